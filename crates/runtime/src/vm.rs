@@ -1,0 +1,254 @@
+//! Every structure that generated or threaded code reads and writes: the one file of shared layouts.
+//!
+//! The `Vm…` types are `repr(C)`; tiers address their fields with `offset_of!` and the offsets of [`VmLayout`], never with
+//! literals. The Rust-side owners (`Memory`, `Table`, `Instance`, …) embed or box them and keep them up to date.
+//!
+//! # An instance is one allocation
+//! ```text
+//! VmInstance (header) | imported_funcs: [*mut VmFunc]  | imported_globals: [*mut VmGlobal] | tables: [*mut VmTable]
+//!                     | memories: [*mut VmMemory]      | tags: [*const VmTag]
+//!                     | defined_globals: [VmGlobal]    | defined_funcs: [VmFunc]
+//! ```
+//! so that a direct call, a defined global or a table is one load at a constant offset from the instance pointer. The
+//! arrays' offsets depend on the module's counts alone ([`VmLayout`]), hence translated code is shared by all instances.
+//!
+//! # Two ways to call a function
+//! - [`VmFunc::entry`]: the host's way, an [`ArrayCall`]: arguments and results in one slot array. Callable from birth.
+//! - [`VmFunc::code`]: the interpreter's way, a pointer to its first cell; for a function that the interpreter does not run
+//!   itself (host functions, later machine code) it points to a cell that goes through `entry`.
+//!
+//! Changing tier is storing another pair. Nobody asks which kind of function it is.
+
+use std::ffi::c_void;
+use std::mem::size_of;
+
+use wasmr_core::trap::TrapCode;
+use wasmr_core::types::TypeId;
+
+/// How a call ended, as a machine word. Details of a non-[`OK`](Status::OK) status are in the [`VmStore`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Status(pub usize);
+
+impl Status {
+    /// The call returned; its results are in the slots.
+    pub const OK: Status = Status(0);
+    /// The guest trapped: [`VmStore::trap_code`].
+    pub const TRAP: Status = Status(1);
+    /// An exception left the call: [`VmStore::pending_exception`].
+    pub const THROW: Status = Status(2);
+    /// A host function ended the run; the store's Rust side holds the reason.
+    pub const HOST: Status = Status(3);
+}
+
+/// Calls `func` with its parameters in `slots[0..]`; on [`Status::OK`] the results are in `slots[0..]`.
+///
+/// # Safety
+/// `func` is alive and belongs to `store`; `slots` has room for the larger of the parameter and result slots of the
+/// function's type and holds well-typed parameters in slot form (see [`wasmr_core::value`]).
+pub type ArrayCall = unsafe extern "C" fn(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status;
+
+/// A function of a store: the *slot* whose entries may be replaced by a better tier. A `funcref` is a pointer to it.
+#[derive(Debug)]
+#[repr(C)]
+pub struct VmFunc {
+    /// The interpreter's first cell.
+    pub code: *const u64,
+    /// The instance it belongs to; null for a host function.
+    pub instance: *mut VmInstance,
+    /// The host's entry.
+    pub entry: ArrayCall,
+    /// Its canonical type.
+    pub type_id: TypeId,
+    /// Its index in the function index space of its module (0 for a host function).
+    pub index: u32,
+    /// The host closure behind it; null for a wasm function.
+    pub host: *const c_void,
+}
+
+/// A linear memory.
+#[derive(Debug)]
+#[repr(C)]
+pub struct VmMemory {
+    /// First byte. Never changes while `guarded`; changes at growth otherwise.
+    pub base: *mut u8,
+    /// Current size in bytes.
+    pub len: usize,
+    /// Whether any 32-bit address plus any 32-bit offset stays within the reservation, so that code may access the
+    /// memory without a check and the fault is turned into a trap.
+    pub guarded: bool,
+}
+
+/// A table. Elements are references in slot form.
+#[derive(Debug)]
+#[repr(C)]
+pub struct VmTable {
+    /// First element; changes at growth.
+    pub elements: *mut u64,
+    /// Current number of elements.
+    pub len: usize,
+}
+
+/// A global's value in slot form.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(16))]
+pub struct VmGlobal {
+    /// One slot, or both for a `v128`.
+    pub value: [u64; 2],
+}
+
+/// An exception tag; its identity is its address.
+#[derive(Debug)]
+#[repr(C)]
+pub struct VmTag {
+    /// The tag's function type.
+    pub type_id: TypeId,
+}
+
+/// The header of an instance; see the module documentation for what follows it.
+#[derive(Debug)]
+#[repr(C)]
+pub struct VmInstance {
+    /// Base of memory 0 if that is guarded, else null.
+    pub memory0_base: *mut u8,
+    /// Function entries and loop iterations left until the tier's hot event (sampling, interruption).
+    pub budget: i32,
+    /// Whether memory 0 is guarded.
+    pub memory0_guarded: bool,
+    /// The store it lives in.
+    pub store: *mut VmStore,
+    /// What the executing tier keeps per module ([`Executable::vm_data`](crate::tier::Executable::vm_data)).
+    pub tier_data: *const c_void,
+    /// The Rust side of the instance.
+    pub instance: *mut crate::instance::Instance,
+}
+
+/// The part of a store that tiers use. It is pinned inside the store.
+#[derive(Debug)]
+#[repr(C)]
+pub struct VmStore {
+    /// Lowest slot of the value stack, which grows upward.
+    pub stack_base: *mut u64,
+    /// No frame may reach this slot.
+    pub stack_limit: *mut u64,
+    /// First free slot: where a host-to-wasm call may put its frames.
+    pub stack_top: *mut u64,
+    /// Native calls into wasm that are active (host → wasm → host → …).
+    pub native_depth: u32,
+    /// Why the guest trapped, after [`Status::TRAP`].
+    pub trap_code: TrapCode,
+    /// The interpreter's frame at the latest trap or throw; null if none. For backtraces.
+    pub trap_fp: *mut u64,
+    /// The cell at which it happened; null if none.
+    pub trap_ip: *const u64,
+    /// The exception in flight, after [`Status::THROW`], in slot form.
+    pub pending_exception: u64,
+    /// Set from another thread to stop the guest; polled at hot events.
+    pub interrupt: *const std::sync::atomic::AtomicBool,
+    /// The Rust side of the store.
+    pub store: *mut crate::store::StoreInner,
+}
+
+/// Byte offsets, from the instance pointer, of the arrays behind a [`VmInstance`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VmLayout {
+    /// Functions imported.
+    pub imported_func_count: u32,
+    /// Globals imported.
+    pub imported_global_count: u32,
+    imported_funcs: u32,
+    imported_globals: u32,
+    tables: u32,
+    memories: u32,
+    tags: u32,
+    defined_globals: u32,
+    defined_funcs: u32,
+    size: u32,
+}
+
+/// How many of each object a module has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VmCounts {
+    /// Functions imported.
+    pub imported_funcs: u32,
+    /// Functions defined.
+    pub defined_funcs: u32,
+    /// Globals imported.
+    pub imported_globals: u32,
+    /// Globals defined.
+    pub defined_globals: u32,
+    /// Tables, imported and defined.
+    pub tables: u32,
+    /// Memories, imported and defined.
+    pub memories: u32,
+    /// Tags, imported and defined.
+    pub tags: u32,
+}
+
+const POINTER: u32 = size_of::<*const u8>() as u32;
+
+impl VmLayout {
+    /// The layout for a module with these counts. The module stage bounds every count to a million, so offsets fit.
+    pub fn new(counts: VmCounts) -> VmLayout {
+        let imported_funcs = size_of::<VmInstance>() as u32;
+        let imported_globals = imported_funcs + counts.imported_funcs * POINTER;
+        let tables = imported_globals + counts.imported_globals * POINTER;
+        let memories = tables + counts.tables * POINTER;
+        let tags = memories + counts.memories * POINTER;
+        let defined_globals = (tags + counts.tags * POINTER).next_multiple_of(align_of::<VmGlobal>() as u32);
+        let defined_funcs = defined_globals + counts.defined_globals * size_of::<VmGlobal>() as u32;
+        let size = defined_funcs + counts.defined_funcs * size_of::<VmFunc>() as u32;
+        VmLayout {
+            imported_func_count: counts.imported_funcs,
+            imported_global_count: counts.imported_globals,
+            imported_funcs,
+            imported_globals,
+            tables,
+            memories,
+            tags,
+            defined_globals,
+            defined_funcs,
+            size,
+        }
+    }
+
+    /// Bytes of the whole allocation, which is aligned as [`VmGlobal`].
+    pub fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// Offset of the `*mut VmFunc` of an imported function.
+    pub fn imported_func(&self, index: u32) -> u32 {
+        self.imported_funcs + index * POINTER
+    }
+
+    /// Offset of the `VmFunc` of a defined function; `index` counts from the first defined one.
+    pub fn defined_func(&self, index: u32) -> u32 {
+        self.defined_funcs + index * size_of::<VmFunc>() as u32
+    }
+
+    /// Offset of the `*mut VmGlobal` of an imported global.
+    pub fn imported_global(&self, index: u32) -> u32 {
+        self.imported_globals + index * POINTER
+    }
+
+    /// Offset of the `VmGlobal` of a defined global; `index` counts from the first defined one.
+    pub fn defined_global(&self, index: u32) -> u32 {
+        self.defined_globals + index * size_of::<VmGlobal>() as u32
+    }
+
+    /// Offset of the `*mut VmTable` of a table.
+    pub fn table(&self, index: u32) -> u32 {
+        self.tables + index * POINTER
+    }
+
+    /// Offset of the `*mut VmMemory` of a memory.
+    pub fn memory(&self, index: u32) -> u32 {
+        self.memories + index * POINTER
+    }
+
+    /// Offset of the `*const VmTag` of a tag.
+    pub fn tag(&self, index: u32) -> u32 {
+        self.tags + index * POINTER
+    }
+}
