@@ -1,0 +1,2 @@
+//! The official suite, one named test per file and tier.
+fn main() {}
