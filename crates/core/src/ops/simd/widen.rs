@@ -1,0 +1,140 @@
+//! Vector operators whose result has lanes of another width: extending, narrowing, products and sums that do not
+//! overflow because they are twice as wide, and the loads that extend.
+
+use crate::value::{Lanes, V128};
+
+/// Lanes with a type twice as wide.
+trait Widen: Lanes {
+    /// Half as many lanes, twice as wide.
+    type Wide: Lanes;
+    /// Lanes of the lower half.
+    fn low(self) -> Self::Wide;
+    /// Lanes of the upper half.
+    fn high(self) -> Self::Wide;
+    /// Sums of neighbours.
+    fn pairwise_sums(self) -> Self::Wide;
+    /// Lane by lane products. Those of extended lanes always fit.
+    fn products(a: Self::Wide, b: Self::Wide) -> Self::Wide;
+}
+
+macro_rules! impl_widen {
+    ($([$narrow:ident; $count:literal] -> [$wide:ident; $half:literal];)*) => {$(
+        impl Widen for [$narrow; $count] {
+            type Wide = [$wide; $half];
+
+            #[inline]
+            fn low(self) -> [$wide; $half] {
+                std::array::from_fn(|i| self[i] as $wide)
+            }
+
+            #[inline]
+            fn high(self) -> [$wide; $half] {
+                std::array::from_fn(|i| self[$half + i] as $wide)
+            }
+
+            #[inline]
+            fn pairwise_sums(self) -> [$wide; $half] {
+                std::array::from_fn(|i| self[2 * i] as $wide + self[2 * i + 1] as $wide)
+            }
+
+            #[inline]
+            fn products(a: [$wide; $half], b: [$wide; $half]) -> [$wide; $half] {
+                std::array::from_fn(|i| a[i].wrapping_mul(b[i]))
+            }
+        }
+    )*};
+}
+
+impl_widen! {
+    [i8; 16] -> [i16; 8];
+    [u8; 16] -> [u16; 8];
+    [i16; 8] -> [i32; 4];
+    [u16; 8] -> [u32; 4];
+    [i32; 4] -> [i64; 2];
+    [u32; 4] -> [u64; 2];
+}
+
+/// Declares what every pair of widths has: extension and extending multiplication, of the low and of the high half.
+macro_rules! extensions {
+    ($($extend_low:ident $extend_high:ident $extmul_low:ident $extmul_high:ident [$narrow:ident; $count:literal];)*) => {
+        operators! {$(
+            $extend_low(a: V128) -> V128 { a.lanes::<[$narrow; $count]>().low().into_v128() }
+            $extend_high(a: V128) -> V128 { a.lanes::<[$narrow; $count]>().high().into_v128() }
+            $extmul_low(a: V128, b: V128) -> V128 {
+                let (a, b) = (a.lanes::<[$narrow; $count]>(), b.lanes::<[$narrow; $count]>());
+                <[$narrow; $count]>::products(a.low(), b.low()).into_v128()
+            }
+            $extmul_high(a: V128, b: V128) -> V128 {
+                let (a, b) = (a.lanes::<[$narrow; $count]>(), b.lanes::<[$narrow; $count]>());
+                <[$narrow; $count]>::products(a.high(), b.high()).into_v128()
+            }
+        )*}
+    };
+}
+
+extensions! {
+    i16x8_extend_low_i8x16_s i16x8_extend_high_i8x16_s i16x8_extmul_low_i8x16_s i16x8_extmul_high_i8x16_s [i8; 16];
+    i16x8_extend_low_i8x16_u i16x8_extend_high_i8x16_u i16x8_extmul_low_i8x16_u i16x8_extmul_high_i8x16_u [u8; 16];
+    i32x4_extend_low_i16x8_s i32x4_extend_high_i16x8_s i32x4_extmul_low_i16x8_s i32x4_extmul_high_i16x8_s [i16; 8];
+    i32x4_extend_low_i16x8_u i32x4_extend_high_i16x8_u i32x4_extmul_low_i16x8_u i32x4_extmul_high_i16x8_u [u16; 8];
+    i64x2_extend_low_i32x4_s i64x2_extend_high_i32x4_s i64x2_extmul_low_i32x4_s i64x2_extmul_high_i32x4_s [i32; 4];
+    i64x2_extend_low_i32x4_u i64x2_extend_high_i32x4_u i64x2_extmul_low_i32x4_u i64x2_extmul_high_i32x4_u [u32; 4];
+}
+
+operators! {
+    i16x8_extadd_pairwise_i8x16_s(a: V128) -> V128 { a.lanes::<[i8; 16]>().pairwise_sums().into_v128() }
+    i16x8_extadd_pairwise_i8x16_u(a: V128) -> V128 { a.lanes::<[u8; 16]>().pairwise_sums().into_v128() }
+    i32x4_extadd_pairwise_i16x8_s(a: V128) -> V128 { a.lanes::<[i16; 8]>().pairwise_sums().into_v128() }
+    i32x4_extadd_pairwise_i16x8_u(a: V128) -> V128 { a.lanes::<[u16; 8]>().pairwise_sums().into_v128() }
+
+    i32x4_dot_i16x8_s(a: V128, b: V128) -> V128 {
+        let (a, b) = (a.lanes::<[i16; 8]>(), b.lanes::<[i16; 8]>());
+        let product = |i: usize| a[i] as i32 * b[i] as i32;
+        V128::from_lanes::<[i32; 4]>(std::array::from_fn(|i| product(2 * i).wrapping_add(product(2 * i + 1))))
+    }
+    i16x8_relaxed_dot_i8x16_i7x16_s(a: V128, b: V128) -> V128 {
+        let (a, b) = (a.lanes::<[i8; 16]>(), b.lanes::<[i8; 16]>());
+        let product = |i: usize| a[i] as i16 * b[i] as i16;
+        V128::from_lanes::<[i16; 8]>(std::array::from_fn(|i| product(2 * i).wrapping_add(product(2 * i + 1))))
+    }
+    i32x4_relaxed_dot_i8x16_i7x16_add_s(a: V128, b: V128, c: V128) -> V128 {
+        let sums = i16x8_relaxed_dot_i8x16_i7x16_s(a, b).lanes::<[i16; 8]>().pairwise_sums();
+        let c = c.lanes::<[i32; 4]>();
+        V128::from_lanes::<[i32; 4]>(std::array::from_fn(|i| sums[i].wrapping_add(c[i])))
+    }
+
+    /// The vector that this load makes of the 64 bits it loaded.
+    v128_load8x8_s(bits: u64) -> V128 { i16x8_extend_low_i8x16_s(V128::from_slots([bits, 0])) }
+    /// The vector that this load makes of the 64 bits it loaded.
+    v128_load8x8_u(bits: u64) -> V128 { i16x8_extend_low_i8x16_u(V128::from_slots([bits, 0])) }
+    /// The vector that this load makes of the 64 bits it loaded.
+    v128_load16x4_s(bits: u64) -> V128 { i32x4_extend_low_i16x8_s(V128::from_slots([bits, 0])) }
+    /// The vector that this load makes of the 64 bits it loaded.
+    v128_load16x4_u(bits: u64) -> V128 { i32x4_extend_low_i16x8_u(V128::from_slots([bits, 0])) }
+    /// The vector that this load makes of the 64 bits it loaded.
+    v128_load32x2_s(bits: u64) -> V128 { i64x2_extend_low_i32x4_s(V128::from_slots([bits, 0])) }
+    /// The vector that this load makes of the 64 bits it loaded.
+    v128_load32x2_u(bits: u64) -> V128 { i64x2_extend_low_i32x4_u(V128::from_slots([bits, 0])) }
+}
+
+/// Declares narrowings: the lanes of both operands, taken as signed, saturated to a narrower type.
+macro_rules! narrowings {
+    ($($name:ident([$wide:ident; $half:literal]) -> [$narrow:ident; $count:literal];)*) => {
+        operators! {$(
+            $name(a: V128, b: V128) -> V128 {
+                let (a, b) = (a.lanes::<[$wide; $half]>(), b.lanes::<[$wide; $half]>());
+                V128::from_lanes::<[$narrow; $count]>(std::array::from_fn(|i| {
+                    let lane = if i < $half { a[i] } else { b[i - $half] };
+                    lane.clamp($narrow::MIN as $wide, $narrow::MAX as $wide) as $narrow
+                }))
+            }
+        )*}
+    };
+}
+
+narrowings! {
+    i8x16_narrow_i16x8_s([i16; 8]) -> [i8; 16];
+    i8x16_narrow_i16x8_u([i16; 8]) -> [u8; 16];
+    i16x8_narrow_i32x4_s([i32; 4]) -> [i16; 8];
+    i16x8_narrow_i32x4_u([i32; 4]) -> [u16; 8];
+}
