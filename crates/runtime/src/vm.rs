@@ -62,6 +62,8 @@ pub struct VmFunc {
     pub type_id: TypeId,
     /// Its index in the function index space of its module (0 for a host function).
     pub index: u32,
+    /// Slots of its argument area: the larger of the parameter and the result slots of its type.
+    pub arg_slots: u32,
     /// The host closure behind it; null for a wasm function.
     pub host: *const c_void,
 }
@@ -120,7 +122,7 @@ pub struct VmInstance {
     /// What the executing tier keeps per module ([`Executable::vm_data`](crate::tier::Executable::vm_data)).
     pub tier_data: *const c_void,
     /// The Rust side of the instance.
-    pub instance: *mut crate::instance::Instance,
+    pub instance: *mut crate::instance::InstanceObject,
 }
 
 /// The part of a store that tiers use. It is pinned inside the store.
@@ -137,12 +139,17 @@ pub struct VmStore {
     pub native_depth: u32,
     /// Why the guest trapped, after [`Status::TRAP`].
     pub trap_code: TrapCode,
-    /// The interpreter's frame at the latest trap or throw; null if none. For backtraces.
-    pub trap_fp: *mut u64,
-    /// The cell at which it happened; null if none.
-    pub trap_ip: *const u64,
+    /// The interpreter's frame where it was last left by a trap, a throw or a call out; null if never. For backtraces.
+    pub exit_fp: *mut u64,
+    /// The cell at which it was left.
+    pub exit_ip: *const u64,
+    /// Where a driver loop keeps the machine registers between handlers, in builds without tail calls.
+    pub registers: *mut c_void,
     /// The exception in flight, after [`Status::THROW`], in slot form.
     pub pending_exception: u64,
+    /// The instance whose code is calling out. A tier stores it before it goes through the [`VmFunc::entry`] of a function
+    /// that it does not run itself; the host function takes it (and leaves null), so that it knows whose memory it serves.
+    pub caller: *mut VmInstance,
     /// Set from another thread to stop the guest; polled at hot events.
     pub interrupt: *const std::sync::atomic::AtomicBool,
     /// The Rust side of the store.
