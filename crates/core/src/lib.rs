@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod limits;
+pub mod memory_op_table;
 pub mod op_table;
 pub mod ops;
 pub mod registry;

@@ -7,7 +7,7 @@
 //! # How rounding works
 //! Every float of at least 2^(p-1), where p is the precision, is an integer. Adding 2^(p-1) to a smaller magnitude
 //! therefore rounds it to an integer, ties to even, and subtracting it again is exact. The other directions correct
-//! that result by one where it went the wrong way. Copying the sign back keeps the sign of a result that became zero.
+//! that result by one where it went the wrong way. Copying the sign back makes a zero keep the operand's sign.
 
 /// The operations that both float types need and no single instruction gives.
 pub(super) trait Float: Copy {
@@ -26,41 +26,39 @@ pub(super) trait Float: Copy {
 }
 
 macro_rules! impl_float {
-    ($float:ident, $bits:ident, $whole:ident, $pick:ident) => {
+    ($float:ident, $bits:ident, $whole:ident, $round:ident) => {
         /// From here on every value is an integer.
         const $whole: $float = ((1 as $bits) << ($float::MANTISSA_DIGITS - 1)) as $float;
 
-        /// `rounded` with the sign of `x`, if `x` is small enough to have a fraction. Otherwise `x`, which is an
-        /// integer, an infinity, or a NaN that is made quiet.
+        /// Rounds a magnitude to the nearest integer, ties to even. Where there is nothing to round it adds 0, which
+        /// makes a NaN quiet and needs no branch.
         #[inline]
-        fn $pick(x: $float, rounded: $float) -> $float {
-            let quiet_bit = (x.is_nan() as $bits) << ($float::MANTISSA_DIGITS - 2);
-            let unchanged = $float::from_bits(x.to_bits() | quiet_bit);
-            if x.abs() < $whole { rounded.copysign(x) } else { unchanged }
+        fn $round(magnitude: $float) -> $float {
+            let whole = if magnitude < $whole { $whole } else { 0.0 };
+            (magnitude + whole) - whole
         }
 
         impl Float for $float {
             #[inline]
             fn round_nearest(self) -> $float {
-                $pick(self, (self.abs() + $whole) - $whole)
+                $round(self.abs()).copysign(self)
             }
 
             #[inline]
             fn round_down(self) -> $float {
-                let nearest = ((self.abs() + $whole) - $whole).copysign(self);
-                $pick(self, if nearest > self { nearest - 1.0 } else { nearest })
+                let nearest = self.round_nearest();
+                nearest - if nearest > self { 1.0 } else { 0.0 }
             }
 
             #[inline]
             fn round_up(self) -> $float {
-                let nearest = ((self.abs() + $whole) - $whole).copysign(self);
-                $pick(self, if nearest < self { nearest + 1.0 } else { nearest })
+                -(-self).round_down()
             }
 
             #[inline]
             fn round_to_zero(self) -> $float {
-                let nearest = (self.abs() + $whole) - $whole;
-                $pick(self, if nearest > self.abs() { nearest - 1.0 } else { nearest })
+                let nearest = $round(self.abs());
+                (nearest - if nearest > self.abs() { 1.0 } else { 0.0 }).copysign(self)
             }
 
             // Equal operands differ in the sign of zero at most, so that their bits combine to the right zero. The sum
@@ -85,8 +83,8 @@ macro_rules! impl_float {
     };
 }
 
-impl_float!(f32, u32, WHOLE_F32, pick_f32);
-impl_float!(f64, u64, WHOLE_F64, pick_f64);
+impl_float!(f32, u32, WHOLE_F32, nearest_f32);
+impl_float!(f64, u64, WHOLE_F64, nearest_f64);
 
 operators! {
     f32_abs(a: f32) -> f32 { a.abs() }

@@ -40,4 +40,8 @@ pub use int::*;
 pub use simd::*;
 
 #[cfg(test)]
+mod scalar_tests;
+#[cfg(test)]
+mod simd_tests;
+#[cfg(test)]
 mod table_tests;

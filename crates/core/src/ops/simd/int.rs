@@ -146,23 +146,41 @@ shifts! {
     i64x2_shr_u([u64; 2]) wrapping_shr;
 }
 
-/// Declares the tests that look at every lane.
-macro_rules! lane_tests {
-    ($($all_true:ident, $bitmask:ident([$lane:ty; $count:literal]);)*) => {
+/// Declares the tests whether all lanes are different from zero.
+macro_rules! all_true {
+    ($($name:ident([$lane:ty; $count:literal]);)*) => {
         operators! {$(
-            $all_true(a: V128) -> i32 {
+            $name(a: V128) -> i32 {
                 a.lanes::<[$lane; $count]>().iter().fold(true, |all, &lane| all & (lane != 0)) as i32
-            }
-            $bitmask(a: V128) -> i32 {
-                a.lanes::<[$lane; $count]>().iter().rev().fold(0, |mask, &lane| mask << 1 | (lane < 0) as i32)
             }
         )*}
     };
 }
 
-lane_tests! {
-    i8x16_all_true, i8x16_bitmask([i8; 16]);
-    i16x8_all_true, i16x8_bitmask([i16; 8]);
-    i32x4_all_true, i32x4_bitmask([i32; 4]);
-    i64x2_all_true, i64x2_bitmask([i64; 2]);
+all_true! {
+    i8x16_all_true([i8; 16]);
+    i16x8_all_true([i16; 8]);
+    i32x4_all_true([i32; 4]);
+    i64x2_all_true([i64; 2]);
+}
+
+operators! {
+    i8x16_bitmask(a: V128) -> i32 {
+        // Lane i has its sign at bit 8i. The factor's bit 56-7i moves it to bit 56+i; no other two bits meet there.
+        let signs = |half: u64| ((half >> 7) & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        let [low, high] = a.to_slots();
+        (signs(low) | signs(high) << 8) as i32
+    }
+    i16x8_bitmask(a: V128) -> i32 {
+        // As above: bit 16i times bit 45-15i is bit 45+i.
+        let signs = |half: u64| ((half >> 15) & 0x0001_0001_0001_0001).wrapping_mul(0x2000_4000_8001) >> 45 & 0xf;
+        let [low, high] = a.to_slots();
+        (signs(low) | signs(high) << 4) as i32
+    }
+    i32x4_bitmask(a: V128) -> i32 {
+        a.lanes::<[i32; 4]>().iter().rev().fold(0, |mask, &lane| mask << 1 | (lane < 0) as i32)
+    }
+    i64x2_bitmask(a: V128) -> i32 {
+        a.lanes::<[i64; 2]>().iter().rev().fold(0, |mask, &lane| mask << 1 | (lane < 0) as i32)
+    }
 }

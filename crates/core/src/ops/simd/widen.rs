@@ -88,9 +88,13 @@ operators! {
     i32x4_extadd_pairwise_i16x8_u(a: V128) -> V128 { a.lanes::<[u16; 8]>().pairwise_sums().into_v128() }
 
     i32x4_dot_i16x8_s(a: V128, b: V128) -> V128 {
-        let (a, b) = (a.lanes::<[i16; 8]>(), b.lanes::<[i16; 8]>());
-        let product = |i: usize| a[i] as i32 * b[i] as i32;
-        V128::from_lanes::<[i32; 4]>(std::array::from_fn(|i| product(2 * i).wrapping_add(product(2 * i + 1))))
+        // Both 16-bit lanes are taken out of a 32-bit one because LLVM makes vectors of that, and not of indexed pairs.
+        let low = |lane: i32| lane as i16 as i32;
+        let high = |lane: i32| lane >> 16;
+        let (a, b) = (a.lanes::<[i32; 4]>(), b.lanes::<[i32; 4]>());
+        V128::from_lanes::<[i32; 4]>(std::array::from_fn(|i| {
+            (low(a[i]) * low(b[i])).wrapping_add(high(a[i]) * high(b[i]))
+        }))
     }
     i16x8_relaxed_dot_i8x16_i7x16_s(a: V128, b: V128) -> V128 {
         let (a, b) = (a.lanes::<[i8; 16]>(), b.lanes::<[i8; 16]>());
