@@ -1,1 +1,39 @@
-//! placeholder
+//! Stage 1: takes bytes, gives an `Arc<Module>`: decoded, validated, immutable.
+//!
+//! [`wasmparser`] reads and checks everything; this crate keeps what later stages need of it, in their words
+//! ([`wasmr_core::types`], canonical [`TypeId`](wasmr_core::types::TypeId)s) and without copying the code.
+//!
+//! - [`module`]: the [`Module`] and its declarations; [`const_expr`]: constant expressions as data.
+//! - [`features`]: the table of proposals that decide which modules are valid.
+//! - [`names`]: custom sections and the name section, read only when asked for.
+//! - [`text`]: accepts `.wat` where a binary is expected.
+//! - [`error`]: [`ModuleError`], always the fault of the bytes, with offset and function.
+//!
+//! Inside: `decode` is the section loop, `sections` has one function a section, `validate` checks function bodies on
+//! several threads, `types` turns wasmparser's types into core's.
+//!
+//! # Invariant
+//! A [`Module`] exists only if every byte of it was accepted: no [`FuncBody`] can be had of code that was not validated.
+#![forbid(unsafe_code)]
+
+pub mod const_expr;
+mod decode;
+pub mod error;
+pub mod features;
+pub mod module;
+pub mod names;
+mod sections;
+pub mod text;
+pub mod types;
+mod validate;
+
+pub use const_expr::{ConstExpr, ConstOp};
+pub use error::{Fault, ModuleError};
+pub use features::{Feature, Features};
+pub use module::{
+    DataMode, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExternKind, FuncBody, GlobalDecl, Import,
+    Module, ModuleBytes, TableDecl,
+};
+pub use names::Names;
+pub use text::bytes_from_input;
+pub use types::BlockSig;

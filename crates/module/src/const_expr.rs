@@ -1,0 +1,146 @@
+//! Constant expressions as data: initial values of globals and tables, offsets and items of segments.
+//!
+//! Comes from a validated `wasmparser::ConstExpr`; goes to the runtime, which evaluates the operators on a small stack.
+//! Nearly every expression in real modules is one operator (24 000 data segments of CPython: all `i32.const`), so that
+//! case holds it inline and allocates nothing.
+//!
+//! Invariant: the expression was validated against its expected type, so evaluating it can only fail where the
+//! specification lets it (it never does for the operators below).
+//!
+//! The allocating constant operators of the GC proposal are refused as unsupported: there is no heap at instantiation
+//! yet that they could allocate from.
+
+use wasmparser::Operator;
+use wasmr_core::types::HeapType;
+use wasmr_core::value::V128;
+
+use crate::error::{Fault, ModuleError};
+use crate::types::TypeTable;
+
+/// One operator of a constant expression. Operands are on the stack, as in code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConstOp {
+    /// `i32.const`.
+    I32Const(i32),
+    /// `i64.const`.
+    I64Const(i64),
+    /// `f32.const`, as bits.
+    F32Const(u32),
+    /// `f64.const`, as bits.
+    F64Const(u64),
+    /// `v128.const`.
+    V128Const(V128),
+    /// `ref.null`.
+    RefNull(HeapType),
+    /// `ref.func`: an index into the module's functions.
+    RefFunc(u32),
+    /// `global.get`: an index into the module's globals.
+    GlobalGet(u32),
+    /// `i32.add`.
+    I32Add,
+    /// `i32.sub`.
+    I32Sub,
+    /// `i32.mul`.
+    I32Mul,
+    /// `i64.add`.
+    I64Add,
+    /// `i64.sub`.
+    I64Sub,
+    /// `i64.mul`.
+    I64Mul,
+}
+
+/// A constant expression: its operators in order, without the final `end`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConstExpr(Repr);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Repr {
+    Single(ConstOp),
+    Several(Box<[ConstOp]>),
+}
+
+impl ConstExpr {
+    /// An expression of one operator.
+    pub const fn single(op: ConstOp) -> ConstExpr {
+        ConstExpr(Repr::Single(op))
+    }
+
+    /// The operators, never empty.
+    pub fn ops(&self) -> &[ConstOp] {
+        match &self.0 {
+            Repr::Single(op) => std::slice::from_ref(op),
+            Repr::Several(ops) => ops,
+        }
+    }
+
+    /// The operator, if it is the only one.
+    pub fn as_single(&self) -> Option<ConstOp> {
+        match self.0 {
+            Repr::Single(op) => Some(op),
+            Repr::Several(_) => None,
+        }
+    }
+
+    /// From a validated expression of the module that `types` belongs to.
+    pub(crate) fn decode(expr: &wasmparser::ConstExpr<'_>, types: &TypeTable) -> Result<ConstExpr, ModuleError> {
+        let mut reader = expr.get_operators_reader();
+        let mut first = None;
+        let mut several = Vec::new();
+        loop {
+            let (operator, offset) = reader.read_with_offset().map_err(ModuleError::malformed)?;
+            let op = match operator {
+                Operator::End => break,
+                Operator::I32Const { value } => ConstOp::I32Const(value),
+                Operator::I64Const { value } => ConstOp::I64Const(value),
+                Operator::F32Const { value } => ConstOp::F32Const(value.bits()),
+                Operator::F64Const { value } => ConstOp::F64Const(value.bits()),
+                Operator::V128Const { value } => ConstOp::V128Const(V128(*value.bytes())),
+                Operator::RefNull { hty } => ConstOp::RefNull(types.heap_type(hty)),
+                Operator::RefFunc { function_index } => ConstOp::RefFunc(function_index),
+                Operator::GlobalGet { global_index } => ConstOp::GlobalGet(global_index),
+                Operator::I32Add => ConstOp::I32Add,
+                Operator::I32Sub => ConstOp::I32Sub,
+                Operator::I32Mul => ConstOp::I32Mul,
+                Operator::I64Add => ConstOp::I64Add,
+                Operator::I64Sub => ConstOp::I64Sub,
+                Operator::I64Mul => ConstOp::I64Mul,
+                other => {
+                    let message = format!("constant expression with {}", operator_name(&other));
+                    return Err(ModuleError::new(Fault::Unsupported, message, Some(offset)));
+                }
+            };
+            match first {
+                None => first = Some(op),
+                Some(head) => {
+                    if several.is_empty() {
+                        several.push(head);
+                    }
+                    several.push(op);
+                }
+            }
+        }
+        match first {
+            Some(op) if several.is_empty() => Ok(ConstExpr(Repr::Single(op))),
+            Some(_) => Ok(ConstExpr(Repr::Several(several.into()))),
+            // Validation gives every expression exactly one result, and no operator gives none.
+            None => Err(ModuleError::new(Fault::Invalid, "empty constant expression", None)),
+        }
+    }
+}
+
+/// The operator's name, from its debug form: `StructNew { .. }` gives `StructNew`.
+fn operator_name(operator: &Operator<'_>) -> String {
+    let text = format!("{operator:?}");
+    text.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_is_three_words() {
+        assert_eq!(size_of::<ConstExpr>(), 24);
+    }
+}

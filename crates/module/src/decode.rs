@@ -1,0 +1,211 @@
+//! The section loop: one pass over the binary, each section validated, then kept.
+//!
+//! Comes from [`Module::new`](crate::Module::new); hands each section to wasmparser's validator and then to the function
+//! of the same name in `sections`, the bodies to `validate`; gives the module's declarations.
+//!
+//! # Order
+//! Every error is the first by byte offset. That is why function bodies are validated when the code section ends and
+//! not after the data section: only then is a bad body reported before a bad data segment.
+//!
+//! # Numbers that the module chose
+//! A count is never trusted before as many bytes were seen: each item takes at least one, so a count above the size
+//! of its section is refused before wasmparser or we reserve anything for it.
+
+use wasmparser::{
+    Chunk, Encoding, FromReader, FunctionBody, Parser, Payload, SectionLimited, Validator, ValidatorResources,
+};
+use wasmr_core::registry::TypeRegistry;
+
+use crate::error::{Fault, ModuleError};
+use crate::features::Features;
+use crate::module::{BodyRange, Declarations, ModuleBytes};
+use crate::names::Names;
+use crate::{sections, validate};
+
+/// Decodes and validates a module.
+pub(crate) fn decode(
+    bytes: &ModuleBytes,
+    features: &Features,
+    registry: &TypeRegistry,
+    threads: usize,
+) -> Result<Declarations, ModuleError> {
+    let binary = bytes.as_ref();
+    if binary.len() > u32::MAX as usize {
+        let message = format!("{} bytes, {} at most", binary.len(), u32::MAX);
+        return Err(ModuleError::new(Fault::OverLimit, message, None));
+    }
+    refuse_component(binary)?;
+    let features = features.to_wasmparser();
+    let mut parser = Parser::new(0);
+    parser.set_features(features);
+    let mut decoder = Decoder {
+        bytes,
+        registry,
+        threads,
+        validator: Validator::new_with_features(features),
+        decls: Declarations::default(),
+        resources: None,
+    };
+    let mut rest = binary;
+    loop {
+        let (consumed, payload) = match parser.parse(rest, true) {
+            Ok(Chunk::Parsed { consumed, payload }) => (consumed, payload),
+            Ok(Chunk::NeedMoreData(_)) => unreachable!("the parser was told that there is no more"),
+            Err(error) => {
+                // If the code section breaks off, the bodies before that may hold an earlier error.
+                decoder.validate_bodies()?;
+                return Err(ModuleError::malformed(error));
+            }
+        };
+        rest = &rest[consumed..];
+        match payload {
+            Payload::CodeSectionEntry(body) => decoder.body(&body)?,
+            Payload::End(offset) => {
+                decoder.validate_bodies()?;
+                decoder.validator.end(offset).map_err(invalid)?;
+                return Ok(decoder.decls);
+            }
+            payload => {
+                decoder.validate_bodies()?;
+                decoder.section(payload)?;
+            }
+        }
+    }
+}
+
+/// Components share the first four bytes with modules; say what they are.
+fn refuse_component(binary: &[u8]) -> Result<(), ModuleError> {
+    if binary.len() >= 8 && binary.starts_with(b"\0asm") && binary[6..8] == [1, 0] {
+        let message = "this is a WebAssembly component; wasmr runs core modules";
+        return Err(ModuleError::new(Fault::Unsupported, message, Some(4)));
+    }
+    Ok(())
+}
+
+struct Decoder<'a> {
+    bytes: &'a ModuleBytes,
+    registry: &'a TypeRegistry,
+    threads: usize,
+    validator: Validator,
+    decls: Declarations,
+    /// What body validation needs to know of the module; there while a code section waits to be validated.
+    resources: Option<ValidatorResources>,
+}
+
+impl Decoder<'_> {
+    /// Validates and keeps one section; function bodies come through [`Decoder::body`].
+    fn section(&mut self, payload: Payload<'_>) -> Result<(), ModuleError> {
+        let Decoder { validator, decls, registry, .. } = self;
+        match payload {
+            Payload::Version { num, encoding, range } => {
+                debug_assert_eq!(encoding, Encoding::Module, "components were refused");
+                validator.version(num, encoding, &range).map_err(ModuleError::malformed)
+            }
+            Payload::TypeSection(reader) => {
+                checked(&reader, |reader| validator.type_section(reader))?;
+                sections::types(decls, registry, reader)
+            }
+            Payload::ImportSection(reader) => {
+                checked(&reader, |reader| validator.import_section(reader))?;
+                sections::imports(decls, reader)
+            }
+            Payload::FunctionSection(reader) => {
+                checked(&reader, |reader| validator.function_section(reader))?;
+                sections::functions(decls, reader)
+            }
+            Payload::TableSection(reader) => {
+                checked(&reader, |reader| validator.table_section(reader))?;
+                sections::tables(decls, reader)
+            }
+            Payload::MemorySection(reader) => {
+                checked(&reader, |reader| validator.memory_section(reader))?;
+                sections::memories(decls, reader)
+            }
+            Payload::TagSection(reader) => {
+                checked(&reader, |reader| validator.tag_section(reader))?;
+                sections::tags(decls, reader)
+            }
+            Payload::GlobalSection(reader) => {
+                checked(&reader, |reader| validator.global_section(reader))?;
+                sections::globals(decls, reader)
+            }
+            Payload::ExportSection(reader) => {
+                checked(&reader, |reader| validator.export_section(reader))?;
+                sections::exports(decls, reader)
+            }
+            Payload::StartSection { func, range } => {
+                validator.start_section(func, &range).map_err(invalid)?;
+                decls.start = Some(func);
+                Ok(())
+            }
+            Payload::ElementSection(reader) => {
+                checked(&reader, |reader| validator.element_section(reader))?;
+                sections::elements(decls, reader)
+            }
+            Payload::DataCountSection { count, range } => {
+                validator.data_count_section(count, &range).map_err(invalid)
+            }
+            Payload::CodeSectionStart { unchecked_range, .. } => {
+                validator.code_section_start(&unchecked_range).map_err(invalid)
+            }
+            Payload::DataSection(reader) => {
+                checked(&reader, |reader| validator.data_section(reader))?;
+                sections::data(decls, reader)
+            }
+            Payload::CustomSection(_) => Ok(()),
+            other => validator.payload(&other).map(drop).map_err(ModuleError::malformed),
+        }
+    }
+
+    /// Takes note of a function body.
+    fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), ModuleError> {
+        let to_validate = match self.validator.code_section_entry(body) {
+            Ok(to_validate) => to_validate,
+            Err(error) => {
+                self.validate_bodies()?;
+                return Err(invalid(error));
+            }
+        };
+        self.resources.get_or_insert(to_validate.resources);
+        let range = body.range();
+        // Lossless: the whole module is smaller than 4 GiB.
+        self.decls.bodies.push(BodyRange { start: range.start as u32, end: range.end as u32 });
+        Ok(())
+    }
+
+    /// Validates the bodies of the code section that just ended, if one did.
+    fn validate_bodies(&mut self) -> Result<(), ModuleError> {
+        let Some(resources) = self.resources.take() else { return Ok(()) };
+        let work = validate::Bodies {
+            binary: self.bytes.as_ref(),
+            decls: &self.decls,
+            resources: &resources,
+            features: *self.validator.features(),
+        };
+        work.validate(self.threads).map_err(|(func_index, error)| {
+            let names = Names::read(self.bytes, self.decls.funcs.len() as u32);
+            error.in_func(func_index, names.func_name(func_index).or_else(|| self.decls.exported_name(func_index)))
+        })
+    }
+}
+
+/// Validates a section of items, and tells malformed from invalid if that fails.
+fn checked<'a, T: FromReader<'a>>(
+    reader: &SectionLimited<'a, T>,
+    validate: impl FnOnce(&SectionLimited<'a, T>) -> wasmparser::Result<()>,
+) -> Result<(), ModuleError> {
+    let range = reader.range();
+    if u64::from(reader.count()) > range.end - range.start {
+        let message = format!("section of {} bytes declares {} items", range.end - range.start, reader.count());
+        return Err(ModuleError::new(Fault::Malformed, message, Some(range.start)));
+    }
+    validate(reader).map_err(|error| {
+        let decoded = reader.clone().into_iter().find_map(Result::err);
+        let malformed = decoded.is_some_and(|first| first.offset() <= error.offset());
+        ModuleError::from_parser(&error, if malformed { Fault::Malformed } else { Fault::Invalid })
+    })
+}
+
+fn invalid(error: wasmparser::Error) -> ModuleError {
+    ModuleError::from_parser(&error, Fault::Invalid)
+}

@@ -1,0 +1,223 @@
+//! [`ModuleError`]: why bytes are not a module that wasmr can run. The fault is always with the bytes.
+//!
+//! Comes from every file of this crate; goes to the embedder or the command line, which prints it.
+//!
+//! # Malformed or invalid?
+//! The specification tells apart bytes that are not a module at all (malformed) and modules that break a typing rule
+//! (invalid); wasmparser does not. The split here is made afterwards, on the error path only: the failing section or
+//! function body is decoded once more with nothing checked. If decoding alone fails no later than the reported offset,
+//! the bytes are malformed, else they are invalid. Rules that the specification counts as syntax but that need the
+//! module's context (a data count section is missing, say) come out as invalid.
+//!
+//! A feature that is switched off makes a module [`Fault::Unsupported`], an implementation limit
+//! [`Fault::OverLimit`]; wasmparser marks the former, the latter is recognised by its wording.
+
+use std::fmt;
+
+use crate::features;
+
+/// What kind of fault a [`ModuleError`] reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The bytes (or the text) are not a module.
+    Malformed,
+    /// The module breaks a validation rule.
+    Invalid,
+    /// The module needs something that wasmr does not have or that is switched off.
+    Unsupported,
+    /// The module is larger than an implementation limit.
+    OverLimit,
+}
+
+/// Why bytes are not a module that wasmr can run.
+///
+/// One word wide, so that results stay in registers.
+#[derive(Clone)]
+pub struct ModuleError(Box<Report>);
+
+#[derive(Clone, Debug)]
+struct Report {
+    fault: Fault,
+    message: String,
+    offset: Option<u64>,
+    module: String,
+    func: Option<(u32, Option<String>)>,
+}
+
+/// The longest name or snippet that a message repeats.
+const MAX_QUOTE: usize = 600;
+
+impl ModuleError {
+    /// An error with wasmr's own words.
+    pub(crate) fn new(fault: Fault, message: impl Into<String>, offset: Option<u64>) -> ModuleError {
+        ModuleError(Box::new(Report { fault, message: message.into(), offset, module: String::new(), func: None }))
+    }
+
+    /// An error of wasmparser's; `fault` is what it is unless its text says that a feature or a limit is the reason.
+    pub(crate) fn from_parser(error: &wasmparser::Error, fault: Fault) -> ModuleError {
+        let text = error.message();
+        let fault = if error.missing_wasm_feature().is_some() {
+            Fault::Unsupported
+        } else if is_limit(text) {
+            Fault::OverLimit
+        } else {
+            fault
+        };
+        // Context lines, if any, stand before the message proper; the last line is the sentence.
+        let sentence = text.lines().last().unwrap_or(text).trim().trim_end_matches('.');
+        let mut message = printable(sentence);
+        if let Some(feature) = features::missing(error) {
+            message.push_str(&format!("; the feature {} is off", feature.name()));
+        }
+        ModuleError::new(fault, message, Some(error.offset()))
+    }
+
+    /// A decoding error of wasmparser's.
+    pub(crate) fn malformed(error: wasmparser::Error) -> ModuleError {
+        ModuleError::from_parser(&error, Fault::Malformed)
+    }
+
+    /// Says in which function, and what the function is called if that is known.
+    pub(crate) fn in_func(mut self, index: u32, name: Option<&str>) -> ModuleError {
+        self.0.func = Some((index, name.map(printable)));
+        self
+    }
+
+    /// Says what the module is called.
+    pub(crate) fn in_module(mut self, name: &str) -> ModuleError {
+        self.0.module = printable(name);
+        self
+    }
+
+    /// What kind of fault it is.
+    pub fn fault(&self) -> Fault {
+        self.0.fault
+    }
+
+    /// The message alone: one sentence without capital, full stop or position (errors of the text format have the
+    /// line in question below it).
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Where in the binary, if that is known.
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    /// The index of the function in which the fault lies, if it lies in one.
+    pub fn func_index(&self) -> Option<u32> {
+        self.0.func.as_ref().map(|(index, _)| *index)
+    }
+
+    /// The name of that function, if the module has one for it. Not demangled; control characters are escaped.
+    pub fn func_name(&self) -> Option<&str> {
+        self.0.func.as_ref().and_then(|(_, name)| name.as_deref())
+    }
+
+    /// What the module is called, or an empty string.
+    pub fn module_name(&self) -> &str {
+        &self.0.module
+    }
+}
+
+impl fmt::Display for ModuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { fault, message, offset, module, func } = &*self.0;
+        let space = if module.is_empty() { "" } else { " " };
+        match fault {
+            Fault::Malformed => write!(f, "malformed module{space}{module}: {message}")?,
+            Fault::Invalid => write!(f, "invalid module{space}{module}: {message}")?,
+            Fault::Unsupported => write!(f, "unsupported module{space}{module}: {message}")?,
+            Fault::OverLimit => write!(f, "module{space}{module} is over a limit: {message}")?,
+        }
+        if func.is_none() && offset.is_none() {
+            return Ok(());
+        }
+        f.write_str(" (")?;
+        if let Some((index, name)) = func {
+            write!(f, "in function {index}")?;
+            if let Some(name) = name {
+                write!(f, " `{name}`")?;
+            }
+            if offset.is_some() {
+                f.write_str(", ")?;
+            }
+        }
+        if let Some(offset) = offset {
+            write!(f, "at offset {offset:#x}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Debug for ModuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for ModuleError {}
+
+/// Whether a message of wasmparser's reports an implementation limit.
+fn is_limit(message: &str) -> bool {
+    const MARKS: [&str; 6] = [
+        "exceeds limit of",
+        "exceeds the limit of",
+        "implementation limit",
+        "too many locals",
+        "too many data segments",
+        "type index too large",
+    ];
+    MARKS.iter().any(|mark| message.contains(mark))
+}
+
+/// A text from the module as it may be shown on a terminal: control characters escaped, length bounded.
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if out.len() >= MAX_QUOTE {
+            out.push('…');
+            break;
+        }
+        if c.is_control() || is_bidi_control(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Whether a character changes the direction in which its neighbours are shown.
+fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_word() {
+        assert_eq!(size_of::<ModuleError>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<(), ModuleError>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn says_where() {
+        let error = ModuleError::new(Fault::Invalid, "type mismatch", Some(42)).in_func(12, Some("foo"));
+        assert_eq!(error.to_string(), "invalid module: type mismatch (in function 12 `foo`, at offset 0x2a)");
+        let error = error.in_module("a.wasm");
+        assert_eq!(error.to_string(), "invalid module a.wasm: type mismatch (in function 12 `foo`, at offset 0x2a)");
+        let error = ModuleError::new(Fault::OverLimit, "too big", None).in_module("b.wasm");
+        assert_eq!(error.to_string(), "module b.wasm is over a limit: too big");
+    }
+
+    #[test]
+    fn names_cannot_steer_the_terminal() {
+        let error = ModuleError::new(Fault::Malformed, "m", None).in_func(0, Some("\u{1b}[31m\u{202e}x"));
+        assert_eq!(error.func_name(), Some("\\u{1b}[31m\\u{202e}x"));
+        assert!(printable(&"y".repeat(100_000)).len() < MAX_QUOTE + 10);
+    }
+}

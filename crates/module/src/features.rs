@@ -1,0 +1,199 @@
+//! Features: which modules are valid. One table; the set, the names, the help and the implications expand from it.
+//!
+//! Comes from the command line or the embedder; goes to wasmparser's decoder and validator. Names are those of
+//! wasmtime's `-W` option, so that one spelling works in both.
+//!
+//! The default is all of Wasm 3.0, its 2.0 predecessors included. What came before them (mutable globals, sign
+//! extension, saturating conversions) cannot be switched off. A feature that is off makes modules that use it
+//! [`Fault::Unsupported`](crate::Fault::Unsupported).
+
+use wasmparser::WasmFeatures;
+
+/// Expands the table: one row a feature.
+macro_rules! features {
+    ($($(#[$doc:meta])* $variant:ident $name:literal ($($bit:ident)|+) $default:ident [$($implies:ident)*] $help:literal;)*) => {
+        /// A proposal that can be switched on and off.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Feature {
+            $(#[doc = $help] $variant,)*
+        }
+
+        impl Feature {
+            /// Every feature, in the order of the table.
+            pub const ALL: &[Feature] = &[$(Feature::$variant),*];
+
+            /// The name on the command line.
+            pub const fn name(self) -> &'static str {
+                match self { $(Feature::$variant => $name,)* }
+            }
+
+            /// One line of help.
+            pub const fn help(self) -> &'static str {
+                match self { $(Feature::$variant => $help,)* }
+            }
+
+            /// Whether it is on unless said otherwise.
+            pub const fn on_by_default(self) -> bool {
+                match self { $(Feature::$variant => features!(@default $default),)* }
+            }
+
+            /// The features that it cannot do without (direct ones).
+            pub const fn implies(self) -> &'static [Feature] {
+                match self { $(Feature::$variant => &[$(Feature::$implies),*],)* }
+            }
+
+            /// What wasmparser calls it.
+            const fn bits(self) -> WasmFeatures {
+                match self { $(Feature::$variant => WasmFeatures::empty()$(.union(WasmFeatures::$bit))+,)* }
+            }
+        }
+    };
+    (@default on) => { true };
+    (@default off) => { false };
+}
+
+features! {
+    BulkMemory         "bulk-memory"         (BULK_MEMORY)         on  []                   "memory.copy, memory.fill, passive segments";
+    ReferenceTypes     "reference-types"     (REFERENCE_TYPES)     on  [BulkMemory]         "externref, funcref values, several tables";
+    MultiValue         "multi-value"         (MULTI_VALUE)         on  []                   "functions and blocks with several results";
+    Simd               "simd"                (SIMD)                on  []                   "128-bit vectors";
+    RelaxedSimd        "relaxed-simd"        (RELAXED_SIMD)        on  [Simd]               "vector operators with implementation-defined edges";
+    TailCall           "tail-call"           (TAIL_CALL)           on  []                   "return_call and return_call_indirect";
+    ExtendedConst      "extended-const"      (EXTENDED_CONST)      on  []                   "add, sub and mul in constant expressions";
+    MultiMemory        "multi-memory"        (MULTI_MEMORY)        on  []                   "several memories in a module";
+    Memory64           "memory64"            (MEMORY64)            on  []                   "memories and tables with 64-bit indices";
+    Exceptions         "exceptions"          (EXCEPTIONS)          on  [ReferenceTypes]     "tags, throw, try_table";
+    FunctionReferences "function-references" (FUNCTION_REFERENCES) on  [ReferenceTypes]     "typed function references, call_ref";
+    Gc                 "gc"                  (GC)                  on  [FunctionReferences] "recursive types, subtyping, structs and arrays";
+    LegacyExceptions   "legacy-exceptions"   (LEGACY_EXCEPTIONS)   off [Exceptions]         "try, catch and rethrow of the retired draft";
+    Threads            "threads"             (THREADS)             off []                   "shared memories and atomic operators";
+    CustomPageSizes    "custom-page-sizes"   (CUSTOM_PAGE_SIZES)   off []                   "memories with pages of one byte";
+}
+
+/// A set of features, closed under implication.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Features(u32);
+
+impl Features {
+    /// Nothing but WebAssembly 1.0 and what cannot be switched off.
+    pub const NONE: Features = Features(0);
+
+    /// Whether a feature is on.
+    pub const fn contains(&self, feature: Feature) -> bool {
+        self.0 & (1 << feature as u32) != 0
+    }
+
+    /// Switches a feature on, with all that it implies, or off, with all that need it.
+    pub fn set(&mut self, feature: Feature, on: bool) {
+        if on {
+            self.0 |= 1 << feature as u32;
+            for &needed in feature.implies() {
+                self.set(needed, true);
+            }
+        } else {
+            self.0 &= !(1 << feature as u32);
+            for &other in Feature::ALL {
+                if self.contains(other) && other.implies().contains(&feature) {
+                    self.set(other, false);
+                }
+            }
+        }
+    }
+
+    /// The same set with a feature switched; see [`Features::set`].
+    #[must_use]
+    pub fn with(mut self, feature: Feature, on: bool) -> Features {
+        self.set(feature, on);
+        self
+    }
+
+    /// Every feature that has a row.
+    pub fn all() -> Features {
+        Feature::ALL.iter().fold(Features::NONE, |set, &feature| set.with(feature, true))
+    }
+
+    /// The features that are on, in the order of the table.
+    pub fn iter(&self) -> impl Iterator<Item = Feature> + use<> {
+        let set = *self;
+        Feature::ALL.iter().copied().filter(move |&feature| set.contains(feature))
+    }
+
+    /// The same set in wasmparser's words.
+    pub fn to_wasmparser(&self) -> WasmFeatures {
+        let always = WasmFeatures::WASM1 | WasmFeatures::SIGN_EXTENSION | WasmFeatures::SATURATING_FLOAT_TO_INT;
+        self.iter().fold(always, |bits, feature| bits | feature.bits())
+    }
+}
+
+impl Default for Features {
+    fn default() -> Features {
+        let on = Feature::ALL.iter().filter(|feature| feature.on_by_default());
+        on.fold(Features::NONE, |set, &feature| set.with(feature, true))
+    }
+}
+
+impl std::fmt::Debug for Features {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.iter().map(Feature::name)).finish()
+    }
+}
+
+impl std::str::FromStr for Feature {
+    type Err = UnknownFeature;
+
+    fn from_str(name: &str) -> Result<Feature, UnknownFeature> {
+        let found = Feature::ALL.iter().copied().find(|feature| feature.name() == name);
+        found.ok_or_else(|| UnknownFeature(name.to_owned()))
+    }
+}
+
+/// No feature has this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown feature `{0}`")]
+pub struct UnknownFeature(pub String);
+
+/// The feature whose absence made wasmparser refuse something, if it has a row.
+pub(crate) fn missing(error: &wasmparser::Error) -> Option<Feature> {
+    let bits = error.missing_wasm_feature()?;
+    Feature::ALL.iter().copied().find(|feature| feature.bits().contains(bits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_is_wasm_3() {
+        // `threads` is in wasmparser's constant, but not in the specification's 3.0.
+        let wasm3 = WasmFeatures::WASM3.difference(WasmFeatures::THREADS);
+        assert_eq!(Features::default().to_wasmparser(), wasm3);
+    }
+
+    #[test]
+    fn names_round_trip() {
+        for &feature in Feature::ALL {
+            assert_eq!(feature.name().parse(), Ok(feature));
+            assert!(!feature.help().is_empty());
+        }
+        assert_eq!("simd128".parse::<Feature>(), Err(UnknownFeature("simd128".into())));
+    }
+
+    #[test]
+    fn implications_hold_both_ways() {
+        let set = Features::NONE.with(Feature::Gc, true);
+        for feature in [Feature::FunctionReferences, Feature::ReferenceTypes, Feature::BulkMemory] {
+            assert!(set.contains(feature), "gc needs {feature:?}");
+        }
+        assert!(!set.contains(Feature::Simd));
+        let set = Features::all().with(Feature::ReferenceTypes, false);
+        for feature in [Feature::FunctionReferences, Feature::Gc, Feature::Exceptions, Feature::LegacyExceptions] {
+            assert!(!set.contains(feature), "{feature:?} needs reference-types");
+        }
+        assert!(set.contains(Feature::BulkMemory));
+        for &feature in Feature::ALL {
+            let closed = Features::NONE.with(feature, true);
+            assert!(feature.implies().iter().all(|&needed| closed.contains(needed)));
+        }
+    }
+}

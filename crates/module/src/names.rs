@@ -1,0 +1,133 @@
+//! Custom sections and the name section. Nothing here runs unless a message or a debugger asks.
+//!
+//! Comes from the module's bytes, on demand; goes to backtraces, `inspect`, and error messages (which also read names
+//! out of modules that were refused, so everything here bears any bytes).
+//!
+//! The format says that errors in custom sections must not make a module invalid: whatever is wrong with a name section
+//! ends the reading of it, and what was read before stays. Names are not copied and not demangled.
+
+use std::ops::Range;
+
+use wasmparser::{BinaryReader, Name, NameSectionReader};
+
+use crate::module::ModuleBytes;
+
+/// Function names, in order of the index.
+pub struct Names {
+    bytes: ModuleBytes,
+    module: Option<Span>,
+    funcs: Box<[(u32, Span)]>,
+}
+
+/// A range of the module's bytes; half the size of a `Range<usize>`.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Names {
+    /// Reads the first name section of a module, if it has one. Names of functions from `func_count` on are dropped,
+    /// which bounds what a hostile section can make us keep.
+    pub(crate) fn read(bytes: &ModuleBytes, func_count: u32) -> Names {
+        let mut names = Names { bytes: bytes.clone(), module: None, funcs: Box::default() };
+        let range = CustomSections::new(bytes.as_ref()).find(|(name, _)| *name == "name").map(|(_, range)| range);
+        let Some(range) = range else { return names };
+        let reader = BinaryReader::new(&bytes.as_ref()[range.clone()], range.start as u64);
+        for subsection in NameSectionReader::new(reader) {
+            match subsection {
+                Ok(Name::Module { name, name_range }) => {
+                    names.module = Span::ending_at(name_range.end, name);
+                }
+                Ok(Name::Function(map)) => {
+                    let mut funcs: Vec<(u32, Span)> = Vec::new();
+                    let mut entries = map.names;
+                    while let Some(Ok(entry)) = entries.next() {
+                        let increasing = funcs.last().is_none_or(|&(last, _)| entry.index > last);
+                        if !increasing || entry.index >= func_count {
+                            break;
+                        }
+                        let Some(span) = Span::ending_at(entries.original_position(), entry.name) else { break };
+                        funcs.push((entry.index, span));
+                    }
+                    names.funcs = funcs.into();
+                }
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        names
+    }
+
+    /// The name of a function, by its index (imports count).
+    pub fn func_name(&self, index: u32) -> Option<&str> {
+        let at = self.funcs.binary_search_by_key(&index, |&(index, _)| index).ok()?;
+        self.text(self.funcs[at].1)
+    }
+
+    /// The name that the module gives itself.
+    pub fn module_name(&self) -> Option<&str> {
+        self.module.and_then(|span| self.text(span))
+    }
+
+    /// All function names: index and name, in order of the index.
+    pub fn funcs(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.funcs.iter().filter_map(|&(index, span)| Some((index, self.text(span)?)))
+    }
+
+    fn text(&self, span: Span) -> Option<&str> {
+        let start = span.start as usize;
+        let bytes = self.bytes.as_ref().get(start..start + span.len as usize)?;
+        std::str::from_utf8(bytes).ok()
+    }
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Names").field("module", &self.module_name()).field("funcs", &self.funcs.len()).finish()
+    }
+}
+
+impl Span {
+    fn ending_at(end: u64, text: &str) -> Option<Span> {
+        let start = end.checked_sub(text.len() as u64)?;
+        Some(Span { start: u32::try_from(start).ok()?, len: u32::try_from(text.len()).ok()? })
+    }
+}
+
+/// Walks the custom sections of a binary: name and range of the contents in the binary.
+///
+/// Looks at section headers only, so it costs O(sections). Ends at the first byte that makes no sense.
+#[derive(Clone, Debug)]
+pub struct CustomSections<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> CustomSections<'a> {
+    /// A walk over a binary that begins with its 8-byte header.
+    pub(crate) fn new(bytes: &'a [u8]) -> CustomSections<'a> {
+        CustomSections { bytes, at: 8 }
+    }
+}
+
+impl<'a> Iterator for CustomSections<'a> {
+    type Item = (&'a str, Range<usize>);
+
+    fn next(&mut self) -> Option<(&'a str, Range<usize>)> {
+        loop {
+            let mut reader = BinaryReader::new(self.bytes.get(self.at..)?, 0);
+            let id = reader.read_u8().ok()?;
+            let size = reader.read_var_u32().ok()? as usize;
+            let start = self.at + reader.current_position();
+            let end = start.checked_add(size)?;
+            let contents = self.bytes.get(start..end)?;
+            self.at = end;
+            if id == 0 {
+                let mut reader = BinaryReader::new(contents, 0);
+                let name = reader.read_string().ok()?;
+                return Some((name, start + reader.current_position()..end));
+            }
+        }
+    }
+}

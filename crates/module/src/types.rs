@@ -1,0 +1,227 @@
+//! wasmparser's types become core's: module type indices become canonical ids.
+//!
+//! Comes from the type section (through `sections`) and, later, from the tiers' translators, which meet types of the
+//! module inside function bodies. Everything given here was validated, so an index is always in range.
+//!
+//! A type index is an index into this module's types; a [`TypeId`] is canonical in the engine. Only this crate
+//! and the translators' calls into it ever see the former.
+
+use std::sync::Arc;
+
+use wasmparser::{AbstractHeapType, CompositeInnerType, UnpackedIndex};
+use wasmr_core::registry::{RecGroup, TypeRegistry};
+use wasmr_core::types::{
+    CompositeType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, StorageType, SubType,
+    TableType, TypeId, ValType,
+};
+
+use crate::error::{Fault, ModuleError};
+
+/// The types of a module, by type index.
+#[derive(Debug, Default)]
+pub(crate) struct TypeTable {
+    entries: Vec<TypeDecl>,
+}
+
+#[derive(Debug)]
+struct TypeDecl {
+    id: TypeId,
+    func: Option<Arc<FuncType>>,
+}
+
+/// What a block takes from the stack and leaves there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockSig<'a> {
+    /// Nothing.
+    Empty,
+    /// One result.
+    Result(ValType),
+    /// As a function type says.
+    Func(&'a Arc<FuncType>),
+}
+
+impl BlockSig<'_> {
+    /// Parameter types.
+    pub fn params(&self) -> &[ValType] {
+        match self {
+            BlockSig::Empty | BlockSig::Result(_) => &[],
+            BlockSig::Func(ty) => ty.params(),
+        }
+    }
+
+    /// Result types.
+    pub fn results(&self) -> &[ValType] {
+        match self {
+            BlockSig::Empty => &[],
+            BlockSig::Result(ty) => std::slice::from_ref(ty),
+            BlockSig::Func(ty) => ty.results(),
+        }
+    }
+}
+
+impl TypeTable {
+    /// Interns a recursion group and appends its types.
+    pub fn push_group(&mut self, group: &wasmparser::RecGroup, registry: &TypeRegistry) {
+        let base = self.entries.len() as u32;
+        let id = |index: u32| match index.checked_sub(base) {
+            Some(local) => RecGroup::local(local),
+            None => self.entries[index as usize].id,
+        };
+        let convert = |ty: &wasmparser::SubType| SubType {
+            is_final: ty.is_final,
+            supertype: ty.supertype_idxs.first().and_then(|index| index.as_module_index()).map(id),
+            composite: composite_type(&ty.composite_type.inner, &id),
+        };
+        let types: Vec<SubType> = group.types().map(convert).collect();
+        let count = types.len() as u32;
+        let first = registry.intern(RecGroup { types });
+        for offset in 0..count {
+            let id = TypeId(first.0 + offset);
+            self.entries.push(TypeDecl { id, func: registry.func_type(id) });
+        }
+    }
+
+    /// How many types the module has.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The canonical id of a type.
+    pub fn id(&self, type_index: u32) -> TypeId {
+        self.entries[type_index as usize].id
+    }
+
+    /// The function type at an index that validation found to be one.
+    pub fn func(&self, type_index: u32) -> &Arc<FuncType> {
+        let func = self.entries[type_index as usize].func.as_ref();
+        func.expect("the validator accepts only function types here")
+    }
+
+    /// The function type at an index, if it is one.
+    pub fn as_func(&self, type_index: u32) -> Option<&Arc<FuncType>> {
+        self.entries.get(type_index as usize)?.func.as_ref()
+    }
+
+    /// A value type.
+    pub fn val_type(&self, ty: wasmparser::ValType) -> ValType {
+        val_type(ty, &|index| self.id(index))
+    }
+
+    /// A reference type.
+    pub fn ref_type(&self, ty: wasmparser::RefType) -> RefType {
+        ref_type(ty, &|index| self.id(index))
+    }
+
+    /// A heap type.
+    pub fn heap_type(&self, ty: wasmparser::HeapType) -> HeapType {
+        heap_type(ty, &|index| self.id(index))
+    }
+
+    /// A block type.
+    pub fn block_sig(&self, ty: wasmparser::BlockType) -> BlockSig<'_> {
+        match ty {
+            wasmparser::BlockType::Empty => BlockSig::Empty,
+            wasmparser::BlockType::Type(ty) => BlockSig::Result(self.val_type(ty)),
+            wasmparser::BlockType::FuncType(index) => BlockSig::Func(self.func(index)),
+        }
+    }
+
+    /// A global type.
+    pub fn global_type(&self, ty: wasmparser::GlobalType) -> GlobalType {
+        GlobalType { content: self.val_type(ty.content_type), mutable: ty.mutable }
+    }
+
+    /// A table type.
+    pub fn table_type(&self, ty: wasmparser::TableType) -> TableType {
+        TableType {
+            limits: Limits { min: ty.initial, max: ty.maximum },
+            is64: ty.table64,
+            element: self.ref_type(ty.element_type),
+        }
+    }
+}
+
+/// A memory type. Refuses pages that are not 64 KiB, found at `offset`.
+pub(crate) fn memory_type(ty: wasmparser::MemoryType, offset: u64) -> Result<MemoryType, ModuleError> {
+    if let Some(log2) = ty.page_size_log2
+        && log2 != 16
+    {
+        let message = format!("memory with pages of {} bytes", 1u64 << log2.min(63));
+        return Err(ModuleError::new(Fault::Unsupported, message, Some(offset)));
+    }
+    Ok(MemoryType {
+        limits: Limits { min: ty.initial, max: ty.maximum },
+        is64: ty.memory64,
+        shared: ty.shared,
+    })
+}
+
+/// A value type, with `id` giving the type behind a module type index.
+fn val_type(ty: wasmparser::ValType, id: &dyn Fn(u32) -> TypeId) -> ValType {
+    match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty, id)),
+    }
+}
+
+fn ref_type(ty: wasmparser::RefType, id: &dyn Fn(u32) -> TypeId) -> RefType {
+    RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type(), id) }
+}
+
+fn heap_type(ty: wasmparser::HeapType, id: &dyn Fn(u32) -> TypeId) -> HeapType {
+    let kind = match ty {
+        wasmparser::HeapType::Abstract { ty, .. } => ty,
+        wasmparser::HeapType::Concrete(index) | wasmparser::HeapType::Exact(index) => {
+            let UnpackedIndex::Module(index) = index else {
+                unreachable!("types read from the binary are module type indices")
+            };
+            return HeapType::Concrete(id(index));
+        }
+    };
+    match kind {
+        AbstractHeapType::Func => HeapType::Func,
+        AbstractHeapType::Extern => HeapType::Extern,
+        AbstractHeapType::Any => HeapType::Any,
+        AbstractHeapType::None => HeapType::None,
+        AbstractHeapType::NoExtern => HeapType::NoExtern,
+        AbstractHeapType::NoFunc => HeapType::NoFunc,
+        AbstractHeapType::Eq => HeapType::Eq,
+        AbstractHeapType::Struct => HeapType::Struct,
+        AbstractHeapType::Array => HeapType::Array,
+        AbstractHeapType::I31 => HeapType::I31,
+        AbstractHeapType::Exn => HeapType::Exn,
+        AbstractHeapType::NoExn => HeapType::NoExn,
+        AbstractHeapType::Cont | AbstractHeapType::NoCont => {
+            unreachable!("no row of the feature table admits stack switching")
+        }
+    }
+}
+
+fn field_type(ty: wasmparser::FieldType, id: &dyn Fn(u32) -> TypeId) -> FieldType {
+    let storage = match ty.element_type {
+        wasmparser::StorageType::I8 => StorageType::I8,
+        wasmparser::StorageType::I16 => StorageType::I16,
+        wasmparser::StorageType::Val(ty) => StorageType::Val(val_type(ty, id)),
+    };
+    FieldType { storage, mutable: ty.mutable }
+}
+
+fn composite_type(ty: &CompositeInnerType, id: &dyn Fn(u32) -> TypeId) -> CompositeType {
+    match ty {
+        CompositeInnerType::Func(func) => {
+            let convert = |types: &[wasmparser::ValType]| -> Box<[ValType]> {
+                types.iter().map(|&ty| val_type(ty, id)).collect()
+            };
+            CompositeType::Func(Arc::new(FuncType::new(convert(func.params()), convert(func.results()))))
+        }
+        CompositeInnerType::Array(array) => CompositeType::Array(field_type(array.0, id)),
+        CompositeInnerType::Struct(fields) => {
+            CompositeType::Struct(fields.fields.iter().map(|&field| field_type(field, id)).collect())
+        }
+        CompositeInnerType::Cont(_) => unreachable!("no row of the feature table admits stack switching"),
+    }
+}
