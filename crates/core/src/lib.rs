@@ -1,19 +1,21 @@
 //! Stage 0: the words of the WebAssembly specification. Takes nothing, gives every later stage its vocabulary.
 //!
 //! - [`types`]: value, reference, function and composite types, with [`TypeId`](types::TypeId)s that are canonical
-//!   across modules; [`registry`] hands them out and answers subtype questions.
+//!   across modules; [`registry`] hands them out, [`subtype`] says which type may stand where another is expected.
 //! - [`value`]: [`V128`](value::V128), typed [`Val`](value::Val)s and what a value looks like in an untyped 8-byte slot.
 //! - [`trap`]: every way a guest can trap, with the spec's text.
 //! - [`op_table`] and [`ops`]: one row and one plain function per numeric operator. Every tier, constant expression and
-//!   folding calls that function, so they cannot disagree.
+//!   folding calls that function, so they cannot disagree. [`memory_op_table`] has the scalar loads and stores.
 //! - [`limits`]: implementation limits, each with its reason.
 #![forbid(unsafe_code)]
 
+mod append_vec;
 pub mod limits;
 pub mod memory_op_table;
 pub mod op_table;
 pub mod ops;
 pub mod registry;
+pub mod subtype;
 pub mod trap;
 pub mod types;
 pub mod value;

@@ -1,0 +1,224 @@
+//! The matching rules of the specification ("Validation / Matching"): which type may stand where another is expected.
+//!
+//! Canonical ids come in, so that equality is comparison and the registry answers for declared supertypes. Used for
+//! casts, for values that the host passes, and at linking.
+
+use crate::registry::TypeRegistry;
+use crate::types::{CompositeType, ExternType, FuncType, HeapType, Limits, RefType, ValType};
+
+/// The top of the hierarchy that a heap type belongs to: `Any`, `Func`, `Extern` or `Exn`.
+///
+/// # Panics
+/// If a concrete type is not of the registry.
+pub fn heap_top(registry: &TypeRegistry, heap: HeapType) -> HeapType {
+    match heap {
+        HeapType::Func | HeapType::NoFunc => HeapType::Func,
+        HeapType::Extern | HeapType::NoExtern => HeapType::Extern,
+        HeapType::Exn | HeapType::NoExn => HeapType::Exn,
+        HeapType::Any | HeapType::Eq | HeapType::I31 | HeapType::Struct | HeapType::Array | HeapType::None => {
+            HeapType::Any
+        }
+        HeapType::Concrete(id) => match registry.sub_type(id).composite {
+            CompositeType::Func(_) => HeapType::Func,
+            CompositeType::Struct(_) | CompositeType::Array(_) => HeapType::Any,
+        },
+    }
+}
+
+/// Whether heap type `sub` matches `sup`. Concrete types must be of the registry.
+pub fn heap_matches(registry: &TypeRegistry, sub: HeapType, sup: HeapType) -> bool {
+    use HeapType::{Any, Array, Concrete, Eq, Exn, Extern, Func, I31, NoExn, NoExtern, NoFunc, None, Struct};
+    match (sub, sup) {
+        _ if sub == sup => true,
+        (Concrete(sub), Concrete(sup)) => registry.is_subtype(sub, sup),
+        (Concrete(sub), _) => registry.get(sub).is_some_and(|ty| match ty.composite {
+            CompositeType::Func(_) => sup == Func,
+            CompositeType::Struct(_) => matches!(sup, Struct | Eq | Any),
+            CompositeType::Array(_) => matches!(sup, Array | Eq | Any),
+        }),
+        (I31 | Struct | Array, Eq | Any) | (Eq, Any) => true,
+        (None, _) => heap_top(registry, sup) == Any,
+        (NoFunc, _) => heap_top(registry, sup) == Func,
+        (NoExtern, _) => sup == Extern,
+        (NoExn, _) => sup == Exn,
+        _ => false,
+    }
+}
+
+/// Whether reference type `sub` matches `sup`: null may only be lost.
+pub fn ref_matches(registry: &TypeRegistry, sub: RefType, sup: RefType) -> bool {
+    (sup.nullable || !sub.nullable) && heap_matches(registry, sub.heap, sup.heap)
+}
+
+/// Whether value type `sub` matches `sup`.
+pub fn val_matches(registry: &TypeRegistry, sub: ValType, sup: ValType) -> bool {
+    match (sub, sup) {
+        (ValType::Ref(sub), ValType::Ref(sup)) => ref_matches(registry, sub, sup),
+        _ => sub == sup,
+    }
+}
+
+/// Whether a function of type `sub` can be used as one of type `sup`: it takes at least as much and returns at most
+/// as much. This is the rule for *declaring* a supertype; whether one id matches another is
+/// [`TypeRegistry::is_subtype`].
+pub fn func_type_matches(registry: &TypeRegistry, sub: &FuncType, sup: &FuncType) -> bool {
+    let all_match = |sub: &[ValType], sup: &[ValType]| {
+        sub.len() == sup.len() && sub.iter().zip(sup).all(|(&sub, &sup)| val_matches(registry, sub, sup))
+    };
+    all_match(sup.params(), sub.params()) && all_match(sub.results(), sup.results())
+}
+
+/// Whether a range lies within another: at least as large a minimum, and a maximum if one is asked for.
+pub fn limits_match(actual: Limits, expected: Limits) -> bool {
+    let max_fits = match (actual.max, expected.max) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(actual), Some(expected)) => actual <= expected,
+    };
+    actual.min >= expected.min && max_fits
+}
+
+/// Whether an object of type `actual` can be imported as `expected`. For tables and memories the minimum of `actual`
+/// is the current size.
+pub fn extern_matches(registry: &TypeRegistry, actual: &ExternType, expected: &ExternType) -> bool {
+    match (actual, expected) {
+        (ExternType::Func(actual), ExternType::Func(expected)) => registry.is_subtype(*actual, *expected),
+        // The importer may write: the element type has to be the same both ways, which for canonical types is equality.
+        (ExternType::Table(actual), ExternType::Table(expected)) => {
+            actual.is64 == expected.is64
+                && actual.element == expected.element
+                && limits_match(actual.limits, expected.limits)
+        }
+        (ExternType::Memory(actual), ExternType::Memory(expected)) => {
+            actual.is64 == expected.is64
+                && actual.shared == expected.shared
+                && limits_match(actual.limits, expected.limits)
+        }
+        (ExternType::Global(actual), ExternType::Global(expected)) => {
+            let content_matches = if expected.mutable {
+                actual.content == expected.content
+            } else {
+                val_matches(registry, actual.content, expected.content)
+            };
+            actual.mutable == expected.mutable && content_matches
+        }
+        (ExternType::Tag(actual), ExternType::Tag(expected)) => actual == expected,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::RecGroup;
+    use crate::types::{FieldType, GlobalType, MemoryType, StorageType, SubType, TableType, TypeId};
+
+    /// A struct, its subtype, an array, a function.
+    fn registry() -> (TypeRegistry, [TypeId; 4]) {
+        let registry = TypeRegistry::new();
+        let byte = FieldType { storage: StorageType::I8, mutable: true };
+        let open = |supertype, composite| RecGroup { types: vec![SubType { is_final: false, supertype, composite }] };
+        let parent = registry.intern(open(None, CompositeType::Struct([].into())));
+        let child = registry.intern(open(Some(parent), CompositeType::Struct([byte].into())));
+        let array = registry.intern(open(None, CompositeType::Array(byte)));
+        let func = registry.intern_func(FuncType::new([], []));
+        (registry, [parent, child, array, func])
+    }
+
+    fn limits(min: u64, max: Option<u64>) -> Limits {
+        Limits { min, max }
+    }
+
+    #[test]
+    fn heap_types_form_four_hierarchies() {
+        use HeapType::*;
+        let (registry, [parent, child, array, func]) = registry();
+        let [parent, child, array, func] = [parent, child, array, func].map(Concrete);
+        // For each type everything that it matches, itself apart.
+        let rows: [(HeapType, &[HeapType]); 16] = [
+            (Any, &[]),
+            (Eq, &[Any]),
+            (I31, &[Eq, Any]),
+            (Struct, &[Eq, Any]),
+            (Array, &[Eq, Any]),
+            (None, &[Any, Eq, I31, Struct, Array, parent, child, array]),
+            (Func, &[]),
+            (NoFunc, &[Func, func]),
+            (Extern, &[]),
+            (NoExtern, &[Extern]),
+            (Exn, &[]),
+            (NoExn, &[Exn]),
+            (parent, &[Struct, Eq, Any]),
+            (child, &[parent, Struct, Eq, Any]),
+            (array, &[Array, Eq, Any]),
+            (func, &[Func]),
+        ];
+        for (sub, supers) in rows {
+            for (sup, _) in rows {
+                let expected = sub == sup || supers.contains(&sup);
+                assert_eq!(heap_matches(&registry, sub, sup), expected, "{sub:?} {sup:?}");
+            }
+        }
+        assert_eq!(
+            [None, child, NoFunc, func, NoExn, NoExtern].map(|heap| heap_top(&registry, heap)),
+            [Any, Any, Func, Func, Exn, Extern]
+        );
+    }
+
+    #[test]
+    fn null_may_only_be_lost() {
+        let (registry, _) = registry();
+        let non_null = RefType { nullable: false, heap: HeapType::Func };
+        assert!(ref_matches(&registry, non_null, RefType::FUNCREF));
+        assert!(!ref_matches(&registry, RefType::FUNCREF, non_null));
+        assert!(!val_matches(&registry, ValType::I32, ValType::FUNCREF));
+        assert!(val_matches(&registry, ValType::I32, ValType::I32));
+    }
+
+    #[test]
+    fn functions_take_more_and_return_less() {
+        let (registry, _) = registry();
+        let non_null = ValType::Ref(RefType { nullable: false, heap: HeapType::Func });
+        let sub = FuncType::new([ValType::FUNCREF], [non_null]);
+        let sup = FuncType::new([non_null], [ValType::FUNCREF]);
+        assert!(func_type_matches(&registry, &sub, &sup));
+        assert!(!func_type_matches(&registry, &sup, &sub));
+        assert!(!func_type_matches(&registry, &sub, &FuncType::new([], [ValType::FUNCREF])));
+    }
+
+    #[test]
+    fn limits_of_imports() {
+        assert!(limits_match(limits(2, Some(3)), limits(1, None)));
+        assert!(limits_match(limits(2, Some(3)), limits(2, Some(3))));
+        assert!(!limits_match(limits(1, None), limits(2, None)));
+        assert!(!limits_match(limits(2, None), limits(2, Some(3))));
+        assert!(!limits_match(limits(2, Some(4)), limits(2, Some(3))));
+    }
+
+    #[test]
+    fn imports() {
+        let (registry, [parent, child, _, func]) = registry();
+        let matches = |actual, expected| extern_matches(&registry, &actual, &expected);
+        let element = |id| RefType { nullable: true, heap: HeapType::Concrete(id) };
+
+        let table = |element| ExternType::Table(TableType { limits: limits(1, None), is64: false, element });
+        assert!(matches(table(element(child)), table(element(child))));
+        assert!(!matches(table(element(child)), table(element(parent))));
+
+        let global = |id, mutable| ExternType::Global(GlobalType { content: ValType::Ref(element(id)), mutable });
+        assert!(matches(global(child, false), global(parent, false)));
+        assert!(!matches(global(parent, false), global(child, false)));
+        assert!(!matches(global(child, true), global(parent, true)));
+        assert!(matches(global(child, true), global(child, true)));
+        assert!(!matches(global(child, true), global(child, false)));
+
+        let memory = |is64, shared| ExternType::Memory(MemoryType { limits: limits(1, Some(1)), is64, shared });
+        assert!(matches(memory(false, true), memory(false, true)));
+        assert!(!matches(memory(true, false), memory(false, false)));
+        assert!(!matches(memory(false, true), memory(false, false)));
+
+        assert!(matches(ExternType::Func(func), ExternType::Func(func)));
+        assert!(matches(ExternType::Tag(func), ExternType::Tag(func)));
+        assert!(!matches(ExternType::Tag(func), ExternType::Func(func)));
+    }
+}
