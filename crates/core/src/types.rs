@@ -4,7 +4,10 @@
 //! recursion groups in the engine's [`TypeRegistry`](crate::registry::TypeRegistry), so two types are equal by the
 //! spec's rules exactly if their ids are equal, whichever module they came from. Module-relative type indices do not
 //! occur outside the module crate.
+//!
+//! `Display` gives the text format's spelling, with canonical ids where the text format has type indices.
 
+use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 /// A canonical type: equal ids mean equal types, across all modules of an engine.
@@ -230,5 +233,146 @@ impl SubType {
             CompositeType::Func(f) => Some(f),
             _ => None,
         }
+    }
+}
+
+impl Display for HeapType {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HeapType::Func => "func",
+            HeapType::Extern => "extern",
+            HeapType::Any => "any",
+            HeapType::Eq => "eq",
+            HeapType::I31 => "i31",
+            HeapType::Struct => "struct",
+            HeapType::Array => "array",
+            HeapType::Exn => "exn",
+            HeapType::None => "none",
+            HeapType::NoFunc => "nofunc",
+            HeapType::NoExtern => "noextern",
+            HeapType::NoExn => "noexn",
+            HeapType::Concrete(id) => return write!(f, "${}", id.0),
+        })
+    }
+}
+
+impl Display for RefType {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match (self.nullable, self.heap) {
+            (true, HeapType::None) => f.write_str("nullref"),
+            (true, HeapType::NoFunc) => f.write_str("nullfuncref"),
+            (true, HeapType::NoExtern) => f.write_str("nullexternref"),
+            (true, HeapType::NoExn) => f.write_str("nullexnref"),
+            (true, HeapType::Concrete(_)) => write!(f, "(ref null {})", self.heap),
+            (true, heap) => write!(f, "{heap}ref"),
+            (false, heap) => write!(f, "(ref {heap})"),
+        }
+    }
+}
+
+impl Display for ValType {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            ValType::I32 => f.write_str("i32"),
+            ValType::I64 => f.write_str("i64"),
+            ValType::F32 => f.write_str("f32"),
+            ValType::F64 => f.write_str("f64"),
+            ValType::V128 => f.write_str("v128"),
+            ValType::Ref(ty) => ty.fmt(f),
+        }
+    }
+}
+
+impl Display for FuncType {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("(func")?;
+        for (word, types) in [("param", self.params()), ("result", self.results())] {
+            if types.is_empty() {
+                continue;
+            }
+            write!(f, " ({word}")?;
+            for ty in types {
+                write!(f, " {ty}")?;
+            }
+            f.write_str(")")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl Display for Limits {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.min)?;
+        self.max.map_or(Ok(()), |max| write!(f, " {max}"))
+    }
+}
+
+impl Display for MemoryType {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (index, shared) = (if self.is64 { "i64 " } else { "" }, if self.shared { " shared" } else { "" });
+        write!(f, "(memory {index}{}{shared})", self.limits)
+    }
+}
+
+impl Display for TableType {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "(table {}{} {})", if self.is64 { "i64 " } else { "" }, self.limits, self.element)
+    }
+}
+
+impl Display for GlobalType {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.mutable { write!(f, "(global (mut {}))", self.content) } else { write!(f, "(global {})", self.content) }
+    }
+}
+
+impl Display for ExternType {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            ExternType::Func(id) => write!(f, "(func (type ${}))", id.0),
+            ExternType::Table(ty) => ty.fmt(f),
+            ExternType::Memory(ty) => ty.fmt(f),
+            ExternType::Global(ty) => ty.fmt(f),
+            ExternType::Tag(id) => write!(f, "(tag (type ${}))", id.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_print_as_in_the_text_format() {
+        let non_null = |heap| RefType { nullable: false, heap };
+        let nullable = |heap| RefType { nullable: true, heap };
+        for (ty, text) in [
+            (RefType::FUNCREF, "funcref"),
+            (RefType::EXTERNREF, "externref"),
+            (nullable(HeapType::I31), "i31ref"),
+            (nullable(HeapType::None), "nullref"),
+            (nullable(HeapType::NoExtern), "nullexternref"),
+            (nullable(HeapType::Concrete(TypeId(3))), "(ref null $3)"),
+            (non_null(HeapType::Concrete(TypeId(3))), "(ref $3)"),
+            (non_null(HeapType::Any), "(ref any)"),
+        ] {
+            assert_eq!(ty.to_string(), text);
+        }
+        let func = FuncType::new([ValType::I32, ValType::EXTERNREF], [ValType::V128]);
+        assert_eq!(func.to_string(), "(func (param i32 externref) (result v128))");
+        assert_eq!(FuncType::new([], []).to_string(), "(func)");
+
+        let limits = Limits { min: 1, max: Some(2) };
+        let memory = ExternType::Memory(MemoryType { limits, is64: true, shared: true });
+        assert_eq!(memory.to_string(), "(memory i64 1 2 shared)");
+        let table = TableType { limits: Limits { min: 0, max: None }, is64: false, element: RefType::FUNCREF };
+        assert_eq!(table.to_string(), "(table 0 funcref)");
+        assert_eq!(GlobalType { content: ValType::I64, mutable: true }.to_string(), "(global (mut i64))");
+    }
+
+    #[test]
+    fn a_vector_takes_two_slots() {
+        let func = FuncType::new([ValType::I32, ValType::V128], [ValType::V128, ValType::V128]);
+        assert_eq!((func.param_slots(), func.result_slots()), (3, 4));
     }
 }
