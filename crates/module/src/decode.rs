@@ -142,9 +142,7 @@ impl Decoder<'_> {
                 checked(&reader, |reader| validator.element_section(reader))?;
                 sections::elements(decls, reader)
             }
-            Payload::DataCountSection { count, range } => {
-                validator.data_count_section(count, &range).map_err(invalid)
-            }
+            Payload::DataCountSection { count, range } => validator.data_count_section(count, &range).map_err(invalid),
             Payload::CodeSectionStart { unchecked_range, .. } => {
                 validator.code_section_start(&unchecked_range).map_err(invalid)
             }

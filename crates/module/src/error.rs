@@ -161,7 +161,9 @@ impl std::error::Error for ModuleError {}
 
 /// Whether a message of wasmparser's reports an implementation limit.
 fn is_limit(message: &str) -> bool {
-    const MARKS: [&str; 6] = [
+    const MARKS: [&str; 8] = [
+        "size is out of bounds",
+        "string size out of bounds",
         "exceeds limit of",
         "exceeds the limit of",
         "implementation limit",

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use wasmparser::{BinaryReader, Name, NameSectionReader};
+use wasmparser::{BinaryReader, Name, Subsections};
 
 use crate::module::ModuleBytes;
 
@@ -34,7 +34,7 @@ impl Names {
         let range = CustomSections::new(bytes.as_ref()).find(|(name, _)| *name == "name").map(|(_, range)| range);
         let Some(range) = range else { return names };
         let reader = BinaryReader::new(&bytes.as_ref()[range.clone()], range.start as u64);
-        for subsection in NameSectionReader::new(reader) {
+        for subsection in Subsections::<Name<'_>>::new(reader) {
             match subsection {
                 Ok(Name::Module { name, name_range }) => {
                     names.module = Span::ending_at(name_range.end, name);

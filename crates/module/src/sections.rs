@@ -4,9 +4,9 @@
 //! again but what wasmr does not support. Vectors grow as items are read, never by the declared count.
 
 use wasmparser::{
-    DataKind, DataSectionReader, ElementItems as ElementItemsReader, ElementKind, ElementSectionReader, ExportSectionReader, ExternalKind,
-    FunctionSectionReader, GlobalSectionReader, ImportSectionReader, MemorySectionReader, SectionLimited, TableInit,
-    TableSectionReader, TagSectionReader, TypeRef, TypeSectionReader,
+    DataKind, DataSectionReader, ElementItems as ElementItemsReader, ElementKind, ElementSectionReader,
+    ExportSectionReader, ExternalKind, FunctionSectionReader, GlobalSectionReader, ImportSectionReader,
+    MemorySectionReader, SectionLimited, TableInit, TableSectionReader, TagSectionReader, TypeRef, TypeSectionReader,
 };
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, RefType};

@@ -149,11 +149,7 @@ pub(crate) fn memory_type(ty: wasmparser::MemoryType, offset: u64) -> Result<Mem
         let message = format!("memory with pages of {} bytes", 1u64 << log2.min(63));
         return Err(ModuleError::new(Fault::Unsupported, message, Some(offset)));
     }
-    Ok(MemoryType {
-        limits: Limits { min: ty.initial, max: ty.maximum },
-        is64: ty.memory64,
-        shared: ty.shared,
-    })
+    Ok(MemoryType { limits: Limits { min: ty.initial, max: ty.maximum }, is64: ty.memory64, shared: ty.shared })
 }
 
 /// A value type, with `id` giving the type behind a module type index.

@@ -1,0 +1,6 @@
+//! Tests of the module crate through its public face.
+mod common;
+mod declarations;
+mod errors;
+mod hostile;
+mod names;
