@@ -36,20 +36,24 @@ pub fn bytes_from_input(input: ModuleBytes, path: &Path) -> Result<ModuleBytes, 
     if bytes.starts_with(MAGIC) {
         return Ok(input);
     }
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     match std::str::from_utf8(bytes) {
         Ok(text) if looks_like_text(text) => match wat::Parser::new().parse_str(Some(path), text) {
             Ok(binary) => Ok(binary.into()),
             Err(error) => Err(ModuleError::new(Fault::Malformed, rendered(&error), None)),
         },
+        Err(error) if looks_like_text(std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()) => {
+            let message = format!("the text is not UTF-8 at byte {}", error.valid_up_to());
+            Err(ModuleError::new(Fault::Malformed, message, None).in_module(&name))
+        }
         _ => {
-            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-            Err(ModuleError::new(Fault::Malformed, format!("not a WebAssembly module: {}", description(bytes)), None)
-                .in_module(&name))
+            let message = format!("not a WebAssembly module: {}", description(bytes));
+            Err(ModuleError::new(Fault::Malformed, message, None).in_module(&name))
         }
     }
 }
 
-/// Whether the first token is an opening parenthesis or an annotation: enough to report errors as errors of the text
+/// Whether the first token is an opening parenthesis: enough to report errors as errors of the text
 /// format, not as a foreign file.
 fn looks_like_text(text: &str) -> bool {
     matches!(wat::Detect::from_bytes(text), wat::Detect::WasmText)

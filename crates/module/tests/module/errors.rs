@@ -217,6 +217,12 @@ fn neither_text_nor_binary() {
 }
 
 #[test]
+fn text_that_is_not_utf8() {
+    let e = from_file(b"(module ;; caf\xe9\n)", "a.wat");
+    assert_eq!(e.to_string(), "malformed module a.wat: the text is not UTF-8 at byte 14");
+}
+
+#[test]
 fn text_and_binary_give_the_same() {
     let text = binary("(module (func $f))");
     let again = bytes_from_input(text.clone(), Path::new("f.wasm")).unwrap();
