@@ -1,1 +1,1 @@
-//! placeholder
+//! wasmr: a standalone WebAssembly runtime that starts at once.

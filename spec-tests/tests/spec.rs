@@ -1,2 +1,91 @@
-//! The official suite, one named test per file and tier.
-fn main() {}
+//! Runs the official suite: one named test per script and mode, `spec/i32.wast [interp]`.
+//!
+//! A script that is on its mode's list of expected failures must fail, every other must pass, and the list may only name
+//! scripts that exist: so the lists shrink by themselves or the run is red. The last line counts files and directives.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use wasmr::wast::{Report, run_script};
+use wasmr::{Config, Engine, Mode};
+use wasmr_spec_tests::{Script, expected_failures, scripts};
+
+/// How many failed directives of a script are shown.
+const SHOWN: usize = 20;
+
+#[derive(Default)]
+struct Totals {
+    files: AtomicUsize,
+    files_passed: AtomicUsize,
+    directives: AtomicUsize,
+    directives_passed: AtomicUsize,
+}
+
+fn main() {
+    let args = Arguments::from_args();
+    let totals = Arc::new(Totals::default());
+    let mut trials = Vec::new();
+    for &mode in Mode::ALL {
+        let expected = expected_failures(list(mode));
+        let all = scripts();
+        trials.push(list_is_current(mode, &expected, &all));
+        for script in all {
+            let expected_to_fail = expected.contains(&script.name.as_str());
+            let totals = totals.clone();
+            let name = format!("{} [{mode}]", script.name);
+            trials.push(Trial::test(name, move || run(mode, &script, expected_to_fail, &totals)));
+        }
+    }
+    let conclusion = libtest_mimic::run(&args, trials);
+    let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+    println!(
+        "official suite: {} of {} files pass, {} of {} directives",
+        count(&totals.files_passed),
+        count(&totals.files),
+        count(&totals.directives_passed),
+        count(&totals.directives)
+    );
+    conclusion.exit();
+}
+
+/// The expected failures of a mode.
+fn list(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Interp => include_str!("../expected_failures/interp.txt"),
+    }
+}
+
+fn list_is_current(mode: Mode, expected: &[&'static str], all: &[Script]) -> Trial {
+    let unknown: Vec<&str> =
+        expected.iter().copied().filter(|name| all.iter().all(|script| script.name != *name)).collect();
+    Trial::test(format!("expected_failures [{mode}]"), move || match unknown.as_slice() {
+        [] => Ok(()),
+        names => Err(Failed::from(format!("not in the suite: {}", names.join(", ")))),
+    })
+}
+
+fn run(mode: Mode, script: &Script, expected_to_fail: bool, totals: &Totals) -> Result<(), Failed> {
+    let engine = Engine::new(Config::new().mode(mode));
+    let report = run_script(&engine, script.text);
+    totals.files.fetch_add(1, Ordering::Relaxed);
+    totals.files_passed.fetch_add(report.is_success().into(), Ordering::Relaxed);
+    totals.directives.fetch_add(report.total(), Ordering::Relaxed);
+    totals.directives_passed.fetch_add(report.passed, Ordering::Relaxed);
+    match (report.is_success(), expected_to_fail) {
+        (true, false) | (false, true) => Ok(()),
+        (true, true) => Err(Failed::from(format!("it passes now: take it off expected_failures/{mode}.txt"))),
+        (false, false) => Err(Failed::from(text(script, &report))),
+    }
+}
+
+fn text(script: &Script, report: &Report) -> String {
+    let mut text = format!("{} of {} directives failed", report.failures.len(), report.total());
+    for failure in report.failures.iter().take(SHOWN) {
+        text.push_str(&format!("\n{}:{}:{}: {}", script.name, failure.line, failure.column, failure.message));
+    }
+    if report.failures.len() > SHOWN {
+        text.push_str(&format!("\n… {} more", report.failures.len() - SHOWN));
+    }
+    text
+}

@@ -1,0 +1,72 @@
+//! Knobs that change behaviour. Set before an [`Engine`](crate::Engine) is made, fixed afterwards.
+
+use wasmr_module::{Feature, Features};
+use wasmr_runtime::limits::{MemoryStrategy, StoreLimits};
+
+use crate::modes::Mode;
+use crate::tuning::Tuning;
+
+/// The knobs. Methods chain: `config.mode(…).max_memory(…)`.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    pub(crate) features: Features,
+    pub(crate) mode: Mode,
+    pub(crate) memory: MemoryStrategy,
+    pub(crate) limits: StoreLimits,
+    pub(crate) tuning: Tuning,
+}
+
+impl Config {
+    /// The defaults: all of Wasm 3.0, the default mode, the default limits.
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// Which modules are valid.
+    pub fn features(&mut self, features: Features) -> &mut Config {
+        self.features = features;
+        self
+    }
+
+    /// Switches one feature, and those that go with it.
+    pub fn feature(&mut self, feature: Feature, on: bool) -> &mut Config {
+        self.features.set(feature, on);
+        self
+    }
+
+    /// How to execute.
+    pub fn mode(&mut self, mode: Mode) -> &mut Config {
+        self.mode = mode;
+        self
+    }
+
+    /// Which memories get a reservation in which faults stand in for checks.
+    pub fn memory_strategy(&mut self, strategy: MemoryStrategy) -> &mut Config {
+        self.memory = strategy;
+        self
+    }
+
+    /// What a new store lets its guests take.
+    pub fn limits(&mut self, limits: StoreLimits) -> &mut Config {
+        self.limits = limits;
+        self
+    }
+
+    /// Bytes that all linear memories of a store may have together.
+    pub fn max_memory(&mut self, bytes: u64) -> &mut Config {
+        self.limits.max_memory_bytes = bytes;
+        self
+    }
+
+    /// Bytes of the stack for the guest's calls.
+    pub fn max_stack(&mut self, bytes: usize) -> &mut Config {
+        self.limits.max_stack_bytes = bytes;
+        self
+    }
+
+    /// Knobs that change only speed.
+    pub fn tuning(&mut self, tuning: Tuning) -> &mut Config {
+        self.tuning = tuning;
+        self
+    }
+}

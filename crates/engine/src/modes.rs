@@ -1,0 +1,66 @@
+//! The ways to execute, one row each. The command line, its help and the test harness all read this table.
+
+/// Declares [`Mode`]: one row per mode, `Variant "name" "help";`. The first row is the default.
+macro_rules! modes {
+    ($(#[$default_doc:meta])* $default:ident $default_name:literal $default_help:literal;
+     $($(#[$doc:meta])* $mode:ident $name:literal $help:literal;)*) => {
+        /// A way to execute functions.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        pub enum Mode {
+            $(#[$default_doc])* #[default] $default,
+            $($(#[$doc])* $mode,)*
+        }
+
+        impl Mode {
+            /// Every mode, in the order of the table.
+            pub const ALL: &'static [Mode] = &[Mode::$default, $(Mode::$mode,)*];
+
+            /// What the user calls it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    Mode::$default => $default_name,
+                    $(Mode::$mode => $name,)*
+                }
+            }
+
+            /// What the help says about it.
+            pub const fn help(self) -> &'static str {
+                match self {
+                    Mode::$default => $default_help,
+                    $(Mode::$mode => $help,)*
+                }
+            }
+        }
+    };
+}
+
+modes! {
+    /// Every function is interpreted.
+    Interp "interp" "interpret everything: starts at once, runs on any host";
+}
+
+impl Mode {
+    /// The mode of that name.
+    pub fn from_name(name: &str) -> Option<Mode> {
+        Mode::ALL.iter().copied().find(|mode| mode.name() == name)
+    }
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_find_their_modes() {
+        for mode in Mode::ALL {
+            assert_eq!(Mode::from_name(mode.name()), Some(*mode));
+        }
+        assert_eq!(Mode::from_name("warp"), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! [`Module`]: bytes that were accepted, ready to be instantiated any number of times.
+//!
+//! Comes from bytes (binary or text) and an [`Engine`]; goes to the linker. It joins what stage 1 made of the bytes with what
+//! the engine's tier needs to run them.
+
+use std::io::Read;
+use std::ops::Deref;
+use std::path::Path;
+
+use wasmr_module::{ModuleBytes, ModuleError};
+use wasmr_runtime::LoadedModule;
+
+use crate::engine::Engine;
+
+/// The largest file that is read as a module. A module's own encoding ends at 4 GiB.
+pub const MAX_MODULE_BYTES: u64 = 256 << 20;
+
+/// A validated module with the code that runs it. Cloning is cheap.
+#[derive(Clone)]
+pub struct Module {
+    loaded: LoadedModule,
+}
+
+/// A module could not be had from a file.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file could not be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file, as it was named.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is larger than any module may be.
+    #[error("`{path}` is larger than {} MiB, the most that a module may have", MAX_MODULE_BYTES >> 20)]
+    TooLarge {
+        /// The file, as it was named.
+        path: String,
+    },
+    /// The bytes are not a module that wasmr can run.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
+}
+
+impl Module {
+    /// Makes a module of a binary, or of the text format.
+    pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module, ModuleError> {
+        Module::from_bytes(engine, bytes.as_ref().to_vec(), "<module>")
+    }
+
+    /// Makes a module of bytes without copying them; messages call it `name`.
+    pub fn from_bytes(engine: &Engine, bytes: impl Into<ModuleBytes>, name: &str) -> Result<Module, ModuleError> {
+        let bytes = wasmr_module::bytes_from_input(bytes.into(), Path::new(name))?;
+        let config = engine.config();
+        let threads = config.tuning.threads_for(bytes.as_ref().len());
+        let module = wasmr_module::Module::new(bytes, name, &config.features, engine.types(), threads)?;
+        Ok(Module { loaded: engine.load(module) })
+    }
+
+    /// Reads a file and makes a module of it.
+    pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module, LoadError> {
+        let path = path.as_ref();
+        let shown = path.display().to_string();
+        let bytes = std::fs::File::open(path)
+            .and_then(|file| read_capped(file, MAX_MODULE_BYTES))
+            .map_err(|source| LoadError::Read { path: shown.clone(), source })?
+            .ok_or(LoadError::TooLarge { path: shown })?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Module::from_bytes(engine, bytes, &name)?)
+    }
+}
+
+/// Reads to the end; `None` if there is more than `cap` bytes. Never takes more than that, whatever the source claims.
+pub fn read_capped(source: impl Read, cap: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    source.take(cap + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= cap).then_some(bytes))
+}
+
+/// What the runtime instantiates; also gives the declarations, [`wasmr_module::Module`].
+impl Deref for Module {
+    type Target = LoadedModule;
+
+    fn deref(&self) -> &LoadedModule {
+        &self.loaded
+    }
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.loaded.module.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_stops_at_the_cap() {
+        assert_eq!(read_capped(&b"abc"[..], 3).unwrap(), Some(b"abc".to_vec()));
+        assert_eq!(read_capped(&b"abcd"[..], 3).unwrap(), None);
+        assert_eq!(read_capped(std::io::repeat(0), 1000).unwrap(), None);
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = Module::from_file(&Engine::default(), "no/such.wasm").unwrap_err();
+        assert_eq!(error.to_string(), "cannot read `no/such.wasm`");
+    }
+
+    #[test]
+    fn text_and_binary_are_accepted_and_nonsense_is_not() {
+        let engine = Engine::default();
+        assert!(Module::new(&engine, "(module (func))").is_ok());
+        assert!(Module::new(&engine, b"\0asm\x01\0\0\0").is_ok());
+        let error = Module::from_bytes(&engine, b"\0asm\x09\0\0\0".to_vec(), "x.wasm").unwrap_err();
+        assert!(error.to_string().contains("x.wasm"), "{error}");
+    }
+}

@@ -1,0 +1,147 @@
+//! Every command and option, as plain data without side effects: *parse* of "parse, resolve, act".
+//!
+//! In: the words in the strict form that [`position`](super::position) made. Out: [`Command`], which
+//! [`plan`](super::plan) resolves.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use wasmr::Mode;
+
+use super::keys::WasmKeys;
+use super::values::{self, DirSpec, EnvSpec, PreloadSpec};
+
+/// Runs WebAssembly programs: starts at once, grants only what you say.
+#[derive(Debug, Parser)]
+#[command(name = "wasmr", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(override_usage = "wasmr MODULE [ARGS]...\n       wasmr COMMAND")]
+#[command(after_help = "`wasmr MODULE ARGS...` is `wasmr run -- MODULE ARGS...`: everything after MODULE is the guest's.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a program: its `_start`, or the function that --invoke names
+    Run(Box<RunFlags>),
+    /// Run script tests (.wast) and report every failed directive
+    Wast(WastFlags),
+    /// Check modules and say what is wrong with them
+    Validate(ValidateFlags),
+}
+
+/// What follows `run`.
+#[derive(Debug, Args)]
+#[command(override_usage = "wasmr run [OPTIONS] MODULE [--dir ...|--env ...]... [ARGS]...\n       \
+                            wasmr run [OPTIONS] -- MODULE [ARGS]...")]
+#[command(after_help = "After MODULE, --dir and --env are still wasmr's up to the first other word. Scripts that pass on words of \
+                        others write `wasmr run [OPTIONS] -- MODULE \"$@\"`: there nothing after MODULE can grant anything.")]
+pub struct RunFlags {
+    /// Grant a directory, by its own name or as GUEST; `::ro` refuses every change
+    #[arg(long, value_name = "HOST[::GUEST][::ro]", value_parser = OsStringValueParser::new().try_map(DirSpec::parse))]
+    pub dir: Vec<DirSpec>,
+
+    /// Set a variable, or pass on the host's
+    #[arg(long, value_name = "K[=V]", value_parser = EnvSpec::parse)]
+    pub env: Vec<EnvSpec>,
+
+    /// Pass on all of the host's variables
+    #[arg(long)]
+    pub inherit_env: bool,
+
+    /// Set the variables of a file with one K=V or K a line
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+
+    /// The guest's name for itself [default: base name of MODULE]
+    #[arg(long, value_name = "NAME")]
+    pub argv0: Option<String>,
+
+    /// Call this export with ARGS typed by its signature, and print its results
+    #[arg(long, value_name = "NAME")]
+    pub invoke: Option<String>,
+
+    /// Instantiate FILE first and offer its exports as module NAME
+    #[arg(long, value_name = "NAME=FILE", value_parser = PreloadSpec::parse)]
+    pub preload: Vec<PreloadSpec>,
+
+    /// Listen on a TCP address; the guest gets the socket as a descriptor after its directories
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Vec<SocketAddr>,
+
+    /// How to execute
+    #[arg(long, value_name = "MODE", value_parser = mode_parser())]
+    pub mode: Option<Mode>,
+
+    /// End the run after this long, sleeping and blocked host calls included (1s, 100ms)
+    #[arg(long, value_name = "TIME", value_parser = values::parse_duration)]
+    pub timeout: Option<Duration>,
+
+    /// How much all linear memories together may hold (64MiB)
+    #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
+    pub max_memory: Option<u64>,
+
+    /// How much stack the guest's calls may take (8MiB)
+    #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
+    pub max_stack: Option<u64>,
+
+    /// WebAssembly features and limits by key; `-W help` lists them
+    #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
+    pub wasm: Vec<String>,
+
+    /// The program: .wasm, .wat, or - for standard input
+    #[arg(value_name = "MODULE")]
+    pub module: PathBuf,
+
+    /// The guest's arguments
+    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<OsString>,
+}
+
+impl RunFlags {
+    /// The `-W` keys of all occurrences, the later winning.
+    pub fn wasm_keys(&self) -> Result<WasmKeys, String> {
+        let mut keys = WasmKeys::default();
+        for list in &self.wasm {
+            keys.apply(list)?;
+        }
+        Ok(keys)
+    }
+}
+
+/// What follows `wast`.
+#[derive(Debug, Args)]
+pub struct WastFlags {
+    /// How to execute
+    #[arg(long, value_name = "MODE", value_parser = mode_parser())]
+    pub mode: Option<Mode>,
+
+    /// The scripts
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// What follows `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateFlags {
+    /// WebAssembly features by key; `-W help` lists them
+    #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
+    pub wasm: Vec<String>,
+
+    /// The modules; - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// Accepts the names of the mode table.
+fn mode_parser() -> impl TypedValueParser<Value = Mode> {
+    let names = Mode::ALL.iter().map(|mode| PossibleValue::new(mode.name()).help(mode.help()));
+    PossibleValuesParser::new(names).map(|name| Mode::from_name(&name).unwrap_or_default())
+}

@@ -1,0 +1,59 @@
+//! Reads modules: from a file, mapped if it is large, or from standard input. Unsafe: maps files.
+//!
+//! # Why map?
+//! Validation reads a module once, execution reads what it runs: copying tens of megabytes first would cost more than both for
+//! a short run. A map has one weakness: should another process truncate the file while the guest runs, reading the lost
+//! part ends wasmr by SIGBUS; a file overwritten in place changes under its validated code. Tools that build modules
+//! write a new file and rename it, which is safe. Files below [`MAP_FROM`] are copied, as that is as fast.
+
+use std::fs::File;
+use std::io::IsTerminal;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use wasmr::{MAX_MODULE_BYTES, Module, ModuleBytes};
+
+/// Smaller files are read, not mapped.
+const MAP_FROM: u64 = 1 << 20;
+
+/// Loads the module that the user named. `-` is standard input.
+pub fn module(engine: &wasmr::Engine, path: &Path) -> anyhow::Result<Module> {
+    let bytes = bytes(path)?;
+    Module::from_bytes(engine, bytes, &name(path)).with_context(|| format!("cannot load `{}`", path.display()))
+}
+
+/// What messages call the module: the base name of its file.
+pub fn name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn bytes(path: &Path) -> anyhow::Result<ModuleBytes> {
+    if path == Path::new("-") {
+        let stdin = std::io::stdin();
+        if stdin.is_terminal() {
+            bail!("cannot read a module from standard input: it is a terminal");
+        }
+        let bytes = wasmr::read_capped(stdin.lock(), MAX_MODULE_BYTES).context("cannot read standard input")?;
+        return bytes.map(ModuleBytes::from).with_context(|| too_large("standard input"));
+    }
+    let shown = path.display();
+    let cannot_read = || format!("cannot read `{shown}`");
+    let file = File::open(path).with_context(cannot_read)?;
+    let metadata = file.metadata().with_context(cannot_read)?;
+    if metadata.is_file() && metadata.len() > MAX_MODULE_BYTES {
+        bail!(too_large(&format!("`{shown}`")));
+    }
+    if metadata.is_file() && metadata.len() >= MAP_FROM {
+        // SAFETY: the map is private and read-only, and what its bytes stand for is checked as they are read. That nobody
+        // changes the file meanwhile cannot be known; see the module documentation for what happens then.
+        if let Ok(map) = unsafe { memmap2::Mmap::map(&file) } {
+            return Ok(ModuleBytes::new(map));
+        }
+    }
+    let bytes = wasmr::read_capped(file, MAX_MODULE_BYTES).with_context(cannot_read)?;
+    bytes.map(ModuleBytes::from).with_context(|| too_large(&format!("`{shown}`")))
+}
+
+fn too_large(what: &str) -> String {
+    format!("{what} is larger than {} MiB, the most that a module may have", MAX_MODULE_BYTES >> 20)
+}

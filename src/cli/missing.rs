@@ -1,0 +1,117 @@
+//! Messages about what a program lacks: imports that nobody offers, and a function to run.
+
+use wasmr::{ExternKind, ExternType, Module, extern_type_text};
+
+use super::demangle::printable;
+
+/// What an import module tells about how a program was built: module name, whether a field gives it away, advice.
+const TOOLCHAINS: &[(&str, fn(&str) -> bool, &str)] = &[
+    (
+        "env",
+        |field| field == "abort",
+        "`env.abort` is AssemblyScript's: compile with `--use abort=` or with the wasi-shim (`--config node_modules/@assemblyscript/wasi-shim/asconfig.json`)",
+    ),
+    (
+        "env",
+        |field| ["emscripten_", "_emscripten_", "__syscall_", "invoke_", "__cxa_"].iter().any(|start| field.starts_with(start)),
+        "it looks built by Emscripten for JavaScript: rebuild with `-sSTANDALONE_WASM`, or with wasi-sdk for wasm32-wasip1",
+    ),
+    (
+        "env",
+        |_| true,
+        "imports from `env` are symbols that the linker did not find (or was told to leave): link what defines them, or rebuild for wasm32-wasip1",
+    ),
+    ("wbg", |_| true, WASM_BINDGEN),
+    ("__wbindgen_placeholder__", |_| true, WASM_BINDGEN),
+    ("__wbindgen_externref_xform__", |_| true, WASM_BINDGEN),
+    ("go", |_| true, GO_JS),
+    ("gojs", |_| true, GO_JS),
+    ("wasix_32v1", |_| true, WASIX),
+    ("wasix_64v1", |_| true, WASIX),
+    ("wasi", |field| field == "thread-spawn", "it needs wasi-threads, which wasmr does not have: rebuild it without threads"),
+];
+
+const WASM_BINDGEN: &str =
+    "it is built by wasm-bindgen for JavaScript: rebuild it for wasm32-wasip1, without wasm-bindgen or wasm-pack";
+const GO_JS: &str = "it is built by Go for JavaScript: rebuild it with GOOS=wasip1 GOARCH=wasm";
+const WASIX: &str = "it needs WASIX, which wasmr does not have: rebuild it for wasm32-wasip1";
+
+/// What the names of missing imports say about how to get a program that links.
+pub fn toolchain_hints<'a>(imports: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'static str> {
+    let mut hints = Vec::new();
+    for (module, field) in imports {
+        let known = TOOLCHAINS.iter().find(|(name, gives_away, _)| *name == module && gives_away(field));
+        if let Some((.., hint)) = known
+            && !hints.contains(hint)
+        {
+            hints.push(*hint);
+        }
+    }
+    hints
+}
+
+/// The exports of a program without `_start`, and how to call one. `file` is what the user called the program.
+pub fn exports_help(module: &Module, file: &str) -> String {
+    let exports = module.module.exports();
+    if exports.is_empty() {
+        return "it exports nothing".to_string();
+    }
+    let registry = module.module.registry();
+    let mut text = String::from("it exports:\n");
+    for export in exports {
+        let ty = extern_type_text(registry, &module.module.export_type(export));
+        text.push_str(&format!("  {} {ty}\n", printable(&export.name)));
+    }
+    // `_initialize` is called by itself.
+    let function = exports.iter().find(|export| export.kind == ExternKind::Func && &*export.name != "_initialize");
+    if let Some(function) = function {
+        let mut line = format!("  wasmr run --invoke {} {}", shell_word(&printable(&function.name)), shell_word(file));
+        if let ExternType::Func(id) = module.module.export_type(function)
+            && let Some(ty) = registry.func_type(id)
+        {
+            for param in ty.params() {
+                line.push(' ');
+                line.push_str(&wasmr::val_type_text(registry, *param).to_uppercase());
+            }
+        }
+        text.push_str("to call one, type\n");
+        text.push_str(&line);
+    }
+    text
+}
+
+/// A word as a shell takes it.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./+=:@%,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_string() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn toolchains_are_recognised_by_their_imports() {
+        let hint = |imports: &[(&'static str, &'static str)]| toolchain_hints(imports.iter().copied()).join("\n");
+        assert!(hint(&[("wbg", "__wbindgen_throw")]).contains("wasm32-wasip1"));
+        assert!(hint(&[("env", "emscripten_resize_heap")]).contains("Emscripten"));
+        assert!(hint(&[("env", "abort")]).contains("AssemblyScript"));
+        assert!(hint(&[("env", "puts")]).contains("wasm32-wasip1"));
+        assert!(hint(&[("gojs", "runtime.wasmExit")]).contains("GOOS=wasip1"));
+        assert_eq!(hint(&[("mine", "f")]), "");
+        assert_eq!(toolchain_hints([("env", "puts"), ("env", "gets")]).len(), 1);
+    }
+
+    #[test]
+    fn exports_are_listed_with_a_line_to_type() {
+        let text = r#"(module (memory (export "mem") 1) (func (export "_initialize"))
+            (func (export "add two") (param i32 f64) (result i32) i32.const 0))"#;
+        let module = Module::new(&wasmr::Engine::default(), text).unwrap();
+        let help = exports_help(&module, "my file.wasm");
+        assert!(help.contains("\n  mem (memory 1)\n"), "{help}");
+        assert!(help.contains("\n  add two (func (param i32 f64) (result i32))\n"), "{help}");
+        assert!(help.ends_with("\n  wasmr run --invoke 'add two' 'my file.wasm' I32 F64"), "{help}");
+        let empty = Module::new(&wasmr::Engine::default(), "(module)").unwrap();
+        assert_eq!(exports_help(&empty, "m"), "it exports nothing");
+    }
+}

@@ -1,0 +1,160 @@
+//! Stage 6: a command line, from words to exit status. *Parse, resolve, act*:
+//!
+//! - [`position`] decides which words are wasmr's, [`flags`], [`keys`] and [`values`] parse them into plain data;
+//! - [`plan`] resolves that data: it opens directories and sockets and reads the environment, and is the only file that
+//!   uses the user's authority; [`load`] reads modules;
+//! - [`run`](mod@run), [`wast`] and [`validate`] act; [`invoke`] types arguments and prints results;
+//! - [`report`], [`missing`] and [`demangle`] say what went wrong, [`exit`] with which status; [`signals`], [`timeout`] and [`panics`] end a process
+//!   that does not end by itself.
+
+mod demangle;
+pub mod exit;
+mod flags;
+mod invoke;
+mod keys;
+mod load;
+mod missing;
+pub mod panics;
+mod plan;
+mod position;
+mod report;
+mod run;
+mod signals;
+mod timeout;
+mod validate;
+mod values;
+mod wast;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use flags::{Cli, Command};
+use position::OptionTable;
+
+/// A command line that makes no sense: ends with status 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UsageError(String);
+
+/// Does what the words after the program's name say. `out` gets what was asked for, `err` everything else.
+pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let mut command = Cli::command();
+    let words = strict_words(words, &command);
+    let parsed = command.try_get_matches_from_mut(words).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            let (to, status) = if error.use_stderr() { (err, exit::USAGE) } else { (out, exit::SUCCESS) };
+            // Nothing is left to say if the stream is closed.
+            let _ = write!(to, "{}", error.render());
+            return status;
+        }
+    };
+    let done = match cli.command {
+        Command::Run(flags) => run::run(*flags, out, err),
+        Command::Wast(flags) => wast::run(flags, out, err),
+        Command::Validate(flags) => validate::run(flags, out, err),
+    };
+    match done {
+        Ok(status) => status,
+        Err(error) => {
+            report::error(err, &error);
+            if error.is::<UsageError>() { exit::USAGE } else { exit::FAILURE }
+        }
+    }
+}
+
+/// Brings a command line into the strict form of [`position`], the program's name in front.
+fn strict_words(words: Vec<OsString>, command: &clap::Command) -> Vec<OsString> {
+    let mut strict: Vec<OsString> = vec!["wasmr".into()];
+    let Some(first) = words.first() else { return strict };
+    let named = command.get_subcommands().find(|sub| first == sub.get_name());
+    let table = || command.find_subcommand("run").map(OptionTable::of).unwrap_or_default();
+    match named.map(|sub| sub.get_name()) {
+        Some("run") => {
+            strict.push("run".into());
+            strict.extend(position::run_words(words[1..].to_vec(), &table()));
+        }
+        Some(_) => strict.extend(words),
+        None if ["-h", "--help", "-V", "--version"].iter().any(|option| first == option) => strict.extend(words),
+        None => {
+            strict.push("run".into());
+            strict.extend(position::short_form_words(words, &table()));
+        }
+    }
+    strict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        let mut command = Cli::command();
+        let words = strict_words(line.split_whitespace().map(OsString::from).collect(), &command);
+        command.try_get_matches_from_mut(words).and_then(|matches| Cli::from_arg_matches(&matches))
+    }
+
+    #[track_caller]
+    fn run_flags(line: &str) -> flags::RunFlags {
+        match parse(line).unwrap().command {
+            Command::Run(flags) => *flags,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_declaration_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run_takes_options_on_both_sides() {
+        let flags = run_flags("run --env A=1 -W gc=n --max-memory 64MiB m.wasm --dir=.::/x::ro --env B a --dir=no");
+        assert_eq!(flags.module.to_str(), Some("m.wasm"));
+        assert_eq!(flags.args, ["a", "--dir=no"]);
+        assert_eq!(flags.dir.len(), 1);
+        assert!(flags.dir[0].read_only);
+        assert_eq!(flags.env.iter().map(|env| env.name.as_str()).collect::<Vec<_>>(), ["A", "B"]);
+        assert_eq!((flags.max_memory, flags.wasm), (Some(64 << 20), vec!["gc=n".to_string()]));
+    }
+
+    #[test]
+    fn the_short_form_leaves_everything_to_the_guest() {
+        let flags = run_flags("m.wasm --dir=/ --help -- x");
+        assert_eq!(flags.args, ["--dir=/", "--help", "--", "x"]);
+        assert!(flags.dir.is_empty());
+        assert_eq!(run_flags("--dir=. m.wasm --dir=/").dir.len(), 1);
+    }
+
+    #[test]
+    fn strict_run_leaves_everything_to_the_guest() {
+        let flags = run_flags("run --dir=. -- m.wasm --dir=/ -- --");
+        assert_eq!((flags.dir.len(), flags.args.len()), (1, 3));
+    }
+
+    #[test]
+    fn modes_are_those_of_the_table() {
+        assert_eq!(run_flags("run --mode interp m.wasm").mode, Some(wasmr::Mode::Interp));
+        assert!(parse("run --mode warp m.wasm").unwrap_err().to_string().contains("interp"));
+    }
+
+    #[test]
+    fn nonsense_is_a_usage_error() {
+        for line in ["run", "run --bogus m.wasm", "run --dir m.wasm", "run --timeout soon m.wasm", "wast", "--bogus", "run m.wasm --dir"]
+        {
+            let error = parse(line).unwrap_err();
+            assert!(error.use_stderr(), "{line}");
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_not_errors() {
+        for line in ["--help", "-h", "--version", "-V", "run --help", "validate -h"] {
+            assert!(!parse(line).unwrap_err().use_stderr(), "{line}");
+        }
+    }
+}

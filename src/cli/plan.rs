@@ -1,0 +1,240 @@
+//! Resolves the options of `run`: opens directories and sockets, reads variables, picks the mode. *Resolve* of "parse, resolve,
+//! act", and the only file that uses the user's authority over files, sockets and the environment.
+//!
+//! In: [`RunFlags`]. Out: a [`RunPlan`], which needs nothing more than the module itself.
+
+use std::ffi::OsString;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use wasmr::Config;
+use wasmr::wasi::{Stdin, Stdout, WasiCtx};
+
+use super::flags::RunFlags;
+use super::keys::WasmKeys;
+use super::values::{DirSpec, EnvSpec, PreloadSpec};
+use super::{UsageError, load};
+
+/// Everything that a run needs.
+pub struct RunPlan {
+    /// How to make the engine.
+    pub config: Config,
+    /// What the guest was granted.
+    pub wasi: WasiCtx,
+    /// The program's file.
+    pub module: PathBuf,
+    /// Modules to instantiate first.
+    pub preload: Vec<PreloadSpec>,
+    /// What to call.
+    pub entry: Entry,
+    /// When to give up.
+    pub timeout: Option<Duration>,
+    /// What to do about imports that nobody offers.
+    pub unknown_imports: UnknownImports,
+}
+
+/// What a run calls.
+#[derive(Debug)]
+pub enum Entry {
+    /// `_start`.
+    Start,
+    /// An export, with arguments as typed.
+    Invoke {
+        /// The export.
+        name: String,
+        /// The arguments.
+        args: Vec<String>,
+    },
+}
+
+/// What stands in for imports that nobody offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownImports {
+    /// Nothing: they are an error.
+    Refuse,
+    /// Functions that trap.
+    Trap,
+    /// Functions that return zeros.
+    Default,
+}
+
+/// Uses the authority of whoever runs wasmr, as far as the options say.
+pub fn resolve(flags: RunFlags, keys: WasmKeys) -> anyhow::Result<RunPlan> {
+    let args = guest_args(&flags.args)?;
+    let name = flags.argv0.unwrap_or_else(|| load::name(&flags.module));
+    let mut wasi = WasiCtx::builder();
+    wasi.stdin(Stdin::Inherit).stdout(Stdout::Inherit).stderr(Stdout::Inherit);
+    wasi.arg(name);
+    let entry = match flags.invoke {
+        Some(name) => Entry::Invoke { name, args },
+        None => {
+            for arg in args {
+                wasi.arg(arg);
+            }
+            Entry::Start
+        }
+    };
+    for (name, value) in variables(flags.inherit_env, &flags.env_file, &flags.env)? {
+        wasi.env(name, value);
+    }
+    for spec in flags.dir {
+        let dir = open(&spec)?;
+        wasi.dir(dir, spec.guest, spec.read_only);
+    }
+    for address in flags.listen {
+        let listener = TcpListener::bind(address).with_context(|| format!("cannot listen for --listen {address}"))?;
+        wasi.listener(listener);
+    }
+    let wasi = wasi.build().context("cannot set up what the guest was granted")?;
+
+    let mut config = Config::new();
+    config.features(keys.features).mode(flags.mode.unwrap_or_default());
+    if let Some(bytes) = flags.max_memory.or(keys.max_memory) {
+        config.max_memory(bytes);
+    }
+    if let Some(bytes) = flags.max_stack.or(keys.max_stack) {
+        config.max_stack(stack_bytes(bytes)?);
+    }
+    let unknown_imports = match (keys.unknown_imports_trap, keys.unknown_imports_default) {
+        (true, true) => {
+            let why = "-W unknown-imports-trap and -W unknown-imports-default exclude each other";
+            bail!(UsageError(why.to_string()));
+        }
+        (true, false) => UnknownImports::Trap,
+        (false, true) => UnknownImports::Default,
+        (false, false) => UnknownImports::Refuse,
+    };
+    Ok(RunPlan {
+        config,
+        wasi,
+        module: flags.module,
+        preload: flags.preload,
+        entry,
+        timeout: flags.timeout.or(keys.timeout),
+        unknown_imports,
+    })
+}
+
+/// The least stack with which a program can do anything, and the most that is worth a reservation.
+const STACK_RANGE: std::ops::RangeInclusive<u64> = 16 << 10..=1 << 30;
+
+fn stack_bytes(bytes: u64) -> anyhow::Result<usize> {
+    match usize::try_from(bytes) {
+        Ok(size) if STACK_RANGE.contains(&bytes) => Ok(size),
+        _ => bail!(UsageError("--max-stack must be between 16KiB and 1GiB".to_string())),
+    }
+}
+
+/// Arguments reach the guest as UTF-8 or not at all.
+fn guest_args(args: &[OsString]) -> anyhow::Result<Vec<String>> {
+    let as_text = |(index, arg): (usize, &OsString)| match arg.to_str() {
+        Some(text) => Ok(text.to_string()),
+        None => bail!(UsageError(format!("argument {} of the guest is not UTF-8: {arg:?}", index + 1))),
+    };
+    args.iter().enumerate().map(as_text).collect()
+}
+
+/// The guest's variables. What is named later replaces what was named earlier: --env-file over --inherit-env, --env over both.
+fn variables(inherit: bool, files: &[PathBuf], specs: &[EnvSpec]) -> anyhow::Result<Vec<(String, String)>> {
+    let mut variables: Vec<(String, String)> = Vec::new();
+    if inherit {
+        for (name, value) in std::env::vars_os() {
+            // Variables that are not UTF-8 cannot be passed; nobody asked for one of them by name.
+            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
+                set(&mut variables, name, value);
+            }
+        }
+    }
+    for file in files {
+        let shown = file.display();
+        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}` for --env-file"))?;
+        let specs = EnvSpec::parse_file(&text).map_err(|why| anyhow::anyhow!("{why}"));
+        for spec in specs.with_context(|| format!("cannot use `{shown}` for --env-file"))? {
+            apply(&mut variables, &spec)?;
+        }
+    }
+    for spec in specs {
+        apply(&mut variables, spec)?;
+    }
+    Ok(variables)
+}
+
+fn apply(variables: &mut Vec<(String, String)>, spec: &EnvSpec) -> anyhow::Result<()> {
+    let name = spec.name.clone();
+    if let Some(value) = &spec.value {
+        set(variables, name, value.clone());
+    } else if let Some(value) = std::env::var_os(&name) {
+        match value.into_string() {
+            Ok(value) => set(variables, name, value),
+            Err(_) => bail!("cannot pass on the variable `{name}` for --env: its value is not UTF-8"),
+        }
+    }
+    Ok(())
+}
+
+fn set(variables: &mut Vec<(String, String)>, name: String, value: String) {
+    match variables.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, old)) => *old = value,
+        None => variables.push((name, value)),
+    }
+}
+
+/// Opens a directory to grant; the error names everything that the user could have mixed up.
+fn open(spec: &DirSpec) -> anyhow::Result<Dir> {
+    let DirSpec { host, guest, .. } = spec;
+    Dir::open_ambient_dir(host, ambient_authority()).with_context(|| {
+        format!("cannot grant the host directory `{}` as guest directory `{guest}` for --dir", host.display())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(typed: &[&str]) -> Vec<EnvSpec> {
+        typed.iter().map(|typed| EnvSpec::parse(typed).unwrap()).collect()
+    }
+
+    #[test]
+    fn later_variables_replace_earlier_ones_and_unset_ones_are_skipped() {
+        let specs = env(&["A=1", "B=2", "A=3", "WASMR_TEST_SURELY_UNSET"]);
+        let expected = [("A".to_string(), "3".to_string()), ("B".to_string(), "2".to_string())];
+        assert_eq!(variables(false, &[], &specs).unwrap(), expected);
+    }
+
+    #[test]
+    fn nothing_is_inherited_unless_asked() {
+        assert!(variables(false, &[], &[]).unwrap().is_empty());
+        assert!(!variables(true, &[], &[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_bad_directory_is_named_with_its_guest_path() {
+        let spec = DirSpec::parse("no/such/dir::/data".into()).unwrap();
+        let error = format!("{:#}", open(&spec).unwrap_err());
+        for part in ["--dir", "`no/such/dir`", "`/data`", "No such file"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_stack_has_a_sensible_size() {
+        assert_eq!(stack_bytes(1 << 20).unwrap(), 1 << 20);
+        for bad in [0, 1 << 10, 1 << 40] {
+            assert!(stack_bytes(bad).unwrap_err().is::<UsageError>());
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn arguments_must_be_utf8() {
+        use std::os::unix::ffi::OsStringExt;
+        let error = guest_args(&["a".into(), OsString::from_vec(vec![0xff])]).unwrap_err();
+        assert!(error.is::<UsageError>());
+        assert!(error.to_string().contains("argument 2"), "{error}");
+    }
+}

@@ -1,0 +1,238 @@
+//! Which words of a command line are wasmr's and which are the guest's: the rule, and nothing else.
+//!
+//! In: the words after the program's name. Out: the same words in the one *strict* form that the flag parser knows,
+//! `COMMAND OPTIONS -- MODULE ARGS`, in which nothing after `--` can be taken for an option.
+//!
+//! The rule, as users read it:
+//! - Options stand before MODULE.
+//! - `run MODULE …`: after MODULE only `--dir` and `--env` (as `--dir=.` or `--dir .`) are still wasmr's, up to the first
+//!   other word. From there on everything is the guest's. A `--` after MODULE ends that and is dropped.
+//! - `run … -- MODULE …` and the short form `MODULE …` are strict: everything after MODULE is the guest's, `--` too.
+//!
+//! # Why a pass of its own?
+//! A flag parser decides word by word and knows no "up to the first other word". Here the whole rule fits on one page, it
+//! is tested as a table, and the parser behind it cannot take a guest's word for an option whatever its configuration.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+
+/// The options that are still wasmr's after MODULE. Each takes a value.
+const AFTER_MODULE: [&str; 2] = ["--dir", "--env"];
+
+/// Which options a command has, and whether each consumes the next word as its value (`--fuel 5`).
+#[derive(Debug, Default)]
+pub struct OptionTable {
+    takes_value: HashMap<String, bool>,
+}
+
+impl OptionTable {
+    /// Reads the table off the parser's own declaration, so that there is no second list.
+    pub fn of(command: &clap::Command) -> OptionTable {
+        let mut takes_value = HashMap::new();
+        for arg in command.get_arguments().filter(|arg| !arg.is_positional()) {
+            // A value that must be attached with `=` never consumes the next word.
+            let takes = arg.get_action().takes_values() && !arg.is_require_equals_set();
+            for long in arg.get_long_and_visible_aliases().unwrap_or_default() {
+                takes_value.insert(format!("--{long}"), takes);
+            }
+            for short in arg.get_short_and_visible_aliases().unwrap_or_default() {
+                takes_value.insert(format!("-{short}"), takes);
+            }
+        }
+        OptionTable { takes_value }
+    }
+
+    /// How many words the option that starts with `word` takes. Unknown options take one; the parser will refuse them.
+    fn words(&self, word: &OsStr) -> usize {
+        // A word with an attached value (`--dir=.`, `-Wgc`) is not in the table and so counts as one.
+        match word.to_str().and_then(|word| self.takes_value.get(word)) {
+            Some(true) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Brings the words after `run` into strict form. Without a MODULE they are returned as they are.
+pub fn run_words(words: Vec<OsString>, table: &OptionTable) -> Vec<OsString> {
+    reorder(words, table, true)
+}
+
+/// Brings the words of the short form (no command name) into strict form, options before MODULE allowed.
+pub fn short_form_words(words: Vec<OsString>, table: &OptionTable) -> Vec<OsString> {
+    reorder(words, table, false)
+}
+
+fn reorder(words: Vec<OsString>, table: &OptionTable, options_after_module: bool) -> Vec<OsString> {
+    let mut at = 0;
+    let mut strict = !options_after_module;
+    while let Some(word) = words.get(at) {
+        if word == "--" {
+            strict = true;
+            at += 1;
+            break;
+        }
+        if !is_option(word) {
+            break;
+        }
+        at += table.words(word);
+    }
+    if at >= words.len() {
+        return words;
+    }
+
+    let mut out: Vec<OsString> = words[..at].iter().filter(|word| *word != "--").cloned().collect();
+    let mut rest = words.into_iter().skip(at);
+    let module = rest.next();
+    let mut guest: Vec<OsString> = Vec::new();
+    if !strict {
+        while let Some(word) = rest.next() {
+            if word == "--" {
+                break;
+            }
+            if AFTER_MODULE.iter().any(|name| word == *name) {
+                // Joined, so that a value that looks like an option stays a value.
+                match rest.next() {
+                    Some(value) => out.push(joined(&word, &value)),
+                    None => out.push(word),
+                }
+            } else if AFTER_MODULE.iter().any(|name| has_attached_value(&word, name)) {
+                out.push(word);
+            } else {
+                guest.push(word);
+                break;
+            }
+        }
+    }
+    guest.extend(rest);
+    out.push("--".into());
+    out.extend(module);
+    out.extend(guest);
+    out
+}
+
+/// Whether a word is an option. A lone `-` is not: it is the module on standard input.
+pub fn is_option(word: &OsStr) -> bool {
+    let bytes = word.as_encoded_bytes();
+    bytes.len() > 1 && bytes[0] == b'-'
+}
+
+fn has_attached_value(word: &OsStr, name: &str) -> bool {
+    word.as_encoded_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+}
+
+fn joined(name: &OsStr, value: &OsStr) -> OsString {
+    let mut word = name.to_os_string();
+    word.push("=");
+    word.push(value);
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> OptionTable {
+        let takes_value = [("--dir", true), ("--env", true), ("--invoke", true), ("--inherit-env", false), ("-W", true)]
+            .into_iter()
+            .map(|(name, takes)| (name.to_string(), takes))
+            .collect();
+        OptionTable { takes_value }
+    }
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[track_caller]
+    fn run(line: &str, expected: &str) {
+        assert_eq!(run_words(words(line), &table()), words(expected), "{line}");
+    }
+
+    #[track_caller]
+    fn short(line: &str, expected: &str) {
+        assert_eq!(short_form_words(words(line), &table()), words(expected), "{line}");
+    }
+
+    #[test]
+    fn options_stand_before_the_module() {
+        run("m.wasm", "-- m.wasm");
+        run("--dir=. m.wasm a", "--dir=. -- m.wasm a");
+        run("--dir . m.wasm a", "--dir . -- m.wasm a");
+        run("-W gc --inherit-env m.wasm", "-W gc --inherit-env -- m.wasm");
+        run("-Wgc m.wasm", "-Wgc -- m.wasm");
+        run("--invoke f m.wasm 1", "--invoke f -- m.wasm 1");
+    }
+
+    #[test]
+    fn after_the_module_dir_and_env_are_still_ours_up_to_the_first_other_word() {
+        run("m.wasm --dir=. a", "--dir=. -- m.wasm a");
+        run("m.wasm --dir . --env K=V a", "--dir=. --env=K=V -- m.wasm a");
+        run("m.wasm --env K a --dir=.", "--env=K -- m.wasm a --dir=.");
+        run("m.wasm --dir=. -x --env=K=V", "--dir=. -- m.wasm -x --env=K=V");
+        run("m.wasm --nocapture --dir=.", "-- m.wasm --nocapture --dir=.");
+        run("m.wasm -test.run=X", "-- m.wasm -test.run=X");
+    }
+
+    #[test]
+    fn other_options_after_the_module_are_the_guests() {
+        run("m.wasm --invoke f", "-- m.wasm --invoke f");
+        run("m.wasm --directory=x", "-- m.wasm --directory=x");
+        run("m.wasm --inherit-env", "-- m.wasm --inherit-env");
+        run("m.wasm --help", "-- m.wasm --help");
+    }
+
+    #[test]
+    fn dashes_after_the_module_end_the_options_and_are_dropped_once() {
+        run("m.wasm -- --dir=.", "-- m.wasm --dir=.");
+        run("m.wasm --dir=a -- --dir=b", "--dir=a -- m.wasm --dir=b");
+        run("m.wasm -- -- x", "-- m.wasm -- x");
+        run("m.wasm a -- b", "-- m.wasm a -- b");
+    }
+
+    #[test]
+    fn dashes_before_the_module_are_strict() {
+        run("-- m.wasm --dir=/", "-- m.wasm --dir=/");
+        run("--dir=. -- m.wasm --dir=/ --", "--dir=. -- m.wasm --dir=/ --");
+        run("-- m.wasm -- x", "-- m.wasm -- x");
+        run("-- -strange.wasm x", "-- -strange.wasm x");
+    }
+
+    #[test]
+    fn the_short_form_is_strict() {
+        short("m.wasm --dir=/ --env K", "-- m.wasm --dir=/ --env K");
+        short("m.wasm -- x", "-- m.wasm -- x");
+        short("--dir=. m.wasm --dir=/", "--dir=. -- m.wasm --dir=/");
+    }
+
+    #[test]
+    fn standard_input_is_a_module() {
+        run("- x", "-- - x");
+        run("--dir . -", "--dir . -- -");
+    }
+
+    #[test]
+    fn a_line_without_module_is_left_to_the_parser() {
+        run("", "");
+        run("--help", "--help");
+        run("--dir .", "--dir .");
+        run("--dir", "--dir");
+        run("--dir=. --", "--dir=. --");
+    }
+
+    #[test]
+    fn a_value_after_the_module_may_look_like_an_option_or_be_missing() {
+        run("m.wasm --env -x=1 a", "--env=-x=1 -- m.wasm a");
+        run("m.wasm --dir", "--dir -- m.wasm");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn words_need_not_be_unicode() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = OsString::from_vec(vec![b'm', 0xff]);
+        let out = run_words(vec![odd.clone(), "--dir".into(), odd.clone(), odd.clone()], &table());
+        let mut dir = OsString::from("--dir=");
+        dir.push(&odd);
+        assert_eq!(out, [dir, "--".into(), odd.clone(), odd]);
+    }
+}

@@ -1,0 +1,172 @@
+//! How errors and traps look: one sentence that says what failed, its causes below, indented by two.
+//!
+//! The layout is stable enough to grep: `error: `, `  wasm trap: `, `  wasm backtrace:`.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use wasmr::{Backtrace, FrameInfo};
+
+use super::demangle;
+
+/// The longest cycle of calls that is recognised as a recursion.
+const MAX_CYCLE: usize = 8;
+
+/// Prints an error and its causes. A cause of several lines is indented as a whole.
+pub fn error(err: &mut dyn Write, error: &anyhow::Error) {
+    let mut text = format!("error: {error}\n");
+    for cause in error.chain().skip(1) {
+        indent(&mut text, &cause.to_string());
+    }
+    print(err, &text);
+}
+
+/// Prints an error whose details are lines of their own.
+pub fn error_with_details(err: &mut dyn Write, sentence: &str, details: &str) {
+    let mut text = format!("error: {sentence}\n");
+    indent(&mut text, details);
+    print(err, &text);
+}
+
+fn indent(text: &mut String, lines: &str) {
+    for line in lines.lines() {
+        text.push_str(if line.is_empty() { "" } else { "  " });
+        text.push_str(line);
+        text.push('\n');
+    }
+}
+
+/// Writes in one piece, so that a message is not torn by what others write to the same terminal.
+fn print(err: &mut dyn Write, text: &str) {
+    // There is nobody left to tell if standard error is closed.
+    let _ = err.write_all(text.as_bytes());
+    let _ = err.flush();
+}
+
+/// The lines of a backtrace, its heading included; empty if there are no frames.
+///
+/// A recursion at the outer end is shown once; what is left out is counted.
+pub fn backtrace(backtrace: &Backtrace) -> String {
+    let frames: Vec<Line> = backtrace.frames.iter().map(Line::of).collect();
+    render(&frames, backtrace.total)
+}
+
+/// What is shown of a frame.
+#[derive(PartialEq)]
+struct Line {
+    offset: Option<usize>,
+    module: String,
+    function: String,
+}
+
+impl Line {
+    fn of(frame: &FrameInfo) -> Line {
+        let function = match frame.func_name() {
+            Some(name) => demangle::readable(name),
+            None => format!("<wasm function {}>", frame.func_index()),
+        };
+        Line { offset: frame.offset(), module: demangle::printable(frame.module().name()), function }
+    }
+}
+
+fn render(frames: &[Line], total: usize) -> String {
+    if frames.is_empty() {
+        return String::new();
+    }
+    let shown = &frames[..unrepeated(frames)];
+    let mut text = String::from("wasm backtrace:\n");
+    for (number, Line { offset, module, function }) in shown.iter().enumerate() {
+        let offset = offset.map(|offset| format!("{offset:#x} - ")).unwrap_or_default();
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{number:>4}: {offset}{module}!{function}");
+    }
+    match total.saturating_sub(shown.len()) {
+        0 => {}
+        more => text.push_str(&format!("    … {} more\n", grouped(more))),
+    }
+    text
+}
+
+/// How many frames to show: all, unless the outer ones repeat a cycle of calls at least three times.
+fn unrepeated(frames: &[Line]) -> usize {
+    for cycle in 1..=MAX_CYCLE {
+        let repeating = frames.windows(cycle + 1).rev().take_while(|window| window[0] == window[cycle]).count();
+        if repeating >= 2 * cycle {
+            return frames.len() - repeating;
+        }
+    }
+    frames.len()
+}
+
+/// A number with its thousands apart: `31 998`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    fn frames(names: &str) -> Vec<Line> {
+        let line = |name: &str| Line { offset: Some(16), module: "m.wasm".into(), function: name.into() };
+        names.split_whitespace().map(line).collect()
+    }
+
+    /// The functions shown, and what is said about the rest.
+    fn folded(names: &str, total: usize) -> String {
+        let text = render(&frames(names), total);
+        let shown = text.lines().skip(1).map(|line| line.rsplit('!').next().unwrap().trim());
+        shown.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn causes_stand_below_indented() {
+        let failure = Err::<(), _>(std::io::Error::other("one\ntwo")).context("cannot do it").unwrap_err();
+        let mut out = Vec::new();
+        error(&mut out, &failure);
+        assert_eq!(String::from_utf8(out).unwrap(), "error: cannot do it\n  one\n  two\n");
+    }
+
+    #[test]
+    fn a_frame_has_number_offset_module_and_name() {
+        let unknown = Line { offset: None, module: "m.wasm".into(), function: "<wasm function 3>".into() };
+        let lines: Vec<Line> = frames("f").into_iter().chain([unknown]).collect();
+        let text = render(&lines, 2);
+        assert_eq!(text, "wasm backtrace:\n   0: 0x10 - m.wasm!f\n   1: m.wasm!<wasm function 3>\n");
+        assert_eq!(render(&[], 0), "");
+    }
+
+    #[test]
+    fn frames_beyond_those_kept_are_counted() {
+        assert_eq!(folded("a b c", 3), "a b c");
+        assert_eq!(folded("a b c", 32_001), "a b c … 31 998 more");
+    }
+
+    #[test]
+    fn a_recursion_is_shown_once() {
+        assert_eq!(folded("f f f f", 40_004), "f … 40 003 more");
+        assert_eq!(folded("x f f f f f", 1006), "x f … 1 005 more");
+        assert_eq!(folded("x a b a b a b a", 9_000), "x a b … 8 997 more");
+    }
+
+    #[test]
+    fn what_only_looks_like_a_recursion_is_shown() {
+        assert_eq!(folded("f f", 2), "f f");
+        assert_eq!(folded("f f f main", 4), "f f f main");
+        assert_eq!(folded("a b a b", 4), "a b a b");
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1234567].map(grouped), ["0", "999", "1 000", "1 234 567"]);
+    }
+}

@@ -1,0 +1,27 @@
+//! `--timeout`: a thread that ends the process when the time is up.
+//!
+//! It ends everything alike: loops, sleeping or blocked host calls, start-up work on a giant module. The guest's output is
+//! not buffered, so nothing that it wrote is lost. The thread exists only if the option was given.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use crate::cli::exit;
+
+/// Starts the watchdog; the time is counted from `start`.
+pub fn start(limit: Duration, start: Instant, module: String) -> std::io::Result<()> {
+    std::thread::Builder::new().name("timeout".to_string()).spawn(move || {
+        loop {
+            let left = limit.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            std::thread::sleep(left);
+        }
+        // Written in one piece, so that it cannot be torn by what the guest writes.
+        let message = format!("error: `{module}` did not end within its timeout of {limit:?}\n");
+        let _ = std::io::stderr().write_all(message.as_bytes());
+        std::process::exit(exit::TIMEOUT.into());
+    })?;
+    Ok(())
+}

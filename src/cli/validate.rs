@@ -1,0 +1,30 @@
+//! `wasmr validate FILE…`: says nothing about a module that is valid, and what is wrong with every other.
+
+use std::io::Write;
+
+use wasmr::{Config, Engine};
+
+use super::flags::ValidateFlags;
+use super::keys::WasmKeys;
+use super::{UsageError, exit, load, report};
+
+/// Checks the files.
+pub fn run(flags: ValidateFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
+    let mut keys = WasmKeys::default();
+    for list in &flags.wasm {
+        keys.apply(list).map_err(UsageError)?;
+    }
+    if keys.help {
+        write!(out, "{}", WasmKeys::help_text())?;
+        return Ok(exit::SUCCESS);
+    }
+    let engine = Engine::new(Config::new().features(keys.features));
+    let mut status = exit::SUCCESS;
+    for file in &flags.files {
+        if let Err(error) = load::module(&engine, file) {
+            report::error(err, &error);
+            status = exit::FAILURE;
+        }
+    }
+    Ok(status)
+}

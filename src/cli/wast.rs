@@ -1,0 +1,33 @@
+//! `wasmr wast FILE…`: runs script tests; one line a file, one line a failed directive.
+
+use std::io::Write;
+
+use anyhow::Context;
+use wasmr::{Config, Engine, Features};
+
+use super::exit;
+use super::flags::WastFlags;
+
+/// Runs the scripts.
+pub fn run(flags: WastFlags, out: &mut dyn Write, _err: &mut dyn Write) -> anyhow::Result<u8> {
+    let mut config = Config::new();
+    // Scripts state what is invalid under the features of the specification, which is the default set.
+    config.features(Features::default()).mode(flags.mode.unwrap_or_default());
+    let engine = Engine::new(&config);
+    let mut status = exit::SUCCESS;
+    for file in &flags.files {
+        let shown = file.display();
+        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`"))?;
+        let report = wasmr::wast::run_script(&engine, &text);
+        for failure in &report.failures {
+            writeln!(out, "{shown}:{}:{}: {}", failure.line, failure.column, failure.message)?;
+        }
+        if report.is_success() {
+            writeln!(out, "ok {shown}: {} directives", report.total())?;
+        } else {
+            writeln!(out, "FAILED {shown}: {} of {} directives", report.failures.len(), report.total())?;
+            status = exit::FAILURE;
+        }
+    }
+    Ok(status)
+}

@@ -1,0 +1,232 @@
+//! Executes directives: what they share, and what each kind means.
+
+use std::collections::HashMap;
+
+use wast::token::Id;
+use wast::{QuoteWat, Wat, WastDirective, WastExecute, WastInvoke, WastRet};
+
+use super::{expect, spectest};
+use crate::{Engine, Extern, Instance, InstantiateError, LinkError, Linker, Module, ModuleError, Stop, StopKind, Store, Val};
+
+/// What the directives of a script share.
+pub struct Script {
+    engine: Engine,
+    store: Store<()>,
+    linker: Linker<()>,
+    /// The module that directives without a name mean.
+    current: Option<Instance>,
+    instances: HashMap<String, Instance>,
+    /// The definition that `module instance` without a name means.
+    last_definition: Option<Module>,
+    definitions: HashMap<String, Module>,
+}
+
+/// How something that a directive executes ended.
+enum Outcome {
+    /// With these results.
+    Values(Vec<Val>),
+    /// Early.
+    Stopped(Stop),
+    /// The module could not be linked.
+    Unlinkable(LinkError),
+}
+
+impl Script {
+    /// A script's state before its first directive.
+    pub fn new(engine: &Engine) -> Result<Script, String> {
+        let mut store = Store::new(engine, ());
+        let mut linker = Linker::new(engine);
+        spectest::define(&mut store, &mut linker)?;
+        Ok(Script {
+            engine: engine.clone(),
+            store,
+            linker,
+            current: None,
+            instances: HashMap::new(),
+            last_definition: None,
+            definitions: HashMap::new(),
+        })
+    }
+
+    /// Executes a directive. The error says what does not hold.
+    pub fn run(&mut self, directive: WastDirective) -> Result<(), String> {
+        match directive {
+            WastDirective::Module(mut module) => {
+                let name = name_of(module.name());
+                // A module that fails leaves nobody for the following directives, rather than its predecessor.
+                self.current = None;
+                let module = self.module(&mut module)?;
+                self.instantiate_as(name, &module)
+            }
+            WastDirective::ModuleDefinition(mut definition) => {
+                let name = name_of(definition.name());
+                let module = self.module(&mut definition)?;
+                self.last_definition = Some(module.clone());
+                if let Some(name) = name {
+                    self.definitions.insert(name, module);
+                }
+                Ok(())
+            }
+            WastDirective::ModuleInstance { instance, module, .. } => {
+                let module = match module {
+                    Some(id) => self.definitions.get(id.name()).cloned(),
+                    None => self.last_definition.clone(),
+                };
+                let module = module.ok_or("there is no such module definition")?;
+                self.instantiate_as(name_of(instance), &module)
+            }
+            WastDirective::Register { name, module, .. } => {
+                let instance = self.instance(module)?;
+                self.linker.instance(&mut self.store, name, instance);
+                Ok(())
+            }
+            WastDirective::Invoke(call) => match self.invoke(call)? {
+                Outcome::Values(_) => Ok(()),
+                other => Err(format!("expected it to return, {}", describe(&other))),
+            },
+            WastDirective::AssertReturn { exec, results, .. } => self.assert_return(exec, &results),
+            WastDirective::AssertTrap { exec, message, .. } => match self.execute(exec)? {
+                Outcome::Stopped(stop) if is_trap(&stop, message) => Ok(()),
+                other => Err(format!("expected the trap `{message}`, {}", describe(&other))),
+            },
+            WastDirective::AssertExhaustion { call, message, .. } => match self.invoke(call)? {
+                Outcome::Stopped(stop) if is_trap(&stop, message) => Ok(()),
+                other => Err(format!("expected the trap `{message}`, {}", describe(&other))),
+            },
+            WastDirective::AssertException { exec, .. } => match self.execute(exec)? {
+                Outcome::Stopped(stop) if matches!(stop.kind(), StopKind::Throw(_)) => Ok(()),
+                other => Err(format!("expected an exception, {}", describe(&other))),
+            },
+            WastDirective::AssertUnlinkable { module, message, .. } => {
+                match self.instantiate(&mut QuoteWat::Wat(module))? {
+                    Ok(_) => Err(format!("expected it not to link because of `{message}`, it does")),
+                    Err(Outcome::Unlinkable(error)) => link_error_matches(&error, message),
+                    Err(other) => Err(format!("expected it not to link because of `{message}`, {}", describe(&other))),
+                }
+            }
+            WastDirective::AssertInvalid { mut module, message, .. }
+            | WastDirective::AssertInvalidCustom { mut module, message, .. } => match self.module(&mut module) {
+                Ok(_) => Err(format!("expected it to be invalid because of `{message}`, it is accepted")),
+                Err(_) => Ok(()),
+            },
+            WastDirective::AssertMalformed { mut module, message, .. }
+            | WastDirective::AssertMalformedCustom { mut module, message, .. } => match self.module(&mut module) {
+                Ok(_) => Err(format!("expected it to be malformed because of `{message}`, it is accepted")),
+                Err(_) => Ok(()),
+            },
+            WastDirective::AssertSuspension { .. } => Err("stack switching is not supported".to_string()),
+            WastDirective::Thread(_) | WastDirective::Wait { .. } => Err("threads are not supported".to_string()),
+        }
+    }
+
+    fn assert_return(&mut self, exec: WastExecute, expected: &[WastRet]) -> Result<(), String> {
+        match self.execute(exec)? {
+            Outcome::Values(values) => expect::results(&self.store, &values, expected),
+            other => Err(format!("expected it to return, {}", describe(&other))),
+        }
+    }
+
+    /// Encodes, decodes and validates.
+    fn module(&self, module: &mut QuoteWat) -> Result<Module, String> {
+        let bytes = module.encode().map_err(|error| format!("the text is malformed: {}", error.message()))?;
+        Module::from_bytes(&self.engine, bytes, "script").map_err(|error: ModuleError| error.to_string())
+    }
+
+    /// Instantiates a module that must be valid.
+    fn instantiate(&mut self, module: &mut QuoteWat) -> Result<Result<Instance, Outcome>, String> {
+        let module = self.module(module)?;
+        self.link(&module)
+    }
+
+    fn link(&mut self, module: &Module) -> Result<Result<Instance, Outcome>, String> {
+        match self.linker.instantiate(&mut self.store, module) {
+            Ok(instance) => Ok(Ok(instance)),
+            Err(InstantiateError::Link(error)) => Ok(Err(Outcome::Unlinkable(error))),
+            Err(InstantiateError::Stop(stop)) => Ok(Err(Outcome::Stopped(stop))),
+            Err(other) => Err(other.to_string()),
+        }
+    }
+
+    fn instantiate_as(&mut self, name: Option<String>, module: &Module) -> Result<(), String> {
+        let instance = self.link(module)?.map_err(|outcome| format!("it cannot be instantiated: {}", describe(&outcome)))?;
+        self.current = Some(instance);
+        if let Some(name) = name {
+            self.instances.insert(name, instance);
+        }
+        Ok(())
+    }
+
+    fn instance(&self, id: Option<Id>) -> Result<Instance, String> {
+        match id {
+            Some(id) => self.instances.get(id.name()).copied().ok_or_else(|| format!("there is no instance ${}", id.name())),
+            None => self.current.ok_or_else(|| "there is no instance".to_string()),
+        }
+    }
+
+    fn export(&mut self, module: Option<Id>, name: &str) -> Result<Extern, String> {
+        let instance = self.instance(module)?;
+        instance.get_export(&mut self.store, name).ok_or_else(|| format!("there is no export `{name}`"))
+    }
+
+    fn execute(&mut self, exec: WastExecute) -> Result<Outcome, String> {
+        match exec {
+            WastExecute::Invoke(call) => self.invoke(call),
+            WastExecute::Wat(module) => Ok(match self.instantiate(&mut QuoteWat::Wat(module))? {
+                Ok(_) => Outcome::Values(Vec::new()),
+                Err(outcome) => outcome,
+            }),
+            WastExecute::Get { module, global, .. } => match self.export(module, global)? {
+                Extern::Global(global) => Ok(Outcome::Values(vec![global.get(&mut self.store)])),
+                _ => Err(format!("the export `{global}` is not a global")),
+            },
+        }
+    }
+
+    fn invoke(&mut self, call: WastInvoke) -> Result<Outcome, String> {
+        let Extern::Func(func) = self.export(call.module, call.name)? else {
+            return Err(format!("the export `{}` is not a function", call.name));
+        };
+        let mut args = Vec::with_capacity(call.args.len());
+        for arg in &call.args {
+            args.push(expect::argument(&mut self.store, arg)?);
+        }
+        let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
+        Ok(match func.call(&mut self.store, &args, &mut results) {
+            Ok(()) => Outcome::Values(results),
+            Err(stop) => Outcome::Stopped(stop),
+        })
+    }
+}
+
+fn name_of(id: Option<Id>) -> Option<String> {
+    id.map(|id| id.name().to_string())
+}
+
+/// Whether a call ended by the trap that a directive names. Scripts may say more (`undefined element 7`) or less than the
+/// phrase.
+fn is_trap(stop: &Stop, message: &str) -> bool {
+    let Some(code) = stop.trap_code() else { return false };
+    let phrase = code.message();
+    !message.is_empty() && (message.starts_with(phrase) || phrase.starts_with(message))
+}
+
+/// Whether linking failed for the reason that a directive names.
+fn link_error_matches(error: &LinkError, message: &str) -> Result<(), String> {
+    Ok(())
+}
+
+fn describe(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Values(values) if values.is_empty() => "it returned nothing".to_string(),
+        Outcome::Values(values) => {
+            format!("it returned {}", values.iter().map(expect::describe).collect::<Vec<_>>().join(", "))
+        }
+        Outcome::Stopped(stop) => match stop.kind() {
+            StopKind::Trap(trap) => format!("it trapped: {}", trap.code),
+            StopKind::Throw(_) => "it threw an exception".to_string(),
+            StopKind::Exit(code) => format!("it ended with status {code}"),
+            StopKind::Host(error) => format!("it failed: {error}"),
+        },
+        Outcome::Unlinkable(error) => format!("it does not link: {error}"),
+    }
+}

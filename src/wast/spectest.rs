@@ -1,0 +1,45 @@
+//! The host module `spectest`, which scripts import from. Its contents are fixed by the suite.
+
+use crate::{
+    Func, FuncType, Global, GlobalType, Limits, Linker, Memory, MemoryType, RefType, Store, Table, TableType, Val, ValType,
+};
+
+/// The printing functions: name and parameters. What they would print is nobody's concern.
+const PRINTERS: [(&str, &[ValType]); 7] = [
+    ("print", &[]),
+    ("print_i32", &[ValType::I32]),
+    ("print_i64", &[ValType::I64]),
+    ("print_f32", &[ValType::F32]),
+    ("print_f64", &[ValType::F64]),
+    ("print_i32_f32", &[ValType::I32, ValType::F32]),
+    ("print_f64_f64", &[ValType::F64, ValType::F64]),
+];
+
+/// Offers `spectest` in a linker.
+pub fn define(store: &mut Store<()>, linker: &mut Linker<()>) -> Result<(), String> {
+    for (name, params) in PRINTERS {
+        let ty = FuncType::new(params, []);
+        let func = Func::new(&mut *store, ty, |_caller, _args, _results| Ok(()));
+        linker.define("spectest", name, func);
+    }
+
+    let globals =
+        [("global_i32", Val::I32(666)), ("global_i64", Val::I64(666)), ("global_f32", Val::from(666.6f32)), ("global_f64", Val::from(666.6f64))];
+    let types = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
+    for ((name, value), content) in globals.into_iter().zip(types) {
+        let global = Global::new(&mut *store, GlobalType { content, mutable: false }, value);
+        linker.define("spectest", name, global.map_err(|error| error.to_string())?);
+    }
+
+    let limits = Limits { min: 10, max: Some(20) };
+    for (name, is64) in [("table", false), ("table64", true)] {
+        let ty = TableType { limits, is64, element: RefType::FUNCREF };
+        let table = Table::new(&mut *store, ty, Val::FuncRef(None));
+        linker.define("spectest", name, table.map_err(|error| error.to_string())?);
+    }
+
+    let ty = MemoryType { limits: Limits { min: 1, max: Some(2) }, is64: false, shared: false };
+    let memory = Memory::new(&mut *store, ty);
+    linker.define("spectest", "memory", memory.map_err(|error| error.to_string())?);
+    Ok(())
+}
