@@ -1,0 +1,341 @@
+//! The structures that the guest and the host exchange, laid out byte by byte.
+//!
+//! In: values. Out: their bytes in guest memory, padding written as zero, so that no host byte leaks through a hole. The
+//! layouts are those of `wasi_snapshot_preview1`; where the older `wasi_unstable` differs, a function with `unstable` in
+//! its name says so.
+
+use rustix::fs::{FileType, Stat};
+
+use crate::errno::Errno;
+use crate::memory::GuestMemory;
+
+/// `filetype`: what a descriptor or a path refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Filetype {
+    /// Something else, such as a pipe.
+    Unknown = 0,
+    /// A block device.
+    BlockDevice = 1,
+    /// A character device, such as a terminal.
+    CharacterDevice = 2,
+    /// A directory.
+    Directory = 3,
+    /// A regular file.
+    RegularFile = 4,
+    /// A datagram socket.
+    SocketDgram = 5,
+    /// A stream socket.
+    SocketStream = 6,
+    /// A symbolic link.
+    SymbolicLink = 7,
+}
+
+impl From<FileType> for Filetype {
+    fn from(host: FileType) -> Self {
+        match host {
+            FileType::RegularFile => Filetype::RegularFile,
+            FileType::Directory => Filetype::Directory,
+            FileType::Symlink => Filetype::SymbolicLink,
+            FileType::Socket => Filetype::SocketStream,
+            FileType::CharacterDevice => Filetype::CharacterDevice,
+            FileType::BlockDevice => Filetype::BlockDevice,
+            FileType::Fifo | FileType::Unknown => Filetype::Unknown,
+        }
+    }
+}
+
+/// The bits of `fdflags`.
+pub mod fdflags {
+    /// Every write goes to the end.
+    pub const APPEND: u16 = 1;
+    /// Writes are synchronised, data only.
+    pub const DSYNC: u16 = 1 << 1;
+    /// Nothing waits.
+    pub const NONBLOCK: u16 = 1 << 2;
+    /// Reads are synchronised too.
+    pub const RSYNC: u16 = 1 << 3;
+    /// Writes are synchronised, data and metadata.
+    pub const SYNC: u16 = 1 << 4;
+    /// Every flag there is.
+    pub const ALL: u16 = 0x1f;
+    /// The flags that only `path_open` can set.
+    pub const SYNCHRONISED: u16 = DSYNC | RSYNC | SYNC;
+}
+
+/// The bits of `oflags`.
+pub mod oflags {
+    /// Create the file if it does not exist.
+    pub const CREAT: u16 = 1;
+    /// Fail if it is not a directory.
+    pub const DIRECTORY: u16 = 1 << 1;
+    /// Fail if it exists.
+    pub const EXCL: u16 = 1 << 2;
+    /// Truncate it to nothing.
+    pub const TRUNC: u16 = 1 << 3;
+    /// Every flag there is.
+    pub const ALL: u16 = 0xf;
+}
+
+/// The one bit of `lookupflags`: follow a symbolic link at the end of the path.
+pub const SYMLINK_FOLLOW: u32 = 1;
+
+/// Narrows an `i32` slot to a flag set; a bit that the standard does not define is `INVAL`.
+pub fn flags(slot: u32, all: u16) -> Result<u16, Errno> {
+    if slot & !u32::from(all) == 0 { Ok(slot as u16) } else { Err(Errno::Inval) }
+}
+
+/// `fdstat`, 24 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Fdstat {
+    /// What the descriptor refers to.
+    pub filetype: Filetype,
+    /// Its `fdflags`.
+    pub flags: u16,
+    /// Its base rights.
+    pub rights_base: u64,
+    /// Its inheriting rights.
+    pub rights_inheriting: u64,
+}
+
+impl Fdstat {
+    /// Writes the structure at `ptr`.
+    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: u32) -> Result<(), Errno> {
+        let mut bytes = [0; 24];
+        bytes[0] = self.filetype as u8;
+        bytes[2..4].copy_from_slice(&self.flags.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.rights_base.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.rights_inheriting.to_le_bytes());
+        mem.write(ptr, &bytes)
+    }
+}
+
+/// `filestat`, 64 bytes, or 56 in `wasi_unstable`.
+#[derive(Clone, Copy, Debug)]
+pub struct Filestat {
+    /// Device number.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+    /// What it is.
+    pub filetype: Filetype,
+    /// Number of hard links.
+    pub nlink: u64,
+    /// Size in bytes; for a symbolic link, that of the path in it.
+    pub size: u64,
+    /// Last access, in nanoseconds since 1970.
+    pub atim: u64,
+    /// Last change of the data.
+    pub mtim: u64,
+    /// Last change of the status.
+    pub ctim: u64,
+}
+
+impl Filestat {
+    /// An object that exists in this process alone, without identity or times.
+    pub fn anonymous(filetype: Filetype) -> Self {
+        Filestat { dev: 0, ino: 0, filetype, nlink: 1, size: 0, atim: 0, mtim: 0, ctim: 0 }
+    }
+
+    /// What the host says of a file. The casts widen: field types differ between host architectures.
+    #[allow(clippy::unnecessary_cast)]
+    pub fn from_host(stat: &Stat) -> Self {
+        Filestat {
+            dev: stat.st_dev as u64,
+            ino: stat.st_ino as u64,
+            filetype: FileType::from_raw_mode(stat.st_mode).into(),
+            nlink: stat.st_nlink as u64,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            atim: timestamp(stat.st_atime as i64, stat.st_atime_nsec as u64),
+            mtim: timestamp(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+            ctim: timestamp(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+        }
+    }
+
+    /// Writes the 64 bytes of Preview 1 at `ptr`.
+    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: u32) -> Result<(), Errno> {
+        let mut bytes = [0; 64];
+        self.head(&mut bytes);
+        bytes[24..32].copy_from_slice(&self.nlink.to_le_bytes());
+        self.tail(&mut bytes[32..]);
+        mem.write(ptr, &bytes)
+    }
+
+    /// Writes the 56 bytes of `wasi_unstable` at `ptr`: the link count is 32 bits and sits in the hole of the other layout.
+    pub fn write_unstable(&self, mem: &mut GuestMemory<'_>, ptr: u32) -> Result<(), Errno> {
+        let mut bytes = [0; 56];
+        self.head(&mut bytes);
+        let nlink = u32::try_from(self.nlink).unwrap_or(u32::MAX);
+        bytes[20..24].copy_from_slice(&nlink.to_le_bytes());
+        self.tail(&mut bytes[24..]);
+        mem.write(ptr, &bytes)
+    }
+
+    fn head(&self, bytes: &mut [u8]) {
+        bytes[0..8].copy_from_slice(&self.dev.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.ino.to_le_bytes());
+        bytes[16] = self.filetype as u8;
+    }
+
+    fn tail(&self, bytes: &mut [u8]) {
+        for (field, value) in bytes.chunks_exact_mut(8).zip([self.size, self.atim, self.mtim, self.ctim]) {
+            field.copy_from_slice(&value.to_le_bytes());
+        }
+    }
+}
+
+/// Nanoseconds since 1970 as WASI counts them: what lies before is 0, what lies after the year 2554 is the largest number.
+pub fn timestamp(seconds: i64, nanoseconds: u64) -> u64 {
+    let Ok(seconds) = u64::try_from(seconds) else { return 0 };
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+}
+
+/// `dirent`, 24 bytes, before the name of a directory entry.
+pub fn dirent(next: u64, ino: u64, name_len: u32, filetype: Filetype) -> [u8; 24] {
+    let mut bytes = [0; 24];
+    bytes[0..8].copy_from_slice(&next.to_le_bytes());
+    bytes[8..16].copy_from_slice(&ino.to_le_bytes());
+    bytes[16..20].copy_from_slice(&name_len.to_le_bytes());
+    bytes[20] = filetype as u8;
+    bytes
+}
+
+/// `prestat` of a directory, 8 bytes.
+pub fn prestat_dir(name_len: u32) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    bytes[4..8].copy_from_slice(&name_len.to_le_bytes());
+    bytes
+}
+
+/// The tags of `eventtype`.
+pub mod eventtype {
+    /// A clock reached its time.
+    pub const CLOCK: u8 = 0;
+    /// A descriptor can be read.
+    pub const FD_READ: u8 = 1;
+    /// A descriptor can be written.
+    pub const FD_WRITE: u8 = 2;
+}
+
+/// The bytes of one `event`.
+pub const EVENT_SIZE: u32 = 32;
+
+/// `event`: what `poll_oneoff` reports for one subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The number the guest gave with the subscription.
+    pub userdata: u64,
+    /// What is wrong with the subscription.
+    pub error: Errno,
+    /// The subscription's tag.
+    pub eventtype: u8,
+    /// How many bytes can be read or written.
+    pub nbytes: u64,
+    /// The other end is gone.
+    pub hangup: bool,
+}
+
+impl Event {
+    /// Writes the structure at `ptr`.
+    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: u32) -> Result<(), Errno> {
+        let mut bytes = [0; EVENT_SIZE as usize];
+        bytes[0..8].copy_from_slice(&self.userdata.to_le_bytes());
+        bytes[8..10].copy_from_slice(&(self.error as u16).to_le_bytes());
+        bytes[10] = self.eventtype;
+        bytes[16..24].copy_from_slice(&self.nbytes.to_le_bytes());
+        bytes[24] = u8::from(self.hangup);
+        mem.write(ptr, &bytes)
+    }
+}
+
+/// What a `subscription` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A clock: its id, the time in nanoseconds, and whether that is a point in time rather than a span.
+    Clock {
+        /// Which clock.
+        id: u32,
+        /// Nanoseconds.
+        timeout: u64,
+        /// A point in time, not a span from now.
+        absolute: bool,
+    },
+    /// A descriptor that can be read.
+    Read(u32),
+    /// A descriptor that can be written.
+    Write(u32),
+}
+
+/// `subscription`: one thing that `poll_oneoff` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// Handed back in the event.
+    pub userdata: u64,
+    /// What to wait for.
+    pub wanted: Wanted,
+}
+
+impl Subscription {
+    /// Bytes in Preview 1.
+    pub const SIZE: u32 = 48;
+    /// Bytes in `wasi_unstable`, whose clock carries one more number, an `identifier` that nothing uses.
+    pub const SIZE_UNSTABLE: u32 = 56;
+
+    /// Reads the Preview 1 layout at `ptr`.
+    pub fn read(mem: &GuestMemory<'_>, ptr: u32) -> Result<Self, Errno> {
+        Subscription::decode(&mem.array::<48>(ptr)?, 16)
+    }
+
+    /// Reads the `wasi_unstable` layout at `ptr`.
+    pub fn read_unstable(mem: &GuestMemory<'_>, ptr: u32) -> Result<Self, Errno> {
+        Subscription::decode(&mem.array::<56>(ptr)?, 24)
+    }
+
+    /// Decodes the structure, whose clock id is at `clock`. An unknown tag, clock flag or clock is `INVAL`.
+    fn decode(bytes: &[u8], clock: usize) -> Result<Self, Errno> {
+        let u32_at = |at: usize| bytes[at..at + 4].try_into().map(u32::from_le_bytes).map_err(|_| Errno::Fault);
+        let u64_at = |at: usize| bytes[at..at + 8].try_into().map(u64::from_le_bytes).map_err(|_| Errno::Fault);
+        let wanted = match bytes[8] {
+            eventtype::CLOCK => {
+                let flags = u16::from_le_bytes([bytes[clock + 24], bytes[clock + 25]]);
+                if flags > 1 {
+                    return Err(Errno::Inval);
+                }
+                Wanted::Clock { id: u32_at(clock)?, timeout: u64_at(clock + 8)?, absolute: flags == 1 }
+            }
+            eventtype::FD_READ => Wanted::Read(u32_at(16)?),
+            eventtype::FD_WRITE => Wanted::Write(u32_at(16)?),
+            _ => return Err(Errno::Inval),
+        };
+        Ok(Subscription { userdata: u64_at(0)?, wanted })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Filestat, Filetype, timestamp};
+    use crate::memory::GuestMemory;
+
+    #[test]
+    fn times_outside_the_range_of_wasi_are_clamped() {
+        assert_eq!(timestamp(-1, 999_999_999), 0);
+        assert_eq!(timestamp(i64::MIN, 0), 0);
+        assert_eq!(timestamp(1, 5), 1_000_000_005);
+        assert_eq!(timestamp(i64::MAX, 999_999_999), u64::MAX);
+    }
+
+    #[test]
+    fn both_filestat_layouts_fill_their_holes_with_zeros() {
+        let stat = Filestat { dev: 1, ino: 2, nlink: 3, size: 4, ..Filestat::anonymous(Filetype::RegularFile) };
+        let mut bytes = vec![0xaa; 72];
+        stat.write(&mut GuestMemory::new(&mut bytes), 0).unwrap();
+        assert_eq!(bytes[16..32], [4, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(bytes[32], 4);
+        assert_eq!(bytes[64], 0xaa);
+
+        let mut bytes = vec![0xaa; 72];
+        stat.write_unstable(&mut GuestMemory::new(&mut bytes), 0).unwrap();
+        assert_eq!(bytes[16..25], [4, 0, 0, 0, 3, 0, 0, 0, 4]);
+        assert_eq!(bytes[56], 0xaa);
+    }
+}

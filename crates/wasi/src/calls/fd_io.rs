@@ -1,0 +1,220 @@
+//! `fd_read`, `fd_write` and their relatives: bytes between guest memory and a descriptor, without copies.
+//!
+//! Where a count goes is checked before any byte moves, so that no input is consumed and then lost.
+
+use std::borrow::Cow;
+use std::io::IoSlice;
+use std::os::fd::AsFd;
+
+use rustix::event::PollFlags;
+use rustix::fs::SeekFrom;
+use rustix::io::{Errno as HostErrno, ReadWriteFlags, preadv, pwritev, pwritev2, readv, retry_on_intr, writev};
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+
+use crate::abi::fdflags;
+use crate::ctx::WasiCtx;
+use crate::errno::Errno;
+use crate::exit::Fail;
+use crate::fd_table::{HostFd, HostFile, Kind, Object};
+use crate::listing::Listing;
+use crate::memory::GuestMemory;
+use crate::rights;
+use crate::wait::{Interrupter, Patience};
+
+/// What a pipe that is ready takes without blocking: `PIPE_BUF`. A guest that can be interrupted writes no more at once to a
+/// standard stream, as a write that blocks on the host could not be.
+const READY_PIPE: usize = 4096;
+
+/// The offset by which `pwritev2` means the file's own position.
+const OWN_POSITION: u64 = u64::MAX;
+
+/// How an operation on `file` may wait.
+pub(crate) fn patience<'a>(file: &HostFile, flags: u16, interrupter: Option<&'a Interrupter>) -> Patience<'a> {
+    Patience {
+        interrupter,
+        may_wait: file.kind != Kind::File,
+        nonblock: flags & fdflags::NONBLOCK != 0,
+        host_blocks: matches!(file.fd, HostFd::Standard(_)),
+    }
+}
+
+/// `fd_read(fd, iovs, iovs_len, nread)`: reads at the position, moves it, and writes how many bytes came. `BADF` if not open
+/// for reading, `ISDIR` for a directory, `AGAIN` if it would wait and must not.
+pub(crate) fn fd_read(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    iovs: u32,
+    iovs_len: u32,
+    nread: u32,
+) -> Result<(), Fail> {
+    mem.check(nread, 4)?;
+    let descriptor = ctx.fds.get_mut(fd)?;
+    if let Object::Directory(_) = descriptor.object {
+        return Err(Errno::Isdir.into());
+    }
+    descriptor.require(rights::FD_READ)?;
+    let mut buffers = mem.scatter(iovs, iovs_len)?;
+    let read = match &mut descriptor.object {
+        _ if buffers.is_empty() => 0,
+        Object::Input(input) => input.read(&mut buffers),
+        Object::Host(file) => {
+            let patience = patience(file, descriptor.flags, ctx.interrupter.as_ref());
+            patience.run(file.fd.as_fd(), PollFlags::IN, || readv(&file.fd, &mut buffers))?
+        }
+        Object::Directory(_) | Object::Output(_) | Object::Discard => return Err(Errno::Badf.into()),
+    };
+    drop(buffers);
+    Ok(mem.write_u32(nread, read as u32)?)
+}
+
+/// `fd_pread(fd, iovs, iovs_len, offset, nread)`: reads at `offset` and leaves the position alone. `SPIPE` for a stream.
+pub(crate) fn fd_pread(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    iovs: u32,
+    iovs_len: u32,
+    offset: u64,
+    nread: u32,
+) -> Result<(), Errno> {
+    mem.check(nread, 4)?;
+    let file = positioned(ctx, fd, rights::FD_READ, offset)?;
+    let mut buffers = mem.scatter(iovs, iovs_len)?;
+    let read = retry_on_intr(|| preadv(&file.fd, &mut buffers, offset))?;
+    drop(buffers);
+    mem.write_u32(nread, read as u32)
+}
+
+/// `fd_write(fd, iovs, iovs_len, nwritten)`: writes at the position, or at the end with `APPEND`, and writes how many bytes
+/// went. `BADF` if not open for writing, `PIPE` if nobody reads, `NOSPC` past the limit on output.
+pub(crate) fn fd_write(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    iovs: u32,
+    iovs_len: u32,
+    nwritten: u32,
+) -> Result<(), Fail> {
+    mem.check(nwritten, 4)?;
+    let descriptor = ctx.fds.get(fd)?;
+    descriptor.require(rights::FD_WRITE)?;
+    let buffers = mem.gather(iovs, iovs_len)?;
+    let total: usize = buffers.iter().map(|buffer| buffer.len()).sum();
+    let written = match &descriptor.object {
+        Object::Output(output) => output.write(&buffers)?,
+        Object::Discard => total,
+        Object::Host(file) => {
+            let mut limit = usize::MAX;
+            if file.metered
+                && let Some(left) = ctx.output_left
+            {
+                if left == 0 && total > 0 {
+                    return Err(Errno::Nospc.into());
+                }
+                limit = usize::try_from(left).unwrap_or(usize::MAX);
+            }
+            let patience = patience(file, descriptor.flags, ctx.interrupter.as_ref());
+            if patience.interrupter.is_some() && patience.host_blocks && patience.may_wait {
+                limit = limit.min(READY_PIPE);
+            }
+            let append = descriptor.flags & fdflags::APPEND != 0;
+            let written = write_host(file, append, patience, &clip(&buffers, limit))?;
+            if file.metered
+                && let Some(left) = &mut ctx.output_left
+            {
+                *left = left.saturating_sub(written as u64);
+            }
+            written
+        }
+        Object::Directory(_) | Object::Input(_) => return Err(Errno::Badf.into()),
+    };
+    Ok(mem.write_u32(nwritten, written as u32)?)
+}
+
+/// `fd_pwrite(fd, iovs, iovs_len, offset, nwritten)`: writes at `offset` and leaves the position alone, also with `APPEND`.
+/// `SPIPE` for a stream.
+pub(crate) fn fd_pwrite(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    iovs: u32,
+    iovs_len: u32,
+    offset: u64,
+    nwritten: u32,
+) -> Result<(), Errno> {
+    mem.check(nwritten, 4)?;
+    let file = positioned(ctx, fd, rights::FD_WRITE, offset)?;
+    let buffers = mem.gather(iovs, iovs_len)?;
+    let written = retry_on_intr(|| pwritev(&file.fd, &buffers, offset))?;
+    mem.write_u32(nwritten, written as u32)
+}
+
+/// `fd_readdir(fd, buf, buf_len, cookie, bufused)`: writes directory entries from `cookie` on, the last one cut where the
+/// buffer ends. Fewer bytes than `buf_len` mean the end. Cookie 0 reads the directory anew.
+pub(crate) fn fd_readdir(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    buf: u32,
+    buf_len: u32,
+    cookie: u64,
+    bufused: u32,
+) -> Result<(), Errno> {
+    mem.check(bufused, 4)?;
+    mem.check(buf, buf_len)?;
+    ctx.fds.directory(fd, rights::FD_READDIR)?;
+    ctx.fds.trim_listings(fd);
+    let Object::Directory(directory) = &mut ctx.fds.get_mut(fd)?.object else { return Err(Errno::Notdir) };
+    let listing = match directory.listing.take() {
+        Some(listing) if cookie != 0 => listing,
+        _ => Listing::read(&directory.file, directory.preopen.is_some())?,
+    };
+    let used = directory.listing.insert(listing).copy(cookie, mem.slice_mut(buf, buf_len)?);
+    mem.write_u32(bufused, used as u32)
+}
+
+/// The file behind `fd`, for an access at `offset`: it has a position, the right to `wanted` and to choose where.
+fn positioned(ctx: &WasiCtx, fd: u32, wanted: u64, offset: u64) -> Result<&HostFile, Errno> {
+    let descriptor = ctx.fds.get(fd)?;
+    let file = match &descriptor.object {
+        Object::Host(file) => file,
+        Object::Directory(_) if wanted == rights::FD_READ => return Err(Errno::Isdir),
+        Object::Directory(_) => return Err(Errno::Badf),
+        Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Spipe),
+    };
+    file.seekable()?;
+    descriptor.require(wanted)?;
+    descriptor.require(rights::FD_SEEK)?;
+    if offset > i64::MAX as u64 { Err(Errno::Inval) } else { Ok(file) }
+}
+
+/// The first `limit` bytes of `buffers`.
+fn clip<'b>(buffers: &'b [IoSlice<'b>], limit: usize) -> Cow<'b, [IoSlice<'b>]> {
+    let mut left = limit;
+    for (index, buffer) in buffers.iter().enumerate() {
+        if buffer.len() > left {
+            let mut clipped = buffers[..index].to_vec();
+            clipped.push(IoSlice::new(&buffer[..left]));
+            return Cow::Owned(clipped);
+        }
+        left -= buffer.len();
+    }
+    Cow::Borrowed(buffers)
+}
+
+/// Writes to a host descriptor, waiting as it may.
+fn write_host(file: &HostFile, append: bool, patience: Patience<'_>, buffers: &[IoSlice<'_>]) -> Result<usize, Fail> {
+    patience.run(file.fd.as_fd(), PollFlags::OUT, || match file.kind {
+        Kind::Socket => sendmsg(&file.fd, buffers, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL),
+        Kind::File if append => match pwritev2(&file.fd, buffers, OWN_POSITION, ReadWriteFlags::APPEND) {
+            // A file system or kernel without this flag: the next best thing, not atomic between processes.
+            Err(HostErrno::NOTSUP | HostErrno::NOSYS | HostErrno::INVAL) => {
+                rustix::fs::seek(&file.fd, SeekFrom::End(0))?;
+                writev(&file.fd, buffers)
+            }
+            result => result,
+        },
+        _ => writev(&file.fd, buffers),
+    })
+}

@@ -1,0 +1,18 @@
+//! The calls, one short function each, by family.
+//!
+//! A call decodes its arguments, uses a capability that the context holds, writes its results and returns an error number.
+//! Parameters that are guest pointers are `u32` and go through [`crate::memory::GuestMemory`] alone. [`crate::table`] lists
+//! them all; [`unstable`] has the few that differ in `wasi_unstable`.
+
+pub(crate) mod args;
+pub(crate) mod clock;
+pub(crate) mod environ;
+pub(crate) mod fd;
+pub(crate) mod fd_io;
+pub(crate) mod path;
+pub(crate) mod poll;
+pub(crate) mod proc;
+pub(crate) mod random;
+pub(crate) mod sched;
+pub(crate) mod sock;
+pub(crate) mod unstable;

@@ -1,0 +1,196 @@
+//! `poll_oneoff`: waits for clocks and descriptors at once.
+//!
+//! All subscriptions become one `poll(2)`: descriptors directly, clocks as the earliest deadline. Deadlines are kept as
+//! points in time, so a signal or a spurious return shortens no wait. A subscription that cannot be waited for gets an event
+//! with the error at once, beside the others.
+//!
+//! Regular files, directories and streams within this process are always ready.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{fstat, tell};
+use rustix::io::ioctl_fionread;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::clock::nanoseconds;
+use crate::abi::{EVENT_SIZE, Event, Subscription, Wanted, eventtype};
+use crate::ctx::WasiCtx;
+use crate::errno::Errno;
+use crate::exit::Fail;
+use crate::fd_table::{FdTable, HostFile, Kind, Object};
+use crate::memory::GuestMemory;
+use crate::rights;
+use crate::wait;
+
+/// The most subscriptions of one call; more is `INVAL`.
+const MAX_SUBSCRIPTIONS: u32 = 4096;
+
+/// `poll_oneoff(in, out, nsubscriptions, nevents)`: waits for the first of the subscriptions, writes 32 bytes for each that
+/// is ready, and how many that are. `INVAL` for none, for more than 4096, or for one that is malformed.
+pub(crate) fn poll_oneoff(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    subscriptions: u32,
+    events: u32,
+    count: u32,
+    nevents: u32,
+) -> Result<(), Fail> {
+    poll(ctx, mem, (subscriptions, Subscription::SIZE, Subscription::read), events, count, nevents)
+}
+
+/// Where the subscriptions are, how large one is, and how to read it.
+pub(crate) type Input = (u32, u32, fn(&GuestMemory<'_>, u32) -> Result<Subscription, Errno>);
+
+/// One clock that is waited for.
+struct Deadline {
+    userdata: u64,
+    clock: ClockId,
+    /// Nanoseconds on that clock.
+    at: u64,
+}
+
+/// One descriptor that is waited for.
+struct Watch<'c> {
+    userdata: u64,
+    eventtype: u8,
+    file: &'c HostFile,
+}
+
+/// `poll_oneoff` in either layout.
+pub(crate) fn poll(
+    ctx: &WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    (subscriptions, size, read): Input,
+    events: u32,
+    count: u32,
+    nevents: u32,
+) -> Result<(), Fail> {
+    if count == 0 || count > MAX_SUBSCRIPTIONS {
+        return Err(Errno::Inval.into());
+    }
+    mem.check(subscriptions, count * size)?;
+    mem.check(events, count * EVENT_SIZE)?;
+    mem.check(nevents, 4)?;
+
+    let mut ready = Vec::new();
+    let mut deadlines = Vec::new();
+    let mut watches = Vec::new();
+    for index in 0..count {
+        let Subscription { userdata, wanted } = read(mem, subscriptions + index * size)?;
+        match wanted {
+            Wanted::Clock { id, timeout, absolute } => match deadline(id, timeout, absolute)? {
+                Ok((clock, at)) => deadlines.push(Deadline { userdata, clock, at }),
+                Err(error) => ready.push(event(userdata, eventtype::CLOCK, error)),
+            },
+            Wanted::Read(fd) => watch(&ctx.fds, userdata, fd, eventtype::FD_READ, &mut ready, &mut watches),
+            Wanted::Write(fd) => watch(&ctx.fds, userdata, fd, eventtype::FD_WRITE, &mut ready, &mut watches),
+        }
+    }
+
+    let mut patient = ready.is_empty();
+    loop {
+        let timeout = if patient { earliest(&deadlines) } else { Some(0) };
+        let mut fds: Vec<PollFd<'_>> = watches.iter().map(Watch::poll_fd).collect();
+        wait::poll_once(ctx.interrupter.as_ref(), &mut fds, timeout.map(timespec))?;
+        for (watch, fd) in watches.iter().zip(&fds) {
+            if !fd.revents().is_empty() {
+                ready.push(watch.event(fd.revents()));
+            }
+        }
+        for deadline in &deadlines {
+            if nanoseconds(clock_gettime(deadline.clock)) >= deadline.at {
+                ready.push(event(deadline.userdata, eventtype::CLOCK, Errno::Success));
+            }
+        }
+        patient = ready.is_empty();
+        if !patient {
+            break;
+        }
+    }
+
+    for (index, event) in ready.iter().enumerate() {
+        event.write(mem, events + index as u32 * EVENT_SIZE)?;
+    }
+    Ok(mem.write_u32(nevents, ready.len() as u32)?)
+}
+
+/// An event that carries no byte count.
+fn event(userdata: u64, eventtype: u8, error: Errno) -> Event {
+    Event { userdata, error, eventtype, nbytes: 0, hangup: false }
+}
+
+/// The point in time at which a clock subscription is due. The outer error is for the call, the inner one for this event:
+/// nothing can wait for CPU time, which does not pass while the guest waits.
+fn deadline(id: u32, timeout: u64, absolute: bool) -> Result<Result<(ClockId, u64), Errno>, Errno> {
+    let clock = match id {
+        0 => ClockId::Realtime,
+        1 => ClockId::Monotonic,
+        2 | 3 => return Ok(Err(Errno::Notsup)),
+        _ => return Err(Errno::Inval),
+    };
+    if absolute {
+        return Ok(Ok((clock, timeout)));
+    }
+    // A span must not change when somebody sets the clock.
+    let now = nanoseconds(clock_gettime(ClockId::Monotonic));
+    Ok(Ok((ClockId::Monotonic, now.saturating_add(timeout))))
+}
+
+/// Nanoseconds until the first deadline.
+fn earliest(deadlines: &[Deadline]) -> Option<u64> {
+    deadlines.iter().map(|deadline| deadline.at.saturating_sub(nanoseconds(clock_gettime(deadline.clock)))).min()
+}
+
+fn timespec(nanoseconds: u64) -> Timespec {
+    Timespec { tv_sec: (nanoseconds / 1_000_000_000) as i64, tv_nsec: (nanoseconds % 1_000_000_000) as _ }
+}
+
+/// Sorts a descriptor subscription: an event at once, or something to wait for.
+fn watch<'c>(
+    fds: &'c FdTable,
+    userdata: u64,
+    fd: u32,
+    eventtype: u8,
+    ready: &mut Vec<Event>,
+    watches: &mut Vec<Watch<'c>>,
+) {
+    let checked = fds.get(fd).and_then(|descriptor| descriptor.require(rights::POLL_FD_READWRITE).map(|()| descriptor));
+    let always = |nbytes: u64| Event { nbytes, ..event(userdata, eventtype, Errno::Success) };
+    match checked.map(|descriptor| &descriptor.object) {
+        Err(error) => ready.push(event(userdata, eventtype, error)),
+        Ok(Object::Host(file)) if file.kind != Kind::File => watches.push(Watch { userdata, eventtype, file }),
+        Ok(Object::Host(file)) if eventtype == eventtype::FD_READ => ready.push(always(left_in(file))),
+        Ok(Object::Input(input)) if eventtype == eventtype::FD_READ => ready.push(always(input.left() as u64)),
+        Ok(_) => ready.push(always(1)),
+    }
+}
+
+/// Bytes between a regular file's position and its end.
+fn left_in(file: &HostFile) -> u64 {
+    let size = fstat(&file.fd).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or(0));
+    size.saturating_sub(tell(&file.fd).unwrap_or(0))
+}
+
+impl Watch<'_> {
+    fn poll_fd(&self) -> PollFd<'_> {
+        let wanted = if self.eventtype == eventtype::FD_READ { PollFlags::IN } else { PollFlags::OUT };
+        let fd: BorrowedFd<'_> = self.file.fd.as_fd();
+        PollFd::from_borrowed_fd(fd, wanted)
+    }
+
+    /// What became of the descriptor. An error on it is reported as ready: the read or write that follows says which. For
+    /// writing, and for a connection to accept, the byte count is 1, as the host knows no more than "some".
+    fn event(&self, revents: PollFlags) -> Event {
+        if revents.contains(PollFlags::NVAL) {
+            return event(self.userdata, self.eventtype, Errno::Badf);
+        }
+        let nbytes = if self.eventtype == eventtype::FD_WRITE || self.file.kind == Kind::Listener {
+            1
+        } else {
+            ioctl_fionread(&self.file.fd).unwrap_or(0)
+        };
+        let hangup = revents.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::RDHUP);
+        Event { nbytes, hangup, ..event(self.userdata, self.eventtype, Errno::Success) }
+    }
+}

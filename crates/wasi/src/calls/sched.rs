@@ -1,0 +1,12 @@
+//! `sched_yield`.
+
+use crate::ctx::WasiCtx;
+use crate::exit::Fail;
+use crate::memory::GuestMemory;
+use crate::wait;
+
+/// `sched_yield()`: lets other threads of the host run. A guest that yields in a loop can still be interrupted.
+pub(crate) fn sched_yield(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>) -> Result<(), Fail> {
+    std::thread::yield_now();
+    Ok(wait::check(ctx.interrupter.as_ref())?)
+}

@@ -1,0 +1,147 @@
+//! `sock_*`: connections on listeners that the embedder granted.
+//!
+//! Preview 1 cannot make a socket of its own. Common errors: `BADF` if the descriptor is not open, `NOTSOCK` if it is no
+//! socket, `NOTCAPABLE` without the right, `AGAIN` if the call would wait and must not.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::AsFd;
+
+use rustix::event::PollFlags;
+use rustix::fs::fstat;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags, accept_with,
+    recvmsg, sendmsg, shutdown,
+};
+
+use super::fd_io::patience;
+use crate::abi::{fdflags, flags};
+use crate::ctx::WasiCtx;
+use crate::errno::Errno;
+use crate::exit::Fail;
+use crate::fd_table::{Descriptor, HostFd, HostFile, Kind, Object};
+use crate::memory::GuestMemory;
+use crate::rights;
+
+/// `riflags`: leave the bytes to be received again.
+const RECV_PEEK: u16 = 1;
+/// `riflags`: wait until the buffers are full.
+const RECV_WAITALL: u16 = 2;
+/// `roflags`: a message was longer than the buffers.
+const RECV_DATA_TRUNCATED: u16 = 1;
+
+/// The socket behind `fd`.
+fn socket(ctx: &WasiCtx, fd: u32, wanted: u64) -> Result<(&HostFile, &Descriptor), Errno> {
+    let descriptor = ctx.fds.get(fd)?;
+    match &descriptor.object {
+        Object::Host(file) if matches!(file.kind, Kind::Socket | Kind::Listener) => {
+            descriptor.require(wanted)?;
+            Ok((file, descriptor))
+        }
+        _ => Err(Errno::Notsock),
+    }
+}
+
+/// `sock_accept(fd, flags, accepted)`: waits for a connection and writes its descriptor. `INVAL` for a flag other than
+/// `NONBLOCK`, which the new descriptor then has; `MFILE` if no number is left.
+pub(crate) fn sock_accept(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    new_flags: u32,
+    accepted: u32,
+) -> Result<(), Fail> {
+    mem.check(accepted, 4)?;
+    let new_flags = flags(new_flags, fdflags::NONBLOCK)?;
+    ctx.fds.room()?;
+    let (file, descriptor) = socket(ctx, fd, rights::SOCK_ACCEPT)?;
+    let patience = patience(file, descriptor.flags, ctx.interrupter.as_ref());
+    let host_flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let connection = patience.run(file.fd.as_fd(), PollFlags::IN, || accept_with(&file.fd, host_flags))?;
+    let rights_base = rights::SOCKET & descriptor.rights_inheriting;
+    let stat = fstat(&connection)?;
+    let object = Object::Host(HostFile::new(HostFd::Owned(connection), &stat));
+    let number = ctx.fds.insert(Descriptor { object, rights_base, rights_inheriting: 0, flags: new_flags })?;
+    Ok(mem.write_u32(accepted, number)?)
+}
+
+/// `sock_recv(fd, ri_data, ri_data_len, ri_flags, nread, ro_flags)`: receives into the buffers and writes how many bytes came
+/// and whether a message was cut. `PEEK` leaves them to be received again; `WAITALL` goes on until the buffers are full or
+/// the peer is done, unless it is combined with `PEEK`.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn sock_recv(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    ri_data: u32,
+    ri_data_len: u32,
+    ri_flags: u32,
+    nread: u32,
+    ro_flags: u32,
+) -> Result<(), Fail> {
+    mem.check(nread, 4)?;
+    mem.check(ro_flags, 2)?;
+    let ri_flags = flags(ri_flags, RECV_PEEK | RECV_WAITALL)?;
+    let (file, descriptor) = socket(ctx, fd, rights::FD_READ)?;
+    let patience = patience(file, descriptor.flags, ctx.interrupter.as_ref());
+    let peek = if ri_flags & RECV_PEEK != 0 { RecvFlags::PEEK } else { RecvFlags::empty() };
+    let mut buffers = mem.scatter(ri_data, ri_data_len)?;
+    let mut rest: &mut [IoSliceMut<'_>] = &mut buffers;
+    let mut received = 0;
+    let mut truncated = 0;
+    while !rest.is_empty() {
+        let once = patience
+            .run(file.fd.as_fd(), PollFlags::IN, || recvmsg(&file.fd, rest, &mut RecvAncillaryBuffer::default(), peek));
+        let message = match once {
+            Ok(message) => message,
+            // What has arrived is not lost to an error that the next call will see again.
+            Err(Fail::Errno(_)) if received > 0 => break,
+            Err(fail) => return Err(fail),
+        };
+        received += message.bytes;
+        if message.flags.contains(ReturnFlags::TRUNC) {
+            truncated = RECV_DATA_TRUNCATED;
+        }
+        if ri_flags != RECV_WAITALL || message.bytes == 0 {
+            break;
+        }
+        IoSliceMut::advance_slices(&mut rest, message.bytes);
+    }
+    drop(buffers);
+    mem.write_u32(nread, received as u32)?;
+    Ok(mem.write_u16(ro_flags, truncated)?)
+}
+
+/// `sock_send(fd, si_data, si_data_len, si_flags, nwritten)`: sends the buffers and writes how many bytes went. `INVAL` for any
+/// flag, as none is defined; `PIPE` if the connection is over.
+pub(crate) fn sock_send(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    si_data: u32,
+    si_data_len: u32,
+    si_flags: u32,
+    nwritten: u32,
+) -> Result<(), Fail> {
+    mem.check(nwritten, 4)?;
+    flags(si_flags, 0)?;
+    let (file, descriptor) = socket(ctx, fd, rights::FD_WRITE)?;
+    let patience = patience(file, descriptor.flags, ctx.interrupter.as_ref());
+    let buffers: Vec<IoSlice<'_>> = mem.gather(si_data, si_data_len)?;
+    let sent = patience.run(file.fd.as_fd(), PollFlags::OUT, || {
+        sendmsg(&file.fd, &buffers, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
+    })?;
+    Ok(mem.write_u32(nwritten, sent as u32)?)
+}
+
+/// `sock_shutdown(fd, how)`: ends receiving (1), sending (2) or both (3). `INVAL` for anything else, `NOTCONN` without a
+/// connection.
+pub(crate) fn sock_shutdown(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32, how: u32) -> Result<(), Errno> {
+    let (file, _) = socket(ctx, fd, rights::SOCK_SHUTDOWN)?;
+    let how = match how {
+        1 => Shutdown::Read,
+        2 => Shutdown::Write,
+        3 => Shutdown::Both,
+        _ => return Err(Errno::Inval),
+    };
+    Ok(shutdown(&file.fd, how)?)
+}

@@ -1,0 +1,94 @@
+//! The entries of a directory, as `fd_readdir` hands them out.
+//!
+//! In: an open directory. Out: a snapshot, and its entries as bytes of `dirent` structures with names.
+//!
+//! A *cookie* is the index of an entry in the snapshot, and the last entry's `d_next` is the number of entries. `.` and
+//! `..` come first, then the host's order. Names that are not UTF-8 are left out, as a guest could not name them anyway.
+//!
+//! Why a snapshot? A guest that deletes files while it reads a directory must see each of the others exactly once. Not every
+//! host file system keeps its positions stable under that; indices into a copy are. The copy is as large as the
+//! directory, never as large as a number that the guest chose.
+
+use std::fs::File;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, openat, statat};
+
+use crate::abi::{Filetype, dirent};
+use crate::errno::Errno;
+
+/// One entry; its name ends at `name_end` in the common buffer and begins where the one before ends.
+#[derive(Debug)]
+struct Entry {
+    ino: u64,
+    filetype: Filetype,
+    name_end: usize,
+}
+
+/// All entries of a directory at one moment.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    entries: Vec<Entry>,
+    names: Vec<u8>,
+}
+
+impl Listing {
+    /// Reads `directory`. `is_root` is set for a granted directory, whose `..` is itself, as nothing above it is visible.
+    pub(crate) fn read(directory: &File, is_root: bool) -> Result<Self, Errno> {
+        let readable = openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let own_ino = fstat(&readable)?.st_ino;
+        let mut listing = Listing { entries: Vec::new(), names: Vec::new() };
+        listing.push(b".", own_ino, Filetype::Directory);
+        listing.push(b"..", own_ino, Filetype::Directory);
+        let mut dir = Dir::new(readable)?;
+        while let Some(entry) = dir.read() {
+            let entry = entry?;
+            match entry.file_name().to_bytes() {
+                b"." => (),
+                b".." if is_root => (),
+                b".." => listing.entries[1].ino = entry.ino(),
+                name if std::str::from_utf8(name).is_ok() => {
+                    let mut filetype = entry.file_type();
+                    if filetype == FileType::Unknown
+                        && let Ok(stat) = statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+                    {
+                        filetype = FileType::from_raw_mode(stat.st_mode);
+                    }
+                    listing.push(name, entry.ino(), filetype.into());
+                }
+                _ => (),
+            }
+        }
+        Ok(listing)
+    }
+
+    fn push(&mut self, name: &[u8], ino: u64, filetype: Filetype) {
+        self.names.extend_from_slice(name);
+        self.entries.push(Entry { ino, filetype, name_end: self.names.len() });
+    }
+
+    /// Host memory it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        self.names.capacity() + self.entries.capacity() * size_of::<Entry>()
+    }
+
+    /// Copies entries from `cookie` on into `buffer` and says how many bytes that took. The entry that does not fit is cut
+    /// off at the end of the buffer: a full buffer tells the guest to ask again.
+    pub(crate) fn copy(&self, cookie: u64, buffer: &mut [u8]) -> usize {
+        let mut used = 0;
+        let first = usize::try_from(cookie).unwrap_or(usize::MAX).min(self.entries.len());
+        for (index, entry) in self.entries.iter().enumerate().skip(first) {
+            let name_start = if index == 0 { 0 } else { self.entries[index - 1].name_end };
+            let name = &self.names[name_start..entry.name_end];
+            let head = dirent(index as u64 + 1, entry.ino, name.len() as u32, entry.filetype);
+            for part in [&head[..], name] {
+                let taken = part.len().min(buffer.len() - used);
+                buffer[used..used + taken].copy_from_slice(&part[..taken]);
+                used += taken;
+            }
+            if used == buffer.len() {
+                break;
+            }
+        }
+        used
+    }
+}
