@@ -1,1 +1,63 @@
-//! placeholder
+//! Stage 2: takes a [`Module`](wasmr_module::Module) and what executes it, gives live objects: everything of the
+//! specification's "runtime structure", host functions, and the ways a run can end. It knows no tier.
+//!
+//! # The tour
+//! - [`store`] owns everything; [`context`] is how a store is lent; the other objects are handles into it: [`func`], [`memory`],
+//!   [`table`], [`global`], [`tag`], [`instance`], [`mod@reference`], [`exception`].
+//! - [`instantiate`] goes from a module to an instance; [`linker`] finds the imports by name; segments and constant expressions are
+//!   internal to it.
+//! - [`vm`] has every layout that code reads and writes; [`tier`] is the seam to whatever executes; [`builtins`] are the
+//!   slow paths that tiers share; [`sys`] is the operating system.
+//! - [`host`] and [`typed`] are host functions; [`value`] and [`types`] values and types as the embedder sees them.
+//! - [`trap`] says how a run ends; [`limits`] how much it may take.
+//!
+//! # Invariants
+//! An object lives until its store is dropped. Handles are checked against the store they are used with. What a guest can make the
+//! host allocate is bounded by [`StoreLimits`](limits::StoreLimits).
+
+mod arena;
+pub mod builtins;
+mod const_eval;
+pub mod context;
+pub mod exception;
+pub mod externs;
+pub mod func;
+pub mod global;
+mod handle;
+pub mod host;
+pub mod instance;
+pub mod instantiate;
+pub mod limits;
+pub mod linker;
+pub mod memory;
+pub mod reference;
+mod segment;
+pub mod store;
+pub mod sys;
+pub mod table;
+pub mod tag;
+pub mod tier;
+pub mod trap;
+pub mod typed;
+pub mod types;
+pub mod value;
+pub mod vm;
+
+pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
+pub use exception::ExnRef;
+pub use externs::Extern;
+pub use func::Func;
+pub use global::Global;
+pub use host::Caller;
+pub use instance::Instance;
+pub use instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule};
+pub use limits::{MemoryStrategy, ResourceError, StoreLimits};
+pub use linker::Linker;
+pub use memory::Memory;
+pub use reference::{AnyRef, ExternRef};
+pub use store::{InterruptHandle, Store, StoreConfig};
+pub use table::Table;
+pub use tag::Tag;
+pub use trap::{Backtrace, FrameInfo, HostError, Stop, StopKind, Throw, Trap};
+pub use typed::{IntoFunc, TypedFunc, WasmTy, WasmTyList};
+pub use value::{TypeMismatch, Val};

@@ -30,6 +30,12 @@ pub trait Tier: Send + Sync {
     /// The guest's frames from the one that trapped, threw or called the host, innermost first; at most `max`, and how
     /// many there are in all.
     fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize);
+
+    /// One past the last slot of the value stack that may hold a live value, asked when exceptions are collected. All of it,
+    /// unless the tier knows better.
+    fn stack_in_use(&self, store: &VmStore) -> *mut u64 {
+        store.stack_limit
+    }
 }
 
 /// What an instance needs of the tiers: how to run the functions of its module.

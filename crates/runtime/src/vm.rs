@@ -24,6 +24,7 @@ use std::mem::size_of;
 
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::TypeId;
+use wasmr_module::Module;
 
 /// How a call ended, as a machine word. Details of a non-[`OK`](Status::OK) status are in the [`VmStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,6 +218,19 @@ impl VmLayout {
             defined_funcs,
             size,
         }
+    }
+
+    /// The layout of a module's instances.
+    pub fn for_module(module: &Module) -> VmLayout {
+        VmLayout::new(VmCounts {
+            imported_funcs: module.imported_func_count(),
+            defined_funcs: module.defined_func_count(),
+            imported_globals: module.imported_global_count(),
+            defined_globals: module.globals().len() as u32 - module.imported_global_count(),
+            tables: module.tables().len() as u32,
+            memories: module.memories().len() as u32,
+            tags: module.tags().len() as u32,
+        })
     }
 
     /// Bytes of the whole allocation, which is aligned as [`VmGlobal`].

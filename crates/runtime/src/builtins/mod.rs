@@ -1,0 +1,44 @@
+//! Slow paths that every tier calls, one function per opcode, in files named for the opcode's category.
+//!
+//! Rules: such a function takes the instance (or store) and plain words; it checks what execution must check, and returns a
+//! [`TrapCode`](wasmr_core::trap::TrapCode) rather than trapping, so that the tier leaves its own code in its own way; it does all or
+//! nothing; it never unwinds; and it keeps no reference into the store, as it may be called while other frames know the
+//! same objects.
+//!
+//! # Safety of all of them
+//! The instance is alive and belongs to a live store that no Rust reference is using; indices (of memories, tables, segments,
+//! functions, tags) were validated for the instance's module; references are null or of this store.
+
+use wasmr_core::types::TypeId;
+
+use crate::instance::InstanceObject;
+use crate::vm::VmInstance;
+
+pub mod exception;
+pub mod memory;
+pub mod reference;
+pub mod table;
+
+/// Whether a reference of type `actual` may stand where `expected` is asked for: `call_indirect`'s answer when the two differ.
+///
+/// # Safety
+/// See the [module](self).
+pub unsafe fn is_subtype(instance: *mut VmInstance, actual: TypeId, expected: TypeId) -> bool {
+    // SAFETY: the contract.
+    unsafe { object(instance) }.module().registry().is_subtype(actual, expected)
+}
+
+/// The Rust side of an instance, for as long as the call takes.
+///
+/// # Safety
+/// See the [module](self).
+unsafe fn object<'a>(instance: *mut VmInstance) -> &'a InstanceObject {
+    // SAFETY: the contract; a live instance knows its Rust side.
+    unsafe { &*(*instance).instance }
+}
+
+/// `start..start + len`, if that lies within `size`.
+fn range_within(start: u64, len: u64, size: usize) -> Option<std::ops::Range<usize>> {
+    let end = start.checked_add(len).filter(|&end| end <= size as u64)?;
+    Some(start as usize..end as usize)
+}

@@ -1,0 +1,133 @@
+//! `table.grow`, `table.fill`, `table.copy`, `table.init`, `elem.drop`.
+//!
+//! Each checks its whole range before it changes an element.
+
+use std::ptr;
+
+use wasmr_core::trap::TrapCode;
+use wasmr_module::ElementItems;
+
+use super::{object, range_within};
+use crate::const_eval::evaluate;
+use crate::table;
+use crate::vm::VmInstance;
+
+/// `table.grow`: the size before, or `u64::MAX`.
+///
+/// # Safety
+/// See [`builtins`](super).
+pub unsafe fn table_grow(instance: *mut VmInstance, table: u32, value: u64, delta: u64) -> u64 {
+    // SAFETY: the contract. The table is an allocation of its own, so the two borrows do not overlap.
+    unsafe {
+        let table = object(instance).table(table);
+        let store = &mut *(*(*instance).store).store;
+        table::grow(store, table, delta, value).unwrap_or(u64::MAX)
+    }
+}
+
+/// `table.fill`.
+///
+/// # Safety
+/// See [`builtins`](super).
+pub unsafe fn table_fill(
+    instance: *mut VmInstance,
+    table: u32,
+    index: u64,
+    value: u64,
+    len: u64,
+) -> Result<(), TrapCode> {
+    // SAFETY: the contract.
+    let elements = unsafe { (*object(instance).table(table)).elements_mut() };
+    let range = range_within(index, len, elements.len()).ok_or(TrapCode::TableOutOfBounds)?;
+    elements[range].fill(value);
+    Ok(())
+}
+
+/// `table.copy`; the ranges may overlap.
+///
+/// # Safety
+/// See [`builtins`](super).
+pub unsafe fn table_copy(
+    instance: *mut VmInstance,
+    dst_table: u32,
+    src_table: u32,
+    dst: u64,
+    src: u64,
+    len: u64,
+) -> Result<(), TrapCode> {
+    // SAFETY: the contract; both ranges are within their tables.
+    unsafe {
+        let source = &(*object(instance).table(src_table)).vm;
+        let target = &(*object(instance).table(dst_table)).vm;
+        let from = range_within(src, len, source.len).ok_or(TrapCode::TableOutOfBounds)?;
+        let to = range_within(dst, len, target.len).ok_or(TrapCode::TableOutOfBounds)?;
+        ptr::copy(source.elements.add(from.start).cast_const(), target.elements.add(to.start), from.len());
+    }
+    Ok(())
+}
+
+/// `table.init`.
+///
+/// # Safety
+/// See [`builtins`](super).
+pub unsafe fn table_init(
+    instance: *mut VmInstance,
+    table: u32,
+    segment: u32,
+    dst: u64,
+    src: u32,
+    len: u32,
+) -> Result<(), TrapCode> {
+    // SAFETY: the contract. The table's elements are an allocation of their own.
+    let (object, elements) = unsafe { (object(instance), (*object(instance).table(table)).elements_mut()) };
+    // SAFETY: as above.
+    let available = unsafe { segment_len(instance, segment) };
+    let from = range_within(src.into(), len.into(), available as usize).ok_or(TrapCode::TableOutOfBounds)?;
+    let to = range_within(dst, len.into(), elements.len()).ok_or(TrapCode::TableOutOfBounds)?;
+    if from.is_empty() {
+        // Also the case of a dropped segment, whose items the module still has.
+        return Ok(());
+    }
+    let targets = &mut elements[to];
+    match &object.module().elements()[segment as usize].items {
+        ElementItems::Funcs(indices) => {
+            for (target, &index) in targets.iter_mut().zip(&indices[from]) {
+                *target = object.func_slot(index);
+            }
+        }
+        ElementItems::Exprs(exprs) => {
+            for (target, expr) in targets.iter_mut().zip(&exprs[from]) {
+                let [value, _] = evaluate(object, expr);
+                *target = value;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `elem.drop`.
+///
+/// # Safety
+/// See [`builtins`](super).
+pub unsafe fn elem_drop(instance: *mut VmInstance, segment: u32) {
+    // SAFETY: the contract: no other reference to the object is in use.
+    unsafe { (*(*instance).instance).segments.drop_element(segment) };
+}
+
+/// How many items an element segment has left: all, or none once dropped.
+///
+/// # Safety
+/// See [`builtins`](super).
+pub unsafe fn segment_len(instance: *mut VmInstance, segment: u32) -> u32 {
+    // SAFETY: the contract.
+    let object = unsafe { object(instance) };
+    if object.segments.is_element_dropped(segment) {
+        return 0;
+    }
+    let len = match &object.module().elements()[segment as usize].items {
+        ElementItems::Funcs(indices) => indices.len(),
+        ElementItems::Exprs(exprs) => exprs.len(),
+    };
+    // Validation bounds the number of items far below.
+    len as u32
+}

@@ -1,0 +1,313 @@
+//! [`Func`]: a function of a store, and the one way into guest code.
+//!
+//! Comes in: typed values ([`Func::call`], [`TypedFunc`](crate::typed::TypedFunc)) from the embedder or from a host function that
+//! calls back. Goes through [`VmFunc::entry`](crate::vm::VmFunc::entry) with one array of slots. Goes out: results, or a [`Stop`].
+//!
+//! # At the boundary
+//! [`call_slots`] is the outermost frame of a run of guest code on the native stack. It maps the value stack at the first call, gives the
+//! thread its signal stack, bounds how often host and guest may nest on the native stack, and afterwards turns a
+//! [`Status`] into a [`Stop`]: a trap gets its backtrace here, an error of the host is taken out of the store, and a panic that
+//! was caught before it could unwind through guest frames goes on.
+
+use std::panic::resume_unwind;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use wasmr_core::trap::TrapCode;
+use wasmr_core::types::{FuncType, TypeId, ValType};
+
+use crate::context::{AsContext, AsContextMut, StoreContextMut};
+use crate::exception::ExnRef;
+use crate::handle::{Handle, StoreId};
+use crate::host::{Caller, HostEnd, HostFuncDef};
+use crate::limits::{MAX_BACKTRACE_FRAMES, MAX_NATIVE_DEPTH, ResourceError};
+use crate::store::StoreInner;
+use crate::sys;
+use crate::trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
+use crate::typed::{IntoFunc, TypedFunc, WasmTyList};
+use crate::value::{TypeMismatch, Val};
+use crate::vm::{Status, VmFunc, VmStore};
+
+/// A function of a store: the guest's or the host's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Func(Handle<VmFunc>);
+
+/// A call from the host that does not fit the function.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Another number of parameters.
+    #[error("the function takes {expected} parameters, {found} were given")]
+    ParamCount {
+        /// How many it takes.
+        expected: usize,
+        /// How many were given.
+        found: usize,
+    },
+    /// Another number of results.
+    #[error("the function returns {expected} results, there is room for {found}")]
+    ResultCount {
+        /// How many it returns.
+        expected: usize,
+        /// How many there is room for.
+        found: usize,
+    },
+    /// A parameter is of another type.
+    #[error("parameter {index}")]
+    Param {
+        /// Which, from 0.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        source: TypeMismatch,
+    },
+}
+
+impl Func {
+    /// A host function of any type, with values. `results` holds the zero or null of each type when `func` is called; results that
+    /// are not of their types are the host function's failure.
+    pub fn new<T: 'static>(
+        store: impl AsContextMut<Data = T>,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Stop> + Send + Sync + 'static,
+    ) -> Func {
+        Func::from_def(store, &Arc::new(HostFuncDef::new(ty, func)))
+    }
+
+    /// A host function from a Rust closure, whose parameters and results decide its type. The first parameter may be a
+    /// [`Caller`]; the result may be in a `Result` with a [`Stop`].
+    pub fn wrap<T: 'static, P, R>(store: impl AsContextMut<Data = T>, func: impl IntoFunc<T, P, R>) -> Func {
+        Func::from_def(store, &Arc::new(func.into_def()))
+    }
+
+    /// A host function that works on slots: parameters in `slots[0..]` at entry, results in `slots[0..]` at return, in the form of
+    /// [`wasmr_core::value`]. For host calls that must cost little.
+    ///
+    /// # Safety
+    /// `func` must leave well-typed results: an `i32` or `f32` zero-extended, and in the place of a reference only null or a
+    /// reference of that type that it was given.
+    pub unsafe fn new_raw<T: 'static>(
+        store: impl AsContextMut<Data = T>,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<(), Stop> + Send + Sync + 'static,
+    ) -> Func {
+        // SAFETY: the caller's promise.
+        Func::from_def(store, &Arc::new(unsafe { HostFuncDef::raw(ty, func) }))
+    }
+
+    fn from_def(mut store: impl AsContextMut, def: &Arc<HostFuncDef>) -> Func {
+        let mut context = store.as_context_mut();
+        // SAFETY: both callers made the definition for the type of this store's data.
+        unsafe { def.instantiate(context.inner_mut(), ptr::null_mut()) }
+    }
+
+    /// # Safety
+    /// `func` is a function of the store `store`.
+    pub(crate) unsafe fn from_raw(func: NonNull<VmFunc>, store: StoreId) -> Func {
+        // SAFETY: functions live as long as their store.
+        Func(unsafe { Handle::new(func, store) })
+    }
+
+    /// The function in a slot of a funcref type; `None` for null.
+    ///
+    /// # Safety
+    /// The slot holds such a reference, of this store.
+    pub(crate) unsafe fn from_slot(store: &StoreInner, word: u64) -> Option<Func> {
+        let func = NonNull::new(ptr::with_exposed_provenance_mut::<VmFunc>(word as usize))?;
+        // SAFETY: the contract.
+        Some(unsafe { Func::from_raw(func, store.id()) })
+    }
+
+    /// As a slot of a funcref type.
+    pub(crate) fn as_slot(self) -> u64 {
+        self.0.as_ptr().expose_provenance() as u64
+    }
+
+    pub(crate) fn as_ptr(self) -> *mut VmFunc {
+        self.0.as_ptr()
+    }
+
+    pub(crate) fn store_id(self) -> StoreId {
+        self.0.store_id()
+    }
+
+    #[track_caller]
+    pub(crate) fn type_id(self, store: &StoreInner) -> TypeId {
+        self.0.get(store).type_id
+    }
+
+    #[track_caller]
+    pub(crate) fn func_type(self, store: &StoreInner) -> Arc<FuncType> {
+        let ty = store.registry().func_type(self.type_id(store));
+        ty.expect("a function's type is a function type")
+    }
+
+    /// Its type.
+    pub fn ty(&self, store: impl AsContext) -> Arc<FuncType> {
+        self.func_type(store.as_context().inner())
+    }
+
+    /// Calls it.
+    ///
+    /// # Errors
+    /// A [`Stop`] of any kind; [`CallError`] as a host's failure if the arguments do not fit.
+    ///
+    /// # Panics
+    /// If the function or an argument is of another store; and on with the panic of a host function.
+    pub fn call(&self, mut store: impl AsContextMut, params: &[Val], results: &mut [Val]) -> Result<(), Stop> {
+        let mut context = store.as_context_mut();
+        let ty = self.func_type(context.inner());
+        if params.len() != ty.params().len() {
+            let (expected, found) = (ty.params().len(), params.len());
+            return Err(Stop::host(CallError::ParamCount { expected, found }));
+        }
+        if results.len() != ty.results().len() {
+            let (expected, found) = (ty.results().len(), results.len());
+            return Err(Stop::host(CallError::ResultCount { expected, found }));
+        }
+        let mut slots = vec![0; ty.param_slots().max(ty.result_slots())];
+        write_params(context.inner(), params, ty.params(), &mut slots).map_err(Stop::host)?;
+        // SAFETY: `slots` has room for parameters and results and holds the checked parameters; the function is of this store, as
+        // `func_type` checked.
+        unsafe { call_slots(context.root(), self.as_ptr(), slots.as_mut_ptr())? };
+        // SAFETY: the call returned, so the slots hold results of these types.
+        unsafe { read_values(context.inner_mut(), ty.results(), &slots, results) };
+        Ok(())
+    }
+
+    /// Checks its type once, for calls with Rust types.
+    pub fn typed<P: WasmTyList, R: WasmTyList>(
+        &self,
+        store: impl AsContext,
+    ) -> Result<TypedFunc<P, R>, TypeMismatch> {
+        TypedFunc::new(*self, store.as_context().inner())
+    }
+}
+
+fn write_params(store: &StoreInner, params: &[Val], types: &[ValType], slots: &mut [u64]) -> Result<(), CallError> {
+    let mut at = 0;
+    for (index, (&param, &ty)) in params.iter().zip(types).enumerate() {
+        param.to_slots(store, ty, &mut slots[at..]).map_err(|source| CallError::Param { index, source })?;
+        at += ty.slots();
+    }
+    Ok(())
+}
+
+/// Reads one value per type.
+///
+/// # Safety
+/// `slots` holds values of `types`, of this store.
+pub(crate) unsafe fn read_values(store: &mut StoreInner, types: &[ValType], slots: &[u64], values: &mut [Val]) {
+    let mut at = 0;
+    for (value, &ty) in values.iter_mut().zip(types) {
+        // SAFETY: the contract.
+        *value = unsafe { Val::from_slots(store, ty, &slots[at..]) };
+        at += ty.slots();
+    }
+}
+
+/// Enters a function from the host.
+///
+/// # Safety
+/// `func` is alive and of the store at `store`; `slots` is as [`ArrayCall`](crate::vm::ArrayCall) asks; the caller's borrow of
+/// the store is exclusive and it holds no reference into it.
+pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, slots: *mut u64) -> Result<(), Stop> {
+    let inner = store.as_ptr();
+    // SAFETY: the contract: alive, and reached through us alone until `entry` is called. No reference is kept across that call.
+    unsafe {
+        let vm = &raw mut (*inner).vm;
+        if (*vm).native_depth >= MAX_NATIVE_DEPTH {
+            return Err(Stop::trap(TrapCode::StackExhausted));
+        }
+        (*inner).ensure_stack().map_err(Stop::host)?;
+        sys::prepare_thread();
+        (*vm).native_depth += 1;
+        // A host function that the host calls has no caller, whoever called us.
+        let caller = ptr::replace(&raw mut (*vm).caller, ptr::null_mut());
+        let top = (*vm).stack_top;
+        let status = ((*func).entry)(vm, func, slots);
+        let result = match status {
+            Status::OK => Ok(()),
+            status => Err(take_stop(&mut *inner, status)),
+        };
+        (*vm).stack_top = top;
+        (*vm).caller = caller;
+        (*vm).native_depth -= 1;
+        match result {
+            Ok(()) => Ok(()),
+            Err(HostEnd::Stop(stop)) => Err(stop),
+            Err(HostEnd::Panic(payload)) => resume_unwind(payload),
+        }
+    }
+}
+
+/// What a status other than [`Status::OK`] means, taken out of the store.
+fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
+    match status {
+        Status::TRAP => {
+            HostEnd::Stop(Stop::from(Trap { code: store.vm.trap_code, backtrace: capture_backtrace(store) }))
+        }
+        Status::THROW => {
+            let word = std::mem::take(&mut store.vm.pending_exception);
+            HostEnd::Stop(match ExnRef::from_slot(store, word) {
+                Some(exception) => {
+                    let backtrace = capture_backtrace(store);
+                    Stop::from_kind(StopKind::Throw(Throw { exception, backtrace }))
+                }
+                // What `exception_new` gives when there is no room for one.
+                None => Stop::host(ResourceError::ReferenceLimit { limit: store.limits().max_reference_bytes }),
+            })
+        }
+        Status::HOST => store.host_end.take().expect("a host function that ends the run says why"),
+        Status(other) => panic!("a call ended with status {other}, which does not exist"),
+    }
+}
+
+/// The guest's frames as of now.
+pub(crate) fn capture_backtrace(store: &StoreInner) -> Backtrace {
+    let (frames, total) = store.tier().frames(&store.vm, MAX_BACKTRACE_FRAMES);
+    let frames = frames.iter().filter_map(|frame| {
+        // SAFETY: the tier gives functions of this store, whose instances live as long as it; host functions have none.
+        let (instance, index) = unsafe { ((*frame.func).instance.as_ref()?, (*frame.func).index) };
+        // SAFETY: the Rust side of an instance lives as long as it.
+        let module = unsafe { (*instance.instance).module().clone() };
+        Some(FrameInfo::new(module, index, frame.offset))
+    });
+    Backtrace { frames: frames.collect(), total }
+}
+
+/// Ends a run from inside: keeps `stop` for the boundary that will report it, and says what to return through guest frames.
+///
+/// For host functions and for tiers that fail for a reason of the host's. A thrown exception becomes [`Status::THROW`], so that the
+/// guest may catch it; everything else passes through the guest. A trap without a backtrace gets one here.
+///
+/// # Safety
+/// `store` is alive, and no reference to it is in use.
+pub unsafe fn end_run(store: *mut VmStore, stop: Stop) -> Status {
+    // SAFETY: the contract; a live `VmStore` knows its store.
+    let store = unsafe { &mut *(*store).store };
+    store.end_run(stop)
+}
+
+impl StoreInner {
+    /// See [`end_run`].
+    pub(crate) fn end_run(&mut self, mut stop: Stop) -> Status {
+        match stop.kind_mut() {
+            StopKind::Throw(throw) if throw.exception.0.object(self).is_some() => {
+                self.vm.pending_exception = throw.exception.0.word();
+                return Status::THROW;
+            }
+            StopKind::Throw(_) => stop = Stop::host("a host function threw an exception that it no longer held"),
+            StopKind::Trap(trap) if trap.backtrace.total == 0 => trap.backtrace = capture_backtrace(self),
+            StopKind::Trap(_) | StopKind::Exit(_) | StopKind::Host(_) => {}
+        }
+        self.host_end = Some(HostEnd::Stop(stop));
+        Status::HOST
+    }
+}
+
+/// Calls a function of type `[] → []`, as a start function is.
+pub(crate) fn call_nullary<T>(context: &mut StoreContextMut<'_, T>, func: Func) -> Result<(), Stop> {
+    debug_assert_eq!(*func.func_type(context.inner()), FuncType::new([], []));
+    // SAFETY: no parameters and no results; the handle was just checked to be of this store.
+    unsafe { call_slots(context.root(), func.as_ptr(), NonNull::dangling().as_ptr()) }
+}

@@ -1,0 +1,72 @@
+//! Globals: a [`VmGlobal`] in a store or inside an instance, [`Global`] as its handle.
+//!
+//! The handle carries the type, as the value itself has none.
+
+use wasmr_core::types::GlobalType;
+
+use crate::context::{AsContext, AsContextMut};
+use crate::handle::Handle;
+use crate::store::StoreInner;
+use crate::value::{TypeMismatch, Val};
+use crate::vm::VmGlobal;
+
+/// A global of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Global {
+    pub(crate) handle: Handle<VmGlobal>,
+    pub(crate) ty: GlobalType,
+}
+
+/// Why the host could not change a global.
+#[derive(Debug, thiserror::Error)]
+pub enum GlobalError {
+    /// It is a constant.
+    #[error("the global is immutable")]
+    Immutable,
+    /// The value is not of its type.
+    #[error(transparent)]
+    Type(#[from] TypeMismatch),
+}
+
+impl Global {
+    /// A global of the host's.
+    pub fn new(mut store: impl AsContextMut, ty: GlobalType, init: Val) -> Result<Global, TypeMismatch> {
+        let mut context = store.as_context_mut();
+        let store = context.inner_mut();
+        let value = init.to_global(store, ty.content)?;
+        Ok(Global::in_store(store, ty, value))
+    }
+
+    pub(crate) fn in_store(store: &mut StoreInner, ty: GlobalType, value: VmGlobal) -> Global {
+        let address = store.add_global(value);
+        // SAFETY: the store keeps the object at this address.
+        Global { handle: unsafe { Handle::new(address, store.id()) }, ty }
+    }
+
+    /// Its type.
+    pub fn ty(&self, store: impl AsContext) -> GlobalType {
+        self.handle.check(store.as_context().inner());
+        self.ty
+    }
+
+    /// Its value.
+    pub fn get(&self, mut store: impl AsContextMut) -> Val {
+        let mut context = store.as_context_mut();
+        let store = context.inner_mut();
+        let slots = self.handle.get(store).value;
+        // SAFETY: a global holds a value of its type.
+        unsafe { Val::from_slots(store, self.ty.content, &slots) }
+    }
+
+    /// Changes its value.
+    pub fn set(&self, mut store: impl AsContextMut, value: Val) -> Result<(), GlobalError> {
+        if !self.ty.mutable {
+            return Err(GlobalError::Immutable);
+        }
+        let mut context = store.as_context_mut();
+        let store = context.inner_mut();
+        let value = value.to_global(store, self.ty.content)?;
+        *self.handle.get_mut(store) = value;
+        Ok(())
+    }
+}

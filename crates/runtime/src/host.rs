@@ -1,0 +1,241 @@
+//! Host functions: what they are made of, what a call of one gets ([`Caller`]), and the entry through which guests reach them.
+//!
+//! Three things: a [`HostFuncDef`] is a closure with its type, belonging to no store (a linker keeps many); a [`HostFunc`] is one made
+//! callable in a store; a [`Caller`] is what one call sees.
+//!
+//! # Which instance calls
+//! The tier says it in [`VmStore::caller`]. A function that an import was satisfied with also knows the importing instance, which
+//! is the one that calls, nearly always; it stands in where a tier says nothing.
+//!
+//! # A panic must not cross guest frames
+//! They are not Rust's and cannot be unwound. The entry catches a panic and keeps it in the store; the guest sees
+//! [`Status::HOST`], and at the boundary where the guest was entered the panic goes on.
+
+use std::any::Any;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use wasmr_core::types::FuncType;
+
+use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
+use crate::externs::Extern;
+use crate::func::{Func, read_values};
+use crate::instance::InstanceObject;
+use crate::store::StoreInner;
+use crate::trap::Stop;
+use crate::value::{TypeMismatch, Val};
+use crate::vm::{Status, VmFunc, VmInstance, VmStore};
+
+/// Why a host function ended the run.
+pub(crate) enum HostEnd {
+    /// It returned this.
+    Stop(Stop),
+    /// It panicked.
+    Panic(Box<dyn Any + Send>),
+}
+
+/// A [`Caller`] without the type of the store's data.
+#[derive(Clone, Copy)]
+pub(crate) struct RawCaller {
+    store: NonNull<StoreInner>,
+    instance: *mut VmInstance,
+}
+
+type RawHostFn = dyn Fn(RawCaller, &mut [u64]) -> Result<(), Stop> + Send + Sync;
+
+/// A closure as a function of WebAssembly, not yet in a store.
+pub struct HostFuncDef {
+    ty: Arc<FuncType>,
+    call: Box<RawHostFn>,
+}
+
+/// A host function in a store.
+#[repr(C)]
+pub(crate) struct HostFunc {
+    pub(crate) vm: VmFunc,
+    def: Arc<HostFuncDef>,
+    /// The instance whose import it is; null if made otherwise.
+    importer: *mut VmInstance,
+}
+
+/// What a host function sees of its call: the store, and the instance that called.
+pub struct Caller<'a, T> {
+    store: StoreContextMut<'a, T>,
+    instance: *mut VmInstance,
+}
+
+impl HostFuncDef {
+    /// From a closure over slots.
+    ///
+    /// # Safety
+    /// As for [`Func::new_raw`]; and the definition must only be instantiated in stores with data of type `T`.
+    pub(crate) unsafe fn raw<T: 'static>(
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<(), Stop> + Send + Sync + 'static,
+    ) -> HostFuncDef {
+        let call = move |raw: RawCaller, slots: &mut [u64]| {
+            // SAFETY: the store at hand has data of type `T`, by the contract, and is lent to this call alone.
+            let store = unsafe { StoreContextMut::new(raw.store) };
+            func(Caller { store, instance: raw.instance }, slots)
+        };
+        HostFuncDef { ty: Arc::new(ty), call: Box::new(call) }
+    }
+
+    /// From a closure over values. To be instantiated in stores with data of type `T`.
+    pub(crate) fn new<T: 'static>(
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Stop> + Send + Sync + 'static,
+    ) -> HostFuncDef {
+        let signature = ty.clone();
+        let call = move |mut caller: Caller<'_, T>, slots: &mut [u64]| {
+            let store = caller.store.inner_mut();
+            let mut params = vec![Val::I32(0); signature.params().len()];
+            // SAFETY: the caller left parameters of these types.
+            unsafe { read_values(store, signature.params(), slots, &mut params) };
+            let registry = store.registry().clone();
+            let default = |&ty| Val::default_for(&registry, ty).unwrap_or(Val::AnyRef(None));
+            let mut results: Vec<Val> = signature.results().iter().map(default).collect();
+            let root = caller.store.root();
+            func(caller, &params, &mut results)?;
+            // SAFETY: the closure is done with the store, which is ours for the rest of the call.
+            let store = unsafe { root.as_ref() };
+            let mut at = 0;
+            for (index, (&result, &ty)) in results.iter().zip(signature.results()).enumerate() {
+                result
+                    .to_slots(store, ty, &mut slots[at..])
+                    .map_err(|source| Stop::host(HostResultError { index, source }))?;
+                at += ty.slots();
+            }
+            Ok(())
+        };
+        // SAFETY: results are checked above.
+        unsafe { HostFuncDef::raw(ty, call) }
+    }
+
+    /// Its type.
+    pub fn ty(&self) -> &Arc<FuncType> {
+        &self.ty
+    }
+
+    /// Makes it a function of a store.
+    ///
+    /// # Safety
+    /// The store's data is of the type that the definition was made for; `importer` is null or an instance of the store.
+    pub(crate) unsafe fn instantiate(self: &Arc<Self>, store: &mut StoreInner, importer: *mut VmInstance) -> Func {
+        let arg_slots = self.ty.param_slots().max(self.ty.result_slots());
+        let vm = VmFunc {
+            code: store.tier().foreign_code(),
+            instance: ptr::null_mut(),
+            entry: host_entry,
+            type_id: store.registry().intern_func((*self.ty).clone()),
+            index: 0,
+            arg_slots: u32::try_from(arg_slots).expect("a signature of more than 4 G slots"),
+            host: ptr::null(),
+        };
+        let id = store.id();
+        let address = store.add_host_func(HostFunc { vm, def: self.clone(), importer });
+        // SAFETY: the store keeps the object at this address, and `vm` is its first field.
+        unsafe {
+            (*address.as_ptr()).vm.host = address.as_ptr().cast::<c_void>();
+            Func::from_raw(address.cast(), id)
+        }
+    }
+}
+
+/// A host function's results are not of its type.
+#[derive(Debug, thiserror::Error)]
+#[error("result {index} of a host function")]
+struct HostResultError {
+    index: usize,
+    source: TypeMismatch,
+}
+
+/// [`VmFunc::entry`] of every host function.
+///
+/// # Safety
+/// As [`ArrayCall`](crate::vm::ArrayCall) says, for a function made by [`HostFuncDef::instantiate`].
+unsafe extern "C" fn host_entry(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+    // SAFETY: a host function's `host` is its `HostFunc`, which lives as long as the store; `slots` has room for `arg_slots` by the
+    // contract of the call. References are not kept across the closure, which reaches the store by its address.
+    unsafe {
+        let inner = NonNull::new_unchecked((*store).store);
+        let host = (*func).host.cast::<HostFunc>();
+        let said = ptr::replace(&raw mut (*store).caller, ptr::null_mut());
+        let instance = if said.is_null() { (*host).importer } else { said };
+        let slots = slots_of(slots, (*func).arg_slots as usize);
+        let held = (*inner.as_ptr()).arena.held();
+        let def: &HostFuncDef = &(*host).def;
+        let call = &def.call;
+        let result = catch_unwind(AssertUnwindSafe(|| call(RawCaller { store: inner, instance }, slots)));
+        let inner = &mut *inner.as_ptr();
+        let status = match result {
+            Ok(Ok(())) => Status::OK,
+            Ok(Err(stop)) => inner.end_run(stop),
+            Err(payload) => {
+                inner.host_end = Some(HostEnd::Panic(payload));
+                Status::HOST
+            }
+        };
+        inner.arena.release_to(held);
+        status
+    }
+}
+
+/// # Safety
+/// If `count` is not 0, `slots` points to as many slots that are the callee's for the call.
+unsafe fn slots_of<'a>(slots: *mut u64, count: usize) -> &'a mut [u64] {
+    if count == 0 {
+        return &mut [];
+    }
+    // SAFETY: the contract.
+    unsafe { std::slice::from_raw_parts_mut(slots, count) }
+}
+
+impl<T> Caller<'_, T> {
+    /// The embedder's data.
+    pub fn data(&self) -> &T {
+        self.store.data()
+    }
+
+    /// The embedder's data, to change.
+    pub fn data_mut(&mut self) -> &mut T {
+        self.store.data_mut()
+    }
+
+    fn instance(&self) -> Option<&InstanceObject> {
+        // SAFETY: null or an instance of this store, whose Rust side lives as long as it.
+        unsafe { Some(&*self.instance.as_ref()?.instance) }
+    }
+
+    /// What the calling instance exports under that name; `None` if it exports no such thing or no instance called.
+    pub fn get_export(&self, name: &str) -> Option<Extern> {
+        self.instance()?.export(name)
+    }
+
+    /// The memory that the calling instance exports as `memory`, and the embedder's data, both to change. The memory is empty if
+    /// there is none. No name is looked up.
+    pub fn memory_and_data(&mut self) -> (&mut [u8], &mut T) {
+        let memory = self.instance().and_then(InstanceObject::exported_memory);
+        let (store, data) = self.store.as_context_mut().split();
+        match memory {
+            Some(memory) => (memory.0.get_mut(store).bytes_mut(), data),
+            None => (&mut [], data),
+        }
+    }
+}
+
+impl<T> AsContext for Caller<'_, T> {
+    type Data = T;
+
+    fn as_context(&self) -> StoreContext<'_, T> {
+        self.store.as_context()
+    }
+}
+
+impl<T> AsContextMut for Caller<'_, T> {
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
+        self.store.as_context_mut()
+    }
+}

@@ -1,0 +1,343 @@
+//! Instances: [`InstanceObject`] owns one and knows its Rust side, [`Instance`] is its handle, and the
+//! [`VmInstance`](crate::vm::VmInstance) inside is what code sees.
+//!
+//! The `VmInstance` is one allocation laid out by [`VmLayout`]. This file is the only one that computes addresses in it on the Rust side.
+//!
+//! Invariants: from the moment that the object is in a store, every slot of every array behind the header is filled, so that
+//! even an instance whose instantiation failed half way is whole as far as others can reach it.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use wasmr_core::types::GlobalType;
+use wasmr_module::{Export, ExternKind, Module};
+
+use crate::context::{AsContext, AsContextMut};
+use crate::externs::Extern;
+use crate::func::Func;
+use crate::global::Global;
+use crate::handle::{Handle, StoreId};
+use crate::instantiate::{InstantiateError, LoadedModule, Provided, instantiate};
+use crate::limits::ResourceError;
+use crate::memory::{Memory, MemoryObject};
+use crate::segment::Segments;
+use crate::store::StoreInner;
+use crate::table::{Table, TableObject};
+use crate::tag::Tag;
+use crate::typed::{TypedFunc, WasmTyList};
+use crate::value::TypeMismatch;
+use crate::vm::{VmFunc, VmGlobal, VmInstance, VmLayout, VmMemory, VmTable, VmTag};
+
+/// Function entries and loop iterations that a new instance has before the tier's first hot event. The tier sets it anew at
+/// each.
+pub const INITIAL_BUDGET: i32 = 1 << 12;
+
+/// The Rust side of an instance; owns the [`VmInstance`].
+pub struct InstanceObject {
+    vm: NonNull<VmInstance>,
+    layout: VmLayout,
+    store: StoreId,
+    loaded: LoadedModule,
+    /// The types of imported globals as they are, which may be subtypes of those that the module declares.
+    imported_global_types: Box<[GlobalType]>,
+    pub(crate) segments: Segments,
+    exported_memory: Option<Memory>,
+}
+
+impl InstanceObject {
+    /// An instance whose arrays are still zero.
+    pub(crate) fn new(store: &mut StoreInner, loaded: &LoadedModule) -> Result<InstanceObject, ResourceError> {
+        let layout = VmLayout::for_module(&loaded.module);
+        let allocation = allocation(&layout);
+        // SAFETY: the size is that of a header at least.
+        let vm = NonNull::new(unsafe { alloc_zeroed(allocation) }.cast::<VmInstance>());
+        let Some(vm) = vm else {
+            let source = std::io::ErrorKind::OutOfMemory.into();
+            return Err(ResourceError::System { what: "an instance", source });
+        };
+        let header = VmInstance {
+            memory0_base: ptr::null_mut(),
+            budget: INITIAL_BUDGET,
+            memory0_guarded: false,
+            store: store.vm_address(),
+            tier_data: loaded.code.vm_data(),
+            instance: ptr::null_mut(),
+        };
+        // SAFETY: just allocated, large enough and aligned for a header.
+        unsafe { vm.write(header) };
+        Ok(InstanceObject {
+            vm,
+            layout,
+            store: store.id(),
+            loaded: loaded.clone(),
+            imported_global_types: Box::default(),
+            segments: Segments::new(&loaded.module),
+            exported_memory: None,
+        })
+    }
+
+    /// Puts the finished arrays into the store's care and tells the [`VmInstance`] its Rust side.
+    pub(crate) fn adopt(mut self, store: &mut StoreInner) -> NonNull<InstanceObject> {
+        self.exported_memory = self.export("memory").and_then(Extern::into_memory);
+        let vm = self.vm;
+        let address = store.add_instance(self);
+        // SAFETY: the allocation is alive as long as the object that now lives at `address`.
+        unsafe { (*vm.as_ptr()).instance = address.as_ptr() };
+        address
+    }
+
+    /// What code sees of it.
+    pub(crate) fn vm(&self) -> *mut VmInstance {
+        self.vm.as_ptr()
+    }
+
+    /// The module that it is an instance of.
+    pub fn module(&self) -> &Arc<Module> {
+        &self.loaded.module
+    }
+
+    /// Where things are behind the header.
+    pub fn layout(&self) -> &VmLayout {
+        &self.layout
+    }
+
+    /// The memory exported as `memory`.
+    pub(crate) fn exported_memory(&self) -> Option<Memory> {
+        self.exported_memory
+    }
+
+    /// The address at `offset` in the allocation.
+    fn at<F>(&self, offset: u32) -> *mut F {
+        debug_assert!(offset as usize + size_of::<F>() <= self.layout.size() as usize);
+        // SAFETY: offsets come from the layout by which this was allocated, for indices that validation bounded.
+        unsafe { self.vm.as_ptr().byte_add(offset as usize).cast() }
+    }
+
+    /// Where the pointer to an imported function is kept.
+    pub(crate) fn imported_func_place(&self, index: u32) -> *mut *mut VmFunc {
+        self.at(self.layout.imported_func(index))
+    }
+
+    /// Where the pointer to an imported global is kept.
+    pub(crate) fn imported_global_place(&self, index: u32) -> *mut *mut VmGlobal {
+        self.at(self.layout.imported_global(index))
+    }
+
+    /// Where the pointer to a table is kept.
+    pub(crate) fn table_place(&self, index: u32) -> *mut *mut VmTable {
+        self.at(self.layout.table(index))
+    }
+
+    /// Where the pointer to a memory is kept.
+    pub(crate) fn memory_place(&self, index: u32) -> *mut *mut VmMemory {
+        self.at(self.layout.memory(index))
+    }
+
+    /// Where the pointer to a tag is kept.
+    pub(crate) fn tag_place(&self, index: u32) -> *mut *const VmTag {
+        self.at(self.layout.tag(index))
+    }
+
+    /// A defined function, counted from the first defined one.
+    pub(crate) fn defined_func(&self, index: u32) -> *mut VmFunc {
+        self.at(self.layout.defined_func(index))
+    }
+
+    /// A defined global, counted from the first defined one.
+    pub(crate) fn defined_global(&self, index: u32) -> *mut VmGlobal {
+        self.at(self.layout.defined_global(index))
+    }
+
+    pub(crate) fn set_imported_global_types(&mut self, types: Vec<GlobalType>) {
+        self.imported_global_types = types.into();
+    }
+
+    /// A function, by its index.
+    pub(crate) fn func(&self, index: u32) -> *mut VmFunc {
+        match index.checked_sub(self.layout.imported_func_count) {
+            Some(defined) => self.defined_func(defined),
+            // SAFETY: filled before the object is reachable.
+            None => unsafe { *self.imported_func_place(index) },
+        }
+    }
+
+    /// A function, by its index, as a funcref in a slot.
+    pub(crate) fn func_slot(&self, index: u32) -> u64 {
+        self.func(index).expose_provenance() as u64
+    }
+
+    /// A global, by its index.
+    pub(crate) fn global(&self, index: u32) -> *mut VmGlobal {
+        match index.checked_sub(self.layout.imported_global_count) {
+            Some(defined) => self.defined_global(defined),
+            // SAFETY: filled before the object is reachable.
+            None => unsafe { *self.imported_global_place(index) },
+        }
+    }
+
+    /// A global's value, by its index.
+    pub(crate) fn global_value(&self, index: u32) -> [u64; 2] {
+        // SAFETY: globals live as long as the store.
+        unsafe { (*self.global(index)).value }
+    }
+
+    /// A memory, by its index.
+    pub(crate) fn memory(&self, index: u32) -> *mut MemoryObject {
+        // SAFETY: filled before the object is reachable; a `VmMemory` is the first field of its object.
+        unsafe { (*self.memory_place(index)).cast() }
+    }
+
+    /// A table, by its index.
+    pub(crate) fn table(&self, index: u32) -> *mut TableObject {
+        // SAFETY: as for memories.
+        unsafe { (*self.table_place(index)).cast() }
+    }
+
+    /// A tag, by its index.
+    pub(crate) fn tag(&self, index: u32) -> *const VmTag {
+        // SAFETY: as for memories.
+        unsafe { *self.tag_place(index) }
+    }
+
+    /// Gives the collector the globals defined here.
+    pub(crate) fn for_each_root(&self, mark: &mut dyn FnMut(&[u64])) {
+        let count = self.module().globals().len() as u32 - self.layout.imported_global_count;
+        for index in 0..count {
+            // SAFETY: globals live as long as the instance.
+            mark(unsafe { &(*self.defined_global(index)).value });
+        }
+    }
+
+    /// What the instance exports under a name.
+    pub(crate) fn export(&self, name: &str) -> Option<Extern> {
+        self.module().export(name).map(|export| self.exported(export))
+    }
+
+    /// The object behind an export of its module.
+    fn exported(&self, export: &Export) -> Extern {
+        let (index, store) = (export.index, self.store);
+        // SAFETY: everything that an instance refers to is in its store and lives as long as it.
+        unsafe {
+            match export.kind {
+                ExternKind::Func => Extern::Func(Func::from_raw(non_null(self.func(index)), store)),
+                ExternKind::Table => Extern::Table(Table(Handle::new(non_null(self.table(index)), store))),
+                ExternKind::Memory => Extern::Memory(Memory(Handle::new(non_null(self.memory(index)), store))),
+                ExternKind::Global => {
+                    let handle = Handle::new(non_null(self.global(index)), store);
+                    let imported = self.imported_global_types.get(index as usize).copied();
+                    let ty = imported.unwrap_or_else(|| self.module().globals()[index as usize].ty);
+                    Extern::Global(Global { handle, ty })
+                }
+                ExternKind::Tag => Extern::Tag(Tag(Handle::new(non_null(self.tag(index).cast_mut()), store))),
+            }
+        }
+    }
+}
+
+fn non_null<F>(pointer: *mut F) -> NonNull<F> {
+    NonNull::new(pointer).expect("every array of an instance is filled before it can be asked")
+}
+
+fn allocation(layout: &VmLayout) -> Layout {
+    Layout::from_size_align(layout.size() as usize, align_of::<VmGlobal>().max(align_of::<VmInstance>()))
+        .expect("an instance's size is bounded by the counts of its module")
+}
+
+impl Drop for InstanceObject {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` by the same layout; the store that could lead to it is going away. Nothing in it owns anything.
+        unsafe { dealloc(self.vm.as_ptr().cast(), allocation(&self.layout)) };
+    }
+}
+
+impl std::fmt::Debug for InstanceObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InstanceObject").field("module", self.module()).finish_non_exhaustive()
+    }
+}
+
+/// An instance of a module in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instance(pub(crate) Handle<InstanceObject>);
+
+/// Why an export could not be had with the type that was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// There is no function of that name.
+    #[error("no function is exported as `{name}`")]
+    Missing {
+        /// The name.
+        name: String,
+    },
+    /// It has another type.
+    #[error("the function exported as `{name}` has another type")]
+    Type {
+        /// The name.
+        name: String,
+        /// The types.
+        #[source]
+        source: TypeMismatch,
+    },
+}
+
+impl Instance {
+    /// An instance whose imports are `imports`, in the module's order.
+    pub fn new<C: AsContextMut>(
+        mut store: C,
+        module: &LoadedModule,
+        imports: &[Extern],
+    ) -> Result<Instance, InstantiateError> {
+        let mut provided: Vec<_> = imports.iter().map(|&object| Some(Provided::Extern(object))).collect();
+        provided.resize_with(module.module.imports().len(), || None);
+        let mut context = store.as_context_mut();
+        // SAFETY: objects of a store come with no condition on its data; theirs is checked.
+        unsafe { instantiate(&mut context, module, provided) }
+    }
+
+    /// The module that it is an instance of.
+    pub fn module<'a, C: AsContext>(&self, store: &'a C) -> &'a Arc<Module> {
+        self.0.get(store.as_context().inner()).module()
+    }
+
+    /// What it exports under a name.
+    pub fn get_export(&self, store: impl AsContext, name: &str) -> Option<Extern> {
+        self.0.get(store.as_context().inner()).export(name)
+    }
+
+    /// Everything it exports, in the module's order.
+    pub fn exports<'a, C: AsContext>(&self, store: &'a C) -> impl Iterator<Item = (&'a str, Extern)> {
+        let object = self.0.get(store.as_context().inner());
+        object.module().exports().iter().map(|export| (&*export.name, object.exported(export)))
+    }
+
+    /// The function exported under a name.
+    pub fn get_func(&self, store: impl AsContext, name: &str) -> Option<Func> {
+        self.get_export(store, name).and_then(Extern::into_func)
+    }
+
+    /// The memory exported under a name.
+    pub fn get_memory(&self, store: impl AsContext, name: &str) -> Option<Memory> {
+        self.get_export(store, name).and_then(Extern::into_memory)
+    }
+
+    /// The table exported under a name.
+    pub fn get_table(&self, store: impl AsContext, name: &str) -> Option<Table> {
+        self.get_export(store, name).and_then(Extern::into_table)
+    }
+
+    /// The global exported under a name.
+    pub fn get_global(&self, store: impl AsContext, name: &str) -> Option<Global> {
+        self.get_export(store, name).and_then(Extern::into_global)
+    }
+
+    /// The function exported under a name, with Rust types.
+    pub fn get_typed_func<P: WasmTyList, R: WasmTyList>(
+        &self,
+        store: impl AsContext,
+        name: &str,
+    ) -> Result<TypedFunc<P, R>, ExportError> {
+        let func = self.get_func(&store, name).ok_or_else(|| ExportError::Missing { name: name.to_owned() })?;
+        func.typed(store).map_err(|source| ExportError::Type { name: name.to_owned(), source })
+    }
+}

@@ -1,0 +1,100 @@
+//! What a store lets its guests take, and the error when they ask for more than the store or the host gives.
+//!
+//! Comes from the embedder (the CLI's `--max-memory`, `--max-table-elements`, `--max-stack`); asked by `memory`, `table`,
+//! `store` and `instantiate`. Rule: nothing of the host is taken in proportion to a number that a guest chose before that
+//! number was held against one of these.
+
+use std::io;
+
+/// Upper bounds of one store. They bound the sum over everything in the store, not each object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// Bytes of all linear memories together. `memory.grow` beyond it gives -1.
+    pub max_memory_bytes: u64,
+    /// Elements of all tables together. `table.grow` beyond it gives -1.
+    pub max_table_elements: u64,
+    /// Bytes of the guest's value stack. Calls beyond it trap with "call stack exhausted".
+    pub max_stack_bytes: usize,
+    /// Instances, ever, as a store keeps them until it is dropped.
+    pub max_instances: usize,
+    /// Bytes of exceptions and of entries for host references that are reachable at the same time.
+    pub max_reference_bytes: usize,
+}
+
+impl Default for StoreLimits {
+    fn default() -> StoreLimits {
+        StoreLimits {
+            // All that one 32-bit memory can have; pages are committed as they are touched.
+            max_memory_bytes: 4 << 30,
+            // As wasmparser bounds one table.
+            max_table_elements: 10_000_000,
+            // What a native program gets from its shell; CPython and Go programs recurse as deeply as natively.
+            max_stack_bytes: 8 << 20,
+            max_instances: 10_000,
+            max_reference_bytes: 256 << 20,
+        }
+    }
+}
+
+/// How many frames a backtrace keeps; it counts the rest.
+pub const MAX_BACKTRACE_FRAMES: usize = 32;
+
+/// Host → wasm → host → … calls that may be active at once. Each costs native stack, at most 4 KiB in what is ours; this leaves
+/// a thread of 2 MiB (Rust's default) at least as much again for the host functions' own frames.
+pub const MAX_NATIVE_DEPTH: u32 = 250;
+
+/// Which memories get a reservation in which faults stand in for checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MemoryStrategy {
+    /// Every 32-bit memory for which the system gives the address space; others are checked.
+    #[default]
+    Guarded,
+    /// None: every access is checked. For hosts without address space to spare, and for tests of that path.
+    Checked,
+}
+
+/// A store or the operating system refused to give a guest what its module declares. Fault: too little for this module.
+#[derive(Debug, thiserror::Error)]
+pub enum ResourceError {
+    /// A memory's initial size.
+    #[error("a memory of {asked} bytes is over the limit: all memories of a store may have {limit} bytes ({used} in use)")]
+    MemoryLimit {
+        /// Bytes asked for.
+        asked: u128,
+        /// [`StoreLimits::max_memory_bytes`].
+        limit: u64,
+        /// Bytes that the store's memories already have.
+        used: u64,
+    },
+    /// A table's initial size.
+    #[error("a table of {asked} elements is over the limit: all tables of a store may have {limit} elements ({used} in use)")]
+    TableLimit {
+        /// Elements asked for.
+        asked: u64,
+        /// [`StoreLimits::max_table_elements`].
+        limit: u64,
+        /// Elements that the store's tables already have.
+        used: u64,
+    },
+    /// Too many instances.
+    #[error("a store may have {limit} instances")]
+    InstanceLimit {
+        /// [`StoreLimits::max_instances`].
+        limit: usize,
+    },
+    /// Too many exceptions or host references are alive.
+    #[error("exceptions and host references take more than {limit} bytes")]
+    ReferenceLimit {
+        /// [`StoreLimits::max_reference_bytes`].
+        limit: usize,
+    },
+    /// The operating system has no more.
+    #[error("the system gives no memory for {what}")]
+    System {
+        /// What it was for.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}

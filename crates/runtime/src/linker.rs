@@ -1,0 +1,226 @@
+//! [`Linker`]: what the names in imports mean.
+//!
+//! A host function defined here belongs to no store and costs none anything until an instance imports it; objects of a store
+//! may be defined as well and then tie the linker to it.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::ptr;
+use std::sync::Arc;
+
+use wasmr_core::types::{ExternType, FuncType};
+use wasmr_module::Module;
+
+use crate::context::{AsContext, AsContextMut};
+use crate::externs::Extern;
+use crate::host::{Caller, HostFuncDef};
+use crate::instance::Instance;
+use crate::instantiate::{InstantiateError, LoadedModule, Provided, instantiate};
+use crate::trap::Stop;
+use crate::typed::IntoFunc;
+use crate::value::Val;
+
+/// Definitions for imports, by module and name. `T` is the type of data of the stores it is used with.
+pub struct Linker<T> {
+    definitions: HashMap<Box<str>, HashMap<Box<str>, Provided>>,
+    allow_shadowing: bool,
+    marker: PhantomData<fn(T) -> T>,
+}
+
+/// A name was defined twice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{module}` `{name}` is already defined")]
+pub struct DuplicateDefinition {
+    /// First part of the name.
+    pub module: String,
+    /// Second part of the name.
+    pub name: String,
+}
+
+/// A function stood in for an unknown import, and was called.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the guest called `{module}` `{name}`, which does not exist here")]
+pub struct UnknownImportCalled {
+    /// First part of the import's name.
+    pub module: String,
+    /// Second part of the import's name.
+    pub name: String,
+}
+
+impl<T> Default for Linker<T> {
+    fn default() -> Linker<T> {
+        Linker::new()
+    }
+}
+
+impl<T> Clone for Linker<T> {
+    fn clone(&self) -> Linker<T> {
+        Linker {
+            definitions: self.definitions.clone(),
+            allow_shadowing: self.allow_shadowing,
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Linker<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.definitions.iter().flat_map(|(module, names)| names.keys().map(move |name| (module, name)));
+        f.debug_set().entries(names).finish()
+    }
+}
+
+impl<T> Linker<T> {
+    /// A linker without definitions.
+    pub fn new() -> Linker<T> {
+        Linker { definitions: HashMap::new(), allow_shadowing: false, marker: PhantomData }
+    }
+
+    /// Whether a name may be defined again; the last definition counts. At first it may not.
+    pub fn allow_shadowing(&mut self, allow: bool) -> &mut Self {
+        self.allow_shadowing = allow;
+        self
+    }
+
+    /// Defines an object of a store.
+    pub fn define(
+        &mut self,
+        module: &str,
+        name: &str,
+        object: impl Into<Extern>,
+    ) -> Result<&mut Self, DuplicateDefinition> {
+        self.insert(module, name, Provided::Extern(object.into()))
+    }
+
+    /// Defines a host function from a Rust closure; see [`Func::wrap`](crate::func::Func::wrap).
+    pub fn func_wrap<P, R>(
+        &mut self,
+        module: &str,
+        name: &str,
+        func: impl IntoFunc<T, P, R>,
+    ) -> Result<&mut Self, DuplicateDefinition> {
+        self.insert(module, name, Provided::Host(Arc::new(func.into_def())))
+    }
+
+    /// Defines a host function of any type; see [`Func::new`](crate::func::Func::new).
+    pub fn func_new(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Stop> + Send + Sync + 'static,
+    ) -> Result<&mut Self, DuplicateDefinition>
+    where
+        T: 'static,
+    {
+        self.insert(module, name, Provided::Host(Arc::new(HostFuncDef::new(ty, func))))
+    }
+
+    /// Defines a host function over slots; see [`Func::new_raw`](crate::func::Func::new_raw).
+    ///
+    /// # Safety
+    /// As for `Func::new_raw`.
+    pub unsafe fn func_raw(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<(), Stop> + Send + Sync + 'static,
+    ) -> Result<&mut Self, DuplicateDefinition>
+    where
+        T: 'static,
+    {
+        // SAFETY: the caller's promise; a linker of `T` is used with stores of `T` only.
+        let def = unsafe { HostFuncDef::raw(ty, func) };
+        self.insert(module, name, Provided::Host(Arc::new(def)))
+    }
+
+    /// Defines everything that an instance exports, under a module name.
+    pub fn instance(
+        &mut self,
+        store: impl AsContext,
+        module: &str,
+        instance: Instance,
+    ) -> Result<&mut Self, DuplicateDefinition> {
+        let exports: Vec<(String, Extern)> =
+            instance.exports(&store).map(|(name, object)| (name.to_owned(), object)).collect();
+        for (name, object) in exports {
+            self.define(module, &name, object)?;
+        }
+        Ok(self)
+    }
+
+    /// Gives everything defined under a module name a second module name.
+    pub fn alias_module(&mut self, module: &str, alias: &str) -> Result<&mut Self, DuplicateDefinition> {
+        for (name, definition) in self.definitions.get(module).cloned().unwrap_or_default() {
+            self.insert(alias, &name, definition)?;
+        }
+        Ok(self)
+    }
+
+    /// Defines every function import of a module that is not defined yet as one that fails when it is called.
+    pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> &mut Self
+    where
+        T: 'static,
+    {
+        for import in module.imports() {
+            let ExternType::Func(id) = import.ty else { continue };
+            if self.provided(&import.module, &import.name).is_some() {
+                continue;
+            }
+            let ty = module.registry().func_type(id).expect("a function import has a function type");
+            let error = UnknownImportCalled { module: import.module.to_string(), name: import.name.to_string() };
+            let fail = move |_: Caller<'_, T>, _: &mut [u64]| Err(Stop::host(error.clone()));
+            // SAFETY: it never returns results.
+            let def = unsafe { HostFuncDef::raw((*ty).clone(), fail) };
+            self.replace(&import.module, &import.name, Provided::Host(Arc::new(def)));
+        }
+        self
+    }
+
+    /// Makes an instance whose imports are the definitions of their names.
+    pub fn instantiate(
+        &self,
+        mut store: impl AsContextMut<Data = T>,
+        module: &LoadedModule,
+    ) -> Result<Instance, InstantiateError> {
+        let imports = module.module.imports();
+        let provided = imports.iter().map(|import| self.provided(&import.module, &import.name).cloned()).collect();
+        let mut context = store.as_context_mut();
+        // SAFETY: the definitions were made for `T`, which is the type of the store's data.
+        unsafe { instantiate(&mut context, module, provided) }
+    }
+
+    /// The definition of a name, as an object of the store.
+    pub fn get(&self, mut store: impl AsContextMut<Data = T>, module: &str, name: &str) -> Option<Extern> {
+        Some(match self.provided(module, name)? {
+            Provided::Extern(object) => *object,
+            Provided::Host(def) => {
+                let mut context = store.as_context_mut();
+                // SAFETY: as in `instantiate`.
+                Extern::Func(unsafe { def.instantiate(context.inner_mut(), ptr::null_mut()) })
+            }
+        })
+    }
+
+    fn provided(&self, module: &str, name: &str) -> Option<&Provided> {
+        self.definitions.get(module)?.get(name)
+    }
+
+    fn insert(&mut self, module: &str, name: &str, definition: Provided) -> Result<&mut Self, DuplicateDefinition> {
+        if !self.allow_shadowing && self.provided(module, name).is_some() {
+            return Err(DuplicateDefinition { module: module.to_owned(), name: name.to_owned() });
+        }
+        self.replace(module, name, definition);
+        Ok(self)
+    }
+
+    fn replace(&mut self, module: &str, name: &str, definition: Provided) {
+        if !self.definitions.contains_key(module) {
+            self.definitions.insert(module.into(), HashMap::new());
+        }
+        if let Some(names) = self.definitions.get_mut(module) {
+            names.insert(name.into(), definition);
+        }
+    }
+}

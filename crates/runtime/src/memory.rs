@@ -1,0 +1,260 @@
+//! Linear memories: [`MemoryObject`] in a store, [`Memory`] as its handle.
+//!
+//! # Two backings
+//! - *Guarded*: a reservation of address space so large that a 32-bit address plus a 32-bit offset plus the widest access stays
+//!   inside. Its base never moves, code accesses it without checks, and pages beyond the current size fault. Growing is one
+//!   `mprotect`.
+//! - *Checked*: just the pages there are. Every access is checked against [`VmMemory::len`]; growing may move the base. For
+//!   64-bit memories, hosts where faults do not become traps, and when the system refuses the reservation (`ulimit -v`).
+//!
+//! Which it is shows in [`VmMemory::guarded`] and changes neither results nor traps.
+//!
+//! # Invariants
+//! `len` is a multiple of the page size of WebAssembly and never shrinks; the first `len` bytes at `base` are readable and
+//! writable; a fresh page is zero, as the pages of nobody else are ever reused. An instance whose memory 0 is guarded has its base cached;
+//! as a guarded base never moves and no other is cached, growing needs no one to be told.
+
+use std::ptr::NonNull;
+
+use wasmr_core::types::MemoryType;
+
+use crate::context::{AsContext, AsContextMut};
+use crate::handle::Handle;
+use crate::limits::{MemoryStrategy, ResourceError};
+use crate::store::StoreInner;
+use crate::sys::{FAULTS_BECOME_TRAPS, Mapping, Reservation};
+use crate::vm::VmMemory;
+
+/// Bytes of a page.
+pub const PAGE: u64 = 65_536;
+
+/// What a 32-bit memory can have.
+const MAX_PAGES_32: u64 = 1 << 16;
+
+/// What a 64-bit memory can have.
+const MAX_PAGES_64: u64 = 1 << 48;
+
+/// Inaccessible space behind the base of a guarded memory, the memory included: any 32-bit address, any 32-bit offset, and
+/// a page for the width of the access.
+pub const GUARDED_SPACE: usize = (8 << 30) + PAGE as usize;
+
+/// Inaccessible space in front of it, which no correct code can reach: half of what a wrongly sign-extended address can.
+const FRONT_GUARD: usize = 2 << 30;
+
+/// A memory in a store.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct MemoryObject {
+    /// First, so that the address of one is the address of the other.
+    pub(crate) vm: VmMemory,
+    backing: Backing,
+    ty: MemoryType,
+}
+
+#[derive(Debug)]
+enum Backing {
+    Guarded(Reservation),
+    /// `None` while the memory is empty.
+    Checked(Option<Mapping>),
+}
+
+impl MemoryObject {
+    /// A zeroed memory of its minimal size.
+    pub(crate) fn new(store: &mut StoreInner, ty: MemoryType) -> Result<MemoryObject, ResourceError> {
+        let asked = u128::from(ty.limits.min) * u128::from(PAGE);
+        let bytes = u64::try_from(asked).ok().filter(|&bytes| store.take_memory(bytes));
+        let Some(bytes) = bytes else { return Err(store.memory_limit_error(asked)) };
+        let guarded = match store.memory_strategy() {
+            MemoryStrategy::Guarded if FAULTS_BECOME_TRAPS && !ty.is64 => MemoryObject::guarded(bytes),
+            _ => None,
+        };
+        let (base, backing) = match guarded.map_or_else(|| MemoryObject::checked(bytes), Ok) {
+            Ok(made) => made,
+            Err(source) => {
+                store.return_memory(bytes);
+                return Err(ResourceError::System { what: "a linear memory", source });
+            }
+        };
+        let guarded = matches!(backing, Backing::Guarded(_));
+        Ok(MemoryObject { vm: VmMemory { base: base.as_ptr(), len: bytes as usize, guarded }, backing, ty })
+    }
+
+    fn guarded(bytes: u64) -> Option<(NonNull<u8>, Backing)> {
+        let mut reservation = Reservation::new(FRONT_GUARD, GUARDED_SPACE).ok()?;
+        reservation.make_accessible(0, bytes as usize).ok()?;
+        Some((reservation.base(), Backing::Guarded(reservation)))
+    }
+
+    fn checked(bytes: u64) -> std::io::Result<(NonNull<u8>, Backing)> {
+        if bytes == 0 {
+            return Ok((NonNull::dangling(), Backing::Checked(None)));
+        }
+        let bytes = usize::try_from(bytes).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
+        let mapping = Mapping::allocate(bytes)?;
+        Ok((mapping.base(), Backing::Checked(Some(mapping))))
+    }
+
+    /// Current size in pages.
+    pub(crate) fn pages(&self) -> u64 {
+        self.vm.len as u64 / PAGE
+    }
+
+    /// The type with the current size as minimum, which is what an import must match.
+    pub(crate) fn current_type(&self) -> MemoryType {
+        let mut ty = self.ty;
+        ty.limits.min = self.pages();
+        ty
+    }
+
+    /// Current size once grown by `delta` pages, in bytes, if the type allows it.
+    fn grown_len(&self, delta: u64) -> Option<u64> {
+        let most = if self.ty.is64 { MAX_PAGES_64 } else { MAX_PAGES_32 };
+        let max = self.ty.limits.max.unwrap_or(most).min(most);
+        let pages = self.pages().checked_add(delta).filter(|&pages| pages <= max)?;
+        pages.checked_mul(PAGE).filter(|&bytes| bytes <= isize::MAX as u64)
+    }
+
+    /// Makes the memory `len` bytes long; the store has granted them.
+    fn enlarge(&mut self, len: usize) -> std::io::Result<()> {
+        match &mut self.backing {
+            Backing::Guarded(reservation) => reservation.make_accessible(self.vm.len, len - self.vm.len)?,
+            Backing::Checked(Some(mapping)) => {
+                mapping.enlarge(len)?;
+                self.vm.base = mapping.base().as_ptr();
+            }
+            Backing::Checked(empty) => {
+                let mapping = empty.insert(Mapping::allocate(len)?);
+                self.vm.base = mapping.base().as_ptr();
+            }
+        }
+        self.vm.len = len;
+        Ok(())
+    }
+
+    /// The whole memory.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: the invariants of the module: `len` readable bytes at `base`, which is not null.
+        unsafe { std::slice::from_raw_parts(self.vm.base, self.vm.len) }
+    }
+
+    /// The whole memory, to change.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, writable as well; guest code does not run during the borrow.
+        unsafe { std::slice::from_raw_parts_mut(self.vm.base, self.vm.len) }
+    }
+}
+
+/// Grows a memory by `delta` pages; the size before in pages, or `None` with everything as it was.
+///
+/// # Safety
+/// `memory` is a memory of `store`, and no reference to it is in use.
+pub(crate) unsafe fn grow(store: &mut StoreInner, memory: *mut MemoryObject, delta: u64) -> Option<u64> {
+    // SAFETY: the contract.
+    let memory = unsafe { &mut *memory };
+    let before = memory.pages();
+    if delta == 0 {
+        return Some(before);
+    }
+    let len = memory.grown_len(delta)?;
+    let more = len - memory.vm.len as u64;
+    if !store.take_memory(more) {
+        return None;
+    }
+    if memory.enlarge(len as usize).is_err() {
+        store.return_memory(more);
+        return None;
+    }
+    Some(before)
+}
+
+/// A linear memory of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory(pub(crate) Handle<MemoryObject>);
+
+/// A range that is not within a memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{len} bytes at address {address:#x} are not all within the memory")]
+pub struct MemoryAccessError {
+    /// Where the range begins.
+    pub address: u64,
+    /// How long it is.
+    pub len: usize,
+}
+
+impl Memory {
+    /// A memory of the host's, zeroed.
+    pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Memory, ResourceError> {
+        let mut store = store.as_context_mut();
+        Memory::in_store(store.inner_mut(), ty)
+    }
+
+    pub(crate) fn in_store(store: &mut StoreInner, ty: MemoryType) -> Result<Memory, ResourceError> {
+        let object = MemoryObject::new(store, ty)?;
+        let address = store.add_memory(object);
+        // SAFETY: the store keeps the object at this address.
+        Ok(Memory(unsafe { Handle::new(address, store.id()) }))
+    }
+
+    /// The type it was made with.
+    pub fn ty(&self, store: impl AsContext) -> MemoryType {
+        self.0.get(store.as_context().inner()).ty
+    }
+
+    /// Current size in pages of 64 KiB.
+    pub fn size(&self, store: impl AsContext) -> u64 {
+        self.0.get(store.as_context().inner()).pages()
+    }
+
+    /// Whether accesses to it are checked by faults ([module documentation](self)).
+    pub fn is_guarded(&self, store: impl AsContext) -> bool {
+        self.0.get(store.as_context().inner()).vm.guarded
+    }
+
+    /// Its contents.
+    pub fn data<'a, C: AsContext>(&self, store: &'a C) -> &'a [u8] {
+        self.0.get(store.as_context().inner()).bytes()
+    }
+
+    /// Its contents, to change.
+    pub fn data_mut<'a, C: AsContextMut>(&self, store: &'a mut C) -> &'a mut [u8] {
+        self.0.get_mut(store.as_context_mut().into_inner()).bytes_mut()
+    }
+
+    /// Its contents and the embedder's data, both to change.
+    pub fn data_and_store_mut<'a, C: AsContextMut>(&self, store: &'a mut C) -> (&'a mut [u8], &'a mut C::Data) {
+        let (inner, data) = store.as_context_mut().split();
+        (self.0.get_mut(inner).bytes_mut(), data)
+    }
+
+    /// Copies from the memory at `address` into `buffer`.
+    pub fn read(&self, store: impl AsContext, address: u64, buffer: &mut [u8]) -> Result<(), MemoryAccessError> {
+        let context = store.as_context();
+        let source = within(address, buffer.len()).and_then(|range| self.0.get(context.inner()).bytes().get(range));
+        let source = source.ok_or(MemoryAccessError { address, len: buffer.len() })?;
+        buffer.copy_from_slice(source);
+        Ok(())
+    }
+
+    /// Copies `buffer` into the memory at `address`.
+    pub fn write(&self, mut store: impl AsContextMut, address: u64, buffer: &[u8]) -> Result<(), MemoryAccessError> {
+        let mut context = store.as_context_mut();
+        let memory = self.0.get_mut(context.inner_mut()).bytes_mut();
+        let target = within(address, buffer.len()).and_then(|range| memory.get_mut(range));
+        target.ok_or(MemoryAccessError { address, len: buffer.len() })?.copy_from_slice(buffer);
+        Ok(())
+    }
+
+    /// Grows it by `delta` pages; the size before in pages, or `None` if its type, the store's limits or the system refuse.
+    pub fn grow(&self, mut store: impl AsContextMut, delta: u64) -> Option<u64> {
+        let mut context = store.as_context_mut();
+        let store = context.inner_mut();
+        self.0.check(store);
+        // SAFETY: a memory of this very store; the exclusive borrow excludes other references.
+        unsafe { grow(store, self.0.as_ptr(), delta) }
+    }
+}
+
+fn within(address: u64, len: usize) -> Option<std::ops::Range<usize>> {
+    let start = usize::try_from(address).ok()?;
+    Some(start..start.checked_add(len)?)
+}

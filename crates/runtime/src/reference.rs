@@ -1,0 +1,100 @@
+//! References to what the collector owns: [`ExternRef`], and [`AnyRef`] which the host can only pass on.
+//!
+//! A handle is the machine's word and the store's id. How long it names its object is told in `arena`: until the host function that
+//! got it returns, or for the store's life outside of host functions. Afterwards it names nothing, never something else.
+
+use std::any::Any;
+
+use crate::arena::Object;
+use crate::context::{AsContext, AsContextMut};
+use crate::handle::{StoreId, check_store};
+use crate::limits::ResourceError;
+use crate::store::StoreInner;
+
+/// A reference's word, and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeldWord {
+    word: std::num::NonZeroU64,
+    pub(crate) store: StoreId,
+}
+
+impl HeldWord {
+    /// The reference in a slot, held for the host; `None` for null.
+    pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<HeldWord> {
+        let nonzero = std::num::NonZeroU64::new(word)?;
+        store.arena.hold(word);
+        Some(HeldWord { word: nonzero, store: store.id() })
+    }
+
+    pub(crate) fn word(self) -> u64 {
+        self.word.get()
+    }
+
+    #[track_caller]
+    pub(crate) fn object(self, store: &StoreInner) -> Option<&Object> {
+        check_store(self.store, store);
+        store.arena.get(self.word())
+    }
+
+    #[track_caller]
+    pub(crate) fn pin(self, store: &mut StoreInner) -> bool {
+        check_store(self.store, store);
+        store.arena.pin(self.word())
+    }
+
+    #[track_caller]
+    pub(crate) fn unpin(self, store: &mut StoreInner) {
+        check_store(self.store, store);
+        store.arena.unpin(self.word());
+    }
+}
+
+/// A reference to a value of the host, which the guest can keep and give back but not look into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExternRef(pub(crate) HeldWord);
+
+impl ExternRef {
+    /// Gives a value into the store's care.
+    pub fn new(
+        mut store: impl AsContextMut,
+        value: impl Any + Send + Sync + 'static,
+    ) -> Result<ExternRef, ResourceError> {
+        let mut context = store.as_context_mut();
+        let store = context.inner_mut();
+        let word = store.insert_reference(Object::Extern(Box::new(value)))?;
+        let held = HeldWord::from_slot(store, word).expect("no word of an object is 0");
+        Ok(ExternRef(held))
+    }
+
+    /// The value; `None` if it was collected.
+    pub fn data<'a, C: AsContext>(&self, store: &'a C) -> Option<&'a (dyn Any + Send + Sync)> {
+        match self.0.object(store.as_context().inner()) {
+            Some(Object::Extern(value)) => Some(&**value),
+            _ => None,
+        }
+    }
+
+    /// Keeps the value until [`unpin`](ExternRef::unpin) was called as often. Whether it is still there.
+    pub fn pin(&self, mut store: impl AsContextMut) -> bool {
+        self.0.pin(store.as_context_mut().inner_mut())
+    }
+
+    /// Undoes one [`pin`](ExternRef::pin).
+    pub fn unpin(&self, mut store: impl AsContextMut) {
+        self.0.unpin(store.as_context_mut().inner_mut());
+    }
+
+    pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<ExternRef> {
+        HeldWord::from_slot(store, word).map(ExternRef)
+    }
+}
+
+/// A reference of the `any` hierarchy. The host can pass it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnyRef(pub(crate) HeldWord);
+
+impl AnyRef {
+    pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<AnyRef> {
+        HeldWord::from_slot(store, word).map(AnyRef)
+    }
+}

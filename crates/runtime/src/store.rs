@@ -1,0 +1,404 @@
+//! [`Store`]: owns every live object, the value stack, and the embedder's data.
+//!
+//! Words that are easily confused: a [`Store`] is what the embedder owns; a [`StoreInner`] is the same store without the type of
+//! the embedder's data, which is all that the rest of this crate and host entries see; a [`VmStore`] is the few words of it that
+//! tiers read and write, pinned inside the `StoreInner`.
+//!
+//! # Invariants
+//! - A `StoreInner` has one address from birth to death, kept in [`VmStore::store`], from which every pointer to it is derived.
+//! - Objects are only ever added. Whatever was made in a store lives until the store is dropped, so a pointer between objects
+//!   of one store never dangles and instances may refer to each other in cycles. (Exceptions and host references are the
+//!   exception: they are collected, see `arena`.)
+//! - At most one thread uses a store at a time; [`InterruptHandle`] is the only thing shared with others.
+
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use wasmr_core::registry::TypeRegistry;
+use wasmr_core::trap::TrapCode;
+
+use crate::arena::{Object, RefArena};
+use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
+use crate::handle::{Pinned, StoreId};
+use crate::host::{HostEnd, HostFunc};
+use crate::instance::InstanceObject;
+use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
+use crate::memory::MemoryObject;
+use crate::sys::Mapping;
+use crate::table::TableObject;
+use crate::tier::Tier;
+use crate::vm::{VmGlobal, VmStore, VmTag};
+
+/// What a store is made of besides the embedder's data.
+#[derive(Clone)]
+pub struct StoreConfig {
+    /// Where the types of its modules are interned.
+    pub registry: Arc<TypeRegistry>,
+    /// What executes.
+    pub tier: Arc<dyn Tier>,
+    /// How much its guests may take.
+    pub limits: StoreLimits,
+    /// How memories are backed.
+    pub memory: MemoryStrategy,
+}
+
+/// Owns instances and everything in them, and data of the embedder's choice that host functions see.
+pub struct Store<T> {
+    inner: NonNull<StoreInner>,
+    /// Owns a `T`, and is no store of a subtype or supertype of it: host functions rely on the very type.
+    marker: PhantomData<(T, fn(T) -> T)>,
+}
+
+// SAFETY: the store owns all that its pointers lead to. Those that are not `Send` by themselves are addresses of its own objects;
+// host functions and host references are `Send + Sync` by their bounds, tiers by their traits, and the data by the bound here.
+unsafe impl<T: Send> Send for Store<T> {}
+// SAFETY: a shared store only gives out shared borrows of plain memory and of the data.
+unsafe impl<T: Sync> Sync for Store<T> {}
+
+/// A store without the type of its data.
+pub struct StoreInner {
+    pub(crate) vm: VmStore,
+    id: StoreId,
+    registry: Arc<TypeRegistry>,
+    tier: Arc<dyn Tier>,
+    limits: StoreLimits,
+    memory_strategy: MemoryStrategy,
+    /// Bytes of all memories.
+    memory_bytes: u64,
+    /// Elements of all tables.
+    table_elements: u64,
+    interrupt: Arc<AtomicBool>,
+    stack: Option<Mapping>,
+    /// Why the host ended the run, between `Status::HOST` and the boundary that reports it.
+    pub(crate) host_end: Option<HostEnd>,
+    pub(crate) arena: RefArena,
+    memories: Vec<Pinned<MemoryObject>>,
+    tables: Vec<Pinned<TableObject>>,
+    globals: Vec<Pinned<VmGlobal>>,
+    tags: Vec<Pinned<VmTag>>,
+    host_funcs: Vec<Pinned<HostFunc>>,
+    instances: Vec<Pinned<InstanceObject>>,
+    /// The embedder's data, a boxed `T`.
+    data: NonNull<()>,
+}
+
+/// Stops a store's guest from another thread.
+#[derive(Clone, Debug)]
+pub struct InterruptHandle(Arc<AtomicBool>);
+
+impl InterruptHandle {
+    /// Makes the guest trap with "interrupted" at its next loop iteration or call of some number, and every later call
+    /// likewise, until [`clear`](InterruptHandle::clear).
+    pub fn interrupt(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Lets the guest run again.
+    pub fn clear(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    /// Whether the guest was asked to stop. For host functions that wait.
+    pub fn is_interrupted(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl<T> Store<T> {
+    /// An empty store.
+    pub fn new(config: StoreConfig, data: T) -> Store<T> {
+        let interrupt = Arc::new(AtomicBool::new(false));
+        let vm = VmStore {
+            stack_base: ptr::null_mut(),
+            stack_limit: ptr::null_mut(),
+            stack_top: ptr::null_mut(),
+            native_depth: 0,
+            trap_code: TrapCode::Unreachable,
+            exit_fp: ptr::null_mut(),
+            exit_ip: ptr::null(),
+            registers: ptr::null_mut(),
+            pending_exception: 0,
+            caller: ptr::null_mut(),
+            interrupt: Arc::as_ptr(&interrupt),
+            store: ptr::null_mut(),
+        };
+        let inner = NonNull::from(Box::leak(Box::new(StoreInner {
+            vm,
+            id: StoreId::fresh(),
+            registry: config.registry,
+            tier: config.tier,
+            limits: config.limits,
+            memory_strategy: config.memory,
+            memory_bytes: 0,
+            table_elements: 0,
+            interrupt,
+            stack: None,
+            host_end: None,
+            arena: RefArena::new(config.limits.max_reference_bytes),
+            memories: Vec::new(),
+            tables: Vec::new(),
+            globals: Vec::new(),
+            tags: Vec::new(),
+            host_funcs: Vec::new(),
+            instances: Vec::new(),
+            data: NonNull::from(Box::leak(Box::new(data))).cast(),
+        })));
+        // SAFETY: just allocated, and nobody else has the address yet.
+        unsafe { (*inner.as_ptr()).vm.store = inner.as_ptr() };
+        Store { inner, marker: PhantomData }
+    }
+
+    /// The embedder's data.
+    pub fn data(&self) -> &T {
+        self.as_context().data()
+    }
+
+    /// The embedder's data, to change.
+    pub fn data_mut(&mut self) -> &mut T {
+        self.as_context_mut().split().1
+    }
+
+    /// Drops the store and keeps the data.
+    pub fn into_data(self) -> T {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped, so its parts are freed exactly here. The objects go first, as in `drop`.
+        unsafe {
+            let data = Box::from_raw(this.as_context().inner().data.cast::<T>().as_ptr());
+            drop(Box::from_raw(this.inner.as_ptr()));
+            *data
+        }
+    }
+
+    /// The limits it was made with.
+    pub fn limits(&self) -> &StoreLimits {
+        &self.as_context().inner().limits
+    }
+
+    /// Where the types of its modules are interned.
+    pub fn registry(&self) -> &Arc<TypeRegistry> {
+        &self.as_context().inner().registry
+    }
+
+    /// A way to stop the guest from another thread.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle(self.as_context().inner().interrupt.clone())
+    }
+
+    /// Bytes of all its linear memories.
+    pub fn memory_bytes(&self) -> u64 {
+        self.as_context().inner().memory_bytes
+    }
+
+    /// Runs `body`; the references to exceptions and host values that it obtained are let go at its end, unless pinned or
+    /// reachable by the guest. Outside of host functions and this, they are held until the store is dropped.
+    pub fn scope<R>(&mut self, body: impl FnOnce(&mut Store<T>) -> R) -> R {
+        let mark = self.as_context().inner().arena.held();
+        let result = body(self);
+        self.as_context_mut().inner_mut().arena.release_to(mark);
+        result
+    }
+}
+
+impl<T> Drop for Store<T> {
+    fn drop(&mut self) {
+        // SAFETY: both were leaked from boxes in `new`, and the store is their only owner. The objects go first: host closures may
+        // hold anything, but never the data, which is reached through the store alone.
+        unsafe {
+            let data = self.as_context().inner().data.cast::<T>();
+            drop(Box::from_raw(self.inner.as_ptr()));
+            drop(Box::from_raw(data.as_ptr()));
+        }
+    }
+}
+
+impl<T> AsContext for Store<T> {
+    type Data = T;
+
+    fn as_context(&self) -> StoreContext<'_, T> {
+        // SAFETY: the store owns `inner` and its data of type `T`; the borrow of `self` keeps others from changing them.
+        unsafe { StoreContext::new(self.inner) }
+    }
+}
+
+impl<T> AsContextMut for Store<T> {
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
+        // SAFETY: as above, and the borrow is exclusive.
+        unsafe { StoreContextMut::new(self.inner) }
+    }
+}
+
+impl<T: std::fmt::Debug> std::fmt::Debug for Store<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("data", self.data()).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for StoreInner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreInner").field("instances", &self.instances.len()).finish_non_exhaustive()
+    }
+}
+
+impl StoreInner {
+    pub(crate) fn id(&self) -> StoreId {
+        self.id
+    }
+
+    /// The address by which tiers know the store, derived from that of the whole.
+    pub(crate) fn vm_address(&self) -> *mut VmStore {
+        // SAFETY: a store knows its own address, and this only computes another.
+        unsafe { &raw mut (*self.vm.store).vm }
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<TypeRegistry> {
+        &self.registry
+    }
+
+    pub(crate) fn tier(&self) -> &Arc<dyn Tier> {
+        &self.tier
+    }
+
+    pub(crate) fn limits(&self) -> &StoreLimits {
+        &self.limits
+    }
+
+    pub(crate) fn memory_strategy(&self) -> MemoryStrategy {
+        self.memory_strategy
+    }
+
+    pub(crate) fn data(&self) -> NonNull<()> {
+        self.data
+    }
+
+    /// Maps the value stack if there is none yet.
+    pub(crate) fn ensure_stack(&mut self) -> Result<(), ResourceError> {
+        if self.stack.is_some() {
+            return Ok(());
+        }
+        let stack = Mapping::allocate(self.limits.max_stack_bytes.max(size_of::<u64>()))
+            .map_err(|source| ResourceError::System { what: "the value stack", source })?;
+        let slots = self.limits.max_stack_bytes / size_of::<u64>();
+        self.vm.stack_base = stack.base().as_ptr().cast();
+        self.vm.stack_top = self.vm.stack_base;
+        // SAFETY: the mapping has at least `max_stack_bytes` bytes.
+        self.vm.stack_limit = unsafe { self.vm.stack_base.add(slots) };
+        self.stack = Some(stack);
+        Ok(())
+    }
+
+    /// Takes `bytes` from the memory limit; whether there were enough.
+    pub(crate) fn take_memory(&mut self, bytes: u64) -> bool {
+        let after = self.memory_bytes.checked_add(bytes).filter(|&after| after <= self.limits.max_memory_bytes);
+        self.memory_bytes = after.unwrap_or(self.memory_bytes);
+        after.is_some()
+    }
+
+    /// Gives back what [`take_memory`](StoreInner::take_memory) took, when the system then refused.
+    pub(crate) fn return_memory(&mut self, bytes: u64) {
+        self.memory_bytes -= bytes;
+    }
+
+    pub(crate) fn memory_limit_error(&self, asked: u128) -> ResourceError {
+        ResourceError::MemoryLimit { asked, limit: self.limits.max_memory_bytes, used: self.memory_bytes }
+    }
+
+    /// Takes `count` from the table limit; whether there were enough.
+    pub(crate) fn take_elements(&mut self, count: u64) -> bool {
+        let after = self.table_elements.checked_add(count).filter(|&after| after <= self.limits.max_table_elements);
+        self.table_elements = after.unwrap_or(self.table_elements);
+        after.is_some()
+    }
+
+    /// Gives back what [`take_elements`](StoreInner::take_elements) took, when the system then refused.
+    pub(crate) fn return_elements(&mut self, count: u64) {
+        self.table_elements -= count;
+    }
+
+    pub(crate) fn table_limit_error(&self, asked: u64) -> ResourceError {
+        ResourceError::TableLimit { asked, limit: self.limits.max_table_elements, used: self.table_elements }
+    }
+
+    /// Fails if there may be no further instance.
+    pub(crate) fn check_instance_limit(&self) -> Result<(), ResourceError> {
+        let limit = self.limits.max_instances;
+        if self.instances.len() < limit { Ok(()) } else { Err(ResourceError::InstanceLimit { limit }) }
+    }
+
+    pub(crate) fn add_memory(&mut self, memory: MemoryObject) -> NonNull<MemoryObject> {
+        keep(&mut self.memories, memory)
+    }
+
+    pub(crate) fn add_table(&mut self, table: TableObject) -> NonNull<TableObject> {
+        keep(&mut self.tables, table)
+    }
+
+    pub(crate) fn add_global(&mut self, global: VmGlobal) -> NonNull<VmGlobal> {
+        keep(&mut self.globals, global)
+    }
+
+    pub(crate) fn add_tag(&mut self, tag: VmTag) -> NonNull<VmTag> {
+        keep(&mut self.tags, tag)
+    }
+
+    pub(crate) fn add_host_func(&mut self, func: HostFunc) -> NonNull<HostFunc> {
+        keep(&mut self.host_funcs, func)
+    }
+
+    pub(crate) fn add_instance(&mut self, instance: InstanceObject) -> NonNull<InstanceObject> {
+        keep(&mut self.instances, instance)
+    }
+
+    /// Adds an exception or a host reference, after a collection if one is due; its word.
+    pub(crate) fn insert_reference(&mut self, object: Object) -> Result<u64, ResourceError> {
+        if self.arena.wants_collection(&object) {
+            let extra: &[u64] = match &object {
+                Object::Exception { payload, .. } => payload,
+                _ => &[],
+            };
+            self.collect(extra);
+        }
+        let limit = self.limits.max_reference_bytes;
+        self.arena.insert(object).ok_or(ResourceError::ReferenceLimit { limit })
+    }
+
+    /// Frees the exceptions and host references that nothing leads to; `extra` are roots that are nowhere else.
+    fn collect(&mut self, extra: &[u64]) {
+        let StoreInner { arena, vm, tier, stack, globals, tables, instances, .. } = self;
+        arena.collect(|mark| {
+            mark(extra);
+            mark(&[vm.pending_exception]);
+            if stack.is_some() {
+                let end = tier.stack_in_use(vm).clamp(vm.stack_base, vm.stack_limit);
+                // SAFETY: the value stack is mapped, zeroed at first, and plain words throughout. Slots between may be stale,
+                // which only keeps an object longer.
+                let slots = unsafe {
+                    let count = end.offset_from(vm.stack_base);
+                    std::slice::from_raw_parts(vm.stack_base.cast_const(), usize::try_from(count).unwrap_or(0))
+                };
+                mark(slots);
+            }
+            for global in globals.iter() {
+                // SAFETY: the store owns it and nobody writes to it now.
+                mark(unsafe { &global.as_ptr().as_ref().value });
+            }
+            for table in tables.iter() {
+                // SAFETY: as above.
+                mark(unsafe { table.as_ptr().as_ref() }.collectable_slots());
+            }
+            for instance in instances.iter() {
+                // SAFETY: as above.
+                unsafe { instance.as_ptr().as_ref() }.for_each_root(mark);
+            }
+        });
+    }
+}
+
+fn keep<O>(list: &mut Vec<Pinned<O>>, object: O) -> NonNull<O> {
+    let pinned = Pinned::new(object);
+    let address = pinned.as_ptr();
+    list.push(pinned);
+    address
+}

@@ -1,0 +1,315 @@
+//! Hardware faults: a fault at a code address that a tier vouches for becomes a jump to the address it names; any other
+//! fault takes the way it would have taken without us.
+//!
+//! Comes in: `sites`, one function per tier from a faulting code address to a landing address. Goes out: on such a fault
+//! execution goes on at the landing with every register as it was, except that `r8` holds the faulting data address.
+//!
+//! Invariants: the handler calls nothing but `sites` and what POSIX allows in a handler; it runs on an alternate stack
+//! ([`prepare_thread`]) because a guest's fault may come with little native stack left; a fault that is nobody's is handed
+//! to whoever handled it before, at the end of the chain to the system's default, so that a bug of the host still kills the
+//! process with the signal, and a debugger or crash reporter sees the true place.
+
+/// Whether this host can turn a fault into a trap. Where it cannot, no memory is guarded.
+pub const FAULTS_BECOME_TRAPS: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub use linux_x86_64::{install_fault_handler, prepare_thread};
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub use without::{install_fault_handler, prepare_thread};
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+mod without {
+    /// Does nothing on this host: see [`FAULTS_BECOME_TRAPS`](super::FAULTS_BECOME_TRAPS).
+    ///
+    /// # Safety
+    /// None needed here; the other hosts' version has a contract.
+    pub unsafe fn install_fault_handler(_sites: fn(usize) -> Option<usize>) {}
+
+    /// Does nothing on this host.
+    pub fn prepare_thread() {}
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod linux_x86_64 {
+    use std::ffi::{c_int, c_void};
+    use std::mem::{MaybeUninit, transmute};
+    use std::ptr;
+    use std::sync::atomic::{AtomicPtr, Ordering};
+    use std::sync::{Mutex, OnceLock};
+
+    use crate::sys::{Mapping, page_size};
+
+    type Sites = fn(usize) -> Option<usize>;
+    type Handler = extern "C" fn(c_int);
+    type InfoHandler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
+
+    /// One per tier that lets memory accesses fault, with room to spare.
+    const MAX_TIERS: usize = 4;
+
+    /// The signals by which a bad access shows: `SIGSEGV`, and `SIGBUS` for pages that the system cannot supply.
+    const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
+
+    /// The installed [`Sites`] as data pointers, filled from the front, null behind.
+    static SITES: [AtomicPtr<()>; MAX_TIERS] = [const { AtomicPtr::new(ptr::null_mut()) }; MAX_TIERS];
+
+    /// What handled [`SIGNALS`] before us.
+    static PREVIOUS: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
+
+    /// Makes faults at the code addresses for which `sites` names a landing continue there, with `r8` = the data address.
+    /// Calling it again with the same function does nothing.
+    ///
+    /// # Panics
+    /// If more than four tiers ask.
+    ///
+    /// # Safety
+    /// `sites` must be callable in a signal handler: no lock, no allocation, no panic. Each landing must be able to go on with the
+    /// registers and stack of the code address it was named for.
+    pub unsafe fn install_fault_handler(sites: Sites) {
+        static INSTALLING: Mutex<()> = Mutex::new(());
+        let _one_at_a_time = INSTALLING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let wanted = sites as *mut ();
+        let free = SITES.iter().find(|slot| {
+            let there = slot.load(Ordering::Acquire);
+            there.is_null() || there == wanted
+        });
+        free.expect("more tiers install a fault handler than exist").store(wanted, Ordering::Release);
+        if PREVIOUS.get().is_none() {
+            let previous = SIGNALS.map(current_action);
+            PREVIOUS.get_or_init(|| previous);
+            SIGNALS.into_iter().for_each(take_signal);
+        }
+    }
+
+    fn current_action(signal: c_int) -> libc::sigaction {
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: asks only; the result fits. On failure the zeroed value means the default action.
+        unsafe {
+            libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
+            action.assume_init()
+        }
+    }
+
+    fn take_signal(signal: c_int) {
+        // SAFETY: all zero is a valid sigaction; the handler has the signature that SA_SIGINFO promises.
+        unsafe {
+            let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
+            action.sa_sigaction = handle as *const () as usize;
+            // NODEFER: the handler ends by sigreturn to a landing from which another fault must again reach us.
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+            libc::sigemptyset(&mut action.sa_mask);
+            let result = libc::sigaction(signal, &action, ptr::null_mut());
+            assert_eq!(result, 0, "sigaction for signal {signal}");
+        }
+    }
+
+    /// The handler proper.
+    extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+        // SAFETY: the kernel passes a valid siginfo and ucontext to a SA_SIGINFO handler, ours alone until it returns.
+        unsafe {
+            // A signal that another process sent is no fault, wherever it finds us.
+            let is_fault = (*info).si_code > 0;
+            let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
+            if is_fault && let Some(landing) = landing_for(registers[libc::REG_RIP as usize] as usize) {
+                registers[libc::REG_R8 as usize] = (*info).si_addr() as i64;
+                registers[libc::REG_RIP as usize] = landing as i64;
+                return;
+            }
+            pass_on(signal, info, context);
+        }
+    }
+
+    fn landing_for(code_address: usize) -> Option<usize> {
+        SITES.iter().map(|slot| slot.load(Ordering::Acquire)).take_while(|sites| !sites.is_null()).find_map(|sites| {
+            // SAFETY: only `Sites` values were stored, as pointers of the same size.
+            let sites: Sites = unsafe { transmute(sites) };
+            sites(code_address)
+        })
+    }
+
+    /// Hands a signal to its previous handler.
+    ///
+    /// # Safety
+    /// The arguments are those of the signal being handled.
+    unsafe fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+        let index = usize::from(signal != SIGNALS[0]);
+        let Some(previous) = PREVIOUS.get().map(|all| &all[index]) else { return };
+        // SAFETY: `info` is valid by this function's contract.
+        let was_sent = unsafe { (*info).si_code <= 0 };
+        match previous.sa_sigaction {
+            libc::SIG_IGN if was_sent => {}
+            libc::SIG_DFL | libc::SIG_IGN => {
+                // SAFETY: restoring the default action. Returning runs the faulting instruction again, which then ends the
+                // process as if we had never been here; a sent signal has to be raised again for that.
+                unsafe {
+                    libc::signal(signal, libc::SIG_DFL);
+                    if was_sent {
+                        libc::raise(signal);
+                    }
+                }
+            }
+            handler if previous.sa_flags & libc::SA_SIGINFO != 0 => {
+                // SAFETY: SA_SIGINFO says that the address is a function of this type.
+                let handler: InfoHandler = unsafe { transmute(handler) };
+                handler(signal, info, context);
+            }
+            handler => {
+                // SAFETY: without SA_SIGINFO the address is a function of this type.
+                let handler: Handler = unsafe { transmute(handler) };
+                handler(signal);
+            }
+        }
+    }
+
+    /// Room that the previous handler may need beyond the kernel's own register dump; Rust's prints a message.
+    const HANDLER_ROOM: usize = 64 << 10;
+
+    /// The alternate signal stack that we gave to a thread.
+    struct AlternateStack {
+        /// `None` if the thread already had a large enough one, or none can be had.
+        mapping: Option<Mapping>,
+    }
+
+    /// Gives the calling thread an alternate signal stack that is large enough, once. Rust's own is too small for CPUs with
+    /// large vector registers.
+    pub fn prepare_thread() {
+        thread_local! {
+            static STACK: AlternateStack = AlternateStack::install();
+        }
+        // A thread that is already being torn down keeps what it has.
+        let _ = STACK.try_with(|_| ());
+    }
+
+    impl AlternateStack {
+        fn install() -> AlternateStack {
+            // SAFETY: no preconditions; 0 if the kernel does not say.
+            let minimum = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
+            let wanted = (minimum.max(libc::MINSIGSTKSZ) + HANDLER_ROOM).next_multiple_of(page_size());
+            let current = current_stack();
+            if current.ss_flags & libc::SS_DISABLE == 0 && current.ss_size >= wanted {
+                return AlternateStack { mapping: None };
+            }
+            AlternateStack { mapping: Self::map(wanted) }
+        }
+
+        /// Maps and installs; the lowest page stays inaccessible so that an overflow is a crash and not corruption.
+        fn map(size: usize) -> Option<Mapping> {
+            let guard = page_size();
+            let mut mapping = Mapping::reserve(guard + size).ok()?;
+            mapping.make_accessible(guard, size).ok()?;
+            let stack = libc::stack_t {
+                // SAFETY: `guard` is less than the length of the mapping.
+                ss_sp: unsafe { mapping.base().add(guard) }.as_ptr().cast(),
+                ss_flags: 0,
+                ss_size: size,
+            };
+            // SAFETY: the range is accessible and stays so until `drop` has taken it back from the kernel.
+            let result = unsafe { libc::sigaltstack(&stack, ptr::null_mut()) };
+            (result == 0).then_some(mapping)
+        }
+    }
+
+    impl Drop for AlternateStack {
+        fn drop(&mut self) {
+            let Some(mapping) = &self.mapping else { return };
+            let current = current_stack();
+            let start = mapping.base().as_ptr().addr();
+            if (start..start + mapping.len()).contains(&current.ss_sp.addr()) {
+                let none = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+                // SAFETY: disabling has no preconditions. The thread's earlier stack is not given back: Rust frees its own
+                // before thread-local values are dropped.
+                unsafe { libc::sigaltstack(&none, ptr::null_mut()) };
+            }
+        }
+    }
+
+    fn current_stack() -> libc::stack_t {
+        let mut stack = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+        // SAFETY: asks only.
+        unsafe { libc::sigaltstack(ptr::null(), &mut stack) };
+        stack
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::arch::global_asm;
+        use std::os::unix::process::ExitStatusExt;
+        use std::process::Command;
+
+        use super::*;
+        use crate::sys::{Reservation, is_guarded_address};
+
+        global_asm!(
+            ".text",
+            "wasmr_fault_probe:",
+            "wasmr_fault_site:",
+            "mov rax, qword ptr [rdi]",
+            "ret",
+            "wasmr_fault_landing:",
+            "mov rax, r8",
+            "ret",
+        );
+
+        unsafe extern "C" {
+            fn wasmr_fault_probe(address: usize) -> usize;
+            fn wasmr_fault_site();
+            fn wasmr_fault_landing();
+        }
+
+        fn sites(code_address: usize) -> Option<usize> {
+            (code_address == wasmr_fault_site as *const () as usize).then_some(wasmr_fault_landing as *const () as usize)
+        }
+
+        #[test]
+        fn a_fault_at_a_known_site_lands_with_its_address() {
+            // SAFETY: the landing needs nothing but the return address, which is where the probe left it.
+            unsafe { install_fault_handler(sites) };
+            let body = || {
+                prepare_thread();
+                let reservation = Reservation::new(0, 1 << 16).unwrap();
+                let address = reservation.base().as_ptr().addr() + 0x1238;
+                for _ in 0..3 {
+                    // SAFETY: the probe faults, which is what is tested.
+                    let seen = unsafe { wasmr_fault_probe(address) };
+                    assert_eq!(seen, address);
+                    assert!(is_guarded_address(seen));
+                }
+                let word = 77usize;
+                // SAFETY: reads a live word.
+                assert_eq!(unsafe { wasmr_fault_probe(&raw const word as usize) }, 77);
+            };
+            body();
+            std::thread::spawn(body).join().unwrap();
+        }
+
+        #[test]
+        fn a_thread_gets_a_large_signal_stack_and_gives_it_back() {
+            std::thread::spawn(|| {
+                prepare_thread();
+                let stack = current_stack();
+                assert_eq!(stack.ss_flags & libc::SS_DISABLE, 0);
+                assert!(stack.ss_size >= HANDLER_ROOM);
+            })
+            .join()
+            .unwrap();
+        }
+
+        #[test]
+        fn a_fault_of_the_host_still_kills_the_process() {
+            const CHILD: &str = "WASMR_TEST_FAULT_CHILD";
+            let this = "sys::fault::linux_x86_64::tests::a_fault_of_the_host_still_kills_the_process";
+            if std::env::var_os(CHILD).is_some() {
+                // SAFETY: as in the test above. The read of address 8 is the fault that must end this process.
+                unsafe {
+                    install_fault_handler(sites);
+                    prepare_thread();
+                    std::hint::black_box(ptr::read_volatile(std::hint::black_box(8) as *const u8));
+                }
+                return;
+            }
+            let program = std::env::current_exe().unwrap();
+            let status = Command::new(program).args(["--exact", this]).env(CHILD, "1").output().unwrap().status;
+            assert_eq!(status.signal(), Some(libc::SIGSEGV), "{status}");
+        }
+    }
+}

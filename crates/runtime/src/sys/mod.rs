@@ -1,0 +1,21 @@
+//! The operating system, as the runtime needs it: address space, the value stack's pages, and hardware faults.
+//!
+//! The only place of `mmap`, `mprotect`, `sigaction` and of `cfg(target_os)` in this crate.
+//!
+//! - [`Mapping`]: pages owned by the runtime, unmapped on drop.
+//! - [`Reservation`]: address space behind a guarded memory, known to [`is_guarded_address`] as long as it lives.
+//! - [`install_fault_handler`]: turns a fault at a known code address into a jump; every other fault stays what it was.
+//!
+//! # Why a fault is judged twice
+//! The handler itself asks only whether the *code* address is one of ours. Whether the *data* address belongs to a linear
+//! memory is asked by the code that it lands in, in ordinary context, with [`is_guarded_address`]; if it does not, that code
+//! must not call it a trap.
+
+#[cfg(not(unix))]
+compile_error!("wasmr needs a Unix host: the Windows versions of memory reservations and fault handling do not exist yet");
+
+mod fault;
+mod unix;
+
+pub use fault::{FAULTS_BECOME_TRAPS, install_fault_handler, prepare_thread};
+pub use unix::{Mapping, Reservation, is_guarded_address, page_size};

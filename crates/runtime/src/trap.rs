@@ -1,0 +1,296 @@
+//! How a call ends early: [`Stop`], with a [`Trap`]'s code and where it happened.
+//!
+//! Four words that differ in whose doing the end is: a *trap* is the guest's fault, a *throw* is an exception that no guest frame
+//! caught, an *exit* is the guest's wish (`proc_exit`), and a *host* error is a host function's.
+//!
+//! Inside the machine a call ends with a [`Status`](crate::vm::Status); [`Func::call`](crate::func::Func::call) turns it into a
+//! [`Stop`], once, at the boundary where it leaves guest code. A host function that passes a `Stop` on hands it back to the
+//! machine unchanged, so that the frames of the first, innermost boundary are the ones that are reported.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use wasmr_core::trap::TrapCode;
+use wasmr_module::Module;
+
+use crate::exception::ExnRef;
+
+/// Whatever a host function has to say about its failure.
+pub type HostError = Box<dyn Error + Send + Sync + 'static>;
+
+/// Why a call returned no results. One word, as it travels through every call.
+pub struct Stop(Box<StopKind>);
+
+/// The four ways in which a call ends early.
+#[derive(Debug)]
+pub enum StopKind {
+    /// The guest trapped.
+    Trap(Trap),
+    /// An exception left the outermost guest frame.
+    Throw(Throw),
+    /// The guest asked to end with this code.
+    Exit(u32),
+    /// A host function failed, or the call itself was wrong.
+    Host(HostError),
+}
+
+/// A trap: why, and where.
+#[derive(Clone, Debug)]
+pub struct Trap {
+    /// Why.
+    pub code: TrapCode,
+    /// Where; empty if no guest code was running.
+    pub backtrace: Backtrace,
+}
+
+/// An exception that nobody caught.
+#[derive(Clone, Debug)]
+pub struct Throw {
+    /// The exception.
+    pub exception: ExnRef,
+    /// Where it was thrown.
+    pub backtrace: Backtrace,
+}
+
+/// The innermost frames of a guest's call stack.
+#[derive(Clone, Debug, Default)]
+pub struct Backtrace {
+    /// At most [`MAX_BACKTRACE_FRAMES`](crate::limits::MAX_BACKTRACE_FRAMES), innermost first.
+    pub frames: Vec<FrameInfo>,
+    /// How many frames there were.
+    pub total: usize,
+}
+
+/// One frame of a [`Backtrace`].
+#[derive(Clone)]
+pub struct FrameInfo {
+    module: Arc<Module>,
+    func_index: u32,
+    offset: Option<usize>,
+}
+
+impl FrameInfo {
+    pub(crate) fn new(module: Arc<Module>, func_index: u32, offset: Option<usize>) -> FrameInfo {
+        FrameInfo { module, func_index, offset }
+    }
+
+    /// The module whose function it is.
+    pub fn module(&self) -> &Arc<Module> {
+        &self.module
+    }
+
+    /// The function's index.
+    pub fn func_index(&self) -> u32 {
+        self.func_index
+    }
+
+    /// The function's name in the module's name section, read now.
+    pub fn func_name(&self) -> Option<&str> {
+        self.module.names().func_name(self.func_index)
+    }
+
+    /// Offset in the module of the operator that was being executed, if known.
+    pub fn offset(&self) -> Option<usize> {
+        self.offset
+    }
+}
+
+impl fmt::Debug for FrameInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// `module!function`, names with control characters escaped because the guest chose them.
+impl fmt::Display for FrameInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(offset) = self.offset {
+            write!(f, "{offset:#8x} - ")?;
+        }
+        write!(f, "{}!", Escaped(self.module.name()))?;
+        match self.func_name() {
+            Some(name) => write!(f, "{}", Escaped(name)),
+            None => write!(f, "<wasm function {}>", self.func_index),
+        }
+    }
+}
+
+/// A guest's name in a message: no control characters, bounded.
+struct Escaped<'a>(&'a str);
+
+/// Characters of one name that are shown. With 32 frames a backtrace stays below 16 KiB.
+const MAX_NAME: usize = 256;
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (count, character) in self.0.chars().enumerate() {
+            if count == MAX_NAME {
+                return f.write_str("…");
+            }
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                write!(f, "{character}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Backtrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.frames.is_empty() {
+            return Ok(());
+        }
+        write!(f, "\nwasm backtrace:")?;
+        for (number, frame) in self.frames.iter().enumerate() {
+            write!(f, "\n  {number:>3}: {frame}")?;
+        }
+        match self.total.saturating_sub(self.frames.len()) {
+            0 => Ok(()),
+            more => write!(f, "\n       … {more} more"),
+        }
+    }
+}
+
+impl Trap {
+    /// A trap without a place. A host function that returns it gets the place of its caller.
+    pub fn new(code: TrapCode) -> Trap {
+        Trap { code, backtrace: Backtrace::default() }
+    }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wasm trap: {}{}", self.code, self.backtrace)
+    }
+}
+
+impl Error for Trap {}
+
+impl Stop {
+    /// A trap.
+    pub fn trap(code: TrapCode) -> Stop {
+        Stop::from(Trap::new(code))
+    }
+
+    /// The guest's wish to end.
+    pub fn exit(code: u32) -> Stop {
+        Stop::from_kind(StopKind::Exit(code))
+    }
+
+    /// A host function's failure.
+    pub fn host(error: impl Into<HostError>) -> Stop {
+        Stop::from_kind(StopKind::Host(error.into()))
+    }
+
+    /// An exception, thrown by a host function or again.
+    pub fn throw(exception: ExnRef) -> Stop {
+        Stop::from_kind(StopKind::Throw(Throw { exception, backtrace: Backtrace::default() }))
+    }
+
+    pub(crate) fn from_kind(kind: StopKind) -> Stop {
+        Stop(Box::new(kind))
+    }
+
+    /// Which of the four.
+    pub fn kind(&self) -> &StopKind {
+        &self.0
+    }
+
+    /// Which of the four, to keep.
+    pub fn into_kind(self) -> StopKind {
+        *self.0
+    }
+
+    pub(crate) fn kind_mut(&mut self) -> &mut StopKind {
+        &mut self.0
+    }
+
+    /// The trap's code, if it is a trap.
+    pub fn trap_code(&self) -> Option<TrapCode> {
+        match self.kind() {
+            StopKind::Trap(trap) => Some(trap.code),
+            _ => None,
+        }
+    }
+
+    /// The exit code, if the guest asked to end.
+    pub fn exit_code(&self) -> Option<u32> {
+        match self.kind() {
+            StopKind::Exit(code) => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// Where the guest was, if it was anywhere.
+    pub fn backtrace(&self) -> Option<&Backtrace> {
+        match self.kind() {
+            StopKind::Trap(Trap { backtrace, .. }) | StopKind::Throw(Throw { backtrace, .. }) => Some(backtrace),
+            StopKind::Exit(_) | StopKind::Host(_) => None,
+        }
+    }
+}
+
+impl From<Trap> for Stop {
+    fn from(trap: Trap) -> Stop {
+        Stop::from_kind(StopKind::Trap(trap))
+    }
+}
+
+impl From<TrapCode> for Stop {
+    fn from(code: TrapCode) -> Stop {
+        Stop::trap(code)
+    }
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind().fmt(f)
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind() {
+            StopKind::Trap(trap) => trap.fmt(f),
+            StopKind::Throw(throw) => write!(f, "uncaught exception{}", throw.backtrace),
+            StopKind::Exit(code) => write!(f, "the guest ended with exit code {code}"),
+            StopKind::Host(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for Stop {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self.kind() {
+            StopKind::Host(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_is_one_word() {
+        assert_eq!(size_of::<Stop>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<(), Stop>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn messages_carry_the_phrase_of_the_specification() {
+        assert_eq!(Stop::trap(TrapCode::IntegerDivideByZero).to_string(), "wasm trap: integer divide by zero");
+        assert_eq!(Stop::host("disk on fire").to_string(), "disk on fire");
+        assert_eq!(Stop::exit(3).exit_code(), Some(3));
+    }
+
+    #[test]
+    fn names_that_a_guest_chose_cannot_steer_a_terminal() {
+        assert_eq!(Escaped("a\u{1b}[2Jb").to_string(), "a\\u{1b}[2Jb");
+        assert_eq!(Escaped(&"x".repeat(1000)).to_string().chars().count(), MAX_NAME + 1);
+    }
+}

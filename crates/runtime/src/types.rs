@@ -1,0 +1,131 @@
+//! Types as text, for messages about imports and calls, in the words of the text format: `(func (param i32) (result i32))`.
+
+use std::fmt::Write;
+
+use wasmr_core::registry::TypeRegistry;
+use wasmr_core::types::{ExternType, FuncType, HeapType, Limits, RefType, ValType};
+
+/// A value type.
+pub fn val_type_text(registry: &TypeRegistry, ty: ValType) -> String {
+    match ty {
+        ValType::I32 => "i32".into(),
+        ValType::I64 => "i64".into(),
+        ValType::F32 => "f32".into(),
+        ValType::F64 => "f64".into(),
+        ValType::V128 => "v128".into(),
+        ValType::Ref(ty) => ref_type_text(registry, ty),
+    }
+}
+
+fn ref_type_text(registry: &TypeRegistry, ty: RefType) -> String {
+    let null = if ty.nullable { "null " } else { "" };
+    match heap_name(ty.heap) {
+        Some(name) if ty.nullable => match ty.heap {
+            HeapType::None => "nullref".into(),
+            HeapType::NoFunc => "nullfuncref".into(),
+            HeapType::NoExtern => "nullexternref".into(),
+            HeapType::NoExn => "nullexnref".into(),
+            _ => format!("{name}ref"),
+        },
+        Some(name) => format!("(ref {name})"),
+        None => match ty.heap {
+            HeapType::Concrete(id) => match registry.func_type(id) {
+                Some(func) => format!("(ref {null}{})", func_type_text(registry, &func)),
+                None => format!("(ref {null}<type {}>)", id.0),
+            },
+            _ => String::new(),
+        },
+    }
+}
+
+fn heap_name(heap: HeapType) -> Option<&'static str> {
+    Some(match heap {
+        HeapType::Func => "func",
+        HeapType::Extern => "extern",
+        HeapType::Any => "any",
+        HeapType::Eq => "eq",
+        HeapType::I31 => "i31",
+        HeapType::Struct => "struct",
+        HeapType::Array => "array",
+        HeapType::Exn => "exn",
+        HeapType::None => "none",
+        HeapType::NoFunc => "nofunc",
+        HeapType::NoExtern => "noextern",
+        HeapType::NoExn => "noexn",
+        HeapType::Concrete(_) => return None,
+    })
+}
+
+/// A function type.
+pub fn func_type_text(registry: &TypeRegistry, ty: &FuncType) -> String {
+    let mut text = String::from("(func");
+    for (word, types) in [("param", ty.params()), ("result", ty.results())] {
+        if types.is_empty() {
+            continue;
+        }
+        let _ = write!(text, " ({word}");
+        for &ty in types {
+            let _ = write!(text, " {}", val_type_text(registry, ty));
+        }
+        text.push(')');
+    }
+    text.push(')');
+    text
+}
+
+fn limits_text(limits: Limits) -> String {
+    match limits.max {
+        Some(max) => format!("{} {max}", limits.min),
+        None => limits.min.to_string(),
+    }
+}
+
+/// The type of an import or export.
+pub fn extern_type_text(registry: &TypeRegistry, ty: &ExternType) -> String {
+    let index = |is64| if is64 { "i64 " } else { "" };
+    match ty {
+        ExternType::Func(id) => match registry.func_type(*id) {
+            Some(func) => func_type_text(registry, &func),
+            None => format!("(func <type {}>)", id.0),
+        },
+        ExternType::Table(ty) => {
+            format!("(table {}{} {})", index(ty.is64), limits_text(ty.limits), ref_type_text(registry, ty.element))
+        }
+        ExternType::Memory(ty) => {
+            let shared = if ty.shared { " shared" } else { "" };
+            format!("(memory {}{}{shared})", index(ty.is64), limits_text(ty.limits))
+        }
+        ExternType::Global(ty) => {
+            let content = val_type_text(registry, ty.content);
+            if ty.mutable { format!("(global (mut {content}))") } else { format!("(global {content})") }
+        }
+        ExternType::Tag(id) => match registry.func_type(*id) {
+            Some(func) => func_type_text(registry, &func).replacen("(func", "(tag", 1),
+            None => format!("(tag <type {}>)", id.0),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmr_core::types::{GlobalType, MemoryType, TableType};
+
+    #[test]
+    fn types_read_as_in_the_text_format() {
+        let registry = TypeRegistry::new();
+        let func = registry.intern_func(FuncType::new([ValType::I32, ValType::EXTERNREF], [ValType::V128]));
+        let text = |ty| extern_type_text(&registry, &ty);
+        assert_eq!(text(ExternType::Func(func)), "(func (param i32 externref) (result v128))");
+        assert_eq!(text(ExternType::Tag(registry.intern_func(FuncType::new([ValType::I64], [])))), "(tag (param i64))");
+        let limits = Limits { min: 1, max: Some(2) };
+        assert_eq!(text(ExternType::Memory(MemoryType { limits, is64: true, shared: false })), "(memory i64 1 2)");
+        let element = RefType { nullable: true, heap: HeapType::Concrete(func) };
+        assert_eq!(
+            text(ExternType::Table(TableType { limits, is64: false, element })),
+            "(table 1 2 (ref null (func (param i32 externref) (result v128))))"
+        );
+        let content = ValType::Ref(RefType { nullable: false, heap: HeapType::Exn });
+        assert_eq!(text(ExternType::Global(GlobalType { content, mutable: true })), "(global (mut (ref exn)))");
+    }
+}

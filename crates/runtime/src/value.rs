@@ -1,0 +1,279 @@
+//! [`Val`]: a value with its type, as the embedder sees it; and the way to and from slots.
+//!
+//! Slots are the machine's untyped form ([`wasmr_core::value`]). Everything from the host is checked here before it becomes one:
+//! its type, and that references belong to the store.
+
+use std::sync::Arc;
+
+use wasmr_core::registry::TypeRegistry;
+use wasmr_core::subtype::{heap_matches, heap_top};
+use wasmr_core::types::{HeapType, RefType, ValType};
+use wasmr_core::value::V128;
+
+use crate::exception::ExnRef;
+use crate::func::Func;
+use crate::handle::{StoreId, check_store};
+use crate::reference::{AnyRef, ExternRef};
+use crate::store::StoreInner;
+use crate::types::val_type_text;
+use crate::vm::VmGlobal;
+
+/// A value of any type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Val {
+    /// `i32`.
+    I32(i32),
+    /// `i64`.
+    I64(i64),
+    /// `f32`, as bits, because moving a signalling NaN through a Rust float may change it.
+    F32(u32),
+    /// `f64`, as bits.
+    F64(u64),
+    /// `v128`.
+    V128(V128),
+    /// A reference to a function, or null.
+    FuncRef(Option<Func>),
+    /// A reference to a value of the host, or null.
+    ExternRef(Option<ExternRef>),
+    /// A reference to an exception, or null.
+    ExnRef(Option<ExnRef>),
+    /// A reference to something else of the guest, or null.
+    AnyRef(Option<AnyRef>),
+}
+
+/// A value of the host is not of the type that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a value of type {expected}, found {found}")]
+pub struct TypeMismatch {
+    /// The type that was asked for.
+    pub expected: String,
+    /// What was given.
+    pub found: String,
+}
+
+impl Val {
+    /// The null reference of a type's hierarchy.
+    pub fn null(registry: &TypeRegistry, heap: HeapType) -> Val {
+        match heap_top(registry, heap) {
+            HeapType::Func => Val::FuncRef(None),
+            HeapType::Extern => Val::ExternRef(None),
+            HeapType::Exn => Val::ExnRef(None),
+            _ => Val::AnyRef(None),
+        }
+    }
+
+    /// Zero or null, if the type has such a value.
+    pub fn default_for(registry: &TypeRegistry, ty: ValType) -> Option<Val> {
+        Some(match ty {
+            ValType::I32 => Val::I32(0),
+            ValType::I64 => Val::I64(0),
+            ValType::F32 => Val::F32(0),
+            ValType::F64 => Val::F64(0),
+            ValType::V128 => Val::V128(V128::default()),
+            ValType::Ref(ty) if ty.nullable => Val::null(registry, ty.heap),
+            ValType::Ref(_) => return None,
+        })
+    }
+
+    /// The `i32`.
+    pub fn i32(&self) -> Option<i32> {
+        if let Val::I32(value) = *self { Some(value) } else { None }
+    }
+
+    /// The `i64`.
+    pub fn i64(&self) -> Option<i64> {
+        if let Val::I64(value) = *self { Some(value) } else { None }
+    }
+
+    /// The `f32`.
+    pub fn f32(&self) -> Option<f32> {
+        if let Val::F32(bits) = *self { Some(f32::from_bits(bits)) } else { None }
+    }
+
+    /// The `f64`.
+    pub fn f64(&self) -> Option<f64> {
+        if let Val::F64(bits) = *self { Some(f64::from_bits(bits)) } else { None }
+    }
+
+    /// Which store a reference belongs to.
+    fn store_id(&self) -> Option<StoreId> {
+        match self {
+            Val::FuncRef(Some(func)) => Some(func.store_id()),
+            Val::ExternRef(Some(reference)) => Some(reference.0.store),
+            Val::ExnRef(Some(reference)) => Some(reference.0.store),
+            Val::AnyRef(Some(reference)) => Some(reference.0.store),
+            _ => None,
+        }
+    }
+
+    /// Whether it is of type `expected`.
+    ///
+    /// # Panics
+    /// If it is a reference of another store.
+    #[track_caller]
+    pub(crate) fn matches(&self, store: &StoreInner, expected: ValType) -> bool {
+        if let Some(id) = self.store_id() {
+            check_store(id, store);
+        }
+        let registry: &Arc<TypeRegistry> = store.registry();
+        let heap = match *self {
+            Val::I32(_) => return expected == ValType::I32,
+            Val::I64(_) => return expected == ValType::I64,
+            Val::F32(_) => return expected == ValType::F32,
+            Val::F64(_) => return expected == ValType::F64,
+            Val::V128(_) => return expected == ValType::V128,
+            Val::FuncRef(Some(func)) => Some(HeapType::Concrete(func.type_id(store))),
+            Val::ExternRef(Some(_)) => Some(HeapType::Extern),
+            Val::ExnRef(Some(_)) => Some(HeapType::Exn),
+            Val::AnyRef(Some(_)) => Some(HeapType::Any),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => None,
+        };
+        let ValType::Ref(expected) = expected else { return false };
+        match heap {
+            Some(heap) => heap_matches(registry, heap, expected.heap),
+            None => expected.nullable && Val::null(registry, expected.heap) == *self,
+        }
+    }
+
+    /// Writes it into the first of `slots`, as a value of type `expected`.
+    #[track_caller]
+    pub(crate) fn to_slots(self, store: &StoreInner, expected: ValType, slots: &mut [u64]) -> Result<(), TypeMismatch> {
+        if !self.matches(store, expected) {
+            return Err(self.mismatch(store, expected));
+        }
+        slots[0] = match self {
+            Val::I32(value) => u64::from(value as u32),
+            Val::I64(value) => value as u64,
+            Val::F32(bits) => u64::from(bits),
+            Val::F64(bits) => bits,
+            Val::V128(vector) => {
+                let [low, high] = vector.to_slots();
+                slots[1] = high;
+                low
+            }
+            Val::FuncRef(func) => func.map_or(0, |func| func.as_slot()),
+            Val::ExternRef(reference) => reference.map_or(0, |reference| reference.0.word()),
+            Val::ExnRef(reference) => reference.map_or(0, |reference| reference.0.word()),
+            Val::AnyRef(reference) => reference.map_or(0, |reference| reference.0.word()),
+        };
+        Ok(())
+    }
+
+    fn mismatch(&self, store: &StoreInner, expected: ValType) -> TypeMismatch {
+        let registry = store.registry();
+        let found = match *self {
+            Val::I32(_) => "i32".into(),
+            Val::I64(_) => "i64".into(),
+            Val::F32(_) => "f32".into(),
+            Val::F64(_) => "f64".into(),
+            Val::V128(_) => "v128".into(),
+            Val::FuncRef(Some(func)) => {
+                let heap = HeapType::Concrete(func.type_id(store));
+                val_type_text(registry, ValType::Ref(RefType { nullable: false, heap }))
+            }
+            Val::ExternRef(Some(_)) => "(ref extern)".into(),
+            Val::ExnRef(Some(_)) => "(ref exn)".into(),
+            Val::AnyRef(Some(_)) => "(ref any)".into(),
+            Val::FuncRef(None) => "nullfuncref".into(),
+            Val::ExternRef(None) => "nullexternref".into(),
+            Val::ExnRef(None) => "nullexnref".into(),
+            Val::AnyRef(None) => "nullref".into(),
+        };
+        TypeMismatch { expected: val_type_text(registry, expected), found }
+    }
+
+    /// As the slot of a reference type.
+    #[track_caller]
+    pub(crate) fn to_ref_slot(self, store: &StoreInner, expected: RefType) -> Result<u64, TypeMismatch> {
+        let mut slots = [0; 2];
+        self.to_slots(store, ValType::Ref(expected), &mut slots)?;
+        Ok(slots[0])
+    }
+
+    /// As the contents of a global.
+    #[track_caller]
+    pub(crate) fn to_global(self, store: &StoreInner, expected: ValType) -> Result<VmGlobal, TypeMismatch> {
+        let mut value = [0; 2];
+        self.to_slots(store, expected, &mut value)?;
+        Ok(VmGlobal { value })
+    }
+
+    /// The value of type `ty` in the first of `slots`. References to collected objects are held for the host.
+    ///
+    /// # Safety
+    /// The slots hold a value of that type, of this store.
+    pub(crate) unsafe fn from_slots(store: &mut StoreInner, ty: ValType, slots: &[u64]) -> Val {
+        let word = slots[0];
+        match ty {
+            ValType::I32 => Val::I32(word as u32 as i32),
+            ValType::I64 => Val::I64(word as i64),
+            ValType::F32 => Val::F32(word as u32),
+            ValType::F64 => Val::F64(word),
+            ValType::V128 => Val::V128(V128::from_slots([word, slots[1]])),
+            // SAFETY: the contract.
+            ValType::Ref(ty) => unsafe { Val::from_ref_slot(store, ty, word) },
+        }
+    }
+
+    /// The reference of type `ty` in a slot.
+    ///
+    /// # Safety
+    /// The slot holds a value of that type, of this store.
+    pub(crate) unsafe fn from_ref_slot(store: &mut StoreInner, ty: RefType, word: u64) -> Val {
+        match heap_top(store.registry(), ty.heap) {
+            // SAFETY: the contract.
+            HeapType::Func => Val::FuncRef(unsafe { Func::from_slot(store, word) }),
+            HeapType::Extern => Val::ExternRef(ExternRef::from_slot(store, word)),
+            HeapType::Exn => Val::ExnRef(ExnRef::from_slot(store, word)),
+            _ => Val::AnyRef(AnyRef::from_slot(store, word)),
+        }
+    }
+}
+
+impl From<i32> for Val {
+    fn from(value: i32) -> Val {
+        Val::I32(value)
+    }
+}
+
+impl From<i64> for Val {
+    fn from(value: i64) -> Val {
+        Val::I64(value)
+    }
+}
+
+impl From<f32> for Val {
+    fn from(value: f32) -> Val {
+        Val::F32(value.to_bits())
+    }
+}
+
+impl From<f64> for Val {
+    fn from(value: f64) -> Val {
+        Val::F64(value.to_bits())
+    }
+}
+
+impl From<V128> for Val {
+    fn from(value: V128) -> Val {
+        Val::V128(value)
+    }
+}
+
+impl From<Func> for Val {
+    fn from(value: Func) -> Val {
+        Val::FuncRef(Some(value))
+    }
+}
+
+impl From<ExternRef> for Val {
+    fn from(value: ExternRef) -> Val {
+        Val::ExternRef(Some(value))
+    }
+}
+
+impl From<ExnRef> for Val {
+    fn from(value: ExnRef) -> Val {
+        Val::ExnRef(Some(value))
+    }
+}
