@@ -1,1 +1,22 @@
-//! placeholder
+//! Stage 3a: takes a validated function body, gives its execution. The first tier: runs everything, starts at once.
+//!
+//! - [`translate`]: operators → cells, in one pass at a function's first call.
+//! - [`execute`]: the handlers that cells point to, threaded through one another.
+//! - [`code`]: who owns translated code; [`entry`]: the host's way in; [`tier`]: what the runtime asks of a tier.
+//!
+//! The layouts it works on, instance, function, memory, are [`wasmr_runtime::vm`]'s; the meaning of each numeric operator
+//! is [`wasmr_core::ops`]'s; slow operators are [`wasmr_runtime::builtins`].
+
+#![allow(
+    improper_ctypes_definitions,
+    reason = "handlers pass a vector register to one another only; no other language sees their signature"
+)]
+
+pub mod code;
+pub mod entry;
+pub mod execute;
+pub mod tier;
+pub mod translate;
+
+pub use code::ModuleCode;
+pub use tier::InterpTier;

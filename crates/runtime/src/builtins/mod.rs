@@ -12,7 +12,8 @@
 use wasmr_core::types::TypeId;
 
 use crate::instance::InstanceObject;
-use crate::vm::VmInstance;
+use crate::trap::{HostError, Stop};
+use crate::vm::{Status, VmInstance, VmStore};
 
 pub mod exception;
 pub mod memory;
@@ -26,6 +27,15 @@ pub mod table;
 pub unsafe fn is_subtype(instance: *mut VmInstance, actual: TypeId, expected: TypeId) -> bool {
     // SAFETY: the contract.
     unsafe { object(instance) }.module().registry().is_subtype(actual, expected)
+}
+
+/// Ends the run with an error that is neither the guest's trap nor its exception: gives the status to leave with.
+///
+/// # Safety
+/// The store is alive and no Rust reference is using it.
+pub unsafe fn host_error(store: *mut VmStore, error: HostError) -> Status {
+    // SAFETY: the contract; a live store knows its Rust side.
+    unsafe { &mut *(*store).store }.end_run(Stop::host(error))
 }
 
 /// The Rust side of an instance, for as long as the call takes.

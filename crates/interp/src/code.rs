@@ -1,0 +1,230 @@
+//! Translated code and who owns it: one [`ModuleCode`] a module, shared by all its instances, filled function by function
+//! at first call.
+
+use std::ffi::c_void;
+use std::ops::Range;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use wasmr_module::Module;
+use wasmr_runtime::tier::{Executable, FuncEntry};
+use wasmr_runtime::vm::{VmCounts, VmFunc, VmLayout};
+
+use crate::entry;
+use crate::execute::frame::lazy_cell;
+use crate::translate;
+
+/// The translation of one function.
+#[derive(Debug)]
+pub struct CodeBlock {
+    /// The cells; the first is the function's entry.
+    pub cells: Box<[u64]>,
+    /// Slots of the frame from the frame pointer on.
+    pub frame_slots: u32,
+    /// The `try_table` regions, inner ones first.
+    pub try_regions: Vec<TryRegion>,
+    /// Where the instance keeps things.
+    pub layout: VmLayout,
+}
+
+/// The code of a `try_table`.
+#[derive(Clone, Debug)]
+pub struct TryRegion {
+    /// The words it covers.
+    pub range: Range<u32>,
+    /// Its clauses, in order.
+    pub catches: Vec<CatchClause>,
+}
+
+/// A catch clause.
+#[derive(Clone, Debug)]
+pub struct CatchClause {
+    /// What it catches and what it passes on.
+    pub kind: CatchKind,
+    /// The word where execution goes on.
+    pub target: u32,
+    /// First slot of what it passes on.
+    pub slot: i32,
+    /// Slots of the exception's values, behind which the reference goes.
+    pub payload_slots: u32,
+}
+
+/// What a catch clause catches, tags by index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CatchKind {
+    /// `catch`.
+    One(u32),
+    /// `catch_ref`.
+    OneRef(u32),
+    /// `catch_all`.
+    All,
+    /// `catch_all_ref`.
+    AllRef,
+}
+
+/// Why a function cannot be executed.
+#[derive(Debug, thiserror::Error)]
+pub enum TranslateError {
+    /// The interpreter does not execute an operator of it.
+    #[error("{module}: operator {operator} at offset {offset:#x} is not supported yet")]
+    Unsupported {
+        /// The operator.
+        operator: String,
+        /// The module.
+        module: String,
+        /// Where it stands in the module.
+        offset: usize,
+    },
+    /// The body cannot be read, which validation excludes unless the module's bytes changed since.
+    #[error("the module's bytes changed after validation: {0}")]
+    Changed(#[from] wasmparser::BinaryReaderError),
+}
+
+impl CodeBlock {
+    /// Which word of the code a pointer is to.
+    pub fn position(&self, at: *const u64) -> Option<u32> {
+        let distance = (at as usize).wrapping_sub(self.cells.as_ptr() as usize) / 8;
+        (distance < self.cells.len()).then_some(distance as u32)
+    }
+
+    /// The cell at a word.
+    pub fn cell(&self, word: u32) -> *const u64 {
+        &raw const self.cells[word as usize]
+    }
+}
+
+/// The code of a module's functions, made at their first calls.
+pub struct ModuleCode {
+    module: Arc<Module>,
+    layout: VmLayout,
+    /// For instances whose memory 0 is guarded, and for the others.
+    blocks: [OnceLock<Box<[AtomicPtr<CodeBlock>]>>; 2],
+}
+
+/// What a module has of each kind of object.
+pub fn counts(module: &Module) -> VmCounts {
+    VmCounts {
+        imported_funcs: module.imported_func_count(),
+        defined_funcs: module.defined_func_count(),
+        imported_globals: module.imported_global_count(),
+        defined_globals: module.globals().len() as u32 - module.imported_global_count(),
+        tables: module.tables().len() as u32,
+        memories: module.memories().len() as u32,
+        tags: module.tags().len() as u32,
+    }
+}
+
+impl ModuleCode {
+    /// The code of a module, none of it translated.
+    pub fn new(module: Arc<Module>) -> Arc<ModuleCode> {
+        let layout = VmLayout::new(counts(&module));
+        Arc::new(ModuleCode { module, layout, blocks: [OnceLock::new(), OnceLock::new()] })
+    }
+
+    /// The module.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// How its instances are laid out.
+    pub fn layout(&self) -> &VmLayout {
+        &self.layout
+    }
+
+    fn slot(&self, defined_index: u32, guarded: bool) -> &AtomicPtr<CodeBlock> {
+        let blocks = self.blocks[guarded as usize].get_or_init(|| {
+            (0..self.module.defined_func_count()).map(|_| AtomicPtr::new(std::ptr::null_mut())).collect()
+        });
+        &blocks[defined_index as usize]
+    }
+
+    /// The code of a defined function, if it has been translated.
+    pub fn get(&self, defined_index: u32, guarded: bool) -> Option<&CodeBlock> {
+        let block = self.slot(defined_index, guarded).load(Ordering::Acquire);
+        // SAFETY: a pointer in a slot came from `Box::into_raw` and stays until `self` is dropped.
+        unsafe { block.as_ref() }
+    }
+
+    /// The code of a defined function, translated now if it has not been.
+    pub fn get_or_translate(&self, defined_index: u32, guarded: bool) -> Result<&CodeBlock, TranslateError> {
+        if let Some(block) = self.get(defined_index, guarded) {
+            return Ok(block);
+        }
+        let block = translate::translate(&self.module, &self.layout, defined_index, guarded)?;
+        let new = Box::into_raw(Box::new(block));
+        let slot = self.slot(defined_index, guarded);
+        let winner = match slot.compare_exchange(std::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => new,
+            Err(other) => {
+                // SAFETY: `new` was made above and nobody else has seen it.
+                drop(unsafe { Box::from_raw(new) });
+                other
+            }
+        };
+        // SAFETY: not null, and as in `get`.
+        Ok(unsafe { &*winner })
+    }
+}
+
+impl Drop for ModuleCode {
+    fn drop(&mut self) {
+        for block in self.blocks.iter_mut().filter_map(OnceLock::take).flatten() {
+            let block = block.into_inner();
+            if !block.is_null() {
+                // SAFETY: it came from `Box::into_raw`, and no instance that could run it is left.
+                drop(unsafe { Box::from_raw(block) });
+            }
+        }
+    }
+}
+
+impl Executable for ModuleCode {
+    fn first_entry(&self, _index: u32) -> FuncEntry {
+        FuncEntry { code: lazy_cell(), entry: entry::call }
+    }
+
+    fn vm_data(&self) -> *const c_void {
+        std::ptr::from_ref(self).cast()
+    }
+}
+
+/// The module code that a wasm function belongs to, its index among the defined functions, and whether its memory 0 is
+/// guarded.
+///
+/// # Safety
+/// `func` is alive and belongs to an instance that this crate executes.
+pub unsafe fn identify<'a>(func: *const VmFunc) -> Option<(&'a ModuleCode, u32, bool)> {
+    // SAFETY: the instance of a live function is alive, and with it its `Executable`, which is a `ModuleCode`.
+    unsafe {
+        let instance = (*func).instance;
+        if instance.is_null() {
+            return None;
+        }
+        let code = &*(*instance).tier_data.cast::<ModuleCode>();
+        Some((code, (*func).index - code.module.imported_func_count(), (*instance).memory0_guarded))
+    }
+}
+
+/// The translation of a function, if there is one.
+///
+/// # Safety
+/// As for [`identify`].
+pub unsafe fn code_block_of<'a>(func: *const VmFunc) -> Option<&'a CodeBlock> {
+    // SAFETY: the caller's promise.
+    let (code, index, guarded) = unsafe { identify(func) }?;
+    code.get(index, guarded)
+}
+
+/// Translates a function if need be and makes its slot lead to the code, which is returned.
+///
+/// # Safety
+/// As for [`identify`].
+pub unsafe fn code_of(func: *mut VmFunc) -> Result<*const u64, TranslateError> {
+    // SAFETY: the caller's promise; only wasm functions have the lazy cell.
+    unsafe {
+        let (code, index, guarded) = identify(func).expect("only wasm functions are translated");
+        let cells = code.get_or_translate(index, guarded)?.cells.as_ptr();
+        (*func).code = cells;
+        Ok(cells)
+    }
+}

@@ -1,0 +1,52 @@
+//! The host's way into the interpreter: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall) that makes a frame, runs, and copies
+//! the results back.
+
+use wasmr_core::trap::TrapCode;
+use wasmr_runtime::vm::{Status, VmFunc, VmStore};
+
+use crate::execute::dispatch::{Machine, run};
+use crate::execute::frame::{HEADER, STACK_SLACK, exit_cell};
+use crate::execute::operand::zero_float_acc;
+
+/// Calls a wasm function.
+///
+/// # Safety
+/// As [`ArrayCall`](wasmr_runtime::vm::ArrayCall) says; the function belongs to an instance that this crate executes.
+pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+    // SAFETY: the caller's promise. The frame is above all others in use, inside the value stack: `STACK_SLACK` covers the
+    // arguments and the header, and the function's first cell checks the rest.
+    unsafe {
+        let arg_slots = (*func).arg_slots as usize;
+        let base = (*store).stack_top;
+        let limit = (*store).stack_limit;
+        if base >= limit {
+            (*store).trap_code = TrapCode::StackExhausted;
+            return Status::TRAP;
+        }
+        debug_assert!(arg_slots + HEADER < STACK_SLACK);
+        let fp = base.add(arg_slots + HEADER);
+        let (outer_fp, outer_ip) = ((*store).exit_fp, (*store).exit_ip);
+        base.copy_from_nonoverlapping(slots, arg_slots);
+        *fp.sub(1) = func as u64;
+        *fp.sub(2) = outer_fp as u64;
+        *fp.sub(3) = exit_cell() as u64;
+        *fp.sub(4) = outer_ip as u64;
+        let inst = (*func).instance;
+        let status = run(Machine {
+            ip: (*func).code,
+            fp,
+            mem: (*inst).memory0_base,
+            inst,
+            acc: 0,
+            spare: 0,
+            facc: zero_float_acc(),
+        });
+        (*store).stack_top = base;
+        if status == Status::OK {
+            slots.copy_from_nonoverlapping(base, arg_slots);
+            (*store).exit_fp = outer_fp;
+            (*store).exit_ip = outer_ip;
+        }
+        status
+    }
+}

@@ -1,0 +1,227 @@
+//! Frames: how calls lay them out on the value stack, and the cells that are not part of any function.
+//!
+//! ```text
+//!            callee's slots, by number from fp
+//!  … caller's temps | -4-S … -5            | -4 … -1 | 0 …           | …
+//!                   | arguments = results  | header  | other locals  | temps by height
+//! ```
+//! `S` is the larger of the parameter and the result slots ([`VmFunc::arg_slots`]). The caller builds the arguments where its
+//! own temps are, so a call moves nothing; the callee leaves the results at the same place.
+//!
+//! Header: `-1` the [`VmFunc`]; `-2` the caller's frame pointer; `-3` the cell to return to; `-4` the same if `-3` is
+//! [`restore_cell`], else unused. A call that changes the instance returns to [`restore_cell`], which puts the caller's
+//! instance back and then goes on at `-4`. The frame of a call from the host returns to [`exit_cell`]; its `-2` and `-4` are
+//! the frame and cell where the interpreter was left for the host, so that walks cross it.
+
+use wasmr_core::trap::TrapCode;
+use wasmr_runtime::vm::{Status, VmFunc, VmInstance};
+
+use super::dispatch::{Handler, Machine, frame_func, handlers};
+
+/// Slots of the header.
+pub const HEADER: usize = 4;
+/// Slots at the end of the value stack that no frame's `enter` may reach: room for the arguments and header that a caller
+/// writes before the callee's `enter` looks (at most 1000 `v128` parameters or results).
+pub const STACK_SLACK: usize = 4096;
+
+/// A cell outside of any function, at a fixed address.
+#[repr(transparent)]
+struct StaticCell(Handler);
+
+static EXIT: StaticCell = StaticCell(exit);
+static RESTORE: StaticCell = StaticCell(restore_instance);
+static FOREIGN: StaticCell = StaticCell(foreign);
+static LAZY: StaticCell = StaticCell(translate_first);
+
+/// Ends a run: the return address of a frame that the host entered.
+pub fn exit_cell() -> *const u64 {
+    (&raw const EXIT).cast()
+}
+
+/// The return address of a call into another instance.
+pub fn restore_cell() -> *const u64 {
+    (&raw const RESTORE).cast()
+}
+
+/// The code of functions that are called through their entry.
+pub fn foreign_cell() -> *const u64 {
+    (&raw const FOREIGN).cast()
+}
+
+/// The code of functions that are not translated yet.
+pub fn lazy_cell() -> *const u64 {
+    (&raw const LAZY).cast()
+}
+
+/// Writes the header of the frame at `callee` for a call that returns to `return_to` in the frame of `m`.
+///
+/// # Safety
+/// The handlers' contract; below and above `callee` there is room (see [`STACK_SLACK`]).
+#[inline(always)]
+pub unsafe fn write_header(m: &Machine, callee: *mut u64, func: *mut VmFunc, return_to: *const u64) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        *callee.sub(1) = func as u64;
+        *callee.sub(2) = m.fp as u64;
+        *callee.sub(3) = return_to as u64;
+    }
+}
+
+/// Calls `func`, whose frame will be at `callee`, and returns to the cell `len` words further.
+///
+/// # Safety
+/// The handlers' contract; `func` is a live function whose arguments are in place below `callee`.
+#[inline(always)]
+pub unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: *mut u64, len: usize) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let instance = (*func).instance;
+        let return_to = m.ip.add(len);
+        if instance != m.inst && !instance.is_null() {
+            write_header(&m, callee, func, restore_cell());
+            *callee.sub(4) = return_to as u64;
+            m.inst = instance;
+            m.reload_memory();
+        } else {
+            write_header(&m, callee, func, return_to);
+        }
+        m.fp = callee;
+        m.ip = (*func).code;
+        m.dispatch()
+    }
+}
+
+/// Leaves the current frame for its caller.
+///
+/// # Safety
+/// The handlers' contract; the results are in place.
+#[inline(always)]
+pub unsafe fn leave(mut m: Machine) -> usize {
+    // SAFETY: the header of a live frame.
+    unsafe {
+        m.spare = m.fp as u64;
+        m.ip = *m.fp.sub(3) as usize as *const u64;
+        m.fp = *m.fp.sub(2) as usize as *mut u64;
+        m.dispatch()
+    }
+}
+
+handlers! {
+    /// First cell of a function: `low` = slots of the frame from `fp`, `imm` = how many of them, from 0, are locals to zero.
+    fn enter[](m) {
+        let end = m.fp.add(m.low() as usize);
+        if end >= (*(*m.inst).store).stack_limit {
+            return m.trap(TrapCode::StackExhausted);
+        }
+        let mut local = m.fp;
+        let locals_end = m.fp.add(m.imm() as u32 as usize);
+        while local < locals_end {
+            // Volatile, or the loop becomes a call that costs every function a spill of all registers.
+            local.write_volatile(0);
+            local = local.add(1);
+        }
+        if m.spend() {
+            m.ip = m.ip.add(2);
+            return m.enter(super::dispatch::hot_event);
+        }
+        m.next(2)
+    }
+
+    /// First cell of a function without locals to zero.
+    fn enter_plain[](m) {
+        let end = m.fp.add(m.low() as usize);
+        if end >= (*(*m.inst).store).stack_limit {
+            return m.trap(TrapCode::StackExhausted);
+        }
+        if m.spend() {
+            m.ip = m.ip.add(2);
+            return m.enter(super::dispatch::hot_event);
+        }
+        m.next(2)
+    }
+
+    /// First cell of a function with many locals: `imm` slots to zero.
+    fn enter_many_locals[](m) {
+        let end = m.fp.add(m.low() as usize);
+        if end >= (*(*m.inst).store).stack_limit {
+            return m.trap(TrapCode::StackExhausted);
+        }
+        m.fp.write_bytes(0, m.imm() as u32 as usize);
+        m.next(2)
+    }
+
+    /// The outermost frame returned.
+    #[cold]
+    #[inline(never)]
+    fn exit[](m) {
+        let _ = m;
+        std::hint::black_box(Status::OK.0)
+    }
+
+    /// A call into another instance returned; `spare` is the frame that was left.
+    fn restore_instance[](m) {
+        m.ip = *(m.spare as usize as *mut u64).sub(4) as usize as *const u64;
+        m.inst = (*frame_func(m.fp)).instance;
+        m.reload_memory();
+        m.dispatch()
+    }
+
+    /// The function of this frame is called through its entry: a host function, or another tier's.
+    fn foreign[](m) {
+        let status = call_foreign(m);
+        if status != Status::OK {
+            return super::exception::leave_with(m, status);
+        }
+        m.reload_memory();
+        let func = frame_func(m.fp);
+        let first = *m.fp.sub(HEADER + (*func).arg_slots as usize);
+        m.acc = first;
+        m.facc = super::operand::float_acc(first);
+        leave(m)
+    }
+
+    /// The function of this frame is called for the first time: translates it and starts over.
+    fn translate_first[](m) {
+        match crate::code::code_of(frame_func(m.fp)) {
+            Ok(code) => {
+                m.ip = code;
+                m.dispatch()
+            }
+            Err(stop) => super::exception::leave_with_stop(m, stop),
+        }
+    }
+}
+
+/// Calls the function of the frame through its entry, with arguments and results in place.
+///
+/// # Safety
+/// The handlers' contract, but that `ip` may be any cell.
+#[inline(never)]
+unsafe fn call_foreign(m: Machine) -> Status {
+    // SAFETY: the frame's arguments are in place by the caller's code; nothing of ours is above `fp`.
+    unsafe {
+        let store = (*m.inst).store;
+        let func = frame_func(m.fp);
+        if m.fp >= (*store).stack_limit {
+            (*store).trap_code = TrapCode::StackExhausted;
+            m.note_exit();
+            return Status::TRAP;
+        }
+        let top = (*store).stack_top;
+        (*store).stack_top = m.fp;
+        m.note_exit();
+        let slots = m.fp.sub(HEADER + (*func).arg_slots as usize);
+        let status = ((*func).entry)(store, func, slots);
+        (*store).stack_top = top;
+        status
+    }
+}
+
+/// The instance pointer of a live function.
+///
+/// # Safety
+/// `func` is alive and is a wasm function.
+pub unsafe fn instance_of(func: *mut VmFunc) -> *mut VmInstance {
+    // SAFETY: the caller's promise.
+    unsafe { (*func).instance }
+}

@@ -1,0 +1,288 @@
+//! Where a handler's operands come from and where its result goes, as types: a handler is written once per operator
+//! shape and instantiated for each combination that the translator may ask for.
+//!
+//! Sources: [`SlotA`], [`SlotB`] (frame slots), [`Acc`] (the accumulator of the operand's class), [`Imm`] (a constant in the
+//! cell). Destinations: [`Acc`] (the accumulator only: the next cell is the sole user), [`SlotD`] (a slot, and the
+//! accumulator as well).
+
+use super::dispatch::{FloatAcc, Machine};
+
+/// A type that fits one slot.
+pub trait Scalar: Copy {
+    /// Whether it travels in `facc` rather than `acc`.
+    const FLOAT: bool;
+    /// From slot form.
+    fn from_slot(slot: u64) -> Self;
+    /// To slot form.
+    fn to_slot(self) -> u64;
+    /// From the accumulator of its class.
+    fn from_acc(m: &Machine) -> Self;
+    /// Into the accumulator of its class.
+    fn to_acc(self, m: &mut Machine);
+    /// Words that a constant takes behind word 1.
+    const IMM_WORDS: usize;
+    /// The constant of a cell.
+    ///
+    /// # Safety
+    /// The handlers' contract; the cell has a constant of this type.
+    unsafe fn from_imm(m: &Machine) -> Self;
+}
+
+macro_rules! int_scalar {
+    ($ty:ty, $unsigned:ty) => {
+        impl Scalar for $ty {
+            const FLOAT: bool = false;
+            const IMM_WORDS: usize = 0;
+            #[inline(always)]
+            fn from_slot(slot: u64) -> Self {
+                slot as $ty
+            }
+            #[inline(always)]
+            fn to_slot(self) -> u64 {
+                self as $unsigned as u64
+            }
+            #[inline(always)]
+            fn from_acc(m: &Machine) -> Self {
+                m.acc as $ty
+            }
+            #[inline(always)]
+            fn to_acc(self, m: &mut Machine) {
+                m.acc = self.to_slot();
+            }
+            #[inline(always)]
+            unsafe fn from_imm(m: &Machine) -> Self {
+                // SAFETY: the caller's promise.
+                unsafe { m.imm() as $ty }
+            }
+        }
+    };
+}
+int_scalar!(i32, u32);
+int_scalar!(i64, u64);
+
+#[cfg(target_arch = "x86_64")]
+mod facc {
+    //! The low lane of an SSE register. Writing keeps the upper lane, so that `f64` arithmetic is one instruction.
+    use super::FloatAcc;
+    use std::arch::x86_64::*;
+
+    #[inline(always)]
+    pub fn get_f64(acc: FloatAcc) -> f64 {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_cvtsd_f64(acc) }
+    }
+
+    #[inline(always)]
+    pub fn set_f64(acc: FloatAcc, value: f64) -> FloatAcc {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_move_sd(acc, _mm_set_sd(value)) }
+    }
+
+    #[inline(always)]
+    pub fn get_f32(acc: FloatAcc) -> f32 {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_cvtss_f32(_mm_castpd_ps(acc)) }
+    }
+
+    #[inline(always)]
+    pub fn set_f32(acc: FloatAcc, value: f32) -> FloatAcc {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_castps_pd(_mm_move_ss(_mm_castpd_ps(acc), _mm_set_ss(value))) }
+    }
+
+    /// No value.
+    #[inline(always)]
+    pub fn zero() -> FloatAcc {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_setzero_pd() }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod facc {
+    //! A plain `f64`; an `f32` sits in its low bits.
+    use super::FloatAcc;
+
+    pub fn get_f64(acc: FloatAcc) -> f64 {
+        acc
+    }
+
+    pub fn set_f64(_: FloatAcc, value: f64) -> FloatAcc {
+        value
+    }
+
+    pub fn get_f32(acc: FloatAcc) -> f32 {
+        f32::from_bits(acc.to_bits() as u32)
+    }
+
+    pub fn set_f32(_: FloatAcc, value: f32) -> FloatAcc {
+        f64::from_bits(value.to_bits() as u64)
+    }
+
+    /// No value.
+    pub fn zero() -> FloatAcc {
+        0.0
+    }
+}
+pub use facc::zero as zero_float_acc;
+
+impl Scalar for f64 {
+    const FLOAT: bool = true;
+    const IMM_WORDS: usize = 1;
+    #[inline(always)]
+    fn from_slot(slot: u64) -> Self {
+        f64::from_bits(slot)
+    }
+    #[inline(always)]
+    fn to_slot(self) -> u64 {
+        self.to_bits()
+    }
+    #[inline(always)]
+    fn from_acc(m: &Machine) -> Self {
+        facc::get_f64(m.facc)
+    }
+    #[inline(always)]
+    fn to_acc(self, m: &mut Machine) {
+        m.facc = facc::set_f64(m.facc, self);
+    }
+    #[inline(always)]
+    unsafe fn from_imm(m: &Machine) -> Self {
+        // SAFETY: the caller's promise; an f64 constant is in word 2.
+        f64::from_bits(unsafe { m.word(2) })
+    }
+}
+
+impl Scalar for f32 {
+    const FLOAT: bool = true;
+    const IMM_WORDS: usize = 0;
+    #[inline(always)]
+    fn from_slot(slot: u64) -> Self {
+        f32::from_bits(slot as u32)
+    }
+    #[inline(always)]
+    fn to_slot(self) -> u64 {
+        self.to_bits() as u64
+    }
+    #[inline(always)]
+    fn from_acc(m: &Machine) -> Self {
+        facc::get_f32(m.facc)
+    }
+    #[inline(always)]
+    fn to_acc(self, m: &mut Machine) {
+        m.facc = facc::set_f32(m.facc, self);
+    }
+    #[inline(always)]
+    unsafe fn from_imm(m: &Machine) -> Self {
+        // SAFETY: the caller's promise.
+        f32::from_bits(unsafe { m.imm() as u32 })
+    }
+}
+
+/// Where an operand comes from.
+pub trait Source {
+    /// Words that it takes behind word 1.
+    fn words<T: Scalar>() -> usize {
+        0
+    }
+    /// Reads it.
+    ///
+    /// # Safety
+    /// The handlers' contract; the cell has such an operand of type `T`.
+    unsafe fn read<T: Scalar>(m: &Machine) -> T;
+}
+
+/// Where a result goes.
+pub trait Destination {
+    /// Writes it.
+    ///
+    /// # Safety
+    /// The handlers' contract; the cell has such a destination.
+    unsafe fn write<T: Scalar>(m: &mut Machine, value: T);
+}
+
+/// The slot that field `a` names.
+pub struct SlotA;
+/// The slot that field `b` names.
+pub struct SlotB;
+/// The accumulator.
+pub struct Acc;
+/// The cell's constant.
+pub struct Imm;
+/// The small constant in field `a`.
+pub struct ImmA;
+/// The slot that field `d` names, and the accumulator.
+pub struct SlotD;
+
+impl Source for SlotA {
+    #[inline(always)]
+    unsafe fn read<T: Scalar>(m: &Machine) -> T {
+        // SAFETY: the caller's promise.
+        T::from_slot(unsafe { *m.a() })
+    }
+}
+
+impl Source for SlotB {
+    #[inline(always)]
+    unsafe fn read<T: Scalar>(m: &Machine) -> T {
+        // SAFETY: the caller's promise.
+        T::from_slot(unsafe { *m.b() })
+    }
+}
+
+/// A branch's first operand: branches have no destination and keep their operands in fields `d` and `a`.
+impl Source for SlotD {
+    #[inline(always)]
+    unsafe fn read<T: Scalar>(m: &Machine) -> T {
+        // SAFETY: the caller's promise.
+        T::from_slot(unsafe { *m.d() })
+    }
+}
+
+impl Source for Acc {
+    #[inline(always)]
+    unsafe fn read<T: Scalar>(m: &Machine) -> T {
+        T::from_acc(m)
+    }
+}
+
+impl Source for Imm {
+    fn words<T: Scalar>() -> usize {
+        T::IMM_WORDS
+    }
+    #[inline(always)]
+    unsafe fn read<T: Scalar>(m: &Machine) -> T {
+        // SAFETY: the caller's promise.
+        unsafe { T::from_imm(m) }
+    }
+}
+
+/// Integers only: sign-extended.
+impl Source for ImmA {
+    #[inline(always)]
+    unsafe fn read<T: Scalar>(m: &Machine) -> T {
+        // SAFETY: the caller's promise.
+        T::from_slot(unsafe { m.a_imm() } as i64 as u64)
+    }
+}
+
+impl Destination for Acc {
+    #[inline(always)]
+    unsafe fn write<T: Scalar>(m: &mut Machine, value: T) {
+        value.to_acc(m);
+    }
+}
+
+impl Destination for SlotD {
+    #[inline(always)]
+    unsafe fn write<T: Scalar>(m: &mut Machine, value: T) {
+        value.to_acc(m);
+        // SAFETY: the caller's promise.
+        unsafe { *m.d() = value.to_slot() };
+    }
+}
+
+/// The float accumulator for a value in slot form, whichever float type it has.
+#[inline(always)]
+pub fn float_acc(slot: u64) -> FloatAcc {
+    facc::set_f64(facc::zero(), f64::from_bits(slot))
+}

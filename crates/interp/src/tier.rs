@@ -1,0 +1,66 @@
+//! The interpreter as a [`Tier`]: code for foreign functions, and walks over the frames.
+
+use wasmr_runtime::tier::{Frame, Tier};
+use wasmr_runtime::vm::VmStore;
+
+use crate::code::identify;
+use crate::execute::access;
+use crate::execute::dispatch::frame_func;
+use crate::execute::frame::{exit_cell, foreign_cell, restore_cell};
+use crate::translate;
+
+/// The interpreter.
+#[derive(Debug)]
+pub struct InterpTier;
+
+impl InterpTier {
+    /// The interpreter, ready to run: memory faults are turned into traps from now on.
+    pub fn new() -> InterpTier {
+        // SAFETY: `landing` only walks a constant table, and what it gives is a handler (see `execute/access.rs`).
+        unsafe { wasmr_runtime::sys::install_fault_handler(access::landing) };
+        InterpTier
+    }
+}
+
+impl Default for InterpTier {
+    fn default() -> InterpTier {
+        InterpTier::new()
+    }
+}
+
+impl Tier for InterpTier {
+    fn foreign_code(&self) -> *const u64 {
+        foreign_cell()
+    }
+
+    fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize) {
+        let mut frames = Vec::new();
+        let mut total = 0;
+        let (mut fp, mut at) = (store.exit_fp, store.exit_ip);
+        while !fp.is_null() {
+            // SAFETY: `exit_fp` is the innermost frame, and the headers lead from each live frame to its caller's.
+            unsafe {
+                let func = frame_func(fp);
+                if let Some((code, index, guarded)) = identify(func) {
+                    if frames.len() < max {
+                        let position = code.get(index, guarded).and_then(|block| block.position(at));
+                        let offset = position.and_then(|position| {
+                            translate::locate(code.module(), code.layout(), index, guarded, position)
+                        });
+                        frames.push(Frame { func, offset });
+                    }
+                    total += 1;
+                }
+                let mut return_to = *fp.sub(3) as usize as *const u64;
+                let entered = return_to == exit_cell();
+                if entered || return_to == restore_cell() {
+                    return_to = *fp.sub(4) as usize as *const u64;
+                }
+                // A caller is at the call before the cell that it goes on with; at a host function it is at no cell.
+                at = if entered { return_to } else { return_to.wrapping_sub(1) };
+                fp = *fp.sub(2) as usize as *mut u64;
+            }
+        }
+        (frames, total)
+    }
+}

@@ -1,0 +1,190 @@
+//! Scalar loads and stores, and the bulk operations on memories.
+
+use wasmparser::{MemArg, MemArgTarget, Operator};
+
+use super::Translator;
+use super::stack::{Class, Fuse, Operand, Ty, fields_imm};
+use crate::execute::memory::{self, LoadOp, StoreOp, StoreValue};
+
+macro_rules! ty {
+    (i32) => {
+        Ty::I32
+    };
+    (i64) => {
+        Ty::I64
+    };
+    (f32) => {
+        Ty::F32
+    };
+    (f64) => {
+        Ty::F64
+    };
+}
+
+macro_rules! load_operators {
+    ($($name:ident $op:ident $text:literal $raw:ident -> $value:ident;)*) => {
+        fn load_op<'a>(operator: &'a Operator<'_>) -> Option<(LoadOp, Ty, &'a MemArg)> {
+            Some(match operator {
+                $(Operator::$op { memarg } => (LoadOp::$op, ty!($value), memarg),)*
+                _ => return None,
+            })
+        }
+    };
+}
+wasmr_core::for_each_load_op!(load_operators);
+
+macro_rules! store_operators {
+    ($($name:ident $op:ident $text:literal $value:ident -> $raw:ident;)*) => {
+        fn store_op<'a>(operator: &'a Operator<'_>) -> Option<(StoreOp, Ty, &'a MemArg)> {
+            Some(match operator {
+                $(Operator::$op { memarg } => (StoreOp::$op, ty!($value), memarg),)*
+                _ => return None,
+            })
+        }
+    };
+}
+wasmr_core::for_each_store_op!(store_operators);
+
+/// The memory that an access is to.
+fn memory_of(memarg: &MemArg) -> u32 {
+    match memarg.target {
+        MemArgTarget::Memory(memory) => memory,
+        MemArgTarget::Array(_) => unreachable!("not part of any feature that can be on"),
+    }
+}
+
+impl Translator<'_> {
+    /// Translates a memory operator; whether it is one.
+    pub fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
+        if let Some((op, ty, memarg)) = load_op(operator) {
+            self.load(op, ty, memarg);
+            return true;
+        }
+        if let Some((op, ty, memarg)) = store_op(operator) {
+            self.store(op, ty, memarg);
+            return true;
+        }
+        match operator {
+            Operator::MemorySize { mem } => {
+                let ty = self.address_type(*mem);
+                let offset = self.layout.memory(*mem);
+                self.emit_slot_result(memory::memory_size, fields_imm(0, 0, offset), &[], ty);
+            }
+            Operator::MemoryGrow { mem } => {
+                let ty = self.address_type(*mem);
+                let a = self.pop_slot();
+                let handler = if ty == Ty::I64 { memory::memory_grow::<true> } else { memory::memory_grow::<false> };
+                self.emit_slot_result(handler, fields_imm(0, a, *mem), &[], ty);
+            }
+            Operator::MemoryFill { mem } => {
+                let d = self.pop_block(3);
+                self.emit(memory::memory_fill, &[fields_imm(d, 0, *mem)]);
+                self.clobber_all();
+            }
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                let d = self.pop_block(3);
+                let memories = *dst_mem as u64 | (*src_mem as u64) << 32;
+                self.emit(memory::memory_copy, &[fields_imm(d, 0, 0), memories]);
+                self.clobber_all();
+            }
+            Operator::MemoryInit { data_index, mem } => {
+                let d = self.pop_block(3);
+                let operands = *mem as u64 | (*data_index as u64) << 32;
+                self.emit(memory::memory_init, &[fields_imm(d, 0, 0), operands]);
+                self.clobber_all();
+            }
+            Operator::DataDrop { data_index } => {
+                self.emit(memory::data_drop, &[fields_imm(0, 0, *data_index)]);
+                self.clobber_all();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The type of a memory's addresses.
+    fn address_type(&self, memory: u32) -> Ty {
+        if self.module.memories()[memory as usize].is64 { Ty::I64 } else { Ty::I32 }
+    }
+
+    /// Whether an access needs no check.
+    pub fn is_guarded(&self, memarg: &MemArg) -> bool {
+        memory_of(memarg) == 0 && self.guarded && self.address_type(0) == Ty::I32
+    }
+
+    /// The checked form of an access: whether addresses are 64-bit, and the offset of the memory's pointer.
+    pub fn checked_access(&self, memarg: &MemArg) -> (bool, u32) {
+        let memory = memory_of(memarg);
+        (self.address_type(memory) == Ty::I64, self.layout.memory(memory))
+    }
+
+    /// Pops the top `count` operands into consecutive slots; the first one's field.
+    pub fn pop_block(&mut self, count: usize) -> i16 {
+        self.flush_top(count);
+        let first = self.stack.len() - count;
+        let slot = self.temp_slot(self.stack[first].height);
+        let d = self.near_block(slot, count as u32);
+        self.truncate(first);
+        d
+    }
+
+    /// Pops an address: whether it is in the accumulator, else its slot field.
+    pub fn pop_address(&mut self) -> (bool, i16) {
+        let height = self.stack.last().expect("validated").height;
+        let (operand, ty) = self.pop();
+        match self.prefer_acc(operand, Class::Int) {
+            Operand::Acc => (true, 0),
+            other => (false, self.to_slot(other, ty, height)),
+        }
+    }
+
+    fn load(&mut self, op: LoadOp, ty: Ty, memarg: &MemArg) {
+        if self.is_guarded(memarg) {
+            let (from_acc, a) = self.pop_address();
+            let word1 = fields_imm(0, a, memarg.offset as u32);
+            self.emit_result(op.handlers(from_acc), word1, &[], ty, Fuse::None);
+            return;
+        }
+        let a = self.pop_slot();
+        let (is64, memory) = self.checked_access(memarg);
+        self.emit_slot_result(op.checked(is64), fields_imm(0, a, memory), &[memarg.offset], ty);
+    }
+
+    fn store(&mut self, op: StoreOp, ty: Ty, memarg: &MemArg) {
+        if !self.is_guarded(memarg) {
+            let d = self.pop_slot();
+            let a = self.pop_slot();
+            let (is64, memory) = self.checked_access(memarg);
+            self.emit(op.checked(is64), &[fields_imm(d, a, memory), memarg.offset]);
+            return;
+        }
+        let (value, _) = self.pop();
+        let value = self.prefer_acc(value, ty.class());
+        let height = self.stack.last().expect("validated").height;
+        let (address, address_ty) = self.pop();
+        // The address may be in the accumulator if the value is not in the same one.
+        let address = match address {
+            Operand::Slot(_) if value != Operand::Acc || ty.class() == Class::Float => {
+                self.prefer_acc(address, Class::Int)
+            }
+            other => other,
+        };
+        let (from_acc, a) = match address {
+            Operand::Acc => (true, 0),
+            other => (false, self.to_slot(other, address_ty, height)),
+        };
+        let offset = memarg.offset as u32;
+        match value {
+            Operand::Acc => {
+                self.emit(op.handler(from_acc, StoreValue::Acc), &[fields_imm(0, a, offset)]);
+            }
+            Operand::Slot(slot) => {
+                let d = self.near(slot, 1);
+                self.emit(op.handler(from_acc, StoreValue::Slot), &[fields_imm(d, a, offset)]);
+            }
+            Operand::Imm(bits) => {
+                self.emit(op.handler(from_acc, StoreValue::Imm), &[fields_imm(0, a, offset), bits]);
+            }
+        }
+    }
+}

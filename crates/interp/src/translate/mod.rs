@@ -1,0 +1,252 @@
+//! Translates one validated function body into cells, in one pass over its operators.
+//!
+//! Fed by [`code`](crate::code) at a function's first call; gives a [`Translated`] that `execute` runs. Files are named by
+//! instruction category, as in `execute/`. [`stack`] explains how operands, destinations and constants are folded into
+//! cells; [`labels`] how control flow meets.
+//!
+//! # Invariants
+//! - Translation looks only at the module and the body: instances share its result.
+//! - At every label all operands are in their canonical slots and the accumulators hold nothing.
+//! - All locals are in their slots at all times, so a throw, a trap or a collection finds them there.
+//!
+//! The same pass, run again with `trace` on, tells which operator each cell came from: backtraces need no side table.
+
+#![forbid(unsafe_code)]
+
+pub mod call;
+pub mod control;
+pub mod exception;
+pub mod labels;
+pub mod memory;
+pub mod numeric;
+pub mod reference;
+pub mod simd;
+pub mod stack;
+pub mod table;
+pub mod variable;
+
+use wasmparser::{BinaryReader, FunctionBody, Operator};
+use wasmr_core::types::FuncType;
+use wasmr_module::Module;
+use wasmr_runtime::vm::VmLayout;
+
+use crate::code::{CodeBlock, TranslateError, TryRegion};
+use crate::execute::dispatch::handler_word;
+use crate::execute::frame::{self, HEADER};
+use labels::{Fixup, Label};
+use stack::{Kind, Pending, SCRATCH_SLOTS, Ty, Value};
+
+/// A local: where it is and what it holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Local {
+    /// Its first slot.
+    pub slot: i32,
+    /// Its type.
+    pub ty: Ty,
+}
+
+/// The state of one translation.
+pub struct Translator<'m> {
+    module: &'m Module,
+    layout: &'m VmLayout,
+    /// Whether memory 0 is accessed without checks.
+    guarded: bool,
+    ty: &'m FuncType,
+    /// Slots of the argument area.
+    arg_slots: u32,
+    code: Vec<u64>,
+    locals: Vec<Local>,
+    /// Slot of the operand at height 0.
+    temp_base: i32,
+    stack: Vec<Value>,
+    height: u32,
+    max_height: u32,
+    /// How many operands are `Kind::Local`.
+    local_values: u32,
+    pending: Option<Pending>,
+    /// The slot that the integer accumulator mirrors.
+    acc: Option<i32>,
+    /// The slot that the float accumulator mirrors.
+    facc: Option<i32>,
+    scratch_used: u32,
+    labels: Vec<Label<'m>>,
+    fixups: Vec<Fixup>,
+    /// Blocks opened since the code became unreachable, if it is.
+    unreachable: Option<u32>,
+    try_regions: Vec<TryRegion>,
+    /// Offset of the operator at hand.
+    offset: usize,
+    /// Where the cells of each operator start, if asked for: (word, offset of the operator).
+    trace: Option<Vec<(u32, u32)>>,
+}
+
+/// The slots of an argument area: the larger of parameters and results.
+pub fn arg_slots(ty: &FuncType) -> u32 {
+    ty.param_slots().max(ty.result_slots()) as u32
+}
+
+/// Translates the body of a defined function; `guarded` says whether memory 0 may be accessed without checks.
+pub fn translate(
+    module: &Module,
+    layout: &VmLayout,
+    defined_index: u32,
+    guarded: bool,
+) -> Result<CodeBlock, TranslateError> {
+    let mut translator = Translator::new(module, layout, defined_index, guarded);
+    translator.body(defined_index)?;
+    Ok(translator.finish())
+}
+
+/// Where in the module the operator stands that word `position` of the function's code came from.
+pub fn locate(module: &Module, layout: &VmLayout, defined_index: u32, guarded: bool, position: u32) -> Option<usize> {
+    let mut translator = Translator::new(module, layout, defined_index, guarded);
+    translator.trace = Some(Vec::new());
+    translator.body(defined_index).ok()?;
+    let trace = translator.trace?;
+    let after = trace.partition_point(|&(word, _)| word <= position);
+    Some(trace[after.checked_sub(1)?].1 as usize)
+}
+
+impl<'m> Translator<'m> {
+    fn new(module: &'m Module, layout: &'m VmLayout, defined_index: u32, guarded: bool) -> Translator<'m> {
+        let ty = module.func_type(module.imported_func_count() + defined_index);
+        let body = module.body(defined_index).bytes.len();
+        Translator {
+            module,
+            layout,
+            guarded,
+            ty,
+            arg_slots: arg_slots(ty),
+            code: Vec::with_capacity(body + 16),
+            locals: Vec::new(),
+            temp_base: 0,
+            stack: Vec::new(),
+            height: 0,
+            max_height: 0,
+            local_values: 0,
+            pending: None,
+            acc: None,
+            facc: None,
+            scratch_used: 0,
+            labels: Vec::new(),
+            fixups: Vec::new(),
+            unreachable: None,
+            try_regions: Vec::new(),
+            offset: 0,
+            trace: None,
+        }
+    }
+
+    /// The first slot of the argument area.
+    fn base_slot(&self) -> i32 {
+        -(HEADER as i32) - self.arg_slots as i32
+    }
+
+    fn body(&mut self, defined_index: u32) -> Result<(), TranslateError> {
+        let body = self.module.body(defined_index);
+        let reader = FunctionBody::new(BinaryReader::new(body.bytes, body.offset as u64));
+        self.declare_locals(&reader, body.bytes.len())?;
+        self.labels.push(Label::function());
+        let mut operators = reader.get_operators_reader()?;
+        while !operators.eof() {
+            self.offset = operators.original_position() as usize;
+            let operator = operators.read()?;
+            if let Some(trace) = &mut self.trace {
+                // A branch may have absorbed cells, so that positions go back.
+                let here = self.code.len() as u32;
+                while trace.last().is_some_and(|&(word, _)| word > here) {
+                    trace.pop();
+                }
+                trace.push((here, self.offset as u32));
+            }
+            if self.unreachable.is_some() {
+                self.skip(&operator);
+            } else {
+                self.operator(&operator)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn declare_locals(&mut self, body: &FunctionBody<'_>, length: usize) -> Result<(), TranslateError> {
+        let mut slot = self.base_slot();
+        for &ty in self.ty.params() {
+            let ty = Ty::of(ty);
+            self.locals.push(Local { slot, ty });
+            slot += ty.slots() as i32;
+        }
+        let mut slots = 0;
+        let mut declared = Vec::new();
+        for group in body.get_locals_reader()? {
+            let (count, ty) = group?;
+            let ty = Ty::of(self.module.val_type(ty));
+            slots += count * ty.slots();
+            declared.push((count, ty));
+        }
+        // Each byte of the body can push at most one value.
+        let may_be_far = slots as usize + 2 * length + SCRATCH_SLOTS as usize >= i16::MAX as usize;
+        let first = if may_be_far { SCRATCH_SLOTS } else { 0 };
+        let mut slot = first as i32;
+        for (count, ty) in declared {
+            for _ in 0..count {
+                self.locals.push(Local { slot, ty });
+                slot += ty.slots() as i32;
+            }
+        }
+        self.temp_base = slot;
+        let zeroed = (slot as u32) as u64;
+        let handler = match zeroed {
+            0 => frame::enter_plain,
+            1..=16 => frame::enter,
+            _ => frame::enter_many_locals,
+        };
+        self.code.extend([handler_word(handler), zeroed << 32]);
+        Ok(())
+    }
+
+    fn finish(mut self) -> CodeBlock {
+        let frame_slots = self.temp_base as u32 + self.max_height;
+        self.code[1] |= frame_slots as u64;
+        self.try_regions.reverse();
+        CodeBlock {
+            cells: self.code.into_boxed_slice(),
+            frame_slots,
+            try_regions: self.try_regions,
+            layout: *self.layout,
+        }
+    }
+
+    /// Translates an operator in reachable code.
+    fn operator(&mut self, operator: &Operator<'_>) -> Result<(), TranslateError> {
+        match operator {
+            Operator::LocalGet { local_index } => self.local_get(*local_index),
+            Operator::LocalSet { local_index } => self.local_set(*local_index),
+            Operator::LocalTee { local_index } => self.local_tee(*local_index),
+            Operator::I32Const { value } => self.push(Kind::Const(*value as u32 as u64), Ty::I32),
+            Operator::I64Const { value } => self.push(Kind::Const(*value as u64), Ty::I64),
+            Operator::F32Const { value } => self.push(Kind::Const(value.bits() as u64), Ty::F32),
+            Operator::F64Const { value } => self.push(Kind::Const(value.bits()), Ty::F64),
+            other => {
+                let known = self.memory_operator(other)
+                    || self.numeric_operator(other)
+                    || self.control_operator(other)
+                    || self.call_operator(other)
+                    || self.variable_operator(other)
+                    || self.reference_operator(other)
+                    || self.table_operator(other)
+                    || self.exception_operator(other)
+                    || self.simd_operator(other);
+                if !known {
+                    return Err(self.unsupported(other));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unsupported(&self, operator: &Operator<'_>) -> TranslateError {
+        let debug = format!("{operator:?}");
+        let name = debug.split([' ', '{', '(']).next().unwrap_or_default().to_owned();
+        TranslateError::Unsupported { operator: name, module: self.module.name().to_owned(), offset: self.offset }
+    }
+}

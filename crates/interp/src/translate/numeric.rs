@@ -1,0 +1,434 @@
+//! Scalar numeric operators: the form of each cell follows from where its operands are.
+
+use wasmparser::Operator;
+
+use super::Translator;
+use super::stack::{Class, Fuse, Operand, Ty, fields, fields_imm};
+use crate::execute::dispatch::Handler;
+use crate::execute::numeric::{BinaryOp, CompareOp, Form, TestOp, TrappingBinaryOp, TrappingUnaryOp, UnaryOp};
+
+/// The translator's type for a type of the operator tables.
+macro_rules! ty {
+    (i32) => {
+        Ty::I32
+    };
+    (i64) => {
+        Ty::I64
+    };
+    (f32) => {
+        Ty::F32
+    };
+    (f64) => {
+        Ty::F64
+    };
+}
+
+macro_rules! binary_operators {
+    ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
+        fn binary_op(operator: &Operator<'_>) -> Option<(BinaryOp, Ty)> {
+            Some(match operator {
+                $(Operator::$op => (BinaryOp::$op, ty!($r)),)*
+                _ => return None,
+            })
+        }
+    };
+}
+wasmr_core::for_each_binary_op!(binary_operators);
+
+macro_rules! trapping_binary_operators {
+    ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
+        fn trapping_binary_op(operator: &Operator<'_>) -> Option<(TrappingBinaryOp, Ty)> {
+            Some(match operator {
+                $(Operator::$op => (TrappingBinaryOp::$op, ty!($r)),)*
+                _ => return None,
+            })
+        }
+    };
+}
+wasmr_core::for_each_trapping_binary_op!(trapping_binary_operators);
+
+macro_rules! compare_operators {
+    ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
+        fn compare_op(operator: &Operator<'_>) -> Option<(CompareOp, Ty)> {
+            Some(match operator {
+                $(Operator::$op => (CompareOp::$op, ty!($a)),)*
+                _ => return None,
+            })
+        }
+    };
+}
+wasmr_core::for_each_compare_op!(compare_operators);
+
+macro_rules! unary_operators {
+    ($($name:ident $op:ident $text:literal $a:ident -> $r:ident;)*) => {
+        fn unary_op(operator: &Operator<'_>) -> Option<(UnaryOp, Ty)> {
+            Some(match operator {
+                $(Operator::$op => (UnaryOp::$op, ty!($r)),)*
+                _ => return None,
+            })
+        }
+    };
+}
+wasmr_core::for_each_unary_op!(unary_operators);
+
+macro_rules! trapping_unary_operators {
+    ($($name:ident $op:ident $text:literal $a:ident -> $r:ident;)*) => {
+        fn trapping_unary_op(operator: &Operator<'_>) -> Option<(TrappingUnaryOp, Ty)> {
+            Some(match operator {
+                $(Operator::$op => (TrappingUnaryOp::$op, ty!($r)),)*
+                _ => return None,
+            })
+        }
+    };
+}
+wasmr_core::for_each_trapping_unary_op!(trapping_unary_operators);
+
+/// The comparison that gives the same with its operands exchanged.
+fn swapped(op: CompareOp) -> CompareOp {
+    use CompareOp::*;
+    match op {
+        I32LtS => I32GtS,
+        I32LtU => I32GtU,
+        I32GtS => I32LtS,
+        I32GtU => I32LtU,
+        I32LeS => I32GeS,
+        I32LeU => I32GeU,
+        I32GeS => I32LeS,
+        I32GeU => I32LeU,
+        I64LtS => I64GtS,
+        I64LtU => I64GtU,
+        I64GtS => I64LtS,
+        I64GtU => I64LtU,
+        I64LeS => I64GeS,
+        I64LeU => I64GeU,
+        I64GeS => I64LeS,
+        I64GeU => I64LeU,
+        F32Lt => F32Gt,
+        F32Gt => F32Lt,
+        F32Le => F32Ge,
+        F32Ge => F32Le,
+        F64Lt => F64Gt,
+        F64Gt => F64Lt,
+        F64Le => F64Ge,
+        F64Ge => F64Le,
+        symmetric => symmetric,
+    }
+}
+
+/// The comparison that gives the opposite, which float orderings do not have.
+fn inverted(op: CompareOp) -> Option<CompareOp> {
+    use CompareOp::*;
+    Some(match op {
+        I32Eq => I32Ne,
+        I32Ne => I32Eq,
+        I32LtS => I32GeS,
+        I32LtU => I32GeU,
+        I32GtS => I32LeS,
+        I32GtU => I32LeU,
+        I32LeS => I32GtS,
+        I32LeU => I32GtU,
+        I32GeS => I32LtS,
+        I32GeU => I32LtU,
+        I64Eq => I64Ne,
+        I64Ne => I64Eq,
+        I64LtS => I64GeS,
+        I64LtU => I64GeU,
+        I64GtS => I64LeS,
+        I64GtU => I64LeU,
+        I64LeS => I64GtS,
+        I64LeU => I64GtU,
+        I64GeS => I64LtS,
+        I64GeU => I64LtU,
+        F32Eq => F32Ne,
+        F32Ne => F32Eq,
+        F64Eq => F64Ne,
+        F64Ne => F64Eq,
+        _ => return None,
+    })
+}
+
+/// Whether the operands may be exchanged.
+fn commutes(op: BinaryOp) -> bool {
+    use BinaryOp::*;
+    // Not the float operators: which NaN they give may depend on the order.
+    matches!(op, I32Add | I32Mul | I32And | I32Or | I32Xor | I64Add | I64Mul | I64And | I64Or | I64Xor)
+}
+
+impl Translator<'_> {
+    /// Translates a scalar numeric operator; whether it is one.
+    pub fn numeric_operator(&mut self, operator: &Operator<'_>) -> bool {
+        if let Some((op, ty)) = binary_op(operator) {
+            self.binary(op, ty);
+        } else if let Some((op, ty)) = compare_op(operator) {
+            self.compare(op, ty);
+        } else if let Operator::I32Eqz = operator {
+            self.eqz(TestOp::I32Eqz);
+        } else if let Operator::I64Eqz = operator {
+            self.eqz(TestOp::I64Eqz);
+        } else if let Some((op, ty)) = unary_op(operator) {
+            self.unary(|from_acc| op.handlers(from_acc), ty);
+        } else if let Some((op, ty)) = trapping_binary_op(operator) {
+            let (form, word1, more) = self.binary_operands(ty, false);
+            self.emit_result(op.handlers(form), word1, more.as_slice(), ty, Fuse::None);
+        } else if let Some((op, ty)) = trapping_unary_op(operator) {
+            self.unary(|from_acc| op.handlers(from_acc), ty);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn binary(&mut self, op: BinaryOp, ty: Ty) {
+        let (form, word1, more) = self.binary_operands(ty, commutes(op));
+        let start = self.begin();
+        let fuse = match op {
+            BinaryOp::I32And => and_fuse(start, form, word1),
+            _ => Fuse::None,
+        };
+        self.emit_result(op.handlers(form), word1, more.as_slice(), ty, fuse);
+    }
+
+    /// Pops two operands; gives the form of their cell, its word 1 without a destination, and what follows.
+    fn binary_operands(&mut self, ty: Ty, commutes: bool) -> (Form, u64, Extra) {
+        let b_height = self.stack.last().expect("validated").height;
+        let (mut b, _) = self.pop();
+        let a_height = self.stack.last().expect("validated").height;
+        let (mut a, _) = self.pop();
+        if commutes && matches!((a, b), (Operand::Imm(_), Operand::Slot(_) | Operand::Acc)) {
+            (a, b) = (b, a);
+        }
+        // Only one of the two may be a constant in the cell, and only if it fits and the form exists.
+        if let Operand::Imm(bits) = b
+            && (!fits(bits, ty) || matches!(a, Operand::Imm(_)))
+        {
+            b = Operand::Slot(self.to_slot(b, ty, b_height) as i32);
+        }
+        if let Operand::Imm(bits) = a
+            && (!fits(bits, ty) || b == Operand::Acc)
+        {
+            a = Operand::Slot(self.to_slot(a, ty, a_height) as i32);
+        }
+        self.prefer_accumulator(&mut a, &mut b, ty.class());
+        match (a, b) {
+            (Operand::Slot(a), Operand::Slot(b)) => {
+                let (a, b) = (self.near(a, 1), self.near(b, 1));
+                (Form::SlotSlot, fields(0, a, b, 0), Extra::None)
+            }
+            (Operand::Slot(a), Operand::Imm(bits)) => {
+                let a = self.near(a, 1);
+                let (imm, more) = immediate(bits, ty);
+                (Form::SlotImm, fields_imm(0, a, imm), more)
+            }
+            (Operand::Acc, Operand::Slot(b)) => {
+                let b = self.near(b, 1);
+                (Form::AccSlot, fields(0, 0, b, 0), Extra::None)
+            }
+            (Operand::Acc, Operand::Imm(bits)) => {
+                let (imm, more) = immediate(bits, ty);
+                (Form::AccImm, fields_imm(0, 0, imm), more)
+            }
+            (Operand::Slot(a), Operand::Acc) => {
+                let a = self.near(a, 1);
+                (Form::SlotAcc, fields(0, a, 0, 0), Extra::None)
+            }
+            (Operand::Imm(bits), Operand::Slot(b)) => {
+                let b = self.near(b, 1);
+                let (imm, more) = immediate(bits, ty);
+                (Form::ImmSlot, fields_imm(0, b, imm), more)
+            }
+            (Operand::Acc, Operand::Acc) | (Operand::Imm(_), _) => unreachable!("excluded above"),
+        }
+    }
+
+    /// Takes an operand from the accumulator rather than from the slot that it mirrors.
+    fn prefer_accumulator(&self, a: &mut Operand, b: &mut Operand, class: Class) {
+        let mirrored = match class {
+            Class::Int => self.acc,
+            Class::Float => self.facc,
+            Class::Vector => None,
+        };
+        let Some(slot) = mirrored else { return };
+        if *a == Operand::Acc || *b == Operand::Acc {
+            return;
+        }
+        if *a == Operand::Slot(slot) {
+            *a = Operand::Acc;
+        } else if *b == Operand::Slot(slot) && matches!(a, Operand::Slot(_)) {
+            *b = Operand::Acc;
+        }
+    }
+
+    /// Takes an operand from the accumulator rather than from the slot that it mirrors.
+    pub fn prefer_acc(&self, operand: Operand, class: Class) -> Operand {
+        let mirrored = match class {
+            Class::Int => self.acc,
+            Class::Float => self.facc,
+            Class::Vector => None,
+        };
+        match (operand, mirrored) {
+            (Operand::Slot(slot), Some(mirrored)) if slot == mirrored => Operand::Acc,
+            _ => operand,
+        }
+    }
+
+    fn compare(&mut self, op: CompareOp, ty: Ty) {
+        let b_height = self.stack.last().expect("validated").height;
+        let (mut b, _) = self.pop();
+        let a_height = self.stack.last().expect("validated").height;
+        let (mut a, _) = self.pop();
+        let mut op = op;
+        if let Operand::Imm(bits) = b
+            && (!fits(bits, ty) || matches!(a, Operand::Imm(_)))
+        {
+            b = Operand::Slot(self.to_slot(b, ty, b_height) as i32);
+        }
+        if let Operand::Imm(bits) = a
+            && !fits(bits, ty)
+        {
+            a = Operand::Slot(self.to_slot(a, ty, a_height) as i32);
+        }
+        self.prefer_accumulator(&mut a, &mut b, ty.class());
+        // Constants stand right, the accumulator left.
+        if matches!(a, Operand::Imm(_)) || (b == Operand::Acc && matches!(a, Operand::Slot(_))) {
+            (a, b) = (b, a);
+            op = swapped(op);
+        }
+        self.compare_operands(op, ty, a, b);
+    }
+
+    /// Emits a comparison of operands that have a form.
+    fn compare_operands(&mut self, op: CompareOp, ty: Ty, a: Operand, b: Operand) {
+        let (form, word1, more) = match (a, b) {
+            (Operand::Slot(a), Operand::Slot(b)) => {
+                let (a, b) = (self.near(a, 1), self.near(b, 1));
+                (Form::SlotSlot, fields(0, a, b, 0), Extra::None)
+            }
+            (Operand::Slot(a), Operand::Imm(bits)) => {
+                let a = self.near(a, 1);
+                let (imm, more) = immediate(bits, ty);
+                (Form::SlotImm, fields_imm(0, a, imm), more)
+            }
+            (Operand::Acc, Operand::Slot(b)) => {
+                let b = self.near(b, 1);
+                (Form::AccSlot, fields(0, 0, b, 0), Extra::None)
+            }
+            (Operand::Acc, Operand::Imm(bits)) => {
+                let (imm, more) = immediate(bits, ty);
+                (Form::AccImm, fields_imm(0, 0, imm), more)
+            }
+            _ => unreachable!("ordered by the caller"),
+        };
+        let start = self.begin();
+        // Branches have no float constants.
+        let fuse = if ty.class() == Class::Float && matches!(b, Operand::Imm(_)) {
+            Fuse::None
+        } else {
+            Fuse::Compare { start, op, a, b }
+        };
+        self.emit_result(op.handlers(form), word1, more.as_slice(), Ty::I32, fuse);
+    }
+
+    /// `i32.eqz`, `i64.eqz` and, as the zero word is null, `ref.is_null`.
+    pub fn eqz(&mut self, op: TestOp) {
+        let height = self.stack.last().expect("validated").height;
+        let (operand, ty, fuse) = self.pop_fusable();
+        match fuse {
+            Fuse::Compare { start, op, a, b } => {
+                if let Some(inverted) = inverted(op) {
+                    let ty = self.operand_type(op);
+                    self.code.truncate(start);
+                    self.compare_operands(inverted, ty, a, b);
+                    return;
+                }
+            }
+            Fuse::And { start, a, b, wanted } => {
+                let fuse = Fuse::And { start, a, b, wanted: !wanted };
+                self.emit_result(op.handlers(true), 0, &[], Ty::I32, fuse);
+                return;
+            }
+            _ => {}
+        }
+        let operand = match operand {
+            Operand::Imm(_) => Operand::Slot(self.to_slot(operand, ty, height) as i32),
+            other => self.prefer_acc(other, Class::Int),
+        };
+        let start = self.begin();
+        let fuse = Fuse::Eqz { start, operand, is64: op == TestOp::I64Eqz };
+        let (from_acc, word1) = self.unary_operand(operand);
+        self.emit_result(op.handlers(from_acc), word1, &[], Ty::I32, fuse);
+    }
+
+    /// The type that a comparison compares.
+    fn operand_type(&self, op: CompareOp) -> Ty {
+        macro_rules! types {
+            ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
+                match op { $(CompareOp::$op => ty!($a),)* }
+            };
+        }
+        wasmr_core::for_each_compare_op!(types)
+    }
+
+    fn unary_operand(&mut self, operand: Operand) -> (bool, u64) {
+        match operand {
+            Operand::Acc => (true, 0),
+            Operand::Slot(slot) => {
+                let a = self.near(slot, 1);
+                (false, fields(0, a, 0, 0))
+            }
+            Operand::Imm(_) => unreachable!("constants were put into a slot"),
+        }
+    }
+
+    fn unary(&mut self, handlers: impl Fn(bool) -> [Handler; 2], result: Ty) {
+        let height = self.stack.last().expect("validated").height;
+        let (operand, ty) = self.pop();
+        let operand = match operand {
+            Operand::Imm(_) => Operand::Slot(self.to_slot(operand, ty, height) as i32),
+            other => self.prefer_acc(other, ty.class()),
+        };
+        let (from_acc, word1) = self.unary_operand(operand);
+        self.emit_result(handlers(from_acc), word1, &[], result, Fuse::None);
+    }
+}
+
+/// What follows word 1 of a cell with a constant.
+#[derive(Clone, Copy)]
+enum Extra {
+    None,
+    Word([u64; 1]),
+}
+
+impl Extra {
+    fn as_slice(&self) -> &[u64] {
+        match self {
+            Extra::None => &[],
+            Extra::Word(word) => word,
+        }
+    }
+}
+
+/// Whether a constant can stand in a cell.
+fn fits(bits: u64, ty: Ty) -> bool {
+    ty != Ty::I64 || bits as i32 as i64 as u64 == bits
+}
+
+/// The constant's part in word 1 and what follows.
+fn immediate(bits: u64, ty: Ty) -> (u32, Extra) {
+    if ty == Ty::F64 { (0, Extra::Word([bits])) } else { (bits as u32, Extra::None) }
+}
+
+/// What a branch needs to absorb an `i32.and` with this cell.
+fn and_fuse(start: usize, form: Form, word1: u64) -> Fuse {
+    let a = Operand::Slot((word1 >> 16) as i16 as i32);
+    let b = Operand::Slot((word1 >> 32) as i16 as i32);
+    let imm = Operand::Imm(word1 >> 32);
+    let (a, b) = match form {
+        Form::SlotSlot => (a, b),
+        Form::SlotImm => (a, imm),
+        Form::AccSlot => (Operand::Acc, b),
+        Form::AccImm => (Operand::Acc, imm),
+        Form::SlotAcc => (Operand::Acc, a),
+        Form::ImmSlot => return Fuse::None,
+    };
+    Fuse::And { start, a, b, wanted: true }
+}

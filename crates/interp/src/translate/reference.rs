@@ -1,0 +1,46 @@
+//! References: null is the zero word, so that most of this is integer code.
+
+use wasmparser::Operator;
+
+use super::Translator;
+use super::stack::{Kind, Operand, Ty, fields, fields_imm};
+use crate::execute::numeric::TestOp;
+use crate::execute::reference;
+
+impl Translator<'_> {
+    /// Translates a reference operator; whether it is one.
+    pub fn reference_operator(&mut self, operator: &Operator<'_>) -> bool {
+        match operator {
+            Operator::RefNull { .. } => self.push(Kind::Const(0), Ty::Ref),
+            Operator::RefIsNull => self.eqz(TestOp::I64Eqz),
+            Operator::RefFunc { function_index } => {
+                self.emit_slot_result(reference::ref_func, fields_imm(0, 0, *function_index), &[], Ty::Ref);
+            }
+            Operator::RefAsNonNull => {
+                let a = self.pop_slot();
+                self.emit_slot_result(reference::ref_as_non_null, fields(0, a, 0, 0), &[], Ty::Ref);
+            }
+            Operator::BrOnNull { relative_depth } => {
+                // The reference stays on the stack when the branch is not taken; what the label takes is below it.
+                let top = self.stack.len() - 1;
+                self.flush(top);
+                let (operand, ty) = self.pop();
+                let Operand::Slot(slot) = operand else { unreachable!("flushed") };
+                let d = self.near(slot, 1);
+                self.branch_if_reference(d, false, *relative_depth);
+                self.push(Kind::Temp, ty);
+            }
+            Operator::BrOnNonNull { relative_depth } => {
+                // The reference is the last value that the label takes.
+                let top = self.stack.len() - 1;
+                self.flush(top);
+                let slot = self.temp_slot(self.stack[top].height);
+                let d = self.near(slot, 1);
+                self.branch_if_reference(d, true, *relative_depth);
+                self.pop();
+            }
+            _ => return false,
+        }
+        true
+    }
+}

@@ -1,0 +1,464 @@
+//! The symbolic operand stack: what is known of each operand while code is translated, and where each may be found.
+//!
+//! An operand is a local that was pushed and not yet needed, a constant, or a *temp*, a value at its canonical slot. The
+//! canonical slot is a function of the operand's height alone, so all paths to a label agree without moves. The latest
+//! result may still be *pending*: it is in its accumulator only, and the cell that made it can be changed to store it to a
+//! slot as well (its canonical slot, or the local or result slot it turns out to be for). Everything that emits a cell first
+//! settles what is pending, unless the cell consumes it.
+//!
+//! Beside that, `acc` and `facc` *mirror* a slot while they still hold what was last written to it.
+
+use wasmr_core::types::ValType;
+
+use super::Translator;
+use crate::execute::dispatch::{Handler, handler_word};
+use crate::execute::numeric::CompareOp;
+use crate::execute::variable;
+
+/// Type of an operand as far as translation cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ty {
+    /// `i32`.
+    I32,
+    /// `i64`.
+    I64,
+    /// `f32`.
+    F32,
+    /// `f64`.
+    F64,
+    /// `v128`: two slots.
+    V128,
+    /// Any reference.
+    Ref,
+}
+
+impl Ty {
+    /// Of a value type.
+    pub fn of(ty: ValType) -> Ty {
+        match ty {
+            ValType::I32 => Ty::I32,
+            ValType::I64 => Ty::I64,
+            ValType::F32 => Ty::F32,
+            ValType::F64 => Ty::F64,
+            ValType::V128 => Ty::V128,
+            ValType::Ref(_) => Ty::Ref,
+        }
+    }
+
+    /// Slots it takes.
+    pub fn slots(self) -> u32 {
+        if self == Ty::V128 { 2 } else { 1 }
+    }
+
+    /// The accumulator it uses.
+    pub fn class(self) -> Class {
+        match self {
+            Ty::I32 | Ty::I64 | Ty::Ref => Class::Int,
+            Ty::F32 | Ty::F64 => Class::Float,
+            Ty::V128 => Class::Vector,
+        }
+    }
+}
+
+/// Which accumulator a type uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// `acc`.
+    Int,
+    /// `facc`.
+    Float,
+    /// None.
+    Vector,
+}
+
+/// What is known of an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The current value of a local.
+    Local(u32),
+    /// A constant, in slot form.
+    Const(u64),
+    /// A value at its canonical slot, or pending.
+    Temp,
+}
+
+/// An operand on the symbolic stack.
+#[derive(Clone, Copy, Debug)]
+pub struct Value {
+    /// What is known of it.
+    pub kind: Kind,
+    /// Its type.
+    pub ty: Ty,
+    /// Slots below it on the operand stack.
+    pub height: u32,
+}
+
+/// Where a popped operand is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// In a frame slot.
+    Slot(i32),
+    /// In the accumulator of its class, and maybe nowhere else.
+    Acc,
+    /// A constant, in slot form.
+    Imm(u64),
+}
+
+/// A pending cell that a branch may absorb, and from where on the code goes when it does.
+#[derive(Clone, Copy, Debug)]
+pub enum Fuse {
+    /// Nothing to absorb.
+    None,
+    /// A comparison of operands in this order.
+    Compare { start: usize, op: CompareOp, a: Operand, b: Operand },
+    /// Whether the operand is zero.
+    Eqz { start: usize, operand: Operand, is64: bool },
+    /// `i32.and` is not zero (or is, if not `wanted`).
+    And { start: usize, a: Operand, b: Operand, wanted: bool },
+}
+
+/// The latest result, as long as its cell is the last one.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending {
+    /// First word of the cell.
+    pub start: usize,
+    /// The handler that stores to the slot in field `d` too; `None` if the cell does so already.
+    pub storing: Option<Handler>,
+    /// Index of the value on the symbolic stack.
+    pub index: usize,
+    /// Its class.
+    pub class: Class,
+    /// Whether a branch may absorb it.
+    pub fuse: Fuse,
+}
+
+/// First of the slots that stand in for far ones; `d` uses the last two.
+const SCRATCH_RESULT: i32 = 6;
+/// Scratch slots at the start of the frame of a function that may have far slots.
+pub const SCRATCH_SLOTS: u32 = 8;
+
+/// Word 1 with a destination and up to three operand fields.
+pub fn fields(d: i16, a: i16, b: i16, x: i16) -> u64 {
+    d as u16 as u64 | (a as u16 as u64) << 16 | (b as u16 as u64) << 32 | (x as u16 as u64) << 48
+}
+
+/// Word 1 with a destination, an operand and the upper half.
+pub fn fields_imm(d: i16, a: i16, imm: u32) -> u64 {
+    d as u16 as u64 | (a as u16 as u64) << 16 | (imm as u64) << 32
+}
+
+/// Whether a slot number fits a field.
+pub fn is_near(slot: i32) -> bool {
+    i16::try_from(slot).is_ok()
+}
+
+impl Translator<'_> {
+    /// The canonical slot of an operand at `height`.
+    pub fn temp_slot(&self, height: u32) -> i32 {
+        self.temp_base + height as i32
+    }
+
+    /// Pushes an operand that no cell was emitted for.
+    pub fn push(&mut self, kind: Kind, ty: Ty) {
+        self.stack.push(Value { kind, ty, height: self.height });
+        self.height += ty.slots();
+        self.max_height = self.max_height.max(self.height);
+        if let Kind::Local(_) = kind {
+            self.local_values += 1;
+            // A bound on how much one `local.set` may have to look through.
+            if self.local_values > 64 {
+                self.flush_locals();
+            }
+        }
+    }
+
+    /// Settles what is pending and gives the position of the next cell.
+    pub fn begin(&mut self) -> usize {
+        self.settle();
+        self.code.len()
+    }
+
+    /// Emits a cell without a result.
+    pub fn emit(&mut self, handler: Handler, words: &[u64]) -> usize {
+        let start = self.begin();
+        self.code.push(handler_word(handler));
+        self.code.extend_from_slice(words);
+        self.scratch_used = 0;
+        start
+    }
+
+    /// Emits a cell whose result goes to the accumulator and, once settled, to field `d`; pushes the result. `word1` has `d`
+    /// zero.
+    pub fn emit_result(&mut self, handlers: [Handler; 2], word1: u64, more: &[u64], ty: Ty, fuse: Fuse) {
+        let start = self.emit(handlers[0], &[word1]);
+        self.code.extend_from_slice(more);
+        let class = ty.class();
+        self.clobber(class);
+        self.pending = Some(Pending { start, storing: Some(handlers[1]), index: self.stack.len(), class, fuse });
+        self.push(Kind::Temp, ty);
+    }
+
+    /// Emits a cell that stores its result to field `d` at once (and to the accumulators nothing that may be relied on);
+    /// pushes the result. `word1` has `d` zero.
+    pub fn emit_slot_result(&mut self, handler: Handler, word1: u64, more: &[u64], ty: Ty) {
+        let slot = self.temp_slot(self.height);
+        let near = if is_near(slot) { slot } else { SCRATCH_RESULT };
+        let start = self.emit(handler, &[word1 | near as u16 as u64]);
+        self.code.extend_from_slice(more);
+        self.clobber_all();
+        if near != slot {
+            self.code_copy_far(near, slot, ty.slots());
+        } else {
+            let index = self.stack.len();
+            self.pending = Some(Pending { start, storing: None, index, class: ty.class(), fuse: Fuse::None });
+        }
+        self.push(Kind::Temp, ty);
+    }
+
+    /// Stores what is pending to its canonical slot.
+    pub fn settle(&mut self) {
+        if let Some(pending) = self.pending {
+            let value = self.stack[pending.index];
+            self.settle_to(self.temp_slot(value.height), value.ty);
+        }
+    }
+
+    /// Stores what is pending to `slot`.
+    pub fn settle_to(&mut self, slot: i32, ty: Ty) {
+        let Some(pending) = self.pending.take() else { return };
+        let near = if is_near(slot) { slot } else { SCRATCH_RESULT };
+        if let Some(storing) = pending.storing {
+            self.code[pending.start] = handler_word(storing);
+        }
+        let word1 = &mut self.code[pending.start + 1];
+        *word1 = (*word1 & !0xffff) | near as u16 as u64;
+        self.wrote(slot);
+        if near != slot {
+            self.code_copy_far(near, slot, ty.slots());
+        }
+        if pending.storing.is_some() {
+            match pending.class {
+                Class::Int => self.acc = Some(slot),
+                Class::Float => self.facc = Some(slot),
+                Class::Vector => {}
+            }
+        }
+    }
+
+    /// Notes that `slot` has a new value, which no accumulator mirrors.
+    pub fn wrote(&mut self, slot: i32) {
+        if self.acc == Some(slot) {
+            self.acc = None;
+        }
+        if self.facc == Some(slot) {
+            self.facc = None;
+        }
+    }
+
+    /// Notes that the accumulator of a class has a new value.
+    pub fn clobber(&mut self, class: Class) {
+        match class {
+            Class::Int => self.acc = None,
+            Class::Float => self.facc = None,
+            Class::Vector => {}
+        }
+    }
+
+    /// Notes that both accumulators may have new values.
+    pub fn clobber_all(&mut self) {
+        self.acc = None;
+        self.facc = None;
+    }
+
+    /// Pops an operand wherever it is. What was pending is then the caller's to consume in the cell it emits next but for
+    /// copies and constants, which leave the accumulators alone.
+    pub fn pop(&mut self) -> (Operand, Ty) {
+        let (operand, ty, _) = self.pop_fusable();
+        (operand, ty)
+    }
+
+    /// Pops an operand, and tells whether a branch may absorb the cell that made it.
+    pub fn pop_fusable(&mut self) -> (Operand, Ty, Fuse) {
+        let value = self.stack.pop().expect("validated");
+        self.height = value.height;
+        let mut fuse = Fuse::None;
+        let operand = match value.kind {
+            Kind::Local(index) => {
+                self.local_values -= 1;
+                Operand::Slot(self.locals[index as usize].slot)
+            }
+            Kind::Const(bits) => Operand::Imm(bits),
+            Kind::Temp => match self.pending {
+                Some(pending) if pending.index == self.stack.len() => {
+                    self.pending = None;
+                    if pending.storing.is_some() {
+                        fuse = pending.fuse;
+                        Operand::Acc
+                    } else {
+                        Operand::Slot(self.temp_slot(value.height))
+                    }
+                }
+                _ => Operand::Slot(self.temp_slot(value.height)),
+            },
+        };
+        (operand, value.ty, fuse)
+    }
+
+    /// Pops an operand into a slot that a field can name.
+    pub fn pop_slot(&mut self) -> i16 {
+        let index = self.stack.len() - 1;
+        if self.pending.is_some_and(|pending| pending.index == index) {
+            self.settle();
+        }
+        let height = self.stack[index].height;
+        let (operand, ty) = self.pop();
+        self.to_slot(operand, ty, height)
+    }
+
+    /// A near slot that holds `operand`, which is not in an accumulator and was at `height`.
+    pub fn to_slot(&mut self, operand: Operand, ty: Ty, height: u32) -> i16 {
+        match operand {
+            Operand::Slot(slot) => self.near(slot, ty.slots()),
+            Operand::Imm(bits) => {
+                let slot = self.temp_slot(height);
+                self.emit_constant(slot, bits);
+                self.near(slot, 1)
+            }
+            Operand::Acc => unreachable!("an operand in an accumulator has no slot"),
+        }
+    }
+
+    /// A slot with the same content that a field can name: itself, or a scratch slot it is copied to.
+    pub fn near(&mut self, slot: i32, slots: u32) -> i16 {
+        if let Ok(near) = i16::try_from(slot) {
+            return near;
+        }
+        let scratch = self.scratch_used as i32;
+        self.begin();
+        self.code_copy_far(slot, scratch, slots);
+        self.scratch_used += slots;
+        scratch as i16
+    }
+
+    /// The first of `count` near slots with the content of the slots from `slot` on.
+    pub fn near_block(&mut self, slot: i32, count: u32) -> i16 {
+        if is_near(slot) && is_near(slot + count as i32) {
+            return slot as i16;
+        }
+        self.begin();
+        for i in 0..count as i32 {
+            self.code_copy_far(slot + i, i, 1);
+        }
+        0
+    }
+
+    /// Emits a copy between any two slots; does not settle.
+    pub fn code_copy_far(&mut self, from: i32, to: i32, slots: u32) {
+        self.code.extend([handler_word(variable::copy_far), from as i64 as u64, to as i64 as u64, slots as u64]);
+        self.wrote(to);
+        self.wrote(to + slots as i32 - 1);
+    }
+
+    /// Emits a copy; leaves the accumulators alone.
+    pub fn emit_copy(&mut self, from: i32, to: i32, ty: Ty) {
+        self.begin();
+        if !is_near(from) || !is_near(to) {
+            self.code_copy_far(from, to, ty.slots());
+            return;
+        }
+        let handler = if ty == Ty::V128 { variable::copy_v128 } else { variable::copy };
+        self.code.extend([handler_word(handler), fields(to as i16, from as i16, 0, 0)]);
+        self.wrote(to);
+        self.wrote(to + ty.slots() as i32 - 1);
+    }
+
+    /// Emits a constant into a slot; leaves the accumulators alone.
+    pub fn emit_constant(&mut self, slot: i32, bits: u64) {
+        self.begin();
+        let near = if is_near(slot) { slot } else { SCRATCH_RESULT } as i16;
+        if bits <= u32::MAX as u64 {
+            self.code.extend([handler_word(variable::constant), fields_imm(near, 0, bits as u32)]);
+        } else {
+            self.code.extend([handler_word(variable::constant_wide), fields(near, 0, 0, 0), bits]);
+        }
+        self.wrote(slot);
+        if near as i32 != slot {
+            self.code_copy_far(near as i32, slot, 1);
+        }
+    }
+
+    /// Puts the operand at `index` of the stack into its canonical slot.
+    pub fn flush(&mut self, index: usize) {
+        let value = self.stack[index];
+        let slot = self.temp_slot(value.height);
+        match value.kind {
+            Kind::Local(local) => {
+                self.local_values -= 1;
+                self.emit_copy(self.locals[local as usize].slot, slot, value.ty);
+            }
+            Kind::Const(bits) => self.emit_constant(slot, bits),
+            Kind::Temp => {
+                if self.pending.is_some_and(|pending| pending.index == index) {
+                    self.settle();
+                }
+            }
+        }
+        self.stack[index].kind = Kind::Temp;
+    }
+
+    /// Puts the top `count` operands into their canonical slots.
+    pub fn flush_top(&mut self, count: usize) {
+        let mut index = self.stack.len() - count;
+        while index < self.stack.len() {
+            index += if self.flush_pair(index) { 2 } else { 1 };
+        }
+        self.settle();
+    }
+
+    /// Puts two neighbouring locals into their canonical slots with one cell, or else the operand at `index`.
+    fn flush_pair(&mut self, index: usize) -> bool {
+        if let [first, second] = self.stack[index..self.stack.len().min(index + 2)]
+            && let (Kind::Local(a), Kind::Local(b)) = (first.kind, second.kind)
+            && first.ty != Ty::V128
+            && second.ty != Ty::V128
+        {
+            let (a, b) = (self.locals[a as usize].slot, self.locals[b as usize].slot);
+            let d = self.temp_slot(first.height);
+            if is_near(a) && is_near(b) && is_near(d + 1) {
+                self.begin();
+                self.code.extend([handler_word(variable::copy_pair), fields(d as i16, a as i16, b as i16, 0)]);
+                self.wrote(d);
+                self.wrote(d + 1);
+                self.local_values -= 2;
+                self.stack[index].kind = Kind::Temp;
+                self.stack[index + 1].kind = Kind::Temp;
+                return true;
+            }
+        }
+        self.flush(index);
+        false
+    }
+
+    /// Puts all locals on the stack into their canonical slots.
+    pub fn flush_locals(&mut self) {
+        let mut index = 0;
+        while self.local_values > 0 {
+            if matches!(self.stack[index].kind, Kind::Local(_)) {
+                self.flush(index);
+            }
+            index += 1;
+        }
+    }
+
+    /// Puts the pushed values of local `index` into their canonical slots, before it changes.
+    pub fn preserve(&mut self, local: u32) {
+        if self.local_values == 0 {
+            return;
+        }
+        for index in 0..self.stack.len() {
+            if self.stack[index].kind == Kind::Local(local) {
+                self.flush(index);
+            }
+        }
+    }
+}
