@@ -18,6 +18,7 @@
 //! | `sandbox` | paths to files, never outside their directory |
 //! | `listing` | directory entries with stable cookies |
 //! | `calls` | one short function a call, by family |
+//! | [`link`] | the calls as host functions of the runtime |
 //!
 //! A call's walk: the linker finds a [`Call`] by module and name, checks its signature, and calls `func` with the context,
 //! the memory and the raw arguments → the call decodes them, uses what the context holds, writes results to memory → an
@@ -46,6 +47,7 @@ pub mod ctx;
 pub mod errno;
 pub mod exit;
 mod fd_table;
+pub mod link;
 mod listing;
 pub mod memory;
 pub mod rights;
@@ -57,6 +59,7 @@ pub mod wait;
 pub use ctx::{BuildError, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
 pub use exit::Exit;
+pub use link::{add_imports_to_linker, add_to_linker};
 pub use memory::GuestMemory;
 pub use stdio::{OutputBuffer, Stdin, Stdout};
 pub use table::{Call, CallFn, MODULES, Slot, find};
