@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static char *volatile last; // keeps the compiler from proving that nobody needs the memory
+
 int main(int argc, char **argv) {
     int want = argc > 1 ? atoi(argv[1]) : 64;
     int got = 0;
@@ -11,6 +13,7 @@ int main(int argc, char **argv) {
         if (!p)
             break;
         memset(p, got + 1, 1 << 20);
+        last = p;
         got++;
     }
     printf("%s after %d MiB\n", got == want ? "done" : "refused", got);

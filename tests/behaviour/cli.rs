@@ -1,0 +1,185 @@
+//! The command line: where options stand, what reaches the guest, where modules come from.
+
+use std::fs;
+
+use crate::harness::{Outcome, Run, Scratch, WASMR, guest};
+use crate::tiers::{Tier, on_every_tier};
+
+/// Runs `args_env.wasm` with words before and after the module; gives the guest's arguments and variables.
+#[track_caller]
+fn seen(tier: Tier, before: &[&str], after: &[&str]) -> (Vec<String>, Vec<String>) {
+    parts(Run::on(tier).words(before).guest("args_env.wasm").words(after).end())
+}
+
+#[track_caller]
+fn parts(outcome: Outcome) -> (Vec<String>, Vec<String>) {
+    let outcome = outcome.exits(0).quietly();
+    let args = outcome.stdout.lines().filter_map(|line| line.strip_prefix("arg ")?.split_once(": "));
+    let env = outcome.stdout.lines().filter_map(|line| line.strip_prefix("env: "));
+    (args.map(|(_, arg)| arg.to_string()).collect(), env.map(str::to_string).collect())
+}
+
+on_every_tier! {
+    fn arguments_reach_the_guest_as_they_are(tier) {
+        let words = ["a", "", "two words", "-x", "--flag=1", "日本", "\"'$*"];
+        let (args, env) = seen(tier, &[], &words);
+        assert_eq!(args[0], "args_env.wasm");
+        assert_eq!(args[1..], words);
+        assert!(env.is_empty(), "nothing is inherited: {env:?}");
+    }
+
+    fn after_module_dir_and_env_are_ours_up_to_the_first_other_word(tier) {
+        let (args, env) = seen(tier, &[], &["--env", "A=1", "--env=B=2", "--dir=.", "x", "--env", "C=3", "--dir=."]);
+        assert_eq!(args[1..], ["x", "--env", "C=3", "--dir=."]);
+        assert_eq!(env, ["A=1", "B=2"]);
+    }
+
+    fn after_module_no_other_option_is_ours(tier) {
+        let words = ["--timeout", "1s", "--nocapture", "--help", "-W", "x", "--invoke", "y", "--mode", "z"];
+        assert_eq!(seen(tier, &[], &words).0[1..], words);
+        assert_eq!(seen(tier, &[], &["-test.run=X"]).0[1..], ["-test.run=X"]);
+    }
+
+    fn two_dashes_after_module_end_options_and_are_dropped(tier) {
+        let (args, env) = seen(tier, &[], &["--env=A=1", "--", "--env=B=2"]);
+        assert_eq!((&args[1..], env), (&["--env=B=2".to_string()][..], vec!["A=1".to_string()]));
+        assert_eq!(seen(tier, &[], &["--", "--", "x"]).0[1..], ["--", "x"]);
+        assert_eq!(seen(tier, &[], &["x", "--", "y"]).0[1..], ["x", "--", "y"], "only the first word counts");
+    }
+
+    fn two_dashes_before_module_are_strict(tier) {
+        let (args, env) = seen(tier, &["--env=A=1", "--"], &["--env", "B=2", "--", "x"]);
+        assert_eq!((&args[1..], env), (&["--env", "B=2", "--", "x"].map(String::from)[..], vec!["A=1".to_string()]));
+    }
+
+    fn options_before_module_take_both_spellings(tier) {
+        let (_, env) = seen(tier, &["--env", "A=1", "--env=B=x=y"], &[]);
+        assert_eq!(env, ["A=1", "B=x=y"]);
+    }
+
+    fn argv0_is_the_base_name_unless_given(tier) {
+        assert_eq!(seen(tier, &[], &[]).0, ["args_env.wasm"]);
+        assert_eq!(seen(tier, &["--argv0", "tool"], &["a"]).0, ["tool", "a"]);
+    }
+
+    fn variables_come_only_as_asked(tier) {
+        let run = |words: &[&str]| {
+            let run = Run::on(tier).env("FROM_HOST", "yes").env("SECRET", "no").words(words);
+            parts(run.guest("args_env.wasm").end()).1
+        };
+        assert!(run(&[]).is_empty());
+        assert_eq!(run(&["--env", "FROM_HOST"]), ["FROM_HOST=yes"]);
+        assert!(run(&["--env", "NOT_SET_ANYWHERE"]).is_empty());
+        assert_eq!(run(&["--env", "FROM_HOST=own"]), ["FROM_HOST=own"]);
+        let all = run(&["--inherit-env", "--env", "FROM_HOST=own", "--env", "EMPTY="]);
+        assert!(all.contains(&"SECRET=no".to_string()) && all.contains(&"EMPTY=".to_string()));
+        assert!(all.contains(&"FROM_HOST=own".to_string()) && !all.contains(&"FROM_HOST=yes".to_string()));
+    }
+
+    fn variables_come_from_a_file(tier) {
+        let scratch = Scratch::new();
+        let file = scratch.file("vars", "# a comment\n\nA=1\nB=two words\nFROM_HOST\n");
+        let run = Run::on(tier).env("FROM_HOST", "yes").word("--env-file").word(&file).words(["--env", "A=2"]);
+        assert_eq!(parts(run.guest("args_env.wasm").end()).1, ["A=2", "B=two words", "FROM_HOST=yes"]);
+        let missing = Run::on(tier).words(["--env-file", "no-such-file"]).guest("args_env.wasm").end();
+        missing.exits(1).prints("").says("no-such-file");
+    }
+
+    fn a_module_comes_from_standard_input(tier) {
+        let binary = fs::read(guest("args_env.wasm")).unwrap();
+        let outcome = Run::on(tier).words(["-", "x"]).stdin(binary).end();
+        assert_eq!(parts(outcome).0, ["-", "x"]);
+        let text = "(module (func (export \"_start\")))";
+        Run::on(tier).word("-").stdin(text).end().exits(0).prints("").quietly();
+        Run::on(tier).word("-").stdin("").end().exits(1).prints("");
+    }
+
+    fn a_module_may_be_text(tier) {
+        Run::on(tier).guest("../../examples/hello.wat").end().exits(0).prints("hello from WebAssembly\n").quietly();
+    }
+
+    fn preloaded_modules_offer_their_exports(tier) {
+        let scratch = Scratch::new();
+        let library = scratch.file("library.wat", r#"(module (func (export "seven") (result i32) i32.const 7))"#);
+        let program = scratch.file("program.wat", r#"(module
+            (import "library" "seven" (func $seven (result i32)))
+            (func (export "eight") (result i32) (i32.add (call $seven) (i32.const 1))))"#);
+        let spec = format!("library={}", library.display());
+        let run = Run::on(tier).words(["--preload", &spec, "--invoke", "eight"]).word(program);
+        run.end().exits(0).prints("8\n").quietly();
+    }
+
+    fn features_can_be_switched_off(tier) {
+        let scratch = Scratch::new();
+        let text = r#"(module (func (export "_start") (drop (i8x16.splat (i32.const 1)))))"#;
+        let module = scratch.file("simd.wat", text);
+        Run::on(tier).word(&module).end().exits(0).quietly();
+        Run::on(tier).words(["-W", "simd=n"]).word(&module).end().exits(1).prints("");
+    }
+
+    fn unknown_imports_can_be_filled_in(tier) {
+        let scratch = Scratch::new();
+        let text = r#"(module (import "x" "f" (func $f (param i32) (result i64)))
+            (func (export "_start")) (func (export "call") (result i64) (call $f (i32.const 1))))"#;
+        let module = scratch.file("m.wat", text);
+        Run::on(tier).words(["-W", "unknown-imports-trap"]).word(&module).end().exits(0).quietly();
+        Run::on(tier).words(["-W", "unknown-imports-trap", "--invoke", "call"]).word(&module).end().exits(134).prints("");
+        Run::on(tier).words(["-W", "unknown-imports-default", "--invoke", "call"]).word(&module).end().exits(0).prints("0\n");
+    }
+}
+
+#[test]
+fn the_short_form_is_strict() {
+    let module = guest("args_env.wasm");
+    let words = ["--env", "A=1", "--", "--dir=.", "--help"];
+    let (args, env) = parts(Run::bare().word(&module).words(words).end());
+    assert_eq!(args[1..], words);
+    assert!(env.is_empty());
+    let (args, env) = parts(Run::bare().words(["--env", "A=1"]).word(&module).word("--env=B=2").end());
+    assert_eq!((&args[1..], env), (&["--env=B=2".to_string()][..], vec!["A=1".to_string()]));
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for words in [&["--help"][..], &["-h"], &["run", "--help"], &["wast", "--help"], &["validate", "--help"]] {
+        let outcome = Run::bare().words(words).end().exits(0).quietly();
+        assert!(outcome.stdout.contains("Usage:"), "{words:?}: {}", outcome.stdout);
+    }
+    let version = format!("wasmr {}\n", env!("CARGO_PKG_VERSION"));
+    Run::bare().word("--version").end().exits(0).prints(&version).quietly();
+    let keys = Run::bare().words(["run", "-W", "help", "m.wasm"]).end().exits(0).quietly();
+    assert!(keys.stdout.contains("max-memory-size") && keys.stdout.contains("tail-call"), "{}", keys.stdout);
+}
+
+#[test]
+fn a_command_name_wins_over_a_file() {
+    let scratch = Scratch::new();
+    scratch.file("validate", "(module)");
+    let outcome = Run::of(WASMR).word("validate").current_dir(scratch.path()).end();
+    outcome.exits(2);
+}
+
+#[test]
+fn validate_says_what_is_wrong_and_nothing_about_the_rest() {
+    let scratch = Scratch::new();
+    let bad = scratch.file("bad.wat", "(module (func $broken (result i32) i64.const 0))");
+    Run::bare().word("validate").word(guest("hello.wasm")).end().exits(0).prints("").quietly();
+    let outcome = Run::bare().word("validate").word(guest("hello.wasm")).word(&bad).end().exits(1).prints("");
+    assert!(outcome.stderr.contains("bad.wat") && !outcome.stderr.contains("hello.wasm"), "{}", outcome.stderr);
+}
+
+#[test]
+fn wast_runs_scripts_and_reports_lines() {
+    let scratch = Scratch::new();
+    let good = scratch.file(
+        "good.wast",
+        "(module (func (export \"f\") (result i32) i32.const 1))\n(assert_return (invoke \"f\") (i32.const 1))\n",
+    );
+    let bad = scratch.file(
+        "bad.wast",
+        "(module (func (export \"f\") (result i32) i32.const 1))\n(assert_return (invoke \"f\") (i32.const 2))\n",
+    );
+    Run::bare().word("wast").word(&good).end().exits(0).quietly();
+    let outcome = Run::bare().word("wast").word(&good).word(&bad).end().exits(1);
+    assert!(outcome.stdout.contains("bad.wast:2"), "{}", outcome.stdout);
+}

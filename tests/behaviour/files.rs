@@ -1,0 +1,138 @@
+//! Granted directories: what a guest can do in them, and that it can do nothing outside.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use crate::harness::{Run, Scratch};
+use crate::tiers::on_every_tier;
+
+/// The names in a directory, sorted.
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The lines of `tree.wasm` that try the way out, after everything that a directory offers.
+fn escapes(stdout: &str) -> Vec<&str> {
+    stdout
+        .lines()
+        .filter(|line| ["read ../escape.txt", "read /etc/passwd", "read out"].iter().any(|p| line.starts_with(p)))
+        .collect()
+}
+
+on_every_tier! {
+    fn a_tree_is_edited_as_on_a_host(tier) {
+        let scratch = Scratch::new();
+        let dir = scratch.dir("d");
+        let expected = include_str!("../programs/c_tree.expected");
+        Run::on(tier).dir(&dir, "/w").guest("tree.wasm").word("/w").end().exits(0).prints(expected).quietly();
+        assert!(names(&dir).is_empty(), "the program cleans up: {:?}", names(&dir));
+    }
+
+    fn a_directory_keeps_its_name_unless_given_another(tier) {
+        let scratch = Scratch::new();
+        scratch.dir("d");
+        let run = Run::on(tier).words(["--dir", "d"]).guest("tree.wasm").word("d").current_dir(scratch.path());
+        assert!(run.end().exits(0).stdout.starts_with("mkdir t: ok\n"));
+        let run = Run::on(tier).words(["--dir=."]).guest("tree.wasm").word("d").current_dir(scratch.path());
+        assert!(run.end().exits(0).stdout.starts_with("mkdir t: ok\n"));
+        assert!(names(&scratch.path().join("d")).is_empty());
+    }
+
+    fn nothing_outside_is_reached(tier) {
+        let scratch = Scratch::new();
+        let dir = scratch.dir("d");
+        scratch.file("escape.txt", "secret");
+        symlink("../escape.txt", dir.join("link-out")).unwrap();
+        symlink("/etc", dir.join("etc")).unwrap();
+        // By the program's own words, inside the directory that it is granted as its current one.
+        let outcome = Run::on(tier).dir(&dir, ".").guest("tree.wasm").end().exits(0);
+        let tried = escapes(&outcome.stdout);
+        assert_eq!(tried.len(), 3, "{}", outcome.stdout);
+        assert!(tried.iter().all(|line| !line.contains('"')), "{tried:#?}");
+        // Through links that the host left there.
+        for path in ["/w/link-out", "/w/etc/passwd", "/w/../escape.txt", "/w/./../escape.txt", "/etc/passwd", "/w/etc/../../escape.txt"] {
+            let run = Run::on(tier).dir(&dir, "/w").word("--").guest("../../examples/wordcount.wasm").words([path, "/w/out"]);
+            run.end().exits(1).prints("").says("cannot read");
+        }
+        // And a link out is no way to write, either.
+        symlink("../made", dir.join("new-out")).unwrap();
+        scratch.file("d/in.txt", "word");
+        let run = Run::on(tier).dir(&dir, "/w").word("--").guest("../../examples/wordcount.wasm").words(["/w/in.txt", "/w/new-out"]);
+        run.end().exits(1).prints("").says("cannot write");
+        assert_eq!(names(scratch.path()), ["d", "escape.txt"]);
+        assert_eq!(fs::read_to_string(scratch.path().join("escape.txt")).unwrap(), "secret");
+    }
+
+    fn without_a_grant_there_are_no_files(tier) {
+        let run = Run::on(tier).guest("../../examples/wordcount.wasm").words(["/etc/passwd", "out"]);
+        run.end().exits(1).prints("").says("cannot read /etc/passwd");
+    }
+
+    fn read_only_refuses_every_change(tier) {
+        let scratch = Scratch::new();
+        let dir = scratch.dir("d");
+        scratch.file("d/in.txt", "one two two");
+        fs::create_dir(dir.join("sub")).unwrap();
+        let outcome = Run::on(tier).dir(&dir, "/w::ro").guest("tree.wasm").word("/w").end().exits(0);
+        let changed = outcome.stdout.lines().filter(|line| line.ends_with(": ok") || line.contains(" bytes"));
+        assert_eq!(changed.collect::<Vec<_>>(), Vec::<&str>::new());
+        Run::on(tier).dir(&dir, "/w::ro").guest("fileio.wasm").word("/w").end();
+        let run = Run::on(tier).dir(&dir, "/w::ro").guest("../../examples/wordcount.wasm").words(["/w/in.txt", "/w/out.txt"]);
+        run.end().exits(1).prints("").says("cannot write /w/out.txt");
+        let run = Run::on(tier).dir(&dir, "/w::ro").guest("../../examples/wordcount.wasm").words(["/w/in.txt", "/w/in.txt"]);
+        run.end().exits(1).prints("").says("cannot write /w/in.txt");
+        assert_eq!(names(&dir), ["in.txt", "sub"]);
+        assert_eq!(fs::read_to_string(dir.join("in.txt")).unwrap(), "one two two");
+    }
+
+    fn one_directory_to_read_and_one_to_write(tier) {
+        let scratch = Scratch::new();
+        let (from, to) = (scratch.dir("from"), scratch.dir("to"));
+        fs::write(from.join("in.txt"), "b a b").unwrap();
+        let run = Run::on(tier).dir(&from, "/from::ro").dir(&to, "/to").guest("../../examples/wordcount.wasm");
+        let outcome = run.words(["/from/in.txt", "/to/out.txt"]).end().exits(0).quietly();
+        assert_eq!(outcome.stdout, "3 words, 2 different, written to /to/out.txt\n");
+        assert_eq!(fs::read_to_string(to.join("out.txt")).unwrap(), "     2 b\n     1 a\n");
+    }
+
+    fn a_file_is_read_and_written_in_every_way(tier) {
+        let scratch = Scratch::new();
+        let dir = scratch.dir("d");
+        let outcome = Run::on(tier).dir(&dir, "/w").guest("fileio.wasm").word("/w").end();
+        crate::golden::compare("fileio", "run --dir DIR::/w fileio.wasm /w", &outcome);
+        assert!(names(&dir).is_empty());
+    }
+
+    fn a_rust_program_uses_files(tier) {
+        let scratch = Scratch::new();
+        let dir = scratch.dir("w");
+        let expected = include_str!("../programs/rust_hello.expected");
+        let run = Run::on(tier).dir(&dir, "/w").words(["--env", "GREETING=hey"]).guest("rust_hello.wasm").word("/w");
+        run.end().exits(0).prints(expected).quietly();
+        assert!(names(&dir).is_empty());
+    }
+
+    fn a_directory_that_cannot_be_granted_names_everything(tier) {
+        let scratch = Scratch::new();
+        let file = scratch.file("file", "");
+        for host in [scratch.path().join("absent"), file] {
+            let outcome = Run::on(tier).dir(&host, "/data").guest("hello.wasm").end().exits(1).prints("");
+            for part in ["--dir", host.to_str().unwrap(), "/data"] {
+                assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
+            }
+        }
+    }
+
+    fn names_beyond_ascii_and_spaces(tier) {
+        let scratch = Scratch::new();
+        let dir = scratch.dir("gänge und wége 日本");
+        fs::write(dir.join("ein gabe.txt"), "x").unwrap();
+        let run = Run::on(tier).dir(&dir, "/ü").guest("../../examples/wordcount.wasm").words(["/ü/ein gabe.txt", "/ü/aus ✓"]);
+        run.end().exits(0).quietly();
+        assert_eq!(fs::read_to_string(dir.join("aus ✓")).unwrap(), "     1 x\n");
+    }
+}

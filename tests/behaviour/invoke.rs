@@ -1,0 +1,103 @@
+//! `--invoke`: arguments typed by the signature, results one a line and nothing else.
+
+use crate::harness::{Outcome, Run, Scratch};
+use crate::tiers::{Tier, on_every_tier};
+
+const FUNCTIONS: &str = r#"(module
+  (global $ready (mut i32) (i32.const 0))
+  (func (export "_initialize") (global.set $ready (i32.add (global.get $ready) (i32.const 1))))
+  (func (export "ready") (result i32) (global.get $ready))
+  (func (export "nothing"))
+  (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (func (export "i32") (param i32) (result i32) (local.get 0))
+  (func (export "i64") (param i64) (result i64) (local.get 0))
+  (func (export "f32") (param f32) (result f32) (local.get 0))
+  (func (export "f64") (param f64) (result f64) (local.get 0))
+  (func (export "bits") (param f32) (result i32) (i32.reinterpret_f32 (local.get 0)))
+  (func (export "mixed") (param i32 i64 f32 f64) (result f64 f32 i64 i32)
+    (local.get 3) (local.get 2) (local.get 1) (local.get 0))
+  (func (export "lost") (param externref) (result i32) (ref.is_null (local.get 0)))
+  (func (export "trap") (result i32) unreachable)
+  (global (export "global") i32 (i32.const 5)))"#;
+
+#[track_caller]
+fn invoke(tier: Tier, name: &str, args: &[&str]) -> Outcome {
+    let scratch = Scratch::new();
+    let module = scratch.file("functions.wat", FUNCTIONS);
+    Run::on(tier).words(["--invoke", name]).word(module).words(args).end()
+}
+
+on_every_tier! {
+    fn results_are_all_that_is_printed(tier) {
+        invoke(tier, "add", &["2", "3"]).exits(0).prints("5\n").quietly();
+        invoke(tier, "nothing", &[]).exits(0).prints("").quietly();
+        invoke(tier, "mixed", &["1", "-2", "1.5", "-0.25"]).exits(0).prints("-0.25\n1.5\n-2\n1\n").quietly();
+    }
+
+    fn integers_take_the_signed_and_the_unsigned_range(tier) {
+        for (word, printed) in [
+            ("0", "0"), ("-1", "-1"), ("4294967295", "-1"), ("2147483648", "-2147483648"), ("-2147483648", "-2147483648"),
+            ("0x10", "16"), ("0xffffffff", "-1"), ("-0x80000000", "-2147483648"),
+        ] {
+            invoke(tier, "i32", &[word]).exits(0).prints(&format!("{printed}\n"));
+        }
+        for (word, printed) in [
+            ("18446744073709551615", "-1"), ("-9223372036854775808", "-9223372036854775808"), ("0x7fffffffffffffff", "9223372036854775807"),
+        ] {
+            invoke(tier, "i64", &[word]).exits(0).prints(&format!("{printed}\n"));
+        }
+    }
+
+    fn numbers_out_of_range_are_refused(tier) {
+        for (name, word) in [
+            ("i32", "4294967296"), ("i32", "-2147483649"), ("i32", "0x100000000"), ("i32", "1.5"), ("i32", "1e3"), ("i32", ""),
+            ("i32", "x"), ("i64", "18446744073709551616"), ("f64", "one"), ("f32", ""), ("lost", "1"),
+        ] {
+            let outcome = invoke(tier, name, &[word]).prints("");
+            assert_eq!(outcome.code(), 2, "{name} {word:?}: {}", outcome.stderr);
+            assert!(outcome.stderr.contains("(param "), "the signature is shown: {}", outcome.stderr);
+        }
+    }
+
+    fn floats_take_nan_and_inf(tier) {
+        for (word, printed) in [
+            ("1.5", "1.5"), ("-0", "-0"), ("1e10", "10000000000"), ("inf", "inf"), ("-inf", "-inf"), ("nan", "nan"), ("0.1", "0.1"),
+        ] {
+            invoke(tier, "f32", &[word]).exits(0).prints(&format!("{printed}\n"));
+            invoke(tier, "f64", &[word]).exits(0).prints(&format!("{printed}\n"));
+        }
+        invoke(tier, "bits", &["nan"]).prints(&format!("{}\n", 0x7fc0_0000));
+        invoke(tier, "bits", &["-0"]).prints("-2147483648\n");
+    }
+
+    fn references_can_be_null(tier) {
+        invoke(tier, "lost", &["null"]).exits(0).prints("1\n");
+    }
+
+    fn the_number_of_arguments_must_fit(tier) {
+        for args in [&[][..], &["1"], &["1", "2", "3"]] {
+            invoke(tier, "add", args).exits(2).prints("").says("(param i32 i32) (result i32)");
+        }
+    }
+
+    fn initialize_runs_first_and_once(tier) {
+        invoke(tier, "ready", &[]).exits(0).prints("1\n");
+        invoke(tier, "_initialize", &[]).exits(0).prints("");
+    }
+
+    fn unknown_names_list_the_exports(tier) {
+        for name in ["absent", "global", ""] {
+            invoke(tier, name, &[]).exits(1).prints("").says("add").says("(param i32 i32) (result i32)");
+        }
+    }
+
+    fn a_trap_prints_no_result(tier) {
+        invoke(tier, "trap", &[]).exits(134).prints("").says("unreachable");
+    }
+
+    fn the_example_computes(tier) {
+        Run::on(tier).words(["--invoke", "fib"]).guest("../../examples/fib.wat").word("20").end().exits(0).prints("6765\n");
+        let outcome = Run::on(tier).words(["--invoke", "fib_loop"]).guest("../../examples/fib.wat").word("90").end();
+        outcome.exits(0).prints("2880067194370816120\n");
+    }
+}

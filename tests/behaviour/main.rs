@@ -1,0 +1,18 @@
+//! What users see: the built `wasmr` binary on small programs, once per way to execute.
+//!
+//! One test binary, so that it links once. [`harness`] runs processes, [`tiers`] multiplies tests by ways to execute,
+//! [`golden`] compares whole outputs with the files of `tests/golden/`; the other modules are tests, by subject.
+
+mod cli;
+mod exit;
+mod files;
+mod golden;
+mod harness;
+mod invoke;
+mod limits;
+mod messages;
+mod programs;
+mod signals;
+mod stdio;
+mod tiers;
+mod wasi;

@@ -1,0 +1,92 @@
+//! Messages as users see them, whole, in golden files: what failed, on what, and what to do.
+
+use crate::golden::{check, check_text, compare};
+use crate::harness::{Run, Scratch};
+use crate::tiers::on_every_tier;
+
+on_every_tier! {
+    fn no_start(tier) {
+        let text = r#"(module (memory (export "memory") 1) (func (export "add") (param i32 i32) (result i32) (i32.const 0)))"#;
+        check_text(tier, "no_start", text, &["guest.wat"]);
+    }
+
+    fn invoke_unknown(tier) {
+        check(tier, "invoke_unknown", &["--invoke", "fibonacci", "../../examples/fib.wat", "3"]);
+    }
+
+    fn invoke_arguments(tier) {
+        check(tier, "invoke_arguments", &["--invoke", "fib", "../../examples/fib.wat"]);
+        check(tier, "invoke_type", &["--invoke", "fib", "../../examples/fib.wat", "ten"]);
+    }
+
+    fn missing_imports(tier) {
+        let text = r#"(module
+            (import "env" "emscripten_resize_heap" (func (param i32) (result i32)))
+            (import "mine" "f" (func (param i64 f32) (result i32 i32)))
+            (import "mine" "memory" (memory 1 2))
+            (import "wasi_snapshot_preview1" "fd_write" (func (param i32) (result i32)))
+            (import "wasi_snapshot_preview1" "no_such_call" (func))
+            (func (export "_start")))"#;
+        check_text(tier, "missing_imports", text, &["guest.wat"]);
+    }
+
+    fn wasm_bindgen(tier) {
+        let text = r#"(module (import "wbg" "__wbindgen_throw" (func (param i32 i32))) (func (export "_start")))"#;
+        check_text(tier, "wasm_bindgen", text, &["guest.wat"]);
+    }
+
+    fn invalid_module(tier) {
+        let text = "(module (func $fine) (func $broken (param i32) (result i64) local.get 0) (func (export \"_start\")))";
+        check_text(tier, "invalid_module", text, &["guest.wat"]);
+    }
+
+    fn text_that_does_not_parse(tier) {
+        check_text(tier, "text_error", "(module\n  (func (export \"_start\")\n    i32.cosnt 1\n    drop))\n", &["guest.wat"]);
+    }
+
+    fn not_a_module(tier) {
+        check(tier, "not_a_module", &["hello.c"]);
+    }
+
+    fn missing_file(tier) {
+        check(tier, "missing_file", &["no-such-file.wasm"]);
+    }
+
+    fn missing_directory(tier) {
+        check(tier, "missing_directory", &["--dir", "no-such-directory::/data::ro", "hello.wasm"]);
+    }
+
+    fn feature_off(tier) {
+        let text = "(module (func (export \"_start\") (drop (i8x16.splat (i32.const 1)))))";
+        check_text(tier, "feature_off", text, &["-W", "simd=n", "guest.wat"]);
+    }
+
+    fn memory_limit(tier) {
+        check(tier, "memory_limit", &["--max-memory", "1MiB", "hello.wasm"]);
+    }
+
+    fn unknown_key(tier) {
+        check(tier, "unknown_key", &["-W", "speed=9", "hello.wasm"]);
+    }
+
+    fn data_segment_outside(tier) {
+        let text = "(module (memory 1) (data (i32.const 65530) \"too long\") (func (export \"_start\")))";
+        check_text(tier, "data_segment_outside", text, &["guest.wat"]);
+    }
+
+    fn a_component_is_named_as_such(tier) {
+        let scratch = Scratch::new();
+        scratch.file("component.wasm", b"\0asm\x0d\0\x01\0");
+        let outcome = Run::on(tier).word("component.wasm").current_dir(scratch.path()).end();
+        compare("component", "run component.wasm", &outcome);
+    }
+}
+
+#[test]
+fn help() {
+    for (name, words) in
+        [("help", &["--help"][..]), ("help_run", &["run", "--help"]), ("help_keys", &["run", "-W", "help", "m.wasm"])]
+    {
+        compare(name, &words.join(" "), &Run::bare().words(words).end());
+    }
+}

@@ -1,0 +1,31 @@
+//! Programs that compute: what they print is known, from other engines or from the algorithm itself.
+
+use crate::golden::check;
+use crate::harness::Run;
+use crate::tiers::on_every_tier;
+
+on_every_tier! {
+    /// The checksums are those that CoreMark's own documentation lists for the 2K performance run.
+    fn coremark(tier) {
+        Run::on(tier).guest("coremark.wasm").word("200").end().exits(0).prints(include_str!("../programs/coremark.expected"));
+    }
+
+    fn exceptions_of_cpp(tier) {
+        Run::on(tier).guest("throw.wasm").end().exits(0).prints(include_str!("../programs/cpp_exceptions.expected")).quietly();
+    }
+
+    fn vector_code_agrees_with_scalar_code(tier) {
+        let outcome = Run::on(tier).guest("simd.wasm").end().exits(0).quietly();
+        assert_eq!(outcome.stdout.matches(" same").count(), 3, "{}", outcome.stdout);
+        check(tier, "simd", &["simd.wasm"]);
+    }
+
+    fn mandelbrot(tier) {
+        check(tier, "mandel", &["mandel.wasm"]);
+    }
+
+    fn primes(tier) {
+        let expected = "78498 primes up to 1000000, the last is 999983\n";
+        Run::on(tier).guest("sieve.wasm").word("1000000").end().exits(0).prints(expected).quietly();
+    }
+}

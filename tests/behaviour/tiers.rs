@@ -1,0 +1,34 @@
+//! The ways to execute, and the macro that makes every test one test for each of them, by name: `exit::trap::interp`.
+
+/// A way to execute, as `--mode` calls it.
+#[derive(Clone, Copy, Debug)]
+pub struct Tier(pub &'static str);
+
+/// Declares tests that run on every tier: `on_every_tier! { fn name(tier) { … } }`.
+///
+/// Adding a tier is adding a line here; [`every_mode_has_its_tests`] fails until it is there.
+macro_rules! on_every_tier {
+    ($($(#[$meta:meta])* fn $name:ident($tier:ident) $body:block)*) => {
+        $(
+            $(#[$meta])*
+            mod $name {
+                use super::*;
+                fn check($tier: $crate::tiers::Tier) $body
+                #[test]
+                fn interp() {
+                    check($crate::tiers::Tier("interp"));
+                }
+            }
+        )*
+    };
+}
+pub(crate) use on_every_tier;
+
+/// The names in the macro above.
+const TIERS: &[&str] = &["interp"];
+
+#[test]
+fn every_mode_has_its_tests() {
+    let modes: Vec<&str> = wasmr::Mode::ALL.iter().map(|mode| mode.name()).collect();
+    assert_eq!(modes, TIERS, "a mode without a line in `on_every_tier!` is a mode without tests");
+}

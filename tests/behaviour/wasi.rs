@@ -1,0 +1,86 @@
+//! WASI calls other than files: clocks and waiting, sockets, and calls with arguments that no program should pass.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::golden::compare;
+use crate::harness::{DEADLINE, Run, Scratch};
+use crate::tiers::on_every_tier;
+
+on_every_tier! {
+    fn waiting_for_timers(tier) {
+        let running = Run::on(tier).guest("poll.wasm").start();
+        compare("poll", "run poll.wasm", &running.end());
+    }
+
+    fn waiting_for_input_or_a_timer(tier) {
+        let mut running = Run::on(tier).guest("poll.wasm").word("stdin").start();
+        std::thread::sleep(Duration::from_millis(100));
+        let mut stdin = running.child.stdin.take().unwrap();
+        stdin.write_all(b"hello").unwrap();
+        let outcome = running.end();
+        assert!(outcome.took < Duration::from_secs(15), "the input, not the timer, ends the wait: {:?}", outcome.took);
+        outcome.exits(0).prints("stdin or 20 s: errno 0, 1 fired: #1 type 1 error 0\nread: 5 bytes\n").quietly();
+    }
+
+    fn waiting_for_input_that_ended(tier) {
+        let outcome = Run::on(tier).guest("poll.wasm").word("stdin").end().exits(0);
+        assert!(outcome.took < Duration::from_secs(15), "{:?}", outcome.took);
+        assert!(outcome.stdout.ends_with("read: 0 bytes\n"), "{}", outcome.stdout);
+    }
+
+    fn a_listening_socket_is_handed_in(tier) {
+        // The port is free when asked for; that it stays free until the guest has it is very likely.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let running = Run::on(tier).words(["--listen", &address.to_string()]).guest("sock.wasm").start();
+        let begin = Instant::now();
+        let mut stream = loop {
+            match TcpStream::connect(address) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(begin.elapsed() < DEADLINE, "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let sent: Vec<u8> = (0..10_000u32).map(|i| i as u8).collect();
+        let mut writer = stream.try_clone().unwrap();
+        let to_send = sent.clone();
+        let writing = std::thread::spawn(move || {
+            writer.write_all(&to_send).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).unwrap();
+        writing.join().unwrap();
+        assert!(received == sent, "{} bytes came back", received.len());
+        running.end().exits(0).prints("shutdown: ok\nechoed 10000 bytes\n").quietly();
+    }
+
+    fn without_a_listener_there_is_no_socket(tier) {
+        Run::on(tier).guest("sock.wasm").end().exits(1).prints("accept: errno 8\n");
+    }
+
+    /// A host that trusts an address or a length from a guest dies here.
+    fn bad_addresses_are_errors_of_the_guest(tier) {
+        let scratch = Scratch::new();
+        let outcome = Run::on(tier).dir(scratch.path(), ".").guest("wasi_bad_pointers.wat").end();
+        compare("wasi_bad_pointers", "run --dir DIR::. wasi_bad_pointers.wat", &outcome);
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    }
+
+    fn a_guest_without_memory_is_told_so(tier) {
+        let scratch = Scratch::new();
+        let text = r#"(module (import "wasi_snapshot_preview1" "random_get" (func $f (param i32 i32) (result i32)))
+            (func (export "get") (result i32) (call $f (i32.const 0) (i32.const 1))))"#;
+        let outcome = Run::on(tier).words(["--invoke", "get"]).word(scratch.file("m.wat", text)).end();
+        assert!([0, 1, 134].contains(&outcome.code()), "{outcome:?}");
+        assert_ne!(outcome.stdout, "0\n", "nothing was written anywhere");
+    }
+
+    fn the_old_name_of_the_interface_works(tier) {
+        let scratch = Scratch::new();
+        let text = r#"(module (import "wasi_unstable" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1) (func (export "_start") (call $exit (i32.const 5))))"#;
+        Run::on(tier).word(scratch.file("m.wat", text)).end().exits(5).quietly();
+    }
+}

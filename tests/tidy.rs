@@ -1,0 +1,352 @@
+//! Rules about the tree itself, which no compiler checks: sizes and tours of files, where `unsafe` may stand, which crate
+//! may use which, nothing unfinished, no dependency below a version with a known hole, no path of somebody's machine.
+//!
+//! In: the files of the checkout, found by walking it. Each test lists every offender, so that one run is enough to fix all.
+//! Source text is scanned with comments and strings blanked out ([`code_of`]), so that prose may name what code may not use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines of a file, at most.
+const MAX_LINES: usize = 800;
+
+/// Crates that must not contain `unsafe` at all.
+const SAFE_CRATES: &[&str] = &["core", "module", "engine", "wasi"];
+
+/// The files that may contain `unsafe`, and must: a file that lost its last block leaves the list.
+const UNSAFE_FILES: &[&str] = &["src/cli/load.rs", "src/cli/signals.rs"];
+
+/// What each package may depend on, besides the standard library. Development dependencies are free.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("crates/core", &[]),
+    ("crates/module", &["wasmr-core", "wasmparser", "thiserror", "wat"]),
+    ("crates/runtime", &["wasmr-core", "wasmr-module", "thiserror", "libc"]),
+    ("crates/interp", &["wasmr-core", "wasmr-module", "wasmr-runtime", "wasmparser"]),
+    ("crates/engine", &["wasmr-core", "wasmr-module", "wasmr-runtime", "wasmr-interp", "thiserror"]),
+    ("crates/wasi", &["wasmr-core", "wasmr-runtime", "cap-std", "cap-primitives", "rustix", "thiserror"]),
+];
+
+/// Where `wasmparser` may be named in code.
+const WASMPARSER_PLACES: &[&str] = &["crates/module/", "crates/interp/src/translate/"];
+
+/// Packages of the lock file that must not be older: name, version, why.
+const LEAST_VERSIONS: &[(&str, [u64; 3], &str)] = &[
+    ("cap-primitives", [4, 0, 3], "older ones let a path leave its directory"),
+    ("cranelift-codegen", [0, 135, 8], "older ones miscompile"),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file of the checkout that is not built or fetched, by its path from the root, sorted.
+fn files() -> Vec<String> {
+    fn walk(dir: &Path, prefix: &str, out: &mut Vec<String>) {
+        for entry in fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())) {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().expect("file names are UTF-8");
+            if name == "target" || name == ".git" {
+                continue;
+            }
+            let path = format!("{prefix}{name}");
+            if entry.file_type().unwrap().is_dir() {
+                walk(&entry.path(), &format!("{path}/"), out);
+            } else {
+                out.push(path);
+            }
+        }
+    }
+    let mut out = Vec::new();
+    walk(&root(), "", &mut out);
+    out.sort();
+    assert!(out.iter().any(|file| file == "crates/core/src/lib.rs"), "the walk finds the sources");
+    out
+}
+
+/// The Rust files with their text. Guests are compiled by other means and follow their own habits.
+fn sources() -> Vec<(String, String)> {
+    let rust = files().into_iter().filter(|file| file.ends_with(".rs") && !file.starts_with("tests/guests/"));
+    rust.map(|file| (file.clone(), read(&file))).collect()
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
+}
+
+/// The text with comments, strings and character literals blanked out; line breaks stay.
+fn code_of(text: &str) -> String {
+    split(text).0
+}
+
+/// What [`code_of`] takes out as comments; line breaks stay.
+fn comments_of(text: &str) -> String {
+    split(text).1
+}
+
+/// Code and comments, each with everything else blanked out.
+fn split(text: &str) -> (String, String) {
+    #[derive(Clone, Copy, PartialEq)]
+    enum In {
+        Code,
+        LineComment,
+        BlockComment(u32),
+        Text,
+        RawText(usize),
+    }
+    let chars: Vec<char> = text.chars().collect();
+    let (mut code, mut comments) = (String::new(), String::new());
+    let mut state = In::Code;
+    let mut at = 0;
+    while at < chars.len() {
+        let next = chars.get(at + 1).copied().unwrap_or('\0');
+        let now = chars[at];
+        let mut step = 1;
+        let mut shown = (' ', ' ');
+        match state {
+            In::Code => {
+                let after_word = at > 0 && (chars[at - 1].is_alphanumeric() || chars[at - 1] == '_');
+                let hashes = chars[at + 1..].iter().take_while(|c| **c == '#').count();
+                if now == '/' && next == '/' {
+                    state = In::LineComment;
+                } else if now == '/' && next == '*' {
+                    (state, step) = (In::BlockComment(1), 2);
+                } else if now == '"' {
+                    state = In::Text;
+                } else if (now == 'r' || now == 'c' || now == 'b')
+                    && !after_word
+                    && chars.get(at + 1 + hashes) == Some(&'"')
+                {
+                    (state, step) = (if now == 'r' { In::RawText(hashes) } else { In::Text }, 2 + hashes);
+                } else if now == '\'' && (next == '\\' || chars.get(at + 2) == Some(&'\'')) {
+                    // A character, not a lifetime: up to its closing quote.
+                    let body = if next == '\\' { 3 } else { 2 };
+                    step = body + chars[at + body..].iter().take_while(|c| **c != '\'').count() + 1;
+                } else {
+                    shown.0 = now;
+                }
+            }
+            In::LineComment => {
+                shown.1 = now;
+                if now == '\n' {
+                    state = In::Code;
+                }
+            }
+            In::BlockComment(depth) => {
+                shown.1 = now;
+                if now == '*' && next == '/' {
+                    (state, step) = (if depth == 1 { In::Code } else { In::BlockComment(depth - 1) }, 2);
+                } else if now == '/' && next == '*' {
+                    (state, step) = (In::BlockComment(depth + 1), 2);
+                }
+            }
+            In::Text => {
+                if now == '\\' {
+                    step = 2;
+                } else if now == '"' {
+                    state = In::Code;
+                }
+            }
+            In::RawText(hashes) => {
+                if now == '"' && chars[at + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes {
+                    (state, step) = (In::Code, 1 + hashes);
+                }
+            }
+        }
+        for (offset, c) in chars[at..].iter().take(step).enumerate() {
+            let (code_char, comment_char) = if *c == '\n' {
+                ('\n', '\n')
+            } else if offset == 0 {
+                shown
+            } else {
+                (' ', ' ')
+            };
+            code.push(code_char);
+            comments.push(comment_char);
+        }
+        at += step;
+    }
+    (code, comments)
+}
+
+/// Whether `word` stands in `text` as a whole word.
+fn has_word(text: &str, word: &str) -> bool {
+    let part_of_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    text.match_indices(word).any(|(at, _)| {
+        !part_of_word(text[..at].chars().next_back()) && !part_of_word(text[at + word.len()..].chars().next())
+    })
+}
+
+#[track_caller]
+fn assert_none(offenders: Vec<String>, rule: &str) {
+    assert!(offenders.is_empty(), "{rule}:\n  {}\n", offenders.join("\n  "));
+}
+
+#[test]
+fn the_scanner_tells_code_from_prose() {
+    let text = "a // unsafe\nb /* unsafe /* x */ unsafe */ c \"un\\\"safe // \" d r#\"unsafe \" x\"# '\"' e<'f> b\"unsafe\" '\\'' g";
+    assert_eq!(code_of(text).split_whitespace().collect::<Vec<_>>(), ["a", "b", "c", "d", "e<'f>", "g"]);
+    assert_eq!(comments_of("x // TODO\n\"// y\"").trim(), "/ TODO");
+    assert!(has_word("unsafe {", "unsafe") && !has_word("unsafe_code", "unsafe") && !has_word("not_unsafe", "unsafe"));
+}
+
+#[test]
+fn files_are_short() {
+    let long = |(file, text): &(String, String)| {
+        let lines = text.lines().count();
+        (lines > MAX_LINES).then(|| format!("{file}: {lines} lines"))
+    };
+    assert_none(sources().iter().filter_map(long).collect(), "a file has at most 800 lines; split it by what it does");
+}
+
+#[test]
+fn files_open_with_a_tour() {
+    let mute = sources().into_iter().filter(|(_, text)| {
+        let opening: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        opening.is_empty() || opening[0].trim_start_matches("//!").trim().len() < 10
+    });
+    assert_none(mute.map(|(file, _)| file).collect(), "a file opens with `//!` and says what it is for");
+}
+
+#[test]
+fn unsafe_stands_only_where_it_is_listed() {
+    let has: Vec<String> =
+        sources().into_iter().filter(|(_, text)| has_word(&code_of(text), "unsafe")).map(|(file, _)| file).collect();
+    let unlisted = has.iter().filter(|file| !UNSAFE_FILES.contains(&file.as_str())).cloned();
+    assert_none(unlisted.collect(), "`unsafe` in a file that UNSAFE_FILES does not list");
+    let stale = UNSAFE_FILES.iter().filter(|file| !has.iter().any(|has| has == *file)).map(|file| file.to_string());
+    assert_none(stale.collect(), "listed in UNSAFE_FILES without need");
+}
+
+#[test]
+fn safe_crates_forbid_unsafe() {
+    let mut roots: Vec<String> = SAFE_CRATES.iter().map(|name| format!("crates/{name}/src/lib.rs")).collect();
+    roots.push("crates/interp/src/translate/mod.rs".to_string());
+    roots.push("src/lib.rs".to_string());
+    let lax = roots.into_iter().filter(|file| !code_of(&read(file)).contains("#![forbid(unsafe_code)]"));
+    assert_none(lax.collect(), "it must say `#![forbid(unsafe_code)]`");
+}
+
+#[test]
+fn only_the_decoder_and_the_translators_name_wasmparser() {
+    let offenders = sources().into_iter().filter(|(file, text)| {
+        has_word(&code_of(text), "wasmparser") && !WASMPARSER_PLACES.iter().any(|place| file.starts_with(place))
+    });
+    assert_none(offenders.map(|(file, _)| file).collect(), "later stages use the words of `core` instead");
+}
+
+#[test]
+fn only_the_plan_uses_the_users_authority() {
+    let offenders = sources().into_iter().filter(|(file, text)| {
+        let test = file.contains("/tests/") || file.starts_with("tests/") || file.contains("test");
+        has_word(&code_of(text), "ambient_authority") && file != "src/cli/plan.rs" && !test
+    });
+    assert_none(offenders.map(|(file, _)| file).collect(), "what a guest may reach is opened in src/cli/plan.rs");
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let in_comments = ["TODO", "FIXME", "XXX", "HACK"];
+    let in_code = ["todo!", "unimplemented!", "allow(dead_code)", "#[ignore", "dbg!"];
+    let mut offenders = Vec::new();
+    for (file, text) in sources() {
+        let (code, comments) = split(&text);
+        for (index, (code, comment)) in code.lines().zip(comments.lines()).enumerate() {
+            let words = in_comments.iter().filter(|word| has_word(comment, word));
+            let calls = in_code.iter().filter(|word| code.contains(**word));
+            offenders.extend(words.chain(calls).map(|what| format!("{file}:{}: {what}", index + 1)));
+        }
+    }
+    assert_none(offenders, "finish it, or say why it is as it is without a marker");
+}
+
+/// The names under `[dependencies]` (and target-specific ones), not under `[dev-dependencies]`.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut counted = false;
+    for line in manifest.lines().map(str::trim) {
+        if let Some(section) = line.strip_prefix('[') {
+            let section = section.trim_end_matches(']');
+            counted =
+                section == "dependencies" || section.ends_with(".dependencies") && section != "workspace.dependencies";
+            // `[dependencies.name]` is one dependency by itself.
+            names.extend(section.strip_prefix("dependencies.").map(str::to_string));
+        } else if counted && !line.is_empty() && !line.starts_with('#') {
+            let name = line.split(['=', '.', ' ']).next().unwrap_or_default();
+            names.push(name.trim_matches('"').to_string());
+        }
+    }
+    names
+}
+
+#[test]
+fn crates_use_only_stages_before_them() {
+    assert_eq!(
+        dependencies("[dependencies]\na.workspace = true\nb = \"1\"\n[dev-dependencies]\nc = \"1\"\n"),
+        ["a", "b"]
+    );
+    let mut offenders = Vec::new();
+    for manifest in files().iter().filter(|file| file.starts_with("crates/") && file.ends_with("Cargo.toml")) {
+        let package = manifest.trim_end_matches("/Cargo.toml");
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == package) else {
+            offenders.push(format!("{package}: no row in MAY_USE"));
+            continue;
+        };
+        let names = dependencies(&read(manifest));
+        let extra = names.iter().filter(|name| !allowed.contains(&name.as_str()));
+        offenders.extend(extra.map(|name| format!("{package} uses {name}")));
+    }
+    assert_none(offenders, "a crate uses only what MAY_USE lists");
+}
+
+#[test]
+fn locked_packages_have_no_known_holes() {
+    let lock = read("Cargo.lock");
+    let mut offenders = Vec::new();
+    for (name, least, why) in LEAST_VERSIONS {
+        let header = format!("name = \"{name}\"\nversion = \"");
+        for (at, _) in lock.match_indices(&header) {
+            let version = lock[at + header.len()..].split('"').next().unwrap_or_default();
+            let parts: Vec<u64> = version.split(['.', '-', '+']).take(3).filter_map(|part| part.parse().ok()).collect();
+            if parts.as_slice() < least.as_slice() {
+                offenders.push(format!("{name} {version}: {why}"));
+            }
+        }
+    }
+    assert!(lock.contains("name = \"cap-primitives\""), "the lock file is read");
+    assert_none(offenders, "a locked package is too old");
+}
+
+#[test]
+fn no_text_names_somebodys_machine() {
+    // In pieces, so that this file does not name them either.
+    let patterns = [
+        concat!("/ro", "ot/"),
+        concat!("/wo", "rk/"),
+        concat!("/ho", "me/"),
+        concat!("index.", "crates.io"),
+        concat!("static.", "crates.io"),
+        concat!("pypi.", "org"),
+        concat!("python", "hosted"),
+        concat!("registry.", "npmjs"),
+        concat!("proxy.", "golang"),
+    ];
+    let mut offenders = Vec::new();
+    for file in files() {
+        // Guests are scanned too: compilers like to leave paths in them.
+        let bytes = fs::read(root().join(&file)).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let found = patterns.iter().filter(|pattern| text.contains(**pattern));
+        offenders.extend(found.map(|pattern| format!("{file}: {pattern}")));
+    }
+    assert_none(offenders, "a committed file works, and reads the same, on every machine");
+}
+
+#[test]
+fn every_guest_has_its_source() {
+    let all = files();
+    let missing = all.iter().filter(|file| file.ends_with(".wasm")).filter(|file| {
+        let stem = file.trim_end_matches(".wasm");
+        !["c", "cpp", "rs", "wat"].iter().any(|ext| all.contains(&format!("{stem}.{ext}")))
+    });
+    assert_none(missing.cloned().collect(), "a committed .wasm stands beside its source");
+}
