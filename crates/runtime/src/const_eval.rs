@@ -39,12 +39,9 @@ fn operand(instance: &InstanceObject, op: ConstOp) -> Option<[u64; 2]> {
         ConstOp::RefNull(_) => [0, 0],
         ConstOp::RefFunc(index) => [instance.func_slot(index), 0],
         ConstOp::GlobalGet(index) => instance.global_value(index),
-        ConstOp::I32Add
-        | ConstOp::I32Sub
-        | ConstOp::I32Mul
-        | ConstOp::I64Add
-        | ConstOp::I64Sub
-        | ConstOp::I64Mul => return None,
+        ConstOp::I32Add | ConstOp::I32Sub | ConstOp::I32Mul | ConstOp::I64Add | ConstOp::I64Sub | ConstOp::I64Mul => {
+            return None;
+        }
     })
 }
 

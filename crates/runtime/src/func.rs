@@ -79,19 +79,17 @@ impl Func {
         Func::from_def(store, &Arc::new(func.into_def()))
     }
 
-    /// A host function that works on slots: parameters in `slots[0..]` at entry, results in `slots[0..]` at return, in the form of
-    /// [`wasmr_core::value`]. For host calls that must cost little.
+    /// A host function over numbers that works on slots: parameters in `slots[0..]` at entry, results in `slots[0..]` at return, in the
+    /// form of [`wasmr_core::value`]. For host calls that must cost little.
     ///
-    /// # Safety
-    /// `func` must leave well-typed results: an `i32` or `f32` zero-extended, and in the place of a reference only null or a
-    /// reference of that type that it was given.
-    pub unsafe fn new_raw<T: 'static>(
+    /// # Panics
+    /// If a parameter or result is a reference.
+    pub fn new_numeric<T: 'static>(
         store: impl AsContextMut<Data = T>,
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<(), Stop> + Send + Sync + 'static,
     ) -> Func {
-        // SAFETY: the caller's promise.
-        Func::from_def(store, &Arc::new(unsafe { HostFuncDef::raw(ty, func) }))
+        Func::from_def(store, &Arc::new(HostFuncDef::numeric(ty, func)))
     }
 
     fn from_def(mut store: impl AsContextMut, def: &Arc<HostFuncDef>) -> Func {
@@ -175,10 +173,7 @@ impl Func {
     }
 
     /// Checks its type once, for calls with Rust types.
-    pub fn typed<P: WasmTyList, R: WasmTyList>(
-        &self,
-        store: impl AsContext,
-    ) -> Result<TypedFunc<P, R>, TypeMismatch> {
+    pub fn typed<P: WasmTyList, R: WasmTyList>(&self, store: impl AsContext) -> Result<TypedFunc<P, R>, TypeMismatch> {
         TypedFunc::new(*self, store.as_context().inner())
     }
 }
@@ -215,23 +210,27 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
     // SAFETY: the contract: alive, and reached through us alone until `entry` is called. No reference is kept across that call.
     unsafe {
         let vm = &raw mut (*inner).vm;
-        if (*vm).native_depth >= MAX_NATIVE_DEPTH {
+        if (*inner).boundary_depth >= MAX_NATIVE_DEPTH {
             return Err(Stop::trap(TrapCode::StackExhausted));
         }
         (*inner).ensure_stack().map_err(Stop::host)?;
         sys::prepare_thread();
-        (*vm).native_depth += 1;
+        (*inner).boundary_depth += 1;
         // A host function that the host calls has no caller, whoever called us.
         let caller = ptr::replace(&raw mut (*vm).caller, ptr::null_mut());
-        let top = (*vm).stack_top;
+        let (top, depth) = ((*vm).stack_top, (*vm).native_depth);
+        let exit = ((*vm).exit_fp, (*vm).exit_ip);
         let status = ((*func).entry)(vm, func, slots);
         let result = match status {
             Status::OK => Ok(()),
             status => Err(take_stop(&mut *inner, status)),
         };
+        // However the call ended: frames above are gone, and nothing may lead to them.
         (*vm).stack_top = top;
+        (*vm).native_depth = depth;
+        ((*vm).exit_fp, (*vm).exit_ip) = exit;
         (*vm).caller = caller;
-        (*vm).native_depth -= 1;
+        (*inner).boundary_depth -= 1;
         match result {
             Ok(()) => Ok(()),
             Err(HostEnd::Stop(stop)) => Err(stop),

@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use wasmr_core::types::FuncType;
+use wasmr_core::types::{FuncType, ValType};
 
 use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 use crate::externs::Extern;
@@ -70,7 +70,8 @@ impl HostFuncDef {
     /// From a closure over slots.
     ///
     /// # Safety
-    /// As for [`Func::new_raw`]; and the definition must only be instantiated in stores with data of type `T`.
+    /// The closure must leave well-typed results: an `i32` or `f32` zero-extended, and in the place of a reference only null or a
+    /// reference of that type, of the store. To be instantiated in stores with data of type `T`.
     pub(crate) unsafe fn raw<T: 'static>(
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<(), Stop> + Send + Sync + 'static,
@@ -81,6 +82,29 @@ impl HostFuncDef {
             func(Caller { store, instance: raw.instance }, slots)
         };
         HostFuncDef { ty: Arc::new(ty), call: Box::new(call) }
+    }
+
+    /// From a closure over the slots of numbers: any bits are a number, and results narrower than their slot are cut. To be
+    /// instantiated in stores with data of type `T`.
+    ///
+    /// # Panics
+    /// If a parameter or result is a reference.
+    pub(crate) fn numeric<T: 'static>(
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<(), Stop> + Send + Sync + 'static,
+    ) -> HostFuncDef {
+        let is_ref = |ty: &ValType| matches!(ty, ValType::Ref(_));
+        assert!(!ty.params().iter().chain(ty.results()).any(is_ref), "the type of a numeric function has a reference");
+        let masks: Box<[u64]> = ty.results().iter().flat_map(|&ty| result_masks(ty)).copied().collect();
+        let call = move |caller: Caller<'_, T>, slots: &mut [u64]| {
+            func(caller, slots)?;
+            for (slot, mask) in slots.iter_mut().zip(&masks) {
+                *slot &= mask;
+            }
+            Ok(())
+        };
+        // SAFETY: results are numbers, which may have any bits, and narrow ones were cut.
+        unsafe { HostFuncDef::raw(ty, call) }
     }
 
     /// From a closure over values. To be instantiated in stores with data of type `T`.
@@ -141,6 +165,15 @@ impl HostFuncDef {
             (*address.as_ptr()).vm.host = address.as_ptr().cast::<c_void>();
             Func::from_raw(address.cast(), id)
         }
+    }
+}
+
+/// Which bits of its slots a number may have set.
+fn result_masks(ty: ValType) -> &'static [u64] {
+    match ty {
+        ValType::I32 | ValType::F32 => &[u32::MAX as u64],
+        ValType::V128 => &[u64::MAX; 2],
+        ValType::I64 | ValType::F64 | ValType::Ref(_) => &[u64::MAX],
     }
 }
 

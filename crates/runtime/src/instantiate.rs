@@ -133,7 +133,10 @@ pub(crate) unsafe fn instantiate<T>(
 ) -> Result<Instance, InstantiateError> {
     let store = context.inner_mut();
     let module = &loaded.module;
-    assert!(Arc::ptr_eq(module.registry(), store.registry()), "a module of one engine was instantiated in a store of another");
+    assert!(
+        Arc::ptr_eq(module.registry(), store.registry()),
+        "a module of one engine was instantiated in a store of another"
+    );
     store.check_instance_limit()?;
 
     // 1. Every import has something of a matching type.

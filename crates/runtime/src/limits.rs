@@ -39,8 +39,8 @@ impl Default for StoreLimits {
 /// How many frames a backtrace keeps; it counts the rest.
 pub const MAX_BACKTRACE_FRAMES: usize = 32;
 
-/// Host → wasm → host → … calls that may be active at once. Each costs native stack, at most 4 KiB in what is ours; this leaves
-/// a thread of 2 MiB (Rust's default) at least as much again for the host functions' own frames.
+/// Host → wasm → host → … calls that may be active at once. Each costs native stack; this leaves
+/// a thread of 2 MiB (Rust's default) 8 KiB for each, frames of host functions included.
 pub const MAX_NATIVE_DEPTH: u32 = 250;
 
 /// Which memories get a reservation in which faults stand in for checks.
@@ -57,7 +57,9 @@ pub enum MemoryStrategy {
 #[derive(Debug, thiserror::Error)]
 pub enum ResourceError {
     /// A memory's initial size.
-    #[error("a memory of {asked} bytes is over the limit: all memories of a store may have {limit} bytes ({used} in use)")]
+    #[error(
+        "a memory of {asked} bytes is over the limit: all memories of a store may have {limit} bytes ({used} in use)"
+    )]
     MemoryLimit {
         /// Bytes asked for.
         asked: u128,
@@ -67,7 +69,9 @@ pub enum ResourceError {
         used: u64,
     },
     /// A table's initial size.
-    #[error("a table of {asked} elements is over the limit: all tables of a store may have {limit} elements ({used} in use)")]
+    #[error(
+        "a table of {asked} elements is over the limit: all tables of a store may have {limit} elements ({used} in use)"
+    )]
     TableLimit {
         /// Elements asked for.
         asked: u64,

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::sync::Arc;
 
-use wasmr_core::types::{ExternType, FuncType, ValType};
+use wasmr_core::types::{ExternType, FuncType};
 use wasmr_module::Module;
 
 use crate::context::{AsContext, AsContextMut};
@@ -55,11 +55,7 @@ impl<T> Default for Linker<T> {
 
 impl<T> Clone for Linker<T> {
     fn clone(&self) -> Linker<T> {
-        Linker {
-            definitions: self.definitions.clone(),
-            allow_shadowing: self.allow_shadowing,
-            marker: PhantomData,
-        }
+        Linker { definitions: self.definitions.clone(), allow_shadowing: self.allow_shadowing, marker: PhantomData }
     }
 }
 
@@ -116,30 +112,10 @@ impl<T> Linker<T> {
         self.insert(module, name, Provided::Host(Arc::new(HostFuncDef::new(ty, func))))
     }
 
-    /// Defines a host function over slots; see [`Func::new_raw`](crate::func::Func::new_raw).
-    ///
-    /// # Safety
-    /// As for `Func::new_raw`.
-    pub unsafe fn func_raw(
-        &mut self,
-        module: &str,
-        name: &str,
-        ty: FuncType,
-        func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<(), Stop> + Send + Sync + 'static,
-    ) -> Result<&mut Self, DuplicateDefinition>
-    where
-        T: 'static,
-    {
-        // SAFETY: the caller's promise; a linker of `T` is used with stores of `T` only.
-        let def = unsafe { HostFuncDef::raw(ty, func) };
-        self.insert(module, name, Provided::Host(Arc::new(def)))
-    }
-
-    /// Defines a host function over slots whose type has only numbers. It needs no promise, unlike [`func_raw`](Linker::func_raw):
-    /// any bits are a number, and results that are narrower than their slot are cut.
+    /// Defines a host function over the slots of numbers; see [`Func::new_numeric`](crate::func::Func::new_numeric).
     ///
     /// # Panics
-    /// If the type has a reference.
+    /// If a parameter or result is a reference.
     pub fn func_numeric(
         &mut self,
         module: &str,
@@ -150,22 +126,7 @@ impl<T> Linker<T> {
     where
         T: 'static,
     {
-        let is_ref = |ty: &ValType| matches!(ty, ValType::Ref(_));
-        assert!(!ty.params().iter().chain(ty.results()).any(is_ref), "the type of a numeric function has a reference");
-        let results: Box<[ValType]> = ty.results().into();
-        let cut = move |caller: Caller<'_, T>, slots: &mut [u64]| {
-            func(caller, slots)?;
-            let mut at = 0;
-            for ty in &results {
-                if matches!(ty, ValType::I32 | ValType::F32) {
-                    slots[at] &= u64::from(u32::MAX);
-                }
-                at += ty.slots();
-            }
-            Ok(())
-        };
-        // SAFETY: results are numbers, which may have any bits, and narrow ones were zero-extended.
-        unsafe { self.func_raw(module, name, ty, cut) }
+        self.insert(module, name, Provided::Host(Arc::new(HostFuncDef::numeric(ty, func))))
     }
 
     /// Defines everything that an instance exports, under a module name.

@@ -11,6 +11,7 @@
 //!   exception: they are collected, see `arena`.)
 //! - At most one thread uses a store at a time; [`InterruptHandle`] is the only thing shared with others.
 
+use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
@@ -30,7 +31,7 @@ use crate::memory::MemoryObject;
 use crate::sys::Mapping;
 use crate::table::TableObject;
 use crate::tier::Tier;
-use crate::vm::{VmGlobal, VmStore, VmTag};
+use crate::vm::{STACK_SLACK, VmGlobal, VmStore, VmTag};
 
 /// What a store is made of besides the embedder's data.
 #[derive(Clone)]
@@ -71,6 +72,8 @@ pub struct StoreInner {
     /// Elements of all tables.
     table_elements: u64,
     interrupt: Arc<AtomicBool>,
+    /// Calls from the host that are active, each inside a host function of the one before.
+    pub(crate) boundary_depth: u32,
     stack: Option<Mapping>,
     /// Why the host ended the run, between `Status::HOST` and the boundary that reports it.
     pub(crate) host_end: Option<HostEnd>,
@@ -108,8 +111,9 @@ impl InterruptHandle {
 }
 
 impl<T> Store<T> {
-    /// An empty store.
-    pub fn new(config: StoreConfig, data: T) -> Store<T> {
+    /// An empty store. An engine is a configuration, too.
+    pub fn new(config: impl Into<StoreConfig>, data: T) -> Store<T> {
+        let config = config.into();
         let interrupt = Arc::new(AtomicBool::new(false));
         let vm = VmStore {
             stack_base: ptr::null_mut(),
@@ -135,6 +139,7 @@ impl<T> Store<T> {
             memory_bytes: 0,
             table_elements: 0,
             interrupt,
+            boundary_depth: 0,
             stack: None,
             host_end: None,
             arena: RefArena::new(config.limits.max_reference_bytes),
@@ -278,12 +283,16 @@ impl StoreInner {
         if self.stack.is_some() {
             return Ok(());
         }
-        let stack = Mapping::allocate(self.limits.max_stack_bytes.max(size_of::<u64>()))
-            .map_err(|source| ResourceError::System { what: "the value stack", source })?;
         let slots = self.limits.max_stack_bytes / size_of::<u64>();
+        let stack = slots
+            .checked_add(STACK_SLACK)
+            .and_then(|slots| slots.checked_mul(size_of::<u64>()))
+            .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))
+            .and_then(Mapping::allocate)
+            .map_err(|source| ResourceError::System { what: "the value stack", source })?;
         self.vm.stack_base = stack.base().as_ptr().cast();
         self.vm.stack_top = self.vm.stack_base;
-        // SAFETY: the mapping has at least `max_stack_bytes` bytes.
+        // SAFETY: the mapping has more than `slots` slots.
         self.vm.stack_limit = unsafe { self.vm.stack_base.add(slots) };
         self.stack = Some(stack);
         Ok(())

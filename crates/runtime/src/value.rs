@@ -123,8 +123,19 @@ impl Val {
             Val::F64(_) => return expected == ValType::F64,
             Val::V128(_) => return expected == ValType::V128,
             Val::FuncRef(Some(func)) => Some(HeapType::Concrete(func.type_id(store))),
-            Val::ExternRef(Some(_)) => Some(HeapType::Extern),
-            Val::ExnRef(Some(_)) => Some(HeapType::Exn),
+            // One that was let go and collected is of no type any more.
+            Val::ExternRef(Some(reference)) => {
+                if reference.0.object(store).is_none() {
+                    return false;
+                }
+                Some(HeapType::Extern)
+            }
+            Val::ExnRef(Some(reference)) => {
+                if reference.0.object(store).is_none() {
+                    return false;
+                }
+                Some(HeapType::Exn)
+            }
             Val::AnyRef(Some(_)) => Some(HeapType::Any),
             Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => None,
         };
@@ -171,6 +182,8 @@ impl Val {
                 let heap = HeapType::Concrete(func.type_id(store));
                 val_type_text(registry, ValType::Ref(RefType { nullable: false, heap }))
             }
+            Val::ExternRef(Some(held)) if held.0.object(store).is_none() => "a collected reference".into(),
+            Val::ExnRef(Some(held)) if held.0.object(store).is_none() => "a collected exception".into(),
             Val::ExternRef(Some(_)) => "(ref extern)".into(),
             Val::ExnRef(Some(_)) => "(ref exn)".into(),
             Val::AnyRef(Some(_)) => "(ref any)".into(),

@@ -126,13 +126,18 @@ pub struct VmInstance {
     pub instance: *mut crate::instance::InstanceObject,
 }
 
+/// Slots behind [`VmStore::stack_limit`] that may be written: arguments, results and headers of one call, of which the
+/// module stage bounds the first two to 1000 values each.
+pub const STACK_SLACK: usize = 8192;
+
 /// The part of a store that tiers use. It is pinned inside the store.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmStore {
     /// Lowest slot of the value stack, which grows upward.
     pub stack_base: *mut u64,
-    /// No frame may reach this slot.
+    /// No frame may reach this slot. Another [`STACK_SLACK`] slots behind it are there for arguments that are written before a
+    /// callee checks.
     pub stack_limit: *mut u64,
     /// First free slot: where a host-to-wasm call may put its frames.
     pub stack_top: *mut u64,

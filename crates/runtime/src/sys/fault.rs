@@ -257,7 +257,8 @@ mod linux_x86_64 {
         }
 
         fn sites(code_address: usize) -> Option<usize> {
-            (code_address == wasmr_fault_site as *const () as usize).then_some(wasmr_fault_landing as *const () as usize)
+            (code_address == wasmr_fault_site as *const () as usize)
+                .then_some(wasmr_fault_landing as *const () as usize)
         }
 
         #[test]

@@ -12,7 +12,9 @@
 //! must not call it a trap.
 
 #[cfg(not(unix))]
-compile_error!("wasmr needs a Unix host: the Windows versions of memory reservations and fault handling do not exist yet");
+compile_error!(
+    "wasmr needs a Unix host: the Windows versions of memory reservations and fault handling do not exist yet"
+);
 
 mod fault;
 mod unix;

@@ -77,9 +77,8 @@ impl Mapping {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
         // SAFETY: the range lies in this mapping; giving more access cannot invalidate a reference into it.
-        let result = unsafe {
-            libc::mprotect(self.base.as_ptr().add(start).cast(), len, libc::PROT_READ | libc::PROT_WRITE)
-        };
+        let result =
+            unsafe { libc::mprotect(self.base.as_ptr().add(start).cast(), len, libc::PROT_READ | libc::PROT_WRITE) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
