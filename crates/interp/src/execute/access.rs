@@ -32,7 +32,7 @@ macro_rules! guarded_asm {
     ($m:ident, $at:ident, $instruction:literal, $($operand:tt)*) => {
         std::arch::asm!(
             concat!("2: ", $instruction),
-            ".pushsection wasmr_sites,\"a\",@progbits",
+            ".pushsection wasmr_sites,\"aR\",@progbits",
             ".long 2b - .",
             ".popsection",
             base = in(reg) $m.mem,
