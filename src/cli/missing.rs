@@ -1,6 +1,6 @@
 //! Messages about what a program lacks: imports that nobody offers, and a function to run.
 
-use wasmr::{ExternKind, ExternType, Module, extern_type_text};
+use wasmr::{ExternKind, ExternType, ImportFailure, LinkError, Module, extern_type_text};
 
 use super::demangle::printable;
 
@@ -48,6 +48,26 @@ pub fn toolchain_hints<'a>(imports: impl IntoIterator<Item = (&'a str, &'a str)>
         }
     }
     hints
+}
+
+/// An error for imports that nobody offers or that do not fit: all of them, with types, and how to rebuild the program.
+pub fn imports_error(name: &str, error: &LinkError) -> anyhow::Error {
+    let mut text = String::new();
+    for failure in &error.failures {
+        let ImportFailure { module, name, expected_text, found_text, .. } = failure;
+        let (module, name) = (printable(module), printable(name));
+        text.push_str(&match found_text {
+            None => format!("unknown import `{module}` `{name}`: {expected_text}\n"),
+            Some(found) => format!("incompatible import `{module}` `{name}`: it asks for {expected_text}, there is {found}\n"),
+        });
+    }
+    let unknown = error.failures.iter().filter(|failure| failure.found_text.is_none());
+    for hint in toolchain_hints(unknown.map(|failure| (&*failure.module, &*failure.name))) {
+        text.push_str("hint: ");
+        text.push_str(hint);
+        text.push('\n');
+    }
+    anyhow::anyhow!("{}", text.trim_end()).context(format!("cannot link `{}`", printable(name)))
 }
 
 /// The exports of a program without `_start`, and how to call one. `file` is what the user called the program.

@@ -46,10 +46,13 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            let (to, status) = if error.use_stderr() { (err, exit::USAGE) } else { (out, exit::SUCCESS) };
-            // Nothing is left to say if the stream is closed.
-            let _ = write!(to, "{}", error.render());
-            return status;
+            let text = error.render().to_string();
+            if error.use_stderr() {
+                report::print(err, &text);
+                return exit::USAGE;
+            }
+            report::print(out, &text);
+            return exit::SUCCESS;
         }
     };
     let done = match cli.command {

@@ -37,8 +37,8 @@ fn indent(text: &mut String, lines: &str) {
 }
 
 /// Writes in one piece, so that a message is not torn by what others write to the same terminal.
-fn print(err: &mut dyn Write, text: &str) {
-    // There is nobody left to tell if standard error is closed.
+pub fn print(err: &mut dyn Write, text: &str) {
+    // There is nobody left to tell if the stream is closed.
     let _ = err.write_all(text.as_bytes());
     let _ = err.flush();
 }

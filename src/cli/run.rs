@@ -10,7 +10,10 @@ use std::time::Instant;
 
 use anyhow::Context;
 use wasmr::wasi::WasiCtx;
-use wasmr::{Engine, Instance, Linker, Module, Stop, StopKind, Store};
+use wasmr::{
+    Engine, ExternKind, ExternType, Instance, InstantiateError, Linker, Module, Stop, StopKind, Store,
+    UnknownImportCalled, Val,
+};
 
 use super::flags::RunFlags;
 use super::keys::WasmKeys;
@@ -53,19 +56,129 @@ fn execute(plan: RunPlan, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::R
     }
 
     let mut store = ManuallyDrop::new(Store::new(&*engine, plan.wasi));
-    let mut linker: ManuallyDrop<Linker<WasiCtx>> = ManuallyDrop::new(Linker::new(&engine));
-    wasmr::wasi::add_to_linker(&mut linker, |wasi: &mut WasiCtx| wasi);
+    let mut linker = ManuallyDrop::new(Linker::new());
     for preload in &plan.preload {
         let library = ManuallyDrop::new(load::module(&engine, &preload.file)?);
         let instance = match instantiate(&mut store, &mut linker, &library, plan.unknown_imports)? {
             Ok(instance) => instance,
             Err(stop) => return Ok(End::Stopped(stop)),
         };
-        linker.instance(&mut *store, &preload.name, instance);
+        let offered = linker.instance(&*store, &preload.name, instance);
+        offered.with_context(|| format!("cannot offer `{}` for --preload", preload.file.display()))?;
     }
     let instance = match instantiate(&mut store, &mut linker, &module, plan.unknown_imports)? {
         Ok(instance) => instance,
         Err(stop) => return Ok(End::Stopped(stop)),
     };
     call_entry(&mut store, instance, &plan.entry, out)
+}
+
+/// Says what is wrong with the entry before anything runs; `None` if nothing is.
+fn check_entry(module: &Module, plan: &RunPlan, err: &mut dyn Write) -> Option<u8> {
+    let is_func = |name: &str| module.module.export(name).is_some_and(|export| export.kind == ExternKind::Func);
+    let file = plan.module.display().to_string();
+    let sentence = match &plan.entry {
+        Entry::Start if is_func("_start") => return None,
+        Entry::Start => format!("`{file}` has no function `_start` to run; name another one with --invoke"),
+        Entry::Invoke { name, .. } if is_func(name) => return None,
+        Entry::Invoke { name, .. } => format!("`{file}` exports no function `{name}` for --invoke"),
+    };
+    report::error_with_details(err, &sentence, &missing::exports_help(module, &file));
+    Some(exit::FAILURE)
+}
+
+/// Links and instantiates; the inner error is a start function that did not return.
+fn instantiate(
+    store: &mut Store<WasiCtx>,
+    linker: &mut Linker<WasiCtx>,
+    module: &Module,
+    unknown: UnknownImports,
+) -> anyhow::Result<Result<Instance, Stop>> {
+    wasmr::wasi::add_imports_to_linker(linker, module, |wasi: &mut WasiCtx| wasi);
+    match unknown {
+        UnknownImports::Refuse => {}
+        UnknownImports::Trap => {
+            linker.define_unknown_imports_as_traps(&module.module);
+        }
+        UnknownImports::Default => define_unknown_imports_as_zero(linker, module),
+    }
+    let name = module.module.name();
+    match linker.instantiate(&mut *store, module) {
+        Ok(instance) => Ok(Ok(instance)),
+        Err(InstantiateError::Stop(stop)) => Ok(Err(stop)),
+        Err(InstantiateError::Link(error)) => Err(missing::imports_error(name, &error)),
+        Err(InstantiateError::Resource(error)) => {
+            Err(anyhow::Error::new(error).context(format!("cannot give `{name}` what it declares")))
+        }
+    }
+}
+
+/// Defines every function import that is not defined yet as one that returns zeros and nulls.
+fn define_unknown_imports_as_zero(linker: &mut Linker<WasiCtx>, module: &Module) {
+    for import in module.module.imports() {
+        let ExternType::Func(id) = import.ty else { continue };
+        let Some(ty) = module.module.registry().func_type(id) else { continue };
+        // The results are zero or null when the closure is called. What is defined already stays.
+        let _ = linker.func_new(&import.module, &import.name, (*ty).clone(), |_, _, _| Ok(()));
+    }
+}
+
+fn call_entry(
+    store: &mut Store<WasiCtx>,
+    instance: Instance,
+    entry: &Entry,
+    out: &mut dyn Write,
+) -> anyhow::Result<End> {
+    let (name, words) = match entry {
+        Entry::Start => ("_start", [].as_slice()),
+        Entry::Invoke { name, args } => (name.as_str(), args.as_slice()),
+    };
+    let func = |store: &mut Store<WasiCtx>, name: &str| instance.get_func(&*store, name);
+    let target = func(store, name).with_context(|| format!("there is no function `{name}`"))?;
+    let ty = target.ty(&*store);
+    let args = invoke::arguments(store.registry(), &ty, words)
+        .map_err(|why| UsageError(format!("cannot call `{name}`: {why}")))?;
+    if matches!(entry, Entry::Invoke { .. })
+        && name != "_initialize"
+        && let Some(initialize) = func(store, "_initialize")
+        && let Err(stop) = initialize.call(&mut *store, &[], &mut [])
+    {
+        return Ok(End::Stopped(stop));
+    }
+    let mut results = vec![Val::I32(0); ty.results().len()];
+    if let Err(stop) = target.call(&mut *store, &args, &mut results) {
+        return Ok(End::Stopped(stop));
+    }
+    let lines: String = results.iter().map(|value| invoke::result_text(store, value) + "\n").collect();
+    if !lines.is_empty() {
+        out.write_all(lines.as_bytes()).and_then(|()| out.flush()).context("cannot print the results")?;
+    }
+    Ok(End::Status(exit::SUCCESS))
+}
+
+/// Says why the guest was stopped; the exit status.
+fn stopped(stop: Stop, name: &str, err: &mut dyn Write) -> u8 {
+    let backtrace = stop.backtrace().map(report::backtrace).unwrap_or_default();
+    match stop.into_kind() {
+        StopKind::Exit(code) => exit::of_guest(code),
+        StopKind::Trap(trap) => {
+            let details = format!("wasm trap: {}\n{backtrace}", trap.code);
+            report::error_with_details(err, &format!("the program `{name}` trapped"), &details);
+            exit::TRAP
+        }
+        StopKind::Throw(_) => {
+            let details = format!("wasm exception: uncaught\n{backtrace}");
+            report::error_with_details(err, &format!("the program `{name}` threw an exception that nothing caught"), &details);
+            exit::TRAP
+        }
+        StopKind::Host(error) if error.is::<UnknownImportCalled>() => {
+            let sentence = format!("the program `{name}` called an import that does not exist here");
+            report::error_with_details(err, &sentence, &error.to_string());
+            exit::TRAP
+        }
+        StopKind::Host(error) => {
+            report::error_with_details(err, &format!("the program `{name}` was stopped by a host function"), &error.to_string());
+            exit::FAILURE
+        }
+    }
 }

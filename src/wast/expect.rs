@@ -1,10 +1,10 @@
 //! Compares results with what a directive expects, and turns a directive's arguments into values.
 
-use wast::core::{HeapType as WastHeapType, AbstractHeapType, NanPattern, V128Const, V128Pattern, WastArgCore, WastRetCore};
+use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Const, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 use wast::{WastArg, WastRet};
 
-use crate::{AsContext, AsContextMut, ExternRef, HeapType, RefType, Store, V128, Val, ValType};
+use crate::{ExternRef, Store, V128, Val};
 
 /// The value of a directive's argument.
 pub fn argument(store: &mut Store<()>, arg: &WastArg) -> Result<Val, String> {
@@ -17,19 +17,25 @@ pub fn argument(store: &mut Store<()>, arg: &WastArg) -> Result<Val, String> {
         WastArgCore::V128(value) => Val::V128(vector(value)),
         WastArgCore::RefNull(heap) => null(heap)?,
         WastArgCore::RefExtern(number) => {
-            Val::ExternRef(Some(ExternRef::new(store, *number).map_err(|error| error.to_string())?))
+            Val::ExternRef(Some(ExternRef::new(&mut *store, *number).map_err(|error| error.to_string())?))
         }
         WastArgCore::RefHost(_) => return Err(format!("a host reference as argument is not supported: {arg:?}")),
     })
 }
 
 /// The null of a heap type as scripts write it.
-fn null(heap: &WastHeapType) -> Result<Val, String> {
-    let WastHeapType::Abstract { ty, .. } = heap else { return Err(format!("a null of type {heap:?} is not supported")) };
+fn null(heap: &HeapType) -> Result<Val, String> {
+    let HeapType::Abstract { ty, .. } = heap else { return Err(format!("a null of type {heap:?} is not supported")) };
     Ok(match ty {
         AbstractHeapType::Func | AbstractHeapType::NoFunc => Val::FuncRef(None),
         AbstractHeapType::Extern | AbstractHeapType::NoExtern => Val::ExternRef(None),
         AbstractHeapType::Exn | AbstractHeapType::NoExn => Val::ExnRef(None),
+        AbstractHeapType::Any
+        | AbstractHeapType::Eq
+        | AbstractHeapType::I31
+        | AbstractHeapType::Struct
+        | AbstractHeapType::Array
+        | AbstractHeapType::None => Val::AnyRef(None),
         _ => return Err(format!("a null of type {heap:?} is not supported")),
     })
 }
@@ -60,11 +66,12 @@ fn matches(store: &Store<()>, actual: &Val, expected: &WastRetCore) -> bool {
         (WastRetCore::F32(expected), Val::F32(actual)) => f32_matches(expected, *actual),
         (WastRetCore::F64(expected), Val::F64(actual)) => f64_matches(expected, *actual),
         (WastRetCore::V128(expected), Val::V128(actual)) => v128_matches(expected, *actual),
-        (WastRetCore::RefNull(_), Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None)) => true,
+        (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None)) => true,
+        (WastRetCore::RefNull(Some(heap)), actual) => null(heap).is_ok_and(|null| null == *actual),
         (WastRetCore::RefFunc(_), Val::FuncRef(Some(_))) => true,
         (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
         (WastRetCore::RefExtern(Some(expected)), Val::ExternRef(Some(actual))) => {
-            actual.data(store).and_then(|data| data.downcast_ref::<u32>()) == Some(expected)
+            actual.data(&store).and_then(|data| data.downcast_ref::<u32>()) == Some(expected)
         }
         _ => false,
     }

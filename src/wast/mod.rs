@@ -63,12 +63,11 @@ pub fn run_script(engine: &Engine, text: &str) -> Report {
     // The suite tests just these characters.
     lexer.allow_confusing_unicode(true);
     let parsed = ParseBuffer::new_with_lexer(lexer);
-    let parsed = parsed.as_ref().map_err(|error| (error.span(), error.message()));
-    let directives = parsed.and_then(|buffer| {
-        parser::parse::<Wast>(buffer).map(|script| script.directives).map_err(|error| (error.span(), error.message()))
+    let script = parsed.as_ref().map_err(|error| (error.span(), error.message())).and_then(|buffer| {
+        parser::parse::<Wast>(buffer).map_err(|error| (error.span(), error.message()))
     });
-    match directives {
-        Ok(directives) => run_directives(engine, text, directives, &mut report),
+    match script {
+        Ok(script) => run_directives(engine, text, script.directives, &mut report),
         Err((span, message)) => report.fail(span.linecol_in(text), format!("cannot parse the script: {message}")),
     }
     report

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use wast::token::Id;
-use wast::{QuoteWat, Wat, WastDirective, WastExecute, WastInvoke, WastRet};
+use wast::{QuoteWat, WastDirective, WastExecute, WastInvoke, WastRet};
 
 use super::{expect, spectest};
 use crate::{Engine, Extern, Instance, InstantiateError, LinkError, Linker, Module, ModuleError, Stop, StopKind, Store, Val};
@@ -35,7 +35,9 @@ impl Script {
     /// A script's state before its first directive.
     pub fn new(engine: &Engine) -> Result<Script, String> {
         let mut store = Store::new(engine, ());
-        let mut linker = Linker::new(engine);
+        let mut linker = Linker::new();
+        // Scripts register names again.
+        linker.allow_shadowing(true);
         spectest::define(&mut store, &mut linker)?;
         Ok(Script {
             engine: engine.clone(),
@@ -77,7 +79,7 @@ impl Script {
             }
             WastDirective::Register { name, module, .. } => {
                 let instance = self.instance(module)?;
-                self.linker.instance(&mut self.store, name, instance);
+                self.linker.instance(&self.store, name, instance).map_err(|error| error.to_string())?;
                 Ok(())
             }
             WastDirective::Invoke(call) => match self.invoke(call)? {
@@ -163,9 +165,9 @@ impl Script {
         }
     }
 
-    fn export(&mut self, module: Option<Id>, name: &str) -> Result<Extern, String> {
+    fn export(&self, module: Option<Id>, name: &str) -> Result<Extern, String> {
         let instance = self.instance(module)?;
-        instance.get_export(&mut self.store, name).ok_or_else(|| format!("there is no export `{name}`"))
+        instance.get_export(&self.store, name).ok_or_else(|| format!("there is no export `{name}`"))
     }
 
     fn execute(&mut self, exec: WastExecute) -> Result<Outcome, String> {
@@ -212,7 +214,14 @@ fn is_trap(stop: &Stop, message: &str) -> bool {
 
 /// Whether linking failed for the reason that a directive names.
 fn link_error_matches(error: &LinkError, message: &str) -> Result<(), String> {
-    Ok(())
+    let phrases = error.failures.iter().map(|failure| match failure.found_text {
+        None => "unknown import",
+        Some(_) => "incompatible import type",
+    });
+    if phrases.clone().any(|phrase| phrase == message) {
+        return Ok(());
+    }
+    Err(format!("expected `{message}`, linking fails because of {}", phrases.collect::<Vec<_>>().join(", ")))
 }
 
 fn describe(outcome: &Outcome) -> String {

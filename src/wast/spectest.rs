@@ -1,7 +1,7 @@
 //! The host module `spectest`, which scripts import from. Its contents are fixed by the suite.
 
 use crate::{
-    Func, FuncType, Global, GlobalType, Limits, Linker, Memory, MemoryType, RefType, Store, Table, TableType, Val, ValType,
+    Extern, Func, FuncType, Global, GlobalType, Limits, Linker, Memory, MemoryType, RefType, Store, Table, TableType, Val, ValType,
 };
 
 /// The printing functions: name and parameters. What they would print is nobody's concern.
@@ -20,7 +20,7 @@ pub fn define(store: &mut Store<()>, linker: &mut Linker<()>) -> Result<(), Stri
     for (name, params) in PRINTERS {
         let ty = FuncType::new(params, []);
         let func = Func::new(&mut *store, ty, |_caller, _args, _results| Ok(()));
-        linker.define("spectest", name, func);
+        offer(linker, name, func);
     }
 
     let globals =
@@ -28,18 +28,22 @@ pub fn define(store: &mut Store<()>, linker: &mut Linker<()>) -> Result<(), Stri
     let types = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
     for ((name, value), content) in globals.into_iter().zip(types) {
         let global = Global::new(&mut *store, GlobalType { content, mutable: false }, value);
-        linker.define("spectest", name, global.map_err(|error| error.to_string())?);
+        offer(linker, name, global.map_err(|error| error.to_string())?);
     }
 
     let limits = Limits { min: 10, max: Some(20) };
     for (name, is64) in [("table", false), ("table64", true)] {
         let ty = TableType { limits, is64, element: RefType::FUNCREF };
         let table = Table::new(&mut *store, ty, Val::FuncRef(None));
-        linker.define("spectest", name, table.map_err(|error| error.to_string())?);
+        offer(linker, name, table.map_err(|error| error.to_string())?);
     }
 
     let ty = MemoryType { limits: Limits { min: 1, max: Some(2) }, is64: false, shared: false };
     let memory = Memory::new(&mut *store, ty);
-    linker.define("spectest", "memory", memory.map_err(|error| error.to_string())?);
+    offer(linker, "memory", memory.map_err(|error| error.to_string())?);
     Ok(())
+}
+
+fn offer(linker: &mut Linker<()>, name: &str, object: impl Into<Extern>) {
+    linker.define("spectest", name, object).expect("every name is offered once");
 }

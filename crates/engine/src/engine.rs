@@ -25,7 +25,7 @@ impl Engine {
     /// An engine with this configuration.
     pub fn new(config: &Config) -> Engine {
         let tier: Arc<dyn Tier> = match config.mode {
-            Mode::Interp => Arc::new(InterpTier),
+            Mode::Interp => Arc::new(InterpTier::new()),
         };
         Engine(Arc::new(Shared { config: config.clone(), types: Arc::new(TypeRegistry::new()), tier }))
     }

@@ -22,7 +22,7 @@ use wasmr_core::registry::TypeRegistry;
 use wasmr_core::trap::TrapCode;
 
 use crate::arena::{Object, RefArena};
-use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
+use crate::context::{AsContext, AsContextMut, Invariant, StoreContext, StoreContextMut};
 use crate::handle::{Pinned, StoreId};
 use crate::host::{HostEnd, HostFunc};
 use crate::instance::InstanceObject;
@@ -49,8 +49,9 @@ pub struct StoreConfig {
 /// Owns instances and everything in them, and data of the embedder's choice that host functions see.
 pub struct Store<T> {
     inner: NonNull<StoreInner>,
-    /// Owns a `T`, and is no store of a subtype or supertype of it: host functions rely on the very type.
-    marker: PhantomData<(T, fn(T) -> T)>,
+    owned: PhantomData<T>,
+    /// Host functions rely on the very type.
+    data: Invariant<T>,
 }
 
 // SAFETY: the store owns all that its pointers lead to. Those that are not `Send` by themselves are addresses of its own objects;
@@ -153,7 +154,7 @@ impl<T> Store<T> {
         })));
         // SAFETY: just allocated, and nobody else has the address yet.
         unsafe { (*inner.as_ptr()).vm.store = inner.as_ptr() };
-        Store { inner, marker: PhantomData }
+        Store { inner, owned: PhantomData, data: PhantomData }
     }
 
     /// The embedder's data.
