@@ -66,7 +66,7 @@ fn list_is_current(mode: Mode, expected: &[&'static str], all: &[Script]) -> Tri
 }
 
 fn run(mode: Mode, script: &Script, expected_to_fail: bool, totals: &Totals) -> Result<(), Failed> {
-    let engine = Engine::new(Config::new().mode(mode));
+    let engine = Engine::new(Config::new().mode(mode).features(script.features));
     let report = run_script(&engine, script.text);
     totals.files.fetch_add(1, Ordering::Relaxed);
     totals.files_passed.fetch_add(report.is_success().into(), Ordering::Relaxed);
