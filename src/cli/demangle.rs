@@ -28,7 +28,9 @@ pub fn printable(name: &str) -> String {
         match c {
             c if c.is_control() => out.extend(c.escape_unicode()),
             // These change the direction in which their neighbours are shown.
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.extend(c.escape_unicode()),
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                out.extend(c.escape_unicode())
+            }
             c => out.push(c),
         }
     }

@@ -19,7 +19,9 @@ use super::values::{self, DirSpec, EnvSpec, PreloadSpec};
 #[derive(Debug, Parser)]
 #[command(name = "wasmr", version, disable_help_subcommand = true, arg_required_else_help = true)]
 #[command(override_usage = "wasmr MODULE [ARGS]...\n       wasmr COMMAND")]
-#[command(after_help = "`wasmr MODULE ARGS...` is `wasmr run -- MODULE ARGS...`: everything after MODULE is the guest's.")]
+#[command(
+    after_help = "`wasmr MODULE ARGS...` is `wasmr run -- MODULE ARGS...`: everything after MODULE is the guest's."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -41,8 +43,10 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(override_usage = "wasmr run [OPTIONS] MODULE [--dir ...|--env ...]... [ARGS]...\n       \
                             wasmr run [OPTIONS] -- MODULE [ARGS]...")]
-#[command(after_help = "After MODULE, --dir and --env are still wasmr's up to the first other word. Scripts that pass on words of \
-                        others write `wasmr run [OPTIONS] -- MODULE \"$@\"`: there nothing after MODULE can grant anything.")]
+#[command(
+    after_help = "After MODULE, --dir and --env are still wasmr's up to the first other word. Scripts that pass on words of \
+                        others write `wasmr run [OPTIONS] -- MODULE \"$@\"`: there nothing after MODULE can grant anything."
+)]
 pub struct RunFlags {
     /// Grant a directory, by its own name or as GUEST; `::ro` refuses every change
     #[arg(long, value_name = "HOST[::GUEST][::ro]", value_parser = OsStringValueParser::new().try_map(DirSpec::parse))]

@@ -13,7 +13,11 @@ const TOOLCHAINS: &[(&str, fn(&str) -> bool, &str)] = &[
     ),
     (
         "env",
-        |field| ["emscripten_", "_emscripten_", "__syscall_", "invoke_", "__cxa_"].iter().any(|start| field.starts_with(start)),
+        |field| {
+            ["emscripten_", "_emscripten_", "__syscall_", "invoke_", "__cxa_"]
+                .iter()
+                .any(|start| field.starts_with(start))
+        },
         "it looks built by Emscripten for JavaScript: rebuild with `-sSTANDALONE_WASM`, or with wasi-sdk for wasm32-wasip1",
     ),
     (
@@ -28,7 +32,11 @@ const TOOLCHAINS: &[(&str, fn(&str) -> bool, &str)] = &[
     ("gojs", |_| true, GO_JS),
     ("wasix_32v1", |_| true, WASIX),
     ("wasix_64v1", |_| true, WASIX),
-    ("wasi", |field| field == "thread-spawn", "it needs wasi-threads, which wasmr does not have: rebuild it without threads"),
+    (
+        "wasi",
+        |field| field == "thread-spawn",
+        "it needs wasi-threads, which wasmr does not have: rebuild it without threads",
+    ),
 ];
 
 const WASM_BINDGEN: &str =
@@ -58,7 +66,9 @@ pub fn imports_error(name: &str, error: &LinkError) -> anyhow::Error {
         let (module, name) = (printable(module), printable(name));
         text.push_str(&match found_text {
             None => format!("unknown import `{module}` `{name}`: {expected_text}\n"),
-            Some(found) => format!("incompatible import `{module}` `{name}`: it asks for {expected_text}, there is {found}\n"),
+            Some(found) => {
+                format!("incompatible import `{module}` `{name}`: it asks for {expected_text}, there is {found}\n")
+            }
         });
     }
     let unknown = error.failures.iter().filter(|failure| failure.found_text.is_none());
@@ -103,7 +113,11 @@ pub fn exports_help(module: &Module, file: &str) -> String {
 /// A word as a shell takes it.
 fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./+=:@%,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_string() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_string()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]

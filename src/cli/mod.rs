@@ -146,8 +146,15 @@ mod tests {
 
     #[test]
     fn nonsense_is_a_usage_error() {
-        for line in ["run", "run --bogus m.wasm", "run --dir m.wasm", "run --timeout soon m.wasm", "wast", "--bogus", "run m.wasm --dir"]
-        {
+        for line in [
+            "run",
+            "run --bogus m.wasm",
+            "run --dir m.wasm",
+            "run --timeout soon m.wasm",
+            "wast",
+            "--bogus",
+            "run m.wasm --dir",
+        ] {
             let error = parse(line).unwrap_err();
             assert!(error.use_stderr(), "{line}");
             assert_eq!(error.exit_code(), 2, "{line}");

@@ -132,10 +132,11 @@ mod tests {
     use super::*;
 
     fn table() -> OptionTable {
-        let takes_value = [("--dir", true), ("--env", true), ("--invoke", true), ("--inherit-env", false), ("-W", true)]
-            .into_iter()
-            .map(|(name, takes)| (name.to_string(), takes))
-            .collect();
+        let takes_value =
+            [("--dir", true), ("--env", true), ("--invoke", true), ("--inherit-env", false), ("-W", true)]
+                .into_iter()
+                .map(|(name, takes)| (name.to_string(), takes))
+                .collect();
         OptionTable { takes_value }
     }
 

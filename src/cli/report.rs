@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn a_recursion_is_shown_once() {
         assert_eq!(folded("f f f f", 40_004), "f … 40 003 more");
-        assert_eq!(folded("x f f f f f", 1006), "x f … 1 005 more");
+        assert_eq!(folded("x f f f f f", 1006), "x f … 1 004 more");
         assert_eq!(folded("x a b a b a b a", 9_000), "x a b … 8 997 more");
     }
 

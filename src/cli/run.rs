@@ -168,7 +168,11 @@ fn stopped(stop: Stop, name: &str, err: &mut dyn Write) -> u8 {
         }
         StopKind::Throw(_) => {
             let details = format!("wasm exception: uncaught\n{backtrace}");
-            report::error_with_details(err, &format!("the program `{name}` threw an exception that nothing caught"), &details);
+            report::error_with_details(
+                err,
+                &format!("the program `{name}` threw an exception that nothing caught"),
+                &details,
+            );
             exit::TRAP
         }
         StopKind::Host(error) if error.is::<UnknownImportCalled>() => {
@@ -177,7 +181,11 @@ fn stopped(stop: Stop, name: &str, err: &mut dyn Write) -> u8 {
             exit::TRAP
         }
         StopKind::Host(error) => {
-            report::error_with_details(err, &format!("the program `{name}` was stopped by a host function"), &error.to_string());
+            report::error_with_details(
+                err,
+                &format!("the program `{name}` was stopped by a host function"),
+                &error.to_string(),
+            );
             exit::FAILURE
         }
     }

@@ -235,7 +235,10 @@ mod tests {
 
     #[test]
     fn preloads() {
-        assert_eq!(PreloadSpec::parse("m=a=b.wasm").unwrap(), PreloadSpec { name: "m".into(), file: "a=b.wasm".into() });
+        assert_eq!(
+            PreloadSpec::parse("m=a=b.wasm").unwrap(),
+            PreloadSpec { name: "m".into(), file: "a=b.wasm".into() }
+        );
         assert!(PreloadSpec::parse("m").is_err() && PreloadSpec::parse("m=").is_err());
     }
 

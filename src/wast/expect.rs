@@ -66,7 +66,10 @@ fn matches(store: &Store<()>, actual: &Val, expected: &WastRetCore) -> bool {
         (WastRetCore::F32(expected), Val::F32(actual)) => f32_matches(expected, *actual),
         (WastRetCore::F64(expected), Val::F64(actual)) => f64_matches(expected, *actual),
         (WastRetCore::V128(expected), Val::V128(actual)) => v128_matches(expected, *actual),
-        (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None)) => true,
+        (
+            WastRetCore::RefNull(None),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None),
+        ) => true,
         (WastRetCore::RefNull(Some(heap)), actual) => null(heap).is_ok_and(|null| null == *actual),
         (WastRetCore::RefFunc(_), Val::FuncRef(Some(_))) => true,
         (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,

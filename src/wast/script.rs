@@ -6,7 +6,9 @@ use wast::token::Id;
 use wast::{QuoteWat, WastDirective, WastExecute, WastInvoke, WastRet};
 
 use super::{expect, spectest};
-use crate::{Engine, Extern, Instance, InstantiateError, LinkError, Linker, Module, ModuleError, Stop, StopKind, Store, Val};
+use crate::{
+    Engine, Extern, Instance, InstantiateError, LinkError, Linker, Module, ModuleError, Stop, StopKind, Store, Val,
+};
 
 /// What the directives of a script share.
 pub struct Script {
@@ -150,7 +152,8 @@ impl Script {
     }
 
     fn instantiate_as(&mut self, name: Option<String>, module: &Module) -> Result<(), String> {
-        let instance = self.link(module)?.map_err(|outcome| format!("it cannot be instantiated: {}", describe(&outcome)))?;
+        let instance =
+            self.link(module)?.map_err(|outcome| format!("it cannot be instantiated: {}", describe(&outcome)))?;
         self.current = Some(instance);
         if let Some(name) = name {
             self.instances.insert(name, instance);
@@ -160,7 +163,9 @@ impl Script {
 
     fn instance(&self, id: Option<Id>) -> Result<Instance, String> {
         match id {
-            Some(id) => self.instances.get(id.name()).copied().ok_or_else(|| format!("there is no instance ${}", id.name())),
+            Some(id) => {
+                self.instances.get(id.name()).copied().ok_or_else(|| format!("there is no instance ${}", id.name()))
+            }
             None => self.current.ok_or_else(|| "there is no instance".to_string()),
         }
     }

@@ -1,7 +1,8 @@
 //! The host module `spectest`, which scripts import from. Its contents are fixed by the suite.
 
 use crate::{
-    Extern, Func, FuncType, Global, GlobalType, Limits, Linker, Memory, MemoryType, RefType, Store, Table, TableType, Val, ValType,
+    Extern, Func, FuncType, Global, GlobalType, Limits, Linker, Memory, MemoryType, RefType, Store, Table, TableType,
+    Val, ValType,
 };
 
 /// The printing functions: name and parameters. What they would print is nobody's concern.
@@ -23,8 +24,12 @@ pub fn define(store: &mut Store<()>, linker: &mut Linker<()>) -> Result<(), Stri
         offer(linker, name, func);
     }
 
-    let globals =
-        [("global_i32", Val::I32(666)), ("global_i64", Val::I64(666)), ("global_f32", Val::from(666.6f32)), ("global_f64", Val::from(666.6f64))];
+    let globals = [
+        ("global_i32", Val::I32(666)),
+        ("global_i64", Val::I64(666)),
+        ("global_f32", Val::from(666.6f32)),
+        ("global_f64", Val::from(666.6f64)),
+    ];
     let types = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
     for ((name, value), content) in globals.into_iter().zip(types) {
         let global = Global::new(&mut *store, GlobalType { content, mutable: false }, value);
