@@ -13,10 +13,10 @@ macro_rules! on_every_tier {
             $(#[$meta])*
             mod $name {
                 use super::*;
-                fn check($tier: $crate::tiers::Tier) $body
+                fn on_tier($tier: $crate::tiers::Tier) $body
                 #[test]
                 fn interp() {
-                    check($crate::tiers::Tier("interp"));
+                    on_tier($crate::tiers::Tier("interp"));
                 }
             }
         )*

@@ -3,11 +3,14 @@
 #include <stdlib.h>
 
 static volatile int one = 1;
+static volatile unsigned returned; // something to do after the call, or it would become a loop
 
 __attribute__((noinline)) static unsigned sum(unsigned n) {
     if (n == 0)
         return 0;
-    return n * one + sum(n - one);
+    unsigned rest = sum(n - one);
+    returned++;
+    return n + rest;
 }
 
 int main(int argc, char **argv) {
