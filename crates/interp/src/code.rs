@@ -12,7 +12,7 @@ use wasmr_runtime::vm::{VmCounts, VmFunc, VmLayout};
 
 use crate::entry;
 use crate::execute::frame::lazy_cell;
-use crate::translate;
+use crate::translate::{self, ReadError};
 
 /// The translation of one function.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ pub enum TranslateError {
     },
     /// The body cannot be read, which validation excludes unless the module's bytes changed since.
     #[error("the module's bytes changed after validation: {0}")]
-    Changed(#[from] wasmparser::BinaryReaderError),
+    Changed(#[from] ReadError),
 }
 
 impl CodeBlock {

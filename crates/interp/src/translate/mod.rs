@@ -25,6 +25,8 @@ pub mod stack;
 pub mod table;
 pub mod variable;
 
+/// What the decoder says of bytes that it cannot read.
+pub use wasmparser::BinaryReaderError as ReadError;
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 use wasmr_core::types::FuncType;
 use wasmr_module::Module;
