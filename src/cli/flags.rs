@@ -101,23 +101,12 @@ pub struct RunFlags {
     pub wasm: Vec<String>,
 
     /// The program: .wasm, .wat, or - for standard input
-    #[arg(value_name = "MODULE")]
-    pub module: PathBuf,
+    #[arg(value_name = "MODULE", required_unless_present = "wasm")]
+    pub module: Option<PathBuf>,
 
     /// The guest's arguments
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     pub args: Vec<OsString>,
-}
-
-impl RunFlags {
-    /// The `-W` keys of all occurrences, the later winning.
-    pub fn wasm_keys(&self) -> Result<WasmKeys, String> {
-        let mut keys = WasmKeys::default();
-        for list in &self.wasm {
-            keys.apply(list)?;
-        }
-        Ok(keys)
-    }
 }
 
 /// What follows `wast`.
@@ -140,7 +129,7 @@ pub struct ValidateFlags {
     pub wasm: Vec<String>,
 
     /// The modules; - is standard input
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "wasm")]
     pub files: Vec<PathBuf>,
 }
 

@@ -63,8 +63,17 @@ const KEYS: &[(&str, &str, &str, Store)] = &[
 ];
 
 impl WasmKeys {
+    /// What all `-W` arguments say together, the later winning.
+    pub fn parse(lists: &[String]) -> Result<WasmKeys, String> {
+        let mut keys = WasmKeys::default();
+        for list in lists {
+            keys.apply(list)?;
+        }
+        Ok(keys)
+    }
+
     /// Applies one `-W` argument: keys separated by commas.
-    pub fn apply(&mut self, list: &str) -> Result<(), String> {
+    fn apply(&mut self, list: &str) -> Result<(), String> {
         for item in list.split(',') {
             let (key, value) = match item.split_once('=') {
                 Some((key, value)) => (key, Some(value)),
@@ -116,8 +125,7 @@ mod tests {
     use super::*;
 
     fn keys(list: &str) -> Result<WasmKeys, String> {
-        let mut keys = WasmKeys::default();
-        keys.apply(list).map(|()| keys)
+        WasmKeys::parse(&[list.to_string()])
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! write a new file and rename it, which is safe. Files below [`MAP_FROM`] are copied, as that is as fast.
 
 use std::fs::File;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -38,7 +38,13 @@ fn bytes(path: &Path) -> anyhow::Result<ModuleBytes> {
     }
     let shown = path.display();
     let cannot_read = || format!("cannot read `{shown}`");
-    let file = File::open(path).with_context(cannot_read)?;
+    let file = match File::open(path) {
+        // A word that could be a command: the user may have meant one.
+        Err(error) if error.kind() == ErrorKind::NotFound && !shown.to_string().contains(['.', '/']) => {
+            bail!("there is no file `{shown}`, and no command of that name (`wasmr --help` lists them)");
+        }
+        result => result.with_context(cannot_read)?,
+    };
     let metadata = file.metadata().with_context(cannot_read)?;
     if metadata.is_file() && metadata.len() > MAX_MODULE_BYTES {
         bail!(too_large(&format!("`{shown}`")));

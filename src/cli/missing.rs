@@ -4,41 +4,39 @@ use wasmr::{ExternKind, ExternType, ImportFailure, LinkError, Module, extern_typ
 
 use super::demangle::printable;
 
-/// What an import module tells about how a program was built: module name, whether a field gives it away, advice.
-const TOOLCHAINS: &[(&str, fn(&str) -> bool, &str)] = &[
-    (
-        "env",
-        |field| field == "abort",
-        "`env.abort` is AssemblyScript's: compile with `--use abort=` or with the wasi-shim (`--config node_modules/@assemblyscript/wasi-shim/asconfig.json`)",
-    ),
-    (
-        "env",
-        |field| {
-            ["emscripten_", "_emscripten_", "__syscall_", "invoke_", "__cxa_"]
-                .iter()
-                .any(|start| field.starts_with(start))
-        },
-        "it looks built by Emscripten for JavaScript: rebuild with `-sSTANDALONE_WASM`, or with wasi-sdk for wasm32-wasip1",
-    ),
-    (
-        "env",
-        |_| true,
-        "imports from `env` are symbols that the linker did not find (or was told to leave): link what defines them, or rebuild for wasm32-wasip1",
-    ),
-    ("wbg", |_| true, WASM_BINDGEN),
-    ("__wbindgen_placeholder__", |_| true, WASM_BINDGEN),
-    ("__wbindgen_externref_xform__", |_| true, WASM_BINDGEN),
-    ("go", |_| true, GO_JS),
-    ("gojs", |_| true, GO_JS),
-    ("wasix_32v1", |_| true, WASIX),
-    ("wasix_64v1", |_| true, WASIX),
-    (
-        "wasi",
-        |field| field == "thread-spawn",
-        "it needs wasi-threads, which wasmr does not have: rebuild it without threads",
-    ),
+/// What a missing import tells about how a program was built.
+struct Toolchain {
+    /// The import's module name.
+    module: &'static str,
+    /// Starts of the import's name that give it away; any name if there are none.
+    names: &'static [&'static str],
+    /// What to do.
+    advice: &'static str,
+}
+
+/// The first row that fits an import counts.
+const TOOLCHAINS: &[Toolchain] = &[
+    Toolchain { module: "env", names: &["abort"], advice: ASSEMBLY_SCRIPT },
+    Toolchain {
+        module: "env",
+        names: &["emscripten_", "_emscripten_", "__syscall_", "invoke_", "__cxa_"],
+        advice: EMSCRIPTEN,
+    },
+    Toolchain { module: "env", names: &[], advice: UNDEFINED_SYMBOL },
+    Toolchain { module: "wbg", names: &[], advice: WASM_BINDGEN },
+    Toolchain { module: "__wbindgen_placeholder__", names: &[], advice: WASM_BINDGEN },
+    Toolchain { module: "__wbindgen_externref_xform__", names: &[], advice: WASM_BINDGEN },
+    Toolchain { module: "go", names: &[], advice: GO_JS },
+    Toolchain { module: "gojs", names: &[], advice: GO_JS },
+    Toolchain { module: "wasix_32v1", names: &[], advice: WASIX },
+    Toolchain { module: "wasix_64v1", names: &[], advice: WASIX },
+    Toolchain { module: "wasi", names: &["thread-spawn"], advice: THREADS },
 ];
 
+const ASSEMBLY_SCRIPT: &str = "it looks built by AssemblyScript: compile it with `--use abort=`, or with its wasi-shim";
+const EMSCRIPTEN: &str = "it looks built by Emscripten for JavaScript: rebuild it with `-sSTANDALONE_WASM`, or with wasi-sdk for wasm32-wasip1";
+const UNDEFINED_SYMBOL: &str = "imports from `env` are symbols that the linker left undefined: link what defines them, or rebuild it for wasm32-wasip1";
+const THREADS: &str = "it needs wasi-threads, which wasmr does not have: rebuild it without threads";
 const WASM_BINDGEN: &str =
     "it is built by wasm-bindgen for JavaScript: rebuild it for wasm32-wasip1, without wasm-bindgen or wasm-pack";
 const GO_JS: &str = "it is built by Go for JavaScript: rebuild it with GOOS=wasip1 GOARCH=wasm";
@@ -48,11 +46,13 @@ const WASIX: &str = "it needs WASIX, which wasmr does not have: rebuild it for w
 pub fn toolchain_hints<'a>(imports: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'static str> {
     let mut hints = Vec::new();
     for (module, field) in imports {
-        let known = TOOLCHAINS.iter().find(|(name, gives_away, _)| *name == module && gives_away(field));
-        if let Some((.., hint)) = known
-            && !hints.contains(hint)
+        let fits = |row: &&Toolchain| {
+            row.module == module && (row.names.is_empty() || row.names.iter().any(|start| field.starts_with(start)))
+        };
+        if let Some(Toolchain { advice, .. }) = TOOLCHAINS.iter().find(fits)
+            && !hints.contains(advice)
         {
-            hints.push(*hint);
+            hints.push(advice);
         }
     }
     hints

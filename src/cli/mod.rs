@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn run_takes_options_on_both_sides() {
         let flags = run_flags("run --env A=1 -W gc=n --max-memory 64MiB m.wasm --dir=.::/x::ro --env B a --dir=no");
-        assert_eq!(flags.module.to_str(), Some("m.wasm"));
+        assert_eq!(flags.module.unwrap().to_str(), Some("m.wasm"));
         assert_eq!(flags.args, ["a", "--dir=no"]);
         assert_eq!(flags.dir.len(), 1);
         assert!(flags.dir[0].read_only);

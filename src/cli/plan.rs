@@ -64,8 +64,10 @@ pub enum UnknownImports {
 
 /// Uses the authority of whoever runs wasmr, as far as the options say.
 pub fn resolve(flags: RunFlags, keys: WasmKeys) -> anyhow::Result<RunPlan> {
+    let module =
+        flags.module.ok_or_else(|| UsageError("MODULE is missing: which program is to be run?".to_string()))?;
     let args = guest_args(&flags.args)?;
-    let name = flags.argv0.unwrap_or_else(|| load::name(&flags.module));
+    let name = flags.argv0.unwrap_or_else(|| load::name(&module));
     let mut wasi = WasiCtx::builder();
     wasi.stdin(Stdin::Inherit).stdout(Stdout::Inherit).stderr(Stdout::Inherit);
     wasi.arg(name);
@@ -111,7 +113,7 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys) -> anyhow::Result<RunPlan> {
     Ok(RunPlan {
         config,
         wasi,
-        module: flags.module,
+        module,
         preload: flags.preload,
         entry,
         timeout: flags.timeout.or(keys.timeout),

@@ -31,7 +31,7 @@ enum End {
 /// Runs a program.
 pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
     let begin = Instant::now();
-    let keys = flags.wasm_keys().map_err(UsageError)?;
+    let keys = WasmKeys::parse(&flags.wasm).map_err(UsageError)?;
     if keys.help {
         write!(out, "{}", WasmKeys::help_text())?;
         return Ok(exit::SUCCESS);

@@ -10,13 +10,13 @@ use super::{UsageError, exit, load, report};
 
 /// Checks the files.
 pub fn run(flags: ValidateFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
-    let mut keys = WasmKeys::default();
-    for list in &flags.wasm {
-        keys.apply(list).map_err(UsageError)?;
-    }
+    let keys = WasmKeys::parse(&flags.wasm).map_err(UsageError)?;
     if keys.help {
         write!(out, "{}", WasmKeys::help_text())?;
         return Ok(exit::SUCCESS);
+    }
+    if flags.files.is_empty() {
+        return Err(UsageError("FILE is missing: which modules are to be checked?".to_string()).into());
     }
     let engine = Engine::new(Config::new().features(keys.features));
     let mut status = exit::SUCCESS;
