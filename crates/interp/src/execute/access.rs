@@ -11,6 +11,7 @@
 
 use super::dispatch::handlers;
 use wasmr_core::trap::TrapCode;
+use wasmr_core::value::V128;
 
 /// A memory type that can be read from and written to guarded memory.
 pub trait Raw: Copy {
@@ -120,6 +121,35 @@ impl Raw for u128 {
             );
         }
     }
+}
+
+/// Reads eight bytes into the low half of a vector, the rest zero.
+///
+/// # Safety
+/// As for [`Raw::load`].
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub unsafe fn load_half(m: &super::dispatch::Machine, at: u64) -> V128 {
+    let value: std::arch::x86_64::__m128i;
+    // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`. The transmute keeps all bits.
+    unsafe {
+        guarded_asm!(
+            m, at, "movq {value}, qword ptr [{base} + {at}]",
+            value = out(xmm_reg) value,
+            options(readonly, nostack, preserves_flags)
+        );
+        std::mem::transmute(value)
+    }
+}
+
+/// Reads eight bytes into the low half of a vector, the rest zero.
+///
+/// # Safety
+/// As for [`Raw::load`].
+#[cfg(not(target_arch = "x86_64"))]
+pub unsafe fn load_half(m: &super::dispatch::Machine, at: u64) -> V128 {
+    // SAFETY: the caller's promise.
+    V128::from_u128(unsafe { u64::load(m, at) } as u128)
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -28,20 +28,11 @@ unsafe fn indirect(m: &Machine, table: u32, index: u64, expected: TypeId) -> Res
             return Err(TrapCode::UninitializedElement);
         }
         let actual = (*func).type_id;
-        if actual != expected && !is_subtype(m, actual, expected) {
+        if actual != expected && !builtins::is_subtype(m.inst, actual, expected) {
             return Err(TrapCode::IndirectCallTypeMismatch);
         }
         Ok(func)
     }
-}
-
-/// # Safety
-/// The handlers' contract.
-#[cold]
-#[inline(never)]
-unsafe fn is_subtype(m: &Machine, actual: TypeId, expected: TypeId) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe { builtins::is_subtype(m.inst, actual, expected) }
 }
 
 /// Replaces the current frame by one for `func`: word 1 `low` = where the arguments start (slot number), `imm` = their slots;
@@ -93,6 +84,8 @@ handlers! {
         let func = m.in_instance::<VmFunc>(m.imm() as u32);
         let callee = m.fp.add(m.low() as usize);
         write_header(&m, callee, func, m.ip.add(2));
+        // `spare` carries nothing here; this frees its register.
+        m.spare = callee as u64;
         m.fp = callee;
         m.ip = (*func).code;
         m.dispatch()
@@ -106,8 +99,24 @@ handlers! {
     }
 
     /// Word 2: index slot in the low half's low 16 bits (unused if in the accumulator), expected type in the high half;
-    /// `imm` is the offset of the table's pointer.
+    /// `imm` is the offset of the table's pointer. What is not simply right goes the long way.
     fn call_indirect[X: Source](m) {
+        let index = X::read::<i32>(&m.second()) as u32 as usize;
+        let table = *m.in_instance::<*mut VmTable>(m.imm() as u32);
+        if index >= (*table).len {
+            return m.enter(call_indirect_checked::<X>);
+        }
+        let func = *(*table).elements.add(index) as usize as *mut VmFunc;
+        if func.is_null() || (*func).type_id.0 != (m.word(2) >> 32) as u32 {
+            return m.enter(call_indirect_checked::<X>);
+        }
+        call(m, func, m.fp.add(m.low() as usize), 3)
+    }
+
+    /// The same with every check: traps, or calls a function whose type is a subtype.
+    #[cold]
+    #[inline(never)]
+    fn call_indirect_checked[X: Source](m) {
         let index = X::read::<i32>(&m.second()) as u32 as u64;
         match indirect(&m, m.imm() as u32, index, TypeId((m.word(2) >> 32) as u32)) {
             Ok(func) => call(m, func, m.fp.add(m.low() as usize), 3),

@@ -312,6 +312,17 @@ impl Machine {
         unsafe { self.enter(raise) }
     }
 
+    /// Leaves the interpreter with this status.
+    ///
+    /// # Safety
+    /// The handlers' contract.
+    #[inline(always)]
+    pub unsafe fn stop(mut self, status: Status) -> usize {
+        self.acc = status.0 as u64;
+        // SAFETY: `leave` takes the status from `acc`.
+        unsafe { self.enter(leave) }
+    }
+
     /// Notes in the store where the interpreter is being left.
     ///
     /// # Safety
@@ -346,9 +357,18 @@ handlers! {
     #[inline(never)]
     fn raise[](m) {
         m.note_exit();
-        (*(*m.inst).store).trap_code = TrapCode::ALL[m.acc as usize];
-        // A constant here would let the optimiser turn the jumps to this function into calls.
-        std::hint::black_box(Status::TRAP.0)
+        if let Some(&code) = TrapCode::ALL.get(m.acc as usize) {
+            (*(*m.inst).store).trap_code = code;
+        }
+        m.stop(Status::TRAP)
+    }
+
+    /// Leaves the interpreter with the status in `acc`. To return a constant instead would let the optimiser turn the jumps
+    /// to such a handler into calls.
+    #[cold]
+    #[inline(never)]
+    fn leave[](m) {
+        m.acc as usize
     }
 
     /// The budget is spent: looks whether the guest was interrupted, then goes on at `ip`.

@@ -5,19 +5,20 @@
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::builtins;
-use wasmr_runtime::vm::{Status, VmTag};
+use wasmr_runtime::vm::{Status, VmInstance, VmTag};
 
 use super::dispatch::{Machine, frame_func, handlers};
 use super::frame::{exit_cell, restore_cell};
-use crate::code::{CatchKind, TranslateError, code_block_of};
+use crate::code::{CatchKind, code_block_of};
 
 handlers! {
     /// Throws: tag in `imm` (index), payload in the slots from the one that word 2 names on.
     fn throw[](m) {
         m.note_exit();
-        mark_stack_top(&m);
-        let exception = builtins::exception::exception_new(m.inst, m.imm() as u32, m.fp.offset(m.word(2) as isize));
-        throw_from(m, exception)
+        mark_stack_top(m.inst, m.fp);
+        let payload = m.fp.offset(m.word(2) as isize);
+        let exception = builtins::exception::exception_new(m.inst, m.imm() as u32, payload);
+        resume(m, unwind(m.inst, m.fp, m.ip, exception))
     }
 
     /// Rethrows the exception in slot `a`.
@@ -27,84 +28,109 @@ handlers! {
             return m.trap(TrapCode::NullExceptionReference);
         }
         m.note_exit();
-        throw_from(m, exception)
+        resume(m, unwind(m.inst, m.fp, m.ip, exception))
     }
 }
 
 /// Tells the store how much of the value stack is in use, for the collector.
 ///
 /// # Safety
-/// The handlers' contract.
-unsafe fn mark_stack_top(m: &Machine) {
+/// `inst` and `fp` are the machine's.
+unsafe fn mark_stack_top(inst: *mut VmInstance, fp: *mut u64) {
     // SAFETY: the frame is live, so its function has been translated.
     unsafe {
-        if let Some(block) = code_block_of(frame_func(m.fp)) {
-            (*(*m.inst).store).stack_top = m.fp.add(block.frame_slots as usize);
+        if let Some(block) = code_block_of(frame_func(fp)) {
+            (*(*inst).store).stack_top = fp.add(block.frame_slots as usize);
         }
     }
 }
 
-/// Unwinds from the cell at `m.ip` with an exception in flight; goes on at its handler or leaves the interpreter.
+/// Goes on where [`unwind`] found a handler, or leaves the interpreter with the exception pending.
 ///
 /// # Safety
-/// The handlers' contract; `exception` is a live exception reference, or 0 if none could be made.
-unsafe fn throw_from(mut m: Machine, exception: u64) -> usize {
+/// `landing` is what `unwind` gave.
+#[inline(always)]
+unsafe fn resume(mut m: Machine, landing: *const u64) -> usize {
+    // SAFETY: `unwind` left the handler's frame in the store.
+    unsafe {
+        if landing.is_null() {
+            return m.stop(Status::THROW);
+        }
+        m.fp = (*(*m.inst).store).exit_fp;
+        m.inst = (*frame_func(m.fp)).instance;
+        m.reload_memory();
+        m.ip = landing;
+        m.dispatch()
+    }
+}
+
+/// Looks for the handler of an exception thrown at `at` in the frame `fp`. Gives the cell to go on with, its frame in
+/// `VmStore::exit_fp`; or null, the exception in `VmStore::pending_exception`.
+///
+/// All of it is in plain words and the store, so that the handlers that call it keep no locals in memory, which would cost
+/// them their tail call.
+///
+/// # Safety
+/// `inst` is a live instance of the store, `fp` a live frame; `exception` is a live exception reference, or 0 if none could
+/// be made.
+#[inline(never)]
+unsafe fn unwind(inst: *mut VmInstance, mut fp: *mut u64, mut at: *const u64, exception: u64) -> *const u64 {
     // SAFETY: the frames down to the exit cell are live.
     unsafe {
-        let store = (*m.inst).store;
+        let store = (*inst).store;
+        (*store).pending_exception = exception;
         if exception == 0 {
-            // There was no room to make one; the store knows.
-            (*store).pending_exception = 0;
-            return std::hint::black_box(Status::THROW.0);
+            return std::ptr::null();
         }
         let tag = builtins::exception::exception_tag(store, exception);
-        let mut at = m.ip;
         loop {
-            let func = frame_func(m.fp);
-            m.inst = (*func).instance;
-            if let Some(landing) = find_handler(&m, at, tag, exception) {
-                m.ip = landing;
-                m.reload_memory();
-                return m.dispatch();
+            let func = frame_func(fp);
+            if !(*func).instance.is_null()
+                && let Some(landing) = find_handler(fp, at, tag, exception)
+            {
+                (*store).exit_fp = fp;
+                return landing;
             }
-            let mut return_to = *m.fp.sub(3) as usize as *const u64;
+            let mut return_to = *fp.sub(3) as usize as *const u64;
             if return_to == exit_cell() {
-                (*store).pending_exception = exception;
-                return std::hint::black_box(Status::THROW.0);
+                return std::ptr::null();
             }
             if return_to == restore_cell() {
-                return_to = *m.fp.sub(4) as usize as *const u64;
+                return_to = *fp.sub(4) as usize as *const u64;
             }
-            m.fp = *m.fp.sub(2) as usize as *mut u64;
+            fp = *fp.sub(2) as usize as *mut u64;
             // The call is the cell before the one that it returns to; any word of it will do.
             at = return_to.sub(1);
         }
     }
 }
 
-/// The innermost matching catch clause around `at` in the frame of `m`; puts what it catches in place.
+/// The innermost matching catch clause around `at` in the frame `fp`; puts what it catches in place.
 ///
 /// # Safety
-/// `m.fp` is a live frame of a function of `m.inst`, at the cell around `at`.
-unsafe fn find_handler(m: &Machine, at: *const u64, tag: *const VmTag, exception: u64) -> Option<*const u64> {
+/// `fp` is a live frame of a wasm function, at the cell around `at`.
+unsafe fn find_handler(fp: *mut u64, at: *const u64, tag: *const VmTag, exception: u64) -> Option<*const u64> {
     // SAFETY: the caller's promise.
     unsafe {
-        let block = code_block_of(frame_func(m.fp))?;
+        let func = frame_func(fp);
+        let inst = (*func).instance;
+        let block = code_block_of(func)?;
         let position = block.position(at)?;
+        let tag_at = |index| *inst.byte_add(block.layout.tag(index) as usize).cast::<*const VmTag>();
         for region in block.try_regions.iter().filter(|region| region.range.contains(&position)) {
             for catch in &region.catches {
                 let (matches, payload, reference) = match catch.kind {
-                    CatchKind::One(index) => (catch_tag(m, block, index) == tag, true, false),
-                    CatchKind::OneRef(index) => (catch_tag(m, block, index) == tag, true, true),
+                    CatchKind::One(index) => (tag_at(index) == tag, true, false),
+                    CatchKind::OneRef(index) => (tag_at(index) == tag, true, true),
                     CatchKind::All => (true, false, false),
                     CatchKind::AllRef => (true, false, true),
                 };
                 if !matches {
                     continue;
                 }
-                let out = m.fp.offset(catch.slot as isize);
+                let out = fp.offset(catch.slot as isize);
                 if payload {
-                    builtins::exception::exception_payload((*m.inst).store, exception, out);
+                    builtins::exception::exception_payload((*inst).store, exception, out);
                 }
                 if reference {
                     *out.add(catch.payload_slots as usize) = exception;
@@ -116,50 +142,19 @@ unsafe fn find_handler(m: &Machine, at: *const u64, tag: *const VmTag, exception
     }
 }
 
-/// The identity of tag `index` of the instance.
-///
-/// # Safety
-/// `m.inst` is the instance of a function with this code.
-unsafe fn catch_tag(m: &Machine, block: &crate::code::CodeBlock, index: u32) -> *const VmTag {
-    // SAFETY: the offset is that of a tag pointer.
-    unsafe { *m.in_instance::<*const VmTag>(block.layout.tag(index)) }
-}
-
-/// A function called through its entry ended early: an exception looks for its handler, all else leaves the interpreter.
+/// A function called through its entry ended early: an exception looks for its handler from the function's frame on, all else
+/// leaves the interpreter.
 ///
 /// # Safety
 /// The handlers' contract; `status` is not `OK`.
-pub unsafe fn leave_with(mut m: Machine, status: Status) -> usize {
-    // SAFETY: `m.fp` is the frame made for the foreign function; its caller's is behind it.
+#[inline(always)]
+pub unsafe fn leave_with(m: Machine, status: Status) -> usize {
+    // SAFETY: `m.fp` is the frame made for the foreign function.
     unsafe {
         if status != Status::THROW {
-            return std::hint::black_box(status.0);
+            return m.stop(status);
         }
-        let store = (*m.inst).store;
-        let exception = (*store).pending_exception;
-        let mut return_to = *m.fp.sub(3) as usize as *const u64;
-        if return_to == exit_cell() {
-            return std::hint::black_box(Status::THROW.0);
-        }
-        if return_to == restore_cell() {
-            return_to = *m.fp.sub(4) as usize as *const u64;
-        }
-        m.fp = *m.fp.sub(2) as usize as *mut u64;
-        m.ip = return_to.sub(1);
-        throw_from(m, exception)
-    }
-}
-
-/// The function could not be translated: ends the run.
-///
-/// # Safety
-/// The handlers' contract.
-#[cold]
-#[inline(never)]
-pub unsafe fn leave_with_stop(m: Machine, error: TranslateError) -> usize {
-    // SAFETY: the store is alive.
-    unsafe {
-        m.note_exit();
-        wasmr_runtime::builtins::host_error((*m.inst).store, Box::new(error)).0
+        let exception = (*(*m.inst).store).pending_exception;
+        resume(m, unwind(m.inst, m.fp, m.ip, exception))
     }
 }

@@ -85,6 +85,8 @@ pub unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: *mut u64, len: usi
         } else {
             write_header(&m, callee, func, return_to);
         }
+        // `spare` carries nothing here; this frees its register.
+        m.spare = callee as u64;
         m.fp = callee;
         m.ip = (*func).code;
         m.dispatch()
@@ -154,8 +156,7 @@ handlers! {
     #[cold]
     #[inline(never)]
     fn exit[](m) {
-        let _ = m;
-        std::hint::black_box(Status::OK.0)
+        m.stop(Status::OK)
     }
 
     /// A call into another instance returned; `spare` is the frame that was left.
@@ -168,7 +169,7 @@ handlers! {
 
     /// The function of this frame is called through its entry: a host function, or another tier's.
     fn foreign[](m) {
-        let status = call_foreign(m);
+        let status = call_foreign(m.inst, m.fp, m.ip);
         if status != Status::OK {
             return super::exception::leave_with(m, status);
         }
@@ -182,12 +183,32 @@ handlers! {
 
     /// The function of this frame is called for the first time: translates it and starts over.
     fn translate_first[](m) {
-        match crate::code::code_of(frame_func(m.fp)) {
-            Ok(code) => {
-                m.ip = code;
-                m.dispatch()
+        m.note_exit();
+        let code = translate_function(m.fp);
+        if code.is_null() {
+            return m.stop(Status::HOST);
+        }
+        m.ip = code;
+        m.dispatch()
+    }
+}
+
+/// Translates the function of a frame; null, and the reason in the store, if it cannot be.
+///
+/// # Safety
+/// `fp` is the live frame of a wasm function.
+#[cold]
+#[inline(never)]
+unsafe fn translate_function(fp: *mut u64) -> *const u64 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let func = frame_func(fp);
+        match crate::code::code_of(func) {
+            Ok(code) => code,
+            Err(error) => {
+                wasmr_runtime::builtins::host_error((*(*func).instance).store, Box::new(error));
+                std::ptr::null()
             }
-            Err(stop) => super::exception::leave_with_stop(m, stop),
         }
     }
 }
@@ -195,33 +216,24 @@ handlers! {
 /// Calls the function of the frame through its entry, with arguments and results in place.
 ///
 /// # Safety
-/// The handlers' contract, but that `ip` may be any cell.
+/// `inst` is a live instance of the store, `fp` the frame, `ip` its cell.
 #[inline(never)]
-unsafe fn call_foreign(m: Machine) -> Status {
+unsafe fn call_foreign(inst: *mut VmInstance, fp: *mut u64, ip: *const u64) -> Status {
     // SAFETY: the frame's arguments are in place by the caller's code; nothing of ours is above `fp`.
     unsafe {
-        let store = (*m.inst).store;
-        let func = frame_func(m.fp);
-        if m.fp >= (*store).stack_limit {
+        let store = (*inst).store;
+        let func = frame_func(fp);
+        (*store).exit_fp = fp;
+        (*store).exit_ip = ip;
+        if fp >= (*store).stack_limit {
             (*store).trap_code = TrapCode::StackExhausted;
-            m.note_exit();
             return Status::TRAP;
         }
         let top = (*store).stack_top;
-        (*store).stack_top = m.fp;
-        m.note_exit();
-        let slots = m.fp.sub(HEADER + (*func).arg_slots as usize);
+        (*store).stack_top = fp;
+        let slots = fp.sub(HEADER + (*func).arg_slots as usize);
         let status = ((*func).entry)(store, func, slots);
         (*store).stack_top = top;
         status
     }
-}
-
-/// The instance pointer of a live function.
-///
-/// # Safety
-/// `func` is alive and is a wasm function.
-pub unsafe fn instance_of(func: *mut VmFunc) -> *mut VmInstance {
-    // SAFETY: the caller's promise.
-    unsafe { (*func).instance }
 }

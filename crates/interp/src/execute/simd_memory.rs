@@ -5,18 +5,64 @@ use wasmr_core::ops;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::value::V128;
 
-use super::access::Raw;
-use super::dispatch::{Handler, handlers};
+use super::access::{Raw, load_half};
+use super::dispatch::{Handler, Machine, handlers};
 use super::memory::{checked, checked_address};
 use super::operand::{Acc, SlotA, Source};
 use super::simd::{read, write};
 
-/// A vector load: what is in memory and the vector it becomes.
+/// A vector load: how memory is read and the vector it becomes.
 pub trait VectorLoad {
-    /// In memory.
-    type Memory: Raw;
+    /// How it is read.
+    type Fetch: Fetch;
     /// Extends.
-    fn extend(raw: Self::Memory) -> V128;
+    fn extend(value: <Self::Fetch as Fetch>::Value) -> V128;
+}
+
+/// A way to read memory for a vector.
+pub trait Fetch {
+    /// In memory.
+    type Memory: Copy;
+    /// In registers.
+    type Value;
+    /// Reads guarded memory.
+    ///
+    /// # Safety
+    /// As for [`Raw::load`].
+    unsafe fn fetch(m: &Machine, at: u64) -> Self::Value;
+    /// What was read elsewhere.
+    fn from_memory(raw: Self::Memory) -> Self::Value;
+}
+
+impl<T: Raw> Fetch for T {
+    type Memory = T;
+    type Value = T;
+    #[inline(always)]
+    unsafe fn fetch(m: &Machine, at: u64) -> T {
+        // SAFETY: the caller's promise.
+        unsafe { T::load(m, at) }
+    }
+    #[inline(always)]
+    fn from_memory(raw: T) -> T {
+        raw
+    }
+}
+
+/// Eight bytes that become the low half of a vector without passing through a general register.
+pub struct Half;
+
+impl Fetch for Half {
+    type Memory = u64;
+    type Value = V128;
+    #[inline(always)]
+    unsafe fn fetch(m: &Machine, at: u64) -> V128 {
+        // SAFETY: the caller's promise.
+        unsafe { load_half(m, at) }
+    }
+    #[inline(always)]
+    fn from_memory(raw: u64) -> V128 {
+        V128::from_u128(raw as u128)
+    }
 }
 
 /// A load or store of one lane.
@@ -32,18 +78,20 @@ pub trait Lane {
 handlers! {
     fn load[L: VectorLoad, X: Source](m) {
         let at = X::read::<i32>(&m) as u32 as u64 + m.imm() as u32 as u64;
-        let raw = L::Memory::load(&m, at);
-        write(m.d(), L::extend(raw));
+        let value = L::Fetch::fetch(&m, at);
+        write(m.d(), L::extend(value));
         m.next(2)
     }
 
     /// Address in slot `a`, memory in `imm`, offset in word 2.
     fn load_checked[L: VectorLoad, const IS64: bool](m) {
         let address = checked_address::<IS64>(&m);
-        let Some(at) = checked(&m, m.imm() as u32, address, m.word(2), size_of::<L::Memory>() as u64) else {
+        let size = size_of::<<L::Fetch as Fetch>::Memory>() as u64;
+        let Some(at) = checked(&m, m.imm() as u32, address, m.word(2), size) else {
             return m.trap(TrapCode::MemoryOutOfBounds);
         };
-        write(m.d(), L::extend(at.cast::<L::Memory>().read_unaligned()));
+        let raw = at.cast::<<L::Fetch as Fetch>::Memory>().read_unaligned();
+        write(m.d(), L::extend(L::Fetch::from_memory(raw)));
         m.next(3)
     }
 
@@ -93,9 +141,9 @@ macro_rules! vector_loads {
             use super::*;
             $(pub struct $op;
             impl VectorLoad for $op {
-                type Memory = $memory;
+                type Fetch = $memory;
                 #[inline(always)]
-                fn extend($raw: $memory) -> V128 {
+                fn extend($raw: <$memory as Fetch>::Value) -> V128 {
                     $value
                 }
             })*
@@ -124,18 +172,18 @@ macro_rules! vector_loads {
 
 vector_loads! {
     V128Load        "v128.load"         u128 |raw| V128::from_u128(raw);
-    V128Load8x8S    "v128.load8x8_s"    u64  |raw| ops::v128_load8x8_s(raw);
-    V128Load8x8U    "v128.load8x8_u"    u64  |raw| ops::v128_load8x8_u(raw);
-    V128Load16x4S   "v128.load16x4_s"   u64  |raw| ops::v128_load16x4_s(raw);
-    V128Load16x4U   "v128.load16x4_u"   u64  |raw| ops::v128_load16x4_u(raw);
-    V128Load32x2S   "v128.load32x2_s"   u64  |raw| ops::v128_load32x2_s(raw);
-    V128Load32x2U   "v128.load32x2_u"   u64  |raw| ops::v128_load32x2_u(raw);
+    V128Load8x8S    "v128.load8x8_s"    Half |raw| ops::i16x8_extend_low_i8x16_s(raw);
+    V128Load8x8U    "v128.load8x8_u"    Half |raw| ops::i16x8_extend_low_i8x16_u(raw);
+    V128Load16x4S   "v128.load16x4_s"   Half |raw| ops::i32x4_extend_low_i16x8_s(raw);
+    V128Load16x4U   "v128.load16x4_u"   Half |raw| ops::i32x4_extend_low_i16x8_u(raw);
+    V128Load32x2S   "v128.load32x2_s"   Half |raw| ops::i64x2_extend_low_i32x4_s(raw);
+    V128Load32x2U   "v128.load32x2_u"   Half |raw| ops::i64x2_extend_low_i32x4_u(raw);
     V128Load8Splat  "v128.load8_splat"  u8   |raw| ops::i8x16_splat(raw as i32);
     V128Load16Splat "v128.load16_splat" u16  |raw| ops::i16x8_splat(raw as i32);
     V128Load32Splat "v128.load32_splat" u32  |raw| ops::i32x4_splat(raw as i32);
     V128Load64Splat "v128.load64_splat" u64  |raw| ops::i64x2_splat(raw as i64);
-    V128Load32Zero  "v128.load32_zero"  u32  |raw| V128::from_u128(raw as u128);
-    V128Load64Zero  "v128.load64_zero"  u64  |raw| V128::from_u128(raw as u128);
+    V128Load32Zero  "v128.load32_zero"  u32  |raw| ops::v128_load32_zero(raw);
+    V128Load64Zero  "v128.load64_zero"  Half |raw| raw;
 }
 
 /// Declares the accesses to one lane: operators, memory type, lane operators.

@@ -109,12 +109,37 @@ pub enum Operand {
 pub enum Fuse {
     /// Nothing to absorb.
     None,
-    /// A comparison of operands in this order.
-    Compare { start: usize, op: CompareOp, a: Operand, b: Operand },
-    /// Whether the operand is zero.
-    Eqz { start: usize, operand: Operand, is64: bool },
-    /// `i32.and` is not zero (or is, if not `wanted`).
-    And { start: usize, a: Operand, b: Operand, wanted: bool },
+    /// A comparison.
+    Compare {
+        /// First word to drop.
+        start: usize,
+        /// The comparison.
+        op: CompareOp,
+        /// Left operand.
+        a: Operand,
+        /// Right operand.
+        b: Operand,
+    },
+    /// Whether an operand is zero.
+    Eqz {
+        /// First word to drop.
+        start: usize,
+        /// The operand.
+        operand: Operand,
+        /// Whether all 64 bits count.
+        is64: bool,
+    },
+    /// Whether an `i32.and` is not zero.
+    And {
+        /// First word to drop.
+        start: usize,
+        /// Left operand.
+        a: Operand,
+        /// Right operand.
+        b: Operand,
+        /// False if the value is whether it is zero.
+        wanted: bool,
+    },
 }
 
 /// The latest result, as long as its cell is the last one.
