@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Outcome, Run, Scratch};
+use crate::harness::{Outcome, Run, Scratch, WASMR, guest};
 use crate::tiers::{Tier, on_every_tier};
 
 /// How much later than its timeout a run may end on a busy machine.
@@ -73,6 +73,27 @@ on_every_tier! {
         let text = r#"(module (memory 1 2) (func (export "grow") (result i32 i32 i32)
             (memory.grow (i32.const 1)) (memory.grow (i32.const 1)) (memory.size)))"#;
         Run::on(tier).words(["--invoke", "grow"]).word(scratch.file("m.wat", text)).end().exits(0).prints("1\n-1\n2\n");
+    }
+
+    fn a_small_address_space_changes_nothing(tier) {
+        // No room to reserve what a 32-bit memory can address: accesses are checked instead.
+        let limited = |module: &str, word: &str| {
+            let script = "ulimit -v 200000 && exec \"$@\"";
+            let run = Run::of("sh").words(["-c", script, "sh", WASMR, "run", "--mode", tier.0]);
+            run.word(guest(module)).word(word).end()
+        };
+        limited("coremark.wasm", "20").exits(0);
+        limited("trap.wasm", "load").exits(134).prints("before\n").says("out of bounds memory access");
+        limited("grow.wasm", "1000").exits(0).quietly();
+    }
+
+    fn few_descriptors_are_an_error_not_a_crash(tier) {
+        for descriptors in 4..8 {
+            let script = format!("ulimit -n {descriptors} && exec \"$@\"");
+            let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run", "--mode", tier.0, "--dir=."]);
+            let outcome = run.word(guest("hello.wasm")).end();
+            assert!([0, 1].contains(&outcome.code()), "{descriptors}: {outcome:?}");
+        }
     }
 
     fn recursion_is_deep_by_default(tier) {
