@@ -9,16 +9,21 @@ use std::ptr::NonNull;
 
 use crate::store::StoreInner;
 
+/// Marks a type as bound to this very `T`, not to a subtype or supertype of it.
+pub(crate) type Invariant<T> = PhantomData<fn(T) -> T>;
+
 /// A store lent for reading.
 pub struct StoreContext<'a, T> {
     inner: NonNull<StoreInner>,
-    marker: PhantomData<(&'a StoreInner, fn(T) -> T)>,
+    lent: PhantomData<&'a StoreInner>,
+    data: Invariant<T>,
 }
 
 /// A store lent for anything.
 pub struct StoreContextMut<'a, T> {
     inner: NonNull<StoreInner>,
-    marker: PhantomData<(&'a mut StoreInner, fn(T) -> T)>,
+    lent: PhantomData<&'a mut StoreInner>,
+    data: Invariant<T>,
 }
 
 /// Whatever can lend a store for reading.
@@ -40,7 +45,7 @@ impl<'a, T> StoreContext<'a, T> {
     /// # Safety
     /// The store is alive, has data of type `T`, and nobody changes it during `'a`.
     pub(crate) unsafe fn new(inner: NonNull<StoreInner>) -> StoreContext<'a, T> {
-        StoreContext { inner, marker: PhantomData }
+        StoreContext { inner, lent: PhantomData, data: PhantomData }
     }
 
     pub(crate) fn inner(&self) -> &'a StoreInner {
@@ -59,7 +64,7 @@ impl<'a, T> StoreContextMut<'a, T> {
     /// # Safety
     /// The store is alive, has data of type `T`, and is used through this context alone during `'a`.
     pub(crate) unsafe fn new(inner: NonNull<StoreInner>) -> StoreContextMut<'a, T> {
-        StoreContextMut { inner, marker: PhantomData }
+        StoreContextMut { inner, lent: PhantomData, data: PhantomData }
     }
 
     /// The store's address, from which everything that outlives a Rust borrow must be derived.
@@ -109,7 +114,7 @@ impl<T> AsContext for StoreContext<'_, T> {
     type Data = T;
 
     fn as_context(&self) -> StoreContext<'_, T> {
-        StoreContext { inner: self.inner, marker: PhantomData }
+        StoreContext { inner: self.inner, lent: PhantomData, data: PhantomData }
     }
 }
 
@@ -117,13 +122,13 @@ impl<T> AsContext for StoreContextMut<'_, T> {
     type Data = T;
 
     fn as_context(&self) -> StoreContext<'_, T> {
-        StoreContext { inner: self.inner, marker: PhantomData }
+        StoreContext { inner: self.inner, lent: PhantomData, data: PhantomData }
     }
 }
 
 impl<T> AsContextMut for StoreContextMut<'_, T> {
     fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
-        StoreContextMut { inner: self.inner, marker: PhantomData }
+        StoreContextMut { inner: self.inner, lent: PhantomData, data: PhantomData }
     }
 }
 

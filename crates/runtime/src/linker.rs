@@ -11,7 +11,7 @@ use std::sync::Arc;
 use wasmr_core::types::{ExternType, FuncType};
 use wasmr_module::Module;
 
-use crate::context::{AsContext, AsContextMut};
+use crate::context::{AsContext, AsContextMut, Invariant};
 use crate::externs::Extern;
 use crate::host::{Caller, HostFuncDef};
 use crate::instance::Instance;
@@ -24,7 +24,7 @@ use crate::value::Val;
 pub struct Linker<T> {
     definitions: HashMap<Box<str>, HashMap<Box<str>, Provided>>,
     allow_shadowing: bool,
-    marker: PhantomData<fn(T) -> T>,
+    marker: Invariant<T>,
 }
 
 /// A name was defined twice.

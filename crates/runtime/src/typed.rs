@@ -42,34 +42,34 @@ pub trait WasmTy: sealed::Sealed + Copy + 'static {
     unsafe fn read(store: &mut StoreInner, slots: &[u64]) -> Self;
 }
 
-/// Numbers: `type = WebAssembly type: to slot, from slot`.
+/// Numbers: `type = WebAssembly type: value to slot, slot to value`.
 macro_rules! numbers {
-    ($($rust:ty = $wasm:ident: $to:expr, $from:expr;)*) => {$(
+    ($($rust:ty = $wasm:ident: $value:ident => $to:expr, $slot:ident => $from:expr;)*) => {$(
         impl sealed::Sealed for $rust {}
 
         impl WasmTy for $rust {
             const TYPE: ValType = ValType::$wasm;
 
             fn write(self, _store: &StoreInner, slots: &mut [u64]) {
-                let to: fn($rust) -> u64 = $to;
-                slots[0] = to(self);
+                let $value = self;
+                slots[0] = $to;
             }
 
             unsafe fn read(_store: &mut StoreInner, slots: &[u64]) -> $rust {
-                let from: fn(u64) -> $rust = $from;
-                from(slots[0])
+                let $slot = slots[0];
+                $from
             }
         }
     )*};
 }
 
 numbers! {
-    i32 = I32: |value| u64::from(value as u32), |slot| slot as i32;
-    u32 = I32: u64::from, |slot| slot as u32;
-    i64 = I64: |value| value as u64, |slot| slot as i64;
-    u64 = I64: |value| value, |slot| slot;
-    f32 = F32: |value| u64::from(value.to_bits()), |slot| f32::from_bits(slot as u32);
-    f64 = F64: f64::to_bits, f64::from_bits;
+    i32 = I32: value => u64::from(value as u32),      slot => slot as i32;
+    u32 = I32: value => u64::from(value),             slot => slot as u32;
+    i64 = I64: value => value as u64,                 slot => slot as i64;
+    u64 = I64: value => value,                        slot => slot;
+    f32 = F32: value => u64::from(value.to_bits()),   slot => f32::from_bits(slot as u32);
+    f64 = F64: value => value.to_bits(),              slot => f64::from_bits(slot);
 }
 
 impl sealed::Sealed for V128 {}

@@ -241,6 +241,7 @@ mod linux_x86_64 {
 
         global_asm!(
             ".text",
+            ".globl wasmr_fault_probe, wasmr_fault_site, wasmr_fault_landing",
             "wasmr_fault_probe:",
             "wasmr_fault_site:",
             "mov rax, qword ptr [rdi]",

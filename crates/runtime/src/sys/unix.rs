@@ -73,7 +73,7 @@ impl Mapping {
             return Ok(());
         }
         let inside = start.checked_add(len).is_some_and(|end| end <= self.len);
-        if !inside || start % page_size() != 0 || len % page_size() != 0 {
+        if !inside || !start.is_multiple_of(page_size()) || !len.is_multiple_of(page_size()) {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
         // SAFETY: the range lies in this mapping; giving more access cannot invalidate a reference into it.

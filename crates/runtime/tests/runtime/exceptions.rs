@@ -1,0 +1,208 @@
+//! Exceptions and host references: through host functions, through guests, and under the collector.
+
+use wasmr_core::types::{FuncType, GlobalType, Limits, RefType, TableType, ValType};
+use wasmr_runtime::builtins::exception::{exception_new, exception_payload, exception_tag};
+use wasmr_runtime::vm::{Status, VmFunc, VmStore};
+use wasmr_runtime::{
+    Caller, ExnRef, Extern, ExternRef, Func, Global, Instance, ResourceError, Stop, StopKind, Store, StoreConfig,
+    StoreLimits, Table, Tag, Val,
+};
+
+use crate::fake::{World, call_import};
+
+/// Throws an exception of the module's tag 0 with its own arguments.
+unsafe extern "C" fn throw(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+    // SAFETY: the instance has a tag whose parameters are the function's.
+    unsafe {
+        (*store).pending_exception = exception_new((*func).instance, 0, slots);
+        (*store).exit_fp = func.cast();
+    }
+    Status::THROW
+}
+
+/// Makes as many exceptions as its argument says, keeping none; returns the last one's payload.
+unsafe extern "C" fn churn(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+    // SAFETY: as above; the payload is one slot.
+    unsafe {
+        let mut last = 0;
+        for number in 0..*slots {
+            last = exception_new((*func).instance, 0, &number);
+            assert!(!exception_tag(store, last).is_null(), "just made");
+        }
+        assert!(exception_tag(store, 0).is_null() && exception_tag(store, 12345).is_null());
+        exception_payload(store, last, slots);
+    }
+    Status::OK
+}
+
+/// Makes exceptions that each hold the one before, until there is no more room; returns how many.
+unsafe extern "C" fn chain(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+    // SAFETY: as above; the payload is one reference.
+    unsafe {
+        let (mut count, mut last) = (0, 0);
+        loop {
+            (*store).pending_exception = last;
+            let next = exception_new((*func).instance, 0, &last);
+            if next == 0 {
+                break;
+            }
+            (count, last) = (count + 1, next);
+        }
+        *slots = count;
+        (*store).pending_exception = 0;
+    }
+    Status::OK
+}
+
+const THROWER: &str = r#"(module
+    (tag $e (export "e") (param i32 i64))
+    (func (export "run") (param i32 i64) unreachable))"#;
+
+#[test]
+fn an_exception_that_nobody_catches_arrives_with_its_arguments() {
+    let world = World::new();
+    let mut store = world.store(());
+    let instance = Instance::new(&mut store, &world.module(THROWER, &[throw]), &[]).unwrap();
+    let run = instance.get_typed_func::<(i32, i64), ()>(&store, "run").unwrap();
+    let stop = run.call(&mut store, (-3, 1 << 40)).unwrap_err();
+    assert_eq!(stop.backtrace().unwrap().frames.len(), 1);
+    let StopKind::Throw(throw) = stop.into_kind() else { panic!("not a throw") };
+    let tag = instance.get_export(&store, "e").and_then(Extern::into_tag).unwrap();
+    assert_eq!(throw.exception.tag(&store), Some(tag));
+    assert_eq!(throw.exception.arguments(&mut store), Some(vec![Val::I32(-3), Val::I64(1 << 40)]));
+    assert_eq!(throw.exception.describe(&store).unwrap(), "i32, i64");
+}
+
+#[test]
+fn a_host_function_throws_and_passes_exceptions_on() {
+    let world = World::new();
+    let mut store = world.store(None::<(Tag, Func)>);
+    let tag = Tag::new(&mut store, FuncType::new([ValType::F64], []));
+    let thrower = Func::wrap(&mut store, |mut caller: Caller<'_, Option<(Tag, Func)>>| -> Result<(), Stop> {
+        let tag = caller.data().unwrap().0;
+        let exception = ExnRef::new(&mut caller, tag, &[Val::from(1.5)]).map_err(Stop::host)?;
+        Err(Stop::throw(exception))
+    });
+    *store.data_mut() = Some((tag, thrower));
+    let module = world.module(r#"(module (import "h" "f" (func)) (func (export "run") (call 0)))"#, &[call_import]);
+    // guest → host, which calls a host function that throws and passes it on.
+    let relay = Func::wrap(&mut store, |mut caller: Caller<'_, Option<(Tag, Func)>>| -> Result<(), Stop> {
+        let thrower = caller.data().unwrap().1;
+        thrower.call(&mut caller, &[], &mut [])
+    });
+    let instance = Instance::new(&mut store, &module, &[relay.into()]).unwrap();
+    let run = instance.get_typed_func::<(), ()>(&store, "run").unwrap();
+    let StopKind::Throw(throw) = run.call(&mut store, ()).unwrap_err().into_kind() else { panic!("not a throw") };
+    assert_eq!(throw.exception.tag(&store), Some(tag));
+    assert_eq!(throw.exception.arguments(&mut store), Some(vec![Val::from(1.5)]));
+    assert!(ExnRef::new(&mut store, tag, &[]).is_err());
+    assert!(ExnRef::new(&mut store, tag, &[Val::I32(1)]).is_err());
+}
+
+#[test]
+fn a_guest_that_throws_for_ever_stays_within_bounds() {
+    let world = World::new();
+    // A tenth of what the exceptions take together.
+    let limits = StoreLimits { max_reference_bytes: 4 << 20, ..StoreLimits::default() };
+    let mut store = Store::new(StoreConfig { limits, ..world.config() }, ());
+    let module = world
+        .module(r#"(module (tag (param i64)) (func (export "run") (param i64) (result i64) unreachable))"#, &[churn]);
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let run = instance.get_typed_func::<u64, u64>(&store, "run").unwrap();
+    assert_eq!(run.call(&mut store, 800_000).unwrap(), 799_999);
+}
+
+#[test]
+fn reachable_exceptions_are_bounded_by_the_limit() {
+    let world = World::new();
+    let limits = StoreLimits { max_reference_bytes: 1 << 20, ..StoreLimits::default() };
+    let mut store = Store::new(StoreConfig { limits, ..world.config() }, ());
+    let module =
+        world.module(r#"(module (tag (param exnref)) (func (export "run") (result i64) unreachable))"#, &[chain]);
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let run = instance.get_typed_func::<(), u64>(&store, "run").unwrap();
+    let count = run.call(&mut store, ()).unwrap();
+    assert!((5_000..1 << 18).contains(&count), "{count}");
+    assert_eq!(run.call(&mut store, ()).unwrap(), count, "nothing of the first chain is left");
+}
+
+#[test]
+fn an_exception_without_room_is_reported_as_that() {
+    let world = World::new();
+    let limits = StoreLimits { max_reference_bytes: 16, ..StoreLimits::default() };
+    let mut store = Store::new(StoreConfig { limits, ..world.config() }, ());
+    let instance = Instance::new(&mut store, &world.module(THROWER, &[throw]), &[]).unwrap();
+    let run = instance.get_typed_func::<(i32, i64), ()>(&store, "run").unwrap();
+    let StopKind::Host(error) = run.call(&mut store, (0, 0)).unwrap_err().into_kind() else { panic!("no host error") };
+    assert!(matches!(error.downcast_ref(), Some(ResourceError::ReferenceLimit { limit: 16 })));
+}
+
+/// Makes garbage until the store has surely collected.
+fn collect(store: &mut Store<()>) {
+    store.scope(|store| {
+        let churn = Func::wrap(&mut *store, |mut caller: Caller<'_, ()>| {
+            ExternRef::new(&mut caller, [0u8; 1000]).unwrap();
+        });
+        let churn = churn.typed::<(), ()>(&*store).unwrap();
+        for _ in 0..4000 {
+            churn.call(&mut *store, ()).unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_the_guest_can_reach_survives_and_the_rest_does_not() {
+    let world = World::new();
+    let mut store = world.store(());
+    let (in_table, in_global, in_exception, pinned, lost) = store.scope(|store| {
+        let mut value = |n: u32| ExternRef::new(&mut *store, n).unwrap();
+        let [in_table, in_global, in_exception, pinned, lost] = [1, 2, 3, 4, 5].map(&mut value);
+        assert!(pinned.pin(&mut *store));
+        let ty = TableType { limits: Limits { min: 2, max: None }, is64: false, element: RefType::EXTERNREF };
+        let table = Table::new(&mut *store, ty, Val::ExternRef(None)).unwrap();
+        table.set(&mut *store, 1, in_table.into()).unwrap();
+        let ty = |content| GlobalType { content, mutable: true };
+        Global::new(&mut *store, ty(ValType::EXTERNREF), in_global.into()).unwrap();
+        let tag = Tag::new(&mut *store, FuncType::new([ValType::EXTERNREF], []));
+        let exception = ExnRef::new(&mut *store, tag, &[in_exception.into()]).unwrap();
+        Global::new(&mut *store, ty(ValType::EXNREF), exception.into()).unwrap();
+        (in_table, in_global, in_exception, pinned, lost)
+    });
+    collect(&mut store);
+    for (number, kept) in [(1, in_table), (2, in_global), (3, in_exception), (4, pinned)] {
+        let value = kept.data(&store).unwrap_or_else(|| panic!("{number} was collected"));
+        assert_eq!(value.downcast_ref::<u32>(), Some(&number));
+    }
+    assert!(lost.data(&store).is_none());
+    pinned.unpin(&mut store);
+    collect(&mut store);
+    assert!(pinned.data(&store).is_none());
+    let taker = Func::wrap(&mut store, |_: Option<ExternRef>| {});
+    let stop = taker.call(&mut store, &[Val::from(lost)], &mut []).unwrap_err();
+    assert!(matches!(stop.kind(), StopKind::Host(_)), "a collected reference is no value");
+}
+
+#[test]
+fn what_the_host_holds_outside_of_functions_survives() {
+    let world = World::new();
+    let mut store = world.store(());
+    let held = ExternRef::new(&mut store, 9u32).unwrap();
+    collect(&mut store);
+    assert_eq!(held.data(&store).unwrap().downcast_ref::<u32>(), Some(&9));
+}
+
+#[test]
+fn an_instance_keeps_what_its_globals_refer_to() {
+    let world = World::new();
+    let mut store = world.store(());
+    let module = world.module(r#"(module (global (export "g") (mut externref) (ref.null extern)))"#, &[]);
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let global = instance.get_global(&store, "g").unwrap();
+    store.scope(|store| {
+        let value = ExternRef::new(&mut *store, 11u32).unwrap();
+        global.set(&mut *store, value.into()).unwrap();
+    });
+    collect(&mut store);
+    let Val::ExternRef(Some(value)) = global.get(&mut store) else { panic!("no reference") };
+    assert_eq!(value.data(&store).unwrap().downcast_ref::<u32>(), Some(&11));
+}

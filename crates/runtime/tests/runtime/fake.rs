@@ -1,0 +1,110 @@
+//! A tier whose functions are Rust functions, and shorthand for modules and stores.
+
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::Arc;
+
+use wasmr_core::registry::TypeRegistry;
+use wasmr_core::trap::TrapCode;
+use wasmr_module::{Features, Module, ModuleBytes};
+use wasmr_runtime::tier::{Executable, Frame, FuncEntry, Tier};
+use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmStore};
+use wasmr_runtime::{LoadedModule, MemoryStrategy, Store, StoreConfig, StoreLimits};
+
+/// Says that the guest's only frame is the one that an entry left in `exit_fp`.
+struct FakeTier;
+
+static CODE: u64 = 0;
+
+impl Tier for FakeTier {
+    fn foreign_code(&self) -> *const u64 {
+        &raw const CODE
+    }
+
+    fn frames(&self, store: &VmStore, _max: usize) -> (Vec<Frame>, usize) {
+        if store.exit_fp.is_null() {
+            return (Vec::new(), 0);
+        }
+        (vec![Frame { func: store.exit_fp.cast(), offset: Some(0x2a) }], 1)
+    }
+}
+
+/// A module's functions, in order.
+struct FakeCode(Vec<ArrayCall>);
+
+impl Executable for FakeCode {
+    fn first_entry(&self, index: u32) -> FuncEntry {
+        FuncEntry { code: &raw const CODE, entry: self.0.get(index as usize).copied().unwrap_or(unexpected) }
+    }
+
+    fn vm_data(&self) -> *const c_void {
+        ptr::null()
+    }
+}
+
+unsafe extern "C" fn unexpected(_: *mut VmStore, _: *mut VmFunc, _: *mut u64) -> Status {
+    panic!("a test called a function for which it gave no entry")
+}
+
+/// Returns its parameters plus one, each `i32`.
+pub unsafe extern "C" fn add_one(_: *mut VmStore, _: *mut VmFunc, slots: *mut u64) -> Status {
+    // SAFETY: a function of one parameter and one result.
+    unsafe { *slots = u64::from((*slots as u32).wrapping_add(1)) };
+    Status::OK
+}
+
+/// Traps with `unreachable`.
+pub unsafe extern "C" fn trap(store: *mut VmStore, func: *mut VmFunc, _: *mut u64) -> Status {
+    // SAFETY: the store is alive.
+    unsafe {
+        (*store).trap_code = TrapCode::Unreachable;
+        (*store).exit_fp = func.cast();
+    }
+    Status::TRAP
+}
+
+/// Calls the module's function 0, an import, with its own arguments, as a tier calls a foreign function.
+pub unsafe extern "C" fn call_import(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+    // SAFETY: the instance is alive and has an import.
+    unsafe {
+        let instance = (*func).instance;
+        let offset = (*(*instance).instance).layout().imported_func(0);
+        let callee = *instance.byte_add(offset as usize).cast::<*mut VmFunc>();
+        (*store).caller = instance;
+        (*store).exit_fp = func.cast();
+        ((*callee).entry)(store, callee, slots)
+    }
+}
+
+pub const NO_ENTRIES: &[ArrayCall] = &[];
+
+/// One engine's worth of shared state.
+pub struct World {
+    pub registry: Arc<TypeRegistry>,
+}
+
+impl World {
+    pub fn new() -> World {
+        World { registry: Arc::new(TypeRegistry::new()) }
+    }
+
+    /// A module from text, with an entry for each function that it defines.
+    pub fn module(&self, text: &str, entries: &[ArrayCall]) -> LoadedModule {
+        let bytes = ModuleBytes::from(wat::parse_str(text).unwrap());
+        let module = Module::new(bytes, "test.wasm", &Features::default(), &self.registry, 1).unwrap();
+        LoadedModule { module, code: Arc::new(FakeCode(entries.to_vec())) }
+    }
+
+    pub fn config(&self) -> StoreConfig {
+        StoreConfig {
+            registry: self.registry.clone(),
+            tier: Arc::new(FakeTier),
+            limits: StoreLimits::default(),
+            memory: MemoryStrategy::Guarded,
+        }
+    }
+
+    pub fn store<T>(&self, data: T) -> Store<T> {
+        Store::new(self.config(), data)
+    }
+}
