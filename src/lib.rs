@@ -46,18 +46,18 @@ pub use wasmr_core::types::{
 pub use wasmr_core::value::V128;
 pub use wasmr_engine::module::{MAX_MODULE_BYTES, read_capped};
 pub use wasmr_engine::{Config, Engine, LoadError, Mode, Module, Tuning};
-pub use wasmr_module::{ExternKind, Feature, Features, ModuleBytes, ModuleError};
+pub use wasmr_module::{Fault, Feature, Features, Import, ModuleBytes, ModuleError};
 pub use wasmr_runtime::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use wasmr_runtime::exception::ExnRef;
 pub use wasmr_runtime::externs::Extern;
-pub use wasmr_runtime::func::Func;
+pub use wasmr_runtime::func::{CallError, Func};
 pub use wasmr_runtime::global::Global;
 pub use wasmr_runtime::host::Caller;
-pub use wasmr_runtime::instance::Instance;
+pub use wasmr_runtime::instance::{ExportError, Instance};
 pub use wasmr_runtime::instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule};
-pub use wasmr_runtime::limits::{MemoryStrategy, StoreLimits};
+pub use wasmr_runtime::limits::{MemoryStrategy, ResourceError, StoreLimits};
 pub use wasmr_runtime::linker::{DuplicateDefinition, Linker, UnknownImportCalled};
-pub use wasmr_runtime::memory::Memory;
+pub use wasmr_runtime::memory::{Memory, MemoryAccessError};
 pub use wasmr_runtime::reference::{AnyRef, ExternRef};
 pub use wasmr_runtime::store::{InterruptHandle, Store};
 pub use wasmr_runtime::table::Table;
@@ -65,11 +65,13 @@ pub use wasmr_runtime::tag::Tag;
 pub use wasmr_runtime::trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
 pub use wasmr_runtime::typed::TypedFunc;
 pub use wasmr_runtime::types::{extern_type_text, func_type_text, val_type_text};
-pub use wasmr_runtime::value::Val;
+pub use wasmr_runtime::value::{TypeMismatch, Val};
 
 /// The system interface of WASI Preview 1. Nothing is granted unless a builder grants it.
 pub mod wasi {
+    pub use cap_std::fs::Dir;
     pub use wasmr_wasi::ctx::{BuildError, WasiCtx, WasiCtxBuilder};
     pub use wasmr_wasi::link::{add_imports_to_linker, add_to_linker};
     pub use wasmr_wasi::stdio::{OutputBuffer, Stdin, Stdout};
+    pub use wasmr_wasi::wait::Interrupter;
 }

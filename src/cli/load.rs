@@ -33,7 +33,8 @@ fn bytes(path: &Path) -> anyhow::Result<ModuleBytes> {
         if stdin.is_terminal() {
             bail!("cannot read a module from standard input: it is a terminal");
         }
-        let bytes = wasmr::read_capped(stdin.lock(), MAX_MODULE_BYTES).context("cannot read standard input")?;
+        let bytes =
+            wasmr::read_capped(stdin.lock(), MAX_MODULE_BYTES, 64 << 10).context("cannot read standard input")?;
         return bytes.map(ModuleBytes::from).with_context(|| too_large("standard input"));
     }
     let shown = path.display();
@@ -56,7 +57,7 @@ fn bytes(path: &Path) -> anyhow::Result<ModuleBytes> {
             return Ok(ModuleBytes::new(map));
         }
     }
-    let bytes = wasmr::read_capped(file, MAX_MODULE_BYTES).with_context(cannot_read)?;
+    let bytes = wasmr::read_capped(file, MAX_MODULE_BYTES, metadata.len()).with_context(cannot_read)?;
     bytes.map(ModuleBytes::from).with_context(|| too_large(&format!("`{shown}`")))
 }
 

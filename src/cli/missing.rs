@@ -1,6 +1,6 @@
 //! Messages about what a program lacks: imports that nobody offers, and a function to run.
 
-use wasmr::{ExternKind, ExternType, ImportFailure, LinkError, Module, extern_type_text};
+use wasmr::{ExternType, ImportFailure, LinkError, Module, extern_type_text, val_type_text};
 
 use super::demangle::printable;
 
@@ -82,30 +82,29 @@ pub fn imports_error(name: &str, error: &LinkError) -> anyhow::Error {
 
 /// The exports of a program without `_start`, and how to call one. `file` is what the user called the program.
 pub fn exports_help(module: &Module, file: &str) -> String {
-    let exports = module.module.exports();
-    if exports.is_empty() {
+    let registry = module.registry();
+    let mut text = String::new();
+    let mut example = None;
+    for (name, ty) in module.exports() {
+        text.push_str(if text.is_empty() { "it exports:\n" } else { "" });
+        text.push_str(&format!("  {} {}\n", printable(name), extern_type_text(registry, &ty)));
+        // `_initialize` is called by itself.
+        if let ExternType::Func(id) = ty
+            && name != "_initialize"
+        {
+            example = example.or(registry.func_type(id).map(|ty| (name, ty)));
+        }
+    }
+    if text.is_empty() {
         return "it exports nothing".to_string();
     }
-    let registry = module.module.registry();
-    let mut text = String::from("it exports:\n");
-    for export in exports {
-        let ty = extern_type_text(registry, &module.module.export_type(export));
-        text.push_str(&format!("  {} {ty}\n", printable(&export.name)));
-    }
-    // `_initialize` is called by itself.
-    let function = exports.iter().find(|export| export.kind == ExternKind::Func && &*export.name != "_initialize");
-    if let Some(function) = function {
-        let mut line = format!("  wasmr run --invoke {} {}", shell_word(&printable(&function.name)), shell_word(file));
-        if let ExternType::Func(id) = module.module.export_type(function)
-            && let Some(ty) = registry.func_type(id)
-        {
-            for param in ty.params() {
-                line.push(' ');
-                line.push_str(&wasmr::val_type_text(registry, *param).to_uppercase());
-            }
+    if let Some((name, ty)) = example {
+        let (name, file) = (shell_word(&printable(name)), shell_word(file));
+        text.push_str(&format!("to call one, type\n  wasmr run --invoke {name} {file}"));
+        for param in ty.params() {
+            text.push(' ');
+            text.push_str(&val_type_text(registry, *param).to_uppercase());
         }
-        text.push_str("to call one, type\n");
-        text.push_str(&line);
     }
     text
 }

@@ -11,8 +11,7 @@ use std::time::Instant;
 use anyhow::Context;
 use wasmr::wasi::WasiCtx;
 use wasmr::{
-    Engine, ExternKind, ExternType, Instance, InstantiateError, Linker, Module, Stop, StopKind, Store,
-    UnknownImportCalled, Val,
+    Engine, ExternType, Instance, InstantiateError, Linker, Module, Stop, StopKind, Store, UnknownImportCalled, Val,
 };
 
 use super::flags::RunFlags;
@@ -75,7 +74,7 @@ fn execute(plan: RunPlan, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::R
 
 /// Says what is wrong with the entry before anything runs; `None` if nothing is.
 fn check_entry(module: &Module, plan: &RunPlan, err: &mut dyn Write) -> Option<u8> {
-    let is_func = |name: &str| module.module.export(name).is_some_and(|export| export.kind == ExternKind::Func);
+    let is_func = |name: &str| matches!(module.get_export(name), Some(ExternType::Func(_)));
     let file = plan.module.display().to_string();
     let sentence = match &plan.entry {
         Entry::Start if is_func("_start") => return None,
@@ -102,7 +101,7 @@ fn instantiate(
         }
         UnknownImports::Default => define_unknown_imports_as_zero(linker, module),
     }
-    let name = module.module.name();
+    let name = module.name();
     match linker.instantiate(&mut *store, module) {
         Ok(instance) => Ok(Ok(instance)),
         Err(InstantiateError::Stop(stop)) => Ok(Err(stop)),
@@ -115,9 +114,9 @@ fn instantiate(
 
 /// Defines every function import that is not defined yet as one that returns zeros and nulls.
 fn define_unknown_imports_as_zero(linker: &mut Linker<WasiCtx>, module: &Module) {
-    for import in module.module.imports() {
+    for import in module.imports() {
         let ExternType::Func(id) = import.ty else { continue };
-        let Some(ty) = module.module.registry().func_type(id) else { continue };
+        let Some(ty) = module.registry().func_type(id) else { continue };
         // The results are zero or null when the closure is called. What is defined already stays.
         let _ = linker.func_new(&import.module, &import.name, (*ty).clone(), |_, _, _| Ok(()));
     }

@@ -7,7 +7,9 @@ use std::io::Read;
 use std::ops::Deref;
 use std::path::Path;
 
-use wasmr_module::{ModuleBytes, ModuleError};
+use wasmr_core::registry::TypeRegistry;
+use wasmr_core::types::ExternType;
+use wasmr_module::{Import, ModuleBytes, ModuleError};
 use wasmr_runtime::LoadedModule;
 
 use crate::engine::Engine;
@@ -64,7 +66,10 @@ impl Module {
         let path = path.as_ref();
         let shown = path.display().to_string();
         let bytes = std::fs::File::open(path)
-            .and_then(|file| read_capped(file, MAX_MODULE_BYTES))
+            .and_then(|file| {
+                let expected = file.metadata()?.len();
+                read_capped(file, MAX_MODULE_BYTES, expected)
+            })
             .map_err(|source| LoadError::Read { path: shown.clone(), source })?
             .ok_or(LoadError::TooLarge { path: shown })?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -72,11 +77,42 @@ impl Module {
     }
 }
 
-/// Reads to the end; `None` if there is more than `cap` bytes. Never takes more than that, whatever the source claims.
-pub fn read_capped(source: impl Read, cap: u64) -> std::io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
+/// Reads to the end; `None` if there is more than `cap` bytes. Never takes more than that, whatever the source claims;
+/// `expected`, the likely number of bytes, only saves work.
+pub fn read_capped(source: impl Read, cap: u64, expected: u64) -> std::io::Result<Option<Vec<u8>>> {
+    // One byte more, so that the end is seen without growing; at most 1 MiB, as the number may come from anywhere.
+    let mut bytes = Vec::with_capacity(expected.min(1 << 20) as usize + 1);
     source.take(cap + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= cap).then_some(bytes))
+}
+
+impl Module {
+    /// What messages call it.
+    pub fn name(&self) -> &str {
+        self.loaded.module.name()
+    }
+
+    /// What it imports, in order.
+    pub fn imports(&self) -> &[Import] {
+        self.loaded.module.imports()
+    }
+
+    /// What it exports, in order: name and type.
+    pub fn exports(&self) -> impl Iterator<Item = (&str, ExternType)> {
+        let module = &self.loaded.module;
+        module.exports().iter().map(|export| (&*export.name, module.export_type(export)))
+    }
+
+    /// The type of the export of that name.
+    pub fn get_export(&self, name: &str) -> Option<ExternType> {
+        let module = &self.loaded.module;
+        module.export(name).map(|export| module.export_type(export))
+    }
+
+    /// Where its types are interned: what gives a meaning to the ids in them.
+    pub fn registry(&self) -> &TypeRegistry {
+        self.loaded.module.registry()
+    }
 }
 
 /// What the runtime instantiates; also gives the declarations, [`wasmr_module::Module`].
@@ -100,9 +136,9 @@ mod tests {
 
     #[test]
     fn reading_stops_at_the_cap() {
-        assert_eq!(read_capped(&b"abc"[..], 3).unwrap(), Some(b"abc".to_vec()));
-        assert_eq!(read_capped(&b"abcd"[..], 3).unwrap(), None);
-        assert_eq!(read_capped(std::io::repeat(0), 1000).unwrap(), None);
+        assert_eq!(read_capped(&b"abc"[..], 3, 0).unwrap(), Some(b"abc".to_vec()));
+        assert_eq!(read_capped(&b"abcd"[..], 3, u64::MAX).unwrap(), None);
+        assert_eq!(read_capped(std::io::repeat(0), 1000, 10).unwrap(), None);
     }
 
     #[test]
@@ -116,6 +152,9 @@ mod tests {
         let engine = Engine::default();
         assert!(Module::new(&engine, "(module (func))").is_ok());
         assert!(Module::new(&engine, b"\0asm\x01\0\0\0").is_ok());
+        let module = Module::new(&engine, r#"(module (func (export "f")))"#).unwrap();
+        assert!(matches!(module.get_export("f"), Some(ExternType::Func(_))));
+        assert_eq!((module.exports().count(), module.imports().len()), (1, 0));
         let error = Module::from_bytes(&engine, b"\0asm\x09\0\0\0".to_vec(), "x.wasm").unwrap_err();
         assert!(error.to_string().contains("x.wasm"), "{error}");
     }
