@@ -1,18 +1,18 @@
 //! Where exceptions and host references live, and the collector that frees them.
 //!
-//! A reference to one is a word that is never 0: the low half is the entry's number plus one, the high half counts how often
-//! the entry was reused, so that a word kept too long finds nothing rather than a stranger.
+//! A reference to one is a word that is never 0: the low half is the entry's number plus one, the high half counts how
+//! often the entry was reused, so that a word kept too long finds nothing rather than a stranger.
 //!
 //! # The collector
-//! Mark and sweep, run when more bytes are alive than twice what survived the last run: a guest that throws for ever stays
-//! within bounded memory, and the work is proportional to what is allocated. It is *conservative*: any root word that happens to
-//! name an entry keeps it. That needs no knowledge of types, costs nothing while nothing is allocated, and moves nothing. Roots:
-//! the value stack, globals, tables, element segments, the exception in flight ([`StoreInner::collect`]) and what the host
-//! holds (here).
+//! Mark and sweep, run when more bytes are alive than twice what survived the last run: a guest that throws for ever
+//! stays within bounded memory, and the work is proportional to what is allocated. It is *conservative*: any root word
+//! that happens to name an entry keeps it. That needs no knowledge of types, costs nothing while nothing is allocated,
+//! and moves nothing. Roots: the value stack, globals, tables, element segments, the exception in flight
+//! ([`StoreInner::collect`]) and what the host holds (here).
 //!
 //! # What the host holds
-//! A handle that a host function is given or makes is a root until that function returns; outside of every host function, until
-//! the store is dropped. [`pin`](RefArena::pin) holds one longer.
+//! A handle that a host function is given or makes is a root until that function returns; outside of every host
+//! function, until the store is dropped. [`pin`](RefArena::pin) holds one longer.
 //!
 //! [`StoreInner::collect`]: crate::store::StoreInner::collect
 

@@ -1,7 +1,8 @@
-//! Evaluates constant expressions ("Execution / Instructions", restricted to constant ones) in an instance under construction or
-//! after it.
+//! Evaluates constant expressions ("Execution / Instructions", restricted to constant ones) in an instance under
+//! construction or after it.
 //!
-//! Comes in: a validated [`ConstExpr`]. Goes out: the value in slot form. It cannot fail. Arithmetic is that of `core`, as in every tier.
+//! Comes in: a validated [`ConstExpr`]. Goes out: the value in slot form. It cannot fail. Arithmetic is that of `core`,
+//! as in every tier.
 
 use wasmr_core::ops;
 use wasmr_module::{ConstExpr, ConstOp};

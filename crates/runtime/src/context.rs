@@ -1,8 +1,8 @@
 //! Ways to lend a store to a call: [`AsContext`] and [`AsContextMut`], as users of wasmtime know them.
 //!
-//! A `&Store`, `&mut Store`, [`Caller`](crate::host::Caller) and the contexts themselves all do. A context holds the store's
-//! own address rather than a reference to it: while wasm runs, generated code and host functions reach the same store
-//! through raw pointers, and a Rust reference further up the stack must not claim to be the only way.
+//! A `&Store`, `&mut Store`, [`Caller`](crate::host::Caller) and the contexts themselves all do. A context holds the
+//! store's own address rather than a reference to it: while wasm runs, generated code and host functions reach the same
+//! store through raw pointers, and a Rust reference further up the stack must not claim to be the only way.
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;

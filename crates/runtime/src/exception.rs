@@ -1,8 +1,8 @@
 //! Exceptions: objects of the store's arena, with [`ExnRef`] as the host's handle.
 //!
 //! An exception is its tag and the arguments it was thrown with, in slot form. It is made by `throw` (through
-//! [`builtins::exception`](crate::builtins::exception)) or by the host, never changes, and is freed when nothing leads to it any
-//! more.
+//! [`builtins::exception`](crate::builtins::exception)) or by the host, never changes, and is freed when nothing leads
+//! to it any more.
 
 use std::ptr::NonNull;
 

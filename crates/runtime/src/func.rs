@@ -1,13 +1,13 @@
 //! [`Func`]: a function of a store, and the one way into guest code.
 //!
-//! Comes in: typed values ([`Func::call`], [`TypedFunc`](crate::typed::TypedFunc)) from the embedder or from a host function that
-//! calls back. Goes through [`VmFunc::entry`](crate::vm::VmFunc::entry) with one array of slots. Goes out: results, or a [`Stop`].
+//! Comes in: typed values ([`Func::call`], [`TypedFunc`]) from the embedder or from a host function that calls back.
+//! Goes through [`VmFunc::entry`](crate::vm::VmFunc::entry) with one array of slots. Goes out: results, or a [`Stop`].
 //!
 //! # At the boundary
-//! [`call_slots`] is the outermost frame of a run of guest code on the native stack. It maps the value stack at the first call, gives the
-//! thread its signal stack, bounds how often host and guest may nest on the native stack, and afterwards turns a
-//! [`Status`] into a [`Stop`]: a trap gets its backtrace here, an error of the host is taken out of the store, and a panic that
-//! was caught before it could unwind through guest frames goes on.
+//! `call_slots` is the outermost frame of a run of guest code on the native stack. It maps the value stack at the first
+//! call, gives the thread its signal stack, bounds how often host and guest may nest on the native stack, and
+//! afterwards turns a [`Status`] into a [`Stop`]: a trap gets its backtrace here, an error of the host is taken out of
+//! the store, and a panic that was caught before it could unwind through guest frames goes on.
 
 use std::panic::resume_unwind;
 use std::ptr::{self, NonNull};
@@ -63,8 +63,8 @@ pub enum CallError {
 }
 
 impl Func {
-    /// A host function of any type, with values. `results` holds the zero or null of each type when `func` is called; results that
-    /// are not of their types are the host function's failure.
+    /// A host function of any type, with values. `results` holds the zero or null of each type when `func` is called;
+    /// results that are not of their types are the host function's failure.
     pub fn new<T: 'static>(
         store: impl AsContextMut<Data = T>,
         ty: FuncType,
@@ -79,8 +79,8 @@ impl Func {
         Func::from_def(store, &Arc::new(func.into_def()))
     }
 
-    /// A host function over numbers that works on slots: parameters in `slots[0..]` at entry, results in `slots[0..]` at return, in the
-    /// form of [`wasmr_core::value`]. For host calls that must cost little.
+    /// A host function over numbers that works on slots: parameters in `slots[0..]` at entry, results in `slots[0..]`
+    /// at return, in the form of [`wasmr_core::value`]. For host calls that must cost little.
     ///
     /// # Panics
     /// If a parameter or result is a reference.
@@ -164,8 +164,8 @@ impl Func {
         }
         let mut slots = vec![0; ty.param_slots().max(ty.result_slots())];
         write_params(context.inner(), params, ty.params(), &mut slots).map_err(Stop::host)?;
-        // SAFETY: `slots` has room for parameters and results and holds the checked parameters; the function is of this store, as
-        // `func_type` checked.
+        // SAFETY: `slots` has room for parameters and results and holds the checked parameters; the function is of this
+        // store, as `func_type` checked.
         unsafe { call_slots(context.root(), self.as_ptr(), slots.as_mut_ptr())? };
         // SAFETY: the call returned, so the slots hold results of these types.
         unsafe { read_values(context.inner_mut(), ty.results(), &slots, results) };
@@ -203,11 +203,12 @@ pub(crate) unsafe fn read_values(store: &mut StoreInner, types: &[ValType], slot
 /// Enters a function from the host.
 ///
 /// # Safety
-/// `func` is alive and of the store at `store`; `slots` is as [`ArrayCall`](crate::vm::ArrayCall) asks; the caller's borrow of
-/// the store is exclusive and it holds no reference into it.
+/// `func` is alive and of the store at `store`; `slots` is as [`ArrayCall`](crate::vm::ArrayCall) asks; the caller's
+/// borrow of the store is exclusive and it holds no reference into it.
 pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, slots: *mut u64) -> Result<(), Stop> {
     let inner = store.as_ptr();
-    // SAFETY: the contract: alive, and reached through us alone until `entry` is called. No reference is kept across that call.
+    // SAFETY: the contract: alive, and reached through us alone until `entry` is called. No reference is kept across
+    // that call.
     unsafe {
         let vm = &raw mut (*inner).vm;
         if (*inner).boundary_depth >= MAX_NATIVE_DEPTH {
@@ -274,10 +275,11 @@ pub(crate) fn capture_backtrace(store: &StoreInner) -> Backtrace {
     Backtrace { frames: frames.collect(), total }
 }
 
-/// Ends a run from inside: keeps `stop` for the boundary that will report it, and says what to return through guest frames.
+/// Ends a run from inside: keeps `stop` for the boundary that will report it, and says what to return through guest
+/// frames.
 ///
-/// For host functions and for tiers that fail for a reason of the host's. A thrown exception becomes [`Status::THROW`], so that the
-/// guest may catch it; everything else passes through the guest. A trap without a backtrace gets one here.
+/// For host functions and for tiers that fail for a reason of the host's. A thrown exception becomes [`Status::THROW`],
+/// so that the guest may catch it; everything else passes through the guest. A trap without a backtrace gets one here.
 ///
 /// # Safety
 /// `store` is alive, and no reference to it is in use.

@@ -38,9 +38,7 @@ impl Global {
     }
 
     pub(crate) fn in_store(store: &mut StoreInner, ty: GlobalType, value: VmGlobal) -> Global {
-        let address = store.add_global(value);
-        // SAFETY: the store keeps the object at this address.
-        Global { handle: unsafe { Handle::new(address, store.id()) }, ty }
+        Global { handle: store.add_global(value), ty }
     }
 
     /// Its type.

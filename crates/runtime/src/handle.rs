@@ -1,8 +1,9 @@
 //! Handles: how Rust code outside the store names an object inside it.
 //!
 //! A [`Handle`] is a pointer and the id of its store. Objects live until their store is dropped and store ids are never
-//! used twice, so a handle is valid exactly if the store at hand has its id. That is checked at every use; with another store it
-//! is a bug of the embedder and panics. This file is what makes the rest of the crate free to follow handles safely.
+//! used twice, so a handle is valid exactly if the store at hand has its id. That is checked at every use; with another
+//! store it is a bug of the embedder and panics. This file is what makes the rest of the crate free to follow handles
+//! safely.
 
 use std::num::NonZeroU64;
 use std::ptr::NonNull;
@@ -102,7 +103,8 @@ pub(crate) fn check_store(of: StoreId, used_with: &StoreInner) {
     assert!(of == used_with.id(), "an object of one store was used with another store");
 }
 
-/// A heap object with a stable address, owned through a raw pointer so that pointers to it stay valid when its owner moves.
+/// A heap object with a stable address, owned through a raw pointer so that pointers to it stay valid when its owner
+/// moves.
 pub(crate) struct Pinned<T>(NonNull<T>);
 
 impl<T> Pinned<T> {

@@ -1,11 +1,12 @@
-//! Host functions: what they are made of, what a call of one gets ([`Caller`]), and the entry through which guests reach them.
+//! Host functions: what they are made of, what a call of one gets ([`Caller`]), and the entry through which guests
+//! reach them.
 //!
-//! Three things: a [`HostFuncDef`] is a closure with its type, belonging to no store (a linker keeps many); a [`HostFunc`] is one made
-//! callable in a store; a [`Caller`] is what one call sees.
+//! Three things: a [`HostFuncDef`] is a closure with its type, belonging to no store (a linker keeps many); a
+//! `HostFunc` is one made callable in a store; a [`Caller`] is what one call sees.
 //!
 //! # Which instance calls
-//! The tier says it in [`VmStore::caller`]. A function that an import was satisfied with also knows the importing instance, which
-//! is the one that calls, nearly always; it stands in where a tier says nothing.
+//! The tier says it in [`VmStore::caller`]. A function that an import was satisfied with also knows the importing
+//! instance, which is the one that calls, nearly always; it stands in where a tier says nothing.
 //!
 //! # A panic must not cross guest frames
 //! They are not Rust's and cannot be unwound. The entry catches a panic and keeps it in the store; the guest sees
@@ -70,8 +71,8 @@ impl HostFuncDef {
     /// From a closure over slots.
     ///
     /// # Safety
-    /// The closure must leave well-typed results: an `i32` or `f32` zero-extended, and in the place of a reference only null or a
-    /// reference of that type, of the store. To be instantiated in stores with data of type `T`.
+    /// The closure must leave well-typed results: an `i32` or `f32` zero-extended, and in the place of a reference only
+    /// null or a reference of that type, of the store. To be instantiated in stores with data of type `T`.
     pub(crate) unsafe fn raw<T: 'static>(
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<(), Stop> + Send + Sync + 'static,
@@ -84,8 +85,8 @@ impl HostFuncDef {
         HostFuncDef { ty: Arc::new(ty), call: Box::new(call) }
     }
 
-    /// From a closure over the slots of numbers: any bits are a number, and results narrower than their slot are cut. To be
-    /// instantiated in stores with data of type `T`.
+    /// From a closure over the slots of numbers: any bits are a number, and results narrower than their slot are cut.
+    /// To be instantiated in stores with data of type `T`.
     ///
     /// # Panics
     /// If a parameter or result is a reference.
@@ -146,7 +147,8 @@ impl HostFuncDef {
     /// Makes it a function of a store.
     ///
     /// # Safety
-    /// The store's data is of the type that the definition was made for; `importer` is null or an instance of the store.
+    /// The store's data is of the type that the definition was made for; `importer` is null or an instance of the
+    /// store.
     pub(crate) unsafe fn instantiate(self: &Arc<Self>, store: &mut StoreInner, importer: *mut VmInstance) -> Func {
         let arg_slots = self.ty.param_slots().max(self.ty.result_slots());
         let vm = VmFunc {
@@ -158,12 +160,12 @@ impl HostFuncDef {
             arg_slots: u32::try_from(arg_slots).expect("a signature of more than 4 G slots"),
             host: ptr::null(),
         };
-        let id = store.id();
-        let address = store.add_host_func(HostFunc { vm, def: self.clone(), importer });
-        // SAFETY: the store keeps the object at this address, and `vm` is its first field.
+        let handle = store.add_host_func(HostFunc { vm, def: self.clone(), importer });
+        let host: *mut HostFunc = handle.as_ptr();
+        // SAFETY: just made; the store keeps it at this address, and `vm` is its first field.
         unsafe {
-            (*address.as_ptr()).vm.host = address.as_ptr().cast::<c_void>();
-            Func::from_raw(address.cast(), id)
+            (*host).vm.host = host.cast::<c_void>();
+            Func::from_raw(NonNull::new_unchecked(host.cast()), store.id())
         }
     }
 }
@@ -190,8 +192,9 @@ struct HostResultError {
 /// # Safety
 /// As [`ArrayCall`](crate::vm::ArrayCall) says, for a function made by [`HostFuncDef::instantiate`].
 unsafe extern "C" fn host_entry(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: a host function's `host` is its `HostFunc`, which lives as long as the store; `slots` has room for `arg_slots` by the
-    // contract of the call. References are not kept across the closure, which reaches the store by its address.
+    // SAFETY: a host function's `host` is its `HostFunc`, which lives as long as the store; `slots` has room for
+    // `arg_slots` by the contract of the call. References are not kept across the closure, which reaches the store by
+    // its address.
     unsafe {
         let inner = NonNull::new_unchecked((*store).store);
         let host = (*func).host.cast::<HostFunc>();
@@ -200,18 +203,15 @@ unsafe extern "C" fn host_entry(store: *mut VmStore, func: *mut VmFunc, slots: *
         let slots = slots_of(slots, (*func).arg_slots as usize);
         let held = (*inner.as_ptr()).arena.held();
         let def: &HostFuncDef = &(*host).def;
-        let call = &def.call;
-        let result = catch_unwind(AssertUnwindSafe(|| call(RawCaller { store: inner, instance }, slots)));
-        let inner = &mut *inner.as_ptr();
-        let status = match result {
-            Ok(Ok(())) => Status::OK,
-            Ok(Err(stop)) => inner.end_run(stop),
-            Err(payload) => {
-                inner.host_end = Some(HostEnd::Panic(payload));
-                Status::HOST
-            }
+        let run = || match (def.call)(RawCaller { store: inner, instance }, slots) {
+            Ok(()) => Status::OK,
+            Err(stop) => (*inner.as_ptr()).end_run(stop),
         };
-        inner.arena.release_to(held);
+        let status = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+            (*inner.as_ptr()).host_end = Some(HostEnd::Panic(payload));
+            Status::HOST
+        });
+        (*inner.as_ptr()).arena.release_to(held);
         status
     }
 }
@@ -247,8 +247,8 @@ impl<T> Caller<'_, T> {
         self.instance()?.export(name)
     }
 
-    /// The memory that the calling instance exports as `memory`, and the embedder's data, both to change. The memory is empty if
-    /// there is none. No name is looked up.
+    /// The memory that the calling instance exports as `memory`, and the embedder's data, both to change. The memory is
+    /// empty if there is none. No name is looked up.
     pub fn memory_and_data(&mut self) -> (&mut [u8], &mut T) {
         let memory = self.instance().and_then(InstanceObject::exported_memory);
         let (store, data) = self.store.as_context_mut().split();

@@ -1,10 +1,11 @@
 //! Instances: [`InstanceObject`] owns one and knows its Rust side, [`Instance`] is its handle, and the
-//! [`VmInstance`](crate::vm::VmInstance) inside is what code sees.
+//! [`VmInstance`] inside is what code sees.
 //!
-//! The `VmInstance` is one allocation laid out by [`VmLayout`]. This file is the only one that computes addresses in it on the Rust side.
+//! The `VmInstance` is one allocation laid out by [`VmLayout`]. This file is the only one that computes addresses in it
+//! on the Rust side.
 //!
-//! Invariants: from the moment that the object is in a store, every slot of every array behind the header is filled, so that
-//! even an instance whose instantiation failed half way is whole as far as others can reach it.
+//! Invariants: from the moment that the object is in a store, every slot of every array behind the header is filled, so
+//! that even an instance whose instantiation failed half way is whole as far as others can reach it.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::{self, NonNull};
@@ -29,8 +30,8 @@ use crate::typed::{TypedFunc, WasmTyList};
 use crate::value::TypeMismatch;
 use crate::vm::{VmFunc, VmGlobal, VmInstance, VmLayout, VmMemory, VmTable, VmTag};
 
-/// Function entries and loop iterations that a new instance has before the tier's first hot event. The tier sets it anew at
-/// each.
+/// Function entries and loop iterations that a new instance has before the tier's first hot event. The tier sets it
+/// anew at each.
 pub const INITIAL_BUDGET: i32 = 1 << 12;
 
 /// The Rust side of an instance; owns the [`VmInstance`].
@@ -78,13 +79,13 @@ impl InstanceObject {
     }
 
     /// Puts the finished arrays into the store's care and tells the [`VmInstance`] its Rust side.
-    pub(crate) fn adopt(mut self, store: &mut StoreInner) -> NonNull<InstanceObject> {
+    pub(crate) fn adopt(mut self, store: &mut StoreInner) -> Instance {
         self.exported_memory = self.export("memory").and_then(Extern::into_memory);
         let vm = self.vm;
-        let address = store.add_instance(self);
-        // SAFETY: the allocation is alive as long as the object that now lives at `address`.
-        unsafe { (*vm.as_ptr()).instance = address.as_ptr() };
-        address
+        let handle = store.add_instance(self);
+        // SAFETY: the allocation is alive as long as the object that owns it, which the store now keeps.
+        unsafe { (*vm.as_ptr()).instance = handle.as_ptr() };
+        Instance(handle)
     }
 
     /// What code sees of it.
@@ -246,7 +247,8 @@ fn allocation(layout: &VmLayout) -> Layout {
 
 impl Drop for InstanceObject {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` by the same layout; the store that could lead to it is going away. Nothing in it owns anything.
+        // SAFETY: allocated in `new` by the same layout; the store that could lead to it is going away. Nothing in it
+        // owns anything.
         unsafe { dealloc(self.vm.as_ptr().cast(), allocation(&self.layout)) };
     }
 }
@@ -283,13 +285,18 @@ pub enum ExportError {
 
 impl Instance {
     /// An instance whose imports are `imports`, in the module's order.
+    ///
+    /// # Panics
+    /// If there are more than the module imports, one is of another store, or the module of another engine.
     pub fn new<C: AsContextMut>(
         mut store: C,
         module: &LoadedModule,
         imports: &[Extern],
     ) -> Result<Instance, InstantiateError> {
+        let expected = module.module.imports().len();
+        assert!(imports.len() <= expected, "{} objects were given for {expected} imports", imports.len());
         let mut provided: Vec<_> = imports.iter().map(|&object| Some(Provided::Extern(object))).collect();
-        provided.resize_with(module.module.imports().len(), || None);
+        provided.resize_with(expected, || None);
         let mut context = store.as_context_mut();
         // SAFETY: objects of a store come with no condition on its data; theirs is checked.
         unsafe { instantiate(&mut context, module, provided) }

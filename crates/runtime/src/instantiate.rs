@@ -1,11 +1,11 @@
 //! Instantiation, in the steps of the specification ("Execution / Modules / Instantiation").
 //!
-//! Comes in: a module with its code, and something for each import. Goes out: an [`Instance`]; or, sorted by whose fault,
-//! all imports that do not fit ([`LinkError`]), a limit, or the guest's own trap.
+//! Comes in: a module with its code, and something for each import. Goes out: an [`Instance`]; or, sorted by whose
+//! fault, all imports that do not fit ([`LinkError`]), a limit, or the guest's own trap.
 //!
-//! Until step 4 nothing that others can see has changed. From there on the specification keeps what was done when a later step fails, and
-//! functions of the new instance may already be in somebody's table: so the instance stays in the store, whole, even if its
-//! instantiation failed.
+//! Until step 4 nothing that others can see has changed. From there on the specification keeps what was done when a
+//! later step fails, and functions of the new instance may already be in somebody's table: so the instance stays in the
+//! store, whole, even if its instantiation failed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,6 @@ use crate::const_eval::evaluate;
 use crate::context::StoreContextMut;
 use crate::externs::Extern;
 use crate::func::{Func, call_nullary};
-use crate::handle::Handle;
 use crate::host::HostFuncDef;
 use crate::instance::{Instance, InstanceObject};
 use crate::limits::ResourceError;
@@ -148,9 +147,7 @@ pub(crate) unsafe fn instantiate<T>(
     unsafe { fill_imports(store, &mut object, provided) };
     allocate_own(store, &object, module)?;
     fill_funcs(&object, loaded);
-    let address = object.adopt(store);
-    // SAFETY: the store keeps the object at this address.
-    let instance = Instance(unsafe { Handle::new(address, store.id()) });
+    let instance = object.adopt(store);
 
     // 3. Initial values of globals, then of tables' elements. Each expression may use the globals before it.
     let object = instance.0.get(store);
@@ -158,8 +155,8 @@ pub(crate) unsafe fn instantiate<T>(
     let vm = object.vm();
     initialize_tables(store, instance, module);
 
-    // 4. Active element segments, then active data segments, in order. The first that does not fit traps; those before it stay.
-    // SAFETY: the instance is alive and whole; indices were validated.
+    // 4. Active element segments, then active data segments, in order. The first that does not fit traps; those before
+    // it stay. SAFETY: the instance is alive and whole; indices were validated.
     unsafe {
         run_elements(vm, module).map_err(Stop::from)?;
         run_data(vm, module).map_err(Stop::from)?;
@@ -210,10 +207,12 @@ unsafe fn fill_imports(store: &mut StoreInner, object: &mut InstanceObject, prov
     for provided in provided {
         let given = match provided {
             Provided::Extern(given) => given,
-            // SAFETY: the contract; the importer stays in the store or is dropped with the call that failed, which calls nothing.
+            // SAFETY: the contract; the importer stays in the store or is dropped with the call that failed, which
+            // calls nothing.
             Provided::Host(def) => Extern::Func(unsafe { def.instantiate(store, object.vm()) }),
         };
-        // SAFETY: imports are counted as the layout counted them, and the place is ours alone until the object is adopted.
+        // SAFETY: imports are counted as the layout counted them, and the place is ours alone until the object is
+        // adopted.
         unsafe {
             match given {
                 Extern::Func(func) => *object.imported_func_place(next(&mut funcs)) = func.as_ptr(),

@@ -2,18 +2,18 @@
 //! specification's "runtime structure", host functions, and the ways a run can end. It knows no tier.
 //!
 //! # The tour
-//! - [`store`] owns everything; [`context`] is how a store is lent; the other objects are handles into it: [`func`], [`memory`],
-//!   [`table`], [`global`], [`tag`], [`instance`], [`mod@reference`], [`exception`].
-//! - [`instantiate`] goes from a module to an instance; [`linker`] finds the imports by name; segments and constant expressions are
-//!   internal to it.
-//! - [`vm`] has every layout that code reads and writes; [`tier`] is the seam to whatever executes; [`builtins`] are the
-//!   slow paths that tiers share; [`sys`] is the operating system.
+//! - [`store`] owns everything; [`context`] is how a store is lent; the other objects are handles into it: [`func`],
+//!   [`memory`], [`table`], [`global`], [`tag`], [`instance`], [`mod@reference`], [`exception`].
+//! - [`instantiate`] goes from a module to an instance; [`linker`] finds the imports by name; segments and constant
+//!   expressions are internal to it.
+//! - [`vm`] has every layout that code reads and writes; [`tier`] is the seam to whatever executes; [`builtins`] are
+//!   the slow paths that tiers share; [`sys`] is the operating system.
 //! - [`host`] and [`typed`] are host functions; [`value`] and [`types`] values and types as the embedder sees them.
 //! - [`trap`] says how a run ends; [`limits`] how much it may take.
 //!
 //! # Invariants
-//! An object lives until its store is dropped. Handles are checked against the store they are used with. What a guest can make the
-//! host allocate is bounded by [`StoreLimits`](limits::StoreLimits).
+//! An object lives until its store is dropped. Handles are checked against the store they are used with. What a guest
+//! can make the host allocate is bounded by [`StoreLimits`].
 
 mod arena;
 pub mod builtins;

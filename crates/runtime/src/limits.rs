@@ -1,8 +1,8 @@
 //! What a store lets its guests take, and the error when they ask for more than the store or the host gives.
 //!
-//! Comes from the embedder (the CLI's `--max-memory`, `--max-table-elements`, `--max-stack`); asked by `memory`, `table`,
-//! `store` and `instantiate`. Rule: nothing of the host is taken in proportion to a number that a guest chose before that
-//! number was held against one of these.
+//! Comes from the embedder (the CLI's `--max-memory`, `--max-table-elements`, `--max-stack`); asked by `memory`,
+//! `table`, `store` and `instantiate`. Rule: nothing of the host is taken in proportion to a number that a guest chose
+//! before that number was held against one of these.
 
 use std::io;
 

@@ -1,7 +1,7 @@
 //! [`Linker`]: what the names in imports mean.
 //!
-//! A host function defined here belongs to no store and costs none anything until an instance imports it; objects of a store
-//! may be defined as well and then tie the linker to it.
+//! A host function defined here belongs to no store and costs none anything until an instance imports it; objects of a
+//! store may be defined as well and then tie the linker to it.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;

@@ -1,18 +1,19 @@
-//! Linear memories: [`MemoryObject`] in a store, [`Memory`] as its handle.
+//! Linear memories: `MemoryObject` in a store, [`Memory`] as its handle.
 //!
 //! # Two backings
-//! - *Guarded*: a reservation of address space so large that a 32-bit address plus a 32-bit offset plus the widest access stays
-//!   inside. Its base never moves, code accesses it without checks, and pages beyond the current size fault. Growing is one
-//!   `mprotect`.
-//! - *Checked*: just the pages there are. Every access is checked against [`VmMemory::len`]; growing may move the base. For
-//!   64-bit memories, hosts where faults do not become traps, and when the system refuses the reservation (`ulimit -v`).
+//! - *Guarded*: a reservation of address space so large that a 32-bit address plus a 32-bit offset plus the widest
+//!   access stays inside. Its base never moves, code accesses it without checks, and pages beyond the current size
+//!   fault. Growing is one `mprotect`.
+//! - *Checked*: just the pages there are. Every access is checked against [`VmMemory::len`]; growing may move the base.
+//!   For 64-bit memories, hosts where faults do not become traps, and when the system refuses the reservation (`ulimit
+//!   -v`).
 //!
 //! Which it is shows in [`VmMemory::guarded`] and changes neither results nor traps.
 //!
 //! # Invariants
-//! `len` is a multiple of the page size of WebAssembly and never shrinks; the first `len` bytes at `base` are readable and
-//! writable; a fresh page is zero, as the pages of nobody else are ever reused. An instance whose memory 0 is guarded has its base cached;
-//! as a guarded base never moves and no other is cached, growing needs no one to be told.
+//! `len` is a multiple of the page size of WebAssembly and never shrinks; the first `len` bytes at `base` are readable
+//! and writable; a fresh page is zero, as the pages of nobody else are ever reused. An instance whose memory 0 is
+//! guarded has its base cached; as a guarded base never moves and no other is cached, growing needs no one to be told.
 
 use std::ptr::NonNull;
 
@@ -34,11 +35,12 @@ const MAX_PAGES_32: u64 = 1 << 16;
 /// What a 64-bit memory can have.
 const MAX_PAGES_64: u64 = 1 << 48;
 
-/// Inaccessible space behind the base of a guarded memory, the memory included: any 32-bit address, any 32-bit offset, and
-/// a page for the width of the access.
+/// Inaccessible space behind the base of a guarded memory, the memory included: any 32-bit address, any 32-bit offset,
+/// and a page for the width of the access.
 pub const GUARDED_SPACE: usize = (8 << 30) + PAGE as usize;
 
-/// Inaccessible space in front of it, which no correct code can reach: half of what a wrongly sign-extended address can.
+/// Inaccessible space in front of it, which no correct code can reach: half of what a wrongly sign-extended address
+/// can.
 const FRONT_GUARD: usize = 2 << 30;
 
 /// A memory in a store.
@@ -190,9 +192,7 @@ impl Memory {
 
     pub(crate) fn in_store(store: &mut StoreInner, ty: MemoryType) -> Result<Memory, ResourceError> {
         let object = MemoryObject::new(store, ty)?;
-        let address = store.add_memory(object);
-        // SAFETY: the store keeps the object at this address.
-        Ok(Memory(unsafe { Handle::new(address, store.id()) }))
+        Ok(Memory(store.add_memory(object)))
     }
 
     /// The type it was made with.
@@ -244,7 +244,8 @@ impl Memory {
         Ok(())
     }
 
-    /// Grows it by `delta` pages; the size before in pages, or `None` if its type, the store's limits or the system refuse.
+    /// Grows it by `delta` pages; the size before in pages, or `None` if its type, the store's limits or the system
+    /// refuse.
     pub fn grow(&self, mut store: impl AsContextMut, delta: u64) -> Option<u64> {
         let mut context = store.as_context_mut();
         let store = context.inner_mut();

@@ -1,7 +1,8 @@
 //! References to what the collector owns: [`ExternRef`], and [`AnyRef`] which the host can only pass on.
 //!
-//! A handle is the machine's word and the store's id. How long it names its object is told in `arena`: until the host function that
-//! got it returns, or for the store's life outside of host functions. Afterwards it names nothing, never something else.
+//! A handle is the machine's word and the store's id. How long it names its object is told in `arena`: until the host
+//! function that got it returns, or for the store's life outside of host functions. Afterwards it names nothing, never
+//! something else.
 
 use std::any::Any;
 

@@ -1,7 +1,7 @@
 //! Data and element segments of an instance: which are dropped. Their contents stay in the module.
 //!
-//! Items of element segments are evaluated when they are copied, not kept: they consist of constants, functions and immutable globals,
-//! so the result is the same at any time, and a segment of 100 000 functions costs one byte.
+//! Items of element segments are evaluated when they are copied, not kept: they consist of constants, functions and
+//! immutable globals, so the result is the same at any time, and a segment of 100 000 functions costs one byte.
 
 use wasmr_module::Module;
 

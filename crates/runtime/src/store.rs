@@ -1,14 +1,15 @@
 //! [`Store`]: owns every live object, the value stack, and the embedder's data.
 //!
-//! Words that are easily confused: a [`Store`] is what the embedder owns; a [`StoreInner`] is the same store without the type of
-//! the embedder's data, which is all that the rest of this crate and host entries see; a [`VmStore`] is the few words of it that
-//! tiers read and write, pinned inside the `StoreInner`.
+//! Words that are easily confused: a [`Store`] is what the embedder owns; a [`StoreInner`] is the same store without
+//! the type of the embedder's data, which is all that the rest of this crate and host entries see; a [`VmStore`] is the
+//! few words of it that tiers read and write, pinned inside the `StoreInner`.
 //!
 //! # Invariants
-//! - A `StoreInner` has one address from birth to death, kept in [`VmStore::store`], from which every pointer to it is derived.
-//! - Objects are only ever added. Whatever was made in a store lives until the store is dropped, so a pointer between objects
-//!   of one store never dangles and instances may refer to each other in cycles. (Exceptions and host references are the
-//!   exception: they are collected, see `arena`.)
+//! - A `StoreInner` has one address from birth to death, kept in [`VmStore::store`], from which every pointer to it is
+//!   derived.
+//! - Objects are only ever added. Whatever was made in a store lives until the store is dropped, so a pointer between
+//!   objects of one store never dangles and instances may refer to each other in cycles. (Exceptions and host
+//!   references are the exception: they are collected, see `arena`.)
 //! - At most one thread uses a store at a time; [`InterruptHandle`] is the only thing shared with others.
 
 use std::io;
@@ -23,7 +24,7 @@ use wasmr_core::trap::TrapCode;
 
 use crate::arena::{Object, RefArena};
 use crate::context::{AsContext, AsContextMut, Invariant, StoreContext, StoreContextMut};
-use crate::handle::{Pinned, StoreId};
+use crate::handle::{Handle, Pinned, StoreId};
 use crate::host::{HostEnd, HostFunc};
 use crate::instance::InstanceObject;
 use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
@@ -54,8 +55,9 @@ pub struct Store<T> {
     data: Invariant<T>,
 }
 
-// SAFETY: the store owns all that its pointers lead to. Those that are not `Send` by themselves are addresses of its own objects;
-// host functions and host references are `Send + Sync` by their bounds, tiers by their traits, and the data by the bound here.
+// SAFETY: the store owns all that its pointers lead to. Those that are not `Send` by themselves are addresses of its
+// own objects; host functions and host references are `Send + Sync` by their bounds, tiers by their traits, and the
+// data by the bound here.
 unsafe impl<T: Send> Send for Store<T> {}
 // SAFETY: a shared store only gives out shared borrows of plain memory and of the data.
 unsafe impl<T: Sync> Sync for Store<T> {}
@@ -198,8 +200,8 @@ impl<T> Store<T> {
         self.as_context().inner().memory_bytes
     }
 
-    /// Runs `body`; the references to exceptions and host values that it obtained are let go at its end, unless pinned or
-    /// reachable by the guest. Outside of host functions and this, they are held until the store is dropped.
+    /// Runs `body`; the references to exceptions and host values that it obtained are let go at its end, unless pinned
+    /// or reachable by the guest. Outside of host functions and this, they are held until the store is dropped.
     pub fn scope<R>(&mut self, body: impl FnOnce(&mut Store<T>) -> R) -> R {
         let mark = self.as_context().inner().arena.held();
         let result = body(self);
@@ -210,8 +212,8 @@ impl<T> Store<T> {
 
 impl<T> Drop for Store<T> {
     fn drop(&mut self) {
-        // SAFETY: both were leaked from boxes in `new`, and the store is their only owner. The objects go first: host closures may
-        // hold anything, but never the data, which is reached through the store alone.
+        // SAFETY: both were leaked from boxes in `new`, and the store is their only owner. The objects go first: host
+        // closures may hold anything, but never the data, which is reached through the store alone.
         unsafe {
             let data = self.as_context().inner().data.cast::<T>();
             drop(Box::from_raw(self.inner.as_ptr()));
@@ -224,7 +226,8 @@ impl<T> AsContext for Store<T> {
     type Data = T;
 
     fn as_context(&self) -> StoreContext<'_, T> {
-        // SAFETY: the store owns `inner` and its data of type `T`; the borrow of `self` keeps others from changing them.
+        // SAFETY: the store owns `inner` and its data of type `T`; the borrow of `self` keeps others from changing
+        // them.
         unsafe { StoreContext::new(self.inner) }
     }
 }
@@ -337,28 +340,28 @@ impl StoreInner {
         if self.instances.len() < limit { Ok(()) } else { Err(ResourceError::InstanceLimit { limit }) }
     }
 
-    pub(crate) fn add_memory(&mut self, memory: MemoryObject) -> NonNull<MemoryObject> {
-        keep(&mut self.memories, memory)
+    pub(crate) fn add_memory(&mut self, memory: MemoryObject) -> Handle<MemoryObject> {
+        keep(self.id, &mut self.memories, memory)
     }
 
-    pub(crate) fn add_table(&mut self, table: TableObject) -> NonNull<TableObject> {
-        keep(&mut self.tables, table)
+    pub(crate) fn add_table(&mut self, table: TableObject) -> Handle<TableObject> {
+        keep(self.id, &mut self.tables, table)
     }
 
-    pub(crate) fn add_global(&mut self, global: VmGlobal) -> NonNull<VmGlobal> {
-        keep(&mut self.globals, global)
+    pub(crate) fn add_global(&mut self, global: VmGlobal) -> Handle<VmGlobal> {
+        keep(self.id, &mut self.globals, global)
     }
 
-    pub(crate) fn add_tag(&mut self, tag: VmTag) -> NonNull<VmTag> {
-        keep(&mut self.tags, tag)
+    pub(crate) fn add_tag(&mut self, tag: VmTag) -> Handle<VmTag> {
+        keep(self.id, &mut self.tags, tag)
     }
 
-    pub(crate) fn add_host_func(&mut self, func: HostFunc) -> NonNull<HostFunc> {
-        keep(&mut self.host_funcs, func)
+    pub(crate) fn add_host_func(&mut self, func: HostFunc) -> Handle<HostFunc> {
+        keep(self.id, &mut self.host_funcs, func)
     }
 
-    pub(crate) fn add_instance(&mut self, instance: InstanceObject) -> NonNull<InstanceObject> {
-        keep(&mut self.instances, instance)
+    pub(crate) fn add_instance(&mut self, instance: InstanceObject) -> Handle<InstanceObject> {
+        keep(self.id, &mut self.instances, instance)
     }
 
     /// Adds an exception or a host reference, after a collection if one is due; its word.
@@ -382,8 +385,8 @@ impl StoreInner {
             mark(&[vm.pending_exception]);
             if stack.is_some() {
                 let end = tier.stack_in_use(vm).clamp(vm.stack_base, vm.stack_limit);
-                // SAFETY: the value stack is mapped, zeroed at first, and plain words throughout. Slots between may be stale,
-                // which only keeps an object longer.
+                // SAFETY: the value stack is mapped, zeroed at first, and plain words throughout. Slots between may be
+                // stale, which only keeps an object longer.
                 let slots = unsafe {
                     let count = end.offset_from(vm.stack_base);
                     std::slice::from_raw_parts(vm.stack_base.cast_const(), usize::try_from(count).unwrap_or(0))
@@ -406,9 +409,10 @@ impl StoreInner {
     }
 }
 
-fn keep<O>(list: &mut Vec<Pinned<O>>, object: O) -> NonNull<O> {
+fn keep<O>(store: StoreId, list: &mut Vec<Pinned<O>>, object: O) -> Handle<O> {
     let pinned = Pinned::new(object);
     let address = pinned.as_ptr();
     list.push(pinned);
-    address
+    // SAFETY: the list belongs to the store and never shrinks.
+    unsafe { Handle::new(address, store) }
 }

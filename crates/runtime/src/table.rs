@@ -1,9 +1,13 @@
-//! Tables: [`TableObject`] in a store, [`Table`] as its handle.
+//! Tables: `TableObject` in a store, [`Table`] as its handle.
 //!
-//! Elements are references in slot form, so a funcref element is the address of a [`VmFunc`](crate::vm::VmFunc) and null is 0.
+//! Elements are references in slot form, so a funcref element is the address of a [`VmFunc`](crate::vm::VmFunc) and
+//! null is 0.
 //!
-//! Invariants: [`VmTable`] always describes the vector; every element is null or a reference of the table's element type;
-//! the size never shrinks.
+//! Invariants: [`VmTable`] always describes the vector; every element is null or a reference of the table's element
+//! type; the size never shrinks.
+
+use std::alloc::{Layout, alloc_zeroed};
+use std::ptr::NonNull;
 
 use wasmr_core::subtype::heap_top;
 use wasmr_core::types::{HeapType, TableType};
@@ -75,12 +79,17 @@ impl TableObject {
 /// `count` slots of `value`. Zeroed ones come untouched from the system, so a large empty table costs nothing.
 fn filled(count: u64, value: u64) -> Option<Vec<u64>> {
     let count = usize::try_from(count).ok()?;
+    if value == 0 && count != 0 {
+        let layout = Layout::array::<u64>(count).ok()?;
+        // SAFETY: the layout is not empty; a vector of `count` zeroes is what its allocator would give, and
+        // `alloc_zeroed` is the one way to ask for it that reports failure.
+        return unsafe {
+            let slots = NonNull::new(alloc_zeroed(layout))?;
+            Some(Vec::from_raw_parts(slots.cast().as_ptr(), count, count))
+        };
+    }
     let mut slots = Vec::new();
     slots.try_reserve_exact(count).ok()?;
-    if value == 0 {
-        drop(slots);
-        return Some(vec![0; count]);
-    }
     slots.resize(count, value);
     Some(slots)
 }
@@ -148,9 +157,7 @@ impl Table {
 
     pub(crate) fn in_store(store: &mut StoreInner, ty: TableType, init: u64) -> Result<Table, ResourceError> {
         let object = TableObject::new(store, ty, init)?;
-        let address = store.add_table(object);
-        // SAFETY: the store keeps the object at this address.
-        Ok(Table(unsafe { Handle::new(address, store.id()) }))
+        Ok(Table(store.add_table(object)))
     }
 
     /// The type it was made with.

@@ -27,9 +27,7 @@ impl Tag {
     }
 
     pub(crate) fn in_store(store: &mut StoreInner, type_id: TypeId) -> Tag {
-        let address = store.add_tag(VmTag { type_id });
-        // SAFETY: the store keeps the object at this address.
-        Tag(unsafe { Handle::new(address, store.id()) })
+        Tag(store.add_tag(VmTag { type_id }))
     }
 
     /// The type of its exceptions' arguments.

@@ -31,8 +31,8 @@ pub trait Tier: Send + Sync {
     /// many there are in all.
     fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize);
 
-    /// One past the last slot of the value stack that may hold a live value, asked when exceptions are collected. All of it,
-    /// unless the tier knows better.
+    /// One past the last slot of the value stack that may hold a live value, asked when exceptions are collected. All
+    /// of it, unless the tier knows better.
     fn stack_in_use(&self, store: &VmStore) -> *mut u64 {
         store.stack_limit
     }

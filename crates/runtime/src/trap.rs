@@ -1,11 +1,12 @@
 //! How a call ends early: [`Stop`], with a [`Trap`]'s code and where it happened.
 //!
-//! Four words that differ in whose doing the end is: a *trap* is the guest's fault, a *throw* is an exception that no guest frame
-//! caught, an *exit* is the guest's wish (`proc_exit`), and a *host* error is a host function's.
+//! Four words that differ in whose doing the end is: a *trap* is the guest's fault, a *throw* is an exception that no
+//! guest frame caught, an *exit* is the guest's wish (`proc_exit`), and a *host* error is a host function's.
 //!
-//! Inside the machine a call ends with a [`Status`](crate::vm::Status); [`Func::call`](crate::func::Func::call) turns it into a
-//! [`Stop`], once, at the boundary where it leaves guest code. A host function that passes a `Stop` on hands it back to the
-//! machine unchanged, so that the frames of the first, innermost boundary are the ones that are reported.
+//! Inside the machine a call ends with a [`Status`](crate::vm::Status); [`Func::call`](crate::func::Func::call) turns
+//! it into a [`Stop`], once, at the boundary where it leaves guest code. A host function that passes a `Stop` on hands
+//! it back to the machine unchanged, so that the frames of the first, innermost boundary are the ones that are
+//! reported.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Types as text, for messages about imports and calls, in the words of the text format: `(func (param i32) (result i32))`.
+//! Types as text, for messages about imports and calls, in the words of the text format: `(func (param i32) (result
+//! i32))`.
 
 use std::fmt::Write;
 

@@ -1,7 +1,7 @@
 //! [`Val`]: a value with its type, as the embedder sees it; and the way to and from slots.
 //!
-//! Slots are the machine's untyped form ([`wasmr_core::value`]). Everything from the host is checked here before it becomes one:
-//! its type, and that references belong to the store.
+//! Slots are the machine's untyped form ([`wasmr_core::value`]). Everything from the host is checked here before it
+//! becomes one: its type, and that references belong to the store.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Every structure that generated or threaded code reads and writes: the one file of shared layouts.
 //!
-//! The `Vm…` types are `repr(C)`; tiers address their fields with `offset_of!` and the offsets of [`VmLayout`], never with
-//! literals. The Rust-side owners (`Memory`, `Table`, `Instance`, …) embed or box them and keep them up to date.
+//! The `Vm…` types are `repr(C)`; tiers address their fields with `offset_of!` and the offsets of [`VmLayout`], never
+//! with literals. The Rust-side owners (`Memory`, `Table`, `Instance`, …) embed or box them and keep them up to date.
 //!
 //! # An instance is one allocation
 //! ```text
@@ -10,12 +10,13 @@
 //!                     | defined_globals: [VmGlobal]    | defined_funcs: [VmFunc]
 //! ```
 //! so that a direct call, a defined global or a table is one load at a constant offset from the instance pointer. The
-//! arrays' offsets depend on the module's counts alone ([`VmLayout`]), hence translated code is shared by all instances.
+//! arrays' offsets depend on the module's counts alone ([`VmLayout`]), hence translated code is shared by all
+//! instances.
 //!
 //! # Two ways to call a function
 //! - [`VmFunc::entry`]: the host's way, an [`ArrayCall`]: arguments and results in one slot array. Callable from birth.
-//! - [`VmFunc::code`]: the interpreter's way, a pointer to its first cell; for a function that the interpreter does not run
-//!   itself (host functions, later machine code) it points to a cell that goes through `entry`.
+//! - [`VmFunc::code`]: the interpreter's way, a pointer to its first cell; for a function that the interpreter does not
+//!   run itself (host functions, later machine code) it points to a cell that goes through `entry`.
 //!
 //! Changing tier is storing another pair. Nobody asks which kind of function it is.
 
@@ -136,8 +137,8 @@ pub const STACK_SLACK: usize = 8192;
 pub struct VmStore {
     /// Lowest slot of the value stack, which grows upward.
     pub stack_base: *mut u64,
-    /// No frame may reach this slot. Another [`STACK_SLACK`] slots behind it are there for arguments that are written before a
-    /// callee checks.
+    /// No frame may reach this slot. Another [`STACK_SLACK`] slots behind it are there for arguments that are written
+    /// before a callee checks.
     pub stack_limit: *mut u64,
     /// First free slot: where a host-to-wasm call may put its frames.
     pub stack_top: *mut u64,
@@ -153,8 +154,9 @@ pub struct VmStore {
     pub registers: *mut c_void,
     /// The exception in flight, after [`Status::THROW`], in slot form.
     pub pending_exception: u64,
-    /// The instance whose code is calling out. A tier stores it before it goes through the [`VmFunc::entry`] of a function
-    /// that it does not run itself; the host function takes it (and leaves null), so that it knows whose memory it serves.
+    /// The instance whose code is calling out. A tier stores it before it goes through the [`VmFunc::entry`] of a
+    /// function that it does not run itself; the host function takes it (and leaves null), so that it knows whose
+    /// memory it serves.
     pub caller: *mut VmInstance,
     /// Set from another thread to stop the guest; polled at hot events.
     pub interrupt: *const std::sync::atomic::AtomicBool,

@@ -7,8 +7,9 @@ use crate::arena::Object;
 use crate::exception::exception;
 use crate::vm::{VmInstance, VmStore, VmTag};
 
-/// Makes an exception with the payload at `payload`: the slots of the parameters of the tag's type. Its reference in slot form, or 0 if
-/// the store's limit is reached. A call that ends with [`Status::THROW`](crate::vm::Status::THROW) and 0 is reported as that.
+/// Makes an exception with the payload at `payload`: the slots of the parameters of the tag's type. Its reference in
+/// slot form, or 0 if the store's limit is reached. A call that ends with [`Status::THROW`](crate::vm::Status::THROW)
+/// and 0 is reported as that.
 ///
 /// It may collect; the payload need not be reachable otherwise.
 ///
@@ -46,7 +47,8 @@ pub unsafe fn exception_tag(store: *mut VmStore, exn: u64) -> *const VmTag {
 /// # Safety
 /// As for [`exception_tag`], and `out` has room for the slots of the parameters of the tag's type.
 pub unsafe fn exception_payload(store: *mut VmStore, exn: u64, out: *mut u64) {
-    // SAFETY: the contract; a payload was made with exactly those slots, and nobody outside of the arena has its address.
+    // SAFETY: the contract; a payload was made with exactly those slots, and nobody outside of the arena has its
+    // address.
     unsafe {
         let store = &*(*store).store;
         if let Some((_, payload)) = exception(store.arena.get(exn)) {

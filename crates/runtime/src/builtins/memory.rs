@@ -10,8 +10,8 @@ use super::{object, range_within};
 use crate::memory;
 use crate::vm::VmInstance;
 
-/// `memory.grow`: the size before, in pages, or `u64::MAX`. A guarded memory keeps its base, and only guarded memories have it
-/// cached in instances.
+/// `memory.grow`: the size before, in pages, or `u64::MAX`. A guarded memory keeps its base, and only guarded memories
+/// have it cached in instances.
 ///
 /// # Safety
 /// See [`builtins`](super).

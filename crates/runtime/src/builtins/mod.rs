@@ -1,13 +1,13 @@
 //! Slow paths that every tier calls, one function per opcode, in files named for the opcode's category.
 //!
-//! Rules: such a function takes the instance (or store) and plain words; it checks what execution must check, and returns a
-//! [`TrapCode`](wasmr_core::trap::TrapCode) rather than trapping, so that the tier leaves its own code in its own way; it does all or
-//! nothing; it never unwinds; and it keeps no reference into the store, as it may be called while other frames know the
-//! same objects.
+//! Rules: such a function takes the instance (or store) and plain words; it checks what execution must check, and
+//! returns a [`TrapCode`](wasmr_core::trap::TrapCode) rather than trapping, so that the tier leaves its own code in its
+//! own way; it does all or nothing; it never unwinds; and it keeps no reference into the store, as it may be called
+//! while other frames know the same objects.
 //!
 //! # Safety of all of them
-//! The instance is alive and belongs to a live store that no Rust reference is using; indices (of memories, tables, segments,
-//! functions, tags) were validated for the instance's module; references are null or of this store.
+//! The instance is alive and belongs to a live store that no Rust reference is using; indices (of memories, tables,
+//! segments, functions, tags) were validated for the instance's module; references are null or of this store.
 
 use wasmr_core::types::TypeId;
 
@@ -20,7 +20,8 @@ pub mod memory;
 pub mod reference;
 pub mod table;
 
-/// Whether a reference of type `actual` may stand where `expected` is asked for: `call_indirect`'s answer when the two differ.
+/// Whether a reference of type `actual` may stand where `expected` is asked for: `call_indirect`'s answer when the two
+/// differ.
 ///
 /// # Safety
 /// See the [module](self).

@@ -1,13 +1,14 @@
 //! Hardware faults: a fault at a code address that a tier vouches for becomes a jump to the address it names; any other
 //! fault takes the way it would have taken without us.
 //!
-//! Comes in: `sites`, one function per tier from a faulting code address to a landing address. Goes out: on such a fault
-//! execution goes on at the landing with every register as it was, except that `r8` holds the faulting data address.
+//! Comes in: `sites`, one function per tier from a faulting code address to a landing address. Goes out: on such a
+//! fault execution goes on at the landing with every register as it was, except that `r8` holds the faulting data
+//! address.
 //!
 //! Invariants: the handler calls nothing but `sites` and what POSIX allows in a handler; it runs on an alternate stack
-//! ([`prepare_thread`]) because a guest's fault may come with little native stack left; a fault that is nobody's is handed
-//! to whoever handled it before, at the end of the chain to the system's default, so that a bug of the host still kills the
-//! process with the signal, and a debugger or crash reporter sees the true place.
+//! ([`prepare_thread`]) because a guest's fault may come with little native stack left; a fault that is nobody's is
+//! handed to whoever handled it before, at the end of the chain to the system's default, so that a bug of the host
+//! still kills the process with the signal, and a debugger or crash reporter sees the true place.
 
 /// Whether this host can turn a fault into a trap. Where it cannot, no memory is guarded.
 pub const FAULTS_BECOME_TRAPS: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
@@ -56,15 +57,15 @@ mod linux_x86_64 {
     /// What handled [`SIGNALS`] before us.
     static PREVIOUS: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
 
-    /// Makes faults at the code addresses for which `sites` names a landing continue there, with `r8` = the data address.
-    /// Calling it again with the same function does nothing.
+    /// Makes faults at the code addresses for which `sites` names a landing continue there, with `r8` = the data
+    /// address. Calling it again with the same function does nothing.
     ///
     /// # Panics
     /// If more than four tiers ask.
     ///
     /// # Safety
-    /// `sites` must be callable in a signal handler: no lock, no allocation, no panic. Each landing must be able to go on with the
-    /// registers and stack of the code address it was named for.
+    /// `sites` must be callable in a signal handler: no lock, no allocation, no panic. Each landing must be able to go
+    /// on with the registers and stack of the code address it was named for.
     pub unsafe fn install_fault_handler(sites: Sites) {
         static INSTALLING: Mutex<()> = Mutex::new(());
         let _one_at_a_time = INSTALLING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -139,8 +140,8 @@ mod linux_x86_64 {
         match previous.sa_sigaction {
             libc::SIG_IGN if was_sent => {}
             libc::SIG_DFL | libc::SIG_IGN => {
-                // SAFETY: restoring the default action. Returning runs the faulting instruction again, which then ends the
-                // process as if we had never been here; a sent signal has to be raised again for that.
+                // SAFETY: restoring the default action. Returning runs the faulting instruction again, which then ends
+                // the process as if we had never been here; a sent signal has to be raised again for that.
                 unsafe {
                     libc::signal(signal, libc::SIG_DFL);
                     if was_sent {
@@ -170,8 +171,8 @@ mod linux_x86_64 {
         mapping: Option<Mapping>,
     }
 
-    /// Gives the calling thread an alternate signal stack that is large enough, once. Rust's own is too small for CPUs with
-    /// large vector registers.
+    /// Gives the calling thread an alternate signal stack that is large enough, once. Rust's own is too small for CPUs
+    /// with large vector registers.
     pub fn prepare_thread() {
         thread_local! {
             static STACK: AlternateStack = AlternateStack::install();
@@ -214,10 +215,10 @@ mod linux_x86_64 {
             let Some(mapping) = &self.mapping else { return };
             let current = current_stack();
             let start = mapping.base().as_ptr().addr();
-            if (start..start + mapping.len()).contains(&current.ss_sp.addr()) {
+            if (start..start + mapping.size()).contains(&current.ss_sp.addr()) {
                 let none = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
-                // SAFETY: disabling has no preconditions. The thread's earlier stack is not given back: Rust frees its own
-                // before thread-local values are dropped.
+                // SAFETY: disabling has no preconditions. The thread's earlier stack is not given back: Rust frees its
+                // own before thread-local values are dropped.
                 unsafe { libc::sigaltstack(&none, ptr::null_mut()) };
             }
         }

@@ -7,9 +7,9 @@
 //! - [`install_fault_handler`]: turns a fault at a known code address into a jump; every other fault stays what it was.
 //!
 //! # Why a fault is judged twice
-//! The handler itself asks only whether the *code* address is one of ours. Whether the *data* address belongs to a linear
-//! memory is asked by the code that it lands in, in ordinary context, with [`is_guarded_address`]; if it does not, that code
-//! must not call it a trap.
+//! The handler itself asks only whether the *code* address is one of ours. Whether the *data* address belongs to a
+//! linear memory is asked by the code that it lands in, in ordinary context, with [`is_guarded_address`]; if it does
+//! not, that code must not call it a trap.
 
 #[cfg(not(unix))]
 compile_error!(

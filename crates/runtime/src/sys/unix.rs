@@ -1,7 +1,8 @@
 //! Pages and address space on Unix.
 //!
 //! Comes in: sizes that the caller has already bounded. Goes out: [`Mapping`]s and [`Reservation`]s; an error of the
-//! operating system is an `io::Error`, never a panic, because address space runs out in containers and under `ulimit -v`.
+//! operating system is an `io::Error`, never a panic, because address space runs out in containers and under `ulimit
+//! -v`.
 //!
 //! Fresh pages are zero, always: nothing is ever recycled between two owners, so nothing of an earlier guest can show.
 
@@ -57,14 +58,9 @@ impl Mapping {
         self.base
     }
 
-    /// Size in bytes, a multiple of the page size.
-    pub fn len(&self) -> usize {
+    /// Size in bytes, a multiple of the page size and not 0.
+    pub fn size(&self) -> usize {
         self.len
-    }
-
-    /// Never: the smallest mapping is a page.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Makes `start..start + len` readable and writable. Both must be multiples of the page size, inside the mapping.
@@ -93,8 +89,8 @@ impl Mapping {
 
     #[cfg(target_os = "linux")]
     fn enlarge_to_pages(&mut self, len: usize) -> io::Result<()> {
-        // SAFETY: the old range is this whole mapping, which we own; the borrow is exclusive, so nothing points into it that
-        // the caller does not know of.
+        // SAFETY: the old range is this whole mapping, which we own; the borrow is exclusive, so nothing points into it
+        // that the caller does not know of.
         let base = unsafe { libc::mremap(self.base.as_ptr().cast(), self.len, len, libc::MREMAP_MAYMOVE) };
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
@@ -140,8 +136,8 @@ pub struct Reservation {
 /// How many guarded memories a process may have at once. More would not fit into 47 bits of address space.
 const MAX_RESERVATIONS: usize = 16_384;
 
-/// First and one past the last address of every live reservation; 0, 0 where there is none. Written under no lock: a slot is
-/// claimed by swapping its end from 0 to 1, which no address equals.
+/// First and one past the last address of every live reservation; 0, 0 where there is none. Written under no lock: a
+/// slot is claimed by swapping its end from 0 to 1, which no address equals.
 static RESERVATIONS: [(AtomicUsize, AtomicUsize); MAX_RESERVATIONS] =
     [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; MAX_RESERVATIONS];
 
@@ -206,7 +202,7 @@ mod tests {
     #[test]
     fn allocated_pages_are_zero_and_survive_enlarging() {
         let mut mapping = Mapping::allocate(1).unwrap();
-        assert_eq!(mapping.len(), page_size());
+        assert_eq!(mapping.size(), page_size());
         // SAFETY: the first page is ours, readable and writable.
         unsafe {
             assert_eq!(*mapping.base().as_ptr(), 0);

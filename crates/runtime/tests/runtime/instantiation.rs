@@ -48,8 +48,8 @@ fn globals_are_evaluated_in_order() {
     }
 }
 
-/// Reads what the layout says straight from the instance, as code does: memory 0's cached base must be the memory's; returns the sum
-/// of an imported and a defined global.
+/// Reads what the layout says straight from the instance, as code does: memory 0's cached base must be the memory's;
+/// returns the sum of an imported and a defined global.
 unsafe extern "C" fn look_around(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
     // SAFETY: the instance is of the module below.
     unsafe {
