@@ -13,7 +13,8 @@ const MAX_LINES: usize = 800;
 /// Crates that must not contain `unsafe` at all.
 const SAFE_CRATES: &[&str] = &["core", "module", "engine", "wasi"];
 
-/// The files that may contain `unsafe`, and must: a file that lost its last block leaves the list.
+/// The files that may contain `unsafe`, and must: a file that lost its last block leaves the list. A name that ends in `/`
+/// stands for all files of a directory.
 const UNSAFE_FILES: &[&str] = &[
     "crates/interp/src/code.rs",
     "crates/interp/src/entry.rs",
@@ -47,10 +48,11 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/src/sys/fault.rs",
     "crates/runtime/src/sys/unix.rs",
     "crates/runtime/src/table.rs",
-    "crates/runtime/src/tag.rs",
     "crates/runtime/src/typed.rs",
     "crates/runtime/src/value.rs",
     "crates/runtime/src/vm.rs",
+    // A tier made of Rust closures, to test the runtime without one.
+    "crates/runtime/tests/runtime/",
     "src/cli/load.rs",
     "src/cli/signals.rs",
 ];
@@ -250,9 +252,11 @@ fn files_open_with_a_tour() {
 fn unsafe_stands_only_where_it_is_listed() {
     let has: Vec<String> =
         sources().into_iter().filter(|(_, text)| has_word(&code_of(text), "unsafe")).map(|(file, _)| file).collect();
-    let unlisted = has.iter().filter(|file| !UNSAFE_FILES.contains(&file.as_str())).cloned();
+    let is_of = |file: &str, entry: &str| file == entry || entry.ends_with('/') && file.starts_with(entry);
+    let unlisted = has.iter().filter(|file| !UNSAFE_FILES.iter().any(|entry| is_of(file, entry))).cloned();
     assert_none(unlisted.collect(), "`unsafe` in a file that UNSAFE_FILES does not list");
-    let stale = UNSAFE_FILES.iter().filter(|file| !has.iter().any(|has| has == *file)).map(|file| file.to_string());
+    let stale =
+        UNSAFE_FILES.iter().filter(|entry| !has.iter().any(|file| is_of(file, entry))).map(|entry| entry.to_string());
     assert_none(stale.collect(), "listed in UNSAFE_FILES without need");
 }
 
