@@ -8,17 +8,22 @@ use wasmr_core::types::{ExternType, FuncType, HeapType, Limits, RefType, ValType
 
 /// A value type.
 pub fn val_type_text(registry: &TypeRegistry, ty: ValType) -> String {
+    nested_val_type_text(registry, ty, true)
+}
+
+/// A value type; `expand` says whether function types in it are spelled out.
+fn nested_val_type_text(registry: &TypeRegistry, ty: ValType, expand: bool) -> String {
     match ty {
         ValType::I32 => "i32".into(),
         ValType::I64 => "i64".into(),
         ValType::F32 => "f32".into(),
         ValType::F64 => "f64".into(),
         ValType::V128 => "v128".into(),
-        ValType::Ref(ty) => ref_type_text(registry, ty),
+        ValType::Ref(ty) => ref_type_text(registry, ty, expand),
     }
 }
 
-fn ref_type_text(registry: &TypeRegistry, ty: RefType) -> String {
+fn ref_type_text(registry: &TypeRegistry, ty: RefType, expand: bool) -> String {
     let null = if ty.nullable { "null " } else { "" };
     match heap_name(ty.heap) {
         Some(name) if ty.nullable => match ty.heap {
@@ -30,7 +35,7 @@ fn ref_type_text(registry: &TypeRegistry, ty: RefType) -> String {
         },
         Some(name) => format!("(ref {name})"),
         None => match ty.heap {
-            HeapType::Concrete(id) => match registry.func_type(id) {
+            HeapType::Concrete(id) => match registry.func_type(id).filter(|_| expand) {
                 Some(func) => format!("(ref {null}{})", func_type_text(registry, &func)),
                 None => format!("(ref {null}<type {}>)", id.0),
             },
@@ -57,7 +62,7 @@ fn heap_name(heap: HeapType) -> Option<&'static str> {
     })
 }
 
-/// A function type.
+/// A function type, the function types in it by their numbers.
 pub fn func_type_text(registry: &TypeRegistry, ty: &FuncType) -> String {
     let mut text = String::from("(func");
     for (word, types) in [("param", ty.params()), ("result", ty.results())] {
@@ -66,7 +71,7 @@ pub fn func_type_text(registry: &TypeRegistry, ty: &FuncType) -> String {
         }
         let _ = write!(text, " ({word}");
         for &ty in types {
-            let _ = write!(text, " {}", val_type_text(registry, ty));
+            let _ = write!(text, " {}", nested_val_type_text(registry, ty, false));
         }
         text.push(')');
     }
@@ -90,7 +95,12 @@ pub fn extern_type_text(registry: &TypeRegistry, ty: &ExternType) -> String {
             None => format!("(func <type {}>)", id.0),
         },
         ExternType::Table(ty) => {
-            format!("(table {}{} {})", index(ty.is64), limits_text(ty.limits), ref_type_text(registry, ty.element))
+            format!(
+                "(table {}{} {})",
+                index(ty.is64),
+                limits_text(ty.limits),
+                ref_type_text(registry, ty.element, true)
+            )
         }
         ExternType::Memory(ty) => {
             let shared = if ty.shared { " shared" } else { "" };
@@ -126,6 +136,8 @@ mod tests {
             text(ExternType::Table(TableType { limits, is64: false, element })),
             "(table 1 2 (ref null (func (param i32 externref) (result v128))))"
         );
+        let outer = registry.intern_func(FuncType::new([ValType::Ref(element)], []));
+        assert_eq!(text(ExternType::Func(outer)), format!("(func (param (ref null <type {}>)))", func.0));
         let content = ValType::Ref(RefType { nullable: false, heap: HeapType::Exn });
         assert_eq!(text(ExternType::Global(GlobalType { content, mutable: true })), "(global (mut (ref exn)))");
     }
