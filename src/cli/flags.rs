@@ -12,7 +12,6 @@ use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, Ty
 use clap::{Args, Parser, Subcommand};
 use wasmr::Mode;
 
-use super::keys::WasmKeys;
 use super::values::{self, DirSpec, EnvSpec, PreloadSpec};
 
 /// Runs WebAssembly programs: starts at once, grants only what you say.
