@@ -83,15 +83,15 @@ pub struct RunFlags {
     #[arg(long, value_name = "MODE", value_parser = mode_parser())]
     pub mode: Option<Mode>,
 
-    /// End the run after this long, sleeping and blocked host calls included (1s, 100ms)
+    /// End the run after this long, sleeping and blocked host calls included (1s, 100ms) [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = values::parse_duration)]
     pub timeout: Option<Duration>,
 
-    /// How much all linear memories together may hold (64MiB)
+    /// How much all linear memories together may hold (64MiB) [default: 4GiB]
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_memory: Option<u64>,
 
-    /// How much stack the guest's calls may take (8MiB)
+    /// How much stack the guest's calls may take (1MiB) [default: 8MiB]
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_stack: Option<u64>,
 

@@ -5,11 +5,11 @@ use std::io::Write;
 use anyhow::Context;
 use wasmr::{Config, Engine, Features};
 
-use super::exit;
 use super::flags::WastFlags;
+use super::{exit, report};
 
 /// Runs the scripts.
-pub fn run(flags: WastFlags, out: &mut dyn Write, _err: &mut dyn Write) -> anyhow::Result<u8> {
+pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
     let mut config = Config::new();
     // Scripts state what is invalid under the features of the specification, which is the default set.
     config.features(Features::default()).mode(flags.mode.unwrap_or_default());
@@ -17,7 +17,14 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, _err: &mut dyn Write) -> anyho
     let mut status = exit::SUCCESS;
     for file in &flags.files {
         let shown = file.display();
-        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`"))?;
+        let text = match std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`")) {
+            Ok(text) => text,
+            Err(error) => {
+                report::error(err, &error);
+                status = exit::FAILURE;
+                continue;
+            }
+        };
         let report = wasmr::wast::run_script(&engine, &text);
         for failure in &report.failures {
             writeln!(out, "{shown}:{}:{}: {}", failure.line, failure.column, failure.message)?;
