@@ -35,6 +35,27 @@ unsafe extern "C" fn churn(store: *mut VmStore, func: *mut VmFunc, slots: *mut u
     Status::OK
 }
 
+/// Makes an exception whose only reference is on the value stack, and as many others as its argument says; returns whether
+/// the first is alive while the reference is there, and after it is gone.
+unsafe extern "C" fn on_the_stack(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+    // SAFETY: as above; the value stack is mapped during a call, and this tier has no frames on it.
+    unsafe {
+        let exception = exception_new((*func).instance, 0, &7);
+        let slot = (*store).stack_base.add(1000);
+        let alive_after_churn = || {
+            for number in 0..*slots {
+                exception_new((*func).instance, 0, &number);
+            }
+            u64::from(!exception_tag(store, exception).is_null())
+        };
+        *slot = exception;
+        let alive = alive_after_churn();
+        *slot = 0;
+        *slots = alive << 1 | alive_after_churn();
+    }
+    Status::OK
+}
+
 /// Makes exceptions that each hold the one before, until there is no more room; returns how many.
 unsafe extern "C" fn chain(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
     // SAFETY: as above; the payload is one reference.
@@ -110,6 +131,19 @@ fn a_guest_that_throws_for_ever_stays_within_bounds() {
     let instance = Instance::new(&mut store, &module, &[]).unwrap();
     let run = instance.get_typed_func::<u64, u64>(&store, "run").unwrap();
     assert_eq!(run.call(&mut store, 800_000).unwrap(), 799_999);
+}
+
+#[test]
+fn the_value_stack_keeps_what_it_refers_to() {
+    let world = World::new();
+    let mut store = world.store(());
+    let module = world.module(
+        r#"(module (tag (param i64)) (func (export "run") (param i64) (result i64) unreachable))"#,
+        &[on_the_stack],
+    );
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let run = instance.get_typed_func::<u64, u64>(&store, "run").unwrap();
+    assert_eq!(run.call(&mut store, 100_000).unwrap(), 0b10);
 }
 
 #[test]
