@@ -52,11 +52,13 @@ impl_lanes! { [i8; 16] [u8; 16] [i16; 8] [u16; 8] [i32; 4] [u32; 4] [i64; 2] [u6
 
 impl V128 {
     /// From a 128-bit integer, lane 0 in the low bits.
+    #[inline]
     pub const fn from_u128(bits: u128) -> V128 {
         V128(bits.to_le_bytes())
     }
 
     /// As a 128-bit integer, lane 0 in the low bits.
+    #[inline]
     pub const fn to_u128(self) -> u128 {
         u128::from_le_bytes(self.0)
     }

@@ -123,33 +123,43 @@ impl Raw for u128 {
     }
 }
 
-/// Reads eight bytes into the low half of a vector, the rest zero.
-///
-/// # Safety
-/// As for [`Raw::load`].
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub unsafe fn load_half(m: &super::dispatch::Machine, at: u64) -> V128 {
-    let value: std::arch::x86_64::__m128i;
-    // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`. The transmute keeps all bits.
-    unsafe {
-        guarded_asm!(
-            m, at, "movq {value}, qword ptr [{base} + {at}]",
-            value = out(xmm_reg) value,
-            options(readonly, nostack, preserves_flags)
-        );
-        std::mem::transmute(value)
-    }
+/// Declares a read of a vector's low bytes that does not pass through a general register, which would cost a stack frame.
+macro_rules! low_bytes {
+    ($(#[$doc:meta])* $name:ident $word:ty, $load:literal) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// As for [`Raw::load`].
+        #[cfg(target_arch = "x86_64")]
+        #[inline(always)]
+        pub unsafe fn $name(m: &super::dispatch::Machine, at: u64) -> V128 {
+            let value: std::arch::x86_64::__m128i;
+            // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`. The transmute keeps all bits.
+            unsafe {
+                guarded_asm!(m, at, $load, value = out(xmm_reg) value, options(readonly, nostack, preserves_flags));
+                std::mem::transmute(value)
+            }
+        }
+
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// As for [`Raw::load`].
+        #[cfg(not(target_arch = "x86_64"))]
+        pub unsafe fn $name(m: &super::dispatch::Machine, at: u64) -> V128 {
+            // SAFETY: the caller's promise.
+            V128::from_u128(unsafe { <$word>::load(m, at) } as u128)
+        }
+    };
 }
 
-/// Reads eight bytes into the low half of a vector, the rest zero.
-///
-/// # Safety
-/// As for [`Raw::load`].
-#[cfg(not(target_arch = "x86_64"))]
-pub unsafe fn load_half(m: &super::dispatch::Machine, at: u64) -> V128 {
-    // SAFETY: the caller's promise.
-    V128::from_u128(unsafe { u64::load(m, at) } as u128)
+low_bytes! {
+    /// Reads eight bytes into the low half of a vector, the rest zero.
+    load_half u64, "movq {value}, qword ptr [{base} + {at}]"
+}
+low_bytes! {
+    /// Reads four bytes into the low quarter of a vector, the rest zero.
+    load_quarter u32, "movd {value}, dword ptr [{base} + {at}]"
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -5,7 +5,7 @@ use wasmr_core::ops;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::value::V128;
 
-use super::access::{Raw, load_half};
+use super::access::{Raw, load_half, load_quarter};
 use super::dispatch::{Handler, Machine, handlers};
 use super::memory::{checked, checked_address};
 use super::operand::{Acc, SlotA, Source};
@@ -51,19 +51,29 @@ impl<T: Raw> Fetch for T {
 /// Eight bytes that become the low half of a vector without passing through a general register.
 pub struct Half;
 
-impl Fetch for Half {
-    type Memory = u64;
-    type Value = V128;
-    #[inline(always)]
-    unsafe fn fetch(m: &Machine, at: u64) -> V128 {
-        // SAFETY: the caller's promise.
-        unsafe { load_half(m, at) }
-    }
-    #[inline(always)]
-    fn from_memory(raw: u64) -> V128 {
-        V128::from_u128(raw as u128)
-    }
+/// Four bytes that become the low quarter of a vector likewise.
+pub struct Quarter;
+
+macro_rules! low_bytes {
+    ($fetch:ident $word:ty, $load:ident) => {
+        impl Fetch for $fetch {
+            type Memory = $word;
+            type Value = V128;
+            #[inline(always)]
+            unsafe fn fetch(m: &Machine, at: u64) -> V128 {
+                // SAFETY: the caller's promise.
+                unsafe { $load(m, at) }
+            }
+            #[inline(always)]
+            fn from_memory(raw: $word) -> V128 {
+                V128::from_u128(raw as u128)
+            }
+        }
+    };
 }
+
+low_bytes!(Half u64, load_half);
+low_bytes!(Quarter u32, load_quarter);
 
 /// A load or store of one lane.
 pub trait Lane {
@@ -182,7 +192,7 @@ vector_loads! {
     V128Load16Splat "v128.load16_splat" u16  |raw| ops::i16x8_splat(raw as i32);
     V128Load32Splat "v128.load32_splat" u32  |raw| ops::i32x4_splat(raw as i32);
     V128Load64Splat "v128.load64_splat" u64  |raw| ops::i64x2_splat(raw as i64);
-    V128Load32Zero  "v128.load32_zero"  u32  |raw| ops::v128_load32_zero(raw);
+    V128Load32Zero  "v128.load32_zero"  Quarter |raw| raw;
     V128Load64Zero  "v128.load64_zero"  Half |raw| raw;
 }
 
