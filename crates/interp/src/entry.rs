@@ -5,7 +5,7 @@ use wasmr_core::trap::TrapCode;
 use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 
 use crate::execute::dispatch::{Machine, run};
-use crate::execute::frame::{HEADER, STACK_SLACK, exit_cell};
+use crate::execute::frame::{HEADER, exit_cell};
 use crate::execute::operand::zero_float_acc;
 
 /// Calls a wasm function.
@@ -23,7 +23,6 @@ pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mu
             (*store).trap_code = TrapCode::StackExhausted;
             return Status::TRAP;
         }
-        debug_assert!(arg_slots + HEADER < STACK_SLACK);
         let fp = base.add(arg_slots + HEADER);
         let (outer_fp, outer_ip) = ((*store).exit_fp, (*store).exit_ip);
         base.copy_from_nonoverlapping(slots, arg_slots);

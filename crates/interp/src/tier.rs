@@ -3,7 +3,7 @@
 use wasmr_runtime::tier::{Frame, Tier};
 use wasmr_runtime::vm::VmStore;
 
-use crate::code::identify;
+use crate::code::{code_block_of, identify};
 use crate::execute::access;
 use crate::execute::dispatch::frame_func;
 use crate::execute::frame::{exit_cell, foreign_cell, restore_cell};
@@ -31,6 +31,16 @@ impl Default for InterpTier {
 impl Tier for InterpTier {
     fn foreign_code(&self) -> *const u64 {
         foreign_cell()
+    }
+
+    fn stack_in_use(&self, store: &VmStore) -> *mut u64 {
+        if store.exit_fp.is_null() {
+            return store.stack_top;
+        }
+        // SAFETY: `exit_fp` is the innermost frame that was left; all frames above it are gone or below `stack_top`.
+        let block = unsafe { code_block_of(frame_func(store.exit_fp)) };
+        let end = block.map_or(store.exit_fp, |block| store.exit_fp.wrapping_add(block.frame_slots as usize));
+        end.max(store.stack_top)
     }
 
     fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize) {

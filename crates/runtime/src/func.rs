@@ -219,7 +219,7 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
         (*inner).boundary_depth += 1;
         // A host function that the host calls has no caller, whoever called us.
         let caller = ptr::replace(&raw mut (*vm).caller, ptr::null_mut());
-        let (top, depth) = ((*vm).stack_top, (*vm).native_depth);
+        let top = (*vm).stack_top;
         let exit = ((*vm).exit_fp, (*vm).exit_ip);
         let status = ((*func).entry)(vm, func, slots);
         let result = match status {
@@ -228,7 +228,6 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
         };
         // However the call ended: frames above are gone, and nothing may lead to them.
         (*vm).stack_top = top;
-        (*vm).native_depth = depth;
         ((*vm).exit_fp, (*vm).exit_ip) = exit;
         (*vm).caller = caller;
         (*inner).boundary_depth -= 1;

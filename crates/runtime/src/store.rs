@@ -122,7 +122,6 @@ impl<T> Store<T> {
             stack_base: ptr::null_mut(),
             stack_limit: ptr::null_mut(),
             stack_top: ptr::null_mut(),
-            native_depth: 0,
             trap_code: TrapCode::Unreachable,
             exit_fp: ptr::null_mut(),
             exit_ip: ptr::null(),

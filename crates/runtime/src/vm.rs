@@ -142,8 +142,6 @@ pub struct VmStore {
     pub stack_limit: *mut u64,
     /// First free slot: where a host-to-wasm call may put its frames.
     pub stack_top: *mut u64,
-    /// Native calls into wasm that are active (host → wasm → host → …).
-    pub native_depth: u32,
     /// Why the guest trapped, after [`Status::TRAP`].
     pub trap_code: TrapCode,
     /// The interpreter's frame where it was last left by a trap, a throw or a call out; null if never. For backtraces.

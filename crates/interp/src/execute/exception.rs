@@ -15,7 +15,6 @@ handlers! {
     /// Throws: tag in `imm` (index), payload in the slots from the one that word 2 names on.
     fn throw[](m) {
         m.note_exit();
-        mark_stack_top(m.inst, m.fp);
         let payload = m.fp.offset(m.word(2) as isize);
         let exception = builtins::exception::exception_new(m.inst, m.imm() as u32, payload);
         resume(m, unwind(m.inst, m.fp, m.ip, exception))
@@ -29,19 +28,6 @@ handlers! {
         }
         m.note_exit();
         resume(m, unwind(m.inst, m.fp, m.ip, exception))
-    }
-}
-
-/// Tells the store how much of the value stack is in use, for the collector.
-///
-/// # Safety
-/// `inst` and `fp` are the machine's.
-unsafe fn mark_stack_top(inst: *mut VmInstance, fp: *mut u64) {
-    // SAFETY: the frame is live, so its function has been translated.
-    unsafe {
-        if let Some(block) = code_block_of(frame_func(fp)) {
-            (*(*inst).store).stack_top = fp.add(block.frame_slots as usize);
-        }
     }
 }
 

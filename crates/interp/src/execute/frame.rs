@@ -14,15 +14,15 @@
 //! the frame and cell where the interpreter was left for the host, so that walks cross it.
 
 use wasmr_core::trap::TrapCode;
-use wasmr_runtime::vm::{Status, VmFunc, VmInstance};
+use wasmr_runtime::vm::{STACK_SLACK, Status, VmFunc, VmInstance};
 
 use super::dispatch::{Handler, Machine, frame_func, handlers};
 
 /// Slots of the header.
 pub const HEADER: usize = 4;
-/// Slots at the end of the value stack that no frame's `enter` may reach: room for the arguments and header that a caller
-/// writes before the callee's `enter` looks (at most 1000 `v128` parameters or results).
-pub const STACK_SLACK: usize = 4096;
+/// A caller writes arguments and header before the callee's `enter` looks at the limit; at most 1000 `v128` parameters or
+/// results, which the room behind the limit must hold.
+const _: () = assert!(2 * 1000 + HEADER < STACK_SLACK);
 
 /// A cell outside of any function, at a fixed address.
 #[repr(transparent)]
@@ -229,11 +229,13 @@ unsafe fn call_foreign(inst: *mut VmInstance, fp: *mut u64, ip: *const u64) -> S
             (*store).trap_code = TrapCode::StackExhausted;
             return Status::TRAP;
         }
-        let top = (*store).stack_top;
+        let (top, caller) = ((*store).stack_top, (*store).caller);
+        (*store).caller = inst;
         (*store).stack_top = fp;
         let slots = fp.sub(HEADER + (*func).arg_slots as usize);
         let status = ((*func).entry)(store, func, slots);
         (*store).stack_top = top;
+        (*store).caller = caller;
         status
     }
 }

@@ -116,7 +116,7 @@ impl<'m> Translator<'m> {
             (false, self.pop_slot())
         } else {
             let (operand, operand_ty) = self.pop();
-            match operand {
+            match self.prefer_acc(operand, Class::Int) {
                 Operand::Acc => (true, 0),
                 other => (false, self.to_slot(other, operand_ty, height)),
             }

@@ -6,7 +6,7 @@ use wasmr_module::BlockSig;
 
 use super::Translator;
 use super::labels::{FixupPlace, Label, LabelKind};
-use super::stack::{Fuse, Kind, Operand, Ty, fields, fields_imm};
+use super::stack::{Class, Fuse, Kind, Operand, Ty, fields, fields_imm};
 use crate::execute::control;
 use crate::execute::dispatch::Handler;
 use crate::execute::numeric::Form;
@@ -182,7 +182,7 @@ impl<'m> Translator<'m> {
             }
             Fuse::None => {}
         }
-        match branch_operand(operand) {
+        match branch_operand(self.prefer_acc(operand, Class::Int)) {
             Some((from_acc, d)) => Condition {
                 handlers: [control::br_if_handler(from_acc, false), control::br_if_handler(from_acc, true)],
                 d,
@@ -364,8 +364,8 @@ impl<'m> Translator<'m> {
             [result] if *result != ValType::V128 => {
                 let height = self.stack.last().expect("validated").height;
                 let (operand, ty) = self.pop();
-                let float = matches!(ty, Ty::F32 | Ty::F64);
-                match operand {
+                let float = ty.class() == Class::Float;
+                match self.prefer_acc(operand, ty.class()) {
                     Operand::Acc => {
                         let handler: Handler =
                             if float { control::return_value::<f64, Acc> } else { control::return_value::<i64, Acc> };

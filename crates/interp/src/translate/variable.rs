@@ -113,7 +113,7 @@ impl Translator<'_> {
             (false, self.pop_slot())
         } else {
             let (condition, condition_ty) = self.pop();
-            match condition {
+            match self.prefer_acc(condition, Class::Int) {
                 Operand::Acc => (true, 0),
                 other => (false, self.to_slot(other, condition_ty, height)),
             }
