@@ -75,3 +75,20 @@ fn val_type(slot: Slot) -> ValType {
         Slot::I64 => ValType::I64,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_is_offered_under_its_name_once() {
+        let mut linker: Linker<WasiCtx> = Linker::new();
+        add_to_linker(&mut linker, |ctx| ctx).unwrap();
+        for (module, calls) in MODULES {
+            for call in calls {
+                let again = define(&mut linker, module, call, |ctx: &mut WasiCtx| ctx);
+                assert!(again.is_err(), "{module} {} was not defined", call.name);
+            }
+        }
+    }
+}
