@@ -188,30 +188,35 @@ handlers! {
     }
 }
 
-/// Where to go on after a fault at `pc`, if that is one of the accesses above.
+/// The addresses of the accesses above.
 #[cfg(target_arch = "x86_64")]
-pub fn landing(pc: usize) -> Option<usize> {
+pub fn sites() -> impl Iterator<Item = usize> {
     unsafe extern "C" {
         #[link_name = "__start_wasmr_sites"]
         static START: i32;
         #[link_name = "__stop_wasmr_sites"]
         static STOP: i32;
     }
-    let (mut site, stop) = (&raw const START, &raw const STOP);
-    while site < stop {
-        // SAFETY: the linker defines the two symbols as the bounds of the section, which holds only `.long` records.
-        let recorded = unsafe { (site as usize).wrapping_add_signed(*site as isize) };
-        if recorded == pc {
-            let landing: super::dispatch::Handler = fault_landing;
-            return Some(landing as usize);
+    let (mut record, stop) = (&raw const START, &raw const STOP);
+    std::iter::from_fn(move || {
+        if record >= stop {
+            return None;
         }
-        site = site.wrapping_add(1);
-    }
-    None
+        // SAFETY: the linker defines the two symbols as the bounds of the section, which holds only `.long` records.
+        let site = unsafe { (record as usize).wrapping_add_signed(*record as isize) };
+        record = record.wrapping_add(1);
+        Some(site)
+    })
 }
 
-/// Where to go on after a fault: nowhere, no memory is guarded on this architecture.
+/// The addresses of the accesses above: none, no memory is guarded on this architecture.
 #[cfg(not(target_arch = "x86_64"))]
-pub fn landing(_: usize) -> Option<usize> {
-    None
+pub fn sites() -> impl Iterator<Item = usize> {
+    std::iter::empty()
+}
+
+/// Where to go on after a fault at `pc`, if that is one of the accesses above.
+pub fn landing(pc: usize) -> Option<usize> {
+    let landing: super::dispatch::Handler = fault_landing;
+    sites().any(|site| site == pc).then_some(landing as usize)
 }

@@ -1,0 +1,151 @@
+//! Proves from the machine code what the interpreter relies on and the language does not promise: handlers reach one another by
+//! jumps, hot ones keep no frame, and accesses to guarded memory are made with nothing on the native stack.
+//!
+//! Reads the code of this very test program, so it checks what this build made. A build without tail calls (see `build.rs`)
+//! has nothing to prove and this file is empty.
+#![cfg(wasmr_tail)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
+use wasmr_core::registry::TypeRegistry;
+use wasmr_interp::ModuleCode;
+use wasmr_interp::execute::{access, frame};
+use wasmr_module::{Features, Module};
+
+/// A function under `execute/`: its path there, and its instructions.
+struct Function {
+    path: String,
+    instructions: Vec<Instruction>,
+}
+
+/// The functions under `execute/` that are in this program, by address; and the address at which the program was linked minus
+/// the one at which it runs.
+fn functions() -> (BTreeMap<u64, Function>, u64) {
+    // Translating anything keeps the tables of handlers, and so all handlers, in the program.
+    let bytes = wat::parse_str("(module (func))").unwrap();
+    let types = Arc::new(TypeRegistry::new());
+    let module = Module::new(bytes.into(), "keep", &Features::default(), &types, 1).unwrap();
+    ModuleCode::new(module).get_or_translate(0, true).unwrap();
+
+    let file = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let elf = object::File::parse(&*file).unwrap();
+    let text = elf.section_by_name(".text").unwrap();
+    let code = text.data().unwrap();
+    let mut functions = BTreeMap::new();
+    let mut exit_cell = None;
+    for symbol in elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
+        let name = format!("{:#}", rustc_demangle::demangle(symbol.name().unwrap_or_default()));
+        let Some(path) = name.strip_prefix("wasmr_interp::execute::") else { continue };
+        if path == "frame::exit_cell" {
+            exit_cell = Some(symbol.address());
+        }
+        let start = (symbol.address() - text.address()) as usize;
+        let bytes = &code[start..start + symbol.size() as usize];
+        let decoder = Decoder::with_ip(64, bytes, symbol.address(), DecoderOptions::NONE);
+        functions
+            .insert(symbol.address(), Function { path: path.to_owned(), instructions: decoder.into_iter().collect() });
+    }
+    let running = frame::exit_cell as fn() -> *const u64 as usize as u64;
+    let bias = exit_cell.expect("a known function is in the symbol table").wrapping_sub(running);
+    (functions, bias)
+}
+
+/// Whether the instruction moves the stack pointer down.
+fn makes_frame(instruction: &Instruction) -> bool {
+    instruction.mnemonic() == Mnemonic::Push
+        || (instruction.op0_register() == Register::RSP
+            && matches!(instruction.mnemonic(), Mnemonic::Sub | Mnemonic::Lea | Mnemonic::And))
+}
+
+/// A call whose target is a pointer from a register or from memory other than the linker's table: that is how a call of the next
+/// handler would look.
+fn calls_pointer(instruction: &Instruction) -> bool {
+    instruction.flow_control() == FlowControl::IndirectCall
+        && !(instruction.op0_kind() == OpKind::Memory && instruction.is_ip_rel_memory_operand())
+}
+
+fn jumps_on(instruction: &Instruction) -> bool {
+    instruction.flow_control() == FlowControl::IndirectBranch
+}
+
+#[test]
+fn no_handler_calls_the_next() {
+    let (functions, _) = functions();
+    // What may call through a pointer: the way in, and the way out to other functions' entries.
+    let allowed = ["dispatch::run", "frame::call_foreign"];
+    let mut jumping = 0;
+    for function in functions.values() {
+        if function.instructions.iter().any(jumps_on) {
+            jumping += 1;
+        }
+        if let Some(call) = function.instructions.iter().find(|instruction| calls_pointer(instruction)) {
+            assert!(allowed.contains(&function.path.as_str()), "{} calls through a pointer: {call}", function.path);
+        }
+    }
+    assert!(jumping > 1000, "only {jumping} handlers found; the check would prove nothing");
+}
+
+#[test]
+fn hot_handlers_keep_no_frame() {
+    let (functions, _) = functions();
+    let hot = [
+        "numeric::binary",
+        "numeric::compare",
+        "numeric::unary",
+        "numeric::branch_compare",
+        "memory::load",
+        "memory::load_checked",
+        "memory::store_slot",
+        "memory::store_acc",
+        "memory::store_imm",
+        "memory::store_checked",
+        "memory::memory_size",
+        "simd_memory::load",
+        "simd_memory::store",
+        "call::call_defined",
+        "call::call_imported",
+        "call::call_indirect",
+        "call::call_ref",
+        "frame::enter_plain",
+        "frame::restore_instance",
+    ];
+    let mut checked = 0;
+    for function in functions.values() {
+        let is_hot = hot.contains(&function.path.as_str())
+            || function.path.starts_with("control::")
+            || function.path.starts_with("variable::");
+        // Those that pick a handler for the translator are not handlers.
+        if !is_hot || !function.instructions.iter().any(jumps_on) {
+            continue;
+        }
+        checked += 1;
+        for instruction in &function.instructions {
+            let calls = matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall);
+            assert!(!makes_frame(instruction) && !calls, "{} keeps a frame: {instruction}", function.path);
+        }
+    }
+    assert!(checked > 800, "only {checked} hot handlers found; the check would prove nothing");
+}
+
+#[test]
+fn guarded_accesses_have_nothing_on_the_native_stack() {
+    let (functions, bias) = functions();
+    let mut sites = 0;
+    for site in access::sites() {
+        let address = (site as u64).wrapping_add(bias);
+        let (_, function) = functions.range(..=address).next_back().expect("a site is in a handler");
+        assert!(
+            function.instructions.iter().any(|instruction| instruction.ip() == address),
+            "a site is no instruction of {}",
+            function.path
+        );
+        for instruction in &function.instructions {
+            assert!(!makes_frame(instruction), "{} accesses memory with a frame: {instruction}", function.path);
+        }
+        sites += 1;
+    }
+    assert!(sites >= 80, "only {sites} sites found; the check would prove nothing");
+}
