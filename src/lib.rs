@@ -55,11 +55,12 @@ pub use wasmr_runtime::global::Global;
 pub use wasmr_runtime::host::Caller;
 pub use wasmr_runtime::instance::{ExportError, Instance};
 pub use wasmr_runtime::instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule};
+pub use wasmr_runtime::interrupt::InterruptHandle;
 pub use wasmr_runtime::limits::{MemoryStrategy, ResourceError, StoreLimits};
 pub use wasmr_runtime::linker::{DuplicateDefinition, Linker, UnknownImportCalled};
 pub use wasmr_runtime::memory::{Memory, MemoryAccessError};
 pub use wasmr_runtime::reference::{AnyRef, ExternRef};
-pub use wasmr_runtime::store::{InterruptHandle, Store};
+pub use wasmr_runtime::store::Store;
 pub use wasmr_runtime::table::Table;
 pub use wasmr_runtime::tag::Tag;
 pub use wasmr_runtime::trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
@@ -73,5 +74,4 @@ pub mod wasi {
     pub use wasmr_wasi::ctx::{BuildError, WasiCtx, WasiCtxBuilder};
     pub use wasmr_wasi::link::{add_imports_to_linker, add_to_linker};
     pub use wasmr_wasi::stdio::{OutputBuffer, Stdin, Stdout};
-    pub use wasmr_wasi::wait::Interrupter;
 }

@@ -24,6 +24,7 @@ use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 use crate::externs::Extern;
 use crate::func::{Func, read_values};
 use crate::instance::InstanceObject;
+use crate::interrupt::InterruptHandle;
 use crate::store::StoreInner;
 use crate::trap::Stop;
 use crate::value::{TypeMismatch, Val};
@@ -245,6 +246,12 @@ impl<T> Caller<'_, T> {
     /// What the calling instance exports under that name; `None` if it exports no such thing or no instance called.
     pub fn get_export(&self, name: &str) -> Option<Extern> {
         self.instance()?.export(name)
+    }
+
+    /// What can end the run from another thread, for host functions that wait; `None` while nobody has a handle of this
+    /// store, so that there is nothing to watch.
+    pub fn interrupt_handle(&self) -> Option<&InterruptHandle> {
+        Some(self.store.inner().interrupt()).filter(|handle| handle.is_shared())
     }
 
     /// The memory that the calling instance exports as `memory`, and the embedder's data, both to change. The memory is

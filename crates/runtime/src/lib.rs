@@ -9,7 +9,7 @@
 //! - [`vm`] has every layout that code reads and writes; [`tier`] is the seam to whatever executes; [`builtins`] are
 //!   the slow paths that tiers share; [`sys`] is the operating system.
 //! - [`host`] and [`typed`] are host functions; [`value`] and [`types`] values and types as the embedder sees them.
-//! - [`trap`] says how a run ends; [`limits`] how much it may take.
+//! - [`trap`] says how a run ends; [`limits`] how much it may take; [`interrupt`] ends it from another thread.
 //!
 //! # Invariants
 //! An object lives until its store is dropped. Handles are checked against the store they are used with. What a guest
@@ -27,6 +27,7 @@ mod handle;
 pub mod host;
 pub mod instance;
 pub mod instantiate;
+pub mod interrupt;
 pub mod limits;
 pub mod linker;
 pub mod memory;
@@ -51,11 +52,12 @@ pub use global::Global;
 pub use host::Caller;
 pub use instance::Instance;
 pub use instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule};
+pub use interrupt::InterruptHandle;
 pub use limits::{MemoryStrategy, ResourceError, StoreLimits};
 pub use linker::Linker;
 pub use memory::Memory;
 pub use reference::{AnyRef, ExternRef};
-pub use store::{InterruptHandle, Store, StoreConfig};
+pub use store::{Store, StoreConfig};
 pub use table::Table;
 pub use tag::Tag;
 pub use trap::{Backtrace, FrameInfo, HostError, Stop, StopKind, Throw, Trap};

@@ -17,7 +17,6 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::trap::TrapCode;
@@ -27,6 +26,7 @@ use crate::context::{AsContext, AsContextMut, Invariant, StoreContext, StoreCont
 use crate::handle::{Handle, Pinned, StoreId};
 use crate::host::{HostEnd, HostFunc};
 use crate::instance::InstanceObject;
+use crate::interrupt::InterruptHandle;
 use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
 use crate::memory::MemoryObject;
 use crate::sys::Mapping;
@@ -74,7 +74,7 @@ pub struct StoreInner {
     memory_bytes: u64,
     /// Elements of all tables.
     table_elements: u64,
-    interrupt: Arc<AtomicBool>,
+    interrupt: InterruptHandle,
     /// Calls from the host that are active, each inside a host function of the one before.
     pub(crate) boundary_depth: u32,
     stack: Option<Mapping>,
@@ -91,33 +91,11 @@ pub struct StoreInner {
     data: NonNull<()>,
 }
 
-/// Stops a store's guest from another thread.
-#[derive(Clone, Debug)]
-pub struct InterruptHandle(Arc<AtomicBool>);
-
-impl InterruptHandle {
-    /// Makes the guest trap with "interrupted" at its next loop iteration or call of some number, and every later call
-    /// likewise, until [`clear`](InterruptHandle::clear).
-    pub fn interrupt(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Lets the guest run again.
-    pub fn clear(&self) {
-        self.0.store(false, Ordering::Release);
-    }
-
-    /// Whether the guest was asked to stop. For host functions that wait.
-    pub fn is_interrupted(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
 impl<T> Store<T> {
     /// An empty store. An engine is a configuration, too.
     pub fn new(config: impl Into<StoreConfig>, data: T) -> Store<T> {
         let config = config.into();
-        let interrupt = Arc::new(AtomicBool::new(false));
+        let interrupt = InterruptHandle::new();
         let vm = VmStore {
             stack_base: ptr::null_mut(),
             stack_limit: ptr::null_mut(),
@@ -128,7 +106,7 @@ impl<T> Store<T> {
             registers: ptr::null_mut(),
             pending_exception: 0,
             caller: ptr::null_mut(),
-            interrupt: Arc::as_ptr(&interrupt),
+            interrupt: interrupt.flag(),
             store: ptr::null_mut(),
         };
         let inner = NonNull::from(Box::leak(Box::new(StoreInner {
@@ -191,7 +169,7 @@ impl<T> Store<T> {
 
     /// A way to stop the guest from another thread.
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle(self.as_context().inner().interrupt.clone())
+        self.as_context().inner().interrupt.clone()
     }
 
     /// Bytes of all its linear memories.
@@ -271,6 +249,10 @@ impl StoreInner {
 
     pub(crate) fn limits(&self) -> &StoreLimits {
         &self.limits
+    }
+
+    pub(crate) fn interrupt(&self) -> &InterruptHandle {
+        &self.interrupt
     }
 
     pub(crate) fn memory_strategy(&self) -> MemoryStrategy {

@@ -10,11 +10,11 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 
 use thiserror::Error;
+use wasmr_runtime::interrupt::InterruptHandle;
 
 use crate::fd_table::{Descriptor, FdTable, Object};
 use crate::rights;
 use crate::stdio::{Input, Stdin, Stdout};
-use crate::wait::Interrupter;
 
 /// Descriptors a guest may hold at once, unless the embedder says otherwise.
 pub const DEFAULT_MAX_FDS: u32 = 1024;
@@ -81,7 +81,7 @@ pub struct WasiCtx {
     pub(crate) args: Strings,
     pub(crate) env: Strings,
     pub(crate) fds: FdTable,
-    pub(crate) interrupter: Option<Interrupter>,
+    pub(crate) interrupt: Option<InterruptHandle>,
     /// Bytes that the guest may still write to the inherited standard output and error; `None` is no limit.
     pub(crate) output_left: Option<u64>,
 }
@@ -90,6 +90,12 @@ impl WasiCtx {
     /// A builder that grants nothing yet.
     pub fn builder() -> WasiCtxBuilder {
         WasiCtxBuilder::default()
+    }
+
+    /// What ends the guest's waits. Calls that come through a [`Linker`](wasmr_runtime::Linker) set it to the handle of
+    /// their store.
+    pub fn set_interrupt_handle(&mut self, handle: Option<InterruptHandle>) {
+        self.interrupt = handle;
     }
 }
 
@@ -111,7 +117,6 @@ pub struct WasiCtxBuilder {
     stderr: Stdout,
     directories: Vec<Grant>,
     listeners: Vec<TcpListener>,
-    interrupter: Option<Interrupter>,
     max_fds: u32,
     max_output: Option<u64>,
 }
@@ -126,7 +131,6 @@ impl Default for WasiCtxBuilder {
             stderr: Stdout::default(),
             directories: Vec::new(),
             listeners: Vec::new(),
-            interrupter: None,
             max_fds: DEFAULT_MAX_FDS,
             max_output: None,
         }
@@ -173,12 +177,6 @@ impl WasiCtxBuilder {
     /// Grants accepting connections on `listener`.
     pub fn listener(&mut self, listener: TcpListener) -> &mut Self {
         self.listeners.push(listener);
-        self
-    }
-
-    /// Lets `interrupter` end the guest's waits.
-    pub fn interrupter(&mut self, interrupter: &Interrupter) -> &mut Self {
-        self.interrupter = Some(interrupter.clone());
         self
     }
 
@@ -248,7 +246,7 @@ impl WasiCtxBuilder {
             listener.set_nonblocking(true).map_err(BuildError::Listener)?;
             fds.insert(Descriptor::listener(OwnedFd::from(listener))).map_err(full)?;
         }
-        Ok(WasiCtx { args, env, fds, interrupter: self.interrupter, output_left: self.max_output })
+        Ok(WasiCtx { args, env, fds, interrupt: None, output_left: self.max_output })
     }
 }
 

@@ -13,7 +13,7 @@
 //! | [`errno`] | the error numbers and the one mapping from host errors |
 //! | [`rights`] | what a descriptor may be used for |
 //! | [`exit`] | how a call ends the guest |
-//! | [`wait`] | the one place where a call sleeps, and how it is woken |
+//! | `wait` | the one place where a call sleeps, and how it is woken |
 //! | `fd_table` | numbers to objects, with rights |
 //! | `sandbox` | paths to files, never outside their directory |
 //! | `listing` | directory entries with stable cookies |
@@ -29,7 +29,7 @@
 //! - Whatever the guest passes, the host neither panics nor allocates by a number that the guest chose: lengths are checked
 //!   against the memory or a limit first.
 //! - Nothing is reached that the builder did not grant: no path outside a granted directory, no variable, no socket.
-//! - A call that waits does so in `poll(2)`, and an [`Interrupter`] ends it.
+//! - A call that waits does so in `poll(2)`, and the store's [`InterruptHandle`](wasmr_runtime::InterruptHandle) ends it.
 //!
 //! # Signals
 //!
@@ -54,7 +54,7 @@ pub mod rights;
 mod sandbox;
 pub mod stdio;
 pub mod table;
-pub mod wait;
+mod wait;
 
 pub use ctx::{BuildError, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
@@ -63,4 +63,3 @@ pub use link::{add_imports_to_linker, add_to_linker};
 pub use memory::GuestMemory;
 pub use stdio::{OutputBuffer, Stdin, Stdout};
 pub use table::{Call, CallFn, MODULES, Slot, find};
-pub use wait::Interrupter;

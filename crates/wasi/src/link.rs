@@ -54,8 +54,11 @@ fn define<T: 'static>(
     let results: Vec<ValType> = call.result.map(val_type).into_iter().collect();
     let ty = FuncType::new(params, results);
     linker.func_numeric(module, call.name, ty, move |mut caller, slots| {
+        let interrupt = caller.interrupt_handle().cloned();
         let (memory, data) = caller.memory_and_data();
-        match (call.func)(ctx(data), &mut GuestMemory::new(memory), &slots[..call.params.len()]) {
+        let ctx = ctx(data);
+        ctx.set_interrupt_handle(interrupt);
+        match (call.func)(ctx, &mut GuestMemory::new(memory), &slots[..call.params.len()]) {
             Ok(errno) => {
                 if let Some(result) = slots.first_mut() {
                     *result = errno.into();

@@ -10,6 +10,7 @@ use rustix::event::PollFlags;
 use rustix::fs::SeekFrom;
 use rustix::io::{Errno as HostErrno, ReadWriteFlags, preadv, pwritev, pwritev2, readv, retry_on_intr, writev};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+use wasmr_runtime::interrupt::InterruptHandle;
 
 use crate::abi::fdflags;
 use crate::ctx::WasiCtx;
@@ -19,7 +20,7 @@ use crate::fd_table::{HostFd, HostFile, Kind, Object};
 use crate::listing::Listing;
 use crate::memory::GuestMemory;
 use crate::rights;
-use crate::wait::{Interrupter, Patience};
+use crate::wait::Patience;
 
 /// What a pipe that is ready takes without blocking: `PIPE_BUF`. A guest that can be interrupted writes no more at once to a
 /// standard stream, as a write that blocks on the host could not be.
@@ -29,9 +30,9 @@ const READY_PIPE: usize = 4096;
 const OWN_POSITION: u64 = u64::MAX;
 
 /// How an operation on `file` may wait.
-pub(crate) fn patience<'a>(file: &HostFile, flags: u16, interrupter: Option<&'a Interrupter>) -> Patience<'a> {
+pub(crate) fn patience<'a>(file: &HostFile, flags: u16, interrupt: Option<&'a InterruptHandle>) -> Patience<'a> {
     Patience {
-        interrupter,
+        interrupt,
         may_wait: file.kind != Kind::File,
         nonblock: flags & fdflags::NONBLOCK != 0,
         host_blocks: matches!(file.fd, HostFd::Standard(_)),
@@ -59,7 +60,7 @@ pub(crate) fn fd_read(
         _ if buffers.is_empty() => 0,
         Object::Input(input) => input.read(&mut buffers),
         Object::Host(file) => {
-            let patience = patience(file, descriptor.flags, ctx.interrupter.as_ref());
+            let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
             patience.run(file.fd.as_fd(), PollFlags::IN, || readv(&file.fd, &mut buffers))?
         }
         Object::Directory(_) | Object::Output(_) | Object::Discard => return Err(Errno::Badf.into()),
@@ -114,8 +115,8 @@ pub(crate) fn fd_write(
                 }
                 limit = usize::try_from(left).unwrap_or(usize::MAX);
             }
-            let patience = patience(file, descriptor.flags, ctx.interrupter.as_ref());
-            if patience.interrupter.is_some() && patience.host_blocks && patience.may_wait {
+            let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
+            if patience.interrupt.is_some() && patience.host_blocks && patience.may_wait {
                 limit = limit.min(READY_PIPE);
             }
             let append = descriptor.flags & fdflags::APPEND != 0;

@@ -92,7 +92,7 @@ pub(crate) fn poll(
     loop {
         let timeout = if patient { earliest(&deadlines) } else { Some(0) };
         let mut fds: Vec<PollFd<'_>> = watches.iter().map(Watch::poll_fd).collect();
-        wait::poll_once(ctx.interrupter.as_ref(), &mut fds, timeout.map(timespec))?;
+        wait::poll_once(ctx.interrupt.as_ref(), &mut fds, timeout.map(timespec))?;
         for (watch, fd) in watches.iter().zip(&fds) {
             if !fd.revents().is_empty() {
                 ready.push(watch.event(fd.revents()));

@@ -14,7 +14,7 @@ const CHUNK: usize = 64 << 10;
 /// `random_get(buf, len)`: fills the buffer, of any length, in place. `FAULT` if it is not in memory.
 pub(crate) fn random_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, buf: u32, len: u32) -> Result<(), Fail> {
     for chunk in mem.slice_mut(buf, len)?.chunks_mut(CHUNK) {
-        wait::check(ctx.interrupter.as_ref())?;
+        wait::check(ctx.interrupt.as_ref())?;
         let mut rest = chunk;
         while !rest.is_empty() {
             match getrandom(&mut *rest, GetRandomFlags::empty()) {

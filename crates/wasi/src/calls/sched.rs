@@ -8,5 +8,5 @@ use crate::wait;
 /// `sched_yield()`: lets other threads of the host run. A guest that yields in a loop can still be interrupted.
 pub(crate) fn sched_yield(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>) -> Result<(), Fail> {
     std::thread::yield_now();
-    Ok(wait::check(ctx.interrupter.as_ref())?)
+    Ok(wait::check(ctx.interrupt.as_ref())?)
 }

@@ -54,7 +54,7 @@ pub(crate) fn sock_accept(
     let new_flags = flags(new_flags, fdflags::NONBLOCK)?;
     ctx.fds.room()?;
     let (file, descriptor) = socket(ctx, fd, rights::SOCK_ACCEPT)?;
-    let patience = patience(file, descriptor.flags, ctx.interrupter.as_ref());
+    let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
     let host_flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let connection = patience.run(file.fd.as_fd(), PollFlags::IN, || accept_with(&file.fd, host_flags))?;
     let rights_base = rights::SOCKET & descriptor.rights_inheriting;
@@ -82,7 +82,7 @@ pub(crate) fn sock_recv(
     mem.check(ro_flags, 2)?;
     let ri_flags = flags(ri_flags, RECV_PEEK | RECV_WAITALL)?;
     let (file, descriptor) = socket(ctx, fd, rights::FD_READ)?;
-    let patience = patience(file, descriptor.flags, ctx.interrupter.as_ref());
+    let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
     let peek = if ri_flags & RECV_PEEK != 0 { RecvFlags::PEEK } else { RecvFlags::empty() };
     let mut buffers = mem.scatter(ri_data, ri_data_len)?;
     let mut rest: &mut [IoSliceMut<'_>] = &mut buffers;
@@ -125,7 +125,7 @@ pub(crate) fn sock_send(
     mem.check(nwritten, 4)?;
     flags(si_flags, 0)?;
     let (file, descriptor) = socket(ctx, fd, rights::FD_WRITE)?;
-    let patience = patience(file, descriptor.flags, ctx.interrupter.as_ref());
+    let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
     let buffers: Vec<IoSlice<'_>> = mem.gather(si_data, si_data_len)?;
     let sent = patience.run(file.fd.as_fd(), PollFlags::OUT, || {
         sendmsg(&file.fd, &buffers, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
+use wasmr_runtime::InterruptHandle;
 use wasmr_wasi::rights::POLL_FD_READWRITE;
-use wasmr_wasi::{Errno, Exit, Interrupter, Stdin, Stdout, WasiCtx};
+use wasmr_wasi::{Errno, Exit, Stdin, Stdout, WasiCtx};
 
-use crate::support::{ALL, ALL_BUT_WRITE, CREAT, DATA, Guest, MEMORY, OUT, ROOT, WRITE, granted};
+use crate::support::{ALL, ALL_BUT_WRITE, CREAT, DATA, Guest, MEMORY, OUT, ROOT, WRITE, alone, granted};
 
 const REALTIME: u32 = 0;
 const MONOTONIC: u32 = 1;
@@ -89,15 +91,12 @@ fn guest() -> (tempfile::TempDir, Guest) {
 }
 
 /// A guest with both ends of a FIFO: reader, writer.
-fn with_fifo(interrupter: Option<&Interrupter>) -> (tempfile::TempDir, Guest, u32, u32) {
+fn with_fifo(handle: Option<&InterruptHandle>) -> (tempfile::TempDir, Guest, u32, u32) {
     let dir = tempfile::tempdir().unwrap();
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
     rustix::fs::mkfifoat(rustix::fs::CWD, dir.path().join("fifo"), mode).unwrap();
-    let mut builder = granted(dir.path(), false);
-    if let Some(interrupter) = interrupter {
-        builder.interrupter(interrupter);
-    }
-    let mut guest = Guest::new(builder.build().unwrap());
+    let mut guest = Guest::new(granted(dir.path(), false).build().unwrap());
+    guest.ctx.set_interrupt_handle(handle.cloned());
     let reader = guest.open("fifo", 0, ALL_BUT_WRITE).unwrap();
     let writer = guest.open("fifo", 0, ALL & !crate::support::READ).unwrap();
     (dir, guest, reader, writer)
@@ -253,12 +252,12 @@ fn a_writer_wakes_a_reader() {
 }
 
 /// Runs `body` on a guest that is interrupted meanwhile; says how long that took.
-fn interrupted(interrupter: &Interrupter, body: impl FnOnce() -> Result<u32, Exit>) -> Duration {
+fn interrupted(handle: &InterruptHandle, body: impl FnOnce() -> Result<u32, Exit>) -> Duration {
     std::thread::scope(|scope| {
         let begin = Instant::now();
         scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(80));
-            interrupter.interrupt();
+            handle.interrupt();
         });
         assert_eq!(body(), Err(Exit::Interrupted));
         begin.elapsed()
@@ -267,10 +266,10 @@ fn interrupted(interrupter: &Interrupter, body: impl FnOnce() -> Result<u32, Exi
 
 #[test]
 fn an_interrupt_ends_sleep() {
-    let interrupter = Interrupter::new().unwrap();
-    let (_dir, mut guest, reader, _) = with_fifo(Some(&interrupter));
+    let handle = InterruptHandle::new();
+    let (_dir, mut guest, reader, _) = with_fifo(Some(&handle));
     let slots = put(&mut guest, &[clock(1, MONOTONIC, 3_600_000 * MS, 0), on_fd(2, READ_EVENT, reader)]);
-    let took = interrupted(&interrupter, || guest.try_call("poll_oneoff", &slots));
+    let took = interrupted(&handle, || guest.try_call("poll_oneoff", &slots));
     assert!(took < Duration::from_millis(1080), "{took:?}");
     assert_eq!(guest.try_call("poll_oneoff", &slots), Err(Exit::Interrupted), "and every later wait");
     assert_eq!(guest.try_call("sched_yield", &[]), Err(Exit::Interrupted));
@@ -278,9 +277,24 @@ fn an_interrupt_ends_sleep() {
 }
 
 #[test]
+fn an_interrupt_ends_sleep_without_descriptors_to_watch_it_with() {
+    alone("polling::an_interrupt_ends_sleep_without_descriptors_to_watch_it_with", || {
+        let handle = InterruptHandle::new();
+        let (_dir, mut guest, reader, _) = with_fifo(Some(&handle));
+        setrlimit(Resource::Nofile, Rlimit { current: Some(3), maximum: Some(3) }).unwrap();
+        assert!(handle.wake().is_err());
+        let slots = put(&mut guest, &[clock(1, MONOTONIC, 3_600_000 * MS, 0), on_fd(2, READ_EVENT, reader)]);
+        let took = interrupted(&handle, || guest.try_call("poll_oneoff", &slots));
+        assert!(took < Duration::from_millis(1080), "{took:?}");
+        handle.clear();
+        assert_eq!(poll(&mut guest, &[clock(1, MONOTONIC, 120 * MS, 0)]), Ok(vec![ok(1, 0, 0)]), "slices end no wait");
+    });
+}
+
+#[test]
 fn an_interrupt_ends_blocked_reads_and_writes() {
-    let interrupter = Interrupter::new().unwrap();
-    let (_dir, mut guest, reader, writer) = with_fifo(Some(&interrupter));
+    let handle = InterruptHandle::new();
+    let (_dir, mut guest, reader, writer) = with_fifo(Some(&handle));
     guest.set_flags(writer, crate::support::NONBLOCK).unwrap();
     while guest.write(writer, &[0; 4096]).is_ok() {}
     assert_eq!(guest.write(writer, b"x"), Err(Errno::Again));
@@ -288,21 +302,21 @@ fn an_interrupt_ends_blocked_reads_and_writes() {
     guest.put(0x800, &DATA.to_le_bytes());
     guest.put(0x804, &4096u32.to_le_bytes());
     let write = [writer.into(), 0x800, 1, OUT.into()];
-    interrupted(&interrupter, || guest.try_call("fd_write", &write));
+    interrupted(&handle, || guest.try_call("fd_write", &write));
 
-    let interrupter = Interrupter::new().unwrap();
-    let (_dir, mut guest, reader_2, _writer) = with_fifo(Some(&interrupter));
+    let handle = InterruptHandle::new();
+    let (_dir, mut guest, reader_2, _writer) = with_fifo(Some(&handle));
     assert_eq!(reader, reader_2);
     guest.put(0x800, &DATA.to_le_bytes());
     guest.put(0x804, &8u32.to_le_bytes());
     let read = [reader.into(), 0x800, 1, OUT.into()];
-    interrupted(&interrupter, || guest.try_call("fd_read", &read));
+    interrupted(&handle, || guest.try_call("fd_read", &read));
 }
 
 #[test]
 fn a_guest_that_can_be_interrupted_reads_and_writes_all_the_same() {
-    let interrupter = Interrupter::new().unwrap();
-    let (_dir, mut guest, reader, writer) = with_fifo(Some(&interrupter));
+    let handle = InterruptHandle::new();
+    let (_dir, mut guest, reader, writer) = with_fifo(Some(&handle));
     assert_eq!(guest.write(writer, b"through"), Ok(7));
     assert_eq!(guest.read(reader, 99), Ok(b"through".to_vec()));
     let fd = guest.open("f", CREAT, WRITE).unwrap();

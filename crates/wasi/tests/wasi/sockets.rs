@@ -4,24 +4,24 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use wasmr_runtime::InterruptHandle;
 use wasmr_wasi::rights;
-use wasmr_wasi::{Errno, Exit, Interrupter};
+use wasmr_wasi::{Errno, Exit};
 
 use crate::support::{DATA, Guest, NONBLOCK, OUT, granted};
 
 const LISTENER: u32 = 4;
 
 /// A guest with a directory and a listener, and where to connect.
-fn listening(interrupter: Option<&Interrupter>, max_fds: u32) -> (tempfile::TempDir, Guest, SocketAddr) {
+fn listening(handle: Option<&InterruptHandle>, max_fds: u32) -> (tempfile::TempDir, Guest, SocketAddr) {
     let dir = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let mut builder = granted(dir.path(), false);
     builder.listener(listener).max_fds(max_fds);
-    if let Some(interrupter) = interrupter {
-        builder.interrupter(interrupter);
-    }
-    (dir, Guest::new(builder.build().unwrap()), address)
+    let mut guest = Guest::new(builder.build().unwrap());
+    guest.ctx.set_interrupt_handle(handle.cloned());
+    (dir, guest, address)
 }
 
 fn accept(guest: &mut Guest, flags: u32) -> Result<u32, Errno> {
@@ -211,14 +211,14 @@ fn listeners_and_connections_can_be_polled() {
 
 #[test]
 fn an_interrupt_ends_waiting_for_the_network() {
-    let interrupter = Interrupter::new().unwrap();
-    let (_dir, mut guest, address) = listening(Some(&interrupter), 1024);
+    let handle = InterruptHandle::new();
+    let (_dir, mut guest, address) = listening(Some(&handle), 1024);
     let _client = TcpStream::connect(address).unwrap();
     let fd = accept(&mut guest, 0).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(60));
-            interrupter.interrupt();
+            handle.interrupt();
         });
         let [iovs, count] = iovecs(&mut guest, &[1]);
         let slots = [fd.into(), iovs, count, 0, OUT.into(), (OUT + 4).into()];

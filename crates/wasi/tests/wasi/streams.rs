@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use wasmr_runtime::InterruptHandle;
 use wasmr_wasi::rights::{FD_READ, FD_SEEK, FD_TELL, FD_WRITE};
-use wasmr_wasi::{Errno, Exit, Interrupter, OutputBuffer, Stdin, Stdout, WasiCtx, WasiCtxBuilder};
+use wasmr_wasi::{Errno, Exit, OutputBuffer, Stdin, Stdout, WasiCtx, WasiCtxBuilder};
 
 use crate::support::{APPEND, Guest, NONBLOCK, OUT, this_binary};
 
@@ -252,24 +253,26 @@ fn inherited_output_is_limited_over_both_streams() {
 #[test]
 fn plays_interrupted() {
     if std::env::var(ROLE).is_ok_and(|playing| playing == "plays_interrupted") {
-        let interrupter = Interrupter::new().unwrap();
-        let set = |builder: &mut WasiCtxBuilder| {
-            builder.interrupter(&interrupter);
-        };
-        play("plays_interrupted", set, |guest| {
-            assert_eq!(guest.read(0, 99), Ok(b"first".to_vec()));
-            assert_eq!(guest.write(2, &[b'x'; 10_000]), Ok(4096), "no more than cannot block");
-            std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    std::thread::sleep(Duration::from_millis(60));
-                    interrupter.interrupt();
+        let handle = InterruptHandle::new();
+        play(
+            "plays_interrupted",
+            |_| (),
+            |guest| {
+                guest.ctx.set_interrupt_handle(Some(handle.clone()));
+                assert_eq!(guest.read(0, 99), Ok(b"first".to_vec()));
+                assert_eq!(guest.write(2, &[b'x'; 10_000]), Ok(4096), "no more than cannot block");
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        std::thread::sleep(Duration::from_millis(60));
+                        handle.interrupt();
+                    });
+                    guest.put(0x800, &[0, 16, 0, 0, 8, 0, 0, 0]);
+                    let stopped = guest.try_call("fd_read", &[0, 0x800, 1, OUT.into()]);
+                    assert_eq!(stopped, Err(Exit::Interrupted));
                 });
-                guest.put(0x800, &[0, 16, 0, 0, 8, 0, 0, 0]);
-                let stopped = guest.try_call("fd_read", &[0, 0x800, 1, OUT.into()]);
-                assert_eq!(stopped, Err(Exit::Interrupted));
-            });
-            "interrupted".into()
-        });
+                "interrupted".into()
+            },
+        );
     }
 }
 

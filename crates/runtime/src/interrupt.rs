@@ -1,0 +1,163 @@
+//! [`InterruptHandle`]: stops a store's guest from another thread, whether it computes or waits.
+//!
+//! A guest can be in two places. Code that computes polls a flag ([`VmStore::interrupt`](crate::vm::VmStore::interrupt)); a
+//! host function that waits for a descriptor or for time watches a pipe beside it ([`InterruptHandle::wake`]), which is
+//! readable while the flag is up.
+//!
+//! # Invariants
+//! Flag and pipe change together, under one lock: the pipe, once it was made, holds one byte exactly while the flag is up.
+//!
+//! # Why is the pipe made late?
+//! It costs two descriptors. Most stores are never interrupted, and most that are never wait: only the first wait of a guest
+//! that somebody can interrupt makes one.
+
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Stops a store's guest from another thread. Clones act on the same guest.
+#[derive(Clone, Debug, Default)]
+pub struct InterruptHandle(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    raised: AtomicBool,
+    pipe: OnceLock<(PipeReader, PipeWriter)>,
+    change: Mutex<()>,
+}
+
+impl Shared {
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.change.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts the byte in. It neither blocks nor fails: the pipe is empty, and its other end is ours.
+    fn wake(mut writer: &PipeWriter) {
+        let _ = writer.write_all(&[1]);
+    }
+}
+
+impl InterruptHandle {
+    /// A handle that no store has given out: for tests of host functions that wait.
+    pub fn new() -> InterruptHandle {
+        InterruptHandle::default()
+    }
+
+    /// Makes the guest trap with "interrupted": at its next loop iteration or call of some number if it computes, at once
+    /// if it waits in a host function that watches ([`wake`](InterruptHandle::wake); those of WASI do). Every later call
+    /// traps likewise, until [`clear`](InterruptHandle::clear).
+    ///
+    /// Takes a lock for a moment, so it is not for signal handlers.
+    pub fn interrupt(&self) {
+        let _change = self.0.change();
+        if !self.0.raised.swap(true, Ordering::SeqCst)
+            && let Some((_, writer)) = self.0.pipe.get()
+        {
+            Shared::wake(writer);
+        }
+    }
+
+    /// Lets the guest run again.
+    pub fn clear(&self) {
+        let _change = self.0.change();
+        if self.0.raised.swap(false, Ordering::SeqCst)
+            && let Some((reader, _)) = self.0.pipe.get()
+        {
+            // The byte is there, by the invariant.
+            let _ = { reader }.read(&mut [0]);
+        }
+    }
+
+    /// Whether the guest was asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.0.raised.load(Ordering::SeqCst)
+    }
+
+    /// A pipe that is readable while the guest is asked to stop, for host functions that wait: watch it in the same
+    /// `poll(2)`, never read from it, and end with [`TrapCode::Interrupted`](wasmr_core::trap::TrapCode::Interrupted).
+    ///
+    /// # Errors
+    /// If the process is out of descriptors. The caller can then still ask
+    /// [`is_interrupted`](InterruptHandle::is_interrupted) now and then.
+    pub fn wake(&self) -> io::Result<&PipeReader> {
+        if self.0.pipe.get().is_none() {
+            let _change = self.0.change();
+            if self.0.pipe.get().is_none() {
+                let pipe = io::pipe()?;
+                if self.is_interrupted() {
+                    Shared::wake(&pipe.1);
+                }
+                // Under the lock nobody else has set it since.
+                let _ = self.0.pipe.set(pipe);
+            }
+        }
+        let (reader, _) = self.0.pipe.get().ok_or(io::ErrorKind::NotFound)?;
+        Ok(reader)
+    }
+
+    /// Whether anybody besides its store can use it.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// What code polls; valid as long as any clone.
+    pub(crate) fn flag(&self) -> *const AtomicBool {
+        &raw const self.0.raised
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use std::thread;
+    use std::time::Duration;
+
+    fn readable(handle: &InterruptHandle) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(handle.wake().unwrap(), PollFlags::IN)], Some(&now)).unwrap() == 1
+    }
+
+    #[test]
+    fn flag_and_pipe_agree_in_any_order() {
+        let early = InterruptHandle::new();
+        early.interrupt();
+        early.interrupt();
+        assert!(early.is_interrupted() && readable(&early), "a pipe made after the fact holds the byte");
+        early.clear();
+        early.clear();
+        assert!(!early.is_interrupted() && !readable(&early));
+        early.clone().interrupt();
+        assert!(early.is_interrupted() && readable(&early));
+    }
+
+    #[test]
+    fn many_threads_leave_them_agreeing() {
+        let handle = InterruptHandle::new();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..1000 {
+                        handle.interrupt();
+                        handle.wake().unwrap();
+                        handle.clear();
+                    }
+                });
+            }
+            thread::sleep(Duration::from_millis(1));
+        });
+        assert_eq!((handle.is_interrupted(), readable(&handle)), (false, false));
+        handle.interrupt();
+        assert!(readable(&handle));
+    }
+
+    #[test]
+    fn it_knows_whether_anybody_else_has_it() {
+        let handle = InterruptHandle::new();
+        assert!(!handle.is_shared());
+        let other = handle.clone();
+        assert!(handle.is_shared());
+        drop(other);
+        assert!(!handle.is_shared());
+    }
+}
