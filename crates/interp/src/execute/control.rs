@@ -1,5 +1,6 @@
 //! Branches, `br_table`, returns, `unreachable`.
 
+use wasmr_core::ops;
 use wasmr_core::trap::TrapCode;
 
 use super::dispatch::{Handler, handlers};
@@ -39,10 +40,11 @@ handlers! {
         }
     }
 
-    /// Index in slot `d` or the accumulator; `imm` entries without the default, each a distance in half a word from word 2 on.
+    /// Index in slot `d` or the accumulator, plus word 2; `imm` entries without the default, each a distance in half a word
+    /// from word 3 on.
     fn br_table[X: Source](m) {
-        let index = (X::read::<i32>(&m) as u32).min(m.imm() as u32);
-        let distance = *m.ip.add(2).cast::<i32>().add(index as usize);
+        let index = (ops::i32_add(X::read(&m), m.word(2) as i32) as u32).min(m.imm() as u32);
+        let distance = *m.ip.add(3).cast::<i32>().add(index as usize);
         m.jump(distance)
     }
 

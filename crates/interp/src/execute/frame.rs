@@ -109,19 +109,14 @@ pub unsafe fn leave(mut m: Machine) -> usize {
 }
 
 handlers! {
-    /// First cell of a function: `low` = slots of the frame from `fp`, `imm` = how many of them, from 0, are locals to zero.
-    fn enter[](m) {
+    /// First cell of a function: `low` = slots of the frame from `fp`. Zeroes the first `2 * PAIRS` slots, at least as many as
+    /// there are locals: what lies behind those is not in use yet.
+    fn enter[const PAIRS: usize](m) {
         let end = m.fp.add(m.low() as usize);
         if end >= (*(*m.inst).store).stack_limit {
             return m.trap(TrapCode::StackExhausted);
         }
-        let mut local = m.fp;
-        let locals_end = m.fp.add(m.imm() as u32 as usize);
-        while local < locals_end {
-            // Volatile, or the loop becomes a call that costs every function a spill of all registers.
-            local.write_volatile(0);
-            local = local.add(1);
-        }
+        m.fp.cast::<[[u64; 2]; PAIRS]>().write([[0; 2]; PAIRS]);
         if m.spend() {
             m.ip = m.ip.add(2);
             return m.enter(super::dispatch::hot_event);
@@ -149,6 +144,10 @@ handlers! {
             return m.trap(TrapCode::StackExhausted);
         }
         m.fp.write_bytes(0, m.imm() as u32 as usize);
+        if m.spend() {
+            m.ip = m.ip.add(2);
+            return m.enter(super::dispatch::hot_event);
+        }
         m.next(2)
     }
 
@@ -210,6 +209,19 @@ unsafe fn translate_function(fp: *mut u64) -> *const u64 {
                 std::ptr::null()
             }
         }
+    }
+}
+
+/// The first cell's handler for a function with this many slots of locals to zero.
+pub fn enter_handler(slots: u32) -> Handler {
+    match slots {
+        0 => enter_plain,
+        1..=2 => enter::<1>,
+        3..=4 => enter::<2>,
+        5..=8 => enter::<4>,
+        9..=12 => enter::<6>,
+        13..=16 => enter::<8>,
+        _ => enter_many_locals,
     }
 }
 

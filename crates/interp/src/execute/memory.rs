@@ -77,7 +77,7 @@ by_bits!(f64, u64);
 
 /// The address that a 32-bit access to guarded memory means: cannot overflow, and is inside the reservation.
 #[inline(always)]
-fn guarded_address(address: i32, offset: i32) -> u64 {
+pub fn guarded_address(address: i32, offset: i32) -> u64 {
     address as u32 as u64 + offset as u32 as u64
 }
 
@@ -231,11 +231,12 @@ const fn store_row<S: Store>() -> StoreRow {
 
 /// Marker types of the rows, named as the operators.
 #[allow(non_camel_case_types, reason = "a marker is named as its operator")]
-mod markers {
+pub mod markers {
     use super::*;
 
     macro_rules! loads {
         ($($name:ident $op:ident $text:literal $raw:ident -> $value:ident;)*) => { $(
+            #[doc = $text]
             pub struct $name;
             impl Load for $name {
                 type Memory = $raw;
@@ -251,6 +252,7 @@ mod markers {
 
     macro_rules! stores {
         ($($name:ident $op:ident $text:literal $value:ident -> $raw:ident;)*) => { $(
+            #[doc = $text]
             pub struct $name;
             impl Store for $name {
                 type Value = $value;

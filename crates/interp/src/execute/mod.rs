@@ -1,8 +1,8 @@
 //! Executes translated code: the handlers, by instruction category as in `translate/`, and how they reach one another.
 //!
 //! [`dispatch`] is the only file that knows how one handler continues in the next; [`operand`] where operands come from;
-//! [`frame`] how calls lay out the value stack; [`access`] how memory faults become traps. The other files are the
-//! operators.
+//! [`frame`] how calls lay out the value stack; [`access`] how memory faults become traps; [`fused`] are cells that stand for two
+//! operators. The other files are the operators.
 
 pub mod access;
 pub mod call;
@@ -10,6 +10,7 @@ pub mod control;
 pub mod dispatch;
 pub mod exception;
 pub mod frame;
+pub mod fused;
 pub mod memory;
 pub mod numeric;
 pub mod operand;

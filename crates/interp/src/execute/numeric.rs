@@ -7,7 +7,7 @@ use wasmr_core::ops;
 use wasmr_core::trap::TrapCode;
 
 use super::dispatch::{Handler, handlers};
-use super::operand::{Acc, Destination, Imm, ImmA, Scalar, SlotA, SlotB, SlotD, Source};
+use super::operand::{Acc, Destination, Imm, ImmA, Scalar, SlotA, SlotB, SlotD, Source, Wide};
 
 /// An operator of two operands of one type.
 pub trait Binary {
@@ -69,7 +69,7 @@ handlers! {
         if O::apply(X::read(&m), Y::read(&m)) == WANTED {
             m.jump(m.imm())
         } else {
-            m.next(2)
+            m.next(2 + X::words::<O::Operand>() + Y::words::<O::Operand>())
         }
     }
 }
@@ -98,11 +98,26 @@ pub enum Form {
     SlotAcc = 4,
     /// Constant, slot `a`.
     ImmSlot = 5,
+    /// Slot `a`, constant in word 2.
+    SlotWide = 6,
+    /// Accumulator, constant in word 2.
+    AccWide = 7,
 }
 
-type BinaryRow = [[Handler; 2]; 6];
-type CompareRow = [[Handler; 2]; 4];
-type BranchRow = [[Handler; 2]; 4];
+impl Form {
+    /// Index in the rows of comparisons, which have no forms with the accumulator or a constant on the left.
+    fn compare_index(self) -> usize {
+        match self {
+            Form::SlotWide => 4,
+            Form::AccWide => 5,
+            other => other as usize,
+        }
+    }
+}
+
+type BinaryRow = [[Handler; 2]; 8];
+type CompareRow = [[Handler; 2]; 6];
+type BranchRow = [[Handler; 2]; 6];
 type UnaryRow = [[Handler; 2]; 2];
 
 const fn binary_row<O: Binary>() -> BinaryRow {
@@ -113,6 +128,8 @@ const fn binary_row<O: Binary>() -> BinaryRow {
         [binary::<O, Acc, Imm, Acc>, binary::<O, Acc, Imm, SlotD>],
         [binary::<O, SlotA, Acc, Acc>, binary::<O, SlotA, Acc, SlotD>],
         [binary::<O, Imm, SlotA, Acc>, binary::<O, Imm, SlotA, SlotD>],
+        [binary::<O, SlotA, Wide, Acc>, binary::<O, SlotA, Wide, SlotD>],
+        [binary::<O, Acc, Wide, Acc>, binary::<O, Acc, Wide, SlotD>],
     ]
 }
 
@@ -122,6 +139,8 @@ const fn compare_row<O: Compare>() -> CompareRow {
         [compare::<O, SlotA, Imm, Acc>, compare::<O, SlotA, Imm, SlotD>],
         [compare::<O, Acc, SlotB, Acc>, compare::<O, Acc, SlotB, SlotD>],
         [compare::<O, Acc, Imm, Acc>, compare::<O, Acc, Imm, SlotD>],
+        [compare::<O, SlotA, Wide, Acc>, compare::<O, SlotA, Wide, SlotD>],
+        [compare::<O, Acc, Wide, Acc>, compare::<O, Acc, Wide, SlotD>],
     ]
 }
 
@@ -131,6 +150,8 @@ const fn branch_row<O: Compare>() -> BranchRow {
         [branch_compare::<O, SlotD, ImmA, false>, branch_compare::<O, SlotD, ImmA, true>],
         [branch_compare::<O, Acc, SlotA, false>, branch_compare::<O, Acc, SlotA, true>],
         [branch_compare::<O, Acc, ImmA, false>, branch_compare::<O, Acc, ImmA, true>],
+        [branch_compare::<O, SlotD, Wide, false>, branch_compare::<O, SlotD, Wide, true>],
+        [branch_compare::<O, Acc, Wide, false>, branch_compare::<O, Acc, Wide, true>],
     ]
 }
 
@@ -140,11 +161,12 @@ const fn unary_row<O: Unary>() -> UnaryRow {
 
 /// Marker types of the rows, named as the operators.
 #[allow(non_camel_case_types, reason = "a marker is named as its operator")]
-mod markers {
+pub mod markers {
     use super::*;
 
     macro_rules! total_binary {
         ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => { $(
+            #[doc = $text]
             pub struct $name;
             impl Binary for $name {
                 type Operand = $a;
@@ -160,6 +182,7 @@ mod markers {
 
     macro_rules! trapping_binary {
         ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => { $(
+            #[doc = $text]
             pub struct $name;
             impl Binary for $name {
                 type Operand = $a;
@@ -175,6 +198,7 @@ mod markers {
 
     macro_rules! compares {
         ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => { $(
+            #[doc = $text]
             pub struct $name;
             impl Compare for $name {
                 type Operand = $a;
@@ -189,6 +213,7 @@ mod markers {
 
     macro_rules! total_unary {
         ($($name:ident $op:ident $text:literal $a:ident -> $r:ident;)*) => { $(
+            #[doc = $text]
             pub struct $name;
             impl Unary for $name {
                 type Operand = $a;
@@ -204,6 +229,7 @@ mod markers {
 
     macro_rules! trapping_unary {
         ($($name:ident $op:ident $text:literal $a:ident -> $r:ident;)*) => { $(
+            #[doc = $text]
             pub struct $name;
             impl Unary for $name {
                 type Operand = $a;
@@ -219,6 +245,7 @@ mod markers {
 
     macro_rules! tests {
         ($($name:ident $op:ident $text:literal $a:ident -> $r:ident;)*) => { $(
+            #[doc = $text]
             pub struct $name;
             impl Unary for $name {
                 type Operand = $a;
@@ -309,15 +336,15 @@ impl TrappingBinaryOp {
 }
 
 impl CompareOp {
-    /// Its handlers by destination; `form` is one of the first four.
+    /// Its handlers by destination.
     pub fn handlers(self, form: Form) -> [Handler; 2] {
-        COMPARE[self as usize][form as usize]
+        COMPARE[self as usize][form.compare_index()]
     }
 
-    /// The handler that branches if the comparison gives `wanted`; `form` is one of the first four. Branch cells hold
-    /// their operands in fields `d` and `a` (slot or 16-bit constant) and the distance in the upper half.
+    /// The handler that branches if the comparison gives `wanted`. Branch cells hold their operands in fields `d` and `a`
+    /// (slot or 16-bit constant) or word 2, and the distance in the upper half.
     pub fn branch(self, form: Form, wanted: bool) -> Handler {
-        BRANCH[self as usize][form as usize][wanted as usize]
+        BRANCH[self as usize][form.compare_index()][wanted as usize]
     }
 }
 

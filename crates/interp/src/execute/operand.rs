@@ -208,6 +208,8 @@ pub struct SlotB;
 pub struct Acc;
 /// The cell's constant.
 pub struct Imm;
+/// The constant in word 2.
+pub struct Wide;
 /// The small constant in field `a`.
 pub struct ImmA;
 /// The slot that field `d` names, and the accumulator.
@@ -253,6 +255,17 @@ impl Source for Imm {
     unsafe fn read<T: Scalar>(m: &Machine) -> T {
         // SAFETY: the caller's promise.
         unsafe { T::from_imm(m) }
+    }
+}
+
+impl Source for Wide {
+    fn words<T: Scalar>() -> usize {
+        1
+    }
+    #[inline(always)]
+    unsafe fn read<T: Scalar>(m: &Machine) -> T {
+        // SAFETY: the caller's promise.
+        T::from_slot(unsafe { m.word(2) })
     }
 }
 

@@ -28,6 +28,13 @@ handlers! {
         m.next(2)
     }
 
+    /// Slot `a` to slot `d`, then slot `x` to slot `b`.
+    fn copy_two[](m) {
+        *m.d() = *m.a();
+        *m.b() = *m.x();
+        m.next(2)
+    }
+
     /// Between any two slots of a large frame: word 1 is the source, word 2 the destination, word 3 how many.
     fn copy_far[](m) {
         let from = m.fp.offset(m.word(1) as isize);

@@ -6,10 +6,11 @@ use wasmr_module::BlockSig;
 
 use super::Translator;
 use super::labels::{FixupPlace, Label, LabelKind};
-use super::stack::{Class, Fuse, Kind, Operand, Ty, fields, fields_imm};
+use super::stack::{Class, Count, Fuse, Kind, Operand, Ty, fields, fields_imm};
 use crate::execute::control;
 use crate::execute::dispatch::Handler;
-use crate::execute::numeric::Form;
+use crate::execute::fused::count_and_branch_handler;
+use crate::execute::numeric::{CompareOp, Form};
 use crate::execute::operand::{Acc, Imm, SlotA};
 
 impl<'m> Translator<'m> {
@@ -32,12 +33,14 @@ impl<'m> Translator<'m> {
                 let sig = self.module.block_sig(*blockty);
                 self.enter_block(sig);
                 let start = self.begin();
+                self.barrier = start;
                 self.clobber_all();
                 self.push_label(LabelKind::Loop { start }, sig);
             }
             Operator::If { blockty } => {
                 let sig = self.module.block_sig(*blockty);
-                let condition = self.pop_condition();
+                let moves = !sig.params().is_empty() || self.local_values != 0;
+                let condition = self.pop_condition(moves);
                 self.enter_block(sig);
                 let to_else = self.emit_branch_if(condition, false);
                 self.push_label(LabelKind::If { to_else }, sig);
@@ -50,7 +53,9 @@ impl<'m> Translator<'m> {
                 self.become_unreachable();
             }
             Operator::BrIf { relative_depth } => {
-                let condition = self.pop_condition();
+                let label = self.label_index(*relative_depth);
+                let moves = self.branch_value_count(label) != 0;
+                let condition = self.pop_condition(moves);
                 self.branch_if(condition, true, *relative_depth);
             }
             Operator::BrTable { targets } => {
@@ -114,8 +119,7 @@ impl<'m> Translator<'m> {
             let cell = self.emit(control::br, &[0]);
             self.link(index, FixupPlace::Branch(cell));
         }
-        let here = self.code.len();
-        self.set_target(FixupPlace::Branch(to_else), here);
+        self.set_target_here(FixupPlace::Branch(to_else));
         self.labels[index].kind = LabelKind::Block;
         self.pending = None;
         self.reset_stack(&label, label.sig.params());
@@ -135,8 +139,7 @@ impl<'m> Translator<'m> {
         }
         let mut joined = label.fixups != 0;
         if let LabelKind::If { to_else } = label.kind {
-            let here = self.code.len();
-            self.set_target(FixupPlace::Branch(to_else), here);
+            self.set_target_here(FixupPlace::Branch(to_else));
             joined = true;
         }
         if let LabelKind::Try { region } = label.kind {
@@ -148,59 +151,94 @@ impl<'m> Translator<'m> {
         self.reset_stack(&label, label.sig.results());
     }
 
-    /// Pops a condition, absorbing the cell that computed it where possible.
-    fn pop_condition(&mut self) -> Condition {
+    /// Pops a condition, absorbing the cells that computed it where possible. `moves` says that cells may be emitted before the
+    /// branch, which a cell that writes a slot must not be moved behind.
+    fn pop_condition(&mut self, moves: bool) -> Condition {
+        if moves {
+            self.last_count = None;
+        }
         let height = self.stack.last().expect("validated").height;
-        let (operand, _, fuse) = self.pop_fusable();
-        match fuse {
-            Fuse::Compare { start, op, a, b } => {
-                if let Some((form, d, a)) = self.branch_form(a, b) {
-                    self.code.truncate(start);
-                    return Condition { handlers: [op.branch(form, false), op.branch(form, true)], d, a };
-                }
-            }
-            Fuse::Eqz { start, operand, is64 } => {
-                if let Some((from_acc, d)) = branch_operand(operand) {
-                    self.code.truncate(start);
-                    let handler: fn(bool, bool) -> Handler =
-                        if is64 { control::br_if_i64_handler } else { control::br_if_handler };
-                    return Condition { handlers: [handler(from_acc, true), handler(from_acc, false)], d, a: 0 };
-                }
-            }
-            Fuse::And { start, a, b, wanted } => {
-                if let Some((form, d, a)) = self.branch_form(a, b) {
-                    self.code.truncate(start);
-                    let (from_acc, imm) = match form {
-                        Form::SlotImm => (false, true),
-                        Form::AccSlot => (true, false),
-                        Form::AccImm => (true, true),
-                        _ => (false, false),
-                    };
-                    let handler = |taken| control::br_if_and_handler(from_acc, imm, taken == wanted);
-                    return Condition { handlers: [handler(false), handler(true)], d, a };
-                }
-            }
-            Fuse::None => {}
+        let (operand, ty, fuse) = self.pop_fusable();
+        let absorbed = match fuse {
+            Fuse::Compare { start, op, a, b } => self.absorb_compare(start, op, a, b),
+            Fuse::Eqz { start, operand, is64 } => self.absorb_eqz(start, operand, is64),
+            Fuse::And { start, a, b, wanted } => self.absorb_and(start, a, b, wanted),
+            _ => None,
+        };
+        if let Some(condition) = absorbed {
+            return condition;
         }
-        match branch_operand(self.prefer_acc(operand, Class::Int)) {
-            Some((from_acc, d)) => Condition {
-                handlers: [control::br_if_handler(from_acc, false), control::br_if_handler(from_acc, true)],
-                d,
-                a: 0,
-            },
-            None => {
-                let d = self.to_slot(operand, Ty::I32, height);
-                Condition {
-                    handlers: [control::br_if_handler(false, false), control::br_if_handler(false, true)],
-                    d,
-                    a: 0,
-                }
-            }
+        let operand = self.prefer_acc(operand, Class::Int);
+        if operand == Operand::Acc
+            && ty == Ty::I32
+            && let Some(condition) = self.absorb_count(self.code.len(), CompareOp::I32Ne, Operand::Imm(0))
+        {
+            return condition;
         }
+        let (from_acc, d) = match branch_operand(operand) {
+            Some(place) => place,
+            None => (false, self.to_slot(operand, Ty::I32, height)),
+        };
+        let handlers = [control::br_if_handler(from_acc, false), control::br_if_handler(from_acc, true)];
+        Condition { handlers, d, a: 0, more: None }
     }
 
-    /// The form and fields of a branch cell for two operands, if there is one.
-    fn branch_form(&self, a: Operand, b: Operand) -> Option<(Form, i16, i16)> {
+    fn absorb_compare(&mut self, start: usize, op: CompareOp, a: Operand, b: Operand) -> Option<Condition> {
+        if a == Operand::Acc
+            && let Some(condition) = self.absorb_count(start, op, b)
+        {
+            return Some(condition);
+        }
+        let (form, d, a, more) = self.branch_form(a, b)?;
+        self.code.truncate(start);
+        Some(Condition { handlers: [op.branch(form, false), op.branch(form, true)], d, a, more })
+    }
+
+    /// A branch on the comparison of a sum with `bound`, if the cell before `start` made that sum.
+    fn absorb_count(&mut self, start: usize, op: CompareOp, bound: Operand) -> Option<Condition> {
+        let Count { start: sum, d, a, addend } = self.last_count?;
+        if sum + 2 != start || sum < self.barrier {
+            return None;
+        }
+        let (is_slot, bound) = match bound {
+            Operand::Slot(slot) => (true, slot as u32),
+            Operand::Imm(bits) => (false, bits as u32),
+            Operand::Acc => return None,
+        };
+        let handlers = [count_and_branch_handler(op, is_slot, false)?, count_and_branch_handler(op, is_slot, true)?];
+        self.code.truncate(sum);
+        self.last_count = None;
+        Some(Condition { handlers, d, a, more: Some(addend as u32 as u64 | (bound as u64) << 32) })
+    }
+
+    fn absorb_eqz(&mut self, start: usize, operand: Operand, is64: bool) -> Option<Condition> {
+        if operand == Operand::Acc
+            && !is64
+            && let Some(condition) = self.absorb_count(start, CompareOp::I32Eq, Operand::Imm(0))
+        {
+            return Some(condition);
+        }
+        let (from_acc, d) = branch_operand(operand)?;
+        self.code.truncate(start);
+        let handler: fn(bool, bool) -> Handler = if is64 { control::br_if_i64_handler } else { control::br_if_handler };
+        Some(Condition { handlers: [handler(from_acc, true), handler(from_acc, false)], d, a: 0, more: None })
+    }
+
+    fn absorb_and(&mut self, start: usize, a: Operand, b: Operand, wanted: bool) -> Option<Condition> {
+        let (form, d, a, None) = self.branch_form(a, b)? else { return None };
+        self.code.truncate(start);
+        let (from_acc, imm) = match form {
+            Form::SlotImm => (false, true),
+            Form::AccSlot => (true, false),
+            Form::AccImm => (true, true),
+            _ => (false, false),
+        };
+        let handler = |taken| control::br_if_and_handler(from_acc, imm, taken == wanted);
+        Some(Condition { handlers: [handler(false), handler(true)], d, a, more: None })
+    }
+
+    /// The form and fields of a branch cell for two operands, and its word 2, if there is such a cell.
+    fn branch_form(&self, a: Operand, b: Operand) -> Option<(Form, i16, i16, Option<u64>)> {
         let near = |slot: i32| i16::try_from(slot).ok();
         // The constant is sign-extended from 16 bits to the operand's width; `b` is in slot form.
         let small = |bits: u64| {
@@ -208,18 +246,26 @@ impl<'m> Translator<'m> {
             (value as i64 as u64 == bits || value as i32 as u32 as u64 == bits).then_some(value)
         };
         Some(match (a, b) {
-            (Operand::Slot(a), Operand::Slot(b)) => (Form::SlotSlot, near(a)?, near(b)?),
-            (Operand::Slot(a), Operand::Imm(b)) => (Form::SlotImm, near(a)?, small(b)?),
-            (Operand::Acc, Operand::Slot(b)) => (Form::AccSlot, 0, near(b)?),
-            (Operand::Acc, Operand::Imm(b)) => (Form::AccImm, 0, small(b)?),
+            (Operand::Slot(a), Operand::Slot(b)) => (Form::SlotSlot, near(a)?, near(b)?, None),
+            (Operand::Acc, Operand::Slot(b)) => (Form::AccSlot, 0, near(b)?, None),
+            (Operand::Slot(a), Operand::Imm(bits)) => match small(bits) {
+                Some(b) => (Form::SlotImm, near(a)?, b, None),
+                None => (Form::SlotWide, near(a)?, 0, Some(bits)),
+            },
+            (Operand::Acc, Operand::Imm(bits)) => match small(bits) {
+                Some(b) => (Form::AccImm, 0, b, None),
+                None => (Form::AccWide, 0, 0, Some(bits)),
+            },
             _ => return None,
         })
     }
 
     /// Emits a branch, to be linked, that is taken if the condition is `wanted`.
     fn emit_branch_if(&mut self, condition: Condition, wanted: bool) -> usize {
-        let Condition { handlers, d, a } = condition;
-        self.emit(handlers[wanted as usize], &[fields(d, a, 0, 0)])
+        let Condition { handlers, d, a, more } = condition;
+        let cell = self.emit(handlers[wanted as usize], &[fields(d, a, 0, 0)]);
+        self.code.extend(more);
+        cell
     }
 
     /// Branches to a label if the condition is `wanted`; what the label takes is on the stack and stays there.
@@ -235,24 +281,27 @@ impl<'m> Translator<'m> {
         self.flush_branch_values(label);
         let around = self.emit_branch_if(condition, !wanted);
         self.branch_keeping(label);
-        let here = self.code.len();
-        self.set_target(FixupPlace::Branch(around), here);
+        self.set_target_here(FixupPlace::Branch(around));
         self.clobber_all();
     }
 
     /// Branches on whether the `i64` or reference in slot `d` is not zero.
     pub fn branch_if_reference(&mut self, slot: i16, wanted: bool, depth: u32) {
         let handlers = [control::br_if_i64_handler(false, false), control::br_if_i64_handler(false, true)];
-        self.branch_if(Condition { handlers, d: slot, a: 0 }, wanted, depth);
+        self.branch_if(Condition { handlers, d: slot, a: 0, more: None }, wanted, depth);
     }
 
     /// Puts the values that a branch to the label carries into their canonical slots.
     fn flush_branch_values(&mut self, label: usize) {
-        let count = match self.labels[label].kind {
+        self.flush_top(self.branch_value_count(label));
+    }
+
+    /// How many values a branch to the label carries.
+    fn branch_value_count(&self, label: usize) -> usize {
+        match self.labels[label].kind {
             LabelKind::Function => self.ty.results().len(),
             _ => self.labels[label].branch_types().len(),
-        };
-        self.flush_top(count);
+        }
     }
 
     /// Branches to a label, leaving the symbolic stack as it is; the values it carries are flushed.
@@ -320,7 +369,14 @@ impl<'m> Translator<'m> {
 
     fn br_table(&mut self, targets: &BrTable<'_>) {
         let height = self.stack.last().expect("validated").height;
-        let (operand, ty) = self.pop();
+        let (mut operand, ty, fuse) = self.pop_fusable();
+        // A case label's bias is added by the cell itself.
+        let mut bias = 0;
+        if let Fuse::Add { start, a, b: Operand::Imm(addend) } = fuse {
+            self.code.truncate(start);
+            operand = a;
+            bias = addend as u32 as u64;
+        }
         let default = self.label_index(targets.default());
         self.flush_branch_values(default);
         let (handler, d): (Handler, i16) = match operand {
@@ -328,7 +384,7 @@ impl<'m> Translator<'m> {
             other => (control::br_table::<crate::execute::operand::SlotD>, self.to_slot(other, ty, height)),
         };
         let count = targets.len();
-        let cell = self.emit(handler, &[fields_imm(d, 0, count)]);
+        let cell = self.emit(handler, &[fields_imm(d, 0, count), bias]);
         self.code.extend(std::iter::repeat_n(0, (count as usize + 2) / 2));
         let depths = targets.targets().map(|depth| depth.expect("validated")).chain([targets.default()]);
         for (entry, depth) in depths.enumerate() {
@@ -342,6 +398,7 @@ impl<'m> Translator<'m> {
                 Some((table, moves)) if table == cell => moves,
                 _ => {
                     let moves = self.code.len();
+                    self.barrier = moves;
                     self.labels[label].moves = Some((cell, moves));
                     self.clobber_all();
                     self.branch_keeping(label);
@@ -429,6 +486,7 @@ impl<'m> Translator<'m> {
     pub fn landing_that_returns(&mut self, types: &[Ty]) -> usize {
         let over = self.emit(control::br, &[0]);
         let landing = self.code.len();
+        self.barrier = landing;
         let depth = self.stack.len();
         self.clobber_all();
         for &ty in types {
@@ -436,8 +494,7 @@ impl<'m> Translator<'m> {
         }
         self.return_flushed();
         self.truncate(depth);
-        let here = self.code.len();
-        self.set_target(FixupPlace::Branch(over), here);
+        self.set_target_here(FixupPlace::Branch(over));
         self.clobber_all();
         landing
     }
@@ -458,4 +515,6 @@ struct Condition {
     handlers: [Handler; 2],
     d: i16,
     a: i16,
+    /// Word 2, if the cell has one.
+    more: Option<u64>,
 }

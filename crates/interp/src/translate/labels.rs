@@ -99,12 +99,20 @@ impl<'m> Translator<'m> {
     /// Makes all waiting branches to a label lead here.
     pub fn bind(&mut self, label: &Label<'_>) {
         let here = self.code.len();
+        self.barrier = here;
         let mut next = label.fixups;
         while next != 0 {
             let fixup = self.fixups[next as usize - 1];
             self.set_target(fixup.place, here);
             next = fixup.next;
         }
+    }
+
+    /// Makes `place` lead here.
+    pub fn set_target_here(&mut self, place: FixupPlace) {
+        let here = self.code.len();
+        self.barrier = here;
+        self.set_target(place, here);
     }
 
     /// Makes `place` lead to the word `target`.
@@ -118,7 +126,7 @@ impl<'m> Translator<'m> {
             FixupPlace::Table(cell, entry) => {
                 let distance = (target as i64 - cell as i64) as i32 as u32;
                 let shift = 32 * (entry as u32 % 2);
-                let word = &mut self.code[cell + 2 + entry / 2];
+                let word = &mut self.code[cell + 3 + entry / 2];
                 *word = (*word & !(0xffff_ffff << shift)) | (distance as u64) << shift;
             }
             FixupPlace::Catch(region, clause) => self.try_regions[region].catches[clause].target = target as u32,

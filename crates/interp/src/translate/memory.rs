@@ -3,7 +3,7 @@
 use wasmparser::{MemArg, MemArgTarget, Operator};
 
 use super::Translator;
-use super::stack::{Class, Fuse, Operand, Ty, fields_imm};
+use super::stack::{Class, Fuse, Operand, Ty, fields, fields_imm};
 use crate::execute::memory::{self, LoadOp, StoreOp, StoreValue};
 
 macro_rules! ty {
@@ -140,6 +140,9 @@ impl Translator<'_> {
 
     fn load(&mut self, op: LoadOp, ty: Ty, memarg: &MemArg) {
         if self.is_guarded(memarg) {
+            if self.fused_load(op, ty, memarg.offset as u32) {
+                return;
+            }
             let (from_acc, a) = self.pop_address();
             let word1 = fields_imm(0, a, memarg.offset as u32);
             self.emit_result(op.handlers(from_acc), word1, &[], ty, Fuse::None);
@@ -148,6 +151,36 @@ impl Translator<'_> {
         let a = self.pop_slot();
         let (is64, memory) = self.checked_access(memarg);
         self.emit_slot_result(op.checked(is64), fields_imm(0, a, memory), &[memarg.offset], ty);
+    }
+
+    /// Emits one cell for a load and the addition that made its address, if there is such a cell.
+    fn fused_load(&mut self, op: LoadOp, ty: Ty, offset: u32) -> bool {
+        let top = self.stack.len() - 1;
+        let Some(Fuse::Add { start, a, b }) =
+            self.pending.filter(|pending| pending.index == top).map(|pending| pending.fuse)
+        else {
+            return false;
+        };
+        let (from_acc, a) = match a {
+            Operand::Slot(slot) => (false, slot as i16),
+            _ => (true, 0),
+        };
+        match b {
+            Operand::Slot(b) if offset <= u16::MAX as u32 => {
+                self.pop();
+                self.code.truncate(start);
+                let word1 = fields(0, a, b as i16, offset as u16 as i16);
+                self.emit_result(op.indexed(from_acc), word1, &[], ty, Fuse::None);
+            }
+            Operand::Imm(bits) => {
+                self.pop();
+                self.code.truncate(start);
+                let word1 = fields_imm(0, a, bits as u32);
+                self.emit_result(op.displaced(from_acc), word1, &[offset as u64], ty, Fuse::None);
+            }
+            _ => return false,
+        }
+        true
     }
 
     fn store(&mut self, op: StoreOp, ty: Ty, memarg: &MemArg) {

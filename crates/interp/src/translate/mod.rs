@@ -71,6 +71,14 @@ pub struct Translator<'m> {
     /// The slot that the float accumulator mirrors.
     facc: Option<i32>,
     scratch_used: u32,
+    /// Whether slots may be too far for fields.
+    far: bool,
+    /// Words before this one may be jumped to: nothing from there on is merged with what is before.
+    barrier: usize,
+    /// The latest cell, if it is a copy that another may join.
+    last_copy: Option<usize>,
+    /// The latest cell, if it adds a constant to a slot and stores the sum.
+    last_count: Option<stack::Count>,
     labels: Vec<Label<'m>>,
     fixups: Vec<Fixup>,
     /// Blocks opened since the code became unreachable, if it is.
@@ -130,6 +138,10 @@ impl<'m> Translator<'m> {
             acc: None,
             facc: None,
             scratch_used: 0,
+            far: false,
+            barrier: 0,
+            last_copy: None,
+            last_count: None,
             labels: Vec::new(),
             fixups: Vec::new(),
             unreachable: None,
@@ -197,12 +209,8 @@ impl<'m> Translator<'m> {
         }
         self.temp_base = slot;
         let zeroed = (slot as u32) as u64;
-        let handler = match zeroed {
-            0 => frame::enter_plain,
-            1..=16 => frame::enter,
-            _ => frame::enter_many_locals,
-        };
-        self.code.extend([handler_word(handler), zeroed << 32]);
+        self.far = may_be_far;
+        self.code.extend([handler_word(frame::enter_handler(zeroed as u32)), zeroed << 32]);
         Ok(())
     }
 

@@ -3,8 +3,9 @@
 use wasmparser::Operator;
 
 use super::Translator;
-use super::stack::{Class, Fuse, Operand, Ty, fields, fields_imm};
+use super::stack::{Class, Fuse, Kind, Operand, Ty, fields, fields_imm};
 use crate::execute::dispatch::Handler;
+use crate::execute::fused;
 use crate::execute::numeric::{BinaryOp, CompareOp, Form, TestOp, TrappingBinaryOp, TrappingUnaryOp, UnaryOp};
 
 /// The translator's type for a type of the operator tables.
@@ -179,13 +180,61 @@ impl Translator<'_> {
     }
 
     fn binary(&mut self, op: BinaryOp, ty: Ty) {
+        if self.fused_binary(op) {
+            return;
+        }
         let (form, word1, more) = self.binary_operands(ty, commutes(op));
         let start = self.begin();
-        let fuse = match op {
-            BinaryOp::I32And => and_fuse(start, form, word1),
-            _ => Fuse::None,
-        };
+        let fuse = fuse_of(op, start, form, word1);
         self.emit_result(op.handlers(form), word1, more.as_slice(), ty, fuse);
+    }
+
+    /// Emits one cell for the operator and the one that made an operand of it, if there is such a cell.
+    fn fused_binary(&mut self, op: BinaryOp) -> bool {
+        let top = self.stack.len() - 1;
+        let Some(pending) = self.pending.filter(|pending| pending.index + 1 >= top) else { return false };
+        let other = match (op, pending.fuse) {
+            // The other operand may be on either side, as long as nothing has to be emitted to get at it.
+            (BinaryOp::I32Add, Fuse::Shift { left: true, .. } | Fuse::Global { .. }) => top + top - 1 - pending.index,
+            (BinaryOp::I32Sub, Fuse::Global { .. }) | (BinaryOp::I32And, Fuse::Shift { left: false, .. })
+                if pending.index == top - 1 =>
+            {
+                top
+            }
+            _ => return false,
+        };
+        let other = match self.stack[other].kind {
+            Kind::Local(local) => Operand::Slot(self.locals[local as usize].slot),
+            Kind::Const(bits) => Operand::Imm(bits),
+            Kind::Temp => Operand::Slot(self.temp_slot(self.stack[other].height)),
+        };
+        let (handlers, word1, word2, start) = match (pending.fuse, other) {
+            (Fuse::Shift { start, operand, amount, left: true }, Operand::Slot(base)) => {
+                let (from_acc, index) = match operand {
+                    Operand::Slot(slot) => (false, slot as i16),
+                    _ => (true, 0),
+                };
+                (fused::add_scaled_handlers(from_acc), fields(0, base as i16, index, amount as i16), None, start)
+            }
+            (Fuse::Shift { start, operand, amount, left: false }, Operand::Imm(mask)) if mask <= u16::MAX as u64 => {
+                let (from_acc, a) = match operand {
+                    Operand::Slot(slot) => (false, slot as i16),
+                    _ => (true, 0),
+                };
+                (fused::bit_field_handlers(from_acc), fields(0, a, amount as i16, mask as u16 as i16), None, start)
+            }
+            (Fuse::Global { start, offset }, Operand::Imm(bits)) => {
+                let addend = if op == BinaryOp::I32Sub { (bits as u32).wrapping_neg() } else { bits as u32 };
+                (fused::GLOBAL_PLUS, fields_imm(0, 0, offset), Some(addend as u64), start)
+            }
+            _ => return false,
+        };
+        self.pop();
+        self.pop();
+        self.code.truncate(start);
+        let more = word2.map_or(Extra::None, |word| Extra::Word([word]));
+        self.emit_result(handlers, word1, more.as_slice(), Ty::I32, Fuse::None);
+        true
     }
 
     /// Pops two operands; gives the form of their cell, its word 1 without a destination, and what follows.
@@ -197,10 +246,8 @@ impl Translator<'_> {
         if commutes && matches!((a, b), (Operand::Imm(_), Operand::Slot(_) | Operand::Acc)) {
             (a, b) = (b, a);
         }
-        // Only one of the two may be a constant in the cell, and only if it fits and the form exists.
-        if let Operand::Imm(bits) = b
-            && (!fits(bits, ty) || matches!(a, Operand::Imm(_)))
-        {
+        // Only one of the two may be a constant in the cell, and only if the form exists.
+        if matches!((a, b), (Operand::Imm(_), Operand::Imm(_))) {
             b = Operand::Slot(self.to_slot(b, ty, b_height) as i32);
         }
         if let Operand::Imm(bits) = a
@@ -216,17 +263,22 @@ impl Translator<'_> {
             }
             (Operand::Slot(a), Operand::Imm(bits)) => {
                 let a = self.near(a, 1);
-                let (imm, more) = immediate(bits, ty);
-                (Form::SlotImm, fields_imm(0, a, imm), more)
+                if fits(bits, ty) {
+                    let (imm, more) = immediate(bits, ty);
+                    (Form::SlotImm, fields_imm(0, a, imm), more)
+                } else {
+                    (Form::SlotWide, fields(0, a, 0, 0), Extra::Word([bits]))
+                }
             }
             (Operand::Acc, Operand::Slot(b)) => {
                 let b = self.near(b, 1);
                 (Form::AccSlot, fields(0, 0, b, 0), Extra::None)
             }
-            (Operand::Acc, Operand::Imm(bits)) => {
+            (Operand::Acc, Operand::Imm(bits)) if fits(bits, ty) => {
                 let (imm, more) = immediate(bits, ty);
                 (Form::AccImm, fields_imm(0, 0, imm), more)
             }
+            (Operand::Acc, Operand::Imm(bits)) => (Form::AccWide, 0, Extra::Word([bits])),
             (Operand::Slot(a), Operand::Acc) => {
                 let a = self.near(a, 1);
                 (Form::SlotAcc, fields(0, a, 0, 0), Extra::None)
@@ -274,18 +326,10 @@ impl Translator<'_> {
     fn compare(&mut self, op: CompareOp, ty: Ty) {
         let b_height = self.stack.last().expect("validated").height;
         let (mut b, _) = self.pop();
-        let a_height = self.stack.last().expect("validated").height;
         let (mut a, _) = self.pop();
         let mut op = op;
-        if let Operand::Imm(bits) = b
-            && (!fits(bits, ty) || matches!(a, Operand::Imm(_)))
-        {
+        if matches!((a, b), (Operand::Imm(_), Operand::Imm(_))) {
             b = Operand::Slot(self.to_slot(b, ty, b_height) as i32);
-        }
-        if let Operand::Imm(bits) = a
-            && !fits(bits, ty)
-        {
-            a = Operand::Slot(self.to_slot(a, ty, a_height) as i32);
         }
         self.prefer_accumulator(&mut a, &mut b, ty.class());
         // Constants stand right, the accumulator left.
@@ -305,17 +349,22 @@ impl Translator<'_> {
             }
             (Operand::Slot(a), Operand::Imm(bits)) => {
                 let a = self.near(a, 1);
-                let (imm, more) = immediate(bits, ty);
-                (Form::SlotImm, fields_imm(0, a, imm), more)
+                if fits(bits, ty) {
+                    let (imm, more) = immediate(bits, ty);
+                    (Form::SlotImm, fields_imm(0, a, imm), more)
+                } else {
+                    (Form::SlotWide, fields(0, a, 0, 0), Extra::Word([bits]))
+                }
             }
             (Operand::Acc, Operand::Slot(b)) => {
                 let b = self.near(b, 1);
                 (Form::AccSlot, fields(0, 0, b, 0), Extra::None)
             }
-            (Operand::Acc, Operand::Imm(bits)) => {
+            (Operand::Acc, Operand::Imm(bits)) if fits(bits, ty) => {
                 let (imm, more) = immediate(bits, ty);
                 (Form::AccImm, fields_imm(0, 0, imm), more)
             }
+            (Operand::Acc, Operand::Imm(bits)) => (Form::AccWide, 0, Extra::Word([bits])),
             _ => unreachable!("ordered by the caller"),
         };
         let start = self.begin();
@@ -417,8 +466,8 @@ fn immediate(bits: u64, ty: Ty) -> (u32, Extra) {
     if ty == Ty::F64 { (0, Extra::Word([bits])) } else { (bits as u32, Extra::None) }
 }
 
-/// What a branch needs to absorb an `i32.and` with this cell.
-fn and_fuse(start: usize, form: Form, word1: u64) -> Fuse {
+/// What the next operator needs to absorb this cell.
+fn fuse_of(op: BinaryOp, start: usize, form: Form, word1: u64) -> Fuse {
     let a = Operand::Slot((word1 >> 16) as i16 as i32);
     let b = Operand::Slot((word1 >> 32) as i16 as i32);
     let imm = Operand::Imm(word1 >> 32);
@@ -427,8 +476,22 @@ fn and_fuse(start: usize, form: Form, word1: u64) -> Fuse {
         Form::SlotImm => (a, imm),
         Form::AccSlot => (Operand::Acc, b),
         Form::AccImm => (Operand::Acc, imm),
+        // These commute, and are asked for below only where they do.
         Form::SlotAcc => (Operand::Acc, a),
-        Form::ImmSlot => return Fuse::None,
+        Form::ImmSlot | Form::SlotWide | Form::AccWide => return Fuse::None,
     };
-    Fuse::And { start, a, b, wanted: true }
+    match (op, b) {
+        (BinaryOp::I32And, _) => Fuse::And { start, a, b, wanted: true },
+        (BinaryOp::I32Add, _) => Fuse::Add { start, a, b },
+        (BinaryOp::I32Sub, Operand::Imm(bits)) => {
+            Fuse::Add { start, a, b: Operand::Imm((bits as u32).wrapping_neg() as u64) }
+        }
+        (BinaryOp::I32Shl, Operand::Imm(bits)) => {
+            Fuse::Shift { start, operand: a, amount: bits as u32 % 32, left: true }
+        }
+        (BinaryOp::I32ShrU, Operand::Imm(bits)) => {
+            Fuse::Shift { start, operand: a, amount: bits as u32 % 32, left: false }
+        }
+        _ => Fuse::None,
+    }
 }

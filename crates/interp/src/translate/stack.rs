@@ -129,6 +129,33 @@ pub enum Fuse {
         /// Whether all 64 bits count.
         is64: bool,
     },
+    /// `i32.add` of these.
+    Add {
+        /// First word to drop.
+        start: usize,
+        /// Left operand: a slot or the accumulator.
+        a: Operand,
+        /// Right operand: a slot or a constant.
+        b: Operand,
+    },
+    /// `i32.shl` or, if not `left`, `i32.shr_u` by a constant.
+    Shift {
+        /// First word to drop.
+        start: usize,
+        /// The operand: a slot or the accumulator.
+        operand: Operand,
+        /// By how much.
+        amount: u32,
+        /// Which way.
+        left: bool,
+    },
+    /// An `i32` global of this module.
+    Global {
+        /// First word to drop.
+        start: usize,
+        /// Its offset in the instance.
+        offset: u32,
+    },
     /// Whether an `i32.and` is not zero.
     And {
         /// First word to drop.
@@ -155,6 +182,19 @@ pub struct Pending {
     pub class: Class,
     /// Whether a branch may absorb it.
     pub fuse: Fuse,
+}
+
+/// A cell that adds a constant to a slot and stores the sum to a slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Count {
+    /// First word.
+    pub start: usize,
+    /// Where the sum goes.
+    pub d: i16,
+    /// What is added to.
+    pub a: i16,
+    /// What is added.
+    pub addend: i32,
 }
 
 /// First of the slots that stand in for far ones; `d` uses the last two.
@@ -219,6 +259,7 @@ impl Translator<'_> {
         self.code.extend_from_slice(more);
         let class = ty.class();
         self.clobber(class);
+        let fuse = if self.far { Fuse::None } else { fuse };
         self.pending = Some(Pending { start, storing: Some(handlers[1]), index: self.stack.len(), class, fuse });
         self.push(Kind::Temp, ty);
     }
@@ -251,6 +292,11 @@ impl Translator<'_> {
     /// Stores what is pending to `slot`.
     pub fn settle_to(&mut self, slot: i32, ty: Ty) {
         let Some(pending) = self.pending.take() else { return };
+        if let Fuse::Add { start, a: Operand::Slot(a), b: Operand::Imm(addend) } = pending.fuse
+            && is_near(slot)
+        {
+            self.last_count = Some(Count { start, d: slot as i16, a: a as i16, addend: addend as i32 });
+        }
         let near = if is_near(slot) { slot } else { SCRATCH_RESULT };
         if let Some(storing) = pending.storing {
             self.code[pending.start] = handler_word(storing);
@@ -391,8 +437,18 @@ impl Translator<'_> {
             self.code_copy_far(from, to, ty.slots());
             return;
         }
-        let handler = if ty == Ty::V128 { variable::copy_v128 } else { variable::copy };
-        self.code.extend([handler_word(handler), fields(to as i16, from as i16, 0, 0)]);
+        if ty == Ty::V128 {
+            self.code.extend([handler_word(variable::copy_v128), fields(to as i16, from as i16, 0, 0)]);
+        } else if let Some(start) = self.last_copy.take()
+            && start + 2 == self.code.len()
+            && start >= self.barrier
+        {
+            self.code[start] = handler_word(variable::copy_two);
+            self.code[start + 1] |= fields(0, 0, to as i16, from as i16);
+        } else {
+            self.last_copy = Some(self.code.len());
+            self.code.extend([handler_word(variable::copy), fields(to as i16, from as i16, 0, 0)]);
+        }
         self.wrote(to);
         self.wrote(to + ty.slots() as i32 - 1);
     }

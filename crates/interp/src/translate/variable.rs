@@ -5,7 +5,7 @@ use wasmr_core::types::ValType;
 
 use super::Translator;
 use super::stack::{Class, Fuse, Kind, Operand, Ty, fields, fields_imm, is_near};
-use crate::execute::variable;
+use crate::execute::{fused, variable};
 
 impl Translator<'_> {
     /// `local.get`.
@@ -84,7 +84,9 @@ impl Translator<'_> {
             return;
         }
         let handlers = variable::global_get_handlers(ty.class() == Class::Float, imported);
-        self.emit_result(handlers, word1, &[], ty, Fuse::None);
+        let start = self.begin();
+        let fuse = if ty == Ty::I32 && !imported { Fuse::Global { start, offset } } else { Fuse::None };
+        self.emit_result(handlers, word1, &[], ty, fuse);
     }
 
     fn global_set(&mut self, index: u32) {
@@ -97,7 +99,18 @@ impl Translator<'_> {
             self.emit(handler, &[fields_imm(0, a, offset)]);
             return;
         }
-        let (operand, ty) = self.pop();
+        let (operand, ty, fuse) = self.pop_fusable();
+        if let Fuse::Add { start, a, b: Operand::Imm(addend) } = fuse
+            && !imported
+        {
+            let (from_acc, a) = match a {
+                Operand::Slot(slot) => (false, slot as i16),
+                _ => (true, 0),
+            };
+            self.code.truncate(start);
+            self.emit(fused::set_global_plus_handler(from_acc), &[fields_imm(0, a, offset), addend as u32 as u64]);
+            return;
+        }
         let (from_acc, a) = match self.prefer_acc(operand, ty.class()) {
             Operand::Acc => (true, 0),
             other => (false, self.to_slot(other, ty, height)),
