@@ -44,7 +44,7 @@ pub use wasmr_core::types::{
     ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType,
 };
 pub use wasmr_core::value::V128;
-pub use wasmr_engine::module::{MAX_MODULE_BYTES, read_capped};
+pub use wasmr_engine::module::read_capped;
 pub use wasmr_engine::{Config, Engine, LoadError, Mode, Module, Tuning};
 pub use wasmr_module::{Export, ExternKind, Fault, Feature, Features, Import, ModuleBytes, ModuleError};
 pub use wasmr_runtime::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};

@@ -95,6 +95,26 @@ pub struct RunFlags {
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_stack: Option<u64>,
 
+    /// How many elements all tables together may hold [default: 10000000]
+    #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
+    pub max_table_elements: Option<u64>,
+
+    /// How many instances there may be, preloads included [default: 10000]
+    #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
+    pub max_instances: Option<u64>,
+
+    /// How many descriptors the guest may have open, the standard streams and grants included [default: 1024]
+    #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
+    pub max_fds: Option<u64>,
+
+    /// How much the guest may write to standard output and error together (1MiB) [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
+    pub max_output: Option<u64>,
+
+    /// How large a module may be (64MiB) [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
+    pub max_module_size: Option<u64>,
+
     /// WebAssembly features and limits by key; `-W help` lists them
     #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
     pub wasm: Vec<String>,

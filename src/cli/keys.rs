@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasmr::{Feature, Features};
 
-use super::values::{parse_bool, parse_duration, parse_size};
+use super::values::{parse_bool, parse_count, parse_duration, parse_size};
 
 /// What the keys of a command line say.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -17,6 +17,10 @@ pub struct WasmKeys {
     pub max_memory: Option<u64>,
     /// Bytes of the guest's stack.
     pub max_stack: Option<u64>,
+    /// Elements that all tables together may hold.
+    pub max_table_elements: Option<u64>,
+    /// Instances that there may be.
+    pub max_instances: Option<u64>,
     /// Wall-clock time that the run may take.
     pub timeout: Option<Duration>,
     /// Link what is missing with functions that trap.
@@ -38,6 +42,19 @@ const KEYS: &[(&str, &str, &str, Store)] = &[
     }),
     ("max-wasm-stack", "=SIZE", "how much stack the guest's calls may take, as --max-stack", |keys, value| {
         keys.max_stack = Some(parse_size(required(value)?)?);
+        Ok(())
+    }),
+    (
+        "max-table-elements",
+        "=COUNT",
+        "how many elements all tables may hold, as --max-table-elements",
+        |keys, value| {
+            keys.max_table_elements = Some(parse_count(required(value)?)?);
+            Ok(())
+        },
+    ),
+    ("max-instances", "=COUNT", "how many instances there may be, as --max-instances", |keys, value| {
+        keys.max_instances = Some(parse_count(required(value)?)?);
         Ok(())
     }),
     ("timeout", "=TIME", "how long the run may take, as --timeout", |keys, value| {
@@ -139,7 +156,10 @@ mod tests {
 
     #[test]
     fn limits_take_values() {
-        let keys = keys("max-memory-size=64MiB,max-wasm-stack=1048576,timeout=100ms").unwrap();
+        let keys =
+            keys("max-memory-size=64MiB,max-wasm-stack=1048576,timeout=100ms,max-table-elements=9,max-instances=2")
+                .unwrap();
+        assert_eq!((keys.max_table_elements, keys.max_instances), (Some(9), Some(2)));
         assert_eq!(keys.max_memory, Some(64 << 20));
         assert_eq!(keys.max_stack, Some(1 << 20));
         assert_eq!(keys.timeout, Some(Duration::from_millis(100)));

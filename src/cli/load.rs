@@ -11,14 +11,14 @@ use std::io::{ErrorKind, IsTerminal};
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use wasmr::{MAX_MODULE_BYTES, Module, ModuleBytes};
+use wasmr::{Module, ModuleBytes};
 
 /// Smaller files are read, not mapped.
 const MAP_FROM: u64 = 1 << 20;
 
 /// Loads the module that the user named. `-` is standard input.
 pub fn module(engine: &wasmr::Engine, path: &Path) -> anyhow::Result<Module> {
-    let bytes = bytes(path)?;
+    let bytes = bytes(path, engine.max_module_size())?;
     Module::from_bytes(engine, bytes, &name(path)).with_context(|| format!("cannot load `{}`", path.display()))
 }
 
@@ -27,15 +27,14 @@ pub fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn bytes(path: &Path) -> anyhow::Result<ModuleBytes> {
+fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
     if path == Path::new("-") {
         let stdin = std::io::stdin();
         if stdin.is_terminal() {
             bail!("cannot read a module from standard input: it is a terminal");
         }
-        let bytes =
-            wasmr::read_capped(stdin.lock(), MAX_MODULE_BYTES, 64 << 10).context("cannot read standard input")?;
-        return bytes.map(ModuleBytes::from).with_context(|| too_large("standard input"));
+        let bytes = wasmr::read_capped(stdin.lock(), limit, 64 << 10).context("cannot read standard input")?;
+        return bytes.map(ModuleBytes::from).with_context(|| too_large("standard input", limit));
     }
     let shown = path.display();
     let cannot_read = || format!("cannot read `{shown}`");
@@ -47,8 +46,8 @@ fn bytes(path: &Path) -> anyhow::Result<ModuleBytes> {
         result => result.with_context(cannot_read)?,
     };
     let metadata = file.metadata().with_context(cannot_read)?;
-    if metadata.is_file() && metadata.len() > MAX_MODULE_BYTES {
-        bail!(too_large(&format!("`{shown}`")));
+    if metadata.is_file() && metadata.len() > limit {
+        bail!(too_large(&format!("`{shown}`"), limit));
     }
     if metadata.is_file() && metadata.len() >= MAP_FROM {
         // SAFETY: the map is private and read-only, and what its bytes stand for is checked as they are read. That nobody
@@ -57,10 +56,10 @@ fn bytes(path: &Path) -> anyhow::Result<ModuleBytes> {
             return Ok(ModuleBytes::new(map));
         }
     }
-    let bytes = wasmr::read_capped(file, MAX_MODULE_BYTES, metadata.len()).with_context(cannot_read)?;
-    bytes.map(ModuleBytes::from).with_context(|| too_large(&format!("`{shown}`")))
+    let bytes = wasmr::read_capped(file, limit, metadata.len()).with_context(cannot_read)?;
+    bytes.map(ModuleBytes::from).with_context(|| too_large(&format!("`{shown}`"), limit))
 }
 
-fn too_large(what: &str) -> String {
-    format!("{what} is larger than {} MiB, the most that a module may have", MAX_MODULE_BYTES >> 20)
+fn too_large(what: &str, limit: u64) -> String {
+    format!("{what} has more than {limit} bytes, the most that a module may have")
 }

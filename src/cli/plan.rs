@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use wasmr::Config;
-use wasmr::wasi::{Stdin, Stdout, WasiCtx};
+use wasmr::wasi::WasiCtx;
 
 use super::flags::RunFlags;
 use super::keys::WasmKeys;
@@ -69,14 +69,12 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys) -> anyhow::Result<RunPlan> {
     let args = guest_args(&flags.args)?;
     let name = flags.argv0.unwrap_or_else(|| load::name(&module));
     let mut wasi = WasiCtx::builder();
-    wasi.stdin(Stdin::Inherit).stdout(Stdout::Inherit).stderr(Stdout::Inherit);
+    wasi.inherit_stdio();
     wasi.arg(name);
     let entry = match flags.invoke {
         Some(name) => Entry::Invoke { name, args },
         None => {
-            for arg in args {
-                wasi.arg(arg);
-            }
+            wasi.args(args);
             Entry::Start
         }
     };
@@ -91,6 +89,13 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys) -> anyhow::Result<RunPlan> {
         let listener = TcpListener::bind(address).with_context(|| format!("cannot listen for --listen {address}"))?;
         wasi.listener(listener);
     }
+    if let Some(count) = flags.max_fds {
+        // More than 32 bits of descriptors is no limit.
+        wasi.max_fds(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+    if let Some(bytes) = flags.max_output {
+        wasi.max_output(bytes);
+    }
     let wasi = wasi.build().context("cannot set up what the guest was granted")?;
 
     let mut config = Config::new();
@@ -100,6 +105,15 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys) -> anyhow::Result<RunPlan> {
     }
     if let Some(bytes) = flags.max_stack.or(keys.max_stack) {
         config.max_stack(stack_bytes(bytes)?);
+    }
+    if let Some(count) = flags.max_table_elements.or(keys.max_table_elements) {
+        config.max_table_elements(count);
+    }
+    if let Some(count) = flags.max_instances.or(keys.max_instances) {
+        config.max_instances(usize::try_from(count).unwrap_or(usize::MAX));
+    }
+    if let Some(bytes) = flags.max_module_size {
+        config.max_module_size(bytes);
     }
     let unknown_imports = match (keys.unknown_imports_trap, keys.unknown_imports_default) {
         (true, true) => {

@@ -148,6 +148,13 @@ pub fn parse_size(typed: &str) -> Result<u64, String> {
     }
 }
 
+/// How many of something: `1000`, `1_000`.
+pub fn parse_count(typed: &str) -> Result<u64, String> {
+    let separated = typed.split('_').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()));
+    let number = if separated { typed.replace('_', "").parse().ok() } else { None };
+    number.ok_or_else(|| "expected a whole number such as 1000".to_string())
+}
+
 /// A span of time: `2` (seconds), `100ms`, `1.5s`, `2m`, `1h`. Never zero.
 pub fn parse_duration(typed: &str) -> Result<Duration, String> {
     let expected = "expected a time such as 1s, 100ms, 1.5s or 2m";
@@ -251,6 +258,14 @@ mod tests {
         }
         for bad in ["", "x", "-1", "1.5", "1 KiB", "64KiBs", "99999999999TiB", "1e3", "NaN", "."] {
             assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn counts() {
+        assert_eq!((parse_count("0"), parse_count("10_000")), (Ok(0), Ok(10_000)));
+        for bad in ["", "-1", "+1", "1.5", "1k", "_1", "1__0", "99999999999999999999"] {
+            assert!(parse_count(bad).is_err(), "{bad}");
         }
     }
 

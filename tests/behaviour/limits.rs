@@ -1,4 +1,4 @@
-//! Limits: time, memory, stack. A guest that runs into one ends in an orderly way, whatever it was doing.
+//! Limits: time, memory, stack, tables, instances, descriptors, output, modules. A guest that runs into one ends in an orderly way, whatever it was doing.
 
 use std::time::Duration;
 
@@ -73,6 +73,100 @@ on_every_tier! {
         let text = r#"(module (memory 1 2) (func (export "grow") (result i32 i32 i32)
             (memory.grow (i32.const 1)) (memory.grow (i32.const 1)) (memory.size)))"#;
         Run::on(tier).words(["--invoke", "grow"]).word(scratch.file("m.wat", text)).end().exits(0).prints("1\n-1\n2\n");
+    }
+
+    fn table_elements_are_refused_beyond_their_limit(tier) {
+        let scratch = Scratch::new();
+        let text = r#"(module (table $a 10 funcref) (table $b 3 funcref) (func (export "grow") (result i32 i32 i32)
+            (table.grow $a (ref.null func) (i32.const 2)) (table.grow $b (ref.null func) (i32.const 1)) (table.size $a)))"#;
+        let module = scratch.file("m.wat", text);
+        let grow = |options: &[&str]| Run::on(tier).words(["--invoke", "grow"]).words(options).word(&module).end();
+        grow(&["--max-table-elements", "15"]).exits(0).prints("10\n-1\n12\n").quietly();
+        grow(&["-W", "max-table-elements=16"]).exits(0).prints("10\n3\n12\n").quietly();
+        grow(&[]).exits(0).prints("10\n3\n12\n").quietly();
+        grow(&["--max-table-elements", "12"]).exits(1).prints("").says("a table of 3 elements is over the limit");
+    }
+
+    fn instances_are_refused_beyond_their_limit(tier) {
+        let scratch = Scratch::new();
+        let library = scratch.file("library.wat", "(module (func (export \"f\") (result i32) (i32.const 7)))");
+        let text = r#"(module (import "lib" "f" (func $f (result i32))) (func (export "g") (result i32) (call $f)))"#;
+        let program = scratch.file("program.wat", text);
+        let preload = format!("--preload=lib={}", library.display());
+        let run = |options: &[&str]| Run::on(tier).words(options).words([&preload, "--invoke=g"]).word(&program).end();
+        run(&["--max-instances", "1"]).exits(1).prints("").says("a store may have 1 instances");
+        run(&["-W", "max-instances=1"]).exits(1).prints("").says("a store may have 1 instances");
+        run(&["--max-instances", "2"]).exits(0).prints("7\n").quietly();
+    }
+
+    fn descriptors_are_refused_beyond_their_limit(tier) {
+        // Opens the granted directory again until that fails, and gives the last descriptor and the error.
+        let text = r#"(module
+            (import "wasi_snapshot_preview1" "path_open"
+              (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 0) ".")
+            (func (export "open") (result i32 i32) (local $errno i32)
+              (loop $again
+                (local.set $errno (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 2)
+                  (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 8)))
+                (br_if $again (i32.eqz (local.get $errno))))
+              (i32.load (i32.const 8)) (local.get $errno)))"#;
+        let scratch = Scratch::new();
+        let module = scratch.file("m.wat", text);
+        let open = |options: &[&str]| {
+            let run = Run::on(tier).words(["--invoke", "open"]).words(options).dir(scratch.path(), "/");
+            run.word(&module).end()
+        };
+        let mfile = 33;
+        open(&["--max-fds", "8"]).exits(0).prints(&format!("7\n{mfile}\n")).quietly();
+        open(&["--max-fds", "5"]).exits(0).prints(&format!("4\n{mfile}\n")).quietly();
+        open(&["--max-fds", "3"]).exits(1).prints("").says("are 4 descriptors, but the limit is 3");
+    }
+
+    fn output_is_refused_beyond_its_limit(tier) {
+        let spew = |options: &[&str]| Run::on(tier).words(options).guest("spew.wasm").word("20").end();
+        let all = spew(&[]).exits(0).quietly().stdout;
+        assert_eq!(all.len(), 150);
+        // The guest's own message about it finds no room either: the limit counts both streams.
+        spew(&["--max-output", "100"]).exits(4).prints(&all[..100]).quietly();
+        spew(&["--max-output", "0"]).exits(4).prints("").quietly();
+        spew(&["--max-output", "150"]).exits(0).prints(&all).quietly();
+        // Results of --invoke and messages of wasmr are not the guest's.
+        let fib = Run::on(tier).words(["--max-output", "0", "--invoke", "fib"]).guest("../../examples/fib.wat").word("10");
+        fib.end().exits(0).prints("55\n");
+        let trap = Run::on(tier).words(["--max-output", "7"]).guest("trap.wasm").word("divide");
+        trap.end().exits(134).prints("before\n").says("integer divide by zero");
+    }
+
+    fn the_guest_learns_that_its_output_has_no_room(tier) {
+        let text = r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 0) "\10\00\00\00\06\00\00\00") (data (i32.const 16) "abcdef")
+            (func $try (param $fd i32) (result i32 i32)
+              (call $write (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8)) (i32.load (i32.const 8)))
+            (func (export "write") (result i32 i32 i32 i32 i32 i32)
+              (call $try (i32.const 1)) (call $try (i32.const 2)) (call $try (i32.const 1))))"#;
+        let scratch = Scratch::new();
+        let run = Run::on(tier).words(["--max-output", "8", "--invoke", "write"]).word(scratch.file("m.wat", text)).end();
+        // Six bytes, then two of six on the other stream, then NOSPC.
+        let outcome = run.exits(0).prints("abcdef0\n6\n0\n2\n51\n2\n");
+        assert_eq!(outcome.stderr, "ab");
+    }
+
+    fn a_module_that_is_too_large_is_refused(tier) {
+        let hello = guest("hello.wasm");
+        let size = std::fs::metadata(&hello).unwrap().len();
+        let run = |limit: u64| Run::on(tier).words(["--max-module-size", &limit.to_string()]);
+        run(size).word(&hello).end().exits(0).prints("hello from wasm\n").quietly();
+        let message = format!("has more than {} bytes, the most that a module may have", size - 1);
+        run(size - 1).word(&hello).end().exits(1).prints("").says("hello.wasm").says(&message);
+        let bytes = std::fs::read(&hello).unwrap();
+        run(size - 1).word("-").stdin(bytes.clone()).end().exits(1).prints("").says("standard input").says(&message);
+        run(size).word("-").stdin(bytes).end().exits(0).prints("hello from wasm\n").quietly();
+        // A source without an end is not read without an end.
+        Run::on(tier).words(["--max-module-size", "1MiB"]).word("/dev/zero").end().exits(1).says("1048576 bytes");
     }
 
     fn a_small_address_space_changes_nothing(tier) {

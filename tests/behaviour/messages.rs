@@ -65,6 +65,23 @@ on_every_tier! {
         check(tier, "memory_limit", &["--max-memory", "1MiB", "hello.wasm"]);
     }
 
+    fn table_limit(tier) {
+        let text = "(module (table 100 funcref) (func (export \"_start\")))";
+        check_text(tier, "table_limit", text, &["--max-table-elements", "99", "guest.wat"]);
+    }
+
+    fn instance_limit(tier) {
+        check(tier, "instance_limit", &["--max-instances", "1", "--preload", "lib=hello.wasm", "hello.wasm"]);
+    }
+
+    fn descriptor_limit(tier) {
+        check(tier, "descriptor_limit", &["--max-fds", "4", "--dir=.", "--dir=..", "hello.wasm"]);
+    }
+
+    fn module_size_limit(tier) {
+        check(tier, "module_size_limit", &["--max-module-size", "1KiB", "hello.wasm"]);
+    }
+
     fn unknown_key(tier) {
         check(tier, "unknown_key", &["-W", "speed=9", "hello.wasm"]);
     }

@@ -1,5 +1,6 @@
 //! Knobs that change behaviour. Set before an [`Engine`](crate::Engine) is made, fixed afterwards.
 
+use wasmr_core::limits::DEFAULT_MAX_MODULE_SIZE;
 use wasmr_module::{Feature, Features};
 use wasmr_runtime::limits::{MemoryStrategy, StoreLimits};
 
@@ -7,13 +8,27 @@ use crate::modes::Mode;
 use crate::tuning::Tuning;
 
 /// The knobs. Methods chain: `config.mode(…).max_memory(…)`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) features: Features,
     pub(crate) mode: Mode,
     pub(crate) memory: MemoryStrategy,
     pub(crate) limits: StoreLimits,
+    pub(crate) max_module_size: u64,
     pub(crate) tuning: Tuning,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            features: Features::default(),
+            mode: Mode::default(),
+            memory: MemoryStrategy::default(),
+            limits: StoreLimits::default(),
+            max_module_size: DEFAULT_MAX_MODULE_SIZE,
+            tuning: Tuning::default(),
+        }
+    }
 }
 
 impl Config {
@@ -61,6 +76,24 @@ impl Config {
     /// Bytes of the stack for the guest's calls.
     pub fn max_stack(&mut self, bytes: usize) -> &mut Config {
         self.limits.max_stack_bytes = bytes;
+        self
+    }
+
+    /// Elements that all tables of a store may have together.
+    pub fn max_table_elements(&mut self, count: u64) -> &mut Config {
+        self.limits.max_table_elements = count;
+        self
+    }
+
+    /// Instances that a store may make.
+    pub fn max_instances(&mut self, count: usize) -> &mut Config {
+        self.limits.max_instances = count;
+        self
+    }
+
+    /// Bytes that a module may have; more are refused before anything looks at them.
+    pub fn max_module_size(&mut self, bytes: u64) -> &mut Config {
+        self.max_module_size = bytes;
         self
     }
 

@@ -35,6 +35,11 @@ impl Engine {
         &self.0.config
     }
 
+    /// Bytes that a module may have.
+    pub fn max_module_size(&self) -> u64 {
+        self.0.config.max_module_size
+    }
+
     /// How it executes.
     pub fn mode(&self) -> Mode {
         self.0.config.mode

@@ -14,9 +14,6 @@ use wasmr_runtime::LoadedModule;
 
 use crate::engine::Engine;
 
-/// The largest file that is read as a module. A module's own encoding ends at 4 GiB.
-pub const MAX_MODULE_BYTES: u64 = 256 << 20;
-
 /// A validated module with the code that runs it. Cloning is cheap.
 #[derive(Clone)]
 pub struct Module {
@@ -36,10 +33,12 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// The file is larger than any module may be.
-    #[error("`{path}` is larger than {} MiB, the most that a module may have", MAX_MODULE_BYTES >> 20)]
+    #[error("`{path}` has more than {limit} bytes, the most that a module may have")]
     TooLarge {
         /// The file, as it was named.
         path: String,
+        /// [`Config::max_module_size`](crate::Config::max_module_size).
+        limit: u64,
     },
     /// The bytes are not a module that wasmr can run.
     #[error(transparent)]
@@ -54,8 +53,13 @@ impl Module {
 
     /// Makes a module of bytes without copying them; messages call it `name`.
     pub fn from_bytes(engine: &Engine, bytes: impl Into<ModuleBytes>, name: &str) -> Result<Module, ModuleError> {
-        let bytes = wasmr_module::bytes_from_input(bytes.into(), Path::new(name))?;
         let config = engine.config();
+        let bytes = bytes.into();
+        let size = bytes.as_ref().len();
+        if size as u64 > config.max_module_size {
+            return Err(ModuleError::too_large(name, size, config.max_module_size));
+        }
+        let bytes = wasmr_module::bytes_from_input(bytes, Path::new(name))?;
         let threads = config.tuning.threads_for(bytes.as_ref().len());
         let module = wasmr_module::Module::new(bytes, name, &config.features, engine.types(), threads)?;
         Ok(Module { loaded: engine.load(module) })
@@ -65,13 +69,14 @@ impl Module {
     pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module, LoadError> {
         let path = path.as_ref();
         let shown = path.display().to_string();
+        let limit = engine.max_module_size();
         let bytes = std::fs::File::open(path)
             .and_then(|file| {
                 let expected = file.metadata()?.len();
-                read_capped(file, MAX_MODULE_BYTES, expected)
+                read_capped(file, limit, expected)
             })
             .map_err(|source| LoadError::Read { path: shown.clone(), source })?
-            .ok_or(LoadError::TooLarge { path: shown })?;
+            .ok_or(LoadError::TooLarge { path: shown, limit })?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         Ok(Module::from_bytes(engine, bytes, &name)?)
     }
@@ -139,6 +144,17 @@ mod tests {
         assert_eq!(read_capped(&b"abc"[..], 3, 0).unwrap(), Some(b"abc".to_vec()));
         assert_eq!(read_capped(&b"abcd"[..], 3, u64::MAX).unwrap(), None);
         assert_eq!(read_capped(std::io::repeat(0), 1000, 10).unwrap(), None);
+    }
+
+    #[test]
+    fn a_module_is_no_larger_than_its_embedder_allows() {
+        let engine = Engine::new(crate::Config::new().max_module_size(8));
+        assert!(Module::new(&engine, b"\0asm\x01\0\0\0").is_ok());
+        let error = Module::from_bytes(&engine, b"\0asm\x01\0\0\0\0".to_vec(), "x.wasm").unwrap_err();
+        assert_eq!(error.fault(), wasmr_module::Fault::OverLimit);
+        assert_eq!(error.to_string(), "module x.wasm is over a limit: it has 9 bytes, 8 are allowed");
+        let error = Module::from_file(&engine, concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap_err();
+        assert!(error.to_string().ends_with("Cargo.toml` has more than 8 bytes, the most that a module may have"));
     }
 
     #[test]

@@ -53,6 +53,12 @@ impl ModuleError {
         ModuleError(Box::new(Report { fault, message: message.into(), offset, module: String::new(), func: None }))
     }
 
+    /// More bytes than the embedder lets a module have.
+    pub fn too_large(module: &str, size: usize, allowed: u64) -> ModuleError {
+        let message = format!("it has {size} bytes, {allowed} are allowed");
+        ModuleError::new(Fault::OverLimit, message, None).in_module(module)
+    }
+
     /// An error of wasmparser's; `fault` is what it is unless its text says that a feature or a limit is the reason.
     pub(crate) fn from_parser(error: &wasmparser::Error, fault: Fault) -> ModuleError {
         let text = error.message();

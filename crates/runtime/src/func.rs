@@ -13,6 +13,7 @@ use std::panic::resume_unwind;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
+use wasmr_core::limits::{MAX_BACKTRACE_FRAMES, MAX_NATIVE_DEPTH};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, TypeId, ValType};
 
@@ -20,7 +21,7 @@ use crate::context::{AsContext, AsContextMut, StoreContextMut};
 use crate::exception::ExnRef;
 use crate::handle::{Handle, StoreId};
 use crate::host::{Caller, HostEnd, HostFuncDef};
-use crate::limits::{MAX_BACKTRACE_FRAMES, MAX_NATIVE_DEPTH, ResourceError};
+use crate::limits::ResourceError;
 use crate::store::StoreInner;
 use crate::sys;
 use crate::trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};

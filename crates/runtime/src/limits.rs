@@ -1,10 +1,12 @@
 //! What a store lets its guests take, and the error when they ask for more than the store or the host gives.
 //!
-//! Comes from the embedder (the CLI's `--max-memory`, `--max-table-elements`, `--max-stack`); asked by `memory`,
+//! Comes from the embedder (the CLI's `--max-…` options); asked by `memory`,
 //! `table`, `store` and `instantiate`. Rule: nothing of the host is taken in proportion to a number that a guest chose
 //! before that number was held against one of these.
 
 use std::io;
+
+use wasmr_core::limits;
 
 /// Upper bounds of one store. They bound the sum over everything in the store, not each object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,24 +26,14 @@ pub struct StoreLimits {
 impl Default for StoreLimits {
     fn default() -> StoreLimits {
         StoreLimits {
-            // All that one 32-bit memory can have; pages are committed as they are touched.
-            max_memory_bytes: 4 << 30,
-            // As wasmparser bounds one table.
-            max_table_elements: 10_000_000,
-            // What a native program gets from its shell; CPython and Go programs recurse as deeply as natively.
-            max_stack_bytes: 8 << 20,
-            max_instances: 10_000,
-            max_reference_bytes: 256 << 20,
+            max_memory_bytes: limits::DEFAULT_MAX_MEMORY,
+            max_table_elements: limits::DEFAULT_MAX_TABLE_ELEMENTS,
+            max_stack_bytes: limits::DEFAULT_MAX_STACK,
+            max_instances: limits::DEFAULT_MAX_INSTANCES,
+            max_reference_bytes: limits::DEFAULT_MAX_REFERENCE_BYTES,
         }
     }
 }
-
-/// How many frames a backtrace keeps; it counts the rest.
-pub const MAX_BACKTRACE_FRAMES: usize = 32;
-
-/// Host → wasm → host → … calls that may be active at once. Each costs native stack; this leaves
-/// a thread of 2 MiB (Rust's default) 8 KiB for each, frames of host functions included.
-pub const MAX_NATIVE_DEPTH: u32 = 250;
 
 /// Which memories get a reservation in which faults stand in for checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,7 +73,7 @@ pub enum ResourceError {
         used: u64,
     },
     /// Too many instances.
-    #[error("a store may have {limit} instances")]
+    #[error("one instance more is over the limit: a store may have {limit} instances")]
     InstanceLimit {
         /// [`StoreLimits::max_instances`].
         limit: usize,

@@ -17,6 +17,7 @@
 
 use std::ptr::NonNull;
 
+use wasmr_core::limits::PAGE_SIZE as PAGE;
 use wasmr_core::types::MemoryType;
 
 use crate::context::{AsContext, AsContextMut};
@@ -25,9 +26,6 @@ use crate::limits::{MemoryStrategy, ResourceError};
 use crate::store::StoreInner;
 use crate::sys::{FAULTS_BECOME_TRAPS, Mapping, Reservation};
 use crate::vm::VmMemory;
-
-/// Bytes of a page.
-pub const PAGE: u64 = 65_536;
 
 /// What a 32-bit memory can have.
 const MAX_PAGES_32: u64 = 1 << 16;

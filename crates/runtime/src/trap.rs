@@ -57,7 +57,7 @@ pub struct Throw {
 /// The innermost frames of a guest's call stack.
 #[derive(Clone, Debug, Default)]
 pub struct Backtrace {
-    /// At most [`MAX_BACKTRACE_FRAMES`](crate::limits::MAX_BACKTRACE_FRAMES), innermost first.
+    /// At most [`MAX_BACKTRACE_FRAMES`](wasmr_core::limits::MAX_BACKTRACE_FRAMES), innermost first.
     pub frames: Vec<FrameInfo>,
     /// How many frames there were.
     pub total: usize,

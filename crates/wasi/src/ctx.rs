@@ -10,17 +10,12 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 
 use thiserror::Error;
+use wasmr_core::limits::{DEFAULT_MAX_FDS, MAX_ARGS_ENV};
 use wasmr_runtime::interrupt::InterruptHandle;
 
 use crate::fd_table::{Descriptor, FdTable, Object};
 use crate::rights;
 use crate::stdio::{Input, Stdin, Stdout};
-
-/// Descriptors a guest may hold at once, unless the embedder says otherwise.
-pub const DEFAULT_MAX_FDS: u32 = 1024;
-
-/// Arguments and environment together may take this many bytes, terminators included.
-pub const MAX_STRINGS: usize = 1 << 20;
 
 /// Why a context could not be built.
 #[derive(Debug, Error)]
@@ -41,13 +36,13 @@ pub enum BuildError {
     #[error("a directory needs a path by which the guest knows it")]
     EmptyGuestPath,
     /// Too many bytes of arguments and environment.
-    #[error("arguments and environment take {0} bytes, more than the {MAX_STRINGS} allowed")]
+    #[error("arguments and environment take {0} bytes, more than the {MAX_ARGS_ENV} allowed")]
     TooManyStrings(usize),
     /// A listener could not be made ready.
     #[error("a listening socket cannot be used")]
     Listener(#[source] std::io::Error),
     /// More directories and sockets than descriptors.
-    #[error("{wanted} descriptors are granted, but the limit is {limit}")]
+    #[error("standard streams, directories and sockets are {wanted} descriptors, but the limit is {limit}")]
     TooManyFds {
         /// How many the grants need.
         wanted: usize,
@@ -82,7 +77,7 @@ pub struct WasiCtx {
     pub(crate) env: Strings,
     pub(crate) fds: FdTable,
     pub(crate) interrupt: Option<InterruptHandle>,
-    /// Bytes that the guest may still write to the inherited standard output and error; `None` is no limit.
+    /// Bytes that the guest may still write to standard output and error; `None` is no limit.
     pub(crate) output_left: Option<u64>,
 }
 
@@ -144,6 +139,12 @@ impl WasiCtxBuilder {
         self
     }
 
+    /// Appends arguments.
+    pub fn args<A: Into<Vec<u8>>>(&mut self, args: impl IntoIterator<Item = A>) -> &mut Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
     /// Appends an environment variable. A name given twice is passed twice.
     pub fn env(&mut self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> &mut Self {
         self.env.push((name.into(), value.into()));
@@ -168,6 +169,11 @@ impl WasiCtxBuilder {
         self
     }
 
+    /// Gives the guest this process's own three streams.
+    pub fn inherit_stdio(&mut self) -> &mut Self {
+        self.stdin(Stdin::Inherit).stdout(Stdout::Inherit).stderr(Stdout::Inherit)
+    }
+
     /// Grants all below `directory`, which the guest knows as `guest`. With `read_only` every change is `ROFS`.
     pub fn dir(&mut self, directory: cap_std::fs::Dir, guest: impl Into<String>, read_only: bool) -> &mut Self {
         self.directories.push(Grant { directory, guest: guest.into(), read_only });
@@ -180,21 +186,26 @@ impl WasiCtxBuilder {
         self
     }
 
-    /// Limits the descriptors that the guest holds at once; their numbers stay below the limit.
+    /// Limits the descriptors that the guest holds at once, standard streams and grants included; their numbers stay below
+    /// the limit. One more is `MFILE`. At first [`DEFAULT_MAX_FDS`].
     pub fn max_fds(&mut self, max_fds: u32) -> &mut Self {
         self.max_fds = max_fds;
         self
     }
 
-    /// Limits the bytes written to inherited standard output and error together; more is `NOSPC`.
+    /// Limits the bytes written to standard output and error together; more is `NOSPC`. No limit at first.
     pub fn max_output(&mut self, max_output: u64) -> &mut Self {
         self.max_output = Some(max_output);
         self
     }
 
-    /// Builds the context. Descriptors 0 to 2 are the streams, directories follow from 3 in the order they were granted,
+    /// Builds the context, and leaves the builder as fresh as at first. Descriptors 0 to 2 are the streams, directories follow from 3 in the order they were granted,
     /// then listeners: guests look for directories from 3 up to the first number that is none.
-    pub fn build(self) -> Result<WasiCtx, BuildError> {
+    pub fn build(&mut self) -> Result<WasiCtx, BuildError> {
+        std::mem::take(self).into_ctx()
+    }
+
+    fn into_ctx(self) -> Result<WasiCtx, BuildError> {
         let wanted = 3 + self.directories.len() + self.listeners.len();
         if wanted > self.max_fds as usize {
             return Err(BuildError::TooManyFds { wanted, limit: self.max_fds });
@@ -215,23 +226,24 @@ impl WasiCtxBuilder {
             env.push(&[name, b"=", value]);
         }
         let bytes = args.bytes.len() + env.bytes.len();
-        if bytes > MAX_STRINGS {
+        if bytes > MAX_ARGS_ENV {
             return Err(BuildError::TooManyStrings(bytes));
         }
 
         let mut fds = FdTable::new(self.max_fds);
         fds.push_standard(match self.stdin {
             Stdin::Closed => None,
-            Stdin::Inherit => Descriptor::inherit(rustix::stdio::stdin(), rights::FD_READ, false),
+            Stdin::Inherit => Descriptor::inherit(rustix::stdio::stdin(), rights::FD_READ),
             Stdin::Bytes(bytes) => Some(Descriptor::internal(Object::Input(Input::new(bytes)), rights::FD_READ)),
         });
         for (stream, fd) in [(self.stdout, rustix::stdio::stdout()), (self.stderr, rustix::stdio::stderr())] {
-            fds.push_standard(match stream {
+            let descriptor = match stream {
                 Stdout::Closed => None,
-                Stdout::Inherit => Descriptor::inherit(fd, rights::FD_WRITE, true),
+                Stdout::Inherit => Descriptor::inherit(fd, rights::FD_WRITE),
                 Stdout::Discard => Some(Descriptor::internal(Object::Discard, rights::FD_WRITE)),
                 Stdout::Buffer(buffer) => Some(Descriptor::internal(Object::Output(buffer), rights::FD_WRITE)),
-            });
+            };
+            fds.push_standard(descriptor.map(|descriptor| Descriptor { metered: true, ..descriptor }));
         }
         let full = |_| BuildError::TooManyFds { wanted, limit: self.max_fds };
         for Grant { directory, guest, read_only } in self.directories {

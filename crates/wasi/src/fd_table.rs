@@ -69,8 +69,6 @@ pub(crate) struct HostFile {
     pub filetype: Filetype,
     /// It was opened through a directory that is granted read-only.
     pub read_only: bool,
-    /// What is written counts towards the limit on standard output.
-    pub metered: bool,
 }
 
 impl HostFile {
@@ -84,7 +82,7 @@ impl HostFile {
             FileType::Socket => Kind::Socket,
             _ => Kind::File,
         };
-        HostFile { fd, kind, filetype: host.into(), read_only: false, metered: false }
+        HostFile { fd, kind, filetype: host.into(), read_only: false }
     }
 
     /// Every right that makes sense here.
@@ -165,14 +163,15 @@ pub(crate) struct Descriptor {
     pub rights_inheriting: u64,
     /// `fdflags`. `APPEND` is carried out here, not by the host descriptor, so that `fd_pwrite` can still write elsewhere.
     pub flags: u16,
+    /// What is written counts towards the limit on output.
+    pub metered: bool,
 }
 
 impl Descriptor {
     /// A standard stream of this process; `None` if the host has it closed.
-    pub(crate) fn inherit(fd: BorrowedFd<'static>, wanted: u64, metered: bool) -> Option<Self> {
+    pub(crate) fn inherit(fd: BorrowedFd<'static>, wanted: u64) -> Option<Self> {
         let stat = fstat(fd).ok()?;
-        let mut file = HostFile::new(HostFd::Standard(fd), &stat);
-        file.metered = metered;
+        let file = HostFile::new(HostFd::Standard(fd), &stat);
         let flags = match fcntl_getfl(fd) {
             Ok(flags) if flags.contains(OFlags::APPEND) => fdflags::APPEND,
             _ => 0,
@@ -185,19 +184,19 @@ impl Descriptor {
             | rights::FD_TELL
             | rights::POLL_FD_READWRITE;
         let rights_base = (wanted | stream) & file.applicable_rights();
-        Some(Descriptor { object: Object::Host(file), rights_base, rights_inheriting: 0, flags })
+        Some(Descriptor { object: Object::Host(file), rights_base, rights_inheriting: 0, flags, metered: false })
     }
 
     /// A stream within this process.
     pub(crate) fn internal(object: Object, wanted: u64) -> Self {
         let rights_base = wanted | rights::FD_FDSTAT_SET_FLAGS | rights::FD_FILESTAT_GET | rights::POLL_FD_READWRITE;
-        Descriptor { object, rights_base, rights_inheriting: 0, flags: 0 }
+        Descriptor { object, rights_base, rights_inheriting: 0, flags: 0, metered: false }
     }
 
     /// A directory that the embedder grants.
     pub(crate) fn preopen(file: std::fs::File, guest: Box<str>, read_only: bool) -> Self {
         let object = Object::Directory(Directory { file, read_only, preopen: Some(guest), listing: None });
-        Descriptor { object, rights_base: rights::DIRECTORY, rights_inheriting: rights::ALL, flags: 0 }
+        Descriptor { object, rights_base: rights::DIRECTORY, rights_inheriting: rights::ALL, flags: 0, metered: false }
     }
 
     /// A listening socket that the embedder grants.
@@ -207,10 +206,15 @@ impl Descriptor {
             kind: Kind::Listener,
             filetype: Filetype::SocketStream,
             read_only: false,
-            metered: false,
         };
         let object = Object::Host(file);
-        Descriptor { object, rights_base: rights::LISTENER, rights_inheriting: rights::SOCKET, flags: 0 }
+        Descriptor {
+            object,
+            rights_base: rights::LISTENER,
+            rights_inheriting: rights::SOCKET,
+            flags: 0,
+            metered: false,
+        }
     }
 
     /// Fails unless the descriptor has all of `wanted`: `BADF` for reading and writing, `NOTCAPABLE` for the rest.

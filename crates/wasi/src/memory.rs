@@ -13,13 +13,9 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 
+use wasmr_core::limits::{MAX_HOST_TRANSFER, MAX_IOVECS};
+
 use crate::errno::Errno;
-
-/// The most buffers one call takes, as `IOV_MAX` on Linux; more is `INVAL`.
-pub const MAX_IOVECS: u32 = 1024;
-
-/// The most bytes one call moves; the rest is left for the next call, as after any short read or write.
-pub const MAX_TRANSFER: usize = 128 << 20;
 
 /// The bytes of a guest's 32-bit memory, for the time of one call.
 #[derive(Debug)]
@@ -97,12 +93,12 @@ impl<'a> GuestMemory<'a> {
         std::str::from_utf8(self.slice(ptr, len)?).map_err(|_| Errno::Ilseq)
     }
 
-    /// The buffers that an `iovec` or `ciovec` array names, cut so that they hold at most [`MAX_TRANSFER`] bytes.
+    /// The buffers that an `iovec` or `ciovec` array names, cut so that they hold at most [`MAX_HOST_TRANSFER`] bytes.
     fn buffers(&self, iovs: u32, count: u32) -> Result<Vec<Range<usize>>, Errno> {
         if count > MAX_IOVECS {
             return Err(Errno::Inval);
         }
-        let mut left = MAX_TRANSFER;
+        let mut left = MAX_HOST_TRANSFER;
         let array = self.slice(iovs, count * 8)?;
         let mut buffers = Vec::with_capacity(count as usize);
         for iovec in array.chunks_exact(8) {
@@ -147,7 +143,7 @@ impl<'a> GuestMemory<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{GuestMemory, MAX_IOVECS, MAX_TRANSFER};
+    use super::{GuestMemory, MAX_HOST_TRANSFER, MAX_IOVECS};
     use crate::errno::Errno;
 
     /// A memory whose first bytes are the iovec array `pairs`.
@@ -227,11 +223,11 @@ mod tests {
 
     #[test]
     fn the_bytes_of_one_call_are_bounded() {
-        let size = MAX_TRANSFER / 2 + 64;
-        let len = MAX_TRANSFER as u32 / 2;
+        let size = MAX_HOST_TRANSFER / 2 + 64;
+        let len = MAX_HOST_TRANSFER as u32 / 2;
         let mut bytes = with_iovecs(size, &[(64, len), (64, len), (64, len)]);
         let mem = GuestMemory::new(&mut bytes);
         let total: usize = mem.gather(0, 3).unwrap().iter().map(|v| v.len()).sum();
-        assert_eq!(total, MAX_TRANSFER);
+        assert_eq!(total, MAX_HOST_TRANSFER);
     }
 }

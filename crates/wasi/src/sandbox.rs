@@ -19,13 +19,11 @@ use std::path::Path;
 
 use cap_primitives::fs::{FollowSymlinks, OpenOptions, OpenOptionsExt, open_dir, open_dir_nofollow};
 use rustix::fs::{AtFlags, FileType, OFlags, Stat, fstat, statat};
+use wasmr_core::limits::MAX_PATH;
 
 use crate::abi::fdflags;
 use crate::errno::Errno;
 use crate::memory::GuestMemory;
-
-/// The longest path, without the terminator that the kernel counts in its 4096.
-const MAX_PATH: u32 = 4095;
 
 /// Reads a path: UTF-8 (`ILSEQ`), no NUL (`INVAL`), not empty (`NOENT`), not too long (`NAMETOOLONG`).
 pub(crate) fn guest_path<'m>(mem: &'m GuestMemory<'_>, ptr: u32, len: u32) -> Result<&'m str, Errno> {

@@ -4,10 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use wasmr_core::limits::MAX_NATIVE_DEPTH;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
 use wasmr_core::value::V128;
-use wasmr_runtime::limits::MAX_NATIVE_DEPTH;
 use wasmr_runtime::{Caller, ExternRef, Func, Instance, Linker, Stop, StopKind, Val};
 
 use crate::fake::{World, add_one, call_import, trap};

@@ -102,34 +102,30 @@ pub(crate) fn fd_write(
     descriptor.require(rights::FD_WRITE)?;
     let buffers = mem.gather(iovs, iovs_len)?;
     let total: usize = buffers.iter().map(|buffer| buffer.len()).sum();
+    let metered = descriptor.metered;
+    let mut limit = total;
+    if metered && let Some(left) = ctx.output_left {
+        if left == 0 && total > 0 {
+            return Err(Errno::Nospc.into());
+        }
+        limit = limit.min(usize::try_from(left).unwrap_or(usize::MAX));
+    }
     let written = match &descriptor.object {
-        Object::Output(output) => output.write(&buffers)?,
-        Object::Discard => total,
+        Object::Output(output) => output.write(&clip(&buffers, limit))?,
+        Object::Discard => limit,
         Object::Host(file) => {
-            let mut limit = usize::MAX;
-            if file.metered
-                && let Some(left) = ctx.output_left
-            {
-                if left == 0 && total > 0 {
-                    return Err(Errno::Nospc.into());
-                }
-                limit = usize::try_from(left).unwrap_or(usize::MAX);
-            }
             let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
             if patience.interrupt.is_some() && patience.host_blocks && patience.may_wait {
                 limit = limit.min(READY_PIPE);
             }
             let append = descriptor.flags & fdflags::APPEND != 0;
-            let written = write_host(file, append, patience, &clip(&buffers, limit))?;
-            if file.metered
-                && let Some(left) = &mut ctx.output_left
-            {
-                *left = left.saturating_sub(written as u64);
-            }
-            written
+            write_host(file, append, patience, &clip(&buffers, limit))?
         }
         Object::Directory(_) | Object::Input(_) => return Err(Errno::Badf.into()),
     };
+    if metered && let Some(left) = &mut ctx.output_left {
+        *left = left.saturating_sub(written as u64);
+    }
     Ok(mem.write_u32(nwritten, written as u32)?)
 }
 

@@ -168,12 +168,14 @@ pub(crate) fn path_open(
             rights_base: rights_base & rights::DIRECTORY,
             rights_inheriting,
             flags: 0,
+            metered: false,
         },
         host => Descriptor {
             rights_base: rights_base & host.applicable_rights(),
             rights_inheriting: 0,
             object: Object::Host(host),
             flags: how.flags,
+            metered: false,
         },
     };
     mem.write_u32(opened, ctx.fds.insert(new)?)

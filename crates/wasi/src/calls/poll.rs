@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{fstat, tell};
 use rustix::io::ioctl_fionread;
 use rustix::time::{ClockId, clock_gettime};
+use wasmr_core::limits::MAX_SUBSCRIPTIONS;
 
 use super::clock::nanoseconds;
 use crate::abi::{EVENT_SIZE, Event, Subscription, Wanted, eventtype};
@@ -22,9 +23,6 @@ use crate::fd_table::{FdTable, HostFile, Kind, Object};
 use crate::memory::GuestMemory;
 use crate::rights;
 use crate::wait;
-
-/// The most subscriptions of one call; more is `INVAL`.
-const MAX_SUBSCRIPTIONS: u32 = 4096;
 
 /// `poll_oneoff(in, out, nsubscriptions, nevents)`: waits for the first of the subscriptions, writes 32 bytes for each that
 /// is ready, and how many that are. `INVAL` for none, for more than 4096, or for one that is malformed.

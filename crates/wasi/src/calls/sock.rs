@@ -60,7 +60,8 @@ pub(crate) fn sock_accept(
     let rights_base = rights::SOCKET & descriptor.rights_inheriting;
     let stat = fstat(&connection)?;
     let object = Object::Host(HostFile::new(HostFd::Owned(connection), &stat));
-    let number = ctx.fds.insert(Descriptor { object, rights_base, rights_inheriting: 0, flags: new_flags })?;
+    let number =
+        ctx.fds.insert(Descriptor { object, rights_base, rights_inheriting: 0, flags: new_flags, metered: false })?;
     Ok(mem.write_u32(accepted, number)?)
 }
 

@@ -42,6 +42,21 @@ fn report() -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
+fn a_limit_on_output_holds_for_both_streams_together_wherever_they_lead() {
+    let output = OutputBuffer::new(1000);
+    let mut builder = WasiCtx::builder();
+    builder.stdout(Stdout::Buffer(output.clone())).stderr(Stdout::Discard).max_output(10);
+    let mut guest = Guest::new(builder.build().unwrap());
+    assert_eq!(guest.write(1, b"hello"), Ok(5));
+    assert_eq!(guest.write(2, b"abc"), Ok(3));
+    assert_eq!(guest.write(1, b""), Ok(0));
+    assert_eq!(guest.write(1, b"world"), Ok(2), "what fits");
+    assert_eq!((guest.write(1, b"x"), guest.write(2, b"x")), (Err(Errno::Nospc), Err(Errno::Nospc)));
+    assert_eq!(guest.write(1, b""), Ok(0), "nothing always fits");
+    assert_eq!(output.contents(), b"hellowo");
+}
+
+#[test]
 fn streams_within_the_process() {
     let output = OutputBuffer::new(8);
     let mut builder = WasiCtx::builder();
