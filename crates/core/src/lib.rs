@@ -6,10 +6,12 @@
 //! - [`trap`]: every way a guest can trap, with the spec's text.
 //! - [`op_table`] and [`ops`]: one row and one plain function per numeric operator. Every tier, constant expression and
 //!   folding calls that function, so they cannot disagree. [`memory_op_table`] has the scalar loads and stores.
+//! - [`fuel`]: what execution costs, the same in every tier.
 //! - [`limits`]: implementation limits, each with its reason.
 #![forbid(unsafe_code)]
 
 mod append_vec;
+pub mod fuel;
 pub mod limits;
 pub mod memory_op_table;
 pub mod op_table;

@@ -226,6 +226,32 @@ impl FuncType {
     }
 }
 
+impl MemoryType {
+    /// A memory with 32-bit addresses of `min` to `max` pages.
+    pub const fn new(min: u64, max: Option<u64>) -> MemoryType {
+        MemoryType { limits: Limits { min, max }, is64: false, shared: false }
+    }
+
+    /// A memory with 64-bit addresses of `min` to `max` pages.
+    pub const fn new64(min: u64, max: Option<u64>) -> MemoryType {
+        MemoryType { is64: true, ..MemoryType::new(min, max) }
+    }
+}
+
+impl TableType {
+    /// A table with 32-bit indices of `min` to `max` elements.
+    pub const fn new(element: RefType, min: u64, max: Option<u64>) -> TableType {
+        TableType { limits: Limits { min, max }, is64: false, element }
+    }
+}
+
+impl GlobalType {
+    /// A global that holds `content` and may change or not.
+    pub const fn new(content: ValType, mutable: bool) -> GlobalType {
+        GlobalType { content, mutable }
+    }
+}
+
 impl SubType {
     /// The function type, if it is one.
     pub fn as_func(&self) -> Option<&Arc<FuncType>> {

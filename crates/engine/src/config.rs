@@ -15,6 +15,7 @@ pub struct Config {
     pub(crate) memory: MemoryStrategy,
     pub(crate) limits: StoreLimits,
     pub(crate) max_module_size: u64,
+    pub(crate) metered: bool,
     pub(crate) tuning: Tuning,
 }
 
@@ -26,6 +27,7 @@ impl Default for Config {
             memory: MemoryStrategy::default(),
             limits: StoreLimits::default(),
             max_module_size: DEFAULT_MAX_MODULE_SIZE,
+            metered: false,
             tuning: Tuning::default(),
         }
     }
@@ -94,6 +96,12 @@ impl Config {
     /// Bytes that a module may have; more are refused before anything looks at them.
     pub fn max_module_size(&mut self, bytes: u64) -> &mut Config {
         self.max_module_size = bytes;
+        self
+    }
+
+    /// Whether guests use up fuel, which a store is given by `set_fuel`: as deterministic a limit on execution as there is.
+    pub fn consume_fuel(&mut self, on: bool) -> &mut Config {
+        self.metered = on;
         self
     }
 

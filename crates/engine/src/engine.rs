@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
-use wasmr_interp::{InterpTier, ModuleCode};
+use wasmr_interp::{CodeOptions, InterpTier, ModuleCode};
 use wasmr_runtime::LoadedModule;
 use wasmr_runtime::store::StoreConfig;
 use wasmr_runtime::tier::Tier;
@@ -53,7 +53,7 @@ impl Engine {
     /// Gives a module the code that its functions are born with.
     pub(crate) fn load(&self, module: Arc<wasmr_module::Module>) -> LoadedModule {
         let code = match self.mode() {
-            Mode::Interp => ModuleCode::new(module.clone()),
+            Mode::Interp => ModuleCode::with_options(module.clone(), CodeOptions { metered: self.0.config.metered }),
         };
         LoadedModule { module, code }
     }

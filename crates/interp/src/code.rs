@@ -12,7 +12,7 @@ use wasmr_runtime::vm::{VmCounts, VmFunc, VmLayout};
 
 use crate::entry;
 use crate::execute::frame::lazy_cell;
-use crate::translate::{self, ReadError};
+use crate::translate::{self, ReadError, Source};
 
 /// The translation of one function.
 #[derive(Debug)]
@@ -93,10 +93,18 @@ impl CodeBlock {
     }
 }
 
+/// How a module's code is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CodeOptions {
+    /// Whether it uses up fuel.
+    pub metered: bool,
+}
+
 /// The code of a module's functions, made at their first calls.
 pub struct ModuleCode {
     module: Arc<Module>,
     layout: VmLayout,
+    options: CodeOptions,
     /// For instances whose memory 0 is guarded, and for the others.
     blocks: [OnceLock<Box<[AtomicPtr<CodeBlock>]>>; 2],
 }
@@ -117,8 +125,18 @@ pub fn counts(module: &Module) -> VmCounts {
 impl ModuleCode {
     /// The code of a module, none of it translated.
     pub fn new(module: Arc<Module>) -> Arc<ModuleCode> {
+        ModuleCode::with_options(module, CodeOptions::default())
+    }
+
+    /// The code of a module, to be made in this way; none of it translated.
+    pub fn with_options(module: Arc<Module>, options: CodeOptions) -> Arc<ModuleCode> {
         let layout = VmLayout::new(counts(&module));
-        Arc::new(ModuleCode { module, layout, blocks: [OnceLock::new(), OnceLock::new()] })
+        Arc::new(ModuleCode { module, layout, options, blocks: [OnceLock::new(), OnceLock::new()] })
+    }
+
+    /// How it is made.
+    pub fn options(&self) -> CodeOptions {
+        self.options
     }
 
     /// The module.
@@ -129,6 +147,11 @@ impl ModuleCode {
     /// How its instances are laid out.
     pub fn layout(&self) -> &VmLayout {
         &self.layout
+    }
+
+    /// What a function's translation is made from.
+    pub fn source(&self, defined_index: u32, guarded: bool) -> Source<'_> {
+        Source { module: &self.module, layout: &self.layout, defined_index, guarded, metered: self.options.metered }
     }
 
     fn slot(&self, defined_index: u32, guarded: bool) -> &AtomicPtr<CodeBlock> {
@@ -150,7 +173,7 @@ impl ModuleCode {
         if let Some(block) = self.get(defined_index, guarded) {
             return Ok(block);
         }
-        let block = translate::translate(&self.module, &self.layout, defined_index, guarded)?;
+        let block = translate::translate(&self.source(defined_index, guarded))?;
         let new = Box::into_raw(Box::new(block));
         let slot = self.slot(defined_index, guarded);
         let winner = match slot.compare_exchange(std::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {

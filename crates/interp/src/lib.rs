@@ -18,5 +18,5 @@ pub mod execute;
 pub mod tier;
 pub mod translate;
 
-pub use code::ModuleCode;
+pub use code::{CodeOptions, ModuleCode};
 pub use tier::InterpTier;

@@ -54,9 +54,8 @@ impl Tier for InterpTier {
                 if let Some((code, index, guarded)) = identify(func) {
                     if frames.len() < max {
                         let position = code.get(index, guarded).and_then(|block| block.position(at));
-                        let offset = position.and_then(|position| {
-                            translate::locate(code.module(), code.layout(), index, guarded, position)
-                        });
+                        let offset =
+                            position.and_then(|position| translate::locate(&code.source(index, guarded), position));
                         frames.push(Frame { func, offset });
                     }
                     total += 1;

@@ -106,6 +106,7 @@ impl<T> Store<T> {
             registers: ptr::null_mut(),
             pending_exception: 0,
             caller: ptr::null_mut(),
+            fuel: 0,
             interrupt: interrupt.flag(),
             store: ptr::null_mut(),
         };
@@ -134,6 +135,11 @@ impl<T> Store<T> {
         // SAFETY: just allocated, and nobody else has the address yet.
         unsafe { (*inner.as_ptr()).vm.store = inner.as_ptr() };
         Store { inner, owned: PhantomData, data: PhantomData }
+    }
+
+    /// An empty store with limits of its own instead of those of `config`.
+    pub fn with_limits(config: impl Into<StoreConfig>, limits: StoreLimits, data: T) -> Store<T> {
+        Store::new(StoreConfig { limits, ..config.into() }, data)
     }
 
     /// The embedder's data.
@@ -165,6 +171,17 @@ impl<T> Store<T> {
     /// Where the types of its modules are interned.
     pub fn registry(&self) -> &Arc<TypeRegistry> {
         &self.as_context().inner().registry
+    }
+
+    /// Gives the guest this much fuel (see [`wasmr_core::fuel`]) from now on, in place of what it has. It traps with "all fuel
+    /// consumed" when that is used up. A new store has none. Counts only if the engine's code is metered.
+    pub fn set_fuel(&mut self, fuel: u64) {
+        self.as_context_mut().inner_mut().vm.fuel = fuel;
+    }
+
+    /// The fuel that is left.
+    pub fn fuel(&self) -> u64 {
+        self.as_context().inner().vm.fuel
     }
 
     /// A way to stop the guest from another thread.

@@ -156,6 +156,8 @@ pub struct VmStore {
     /// function that it does not run itself; the host function takes it (and leaves null), so that it knows whose
     /// memory it serves.
     pub caller: *mut VmInstance,
+    /// Fuel that is left (see [`wasmr_core::fuel`]); code that is not metered leaves it alone.
+    pub fuel: u64,
     /// Set from another thread to stop the guest; polled at hot events.
     pub interrupt: *const std::sync::atomic::AtomicBool,
     /// The Rust side of the store.

@@ -10,6 +10,7 @@ pub mod control;
 pub mod dispatch;
 pub mod exception;
 pub mod frame;
+pub mod fuel;
 pub mod fused;
 pub mod memory;
 pub mod numeric;

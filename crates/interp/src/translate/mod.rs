@@ -16,6 +16,7 @@
 pub mod call;
 pub mod control;
 pub mod exception;
+pub mod fuel;
 pub mod labels;
 pub mod memory;
 pub mod numeric;
@@ -35,6 +36,7 @@ use wasmr_runtime::vm::VmLayout;
 use crate::code::{CodeBlock, TranslateError, TryRegion};
 use crate::execute::dispatch::handler_word;
 use crate::execute::frame::{self, HEADER};
+use fuel::Meter;
 use labels::{Fixup, Label};
 use stack::{Kind, Pending, SCRATCH_SLOTS, Ty, Value};
 
@@ -86,6 +88,8 @@ pub struct Translator<'m> {
     try_regions: Vec<TryRegion>,
     /// Offset of the operator at hand.
     offset: usize,
+    /// The cost of the block at hand, if the code is metered.
+    meter: Option<Meter>,
     /// Where the cells of each operator start, if asked for: (word, offset of the operator).
     trace: Option<Vec<(u32, u32)>>,
 }
@@ -95,30 +99,41 @@ pub fn arg_slots(ty: &FuncType) -> u32 {
     ty.param_slots().max(ty.result_slots()) as u32
 }
 
-/// Translates the body of a defined function; `guarded` says whether memory 0 may be accessed without checks.
-pub fn translate(
-    module: &Module,
-    layout: &VmLayout,
-    defined_index: u32,
-    guarded: bool,
-) -> Result<CodeBlock, TranslateError> {
-    let mut translator = Translator::new(module, layout, defined_index, guarded);
-    translator.body(defined_index)?;
+/// What a translation is made from; the same gives the same.
+#[derive(Clone, Copy)]
+pub struct Source<'m> {
+    /// The module.
+    pub module: &'m Module,
+    /// How its instances are laid out.
+    pub layout: &'m VmLayout,
+    /// The function, counted from the first defined one.
+    pub defined_index: u32,
+    /// Whether memory 0 may be accessed without checks.
+    pub guarded: bool,
+    /// Whether the code uses up fuel.
+    pub metered: bool,
+}
+
+/// Translates the body of a defined function.
+pub fn translate(source: &Source<'_>) -> Result<CodeBlock, TranslateError> {
+    let mut translator = Translator::new(source);
+    translator.body(source.defined_index)?;
     Ok(translator.finish())
 }
 
 /// Where in the module the operator stands that word `position` of the function's code came from.
-pub fn locate(module: &Module, layout: &VmLayout, defined_index: u32, guarded: bool, position: u32) -> Option<usize> {
-    let mut translator = Translator::new(module, layout, defined_index, guarded);
+pub fn locate(source: &Source<'_>, position: u32) -> Option<usize> {
+    let mut translator = Translator::new(source);
     translator.trace = Some(Vec::new());
-    translator.body(defined_index).ok()?;
+    translator.body(source.defined_index).ok()?;
     let trace = translator.trace?;
     let after = trace.partition_point(|&(word, _)| word <= position);
     Some(trace[after.checked_sub(1)?].1 as usize)
 }
 
 impl<'m> Translator<'m> {
-    fn new(module: &'m Module, layout: &'m VmLayout, defined_index: u32, guarded: bool) -> Translator<'m> {
+    fn new(source: &Source<'m>) -> Translator<'m> {
+        let Source { module, layout, defined_index, guarded, metered } = *source;
         let ty = module.func_type(module.imported_func_count() + defined_index);
         let body = module.body(defined_index).bytes.len();
         Translator {
@@ -147,6 +162,7 @@ impl<'m> Translator<'m> {
             unreachable: None,
             try_regions: Vec::new(),
             offset: 0,
+            meter: metered.then(Meter::default),
             trace: None,
         }
     }
@@ -178,6 +194,7 @@ impl<'m> Translator<'m> {
             } else {
                 self.operator(&operator)?;
             }
+            self.end_charge(&operator);
         }
         Ok(())
     }
@@ -217,6 +234,7 @@ impl<'m> Translator<'m> {
     fn finish(mut self) -> CodeBlock {
         let frame_slots = self.temp_base as u32 + self.max_height;
         self.code[1] |= frame_slots as u64;
+        self.end_metered_block();
         self.try_regions.reverse();
         CodeBlock {
             cells: self.code.into_boxed_slice(),
@@ -228,6 +246,7 @@ impl<'m> Translator<'m> {
 
     /// Translates an operator in reachable code.
     fn operator(&mut self, operator: &Operator<'_>) -> Result<(), TranslateError> {
+        self.charge(operator);
         match operator {
             Operator::LocalGet { local_index } => self.local_get(*local_index),
             Operator::LocalSet { local_index } => self.local_set(*local_index),

@@ -1,0 +1,31 @@
+//! Fuel: takes it from the store, or traps.
+
+use wasmr_core::trap::TrapCode;
+use wasmr_runtime::vm::VmInstance;
+
+use super::dispatch::handlers;
+
+/// Takes `cost` from the store's fuel; false, and none left, if there is not so much.
+///
+/// # Safety
+/// The handlers' contract.
+#[inline(always)]
+unsafe fn take(inst: *mut VmInstance, cost: u64) -> bool {
+    // SAFETY: the instance's store is alive.
+    let fuel = unsafe { &mut (*(*inst).store).fuel };
+    let enough = *fuel >= cost;
+    *fuel = fuel.saturating_sub(cost);
+    enough
+}
+
+handlers! {
+    /// Takes word 1.
+    fn charge[](m) {
+        if take(m.inst, m.word(1)) { m.next(2) } else { m.trap(TrapCode::OutOfFuel) }
+    }
+
+    /// Takes slot `a` divided by two to the power of `imm`.
+    fn charge_by_size[](m) {
+        if take(m.inst, *m.a() >> m.imm()) { m.next(2) } else { m.trap(TrapCode::OutOfFuel) }
+    }
+}
