@@ -87,6 +87,10 @@ pub struct RunFlags {
     #[arg(long, value_name = "TIME", value_parser = values::parse_duration)]
     pub timeout: Option<Duration>,
 
+    /// How many operators the guest may execute, then it traps [default: no limit]
+    #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
+    pub fuel: Option<u64>,
+
     /// How much all linear memories together may hold (64MiB) [default: 4GiB]
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_memory: Option<u64>,

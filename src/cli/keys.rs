@@ -21,6 +21,8 @@ pub struct WasmKeys {
     pub max_table_elements: Option<u64>,
     /// Instances that there may be.
     pub max_instances: Option<u64>,
+    /// Operators that the guest may execute.
+    pub fuel: Option<u64>,
     /// Wall-clock time that the run may take.
     pub timeout: Option<Duration>,
     /// Link what is missing with functions that trap.
@@ -55,6 +57,10 @@ const KEYS: &[(&str, &str, &str, Store)] = &[
     ),
     ("max-instances", "=COUNT", "how many instances there may be, as --max-instances", |keys, value| {
         keys.max_instances = Some(parse_count(required(value)?)?);
+        Ok(())
+    }),
+    ("fuel", "=COUNT", "how many operators the guest may execute, as --fuel", |keys, value| {
+        keys.fuel = Some(parse_count(required(value)?)?);
         Ok(())
     }),
     ("timeout", "=TIME", "how long the run may take, as --timeout", |keys, value| {

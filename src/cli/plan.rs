@@ -31,6 +31,8 @@ pub struct RunPlan {
     pub preload: Vec<PreloadSpec>,
     /// What to call.
     pub entry: Entry,
+    /// Operators that the guest may execute, if that is limited.
+    pub fuel: Option<u64>,
     /// When to give up.
     pub timeout: Option<Duration>,
     /// What to do about imports that nobody offers.
@@ -115,6 +117,8 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys) -> anyhow::Result<RunPlan> {
     if let Some(bytes) = flags.max_module_size {
         config.max_module_size(bytes);
     }
+    let fuel = flags.fuel.or(keys.fuel);
+    config.consume_fuel(fuel.is_some());
     let unknown_imports = match (keys.unknown_imports_trap, keys.unknown_imports_default) {
         (true, true) => {
             let why = "-W unknown-imports-trap and -W unknown-imports-default exclude each other";
@@ -130,6 +134,7 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys) -> anyhow::Result<RunPlan> {
         module,
         preload: flags.preload,
         entry,
+        fuel,
         timeout: flags.timeout.or(keys.timeout),
         unknown_imports,
     })

@@ -55,6 +55,9 @@ fn execute(plan: RunPlan, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::R
     }
 
     let mut store = ManuallyDrop::new(Store::new(&*engine, plan.wasi));
+    if let Some(fuel) = plan.fuel {
+        store.set_fuel(fuel);
+    }
     let mut linker = ManuallyDrop::new(Linker::new());
     for preload in &plan.preload {
         let library = ManuallyDrop::new(load::module(&engine, &preload.file)?);

@@ -220,6 +220,12 @@ on_every_tier! {
         Run::on(tier).word(scratch.file("wide.wat", text)).end().exits(134).prints("").says("call stack exhausted");
     }
 
+    fn fuel_is_a_limit_on_execution(tier) {
+        let run = Run::on(tier).words(["--fuel", "1000000"]).guest("loop.wasm");
+        run.end().exits(134).prints("ready\n").says("all fuel consumed");
+        Run::on(tier).words(["-W", "fuel=100000000"]).guest("hello.wasm").end().exits(0).prints("hello from wasm\n").quietly();
+    }
+
     fn tail_calls_take_no_stack(tier) {
         let scratch = Scratch::new();
         let text = r#"(module
