@@ -143,6 +143,20 @@ pub(crate) struct OpenHow {
     pub flags: u16,
 }
 
+impl OpenHow {
+    /// To read what exists, links followed.
+    pub(crate) const READ: OpenHow = OpenHow {
+        follow: true,
+        create: false,
+        directory: false,
+        exclusive: false,
+        truncate: false,
+        read: true,
+        write: false,
+        flags: 0,
+    };
+}
+
 /// Opens `path` and says what it is.
 ///
 /// The host's descriptor is non-blocking, whatever the guest asked; see [`crate::wait`]. So a FIFO is opened without waiting

@@ -4,7 +4,9 @@
 //! `FAULT`, `ILSEQ`, `INVAL` (NUL), `NOENT` (empty) and `NAMETOOLONG` for the path itself, `PERM` if it leads out of the
 //! directory, `ROFS` for a change below a directory granted read-only. The rest is what Linux says.
 
-use rustix::fs::{AtFlags, Mode, linkat, mkdirat, readlinkat, renameat, symlinkat, unlinkat, utimensat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, futimens, linkat, mkdirat, readlinkat, renameat, symlinkat, unlinkat, utimensat,
+};
 use rustix::io::Errno as HostErrno;
 
 use super::fd::timestamps;
@@ -79,8 +81,23 @@ pub(crate) fn path_filestat_set_times(
     let (directory, _) = ctx.fds.directory(fd, rights::PATH_FILESTAT_SET_TIMES)?;
     let path = guest_path(mem, path, path_len)?;
     let times = timestamps(atim, mtim, fst_flags)?;
-    let file = sandbox::open_as_path(&directory.writable()?.file, path, follows(lookup)?)?;
-    Ok(utimensat(&file, "", &times, AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW)?)
+    let start = &directory.writable()?.file;
+    let place = Place::find(start, path)?;
+    if !follows(lookup)? && !place.slash {
+        return Ok(utimensat(&*place.parent, place.name, &times, AtFlags::SYMLINK_NOFOLLOW)?);
+    }
+    match utimensat(&sandbox::open_as_path(start, path, true)?, "", &times, AtFlags::EMPTY_PATH) {
+        // Linux before 5.8: the file has to be opened for something.
+        Err(HostErrno::INVAL) => {
+            let (file, stat) = sandbox::open(start, path, OpenHow::READ)?;
+            match FileType::from_raw_mode(stat.st_mode) {
+                // It may be open for lookups alone.
+                FileType::Directory => Ok(utimensat(&file, ".", &times, AtFlags::empty())?),
+                _ => Ok(futimens(&file, &times)?),
+            }
+        }
+        result => Ok(result?),
+    }
 }
 
 /// `path_link(old_fd, old_flags, old_path, new_fd, new_path)`: makes a hard link, of a link itself. `INVAL` if it is to be

@@ -71,7 +71,7 @@ fn odd_arguments_never_panic_or_hang() {
         for call in calls {
             let (mut _dir, mut guest) = guest();
             guest.module = module;
-            for round in 0..2000 {
+            for round in 0..600 {
                 let slots: Vec<u64> = call
                     .params
                     .iter()

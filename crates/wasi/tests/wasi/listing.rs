@@ -2,7 +2,7 @@
 
 use wasmr_wasi::Errno;
 
-use crate::support::{DATA, DIRECTORY, Entry, Guest, MEMORY, OUT, READ, ROOT};
+use crate::support::{ALL_BUT_WRITE, DATA, DIRECTORY, Entry, Guest, MEMORY, OUT, READ, ROOT, alone, proc_status};
 
 fn names(entries: &[Entry]) -> Vec<&str> {
     let mut names: Vec<_> = entries.iter().map(|e| e.name.as_str()).collect();
@@ -29,7 +29,7 @@ fn entries_have_names_types_and_inodes() {
         let stat = guest.lstat(&entry.name).unwrap();
         assert_eq!((entry.ino, entry.filetype), (stat.ino, stat.filetype), "{}", entry.name);
     }
-    let sub = guest.open("dir", DIRECTORY, crate::support::ALL_BUT_WRITE).unwrap();
+    let sub = guest.open("dir", DIRECTORY, ALL_BUT_WRITE).unwrap();
     let (entries, _) = guest.readdir_once(sub, 4096, 0).unwrap();
     assert_eq!(entries[1].ino, own, "the parent of a directory below");
     let blind = guest.open("dir", DIRECTORY, READ).unwrap();
@@ -118,7 +118,7 @@ fn many_descriptors_on_one_directory_read_apart() {
     for i in 0..20 {
         std::fs::write(dir.path().join(format!("f{i:02}")), "").unwrap();
     }
-    let fds: Vec<u32> = (0..50).map(|_| guest.open(".", DIRECTORY, crate::support::ALL_BUT_WRITE).unwrap()).collect();
+    let fds: Vec<u32> = (0..50).map(|_| guest.open(".", DIRECTORY, ALL_BUT_WRITE).unwrap()).collect();
     let mut firsts = Vec::new();
     for &fd in &fds {
         firsts.push(guest.readdir_once(fd, 128, 0).unwrap().0);
@@ -129,4 +129,25 @@ fn many_descriptors_on_one_directory_read_apart() {
         let (rest, _) = guest.readdir_once(fd, 8192, cookie).unwrap();
         assert_eq!(first.len() + rest.len(), 22, "the directory as it was at cookie 0");
     }
+}
+
+#[test]
+fn many_listings_of_a_huge_directory_are_not_all_kept() {
+    alone("listing::many_listings_of_a_huge_directory_are_not_all_kept", || {
+        let dir = tempfile::tempdir().unwrap();
+        let mut guest = Guest::in_dir(dir.path());
+        for i in 0..10_000 {
+            std::fs::write(dir.path().join(format!("{i:0200}")), "").unwrap();
+        }
+        // About 2.5 MB each: 250 MB if all were kept.
+        let fds: Vec<u32> = (0..100).map(|_| guest.open(".", DIRECTORY, ALL_BUT_WRITE).unwrap()).collect();
+        let before = proc_status("VmHWM:");
+        for &fd in &fds {
+            guest.readdir_once(fd, 4096, 0).unwrap();
+        }
+        let grown = proc_status("VmHWM:") - before;
+        assert!(grown < 64 << 10, "{grown} KiB more");
+        let (entries, _) = guest.readdir_once(fds[0], 4096, 5_000).unwrap();
+        assert_eq!(entries[0].next, 5_001, "a forgotten listing is read again");
+    });
 }

@@ -1,7 +1,7 @@
 //! A guest for tests: a context, a memory, and calls by name with raw arguments, as an engine would make them.
 //!
-//! With `WASMR_TEST_NO_OPENAT2` in the environment the kernel refuses `openat2` to this process, so that the same tests run over
-//! the other way of resolving paths. With `WASMR_TEST_ALONE` a test that looks at the whole process has it to itself.
+//! With `WASMR_TEST_OLD_KERNEL` in the environment the kernel behaves to this process as before Linux 5.6, so that the same tests
+//! run over the other way of resolving paths. With `WASMR_TEST_ALONE` a test that looks at the whole process has it to itself.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,8 +9,8 @@ use std::sync::Once;
 
 use wasmr_wasi::{Errno, Exit, GuestMemory, WasiCtx, WasiCtxBuilder, find, rights};
 
-/// The variable that makes the kernel refuse `openat2`.
-pub const NO_OPENAT2: &str = "WASMR_TEST_NO_OPENAT2";
+/// The variable that makes the kernel refuse what is new.
+pub const OLD_KERNEL: &str = "WASMR_TEST_OLD_KERNEL";
 
 /// The variable that says which test has the process to itself.
 const ALONE: &str = "WASMR_TEST_ALONE";
@@ -88,7 +88,7 @@ pub struct Entry {
 
 /// Opens a host directory to be granted.
 pub fn host_dir(path: &Path) -> cap_std::fs::Dir {
-    refuse_openat2();
+    age_kernel();
     cap_std::fs::Dir::open_ambient_dir(path, cap_std::ambient_authority()).expect("open a test directory")
 }
 
@@ -99,35 +99,49 @@ pub fn granted(path: &Path, read_only: bool) -> WasiCtxBuilder {
     builder
 }
 
-/// Makes the kernel refuse `openat2` if the environment says so, and checks that it does.
-pub fn refuse_openat2() {
+/// Makes the kernel behave as an old one if the environment says so, and checks that it does: no `openat2`, and `utimensat`
+/// on an open descriptor alone is invalid.
+pub fn age_kernel() {
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, openat2, utimensat};
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if std::env::var_os(NO_OPENAT2).is_some() {
-            install_filter();
-            let how = rustix::fs::ResolveFlags::empty();
-            let flags = rustix::fs::OFlags::RDONLY;
-            let result = rustix::fs::openat2(rustix::fs::CWD, ".", flags, rustix::fs::Mode::empty(), how);
-            assert_eq!(result.err(), Some(rustix::io::Errno::NOSYS), "the filter must refuse openat2");
+        if std::env::var_os(OLD_KERNEL).is_some() {
+            install_filters();
+            let opened = openat2(CWD, ".", OFlags::RDONLY, Mode::empty(), ResolveFlags::empty());
+            assert_eq!(opened.err(), Some(rustix::io::Errno::NOSYS), "the filter must refuse openat2");
+            let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+            let times = Timestamps { last_access: omit, last_modification: omit };
+            let set = utimensat(CWD, "", &times, AtFlags::EMPTY_PATH);
+            assert_eq!(set, Err(rustix::io::Errno::INVAL), "the filter must refuse an empty path");
         }
     });
 }
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
-fn install_filter() {
-    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter_all_threads};
-    /// The same number on every architecture.
+fn install_filters() {
+    use seccompiler::SeccompCmpArgLen::Dword;
+    use seccompiler::SeccompCmpOp::MaskedEq;
+    use seccompiler::{
+        BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule, TargetArch, apply_filter_all_threads,
+    };
     const SYS_OPENAT2: i64 = 437;
+    const SYS_UTIMENSAT: i64 = if cfg!(target_arch = "x86_64") { 280 } else { 88 };
+    const AT_EMPTY_PATH: u64 = 0x1000;
+    const EINVAL: u32 = 22;
     const ENOSYS: u32 = 38;
-    let arch: TargetArch = std::env::consts::ARCH.try_into().expect("an architecture with filters");
-    let rules = [(SYS_OPENAT2, vec![])].into();
-    let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(ENOSYS), arch).expect("filter");
-    let program: BpfProgram = filter.try_into().expect("program");
-    apply_filter_all_threads(&program).expect("install the filter");
+    let empty_path = SeccompCondition::new(3, Dword, MaskedEq(AT_EMPTY_PATH), AT_EMPTY_PATH).expect("condition");
+    let empty_path = SeccompRule::new(vec![empty_path]).expect("rule");
+    for (call, rules, errno) in [(SYS_OPENAT2, vec![], ENOSYS), (SYS_UTIMENSAT, vec![empty_path], EINVAL)] {
+        let arch: TargetArch = std::env::consts::ARCH.try_into().expect("an architecture with filters");
+        let rules = [(call, rules)].into();
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno), arch);
+        let program: BpfProgram = filter.expect("filter").try_into().expect("program");
+        apply_filter_all_threads(&program).expect("install the filter");
+    }
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
-fn install_filter() {
+fn install_filters() {
     panic!("system calls cannot be filtered on this architecture");
 }
 
