@@ -7,6 +7,7 @@ use crate::code::{code_block_of, identify};
 use crate::execute::access;
 use crate::execute::dispatch::frame_func;
 use crate::execute::frame::{exit_cell, foreign_cell, restore_cell};
+use crate::execute::self_test::self_test;
 use crate::translate;
 
 /// The interpreter.
@@ -16,6 +17,7 @@ pub struct InterpTier;
 impl InterpTier {
     /// The interpreter, ready to run: memory faults are turned into traps from now on.
     pub fn new() -> InterpTier {
+        self_test();
         // SAFETY: `landing` only walks a constant table, and what it gives is a handler (see `execute/access.rs`).
         unsafe { wasmr_runtime::sys::install_fault_handler(access::landing) };
         InterpTier

@@ -6,7 +6,7 @@
 //! - records its own address in the section `wasmr_sites`, as a distance from the record itself.
 //!
 //! The fault handler of the runtime asks [`landing`] for a faulting pc. For a recorded one execution goes on in
-//! [`fault_landing`], a handler like any other, with the fault address in `r8`, that is in `acc`: as handlers keep nothing on
+//! `fault_landing`, a handler like any other, with the fault address in `r8`, that is in `acc`: as handlers keep nothing on
 //! the native stack (a test proves it for those that access memory), jumping there is a tail call.
 
 use super::dispatch::handlers;

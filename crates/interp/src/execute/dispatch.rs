@@ -19,7 +19,7 @@
 //! # Why `extern "sysv64"` and tail calls
 //! A handler ends in a call to the next one in tail position. An optimised build turns that into a jump, so that each
 //! handler has its own indirect jump and nothing is kept on the native stack. Rust does not promise this, so a test
-//! disassembles every handler, [`self_test`](super::self_test) measures it, and builds without the optimisation
+//! disassembles every handler, [`self_test`](super::self_test::self_test) looks at it when an engine is made, and builds without the optimisation
 //! (`not(wasmr_tail)`) return to a driver loop after each handler instead.
 //!
 //! # The handlers' contract
@@ -29,7 +29,7 @@
 //! `memory0_base`. All `unsafe` blocks of `execute/` rest on this.
 
 use wasmr_core::trap::TrapCode;
-use wasmr_runtime::vm::{Status, VmInstance};
+use wasmr_runtime::vm::{Status, VmInstance, VmStore};
 
 /// The type of the float accumulator: its low lane is the value.
 #[cfg(target_arch = "x86_64")]
@@ -376,11 +376,22 @@ handlers! {
     #[inline(never)]
     fn hot_event[](m) {
         (*m.inst).budget = BUDGET;
-        let interrupt = (*(*m.inst).store).interrupt;
-        if !interrupt.is_null() && (*interrupt).load(std::sync::atomic::Ordering::Relaxed) {
+        if is_interrupted((*m.inst).store) {
             return m.trap(TrapCode::Interrupted);
         }
         m.dispatch()
+    }
+}
+
+/// Whether the guest was asked to stop.
+///
+/// # Safety
+/// The store is alive.
+pub unsafe fn is_interrupted(store: *mut VmStore) -> bool {
+    // SAFETY: the flag lives as long as its store.
+    unsafe {
+        let interrupt = (*store).interrupt;
+        !interrupt.is_null() && (*interrupt).load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 

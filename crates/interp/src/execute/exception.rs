@@ -7,7 +7,7 @@ use wasmr_core::trap::TrapCode;
 use wasmr_runtime::builtins;
 use wasmr_runtime::vm::{Status, VmInstance, VmTag};
 
-use super::dispatch::{Machine, frame_func, handlers};
+use super::dispatch::{Machine, frame_func, handlers, hot_event};
 use super::frame::{exit_cell, restore_cell};
 use crate::code::{CatchKind, code_block_of};
 
@@ -46,6 +46,10 @@ unsafe fn resume(mut m: Machine, landing: *const u64) -> usize {
         m.inst = (*frame_func(m.fp)).instance;
         m.reload_memory();
         m.ip = landing;
+        // A guest may loop by throwing.
+        if m.spend() {
+            return m.enter(hot_event);
+        }
         m.dispatch()
     }
 }

@@ -248,6 +248,10 @@ unsafe fn call_foreign(inst: *mut VmInstance, fp: *mut u64, ip: *const u64) -> S
         let status = ((*func).entry)(store, func, slots);
         (*store).stack_top = top;
         (*store).caller = caller;
+        if status == Status::OK && super::dispatch::is_interrupted(store) {
+            (*store).trap_code = TrapCode::Interrupted;
+            return Status::TRAP;
+        }
         status
     }
 }

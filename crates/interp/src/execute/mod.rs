@@ -16,6 +16,7 @@ pub mod memory;
 pub mod numeric;
 pub mod operand;
 pub mod reference;
+pub mod self_test;
 pub mod simd;
 pub mod simd_memory;
 pub mod table;

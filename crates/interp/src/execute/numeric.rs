@@ -83,7 +83,7 @@ pub enum Dst {
     Slot = 1,
 }
 
-/// Index of the operand form in a row of [`binary_handler`].
+/// Index of the operand form in a row of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Slots `a`, `b`.

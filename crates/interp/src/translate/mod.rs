@@ -1,6 +1,6 @@
 //! Translates one validated function body into cells, in one pass over its operators.
 //!
-//! Fed by [`code`](crate::code) at a function's first call; gives a [`Translated`] that `execute` runs. Files are named by
+//! Fed by [`code`](crate::code) at a function's first call; gives a [`CodeBlock`] that `execute` runs. Files are named by
 //! instruction category, as in `execute/`. [`stack`] explains how operands, destinations and constants are folded into
 //! cells; [`labels`] how control flow meets.
 //!
