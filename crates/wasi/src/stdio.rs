@@ -1,7 +1,7 @@
 //! Where a guest's standard streams lead.
 //!
 //! In: the embedder's choice. Out: an object for the descriptor table. [`Stdin`] and [`Stdout`] are what the builder takes;
-//! [`Input`] and [`OutputBuffer`] are streams that live in this process, for embedders and tests.
+//! `Input` and [`OutputBuffer`] are streams that live in this process, for embedders and tests.
 //!
 //! Nothing is inherited unless the embedder says so: the default of all three streams is *closed*, which the guest sees as
 //! `BADF`. The number of a closed stream stays taken, so that no file the guest opens can become its standard output.
