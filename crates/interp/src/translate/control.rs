@@ -6,6 +6,7 @@ use wasmr_module::BlockSig;
 
 use super::Translator;
 use super::labels::{FixupPlace, Label, LabelKind};
+use super::numeric::operand_type;
 use super::stack::{Class, Count, Fuse, Kind, Operand, Ty, fields, fields_imm};
 use crate::execute::control;
 use crate::execute::dispatch::Handler;
@@ -189,7 +190,7 @@ impl<'m> Translator<'m> {
         {
             return Some(condition);
         }
-        let (form, d, a, more) = self.branch_form(a, b)?;
+        let (form, d, a, more) = branch_form(a, b, operand_type(op))?;
         self.code.truncate(start);
         Some(Condition { handlers: [op.branch(form, false), op.branch(form, true)], d, a, more })
     }
@@ -225,7 +226,7 @@ impl<'m> Translator<'m> {
     }
 
     fn absorb_and(&mut self, start: usize, a: Operand, b: Operand, wanted: bool) -> Option<Condition> {
-        let (form, d, a, None) = self.branch_form(a, b)? else { return None };
+        let (form, d, a, None) = branch_form(a, b, Ty::I32)? else { return None };
         self.code.truncate(start);
         let (from_acc, imm) = match form {
             Form::SlotImm => (false, true),
@@ -235,29 +236,6 @@ impl<'m> Translator<'m> {
         };
         let handler = |taken| control::br_if_and_handler(from_acc, imm, taken == wanted);
         Some(Condition { handlers: [handler(false), handler(true)], d, a, more: None })
-    }
-
-    /// The form and fields of a branch cell for two operands, and its word 2, if there is such a cell.
-    fn branch_form(&self, a: Operand, b: Operand) -> Option<(Form, i16, i16, Option<u64>)> {
-        let near = |slot: i32| i16::try_from(slot).ok();
-        // The constant is sign-extended from 16 bits to the operand's width; `b` is in slot form.
-        let small = |bits: u64| {
-            let value = bits as i16;
-            (value as i64 as u64 == bits || value as i32 as u32 as u64 == bits).then_some(value)
-        };
-        Some(match (a, b) {
-            (Operand::Slot(a), Operand::Slot(b)) => (Form::SlotSlot, near(a)?, near(b)?, None),
-            (Operand::Acc, Operand::Slot(b)) => (Form::AccSlot, 0, near(b)?, None),
-            (Operand::Slot(a), Operand::Imm(bits)) => match small(bits) {
-                Some(b) => (Form::SlotImm, near(a)?, b, None),
-                None => (Form::SlotWide, near(a)?, 0, Some(bits)),
-            },
-            (Operand::Acc, Operand::Imm(bits)) => match small(bits) {
-                Some(b) => (Form::AccImm, 0, b, None),
-                None => (Form::AccWide, 0, 0, Some(bits)),
-            },
-            _ => return None,
-        })
     }
 
     /// Emits a branch, to be linked, that is taken if the condition is `wanted`.
@@ -498,6 +476,30 @@ impl<'m> Translator<'m> {
         self.clobber_all();
         landing
     }
+}
+
+/// The form and fields of a branch cell for two operands of a type, and its word 2, if there is such a cell.
+fn branch_form(a: Operand, b: Operand, ty: Ty) -> Option<(Form, i16, i16, Option<u64>)> {
+    let near = |slot: i32| i16::try_from(slot).ok();
+    // A small constant is sign-extended from 16 bits to the operand's width; `bits` is in slot form.
+    let small = |bits: u64| {
+        let value = bits as i16;
+        let extended = if ty == Ty::I32 { value as i32 as u32 as u64 } else { value as i64 as u64 };
+        (extended == bits).then_some(value)
+    };
+    Some(match (a, b) {
+        (Operand::Slot(a), Operand::Slot(b)) => (Form::SlotSlot, near(a)?, near(b)?, None),
+        (Operand::Acc, Operand::Slot(b)) => (Form::AccSlot, 0, near(b)?, None),
+        (Operand::Slot(a), Operand::Imm(bits)) => match small(bits) {
+            Some(b) => (Form::SlotImm, near(a)?, b, None),
+            None => (Form::SlotWide, near(a)?, 0, Some(bits)),
+        },
+        (Operand::Acc, Operand::Imm(bits)) => match small(bits) {
+            Some(b) => (Form::AccImm, 0, b, None),
+            None => (Form::AccWide, 0, 0, Some(bits)),
+        },
+        _ => return None,
+    })
 }
 
 /// The field of a branch cell for one operand, if there is one.

@@ -384,7 +384,7 @@ impl Translator<'_> {
         match fuse {
             Fuse::Compare { start, op, a, b } => {
                 if let Some(inverted) = inverted(op) {
-                    let ty = self.operand_type(op);
+                    let ty = operand_type(op);
                     self.code.truncate(start);
                     self.compare_operands(inverted, ty, a, b);
                     return;
@@ -405,16 +405,6 @@ impl Translator<'_> {
         let fuse = Fuse::Eqz { start, operand, is64: op == TestOp::I64Eqz };
         let (from_acc, word1) = self.unary_operand(operand);
         self.emit_result(op.handlers(from_acc), word1, &[], Ty::I32, fuse);
-    }
-
-    /// The type that a comparison compares.
-    fn operand_type(&self, op: CompareOp) -> Ty {
-        macro_rules! types {
-            ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
-                match op { $(CompareOp::$op => ty!($a),)* }
-            };
-        }
-        wasmr_core::for_each_compare_op!(types)
     }
 
     fn unary_operand(&mut self, operand: Operand) -> (bool, u64) {
@@ -438,6 +428,16 @@ impl Translator<'_> {
         let (from_acc, word1) = self.unary_operand(operand);
         self.emit_result(handlers(from_acc), word1, &[], result, Fuse::None);
     }
+}
+
+/// The type that a comparison compares.
+pub fn operand_type(op: CompareOp) -> Ty {
+    macro_rules! types {
+        ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
+            match op { $(CompareOp::$op => ty!($a),)* }
+        };
+    }
+    wasmr_core::for_each_compare_op!(types)
 }
 
 /// What follows word 1 of a cell with a constant.
