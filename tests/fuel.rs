@@ -10,7 +10,7 @@ fn engine() -> Engine {
 
 /// What a call of the export `run` with this argument uses, and how it ended.
 fn used(engine: &Engine, wat: &str, argument: i32, given: u64) -> (u64, Result<i32, Stop>) {
-    let module = Module::new(engine, wat.as_bytes().to_vec()).unwrap();
+    let module = Module::new(engine, wat.as_bytes()).unwrap();
     let mut store = Store::new(engine, ());
     store.set_fuel(given);
     let instance = Instance::new(&mut store, &module, &[]).unwrap();
@@ -81,4 +81,112 @@ fn bulk_operators_cost_by_size() {
 fn unmetered_code_leaves_fuel_alone() {
     let engine = Engine::default();
     assert_eq!(used(&engine, LOOP, 1000, 7).0, 0);
+}
+
+/// A generator of programs: nested loops and branches over locals, memory and calls that all end.
+struct Programs(u64);
+
+impl Programs {
+    fn below(&mut self, bound: u64) -> u64 {
+        // xorshift64*: any sequence will do, as long as it is the same each time.
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
+    }
+
+    /// An `i32` expression over the locals 0 to 3.
+    fn expression(&mut self, depth: u32) -> String {
+        if depth == 0 {
+            return match self.below(3) {
+                0 => format!("(i32.const {})", self.below(1000)),
+                _ => format!("(local.get {})", self.below(4)),
+            };
+        }
+        let (a, b) = (self.expression(depth - 1), self.expression(depth - 1));
+        match self.below(9) {
+            0 => format!("(i32.mul {a} {b})"),
+            1 => format!("(i32.sub {a} {b})"),
+            2 => format!("(i32.xor {a} {b})"),
+            3 => format!("(i32.add {a} (i32.shl {b} (i32.const 2)))"),
+            4 => format!("(select {a} {b} (i32.lt_s (local.get 0) (local.get 1)))"),
+            5 => format!("(i32.load8_u (i32.and {a} (i32.const 0xfff)))"),
+            6 => format!("(if (result i32) (i32.lt_u {a} {b}) (then {a}) (else (i32.eqz {b})))"),
+            7 => format!("(call $mix {a} {b})"),
+            _ => format!(
+                "(i32.wrap_i64 (i64.div_u (i64.extend_i32_u {a}) (i64.or (i64.extend_i32_u {b}) (i64.const 1))))"
+            ),
+        }
+    }
+
+    fn statement(&mut self, depth: u32, counter: u32) -> String {
+        let value = self.expression(2);
+        match self.below(if depth == 0 { 3 } else { 7 }) {
+            0 => format!("(local.set {} {value})", self.below(4)),
+            1 => format!("(i32.store8 (i32.and {value} (i32.const 0xfff)) (local.get 1))"),
+            2 => format!("(memory.fill (i32.const 64) {value} (i32.and {value} (i32.const 0x3ff)))"),
+            3 | 4 => {
+                // Each nesting level counts in a local of its own, so that every loop ends.
+                let body = self.statements(depth - 1, counter + 1);
+                let times = self.below(6) + 1;
+                format!(
+                    "(local.set {counter} (i32.const {times}))
+                    (loop {body} (br_if 0 (local.tee {counter} (i32.sub (local.get {counter}) (i32.const 1)))))"
+                )
+            }
+            5 => {
+                let (then, other) = (self.statements(depth - 1, counter), self.statements(depth - 1, counter));
+                format!("(if {value} (then {then}) (else {other}))")
+            }
+            _ => {
+                let (first, second) = (self.statements(depth - 1, counter), self.statements(depth - 1, counter));
+                format!("(block (block {first} (br_table 0 1 {value})) {second})")
+            }
+        }
+    }
+
+    fn statements(&mut self, depth: u32, counter: u32) -> String {
+        (0..self.below(3) + 1).map(|_| self.statement(depth, counter)).collect()
+    }
+
+    fn module(&mut self) -> String {
+        let body = self.statements(3, 4);
+        format!(
+            "(module (memory 1)
+            (func $mix (param i32 i32) (result i32) (i32.rotl (i32.add (local.get 0) (local.get 1)) (local.get 0)))
+            (func (export \"run\") (param i32) (result i32)
+              (local i32 i32 i32 i32 i32 i32 i32) {body} (i32.add (local.get 0) (local.get 3))))"
+        )
+    }
+}
+
+#[test]
+fn generated_programs_cost_the_same_however_they_are_executed() {
+    use wasmr::{MemoryStrategy, Tuning};
+
+    let plain = engine();
+    let others = [
+        (
+            "stitched at once",
+            Engine::new(Config::new().consume_fuel(true).tuning(Tuning { stitch_after: 0, ..Tuning::default() })),
+        ),
+        (
+            "never stitched",
+            Engine::new(Config::new().consume_fuel(true).tuning(Tuning { stitch: false, ..Tuning::default() })),
+        ),
+        ("checked memory", Engine::new(Config::new().consume_fuel(true).memory_strategy(MemoryStrategy::Checked))),
+    ];
+    let mut programs = Programs(0x9e37_79b9_7f4a_7c15);
+    let mut total = 0;
+    for number in 0..200 {
+        let wat = programs.module();
+        let (expected, result) = used(&plain, &wat, number, GIVEN);
+        let result = result.unwrap_or_else(|stop| panic!("program {number}: {stop}\n{wat}"));
+        for (name, engine) in &others {
+            let (fuel, other) = used(engine, &wat, number, GIVEN);
+            assert_eq!((fuel, other.unwrap()), (expected, result), "program {number}, {name}:\n{wat}");
+        }
+        total += expected;
+    }
+    assert!(total > 100_000, "programs that use {total} in all prove little");
 }
