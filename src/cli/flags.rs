@@ -123,8 +123,12 @@ pub struct RunFlags {
     #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
     pub wasm: Vec<String>,
 
+    /// What changes only speed, by key; `-O help` lists it
+    #[arg(short = 'O', value_name = "KEY[=VALUE],...")]
+    pub tuning: Vec<String>,
+
     /// The program: .wasm, .wat, or - for standard input
-    #[arg(value_name = "MODULE", required_unless_present = "wasm")]
+    #[arg(value_name = "MODULE", required_unless_present_any = ["wasm", "tuning"])]
     pub module: Option<PathBuf>,
 
     /// The guest's arguments
@@ -139,8 +143,12 @@ pub struct WastFlags {
     #[arg(long, value_name = "MODE", value_parser = mode_parser())]
     pub mode: Option<Mode>,
 
+    /// What changes only speed, by key; `-O help` lists it
+    #[arg(short = 'O', value_name = "KEY[=VALUE],...")]
+    pub tuning: Vec<String>,
+
     /// The scripts
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "tuning")]
     pub files: Vec<PathBuf>,
 }
 

@@ -1,6 +1,6 @@
 //! Stage 6: a command line, from words to exit status. *Parse, resolve, act*:
 //!
-//! - [`position`] decides which words are wasmr's, [`flags`], [`keys`] and [`values`] parse them into plain data;
+//! - [`position`] decides which words are wasmr's, [`flags`], [`keys`], [`tuning_keys`] and [`values`] parse them into plain data;
 //! - [`plan`] resolves that data: it opens directories and sockets and reads the environment, and is the only file that
 //!   uses the user's authority; [`load`] reads modules;
 //! - [`run`](mod@run), [`wast`] and [`validate`] act; [`invoke`] types arguments and prints results;
@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod signals;
 mod timeout;
+mod tuning_keys;
 mod validate;
 mod values;
 mod wast;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use wasmr::Config;
 use wasmr::wasi::WasiCtx;
+use wasmr::{Config, Tuning};
 
 use super::flags::RunFlags;
 use super::keys::WasmKeys;
@@ -65,7 +65,7 @@ pub enum UnknownImports {
 }
 
 /// Uses the authority of whoever runs wasmr, as far as the options say.
-pub fn resolve(flags: RunFlags, keys: WasmKeys) -> anyhow::Result<RunPlan> {
+pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning) -> anyhow::Result<RunPlan> {
     let module =
         flags.module.ok_or_else(|| UsageError("MODULE is missing: which program is to be run?".to_string()))?;
     let args = guest_args(&flags.args)?;
@@ -101,7 +101,7 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys) -> anyhow::Result<RunPlan> {
     let wasi = wasi.build().context("cannot set up what the guest was granted")?;
 
     let mut config = Config::new();
-    config.features(keys.features).mode(flags.mode.unwrap_or_default());
+    config.features(keys.features).mode(flags.mode.unwrap_or_default()).tuning(tuning);
     if let Some(bytes) = flags.max_memory.or(keys.max_memory) {
         config.max_memory(bytes);
     }

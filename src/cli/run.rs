@@ -17,6 +17,7 @@ use wasmr::{
 use super::flags::RunFlags;
 use super::keys::WasmKeys;
 use super::plan::{self, Entry, RunPlan, UnknownImports};
+use super::tuning_keys::TuningKeys;
 use super::{UsageError, exit, invoke, load, missing, report, signals, timeout};
 
 /// How a run ended, other than by an error of wasmr's or of its user's.
@@ -35,7 +36,14 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
         write!(out, "{}", WasmKeys::help_text())?;
         return Ok(exit::SUCCESS);
     }
-    let plan = plan::resolve(flags, keys)?;
+    let tuning = match TuningKeys::parse(&flags.tuning).map_err(UsageError)? {
+        TuningKeys::Set(tuning) => tuning,
+        TuningKeys::Help => {
+            write!(out, "{}", TuningKeys::help_text())?;
+            return Ok(exit::SUCCESS);
+        }
+    };
+    let plan = plan::resolve(flags, keys, tuning)?;
     signals::install();
     let name = load::name(&plan.module);
     if let Some(limit) = plan.timeout {

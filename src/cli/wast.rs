@@ -6,13 +6,24 @@ use anyhow::Context;
 use wasmr::{Config, Engine, Features};
 
 use super::flags::WastFlags;
-use super::{exit, report};
+use super::tuning_keys::TuningKeys;
+use super::{UsageError, exit, report};
 
 /// Runs the scripts.
 pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
+    let tuning = match TuningKeys::parse(&flags.tuning).map_err(UsageError)? {
+        TuningKeys::Set(tuning) => tuning,
+        TuningKeys::Help => {
+            write!(out, "{}", TuningKeys::help_text())?;
+            return Ok(exit::SUCCESS);
+        }
+    };
+    if flags.files.is_empty() {
+        anyhow::bail!(UsageError("FILE is missing: which scripts are to be run?".to_string()));
+    }
     let mut config = Config::new();
     // Scripts state what is invalid under the features of the specification, which is the default set.
-    config.features(Features::default()).mode(flags.mode.unwrap_or_default());
+    config.features(Features::default()).mode(flags.mode.unwrap_or_default()).tuning(tuning);
     let engine = Engine::new(&config);
     let mut status = exit::SUCCESS;
     for file in &flags.files {

@@ -50,10 +50,15 @@ impl Engine {
         &self.0.types
     }
 
+    fn code_options(&self) -> CodeOptions {
+        let Config { metered, tuning, .. } = &self.0.config;
+        CodeOptions { metered: *metered, stitch_after: tuning.stitch.then_some(tuning.stitch_after) }
+    }
+
     /// Gives a module the code that its functions are born with.
     pub(crate) fn load(&self, module: Arc<wasmr_module::Module>) -> LoadedModule {
         let code = match self.mode() {
-            Mode::Interp => ModuleCode::with_options(module.clone(), CodeOptions { metered: self.0.config.metered }),
+            Mode::Interp => ModuleCode::with_options(module.clone(), self.code_options()),
         };
         LoadedModule { module, code }
     }

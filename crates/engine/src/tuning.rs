@@ -8,11 +8,16 @@ pub struct Tuning {
     /// Modules below this many bytes are validated on the calling thread. Validation runs at about 75 MB/s a core, so here a
     /// second thread would save about as much as it and the question how many there are cost.
     pub parallel_validation_from: usize,
+    /// Whether functions that are interpreted often get machine code of their own, put together from the interpreter's.
+    pub stitch: bool,
+    /// How many samples, one in every few thousand calls and loops, must have found a function before that; 0 is before its
+    /// first execution.
+    pub stitch_after: u32,
 }
 
 impl Default for Tuning {
     fn default() -> Tuning {
-        Tuning { validation_threads: None, parallel_validation_from: 128 << 10 }
+        Tuning { validation_threads: None, parallel_validation_from: 128 << 10, stitch: true, stitch_after: 1 }
     }
 }
 

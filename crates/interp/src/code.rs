@@ -3,7 +3,7 @@
 
 use std::ffi::c_void;
 use std::ops::Range;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use wasmr_module::Module;
@@ -12,19 +12,58 @@ use wasmr_runtime::vm::{VmCounts, VmFunc, VmLayout};
 
 use crate::entry;
 use crate::execute::frame::lazy_cell;
+use crate::stitch::{Stitcher, Warmth};
 use crate::translate::{self, ReadError, Source};
 
 /// The translation of one function.
 #[derive(Debug)]
 pub struct CodeBlock {
     /// The cells; the first is the function's entry.
-    pub cells: Box<[u64]>,
+    pub cells: Cells,
     /// Slots of the frame from the frame pointer on.
     pub frame_slots: u32,
     /// The `try_table` regions, inner ones first.
     pub try_regions: Vec<TryRegion>,
     /// Where the instance keeps things.
     pub layout: VmLayout,
+    /// How often it was found hot.
+    pub warmth: Warmth,
+}
+
+/// The words of translated code. The first of each cell may be exchanged while others execute it.
+#[derive(Debug)]
+pub struct Cells(Box<[AtomicU64]>);
+
+impl Cells {
+    /// Code of these words.
+    pub fn new(words: Vec<u64>) -> Cells {
+        Cells(words.into_iter().map(AtomicU64::new).collect())
+    }
+
+    /// The words.
+    pub fn into_words(self) -> Vec<u64> {
+        self.0.into_iter().map(AtomicU64::into_inner).collect()
+    }
+
+    /// How many words.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first cell.
+    pub fn as_ptr(&self) -> *const u64 {
+        self.0.as_ptr().cast()
+    }
+
+    /// Gives the cell at a word another handler, one that does the same.
+    pub fn set_handler(&self, word: usize, handler: u64) {
+        self.0[word].store(handler, Ordering::Release);
+    }
 }
 
 /// The code of a `try_table`.
@@ -89,7 +128,7 @@ impl CodeBlock {
 
     /// The cell at a word.
     pub fn cell(&self, word: u32) -> *const u64 {
-        &raw const self.cells[word as usize]
+        (&raw const self.cells.0[word as usize]).cast()
     }
 }
 
@@ -98,6 +137,8 @@ impl CodeBlock {
 pub struct CodeOptions {
     /// Whether it uses up fuel.
     pub metered: bool,
+    /// How many hot events must find a function before it is [stitched](crate::stitch), 0 for all functions; `None` for never.
+    pub stitch_after: Option<u32>,
 }
 
 /// The code of a module's functions, made at their first calls.
@@ -105,6 +146,7 @@ pub struct ModuleCode {
     module: Arc<Module>,
     layout: VmLayout,
     options: CodeOptions,
+    stitcher: Option<Stitcher>,
     /// For instances whose memory 0 is guarded, and for the others.
     blocks: [OnceLock<Box<[AtomicPtr<CodeBlock>]>>; 2],
 }
@@ -131,12 +173,18 @@ impl ModuleCode {
     /// The code of a module, to be made in this way; none of it translated.
     pub fn with_options(module: Arc<Module>, options: CodeOptions) -> Arc<ModuleCode> {
         let layout = VmLayout::new(counts(&module));
-        Arc::new(ModuleCode { module, layout, options, blocks: [OnceLock::new(), OnceLock::new()] })
+        let stitcher = options.stitch_after.map(Stitcher::new);
+        Arc::new(ModuleCode { module, layout, options, stitcher, blocks: [OnceLock::new(), OnceLock::new()] })
     }
 
     /// How it is made.
     pub fn options(&self) -> CodeOptions {
         self.options
+    }
+
+    /// What stitches its functions, if anything does.
+    pub fn stitcher(&self) -> Option<&Stitcher> {
+        self.stitcher.as_ref()
     }
 
     /// The module.
@@ -173,7 +221,11 @@ impl ModuleCode {
         if let Some(block) = self.get(defined_index, guarded) {
             return Ok(block);
         }
-        let block = translate::translate(&self.source(defined_index, guarded))?;
+        let source = self.source(defined_index, guarded);
+        let block = translate::translate(&source)?;
+        if let Some(stitcher) = self.stitcher.as_ref().filter(|stitcher| stitcher.at_once()) {
+            stitcher.stitch(&source, &block);
+        }
         let new = Box::into_raw(Box::new(block));
         let slot = self.slot(defined_index, guarded);
         let winner = match slot.compare_exchange(std::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {

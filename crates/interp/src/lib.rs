@@ -2,6 +2,7 @@
 //!
 //! - [`translate`]: operators → cells, in one pass at a function's first call.
 //! - [`execute`]: the handlers that cells point to, threaded through one another.
+//! - [`stitch`]: machine code for functions that are executed often, made of the handlers' own.
 //! - [`code`]: who owns translated code; [`entry`]: the host's way in; [`tier`]: what the runtime asks of a tier.
 //!
 //! The layouts it works on, instance, function, memory, are [`wasmr_runtime::vm`]'s; the meaning of each numeric operator
@@ -15,6 +16,7 @@
 pub mod code;
 pub mod entry;
 pub mod execute;
+pub mod stitch;
 pub mod tier;
 pub mod translate;
 

@@ -215,8 +215,8 @@ pub fn sites() -> impl Iterator<Item = usize> {
     std::iter::empty()
 }
 
-/// Where to go on after a fault at `pc`, if that is one of the accesses above.
+/// Where to go on after a fault at `pc`, if that is one of the accesses above or a copy of one.
 pub fn landing(pc: usize) -> Option<usize> {
     let landing: super::dispatch::Handler = fault_landing;
-    sites().any(|site| site == pc).then_some(landing as usize)
+    (sites().any(|site| site == pc) || crate::stitch::contains(pc)).then_some(landing as usize)
 }

@@ -271,7 +271,7 @@ impl Machine {
         unsafe { handler(self.ip, self.fp, self.mem, self.inst, self.acc, self.spare, self.facc) }
     }
 
-    /// Jumps `distance` words from the cell; a backward jump counts against the instance's budget.
+    /// Jumps `distance` words from the cell; one that is not forward (a cell may be a loop by itself) counts against the instance's budget.
     ///
     /// # Safety
     /// The handlers' contract holds for that cell.
@@ -280,7 +280,7 @@ impl Machine {
         // SAFETY: the caller's promise.
         unsafe {
             self.ip = self.ip.offset(distance as isize);
-            if distance < 0 && self.spend() {
+            if distance <= 0 && self.spend() {
                 return self.enter(hot_event);
             }
             self.dispatch()
@@ -379,6 +379,7 @@ handlers! {
         if is_interrupted((*m.inst).store) {
             return m.trap(TrapCode::Interrupted);
         }
+        crate::stitch::sample(m.fp);
         m.dispatch()
     }
 }

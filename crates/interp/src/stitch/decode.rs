@@ -62,6 +62,8 @@ pub struct Insn {
     pub reads: Regs,
     /// Registers that it may change.
     pub writes: Regs,
+    /// What of `reads` is left without the base of its memory operand, and without the index.
+    pub reads_without: [Regs; 2],
 }
 
 /// Where control goes.
@@ -238,22 +240,15 @@ impl Decoding<'_> {
     fn insn(&self, decoder: &Decoder<'_>, op: Instruction, infos: &mut InstructionInfoFactory) -> Insn {
         let offset = (op.ip() - self.base) as usize;
         let offsets = decoder.get_constant_offsets(&op);
-        let (mut reads, mut writes) = (Regs::default(), Regs::default());
-        for used in infos.info(&op).used_registers() {
-            let register = used.register();
-            if !register.is_gpr() {
-                continue;
-            }
-            let bit = 1 << register.full_register().number();
-            let whole = register.is_gpr32() || register.is_gpr64();
-            let only_written = used.access() == OpAccess::Write && whole;
-            // What is combined with itself to zero is not read.
-            if !only_written {
-                reads.0 |= bit;
-            }
-            if !matches!(used.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::None | OpAccess::NoMemAccess) {
-                writes.0 |= bit;
-            }
+        let (reads, writes) = registers(&op, infos);
+        let mut reads_without = [reads; 2];
+        if op.memory_index() != Register::None {
+            let mut other = op;
+            other.set_memory_base(Register::None);
+            reads_without[0] = registers(&other, infos).0;
+            let mut other = op;
+            other.set_memory_index(Register::None);
+            reads_without[1] = registers(&other, infos).0;
         }
         Insn {
             bytes: self.code[offset..offset + op.len()].to_vec(),
@@ -263,6 +258,7 @@ impl Decoding<'_> {
             op,
             reads,
             writes,
+            reads_without,
         }
     }
 
@@ -287,6 +283,23 @@ impl Decoding<'_> {
             }
         }
     }
+}
+
+/// The registers that an instruction reads (or changes in part, or not always) and those that it may change.
+fn registers(op: &Instruction, infos: &mut InstructionInfoFactory) -> (Regs, Regs) {
+    let (mut reads, mut writes) = (Regs::default(), Regs::default());
+    for used in infos.info(op).used_registers().iter().filter(|used| used.register().is_gpr()) {
+        let register = used.register();
+        let bit = 1 << register.full_register().number();
+        let whole = register.is_gpr32() || register.is_gpr64();
+        if used.access() != OpAccess::Write || !whole {
+            reads.0 |= bit;
+        }
+        if !matches!(used.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::None | OpAccess::NoMemAccess) {
+            writes.0 |= bit;
+        }
+    }
+    (reads, writes)
 }
 
 /// The number by which machine code names the condition of a conditional jump.

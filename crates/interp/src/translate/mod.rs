@@ -9,7 +9,8 @@
 //! - At every label all operands are in their canonical slots and the accumulators hold nothing.
 //! - All locals are in their slots at all times, so a throw, a trap or a collection finds them there.
 //!
-//! The same pass, run again with `trace` on, tells which operator each cell came from: backtraces need no side table.
+//! The same pass, run again with `trace` on, tells which operator each cell came from: backtraces need no side table. With
+//! `starts` on it tells where cells start, for [`stitch`](crate::stitch).
 
 #![forbid(unsafe_code)]
 
@@ -33,7 +34,7 @@ use wasmr_core::types::FuncType;
 use wasmr_module::Module;
 use wasmr_runtime::vm::VmLayout;
 
-use crate::code::{CodeBlock, TranslateError, TryRegion};
+use crate::code::{Cells, CodeBlock, TranslateError, TryRegion};
 use crate::execute::dispatch::handler_word;
 use crate::execute::frame::{self, HEADER};
 use fuel::Meter;
@@ -92,6 +93,8 @@ pub struct Translator<'m> {
     meter: Option<Meter>,
     /// Where the cells of each operator start, if asked for: (word, offset of the operator).
     trace: Option<Vec<(u32, u32)>>,
+    /// The words at which cells start, if asked for.
+    starts: Option<Vec<u32>>,
 }
 
 /// The slots of an argument area: the larger of parameters and results.
@@ -131,6 +134,19 @@ pub fn locate(source: &Source<'_>, position: u32) -> Option<usize> {
     Some(trace[after.checked_sub(1)?].1 as usize)
 }
 
+/// The words of a function's code, and those at which cells start, in order.
+pub fn cells(source: &Source<'_>) -> Option<(Vec<u64>, Vec<u32>)> {
+    let mut translator = Translator::new(source);
+    translator.starts = Some(vec![0]);
+    translator.body(source.defined_index).ok()?;
+    let mut starts = translator.starts.take()?;
+    let words = translator.finish().cells.into_words();
+    while starts.last().is_some_and(|&start| start as usize >= words.len()) {
+        starts.pop();
+    }
+    Some((words, starts))
+}
+
 impl<'m> Translator<'m> {
     fn new(source: &Source<'m>) -> Translator<'m> {
         let Source { module, layout, defined_index, guarded, metered } = *source;
@@ -164,6 +180,7 @@ impl<'m> Translator<'m> {
             offset: 0,
             meter: metered.then(Meter::default),
             trace: None,
+            starts: None,
         }
     }
 
@@ -237,10 +254,11 @@ impl<'m> Translator<'m> {
         self.end_metered_block();
         self.try_regions.reverse();
         CodeBlock {
-            cells: self.code.into_boxed_slice(),
+            cells: Cells::new(self.code),
             frame_slots,
             try_regions: self.try_regions,
             layout: *self.layout,
+            warmth: Default::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //!
 //! - [`Mapping`]: pages owned by the runtime, unmapped on drop.
 //! - [`Reservation`]: address space behind a guarded memory, known to [`is_guarded_address`] as long as it lives.
+//! - [`CodeSpace`]: where machine code is written and executed.
 //! - [`install_fault_handler`]: turns a fault at a known code address into a jump; every other fault stays what it was.
 //!
 //! # Why a fault is judged twice
@@ -16,8 +17,10 @@ compile_error!(
     "wasmr needs a Unix host: the Windows versions of memory reservations and fault handling do not exist yet"
 );
 
+mod code;
 mod fault;
 mod unix;
 
+pub use code::CodeSpace;
 pub use fault::{FAULTS_BECOME_TRAPS, install_fault_handler, prepare_thread};
 pub use unix::{Mapping, Reservation, is_guarded_address, page_size};

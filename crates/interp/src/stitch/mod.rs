@@ -1,0 +1,111 @@
+//! *Stitching*: a function that is executed often gets machine code of its own, made of its handlers' code.
+//!
+//! Fed by [`sample`], which the dispatcher calls at every hot event with the frame it is in; changes nothing but word 0 of
+//! cells, where the address of the handler is replaced by that of code that does the same for this one cell. Optional:
+//! wherever any of it is refused, functions go on being threaded from handler to handler.
+//!
+//! # Why
+//! A processor guesses where an indirect jump goes from where it went before. With one copy of each handler there are too
+//! few such jumps to tell programs' paths apart, and a wrong guess costs as much as several handlers. In stitched code cells
+//! follow one another without a jump, branches are jumps to known addresses, and slot numbers and constants are part of the
+//! instructions instead of loads from the cell.
+//!
+//! # How
+//! - `decode`: the handler's machine code, as this build's compiler made it, as basic blocks.
+//! - `analyse`: blocks → `template`, once a handler. What it does not understand it copies as it stands; what depends
+//!   on its place or uses the native stack it leaves where it is.
+//! - `emit`: templates and cells → the code of a function.
+//! - `arena`: memory for it, never writable and executable at the same address.
+//!
+//! # Invariants
+//! - Between cells all machine registers are what the handlers' contract says, so code may be entered at any cell, a frame
+//!   that was in the function before goes on as it was, and a fault in the arena lands like one in a handler.
+//! - Operand words of cells do not change after translation: only then are they constants.
+//! - Cells are told apart by translating the function again, which gives the same words; and each must be as long as its
+//!   handler's code says, or nothing of the function is stitched.
+
+#[cfg(wasmr_stitch)]
+pub mod analyse;
+#[cfg(wasmr_stitch)]
+pub mod arena;
+#[cfg(wasmr_stitch)]
+pub mod decode;
+#[cfg(wasmr_stitch)]
+pub mod emit;
+#[cfg(wasmr_stitch)]
+pub mod function;
+#[cfg(wasmr_stitch)]
+pub mod template;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::code::{CodeBlock, identify};
+use crate::execute::dispatch::frame_func;
+use crate::translate::Source;
+
+/// Stitches the functions of one module.
+#[derive(Debug)]
+pub struct Stitcher {
+    /// How many hot events must have found a function.
+    after: u32,
+    #[cfg(wasmr_stitch)]
+    room: std::sync::Mutex<arena::Room>,
+}
+
+/// What a function's code keeps for stitching: how many hot events have found it.
+#[derive(Debug, Default)]
+pub struct Warmth(AtomicU32);
+
+impl Stitcher {
+    /// A stitcher that starts when `after` hot events have found a function, at once if 0.
+    pub fn new(after: u32) -> Stitcher {
+        Stitcher {
+            after,
+            #[cfg(wasmr_stitch)]
+            room: Default::default(),
+        }
+    }
+
+    /// Whether functions are stitched before they are first executed.
+    pub fn at_once(&self) -> bool {
+        self.after == 0
+    }
+
+    /// Stitches a function; whether that could be done.
+    #[cfg(wasmr_stitch)]
+    pub fn stitch(&self, source: &Source<'_>, block: &CodeBlock) -> bool {
+        function::stitch(source, block, &self.room)
+    }
+
+    /// Does nothing in this build.
+    #[cfg(not(wasmr_stitch))]
+    pub fn stitch(&self, _source: &Source<'_>, _block: &CodeBlock) -> bool {
+        false
+    }
+}
+
+/// Notes that a hot event found the function of a frame, and stitches it when that was often enough.
+///
+/// # Safety
+/// `fp` is a live frame.
+pub unsafe fn sample(fp: *mut u64) {
+    // SAFETY: the function of a live frame is alive.
+    let Some((code, index, guarded)) = (unsafe { identify(frame_func(fp)) }) else { return };
+    let Some(stitcher) = code.stitcher() else { return };
+    let Some(block) = code.get(index, guarded) else { return };
+    if block.warmth.0.fetch_add(1, Ordering::Relaxed) + 1 == stitcher.after {
+        stitcher.stitch(&code.source(index, guarded), block);
+    }
+}
+
+/// Whether an address is in stitched code. Takes no lock and allocates nothing.
+#[cfg(wasmr_stitch)]
+pub fn contains(address: usize) -> bool {
+    arena::contains(address)
+}
+
+/// Nothing is stitched in this build.
+#[cfg(not(wasmr_stitch))]
+pub fn contains(_address: usize) -> bool {
+    false
+}

@@ -1,0 +1,196 @@
+//! Memory for machine code that is written while other code of it runs: one set of pages mapped twice, once to write and
+//! once to execute, so that no address is ever both.
+//!
+//! Comes in: an address to be near to, because code reaches the host's own code and data by 32-bit distances. Goes out:
+//! a [`CodeSpace`], or an error wherever the system refuses any part of it (no executable mappings, little address space,
+//! a limit on file sizes, another operating system): its users must do without.
+
+use std::io;
+
+/// Address space for machine code, backed by pages as they are written.
+#[derive(Debug)]
+pub struct CodeSpace {
+    /// Where the code is executed.
+    execute: *mut u8,
+    /// Where it is written.
+    write: *mut u8,
+    len: usize,
+    /// The process that may write: one forked off shares the pages.
+    owner: u32,
+}
+
+// SAFETY: the addresses stay mapped as long as the value lives; who writes when is the contract of `write`.
+unsafe impl Send for CodeSpace {}
+// SAFETY: as above.
+unsafe impl Sync for CodeSpace {}
+
+impl CodeSpace {
+    /// First address at which the code is executed.
+    pub fn base(&self) -> usize {
+        self.execute.addr()
+    }
+
+    /// Bytes of address space.
+    pub fn size(&self) -> usize {
+        self.len
+    }
+
+    /// Writes code at a distance from [`base`](CodeSpace::base). Fails in a process forked off the one that made the space.
+    ///
+    /// # Panics
+    /// If the bytes do not fit behind `at`.
+    ///
+    /// # Safety
+    /// Nobody executes the bytes, or writes them, until this has returned.
+    pub unsafe fn write(&self, at: usize, code: &[u8]) -> io::Result<()> {
+        assert!(at <= self.len && code.len() <= self.len - at, "code must fit its space");
+        if std::process::id() != self.owner {
+            return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        }
+        // SAFETY: the range is inside the writable mapping; by the contract nothing else uses it now.
+        unsafe { self.write.add(at).copy_from_nonoverlapping(code.as_ptr(), code.len()) };
+        Ok(())
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl CodeSpace {
+    /// Refused on this system.
+    pub fn near(_range: std::ops::Range<usize>, _len: usize) -> io::Result<CodeSpace> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::ffi::c_int;
+    use std::ops::Range;
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+    use std::{io, ptr};
+
+    use super::CodeSpace;
+    use crate::sys::page_size;
+
+    /// How far code reaches, less some room for what lies at the ends.
+    const REACH: usize = (1 << 31) - (1 << 24);
+    /// Distance between the places that are tried.
+    const STEP: usize = 16 << 20;
+
+    impl CodeSpace {
+        /// `len` bytes from each of which every address of `range` can be reached by a 32-bit distance, and back.
+        pub fn near(range: Range<usize>, len: usize) -> io::Result<CodeSpace> {
+            let len = len.next_multiple_of(page_size());
+            let file = file(len)?;
+            let write = map(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, 0, &file)?;
+            // Below first: above lies the heap, which wants to grow.
+            let below = (1..REACH / STEP).map_while(|n| range.start.checked_sub(n * STEP + len));
+            let above = (1..REACH / STEP).map_while(|n| range.end.checked_add(n * STEP));
+            let reaches = |&at: &usize| at != 0 && range.end.max(at + len) - range.start.min(at) <= REACH;
+            let places = below.take_while(reaches).chain(above.take_while(reaches));
+            let execute = places.map(|at| at & !(page_size() - 1)).find_map(|at| {
+                let protection = libc::PROT_READ | libc::PROT_EXEC;
+                match map(ptr::without_provenance_mut(at), len, protection, libc::MAP_FIXED_NOREPLACE, &file) {
+                    // A kernel that does not know the flag takes the address as a hint.
+                    Ok(base) if base.addr() != at => {
+                        unmap(base, len);
+                        None
+                    }
+                    Ok(base) => Some(Ok(base)),
+                    Err(error) if error.raw_os_error() == Some(libc::EEXIST) => None,
+                    // The lowest addresses of all are nobody's.
+                    Err(error) if error.raw_os_error() == Some(libc::EPERM) && at < 1 << 20 => None,
+                    Err(error) => Some(Err(error)),
+                }
+            });
+            match execute.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::AddrNotAvailable))) {
+                Ok(execute) => Ok(CodeSpace { execute, write, len, owner: std::process::id() }),
+                Err(error) => {
+                    unmap(write, len);
+                    Err(error)
+                }
+            }
+        }
+    }
+
+    /// A nameless file of that length, empty of pages.
+    fn file(len: usize) -> io::Result<OwnedFd> {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: asks only.
+        let asked = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
+        if asked != 0 || limit.rlim_cur < len as libc::rlim_t {
+            // To try would bring the process a signal.
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        let create = |flags| {
+            // SAFETY: the name is a C string; the result is checked.
+            let fd = unsafe { libc::memfd_create(c"wasmr code".as_ptr(), flags) };
+            // SAFETY: not negative, so it is an open descriptor that nobody else has.
+            (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) }).ok_or_else(io::Error::last_os_error)
+        };
+        // The seal says that nobody will start the file as a program. Older kernels do not know it.
+        let file = create(libc::MFD_CLOEXEC | libc::MFD_NOEXEC_SEAL).or_else(|_| create(libc::MFD_CLOEXEC))?;
+        // SAFETY: the descriptor is open.
+        let result = unsafe { libc::ftruncate(file.as_raw_fd(), len as libc::off_t) };
+        if result == 0 { Ok(file) } else { Err(io::Error::last_os_error()) }
+    }
+
+    fn map(at: *mut u8, len: usize, protection: c_int, flags: c_int, file: &OwnedFd) -> io::Result<*mut u8> {
+        // SAFETY: a mapping where nothing is mapped yet touches nothing that exists.
+        let base = unsafe { libc::mmap(at.cast(), len, protection, libc::MAP_SHARED | flags, file.as_raw_fd(), 0) };
+        if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(base.cast()) }
+    }
+
+    fn unmap(base: *mut u8, len: usize) {
+        // SAFETY: the range was mapped by `map`, and nobody has been given its address.
+        unsafe { libc::munmap(base.cast(), len) };
+    }
+
+    impl Drop for CodeSpace {
+        fn drop(&mut self) {
+            unmap(self.execute, self.len);
+            unmap(self.write, self.len);
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        fn here() -> usize {
+            here as *const () as usize
+        }
+
+        #[test]
+        fn code_is_near_and_runs_once_written() {
+            let space = CodeSpace::near(here()..here() + 1, 1 << 20).unwrap();
+            let ends = [space.base(), space.base() + space.size()];
+            assert!(ends.iter().all(|end| i32::try_from(*end as i64 - here() as i64).is_ok()));
+            #[cfg(target_arch = "x86_64")]
+            for value in [7u8, 9] {
+                // SAFETY: nothing else uses the space; the bytes are `mov eax, value; ret`.
+                let seen = unsafe {
+                    space.write(64, &[0xb8, value, 0, 0, 0, 0xc3]).unwrap();
+                    std::mem::transmute::<usize, extern "C" fn() -> u32>(space.base() + 64)()
+                };
+                assert_eq!(seen, value.into());
+            }
+        }
+
+        #[test]
+        fn what_is_executed_cannot_be_written_there() {
+            let space = CodeSpace::near(here()..here() + 1, 1 << 16).unwrap();
+            let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+            let rights = |address: usize| {
+                let line = maps.lines().find(|line| line.starts_with(&format!("{address:x}-"))).expect("it is mapped");
+                line.split(' ').nth(1).unwrap().to_owned()
+            };
+            assert_eq!(rights(space.base()), "r-xs");
+            assert_eq!(rights(space.write.addr()), "rw-s");
+        }
+
+        #[test]
+        fn no_place_is_an_error() {
+            assert!(CodeSpace::near(here()..here() + 1, 1 << 33).is_err());
+        }
+    }
+}
