@@ -1,35 +1,126 @@
 //! wasmr is a standalone WebAssembly runtime. This is the library behind the `wasmr` command: it decodes and validates modules,
 //! links them with functions of yours, and runs them.
 //!
-//! The names are those that users of other runtimes know. An [`Engine`] makes [`Module`]s, which can be shared; a [`Store`] owns
-//! everything that lives; a [`Linker`] says what imports mean and makes [`Instance`]s.
+//! The names are those that users of other runtimes know. An [`Engine`] makes [`Module`]s, which can be shared between
+//! threads; a [`Store`] owns everything that lives, with data of your choice; a [`Linker`] says what imports mean and makes
+//! [`Instance`]s. [`Func`], [`Memory`], [`Table`], [`Global`] and [`Tag`] are handles to objects of a store: small, `Copy`,
+//! and used together with it.
+//!
+//! # Calling an export
+//! A module is given as bytes, in the binary or the text format, or as a file ([`Module::from_file`]).
 //!
 //! ```
-//! use wasmr::{Caller, Engine, Linker, Module, Store};
+//! use wasmr::{Engine, Instance, Module, Store, Val};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let engine = Engine::default();
 //! let module = Module::new(&engine, r#"
-//!     (module
-//!         (import "host" "count" (func $count (param i32)))
-//!         (func (export "twice") (param i32) (result i32)
-//!             (call $count (local.get 0))
-//!             (i32.mul (local.get 0) (i32.const 2))))"#)?;
+//!     (module (func (export "add") (param i32 i32) (result i32)
+//!         (i32.add (local.get 0) (local.get 1))))"#)?;
+//! let mut store = Store::new(&engine, ());
+//! let instance = Instance::new(&mut store, &module, &[])?;
 //!
-//! let mut linker = Linker::new();
-//! linker.func_wrap("host", "count", |mut caller: Caller<'_, i32>, by: i32| *caller.data_mut() += by)?;
+//! // With Rust types, compared once:
+//! let add = instance.get_typed_func::<(i32, i32), i32>(&store, "add")?;
+//! assert_eq!(add.call(&mut store, (40, 2))?, 42);
 //!
-//! let mut store = Store::new(&engine, 0);
-//! let instance = linker.instantiate(&mut store, &module)?;
-//! let twice = instance.get_typed_func::<i32, i32>(&mut store, "twice")?;
-//! assert_eq!(twice.call(&mut store, 21)?, 42);
-//! assert_eq!(*store.data(), 21);
+//! // With types that are known at run time only:
+//! let add = instance.get_func(&store, "add").ok_or("no such export")?;
+//! let mut results = [Val::I32(0)];
+//! add.call(&mut store, &[Val::I32(1), Val::I32(2)], &mut results)?;
+//! assert_eq!(results[0].i32(), Some(3));
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! A call that does not return gives a [`Stop`]: the guest trapped, threw, asked to end, or a host function failed.
-//! Programs of WASI Preview 1 get their system interface from [`wasi`]. [`wast`] runs script tests.
+//!
+//! # Host functions with state
+//! A closure becomes an import. Its parameters and results decide the function's type; a first parameter of type [`Caller`]
+//! gives it the store's data and the exports of the instance that calls.
+//!
+//! ```
+//! use wasmr::{Caller, Engine, Extern, Linker, Module, Stop, Store};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::default();
+//! let module = Module::new(&engine, r#"
+//!     (module
+//!         (import "host" "log" (func $log (param i32 i32)))
+//!         (memory (export "memory") 1)
+//!         (data (i32.const 8) "hello")
+//!         (func (export "greet") (call $log (i32.const 8) (i32.const 5))))"#)?;
+//!
+//! let mut linker = Linker::new();
+//! linker.func_wrap("host", "log", |mut caller: Caller<'_, Vec<String>>, at: u32, len: u32| -> Result<(), Stop> {
+//!     let memory = caller.get_export("memory").and_then(Extern::into_memory);
+//!     let memory = memory.ok_or_else(|| Stop::host("the caller exports no memory"))?;
+//!     // The guest chose the length, so it is held against the memory before anything is made of it.
+//!     let (bytes, lines) = memory.data_and_store_mut(&mut caller);
+//!     let text = bytes.get(at as usize..).and_then(|bytes| bytes.get(..len as usize));
+//!     let text = text.ok_or_else(|| Stop::host("the text is not in memory"))?;
+//!     lines.push(String::from_utf8_lossy(text).into_owned());
+//!     Ok(())
+//! })?;
+//!
+//! let mut store = Store::new(&engine, Vec::new());
+//! let instance = linker.instantiate(&mut store, &module)?;
+//! instance.get_typed_func::<(), ()>(&store, "greet")?.call(&mut store, ())?;
+//! assert_eq!(store.data(), &["hello"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Limits
+//! What a guest can take is bounded from the start; [`StoreLimits`] has the bounds of a store and [`Config`] the defaults of
+//! an engine's stores. What does not fit is refused: growing fails, instantiating gives a [`ResourceError`], too deep a
+//! recursion traps. Time is yours to measure: an [`InterruptHandle`] stops the guest from another thread, whether it
+//! computes or waits in a call of [`wasi`].
+//!
+//! ```
+//! use std::time::Duration;
+//! use wasmr::{Engine, Instance, Module, Store, StoreLimits, TrapCode};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::default();
+//! let module = Module::new(&engine, r#"
+//!     (module
+//!         (memory 1)
+//!         (func (export "grow") (result i32) (memory.grow (i32.const 1)))
+//!         (func (export "spin") (local i32)
+//!             (loop (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br 0)))
+//!         (func $recurse (export "recurse") (call $recurse)))"#)?;
+//!
+//! let limits = StoreLimits { max_memory_bytes: 2 << 16, max_stack_bytes: 64 << 10, ..StoreLimits::default() };
+//! let mut store = Store::with_limits(&engine, limits, ());
+//! let instance = Instance::new(&mut store, &module, &[])?;
+//!
+//! let grow = instance.get_typed_func::<(), i32>(&store, "grow")?;
+//! assert_eq!(grow.call(&mut store, ())?, 1);
+//! assert_eq!(grow.call(&mut store, ())?, -1, "two pages are all there is");
+//!
+//! let recurse = instance.get_typed_func::<(), ()>(&store, "recurse")?;
+//! let stop = recurse.call(&mut store, ()).unwrap_err();
+//! assert_eq!(stop.trap_code(), Some(TrapCode::StackExhausted));
+//!
+//! let handle = store.interrupt_handle();
+//! std::thread::spawn(move || {
+//!     std::thread::sleep(Duration::from_millis(50));
+//!     handle.interrupt();
+//! });
+//! let spin = instance.get_typed_func::<(), ()>(&store, "spin")?;
+//! let stop = spin.call(&mut store, ()).unwrap_err();
+//! assert_eq!(stop.trap_code(), Some(TrapCode::Interrupted));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Programs with a system interface
+//! [`wasi`] has WASI Preview 1: what a guest may reach is what a builder grants, streams in memory included.
+//!
+//! # More
+//! The directory `examples/` of the repository has whole programs: a host of plug-ins that it does not trust, a program
+//! whose input and output stay in memory. [`wast`] runs script tests.
 //!
 //! # Where does it all come from?
 //! This crate has names only; each stage is a crate of its own, whose documentation is the tour: [`wasmr_core`],
@@ -38,20 +129,22 @@
 
 pub mod wast;
 
+/// Defaults of the limits that an embedder can change, and the limits that are fixed, each with its reason.
+pub use wasmr_core::limits;
 pub use wasmr_core::registry::TypeRegistry;
 pub use wasmr_core::trap::TrapCode;
 pub use wasmr_core::types::{
-    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType,
+    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, TypeId, ValType,
 };
 pub use wasmr_core::value::V128;
 pub use wasmr_engine::module::read_capped;
 pub use wasmr_engine::{Config, Engine, LoadError, Mode, Module, Tuning};
 pub use wasmr_module::{Export, ExternKind, Fault, Feature, Features, Import, ModuleBytes, ModuleError};
 pub use wasmr_runtime::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
-pub use wasmr_runtime::exception::ExnRef;
+pub use wasmr_runtime::exception::{ExceptionError, ExnRef};
 pub use wasmr_runtime::externs::Extern;
 pub use wasmr_runtime::func::{CallError, Func};
-pub use wasmr_runtime::global::Global;
+pub use wasmr_runtime::global::{Global, GlobalError};
 pub use wasmr_runtime::host::Caller;
 pub use wasmr_runtime::instance::{ExportError, Instance};
 pub use wasmr_runtime::instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule};
@@ -60,15 +153,56 @@ pub use wasmr_runtime::limits::{MemoryStrategy, ResourceError, StoreLimits};
 pub use wasmr_runtime::linker::{DuplicateDefinition, Linker, UnknownImportCalled};
 pub use wasmr_runtime::memory::{Memory, MemoryAccessError};
 pub use wasmr_runtime::reference::{AnyRef, ExternRef};
-pub use wasmr_runtime::store::Store;
-pub use wasmr_runtime::table::Table;
+pub use wasmr_runtime::store::{Store, StoreConfig};
+pub use wasmr_runtime::table::{Table, TableError};
 pub use wasmr_runtime::tag::Tag;
-pub use wasmr_runtime::trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
-pub use wasmr_runtime::typed::TypedFunc;
+pub use wasmr_runtime::trap::{Backtrace, FrameInfo, HostError, Stop, StopKind, Throw, Trap};
+pub use wasmr_runtime::typed::{HostResults, IntoFunc, TypedFunc, WasmTy, WasmTyList};
 pub use wasmr_runtime::types::{extern_type_text, func_type_text, val_type_text};
 pub use wasmr_runtime::value::{TypeMismatch, Val};
 
 /// The system interface of WASI Preview 1. Nothing is granted unless a builder grants it.
+///
+/// ```
+/// use wasmr::wasi::{self, OutputBuffer, Stdin, Stdout, WasiCtx};
+/// use wasmr::{Engine, Linker, Module, Store};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::default();
+/// # let hello = r#"(module
+/// #     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+/// #     (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+/// #     (memory (export "memory") 1)
+/// #     (data (i32.const 0) "\10\00\00\00\06\00\00\00") (data (i32.const 16) "hello\n")
+/// #     (func (export "_start")
+/// #         (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+/// #         (call $exit (i32.const 3))))"#;
+/// let module = Module::new(&engine, hello)?;
+/// let output = OutputBuffer::new(1 << 20);
+/// let ctx = WasiCtx::builder()
+///     .args(["hello", "--loud"])
+///     .env("LANG", "C")
+///     .stdin(Stdin::Bytes(b"what the guest reads".to_vec()))
+///     .stdout(Stdout::Buffer(output.clone()))
+///     .build()?;
+///
+/// let mut linker = Linker::new();
+/// wasi::add_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx)?;
+/// let mut store = Store::new(&engine, ctx);
+/// let instance = linker.instantiate(&mut store, &module)?;
+/// let start = instance.get_typed_func::<(), ()>(&store, "_start")?;
+/// // Programs end with `proc_exit`, which is a stop, or simply return.
+/// let status = match start.call(&mut store, ()) {
+///     Ok(()) => 0,
+///     Err(stop) => stop.exit_code().ok_or(stop)?,
+/// };
+/// assert_eq!((status, &output.take()[..]), (3, &b"hello\n"[..]));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A directory is granted as a [`Dir`](wasi::Dir): `builder.dir(Dir::from_std_file(File::open("data")?), "/data", true)` lets the guest
+/// read all below `data` and nothing else.
 pub mod wasi {
     pub use cap_std::fs::Dir;
     pub use wasmr_wasi::ctx::{BuildError, WasiCtx, WasiCtxBuilder};

@@ -338,6 +338,11 @@ impl Instance {
         self.get_export(store, name).and_then(Extern::into_global)
     }
 
+    /// The tag exported under a name.
+    pub fn get_tag(&self, store: impl AsContext, name: &str) -> Option<Tag> {
+        self.get_export(store, name).and_then(Extern::into_tag)
+    }
+
     /// The function exported under a name, with Rust types.
     pub fn get_typed_func<P: WasmTyList, R: WasmTyList>(
         &self,

@@ -203,6 +203,11 @@ impl Memory {
         self.0.get(store.as_context().inner()).pages()
     }
 
+    /// Current size in bytes.
+    pub fn data_size(&self, store: impl AsContext) -> usize {
+        self.0.get(store.as_context().inner()).vm.len
+    }
+
     /// Whether accesses to it are checked by faults ([module documentation](self)).
     pub fn is_guarded(&self, store: impl AsContext) -> bool {
         self.0.get(store.as_context().inner()).vm.guarded

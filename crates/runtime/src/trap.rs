@@ -225,6 +225,14 @@ impl Stop {
         }
     }
 
+    /// What a host function failed with, if one did. `downcast_ref` finds out whether it is an error of yours.
+    pub fn host_error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match self.kind() {
+            StopKind::Host(error) => Some(&**error),
+            _ => None,
+        }
+    }
+
     /// Where the guest was, if it was anywhere.
     pub fn backtrace(&self) -> Option<&Backtrace> {
         match self.kind() {
@@ -244,6 +252,27 @@ impl From<TrapCode> for Stop {
     fn from(code: TrapCode) -> Stop {
         Stop::trap(code)
     }
+}
+
+/// Errors of this crate that host functions pass on with `?`. (Not all errors: a stop is one itself.)
+macro_rules! stop_from {
+    ($($error:ty)*) => {$(
+        impl From<$error> for Stop {
+            fn from(error: $error) -> Stop {
+                Stop::host(error)
+            }
+        }
+    )*};
+}
+
+stop_from! {
+    crate::exception::ExceptionError
+    crate::global::GlobalError
+    crate::instance::ExportError
+    crate::limits::ResourceError
+    crate::memory::MemoryAccessError
+    crate::table::TableError
+    crate::value::TypeMismatch
 }
 
 impl fmt::Debug for Stop {

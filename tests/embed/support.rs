@@ -1,0 +1,41 @@
+//! What the tests share: engines by way to execute, and a module instantiated in one line.
+
+use wasmr::{Config, Engine, Extern, Instance, Mode, Module, Store};
+
+/// Declares tests that run in every mode: `in_every_mode! { fn name(config) { … } }`, the configuration ready for an engine.
+macro_rules! in_every_mode {
+    ($($(#[$meta:meta])* fn $name:ident($config:ident) $body:block)*) => {
+        $(
+            $(#[$meta])*
+            #[test]
+            fn $name() {
+                for &mode in wasmr::Mode::ALL {
+                    #[allow(unused_mut)]
+                    let mut $config = $crate::support::config(mode);
+                    $body
+                }
+            }
+        )*
+    };
+}
+pub(crate) use in_every_mode;
+
+pub fn config(mode: Mode) -> Config {
+    let mut config = Config::new();
+    config.mode(mode);
+    config
+}
+
+/// A module of this text.
+#[track_caller]
+pub fn module(engine: &Engine, text: &str) -> Module {
+    Module::new(engine, text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A store with these data, and an instance in it with these imports.
+#[track_caller]
+pub fn instance<T>(engine: &Engine, text: &str, data: T, imports: &[Extern]) -> (Store<T>, Instance) {
+    let mut store = Store::new(engine, data);
+    let instance = Instance::new(&mut store, &module(engine, text), imports).unwrap_or_else(|error| panic!("{error}"));
+    (store, instance)
+}
