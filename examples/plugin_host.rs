@@ -1,15 +1,16 @@
 //! Runs plug-ins that nobody vouches for: `cargo run --example plugin_host`.
 //!
 //! Each call gets a store and an instance of its own, which are gone when it ends: nothing that one call leaves behind can
-//! be seen by the next. It gets so much memory, so deep a stack and so much time, the time spent asleep in host calls
-//! included, and may write so many bytes. Whatever a plug-in does, the host goes on.
+//! be seen by the next. It gets so much memory, so deep a stack, so much fuel (operators to execute, the same number on every
+//! machine) and so much time, the time spent asleep in host calls included, and may write so many bytes. Whatever a plug-in
+//! does, the host goes on.
 
 use std::error::Error;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use wasmr::wasi::{self, OutputBuffer, Stdout, WasiCtx};
-use wasmr::{Engine, InterruptHandle, Linker, Module, Stop, Store, StoreLimits, TrapCode};
+use wasmr::{Config, Engine, InterruptHandle, Linker, Module, Stop, Store, StoreLimits, TrapCode};
 
 /// A plug-in exports `run`, from a number to a number, and may use WASI, where it finds nothing but a standard output.
 const PLUGINS: &[(&str, &str)] = &[
@@ -74,6 +75,7 @@ const LIMITS: StoreLimits = StoreLimits {
     max_instances: 1,
     max_reference_bytes: 1 << 20,
 };
+const FUEL: u64 = 1_000_000;
 const TIME: Duration = Duration::from_millis(100);
 const OUTPUT: usize = 64;
 
@@ -87,7 +89,7 @@ impl Host {
     fn new() -> Result<Host, Box<dyn Error>> {
         let mut linker = Linker::new();
         wasi::add_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx)?;
-        Ok(Host { engine: Engine::default(), linker })
+        Ok(Host { engine: Engine::new(Config::new().consume_fuel(true)), linker })
     }
 
     /// One call: its result, and what the plug-in wrote.
@@ -95,6 +97,7 @@ impl Host {
         let output = OutputBuffer::new(OUTPUT);
         let ctx = WasiCtx::builder().stdout(Stdout::Buffer(output.clone())).build()?;
         let mut store = Store::with_limits(&self.engine, LIMITS, ctx);
+        store.set_fuel(FUEL);
         let handle = store.interrupt_handle();
         // The start function of a module is its code as well, so the clock runs from here.
         let result = within(TIME, &handle, || -> Result<i64, Box<dyn Error>> {
@@ -148,7 +151,9 @@ fn check(name: &str, argument: i64, outcome: Result<(i64, Vec<u8>), Box<dyn Erro
         outcome.as_ref().err().and_then(|error| error.downcast_ref::<Stop>()).and_then(Stop::trap_code)
     };
     match name {
-        "endless" | "sleeper" => assert_eq!(trap(&outcome), Some(TrapCode::Interrupted)),
+        "endless" => assert_eq!(trap(&outcome), Some(TrapCode::OutOfFuel)),
+        // Sleeping takes no fuel.
+        "sleeper" => assert_eq!(trap(&outcome), Some(TrapCode::Interrupted)),
         "recursive" => assert_eq!(trap(&outcome), Some(TrapCode::StackExhausted)),
         "giant" => assert!(outcome.unwrap_err().to_string().contains("over the limit")),
         "burglar" => assert!(outcome.unwrap_err().to_string().contains("unknown import `host` `secrets`")),

@@ -75,7 +75,8 @@
 //! What a guest can take is bounded from the start; [`StoreLimits`] has the bounds of a store and [`Config`] the defaults of
 //! an engine's stores. What does not fit is refused: growing fails, instantiating gives a [`ResourceError`], too deep a
 //! recursion traps. Time is yours to measure: an [`InterruptHandle`] stops the guest from another thread, whether it
-//! computes or waits in a call of [`wasi`].
+//! computes or waits in a call of [`wasi`]. With [`Config::consume_fuel`] a guest may execute as many operators as
+//! [`Store::set_fuel`] allows, the same number on every machine.
 //!
 //! ```
 //! use std::time::Duration;
