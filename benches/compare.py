@@ -12,7 +12,7 @@ for how to get the peers and the programs, and what to make of the numbers.
 
 Only the standard library is used: wall time from a monotonic clock, CPU time and the largest resident set from wait4.
 Runs are interleaved (A B C, A B C, …), because the load of a machine drifts; what is printed is the median.
-A run that exits with another code, or prints something else than the first runtime did that ran the program, is shown as
+A run that exits with another code, or prints something else than the first runtime that ran the program, is shown as
 what it was and not as a time. What is measured and how is in this file; tables and plots are made by report.py.
 """
 
@@ -45,30 +45,33 @@ def text(name):
 
 
 FIB = "f=lambda n:n if n<2 else f(n-1)+f(n-2)\nprint(f(27))"
-LOOP = "let s=0;for(let i=0;i<3e6;i++)s=(s*31+i)|0;print(s)"
+LOOP = "let s=0;for(let i=0;i<1e6;i++)s=(s*31+i)|0;print(s)"
 
-# name, what it is, file, arguments, the script that puts the file there
+# name, group that has a mean of its own, what it is, file, arguments, the script that puts the file there
 LINES = [
-    ("hello", "start of a small program", GUESTS / "hello.wasm", [], ""),
-    ("cpython hi", "start of a large program", PROGRAMS / "python.wasm", ["-c", "print('hi')"], FETCH),
-    ("cpython fib", "an interpreter in C, calls", PROGRAMS / "python.wasm", ["-c", FIB], FETCH),
-    ("cpython text", "JSON, regular expressions, dictionaries", PROGRAMS / "python.wasm", ["-c", text("text.py")], FETCH),
-    ("quickjs hi", "start of a middling program", PROGRAMS / "quickjs.wasm", ["-e", "print('hi')"], FETCH),
-    ("quickjs loop", "an interpreter in C, one hot loop", PROGRAMS / "quickjs.wasm", ["-e", LOOP], FETCH),
-    ("quickjs objects", "strings, objects, maps", PROGRAMS / "quickjs.wasm", ["-e", text("objects.js")], FETCH),
-    ("lua", "tables, strings, closures", PROGRAMS / "lua.wasm", ["500"], BUILD),
-    ("yosys -V", "start of a giant in C++", PROGRAMS / "yosys.wasm", ["-V"], FETCH),
-    ("sqlite", "a database in memory", PROGRAMS / "sqlite.wasm", ["15000"], BUILD),
-    ("bzip2", "compression, byte by byte", PROGRAMS / "bzip2.wasm", ["800"], BUILD),
-    ("zstd", "compression, word by word", PROGRAMS / "zstd.wasm", ["800"], BUILD),
-    ("coremark", "lists, matrices, state machines", GUESTS / "coremark.wasm", ["1500"], ""),
-    ("mandel", "floating point in a tight loop", GUESTS / "mandel.wasm", ["300", "500"], ""),
-    ("simd", "128-bit vectors", PROGRAMS / "simd_kernels.wasm", ["200"], BUILD),
-    ("sieve", "loads and stores in nested loops", GUESTS / "sieve.wasm", ["10000000"], ""),
-    ("vm", "a byte-code machine: one hot br_table", PROGRAMS / "vm.wasm", ["20000"], BUILD),
-    ("go", "goroutines, maps, garbage collection", PROGRAMS / "goroutines.wasm", ["300"], BUILD),
-    ("rust", "hash maps, B-trees, heaps, sorting", PROGRAMS / "maps.wasm", ["20"], BUILD),
-    ("c++ exceptions", "throwing through frames with destructors", PROGRAMS / "exceptions.wasm", ["500000"], BUILD),
+    ("hello", "start", "start of a small program", GUESTS / "hello.wasm", [], ""),
+    ("cpython hi", "start", "start of a large program", PROGRAMS / "python.wasm", ["-c", "print('hi')"], FETCH),
+    ("quickjs hi", "start", "start of a middling program", PROGRAMS / "quickjs.wasm", ["-e", "print('hi')"], FETCH),
+    ("yosys -V", "start", "start of a giant in C++", PROGRAMS / "yosys.wasm", ["-V"], FETCH),
+    ("cpython fib", "scripts", "an interpreter in C, calls", PROGRAMS / "python.wasm", ["-c", FIB], FETCH),
+    ("cpython text", "scripts", "JSON, regular expressions, dictionaries",
+     PROGRAMS / "python.wasm", ["-c", text("text.py")], FETCH),
+    ("quickjs loop", "scripts", "an interpreter in C, one hot loop", PROGRAMS / "quickjs.wasm", ["-e", LOOP], FETCH),
+    ("quickjs objects", "scripts", "strings, objects, maps",
+     PROGRAMS / "quickjs.wasm", ["-e", text("objects.js")], FETCH),
+    ("lua", "scripts", "tables, strings, closures", PROGRAMS / "lua.wasm", ["800"], BUILD),
+    ("sqlite", "programs", "a database in memory", PROGRAMS / "sqlite.wasm", ["15000"], BUILD),
+    ("bzip2", "programs", "compression, byte by byte", PROGRAMS / "bzip2.wasm", ["800"], BUILD),
+    ("zstd", "programs", "compression, word by word", PROGRAMS / "zstd.wasm", ["800"], BUILD),
+    ("go", "programs", "goroutines, maps, garbage collection", PROGRAMS / "goroutines.wasm", ["300"], BUILD),
+    ("rust", "programs", "hash maps, B-trees, heaps, sorting", PROGRAMS / "maps.wasm", ["20"], BUILD),
+    ("c++ exceptions", "programs", "throwing through frames with destructors",
+     PROGRAMS / "exceptions.wasm", ["200000"], BUILD),
+    ("coremark", "kernels", "lists, matrices, state machines", GUESTS / "coremark.wasm", ["1500"], ""),
+    ("mandel", "kernels", "floating point in a tight loop", GUESTS / "mandel.wasm", ["500", "500"], ""),
+    ("simd", "kernels", "128-bit vectors", PROGRAMS / "simd_kernels.wasm", ["200"], BUILD),
+    ("sieve", "kernels", "loads and stores in nested loops", GUESTS / "sieve.wasm", ["20000000"], ""),
+    ("vm", "kernels", "a byte-code machine: one hot br_table", PROGRAMS / "vm.wasm", ["20000"], BUILD),
 ]
 
 # label, program, the words that follow it
@@ -123,7 +126,7 @@ def run_once(words, limit):
 
 
 def exact_peak(words):
-    """The largest resident set by GNU time, or None: wait4 cannot show less than what Python has when it starts a process."""
+    """The largest resident set by GNU time, or None. By wait4 it is at least what Python had when it spawned."""
     tool = shutil.which("time", path="/usr/bin:/bin")
     if not tool:
         return None
@@ -136,7 +139,7 @@ def exact_peak(words):
 
 def measure(line, runtimes, options):
     """Runs one program everywhere; gives {label: {"wall": […], "cpu": […], "peak": MiB} or {"failed": reason}}."""
-    _, _, path, arguments, _ = line
+    _, _, _, path, arguments, _ = line
     samples = {label: [] for label, _ in runtimes}
     failed, expected = {}, None
     for turn in range(options.runs + 1):
@@ -196,10 +199,10 @@ def machine():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runtimes", nargs="*", metavar="LABEL=COMMAND")
-    parser.add_argument("--runs", type=int, default=5, help="measured runs of each, after one that warms up (default 5)")
-    parser.add_argument("--only", action="append", default=[], help="only lines whose name contains this; may be repeated")
+    parser.add_argument("--runs", type=int, default=5, help="measured runs of each, after one to warm up (default 5)")
+    parser.add_argument("--only", action="append", default=[], help="only lines whose name contains this; repeatable")
     parser.add_argument("--limit", type=int, default=300, help="seconds that one run may take (default 300)")
-    parser.add_argument("--budget", type=float, default=20, help="no more runs once they took this many seconds (default 20)")
+    parser.add_argument("--budget", type=float, default=20, help="no more runs once they took so many s (default 20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write programs.json, programs.md and plots there")
     options = parser.parse_args()
@@ -218,13 +221,13 @@ def main():
     }
     print(report.heading([label for label, _ in runtimes]))
     for line in LINES:
-        name, kind, path, arguments, script = line
+        name, group, kind, path, _, script = line
         if options.only and not any(part in name for part in options.only):
             continue
         if not path.exists():
             print(f"{name:<16} skipped: {path.name} is not there ({script})")
             continue
-        entry = {"name": name, "kind": kind, "file": path.name, "results": measure(line, runtimes, options)}
+        entry = {"name": name, "group": group, "kind": kind, "results": measure(line, runtimes, options)}
         result["programs"].append(entry)
         print(report.console_rows(entry))
         sys.stdout.flush()

@@ -43,9 +43,21 @@ def ratio(entry, base, label, measure):
     return None if ours is None or theirs is None else theirs / max(ours, 1e-9)
 
 
-def mean(result, base, label, measure):
-    """The geometric mean of ratios and of how many programs."""
-    ratios = [r for r in (ratio(entry, base, label, measure) for entry in result["programs"]) if r]
+GROUPS = {
+    "start": "programs that only start",
+    "scripts": "scripts in interpreters written in C",
+    "programs": "programs in C, C++, Go and Rust",
+    "kernels": "kernels",
+}
+
+
+def mean(result, base, label, measure, group=None):
+    """The geometric mean of ratios, of all programs or of a group, and of how many."""
+    ratios = [
+        r
+        for entry in result["programs"]
+        if (group is None or entry["group"] == group) and (r := ratio(entry, base, label, measure))
+    ]
     return (math.exp(statistics.fmean(map(math.log, ratios))), len(ratios)) if ratios else (None, 0)
 
 
@@ -98,6 +110,7 @@ def markdown(result):
         "|---|---|---|",
     ]
     out += [f"| {label} | {result['versions'][label]} | `{result['calls'][label]}` |" for label in labels]
+    out += ["", "## Summary", "", "Geometric means; below 1 the peer was faster.", "", *summary(result)]
     for measure, title, unit, meaning in MEASURES:
         out += [
             "",
@@ -132,6 +145,20 @@ def markdown(result):
     out += ["", "![wall time](programs-wall.svg)", "", "![CPU time](programs-cpu.svg)", "",
             "![peak memory](programs-peak.svg)", ""]
     return "\n".join(out)
+
+
+def summary(result):
+    """Geometric means of wall time by groups of programs, as rows of a Markdown table."""
+    labels = list(result["versions"])
+    base, peers = labels[0], labels[1:]
+    out = [f"| wall time, times as long as {base} | " + " | ".join(peers) + " |", "|---|" + "--:|" * len(peers)]
+    for group, what in [*GROUPS.items(), (None, "all")]:
+        names = [entry["name"] for entry in result["programs"] if group in (None, entry["group"])]
+        if names:
+            means = [mean(result, base, label, "wall", group)[0] for label in peers]
+            what = f"{what} ({', '.join(names)})" if group else f"**{what} {len(names)}**"
+            out.append(f"| {what} | " + " | ".join(f"{g:.2f}" if g else "" for g in means) + " |")
+    return out
 
 
 def svg(result, measure, title):

@@ -1,0 +1,60 @@
+//! What the benches of this crate share: one small guest, and the same few steps for every runtime that is measured.
+//!
+//! [`Runtime`] is the list of steps: prepare a module and its imports once, make instances of it, call exports. Each
+//! runtime implements it with its plainest API, so that the same bench, monomorphised, measures all of them.
+#![forbid(unsafe_code)]
+
+mod wasmr;
+#[cfg(feature = "wasmi")]
+mod wasmi;
+#[cfg(feature = "wasmtime")]
+mod wasmtime;
+
+pub use self::wasmr::Wasmr;
+#[cfg(feature = "wasmi")]
+pub use self::wasmi::Wasmi;
+#[cfg(feature = "wasmtime")]
+pub use self::wasmtime::Wasmtime;
+
+/// A runtime's way through the steps that are measured. All exports that are called take and give one `i32`.
+pub trait Runtime {
+    /// What the results call it.
+    const NAME: &'static str;
+    /// An engine, a module and its imports, ready to make instances.
+    type Prepared;
+    /// Where instances live.
+    type Store;
+    /// An export with its type compared.
+    type Func;
+
+    /// Prepares a binary module.
+    fn prepare(binary: &[u8]) -> Self::Prepared;
+    /// A new store that may hold many instances.
+    fn store(prepared: &Self::Prepared) -> Self::Store;
+    /// Instantiates in `store` and looks up an export.
+    fn export(prepared: &Self::Prepared, store: &mut Self::Store, name: &str) -> Self::Func;
+    /// Calls an export.
+    fn call(store: &mut Self::Store, func: &Self::Func, argument: i32) -> i32;
+}
+
+/// The guest: calls, a host function, and kernels of each kind.
+pub fn guest() -> Vec<u8> {
+    wat::parse_str(include_str!("guest.wat")).expect("the guest is well formed")
+}
+
+/// A guest as a plug-in might be: two functions, a table, a global, and a memory with some data if `memory`.
+pub fn plugin(memory: bool) -> Vec<u8> {
+    let memory = if memory { r#"(memory (export "memory") 1) (data (i32.const 16) "a plug-in's data")"# } else { "" };
+    wat::parse_str(format!(
+        r#"(module
+            (import "host" "add" (func $host (param i32 i32) (result i32)))
+            {memory}
+            (table 4 funcref) (elem (i32.const 0) $run $twice)
+            (global $g (mut i32) (i32.const 7))
+            (func $run (export "run") (param i32) (result i32)
+                (global.set $g (i32.add (global.get $g) (local.get 0))) (global.get $g))
+            (func $twice (export "twice") (param i32) (result i32)
+                (call $host (local.get 0) (local.get 0))))"#
+    ))
+    .expect("the plug-in is well formed")
+}
