@@ -120,9 +120,9 @@ def markdown(command):
     out += [
         "## Instances",
         "",
-        "A module with two functions, a table, a global; `fresh` has a memory too. Each is instantiated, and one export is",
-        "called. *fresh*: 100 000 times a new store that is then dropped; memory that grew is lost. *kept*: 10 000 in one",
-        "store; memory that grew is what an instance needs.",
+        "A module with two functions, a table, a global; *fresh* has a memory too. Each is instantiated, and one export"
+        " is called. *fresh*: 100 000 times a new store that is then dropped; memory that grew is lost. *kept*: 10 000 in"
+        " one store; memory that grew is what an instance needs.",
         "",
     ]
     rows = []

@@ -26,8 +26,11 @@ COLOURS = ["#111111", "#d1495b", "#00798c", "#edae49", "#66a182", "#7b5ea7", "#8
 
 def command_line(words):
     """WORDS as one would type them, programs by their names only: where they lie is a matter of the machine."""
-    return " ".join(shlex.quote("/".join(Path(word).parts[-2:]) if Path(word).is_absolute() else word) for word in
-                    (Path(w).name if i == 0 and Path(w).is_absolute() else w for i, w in enumerate(words)))
+    shown = []
+    for place, word in enumerate(words):
+        path = Path(word)
+        shown.append("/".join(path.parts[-1 if place == 0 else -2 :]) if path.is_absolute() else word)
+    return " ".join(map(shlex.quote, shown))
 
 
 def value(entry, label, measure):
@@ -62,8 +65,8 @@ def mean(result, base, label, measure, group=None):
 
 
 def heading(labels):
-    return (f"ratios: times as much as {labels[0]}\n"
-            f"{'program':<16} {'runtime':<14} {'wall s':>8} {'ratio':>6} {'cpu s':>8} {'ratio':>6} {'peak MiB':>9}  min..max wall")
+    columns = f"{'wall s':>8} {'ratio':>6} {'cpu s':>8} {'ratio':>6} {'peak MiB':>9}  min..max wall"
+    return f"ratios: times as much as {labels[0]}\n{'program':<16} {'runtime':<14} {columns}"
 
 
 def console_rows(entry):
@@ -99,8 +102,8 @@ def markdown(result):
     out = [
         "# Whole programs",
         "",
-        f"Measured {result['date']} on: {result['machine']} (shared with other work). {result['runs']} interleaved runs of"
-        " each, medians. Made by:",
+        f"Measured {result['date']} on: {result['machine']} (shared with other work). At least {result['runs']}"
+        " interleaved runs of each, fewer only of those that take many seconds; medians. Made by:",
         "",
         "```console",
         f"$ {result['command']}",
@@ -116,8 +119,8 @@ def markdown(result):
             "",
             f"## {title}",
             "",
-            f"{meaning[0].upper()}{meaning[1:]}. The column of {base} is in {unit}; the others are times as much as {base}"
-            f" (below 1 the peer needed less).",
+            f"{meaning[0].upper()}{meaning[1:]}. The column of {base} is in {unit}; the others are times as much as"
+            f" {base} (below 1 the peer needed less).",
             "",
             f"| program | what it is | {base} {unit} | " + " | ".join(peers) + " |",
             "|---|---|--:|" + "--:|" * len(peers),
@@ -179,7 +182,8 @@ def svg(result, measure, title):
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 30}" height="{height}"'
         f' viewBox="0 0 {left + width + 30} {height}" font-family="sans-serif" font-size="12">',
         f'<rect width="100%" height="100%" fill="white"/>',
-        f'<text x="10" y="20" font-size="15">{escape(title)}: times as much as {escape(base)} (left: less; {result["date"]})</text>',
+        f'<text x="10" y="20" font-size="15">{escape(title)}: times as much as {escape(base)}, left is less'
+        f' ({result["date"]})</text>',
     ]
     at = left
     for index, label in enumerate(labels):
@@ -202,8 +206,9 @@ def svg(result, measure, title):
             out.append(f'<line x1="{min(present):.1f}" y1="{y}" x2="{max(present):.1f}" y2="{y}" stroke="#ccc"/>')
         for place, r in enumerate(ratios):
             if r:
+                colour = COLOURS[place % len(COLOURS)]
                 out.append(
-                    f'<circle cx="{x(r):.1f}" cy="{y}" r="5" fill="{COLOURS[place % len(COLOURS)]}" fill-opacity="0.85">'
+                    f'<circle cx="{x(r):.1f}" cy="{y}" r="5" fill="{colour}" fill-opacity="0.85">'
                     f"<title>{escape(name)}, {escape(labels[place])}: {r:.2f}</title></circle>"
                 )
     return "\n".join([*out, "</svg>", ""])
