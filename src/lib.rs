@@ -159,7 +159,7 @@ pub use wasmr_runtime::table::{Table, TableError};
 pub use wasmr_runtime::tag::Tag;
 pub use wasmr_runtime::trap::{Backtrace, FrameInfo, HostError, Stop, StopKind, Throw, Trap};
 pub use wasmr_runtime::typed::{HostResults, IntoFunc, TypedFunc, WasmTy, WasmTyList};
-pub use wasmr_runtime::types::{extern_type_text, func_type_text, val_type_text};
+pub use wasmr_runtime::types::{extern_type_text, func_type_text, type_text, val_type_text};
 pub use wasmr_runtime::value::{TypeMismatch, Val};
 
 /// The system interface of WASI Preview 1. Nothing is granted unless a builder grants it.

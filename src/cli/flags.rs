@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use wasmr::Mode;
 
 use super::values::{self, DirSpec, EnvSpec, PreloadSpec};
@@ -36,6 +36,10 @@ pub enum Command {
     Wast(WastFlags),
     /// Check modules and say what is wrong with them
     Validate(ValidateFlags),
+    /// Show what is in a module: imports, exports, features needed, sizes
+    Inspect(InspectFlags),
+    /// Print a script that completes wasmr's words in a shell
+    Completions(CompletionsFlags),
 }
 
 /// What follows `run`.
@@ -48,7 +52,7 @@ pub enum Command {
 )]
 pub struct RunFlags {
     /// Grant a directory, by its own name or as GUEST; `::ro` refuses every change
-    #[arg(long, value_name = "HOST[::GUEST][::ro]", value_parser = OsStringValueParser::new().try_map(DirSpec::parse))]
+    #[arg(long, value_name = "HOST[::GUEST][::ro]", value_parser = OsStringValueParser::new().try_map(DirSpec::parse), value_hint = ValueHint::DirPath)]
     pub dir: Vec<DirSpec>,
 
     /// Set a variable, or pass on the host's
@@ -162,6 +166,41 @@ pub struct ValidateFlags {
     /// The modules; - is standard input
     #[arg(value_name = "FILE", required_unless_present = "wasm")]
     pub files: Vec<PathBuf>,
+}
+
+/// What follows `inspect`.
+#[derive(Debug, Args)]
+pub struct InspectFlags {
+    /// Print JSON, for tools
+    #[arg(long)]
+    pub json: bool,
+
+    /// The module: .wasm, .wat, or - for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+}
+
+/// What follows `completions`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "bash: source <(wasmr completions bash)\nzsh:  wasmr completions zsh > \"${fpath[1]}/_wasmr\"\n\
+                        fish: wasmr completions fish > ~/.config/fish/completions/wasmr.fish"
+)]
+pub struct CompletionsFlags {
+    /// Which shell
+    #[arg(value_name = "SHELL")]
+    pub shell: CompletedShell,
+}
+
+/// A shell that completions can be written for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum CompletedShell {
+    /// GNU bash
+    Bash,
+    /// The Z shell
+    Zsh,
+    /// The friendly interactive shell
+    Fish,
 }
 
 /// Accepts the names of the mode table.

@@ -3,14 +3,18 @@
 //! - [`position`] decides which words are wasmr's, [`flags`], [`keys`], [`tuning_keys`] and [`values`] parse them into plain data;
 //! - [`plan`] resolves that data: it opens directories and sockets and reads the environment, and is the only file that
 //!   uses the user's authority; [`load`] reads modules;
-//! - [`run`](mod@run), [`wast`] and [`validate`] act; [`invoke`] types arguments and prints results;
+//! - [`run`](mod@run), [`wast`], [`validate`], [`inspect`] and [`completions`] act; [`invoke`] types arguments and prints
+//!   results, [`json`] is how tools get theirs;
 //! - [`report`], [`missing`] and [`demangle`] say what went wrong, [`exit`] with which status; [`signals`], [`timeout`] and [`panics`] end a process
 //!   that does not end by itself.
 
+mod completions;
 mod demangle;
 pub mod exit;
 mod flags;
+mod inspect;
 mod invoke;
+mod json;
 mod keys;
 mod load;
 mod missing;
@@ -60,6 +64,8 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
         Command::Run(flags) => run::run(*flags, out, err),
         Command::Wast(flags) => wast::run(flags, out, err),
         Command::Validate(flags) => validate::run(flags, out, err),
+        Command::Inspect(flags) => inspect::run(flags, out),
+        Command::Completions(flags) => completions::run(flags, out),
     };
     match done {
         Ok(status) => status,

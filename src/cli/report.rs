@@ -102,7 +102,7 @@ fn unrepeated(frames: &[Line]) -> usize {
 }
 
 /// A number with its thousands apart: `31 998`.
-fn grouped(number: usize) -> String {
+pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {

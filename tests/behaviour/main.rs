@@ -4,10 +4,12 @@
 //! [`golden`] compares whole outputs with the files of `tests/golden/`; the other modules are tests, by subject.
 
 mod cli;
+mod completions;
 mod exit;
 mod files;
 mod golden;
 mod harness;
+mod inspect;
 mod invoke;
 mod limits;
 mod messages;

@@ -101,9 +101,13 @@ on_every_tier! {
 
 #[test]
 fn help() {
-    for (name, words) in
-        [("help", &["--help"][..]), ("help_run", &["run", "--help"]), ("help_keys", &["run", "-W", "help", "m.wasm"])]
-    {
+    for (name, words) in [
+        ("help", &["--help"][..]),
+        ("help_run", &["run", "--help"]),
+        ("help_inspect", &["inspect", "--help"]),
+        ("help_completions", &["completions", "--help"]),
+        ("help_keys", &["run", "-W", "help", "m.wasm"]),
+    ] {
         compare(name, &words.join(" "), &Run::bare().words(words).end());
     }
 }

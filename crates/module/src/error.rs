@@ -14,7 +14,7 @@
 
 use std::fmt;
 
-use crate::features;
+use crate::features::{self, Feature};
 
 /// What kind of fault a [`ModuleError`] reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +42,7 @@ struct Report {
     offset: Option<u64>,
     module: String,
     func: Option<(u32, Option<String>)>,
+    missing: Option<Feature>,
 }
 
 /// The longest name or snippet that a message repeats.
@@ -50,7 +51,14 @@ const MAX_QUOTE: usize = 600;
 impl ModuleError {
     /// An error with wasmr's own words.
     pub(crate) fn new(fault: Fault, message: impl Into<String>, offset: Option<u64>) -> ModuleError {
-        ModuleError(Box::new(Report { fault, message: message.into(), offset, module: String::new(), func: None }))
+        ModuleError(Box::new(Report {
+            fault,
+            message: message.into(),
+            offset,
+            module: String::new(),
+            func: None,
+            missing: None,
+        }))
     }
 
     /// More bytes than the embedder lets a module have.
@@ -72,10 +80,13 @@ impl ModuleError {
         // Context lines, if any, stand before the message proper; the last line is the sentence.
         let sentence = text.lines().last().unwrap_or(text).trim().trim_end_matches('.');
         let mut message = printable(sentence);
-        if let Some(feature) = features::missing(error) {
+        let missing = features::missing(error);
+        if let Some(feature) = missing {
             message.push_str(&format!("; the feature {} is off", feature.name()));
         }
-        ModuleError::new(fault, message, Some(error.offset()))
+        let mut error = ModuleError::new(fault, message, Some(error.offset()));
+        error.0.missing = missing;
+        error
     }
 
     /// A decoding error of wasmparser's.
@@ -106,6 +117,11 @@ impl ModuleError {
         &self.0.message
     }
 
+    /// The feature that is off and without which the module is refused here.
+    pub fn missing_feature(&self) -> Option<Feature> {
+        self.0.missing
+    }
+
     /// Where in the binary, if that is known.
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
@@ -129,7 +145,7 @@ impl ModuleError {
 
 impl fmt::Display for ModuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { fault, message, offset, module, func } = &*self.0;
+        let Report { fault, message, offset, module, func, .. } = &*self.0;
         let space = if module.is_empty() { "" } else { " " };
         match fault {
             Fault::Malformed => write!(f, "malformed module{space}{module}: {message}")?,

@@ -71,7 +71,7 @@ features! {
     CustomPageSizes    "custom-page-sizes"   (CUSTOM_PAGE_SIZES)   off []                   "memories with pages of one byte";
 }
 
-/// A set of features, closed under implication.
+/// A set of features, closed under implication (but inside this crate, where that is said).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Features(u32);
 
@@ -106,6 +106,12 @@ impl Features {
     pub fn with(mut self, feature: Feature, on: bool) -> Features {
         self.set(feature, on);
         self
+    }
+
+    /// The same set with one feature switched and all others as they are, even if that leaves some without what they imply.
+    pub(crate) fn with_alone(self, feature: Feature, on: bool) -> Features {
+        let bit = 1 << feature as u32;
+        Features(if on { self.0 | bit } else { self.0 & !bit })
     }
 
     /// Every feature that has a row.

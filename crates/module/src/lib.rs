@@ -5,12 +5,12 @@
 //!
 //! - [`module`]: the [`Module`] and its declarations; [`const_expr`]: constant expressions as data.
 //! - [`features`]: the table of proposals that decide which modules are valid.
-//! - [`names`]: custom sections and the name section, read only when asked for.
+//! - [`names`]: custom sections and the name section, [`layout`]: where the sections lie; read only when asked for.
 //! - [`text`]: accepts `.wat` where a binary is expected.
 //! - [`error`]: [`ModuleError`], always the fault of the bytes, with offset and function.
 //!
 //! Inside: `decode` is the section loop, `sections` has one function a section, `validate` checks function bodies on
-//! several threads, `types` turns wasmparser's types into core's.
+//! several threads, `needs` finds out which features a module needs, `types` turns wasmparser's types into core's.
 //!
 //! # Invariant
 //! A [`Module`] exists only if every byte of it was accepted: no [`FuncBody`] can be had of code that was not validated.
@@ -20,8 +20,10 @@ pub mod const_expr;
 mod decode;
 pub mod error;
 pub mod features;
+pub mod layout;
 pub mod module;
 pub mod names;
+mod needs;
 mod sections;
 pub mod text;
 pub mod types;
@@ -30,6 +32,7 @@ mod validate;
 pub use const_expr::{ConstExpr, ConstOp};
 pub use error::{Fault, ModuleError};
 pub use features::{Feature, Features};
+pub use layout::{Producers, Section, Sections};
 pub use module::{
     DataMode, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExternKind, FuncBody, GlobalDecl, Import,
     Module, ModuleBytes, TableDecl,

@@ -18,8 +18,10 @@ use wasmr_core::types::{ExternType, FuncType, GlobalType, HeapType, MemoryType, 
 use crate::const_expr::ConstExpr;
 use crate::decode;
 use crate::error::ModuleError;
-use crate::features::Features;
+use crate::features::{Feature, Features};
+use crate::layout::{self, Producers, Sections};
 use crate::names::{CustomSections, Names};
+use crate::needs;
 use crate::types::{BlockSig, TypeTable};
 
 /// The bytes of a module: a vector, a static slice, a memory map. Cloning shares them.
@@ -197,6 +199,21 @@ pub(crate) struct ImportCounts {
 pub(crate) struct BodyRange {
     pub start: u32,
     pub end: u32,
+}
+
+impl ElementItems {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            ElementItems::Funcs(funcs) => funcs.len(),
+            ElementItems::Exprs(exprs) => exprs.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 impl Declarations {
@@ -417,6 +434,22 @@ impl Module {
     /// The custom sections, in order: name and range of the contents in [`Module::bytes`].
     pub fn custom_sections(&self) -> CustomSections<'_> {
         CustomSections::new(self.bytes())
+    }
+
+    /// All sections, in order.
+    pub fn sections(&self) -> Sections<'_> {
+        Sections::new(self.bytes())
+    }
+
+    /// What the producers section says about the tools that made the module.
+    pub fn producers(&self) -> Vec<Producers<'_>> {
+        layout::producers(self.bytes())
+    }
+
+    /// The features without which the module would not be valid, what cannot be switched off aside. Validates it several
+    /// times, on up to `threads` threads.
+    pub fn needed_features(&self, threads: usize) -> Vec<Feature> {
+        needs::needed(&self.bytes, &self.features, threads)
     }
 
     /// A value type that was read from this module.

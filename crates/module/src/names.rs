@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use wasmparser::{BinaryReader, Name, Subsections};
 
+use crate::layout::{Section, Sections};
 use crate::module::ModuleBytes;
 
 /// Function names, in order of the index.
@@ -96,18 +97,13 @@ impl Span {
 }
 
 /// Walks the custom sections of a binary: name and range of the contents in the binary.
-///
-/// Looks at section headers only, so it costs O(sections). Ends at the first byte that makes no sense.
 #[derive(Clone, Debug)]
-pub struct CustomSections<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
+pub struct CustomSections<'a>(Sections<'a>);
 
 impl<'a> CustomSections<'a> {
     /// A walk over a binary that begins with its 8-byte header.
     pub(crate) fn new(bytes: &'a [u8]) -> CustomSections<'a> {
-        CustomSections { bytes, at: 8 }
+        CustomSections(Sections::new(bytes))
     }
 }
 
@@ -115,19 +111,7 @@ impl<'a> Iterator for CustomSections<'a> {
     type Item = (&'a str, Range<usize>);
 
     fn next(&mut self) -> Option<(&'a str, Range<usize>)> {
-        loop {
-            let mut reader = BinaryReader::new(self.bytes.get(self.at..)?, 0);
-            let id = reader.read_u8().ok()?;
-            let size = reader.read_var_u32().ok()? as usize;
-            let start = self.at + reader.current_position();
-            let end = start.checked_add(size)?;
-            let contents = self.bytes.get(start..end)?;
-            self.at = end;
-            if id == 0 {
-                let mut reader = BinaryReader::new(contents, 0);
-                let name = reader.read_string().ok()?;
-                return Some((name, start + reader.current_position()..end));
-            }
-        }
+        let section = self.0.find(Section::is_custom)?;
+        Some((section.custom_name, section.contents))
     }
 }

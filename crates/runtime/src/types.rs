@@ -4,7 +4,9 @@
 use std::fmt::Write;
 
 use wasmr_core::registry::TypeRegistry;
-use wasmr_core::types::{ExternType, FuncType, HeapType, Limits, RefType, ValType};
+use wasmr_core::types::{
+    CompositeType, ExternType, FieldType, FuncType, HeapType, Limits, RefType, StorageType, TypeId, ValType,
+};
 
 /// A value type.
 pub fn val_type_text(registry: &TypeRegistry, ty: ValType) -> String {
@@ -79,6 +81,35 @@ pub fn func_type_text(registry: &TypeRegistry, ty: &FuncType) -> String {
     text
 }
 
+/// A defined type of any kind, the types in it by their numbers.
+pub fn type_text(registry: &TypeRegistry, id: TypeId) -> String {
+    let ty = registry.sub_type(id);
+    let field = |field: &FieldType| {
+        let storage = match field.storage {
+            StorageType::I8 => "i8".into(),
+            StorageType::I16 => "i16".into(),
+            StorageType::Val(ty) => nested_val_type_text(registry, ty, false),
+        };
+        if field.mutable { format!("(mut {storage})") } else { storage }
+    };
+    let body = match &ty.composite {
+        CompositeType::Func(func) => func_type_text(registry, func),
+        CompositeType::Struct(fields) => {
+            let fields: Vec<String> = fields.iter().map(|ty| format!(" (field {})", field(ty))).collect();
+            format!("(struct{})", fields.concat())
+        }
+        CompositeType::Array(element) => format!("(array {})", field(element)),
+    };
+    match (ty.is_final, ty.supertype) {
+        (true, None) => body,
+        (is_final, supertype) => {
+            let is_final = if is_final { " final" } else { "" };
+            let supertype = supertype.map(|id| format!(" <type {}>", id.0)).unwrap_or_default();
+            format!("(sub{is_final}{supertype} {body})")
+        }
+    }
+}
+
 fn limits_text(limits: Limits) -> String {
     match limits.max {
         Some(max) => format!("{} {max}", limits.min),
@@ -120,7 +151,8 @@ pub fn extern_type_text(registry: &TypeRegistry, ty: &ExternType) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasmr_core::types::{GlobalType, MemoryType, TableType};
+    use wasmr_core::registry::RecGroup;
+    use wasmr_core::types::{GlobalType, MemoryType, SubType, TableType};
 
     #[test]
     fn types_read_as_in_the_text_format() {
@@ -138,6 +170,16 @@ mod tests {
         );
         let outer = registry.intern_func(FuncType::new([ValType::Ref(element)], []));
         assert_eq!(text(ExternType::Func(outer)), format!("(func (param (ref null <type {}>)))", func.0));
+        assert_eq!(type_text(&registry, func), "(func (param i32 externref) (result v128))");
+        let byte = FieldType { storage: StorageType::I8, mutable: true };
+        let next = FieldType { storage: StorageType::Val(ValType::Ref(element)), mutable: false };
+        let list = [CompositeType::Array(byte), CompositeType::Struct([byte, next].into())];
+        let texts = list.map(|composite| {
+            let types = vec![SubType { is_final: false, supertype: None, composite }];
+            type_text(&registry, registry.intern(RecGroup { types }))
+        });
+        assert_eq!(texts[0], "(sub (array (mut i8)))");
+        assert_eq!(texts[1], format!("(sub (struct (field (mut i8)) (field (ref null <type {}>))))", func.0));
         let content = ValType::Ref(RefType { nullable: false, heap: HeapType::Exn });
         assert_eq!(text(ExternType::Global(GlobalType { content, mutable: true })), "(global (mut (ref exn)))");
     }

@@ -4,3 +4,4 @@ mod declarations;
 mod errors;
 mod hostile;
 mod names;
+mod needs;

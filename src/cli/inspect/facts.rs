@@ -1,0 +1,242 @@
+//! What can be said of a module, as plain data.
+//!
+//! In: a validated [`Module`]. Out: [`Facts`]. Everything is as the module has it: names are not demangled or escaped, lists
+//! are complete and in the module's order.
+
+use std::cmp::Reverse;
+
+use wasmr::{ExternKind, ExternType, Feature, Module, extern_type_text, type_text, val_type_text};
+
+/// How many of the largest functions are named.
+const LARGEST: usize = 10;
+
+/// What is in a module.
+pub struct Facts<'a> {
+    pub file: String,
+    pub name: Option<&'a str>,
+    pub bytes: usize,
+    pub features: Vec<Feature>,
+    pub types: Vec<String>,
+    pub imports: Vec<Port<'a>>,
+    pub exports: Vec<Port<'a>>,
+    pub memories: Vec<Object>,
+    pub tables: Vec<Object>,
+    pub globals: Vec<Object>,
+    pub tags: Vec<Object>,
+    pub functions: Functions<'a>,
+    pub elements: Segments,
+    pub data: Segments,
+    pub sections: Vec<SectionFacts<'a>>,
+    pub producers: Vec<Producer<'a>>,
+}
+
+/// An import or export.
+pub struct Port<'a> {
+    /// First part of an import's name; `None` for an export.
+    pub module: Option<&'a str>,
+    pub name: &'a str,
+    pub kind: &'static str,
+    /// In the index space of its kind.
+    pub index: u32,
+    pub ty: String,
+}
+
+/// A memory, table, global or tag.
+pub struct Object {
+    pub imported: bool,
+    pub ty: String,
+    pub detail: Detail,
+}
+
+/// What tools want to know of an object without parsing its type.
+pub enum Detail {
+    /// Pages or elements.
+    Sized {
+        min: u64,
+        max: Option<u64>,
+        is64: bool,
+        shared: bool,
+        element: Option<String>,
+    },
+    Global {
+        content: String,
+        mutable: bool,
+    },
+    Tag,
+}
+
+/// The functions.
+pub struct Functions<'a> {
+    pub imported: u32,
+    pub defined: u32,
+    /// Bytes of the code section.
+    pub code_bytes: usize,
+    pub start: Option<u32>,
+    pub largest: Vec<FuncFacts<'a>>,
+}
+
+/// One function.
+pub struct FuncFacts<'a> {
+    pub index: u32,
+    pub name: Option<&'a str>,
+    /// Of its body, locals included.
+    pub bytes: usize,
+}
+
+/// All segments of a kind.
+pub struct Segments {
+    pub count: usize,
+    /// Bytes of data or number of elements.
+    pub size: u64,
+}
+
+/// One section.
+pub struct SectionFacts<'a> {
+    pub kind: &'static str,
+    /// Of a custom section.
+    pub name: Option<&'a str>,
+    pub offset: usize,
+    pub bytes: usize,
+    pub items: Option<u32>,
+}
+
+/// One tool that made the module.
+pub struct Producer<'a> {
+    pub field: &'a str,
+    pub name: &'a str,
+    pub version: &'a str,
+}
+
+impl<'a> Facts<'a> {
+    /// Reads them off a module; messages call its file `file`.
+    pub fn of(module: &'a Module, file: &str) -> Facts<'a> {
+        let decls = &*module.module;
+        let registry = decls.registry();
+        let text = |ty: &ExternType| extern_type_text(registry, ty);
+        let index_of = |index: usize| index as u32;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+
+        let mut next = [0u32; 5];
+        let imports = decls.imports().iter().map(|import| {
+            let (kind, at) = kind_of(&import.ty);
+            next[at] += 1;
+            let index = next[at] - 1;
+            Port { module: Some(&*import.module), name: &import.name, kind, index, ty: text(&import.ty) }
+        });
+        let imports = imports.collect();
+        let exports = decls.exports().iter().map(|export| {
+            let ty = decls.export_type(export);
+            Port { module: None, name: &export.name, kind: kind_of(&ty).0, index: export.index, ty: text(&ty) }
+        });
+
+        let memories = decls.memories().iter().enumerate().map(|(index, ty)| Object {
+            imported: index_of(index) < decls.imported_memory_count(),
+            ty: text(&ExternType::Memory(*ty)),
+            detail: Detail::Sized {
+                min: ty.limits.min,
+                max: ty.limits.max,
+                is64: ty.is64,
+                shared: ty.shared,
+                element: None,
+            },
+        });
+        let tables = decls.tables().iter().enumerate().map(|(index, table)| Object {
+            imported: index_of(index) < decls.imported_table_count(),
+            ty: text(&ExternType::Table(table.ty)),
+            detail: Detail::Sized {
+                min: table.ty.limits.min,
+                max: table.ty.limits.max,
+                is64: table.ty.is64,
+                shared: false,
+                element: Some(val_type_text(registry, wasmr::ValType::Ref(table.ty.element))),
+            },
+        });
+        let globals = decls.globals().iter().enumerate().map(|(index, global)| Object {
+            imported: index_of(index) < decls.imported_global_count(),
+            ty: text(&ExternType::Global(global.ty)),
+            detail: Detail::Global { content: val_type_text(registry, global.ty.content), mutable: global.ty.mutable },
+        });
+        let tags = decls.tags().iter().enumerate().map(|(index, &id)| Object {
+            imported: index_of(index) < decls.imported_tag_count(),
+            ty: text(&ExternType::Tag(id)),
+            detail: Detail::Tag,
+        });
+
+        let sections: Vec<_> = decls
+            .sections()
+            .map(|section| SectionFacts {
+                kind: section.kind(),
+                name: section.is_custom().then_some(section.custom_name),
+                offset: section.contents.start,
+                bytes: section.contents.len(),
+                items: section.items,
+            })
+            .collect();
+        let code_bytes = decls.sections().filter(|section| section.is_code()).map(|code| code.contents.len()).sum();
+        let producers = decls.producers().into_iter().flat_map(|producers| {
+            let field = producers.field;
+            producers.values.into_iter().map(move |(name, version)| Producer { field, name, version })
+        });
+
+        Facts {
+            file: file.to_string(),
+            name: decls.names().module_name(),
+            bytes: decls.bytes().len(),
+            features: decls.needed_features(threads),
+            types: (0..decls.type_count()).map(|index| type_text(registry, decls.type_id(index))).collect(),
+            imports,
+            exports: exports.collect(),
+            memories: memories.collect(),
+            tables: tables.collect(),
+            globals: globals.collect(),
+            tags: tags.collect(),
+            functions: Functions {
+                imported: decls.imported_func_count(),
+                defined: decls.defined_func_count(),
+                code_bytes,
+                start: decls.start(),
+                largest: largest(module),
+            },
+            elements: Segments {
+                count: decls.elements().len(),
+                size: decls.elements().iter().map(|segment| segment.items.len() as u64).sum(),
+            },
+            data: Segments {
+                count: decls.data().len(),
+                size: decls.data().iter().map(|segment| segment.range.len() as u64).sum(),
+            },
+            sections,
+            producers: producers.collect(),
+        }
+    }
+}
+
+/// The largest functions, the largest first.
+fn largest(module: &Module) -> Vec<FuncFacts<'_>> {
+    let decls = &*module.module;
+    let mut order: Vec<(usize, u32)> =
+        (0..decls.defined_func_count()).map(|defined| (decls.body(defined).bytes.len(), defined)).collect();
+    order.sort_by_key(|&(bytes, defined)| (Reverse(bytes), defined));
+    order.truncate(LARGEST);
+    let facts = order.into_iter().map(|(bytes, defined)| {
+        let index = decls.imported_func_count() + defined;
+        let exported = || {
+            let exports = decls.exports().iter();
+            exports.filter(|export| export.kind == ExternKind::Func).find(|export| export.index == index)
+        };
+        let name = decls.names().func_name(index).or_else(|| exported().map(|export| &*export.name));
+        FuncFacts { index, name, bytes }
+    });
+    facts.collect()
+}
+
+/// What a kind of import or export is called, and a number for it.
+fn kind_of(ty: &ExternType) -> (&'static str, usize) {
+    match ty {
+        ExternType::Func(_) => ("func", 0),
+        ExternType::Table(_) => ("table", 1),
+        ExternType::Memory(_) => ("memory", 2),
+        ExternType::Global(_) => ("global", 3),
+        ExternType::Tag(_) => ("tag", 4),
+    }
+}

@@ -1,0 +1,107 @@
+//! `wasmr inspect`: what is in a module, for people and for tools. Nothing is executed, so there is nothing to do per tier.
+
+use crate::golden::compare;
+use crate::harness::{Run, Scratch, guest};
+
+/// Something of everything that a module can have.
+const EVERYTHING: &str = r#"(module $everything
+    (@producers (language "C17" "") (processed-by "clang" "17.0.6") (sdk "Emscripten" "3.1"))
+    (@custom "notes" "hello\1b[31m")
+    (type $pair (struct (field i32) (field (mut i8))))
+    (type $binary (func (param i32 i32) (result i32)))
+    (import "env" "callback" (func $callback (type $binary)))
+    (import "env" "memory" (memory 1 4))
+    (import "env" "table" (table 2 funcref))
+    (import "env" "base" (global $base i32))
+    (import "env" "tag" (tag $error (param i64 f32)))
+    (func $small (result i32) (i32.const 1))
+    (func $larger (export "run\0aevil\1b[2J") (param v128) (result i32 i64)
+        (memory.fill 1 (i64.const 0) (i32.const 0) (i64.const 0))
+        (throw $error (i64.const 1) (f32.const 2)))
+    (func $init (global.set $counter (i64.const 5)))
+    (start $init)
+    (memory (export "big") i64 1)
+    (table $own 3 10 externref)
+    (global $counter (export "counter") (mut i64) (i64.const 0))
+    (tag)
+    (elem (table 0) (i32.const 0) func $small $larger)
+    (data (memory 0) (i32.const 16) "some data")
+    (data "and more"))"#;
+
+fn inspect(name: &str, words: &[&str], text: &str) {
+    let scratch = Scratch::new();
+    scratch.file("module.wat", text);
+    let words = [&["inspect"], words].concat();
+    let outcome = Run::bare().words(&words).current_dir(scratch.path()).end().quietly();
+    compare(name, &words.join(" "), &outcome);
+}
+
+#[test]
+fn everything_for_people() {
+    inspect("inspect_text", &["module.wat"], EVERYTHING);
+}
+
+#[test]
+fn everything_for_tools() {
+    inspect("inspect_json", &["--json", "module.wat"], EVERYTHING);
+}
+
+#[test]
+fn nothing() {
+    inspect("inspect_empty", &["module.wat"], "(module)");
+    inspect("inspect_empty_json", &["module.wat", "--json"], "(module)");
+}
+
+#[test]
+fn long_lists_are_cut_for_people_only() {
+    let globals = "(global (mut i32) (i32.const 0))".repeat(1234);
+    let scratch = Scratch::new();
+    let module = scratch.file("m.wat", format!("(module {globals})"));
+    let text = Run::bare().word("inspect").word(&module).end().exits(0).stdout;
+    assert!(text.contains("… 1 214 more; --json lists all\n") && text.lines().count() < 40, "{text}");
+    let json = Run::bare().word("inspect").word("--json").word(&module).end().exits(0).stdout;
+    assert_eq!(json.matches(r#""type": "(global (mut i32))""#).count(), 1234);
+}
+
+#[test]
+fn the_largest_functions_come_first() {
+    let funcs: String = (0..30).map(|n| format!("(func $f{n} {})", "nop ".repeat(n * 7 % 30))).collect();
+    let scratch = Scratch::new();
+    let json = Run::bare().words(["inspect", "--json"]).word(scratch.file("m.wat", format!("(module {funcs})"))).end();
+    let largest: Vec<usize> = json
+        .exits(0)
+        .stdout
+        .split("\"name\": \"f")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap().parse().unwrap())
+        .collect();
+    let mut expected: Vec<usize> = (0..30).collect();
+    expected.sort_by_key(|n| std::cmp::Reverse(n * 7 % 30));
+    assert_eq!(largest, expected[..10]);
+}
+
+#[test]
+fn modules_come_from_standard_input_too() {
+    let bytes = std::fs::read(guest("hello.wasm")).unwrap();
+    let outcome = Run::bare().words(["inspect", "-"]).stdin(bytes).end().exits(0).quietly();
+    assert!(outcome.stdout.contains("needs bulk-memory, reference-types\n"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("wasi_snapshot_preview1 fd_write "), "{}", outcome.stdout);
+}
+
+#[test]
+fn what_is_off_by_default_can_be_inspected() {
+    let scratch = Scratch::new();
+    let module = scratch.file("m.wat", "(module (memory 1 1 shared))");
+    Run::bare().word("validate").word(&module).end().exits(1).says("the feature threads is off");
+    let outcome = Run::bare().word("inspect").word(&module).end().exits(0).quietly();
+    assert!(outcome.stdout.contains("  needs what is off by default: -W threads\n"), "{}", outcome.stdout);
+}
+
+#[test]
+fn what_is_no_module_is_an_error() {
+    let scratch = Scratch::new();
+    let bad = scratch.file("bad.wat", "(module (func (result i32)))");
+    Run::bare().word("inspect").word(bad).end().exits(1).prints("").says("type mismatch");
+    Run::bare().words(["inspect", "no-such-file.wasm"]).end().exits(1).prints("").says("no-such-file.wasm");
+    Run::bare().word("inspect").end().exits(2).prints("");
+}
