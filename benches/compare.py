@@ -142,7 +142,8 @@ def exact_peak(words):
 
 def complaint(words):
     """What a run that failed says on standard error, without where things lie on this machine."""
-    said = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    null = subprocess.DEVNULL
+    said = subprocess.run(words, stdin=null, capture_output=True, text=True, errors="replace", check=False)
     lines = [line.strip() for line in said.stderr.splitlines() if "rror" in line]
     reason = lines[0] if lines else f"exit code {said.returncode}"
     for place in (PROGRAMS, GUESTS, ROOT):
