@@ -99,6 +99,18 @@ in_every_mode! {
         ends(&mut store, instance, "run");
     }
 
+    fn loops_of_a_single_branch_end(config) {
+        let engine = Engine::new(&config);
+        let text = r#"(module
+            (func (export "br") (loop (br 0)))
+            (func (export "br_if") (local i32) (loop (br_if 0 (i32.eqz (local.get 0)))))
+            (func (export "br_table") (loop (br_table 0 0 (i32.const 1)))))"#;
+        let (mut store, instance) = instance(&engine, text, (), &[]);
+        for name in ["br", "br_if", "br_table"] {
+            ends(&mut store, instance, name);
+        }
+    }
+
     fn endless_calls_end(config) {
         let engine = Engine::new(&config);
         let text = r#"(module (func $a (export "run") (return_call $b)) (func $b (return_call $a)))"#;
