@@ -92,7 +92,7 @@ fn files() -> Vec<String> {
         for entry in fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())) {
             let entry = entry.unwrap();
             let name = entry.file_name().into_string().expect("file names are UTF-8");
-            if name == "target" || name == ".git" {
+            if ["target", ".git", "corpus", "artifacts"].contains(&&*name) {
                 continue;
             }
             let path = format!("{prefix}{name}");

@@ -1,0 +1,81 @@
+//! The comparison of the `differential` target on the code as it is shipped: without the fuzzer's instrumentation, which
+//! gives handlers stack frames, so that the target itself has to do without guarded memories.
+//!
+//! `soak FILE-OR-DIRECTORY…` runs inputs, for example the corpus; `soak --random SECONDS [SEED]` makes its own. The first
+//! disagreement ends it, with the input written to `soak-failure`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use wasmr_fuzz::differential::{Depth, run};
+use wasmr_fuzz::value::Random;
+
+/// The input at work, for the message of a panic.
+static INPUT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+fn main() -> ExitCode {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        hook(info);
+        let written = INPUT.lock().map(|input| std::fs::write("soak-failure", &*input));
+        eprintln!("the input is in soak-failure: {written:?}");
+    }));
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--random", seconds, ref rest @ ..] => {
+            let seconds = seconds.parse().unwrap_or(600);
+            random(Duration::from_secs(seconds), rest.first().and_then(|seed| seed.parse().ok()).unwrap_or(1));
+        }
+        [] => {
+            eprintln!("usage: soak FILE-OR-DIRECTORY... | soak --random SECONDS [SEED]");
+            return ExitCode::FAILURE;
+        }
+        _ => {
+            let mut files = Vec::new();
+            for word in words {
+                let path = PathBuf::from(word);
+                match std::fs::read_dir(&path) {
+                    Ok(entries) => files.extend(entries.flatten().map(|entry| entry.path())),
+                    Err(_) => files.push(path),
+                }
+            }
+            let (begin, mut depth, mut count) = (Instant::now(), Depth::default(), 0);
+            for file in files {
+                if let Ok(data) = std::fs::read(&file) {
+                    count += 1;
+                    depth += one(data);
+                }
+            }
+            report(count, depth, begin);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn one(data: Vec<u8>) -> Depth {
+    INPUT.lock().expect("nobody panics with it").clone_from(&data);
+    run(&data).unwrap_or_default()
+}
+
+fn random(time: Duration, seed: u64) {
+    let begin = Instant::now();
+    let mut random = Random::new(seed);
+    let (mut count, mut depth) = (0, Depth::default());
+    while begin.elapsed() < time {
+        let length = 64 + random.next() as usize % 12_000;
+        let data = std::iter::repeat_with(|| random.next().to_le_bytes()).flatten().take(length).collect();
+        count += 1;
+        depth += one(data);
+        if count % 20_000 == 0 {
+            report(count, depth, begin);
+        }
+    }
+    report(count, depth, begin);
+}
+
+fn report(count: usize, depth: Depth, begin: Instant) {
+    let seconds = begin.elapsed().as_secs_f64();
+    eprintln!("{count} inputs, {depth:?}, {seconds:.0} s, {:.0}/s", count as f64 / seconds);
+}

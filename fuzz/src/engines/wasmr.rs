@@ -1,0 +1,324 @@
+//! wasmr as an engine under test, in every [`Variant`].
+
+use std::sync::Arc;
+
+use arbitrary::Arbitrary;
+use wasmr_core::trap::TrapCode;
+use wasmr_core::types::{ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType};
+use wasmr_core::value::V128;
+use wasmr_engine::{Config, Engine, Mode, Module, Tuning};
+use wasmr_module::{ExternKind, Feature};
+use wasmr_runtime::externs::Extern;
+use wasmr_runtime::global::Global;
+use wasmr_runtime::host::Caller;
+use wasmr_runtime::instance::Instance;
+use wasmr_runtime::instantiate::InstantiateError;
+use wasmr_runtime::limits::MemoryStrategy;
+use wasmr_runtime::linker::Linker;
+use wasmr_runtime::memory::Memory;
+use wasmr_runtime::reference::ExternRef;
+use wasmr_runtime::store::Store;
+use wasmr_runtime::table::Table;
+use wasmr_runtime::trap::{Stop, StopKind};
+use wasmr_runtime::value::Val;
+
+use super::{ExportKind, Running};
+use crate::value::{AGAIN, End, Host, Outcome, Random, Type, Value};
+
+/// The stack of the guest: more than [`FUEL`](crate::modules::FUEL) calls need.
+const STACK: usize = 256 << 20;
+
+/// Instances in wasmr.
+pub struct Wasmr {
+    store: Store<Host>,
+    instances: Vec<Instance>,
+}
+
+/// A way in which wasmr can execute a module. None may make a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
+pub struct Variant {
+    /// When functions get machine code of their own.
+    pub stitch: Stitch,
+    /// Whether memory accesses are checked where faults could stand in.
+    pub checked: bool,
+    /// Whether fuel is counted, of which there is always enough.
+    pub metered: bool,
+}
+
+/// When the interpreter stitches a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
+pub enum Stitch {
+    /// Never.
+    Off,
+    /// Before it is first executed.
+    AtOnce,
+    /// When it was found hot, while it is being executed.
+    Warm,
+}
+
+/// Instrumentation gives handlers stack frames: then a fault cannot be landed, and their code cannot be copied.
+const INSTRUMENTED: bool = cfg!(fuzzing);
+
+/// Whatever ends a guest from a host function, told apart from failures of the engine.
+#[derive(Debug, thiserror::Error)]
+#[error("the host ended the guest")]
+struct HostEnded;
+
+/// What a module exports, in order.
+pub fn exports(module: &Module) -> Vec<(String, ExportKind)> {
+    let module = &module.module;
+    let functions = module.imports().iter().filter(|import| matches!(import.ty, ExternType::Func(_)));
+    let imported: Vec<&str> = functions.map(|import| &*import.name).collect();
+    let kind = |kind: ExternKind, index: u32| match kind {
+        // Whom it calls back if no guest calls it is up to the engine.
+        ExternKind::Func if imported.get(index as usize) == Some(&AGAIN) => ExportKind::Other,
+        ExternKind::Func => {
+            let ty = module.func_type(index);
+            ExportKind::Func(types(ty.params()), types(ty.results()))
+        }
+        ExternKind::Memory => ExportKind::Memory,
+        ExternKind::Global => ExportKind::Global,
+        ExternKind::Table => ExportKind::Table,
+        ExternKind::Tag => ExportKind::Other,
+    };
+    module.exports().iter().map(|export| (export.name.to_string(), kind(export.kind, export.index))).collect()
+}
+
+/// Validates a module, to be executed in a variant.
+pub fn load(wasm: &[u8], variant: Variant) -> Result<(Engine, Module), String> {
+    let checked = variant.checked || INSTRUMENTED;
+    let tuning = Tuning {
+        stitch: variant.stitch != Stitch::Off && !INSTRUMENTED,
+        stitch_after: u32::from(variant.stitch == Stitch::Warm),
+        ..Tuning::default()
+    };
+    let mut config = Config::new();
+    config.mode(Mode::Interp).max_stack(STACK).feature(Feature::Gc, true).consume_fuel(variant.metered).tuning(tuning);
+    config.memory_strategy(if checked { MemoryStrategy::Checked } else { MemoryStrategy::Guarded });
+    let engine = Engine::new(&config);
+    let module = Module::new(&engine, wasm).map_err(|error| error.to_string())?;
+    Ok((engine, module))
+}
+
+impl Wasmr {
+    /// Makes `count` instances with the imports of [`crate::modules::IMPORTS`], which they share.
+    pub fn start(engine: &Engine, module: &Module, count: usize) -> Result<Wasmr, End> {
+        let mut store = Store::new(engine, Host::default());
+        store.set_fuel(u64::MAX / 2);
+        let mut linker = Linker::new();
+        for import in module.module.imports() {
+            if linker.get(&mut store, &import.module, &import.name).is_none() {
+                define(&mut store, &mut linker, &import.name, &import.ty);
+            }
+        }
+        let mut instances = Vec::new();
+        for _ in 0..count {
+            instances.push(linker.instantiate(&mut store, module).map_err(|error| match error {
+                InstantiateError::Stop(stop) => end(&stop),
+                other => End::Limit(other.to_string()),
+            })?);
+        }
+        Ok(Wasmr { store, instances })
+    }
+}
+
+fn define(store: &mut Store<Host>, linker: &mut Linker<Host>, name: &str, ty: &ExternType) {
+    const FUNCREF: RefType = RefType { nullable: true, heap: HeapType::Func };
+    let number = |content, mutable| GlobalType { content, mutable };
+    let object: Extern = match (name, ty) {
+        (_, ExternType::Func(id)) => {
+            let ty = store.registry().func_type(*id).expect("a function import has a function type");
+            let func = host_func(name.to_owned(), ty.clone());
+            linker.func_new("env", name, (*ty).clone(), func).expect("each name is defined once");
+            return;
+        }
+        ("memory", _) => {
+            let limits = Limits { min: 1, max: Some(4) };
+            Memory::new(store, MemoryType { limits, is64: false, shared: false }).expect("a small memory").into()
+        }
+        ("table", _) => {
+            let limits = Limits { min: 10, max: Some(20) };
+            let ty = TableType { limits, is64: false, element: FUNCREF };
+            Table::new(store, ty, Val::FuncRef(None)).expect("a small table").into()
+        }
+        ("constant", _) => global(store, number(ValType::I32, false), Val::I32(7)),
+        ("wide", _) => global(store, number(ValType::I64, false), Val::I64(-3)),
+        ("counter", _) => global(store, number(ValType::I32, true), Val::I32(1000)),
+        ("float", _) => global(store, number(ValType::F64, true), Val::F64(1.5f64.to_bits())),
+        ("lanes", _) => global(store, number(ValType::V128, true), Val::V128(V128::from_u128(1 << 77))),
+        _ => return,
+    };
+    linker.define("env", name, object).expect("each name is defined once");
+}
+
+fn global(store: &mut Store<Host>, ty: GlobalType, value: Val) -> Extern {
+    Global::new(store, ty, value).expect("the value is of the type").into()
+}
+
+type HostCall = dyn Fn(Caller<'_, Host>, &[Val], &mut [Val]) -> Result<(), Stop> + Send + Sync;
+
+fn host_func(name: String, ty: Arc<FuncType>) -> Box<HostCall> {
+    Box::new(move |mut caller, params, results| {
+        let args: Vec<Value> = params.iter().map(|&value| from_val(&caller, value)).collect();
+        if name == AGAIN
+            && let Some((export, seed)) = caller.data_mut().enter(&args)
+        {
+            let outcome = call_back(&mut caller, &export, seed);
+            caller.data_mut().leave();
+            outcome?;
+        }
+        let given = caller.data_mut().call(&name, &args, &types(ty.results())).ok_or_else(|| Stop::host(HostEnded))?;
+        for (result, value) in results.iter_mut().zip(given) {
+            *result = match value {
+                // A reference comes back from the parameter of its kind, if there is one.
+                Value::Func(_) => *params.iter().find(|p| matches!(p, Val::FuncRef(_))).unwrap_or(&Val::FuncRef(None)),
+                Value::Extern(_) => {
+                    *params.iter().find(|p| matches!(p, Val::ExternRef(_))).unwrap_or(&Val::ExternRef(None))
+                }
+                Value::Other(_) => *result,
+                number => number_to_val(&number).expect("not a reference"),
+            };
+        }
+        Ok(())
+    })
+}
+
+/// Calls an export of the calling instance, if it takes and gives numbers.
+fn call_back(caller: &mut Caller<'_, Host>, export: &str, seed: u64) -> Result<(), Stop> {
+    let Some(Extern::Func(func)) = caller.get_export(export) else { return Ok(()) };
+    let ty = func.ty(&*caller);
+    let (params, results) = (types(ty.params()), types(ty.results()));
+    if !params.iter().chain(&results).all(|ty| ty.is_number()) {
+        return Ok(());
+    }
+    let mut random = Random::new(seed);
+    let args: Vec<Val> =
+        params.iter().map(|&ty| number_to_val(&random.value(ty, &[])).expect("not a reference")).collect();
+    let mut given = vec![Val::I32(0); results.len()];
+    func.call(&mut *caller, &args, &mut given)?;
+    let given = given.into_iter().map(|value| from_val(&*caller, value)).collect();
+    caller.data_mut().got(given);
+    Ok(())
+}
+
+fn number_to_val(value: &Value) -> Option<Val> {
+    Some(match *value {
+        Value::I32(bits) => Val::I32(bits as i32),
+        Value::I64(bits) => Val::I64(bits as i64),
+        Value::F32(bits) => Val::F32(bits),
+        Value::F64(bits) => Val::F64(bits),
+        Value::V128(bits) => Val::V128(V128::from_u128(bits)),
+        _ => return None,
+    })
+}
+
+fn from_val(store: &impl wasmr_runtime::context::AsContext, value: Val) -> Value {
+    match value {
+        Val::I32(value) => Value::I32(value as u32),
+        Val::I64(value) => Value::I64(value as u64),
+        Val::F32(bits) => Value::F32(bits),
+        Val::F64(bits) => Value::F64(bits),
+        Val::V128(vector) => Value::V128(vector.to_u128()),
+        Val::FuncRef(func) => Value::Func(func.map(|_| String::new())),
+        Val::ExternRef(None) => Value::Extern(None),
+        Val::ExternRef(Some(reference)) => {
+            let number = reference.data(store).and_then(|data| data.downcast_ref::<u32>());
+            Value::Extern(Some(*number.expect("a live reference is one of those that the host made")))
+        }
+        Val::ExnRef(reference) => Value::Other(reference.is_none()),
+        Val::AnyRef(reference) => Value::Other(reference.is_none()),
+    }
+}
+
+fn types(types: &[ValType]) -> Vec<Type> {
+    types
+        .iter()
+        .map(|ty| match ty {
+            ValType::I32 => Type::I32,
+            ValType::I64 => Type::I64,
+            ValType::F32 => Type::F32,
+            ValType::F64 => Type::F64,
+            ValType::V128 => Type::V128,
+            ValType::Ref(RefType { nullable: true, heap: HeapType::Func }) => Type::Func,
+            ValType::Ref(RefType { nullable: true, heap: HeapType::Extern }) => Type::Extern,
+            ValType::Ref(_) => Type::Other,
+        })
+        .collect()
+}
+
+fn end(stop: &Stop) -> End {
+    match stop.kind() {
+        StopKind::Trap(trap) => {
+            // A backtrace must be printable, whatever is in it.
+            let _ = stop.to_string();
+            match trap.code {
+                TrapCode::StackExhausted | TrapCode::Interrupted => End::Limit(trap.code.to_string()),
+                // The other engine has one code for both.
+                TrapCode::UndefinedElement => End::Trap(TrapCode::TableOutOfBounds.message()),
+                code => End::Trap(code.message()),
+            }
+        }
+        StopKind::Throw(_) => End::Exception,
+        StopKind::Host(error) if error.is::<HostEnded>() => End::Host,
+        StopKind::Host(error) => panic!("wasmr fails on a valid module: {error}"),
+        StopKind::Exit(code) => panic!("nobody asked to exit with {code}"),
+    }
+}
+
+impl Running for Wasmr {
+    fn call(&mut self, instance: usize, name: &str, args: &[Value]) -> Outcome {
+        let instance = self.instances[instance];
+        let func = instance.get_func(&self.store, name).expect("it is exported");
+        let mut params = Vec::new();
+        for arg in args {
+            params.push(match arg {
+                Value::Func(None) => Val::FuncRef(None),
+                Value::Func(Some(name)) => Val::FuncRef(instance.get_func(&self.store, name)),
+                Value::Extern(None) => Val::ExternRef(None),
+                Value::Extern(Some(number)) => {
+                    Val::ExternRef(Some(ExternRef::new(&mut self.store, *number).expect("few references")))
+                }
+                Value::Other(_) => Val::ExnRef(None),
+                number => number_to_val(number).expect("not a reference"),
+            });
+        }
+        let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
+        func.call(&mut self.store, &params, &mut results).map_err(|stop| end(&stop))?;
+        Ok(results.into_iter().map(|value| from_val(&self.store, value)).collect())
+    }
+
+    fn global(&mut self, instance: usize, name: &str) -> Value {
+        let global = self.instances[instance].get_global(&self.store, name).expect("it is exported");
+        let value = global.get(&mut self.store);
+        from_val(&self.store, value)
+    }
+
+    fn set_global(&mut self, instance: usize, name: &str, value: Value) {
+        let global = self.instances[instance].get_global(&self.store, name).expect("it is exported");
+        let value = number_to_val(&value).expect("only numbers are set");
+        global.set(&mut self.store, value).expect("it is mutable and of that type");
+    }
+
+    fn memory(&self, instance: usize, name: &str) -> &[u8] {
+        self.instances[instance].get_memory(&self.store, name).expect("it is exported").data(&self.store)
+    }
+
+    fn table(&mut self, instance: usize, name: &str) -> Vec<bool> {
+        let table = self.instances[instance].get_table(&self.store, name).expect("it is exported");
+        let size = table.size(&self.store);
+        (0..size)
+            .map(|index| {
+                let value = table.get(&mut self.store, index).expect("it is inside");
+                matches!(value, Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None))
+            })
+            .collect()
+    }
+
+    fn host(&self) -> &Host {
+        self.store.data()
+    }
+
+    fn host_mut(&mut self) -> &mut Host {
+        self.store.data_mut()
+    }
+}
