@@ -6,8 +6,9 @@
 //! - records its own address in the section `wasmr_sites`, as a distance from the record itself.
 //!
 //! The fault handler of the runtime asks [`landing`] for a faulting pc. For a recorded one execution goes on in
-//! `fault_landing`, a handler like any other, with the fault address in `r8`, that is in `acc`: as handlers keep nothing on
-//! the native stack (a test proves it for those that access memory), jumping there is a tail call.
+//! `fault_landing`, a handler like any other, with the fault address in `r8`, that is in `acc`, and the pc in `r9`, that is
+//! in `spare`: as handlers keep nothing on the native stack (a test proves it for those that access memory), jumping there is
+//! a tail call. In [stitched](crate::stitch) code `rdi` is not kept; there the pc tells the cell.
 
 use super::dispatch::handlers;
 use wasmr_core::trap::TrapCode;
@@ -176,11 +177,14 @@ impl Raw for u128 {
 }
 
 handlers! {
-    /// An access to memory faulted at the address in `acc`. If that is not a guarded memory, it is a fault of ours and must
-    /// not pass for a trap.
+    /// An access to memory, whose code is at `spare`, faulted at the address in `acc`. If that is not a guarded memory, it is a
+    /// fault of ours and must not pass for a trap.
     #[cold]
     #[inline(never)]
     fn fault_landing[](m) {
+        if let Some(cell) = crate::stitch::cell_at(m.spare as usize) {
+            m.ip = cell;
+        }
         if !wasmr_runtime::sys::is_guarded_address(m.acc as usize) {
             std::process::abort();
         }

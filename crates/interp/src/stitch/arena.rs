@@ -3,6 +3,7 @@
 //! Comes in: code. Goes out: its address, or nothing when there is no room or the system lets nobody execute what they
 //! wrote; whoever asks then does without. Takes no memory before the first code.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -10,6 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use wasmr_runtime::sys::CodeSpace;
 
 use super::decode;
+use super::emit::{Function, Placed};
 
 /// Address space for all code of the process: some ten million cells.
 const SIZE: usize = 64 << 20;
@@ -22,6 +24,18 @@ struct Arena {
     space: CodeSpace,
     /// Which chunks are taken.
     taken: Mutex<Vec<bool>>,
+    /// Whose code is where, by address.
+    owners: Mutex<BTreeMap<usize, Owner>>,
+}
+
+/// Whose a function's code is.
+struct Owner {
+    /// Length of the code in bytes.
+    len: usize,
+    /// The function's first cell.
+    cells: usize,
+    /// From where on the code is of which cell: (position, word), in order.
+    words: Vec<(u32, u32)>,
 }
 
 /// First address of the arena, 0 before there is one; its size is [`SIZE`].
@@ -32,7 +46,7 @@ fn arena() -> Option<&'static Arena> {
     let arena = ARENA.get_or_init(|| {
         let space = CodeSpace::near(decode::image(), SIZE).ok()?;
         START.store(space.base(), Ordering::Release);
-        Some(Arena { space, taken: Mutex::new(vec![false; SIZE / CHUNK]) })
+        Some(Arena { space, taken: Mutex::new(vec![false; SIZE / CHUNK]), owners: Mutex::default() })
     });
     arena.as_ref()
 }
@@ -46,6 +60,19 @@ pub fn is_available() -> bool {
 pub fn contains(address: usize) -> bool {
     let start = START.load(Ordering::Acquire);
     start != 0 && address.wrapping_sub(start) < SIZE
+}
+
+/// The cell whose code an address is in, if it is in any.
+pub fn cell_at(address: usize) -> Option<*const u64> {
+    let owners = arena()?.owners.lock().unwrap_or_else(PoisonError::into_inner);
+    let (&start, owner) = owners.range(..=address).next_back()?;
+    let position = address - start;
+    if position >= owner.len {
+        return None;
+    }
+    let after = owner.words.partition_point(|&(at, _)| at as usize <= position);
+    let (_, word) = owner.words[after.checked_sub(1)?];
+    Some((owner.cells + 8 * word as usize) as *const u64)
 }
 
 impl Arena {
@@ -73,35 +100,57 @@ pub struct Room {
 }
 
 impl Room {
-    /// Places code that `make` makes for the address it is given; at most `size` bytes. Gives the address.
-    pub fn place(&mut self, size: usize, make: impl FnOnce(u64) -> Option<Vec<u8>>) -> Option<u64> {
+    /// Places the code of a function whose first cell is at `cells`. Gives its address, and where in it the code of each cell
+    /// that has some starts: (word, position).
+    pub fn place(&mut self, cells: usize, mut function: Function) -> Option<(u64, Vec<(u32, u32)>)> {
         let arena = arena()?;
+        let size = function.finish();
+        if size == 0 {
+            return None;
+        }
         if self.free.len() < size {
             self.free = arena.take(size)?;
             self.chunks.push(self.free.clone());
         }
         let at = self.free.start;
-        let address = (arena.space.base() + at) as u64;
-        let code = make(address)?;
+        let address = arena.space.base() + at;
+        let Placed { code, entries, owners: words } = function.place(address as u64)?;
         assert!(code.len() <= size, "code is as long as was said");
         // SAFETY: the chunk is this module's, and nobody has been given an address behind what is in use of it.
         unsafe { arena.space.write(at, &code) }.ok()?;
         self.free.start = (at + code.len()).next_multiple_of(ALIGN).min(self.free.end);
-        Some(address)
+        let owner = Owner { len: code.len(), cells, words };
+        arena.owners.lock().unwrap_or_else(PoisonError::into_inner).insert(address, owner);
+        Some((address as u64, entries))
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        if let Some(arena) = arena().filter(|_| !self.chunks.is_empty()) {
-            self.chunks.iter().for_each(|chunk| arena.give_back(chunk));
+        let Some(arena) = arena().filter(|_| !self.chunks.is_empty()) else { return };
+        for chunk in &self.chunks {
+            let addresses = arena.space.base() + chunk.start..arena.space.base() + chunk.end;
+            let mut owners = arena.owners.lock().unwrap_or_else(PoisonError::into_inner);
+            owners.retain(|address, _| !addresses.contains(address));
+            drop(owners);
+            arena.give_back(chunk);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::template::{Block, Finish, Step, Template};
     use super::*;
+
+    /// The code of a function of one cell, which returns.
+    fn function() -> Function {
+        let block = Block { steps: vec![Step::Copy(0..1)], finish: Finish::Done, falls: false };
+        let template = Template { blocks: vec![block], bytes: vec![0xc3], words: None };
+        let mut function = Function::new(0x1000);
+        function.add(&template, &[0], 0);
+        function
+    }
 
     #[test]
     fn modules_get_chunks_of_their_own_and_give_them_back() {
@@ -109,13 +158,20 @@ mod tests {
             return;
         }
         let mut room = Room::default();
-        let first = room.place(100, |at| Some(vec![at as u8; 100])).unwrap();
-        let second = room.place(100, |_| Some(vec![1; 90])).unwrap();
-        assert_eq!(second - first, 112);
-        assert!(contains(first as usize) && contains(second as usize + 99) && !contains(first as usize - SIZE));
+        let (first, entries) = room.place(0x1000, function()).unwrap();
+        let (second, _) = room.place(0x2000, function()).unwrap();
+        assert_eq!(entries, [(0, 0)]);
+        assert_eq!(second - first, ALIGN as u64);
+        assert!(contains(first as usize) && contains(second as usize) && !contains(first as usize - SIZE));
+        assert_eq!(cell_at(first as usize), Some(0x1000 as *const u64));
+        assert_eq!(cell_at(second as usize), Some(0x2000 as *const u64));
         let mut other = Room::default();
-        let third = other.place(3 * CHUNK, |_| Some(vec![2; 3 * CHUNK])).unwrap();
-        assert!(third >= second + 90 || third + 3 * CHUNK as u64 <= first);
-        assert!(room.place(SIZE + 1, |_| None).is_none(), "there is an end to it");
+        let (third, _) = other.place(0x3000, function()).unwrap();
+        assert_ne!(third / CHUNK as u64, first / CHUNK as u64);
+        drop(room);
+        assert_eq!(cell_at(first as usize), None);
+        assert_eq!(cell_at(third as usize), Some(0x3000 as *const u64));
+        assert!(other.place(0x4000, Function::new(0x4000)).is_none(), "no code takes no room");
+        assert!(arena().unwrap().take(SIZE + 1).is_none(), "there is an end to it");
     }
 }

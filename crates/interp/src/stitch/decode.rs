@@ -64,6 +64,8 @@ pub struct Insn {
     pub writes: Regs,
     /// What of `reads` is left without the base of its memory operand, and without the index.
     pub reads_without: [Regs; 2],
+    /// Bytes that it reads from memory, if it has a memory operand and only reads it.
+    pub only_loads: Option<usize>,
 }
 
 /// Where control goes.
@@ -242,13 +244,16 @@ impl Decoding<'_> {
         let offsets = decoder.get_constant_offsets(&op);
         let (reads, writes) = registers(&op, infos);
         let mut reads_without = [reads; 2];
-        if op.memory_index() != Register::None {
+        let mut only_loads = None;
+        if (0..op.op_count()).any(|operand| op.op_kind(operand) == OpKind::Memory) {
             let mut other = op;
             other.set_memory_base(Register::None);
             reads_without[0] = registers(&other, infos).0;
             let mut other = op;
             other.set_memory_index(Register::None);
             reads_without[1] = registers(&other, infos).0;
+            let reads_it = infos.info(&op).used_memory().iter().all(|memory| memory.access() == OpAccess::Read);
+            only_loads = reads_it.then(|| op.memory_size().size()).filter(|size| *size != 0);
         }
         Insn {
             bytes: self.code[offset..offset + op.len()].to_vec(),
@@ -259,6 +264,7 @@ impl Decoding<'_> {
             reads,
             writes,
             reads_without,
+            only_loads,
         }
     }
 

@@ -21,19 +21,19 @@ pub fn stitch(source: &Source<'_>, block: &CodeBlock, room: &Mutex<Room>) -> boo
     if words.len() != block.cells.len() {
         return false;
     }
-    let Some(mut function) = make(&words, &starts) else { return false };
-    let mut room = room.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(base) = room.place(function.size(), |base| function.place(base)) else { return false };
-    drop(room);
-    for &(word, position) in function.entries() {
+    let cells = block.cells.as_ptr().addr();
+    let Some(function) = make(cells, &words, &starts) else { return false };
+    let placed = room.lock().unwrap_or_else(PoisonError::into_inner).place(cells, function);
+    let Some((base, entries)) = placed else { return false };
+    for (word, position) in entries {
         block.cells.set_handler(word as usize, base + u64::from(position));
     }
     true
 }
 
-/// The code of the function with these words, whose cells start at `starts`.
-fn make(words: &[u64], starts: &[u32]) -> Option<Function> {
-    let mut function = Function::default();
+/// The code of the function with these words, which are at `cells` and in which cells start at `starts`.
+fn make(cells: usize, words: &[u64], starts: &[u32]) -> Option<Function> {
+    let mut function = Function::new(cells as u64);
     let mut templates = templates().lock().unwrap_or_else(PoisonError::into_inner);
     for (index, &start) in starts.iter().enumerate() {
         let here = &words[start as usize..];

@@ -11,15 +11,16 @@
 //! instructions instead of loads from the cell.
 //!
 //! # How
-//! - `decode`: the handler's machine code, as this build's compiler made it, as basic blocks.
-//! - `analyse`: blocks → `template`, once a handler. What it does not understand it copies as it stands; what depends
-//!   on its place or uses the native stack it leaves where it is.
-//! - `emit`: templates and cells → the code of a function.
+//! - `decode`: the handler's machine code, as this build's compiler made it, as basic blocks; `flow` tells what of it reads what.
+//! - `analyse` and `walk`: blocks → `template`, once a handler. What they do not understand they copy as it stands; what
+//!   uses the native stack they leave where it is.
+//! - `emit` and `assemble`: templates and cells → the code of a function.
 //! - `arena`: memory for it, never writable and executable at the same address.
 //!
 //! # Invariants
-//! - Between cells all machine registers are what the handlers' contract says, so code may be entered at any cell, a frame
-//!   that was in the function before goes on as it was, and a fault in the arena lands like one in a handler.
+//! - Between cells all machine registers but `rdi` are what the handlers' contract says, so code may be entered at any cell
+//!   and a frame that was in the function before goes on as it was. `rdi`, the cell, is made where code is left for
+//!   handlers; after a fault it is found by the code's address ([`cell_at`]).
 //! - Operand words of cells do not change after translation: only then are they constants.
 //! - Cells are told apart by translating the function again, which gives the same words; and each must be as long as its
 //!   handler's code says, or nothing of the function is stitched.
@@ -29,13 +30,19 @@ pub mod analyse;
 #[cfg(wasmr_stitch)]
 pub mod arena;
 #[cfg(wasmr_stitch)]
+pub mod assemble;
+#[cfg(wasmr_stitch)]
 pub mod decode;
 #[cfg(wasmr_stitch)]
 pub mod emit;
 #[cfg(wasmr_stitch)]
+pub mod flow;
+#[cfg(wasmr_stitch)]
 pub mod function;
 #[cfg(wasmr_stitch)]
 pub mod template;
+#[cfg(wasmr_stitch)]
+pub mod walk;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -104,8 +111,20 @@ pub fn contains(address: usize) -> bool {
     arena::contains(address)
 }
 
+/// The cell whose stitched code an address is in.
+#[cfg(wasmr_stitch)]
+pub fn cell_at(address: usize) -> Option<*const u64> {
+    arena::cell_at(address)
+}
+
 /// Nothing is stitched in this build.
 #[cfg(not(wasmr_stitch))]
 pub fn contains(_address: usize) -> bool {
     false
+}
+
+/// Nothing is stitched in this build.
+#[cfg(not(wasmr_stitch))]
+pub fn cell_at(_address: usize) -> Option<*const u64> {
+    None
 }

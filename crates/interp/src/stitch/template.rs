@@ -69,6 +69,28 @@ impl Field {
 /// Bytes of [`Template::bytes`].
 pub type Bytes = std::ops::Range<u16>;
 
+/// A place among the cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// So many bytes behind the start of the cell.
+    Behind(i32),
+    /// The start of the cell this field's value of words further on.
+    Jump(Field),
+}
+
+/// An instruction but for the displacement of its memory operand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressed {
+    /// What is in front of the displacement.
+    pub head: Bytes,
+    /// Where in that the ModRM byte is, whose mode is 0.
+    pub modrm_at: u8,
+    /// Whether the encoding has no form without a displacement.
+    pub needs_displacement: bool,
+    /// What follows the displacement.
+    pub tail: Bytes,
+}
+
 /// A step. Registers go by hardware number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -90,23 +112,41 @@ pub enum Step {
         /// The field.
         field: Field,
     },
+    /// An address among the cells into `rdi`.
+    Ip(Spot),
     /// The handler of the cell that `rdi` points to into a register.
     Target {
         /// The register.
         reg: u8,
     },
-    /// An instruction whose memory operand was `[base + register * scale + displacement]`, with the field for the register.
-    Slot {
-        /// The instruction up to and including its ModRM byte, whose mode is 0 and whose base is set.
-        head: Bytes,
-        /// What follows the displacement.
-        tail: Bytes,
-        /// What the register would hold.
+    /// The sum of a register and a field into a register; flags stay.
+    Sum {
+        /// Where to.
+        reg: u8,
+        /// What the field is added to.
+        base: u8,
+        /// The field.
+        field: Field,
+    },
+    /// An instruction with a multiple of a field added to its displacement.
+    Displaced {
+        /// The instruction.
+        insn: Addressed,
+        /// The field.
         field: Field,
         /// What it is multiplied with.
         scale: u8,
         /// What is added.
         displacement: i32,
+    },
+    /// An instruction that reads a constant of the cell from memory.
+    Literal {
+        /// The instruction; its displacement is from where it ends, and always there.
+        insn: Addressed,
+        /// Where in the cell the constant is.
+        at: u16,
+        /// Its bytes.
+        size: u8,
     },
     /// An arithmetic instruction on a register whose other operand is the field.
     Arithmetic {
@@ -116,10 +156,21 @@ pub enum Step {
         reg: u8,
         /// Whether it is of 64 bits.
         wide: bool,
+        /// The field. Fits 32 bits, or there is `literal`.
+        field: Field,
+        /// The same with the field in memory.
+        literal: Option<Addressed>,
+    },
+    /// A shift or rotation of a register by the field.
+    Shift {
+        /// Number of the operation.
+        operation: u8,
+        /// The register.
+        reg: u8,
+        /// Whether it is of 64 bits.
+        wide: bool,
         /// The field.
         field: Field,
-        /// The instruction as it stands in the handler, for fields that do not fit 32 bits.
-        original: Option<Bytes>,
     },
 }
 
@@ -141,9 +192,9 @@ pub enum Finish {
     Test(u8, Field, Way, Way),
     /// Goes on in a block.
     Goto(Way),
-    /// Goes on with the cell behind this one, to which `rdi` points by now.
+    /// Goes on with the cell behind this one.
     Next,
-    /// Goes on with the cell this field's value of words further on, to which `rdi` points by now.
+    /// Goes on with the cell this field's value of words further on.
     Jump(Field),
     /// The last step jumped.
     Done,

@@ -3,7 +3,7 @@
 //!
 //! Comes in: `sites`, one function per tier from a faulting code address to a landing address. Goes out: on such a
 //! fault execution goes on at the landing with every register as it was, except that `r8` holds the faulting data
-//! address.
+//! address and `r9` the code address.
 //!
 //! Invariants: the handler calls nothing but `sites` and what POSIX allows in a handler; it runs on an alternate stack
 //! ([`prepare_thread`]) because a guest's fault may come with little native stack left; a fault that is nobody's is
@@ -58,7 +58,7 @@ mod linux_x86_64 {
     static PREVIOUS: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
 
     /// Makes faults at the code addresses for which `sites` names a landing continue there, with `r8` = the data
-    /// address. Calling it again with the same function does nothing.
+    /// address and `r9` = the code address. Calling it again with the same function does nothing.
     ///
     /// # Panics
     /// If more than four tiers ask.
@@ -113,6 +113,7 @@ mod linux_x86_64 {
             let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
             if is_fault && let Some(landing) = landing_for(registers[libc::REG_RIP as usize] as usize) {
                 registers[libc::REG_R8 as usize] = (*info).si_addr() as i64;
+                registers[libc::REG_R9 as usize] = registers[libc::REG_RIP as usize];
                 registers[libc::REG_RIP as usize] = landing as i64;
                 return;
             }
