@@ -1,4 +1,4 @@
-//! Runs the official suite: one named test per script and mode, `spec/i32.wast [interp]`.
+//! Runs the official suite: one named test per script and way to execute, `spec/i32.wast [interp]`.
 //!
 //! A script that is on its mode's list of expected failures must fail, every other must pass, and the list may only name
 //! scripts that exist: so the lists shrink by themselves or the run is red. The last line counts files and directives.
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use wasmr::wast::{Report, run_script};
-use wasmr::{Config, Engine, Mode};
+use wasmr::{Config, Engine, Mode, Tuning};
 use wasmr_spec_tests::{Script, expected_failures, scripts};
 
 /// How many failed directives of a script are shown.
@@ -26,15 +26,15 @@ fn main() {
     let args = Arguments::from_args();
     let totals = Arc::new(Totals::default());
     let mut trials = Vec::new();
-    for &mode in Mode::ALL {
-        let expected = expected_failures(list(mode));
+    for way in ways() {
+        let expected = expected_failures(list(way.mode));
         let all = scripts();
-        trials.push(list_is_current(mode, &expected, &all));
+        trials.push(list_is_current(&way, &expected, &all));
         for script in all {
             let expected_to_fail = expected.contains(&script.name.as_str());
-            let totals = totals.clone();
-            let name = format!("{} [{mode}]", script.name);
-            trials.push(Trial::test(name, move || run(mode, &script, expected_to_fail, &totals)));
+            let (way, totals) = (way.clone(), totals.clone());
+            let name = format!("{} [{}]", script.name, way.name);
+            trials.push(Trial::test(name, move || run(&way, &script, expected_to_fail, &totals)));
         }
     }
     let conclusion = libtest_mimic::run(&args, trials);
@@ -49,6 +49,23 @@ fn main() {
     conclusion.exit();
 }
 
+/// A way to execute: a mode, or one with its knobs at an end of their range.
+#[derive(Clone)]
+struct Way {
+    name: String,
+    mode: Mode,
+    tuning: Tuning,
+}
+
+/// Every mode as it is, and the interpreter with every function stitched before it is first executed.
+fn ways() -> Vec<Way> {
+    let as_it_is = |&mode: &Mode| Way { name: mode.to_string(), mode, tuning: Tuning::default() };
+    let mut ways: Vec<Way> = Mode::ALL.iter().map(as_it_is).collect();
+    let at_once = Tuning { stitch: true, stitch_after: 0, ..Tuning::default() };
+    ways.push(Way { name: "interp, stitched".to_owned(), mode: Mode::Interp, tuning: at_once });
+    ways
+}
+
 /// The expected failures of a mode.
 fn list(mode: Mode) -> &'static str {
     match mode {
@@ -56,17 +73,17 @@ fn list(mode: Mode) -> &'static str {
     }
 }
 
-fn list_is_current(mode: Mode, expected: &[&'static str], all: &[Script]) -> Trial {
+fn list_is_current(way: &Way, expected: &[&'static str], all: &[Script]) -> Trial {
     let unknown: Vec<&str> =
         expected.iter().copied().filter(|name| all.iter().all(|script| script.name != *name)).collect();
-    Trial::test(format!("expected_failures [{mode}]"), move || match unknown.as_slice() {
+    Trial::test(format!("expected_failures [{}]", way.name), move || match unknown.as_slice() {
         [] => Ok(()),
         names => Err(Failed::from(format!("not in the suite: {}", names.join(", ")))),
     })
 }
 
-fn run(mode: Mode, script: &Script, expected_to_fail: bool, totals: &Totals) -> Result<(), Failed> {
-    let engine = Engine::new(Config::new().mode(mode).features(script.features));
+fn run(way: &Way, script: &Script, expected_to_fail: bool, totals: &Totals) -> Result<(), Failed> {
+    let engine = Engine::new(Config::new().mode(way.mode).tuning(way.tuning.clone()).features(script.features));
     let report = run_script(&engine, script.text);
     totals.files.fetch_add(1, Ordering::Relaxed);
     totals.files_passed.fetch_add(report.is_success().into(), Ordering::Relaxed);
@@ -74,7 +91,7 @@ fn run(mode: Mode, script: &Script, expected_to_fail: bool, totals: &Totals) -> 
     totals.directives_passed.fetch_add(report.passed, Ordering::Relaxed);
     match (report.is_success(), expected_to_fail) {
         (true, false) | (false, true) => Ok(()),
-        (true, true) => Err(Failed::from(format!("it passes now: take it off expected_failures/{mode}.txt"))),
+        (true, true) => Err(Failed::from(format!("it passes now: take it off expected_failures/{}.txt", way.mode))),
         (false, false) => Err(Failed::from(text(script, &report))),
     }
 }

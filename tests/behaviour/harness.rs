@@ -74,7 +74,7 @@ pub struct Run {
 impl Run {
     /// `wasmr run --mode TIER`, to be followed by options, module and arguments.
     pub fn on(tier: Tier) -> Run {
-        Run::bare().words(["run", "--mode", tier.0])
+        Run::bare().word("run").words(tier.0)
     }
 
     /// `wasmr`, without a word.

@@ -173,7 +173,7 @@ on_every_tier! {
         // No room to reserve what a 32-bit memory can address: accesses are checked instead.
         let limited = |module: &str, word: &str| {
             let script = "ulimit -v 200000 && exec \"$@\"";
-            let run = Run::of("sh").words(["-c", script, "sh", WASMR, "run", "--mode", tier.0]);
+            let run = Run::of("sh").words(["-c", script, "sh", WASMR, "run"]).words(tier.0);
             run.word(guest(module)).word(word).end()
         };
         limited("coremark.wasm", "20").exits(0);
@@ -184,7 +184,7 @@ on_every_tier! {
     fn few_descriptors_are_an_error_not_a_crash(tier) {
         for descriptors in 4..8 {
             let script = format!("ulimit -n {descriptors} && exec \"$@\"");
-            let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run", "--mode", tier.0, "--dir=."]);
+            let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run"]).words(tier.0).word("--dir=.");
             let outcome = run.word(guest("hello.wasm")).end();
             assert!([0, 1].contains(&outcome.code()), "{descriptors}: {outcome:?}");
         }

@@ -48,7 +48,7 @@ on_every_tier! {
         // Were a closed descriptor left free, the module or a directory would be opened as the guest's standard stream.
         let shell = |redirect: &str, module: &str, words: &[&str]| {
             let script = format!("exec \"$@\" {redirect}");
-            let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run", "--mode", tier.0, "--dir=."]);
+            let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run"]).words(tier.0).word("--dir=.");
             run.word(guest(module)).words(words).end()
         };
         shell("<&-", "cat.wasm", &[]).prints("");

@@ -1,8 +1,8 @@
 //! The ways to execute, and the macro that makes every test one test for each of them, by name: `exit::trap::interp`.
 
-/// A way to execute, as `--mode` calls it.
+/// A way to execute: the words that choose it on the command line.
 #[derive(Clone, Copy, Debug)]
-pub struct Tier(pub &'static str);
+pub struct Tier(pub &'static [&'static str]);
 
 /// Declares tests that run on every tier: `on_every_tier! { fn name(tier) { … } }`.
 ///
@@ -16,7 +16,11 @@ macro_rules! on_every_tier {
                 fn on_tier($tier: $crate::tiers::Tier) $body
                 #[test]
                 fn interp() {
-                    on_tier($crate::tiers::Tier("interp"));
+                    on_tier($crate::tiers::Tier(&["--mode", "interp"]));
+                }
+                #[test]
+                fn interp_stitched() {
+                    on_tier($crate::tiers::Tier(&["--mode", "interp", "-O", "stitch-after=0"]));
                 }
             }
         )*
@@ -24,7 +28,7 @@ macro_rules! on_every_tier {
 }
 pub(crate) use on_every_tier;
 
-/// The names in the macro above.
+/// The modes in the macro above.
 const TIERS: &[&str] = &["interp"];
 
 #[test]
