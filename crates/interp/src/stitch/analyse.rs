@@ -1,7 +1,7 @@
 //! Finds out how a handler's code can be made for one cell of it: which loads give constants of the cell, and where it goes
 //! on with another cell.
 //!
-//! Comes in: the blocks of [`decode`](super::decode). Goes out: a [`Template`], or nothing if the handler cannot be
+//! Comes in: the blocks of `decode`. Goes out: a [`Template`], or nothing if the handler cannot be
 //! executed elsewhere than it stands. Here is how the blocks hang together; [`walk`](super::walk) follows each.
 //!
 //! # Cold code
