@@ -60,6 +60,11 @@ impl Cells {
         self.0.as_ptr().cast()
     }
 
+    /// The handler of the cell at a word.
+    pub fn handler(&self, word: usize) -> u64 {
+        self.0[word].load(Ordering::Relaxed)
+    }
+
     /// Gives the cell at a word another handler, one that does the same.
     pub fn set_handler(&self, word: usize, handler: u64) {
         self.0[word].store(handler, Ordering::Release);

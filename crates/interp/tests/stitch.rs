@@ -11,9 +11,10 @@ use iced_x86::InstructionInfoFactory;
 use object::{Object, ObjectSymbol, SymbolKind};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_interp::ModuleCode;
+use wasmr_interp::code::CodeOptions;
 use wasmr_interp::execute::frame;
-use wasmr_interp::stitch::analyse::analyse;
 use wasmr_interp::stitch::template::{Finish, Step, Template};
+use wasmr_interp::stitch::{self, analyse::analyse};
 use wasmr_module::{Features, Module};
 
 /// The handlers, and whatever else is under `execute/`, by path there: how many of each name, and the templates of those that
@@ -47,6 +48,25 @@ fn templates() -> BTreeMap<String, (usize, Vec<Template>)> {
         templates.extend(analyse(address.wrapping_add(bias), &mut infos));
     }
     found
+}
+
+#[test]
+fn the_cells_of_a_stitched_function_lead_to_its_code() {
+    let wat = "(module (func (param i32) (result i32) (local i32)
+        (loop (br_if 0 (i32.lt_u (local.tee 1 (i32.add (local.get 1) (i32.const 1))) (local.get 0))))
+        (i32.mul (local.get 1) (i32.const 3))))";
+    let types = Arc::new(TypeRegistry::new());
+    let module = Module::new(wat::parse_str(wat).unwrap().into(), "a", &Features::default(), &types, 1).unwrap();
+    let first_handler = |stitch_after| {
+        let options = CodeOptions { stitch_after, ..CodeOptions::default() };
+        let code = ModuleCode::with_options(module.clone(), options);
+        let block = code.get_or_translate(0, true).unwrap();
+        block.cells.handler(0)
+    };
+    assert!(stitch::arena::is_available(), "this test needs a system that lets it execute what it wrote");
+    assert!(stitch::contains(first_handler(Some(0)) as usize));
+    assert!(!stitch::contains(first_handler(Some(1)) as usize), "before it was ever hot");
+    assert!(!stitch::contains(first_handler(None) as usize));
 }
 
 /// The handlers that make up the time of programs, and all of a kind with them.

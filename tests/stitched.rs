@@ -1,0 +1,168 @@
+//! Stitched functions do what threaded ones do: the same results, the same traps at the same operators, whether a function
+//! was stitched before its first execution or in the middle of a loop.
+
+use wasmr::{Config, Engine, Instance, Module, Stop, Store, Tuning};
+
+/// How a call ends: the result, or what the trap says and where each frame was.
+type End = Result<i64, (String, Vec<(u32, Option<usize>)>)>;
+
+/// Never, at once, and warm: after the first sample, which comes in the middle of the loops below.
+fn tunings() -> [Tuning; 3] {
+    let tuning = |stitch, stitch_after| Tuning { stitch, stitch_after, ..Tuning::default() };
+    [tuning(false, 0), tuning(true, 0), tuning(true, 1)]
+}
+
+fn end(stop: Stop) -> (String, Vec<(u32, Option<usize>)>) {
+    let frames = stop.backtrace().expect("a trap has one").frames.iter();
+    (stop.to_string(), frames.map(|frame| (frame.func_index(), frame.offset())).collect())
+}
+
+/// The end of a call of `run` with each argument, one after the other in the same instance.
+fn ends(tuning: Tuning, wat: &str, arguments: &[i32]) -> Vec<End> {
+    let engine = Engine::new(Config::new().tuning(tuning));
+    let module = Module::new(&engine, wat.as_bytes()).unwrap_or_else(|error| panic!("{error}: {wat}"));
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let run = instance.get_typed_func::<i32, i64>(&mut store, "run").unwrap();
+    arguments.iter().map(|&argument| run.call(&mut store, argument).map_err(end)).collect()
+}
+
+/// Iterations of the loops: more than the calls and loops from sample to sample.
+const LOOPS: u32 = 10_000;
+
+/// A module whose `run` makes an access at address 64, many times, and at the end at its argument. The access is in a
+/// function of its own and in the loop. `access` may use the locals `$at` and `$zero`, and leaves an `i64`.
+fn module(access: &str) -> String {
+    format!(
+        "(module (memory 1)
+          (func $access (param $at i32) (param $zero i32) (result i64) {access})
+          (func (export \"run\") (param $end i32) (result i64)
+            (local $at i32) (local $zero i32) (local $i i32) (local $sum i64)
+            (i64.store (i32.const 64) (i64.const 0x8182_8384_8586_8788))
+            (i64.store (i32.const 72) (i64.const 0x9192_9394_9596_9798))
+            (loop
+              (local.set $at (select (i32.const 64) (local.get $end) (i32.lt_u (local.get $i) (i32.const {LOOPS}))))
+              (local.set $sum (i64.rotl (i64.add (local.get $sum) {access}) (i64.const 3)))
+              (local.set $sum (i64.xor (local.get $sum) (call $access (local.get $at) (local.get $zero))))
+              (br_if 0 (i32.le_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {LOOPS}))))
+            (local.get $sum)))"
+    )
+}
+
+/// The ways in which an address comes about, for an access of so many bytes that still is inside at 65536 - that many.
+const ADDRESSES: [(&str, u32); 6] = [
+    ("(local.get $at)", 0),
+    ("(local.get $at)", 24),
+    ("(i32.add (local.get $at) (local.get $zero))", 0),
+    ("(i32.add (local.get $at) (i32.const 8))", 16),
+    ("(i32.xor (local.get $at) (local.get $zero))", 200),
+    ("(i32.and (i32.sub (local.get $at) (i32.const 3)) (i32.const -1))", 3),
+];
+
+fn check(access: &str) {
+    let wat = module(access);
+    // Inside, at the edge, and outside in several ways.
+    let arguments = [80, 65_200, 65_535, 65_540, -1, i32::MIN, 70_000, 64];
+    let [threaded, at_once, warm] = tunings().map(|tuning| ends(tuning, &wat, &arguments));
+    assert!(threaded.iter().any(Result::is_ok) && threaded.iter().any(Result::is_err), "{wat}");
+    assert_eq!(threaded, at_once, "stitched at once: {wat}");
+    assert_eq!(threaded, warm, "stitched in the loop: {wat}");
+}
+
+#[test]
+fn loads_read_and_trap_alike() {
+    let loads = [
+        ("i32.load", "i64.extend_i32_s"),
+        ("i32.load8_s", "i64.extend_i32_s"),
+        ("i32.load8_u", "i64.extend_i32_u"),
+        ("i32.load16_s", "i64.extend_i32_s"),
+        ("i32.load16_u", "i64.extend_i32_u"),
+        ("i64.load", "i64.clz"),
+        ("i64.load8_s", "i64.clz"),
+        ("i64.load16_u", "i64.clz"),
+        ("i64.load32_s", "i64.clz"),
+        ("i64.load32_u", "i64.clz"),
+        ("f64.load", "i64.reinterpret_f64"),
+        ("f32.load", "i64.trunc_sat_f32_s"),
+        ("v128.load", "i64x2.extract_lane 1"),
+        ("v128.load32_splat", "i64x2.extract_lane 0"),
+    ];
+    for (load, to_i64) in loads {
+        for (address, offset) in ADDRESSES {
+            check(&format!("({to_i64} ({load} offset={offset} {address}))"));
+        }
+    }
+}
+
+#[test]
+fn stores_write_and_trap_alike() {
+    let stores = [
+        ("i32.store", "(i32.add (local.get $at) (i32.const 5))", "(i32.const -7)", "(local.get $at)"),
+        ("i32.store8", "(i32.add (local.get $at) (i32.const 5))", "(i32.const 7)", "(local.get $at)"),
+        ("i32.store16", "(i32.sub (local.get $zero) (local.get $at))", "(i32.const -2)", "(local.get $zero)"),
+        ("i64.store", "(i64.extend_i32_s (local.get $at))", "(i64.const 0x1234567890)", "(i64.const -1)"),
+        ("i64.store32", "(i64.extend_i32_s (local.get $at))", "(i64.const 0x1234567890)", "(i64.const -1)"),
+        ("f64.store", "(f64.convert_i32_s (local.get $at))", "(f64.const 0.1)", "(f64.const -0.0)"),
+        ("f32.store", "(f32.convert_i32_s (local.get $at))", "(f32.const 0.1)", "(f32.const -0.0)"),
+    ];
+    for (store, computed, constant, plain) in stores {
+        for (address, offset) in ADDRESSES {
+            for value in [computed, constant, plain] {
+                check(&format!("({store} offset={offset} {address} {value}) (i64.load (i32.const 80))"));
+            }
+        }
+    }
+}
+
+#[test]
+fn divisions_trap_alike() {
+    for operator in ["div_s", "div_u", "rem_s", "rem_u"] {
+        let wat = format!(
+            "(module (func (export \"run\") (param $d i32) (result i64) (local $i i32) (local $sum i64) (local $by i32)
+              (loop
+                (local.set $by (select (i32.const 3) (local.get $d) (i32.lt_u (local.get $i) (i32.const {LOOPS}))))
+                (local.set $sum (i64.add (local.get $sum) (i64.extend_i32_s
+                  (i32.{operator} (i32.sub (local.get $i) (i32.const {LOOPS})) (local.get $by)))))
+                (local.set $sum (i64.add (local.get $sum)
+                  (i64.{operator} (i64.const 0x8000_0000_0000_0000) (i64.extend_i32_s (local.get $by)))))
+                (br_if 0 (i32.le_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {LOOPS}))))
+              (local.get $sum)))"
+        );
+        let [threaded, at_once, warm] = tunings().map(|tuning| ends(tuning, &wat, &[7, -1, 0, -7]));
+        assert!(threaded[2].is_err() && threaded[0].is_ok(), "{threaded:?}");
+        assert_eq!(threaded, at_once);
+        assert_eq!(threaded, warm);
+    }
+}
+
+#[test]
+fn deep_recursion_ends_alike() {
+    let wat = "(module (func $deep (export \"run\") (param i32) (result i64)
+        (i64.add (i64.const 1) (call $deep (local.get 0)))))";
+    let [threaded, at_once, warm] = tunings().map(|tuning| ends(tuning, wat, &[1]));
+    assert!(threaded[0].is_err());
+    assert_eq!(threaded, at_once);
+    assert_eq!(threaded, warm);
+}
+
+#[test]
+fn a_table_of_jumps_leads_everywhere() {
+    let wat = format!(
+        "(module (func (export \"run\") (param $step i32) (result i64) (local $i i32) (local $sum i64)
+          (block $out (loop $again
+            (local.set $i (i32.add (local.get $i) (local.get $step)))
+            (br_if $out (i32.gt_u (local.get $i) (i32.const {LOOPS})))
+            (local.set $sum (i64.add (local.get $sum) (i64.const 1)))
+            (block $d (block $c (block $b (block $a
+              (br_table $a $b $again $c $d (i32.rem_u (local.get $i) (i32.const 7))))
+              (local.set $sum (i64.add (local.get $sum) (i64.const 3))))
+              (local.set $sum (i64.mul (local.get $sum) (i64.const 5))))
+              (local.set $sum (i64.xor (local.get $sum) (i64.const 0x55))))
+            (br $again)))
+          (local.get $sum)))"
+    );
+    let [threaded, at_once, warm] = tunings().map(|tuning| ends(tuning, &wat, &[1, 2, 3]));
+    assert!(threaded.iter().all(Result::is_ok));
+    assert_eq!(threaded, at_once);
+    assert_eq!(threaded, warm);
+}
