@@ -140,12 +140,15 @@ def exact_peak(words):
         return int(lines[-1]) / 1024 if lines and lines[-1].isdigit() else None
 
 
-def complaint(words):
-    """What a run that failed says on standard error, without where things lie on this machine."""
+def complaint(words, code):
+    """What a run that failed, with CODE, says on standard error, without where things lie on this machine."""
     null = subprocess.DEVNULL
     said = subprocess.run(words, stdin=null, capture_output=True, text=True, errors="replace", check=False)
     lines = [line.strip() for line in said.stderr.splitlines() if "rror" in line]
-    reason = lines[0] if lines else f"exit code {said.returncode}"
+    ended = f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
+    if said.returncode != code:
+        return f"{ended}, but not every time"
+    reason = lines[0] if lines else ended
     for place in (PROGRAMS, GUESTS, ROOT):
         reason = reason.replace(f"{place}/", "")
     return reason if len(reason) < 200 else reason[:200] + "…"
@@ -171,7 +174,7 @@ def measure(line, runtimes, options):
                 continue
             if code != 0:
                 late = code == -signal.SIGKILL
-                failed[label] = f"took over {options.limit} s" if late else complaint([*words, str(path), *arguments])
+                failed[label] = f"took over {options.limit} s" if late else complaint([*words, str(path), *arguments], code)
                 continue
             if expected is None:
                 expected = output
@@ -249,11 +252,11 @@ def main():
         result["programs"].append(entry)
         print(report.console_rows(entry))
         sys.stdout.flush()
+        if options.json:
+            options.json.write_text(json.dumps(result, indent=1) + "\n")
+        if options.out:
+            report.write_all(result, options.out)
     print(report.console_means(result))
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
-    if options.out:
-        report.write_all(result, options.out)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,9 @@ def markdown(result):
         "|---|---|---|",
     ]
     out += [f"| {label} | {result['versions'][label]} | `{result['calls'][label]}` |" for label in labels]
-    out += ["", "## Summary", "", "Geometric means; below 1 the peer was faster.", "", *summary(result)]
+    out += ["", "## Summary", "", "Geometric means of the programs that both run; below 1 the peer needed less."]
+    for measure, title, *_ in MEASURES:
+        out += ["", *summary(result, measure, title)]
     for measure, title, unit, meaning in MEASURES:
         out += [
             "",
@@ -150,15 +152,15 @@ def markdown(result):
     return "\n".join(out)
 
 
-def summary(result):
-    """Geometric means of wall time by groups of programs, as rows of a Markdown table."""
+def summary(result, measure, title):
+    """Geometric means of one measure by groups of programs, as rows of a Markdown table."""
     labels = list(result["versions"])
     base, peers = labels[0], labels[1:]
-    out = [f"| wall time, times as long as {base} | " + " | ".join(peers) + " |", "|---|" + "--:|" * len(peers)]
+    out = [f"| {title}, times as much as {base} | " + " | ".join(peers) + " |", "|---|" + "--:|" * len(peers)]
     for group, what in [*GROUPS.items(), (None, "all")]:
         names = [entry["name"] for entry in result["programs"] if group in (None, entry["group"])]
         if names:
-            means = [mean(result, base, label, "wall", group)[0] for label in peers]
+            means = [mean(result, base, label, measure, group)[0] for label in peers]
             what = f"{what} ({', '.join(names)})" if group else f"**{what} {len(names)}**"
             out.append(f"| {what} | " + " | ".join(f"{g:.2f}" if g else "" for g in means) + " |")
     return out
