@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmr_core::registry::TypeRegistry;
 use wasmr_interp::{CodeOptions, InterpTier, ModuleCode};
 use wasmr_runtime::LoadedModule;
+use wasmr_runtime::limits::MemoryStrategy;
 use wasmr_runtime::store::StoreConfig;
 use wasmr_runtime::tier::Tier;
 
@@ -74,7 +75,8 @@ impl Default for Engine {
 impl From<&Engine> for StoreConfig {
     fn from(engine: &Engine) -> StoreConfig {
         let Shared { config, types, tier } = &*engine.0;
-        StoreConfig { registry: types.clone(), tier: tier.clone(), limits: config.limits, memory: config.memory }
+        let memory = if wasmr_interp::MAY_FAULT { config.memory } else { MemoryStrategy::Checked };
+        StoreConfig { registry: types.clone(), tier: tier.clone(), limits: config.limits, memory }
     }
 }
 

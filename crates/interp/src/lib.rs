@@ -21,4 +21,4 @@ pub mod tier;
 pub mod translate;
 
 pub use code::{CodeOptions, ModuleCode};
-pub use tier::InterpTier;
+pub use tier::{InterpTier, MAY_FAULT};

@@ -10,6 +10,10 @@ use crate::execute::frame::{exit_cell, foreign_cell, restore_cell};
 use crate::execute::self_test::self_test;
 use crate::translate;
 
+/// Whether this build's handlers may access guarded memory: a fault goes on in another handler as by a jump, so they must keep
+/// nothing on the native stack. Only the builds whose handlers jump to one another are known not to (`tests/handlers.rs`).
+pub const MAY_FAULT: bool = cfg!(wasmr_tail);
+
 /// The interpreter.
 #[derive(Debug)]
 pub struct InterpTier;
