@@ -10,7 +10,7 @@ pub struct Tuning {
     pub parallel_validation_from: usize,
     /// Whether functions that are interpreted often get machine code of their own, put together from the interpreter's.
     pub stitch: bool,
-    /// How many samples, one in every few thousand calls and loops, must have found a function before that; 0 is before its
+    /// How many samples, one in about a thousand calls and loops, must have found a function before that; 0 is before its
     /// first execution.
     pub stitch_after: u32,
 }

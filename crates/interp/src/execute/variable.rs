@@ -1,5 +1,7 @@
 //! Moves between slots, constants into slots, globals, `select`.
 
+use std::hint::select_unpredictable;
+
 use wasmr_runtime::vm::VmGlobal;
 
 use super::dispatch::{Handler, handlers};
@@ -117,31 +119,28 @@ handlers! {
     }
 
     /// `select`: slot `a` if the condition is not zero, else slot `b`; condition in slot `x` or the accumulator.
+    /// Both values are read, volatile lest the optimiser read a slot number that depends on the condition instead.
     fn select_slot[D: Destination](m) {
-        let condition = *m.x() as u32;
-        let value = if condition != 0 { *m.a() } else { *m.b() };
-        D::write(&mut m, value as i64);
+        let (condition, a, b) = (*m.x() as u32, m.a().read_volatile(), m.b().read_volatile());
+        D::write(&mut m, select_unpredictable(condition != 0, a, b) as i64);
         m.next(2)
     }
 
     fn select_acc[D: Destination](m) {
-        let condition = m.acc as u32;
-        let value = if condition != 0 { *m.a() } else { *m.b() };
-        D::write(&mut m, value as i64);
+        let (condition, a, b) = (m.acc as u32, m.a().read_volatile(), m.b().read_volatile());
+        D::write(&mut m, select_unpredictable(condition != 0, a, b) as i64);
         m.next(2)
     }
 
     fn select_float_slot[D: Destination](m) {
-        let condition = *m.x() as u32;
-        let value = if condition != 0 { *m.a() } else { *m.b() };
-        D::write(&mut m, f64::from_bits(value));
+        let (condition, a, b) = (*m.x() as u32, m.a().read_volatile(), m.b().read_volatile());
+        D::write(&mut m, f64::from_bits(select_unpredictable(condition != 0, a, b)));
         m.next(2)
     }
 
     fn select_float_acc[D: Destination](m) {
-        let condition = m.acc as u32;
-        let value = if condition != 0 { *m.a() } else { *m.b() };
-        D::write(&mut m, f64::from_bits(value));
+        let (condition, a, b) = (m.acc as u32, m.a().read_volatile(), m.b().read_volatile());
+        D::write(&mut m, f64::from_bits(select_unpredictable(condition != 0, a, b)));
         m.next(2)
     }
 
