@@ -14,13 +14,12 @@ const ROUNDS: i32 = 100_000;
 /// `fib(22)` has this many activations.
 const FIB: (i32, u64) = (22, 57_313);
 
-const KERNELS: &[&str] =
-    &["host_calls", "calls", "indirect_calls", "fib", "integers", "floats", "memory", "branches"];
+const KERNELS: &[&str] = &["host_calls", "calls", "indirect_calls", "fib", "integers", "floats", "memory", "branches"];
 
 fn instance<R: Runtime>(criterion: &mut Criterion) {
     let prepared = R::prepare(&plugin(true));
     let mut group = criterion.benchmark_group("instance");
-    group.sample_size(20).measurement_time(Duration::from_secs(1));
+    group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
     group.bench_function(BenchmarkId::from_parameter(R::NAME), |b| {
         b.iter(|| {
             let mut store = R::store(&prepared);
@@ -36,7 +35,7 @@ fn call_in<R: Runtime>(criterion: &mut Criterion) {
     let mut store = R::store(&prepared);
     let nop = R::export(&prepared, &mut store, "nop");
     let mut group = criterion.benchmark_group("call from Rust");
-    group.sample_size(20).measurement_time(Duration::from_secs(1));
+    group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
     group.bench_function(BenchmarkId::from_parameter(R::NAME), |b| b.iter(|| R::call(&mut store, &nop, 1)));
     group.finish();
 }
@@ -47,7 +46,11 @@ fn kernel<R: Runtime>(criterion: &mut Criterion, name: &str) {
     let func = R::export(&prepared, &mut store, name);
     let (argument, rounds) = if name == "fib" { FIB } else { (ROUNDS, ROUNDS as u64) };
     let mut group = criterion.benchmark_group(name);
-    group.sample_size(10).measurement_time(Duration::from_millis(700)).throughput(Throughput::Elements(rounds));
+    group
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(700))
+        .throughput(Throughput::Elements(rounds));
     group.bench_function(BenchmarkId::from_parameter(R::NAME), |b| b.iter(|| R::call(&mut store, &func, argument)));
     group.finish();
 }

@@ -35,7 +35,11 @@ fn load(criterion: &mut Criterion) {
     for (name, bytes) in programs() {
         let size = bytes.len() as u64;
         let mut group = criterion.benchmark_group(format!("load {name}"));
-        group.throughput(Throughput::Bytes(size)).sample_size(10).measurement_time(Duration::from_secs(1));
+        group
+            .throughput(Throughput::Bytes(size))
+            .sample_size(10)
+            .warm_up_time(Duration::from_millis(300))
+            .measurement_time(Duration::from_secs(1));
         let shared = Arc::new(bytes.clone());
         group.bench_function("wasmr: decode and validate, 1 thread", |b| b.iter(|| module(&shared, 1)));
         group.bench_function("wasmr: decode and validate, 2 threads", |b| b.iter(|| module(&shared, 2)));

@@ -4,15 +4,15 @@
 //! runtime implements it with its plainest API, so that the same bench, monomorphised, measures all of them.
 #![forbid(unsafe_code)]
 
-mod wasmr;
 #[cfg(feature = "wasmi")]
 mod wasmi;
+mod wasmr;
 #[cfg(feature = "wasmtime")]
 mod wasmtime;
 
-pub use self::wasmr::Wasmr;
 #[cfg(feature = "wasmi")]
 pub use self::wasmi::Wasmi;
+pub use self::wasmr::Wasmr;
 #[cfg(feature = "wasmtime")]
 pub use self::wasmtime::Wasmtime;
 
