@@ -21,7 +21,7 @@ const KEYS: &[(&str, &str, &str, Store)] = &[
     (
         "stitch-after",
         "=COUNT",
-        "how many samples must find a function before that, 0 for all functions [default: 1]",
+        "how many samples must find a function before that, 0 for all functions [default: 4]",
         |tuning, value| {
             let count = parse_count(value.ok_or_else(|| "it needs a value".to_string())?)?;
             // More samples than fit are as good as never.

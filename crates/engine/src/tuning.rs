@@ -17,7 +17,7 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Tuning {
-        Tuning { validation_threads: None, parallel_validation_from: 128 << 10, stitch: true, stitch_after: 1 }
+        Tuning { validation_threads: None, parallel_validation_from: 128 << 10, stitch: true, stitch_after: 4 }
     }
 }
 
