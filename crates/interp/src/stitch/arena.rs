@@ -44,7 +44,7 @@ static START: AtomicUsize = AtomicUsize::new(0);
 fn arena() -> Option<&'static Arena> {
     static ARENA: OnceLock<Option<Arena>> = OnceLock::new();
     let arena = ARENA.get_or_init(|| {
-        let space = CodeSpace::near(decode::image(), SIZE).ok()?;
+        let space = CodeSpace::near(decode::image()?.all.clone(), SIZE).ok()?;
         START.store(space.base(), Ordering::Release);
         Some(Arena { space, taken: Mutex::new(vec![false; SIZE / CHUNK]), owners: Mutex::default() })
     });

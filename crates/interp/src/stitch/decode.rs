@@ -4,9 +4,14 @@
 //! is known of its instructions. Nothing is assumed of the code: what cannot be read, or leads out of the neighbourhood,
 //! is an edge to an address, and the code there is used where it is.
 
+use std::sync::OnceLock;
+
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
 };
+use wasmr_runtime::sys::Image;
+
+use crate::execute::frame;
 
 /// How far from its entry a handler's blocks may lie. The largest has a tenth of it.
 const NEIGHBOURHOOD: usize = 4 << 10;
@@ -117,34 +122,17 @@ impl Insn {
     }
 }
 
-/// The bounds of this program's code: first address of its image, end of its code, end of its image.
-fn bounds() -> (usize, usize, usize) {
-    unsafe extern "C" {
-        // Defined by the linker: the addresses of nothing, to be compared with.
-        #[link_name = "__executable_start"]
-        static START: u8;
-        #[link_name = "etext"]
-        static CODE_END: u8;
-        #[link_name = "end"]
-        static END: u8;
-    }
-    ((&raw const START).addr(), (&raw const CODE_END).addr(), (&raw const END).addr())
+/// The program or library that the handlers are in.
+pub fn image() -> Option<&'static Image> {
+    static IMAGE: OnceLock<Option<Image>> = OnceLock::new();
+    IMAGE.get_or_init(|| Image::around(frame::enter_plain as *const () as usize)).as_ref()
 }
 
-/// Addresses of all code and data of this program.
-pub fn image() -> std::ops::Range<usize> {
-    let (start, _, end) = bounds();
-    start..end
-}
-
-/// Decodes a handler; `None` if it is not in this program or too long.
+/// Decodes a handler; `None` if it is not where the others are, or too long.
 pub fn decode(handler: usize, infos: &mut InstructionInfoFactory) -> Option<Vec<Block>> {
-    let (start, code_end, _) = bounds();
-    if !(start..code_end).contains(&handler) {
-        return None;
-    }
-    let length = NEIGHBOURHOOD.min(code_end - handler);
-    // SAFETY: from the handler to the end of the program's code everything is mapped, readable and constant.
+    let image = image().filter(|image| image.code.contains(&handler))?;
+    let length = NEIGHBOURHOOD.min(image.code.end - handler);
+    // SAFETY: from the handler to the end of the code everything is mapped, readable and constant.
     let code = unsafe { std::slice::from_raw_parts(handler as *const u8, length) };
     let mut decoding = Decoding { code, base: handler as u64, blocks: Vec::new(), count: 0 };
     decoding.block(handler as u64, infos)?;

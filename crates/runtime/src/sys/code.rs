@@ -6,6 +6,7 @@
 //! a limit on file sizes, another operating system): its users must do without.
 
 use std::io;
+use std::ops::Range;
 
 /// Address space for machine code, backed by pages as they are written.
 #[derive(Debug)]
@@ -53,22 +54,39 @@ impl CodeSpace {
     }
 }
 
+/// Where a program or library was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// All of its code and data.
+    pub all: Range<usize>,
+    /// The code around the address that was asked for: mapped, readable and executable.
+    pub code: Range<usize>,
+}
+
 #[cfg(not(target_os = "linux"))]
 impl CodeSpace {
     /// Refused on this system.
-    pub fn near(_range: std::ops::Range<usize>, _len: usize) -> io::Result<CodeSpace> {
+    pub fn near(_range: Range<usize>, _len: usize) -> io::Result<CodeSpace> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Image {
+    /// Not known on this system.
+    pub fn around(_code: usize) -> Option<Image> {
+        None
     }
 }
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::ffi::c_int;
+    use std::ffi::{c_int, c_void};
     use std::ops::Range;
     use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
     use std::{io, ptr};
 
-    use super::CodeSpace;
+    use super::{CodeSpace, Image};
     use crate::sys::page_size;
 
     /// How far code reaches, less some room for what lies at the ends.
@@ -145,6 +163,44 @@ mod linux {
         unsafe { libc::munmap(base.cast(), len) };
     }
 
+    impl Image {
+        /// The program or library that has code at an address.
+        pub fn around(code: usize) -> Option<Image> {
+            let mut search = Search { code, found: None };
+            // SAFETY: `look` is called before this returns, with a pointer to `search`.
+            unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut search).cast()) };
+            search.found
+        }
+    }
+
+    struct Search {
+        code: usize,
+        found: Option<Image>,
+    }
+
+    /// Looks at one program or library; ends the search by something else than 0.
+    unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _size: usize, search: *mut c_void) -> c_int {
+        // SAFETY: the loader passes a valid description, and `search` is what `around` gave it.
+        let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
+        if info.dlpi_phdr.is_null() {
+            return 0;
+        }
+        // SAFETY: the description has as many headers as it says, which stay as long as what it describes.
+        let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+        let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD).map(|header| {
+            let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
+            (start..start.saturating_add(header.p_memsz as usize), header.p_flags)
+        });
+        let wanted = libc::PF_R | libc::PF_X;
+        let code = loaded.clone().find(|(range, flags)| range.contains(&search.code) && flags & wanted == wanted);
+        let Some((code, _)) = code else { return 0 };
+        let start = loaded.clone().map(|(range, _)| range.start).min();
+        let end = loaded.map(|(range, _)| range.end).max();
+        let all = start.unwrap_or(code.start)..end.unwrap_or(code.end);
+        search.found = Some(Image { all, code });
+        1
+    }
+
     impl Drop for CodeSpace {
         fn drop(&mut self) {
             unmap(self.execute, self.len);
@@ -186,6 +242,17 @@ mod linux {
             };
             assert_eq!(rights(space.base()), "r-xs");
             assert_eq!(rights(space.write.addr()), "rw-s");
+        }
+
+        #[test]
+        fn this_program_is_found_by_its_code() {
+            static DATA: u8 = 1;
+            let image = Image::around(here()).unwrap();
+            assert!(image.code.contains(&here()) && image.all.contains(&here()));
+            assert!(image.all.contains(&(&raw const DATA).addr()) && !image.code.contains(&(&raw const DATA).addr()));
+            assert_eq!(Image::around(8), None);
+            let local = 0u8;
+            assert_eq!(Image::around((&raw const local).addr()), None, "the stack is nobody's code");
         }
 
         #[test]

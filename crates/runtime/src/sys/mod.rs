@@ -21,6 +21,6 @@ mod code;
 mod fault;
 mod unix;
 
-pub use code::CodeSpace;
+pub use code::{CodeSpace, Image};
 pub use fault::{FAULTS_BECOME_TRAPS, install_fault_handler, prepare_thread};
 pub use unix::{Mapping, Reservation, is_guarded_address, page_size};
