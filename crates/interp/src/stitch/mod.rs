@@ -91,17 +91,28 @@ impl Stitcher {
     }
 }
 
-/// Notes that a hot event found the function of a frame, and stitches it when that was often enough.
+/// How many frames a hot event is about: who calls what is often executed is so as well.
+const SAMPLED_FRAMES: usize = 3;
+
+/// Notes that a hot event found the functions of a frame and of its callers, and stitches those of which it was often enough.
 ///
 /// # Safety
 /// `fp` is a live frame.
-pub unsafe fn sample(fp: *mut u64) {
-    // SAFETY: the function of a live frame is alive.
-    let Some((code, index, guarded)) = (unsafe { identify(frame_func(fp)) }) else { return };
-    let Some(stitcher) = code.stitcher() else { return };
-    let Some(block) = code.get(index, guarded) else { return };
-    if block.warmth.0.fetch_add(1, Ordering::Relaxed) + 1 == stitcher.after {
-        stitcher.stitch(&code.source(index, guarded), block);
+pub unsafe fn sample(mut fp: *mut u64) {
+    for _ in 0..SAMPLED_FRAMES {
+        if fp.is_null() {
+            return;
+        }
+        // SAFETY: the function of a live frame is alive; header word -2 is the caller's frame, or null.
+        let (found, caller) = unsafe { (identify(frame_func(fp)), *fp.sub(2)) };
+        if let Some((code, index, guarded)) = found
+            && let Some(stitcher) = code.stitcher()
+            && let Some(block) = code.get(index, guarded)
+            && block.warmth.0.fetch_add(1, Ordering::Relaxed) + 1 == stitcher.after
+        {
+            stitcher.stitch(&code.source(index, guarded), block);
+        }
+        fp = caller as usize as *mut u64;
     }
 }
 
