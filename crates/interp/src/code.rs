@@ -13,7 +13,7 @@ use wasmr_runtime::vm::{VmCounts, VmFunc, VmLayout};
 use crate::entry;
 use crate::execute::frame::lazy_cell;
 use crate::stitch::{Stitcher, Warmth};
-use crate::translate::{self, ReadError, Source};
+use crate::translate::{self, ReadError, Source, starts::Starts};
 
 /// The translation of one function.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct CodeBlock {
     pub try_regions: Vec<TryRegion>,
     /// Where the instance keeps things.
     pub layout: VmLayout,
+    /// The words at which cells start.
+    pub starts: Starts,
     /// How often it was found hot.
     pub warmth: Warmth,
 }
@@ -40,9 +42,9 @@ impl Cells {
         Cells(words.into_iter().map(AtomicU64::new).collect())
     }
 
-    /// The words.
-    pub fn into_words(self) -> Vec<u64> {
-        self.0.into_iter().map(AtomicU64::into_inner).collect()
+    /// The words as they are now.
+    pub fn to_vec(&self) -> Vec<u64> {
+        self.0.iter().map(|word| word.load(Ordering::Relaxed)).collect()
     }
 
     /// How many words.
@@ -229,7 +231,7 @@ impl ModuleCode {
         let source = self.source(defined_index, guarded);
         let block = translate::translate(&source)?;
         if let Some(stitcher) = self.stitcher.as_ref().filter(|stitcher| stitcher.at_once()) {
-            stitcher.stitch(&source, &block);
+            stitcher.stitch(&block);
         }
         let new = Box::into_raw(Box::new(block));
         let slot = self.slot(defined_index, guarded);

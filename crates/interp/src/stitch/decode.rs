@@ -56,7 +56,7 @@ pub struct Insn {
     /// As decoded; its `ip` is where it stands.
     pub op: Instruction,
     /// Its bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: &'static [u8],
     /// Where in them the displacement of its memory operand is; 0 if it has none.
     pub displacement_at: usize,
     /// Bytes of the displacement.
@@ -132,7 +132,8 @@ pub fn image() -> Option<&'static Image> {
 pub fn decode(handler: usize, infos: &mut InstructionInfoFactory) -> Option<Vec<Block>> {
     let image = image().filter(|image| image.code.contains(&handler))?;
     let length = NEIGHBOURHOOD.min(image.code.end - handler);
-    // SAFETY: from the handler to the end of the code everything is mapped, readable and constant.
+    // SAFETY: from the handler to the end of the code everything is mapped, readable and constant, and stays so as long as
+    // this very function does.
     let code = unsafe { std::slice::from_raw_parts(handler as *const u8, length) };
     let mut decoding = Decoding { code, base: handler as u64, blocks: Vec::new(), count: 0 };
     decoding.block(handler as u64, infos)?;
@@ -156,14 +157,14 @@ pub fn decode(handler: usize, infos: &mut InstructionInfoFactory) -> Option<Vec<
     Some(decoding.blocks)
 }
 
-struct Decoding<'c> {
-    code: &'c [u8],
+struct Decoding {
+    code: &'static [u8],
     base: u64,
     blocks: Vec<Block>,
     count: usize,
 }
 
-impl Decoding<'_> {
+impl Decoding {
     fn inside(&self, at: u64) -> bool {
         at.wrapping_sub(self.base) < self.code.len() as u64
     }
@@ -234,17 +235,17 @@ impl Decoding<'_> {
         let mut reads_without = [reads; 2];
         let mut only_loads = None;
         if (0..op.op_count()).any(|operand| op.op_kind(operand) == OpKind::Memory) {
-            let mut other = op;
-            other.set_memory_base(Register::None);
-            reads_without[0] = registers(&other, infos).0;
-            let mut other = op;
-            other.set_memory_index(Register::None);
-            reads_without[1] = registers(&other, infos).0;
             let reads_it = infos.info(&op).used_memory().iter().all(|memory| memory.access() == OpAccess::Read);
             only_loads = reads_it.then(|| op.memory_size().size()).filter(|size| *size != 0);
+            let mut other = op;
+            other.set_memory_base(Register::None);
+            reads_without[0] = without(op.memory_base(), &op, other, reads, infos);
+            let mut other = op;
+            other.set_memory_index(Register::None);
+            reads_without[1] = without(op.memory_index(), &op, other, reads, infos);
         }
         Insn {
-            bytes: self.code[offset..offset + op.len()].to_vec(),
+            bytes: &self.code[offset..offset + op.len()],
             displacement_at: offsets.displacement_offset(),
             displacement_len: offsets.displacement_size(),
             immediate_len: offsets.immediate_size() + offsets.immediate_size2(),
@@ -277,6 +278,32 @@ impl Decoding<'_> {
             }
         }
     }
+}
+
+/// What an instruction reads if `part` is left out of the address of its memory operand, as it is in `other`.
+fn without(
+    part: Register,
+    op: &Instruction,
+    other: Instruction,
+    reads: Regs,
+    infos: &mut InstructionInfoFactory,
+) -> Regs {
+    if !part.is_gpr() {
+        return reads;
+    }
+    // Most instructions name all registers that they use, and this one once.
+    let named = (0..op.op_count()).map(|operand| op.op_register(operand));
+    let named = named.chain([op.memory_base(), op.memory_index()]).filter(|register| register.is_gpr());
+    let mut times = 0;
+    let mut all = Regs::default();
+    for register in named {
+        all.0 |= 1 << register.full_register().number();
+        times += usize::from(register.full_register() == part.full_register());
+    }
+    if times == 1 && reads.0 & !all.0 == 0 {
+        return Regs(reads.0 & !(1 << part.full_register().number()));
+    }
+    registers(&other, infos).0
 }
 
 /// The registers that an instruction reads (or changes in part, or not always) and those that it may change.

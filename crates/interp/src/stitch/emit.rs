@@ -29,6 +29,9 @@ pub struct Function {
     owners: [Vec<(u32, u32)>; 2],
     /// The word with which the end of `main` goes on.
     open: Option<u32>,
+    /// What [`Cell`] works with, empty between cells.
+    places: Vec<Option<Place>>,
+    jumps: Vec<(Place, u8)>,
 }
 
 /// A distance of 32 bits to be filled in.
@@ -97,6 +100,8 @@ impl Function {
             entries: Vec::new(),
             owners: [Vec::new(), Vec::new()],
             open: None,
+            places: Vec::new(),
+            jumps: Vec::new(),
         }
     }
 
@@ -104,9 +109,14 @@ impl Function {
     pub fn add(&mut self, template: &Template, words: &[u64], word: u32) {
         let mark = self.mark();
         let start = self.main.size() as u32;
-        let places = vec![None; template.blocks.len()];
-        let cell = Cell { template, words, word, places, jumps: Vec::new() };
-        match self.cell(cell) {
+        let (mut places, jumps) = (std::mem::take(&mut self.places), std::mem::take(&mut self.jumps));
+        places.resize(template.blocks.len(), None);
+        let mut cell = Cell { template, words, word, places, jumps };
+        let made = self.cell(&mut cell);
+        cell.places.clear();
+        cell.jumps.clear();
+        (self.places, self.jumps) = (cell.places, cell.jumps);
+        match made {
             Ok(()) => self.entries.push((word, start)),
             Err(Unfit) => {
                 self.reset(mark);
@@ -191,14 +201,14 @@ impl Function {
         self.open = open;
     }
 
-    fn cell(&mut self, mut cell: Cell<'_>) -> Result<(), Unfit> {
-        self.open = self.path(&mut cell, 0, false)?;
+    fn cell(&mut self, cell: &mut Cell<'_>) -> Result<(), Unfit> {
+        self.open = self.path(cell, 0, false)?;
         // What the path left out, and what that leaves out in turn.
         let mut next = 0;
         while next < cell.jumps.len() {
             let (at, block) = cell.jumps[next];
             if cell.places[usize::from(block)].is_none() {
-                self.path(&mut cell, block, true)?;
+                self.path(cell, block, true)?;
             }
             let place = cell.places[usize::from(block)].ok_or(Unfit)?;
             self.links.push(Link { at, to: Goal::Place(place), beyond: 0 });

@@ -1,6 +1,7 @@
 //! Stitches one function: its cells, in order, to code at an address of its own.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use iced_x86::InstructionInfoFactory;
@@ -10,19 +11,15 @@ use super::arena::{self, Room};
 use super::emit::Function;
 use super::template::Template;
 use crate::code::CodeBlock;
-use crate::translate::{self, Source};
+use crate::translate::starts::Starts;
 
 /// Makes code for a function in the room and lets its cells lead there; whether that could be done.
-pub fn stitch(source: &Source<'_>, block: &CodeBlock, room: &Mutex<Room>) -> bool {
+pub fn stitch(block: &CodeBlock, room: &Mutex<Room>) -> bool {
     if !arena::is_available() {
         return false;
     }
-    let Some((words, starts)) = translate::cells(source) else { return false };
-    if words.len() != block.cells.len() {
-        return false;
-    }
     let cells = block.cells.as_ptr().addr();
-    let Some(function) = make(cells, &words, &starts) else { return false };
+    let Some(function) = make(cells, &block.cells.to_vec(), &block.starts) else { return false };
     let placed = room.lock().unwrap_or_else(PoisonError::into_inner).place(cells, function);
     let Some((base, entries)) = placed else { return false };
     for (word, position) in entries {
@@ -32,18 +29,19 @@ pub fn stitch(source: &Source<'_>, block: &CodeBlock, room: &Mutex<Room>) -> boo
 }
 
 /// The code of the function with these words, which are at `cells` and in which cells start at `starts`.
-fn make(cells: usize, words: &[u64], starts: &[u32]) -> Option<Function> {
+fn make(cells: usize, words: &[u64], starts: &Starts) -> Option<Function> {
     let mut function = Function::new(cells as u64);
     let mut templates = templates().lock().unwrap_or_else(PoisonError::into_inner);
-    for (index, &start) in starts.iter().enumerate() {
-        let here = &words[start as usize..];
-        let length = starts.get(index + 1).map_or(here.len(), |next| (next - start) as usize);
+    let mut starts = starts.iter().peekable();
+    while let Some(start) = starts.next() {
+        let here = &words[start..];
+        let length = starts.peek().map_or(here.len(), |next| next - start);
         match templates.get(here[0]) {
             Some(template) => {
                 if template.words.is_some_and(|words| words != length) {
                     return None;
                 }
-                function.add(template, here, start);
+                function.add(template, here, start as u32);
             }
             None => function.skip(),
         }
@@ -53,8 +51,27 @@ fn make(cells: usize, words: &[u64], starts: &[u32]) -> Option<Function> {
 
 /// The templates of the handlers that have been looked at.
 struct Templates {
-    by_handler: HashMap<u64, Option<Template>>,
+    by_handler: HashMap<u64, Option<Template>, BuildHasherDefault<AddressHasher>>,
     infos: InstructionInfoFactory,
+}
+
+/// Hashes addresses of handlers, which nobody chooses to collide.
+#[derive(Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // An odd number without pattern: the golden ratio's fraction.
+        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
 }
 
 impl Templates {
@@ -67,5 +84,6 @@ impl Templates {
 
 fn templates() -> &'static Mutex<Templates> {
     static TEMPLATES: OnceLock<Mutex<Templates>> = OnceLock::new();
-    TEMPLATES.get_or_init(|| Mutex::new(Templates { by_handler: HashMap::new(), infos: InstructionInfoFactory::new() }))
+    TEMPLATES
+        .get_or_init(|| Mutex::new(Templates { by_handler: HashMap::default(), infos: InstructionInfoFactory::new() }))
 }

@@ -22,8 +22,8 @@
 //!   and a frame that was in the function before goes on as it was. `rdi`, the cell, is made where code is left for
 //!   handlers; after a fault it is found by the code's address ([`cell_at`]).
 //! - Operand words of cells do not change after translation: only then are they constants.
-//! - Cells are told apart by translating the function again, which gives the same words; and each must be as long as its
-//!   handler's code says, or nothing of the function is stitched.
+//! - The translator notes where cells start; and each must be as long as its handler's code says, or nothing of the function
+//!   is stitched.
 
 #[cfg(wasmr_stitch)]
 pub mod analyse;
@@ -48,7 +48,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::code::{CodeBlock, identify};
 use crate::execute::dispatch::frame_func;
-use crate::translate::Source;
 
 /// Stitches the functions of one module.
 #[derive(Debug)]
@@ -80,13 +79,13 @@ impl Stitcher {
 
     /// Stitches a function; whether that could be done.
     #[cfg(wasmr_stitch)]
-    pub fn stitch(&self, source: &Source<'_>, block: &CodeBlock) -> bool {
-        function::stitch(source, block, &self.room)
+    pub fn stitch(&self, block: &CodeBlock) -> bool {
+        function::stitch(block, &self.room)
     }
 
     /// Does nothing in this build.
     #[cfg(not(wasmr_stitch))]
-    pub fn stitch(&self, _source: &Source<'_>, _block: &CodeBlock) -> bool {
+    pub fn stitch(&self, _block: &CodeBlock) -> bool {
         false
     }
 }
@@ -110,7 +109,7 @@ pub unsafe fn sample(mut fp: *mut u64) {
             && let Some(block) = code.get(index, guarded)
             && block.warmth.0.fetch_add(1, Ordering::Relaxed) + 1 == stitcher.after
         {
-            stitcher.stitch(&code.source(index, guarded), block);
+            stitcher.stitch(block);
         }
         fp = caller as usize as *mut u64;
     }

@@ -210,7 +210,7 @@ impl<'b, 'p> Walk<'b, 'p> {
 
     /// The instruction as it stands.
     fn copied(&mut self, insn: &Insn) -> Result<Step, Unfit> {
-        let bytes = self.pool.add(&insn.bytes);
+        let bytes = self.pool.add(insn.bytes);
         if !insn.op.is_ip_rel_memory_operand() {
             return Ok(Step::Copy(bytes));
         }

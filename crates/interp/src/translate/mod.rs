@@ -9,8 +9,7 @@
 //! - At every label all operands are in their canonical slots and the accumulators hold nothing.
 //! - All locals are in their slots at all times, so a throw, a trap or a collection finds them there.
 //!
-//! The same pass, run again with `trace` on, tells which operator each cell came from: backtraces need no side table. With
-//! `starts` on it tells where cells start, for [`stitch`](crate::stitch).
+//! The same pass, run again with `trace` on, tells which operator each cell came from: backtraces need no side table.
 
 #![forbid(unsafe_code)]
 
@@ -24,6 +23,7 @@ pub mod numeric;
 pub mod reference;
 pub mod simd;
 pub mod stack;
+pub mod starts;
 pub mod table;
 pub mod variable;
 
@@ -40,6 +40,7 @@ use crate::execute::frame::{self, HEADER};
 use fuel::Meter;
 use labels::{Fixup, Label};
 use stack::{Kind, Pending, SCRATCH_SLOTS, Ty, Value};
+use starts::Starts;
 
 /// A local: where it is and what it holds.
 #[derive(Clone, Copy, Debug)]
@@ -93,8 +94,8 @@ pub struct Translator<'m> {
     meter: Option<Meter>,
     /// Where the cells of each operator start, if asked for: (word, offset of the operator).
     trace: Option<Vec<(u32, u32)>>,
-    /// The words at which cells start, if asked for.
-    starts: Option<Vec<u32>>,
+    /// The words at which cells start, for [`stitch`](crate::stitch).
+    starts: Starts,
 }
 
 /// The slots of an argument area: the larger of parameters and results.
@@ -134,19 +135,6 @@ pub fn locate(source: &Source<'_>, position: u32) -> Option<usize> {
     Some(trace[after.checked_sub(1)?].1 as usize)
 }
 
-/// The words of a function's code, and those at which cells start, in order.
-pub fn cells(source: &Source<'_>) -> Option<(Vec<u64>, Vec<u32>)> {
-    let mut translator = Translator::new(source);
-    translator.starts = Some(vec![0]);
-    translator.body(source.defined_index).ok()?;
-    let mut starts = translator.starts.take()?;
-    let words = translator.finish().cells.into_words();
-    while starts.last().is_some_and(|&start| start as usize >= words.len()) {
-        starts.pop();
-    }
-    Some((words, starts))
-}
-
 impl<'m> Translator<'m> {
     fn new(source: &Source<'m>) -> Translator<'m> {
         let Source { module, layout, defined_index, guarded, metered } = *source;
@@ -180,7 +168,7 @@ impl<'m> Translator<'m> {
             offset: 0,
             meter: metered.then(Meter::default),
             trace: None,
-            starts: None,
+            starts: Starts::default(),
         }
     }
 
@@ -244,6 +232,7 @@ impl<'m> Translator<'m> {
         self.temp_base = slot;
         let zeroed = (slot as u32) as u64;
         self.far = may_be_far;
+        self.starts.mark(0);
         self.code.extend([handler_word(frame::enter_handler(zeroed as u32)), zeroed << 32]);
         Ok(())
     }
@@ -252,12 +241,14 @@ impl<'m> Translator<'m> {
         let frame_slots = self.temp_base as u32 + self.max_height;
         self.code[1] |= frame_slots as u64;
         self.end_metered_block();
+        self.starts.truncate(self.code.len());
         self.try_regions.reverse();
         CodeBlock {
             cells: Cells::new(self.code),
             frame_slots,
             try_regions: self.try_regions,
             layout: *self.layout,
+            starts: self.starts,
             warmth: Default::default(),
         }
     }

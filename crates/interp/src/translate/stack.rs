@@ -240,19 +240,8 @@ impl Translator<'_> {
     /// Settles what is pending and gives the position of the next cell.
     pub fn begin(&mut self) -> usize {
         self.settle();
-        self.mark();
+        self.starts.mark(self.code.len());
         self.code.len()
-    }
-
-    /// Notes, if asked to, that a cell starts here. A branch may have absorbed cells, so that positions go back.
-    fn mark(&mut self) {
-        if let Some(starts) = &mut self.starts {
-            let here = self.code.len() as u32;
-            while starts.last().is_some_and(|&start| start >= here) {
-                starts.pop();
-            }
-            starts.push(here);
-        }
     }
 
     /// Emits a cell without a result.
@@ -437,7 +426,7 @@ impl Translator<'_> {
 
     /// Emits a copy between any two slots; does not settle.
     pub fn code_copy_far(&mut self, from: i32, to: i32, slots: u32) {
-        self.mark();
+        self.starts.mark(self.code.len());
         self.code.extend([handler_word(variable::copy_far), from as i64 as u64, to as i64 as u64, slots as u64]);
         self.wrote(to);
         self.wrote(to + slots as i32 - 1);
