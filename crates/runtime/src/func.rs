@@ -27,7 +27,7 @@ use crate::sys;
 use crate::trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
 use crate::typed::{IntoFunc, TypedFunc, WasmTyList};
 use crate::value::{TypeMismatch, Val};
-use crate::vm::{Status, VmFunc, VmStore};
+use crate::vm::{Status, VmFunc, VmStore, call_entry};
 
 /// A function of a store: the guest's or the host's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,7 +222,7 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
         let caller = ptr::replace(&raw mut (*vm).caller, ptr::null_mut());
         let top = (*vm).stack_top;
         let exit = ((*vm).exit_fp, (*vm).exit_ip);
-        let status = ((*func).entry)(vm, func, slots);
+        let status = call_entry(vm, func, slots);
         let result = match status {
             Status::OK => Ok(()),
             status => Err(take_stop(&mut *inner, status)),

@@ -28,7 +28,7 @@ use crate::interrupt::InterruptHandle;
 use crate::store::StoreInner;
 use crate::trap::Stop;
 use crate::value::{TypeMismatch, Val};
-use crate::vm::{Status, VmFunc, VmInstance, VmStore};
+use crate::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
 
 /// Why a host function ended the run.
 pub(crate) enum HostEnd {
@@ -56,7 +56,7 @@ pub struct HostFuncDef {
 /// A host function in a store.
 #[repr(C)]
 pub(crate) struct HostFunc {
-    pub(crate) vm: VmFunc,
+    pub(crate) vm: VmHostFunc,
     def: Arc<HostFuncDef>,
     /// The instance whose import it is; null if made otherwise.
     importer: *mut VmInstance,
@@ -159,13 +159,17 @@ impl HostFuncDef {
             type_id: store.registry().intern_func((*self.ty).clone()),
             index: 0,
             arg_slots: u32::try_from(arg_slots).expect("a signature of more than 4 G slots"),
-            host: ptr::null(),
+            data: ptr::null(),
+            native: store.tier().unresolved_native(),
+            native_context: ptr::null_mut(),
         };
+        let vm = VmHostFunc { func: vm, store: store.vm_address() };
         let handle = store.add_host_func(HostFunc { vm, def: self.clone(), importer });
         let host: *mut HostFunc = handle.as_ptr();
         // SAFETY: just made; the store keeps it at this address, and `vm` is its first field.
         unsafe {
-            (*host).vm.host = host.cast::<c_void>();
+            (*host).vm.func.data = host.cast::<c_void>();
+            (*host).vm.func.native_context = host.cast::<c_void>();
             Func::from_raw(NonNull::new_unchecked(host.cast()), store.id())
         }
     }
@@ -193,12 +197,12 @@ struct HostResultError {
 /// # Safety
 /// As [`ArrayCall`](crate::vm::ArrayCall) says, for a function made by [`HostFuncDef::instantiate`].
 unsafe extern "C" fn host_entry(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: a host function's `host` is its `HostFunc`, which lives as long as the store; `slots` has room for
+    // SAFETY: a host function's `data` is its `HostFunc`, which lives as long as the store; `slots` has room for
     // `arg_slots` by the contract of the call. References are not kept across the closure, which reaches the store by
     // its address.
     unsafe {
         let inner = NonNull::new_unchecked((*store).store);
-        let host = (*func).host.cast::<HostFunc>();
+        let host = (*func).data.cast::<HostFunc>();
         let said = ptr::replace(&raw mut (*store).caller, ptr::null_mut());
         let instance = if said.is_null() { (*host).importer } else { said };
         let slots = slots_of(slots, (*func).arg_slots as usize);

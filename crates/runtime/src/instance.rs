@@ -62,6 +62,7 @@ impl InstanceObject {
             budget: INITIAL_BUDGET,
             memory0_guarded: false,
             store: store.vm_address(),
+            native_stack_limit: ptr::null_mut(),
             tier_data: loaded.code.vm_data(),
             instance: ptr::null_mut(),
         };

@@ -7,6 +7,7 @@
 //! later step fails, and functions of the new instance may already be in somebody's table: so the instance stays in the
 //! store, whole, even if its instantiation failed.
 
+use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
 
@@ -146,7 +147,7 @@ pub(crate) unsafe fn instantiate<T>(
     // SAFETY: the contract.
     unsafe { fill_imports(store, &mut object, provided) };
     allocate_own(store, &object, module)?;
-    fill_funcs(&object, loaded);
+    fill_funcs(&object, loaded, store.tier().unresolved_native());
     let instance = object.adopt(store);
 
     // 3. Initial values of globals, then of tables' elements. Each expression may use the globals before it.
@@ -265,7 +266,7 @@ fn allocate_own(store: &mut StoreInner, object: &InstanceObject, module: &Module
 }
 
 /// The slots of the functions that the module defines.
-fn fill_funcs(object: &InstanceObject, loaded: &LoadedModule) {
+fn fill_funcs(object: &InstanceObject, loaded: &LoadedModule, native: *const c_void) {
     let module = &loaded.module;
     let arg_slots: Vec<u32> = (0..module.type_count())
         .map(|index| module.as_func_type(index).map_or(0, |ty| ty.param_slots().max(ty.result_slots()) as u32))
@@ -274,6 +275,7 @@ fn fill_funcs(object: &InstanceObject, loaded: &LoadedModule) {
         let index = module.imported_func_count() + defined;
         let type_index = module.func_type_index(index);
         let first = loaded.code.first_entry(defined);
+        let place = object.defined_func(defined);
         let func = VmFunc {
             code: first.code,
             instance: object.vm(),
@@ -281,10 +283,12 @@ fn fill_funcs(object: &InstanceObject, loaded: &LoadedModule) {
             type_id: module.type_id(type_index),
             index,
             arg_slots: arg_slots[type_index as usize],
-            host: std::ptr::null(),
+            data: std::ptr::null(),
+            native,
+            native_context: place.cast(),
         };
-        // SAFETY: the index is within the layout, and the place is ours alone.
-        unsafe { object.defined_func(defined).write(func) };
+        // SAFETY: the place is ours alone.
+        unsafe { place.write(func) };
     }
 }
 

@@ -29,10 +29,15 @@ use crate::instance::InstanceObject;
 use crate::interrupt::InterruptHandle;
 use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
 use crate::memory::MemoryObject;
-use crate::sys::Mapping;
+use crate::sys::{self, Mapping};
 use crate::table::TableObject;
 use crate::tier::Tier;
 use crate::vm::{STACK_SLACK, VmGlobal, VmStore, VmTag};
+
+/// Inaccessible bytes below the stack of machine code.
+const NATIVE_GUARD: usize = 1 << 20;
+/// What the host's frames may take of that stack when machine code has used up its part.
+const NATIVE_HEADROOM: usize = 1 << 20;
 
 /// What a store is made of besides the embedder's data.
 #[derive(Clone)]
@@ -78,6 +83,7 @@ pub struct StoreInner {
     /// Calls from the host that are active, each inside a host function of the one before.
     pub(crate) boundary_depth: u32,
     stack: Option<Mapping>,
+    native_stack: Option<Mapping>,
     /// Why the host ended the run, between `Status::HOST` and the boundary that reports it.
     pub(crate) host_end: Option<HostEnd>,
     pub(crate) arena: RefArena,
@@ -109,6 +115,13 @@ impl<T> Store<T> {
             fuel: 0,
             interrupt: interrupt.flag(),
             store: ptr::null_mut(),
+            tail_func: ptr::null_mut(),
+            tail_slots: ptr::null_mut(),
+            activation: ptr::null_mut(),
+            native_exit_fp: ptr::null(),
+            native_stack_top: ptr::null_mut(),
+            native_stack_limit: ptr::null_mut(),
+            native_helpers: ptr::null(),
         };
         let inner = NonNull::from(Box::leak(Box::new(StoreInner {
             vm,
@@ -122,6 +135,7 @@ impl<T> Store<T> {
             interrupt,
             boundary_depth: 0,
             stack: None,
+            native_stack: None,
             host_end: None,
             arena: RefArena::new(config.limits.max_reference_bytes),
             memories: Vec::new(),
@@ -297,6 +311,27 @@ impl StoreInner {
         // SAFETY: the mapping has more than `slots` slots.
         self.vm.stack_limit = unsafe { self.vm.stack_base.add(slots) };
         self.stack = Some(stack);
+        Ok(())
+    }
+
+    /// Maps the stack for machine code if there is none yet, as large as the value stack and some more for the host's frames.
+    pub(crate) fn ensure_native_stack(&mut self) -> Result<(), ResourceError> {
+        if self.native_stack.is_some() {
+            return Ok(());
+        }
+        let refused = |source| ResourceError::System { what: "the stack of machine code", source };
+        let page = sys::page_size();
+        let below = NATIVE_GUARD + NATIVE_HEADROOM;
+        let size = self.limits.max_stack_bytes.checked_add(below).and_then(|size| size.checked_next_multiple_of(page));
+        let size = size.ok_or_else(|| refused(io::Error::from(io::ErrorKind::OutOfMemory)))?;
+        let mut stack = Mapping::reserve(size).map_err(refused)?;
+        stack.make_accessible(NATIVE_GUARD, size - NATIVE_GUARD).map_err(refused)?;
+        // SAFETY: both are inside the mapping or at its end.
+        unsafe {
+            self.vm.native_stack_top = stack.base().as_ptr().add(size);
+            self.vm.native_stack_limit = stack.base().as_ptr().add(below);
+        }
+        self.native_stack = Some(stack);
         Ok(())
     }
 

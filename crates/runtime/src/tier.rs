@@ -27,6 +27,11 @@ pub trait Tier: Send + Sync {
     /// [`VmFunc::code`] for a function that is reached through [`VmFunc::entry`] only, as host functions are.
     fn foreign_code(&self) -> *const u64;
 
+    /// [`VmFunc::native`] for a function of which no caller in machine code has been seen yet; null where nothing is compiled.
+    fn unresolved_native(&self) -> *const c_void {
+        std::ptr::null()
+    }
+
     /// The guest's frames from the one that trapped, threw or called the host, innermost first; at most `max`, and how
     /// many there are in all.
     fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize);

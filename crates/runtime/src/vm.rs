@@ -41,6 +41,9 @@ impl Status {
     pub const THROW: Status = Status(2);
     /// A host function ended the run; the store's Rust side holds the reason.
     pub const HOST: Status = Status(3);
+    /// The function ends with a tail call of [`VmStore::tail_func`]; whoever called must make it ([`finish_tail_calls`]), so
+    /// that tail calls from tier to tier take no native stack.
+    pub const TAIL: Status = Status(4);
 }
 
 /// Calls `func` with its parameters in `slots[0..]`; on [`Status::OK`] the results are in `slots[0..]`.
@@ -66,8 +69,38 @@ pub struct VmFunc {
     pub index: u32,
     /// Slots of its argument area: the larger of the parameter and the result slots of its type.
     pub arg_slots: u32,
-    /// The host closure behind it; null for a wasm function.
-    pub host: *const c_void,
+    /// What `entry` needs: the closure of a host function, the way into the machine code of a compiled one, else null.
+    pub data: *const c_void,
+    /// Machine code that compiled code calls, in a calling convention of the compiling tier's; its first argument is
+    /// `native_context`. Never null where a tier compiles: [`Tier::unresolved_native`](crate::tier::Tier::unresolved_native).
+    pub native: *const c_void,
+    /// The instance if `native` is the function's own code, else the `VmFunc` itself.
+    pub native_context: *mut c_void,
+}
+
+/// A host function: what compiled code may see of it.
+#[derive(Debug)]
+#[repr(C)]
+pub struct VmHostFunc {
+    /// The slot.
+    pub func: VmFunc,
+    /// The store it lives in.
+    pub store: *mut VmStore,
+}
+
+/// One passage from the host or the interpreter into machine code, in its frame on the native stack. `entry` pushes the words
+/// last first, so that the fields are in the order of addresses.
+#[derive(Debug)]
+#[repr(C)]
+pub struct VmActivation {
+    /// The activation before, null if none.
+    pub prev: *mut VmActivation,
+    /// [`VmStore::exit_fp`] at the passage: the interpreter's frames below this activation.
+    pub exit_fp: *mut u64,
+    /// [`VmStore::native_exit_fp`] at the passage, which is where the activation before was left.
+    pub native_exit_fp: *const usize,
+    /// The store.
+    pub store: *mut VmStore,
 }
 
 /// A linear memory.
@@ -121,6 +154,8 @@ pub struct VmInstance {
     pub memory0_guarded: bool,
     /// The store it lives in.
     pub store: *mut VmStore,
+    /// [`VmStore::native_stack_limit`], where prologues find it with one load; null while nothing of the instance is compiled.
+    pub native_stack_limit: *mut u8,
     /// What the executing tier keeps per module ([`Executable::vm_data`](crate::tier::Executable::vm_data)).
     pub tier_data: *const c_void,
     /// The Rust side of the instance.
@@ -162,6 +197,64 @@ pub struct VmStore {
     pub interrupt: *const std::sync::atomic::AtomicBool,
     /// The Rust side of the store.
     pub store: *mut crate::store::StoreInner,
+    /// The function to call after [`Status::TAIL`].
+    pub tail_func: *mut VmFunc,
+    /// Its arguments, behind `stack_top`.
+    pub tail_slots: *mut u64,
+    /// The innermost passage into machine code that is active; null if none.
+    pub activation: *mut VmActivation,
+    /// The frame of machine code where that was last left for the host, the interpreter or a helper.
+    pub native_exit_fp: *const usize,
+    /// Where the outermost activation starts on the native stack for machine code, which grows downward; null before there is one.
+    pub native_stack_top: *mut u8,
+    /// Frames of machine code stay above this address; what is below is for the host's frames on the same stack.
+    pub native_stack_limit: *mut u8,
+    /// The table of helpers that machine code calls.
+    pub native_helpers: *const c_void,
+}
+
+/// Calls a function through its entry, and whatever it ends with a tail call of: never gives [`Status::TAIL`].
+///
+/// # Safety
+/// As [`ArrayCall`] says.
+pub unsafe fn call_entry(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+    // SAFETY: the contract.
+    unsafe {
+        let status = ((*func).entry)(store, func, slots);
+        if status == Status::TAIL { finish_tail_calls(store, slots, (*func).arg_slots as usize) } else { status }
+    }
+}
+
+/// Makes the call that a [`Status::TAIL`] asks for, and those that follow from it, in constant space. The first `count` slots
+/// that the last of them leaves go to `slots`.
+///
+/// # Safety
+/// The store is alive, an entry just gave `TAIL`, and `slots` has room for `count` slots, at least those of the results.
+#[cold]
+pub unsafe fn finish_tail_calls(store: *mut VmStore, slots: *mut u64, count: usize) -> Status {
+    // SAFETY: the arguments are in `tail_slots`, behind `stack_top`; `STACK_SLACK` covers those of one call.
+    unsafe {
+        let area = (*store).stack_top;
+        if area >= (*store).stack_limit {
+            (*store).trap_code = TrapCode::StackExhausted;
+            return Status::TRAP;
+        }
+        let status = loop {
+            let func = (*store).tail_func;
+            let arg_slots = (*func).arg_slots as usize;
+            std::ptr::copy((*store).tail_slots, area, arg_slots);
+            (*store).stack_top = area.add(arg_slots);
+            let status = ((*func).entry)(store, func, area);
+            if status != Status::TAIL {
+                break status;
+            }
+        };
+        (*store).stack_top = area;
+        if status == Status::OK {
+            std::ptr::copy(area, slots, count);
+        }
+        status
+    }
 }
 
 /// Byte offsets, from the instance pointer, of the arrays behind a [`VmInstance`].

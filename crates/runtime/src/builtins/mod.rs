@@ -9,9 +9,12 @@
 //! The instance is alive and belongs to a live store that no Rust reference is using; indices (of memories, tables,
 //! segments, functions, tags) were validated for the instance's module; references are null or of this store.
 
+use std::ffi::c_void;
+
 use wasmr_core::types::TypeId;
 
 use crate::instance::InstanceObject;
+use crate::limits::ResourceError;
 use crate::trap::{HostError, Stop};
 use crate::vm::{Status, VmInstance, VmStore};
 
@@ -37,6 +40,23 @@ pub unsafe fn is_subtype(instance: *mut VmInstance, actual: TypeId, expected: Ty
 pub unsafe fn host_error(store: *mut VmStore, error: HostError) -> Status {
     // SAFETY: the contract; a live store knows its Rust side.
     unsafe { &mut *(*store).store }.end_run(Stop::host(error))
+}
+
+/// Makes the store ready to run machine code whose helpers are at `helpers`: gives it a stack for that.
+///
+/// # Errors
+/// If the system gives no memory for the stack; the store is then as it was.
+///
+/// # Safety
+/// As for [`host_error`].
+pub unsafe fn prepare_native(store: *mut VmStore, helpers: *const c_void) -> Result<(), ResourceError> {
+    // SAFETY: the contract; a live store knows its Rust side.
+    unsafe {
+        let inner = &mut *(*store).store;
+        inner.ensure_native_stack()?;
+        (*store).native_helpers = helpers;
+    }
+    Ok(())
 }
 
 /// The Rust side of an instance, for as long as the call takes.
