@@ -1,1 +1,42 @@
-//! x
+//! Stage 3b: takes a function, gives machine code, by Cranelift.
+//!
+//! - [`translate`]: wasm → Cranelift's intermediate representation, files by instruction category.
+//! - [`compile`]: that → machine code with its tables; [`link`]: code → where it is executed; [`module`]: all of it for one
+//!   module.
+//! - [`abi`], [`trampoline`], [`enter`]: how compiled code, the interpreter and the host call one another.
+//! - [`helpers`]: what compiled code calls; [`registry`]: from code addresses to functions; [`trap`], [`unwind`], [`frames`]:
+//!   traps, exceptions and backtraces.
+//!
+//! Knows no other tier: the engine decides what is compiled when, and what the rest does.
+
+pub mod abi;
+pub mod compile;
+pub mod enter;
+pub mod frames;
+pub mod helpers;
+pub mod isa;
+pub mod link;
+pub mod module;
+pub mod registry;
+pub mod trampoline;
+pub mod translate;
+pub mod trap;
+pub mod unwind;
+
+pub use compile::{Refusal, Scratch};
+pub use module::{CodeOptions, JitModule, LoopCode, NativeCode};
+pub use translate::{Entry, LoopEntry};
+
+/// Why no machine code is made on this host. Functions stay with the interpreter.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// The system or the processor.
+    #[error("{0}")]
+    Host(&'static str),
+    /// The system gives no memory that can be executed.
+    #[error("no memory for machine code: {0}")]
+    Memory(String),
+    /// The compiler does not accept its settings or a declaration.
+    #[error("the compiler refuses: {0}")]
+    Compiler(String),
+}

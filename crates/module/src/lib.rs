@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod const_expr;
+pub mod cost;
 mod decode;
 pub mod error;
 pub mod features;

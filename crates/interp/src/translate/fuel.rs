@@ -1,7 +1,7 @@
 //! Fuel: where [`wasmr_core::fuel`] says that it is taken. Nothing of this is in code that is not metered.
 
 use wasmparser::Operator;
-use wasmr_core::fuel::{BYTES_PER_FUEL_LOG2, ELEMENTS_PER_FUEL_LOG2};
+use wasmr_module::cost::{ends_block, is_mark, size_log2};
 
 use super::Translator;
 use super::stack::fields_imm;
@@ -51,46 +51,5 @@ impl Translator<'_> {
         if let Some(cell) = cell {
             self.code[cell + 1] = cost as u64;
         }
-    }
-}
-
-/// Whether the operator only marks structure and costs nothing.
-fn is_mark(operator: &Operator<'_>) -> bool {
-    matches!(
-        operator,
-        Operator::Nop
-            | Operator::Block { .. }
-            | Operator::Loop { .. }
-            | Operator::TryTable { .. }
-            | Operator::Else
-            | Operator::End
-    )
-}
-
-/// Whether what follows the operator is another block.
-fn ends_block(operator: &Operator<'_>) -> bool {
-    matches!(
-        operator,
-        Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::Else
-            | Operator::End
-            | Operator::BrIf { .. }
-            | Operator::BrOnNull { .. }
-            | Operator::BrOnNonNull { .. }
-    )
-}
-
-/// How much of its last operand an operator handles for one unit of fuel, as a power of two, if its cost depends on it.
-fn size_log2(operator: &Operator<'_>) -> Option<u32> {
-    match operator {
-        Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => {
-            Some(BYTES_PER_FUEL_LOG2)
-        }
-        Operator::TableFill { .. }
-        | Operator::TableCopy { .. }
-        | Operator::TableInit { .. }
-        | Operator::TableGrow { .. } => Some(ELEMENTS_PER_FUEL_LOG2),
-        _ => None,
     }
 }

@@ -59,6 +59,8 @@ pub struct Request<'a> {
     pub guarded: bool,
     /// Whether the code uses up fuel.
     pub metered: bool,
+    /// Whether checked accesses are also safe from speculation past their checks.
+    pub spectre_guards: bool,
     /// The linker's numbers of functions of the module that can be called directly, by defined index.
     pub direct: &'a dyn Fn(u32) -> Option<u32>,
 }

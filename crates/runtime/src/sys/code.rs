@@ -36,6 +36,16 @@ impl CodeSpace {
         self.len
     }
 
+    /// Where the bytes at a distance from [`base`](CodeSpace::base) are written, for a linker that writes by itself: what it
+    /// may write when is its affair. Fails in a process forked off the one that made the space.
+    pub fn writable(&self, at: usize) -> io::Result<*mut u8> {
+        assert!(at <= self.len, "the place must be in the space");
+        if std::process::id() != self.owner {
+            return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        }
+        Ok(self.write.wrapping_add(at))
+    }
+
     /// Writes code at a distance from [`base`](CodeSpace::base). Fails in a process forked off the one that made the space.
     ///
     /// # Panics

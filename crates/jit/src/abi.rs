@@ -1,0 +1,78 @@
+//! The calling convention of compiled functions: signatures in Cranelift's terms.
+//!
+//! A function takes its context, then its parameters. Results are in registers as long as they fit; else the caller passes, as
+//! the last argument, the address of an array of 16-byte cells for them. Convention `Tail`, the only one with tail calls.
+//!
+//! An entry at a loop takes the context and the interpreter's frame, and has the function's results.
+
+use cranelift_codegen::ir::{AbiParam, Signature, types};
+use cranelift_codegen::isa::CallConv;
+use wasmr_core::types::{FuncType, ValType};
+
+use crate::translate::{context_param, value_type};
+
+/// Bytes of a result in memory.
+pub const RESULT_CELL: i32 = 16;
+
+/// Results of one register class that the convention returns in registers.
+const RESULT_REGISTERS: usize = 8;
+
+/// Where results are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultsIn {
+    /// In registers.
+    Registers,
+    /// Where the last argument points to.
+    Memory,
+}
+
+/// Where the results of functions of a type are.
+pub fn results_in(ty: &FuncType) -> ResultsIn {
+    let is_float = |ty: &&ValType| matches!(ty, ValType::F32 | ValType::F64 | ValType::V128);
+    let floats = ty.results().iter().filter(is_float).count();
+    let integers = ty.results().len() - floats;
+    if floats.max(integers) <= RESULT_REGISTERS { ResultsIn::Registers } else { ResultsIn::Memory }
+}
+
+/// The signature of functions of a type.
+pub fn signature(ty: &FuncType) -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.push(context_param());
+    signature.params.extend(ty.params().iter().map(|&ty| AbiParam::new(value_type(ty))));
+    add_results(&mut signature, ty);
+    signature
+}
+
+/// The signature of entries at loops of functions of a type.
+pub fn loop_signature(ty: &FuncType) -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.push(context_param());
+    signature.params.push(AbiParam::new(types::I64));
+    add_results(&mut signature, ty);
+    signature
+}
+
+fn add_results(signature: &mut Signature, ty: &FuncType) {
+    match results_in(ty) {
+        ResultsIn::Registers => {
+            signature.returns.extend(ty.results().iter().map(|&ty| AbiParam::new(value_type(ty))));
+        }
+        ResultsIn::Memory => signature.params.push(AbiParam::new(types::I64)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_go_to_memory_when_a_class_of_registers_is_full() {
+        let ty = |results: Vec<ValType>| FuncType::new([], results);
+        let mut mixed = vec![ValType::I32; 8];
+        mixed.extend([ValType::V128; 8]);
+        assert_eq!(results_in(&ty(mixed.clone())), ResultsIn::Registers);
+        mixed.push(ValType::I64);
+        assert_eq!(results_in(&ty(mixed)), ResultsIn::Memory);
+        assert_eq!(results_in(&ty(vec![ValType::F64; 9])), ResultsIn::Memory);
+    }
+}

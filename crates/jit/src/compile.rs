@@ -1,0 +1,167 @@
+//! One function from wasm to machine code that is not linked yet: translation, then Cranelift.
+
+use cranelift_codegen::Context;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir;
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::{FinalizedMachExceptionHandler, MachTrap};
+use cranelift_frontend::FunctionBuilderContext;
+use cranelift_module::{FuncId, ModuleReloc};
+use wasmr_core::trap::TrapCode;
+
+use crate::translate::positions::Positions;
+use crate::translate::{Request, translate};
+
+/// Why a function is not compiled. It stays with the interpreter.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// An operator that this tier does not compile.
+    #[error("the operator at offset {offset:#x} is not compiled")]
+    Operator {
+        /// Where it is in the module.
+        offset: usize,
+    },
+    /// A body that costs more to compile than it is worth.
+    #[error("the body has {bytes} bytes")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// There is no loop where one was asked for.
+    #[error("no loop is at that offset, or nothing leads to it")]
+    NoSuchLoop,
+    /// The body cannot be read, which validation excludes unless the module's bytes changed since.
+    #[error("the module's bytes changed after validation: {0}")]
+    Changed(#[from] wasmparser::BinaryReaderError),
+    /// Cranelift refuses.
+    #[error("code generation: {0}")]
+    Codegen(String),
+    /// There is no room for the code, or no way to make any.
+    #[error(transparent)]
+    Unavailable(#[from] crate::Unavailable),
+}
+
+/// What one thread needs to compile, kept from one function to the next.
+#[derive(Default)]
+pub struct Scratch {
+    context: Context,
+    builder: FunctionBuilderContext,
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scratch").finish_non_exhaustive()
+    }
+}
+
+/// Machine code and what must be known of it. Offsets are from its start.
+#[derive(Debug)]
+pub struct CompiledCode {
+    /// The code.
+    pub code: Vec<u8>,
+    /// What is to be filled in.
+    pub relocs: Vec<ModuleReloc>,
+    /// Instructions that may trap, in order.
+    pub traps: Vec<(u32, TrapCode)>,
+    /// Calls that an exception may end, in order.
+    pub call_sites: Vec<CallSite>,
+    /// From where on code is of which position, in order.
+    pub positions: Vec<(u32, u32)>,
+    /// What positions mean; none in code that is not of a function of a module.
+    pub table: Option<Positions>,
+}
+
+/// A call with a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallSite {
+    /// Where the call returns to.
+    pub return_offset: u32,
+    /// From the frame pointer down to the stack pointer at the call.
+    pub frame_offset: u32,
+    /// Where exceptions go.
+    pub handler: u32,
+}
+
+/// Compiles a function of a module, to be linked as `id`.
+///
+/// # Errors
+/// If it is not compiled.
+pub fn compile(
+    request: &Request<'_>,
+    isa: &dyn TargetIsa,
+    id: FuncId,
+    scratch: &mut Scratch,
+) -> Result<CompiledCode, Refusal> {
+    scratch.context.clear();
+    let translated = translate(request, isa, &mut scratch.context.func, &mut scratch.builder);
+    let positions = match translated {
+        Ok(positions) => positions,
+        Err(refusal) => {
+            // What is left of it in there must not meet the next function.
+            scratch.builder = FunctionBuilderContext::new();
+            return Err(refusal);
+        }
+    };
+    let mut compiled = finish(isa, id, scratch)?;
+    compiled.table = Some(positions);
+    Ok(compiled)
+}
+
+/// The function in the scratch as text, for people.
+pub fn clif(scratch: &Scratch) -> String {
+    scratch.context.func.display().to_string()
+}
+
+/// Compiles what `build` makes.
+///
+/// # Errors
+/// If Cranelift refuses.
+pub fn compile_with(
+    isa: &dyn TargetIsa,
+    id: FuncId,
+    scratch: &mut Scratch,
+    build: impl FnOnce(&mut ir::Function, &mut FunctionBuilderContext),
+) -> Result<CompiledCode, Refusal> {
+    scratch.context.clear();
+    build(&mut scratch.context.func, &mut scratch.builder);
+    finish(isa, id, scratch)
+}
+
+fn finish(isa: &dyn TargetIsa, id: FuncId, scratch: &mut Scratch) -> Result<CompiledCode, Refusal> {
+    let context = &mut scratch.context;
+    let compiled = context
+        .compile(isa, &mut ControlPlane::default())
+        .map_err(|error| Refusal::Codegen(format!("{:?}", error.inner)))?;
+    let buffer = &compiled.buffer;
+    let relocs = buffer.relocs().iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, &context.func, id)).collect();
+    let call_sites = buffer.call_sites().filter_map(|site| {
+        let handler = site.exception_handlers.iter().find_map(|handler| match handler {
+            FinalizedMachExceptionHandler::Default(offset) => Some(*offset),
+            _ => None,
+        })?;
+        Some(CallSite { return_offset: site.ret_addr, frame_offset: site.frame_offset?, handler })
+    });
+    Ok(CompiledCode {
+        code: buffer.data().to_vec(),
+        relocs,
+        traps: buffer.traps().iter().map(|trap| (trap.offset, meaning(trap))).collect(),
+        call_sites: call_sites.collect(),
+        positions: buffer.get_srclocs_sorted().iter().map(|place| (place.start, place.loc.bits())).collect(),
+        table: None,
+    })
+}
+
+/// The trap that one of Cranelift's codes stands for.
+fn meaning(trap: &MachTrap) -> TrapCode {
+    match trap.code {
+        ir::TrapCode::STACK_OVERFLOW => TrapCode::StackExhausted,
+        ir::TrapCode::INTEGER_OVERFLOW => TrapCode::IntegerOverflow,
+        ir::TrapCode::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivideByZero,
+        ir::TrapCode::BAD_CONVERSION_TO_INTEGER => TrapCode::InvalidConversionToInteger,
+        ir::TrapCode::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
+        ours => {
+            let code = usize::from(ours.as_raw().get()) - 1;
+            TrapCode::ALL.get(code).copied().unwrap_or(TrapCode::Unreachable)
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The machine code of one module, made function by function, shared by all its instances.
+//!
+//! [`JitModule::compile`] may be called from any thread; what it made is found by [`JitModule::function`] and
+//! [`JitModule::loop_code`] from then on. It is [published](JitModule::publish) to an instance by the thread that runs that
+//! instance's store, so that generated code needs no atomic access.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_module::FuncId;
+use wasmr_core::types::FuncType;
+use wasmr_module::Module;
+use wasmr_runtime::builtins;
+use wasmr_runtime::limits::ResourceError;
+use wasmr_runtime::vm::{Status, VmFunc, VmLayout, VmStore};
+
+use crate::compile::{Refusal, Scratch, compile};
+use crate::helpers::HELPERS;
+use crate::link::Linker;
+use crate::registry::{self, Body};
+use crate::trampoline::{self, Kind};
+use crate::translate::{Entry, Request};
+use crate::{Unavailable, abi, enter, isa};
+
+/// What code of a module may rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CodeOptions {
+    /// Whether memory 0 is guarded in the instances that run the code.
+    pub guarded: bool,
+    /// Whether the code uses up fuel.
+    pub metered: bool,
+    /// Whether checked accesses are also safe from speculation past their checks.
+    pub spectre_guards: bool,
+}
+
+/// The code of one module for instances of one kind.
+#[derive(Debug)]
+pub struct JitModule {
+    module: Arc<Module>,
+    layout: VmLayout,
+    options: CodeOptions,
+    isa: HostIsa,
+    linker: Mutex<Linker>,
+    functions: Box<[OnceLock<NativeCode>]>,
+    loops: Mutex<HashMap<(u32, usize), LoopCode>>,
+    /// Start and length of all its code in the registry.
+    registered: Mutex<Vec<usize>>,
+}
+
+struct HostIsa(OwnedTargetIsa);
+
+impl std::fmt::Debug for HostIsa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+/// A compiled function.
+#[derive(Clone, Copy, Debug)]
+pub struct NativeCode {
+    /// Where its code starts.
+    pub address: usize,
+    /// Bytes of it.
+    pub len: usize,
+    /// The passage into it.
+    enter: usize,
+    id: FuncId,
+}
+
+/// A function compiled from one of its loops on.
+#[derive(Clone, Copy, Debug)]
+pub struct LoopCode {
+    /// Where its code starts.
+    pub address: usize,
+    /// Bytes of it.
+    pub len: usize,
+    /// The passage into it.
+    enter: usize,
+}
+
+/// Slots between the argument area and the frame pointer in the interpreter's frames: that of an entry at a loop is one.
+pub const FRAME_HEADER_SLOTS: u32 = 4;
+
+impl JitModule {
+    /// The code of a module, none of it made.
+    ///
+    /// # Errors
+    /// If no code can be made or executed here.
+    pub fn new(module: Arc<Module>, layout: VmLayout, options: CodeOptions) -> Result<Arc<JitModule>, Unavailable> {
+        let isa = isa::host()?;
+        let linker = Linker::new(isa.clone())?;
+        enter::prepare();
+        let functions = (0..module.defined_func_count()).map(|_| OnceLock::new()).collect();
+        Ok(Arc::new(JitModule {
+            module,
+            layout,
+            options,
+            isa: HostIsa(isa),
+            linker: Mutex::new(linker),
+            functions,
+            loops: Mutex::default(),
+            registered: Mutex::default(),
+        }))
+    }
+
+    /// The module.
+    pub fn module(&self) -> &Arc<Module> {
+        &self.module
+    }
+
+    /// What its code relies on.
+    pub fn options(&self) -> CodeOptions {
+        self.options
+    }
+
+    fn linker(&self) -> MutexGuard<'_, Linker> {
+        self.linker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn func_type(&self, defined_index: u32) -> &FuncType {
+        self.module.func_type(self.module.imported_func_count() + defined_index)
+    }
+
+    /// Compiles a function, unless it is compiled.
+    ///
+    /// # Errors
+    /// If it cannot be compiled, or not from there; nothing has changed then.
+    pub fn compile(&self, defined_index: u32, entry: Entry, scratch: &mut Scratch) -> Result<(), Refusal> {
+        let known = match &entry {
+            Entry::Start => self.function(defined_index).is_some(),
+            Entry::Loop(place) => self.loop_code(defined_index, place.offset).is_some(),
+        };
+        if known {
+            return Ok(());
+        }
+        let ty = self.func_type(defined_index);
+        let signature = match &entry {
+            Entry::Start => abi::signature(ty),
+            Entry::Loop(_) => abi::loop_signature(ty),
+        };
+        let id = self.linker().declare(&signature)?;
+        let direct = |callee: u32| {
+            if callee == defined_index && entry == Entry::Start {
+                return Some(id.as_u32());
+            }
+            self.function(callee).map(|code| code.id.as_u32())
+        };
+        let request = Request {
+            module: &self.module,
+            layout: &self.layout,
+            defined_index,
+            entry: entry.clone(),
+            guarded: self.options.guarded,
+            metered: self.options.metered,
+            spectre_guards: self.options.spectre_guards,
+            direct: &direct,
+        };
+        let code = compile(&request, &*self.isa.0, id, scratch)?;
+        let len = code.code.len();
+        let kind = match &entry {
+            Entry::Start => Kind::Enter,
+            Entry::Loop(_) => {
+                let arg_slots = ty.param_slots().max(ty.result_slots()) as u32;
+                Kind::Loop { arg_slots, header: FRAME_HEADER_SLOTS }
+            }
+        };
+        let passage = trampoline::get(kind, ty)?;
+        let address = self.linker().define(id, &code)?;
+        registry::insert(Arc::new(Body::new(address, code, Some(self.module.clone()))));
+        self.registered.lock().unwrap_or_else(PoisonError::into_inner).push(address);
+        match entry {
+            Entry::Start => {
+                // Another thread may have been faster; both codes do the same.
+                let _ = self.functions[defined_index as usize].set(NativeCode { address, len, enter: passage, id });
+            }
+            Entry::Loop(place) => {
+                let code = LoopCode { address, len, enter: passage };
+                self.loops().entry((defined_index, place.offset)).or_insert(code);
+            }
+        }
+        Ok(())
+    }
+
+    fn loops(&self) -> MutexGuard<'_, HashMap<(u32, usize), LoopCode>> {
+        self.loops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The code of a defined function, if it is compiled.
+    pub fn function(&self, defined_index: u32) -> Option<NativeCode> {
+        self.functions[defined_index as usize].get().copied()
+    }
+
+    /// The code of a defined function from a loop on, if that is compiled; the loop by its operator's offset in the module.
+    pub fn loop_code(&self, defined_index: u32, offset: usize) -> Option<LoopCode> {
+        self.loops().get(&(defined_index, offset)).copied()
+    }
+
+    /// Makes a function of an instance its compiled code, if there is any: whether there is. From then on all calls that come
+    /// through the `VmFunc` run that; `foreign_code` is what sends the interpreter through its entry.
+    ///
+    /// # Errors
+    /// If the store cannot have a stack for machine code.
+    ///
+    /// # Safety
+    /// `func` is a live function with that index of an instance of this module that fits the [options](Self::options); its store is
+    /// used by the calling thread, and no Rust reference to it is in use.
+    pub unsafe fn publish(
+        &self,
+        func: *mut VmFunc,
+        defined_index: u32,
+        foreign_code: *const u64,
+    ) -> Result<bool, ResourceError> {
+        let Some(code) = self.function(defined_index) else { return Ok(false) };
+        // SAFETY: the caller's promise.
+        unsafe {
+            let instance = (*func).instance;
+            prepare((*instance).store)?;
+            (*instance).native_stack_limit = (*(*instance).store).native_stack_limit;
+            (*func).native = code.address as *const _;
+            (*func).native_context = instance.cast();
+            (*func).data = code.enter as *const _;
+            (*func).entry = enter::enter();
+            (*func).code = foreign_code;
+        }
+        Ok(true)
+    }
+}
+
+impl Drop for JitModule {
+    fn drop(&mut self) {
+        let registered = self.registered.get_mut().unwrap_or_else(PoisonError::into_inner);
+        registered.iter().for_each(|&address| registry::remove(address));
+    }
+}
+
+/// Makes a store ready to run machine code.
+///
+/// # Errors
+/// If the system gives no memory for its stack.
+///
+/// # Safety
+/// The store is alive, used by the calling thread, and no Rust reference to it is in use.
+pub unsafe fn prepare(store: *mut VmStore) -> Result<(), ResourceError> {
+    // SAFETY: the caller's promise.
+    unsafe { builtins::prepare_native(store, (&raw const HELPERS).cast()) }
+}
+
+/// Makes [`VmFunc::native`] of a function that is not compiled the passage out to it.
+///
+/// # Errors
+/// If no code can be made.
+///
+/// # Safety
+/// `func` is a live function of type `ty`, and its store is used by the calling thread.
+pub unsafe fn lead_out(func: *mut VmFunc, ty: &FuncType) -> Result<(), Refusal> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let kind = if (*func).instance.is_null() { Kind::LeaveToHost } else { Kind::Leave };
+        (*func).native = trampoline::get(kind, ty)? as *const _;
+        (*func).native_context = func.cast();
+    }
+    Ok(())
+}
+
+impl LoopCode {
+    /// Goes on with an interpreter's frame in compiled code, to the function's end. With [`Status::OK`] the results are in the
+    /// frame's argument area.
+    ///
+    /// # Safety
+    /// `func` is the live function that the code was made for, of a store whose frame `frame` is at the loop's header; the
+    /// function's instance fits the code's options, and `stack_top` is behind the frame.
+    pub unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: *mut u64) -> Status {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let instance = (*func).instance;
+            if prepare(store).is_err() {
+                (*store).trap_code = wasmr_core::trap::TrapCode::StackExhausted;
+                return Status::TRAP;
+            }
+            (*instance).native_stack_limit = (*store).native_stack_limit;
+            enter::enter_loop(store, func, frame, self.enter, self.address)
+        }
+    }
+}

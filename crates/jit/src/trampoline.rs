@@ -1,0 +1,286 @@
+//! Passages between compiled code and everything else, one of each kind a signature, made by Cranelift when first needed.
+//!
+//! - *enter*: the host or the interpreter calls a compiled function. [`VmFunc::data`] of such a function; called by
+//!   `enter.rs` as `fn(store, func, slots)` in the C convention.
+//! - *loop*: the interpreter goes on with a loop of a function that is compiled from there. `fn(store, func, frame, code)`;
+//!   leaves the results in the frame's argument area.
+//! - *leave*: compiled code calls a function that is not compiled. [`VmFunc::native`] of such a function, with the `VmFunc` as
+//!   context; goes through [`VmFunc::entry`] with arguments and results on the value stack. Host functions have one of their own,
+//!   since they belong to no instance.
+//!
+//! They know only how values travel, so functions of equal Cranelift types share them, and they are kept for the process.
+
+use std::collections::HashMap;
+use std::mem::offset_of;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use cranelift_codegen::ir::{
+    AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Type, Value,
+    condcodes::IntCC, types,
+};
+use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use wasmr_core::trap::TrapCode;
+use wasmr_core::types::FuncType;
+use wasmr_runtime::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
+
+use crate::abi::{self, RESULT_CELL, ResultsIn};
+use crate::compile::{Refusal, Scratch, compile_with};
+use crate::helpers::Helper;
+use crate::isa;
+use crate::link::Linker;
+use crate::translate::environment::{helper_signature, slots};
+use crate::translate::value_type;
+
+/// A kind of passage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Into a compiled function.
+    Enter,
+    /// Into a compiled function at a loop.
+    Loop {
+        /// Slots of the function's argument area.
+        arg_slots: u32,
+        /// Slots between that and the frame pointer.
+        header: u32,
+    },
+    /// Out to a function that an instance has and that is not compiled.
+    Leave,
+    /// Out to a host function.
+    LeaveToHost,
+}
+
+type Key = (Kind, Box<[Type]>, Box<[Type]>);
+
+struct Made {
+    isa: OwnedTargetIsa,
+    linker: Linker,
+    scratch: Scratch,
+    addresses: HashMap<Key, usize>,
+}
+
+/// The address of a passage for functions of a type.
+///
+/// # Errors
+/// If no code can be made.
+pub fn get(kind: Kind, ty: &FuncType) -> Result<usize, Refusal> {
+    static MADE: OnceLock<Result<Mutex<Made>, crate::Unavailable>> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let isa = isa::host()?;
+        let linker = Linker::new(isa.clone())?;
+        Ok(Mutex::new(Made { isa, linker, scratch: Scratch::default(), addresses: HashMap::new() }))
+    });
+    let mut made = made.as_ref().map_err(Clone::clone)?.lock().unwrap_or_else(PoisonError::into_inner);
+    let clif = |types: &[wasmr_core::types::ValType]| types.iter().map(|&ty| value_type(ty)).collect();
+    let key = (kind, clif(ty.params()), clif(ty.results()));
+    if let Some(&address) = made.addresses.get(&key) {
+        return Ok(address);
+    }
+    let Made { isa, linker, scratch, addresses } = &mut *made;
+    let signature = signature(kind, ty);
+    let id = linker.declare(&signature)?;
+    let code = compile_with(&**isa, id, scratch, |func, context| {
+        func.signature = signature;
+        let mut passage = Passage::new(func, context, ty);
+        match kind {
+            Kind::Enter => passage.enter(),
+            Kind::Loop { arg_slots, header } => passage.enter_loop(arg_slots + header),
+            Kind::Leave => passage.leave(false),
+            Kind::LeaveToHost => passage.leave(true),
+        }
+        passage.builder.seal_all_blocks();
+        passage.builder.finalize(isa.frontend_config());
+    })?;
+    let address = linker.define(id, &code)?;
+    addresses.insert(key, address);
+    Ok(address)
+}
+
+fn signature(kind: Kind, ty: &FuncType) -> Signature {
+    let words = match kind {
+        Kind::Enter => 3,
+        Kind::Loop { .. } => 4,
+        Kind::Leave | Kind::LeaveToHost => {
+            // The context is a plain word here: it is no instance.
+            let mut signature = abi::signature(ty);
+            signature.params[0] = AbiParam::new(types::I64);
+            return signature;
+        }
+    };
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.extend([AbiParam::new(types::I64)].repeat(words));
+    signature
+}
+
+struct Passage<'a> {
+    builder: FunctionBuilder<'a>,
+    ty: &'a FuncType,
+    /// Parameters of the passage itself.
+    params: Vec<Value>,
+}
+
+impl<'a> Passage<'a> {
+    fn new(func: &'a mut Function, context: &'a mut FunctionBuilderContext, ty: &'a FuncType) -> Passage<'a> {
+        let mut builder = FunctionBuilder::new(func, context);
+        let entry = builder.create_block();
+        builder.append_block_params_for_function_params(entry);
+        builder.switch_to_block(entry);
+        let params = builder.block_params(entry).to_vec();
+        Passage { builder, ty, params }
+    }
+
+    fn load(&mut self, ty: Type, base: Value, offset: usize) -> Value {
+        self.builder.ins().load(ty, MemFlagsData::trusted(), base, offset as i32)
+    }
+
+    fn store(&mut self, value: Value, base: Value, offset: usize) {
+        self.builder.ins().store(MemFlagsData::trusted(), value, base, offset as i32);
+    }
+
+    /// Stores a value in slot form.
+    fn store_slot(&mut self, value: Value, base: Value, slot: i32) {
+        let value = match self.builder.func.dfg.value_type(value) {
+            types::I32 => self.builder.ins().uextend(types::I64, value),
+            types::F32 => {
+                let bits = self.builder.ins().bitcast(types::I32, MemFlagsData::new(), value);
+                self.builder.ins().uextend(types::I64, bits)
+            }
+            _ => value,
+        };
+        self.builder.ins().store(MemFlagsData::trusted(), value, base, slot * 8);
+    }
+
+    fn enter(&mut self) {
+        let (func, slots_pointer) = (self.params[1], self.params[2]);
+        let context = self.load(types::I64, func, offset_of!(VmFunc, native_context));
+        let code = self.load(types::I64, func, offset_of!(VmFunc, native));
+        let mut args = vec![context];
+        let mut slot = 0;
+        for &ty in self.ty.params() {
+            let ty = value_type(ty);
+            args.push(self.load(ty, slots_pointer, slot as usize * 8));
+            slot += slots(ty);
+        }
+        let signature = abi::signature(self.ty);
+        self.call_native(signature, code, args, slots_pointer);
+    }
+
+    /// `distance` = slots from the argument area to the frame pointer.
+    fn enter_loop(&mut self, distance: u32) {
+        let (func, frame, code) = (self.params[1], self.params[2], self.params[3]);
+        let context = self.load(types::I64, func, offset_of!(VmFunc, instance));
+        let area = self.builder.ins().iadd_imm_s(frame, -8 * i64::from(distance));
+        let signature = abi::loop_signature(self.ty);
+        self.call_native(signature, code, vec![context, frame], area);
+    }
+
+    /// Calls compiled code and leaves its results in slots.
+    fn call_native(&mut self, signature: Signature, code: Value, mut args: Vec<Value>, area: Value) {
+        let result_types: Vec<Type> = self.ty.results().iter().map(|&ty| value_type(ty)).collect();
+        let cells = (abi::results_in(self.ty) == ResultsIn::Memory).then(|| {
+            let size = result_types.len() as u32 * RESULT_CELL as u32;
+            let slot = self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4));
+            self.builder.ins().stack_addr(types::I64, slot, 0)
+        });
+        args.extend(cells);
+        let signature = self.builder.import_signature(signature);
+        let call = self.builder.ins().call_indirect(signature, code, &args);
+        let results = match cells {
+            None => self.builder.inst_results(call).to_vec(),
+            Some(cells) => {
+                let load = |(index, &ty): (usize, &Type)| self.load(ty, cells, index * RESULT_CELL as usize);
+                result_types.iter().enumerate().map(load).collect()
+            }
+        };
+        let mut slot = 0;
+        for (value, &ty) in results.into_iter().zip(&result_types) {
+            self.store_slot(value, area, slot);
+            slot += slots(ty);
+        }
+        self.builder.ins().return_(&[]);
+    }
+
+    fn leave(&mut self, to_host: bool) {
+        let func = self.params[0];
+        let store = if to_host {
+            self.load(types::I64, func, offset_of!(VmHostFunc, store))
+        } else {
+            let instance = self.load(types::I64, func, offset_of!(VmFunc, instance));
+            self.load(types::I64, instance, offset_of!(VmInstance, store))
+        };
+        let frame = self.builder.ins().get_frame_pointer(types::I64);
+        self.store(frame, store, offset_of!(VmStore, native_exit_fp));
+        let top = self.load(types::I64, store, offset_of!(VmStore, stack_top));
+
+        // Either stack may be used up.
+        let overflow = self.builder.create_block();
+        let (native_ok, both_ok) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.set_cold_block(overflow);
+        let native_limit = self.load(types::I64, store, offset_of!(VmStore, native_stack_limit));
+        let here = self.builder.ins().get_stack_pointer(types::I64);
+        let is_over = self.builder.ins().icmp(IntCC::UnsignedLessThan, here, native_limit);
+        self.builder.ins().brif(is_over, overflow, &[], native_ok, &[]);
+        self.builder.switch_to_block(native_ok);
+        let limit = self.load(types::I64, store, offset_of!(VmStore, stack_limit));
+        let is_over = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, top, limit);
+        self.builder.ins().brif(is_over, overflow, &[], both_ok, &[]);
+        self.builder.switch_to_block(overflow);
+        let code = self.builder.ins().iconst(types::I8, i64::from(TrapCode::StackExhausted as u8));
+        self.store(code, store, offset_of!(VmStore, trap_code));
+        let status = self.builder.ins().iconst(types::I64, Status::TRAP.0 as i64);
+        self.stopped(store, status, top, frame);
+        self.builder.ins().trap(crate::translate::trap_code(TrapCode::StackExhausted));
+
+        self.builder.switch_to_block(both_ok);
+        let params: Vec<Value> = self.params[1..=self.ty.params().len()].to_vec();
+        let mut slot = 0;
+        for value in params {
+            let ty = self.builder.func.dfg.value_type(value);
+            self.store_slot(value, top, slot);
+            slot += slots(ty);
+        }
+        let arg_slots = self.ty.param_slots().max(self.ty.result_slots());
+        let new_top = self.builder.ins().iadd_imm_s(top, 8 * arg_slots as i64);
+        self.store(new_top, store, offset_of!(VmStore, stack_top));
+        let entry = self.load(types::I64, func, offset_of!(VmFunc, entry));
+        let mut signature = Signature::new(CallConv::SystemV);
+        signature.params.extend([AbiParam::new(types::I64); 3]);
+        signature.returns.push(AbiParam::new(types::I64));
+        let signature = self.builder.import_signature(signature);
+        let call = self.builder.ins().call_indirect(signature, entry, &[store, func, top]);
+        let status = self.builder.inst_results(call)[0];
+        self.store(top, store, offset_of!(VmStore, stack_top));
+        let (stopped, returned) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.set_cold_block(stopped);
+        self.builder.ins().brif(status, stopped, &[], returned, &[]);
+        self.builder.switch_to_block(stopped);
+        self.stopped(store, status, top, frame);
+        self.builder.ins().jump(returned, &[]);
+
+        self.builder.switch_to_block(returned);
+        let mut slot = 0;
+        let mut results = Vec::new();
+        for &ty in self.ty.results() {
+            let ty = value_type(ty);
+            results.push(self.load(ty, top, slot as usize * 8));
+            slot += slots(ty);
+        }
+        if abi::results_in(self.ty) == ResultsIn::Memory {
+            let cells = *self.params.last().expect("the results' address is the last parameter");
+            for (index, value) in results.into_iter().enumerate() {
+                self.store(value, cells, index * RESULT_CELL as usize);
+            }
+            self.builder.ins().return_(&[]);
+        } else {
+            self.builder.ins().return_(&results);
+        }
+    }
+
+    /// Calls the helper for a status other than OK, which comes back only after a tail call that returned.
+    fn stopped(&mut self, store: Value, status: Value, slots: Value, frame: Value) {
+        let helpers = self.load(types::I64, store, offset_of!(VmStore, native_helpers));
+        let code = self.load(types::I64, helpers, Helper::LeaveStopped.offset() as usize);
+        let signature = self.builder.import_signature(helper_signature(Helper::LeaveStopped));
+        self.builder.ins().call_indirect(signature, code, &[store, status, slots, frame]);
+    }
+}

@@ -1,0 +1,207 @@
+//! Calls and tail calls.
+//!
+//! A function that the linker knows is called directly. All others are called through their [`VmFunc`]: its `native` code with
+//! its `native_context`, whatever that is just now.
+
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::{
+    BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder,
+    MemFlagsData, StackSlotData, StackSlotKind, Type, UserExternalName, Value, condcodes::IntCC, types,
+};
+use wasmparser::Operator;
+use wasmr_core::trap::TrapCode;
+use wasmr_runtime::vm::VmFunc;
+
+use super::environment::Region;
+use super::{Translator, trap_code, value_type};
+use crate::abi::{self, ResultsIn};
+use crate::helpers::Helper;
+
+/// What is called.
+#[derive(Clone, Copy, Debug)]
+enum Callee {
+    /// A function that the linker knows.
+    Direct(FuncRef),
+    /// A code address.
+    Indirect(Value),
+}
+
+impl Translator<'_, '_> {
+    /// Translates a call; whether it is one.
+    pub fn call_operator(&mut self, operator: &Operator<'_>) -> bool {
+        match *operator {
+            Operator::Call { function_index } => {
+                let (callee, context) = self.callee(function_index);
+                self.call(self.request.module.func_type_index(function_index), callee, context);
+            }
+            Operator::ReturnCall { function_index } => {
+                let (callee, context) = self.callee(function_index);
+                self.return_call(self.request.module.func_type_index(function_index), callee, context);
+            }
+            Operator::CallIndirect { type_index, table_index } => {
+                let (callee, context) = self.callee_in_table(type_index, table_index);
+                self.call(type_index, callee, context);
+            }
+            Operator::ReturnCallIndirect { type_index, table_index } => {
+                let (callee, context) = self.callee_in_table(type_index, table_index);
+                self.return_call(type_index, callee, context);
+            }
+            Operator::CallRef { type_index } => {
+                let (callee, context) = self.callee_of_reference();
+                self.call(type_index, callee, context);
+            }
+            Operator::ReturnCallRef { type_index } => {
+                let (callee, context) = self.callee_of_reference();
+                self.return_call(type_index, callee, context);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// A function of the module, and the context to call it with.
+    fn callee(&mut self, func_index: u32) -> (Callee, Value) {
+        let request = self.request;
+        if let Some(defined) = func_index.checked_sub(request.layout.imported_func_count) {
+            if let Some(number) = (request.direct)(defined) {
+                let signature = self.call_signature(request.module.func_type_index(func_index));
+                let name = UserExternalName { namespace: 0, index: number };
+                let name = self.builder.func.declare_imported_user_function(name);
+                let name = ExternalName::user(name);
+                let data = ExtFuncData { name, signature, colocated: true, patchable: false };
+                return (Callee::Direct(self.builder.import_function(data)), self.context);
+            }
+        } else {
+            self.note_caller();
+        }
+        let func = self.func_pointer(func_index);
+        let (code, context) = self.native(func);
+        (Callee::Indirect(code), context)
+    }
+
+    /// The function in the table element that the topmost operand names, checked.
+    fn callee_in_table(&mut self, type_index: u32, table_index: u32) -> (Callee, Value) {
+        let index = self.pop();
+        let element = self.element_pointer(table_index, index, TrapCode::UndefinedElement);
+        let flags = self.trusted(Region::Table);
+        let func = self.builder.ins().load(types::I64, flags, element, 0);
+        // The read of a null function's type faults, which is the trap.
+        let region = self.region(Region::Vm);
+        let flags = MemFlagsData::new()
+            .with_aligned()
+            .with_alias_region(Some(region))
+            .with_trap_code(Some(trap_code(TrapCode::UninitializedElement)));
+        let actual = self.builder.ins().load(types::I32, flags, func, offset_of!(VmFunc, type_id) as i32);
+        let module = self.request.module;
+        let expected = module.type_id(type_index);
+        let expected_value = self.index(expected.0);
+        if module.registry().sub_type(expected).is_final {
+            let differs = self.builder.ins().icmp(IntCC::NotEqual, actual, expected_value);
+            self.builder.ins().trapnz(differs, trap_code(TrapCode::IndirectCallTypeMismatch));
+        } else {
+            let same = self.builder.ins().icmp(IntCC::Equal, actual, expected_value);
+            let ask = self.builder.create_block();
+            let right = self.builder.create_block();
+            self.builder.set_cold_block(ask);
+            self.builder.ins().brif(same, right, &[], ask, &[]);
+            self.builder.seal_block(ask);
+            self.builder.switch_to_block(ask);
+            let asked = self.helper(Helper::IsSubtype, &[actual, expected_value]);
+            let is_subtype = self.builder.inst_results(asked)[0];
+            self.builder.ins().trapz(is_subtype, trap_code(TrapCode::IndirectCallTypeMismatch));
+            self.builder.ins().jump(right, &[]);
+            self.builder.seal_block(right);
+            self.builder.switch_to_block(right);
+        }
+        self.note_caller();
+        let (code, context) = self.native(func);
+        (Callee::Indirect(code), context)
+    }
+
+    /// The function that the topmost operand refers to.
+    fn callee_of_reference(&mut self) -> (Callee, Value) {
+        let func = self.pop();
+        self.note_caller();
+        let region = self.region(Region::Vm);
+        let flags = MemFlagsData::new()
+            .with_aligned()
+            .with_alias_region(Some(region))
+            .with_trap_code(Some(trap_code(TrapCode::NullFunctionReference)));
+        let code = self.builder.ins().load(types::I64, flags, func, offset_of!(VmFunc, native) as i32);
+        let flags = self.trusted(Region::Vm);
+        let context = self.builder.ins().load(types::I64, flags, func, offset_of!(VmFunc, native_context) as i32);
+        (Callee::Indirect(code), context)
+    }
+
+    /// Calls with the topmost operands as arguments, and pushes the results.
+    fn call(&mut self, type_index: u32, callee: Callee, context: Value) {
+        let module = self.request.module;
+        let ty = module.func_type_of(type_index);
+        let mut args = vec![context];
+        args.extend(self.pop_many(ty.params().len()));
+        let result_types: Vec<Type> = ty.results().iter().map(|&ty| value_type(ty)).collect();
+        let slot = (abi::results_in(ty) == ResultsIn::Memory).then(|| {
+            let size = result_types.len() as u32 * abi::RESULT_CELL as u32;
+            self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4))
+        });
+        if let Some(slot) = slot {
+            args.push(self.builder.ins().stack_addr(types::I64, slot, 0));
+        }
+        let returned = self.emit_call(type_index, callee, &args);
+        let Some(slot) = slot else {
+            self.push_all(&returned);
+            return;
+        };
+        let base = self.builder.ins().stack_addr(types::I64, slot, 0);
+        for (index, &ty) in result_types.iter().enumerate() {
+            let offset = index as i32 * abi::RESULT_CELL;
+            let value = self.builder.ins().load(ty, MemFlagsData::trusted(), base, offset);
+            self.push(value);
+        }
+    }
+
+    /// The call instruction: one that an exception may leave for the handler around it, if there is one. What it returns.
+    fn emit_call(&mut self, type_index: u32, callee: Callee, args: &[Value]) -> Vec<Value> {
+        let signature = self.call_signature(type_index);
+        let Some(handler) = self.exception_handler() else {
+            let call = match callee {
+                Callee::Direct(func) => self.builder.ins().call(func, args),
+                Callee::Indirect(code) => self.builder.ins().call_indirect(signature, code, args),
+            };
+            return self.builder.inst_results(call).to_vec();
+        };
+        let returns = self.builder.func.dfg.signatures[signature].returns.clone();
+        let next = self.builder.create_block();
+        let results: Vec<Value> =
+            returns.iter().map(|param| self.builder.append_block_param(next, param.value_type)).collect();
+        let passed: Vec<BlockArg> = (0..results.len() as u32).map(BlockArg::TryCallRet).collect();
+        let normal = self.builder.func.dfg.block_call(next, &passed);
+        let caught: BlockCall = self.builder.func.dfg.block_call(handler, &[BlockArg::TryCallExn(0)]);
+        let table = ExceptionTableData::new(signature, normal, [ExceptionTableItem::Default(caught)]);
+        let table = self.builder.func.dfg.exception_tables.push(table);
+        match callee {
+            Callee::Direct(func) => self.builder.ins().try_call(func, args, table),
+            Callee::Indirect(code) => self.builder.ins().try_call_indirect(code, args, table),
+        };
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+        results
+    }
+
+    /// Calls with the topmost operands as arguments, in place of this function.
+    fn return_call(&mut self, type_index: u32, callee: Callee, context: Value) -> Inst {
+        let ty = self.request.module.func_type_of(type_index);
+        let mut args = vec![context];
+        args.extend(self.pop_many(ty.params().len()));
+        // Both functions have the same results.
+        args.extend(self.results_pointer);
+        let signature = self.call_signature(type_index);
+        let call = match callee {
+            Callee::Direct(func) => self.builder.ins().return_call(func, &args),
+            Callee::Indirect(code) => self.builder.ins().return_call_indirect(signature, code, &args),
+        };
+        self.become_unreachable();
+        call
+    }
+}

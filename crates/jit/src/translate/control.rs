@@ -1,0 +1,342 @@
+//! Blocks, branches, `br_table`, returns, `unreachable`, `nop`; and where a function that is entered at a loop starts.
+
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, Type, Value, types};
+use wasmparser::{BrTable, Operator};
+use wasmr_core::trap::TrapCode;
+use wasmr_core::types::{FuncType, ValType};
+
+use super::{Entry, Translator, trap_code, value_type};
+
+/// An open block.
+#[derive(Debug)]
+pub struct Frame {
+    /// What opened it.
+    pub kind: FrameKind,
+    /// Where control goes on behind it; its parameters are the results.
+    pub end: Block,
+    /// Types of its parameters.
+    pub params: Vec<Type>,
+    /// Types of its results.
+    pub results: Vec<Type>,
+    /// Operands below its parameters.
+    pub height: usize,
+    /// Whether anything branches to `end`.
+    pub end_reached: bool,
+}
+
+/// What opened a block.
+#[derive(Debug)]
+pub enum FrameKind {
+    /// The body of a function. A branch to it returns, or goes on behind an inlined call.
+    Body {
+        /// Whether it is inlined.
+        inlined: bool,
+    },
+    /// `block`, and `if` once its `else` was reached.
+    Block,
+    /// `loop`.
+    Loop {
+        /// Where branches to it go.
+        header: Block,
+    },
+    /// `if` before its `else`.
+    If {
+        /// Where control goes if the condition does not hold.
+        otherwise: Block,
+    },
+    /// `try_table`.
+    Try {
+        /// Where an exception from a call inside goes, as its only parameter.
+        handler: Block,
+    },
+}
+
+/// Values as arguments of a branch.
+pub fn block_args(values: &[Value]) -> Vec<BlockArg> {
+    values.iter().map(|&value| BlockArg::Value(value)).collect()
+}
+
+fn types_of(types: &[ValType]) -> Vec<Type> {
+    types.iter().map(|&ty| value_type(ty)).collect()
+}
+
+impl Translator<'_, '_> {
+    /// Translates a control operator; whether it is one.
+    pub fn control_operator(&mut self, operator: &Operator<'_>, offset: usize) -> bool {
+        match operator {
+            Operator::Nop => {}
+            Operator::Unreachable => self.trap(TrapCode::Unreachable),
+            Operator::Block { blockty } => {
+                let sig = self.request.module.block_sig(*blockty);
+                self.open(FrameKind::Block, types_of(sig.params()), types_of(sig.results()));
+            }
+            Operator::Loop { blockty } => {
+                let sig = self.request.module.block_sig(*blockty);
+                let (params, results) = (types_of(sig.params()), types_of(sig.results()));
+                self.open_loop(params, results, offset);
+            }
+            Operator::If { blockty } => {
+                let sig = self.request.module.block_sig(*blockty);
+                let (params, results) = (types_of(sig.params()), types_of(sig.results()));
+                let condition = self.pop();
+                let values = self.pop_many(params.len());
+                let then = self.builder.create_block();
+                let otherwise = self.block_with(&params);
+                self.builder.ins().brif(condition, then, &[], otherwise, &block_args(&values));
+                self.builder.seal_block(then);
+                self.builder.seal_block(otherwise);
+                self.builder.switch_to_block(then);
+                self.push_all(&values);
+                self.open(FrameKind::If { otherwise }, params, results);
+            }
+            Operator::Else => self.else_(),
+            Operator::End => self.end(),
+            Operator::Br { relative_depth } => {
+                self.branch(*relative_depth);
+                self.become_unreachable();
+            }
+            Operator::BrIf { relative_depth } => {
+                let condition = self.pop();
+                self.branch_if(condition, *relative_depth);
+            }
+            Operator::BrTable { targets } => {
+                self.br_table(targets);
+                self.become_unreachable();
+            }
+            Operator::Return => {
+                let depth = self.frames.iter().rev().position(|frame| matches!(frame.kind, FrameKind::Body { .. }));
+                self.branch(depth.expect("operators are in a body") as u32);
+                self.become_unreachable();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// A block with parameters of these types.
+    pub fn block_with(&mut self, params: &[Type]) -> Block {
+        let block = self.builder.create_block();
+        for &ty in params {
+            self.builder.append_block_param(block, ty);
+        }
+        block
+    }
+
+    /// Opens a block whose parameters are on the stack.
+    pub fn open(&mut self, kind: FrameKind, params: Vec<Type>, results: Vec<Type>) {
+        let end = self.block_with(&results);
+        let height = self.stack.len() - params.len();
+        self.frames.push(Frame { kind, end, params, results, height, end_reached: false });
+    }
+
+    /// Opens the body of the function.
+    pub fn open_body(&mut self, ty: &FuncType) {
+        self.open(FrameKind::Body { inlined: !self.frames.is_empty() }, Vec::new(), types_of(ty.results()));
+    }
+
+    fn open_loop(&mut self, params: Vec<Type>, results: Vec<Type>, offset: usize) {
+        let header = self.block_with(&params);
+        let entered_here = matches!(&self.request.entry, Entry::Loop(entry) if entry.offset == offset);
+        let pending = if entered_here { self.pending_loop.take() } else { None };
+        if let Some((entry, frame)) = pending {
+            self.enter_loop(header, params.len(), entry, frame);
+        } else {
+            let values = self.pop_many(params.len());
+            self.builder.ins().jump(header, &block_args(&values));
+        }
+        self.builder.switch_to_block(header);
+        let values = self.builder.block_params(header).to_vec();
+        self.push_all(&values);
+        self.open(FrameKind::Loop { header }, params, results);
+        self.check_interrupt();
+    }
+
+    /// Leads both the translation so far, which nothing reaches, and the entry block with the interpreter's values to a
+    /// loop's header. Locals and operands below the loop's parameters meet as variables.
+    fn enter_loop(&mut self, header: Block, param_count: usize, entry: Block, frame: Value) {
+        let Entry::Loop(place) = &self.request.entry else { unreachable!("only such functions have a loop pending") };
+        let operands = self.pop_many(self.stack.len());
+        let below = operands.len() - param_count;
+        let mut variables = Vec::with_capacity(below);
+        for &value in &operands[..below] {
+            let ty = self.builder.func.dfg.value_type(value);
+            let variable = self.builder.declare_var(ty);
+            self.builder.def_var(variable, value);
+            variables.push(variable);
+        }
+        self.builder.ins().jump(header, &block_args(&operands[below..]));
+
+        self.builder.switch_to_block(entry);
+        for (index, &slot) in place.locals.iter().enumerate() {
+            let (variable, ty) = self.locals[index];
+            let value = self.frame_value(frame, slot, ty);
+            self.builder.def_var(variable, value);
+        }
+        let mut slot = place.operands;
+        let mut params = Vec::with_capacity(param_count);
+        for (index, &value) in operands.iter().enumerate() {
+            let ty = self.builder.func.dfg.value_type(value);
+            let loaded = self.frame_value(frame, slot, ty);
+            slot += if ty.is_vector() { 2 } else { 1 };
+            match variables.get(index) {
+                Some(&variable) => self.builder.def_var(variable, loaded),
+                None => params.push(loaded),
+            }
+        }
+        self.builder.ins().jump(header, &block_args(&params));
+
+        self.builder.switch_to_block(header);
+        for variable in variables {
+            let value = self.builder.use_var(variable);
+            self.push(value);
+        }
+    }
+
+    /// The value in a slot of the interpreter's frame.
+    fn frame_value(&mut self, frame: Value, slot: i32, ty: Type) -> Value {
+        self.builder.ins().load(ty, MemFlagsData::trusted(), frame, slot * 8)
+    }
+
+    fn else_(&mut self) {
+        let frame = self.frames.last().expect("validated: else belongs to if");
+        let FrameKind::If { otherwise } = frame.kind else { unreachable!("validated: else belongs to if") };
+        let (count, end, height) = (frame.results.len(), frame.end, frame.height);
+        if self.reachable {
+            let values = self.pop_many(count);
+            self.builder.ins().jump(end, &block_args(&values));
+        }
+        let was_reachable = self.reachable;
+        let frame = self.frames.last_mut().expect("as above");
+        frame.end_reached |= was_reachable;
+        frame.kind = FrameKind::Block;
+        self.stack.truncate(height);
+        self.builder.switch_to_block(otherwise);
+        let params = self.builder.block_params(otherwise).to_vec();
+        self.push_all(&params);
+        self.reachable = true;
+    }
+
+    fn end(&mut self) {
+        let mut frame = self.frames.pop().expect("validated: end belongs to a block");
+        if self.reachable {
+            let values = self.pop_many(frame.results.len());
+            self.builder.ins().jump(frame.end, &block_args(&values));
+            frame.end_reached = true;
+        }
+        if let FrameKind::If { otherwise } = frame.kind {
+            // Without an `else` the parameters are the results.
+            self.builder.switch_to_block(otherwise);
+            let values = self.builder.block_params(otherwise).to_vec();
+            self.builder.ins().jump(frame.end, &block_args(&values));
+            frame.end_reached = true;
+        }
+        if let FrameKind::Loop { header } = frame.kind {
+            self.builder.seal_block(header);
+        }
+        if let FrameKind::Try { handler } = frame.kind {
+            self.builder.seal_block(handler);
+        }
+        self.builder.seal_block(frame.end);
+        self.stack.truncate(frame.height);
+        self.reachable = frame.end_reached;
+        if self.reachable {
+            self.builder.switch_to_block(frame.end);
+            let results = self.builder.block_params(frame.end).to_vec();
+            if let FrameKind::Body { inlined: false } = frame.kind {
+                self.return_values(&results);
+            } else {
+                self.push_all(&results);
+            }
+        }
+    }
+
+    /// The frame that a branch of this depth goes to.
+    fn target(&mut self, depth: u32) -> &mut Frame {
+        let index = self.frames.len() - 1 - depth as usize;
+        &mut self.frames[index]
+    }
+
+    /// Where a branch of this depth goes, and how many operands it takes along.
+    pub fn branch_target(&mut self, depth: u32) -> (Block, usize) {
+        let frame = self.target(depth);
+        if let FrameKind::Loop { header } = frame.kind {
+            return (header, frame.params.len());
+        }
+        frame.end_reached = true;
+        (frame.end, frame.results.len())
+    }
+
+    fn branch(&mut self, depth: u32) {
+        let (block, count) = self.branch_target(depth);
+        let values = self.peek_many(count);
+        self.builder.ins().jump(block, &block_args(&values));
+    }
+
+    /// Branches if the condition is not 0.
+    pub fn branch_if(&mut self, condition: Value, depth: u32) {
+        let (block, count) = self.branch_target(depth);
+        let values = self.peek_many(count);
+        let next = self.builder.create_block();
+        self.builder.ins().brif(condition, block, &block_args(&values), next, &[]);
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+    }
+
+    fn br_table(&mut self, targets: &BrTable<'_>) {
+        let index = self.pop();
+        let depths: Vec<u32> = targets.targets().map(|depth| depth.expect("validated")).collect();
+        let (_, count) = self.branch_target(targets.default());
+        let values = self.peek_many(count);
+        let args = block_args(&values);
+        let call = |this: &mut Self, depth: u32| {
+            let (block, _) = this.branch_target(depth);
+            this.builder.func.dfg.block_call(block, &args)
+        };
+        let default = call(self, targets.default());
+        let calls: Vec<_> = depths.into_iter().map(|depth| call(self, depth)).collect();
+        let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
+        self.builder.ins().br_table(index, table);
+    }
+
+    /// Returns from the function.
+    fn return_values(&mut self, values: &[Value]) {
+        match self.results_pointer {
+            None => {
+                self.builder.ins().return_(values);
+            }
+            Some(pointer) => {
+                for (index, &value) in values.iter().enumerate() {
+                    let offset = index as i32 * crate::abi::RESULT_CELL;
+                    self.builder.ins().store(MemFlagsData::trusted(), value, pointer, offset);
+                }
+                self.builder.ins().return_(&[]);
+            }
+        }
+    }
+
+    /// Marks the rest of the block as unreachable.
+    pub fn become_unreachable(&mut self) {
+        self.reachable = false;
+        self.skipped = 0;
+    }
+
+    /// An operator in unreachable code: only what opens and closes blocks matters.
+    pub fn skip(&mut self, operator: &Operator<'_>) {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                self.skipped += 1;
+            }
+            Operator::End if self.skipped > 0 => self.skipped -= 1,
+            Operator::End => self.end(),
+            Operator::Else if self.skipped == 0 => self.else_(),
+            _ => {}
+        }
+    }
+
+    /// Traps if the guest was asked to stop.
+    fn check_interrupt(&mut self) {
+        let flag = self.interrupt_flag();
+        let raised = self.builder.ins().load(types::I8, MemFlagsData::trusted(), flag, 0);
+        self.builder.ins().trapnz(raised, trap_code(TrapCode::Interrupted));
+    }
+}

@@ -1,0 +1,241 @@
+//! Where an instance keeps things: pointers that operators start from, and helpers that they call.
+
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::{
+    self, AbiParam, AliasRegion, AliasRegionData, GlobalValueData, Inst, InstBuilder, MemFlagsData, SigRef, Signature,
+    Type, Value, types,
+};
+use cranelift_codegen::isa::CallConv;
+use wasmr_core::types::ValType;
+use wasmr_runtime::vm::{VmFunc, VmInstance, VmMemory, VmStore, VmTable};
+
+use super::Translator;
+use crate::helpers::Helper;
+
+/// What a translation has found out about its environment so far.
+#[derive(Debug, Default)]
+pub struct Environment {
+    helper_signatures: Vec<(Helper, SigRef)>,
+    call_signatures: Vec<(wasmr_core::types::TypeId, SigRef)>,
+}
+
+/// Kinds of memory that never overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Region {
+    /// Linear memories.
+    Memory,
+    /// Globals.
+    Global,
+    /// Tables' elements.
+    Table,
+    /// Everything else of instances and stores.
+    Vm,
+}
+
+const OFFSET_STORE: i32 = offset_of!(VmInstance, store) as i32;
+
+/// Makes the prologue compare the stack pointer with the instance's limit.
+pub fn declare_stack_limit(func: &mut ir::Function) {
+    let context = func.create_global_value(GlobalValueData::VMContext);
+    let flags = func.dfg.mem_flags.insert(constant()).expect("the first flags of a function");
+    let limit = func.create_global_value(GlobalValueData::Load {
+        base: context,
+        offset: (offset_of!(VmInstance, native_stack_limit) as i32).into(),
+        global_type: types::I64,
+        flags,
+    });
+    func.stack_limit = Some(limit);
+}
+
+/// A field that does not change while code of the instance runs.
+pub fn constant() -> MemFlagsData {
+    MemFlagsData::trusted().with_readonly().with_can_move()
+}
+
+impl Translator<'_, '_> {
+    /// The alias region of a kind of memory.
+    pub fn region(&mut self, region: Region) -> AliasRegion {
+        let description = match region {
+            Region::Memory => "memory",
+            Region::Global => "global",
+            Region::Table => "table",
+            Region::Vm => "vm",
+        };
+        self.builder.func.dfg.alias_regions.insert(AliasRegionData {
+            user_id: region as u32,
+            description: description.into(),
+        })
+    }
+
+    /// Flags of an access that cannot trap.
+    pub fn trusted(&mut self, region: Region) -> MemFlagsData {
+        let region = self.region(region);
+        MemFlagsData::trusted().with_alias_region(Some(region))
+    }
+
+    /// A pointer field that does not change while code of the instance runs.
+    fn constant_pointer(&mut self, base: Value, offset: i32) -> Value {
+        self.builder.ins().load(types::I64, constant(), base, offset)
+    }
+
+    /// The `VmStore`.
+    pub fn store_pointer(&mut self) -> Value {
+        self.constant_pointer(self.context, OFFSET_STORE)
+    }
+
+    /// The address of the flag that asks the guest to stop.
+    pub fn interrupt_flag(&mut self) -> Value {
+        let store = self.store_pointer();
+        self.constant_pointer(store, offset_of!(VmStore, interrupt) as i32)
+    }
+
+    /// Where a global is: base, offset, flags.
+    pub fn global(&mut self, index: u32) -> (Value, i32, MemFlagsData) {
+        let flags = self.trusted(Region::Global);
+        let layout = self.request.layout;
+        match index.checked_sub(layout.imported_global_count) {
+            Some(defined) => (self.context, layout.defined_global(defined) as i32, flags),
+            None => (self.constant_pointer(self.context, layout.imported_global(index) as i32), 0, flags),
+        }
+    }
+
+    /// A value as it is in a slot: 32-bit numbers zero-extended to words.
+    pub fn as_slot(&mut self, value: Value) -> Value {
+        match self.builder.func.dfg.value_type(value) {
+            types::I32 => self.builder.ins().uextend(types::I64, value),
+            types::F32 => {
+                let bits = self.builder.ins().bitcast(types::I32, MemFlagsData::new(), value);
+                self.builder.ins().uextend(types::I64, bits)
+            }
+            _ => value,
+        }
+    }
+
+    /// The `VmFunc` of a function of the module.
+    pub fn func_pointer(&mut self, func_index: u32) -> Value {
+        let layout = self.request.layout;
+        match func_index.checked_sub(layout.imported_func_count) {
+            Some(defined) => {
+                let offset = i64::from(layout.defined_func(defined));
+                self.builder.ins().iadd_imm_s(self.context, offset)
+            }
+            None => self.constant_pointer(self.context, layout.imported_func(func_index) as i32),
+        }
+    }
+
+    /// The `VmTable` of a table.
+    pub fn table_pointer(&mut self, index: u32) -> Value {
+        self.constant_pointer(self.context, self.request.layout.table(index) as i32)
+    }
+
+    /// First element and length of a table.
+    pub fn table_bounds(&mut self, index: u32) -> (Value, Value) {
+        let table = self.table_pointer(index);
+        let flags = self.trusted(Region::Vm);
+        let elements = self.builder.ins().load(types::I64, flags, table, offset_of!(VmTable, elements) as i32);
+        let len = self.builder.ins().load(types::I64, flags, table, offset_of!(VmTable, len) as i32);
+        (elements, len)
+    }
+
+    /// The `VmMemory` of a memory.
+    pub fn memory_pointer(&mut self, index: u32) -> Value {
+        self.constant_pointer(self.context, self.request.layout.memory(index) as i32)
+    }
+
+    /// First byte of a memory. That of a guarded memory never changes.
+    pub fn memory_base(&mut self, index: u32) -> Value {
+        if index == 0 && self.request.guarded {
+            return self.constant_pointer(self.context, offset_of!(VmInstance, memory0_base) as i32);
+        }
+        let memory = self.memory_pointer(index);
+        let flags = self.trusted(Region::Vm);
+        self.builder.ins().load(types::I64, flags, memory, offset_of!(VmMemory, base) as i32)
+    }
+
+    /// Size of a memory in bytes.
+    pub fn memory_len(&mut self, index: u32) -> Value {
+        let memory = self.memory_pointer(index);
+        let flags = self.trusted(Region::Vm);
+        self.builder.ins().load(types::I64, flags, memory, offset_of!(VmMemory, len) as i32)
+    }
+
+    /// The `VmTag` of a tag.
+    pub fn tag_pointer(&mut self, index: u32) -> Value {
+        self.constant_pointer(self.context, self.request.layout.tag(index) as i32)
+    }
+
+    /// Machine code of a function and the context to call it with.
+    pub fn native(&mut self, func: Value) -> (Value, Value) {
+        let flags = self.trusted(Region::Vm);
+        let code = self.builder.ins().load(types::I64, flags, func, offset_of!(VmFunc, native) as i32);
+        let context = self.builder.ins().load(types::I64, flags, func, offset_of!(VmFunc, native_context) as i32);
+        (code, context)
+    }
+
+    /// Says that this instance is the one that calls, for host functions.
+    pub fn note_caller(&mut self) {
+        let store = self.store_pointer();
+        let flags = self.trusted(Region::Vm);
+        self.builder.ins().store(flags, self.context, store, offset_of!(VmStore, caller) as i32);
+    }
+
+    /// Calls a helper with the instance and these arguments.
+    pub fn helper(&mut self, helper: Helper, args: &[Value]) -> Inst {
+        let (code, signature) = self.helper_code(helper);
+        let mut all = vec![self.context];
+        all.extend_from_slice(args);
+        self.builder.ins().call_indirect(signature, code, &all)
+    }
+
+    /// The code of a helper, and its signature.
+    pub fn helper_code(&mut self, helper: Helper) -> (Value, SigRef) {
+        let known = self.environment.helper_signatures.iter().find(|(other, _)| *other == helper);
+        let signature = match known {
+            Some(&(_, signature)) => signature,
+            None => {
+                let signature = self.builder.import_signature(helper_signature(helper));
+                self.environment.helper_signatures.push((helper, signature));
+                signature
+            }
+        };
+        let store = self.store_pointer();
+        let helpers = self.constant_pointer(store, offset_of!(VmStore, native_helpers) as i32);
+        (self.constant_pointer(helpers, helper.offset()), signature)
+    }
+
+    /// The signature of calls of functions of a type of the module.
+    pub fn call_signature(&mut self, type_index: u32) -> SigRef {
+        let id = self.request.module.type_id(type_index);
+        if let Some(&(_, signature)) = self.environment.call_signatures.iter().find(|(other, _)| *other == id) {
+            return signature;
+        }
+        let ty = self.request.module.func_type_of(type_index);
+        let signature = self.builder.import_signature(crate::abi::signature(ty));
+        self.environment.call_signatures.push((id, signature));
+        signature
+    }
+
+    /// A small integer argument.
+    pub fn index(&mut self, index: u32) -> Value {
+        self.builder.ins().iconst(types::I32, i64::from(index))
+    }
+}
+
+/// The signature of a helper.
+pub fn helper_signature(helper: Helper) -> Signature {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.extend(helper.params().iter().map(|&ty| AbiParam::new(ty)));
+    signature.returns.extend(helper.results().iter().map(|&ty| AbiParam::new(ty)));
+    signature
+}
+
+/// How many 8-byte slots a value of a Cranelift type takes.
+pub fn slots(ty: Type) -> i32 {
+    if ty.is_vector() { 2 } else { 1 }
+}
+
+/// How many 8-byte slots values of these types take.
+pub fn slots_of(types: &[ValType]) -> u32 {
+    types.iter().map(|ty| ty.slots() as u32).sum()
+}

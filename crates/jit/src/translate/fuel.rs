@@ -1,0 +1,66 @@
+//! Fuel: where [`wasmr_core::fuel`] says that it is taken. Nothing of this is in code that is not metered.
+
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::{Inst, InstBuilder, Value, condcodes::IntCC, types};
+use wasmparser::Operator;
+use wasmr_core::trap::TrapCode;
+use wasmr_module::cost::{ends_block, is_mark, size_log2};
+use wasmr_runtime::vm::VmStore;
+
+use super::environment::Region;
+use super::{Translator, trap_code};
+
+/// The cost of the block at hand.
+#[derive(Debug, Default)]
+pub struct Meter {
+    /// The constant that is to be the cost; none before the block's first operator that costs anything.
+    constant: Option<Inst>,
+    /// The cost so far.
+    cost: u32,
+}
+
+impl Translator<'_, '_> {
+    /// Counts an operator that is about to be translated.
+    pub fn charge(&mut self, operator: &Operator<'_>) {
+        if !self.request.metered || is_mark(operator) {
+            return;
+        }
+        if self.meter.constant.is_none() {
+            let cost = self.builder.ins().iconst(types::I64, 0);
+            self.meter.constant = self.builder.func.dfg.value_def(cost).inst();
+            self.take_fuel(cost);
+        }
+        self.meter.cost = self.meter.cost.saturating_add(1);
+        if let Some(log2) = size_log2(operator) {
+            let size = *self.stack.last().expect("validated: the size is the last operand");
+            let size = self.as_slot(size);
+            let cost = self.builder.ins().ushr_imm_u(size, i64::from(log2));
+            self.take_fuel(cost);
+        }
+    }
+
+    /// After an operator: ends the block if the operator does.
+    pub fn end_charge(&mut self, operator: &Operator<'_>) {
+        if self.request.metered && (!self.reachable || ends_block(operator)) {
+            let Meter { constant, cost } = std::mem::take(&mut self.meter);
+            if let Some(constant) = constant {
+                self.builder.func.dfg.replace(constant).iconst(types::I64, i64::from(cost));
+            }
+        }
+    }
+
+    /// Takes `cost` from the store's fuel, or all of it and traps.
+    fn take_fuel(&mut self, cost: Value) {
+        let store = self.store_pointer();
+        let flags = self.trusted(Region::Vm);
+        let offset = offset_of!(VmStore, fuel) as i32;
+        let fuel = self.builder.ins().load(types::I64, flags, store, offset);
+        let too_little = self.builder.ins().icmp(IntCC::UnsignedLessThan, fuel, cost);
+        let left = self.builder.ins().isub(fuel, cost);
+        let zero = self.builder.ins().iconst(types::I64, 0);
+        let left = self.builder.ins().select(too_little, zero, left);
+        self.builder.ins().store(flags, left, store, offset);
+        self.builder.ins().trapnz(too_little, trap_code(TrapCode::OutOfFuel));
+    }
+}

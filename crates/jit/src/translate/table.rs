@@ -1,0 +1,91 @@
+//! Tables.
+
+use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
+use wasmparser::Operator;
+use wasmr_core::trap::TrapCode;
+
+use super::environment::Region;
+use super::{Translator, trap_code};
+use crate::helpers::Helper;
+
+const ELEMENT_LOG2: i64 = 3;
+
+impl Translator<'_, '_> {
+    /// Translates a table operator; whether it is one.
+    pub fn table_operator(&mut self, operator: &Operator<'_>) -> bool {
+        match *operator {
+            Operator::TableGet { table } => {
+                let index = self.pop();
+                let element = self.element_pointer(table, index, TrapCode::TableOutOfBounds);
+                let flags = self.trusted(Region::Table);
+                let value = self.builder.ins().load(types::I64, flags, element, 0);
+                self.push(value);
+            }
+            Operator::TableSet { table } => {
+                let (index, value) = self.pop2();
+                let element = self.element_pointer(table, index, TrapCode::TableOutOfBounds);
+                let flags = self.trusted(Region::Table);
+                self.builder.ins().store(flags, value, element, 0);
+            }
+            Operator::TableSize { table } => {
+                let (_, len) = self.table_bounds(table);
+                self.push_table_index(table, len);
+            }
+            Operator::TableGrow { table } => {
+                let (value, delta) = self.pop2();
+                let delta = self.as_slot(delta);
+                let index = self.index(table);
+                let grown = self.helper(Helper::TableGrow, &[index, value, delta]);
+                let old = self.builder.inst_results(grown)[0];
+                self.push_table_index(table, old);
+            }
+            Operator::TableFill { table } => {
+                let (start, value, len) = self.pop3();
+                let (start, len) = (self.as_slot(start), self.as_slot(len));
+                let index = self.index(table);
+                self.helper(Helper::TableFill, &[index, start, value, len]);
+            }
+            Operator::TableCopy { dst_table, src_table } => {
+                let (dst, src, len) = self.pop3();
+                let (dst, src, len) = (self.as_slot(dst), self.as_slot(src), self.as_slot(len));
+                let (dst_table, src_table) = (self.index(dst_table), self.index(src_table));
+                self.helper(Helper::TableCopy, &[dst_table, src_table, dst, src, len]);
+            }
+            Operator::TableInit { elem_index, table } => {
+                let (dst, src, len) = self.pop3();
+                let dst = self.as_slot(dst);
+                let (table, segment) = (self.index(table), self.index(elem_index));
+                self.helper(Helper::TableInit, &[table, segment, dst, src, len]);
+            }
+            Operator::ElemDrop { elem_index } => {
+                let segment = self.index(elem_index);
+                self.helper(Helper::ElemDrop, &[segment]);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Pushes a word as an index of a table.
+    fn push_table_index(&mut self, table: u32, word: Value) {
+        let is64 = self.request.module.tables()[table as usize].ty.is64;
+        let value = if is64 { word } else { self.builder.ins().ireduce(types::I32, word) };
+        self.push(value);
+    }
+
+    /// The address of an element; traps with `code` if there is none.
+    pub fn element_pointer(&mut self, table: u32, index: Value, code: TrapCode) -> Value {
+        let index = self.as_slot(index);
+        let (elements, len) = self.table_bounds(table);
+        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
+        self.builder.ins().trapnz(is_outside, trap_code(code));
+        let distance = self.builder.ins().ishl_imm_u(index, ELEMENT_LOG2);
+        let element = self.builder.ins().iadd(elements, distance);
+        if self.request.spectre_guards {
+            // The first element stands in: speculation stays inside the table.
+            self.builder.ins().select_spectre_guard(is_outside, elements, element)
+        } else {
+            element
+        }
+    }
+}
