@@ -53,7 +53,11 @@ impl Engine {
 
     fn code_options(&self) -> CodeOptions {
         let Config { metered, tuning, .. } = &self.0.config;
-        CodeOptions { metered: *metered, stitch_after: tuning.stitch.then_some(tuning.stitch_after) }
+        CodeOptions {
+            metered: *metered,
+            stitch_after: tuning.stitch.then_some(tuning.stitch_after),
+            ..CodeOptions::default()
+        }
     }
 
     /// Gives a module the code that its functions are born with.

@@ -8,7 +8,8 @@ use crate::execute::dispatch::{Machine, run};
 use crate::execute::frame::{HEADER, exit_cell};
 use crate::execute::operand::zero_float_acc;
 
-/// Calls a wasm function.
+/// Calls a wasm function. It may end with a tail call of a function that another tier or the host executes:
+/// [`Status::TAIL`].
 ///
 /// # Safety
 /// As [`ArrayCall`](wasmr_runtime::vm::ArrayCall) says; the function belongs to an instance that this crate executes.
@@ -43,6 +44,8 @@ pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mu
         (*store).stack_top = base;
         if status == Status::OK {
             slots.copy_from_nonoverlapping(base, arg_slots);
+        }
+        if status == Status::OK || status == Status::TAIL {
             (*store).exit_fp = outer_fp;
             (*store).exit_ip = outer_ip;
         }

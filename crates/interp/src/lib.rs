@@ -2,6 +2,7 @@
 //!
 //! - [`translate`]: operators → cells, in one pass at a function's first call.
 //! - [`execute`]: the handlers that cells point to, threaded through one another.
+//! - [`heat`]: what becomes of functions that are executed often.
 //! - [`stitch`]: machine code for functions that are executed often, made of the handlers' own.
 //! - [`code`]: who owns translated code; [`entry`]: the host's way in; [`tier`]: what the runtime asks of a tier.
 //!
@@ -16,6 +17,7 @@
 pub mod code;
 pub mod entry;
 pub mod execute;
+pub mod heat;
 pub mod stitch;
 pub mod tier;
 pub mod translate;

@@ -1,6 +1,6 @@
 //! The interpreter as a [`Tier`]: code for foreign functions, and walks over the frames.
 
-use wasmr_runtime::tier::{Frame, Tier};
+use wasmr_runtime::tier::{Frame, FrameList, Tier};
 use wasmr_runtime::vm::VmStore;
 
 use crate::code::{code_block_of, identify};
@@ -50,32 +50,62 @@ impl Tier for InterpTier {
     }
 
     fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize) {
-        let mut frames = Vec::new();
-        let mut total = 0;
-        let (mut fp, mut at) = (store.exit_fp, store.exit_ip);
-        while !fp.is_null() {
-            // SAFETY: `exit_fp` is the innermost frame, and the headers lead from each live frame to its caller's.
-            unsafe {
-                let func = frame_func(fp);
-                if let Some((code, index, guarded)) = identify(func) {
-                    if frames.len() < max {
-                        let position = code.get(index, guarded).and_then(|block| block.position(at));
-                        let offset =
-                            position.and_then(|position| translate::locate(&code.source(index, guarded), position));
-                        frames.push(Frame { func, offset });
-                    }
-                    total += 1;
-                }
-                let mut return_to = *fp.sub(3) as usize as *const u64;
-                let entered = return_to == exit_cell();
-                if entered || return_to == restore_cell() {
-                    return_to = *fp.sub(4) as usize as *const u64;
-                }
-                // A caller is at the call before the cell that it goes on with; at a host function it is at no cell.
-                at = if entered { return_to } else { return_to.wrapping_sub(1) };
-                fp = *fp.sub(2) as usize as *mut u64;
-            }
+        let mut frames = FrameList::new(max);
+        let mut place = Place::left(store);
+        while !place.fp.is_null() {
+            // SAFETY: `exit_fp` is the innermost frame, and each place is where an outer run was left.
+            place = unsafe { walk_run(place, &mut frames) };
         }
-        (frames, total)
+        frames.finish()
+    }
+}
+
+/// A frame, and the cell at which it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The frame; null if there is none.
+    pub fp: *mut u64,
+    /// The cell; [`foreign_cell`] if the interpreter only made the frame and others execute the function.
+    pub ip: *const u64,
+}
+
+impl Place {
+    /// Where the interpreter was last left for another tier, the host, or an early end.
+    pub fn left(store: &VmStore) -> Place {
+        Place { fp: store.exit_fp, ip: store.exit_ip }
+    }
+}
+
+/// Adds the frames of one run: from `place` to the frame that was entered from outside. Gives the place at which the run
+/// before it was left.
+///
+/// # Safety
+/// There is a live frame at `place`.
+pub unsafe fn walk_run(place: Place, frames: &mut FrameList) -> Place {
+    let Place { mut fp, ip: mut at } = place;
+    loop {
+        // SAFETY: the headers lead from each live frame to its caller's.
+        unsafe {
+            let func = frame_func(fp);
+            if at != foreign_cell()
+                && let Some((code, index, guarded)) = identify(func)
+            {
+                frames.add(code.module(), (*func).index, || {
+                    let position = code.get(index, guarded)?.position(at)?;
+                    translate::locate(&code.source(index, guarded), position)
+                });
+            }
+            let mut return_to = *fp.sub(3) as usize as *const u64;
+            let entered = return_to == exit_cell();
+            if entered || return_to == restore_cell() {
+                return_to = *fp.sub(4) as usize as *const u64;
+            }
+            fp = *fp.sub(2) as usize as *mut u64;
+            if entered {
+                return Place { fp, ip: return_to };
+            }
+            // A caller is at the call before the cell that it goes on with.
+            at = return_to.wrapping_sub(1);
+        }
     }
 }

@@ -24,6 +24,7 @@ use crate::host::{Caller, HostEnd, HostFuncDef};
 use crate::limits::ResourceError;
 use crate::store::StoreInner;
 use crate::sys;
+use crate::tier::Frame;
 use crate::trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
 use crate::typed::{IntoFunc, TypedFunc, WasmTyList};
 use crate::value::{TypeMismatch, Val};
@@ -265,14 +266,8 @@ fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
 /// The guest's frames as of now.
 pub(crate) fn capture_backtrace(store: &StoreInner) -> Backtrace {
     let (frames, total) = store.tier().frames(&store.vm, MAX_BACKTRACE_FRAMES);
-    let frames = frames.iter().filter_map(|frame| {
-        // SAFETY: the tier gives functions of this store, whose instances live as long as it; host functions have none.
-        let (instance, index) = unsafe { ((*frame.func).instance.as_ref()?, (*frame.func).index) };
-        // SAFETY: the Rust side of an instance lives as long as it.
-        let module = unsafe { (*instance.instance).module().clone() };
-        Some(FrameInfo::new(module, index, frame.offset))
-    });
-    Backtrace { frames: frames.collect(), total }
+    let info = |frame: Frame| FrameInfo::new(frame.module, frame.func_index, frame.offset);
+    Backtrace { frames: frames.into_iter().map(info).collect(), total }
 }
 
 /// Ends a run from inside: keeps `stop` for the boundary that will report it, and says what to return through guest

@@ -59,8 +59,9 @@ impl InstanceObject {
         };
         let header = VmInstance {
             memory0_base: ptr::null_mut(),
-            budget: INITIAL_BUDGET,
+            budget: loaded.code.initial_budget(),
             memory0_guarded: false,
+            published: 0,
             store: store.vm_address(),
             native_stack_limit: ptr::null_mut(),
             tier_data: loaded.code.vm_data(),

@@ -6,7 +6,7 @@
 //!   [`memory`], [`table`], [`global`], [`tag`], [`instance`], [`mod@reference`], [`exception`].
 //! - [`instantiate`] goes from a module to an instance; [`linker`] finds the imports by name; segments and constant
 //!   expressions are internal to it.
-//! - [`vm`] has every layout that code reads and writes; [`tier`] is the seam to whatever executes; [`builtins`] are
+//! - [`vm`] has every layout that code reads and writes; [`tier`] and [`running`] are the seam to whatever executes; [`builtins`] are
 //!   the slow paths that tiers share; [`sys`] is the operating system.
 //! - [`host`] and [`typed`] are host functions; [`value`] and [`types`] values and types as the embedder sees them.
 //! - [`trap`] says how a run ends; [`limits`] how much it may take; [`interrupt`] ends it from another thread.
@@ -32,6 +32,7 @@ pub mod limits;
 pub mod linker;
 pub mod memory;
 pub mod reference;
+pub mod running;
 mod segment;
 pub mod store;
 pub mod sys;

@@ -1,8 +1,13 @@
 //! The one seam between live objects and whatever executes them. The engine implements it; the runtime names no tier.
 
 use std::ffi::c_void;
+use std::sync::Arc;
 
-use crate::vm::{ArrayCall, VmFunc, VmStore};
+use wasmr_module::Module;
+
+use crate::instance::INITIAL_BUDGET;
+use crate::running::RunningFunc;
+use crate::vm::{ArrayCall, Status, VmFunc, VmStore};
 
 /// The two entries with which a function slot is born.
 #[derive(Clone, Copy, Debug)]
@@ -14,12 +19,42 @@ pub struct FuncEntry {
 }
 
 /// One frame of a guest's call stack.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Frame {
-    /// The function.
-    pub func: *const VmFunc,
+    /// The module.
+    pub module: Arc<Module>,
+    /// The function's index in it.
+    pub func_index: u32,
     /// Offset in the module's bytes of the operator being executed, if known.
     pub offset: Option<usize>,
+}
+
+/// The frames of a backtrace, collected from the innermost on.
+#[derive(Debug)]
+pub struct FrameList {
+    frames: Vec<Frame>,
+    max: usize,
+    total: usize,
+}
+
+impl FrameList {
+    /// A list that keeps the first `max` frames and counts the others.
+    pub fn new(max: usize) -> FrameList {
+        FrameList { frames: Vec::new(), max, total: 0 }
+    }
+
+    /// Adds a frame; where it is, is asked only if it is kept.
+    pub fn add(&mut self, module: &Arc<Module>, func_index: u32, offset: impl FnOnce() -> Option<usize>) {
+        if self.frames.len() < self.max {
+            self.frames.push(Frame { module: module.clone(), func_index, offset: offset() });
+        }
+        self.total += 1;
+    }
+
+    /// The frames that were kept, and how many there are in all.
+    pub fn finish(self) -> (Vec<Frame>, usize) {
+        (self.frames, self.total)
+    }
 }
 
 /// What a store needs of the tiers, whatever the module.
@@ -48,6 +83,40 @@ pub trait Executable: Send + Sync {
     /// The entries of a defined function, `index` counted from the first defined one. Must be callable at once.
     fn first_entry(&self, index: u32) -> FuncEntry;
 
+    /// Function entries and loop iterations before the first hot event of a new instance.
+    fn initial_budget(&self) -> i32 {
+        INITIAL_BUDGET
+    }
+
     /// Stored as [`VmInstance::tier_data`](crate::vm::VmInstance::tier_data); valid as long as `self`.
     fn vm_data(&self) -> *const c_void;
+}
+
+/// Decides which functions of a module get a better tier, and when. The first tier asks it; whoever implements it gives the
+/// functions their new entries.
+///
+/// It is asked by the thread that runs the store of the function: no other may change function slots.
+pub trait TierUp: Send + Sync {
+    /// A function is about to be executed for the first time in its instance, by the first tier unless it has better entries
+    /// afterwards.
+    fn first_call(&self, func: &RunningFunc<'_>);
+
+    /// One in about a thousand calls and loops found the function being executed, or waiting for one that is; with this one
+    /// `samples` times, in whatever instance.
+    fn sampled(&self, func: &RunningFunc<'_>, samples: u32);
+
+    /// The function is at the word `position` of the first tier's code, and all its values are in its frame, as at the start of
+    /// a loop. Gives the code that is to take it from there, if there is any.
+    fn at_loop(&self, func: &RunningFunc<'_>, position: u32) -> Option<Arc<dyn LoopCode>>;
+}
+
+/// A better tier's code of a function, from a loop on.
+pub trait LoopCode: Send + Sync {
+    /// Executes the function to its end, given its frame in the first tier. The results are where a call of the function leaves
+    /// them. As for an [`ArrayCall`], the end may be a [`Status::TAIL`].
+    ///
+    /// # Safety
+    /// `func` is the function that the code is of, in the instance of a live store; `frame` is its frame, at that loop, and all
+    /// frames in use are below [`VmStore::stack_top`].
+    unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: *mut u64) -> Status;
 }

@@ -152,6 +152,8 @@ pub struct VmInstance {
     pub budget: i32,
     /// Whether memory 0 is guarded.
     pub memory0_guarded: bool,
+    /// What [`TierUp`](crate::tier::TierUp) keeps here: how much of what became of the module the function slots know.
+    pub published: u32,
     /// The store it lives in.
     pub store: *mut VmStore,
     /// [`VmStore::native_stack_limit`], where prologues find it with one load; null while nothing of the instance is compiled.

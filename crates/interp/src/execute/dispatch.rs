@@ -352,10 +352,6 @@ impl Machine {
     }
 }
 
-/// How many function entries and backward jumps make a hot event. Fewer find what is hot sooner: with 4096 the start of
-/// CPython took 8 % longer, with 256 nothing was faster.
-pub const BUDGET: i32 = 1 << 10;
-
 handlers! {
     /// Leaves the interpreter with the trap whose code is in `acc`.
     #[cold]
@@ -376,15 +372,19 @@ handlers! {
         m.acc as usize
     }
 
-    /// The budget is spent: looks whether the guest was interrupted, then goes on at `ip`.
+    /// The budget is spent: looks whether the guest was interrupted, then goes on at `ip`, or behind the function if another
+    /// tier took it to its end.
     #[cold]
     #[inline(never)]
     fn hot_event[](m) {
-        (*m.inst).budget = BUDGET;
         if is_interrupted((*m.inst).store) {
             return m.trap(TrapCode::Interrupted);
         }
-        crate::stitch::sample(m.fp);
+        let end = crate::heat::event(m.fp, m.ip);
+        if end != crate::heat::GO_ON {
+            m.acc = end as u64;
+            return m.enter(super::frame::taken_over);
+        }
         m.dispatch()
     }
 }

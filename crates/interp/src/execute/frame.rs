@@ -14,7 +14,7 @@
 //! the frame and cell where the interpreter was left for the host, so that walks cross it.
 
 use wasmr_core::trap::TrapCode;
-use wasmr_runtime::vm::{STACK_SLACK, Status, VmFunc, VmInstance};
+use wasmr_runtime::vm::{STACK_SLACK, Status, VmFunc, VmInstance, call_entry};
 
 use super::dispatch::{Handler, Machine, frame_func, handlers};
 
@@ -166,18 +166,18 @@ handlers! {
         m.dispatch()
     }
 
-    /// The function of this frame is called through its entry: a host function, or another tier's.
+    /// The function of this frame is called through its entry: a host function, or another tier's. If no frame of this run
+    /// waits for it, whoever started the run is to call it instead: a tail call leaves nothing behind.
     fn foreign[](m) {
-        let status = call_foreign(m.inst, m.fp, m.ip);
-        if status != Status::OK {
-            return super::exception::leave_with(m, status);
-        }
-        m.reload_memory();
-        let func = frame_func(m.fp);
-        let first = *m.fp.sub(HEADER + (*func).arg_slots as usize);
-        m.acc = first;
-        m.facc = super::operand::float_acc(first);
-        leave(m)
+        let status = if is_outermost(m.fp) { ask_for_call(m.inst, m.fp) } else { call_foreign(m.inst, m.fp) };
+        end_foreign(m, status)
+    }
+
+    /// Another tier took the function of this frame to its end; how it ended is in `acc`.
+    #[cold]
+    #[inline(never)]
+    fn taken_over[](m) {
+        end_foreign(m, Status(m.acc as usize))
     }
 
     /// The function of this frame is called for the first time: translates it and starts over.
@@ -225,18 +225,67 @@ pub fn enter_handler(slots: u32) -> Handler {
     }
 }
 
+/// Whether the host, or another tier, waits for this frame to return.
+///
+/// # Safety
+/// `fp` is a live frame.
+pub unsafe fn is_outermost(fp: *mut u64) -> bool {
+    // SAFETY: header word -3 of a live frame is where it returns to.
+    unsafe { *fp.sub(3) == exit_cell() as u64 }
+}
+
+/// Goes on after the function of this frame was executed to its end by another tier or the host: in its caller if it
+/// returned. [`Status::TAIL`] is for outermost frames.
+///
+/// # Safety
+/// The handlers' contract, but for the cell, which no longer matters; the function ended with `status`.
+#[inline(always)]
+pub unsafe fn end_foreign(mut m: Machine, status: Status) -> usize {
+    // SAFETY: results are where the frame's caller looks for them.
+    unsafe {
+        if status != Status::OK {
+            // No clause around the cell at which the frame was left has a say any more.
+            m.ip = foreign_cell();
+            return super::exception::leave_with(m, status);
+        }
+        m.reload_memory();
+        let func = frame_func(m.fp);
+        let first = *m.fp.sub(HEADER + (*func).arg_slots as usize);
+        m.acc = first;
+        m.facc = super::operand::float_acc(first);
+        leave(m)
+    }
+}
+
+/// Leaves it to whoever waits for the frame to call its function.
+///
+/// # Safety
+/// `inst` is a live instance of the store, `fp` the frame, outermost of its run.
+#[inline(never)]
+unsafe fn ask_for_call(inst: *mut VmInstance, fp: *mut u64) -> Status {
+    // SAFETY: the arguments are in place, where the run began.
+    unsafe {
+        let store = (*inst).store;
+        let func = frame_func(fp);
+        (*store).caller = inst;
+        (*store).tail_func = func;
+        (*store).tail_slots = fp.sub(HEADER + (*func).arg_slots as usize);
+    }
+    Status::TAIL
+}
+
 /// Calls the function of the frame through its entry, with arguments and results in place.
 ///
 /// # Safety
-/// `inst` is a live instance of the store, `fp` the frame, `ip` its cell.
+/// `inst` is a live instance of the store, `fp` the frame.
 #[inline(never)]
-unsafe fn call_foreign(inst: *mut VmInstance, fp: *mut u64, ip: *const u64) -> Status {
+unsafe fn call_foreign(inst: *mut VmInstance, fp: *mut u64) -> Status {
     // SAFETY: the frame's arguments are in place by the caller's code; nothing of ours is above `fp`.
     unsafe {
         let store = (*inst).store;
         let func = frame_func(fp);
         (*store).exit_fp = fp;
-        (*store).exit_ip = ip;
+        (*store).exit_ip = foreign_cell();
         if fp >= (*store).stack_limit {
             (*store).trap_code = TrapCode::StackExhausted;
             return Status::TRAP;
@@ -245,7 +294,7 @@ unsafe fn call_foreign(inst: *mut VmInstance, fp: *mut u64, ip: *const u64) -> S
         (*store).caller = inst;
         (*store).stack_top = fp;
         let slots = fp.sub(HEADER + (*func).arg_slots as usize);
-        let status = ((*func).entry)(store, func, slots);
+        let status = call_entry(store, func, slots);
         (*store).stack_top = top;
         (*store).caller = caller;
         if status == Status::OK && super::dispatch::is_interrupted(store) {

@@ -1,6 +1,6 @@
 //! *Stitching*: a function that is executed often gets machine code of its own, made of its handlers' code.
 //!
-//! Fed by [`sample`], which the dispatcher calls at every hot event with the frame it is in; changes nothing but word 0 of
+//! Fed by [`heat`](crate::heat), which knows what is executed often; changes nothing but word 0 of
 //! cells, where the address of the handler is replaced by that of code that does the same for this one cell. Optional:
 //! wherever any of it is refused, functions go on being threaded from handler to handler.
 //!
@@ -44,10 +44,7 @@ pub mod template;
 #[cfg(wasmr_stitch)]
 pub mod walk;
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use crate::code::{CodeBlock, identify};
-use crate::execute::dispatch::frame_func;
+use crate::code::CodeBlock;
 
 /// Stitches the functions of one module.
 #[derive(Debug)]
@@ -58,10 +55,6 @@ pub struct Stitcher {
     room: std::sync::Mutex<arena::Room>,
 }
 
-/// What a function's code keeps for stitching: how many hot events have found it.
-#[derive(Debug, Default)]
-pub struct Warmth(AtomicU32);
-
 impl Stitcher {
     /// A stitcher that starts when `after` hot events have found a function, at once if 0.
     pub fn new(after: u32) -> Stitcher {
@@ -70,6 +63,11 @@ impl Stitcher {
             #[cfg(wasmr_stitch)]
             room: Default::default(),
         }
+    }
+
+    /// How many hot events must find a function before it is stitched.
+    pub fn after(&self) -> u32 {
+        self.after
     }
 
     /// Whether functions are stitched before they are first executed.
@@ -87,31 +85,6 @@ impl Stitcher {
     #[cfg(not(wasmr_stitch))]
     pub fn stitch(&self, _block: &CodeBlock) -> bool {
         false
-    }
-}
-
-/// How many frames a hot event is about: who calls what is often executed is so as well.
-const SAMPLED_FRAMES: usize = 3;
-
-/// Notes that a hot event found the functions of a frame and of its callers, and stitches those of which it was often enough.
-///
-/// # Safety
-/// `fp` is a live frame.
-pub unsafe fn sample(mut fp: *mut u64) {
-    for _ in 0..SAMPLED_FRAMES {
-        if fp.is_null() {
-            return;
-        }
-        // SAFETY: the function of a live frame is alive; header word -2 is the caller's frame, or null.
-        let (found, caller) = unsafe { (identify(frame_func(fp)), *fp.sub(2)) };
-        if let Some((code, index, guarded)) = found
-            && let Some(stitcher) = code.stitcher()
-            && let Some(block) = code.get(index, guarded)
-            && block.warmth.0.fetch_add(1, Ordering::Relaxed) + 1 == stitcher.after
-        {
-            stitcher.stitch(block);
-        }
-        fp = caller as usize as *mut u64;
     }
 }
 

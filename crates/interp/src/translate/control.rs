@@ -33,14 +33,16 @@ impl<'m> Translator<'m> {
             Operator::Loop { blockty } => {
                 let sig = self.module.block_sig(*blockty);
                 self.enter_block(sig);
+                self.flush_constants();
                 let start = self.begin();
                 self.barrier = start;
                 self.clobber_all();
+                self.note_loop(start);
                 self.push_label(LabelKind::Loop { start }, sig);
             }
             Operator::If { blockty } => {
                 let sig = self.module.block_sig(*blockty);
-                let moves = !sig.params().is_empty() || self.local_values != 0;
+                let moves = !sig.params().is_empty() || !self.local_values.is_empty();
                 let condition = self.pop_condition(moves);
                 self.enter_block(sig);
                 let to_else = self.emit_branch_if(condition, false);
@@ -128,6 +130,9 @@ impl<'m> Translator<'m> {
 
     fn end(&mut self) {
         let Some(label) = self.labels.pop() else { return };
+        if let LabelKind::Loop { .. } = label.kind {
+            self.note_loop_end();
+        }
         let reached = self.unreachable.is_none();
         if label.kind == LabelKind::Function {
             if reached {

@@ -138,9 +138,7 @@ impl<'m> Translator<'m> {
         while self.stack.len() > depth {
             let value = self.stack.pop().expect("length checked");
             self.height = value.height;
-            if let Kind::Local(_) = value.kind {
-                self.local_values -= 1;
-            }
+            self.forget(value.kind, self.stack.len());
         }
         if self.pending.is_some_and(|pending| pending.index >= depth) {
             self.pending = None;

@@ -6,7 +6,8 @@
 //!
 //! # Invariants
 //! - Translation looks only at the module and the body: instances share its result.
-//! - At every label all operands are in their canonical slots and the accumulators hold nothing.
+//! - At every label the accumulators hold nothing, and all operands but constants are in their canonical slots; at the start of
+//!   a loop constants too, so that another tier can take the function from there.
 //! - All locals are in their slots at all times, so a throw, a trap or a collection finds them there.
 //!
 //! The same pass, run again with `trace` on, tells which operator each cell came from: backtraces need no side table.
@@ -18,6 +19,7 @@ pub mod control;
 pub mod exception;
 pub mod fuel;
 pub mod labels;
+pub mod loops;
 pub mod memory;
 pub mod numeric;
 pub mod reference;
@@ -39,6 +41,7 @@ use crate::execute::dispatch::handler_word;
 use crate::execute::frame::{self, HEADER};
 use fuel::Meter;
 use labels::{Fixup, Label};
+use loops::Loops;
 use stack::{Kind, Pending, SCRATCH_SLOTS, Ty, Value};
 use starts::Starts;
 
@@ -67,8 +70,10 @@ pub struct Translator<'m> {
     stack: Vec<Value>,
     height: u32,
     max_height: u32,
-    /// How many operands are `Kind::Local`.
-    local_values: u32,
+    /// Indices of the operands that are `Kind::Local`, in order.
+    local_values: Vec<usize>,
+    /// Indices of the operands that are `Kind::Const`, in order.
+    const_values: Vec<usize>,
     pending: Option<Pending>,
     /// The slot that the integer accumulator mirrors.
     acc: Option<i32>,
@@ -94,6 +99,8 @@ pub struct Translator<'m> {
     meter: Option<Meter>,
     /// Where the cells of each operator start, if asked for: (word, offset of the operator).
     trace: Option<Vec<(u32, u32)>>,
+    /// The loops, if asked for.
+    loops: Option<Loops>,
     /// The words at which cells start, for [`stitch`](crate::stitch).
     starts: Starts,
 }
@@ -152,7 +159,8 @@ impl<'m> Translator<'m> {
             stack: Vec::new(),
             height: 0,
             max_height: 0,
-            local_values: 0,
+            local_values: Vec::new(),
+            const_values: Vec::new(),
             pending: None,
             acc: None,
             facc: None,
@@ -168,6 +176,7 @@ impl<'m> Translator<'m> {
             offset: 0,
             meter: metered.then(Meter::default),
             trace: None,
+            loops: None,
             starts: Starts::default(),
         }
     }

@@ -225,16 +225,32 @@ impl Translator<'_> {
 
     /// Pushes an operand that no cell was emitted for.
     pub fn push(&mut self, kind: Kind, ty: Ty) {
+        let index = self.stack.len();
         self.stack.push(Value { kind, ty, height: self.height });
         self.height += ty.slots();
         self.max_height = self.max_height.max(self.height);
-        if let Kind::Local(_) = kind {
-            self.local_values += 1;
-            // A bound on how much one `local.set` may have to look through.
-            if self.local_values > 64 {
-                self.flush_locals();
+        match kind {
+            Kind::Local(_) => {
+                self.local_values.push(index);
+                // A bound on how much one `local.set` may have to look through.
+                if self.local_values.len() > 64 {
+                    self.flush_locals();
+                }
             }
+            Kind::Const(_) => self.const_values.push(index),
+            Kind::Temp => {}
         }
+    }
+
+    /// Notes that the operand at `index` is no longer of this kind.
+    pub fn forget(&mut self, kind: Kind, index: usize) {
+        let indices = match kind {
+            Kind::Local(_) => &mut self.local_values,
+            Kind::Const(_) => &mut self.const_values,
+            Kind::Temp => return,
+        };
+        let place = indices.binary_search(&index).expect("it was noted when it became one");
+        indices.remove(place);
     }
 
     /// Settles what is pending and gives the position of the next cell.
@@ -353,12 +369,10 @@ impl Translator<'_> {
     pub fn pop_fusable(&mut self) -> (Operand, Ty, Fuse) {
         let value = self.stack.pop().expect("validated");
         self.height = value.height;
+        self.forget(value.kind, self.stack.len());
         let mut fuse = Fuse::None;
         let operand = match value.kind {
-            Kind::Local(index) => {
-                self.local_values -= 1;
-                Operand::Slot(self.locals[index as usize].slot)
-            }
+            Kind::Local(index) => Operand::Slot(self.locals[index as usize].slot),
             Kind::Const(bits) => Operand::Imm(bits),
             Kind::Temp => match self.pending {
                 Some(pending) if pending.index == self.stack.len() => {
@@ -475,10 +489,7 @@ impl Translator<'_> {
         let value = self.stack[index];
         let slot = self.temp_slot(value.height);
         match value.kind {
-            Kind::Local(local) => {
-                self.local_values -= 1;
-                self.emit_copy(self.locals[local as usize].slot, slot, value.ty);
-            }
+            Kind::Local(local) => self.emit_copy(self.locals[local as usize].slot, slot, value.ty),
             Kind::Const(bits) => self.emit_constant(slot, bits),
             Kind::Temp => {
                 if self.pending.is_some_and(|pending| pending.index == index) {
@@ -486,6 +497,7 @@ impl Translator<'_> {
                 }
             }
         }
+        self.forget(value.kind, index);
         self.stack[index].kind = Kind::Temp;
     }
 
@@ -512,7 +524,8 @@ impl Translator<'_> {
                 self.code.extend([handler_word(variable::copy_pair), fields(d as i16, a as i16, b as i16, 0)]);
                 self.wrote(d);
                 self.wrote(d + 1);
-                self.local_values -= 2;
+                self.forget(first.kind, index);
+                self.forget(second.kind, index + 1);
                 self.stack[index].kind = Kind::Temp;
                 self.stack[index + 1].kind = Kind::Temp;
                 return true;
@@ -524,23 +537,26 @@ impl Translator<'_> {
 
     /// Puts all locals on the stack into their canonical slots.
     pub fn flush_locals(&mut self) {
-        let mut index = 0;
-        while self.local_values > 0 {
-            if matches!(self.stack[index].kind, Kind::Local(_)) {
-                self.flush(index);
-            }
-            index += 1;
+        while let Some(&index) = self.local_values.first() {
+            self.flush(index);
+        }
+    }
+
+    /// Puts all constants on the stack into their canonical slots.
+    pub fn flush_constants(&mut self) {
+        while let Some(&index) = self.const_values.last() {
+            self.flush(index);
         }
     }
 
     /// Puts the pushed values of local `index` into their canonical slots, before it changes.
     pub fn preserve(&mut self, local: u32) {
-        if self.local_values == 0 {
-            return;
-        }
-        for index in 0..self.stack.len() {
+        let mut place = 0;
+        while let Some(&index) = self.local_values.get(place) {
             if self.stack[index].kind == Kind::Local(local) {
                 self.flush(index);
+            } else {
+                place += 1;
             }
         }
     }

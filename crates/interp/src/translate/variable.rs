@@ -42,7 +42,7 @@ impl Translator<'_> {
                     self.settle_to(slot, value.ty);
                     // The value is now in the local only.
                     self.stack[index].kind = Kind::Local(local);
-                    self.local_values += 1;
+                    self.local_values.push(index);
                 } else {
                     self.settle();
                     self.emit_copy(self.temp_slot(value.height), slot, value.ty);

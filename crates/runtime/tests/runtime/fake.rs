@@ -25,7 +25,10 @@ impl Tier for FakeTier {
         if store.exit_fp.is_null() {
             return (Vec::new(), 0);
         }
-        (vec![Frame { func: store.exit_fp.cast(), offset: Some(0x2a) }], 1)
+        let func = store.exit_fp.cast::<VmFunc>();
+        // SAFETY: an entry left its function there, whose instance lives as long as the store.
+        let (module, func_index) = unsafe { ((*(*(*func).instance).instance).module().clone(), (*func).index) };
+        (vec![Frame { module, func_index, offset: Some(0x2a) }], 1)
     }
 }
 

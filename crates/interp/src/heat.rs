@@ -1,0 +1,117 @@
+//! Hot events: what the interpreter does once in about a thousand function entries and backward jumps.
+//!
+//! Fed by the dispatcher, with the frame and the cell at which it is. The functions of the frame and of its callers are counted
+//! as found; those found often enough are [stitched](crate::stitch), and whoever gives out better tiers
+//! ([`TierUp`](wasmr_runtime::tier::TierUp)) hears of them. If there is better code for the very loop, the event ends with the function:
+//! that code takes its frame and runs it to its end.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use wasmr_core::trap::TrapCode;
+use wasmr_runtime::running::RunningFunc;
+use wasmr_runtime::tier::LoopCode;
+use wasmr_runtime::vm::{Status, VmFunc, finish_tail_calls};
+
+use crate::code::{CodeBlock, identify};
+use crate::execute::dispatch::{frame_func, is_interrupted};
+use crate::execute::frame::{HEADER, foreign_cell, is_outermost};
+
+/// Gives no status: the interpreter goes on where it was.
+pub const GO_ON: usize = usize::MAX;
+
+/// How many frames a hot event is about: who calls what is often executed is so as well.
+const SAMPLED_FRAMES: usize = 3;
+
+/// How many hot events have found a function.
+#[derive(Debug, Default)]
+pub struct Warmth(AtomicU32);
+
+impl Warmth {
+    /// Counts one more; how many there are with it.
+    fn add(&self) -> u32 {
+        self.0.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+}
+
+/// A hot event at the cell `ip` in the frame `fp`: how the function ended, as a [`Status`], if another tier took it to its end;
+/// else [`GO_ON`].
+///
+/// # Safety
+/// `fp` is a live frame of a function that this crate executes, at `ip`, with all values in it as between two cells.
+#[inline(never)]
+pub unsafe fn event(fp: *mut u64, ip: *const u64) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let func = frame_func(fp);
+        let Some((code, index, guarded)) = identify(func) else { return GO_ON };
+        (*(*func).instance).budget = code.options().budget;
+        sample(fp);
+        let (Some(tier_up), Some(block)) = (&code.options().tier_up, code.get(index, guarded)) else { return GO_ON };
+        let Some(position) = block.position(ip) else { return GO_ON };
+        match tier_up.at_loop(&RunningFunc::new(func), position) {
+            Some(code) => enter_loop(func, fp, block, &*code).0,
+            None => GO_ON,
+        }
+    }
+}
+
+/// Counts the functions of a frame and of its callers as found.
+///
+/// # Safety
+/// `fp` is a live frame.
+unsafe fn sample(mut fp: *mut u64) {
+    for _ in 0..SAMPLED_FRAMES {
+        if fp.is_null() {
+            return;
+        }
+        // SAFETY: the function of a live frame is alive, in the store that this thread runs; header word -2 is the caller's
+        // frame, or null.
+        unsafe {
+            let func = frame_func(fp);
+            if let Some((code, index, guarded)) = identify(func)
+                && let Some(block) = code.get(index, guarded)
+            {
+                let samples = block.warmth.add();
+                if let Some(stitcher) = code.stitcher()
+                    && stitcher.after() == samples
+                {
+                    stitcher.stitch(block);
+                }
+                if let Some(tier_up) = &code.options().tier_up {
+                    tier_up.sampled(&RunningFunc::new(func), samples);
+                }
+            }
+            fp = *fp.sub(2) as usize as *mut u64;
+        }
+    }
+}
+
+/// Lets `code` take the function from the loop at which its frame is to its end.
+///
+/// # Safety
+/// As for [`event`]; `code` is of that loop, `block` the function's.
+unsafe fn enter_loop(func: *mut VmFunc, fp: *mut u64, block: &CodeBlock, code: &dyn LoopCode) -> Status {
+    // SAFETY: the frame is whole, and all in use is below its end.
+    unsafe {
+        let store = (*(*func).instance).store;
+        let (top, caller) = ((*store).stack_top, (*store).caller);
+        (*store).exit_fp = fp;
+        (*store).exit_ip = foreign_cell();
+        (*store).stack_top = fp.add(block.frame_slots as usize);
+        let mut status = code.enter(store, func, fp);
+        if status == Status::TAIL && !is_outermost(fp) {
+            let arg_slots = (*func).arg_slots as usize;
+            status = finish_tail_calls(store, fp.sub(HEADER + arg_slots), arg_slots);
+        }
+        (*store).stack_top = top;
+        if status == Status::TAIL {
+            return status;
+        }
+        (*store).caller = caller;
+        if status == Status::OK && is_interrupted(store) {
+            (*store).trap_code = TrapCode::Interrupted;
+            return Status::TRAP;
+        }
+        status
+    }
+}
