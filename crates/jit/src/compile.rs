@@ -42,10 +42,15 @@ pub enum Refusal {
 }
 
 /// What one thread needs to compile, kept from one function to the next.
-#[derive(Default)]
 pub struct Scratch {
     context: Context,
     builder: FunctionBuilderContext,
+}
+
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch { context: Context::new(), builder: FunctionBuilderContext::new() }
+    }
 }
 
 impl std::fmt::Debug for Scratch {
@@ -55,7 +60,6 @@ impl std::fmt::Debug for Scratch {
 }
 
 /// Machine code and what must be known of it. Offsets are from its start.
-#[derive(Debug)]
 pub struct CompiledCode {
     /// The code.
     pub code: Vec<u8>,
@@ -129,9 +133,10 @@ pub fn compile_with(
 
 fn finish(isa: &dyn TargetIsa, id: FuncId, scratch: &mut Scratch) -> Result<CompiledCode, Refusal> {
     let context = &mut scratch.context;
-    let compiled = context
+    context
         .compile(isa, &mut ControlPlane::default())
         .map_err(|error| Refusal::Codegen(format!("{:?}", error.inner)))?;
+    let compiled = context.compiled_code().ok_or_else(|| Refusal::Codegen("no code".to_owned()))?;
     let buffer = &compiled.buffer;
     let relocs = buffer.relocs().iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, &context.func, id)).collect();
     let call_sites = buffer.call_sites().filter_map(|site| {

@@ -137,7 +137,7 @@ impl Translator<'_, '_> {
     fn open_loop(&mut self, params: Vec<Type>, results: Vec<Type>, offset: usize) {
         let header = self.block_with(&params);
         let entered_here = matches!(&self.request.entry, Entry::Loop(entry) if entry.offset == offset);
-        let pending = if entered_here { self.pending_loop.take() } else { None };
+        let pending = if entered_here && self.inlining.is_outermost() { self.pending_loop.take() } else { None };
         if let Some((entry, frame)) = pending {
             self.enter_loop(header, params.len(), entry, frame);
         } else {

@@ -25,8 +25,10 @@ pub struct Environment {
 pub enum Region {
     /// Linear memories.
     Memory,
-    /// Globals.
-    Global,
+    /// Globals that are imported: two of them may be one.
+    ImportedGlobal,
+    /// One of the globals that the module defines.
+    Global(u32),
     /// Tables' elements.
     Table,
     /// Everything else of instances and stores.
@@ -56,16 +58,14 @@ pub fn constant() -> MemFlagsData {
 impl Translator<'_, '_> {
     /// The alias region of a kind of memory.
     pub fn region(&mut self, region: Region) -> AliasRegion {
-        let description = match region {
-            Region::Memory => "memory",
-            Region::Global => "global",
-            Region::Table => "table",
-            Region::Vm => "vm",
+        let (user_id, description) = match region {
+            Region::Memory => (0, "memory"),
+            Region::ImportedGlobal => (1, "imported global"),
+            Region::Table => (2, "table"),
+            Region::Vm => (3, "vm"),
+            Region::Global(index) => (4 + index, "global"),
         };
-        self.builder.func.dfg.alias_regions.insert(AliasRegionData {
-            user_id: region as u32,
-            description: description.into(),
-        })
+        self.builder.func.dfg.alias_regions.insert(AliasRegionData { user_id, description: description.into() })
     }
 
     /// Flags of an access that cannot trap.
@@ -92,11 +92,16 @@ impl Translator<'_, '_> {
 
     /// Where a global is: base, offset, flags.
     pub fn global(&mut self, index: u32) -> (Value, i32, MemFlagsData) {
-        let flags = self.trusted(Region::Global);
         let layout = self.request.layout;
         match index.checked_sub(layout.imported_global_count) {
-            Some(defined) => (self.context, layout.defined_global(defined) as i32, flags),
-            None => (self.constant_pointer(self.context, layout.imported_global(index) as i32), 0, flags),
+            Some(defined) => {
+                let flags = self.trusted(Region::Global(defined));
+                (self.context, layout.defined_global(defined) as i32, flags)
+            }
+            None => {
+                let flags = self.trusted(Region::ImportedGlobal);
+                (self.constant_pointer(self.context, layout.imported_global(index) as i32), 0, flags)
+            }
         }
     }
 
@@ -129,9 +134,15 @@ impl Translator<'_, '_> {
         self.constant_pointer(self.context, self.request.layout.table(index) as i32)
     }
 
-    /// First element and length of a table.
+    /// First element and length of a table. Those of a table that cannot grow never change.
     pub fn table_bounds(&mut self, index: u32) -> (Value, Value) {
         let table = self.table_pointer(index);
+        let limits = self.request.module.tables()[index as usize].ty.limits;
+        if limits.max == Some(limits.min) {
+            let elements = self.constant_pointer(table, offset_of!(VmTable, elements) as i32);
+            let len = self.builder.ins().iconst(types::I64, limits.min as i64);
+            return (elements, len);
+        }
         let flags = self.trusted(Region::Vm);
         let elements = self.builder.ins().load(types::I64, flags, table, offset_of!(VmTable, elements) as i32);
         let len = self.builder.ins().load(types::I64, flags, table, offset_of!(VmTable, len) as i32);

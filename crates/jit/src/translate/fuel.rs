@@ -2,7 +2,7 @@
 
 use std::mem::offset_of;
 
-use cranelift_codegen::ir::{Inst, InstBuilder, Value, condcodes::IntCC, types};
+use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, Opcode, Value, condcodes::IntCC, types};
 use wasmparser::Operator;
 use wasmr_core::trap::TrapCode;
 use wasmr_module::cost::{ends_block, is_mark, size_log2};
@@ -45,7 +45,8 @@ impl Translator<'_, '_> {
         if self.request.metered && (!self.reachable || ends_block(operator)) {
             let Meter { constant, cost } = std::mem::take(&mut self.meter);
             if let Some(constant) = constant {
-                self.builder.func.dfg.replace(constant).iconst(types::I64, i64::from(cost));
+                let imm = i64::from(cost).into();
+                self.builder.func.dfg.insts[constant] = InstructionData::UnaryImm { opcode: Opcode::Iconst, imm };
             }
         }
     }

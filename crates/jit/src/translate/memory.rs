@@ -4,7 +4,7 @@
 //! others compare with the current size.
 
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, condcodes::IntCC, types};
-use wasmparser::{MemArg, Operator};
+use wasmparser::{MemArg, MemArgTarget, Operator};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::{for_each_load_op, for_each_store_op};
 
@@ -91,6 +91,14 @@ macro_rules! scalar_stores {
     };
 }
 for_each_store_op! { scalar_stores }
+
+/// The memory that an access is to.
+fn memory_of(memarg: &MemArg) -> u32 {
+    match memarg.target {
+        MemArgTarget::Memory(index) => index,
+        MemArgTarget::Array(_) => unreachable!("not part of any feature that can be on"),
+    }
+}
 
 impl Translator<'_, '_> {
     /// Translates an operator on memories; whether it is one.
@@ -183,8 +191,9 @@ impl Translator<'_, '_> {
         let flags = MemFlagsData::new().with_endianness(Endianness::Little).with_alias_region(Some(region));
         let index = self.pop();
         let index = self.as_slot(index);
-        let is64 = self.request.module.memories()[memarg.memory as usize].is64;
-        if memarg.memory == 0 && self.request.guarded && !is64 {
+        let memory = memory_of(memarg);
+        let is64 = self.request.module.memories()[memory as usize].is64;
+        if memory == 0 && self.request.guarded && !is64 {
             let base = self.memory_base(0);
             let pointer = self.builder.ins().iadd(base, index);
             let flags = flags.with_trap_code(Some(trap_code(TrapCode::MemoryOutOfBounds)));
@@ -193,7 +202,7 @@ impl Translator<'_, '_> {
         }
         let is_outside = self.is_outside(memarg, size, index, is64);
         self.builder.ins().trapnz(is_outside, trap_code(TrapCode::MemoryOutOfBounds));
-        let base = self.memory_base(memarg.memory);
+        let base = self.memory_base(memory);
         let mut pointer = self.builder.ins().iadd(base, index);
         if self.request.spectre_guards {
             let null = self.builder.ins().iconst(types::I64, 0);
@@ -205,7 +214,7 @@ impl Translator<'_, '_> {
 
     /// Whether an access ends behind the memory.
     fn is_outside(&mut self, memarg: &MemArg, size: u32, index: Value, is64: bool) -> Value {
-        let len = self.memory_len(memarg.memory);
+        let len = self.memory_len(memory_of(memarg));
         let Some(reach) = memarg.offset.checked_add(u64::from(size)) else {
             return self.builder.ins().iconst(types::I8, 1);
         };

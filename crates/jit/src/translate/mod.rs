@@ -21,6 +21,7 @@ pub mod control;
 pub mod environment;
 pub mod exception;
 pub mod fuel;
+pub mod inline;
 pub mod memory;
 pub mod numeric;
 pub mod positions;
@@ -115,6 +116,8 @@ pub struct Translator<'a, 'b> {
     pub pending_loop: Option<(Block, Value)>,
     /// The cost of the metered block at hand.
     pub meter: fuel::Meter,
+    /// Calls replaced by bodies.
+    pub inlining: inline::Inlining,
     /// What is known of the environment.
     pub environment: environment::Environment,
 }
@@ -174,6 +177,7 @@ pub fn translate(
         positions: Positions::new(request.module, request.defined_index),
         pending_loop: None,
         meter: fuel::Meter::default(),
+        inlining: inline::Inlining::default(),
         environment: environment::Environment::default(),
     };
     match &request.entry {
@@ -243,6 +247,12 @@ impl<'a> Translator<'a, '_> {
     /// Translates an operator in reachable code.
     fn operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<(), Refusal> {
         self.charge(operator);
+        if let &Operator::Call { function_index } = operator
+            && let Some(defined) = function_index.checked_sub(self.request.layout.imported_func_count)
+            && self.is_inlined(defined)
+        {
+            return self.inline(defined, offset);
+        }
         let known = self.variable_operator(operator)
             || self.memory_operator(operator)
             || self.numeric_operator(operator)

@@ -53,6 +53,19 @@ impl Positions {
         self.next += body.bytes.len() as u32 + 1;
     }
 
+    /// Opens an inlined body for a call at an offset in the body at hand. Gives what [`close`](Positions::close) wants.
+    pub fn open(&mut self, module: &Module, defined_index: u32, offset: usize) -> usize {
+        let (call, caller) = (self.at(offset), self.current);
+        self.add(module, defined_index, Some((call, caller)));
+        self.current = self.bodies.len() - 1;
+        caller
+    }
+
+    /// Goes back to the body from which one was opened.
+    pub fn close(&mut self, caller: usize) {
+        self.current = caller;
+    }
+
     /// The position of the operator at an offset, in the body at hand.
     pub fn at(&self, offset: usize) -> u32 {
         let body = &self.bodies[self.current];

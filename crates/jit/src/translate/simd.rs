@@ -24,124 +24,112 @@ type Unary = fn(FuncInstBuilder<'_, '_>, Value) -> Value;
 /// An instruction that makes a value of two others.
 type Binary = fn(FuncInstBuilder<'_, '_>, Value, Value) -> Value;
 
-/// Declares a function from operators to their row.
-macro_rules! unary_table {
-    ($function:ident: $($instruction:ident $(($result:ident))?: $($lanes:ident $op:ident)+;)*) => {
-        fn $function(operator: &Operator<'_>) -> Option<(Type, Unary)> {
+/// Declares a function from operators to their lanes and instruction.
+macro_rules! table {
+    ($function:ident -> $kind:ident: $($instruction:expr => $($lanes:ident $op:ident)+;)*) => {
+        fn $function(operator: &Operator<'_>) -> Option<(Type, $kind)> {
             Some(match operator {
-                $($(Operator::$op => (types::$lanes, |ins, a| ins.$instruction($(types::$result,)? a)),)+)*
+                $($(Operator::$op => (types::$lanes, $instruction),)+)*
                 _ => return None,
             })
         }
     };
 }
 
-/// Declares a function from operators to their row.
-macro_rules! binary_table {
-    ($function:ident: $($instruction:ident $(($condition:path))?: $($lanes:ident $op:ident)+;)*) => {
-        fn $function(operator: &Operator<'_>) -> Option<(Type, Binary)> {
-            Some(match operator {
-                $($(Operator::$op => (types::$lanes, |ins, a, b| ins.$instruction($($condition,)? a, b)),)+)*
-                _ => return None,
-            })
-        }
-    };
+table! { unary_row -> Unary:
+    |ins, a| ins.bnot(a) => I8X16 V128Not;
+    |ins, a| ins.iabs(a) => I8X16 I8x16Abs  I16X8 I16x8Abs  I32X4 I32x4Abs  I64X2 I64x2Abs;
+    |ins, a| ins.ineg(a) => I8X16 I8x16Neg  I16X8 I16x8Neg  I32X4 I32x4Neg  I64X2 I64x2Neg;
+    |ins, a| ins.popcnt(a) => I8X16 I8x16Popcnt;
+    |ins, a| ins.swiden_low(a) => I8X16 I16x8ExtendLowI8x16S  I16X8 I32x4ExtendLowI16x8S  I32X4 I64x2ExtendLowI32x4S;
+    |ins, a| ins.swiden_high(a) => I8X16 I16x8ExtendHighI8x16S  I16X8 I32x4ExtendHighI16x8S  I32X4 I64x2ExtendHighI32x4S;
+    |ins, a| ins.uwiden_low(a) => I8X16 I16x8ExtendLowI8x16U  I16X8 I32x4ExtendLowI16x8U  I32X4 I64x2ExtendLowI32x4U;
+    |ins, a| ins.uwiden_high(a) => I8X16 I16x8ExtendHighI8x16U  I16X8 I32x4ExtendHighI16x8U  I32X4 I64x2ExtendHighI32x4U;
+    |ins, a| ins.ceil(a) => F32X4 F32x4Ceil  F64X2 F64x2Ceil;
+    |ins, a| ins.floor(a) => F32X4 F32x4Floor  F64X2 F64x2Floor;
+    |ins, a| ins.trunc(a) => F32X4 F32x4Trunc  F64X2 F64x2Trunc;
+    |ins, a| ins.nearest(a) => F32X4 F32x4Nearest  F64X2 F64x2Nearest;
+    |ins, a| ins.fabs(a) => F32X4 F32x4Abs  F64X2 F64x2Abs;
+    |ins, a| ins.fneg(a) => F32X4 F32x4Neg  F64X2 F64x2Neg;
+    |ins, a| ins.sqrt(a) => F32X4 F32x4Sqrt  F64X2 F64x2Sqrt;
+    |ins, a| ins.fcvt_to_sint_sat(types::I32X4, a) => F32X4 I32x4TruncSatF32x4S  F32X4 I32x4RelaxedTruncF32x4S;
+    |ins, a| ins.fcvt_to_uint_sat(types::I32X4, a) => F32X4 I32x4TruncSatF32x4U  F32X4 I32x4RelaxedTruncF32x4U;
+    |ins, a| ins.fcvt_from_sint(types::F32X4, a) => I32X4 F32x4ConvertI32x4S;
+    |ins, a| ins.fcvt_from_uint(types::F32X4, a) => I32X4 F32x4ConvertI32x4U;
+    |ins, a| ins.fvdemote(a) => F64X2 F32x4DemoteF64x2Zero;
+    |ins, a| ins.fvpromote_low(a) => F32X4 F64x2PromoteLowF32x4;
 }
 
-unary_table! { unary_row:
-    bnot: I8X16 V128Not;
-    iabs: I8X16 I8x16Abs  I16X8 I16x8Abs  I32X4 I32x4Abs  I64X2 I64x2Abs;
-    ineg: I8X16 I8x16Neg  I16X8 I16x8Neg  I32X4 I32x4Neg  I64X2 I64x2Neg;
-    popcnt: I8X16 I8x16Popcnt;
-    swiden_low: I8X16 I16x8ExtendLowI8x16S  I16X8 I32x4ExtendLowI16x8S  I32X4 I64x2ExtendLowI32x4S;
-    swiden_high: I8X16 I16x8ExtendHighI8x16S  I16X8 I32x4ExtendHighI16x8S  I32X4 I64x2ExtendHighI32x4S;
-    uwiden_low: I8X16 I16x8ExtendLowI8x16U  I16X8 I32x4ExtendLowI16x8U  I32X4 I64x2ExtendLowI32x4U;
-    uwiden_high: I8X16 I16x8ExtendHighI8x16U  I16X8 I32x4ExtendHighI16x8U  I32X4 I64x2ExtendHighI32x4U;
-    ceil: F32X4 F32x4Ceil  F64X2 F64x2Ceil;
-    floor: F32X4 F32x4Floor  F64X2 F64x2Floor;
-    trunc: F32X4 F32x4Trunc  F64X2 F64x2Trunc;
-    nearest: F32X4 F32x4Nearest  F64X2 F64x2Nearest;
-    fabs: F32X4 F32x4Abs  F64X2 F64x2Abs;
-    fneg: F32X4 F32x4Neg  F64X2 F64x2Neg;
-    sqrt: F32X4 F32x4Sqrt  F64X2 F64x2Sqrt;
-    fcvt_to_sint_sat(I32X4): F32X4 I32x4TruncSatF32x4S  F32X4 I32x4RelaxedTruncF32x4S;
-    fcvt_to_uint_sat(I32X4): F32X4 I32x4TruncSatF32x4U  F32X4 I32x4RelaxedTruncF32x4U;
-    fcvt_from_sint(F32X4): I32X4 F32x4ConvertI32x4S;
-    fcvt_from_uint(F32X4): I32X4 F32x4ConvertI32x4U;
-    fvdemote: F64X2 F32x4DemoteF64x2Zero;
-    fvpromote_low: F32X4 F64x2PromoteLowF32x4;
+table! { test_row -> Unary:
+    |ins, a| ins.vany_true(a) => I8X16 V128AnyTrue;
+    |ins, a| ins.vall_true(a) => I8X16 I8x16AllTrue  I16X8 I16x8AllTrue  I32X4 I32x4AllTrue  I64X2 I64x2AllTrue;
 }
 
-unary_table! { test_row:
-    vany_true: I8X16 V128AnyTrue;
-    vall_true: I8X16 I8x16AllTrue  I16X8 I16x8AllTrue  I32X4 I32x4AllTrue  I64X2 I64x2AllTrue;
+table! { bitmask_row -> Unary:
+    |ins, a| ins.vhigh_bits(types::I32, a) => I8X16 I8x16Bitmask  I16X8 I16x8Bitmask  I32X4 I32x4Bitmask  I64X2 I64x2Bitmask;
 }
 
-unary_table! { bitmask_row:
-    vhigh_bits(I32): I8X16 I8x16Bitmask  I16X8 I16x8Bitmask  I32X4 I32x4Bitmask  I64X2 I64x2Bitmask;
+table! { binary_row -> Binary:
+    |ins, a, b| ins.swizzle(a, b) => I8X16 I8x16Swizzle  I8X16 I8x16RelaxedSwizzle;
+    |ins, a, b| ins.band(a, b) => I8X16 V128And;
+    |ins, a, b| ins.band_not(a, b) => I8X16 V128AndNot;
+    |ins, a, b| ins.bor(a, b) => I8X16 V128Or;
+    |ins, a, b| ins.bxor(a, b) => I8X16 V128Xor;
+    |ins, a, b| ins.iadd(a, b) => I8X16 I8x16Add  I16X8 I16x8Add  I32X4 I32x4Add  I64X2 I64x2Add;
+    |ins, a, b| ins.isub(a, b) => I8X16 I8x16Sub  I16X8 I16x8Sub  I32X4 I32x4Sub  I64X2 I64x2Sub;
+    |ins, a, b| ins.imul(a, b) => I16X8 I16x8Mul  I32X4 I32x4Mul  I64X2 I64x2Mul;
+    |ins, a, b| ins.sadd_sat(a, b) => I8X16 I8x16AddSatS  I16X8 I16x8AddSatS;
+    |ins, a, b| ins.uadd_sat(a, b) => I8X16 I8x16AddSatU  I16X8 I16x8AddSatU;
+    |ins, a, b| ins.ssub_sat(a, b) => I8X16 I8x16SubSatS  I16X8 I16x8SubSatS;
+    |ins, a, b| ins.usub_sat(a, b) => I8X16 I8x16SubSatU  I16X8 I16x8SubSatU;
+    |ins, a, b| ins.smin(a, b) => I8X16 I8x16MinS  I16X8 I16x8MinS  I32X4 I32x4MinS;
+    |ins, a, b| ins.umin(a, b) => I8X16 I8x16MinU  I16X8 I16x8MinU  I32X4 I32x4MinU;
+    |ins, a, b| ins.smax(a, b) => I8X16 I8x16MaxS  I16X8 I16x8MaxS  I32X4 I32x4MaxS;
+    |ins, a, b| ins.umax(a, b) => I8X16 I8x16MaxU  I16X8 I16x8MaxU  I32X4 I32x4MaxU;
+    |ins, a, b| ins.avg_round(a, b) => I8X16 I8x16AvgrU  I16X8 I16x8AvgrU;
+    |ins, a, b| ins.sqmul_round_sat(a, b) => I16X8 I16x8Q15MulrSatS  I16X8 I16x8RelaxedQ15mulrS;
+    |ins, a, b| ins.snarrow(a, b) => I16X8 I8x16NarrowI16x8S  I32X4 I16x8NarrowI32x4S;
+    |ins, a, b| ins.unarrow(a, b) => I16X8 I8x16NarrowI16x8U  I32X4 I16x8NarrowI32x4U;
+    |ins, a, b| ins.fadd(a, b) => F32X4 F32x4Add  F64X2 F64x2Add;
+    |ins, a, b| ins.fsub(a, b) => F32X4 F32x4Sub  F64X2 F64x2Sub;
+    |ins, a, b| ins.fmul(a, b) => F32X4 F32x4Mul  F64X2 F64x2Mul;
+    |ins, a, b| ins.fdiv(a, b) => F32X4 F32x4Div  F64X2 F64x2Div;
+    |ins, a, b| ins.fmin(a, b) => F32X4 F32x4Min  F64X2 F64x2Min  F32X4 F32x4RelaxedMin  F64X2 F64x2RelaxedMin;
+    |ins, a, b| ins.fmax(a, b) => F32X4 F32x4Max  F64X2 F64x2Max  F32X4 F32x4RelaxedMax  F64X2 F64x2RelaxedMax;
 }
 
-binary_table! { binary_row:
-    swizzle: I8X16 I8x16Swizzle  I8X16 I8x16RelaxedSwizzle;
-    band: I8X16 V128And;
-    band_not: I8X16 V128AndNot;
-    bor: I8X16 V128Or;
-    bxor: I8X16 V128Xor;
-    iadd: I8X16 I8x16Add  I16X8 I16x8Add  I32X4 I32x4Add  I64X2 I64x2Add;
-    isub: I8X16 I8x16Sub  I16X8 I16x8Sub  I32X4 I32x4Sub  I64X2 I64x2Sub;
-    imul: I16X8 I16x8Mul  I32X4 I32x4Mul  I64X2 I64x2Mul;
-    sadd_sat: I8X16 I8x16AddSatS  I16X8 I16x8AddSatS;
-    uadd_sat: I8X16 I8x16AddSatU  I16X8 I16x8AddSatU;
-    ssub_sat: I8X16 I8x16SubSatS  I16X8 I16x8SubSatS;
-    usub_sat: I8X16 I8x16SubSatU  I16X8 I16x8SubSatU;
-    smin: I8X16 I8x16MinS  I16X8 I16x8MinS  I32X4 I32x4MinS;
-    umin: I8X16 I8x16MinU  I16X8 I16x8MinU  I32X4 I32x4MinU;
-    smax: I8X16 I8x16MaxS  I16X8 I16x8MaxS  I32X4 I32x4MaxS;
-    umax: I8X16 I8x16MaxU  I16X8 I16x8MaxU  I32X4 I32x4MaxU;
-    avg_round: I8X16 I8x16AvgrU  I16X8 I16x8AvgrU;
-    sqmul_round_sat: I16X8 I16x8Q15MulrSatS  I16X8 I16x8RelaxedQ15mulrS;
-    snarrow: I16X8 I8x16NarrowI16x8S  I32X4 I16x8NarrowI32x4S;
-    unarrow: I16X8 I8x16NarrowI16x8U  I32X4 I16x8NarrowI32x4U;
-    fadd: F32X4 F32x4Add  F64X2 F64x2Add;
-    fsub: F32X4 F32x4Sub  F64X2 F64x2Sub;
-    fmul: F32X4 F32x4Mul  F64X2 F64x2Mul;
-    fdiv: F32X4 F32x4Div  F64X2 F64x2Div;
-    fmin: F32X4 F32x4Min  F64X2 F64x2Min  F32X4 F32x4RelaxedMin  F64X2 F64x2RelaxedMin;
-    fmax: F32X4 F32x4Max  F64X2 F64x2Max  F32X4 F32x4RelaxedMax  F64X2 F64x2RelaxedMax;
-}
-
-binary_table! { comparison_row:
-    icmp(IntCC::Equal): I8X16 I8x16Eq  I16X8 I16x8Eq  I32X4 I32x4Eq  I64X2 I64x2Eq;
-    icmp(IntCC::NotEqual): I8X16 I8x16Ne  I16X8 I16x8Ne  I32X4 I32x4Ne  I64X2 I64x2Ne;
-    icmp(IntCC::SignedLessThan): I8X16 I8x16LtS  I16X8 I16x8LtS  I32X4 I32x4LtS  I64X2 I64x2LtS;
-    icmp(IntCC::SignedGreaterThan): I8X16 I8x16GtS  I16X8 I16x8GtS  I32X4 I32x4GtS  I64X2 I64x2GtS;
-    icmp(IntCC::SignedLessThanOrEqual): I8X16 I8x16LeS  I16X8 I16x8LeS  I32X4 I32x4LeS  I64X2 I64x2LeS;
-    icmp(IntCC::SignedGreaterThanOrEqual): I8X16 I8x16GeS  I16X8 I16x8GeS  I32X4 I32x4GeS  I64X2 I64x2GeS;
-    icmp(IntCC::UnsignedLessThan): I8X16 I8x16LtU  I16X8 I16x8LtU  I32X4 I32x4LtU;
-    icmp(IntCC::UnsignedGreaterThan): I8X16 I8x16GtU  I16X8 I16x8GtU  I32X4 I32x4GtU;
-    icmp(IntCC::UnsignedLessThanOrEqual): I8X16 I8x16LeU  I16X8 I16x8LeU  I32X4 I32x4LeU;
-    icmp(IntCC::UnsignedGreaterThanOrEqual): I8X16 I8x16GeU  I16X8 I16x8GeU  I32X4 I32x4GeU;
-    fcmp(FloatCC::Equal): F32X4 F32x4Eq  F64X2 F64x2Eq;
-    fcmp(FloatCC::NotEqual): F32X4 F32x4Ne  F64X2 F64x2Ne;
-    fcmp(FloatCC::LessThan): F32X4 F32x4Lt  F64X2 F64x2Lt;
-    fcmp(FloatCC::GreaterThan): F32X4 F32x4Gt  F64X2 F64x2Gt;
-    fcmp(FloatCC::LessThanOrEqual): F32X4 F32x4Le  F64X2 F64x2Le;
-    fcmp(FloatCC::GreaterThanOrEqual): F32X4 F32x4Ge  F64X2 F64x2Ge;
+table! { comparison_row -> Binary:
+    |ins, a, b| ins.icmp(IntCC::Equal, a, b) => I8X16 I8x16Eq  I16X8 I16x8Eq  I32X4 I32x4Eq  I64X2 I64x2Eq;
+    |ins, a, b| ins.icmp(IntCC::NotEqual, a, b) => I8X16 I8x16Ne  I16X8 I16x8Ne  I32X4 I32x4Ne  I64X2 I64x2Ne;
+    |ins, a, b| ins.icmp(IntCC::SignedLessThan, a, b) => I8X16 I8x16LtS  I16X8 I16x8LtS  I32X4 I32x4LtS  I64X2 I64x2LtS;
+    |ins, a, b| ins.icmp(IntCC::SignedGreaterThan, a, b) => I8X16 I8x16GtS  I16X8 I16x8GtS  I32X4 I32x4GtS  I64X2 I64x2GtS;
+    |ins, a, b| ins.icmp(IntCC::SignedLessThanOrEqual, a, b) => I8X16 I8x16LeS  I16X8 I16x8LeS  I32X4 I32x4LeS  I64X2 I64x2LeS;
+    |ins, a, b| ins.icmp(IntCC::SignedGreaterThanOrEqual, a, b) => I8X16 I8x16GeS  I16X8 I16x8GeS  I32X4 I32x4GeS  I64X2 I64x2GeS;
+    |ins, a, b| ins.icmp(IntCC::UnsignedLessThan, a, b) => I8X16 I8x16LtU  I16X8 I16x8LtU  I32X4 I32x4LtU;
+    |ins, a, b| ins.icmp(IntCC::UnsignedGreaterThan, a, b) => I8X16 I8x16GtU  I16X8 I16x8GtU  I32X4 I32x4GtU;
+    |ins, a, b| ins.icmp(IntCC::UnsignedLessThanOrEqual, a, b) => I8X16 I8x16LeU  I16X8 I16x8LeU  I32X4 I32x4LeU;
+    |ins, a, b| ins.icmp(IntCC::UnsignedGreaterThanOrEqual, a, b) => I8X16 I8x16GeU  I16X8 I16x8GeU  I32X4 I32x4GeU;
+    |ins, a, b| ins.fcmp(FloatCC::Equal, a, b) => F32X4 F32x4Eq  F64X2 F64x2Eq;
+    |ins, a, b| ins.fcmp(FloatCC::NotEqual, a, b) => F32X4 F32x4Ne  F64X2 F64x2Ne;
+    |ins, a, b| ins.fcmp(FloatCC::LessThan, a, b) => F32X4 F32x4Lt  F64X2 F64x2Lt;
+    |ins, a, b| ins.fcmp(FloatCC::GreaterThan, a, b) => F32X4 F32x4Gt  F64X2 F64x2Gt;
+    |ins, a, b| ins.fcmp(FloatCC::LessThanOrEqual, a, b) => F32X4 F32x4Le  F64X2 F64x2Le;
+    |ins, a, b| ins.fcmp(FloatCC::GreaterThanOrEqual, a, b) => F32X4 F32x4Ge  F64X2 F64x2Ge;
 }
 
 // The lanes are those of the first operand; the count is a scalar, which Cranelift takes modulo the lane's width.
-binary_table! { shift_row:
-    ishl: I8X16 I8x16Shl  I16X8 I16x8Shl  I32X4 I32x4Shl  I64X2 I64x2Shl;
-    sshr: I8X16 I8x16ShrS  I16X8 I16x8ShrS  I32X4 I32x4ShrS  I64X2 I64x2ShrS;
-    ushr: I8X16 I8x16ShrU  I16X8 I16x8ShrU  I32X4 I32x4ShrU  I64X2 I64x2ShrU;
+table! { shift_row -> Binary:
+    |ins, a, b| ins.ishl(a, b) => I8X16 I8x16Shl  I16X8 I16x8Shl  I32X4 I32x4Shl  I64X2 I64x2Shl;
+    |ins, a, b| ins.sshr(a, b) => I8X16 I8x16ShrS  I16X8 I16x8ShrS  I32X4 I32x4ShrS  I64X2 I64x2ShrS;
+    |ins, a, b| ins.ushr(a, b) => I8X16 I8x16ShrU  I16X8 I16x8ShrU  I32X4 I32x4ShrU  I64X2 I64x2ShrU;
 }
 
 // How both factors are widened before they are multiplied.
-unary_table! { widening_product_row:
-    swiden_low: I8X16 I16x8ExtMulLowI8x16S  I16X8 I32x4ExtMulLowI16x8S  I32X4 I64x2ExtMulLowI32x4S;
-    swiden_high: I8X16 I16x8ExtMulHighI8x16S  I16X8 I32x4ExtMulHighI16x8S  I32X4 I64x2ExtMulHighI32x4S;
-    uwiden_low: I8X16 I16x8ExtMulLowI8x16U  I16X8 I32x4ExtMulLowI16x8U  I32X4 I64x2ExtMulLowI32x4U;
-    uwiden_high: I8X16 I16x8ExtMulHighI8x16U  I16X8 I32x4ExtMulHighI16x8U  I32X4 I64x2ExtMulHighI32x4U;
+table! { widening_product_row -> Unary:
+    |ins, a| ins.swiden_low(a) => I8X16 I16x8ExtMulLowI8x16S  I16X8 I32x4ExtMulLowI16x8S  I32X4 I64x2ExtMulLowI32x4S;
+    |ins, a| ins.swiden_high(a) => I8X16 I16x8ExtMulHighI8x16S  I16X8 I32x4ExtMulHighI16x8S  I32X4 I64x2ExtMulHighI32x4S;
+    |ins, a| ins.uwiden_low(a) => I8X16 I16x8ExtMulLowI8x16U  I16X8 I32x4ExtMulLowI16x8U  I32X4 I64x2ExtMulLowI32x4U;
+    |ins, a| ins.uwiden_high(a) => I8X16 I16x8ExtMulHighI8x16U  I16X8 I32x4ExtMulHighI16x8U  I32X4 I64x2ExtMulHighI32x4U;
 }
 
 impl Translator<'_, '_> {

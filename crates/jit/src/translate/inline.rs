@@ -1,0 +1,87 @@
+//! Inlining: a small function's body in place of a call of it.
+//!
+//! Done while translating, where it costs nothing but the body: a frame whose end is behind the call, the arguments as its
+//! parameters. So `return` is a branch, handlers around the call are around the body, and a trap inside knows both places.
+//! What it saves is the call, which is most of what a small function costs, and what it lets Cranelift see.
+
+use wasmparser::{BinaryReader, FunctionBody, Operator};
+
+use super::Translator;
+use crate::compile::Refusal;
+
+/// Bytes of a body that is always inlined.
+const SMALL: usize = 40;
+/// Bytes of a body that is inlined into itself.
+const SMALL_RECURSIVE: usize = 120;
+/// Calls inside one another that are inlined.
+const DEPTH: usize = 4;
+/// How often a function is inlined into itself.
+const RECURSIVE_DEPTH: usize = 2;
+/// Bytes that all inlined bodies of a function may have together.
+const BUDGET: usize = 1200;
+
+/// What is inlined at the moment, and was.
+#[derive(Debug, Default)]
+pub struct Inlining {
+    /// The functions whose bodies are open, outermost first, without the function itself.
+    open: Vec<u32>,
+    /// Bytes of all bodies so far.
+    bytes: usize,
+}
+
+impl Inlining {
+    /// Whether the body at hand is the function's own.
+    pub fn is_outermost(&self) -> bool {
+        self.open.is_empty()
+    }
+}
+
+impl Translator<'_, '_> {
+    /// Whether a call of a defined function is to be replaced by its body.
+    pub fn is_inlined(&self, defined_index: u32) -> bool {
+        let Inlining { open, bytes } = &self.inlining;
+        let size = self.request.module.body(defined_index).bytes.len();
+        let copies = open.iter().filter(|&&other| other == defined_index).count();
+        let is_self = defined_index == self.request.defined_index;
+        let (limit, copies_allowed) = if is_self { (SMALL_RECURSIVE, RECURSIVE_DEPTH) } else { (SMALL, 1) };
+        size <= limit
+            && copies < copies_allowed
+            && open.len() < DEPTH
+            && bytes + size <= BUDGET
+            && self.is_inlinable(defined_index)
+    }
+
+    /// Whether the body has nothing that must be in a function of its own: tail calls.
+    fn is_inlinable(&self, defined_index: u32) -> bool {
+        let body = self.request.module.body(defined_index);
+        let reader = FunctionBody::new(BinaryReader::new(body.bytes, body.offset as u64));
+        let Ok(operators) = reader.get_operators_reader() else { return false };
+        operators.into_iter().all(|operator| {
+            operator.is_ok_and(|operator| {
+                !matches!(
+                    operator,
+                    Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. }
+                )
+            })
+        })
+    }
+
+    /// Translates the body of a defined function in place of a call at the offset in the body at hand.
+    pub fn inline(&mut self, defined_index: u32, offset: usize) -> Result<(), Refusal> {
+        let module = self.request.module;
+        let ty = module.func_type(module.imported_func_count() + defined_index);
+        let args = self.pop_many(ty.params().len());
+        let locals = std::mem::take(&mut self.locals);
+        let meter = std::mem::take(&mut self.meter);
+        let caller = self.positions.open(module, defined_index, offset);
+        self.inlining.bytes += module.body(defined_index).bytes.len();
+        self.inlining.open.push(defined_index);
+        self.declare_params(ty, &args);
+        self.body(defined_index, ty)?;
+        self.inlining.open.pop();
+        self.positions.close(caller);
+        self.meter = meter;
+        self.locals = locals;
+        Ok(())
+    }
+}
