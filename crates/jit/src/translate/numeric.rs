@@ -133,12 +133,14 @@ impl Translator<'_, '_> {
         true
     }
 
-    fn unary(&mut self, instruction: impl FnOnce(FuncInstBuilder<'_, '_>, Value) -> Value) {
+    /// Puts an instruction's result in the place of its operand.
+    pub(super) fn unary(&mut self, instruction: impl FnOnce(FuncInstBuilder<'_, '_>, Value) -> Value) {
         let a = self.pop();
         let value = instruction(self.builder.ins(), a);
         self.push(value);
     }
 
+    /// Puts an instruction's result in the place of its operands.
     fn binary(&mut self, instruction: impl FnOnce(FuncInstBuilder<'_, '_>, Value, Value) -> Value) {
         let (a, b) = self.pop2();
         let value = instruction(self.builder.ins(), a, b);

@@ -1,16 +1,16 @@
 //! Vector operators, relaxed ones included, but for those that touch memory.
 //!
 //! Operators of one shape whose meaning is one Cranelift instruction are rows of a table: the instruction, then for each
-//! operator the lanes as which it takes its operands. A result stays on the stack with the lanes that its instruction gives;
-//! who pops it says which lanes it wants, and that cast costs no machine instruction.
+//! operator the lanes as which it takes its operands. A result stays on the stack with the lanes that its instruction
+//! gives; who pops it says which lanes it wants, and that cast costs no machine instruction.
 //!
 //! # Relaxed operators
 //! They do what their strict relatives do, as in [`ops`](wasmr_core::ops): a program must not change its results when it
-//! changes tiers. So `madd` is a product and a sum, lanes are selected bit by bit, and a swizzle index of 16 or more gives 0.
+//! changes tiers. So `madd` is a product and a sum, lanes are selected bit by bit, and swizzle index 16 gives 0.
 //!
 //! # Why instructions are combined as they are
 //! Widening products, pairwise sums, dot products, `pmin`, `pmax` and the truncations of doubles are written in the form
-//! from which Cranelift makes one machine instruction, or for which alone it has code.
+//! from which Cranelift makes few machine instructions, or for which alone it has code.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
@@ -42,9 +42,11 @@ table! { unary_row -> Unary:
     |ins, a| ins.ineg(a) => I8X16 I8x16Neg  I16X8 I16x8Neg  I32X4 I32x4Neg  I64X2 I64x2Neg;
     |ins, a| ins.popcnt(a) => I8X16 I8x16Popcnt;
     |ins, a| ins.swiden_low(a) => I8X16 I16x8ExtendLowI8x16S  I16X8 I32x4ExtendLowI16x8S  I32X4 I64x2ExtendLowI32x4S;
-    |ins, a| ins.swiden_high(a) => I8X16 I16x8ExtendHighI8x16S  I16X8 I32x4ExtendHighI16x8S  I32X4 I64x2ExtendHighI32x4S;
+    |ins, a| ins.swiden_high(a) =>
+        I8X16 I16x8ExtendHighI8x16S  I16X8 I32x4ExtendHighI16x8S  I32X4 I64x2ExtendHighI32x4S;
     |ins, a| ins.uwiden_low(a) => I8X16 I16x8ExtendLowI8x16U  I16X8 I32x4ExtendLowI16x8U  I32X4 I64x2ExtendLowI32x4U;
-    |ins, a| ins.uwiden_high(a) => I8X16 I16x8ExtendHighI8x16U  I16X8 I32x4ExtendHighI16x8U  I32X4 I64x2ExtendHighI32x4U;
+    |ins, a| ins.uwiden_high(a) =>
+        I8X16 I16x8ExtendHighI8x16U  I16X8 I32x4ExtendHighI16x8U  I32X4 I64x2ExtendHighI32x4U;
     |ins, a| ins.ceil(a) => F32X4 F32x4Ceil  F64X2 F64x2Ceil;
     |ins, a| ins.floor(a) => F32X4 F32x4Floor  F64X2 F64x2Floor;
     |ins, a| ins.trunc(a) => F32X4 F32x4Trunc  F64X2 F64x2Trunc;
@@ -66,7 +68,8 @@ table! { test_row -> Unary:
 }
 
 table! { bitmask_row -> Unary:
-    |ins, a| ins.vhigh_bits(types::I32, a) => I8X16 I8x16Bitmask  I16X8 I16x8Bitmask  I32X4 I32x4Bitmask  I64X2 I64x2Bitmask;
+    |ins, a| ins.vhigh_bits(types::I32, a) =>
+        I8X16 I8x16Bitmask  I16X8 I16x8Bitmask  I32X4 I32x4Bitmask  I64X2 I64x2Bitmask;
 }
 
 table! { binary_row -> Binary:
@@ -102,9 +105,12 @@ table! { comparison_row -> Binary:
     |ins, a, b| ins.icmp(IntCC::Equal, a, b) => I8X16 I8x16Eq  I16X8 I16x8Eq  I32X4 I32x4Eq  I64X2 I64x2Eq;
     |ins, a, b| ins.icmp(IntCC::NotEqual, a, b) => I8X16 I8x16Ne  I16X8 I16x8Ne  I32X4 I32x4Ne  I64X2 I64x2Ne;
     |ins, a, b| ins.icmp(IntCC::SignedLessThan, a, b) => I8X16 I8x16LtS  I16X8 I16x8LtS  I32X4 I32x4LtS  I64X2 I64x2LtS;
-    |ins, a, b| ins.icmp(IntCC::SignedGreaterThan, a, b) => I8X16 I8x16GtS  I16X8 I16x8GtS  I32X4 I32x4GtS  I64X2 I64x2GtS;
-    |ins, a, b| ins.icmp(IntCC::SignedLessThanOrEqual, a, b) => I8X16 I8x16LeS  I16X8 I16x8LeS  I32X4 I32x4LeS  I64X2 I64x2LeS;
-    |ins, a, b| ins.icmp(IntCC::SignedGreaterThanOrEqual, a, b) => I8X16 I8x16GeS  I16X8 I16x8GeS  I32X4 I32x4GeS  I64X2 I64x2GeS;
+    |ins, a, b| ins.icmp(IntCC::SignedGreaterThan, a, b) =>
+        I8X16 I8x16GtS  I16X8 I16x8GtS  I32X4 I32x4GtS  I64X2 I64x2GtS;
+    |ins, a, b| ins.icmp(IntCC::SignedLessThanOrEqual, a, b) =>
+        I8X16 I8x16LeS  I16X8 I16x8LeS  I32X4 I32x4LeS  I64X2 I64x2LeS;
+    |ins, a, b| ins.icmp(IntCC::SignedGreaterThanOrEqual, a, b) =>
+        I8X16 I8x16GeS  I16X8 I16x8GeS  I32X4 I32x4GeS  I64X2 I64x2GeS;
     |ins, a, b| ins.icmp(IntCC::UnsignedLessThan, a, b) => I8X16 I8x16LtU  I16X8 I16x8LtU  I32X4 I32x4LtU;
     |ins, a, b| ins.icmp(IntCC::UnsignedGreaterThan, a, b) => I8X16 I8x16GtU  I16X8 I16x8GtU  I32X4 I32x4GtU;
     |ins, a, b| ins.icmp(IntCC::UnsignedLessThanOrEqual, a, b) => I8X16 I8x16LeU  I16X8 I16x8LeU  I32X4 I32x4LeU;
@@ -127,9 +133,11 @@ table! { shift_row -> Binary:
 // How both factors are widened before they are multiplied.
 table! { widening_product_row -> Unary:
     |ins, a| ins.swiden_low(a) => I8X16 I16x8ExtMulLowI8x16S  I16X8 I32x4ExtMulLowI16x8S  I32X4 I64x2ExtMulLowI32x4S;
-    |ins, a| ins.swiden_high(a) => I8X16 I16x8ExtMulHighI8x16S  I16X8 I32x4ExtMulHighI16x8S  I32X4 I64x2ExtMulHighI32x4S;
+    |ins, a| ins.swiden_high(a) =>
+        I8X16 I16x8ExtMulHighI8x16S  I16X8 I32x4ExtMulHighI16x8S  I32X4 I64x2ExtMulHighI32x4S;
     |ins, a| ins.uwiden_low(a) => I8X16 I16x8ExtMulLowI8x16U  I16X8 I32x4ExtMulLowI16x8U  I32X4 I64x2ExtMulLowI32x4U;
-    |ins, a| ins.uwiden_high(a) => I8X16 I16x8ExtMulHighI8x16U  I16X8 I32x4ExtMulHighI16x8U  I32X4 I64x2ExtMulHighI32x4U;
+    |ins, a| ins.uwiden_high(a) =>
+        I8X16 I16x8ExtMulHighI8x16U  I16X8 I32x4ExtMulHighI16x8U  I32X4 I64x2ExtMulHighI32x4U;
 }
 
 impl Translator<'_, '_> {
@@ -173,10 +181,10 @@ impl Translator<'_, '_> {
             I64x2Splat => self.splat(types::I64X2),
             F32x4Splat => self.splat(types::F32X4),
             F64x2Splat => self.splat(types::F64X2),
-            I8x16ExtractLaneS { lane } => self.extract_narrow_lane(types::I8X16, lane, |ins, a| ins.sextend(types::I32, a)),
-            I8x16ExtractLaneU { lane } => self.extract_narrow_lane(types::I8X16, lane, |ins, a| ins.uextend(types::I32, a)),
-            I16x8ExtractLaneS { lane } => self.extract_narrow_lane(types::I16X8, lane, |ins, a| ins.sextend(types::I32, a)),
-            I16x8ExtractLaneU { lane } => self.extract_narrow_lane(types::I16X8, lane, |ins, a| ins.uextend(types::I32, a)),
+            I8x16ExtractLaneS { lane } => self.extract_narrow_lane(types::I8X16, lane, true),
+            I8x16ExtractLaneU { lane } => self.extract_narrow_lane(types::I8X16, lane, false),
+            I16x8ExtractLaneS { lane } => self.extract_narrow_lane(types::I16X8, lane, true),
+            I16x8ExtractLaneU { lane } => self.extract_narrow_lane(types::I16X8, lane, false),
             I32x4ExtractLane { lane } => self.extract_lane(types::I32X4, lane),
             I64x2ExtractLane { lane } => self.extract_lane(types::I64X2, lane),
             F32x4ExtractLane { lane } => self.extract_lane(types::F32X4, lane),
@@ -202,7 +210,10 @@ impl Translator<'_, '_> {
     fn combined_operator(&mut self, operator: &Operator<'_>) -> bool {
         use Operator::*;
         let value = match operator {
-            V128Bitselect | I8x16RelaxedLaneselect | I16x8RelaxedLaneselect | I32x4RelaxedLaneselect
+            V128Bitselect
+            | I8x16RelaxedLaneselect
+            | I16x8RelaxedLaneselect
+            | I32x4RelaxedLaneselect
             | I64x2RelaxedLaneselect => self.select_bits(),
             F32x4PMin => self.pseudo_min(types::F32X4),
             F64x2PMin => self.pseudo_min(types::F64X2),
@@ -259,7 +270,7 @@ impl Translator<'_, '_> {
     }
 
     /// Zero in all lanes.
-    pub(super) fn zero_lanes(&mut self, lanes: Type) -> Value {
+    fn zero_lanes(&mut self, lanes: Type) -> Value {
         let zero = self.builder.func.dfg.constants.insert([0u8; 16].as_slice().into());
         self.builder.ins().vconst(lanes, zero)
     }
@@ -285,11 +296,13 @@ impl Translator<'_, '_> {
         self.push(value);
     }
 
-    fn extract_narrow_lane(&mut self, lanes: Type, lane: u8, extend: Unary) {
+    fn extract_narrow_lane(&mut self, lanes: Type, lane: u8, signed: bool) {
         self.extract_lane(lanes, lane);
-        let lane = self.pop();
-        let value = extend(self.builder.ins(), lane);
-        self.push(value);
+        if signed {
+            self.unary(|ins, a| ins.sextend(types::I32, a));
+        } else {
+            self.unary(|ins, a| ins.uextend(types::I32, a));
+        }
     }
 
     fn replace_lane(&mut self, lanes: Type, lane: u8) {

@@ -3,7 +3,7 @@
 //! Where an access is, and whether it may be made, is [`memory`](super::memory)'s business, as for scalars. A vector that is
 //! to be stored lies above the address on the stack, so it is popped first.
 
-use cranelift_codegen::ir::{InstBuilder, Type, types};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use wasmparser::{MemArg, Operator};
 
 use super::Translator;
@@ -73,7 +73,7 @@ impl Translator<'_, '_> {
     }
 
     /// Loads a scalar of the lane's type.
-    fn load_scalar(&mut self, memarg: &MemArg, lanes: Type) -> cranelift_codegen::ir::Value {
+    fn load_scalar(&mut self, memarg: &MemArg, lanes: Type) -> Value {
         let lane = lanes.lane_type();
         let (pointer, offset, flags) = self.address(memarg, lane.bytes());
         self.builder.ins().load(lane, flags, pointer, offset)
