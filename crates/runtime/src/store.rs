@@ -411,8 +411,11 @@ impl StoreInner {
     }
 
     /// Frees the exceptions and host references that nothing leads to; `extra` are roots that are nowhere else.
+    ///
+    /// Machine code has references wherever its compiler put them: in its frames and in registers. So while any of it is
+    /// active, all words of its stack are roots.
     fn collect(&mut self, extra: &[u64]) {
-        let StoreInner { arena, vm, tier, stack, globals, tables, instances, .. } = self;
+        let StoreInner { arena, vm, tier, stack, native_stack, globals, tables, instances, .. } = self;
         arena.collect(|mark| {
             mark(extra);
             mark(&[vm.pending_exception]);
@@ -425,6 +428,13 @@ impl StoreInner {
                     std::slice::from_raw_parts(vm.stack_base.cast_const(), usize::try_from(count).unwrap_or(0))
                 };
                 mark(slots);
+            }
+            if let Some(native) = native_stack
+                && !vm.activation.is_null()
+            {
+                let start = native.base().as_ptr().expose_provenance();
+                // SAFETY: from the guard on the mapping is accessible, and aligned as pages are.
+                unsafe { sys::for_each_word(start + NATIVE_GUARD..start + native.size(), mark) };
             }
             for global in globals.iter() {
                 // SAFETY: the store owns it and nobody writes to it now.

@@ -105,10 +105,10 @@ impl<'a> Walk<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::MaybeUninit;
     use std::ptr;
 
     use super::*;
-    use crate::store::Store;
 
     /// Interpreter (frame 1) → machine code → interpreter (frames 3, 2) → host → machine code → machine code.
     #[test]
@@ -118,8 +118,8 @@ mod tests {
         let at = |n: usize| base.wrapping_add(n);
         let native = |n: usize| (0x1000 * n) as *const usize;
         let (mut outer, mut middle, mut inner);
-        let mut store = Store::<()>::new(crate::testing::config(), ());
-        let vm = crate::testing::vm(&mut store);
+        // SAFETY: pointers and numbers, and a code whose first value is 0.
+        let mut vm: VmStore = unsafe { MaybeUninit::zeroed().assume_init() };
         let link = |prev: *mut VmActivation, exit_fp, native_exit_fp| VmActivation {
             prev,
             exit_fp,
@@ -133,7 +133,7 @@ mod tests {
         vm.exit_fp = at(3);
         vm.native_exit_fp = native(3);
 
-        let mut walk = Walk::new(vm, 0);
+        let mut walk = Walk::new(&vm, 0);
         for (expected, activation) in [(3, &raw const inner), (2, &raw const middle)] {
             assert_eq!(walk.segment(), Some(Segment::Native { fp: native(expected), activation }));
             walk.leave_native();

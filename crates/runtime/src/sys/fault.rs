@@ -1,9 +1,9 @@
-//! Hardware faults: a fault at a code address that a tier vouches for becomes a jump to the address it names; any other
+//! Hardware faults of any kind: a fault at a code address that a tier vouches for becomes a jump to the address it names; any other
 //! fault takes the way it would have taken without us.
 //!
 //! Comes in: `sites`, one function per tier from a faulting code address to a landing address. Goes out: on such a
 //! fault execution goes on at the landing with every register as it was, except that `r8` holds the faulting data
-//! address and `r9` the code address.
+//! address, or the code address if the fault is not about data, and `r9` the code address.
 //!
 //! Invariants: the handler calls nothing but `sites` and what POSIX allows in a handler; it runs on an alternate stack
 //! ([`prepare_thread`]) because a guest's fault may come with little native stack left; a fault that is nobody's is
@@ -48,17 +48,19 @@ mod linux_x86_64 {
     /// One per tier that lets memory accesses fault, with room to spare.
     const MAX_TIERS: usize = 4;
 
-    /// The signals by which a bad access shows: `SIGSEGV`, and `SIGBUS` for pages that the system cannot supply.
-    const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
+    /// The signals by which a fault shows: `SIGSEGV` for a bad access, `SIGBUS` for one to a page that the system cannot supply,
+    /// `SIGILL` for an instruction that exists to trap, `SIGFPE` for a division.
+    const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
     /// The installed [`Sites`] as data pointers, filled from the front, null behind.
     static SITES: [AtomicPtr<()>; MAX_TIERS] = [const { AtomicPtr::new(ptr::null_mut()) }; MAX_TIERS];
 
     /// What handled [`SIGNALS`] before us.
-    static PREVIOUS: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
+    static PREVIOUS: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
 
     /// Makes faults at the code addresses for which `sites` names a landing continue there, with `r8` = the data
-    /// address and `r9` = the code address. Calling it again with the same function does nothing.
+    /// address, or the code address if the fault is not about data, and `r9` = the code address. Calling it again with the
+    /// same function does nothing.
     ///
     /// # Panics
     /// If more than four tiers ask.
@@ -134,8 +136,8 @@ mod linux_x86_64 {
     /// # Safety
     /// The arguments are those of the signal being handled.
     unsafe fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-        let index = usize::from(signal != SIGNALS[0]);
-        let Some(previous) = PREVIOUS.get().map(|all| &all[index]) else { return };
+        let index = SIGNALS.iter().position(|&ours| ours == signal);
+        let Some(previous) = index.and_then(|index| PREVIOUS.get()?.get(index)) else { return };
         // SAFETY: `info` is valid by this function's contract.
         let was_sent = unsafe { (*info).si_code <= 0 };
         match previous.sa_sigaction {
@@ -251,17 +253,47 @@ mod linux_x86_64 {
             "wasmr_fault_landing:",
             "mov rax, r8",
             "ret",
+            ".globl wasmr_fault_divide, wasmr_fault_divide_site, wasmr_fault_trap",
+            "wasmr_fault_divide:",
+            "mov eax, 1",
+            "xor edx, edx",
+            "wasmr_fault_divide_site:",
+            "div edi",
+            "ret",
+            "wasmr_fault_trap:",
+            "ud2",
         );
 
         unsafe extern "C" {
             fn wasmr_fault_probe(address: usize) -> usize;
             fn wasmr_fault_site();
             fn wasmr_fault_landing();
+            fn wasmr_fault_divide(by: u32) -> usize;
+            fn wasmr_fault_divide_site();
+            fn wasmr_fault_trap() -> usize;
         }
 
         fn sites(code_address: usize) -> Option<usize> {
-            (code_address == wasmr_fault_site as *const () as usize)
-                .then_some(wasmr_fault_landing as *const () as usize)
+            let known = [
+                wasmr_fault_site as *const () as usize,
+                wasmr_fault_divide_site as *const () as usize,
+                wasmr_fault_trap as *const () as usize,
+            ];
+            known.contains(&code_address).then_some(wasmr_fault_landing as *const () as usize)
+        }
+
+        #[test]
+        fn divisions_and_trap_instructions_land_with_their_own_address() {
+            // SAFETY: the landing needs nothing but the return address, which is where the probes left it.
+            unsafe {
+                install_fault_handler(sites);
+                prepare_thread();
+                for _ in 0..3 {
+                    assert_eq!(wasmr_fault_divide(0), wasmr_fault_divide_site as *const () as usize);
+                    assert_eq!(wasmr_fault_trap(), wasmr_fault_trap as *const () as usize);
+                }
+                assert_eq!(wasmr_fault_divide(1), 1);
+            }
         }
 
         #[test]
@@ -302,18 +334,24 @@ mod linux_x86_64 {
         fn a_fault_of_the_host_still_kills_the_process() {
             const CHILD: &str = "WASMR_TEST_FAULT_CHILD";
             let this = "sys::fault::linux_x86_64::tests::a_fault_of_the_host_still_kills_the_process";
-            if std::env::var_os(CHILD).is_some() {
-                // SAFETY: as in the test above. The read of address 8 is the fault that must end this process.
+            if let Some(kind) = std::env::var_os(CHILD) {
+                // SAFETY: as in the test above. The read of address 8, or the instruction, is the fault that must end this
+                // process.
                 unsafe {
                     install_fault_handler(sites);
                     prepare_thread();
+                    if kind == "instruction" {
+                        std::arch::asm!("ud2");
+                    }
                     std::hint::black_box(ptr::read_volatile(std::hint::black_box(8) as *const u8));
                 }
                 return;
             }
-            let program = std::env::current_exe().unwrap();
-            let status = Command::new(program).args(["--exact", this]).env(CHILD, "1").output().unwrap().status;
-            assert_eq!(status.signal(), Some(libc::SIGSEGV), "{status}");
+            for (kind, signal) in [("access", libc::SIGSEGV), ("instruction", libc::SIGILL)] {
+                let program = std::env::current_exe().unwrap();
+                let status = Command::new(program).args(["--exact", this]).env(CHILD, kind).output().unwrap().status;
+                assert_eq!(status.signal(), Some(signal), "{status}");
+            }
         }
     }
 }
