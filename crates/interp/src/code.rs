@@ -296,6 +296,12 @@ impl Executable for ModuleCode {
         self.options.budget.saturating_mul(4)
     }
 
+    fn first_native_call(&self, func: &RunningFunc<'_>) {
+        if let Some(tier_up) = &self.options.tier_up {
+            tier_up.first_call(func);
+        }
+    }
+
     fn vm_data(&self) -> *const c_void {
         std::ptr::from_ref(self).cast()
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::running::RunningFunc;
-use wasmr_runtime::tier::LoopCode;
+use wasmr_runtime::tier::{HotEvent, LoopCode};
 use wasmr_runtime::vm::{Status, VmFunc, finish_tail_calls};
 
 use crate::code::{CodeBlock, identify};
@@ -45,13 +45,18 @@ pub unsafe fn event(fp: *mut u64, ip: *const u64) -> usize {
         let func = frame_func(fp);
         let Some((code, index, guarded)) = identify(func) else { return GO_ON };
         (*(*func).instance).budget = code.options().budget;
-        sample(fp);
-        let (Some(tier_up), Some(block)) = (&code.options().tier_up, code.get(index, guarded)) else { return GO_ON };
-        let Some(position) = block.position(ip) else { return GO_ON };
-        match tier_up.at_loop(&RunningFunc::new(func), position) {
-            Some(code) => enter_loop(func, fp, block, &*code).0,
-            None => GO_ON,
+        if let Some(tier_up) = &code.options().tier_up
+            && let Some(block) = code.get(index, guarded)
+            && let Some(position) = block.position(ip)
+        {
+            match tier_up.hot_event(&RunningFunc::new(func), position) {
+                HotEvent::Ordinary => {}
+                HotEvent::Early => return GO_ON,
+                HotEvent::Enter(code) => return enter_loop(func, fp, block, &*code).0,
+            }
         }
+        sample(fp);
+        GO_ON
     }
 }
 

@@ -26,6 +26,7 @@ use crate::segment::Segments;
 use crate::store::StoreInner;
 use crate::table::{Table, TableObject};
 use crate::tag::Tag;
+use crate::tier::Executable;
 use crate::typed::{TypedFunc, WasmTyList};
 use crate::value::TypeMismatch;
 use crate::vm::{VmFunc, VmGlobal, VmInstance, VmLayout, VmMemory, VmTable, VmTag};
@@ -98,6 +99,11 @@ impl InstanceObject {
     /// The module that it is an instance of.
     pub fn module(&self) -> &Arc<Module> {
         &self.loaded.module
+    }
+
+    /// What executes its functions.
+    pub(crate) fn code(&self) -> &dyn Executable {
+        &*self.loaded.code
     }
 
     /// Where things are behind the header.

@@ -47,6 +47,11 @@ impl<'a> RunningFunc<'a> {
         self.object().module()
     }
 
+    /// Says that machine code is about to call it for the first time: afterwards its slot may have machine code.
+    pub fn before_native_call(&self) {
+        self.object().code().first_native_call(self);
+    }
+
     /// Its index, counted from the first function that the module defines.
     pub fn defined_index(&self) -> u32 {
         // SAFETY: as above.

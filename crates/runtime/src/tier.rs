@@ -88,6 +88,10 @@ pub trait Executable: Send + Sync {
         INITIAL_BUDGET
     }
 
+    /// Machine code calls the function for the first time in its instance: its slot may be given machine code before that goes
+    /// on. Asked by the thread that runs the store.
+    fn first_native_call(&self, _func: &RunningFunc<'_>) {}
+
     /// Stored as [`VmInstance::tier_data`](crate::vm::VmInstance::tier_data); valid as long as `self`.
     fn vm_data(&self) -> *const c_void;
 }
@@ -101,13 +105,23 @@ pub trait TierUp: Send + Sync {
     /// afterwards.
     fn first_call(&self, func: &RunningFunc<'_>);
 
-    /// One in about a thousand calls and loops found the function being executed, or waiting for one that is; with this one
-    /// `samples` times, in whatever instance.
-    fn sampled(&self, func: &RunningFunc<'_>, samples: u32);
+    /// A hot event: the budget of the instance is spent. The function is at the word `position` of the first tier's code, and
+    /// if a loop starts there, all its values are in its frame.
+    fn hot_event(&self, func: &RunningFunc<'_>, position: u32) -> HotEvent;
 
-    /// The function is at the word `position` of the first tier's code, and all its values are in its frame, as at the start of
-    /// a loop. Gives the code that is to take it from there, if there is any.
-    fn at_loop(&self, func: &RunningFunc<'_>, position: u32) -> Option<Arc<dyn LoopCode>>;
+    /// An [ordinary](HotEvent::Ordinary) event found the function executing, or waiting for one that is; with this one `samples`
+    /// times, in whatever instance.
+    fn sampled(&self, func: &RunningFunc<'_>, samples: u32);
+}
+
+/// What a hot event comes to.
+pub enum HotEvent {
+    /// It counts as a sample.
+    Ordinary,
+    /// It came early, because [`RunningFunc::set_budget`] asked for that: it says nothing about what is hot.
+    Early,
+    /// This code takes the function from here to its end.
+    Enter(Arc<dyn LoopCode>),
 }
 
 /// A better tier's code of a function, from a loop on.
