@@ -9,7 +9,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use cranelift_module::{FuncId, ModuleReloc};
 use wasmr_core::trap::TrapCode;
 
-use crate::translate::positions::Positions;
+use crate::translate::positions::{Place, Positions};
 use crate::translate::{Request, translate};
 
 /// Why a function is not compiled. It stays with the interpreter.
@@ -111,9 +111,31 @@ pub fn compile(
     Ok(compiled)
 }
 
-/// The function in the scratch as text, for people.
-pub fn clif(scratch: &Scratch) -> String {
-    scratch.context.func.display().to_string()
+/// A function on its way to machine code, for people to look at.
+#[derive(Debug)]
+pub struct Examined {
+    /// As it was translated, in Cranelift's text format.
+    pub clif: String,
+    /// The same when Cranelift had optimised it.
+    pub optimized: String,
+    /// Its machine code; calls of other functions are not filled in.
+    pub code: Vec<u8>,
+    /// From where on the code is of which operators: the one, and the calls around it if it was inlined.
+    pub places: Vec<(u32, Vec<Place>)>,
+}
+
+/// Compiles a function of a module to be looked at.
+///
+/// # Errors
+/// If it is not compiled.
+pub fn examine(request: &Request<'_>, isa: &dyn TargetIsa, scratch: &mut Scratch) -> Result<Examined, Refusal> {
+    scratch.context.clear();
+    let positions = translate(request, isa, &mut scratch.context.func, &mut scratch.builder)?;
+    let clif = scratch.context.func.display().to_string();
+    let code = finish(isa, FuncId::from_u32(0), scratch)?;
+    let optimized = scratch.context.func.display().to_string();
+    let places = code.positions.iter().map(|&(at, position)| (at, positions.places(position))).collect();
+    Ok(Examined { clif, optimized, code: code.code, places })
 }
 
 /// Compiles what `build` makes.

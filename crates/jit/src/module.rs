@@ -15,7 +15,7 @@ use wasmr_runtime::builtins;
 use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::vm::{Status, VmFunc, VmLayout, VmStore};
 
-use crate::compile::{Refusal, Scratch, compile};
+use crate::compile::{Examined, Refusal, Scratch, compile, examine};
 use crate::helpers::HELPERS;
 use crate::link::Linker;
 use crate::registry::{self, Body};
@@ -146,16 +146,7 @@ impl JitModule {
             }
             self.function(callee).map(|code| code.id.as_u32())
         };
-        let request = Request {
-            module: &self.module,
-            layout: &self.layout,
-            defined_index,
-            entry: entry.clone(),
-            guarded: self.options.guarded,
-            metered: self.options.metered,
-            spectre_guards: self.options.spectre_guards,
-            direct: &direct,
-        };
+        let request = self.request(defined_index, entry.clone(), &direct);
         let code = compile(&request, &*self.isa.0, id, scratch)?;
         let len = code.code.len();
         let kind = match &entry {
@@ -180,6 +171,28 @@ impl JitModule {
             }
         }
         Ok(())
+    }
+
+    /// Compiles a function from its start to be looked at, calling no other directly. Leaves nothing behind.
+    ///
+    /// # Errors
+    /// If it is not compiled.
+    pub fn examine(&self, defined_index: u32) -> Result<Examined, Refusal> {
+        let request = self.request(defined_index, Entry::Start, &|_| None);
+        examine(&request, &*self.isa.0, &mut Scratch::default())
+    }
+
+    fn request<'a>(&'a self, defined_index: u32, entry: Entry, direct: &'a dyn Fn(u32) -> Option<u32>) -> Request<'a> {
+        Request {
+            module: &self.module,
+            layout: &self.layout,
+            defined_index,
+            entry,
+            guarded: self.options.guarded,
+            metered: self.options.metered,
+            spectre_guards: self.options.spectre_guards,
+            direct,
+        }
     }
 
     fn loops(&self) -> MutexGuard<'_, HashMap<(u32, usize), LoopCode>> {
