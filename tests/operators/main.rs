@@ -1,0 +1,132 @@
+//! Every numeric operator against its meaning in `wasmr_core::ops`, in every mode.
+//!
+//! The interpreter calls those functions and only has to call the right one; a compiler has its own idea of what an
+//! operator means, and another one if it knows an operand. So each operator is tried with operands that are parameters,
+//! with each of them a constant, and with constants only.
+
+mod cases;
+
+use cases::{Case, cases, constant};
+use wasmr::{Config, Engine, Instance, Mode, Module, Store, TrapCode, Val, ValType};
+use wasmr_core::value::Val as Value;
+
+/// Most calls of one function.
+const MAX_CALLS: usize = 1500;
+
+fn name(ty: ValType) -> &'static str {
+    match ty {
+        ValType::I32 => "i32",
+        ValType::I64 => "i64",
+        ValType::F32 => "f32",
+        ValType::F64 => "f64",
+        ValType::V128 => "v128",
+        ValType::Ref(_) => unreachable!("no operator has references"),
+    }
+}
+
+/// A module with a function for each choice of constant operands, exported by its number.
+fn module(case: &Case) -> String {
+    let function = |(number, constants): (usize, Vec<Option<Value>>)| {
+        let mut params = String::new();
+        let mut operands = Vec::new();
+        for (place, (&ty, value)) in case.operands.iter().zip(constants).enumerate() {
+            operands.push(value.map_or_else(|| format!("(local.get $p{place})"), constant));
+            if value.is_none() {
+                params += &format!(" (param $p{place} {})", name(ty));
+            }
+        }
+        let (result, body) = (name(case.result), case.with_operands(&operands));
+        format!("(func (export \"{number}\"){params} (result {result}) {body})\n")
+    };
+    format!("(module {})", case.constants().into_iter().enumerate().map(function).collect::<String>())
+}
+
+fn to_embedder(value: Value) -> Val {
+    match value {
+        Value::I32(value) => Val::I32(value),
+        Value::I64(value) => Val::I64(value),
+        Value::F32(bits) => Val::F32(bits),
+        Value::F64(bits) => Val::F64(bits),
+        Value::V128(vector) => Val::V128(vector),
+        _ => unreachable!("no operator has references"),
+    }
+}
+
+fn from_embedder(value: Val) -> Value {
+    match value {
+        Val::I32(value) => Value::I32(value),
+        Val::I64(value) => Value::I64(value),
+        Val::F32(bits) => Value::F32(bits),
+        Val::F64(bits) => Value::F64(bits),
+        Val::V128(vector) => Value::V128(vector),
+        _ => unreachable!("no operator has references"),
+    }
+}
+
+/// Calls all functions of a case with all operands; gives the number of calls.
+fn check(mode: Mode, case: &Case) -> usize {
+    let engine = Engine::new(Config::new().mode(mode));
+    let text = module(case);
+    let module = Module::new(&engine, &text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let mut calls = 0;
+    for (number, constants) in case.constants().iter().enumerate() {
+        let function = instance.get_func(&store, &number.to_string()).unwrap();
+        for arguments in case.arguments(constants, MAX_CALLS) {
+            let given = arguments.iter().zip(constants).filter(|(_, constant)| constant.is_none());
+            let given: Vec<Val> = given.map(|(&argument, _)| to_embedder(argument)).collect();
+            let mut results = [Val::I32(0)];
+            let ended = function.call(&mut store, &given, &mut results);
+            let actual: Result<Value, TrapCode> = match ended {
+                Ok(()) => Ok(from_embedder(results[0])),
+                Err(stop) => Err(stop.trap_code().unwrap_or_else(|| panic!("{stop}"))),
+            };
+            let expected = (case.meaning)(&arguments);
+            let is_right = match (expected, actual) {
+                (Ok(expected), Ok(actual)) => case.allows(expected, actual),
+                (expected, actual) => expected == actual,
+            };
+            let what = &case.text;
+            assert!(
+                is_right,
+                "[{mode}] {what} of {arguments:x?}, constants {constants:?}: expected {expected:x?}, found {actual:x?}"
+            );
+            calls += 1;
+        }
+    }
+    calls
+}
+
+/// Checks the cases that `wanted` names, which must be so many.
+fn check_all(count: usize, wanted: impl Fn(&Case) -> bool) {
+    let cases: Vec<Case> = cases().into_iter().filter(|case| wanted(case)).collect();
+    assert_eq!(cases.len(), count);
+    for &mode in Mode::ALL {
+        let calls: usize = cases.iter().map(|case| check(mode, case)).sum();
+        assert!(calls > 100 * count, "{calls} calls");
+    }
+}
+
+fn uses_vectors(case: &Case) -> bool {
+    case.result == ValType::V128 || case.operands.contains(&ValType::V128)
+}
+
+fn is_expression(case: &Case) -> bool {
+    case.text.starts_with('(')
+}
+
+#[test]
+fn scalar_operators() {
+    check_all(136, |case| !uses_vectors(case) && !is_expression(case));
+}
+
+#[test]
+fn vector_operators() {
+    check_all(322, |case| uses_vectors(case) && !is_expression(case));
+}
+
+#[test]
+fn expressions() {
+    check_all(34, is_expression);
+}
