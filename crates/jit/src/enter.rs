@@ -1,0 +1,354 @@
+//! The boundary of machine code in machine words: into it, out of it early, and what becomes of a fault in it.
+//!
+//! Everything here is written for one processor and one calling convention; what it must agree with is `trampoline.rs` on one
+//! side and [`VmActivation`](wasmr_runtime::vm::VmActivation) on the other.
+//!
+//! # The stack
+//! Machine code has a stack of its own, [`VmStore::native_stack_top`](wasmr_runtime::vm::VmStore::native_stack_top). The first
+//! passage into it switches to that; those inside it, from the host or the interpreter which then run there as well, go on
+//! where they are.
+//! ```text
+//!   the host's frame:  … | return address | rbp | rbx r12 r13 r14 r15 | (free)
+//!   machine code's:      (free) | address of the above | func | activation: prev, exit_fp, native_exit_fp, store   ← rbp
+//!                        return address into `enter` | activation's address (rbp) | frame of the passage (trampoline.rs)
+//!                        …frames of compiled functions, each starting with a return address and the frame pointer before
+//! ```
+//! So the chain of frame pointers of an activation ends at the activation itself, and the return address beside its last link
+//! is [`entered`].
+//!
+//! # Ends
+//! Whoever cannot return calls [`leave`], which ends the innermost activation with a status as if it had returned that, or
+//! [`resume`], which goes on at a handler in it. Both drop the frames in between: they belong to compiled functions, to
+//! passages, and to the functions of this crate that call these two, which have nothing to drop by then.
+
+use std::ffi::c_void;
+
+use wasmr_runtime::sys;
+use wasmr_runtime::trap::{HostError, Stop};
+use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmHostFunc, VmStore};
+
+use crate::{link, trap};
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+use without as machine;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use x86_64 as machine;
+
+pub use machine::{entered, leave, resume};
+
+/// Finds the machine code of a function whose slot has none yet, when compiled code first calls it.
+pub trait Resolver {
+    /// Gives `func` its [`native`](VmFunc::native) code and context. It may compile, on a stack with some hundred KiB left.
+    ///
+    /// # Errors
+    /// If there is no way to call it: the run ends with the error.
+    fn resolve(func: *mut VmFunc) -> Result<(), HostError>;
+}
+
+/// Code for [`VmFunc::native`] of functions without one: resolves the function and calls what was found, with the arguments that
+/// it was called with. To be stored with the `VmFunc` as context.
+pub fn resolve_stub<R: Resolver>() -> *const c_void {
+    machine::resolve_stub::<R>()
+}
+
+/// [`VmFunc::entry`] of compiled functions: calls the passage in [`VmFunc::data`].
+pub fn enter() -> ArrayCall {
+    machine::enter
+}
+
+/// Goes on with an interpreter's frame at a loop's code, through the passage for that.
+///
+/// # Safety
+/// `passage` is a loop passage for functions of the type of `func`, `code` is compiled from the loop at which `frame` is, a live
+/// frame of `func`; the store is ready to run machine code.
+pub unsafe fn enter_loop(
+    store: *mut VmStore,
+    func: *mut VmFunc,
+    frame: *mut u64,
+    passage: usize,
+    code: usize,
+) -> Status {
+    // SAFETY: the caller's promise.
+    unsafe { machine::enter_loop(store, func, frame, code, passage) }
+}
+
+/// Turns faults in compiled code into traps from now on.
+pub fn prepare() {
+    // SAFETY: `landing` reads an atomic; where it leads to expects to come from any instruction of compiled code.
+    unsafe { sys::install_fault_handler(landing) };
+}
+
+/// Where to go on after a fault, if it was in compiled code.
+fn landing(pc: usize) -> Option<usize> {
+    link::is_code(pc).then_some(machine::fault_landing as *const () as usize)
+}
+
+/// Ends the innermost activation for a reason that is not in the store yet.
+///
+/// # Safety
+/// As for [`leave`], and no Rust reference to the store is in use. The caller has nothing to drop.
+pub unsafe fn stop(store: *mut VmStore, stop: Stop) -> ! {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let status = wasmr_runtime::func::end_run(store, stop);
+        leave(store, status)
+    }
+}
+
+/// The Rust side of [`resolve_stub`].
+///
+/// # Safety
+/// `func` is a live function of a store that this thread runs; called by compiled code, through the stub.
+unsafe extern "C" fn resolve<R: Resolver>(func: *mut VmFunc) {
+    if let Err(error) = R::resolve(func) {
+        // SAFETY: a host function's slot starts a `VmHostFunc`; all others have an instance. Nothing is left to drop.
+        unsafe {
+            let instance = (*func).instance;
+            let store = if instance.is_null() { (*func.cast::<VmHostFunc>()).store } else { (*instance).store };
+            stop(store, Stop::host(error))
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod x86_64 {
+    use std::arch::naked_asm;
+    use std::ffi::c_void;
+    use std::mem::offset_of;
+
+    use wasmr_runtime::vm::{Status, VmFunc, VmStore};
+
+    use super::{Resolver, trap};
+
+    unsafe extern "C" {
+        /// Where passages return to, inside [`enter`].
+        fn wasmr_jit_entered();
+    }
+
+    /// The return address of a passage that was called from outside.
+    pub fn entered() -> usize {
+        wasmr_jit_entered as *const () as usize
+    }
+
+    /// The host's way into compiled code: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall).
+    #[unsafe(naked)]
+    pub unsafe extern "C" fn enter(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+        naked_asm!(
+            "mov r8, [rsi + {data}]",
+            "jmp {enter_loop}",
+            data = const offset_of!(VmFunc, data),
+            enter_loop = sym enter_loop,
+        )
+    }
+
+    /// Calls `passage(store, func, slots, code)` as an activation.
+    #[unsafe(naked)]
+    pub unsafe extern "C" fn enter_loop(
+        store: *mut VmStore,
+        func: *mut VmFunc,
+        slots: *mut u64,
+        code: usize,
+        passage: usize,
+    ) -> Status {
+        naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "push rbx",
+            "push r12",
+            "push r13",
+            "push r14",
+            "push r15",
+            // From here on the stack pointer is a multiple of 16 after each pair.
+            "sub rsp, 8",
+            "mov rax, rsp",
+            "mov r9, [rdi + {activation}]",
+            "test r9, r9",
+            "jnz 2f",
+            "mov rsp, [rdi + {native_stack_top}]",
+            "2:",
+            "push rax",
+            "push rsi",
+            "push rdi",
+            "push qword ptr [rdi + {native_exit_fp}]",
+            "push qword ptr [rdi + {exit_fp}]",
+            "push r9",
+            "mov [rdi + {activation}], rsp",
+            "mov rbp, rsp",
+            "call r8",
+            ".globl wasmr_jit_entered",
+            ".hidden wasmr_jit_entered",
+            "wasmr_jit_entered:",
+            "mov rdi, [rsp + {of_store}]",
+            "xor esi, esi",
+            "jmp {leave}",
+            activation = const offset_of!(VmStore, activation),
+            native_stack_top = const offset_of!(VmStore, native_stack_top),
+            native_exit_fp = const offset_of!(VmStore, native_exit_fp),
+            exit_fp = const offset_of!(VmStore, exit_fp),
+            of_store = const offset_of!(wasmr_runtime::vm::VmActivation, store),
+            leave = sym leave,
+        )
+    }
+
+    /// Ends the innermost activation with a status.
+    ///
+    /// # Safety
+    /// The store has an activation, and what runs since it began has nothing to drop.
+    #[unsafe(naked)]
+    pub unsafe extern "C" fn leave(store: *mut VmStore, status: Status) -> ! {
+        naked_asm!(
+            "mov rsp, [rdi + {activation}]",
+            "mov rax, rsi",
+            "pop rcx",
+            "mov [rdi + {activation}], rcx",
+            // What `exit_fp` was is told by how the call ended: after an early end it says where.
+            "add rsp, 8",
+            "pop rcx",
+            "mov [rdi + {native_exit_fp}], rcx",
+            // The store and the function.
+            "add rsp, 16",
+            "pop rsp",
+            "add rsp, 8",
+            "pop r15",
+            "pop r14",
+            "pop r13",
+            "pop r12",
+            "pop rbx",
+            "pop rbp",
+            "ret",
+            activation = const offset_of!(VmStore, activation),
+            native_exit_fp = const offset_of!(VmStore, native_exit_fp),
+        )
+    }
+
+    /// Goes on at a handler, with what it is to get in the register for that.
+    ///
+    /// # Safety
+    /// `pc` is the handler of a call site of a live frame of the innermost activation, `fp` that frame, `sp` its stack pointer
+    /// at the call; what runs since the call has nothing to drop.
+    #[unsafe(naked)]
+    pub unsafe extern "C" fn resume(pc: usize, sp: usize, fp: usize, payload: u64) -> ! {
+        naked_asm!("mov rax, rcx", "mov rsp, rsi", "mov rbp, rdx", "jmp rdi")
+    }
+
+    /// Where the fault handler leads to: any instruction of compiled code may come before. `r8` is the data address of the fault,
+    /// `r9` the code address.
+    #[unsafe(naked)]
+    pub unsafe extern "C" fn fault_landing() -> ! {
+        naked_asm!(
+            // A frame as if the instruction had called: return addresses are behind what they return from.
+            "lea rax, [r9 + 1]",
+            "push rax",
+            "push rbp",
+            "mov rbp, rsp",
+            "mov rdi, rsp",
+            "mov rsi, r8",
+            "and rsp, -16",
+            "call {trapped}",
+            "ud2",
+            trapped = sym trap::trapped,
+        )
+    }
+
+    pub fn resolve_stub<R: Resolver>() -> *const c_void {
+        resolve::<R> as *const c_void
+    }
+
+    /// Keeps all registers that carry arguments: six for words, of which the first is the `VmFunc`, and eight for floats and
+    /// vectors.
+    #[unsafe(naked)]
+    unsafe extern "C" fn resolve<R: Resolver>() {
+        naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "sub rsp, 176",
+            "movaps [rsp], xmm0",
+            "movaps [rsp + 16], xmm1",
+            "movaps [rsp + 32], xmm2",
+            "movaps [rsp + 48], xmm3",
+            "movaps [rsp + 64], xmm4",
+            "movaps [rsp + 80], xmm5",
+            "movaps [rsp + 96], xmm6",
+            "movaps [rsp + 112], xmm7",
+            "mov [rsp + 128], rdi",
+            "mov [rsp + 136], rsi",
+            "mov [rsp + 144], rdx",
+            "mov [rsp + 152], rcx",
+            "mov [rsp + 160], r8",
+            "mov [rsp + 168], r9",
+            "call {resolve}",
+            "movaps xmm0, [rsp]",
+            "movaps xmm1, [rsp + 16]",
+            "movaps xmm2, [rsp + 32]",
+            "movaps xmm3, [rsp + 48]",
+            "movaps xmm4, [rsp + 64]",
+            "movaps xmm5, [rsp + 80]",
+            "movaps xmm6, [rsp + 96]",
+            "movaps xmm7, [rsp + 112]",
+            "mov rdi, [rsp + 128]",
+            "mov rsi, [rsp + 136]",
+            "mov rdx, [rsp + 144]",
+            "mov rcx, [rsp + 152]",
+            "mov r8, [rsp + 160]",
+            "mov r9, [rsp + 168]",
+            "mov rsp, rbp",
+            "pop rbp",
+            "mov rax, [rdi + {native}]",
+            "mov rdi, [rdi + {native_context}]",
+            "jmp rax",
+            resolve = sym super::resolve::<R>,
+            native = const offset_of!(VmFunc, native),
+            native_context = const offset_of!(VmFunc, native_context),
+        )
+    }
+}
+
+/// Hosts for which no machine code is made: nothing here is ever called.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+mod without {
+    use std::ffi::c_void;
+    use std::process::abort;
+
+    use wasmr_runtime::vm::{Status, VmFunc, VmStore};
+
+    use super::Resolver;
+
+    /// No code is at address 0.
+    pub fn entered() -> usize {
+        0
+    }
+
+    pub unsafe extern "C" fn enter(_store: *mut VmStore, _func: *mut VmFunc, _slots: *mut u64) -> Status {
+        abort()
+    }
+
+    pub unsafe extern "C" fn enter_loop(
+        _store: *mut VmStore,
+        _func: *mut VmFunc,
+        _slots: *mut u64,
+        _code: usize,
+        _passage: usize,
+    ) -> Status {
+        abort()
+    }
+
+    /// # Safety
+    /// Never called.
+    pub unsafe extern "C" fn leave(_store: *mut VmStore, _status: Status) -> ! {
+        abort()
+    }
+
+    /// # Safety
+    /// Never called.
+    pub unsafe extern "C" fn resume(_pc: usize, _sp: usize, _fp: usize, _payload: u64) -> ! {
+        abort()
+    }
+
+    pub unsafe extern "C" fn fault_landing() -> ! {
+        abort()
+    }
+
+    pub fn resolve_stub<R: Resolver>() -> *const c_void {
+        super::resolve::<R> as *const c_void
+    }
+}

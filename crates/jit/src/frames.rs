@@ -1,0 +1,105 @@
+//! The frames of one activation: following frame pointers from where machine code was left to where it was entered.
+//!
+//! Every frame starts with the frame pointer of its caller, and above it the address in the caller to which it returns; code is
+//! compiled that way, and the functions that leave it ([`helpers`](crate::helpers), [`enter`](crate::enter)) begin likewise.
+//! Passages have frames as well; nobody knows their addresses, which is how they are left out.
+
+use wasmr_runtime::vm::VmActivation;
+use wasmr_runtime::walk::{Segment, Walk};
+
+use crate::registry::bodies;
+
+/// A frame, and where it is in its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Where the call that it waits for returns to.
+    pub return_to: usize,
+    /// Its frame pointer.
+    pub fp: usize,
+}
+
+/// The callers of a frame, innermost first, up to the passage into the activation.
+#[derive(Debug)]
+pub struct Callers {
+    fp: *const usize,
+    activation: *const usize,
+}
+
+impl Callers {
+    /// # Safety
+    /// `fp` is a frame of the innermost part of the activation, which is alive as long as this is used.
+    pub unsafe fn new(fp: *const usize, activation: *const VmActivation) -> Callers {
+        Callers { fp, activation: activation.cast() }
+    }
+}
+
+impl Iterator for Callers {
+    type Item = Caller;
+
+    fn next(&mut self) -> Option<Caller> {
+        // SAFETY: a frame starts with the caller's frame pointer and the return address, by the contract of `new`; the chain
+        // ends at the activation.
+        let (caller, return_to) = unsafe { (*self.fp as *const usize, *self.fp.add(1)) };
+        if caller == self.activation {
+            return None;
+        }
+        self.fp = caller;
+        Some(Caller { return_to, fp: caller.addr() })
+    }
+}
+
+/// The activation that a frame of machine code belongs to, by what its chain of callers ends with.
+///
+/// # Safety
+/// `fp` is a frame that was called, however indirectly, by a passage.
+pub unsafe fn activation_of(mut fp: *const usize) -> *mut VmActivation {
+    loop {
+        // SAFETY: as in `Callers`; whoever returns to `entered` was called with the activation as frame pointer.
+        let (caller, return_to) = unsafe { (*fp as *const usize, *fp.add(1)) };
+        if return_to == crate::enter::entered() {
+            return caller.cast_mut().cast();
+        }
+        fp = caller;
+    }
+}
+
+/// Takes a walk over the frames of the activation at hand; does nothing in the interpreter.
+pub fn walk_segment(walk: &mut Walk<'_>) {
+    let Some(Segment::Native { fp, activation }) = walk.segment() else { return };
+    let bodies = bodies();
+    // SAFETY: a walk is over a store that does not run meanwhile, and says where its machine code was left.
+    for caller in unsafe { Callers::new(fp, activation) } {
+        // Inside the call: behind it may be code of another operator.
+        let pc = caller.return_to - 1;
+        let Some(body) = bodies.find(pc) else { continue };
+        let Some(module) = body.module() else { continue };
+        for place in body.places(pc) {
+            walk.frames().add(module, place.func_index, || Some(place.offset));
+        }
+    }
+    walk.leave_native();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_end_at_the_activation() {
+        // From the innermost frame at 0: 0 → 2 → 4 → the activation at 6.
+        let mut words = [0usize; 8];
+        let base = words.as_mut_ptr();
+        let at = |n: usize| base.wrapping_add(n);
+        // SAFETY: inside the array.
+        unsafe {
+            for (frame, caller, return_to) in [(0, 2, 100), (2, 4, 200), (4, 6, crate::enter::entered())] {
+                *at(frame) = at(caller).expose_provenance();
+                *at(frame + 1) = return_to;
+            }
+            let callers: Vec<Caller> = Callers::new(at(0), at(6).cast()).collect();
+            let caller = |return_to, frame: usize| Caller { return_to, fp: at(frame).addr() };
+            assert_eq!(callers, [caller(100, 2), caller(200, 4)]);
+            assert_eq!(activation_of(at(0)).cast::<usize>(), at(6));
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! What compiled code calls: one table of functions, reached through [`VmStore::native_helpers`], so that code holds no
+//! address of the host's.
+//!
+//! One row a helper says everything: its place in the table, its signature for the compiler, and the Rust function behind it,
+//! whose type is checked against the row. Those are in [`sides`](self); nearly all go to
+//! [`builtins`](wasmr_runtime::builtins), which every tier shares.
+//!
+//! # Invariants
+//! - All use the C convention. The first argument is the `VmInstance` whose code calls, or the `VmStore` where the row says so,
+//!   for passages, which know no instance.
+//! - Between compiled code and the Rust function there is a *shim*, which makes a frame and notes it as
+//!   [`VmStore::native_exit_fp`]: from there on the frames of compiled code are found.
+//! - A helper that fails does not return: it ends the activation, or goes on at a handler. Compiled code never asks whether it
+//!   failed. Rust functions that may do so have nothing to drop at that point.
+
+use cranelift_codegen::ir::{Type, types};
+use wasmr_runtime::vm::{VmInstance, VmStore};
+
+/// A shim: called with the arguments of its row.
+type Shim = unsafe extern "C" fn();
+
+/// A type of arguments and results, as the compiler has it.
+trait Word {
+    const TYPE: Type;
+}
+
+impl Word for u32 {
+    const TYPE: Type = types::I32;
+}
+
+impl Word for u64 {
+    const TYPE: Type = types::I64;
+}
+
+impl Word for usize {
+    const TYPE: Type = types::I64;
+}
+
+impl<T> Word for *const T {
+    const TYPE: Type = types::I64;
+}
+
+impl<T> Word for *mut T {
+    const TYPE: Type = types::I64;
+}
+
+/// The results of a helper: at most one.
+macro_rules! results {
+    () => {
+        &[]
+    };
+    (!) => {
+        &[]
+    };
+    ($ty:ty) => {
+        &[<$ty as Word>::TYPE]
+    };
+}
+
+/// A shim: `store` is where the store is found.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+macro_rules! shim {
+    ($name:ident VmInstance) => {
+        shim!($name, concat!("mov r11, [rdi + {store}]"), store = const offset_of!(VmInstance, store),);
+    };
+    ($name:ident VmStore) => {
+        shim!($name, "mov r11, rdi",);
+    };
+    ($name:ident, $find_store:expr, $($operand:tt)*) => {
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn $name() {
+            naked_asm!(
+                "push rbp",
+                "mov rbp, rsp",
+                $find_store,
+                "mov [r11 + {native_exit_fp}], rbp",
+                "call {side}",
+                "pop rbp",
+                "ret",
+                $($operand)*
+                native_exit_fp = const offset_of!(VmStore, native_exit_fp),
+                side = sym super::sides::$name,
+            )
+        }
+    };
+}
+
+/// No code is made that could call it.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+macro_rules! shim {
+    ($name:ident $context:ident) => {
+        pub unsafe extern "C" fn $name() {
+            std::process::abort()
+        }
+    };
+}
+
+/// Declares [`Helper`] and the table: one row per helper, `Name function(context, parameters) -> result`.
+macro_rules! helpers {
+    ($($(#[$doc:meta])* $variant:ident $name:ident($context:ident $(, $param:ident: $ty:ty)*) $(-> $result:tt)?;)*) => {
+        /// A function that compiled code calls.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Helper { $($(#[$doc])* $variant,)* }
+
+        /// The helpers, as compiled code finds them.
+        #[derive(Debug)]
+        #[repr(C)]
+        pub struct Helpers { $($name: Shim,)* }
+
+        /// The table.
+        pub static HELPERS: Helpers = Helpers { $($name: shims::$name,)* };
+
+        impl Helper {
+            /// Where it is in the table, in bytes.
+            pub const fn offset(self) -> i32 {
+                match self { $(Helper::$variant => std::mem::offset_of!(Helpers, $name) as i32,)* }
+            }
+
+            /// The types of its arguments, the context first.
+            pub const fn params(self) -> &'static [Type] {
+                match self { $(Helper::$variant => &[types::I64, $(<$ty as Word>::TYPE),*],)* }
+            }
+
+            /// The types of its results.
+            pub const fn results(self) -> &'static [Type] {
+                match self { $(Helper::$variant => results!($($result)?),)* }
+            }
+        }
+
+        mod shims {
+            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            use {
+                std::arch::naked_asm,
+                std::mem::offset_of,
+                wasmr_runtime::vm::{VmInstance, VmStore},
+            };
+
+            $(shim!($name $context);)*
+        }
+
+        $(const _: unsafe extern "C" fn(*mut $context $(, $ty)*) $(-> $result)? = sides::$name;)*
+    };
+}
+
+helpers! {
+    /// `memory.grow`: the size before, in pages, or `u64::MAX`.
+    MemoryGrow memory_grow(VmInstance, memory: u32, delta: u64) -> u64;
+    /// `memory.fill`.
+    MemoryFill memory_fill(VmInstance, memory: u32, dst: u64, value: u32, len: u64);
+    /// `memory.copy`.
+    MemoryCopy memory_copy(VmInstance, dst_memory: u32, src_memory: u32, dst: u64, src: u64, len: u64);
+    /// `memory.init`.
+    MemoryInit memory_init(VmInstance, memory: u32, segment: u32, dst: u64, src: u32, len: u32);
+    /// `data.drop`.
+    DataDrop data_drop(VmInstance, segment: u32);
+    /// `table.grow`: the size before, or `u64::MAX`.
+    TableGrow table_grow(VmInstance, table: u32, value: u64, delta: u64) -> u64;
+    /// `table.fill`.
+    TableFill table_fill(VmInstance, table: u32, index: u64, value: u64, len: u64);
+    /// `table.copy`.
+    TableCopy table_copy(VmInstance, dst_table: u32, src_table: u32, dst: u64, src: u64, len: u64);
+    /// `table.init`.
+    TableInit table_init(VmInstance, table: u32, segment: u32, dst: u64, src: u32, len: u32);
+    /// `elem.drop`.
+    ElemDrop elem_drop(VmInstance, segment: u32);
+    /// Whether a function of one canonical type may be called as one of another: 1 or 0.
+    IsSubtype is_subtype(VmInstance, actual: u32, expected: u32) -> u32;
+    /// Makes an exception with the payload in slots at an address: its reference.
+    ExceptionNew exception_new(VmInstance, tag: u32, payload: *const u64) -> u64;
+    /// The tag of an exception: its `VmTag`.
+    ExceptionTag exception_tag(VmInstance, exception: u64) -> usize;
+    /// Writes the payload of an exception to slots.
+    ExceptionPayload exception_payload(VmInstance, exception: u64, out: *mut u64);
+    /// `throw` where no handler of the function is around: does not return.
+    Throw throw(VmInstance, tag: u32, payload: *const u64) -> !;
+    /// `throw_ref` where no handler of the function is around: does not return.
+    ThrowRef throw_ref(VmInstance, exception: u64) -> !;
+    /// What a passage out was left with, if not that it returned: returns if a tail call that was asked for now has, with the
+    /// results in `slots`.
+    LeaveStopped leave_stopped(VmStore, status: usize, slots: *mut u64, fp: *const usize);
+}
+
+/// The Rust functions.
+///
+/// # Safety
+/// Of all of them: called by the shim, for compiled code of a live instance (or for a passage, of a live store) that this thread
+/// runs and to which no Rust reference is in use; with arguments that validation and the row vouch for.
+mod sides {
+    use wasmr_core::trap::TrapCode;
+    use wasmr_core::types::TypeId;
+    use wasmr_runtime::builtins::{self, exception, memory, table};
+    use wasmr_runtime::trap::Stop;
+    use wasmr_runtime::vm::{Status, VmInstance, VmStore};
+
+    use crate::{enter, unwind};
+
+    /// Ends the run with the trap, if it is one.
+    ///
+    /// # Safety
+    /// See [`sides`](self).
+    unsafe fn or_trap(instance: *mut VmInstance, result: Result<(), TrapCode>) {
+        if let Err(code) = result {
+            // SAFETY: the contract; nothing of a helper is left to drop.
+            unsafe { enter::stop((*instance).store, Stop::trap(code)) }
+        }
+    }
+
+    pub unsafe extern "C" fn memory_grow(instance: *mut VmInstance, memory: u32, delta: u64) -> u64 {
+        // SAFETY: the contract.
+        unsafe { memory::memory_grow(instance, memory, delta) }
+    }
+
+    pub unsafe extern "C" fn memory_fill(instance: *mut VmInstance, memory: u32, dst: u64, value: u32, len: u64) {
+        // SAFETY: the contract.
+        unsafe { or_trap(instance, memory::memory_fill(instance, memory, dst, value as u8, len)) }
+    }
+
+    pub unsafe extern "C" fn memory_copy(
+        instance: *mut VmInstance,
+        dst_memory: u32,
+        src_memory: u32,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) {
+        // SAFETY: the contract.
+        unsafe { or_trap(instance, memory::memory_copy(instance, dst_memory, src_memory, dst, src, len)) }
+    }
+
+    pub unsafe extern "C" fn memory_init(
+        instance: *mut VmInstance,
+        memory: u32,
+        segment: u32,
+        dst: u64,
+        src: u32,
+        len: u32,
+    ) {
+        // SAFETY: the contract.
+        unsafe { or_trap(instance, memory::memory_init(instance, memory, segment, dst, src, len)) }
+    }
+
+    pub unsafe extern "C" fn data_drop(instance: *mut VmInstance, segment: u32) {
+        // SAFETY: the contract.
+        unsafe { memory::data_drop(instance, segment) }
+    }
+
+    pub unsafe extern "C" fn table_grow(instance: *mut VmInstance, table: u32, value: u64, delta: u64) -> u64 {
+        // SAFETY: the contract.
+        unsafe { table::table_grow(instance, table, value, delta) }
+    }
+
+    pub unsafe extern "C" fn table_fill(instance: *mut VmInstance, table: u32, index: u64, value: u64, len: u64) {
+        // SAFETY: the contract.
+        unsafe { or_trap(instance, table::table_fill(instance, table, index, value, len)) }
+    }
+
+    pub unsafe extern "C" fn table_copy(
+        instance: *mut VmInstance,
+        dst_table: u32,
+        src_table: u32,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) {
+        // SAFETY: the contract.
+        unsafe { or_trap(instance, table::table_copy(instance, dst_table, src_table, dst, src, len)) }
+    }
+
+    pub unsafe extern "C" fn table_init(
+        instance: *mut VmInstance,
+        table: u32,
+        segment: u32,
+        dst: u64,
+        src: u32,
+        len: u32,
+    ) {
+        // SAFETY: the contract.
+        unsafe { or_trap(instance, table::table_init(instance, table, segment, dst, src, len)) }
+    }
+
+    pub unsafe extern "C" fn elem_drop(instance: *mut VmInstance, segment: u32) {
+        // SAFETY: the contract.
+        unsafe { table::elem_drop(instance, segment) }
+    }
+
+    pub unsafe extern "C" fn is_subtype(instance: *mut VmInstance, actual: u32, expected: u32) -> u32 {
+        // SAFETY: the contract.
+        unsafe { builtins::is_subtype(instance, TypeId(actual), TypeId(expected)).into() }
+    }
+
+    pub unsafe extern "C" fn exception_new(instance: *mut VmInstance, tag: u32, payload: *const u64) -> u64 {
+        // SAFETY: the contract; nothing is left to drop. What there is no room for nobody catches.
+        unsafe {
+            let exception = exception::exception_new(instance, tag, payload);
+            if exception == 0 {
+                unwind::throw((*instance).store, exception)
+            }
+            exception
+        }
+    }
+
+    pub unsafe extern "C" fn exception_tag(instance: *mut VmInstance, exception: u64) -> usize {
+        // SAFETY: the contract.
+        unsafe { exception::exception_tag((*instance).store, exception).addr() }
+    }
+
+    pub unsafe extern "C" fn exception_payload(instance: *mut VmInstance, exception: u64, out: *mut u64) {
+        // SAFETY: the contract.
+        unsafe { exception::exception_payload((*instance).store, exception, out) }
+    }
+
+    pub unsafe extern "C" fn throw(instance: *mut VmInstance, tag: u32, payload: *const u64) -> ! {
+        // SAFETY: the contract; nothing is left to drop.
+        unsafe { unwind::throw((*instance).store, exception::exception_new(instance, tag, payload)) }
+    }
+
+    pub unsafe extern "C" fn throw_ref(instance: *mut VmInstance, exception: u64) -> ! {
+        // SAFETY: the contract; nothing is left to drop.
+        unsafe {
+            if exception == 0 {
+                enter::stop((*instance).store, Stop::trap(TrapCode::NullExceptionReference))
+            }
+            unwind::throw((*instance).store, exception)
+        }
+    }
+
+    pub unsafe extern "C" fn leave_stopped(store: *mut VmStore, status: usize, slots: *mut u64, fp: *const usize) {
+        // SAFETY: the contract.
+        unsafe { unwind::leave_stopped(store, Status(status), slots, fp) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_tell_places_and_signatures() {
+        let word = size_of::<Shim>() as i32;
+        assert_eq!(Helper::MemoryGrow.offset(), 0);
+        assert_eq!(Helper::MemoryFill.offset(), word);
+        assert_eq!(Helper::LeaveStopped.offset() + word, size_of::<Helpers>() as i32);
+        assert_eq!(Helper::TableGrow.params(), [types::I64, types::I32, types::I64, types::I64]);
+        assert_eq!(Helper::TableGrow.results(), [types::I64]);
+        assert_eq!(Helper::Throw.params(), [types::I64, types::I32, types::I64]);
+        assert_eq!(Helper::Throw.results(), []);
+        assert_eq!(Helper::IsSubtype.results(), [types::I32]);
+    }
+}

@@ -1,0 +1,158 @@
+//! From code addresses to what is known of the code there: for traps, exceptions and backtraces, which start from nothing else.
+//!
+//! Comes in: what the compiler said of a function ([`CompiledCode`]), once it is in place. Not in here: passages, which neither
+//! trap nor catch nor show in a backtrace.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use wasmr_core::trap::TrapCode;
+use wasmr_module::Module;
+
+use crate::compile::{CallSite, CompiledCode};
+use crate::translate::positions::{Place, Positions};
+
+/// A compiled function in place.
+#[derive(Debug)]
+pub struct Body {
+    start: usize,
+    len: usize,
+    traps: Vec<(u32, TrapCode)>,
+    call_sites: Vec<CallSite>,
+    positions: Vec<(u32, u32)>,
+    table: Option<Positions>,
+    module: Option<Arc<Module>>,
+}
+
+/// By start address; they do not overlap.
+static BODIES: RwLock<BTreeMap<usize, Arc<Body>>> = RwLock::new(BTreeMap::new());
+
+impl Body {
+    /// The function that starts at `start`; `module` is what its positions are in.
+    pub fn new(start: usize, code: CompiledCode, module: Option<Arc<Module>>) -> Body {
+        let CompiledCode { code, mut traps, mut call_sites, mut positions, table, .. } = code;
+        // The compiler gives them in order, but does not promise it.
+        traps.sort_by_key(|&(offset, _)| offset);
+        call_sites.sort_by_key(|site| site.return_offset);
+        positions.sort_by_key(|&(offset, _)| offset);
+        Body { start, len: code.len(), traps, call_sites, positions, table, module }
+    }
+
+    /// Its first address.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The module that its [places](Body::places) are in.
+    pub fn module(&self) -> Option<&Arc<Module>> {
+        self.module.as_ref()
+    }
+
+    fn offset(&self, pc: usize) -> u32 {
+        pc.wrapping_sub(self.start) as u32
+    }
+
+    /// Why the instruction at `pc` may trap, if it may.
+    pub fn trap(&self, pc: usize) -> Option<TrapCode> {
+        let offset = self.offset(pc);
+        let index = self.traps.binary_search_by_key(&offset, |&(offset, _)| offset).ok()?;
+        Some(self.traps[index].1)
+    }
+
+    /// The call that returns to `pc`, if it has a handler: the handler's address, and how far the stack pointer is below the
+    /// frame pointer.
+    pub fn handler(&self, pc: usize) -> Option<(usize, usize)> {
+        let offset = self.offset(pc);
+        let index = self.call_sites.binary_search_by_key(&offset, |site| site.return_offset).ok()?;
+        let site = self.call_sites[index];
+        Some((self.start + site.handler as usize, site.frame_offset as usize))
+    }
+
+    /// The operator whose code `pc` is in, and the calls around it that were inlined, innermost first.
+    pub fn places(&self, pc: usize) -> Vec<Place> {
+        let offset = self.offset(pc);
+        let after = self.positions.partition_point(|&(start, _)| start <= offset);
+        match (&self.table, after.checked_sub(1)) {
+            (Some(table), Some(index)) => table.places(self.positions[index].1),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// All functions in place, as long as this lives: nobody may be added meanwhile.
+pub struct Bodies(RwLockReadGuard<'static, BTreeMap<usize, Arc<Body>>>);
+
+/// All functions in place.
+pub fn bodies() -> Bodies {
+    Bodies(BODIES.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Bodies {
+    /// The function that an address is in.
+    pub fn find(&self, pc: usize) -> Option<&Arc<Body>> {
+        let (_, body) = self.0.range(..=pc).next_back()?;
+        (pc - body.start < body.len).then_some(body)
+    }
+}
+
+/// Adds a function, before anybody calls it.
+pub fn insert(body: Arc<Body>) {
+    BODIES.write().unwrap_or_else(PoisonError::into_inner).insert(body.start, body);
+}
+
+/// Forgets the function that starts there: nothing will ever execute it again.
+pub fn remove(start: usize) {
+    BODIES.write().unwrap_or_else(PoisonError::into_inner).remove(&start);
+}
+
+/// The function that an address is in.
+pub fn find(pc: usize) -> Option<Arc<Body>> {
+    bodies().find(pc).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Addresses at which there is never code.
+    const START: usize = 0x1000;
+
+    fn body(start: usize) -> Arc<Body> {
+        let code = CompiledCode {
+            code: vec![0; 32],
+            relocs: Vec::new(),
+            traps: vec![(12, TrapCode::MemoryOutOfBounds), (4, TrapCode::Unreachable)],
+            call_sites: vec![CallSite { return_offset: 9, frame_offset: 48, handler: 20 }],
+            positions: Vec::new(),
+            table: None,
+        };
+        Arc::new(Body::new(start, code, None))
+    }
+
+    #[test]
+    fn addresses_find_their_function_and_only_that() {
+        insert(body(START));
+        insert(body(START + 64));
+        let start_of = |pc: usize| find(pc).map(|body| body.start());
+        assert_eq!(start_of(START - 1), None);
+        assert_eq!(start_of(START), Some(START));
+        assert_eq!(start_of(START + 31), Some(START));
+        assert_eq!(start_of(START + 32), None);
+        assert_eq!(start_of(START + 95), Some(START + 64));
+        remove(START + 64);
+        assert_eq!(start_of(START + 95), None);
+        remove(START);
+        assert_eq!(start_of(START), None);
+    }
+
+    #[test]
+    fn traps_and_handlers_are_found_by_their_very_address() {
+        let body = body(START);
+        assert_eq!(body.trap(START + 4), Some(TrapCode::Unreachable));
+        assert_eq!(body.trap(START + 12), Some(TrapCode::MemoryOutOfBounds));
+        assert_eq!(body.trap(START + 5), None);
+        assert_eq!(body.handler(START + 9), Some((START + 20, 48)));
+        assert_eq!(body.handler(START + 8), None);
+        assert_eq!(body.places(START), []);
+    }
+}

@@ -1,0 +1,204 @@
+//! Exceptions: `throw`, `throw_ref`, `try_table`.
+//!
+//! A `try_table` with clauses has a *handler*, a block that takes an exception. Calls inside of it lead there if an exception
+//! ends them ([`call`](super::call)); so nothing is done where a `try_table` begins or ends. What is thrown inside of it in
+//! the same function just branches there.
+//!
+//! The handler tries the clauses in order: it compares tags, gives the label what it is to get, and branches. An exception that
+//! no clause takes goes on to the handler around this one, or is thrown again out of the function.
+
+use cranelift_codegen::ir::{
+    Block, BlockArg, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKey, StackSlotKind, Value,
+    condcodes::IntCC, types,
+};
+use wasmparser::{Catch, Operator, TryTable};
+use wasmr_core::trap::TrapCode;
+use wasmr_core::types::ValType;
+
+use super::control::{FrameKind, block_args};
+use super::environment::slots_of;
+use super::{Translator, trap_code, value_type};
+use crate::helpers::Helper;
+
+/// The key of the stack slot through which payloads pass: one a function, as large as its largest payload.
+const PAYLOAD: u64 = 1;
+
+impl Translator<'_, '_> {
+    /// Translates an operator of this category; whether it is one.
+    pub fn exception_operator(&mut self, operator: &Operator<'_>) -> bool {
+        match operator {
+            Operator::Throw { tag_index } => self.throw(*tag_index),
+            Operator::ThrowRef => {
+                let exception = self.pop();
+                if self.exception_handler().is_some() {
+                    self.builder.ins().trapz(exception, trap_code(TrapCode::NullExceptionReference));
+                }
+                self.rethrow(exception);
+                self.become_unreachable();
+            }
+            Operator::TryTable { try_table } => self.try_table(try_table),
+            _ => return false,
+        }
+        true
+    }
+
+    /// The handler for exceptions from the code at hand; none if they leave the function.
+    pub fn exception_handler(&self) -> Option<Block> {
+        self.frames.iter().rev().find_map(|frame| match frame.kind {
+            FrameKind::Try { handler } => Some(handler),
+            _ => None,
+        })
+    }
+
+    /// The types of a tag's payload.
+    fn payload_types(&self, tag: u32) -> Vec<ValType> {
+        let module = self.request.module;
+        let ty = module.registry().func_type(module.tags()[tag as usize]);
+        ty.expect("validated: a tag has a function type").params().to_vec()
+    }
+
+    /// The address of room for a payload of this many slots, until the next payload.
+    fn payload(&mut self, slots: u32) -> Value {
+        let size = 8 * slots.max(1);
+        let key = Some(StackSlotKey::new(PAYLOAD));
+        let stack_slots = &mut self.builder.func.sized_stack_slots;
+        let known: Option<StackSlot> = stack_slots.iter().find(|(_, data)| data.key == key).map(|(slot, _)| slot);
+        let slot = match known {
+            Some(slot) => slot,
+            None => {
+                let data = StackSlotData { key, ..StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4) };
+                self.builder.create_sized_stack_slot(data)
+            }
+        };
+        let data = &mut self.builder.func.sized_stack_slots[slot];
+        data.size = data.size.max(size);
+        self.builder.ins().stack_addr(types::I64, slot, 0)
+    }
+
+    fn throw(&mut self, tag: u32) {
+        let params = self.payload_types(tag);
+        let payload = self.payload(slots_of(&params));
+        let values = self.pop_many(params.len());
+        let mut offset = 0;
+        for (value, ty) in values.into_iter().zip(&params) {
+            let value = self.as_slot(value);
+            self.builder.ins().store(in_payload(), value, payload, offset);
+            offset += 8 * ty.slots() as i32;
+        }
+        let tag = self.index(tag);
+        match self.exception_handler() {
+            Some(handler) => {
+                let made = self.helper(Helper::ExceptionNew, &[tag, payload]);
+                let exception = self.builder.inst_results(made)[0];
+                self.builder.ins().jump(handler, &[BlockArg::Value(exception)]);
+            }
+            None => {
+                self.helper(Helper::Throw, &[tag, payload]);
+                self.never();
+            }
+        }
+        self.become_unreachable();
+    }
+
+    /// Throws an exception that there already is; null only where no handler is around.
+    fn rethrow(&mut self, exception: Value) {
+        match self.exception_handler() {
+            Some(handler) => {
+                self.builder.ins().jump(handler, &[BlockArg::Value(exception)]);
+            }
+            None => {
+                self.helper(Helper::ThrowRef, &[exception]);
+                self.never();
+            }
+        }
+    }
+
+    /// Ends a block behind a helper that does not return.
+    fn never(&mut self) {
+        self.builder.ins().trap(trap_code(TrapCode::Unreachable));
+    }
+
+    fn try_table(&mut self, table: &TryTable) {
+        let sig = self.request.module.block_sig(table.ty);
+        let types = |types: &[ValType]| types.iter().map(|&ty| value_type(ty)).collect();
+        let (params, results) = (types(sig.params()), types(sig.results()));
+        if table.catches.is_empty() {
+            self.open(FrameKind::Block, params, results);
+            return;
+        }
+        let handler = self.block_with(&[types::I64]);
+        self.builder.set_cold_block(handler);
+        let inside = self.builder.create_block();
+        self.builder.ins().jump(inside, &[]);
+        self.builder.seal_block(inside);
+        // Labels of clauses count from outside, so the handler is made before the block is open.
+        self.builder.switch_to_block(handler);
+        self.catch(handler, &table.catches);
+        self.builder.switch_to_block(inside);
+        self.open(FrameKind::Try { handler }, params, results);
+    }
+
+    /// Fills a handler.
+    fn catch(&mut self, handler: Block, catches: &[Catch]) {
+        let exception = self.builder.block_params(handler)[0];
+        let height = self.stack.len();
+        let mut thrown = None;
+        for catch in catches {
+            let (tag, label, with_reference) = match *catch {
+                Catch::One { tag, label } => (Some(tag), label, false),
+                Catch::OneRef { tag, label } => (Some(tag), label, true),
+                Catch::All { label } => (None, label, false),
+                Catch::AllRef { label } => (None, label, true),
+            };
+            let next = tag.map(|tag| {
+                let thrown = *thrown.get_or_insert_with(|| {
+                    let asked = self.helper(Helper::ExceptionTag, &[exception]);
+                    self.builder.inst_results(asked)[0]
+                });
+                let (taken, next) = (self.builder.create_block(), self.builder.create_block());
+                let wanted = self.tag_pointer(tag);
+                let is_it = self.builder.ins().icmp(IntCC::Equal, thrown, wanted);
+                self.builder.ins().brif(is_it, taken, &[], next, &[]);
+                self.builder.seal_block(taken);
+                self.builder.seal_block(next);
+                self.builder.switch_to_block(taken);
+                self.push_payload(tag, exception);
+                next
+            });
+            if with_reference {
+                self.push(exception);
+            }
+            let (target, count) = self.branch_target(label);
+            let values = self.peek_many(count);
+            self.builder.ins().jump(target, &block_args(&values));
+            self.stack.truncate(height);
+            match next {
+                Some(next) => self.builder.switch_to_block(next),
+                // What follows a clause that takes everything is never asked.
+                None => return,
+            }
+        }
+        self.rethrow(exception);
+    }
+
+    /// Pushes what an exception of this tag was thrown with.
+    fn push_payload(&mut self, tag: u32, exception: Value) {
+        let params = self.payload_types(tag);
+        if params.is_empty() {
+            return;
+        }
+        let payload = self.payload(slots_of(&params));
+        self.helper(Helper::ExceptionPayload, &[exception, payload]);
+        let mut offset = 0;
+        for ty in params {
+            let value = self.builder.ins().load(value_type(ty), in_payload(), payload, offset);
+            self.push(value);
+            offset += 8 * ty.slots() as i32;
+        }
+    }
+}
+
+/// Flags of accesses to a payload, whose vectors are aligned as its words are.
+fn in_payload() -> MemFlagsData {
+    MemFlagsData::new().with_notrap()
+}

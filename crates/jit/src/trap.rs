@@ -1,0 +1,51 @@
+//! What becomes of a fault in compiled code: the trap that the code there stands for.
+//!
+//! Comes in: the frame that the landing made for the faulting instruction, and the address of the fault. The run ends there, with
+//! a backtrace that is taken while the frames are alive.
+//!
+//! # Why is the address looked at?
+//! An instruction that may fault for the guest's reasons may do so for ours, if compiled code is wrong. Only what the guest can
+//! cause is a trap: an access inside of a guarded memory's reservation, or one through null. All else kills the process.
+
+use wasmr_core::trap::TrapCode;
+use wasmr_runtime::sys;
+use wasmr_runtime::trap::Stop;
+
+use crate::enter;
+use crate::frames::activation_of;
+use crate::registry;
+
+/// What is read through a null pointer is at most this far from it.
+const NULL_REACH: usize = 4096;
+
+/// Ends the run with the trap of the instruction that `frame` is as if called from; `address` is the data address of the fault,
+/// or that of the instruction.
+///
+/// # Safety
+/// Called by the landing, on the stack of machine code.
+pub(crate) unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> ! {
+    // SAFETY: the landing made the frame, with the address behind the instruction's first byte.
+    let pc = unsafe { *frame.add(1) } - 1;
+    let code = registry::find(pc).and_then(|body| body.trap(pc));
+    let Some(code) = code.filter(|&code| is_guests(code, pc, address)) else { fail(pc, address) };
+    // SAFETY: compiled code is executed in activations only, whose store is alive; the registry's body was dropped.
+    unsafe {
+        let activation = activation_of(frame);
+        let store = (*activation).store;
+        (*store).native_exit_fp = frame;
+        enter::stop(store, Stop::trap(code))
+    }
+}
+
+/// Whether the guest can be the reason of a fault at an instruction that may trap with `code`.
+fn is_guests(code: TrapCode, pc: usize, address: usize) -> bool {
+    // An instruction that traps by itself is one that the compiler put there for that.
+    address == pc || address < NULL_REACH || (code == TrapCode::MemoryOutOfBounds && sys::is_guarded_address(address))
+}
+
+/// Compiled code did what it never may.
+#[cold]
+fn fail(pc: usize, address: usize) -> ! {
+    eprintln!("wasmr: compiled code at {pc:#x} faulted at {address:#x}, which is no trap");
+    std::process::abort()
+}
