@@ -2,6 +2,7 @@
 
 use wasmr_runtime::tier::{Frame, FrameList, Tier};
 use wasmr_runtime::vm::VmStore;
+use wasmr_runtime::walk::{Segment, Walk};
 
 use crate::code::{code_block_of, identify};
 use crate::execute::access;
@@ -50,30 +51,32 @@ impl Tier for InterpTier {
     }
 
     fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize) {
-        let mut frames = FrameList::new(max);
-        let mut place = Place::left(store);
-        while !place.fp.is_null() {
-            // SAFETY: `exit_fp` is the innermost frame, and each place is where an outer run was left.
-            place = unsafe { walk_run(place, &mut frames) };
+        let mut walk = Walk::new(store, max);
+        while let Some(Segment::Interpreted { .. }) = walk.segment() {
+            walk_segment(&mut walk);
         }
-        frames.finish()
+        walk.finish()
+    }
+}
+
+/// Takes a walk over the frames of the run at hand; does nothing in machine code.
+pub fn walk_segment(walk: &mut Walk<'_>) {
+    let Some(Segment::Interpreted { fp, ip }) = walk.segment() else { return };
+    let place = Place { fp, ip: ip.unwrap_or(foreign_cell()) };
+    // SAFETY: a walk goes from live frame to live frame, and is told here where the run before was left.
+    unsafe {
+        let outer = walk_run(place, walk.frames());
+        walk.leave_interpreted(outer.fp, outer.ip);
     }
 }
 
 /// A frame, and the cell at which it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+struct Place {
     /// The frame; null if there is none.
-    pub fp: *mut u64,
+    fp: *mut u64,
     /// The cell; [`foreign_cell`] if the interpreter only made the frame and others execute the function.
-    pub ip: *const u64,
-}
-
-impl Place {
-    /// Where the interpreter was last left for another tier, the host, or an early end.
-    pub fn left(store: &VmStore) -> Place {
-        Place { fp: store.exit_fp, ip: store.exit_ip }
-    }
+    ip: *const u64,
 }
 
 /// Adds the frames of one run: from `place` to the frame that was entered from outside. Gives the place at which the run
@@ -81,7 +84,7 @@ impl Place {
 ///
 /// # Safety
 /// There is a live frame at `place`.
-pub unsafe fn walk_run(place: Place, frames: &mut FrameList) -> Place {
+unsafe fn walk_run(place: Place, frames: &mut FrameList) -> Place {
     let Place { mut fp, ip: mut at } = place;
     loop {
         // SAFETY: the headers lead from each live frame to its caller's.

@@ -10,11 +10,11 @@
 //! ```text
 //!   the host's frame:  … | return address | rbp | rbx r12 r13 r14 r15 | (free)
 //!   machine code's:      (free) | address of the above | func | activation: prev, exit_fp, native_exit_fp, store   ← rbp
-//!                        return address into `enter` | activation's address (rbp) | frame of the passage (trampoline.rs)
+//!                        return address into `enter_loop` | activation's address (rbp) | frame of the passage (trampoline.rs)
 //!                        …frames of compiled functions, each starting with a return address and the frame pointer before
 //! ```
 //! So the chain of frame pointers of an activation ends at the activation itself, and the return address beside its last link
-//! is [`entered`].
+//! is the only one that is not in compiled code.
 //!
 //! # Ends
 //! Whoever cannot return calls [`leave`], which ends the innermost activation with a status as if it had returned that, or
@@ -34,7 +34,7 @@ use without as machine;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use x86_64 as machine;
 
-pub use machine::{entered, leave, resume};
+pub use machine::{leave, resume};
 
 /// Finds the machine code of a function whose slot has none yet, when compiled code first calls it.
 pub trait Resolver {
@@ -120,16 +120,6 @@ mod x86_64 {
 
     use super::{Resolver, trap};
 
-    unsafe extern "C" {
-        /// Where passages return to, inside [`enter`].
-        fn wasmr_jit_entered();
-    }
-
-    /// The return address of a passage that was called from outside.
-    pub fn entered() -> usize {
-        wasmr_jit_entered as *const () as usize
-    }
-
     /// The host's way into compiled code: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall).
     #[unsafe(naked)]
     pub unsafe extern "C" fn enter(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
@@ -175,9 +165,6 @@ mod x86_64 {
             "mov [rdi + {activation}], rsp",
             "mov rbp, rsp",
             "call r8",
-            ".globl wasmr_jit_entered",
-            ".hidden wasmr_jit_entered",
-            "wasmr_jit_entered:",
             "mov rdi, [rsp + {of_store}]",
             "xor esi, esi",
             "jmp {leave}",
@@ -312,11 +299,6 @@ mod without {
     use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 
     use super::Resolver;
-
-    /// No code is at address 0.
-    pub fn entered() -> usize {
-        0
-    }
 
     pub unsafe extern "C" fn enter(_store: *mut VmStore, _func: *mut VmFunc, _slots: *mut u64) -> Status {
         abort()

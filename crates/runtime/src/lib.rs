@@ -6,8 +6,8 @@
 //!   [`memory`], [`table`], [`global`], [`tag`], [`instance`], [`mod@reference`], [`exception`].
 //! - [`instantiate`] goes from a module to an instance; [`linker`] finds the imports by name; segments and constant
 //!   expressions are internal to it.
-//! - [`vm`] has every layout that code reads and writes; [`tier`] and [`running`] are the seam to whatever executes; [`builtins`] are
-//!   the slow paths that tiers share; [`sys`] is the operating system.
+//! - [`vm`] has every layout that code reads and writes; [`tier`], [`running`] and [`walk`] are the seam to whatever
+//!   executes; [`builtins`] are the slow paths that tiers share; [`sys`] is the operating system.
 //! - [`host`] and [`typed`] are host functions; [`value`] and [`types`] values and types as the embedder sees them.
 //! - [`trap`] says how a run ends; [`limits`] how much it may take; [`interrupt`] ends it from another thread.
 //!
@@ -44,6 +44,7 @@ pub mod typed;
 pub mod types;
 pub mod value;
 pub mod vm;
+pub mod walk;
 
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use exception::ExnRef;
