@@ -50,6 +50,9 @@ pub enum Kind {
     LeaveToHost,
 }
 
+/// Slots are aligned for words, so vectors are not aligned in them.
+const SLOT_FLAGS: MemFlagsData = MemFlagsData::new().with_notrap();
+
 type Key = (Kind, Box<[Type]>, Box<[Type]>);
 
 struct Made {
@@ -147,7 +150,12 @@ impl<'a> Passage<'a> {
             }
             _ => value,
         };
-        self.builder.ins().store(MemFlagsData::trusted(), value, base, slot * 8);
+        self.builder.ins().store(SLOT_FLAGS, value, base, slot * 8);
+    }
+
+    /// Loads a value that is in slot form.
+    fn load_slot(&mut self, ty: Type, base: Value, slot: i32) -> Value {
+        self.builder.ins().load(ty, SLOT_FLAGS, base, slot * 8)
     }
 
     fn enter(&mut self) {
@@ -158,7 +166,7 @@ impl<'a> Passage<'a> {
         let mut slot = 0;
         for &ty in self.ty.params() {
             let ty = value_type(ty);
-            args.push(self.load(ty, slots_pointer, slot as usize * 8));
+            args.push(self.load_slot(ty, slots_pointer, slot));
             slot += slots(ty);
         }
         let signature = abi::signature(self.ty);
@@ -262,7 +270,7 @@ impl<'a> Passage<'a> {
         let mut results = Vec::new();
         for &ty in self.ty.results() {
             let ty = value_type(ty);
-            results.push(self.load(ty, top, slot as usize * 8));
+            results.push(self.load_slot(ty, top, slot));
             slot += slots(ty);
         }
         if abi::results_in(self.ty) == ResultsIn::Memory {

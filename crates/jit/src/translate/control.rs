@@ -192,9 +192,9 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// The value in a slot of the interpreter's frame.
+    /// The value in a slot of the interpreter's frame. Slots are aligned for words only, vectors are not aligned there.
     fn frame_value(&mut self, frame: Value, slot: i32, ty: Type) -> Value {
-        self.builder.ins().load(ty, MemFlagsData::trusted(), frame, slot * 8)
+        self.builder.ins().load(ty, MemFlagsData::new().with_notrap(), frame, slot * 8)
     }
 
     fn else_(&mut self) {

@@ -63,12 +63,7 @@ impl Translator<'_, '_> {
                 let condition = self.pop();
                 let (first, second) = self.pop2();
                 let (first, second) = (self.canonical(first), self.canonical(second));
-                let value = if self.builder.func.dfg.value_type(first).is_vector() {
-                    // Cranelift's `select` of vectors by a scalar needs the condition as it is.
-                    self.builder.ins().select(condition, first, second)
-                } else {
-                    self.builder.ins().select(condition, first, second)
-                };
+                let value = self.builder.ins().select(condition, first, second);
                 self.push(value);
             }
             _ => return false,
