@@ -40,7 +40,11 @@ pub(crate) unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> 
 /// Whether the guest can be the reason of a fault at an instruction that may trap with `code`.
 fn is_guests(code: TrapCode, pc: usize, address: usize) -> bool {
     // An instruction that traps by itself is one that the compiler put there for that.
-    address == pc || address < NULL_REACH || (code == TrapCode::MemoryOutOfBounds && sys::is_guarded_address(address))
+    address == pc
+        || match code {
+            TrapCode::MemoryOutOfBounds => sys::is_guarded_address(address),
+            _ => address < NULL_REACH,
+        }
 }
 
 /// Compiled code did what it never may.

@@ -1,0 +1,149 @@
+//! A tier that compiles every function at its first call, and shorthand for modules and stores.
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::{Arc, OnceLock};
+
+use wasmr_core::registry::TypeRegistry;
+use wasmr_jit::{CodeOptions, Entry, JitModule, Scratch};
+use wasmr_module::{Features, Module, ModuleBytes};
+use wasmr_runtime::running::RunningFunc;
+use wasmr_runtime::tier::{Executable, Frame, FuncEntry, Tier};
+use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmLayout, VmStore};
+use wasmr_runtime::walk::{Segment, Walk};
+use wasmr_runtime::{Extern, Instance, LoadedModule, MemoryStrategy, Store, StoreConfig, StoreLimits, WasmTyList};
+
+struct NativeTier;
+
+static FOREIGN: u64 = 0;
+
+impl Tier for NativeTier {
+    fn foreign_code(&self) -> *const u64 {
+        &raw const FOREIGN
+    }
+
+    fn unresolved_native(&self) -> *const c_void {
+        wasmr_jit::running::unresolved()
+    }
+
+    fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize) {
+        let mut walk = Walk::new(store, max);
+        while let Some(Segment::Native { .. }) = walk.segment() {
+            wasmr_jit::frames::walk_segment(&mut walk);
+        }
+        walk.finish()
+    }
+}
+
+/// A module's functions: compiled, or by their index among those defined, in Rust.
+struct Code {
+    module: Arc<Module>,
+    jit: OnceLock<Arc<JitModule>>,
+    in_rust: HashMap<u32, ArrayCall>,
+}
+
+impl Code {
+    fn give(&self, func: &RunningFunc<'_>) {
+        let index = func.defined_index();
+        if self.in_rust.contains_key(&index) {
+            return;
+        }
+        let jit = self.jit.get_or_init(|| {
+            let options = CodeOptions { guarded: func.memory0_guarded(), metered: false, spectre_guards: false };
+            JitModule::new(self.module.clone(), VmLayout::for_module(&self.module), options).expect("code can be made")
+        });
+        jit.compile(index, Entry::Start, &mut Scratch::default()).expect("it compiles");
+        assert!(jit.give(func, &raw const FOREIGN).expect("there is room for a stack"));
+    }
+}
+
+impl Executable for Code {
+    fn first_entry(&self, index: u32) -> FuncEntry {
+        FuncEntry { code: &raw const FOREIGN, entry: self.in_rust.get(&index).copied().unwrap_or(compile_first) }
+    }
+
+    fn first_native_call(&self, func: &RunningFunc<'_>) {
+        self.give(func);
+    }
+
+    fn vm_data(&self) -> *const c_void {
+        ptr::from_ref(self).cast()
+    }
+}
+
+unsafe extern "C" fn compile_first(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+    // SAFETY: the entry of functions of instances whose code is a `Code`.
+    unsafe {
+        (*(*(*func).instance).tier_data.cast::<Code>()).give(&RunningFunc::new(func));
+        ((*func).entry)(store, func, slots)
+    }
+}
+
+/// One engine's worth of shared state.
+pub struct World {
+    pub registry: Arc<TypeRegistry>,
+    pub limits: StoreLimits,
+}
+
+impl World {
+    pub fn new() -> World {
+        World { registry: Arc::new(TypeRegistry::new()), limits: StoreLimits::default() }
+    }
+
+    pub fn store<T>(&self, data: T) -> Store<T> {
+        let config = StoreConfig {
+            registry: self.registry.clone(),
+            tier: Arc::new(NativeTier),
+            limits: self.limits,
+            memory: MemoryStrategy::Guarded,
+        };
+        Store::new(config, data)
+    }
+
+    /// A module from text; the functions listed, by index among those defined, are Rust's.
+    pub fn module(&self, text: &str, in_rust: &[(u32, ArrayCall)]) -> LoadedModule {
+        let bytes = ModuleBytes::from(wat::parse_str(text).unwrap());
+        let module = Module::new(bytes, "test.wasm", &Features::default(), &self.registry, 1).unwrap();
+        let in_rust = in_rust.iter().copied().collect();
+        LoadedModule { code: Arc::new(Code { module: module.clone(), jit: OnceLock::new(), in_rust }), module }
+    }
+}
+
+/// A store with one instance in it.
+pub struct Running<T = ()> {
+    pub store: Store<T>,
+    pub instance: Instance,
+}
+
+impl Running {
+    pub fn new(text: &str) -> Running {
+        Running::with(text, &[])
+    }
+
+    pub fn with(text: &str, in_rust: &[(u32, ArrayCall)]) -> Running {
+        let world = World::new();
+        let mut store = world.store(());
+        let instance = Instance::new(&mut store, &world.module(text, in_rust), &[]).unwrap();
+        Running { store, instance }
+    }
+}
+
+impl<T: 'static> Running<T> {
+    pub fn importing(data: T, text: &str, imports: impl FnOnce(&mut Store<T>) -> Vec<Extern>) -> Running<T> {
+        let world = World::new();
+        let mut store = world.store(data);
+        let imports = imports(&mut store);
+        let instance = Instance::new(&mut store, &world.module(text, &[]), &imports).unwrap();
+        Running { store, instance }
+    }
+
+    pub fn try_call<P: WasmTyList, R: WasmTyList>(&mut self, name: &str, params: P) -> Result<R, wasmr_runtime::Stop> {
+        let func = self.instance.get_typed_func::<P, R>(&self.store, name).unwrap();
+        func.call(&mut self.store, params)
+    }
+
+    pub fn call<P: WasmTyList, R: WasmTyList>(&mut self, name: &str, params: P) -> R {
+        self.try_call(name, params).unwrap()
+    }
+}
