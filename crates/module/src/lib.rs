@@ -6,6 +6,7 @@
 //! - [`module`]: the [`Module`] and its declarations; [`const_expr`]: constant expressions as data.
 //! - [`features`]: the table of proposals that decide which modules are valid.
 //! - [`names`]: custom sections and the name section, [`layout`]: where the sections lie; read only when asked for.
+//! - [`operators`]: code as text, for people.
 //! - [`text`]: accepts `.wat` where a binary is expected.
 //! - [`error`]: [`ModuleError`], always the fault of the bytes, with offset and function.
 //!
@@ -25,6 +26,7 @@ pub mod layout;
 pub mod module;
 pub mod names;
 mod needs;
+pub mod operators;
 mod sections;
 pub mod text;
 pub mod types;

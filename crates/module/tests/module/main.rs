@@ -5,3 +5,4 @@ mod errors;
 mod hostile;
 mod names;
 mod needs;
+mod operators;
