@@ -27,7 +27,7 @@ use wasmr_runtime::sys;
 use wasmr_runtime::trap::{HostError, Stop};
 use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmHostFunc, VmStore};
 
-use crate::{link, trap};
+use crate::link;
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 use without as machine;
@@ -118,7 +118,8 @@ mod x86_64 {
 
     use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 
-    use super::{Resolver, trap};
+    use super::Resolver;
+    use crate::trap;
 
     /// The host's way into compiled code: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall).
     #[unsafe(naked)]

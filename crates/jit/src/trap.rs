@@ -23,7 +23,7 @@ const NULL_REACH: usize = 4096;
 ///
 /// # Safety
 /// Called by the landing, on the stack of machine code.
-pub(crate) unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> ! {
+pub unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> ! {
     // SAFETY: the landing made the frame, with the address behind the instruction's first byte.
     let pc = unsafe { *frame.add(1) } - 1;
     let code = registry::find(pc).and_then(|body| body.trap(pc));
