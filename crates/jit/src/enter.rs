@@ -24,10 +24,10 @@
 use std::ffi::c_void;
 
 use wasmr_runtime::sys;
-use wasmr_runtime::trap::{HostError, Stop};
+use wasmr_runtime::trap::Stop;
 use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmHostFunc, VmStore};
 
-use crate::link;
+use crate::{link, running};
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 use without as machine;
@@ -36,19 +36,10 @@ use x86_64 as machine;
 
 pub use machine::{leave, resume};
 
-/// Finds the machine code of a function whose slot has none yet, when compiled code first calls it.
-pub trait Resolver {
-    /// Gives `func` its [`native`](VmFunc::native) code and context. It may compile, on a stack with some hundred KiB left.
-    ///
-    /// # Errors
-    /// If there is no way to call it: the run ends with the error.
-    fn resolve(func: *mut VmFunc) -> Result<(), HostError>;
-}
-
-/// Code for [`VmFunc::native`] of functions without one: resolves the function and calls what was found, with the arguments that
-/// it was called with. To be stored with the `VmFunc` as context.
-pub fn resolve_stub<R: Resolver>() -> *const c_void {
-    machine::resolve_stub::<R>()
+/// Code for [`VmFunc::native`] of functions without one: [resolves](running::resolve) the function and calls what was found, with
+/// the arguments that it was called with. To be stored with the `VmFunc` as context.
+pub fn resolve_stub() -> *const c_void {
+    machine::resolve as *const c_void
 }
 
 /// [`VmFunc::entry`] of compiled functions: calls the passage in [`VmFunc::data`].
@@ -99,10 +90,10 @@ pub unsafe fn stop(store: *mut VmStore, stop: Stop) -> ! {
 ///
 /// # Safety
 /// `func` is a live function of a store that this thread runs; called by compiled code, through the stub.
-unsafe extern "C" fn resolve<R: Resolver>(func: *mut VmFunc) {
-    if let Err(error) = R::resolve(func) {
-        // SAFETY: a host function's slot starts a `VmHostFunc`; all others have an instance. Nothing is left to drop.
-        unsafe {
+pub unsafe extern "C" fn resolved(func: *mut VmFunc) {
+    // SAFETY: the contract. A host function's slot starts a `VmHostFunc`; all others have an instance. Nothing is left to drop.
+    unsafe {
+        if let Err(error) = running::resolve(func) {
             let instance = (*func).instance;
             let store = if instance.is_null() { (*func.cast::<VmHostFunc>()).store } else { (*instance).store };
             stop(store, Stop::host(error))
@@ -113,12 +104,10 @@ unsafe extern "C" fn resolve<R: Resolver>(func: *mut VmFunc) {
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod x86_64 {
     use std::arch::naked_asm;
-    use std::ffi::c_void;
     use std::mem::offset_of;
 
     use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 
-    use super::Resolver;
     use crate::trap;
 
     /// The host's way into compiled code: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall).
@@ -238,14 +227,10 @@ mod x86_64 {
         )
     }
 
-    pub fn resolve_stub<R: Resolver>() -> *const c_void {
-        resolve::<R> as *const c_void
-    }
-
     /// Keeps all registers that carry arguments: six for words, of which the first is the `VmFunc`, and eight for floats and
     /// vectors.
     #[unsafe(naked)]
-    unsafe extern "C" fn resolve<R: Resolver>() {
+    pub unsafe extern "C" fn resolve() {
         naked_asm!(
             "push rbp",
             "mov rbp, rsp",
@@ -264,7 +249,7 @@ mod x86_64 {
             "mov [rsp + 152], rcx",
             "mov [rsp + 160], r8",
             "mov [rsp + 168], r9",
-            "call {resolve}",
+            "call {resolved}",
             "movaps xmm0, [rsp]",
             "movaps xmm1, [rsp + 16]",
             "movaps xmm2, [rsp + 32]",
@@ -284,7 +269,7 @@ mod x86_64 {
             "mov rax, [rdi + {native}]",
             "mov rdi, [rdi + {native_context}]",
             "jmp rax",
-            resolve = sym super::resolve::<R>,
+            resolved = sym super::resolved,
             native = const offset_of!(VmFunc, native),
             native_context = const offset_of!(VmFunc, native_context),
         )
@@ -294,12 +279,9 @@ mod x86_64 {
 /// Hosts for which no machine code is made: nothing here is ever called.
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 mod without {
-    use std::ffi::c_void;
     use std::process::abort;
 
     use wasmr_runtime::vm::{Status, VmFunc, VmStore};
-
-    use super::Resolver;
 
     pub unsafe extern "C" fn enter(_store: *mut VmStore, _func: *mut VmFunc, _slots: *mut u64) -> Status {
         abort()
@@ -331,7 +313,7 @@ mod without {
         abort()
     }
 
-    pub fn resolve_stub<R: Resolver>() -> *const c_void {
-        super::resolve::<R> as *const c_void
+    pub unsafe extern "C" fn resolve() {
+        abort()
     }
 }

@@ -4,6 +4,7 @@
 //! - [`compile`]: that → machine code with its tables; [`link`]: code → where it is executed; [`module`]: all of it for one
 //!   module.
 //! - [`abi`], [`trampoline`], [`enter`]: how compiled code, the interpreter and the host call one another.
+//! - [`running`]: giving functions their code, for those who decide when.
 //! - [`helpers`]: what compiled code calls; [`registry`]: from code addresses to functions; [`trap`], [`unwind`], [`frames`]:
 //!   traps, exceptions and backtraces.
 //!
@@ -18,6 +19,7 @@ pub mod isa;
 pub mod link;
 pub mod module;
 pub mod registry;
+pub mod running;
 pub mod trampoline;
 pub mod translate;
 pub mod trap;

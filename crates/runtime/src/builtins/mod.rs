@@ -10,13 +10,14 @@
 //! segments, functions, tags) were validated for the instance's module; references are null or of this store.
 
 use std::ffi::c_void;
+use std::sync::Arc;
 
-use wasmr_core::types::TypeId;
+use wasmr_core::types::{FuncType, TypeId};
 
 use crate::instance::InstanceObject;
 use crate::limits::ResourceError;
 use crate::trap::{HostError, Stop};
-use crate::vm::{Status, VmInstance, VmStore};
+use crate::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
 
 pub mod exception;
 pub mod memory;
@@ -57,6 +58,23 @@ pub unsafe fn prepare_native(store: *mut VmStore, helpers: *const c_void) -> Res
         (*store).native_helpers = helpers;
     }
     Ok(())
+}
+
+/// The type of a function.
+///
+/// # Panics
+/// If that is no function type.
+///
+/// # Safety
+/// `func` is a live function of a store that this thread runs; the first field of a `VmHostFunc` if it has no instance.
+pub unsafe fn func_type(func: *const VmFunc) -> Arc<FuncType> {
+    // SAFETY: the contract; a live store knows its Rust side.
+    unsafe {
+        let instance = (*func).instance;
+        let store = if instance.is_null() { (*func.cast::<VmHostFunc>()).store } else { (*instance).store };
+        let ty = (*(*store).store).registry().func_type((*func).type_id);
+        ty.expect("a function's type is a function type")
+    }
 }
 
 /// The Rust side of an instance, for as long as the call takes.
