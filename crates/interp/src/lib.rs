@@ -4,6 +4,7 @@
 //! - [`execute`]: the handlers that cells point to, threaded through one another.
 //! - [`heat`]: what becomes of functions that are executed often.
 //! - [`stitch`]: machine code for functions that are executed often, made of the handlers' own.
+//! - [`listing`]: translated code as text, for people.
 //! - [`code`]: who owns translated code; [`entry`]: the host's way in; [`tier`]: what the runtime asks of a tier.
 //!
 //! The layouts it works on, instance, function, memory, are [`wasmr_runtime::vm`]'s; the meaning of each numeric operator
@@ -18,6 +19,7 @@ pub mod code;
 pub mod entry;
 pub mod execute;
 pub mod heat;
+pub mod listing;
 pub mod stitch;
 pub mod tier;
 pub mod translate;

@@ -13,6 +13,7 @@ use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_interp::ModuleCode;
 use wasmr_interp::execute::{access, frame};
+use wasmr_interp::listing::handlers::templates;
 use wasmr_module::{Features, Module};
 
 /// A function under `execute/`: its path there, and its instructions.
@@ -148,4 +149,36 @@ fn guarded_accesses_have_nothing_on_the_native_stack() {
         sites += 1;
     }
     assert!(sites >= 80, "only {sites} sites found; the check would prove nothing");
+}
+
+#[test]
+fn every_handler_has_a_template() {
+    let (functions, bias) = functions();
+    // Cells outside of functions, what handlers go on in, and functions that jump for another reason.
+    let others = [
+        "access::fault_landing",
+        "call::call_indirect_checked",
+        "dispatch::hot_event",
+        "dispatch::run",
+        "exception::unwind",
+        "frame::exit",
+        "frame::foreign",
+        "frame::restore_instance",
+        "frame::taken_over",
+        "frame::translate_first",
+        "self_test::end",
+        "self_test::probe",
+    ];
+    let mut named = 0;
+    let mut nameless = Vec::new();
+    for (address, function) in &functions {
+        let known = !templates(address.wrapping_sub(bias)).is_empty();
+        named += usize::from(known);
+        let path = function.path.as_str();
+        if function.instructions.iter().any(jumps_on) && !others.contains(&path) && !known {
+            nameless.push(path);
+        }
+    }
+    assert!(named > 1000, "only {named} handlers with a template");
+    assert!(nameless.is_empty(), "what do these do? {nameless:#?}");
 }

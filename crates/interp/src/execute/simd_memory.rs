@@ -164,6 +164,9 @@ macro_rules! vector_loads {
         pub enum VectorLoadOp { $(#[doc = $text] $op,)* }
 
         impl VectorLoadOp {
+            /// All of them, with their names.
+            pub const ALL: &[(VectorLoadOp, &str)] = &[$((VectorLoadOp::$op, $text),)*];
+
             /// Guarded: address in slot `a` or the accumulator, offset in `imm`.
             pub fn handler(self, address_in_acc: bool) -> Handler {
                 static HANDLERS: &[[Handler; 2]] = &[$([load::<markers::$op, SlotA>, load::<markers::$op, Acc>],)*];
@@ -196,9 +199,10 @@ vector_loads! {
     V128Load64Zero  "v128.load64_zero"  Half |raw| raw;
 }
 
-/// Declares the accesses to one lane: operators, memory type, lane operators.
+/// Declares the accesses to one lane: operators with their names, memory type, lane operators.
 macro_rules! lanes {
-    ($($marker:ident $load:ident $store:ident $memory:ident $replace:ident $extract:ident $scalar:ident;)*) => {
+    ($($marker:ident $load:ident $load_text:literal $store:ident $store_text:literal $memory:ident $replace:ident $extract:ident
+       $scalar:ident;)*) => {
         $(struct $marker;
         impl Lane for $marker {
             type Memory = $memory;
@@ -218,6 +222,9 @@ macro_rules! lanes {
         pub enum LaneOp { $($load, $store,)* }
 
         impl LaneOp {
+            /// All of them, with their names.
+            pub const ALL: &[(LaneOp, &str)] = &[$((LaneOp::$load, $load_text), (LaneOp::$store, $store_text),)*];
+
             /// Whether it has a result.
             pub fn is_load(self) -> bool {
                 matches!(self, $(LaneOp::$load)|*)
@@ -236,10 +243,10 @@ macro_rules! lanes {
 }
 
 lanes! {
-    Lane8  V128Load8Lane  V128Store8Lane  u8  i8x16_replace_lane i8x16_extract_lane_u i32;
-    Lane16 V128Load16Lane V128Store16Lane u16 i16x8_replace_lane i16x8_extract_lane_u i32;
-    Lane32 V128Load32Lane V128Store32Lane u32 i32x4_replace_lane i32x4_extract_lane   i32;
-    Lane64 V128Load64Lane V128Store64Lane u64 i64x2_replace_lane i64x2_extract_lane   i64;
+    Lane8  V128Load8Lane "v128.load8_lane"  V128Store8Lane "v128.store8_lane"  u8  i8x16_replace_lane i8x16_extract_lane_u i32;
+    Lane16 V128Load16Lane "v128.load16_lane" V128Store16Lane "v128.store16_lane" u16 i16x8_replace_lane i16x8_extract_lane_u i32;
+    Lane32 V128Load32Lane "v128.load32_lane" V128Store32Lane "v128.store32_lane" u32 i32x4_replace_lane i32x4_extract_lane   i32;
+    Lane64 V128Load64Lane "v128.load64_lane" V128Store64Lane "v128.store64_lane" u64 i64x2_replace_lane i64x2_extract_lane   i64;
 }
 
 /// `v128.store`, guarded: address in slot `a` or the accumulator.

@@ -22,6 +22,7 @@ pub mod labels;
 pub mod loops;
 pub mod memory;
 pub mod numeric;
+pub mod origins;
 pub mod reference;
 pub mod simd;
 pub mod stack;
@@ -31,7 +32,7 @@ pub mod variable;
 
 /// What the decoder says of bytes that it cannot read.
 pub use wasmparser::BinaryReaderError as ReadError;
-use wasmparser::{BinaryReader, FunctionBody, Operator};
+use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 use wasmr_core::types::FuncType;
 use wasmr_module::Module;
 use wasmr_runtime::vm::VmLayout;
@@ -187,11 +188,7 @@ impl<'m> Translator<'m> {
     }
 
     fn body(&mut self, defined_index: u32) -> Result<(), TranslateError> {
-        let body = self.module.body(defined_index);
-        let reader = FunctionBody::new(BinaryReader::new(body.bytes, body.offset as u64));
-        self.declare_locals(&reader, body.bytes.len())?;
-        self.labels.push(Label::function());
-        let mut operators = reader.get_operators_reader()?;
+        let mut operators = self.open_body(defined_index)?;
         while !operators.eof() {
             self.offset = operators.original_position() as usize;
             let operator = operators.read()?;
@@ -203,13 +200,29 @@ impl<'m> Translator<'m> {
                 }
                 trace.push((here, self.offset as u32));
             }
-            if self.unreachable.is_some() {
-                self.skip(&operator);
-            } else {
-                self.operator(&operator)?;
-            }
-            self.end_charge(&operator);
+            self.next_operator(&operator)?;
         }
+        Ok(())
+    }
+
+    /// Begins a body: its frame, its label. Gives its operators.
+    fn open_body(&mut self, defined_index: u32) -> Result<OperatorsReader<'m>, TranslateError> {
+        let body = self.module.body(defined_index);
+        let reader = FunctionBody::new(BinaryReader::new(body.bytes, body.offset as u64));
+        self.declare_locals(&reader, body.bytes.len())?;
+        self.labels.push(Label::function());
+        Ok(reader.get_operators_reader()?)
+    }
+
+    /// Translates the operator at `self.offset`.
+    #[inline]
+    fn next_operator(&mut self, operator: &Operator<'_>) -> Result<(), TranslateError> {
+        if self.unreachable.is_some() {
+            self.skip(operator);
+        } else {
+            self.operator(operator)?;
+        }
+        self.end_charge(operator);
         Ok(())
     }
 

@@ -29,11 +29,28 @@ impl Starts {
 
     /// The words, in order.
     pub fn iter(&self) -> impl Iterator<Item = usize> {
-        self.bits.iter().enumerate().flat_map(|(index, &bits)| {
+        self.from(0)
+    }
+
+    /// The words from one on, in order.
+    pub fn from(&self, word: usize) -> impl Iterator<Item = usize> {
+        let first = word / 64;
+        self.bits.iter().enumerate().skip(first).flat_map(move |(index, &bits)| {
+            let bits = if index == first { bits >> (word % 64) << (word % 64) } else { bits };
             std::iter::successors(Some(bits), |bits| Some(bits & (bits - 1)))
                 .take_while(|bits| *bits != 0)
                 .map(move |bits| index * 64 + bits.trailing_zeros() as usize)
         })
+    }
+
+    /// The last one before a word.
+    pub fn before(&self, word: usize) -> Option<usize> {
+        let bits = |index: usize| self.bits.get(index).copied().unwrap_or(0);
+        let here = bits(word / 64) & ((1 << (word % 64)) - 1);
+        std::iter::once((word / 64, here))
+            .chain((0..word / 64).rev().map(|index| (index, bits(index))))
+            .find(|(_, bits)| *bits != 0)
+            .map(|(index, bits)| index * 64 + 63 - bits.leading_zeros() as usize)
     }
 }
 
@@ -48,6 +65,12 @@ mod tests {
             starts.mark(word);
         }
         assert_eq!(starts.iter().collect::<Vec<_>>(), [0, 2, 63, 64, 70, 200, 1000]);
+        assert_eq!(starts.from(64).collect::<Vec<_>>(), [64, 70, 200, 1000]);
+        assert_eq!(starts.from(201).collect::<Vec<_>>(), [1000]);
+        assert_eq!(
+            [0, 1, 64, 70, 71, 1000, 5000].map(|word| starts.before(word)),
+            [None, Some(0), Some(63), Some(64), Some(70), Some(200), Some(1000)]
+        );
         starts.mark(70);
         starts.mark(72);
         assert_eq!(starts.iter().collect::<Vec<_>>(), [0, 2, 63, 64, 70, 72]);

@@ -1,0 +1,398 @@
+//! What each handler does with its cell, as a template: `{d} = i32.add {a}, {b}`.
+//!
+//! A cell says what it is by the address of its handler alone, so this lists every handler that the translator may ask for, by
+//! asking in the same way. What stands in braces is filled in from the cell's fields by [`render`](super::render). Two handlers
+//! that do the same may be one function in a build; then their templates are all given.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use crate::execute::dispatch::{Handler, handler_word};
+use crate::execute::memory::{LoadOp, StoreOp, StoreValue};
+use crate::execute::numeric::{BinaryOp, CompareOp, Dst, Form, TestOp, TrappingBinaryOp, TrappingUnaryOp, UnaryOp};
+use crate::execute::operand::{Acc, Imm, SlotA, SlotD};
+use crate::execute::simd::{
+    SimdBinaryOp, SimdExtractOp, SimdReplaceOp, SimdShiftOp, SimdSplatOp, SimdTernaryOp, SimdTestOp, SimdUnaryOp,
+};
+use crate::execute::simd_memory::{self, LaneOp, VectorLoadOp};
+use crate::execute::{call, control, exception, frame, fuel, fused, memory, reference, simd, table, variable};
+
+/// The templates of the handler that a cell starts with; none if no cell does.
+pub fn templates(handler: u64) -> &'static [String] {
+    static ALL: OnceLock<HashMap<u64, Vec<String>>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let mut list = List::default();
+        list.numeric();
+        list.memory();
+        list.vector();
+        list.moves();
+        list.control();
+        list.calls();
+        list.other();
+        list.0
+    });
+    all.get(&handler).map_or(&[], Vec::as_slice)
+}
+
+/// The accumulator of a type.
+fn acc(ty: &str) -> &'static str {
+    if ty.starts_with('f') { "facc" } else { "acc" }
+}
+
+/// The constant in a cell, of a type.
+fn imm(ty: &str) -> &'static str {
+    match ty {
+        "f32" => "{imm.f32}",
+        "f64" => "{w2.f64}",
+        _ => "{imm}",
+    }
+}
+
+/// Where a result goes: to its accumulator only, or to a slot too.
+fn destination(index: usize, ty: &str) -> &'static str {
+    if index == Dst::Acc as usize { acc(ty) } else { "{d}" }
+}
+
+/// An address operand in slot `a` or the accumulator.
+fn address(in_acc: bool) -> &'static str {
+    if in_acc { "acc" } else { "{a}" }
+}
+
+const BOTH: [bool; 2] = [false, true];
+
+/// Operand forms, with what stands left and right.
+fn forms(ty: &str) -> [(Form, String); 8] {
+    let (acc, imm) = (acc(ty), imm(ty));
+    let wide = if ty == "f64" { "{w2.f64}" } else { "{w2}" };
+    [
+        (Form::SlotSlot, "{a}, {b}".to_owned()),
+        (Form::SlotImm, format!("{{a}}, {imm}")),
+        (Form::AccSlot, format!("{acc}, {{b}}")),
+        (Form::AccImm, format!("{acc}, {imm}")),
+        (Form::SlotAcc, format!("{{a}}, {acc}")),
+        (Form::ImmSlot, format!("{imm}, {{a}}")),
+        (Form::SlotWide, format!("{{a}}, {wide}")),
+        (Form::AccWide, format!("{acc}, {wide}")),
+    ]
+}
+
+/// Forms of branches on comparisons: operands one field further left, as there is no destination.
+fn branch_forms(ty: &str) -> [(Form, String); 6] {
+    let acc = acc(ty);
+    [
+        (Form::SlotSlot, "{d}, {a}".to_owned()),
+        (Form::SlotImm, "{d}, {a.imm}".to_owned()),
+        (Form::AccSlot, format!("{acc}, {{a}}")),
+        (Form::AccImm, format!("{acc}, {{a.imm}}")),
+        (Form::SlotWide, "{d}, {w2}".to_owned()),
+        (Form::AccWide, format!("{acc}, {{w2}}")),
+    ]
+}
+
+/// `if` or `unless` a condition holds.
+fn when(wanted: bool) -> &'static str {
+    if wanted { "if" } else { "unless" }
+}
+
+/// A row of a table of operators. A load's operand and a store's result are what is in memory.
+struct Row<T> {
+    op: T,
+    text: &'static str,
+    operand: &'static str,
+    result: &'static str,
+}
+
+macro_rules! one_operand {
+    ($($name:ident $op:ident $text:literal $a:ident -> $r:ident;)*) => {
+        vec![$(Row { op: Op::$op, text: $text, operand: stringify!($a), result: stringify!($r) },)*]
+    };
+}
+macro_rules! two_operands {
+    ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
+        vec![$(Row { op: Op::$op, text: $text, operand: stringify!($a), result: stringify!($r) },)*]
+    };
+}
+macro_rules! three_operands {
+    ($($name:ident $op:ident $text:literal $a:ident $b:ident $c:ident -> $r:ident;)*) => {
+        vec![$(Row { op: Op::$op, text: $text, operand: stringify!($a), result: stringify!($r) },)*]
+    };
+}
+macro_rules! lane_out {
+    ($($name:ident $op:ident $text:literal $a:ident lane $lanes:literal -> $r:ident;)*) => {
+        vec![$(Row { op: Op::$op, text: $text, operand: stringify!($a), result: stringify!($r) },)*]
+    };
+}
+macro_rules! lane_in {
+    ($($name:ident $op:ident $text:literal $a:ident $b:ident lane $lanes:literal -> $r:ident;)*) => {
+        vec![$(Row { op: Op::$op, text: $text, operand: stringify!($a), result: stringify!($r) },)*]
+    };
+}
+
+/// The rows of a table whose operators are numbered by a type, by the shape of the rows.
+macro_rules! rows {
+    ($table:ident as $op:ident, $shape:ident) => {{
+        use $op as Op;
+        wasmr_core::$table!($shape)
+    }};
+}
+
+/// The templates by handler.
+#[derive(Default)]
+struct List(HashMap<u64, Vec<String>>);
+
+impl List {
+    fn add(&mut self, handler: Handler, template: impl Into<String>) {
+        let (template, known) = (template.into(), self.0.entry(handler_word(handler)).or_default());
+        if !known.contains(&template) {
+            known.push(template);
+        }
+    }
+
+    /// Handlers by destination: of the accumulator only, of a slot as well.
+    fn add_both(&mut self, handlers: [Handler; 2], ty: &str, what: &str) {
+        for (index, handler) in handlers.into_iter().enumerate() {
+            self.add(handler, format!("{} = {what}", destination(index, ty)));
+        }
+    }
+
+    fn numeric(&mut self) {
+        for Row { op, text, operand, result } in rows!(for_each_binary_op as BinaryOp, two_operands) {
+            for (form, operands) in forms(operand) {
+                self.add_both(op.handlers(form), result, &format!("{text} {operands}"));
+            }
+        }
+        for Row { op, text, operand, result } in rows!(for_each_trapping_binary_op as TrappingBinaryOp, two_operands) {
+            for (form, operands) in forms(operand) {
+                self.add_both(op.handlers(form), result, &format!("{text} {operands}"));
+            }
+        }
+        for Row { op, text, operand, result } in rows!(for_each_compare_op as CompareOp, two_operands) {
+            // Comparisons have no forms with the accumulator or a constant on the left.
+            for (form, operands) in forms(operand) {
+                if !matches!(form, Form::SlotAcc | Form::ImmSlot) {
+                    self.add_both(op.handlers(form), result, &format!("{text} {operands}"));
+                }
+            }
+            for (form, operands) in branch_forms(operand) {
+                for wanted in BOTH {
+                    self.add(op.branch(form, wanted), format!("br {{to}} {} {text} {operands}", when(wanted)));
+                }
+            }
+            for (slot, bound) in [(false, "{w2.high.i32}"), (true, "{w2.high.slot}")] {
+                for wanted in BOTH {
+                    if let Some(handler) = fused::count_and_branch_handler(op, slot, wanted) {
+                        let (sum, when) = ("{d} = i32.add {a}, {w2.low.i32}", when(wanted));
+                        self.add(handler, format!("{sum}; br {{to}} {when} {text} {{d}}, {bound}"));
+                    }
+                }
+            }
+        }
+        for from_acc in BOTH {
+            let place = |ty| if from_acc { acc(ty) } else { "{a}" };
+            for Row { op, text, operand, result } in rows!(for_each_unary_op as UnaryOp, one_operand) {
+                self.add_both(op.handlers(from_acc), result, &format!("{text} {}", place(operand)));
+            }
+            for Row { op, text, operand, result } in rows!(for_each_trapping_unary_op as TrappingUnaryOp, one_operand) {
+                self.add_both(op.handlers(from_acc), result, &format!("{text} {}", place(operand)));
+            }
+            for Row { op, text, operand, result } in rows!(for_each_test_op as TestOp, one_operand) {
+                self.add_both(op.handlers(from_acc), result, &format!("{text} {}", place(operand)));
+            }
+            let from = if from_acc { "acc" } else { "{b}" };
+            let scaled = format!("i32.add {{a}}, (i32.shl {from}, {{x.imm}})");
+            self.add_both(fused::add_scaled_handlers(from_acc), "i32", &scaled);
+            let from = place("i32");
+            let field = format!("i32.and (i32.shr_u {from}, {{b.imm}}), {{x.unsigned}}");
+            self.add_both(fused::bit_field_handlers(from_acc), "i32", &field);
+        }
+    }
+
+    fn memory(&mut self) {
+        for Row { op, text, result, .. } in rows!(for_each_load_op as LoadOp, one_operand) {
+            for from_acc in BOTH {
+                let at = address(from_acc);
+                self.add_both(op.handlers(from_acc), result, &format!("{text} [{at} + {{imm.unsigned}}]"));
+                self.add_both(op.indexed(from_acc), result, &format!("{text} [{at} + {{b}} + {{x.unsigned}}]"));
+                let displaced = format!("{text} [(i32.add {at}, {{imm}}) + {{w2}}]");
+                self.add_both(op.displaced(from_acc), result, &displaced);
+            }
+            for is64 in BOTH {
+                self.add(op.checked(is64), format!("{{d}} = {text} {{object}}[{{a}} + {{w2.unsigned}}]"));
+            }
+        }
+        for Row { op, text, operand, .. } in rows!(for_each_store_op as StoreOp, one_operand) {
+            let constant = if operand.starts_with('f') { format!("{{w2.{operand}}}") } else { "{w2}".to_owned() };
+            for from_acc in BOTH {
+                let store = format!("{text} [{} + {{imm.unsigned}}]", address(from_acc));
+                self.add(op.handler(from_acc, StoreValue::Slot), format!("{store}, {{d}}"));
+                self.add(op.handler(from_acc, StoreValue::Acc), format!("{store}, {}", acc(operand)));
+                self.add(op.handler(from_acc, StoreValue::Imm), format!("{store}, {constant}"));
+            }
+            for is64 in BOTH {
+                self.add(op.checked(is64), format!("{text} {{object}}[{{a}} + {{w2.unsigned}}], {{d}}"));
+            }
+        }
+        self.add(memory::memory_size, "{d} = memory.size {object}");
+        self.add(memory::memory_grow::<false>, "{d} = memory.grow memory {imm}, {a}");
+        self.add(memory::memory_grow::<true>, "{d} = memory.grow memory {imm}, {a}");
+        self.add(memory::memory_fill, "memory.fill memory {imm}, {d}, {d+1}, {d+2}");
+        self.add(memory::memory_copy, "memory.copy memory {w2.low}, memory {w2.high}, {d}, {d+1}, {d+2}");
+        self.add(memory::memory_init, "memory.init memory {w2.low}, data {w2.high}, {d}, {d+1}, {d+2}");
+        self.add(memory::data_drop, "data.drop {imm}");
+    }
+
+    fn vector(&mut self) {
+        for Row { op, text, .. } in rows!(for_each_simd_unary_op as SimdUnaryOp, one_operand) {
+            self.add(op.handler(), format!("{{d}} = {text} {{a}}"));
+        }
+        for Row { op, text, .. } in rows!(for_each_simd_binary_op as SimdBinaryOp, two_operands) {
+            self.add(op.handler(), format!("{{d}} = {text} {{a}}, {{b}}"));
+        }
+        for Row { op, text, .. } in rows!(for_each_simd_ternary_op as SimdTernaryOp, three_operands) {
+            self.add(op.handler(), format!("{{d}} = {text} {{a}}, {{b}}, {{x}}"));
+        }
+        for Row { op, text, .. } in rows!(for_each_simd_test_op as SimdTestOp, one_operand) {
+            self.add(op.handler(), format!("{{d}} = {text} {{a}}"));
+        }
+        for Row { op, text, .. } in rows!(for_each_simd_shift_op as SimdShiftOp, two_operands) {
+            self.add(op.handler(), format!("{{d}} = {text} {{a}}, {{b}}"));
+        }
+        for Row { op, text, .. } in rows!(for_each_simd_splat_op as SimdSplatOp, one_operand) {
+            self.add(op.handler(), format!("{{d}} = {text} {{a}}"));
+        }
+        for Row { op, text, .. } in rows!(for_each_simd_extract_op as SimdExtractOp, lane_out) {
+            self.add(op.handler(), format!("{{d}} = {text} {{a}}, lane {{b.imm}}"));
+        }
+        for Row { op, text, .. } in rows!(for_each_simd_replace_op as SimdReplaceOp, lane_in) {
+            self.add(op.handler(), format!("{{d}} = {text} {{a}}, lane {{x.imm}}, {{b}}"));
+        }
+        self.add(simd::shuffle, "{d} = i8x16.shuffle {a}, {b}, {w2.lanes}");
+        for &(op, text) in VectorLoadOp::ALL {
+            for from_acc in BOTH {
+                self.add(op.handler(from_acc), format!("{{d}} = {text} [{} + {{imm.unsigned}}]", address(from_acc)));
+            }
+            for is64 in BOTH {
+                self.add(op.checked(is64), format!("{{d}} = {text} {{object}}[{{a}} + {{w2.unsigned}}]"));
+            }
+        }
+        for &(op, text) in LaneOp::ALL {
+            for is64 in BOTH {
+                let access = format!("{text} {{object}}[{{a}} + {{w2.unsigned}}], {{w3.low.slot}}, lane {{w3.high}}");
+                let result = if op.is_load() { "{d} = " } else { "" };
+                self.add(op.handler(is64), format!("{result}{access}"));
+            }
+        }
+        for from_acc in BOTH {
+            let store = format!("v128.store [{} + {{imm.unsigned}}], {{d}}", address(from_acc));
+            self.add(simd_memory::store_handler(from_acc), store);
+        }
+        for is64 in BOTH {
+            let store = "v128.store {object}[{a} + {w2.unsigned}], {d}";
+            self.add(simd_memory::store_checked_handler(is64), store);
+        }
+    }
+
+    fn moves(&mut self) {
+        self.add(variable::copy, "{d} = {a}");
+        self.add(variable::copy_v128, "{d} = {a}, v128");
+        self.add(variable::copy_pair, "{d} = {a}; {d+1} = {b}");
+        self.add(variable::copy_two, "{d} = {a}; {b} = {x}");
+        self.add(variable::copy_far, "{w2.slot} = {w1.slot}, {w3.unsigned} slots");
+        self.add(variable::constant, "{d} = {imm.bits}");
+        self.add(variable::constant_wide, "{d} = {w2.bits}");
+        self.add(variable::constant_v128, "{d} = {w2.bits}, {w3.bits}");
+        for imported in BOTH {
+            for (float, ty) in [(false, "i64"), (true, "f64")] {
+                self.add_both(variable::global_get_handlers(float, imported), ty, "{object}");
+                for from_acc in BOTH {
+                    let value = if from_acc { acc(ty) } else { "{a}" };
+                    self.add(variable::global_set_handler(float, imported, from_acc), format!("{{object}} = {value}"));
+                }
+            }
+        }
+        self.add(variable::global_get_v128, "{d} = {object}, v128");
+        self.add(variable::global_get_imported_v128, "{d} = {object}, v128");
+        self.add(variable::global_set_v128, "{object} = {a}, v128");
+        self.add(variable::global_set_imported_v128, "{object} = {a}, v128");
+        self.add_both(fused::GLOBAL_PLUS, "i32", "i32.add {object}, {w2.low.i32}");
+        for from_acc in BOTH {
+            let sum = format!("{{object}} = i32.add {}, {{w2.low.i32}}", address(from_acc));
+            self.add(fused::set_global_plus_handler(from_acc), sum);
+            let condition = if from_acc { "acc" } else { "{x}" };
+            for (float, ty) in [(false, "i64"), (true, "f64")] {
+                let select = format!("select {{a}}, {{b}} on {condition}");
+                self.add_both(variable::select_handlers(float, from_acc), ty, &select);
+            }
+        }
+        self.add(variable::select_v128, "{d} = select {a}, {b} on {x}, v128");
+    }
+
+    fn control(&mut self) {
+        for slots in 0..=17 {
+            let enter = match slots {
+                0 => "enter, {low} slots",
+                _ => "enter, {low} slots, {imm} to zero",
+            };
+            self.add(frame::enter_handler(slots), enter);
+        }
+        self.add(control::br, "br {to}");
+        for wanted in BOTH {
+            for from_acc in BOTH {
+                let operand = if from_acc { "acc" } else { "{d}" };
+                let when = when(wanted);
+                self.add(control::br_if_handler(from_acc, wanted), format!("br {{to}} {when} {operand}"));
+                self.add(control::br_if_i64_handler(from_acc, wanted), format!("br {{to}} {when} i64 {operand}"));
+                for (imm, other) in [(false, "{a}"), (true, "{a.imm}")] {
+                    let handler = control::br_if_and_handler(from_acc, imm, wanted);
+                    self.add(handler, format!("br {{to}} {when} i32.and {operand}, {other}"));
+                }
+            }
+        }
+        self.add(control::br_table::<SlotD>, "br_table {d}{bias} to {table}");
+        self.add(control::br_table::<Acc>, "br_table acc{bias} to {table}");
+        self.add(control::return_plain, "return");
+        self.add(control::return_value::<i64, Acc>, "return acc");
+        self.add(control::return_value::<f64, Acc>, "return facc");
+        self.add(control::return_value::<i32, Imm>, "return {imm}");
+        self.add(control::return_value::<i64, Imm>, "return {imm}");
+        self.add(control::return_value::<i64, SlotA>, "return {a}");
+        self.add(control::return_value::<f64, SlotA>, "return {a}");
+        self.add(control::unreachable, "unreachable");
+    }
+
+    fn calls(&mut self) {
+        self.add(call::call_defined, "call {object}, its frame at {low.slot}");
+        self.add(call::call_imported, "call {object}, its frame at {low.slot}");
+        for (from_acc, index) in [(false, "{w2.field}"), (true, "acc")] {
+            let text = format!("call_indirect {{object}}[{index}] {{w2.type}}, its frame at {{low.slot}}");
+            self.add(call::call_indirect_handler(from_acc), text);
+        }
+        self.add(call::call_indirect_64, "call_indirect {object}[{w2.field}] {w2.type}, its frame at {low.slot}");
+        self.add(call::call_ref, "call_ref {w2.field}, its frame at {low.slot}");
+        let arguments = "{imm} argument slots from {low.slot}";
+        self.add(call::return_call_defined, format!("return_call {{w3.object}}, {arguments}"));
+        self.add(call::return_call_imported, format!("return_call {{w3.object}}, {arguments}"));
+        for handler in [call::return_call_indirect::<false> as Handler, call::return_call_indirect::<true>] {
+            self.add(handler, format!("return_call_indirect {{w3.object}}[{{w4.slot}}] {{w3.type}}, {arguments}"));
+        }
+        self.add(call::return_call_ref, format!("return_call_ref {{w3.slot}}, {arguments}"));
+    }
+
+    fn other(&mut self) {
+        self.add(exception::throw, "throw tag {imm}, values from {w2.slot}");
+        self.add(exception::throw_ref, "throw_ref {a}");
+        self.add(fuel::charge, "charge {w1.unsigned}");
+        self.add(fuel::charge_by_size, "charge {a} >> {imm}");
+        self.add(reference::ref_func, "{d} = ref.func {imm}");
+        self.add(reference::ref_as_non_null, "{d} = ref.as_non_null {a}");
+        self.add(table::table_get, "{d} = table.get {object}[{a}]");
+        self.add(table::table_set, "table.set {object}[{a}], {d}");
+        self.add(table::table_size, "{d} = table.size {object}");
+        self.add(table::table_grow::<false>, "{d} = table.grow table {imm}, {a}, {a+1}");
+        self.add(table::table_grow::<true>, "{d} = table.grow table {imm}, {a}, {a+1}");
+        self.add(table::table_fill, "table.fill table {imm}, {d}, {d+1}, {d+2}");
+        self.add(table::table_copy, "table.copy table {w2.low}, table {w2.high}, {d}, {d+1}, {d+2}");
+        self.add(table::table_init, "table.init table {w2.low}, elem {w2.high}, {d}, {d+1}, {d+2}");
+        self.add(table::elem_drop, "elem.drop {imm}");
+    }
+}

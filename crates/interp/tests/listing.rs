@@ -1,0 +1,127 @@
+//! Listings of translated code: every cell says what it does and which operators it came from.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use wasmr_core::registry::TypeRegistry;
+use wasmr_interp::ModuleCode;
+use wasmr_interp::listing::{Listing, list};
+use wasmr_module::operators::operators;
+use wasmr_module::{Features, Module};
+
+fn module(bytes: Vec<u8>) -> Arc<Module> {
+    let types = Arc::new(TypeRegistry::new());
+    Module::new(bytes.into(), "listed", &Features::all(), &types, 1).unwrap()
+}
+
+fn listing(module: &Arc<Module>, defined_index: u32, guarded: bool) -> Option<Listing> {
+    let code = ModuleCode::new(module.clone());
+    let texts = operators(module, defined_index).unwrap();
+    let name_of = |offset| texts.iter().find(|operator| operator.offset == offset).map(|it| it.text.clone());
+    list(&code.source(defined_index, guarded), &name_of).ok()
+}
+
+/// Each cell as `text <- operators`.
+#[track_caller]
+fn check(declarations: &str, body: &str, expected: &[&str]) {
+    let module = module(wat::parse_str(format!("(module {declarations} (func {body}))")).unwrap());
+    let texts = operators(&module, 0).unwrap();
+    let name_of = |offset: &usize| texts.iter().find(|operator| operator.offset == *offset).unwrap().text.clone();
+    let cells = listing(&module, 0, true).unwrap().cells;
+    let shown: Vec<String> = cells
+        .iter()
+        .map(|cell| {
+            let origins: Vec<String> = cell.operators.iter().map(name_of).collect();
+            format!("@{} {} <- {}", cell.word, cell.text, origins.join(", "))
+        })
+        .collect();
+    assert_eq!(shown, expected, "{shown:#?}");
+}
+
+#[test]
+fn operands_and_destinations_are_folded_in() {
+    check(
+        "",
+        "(param i32 i32) (result i32) (local i32)
+         (local.set 2 (i32.mul (local.get 0) (i32.add (local.get 1) (i32.const 3))))
+         (i32.sub (local.get 2) (i32.const 7))",
+        &[
+            "@0 enter, 4 slots, 1 to zero <- ",
+            "@2 acc = i32.add l1, 3 <- local.get 1, i32.const 3, i32.add",
+            "@4 l2 = i32.mul l0, acc <- local.get 0, i32.mul, local.set 2",
+            "@6 acc = i32.sub acc, 7 <- local.get 2, i32.const 7, i32.sub",
+            "@8 return acc <- end",
+        ],
+    );
+}
+
+#[test]
+fn branches_take_comparisons_in() {
+    check(
+        "",
+        "(param i32) (local i32)
+         (block (loop
+            (br_if 1 (i32.gt_s (local.get 1) (local.get 0)))
+            (local.set 1 (i32.add (local.get 1) (i32.const 1)))
+            (br_if 0 (i32.ne (local.get 1) (i32.const 10)))))",
+        &[
+            "@0 enter, 3 slots, 1 to zero <- ",
+            "@2 br @7 if i32.gt_s l1, l0 <- local.get 1, local.get 0, i32.gt_s, br_if 1",
+            "@4 l1 = i32.add l1, 1; br @2 if i32.ne l1, 10 <- local.get 1, i32.const 1, i32.add, local.set 1, \
+             local.get 1, i32.const 10, i32.ne, br_if 0",
+            "@7 return <- end",
+        ],
+    );
+}
+
+#[test]
+fn accesses_calls_and_globals_name_their_objects() {
+    check(
+        "(memory 1) (global $g (mut i32) (i32.const 0)) (table 3 funcref) (type $t (func (param i32) (result i32)))",
+        "(param i32) (result i32)
+         (i32.store offset=4 (local.get 0) (i32.const 9))
+         (global.set $g (i32.load8_u offset=2 (i32.add (local.get 0) (i32.const 8))))
+         (call_indirect (type $t) (global.get $g) (i32.const 2))",
+        &[
+            "@0 enter, 2 slots <- ",
+            "@2 i32.store [l0 + 4], 9 <- local.get 0, i32.const 9, i32.store offset=4",
+            "@5 acc = i32.load8_u [(i32.add l0, 8) + 2] <- local.get 0, i32.const 8, i32.add, i32.load8_u offset=2",
+            "@8 global 0 = acc <- global.set 0",
+            "@10 t0 = global 0 <- global.get 0",
+            "@12 t1 = 2 <- i32.const 2, call_indirect (type 0)",
+            "@14 call_indirect table 0[t1] (type 0), its frame at t5 <- i32.const 2, call_indirect (type 0)",
+            "@17 return acc <- end",
+        ],
+    );
+}
+
+/// Every function of every guest, translated in both ways.
+#[test]
+fn every_cell_of_real_programs_has_a_name_and_an_operator() {
+    let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests");
+    let (mut cells, mut nameless, mut orphans) = (0, BTreeSet::new(), 0);
+    for entry in std::fs::read_dir(guests).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "wasm") {
+            continue;
+        }
+        let module = module(std::fs::read(&path).unwrap());
+        for index in 0..module.defined_func_count() {
+            let texts = operators(&module, index).unwrap();
+            let known: BTreeSet<usize> = texts.iter().map(|operator| operator.offset).collect();
+            for guarded in [true, false] {
+                let Some(listing) = listing(&module, index, guarded) else { continue };
+                cells += listing.cells.len();
+                if !listing.is_complete() {
+                    nameless.insert((path.clone(), index));
+                }
+                assert!(listing.cells.iter().flat_map(|cell| &cell.operators).all(|offset| known.contains(offset)));
+                // Only the first cell is of no operator.
+                orphans += listing.cells.iter().skip(1).filter(|cell| cell.operators.is_empty()).count();
+            }
+        }
+    }
+    assert!(cells > 50_000, "only {cells} cells");
+    assert_eq!((nameless, orphans), (BTreeSet::new(), 0));
+}
