@@ -30,10 +30,20 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/interp/src/execute/simd.rs",
     "crates/interp/src/execute/simd_memory.rs",
     "crates/interp/src/execute/table.rs",
+    "crates/interp/src/heat.rs",
     "crates/interp/src/stitch/arena.rs",
     "crates/interp/src/stitch/decode.rs",
-    "crates/interp/src/stitch/mod.rs",
     "crates/interp/src/tier.rs",
+    "crates/jit/src/enter.rs",
+    "crates/jit/src/frames.rs",
+    "crates/jit/src/helpers.rs",
+    "crates/jit/src/link.rs",
+    "crates/jit/src/module.rs",
+    "crates/jit/src/running.rs",
+    "crates/jit/src/trap.rs",
+    "crates/jit/src/unwind.rs",
+    // A tier made of nothing but machine code, to test it without the interpreter.
+    "crates/jit/tests/native/",
     "crates/runtime/src/builtins/exception.rs",
     "crates/runtime/src/builtins/memory.rs",
     "crates/runtime/src/builtins/mod.rs",
@@ -49,14 +59,20 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/src/instantiate.rs",
     "crates/runtime/src/linker.rs",
     "crates/runtime/src/memory.rs",
+    "crates/runtime/src/running.rs",
     "crates/runtime/src/store.rs",
     "crates/runtime/src/sys/code.rs",
     "crates/runtime/src/sys/fault.rs",
+    "crates/runtime/src/sys/stack.rs",
+    "crates/runtime/src/sys/reservation.rs",
+    "crates/runtime/src/sys/stack_pages.rs",
     "crates/runtime/src/sys/unix.rs",
     "crates/runtime/src/table.rs",
+    "crates/runtime/src/tier.rs",
     "crates/runtime/src/typed.rs",
     "crates/runtime/src/value.rs",
     "crates/runtime/src/vm.rs",
+    "crates/runtime/src/walk.rs",
     // A tier made of Rust closures, to test the runtime without one.
     "crates/runtime/tests/runtime/",
     "src/cli/load.rs",
@@ -69,12 +85,27 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("crates/module", &["wasmr-core", "wasmparser", "thiserror", "wat"]),
     ("crates/runtime", &["wasmr-core", "wasmr-module", "thiserror", "libc"]),
     ("crates/interp", &["wasmr-core", "wasmr-module", "wasmr-runtime", "wasmparser", "thiserror", "iced-x86"]),
-    ("crates/engine", &["wasmr-core", "wasmr-module", "wasmr-runtime", "wasmr-interp", "thiserror"]),
+    (
+        "crates/jit",
+        &[
+            "wasmr-core",
+            "wasmr-module",
+            "wasmr-runtime",
+            "wasmparser",
+            "cranelift-codegen",
+            "cranelift-frontend",
+            "cranelift-jit",
+            "cranelift-module",
+            "cranelift-native",
+            "thiserror",
+        ],
+    ),
+    ("crates/engine", &["wasmr-core", "wasmr-module", "wasmr-runtime", "wasmr-interp", "wasmr-jit", "thiserror"]),
     ("crates/wasi", &["wasmr-core", "wasmr-runtime", "cap-std", "cap-primitives", "rustix", "thiserror"]),
 ];
 
 /// Where `wasmparser` may be named in code.
-const WASMPARSER_PLACES: &[&str] = &["crates/module/", "crates/interp/src/translate/"];
+const WASMPARSER_PLACES: &[&str] = &["crates/module/", "crates/interp/src/translate/", "crates/jit/src/translate/"];
 
 /// Packages of the lock file that must not be older: name, version, why.
 const LEAST_VERSIONS: &[(&str, [u64; 3], &str)] = &[
@@ -270,6 +301,7 @@ fn unsafe_stands_only_where_it_is_listed() {
 fn safe_crates_forbid_unsafe() {
     let mut roots: Vec<String> = SAFE_CRATES.iter().map(|name| format!("crates/{name}/src/lib.rs")).collect();
     roots.push("crates/interp/src/translate/mod.rs".to_string());
+    roots.push("crates/jit/src/translate/mod.rs".to_string());
     roots.push("src/lib.rs".to_string());
     let lax = roots.into_iter().filter(|file| !code_of(&read(file)).contains("#![forbid(unsafe_code)]"));
     assert_none(lax.collect(), "it must say `#![forbid(unsafe_code)]`");

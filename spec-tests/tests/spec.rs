@@ -57,12 +57,15 @@ struct Way {
     tuning: Tuning,
 }
 
-/// Every mode as it is, and the interpreter with every function stitched before it is first executed.
+/// Every mode as it is; the interpreter with every function stitched before it is first executed; and everything moved on to
+/// machine code in the middle of its first execution.
 fn ways() -> Vec<Way> {
     let as_it_is = |&mode: &Mode| Way { name: mode.to_string(), mode, tuning: Tuning::default() };
     let mut ways: Vec<Way> = Mode::ALL.iter().map(as_it_is).collect();
-    let at_once = Tuning { stitch: true, stitch_after: 0, ..Tuning::default() };
-    ways.push(Way { name: "interp, stitched".to_owned(), mode: Mode::Interp, tuning: at_once });
+    let stitched = Tuning { stitch: true, stitch_after: 0, ..Tuning::default() };
+    ways.push(Way { name: "interp, stitched".to_owned(), mode: Mode::Interp, tuning: stitched });
+    let at_once = Tuning { tier_up_after: 0, ..Tuning::default() };
+    ways.push(Way { name: "tiered, at once".to_owned(), mode: Mode::Tiered, tuning: at_once });
     ways
 }
 
@@ -70,6 +73,8 @@ fn ways() -> Vec<Way> {
 fn list(mode: Mode) -> &'static str {
     match mode {
         Mode::Interp => include_str!("../expected_failures/interp.txt"),
+        Mode::Jit => include_str!("../expected_failures/jit.txt"),
+        Mode::Tiered => include_str!("../expected_failures/tiered.txt"),
     }
 }
 
@@ -89,6 +94,10 @@ fn run(way: &Way, script: &Script, expected_to_fail: bool, totals: &Totals) -> R
     totals.files_passed.fetch_add(report.is_success().into(), Ordering::Relaxed);
     totals.directives.fetch_add(report.total(), Ordering::Relaxed);
     totals.directives_passed.fetch_add(report.passed, Ordering::Relaxed);
+    let tiers = engine.report();
+    if !expected_to_fail && tiers.refused > 0 || tiers.unavailable.is_some() {
+        return Err(Failed::from(format!("not everything was compiled: {tiers}")));
+    }
     match (report.is_success(), expected_to_fail) {
         (true, false) | (false, true) => Ok(()),
         (true, true) => Err(Failed::from(format!("it passes now: take it off expected_failures/{}.txt", way.mode))),

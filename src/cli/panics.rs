@@ -3,6 +3,10 @@
 /// Replaces the panic message. The process then ends with the usual status of a panic, 101.
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
+        // What was being compiled stays interpreted; the program knows nothing of it.
+        if std::thread::current().name() == Some(wasmr::COMPILE_THREAD) {
+            return;
+        }
         let place = info.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
         let what = info.payload_as_str().unwrap_or("no message");
         eprintln!(

@@ -2,7 +2,7 @@
 
 use wasmr::Tuning;
 
-use super::values::{parse_bool, parse_count};
+use super::values::{parse_bool, parse_count, parse_duration, parse_size};
 
 /// Stores a key's value; the word is what stood after `=`.
 type Store = fn(&mut Tuning, Option<&str>) -> Result<(), String>;
@@ -23,13 +23,72 @@ const KEYS: &[(&str, &str, &str, Store)] = &[
         "=COUNT",
         "how many samples must find a function before that, 0 for all functions [default: 4]",
         |tuning, value| {
-            let count = parse_count(value.ok_or_else(|| "it needs a value".to_string())?)?;
-            // More samples than fit are as good as never.
-            tuning.stitch_after = u32::try_from(count).unwrap_or(u32::MAX);
+            tuning.stitch_after = count(value)?;
+            Ok(())
+        },
+    ),
+    ("sample-every", "=COUNT", "how many calls and loops make a sample [default: 1024]", |tuning, value| {
+        tuning.sample_every = count(value)?;
+        Ok(())
+    }),
+    (
+        "tier-up-after",
+        "=COUNT",
+        "how many samples must find a function or loop before it is compiled, 0 for all at once [default: 2]",
+        |tuning, value| {
+            tuning.tier_up_after = count(value)?;
+            Ok(())
+        },
+    ),
+    (
+        "bytes-per-sample",
+        "=COUNT",
+        "of how many bytes more than that a function may be for each further sample [default: 27]",
+        |tuning, value| {
+            tuning.bytes_per_sample = count(value)?;
+            Ok(())
+        },
+    ),
+    ("tier-up-delay", "=TIME", "how long nothing is compiled at first [default: 4ms]", |tuning, value| {
+        tuning.tier_up_delay = parse_duration(required(value)?)?;
+        Ok(())
+    }),
+    (
+        "loop-patience",
+        "=COUNT",
+        "how many calls and loops are looked at before an inner loop is compiled by itself [default: 4096]",
+        |tuning, value| {
+            tuning.loop_patience = count(value)?;
+            Ok(())
+        },
+    ),
+    ("max-compiled-size", "=SIZE", "how large a function may be to be compiled [default: 512KiB]", |tuning, value| {
+        tuning.max_compiled_size = usize::try_from(parse_size(required(value)?)?).unwrap_or(usize::MAX);
+        Ok(())
+    }),
+    (
+        "compile-threads",
+        "=COUNT",
+        "on how many threads to compile [default: one processor is left, four at most]",
+        |tuning, value| {
+            // More threads than any machine has processors help nobody.
+            tuning.compile_threads = Some(count(value)?.min(MAX_THREADS) as usize);
             Ok(())
         },
     ),
 ];
+
+/// Threads to compile on, at most.
+const MAX_THREADS: u32 = 256;
+
+fn required(value: Option<&str>) -> Result<&str, String> {
+    value.ok_or_else(|| "it needs a value".to_string())
+}
+
+/// A number; those that do not fit are as good as the largest.
+fn count(value: Option<&str>) -> Result<u32, String> {
+    Ok(u32::try_from(parse_count(required(value)?)?).unwrap_or(u32::MAX))
+}
 
 /// What the `-O` arguments of a command line ask for.
 #[derive(Debug)]
@@ -85,6 +144,15 @@ mod tests {
         assert_eq!((tuning.stitch, tuning.stitch_after), (false, 7));
         let Ok(TuningKeys::Set(tuning)) = keys("stitch=n,stitch") else { panic!("valid") };
         assert!(tuning.stitch);
+        let Ok(TuningKeys::Set(tuning)) = keys(
+            "sample-every=9,tier-up-after=0,bytes-per-sample=5,tier-up-delay=1s,loop-patience=3,max-compiled-size=1KiB,\
+             compile-threads=99999999999",
+        ) else {
+            panic!("valid")
+        };
+        assert_eq!((tuning.sample_every, tuning.tier_up_after, tuning.bytes_per_sample), (9, 0, 5));
+        assert_eq!((tuning.tier_up_delay.as_secs(), tuning.loop_patience), (1, 3));
+        assert_eq!((tuning.max_compiled_size, tuning.compile_threads), (1024, Some(256)));
         let Ok(TuningKeys::Set(tuning)) = TuningKeys::parse(&[]) else { panic!("valid") };
         assert_eq!(tuning.stitch_after, Tuning::default().stitch_after);
     }
@@ -92,7 +160,8 @@ mod tests {
     #[test]
     fn what_is_not_a_key_or_value_is_an_error_that_names_it() {
         let why = keys("stitch,speed=9").unwrap_err();
-        assert_eq!(why, "-O speed=9: no such key; the keys are stitch, stitch-after, help");
+        assert!(why.starts_with("-O speed=9: no such key; the keys are stitch, stitch-after, "), "{why}");
+        assert!(why.ends_with(", help"), "{why}");
         assert_eq!(keys("stitch-after").unwrap_err(), "-O stitch-after: it needs a value");
         assert!(keys("stitch=maybe").unwrap_err().starts_with("-O stitch=maybe: "));
         assert!(keys("").is_err());

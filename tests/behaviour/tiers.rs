@@ -15,6 +15,18 @@ macro_rules! on_every_tier {
                 use super::*;
                 fn on_tier($tier: $crate::tiers::Tier) $body
                 #[test]
+                fn tiered() {
+                    on_tier($crate::tiers::Tier(&["--mode", "tiered"]));
+                }
+                #[test]
+                fn tiered_at_once() {
+                    on_tier($crate::tiers::Tier(&["--mode", "tiered", "-O", "tier-up-after=0"]));
+                }
+                #[test]
+                fn jit() {
+                    on_tier($crate::tiers::Tier(&["--mode", "jit"]));
+                }
+                #[test]
                 fn interp() {
                     on_tier($crate::tiers::Tier(&["--mode", "interp"]));
                 }
@@ -29,7 +41,7 @@ macro_rules! on_every_tier {
 pub(crate) use on_every_tier;
 
 /// The modes in the macro above.
-const TIERS: &[&str] = &["interp"];
+const TIERS: &[&str] = &["tiered", "jit", "interp"];
 
 #[test]
 fn every_mode_has_its_tests() {

@@ -16,6 +16,7 @@ pub struct Config {
     pub(crate) limits: StoreLimits,
     pub(crate) max_module_size: u64,
     pub(crate) metered: bool,
+    pub(crate) spectre_guards: bool,
     pub(crate) tuning: Tuning,
 }
 
@@ -28,6 +29,7 @@ impl Default for Config {
             limits: StoreLimits::default(),
             max_module_size: DEFAULT_MAX_MODULE_SIZE,
             metered: false,
+            spectre_guards: true,
             tuning: Tuning::default(),
         }
     }
@@ -102,6 +104,13 @@ impl Config {
     /// Whether guests use up fuel, which a store is given by `set_fuel`: as deterministic a limit on execution as there is.
     pub fn consume_fuel(&mut self, on: bool) -> &mut Config {
         self.metered = on;
+        self
+    }
+
+    /// Whether compiled code keeps a processor that guesses wrong about a bounds check from using what is out of bounds. On by
+    /// default.
+    pub fn spectre_guards(&mut self, on: bool) -> &mut Config {
+        self.spectre_guards = on;
         self
     }
 

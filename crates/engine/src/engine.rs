@@ -7,10 +7,15 @@ use wasmr_interp::{CodeOptions, InterpTier, ModuleCode};
 use wasmr_runtime::LoadedModule;
 use wasmr_runtime::limits::MemoryStrategy;
 use wasmr_runtime::store::StoreConfig;
-use wasmr_runtime::tier::Tier;
+use wasmr_runtime::tier::{Tier, TierUp};
 
+#[cfg(feature = "jit")]
+use crate::compiler::Compiler;
 use crate::config::Config;
 use crate::modes::Mode;
+use crate::report::TierReport;
+#[cfg(feature = "jit")]
+use crate::{tier::Tiers, tier_up::ModuleTiers};
 
 /// Makes modules and stores. Cloning is cheap and shares everything.
 #[derive(Clone)]
@@ -20,6 +25,8 @@ struct Shared {
     config: Config,
     types: Arc<TypeRegistry>,
     tier: Arc<dyn Tier>,
+    #[cfg(feature = "jit")]
+    compiler: Arc<Compiler>,
 }
 
 impl Engine {
@@ -27,8 +34,16 @@ impl Engine {
     pub fn new(config: &Config) -> Engine {
         let tier: Arc<dyn Tier> = match config.mode {
             Mode::Interp => Arc::new(InterpTier::new()),
+            #[cfg(feature = "jit")]
+            Mode::Tiered | Mode::Jit => Arc::new(Tiers::new()),
         };
-        Engine(Arc::new(Shared { config: config.clone(), types: Arc::new(TypeRegistry::new()), tier }))
+        Engine(Arc::new(Shared {
+            config: config.clone(),
+            types: Arc::new(TypeRegistry::new()),
+            tier,
+            #[cfg(feature = "jit")]
+            compiler: Arc::new(Compiler::new(&config.tuning, config.spectre_guards)),
+        }))
     }
 
     /// Its configuration.
@@ -51,21 +66,46 @@ impl Engine {
         &self.0.types
     }
 
-    fn code_options(&self) -> CodeOptions {
-        let Config { metered, tuning, .. } = &self.0.config;
-        CodeOptions {
-            metered: *metered,
-            stitch_after: tuning.stitch.then_some(tuning.stitch_after),
-            ..CodeOptions::default()
-        }
+    /// What it compiled so far.
+    #[cfg(feature = "jit")]
+    pub fn report(&self) -> TierReport {
+        self.0.compiler.report()
+    }
+
+    /// What it compiled so far: nothing, as this build cannot.
+    #[cfg(not(feature = "jit"))]
+    pub fn report(&self) -> TierReport {
+        TierReport::default()
+    }
+
+    /// Who gives the functions of a module better tiers than they are born with.
+    #[cfg(feature = "jit")]
+    fn tier_up(&self, module: &Arc<wasmr_module::Module>) -> Option<Arc<dyn TierUp>> {
+        let Shared { config, tier, compiler, .. } = &*self.0;
+        let eager = match config.mode {
+            Mode::Interp => return None,
+            Mode::Tiered => false,
+            Mode::Jit => true,
+        };
+        Some(ModuleTiers::new(module.clone(), compiler.clone(), tier.clone(), config.metered, eager))
+    }
+
+    /// Nobody does in this build.
+    #[cfg(not(feature = "jit"))]
+    fn tier_up(&self, _module: &Arc<wasmr_module::Module>) -> Option<Arc<dyn TierUp>> {
+        None
     }
 
     /// Gives a module the code that its functions are born with.
     pub(crate) fn load(&self, module: Arc<wasmr_module::Module>) -> LoadedModule {
-        let code = match self.mode() {
-            Mode::Interp => ModuleCode::with_options(module.clone(), self.code_options()),
+        let Config { metered, tuning, mode, .. } = &self.0.config;
+        let options = CodeOptions {
+            metered: *metered,
+            stitch_after: tuning.stitch.then_some(tuning.stitch_after),
+            budget: tuning.budget_in(*mode),
+            tier_up: self.tier_up(&module),
         };
-        LoadedModule { module, code }
+        LoadedModule { module: module.clone(), code: ModuleCode::with_options(module, options) }
     }
 }
 
@@ -78,7 +118,7 @@ impl Default for Engine {
 /// A store of this engine, with its default limits.
 impl From<&Engine> for StoreConfig {
     fn from(engine: &Engine) -> StoreConfig {
-        let Shared { config, types, tier } = &*engine.0;
+        let Shared { config, types, tier, .. } = &*engine.0;
         let memory = if wasmr_interp::MAY_FAULT { config.memory } else { MemoryStrategy::Checked };
         StoreConfig { registry: types.clone(), tier: tier.clone(), limits: config.limits, memory }
     }

@@ -4,18 +4,38 @@
 //!   [`Features`](wasmr_module::Features).
 //! - [`modes`] is the table of ways to execute.
 //! - [`engine`](mod@engine) is what everything of one embedding shares; [`module`] is a module made ready to run.
+//! - `tier` is the tiers as stores see them; `tier_up` decides for a module what is compiled when, with `loops` for those that a
+//!   function does not come out of; `compiler` is what modules share for that, `compile_queue` its order, `workers` the
+//!   threads; [`report`] says what was done.
 //!
-//! This is the only crate that names the tiers.
+//! This is the only crate that names the tiers. Without the feature `jit` there is only the interpreter.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "jit")]
+mod compile_queue;
+#[cfg(feature = "jit")]
+mod compiler;
 pub mod config;
 pub mod engine;
+#[cfg(feature = "jit")]
+mod loops;
 pub mod modes;
 pub mod module;
+pub mod report;
+#[cfg(feature = "jit")]
+mod tier;
+#[cfg(feature = "jit")]
+mod tier_up;
 pub mod tuning;
+#[cfg(feature = "jit")]
+mod workers;
 
 pub use config::Config;
 pub use engine::Engine;
 pub use modes::Mode;
 pub use module::{LoadError, Module};
+pub use report::TierReport;
 pub use tuning::Tuning;
+
+/// What the threads that compile are called. A panic on one of them costs no more than what it was compiling.
+pub const COMPILE_THREAD: &str = "wasmr-compile";

@@ -1,4 +1,15 @@
 //! Knobs that change only speed: no result, error or limit depends on anything in this file.
+//!
+//! # When is a function compiled?
+//! A *sample* is one in [`sample_every`](Tuning::sample_every) calls and loops; it counts for the function that it finds
+//! executing and for two callers. A sample stands for about 20 µs of interpretation, and to compile takes about 1.5 µs a byte of
+//! the body. Not knowing how much longer a program runs, it is best to compile what has already been executed for as long as
+//! compiling takes; at half of that if another processor does it meanwhile: one sample for every
+//! [`bytes_per_sample`](Tuning::bytes_per_sample) bytes.
+
+use std::time::Duration;
+
+use crate::modes::Mode;
 
 /// The knobs, with defaults that were measured.
 #[derive(Clone, Debug)]
@@ -10,16 +21,46 @@ pub struct Tuning {
     pub parallel_validation_from: usize,
     /// Whether functions that are interpreted often get machine code of their own, put together from the interpreter's.
     pub stitch: bool,
-    /// How many samples, one in about a thousand calls and loops, must have found a function before that; 0 is before its
-    /// first execution.
+    /// How many samples must have found a function before that; 0 is before its first execution.
     pub stitch_after: u32,
+    /// How many calls and loops make a sample. Fewer find what is hot sooner and cost more.
+    pub sample_every: u32,
+    /// How many samples at least must have found a function or a loop before it is compiled, however small it is. With 0 every
+    /// call and loop is a sample, one of them is enough, and the program waits for the code: for tests of the ways between tiers.
+    pub tier_up_after: u32,
+    /// How many bytes of its body a sample pays for.
+    pub bytes_per_sample: u32,
+    /// How long after the first hot event nothing is compiled: programs that end before need no threads.
+    pub tier_up_delay: Duration,
+    /// How many calls and loops are watched, one by one, for control to come to the loop around a hot one before the inner one is
+    /// compiled by itself. Code that is entered at an inner loop is worse: what the outer loop repeats, it repeats with the inner.
+    pub loop_patience: u32,
+    /// Bodies of more bytes are never compiled: time and memory for one function grow faster than its size.
+    pub max_compiled_size: usize,
+    /// On how many threads to compile; `None` leaves one processor to the program, and uses four at most.
+    pub compile_threads: Option<usize>,
 }
 
 impl Default for Tuning {
     fn default() -> Tuning {
-        Tuning { validation_threads: None, parallel_validation_from: 128 << 10, stitch: true, stitch_after: 4 }
+        Tuning {
+            validation_threads: None,
+            parallel_validation_from: 128 << 10,
+            stitch: true,
+            stitch_after: 4,
+            sample_every: 1 << 10,
+            tier_up_after: 2,
+            bytes_per_sample: 27,
+            tier_up_delay: Duration::from_millis(4),
+            loop_patience: 1 << 12,
+            max_compiled_size: 512 << 10,
+            compile_threads: None,
+        }
     }
 }
+
+/// Loops watched before an inner one is compiled, when everything is compiled at once.
+const IMPATIENT: u32 = 3;
 
 impl Tuning {
     /// On how many threads to validate a module of that size.
@@ -27,18 +68,83 @@ impl Tuning {
         if module_bytes < self.parallel_validation_from {
             return 1;
         }
-        self.validation_threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+        self.validation_threads.unwrap_or_else(processors)
     }
+
+    /// Whether every function and loop is compiled as soon as it is executed.
+    pub fn tiers_up_at_once(&self) -> bool {
+        self.tier_up_after == 0
+    }
+
+    /// Calls and loops from one hot event to the next.
+    pub fn budget_in(&self, mode: Mode) -> i32 {
+        let at_once = self.tiers_up_at_once() && mode != Mode::Interp;
+        if at_once { 0 } else { i32::try_from(self.sample_every).unwrap_or(i32::MAX) }
+    }
+
+    /// How many samples must have found a function, or a loop of it, whose body has so many bytes; with only one processor,
+    /// twice as many, as nothing else is executed while it compiles.
+    pub fn samples_for(&self, body_bytes: usize, one_processor: bool) -> u32 {
+        if self.tiers_up_at_once() {
+            return 1;
+        }
+        let by_size = body_bytes / self.bytes_per_sample.max(1) as usize;
+        let samples = u32::try_from(by_size).unwrap_or(u32::MAX).max(self.tier_up_after);
+        if one_processor { samples.saturating_mul(2) } else { samples }
+    }
+
+    /// How long after the first hot event nothing is compiled.
+    pub fn delay(&self) -> Duration {
+        if self.tiers_up_at_once() { Duration::ZERO } else { self.tier_up_delay }
+    }
+
+    /// How many loops are watched before an inner one is compiled.
+    pub fn patience(&self) -> u32 {
+        if self.tiers_up_at_once() { IMPATIENT } else { self.loop_patience }
+    }
+
+    /// On how many threads to compile, where there are so many processors.
+    pub fn compile_threads_on(&self, processors: usize) -> usize {
+        self.compile_threads.unwrap_or_else(|| processors.saturating_sub(1).min(4)).max(1)
+    }
+}
+
+/// How many processors the system lets this process use.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Tuning;
+    use super::*;
 
     #[test]
     fn small_modules_stay_on_one_thread() {
         let tuning = Tuning { validation_threads: Some(8), ..Tuning::default() };
         assert_eq!((tuning.threads_for(1000), tuning.threads_for(100 << 20)), (1, 8));
         assert!(Tuning::default().threads_for(100 << 20) >= 1);
+    }
+
+    #[test]
+    fn large_functions_must_be_hotter() {
+        let tuning = Tuning { tier_up_after: 2, bytes_per_sample: 10, ..Tuning::default() };
+        assert_eq!([5, 20, 1000].map(|bytes| tuning.samples_for(bytes, false)), [2, 2, 100]);
+        assert_eq!(tuning.samples_for(1000, true), 200);
+        assert_eq!(tuning.samples_for(usize::MAX, true), u32::MAX);
+    }
+
+    #[test]
+    fn at_once_means_everything_and_now() {
+        let tuning = Tuning { tier_up_after: 0, ..Tuning::default() };
+        assert_eq!((tuning.samples_for(1 << 20, true), tuning.delay()), (1, Duration::ZERO));
+        assert_eq!(tuning.budget_in(Mode::Interp), Tuning::default().budget_in(Mode::Interp));
+        assert!(Mode::ALL.iter().all(|&mode| mode == Mode::Interp || tuning.budget_in(mode) == 0));
+    }
+
+    #[test]
+    fn there_is_a_thread_to_compile_on() {
+        let tuning = Tuning::default();
+        assert_eq!([1, 2, 4, 64].map(|processors| tuning.compile_threads_on(processors)), [1, 1, 3, 4]);
+        assert_eq!(Tuning { compile_threads: Some(0), ..tuning }.compile_threads_on(8), 1);
     }
 }

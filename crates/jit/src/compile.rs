@@ -10,7 +10,7 @@ use cranelift_module::{FuncId, ModuleReloc};
 use wasmr_core::trap::TrapCode;
 
 use crate::translate::positions::{Place, Positions};
-use crate::translate::{Request, translate};
+use crate::translate::{ReadError, Request, translate};
 
 /// Why a function is not compiled. It stays with the interpreter.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum Refusal {
     NoSuchLoop,
     /// The body cannot be read, which validation excludes unless the module's bytes changed since.
     #[error("the module's bytes changed after validation: {0}")]
-    Changed(#[from] wasmparser::BinaryReaderError),
+    Changed(#[from] ReadError),
     /// Cranelift refuses.
     #[error("code generation: {0}")]
     Codegen(String),

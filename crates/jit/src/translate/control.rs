@@ -136,6 +136,8 @@ impl Translator<'_, '_> {
 
     fn open_loop(&mut self, params: Vec<Type>, results: Vec<Type>, offset: usize) {
         let header = self.block_with(&params);
+        // Before the block gets parameters for variables as well.
+        let inside = self.builder.block_params(header).to_vec();
         let entered_here = matches!(&self.request.entry, Entry::Loop(entry) if entry.offset == offset);
         let pending = if entered_here && self.inlining.is_outermost() { self.pending_loop.take() } else { None };
         if let Some((entry, frame)) = pending {
@@ -143,10 +145,9 @@ impl Translator<'_, '_> {
         } else {
             let values = self.pop_many(params.len());
             self.builder.ins().jump(header, &block_args(&values));
+            self.builder.switch_to_block(header);
         }
-        self.builder.switch_to_block(header);
-        let values = self.builder.block_params(header).to_vec();
-        self.push_all(&values);
+        self.push_all(&inside);
         self.open(FrameKind::Loop { header }, params, results);
         self.check_interrupt();
     }

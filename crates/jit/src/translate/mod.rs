@@ -35,6 +35,8 @@ pub mod variable;
 use cranelift_codegen::ir::{self, AbiParam, Block, InstBuilder, SourceLoc, Type, Value, types};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+/// What the decoder says of bytes that it cannot read.
+pub use wasmparser::BinaryReaderError as ReadError;
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
@@ -157,6 +159,8 @@ pub fn translate(
     environment::declare_stack_limit(func);
     let mut builder = FunctionBuilder::new(func, func_context);
     let entry = builder.create_block();
+    // Even if other blocks get their instructions first.
+    builder.func.layout.append_block(entry);
     builder.append_block_params_for_function_params(entry);
     builder.switch_to_block(entry);
     builder.seal_block(entry);

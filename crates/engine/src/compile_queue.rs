@@ -1,0 +1,125 @@
+//! [`CompileQueue`]: what is waiting to be compiled, the most worthwhile first.
+//!
+//! Worth is heat over size, as of when it is asked: samples that found a function while it waited count. A loop that a program
+//! is in counts more, as its code is of use now and that of a function only at its next call. A giant function comes late for its
+//! size, and in time as its heat grows; while one is being compiled, the [workers](crate::workers) see to it that others are too.
+//!
+//! Few things wait at a time, so to look at all of them costs nothing beside compiling one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How much more the heat of a loop counts.
+const LOOP_WEIGHT: u64 = 8;
+/// Bytes that a body counts at least: every compilation costs something.
+const LEAST_SIZE: u64 = 64;
+
+/// Something to compile.
+#[derive(Debug)]
+pub struct Waiting<T> {
+    /// What.
+    pub task: T,
+    /// Bytes of the function's body.
+    pub size: usize,
+    /// Whether it is a loop that a program is in.
+    pub is_loop: bool,
+    /// Samples that found it, which may become more while it waits.
+    pub heat: Arc<AtomicU32>,
+}
+
+impl<T> Waiting<T> {
+    fn worth(&self) -> u64 {
+        let heat = u64::from(self.heat.load(Ordering::Relaxed)).max(1) << 24;
+        let weight = if self.is_loop { LOOP_WEIGHT } else { 1 };
+        heat * weight / (self.size as u64).max(LEAST_SIZE)
+    }
+}
+
+/// What is waiting.
+#[derive(Debug)]
+pub struct CompileQueue<T> {
+    waiting: Vec<Waiting<T>>,
+}
+
+impl<T> Default for CompileQueue<T> {
+    fn default() -> CompileQueue<T> {
+        CompileQueue { waiting: Vec::new() }
+    }
+}
+
+impl<T> CompileQueue<T> {
+    /// Adds something.
+    pub fn push(&mut self, waiting: Waiting<T>) {
+        self.waiting.push(waiting);
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Everything in it, in the order in which it came.
+    pub fn into_tasks(self) -> impl Iterator<Item = T> {
+        self.waiting.into_iter().map(|waiting| waiting.task)
+    }
+
+    /// Takes what is most worth it; of equals what came first.
+    pub fn pop(&mut self) -> Option<Waiting<T>> {
+        let places = 0..self.waiting.len();
+        let best = places.max_by_key(|&place| (self.waiting[place].worth(), std::cmp::Reverse(place)))?;
+        // In order, for the sake of equals.
+        Some(self.waiting.remove(best))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(task: &'static str, size: usize, is_loop: bool, heat: u32) -> Waiting<&'static str> {
+        Waiting { task, size, is_loop, heat: Arc::new(AtomicU32::new(heat)) }
+    }
+
+    fn order(mut queue: CompileQueue<&'static str>) -> Vec<&'static str> {
+        std::iter::from_fn(|| queue.pop()).map(|waiting| waiting.task).collect()
+    }
+
+    #[test]
+    fn heat_over_size_decides_and_loops_come_first() {
+        let mut queue = CompileQueue::default();
+        queue.push(waiting("giant", 400_000, false, 50));
+        queue.push(waiting("small", 400, false, 4));
+        queue.push(waiting("hot", 400, false, 40));
+        queue.push(waiting("loop", 400, true, 10));
+        assert_eq!(order(queue), ["loop", "hot", "small", "giant"]);
+    }
+
+    #[test]
+    fn heat_counts_while_something_waits() {
+        let mut queue = CompileQueue::default();
+        queue.push(waiting("first", 400, false, 4));
+        let late = waiting("late", 400, false, 4);
+        let heat = late.heat.clone();
+        queue.push(late);
+        heat.store(5, Ordering::Relaxed);
+        assert_eq!(order(queue), ["late", "first"]);
+    }
+
+    #[test]
+    fn equals_keep_their_order_and_tiny_sizes_are_equal() {
+        let mut queue = CompileQueue::default();
+        for (task, size) in [("a", 0), ("b", 1), ("c", 63)] {
+            queue.push(waiting(task, size, false, 1));
+        }
+        assert_eq!(order(queue), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_giant_gets_its_turn() {
+        let mut queue = CompileQueue::default();
+        let giant = waiting("giant", 1 << 20, false, 40_000);
+        queue.push(giant);
+        queue.push(waiting("small", 1 << 10, false, 2));
+        assert_eq!(order(queue), ["giant", "small"]);
+    }
+}

@@ -1,0 +1,129 @@
+//! [`Compiler`]: what the modules of an engine share to get machine code: the threads, the clock, the counts, and whether there
+//! is a compiler at all.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::compile_queue::Waiting;
+use crate::report::TierReport;
+use crate::tier_up::CompileTask;
+use crate::tuning::{Tuning, processors};
+use crate::workers::Workers;
+
+/// What the modules of an engine share.
+pub struct Compiler {
+    tuning: Tuning,
+    /// Whether code is also safe from speculation past its checks.
+    spectre_guards: bool,
+    one_processor: bool,
+    workers: Workers<CompileTask>,
+    /// When the first hot event was.
+    began: OnceLock<Instant>,
+    unavailable: OnceLock<String>,
+    counts: Counts,
+}
+
+/// What was done so far.
+#[derive(Debug, Default)]
+struct Counts {
+    functions: AtomicU64,
+    loops: AtomicU64,
+    refused: AtomicU64,
+    bytes: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+/// What came of compiling something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compiled {
+    /// A function.
+    Function,
+    /// A function from a loop on.
+    Loop,
+    /// Nothing.
+    Refused,
+}
+
+impl Compiler {
+    /// A compiler that has not begun.
+    pub fn new(tuning: &Tuning, spectre_guards: bool) -> Compiler {
+        let processors = processors();
+        Compiler {
+            tuning: tuning.clone(),
+            spectre_guards,
+            one_processor: processors == 1,
+            workers: Workers::new(tuning.compile_threads_on(processors)),
+            began: OnceLock::new(),
+            unavailable: OnceLock::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// The knobs.
+    pub fn tuning(&self) -> &Tuning {
+        &self.tuning
+    }
+
+    /// Whether code is also safe from speculation past its checks.
+    pub fn spectre_guards(&self) -> bool {
+        self.spectre_guards
+    }
+
+    /// How many samples must have found a function, or a loop of it, whose body has so many bytes.
+    pub fn samples_for(&self, body_bytes: usize) -> u32 {
+        self.tuning.samples_for(body_bytes, self.one_processor)
+    }
+
+    /// Whether programs have been running for long enough that compiling may pay.
+    pub fn is_time(&self) -> bool {
+        self.began.get_or_init(Instant::now).elapsed() >= self.tuning.delay()
+    }
+
+    /// Has something compiled. If there is no thread for that, nothing is from now on.
+    pub fn submit(&self, waiting: Waiting<CompileTask>) {
+        if let Err(error) = self.workers.submit(waiting) {
+            self.give_up(format!("there is no thread to compile on: {error}"));
+        }
+    }
+
+    /// Says why nothing is compiled from now on.
+    pub fn give_up(&self, why: String) {
+        // The first reason is the one that counts.
+        let _ = self.unavailable.set(why);
+    }
+
+    /// Whether nothing is compiled any more.
+    pub fn has_given_up(&self) -> bool {
+        self.unavailable.get().is_some()
+    }
+
+    /// Counts something that was compiled.
+    pub fn count(&self, what: Compiled, bytes: usize, time: Duration) {
+        let counter = match what {
+            Compiled::Function => &self.counts.functions,
+            Compiled::Loop => &self.counts.loops,
+            Compiled::Refused => &self.counts.refused,
+        };
+        let add = |counter: &AtomicU64, by: u64| {
+            counter.fetch_add(by, Ordering::Relaxed);
+        };
+        add(counter, 1);
+        add(&self.counts.bytes, bytes as u64);
+        add(&self.counts.nanoseconds, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// What was done so far.
+    pub fn report(&self) -> TierReport {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        TierReport {
+            unavailable: self.unavailable.get().cloned(),
+            functions: get(&self.counts.functions),
+            loops: get(&self.counts.loops),
+            refused: get(&self.counts.refused),
+            code_bytes: get(&self.counts.bytes),
+            compile_time: Duration::from_nanos(get(&self.counts.nanoseconds)),
+            threads: self.workers.threads(),
+        }
+    }
+}

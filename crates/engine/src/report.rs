@@ -1,0 +1,54 @@
+//! [`TierReport`]: what an engine did beside interpreting, for those who ask why a program is as fast as it is.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What an engine compiled so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TierReport {
+    /// Why nothing is compiled, if that is so although the mode asks for it.
+    pub unavailable: Option<String>,
+    /// Functions compiled, counted once for guarded and once for checked memories.
+    pub functions: u64,
+    /// Functions compiled from a loop on.
+    pub loops: u64,
+    /// Functions and loops that the compiler refused: they stay interpreted.
+    pub refused: u64,
+    /// Bytes of machine code.
+    pub code_bytes: u64,
+    /// Time that the threads spent on it together.
+    pub compile_time: Duration,
+    /// Threads that compile.
+    pub threads: usize,
+}
+
+impl fmt::Display for TierReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(why) = &self.unavailable {
+            write!(f, "interpreted, as nothing can be compiled: {why}")?;
+            if self.functions + self.loops == 0 {
+                return Ok(());
+            }
+            write!(f, "; before that ")?;
+        }
+        let TierReport { functions, loops, refused, code_bytes, compile_time, threads, .. } = self;
+        write!(
+            f,
+            "{functions} functions and {loops} loops compiled to {code_bytes} bytes in {compile_time:.1?} on {threads} threads, \
+             {refused} refused"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_comes_first() {
+        let nothing = TierReport { unavailable: Some("no room".to_owned()), ..TierReport::default() };
+        assert_eq!(nothing.to_string(), "interpreted, as nothing can be compiled: no room");
+        let some = TierReport { functions: 2, loops: 1, code_bytes: 300, threads: 1, ..TierReport::default() };
+        assert!(some.to_string().starts_with("2 functions and 1 loops compiled to 300 bytes in "));
+    }
+}

@@ -1,0 +1,48 @@
+//! [`Tiers`]: interpreter and machine code as one [`Tier`], for stores in which functions pass from one to the other.
+//!
+//! Nearly all is the interpreter's: every function starts there. Only who walks over the frames must know both.
+
+use std::ffi::c_void;
+
+use wasmr_interp::InterpTier;
+use wasmr_runtime::tier::{Frame, Tier};
+use wasmr_runtime::vm::VmStore;
+use wasmr_runtime::walk::{Segment, Walk};
+
+/// Both tiers.
+#[derive(Debug)]
+pub struct Tiers {
+    interp: InterpTier,
+}
+
+impl Tiers {
+    /// Both tiers, ready to run.
+    pub fn new() -> Tiers {
+        Tiers { interp: InterpTier::new() }
+    }
+}
+
+impl Tier for Tiers {
+    fn foreign_code(&self) -> *const u64 {
+        self.interp.foreign_code()
+    }
+
+    fn unresolved_native(&self) -> *const c_void {
+        wasmr_jit::running::unresolved()
+    }
+
+    fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize) {
+        let mut walk = Walk::new(store, max);
+        while let Some(segment) = walk.segment() {
+            match segment {
+                Segment::Interpreted { .. } => wasmr_interp::tier::walk_segment(&mut walk),
+                Segment::Native { .. } => wasmr_jit::frames::walk_segment(&mut walk),
+            }
+        }
+        walk.finish()
+    }
+
+    fn stack_in_use(&self, store: &VmStore) -> *mut u64 {
+        self.interp.stack_in_use(store)
+    }
+}

@@ -1,0 +1,355 @@
+//! [`ModuleTiers`]: moves the functions of one module from the interpreter to machine code, and says when.
+//!
+//! The interpreter tells it of first calls and hot events. It has functions and loops compiled on other threads
+//! ([`Compiler`]) and gives them their code when it is next asked anything by a thread that runs an instance: no other
+//! thread may change function slots. Every instance notes how much of the list of compiled functions its slots know, so all
+//! instances in all stores come to the same code, each in its own time.
+//!
+//! # Loops
+//! A function that is in a long loop profits nothing from code for its next call. So loops are watched too ([`loops`](crate::loops)),
+//! and one that a function is in becomes code that takes over the interpreter's frame. That should be the outermost loop: so when
+//! that has code and the hot loop is one inside it, the calls and loops that follow are looked at one by one for a while (the
+//! *hunt*), as control may come to the outer loop next to never otherwise.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use wasmr_interp::translate::Source;
+use wasmr_interp::translate::loops::{LoopInfo, loop_at};
+use wasmr_jit::{CodeOptions, Entry, JitModule, LoopEntry, Refusal, Scratch};
+use wasmr_module::Module;
+use wasmr_runtime::running::RunningFunc;
+use wasmr_runtime::tier::{HotEvent, LoopCode, Tier, TierUp};
+use wasmr_runtime::vm::VmLayout;
+
+use crate::compile_queue::Waiting;
+use crate::compiler::{Compiled, Compiler};
+use crate::loops::{Advice, LoopSites, Site};
+use crate::workers::Task;
+
+/// Calls and loops that are looked at one by one after a hot event.
+const HUNT: u32 = 64;
+
+/// Gives the functions of one module their code.
+pub struct ModuleTiers {
+    this: Weak<ModuleTiers>,
+    module: Arc<Module>,
+    layout: VmLayout,
+    compiler: Arc<Compiler>,
+    tier: Arc<dyn Tier>,
+    metered: bool,
+    /// Whether functions are compiled before their first call, instead of when they are hot.
+    eager: bool,
+    /// For instances whose memory 0 is not guarded, and for the others; `None` inside if nothing can be compiled.
+    code: [OnceLock<Option<Arc<JitModule>>>; 2],
+    state: Mutex<State>,
+    /// Something that was waited for is done.
+    done: Condvar,
+    /// How many functions `State::made` has.
+    made: AtomicU32,
+    /// Hot events that will still be early ones, of a hunt.
+    hunt: AtomicU32,
+}
+
+#[derive(Default)]
+struct State {
+    work: HashMap<Work, Progress>,
+    /// The functions that have code, in the order in which they got it, and for which kind of memory.
+    made: Vec<(u32, bool)>,
+    sites: LoopSites,
+}
+
+/// Something to compile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Work {
+    /// The function, counted from the first that the module defines.
+    pub index: u32,
+    /// Whether for instances whose memory 0 is guarded.
+    pub guarded: bool,
+    /// The offset of the loop to start at, if not at the beginning.
+    pub at_loop: Option<usize>,
+}
+
+/// What has become of it.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// It waits, or is being compiled; with the samples that found it.
+    Waiting(Arc<AtomicU32>),
+    /// There is code.
+    Ready,
+    /// There will be none.
+    Refused,
+}
+
+/// The work of a thread that compiles.
+pub struct CompileTask {
+    tiers: Weak<ModuleTiers>,
+    work: Work,
+    entry: Entry,
+}
+
+impl ModuleTiers {
+    /// For a module of which nothing is compiled. `tier` executes what is not, `metered` as the interpreter's code is.
+    pub fn new(
+        module: Arc<Module>,
+        compiler: Arc<Compiler>,
+        tier: Arc<dyn Tier>,
+        metered: bool,
+        eager: bool,
+    ) -> Arc<ModuleTiers> {
+        Arc::new_cyclic(|this| ModuleTiers {
+            this: this.clone(),
+            layout: VmLayout::for_module(&module),
+            module,
+            compiler,
+            tier,
+            metered,
+            eager,
+            code: [OnceLock::new(), OnceLock::new()],
+            state: Mutex::default(),
+            done: Condvar::new(),
+            made: AtomicU32::new(0),
+            hunt: AtomicU32::new(0),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn at_once(&self) -> bool {
+        self.compiler.tuning().tiers_up_at_once()
+    }
+
+    fn body_size(&self, index: u32) -> usize {
+        self.module.body(index).bytes.len()
+    }
+
+    /// The code for instances of a kind; `None` if none can be made.
+    fn code(&self, guarded: bool) -> Option<&Arc<JitModule>> {
+        let make = || {
+            let spectre_guards = self.compiler.spectre_guards();
+            let options = CodeOptions { guarded, metered: self.metered, spectre_guards };
+            let made = JitModule::new(self.module.clone(), self.layout, options);
+            made.map_err(|why| self.compiler.give_up(why.to_string())).ok()
+        };
+        self.code[usize::from(guarded)].get_or_init(make).as_ref()
+    }
+
+    /// Lets the function's instance know the code that was made since it was last here.
+    fn publish(&self, func: &RunningFunc<'_>) {
+        let made = self.made.load(Ordering::Acquire);
+        let known = func.published();
+        if known == made {
+            return;
+        }
+        let guarded = func.memory0_guarded();
+        let state = self.lock();
+        let news = &state.made[known as usize..made as usize];
+        for &(index, _) in news.iter().filter(|(_, kind)| *kind == guarded) {
+            let Some(code) = self.code(guarded) else { break };
+            if let Err(why) = code.give(&func.sibling(index), self.tier.foreign_code()) {
+                self.compiler.give_up(why.to_string());
+                return;
+            }
+        }
+        func.set_published(made);
+    }
+
+    /// Has something compiled, unless that was asked for before; waits for it, if told to. Gives what has become of it.
+    fn compile(&self, work: Work, samples: u32, info: Option<&LoopInfo>, wait: bool) -> Progress {
+        let mut state = self.lock();
+        if !state.work.contains_key(&work) {
+            let size = self.body_size(work.index);
+            if size > self.compiler.tuning().max_compiled_size || self.compiler.has_given_up() {
+                state.work.insert(work, Progress::Refused);
+                return Progress::Refused;
+            }
+            let heat = Arc::new(AtomicU32::new(samples));
+            state.work.insert(work, Progress::Waiting(heat.clone()));
+            drop(state);
+            let entry = match (work.at_loop, info) {
+                (Some(offset), Some(info)) => {
+                    Entry::Loop(LoopEntry { offset, locals: info.locals.clone(), operands: info.operands })
+                }
+                _ => Entry::Start,
+            };
+            let task = CompileTask { tiers: self.this.clone(), work, entry };
+            self.compiler.submit(Waiting { task, size, is_loop: work.at_loop.is_some(), heat });
+            state = self.lock();
+        }
+        loop {
+            let progress = state.work.get(&work).cloned().unwrap_or(Progress::Refused);
+            match &progress {
+                Progress::Waiting(_) if wait => {
+                    state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                Progress::Waiting(heat) => {
+                    match work.at_loop {
+                        Some(_) => heat.fetch_add(1, Ordering::Relaxed),
+                        None => heat.fetch_max(samples, Ordering::Relaxed),
+                    };
+                    return progress;
+                }
+                Progress::Ready | Progress::Refused => return progress,
+            }
+        }
+    }
+
+    /// Has a function compiled; waits for the code if there is no interpreting meanwhile.
+    fn compile_function(&self, func: &RunningFunc<'_>, samples: u32) {
+        let work = Work { index: func.defined_index(), guarded: func.memory0_guarded(), at_loop: None };
+        self.compile(work, samples, None, self.eager || self.at_once());
+        self.publish(func);
+    }
+
+    /// Notes what came of some work.
+    fn finish(&self, work: Work, progress: Progress) {
+        let mut state = self.lock();
+        if matches!(progress, Progress::Ready) && work.at_loop.is_none() {
+            state.made.push((work.index, work.guarded));
+            self.made.store(state.made.len() as u32, Ordering::Release);
+        }
+        state.work.insert(work, progress);
+        drop(state);
+        self.done.notify_all();
+    }
+
+    /// Whether this event is one of a hunt; the next will then be soon.
+    fn is_hunting(&self, func: &RunningFunc<'_>) -> bool {
+        let less = |left: u32| left.checked_sub(1);
+        let Ok(left) = self.hunt.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) else { return false };
+        if left > 1 {
+            func.set_budget(0);
+        }
+        true
+    }
+
+    /// The code of the loop at a word of the function's code, if one starts there and it is time.
+    fn code_at(&self, func: &RunningFunc<'_>, position: u32, early: bool) -> Option<Arc<dyn LoopCode>> {
+        let (index, guarded) = (func.defined_index(), func.memory0_guarded());
+        let site = Site { index, guarded, position };
+        let size = self.body_size(index);
+        if self.lock().sites.sample(site, early) {
+            let samples = self.lock().sites.samples(site);
+            if samples < self.compiler.samples_for(size) || !self.compiler.is_time() {
+                return None;
+            }
+            let source = Source {
+                module: &self.module,
+                layout: &self.layout,
+                defined_index: index,
+                guarded,
+                metered: self.metered,
+            };
+            let info = if self.compiler.has_given_up() { None } else { loop_at(&source, position) };
+            self.lock().sites.learn(site, info);
+        }
+        // Each round asks about another loop, ever further inside.
+        loop {
+            let (info, offset, is_here) = self.lock().sites.target(site)?;
+            let work = Work { index, guarded, at_loop: Some(offset) };
+            let samples = self.compiler.samples_for(size);
+            let progress = self.compile(work, samples, Some(&info), self.at_once());
+            let advice = self.lock().sites.advise(site, &progress, early, self.compiler.tuning().patience());
+            match advice {
+                Advice::Wait => return None,
+                Advice::Hunt => {
+                    if !self.at_once() {
+                        self.hunt.store(HUNT, Ordering::Relaxed);
+                        func.set_budget(0);
+                    }
+                    return None;
+                }
+                Advice::Inward => {}
+                Advice::Enter => {
+                    debug_assert!(is_here, "only at the loop that it is of");
+                    let code = self.code(guarded)?.loop_code(index, offset)?;
+                    return Some(Arc::new(code));
+                }
+            }
+        }
+    }
+}
+
+impl TierUp for ModuleTiers {
+    fn first_call(&self, func: &RunningFunc<'_>) {
+        if self.eager {
+            self.compile_function(func, 1);
+        } else {
+            self.publish(func);
+        }
+    }
+
+    fn hot_event(&self, func: &RunningFunc<'_>, position: u32) -> HotEvent {
+        self.publish(func);
+        if self.eager {
+            return HotEvent::Ordinary;
+        }
+        let early = self.is_hunting(func);
+        match self.code_at(func, position, early) {
+            Some(code) => {
+                // So that the next call starts in it.
+                self.compile_function(func, 1);
+                HotEvent::Enter(code)
+            }
+            None if early => HotEvent::Early,
+            None => HotEvent::Ordinary,
+        }
+    }
+
+    fn sampled(&self, func: &RunningFunc<'_>, samples: u32) {
+        self.publish(func);
+        let index = func.defined_index();
+        if self.eager || samples < self.compiler.samples_for(self.body_size(index)) || !self.compiler.is_time() {
+            return;
+        }
+        self.compile_function(func, samples);
+    }
+}
+
+impl Task for CompileTask {
+    type Scratch = Scratch;
+
+    fn run(&self, scratch: &mut Scratch) {
+        // A module that is gone needs no code.
+        let Some(tiers) = self.tiers.upgrade() else { return };
+        let began = Instant::now();
+        let Work { index, guarded, at_loop } = self.work;
+        let code = tiers.code(guarded);
+        let made = code.map(|code| code.compile(index, self.entry.clone(), scratch));
+        let bytes = match (code, at_loop) {
+            (Some(code), None) => code.function(index).map_or(0, |code| code.len),
+            (Some(code), Some(offset)) => code.loop_code(index, offset).map_or(0, |code| code.len),
+            (None, _) => 0,
+        };
+        let (what, progress) = match (made, at_loop) {
+            (Some(Ok(())), None) => (Compiled::Function, Progress::Ready),
+            (Some(Ok(())), Some(_)) => (Compiled::Loop, Progress::Ready),
+            (Some(Err(why)), _) => {
+                if let Refusal::Unavailable(why) = why {
+                    tiers.compiler.give_up(why.to_string());
+                }
+                (Compiled::Refused, Progress::Refused)
+            }
+            (None, _) => (Compiled::Refused, Progress::Refused),
+        };
+        tiers.compiler.count(what, bytes, began.elapsed());
+        tiers.finish(self.work, progress);
+    }
+
+    fn fail(self) {
+        if let Some(tiers) = self.tiers.upgrade() {
+            tiers.compiler.count(Compiled::Refused, 0, Duration::ZERO);
+            tiers.finish(self.work, Progress::Refused);
+        }
+    }
+}
+
+impl std::fmt::Debug for ModuleTiers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModuleTiers").field("module", &self.module).field("made", &self.made).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,243 @@
+//! [`Workers`]: the threads that compile, started when there is first something to compile.
+//!
+//! Fed with [`Task`]s through a [`CompileQueue`]. Nobody waits for a thread: neither the end of the process nor that of the
+//! engine; what is then in the queue is dropped. A task that panics is the compiler's failure and costs only that task.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::compile_queue::{CompileQueue, Waiting};
+
+/// Bytes of a body from which it takes so long that others are compiled at the same time.
+const GIANT: usize = 32 << 10;
+/// Stack of a thread: the compiler's recursion follows the nesting of what it compiles.
+const STACK_SIZE: usize = 8 << 20;
+
+/// Something that is done on a thread of its own.
+pub trait Task: Send + 'static {
+    /// What a thread keeps from one task to the next.
+    type Scratch: Default;
+
+    /// Does it. If it panics, [`fail`](Task::fail) is called.
+    fn run(&self, scratch: &mut Self::Scratch);
+
+    /// Says that it will not be done.
+    fn fail(self);
+}
+
+/// Threads that do tasks.
+pub struct Workers<T: Task> {
+    shared: Arc<Shared<T>>,
+}
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    wake: Condvar,
+    /// How many tasks are done at a time at most while none of them is giant.
+    most: usize,
+}
+
+struct State<T> {
+    queue: CompileQueue<T>,
+    threads: usize,
+    /// Tasks that are being done.
+    running: usize,
+    /// Giants among them.
+    giants: usize,
+    closed: bool,
+}
+
+impl<T: Task> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether another task may be done now.
+    fn has_room(&self, state: &State<T>) -> bool {
+        state.running < self.most + usize::from(state.giants > 0)
+    }
+
+    /// Sees to it that a thread takes the next task, if there is one and it may be done now.
+    fn provide(self: &Arc<Self>, state: &mut State<T>) -> io::Result<()> {
+        if state.queue.is_empty() || !self.has_room(state) {
+            return Ok(());
+        }
+        if state.threads > state.running {
+            self.wake.notify_one();
+            return Ok(());
+        }
+        let shared = self.clone();
+        let thread = std::thread::Builder::new().name(crate::COMPILE_THREAD.to_owned()).stack_size(STACK_SIZE);
+        match thread.spawn(move || work(&shared)) {
+            Ok(_) => state.threads += 1,
+            Err(error) if state.threads == 0 => return Err(error),
+            // Those that there are will do it.
+            Err(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl<T: Task> Workers<T> {
+    /// At most so many threads, and one more while a giant is being compiled; none yet.
+    pub fn new(most: usize) -> Workers<T> {
+        let state = State { queue: CompileQueue::default(), threads: 0, running: 0, giants: 0, closed: false };
+        Workers { shared: Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new(), most }) }
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        self.shared.lock().threads
+    }
+
+    /// Has something done, sooner or later.
+    ///
+    /// # Errors
+    /// If there is no thread and the system gives none; the task has then failed.
+    pub fn submit(&self, waiting: Waiting<T>) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        state.queue.push(waiting);
+        let provided = self.shared.provide(&mut state);
+        if provided.is_err() {
+            let queue = std::mem::take(&mut state.queue);
+            drop(state);
+            queue.into_tasks().for_each(Task::fail);
+        }
+        provided
+    }
+}
+
+impl<T: Task> Drop for Workers<T> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.closed = true;
+        let queue = std::mem::take(&mut state.queue);
+        drop(state);
+        self.shared.wake.notify_all();
+        drop(queue);
+    }
+}
+
+/// What a thread does until nobody needs it.
+fn work<T: Task>(shared: &Arc<Shared<T>>) {
+    let mut scratch = T::Scratch::default();
+    let mut state = shared.lock();
+    while !state.closed {
+        let next = if shared.has_room(&state) { state.queue.pop() } else { None };
+        let Some(Waiting { task, size, .. }) = next else {
+            state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        };
+        let giant = usize::from(size >= GIANT);
+        state.running += 1;
+        state.giants += giant;
+        // Now that a giant is being done there may be room for another.
+        let _ = shared.provide(&mut state);
+        drop(state);
+        if catch_unwind(AssertUnwindSafe(|| task.run(&mut scratch))).is_err() {
+            task.fail();
+            // Half of something may be in it.
+            scratch = T::Scratch::default();
+        }
+        state = shared.lock();
+        state.running -= 1;
+        state.giants -= giant;
+    }
+    state.threads -= 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Says what became of it; waits first, if told to.
+    struct Say {
+        what: &'static str,
+        to: Sender<String>,
+        wait: Option<Receiver<()>>,
+    }
+
+    impl Task for Say {
+        type Scratch = u32;
+
+        fn run(&self, scratch: &mut u32) {
+            *scratch += 1;
+            if let Some(wait) = &self.wait {
+                wait.recv().unwrap();
+            }
+            assert_ne!(self.what, "panic", "as the test wants");
+            self.to.send(format!("{} {scratch}", self.what)).unwrap();
+        }
+
+        fn fail(self) {
+            self.to.send(format!("{} failed", self.what)).unwrap();
+        }
+    }
+
+    fn waiting(task: Say, size: usize) -> Waiting<Say> {
+        Waiting { task, size, is_loop: false, heat: Arc::new(AtomicU32::new(1)) }
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_panic_costs_one_task_and_the_scratch() {
+        let workers = Workers::new(1);
+        assert_eq!(workers.threads(), 0, "there is nothing to do yet");
+        let (to, said) = channel();
+        for what in ["one", "panic", "two"] {
+            let say = Say { what, to: to.clone(), wait: None };
+            workers.submit(waiting(say, 1)).unwrap();
+        }
+        let all: Vec<String> = (0..3).map(|_| said.recv_timeout(PATIENCE).unwrap()).collect();
+        assert_eq!(all, ["one 1", "panic failed", "two 1"]);
+        assert_eq!(workers.threads(), 1);
+    }
+
+    #[test]
+    fn others_are_done_while_a_giant_is() {
+        let workers = Workers::new(1);
+        let (to, said) = channel();
+        let (go, wait) = channel();
+        let giant = Say { what: "giant", to: to.clone(), wait: Some(wait) };
+        workers.submit(waiting(giant, GIANT)).unwrap();
+        while workers.shared.lock().giants == 0 {
+            std::thread::yield_now();
+        }
+        workers.submit(waiting(Say { what: "small", to, wait: None }, 1)).unwrap();
+        assert_eq!(said.recv_timeout(PATIENCE).unwrap(), "small 1");
+        assert_eq!(workers.threads(), 2);
+        go.send(()).unwrap();
+        assert_eq!(said.recv_timeout(PATIENCE).unwrap(), "giant 1");
+        // The second thread stays, and does nothing while the first has something to do.
+        let (go, wait) = channel();
+        let (to, said) = channel();
+        workers.submit(waiting(Say { what: "slow", to: to.clone(), wait: Some(wait) }, 1)).unwrap();
+        while workers.shared.lock().running == 0 {
+            std::thread::yield_now();
+        }
+        workers.submit(waiting(Say { what: "next", to, wait: None }, 1)).unwrap();
+        assert!(said.recv_timeout(Duration::from_millis(20)).is_err());
+        go.send(()).unwrap();
+        assert!(said.recv_timeout(PATIENCE).unwrap().starts_with("slow"));
+        assert!(said.recv_timeout(PATIENCE).unwrap().starts_with("next"));
+    }
+
+    #[test]
+    fn threads_end_when_nobody_needs_them() {
+        let workers: Workers<Say> = Workers::new(1);
+        let (to, said) = channel();
+        workers.submit(waiting(Say { what: "one", to, wait: None }, 1)).unwrap();
+        said.recv_timeout(PATIENCE).unwrap();
+        let shared = workers.shared.clone();
+        drop(workers);
+        while shared.lock().threads > 0 {
+            std::thread::yield_now();
+        }
+    }
+}
