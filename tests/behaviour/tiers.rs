@@ -15,14 +15,17 @@ macro_rules! on_every_tier {
                 use super::*;
                 fn on_tier($tier: $crate::tiers::Tier) $body
                 #[test]
+                #[cfg(feature = "jit")]
                 fn tiered() {
                     on_tier($crate::tiers::Tier(&["--mode", "tiered"]));
                 }
                 #[test]
+                #[cfg(feature = "jit")]
                 fn tiered_at_once() {
                     on_tier($crate::tiers::Tier(&["--mode", "tiered", "-O", "tier-up-after=0"]));
                 }
                 #[test]
+                #[cfg(feature = "jit")]
                 fn jit() {
                     on_tier($crate::tiers::Tier(&["--mode", "jit"]));
                 }
@@ -41,7 +44,7 @@ macro_rules! on_every_tier {
 pub(crate) use on_every_tier;
 
 /// The modes in the macro above.
-const TIERS: &[&str] = &["tiered", "jit", "interp"];
+const TIERS: &[&str] = if cfg!(feature = "jit") { &["tiered", "jit", "interp"] } else { &["interp"] };
 
 #[test]
 fn every_mode_has_its_tests() {

@@ -81,13 +81,13 @@ impl Engine {
     /// Who gives the functions of a module better tiers than they are born with.
     #[cfg(feature = "jit")]
     fn tier_up(&self, module: &Arc<wasmr_module::Module>) -> Option<Arc<dyn TierUp>> {
-        let Shared { config, tier, compiler, .. } = &*self.0;
+        let Shared { config, compiler, .. } = &*self.0;
         let eager = match config.mode {
             Mode::Interp => return None,
             Mode::Tiered => false,
             Mode::Jit => true,
         };
-        Some(ModuleTiers::new(module.clone(), compiler.clone(), tier.clone(), config.metered, eager))
+        Some(ModuleTiers::new(module.clone(), compiler.clone(), config.metered, eager))
     }
 
     /// Nobody does in this build.

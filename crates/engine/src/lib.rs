@@ -8,6 +8,8 @@
 //!   function does not come out of; `compiler` is what modules share for that, `compile_queue` its order, `workers` the
 //!   threads; [`report`] says what was done.
 //!
+//! - [`explore`]: what becomes of a function, for people.
+//!
 //! This is the only crate that names the tiers. Without the feature `jit` there is only the interpreter.
 #![forbid(unsafe_code)]
 
@@ -17,6 +19,7 @@ mod compile_queue;
 mod compiler;
 pub mod config;
 pub mod engine;
+pub mod explore;
 #[cfg(feature = "jit")]
 mod loops;
 pub mod modes;

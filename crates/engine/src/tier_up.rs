@@ -21,7 +21,7 @@ use wasmr_interp::translate::loops::{LoopInfo, loop_at};
 use wasmr_jit::{CodeOptions, Entry, JitModule, LoopEntry, Refusal, Scratch};
 use wasmr_module::Module;
 use wasmr_runtime::running::RunningFunc;
-use wasmr_runtime::tier::{HotEvent, LoopCode, Tier, TierUp};
+use wasmr_runtime::tier::{HotEvent, LoopCode, TierUp};
 use wasmr_runtime::vm::VmLayout;
 
 use crate::compile_queue::Waiting;
@@ -38,7 +38,6 @@ pub struct ModuleTiers {
     module: Arc<Module>,
     layout: VmLayout,
     compiler: Arc<Compiler>,
-    tier: Arc<dyn Tier>,
     metered: bool,
     /// Whether functions are compiled before their first call, instead of when they are hot.
     eager: bool,
@@ -91,20 +90,13 @@ pub struct CompileTask {
 }
 
 impl ModuleTiers {
-    /// For a module of which nothing is compiled. `tier` executes what is not, `metered` as the interpreter's code is.
-    pub fn new(
-        module: Arc<Module>,
-        compiler: Arc<Compiler>,
-        tier: Arc<dyn Tier>,
-        metered: bool,
-        eager: bool,
-    ) -> Arc<ModuleTiers> {
+    /// For a module of which nothing is compiled, `metered` as the interpreter's code is.
+    pub fn new(module: Arc<Module>, compiler: Arc<Compiler>, metered: bool, eager: bool) -> Arc<ModuleTiers> {
         Arc::new_cyclic(|this| ModuleTiers {
             this: this.clone(),
             layout: VmLayout::for_module(&module),
             module,
             compiler,
-            tier,
             metered,
             eager,
             code: [OnceLock::new(), OnceLock::new()],
@@ -150,7 +142,7 @@ impl ModuleTiers {
         let news = &state.made[known as usize..made as usize];
         for &(index, _) in news.iter().filter(|(_, kind)| *kind == guarded) {
             let Some(code) = self.code(guarded) else { break };
-            if let Err(why) = code.give(&func.sibling(index), self.tier.foreign_code()) {
+            if let Err(why) = code.give(&func.sibling(index)) {
                 self.compiler.give_up(why.to_string());
                 return;
             }

@@ -65,6 +65,12 @@ impl<'a> RunningFunc<'a> {
         unsafe { (*self.instance()).memory0_guarded }
     }
 
+    /// What [`VmFunc::code`] is for functions of its store that the first tier does not execute itself.
+    pub fn foreign_code(&self) -> *const u64 {
+        // SAFETY: the store of a live instance is alive and knows its Rust side, to which this thread has no reference in use.
+        unsafe { (*(*(*self.instance()).store).store).tier().foreign_code() }
+    }
+
     /// Another function that the instance defines.
     ///
     /// # Panics
