@@ -73,17 +73,20 @@ pub fn walk_segment(walk: &mut Walk<'_>) {
     let Some(Segment::Native { fp, activation }) = walk.segment() else { return };
     let bodies = bodies();
     // What deep recursion asks again and again.
-    let mut known: Option<(usize, &Arc<Module>, Vec<Place>)> = None;
+    let mut known: Option<(usize, &Arc<Module>, u32, Vec<Place>)> = None;
     // SAFETY: a walk is over a store that does not run meanwhile, and says where its machine code was left.
     for caller in unsafe { Callers::new(fp, activation) } {
         // Inside the call: behind it may be code of another operator.
         let pc = caller.return_to - 1;
         if known.as_ref().is_none_or(|(of, ..)| *of != pc) {
             let Some(body) = bodies.find(pc) else { continue };
-            let Some(module) = body.module() else { continue };
-            known = Some((pc, module, body.places(pc)));
+            let (Some(module), Some(func_index)) = (body.module(), body.func_index()) else { continue };
+            known = Some((pc, module, func_index, body.places(pc)));
         }
-        let Some((_, module, places)) = &known else { continue };
+        let Some((_, module, func_index, places)) = &known else { continue };
+        if places.is_empty() {
+            walk.frames().add(module, *func_index, || None);
+        }
         for place in places {
             walk.frames().add(module, place.func_index, || Some(place.offset));
         }

@@ -68,7 +68,13 @@ impl Body {
         Some((self.start + site.handler as usize, site.frame_offset as usize))
     }
 
-    /// The operator whose code `pc` is in, and the calls around it that were inlined, innermost first.
+    /// The function, by its index in its module.
+    pub fn func_index(&self) -> Option<u32> {
+        self.table.as_ref().map(|table| table.func_index())
+    }
+
+    /// The operator whose code `pc` is in, and the calls around it that were inlined, innermost first; nothing if it is the code
+    /// of no operator.
     pub fn places(&self, pc: usize) -> Vec<Place> {
         let offset = self.offset(pc);
         let after = self.positions.partition_point(|&(start, _)| start <= offset);

@@ -72,8 +72,17 @@ impl Positions {
         body.start + (offset - body.offset) as u32
     }
 
-    /// The operator at a position and the calls around it, innermost first.
+    /// The function that is compiled, by its index in its module.
+    pub fn func_index(&self) -> u32 {
+        self.bodies[0].func_index
+    }
+
+    /// The operator at a position and the calls around it, innermost first. None if that is no position: the code of no operator,
+    /// as at the start of a function.
     pub fn places(&self, position: u32) -> Vec<Place> {
+        if position >= self.next {
+            return Vec::new();
+        }
         let after = self.bodies.partition_point(|body| body.start <= position);
         let mut places = Vec::new();
         let mut next = after.checked_sub(1).map(|index| (position, index));
