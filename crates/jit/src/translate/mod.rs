@@ -285,6 +285,8 @@ impl<'a> Translator<'a, '_> {
 
     /// Traps here, always: what follows is unreachable.
     pub fn trap(&mut self, code: TrapCode) {
+        // Without it, a branch to a block that only traps would become a trap of the branch, with the branch's source location.
+        self.builder.ins().sequence_point();
         self.builder.ins().trap(trap_code(code));
         self.become_unreachable();
     }
