@@ -9,4 +9,5 @@ mod host;
 mod interrupt;
 mod limits;
 mod link;
+mod succession;
 mod support;

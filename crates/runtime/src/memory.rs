@@ -12,8 +12,8 @@
 //!
 //! # Invariants
 //! `len` is a multiple of the page size of WebAssembly and never shrinks; the first `len` bytes at `base` are readable
-//! and writable; a fresh page is zero, as the pages of nobody else are ever reused. An instance whose memory 0 is
-//! guarded has its base cached; as a guarded base never moves and no other is cached, growing needs no one to be told.
+//! and writable; a fresh page is zero, even if the address space was another memory's before (see [`crate::sys`]). An
+//! instance whose memory 0 is guarded has its base cached; as a guarded base never moves and no other is cached, growing needs no one to be told.
 
 use std::ptr::NonNull;
 
@@ -80,8 +80,7 @@ impl MemoryObject {
     }
 
     fn guarded(bytes: u64) -> Option<(NonNull<u8>, Backing)> {
-        let mut reservation = Reservation::new(FRONT_GUARD, GUARDED_SPACE).ok()?;
-        reservation.make_accessible(0, bytes as usize).ok()?;
+        let reservation = Reservation::new(FRONT_GUARD, GUARDED_SPACE, usize::try_from(bytes).ok()?).ok()?;
         Some((reservation.base(), Backing::Guarded(reservation)))
     }
 
@@ -117,7 +116,7 @@ impl MemoryObject {
     /// Makes the memory `len` bytes long; the store has granted them.
     fn enlarge(&mut self, len: usize) -> std::io::Result<()> {
         match &mut self.backing {
-            Backing::Guarded(reservation) => reservation.make_accessible(self.vm.len, len - self.vm.len)?,
+            Backing::Guarded(reservation) => reservation.enlarge(len)?,
             Backing::Checked(Some(mapping)) => {
                 mapping.enlarge(len)?;
                 self.vm.base = mapping.base().as_ptr();

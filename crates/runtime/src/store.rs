@@ -29,7 +29,7 @@ use crate::instance::InstanceObject;
 use crate::interrupt::InterruptHandle;
 use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
 use crate::memory::MemoryObject;
-use crate::sys::{self, Mapping};
+use crate::sys::{self, StackPages};
 use crate::table::TableObject;
 use crate::tier::Tier;
 use crate::vm::{STACK_SLACK, VmGlobal, VmStore, VmTag};
@@ -82,8 +82,8 @@ pub struct StoreInner {
     interrupt: InterruptHandle,
     /// Calls from the host that are active, each inside a host function of the one before.
     pub(crate) boundary_depth: u32,
-    stack: Option<Mapping>,
-    native_stack: Option<Mapping>,
+    stack: Option<StackPages>,
+    native_stack: Option<StackPages>,
     /// Why the host ended the run, between `Status::HOST` and the boundary that reports it.
     pub(crate) host_end: Option<HostEnd>,
     pub(crate) arena: RefArena,
@@ -304,7 +304,7 @@ impl StoreInner {
             .checked_add(STACK_SLACK)
             .and_then(|slots| slots.checked_mul(size_of::<u64>()))
             .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))
-            .and_then(Mapping::allocate)
+            .and_then(StackPages::upward)
             .map_err(|source| ResourceError::System { what: "the value stack", source })?;
         self.vm.stack_base = stack.base().as_ptr().cast();
         self.vm.stack_top = self.vm.stack_base;
@@ -324,8 +324,7 @@ impl StoreInner {
         let below = NATIVE_GUARD + NATIVE_HEADROOM;
         let size = self.limits.max_stack_bytes.checked_add(below).and_then(|size| size.checked_next_multiple_of(page));
         let size = size.ok_or_else(|| refused(io::Error::from(io::ErrorKind::OutOfMemory)))?;
-        let mut stack = Mapping::reserve(size).map_err(refused)?;
-        stack.make_accessible(NATIVE_GUARD, size - NATIVE_GUARD).map_err(refused)?;
+        let stack = StackPages::downward(NATIVE_GUARD, size).map_err(refused)?;
         // SAFETY: both are inside the mapping or at its end.
         unsafe {
             self.vm.native_stack_top = stack.base().as_ptr().add(size);

@@ -302,7 +302,7 @@ mod linux_x86_64 {
             unsafe { install_fault_handler(sites) };
             let body = || {
                 prepare_thread();
-                let reservation = Reservation::new(0, 1 << 16).unwrap();
+                let reservation = Reservation::new(0, 1 << 16, 0).unwrap();
                 let address = reservation.base().as_ptr().addr() + 0x1238;
                 for _ in 0..3 {
                     // SAFETY: the probe faults, which is what is tested.

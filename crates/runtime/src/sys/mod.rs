@@ -4,6 +4,7 @@
 //!
 //! - [`Mapping`]: pages owned by the runtime, unmapped on drop.
 //! - [`Reservation`]: address space behind a guarded memory, known to [`is_guarded_address`] as long as it lives.
+//! - [`StackPages`]: where a stack is. These and the reservations are kept for the next store when one is dropped.
 //! - [`CodeSpace`]: where machine code is written and executed.
 //! - [`for_each_word`]: what is on a stack, for the collector.
 //! - [`install_fault_handler`]: turns a fault at a known code address into a jump; every other fault stays what it was.
@@ -20,10 +21,15 @@ compile_error!(
 
 mod code;
 mod fault;
+mod pool;
+mod reservation;
 mod stack;
+mod stack_pages;
 mod unix;
 
 pub use code::{CodeSpace, Image};
 pub use fault::{FAULTS_BECOME_TRAPS, install_fault_handler, prepare_thread};
+pub use reservation::{Reservation, is_guarded_address};
 pub use stack::for_each_word;
-pub use unix::{Mapping, Reservation, is_guarded_address, page_size};
+pub use stack_pages::StackPages;
+pub use unix::{Mapping, page_size};

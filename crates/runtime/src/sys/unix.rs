@@ -1,14 +1,14 @@
 //! Pages and address space on Unix.
 //!
-//! Comes in: sizes that the caller has already bounded. Goes out: [`Mapping`]s and [`Reservation`]s; an error of the
-//! operating system is an `io::Error`, never a panic, because address space runs out in containers and under `ulimit
-//! -v`.
+//! Comes in: sizes that the caller has already bounded. Goes out: [`Mapping`]s; an error of the operating system is an
+//! `io::Error`, never a panic, because address space runs out in containers and under `ulimit -v`.
 //!
-//! Fresh pages are zero, always: nothing is ever recycled between two owners, so nothing of an earlier guest can show.
+//! Fresh pages are zero, always. A mapping that is to have a second owner is made so by [`clear`](Mapping::clear) and
+//! [`discard`](Mapping::discard).
 
 use std::io;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Pages obtained from the operating system, returned on drop.
 #[derive(Debug)]
@@ -65,17 +65,68 @@ impl Mapping {
 
     /// Makes `start..start + len` readable and writable. Both must be multiples of the page size, inside the mapping.
     pub fn make_accessible(&mut self, start: usize, len: usize) -> io::Result<()> {
+        self.protect(start, len, libc::PROT_READ | libc::PROT_WRITE)
+    }
+
+    /// Makes `start..start + len` inaccessible; what is there stays. Both must be multiples of the page size, inside the
+    /// mapping.
+    pub fn make_inaccessible(&mut self, start: usize, len: usize) -> io::Result<()> {
+        self.protect(start, len, libc::PROT_NONE)
+    }
+
+    fn protect(&mut self, start: usize, len: usize, protection: libc::c_int) -> io::Result<()> {
         if len == 0 {
             return Ok(());
         }
-        let inside = start.checked_add(len).is_some_and(|end| end <= self.len);
-        if !inside || !start.is_multiple_of(page_size()) || !len.is_multiple_of(page_size()) {
-            return Err(io::Error::from(io::ErrorKind::InvalidInput));
-        }
-        // SAFETY: the range lies in this mapping; giving more access cannot invalidate a reference into it.
-        let result =
-            unsafe { libc::mprotect(self.base.as_ptr().add(start).cast(), len, libc::PROT_READ | libc::PROT_WRITE) };
+        self.check_pages(start, len)?;
+        // SAFETY: the range lies in this mapping, of which nobody has a reference that the caller does not know of.
+        let result = unsafe { libc::mprotect(self.base.as_ptr().add(start).cast(), len, protection) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    fn check_pages(&self, start: usize, len: usize) -> io::Result<()> {
+        let inside = start.checked_add(len).is_some_and(|end| end <= self.len);
+        let pages = start.is_multiple_of(page_size()) && len.is_multiple_of(page_size());
+        if inside && pages { Ok(()) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
+    }
+
+    /// Makes the bytes of `range` zero by writing to them; what was zero already is only read. Worth it for a few pages that
+    /// will be used again: to give pages back and to get others takes a microsecond each, and ten times that while another
+    /// thread runs.
+    ///
+    /// # Safety
+    /// The range is readable and writable.
+    pub unsafe fn clear(&mut self, range: Range<usize>) {
+        const PIECE: usize = 4096;
+        static ZEROS: [u8; PIECE] = [0; PIECE];
+        assert!(range.start <= range.end && range.end <= self.len, "the range must be in the mapping");
+        // SAFETY: inside the mapping, and accessible by the contract; the borrow is exclusive.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(range.start), range.len()) };
+        for piece in bytes.chunks_mut(PIECE) {
+            if *piece != ZEROS[..piece.len()] {
+                piece.fill(0);
+            }
+        }
+    }
+
+    /// Gives the pages of `range` back to the system; they read as zero from now on. Its bounds must be multiples of the
+    /// page size, inside the mapping.
+    #[cfg(target_os = "linux")]
+    pub fn discard(&mut self, range: Range<usize>) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        self.check_pages(range.start, range.len())?;
+        // SAFETY: the range lies in this private, anonymous mapping; the borrow is exclusive.
+        let result =
+            unsafe { libc::madvise(self.base.as_ptr().add(range.start).cast(), range.len(), libc::MADV_DONTNEED) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Refused: what the advice means differs between systems.
+    #[cfg(not(target_os = "linux"))]
+    pub fn discard(&mut self, _range: Range<usize>) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
     /// Enlarges an allocated mapping, keeping its contents and zeroing the rest. It may move.
@@ -118,6 +169,14 @@ impl Drop for Mapping {
     }
 }
 
+/// Whether this process has been given an end of its address space. If so, none of it may lie idle.
+pub fn address_space_is_limited() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: asks only.
+    let asked = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) };
+    asked != 0 || limit.rlim_cur != libc::RLIM_INFINITY
+}
+
 fn round_to_pages(len: usize) -> io::Result<usize> {
     match len.checked_next_multiple_of(page_size()) {
         Some(len) if len != 0 => Ok(len),
@@ -125,74 +184,29 @@ fn round_to_pages(len: usize) -> io::Result<usize> {
     }
 }
 
-/// Address space behind one guarded memory: `front` inaccessible bytes, then the memory, then the guard.
-#[derive(Debug)]
-pub struct Reservation {
-    mapping: Mapping,
-    front: usize,
-    slot: usize,
-}
+/// What tests ask the system about an address.
+#[cfg(test)]
+pub mod probe {
+    use std::os::fd::AsRawFd;
 
-/// How many guarded memories a process may have at once. More would not fit into 47 bits of address space.
-const MAX_RESERVATIONS: usize = 16_384;
+    use super::*;
 
-/// First and one past the last address of every live reservation; 0, 0 where there is none. Written under no lock: a
-/// slot is claimed by swapping its end from 0 to 1, which no address equals.
-static RESERVATIONS: [(AtomicUsize, AtomicUsize); MAX_RESERVATIONS] =
-    [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; MAX_RESERVATIONS];
-
-/// Slots of [`RESERVATIONS`] that were ever used.
-static RESERVATIONS_USED: AtomicUsize = AtomicUsize::new(0);
-
-/// A claimed slot whose range is not known yet.
-const CLAIMED: usize = 1;
-
-impl Reservation {
-    /// Reserves `front + len` bytes; `front` must be a multiple of the page size.
-    pub fn new(front: usize, len: usize) -> io::Result<Reservation> {
-        let total = front.checked_add(len).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let mapping = Mapping::reserve(total)?;
-        let slot = RESERVATIONS
-            .iter()
-            .position(|(_, end)| {
-                end.load(Ordering::Relaxed) == 0
-                    && end.compare_exchange(0, CLAIMED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-            })
-            .ok_or_else(|| io::Error::other("too many guarded memories in this process"))?;
-        RESERVATIONS_USED.fetch_max(slot + 1, Ordering::AcqRel);
-        let start = mapping.base.as_ptr().addr();
-        RESERVATIONS[slot].0.store(start, Ordering::Release);
-        RESERVATIONS[slot].1.store(start + mapping.len, Ordering::Release);
-        Ok(Reservation { mapping, front, slot })
+    /// Whether the byte at an address may be read.
+    pub fn is_readable(address: usize) -> bool {
+        let (_reader, writer) = io::pipe().unwrap();
+        // SAFETY: the system reads the byte, or says that it cannot.
+        unsafe { libc::write(writer.as_raw_fd(), ptr::with_exposed_provenance(address), 1) == 1 }
     }
 
-    /// First byte of the memory.
-    pub fn base(&self) -> NonNull<u8> {
-        // SAFETY: `front` is at most the length of the mapping.
-        unsafe { self.mapping.base.add(self.front) }
+    /// How many bytes of a mapping are in memory.
+    pub fn resident(mapping: &Mapping) -> usize {
+        let mut pages = vec![0u8; mapping.size() / page_size()];
+        // SAFETY: the list has a byte for each page.
+        let result =
+            unsafe { libc::mincore(mapping.base().as_ptr().cast(), mapping.size(), pages.as_mut_ptr().cast()) };
+        assert_eq!(result, 0, "mincore");
+        pages.iter().filter(|&&page| page & 1 != 0).count() * page_size()
     }
-
-    /// Makes `start..start + len`, counted from [`base`](Reservation::base), readable and writable.
-    pub fn make_accessible(&mut self, start: usize, len: usize) -> io::Result<()> {
-        let start = start.checked_add(self.front).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        self.mapping.make_accessible(start, len)
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        RESERVATIONS[self.slot].0.store(0, Ordering::Release);
-        RESERVATIONS[self.slot].1.store(0, Ordering::Release);
-    }
-}
-
-/// Whether an address lies in the reservation of a live guarded memory. Takes no lock and allocates nothing.
-pub fn is_guarded_address(address: usize) -> bool {
-    let used = RESERVATIONS_USED.load(Ordering::Acquire);
-    RESERVATIONS[..used].iter().any(|(start, end)| {
-        let (start, end) = (start.load(Ordering::Acquire), end.load(Ordering::Acquire));
-        start != 0 && start <= address && address < end
-    })
 }
 
 #[cfg(test)]
@@ -232,21 +246,21 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_is_known_while_it_lives() {
-        let reservation = Reservation::new(page_size(), page_size() * 2).unwrap();
-        let base = reservation.base().as_ptr().addr();
-        assert!(is_guarded_address(base));
-        assert!(is_guarded_address(base - 1), "the front guard belongs to it");
-        assert!(is_guarded_address(base + page_size() * 2 - 1));
-        assert!(!is_guarded_address(0));
-        assert!(!is_guarded_address(&raw const base as usize));
-        drop(reservation);
-        // A test on another thread may have reserved the same place just now; it does not do so every time.
-        assert!((0..100).any(|_| {
-            let reservation = Reservation::new(0, page_size()).unwrap();
-            let base = reservation.base().as_ptr().addr();
-            drop(reservation);
-            !is_guarded_address(base)
-        }));
+    fn cleared_and_discarded_bytes_are_zero_and_no_others() {
+        let page = page_size();
+        let mut mapping = Mapping::allocate(6 * page).unwrap();
+        // SAFETY: all of it is ours, readable and writable, and the views do not outlive the changes.
+        unsafe {
+            mapping.base().write_bytes(0xaa, 6 * page);
+            mapping.clear(page..2 * page);
+            mapping.discard(4 * page..5 * page).unwrap();
+            for number in 0..6 {
+                let bytes = std::slice::from_raw_parts(mapping.base().as_ptr().add(number * page), page);
+                let expected = if matches!(number, 1 | 4) { 0 } else { 0xaa };
+                assert!(bytes.iter().all(|&byte| byte == expected), "page {number}");
+            }
+        }
+        assert!(mapping.discard(1..page).is_err());
+        assert!(mapping.discard(page..7 * page).is_err());
     }
 }

@@ -1,0 +1,190 @@
+//! Pages for stacks, value stacks and stacks of machine code alike: mapped, and kept for the next store.
+//!
+//! Comes in: how large, and at which end it begins. Goes out: [`StackPages`], zeroed.
+//!
+//! # Kept for the next one
+//! Up to [`PLACES`](super::pool::PLACES) of them, of either kind, outlive their users, all zero. Nobody counts how far a stack
+//! was ever used. So the [`RESIDENT`] bytes at which it begins, all that most calls touch, are cleared where they are and
+//! stay in memory, and any other page goes back to the system. None is kept that is larger than [`LARGEST`], or if the
+//! process has a limit of address space.
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::ops::Range;
+use std::ptr::NonNull;
+
+use super::pool::Pool;
+use super::unix::{Mapping, address_space_is_limited};
+
+/// Bytes that a kept stack may have in memory.
+pub const RESIDENT: usize = 16 << 10;
+
+/// Bytes of the largest stack that is kept.
+pub const LARGEST: usize = 16 << 20;
+
+static KEPT: Pool<Pages> = Pool::new();
+
+/// Zeroed pages for one stack.
+#[derive(Debug)]
+pub struct StackPages(ManuallyDrop<Pages>);
+
+#[derive(Debug)]
+struct Pages {
+    mapping: Mapping,
+    shape: Shape,
+    /// Whether they were kept before.
+    was_kept: bool,
+}
+
+/// What two stacks must have in common for one to take the place of the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Shape {
+    size: usize,
+    /// Inaccessible bytes at the lowest addresses.
+    guard: usize,
+    grows_down: bool,
+}
+
+impl StackPages {
+    /// `len` bytes, rounded up to pages, for a stack that begins at the lowest of them.
+    pub fn upward(len: usize) -> io::Result<StackPages> {
+        StackPages::new(Shape { size: len, guard: 0, grows_down: false })
+    }
+
+    /// `len` bytes for a stack that begins at the highest of them; the lowest `guard` are inaccessible. Both are multiples of
+    /// the page size.
+    pub fn downward(guard: usize, len: usize) -> io::Result<StackPages> {
+        StackPages::new(Shape { size: len, guard, grows_down: true })
+    }
+
+    fn new(shape: Shape) -> io::Result<StackPages> {
+        let pages = match KEPT.take(|kept| kept.shape == shape) {
+            Some(pages) => pages,
+            None => Pages { mapping: shape.map()?, shape, was_kept: false },
+        };
+        Ok(StackPages(ManuallyDrop::new(pages)))
+    }
+
+    /// First byte, of the guard if there is one.
+    pub fn base(&self) -> NonNull<u8> {
+        self.0.mapping.base()
+    }
+
+    /// Size in bytes, the guard included.
+    pub fn size(&self) -> usize {
+        self.0.mapping.size()
+    }
+}
+
+impl Drop for StackPages {
+    fn drop(&mut self) {
+        // SAFETY: taken once, as the value is going away.
+        let mut pages = unsafe { ManuallyDrop::take(&mut self.0) };
+        if pages.make_fresh().is_ok() {
+            let shape = pages.shape;
+            drop(KEPT.put(pages, |other| other.shape == shape));
+        }
+    }
+}
+
+impl Shape {
+    fn map(self) -> io::Result<Mapping> {
+        if self.guard == 0 {
+            return Mapping::allocate(self.size);
+        }
+        let accessible = self.size.checked_sub(self.guard);
+        let accessible = accessible.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let mut mapping = Mapping::reserve(self.size)?;
+        mapping.make_accessible(self.guard, accessible)?;
+        Ok(mapping)
+    }
+}
+
+impl Pages {
+    /// The range that is cleared in place, and the accessible rest.
+    fn parts(&self) -> (Range<usize>, Range<usize>) {
+        let (start, end) = (self.shape.guard, self.mapping.size());
+        let resident = RESIDENT.min(end - start);
+        if self.shape.grows_down {
+            (end - resident..end, start..end - resident)
+        } else {
+            (start..start + resident, start + resident..end)
+        }
+    }
+
+    /// Makes all bytes zero, in a way that leaves few of them in memory. An error if they should not, or cannot, be kept.
+    fn make_fresh(&mut self) -> io::Result<()> {
+        if self.mapping.size() > LARGEST || (!self.was_kept && address_space_is_limited()) {
+            return Err(io::Error::from(io::ErrorKind::OutOfMemory));
+        }
+        let (resident, rest) = self.parts();
+        self.mapping.discard(rest)?;
+        // SAFETY: all but the guard is accessible.
+        unsafe { self.mapping.clear(resident) };
+        self.was_kept = true;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::page_size;
+    use crate::sys::unix::probe::{is_readable, resident};
+
+    fn bytes(stack: &mut StackPages) -> &mut [u8] {
+        let Shape { size, guard, .. } = stack.0.shape;
+        // SAFETY: all but the guard is accessible, and the borrow is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(stack.base().as_ptr().add(guard), size - guard) }
+    }
+
+    #[test]
+    fn what_is_used_again_is_zero_and_guarded() {
+        let page = page_size();
+        let same = (0..100).any(|_| {
+            let bases = [(); 3].map(|()| {
+                let mut up = StackPages::upward(37 * page).unwrap();
+                let mut down = StackPages::downward(2 * page, 37 * page).unwrap();
+                let (up_base, down_base) = [&up, &down].map(|stack| stack.base().as_ptr().expose_provenance()).into();
+                assert_eq!((up.size(), down.size()), (37 * page, 37 * page));
+                assert!(!is_readable(down_base) && !is_readable(down_base + 2 * page - 1));
+                assert!(is_readable(down_base + 2 * page) && is_readable(up_base));
+                for stack in [&mut up, &mut down] {
+                    assert!(bytes(stack).iter().all(|&byte| byte == 0));
+                    bytes(stack).fill(0xaa);
+                }
+                (up_base, down_base)
+            });
+            bases[0] == bases[1] && bases[1] == bases[2]
+        });
+        assert!(same, "none was ever used again");
+    }
+
+    #[test]
+    fn little_of_a_kept_one_is_in_memory() {
+        let page = page_size();
+        for mut stack in [StackPages::upward(100 * page), StackPages::downward(page, 101 * page)].map(Result::unwrap) {
+            bytes(&mut stack).fill(0xaa);
+            assert_eq!(resident(&stack.0.mapping), 100 * page);
+            stack.0.make_fresh().unwrap();
+            assert!(resident(&stack.0.mapping) <= RESIDENT);
+            assert!(bytes(&mut stack).iter().all(|&byte| byte == 0));
+        }
+        let mut large = StackPages::upward(LARGEST + page).unwrap();
+        assert!(large.0.make_fresh().is_err());
+    }
+
+    #[test]
+    fn small_and_impossible_sizes() {
+        let page = page_size();
+        for _ in 0..3 {
+            let mut stack = StackPages::upward(1).unwrap();
+            assert_eq!(stack.size(), page);
+            bytes(&mut stack)[0] = 1;
+            drop(StackPages::downward(page, 2 * page).unwrap());
+        }
+        assert!(StackPages::upward(0).is_err());
+        assert!(StackPages::upward(usize::MAX).is_err());
+        assert!(StackPages::downward(2 * page, page).is_err());
+    }
+}
