@@ -191,6 +191,8 @@ impl Translator<'_, '_> {
 
     /// Calls with the topmost operands as arguments, in place of this function.
     fn return_call(&mut self, type_index: u32, callee: Callee, context: Value) -> Inst {
+        // A guest may loop by such calls alone.
+        self.check_interrupt();
         let ty = self.request.module.func_type_of(type_index);
         let mut args = vec![context];
         args.extend(self.pop_many(ty.params().len()));

@@ -335,7 +335,7 @@ impl Translator<'_, '_> {
     }
 
     /// Traps if the guest was asked to stop.
-    fn check_interrupt(&mut self) {
+    pub fn check_interrupt(&mut self) {
         let flag = self.interrupt_flag();
         let raised = self.builder.ins().load(types::I8, MemFlagsData::trusted(), flag, 0);
         self.builder.ins().trapnz(raised, trap_code(TrapCode::Interrupted));
