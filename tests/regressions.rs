@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use wasmr::{Config, Engine, Extern, Linker, MemoryStrategy, Mode, Module, Stop, Store, TrapCode, Val};
+use wasmr::{Config, Engine, Extern, Linker, MemoryStrategy, Mode, Module, Stop, Store, TrapCode, Tuning, Val};
 
 /// How long a call may take before it counts as hanging.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -35,14 +35,19 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// Runs every file; gives what went wrong.
+/// Runs every file in a mode as it is.
 fn replay(mode: &str) {
     let mode = Mode::from_name(mode).unwrap_or_else(|| panic!("there is no mode `{mode}`"));
+    replay_in(mode, &Tuning::default());
+}
+
+/// Runs every file; gives what went wrong.
+fn replay_in(mode: Mode, tuning: &Tuning) {
     let mut wrong = Vec::new();
     for file in files() {
         for strategy in [MemoryStrategy::Guarded, MemoryStrategy::Checked] {
             let mut config = Config::new();
-            config.mode(mode).memory_strategy(strategy);
+            config.mode(mode).memory_strategy(strategy).tuning(tuning.clone());
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if let Err(what) = replay_file(&Engine::new(&config), &file, name.starts_with("refused_")) {
                 wrong.push(format!("{name}, {strategy:?}: {what}"));
@@ -128,7 +133,17 @@ macro_rules! on_every_tier {
     };
 }
 
+#[cfg(feature = "jit")]
+on_every_tier! { tiered jit interp }
+
+#[cfg(not(feature = "jit"))]
 on_every_tier! { interp }
+
+#[test]
+#[cfg(feature = "jit")]
+fn tiered_at_once() {
+    replay_in(Mode::Tiered, &Tuning { tier_up_after: 0, ..Tuning::default() });
+}
 
 #[test]
 fn a_wrong_answer_is_seen() {

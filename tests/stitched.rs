@@ -1,7 +1,7 @@
 //! Stitched functions do what threaded ones do: the same results, the same traps at the same operators, whether a function
 //! was stitched before its first execution or in the middle of a loop.
 
-use wasmr::{Config, Engine, Instance, Module, Stop, Store, Tuning};
+use wasmr::{Config, Engine, Instance, Mode, Module, Stop, Store, Tuning};
 
 /// How a call ends: the result, or what the trap says and where each frame was.
 type End = Result<i64, (String, Vec<(u32, Option<usize>)>)>;
@@ -19,7 +19,7 @@ fn end(stop: Stop) -> (String, Vec<(u32, Option<usize>)>) {
 
 /// The end of a call of `run` with each argument, one after the other in the same instance.
 fn ends(tuning: Tuning, wat: &str, arguments: &[i32]) -> Vec<End> {
-    let engine = Engine::new(Config::new().tuning(tuning));
+    let engine = Engine::new(Config::new().mode(Mode::Interp).tuning(tuning));
     let module = Module::new(&engine, wat.as_bytes()).unwrap_or_else(|error| panic!("{error}: {wat}"));
     let mut store = Store::new(&engine, ());
     let instance = Instance::new(&mut store, &module, &[]).unwrap();
