@@ -62,7 +62,7 @@ const KEYS: &[(&str, &str, &str, Store)] = &[
             Ok(())
         },
     ),
-    ("max-compiled-size", "=SIZE", "how large a function may be to be compiled [default: 512KiB]", |tuning, value| {
+    ("max-compiled-size", "=SIZE", "how large a function may be to be compiled [default: 256KiB]", |tuning, value| {
         tuning.max_compiled_size = usize::try_from(parse_size(required(value)?)?).unwrap_or(usize::MAX);
         Ok(())
     }),

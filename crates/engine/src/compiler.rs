@@ -16,8 +16,9 @@ pub struct Compiler {
     tuning: Tuning,
     /// Whether code is also safe from speculation past its checks.
     spectre_guards: bool,
-    one_processor: bool,
-    workers: Workers<CompileTask>,
+    /// Asked of the system when it first matters.
+    processors: OnceLock<usize>,
+    workers: OnceLock<Workers<CompileTask>>,
     /// When the first hot event was.
     began: OnceLock<Instant>,
     unavailable: OnceLock<String>,
@@ -48,12 +49,11 @@ pub enum Compiled {
 impl Compiler {
     /// A compiler that has not begun.
     pub fn new(tuning: &Tuning, spectre_guards: bool) -> Compiler {
-        let processors = processors();
         Compiler {
             tuning: tuning.clone(),
             spectre_guards,
-            one_processor: processors == 1,
-            workers: Workers::new(tuning.compile_threads_on(processors)),
+            processors: OnceLock::new(),
+            workers: OnceLock::new(),
             began: OnceLock::new(),
             unavailable: OnceLock::new(),
             counts: Counts::default(),
@@ -70,19 +70,21 @@ impl Compiler {
         self.spectre_guards
     }
 
-    /// How many samples must have found a function, or a loop of it, whose body has so many bytes.
-    pub fn samples_for(&self, body_bytes: usize) -> u32 {
-        self.tuning.samples_for(body_bytes, self.one_processor)
+    fn processors(&self) -> usize {
+        *self.processors.get_or_init(processors)
     }
 
-    /// Whether programs have been running for long enough that compiling may pay.
-    pub fn is_time(&self) -> bool {
-        self.began.get_or_init(Instant::now).elapsed() >= self.tuning.delay()
+    /// Whether it is time to compile a function, or a loop of it, whose body has so many bytes and which so many samples found.
+    pub fn pays(&self, samples: u32, body_bytes: usize) -> bool {
+        samples >= self.tuning.samples_for(body_bytes, false)
+            && self.began.get_or_init(Instant::now).elapsed() >= self.tuning.delay()
+            && (self.processors() > 1 || samples >= self.tuning.samples_for(body_bytes, true))
     }
 
     /// Has something compiled. If there is no thread for that, nothing is from now on.
     pub fn submit(&self, waiting: Waiting<CompileTask>) {
-        if let Err(error) = self.workers.submit(waiting) {
+        let workers = self.workers.get_or_init(|| Workers::new(self.tuning.compile_threads_on(self.processors())));
+        if let Err(error) = workers.submit(waiting) {
             self.give_up(format!("there is no thread to compile on: {error}"));
         }
     }
@@ -123,7 +125,7 @@ impl Compiler {
             refused: get(&self.counts.refused),
             code_bytes: get(&self.counts.bytes),
             compile_time: Duration::from_nanos(get(&self.counts.nanoseconds)),
-            threads: self.workers.threads(),
+            threads: self.workers.get().map_or(0, Workers::threads),
         }
     }
 }

@@ -226,7 +226,7 @@ impl ModuleTiers {
         let size = self.body_size(index);
         if self.lock().sites.sample(site, early) {
             let samples = self.lock().sites.samples(site);
-            if samples < self.compiler.samples_for(size) || !self.compiler.is_time() {
+            if !self.compiler.pays(samples, size) {
                 return None;
             }
             let source = Source {
@@ -243,7 +243,7 @@ impl ModuleTiers {
         loop {
             let (info, offset, is_here) = self.lock().sites.target(site)?;
             let work = Work { index, guarded, at_loop: Some(offset) };
-            let samples = self.compiler.samples_for(size);
+            let samples = self.compiler.tuning().samples_for(size, false);
             let progress = self.compile(work, samples, Some(&info), self.at_once());
             let advice = self.lock().sites.advise(site, &progress, early, self.compiler.tuning().patience());
             match advice {
@@ -294,11 +294,9 @@ impl TierUp for ModuleTiers {
 
     fn sampled(&self, func: &RunningFunc<'_>, samples: u32) {
         self.publish(func);
-        let index = func.defined_index();
-        if self.eager || samples < self.compiler.samples_for(self.body_size(index)) || !self.compiler.is_time() {
-            return;
+        if !self.eager && self.compiler.pays(samples, self.body_size(func.defined_index())) {
+            self.compile_function(func, samples);
         }
-        self.compile_function(func, samples);
     }
 }
 

@@ -53,7 +53,7 @@ impl Default for Tuning {
             bytes_per_sample: 27,
             tier_up_delay: Duration::from_millis(4),
             loop_patience: 1 << 12,
-            max_compiled_size: 512 << 10,
+            max_compiled_size: 256 << 10,
             compile_threads: None,
         }
     }
