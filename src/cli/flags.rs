@@ -38,6 +38,8 @@ pub enum Command {
     Validate(ValidateFlags),
     /// Show what is in a module: imports, exports, features needed, sizes
     Inspect(InspectFlags),
+    /// Show what becomes of a function: wasm, interpreter cells, compiled forms, machine code
+    Explore(ExploreFlags),
     /// Print a script that completes wasmr's words in a shell
     Completions(CompletionsFlags),
 }
@@ -178,6 +180,62 @@ pub struct InspectFlags {
     /// The module: .wasm, .wat, or - for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
+}
+
+/// What follows `explore`.
+#[derive(Debug, Args)]
+pub struct ExploreFlags {
+    /// Which function: an index, or a name from the name section or the exports [default: the only one]
+    #[arg(long, value_name = "INDEX|NAME")]
+    pub func: Option<String>,
+
+    /// Write a page with all forms side by side instead; - is standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+
+    /// Which forms [default: all]
+    #[arg(long, value_name = "FORM,...", value_delimiter = ',')]
+    pub show: Vec<Form>,
+
+    /// As with --fuel: with code that uses up fuel
+    #[arg(long)]
+    pub metered: bool,
+
+    /// As without address space to spare: with checks at every access of memory
+    #[arg(long)]
+    pub checked: bool,
+
+    /// The module: .wasm, .wat, or - for standard input
+    #[arg(value_name = "MODULE", value_hint = ValueHint::FilePath)]
+    pub module: PathBuf,
+}
+
+/// A form of a function on its way to execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// The module's operators
+    Wasm,
+    /// What the interpreter executes
+    Interp,
+    /// Cranelift's representation as translated
+    Clif,
+    /// The same when Cranelift has optimised it
+    Optimized,
+    /// Machine code
+    Code,
+}
+
+impl Form {
+    /// What stands above it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Form::Wasm => "wasm",
+            Form::Interp => "interpreter cells",
+            Form::Clif => "CLIF as translated",
+            Form::Optimized => "CLIF optimised",
+            Form::Code => "machine code",
+        }
+    }
 }
 
 /// What follows `completions`.

@@ -3,7 +3,7 @@
 //! - [`position`] decides which words are wasmr's, [`flags`], [`keys`], [`tuning_keys`] and [`values`] parse them into plain data;
 //! - [`plan`] resolves that data: it opens directories and sockets and reads the environment, and is the only file that
 //!   uses the user's authority; [`load`] reads modules;
-//! - [`run`](mod@run), [`wast`], [`validate`], [`inspect`] and [`completions`] act; [`invoke`] types arguments and prints
+//! - [`run`](mod@run), [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] act; [`invoke`] types arguments and prints
 //!   results, [`json`] is how tools get theirs;
 //! - [`report`], [`missing`] and [`demangle`] say what went wrong, [`exit`] with which status; [`signals`], [`timeout`] and [`panics`] end a process
 //!   that does not end by itself.
@@ -11,6 +11,7 @@
 mod completions;
 mod demangle;
 pub mod exit;
+mod explore;
 mod flags;
 mod inspect;
 mod invoke;
@@ -65,6 +66,7 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
         Command::Wast(flags) => wast::run(flags, out, err),
         Command::Validate(flags) => validate::run(flags, out, err),
         Command::Inspect(flags) => inspect::run(flags, out),
+        Command::Explore(flags) => explore::run(flags, out),
         Command::Completions(flags) => completions::run(flags, out),
     };
     match done {

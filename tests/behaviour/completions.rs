@@ -10,7 +10,7 @@ fn script(shell: &str) -> String {
 fn every_script_knows_all_commands_and_options() {
     for shell in ["bash", "zsh", "fish"] {
         let script = script(shell);
-        for word in ["run", "wast", "validate", "inspect", "completions"] {
+        for word in ["run", "wast", "validate", "inspect", "explore", "completions"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
         // fish writes long options without their dashes.

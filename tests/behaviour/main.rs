@@ -6,6 +6,7 @@
 mod cli;
 mod completions;
 mod exit;
+mod explore;
 mod files;
 mod golden;
 mod harness;

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::module::Module;
 
 /// What the slots of [`Explored::cells`] are called.
-pub const CELLS_LEGEND: &str = LEGEND;
+pub const CELLS_LEGEND: [&str; 2] = LEGEND;
 
 /// A function that the module defines, in all its forms.
 #[derive(Clone, Debug)]
@@ -131,7 +131,8 @@ fn compiled(
     use wasmr_runtime::vm::VmLayout;
 
     let options = CodeOptions { guarded, metered: config.metered, spectre_guards: config.spectre_guards };
-    let jit = JitModule::new(module.clone(), VmLayout::for_module(module), options).map_err(|error| error.to_string())?;
+    let jit =
+        JitModule::new(module.clone(), VmLayout::for_module(module), options).map_err(|error| error.to_string())?;
     let examined = jit.examine(defined_index).map_err(|error| error.to_string())?;
     let places = |places: Vec<wasmr_jit::translate::positions::Place>| -> Vec<Place> {
         places.into_iter().map(|place| Place { func_index: place.func_index, offset: place.offset }).collect()
@@ -169,13 +170,9 @@ fn split_location(line: &str) -> (Option<u32>, String) {
         None => (None, line),
     };
     let text = rest.trim();
-    // Instructions are indented, blocks and declarations less so.
-    let is_inside = position.is_some() || line.starts_with("      ");
-    let indent = match text {
-        _ if is_inside => "        ",
-        _ if line.starts_with(' ') => "    ",
-        _ => "",
-    };
+    // Locations push everything in a function to the right.
+    let is_outer = text == "}" || text.starts_with("function ") || text.starts_with("block") && text.ends_with(':');
+    let indent = if is_outer || text.is_empty() { "" } else { "    " };
     (position, format!("{indent}{text}"))
 }
 
@@ -186,11 +183,11 @@ mod tests {
 
     #[test]
     fn locations_are_told_from_text() {
-        assert_eq!(split_location("@001f       v3 = iadd v1, v2"), (Some(0x1f), "        v3 = iadd v1, v2".into()));
-        assert_eq!(split_location("            return v3"), (None, "        return v3".into()));
-        assert_eq!(split_location("block0(v0: i64):"), (None, "block0(v0: i64):".into()));
+        assert_eq!(split_location("@001f       v3 = iadd v1, v2"), (Some(0x1f), "    v3 = iadd v1, v2".into()));
+        assert_eq!(split_location("            return v3"), (None, "    return v3".into()));
+        assert_eq!(split_location("          block0(v0: i64):"), (None, "block0(v0: i64):".into()));
         assert_eq!(split_location("    gv0 = vmctx"), (None, "    gv0 = vmctx".into()));
-        assert_eq!(split_location("@- x"), (None, "@- x".into()));
+        assert_eq!(split_location("@- x"), (None, "    @- x".into()));
     }
 
     fn explored(wat: &str, index: u32, config: &Config) -> Result<Explored, ExploreError> {

@@ -7,7 +7,6 @@
 //! - `tier` is the tiers as stores see them; `tier_up` decides for a module what is compiled when, with `loops` for those that a
 //!   function does not come out of; `compiler` is what modules share for that, `compile_queue` its order, `workers` the
 //!   threads; [`report`] says what was done.
-//!
 //! - [`explore`]: what becomes of a function, for people.
 //!
 //! This is the only crate that names the tiers. Without the feature `jit` there is only the interpreter.

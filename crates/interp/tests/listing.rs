@@ -76,6 +76,25 @@ fn branches_take_comparisons_in() {
 }
 
 #[test]
+fn a_jump_whose_target_comes_later_stays_that_of_its_operator() {
+    check(
+        "",
+        "(param i32) (result i32)
+         (if (result i32) (i32.lt_u (local.get 0) (i32.const 2))
+           (then (local.get 0))
+           (else (i32.sub (local.get 0) (i32.const 1))))",
+        &[
+            "@0 enter, 2 slots <- ",
+            "@2 br @8 unless i32.lt_u l0, 2 <- local.get 0, i32.const 2, i32.lt_u, if (result i32)",
+            "@4 t0 = l0 <- local.get 0, else",
+            "@6 br @10 <- local.get 0, else",
+            "@8 t0 = i32.sub l0, 1 <- local.get 0, i32.const 1, i32.sub, end",
+            "@10 return t0 <- end",
+        ],
+    );
+}
+
+#[test]
 fn accesses_calls_and_globals_name_their_objects() {
     check(
         "(memory 1) (global $g (mut i32) (i32.const 0)) (table 3 funcref) (type $t (func (param i32) (result i32)))",

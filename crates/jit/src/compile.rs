@@ -122,6 +122,8 @@ pub struct Examined {
     pub code: Vec<u8>,
     /// From where on the code is of which operators: the one, and the calls around it if it was inlined.
     pub places: Vec<(u32, Vec<Place>)>,
+    /// What the source locations in the text are of.
+    pub positions: Positions,
 }
 
 /// Compiles a function of a module to be looked at.
@@ -135,7 +137,7 @@ pub fn examine(request: &Request<'_>, isa: &dyn TargetIsa, scratch: &mut Scratch
     let code = finish(isa, FuncId::from_u32(0), scratch)?;
     let optimized = scratch.context.func.display().to_string();
     let places = code.positions.iter().map(|&(at, position)| (at, positions.places(position))).collect();
-    Ok(Examined { clif, optimized, code: code.code, places })
+    Ok(Examined { clif, optimized, code: code.code, places, positions })
 }
 
 /// Compiles what `build` makes.

@@ -82,16 +82,20 @@ pub fn list(source: &Source<'_>, name_of: &dyn Fn(usize) -> Option<String>) -> R
 /// The template for a handler, the one that speaks of most of the operators if there are several.
 fn template(handler: u64, operators: &[String]) -> Option<&'static String> {
     let named: Vec<&str> = operators.iter().filter_map(|operator| operator.split(' ').next()).collect();
-    let unspoken = |template: &&String| {
+    let rank = |template: &&String| {
         let words: Vec<&str> = template.split([' ', ';', '(']).collect();
-        named.iter().filter(|name| !words.contains(name)).count()
+        let unspoken = named.iter().filter(|name| !words.contains(name)).count();
+        // The opposite of the opposite is harder to read.
+        (unspoken, words.contains(&"unless"))
     };
-    handlers::templates(handler).iter().min_by_key(unspoken)
+    handlers::templates(handler).iter().min_by_key(rank)
 }
 
 /// What the names of slots mean.
-pub const LEGEND: &str = "l0 is local 0, t0 the lowest operand, r0 the first result, acc and facc are the accumulators, \
-                          which get what goes to a slot, too; @8 is the cell at word 8";
+pub const LEGEND: [&str; 2] = [
+    "l0 is local 0, t0 the lowest operand, r0 the first result; @8 is the cell at word 8",
+    "acc and facc are the accumulators, which get what goes to a slot, too",
+];
 
 impl Listing {
     /// Whether every cell is of a known handler.

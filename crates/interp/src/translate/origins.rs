@@ -122,10 +122,9 @@ impl Watch {
 
         let now = |start: usize, words: &[u64]| code.get(start..start + words.len());
         // Cells that it replaced by its own: always the latest ones.
-        let replaced = before
-            .cells
-            .iter()
-            .take_while(|(start, words)| !now(*start, words).is_some_and(|now| only_settled(words, now)));
+        let is_replaced =
+            |(start, words): &&(usize, Vec<u64>)| now(*start, words).is_none_or(|now| is_another(words, now));
+        let replaced = before.cells.iter().take_while(is_replaced);
         let first = replaced.last().map_or(before.len, |(start, _)| *start);
         while self.cells.last().is_some_and(|cell| cell.word >= first) {
             operators.extend(self.cells.pop().into_iter().flat_map(|cell| cell.operators));
@@ -137,9 +136,13 @@ impl Watch {
         if self.cells.len() > known {
             return;
         }
-        let touched = before.cells.first().is_some_and(|(start, words)| now(*start, words) != Some(words));
+        let settled = before.cells.first().is_some_and(|(start, words)| {
+            // Its handler, and where its result goes.
+            let of = |words: &[u64]| (words[0], words[1] as u16);
+            now(*start, words).is_some_and(|now| of(now) != of(words))
+        });
         let pushed = translator.stack.last().filter(|_| translator.stack.len() > before.height);
-        if touched {
+        if settled {
             self.cells.last_mut().expect("a function's first cell stays").operators.extend(operators);
         } else if let Some(value) = pushed
             && value.kind != Kind::Temp
@@ -149,16 +152,12 @@ impl Watch {
     }
 }
 
-/// Whether a cell is what it was but for where its result goes, which is decided when the next cell is made.
-fn only_settled(before: &[u64], now: &[u64]) -> bool {
+/// Whether there is another cell now in place of one. A cell whose handler is the same may have got the distance of its jump, and
+/// one of which no more than its handler and destination has changed was settled, which happens when the next cell is made.
+fn is_another(before: &[u64], now: &[u64]) -> bool {
     const DESTINATION: u64 = 0xffff;
-    let pairs = before.iter().zip(now).enumerate();
-    let mut differences = pairs.filter(|&(word, (before, now))| match word {
-        0 => false,
-        1 => before & !DESTINATION != now & !DESTINATION,
-        _ => before != now,
-    });
-    differences.next().is_none()
+    let rest = |words: &[u64]| words[1] & !DESTINATION;
+    before[0] != now[0] && (rest(before) != rest(now) || before[2..] != now[2..])
 }
 
 impl Slots {

@@ -1,0 +1,193 @@
+//! Which function of a module a word means: an index, or a name from the name section or the exports.
+//!
+//! Names are compared as they are in the module and as people write them; a word that means none or several gets an error that
+//! names those that may have been meant.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use wasmr::{Export, ExternKind};
+use wasmr_module::Module;
+
+use crate::cli::UsageError;
+use crate::cli::demangle::{printable, readable};
+
+/// How many functions an error names.
+const SHOWN: usize = 8;
+
+/// The index of the function that is meant; without a word, of the only one that has a body.
+pub fn find(module: &Module, asked: Option<&str>) -> anyhow::Result<u32> {
+    let imported = module.imported_func_count();
+    let Some(asked) = asked else {
+        return match module.defined_func_count() {
+            0 => Err(UsageError(format!("`{}` defines no function", printable(module.name()))).into()),
+            1 => Ok(imported),
+            count => {
+                let exported = exported(module);
+                let some = if exported.is_empty() { largest(module) } else { exported };
+                let which = format!("which of {count} functions? Name it by --func INDEX or --func NAME");
+                Err(UsageError(format!("{which}, such as {}", shown(module, &some))).into())
+            }
+        };
+    };
+    if let Ok(index) = asked.parse() {
+        return Ok(index);
+    }
+    let word = asked.strip_prefix('$').unwrap_or(asked);
+    let names = names(module);
+    let meant: BTreeSet<u32> =
+        names.iter().filter(|(_, name)| *name == word || *name == asked).map(|it| it.0).collect();
+    let mut meant: Vec<u32> = meant.into_iter().collect();
+    if meant.is_empty() {
+        let named = names.iter().filter(|(_, name)| readable(name) == word);
+        meant = named.map(|it| it.0).collect::<BTreeSet<u32>>().into_iter().collect();
+    }
+    match meant[..] {
+        [index] => Ok(index),
+        [] => {
+            let near = near(&names, word);
+            let hint = if near.is_empty() { String::new() } else { format!("; near are {}", shown(module, &near)) };
+            anyhow::bail!("there is no function `{}` in `{}`{hint}", printable(asked), printable(module.name()))
+        }
+        _ => anyhow::bail!("`{}` is the name of several functions: {}", printable(asked), shown(module, &meant)),
+    }
+}
+
+/// What a function is called, safe to print.
+pub fn name_of(module: &Module, index: u32) -> Option<String> {
+    let is_it = |export: &&Export| export.kind == ExternKind::Func && export.index == index;
+    let exported = || module.exports().iter().find(is_it).map(|export| &*export.name);
+    module.names().func_name(index).or_else(exported).map(readable)
+}
+
+/// All names, with the functions that have them.
+fn names(module: &Module) -> Vec<(u32, &str)> {
+    let exports = module.exports().iter().filter(|export| export.kind == ExternKind::Func);
+    module.names().funcs().chain(exports.map(|export| (export.index, &*export.name))).collect()
+}
+
+/// Exported functions that have a body, in order.
+fn exported(module: &Module) -> Vec<u32> {
+    let exports = module.exports().iter().filter(|export| export.kind == ExternKind::Func);
+    let indices: BTreeSet<u32> = exports.map(|export| export.index).collect();
+    indices.into_iter().filter(|&index| index >= module.imported_func_count()).collect()
+}
+
+/// All functions that have a body, the largest first.
+fn largest(module: &Module) -> Vec<u32> {
+    let mut indices: Vec<u32> = (0..module.defined_func_count()).collect();
+    indices.sort_by_key(|&defined| Reverse(module.body(defined).bytes.len()));
+    indices.into_iter().map(|defined| defined + module.imported_func_count()).collect()
+}
+
+/// Functions by index and name, the first few.
+fn shown(module: &Module, indices: &[u32]) -> String {
+    let one = |&index: &u32| match name_of(module, index) {
+        Some(name) => format!("{index} (`{name}`)"),
+        None => index.to_string(),
+    };
+    let mut list: Vec<String> = indices.iter().take(SHOWN).map(one).collect();
+    if indices.len() > SHOWN {
+        list.push("…".to_owned());
+    }
+    list.join(", ")
+}
+
+/// Functions whose names resemble a word, the most similar first: a few letters differ, or the word is part of it.
+fn near(names: &[(u32, &str)], word: &str) -> Vec<u32> {
+    let length = word.chars().count();
+    let allowed = (length / 3).max(if length > 2 { 2 } else { 1 });
+    let mut found: Vec<(usize, usize, u32)> = Vec::new();
+    for &(index, name) in names {
+        let name = readable(name);
+        let distance = distance(&name, word, allowed);
+        let rank = match distance {
+            Some(distance) => distance,
+            None if !word.is_empty() && name.to_lowercase().contains(&word.to_lowercase()) => allowed + 1,
+            None => continue,
+        };
+        found.push((rank, name.len(), index));
+    }
+    found.sort_unstable();
+    let mut seen = BTreeSet::new();
+    found.into_iter().map(|(_, _, index)| index).filter(|&index| seen.insert(index)).collect()
+}
+
+/// How many letters must be put in, taken out or exchanged to make one word the other, if not more than `allowed`.
+fn distance(a: &str, b: &str, allowed: usize) -> Option<usize> {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.len().abs_diff(b.len()) > allowed {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let change = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().filter(|&distance| distance <= allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn module(text: &str) -> Arc<Module> {
+        let engine = wasmr::Engine::default();
+        wasmr::Module::new(&engine, text).unwrap().module.clone()
+    }
+
+    const SOME: &str = r#"(module (import "" "" (func $host))
+        (func $fib (export "fibonacci")) (func $fab) (func (@name "fab")) (func (export "_ZN1a3add17h0123456789abcdefE")))"#;
+
+    #[track_caller]
+    fn finds(asked: &str, expected: Result<u32, &str>) {
+        let found = find(&module(SOME), Some(asked)).map_err(|error| error.to_string());
+        assert_eq!(found.as_ref().map_err(String::as_str), expected.as_ref().map_err(|text| *text), "{asked}");
+    }
+
+    #[test]
+    fn indices_and_names_of_all_kinds() {
+        for (asked, index) in
+            [("1", 1), ("fib", 1), ("$fib", 1), ("fibonacci", 1), ("host", 0), ("a::add", 4), ("77", 77)]
+        {
+            finds(asked, Ok(index));
+        }
+        finds("_ZN1a3add17h0123456789abcdefE", Ok(4));
+    }
+
+    #[test]
+    fn what_may_have_been_meant_is_named() {
+        finds("fab", Err("`fab` is the name of several functions: 2 (`fab`), 3 (`fab`)"));
+        finds("fbi", Err("there is no function `fbi` in `<module>`; near are 1 (`fib`), 2 (`fab`), 3 (`fab`)"));
+        finds("fibo", Err("there is no function `fibo` in `<module>`; near are 1 (`fib`), 2 (`fab`), 3 (`fab`)"));
+        finds("bonac", Err("there is no function `bonac` in `<module>`; near are 1 (`fib`)"));
+        finds("ADD", Err("there is no function `ADD` in `<module>`; near are 4 (`a::add`)"));
+        finds("x\u{1b}yzw", Err("there is no function `x\\u{1b}yzw` in `<module>`"));
+    }
+
+    #[test]
+    fn one_function_needs_no_name() {
+        assert_eq!(find(&module("(module (import \"\" \"\" (func)) (func))"), None).unwrap(), 1);
+        let error = find(&module("(module)"), None).unwrap_err();
+        assert!(error.is::<UsageError>());
+        assert_eq!(error.to_string(), "`<module>` defines no function");
+        let error = find(&module(SOME), None).unwrap_err();
+        let which = "which of 4 functions? Name it by --func INDEX or --func NAME, such as 1 (`fib`), 4 (`a::add`)";
+        assert_eq!(error.to_string(), which);
+        let error = find(&module("(module (func) (func nop nop))"), None).unwrap_err();
+        assert!(error.to_string().ends_with("such as 1, 0"), "{error}");
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("kitten", "sitting", 3), Some(3));
+        assert_eq!(distance("kitten", "sitting", 2), None);
+        assert_eq!(distance("", "ab", 2), Some(2));
+        assert_eq!(distance("ab", "ab", 0), Some(0));
+    }
+}

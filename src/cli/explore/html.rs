@@ -1,0 +1,143 @@
+//! The forms of a function side by side, as one HTML page that needs nothing else: pointing at a line lights up all that came
+//! from the same operators, in every column; a click keeps it and brings it into view.
+//!
+//! Everything that comes from the module is escaped. The page names no other resource, and its policy forbids it to load any.
+
+use std::fmt::Write;
+
+use super::view::{Section, View};
+use crate::cli::flags::Form;
+
+/// How it looks.
+const STYLE: &str = include_str!("page.css");
+/// What it does.
+const SCRIPT: &str = include_str!("page.js");
+
+/// The page.
+pub fn page(view: &View) -> String {
+    let title = escaped(&view.title);
+    let mut out = String::new();
+    // The policy lets the page's own style and script work and nothing else.
+    out.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    out.push_str(
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; ",
+    );
+    out.push_str("script-src 'unsafe-inline'\">\n<meta name=\"viewport\" content=\"width=device-width\">\n");
+    // Writing to a string does not fail.
+    let _ =
+        write!(out, "<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n");
+    let facts: Vec<String> = view.facts.iter().map(|fact| escaped(fact)).collect();
+    let _ = write!(out, "<p>{}</p>\n</header>\n<main>\n", facts.join("<br>"));
+    let mut sections = &view.sections[..];
+    while let Some((section, rest)) = sections.split_first() {
+        out.push_str("<section>\n");
+        sections = rest;
+        // The two forms of one representation share a column.
+        match sections.split_first() {
+            Some((optimized, rest)) if section.form == Form::Clif && optimized.form == Form::Optimized => {
+                sections = rest;
+                let both = [section, optimized];
+                out.push_str("<h2>");
+                for (index, section) in both.iter().enumerate() {
+                    let pressed = index == 1;
+                    let _ = write!(
+                        out,
+                        "<button type=\"button\" data-form=\"{index}\" aria-pressed=\"{pressed}\">{}</button>",
+                        section.form.title()
+                    );
+                }
+                out.push_str("</h2>\n");
+                for (index, section) in both.iter().enumerate() {
+                    let hidden = if index == 0 { " hidden" } else { "" };
+                    let _ = writeln!(out, "<div class=\"form\"{hidden}>");
+                    body(&mut out, section);
+                    out.push_str("</div>\n");
+                }
+            }
+            _ => {
+                let _ = writeln!(out, "<h2>{}</h2>", section.form.title());
+                body(&mut out, section);
+            }
+        }
+        out.push_str("</section>\n");
+    }
+    let _ = write!(out, "</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n");
+    out
+}
+
+/// The notes and lines of a form.
+fn body(out: &mut String, section: &Section) {
+    for note in &section.notes {
+        let _ = writeln!(out, "<p class=\"note\">{}</p>", escaped(note));
+    }
+    out.push_str("<div class=\"lines\">\n");
+    for line in &section.lines {
+        let origins: Vec<String> = line.origins.iter().map(usize::to_string).collect();
+        let data = if origins.is_empty() { String::new() } else { format!(" data-o=\"{}\"", origins.join(" ")) };
+        let label = match section.form {
+            Form::Wasm => line.origins.last().map(|offset| format!("{offset:#x}")).unwrap_or_default(),
+            _ => line.label.clone(),
+        };
+        let label = if label.is_empty() { String::new() } else { format!("<b>{}</b>", escaped(&label)) };
+        let remark = if line.remark.is_empty() { String::new() } else { format!("<i>{}</i>", escaped(&line.remark)) };
+        let _ = writeln!(out, "<div{data}>{label}<code>{}</code>{remark}</div>", escaped(&line.text));
+    }
+    out.push_str("</div>\n");
+}
+
+/// Text in which nothing is markup, neither between tags nor in a quoted attribute.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::explore::view::Line;
+
+    fn view(text: &str) -> View {
+        let line = || Line { origins: vec![7, 9], label: text.into(), text: text.into(), remark: text.into() };
+        let section = |form| Section { form, notes: vec![text.into()], lines: vec![line()] };
+        let forms = [Form::Wasm, Form::Interp, Form::Clif, Form::Optimized, Form::Code];
+        View { title: text.into(), facts: vec![text.into()], sections: forms.map(section).into() }
+    }
+
+    #[test]
+    fn nothing_from_a_module_becomes_markup() {
+        let page = page(&view("</script><img src=x onerror=alert(1)>\"'&"));
+        let shown = "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;";
+        // Title twice, a fact; five times a note, a text and a remark, and but for wasm a label.
+        assert_eq!(page.matches(shown).count(), 3 + 5 * 3 + 4);
+        assert!(!page.contains("<img"));
+        assert_eq!(page.matches("</script>").count(), 1, "the page's own");
+    }
+
+    #[test]
+    fn the_page_loads_nothing() {
+        let page = page(&view("x"));
+        assert!(page.contains("default-src 'none'"));
+        for word in ["http:", "https:", "src=", "href=", "url(", "@import", "fetch(", "import("] {
+            assert!(!page.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn columns_and_origins() {
+        let page = page(&view("x"));
+        assert_eq!(page.matches("<section>").count(), 4);
+        assert_eq!(page.matches("<div data-o=\"7 9\">").count(), 5);
+        assert!(page.contains("<div class=\"form\" hidden>"), "the form before optimisation waits behind its button");
+        assert!(page.contains("<b>0x9</b><code>x</code>"), "the wasm column shows offsets");
+    }
+}

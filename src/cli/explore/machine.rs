@@ -1,0 +1,141 @@
+//! Machine code as text.
+//!
+//! Code has data in it: jump tables behind indirect jumps, constants at the end. What is an instruction follows from where control
+//! can get: from the start, from where a source location begins, from where a jump leads. The rest is shown as bytes.
+
+/// A line of a disassembly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// Where it stands in the code.
+    pub offset: u32,
+    /// What stands there.
+    pub text: String,
+    /// Whether control never gets there.
+    pub is_data: bool,
+}
+
+/// Bytes of data on a line.
+const DATA_ON_LINE: usize = 8;
+
+/// The lines of some code. Instructions start at all of `starts`.
+#[cfg(feature = "jit")]
+pub fn disassemble(code: &[u8], starts: &[u32]) -> Vec<Instruction> {
+    use std::collections::BTreeSet;
+
+    let mut starts: BTreeSet<usize> = starts.iter().map(|&start| start as usize).chain([0]).collect();
+    // Each round may find jumps to where nothing was known to start.
+    loop {
+        let known = starts.len();
+        let lines = sweep(code, &mut starts);
+        if starts.len() == known {
+            return lines;
+        }
+    }
+}
+
+/// Without the compiling tier there is no code.
+#[cfg(not(feature = "jit"))]
+pub fn disassemble(code: &[u8], _starts: &[u32]) -> Vec<Instruction> {
+    let mut lines = Vec::new();
+    data(code, 0, code.len(), &mut lines);
+    lines
+}
+
+/// Goes through the code once; adds where jumps lead.
+#[cfg(feature = "jit")]
+fn sweep(code: &[u8], starts: &mut std::collections::BTreeSet<usize>) -> Vec<Instruction> {
+    use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, IntelFormatter, OpKind};
+
+    let mut formatter = IntelFormatter::new();
+    let options = formatter.options_mut();
+    options.set_uppercase_hex(false);
+    options.set_hex_prefix("0x");
+    options.set_hex_suffix("");
+    options.set_space_after_operand_separator(true);
+    options.set_rip_relative_addresses(true);
+    options.set_branch_leading_zeros(false);
+    options.set_show_branch_size(false);
+    options.set_small_hex_numbers_in_decimal(true);
+
+    let mut lines = Vec::new();
+    let (mut at, mut reached) = (0, true);
+    while at < code.len() {
+        reached |= starts.contains(&at);
+        let instruction = Decoder::with_ip(64, &code[at..], at as u64, DecoderOptions::NONE).decode();
+        if !reached || instruction.is_invalid() {
+            let next = starts.range(at + 1..).next().copied().unwrap_or(code.len()).min(code.len());
+            data(code, at, next, &mut lines);
+            (at, reached) = (next, false);
+            continue;
+        }
+        let mut text = String::new();
+        formatter.format(&instruction, &mut text);
+        lines.push(Instruction { offset: at as u32, text, is_data: false });
+        at += instruction.len();
+        if instruction.op_count() > 0 && instruction.op0_kind() == OpKind::NearBranch64 {
+            starts.insert(instruction.near_branch_target() as usize);
+        }
+        use FlowControl::{Exception, IndirectBranch, Return, UnconditionalBranch};
+        reached = !matches!(instruction.flow_control(), UnconditionalBranch | IndirectBranch | Return | Exception);
+    }
+    lines
+}
+
+/// Bytes as data.
+fn data(code: &[u8], from: usize, to: usize, lines: &mut Vec<Instruction>) {
+    for (index, bytes) in code[from..to].chunks(DATA_ON_LINE).enumerate() {
+        let shown: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let offset = (from + index * DATA_ON_LINE) as u32;
+        lines.push(Instruction { offset, text: format!(".byte {}", shown.join(" ")), is_data: true });
+    }
+}
+
+#[cfg(all(test, feature = "jit"))]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(code: &[u8], starts: &[u32], expected: &[(u32, &str)]) {
+        let lines = disassemble(code, starts);
+        let shown: Vec<(u32, &str)> = lines.iter().map(|line| (line.offset, line.text.as_str())).collect();
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn instructions_and_their_offsets() {
+        let code = [0x55, 0x48, 0x89, 0xe5, 0x83, 0xc0, 0x4d, 0xc5, 0xf8, 0x58, 0xc1, 0x5d, 0xc3];
+        let expected = [
+            (0, "push rbp"),
+            (1, "mov rbp, rsp"),
+            (4, "add eax, 0x4d"),
+            (7, "vaddps xmm0, xmm0, xmm1"),
+            (11, "pop rbp"),
+            (12, "ret"),
+        ];
+        check(&code, &[], &expected);
+    }
+
+    #[test]
+    fn what_is_never_reached_is_data() {
+        // A jump over four bytes, a return, and a constant at the end.
+        let code = [0xeb, 0x04, 1, 2, 3, 4, 0xc3, 0xff, 0xff];
+        check(&code, &[], &[(0, "jmp 6"), (2, ".byte 01 02 03 04"), (6, "ret"), (7, ".byte ff ff")]);
+        // The same behind an indirect jump, where only a source location tells that code starts again.
+        let code = [0xff, 0xe0, 9, 9, 0x90, 0xc3];
+        check(&code, &[4], &[(0, "jmp rax"), (2, ".byte 09 09"), (4, "nop"), (5, "ret")]);
+        check(&code, &[], &[(0, "jmp rax"), (2, ".byte 09 09 90 c3")]);
+    }
+
+    #[test]
+    fn jumps_back_lead_to_code() {
+        // The block at 3 is found when the one behind it jumps there.
+        let code = [0xeb, 0x02, 0x90, 0xc3, 0xeb, 0xfc, 0x06];
+        check(&code, &[], &[(0, "jmp 4"), (2, "nop"), (3, "ret"), (4, "jmp 2"), (6, ".byte 06")]);
+    }
+
+    #[test]
+    fn what_is_no_instruction_is_data() {
+        check(&[0x06, 0x90], &[], &[(0, ".byte 06 90")]);
+        check(&[], &[], &[]);
+    }
+}

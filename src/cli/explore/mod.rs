@@ -1,0 +1,48 @@
+//! `wasmr explore MODULE --func FUNC`: what becomes of a function, without running any of it.
+//!
+//! [`find`](mod@find) tells which function is meant, the engine makes all its forms, [`view`](mod@view) lays them out as
+//! lines that know which operators they came from, with [`machine`] for the last of them; [`text`](mod@text) and [`html`] show
+//! that. Every feature is on while the module is read, as in `inspect`.
+
+mod find;
+mod html;
+mod machine;
+mod text;
+mod view;
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use wasmr::{Config, Engine, Features, MemoryStrategy};
+use wasmr_engine::explore::explore;
+
+use super::flags::ExploreFlags;
+use super::{exit, load};
+
+/// Explores a function.
+pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let mut config = Config::new();
+    config.features(Features::all()).consume_fuel(flags.metered);
+    if flags.checked {
+        config.memory_strategy(MemoryStrategy::Checked);
+    }
+    let engine = Engine::new(&config);
+    let module = load::module(&engine, &flags.module)?;
+    let index = find::find(&module.module, flags.func.as_deref())?;
+    let explored = explore(&module, index, &config)
+        .with_context(|| format!("cannot explore function {index} of `{}`", flags.module.display()))?;
+    let view = view::view(&module.module, &explored, &flags.show);
+    match &flags.html {
+        None => print(out, &text::text(&view)),
+        Some(file) if file == Path::new("-") => print(out, &html::page(&view)),
+        Some(file) => {
+            std::fs::write(file, html::page(&view)).with_context(|| format!("cannot write `{}`", file.display()))
+        }
+    }?;
+    Ok(exit::SUCCESS)
+}
+
+fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot print what becomes of the function")
+}

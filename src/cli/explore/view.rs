@@ -1,0 +1,150 @@
+//! A function's forms as lines of text, each with the operators that it came from: what is common to all ways to show them.
+//!
+//! In: what the engine found out. Out: a [`View`]. Names are readable and harmless to a terminal here, but not yet escaped for
+//! anything else.
+
+use wasmr::func_type_text;
+use wasmr_engine::explore::{CELLS_LEGEND, ClifLine, Explored, Place};
+use wasmr_module::Module;
+
+use super::find::name_of;
+use super::machine;
+use crate::cli::demangle::printable;
+use crate::cli::flags::Form;
+
+/// A function to be shown.
+pub struct View {
+    /// Which one it is.
+    pub title: String,
+    /// What can be said of all of it.
+    pub facts: Vec<String>,
+    /// Its forms, in the order in which they are made.
+    pub sections: Vec<Section>,
+}
+
+/// One form of it.
+pub struct Section {
+    /// Which.
+    pub form: Form,
+    /// What is to be known to read it, or why there is nothing.
+    pub notes: Vec<String>,
+    /// Its lines.
+    pub lines: Vec<Line>,
+}
+
+/// A line.
+#[derive(Default)]
+pub struct Line {
+    /// Offsets in the module of the function's operators that it came from, the principal one last. Of what was inlined, that of
+    /// the call.
+    pub origins: Vec<usize>,
+    /// By what others refer to it.
+    pub label: String,
+    /// What stands there.
+    pub text: String,
+    /// What is added for the reader.
+    pub remark: String,
+}
+
+/// Lays out the forms that are asked for, all if none is.
+pub fn view(module: &Module, explored: &Explored, forms: &[Form]) -> View {
+    let name = |index| name_of(module, index);
+    let index = explored.func_index;
+    let named = name(index).map(|name| format!(" `{name}`")).unwrap_or_default();
+    let (offset, bytes) = explored.body;
+    let mut facts = vec![
+        format!("{}: {bytes} bytes at {offset:#x}", printable(module.name())),
+        func_type_text(module.registry(), module.func_type(index)),
+    ];
+    if !explored.locals.is_empty() {
+        let groups = explored.locals.iter().map(|(count, ty)| match count {
+            1 => ty.clone(),
+            _ => format!("{count} {ty}"),
+        });
+        facts.push(format!("locals behind the parameters: {}", groups.collect::<Vec<_>>().join(", ")));
+    }
+    let all = [Form::Wasm, Form::Interp, Form::Clif, Form::Optimized, Form::Code];
+    let sections = all.into_iter().filter(|form| forms.is_empty() || forms.contains(form)).map(|form| match form {
+        Form::Wasm => wasm(explored, &name),
+        Form::Interp => cells(explored),
+        Form::Clif | Form::Optimized | Form::Code => compiled(explored, form, &name),
+    });
+    View { title: format!("function {index}{named}"), facts, sections: sections.collect() }
+}
+
+fn wasm(explored: &Explored, name: &dyn Fn(u32) -> Option<String>) -> Section {
+    let lines = explored.operators.iter().map(|operator| Line {
+        origins: vec![operator.offset],
+        label: String::new(),
+        text: format!("{:1$}{2}", "", 2 * operator.depth as usize, operator.text),
+        remark: operator.function.and_then(name).unwrap_or_default(),
+    });
+    Section { form: Form::Wasm, notes: Vec::new(), lines: lines.collect() }
+}
+
+fn cells(explored: &Explored) -> Section {
+    let (notes, lines) = match &explored.cells {
+        Err(why) => (vec![format!("not interpreted: {}", printable(why))], Vec::new()),
+        Ok(listing) => {
+            let size = format!("{} words, {} slots of frame", listing.words, listing.frame_slots);
+            let regions = listing.regions.iter().map(|region| format!("exceptions {region}"));
+            let legend = CELLS_LEGEND.map(str::to_owned);
+            let notes = [size].into_iter().chain(legend).chain(regions).collect();
+            let lines = listing.cells.iter().map(|cell| Line {
+                origins: cell.operators.clone(),
+                label: format!("@{}", cell.word),
+                text: cell.text.clone(),
+                remark: String::new(),
+            });
+            (notes, lines.collect())
+        }
+    };
+    Section { form: Form::Interp, notes, lines }
+}
+
+fn compiled(explored: &Explored, form: Form, name: &dyn Fn(u32) -> Option<String>) -> Section {
+    let compiled = match &explored.compiled {
+        Ok(compiled) => compiled,
+        Err(why) => {
+            return Section { form, notes: vec![format!("not compiled: {}", printable(why))], lines: Vec::new() };
+        }
+    };
+    let located = |places: &[Place]| -> (Vec<usize>, String) {
+        // The outermost is the function's own, unless a text format without a table says otherwise.
+        let own = places.last().filter(|place| place.func_index == explored.func_index);
+        let remark = match places {
+            [inner, _, ..] => {
+                let name = name(inner.func_index).unwrap_or_default();
+                format!("{name}[{}] at {:#x}", inner.func_index, inner.offset)
+            }
+            _ => String::new(),
+        };
+        (own.map(|place| place.offset).into_iter().collect(), remark)
+    };
+    let of_clif = |lines: &[ClifLine]| -> Vec<Line> {
+        let line = |line: &ClifLine| {
+            let (origins, remark) = located(&line.places);
+            Line { origins, label: String::new(), text: line.text.clone(), remark }
+        };
+        // Blocks are told apart without empty lines between them.
+        lines.iter().filter(|line| !line.text.is_empty()).map(line).collect()
+    };
+    let (notes, lines) = match form {
+        Form::Optimized => (Vec::new(), of_clif(&compiled.optimized)),
+        Form::Code => {
+            let starts: Vec<u32> = compiled.places.iter().map(|(at, _)| *at).collect();
+            let lines = machine::disassemble(&compiled.code, &starts).into_iter().map(|instruction| {
+                let after = compiled.places.partition_point(|(at, _)| *at <= instruction.offset);
+                let places = after.checked_sub(1).map_or(&[][..], |index| &compiled.places[index].1);
+                let (origins, remark) = if instruction.is_data { Default::default() } else { located(places) };
+                Line { origins, label: format!("{:x}", instruction.offset), text: instruction.text, remark }
+            });
+            (
+                vec![format!("{} bytes; other functions' addresses are not filled in", compiled.code.len())],
+                lines.collect(),
+            )
+        }
+        _ => (Vec::new(), of_clif(&compiled.clif)),
+    };
+    Section { form, notes, lines }
+}

@@ -1,0 +1,174 @@
+//! `wasmr explore`: every form of a function, each line with the operators that it came from, as text and as a page; and which
+//! function a word means.
+//!
+//! The golden file has the forms that are the same on every host. Compiled forms depend on the processor and on the compiler's
+//! version: of those it is checked that they are there and lead back to the operators.
+
+use crate::golden;
+use crate::harness::{Outcome, Run, Scratch};
+
+/// A loop with an access, a call and a global.
+const SUM: &str = r#"(module
+    (memory 1)
+    (global $calls (mut i32) (i32.const 0))
+    (func $sum (export "total") (param $at i32) (param $count i32) (result i32) (local $sum i32)
+        (loop $next
+            (local.set $sum (i32.add (local.get $sum) (call $byte (local.get $at))))
+            (local.set $at (i32.add (local.get $at) (i32.const 1)))
+            (br_if $next (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))
+        (local.get $sum))
+    (func $byte (param i32) (result i32)
+        (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+        (i32.load8_u offset=16 (local.get 0))))"#;
+
+/// Whether this build and host compile at all.
+fn compiles(outcome: &Outcome) -> bool {
+    !outcome.stdout.contains("not compiled: ")
+}
+
+#[track_caller]
+fn explore(text: &str, words: &[&str]) -> Outcome {
+    let scratch = Scratch::new();
+    scratch.file("m.wat", text);
+    Run::bare().word("explore").words(words).word("m.wat").current_dir(scratch.path()).end()
+}
+
+/// The lines of a form, without its heading and notes.
+fn section<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
+    let lines = text.lines().skip_while(|line| *line != title).skip(1).take_while(|line| !line.is_empty());
+    lines.filter(|line| !line.starts_with("  ;")).collect()
+}
+
+#[test]
+fn wasm_and_cells_as_text() {
+    let words = ["--func", "sum", "--show", "wasm,interp"];
+    let outcome = explore(SUM, &words);
+    golden::compare("explore_text", "explore --func sum --show wasm,interp m.wat", &outcome);
+}
+
+#[test]
+fn each_line_leads_back_to_an_operator() {
+    let outcome = explore(SUM, &["--func", "sum"]).exits(0).quietly();
+    let wasm = section(&outcome.stdout, "wasm");
+    let offset_of = |operator: &str| {
+        let line = wasm.iter().find(|line| line.ends_with(operator)).unwrap_or_else(|| panic!("{operator}: {wasm:?}"));
+        line.split_whitespace().next().unwrap()
+    };
+    // The end of the loop, which no form can do without.
+    let branch = offset_of("br_if 0");
+    let forms = ["interpreter cells", "CLIF as translated", "CLIF optimised", "machine code"];
+    for (title, word) in forms.into_iter().zip(["br @", "brif", "brif", "j"]) {
+        let lines = section(&outcome.stdout, title);
+        if title != "interpreter cells" && !compiles(&outcome) {
+            assert!(lines.is_empty(), "{title}");
+            continue;
+        }
+        let found = lines.iter().any(|line| line.trim_start().starts_with(branch) && line.contains(word));
+        assert!(found, "no {word} from {branch} in {title}:\n{}", lines.join("\n"));
+    }
+}
+
+#[test]
+fn machine_code_ends_in_instructions() {
+    let outcome = explore(SUM, &["--func", "1", "--show", "code"]).exits(0).quietly();
+    if compiles(&outcome) {
+        let lines = section(&outcome.stdout, "machine code");
+        assert!(lines[0].contains("push rbp"), "{lines:?}");
+        assert!(lines.iter().any(|line| line.ends_with(" ret")), "{lines:?}");
+        assert!(!outcome.stdout.contains("(bad)"), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn how_it_is_run_shows() {
+    let cells = |words: &[&str]| explore(SUM, words).exits(0).stdout;
+    let plain = cells(&["--func", "byte", "--show", "interp"]);
+    assert!(!plain.contains("charge") && !plain.contains("memory 0["), "{plain}");
+    let metered = cells(&["--func", "byte", "--show", "interp", "--metered"]);
+    assert!(metered.contains("charge "), "{metered}");
+    let checked = cells(&["--func", "byte", "--show", "interp", "--checked"]);
+    assert!(checked.contains("i32.load8_u memory 0["), "{checked}");
+}
+
+#[test]
+fn a_page_with_all_forms_side_by_side() {
+    let scratch = Scratch::new();
+    scratch.file("m.wat", SUM);
+    let run = || Run::bare().word("explore").current_dir(scratch.path());
+    run().words(["m.wat", "--func", "total", "--html", "page.html"]).end().exits(0).prints("").quietly();
+    let page = std::fs::read_to_string(scratch.path().join("page.html")).unwrap();
+    let printed = run().words(["m.wat", "--func", "total", "--html", "-"]).end().exits(0).quietly();
+    assert_eq!(page, printed.stdout);
+    assert_eq!(page.matches("<section>").count(), 4);
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    for word in ["://", "src=", "href=", "url("] {
+        assert!(!page.contains(word), "the page needs {word}");
+    }
+    // The load is in the other function; the call is in wasm, cells, and what is compiled of it.
+    let line = page.lines().find(|line| line.contains("<code>  call 1</code>")).expect("the call is in the page");
+    let operator = line.split('"').nth(1).unwrap();
+    assert!(line.contains("<i>byte</i>"), "{line}");
+    let with_it = page.lines().filter(|line| {
+        let origins = line.strip_prefix("<div data-o=\"").and_then(|rest| rest.split('"').next());
+        origins.is_some_and(|origins| origins.split(' ').any(|origin| origin == operator))
+    });
+    assert!(with_it.count() >= if compiles(&printed) { 5 } else { 2 });
+}
+
+#[test]
+fn names_from_a_module_are_only_text() {
+    let evil = r#"(module (func (@name "<script>alert(1)</script>\1b[2J") nop))"#;
+    let page = explore(evil, &["--html", "-"]).exits(0).quietly().stdout;
+    assert!(
+        page.contains("&lt;script&gt;alert(1)&lt;/script&gt;\\u{1b}[2J") && !page.contains("<script>alert"),
+        "{page}"
+    );
+    let text = explore(evil, &[]).exits(0).quietly().stdout;
+    assert!(text.contains("<script>alert(1)</script>\\u{1b}[2J") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn what_is_not_executed_is_shown_as_far_as_it_goes() {
+    let gc = "(module (type $s (struct)) (func (result (ref $s)) (struct.new $s)))";
+    let outcome = explore(gc, &[]).exits(0).quietly();
+    assert_eq!(section(&outcome.stdout, "wasm").len(), 2);
+    assert!(outcome.stdout.contains("  ; not interpreted: m.wat: operator StructNew at offset"), "{}", outcome.stdout);
+    assert!(!compiles(&outcome));
+    let page = explore(gc, &["--html", "-"]).exits(0).quietly().stdout;
+    assert!(page.contains("<p class=\"note\">not compiled: "), "{page}");
+}
+
+#[test]
+fn functions_that_are_not_there() {
+    let several = r#"(module (import "" "" (func $host)) (func $one (export "first")) (func $two))"#;
+    explore(several, &["--func", "none"])
+        .exits(1)
+        .prints("")
+        .says("there is no function `none` in `m.wat`; near are 1 (`one`)");
+    explore(several, &["--func", "3"]).exits(1).prints("").says("there is no function 3: the module has 3");
+    explore(several, &["--func", "host"])
+        .exits(1)
+        .prints("")
+        .says("function 0 is imported: its code is not in the module");
+    explore(several, &[]).exits(2).prints("").says("which of 2 functions?").says("1 (`one`)");
+    explore("(module)", &[]).exits(2).prints("").says("`m.wat` defines no function");
+    explore("(module (func (@name \"a\")) (func (@name \"a\")))", &["--func", "a"])
+        .exits(1)
+        .prints("")
+        .says("`a` is the name of several functions: 0 (`a`), 1 (`a`)");
+}
+
+#[test]
+fn command_lines_that_make_no_sense() {
+    explore(SUM, &["--func", "sum", "--show", "assembly"])
+        .exits(2)
+        .prints("")
+        .says("wasm, interp, clif, optimized, code");
+    Run::bare().words(["explore"]).end().exits(2).prints("");
+    Run::bare().words(["explore", "no-such-file.wasm"]).end().exits(1).prints("").says("no-such-file.wasm");
+    let scratch = Scratch::new();
+    let bad = scratch.file("bad.wat", "(module (func (result i32)))");
+    Run::bare().word("explore").word(bad).end().exits(1).prints("").says("type mismatch");
+    let outcome = explore(SUM, &["--func", "sum", "--html", "no/such/dir.html"]);
+    outcome.exits(1).prints("").says("cannot write `no/such/dir.html`");
+}
