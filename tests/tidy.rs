@@ -77,6 +77,8 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/tests/runtime/",
     "src/cli/load.rs",
     "src/cli/signals.rs",
+    // Takes rights from itself.
+    "tests/no_code_memory.rs",
 ];
 
 /// What each package may depend on, besides the standard library. Development dependencies are free.

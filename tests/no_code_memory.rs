@@ -1,0 +1,69 @@
+//! Where the system gives no memory that can be executed, programs are interpreted, and the engine says why.
+//!
+//! A program of its own: code that any other test had made would still be there.
+#![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
+
+use wasmr::{Config, Engine, Instance, Mode, Module, Store, Tuning};
+
+/// Refuses executable mappings to this thread, and to those that it starts, for ever.
+fn refuse_executable_memory() {
+    const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+    const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    let load = |offset| step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
+    let if_equal = |value, skip| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, skip, 0, value);
+    let answer = |value| step(libc::BPF_RET | libc::BPF_K, 0, 0, value);
+    let mut program = [
+        // The number of the call.
+        load(0),
+        if_equal(libc::SYS_mmap as u32, 3),
+        if_equal(libc::SYS_mprotect as u32, 2),
+        if_equal(libc::SYS_pkey_mprotect as u32, 1),
+        answer(ALLOW),
+        // The third argument of all of them is the protection.
+        load(32),
+        step(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, 1, libc::PROT_EXEC as u32),
+        answer(REFUSE),
+        answer(ALLOW),
+    ];
+    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: plain numbers, and a filter that outlives the call, which copies it.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter), 0);
+    }
+}
+
+fn step(code: u32, jump_if: u8, jump_else: u8, value: u32) -> libc::sock_filter {
+    libc::sock_filter { code: code as u16, jt: jump_if, jf: jump_else, k: value }
+}
+
+#[test]
+fn without_memory_for_code_everything_is_interpreted() {
+    refuse_executable_memory();
+    for mode in [Mode::Tiered, Mode::Jit] {
+        let engine = Engine::new(Config::new().mode(mode).tuning(Tuning { tier_up_after: 0, ..Tuning::default() }));
+        let module = Module::new(
+            &engine,
+            r#"(module (memory 1)
+                (func $double (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2)))
+                (func (export "run") (param $n i32) (result i32) (local $sum i32)
+                    (loop
+                        (i32.store (i32.const 8) (call $double (local.get $n)))
+                        (local.set $sum (i32.add (local.get $sum) (i32.load (i32.const 8))))
+                        (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+                    (local.get $sum)))"#,
+        )
+        .unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let run = instance.get_typed_func::<i32, i32>(&store, "run").unwrap();
+        for _ in 0..3 {
+            assert_eq!(run.call(&mut store, 1000).unwrap(), 1_001_000, "{mode}");
+        }
+        let report = engine.report();
+        assert_eq!((report.functions, report.loops), (0, 0), "{report}");
+        let why = report.unavailable.as_deref().expect("it says why");
+        assert!(why.contains("memory"), "{why}");
+        assert!(report.to_string().contains(why), "{report}");
+    }
+}
