@@ -5,7 +5,7 @@
 use std::ffi::c_void;
 
 use wasmr_interp::InterpTier;
-use wasmr_runtime::tier::{Frame, Tier};
+use wasmr_runtime::tier::Tier;
 use wasmr_runtime::vm::VmStore;
 use wasmr_runtime::walk::{Segment, Walk};
 
@@ -31,15 +31,13 @@ impl Tier for Tiers {
         wasmr_jit::running::unresolved()
     }
 
-    fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize) {
-        let mut walk = Walk::new(store, max);
+    fn walk(&self, walk: &mut Walk<'_>) {
         while let Some(segment) = walk.segment() {
             match segment {
-                Segment::Interpreted { .. } => wasmr_interp::tier::walk_segment(&mut walk),
-                Segment::Native { .. } => wasmr_jit::frames::walk_segment(&mut walk),
+                Segment::Interpreted { .. } => wasmr_interp::tier::walk_segment(walk),
+                Segment::Native { .. } => wasmr_jit::frames::walk_segment(walk),
             }
         }
-        walk.finish()
     }
 
     fn stack_in_use(&self, store: &VmStore) -> *mut u64 {

@@ -1,6 +1,6 @@
 //! The interpreter as a [`Tier`]: code for foreign functions, and walks over the frames.
 
-use wasmr_runtime::tier::{Frame, FrameList, Tier};
+use wasmr_runtime::tier::{FrameList, Tier};
 use wasmr_runtime::vm::VmStore;
 use wasmr_runtime::walk::{Segment, Walk};
 
@@ -50,12 +50,10 @@ impl Tier for InterpTier {
         end.max(store.stack_top)
     }
 
-    fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize) {
-        let mut walk = Walk::new(store, max);
+    fn walk(&self, walk: &mut Walk<'_>) {
         while let Some(Segment::Interpreted { .. }) = walk.segment() {
-            walk_segment(&mut walk);
+            walk_segment(walk);
         }
-        walk.finish()
     }
 }
 

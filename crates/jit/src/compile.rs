@@ -4,7 +4,7 @@ use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir;
 use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::{FinalizedMachExceptionHandler, MachTrap};
+use cranelift_codegen::{ExceptionContextLoc, FinalizedMachCallSite, FinalizedMachExceptionHandler, MachTrap};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_module::{FuncId, ModuleReloc};
 use wasmr_core::trap::TrapCode;
@@ -75,15 +75,26 @@ pub struct CompiledCode {
     pub table: Option<Positions>,
 }
 
-/// A call with a handler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A call with handlers.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallSite {
     /// Where the call returns to.
     pub return_offset: u32,
     /// From the frame pointer down to the stack pointer at the call.
     pub frame_offset: u32,
-    /// Where exceptions go.
-    pub handler: u32,
+    /// From that up to the word that is the instance, if handlers name tags.
+    pub instance_offset: Option<u32>,
+    /// What takes exceptions, in any order.
+    pub handlers: Vec<Handler>,
+}
+
+/// What takes exceptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// Where the instance has the tag; any exception if none is said.
+    pub tag: Option<u32>,
+    /// Where the exceptions go.
+    pub code: u32,
 }
 
 /// Compiles a function of a module, to be linked as `id`.
@@ -163,21 +174,35 @@ fn finish(isa: &dyn TargetIsa, id: FuncId, scratch: &mut Scratch) -> Result<Comp
     let compiled = context.compiled_code().ok_or_else(|| Refusal::Codegen("no code".to_owned()))?;
     let buffer = &compiled.buffer;
     let relocs = buffer.relocs().iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, &context.func, id)).collect();
-    let call_sites = buffer.call_sites().filter_map(|site| {
-        let handler = site.exception_handlers.iter().find_map(|handler| match handler {
-            FinalizedMachExceptionHandler::Default(offset) => Some(*offset),
-            _ => None,
-        })?;
-        Some(CallSite { return_offset: site.ret_addr, frame_offset: site.frame_offset?, handler })
-    });
+    let call_sites = buffer.call_sites().filter(|site| !site.exception_handlers.is_empty()).map(|site| call_site(&site));
     Ok(CompiledCode {
         code: buffer.data().to_vec(),
         relocs,
         traps: buffer.traps().iter().map(|trap| (trap.offset, meaning(trap))).collect(),
-        call_sites: call_sites.collect(),
+        call_sites: call_sites.collect::<Result<_, Refusal>>()?,
         positions: buffer.get_srclocs_sorted().iter().map(|place| (place.start, place.loc.bits())).collect(),
         table: None,
     })
+}
+
+fn call_site(site: &FinalizedMachCallSite<'_>) -> Result<CallSite, Refusal> {
+    let unknown = || Refusal::Codegen("what a call with handlers leaves where is not told".to_owned());
+    let frame_offset = site.frame_offset.ok_or_else(unknown)?;
+    let (mut instance_offset, mut handlers) = (None, Vec::new());
+    for handler in site.exception_handlers {
+        match *handler {
+            FinalizedMachExceptionHandler::Tag(tag, code) => {
+                handlers.push(Handler { tag: Some(tag.as_u32()), code });
+            }
+            FinalizedMachExceptionHandler::Default(code) => handlers.push(Handler { tag: None, code }),
+            FinalizedMachExceptionHandler::Context(ExceptionContextLoc::SPOffset(offset)) => {
+                instance_offset = Some(offset);
+            }
+            // No register outlives such a call.
+            FinalizedMachExceptionHandler::Context(ExceptionContextLoc::GPR(_)) => return Err(unknown()),
+        }
+    }
+    Ok(CallSite { return_offset: site.ret_addr, frame_offset, instance_offset, handlers })
 }
 
 /// The trap that one of Cranelift's codes stands for.

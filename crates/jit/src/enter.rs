@@ -65,13 +65,21 @@ pub unsafe fn enter_loop(
 
 /// Turns faults in compiled code into traps from now on.
 pub fn prepare() {
-    // SAFETY: `landing` reads an atomic; where it leads to expects to come from any instruction of compiled code.
-    unsafe { sys::install_fault_handler(landing) };
+    // SAFETY: both read an atomic; where they lead to expects to come from any instruction of compiled code.
+    unsafe {
+        sys::install_fault_handler(landing);
+        sys::preempt::install_preemption(stop_landing);
+    }
 }
 
 /// Where to go on after a fault, if it was in compiled code.
 fn landing(pc: usize) -> Option<usize> {
     link::is_code(pc).then_some(machine::fault_landing as *const () as usize)
+}
+
+/// Where to go on when the guest is to be stopped, if it is in compiled code.
+fn stop_landing(pc: usize) -> Option<usize> {
+    link::is_code(pc).then_some(machine::stop_landing as *const () as usize)
 }
 
 /// Ends the innermost activation for a reason that is not in the store yet.

@@ -59,13 +59,11 @@ impl Body {
         Some(self.traps[index].1)
     }
 
-    /// The call that returns to `pc`, if it has a handler: the handler's address, and how far the stack pointer is below the
-    /// frame pointer.
-    pub fn handler(&self, pc: usize) -> Option<(usize, usize)> {
+    /// The call that returns to `pc`, if it has handlers.
+    pub fn call_site(&self, pc: usize) -> Option<&CallSite> {
         let offset = self.offset(pc);
         let index = self.call_sites.binary_search_by_key(&offset, |site| site.return_offset).ok()?;
-        let site = self.call_sites[index];
-        Some((self.start + site.handler as usize, site.frame_offset as usize))
+        Some(&self.call_sites[index])
     }
 
     /// The function, by its index in its module.
@@ -119,16 +117,22 @@ pub fn find(pc: usize) -> Option<Arc<Body>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compile::Handler;
 
     /// Addresses at which there is never code.
     const START: usize = 0x1000;
+
+    fn site() -> CallSite {
+        let handlers = vec![Handler { tag: None, code: 20 }];
+        CallSite { return_offset: 9, frame_offset: 48, instance_offset: None, handlers }
+    }
 
     fn body(start: usize) -> Arc<Body> {
         let code = CompiledCode {
             code: vec![0; 32],
             relocs: Vec::new(),
             traps: vec![(12, TrapCode::MemoryOutOfBounds), (4, TrapCode::Unreachable)],
-            call_sites: vec![CallSite { return_offset: 9, frame_offset: 48, handler: 20 }],
+            call_sites: vec![site()],
             positions: Vec::new(),
             table: None,
         };
@@ -152,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn traps_and_handlers_are_found_by_their_very_address() {
+    fn traps_and_calls_are_found_by_their_very_address() {
         let body = body(START);
         assert_eq!(body.trap(START + 4), Some(TrapCode::Unreachable));
         assert_eq!(body.trap(START + 12), Some(TrapCode::MemoryOutOfBounds));
         assert_eq!(body.trap(START + 5), None);
-        assert_eq!(body.handler(START + 9), Some((START + 20, 48)));
-        assert_eq!(body.handler(START + 8), None);
+        assert_eq!(body.call_site(START + 9), Some(&site()));
+        assert_eq!(body.call_site(START + 8), None);
         assert_eq!(body.places(START), []);
     }
 }

@@ -12,7 +12,7 @@
 
 use std::collections::HashMap;
 use std::mem::offset_of;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cranelift_codegen::ir::{
     AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Type, Value,
@@ -29,6 +29,7 @@ use crate::compile::{Refusal, Scratch, compile_with};
 use crate::helpers::Helper;
 use crate::isa;
 use crate::link::Linker;
+use crate::registry::{self, Body};
 use crate::translate::environment::{helper_signature, slots};
 use crate::translate::value_type;
 
@@ -95,6 +96,7 @@ pub fn get(kind: Kind, ty: &FuncType) -> Result<usize, Refusal> {
         passage.builder.finalize(isa.frontend_config());
     })?;
     let address = linker.define(id, &code)?;
+    registry::insert(Arc::new(Body::new(address, code, None)));
     addresses.insert(key, address);
     Ok(address)
 }
@@ -266,6 +268,10 @@ impl<'a> Passage<'a> {
         self.builder.ins().jump(returned, &[]);
 
         self.builder.switch_to_block(returned);
+        // The signal that was to stop the guest may have come meanwhile.
+        let flag = self.load(types::I64, store, offset_of!(VmStore, interrupt));
+        let raised = self.load(types::I8, flag, 0);
+        self.builder.ins().trapnz(raised, crate::translate::trap_code(TrapCode::Interrupted));
         let mut slot = 0;
         let mut results = Vec::new();
         for &ty in self.ty.results() {

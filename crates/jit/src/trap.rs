@@ -37,6 +37,22 @@ pub unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> ! {
     }
 }
 
+/// Ends the run because the guest was asked to stop; `frame` is as if called from the instruction that was next.
+///
+/// # Safety
+/// Called by the landing for that, on the stack of machine code.
+pub(crate) unsafe extern "C" fn stopped(frame: *const usize) -> ! {
+    let store = sys::preempt::running_store();
+    // SAFETY: the signal was taken because this store runs and is alive; its innermost part is machine code, which is where the
+    // signal came. No Rust frame is above the activation, and nothing is left to drop.
+    unsafe {
+        (*store).native_exit_fp = frame;
+        // Frames of the interpreter that machine code called are gone.
+        (*store).exit_fp = (*(*store).activation).exit_fp;
+        enter::stop(store, Stop::trap(TrapCode::Interrupted))
+    }
+}
+
 /// Whether the guest can be the reason of a fault at an instruction that may trap with `code`.
 fn is_guests(code: TrapCode, pc: usize, address: usize) -> bool {
     // An instruction that traps by itself is one that the compiler put there for that.

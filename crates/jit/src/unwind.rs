@@ -1,20 +1,22 @@
 //! Exceptions in machine code: from where one is thrown to the handler of the innermost call around it.
 //!
-//! Only calls inside of a `try_table` have a handler, which takes any exception and looks itself whether it is one of its own
-//! (`translate/exception.rs`); if not, it throws again from there. So nothing is known of tags here. What no handler of the
-//! activation takes leaves it as [`Status::THROW`], and is looked after by whoever waits for that.
+//! Calls inside of a `try_table` say which tags the clauses around them name, those of the whole function; what is named is taken,
+//! and the handler finds out by which clause (`translate/exception.rs`). So frames stay as long as nobody catches. What nobody
+//! in the activation takes leaves it as [`Status::THROW`], and is looked after by whoever waits for that.
 
 use std::ptr;
 
-use wasmr_runtime::vm::{Status, VmStore};
+use wasmr_runtime::builtins::exception::{exception_caught, exception_leaves, exception_tag};
+use wasmr_runtime::vm::{Status, VmInstance, VmStore, VmTag};
 
+use crate::compile::CallSite;
 use crate::enter;
 use crate::frames::Callers;
 use crate::registry::bodies;
 
 /// A handler, and what the registers must be for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Handler {
+struct Landing {
     pc: usize,
     sp: usize,
     fp: usize,
@@ -28,31 +30,53 @@ struct Handler {
 pub unsafe fn throw(store: *mut VmStore, exception: u64) -> ! {
     // SAFETY: the caller's promise.
     unsafe {
-        if exception != 0
-            && let Some(Handler { pc, sp, fp }) = find_handler(store)
-        {
-            // Frames of the interpreter that the exception came through are gone.
-            (*store).exit_fp = (*(*store).activation).exit_fp;
-            (*store).pending_exception = 0;
-            enter::resume(pc, sp, fp, exception)
+        if exception != 0 {
+            if let Some(Landing { pc, sp, fp }) = find_handler(store, exception_tag(store, exception)) {
+                // Frames of the interpreter that the exception came through are gone.
+                (*store).exit_fp = (*(*store).activation).exit_fp;
+                (*store).pending_exception = 0;
+                exception_caught(store);
+                enter::resume(pc, sp, fp, exception)
+            }
+            exception_leaves(store, exception);
         }
         (*store).pending_exception = exception;
         enter::leave(store, Status::THROW)
     }
 }
 
-/// The handler of the innermost call that has one.
+/// The innermost call that has a handler for the tag.
 ///
 /// # Safety
 /// As for [`throw`].
-unsafe fn find_handler(store: *mut VmStore) -> Option<Handler> {
+unsafe fn find_handler(store: *mut VmStore, tag: *const VmTag) -> Option<Landing> {
     let bodies = bodies();
     // SAFETY: the caller's promise.
     let mut callers = unsafe { Callers::new((*store).native_exit_fp, (*store).activation) };
     callers.find_map(|caller| {
-        let (pc, frame_offset) = bodies.find(caller.return_to - 1)?.handler(caller.return_to)?;
-        Some(Handler { pc, sp: caller.fp - frame_offset, fp: caller.fp })
+        let body = bodies.find(caller.return_to - 1)?;
+        let site = body.call_site(caller.return_to)?;
+        let sp = caller.fp - site.frame_offset as usize;
+        // SAFETY: the frame is live and waits for the call.
+        let handler = unsafe { handler_for(site, sp, tag) }?;
+        Some(Landing { pc: body.start() + handler as usize, sp, fp: caller.fp })
     })
+}
+
+/// Where a call's handler for the tag is in its code.
+///
+/// # Safety
+/// A frame with that stack pointer waits for the call.
+unsafe fn handler_for(site: &CallSite, sp: usize, tag: *const VmTag) -> Option<u32> {
+    let names = |offset: u32| {
+        let Some(instance_offset) = site.instance_offset else { return false };
+        // SAFETY: the frame keeps its instance there, which is alive and has a tag at that offset.
+        unsafe {
+            let instance = *(sp as *const *const VmInstance).byte_add(instance_offset as usize);
+            *instance.byte_add(offset as usize).cast::<*const VmTag>() == tag
+        }
+    };
+    site.handlers.iter().find(|handler| handler.tag.is_none_or(names)).map(|handler| handler.code)
 }
 
 /// Ends or goes on with what a passage out of machine code was left with other than [`Status::OK`]. Returns if it was a tail

@@ -23,12 +23,13 @@ use crate::handle::{Handle, StoreId};
 use crate::host::{Caller, HostEnd, HostFuncDef};
 use crate::limits::ResourceError;
 use crate::store::StoreInner;
-use crate::sys;
+use crate::sys::{self, preempt};
 use crate::tier::Frame;
 use crate::trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
 use crate::typed::{IntoFunc, TypedFunc, WasmTyList};
 use crate::value::{TypeMismatch, Val};
 use crate::vm::{Status, VmFunc, VmStore, call_entry};
+use crate::walk::Walk;
 
 /// A function of a store: the guest's or the host's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,6 +219,12 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
         }
         (*inner).ensure_stack().map_err(Stop::host)?;
         sys::prepare_thread();
+        let is_outermost = (*inner).boundary_depth == 0;
+        if is_outermost && !(*inner).interrupt().enter() {
+            (*inner).interrupt().leave();
+            return Err(Stop::trap(TrapCode::Interrupted));
+        }
+        let outer = preempt::enter(vm);
         (*inner).boundary_depth += 1;
         // A host function that the host calls has no caller, whoever called us.
         let caller = ptr::replace(&raw mut (*vm).caller, ptr::null_mut());
@@ -233,6 +240,10 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
         ((*vm).exit_fp, (*vm).exit_ip) = exit;
         (*vm).caller = caller;
         (*inner).boundary_depth -= 1;
+        preempt::leave(outer);
+        if is_outermost {
+            (*inner).interrupt().leave();
+        }
         match result {
             Ok(()) => Ok(()),
             Err(HostEnd::Stop(stop)) => Err(stop),
@@ -251,7 +262,10 @@ fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
             let word = std::mem::take(&mut store.vm.pending_exception);
             HostEnd::Stop(match ExnRef::from_slot(store, word) {
                 Some(exception) => {
-                    let backtrace = capture_backtrace(store);
+                    let mut backtrace = capture_backtrace(store);
+                    if let Some(thrown) = store.thrown.take().filter(|thrown| thrown.exception == word) {
+                        backtrace.put_before(thrown.backtrace);
+                    }
                     Stop::from_kind(StopKind::Throw(Throw { exception, backtrace }))
                 }
                 // What `exception_new` gives when there is no room for one.
@@ -265,9 +279,34 @@ fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
 
 /// The guest's frames as of now.
 pub(crate) fn capture_backtrace(store: &StoreInner) -> Backtrace {
-    let (frames, total) = store.tier().frames(&store.vm, MAX_BACKTRACE_FRAMES);
+    backtrace(store, Walk::new(&store.vm, MAX_BACKTRACE_FRAMES))
+}
+
+fn backtrace(store: &StoreInner, mut walk: Walk<'_>) -> Backtrace {
+    store.tier().walk(&mut walk);
+    let (frames, total) = walk.finish();
     let info = |frame: Frame| FrameInfo::new(frame.module, frame.func_index, frame.offset);
     Backtrace { frames: frames.into_iter().map(info).collect(), total }
+}
+
+/// The frames that an exception has left so far, for those that leave none behind.
+pub(crate) struct Thrown {
+    exception: u64,
+    backtrace: Backtrace,
+}
+
+impl StoreInner {
+    /// An exception is about to leave the innermost passage into machine code.
+    pub(crate) fn note_thrown(&mut self, exception: u64) {
+        let left = backtrace(self, Walk::within_activation(&self.vm, MAX_BACKTRACE_FRAMES));
+        match &mut self.thrown {
+            Some(thrown) if thrown.exception == exception => {
+                let inner = std::mem::replace(&mut thrown.backtrace, left);
+                thrown.backtrace.put_before(inner);
+            }
+            thrown => *thrown = Some(Thrown { exception, backtrace: left }),
+        }
+    }
 }
 
 /// Ends a run from inside: keeps `stop` for the boundary that will report it, and says what to return through guest

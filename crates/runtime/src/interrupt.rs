@@ -1,7 +1,8 @@
 //! [`InterruptHandle`]: stops a store's guest from another thread, whether it computes or waits.
 //!
-//! A guest can be in two places. Code that computes polls a flag ([`VmStore::interrupt`](crate::vm::VmStore::interrupt)); a
-//! host function that waits for a descriptor or for time watches a pipe beside it ([`InterruptHandle::wake`]), which is
+//! A guest can be in three places. The interpreter polls a flag ([`VmStore::interrupt`](crate::vm::VmStore::interrupt));
+//! machine code polls nothing, a signal finds it ([`sys::preempt`](crate::sys::preempt)), sent again and again by a thread of ours until
+//! the guest has ended, as it may be in neither when one comes; a host function that waits for a descriptor or for time watches a pipe beside it ([`InterruptHandle::wake`]), which is
 //! readable while the flag is up.
 //!
 //! # Invariants
@@ -12,8 +13,11 @@
 //! that somebody can interrupt makes one.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::sys::preempt::{preempt, thread_id};
 
 /// Stops a store's guest from another thread. Clones act on the same guest.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +28,35 @@ struct Shared {
     raised: AtomicBool,
     pipe: OnceLock<(PipeReader, PipeWriter)>,
     change: Mutex<()>,
+    /// The thread that runs the guest, 0 if none does.
+    thread: AtomicI32,
+}
+
+/// Those that were interrupted and run still.
+static STOPPING: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+/// How long a guest has to end before the next signal.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// Sends signals until nobody is left to stop.
+fn stop_all() {
+    loop {
+        let mut stopping = STOPPING.lock().unwrap_or_else(PoisonError::into_inner);
+        stopping.retain(|shared| {
+            let Some(shared) = shared.upgrade() else { return false };
+            let thread = shared.thread.load(Ordering::SeqCst);
+            let is_running = thread != 0 && shared.raised.load(Ordering::SeqCst);
+            if is_running {
+                preempt(thread);
+            }
+            is_running
+        });
+        if stopping.is_empty() {
+            return;
+        }
+        drop(stopping);
+        std::thread::sleep(PATIENCE);
+    }
 }
 
 impl Shared {
@@ -49,12 +82,35 @@ impl InterruptHandle {
     ///
     /// Takes a lock for a moment, so it is not for signal handlers.
     pub fn interrupt(&self) {
-        let _change = self.0.change();
-        if !self.0.raised.swap(true, Ordering::SeqCst)
-            && let Some((_, writer)) = self.0.pipe.get()
-        {
+        let change = self.0.change();
+        let was_raised = self.0.raised.swap(true, Ordering::SeqCst);
+        if !was_raised && let Some((_, writer)) = self.0.pipe.get() {
             Shared::wake(writer);
         }
+        drop(change);
+        let thread = self.0.thread.load(Ordering::SeqCst);
+        if was_raised || thread == 0 {
+            return;
+        }
+        preempt(thread);
+        let mut stopping = STOPPING.lock().unwrap_or_else(PoisonError::into_inner);
+        stopping.push(Arc::downgrade(&self.0));
+        if stopping.len() == 1 {
+            // Without the thread the one signal above has to do, which it nearly always does.
+            let _ = std::thread::Builder::new().name("wasmr-interrupt".to_owned()).spawn(stop_all);
+        }
+    }
+
+    /// Notes that the calling thread runs the guest, until [`leave`](InterruptHandle::leave). Whether it may: not if it was asked
+    /// to stop before, since the signals for that are over.
+    pub(crate) fn enter(&self) -> bool {
+        self.0.thread.store(thread_id(), Ordering::SeqCst);
+        !self.0.raised.load(Ordering::SeqCst)
+    }
+
+    /// Notes that no thread runs the guest.
+    pub(crate) fn leave(&self) {
+        self.0.thread.store(0, Ordering::SeqCst);
     }
 
     /// Lets the guest run again.

@@ -23,6 +23,7 @@ use wasmr_core::trap::TrapCode;
 
 use crate::arena::{Object, RefArena};
 use crate::context::{AsContext, AsContextMut, Invariant, StoreContext, StoreContextMut};
+use crate::func::Thrown;
 use crate::handle::{Handle, Pinned, StoreId};
 use crate::host::{HostEnd, HostFunc};
 use crate::instance::InstanceObject;
@@ -86,6 +87,8 @@ pub struct StoreInner {
     native_stack: Option<StackPages>,
     /// Why the host ended the run, between `Status::HOST` and the boundary that reports it.
     pub(crate) host_end: Option<HostEnd>,
+    /// What the exception in flight has left, until somebody catches it.
+    pub(crate) thrown: Option<Thrown>,
     pub(crate) arena: RefArena,
     memories: Vec<Pinned<MemoryObject>>,
     tables: Vec<Pinned<TableObject>>,
@@ -137,6 +140,7 @@ impl<T> Store<T> {
             stack: None,
             native_stack: None,
             host_end: None,
+            thrown: None,
             arena: RefArena::new(config.limits.max_reference_bytes),
             memories: Vec::new(),
             tables: Vec::new(),

@@ -8,6 +8,7 @@ use wasmr_module::Module;
 use crate::instance::INITIAL_BUDGET;
 use crate::running::RunningFunc;
 use crate::vm::{ArrayCall, Status, VmFunc, VmStore};
+use crate::walk::Walk;
 
 /// The two entries with which a function slot is born.
 #[derive(Clone, Copy, Debug)]
@@ -67,9 +68,8 @@ pub trait Tier: Send + Sync {
         std::ptr::null()
     }
 
-    /// The guest's frames from the one that trapped, threw or called the host, innermost first; at most `max`, and how
-    /// many there are in all.
-    fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize);
+    /// Takes a walk over the guest's frames to its end, from the one that trapped, threw or called the host.
+    fn walk(&self, walk: &mut Walk<'_>);
 
     /// One past the last slot of the value stack that may hold a live value, asked when exceptions are collected. All
     /// of it, unless the tier knows better.

@@ -12,6 +12,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use wasmr_core::limits::MAX_BACKTRACE_FRAMES;
 use wasmr_core::trap::TrapCode;
 use wasmr_module::Module;
 
@@ -57,10 +58,20 @@ pub struct Throw {
 /// The innermost frames of a guest's call stack.
 #[derive(Clone, Debug, Default)]
 pub struct Backtrace {
-    /// At most [`MAX_BACKTRACE_FRAMES`](wasmr_core::limits::MAX_BACKTRACE_FRAMES), innermost first.
+    /// At most [`MAX_BACKTRACE_FRAMES`], innermost first.
     pub frames: Vec<FrameInfo>,
     /// How many frames there were.
     pub total: usize,
+}
+
+impl Backtrace {
+    /// Puts the frames of a backtrace that ends where this one begins before those of this.
+    pub(crate) fn put_before(&mut self, inner: Backtrace) {
+        let outer = std::mem::replace(&mut self.frames, inner.frames);
+        self.frames.extend(outer);
+        self.frames.truncate(MAX_BACKTRACE_FRAMES);
+        self.total += inner.total;
+    }
 }
 
 /// One frame of a [`Backtrace`].

@@ -14,6 +14,7 @@
 //! what the store says: so tiers can walk without a contract of their own.
 
 use std::marker::PhantomData;
+use std::ptr;
 
 use crate::tier::{Frame, FrameList};
 use crate::vm::{VmActivation, VmStore};
@@ -26,6 +27,8 @@ pub struct Walk<'a> {
     ip: Option<*const u64>,
     activation: *const VmActivation,
     native_fp: *const usize,
+    /// Where the walk ends, if not behind the last frame.
+    last: *const VmActivation,
     frames: FrameList,
 }
 
@@ -58,8 +61,14 @@ impl<'a> Walk<'a> {
             ip: Some(store.exit_ip),
             activation: store.activation,
             native_fp: store.native_exit_fp,
+            last: ptr::null(),
             frames: FrameList::new(max),
         }
+    }
+
+    /// A walk like that, which ends behind the innermost passage into machine code.
+    pub fn within_activation(store: &'a VmStore, max: usize) -> Walk<'a> {
+        Walk { last: store.activation, ..Walk::new(store, max) }
     }
 
     /// The segment at hand; `None` at the end.
@@ -88,12 +97,16 @@ impl<'a> Walk<'a> {
     /// Goes on behind a passage into machine code; does nothing in the interpreter.
     pub fn leave_native(&mut self) {
         if let Some(Segment::Native { activation, .. }) = self.segment() {
+            let is_last = activation == self.last;
             // SAFETY: as in `segment`.
             let activation = unsafe { &*activation };
             self.activation = activation.prev;
             self.native_fp = activation.native_exit_fp;
             // The interpreter calls machine code through a frame that it makes for the callee.
             self.ip = None;
+            if is_last {
+                (self.activation, self.fp) = (ptr::null(), ptr::null_mut());
+            }
         }
     }
 
@@ -106,7 +119,6 @@ impl<'a> Walk<'a> {
 #[cfg(test)]
 mod tests {
     use std::mem::MaybeUninit;
-    use std::ptr;
 
     use super::*;
 
@@ -146,6 +158,11 @@ mod tests {
         assert_eq!(walk.segment(), Some(Segment::Interpreted { fp: at(1), ip: None }));
         // SAFETY: as above.
         unsafe { walk.leave_interpreted(ptr::null_mut(), ptr::null()) };
+        assert_eq!(walk.segment(), None);
+
+        let mut walk = Walk::within_activation(&vm, 0);
+        assert_eq!(walk.segment(), Some(Segment::Native { fp: native(3), activation: &raw const inner }));
+        walk.leave_native();
         assert_eq!(walk.segment(), None);
     }
 }

@@ -78,6 +78,7 @@ unsafe fn unwind(inst: *mut VmInstance, mut fp: *mut u64, mut at: *const u64, ex
             if !(*func).instance.is_null()
                 && let Some(landing) = find_handler(fp, at, tag, exception)
             {
+                builtins::exception::exception_caught(store);
                 (*store).exit_fp = fp;
                 return landing;
             }

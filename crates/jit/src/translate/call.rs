@@ -6,8 +6,8 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::{
-    BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder,
-    MemFlagsData, StackSlotData, StackSlotKind, Type, UserExternalName, Value, condcodes::IntCC, types,
+    BlockArg, ExceptionTableData, ExceptionTableItem, ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder,
+    MemFlagsData, SigRef, StackSlotData, StackSlotKind, Type, UserExternalName, Value, condcodes::IntCC, types,
 };
 use wasmparser::Operator;
 use wasmr_core::trap::TrapCode;
@@ -20,7 +20,7 @@ use crate::helpers::Helper;
 
 /// What is called.
 #[derive(Clone, Copy, Debug)]
-enum Callee {
+pub enum Callee {
     /// A function that the linker knows.
     Direct(FuncRef),
     /// A code address.
@@ -164,21 +164,32 @@ impl Translator<'_, '_> {
     /// The call instruction: one that an exception may leave for the handler around it, if there is one. What it returns.
     fn emit_call(&mut self, type_index: u32, callee: Callee, args: &[Value]) -> Vec<Value> {
         let signature = self.call_signature(type_index);
-        let Some(handler) = self.exception_handler() else {
-            let call = match callee {
-                Callee::Direct(func) => self.builder.ins().call(func, args),
-                Callee::Indirect(code) => self.builder.ins().call_indirect(signature, code, args),
-            };
-            return self.builder.inst_results(call).to_vec();
+        let handlers = self.exception_handlers();
+        if !handlers.is_empty() {
+            return self.try_call(signature, callee, args, handlers);
+        }
+        let call = match callee {
+            Callee::Direct(func) => self.builder.ins().call(func, args),
+            Callee::Indirect(code) => self.builder.ins().call_indirect(signature, code, args),
         };
+        self.builder.inst_results(call).to_vec()
+    }
+
+    /// A call that an exception may leave for one of these handlers. What it returns.
+    pub fn try_call(
+        &mut self,
+        signature: SigRef,
+        callee: Callee,
+        args: &[Value],
+        handlers: Vec<ExceptionTableItem>,
+    ) -> Vec<Value> {
         let returns = self.builder.func.dfg.signatures[signature].returns.clone();
         let next = self.builder.create_block();
         let results: Vec<Value> =
             returns.iter().map(|param| self.builder.append_block_param(next, param.value_type)).collect();
         let passed: Vec<BlockArg> = (0..results.len() as u32).map(BlockArg::TryCallRet).collect();
         let normal = self.builder.func.dfg.block_call(next, &passed);
-        let caught: BlockCall = self.builder.func.dfg.block_call(handler, &[BlockArg::TryCallExn(0)]);
-        let table = ExceptionTableData::new(signature, normal, [ExceptionTableItem::Default(caught)]);
+        let table = ExceptionTableData::new(signature, normal, handlers);
         let table = self.builder.func.dfg.exception_tables.push(table);
         match callee {
             Callee::Direct(func) => self.builder.ins().try_call(func, args, table),
@@ -191,8 +202,6 @@ impl Translator<'_, '_> {
 
     /// Calls with the topmost operands as arguments, in place of this function.
     fn return_call(&mut self, type_index: u32, callee: Callee, context: Value) -> Inst {
-        // A guest may loop by such calls alone.
-        self.check_interrupt();
         let ty = self.request.module.func_type_of(type_index);
         let mut args = vec![context];
         args.extend(self.pop_many(ty.params().len()));

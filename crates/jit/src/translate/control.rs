@@ -48,6 +48,10 @@ pub enum FrameKind {
     Try {
         /// Where an exception from a call inside goes, as its only parameter.
         handler: Block,
+        /// The tags that clauses name.
+        tags: Vec<u32>,
+        /// Whether one takes any.
+        takes_all: bool,
     },
 }
 
@@ -149,7 +153,6 @@ impl Translator<'_, '_> {
         }
         self.push_all(&inside);
         self.open(FrameKind::Loop { header }, params, results);
-        self.check_interrupt();
     }
 
     /// Leads both the translation so far, which nothing reaches, and the entry block with the interpreter's values to a
@@ -234,7 +237,7 @@ impl Translator<'_, '_> {
         if let FrameKind::Loop { header } = frame.kind {
             self.builder.seal_block(header);
         }
-        if let FrameKind::Try { handler } = frame.kind {
+        if let FrameKind::Try { handler, .. } = frame.kind {
             self.builder.seal_block(handler);
         }
         self.builder.seal_block(frame.end);
@@ -334,7 +337,8 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Traps if the guest was asked to stop.
+    /// Traps if the guest was asked to stop. Asked only where a signal may have come while other code was executed (see
+    /// [`sys::preempt`](wasmr_runtime::sys::preempt)): behind what may take long.
     pub fn check_interrupt(&mut self) {
         let flag = self.interrupt_flag();
         let raised = self.builder.ins().load(types::I8, MemFlagsData::trusted(), flag, 0);

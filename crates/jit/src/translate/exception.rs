@@ -1,22 +1,28 @@
 //! Exceptions: `throw`, `throw_ref`, `try_table`.
 //!
-//! A `try_table` with clauses has a *handler*, a block that takes an exception. Calls inside of it lead there if an exception
-//! ends them ([`call`](super::call)); so nothing is done where a `try_table` begins or ends. What is thrown inside of it in
-//! the same function just branches there.
+//! A `try_table` with clauses has a *handler*, a block that takes an exception. Calls inside of it lead there if they end with an
+//! exception that a clause around them takes, be it of this `try_table` or of one further out ([`call`](super::call)); so
+//! nothing is done where a `try_table` begins or ends. What is thrown inside of it in the same function just branches there, if
+//! that is known to be the end of it.
 //!
 //! The handler tries the clauses in order: it compares tags, gives the label what it is to get, and branches. An exception that
-//! no clause takes goes on to the handler around this one, or is thrown again out of the function.
+//! no clause takes goes on to the handler around this one.
+//!
+//! # Why not leave it all to the handlers?
+//! An exception that nobody takes must leave the frames as they were when it was thrown, for the backtrace.
 
 use cranelift_codegen::ir::{
-    Block, BlockArg, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKey, StackSlotKind, Value,
-    condcodes::IntCC, types,
+    Block, BlockArg, ExceptionTableItem, ExceptionTag, InstBuilder, MemFlagsData, Signature, StackSlot, StackSlotData,
+    StackSlotKey, StackSlotKind, Value, condcodes::IntCC, types,
 };
+use cranelift_codegen::isa::CallConv;
 use wasmparser::{Catch, Operator, TryTable};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::ValType;
 
+use super::call::Callee;
 use super::control::{FrameKind, block_args};
-use super::environment::slots_of;
+use super::environment::{helper_signature, slots_of};
 use super::{Translator, trap_code, value_type};
 use crate::helpers::Helper;
 
@@ -30,10 +36,7 @@ impl Translator<'_, '_> {
             Operator::Throw { tag_index } => self.throw(*tag_index),
             Operator::ThrowRef => {
                 let exception = self.pop();
-                if self.exception_handler().is_some() {
-                    self.builder.ins().trapz(exception, trap_code(TrapCode::NullExceptionReference));
-                }
-                self.rethrow(exception);
+                self.throw_ref(exception);
                 self.become_unreachable();
             }
             Operator::TryTable { try_table } => self.try_table(try_table),
@@ -42,11 +45,45 @@ impl Translator<'_, '_> {
         true
     }
 
-    /// The handler for exceptions from the code at hand; none if they leave the function.
-    pub fn exception_handler(&self) -> Option<Block> {
+    /// The handler for exceptions from the code at hand that a clause takes; none if there is no clause around.
+    fn exception_handler(&self) -> Option<Block> {
         self.frames.iter().rev().find_map(|frame| match frame.kind {
-            FrameKind::Try { handler } => Some(handler),
+            FrameKind::Try { handler, .. } => Some(handler),
             _ => None,
+        })
+    }
+
+    /// What a call here may be left for: the handler, for each tag that a clause around names, as where the instance has it, and
+    /// for any other exception if one takes all. Nothing if there is no clause around.
+    pub fn exception_handlers(&mut self) -> Vec<ExceptionTableItem> {
+        let Some(handler) = self.exception_handler() else { return Vec::new() };
+        let (mut named, mut any) = (Vec::new(), false);
+        for frame in self.frames.iter().rev() {
+            if let FrameKind::Try { tags, takes_all, .. } = &frame.kind {
+                named.extend_from_slice(tags);
+                any |= takes_all;
+            }
+        }
+        named.sort_unstable();
+        named.dedup();
+        let layout = self.request.layout;
+        let mut target = || self.builder.func.dfg.block_call(handler, &[BlockArg::TryCallExn(0)]);
+        if any {
+            return vec![ExceptionTableItem::Default(target())];
+        }
+        let mut items = vec![ExceptionTableItem::Context(self.context)];
+        items.extend(
+            named.into_iter().map(|tag| ExceptionTableItem::Tag(ExceptionTag::from_u32(layout.tag(tag)), target())),
+        );
+        items
+    }
+
+    /// Whether an exception from the code at hand is taken by a clause around it whatever it is, or if a tag is given, whatever
+    /// exception of that it is.
+    fn is_taken(&self, tag: Option<u32>) -> bool {
+        self.frames.iter().any(|frame| match &frame.kind {
+            FrameKind::Try { tags, takes_all, .. } => *takes_all || tag.is_some_and(|tag| tags.contains(&tag)),
+            _ => false,
         })
     }
 
@@ -85,36 +122,41 @@ impl Translator<'_, '_> {
             self.builder.ins().store(in_payload(), value, payload, offset);
             offset += 8 * ty.slots() as i32;
         }
-        let tag = self.index(tag);
+        let number = self.index(tag);
         match self.exception_handler() {
-            Some(handler) => {
-                let made = self.helper(Helper::ExceptionNew, &[tag, payload]);
+            Some(handler) if self.is_taken(Some(tag)) => {
+                let made = self.helper(Helper::ExceptionNew, &[number, payload]);
                 let exception = self.builder.inst_results(made)[0];
                 self.builder.ins().jump(handler, &[BlockArg::Value(exception)]);
             }
-            None => {
-                self.helper(Helper::Throw, &[tag, payload]);
-                self.never();
-            }
+            _ => self.throw_by(Helper::Throw, &[number, payload]),
         }
         self.become_unreachable();
     }
 
-    /// Throws an exception that there already is; null only where no handler is around.
-    fn rethrow(&mut self, exception: Value) {
+    fn throw_ref(&mut self, exception: Value) {
         match self.exception_handler() {
-            Some(handler) => {
+            Some(handler) if self.is_taken(None) => {
+                self.builder.ins().trapz(exception, trap_code(TrapCode::NullExceptionReference));
                 self.builder.ins().jump(handler, &[BlockArg::Value(exception)]);
             }
-            None => {
-                self.helper(Helper::ThrowRef, &[exception]);
-                self.never();
-            }
+            _ => self.throw_by(Helper::ThrowRef, &[exception]),
         }
     }
 
-    /// Ends a block behind a helper that does not return.
-    fn never(&mut self) {
+    /// Calls a helper that does not return but may be left for a handler.
+    fn throw_by(&mut self, helper: Helper, args: &[Value]) {
+        let (code, _) = self.helper_code(helper);
+        // As the handler relies on no register, and few arguments travel alike in both conventions, this one does.
+        let signature = Signature { call_conv: CallConv::Tail, ..helper_signature(helper) };
+        let signature = self.builder.import_signature(signature);
+        let args: Vec<Value> = [self.context].iter().chain(args).copied().collect();
+        let handlers = self.exception_handlers();
+        if handlers.is_empty() {
+            self.builder.ins().call_indirect(signature, code, &args);
+        } else {
+            self.try_call(signature, Callee::Indirect(code), &args, handlers);
+        }
         self.builder.ins().trap(trap_code(TrapCode::Unreachable));
     }
 
@@ -135,7 +177,14 @@ impl Translator<'_, '_> {
         self.builder.switch_to_block(handler);
         self.catch(handler, &table.catches);
         self.builder.switch_to_block(inside);
-        self.open(FrameKind::Try { handler }, params, results);
+        let (mut tags, mut takes_all) = (Vec::new(), false);
+        for catch in &table.catches {
+            match *catch {
+                Catch::One { tag, .. } | Catch::OneRef { tag, .. } => tags.push(tag),
+                Catch::All { .. } | Catch::AllRef { .. } => takes_all = true,
+            }
+        }
+        self.open(FrameKind::Try { handler, tags, takes_all }, params, results);
     }
 
     /// Fills a handler.
@@ -178,7 +227,13 @@ impl Translator<'_, '_> {
                 None => return,
             }
         }
-        self.rethrow(exception);
+        // For a clause further out. Where there is none nothing gets here.
+        match self.exception_handler() {
+            Some(outer) => {
+                self.builder.ins().jump(outer, &[BlockArg::Value(exception)]);
+            }
+            None => self.throw_by(Helper::ThrowRef, &[exception]),
+        }
     }
 
     /// Pushes what an exception of this tag was thrown with.

@@ -129,19 +129,19 @@ impl Translator<'_, '_> {
                 let (dst, value, len) = self.pop3();
                 let (dst, len) = (self.as_slot(dst), self.as_slot(len));
                 let memory = self.index(mem);
-                self.helper(Helper::MemoryFill, &[memory, dst, value, len]);
+                self.long_helper(Helper::MemoryFill, &[memory, dst, value, len]);
             }
             Operator::MemoryCopy { dst_mem, src_mem } => {
                 let (dst, src, len) = self.pop3();
                 let (dst, src, len) = (self.as_slot(dst), self.as_slot(src), self.as_slot(len));
                 let (dst_memory, src_memory) = (self.index(dst_mem), self.index(src_mem));
-                self.helper(Helper::MemoryCopy, &[dst_memory, src_memory, dst, src, len]);
+                self.long_helper(Helper::MemoryCopy, &[dst_memory, src_memory, dst, src, len]);
             }
             Operator::MemoryInit { data_index, mem } => {
                 let (dst, src, len) = self.pop3();
                 let dst = self.as_slot(dst);
                 let (memory, segment) = (self.index(mem), self.index(data_index));
-                self.helper(Helper::MemoryInit, &[memory, segment, dst, src, len]);
+                self.long_helper(Helper::MemoryInit, &[memory, segment, dst, src, len]);
             }
             Operator::DataDrop { data_index } => {
                 let segment = self.index(data_index);

@@ -43,19 +43,19 @@ impl Translator<'_, '_> {
                 let (start, value, len) = self.pop3();
                 let (start, len) = (self.as_slot(start), self.as_slot(len));
                 let index = self.index(table);
-                self.helper(Helper::TableFill, &[index, start, value, len]);
+                self.long_helper(Helper::TableFill, &[index, start, value, len]);
             }
             Operator::TableCopy { dst_table, src_table } => {
                 let (dst, src, len) = self.pop3();
                 let (dst, src, len) = (self.as_slot(dst), self.as_slot(src), self.as_slot(len));
                 let (dst_table, src_table) = (self.index(dst_table), self.index(src_table));
-                self.helper(Helper::TableCopy, &[dst_table, src_table, dst, src, len]);
+                self.long_helper(Helper::TableCopy, &[dst_table, src_table, dst, src, len]);
             }
             Operator::TableInit { elem_index, table } => {
                 let (dst, src, len) = self.pop3();
                 let dst = self.as_slot(dst);
                 let (table, segment) = (self.index(table), self.index(elem_index));
-                self.helper(Helper::TableInit, &[table, segment, dst, src, len]);
+                self.long_helper(Helper::TableInit, &[table, segment, dst, src, len]);
             }
             Operator::ElemDrop { elem_index } => {
                 let segment = self.index(elem_index);

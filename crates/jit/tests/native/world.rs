@@ -9,7 +9,7 @@ use wasmr_core::registry::TypeRegistry;
 use wasmr_jit::{CodeOptions, Entry, JitModule, Scratch};
 use wasmr_module::{Features, Module, ModuleBytes};
 use wasmr_runtime::running::RunningFunc;
-use wasmr_runtime::tier::{Executable, Frame, FuncEntry, Tier};
+use wasmr_runtime::tier::{Executable, FuncEntry, Tier};
 use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmLayout, VmStore};
 use wasmr_runtime::walk::{Segment, Walk};
 use wasmr_runtime::{Extern, Instance, LoadedModule, MemoryStrategy, Store, StoreConfig, StoreLimits, WasmTyList};
@@ -27,12 +27,10 @@ impl Tier for NativeTier {
         wasmr_jit::running::unresolved()
     }
 
-    fn frames(&self, store: &VmStore, max: usize) -> (Vec<Frame>, usize) {
-        let mut walk = Walk::new(store, max);
+    fn walk(&self, walk: &mut Walk<'_>) {
         while let Some(Segment::Native { .. }) = walk.segment() {
-            wasmr_jit::frames::walk_segment(&mut walk);
+            wasmr_jit::frames::walk_segment(walk);
         }
-        walk.finish()
     }
 }
 
@@ -54,7 +52,7 @@ impl Code {
             JitModule::new(self.module.clone(), VmLayout::for_module(&self.module), options).expect("code can be made")
         });
         jit.compile(index, Entry::Start, &mut Scratch::default()).expect("it compiles");
-        assert!(jit.give(func, &raw const FOREIGN).expect("there is room for a stack"));
+        assert!(jit.give(func).expect("there is room for a stack"));
     }
 }
 

@@ -56,3 +56,22 @@ pub unsafe fn exception_payload(store: *mut VmStore, exn: u64, out: *mut u64) {
         }
     }
 }
+
+/// Says that an exception leaves the innermost passage into machine code, of which nothing is left to see then: keeps what a
+/// backtrace needs of it.
+///
+/// # Safety
+/// The store is alive, machine code was left where it says, and no Rust reference to it is in use.
+pub unsafe fn exception_leaves(store: *mut VmStore, exn: u64) {
+    // SAFETY: the contract.
+    unsafe { &mut *(*store).store }.note_thrown(exn);
+}
+
+/// Says that an exception was caught.
+///
+/// # Safety
+/// As for [`exception_tag`].
+pub unsafe fn exception_caught(store: *mut VmStore) {
+    // SAFETY: the contract.
+    unsafe { (*(*store).store).thrown = None };
+}

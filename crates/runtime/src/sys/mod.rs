@@ -7,6 +7,7 @@
 //! - [`StackPages`]: where a stack is. These and the reservations are kept for the next store when one is dropped.
 //! - [`CodeSpace`]: where machine code is written and executed.
 //! - [`for_each_word`]: what is on a stack, for the collector.
+//! - [`mod@preempt`]: stops machine code from another thread.
 //! - [`install_fault_handler`]: turns a fault at a known code address into a jump; every other fault stays what it was.
 //!
 //! # Why a fault is judged twice
@@ -22,6 +23,7 @@ compile_error!(
 mod code;
 mod fault;
 mod pool;
+pub mod preempt;
 mod reservation;
 mod stack;
 mod stack_pages;

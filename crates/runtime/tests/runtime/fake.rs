@@ -7,8 +7,9 @@ use std::sync::Arc;
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::trap::TrapCode;
 use wasmr_module::{Features, Module, ModuleBytes};
-use wasmr_runtime::tier::{Executable, Frame, FuncEntry, Tier};
+use wasmr_runtime::tier::{Executable, FuncEntry, Tier};
 use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmStore};
+use wasmr_runtime::walk::{Segment, Walk};
 use wasmr_runtime::{LoadedModule, MemoryStrategy, Store, StoreConfig, StoreLimits};
 
 /// Says that the guest's only frame is the one that an entry left in `exit_fp`.
@@ -21,14 +22,12 @@ impl Tier for FakeTier {
         &raw const CODE
     }
 
-    fn frames(&self, store: &VmStore, _max: usize) -> (Vec<Frame>, usize) {
-        if store.exit_fp.is_null() {
-            return (Vec::new(), 0);
-        }
-        let func = store.exit_fp.cast::<VmFunc>();
+    fn walk(&self, walk: &mut Walk<'_>) {
+        let Some(Segment::Interpreted { fp, .. }) = walk.segment() else { return };
+        let func = fp.cast::<VmFunc>();
         // SAFETY: an entry left its function there, whose instance lives as long as the store.
         let (module, func_index) = unsafe { ((*(*(*func).instance).instance).module().clone(), (*func).index) };
-        (vec![Frame { module, func_index, offset: Some(0x2a) }], 1)
+        walk.frames().add(&module, func_index, || Some(0x2a));
     }
 }
 
