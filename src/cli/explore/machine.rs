@@ -1,7 +1,7 @@
 //! Machine code as text.
 //!
 //! Code has data in it: jump tables behind indirect jumps, constants at the end. What is an instruction follows from where control
-//! can get: from the start, from where a source location begins, from where a jump leads. The rest is shown as bytes.
+//! can get: from the start, from where a source location begins, from where a jump or a jump table leads. The rest is shown as bytes.
 
 /// A line of a disassembly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub fn disassemble(code: &[u8], _starts: &[u32]) -> Vec<Instruction> {
 /// Goes through the code once; adds where jumps lead.
 #[cfg(feature = "jit")]
 fn sweep(code: &[u8], starts: &mut std::collections::BTreeSet<usize>) -> Vec<Instruction> {
-    use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, IntelFormatter, OpKind};
+    use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, Instruction as Decoded, IntelFormatter, OpKind};
 
     let mut formatter = IntelFormatter::new();
     let options = formatter.options_mut();
@@ -59,6 +59,7 @@ fn sweep(code: &[u8], starts: &mut std::collections::BTreeSet<usize>) -> Vec<Ins
 
     let mut lines = Vec::new();
     let (mut at, mut reached) = (0, true);
+    let mut latest = [Decoded::default(); 2];
     while at < code.len() {
         reached |= starts.contains(&at);
         let instruction = Decoder::with_ip(64, &code[at..], at as u64, DecoderOptions::NONE).decode();
@@ -75,18 +76,56 @@ fn sweep(code: &[u8], starts: &mut std::collections::BTreeSet<usize>) -> Vec<Ins
         if instruction.op_count() > 0 && instruction.op0_kind() == OpKind::NearBranch64 {
             starts.insert(instruction.near_branch_target() as usize);
         }
+        if instruction.flow_control() == FlowControl::IndirectBranch && is_table_jump(&latest, &instruction) {
+            jump_table(code, at, starts);
+        }
+        latest = [latest[1], instruction];
         use FlowControl::{Exception, IndirectBranch, Return, UnconditionalBranch};
         reached = !matches!(instruction.flow_control(), UnconditionalBranch | IndirectBranch | Return | Exception);
     }
     lines
 }
 
-/// Bytes as data.
+/// Whether a jump goes to where an entry of a table leads: `movsxd entry, [table+index*4]`, `add table, entry`, `jmp table`.
+#[cfg(feature = "jit")]
+fn is_table_jump(latest: &[iced_x86::Instruction; 2], jump: &iced_x86::Instruction) -> bool {
+    use iced_x86::Mnemonic;
+
+    let [load, add] = latest;
+    load.mnemonic() == Mnemonic::Movsxd
+        && add.mnemonic() == Mnemonic::Add
+        && load.memory_base() == add.op0_register()
+        && load.op0_register() == add.op1_register()
+        && add.op0_register() == jump.op0_register()
+}
+
+/// Adds where the entries of a table lead, which are distances from it. It ends where the first of them leads at the latest.
+#[cfg(feature = "jit")]
+fn jump_table(code: &[u8], table: usize, starts: &mut std::collections::BTreeSet<usize>) {
+    let mut end = starts.range(table + 1..).next().copied().unwrap_or(code.len()).min(code.len());
+    let mut at = table;
+    while at + 4 <= end
+        && let Some(&entry) = code[at..].first_chunk()
+        && let Some(target) = table.checked_add_signed(i32::from_le_bytes(entry) as isize)
+        && target < code.len()
+    {
+        starts.insert(target);
+        if target > table {
+            end = end.min(target);
+        }
+        at += 4;
+    }
+}
+
+/// Bytes as data. Constants, which are at the end, are aligned to their size.
 fn data(code: &[u8], from: usize, to: usize, lines: &mut Vec<Instruction>) {
-    for (index, bytes) in code[from..to].chunks(DATA_ON_LINE).enumerate() {
-        let shown: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let offset = (from + index * DATA_ON_LINE) as u32;
-        lines.push(Instruction { offset, text: format!(".byte {}", shown.join(" ")), is_data: true });
+    let mut at = from;
+    while at < to {
+        let before = if to == code.len() { at % DATA_ON_LINE } else { 0 };
+        let next = to.min(at + DATA_ON_LINE - before);
+        let shown: Vec<String> = code[at..next].iter().map(|byte| format!("{byte:02x}")).collect();
+        lines.push(Instruction { offset: at as u32, text: format!(".byte {}", shown.join(" ")), is_data: true });
+        at = next;
     }
 }
 
@@ -119,7 +158,7 @@ mod tests {
     fn what_is_never_reached_is_data() {
         // A jump over four bytes, a return, and a constant at the end.
         let code = [0xeb, 0x04, 1, 2, 3, 4, 0xc3, 0xff, 0xff];
-        check(&code, &[], &[(0, "jmp 6"), (2, ".byte 01 02 03 04"), (6, "ret"), (7, ".byte ff ff")]);
+        check(&code, &[], &[(0, "jmp 6"), (2, ".byte 01 02 03 04"), (6, "ret"), (7, ".byte ff"), (8, ".byte ff")]);
         // The same behind an indirect jump, where only a source location tells that code starts again.
         let code = [0xff, 0xe0, 9, 9, 0x90, 0xc3];
         check(&code, &[4], &[(0, "jmp rax"), (2, ".byte 09 09"), (4, "nop"), (5, "ret")]);
@@ -127,8 +166,37 @@ mod tests {
     }
 
     #[test]
+    fn jump_tables_lead_to_code() {
+        // movsxd rcx, [rdx+rcx*4]; add rdx, rcx; jmp rdx; a table of two: to the `ret`, to the `nop` before it.
+        let code =
+            [0x48, 0x63, 0x0c, 0x8a, 0x48, 0x01, 0xca, 0xff, 0xe2, 9, 0, 0, 0, 8, 0, 0, 0, 0x90, 0xc3, 0x06, 0x06];
+        let expected = [
+            (0, "movsxd rcx, [rdx+rcx*4]"),
+            (4, "add rdx, rcx"),
+            (7, "jmp rdx"),
+            (9, ".byte 09 00 00 00 08 00 00 00"),
+            (17, "nop"),
+            (18, "ret"),
+            (19, ".byte 06 06"),
+        ];
+        check(&code, &[], &expected);
+        // Without the table's jump the same is a call in tail position with constants behind it.
+        check(
+            &code[4..],
+            &[],
+            &[
+                (0, "add rdx, rcx"),
+                (3, "jmp rdx"),
+                (5, ".byte 09 00 00"),
+                (8, ".byte 00 08 00 00 00 90 c3 06"),
+                (16, ".byte 06"),
+            ],
+        );
+    }
+
+    #[test]
     fn jumps_back_lead_to_code() {
-        // The block at 3 is found when the one behind it jumps there.
+        // The block at 2 is found when the one behind it jumps there.
         let code = [0xeb, 0x02, 0x90, 0xc3, 0xeb, 0xfc, 0x06];
         check(&code, &[], &[(0, "jmp 4"), (2, "nop"), (3, "ret"), (4, "jmp 2"), (6, ".byte 06")]);
     }
