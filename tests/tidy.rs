@@ -66,6 +66,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/src/sys/stack.rs",
     "crates/runtime/src/sys/reservation.rs",
     "crates/runtime/src/sys/stack_pages.rs",
+    "crates/runtime/src/sys/preempt.rs",
     "crates/runtime/src/sys/unix.rs",
     "crates/runtime/src/table.rs",
     "crates/runtime/src/tier.rs",

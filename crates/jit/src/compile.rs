@@ -174,7 +174,8 @@ fn finish(isa: &dyn TargetIsa, id: FuncId, scratch: &mut Scratch) -> Result<Comp
     let compiled = context.compiled_code().ok_or_else(|| Refusal::Codegen("no code".to_owned()))?;
     let buffer = &compiled.buffer;
     let relocs = buffer.relocs().iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, &context.func, id)).collect();
-    let call_sites = buffer.call_sites().filter(|site| !site.exception_handlers.is_empty()).map(|site| call_site(&site));
+    let call_sites =
+        buffer.call_sites().filter(|site| !site.exception_handlers.is_empty()).map(|site| call_site(&site));
     Ok(CompiledCode {
         code: buffer.data().to_vec(),
         relocs,

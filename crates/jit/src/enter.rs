@@ -235,6 +235,23 @@ mod x86_64 {
         )
     }
 
+    /// Where a signal leads to: any instruction of compiled code may come before. `r9` is its address.
+    #[unsafe(naked)]
+    pub unsafe extern "C" fn stop_landing() -> ! {
+        naked_asm!(
+            // A frame as above. Where the instruction is one that makes or drops a frame, its caller's is left out.
+            "lea rax, [r9 + 1]",
+            "push rax",
+            "push rbp",
+            "mov rbp, rsp",
+            "mov rdi, rsp",
+            "and rsp, -16",
+            "call {stopped}",
+            "ud2",
+            stopped = sym trap::stopped,
+        )
+    }
+
     /// Keeps all registers that carry arguments: six for words, of which the first is the `VmFunc`, and eight for floats and
     /// vectors.
     #[unsafe(naked)]
@@ -318,6 +335,12 @@ mod without {
     }
 
     pub unsafe extern "C" fn fault_landing() -> ! {
+        abort()
+    }
+
+    /// # Safety
+    /// Never called.
+    pub unsafe extern "C" fn stop_landing() -> ! {
         abort()
     }
 

@@ -41,9 +41,7 @@ fn build() -> Result<OwnedTargetIsa, Unavailable> {
         flags.set(name, value).map_err(|error| Unavailable::Compiler(format!("{name}: {error}")))?;
     }
     let builder = cranelift_native::builder().map_err(Unavailable::Host)?;
-    let isa = builder
-        .finish(settings::Flags::new(flags))
-        .map_err(|error| Unavailable::Compiler(error.to_string()))?;
+    let isa = builder.finish(settings::Flags::new(flags)).map_err(|error| Unavailable::Compiler(error.to_string()))?;
     // Without these, rounding would be calls of functions that may be out of reach.
     let has_rounding = isa.isa_flags().iter().any(|flag| flag.name == "has_sse41" && flag.as_bool() == Some(true));
     if has_rounding { Ok(isa) } else { Err(Unavailable::Host("the processor has no SSE 4.1")) }

@@ -165,7 +165,8 @@ pub fn translate(
     builder.switch_to_block(entry);
     builder.seal_block(entry);
     let params = builder.block_params(entry).to_vec();
-    let results_pointer = (abi::results_in(ty) == ResultsIn::Memory).then(|| *params.last().expect("it is the last one"));
+    let results_pointer =
+        (abi::results_in(ty) == ResultsIn::Memory).then(|| *params.last().expect("it is the last one"));
     let mut translator = Translator {
         builder,
         request,

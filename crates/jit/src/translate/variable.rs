@@ -31,11 +31,13 @@ impl Translator<'_, '_> {
                 self.push(value);
             }
             Operator::F32Const { value } => {
-                let value = self.builder.ins().f32const(cranelift_codegen::ir::immediates::Ieee32::with_bits(value.bits()));
+                let value =
+                    self.builder.ins().f32const(cranelift_codegen::ir::immediates::Ieee32::with_bits(value.bits()));
                 self.push(value);
             }
             Operator::F64Const { value } => {
-                let value = self.builder.ins().f64const(cranelift_codegen::ir::immediates::Ieee64::with_bits(value.bits()));
+                let value =
+                    self.builder.ins().f64const(cranelift_codegen::ir::immediates::Ieee64::with_bits(value.bits()));
                 self.push(value);
             }
             Operator::V128Const { value } => {
