@@ -81,7 +81,9 @@ pub fn list(source: &Source<'_>, name_of: &dyn Fn(usize) -> Option<String>) -> R
 
 /// The template for a handler, the one that speaks of most of the operators if there are several.
 fn template(handler: u64, operators: &[String]) -> Option<&'static String> {
-    let named: Vec<&str> = operators.iter().filter_map(|operator| operator.split(' ').next()).collect();
+    // In templates `if` is another word.
+    let named: Vec<&str> =
+        operators.iter().filter_map(|operator| operator.split(' ').next()).filter(|name| *name != "if").collect();
     let rank = |template: &&String| {
         let words: Vec<&str> = template.split([' ', ';', '(']).collect();
         let unspoken = named.iter().filter(|name| !words.contains(name)).count();
