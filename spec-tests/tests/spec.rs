@@ -95,7 +95,8 @@ fn run(way: &Way, script: &Script, expected_to_fail: bool, totals: &Totals) -> R
     totals.directives.fetch_add(report.total(), Ordering::Relaxed);
     totals.directives_passed.fetch_add(report.passed, Ordering::Relaxed);
     let tiers = engine.report();
-    if !expected_to_fail && tiers.refused > 0 || tiers.unavailable.is_some() {
+    let compiles = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+    if compiles && !expected_to_fail && (tiers.refused > 0 || tiers.unavailable.is_some()) {
         return Err(Failed::from(format!("not everything was compiled: {tiers}")));
     }
     match (report.is_success(), expected_to_fail) {
