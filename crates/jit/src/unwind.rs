@@ -32,16 +32,28 @@ pub unsafe fn throw(store: *mut VmStore, exception: u64) -> ! {
     unsafe {
         if exception != 0 {
             if let Some(Landing { pc, sp, fp }) = find_handler(store, exception_tag(store, exception)) {
-                // Frames of the interpreter that the exception came through are gone.
-                (*store).exit_fp = (*(*store).activation).exit_fp;
+                forget_interpreted(store);
                 (*store).pending_exception = 0;
                 exception_caught(store);
                 enter::resume(pc, sp, fp, exception)
             }
             exception_leaves(store, exception);
+            forget_interpreted(store);
         }
         (*store).pending_exception = exception;
         enter::leave(store, Status::THROW)
+    }
+}
+
+/// Frames of the interpreter that the innermost activation called are gone, or have been looked at for the last time.
+///
+/// # Safety
+/// The store is alive and has an activation.
+unsafe fn forget_interpreted(store: *mut VmStore) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*store).exit_fp = (*(*store).activation).exit_fp;
+        (*store).exit_ip = ptr::null();
     }
 }
 
@@ -93,7 +105,7 @@ pub unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slots: *mut
     unsafe {
         (*store).native_exit_fp = fp;
         if status == Status::TAIL {
-            (*store).exit_fp = (*(*store).activation).exit_fp;
+            forget_interpreted(store);
             if is_outermost(store, fp) {
                 enter::leave(store, status);
             }

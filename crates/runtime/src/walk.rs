@@ -58,7 +58,7 @@ impl<'a> Walk<'a> {
         Walk {
             store: PhantomData,
             fp: store.exit_fp,
-            ip: Some(store.exit_ip),
+            ip: cell(store.exit_ip),
             activation: store.activation,
             native_fp: store.native_exit_fp,
             last: ptr::null(),
@@ -91,7 +91,7 @@ impl<'a> Walk<'a> {
     /// # Safety
     /// The segment at hand is a run that was entered when [`VmStore::exit_fp`] and [`VmStore::exit_ip`] were these.
     pub unsafe fn leave_interpreted(&mut self, fp: *mut u64, ip: *const u64) {
-        (self.fp, self.ip) = (fp, Some(ip));
+        (self.fp, self.ip) = (fp, cell(ip));
     }
 
     /// Goes on behind a passage into machine code; does nothing in the interpreter.
@@ -114,6 +114,11 @@ impl<'a> Walk<'a> {
     pub fn finish(self) -> (Vec<Frame>, usize) {
         self.frames.finish()
     }
+}
+
+/// A cell, if it is one: whoever leaves for good the frames above one that others execute leaves none.
+fn cell(ip: *const u64) -> Option<*const u64> {
+    (!ip.is_null()).then_some(ip)
 }
 
 #[cfg(test)]

@@ -274,3 +274,23 @@ fn throwing_for_ever_takes_bounded_memory() {
         },
     );
 }
+
+#[test]
+fn what_nobody_takes_is_told_with_the_frames_that_it_left() {
+    inlined_and_called(
+        r#"(module (tag $a) (tag $b)
+            (func $throw (throw $a) CALLED)
+            (func $middle (block $b (try_table (catch $b $b) (call $throw))) (if (i32.const 0) (then CALLED)))
+            (func (export "run")
+                (block $b (try_table (catch $b $b) (call $middle)))))"#,
+        |running| {
+            for _ in 0..2 {
+                let stop = running.try_call::<(), ()>("run", ()).unwrap_err();
+                let backtrace = stop.backtrace().unwrap();
+                let trace: Vec<u32> = backtrace.frames.iter().map(|frame| frame.func_index()).collect();
+                assert_eq!(trace, [0, 1, 2]);
+                assert_eq!(backtrace.total, 3);
+            }
+        },
+    );
+}
