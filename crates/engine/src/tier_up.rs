@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use wasmr_interp::translate::Source;
 use wasmr_interp::translate::loops::{LoopInfo, loop_at};
+use wasmr_interp::translate::{Source, locate_all};
 use wasmr_jit::{CodeOptions, Entry, JitModule, LoopEntry, Refusal, Scratch};
 use wasmr_module::Module;
 use wasmr_runtime::running::RunningFunc;
@@ -31,6 +31,9 @@ use crate::workers::Task;
 
 /// Calls and loops that are looked at one by one after a hot event.
 const HUNT: u32 = 64;
+
+/// Places of calls and functions called that are told apart in one function.
+const MAX_FOUND_CALLS: usize = 64;
 
 /// Gives the functions of one module their code.
 pub struct ModuleTiers {
@@ -58,6 +61,17 @@ struct State {
     /// The functions that have code, in the order in which they got it, and for which kind of memory.
     made: Vec<(u32, bool)>,
     sites: LoopSites,
+    /// Calls that were found while a function of that index waited for them, by where in the interpreter's code they are: with
+    /// the function called, and how often.
+    calls: HashMap<(u32, bool), Vec<FoundCall>>,
+}
+
+/// Calls from one place to one function.
+#[derive(Clone, Copy, Debug)]
+struct FoundCall {
+    position: u32,
+    callee: u32,
+    count: u32,
 }
 
 /// Something to compile.
@@ -197,6 +211,22 @@ impl ModuleTiers {
         self.publish(func);
     }
 
+    fn source(&self, index: u32, guarded: bool) -> Source<'_> {
+        Source { module: &self.module, layout: &self.layout, defined_index: index, guarded, metered: self.metered }
+    }
+
+    /// Lets the compiler know where a function's calls went so far.
+    fn tell_calls(&self, index: u32, guarded: bool, code: &JitModule) {
+        let Some(calls) = self.lock().calls.remove(&(index, guarded)) else { return };
+        let positions: Vec<u32> = calls.iter().map(|call| call.position).collect();
+        let places = locate_all(&self.source(index, guarded), &positions);
+        for (call, place) in calls.iter().zip(places) {
+            if let Some(offset) = place {
+                code.note_calls(offset, call.callee, call.count);
+            }
+        }
+    }
+
     /// Notes what came of some work.
     fn finish(&self, work: Work, progress: Progress) {
         let mut state = self.lock();
@@ -229,13 +259,7 @@ impl ModuleTiers {
             if !self.compiler.pays(samples, size) {
                 return None;
             }
-            let source = Source {
-                module: &self.module,
-                layout: &self.layout,
-                defined_index: index,
-                guarded,
-                metered: self.metered,
-            };
+            let source = self.source(index, guarded);
             let info = if self.compiler.has_given_up() { None } else { loop_at(&source, position) };
             self.lock().sites.learn(site, info);
         }
@@ -298,6 +322,19 @@ impl TierUp for ModuleTiers {
             self.compile_function(func, samples);
         }
     }
+
+    fn found_call(&self, caller: &RunningFunc<'_>, position: u32, callee: u32) {
+        if self.eager {
+            return;
+        }
+        let mut state = self.lock();
+        let calls = state.calls.entry((caller.defined_index(), caller.memory0_guarded())).or_default();
+        if let Some(call) = calls.iter_mut().find(|call| call.position == position && call.callee == callee) {
+            call.count += 1;
+        } else if calls.len() < MAX_FOUND_CALLS {
+            calls.push(FoundCall { position, callee, count: 1 });
+        }
+    }
 }
 
 impl Task for CompileTask {
@@ -309,6 +346,9 @@ impl Task for CompileTask {
         let began = Instant::now();
         let Work { index, guarded, at_loop } = self.work;
         let code = tiers.code(guarded);
+        if let Some(code) = code {
+            tiers.tell_calls(index, guarded, code);
+        }
         let made = code.map(|code| code.compile(index, self.entry.clone(), scratch));
         let bytes = match (code, at_loop) {
             (Some(code), None) => code.function(index).map_or(0, |code| code.len),

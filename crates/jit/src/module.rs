@@ -44,6 +44,8 @@ pub struct JitModule {
     linker: Mutex<Linker>,
     functions: Box<[OnceLock<NativeCode>]>,
     loops: Mutex<HashMap<(u32, usize), LoopCode>>,
+    /// Where calls through tables and references went, and how often, by their offset in the module.
+    calls: Mutex<HashMap<usize, Vec<(u32, u32)>>>,
     /// Start and length of all its code in the registry.
     registered: Mutex<Vec<usize>>,
 }
@@ -79,6 +81,9 @@ pub struct LoopCode {
     enter: usize,
 }
 
+/// Functions that are told apart where a call goes to several.
+const MAX_TARGETS: usize = 4;
+
 /// Slots between the argument area and the frame pointer in the interpreter's frames: that of an entry at a loop is one.
 pub const FRAME_HEADER_SLOTS: u32 = 4;
 
@@ -100,6 +105,7 @@ impl JitModule {
             linker: Mutex::new(linker),
             functions,
             loops: Mutex::default(),
+            calls: Mutex::default(),
             registered: Mutex::default(),
         }))
     }
@@ -146,7 +152,8 @@ impl JitModule {
             }
             self.function(callee).map(|code| code.id.as_u32())
         };
-        let request = self.request(defined_index, entry.clone(), &direct);
+        let predicted = |offset: usize| self.predicted(offset);
+        let request = self.request(defined_index, entry.clone(), &direct, &predicted);
         let code = compile(&request, &*self.isa.0, id, scratch)?;
         let len = code.code.len();
         let kind = match &entry {
@@ -178,11 +185,18 @@ impl JitModule {
     /// # Errors
     /// If it is not compiled.
     pub fn examine(&self, defined_index: u32) -> Result<Examined, Refusal> {
-        let request = self.request(defined_index, Entry::Start, &|_| None);
+        let predicted = |offset: usize| self.predicted(offset);
+        let request = self.request(defined_index, Entry::Start, &|_| None, &predicted);
         examine(&request, &*self.isa.0, &mut Scratch::default())
     }
 
-    fn request<'a>(&'a self, defined_index: u32, entry: Entry, direct: &'a dyn Fn(u32) -> Option<u32>) -> Request<'a> {
+    fn request<'a>(
+        &'a self,
+        defined_index: u32,
+        entry: Entry,
+        direct: &'a dyn Fn(u32) -> Option<u32>,
+        predicted: &'a dyn Fn(usize) -> Option<u32>,
+    ) -> Request<'a> {
         Request {
             module: &self.module,
             layout: &self.layout,
@@ -192,7 +206,29 @@ impl JitModule {
             metered: self.options.metered,
             spectre_guards: self.options.spectre_guards,
             direct,
+            predicted,
         }
+    }
+
+    /// Notes that a call through a table or a reference, at an offset in the module, went to a defined function `count` times, as
+    /// far as was looked.
+    pub fn note_calls(&self, offset: usize, defined_index: u32, count: u32) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = calls.entry(offset).or_default();
+        if let Some((_, times)) = seen.iter_mut().find(|(target, _)| *target == defined_index) {
+            *times = times.saturating_add(count);
+        } else if seen.len() < MAX_TARGETS {
+            seen.push((defined_index, count));
+        }
+    }
+
+    /// Where a call goes that went to one function nearly always.
+    fn predicted(&self, offset: usize) -> Option<u32> {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = calls.get(&offset)?;
+        let all: u32 = seen.iter().map(|&(_, times)| times).sum();
+        let &(target, times) = seen.iter().max_by_key(|&&(_, times)| times)?;
+        (times >= all - all / 8).then_some(target)
     }
 
     fn loops(&self) -> MutexGuard<'_, HashMap<(u32, usize), LoopCode>> {

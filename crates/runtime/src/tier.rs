@@ -112,6 +112,10 @@ pub trait TierUp: Send + Sync {
     /// An [ordinary](HotEvent::Ordinary) event found the function executing, or waiting for one that is; with this one `samples`
     /// times, in whatever instance.
     fn sampled(&self, func: &RunningFunc<'_>, samples: u32);
+
+    /// The same event found `caller` waiting for a call of the function of that index, counted from the first that its module
+    /// defines, and in the same instance. The call is at the word `position` of the first tier's code.
+    fn found_call(&self, _caller: &RunningFunc<'_>, _position: u32, _callee: u32) {}
 }
 
 /// What a hot event comes to.

@@ -135,12 +135,22 @@ pub fn translate(source: &Source<'_>) -> Result<CodeBlock, TranslateError> {
 
 /// Where in the module the operator stands that word `position` of the function's code came from.
 pub fn locate(source: &Source<'_>, position: u32) -> Option<usize> {
+    locate_all(source, &[position]).pop()?
+}
+
+/// The same for several words at once.
+pub fn locate_all(source: &Source<'_>, positions: &[u32]) -> Vec<Option<usize>> {
     let mut translator = Translator::new(source);
     translator.trace = Some(Vec::new());
-    translator.body(source.defined_index).ok()?;
-    let trace = translator.trace?;
-    let after = trace.partition_point(|&(word, _)| word <= position);
-    Some(trace[after.checked_sub(1)?].1 as usize)
+    if translator.body(source.defined_index).is_err() {
+        return Vec::new();
+    }
+    let trace = translator.trace.unwrap_or_default();
+    let locate = |&position: &u32| {
+        let after = trace.partition_point(|&(word, _)| word <= position);
+        Some(trace[after.checked_sub(1)?].1 as usize)
+    };
+    positions.iter().map(locate).collect()
 }
 
 impl<'m> Translator<'m> {

@@ -13,9 +13,12 @@ use wasmparser::Operator;
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::vm::VmFunc;
 
+use super::control::block_args;
 use super::environment::Region;
+use super::inline::Heat;
 use super::{Translator, trap_code, value_type};
 use crate::abi::{self, ResultsIn};
+use crate::compile::Refusal;
 use crate::helpers::Helper;
 
 /// What is called.
@@ -28,36 +31,107 @@ pub enum Callee {
 }
 
 impl Translator<'_, '_> {
-    /// Translates a call; whether it is one.
-    pub fn call_operator(&mut self, operator: &Operator<'_>) -> bool {
+    /// Translates a call at an offset in the module; whether it is one.
+    pub fn call_operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<bool, Refusal> {
         match *operator {
-            Operator::Call { function_index } => {
-                let (callee, context) = self.callee(function_index);
-                self.call(self.request.module.func_type_index(function_index), callee, context);
-            }
+            Operator::Call { function_index } => self.call_known(function_index, offset, Heat::Unknown)?,
             Operator::ReturnCall { function_index } => {
                 let (callee, context) = self.callee(function_index);
                 self.return_call(self.request.module.func_type_index(function_index), callee, context);
             }
             Operator::CallIndirect { type_index, table_index } => {
-                let (callee, context) = self.callee_in_table(type_index, table_index);
-                self.call(type_index, callee, context);
+                let func = self.pop_element(table_index);
+                self.call_predicted(type_index, func, offset, |this| this.callee_in_table(type_index, func))?;
             }
             Operator::ReturnCallIndirect { type_index, table_index } => {
-                let (callee, context) = self.callee_in_table(type_index, table_index);
+                let func = self.pop_element(table_index);
+                let (callee, context) = self.callee_in_table(type_index, func);
                 self.return_call(type_index, callee, context);
             }
             Operator::CallRef { type_index } => {
-                let (callee, context) = self.callee_of_reference();
-                self.call(type_index, callee, context);
+                let func = self.pop();
+                self.call_predicted(type_index, func, offset, |this| this.callee_of_reference(func))?;
             }
             Operator::ReturnCallRef { type_index } => {
-                let (callee, context) = self.callee_of_reference();
+                let func = self.pop();
+                let (callee, context) = self.callee_of_reference(func);
                 self.return_call(type_index, callee, context);
             }
-            _ => return false,
+            _ => return Ok(false),
         }
-        true
+        Ok(true)
+    }
+
+    /// Calls a function of the module, or has its body here.
+    fn call_known(&mut self, func_index: u32, offset: usize, heat: Heat) -> Result<(), Refusal> {
+        if let Some(defined) = func_index.checked_sub(self.request.layout.imported_func_count)
+            && self.is_inlined(defined, heat)
+        {
+            return self.inline(defined, offset);
+        }
+        let (callee, context) = self.callee(func_index);
+        self.call(self.request.module.func_type_index(func_index), callee, context);
+        Ok(())
+    }
+
+    /// Calls the function that `func` points to, or is null; `callee` checks it. If calls from here were seen to go to one
+    /// function, that is compared with first, and what follows for it is a call of a known function, without any check.
+    fn call_predicted(
+        &mut self,
+        type_index: u32,
+        func: Value,
+        offset: usize,
+        callee: impl FnOnce(&mut Self) -> (Callee, Value),
+    ) -> Result<(), Refusal> {
+        let module = self.request.module;
+        let predicted = (self.request.predicted)(offset)
+            .map(|defined| module.imported_func_count() + defined)
+            .filter(|&index| module.registry().is_subtype(module.func_type_id(index), module.type_id(type_index)));
+        let Some(predicted) = predicted else {
+            let (callee, context) = callee(self);
+            self.call(type_index, callee, context);
+            return Ok(());
+        };
+        let ty = module.func_type_of(type_index);
+        let args = self.pop_many(ty.params().len());
+        let results: Vec<Type> = ty.results().iter().map(|&ty| value_type(ty)).collect();
+        let pointer = self.func_pointer(predicted);
+        let is_right = self.builder.ins().icmp(IntCC::Equal, func, pointer);
+        let (right, wrong) = (self.builder.create_block(), self.builder.create_block());
+        let join = self.block_with(&results);
+        self.builder.set_cold_block(wrong);
+        self.builder.ins().brif(is_right, right, &[], wrong, &[]);
+        self.builder.seal_block(right);
+        self.builder.seal_block(wrong);
+
+        self.builder.switch_to_block(right);
+        self.push_all(&args);
+        self.call_known(predicted, offset, Heat::Hot)?;
+        if self.reachable {
+            let values = self.pop_many(results.len());
+            self.builder.ins().jump(join, &block_args(&values));
+        }
+        self.reachable = true;
+        self.builder.switch_to_block(wrong);
+        self.push_all(&args);
+        let (callee, context) = callee(self);
+        self.call(type_index, callee, context);
+        let values = self.pop_many(results.len());
+        self.builder.ins().jump(join, &block_args(&values));
+
+        self.builder.seal_block(join);
+        self.builder.switch_to_block(join);
+        let values = self.builder.block_params(join).to_vec();
+        self.push_all(&values);
+        Ok(())
+    }
+
+    /// The function, or null, in the table element that the topmost operand names.
+    fn pop_element(&mut self, table_index: u32) -> Value {
+        let index = self.pop();
+        let element = self.element_pointer(table_index, index, TrapCode::UndefinedElement);
+        let flags = self.trusted(Region::Table);
+        self.builder.ins().load(types::I64, flags, element, 0)
     }
 
     /// A function of the module, and the context to call it with.
@@ -80,12 +154,8 @@ impl Translator<'_, '_> {
         (Callee::Indirect(code), context)
     }
 
-    /// The function in the table element that the topmost operand names, checked.
-    fn callee_in_table(&mut self, type_index: u32, table_index: u32) -> (Callee, Value) {
-        let index = self.pop();
-        let element = self.element_pointer(table_index, index, TrapCode::UndefinedElement);
-        let flags = self.trusted(Region::Table);
-        let func = self.builder.ins().load(types::I64, flags, element, 0);
+    /// A function from a table element, checked.
+    fn callee_in_table(&mut self, type_index: u32, func: Value) -> (Callee, Value) {
         // The read of a null function's type faults, which is the trap.
         let region = self.region(Region::Vm);
         let flags = MemFlagsData::new()
@@ -119,9 +189,8 @@ impl Translator<'_, '_> {
         (Callee::Indirect(code), context)
     }
 
-    /// The function that the topmost operand refers to.
-    fn callee_of_reference(&mut self) -> (Callee, Value) {
-        let func = self.pop();
+    /// The function that a reference leads to, checked.
+    fn callee_of_reference(&mut self, func: Value) -> (Callee, Value) {
         self.note_caller();
         let region = self.region(Region::Vm);
         let flags = MemFlagsData::new()

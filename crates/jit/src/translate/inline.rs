@@ -11,6 +11,8 @@ use crate::compile::Refusal;
 
 /// Bytes of a body that is always inlined.
 const SMALL: usize = 40;
+/// The same for a call that is known to be executed often.
+const SMALL_HOT: usize = 100;
 /// Bytes of a body that is inlined into itself.
 const SMALL_RECURSIVE: usize = 120;
 /// Calls inside one another that are inlined.
@@ -19,6 +21,15 @@ const DEPTH: usize = 4;
 const RECURSIVE_DEPTH: usize = 2;
 /// Bytes that all inlined bodies of a function may have together.
 const BUDGET: usize = 1200;
+
+/// What is known of how often a call is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heat {
+    /// Nothing.
+    Unknown,
+    /// It was seen to be.
+    Hot,
+}
 
 /// What is inlined at the moment, and was.
 #[derive(Debug, Default)]
@@ -38,12 +49,13 @@ impl Inlining {
 
 impl Translator<'_, '_> {
     /// Whether a call of a defined function is to be replaced by its body.
-    pub fn is_inlined(&self, defined_index: u32) -> bool {
+    pub fn is_inlined(&self, defined_index: u32, heat: Heat) -> bool {
         let Inlining { open, bytes } = &self.inlining;
         let size = self.request.module.body(defined_index).bytes.len();
         let copies = open.iter().filter(|&&other| other == defined_index).count();
         let is_self = defined_index == self.request.defined_index;
-        let (limit, copies_allowed) = if is_self { (SMALL_RECURSIVE, RECURSIVE_DEPTH) } else { (SMALL, 1) };
+        let small = if heat == Heat::Hot { SMALL_HOT } else { SMALL };
+        let (limit, copies_allowed) = if is_self { (SMALL_RECURSIVE, RECURSIVE_DEPTH) } else { (small, 1) };
         size <= limit
             && copies < copies_allowed
             && open.len() < DEPTH

@@ -66,6 +66,8 @@ pub struct Request<'a> {
     pub spectre_guards: bool,
     /// The linker's numbers of functions of the module that can be called directly, by defined index.
     pub direct: &'a dyn Fn(u32) -> Option<u32>,
+    /// The function that calls through a table or a reference at an offset in the module were seen to go to, by defined index.
+    pub predicted: &'a dyn Fn(usize) -> Option<u32>,
 }
 
 /// Where the translation of a function starts.
@@ -252,17 +254,11 @@ impl<'a> Translator<'a, '_> {
     /// Translates an operator in reachable code.
     fn operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<(), Refusal> {
         self.charge(operator);
-        if let &Operator::Call { function_index } = operator
-            && let Some(defined) = function_index.checked_sub(self.request.layout.imported_func_count)
-            && self.is_inlined(defined)
-        {
-            return self.inline(defined, offset);
-        }
         let known = self.variable_operator(operator)
             || self.memory_operator(operator)
             || self.numeric_operator(operator)
             || self.control_operator(operator, offset)
-            || self.call_operator(operator)
+            || self.call_operator(operator, offset)?
             || self.reference_operator(operator)
             || self.table_operator(operator)
             || self.exception_operator(operator)
