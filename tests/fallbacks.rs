@@ -1,0 +1,196 @@
+//! Hosts that give less than the fast ways need: no memory that can be executed, no room to reserve what a memory can address, no
+//! threads. Every mode runs programs there all the same, with the same results and traps.
+//!
+//! The hosts are made of this one: by limits of the shell's, and by filters of system calls that a thread of the test puts on
+//! itself before it starts the binary, which inherits them.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use memmap2::MmapMut;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, apply_filter,
+};
+
+const WASMR: &str = env!("CARGO_BIN_EXE_wasmr");
+
+/// The words that choose a mode, and that have everything compiled at once if the mode compiles at all.
+const WAYS: [&[&str]; 4] =
+    [&["--mode", "interp"], &["--mode", "jit"], &["--mode", "tiered"], &["--mode", "tiered", "-O", "tier-up-after=0"]];
+
+/// What is refused: a call of the system, if all these bits of its arguments are set.
+struct Refused {
+    call: i64,
+    bits: &'static [(u8, u64)],
+    errno: u32,
+}
+
+/// A mapping that is executable and either shared, as memory for code is, or of no file. The loader maps libraries otherwise.
+const NO_CODE_MAPPINGS: &[Refused] = &[
+    Refused { call: libc::SYS_mmap, bits: &[(2, EXEC), (3, libc::MAP_SHARED as u64)], errno: libc::EPERM as u32 },
+    Refused { call: libc::SYS_mmap, bits: &[(2, EXEC), (3, libc::MAP_ANONYMOUS as u64)], errno: libc::EPERM as u32 },
+    Refused { call: libc::SYS_mprotect, bits: &[(2, EXEC)], errno: libc::EACCES as u32 },
+    Refused { call: libc::SYS_pkey_mprotect, bits: &[(2, EXEC)], errno: libc::EACCES as u32 },
+];
+/// No file that is in memory only.
+const NO_MEMORY_FILES: &[Refused] = &[Refused { call: libc::SYS_memfd_create, bits: &[], errno: libc::ENOSYS as u32 }];
+/// No threads, whichever call starts them. Processes are started without this flag.
+const NO_THREADS: &[Refused] = &[
+    Refused { call: libc::SYS_clone, bits: &[(0, libc::CLONE_THREAD as u64)], errno: libc::EAGAIN as u32 },
+    Refused { call: libc::SYS_clone3, bits: &[], errno: libc::ENOSYS as u32 },
+];
+const EXEC: u64 = libc::PROT_EXEC as u64;
+
+/// Makes the thread, and what it starts, one that is refused these.
+fn refuse(all: &[Refused]) {
+    let arch: TargetArch = std::env::consts::ARCH.try_into().unwrap();
+    // A filter has one answer.
+    let mut by_errno: BTreeMap<u32, BTreeMap<i64, Vec<SeccompRule>>> = BTreeMap::new();
+    for Refused { call, bits, errno } in all {
+        let rules = by_errno.entry(*errno).or_default().entry(*call).or_default();
+        let condition = |&(argument, bits): &(u8, u64)| {
+            let masked = SeccompCmpOp::MaskedEq(bits);
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, masked, bits).unwrap()
+        };
+        let conditions: Vec<_> = bits.iter().map(condition).collect();
+        rules.extend((!conditions.is_empty()).then(|| SeccompRule::new(conditions).unwrap()));
+    }
+    for (errno, rules) in by_errno {
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno), arch).unwrap();
+        let program: BpfProgram = filter.try_into().unwrap();
+        apply_filter(&program).unwrap();
+    }
+}
+
+fn guest(name: &str) -> String {
+    format!("{}/tests/guests/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The code with which a run ended, and what it printed, without figures of speed and how deep a recursion got.
+type Outcome = (Option<i32>, String, String);
+
+fn outcome(output: Output) -> Outcome {
+    let text = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap();
+        text.lines()
+            .filter(|line| !line.contains("iterations/s") && !line.ends_with(" more"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// What is run: guest, its arguments, its exit code.
+const PROGRAMS: [(&str, &[&str], i32); 8] = [
+    ("hello.wasm", &[], 0),
+    ("coremark.wasm", &["2"], 0),
+    ("throw.wasm", &[], 0),
+    ("mandel.wasm", &[], 0),
+    ("simd.wasm", &[], 0),
+    ("deep.wasm", &["10000"], 0),
+    ("trap.wasm", &["load"], 134),
+    ("trap.wasm", &["stack"], 134),
+];
+
+/// Runs all programs in all ways, started by `command`; what they print is what the interpreter printed on the whole host.
+fn check(command: &(dyn Fn() -> Command + Sync), refused: &[&[Refused]]) {
+    let usual: Vec<Outcome> = PROGRAMS
+        .iter()
+        .map(|(name, words, code)| {
+            let run = Command::new(WASMR).args(["run", "--mode", "interp"]).arg(guest(name)).args(*words).output();
+            let usual = outcome(run.unwrap());
+            assert_eq!(usual.0, Some(*code), "{name}: {usual:?}");
+            usual
+        })
+        .collect();
+    // A thread can give up its rights, and takes them along when it ends.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            refused.iter().for_each(|all| refuse(all));
+            for way in WAYS {
+                for ((name, words, _), usual) in PROGRAMS.iter().zip(&usual) {
+                    let output = command().arg("run").args(way).arg(guest(name)).args(*words).output().unwrap();
+                    assert_eq!(outcome(output), *usual, "{name} {words:?}, {way:?}");
+                }
+            }
+        });
+    });
+}
+
+fn plain() -> Command {
+    Command::new(WASMR)
+}
+
+/// The binary, with so many KiB of address space.
+fn within(kib: u64) -> impl Fn() -> Command {
+    move || {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -v {kib} && exec \"$@\""), "sh", WASMR]);
+        command
+    }
+}
+
+#[test]
+fn what_is_refused_is_refused() {
+    let make = || MmapMut::map_anon(1).unwrap().make_exec();
+    assert!(make().is_ok());
+    let refused = std::thread::spawn(move || {
+        refuse(NO_CODE_MAPPINGS);
+        refuse(NO_THREADS);
+        (make().is_err(), std::thread::Builder::new().spawn(|| ()).is_err())
+    });
+    assert_eq!(refused.join().unwrap(), (true, true));
+}
+
+#[test]
+fn without_executable_memory() {
+    check(&plain, &[NO_CODE_MAPPINGS]);
+}
+
+#[test]
+fn without_files_in_memory() {
+    check(&plain, &[NO_MEMORY_FILES]);
+}
+
+#[test]
+fn without_threads() {
+    check(&plain, &[NO_THREADS]);
+}
+
+#[test]
+fn with_little_address_space() {
+    // What a container of 200 MB has; what one memory needs for a guard and code does not; what code needs and a guard does not.
+    for kib in [200_000, 1_500_000, 9_500_000] {
+        check(&within(kib), &[]);
+    }
+}
+
+#[test]
+fn with_nothing_but_the_least() {
+    check(&within(150_000), &[NO_CODE_MAPPINGS, NO_THREADS]);
+}
+
+#[test]
+fn with_too_little_address_space_to_run_there_is_an_error() {
+    let program = "(module (memory 1) (func (export \"run\") (result i32) (local $i i32)
+        (loop (br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 100000))))
+        (local.get $i)))";
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("little_address_space.wat");
+    std::fs::write(&file, program).unwrap();
+    for way in [WAYS[1], WAYS[3]] {
+        // From where the binary itself can be loaded.
+        for kib in (26_000..100_000).step_by(5_000) {
+            let run = within(kib)().arg("run").args(way).args(["--invoke", "run"]).arg(&file).output().unwrap();
+            let (code, stdout, stderr) = outcome(run);
+            match code {
+                Some(0) => assert_eq!(stdout, "100000", "{way:?}, {kib}"),
+                // The system says it, or the loader.
+                Some(1 | 127) => assert!(stdout.is_empty() && !stderr.is_empty(), "{way:?}, {kib}: {stderr}"),
+                // The binary is larger in other builds: it may be killed before its first instruction.
+                other => assert!(kib < 40_000, "{way:?}, {kib}: {other:?} {stdout} {stderr}"),
+            }
+        }
+    }
+}
