@@ -139,7 +139,9 @@ pub use wasmr_core::types::{
 };
 pub use wasmr_core::value::V128;
 pub use wasmr_engine::module::read_capped;
-pub use wasmr_engine::{COMPILE_THREAD, Config, Engine, LoadError, Mode, Module, TierReport, Tuning};
+pub use wasmr_engine::{
+    COMPILE_THREAD, Config, Engine, FunctionCount, LoadError, Mode, Module, TierEvent, TierReport, Tuning,
+};
 pub use wasmr_module::{Export, ExternKind, Fault, Feature, Features, Import, ModuleBytes, ModuleError};
 pub use wasmr_runtime::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use wasmr_runtime::exception::{ExceptionError, ExnRef};

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::compile_queue::Waiting;
-use crate::report::TierReport;
+use crate::config::Config;
+use crate::report::{Observer, TierEvent, TierReport};
 use crate::tier_up::CompileTask;
 use crate::tuning::{Tuning, processors};
 use crate::workers::Workers;
@@ -16,6 +17,7 @@ pub struct Compiler {
     tuning: Tuning,
     /// Whether code is also safe from speculation past its checks.
     spectre_guards: bool,
+    observer: Option<Observer>,
     /// Asked of the system when it first matters.
     processors: OnceLock<usize>,
     workers: OnceLock<Workers<CompileTask>>,
@@ -48,10 +50,11 @@ pub enum Compiled {
 
 impl Compiler {
     /// A compiler that has not begun.
-    pub fn new(tuning: &Tuning, spectre_guards: bool) -> Compiler {
+    pub fn new(config: &Config) -> Compiler {
         Compiler {
-            tuning: tuning.clone(),
-            spectre_guards,
+            tuning: config.tuning.clone(),
+            spectre_guards: config.spectre_guards,
+            observer: config.observer.clone(),
             processors: OnceLock::new(),
             workers: OnceLock::new(),
             began: OnceLock::new(),
@@ -92,7 +95,18 @@ impl Compiler {
     /// Says why nothing is compiled from now on.
     pub fn give_up(&self, why: String) {
         // The first reason is the one that counts.
-        let _ = self.unavailable.set(why);
+        if self.unavailable.set(why).is_ok()
+            && let Some(why) = self.unavailable.get()
+        {
+            self.tell(|| TierEvent::Unavailable { why });
+        }
+    }
+
+    /// Tells whoever wants to know.
+    pub fn tell<'a>(&self, event: impl FnOnce() -> TierEvent<'a>) {
+        if let Some(Observer(observer)) = &self.observer {
+            observer(&event());
+        }
     }
 
     /// Whether nothing is compiled any more.

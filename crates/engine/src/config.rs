@@ -1,10 +1,13 @@
 //! Knobs that change behaviour. Set before an [`Engine`](crate::Engine) is made, fixed afterwards.
 
+use std::sync::Arc;
+
 use wasmr_core::limits::DEFAULT_MAX_MODULE_SIZE;
 use wasmr_module::{Feature, Features};
 use wasmr_runtime::limits::{MemoryStrategy, StoreLimits};
 
 use crate::modes::Mode;
+use crate::report::{Observer, TierEvent};
 use crate::tuning::Tuning;
 
 /// The knobs. Methods chain: `config.mode(…).max_memory(…)`.
@@ -18,6 +21,7 @@ pub struct Config {
     pub(crate) metered: bool,
     pub(crate) spectre_guards: bool,
     pub(crate) tuning: Tuning,
+    pub(crate) observer: Option<Observer>,
 }
 
 impl Default for Config {
@@ -31,6 +35,7 @@ impl Default for Config {
             metered: false,
             spectre_guards: true,
             tuning: Tuning::default(),
+            observer: None,
         }
     }
 }
@@ -111,6 +116,13 @@ impl Config {
     /// default.
     pub fn spectre_guards(&mut self, on: bool) -> &mut Config {
         self.spectre_guards = on;
+        self
+    }
+
+    /// Who is told what is compiled and what is not, as it happens. Called by the threads that compile and by those that run guests,
+    /// which wait for it.
+    pub fn observe(&mut self, observer: impl Fn(&TierEvent<'_>) + Send + Sync + 'static) -> &mut Config {
+        self.observer = Some(Observer(Arc::new(observer)));
         self
     }
 

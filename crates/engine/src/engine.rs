@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
 use wasmr_interp::{CodeOptions, InterpTier, ModuleCode};
-use wasmr_runtime::LoadedModule;
 use wasmr_runtime::limits::MemoryStrategy;
 use wasmr_runtime::store::StoreConfig;
 use wasmr_runtime::tier::{Tier, TierUp};
@@ -42,7 +41,7 @@ impl Engine {
             types: Arc::new(TypeRegistry::new()),
             tier,
             #[cfg(feature = "jit")]
-            compiler: Arc::new(Compiler::new(&config.tuning, config.spectre_guards)),
+            compiler: Arc::new(Compiler::new(config)),
         }))
     }
 
@@ -75,7 +74,7 @@ impl Engine {
     /// What it compiled so far: nothing, as this build cannot.
     #[cfg(not(feature = "jit"))]
     pub fn report(&self) -> TierReport {
-        TierReport::default()
+        TierReport { unavailable: Some("this build has no compiler".to_owned()), ..TierReport::default() }
     }
 
     /// Who gives the functions of a module better tiers than they are born with.
@@ -96,8 +95,8 @@ impl Engine {
         None
     }
 
-    /// Gives a module the code that its functions are born with.
-    pub(crate) fn load(&self, module: Arc<wasmr_module::Module>) -> LoadedModule {
+    /// The code that a module's functions are born with.
+    pub(crate) fn code(&self, module: Arc<wasmr_module::Module>) -> Arc<ModuleCode> {
         let Config { metered, tuning, mode, .. } = &self.0.config;
         let options = CodeOptions {
             metered: *metered,
@@ -105,7 +104,7 @@ impl Engine {
             budget: tuning.budget_in(*mode),
             tier_up: self.tier_up(&module),
         };
-        LoadedModule { module: module.clone(), code: ModuleCode::with_options(module, options) }
+        ModuleCode::with_options(module, options)
     }
 }
 

@@ -36,7 +36,7 @@ pub use config::Config;
 pub use engine::Engine;
 pub use modes::Mode;
 pub use module::{LoadError, Module};
-pub use report::TierReport;
+pub use report::{FunctionCount, TierEvent, TierReport};
 pub use tuning::Tuning;
 
 /// What the threads that compile are called. A panic on one of them costs no more than what it was compiling.

@@ -6,18 +6,22 @@
 use std::io::Read;
 use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::ExternType;
+use wasmr_interp::ModuleCode;
 use wasmr_module::{Import, ModuleBytes, ModuleError};
 use wasmr_runtime::LoadedModule;
 
 use crate::engine::Engine;
+use crate::report::FunctionCount;
 
 /// A validated module with the code that runs it. Cloning is cheap.
 #[derive(Clone)]
 pub struct Module {
     loaded: LoadedModule,
+    code: Arc<ModuleCode>,
 }
 
 /// A module could not be had from a file.
@@ -62,7 +66,8 @@ impl Module {
         let bytes = wasmr_module::bytes_from_input(bytes, Path::new(name))?;
         let threads = config.tuning.threads_for(bytes.as_ref().len());
         let module = wasmr_module::Module::new(bytes, name, &config.features, engine.types(), threads)?;
-        Ok(Module { loaded: engine.load(module) })
+        let code = engine.code(module.clone());
+        Ok(Module { loaded: LoadedModule { module, code: code.clone() }, code })
     }
 
     /// Reads a file and makes a module of it.
@@ -112,6 +117,12 @@ impl Module {
     pub fn get_export(&self, name: &str) -> Option<ExternType> {
         let module = &self.loaded.module;
         module.export(name).map(|export| module.export_type(export))
+    }
+
+    /// How many functions it has, and how many of them were executed so far.
+    pub fn function_count(&self) -> FunctionCount {
+        let defined = self.loaded.module.defined_func_count();
+        FunctionCount { defined, translated: self.code.translated_count() }
     }
 
     /// Where its types are interned: what gives a meaning to the ids in them.

@@ -1,7 +1,54 @@
-//! [`TierReport`]: what an engine did beside interpreting, for those who ask why a program is as fast as it is.
+//! What an engine did beside interpreting, for those who ask why a program is as fast as it is: [`TierReport`] sums it up,
+//! [`TierEvent`]s tell it as it happens, [`FunctionCount`] says how much of a module was executed.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use wasmr_module::Module;
+
+/// Something that an engine did, or gave up, on the way to machine code.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TierEvent<'a> {
+    /// A function was compiled, or the compiler refused it.
+    Compiled {
+        /// Its module.
+        module: &'a Module,
+        /// Its index in the module.
+        func: u32,
+        /// The offset of the loop that the code starts at, if it does not start at the function's beginning.
+        at_loop: Option<usize>,
+        /// How long that took.
+        time: Duration,
+        /// Bytes of machine code, or why there is none.
+        result: Result<usize, String>,
+    },
+    /// Nothing is compiled from now on.
+    Unavailable {
+        /// Why.
+        why: &'a str,
+    },
+}
+
+/// Who is told of [`TierEvent`]s: set with [`Config::observe`](crate::Config::observe).
+#[derive(Clone)]
+pub(crate) struct Observer(pub Arc<dyn Fn(&TierEvent<'_>) + Send + Sync>);
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Observer").field(&Arc::as_ptr(&self.0)).finish()
+    }
+}
+
+/// How much of a module was executed so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FunctionCount {
+    /// Functions that it defines.
+    pub defined: u32,
+    /// Functions translated for the interpreter, at their first calls; counted once for guarded and once for checked memories.
+    pub translated: u32,
+}
 
 /// What an engine compiled so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -27,6 +27,7 @@ use wasmr_runtime::vm::VmLayout;
 use crate::compile_queue::Waiting;
 use crate::compiler::{Compiled, Compiler};
 use crate::loops::{Advice, LoopSites, Site};
+use crate::report::TierEvent;
 use crate::workers::Task;
 
 /// Calls and loops that are looked at one by one after a hot event.
@@ -169,8 +170,13 @@ impl ModuleTiers {
         let mut state = self.lock();
         if !state.work.contains_key(&work) {
             let size = self.body_size(work.index);
-            if size > self.compiler.tuning().max_compiled_size || self.compiler.has_given_up() {
+            let max = self.compiler.tuning().max_compiled_size;
+            if size > max || self.compiler.has_given_up() {
                 state.work.insert(work, Progress::Refused);
+                drop(state);
+                if size > max {
+                    self.count(work, Duration::ZERO, Err(format!("its {size} bytes are more than {max}")));
+                }
                 return Progress::Refused;
             }
             let heat = Arc::new(AtomicU32::new(samples));
@@ -225,6 +231,18 @@ impl ModuleTiers {
                 code.note_calls(offset, call.callee, call.count);
             }
         }
+    }
+
+    /// Counts what came of some work: bytes of code, or why there is none.
+    fn count(&self, work: Work, time: Duration, result: Result<usize, String>) {
+        let what = match (&result, work.at_loop) {
+            (Err(_), _) => Compiled::Refused,
+            (Ok(_), None) => Compiled::Function,
+            (Ok(_), Some(_)) => Compiled::Loop,
+        };
+        self.compiler.count(what, *result.as_ref().unwrap_or(&0), time);
+        let func = self.module.imported_func_count() + work.index;
+        self.compiler.tell(|| TierEvent::Compiled { module: &self.module, func, at_loop: work.at_loop, time, result });
     }
 
     /// Notes what came of some work.
@@ -350,29 +368,32 @@ impl Task for CompileTask {
             tiers.tell_calls(index, guarded, code);
         }
         let made = code.map(|code| code.compile(index, self.entry.clone(), scratch));
-        let bytes = match (code, at_loop) {
-            (Some(code), None) => code.function(index).map_or(0, |code| code.len),
-            (Some(code), Some(offset)) => code.loop_code(index, offset).map_or(0, |code| code.len),
-            (None, _) => 0,
+        let len = |code: &JitModule| match at_loop {
+            None => code.function(index).map_or(0, |code| code.len),
+            Some(offset) => code.loop_code(index, offset).map_or(0, |code| code.len),
         };
-        let (what, progress) = match (made, at_loop) {
-            (Some(Ok(())), None) => (Compiled::Function, Progress::Ready),
-            (Some(Ok(())), Some(_)) => (Compiled::Loop, Progress::Ready),
-            (Some(Err(why)), _) => {
-                if let Refusal::Unavailable(why) = why {
+        let result = match made {
+            Some(Ok(())) => Ok(code.map_or(0, |code| len(code))),
+            Some(Err(why)) => {
+                if let Refusal::Unavailable(why) = &why {
                     tiers.compiler.give_up(why.to_string());
                 }
-                (Compiled::Refused, Progress::Refused)
+                Err(why.to_string())
             }
-            (None, _) => (Compiled::Refused, Progress::Refused),
+            None => Err("nothing is compiled".to_owned()),
         };
-        tiers.compiler.count(what, bytes, began.elapsed());
+        let progress = if result.is_ok() { Progress::Ready } else { Progress::Refused };
+        tiers.count(self.work, began.elapsed(), result);
         tiers.finish(self.work, progress);
     }
 
     fn fail(self) {
         if let Some(tiers) = self.tiers.upgrade() {
-            tiers.compiler.count(Compiled::Refused, 0, Duration::ZERO);
+            tiers.count(
+                self.work,
+                Duration::ZERO,
+                Err("the compiler failed, or there is no thread to compile on".to_owned()),
+            );
             tiers.finish(self.work, Progress::Refused);
         }
     }

@@ -249,6 +249,12 @@ impl ModuleCode {
         unsafe { block.as_ref() }
     }
 
+    /// How many functions have been translated, counted once for either kind of memory.
+    pub fn translated_count(&self) -> u32 {
+        let all = self.blocks.iter().filter_map(OnceLock::get).flatten();
+        all.filter(|block| !block.load(Ordering::Relaxed).is_null()).count() as u32
+    }
+
     /// The code of a defined function, translated now if it has not been.
     pub fn get_or_translate(&self, defined_index: u32, guarded: bool) -> Result<&CodeBlock, TranslateError> {
         if let Some(block) = self.get(defined_index, guarded) {
