@@ -5,12 +5,12 @@
 //! ([`TierUp`](wasmr_runtime::tier::TierUp)) hears of them. If there is better code for the very loop, the event ends with the function:
 //! that code takes its frame and runs it to its end.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{HotEvent, LoopCode};
-use wasmr_runtime::vm::{Status, VmFunc, VmInstance, finish_tail_calls};
+use wasmr_runtime::vm::{Status, VmFunc, finish_tail_calls};
 
 use crate::code::{CodeBlock, identify};
 use crate::execute::dispatch::{frame_func, is_interrupted};
@@ -22,14 +22,22 @@ pub const GO_ON: usize = usize::MAX;
 /// How many frames a hot event is about: who calls what is often executed is so as well.
 const SAMPLED_FRAMES: usize = 3;
 
-/// How many hot events have found a function.
+/// How many hot events have found a function, and whether it was stitched for that.
 #[derive(Debug, Default)]
-pub struct Warmth(AtomicU32);
+pub struct Warmth {
+    samples: AtomicU32,
+    stitched: AtomicBool,
+}
 
 impl Warmth {
     /// Counts one more; how many there are with it.
     fn add(&self) -> u32 {
-        self.0.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+        self.samples.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// Whether the function is still to be stitched; it is not any more after that.
+    fn claim_stitching(&self) -> bool {
+        !self.stitched.load(Ordering::Relaxed) && !self.stitched.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -65,9 +73,7 @@ pub unsafe fn event(fp: *mut u64, ip: *const u64) -> usize {
 /// # Safety
 /// `fp` is a live frame.
 unsafe fn sample(mut fp: *mut u64) {
-    // The frame before, which this one waits for: the cell that it returns to, its function's instance and index.
-    let mut awaited: Option<(*const u64, *mut VmInstance, u32)> = None;
-    for _ in 0..SAMPLED_FRAMES {
+    for frame in 0..SAMPLED_FRAMES {
         if fp.is_null() {
             return;
         }
@@ -79,25 +85,17 @@ unsafe fn sample(mut fp: *mut u64) {
                 && let Some(block) = code.get(index, guarded)
             {
                 let samples = block.warmth.add();
-                if let Some(stitcher) = code.stitcher()
-                    && stitcher.after() == samples
-                {
-                    stitcher.stitch(block);
+                if let Some(stitcher) = code.stitcher() {
+                    if frame == 0 {
+                        stitcher.count_event();
+                    }
+                    if stitcher.is_due(samples) && block.warmth.claim_stitching() {
+                        stitcher.stitch(block);
+                    }
                 }
                 if let Some(tier_up) = &code.options().tier_up {
-                    let running = RunningFunc::new(func);
-                    if let Some((return_to, instance, callee)) = awaited
-                        && instance == (*func).instance
-                        // The call is the cell before the one that it returns to; any word of it will do.
-                        && let Some(position) = block.position(return_to.wrapping_sub(1))
-                    {
-                        tier_up.found_call(&running, position, callee);
-                    }
-                    tier_up.sampled(&running, samples);
+                    tier_up.sampled(&RunningFunc::new(func), samples);
                 }
-                awaited = Some((*fp.sub(3) as usize as *const u64, (*func).instance, index));
-            } else {
-                awaited = None;
             }
             fp = *fp.sub(2) as usize as *mut u64;
         }

@@ -44,13 +44,22 @@ pub mod template;
 #[cfg(wasmr_stitch)]
 pub mod walk;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crate::code::CodeBlock;
+
+/// How many hot events there must have been before the first function is stitched, for each but one that must have found it.
+/// The first functions are the dearest, as all their handlers are looked at for the first time: programs that end after some
+/// milliseconds do not get that back.
+const EVENTS_PER_SAMPLE: u32 = 20;
 
 /// Stitches the functions of one module.
 #[derive(Debug)]
 pub struct Stitcher {
     /// How many hot events must have found a function.
     after: u32,
+    /// How many there have been.
+    events: AtomicU32,
     #[cfg(wasmr_stitch)]
     room: std::sync::Mutex<arena::Room>,
 }
@@ -60,14 +69,21 @@ impl Stitcher {
     pub fn new(after: u32) -> Stitcher {
         Stitcher {
             after,
+            events: AtomicU32::new(0),
             #[cfg(wasmr_stitch)]
             room: Default::default(),
         }
     }
 
-    /// How many hot events must find a function before it is stitched.
-    pub fn after(&self) -> u32 {
-        self.after
+    /// Counts a hot event.
+    pub fn count_event(&self) {
+        self.events.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether a function that so many hot events have found is to be stitched.
+    pub fn is_due(&self, samples: u32) -> bool {
+        samples >= self.after
+            && self.events.load(Ordering::Relaxed) >= EVENTS_PER_SAMPLE.saturating_mul(self.after.saturating_sub(1))
     }
 
     /// Whether functions are stitched before they are first executed.
@@ -110,4 +126,22 @@ pub fn contains(_address: usize) -> bool {
 #[cfg(not(wasmr_stitch))]
 pub fn cell_at(_address: usize) -> Option<*const u64> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_due_before_the_program_has_run_for_a_while() {
+        let stitcher = Stitcher::new(3);
+        let due = |stitcher: &Stitcher| [2, 3, 4].map(|samples| stitcher.is_due(samples));
+        assert_eq!(due(&stitcher), [false; 3]);
+        (0..2 * EVENTS_PER_SAMPLE - 1).for_each(|_| stitcher.count_event());
+        assert_eq!(due(&stitcher), [false; 3]);
+        stitcher.count_event();
+        assert_eq!(due(&stitcher), [false, true, true]);
+        assert!(Stitcher::new(1).is_due(1), "one is enough where that was asked for");
+        assert!(Stitcher::new(0).at_once() && !Stitcher::new(u32::MAX).is_due(u32::MAX));
+    }
 }
