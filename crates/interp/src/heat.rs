@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{HotEvent, LoopCode};
-use wasmr_runtime::vm::{Status, VmFunc, finish_tail_calls};
+use wasmr_runtime::vm::{Status, VmFunc, VmInstance, finish_tail_calls};
 
 use crate::code::{CodeBlock, identify};
 use crate::execute::dispatch::{frame_func, is_interrupted};
@@ -73,6 +73,8 @@ pub unsafe fn event(fp: *mut u64, ip: *const u64) -> usize {
 /// # Safety
 /// `fp` is a live frame.
 unsafe fn sample(mut fp: *mut u64) {
+    // The frame before, which this one waits for: the cell that it returns to, its function's instance and index.
+    let mut awaited: Option<(*const u64, *mut VmInstance, u32)> = None;
     for frame in 0..SAMPLED_FRAMES {
         if fp.is_null() {
             return;
@@ -94,8 +96,19 @@ unsafe fn sample(mut fp: *mut u64) {
                     }
                 }
                 if let Some(tier_up) = &code.options().tier_up {
-                    tier_up.sampled(&RunningFunc::new(func), samples);
+                    let running = RunningFunc::new(func);
+                    if let Some((return_to, instance, callee)) = awaited
+                        && instance == (*func).instance
+                        // The call is the cell before the one that it returns to; any word of it will do.
+                        && let Some(position) = block.position(return_to.wrapping_sub(1))
+                    {
+                        tier_up.found_call(&running, position, callee);
+                    }
+                    tier_up.sampled(&running, samples);
                 }
+                awaited = Some((*fp.sub(3) as usize as *const u64, (*func).instance, index));
+            } else {
+                awaited = None;
             }
             fp = *fp.sub(2) as usize as *mut u64;
         }
