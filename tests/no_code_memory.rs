@@ -3,7 +3,9 @@
 //! A program of its own: code that any other test had made would still be there.
 #![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 
-use wasmr::{Config, Engine, Instance, Mode, Module, Store, Tuning};
+use std::sync::{Arc, Mutex};
+
+use wasmr::{Config, Engine, Instance, Mode, Module, Store, TierEvent, Tuning};
 
 /// Refuses executable mappings to this thread, and to those that it starts, for ever.
 fn refuse_executable_memory() {
@@ -41,7 +43,16 @@ fn step(code: u32, jump_if: u8, jump_else: u8, value: u32) -> libc::sock_filter 
 fn without_memory_for_code_everything_is_interpreted() {
     refuse_executable_memory();
     for mode in [Mode::Tiered, Mode::Jit] {
-        let engine = Engine::new(Config::new().mode(mode).tuning(Tuning { tier_up_after: 0, ..Tuning::default() }));
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let mut config = Config::new();
+        config.mode(mode).tuning(Tuning { tier_up_after: 0, ..Tuning::default() });
+        let tell = told.clone();
+        config.observe(move |event| match event {
+            TierEvent::Unavailable { why } => tell.lock().unwrap().push(why.to_string()),
+            TierEvent::Compiled { result, .. } => assert!(result.is_err()),
+            event => panic!("{event:?}"),
+        });
+        let engine = Engine::new(&config);
         let module = Module::new(
             &engine,
             r#"(module (memory 1)
@@ -65,5 +76,6 @@ fn without_memory_for_code_everything_is_interpreted() {
         let why = report.unavailable.as_deref().expect("it says why");
         assert!(why.contains("memory"), "{why}");
         assert!(report.to_string().contains(why), "{report}");
+        assert_eq!(*told.lock().unwrap(), [why], "it is told once");
     }
 }

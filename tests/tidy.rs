@@ -78,6 +78,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/tests/runtime/",
     "src/cli/load.rs",
     "src/cli/signals.rs",
+    "src/cli/usage.rs",
     // Takes rights from itself.
     "tests/no_code_memory.rs",
 ];

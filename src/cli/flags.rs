@@ -12,6 +12,7 @@ use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, Ty
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use wasmr::Mode;
 
+use super::stats::Format;
 use super::values::{self, DirSpec, EnvSpec, PreloadSpec};
 
 /// Runs WebAssembly programs: starts at once, grants only what you say.
@@ -125,16 +126,24 @@ pub struct RunFlags {
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_module_size: Option<u64>,
 
+    /// After the run, say on standard error how it ended and what it took: times, tiers, memory, fuel
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text", value_parser = stats_parser())]
+    pub stats: Option<Format>,
+
     /// WebAssembly features and limits by key; `-W help` lists them
     #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
     pub wasm: Vec<String>,
+
+    /// How machine code is made, by key; `-C help` lists it
+    #[arg(short = 'C', value_name = "KEY[=VALUE],...")]
+    pub code: Vec<String>,
 
     /// What changes only speed, by key; `-O help` lists it
     #[arg(short = 'O', value_name = "KEY[=VALUE],...")]
     pub tuning: Vec<String>,
 
     /// The program: .wasm, .wat, or - for standard input
-    #[arg(value_name = "MODULE", required_unless_present_any = ["wasm", "tuning"])]
+    #[arg(value_name = "MODULE", required_unless_present_any = ["wasm", "code", "tuning"])]
     pub module: Option<PathBuf>,
 
     /// The guest's arguments
@@ -259,6 +268,12 @@ pub enum CompletedShell {
     Zsh,
     /// The friendly interactive shell
     Fish,
+}
+
+/// Accepts the formats of statistics.
+fn stats_parser() -> impl TypedValueParser<Value = Format> {
+    let formats = [PossibleValue::new("text").help("a table"), PossibleValue::new("json").help("one line of JSON")];
+    PossibleValuesParser::new(formats).map(|name| if name == "json" { Format::Json } else { Format::Text })
 }
 
 /// Accepts the names of the mode table.

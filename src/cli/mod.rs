@@ -1,13 +1,15 @@
 //! Stage 6: a command line, from words to exit status. *Parse, resolve, act*:
 //!
-//! - [`position`] decides which words are wasmr's, [`flags`], [`keys`], [`tuning_keys`] and [`values`] parse them into plain data;
+//! - [`position`] decides which words are wasmr's, [`flags`], [`keys`], [`code_keys`], [`tuning_keys`] and [`values`] parse them into plain data;
 //! - [`plan`] resolves that data: it opens directories and sockets and reads the environment, and is the only file that
 //!   uses the user's authority; [`load`] reads modules;
 //! - [`run`](mod@run), [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] act; [`invoke`] types arguments and prints
 //!   results, [`json`] is how tools get theirs;
+//! - [`stats`] tells what a run took, as far as [`usage`] knows it from the system; [`log`] is what is said on the way;
 //! - [`report`], [`missing`] and [`demangle`] say what went wrong, [`exit`] with which status; [`signals`], [`timeout`] and [`panics`] end a process
 //!   that does not end by itself.
 
+mod code_keys;
 mod completions;
 mod demangle;
 pub mod exit;
@@ -18,6 +20,7 @@ mod invoke;
 mod json;
 mod keys;
 mod load;
+mod log;
 mod missing;
 pub mod panics;
 mod plan;
@@ -25,8 +28,10 @@ mod position;
 mod report;
 mod run;
 mod signals;
+mod stats;
 mod timeout;
 mod tuning_keys;
+mod usage;
 mod validate;
 mod values;
 mod wast;

@@ -14,8 +14,11 @@ use cap_std::fs::Dir;
 use wasmr::wasi::WasiCtx;
 use wasmr::{Config, Tuning};
 
+use super::code_keys::CodeKeys;
 use super::flags::RunFlags;
 use super::keys::WasmKeys;
+use super::log::Log;
+use super::stats::Format;
 use super::values::{DirSpec, EnvSpec, PreloadSpec};
 use super::{UsageError, load};
 
@@ -37,6 +40,10 @@ pub struct RunPlan {
     pub timeout: Option<Duration>,
     /// What to do about imports that nobody offers.
     pub unknown_imports: UnknownImports,
+    /// How to tell the statistics, if at all.
+    pub stats: Option<Format>,
+    /// What to say on the way.
+    pub log: Log,
 }
 
 /// What a run calls.
@@ -65,7 +72,7 @@ pub enum UnknownImports {
 }
 
 /// Uses the authority of whoever runs wasmr, as far as the options say.
-pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning) -> anyhow::Result<RunPlan> {
+pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning, code: CodeKeys) -> anyhow::Result<RunPlan> {
     let module =
         flags.module.ok_or_else(|| UsageError("MODULE is missing: which program is to be run?".to_string()))?;
     let args = guest_args(&flags.args)?;
@@ -101,7 +108,13 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning) -> anyhow::Resul
     let wasi = wasi.build().context("cannot set up what the guest was granted")?;
 
     let mut config = Config::new();
-    config.features(keys.features).mode(flags.mode.unwrap_or_default()).tuning(tuning);
+    config
+        .features(keys.features)
+        .mode(flags.mode.unwrap_or_default())
+        .tuning(tuning)
+        .spectre_guards(code.spectre_guards);
+    let log = log()?;
+    log.observe(&mut config);
     if let Some(bytes) = flags.max_memory.or(keys.max_memory) {
         config.max_memory(bytes);
     }
@@ -137,7 +150,17 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning) -> anyhow::Resul
         fuel,
         timeout: flags.timeout.or(keys.timeout),
         unknown_imports,
+        stats: flags.stats,
+        log,
     })
+}
+
+/// What `WASMR_LOG` asks for.
+fn log() -> anyhow::Result<Log> {
+    match std::env::var_os("WASMR_LOG") {
+        Some(value) => Log::parse(&value.to_string_lossy()).map_err(|why| UsageError(why).into()),
+        None => Ok(Log::default()),
+    }
 }
 
 /// The least stack with which a program can do anything, and the most that is worth a reservation.

@@ -1,11 +1,13 @@
 //! `wasmr run`: loads the program, links it, calls it, and says how it ended.
 //!
 //! In: [`RunFlags`], through [`plan`]. Out: the exit status. Steps in order: resolve the plan, arm signals and timeout, load
-//! and validate, instantiate preloads and program, call the entry. The process is about to end when this returns, so
+//! and validate, instantiate preloads and program, call the entry, tell the statistics if asked to. The process is about to end when this returns, so
 //! nothing big is dropped here.
 
 use std::io::Write;
 use std::mem::ManuallyDrop;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -14,18 +16,32 @@ use wasmr::{
     Engine, ExternType, Instance, InstantiateError, Linker, Module, Stop, StopKind, Store, UnknownImportCalled, Val,
 };
 
+use super::code_keys::CodeKeys;
 use super::flags::RunFlags;
 use super::keys::WasmKeys;
 use super::plan::{self, Entry, RunPlan, UnknownImports};
+use super::stats::{Ended, Phase, Stats};
 use super::tuning_keys::TuningKeys;
 use super::{UsageError, exit, invoke, load, missing, report, signals, timeout};
 
 /// How a run ended, other than by an error of wasmr's or of its user's.
 enum End {
-    /// With this status.
-    Status(u8),
+    /// There is nothing to call, which has been said.
+    NotRun(u8),
+    /// The function that was called returned.
+    Returned,
     /// The guest was stopped.
     Stopped(Stop),
+}
+
+/// The statistics of the run, if they were asked for.
+type MaybeStats = Option<Arc<Stats>>;
+
+/// Says that a phase begins.
+fn enter(stats: &MaybeStats, phase: Phase) {
+    if let Some(stats) = stats {
+        stats.enter(phase);
+    }
 }
 
 /// Runs a program.
@@ -43,23 +59,40 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
             return Ok(exit::SUCCESS);
         }
     };
-    let plan = plan::resolve(flags, keys, tuning)?;
+    let code = CodeKeys::parse(&flags.code).map_err(UsageError)?;
+    if code.help {
+        write!(out, "{}", CodeKeys::help_text())?;
+        return Ok(exit::SUCCESS);
+    }
+    let plan = plan::resolve(flags, keys, tuning, code)?;
     signals::install();
     let name = load::name(&plan.module);
+    let stats = plan.stats.map(|format| Arc::new(Stats::new(format, &name, begin)));
     if let Some(limit) = plan.timeout {
-        timeout::start(limit, begin, name.clone()).context("cannot start the thread for --timeout")?;
+        timeout::start(limit, begin, name.clone(), stats.clone()).context("cannot start the thread for --timeout")?;
     }
-    match execute(plan, out, err)? {
-        End::Status(status) => Ok(status),
-        End::Stopped(stop) => Ok(stopped(stop, &name, err)),
+    let (status, ended) = match execute(plan, &stats, out, err)? {
+        End::NotRun(status) => return Ok(status),
+        End::Returned => (exit::SUCCESS, Ended::returned()),
+        End::Stopped(stop) => {
+            let ended = Ended::stopped(&stop);
+            (stopped(stop, &name, err), ended)
+        }
+    };
+    if let Some(stats) = stats {
+        report::print(err, &stats.render(&ended));
     }
+    Ok(status)
 }
 
-fn execute(plan: RunPlan, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<End> {
+fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<End> {
     let engine = ManuallyDrop::new(Engine::new(&plan.config));
-    let module = ManuallyDrop::new(load::module(&engine, &plan.module)?);
+    if let Some(stats) = stats {
+        stats.engine(&engine);
+    }
+    let module = ManuallyDrop::new(load_module(&engine, &plan.module, stats)?);
     if let Some(status) = check_entry(&module, &plan, err) {
-        return Ok(End::Status(status));
+        return Ok(End::NotRun(status));
     }
 
     let mut store = ManuallyDrop::new(Store::new(&*engine, plan.wasi));
@@ -68,7 +101,8 @@ fn execute(plan: RunPlan, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::R
     }
     let mut linker = ManuallyDrop::new(Linker::new());
     for preload in &plan.preload {
-        let library = ManuallyDrop::new(load::module(&engine, &preload.file)?);
+        let library = ManuallyDrop::new(load_module(&engine, &preload.file, stats)?);
+        enter(stats, Phase::Instantiate);
         let instance = match instantiate(&mut store, &mut linker, &library, plan.unknown_imports)? {
             Ok(instance) => instance,
             Err(stop) => return Ok(End::Stopped(stop)),
@@ -76,11 +110,27 @@ fn execute(plan: RunPlan, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::R
         let offered = linker.instance(&*store, &preload.name, instance);
         offered.with_context(|| format!("cannot offer `{}` for --preload", preload.file.display()))?;
     }
+    enter(stats, Phase::Instantiate);
     let instance = match instantiate(&mut store, &mut linker, &module, plan.unknown_imports)? {
         Ok(instance) => instance,
         Err(stop) => return Ok(End::Stopped(stop)),
     };
-    call_entry(&mut store, instance, &plan.entry, out)
+    plan.log.memories(&store, instance);
+    enter(stats, Phase::Run);
+    let end = call_entry(&mut store, instance, &plan.entry, out);
+    if let Some(stats) = stats {
+        stats.store(&store, instance, plan.fuel);
+    }
+    end
+}
+
+fn load_module(engine: &Engine, path: &Path, stats: &MaybeStats) -> anyhow::Result<Module> {
+    enter(stats, Phase::Load);
+    let module = load::module(engine, path)?;
+    if let Some(stats) = stats {
+        stats.module(&module);
+    }
+    Ok(module)
 }
 
 /// Says what is wrong with the entry before anything runs; `None` if nothing is.
@@ -163,7 +213,7 @@ fn call_entry(
     if !lines.is_empty() {
         out.write_all(lines.as_bytes()).and_then(|()| out.flush()).context("cannot print the results")?;
     }
-    Ok(End::Status(exit::SUCCESS))
+    Ok(End::Returned)
 }
 
 /// Says why the guest was stopped; the exit status.

@@ -4,12 +4,14 @@
 //! not buffered, so nothing that it wrote is lost. The thread exists only if the option was given.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cli::exit;
+use crate::cli::stats::{Ended, Stats};
 
-/// Starts the watchdog; the time is counted from `start`.
-pub fn start(limit: Duration, start: Instant, module: String) -> std::io::Result<()> {
+/// Starts the watchdog; the time is counted from `start`. The statistics, if there are any, are told when it is up.
+pub fn start(limit: Duration, start: Instant, module: String, stats: Option<Arc<Stats>>) -> std::io::Result<()> {
     std::thread::Builder::new().name("timeout".to_string()).spawn(move || {
         loop {
             let left = limit.saturating_sub(start.elapsed());
@@ -19,7 +21,10 @@ pub fn start(limit: Duration, start: Instant, module: String) -> std::io::Result
             std::thread::sleep(left);
         }
         // Written in one piece, so that it cannot be torn by what the guest writes.
-        let message = format!("error: `{module}` did not end within its timeout of {limit:?}\n");
+        let mut message = format!("error: `{module}` did not end within its timeout of {limit:?}\n");
+        if let Some(stats) = stats {
+            message.push_str(&stats.render(&Ended::timeout(limit)));
+        }
         let _ = std::io::stderr().write_all(message.as_bytes());
         std::process::exit(exit::TIMEOUT.into());
     })?;

@@ -16,6 +16,7 @@ mod limits;
 mod messages;
 mod programs;
 mod signals;
+mod stats;
 mod stdio;
 mod tiers;
 mod wasi;

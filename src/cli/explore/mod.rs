@@ -10,6 +10,8 @@ mod machine;
 mod text;
 mod view;
 
+pub use find::name_of;
+
 use std::io::Write;
 use std::path::Path;
 

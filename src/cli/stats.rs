@@ -1,0 +1,388 @@
+//! `--stats`: after a run, on standard error, how it ended and what it took: time by phase, tiers, memory, fuel.
+//!
+//! In: marks that [`run`](mod@super::run) sets as it goes. Out: a table for people, or one line of JSON for tools. Made only if
+//! asked for, and asked only at the end: the guest runs as it would without. The thread of `--timeout` may be the one that
+//! asks, so what it needs is shared; what only the guest's thread may look at is missing then.
+//!
+//! Compiling has a time of its own because it is done meanwhile, on other threads; with `--mode jit` the guest waits for it.
+//! Translating for the interpreter and host calls are not told apart from interpreting: each is too short to be timed.
+
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use wasmr::{Engine, Extern, FunctionCount, Instance, Module, Stop, StopKind, Store, TierReport};
+
+use super::demangle::printable;
+use super::json::Json;
+use super::report::grouped;
+use super::usage::Usage;
+
+/// How the statistics look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A table.
+    Text,
+    /// One line of JSON.
+    Json,
+}
+
+/// What a run is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Reading, decoding and validating modules.
+    Load,
+    /// Linking and instantiating, start functions included.
+    Instantiate,
+    /// The guest.
+    Run,
+}
+
+/// How a run ended: a kind and what there is to say about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    kind: &'static str,
+    detail: Option<String>,
+}
+
+impl Ended {
+    /// The function that was called returned.
+    pub fn returned() -> Ended {
+        Ended { kind: "returned", detail: None }
+    }
+
+    /// It took longer than it was allowed to.
+    pub fn timeout(limit: Duration) -> Ended {
+        Ended { kind: "timeout", detail: Some(format!("{limit:?}")) }
+    }
+
+    /// The guest was stopped.
+    pub fn stopped(stop: &Stop) -> Ended {
+        let (kind, detail) = match stop.kind() {
+            StopKind::Exit(code) => ("exit", Some(code.to_string())),
+            StopKind::Trap(trap) => ("trap", Some(trap.code.to_string())),
+            StopKind::Throw(_) => ("exception", None),
+            StopKind::Host(error) => ("host", Some(error.to_string())),
+        };
+        Ended { kind, detail }
+    }
+}
+
+/// Collects the statistics of one run.
+pub struct Stats {
+    format: Format,
+    program: String,
+    began: Instant,
+    seen: Mutex<Seen>,
+}
+
+/// What was seen so far.
+struct Seen {
+    phase: Phase,
+    since: Instant,
+    spent: [Duration; 3],
+    engine: Option<Engine>,
+    modules: Vec<Module>,
+    memory: Option<Memory>,
+    fuel: Option<Fuel>,
+}
+
+/// The linear memories at the end.
+#[derive(Clone, Copy)]
+struct Memory {
+    bytes: u64,
+    /// Whether those that the program exports need no checks; `None` if it exports none.
+    guarded: Option<bool>,
+}
+
+#[derive(Clone, Copy)]
+struct Fuel {
+    given: u64,
+    left: u64,
+}
+
+impl Stats {
+    /// Begins with the first phase; time is counted from `began`.
+    pub fn new(format: Format, program: &str, began: Instant) -> Stats {
+        let seen = Seen {
+            phase: Phase::Load,
+            since: began,
+            spent: [Duration::ZERO; 3],
+            engine: None,
+            modules: Vec::new(),
+            memory: None,
+            fuel: None,
+        };
+        Stats { format, program: program.to_string(), began, seen: Mutex::new(seen) }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next phase begins.
+    pub fn enter(&self, phase: Phase) {
+        self.seen().enter(phase);
+    }
+
+    /// The run uses this engine.
+    pub fn engine(&self, engine: &Engine) {
+        self.seen().engine = Some(engine.clone());
+    }
+
+    /// The run uses this module.
+    pub fn module(&self, module: &Module) {
+        self.seen().modules.push(module.clone());
+    }
+
+    /// The store as the guest left it; `given` is the fuel it had.
+    pub fn store<T>(&self, store: &Store<T>, instance: Instance, given: Option<u64>) {
+        let mut seen = self.seen();
+        let memories = instance.exports(store).filter_map(|(_, item)| match item {
+            Extern::Memory(memory) => Some(memory.is_guarded(store)),
+            _ => None,
+        });
+        let guarded = memories.reduce(|all, one| all && one);
+        seen.memory = Some(Memory { bytes: store.memory_bytes(), guarded });
+        seen.fuel = given.map(|given| Fuel { given, left: store.fuel() });
+    }
+
+    /// What is printed.
+    pub fn render(&self, ended: &Ended) -> String {
+        let now = Instant::now();
+        let mut seen = self.seen();
+        let phase = seen.phase;
+        seen.enter_at(phase, now);
+        let summary = Summary {
+            program: &self.program,
+            ended,
+            wall: now - self.began,
+            spent: seen.spent,
+            usage: Usage::now(),
+            mode: seen.engine.as_ref().map(|engine| engine.mode().name()),
+            tiers: seen.engine.as_ref().map(Engine::report).unwrap_or_default(),
+            functions: seen.modules.iter().map(Module::function_count).fold(FunctionCount::default(), |sum, one| {
+                FunctionCount { defined: sum.defined + one.defined, translated: sum.translated + one.translated }
+            }),
+            memory: seen.memory,
+            fuel: seen.fuel,
+        };
+        match self.format {
+            Format::Text => summary.text(),
+            Format::Json => format!("{}\n", summary.json()),
+        }
+    }
+}
+
+impl Seen {
+    fn enter(&mut self, phase: Phase) {
+        self.enter_at(phase, Instant::now());
+    }
+
+    fn enter_at(&mut self, phase: Phase, now: Instant) {
+        self.spent[self.phase as usize] += now.saturating_duration_since(self.since);
+        (self.phase, self.since) = (phase, now);
+    }
+}
+
+/// Everything that is shown.
+struct Summary<'a> {
+    program: &'a str,
+    ended: &'a Ended,
+    wall: Duration,
+    spent: [Duration; 3],
+    usage: Option<Usage>,
+    mode: Option<&'static str>,
+    tiers: TierReport,
+    functions: FunctionCount,
+    memory: Option<Memory>,
+    fuel: Option<Fuel>,
+}
+
+impl Summary<'_> {
+    /// Why nothing, or nothing more, was compiled; `None` if there is nothing to explain.
+    fn why_interpreted(&self) -> Option<String> {
+        let TierReport { unavailable, functions, loops, refused, .. } = &self.tiers;
+        match (unavailable, self.mode) {
+            (Some(why), _) => Some(why.clone()),
+            (None, Some("interp")) => Some("the mode is interp".to_string()),
+            (None, _) if functions + loops > 0 => None,
+            (None, _) if *refused > 0 => Some("the compiler refused what was hot".to_string()),
+            (None, _) => Some("nothing was hot long enough".to_string()),
+        }
+    }
+
+    fn text(&self) -> String {
+        let TierReport { functions, loops, refused, code_bytes, compile_time, threads, .. } = &self.tiers;
+        let mut text = format!("stats of `{}`:\n", printable(self.program));
+        let mut row = |name: &str, value: String| {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "  {name:<13} {value}");
+        };
+        row(
+            "ended",
+            self.ended
+                .detail
+                .as_ref()
+                .map_or(self.ended.kind.to_string(), |detail| format!("{}: {}", self.ended.kind, printable(detail))),
+        );
+        row("mode", self.mode.unwrap_or("none yet").to_string());
+        let [load, instantiate, run] = self.spent;
+        row("wall time", format!("{:.1?}: load {load:.1?}, instantiate {instantiate:.1?}, run {run:.1?}", self.wall));
+        if let Some(Usage { cpu, .. }) = self.usage {
+            row("cpu time", format!("{cpu:.1?} on all threads"));
+        }
+        let FunctionCount { defined, translated } = self.functions;
+        row("functions", format!("{defined}, {translated} of them translated for the interpreter"));
+        if functions + loops + refused > 0 {
+            row("compiled", format!("{functions} functions, {loops} loops; {refused} refused"));
+            row("machine code", format!("{} in {compile_time:.1?} on {threads} threads", size(*code_bytes)));
+        }
+        if let Some(why) = self.why_interpreted() {
+            row(
+                "interpreted",
+                format!("nothing {}is compiled: {why}", if functions + loops > 0 { "more " } else { "" }),
+            );
+        }
+        if let Some(Usage { peak_bytes, .. }) = self.usage {
+            row("peak memory", size(peak_bytes));
+        }
+        if let Some(Memory { bytes, guarded }) = self.memory {
+            let how = match guarded {
+                Some(true) => ", faults instead of checks",
+                Some(false) => ", checked at every access",
+                None => "",
+            };
+            row("linear memory", format!("{}{how}", size(bytes)));
+        }
+        if let Some(Fuel { given, left }) = self.fuel {
+            let number = |fuel: u64| grouped(usize::try_from(fuel).unwrap_or(usize::MAX));
+            row("fuel", format!("{} used, {} left", number(given.saturating_sub(left)), number(left)));
+        }
+        text
+    }
+
+    fn json(&self) -> Json {
+        let TierReport { functions, loops, refused, code_bytes, compile_time, threads, .. } = &self.tiers;
+        let micros = |time: Duration| Json::Number(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        let [load, instantiate, run] = self.spent;
+        // Scalars only: so it stands on one line.
+        Json::Object(vec![
+            ("program", self.program.into()),
+            ("ended", self.ended.kind.into()),
+            ("detail", self.ended.detail.as_deref().into()),
+            ("mode", self.mode.into()),
+            ("wall_us", micros(self.wall)),
+            ("load_us", micros(load)),
+            ("instantiate_us", micros(instantiate)),
+            ("run_us", micros(run)),
+            ("cpu_us", self.usage.map_or(Json::Null, |usage| micros(usage.cpu))),
+            ("compile_us", micros(*compile_time)),
+            ("compile_threads", (*threads).into()),
+            ("functions", self.functions.defined.into()),
+            ("translated", self.functions.translated.into()),
+            ("compiled_functions", (*functions).into()),
+            ("compiled_loops", (*loops).into()),
+            ("refused", (*refused).into()),
+            ("machine_code_bytes", (*code_bytes).into()),
+            ("interpreted_because", self.why_interpreted().as_deref().into()),
+            ("peak_memory_bytes", self.usage.map(|usage| usage.peak_bytes).into()),
+            ("linear_memory_bytes", self.memory.map(|memory| memory.bytes).into()),
+            ("linear_memory_guarded", self.memory.and_then(|memory| memory.guarded).into()),
+            ("fuel_used", self.fuel.map(|fuel| fuel.given.saturating_sub(fuel.left)).into()),
+            ("fuel_left", self.fuel.map(|fuel| fuel.left).into()),
+        ])
+    }
+}
+
+/// A number of bytes as people read it.
+fn size(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = "bytes";
+    for next in units {
+        if value < 1024.0 {
+            break;
+        }
+        (value, unit) = (value / 1024.0, next);
+    }
+    if unit == "bytes" { format!("{bytes} bytes") } else { format!("{value:.1} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(ended: &Ended) -> Summary<'_> {
+        Summary {
+            program: "m.wasm",
+            ended,
+            wall: Duration::from_millis(1500),
+            spent: [1, 2, 3].map(Duration::from_millis),
+            usage: Some(Usage { cpu: Duration::from_secs(2), peak_bytes: 5 << 20 }),
+            mode: Some("tiered"),
+            tiers: TierReport { functions: 2, loops: 1, code_bytes: 300, threads: 1, ..TierReport::default() },
+            functions: FunctionCount { defined: 9, translated: 4 },
+            memory: Some(Memory { bytes: 64 << 10, guarded: Some(false) }),
+            fuel: Some(Fuel { given: 10_000, left: 1 }),
+        }
+    }
+
+    #[test]
+    fn people_get_a_table() {
+        let ended = Ended { kind: "trap", detail: Some("integer divide by zero".to_string()) };
+        let expected = "stats of `m.wasm`:
+  ended         trap: integer divide by zero
+  mode          tiered
+  wall time     1.5s: load 1.0ms, instantiate 2.0ms, run 3.0ms
+  cpu time      2.0s on all threads
+  functions     9, 4 of them translated for the interpreter
+  compiled      2 functions, 1 loops; 0 refused
+  machine code  300 bytes in 0.0ns on 1 threads
+  peak memory   5.0 MiB
+  linear memory 64.0 KiB, checked at every access
+  fuel          9 999 used, 1 left
+";
+        assert_eq!(summary(&ended).text(), expected);
+    }
+
+    #[test]
+    fn tools_get_one_line() {
+        let text = summary(&Ended::returned()).json().to_string();
+        assert!(!text.contains('\n'), "{text}");
+        for part in ["\"ended\": \"returned\", \"detail\": null", "\"run_us\": 3000", "\"fuel_left\": 1}"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_compiled_has_a_reason() {
+        let ended = Ended::returned();
+        let why = |change: fn(&mut Summary<'_>)| {
+            let mut summary = summary(&ended);
+            change(&mut summary);
+            summary.why_interpreted()
+        };
+        assert_eq!(why(|_| {}), None);
+        assert_eq!(why(|summary| summary.tiers.unavailable = Some("no room".to_string())).unwrap(), "no room");
+        assert_eq!(why(|summary| summary.mode = Some("interp")).unwrap(), "the mode is interp");
+        assert_eq!(why(|summary| summary.tiers = TierReport::default()).unwrap(), "nothing was hot long enough");
+    }
+
+    #[test]
+    fn phases_add_up() {
+        let began = Instant::now();
+        let stats = Stats::new(Format::Text, "m.wasm", began);
+        let after = |millis| began + Duration::from_millis(millis);
+        stats.seen().enter_at(Phase::Instantiate, after(5));
+        stats.seen().enter_at(Phase::Load, after(7));
+        stats.seen().enter_at(Phase::Run, after(8));
+        stats.seen().enter_at(Phase::Run, after(20));
+        assert_eq!(stats.seen().spent, [6, 2, 12].map(Duration::from_millis));
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!([0, 1023, 1024, 1536 << 10].map(size), ["0 bytes", "1023 bytes", "1.0 KiB", "1.5 MiB"]);
+    }
+}
