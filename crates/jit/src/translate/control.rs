@@ -1,10 +1,12 @@
 //! Blocks, branches, `br_table`, returns, `unreachable`, `nop`; and where a function that is entered at a loop starts.
 
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, Type, Value, types};
+use cranelift_frontend::Variable;
 use wasmparser::{BrTable, Operator};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
 
+use super::environment::slots;
 use super::{Entry, Translator, trap_code, value_type};
 
 /// An open block.
@@ -20,6 +22,8 @@ pub struct Frame {
     pub results: Vec<Type>,
     /// Operands below its parameters.
     pub height: usize,
+    /// Whether the operands below are in variables as well, because the function is entered at a loop, perhaps one inside.
+    pub is_saved: bool,
     /// Whether anything branches to `end`.
     pub end_reached: bool,
 }
@@ -130,7 +134,11 @@ impl Translator<'_, '_> {
     pub fn open(&mut self, kind: FrameKind, params: Vec<Type>, results: Vec<Type>) {
         let end = self.block_with(&results);
         let height = self.stack.len() - params.len();
-        self.frames.push(Frame { kind, end, params, results, height, end_reached: false });
+        let is_saved = self.pending_loop.is_some();
+        if is_saved {
+            self.save_operands(height);
+        }
+        self.frames.push(Frame { kind, end, params, results, height, is_saved, end_reached: false });
     }
 
     /// Opens the body of the function.
@@ -143,32 +151,33 @@ impl Translator<'_, '_> {
         // Before the block gets parameters for variables as well.
         let inside = self.builder.block_params(header).to_vec();
         let entered_here = matches!(&self.request.entry, Entry::Loop(entry) if entry.offset == offset);
+        let is_saved = self.pending_loop.is_some();
         let pending = if entered_here && self.inlining.is_outermost() { self.pending_loop.take() } else { None };
         if let Some((entry, frame)) = pending {
             self.enter_loop(header, params.len(), entry, frame);
         } else {
             let values = self.pop_many(params.len());
+            if is_saved {
+                self.save_operands(self.stack.len());
+            }
             self.builder.ins().jump(header, &block_args(&values));
-            self.builder.switch_to_block(header);
+        }
+        self.builder.switch_to_block(header);
+        if is_saved {
+            self.restore_operands(self.stack.len());
         }
         self.push_all(&inside);
         self.open(FrameKind::Loop { header }, params, results);
     }
 
     /// Leads both the translation so far, which nothing reaches, and the entry block with the interpreter's values to a
-    /// loop's header. Locals and operands below the loop's parameters meet as variables.
+    /// loop's header.
     fn enter_loop(&mut self, header: Block, param_count: usize, entry: Block, frame: Value) {
         let Entry::Loop(place) = &self.request.entry else { unreachable!("only such functions have a loop pending") };
-        let operands = self.pop_many(self.stack.len());
-        let below = operands.len() - param_count;
-        let mut variables = Vec::with_capacity(below);
-        for &value in &operands[..below] {
-            let ty = self.builder.func.dfg.value_type(value);
-            let variable = self.builder.declare_var(ty);
-            self.builder.def_var(variable, value);
-            variables.push(variable);
-        }
-        self.builder.ins().jump(header, &block_args(&operands[below..]));
+        let params = self.pop_many(param_count);
+        let below = self.stack.len();
+        self.save_operands(below);
+        self.builder.ins().jump(header, &block_args(&params));
 
         self.builder.switch_to_block(entry);
         for (index, &slot) in place.locals.iter().enumerate() {
@@ -177,22 +186,49 @@ impl Translator<'_, '_> {
             self.builder.def_var(variable, value);
         }
         let mut slot = place.operands;
-        let mut params = Vec::with_capacity(param_count);
-        for (index, &value) in operands.iter().enumerate() {
-            let ty = self.builder.func.dfg.value_type(value);
-            let loaded = self.frame_value(frame, slot, ty);
-            slot += if ty.is_vector() { 2 } else { 1 };
-            match variables.get(index) {
-                Some(&variable) => self.builder.def_var(variable, loaded),
-                None => params.push(loaded),
-            }
+        for index in 0..below {
+            let (variable, ty) = self.operand_variable(index);
+            let value = self.frame_value(frame, slot, ty);
+            slot += slots(ty);
+            self.builder.def_var(variable, value);
         }
-        self.builder.ins().jump(header, &block_args(&params));
+        let mut loaded = Vec::with_capacity(param_count);
+        for param in params {
+            let ty = self.builder.func.dfg.value_type(param);
+            loaded.push(self.frame_value(frame, slot, ty));
+            slot += slots(ty);
+        }
+        self.builder.ins().jump(header, &block_args(&loaded));
+    }
 
-        self.builder.switch_to_block(header);
-        for variable in variables {
-            let value = self.builder.use_var(variable);
-            self.push(value);
+    /// The variable that stands for the operand at an index of the stack, by its type, where control may come from the entry
+    /// at a loop: the operand itself may then be a value that was never computed.
+    fn operand_variable(&mut self, index: usize) -> (Variable, Type) {
+        let ty = self.builder.func.dfg.value_type(self.stack[index]);
+        let ty = if ty.is_vector() { types::I8X16 } else { ty };
+        let known = self.operand_variables.iter().find(|(at, of, _)| (*at, *of) == (index, ty));
+        if let Some(&(_, _, variable)) = known {
+            return (variable, ty);
+        }
+        let variable = self.builder.declare_var(ty);
+        self.operand_variables.push((index, ty, variable));
+        (variable, ty)
+    }
+
+    /// Keeps the lowest `count` operands in their variables.
+    fn save_operands(&mut self, count: usize) {
+        for index in 0..count {
+            let (variable, _) = self.operand_variable(index);
+            let value = self.canonical(self.stack[index]);
+            self.builder.def_var(variable, value);
+        }
+    }
+
+    /// Takes the lowest `count` operands from their variables.
+    fn restore_operands(&mut self, count: usize) {
+        for index in 0..count {
+            let (variable, _) = self.operand_variable(index);
+            self.stack[index] = self.builder.use_var(variable);
         }
     }
 
@@ -204,7 +240,7 @@ impl Translator<'_, '_> {
     fn else_(&mut self) {
         let frame = self.frames.last().expect("validated: else belongs to if");
         let FrameKind::If { otherwise } = frame.kind else { unreachable!("validated: else belongs to if") };
-        let (count, end, height) = (frame.results.len(), frame.end, frame.height);
+        let (count, end, height, is_saved) = (frame.results.len(), frame.end, frame.height, frame.is_saved);
         if self.reachable {
             let values = self.pop_many(count);
             self.builder.ins().jump(end, &block_args(&values));
@@ -216,6 +252,9 @@ impl Translator<'_, '_> {
         self.stack.truncate(height);
         self.builder.switch_to_block(otherwise);
         let params = self.builder.block_params(otherwise).to_vec();
+        if is_saved {
+            self.restore_operands(height);
+        }
         self.push_all(&params);
         self.reachable = true;
     }
@@ -246,6 +285,9 @@ impl Translator<'_, '_> {
         if self.reachable {
             self.builder.switch_to_block(frame.end);
             let results = self.builder.block_params(frame.end).to_vec();
+            if frame.is_saved {
+                self.restore_operands(frame.height);
+            }
             if let FrameKind::Body { inlined: false } = frame.kind {
                 self.return_values(&results);
             } else {

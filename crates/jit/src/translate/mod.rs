@@ -118,6 +118,8 @@ pub struct Translator<'a, 'b> {
     pub positions: Positions,
     /// The entry block and the frame of a function that is entered at a loop, until the loop is reached.
     pub pending_loop: Option<(Block, Value)>,
+    /// In such a function, what stands for operands: index on the stack, type, variable.
+    pub operand_variables: Vec<(usize, Type, Variable)>,
     /// The cost of the metered block at hand.
     pub meter: fuel::Meter,
     /// Calls replaced by bodies.
@@ -183,6 +185,7 @@ pub fn translate(
         skipped: 0,
         positions: Positions::new(request.module, request.defined_index),
         pending_loop: None,
+        operand_variables: Vec::new(),
         meter: fuel::Meter::default(),
         inlining: inline::Inlining::default(),
         environment: environment::Environment::default(),
