@@ -18,11 +18,16 @@ pub struct Meter {
 
 impl Translator<'_> {
     /// Counts an operator that is about to be translated.
+    #[inline]
     pub fn charge(&mut self, operator: &Operator<'_>) {
-        let Some(meter) = self.meter else { return };
-        if is_mark(operator) {
-            return;
+        if let Some(meter) = self.meter
+            && !is_mark(operator)
+        {
+            self.charge_to(meter, operator);
         }
+    }
+
+    fn charge_to(&mut self, meter: Meter, operator: &Operator<'_>) {
         let cell = match meter.cell {
             Some(cell) => cell,
             None => self.emit(fuel::charge, &[0]),

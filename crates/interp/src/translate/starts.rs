@@ -11,11 +11,23 @@ pub struct Starts {
 impl Starts {
     /// Notes that a cell starts at a word. What was noted of that word and those behind it is void: a cell may have been
     /// absorbed by another.
+    #[inline]
     pub fn mark(&mut self, word: usize) {
-        self.truncate(word);
+        if word < self.end {
+            self.truncate(word);
+        }
+        match self.bits.get_mut(word / 64) {
+            Some(bits) => *bits |= 1 << (word % 64),
+            None => self.extend(word),
+        }
+        self.end = word + 1;
+    }
+
+    /// Notes that a cell starts at a word for which there is no room yet.
+    #[cold]
+    fn extend(&mut self, word: usize) {
         self.bits.resize(word / 64 + 1, 0);
         self.bits[word / 64] |= 1 << (word % 64);
-        self.end = word + 1;
     }
 
     /// Forgets the starts from a word on.
