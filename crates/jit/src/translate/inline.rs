@@ -4,6 +4,7 @@
 //! parameters. So `return` is a branch, handlers around the call are around the body, and a trap inside knows both places.
 //! What it saves is the call, which is most of what a small function costs, and what it lets Cranelift see.
 
+use cranelift_codegen::ir::SourceLoc;
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::Translator;
@@ -92,6 +93,8 @@ impl Translator<'_, '_> {
         self.body(defined_index, ty)?;
         self.inlining.open.pop();
         self.positions.close(caller);
+        // What may follow for the same call is of the call again.
+        self.builder.set_srcloc(SourceLoc::new(self.positions.at(offset)));
         self.meter = meter;
         self.locals = locals;
         Ok(())
