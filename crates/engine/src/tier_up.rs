@@ -30,11 +30,35 @@ use crate::loops::{Advice, LoopSites, Site};
 use crate::report::TierEvent;
 use crate::workers::Task;
 
+/// The word of the interpreter's code at which a function is when a hot event finds it just called.
+const START_POSITION: u32 = 2;
+
 /// Calls and loops that are looked at one by one after a hot event.
 const HUNT: u32 = 64;
 
 /// Places of calls and functions called that are told apart in one function.
 const MAX_FOUND_CALLS: usize = 64;
+
+/// Bytes of a body from which it is worth while to find out whether a function or a loop of it needs code: to compile both takes
+/// twice as long.
+const LARGE: usize = 4 << 10;
+
+/// Such a function that has more loops than this for each call of it stays long in a loop once it is there.
+const LONG_LOOP: u32 = 256;
+
+/// Where hot events found a large function: at its start, and in it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Presence {
+    starts: u32,
+    inside: u32,
+}
+
+impl Presence {
+    /// Whether code for its next call is what it needs.
+    fn is_called(self) -> bool {
+        u64::from(self.starts) * u64::from(LONG_LOOP) > u64::from(self.inside)
+    }
+}
 
 /// Gives the functions of one module their code.
 pub struct ModuleTiers {
@@ -65,6 +89,8 @@ struct State {
     /// Calls that were found while a function of that index waited for them, by where in the interpreter's code they are: with
     /// the function called, and how often.
     calls: HashMap<(u32, bool), Vec<FoundCall>>,
+    /// Of large functions, by index.
+    presence: HashMap<u32, Presence>,
 }
 
 /// Calls from one place to one function.
@@ -217,6 +243,35 @@ impl ModuleTiers {
         self.publish(func);
     }
 
+    /// Notes at which word of a large function's code a hot event found it.
+    fn note_presence(&self, index: u32, position: u32) {
+        let mut state = self.lock();
+        let presence = state.presence.entry(index).or_default();
+        let counter = if position == START_POSITION { &mut presence.starts } else { &mut presence.inside };
+        *counter = counter.saturating_add(1);
+    }
+
+    /// Whether a function that is hot needs no code for its next call, as it is large and in a loop that has or gets code.
+    fn stays_in_loop(&self, index: u32, guarded: bool) -> bool {
+        if self.body_size(index) < LARGE || self.at_once() {
+            return false;
+        }
+        let state = self.lock();
+        let has_loop = |work: &Work| work.index == index && work.guarded == guarded && work.at_loop.is_some();
+        !state.presence.get(&index).copied().unwrap_or_default().is_called() && state.work.keys().any(has_loop)
+    }
+
+    /// Whether a loop needs no code, as it is in a large function that is called often, and that has no code yet.
+    fn is_called_anew(&self, index: u32, guarded: bool) -> bool {
+        if self.body_size(index) < LARGE || self.at_once() {
+            return false;
+        }
+        let state = self.lock();
+        let is_called = state.presence.get(&index).copied().unwrap_or_default().is_called();
+        let from_start = Work { index, guarded, at_loop: None };
+        is_called && !matches!(state.work.get(&from_start), Some(Progress::Ready | Progress::Refused))
+    }
+
     fn source(&self, index: u32, guarded: bool) -> Source<'_> {
         Source { module: &self.module, layout: &self.layout, defined_index: index, guarded, metered: self.metered }
     }
@@ -274,7 +329,7 @@ impl ModuleTiers {
         let size = self.body_size(index);
         if self.lock().sites.sample(site, early) {
             let samples = self.lock().sites.samples(site);
-            if !self.compiler.pays(samples, size) {
+            if !self.compiler.pays(samples, size) || self.is_called_anew(index, guarded) {
                 return None;
             }
             let source = self.source(index, guarded);
@@ -323,10 +378,16 @@ impl TierUp for ModuleTiers {
             return HotEvent::Ordinary;
         }
         let early = self.is_hunting(func);
+        let index = func.defined_index();
+        if !early && self.body_size(index) >= LARGE {
+            self.note_presence(index, position);
+        }
         match self.code_at(func, position, early) {
             Some(code) => {
                 // So that the next call starts in it.
-                self.compile_function(func, 1);
+                if !self.stays_in_loop(index, func.memory0_guarded()) {
+                    self.compile_function(func, 1);
+                }
                 HotEvent::Enter(code)
             }
             None if early => HotEvent::Early,
@@ -336,7 +397,11 @@ impl TierUp for ModuleTiers {
 
     fn sampled(&self, func: &RunningFunc<'_>, samples: u32) {
         self.publish(func);
-        if !self.eager && self.compiler.pays(samples, self.body_size(func.defined_index())) {
+        let index = func.defined_index();
+        if !self.eager
+            && self.compiler.pays(samples, self.body_size(index))
+            && !self.stays_in_loop(index, func.memory0_guarded())
+        {
             self.compile_function(func, samples);
         }
     }

@@ -121,6 +121,7 @@ impl<T: Task> Drop for Workers<T> {
 
 /// What a thread does until nobody needs it.
 fn work<T: Task>(shared: &Arc<Shared<T>>) {
+    wasmr_runtime::sys::give_way();
     let mut scratch = T::Scratch::default();
     let mut state = shared.lock();
     while !state.closed {

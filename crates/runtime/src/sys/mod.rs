@@ -7,6 +7,7 @@
 //! - [`StackPages`]: where a stack is. These and the reservations are kept for the next store when one is dropped.
 //! - [`CodeSpace`]: where machine code is written and executed.
 //! - [`for_each_word`]: what is on a stack, for the collector.
+//! - [`give_way`]: work that can wait lets others go first.
 //! - [`mod@preempt`]: stops machine code from another thread.
 //! - [`install_fault_handler`]: turns a fault at a known code address into a jump; every other fault stays what it was.
 //!
@@ -34,4 +35,4 @@ pub use fault::{FAULTS_BECOME_TRAPS, install_fault_handler, prepare_thread};
 pub use reservation::{Reservation, is_guarded_address};
 pub use stack::for_each_word;
 pub use stack_pages::StackPages;
-pub use unix::{Mapping, page_size};
+pub use unix::{Mapping, give_way, page_size};

@@ -29,6 +29,15 @@ pub fn page_size() -> usize {
     usize::try_from(size).ok().filter(|size| size.is_power_of_two()).unwrap_or(4096)
 }
 
+/// Lets the calling thread give way to the others of the process when they want the processor: for work that can wait.
+pub fn give_way() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: no preconditions; on Linux this is about the calling thread alone. If it is refused, the thread is as it was.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 5);
+    }
+}
+
 impl Mapping {
     /// `len` bytes of address space that may not be accessed yet. `len` is rounded up to pages and must not be 0.
     pub fn reserve(len: usize) -> io::Result<Mapping> {
