@@ -7,6 +7,9 @@
 //! was ever used. So the [`RESIDENT`] bytes at which it begins, all that most calls touch, are cleared where they are and
 //! stay in memory, and any other page goes back to the system. None is kept that is larger than [`LARGEST`], or if the
 //! process has a limit of address space.
+//!
+//! To give back pages of which none was touched takes half as long if no page table is behind them. So large stacks lie such
+//! that a new table begins with the first page that does not stay in memory.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -14,13 +17,16 @@ use std::ops::Range;
 use std::ptr::NonNull;
 
 use super::pool::Pool;
-use super::unix::{Mapping, address_space_is_limited};
+use super::unix::{Mapping, address_space_is_limited, page_size};
 
 /// Bytes that a kept stack may have in memory.
 pub const RESIDENT: usize = 16 << 10;
 
 /// Bytes of the largest stack that is kept.
 pub const LARGEST: usize = 16 << 20;
+
+/// What one page table maps, on the machines at hand; a multiple of the page size on all.
+const TABLE: usize = 2 << 20;
 
 static KEPT: Pool<Pages> = Pool::new();
 
@@ -31,6 +37,8 @@ pub struct StackPages(ManuallyDrop<Pages>);
 #[derive(Debug)]
 struct Pages {
     mapping: Mapping,
+    /// Where in the mapping the stack begins.
+    start: usize,
     shape: Shape,
     /// Whether they were kept before.
     was_kept: bool,
@@ -48,7 +56,8 @@ struct Shape {
 impl StackPages {
     /// `len` bytes, rounded up to pages, for a stack that begins at the lowest of them.
     pub fn upward(len: usize) -> io::Result<StackPages> {
-        StackPages::new(Shape { size: len, guard: 0, grows_down: false })
+        let size = len.checked_next_multiple_of(page_size()).ok_or_else(invalid)?;
+        StackPages::new(Shape { size, guard: 0, grows_down: false })
     }
 
     /// `len` bytes for a stack that begins at the highest of them; the lowest `guard` are inaccessible. Both are multiples of
@@ -60,19 +69,20 @@ impl StackPages {
     fn new(shape: Shape) -> io::Result<StackPages> {
         let pages = match KEPT.take(|kept| kept.shape == shape) {
             Some(pages) => pages,
-            None => Pages { mapping: shape.map()?, shape, was_kept: false },
+            None => shape.map()?,
         };
         Ok(StackPages(ManuallyDrop::new(pages)))
     }
 
     /// First byte, of the guard if there is one.
     pub fn base(&self) -> NonNull<u8> {
-        self.0.mapping.base()
+        // SAFETY: the stack is in the mapping.
+        unsafe { self.0.mapping.base().add(self.0.start) }
     }
 
-    /// Size in bytes, the guard included.
+    /// Size in bytes, a multiple of the page size, the guard included.
     pub fn size(&self) -> usize {
-        self.0.mapping.size()
+        self.0.shape.size
     }
 }
 
@@ -88,36 +98,43 @@ impl Drop for StackPages {
 }
 
 impl Shape {
-    fn map(self) -> io::Result<Mapping> {
-        if self.guard == 0 {
-            return Mapping::allocate(self.size);
+    /// The range that stays in memory, and the accessible rest, both counted from the start of the stack.
+    fn parts(self) -> (Range<usize>, Range<usize>) {
+        let resident = RESIDENT.min(self.size - self.guard);
+        if self.grows_down {
+            (self.size - resident..self.size, self.guard..self.size - resident)
+        } else {
+            (self.guard..self.guard + resident, self.guard + resident..self.size)
         }
-        let accessible = self.size.checked_sub(self.guard);
-        let accessible = accessible.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let mut mapping = Mapping::reserve(self.size)?;
-        mapping.make_accessible(self.guard, accessible)?;
-        Ok(mapping)
+    }
+
+    fn map(self) -> io::Result<Pages> {
+        let accessible = self.size.checked_sub(self.guard).ok_or_else(invalid)?;
+        let spare = if accessible >= TABLE { TABLE } else { 0 };
+        let size = self.size.checked_add(spare).ok_or_else(invalid)?;
+        let mut mapping = if self.guard == 0 { Mapping::allocate(size)? } else { Mapping::reserve(size)? };
+        let mut start = 0;
+        if spare != 0 {
+            let (resident, rest) = self.parts();
+            let border = mapping.base().as_ptr().addr() + resident.start.max(rest.start);
+            start = border.next_multiple_of(TABLE) - border;
+        }
+        if self.guard != 0 {
+            mapping.make_accessible(start + self.guard, accessible)?;
+        }
+        Ok(Pages { mapping, start, shape: self, was_kept: false })
     }
 }
 
 impl Pages {
-    /// The range that is cleared in place, and the accessible rest.
-    fn parts(&self) -> (Range<usize>, Range<usize>) {
-        let (start, end) = (self.shape.guard, self.mapping.size());
-        let resident = RESIDENT.min(end - start);
-        if self.shape.grows_down {
-            (end - resident..end, start..end - resident)
-        } else {
-            (start..start + resident, start + resident..end)
-        }
-    }
-
     /// Makes all bytes zero, in a way that leaves few of them in memory. An error if they should not, or cannot, be kept.
     fn make_fresh(&mut self) -> io::Result<()> {
         if self.mapping.size() > LARGEST || (!self.was_kept && address_space_is_limited()) {
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));
         }
-        let (resident, rest) = self.parts();
+        let in_mapping = |part: Range<usize>| self.start + part.start..self.start + part.end;
+        let (resident, rest) = self.shape.parts();
+        let (resident, rest) = (in_mapping(resident), in_mapping(rest));
         self.mapping.discard(rest)?;
         // SAFETY: all but the guard is accessible.
         unsafe { self.mapping.clear(resident) };
@@ -126,10 +143,13 @@ impl Pages {
     }
 }
 
+fn invalid() -> io::Error {
+    io::Error::from(io::ErrorKind::InvalidInput)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::page_size;
     use crate::sys::unix::probe::{is_readable, resident};
 
     fn bytes(stack: &mut StackPages) -> &mut [u8] {
@@ -172,6 +192,20 @@ mod tests {
         }
         let mut large = StackPages::upward(LARGEST + page).unwrap();
         assert!(large.0.make_fresh().is_err());
+    }
+
+    #[test]
+    fn what_stays_and_what_goes_share_no_page_table() {
+        let page = page_size();
+        for _ in 0..3 {
+            let up = StackPages::upward(3 * TABLE + page).unwrap();
+            assert!((up.base().as_ptr().addr() + RESIDENT).is_multiple_of(TABLE));
+            let mut down = StackPages::downward(page, 3 * TABLE).unwrap();
+            assert!((down.base().as_ptr().addr() + down.size() - RESIDENT).is_multiple_of(TABLE));
+            assert_eq!((up.size(), down.size()), (3 * TABLE + page, 3 * TABLE));
+            assert!(bytes(&mut down).iter().all(|&byte| byte == 0));
+            bytes(&mut down).fill(0xaa);
+        }
     }
 
     #[test]

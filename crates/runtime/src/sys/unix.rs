@@ -107,12 +107,11 @@ impl Mapping {
     /// The range is readable and writable.
     pub unsafe fn clear(&mut self, range: Range<usize>) {
         const PIECE: usize = 4096;
-        static ZEROS: [u8; PIECE] = [0; PIECE];
         assert!(range.start <= range.end && range.end <= self.len, "the range must be in the mapping");
         // SAFETY: inside the mapping, and accessible by the contract; the borrow is exclusive.
         let bytes = unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(range.start), range.len()) };
         for piece in bytes.chunks_mut(PIECE) {
-            if *piece != ZEROS[..piece.len()] {
+            if !is_zero(piece) {
                 piece.fill(0);
             }
         }
@@ -176,6 +175,30 @@ impl Drop for Mapping {
         let result = unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
         debug_assert_eq!(result, 0, "munmap of our own mapping");
     }
+}
+
+/// Whether all bytes are zero.
+fn is_zero(bytes: &[u8]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2")]
+        fn with_wide_vectors(bytes: &[u8]) -> bool {
+            are_words_zero(bytes)
+        }
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: this processor has them.
+            return unsafe { with_wide_vectors(bytes) };
+        }
+    }
+    are_words_zero(bytes)
+}
+
+/// The same, for the compiler to make as wide as it may.
+#[inline(always)]
+fn are_words_zero(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<256>();
+    let or = |chunk: &[u8; 256]| chunk.as_chunks().0.iter().fold(0, |bits, &word| bits | u64::from_ne_bytes(word));
+    chunks.iter().all(|chunk| or(chunk) == 0) && rest.iter().all(|&byte| byte == 0)
 }
 
 /// Whether this process has been given an end of its address space. If so, none of it may lie idle.
@@ -252,6 +275,19 @@ mod tests {
         assert!(mapping.make_accessible(0, page_size() * 5).is_err());
         assert!(mapping.make_accessible(1, page_size()).is_err());
         mapping.make_accessible(page_size(), page_size()).unwrap();
+    }
+
+    #[test]
+    fn one_byte_anywhere_is_not_zero() {
+        let mut bytes = vec![0u8; 1000];
+        for len in [0, 1, 255, 256, 257, 1000] {
+            assert!(is_zero(&bytes[..len]) && are_words_zero(&bytes[..len]), "{len}");
+            for at in 0..len {
+                bytes[at] = 0x80;
+                assert!(!is_zero(&bytes[..len]) && !are_words_zero(&bytes[..len]), "{at} of {len}");
+                bytes[at] = 0;
+            }
+        }
     }
 
     #[test]
