@@ -36,7 +36,7 @@ use x86_64 as machine;
 
 pub use machine::{leave, resume};
 
-/// Code for [`VmFunc::native`] of functions without one: [resolves](running::resolve) the function and calls what was found, with
+/// Code for [`VmFunc::native`] of functions without one: resolves the function and calls what was found, with
 /// the arguments that it was called with. To be stored with the `VmFunc` as context.
 pub fn resolve_stub() -> *const c_void {
     machine::resolve as *const c_void

@@ -1,7 +1,7 @@
 //! What each handler does with its cell, as a template: `{d} = i32.add {a}, {b}`.
 //!
 //! A cell says what it is by the address of its handler alone, so this lists every handler that the translator may ask for, by
-//! asking in the same way. What stands in braces is filled in from the cell's fields by [`render`](super::render). Two handlers
+//! asking in the same way. What stands in braces is filled in from the cell's fields by `render`. Two handlers
 //! that do the same may be one function in a build; then their templates are all given.
 
 use std::collections::HashMap;
