@@ -5,8 +5,6 @@
 //! stays interpreted, whatever calls it and whatever it calls. The first of [`ways`] only interprets; it is what the others are
 //! compared with.
 
-use std::time::Duration;
-
 use wasmr::{Config, Engine, Mode, Tuning};
 
 /// Bytes of the largest body that is compiled.
@@ -58,26 +56,39 @@ impl Body {
 pub fn ways(max_compiled_size: usize) -> Vec<Way> {
     let way = |name: &str, mode: Mode, tuning: Tuning| {
         let mut config = Config::new();
-        let compiles_at_once = mode == Mode::Jit || mode == Mode::Tiered && tuning.tiers_up_at_once();
+        let compiles_at_once = match mode {
+            Mode::Interp => false,
+            #[cfg(feature = "jit")]
+            Mode::Jit => true,
+            #[cfg(feature = "jit")]
+            Mode::Tiered => tuning.tiers_up_at_once(),
+        };
         config.mode(mode).tuning(Tuning { max_compiled_size, ..tuning });
         Way { name: name.to_string(), compiles_at_once, config }
     };
-    let at_once = Tuning { tier_up_after: 0, ..Tuning::default() };
-    // In the background, at a place that is another one each time.
-    let soon = Tuning {
-        sample_every: 16,
-        tier_up_after: 1,
-        bytes_per_sample: u32::MAX,
-        tier_up_delay: Duration::ZERO,
-        loop_patience: 20,
-        ..Tuning::default()
-    };
-    vec![
+    #[cfg_attr(not(feature = "jit"), expect(unused_mut, reason = "nothing is compiled"))]
+    let mut ways = vec![
         way("interp", Mode::Interp, Tuning { stitch: false, ..Tuning::default() }),
         way("interp, stitched", Mode::Interp, Tuning { stitch_after: 0, ..Tuning::default() }),
-        way("jit", Mode::Jit, Tuning::default()),
-        way("tiered", Mode::Tiered, Tuning::default()),
-        way("tiered, at once", Mode::Tiered, at_once),
-        way("tiered, soon", Mode::Tiered, soon),
-    ]
+    ];
+    #[cfg(feature = "jit")]
+    {
+        let at_once = Tuning { tier_up_after: 0, ..Tuning::default() };
+        // In the background, at a place that is another one each time.
+        let soon = Tuning {
+            sample_every: 16,
+            tier_up_after: 1,
+            bytes_per_sample: u32::MAX,
+            tier_up_delay: std::time::Duration::ZERO,
+            loop_patience: 20,
+            ..Tuning::default()
+        };
+        ways.extend([
+            way("jit", Mode::Jit, Tuning::default()),
+            way("tiered", Mode::Tiered, Tuning::default()),
+            way("tiered, at once", Mode::Tiered, at_once),
+            way("tiered, soon", Mode::Tiered, soon),
+        ]);
+    }
+    ways
 }
