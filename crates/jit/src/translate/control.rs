@@ -88,6 +88,10 @@ impl Translator<'_, '_> {
                 let (params, results) = (types_of(sig.params()), types_of(sig.results()));
                 let condition = self.pop();
                 let values = self.pop_many(params.len());
+                if self.pending_loop.is_some() {
+                    // For both arms: `open` comes in one of them.
+                    self.save_operands(self.stack.len());
+                }
                 let then = self.builder.create_block();
                 let otherwise = self.block_with(&params);
                 self.builder.ins().brif(condition, then, &[], otherwise, &block_args(&values));
