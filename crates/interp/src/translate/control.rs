@@ -33,7 +33,7 @@ impl<'m> Translator<'m> {
             Operator::Loop { blockty } => {
                 let sig = self.module.block_sig(*blockty);
                 self.enter_block(sig);
-                self.flush_constants();
+                self.store_constants();
                 let start = self.begin();
                 self.barrier = start;
                 self.clobber_all();
@@ -110,7 +110,11 @@ impl<'m> Translator<'m> {
     fn push_label(&mut self, kind: LabelKind, sig: BlockSig<'m>) {
         let depth = self.stack.len() - sig.params().len();
         let height = self.stack.get(depth).map_or(self.height, |value| value.height);
-        self.labels.push(Label { kind, sig, height, depth, fixups: 0, moves: None });
+        let stored = match kind {
+            LabelKind::Loop { .. } => depth,
+            _ => self.labels.last().map_or(0, |around| around.stored),
+        };
+        self.labels.push(Label { kind, sig, height, depth, stored, fixups: 0, moves: None });
     }
 
     fn else_(&mut self) {

@@ -40,6 +40,8 @@ pub struct Label<'m> {
     pub height: u32,
     /// Values on the operand stack below its parameters.
     pub depth: usize,
+    /// How many of those, at least, are in their canonical slots wherever control is inside, constants too.
+    pub stored: usize,
     /// Latest of the branches to its end, as a position in `Translator::fixups` plus one.
     pub fixups: u32,
     /// Where a `br_table` put the moves to this label, and which `br_table` that was.
@@ -68,7 +70,15 @@ pub struct Fixup {
 impl<'m> Label<'m> {
     /// The label of a function body.
     pub fn function() -> Label<'m> {
-        Label { kind: LabelKind::Function, sig: BlockSig::Empty, height: 0, depth: 0, fixups: 0, moves: None }
+        Label {
+            kind: LabelKind::Function,
+            sig: BlockSig::Empty,
+            height: 0,
+            depth: 0,
+            stored: 0,
+            fixups: 0,
+            moves: None,
+        }
     }
 
     /// The types that a branch to the label carries.

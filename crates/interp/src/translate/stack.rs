@@ -542,10 +542,14 @@ impl Translator<'_> {
         }
     }
 
-    /// Puts all constants on the stack into their canonical slots.
-    pub fn flush_constants(&mut self) {
-        while let Some(&index) = self.const_values.last() {
-            self.flush(index);
+    /// Stores all constants on the stack to their canonical slots, for whoever takes over the frame. They stay constants: what
+    /// is below a block was not stored on the paths around the place.
+    pub fn store_constants(&mut self) {
+        let stored = self.labels.last().map_or(0, |label| label.stored);
+        for place in self.const_values.partition_point(|&index| index < stored)..self.const_values.len() {
+            let value = self.stack[self.const_values[place]];
+            let Kind::Const(bits) = value.kind else { unreachable!("it is noted as one") };
+            self.emit_constant(self.temp_slot(value.height), bits);
         }
     }
 
