@@ -94,6 +94,7 @@ cc() { # cc NAME FLAGS…
 vendor=$work/fetch/vendor
 
 if c vm vm.c no; then cc vm "$drivers/vm.c"; fi
+if c calls calls.c no; then cc calls "$drivers/calls.c"; fi
 if c simd_kernels simd_kernels.c no; then cc simd_kernels -msimd128 "$drivers/simd_kernels.c"; fi
 if c sqlite sqlite.c yes; then
     cc sqlite -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_TEMP_STORE=3 \

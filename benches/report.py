@@ -5,7 +5,8 @@
 
 In: the dictionary that compare.py writes as programs.json: all samples, which runtimes, which machine, which command.
 Out: rows for the terminal, a Markdown file, SVG plots. A ratio is always "times as much as the first runtime"; below 1
-the peer was faster. Geometric means take the programs that both ran, and say how many those were.
+the peer was faster. Geometric means take the programs that both ran, and say how many those were. Programs are summed up by
+the sets of compare.py; each set has its tables and plots.
 """
 
 import json
@@ -14,6 +15,7 @@ import shlex
 import statistics
 import sys
 from pathlib import Path
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 MEASURES = [
@@ -34,7 +36,9 @@ def command_line(words):
 
 
 def value(entry, label, measure):
-    """The median of one program on one runtime, or None."""
+    """The median of one program on one runtime, or None; of several runtimes the least."""
+    if not isinstance(label, str):
+        return min((v for one in label if (v := value(entry, one, measure)) is not None), default=None)
     found = entry["results"].get(label, {}).get(measure)
     if found is None:
         return None
@@ -46,22 +50,76 @@ def ratio(entry, base, label, measure):
     return None if ours is None or theirs is None else theirs / max(ours, 1e-9)
 
 
-GROUPS = {
-    "start": "programs that only start",
-    "scripts": "scripts in interpreters written in C",
-    "programs": "programs in C, C++, Go and Rust",
-    "kernels": "kernels",
-}
+class Set(NamedTuple):
+    """Lines that are summed up together."""
+
+    key: str
+    title: str
+    meaning: str
+    groups: dict  # key: what it is
+    measures: list  # the columns that say something about them
 
 
-def mean(result, base, label, measure, group=None):
-    """The geometric mean of ratios, of all programs or of a group, and of how many."""
-    ratios = [
-        r
-        for entry in result["programs"]
-        if (group is None or entry["group"] == group) and (r := ratio(entry, base, label, measure))
-    ]
-    return (math.exp(statistics.fmean(map(math.log, ratios))), len(ratios)) if ratios else (None, 0)
+SETS = [
+    Set("total", "Whole programs, cold", "Total time: what a user waits, start-up and compiling included.", {
+        "start": "programs that only start",
+        "scripts": "scripts in interpreters written in C",
+        "programs": "programs in C, C++, Go and Rust",
+        "kernels": "kernels",
+    }, ["wall", "cpu", "peak"]),
+    Set("short", "Short runs", "The same and other programs with so little to do that they end within tens of milliseconds.", {
+        "short": "short runs",
+    }, ["wall", "cpu"]),
+    Set("steady", "Steady state", "Programs that run for seconds even as compiled code: starting and compiling count, but hardly.", {
+        "steady scripts": "scripts in interpreters written in C",
+        "steady programs": "programs in C, C++, Go and Rust",
+        "steady kernels": "kernels",
+        "steady calls": "calls",
+        "steady indirect calls": "calls through tables of functions",
+    }, ["wall", "cpu", "peak"]),
+]
+
+# A peer that is always the better of two, where that is the question.
+BEST_OF = {"short": ("wasmi", "wasmtime cold")}
+
+# Seconds of a run that counts as short.
+SHORT = (0.010, 0.500)
+
+
+def upgraded(result):
+    """RESULT as it is written now, whichever version wrote it."""
+    if "command" in result:
+        result["commands"] = [result.pop("command")]
+    for entry in result["programs"]:
+        entry.setdefault("set", "total")
+    return result
+
+
+def of_set(result, key):
+    return [entry for entry in result["programs"] if entry["set"] == key]
+
+
+def peers_of(result, key):
+    """The runtimes that a set was measured with, but the first, in order; and the best of two, if that is asked."""
+    labels = list(result["versions"])[1:]
+    peers = [label for label in labels if any(label in entry["results"] for entry in of_set(result, key))]
+    best = BEST_OF.get(key)
+    return peers + ([best] if best and set(best) <= set(peers) else [])
+
+
+def shown(label):
+    return label if isinstance(label, str) else f"better of {' and '.join(label)}"
+
+
+def ratios(entries, base, label, measure):
+    """[(ratio, name of the program)] of those that both ran."""
+    return [(r, entry["name"]) for entry in entries if (r := ratio(entry, base, label, measure)) is not None]
+
+
+def mean(entries, base, label, measure):
+    """The geometric mean of ratios, and of how many."""
+    found = [r for r, _ in ratios(entries, base, label, measure)]
+    return (math.exp(statistics.fmean(map(math.log, found))), len(found)) if found else (None, 0)
 
 
 def heading(labels):
@@ -86,19 +144,23 @@ def console_rows(entry):
 
 
 def console_means(result):
-    labels = list(result["versions"])
+    base = next(iter(result["versions"]))
     rows = []
-    for label in labels[1:]:
-        means = [mean(result, labels[0], label, measure) for measure, *_ in MEASURES]
-        if means[0][0]:
-            words = ", ".join(f"{m[0]} {g:.2f}" for m, (g, _) in zip(MEASURES, means))
-            rows.append(f"geometric mean   {label:<14} {words}  ({means[0][1]} programs)")
+    for kind in SETS:
+        entries = of_set(result, kind.key)
+        for label in peers_of(result, kind.key) if entries else []:
+            means = [(measure, *mean(entries, base, label, measure)) for measure in kind.measures]
+            if means[0][1]:
+                words = ", ".join(f"{measure} {g:.2f}" for measure, g, _ in means)
+                least, name = min(ratios(entries, base, label, "wall"))
+                rows.append(f"geometric mean of {kind.key:<7} {shown(label):<32} {words}"
+                            f"  ({means[0][2]} programs; least wall {least:.2f}, {name})")
     return "\n".join(rows)
 
 
 def markdown(result):
     labels = list(result["versions"])
-    base, peers = labels[0], labels[1:]
+    base = labels[0]
     out = [
         "# Whole programs",
         "",
@@ -106,125 +168,174 @@ def markdown(result):
         " interleaved runs of each, fewer only of those that take many seconds; medians. Made by:",
         "",
         "```console",
-        f"$ {result['command']}",
+        *(f"$ {command}" for command in result["commands"]),
         "```",
         "",
         "| runtime | version | called as |",
         "|---|---|---|",
     ]
     out += [f"| {label} | {result['versions'][label]} | `{result['calls'][label]}` |" for label in labels]
-    out += ["", "## Summary", "", "Geometric means of the programs that both run; below 1 the peer needed less."]
-    for measure, title, *_ in MEASURES:
-        out += ["", *summary(result, measure, title)]
-    for measure, title, unit, meaning in MEASURES:
-        out += [
-            "",
-            f"## {title}",
-            "",
-            f"{meaning[0].upper()}{meaning[1:]}. The column of {base} is in {unit}; the others are times as much as"
-            f" {base} (below 1 the peer needed less).",
-            "",
-            f"| program | what it is | {base} {unit} | " + " | ".join(peers) + " |",
-            "|---|---|--:|" + "--:|" * len(peers),
-        ]
-        for entry in result["programs"]:
-            ours = value(entry, base, measure)
-            cells = []
-            for label in peers:
-                if (r := ratio(entry, base, label, measure)) is not None:
-                    cells.append(f"{r:.2f}")
-                else:
-                    cells.append("does not run it" if "failed" in entry["results"].get(label, {}) else "")
-            digits = 1 if unit == "MiB" else 3
-            ours = entry["results"][base].get("failed", "") if ours is None else f"{ours:.{digits}f}"
-            out.append(f"| {entry['name']} | {entry['kind']} | {ours} | " + " | ".join(cells) + " |")
-        means = [mean(result, base, label, measure) for label in peers]
-        out.append("| **geometric mean** | of the programs that both run | | "
-                   + " | ".join(f"**{g:.2f}** ({n})" if g else "" for g, n in means) + " |")
+    out += ["", "## Summary", "", f"Geometric means of the programs that both run, as times as much as {base}: below 1 the"
+            " peer needed less. *Least* is the program that speaks most for the peer; the median does not mind one that is far off."]
+    present = [kind for kind in SETS if of_set(result, kind.key)]
+    for kind in present:
+        out += ["", f"### {kind.title}", "", kind.meaning, "", *summary(result, kind)]
+    for kind in present:
+        for measure, title, unit, meaning in MEASURES:
+            if measure in kind.measures:
+                out += ["", f"## {kind.title}: {title}", "", *table(result, kind, measure, unit, meaning)]
     failures = [
-        f"- {entry['name']}, {label}: {found['failed']}"
+        f"- {entry['name']} ({entry['set']}), {label}: {found['failed']}"
         for entry in result["programs"] for label, found in entry["results"].items() if "failed" in found
     ]
     if failures:
         out += ["", "## What did not run", "", *failures]
-    out += ["", "![wall time](programs-wall.svg)", "", "![CPU time](programs-cpu.svg)", "",
-            "![peak memory](programs-peak.svg)", ""]
-    return "\n".join(out)
+    for name, title, *_ in plots(result):
+        out += ["", f"![{title}](programs-{name}.svg)"]
+    return "\n".join([*out, ""])
 
 
-def summary(result, measure, title):
-    """Geometric means of one measure by groups of programs, as rows of a Markdown table."""
-    labels = list(result["versions"])
-    base, peers = labels[0], labels[1:]
-    out = [f"| {title}, times as much as {base} | " + " | ".join(peers) + " |", "|---|" + "--:|" * len(peers)]
-    for group, what in [*GROUPS.items(), (None, "all")]:
-        names = [entry["name"] for entry in result["programs"] if group in (None, entry["group"])]
-        if names:
-            means = [mean(result, base, label, measure, group)[0] for label in peers]
-            what = f"{what} ({', '.join(names)})" if group else f"**{what} {len(names)}**"
-            out.append(f"| {what} | " + " | ".join(f"{g:.2f}" if g else "" for g in means) + " |")
+def table(result, kind, measure, unit, meaning):
+    """One measure of the programs of a set, as rows of a Markdown table."""
+    base = next(iter(result["versions"]))
+    peers, entries = peers_of(result, kind.key), of_set(result, kind.key)
+    out = [
+        f"{meaning[0].upper()}{meaning[1:]}. The column of {base} is in {unit}; the others are times as much as"
+        f" {base} (below 1 the peer needed less).",
+        "",
+        f"| program | what it is | {base} {unit} | " + " | ".join(map(shown, peers)) + " |",
+        "|---|---|--:|" + "--:|" * len(peers),
+    ]
+    for entry in entries:
+        ours = value(entry, base, measure)
+        cells = []
+        for label in peers:
+            if (r := ratio(entry, base, label, measure)) is not None:
+                cells.append(f"{r:.2f}")
+            else:
+                failed = isinstance(label, str) and "failed" in entry["results"].get(label, {})
+                cells.append("does not run it" if failed else "")
+        digits = 1 if unit == "MiB" else 3
+        ours = entry["results"].get(base, {}).get("failed", "") if ours is None else f"{ours:.{digits}f}"
+        out.append(f"| {entry['name']} | {entry['kind']} | {ours} | " + " | ".join(cells) + " |")
+    means = [mean(entries, base, label, measure) for label in peers]
+    out.append("| **geometric mean** | of the programs that both run | | "
+               + " | ".join(f"**{g:.2f}** ({n})" if g else "" for g, n in means) + " |")
+    if kind.key == "short" and measure == "wall":
+        times = [t for entry in entries if (t := value(entry, base, measure)) is not None]
+        inside = sum(SHORT[0] <= t <= SHORT[1] for t in times)
+        out += ["", f"{inside} of {len(times)} took {base} {SHORT[0] * 1e3:.0f} to {SHORT[1] * 1e3:.0f} ms."]
     return out
 
 
-def svg(result, measure, title):
-    """One row per program, one dot per runtime, on a logarithmic axis of ratios; a last row of geometric means."""
+def summary(result, kind):
+    """Geometric means of a set: wall time by groups and at worst, the other measures of all."""
+    base = next(iter(result["versions"]))
+    peers, entries = peers_of(result, kind.key), of_set(result, kind.key)
+    titles = {measure: title for measure, title, *_ in MEASURES}
+    out = [f"| times as much as {base} | " + " | ".join(map(shown, peers)) + " |", "|---|" + "--:|" * len(peers)]
+
+    def row(what, some, measure):
+        means = [mean(some, base, label, measure)[0] for label in peers]
+        out.append(f"| {what} | " + " | ".join(f"{g:.2f}" if g else "" for g in means) + " |")
+
+    for group, what in kind.groups.items() if len(kind.groups) > 1 else ():
+        if some := [entry for entry in entries if entry["group"] == group]:
+            row(f"{titles['wall']}: {what} ({', '.join(entry['name'] for entry in some)})", some, "wall")
+    for measure in kind.measures:
+        row(f"**{titles[measure]}, all {len(entries)}**", entries, measure)
+        if measure == "wall":
+            medians = [[r for r, _ in ratios(entries, base, label, measure)] for label in peers]
+            out.append("| median | " + " | ".join(f"{statistics.median(m):.2f}" if m else "" for m in medians) + " |")
+            least = [min(ratios(entries, base, label, measure), default=None) for label in peers]
+            out.append("| least | " + " | ".join(f"{found[0]:.2f} ({found[1]})" if found else "" for found in least) + " |")
+    return out
+
+
+def plots(result):
+    """[(name of the file, title, entries, runtimes, measure, factor to a unit of its own or None for ratios)]"""
     labels = list(result["versions"])
+    total, short, steady = (of_set(result, kind.key) for kind in SETS)
+    start = [entry for entry in total if entry["group"] == "start"]
+    rows = [
+        ("start", "Time to start and end, in milliseconds", start, "total", "wall", 1e3),
+        ("total", "Total time, cold", total, "total", "wall", None),
+        ("short", "Total time of short runs", short, "short", "wall", None),
+        ("steady", "Time in steady state", steady, "steady", "wall", None),
+        ("peak", "Peak memory", total, "total", "peak", None),
+        ("cpu", "Processor time, cold", total, "total", "cpu", None),
+    ]
+    for name, title, entries, key, measure, factor in rows:
+        known = labels[:1] + [label for label in peers_of(result, key) if isinstance(label, str)]
+        if any(value(entry, label, measure) for entry in entries for label in known):
+            yield name, title, entries, known, measure, factor
+
+
+def svg(result, title, entries, labels, measure, factor):
+    """One row per program, one dot per runtime, on a logarithmic axis: of ratios, with a last row of geometric means, or of
+    values times FACTOR."""
     base = labels[0]
-    rows = [(entry["name"], [ratio(entry, base, label, measure) for label in labels]) for entry in result["programs"]]
-    rows.append(("geometric mean", [mean(result, base, label, measure)[0] for label in labels]))
-    seen = [r for _, ratios in rows for r in ratios if r]
+    if factor:
+        said = f"{title} (left is less, {result['date']})"
+        rows = [(entry["name"], [v and v * factor for v in (value(entry, label, measure) for label in labels)])
+                for entry in entries]
+    else:
+        said = f"{title}: times as much as {base}, left is less ({result['date']})"
+        rows = [(entry["name"], [ratio(entry, base, label, measure) for label in labels]) for entry in entries]
+        rows.append(("geometric mean", [mean(entries, base, label, measure)[0] for label in labels]))
+    seen = [v for _, values in rows for v in values if v]
     low, high = math.floor(math.log2(min(seen))), math.ceil(math.log2(max(seen)))
     left, top, width, step = 130, 62, 640, 22
     height = top + step * len(rows) + 36
 
-    def x(r):
-        return left + (math.log2(r) - low) / max(high - low, 1) * width
+    def x(v):
+        return left + (math.log2(v) - low) / max(high - low, 1) * width
 
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 30}" height="{height}"'
         f' viewBox="0 0 {left + width + 30} {height}" font-family="sans-serif" font-size="12">',
-        f'<rect width="100%" height="100%" fill="white"/>',
-        f'<text x="10" y="20" font-size="15">{escape(title)}: times as much as {escape(base)}, left is less'
-        f' ({result["date"]})</text>',
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<text x="10" y="20" font-size="15">{escape(said)}</text>',
     ]
+    colours = {label: COLOURS[at % len(COLOURS)] for at, label in enumerate(result["versions"])}
     at = left
-    for index, label in enumerate(labels):
-        out.append(f'<circle cx="{at}" cy="38" r="5" fill="{COLOURS[index % len(COLOURS)]}"/>')
+    for label in labels:
+        out.append(f'<circle cx="{at}" cy="38" r="5" fill="{colours[label]}"/>')
         out.append(f'<text x="{at + 9}" y="42">{escape(label)}</text>')
         at += 30 + 7 * len(label)
     bottom = top + step * len(rows)
     for power in range(low, high + 1):
         place = x(2.0**power)
         text = f"{2**power}" if power >= 0 else f"1/{2**-power}"
-        shade = "#888" if power == 0 else "#ddd"
+        shade = "#888" if power == 0 and not factor else "#ddd"
         out.append(f'<line x1="{place:.1f}" y1="{top - 6}" x2="{place:.1f}" y2="{bottom}" stroke="{shade}"/>')
         out.append(f'<text x="{place:.1f}" y="{bottom + 16}" text-anchor="middle" fill="#555">{text}</text>')
-    for index, (name, ratios) in enumerate(rows):
+    for index, (name, values) in enumerate(rows):
         y = top + step * index + step / 2
-        weight = ' font-weight="bold"' if index == len(rows) - 1 else ""
+        weight = ' font-weight="bold"' if not factor and index == len(rows) - 1 else ""
         out.append(f'<text x="{left - 10}" y="{y + 4:.1f}" text-anchor="end"{weight}>{escape(name)}</text>')
-        present = [x(r) for r in ratios if r]
+        present = [x(v) for v in values if v]
         if present:
             out.append(f'<line x1="{min(present):.1f}" y1="{y}" x2="{max(present):.1f}" y2="{y}" stroke="#ccc"/>')
-        for place, r in enumerate(ratios):
-            if r:
-                colour = COLOURS[place % len(COLOURS)]
+        # The first runtime last, so that no other dot covers it.
+        for label, v in reversed(list(zip(labels, values))):
+            if v:
                 out.append(
-                    f'<circle cx="{x(r):.1f}" cy="{y}" r="5" fill="{colour}" fill-opacity="0.85">'
-                    f"<title>{escape(name)}, {escape(labels[place])}: {r:.2f}</title></circle>"
+                    f'<circle cx="{x(v):.1f}" cy="{y}" r="5" fill="{colours[label]}" fill-opacity="0.85">'
+                    f"<title>{escape(name)}, {escape(label)}: {v:.2f}</title></circle>"
                 )
     return "\n".join([*out, "</svg>", ""])
 
 
 def write_all(result, to):
-    """programs.json, programs.md and a plot of each measure, into the directory TO."""
+    """programs.json, programs.md and the plots, into the directory TO."""
     to.mkdir(parents=True, exist_ok=True)
     (to / "programs.json").write_text(json.dumps(result, indent=1) + "\n")
     (to / "programs.md").write_text(markdown(result))
-    for measure, title, *_ in MEASURES:
-        (to / f"programs-{measure}.svg").write_text(svg(result, measure, title))
+    for name, *what in plots(result):
+        (to / f"programs-{name}.svg").write_text(svg(result, *what))
 
 
 if __name__ == "__main__":
     directory = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parent / "results")
-    write_all(json.loads((directory / "programs.json").read_text()), directory)
+    write_all(upgraded(json.loads((directory / "programs.json").read_text())), directory)
