@@ -3,7 +3,7 @@
 //!
 //! The hosts are made of this one: by limits of the shell's, and by filters of system calls that a thread of the test puts on
 //! itself before it starts the binary, which inherits them.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output};

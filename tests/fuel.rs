@@ -162,20 +162,42 @@ impl Programs {
 
 #[test]
 fn generated_programs_cost_the_same_however_they_are_executed() {
-    use wasmr::{MemoryStrategy, Tuning};
+    use wasmr::{MemoryStrategy, Mode, Tuning};
 
-    let plain = engine();
-    let others = [
-        (
-            "stitched at once",
-            Engine::new(Config::new().consume_fuel(true).tuning(Tuning { stitch_after: 0, ..Tuning::default() })),
-        ),
-        (
-            "never stitched",
-            Engine::new(Config::new().consume_fuel(true).tuning(Tuning { stitch: false, ..Tuning::default() })),
-        ),
-        ("checked memory", Engine::new(Config::new().consume_fuel(true).memory_strategy(MemoryStrategy::Checked))),
+    let engine = |mode, memory, tuning| {
+        Engine::new(Config::new().consume_fuel(true).mode(mode).memory_strategy(memory).tuning(tuning))
+    };
+    let usual = Tuning::default;
+    let (guarded, checked) = (MemoryStrategy::Guarded, MemoryStrategy::Checked);
+    let plain = engine(Mode::Interp, guarded, Tuning { stitch: false, ..usual() });
+    let mut others = vec![
+        ("stitched at once", engine(Mode::Interp, guarded, Tuning { stitch_after: 0, ..usual() })),
+        ("checked memory", engine(Mode::Interp, checked, usual())),
     ];
+    #[cfg(feature = "jit")]
+    {
+        let at_once = || Tuning { tier_up_after: 0, ..usual() };
+        // Compiled meanwhile, at another place each time.
+        let soon = Tuning {
+            sample_every: 16,
+            tier_up_after: 1,
+            bytes_per_sample: u32::MAX,
+            tier_up_delay: std::time::Duration::ZERO,
+            loop_patience: 20,
+            ..usual()
+        };
+        // The caller is compiled and what it calls is not, or the other way round.
+        let small = |tuning: Tuning| Tuning { max_compiled_size: 30, ..tuning };
+        others.extend([
+            ("jit", engine(Mode::Jit, guarded, usual())),
+            ("jit, checked memory", engine(Mode::Jit, checked, usual())),
+            ("jit, small ones only", engine(Mode::Jit, guarded, small(usual()))),
+            ("tiered", engine(Mode::Tiered, guarded, usual())),
+            ("tiered at once", engine(Mode::Tiered, guarded, at_once())),
+            ("tiered at once, small ones only", engine(Mode::Tiered, guarded, small(at_once()))),
+            ("tiered soon", engine(Mode::Tiered, guarded, soon)),
+        ]);
+    }
     let mut programs = Programs(0x9e37_79b9_7f4a_7c15);
     let mut total = 0;
     for number in 0..200 {
@@ -185,6 +207,11 @@ fn generated_programs_cost_the_same_however_they_are_executed() {
         for (name, engine) in &others {
             let (fuel, other) = used(engine, &wat, number, GIVEN);
             assert_eq!((fuel, other.unwrap()), (expected, result), "program {number}, {name}:\n{wat}");
+            // Just enough, and one too little.
+            assert_eq!(used(engine, &wat, number, expected).1.unwrap(), result, "program {number}, {name}:\n{wat}");
+            let (fuel, other) = used(engine, &wat, number, expected - 1);
+            let end = (fuel, other.unwrap_err().trap_code());
+            assert_eq!(end, (expected - 1, Some(TrapCode::OutOfFuel)), "program {number}, {name}:\n{wat}");
         }
         total += expected;
     }

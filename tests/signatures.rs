@@ -6,6 +6,7 @@
 //! into others, and *forwarders*, which call a leaf, a function of the host or another forwarder with the values they got, in
 //! another order. The host calls each forwarder with random bits and looks at what arrived, what came back, and what the
 //! forwarder's own parameters are after the call. Every signature has a seed of its own, which a failure names.
+#![cfg(feature = "jit")]
 
 mod ways;
 
@@ -204,7 +205,7 @@ impl Plan {
     fn new(seed: u64, signature: Option<Signature>) -> Plan {
         let random = &mut Random(seed);
         let signature = signature.unwrap_or_else(|| Signature::random(random));
-        let mut combination = (seed - SEED) as usize * FORWARDERS;
+        let first = (seed - SEED) as usize * FORWARDERS;
         let Signature { params, results } = &signature;
         let orders = [params.len(), results.len()].map(|count| [(0..count).collect(), random.order(count)]);
         let source = |ty: &ValType| {
@@ -213,12 +214,11 @@ impl Plan {
         };
         let sources = results.iter().map(source).collect();
         let mut plan = Plan { signature, orders, sources, forwarders: Vec::new(), seed };
-        for _ in 0..FORWARDERS {
+        for combination in first..first + FORWARDERS {
             let kind = Kind::ALL[combination % 7];
             let target = Target::ALL[combination / 7 % 8];
             let body = random.of(&Body::ALL);
             plan.forward(&mut *random, kind, body, target);
-            combination += 1;
         }
         for _ in 0..CHAINED {
             let target = Target::Forwarder(random.below(plan.forwarders.len()));
@@ -604,7 +604,7 @@ fn check(max_compiled_size: usize, plans: impl Iterator<Item = Plan>) {
     for (way, engine) in ways.iter().zip(&engines) {
         let report = engine.report();
         assert_eq!(report.functions >= 2 * count, way.compiles_at_once, "{}: {report}", way.name);
-        assert_eq!(report.refused, 0, "{}: {report}", way.name);
+        assert!(report.refused == 0 || max_compiled_size < usize::MAX, "{}: {report}", way.name);
     }
 }
 

@@ -1,0 +1,21 @@
+//! What happens where tiers meet: whatever mix of functions is interpreted, compiled and inlined, a program gives the same
+//! results, and ends in the same way at the same place.
+//!
+//! [`support`] runs one module in all [`ways`] and compares; the other modules are tests, by what crosses from tier to tier.
+//! Values that cross as arguments and results are the business of `tests/signatures.rs`.
+#![cfg(feature = "jit")]
+
+mod calls;
+mod ends;
+mod exceptions;
+mod loops;
+mod memories;
+mod random;
+mod references;
+mod stack;
+mod support;
+mod tables;
+mod tail_calls;
+mod traps;
+#[path = "../ways/mod.rs"]
+mod ways;

@@ -1,0 +1,204 @@
+//! Stack overflow: the same trap in every tier and across them, at a comparable depth, and a store that works afterwards.
+
+use wasmr::{StoreLimits, Val};
+
+use crate::support::{Program, padded, tier_mixes, ways};
+use crate::ways::{Body, Way};
+
+/// How much deeper or less deep than interpreted functions others may get. Functions inlined into themselves get deeper, passages
+/// from tier to tier take more than calls.
+const COMPARABLE: i64 = 8;
+
+/// Calls itself until the stack is used up, through whatever `CALL` does; counts how deep it got.
+fn recursion(head: &str, call: &str) -> String {
+    format!(
+        r#"(module {head}
+          (global $depth (export "depth") (mut i32) (i32.const 0))
+          (global $rest (mut i64) (i64.const 0))
+          (func (export "reset") (global.set $depth (i32.const 0)))
+          (func $sum (export "sum") (param i32) (result i32) PAD0
+            (if (result i32) (local.get 0)
+              (then (i32.add (local.get 0) (call $sum (i32.sub (local.get 0) (i32.const 1))))) (else (i32.const 0))))
+          (func $f (export "back") (param i32) (result i32) PAD0
+            (global.set $depth (i32.add (global.get $depth) (i32.const 1)))
+            (i32.add (local.get 0) {call}))
+          (func $g (param i32) (result i32) PAD1 (i32.add (i32.const 1) (call $f (local.get 0)))))"#
+    )
+}
+
+/// The same with another stack.
+fn with_stack(mut way: Way, bytes: usize) -> Way {
+    way.config.limits(StoreLimits { max_stack_bytes: bytes, ..StoreLimits::default() });
+    way
+}
+
+#[test]
+fn endless_recursion_is_the_same_trap_at_a_comparable_depth() {
+    let indirect = r#"(type $t (func (param i32) (result i32))) (table 1 funcref) (elem (i32.const 0) $f)"#;
+    for (head, call) in [
+        ("", "(call $f (local.get 0))"),
+        ("", "(call $g (local.get 0))"),
+        (indirect, "(call_indirect (type $t) (local.get 0) (i32.const 0))"),
+    ] {
+        let mut depths = Vec::new();
+        for bodies in tier_mixes(2).chain([vec![Body::Small; 2]]) {
+            let text = padded(&recursion(head, call), &bodies);
+            for way in ways() {
+                let mut program = Program::new(&with_stack(way.clone(), 2 << 20), &text);
+                let mut depth = 0;
+                for _ in 0..2 {
+                    program.call("reset", &[]);
+                    let end = program.call("back", &[Val::I32(1)]);
+                    assert_eq!(end.trap().0, "call stack exhausted", "{}, {bodies:?}, {call}", way.name);
+                    depth = program.global("depth");
+                    assert!(end.total() as i64 >= depth, "every call has a frame");
+                    assert_eq!(program.call("sum", &[Val::I32(1000)]).i64(), 500_500, "the store works");
+                }
+                depths.push((depth, format!("{}, {bodies:?}", way.name)));
+            }
+        }
+        let interpreted = depths[0].0;
+        for (depth, of) in &depths {
+            let comparable = interpreted / COMPARABLE..=interpreted * COMPARABLE;
+            assert!(comparable.contains(depth), "{call}, {of}: {depth}, interpreted {interpreted}");
+        }
+    }
+}
+
+#[test]
+fn a_larger_stack_is_deeper_and_a_smaller_one_is_not() {
+    let text = recursion("", "(call $g (local.get 0))");
+    for bodies in tier_mixes(2) {
+        let text = padded(&text, &bodies);
+        // Where functions change tier on the way down, it depends on when.
+        for way in ways().into_iter().filter(|way| way.compiles_at_once || !way.name.starts_with("tiered")) {
+            let depth = |bytes: usize| {
+                let mut program = Program::new(&with_stack(way.clone(), bytes), &text);
+                assert_eq!(program.call("back", &[Val::I32(1)]).trap().0, "call stack exhausted");
+                program.global("depth")
+            };
+            let [small, usual, large] = [64 << 10, 1 << 20, 8 << 20].map(depth);
+            assert!(small * 4 < usual && usual * 4 < large, "{}, {bodies:?}: {small}, {usual}, {large}", way.name);
+        }
+    }
+}
+
+#[test]
+fn recursion_through_the_host_is_the_same_trap() {
+    let text = recursion(r#"(import "h" "call" (func $call (param i32) (result i32)))"#, "(call $call (local.get 0))");
+    for bodies in tier_mixes(2) {
+        let text = padded(&text, &bodies);
+        let mut depths = Vec::new();
+        for way in ways() {
+            let mut program = Program::new(&way, &text);
+            for _ in 0..2 {
+                program.call("reset", &[]);
+                assert_eq!(program.call("back", &[Val::I32(1)]).trap().0, "call stack exhausted", "{}", way.name);
+                assert_eq!(program.call("sum", &[Val::I32(1000)]).i64(), 500_500, "the store works");
+            }
+            depths.push(program.global("depth"));
+        }
+        assert!(depths.iter().all(|depth| *depth == depths[0]), "{bodies:?}: {depths:?}");
+    }
+}
+
+#[test]
+fn deep_recursion_between_passages_through_the_host() {
+    // The host is called from deep down, and what it calls goes deep again: to the end, and just not so far.
+    let text = r#"(module
+        (import "h" "call" (func $call (param i32) (result i32)))
+        (func $down (param $n i32) (param $then i32) (result i32) PAD0
+          (if (result i32) (local.get $n)
+            (then (i32.add (i32.const 1) (call $down (i32.sub (local.get $n) (i32.const 1)) (local.get $then))))
+            (else (if (result i32) (local.get $then)
+              (then (call $call (i32.sub (local.get $then) (i32.const 1)))) (else (i32.const 0))))))
+        (func (export "back") (param i32) (result i32) PAD1 (call $down (i32.const 1000) (local.get 0))))"#;
+    for bodies in tier_mixes(2) {
+        let text = padded(text, &bodies);
+        for way in ways() {
+            let mut program = Program::new(&way, &text);
+            for _ in 0..2 {
+                assert_eq!(program.call("back", &[Val::I32(3)]).i64(), 4000, "{}", way.name);
+                assert_eq!(program.call("back", &[Val::I32(1000)]).trap().0, "call stack exhausted", "{}", way.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn recursion_between_instances_is_the_same_trap() {
+    let library = r#"(module
+        (type $t (func (param i32) (result i32)))
+        (table (export "table") 1 funcref)
+        (func (export "over") (param i32) (result i32) PAD0
+          (i32.add (i32.const 1) (call_indirect (type $t) (local.get 0) (i32.const 0)))))"#;
+    let main = r#"(module
+        (import "library" "over" (func $over (param i32) (result i32)))
+        (import "library" "table" (table 1 funcref))
+        (elem (i32.const 0) $f)
+        (func $f (export "f") (param i32) (result i32) PAD0
+          (if (result i32) (local.get 0)
+            (then (i32.add (i32.const 1) (call $over (i32.sub (local.get 0) (i32.const 1))))) (else (i32.const 0)))))"#;
+    for bodies in tier_mixes(2) {
+        let (library, main) = (padded(library, &bodies[..1]), padded(main, &bodies[1..]));
+        for way in ways() {
+            let mut program =
+                Program::linked(&with_stack(way.clone(), 2 << 20), &[("library", &library), ("main", &main)]);
+            for _ in 0..2 {
+                assert_eq!(program.call("f", &[Val::I32(-1)]).trap().0, "call stack exhausted", "{}", way.name);
+                assert_eq!(program.call("f", &[Val::I32(2000)]).i64(), 4000, "{}, {bodies:?}", way.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn wide_frames_overflow_as_well() {
+    // Arguments, results and locals of hundreds of slots a frame.
+    let many = "i64 ".repeat(90);
+    let args = "(local.get 1) ".repeat(89);
+    let sets: String =
+        (0..60).map(|at| format!("(local.set {} (i64.load offset={} (i32.const 0))) ", 90 + at, at * 8)).collect();
+    let gets: String =
+        (0..60).map(|at| format!("(i64.store offset={} (i32.const 0) (local.get {})) ", at * 8, 90 + at)).collect();
+    let call = format!("(call $f {})", "(i64.const 1) ".repeat(90));
+    let drops = "(drop) ".repeat(90);
+    let text = format!(
+        r#"(module (memory 1)
+          (func $f (param {many}) (result {many}) (local {many}) PAD0 {sets}
+            (i64.store (i32.const 1024) (i64.add (i64.load (i32.const 1024)) (i64.const 1)))
+            (call $f (i64.sub (local.get 0) (i64.const 1)) {args}) {gets})
+          (func (export "run") (result i64) {call} {drops} (i64.load (i32.const 1024))))"#
+    );
+    for body in Body::ALL {
+        let text = padded(&text, &[body]);
+        for limit in [crate::ways::MAX_COMPILED_SIZE, 1 << 20] {
+            for way in crate::ways::ways(limit) {
+                let mut program = Program::new(&way, &text);
+                for _ in 0..2 {
+                    assert_eq!(program.call("run", &[]).trap().0, "call stack exhausted", "{}", way.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_thread_with_a_small_stack_is_enough() {
+    // Guests have stacks of their own, whatever the thread has.
+    let text = recursion("", "(call $g (local.get 0))");
+    let host = recursion(r#"(import "h" "call" (func $call (param i32) (result i32)))"#, "(call $call (local.get 0))");
+    for bodies in tier_mixes(2) {
+        let texts = [padded(&text, &bodies), padded(&host, &bodies)];
+        let run = move || {
+            for way in ways() {
+                for text in &texts {
+                    let mut program = Program::new(&way, text);
+                    assert_eq!(program.call("back", &[Val::I32(1)]).trap().0, "call stack exhausted", "{}", way.name);
+                    assert_eq!(program.call("sum", &[Val::I32(5000)]).i64(), 12_502_500);
+                }
+            }
+        };
+        std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+    }
+}

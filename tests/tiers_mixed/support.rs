@@ -1,0 +1,285 @@
+//! One module, all ways: instances with host functions that call back, and how calls in them end.
+
+use wasmr::{
+    Caller, Engine, Extern, ExternRef, Func, FuncType, Instance, Linker, Module, Stop, StopKind, Store, Tag, Val,
+    ValType,
+};
+
+use crate::ways::{Body, MAX_COMPILED_SIZE, Way};
+
+/// What the host functions share.
+#[derive(Default)]
+pub struct Data {
+    /// Calls of the host so far.
+    pub calls: u64,
+}
+
+/// How a call ends, in a form that can be compared between stores.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    Results(Vec<Value>),
+    Trap { message: String, frames: Vec<FrameText>, total: usize },
+    Throw { payload: Vec<Value>, frames: Vec<FrameText>, total: usize },
+    Exit(u32),
+    Host(String),
+}
+
+/// Module, function and offset of a frame.
+pub type FrameText = (String, String, Option<usize>);
+
+/// A value without its store.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Number(Val),
+    Null,
+    /// A reference to this number of the host's.
+    Extern(u64),
+    /// A reference of another kind.
+    Reference,
+}
+
+impl End {
+    #[track_caller]
+    pub fn results(&self) -> Vec<Val> {
+        let End::Results(values) = self else { panic!("it ended with {self:?}") };
+        let number = |value: &Value| if let Value::Number(value) = value { *value } else { panic!("{value:?}") };
+        values.iter().map(number).collect()
+    }
+
+    /// Its only result.
+    #[track_caller]
+    pub fn i64(&self) -> i64 {
+        match self.results()[..] {
+            [Val::I64(value)] => value,
+            [Val::I32(value)] => i64::from(value),
+            _ => panic!("{self:?}"),
+        }
+    }
+
+    /// The message of the trap, and the functions on the stack, innermost first.
+    #[track_caller]
+    pub fn trap(&self) -> (&str, Vec<&str>) {
+        let End::Trap { message, frames, .. } = self else { panic!("it ended with {self:?}") };
+        (message, frames.iter().map(|(_, name, _)| name.as_str()).collect())
+    }
+
+    /// How many frames there were at the trap.
+    #[track_caller]
+    pub fn total(&self) -> usize {
+        let End::Trap { total, .. } = self else { panic!("it ended with {self:?}") };
+        *total
+    }
+
+    #[track_caller]
+    pub fn assert_trap(&self, message: &str, names: &[&str]) {
+        assert_eq!(self.trap(), (message, names.to_vec()));
+    }
+}
+
+/// A store with an instance of a module, in one way.
+pub struct Program {
+    pub store: Store<Data>,
+    pub instance: Instance,
+    pub engine: Engine,
+}
+
+/// Text between braces would have to be doubled in `format!`; this replaces `PAD0`, `PAD1`, … by what makes bodies what they
+/// are to be.
+pub fn padded(text: &str, bodies: &[Body]) -> String {
+    let mut text = text.to_string();
+    for (number, body) in bodies.iter().enumerate() {
+        let mark = format!("PAD{number}");
+        assert!(text.contains(&mark), "{mark} is in {text}");
+        text = text.replace(&mark, &body.padding());
+    }
+    assert!(!text.contains("PAD"), "{text}");
+    text
+}
+
+/// All ways to choose for so many functions.
+pub fn mixes(count: u32) -> impl Iterator<Item = Vec<Body>> {
+    mixes_of(&Body::ALL, count)
+}
+
+/// All ways to choose a tier for so many functions, none of which is inlined.
+pub fn tier_mixes(count: u32) -> impl Iterator<Item = Vec<Body>> {
+    mixes_of(&[Body::Compiled, Body::Interpreted], count)
+}
+
+fn mixes_of(choices: &[Body], count: u32) -> impl Iterator<Item = Vec<Body>> {
+    let (choices, base) = (choices.to_vec(), choices.len());
+    (0..base.pow(count)).map(move |number| (0..count).map(|at| choices[number / base.pow(at) % base]).collect())
+}
+
+fn frames(stop: &Stop) -> (Vec<FrameText>, usize) {
+    let backtrace = stop.backtrace().expect("traps and exceptions have one");
+    let frame = |frame: &wasmr::FrameInfo| {
+        let name = frame.func_name().map_or_else(|| frame.func_index().to_string(), str::to_string);
+        (frame.module().name().to_string(), name, frame.offset())
+    };
+    (backtrace.frames.iter().map(frame).collect(), backtrace.total)
+}
+
+fn value(store: &mut Store<Data>, value: Val) -> Value {
+    match value {
+        Val::ExternRef(None) | Val::FuncRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => Value::Null,
+        Val::ExternRef(Some(reference)) => {
+            Value::Extern(*reference.data(store).and_then(|data| data.downcast_ref::<u64>()).expect("still there"))
+        }
+        Val::FuncRef(_) | Val::ExnRef(_) | Val::AnyRef(_) => Value::Reference,
+        number => Value::Number(number),
+    }
+}
+
+impl Program {
+    /// The last of some modules, each of which can import from those before it by their names, and all of them from the host.
+    pub fn linked(way: &Way, modules: &[(&str, &str)]) -> Program {
+        let engine = way.engine();
+        let mut store = Store::new(&engine, Data::default());
+        let mut linker = host(&mut store);
+        let mut last = None;
+        for (name, text) in modules {
+            let module = Module::from_bytes(&engine, text.as_bytes().to_vec(), name);
+            let module = module.unwrap_or_else(|error| panic!("{error}: {}", shown(modules)));
+            let instance =
+                linker.instantiate(&mut store, &module).unwrap_or_else(|error| panic!("{error}: {}", shown(modules)));
+            linker.instance(&store, name, instance).unwrap();
+            last = Some(instance);
+        }
+        Program { instance: last.expect("a module at least"), store, engine }
+    }
+
+    pub fn new(way: &Way, text: &str) -> Program {
+        Program::linked(way, &[("main", text)])
+    }
+
+    pub fn func(&self, name: &str) -> Func {
+        self.instance.get_func(&self.store, name).unwrap_or_else(|| panic!("no export {name}"))
+    }
+
+    /// Calls an export.
+    pub fn call(&mut self, name: &str, params: &[Val]) -> End {
+        let func = self.func(name);
+        let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
+        match func.call(&mut self.store, params, &mut results) {
+            Ok(()) => End::Results(results.into_iter().map(|result| value(&mut self.store, result)).collect()),
+            Err(stop) => self.end(stop),
+        }
+    }
+
+    fn end(&mut self, stop: Stop) -> End {
+        match stop.kind() {
+            StopKind::Trap(trap) => {
+                let (frames, total) = frames(&stop);
+                End::Trap { message: trap.code.message().to_string(), frames, total }
+            }
+            StopKind::Throw(throw) => {
+                let payload = throw.exception.arguments(&mut self.store).expect("still there");
+                let payload = payload.into_iter().map(|argument| value(&mut self.store, argument)).collect();
+                let (frames, total) = frames(&stop);
+                End::Throw { payload, frames, total }
+            }
+            StopKind::Exit(code) => End::Exit(*code),
+            StopKind::Host(error) => End::Host(error.to_string()),
+        }
+    }
+
+    /// A global of the instance.
+    pub fn global(&mut self, name: &str) -> i64 {
+        match self.instance.get_global(&self.store, name).expect("an exported global").get(&mut self.store) {
+            Val::I32(value) => i64::from(value),
+            Val::I64(value) => value,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// What guests find under the module name `h`:
+/// - `call: [i32] → [i32]`, `call64: [i64] → [i64]`: the caller's export `back` with that argument; a stop is passed on;
+/// - `count: [i32] → [i32]`: one more, counted;
+/// - `tag`: exceptions with an `i64`; `throw: [i64] → []` throws one;
+/// - `trap`, `exit: [i32] → []`, `fail`, `panic`: other ways to end;
+/// - `catch: [i32] → [i32]`: as `call`, but gives -7 if that is stopped.
+/// - `extern: [i64] → [externref]`: a reference to that number; `number: [externref] → [i64]`: the number.
+fn host(store: &mut Store<Data>) -> Linker<Data> {
+    let mut linker = Linker::new();
+    let tag = Tag::new(&mut *store, FuncType::new([ValType::I64], []));
+    linker.define("h", "tag", tag).unwrap();
+    let back = |caller: &mut Caller<'_, Data>, arg: i32| -> Result<i32, Stop> {
+        caller.data_mut().calls += 1;
+        let back = caller.get_export("back").and_then(Extern::into_func).expect("an export to call");
+        back.typed::<i32, i32>(&*caller)?.call(&mut *caller, arg)
+    };
+    let call = move |mut caller: Caller<'_, Data>, arg: i32| back(&mut caller, arg);
+    linker.func_wrap("h", "call", call).unwrap();
+    let catch = move |mut caller: Caller<'_, Data>, arg: i32| back(&mut caller, arg).unwrap_or(-7);
+    linker.func_wrap("h", "catch", catch).unwrap();
+    linker
+        .func_wrap("h", "count", |mut caller: Caller<'_, Data>, arg: i32| {
+            caller.data_mut().calls += 1;
+            arg.wrapping_add(1)
+        })
+        .unwrap();
+    linker
+        .func_wrap("h", "throw", move |mut caller: Caller<'_, Data>, arg: i64| -> Result<(), Stop> {
+            Err(Stop::throw(wasmr::ExnRef::new(&mut caller, tag, &[Val::I64(arg)])?))
+        })
+        .unwrap();
+    linker.func_wrap("h", "trap", || -> Result<(), Stop> { Err(wasmr::TrapCode::IntegerOverflow.into()) }).unwrap();
+    linker.func_wrap("h", "exit", |code: u32| -> Result<(), Stop> { Err(Stop::exit(code)) }).unwrap();
+    linker.func_wrap("h", "fail", || -> Result<(), Stop> { Err(Stop::host("disk on fire")) }).unwrap();
+    linker.func_wrap("h", "panic", || -> () { panic!("a host function that panics") }).unwrap();
+    linker
+        .func_wrap("h", "extern", |mut caller: Caller<'_, Data>, number: i64| -> Result<Option<ExternRef>, Stop> {
+            Ok(Some(ExternRef::new(&mut caller, number as u64)?))
+        })
+        .unwrap();
+    linker
+        .func_wrap("h", "number", |caller: Caller<'_, Data>, reference: Option<ExternRef>| -> Result<i64, Stop> {
+            let data = reference.and_then(|reference| reference.data(&caller)?.downcast_ref::<u64>().copied());
+            Ok(data.ok_or_else(|| Stop::host("the reference is gone"))? as i64)
+        })
+        .unwrap();
+    linker
+}
+
+/// All ways, with the usual limit.
+pub fn ways() -> Vec<Way> {
+    crate::ways::ways(MAX_COMPILED_SIZE)
+}
+
+/// One call of an export.
+pub type Call<'a> = (&'a str, &'a [Val]);
+
+/// The ends of these calls, one after the other in one instance; the same in all ways, or else the test fails.
+#[track_caller]
+pub fn same_ends(modules: &[(&str, &str)], calls: &[Call<'_>]) -> Vec<End> {
+    same_ends_in(&ways(), modules, calls)
+}
+
+/// As [`same_ends`], in some ways only.
+#[track_caller]
+pub fn same_ends_in(ways: &[Way], modules: &[(&str, &str)], calls: &[Call<'_>]) -> Vec<End> {
+    let mut expected: Option<Vec<End>> = None;
+    for way in ways {
+        let mut program = Program::linked(way, modules);
+        let ends: Vec<End> = calls.iter().map(|(name, params)| program.call(name, params)).collect();
+        let report = program.engine.report();
+        let all_compiled = !modules.iter().any(|(_, text)| text.contains(&Body::Interpreted.padding()));
+        assert!(report.refused == 0 || !all_compiled, "[{}] {report} in {}", way.name, shown(modules));
+        let expected = expected.get_or_insert_with(|| ends.clone());
+        for ((call, end), expected) in calls.iter().zip(&ends).zip(expected) {
+            assert_eq!(end, &*expected, "[{}] {call:?} in {}", way.name, shown(modules));
+        }
+    }
+    expected.unwrap_or_default()
+}
+
+/// The modules without what makes bodies long.
+pub fn shown(modules: &[(&str, &str)]) -> String {
+    let mut text: String = modules.iter().map(|(name, text)| format!("\n;; {name}\n{text}")).collect();
+    for body in [Body::Interpreted, Body::Compiled] {
+        text = text.replace(&body.padding(), &format!("(; {body:?} ;) "));
+    }
+    text
+}
