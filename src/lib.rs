@@ -119,6 +119,17 @@
 //! # Programs with a system interface
 //! [`wasi`] has WASI Preview 1: what a guest may reach is what a builder grants, streams in memory included.
 //!
+//! # Tiers
+//! Functions are interpreted at first; on x86-64 Linux those that are hot are compiled on other threads meanwhile. [`Config::mode`]
+//! chooses another way ([`Mode`]), [`Config::tuning`] when what is compiled; nothing but time depends on either.
+//! [`Engine::report`] says what was compiled, [`Config::observe`] tells it as it happens. Without the feature `jit` there is only
+//! the interpreter.
+//!
+//! # Signals
+//! On x86-64 Linux an engine handles the signals of hardware faults, which stand for traps in guests, and `SIGURG`, which stops
+//! compiled code when a store is interrupted. What is not the guest's goes to whoever handled the signal before. A host function
+//! of an interrupted guest may find a system call ended by `EINTR`.
+//!
 //! # More
 //! The directory `examples/` of the repository has whole programs: a host of plug-ins that it does not trust, a program
 //! whose input and output stay in memory. [`wast`] runs script tests.

@@ -1,4 +1,5 @@
 //! Stage 4: takes a [`Config`], gives an [`Engine`] that makes [`Module`]s and stores and decides which tier runs what, when.
+//! Tiers are the interpreter, in which every function starts, and machine code, which hot ones get.
 //!
 //! - [`config`] changes behaviour, [`tuning`] only speed; which modules are valid is a matter of
 //!   [`Features`](wasmr_module::Features).

@@ -1,7 +1,8 @@
 //! [`Workers`]: the threads that compile, started when there is first something to compile.
 //!
-//! Fed with [`Task`]s through a [`CompileQueue`]. Nobody waits for a thread: neither the end of the process nor that of the
-//! engine; what is then in the queue is dropped. A task that panics is the compiler's failure and costs only that task.
+//! Fed with [`Task`]s through a [`CompileQueue`]. They let others go first where processors are few. Nobody waits for a thread:
+//! neither the end of the process nor that of the engine; what is then in the queue is dropped. A task that panics is the
+//! compiler's failure and costs only that task.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

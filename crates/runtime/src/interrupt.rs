@@ -1,9 +1,11 @@
 //! [`InterruptHandle`]: stops a store's guest from another thread, whether it computes or waits.
 //!
-//! A guest can be in three places. The interpreter polls a flag ([`VmStore::interrupt`](crate::vm::VmStore::interrupt));
-//! machine code polls nothing, a signal finds it ([`sys::preempt`](crate::sys::preempt)), sent again and again by a thread of ours until
-//! the guest has ended, as it may be in neither when one comes; a host function that waits for a descriptor or for time watches a pipe beside it ([`InterruptHandle::wake`]), which is
-//! readable while the flag is up.
+//! A guest can be in three places:
+//! - The interpreter polls a flag ([`VmStore::interrupt`](crate::vm::VmStore::interrupt)).
+//! - Machine code polls nothing; a signal finds it ([`sys::preempt`](crate::sys::preempt)). As the guest may be elsewhere when one
+//!   comes, a thread of ours sends them until it has ended.
+//! - A host function that waits for a descriptor or for time watches a pipe beside it ([`InterruptHandle::wake`]), which is
+//!   readable while the flag is up.
 //!
 //! # Invariants
 //! Flag and pipe change together, under one lock: the pipe, once it was made, holds one byte exactly while the flag is up.
@@ -76,9 +78,9 @@ impl InterruptHandle {
         InterruptHandle::default()
     }
 
-    /// Makes the guest trap with "interrupted": at its next loop iteration or call of some number if it computes, at once
-    /// if it waits in a host function that watches ([`wake`](InterruptHandle::wake); those of WASI do). Every later call
-    /// traps likewise, until [`clear`](InterruptHandle::clear).
+    /// Makes the guest trap with "interrupted": within milliseconds if it computes, at once if it waits in a host function that
+    /// watches ([`wake`](InterruptHandle::wake); those of WASI do). Every later call traps likewise, until
+    /// [`clear`](InterruptHandle::clear).
     ///
     /// Takes a lock for a moment, so it is not for signal handlers.
     pub fn interrupt(&self) {
@@ -156,7 +158,7 @@ impl InterruptHandle {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// What code polls; valid as long as any clone.
+    /// What the interpreter polls and the handler of the signal asks; valid as long as any clone.
     pub(crate) fn flag(&self) -> *const AtomicBool {
         &raw const self.0.raised
     }

@@ -13,12 +13,14 @@
 //! arrays' offsets depend on the module's counts alone ([`VmLayout`]), hence translated code is shared by all
 //! instances.
 //!
-//! # Two ways to call a function
+//! # Three ways to call a function
 //! - [`VmFunc::entry`]: the host's way, an [`ArrayCall`]: arguments and results in one slot array. Callable from birth.
 //! - [`VmFunc::code`]: the interpreter's way, a pointer to its first cell; for a function that the interpreter does not
-//!   run itself (host functions, later machine code) it points to a cell that goes through `entry`.
+//!   run itself (host functions, compiled ones) it points to a cell that goes through `entry`.
+//! - [`VmFunc::native`]: the way of compiled code, with arguments in registers; for a function that is not compiled it points
+//!   to a passage that goes through `entry`. Null where nothing compiles.
 //!
-//! Changing tier is storing another pair. Nobody asks which kind of function it is.
+//! Changing tier is storing others. Nobody asks which kind of function it is.
 
 use std::ffi::c_void;
 use std::mem::size_of;
@@ -148,7 +150,7 @@ pub struct VmTag {
 pub struct VmInstance {
     /// Base of memory 0 if that is guarded, else null.
     pub memory0_base: *mut u8,
-    /// Function entries and loop iterations left until the tier's hot event (sampling, interruption).
+    /// Function entries and loop iterations of the interpreter left until its hot event (sampling, interruption).
     pub budget: i32,
     /// Whether memory 0 is guarded.
     pub memory0_guarded: bool,
@@ -195,7 +197,8 @@ pub struct VmStore {
     pub caller: *mut VmInstance,
     /// Fuel that is left (see [`wasmr_core::fuel`]); code that is not metered leaves it alone.
     pub fuel: u64,
-    /// Set from another thread to stop the guest; polled at hot events.
+    /// Set from another thread to stop the guest. The interpreter asks it at hot events, machine code only behind what takes
+    /// long, and the handler of the signal that stops machine code ([`sys::preempt`](crate::sys::preempt)).
     pub interrupt: *const std::sync::atomic::AtomicBool,
     /// The Rust side of the store.
     pub store: *mut crate::store::StoreInner,

@@ -1,4 +1,5 @@
-//! The operating system, as the runtime needs it: address space, the value stack's pages, and hardware faults.
+//! The operating system, as the runtime needs it: address space, pages of stacks and of code, hardware faults, and the signal
+//! that stops machine code.
 //!
 //! The only place of `mmap`, `mprotect`, `sigaction` and of `cfg(target_os)` in this crate.
 //!
