@@ -1,5 +1,6 @@
 //! Writes the module that an input of the `differential` target stands for to standard output, and says on standard error
-//! what the target makes of it: `show INPUT > module.wasm`.
+//! what the target makes of it: `show INPUT > module.wasm`. With another module in its place, as a smaller one is looked for,
+//! `show INPUT OTHER.wasm` only says that. Fails if engines disagree.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,26 +8,30 @@ use std::process::ExitCode;
 use wasmr_fuzz::differential::{compare, parse};
 
 fn main() -> ExitCode {
-    let Some(path) = std::env::args_os().nth(1) else {
-        eprintln!("usage: show INPUT > module.wasm");
-        return ExitCode::FAILURE;
+    let mut words = std::env::args_os().skip(1);
+    let Some(path) = words.next() else {
+        eprintln!("usage: show INPUT > module.wasm | show INPUT OTHER.wasm");
+        return ExitCode::from(2);
     };
-    let data = match std::fs::read(&path) {
-        Ok(data) => data,
+    let read = |path: &std::ffi::OsStr| {
+        std::fs::read(path).map_err(|error| eprintln!("{}: {error}", std::path::Path::new(path).display()))
+    };
+    let Ok(data) = read(&path) else { return ExitCode::from(2) };
+    let (plan, mut module) = match parse(&data, None) {
+        Ok(parsed) => parsed,
         Err(error) => {
-            eprintln!("{}: {error}", path.display());
-            return ExitCode::FAILURE;
+            eprintln!("no module: {error}");
+            return ExitCode::from(2);
         }
     };
-    match parse(&data, None) {
-        Err(error) => eprintln!("no module: {error}"),
-        Ok((plan, wasm)) => {
-            if let Err(error) = std::io::stdout().write_all(&wasm) {
-                eprintln!("standard output: {error}");
-                return ExitCode::FAILURE;
-            }
-            eprintln!("{plan:?}: {:?}", compare(plan, &wasm));
-        }
+    if let Some(other) = words.next() {
+        let Ok(wasm) = read(&other) else { return ExitCode::from(2) };
+        module.wasm = wasm;
+    } else if let Err(error) = std::io::stdout().write_all(&module.wasm) {
+        eprintln!("standard output: {error}");
+        return ExitCode::from(2);
     }
-    ExitCode::SUCCESS
+    let verdict = compare(plan, &module);
+    eprintln!("{plan:?}, bodies of at most {} bytes compiled: {verdict:?}", module.max_compiled_size);
+    if verdict.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -2,26 +2,34 @@
 //! gives handlers stack frames, so that the target itself has to do without guarded memories.
 //!
 //! `soak FILE-OR-DIRECTORY…` runs inputs, for example the corpus; `soak --random SECONDS [SEED]` makes its own. The first
-//! disagreement ends it, with the input written to `soak-failure`.
+//! disagreement, panic, crash or hang ends it, with the input in `soak-input`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmr_fuzz::differential::{Depth, run};
 use wasmr_fuzz::value::Random;
 
-/// The input at work, for the message of a panic.
-static INPUT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// Where the input at work is: on disk, as a crash leaves no time to write it.
+const INPUT: &str = "soak-input";
+
+/// Inputs begun.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+
+/// How long an input may take.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         hook(info);
-        let written = INPUT.lock().map(|input| std::fs::write("soak-failure", &*input));
-        eprintln!("the input is in soak-failure: {written:?}");
+        // Also on a thread that compiles, whose panics cost nothing but what it was compiling.
+        eprintln!("the input is in {INPUT}");
+        std::process::exit(1);
     }));
+    std::thread::spawn(watch);
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--random", seconds, ref rest @ ..] => {
@@ -54,8 +62,18 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Ends the process when an input takes too long.
+fn watch() {
+    loop {
+        let before = BEGUN.load(Ordering::Relaxed);
+        std::thread::sleep(DEADLINE);
+        assert!(BEGUN.load(Ordering::Relaxed) != before, "an input takes more than {DEADLINE:?}");
+    }
+}
+
 fn one(data: Vec<u8>) -> Depth {
-    INPUT.lock().expect("nobody panics with it").clone_from(&data);
+    std::fs::write(INPUT, &data).unwrap_or_else(|error| panic!("{INPUT}: {error}"));
+    BEGUN.fetch_add(1, Ordering::Relaxed);
     run(&data).unwrap_or_default()
 }
 
@@ -64,11 +82,11 @@ fn random(time: Duration, seed: u64) {
     let mut random = Random::new(seed);
     let (mut count, mut depth) = (0, Depth::default());
     while begin.elapsed() < time {
-        let length = 64 + random.next() as usize % 12_000;
+        let length = 64 + random.next() as usize % 20_000;
         let data = std::iter::repeat_with(|| random.next().to_le_bytes()).flatten().take(length).collect();
         count += 1;
         depth += one(data);
-        if count % 20_000 == 0 {
+        if count % 2_000 == 0 {
             report(count, depth, begin);
         }
     }

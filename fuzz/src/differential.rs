@@ -1,7 +1,9 @@
-//! One generated module, run by several engines that have to agree.
+//! One generated module, run by two engines that have to agree: wasmr in one of its variants, and either wasmi or, if the module
+//! may use what wasmi does not have, wasmr's interpreter.
 //!
 //! After every call these are compared: results or the kind of end, what the host saw, globals, memories, and which elements
-//! of tables are null. What says nothing about the program, an engine's own limit, ends the comparison without a verdict.
+//! of tables are null; between two variants of wasmr also where a trap or a throw happened, what was thrown, and how much fuel
+//! is left. What says nothing about the program, an engine's own limit, ends the comparison without a verdict.
 //!
 //! # NaNs
 //! The specification leaves bits of NaNs open. A module that is generated plain may show them; so when engines disagree on
@@ -9,9 +11,10 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use crate::engines::wasmr::Variant;
-use crate::engines::{ExportKind, Running, wasmi, wasmr};
+use crate::engines::wasmr::{Tier, Variant};
+use crate::engines::{Compiled, ExportKind, Running, wasmi, wasmr};
 use crate::modules::{FUEL, FUEL_EXPORT, Profile, Wish, generate};
+use crate::shape::{Shape, Shaped, shape};
 use crate::value::{End, Outcome, Random, Value};
 
 /// Calls made of each module, at most.
@@ -20,19 +23,40 @@ const CALLS: usize = 24;
 /// What the bytes ask for.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 pub struct Plan {
-    /// Compare wasmr with itself, so that modules may use what wasmi does not have.
-    own: bool,
+    /// Compare wasmr with its interpreter, so that modules may use what wasmi does not have.
+    pub own: bool,
     /// Make NaNs canonical from the start.
-    canonical_nans: bool,
+    pub canonical_nans: bool,
     /// How wasmr executes the module.
-    variant: Variant,
-    /// How it executes it the other time, if it is compared with itself.
-    other: Variant,
+    pub variant: Variant,
+    /// How its interpreter executes it, if that is what it is compared with.
+    pub other: Variant,
+    /// How fuel is counted, if that is what it is compared with.
+    pub fuel: Fuel,
     /// Whether there are two instances that share imports.
-    two: bool,
+    pub two: bool,
+    /// Whether functions are padded, so that some are not inlined and some not compiled.
+    pub padding: bool,
     /// Where arguments come from.
-    seed: u64,
+    pub seed: u64,
 }
+
+/// How two variants of wasmr count fuel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
+pub enum Fuel {
+    /// Each counts or does not, as it is. There is enough.
+    Any,
+    /// Both count. There is enough.
+    Enough,
+    /// Both count, and in many calls there is not enough.
+    Little,
+}
+
+/// Enough fuel.
+const ENOUGH: u64 = u64::MAX / 2;
+
+/// What a call ends with that ran out of fuel.
+const OUT_OF_FUEL: End = End::Trap(wasmr_core::trap::TrapCode::OutOfFuel.message());
 
 /// How far a comparison got.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,6 +69,14 @@ pub struct Depth {
     pub limited: usize,
     /// Comparisons that disagreed only on NaNs.
     pub only_nans: usize,
+    /// Modules that use what wasmr does not have.
+    pub unsupported: usize,
+    /// Functions that were compiled.
+    pub functions: u64,
+    /// Loops that were compiled, to go on in.
+    pub loops: u64,
+    /// What could not be compiled.
+    pub refused: u64,
 }
 
 impl std::ops::AddAssign for Depth {
@@ -53,28 +85,38 @@ impl std::ops::AddAssign for Depth {
         self.returned += other.returned;
         self.limited += other.limited;
         self.only_nans += other.only_nans;
+        self.unsupported += other.unsupported;
+        self.functions += other.functions;
+        self.loops += other.loops;
+        self.refused += other.refused;
     }
 }
 
 /// Reads the plan and generates its module.
-pub fn parse(data: &[u8], canonical_nans: Option<bool>) -> Result<(Plan, Vec<u8>)> {
+pub fn parse(data: &[u8], canonical_nans: Option<bool>) -> Result<(Plan, Shaped)> {
     let mut u = Unstructured::new(data);
-    let plan = Plan::arbitrary(&mut u)?;
+    let mut plan = Plan::arbitrary(&mut u)?;
+    plan.other.tier = Tier::Interpreted;
+    if plan.own && plan.fuel != Fuel::Any {
+        plan.variant.metered = true;
+        plan.other.metered = true;
+    }
     let profile = if plan.own { Profile::Own } else { Profile::Common };
     let wish = Wish { profile, canonical_nans: canonical_nans.unwrap_or(plan.canonical_nans) };
-    Ok((plan, generate(wish, &mut u)?))
+    let wasm = generate(wish, &mut u)?;
+    Ok((plan, shape(&wasm, Shape { references: plan.own, padding: plan.padding, seed: plan.seed })))
 }
 
 /// Generates a module from the bytes and runs it everywhere. Panics if engines disagree.
 pub fn run(data: &[u8]) -> Result<Depth> {
-    let (plan, wasm) = parse(data, None)?;
-    let difference = match compare(plan, &wasm) {
+    let (plan, module) = parse(data, None)?;
+    let difference = match compare(plan, &module) {
         Ok(depth) => return Ok(depth),
         Err(difference) => difference,
     };
     if !plan.canonical_nans {
-        let (plan, wasm) = parse(data, Some(true))?;
-        if let Ok(depth) = compare(plan, &wasm) {
+        let (plan, module) = parse(data, Some(true))?;
+        if let Ok(depth) = compare(plan, &module) {
             return Ok(Depth { only_nans: 1, ..depth });
         }
     }
@@ -82,23 +124,48 @@ pub fn run(data: &[u8]) -> Result<Depth> {
 }
 
 /// Runs a module by the plan. The error says on what the engines disagree.
-pub fn compare(plan: Plan, wasm: &[u8]) -> std::result::Result<Depth, String> {
+pub fn compare(plan: Plan, module: &Shaped) -> std::result::Result<Depth, String> {
+    let Shaped { ref wasm, max_compiled_size } = *module;
     let count = 1 + usize::from(plan.two);
-    let (engine, module) =
-        wasmr::load(wasm, plan.variant).map_err(|error| format!("wasmr rejects the module: {error}"))?;
+    let mut random = Random::new(plan.seed);
+    let fuel = plan.next_fuel(&mut random);
+    let load = |variant| {
+        let loaded = wasmr::load(wasm, variant, max_compiled_size);
+        loaded.map_err(|error| format!("wasmr rejects the module: {error}"))
+    };
+    let Some((engine, module)) = load(plan.variant)? else { return Ok(Depth { unsupported: 1, ..Depth::default() }) };
     let exports = wasmr::exports(&module);
-    let ours = wasmr::Wasmr::start(&engine, &module, count);
+    let ours = wasmr::Wasmr::start(&engine, &module, count, fuel);
     if plan.own {
-        let (engine, module) = wasmr::load(wasm, plan.other)?;
-        compare_runs(plan, &exports, ours, wasmr::Wasmr::start(&engine, &module, count))
+        let (engine, module) = load(plan.other)?.expect("both support the same");
+        let other = wasmr::Wasmr::start(&engine, &module, count, fuel);
+        compare_runs(plan, random, &exports, ours, other)
     } else {
         let (engine, module) = wasmi::load(wasm).map_err(|error| format!("wasmi rejects the module: {error}"))?;
-        compare_runs(plan, &exports, ours, wasmi::Wasmi::start(&engine, &module, count))
+        compare_runs(plan, random, &exports, ours, wasmi::Wasmi::start(&engine, &module, count))
+    }
+}
+
+impl Plan {
+    /// The fuel for the next call.
+    fn next_fuel(&self, random: &mut Random) -> u64 {
+        if !(self.own && self.fuel == Fuel::Little) {
+            return ENOUGH;
+        }
+        // Of all magnitudes up to 2^16.
+        random.next() >> (48 + random.next() % 16)
+    }
+
+    /// Whether an end says nothing about the program. What a guest asks in vain to grow by costs fuel, too, so enough of it may
+    /// not be enough.
+    fn is_limit(&self, end: &End) -> bool {
+        matches!(end, End::Limit(_)) || (!self.own || self.fuel == Fuel::Any) && *end == OUT_OF_FUEL
     }
 }
 
 fn compare_runs<A: Running, B: Running>(
     plan: Plan,
+    mut random: Random,
     exports: &[(String, ExportKind)],
     a: std::result::Result<A, End>,
     b: std::result::Result<B, End>,
@@ -106,7 +173,7 @@ fn compare_runs<A: Running, B: Running>(
     let mut depth = Depth::default();
     let (mut a, mut b) = match (a, b) {
         (Ok(a), Ok(b)) => (a, b),
-        (Err(End::Limit(_)), _) | (_, Err(End::Limit(_))) => return Ok(Depth { limited: 1, ..depth }),
+        (Err(end), _) | (_, Err(end)) if plan.is_limit(&end) => return Ok(Depth { limited: 1, ..depth }),
         (a, b) => {
             let (a, b) = (a.err(), b.err());
             return if a == b { Ok(depth) } else { Err(format!("instantiation: {a:?} and {b:?}")) };
@@ -123,7 +190,6 @@ fn compare_runs<A: Running, B: Running>(
     // From now on the guest may be called back, the start functions being done.
     a.host_mut().functions.clone_from(&names);
     b.host_mut().functions.clone_from(&names);
-    let mut random = Random::new(plan.seed);
     // Every function once, then the first ones again, on the state that the others left.
     for (turn, (name, params)) in functions.iter().cycle().take(CALLS.min(3 * functions.len())).enumerate() {
         let args: Vec<Value> = params.iter().map(|&ty| random.value(ty, &names)).collect();
@@ -131,11 +197,15 @@ fn compare_runs<A: Running, B: Running>(
             a.set_global(instance, FUEL_EXPORT, Value::I32(FUEL));
             b.set_global(instance, FUEL_EXPORT, Value::I32(FUEL));
         }
+        let fuel = plan.next_fuel(&mut random);
+        a.set_fuel(fuel);
+        b.set_fuel(fuel);
         let instance = turn % instances;
         let (left, right) = (a.call(instance, name, &args), b.call(instance, name, &args));
-        let limit = |outcome: &Outcome| matches!(outcome, Err(End::Limit(_)));
+        let limit = |outcome: &Outcome| outcome.as_ref().is_err_and(|end| plan.is_limit(end));
         if limit(&left) || limit(&right) {
-            return Ok(Depth { limited: 1, ..depth });
+            depth.limited = 1;
+            break;
         }
         depth.calls += 1;
         depth.returned += usize::from(left.is_ok());
@@ -143,9 +213,26 @@ fn compare_runs<A: Running, B: Running>(
         if left != right {
             return Err(format!("{call}: {left:x?} and {right:x?}"));
         }
+        same_way(&call, plan.variant.metered && plan.other.metered, &a, &b)?;
         same_state(&call, instances, exports, &mut a, &mut b)?;
     }
+    for Compiled { functions, loops, refused } in [a.compiled(), b.compiled()] {
+        depth += Depth { functions, loops, refused, ..Depth::default() };
+    }
     Ok(depth)
+}
+
+/// Compares what not every engine tells of how it came to an end.
+fn same_way(after: &str, metered: bool, a: &impl Running, b: &impl Running) -> std::result::Result<(), String> {
+    if let (Some(left), Some(right)) = (a.trace(), b.trace())
+        && left != right
+    {
+        return Err(format!("{after}: ended at {left:x?} and {right:x?}"));
+    }
+    match (a.fuel(), b.fuel()) {
+        (Some(left), Some(right)) if metered && left != right => Err(format!("{after}: {left} and {right} fuel left")),
+        _ => Ok(()),
+    }
 }
 
 fn same_state(

@@ -7,13 +7,14 @@
 //! | [`wasi_paths`] | a guest's file calls reach anything that was not granted |
 //! | [`differential`] | a generated module means something else here than elsewhere |
 //!
-//! [`modules`] generates modules; [`value`] has values and host functions that every engine under test agrees on;
+//! [`modules`] generates modules, and [`shape`] changes them; [`value`] has values and host functions that every engine under test agrees on;
 //! [`engines`] makes engines look alike; [`wasi_tree`] is the file tree around the guest's directories.
 
 pub mod decode;
 pub mod differential;
 pub mod engines;
 pub mod modules;
+pub mod shape;
 pub mod value;
 pub mod wasi_paths;
 pub mod wasi_tree;

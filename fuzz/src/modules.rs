@@ -5,7 +5,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use wasm_encoder::{Encode, RawSection};
-use wasm_smith::{Config, MemoryOffsetChoices, Module};
+use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
 use wasmparser::{Parser, Payload};
 
 /// Loop iterations, calls and bytes moved that a generated module may spend on one call.
@@ -33,10 +33,25 @@ pub const IMPORTS: &str = r#"
     (import "env" "table" (table 10 20 funcref))
 )"#;
 
+/// All kinds of instructions but those on objects of garbage collection.
+const NOT_OBJECTS: [InstructionKind; 11] = [
+    InstructionKind::NumericInt,
+    InstructionKind::Numeric,
+    InstructionKind::VectorInt,
+    InstructionKind::Vector,
+    InstructionKind::Reference,
+    InstructionKind::Parametric,
+    InstructionKind::Variable,
+    InstructionKind::Table,
+    InstructionKind::MemoryInt,
+    InstructionKind::Memory,
+    InstructionKind::Control,
+];
+
 /// Which engines a module is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// All engines: no exceptions, no garbage collection.
+    /// All engines: no relaxed vectors, no exceptions, no typed references.
     Common,
     /// wasmr alone: all that it executes.
     Own,
@@ -70,8 +85,10 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     config.allow_start_export = u.arbitrary()?;
 
     config.max_types = u.int_in_range(1..=12)?;
-    config.min_funcs = 1;
-    config.max_funcs = u.int_in_range(8..=20)?;
+    config.min_types = u.int_in_range(0..=config.max_types)?;
+    // Imported ones count, of which there may be seven.
+    config.min_funcs = u.int_in_range(1..=16)?;
+    config.max_funcs = 24;
     config.max_globals = u.int_in_range(0..=16)?;
     config.max_instructions = u.int_in_range(4..=400)?;
     config.max_elements = u.int_in_range(0..=20)?;
@@ -98,7 +115,8 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     config.sign_extension_ops_enabled = true;
     config.allow_floats = true;
 
-    config.relaxed_simd_enabled = false;
+    // Each relaxed operator has one meaning in wasmr, but another engine may choose another.
+    config.relaxed_simd_enabled = own;
     config.threads_enabled = false;
     config.shared_everything_threads_enabled = false;
     config.custom_page_sizes_enabled = false;
@@ -106,7 +124,13 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     config.compact_imports_enabled = false;
     config.custom_descriptors_enabled = false;
     config.allow_invalid_funcs = false;
-    config.gc_enabled = false;
+    // What wasmr has of garbage collection is its types, and references to functions; without objects there are not many
+    // operators left that would have a module refused.
+    config.gc_enabled = own && u.ratio(1, 4)?;
+    if config.gc_enabled {
+        let kinds = NOT_OBJECTS.into_iter().filter(|&kind| config.allowed_instructions.contains(kind));
+        config.allowed_instructions = InstructionKinds::new(&kinds.collect::<Vec<_>>());
+    }
     config.exceptions_enabled = own;
     Ok(config)
 }

@@ -219,7 +219,7 @@ impl Running for Wasmi {
     }
 
     fn set_global(&mut self, instance: usize, name: &str, value: Value) {
-        let global = self.instances[instance].get_global(&self.store, name).expect("it is exported");
+        let Some(global) = self.instances[instance].get_global(&self.store, name) else { return };
         let value = number_to_val(&value).expect("only numbers are set");
         global.set(&mut self.store, value).expect("it is mutable and of that type");
     }

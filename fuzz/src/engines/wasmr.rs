@@ -1,13 +1,14 @@
 //! wasmr as an engine under test, in every [`Variant`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType};
 use wasmr_core::value::V128;
 use wasmr_engine::{Config, Engine, Mode, Module, Tuning};
-use wasmr_module::{ExternKind, Feature};
+use wasmr_module::{ExternKind, Fault, Feature};
 use wasmr_runtime::externs::Extern;
 use wasmr_runtime::global::Global;
 use wasmr_runtime::host::Caller;
@@ -22,7 +23,7 @@ use wasmr_runtime::table::Table;
 use wasmr_runtime::trap::{Stop, StopKind};
 use wasmr_runtime::value::Val;
 
-use super::{ExportKind, Running};
+use super::{Compiled, ExportKind, Running, Trace};
 use crate::value::{AGAIN, End, Host, Outcome, Random, Type, Value};
 
 /// The stack of the guest: more than [`FUEL`](crate::modules::FUEL) calls need.
@@ -30,19 +31,38 @@ const STACK: usize = 256 << 20;
 
 /// Instances in wasmr.
 pub struct Wasmr {
+    engine: Engine,
     store: Store<Host>,
     instances: Vec<Instance>,
+    trace: Option<Trace>,
 }
 
 /// A way in which wasmr can execute a module. None may make a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
 pub struct Variant {
-    /// When functions get machine code of their own.
+    /// When functions are compiled.
+    pub tier: Tier,
+    /// When the interpreter gives functions machine code of their own.
     pub stitch: Stitch,
     /// Whether memory accesses are checked where faults could stand in.
     pub checked: bool,
-    /// Whether fuel is counted, of which there is always enough.
+    /// Whether fuel is counted.
     pub metered: bool,
+    /// Whether compiled code is safe from speculation past its checks.
+    pub spectre_guards: bool,
+}
+
+/// When functions are compiled, if they are not too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
+pub enum Tier {
+    /// Never.
+    Interpreted,
+    /// Before the first call.
+    Compiled,
+    /// At the first call or loop, which goes on in the code.
+    AtOnce,
+    /// In the background, a few calls or loops after the first: somewhere else each time.
+    Soon,
 }
 
 /// When the interpreter stitches a function.
@@ -74,6 +94,9 @@ pub fn exports(module: &Module) -> Vec<(String, ExportKind)> {
         ExternKind::Func if imported.get(index as usize) == Some(&AGAIN) => ExportKind::Other,
         ExternKind::Func => {
             let ty = module.func_type(index);
+            if ty.params().iter().any(|ty| matches!(ty, ValType::Ref(RefType { nullable: false, .. }))) {
+                return ExportKind::Other;
+            }
             ExportKind::Func(types(ty.params()), types(ty.results()))
         }
         ExternKind::Memory => ExportKind::Memory,
@@ -84,27 +107,54 @@ pub fn exports(module: &Module) -> Vec<(String, ExportKind)> {
     module.exports().iter().map(|export| (export.name.to_string(), kind(export.kind, export.index))).collect()
 }
 
-/// Validates a module, to be executed in a variant.
-pub fn load(wasm: &[u8], variant: Variant) -> Result<(Engine, Module), String> {
+/// Validates a module, to be executed in a variant that compiles functions of up to so many bytes. `Ok(None)`: it uses what
+/// wasmr does not have.
+pub fn load(wasm: &[u8], variant: Variant, max_compiled_size: usize) -> Result<Option<(Engine, Module)>, String> {
     let checked = variant.checked || INSTRUMENTED;
     let tuning = Tuning {
         stitch: variant.stitch != Stitch::Off && !INSTRUMENTED,
         stitch_after: u32::from(variant.stitch == Stitch::Warm),
-        ..Tuning::default()
+        max_compiled_size,
+        compile_threads: Some(1),
+        ..tier_tuning(variant.tier)
+    };
+    let mode = match variant.tier {
+        Tier::Interpreted => Mode::Interp,
+        Tier::Compiled => Mode::Jit,
+        Tier::AtOnce | Tier::Soon => Mode::Tiered,
     };
     let mut config = Config::new();
-    config.mode(Mode::Interp).max_stack(STACK).feature(Feature::Gc, true).consume_fuel(variant.metered).tuning(tuning);
+    config.mode(mode).max_stack(STACK).feature(Feature::Gc, true).consume_fuel(variant.metered).tuning(tuning);
     config.memory_strategy(if checked { MemoryStrategy::Checked } else { MemoryStrategy::Guarded });
+    config.spectre_guards(variant.spectre_guards);
     let engine = Engine::new(&config);
-    let module = Module::new(&engine, wasm).map_err(|error| error.to_string())?;
-    Ok((engine, module))
+    match Module::new(&engine, wasm) {
+        Ok(module) => Ok(Some((engine, module))),
+        Err(error) if error.fault() == Fault::Unsupported => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn tier_tuning(tier: Tier) -> Tuning {
+    match tier {
+        Tier::Interpreted | Tier::Compiled => Tuning::default(),
+        Tier::AtOnce => Tuning { tier_up_after: 0, ..Tuning::default() },
+        Tier::Soon => Tuning {
+            sample_every: 16,
+            tier_up_after: 1,
+            bytes_per_sample: u32::MAX,
+            tier_up_delay: Duration::ZERO,
+            loop_patience: 20,
+            ..Tuning::default()
+        },
+    }
 }
 
 impl Wasmr {
-    /// Makes `count` instances with the imports of [`crate::modules::IMPORTS`], which they share.
-    pub fn start(engine: &Engine, module: &Module, count: usize) -> Result<Wasmr, End> {
+    /// Makes `count` instances with the imports of [`crate::modules::IMPORTS`], which they share, on so much fuel.
+    pub fn start(engine: &Engine, module: &Module, count: usize, fuel: u64) -> Result<Wasmr, End> {
         let mut store = Store::new(engine, Host::default());
-        store.set_fuel(u64::MAX / 2);
+        store.set_fuel(fuel);
         let mut linker = Linker::new();
         for import in module.module.imports() {
             if linker.get(&mut store, &import.module, &import.name).is_none() {
@@ -118,7 +168,24 @@ impl Wasmr {
                 other => End::Limit(other.to_string()),
             })?);
         }
-        Ok(Wasmr { store, instances })
+        Ok(Wasmr { engine: engine.clone(), store, instances, trace: None })
+    }
+
+    fn trace_of(&mut self, stop: &Stop) -> Option<Trace> {
+        let backtrace = stop.backtrace()?;
+        let mut frames: Vec<_> = backtrace.frames.iter().map(|frame| (frame.func_index(), frame.offset())).collect();
+        // A load that becomes part of the instruction for an operator behind it is told as that operator.
+        if stop.trap_code() == Some(TrapCode::MemoryOutOfBounds)
+            && let Some((_, offset)) = frames.first_mut()
+        {
+            *offset = None;
+        }
+        let payload = match stop.kind() {
+            StopKind::Throw(throw) => throw.exception.arguments(&mut self.store).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let payload = payload.into_iter().map(|value| from_val(&self.store, value)).collect();
+        Some(Trace { frames, total: backtrace.total, payload })
     }
 }
 
@@ -230,6 +297,18 @@ fn from_val(store: &impl wasmr_runtime::context::AsContext, value: Val) -> Value
     }
 }
 
+/// The null of a type of references.
+fn null(store: &Store<Host>, ty: ValType) -> Val {
+    let ValType::Ref(RefType { heap, .. }) = ty else { unreachable!("it is of references") };
+    match heap {
+        HeapType::Func | HeapType::NoFunc => Val::FuncRef(None),
+        HeapType::Extern | HeapType::NoExtern => Val::ExternRef(None),
+        HeapType::Exn | HeapType::NoExn => Val::ExnRef(None),
+        HeapType::Concrete(id) if store.registry().func_type(id).is_some() => Val::FuncRef(None),
+        _ => Val::AnyRef(None),
+    }
+}
+
 fn types(types: &[ValType]) -> Vec<Type> {
     types
         .iter()
@@ -260,6 +339,10 @@ fn end(stop: &Stop) -> End {
         }
         StopKind::Throw(_) => End::Exception,
         StopKind::Host(error) if error.is::<HostEnded>() => End::Host,
+        // Met when the function is first called; that has to be so in every variant.
+        StopKind::Host(error) if error.to_string().contains("is not supported yet") => {
+            End::Trap("unsupported operator")
+        }
         StopKind::Host(error) => panic!("wasmr fails on a valid module: {error}"),
         StopKind::Exit(code) => panic!("nobody asked to exit with {code}"),
     }
@@ -270,7 +353,8 @@ impl Running for Wasmr {
         let instance = self.instances[instance];
         let func = instance.get_func(&self.store, name).expect("it is exported");
         let mut params = Vec::new();
-        for arg in args {
+        let ty = func.ty(&self.store);
+        for (arg, &ty) in args.iter().zip(ty.params()) {
             params.push(match arg {
                 Value::Func(None) => Val::FuncRef(None),
                 Value::Func(Some(name)) => Val::FuncRef(instance.get_func(&self.store, name)),
@@ -278,12 +362,16 @@ impl Running for Wasmr {
                 Value::Extern(Some(number)) => {
                     Val::ExternRef(Some(ExternRef::new(&mut self.store, *number).expect("few references")))
                 }
-                Value::Other(_) => Val::ExnRef(None),
+                Value::Other(_) => null(&self.store, ty),
                 number => number_to_val(number).expect("not a reference"),
             });
         }
-        let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
-        func.call(&mut self.store, &params, &mut results).map_err(|stop| end(&stop))?;
+        let mut results = vec![Val::I32(0); ty.results().len()];
+        self.trace = None;
+        if let Err(stop) = func.call(&mut self.store, &params, &mut results) {
+            self.trace = self.trace_of(&stop);
+            return Err(end(&stop));
+        }
         Ok(results.into_iter().map(|value| from_val(&self.store, value)).collect())
     }
 
@@ -294,7 +382,7 @@ impl Running for Wasmr {
     }
 
     fn set_global(&mut self, instance: usize, name: &str, value: Value) {
-        let global = self.instances[instance].get_global(&self.store, name).expect("it is exported");
+        let Some(global) = self.instances[instance].get_global(&self.store, name) else { return };
         let value = number_to_val(&value).expect("only numbers are set");
         global.set(&mut self.store, value).expect("it is mutable and of that type");
     }
@@ -312,6 +400,24 @@ impl Running for Wasmr {
                 matches!(value, Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None))
             })
             .collect()
+    }
+
+    fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
+    }
+
+    fn fuel(&self) -> Option<u64> {
+        Some(self.store.fuel())
+    }
+
+    fn set_fuel(&mut self, fuel: u64) {
+        self.store.set_fuel(fuel);
+    }
+
+    fn compiled(&self) -> Compiled {
+        let report = self.engine.report();
+        assert_eq!(report.unavailable, None, "there is a compiler");
+        Compiled { functions: report.functions, loops: report.loops, refused: report.refused }
     }
 
     fn host(&self) -> &Host {
