@@ -78,6 +78,20 @@ fn bulk_operators_cost_by_size() {
 }
 
 #[test]
+fn a_block_costs_all_of_it_though_a_call_in_it_does_not_return() {
+    let wat = "(module (func $ends (unreachable))
+        (func (export \"run\") (param i32) (result i32)
+            (drop (local.get 0)) (call $ends) (block (drop (local.get 0))) (loop (nop) (drop (i32.const 1))) (i32.const 0)))";
+    for &mode in wasmr::Mode::ALL {
+        let engine = Engine::new(Config::new().consume_fuel(true).mode(mode));
+        let (spent, result) = used(&engine, wat, 1, GIVEN);
+        assert_eq!(result.unwrap_err().trap_code(), Some(TrapCode::Unreachable));
+        // local.get, drop, call, local.get, drop; unreachable.
+        assert_eq!(spent, 5 + 1, "{mode}");
+    }
+}
+
+#[test]
 fn unmetered_code_leaves_fuel_alone() {
     let engine = Engine::default();
     assert_eq!(used(&engine, LOOP, 1000, 7).0, 0);

@@ -17,7 +17,7 @@ pub fn is_mark(operator: &Operator<'_>) -> bool {
     )
 }
 
-/// Whether what follows the operator is another block.
+/// Whether what follows the operator is another block, or is not reached from it.
 pub fn ends_block(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
@@ -28,6 +28,15 @@ pub fn ends_block(operator: &Operator<'_>) -> bool {
             | Operator::BrIf { .. }
             | Operator::BrOnNull { .. }
             | Operator::BrOnNonNull { .. }
+            | Operator::Br { .. }
+            | Operator::BrTable { .. }
+            | Operator::Return
+            | Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
+            | Operator::Unreachable
     )
 }
 

@@ -44,7 +44,7 @@ impl Translator<'_> {
 
     /// After an operator: ends the block if the operator does.
     pub fn end_charge(&mut self, operator: &Operator<'_>) {
-        if self.meter.is_some() && (self.unreachable.is_some() || ends_block(operator)) {
+        if self.meter.is_some() && ends_block(operator) {
             self.end_metered_block();
         }
     }

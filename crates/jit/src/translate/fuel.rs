@@ -40,9 +40,17 @@ impl Translator<'_, '_> {
         }
     }
 
+    /// Counts an operator that is not translated: where it belongs to a block that was entered, it is behind a call whose body is
+    /// inlined and does not return, or behind what always traps.
+    pub fn charge_skipped(&mut self, operator: &Operator<'_>) {
+        if self.meter.constant.is_some() && !is_mark(operator) {
+            self.meter.cost = self.meter.cost.saturating_add(1);
+        }
+    }
+
     /// After an operator: ends the block if the operator does.
     pub fn end_charge(&mut self, operator: &Operator<'_>) {
-        if self.request.metered && (!self.reachable || ends_block(operator)) {
+        if self.request.metered && ends_block(operator) {
             let Meter { constant, cost } = std::mem::take(&mut self.meter);
             if let Some(constant) = constant {
                 let imm = i64::from(cost).into();

@@ -247,6 +247,7 @@ impl<'a> Translator<'a, '_> {
             if self.reachable {
                 self.operator(&operator, offset)?;
             } else {
+                self.charge_skipped(&operator);
                 self.skip(&operator);
             }
             self.end_charge(&operator);
