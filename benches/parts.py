@@ -25,6 +25,17 @@ PARTS = HERE / "parts"
 CRITERION = PARTS / "target" / "criterion"
 WAYS = [("fresh", 100_000), ("kept", 10_000)]
 
+BOUNDARIES = [
+    ("host to interp", "Rust calls an interpreted function"),
+    ("host to jit", "Rust calls a compiled function"),
+    ("interp to interp", ""),
+    ("interp to jit", ""),
+    ("interp to host", "a host function"),
+    ("jit to interp", ""),
+    ("jit to jit", "not inlined"),
+    ("jit to host", "a host function"),
+]
+
 ROUNDS = {
     "host_calls": "one call from WebAssembly to Rust and back, with its loop",
     "calls": "one call within WebAssembly, with its loop",
@@ -81,6 +92,7 @@ def versus(ours, theirs):
 def markdown(command):
     found = medians()
     peers = [name for name in ("wasmi", "wasmtime") if ("call from Rust", name) in found]
+    columns = [name for name in ("wasmr interp", *peers) if ("call from Rust", name) in found]
     out = [
         "# Parts",
         "",
@@ -108,13 +120,33 @@ def markdown(command):
         nanos, amount = found.get((group, name), (None, None))
         return None if nanos is None else nanos / (amount or 1) / scale
 
+    out += ["## Compiling", "", "All functions, one after the other on one thread; megabytes of function bodies a second.", ""]
+    for group in sorted({group for group, _ in found if group.startswith("compile ")}):
+        rows = [
+            [name, number(amount * 1e3 / nanos), number(nanos / 1e6)]
+            for (in_group, name), (nanos, amount) in sorted(found.items()) if in_group == group
+        ]
+        out += table(rows, [group.removeprefix("compile "), "MB/s", "ms"])
+
+    rows = [[f"{name}{what and f': {what}'}", number(cost)] for name, what in BOUNDARIES
+            if (cost := of("boundaries", name, 1)) is not None]
+    if rows:
+        out += ["## Calls from tier to tier", "", "One call and return with an integer each way; with the loop around it, if a guest"
+                " calls.", "", *table(rows, ["call", "ns"])]
+
+    rows = [[name, number(nanos / 1e6)] for (group, name), (nanos, _) in sorted(found.items()) if group == "tier-up"]
+    if rows:
+        out += ["## From the first call to machine code", "", "A function that is called once and stays in a loop: how long until that loop"
+                " runs as machine code. By default nothing is compiled for some milliseconds at first.", "",
+                *table(rows, ["loop", "ms"])]
+
     out += ["## Execution", "", "Nanoseconds a round.", ""]
     rows = []
     for group, what in [("call from Rust", "one call of an export that returns its argument"), *ROUNDS.items()]:
         ours = of(group, "wasmr", 1)
         if ours is not None:
-            rows.append([f"{group}: {what}", number(ours), *[versus(ours, of(group, peer, 1)) for peer in peers]])
-    out += table(rows, ["part", "wasmr ns", *[f"{peer} ns" for peer in peers]])
+            rows.append([f"{group}: {what}", number(ours), *[versus(ours, of(group, peer, 1)) for peer in columns]])
+    out += table(rows, ["part", "wasmr ns", *[f"{peer} ns" for peer in columns]])
 
     taken = json.loads((CRITERION / "instances.json").read_text())
     out += [

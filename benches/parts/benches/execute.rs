@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use wasmr_parts::{Runtime, Wasmr, guest, plugin};
+use wasmr_parts::{Runtime, Wasmr, WasmrInterp, guest, plugin};
 
 /// Rounds of every kernel: some milliseconds in an interpreter.
 const ROUNDS: i32 = 100_000;
@@ -59,6 +59,7 @@ fn kernel<R: Runtime>(criterion: &mut Criterion, name: &str) {
 macro_rules! for_each_runtime {
     ($bench:ident($($argument:expr),*)) => {
         $bench::<Wasmr>($($argument),*);
+        $bench::<WasmrInterp>($($argument),*);
         #[cfg(feature = "wasmi")]
         $bench::<wasmr_parts::Wasmi>($($argument),*);
         #[cfg(feature = "wasmtime")]

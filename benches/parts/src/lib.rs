@@ -12,7 +12,7 @@ mod wasmtime;
 
 #[cfg(feature = "wasmi")]
 pub use self::wasmi::Wasmi;
-pub use self::wasmr::Wasmr;
+pub use self::wasmr::{Wasmr, WasmrInterp};
 #[cfg(feature = "wasmtime")]
 pub use self::wasmtime::Wasmtime;
 
