@@ -35,6 +35,8 @@ pub struct Plan {
     pub fuel: Fuel,
     /// Whether there are two instances that share imports.
     pub two: bool,
+    /// Whether loops go round several times.
+    pub repetition: bool,
     /// Whether functions are padded, so that some are not inlined and some not compiled.
     pub padding: bool,
     /// Where arguments come from.
@@ -104,7 +106,8 @@ pub fn parse(data: &[u8], canonical_nans: Option<bool>) -> Result<(Plan, Shaped)
     let profile = if plan.own { Profile::Own } else { Profile::Common };
     let wish = Wish { profile, canonical_nans: canonical_nans.unwrap_or(plan.canonical_nans) };
     let wasm = generate(wish, &mut u)?;
-    Ok((plan, shape(&wasm, Shape { references: plan.own, padding: plan.padding, seed: plan.seed })))
+    let Plan { own, repetition, padding, seed, .. } = plan;
+    Ok((plan, shape(&wasm, Shape { references: own, repetition, padding, seed })))
 }
 
 /// Generates a module from the bytes and runs it everywhere. Panics if engines disagree.

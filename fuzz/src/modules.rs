@@ -85,7 +85,6 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     config.allow_start_export = u.arbitrary()?;
 
     config.max_types = u.int_in_range(1..=12)?;
-    config.min_types = u.int_in_range(0..=config.max_types)?;
     // Imported ones count, of which there may be seven.
     config.min_funcs = u.int_in_range(1..=16)?;
     config.max_funcs = 24;

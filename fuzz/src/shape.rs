@@ -1,7 +1,9 @@
-//! Shapes that generated modules do not have by themselves: a valid module in, a valid module out that does the same.
+//! Shapes that generated modules do not have by themselves: a valid module in, a valid module out that does as much or more.
 //!
 //! - *Calls through references*: some direct calls become `ref.func` and `call_ref`, with the operators on references between
 //!   them that change nothing. They need no table and no cast, so every engine with typed function references runs them.
+//! - *Repetition*: loops go round up to four times, some functions' bodies become loops, and below those are operands that
+//!   must be there afterwards. Otherwise a generated loop hardly ever goes round, and there is nothing to enter compiled code at.
 //! - *Padding*: `nop`s at the start of some functions make their bodies too large to be inlined, or so large that functions
 //!   of [`Shaped::max_compiled_size`] are compiled and they are not. So every mix of tiers comes up, and the module says which.
 
@@ -18,6 +20,8 @@ use crate::value::Random;
 pub struct Shape {
     /// Calls through references.
     pub references: bool,
+    /// Repetition.
+    pub repetition: bool,
     /// Padding.
     pub padding: bool,
     /// Where and which.
@@ -39,8 +43,8 @@ const TOO_LARGE_TO_INLINE: usize = 130;
 /// What is known of a module before its code section.
 #[derive(Default)]
 struct Declarations {
-    /// For each type its number of parameters, if it is a function's.
-    params: Vec<Option<u32>>,
+    /// For each type its parameters and results, if it is a function's.
+    types: Vec<Option<(Vec<ValType>, Vec<ValType>)>>,
     /// For each function its type.
     functions: Vec<u32>,
     imported: u32,
@@ -60,10 +64,9 @@ pub fn shape(wasm: &[u8], shape: Shape) -> Shaped {
         declared.learn(&payload);
         if let Payload::CodeSectionEntry(body) = &payload {
             let ty = declared.functions[(declared.imported + code.len()) as usize];
-            let params = declared.params[ty as usize].expect("functions have function types");
-            let function =
-                Body { declared: &declared, shape, random: &mut random, params }.reshape(body, max_compiled_size);
-            code.function(&function);
+            let (params, results) = declared.types[ty as usize].as_ref().expect("functions have function types");
+            let body = Body::new(&declared, shape, &mut random, params, results, body);
+            code.function(&body.reshape(max_compiled_size));
         }
         match payload.as_section() {
             Some((CODE, _)) => {}
@@ -101,8 +104,11 @@ impl Declarations {
         match payload {
             Payload::TypeSection(types) => {
                 for ty in types.clone().into_iter().flatten().flat_map(wasmparser::RecGroup::into_types) {
-                    self.params.push(match ty.composite_type.inner {
-                        CompositeInnerType::Func(ty) => Some(ty.params().len() as u32),
+                    let val_types = |types: &[wasmparser::ValType]| -> Vec<ValType> {
+                        types.iter().map(|&ty| RoundtripReencoder.val_type(ty).expect(VALID)).collect()
+                    };
+                    self.types.push(match ty.composite_type.inner {
+                        CompositeInnerType::Func(ty) => Some((val_types(ty.params()), val_types(ty.results()))),
                         _ => None,
                     });
                 }
@@ -126,104 +132,234 @@ impl Declarations {
     }
 }
 
+const VALID: &str = "generated modules are valid";
+
 /// One function on its way.
 struct Body<'a> {
     declared: &'a Declarations,
     shape: Shape,
     random: &'a mut Random,
-    params: u32,
+    params: &'a [ValType],
+    results: &'a [ValType],
+    operators: wasmparser::OperatorsReader<'a>,
+    locals: Vec<(u32, ValType)>,
+    next_local: u32,
+    code: Vec<Instruction<'a>>,
 }
 
-impl Body<'_> {
-    fn reshape(self, body: &FunctionBody<'_>, max_compiled_size: usize) -> wasm_encoder::Function {
-        const VALID: &str = "generated modules are valid";
-        let Body { declared, shape, random, params } = self;
-        let mut reencoder = RoundtripReencoder;
+impl<'a> Body<'a> {
+    fn new(
+        declared: &'a Declarations,
+        shape: Shape,
+        random: &'a mut Random,
+        params: &'a [ValType],
+        results: &'a [ValType],
+        body: &FunctionBody<'a>,
+    ) -> Body<'a> {
         let mut locals: Vec<(u32, ValType)> = Vec::new();
         for local in body.get_locals_reader().expect(VALID) {
             let (count, ty) = local.expect(VALID);
-            locals.push((count, reencoder.val_type(ty).expect(VALID)));
+            locals.push((count, RoundtripReencoder.val_type(ty).expect(VALID)));
         }
-        let mut next_local = params + locals.iter().map(|&(count, _)| count).sum::<u32>();
+        let next_local = params.len() as u32 + locals.iter().map(|&(count, _)| count).sum::<u32>();
+        let operators = body.get_operators_reader().expect(VALID);
+        Body { declared, shape, random, params, results, operators, locals, next_local, code: Vec::new() }
+    }
 
-        let mut code: Vec<Instruction<'_>> = Vec::new();
-        if shape.padding {
-            let nops = match random.next() % 4 {
+    fn local(&mut self, ty: ValType) -> u32 {
+        self.locals.push((1, ty));
+        self.next_local += 1;
+        self.next_local - 1
+    }
+
+    fn reshape(mut self, max_compiled_size: usize) -> wasm_encoder::Function {
+        if self.shape.padding {
+            let nops = match self.random.next() % 4 {
                 0 => max_compiled_size + 1,
                 1 => TOO_LARGE_TO_INLINE,
                 _ => 0,
             };
-            code.extend(std::iter::repeat_n(Instruction::Nop, nops));
+            self.code.extend(std::iter::repeat_n(Instruction::Nop, nops));
         }
-        for operator in body.get_operators_reader().expect(VALID) {
+        let outer_loop = self.open_loop();
+        // For each open block, whether it is a loop that goes round.
+        let mut open = vec![false];
+        for operator in self.operators.clone() {
             let operator = operator.expect(VALID);
-            let callee = match operator {
-                Operator::Call { function_index } | Operator::ReturnCall { function_index } => Some(function_index),
-                _ => None,
-            };
-            let callee = callee.filter(|index| shape.references && declared.exported.contains(index));
-            let way = random.next() % 8;
-            match (callee, &operator) {
-                (Some(index), _) if way < 5 => {
-                    let ty = declared.functions[index as usize];
-                    reference(index, ty, way, &mut code, &mut locals, &mut next_local);
-                    let tail = matches!(operator, Operator::ReturnCall { .. });
-                    code.push(if tail { Instruction::ReturnCallRef(ty) } else { Instruction::CallRef(ty) });
+            let ends_body = matches!(operator, Operator::End) && open.len() == 1;
+            match operator {
+                Operator::Loop { blockty } => {
+                    let has_params = match blockty {
+                        wasmparser::BlockType::FuncType(ty) => {
+                            self.declared.types[ty as usize].as_ref().is_none_or(|(params, _)| !params.is_empty())
+                        }
+                        _ => false,
+                    };
+                    open.push(self.shape.repetition && !has_params && self.random.next().is_multiple_of(2));
                 }
-                (_, Operator::Unreachable) if shape.references && way == 0 => {
-                    code.push(Instruction::RefNull(HeapType::FUNC));
-                    code.push(Instruction::RefAsNonNull);
-                    code.push(Instruction::Unreachable);
-                }
-                _ => code.push(reencoder.instruction(operator).expect(VALID)),
+                Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => open.push(false),
+                Operator::End if open.pop().expect(VALID) => self.go_round(),
+                _ => {}
+            }
+            if !ends_body {
+                self.operator(operator);
             }
         }
-        let mut function = wasm_encoder::Function::new(locals);
-        for instruction in &code {
+        if let Some(outer_loop) = outer_loop {
+            self.close_loop(outer_loop);
+        }
+        self.code.push(Instruction::End);
+        let mut function = wasm_encoder::Function::new(self.locals);
+        for instruction in &self.code {
             function.instruction(instruction);
         }
         function
     }
-}
 
-/// Pushes a reference to a function of a type, in one of five ways.
-fn reference(
-    index: u32,
-    ty: u32,
-    way: u64,
-    code: &mut Vec<Instruction<'_>>,
-    locals: &mut Vec<(u32, ValType)>,
-    next_local: &mut u32,
-) {
-    let concrete = |nullable| ValType::Ref(RefType { nullable, heap_type: HeapType::Concrete(ty) });
-    match way {
-        0 => code.push(Instruction::RefFunc(index)),
-        1 => code.extend([Instruction::RefFunc(index), Instruction::RefAsNonNull]),
-        2 => code.extend([
-            Instruction::Block(BlockType::Result(concrete(false))),
-            Instruction::RefFunc(index),
-            Instruction::BrOnNonNull(0),
-            Instruction::Unreachable,
-            Instruction::End,
-        ]),
-        3 => code.extend([
-            Instruction::Block(BlockType::Result(concrete(true))),
-            Instruction::Block(BlockType::Empty),
-            Instruction::RefFunc(index),
-            Instruction::BrOnNull(0),
-            Instruction::Br(1),
-            Instruction::End,
-            Instruction::RefNull(HeapType::Concrete(ty)),
-            Instruction::End,
-        ]),
-        _ => {
-            locals.push((1, concrete(true)));
-            code.extend([
-                Instruction::RefFunc(index),
-                Instruction::LocalSet(*next_local),
-                Instruction::LocalGet(*next_local),
-            ]);
-            *next_local += 1;
+    fn operator(&mut self, operator: Operator<'a>) {
+        let callee = match operator {
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => Some(function_index),
+            _ => None,
+        };
+        let callee = callee.filter(|index| self.shape.references && self.declared.exported.contains(index));
+        let way = self.random.next() % 8;
+        match (callee, &operator) {
+            (Some(index), _) if way < 5 => {
+                let ty = self.declared.functions[index as usize];
+                self.reference(index, ty, way);
+                let tail = matches!(operator, Operator::ReturnCall { .. });
+                self.code.push(if tail { Instruction::ReturnCallRef(ty) } else { Instruction::CallRef(ty) });
+            }
+            (_, Operator::Unreachable) if self.shape.references && way == 0 => {
+                self.code.extend([
+                    Instruction::RefNull(HeapType::FUNC),
+                    Instruction::RefAsNonNull,
+                    Instruction::Unreachable,
+                ]);
+            }
+            _ => self.code.push(RoundtripReencoder.instruction(operator).expect(VALID)),
         }
     }
+
+    /// Pushes a reference to a function of a type, in one of five ways.
+    fn reference(&mut self, index: u32, ty: u32, way: u64) {
+        let concrete = |nullable| ValType::Ref(RefType { nullable, heap_type: HeapType::Concrete(ty) });
+        match way {
+            0 => self.code.push(Instruction::RefFunc(index)),
+            1 => self.code.extend([Instruction::RefFunc(index), Instruction::RefAsNonNull]),
+            2 => self.code.extend([
+                Instruction::Block(BlockType::Result(concrete(false))),
+                Instruction::RefFunc(index),
+                Instruction::BrOnNonNull(0),
+                Instruction::Unreachable,
+                Instruction::End,
+            ]),
+            3 => self.code.extend([
+                Instruction::Block(BlockType::Result(concrete(true))),
+                Instruction::Block(BlockType::Empty),
+                Instruction::RefFunc(index),
+                Instruction::BrOnNull(0),
+                Instruction::Br(1),
+                Instruction::End,
+                Instruction::RefNull(HeapType::Concrete(ty)),
+                Instruction::End,
+            ]),
+            _ => {
+                let local = self.local(concrete(true));
+                self.code.extend([
+                    Instruction::RefFunc(index),
+                    Instruction::LocalSet(local),
+                    Instruction::LocalGet(local),
+                ]);
+            }
+        }
+    }
+
+    /// Before the end of a loop without parameters: another round, unless four were made.
+    fn go_round(&mut self) {
+        let rounds = self.local(ValType::I32);
+        self.code.extend([
+            Instruction::LocalGet(rounds),
+            Instruction::I32Const(1),
+            Instruction::I32Add,
+            Instruction::LocalTee(rounds),
+            Instruction::I32Const(3),
+            Instruction::I32And,
+            Instruction::BrIf(0),
+        ]);
+    }
+
+    /// Opens a loop around the body, for some functions, with operands below it.
+    fn open_loop(&mut self) -> Option<OuterLoop> {
+        let ty = match *self.results {
+            [] => BlockType::Empty,
+            [result] => BlockType::Result(result),
+            _ => return None,
+        };
+        if !self.shape.repetition || self.random.next().is_multiple_of(2) {
+            return None;
+        }
+        let mut below = Vec::new();
+        for (index, &param) in (0..).zip(self.params).take(2) {
+            let copy = match param {
+                ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 | ValType::V128 => self.local(param),
+                ValType::Ref(_) => continue,
+            };
+            self.code.extend([Instruction::LocalGet(index), Instruction::LocalTee(copy)]);
+            below.push((copy, param));
+        }
+        let constant = self.local(ValType::I32);
+        self.code.extend([
+            Instruction::I32Const(-12_345),
+            Instruction::LocalSet(constant),
+            Instruction::I32Const(-12_345),
+            Instruction::Loop(ty),
+            Instruction::Block(ty),
+        ]);
+        below.push((constant, ValType::I32));
+        Some(OuterLoop { below })
+    }
+
+    /// Closes it. Traps if an operand below it is another than it was.
+    fn close_loop(&mut self, OuterLoop { below }: OuterLoop) {
+        self.code.push(Instruction::End);
+        self.go_round();
+        self.code.push(Instruction::End);
+        let result = self.results.first().map(|&result| match result {
+            ValType::Ref(ty) => (self.local(ValType::Ref(RefType { nullable: true, ..ty })), !ty.nullable),
+            number => (self.local(number), false),
+        });
+        if let Some((local, _)) = result {
+            self.code.push(Instruction::LocalSet(local));
+        }
+        for &(copy, ty) in below.iter().rev() {
+            self.code.push(Instruction::LocalGet(copy));
+            match ty {
+                ValType::I64 => self.code.push(Instruction::I64Ne),
+                ValType::F32 => self.differs(Instruction::I32ReinterpretF32, ValType::I32, Instruction::I32Ne),
+                ValType::F64 => self.differs(Instruction::I64ReinterpretF64, ValType::I64, Instruction::I64Ne),
+                ValType::V128 => self.code.extend([Instruction::V128Xor, Instruction::V128AnyTrue]),
+                _ => self.code.push(Instruction::I32Ne),
+            }
+            self.code.extend([Instruction::If(BlockType::Empty), Instruction::Unreachable, Instruction::End]);
+        }
+        if let Some((local, is_not_null)) = result {
+            self.code.push(Instruction::LocalGet(local));
+            if is_not_null {
+                self.code.push(Instruction::RefAsNonNull);
+            }
+        }
+    }
+
+    /// Compares the bits of two floats.
+    fn differs(&mut self, bits: Instruction<'a>, ty: ValType, not_equal: Instruction<'a>) {
+        let right = self.local(ty);
+        self.code.extend([bits.clone(), Instruction::LocalSet(right), bits, Instruction::LocalGet(right), not_equal]);
+    }
+}
+
+/// A loop around a body.
+struct OuterLoop {
+    /// The operands below it: a local with the same value, and their type.
+    below: Vec<(u32, ValType)>,
 }

@@ -7,7 +7,7 @@ use arbitrary::Arbitrary;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType};
 use wasmr_core::value::V128;
-use wasmr_engine::{Config, Engine, Mode, Module, Tuning};
+use wasmr_engine::{Config, Engine, Mode, Module, TierEvent, Tuning};
 use wasmr_module::{ExternKind, Fault, Feature};
 use wasmr_runtime::externs::Extern;
 use wasmr_runtime::global::Global;
@@ -127,6 +127,14 @@ pub fn load(wasm: &[u8], variant: Variant, max_compiled_size: usize) -> Result<O
     config.mode(mode).max_stack(STACK).feature(Feature::Gc, true).consume_fuel(variant.metered).tuning(tuning);
     config.memory_strategy(if checked { MemoryStrategy::Checked } else { MemoryStrategy::Guarded });
     config.spectre_guards(variant.spectre_guards);
+    config.observe(|event| {
+        // Too large, or with an operator that is not supported, are the only reasons.
+        if let TierEvent::Compiled { func, at_loop, result: Err(why), .. } = event
+            && !(why.contains("is not compiled") || why.contains("are more than"))
+        {
+            panic!("function {func}, loop {at_loop:x?}, is not compiled: {why}");
+        }
+    });
     let engine = Engine::new(&config);
     match Module::new(&engine, wasm) {
         Ok(module) => Ok(Some((engine, module))),
