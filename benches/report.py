@@ -332,6 +332,9 @@ def write_all(result, to):
     to.mkdir(parents=True, exist_ok=True)
     (to / "programs.json").write_text(json.dumps(result, indent=1) + "\n")
     (to / "programs.md").write_text(markdown(result))
+    # None of another measurement stays.
+    for old in to.glob("programs-*.svg"):
+        old.unlink()
     for name, *what in plots(result):
         (to / f"programs-{name}.svg").write_text(svg(result, *what))
 

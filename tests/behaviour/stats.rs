@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::golden::compare;
-use crate::harness::{Outcome, Run, Scratch, WASMR, guest};
+use crate::harness::{Outcome, Run, WASMR};
 use crate::tiers::{Tier, on_every_tier};
 
 /// The value of a key in the last line of standard error.
@@ -116,46 +116,6 @@ on_every_tier! {
     }
 }
 
-/// Replaces numbers and their units, so that a table is the same each time.
-fn masked(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
-        out.push_str(&rest[..at]);
-        rest = rest[at..].trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-        let unit = ["ns", "µs", "ms", "s", " bytes", " KiB", " MiB"].iter().find(|unit| rest.starts_with(**unit));
-        rest = &rest[unit.map_or(0, |unit| unit.len())..];
-        out.push('N');
-    }
-    out + rest
-}
-
-#[test]
-fn numbers_are_masked() {
-    assert_eq!(masked("3: 1.5ms, 12 KiB of 7 functions"), "N: N, N of N functions");
-}
-
-#[track_caller]
-fn check(name: &str, words: &[&str]) {
-    let guests = guest("hello.wasm").parent().unwrap().to_path_buf();
-    let mut outcome = Run::bare().word("run").words(words).current_dir(&guests).end();
-    outcome.stderr = masked(&outcome.stderr);
-    compare(name, &format!("run {}", words.join(" ")), &outcome);
-}
-
-#[test]
-fn a_table_for_people() {
-    check("stats_interp", &["--stats", "--mode", "interp", "--fuel", "1000000", "hello.wasm"]);
-    check("stats_json", &["--stats=json", "--mode", "interp", "exit.wasm", "3"]);
-}
-
-#[test]
-#[cfg(feature = "jit")]
-fn a_table_for_people_who_compile() {
-    check("stats_jit", &["--stats", "--mode", "jit", "trap.wasm", "load"]);
-    check("stats_tiered", &["--stats", "-O", "tier-up-delay=1h", "hello.wasm"]);
-}
-
 #[test]
 fn nonsense_is_refused() {
     Run::bare().words(["run", "--stats=xml"]).guest("hello.wasm").end().exits(2).prints("").says("text, json");
@@ -178,22 +138,68 @@ fn the_list_of_code_keys() {
     compare("help_code_keys", "run -C help", &Run::bare().words(["run", "-C", "help"]).end());
 }
 
-/// The guards are code: without them there is less of it, and it computes the same.
-#[test]
+/// Where the reason for interpreting is the user's choice, and where there is machine code.
 #[cfg(feature = "jit")]
-fn spectre_guards_can_be_switched_off() {
-    let scratch = Scratch::new();
-    let text = r#"(module (memory i64 1) (table 2 funcref) (elem (i32.const 0) $f $f) (type $t (func (result i32)))
-        (func $f (result i32) (i32.const 40))
-        (func (export "get") (param i64 i32) (result i32)
-            (i32.store (local.get 0) (i32.const 2))
-            (i32.add (i32.load (local.get 0)) (call_indirect (type $t) (local.get 1)))))"#;
-    let module = scratch.file("m.wat", text);
-    let bytes = |keys: &str| {
-        let run = Run::bare().words(["run", "--mode", "jit", "--stats=json", "-C", keys, "--invoke", "get"]);
-        let outcome = run.word(&module).words(["65532", "1"]).end().exits(0).prints("42\n");
-        number(&outcome, "machine_code_bytes")
-    };
-    let (with, without) = (bytes("spectre-guards"), bytes("spectre-guards=n"));
-    assert!(without < with, "{without} of {with} bytes");
+mod with_a_compiler {
+    use super::number;
+    use crate::golden::compare;
+    use crate::harness::{Run, Scratch, guest};
+
+    /// Replaces numbers and their units, so that a table is the same each time.
+    fn masked(text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+            out.push_str(&rest[..at]);
+            rest = rest[at..].trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+            let unit = ["ns", "µs", "ms", "s", " bytes", " KiB", " MiB"].iter().find(|unit| rest.starts_with(**unit));
+            rest = &rest[unit.map_or(0, |unit| unit.len())..];
+            out.push('N');
+        }
+        out + rest
+    }
+
+    #[test]
+    fn numbers_are_masked() {
+        assert_eq!(masked("3: 1.5ms, 12 KiB of 7 functions"), "N: N, N of N functions");
+    }
+
+    #[track_caller]
+    fn check(name: &str, words: &[&str]) {
+        let guests = guest("hello.wasm").parent().unwrap().to_path_buf();
+        let mut outcome = Run::bare().word("run").words(words).current_dir(&guests).end();
+        outcome.stderr = masked(&outcome.stderr);
+        compare(name, &format!("run {}", words.join(" ")), &outcome);
+    }
+
+    #[test]
+    fn a_table_for_people() {
+        check("stats_interp", &["--stats", "--mode", "interp", "--fuel", "1000000", "hello.wasm"]);
+        check("stats_json", &["--stats=json", "--mode", "interp", "exit.wasm", "3"]);
+    }
+
+    #[test]
+    fn a_table_for_people_who_compile() {
+        check("stats_jit", &["--stats", "--mode", "jit", "trap.wasm", "load"]);
+        check("stats_tiered", &["--stats", "-O", "tier-up-delay=1h", "hello.wasm"]);
+    }
+
+    /// The guards are code: without them there is less of it, and it computes the same.
+    #[test]
+    fn spectre_guards_can_be_switched_off() {
+        let scratch = Scratch::new();
+        let text = r#"(module (memory i64 1) (table 2 funcref) (elem (i32.const 0) $f $f) (type $t (func (result i32)))
+            (func $f (result i32) (i32.const 40))
+            (func (export "get") (param i64 i32) (result i32)
+                (i32.store (local.get 0) (i32.const 2))
+                (i32.add (i32.load (local.get 0)) (call_indirect (type $t) (local.get 1)))))"#;
+        let module = scratch.file("m.wat", text);
+        let bytes = |keys: &str| {
+            let run = Run::bare().words(["run", "--mode", "jit", "--stats=json", "-C", keys, "--invoke", "get"]);
+            let outcome = run.word(&module).words(["65532", "1"]).end().exits(0).prints("42\n");
+            number(&outcome, "machine_code_bytes")
+        };
+        let (with, without) = (bytes("spectre-guards"), bytes("spectre-guards=n"));
+        assert!(without < with, "{without} of {with} bytes");
+    }
 }
