@@ -181,7 +181,13 @@ impl Wasmr {
 
     fn trace_of(&mut self, stop: &Stop) -> Option<Trace> {
         let backtrace = stop.backtrace()?;
-        let frames = backtrace.frames.iter().map(|frame| (frame.func_index(), frame.offset())).collect();
+        let mut frames: Vec<_> = backtrace.frames.iter().map(|frame| (frame.func_index(), frame.offset())).collect();
+        // A load that becomes part of the instruction for an operator behind it is told as that operator.
+        if stop.trap_code() == Some(TrapCode::MemoryOutOfBounds)
+            && let Some((_, offset)) = frames.first_mut()
+        {
+            *offset = None;
+        }
         let payload = match stop.kind() {
             StopKind::Throw(throw) => throw.exception.arguments(&mut self.store).unwrap_or_default(),
             _ => Vec::new(),
