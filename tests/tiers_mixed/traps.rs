@@ -64,40 +64,6 @@ fn every_trap_is_the_same_at_the_same_place() {
     }
 }
 
-/// Loads whose values other operators use at once: those may be one instruction with the load.
-#[test]
-fn a_load_that_traps_is_told_and_not_its_user() {
-    let users = [
-        ("i64", "(i64.load32_s (i32.load8_u (local.get 0)))"),
-        ("i32", "(i32.add (i32.load (local.get 0)) (local.get 0))"),
-        ("i32", "(i32.add (local.get 0) (i32.mul (i32.load8_s (local.get 0)) (i32.const 3)))"),
-        ("i64", "(i64.extend_i32_u (i32.load16_u (local.get 0)))"),
-        ("i64", "(i64.and (i64.extend_i32_u (i32.load8_u offset=7 (local.get 0))) (i64.const 15))"),
-        ("f64", "(f64.mul (f64.load (local.get 0)) (f64.const 3))"),
-        ("f64", "(f64.promote_f32 (f32.load (local.get 0)))"),
-        ("i32", "(i32.eqz (i32.load8_u (local.get 0)))"),
-        ("i32", "(select (i32.const 1) (i32.const 2) (i32.lt_s (i32.load (local.get 0)) (i32.load (i32.const 4))))"),
-        ("i32", "(i32x4.extract_lane 1 (i32x4.add (v128.load (local.get 0)) (i32x4.splat (local.get 0))))"),
-        ("i32", "(i8x16.extract_lane_u 1 (v128.load8_splat (local.get 0)))"),
-        ("i32", "(block (result i32) (i32.store (i32.const 0) (i32.load (local.get 0))) (i32.load (i32.const 0)))"),
-    ];
-    let functions = users.iter().enumerate().map(|(number, (result, user))| {
-        format!(
-            r#"(func $user{number} (param i32) (result {result}) {user})
-               (func $run{number} (export "run{number}") (param i32) (result {result}) (call $user{number} (local.get 0)))"#
-        )
-    });
-    let text = format!("(module (memory 1) {})", functions.collect::<String>());
-    let (inside, outside) = ([Val::I32(0)], [Val::I32(65536)]);
-    for number in 0..users.len() {
-        let name = format!("run{number}");
-        let calls = [(name.as_str(), &inside[..]), (&name, &outside), (&name, &outside)];
-        let ends = same_ends(&[("main", &text)], &calls);
-        assert!(matches!(ends[0], End::Results(_)));
-        ends[2].assert_trap("out of bounds memory access", &[&format!("user{number}"), &name]);
-    }
-}
-
 #[test]
 fn inlined_frames_are_shown_at_every_depth() {
     let text = r#"(module

@@ -9,7 +9,6 @@ use cranelift_frontend::FunctionBuilderContext;
 use cranelift_module::{FuncId, ModuleReloc};
 use wasmr_core::trap::TrapCode;
 
-use crate::translate::faults::{Faults, is_access};
 use crate::translate::positions::{Place, Positions};
 use crate::translate::{ReadError, Request, translate};
 
@@ -110,15 +109,17 @@ pub fn compile(
 ) -> Result<CompiledCode, Refusal> {
     scratch.context.clear();
     let translated = translate(request, isa, &mut scratch.context.func, &mut scratch.builder);
-    let meaning = match translated {
-        Ok(meaning) => meaning,
+    let positions = match translated {
+        Ok(positions) => positions,
         Err(refusal) => {
             // What is left of it in there must not meet the next function.
             scratch.builder = FunctionBuilderContext::new();
             return Err(refusal);
         }
     };
-    finish(isa, id, scratch, Some(meaning))
+    let mut compiled = finish(isa, id, scratch)?;
+    compiled.table = Some(positions);
+    Ok(compiled)
 }
 
 /// A function on its way to machine code, for people to look at.
@@ -142,9 +143,9 @@ pub struct Examined {
 /// If it is not compiled.
 pub fn examine(request: &Request<'_>, isa: &dyn TargetIsa, scratch: &mut Scratch) -> Result<Examined, Refusal> {
     scratch.context.clear();
-    let (positions, faults) = translate(request, isa, &mut scratch.context.func, &mut scratch.builder)?;
+    let positions = translate(request, isa, &mut scratch.context.func, &mut scratch.builder)?;
     let clif = scratch.context.func.display().to_string();
-    let code = finish(isa, FuncId::from_u32(0), scratch, Some((positions.clone(), faults)))?;
+    let code = finish(isa, FuncId::from_u32(0), scratch)?;
     let optimized = scratch.context.func.display().to_string();
     let places = code.positions.iter().map(|&(at, position)| (at, positions.places(position))).collect();
     Ok(Examined { clif, optimized, code: code.code, places, positions })
@@ -162,16 +163,10 @@ pub fn compile_with(
 ) -> Result<CompiledCode, Refusal> {
     scratch.context.clear();
     build(&mut scratch.context.func, &mut scratch.builder);
-    finish(isa, id, scratch, None)
+    finish(isa, id, scratch)
 }
 
-/// Makes code of the function in `scratch`; `told` is what its source locations and faults mean, if it is one of a module.
-fn finish(
-    isa: &dyn TargetIsa,
-    id: FuncId,
-    scratch: &mut Scratch,
-    told: Option<(Positions, Faults)>,
-) -> Result<CompiledCode, Refusal> {
+fn finish(isa: &dyn TargetIsa, id: FuncId, scratch: &mut Scratch) -> Result<CompiledCode, Refusal> {
     let context = &mut scratch.context;
     context
         .compile(isa, &mut ControlPlane::default())
@@ -181,18 +176,13 @@ fn finish(
     let relocs = buffer.relocs().iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, &context.func, id)).collect();
     let call_sites =
         buffer.call_sites().filter(|site| !site.exception_handlers.is_empty()).map(|site| call_site(&site));
-    let mut positions = buffer.get_srclocs_sorted().iter().map(|place| (place.start, place.loc.bits())).collect();
-    let table = told.map(|(table, faults)| {
-        faults.locate(buffer.traps(), &mut positions);
-        table
-    });
     Ok(CompiledCode {
         code: buffer.data().to_vec(),
         relocs,
         traps: buffer.traps().iter().map(|trap| (trap.offset, meaning(trap))).collect(),
         call_sites: call_sites.collect::<Result<_, Refusal>>()?,
-        positions,
-        table,
+        positions: buffer.get_srclocs_sorted().iter().map(|place| (place.start, place.loc.bits())).collect(),
+        table: None,
     })
 }
 
@@ -224,7 +214,6 @@ fn meaning(trap: &MachTrap) -> TrapCode {
         ir::TrapCode::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivideByZero,
         ir::TrapCode::BAD_CONVERSION_TO_INTEGER => TrapCode::InvalidConversionToInteger,
         ir::TrapCode::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
-        code if is_access(code) => TrapCode::MemoryOutOfBounds,
         ours => {
             let code = usize::from(ours.as_raw().get()) - 1;
             TrapCode::ALL.get(code).copied().unwrap_or(TrapCode::Unreachable)

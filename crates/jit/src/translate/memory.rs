@@ -54,15 +54,6 @@ macro_rules! clif_type {
     };
 }
 
-/// What an access does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// It reads.
-    Load,
-    /// It writes.
-    Store,
-}
-
 /// The access of a scalar load or store: its immediate, what is in memory and whether that is signed, what is on the stack.
 struct Scalar<'a> {
     memarg: &'a MemArg,
@@ -169,7 +160,7 @@ impl Translator<'_, '_> {
     }
 
     fn load(&mut self, access: &Scalar<'_>) {
-        let (pointer, offset, flags) = self.address(access.memarg, access.memory.bytes(), Access::Load);
+        let (pointer, offset, flags) = self.address(access.memarg, access.memory.bytes());
         let ty = if access.memory.bytes() == access.value.bytes() { access.value } else { access.memory };
         let loaded = self.builder.ins().load(ty, flags, pointer, offset);
         let value = if ty == access.value {
@@ -184,7 +175,7 @@ impl Translator<'_, '_> {
 
     fn store(&mut self, access: &Scalar<'_>) {
         let value = self.pop();
-        let (pointer, offset, flags) = self.address(access.memarg, access.memory.bytes(), Access::Store);
+        let (pointer, offset, flags) = self.address(access.memarg, access.memory.bytes());
         let value = if access.memory.bytes() == access.value.bytes() {
             value
         } else {
@@ -195,7 +186,7 @@ impl Translator<'_, '_> {
 
     /// Pops an index and gives what an access of `size` bytes there needs: a pointer, an offset, flags. The access must be
     /// made, as it is its fault that is the trap.
-    pub fn address(&mut self, memarg: &MemArg, size: u32, access: Access) -> (Value, i32, MemFlagsData) {
+    pub fn address(&mut self, memarg: &MemArg, size: u32) -> (Value, i32, MemFlagsData) {
         let region = self.region(Region::Memory);
         let flags = MemFlagsData::new().with_endianness(Endianness::Little).with_alias_region(Some(region));
         let index = self.pop();
@@ -205,12 +196,7 @@ impl Translator<'_, '_> {
         if memory == 0 && self.request.guarded && !is64 {
             let base = self.memory_base(0);
             let pointer = self.builder.ins().iadd(base, index);
-            let position = self.builder.srcloc().bits();
-            let code = match access {
-                Access::Load => self.faults.load(position),
-                Access::Store => self.faults.store(position),
-            };
-            let flags = flags.with_trap_code(Some(code));
+            let flags = flags.with_trap_code(Some(trap_code(TrapCode::MemoryOutOfBounds)));
             let (pointer, offset) = self.with_offset(pointer, memarg.offset);
             return (pointer, offset, flags);
         }

@@ -20,7 +20,6 @@ pub mod call;
 pub mod control;
 pub mod environment;
 pub mod exception;
-pub mod faults;
 pub mod fuel;
 pub mod inline;
 pub mod memory;
@@ -47,7 +46,6 @@ use wasmr_runtime::vm::VmLayout;
 use crate::abi::{self, ResultsIn};
 use crate::compile::Refusal;
 use control::Frame;
-use faults::Faults;
 use positions::Positions;
 
 /// What to translate, and how.
@@ -118,8 +116,6 @@ pub struct Translator<'a, 'b> {
     pub skipped: u32,
     /// From source locations to operators.
     pub positions: Positions,
-    /// Accesses that may fault.
-    pub faults: Faults,
     /// The entry block and the frame of a function that is entered at a loop, until the loop is reached.
     pub pending_loop: Option<(Block, Value)>,
     /// In such a function, what stands for operands: index on the stack, type, variable.
@@ -148,7 +144,7 @@ pub fn trap_code(code: TrapCode) -> ir::TrapCode {
     ir::TrapCode::user(code as u8 + 1).expect("our codes are small and the sum is not 0")
 }
 
-/// Translates a body into `func`, which is empty. Gives what its source locations mean, and what its faults do.
+/// Translates a body into `func`, which is empty. Gives what its source locations mean.
 ///
 /// # Errors
 /// If there is an operator that is not compiled: the function stays with the interpreter.
@@ -157,7 +153,7 @@ pub fn translate(
     isa: &dyn TargetIsa,
     func: &mut ir::Function,
     func_context: &mut FunctionBuilderContext,
-) -> Result<(Positions, Faults), Refusal> {
+) -> Result<Positions, Refusal> {
     let func_index = request.module.imported_func_count() + request.defined_index;
     let ty: &FuncType = request.module.func_type(func_index);
     func.signature = match request.entry {
@@ -188,7 +184,6 @@ pub fn translate(
         reachable: true,
         skipped: 0,
         positions: Positions::new(request.module, request.defined_index),
-        faults: Faults::default(),
         pending_loop: None,
         operand_variables: Vec::new(),
         meter: fuel::Meter::default(),
@@ -211,9 +206,9 @@ pub fn translate(
         return Err(Refusal::NoSuchLoop);
     }
     translator.builder.seal_all_blocks();
-    let Translator { builder, positions, faults, .. } = translator;
+    let Translator { builder, positions, .. } = translator;
     builder.finalize(isa.frontend_config());
-    Ok((positions, faults))
+    Ok(positions)
 }
 
 impl<'a> Translator<'a, '_> {

@@ -7,7 +7,6 @@ use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use wasmparser::{MemArg, Operator};
 
 use super::Translator;
-use super::memory::Access;
 
 impl Translator<'_, '_> {
     /// Translates an operator of this category; whether it is one.
@@ -15,42 +14,42 @@ impl Translator<'_, '_> {
         use Operator::*;
         match operator {
             V128Load { memarg } => {
-                let (pointer, offset, flags) = self.address(memarg, 16, Access::Load);
+                let (pointer, offset, flags) = self.address(memarg, 16);
                 let value = self.builder.ins().load(types::I8X16, flags, pointer, offset);
                 self.push(value);
             }
             V128Store { memarg } => {
                 let value = self.pop();
-                let (pointer, offset, flags) = self.address(memarg, 16, Access::Store);
+                let (pointer, offset, flags) = self.address(memarg, 16);
                 self.builder.ins().store(flags, value, pointer, offset);
             }
             V128Load8x8S { memarg } => {
-                let (pointer, offset, flags) = self.address(memarg, 8, Access::Load);
+                let (pointer, offset, flags) = self.address(memarg, 8);
                 let value = self.builder.ins().sload8x8(flags, pointer, offset);
                 self.push(value);
             }
             V128Load8x8U { memarg } => {
-                let (pointer, offset, flags) = self.address(memarg, 8, Access::Load);
+                let (pointer, offset, flags) = self.address(memarg, 8);
                 let value = self.builder.ins().uload8x8(flags, pointer, offset);
                 self.push(value);
             }
             V128Load16x4S { memarg } => {
-                let (pointer, offset, flags) = self.address(memarg, 8, Access::Load);
+                let (pointer, offset, flags) = self.address(memarg, 8);
                 let value = self.builder.ins().sload16x4(flags, pointer, offset);
                 self.push(value);
             }
             V128Load16x4U { memarg } => {
-                let (pointer, offset, flags) = self.address(memarg, 8, Access::Load);
+                let (pointer, offset, flags) = self.address(memarg, 8);
                 let value = self.builder.ins().uload16x4(flags, pointer, offset);
                 self.push(value);
             }
             V128Load32x2S { memarg } => {
-                let (pointer, offset, flags) = self.address(memarg, 8, Access::Load);
+                let (pointer, offset, flags) = self.address(memarg, 8);
                 let value = self.builder.ins().sload32x2(flags, pointer, offset);
                 self.push(value);
             }
             V128Load32x2U { memarg } => {
-                let (pointer, offset, flags) = self.address(memarg, 8, Access::Load);
+                let (pointer, offset, flags) = self.address(memarg, 8);
                 let value = self.builder.ins().uload32x2(flags, pointer, offset);
                 self.push(value);
             }
@@ -76,7 +75,7 @@ impl Translator<'_, '_> {
     /// Loads a scalar of the lane's type.
     fn load_scalar(&mut self, memarg: &MemArg, lanes: Type) -> Value {
         let lane = lanes.lane_type();
-        let (pointer, offset, flags) = self.address(memarg, lane.bytes(), Access::Load);
+        let (pointer, offset, flags) = self.address(memarg, lane.bytes());
         self.builder.ins().load(lane, flags, pointer, offset)
     }
 
@@ -104,7 +103,7 @@ impl Translator<'_, '_> {
 
     fn store_lane(&mut self, memarg: &MemArg, lanes: Type, lane: u8) {
         let vector = self.pop_vector(lanes);
-        let (pointer, offset, flags) = self.address(memarg, lanes.lane_type().bytes(), Access::Store);
+        let (pointer, offset, flags) = self.address(memarg, lanes.lane_type().bytes());
         let value = self.builder.ins().extractlane(vector, lane);
         self.builder.ins().store(flags, value, pointer, offset);
     }
