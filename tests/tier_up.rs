@@ -145,6 +145,17 @@ fn a_long_loop_is_compiled_meanwhile() {
 }
 
 #[test]
+fn a_large_function_is_compiled_once_for_its_start_and_its_loop() {
+    let large = SPIN.replace("(loop", &format!("{} (loop", "nop ".repeat(5000)));
+    let rounds = 300_000_000;
+    let tiered = engine(Mode::Tiered, Tuning::default());
+    let result = ends(&tiered, &large, &[rounds]);
+    let report = tiered.report();
+    assert_eq!((report.functions, report.loops), (1, 0), "{report}");
+    assert_eq!(result, ends(&engine(Mode::Jit, Tuning::default()), &large, &[rounds]));
+}
+
+#[test]
 fn short_programs_start_no_thread() {
     let tuning = Tuning { tier_up_delay: Duration::from_secs(3600), ..Tuning::default() };
     let tiered = engine(Mode::Tiered, tuning);

@@ -62,6 +62,15 @@ const KEYS: &[(&str, &str, &str, Store)] = &[
             Ok(())
         },
     ),
+    (
+        "one-code-from",
+        "=SIZE",
+        "how large a function is that gets one code for its start and its hottest loop [default: 4KiB]",
+        |tuning, value| {
+            tuning.one_code_from = usize::try_from(parse_size(required(value)?)?).unwrap_or(usize::MAX);
+            Ok(())
+        },
+    ),
     ("max-compiled-size", "=SIZE", "how large a function may be to be compiled [default: 256KiB]", |tuning, value| {
         tuning.max_compiled_size = usize::try_from(parse_size(required(value)?)?).unwrap_or(usize::MAX);
         Ok(())
@@ -145,14 +154,15 @@ mod tests {
         let Ok(TuningKeys::Set(tuning)) = keys("stitch=n,stitch") else { panic!("valid") };
         assert!(tuning.stitch);
         let Ok(TuningKeys::Set(tuning)) = keys(
-            "sample-every=9,tier-up-after=0,bytes-per-sample=5,tier-up-delay=1s,loop-patience=3,max-compiled-size=1KiB,\
+            "sample-every=9,tier-up-after=0,bytes-per-sample=5,tier-up-delay=1s,loop-patience=3,max-compiled-size=1KiB,one-code-from=2KiB,\
              compile-threads=99999999999",
         ) else {
             panic!("valid")
         };
         assert_eq!((tuning.sample_every, tuning.tier_up_after, tuning.bytes_per_sample), (9, 0, 5));
         assert_eq!((tuning.tier_up_delay.as_secs(), tuning.loop_patience), (1, 3));
-        assert_eq!((tuning.max_compiled_size, tuning.compile_threads), (1024, Some(256)));
+        assert_eq!((tuning.max_compiled_size, tuning.one_code_from), (1024, 2048));
+        assert_eq!(tuning.compile_threads, Some(256));
         let Ok(TuningKeys::Set(tuning)) = TuningKeys::parse(&[]) else { panic!("valid") };
         assert_eq!(tuning.stitch_after, Tuning::default().stitch_after);
     }

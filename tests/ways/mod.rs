@@ -81,12 +81,14 @@ pub fn ways(max_compiled_size: usize) -> Vec<Way> {
             bytes_per_sample: u32::MAX,
             tier_up_delay: std::time::Duration::ZERO,
             loop_patience: 20,
+            one_code_from: 0,
             ..Tuning::default()
         };
         ways.extend([
             way("jit", Mode::Jit, Tuning::default()),
             way("tiered", Mode::Tiered, Tuning::default()),
-            way("tiered, at once", Mode::Tiered, at_once),
+            way("tiered, at once", Mode::Tiered, at_once.clone()),
+            way("tiered, at once, one code", Mode::Tiered, Tuning { one_code_from: 0, ..at_once }),
             way("tiered, soon", Mode::Tiered, soon),
         ]);
     }

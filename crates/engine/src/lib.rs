@@ -21,6 +21,8 @@ pub mod config;
 pub mod engine;
 pub mod explore;
 #[cfg(feature = "jit")]
+mod leaves;
+#[cfg(feature = "jit")]
 mod loops;
 pub mod modes;
 pub mod module;

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wasmr_interp::translate::loops::LoopInfo;
+use wasmr_interp::translate::loops::{Loop, LoopInfo};
 
 use crate::tier_up::Progress;
 
@@ -21,6 +21,9 @@ pub struct Site {
     /// The word.
     pub position: u32,
 }
+
+/// Places of one function that are looked at at once.
+const MAX_LOOKED_AT: usize = 8;
 
 /// The places.
 #[derive(Debug, Default)]
@@ -82,19 +85,48 @@ impl LoopSites {
         }
     }
 
+    /// The places in a function of which nothing is known but that samples found them, the most often found first; not more than are
+    /// worth looking at.
+    pub fn unknown(&self, index: u32, guarded: bool) -> Vec<Site> {
+        let mut found: Vec<(u32, Site)> = self
+            .known
+            .iter()
+            .filter_map(|(site, known)| match known {
+                Knowledge::Samples(samples) if site.index == index && site.guarded == guarded => {
+                    Some((*samples, *site))
+                }
+                _ => None,
+            })
+            .collect();
+        found.sort_unstable_by_key(|(samples, site)| (std::cmp::Reverse(*samples), site.position));
+        found.into_iter().map(|(_, site)| site).take(MAX_LOOKED_AT).collect()
+    }
+
     /// Notes what a place is; and of loops around it that they are loops, so that they can be entered at once.
     pub fn learn(&mut self, site: Site, info: Option<LoopInfo>) {
+        self.learn_inside(site, info, 0);
+    }
+
+    /// The same, where the loops around the one with this index in the nest are not to be entered: nothing is known of them.
+    pub fn learn_inside(&mut self, site: Site, info: Option<LoopInfo>, target: usize) {
         let Some(info) = info else {
             self.known.insert(site, Knowledge::Nothing);
             return;
         };
         let info = Arc::new(info);
-        for (here, place) in info.nest.iter().enumerate() {
+        for (here, place) in info.nest.iter().enumerate().skip(target) {
             let known = self.known.entry(Site { position: place.word, ..site }).or_insert(Knowledge::Samples(0));
             if let Knowledge::Samples(_) = known {
-                *known = Knowledge::Loop(Watch { info: info.clone(), here, target: 0, misses: 0 });
+                *known = Knowledge::Loop(Watch { info: info.clone(), here, target, misses: 0 });
             }
         }
+    }
+
+    /// The outermost loop around a place that samples found control at, by its index in the nest. With many samples: to others it
+    /// hardly ever comes.
+    pub fn outermost_found(&self, site: Site, info: &LoopInfo) -> usize {
+        let is_found = |place: &Loop| self.samples(Site { position: place.word, ..site }) > 0;
+        info.nest.iter().position(is_found).unwrap_or(info.nest.len() - 1)
     }
 
     /// The loop to enter from a place, by its offset in the module; and whether it starts there.
@@ -136,8 +168,6 @@ impl LoopSites {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicU32;
-
-    use wasmr_interp::translate::loops::Loop;
 
     use super::*;
 

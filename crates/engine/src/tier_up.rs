@@ -12,13 +12,14 @@
 //! *hunt*), as control may come to the outer loop next to never otherwise.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::Vacant;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use wasmr_interp::translate::loops::{LoopInfo, loop_at};
 use wasmr_interp::translate::{Source, locate_all};
-use wasmr_jit::{CodeOptions, Entry, JitModule, LoopEntry, Refusal, Scratch};
+use wasmr_jit::{Callers, CodeOptions, Entry, JitModule, LoopEntry, Refusal, Scratch};
 use wasmr_module::Module;
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{HotEvent, LoopCode, TierUp};
@@ -26,39 +27,16 @@ use wasmr_runtime::vm::VmLayout;
 
 use crate::compile_queue::Waiting;
 use crate::compiler::{Compiled, Compiler};
+use crate::leaves::Leaves;
 use crate::loops::{Advice, LoopSites, Site};
 use crate::report::TierEvent;
 use crate::workers::Task;
-
-/// The word of the interpreter's code at which a function is when a hot event finds it just called.
-const START_POSITION: u32 = 2;
 
 /// Calls and loops that are looked at one by one after a hot event.
 const HUNT: u32 = 64;
 
 /// Places of calls and functions called that are told apart in one function.
 const MAX_FOUND_CALLS: usize = 64;
-
-/// Bytes of a body from which it is worth while to find out whether a function or a loop of it needs code: to compile both takes
-/// twice as long.
-const LARGE: usize = 4 << 10;
-
-/// Such a function that has more loops than this for each call of it stays long in a loop once it is there.
-const LONG_LOOP: u32 = 256;
-
-/// Where hot events found a large function: at its start, and in it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Presence {
-    starts: u32,
-    inside: u32,
-}
-
-impl Presence {
-    /// Whether code for its next call is what it needs.
-    fn is_called(self) -> bool {
-        u64::from(self.starts) * u64::from(LONG_LOOP) > u64::from(self.inside)
-    }
-}
 
 /// Gives the functions of one module their code.
 pub struct ModuleTiers {
@@ -72,6 +50,7 @@ pub struct ModuleTiers {
     /// For instances whose memory 0 is not guarded, and for the others; `None` inside if nothing can be compiled.
     code: [OnceLock<Option<Arc<JitModule>>>; 2],
     state: Mutex<State>,
+    leaves: Leaves,
     /// Something that was waited for is done.
     done: Condvar,
     /// How many functions `State::made` has.
@@ -89,8 +68,6 @@ struct State {
     /// Calls that were found while a function of that index waited for them, by where in the interpreter's code they are: with
     /// the function called, and how often.
     calls: HashMap<(u32, bool), Vec<FoundCall>>,
-    /// Of large functions, by index.
-    presence: HashMap<u32, Presence>,
 }
 
 /// Calls from one place to one function.
@@ -127,7 +104,10 @@ pub enum Progress {
 pub struct CompileTask {
     tiers: Weak<ModuleTiers>,
     work: Work,
-    entry: Entry,
+    /// The loop to start at, if the work is that.
+    place: Option<LoopEntry>,
+    /// A loop whose code comes along with the function's.
+    along: OnceLock<Work>,
 }
 
 impl ModuleTiers {
@@ -142,6 +122,7 @@ impl ModuleTiers {
             eager,
             code: [OnceLock::new(), OnceLock::new()],
             state: Mutex::default(),
+            leaves: Leaves::default(),
             done: Condvar::new(),
             made: AtomicU32::new(0),
             hunt: AtomicU32::new(0),
@@ -158,6 +139,11 @@ impl ModuleTiers {
 
     fn body_size(&self, index: u32) -> usize {
         self.module.body(index).bytes.len()
+    }
+
+    /// Whether interpreted callers are best served by interpreting the function, so that it is for them to be compiled.
+    fn is_short_leaf(&self, index: u32) -> bool {
+        !self.eager && !self.at_once() && self.leaves.is_short(&self.module, index)
     }
 
     /// The code for instances of a kind; `None` if none can be made.
@@ -183,7 +169,8 @@ impl ModuleTiers {
         let news = &state.made[known as usize..made as usize];
         for &(index, _) in news.iter().filter(|(_, kind)| *kind == guarded) {
             let Some(code) = self.code(guarded) else { break };
-            if let Err(why) = code.give(&func.sibling(index)) {
+            let callers = if self.is_short_leaf(index) { Callers::NotInterpreter } else { Callers::All };
+            if let Err(why) = code.give(&func.sibling(index), callers) {
                 self.compiler.give_up(why.to_string());
                 return;
             }
@@ -208,13 +195,8 @@ impl ModuleTiers {
             let heat = Arc::new(AtomicU32::new(samples));
             state.work.insert(work, Progress::Waiting(heat.clone()));
             drop(state);
-            let entry = match (work.at_loop, info) {
-                (Some(offset), Some(info)) => {
-                    Entry::Loop(LoopEntry { offset, locals: info.locals.clone(), operands: info.operands })
-                }
-                _ => Entry::Start,
-            };
-            let task = CompileTask { tiers: self.this.clone(), work, entry };
+            let place = work.at_loop.zip(info).map(|(offset, info)| place(info, offset));
+            let task = CompileTask { tiers: self.this.clone(), work, place, along: OnceLock::new() };
             self.compiler.submit(Waiting { task, size, is_loop: work.at_loop.is_some(), heat });
             state = self.lock();
         }
@@ -243,33 +225,50 @@ impl ModuleTiers {
         self.publish(func);
     }
 
-    /// Notes at which word of a large function's code a hot event found it.
-    fn note_presence(&self, index: u32, position: u32) {
-        let mut state = self.lock();
-        let presence = state.presence.entry(index).or_default();
-        let counter = if position == START_POSITION { &mut presence.starts } else { &mut presence.inside };
-        *counter = counter.saturating_add(1);
+    /// Whether one code is made for the function's start and a loop.
+    fn gets_one_code(&self, index: u32) -> bool {
+        self.body_size(index) >= self.compiler.tuning().one_code_from
     }
 
-    /// Whether a function that is hot needs no code for its next call, as it is large and in a loop that has or gets code.
-    fn stays_in_loop(&self, index: u32, guarded: bool) -> bool {
-        if self.body_size(index) < LARGE || self.at_once() {
+    /// Whether code for a loop is not to be asked for, as that for the whole of its large function is to come, with the loop in it.
+    fn comes_with_function(&self, func: &RunningFunc<'_>, samples: u32) -> bool {
+        let index = func.defined_index();
+        if !self.gets_one_code(index) || self.at_once() {
             return false;
         }
-        let state = self.lock();
-        let has_loop = |work: &Work| work.index == index && work.guarded == guarded && work.at_loop.is_some();
-        !state.presence.get(&index).copied().unwrap_or_default().is_called() && state.work.keys().any(has_loop)
+        let work = Work { index, guarded: func.memory0_guarded(), at_loop: None };
+        matches!(self.compile(work, samples, None, false), Progress::Waiting(_))
     }
 
-    /// Whether a loop needs no code, as it is in a large function that is called often, and that has no code yet.
-    fn is_called_anew(&self, index: u32, guarded: bool) -> bool {
-        if self.body_size(index) < LARGE || self.at_once() {
-            return false;
+    /// The loop at which the code of a large function is to start as well: the outermost that control was found at around the place
+    /// where it was most often. Nobody else compiles it meanwhile. Called by the thread that compiles.
+    fn claim_loop(&self, work: Work) -> Option<(Work, LoopEntry)> {
+        let Work { index, guarded, at_loop } = work;
+        if at_loop.is_some() || !self.gets_one_code(index) || self.at_once() {
+            return None;
         }
-        let state = self.lock();
-        let is_called = state.presence.get(&index).copied().unwrap_or_default().is_called();
-        let from_start = Work { index, guarded, at_loop: None };
-        is_called && !matches!(state.work.get(&from_start), Some(Progress::Ready | Progress::Refused))
+        let sites = self.lock().sites.unknown(index, guarded);
+        for site in sites {
+            let info = loop_at(&self.source(index, guarded), site.position);
+            let mut state = self.lock();
+            let Some(info) = info else {
+                state.sites.learn(site, None);
+                continue;
+            };
+            let target = state.sites.outermost_found(site, &info);
+            let offset = info.nest[target].offset;
+            state.sites.learn_inside(site, Some(info.clone()), target);
+            let along = Work { at_loop: Some(offset), ..work };
+            let progress = state.work.get(&work).cloned();
+            return match (state.work.entry(along), progress) {
+                (Vacant(entry), Some(progress)) => {
+                    entry.insert(progress);
+                    Some((along, place(&info, offset)))
+                }
+                _ => None,
+            };
+        }
+        None
     }
 
     fn source(&self, index: u32, guarded: bool) -> Source<'_> {
@@ -329,7 +328,7 @@ impl ModuleTiers {
         let size = self.body_size(index);
         if self.lock().sites.sample(site, early) {
             let samples = self.lock().sites.samples(site);
-            if !self.compiler.pays(samples, size) || self.is_called_anew(index, guarded) {
+            if !self.compiler.pays(samples, size) || self.comes_with_function(func, samples) {
                 return None;
             }
             let source = self.source(index, guarded);
@@ -378,16 +377,10 @@ impl TierUp for ModuleTiers {
             return HotEvent::Ordinary;
         }
         let early = self.is_hunting(func);
-        let index = func.defined_index();
-        if !early && self.body_size(index) >= LARGE {
-            self.note_presence(index, position);
-        }
         match self.code_at(func, position, early) {
             Some(code) => {
                 // So that the next call starts in it.
-                if !self.stays_in_loop(index, func.memory0_guarded()) {
-                    self.compile_function(func, 1);
-                }
+                self.compile_function(func, 1);
                 HotEvent::Enter(code)
             }
             None if early => HotEvent::Early,
@@ -395,12 +388,12 @@ impl TierUp for ModuleTiers {
         }
     }
 
-    fn sampled(&self, func: &RunningFunc<'_>, samples: u32) {
+    fn sampled(&self, func: &RunningFunc<'_>, samples: u32, by_first_tier: bool) {
         self.publish(func);
         let index = func.defined_index();
         if !self.eager
             && self.compiler.pays(samples, self.body_size(index))
-            && !self.stays_in_loop(index, func.memory0_guarded())
+            && !(by_first_tier && self.is_short_leaf(index))
         {
             self.compile_function(func, samples);
         }
@@ -428,11 +421,21 @@ impl Task for CompileTask {
         let Some(tiers) = self.tiers.upgrade() else { return };
         let began = Instant::now();
         let Work { index, guarded, at_loop } = self.work;
+        let entry = match (&self.place, tiers.claim_loop(self.work)) {
+            // Loops come first then, and here is what tests that they are entered right.
+            (Some(place), _) if tiers.at_once() && tiers.gets_one_code(index) => Entry::StartOrLoop(place.clone()),
+            (Some(place), _) => Entry::Loop(place.clone()),
+            (None, Some((along, place))) => {
+                let _ = self.along.set(along);
+                Entry::StartOrLoop(place)
+            }
+            (None, None) => Entry::Start,
+        };
         let code = tiers.code(guarded);
         if let Some(code) = code {
             tiers.tell_calls(index, guarded, code);
         }
-        let made = code.map(|code| code.compile(index, self.entry.clone(), scratch));
+        let made = code.map(|code| code.compile(index, entry, scratch));
         let len = |code: &JitModule| match at_loop {
             None => code.function(index).map_or(0, |code| code.len),
             Some(offset) => code.loop_code(index, offset).map_or(0, |code| code.len),
@@ -449,7 +452,7 @@ impl Task for CompileTask {
         };
         let progress = if result.is_ok() { Progress::Ready } else { Progress::Refused };
         tiers.count(self.work, began.elapsed(), result);
-        tiers.finish(self.work, progress);
+        self.finish(&tiers, &progress);
     }
 
     fn fail(self) {
@@ -459,9 +462,20 @@ impl Task for CompileTask {
                 Duration::ZERO,
                 Err("the compiler failed, or there is no thread to compile on".to_owned()),
             );
-            tiers.finish(self.work, Progress::Refused);
+            self.finish(&tiers, &Progress::Refused);
         }
     }
+}
+
+impl CompileTask {
+    fn finish(&self, tiers: &ModuleTiers, progress: &Progress) {
+        self.along.get().into_iter().chain([&self.work]).for_each(|&work| tiers.finish(work, progress.clone()));
+    }
+}
+
+/// A loop as the compiler wants to know it; of those around a place, which all have their values in the same slots.
+fn place(info: &LoopInfo, offset: usize) -> LoopEntry {
+    LoopEntry { offset, locals: info.locals.clone(), operands: info.operands }
 }
 
 impl std::fmt::Debug for ModuleTiers {

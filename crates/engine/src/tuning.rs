@@ -35,6 +35,9 @@ pub struct Tuning {
     /// How many calls and loops are watched, one by one, for control to come to the loop around a hot one before the inner one is
     /// compiled by itself. Code that is entered at an inner loop is worse: what the outer loop repeats, it repeats with the inner.
     pub loop_patience: u32,
+    /// Bodies of so many bytes get one code for their start and the loop that control is in most; smaller ones two, each as good as
+    /// can be. To compile a large body twice would take long.
+    pub one_code_from: usize,
     /// Bodies of more bytes are never compiled: time and memory for one function grow faster than its size.
     pub max_compiled_size: usize,
     /// On how many threads to compile; `None` leaves one processor to the program, and uses four at most.
@@ -53,6 +56,7 @@ impl Default for Tuning {
             bytes_per_sample: 27,
             tier_up_delay: Duration::from_millis(4),
             loop_patience: 1 << 12,
+            one_code_from: 4 << 10,
             max_compiled_size: 256 << 10,
             compile_threads: None,
         }

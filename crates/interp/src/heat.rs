@@ -68,6 +68,23 @@ pub unsafe fn event(fp: *mut u64, ip: *const u64) -> usize {
     }
 }
 
+/// A hot event at a call of a function that another tier executes, whose frame is `fp`: calls count whoever executes them, so
+/// that what calls compiled functions often is soon compiled as well, and calls them directly.
+///
+/// # Safety
+/// `fp` is the live frame of such a function, `instance` is alive.
+#[cold]
+#[inline(never)]
+pub unsafe fn crossing(instance: *mut VmInstance, fp: *mut u64) {
+    // SAFETY: the caller's promise; a frame that is not outermost has a caller.
+    unsafe {
+        if let Some((code, ..)) = identify(frame_func(*fp.sub(2) as usize as *mut u64)) {
+            (*instance).budget = code.options().budget;
+        }
+        sample(fp);
+    }
+}
+
 /// Counts the functions of a frame and of its callers as found.
 ///
 /// # Safety
@@ -104,7 +121,8 @@ unsafe fn sample(mut fp: *mut u64) {
                     {
                         tier_up.found_call(&running, position, callee);
                     }
-                    tier_up.sampled(&running, samples);
+                    let by_first_tier = !is_outermost(fp);
+                    tier_up.sampled(&running, samples, by_first_tier);
                 }
                 awaited = Some((*fp.sub(3) as usize as *const u64, (*func).instance, index));
             } else {

@@ -79,6 +79,17 @@ pub struct LoopCode {
     pub len: usize,
     /// The passage into it.
     enter: usize,
+    /// Whether it is the function's own code as well, and takes the frame from the instance.
+    or_start: bool,
+}
+
+/// Who gets to run a function's compiled code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callers {
+    /// Whoever calls it.
+    All,
+    /// The host and compiled code. The interpreter goes on interpreting it.
+    NotInterpreter,
 }
 
 /// Functions that are told apart where a call goes to several.
@@ -136,18 +147,19 @@ impl JitModule {
         let known = match &entry {
             Entry::Start => self.function(defined_index).is_some(),
             Entry::Loop(place) => self.loop_code(defined_index, place.offset).is_some(),
+            Entry::StartOrLoop(_) => false,
         };
         if known {
             return Ok(());
         }
         let ty = self.func_type(defined_index);
         let signature = match &entry {
-            Entry::Start => abi::signature(ty),
+            Entry::Start | Entry::StartOrLoop(_) => abi::signature(ty),
             Entry::Loop(_) => abi::loop_signature(ty),
         };
         let id = self.linker().declare(&signature)?;
         let direct = |callee: u32| {
-            if callee == defined_index && entry == Entry::Start {
+            if callee == defined_index && !matches!(entry, Entry::Loop(_)) {
                 return Some(id.as_u32());
             }
             self.function(callee).map(|code| code.id.as_u32())
@@ -156,26 +168,24 @@ impl JitModule {
         let request = self.request(defined_index, entry.clone(), &direct, &predicted);
         let code = compile(&request, &*self.isa.0, id, scratch)?;
         let len = code.code.len();
-        let kind = match &entry {
-            Entry::Start => Kind::Enter,
-            Entry::Loop(_) => {
-                let arg_slots = ty.param_slots().max(ty.result_slots()) as u32;
-                Kind::Loop { arg_slots, header: FRAME_HEADER_SLOTS }
-            }
+        let arg_slots = ty.param_slots().max(ty.result_slots()) as u32;
+        let at_loop = |or_start| trampoline::get(Kind::Loop { arg_slots, header: FRAME_HEADER_SLOTS, or_start }, ty);
+        let (passage, loop_passage) = match &entry {
+            Entry::Start => (Some(trampoline::get(Kind::Enter, ty)?), None),
+            Entry::Loop(_) => (None, Some(at_loop(false)?)),
+            Entry::StartOrLoop(_) => (Some(trampoline::get(Kind::Enter, ty)?), Some(at_loop(true)?)),
         };
-        let passage = trampoline::get(kind, ty)?;
         let address = self.linker().define(id, &code)?;
         registry::insert(Arc::new(Body::new(address, code, Some(self.module.clone()))));
         self.registered.lock().unwrap_or_else(PoisonError::into_inner).push(address);
-        match entry {
-            Entry::Start => {
-                // Another thread may have been faster; both codes do the same.
-                let _ = self.functions[defined_index as usize].set(NativeCode { address, len, enter: passage, id });
-            }
-            Entry::Loop(place) => {
-                let code = LoopCode { address, len, enter: passage };
-                self.loops().entry((defined_index, place.offset)).or_insert(code);
-            }
+        // Another thread may have been faster; both codes do the same.
+        if let (Some(enter), Some(place)) = (loop_passage, entry.place()) {
+            let or_start = passage.is_some();
+            let code = LoopCode { address, len, enter, or_start };
+            self.loops().entry((defined_index, place.offset)).or_insert(code);
+        }
+        if let Some(enter) = passage {
+            let _ = self.functions[defined_index as usize].set(NativeCode { address, len, enter, id });
         }
         Ok(())
     }
@@ -245,8 +255,8 @@ impl JitModule {
         self.loops().get(&(defined_index, offset)).copied()
     }
 
-    /// Makes a function of an instance its compiled code, if there is any: whether there is. From then on all calls that come
-    /// through the `VmFunc` run that; `foreign_code` is what sends the interpreter through its entry.
+    /// Makes a function of an instance its compiled code, if there is any: whether there is. From then on calls by `callers` that
+    /// come through the `VmFunc` run that; `foreign_code` is what sends the interpreter through its entry.
     ///
     /// # Errors
     /// If the store cannot have a stack for machine code.
@@ -259,6 +269,7 @@ impl JitModule {
         func: *mut VmFunc,
         defined_index: u32,
         foreign_code: *const u64,
+        callers: Callers,
     ) -> Result<bool, ResourceError> {
         let Some(code) = self.function(defined_index) else { return Ok(false) };
         // SAFETY: the caller's promise.
@@ -270,7 +281,9 @@ impl JitModule {
             (*func).native_context = instance.cast();
             (*func).data = code.enter as *const _;
             (*func).entry = enter::enter();
-            (*func).code = foreign_code;
+            if callers == Callers::All {
+                (*func).code = foreign_code;
+            }
         }
         Ok(true)
     }
@@ -328,7 +341,13 @@ impl LoopCode {
                 return Status::TRAP;
             }
             (*instance).native_stack_limit = (*store).native_stack_limit;
-            enter::enter_loop(store, func, frame, self.enter, self.address)
+            if self.or_start {
+                (*instance).loop_frame = frame;
+            }
+            let status = enter::enter_loop(store, func, frame, self.enter, self.address);
+            // Still there if there was no stack left to ask for it.
+            (*instance).loop_frame = std::ptr::null_mut();
+            status
         }
     }
 }

@@ -11,21 +11,21 @@ use wasmr_runtime::trap::HostError;
 use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 
 use crate::enter;
-use crate::module::{self, JitModule, LoopCode};
+use crate::module::{self, Callers, JitModule, LoopCode};
 
 impl JitModule {
-    /// Makes a function its compiled code, if there is any: whether there is.
+    /// Makes a function its compiled code, if there is any, for calls by `callers`: whether there is.
     ///
     /// # Errors
     /// If its store cannot have a stack for machine code.
     ///
     /// # Panics
     /// If the function is of another module, or its instance does not fit the [options](JitModule::options).
-    pub fn give(&self, func: &RunningFunc<'_>) -> Result<bool, ResourceError> {
+    pub fn give(&self, func: &RunningFunc<'_>, callers: Callers) -> Result<bool, ResourceError> {
         assert!(std::sync::Arc::ptr_eq(func.module(), self.module()), "the function is of another module");
         assert_eq!(func.memory0_guarded(), self.options().guarded, "the code relies on another kind of memory");
         // SAFETY: just checked, but for who runs the store: that is what a `RunningFunc` stands for.
-        unsafe { self.publish(func.as_ptr(), func.defined_index(), func.foreign_code()) }
+        unsafe { self.publish(func.as_ptr(), func.defined_index(), func.foreign_code(), callers) }
     }
 }
 

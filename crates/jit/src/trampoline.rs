@@ -3,7 +3,8 @@
 //! - *enter*: the host or the interpreter calls a compiled function. [`VmFunc::data`] of such a function; called by
 //!   `enter.rs` as `fn(store, func, slots)` in the C convention.
 //! - *loop*: the interpreter goes on with a loop of a function that is compiled from there. `fn(store, func, frame, code)`;
-//!   leaves the results in the frame's argument area.
+//!   leaves the results in the frame's argument area. Code that starts elsewhere as well takes the frame from
+//!   [`VmInstance::loop_frame`], and arguments that mean nothing.
 //! - *leave*: compiled code calls a function that is not compiled. [`VmFunc::native`] of such a function, with the `VmFunc` as
 //!   context; goes through [`VmFunc::entry`] with arguments and results on the value stack. Host functions have one of their own,
 //!   since they belong to no instance.
@@ -44,6 +45,8 @@ pub enum Kind {
         arg_slots: u32,
         /// Slots between that and the frame pointer.
         header: u32,
+        /// Whether the code starts at the function's beginning as well.
+        or_start: bool,
     },
     /// Out to a function that an instance has and that is not compiled.
     Leave,
@@ -88,7 +91,7 @@ pub fn get(kind: Kind, ty: &FuncType) -> Result<usize, Refusal> {
         let mut passage = Passage::new(func, context, ty);
         match kind {
             Kind::Enter => passage.enter(),
-            Kind::Loop { arg_slots, header } => passage.enter_loop(arg_slots + header),
+            Kind::Loop { arg_slots, header, or_start } => passage.enter_loop(arg_slots + header, or_start),
             Kind::Leave => passage.leave(false),
             Kind::LeaveToHost => passage.leave(true),
         }
@@ -176,12 +179,26 @@ impl<'a> Passage<'a> {
     }
 
     /// `distance` = slots from the argument area to the frame pointer.
-    fn enter_loop(&mut self, distance: u32) {
+    fn enter_loop(&mut self, distance: u32, or_start: bool) {
         let (func, frame, code) = (self.params[1], self.params[2], self.params[3]);
         let context = self.load(types::I64, func, offset_of!(VmFunc, instance));
         let area = self.builder.ins().iadd_imm_s(frame, -8 * i64::from(distance));
-        let signature = abi::loop_signature(self.ty);
-        self.call_native(signature, code, vec![context, frame], area);
+        if or_start {
+            let mut args = vec![context];
+            for &ty in self.ty.params() {
+                let zero = match value_type(ty) {
+                    types::F32 => self.builder.ins().f32const(0.0),
+                    types::F64 => self.builder.ins().f64const(0.0),
+                    // Any vector will do.
+                    types::I8X16 => self.load_slot(types::I8X16, frame, 0),
+                    ty => self.builder.ins().iconst(ty, 0),
+                };
+                args.push(zero);
+            }
+            self.call_native(abi::signature(self.ty), code, args, area);
+        } else {
+            self.call_native(abi::loop_signature(self.ty), code, vec![context, frame], area);
+        }
     }
 
     /// Calls compiled code and leaves its results in slots.

@@ -12,6 +12,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use wasmparser::{BinaryReader, FunctionBody, Operator};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, FuncType, GlobalType, HeapType, MemoryType, RefType, TableType, TypeId, ValType};
 
@@ -37,6 +38,28 @@ pub struct FuncBody<'a> {
     pub bytes: &'a [u8],
     /// Where `bytes` begin in the module.
     pub offset: usize,
+}
+
+impl FuncBody<'_> {
+    /// Whether it calls nothing and repeats nothing.
+    pub fn is_leaf(&self) -> bool {
+        let reader = FunctionBody::new(BinaryReader::new(self.bytes, self.offset as u64));
+        let Ok(operators) = reader.get_operators_reader() else { return false };
+        operators.into_iter().all(|operator| {
+            operator.is_ok_and(|operator| {
+                !matches!(
+                    operator,
+                    Operator::Loop { .. }
+                        | Operator::Call { .. }
+                        | Operator::CallIndirect { .. }
+                        | Operator::CallRef { .. }
+                        | Operator::ReturnCall { .. }
+                        | Operator::ReturnCallIndirect { .. }
+                        | Operator::ReturnCallRef { .. }
+                )
+            })
+        })
+    }
 }
 
 /// An import.
@@ -517,5 +540,25 @@ impl From<Arc<dyn AsRef<[u8]> + Send + Sync>> for ModuleBytes {
 impl std::fmt::Debug for ModuleBytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ModuleBytes({} bytes)", self.as_ref().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leaf_goes_straight_on() {
+        let bytes = wat::parse_str(
+            "(module
+                (func (param i32) (result i32) (if (result i32) (local.get 0) (then (i32.const 1)) (else (i32.const 2))))
+                (func (call 0 (i32.const 1)) drop)
+                (func (loop (br_if 0 (i32.const 0))))
+                (func (return_call 1)))",
+        );
+        let types = Arc::new(TypeRegistry::new());
+        let module = Module::new(bytes.unwrap().into(), "leaves", &Features::default(), &types, 1).unwrap();
+        let leaves: Vec<bool> = (0..4).map(|index| module.body(index).is_leaf()).collect();
+        assert_eq!(leaves, [true, false, false, false]);
     }
 }

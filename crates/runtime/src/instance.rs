@@ -65,6 +65,7 @@ impl InstanceObject {
             published: 0,
             store: store.vm_address(),
             native_stack_limit: ptr::null_mut(),
+            loop_frame: ptr::null_mut(),
             tier_data: loaded.code.vm_data(),
             instance: ptr::null_mut(),
         };

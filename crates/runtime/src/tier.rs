@@ -110,8 +110,8 @@ pub trait TierUp: Send + Sync {
     fn hot_event(&self, func: &RunningFunc<'_>, position: u32) -> HotEvent;
 
     /// An [ordinary](HotEvent::Ordinary) event found the function executing, or waiting for one that is; with this one `samples`
-    /// times, in whatever instance.
-    fn sampled(&self, func: &RunningFunc<'_>, samples: u32);
+    /// times, in whatever instance. `by_first_tier`: its caller is one that the first tier executes.
+    fn sampled(&self, func: &RunningFunc<'_>, samples: u32, by_first_tier: bool);
 
     /// The same event found `caller` waiting for a call of the function of that index, counted from the first that its module
     /// defines, and in the same instance. The call is at the word `position` of the first tier's code.

@@ -160,6 +160,9 @@ pub struct VmInstance {
     pub store: *mut VmStore,
     /// [`VmStore::native_stack_limit`], where prologues find it with one load; null while nothing of the instance is compiled.
     pub native_stack_limit: *mut u8,
+    /// The interpreter's frame with which machine code that can start at a loop as well as at its beginning is to go on; null
+    /// but for the moment of such a call.
+    pub loop_frame: *mut u64,
     /// What the executing tier keeps per module ([`Executable::vm_data`](crate::tier::Executable::vm_data)).
     pub tier_data: *const c_void,
     /// The Rust side of the instance.

@@ -169,7 +169,11 @@ handlers! {
     /// The function of this frame is called through its entry: a host function, or another tier's. If no frame of this run
     /// waits for it, whoever started the run is to call it instead: a tail call leaves nothing behind.
     fn foreign[](m) {
-        let status = if is_outermost(m.fp) { ask_for_call(m.inst, m.fp) } else { call_foreign(m.inst, m.fp) };
+        let outermost = is_outermost(m.fp);
+        if !outermost && m.spend() {
+            crate::heat::crossing(m.inst, m.fp);
+        }
+        let status = if outermost { ask_for_call(m.inst, m.fp) } else { call_foreign(m.inst, m.fp) };
         end_foreign(m, status)
     }
 

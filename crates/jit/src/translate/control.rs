@@ -7,7 +7,7 @@ use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
 
 use super::environment::slots;
-use super::{Entry, Translator, trap_code, value_type};
+use super::{Entry, LOOP_FRAME, Translator, trap_code, value_type};
 
 /// An open block.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ impl Translator<'_, '_> {
         let header = self.block_with(&params);
         // Before the block gets parameters for variables as well.
         let inside = self.builder.block_params(header).to_vec();
-        let entered_here = matches!(&self.request.entry, Entry::Loop(entry) if entry.offset == offset);
+        let entered_here = self.request.entry.place().is_some_and(|place| place.offset == offset);
         let is_saved = self.pending_loop.is_some();
         let pending = if entered_here && self.inlining.is_outermost() { self.pending_loop.take() } else { None };
         if let Some((entry, frame)) = pending {
@@ -174,16 +174,21 @@ impl Translator<'_, '_> {
         self.open(FrameKind::Loop { header }, params, results);
     }
 
-    /// Leads both the translation so far, which nothing reaches, and the entry block with the interpreter's values to a
+    /// Leads both the translation so far, which nothing may reach, and the entry block with the interpreter's values to a
     /// loop's header.
     fn enter_loop(&mut self, header: Block, param_count: usize, entry: Block, frame: Value) {
-        let Entry::Loop(place) = &self.request.entry else { unreachable!("only such functions have a loop pending") };
+        let place = self.request.entry.place().expect("only such functions have a loop pending");
         let params = self.pop_many(param_count);
         let below = self.stack.len();
         self.save_operands(below);
         self.builder.ins().jump(header, &block_args(&params));
 
         self.builder.switch_to_block(entry);
+        if let Entry::StartOrLoop(_) = self.request.entry {
+            // Taken: calls from here on are calls.
+            let none = self.builder.ins().iconst(types::I64, 0);
+            self.builder.ins().store(MemFlagsData::trusted(), none, self.context, LOOP_FRAME);
+        }
         for (index, &slot) in place.locals.iter().enumerate() {
             let (variable, ty) = self.locals[index];
             let value = self.frame_value(frame, slot, ty);

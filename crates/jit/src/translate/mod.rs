@@ -32,7 +32,9 @@ pub mod stack;
 pub mod table;
 pub mod variable;
 
-use cranelift_codegen::ir::{self, AbiParam, Block, InstBuilder, SourceLoc, Type, Value, types};
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::{self, AbiParam, Block, InstBuilder, MemFlagsData, SourceLoc, Type, Value, types};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 /// What the decoder says of bytes that it cannot read.
@@ -41,7 +43,7 @@ use wasmparser::{BinaryReader, FunctionBody, Operator};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
 use wasmr_module::Module;
-use wasmr_runtime::vm::VmLayout;
+use wasmr_runtime::vm::{VmInstance, VmLayout};
 
 use crate::abi::{self, ResultsIn};
 use crate::compile::Refusal;
@@ -77,6 +79,21 @@ pub enum Entry {
     Start,
     /// At a loop, with the interpreter's frame.
     Loop(LoopEntry),
+    /// At its beginning, unless [`VmInstance::loop_frame`](wasmr_runtime::vm::VmInstance) has a frame: then at a loop.
+    StartOrLoop(LoopEntry),
+}
+
+/// Where an instance has the frame for an entry at a loop.
+const LOOP_FRAME: i32 = offset_of!(VmInstance, loop_frame) as i32;
+
+impl Entry {
+    /// The loop, if it starts at one.
+    pub fn place(&self) -> Option<&LoopEntry> {
+        match self {
+            Entry::Start => None,
+            Entry::Loop(place) | Entry::StartOrLoop(place) => Some(place),
+        }
+    }
 }
 
 /// A loop as an entry: where it is, and where the interpreter's frame has the values that are alive there.
@@ -157,7 +174,7 @@ pub fn translate(
     let func_index = request.module.imported_func_count() + request.defined_index;
     let ty: &FuncType = request.module.func_type(func_index);
     func.signature = match request.entry {
-        Entry::Start => abi::signature(ty),
+        Entry::Start | Entry::StartOrLoop(_) => abi::signature(ty),
         Entry::Loop(_) => abi::loop_signature(ty),
     };
     environment::declare_stack_limit(func);
@@ -199,6 +216,17 @@ pub fn translate(
             translator.builder.seal_block(before);
             let zeros: Vec<Value> = ty.params().iter().map(|&ty| translator.zero(value_type(ty))).collect();
             translator.declare_params(ty, &zeros);
+        }
+        Entry::StartOrLoop(_) => {
+            let frame = translator.builder.ins().load(types::I64, MemFlagsData::trusted(), params[0], LOOP_FRAME);
+            let (at_loop, at_start) = (translator.builder.create_block(), translator.builder.create_block());
+            translator.builder.set_cold_block(at_loop);
+            translator.builder.ins().brif(frame, at_loop, &[], at_start, &[]);
+            translator.builder.seal_block(at_loop);
+            translator.builder.seal_block(at_start);
+            translator.pending_loop = Some((at_loop, frame));
+            translator.builder.switch_to_block(at_start);
+            translator.declare_params(ty, &params[1..]);
         }
     }
     translator.body(request.defined_index, ty)?;

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::{Arc, OnceLock};
 
 use wasmr_core::registry::TypeRegistry;
-use wasmr_jit::{CodeOptions, Entry, JitModule, Scratch};
+use wasmr_jit::{Callers, CodeOptions, Entry, JitModule, Scratch};
 use wasmr_module::{Features, Module, ModuleBytes};
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{Executable, FuncEntry, Tier};
@@ -52,7 +52,7 @@ impl Code {
             JitModule::new(self.module.clone(), VmLayout::for_module(&self.module), options).expect("code can be made")
         });
         jit.compile(index, Entry::Start, &mut Scratch::default()).expect("it compiles");
-        assert!(jit.give(func).expect("there is room for a stack"));
+        assert!(jit.give(func, Callers::All).expect("there is room for a stack"));
     }
 }
 
