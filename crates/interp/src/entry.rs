@@ -18,15 +18,20 @@ pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mu
     // arguments and the header, and the function's first cell checks the rest.
     unsafe {
         let arg_slots = (*func).arg_slots as usize;
-        let base = (*store).stack_top;
+        let top = (*store).stack_top;
         let limit = (*store).stack_limit;
-        if base >= limit {
+        if top >= limit {
             (*store).trap_code = TrapCode::StackExhausted;
             return Status::TRAP;
         }
+        // Compiled code puts the arguments where the frame can begin with them.
+        let in_place = slots.wrapping_add(arg_slots) == top;
+        let base = if in_place { slots } else { top };
         let fp = base.add(arg_slots + HEADER);
         let (outer_fp, outer_ip) = ((*store).exit_fp, (*store).exit_ip);
-        base.copy_from_nonoverlapping(slots, arg_slots);
+        if !in_place {
+            base.copy_from_nonoverlapping(slots, arg_slots);
+        }
         *fp.sub(1) = func as u64;
         *fp.sub(2) = outer_fp as u64;
         *fp.sub(3) = exit_cell() as u64;
@@ -41,8 +46,8 @@ pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mu
             spare: 0,
             facc: zero_float_acc(),
         });
-        (*store).stack_top = base;
-        if status == Status::OK {
+        (*store).stack_top = top;
+        if status == Status::OK && !in_place {
             slots.copy_from_nonoverlapping(base, arg_slots);
         }
         if status == Status::OK || status == Status::TAIL {

@@ -225,6 +225,7 @@ pub struct VmStore {
 ///
 /// # Safety
 /// As [`ArrayCall`] says.
+#[inline]
 pub unsafe fn call_entry(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
     // SAFETY: the contract.
     unsafe {

@@ -169,12 +169,22 @@ handlers! {
     /// The function of this frame is called through its entry: a host function, or another tier's. If no frame of this run
     /// waits for it, whoever started the run is to call it instead: a tail call leaves nothing behind.
     fn foreign[](m) {
-        let outermost = is_outermost(m.fp);
-        if !outermost && m.spend() {
+        // These carry nothing here; so they need not be kept over the calls.
+        m.spare = m.fp as u64;
+        m.facc = super::operand::float_acc(0);
+        if is_outermost(m.fp) {
+            m.acc = ask_for_call(m.inst, m.fp).0 as u64;
+            return m.enter(taken_over);
+        }
+        if m.spend() {
             crate::heat::crossing(m.inst, m.fp);
         }
-        let status = if outermost { ask_for_call(m.inst, m.fp) } else { call_foreign(m.inst, m.fp) };
-        end_foreign(m, status)
+        let status = call_foreign(m.inst, m.fp);
+        if status != Status::OK {
+            m.acc = status.0 as u64;
+            return m.enter(taken_over);
+        }
+        return_from_foreign(m)
     }
 
     /// Another tier took the function of this frame to its end; how it ended is in `acc`.
@@ -252,6 +262,18 @@ pub unsafe fn end_foreign(mut m: Machine, status: Status) -> usize {
             m.ip = foreign_cell();
             return super::exception::leave_with(m, status);
         }
+        return_from_foreign(m)
+    }
+}
+
+/// Goes on in the caller of this frame, whose function another tier or the host executed and returned from.
+///
+/// # Safety
+/// The handlers' contract, but for the cell, which no longer matters; the results are where the frame's caller looks for them.
+#[inline(always)]
+unsafe fn return_from_foreign(mut m: Machine) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
         m.reload_memory();
         let func = frame_func(m.fp);
         let first = *m.fp.sub(HEADER + (*func).arg_slots as usize);

@@ -110,9 +110,13 @@ mod linux {
             let len = len.next_multiple_of(page_size());
             let file = file(len)?;
             let write = map(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, 0, &file)?;
+            // Spaces of two lengths, and the program, are thus not a multiple of a large power of two apart. Branch predictors
+            // take branches for one another whose addresses differ in high bits only: two spaces of which one was 64 MiB
+            // from the other, each with code at its start, made calls between them three times as slow.
+            let skew = len / 13;
             // Below first: above lies the heap, which wants to grow.
-            let below = (1..REACH / STEP).map_while(|n| range.start.checked_sub(n * STEP + len));
-            let above = (1..REACH / STEP).map_while(|n| range.end.checked_add(n * STEP));
+            let below = (1..REACH / STEP).map_while(|n| range.start.checked_sub(n * STEP + len + skew));
+            let above = (1..REACH / STEP).map_while(|n| range.end.checked_add(n * STEP + skew));
             let reaches = |&at: &usize| at != 0 && range.end.max(at + len) - range.start.min(at) <= REACH;
             let places = below.take_while(reaches).chain(above.take_while(reaches));
             let execute = places.map(|at| at & !(page_size() - 1)).find_map(|at| {
