@@ -10,7 +10,7 @@ use cranelift_module::{FuncId, ModuleReloc};
 use wasmr_core::trap::TrapCode;
 
 use crate::translate::positions::{Place, Positions};
-use crate::translate::{ReadError, Request, translate};
+use crate::translate::{Exit, ReadError, Request, Translated, translate};
 
 /// Why a function is not compiled. It stays with the interpreter.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,8 @@ pub struct CompiledCode {
     pub positions: Vec<(u32, u32)>,
     /// What positions mean; none in code that is not of a function of a module.
     pub table: Option<Positions>,
+    /// The ways out that calls in it may take.
+    pub exits: Vec<Exit>,
 }
 
 /// A call with handlers.
@@ -109,8 +111,8 @@ pub fn compile(
 ) -> Result<CompiledCode, Refusal> {
     scratch.context.clear();
     let translated = translate(request, isa, &mut scratch.context.func, &mut scratch.builder);
-    let positions = match translated {
-        Ok(positions) => positions,
+    let Translated { positions, exits } = match translated {
+        Ok(translated) => translated,
         Err(refusal) => {
             // What is left of it in there must not meet the next function.
             scratch.builder = FunctionBuilderContext::new();
@@ -119,6 +121,7 @@ pub fn compile(
     };
     let mut compiled = finish(isa, id, scratch)?;
     compiled.table = Some(positions);
+    compiled.exits = exits;
     Ok(compiled)
 }
 
@@ -143,7 +146,7 @@ pub struct Examined {
 /// If it is not compiled.
 pub fn examine(request: &Request<'_>, isa: &dyn TargetIsa, scratch: &mut Scratch) -> Result<Examined, Refusal> {
     scratch.context.clear();
-    let positions = translate(request, isa, &mut scratch.context.func, &mut scratch.builder)?;
+    let Translated { positions, .. } = translate(request, isa, &mut scratch.context.func, &mut scratch.builder)?;
     let clif = scratch.context.func.display().to_string();
     let code = finish(isa, FuncId::from_u32(0), scratch)?;
     let optimized = scratch.context.func.display().to_string();
@@ -183,6 +186,7 @@ fn finish(isa: &dyn TargetIsa, id: FuncId, scratch: &mut Scratch) -> Result<Comp
         call_sites: call_sites.collect::<Result<_, Refusal>>()?,
         positions: buffer.get_srclocs_sorted().iter().map(|place| (place.start, place.loc.bits())).collect(),
         table: None,
+        exits: Vec::new(),
     })
 }
 

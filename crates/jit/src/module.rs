@@ -20,7 +20,7 @@ use crate::helpers::HELPERS;
 use crate::link::Linker;
 use crate::registry::{self, Body};
 use crate::trampoline::{self, Kind};
-use crate::translate::{Entry, Request};
+use crate::translate::{Entry, Exit, Request};
 use crate::{Unavailable, abi, enter, isa};
 
 /// What code of a module may rely on.
@@ -166,8 +166,13 @@ impl JitModule {
         };
         let predicted = |offset: usize| self.predicted(offset);
         let request = self.request(defined_index, entry.clone(), &direct, &predicted);
-        let code = compile(&request, &*self.isa.0, id, scratch)?;
+        let mut code = compile(&request, &*self.isa.0, id, scratch)?;
         let len = code.code.len();
+        // Now, as the program waits for those that are missing when it comes to them.
+        for Exit { type_index, imported } in std::mem::take(&mut code.exits) {
+            let kind = if imported { Kind::LeaveToHost } else { Kind::Leave };
+            trampoline::get(kind, self.module.func_type_of(type_index))?;
+        }
         let arg_slots = ty.param_slots().max(ty.result_slots()) as u32;
         let at_loop = |or_start| trampoline::get(Kind::Loop { arg_slots, header: FRAME_HEADER_SLOTS, or_start }, ty);
         let (passage, loop_passage) = match &entry {

@@ -135,6 +135,7 @@ mod tests {
             call_sites: vec![site()],
             positions: Vec::new(),
             table: None,
+            exits: Vec::new(),
         };
         Arc::new(Body::new(start, code, None))
     }

@@ -17,7 +17,7 @@ use wasmr_runtime::vm::VmFunc;
 use super::control::block_args;
 use super::environment::Region;
 use super::inline::Heat;
-use super::{Translator, trap_code, value_type};
+use super::{Exit, Translator, trap_code, value_type};
 use crate::abi::{self, ResultsIn};
 use crate::compile::Refusal;
 use crate::helpers::Helper;
@@ -51,11 +51,11 @@ impl Translator<'_, '_> {
             }
             Operator::CallRef { type_index } => {
                 let func = self.pop();
-                self.call_predicted(type_index, func, offset, |this| this.callee_of_reference(func))?;
+                self.call_predicted(type_index, func, offset, |this| this.callee_of_reference(type_index, func))?;
             }
             Operator::ReturnCallRef { type_index } => {
                 let func = self.pop();
-                let (callee, context) = self.callee_of_reference(func);
+                let (callee, context) = self.callee_of_reference(type_index, func);
                 self.return_call(type_index, callee, context);
             }
             _ => return Ok(false),
@@ -150,6 +150,8 @@ impl Translator<'_, '_> {
         } else {
             self.note_caller();
         }
+        let type_index = request.module.func_type_index(func_index);
+        self.note_exit(type_index, func_index < request.layout.imported_func_count);
         let func = self.func_pointer(func_index);
         let (code, context) = self.native(func);
         (Callee::Indirect(code), context)
@@ -186,13 +188,15 @@ impl Translator<'_, '_> {
             self.builder.switch_to_block(right);
         }
         self.note_caller();
+        self.note_exit(type_index, false);
         let (code, context) = self.native(func);
         (Callee::Indirect(code), context)
     }
 
     /// The function that a reference leads to, checked.
-    fn callee_of_reference(&mut self, func: Value) -> (Callee, Value) {
+    fn callee_of_reference(&mut self, type_index: u32, func: Value) -> (Callee, Value) {
         self.note_caller();
+        self.note_exit(type_index, false);
         let region = self.region(Region::Vm);
         let flags = MemFlagsData::new()
             .with_aligned()
@@ -202,6 +206,13 @@ impl Translator<'_, '_> {
         let flags = self.trusted(Region::Vm);
         let context = self.builder.ins().load(types::I64, flags, func, offset_of!(VmFunc, native_context) as i32);
         (Callee::Indirect(code), context)
+    }
+
+    fn note_exit(&mut self, type_index: u32, imported: bool) {
+        let exit = Exit { type_index, imported };
+        if !self.exits.contains(&exit) {
+            self.exits.push(exit);
+        }
     }
 
     /// Calls with the topmost operands as arguments, and pushes the results.

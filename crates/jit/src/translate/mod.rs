@@ -107,6 +107,24 @@ pub struct LoopEntry {
     pub operands: i32,
 }
 
+/// A call that leaves compiled code unless its callee is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// The type of the functions called.
+    pub type_index: u32,
+    /// Whether it is a function that the module imports.
+    pub imported: bool,
+}
+
+/// What there is to know of a translation.
+#[derive(Debug)]
+pub struct Translated {
+    /// What source locations mean.
+    pub positions: Positions,
+    /// The ways out that calls may take, each once.
+    pub exits: Vec<Exit>,
+}
+
 /// The state of one translation.
 pub struct Translator<'a, 'b> {
     /// Where instructions go.
@@ -141,6 +159,8 @@ pub struct Translator<'a, 'b> {
     pub meter: fuel::Meter,
     /// Calls replaced by bodies.
     pub inlining: inline::Inlining,
+    /// The ways out that calls may take.
+    pub exits: Vec<Exit>,
     /// What is known of the environment.
     pub environment: environment::Environment,
 }
@@ -161,7 +181,7 @@ pub fn trap_code(code: TrapCode) -> ir::TrapCode {
     ir::TrapCode::user(code as u8 + 1).expect("our codes are small and the sum is not 0")
 }
 
-/// Translates a body into `func`, which is empty. Gives what its source locations mean.
+/// Translates a body into `func`, which is empty.
 ///
 /// # Errors
 /// If there is an operator that is not compiled: the function stays with the interpreter.
@@ -170,7 +190,7 @@ pub fn translate(
     isa: &dyn TargetIsa,
     func: &mut ir::Function,
     func_context: &mut FunctionBuilderContext,
-) -> Result<Positions, Refusal> {
+) -> Result<Translated, Refusal> {
     let func_index = request.module.imported_func_count() + request.defined_index;
     let ty: &FuncType = request.module.func_type(func_index);
     func.signature = match request.entry {
@@ -205,6 +225,7 @@ pub fn translate(
         operand_variables: Vec::new(),
         meter: fuel::Meter::default(),
         inlining: inline::Inlining::default(),
+        exits: Vec::new(),
         environment: environment::Environment::default(),
     };
     match &request.entry {
@@ -234,9 +255,9 @@ pub fn translate(
         return Err(Refusal::NoSuchLoop);
     }
     translator.builder.seal_all_blocks();
-    let Translator { builder, positions, .. } = translator;
+    let Translator { builder, positions, exits, .. } = translator;
     builder.finalize(isa.frontend_config());
-    Ok(positions)
+    Ok(Translated { positions, exits })
 }
 
 impl<'a> Translator<'a, '_> {
