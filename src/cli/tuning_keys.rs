@@ -27,7 +27,7 @@ const KEYS: &[(&str, &str, &str, Store)] = &[
             Ok(())
         },
     ),
-    ("sample-every", "=COUNT", "how many calls and loops make a sample [default: 1024]", |tuning, value| {
+    ("sample-every", "=COUNT", "how many calls and loops make a sample [default: 1021]", |tuning, value| {
         tuning.sample_every = count(value)?;
         Ok(())
     }),

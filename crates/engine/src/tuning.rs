@@ -23,7 +23,8 @@ pub struct Tuning {
     pub stitch: bool,
     /// How many samples must have found a function before that; 0 is before its first execution.
     pub stitch_after: u32,
-    /// How many calls and loops make a sample. Fewer find what is hot sooner and cost more.
+    /// How many calls and loops make a sample. Fewer find what is hot sooner and cost more. A prime: in a loop with so many calls
+    /// that their number divides it, samples would always find the same one, and never the loop.
     pub sample_every: u32,
     /// How many samples at least must have found a function or a loop before it is compiled, however small it is. With 0 every
     /// call and loop is a sample, one of them is enough, and the program waits for the code: for tests of the ways between tiers.
@@ -51,7 +52,7 @@ impl Default for Tuning {
             parallel_validation_from: 128 << 10,
             stitch: true,
             stitch_after: 4,
-            sample_every: 1 << 10,
+            sample_every: 1021,
             tier_up_after: 2,
             bytes_per_sample: 27,
             tier_up_delay: Duration::from_millis(4),
@@ -83,7 +84,8 @@ impl Tuning {
     /// Calls and loops from one hot event to the next.
     pub fn budget_in(&self, mode: Mode) -> i32 {
         let at_once = self.tiers_up_at_once() && mode != Mode::Interp;
-        if at_once { 0 } else { i32::try_from(self.sample_every).unwrap_or(i32::MAX) }
+        // The event comes with the one after these.
+        if at_once { 0 } else { i32::try_from(self.sample_every.saturating_sub(1)).unwrap_or(i32::MAX) }
     }
 
     /// How many samples must have found a function, or a loop of it, whose body has so many bytes; with only one processor,
