@@ -35,7 +35,10 @@ impl Translator<'_, '_> {
     /// Translates a call at an offset in the module; whether it is one.
     pub fn call_operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<bool, Refusal> {
         match *operator {
-            Operator::Call { function_index } => self.call_known(function_index, offset, Heat::Unknown)?,
+            Operator::Call { function_index } => {
+                let was_seen = (self.request.predicted)(offset).is_some();
+                self.call_known(function_index, offset, if was_seen { Heat::Hot } else { Heat::Unknown })?;
+            }
             Operator::ReturnCall { function_index } => {
                 let (callee, context) = self.callee(function_index);
                 self.return_call(self.request.module.func_type_index(function_index), callee, context);
