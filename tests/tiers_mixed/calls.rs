@@ -3,7 +3,7 @@
 
 use wasmr::Val;
 
-use crate::support::{End, padded, same_ends, tier_mixes};
+use crate::support::{End, mixes, padded, same_ends, tier_mixes};
 use crate::ways::Body;
 
 /// Rounds after which code was made, with what was found until then in it.
@@ -203,5 +203,50 @@ fn subtypes_are_called_where_their_supertype_is_expected() {
         assert_eq!((ends[0].i64(), ends[1].i64(), ends[2].i64()), (long / 4, 50, 25));
         assert_eq!(ends[3].trap().0, "indirect call type mismatch");
         assert_eq!((ends[4].i64(), ends[5].i64()), (long / 2, 25));
+    }
+}
+
+/// Calls from one place to three functions in turn, and now and then to one that divides by what it is given, an absent one, or
+/// one of another type.
+#[test]
+fn calls_from_one_place_go_to_several_functions() {
+    let text = r#"(module
+        (type $op (func (param i64) (result i64)))
+        (table 8 funcref)
+        (elem (i32.const 0) $add $double $recurse $divide)
+        (elem (i32.const 5) $other)
+        (func $add (type $op) (i64.add (local.get 0) (i64.const 3)))
+        (func $double (type $op) PAD0 (i64.shl (local.get 0) (i64.const 1)))
+        (func $recurse (type $op) PAD1
+            (if (result i64) (i64.eqz (i64.and (local.get 0) (i64.const 7))) (then (i64.const 1))
+                (else (i64.add (i64.const 1) (call $recurse (i64.sub (local.get 0) (i64.const 1)))))))
+        (func $divide (type $op) (i64.div_u (i64.const 1000) (local.get 0)))
+        (func $other (param i32) (result i32) (local.get 0))
+        (func $run (export "run") (param $rounds i32) (param $last i32) (param $with i64) (result i64) (local $sum i64)
+            (loop
+                (local.set $sum (i64.add (local.get $sum)
+                    (call_indirect (type $op)
+                        (select (local.get $with) (i64.extend_i32_u (local.get $rounds)) (i32.eqz (local.get $rounds)))
+                        (select (local.get $last) (i32.rem_u (local.get $rounds) (i32.const 3)) (i32.eqz (local.get $rounds))))))
+                (br_if 0 (i32.ge_s (local.tee $rounds (i32.sub (local.get $rounds) (i32.const 1))) (i32.const 0))))
+            (local.get $sum)))"#;
+    for bodies in mixes(2) {
+        let text = padded(text, &bodies);
+        let run = |last, with| ("run", vec![Val::I32(ROUNDS), Val::I32(last), Val::I64(with)]);
+        let calls = [run(0, 5), run(1, 5), run(3, 7), run(3, 0), run(4, 0), run(5, 0), run(9, 0), run(2, 7), run(0, 5)];
+        let calls: Vec<_> = calls.iter().map(|(name, params)| (*name, &params[..])).collect();
+        let ends = same_ends(&[("main", &text)], &calls);
+        let sum = |n: i64| match n % 3 {
+            0 => n + 3,
+            1 => 2 * n,
+            _ => n % 8 + 1,
+        };
+        let before: i64 = (1..=i64::from(ROUNDS)).map(sum).sum();
+        assert_eq!((ends[0].i64(), ends[1].i64(), ends[2].i64()), (before + 8, before + 10, before + 142));
+        ends[3].assert_trap("integer divide by zero", &["divide", "run"]);
+        assert_eq!(ends[4].trap().0, "uninitialized element");
+        assert_eq!(ends[5].trap().0, "indirect call type mismatch");
+        assert_eq!(ends[6].trap().0, "undefined element");
+        assert_eq!((ends[7].i64(), &ends[8]), (before + 8, &ends[0]));
     }
 }

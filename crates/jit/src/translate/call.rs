@@ -2,7 +2,7 @@
 //!
 //! A small function of the module is inlined; one that the linker knows is called directly. All others are called through their
 //! [`VmFunc`]: its `native` code with its `native_context`, whatever that is just now. A call through a table or a reference that
-//! nearly always went to one function compares with that first.
+//! mostly went to few functions compares with those first.
 
 use std::mem::offset_of;
 
@@ -36,7 +36,7 @@ impl Translator<'_, '_> {
     pub fn call_operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<bool, Refusal> {
         match *operator {
             Operator::Call { function_index } => {
-                let was_seen = (self.request.predicted)(offset).is_some();
+                let was_seen = !(self.request.predicted)(offset).is_empty();
                 self.call_known(function_index, offset, if was_seen { Heat::Hot } else { Heat::Unknown })?;
             }
             Operator::ReturnCall { function_index } => {
@@ -78,8 +78,8 @@ impl Translator<'_, '_> {
         Ok(())
     }
 
-    /// Calls the function that `func` points to, or is null; `callee` checks it. If calls from here were seen to go to one
-    /// function, that is compared with first, and what follows for it is a call of a known function, without any check.
+    /// Calls the function that `func` points to, or is null; `callee` checks it. If calls from here were seen to go to few
+    /// functions, those are compared with first, and what follows for one is a call of a known function, without any check.
     fn call_predicted(
         &mut self,
         type_index: u32,
@@ -88,35 +88,42 @@ impl Translator<'_, '_> {
         callee: impl FnOnce(&mut Self) -> (Callee, Value),
     ) -> Result<(), Refusal> {
         let module = self.request.module;
-        let predicted = (self.request.predicted)(offset)
-            .map(|defined| module.imported_func_count() + defined)
-            .filter(|&index| module.registry().is_subtype(module.func_type_id(index), module.type_id(type_index)));
-        let Some(predicted) = predicted else {
+        let mut predicted = (self.request.predicted)(offset);
+        predicted.iter_mut().for_each(|index| *index += module.imported_func_count());
+        let is_callable =
+            |&index: &u32| module.registry().is_subtype(module.func_type_id(index), module.type_id(type_index));
+        predicted.retain(is_callable);
+        if predicted.is_empty() {
             let (callee, context) = callee(self);
             self.call(type_index, callee, context);
             return Ok(());
-        };
+        }
         let ty = module.func_type_of(type_index);
         let args = self.pop_many(ty.params().len());
         let results: Vec<Type> = ty.results().iter().map(|&ty| value_type(ty)).collect();
-        let pointer = self.func_pointer(predicted);
-        let is_right = self.builder.ins().icmp(IntCC::Equal, func, pointer);
-        let (right, wrong) = (self.builder.create_block(), self.builder.create_block());
         let join = self.block_with(&results);
-        self.builder.set_cold_block(wrong);
-        self.builder.ins().brif(is_right, right, &[], wrong, &[]);
-        self.builder.seal_block(right);
-        self.builder.seal_block(wrong);
+        let last = predicted.len() - 1;
+        for (place, index) in predicted.into_iter().enumerate() {
+            let pointer = self.func_pointer(index);
+            let is_right = self.builder.ins().icmp(IntCC::Equal, func, pointer);
+            let (right, wrong) = (self.builder.create_block(), self.builder.create_block());
+            if place == last {
+                self.builder.set_cold_block(wrong);
+            }
+            self.builder.ins().brif(is_right, right, &[], wrong, &[]);
+            self.builder.seal_block(right);
+            self.builder.seal_block(wrong);
 
-        self.builder.switch_to_block(right);
-        self.push_all(&args);
-        self.call_known(predicted, offset, Heat::Hot)?;
-        if self.reachable {
-            let values = self.pop_many(results.len());
-            self.builder.ins().jump(join, &block_args(&values));
+            self.builder.switch_to_block(right);
+            self.push_all(&args);
+            self.call_known(index, offset, Heat::Hot)?;
+            if self.reachable {
+                let values = self.pop_many(results.len());
+                self.builder.ins().jump(join, &block_args(&values));
+            }
+            self.reachable = true;
+            self.builder.switch_to_block(wrong);
         }
-        self.reachable = true;
-        self.builder.switch_to_block(wrong);
         self.push_all(&args);
         let (callee, context) = callee(self);
         self.call(type_index, callee, context);

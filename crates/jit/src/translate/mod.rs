@@ -68,8 +68,8 @@ pub struct Request<'a> {
     pub spectre_guards: bool,
     /// The linker's numbers of functions of the module that can be called directly, by defined index.
     pub direct: &'a dyn Fn(u32) -> Option<u32>,
-    /// The function that calls through a table or a reference at an offset in the module were seen to go to, by defined index.
-    pub predicted: &'a dyn Fn(usize) -> Option<u32>,
+    /// The few functions that calls at an offset in the module were seen to go to, by defined index, the most often called first.
+    pub predicted: &'a dyn Fn(usize) -> Vec<u32>,
 }
 
 /// Where the translation of a function starts.
