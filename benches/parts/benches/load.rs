@@ -3,7 +3,6 @@
 //! In: QuickJS, if `scripts/fetch-programs.sh` has fetched it, and CoreMark. Throughput counts bytes of the file.
 
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_interp::ModuleCode;
 use wasmr_module::{Features, Module};
-
-fn programs() -> Vec<(&'static str, Vec<u8>)> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let fetched = std::env::var_os("WASMR_PROGRAMS").map_or(root.join("target/programs"), PathBuf::from);
-    let places = [("quickjs", fetched.join("quickjs.wasm")), ("coremark", root.join("tests/guests/coremark.wasm"))];
-    let there = places.into_iter().filter_map(|(name, path)| match std::fs::read(&path) {
-        Ok(bytes) => Some((name, bytes)),
-        Err(error) => {
-            eprintln!("skipped {name}: {error} (scripts/fetch-programs.sh)");
-            None
-        }
-    });
-    there.collect()
-}
+use wasmr_parts::programs;
 
 fn module(bytes: &Arc<Vec<u8>>, threads: usize) -> Arc<Module> {
     let types = Arc::new(TypeRegistry::new());

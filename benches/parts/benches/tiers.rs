@@ -4,7 +4,6 @@
 //! are `nop`s, which no tier executes. The benches check that it came out so.
 
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use wasmr::{Config, Engine, Linker, Mode, Module, Store, Tuning, TypedFunc};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_jit::{CodeOptions, Entry, JitModule, Scratch};
 use wasmr_module::Features;
+use wasmr_parts::programs;
 use wasmr_runtime::vm::VmLayout;
 
 /// Bytes of the largest body that is compiled in the benches of calls.
@@ -20,20 +20,6 @@ const MAX_COMPILED_SIZE: usize = 1024;
 
 /// Calls of each run.
 const ROUNDS: u32 = 100_000;
-
-fn programs() -> Vec<(&'static str, Vec<u8>)> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let fetched = std::env::var_os("WASMR_PROGRAMS").map_or(root.join("target/programs"), PathBuf::from);
-    let places = [("quickjs", fetched.join("quickjs.wasm")), ("coremark", root.join("tests/guests/coremark.wasm"))];
-    let there = places.into_iter().filter_map(|(name, path)| match std::fs::read(&path) {
-        Ok(bytes) => Some((name, bytes)),
-        Err(error) => {
-            eprintln!("skipped {name}: {error} (scripts/fetch-programs.sh)");
-            None
-        }
-    });
-    there.collect()
-}
 
 /// All functions of a program, one after the other on one thread, as with `--mode jit`. Throughput counts bytes of bodies.
 fn compile(criterion: &mut Criterion) {

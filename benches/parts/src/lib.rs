@@ -4,6 +4,8 @@
 //! runtime implements it with its plainest API, so that the same bench, monomorphised, measures all of them.
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
+
 #[cfg(feature = "wasmi")]
 mod wasmi;
 mod wasmr;
@@ -15,6 +17,21 @@ pub use self::wasmi::Wasmi;
 pub use self::wasmr::{Wasmr, WasmrInterp};
 #[cfg(feature = "wasmtime")]
 pub use self::wasmtime::Wasmtime;
+
+/// The programs that benches of real code are about, by name; without those that are not there, which it says.
+pub fn programs() -> Vec<(&'static str, Vec<u8>)> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let fetched = std::env::var_os("WASMR_PROGRAMS").map_or(root.join("target/programs"), PathBuf::from);
+    let places = [("quickjs", fetched.join("quickjs.wasm")), ("coremark", root.join("tests/guests/coremark.wasm"))];
+    let there = places.into_iter().filter_map(|(name, path)| match std::fs::read(&path) {
+        Ok(bytes) => Some((name, bytes)),
+        Err(error) => {
+            eprintln!("skipped {name}: {error} (scripts/fetch-programs.sh)");
+            None
+        }
+    });
+    there.collect()
+}
 
 /// A runtime's way through the steps that are measured. All exports that are called take and give one `i32`.
 pub trait Runtime {
