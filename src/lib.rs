@@ -160,6 +160,7 @@ pub use wasmr_runtime::externs::Extern;
 pub use wasmr_runtime::func::{CallError, Func};
 pub use wasmr_runtime::global::{Global, GlobalError};
 pub use wasmr_runtime::host::Caller;
+pub use wasmr_runtime::initialize::{InitializerError, LibraryError, initializer};
 pub use wasmr_runtime::instance::{ExportError, Instance};
 pub use wasmr_runtime::instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule};
 pub use wasmr_runtime::interrupt::InterruptHandle;
@@ -214,6 +215,9 @@ pub use wasmr_runtime::value::{TypeMismatch, Val};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A program's `_start` is called by the embedder, as above, and so is a library's `_initialize`: by
+/// [`Linker::module`] for one that other modules import from, by [`Instance::initialize`] for one that the embedder calls.
 ///
 /// A directory is granted as a [`Dir`](wasi::Dir): `builder.dir(Dir::from_std_file(File::open("data")?), "/data", true)` lets the guest
 /// read all below `data` and nothing else.

@@ -78,7 +78,7 @@ pub struct RunFlags {
     #[arg(long, value_name = "NAME")]
     pub invoke: Option<String>,
 
-    /// Instantiate FILE first and offer its exports as module NAME
+    /// Instantiate FILE first, call its `_initialize` if it has one, and offer its exports as module NAME
     #[arg(long, value_name = "NAME=FILE", value_parser = PreloadSpec::parse)]
     pub preload: Vec<PreloadSpec>,
 

@@ -60,6 +60,13 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// Returns true if the user calls the initialisation of the module by hand.
+    pub fn is_initializer(&self) -> bool {
+        matches!(self, Entry::Invoke { name, .. } if name == "_initialize" || name == "__wasm_call_ctors")
+    }
+}
+
 /// What stands in for imports that nobody offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownImports {

@@ -17,11 +17,13 @@ use wasmr::{
 };
 
 use super::code_keys::CodeKeys;
+use super::demangle::printable;
 use super::flags::RunFlags;
 use super::keys::WasmKeys;
 use super::plan::{self, Entry, RunPlan, UnknownImports};
 use super::stats::{Ended, Phase, Stats};
 use super::tuning_keys::TuningKeys;
+use super::values::PreloadSpec;
 use super::{UsageError, exit, invoke, load, missing, report, signals, timeout};
 
 /// How a run ended, other than by an error of wasmr's or of its user's.
@@ -30,8 +32,10 @@ enum End {
     NotRun(u8),
     /// The function that was called returned.
     Returned,
-    /// The guest was stopped.
+    /// The program was stopped.
     Stopped(Stop),
+    /// A library was stopped while it was made ready, before the program started.
+    LibraryStopped(PreloadSpec, Stop),
 }
 
 /// The statistics of the run, if they were asked for.
@@ -76,7 +80,11 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
         End::Returned => (exit::SUCCESS, Ended::returned()),
         End::Stopped(stop) => {
             let ended = Ended::stopped(&stop);
-            (stopped(stop, &name, err), ended)
+            (stopped(stop, &format!("the program `{name}`"), err), ended)
+        }
+        End::LibraryStopped(library, stop) => {
+            let ended = Ended::stopped(&stop);
+            (library_stopped(stop, &library, err), ended)
         }
     };
     if let Some(stats) = stats {
@@ -95,20 +103,19 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
         return Ok(End::NotRun(status));
     }
 
+    if !plan.entry.is_initializer() {
+        wasmr::initializer(&module.module).with_context(|| format!("cannot run `{}`", printable(module.name())))?;
+    }
+
     let mut store = ManuallyDrop::new(Store::new(&*engine, plan.wasi));
     if let Some(fuel) = plan.fuel {
         store.set_fuel(fuel);
     }
     let mut linker = ManuallyDrop::new(Linker::new());
-    for preload in &plan.preload {
-        let library = ManuallyDrop::new(load_module(&engine, &preload.file, stats)?);
-        enter(stats, Phase::Instantiate);
-        let instance = match instantiate(&mut store, &mut linker, &library, plan.unknown_imports)? {
-            Ok(instance) => instance,
-            Err(stop) => return Ok(End::Stopped(stop)),
-        };
-        let offered = linker.instance(&*store, &preload.name, instance);
-        offered.with_context(|| format!("cannot offer `{}` for --preload", preload.file.display()))?;
+    for library in plan.preload {
+        if let Err(stop) = preload(&engine, &mut store, &mut linker, &library, plan.unknown_imports, stats)? {
+            return Ok(End::LibraryStopped(library, stop));
+        }
     }
     enter(stats, Phase::Instantiate);
     let instance = match instantiate(&mut store, &mut linker, &module, plan.unknown_imports)? {
@@ -122,6 +129,29 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
         stats.store(&store, instance, plan.fuel);
     }
     end
+}
+
+/// Makes the exports of a library importable; the inner error is a start function or initialisation that did not return.
+fn preload(
+    engine: &Engine,
+    store: &mut Store<WasiCtx>,
+    linker: &mut Linker<WasiCtx>,
+    library: &PreloadSpec,
+    unknown: UnknownImports,
+    stats: &MaybeStats,
+) -> anyhow::Result<Result<(), Stop>> {
+    let option =
+        || format!("cannot use --preload {}", printable(&format!("{}={}", library.name, library.file.display())));
+    let module = ManuallyDrop::new(load_module(engine, &library.file, stats).with_context(option)?);
+    // What cannot be initialised is refused before anything of it runs.
+    wasmr::initializer(&module.module).with_context(option)?;
+    enter(stats, Phase::Instantiate);
+    let instance = match instantiate(store, linker, &module, unknown).with_context(option)? {
+        Ok(instance) => instance,
+        Err(stop) => return Ok(Err(stop)),
+    };
+    linker.instance(&*store, &library.name, instance).with_context(option)?;
+    Ok(instance.initialize(store))
 }
 
 fn load_module(engine: &Engine, path: &Path, stats: &MaybeStats) -> anyhow::Result<Module> {
@@ -198,10 +228,8 @@ fn call_entry(
     let ty = target.ty(&*store);
     let args = invoke::arguments(store.registry(), &ty, words)
         .map_err(|why| UsageError(format!("cannot call `{name}`: {why}")))?;
-    if matches!(entry, Entry::Invoke { .. })
-        && name != "_initialize"
-        && let Some(initialize) = func(store, "_initialize")
-        && let Err(stop) = initialize.call(&mut *store, &[], &mut [])
+    if !entry.is_initializer()
+        && let Err(stop) = instance.initialize(&mut *store)
     {
         return Ok(End::Stopped(stop));
     }
@@ -216,36 +244,40 @@ fn call_entry(
     Ok(End::Returned)
 }
 
-/// Says why the guest was stopped; the exit status.
-fn stopped(stop: Stop, name: &str, err: &mut dyn Write) -> u8 {
+/// Says why a library was stopped before the program started; returns the exit status. Unlike a program's, its exit is told:
+/// the program did not run.
+fn library_stopped(stop: Stop, library: &PreloadSpec, err: &mut dyn Write) -> u8 {
+    let (name, file) = (printable(&library.name), library.file.display().to_string());
+    let subject = format!("the preloaded module `{name}` (`{}`)", printable(&file));
+    if let Some(code) = stop.exit_code() {
+        let sentence = format!("{subject} ended the run with exit code {code} before the program started");
+        report::error_with_details(err, &sentence, "");
+    }
+    stopped(stop, &subject, err)
+}
+
+/// Says why `subject` was stopped; returns the exit status.
+fn stopped(stop: Stop, subject: &str, err: &mut dyn Write) -> u8 {
     let backtrace = stop.backtrace().map(report::backtrace).unwrap_or_default();
     match stop.into_kind() {
         StopKind::Exit(code) => exit::of_guest(code),
         StopKind::Trap(trap) => {
             let details = format!("wasm trap: {}\n{backtrace}", trap.code);
-            report::error_with_details(err, &format!("the program `{name}` trapped"), &details);
+            report::error_with_details(err, &format!("{subject} trapped"), &details);
             exit::TRAP
         }
         StopKind::Throw(_) => {
             let details = format!("wasm exception: uncaught\n{backtrace}");
-            report::error_with_details(
-                err,
-                &format!("the program `{name}` threw an exception that nothing caught"),
-                &details,
-            );
+            report::error_with_details(err, &format!("{subject} threw an exception that nothing caught"), &details);
             exit::TRAP
         }
         StopKind::Host(error) if error.is::<UnknownImportCalled>() => {
-            let sentence = format!("the program `{name}` called an import that does not exist here");
+            let sentence = format!("{subject} called an import that does not exist here");
             report::error_with_details(err, &sentence, &error.to_string());
             exit::TRAP
         }
         StopKind::Host(error) => {
-            report::error_with_details(
-                err,
-                &format!("the program `{name}` was stopped by a host function"),
-                &error.to_string(),
-            );
+            report::error_with_details(err, &format!("{subject} was stopped by a host function"), &error.to_string());
             exit::FAILURE
         }
     }

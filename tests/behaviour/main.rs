@@ -14,6 +14,7 @@ mod inspect;
 mod invoke;
 mod limits;
 mod messages;
+mod preload;
 mod programs;
 mod signals;
 mod stats;

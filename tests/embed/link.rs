@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wasmr::{
-    Engine, Extern, ExternType, Func, FuncType, Global, GlobalType, Instance, InstantiateError, LinkError, Linker,
-    Memory, MemoryType, Module, RefType, Store, Table, TableType, Tag, Val, ValType,
+    Engine, Extern, ExternType, Func, FuncType, Global, GlobalType, Instance, InstantiateError, LibraryError,
+    LinkError, Linker, Memory, MemoryType, Module, RefType, Store, Table, TableType, Tag, TrapCode, Val, ValType,
 };
 
 use crate::support::{in_every_mode, instance, module};
@@ -71,6 +71,39 @@ in_every_mode! {
         let mut store = Store::new(&engine, ());
         let instance = linker.instantiate(&mut store, &module(&engine, text)).unwrap();
         assert_eq!(instance.get_typed_func::<(), i32>(&store, "run").unwrap().call(&mut store, ()).unwrap(), 3);
+    }
+
+    fn a_library_is_initialised_by_whoever_defines_it(config) {
+        let engine = Engine::new(&config);
+        let library = module(&engine, r#"(module (global $g (mut i32) (i32.const 40))
+            (func (export "_initialize") (global.set $g (i32.add (global.get $g) (i32.const 1))))
+            (func (export "_start") unreachable)
+            (func (export "get") (result i32) (global.get $g)))"#);
+        let program = module(&engine, r#"(module (import "lib" "get" (func $get (result i32)))
+            (func (export "run") (result i32) (call $get)))"#);
+        let mut store = Store::new(&engine, ());
+        let mut linker = Linker::new();
+        linker.module(&mut store, "lib", &library).unwrap();
+        let run = linker.instantiate(&mut store, &program).unwrap().get_typed_func::<(), i32>(&store, "run").unwrap();
+        assert_eq!(run.call(&mut store, ()).unwrap(), 41);
+        assert!(matches!(linker.module(&mut store, "lib", &library), Err(LibraryError::Duplicate(_))));
+
+        // By hand: instantiating alone does not.
+        let instance = linker.instantiate(&mut store, &library).unwrap();
+        let get = instance.get_typed_func::<(), i32>(&store, "get").unwrap();
+        assert_eq!(get.call(&mut store, ()).unwrap(), 40);
+        instance.initialize(&mut store).unwrap();
+        assert_eq!(get.call(&mut store, ()).unwrap(), 41);
+
+        let error = |text: &str| Linker::new().module(Store::new(&engine, ()), "lib", &module(&engine, text)).unwrap_err();
+        let stopped = error(r#"(module (func (export "_initialize") unreachable))"#);
+        let LibraryError::Instantiate(InstantiateError::Stop(stop)) = stopped else { panic!("{stopped}") };
+        assert_eq!(stop.trap_code(), Some(TrapCode::Unreachable));
+        let refused = error(r#"(module (func (export "_initialize") (param i32)))"#);
+        assert_eq!(
+            refused.to_string(),
+            "`<module>` exports `_initialize` as (func (param i32)), but it must be a function without parameters and results"
+        );
     }
 
     fn instances_share_what_they_import_from_each_other(config) {

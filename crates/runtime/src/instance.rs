@@ -293,7 +293,8 @@ pub enum ExportError {
 }
 
 impl Instance {
-    /// An instance whose imports are `imports`, in the module's order.
+    /// An instance whose imports are `imports`, in the module's order. Runs its start function, but neither `_start` nor
+    /// `_initialize` (see [`Instance::initialize`]).
     ///
     /// # Panics
     /// If there are more than the module imports, one is of another store, or the module of another engine.

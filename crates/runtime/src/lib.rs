@@ -4,8 +4,8 @@
 //! # The tour
 //! - [`store`] owns everything; [`context`] is how a store is lent; the other objects are handles into it: [`func`],
 //!   [`memory`], [`table`], [`global`], [`tag`], [`instance`], [`mod@reference`], [`exception`].
-//! - [`instantiate`] goes from a module to an instance; [`linker`] finds the imports by name; segments and constant
-//!   expressions are internal to it.
+//! - [`instantiate`] goes from a module to an instance, [`mod@initialize`] calls what a library wants called first; [`linker`]
+//!   finds the imports by name; segments and constant expressions are internal to it.
 //! - [`vm`] has every layout that code reads and writes; [`tier`], [`running`] and [`walk`] are the seam to whatever
 //!   executes; [`builtins`] are the slow paths that tiers share; [`sys`] is the operating system.
 //! - [`host`] and [`typed`] are host functions; [`value`] and [`types`] values and types as the embedder sees them.
@@ -25,6 +25,7 @@ pub mod func;
 pub mod global;
 mod handle;
 pub mod host;
+pub mod initialize;
 pub mod instance;
 pub mod instantiate;
 pub mod interrupt;

@@ -14,6 +14,7 @@ use wasmr_module::Module;
 use crate::context::{AsContext, AsContextMut, Invariant};
 use crate::externs::Extern;
 use crate::host::{Caller, HostFuncDef};
+use crate::initialize::{LibraryError, initializer};
 use crate::instance::Instance;
 use crate::instantiate::{InstantiateError, LoadedModule, Provided, instantiate};
 use crate::trap::Stop;
@@ -144,6 +145,50 @@ impl<T> Linker<T> {
         Ok(self)
     }
 
+    /// Instantiates a library, initialises it, and defines everything that it exports under a module name.
+    ///
+    /// The initialisation is the one that [`Instance::initialize`] tells: a reactor's `_initialize` runs, once, before
+    /// anything else of it can be called. A command's `_start` does not run; it is defined like every other export.
+    ///
+    /// # Errors
+    /// As [`instantiate`](Linker::instantiate); besides, the initialisation stopped or cannot be called, or a name is taken.
+    ///
+    /// # Examples
+    /// ```
+    /// use wasmr::{Engine, Linker, Module, Store};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = Engine::default();
+    /// let library = Module::new(&engine, r#"(module
+    ///     (global $answer (mut i32) (i32.const 0))
+    ///     (func (export "_initialize") (global.set $answer (i32.const 42)))
+    ///     (func (export "answer") (result i32) (global.get $answer)))"#)?;
+    /// let program = Module::new(&engine, r#"(module
+    ///     (import "library" "answer" (func $answer (result i32)))
+    ///     (func (export "ask") (result i32) (call $answer)))"#)?;
+    ///
+    /// let mut store = Store::new(&engine, ());
+    /// let mut linker = Linker::new();
+    /// linker.module(&mut store, "library", &library)?;
+    /// let program = linker.instantiate(&mut store, &program)?;
+    /// assert_eq!(program.get_typed_func::<(), i32>(&store, "ask")?.call(&mut store, ())?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn module(
+        &mut self,
+        mut store: impl AsContextMut<Data = T>,
+        name: &str,
+        module: &LoadedModule,
+    ) -> Result<&mut Self, LibraryError> {
+        // What cannot be initialised is refused before anything of it runs.
+        initializer(&module.module)?;
+        let instance = self.instantiate(&mut store, module)?;
+        self.instance(&store, name, instance)?;
+        instance.initialize(&mut store).map_err(InstantiateError::from)?;
+        Ok(self)
+    }
+
     /// Gives everything defined under a module name a second module name.
     pub fn alias_module(&mut self, module: &str, alias: &str) -> Result<&mut Self, DuplicateDefinition> {
         for (name, definition) in self.definitions.get(module).cloned().unwrap_or_default() {
@@ -172,7 +217,9 @@ impl<T> Linker<T> {
         self
     }
 
-    /// Makes an instance whose imports are the definitions of their names.
+    /// Makes an instance whose imports are the definitions of their names. Runs its start function, but neither `_start` nor
+    /// `_initialize`: a program's `_start` is for the embedder to call, and for libraries there is
+    /// [`Instance::initialize`].
     pub fn instantiate(
         &self,
         mut store: impl AsContextMut<Data = T>,

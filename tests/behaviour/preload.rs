@@ -1,0 +1,164 @@
+//! Instances that are not the main one: in which order they come to life, who initialises them, and who is named when they
+//! do not.
+
+use crate::harness::{Run, Scratch};
+use crate::tiers::on_every_tier;
+
+/// A program that exits with what `get` of module `lib` returns.
+const ASKS: &str = r#"(module
+    (import "lib" "get" (func $get (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (func (export "_start") (call $exit (call $get))))"#;
+
+/// `--preload NAME=FILE`, the file made of this text.
+fn preload(scratch: &Scratch, name: &str, text: &str) -> [String; 2] {
+    let file = scratch.file(&format!("{name}.wat"), text);
+    ["--preload".to_string(), format!("{name}={}", file.display())]
+}
+
+on_every_tier! {
+    fn a_library_is_initialised_once_before_anything_else_of_it(tier) {
+        let scratch = Scratch::new();
+        let program = scratch.file("main.wat", ASKS);
+        let text = r#"(module (global $g (mut i32) (i32.const 40))
+            (func (export "_initialize") (global.set $g (i32.add (global.get $g) (i32.const 1))))
+            (func (export "get") (result i32) (global.get $g)))"#;
+        Run::on(tier).words(preload(&scratch, "lib", text)).word(program).end().exits(41).quietly();
+    }
+
+    fn constructors_without_a_start_file_run_too(tier) {
+        let scratch = Scratch::new();
+        let text = r#"(module (global $g (mut i32) (i32.const 40))
+            (func (export "__wasm_call_ctors") (global.set $g (i32.add (global.get $g) (i32.const 1))))
+            (func (export "get") (result i32) (global.get $g)))"#;
+        let program = scratch.file("main.wat", ASKS);
+        Run::on(tier).words(preload(&scratch, "lib", text)).word(program).end().exits(41).quietly();
+        let library = scratch.file("lib.wat", text);
+        Run::on(tier).words(["--invoke", "get"]).word(library).end().exits(0).prints("41\n");
+        // `_initialize` and `_start` call the constructors themselves.
+        for other in ["_initialize", "_start"] {
+            let text = text.replacen("(func", &format!("(func (export \"{other}\")) (func"), 1);
+            let library = scratch.file("other.wat", text);
+            Run::on(tier).words(["--invoke", "get"]).word(library).end().exits(0).prints("40\n");
+        }
+    }
+
+    fn the_program_of_a_library_does_not_run(tier) {
+        let scratch = Scratch::new();
+        let program = scratch.file("main.wat", ASKS);
+        let text = r#"(module (global $g (mut i32) (i32.const 7))
+            (func (export "_start") unreachable) (func (export "get") (result i32) (global.get $g)))"#;
+        Run::on(tier).words(preload(&scratch, "lib", text)).word(program).end().exits(7).quietly();
+    }
+
+    fn libraries_come_in_order_and_may_use_those_before(tier) {
+        let scratch = Scratch::new();
+        let a = r#"(module (global $g (mut i32) (i32.const 0))
+            (func (export "_initialize") (global.set $g (i32.const 3)))
+            (func (export "get") (result i32) (global.get $g)))"#;
+        let lib = r#"(module (import "a" "get" (func $get (result i32))) (global $g (mut i32) (i32.const 0))
+            (func (export "_initialize") (global.set $g (i32.mul (call $get) (i32.const 5))))
+            (func (export "get") (result i32) (global.get $g)))"#;
+        let (a, lib) = (preload(&scratch, "a", a), preload(&scratch, "lib", lib));
+        let program = scratch.file("main.wat", ASKS);
+        Run::on(tier).words(&a).words(&lib).word(&program).end().exits(15).quietly();
+        let swapped = Run::on(tier).words(&lib).words(&a).word(&program).end().exits(1);
+        swapped.says("cannot use --preload lib=").says("unknown import `a` `get`");
+    }
+
+    fn one_file_makes_two_instances(tier) {
+        let scratch = Scratch::new();
+        let text = r#"(module (global $g (mut i32) (i32.const 0))
+            (func (export "_initialize") (global.set $g (i32.add (global.get $g) (i32.const 1))))
+            (func (export "next") (result i32) (global.set $g (i32.add (global.get $g) (i32.const 1))) (global.get $g)))"#;
+        let file = scratch.file("lib.wat", text);
+        let program = scratch.file("main.wat", r#"(module
+            (import "a" "next" (func $a (result i32))) (import "b" "next" (func $b (result i32)))
+            (func (export "f") (result i32 i32 i32) (call $a) (call $a) (call $b)))"#);
+        let spec = |name| format!("--preload={name}={}", file.display());
+        let run = Run::on(tier).words([spec("a"), spec("b")]).words(["--invoke", "f"]).word(&program);
+        run.end().exits(0).prints("2\n3\n2\n").quietly();
+        let twice = Run::on(tier).words([spec("a"), spec("a")]).words(["--invoke", "f"]).word(&program).end();
+        twice.exits(1).prints("").says("`a` `_initialize` is already defined");
+    }
+
+    fn a_library_that_traps_or_exits_is_named(tier) {
+        let scratch = Scratch::new();
+        let program = scratch.file("main.wat", ASKS);
+        let library = |body: &str| format!(r#"(module
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            (func (export "_initialize") {body})
+            (func (export "get") (result i32) (i32.const 1)))"#);
+        let run = |body| Run::on(tier).words(preload(&scratch, "lib", &library(body))).word(&program).end();
+        let named = "error: the preloaded module `lib` (`";
+        run("unreachable").exits(134).prints("").says(named).says("lib.wat`) trapped\n").says("lib.wat!_initialize");
+        let exit = " ended the run with exit code 3 before the program started";
+        run("(call $exit (i32.const 3))").exits(3).prints("").says(named).says(exit);
+        run("(call $exit (i32.const 0))").exits(0).prints("").says(named).says("exit code 0");
+        let start = r#"(module (func $s unreachable) (start $s) (func (export "get") (result i32) (i32.const 1)))"#;
+        Run::on(tier).words(preload(&scratch, "lib", start)).word(&program).end().exits(134).says(named);
+    }
+
+    fn an_initialisation_of_another_type_is_refused_before_anything_runs(tier) {
+        let scratch = Scratch::new();
+        let program = scratch.file("main.wat", ASKS);
+        for export in [
+            r#"(func (export "_initialize") (param i32))"#,
+            r#"(func (export "_initialize") (result i32) (i32.const 0))"#,
+            r#"(global (export "_initialize") i32 (i32.const 0))"#,
+        ] {
+            let text = format!(r#"(module (func $s unreachable) (start $s) {export} (func (export "get") (result i32) (i32.const 1)))"#);
+            let run = Run::on(tier).words(preload(&scratch, "lib", &text)).word(&program).end().exits(1).prints("");
+            run.says("error: cannot use --preload lib=").says("exports `_initialize` as (");
+            let library = scratch.file("lib.wat", text);
+            let run = Run::on(tier).words(["--invoke", "get"]).word(library).end().exits(1).prints("");
+            run.says("error: cannot run `lib.wat`\n  `lib.wat` exports `_initialize` as (");
+        }
+        // Whoever names it calls it as it is.
+        let library = scratch.file("lib.wat", r#"(module (func (export "_initialize") (param i32) (result i32) (local.get 0)))"#);
+        Run::on(tier).words(["--invoke", "_initialize"]).word(library).word("5").end().exits(0).prints("5\n").quietly();
+    }
+
+    fn a_program_with_an_initialisation_gets_it_first(tier) {
+        let scratch = Scratch::new();
+        let program = scratch.file("main.wat", r#"(module
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1) (global $g (mut i32) (i32.const 0))
+            (func (export "_initialize") (global.set $g (i32.add (global.get $g) (i32.const 9))))
+            (func (export "get") (result i32) (global.get $g))
+            (func (export "_start") (call $exit (global.get $g))))"#);
+        Run::on(tier).word(&program).end().exits(9).quietly();
+        Run::on(tier).words(["--invoke", "get"]).word(&program).end().exits(0).prints("9\n").quietly();
+        Run::on(tier).words(["--invoke", "_start"]).word(&program).end().exits(9).quietly();
+        Run::on(tier).words(["--invoke", "_initialize"]).word(&program).end().exits(0).prints("").quietly();
+    }
+
+    /// Each writes its own text, wherever it is called from.
+    fn system_calls_use_the_memory_of_the_instance_that_calls(tier) {
+        let scratch = Scratch::new();
+        let module = |text: &str, rest: &str| format!(r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            {rest}
+            (memory (export "memory") 1)
+            (data (i32.const 0) "\10\00\00\00\05\00\00\00") (data (i32.const 16) "{text}")
+            (func $say (export "say") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#);
+        let lib = module("lib.\\n", r#"(start $say) (export "_initialize" (func $say)) (export "write" (func $write))"#);
+        let program = module("main\\n", r#"(import "lib" "say" (func $lib)) (import "lib" "write" (func $through (param i32 i32 i32 i32) (result i32)))
+            (func (export "_start") (call $lib) (call $say)
+                (drop (call $through (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))"#);
+        let program = scratch.file("main.wat", program);
+        let run = Run::on(tier).words(preload(&scratch, "lib", &lib)).word(program).end();
+        run.exits(0).prints("lib.\nlib.\nlib.\nmain\nmain\n").quietly();
+    }
+
+    fn a_library_that_cannot_be_had_is_named_with_its_option(tier) {
+        let scratch = Scratch::new();
+        let program = scratch.file("main.wat", ASKS);
+        let missing = Run::on(tier).words(["--preload", "lib=no/such.wat"]).word(&program).end().exits(1).prints("");
+        missing.says("error: cannot use --preload lib=no/such.wat\n").says("cannot read `no/such.wat`");
+        let broken = Run::on(tier).words(preload(&scratch, "lib", "(module (func")).word(&program).end().exits(1);
+        broken.prints("").says("error: cannot use --preload lib=");
+    }
+}
