@@ -7,7 +7,7 @@
 //!
 //! Why does an escape become `PERM`? `cap-primitives` reports a path that leaves its directory as "permission denied"
 //! without a system error number. wasi-libc knows `NOTCAPABLE` too, but the programs and test suites in the field expect
-//! `PERM` for escapes and keep `NOTCAPABLE` for a missing right.
+//! `PERM` for escapes and keep `NOTCAPABLE` for a right that was taken away.
 
 use rustix::io::Errno as HostErrno;
 

@@ -11,7 +11,7 @@
 //! fails as it would natively (`BADF`, `NOTDIR`, `SPIPE`), and only what makes sense can fail for lack of a right.
 //!
 //! Why is a missing `FD_READ` or `FD_WRITE` `BADF` and not `NOTCAPABLE`? It means that the file was not opened for that,
-//! for which POSIX has `EBADF`; guests test for it.
+//! for which POSIX has `EBADF`; guests test for it. [`crate::rights`] says which other rights count.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -155,12 +155,30 @@ impl Object {
     }
 }
 
+/// Rights that were taken away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub base: u64,
+    pub inheriting: u64,
+}
+
+impl Taken {
+    /// What is taken away from a descriptor that is opened through one of this.
+    pub(crate) fn passed_on(self) -> Self {
+        Taken { base: self.inheriting, inheriting: self.inheriting }
+    }
+}
+
 /// An object with its rights and flags.
 #[derive(Debug)]
 pub(crate) struct Descriptor {
     pub object: Object,
+    /// What `fd_fdstat_get` reports. Of these, `FD_READ` and `FD_WRITE` decide the access.
     pub rights_base: u64,
+    /// What `fd_fdstat_get` reports.
     pub rights_inheriting: u64,
+    /// Rights that are refused, on the descriptor itself and on those opened through it.
+    pub taken: Taken,
     /// `fdflags`. `APPEND` is carried out here, not by the host descriptor, so that `fd_pwrite` can still write elsewhere.
     pub flags: u16,
     /// What is written counts towards the limit on output.
@@ -184,19 +202,28 @@ impl Descriptor {
             | rights::FD_TELL
             | rights::POLL_FD_READWRITE;
         let rights_base = (wanted | stream) & file.applicable_rights();
-        Some(Descriptor { object: Object::Host(file), rights_base, rights_inheriting: 0, flags, metered: false })
+        let base = rights::FD_ALLOCATE | rights::FD_FILESTAT_SET_SIZE | rights::FD_FILESTAT_SET_TIMES;
+        let taken = Taken { base, inheriting: 0 };
+        Some(Descriptor { object: Object::Host(file), rights_base, rights_inheriting: 0, taken, flags, metered: false })
     }
 
     /// A stream within this process.
     pub(crate) fn internal(object: Object, wanted: u64) -> Self {
         let rights_base = wanted | rights::FD_FDSTAT_SET_FLAGS | rights::FD_FILESTAT_GET | rights::POLL_FD_READWRITE;
-        Descriptor { object, rights_base, rights_inheriting: 0, flags: 0, metered: false }
+        Descriptor { object, rights_base, rights_inheriting: 0, taken: Taken::default(), flags: 0, metered: false }
     }
 
     /// A directory that the embedder grants.
     pub(crate) fn preopen(file: std::fs::File, guest: Box<str>, read_only: bool) -> Self {
         let object = Object::Directory(Directory { file, read_only, preopen: Some(guest), listing: None });
-        Descriptor { object, rights_base: rights::DIRECTORY, rights_inheriting: rights::ALL, flags: 0, metered: false }
+        Descriptor {
+            object,
+            rights_base: rights::DIRECTORY,
+            rights_inheriting: rights::ALL,
+            taken: Taken::default(),
+            flags: 0,
+            metered: false,
+        }
     }
 
     /// A listening socket that the embedder grants.
@@ -212,21 +239,35 @@ impl Descriptor {
             object,
             rights_base: rights::LISTENER,
             rights_inheriting: rights::SOCKET,
+            taken: Taken::default(),
             flags: 0,
             metered: false,
         }
     }
 
-    /// Fails unless the descriptor has all of `wanted`: `BADF` for reading and writing, `NOTCAPABLE` for the rest.
+    /// Fails with `BADF` if `wanted` has reading or writing and the descriptor is not open for it, with `NOTCAPABLE` if any
+    /// other of the rights was taken away.
     pub(crate) fn require(&self, wanted: u64) -> Result<(), Errno> {
-        let missing = wanted & !self.rights_base;
-        if missing == 0 {
-            Ok(())
-        } else if missing & (rights::FD_READ | rights::FD_WRITE) != 0 {
+        let access = rights::FD_READ | rights::FD_WRITE;
+        if wanted & access & !self.rights_base != 0 {
             Err(Errno::Badf)
-        } else {
+        } else if wanted & !access & self.taken.base != 0 {
             Err(Errno::Notcapable)
+        } else {
+            Ok(())
         }
+    }
+
+    /// Reduces the rights to `base` and `inheriting`. `NOTCAPABLE` if that would add any to those that are reported.
+    pub(crate) fn take_away(&mut self, base: u64, inheriting: u64) -> Result<(), Errno> {
+        if base & !self.rights_base != 0 || inheriting & !self.rights_inheriting != 0 {
+            return Err(Errno::Notcapable);
+        }
+        self.taken.base |= self.rights_base & !base;
+        self.taken.inheriting |= self.rights_inheriting & !inheriting;
+        self.rights_base = base;
+        self.rights_inheriting = inheriting;
+        Ok(())
     }
 }
 
@@ -296,7 +337,7 @@ impl FdTable {
         }
     }
 
-    /// The directory with this number: `NOTDIR` for anything else, `NOTCAPABLE` without the rights.
+    /// The directory with this number: `NOTDIR` for anything else, `NOTCAPABLE` if any of the rights was taken away.
     pub(crate) fn directory(&self, fd: u32, wanted: u64) -> Result<(&Directory, &Descriptor), Errno> {
         let descriptor = self.get(fd)?;
         let Object::Directory(directory) = &descriptor.object else { return Err(Errno::Notdir) };

@@ -1,8 +1,25 @@
 //! The rights a descriptor carries, as the bits of the WASI type `rights`.
 //!
-//! Every descriptor has *base* rights (what may be done with it) and *inheriting* rights (the most that descriptors opened
-//! through it may get). A guest can only drop rights. Rights that make no sense for a kind of object are never set on it,
-//! even when a guest asks: a directory has no `FD_READ`, a file no `PATH_OPEN`.
+//! Every descriptor reports *base* rights (what may be done with it) and *inheriting* rights (what descriptors opened through
+//! it may get). Rights that make no sense for a kind of object are never reported of it, even when a guest asks: a directory
+//! has no `FD_READ`, a file no `PATH_OPEN`.
+//!
+//! # Which rights decide
+//!
+//! `FD_READ` and `FD_WRITE` are the access mode that a descriptor was opened with, as `O_RDONLY` and `O_WRONLY` are
+//! elsewhere. No other right has to be asked for: toolchains stopped to maintain the rest, and open directories without
+//! `PATH_FILESTAT_SET_SIZE`, or files without `FD_SEEK`, that they then truncate through and seek in. What a guest takes away
+//! by `fd_fdstat_set_rights` is refused from then on, on that descriptor or on those opened through it.
+//!
+//! | calls | what they look at |
+//! |---|---|
+//! | `fd_read`, `fd_pread`, `sock_recv` | `FD_READ` as opened; `fd_pread` also `FD_SEEK` if taken away |
+//! | `fd_write`, `fd_pwrite`, `sock_send` | `FD_WRITE` as opened; `fd_pwrite` also `FD_SEEK` if taken away |
+//! | every other call on a descriptor or below a directory | the right that has its name, if taken away |
+//! | `fd_close`, `fd_renumber`, `fd_prestat_*`, `fd_fdstat_get`, `fd_fdstat_set_rights`, and calls without descriptor | nothing |
+//!
+//! An inherited standard stream was granted for its bytes: the rights to change its file's size, blocks and times count as
+//! taken away from the start.
 
 /// Declares the right bits in the order of the standard.
 macro_rules! rights {

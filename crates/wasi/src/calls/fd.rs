@@ -18,7 +18,7 @@ use crate::fd_table::{Descriptor, HostFile, Object};
 use crate::memory::GuestMemory;
 use crate::rights;
 
-/// The file behind `fd`, if it is one and has the rights: `BADF` for a directory, `SPIPE` for what lies in this process.
+/// The file behind `fd`, if it is one and keeps the rights: `BADF` for a directory, `SPIPE` for what lies in this process.
 fn host_file(ctx: &WasiCtx, fd: u32, wanted: u64) -> Result<(&HostFile, &Descriptor), Errno> {
     let descriptor = ctx.fds.get(fd)?;
     let file = match &descriptor.object {
@@ -143,7 +143,7 @@ pub(crate) fn fd_fdstat_set_flags(
     Ok(())
 }
 
-/// `fd_fdstat_set_rights(fd, base, inheriting)`: drops rights; `NOTCAPABLE` if that would add any.
+/// `fd_fdstat_set_rights(fd, base, inheriting)`: takes rights away; `NOTCAPABLE` if that would add any.
 pub(crate) fn fd_fdstat_set_rights(
     ctx: &mut WasiCtx,
     _mem: &mut GuestMemory<'_>,
@@ -151,13 +151,7 @@ pub(crate) fn fd_fdstat_set_rights(
     base: u64,
     inheriting: u64,
 ) -> Result<(), Errno> {
-    let descriptor = ctx.fds.get_mut(fd)?;
-    if base & !descriptor.rights_base != 0 || inheriting & !descriptor.rights_inheriting != 0 {
-        return Err(Errno::Notcapable);
-    }
-    descriptor.rights_base = base;
-    descriptor.rights_inheriting = inheriting;
-    Ok(())
+    ctx.fds.get_mut(fd)?.take_away(base, inheriting)
 }
 
 /// `fd_filestat_get(fd, stat)`: writes 64 bytes of file status.
@@ -288,7 +282,7 @@ pub(crate) fn fd_tell(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, off
     seek(ctx, mem, fd, SeekFrom::Current(0), offset)
 }
 
-/// Moves a position. Asking for it without moving needs `FD_TELL` or `FD_SEEK`, moving it `FD_SEEK`.
+/// Moves a position. `NOTCAPABLE` if `FD_SEEK` was taken away; for asking without moving, if `FD_TELL` was too.
 pub(crate) fn seek(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,

@@ -22,8 +22,8 @@ use crate::memory::GuestMemory;
 use crate::rights;
 use crate::wait::Patience;
 
-/// What a pipe that is ready takes without blocking: `PIPE_BUF`. A guest that can be interrupted writes no more at once to a
-/// standard stream, as a write that blocks on the host could not be.
+/// What a pipe that is ready takes without blocking: `PIPE_BUF`. A guest that can be interrupted, or that must not wait,
+/// writes no more at once to a standard stream, as the host's write would block.
 const READY_PIPE: usize = 4096;
 
 /// The offset by which `pwritev2` means the file's own position.
@@ -101,21 +101,14 @@ pub(crate) fn fd_write(
     let descriptor = ctx.fds.get(fd)?;
     descriptor.require(rights::FD_WRITE)?;
     let buffers = mem.gather(iovs, iovs_len)?;
-    let total: usize = buffers.iter().map(|buffer| buffer.len()).sum();
     let metered = descriptor.metered;
-    let mut limit = total;
-    if metered && let Some(left) = ctx.output_left {
-        if left == 0 && total > 0 {
-            return Err(Errno::Nospc.into());
-        }
-        limit = limit.min(usize::try_from(left).unwrap_or(usize::MAX));
-    }
+    let mut limit = allowance(ctx, metered, &buffers)?;
     let written = match &descriptor.object {
         Object::Output(output) => output.write(&clip(&buffers, limit))?,
         Object::Discard => limit,
         Object::Host(file) => {
             let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
-            if patience.interrupt.is_some() && patience.host_blocks && patience.may_wait {
+            if (patience.interrupt.is_some() || patience.nonblock) && patience.host_blocks && patience.may_wait {
                 limit = limit.min(READY_PIPE);
             }
             let append = descriptor.flags & fdflags::APPEND != 0;
@@ -123,14 +116,12 @@ pub(crate) fn fd_write(
         }
         Object::Directory(_) | Object::Input(_) => return Err(Errno::Badf.into()),
     };
-    if metered && let Some(left) = &mut ctx.output_left {
-        *left = left.saturating_sub(written as u64);
-    }
+    spend(ctx, metered, written);
     Ok(mem.write_u32(nwritten, written as u32)?)
 }
 
 /// `fd_pwrite(fd, iovs, iovs_len, offset, nwritten)`: writes at `offset` and leaves the position alone, also with `APPEND`.
-/// `SPIPE` for a stream.
+/// `SPIPE` for a stream, `NOSPC` past the limit on output.
 pub(crate) fn fd_pwrite(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -143,7 +134,10 @@ pub(crate) fn fd_pwrite(
     mem.check(nwritten, 4)?;
     let file = positioned(ctx, fd, rights::FD_WRITE, offset)?;
     let buffers = mem.gather(iovs, iovs_len)?;
+    let metered = ctx.fds.get(fd)?.metered;
+    let buffers = clip(&buffers, allowance(ctx, metered, &buffers)?);
     let written = retry_on_intr(|| pwritev(&file.fd, &buffers, offset))?;
+    spend(ctx, metered, written);
     mem.write_u32(nwritten, written as u32)
 }
 
@@ -171,7 +165,7 @@ pub(crate) fn fd_readdir(
     mem.write_u32(bufused, used as u32)
 }
 
-/// The file behind `fd`, for an access at `offset`: it has a position, the right to `wanted` and to choose where.
+/// The file behind `fd`, for an access at `offset`: it has a position, is open for `wanted`, and the right to choose where was not taken away.
 fn positioned(ctx: &WasiCtx, fd: u32, wanted: u64, offset: u64) -> Result<&HostFile, Errno> {
     let descriptor = ctx.fds.get(fd)?;
     let file = match &descriptor.object {
@@ -184,6 +178,23 @@ fn positioned(ctx: &WasiCtx, fd: u32, wanted: u64, offset: u64) -> Result<&HostF
     descriptor.require(wanted)?;
     descriptor.require(rights::FD_SEEK)?;
     if offset > i64::MAX as u64 { Err(Errno::Inval) } else { Ok(file) }
+}
+
+/// Returns how many bytes of `buffers` the limit on output lets through; `NOSPC` if it is used up.
+fn allowance(ctx: &WasiCtx, metered: bool, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    let total: usize = buffers.iter().map(|buffer| buffer.len()).sum();
+    match ctx.output_left {
+        Some(0) if metered && total > 0 => Err(Errno::Nospc),
+        Some(left) if metered => Ok(total.min(usize::try_from(left).unwrap_or(usize::MAX))),
+        _ => Ok(total),
+    }
+}
+
+/// Counts what was written against the limit on output.
+fn spend(ctx: &mut WasiCtx, metered: bool, written: usize) {
+    if metered && let Some(left) = &mut ctx.output_left {
+        *left = left.saturating_sub(written as u64);
+    }
 }
 
 /// The first `limit` bytes of `buffers`.

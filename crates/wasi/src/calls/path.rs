@@ -1,6 +1,6 @@
 //! `path_*`: everything named by a directory and a path below it.
 //!
-//! Common errors: `BADF` if the directory is not open, `NOTDIR` if it is not a directory, `NOTCAPABLE` without the right,
+//! Common errors: `BADF` if the directory is not open, `NOTDIR` if it is not a directory, `NOTCAPABLE` if the right was taken away,
 //! `FAULT`, `ILSEQ`, `INVAL` (NUL), `NOENT` (empty) and `NAMETOOLONG` for the path itself, `PERM` if it leads out of the
 //! directory, `ROFS` for a change below a directory granted read-only. The rest is what Linux says.
 
@@ -131,9 +131,9 @@ pub(crate) fn path_link(
 /// `path_open(fd, lookup, path, oflags, rights_base, rights_inheriting, fdflags, opened)`: opens or creates a file or opens a
 /// directory and writes the new descriptor.
 ///
-/// `FD_READ` and `FD_WRITE` decide the access. `NOTCAPABLE` for a right that the directory does not pass on; inheriting
-/// rights beyond its own are dropped. `MFILE` if no number is left, before anything is created. `PERM` for `TRUNC` without
-/// the right to set sizes. See [`sandbox::open`] for FIFOs.
+/// `FD_READ` and `FD_WRITE` decide the access. `NOTCAPABLE` for a right that was taken away from what the directory passes on;
+/// inheriting rights are reduced by those. `MFILE` if no number is left, before anything is created. `PERM` for `TRUNC` if
+/// the right to set sizes was taken away. See [`sandbox::open`] for FIFOs.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn path_open(
     ctx: &mut WasiCtx,
@@ -163,10 +163,11 @@ pub(crate) fn path_open(
     let needed = if how.create { rights::PATH_OPEN | rights::PATH_CREATE_FILE } else { rights::PATH_OPEN };
     let (directory, descriptor) = ctx.fds.directory(fd, needed)?;
     let path = guest_path(mem, path, path_len)?;
-    if rights_base & rights::ALL & !descriptor.rights_inheriting != 0 {
+    let taken = descriptor.taken.passed_on();
+    if rights_base & taken.base != 0 {
         return Err(Errno::Notcapable);
     }
-    if how.truncate && descriptor.rights_base & rights::PATH_FILESTAT_SET_SIZE == 0 {
+    if how.truncate && descriptor.require(rights::PATH_FILESTAT_SET_SIZE).is_err() {
         return Err(Errno::Perm);
     }
     ctx.fds.room()?;
@@ -177,19 +178,21 @@ pub(crate) fn path_open(
         sandbox::open(&directory.file, path, how)?
     };
     let read_only = directory.read_only;
-    let rights_inheriting = rights_inheriting & descriptor.rights_inheriting;
+    let rights_inheriting = rights_inheriting & rights::ALL & !taken.inheriting;
     let host = HostFile { read_only, ..HostFile::new(HostFd::Owned(file.into()), &stat) };
     let new = match host {
         HostFile { fd: HostFd::Owned(fd), filetype: Filetype::Directory, .. } => Descriptor {
             object: Object::Directory(Directory { file: fd.into(), read_only, preopen: None, listing: None }),
             rights_base: rights_base & rights::DIRECTORY,
             rights_inheriting,
+            taken,
             flags: 0,
             metered: false,
         },
         host => Descriptor {
             rights_base: rights_base & host.applicable_rights(),
             rights_inheriting: 0,
+            taken,
             object: Object::Host(host),
             flags: how.flags,
             metered: false,

@@ -1,7 +1,7 @@
 //! `sock_*`: connections on listeners that the embedder granted.
 //!
 //! Preview 1 cannot make a socket of its own. Common errors: `BADF` if the descriptor is not open, `NOTSOCK` if it is no
-//! socket, `NOTCAPABLE` without the right, `AGAIN` if the call would wait and must not.
+//! socket, `NOTCAPABLE` if the right was taken away, `AGAIN` if the call would wait and must not.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::AsFd;
@@ -57,11 +57,17 @@ pub(crate) fn sock_accept(
     let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
     let host_flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let connection = patience.run(file.fd.as_fd(), PollFlags::IN, || accept_with(&file.fd, host_flags))?;
-    let rights_base = rights::SOCKET & descriptor.rights_inheriting;
+    let (rights_base, taken) = (rights::SOCKET & descriptor.rights_inheriting, descriptor.taken.passed_on());
     let stat = fstat(&connection)?;
     let object = Object::Host(HostFile::new(HostFd::Owned(connection), &stat));
-    let number =
-        ctx.fds.insert(Descriptor { object, rights_base, rights_inheriting: 0, flags: new_flags, metered: false })?;
+    let number = ctx.fds.insert(Descriptor {
+        object,
+        rights_base,
+        rights_inheriting: 0,
+        taken,
+        flags: new_flags,
+        metered: false,
+    })?;
     Ok(mem.write_u32(accepted, number)?)
 }
 
@@ -138,6 +144,10 @@ pub(crate) fn sock_send(
 /// connection.
 pub(crate) fn sock_shutdown(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32, how: u32) -> Result<(), Errno> {
     let (file, _) = socket(ctx, fd, rights::SOCK_SHUTDOWN)?;
+    // The host would stop listening, also for whoever else holds the socket.
+    if file.kind == Kind::Listener {
+        return Err(Errno::Notconn);
+    }
     let how = match how {
         1 => Shutdown::Read,
         2 => Shutdown::Write,

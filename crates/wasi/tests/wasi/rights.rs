@@ -89,11 +89,84 @@ fn a_directory_passes_on_no_more_than_it_may() {
     assert_eq!(guest.fdstat(fd).unwrap().base, FD_READ);
     let dir = guest.open_full(ROOT, true, b"d", DIRECTORY, (0, u64::MAX), 0).unwrap();
     assert_eq!(guest.fdstat(dir).unwrap().inheriting, FD_READ | FD_SEEK);
-    assert_eq!(guest.open_full(dir, true, b".", 0, (0, 0), 0), Err(Errno::Notcapable), "no right to open");
+    assert_eq!(guest.open_full(dir, true, b"f", CREAT, (FD_WRITE, 0), 0), Err(Errno::Notcapable), "nor does one below");
+    // Rights that were taken away of what is opened are missing there as well.
+    assert_eq!(guest.open_full(dir, true, b"f", CREAT, (0, 0), 0), Err(Errno::Notcapable));
+    assert_eq!(guest.call("fd_sync", &[fd.into()]), Err(Errno::Notcapable));
+    assert_eq!(guest.seek(fd, 1, 0), Ok(1));
 }
 
 #[test]
-fn every_call_needs_its_right() {
+fn no_right_but_reading_and_writing_has_to_be_asked_for() {
+    let (_dir, mut guest) = guest();
+    let file = guest.open_full(ROOT, true, b"f", 0, (READ | WRITE, 0), 0).unwrap();
+    let fdstat = guest.fdstat(file).unwrap();
+    assert_eq!((fdstat.base, fdstat.inheriting), (READ | WRITE, 0), "reported is what was asked for");
+    let f = u64::from(file);
+    for (call, slots) in [
+        ("fd_advise", vec![f, 0, 0, 0]),
+        ("fd_allocate", vec![f, 0, 1]),
+        ("fd_datasync", vec![f]),
+        ("fd_sync", vec![f]),
+        ("fd_fdstat_set_flags", vec![f, 0]),
+        ("fd_filestat_get", vec![f, OUT.into()]),
+        ("fd_filestat_set_size", vec![f, 8]),
+        ("fd_filestat_set_times", vec![f, 0, 0, 0]),
+        ("fd_seek", vec![f, 0, 0, OUT.into()]),
+        ("fd_tell", vec![f, OUT.into()]),
+    ] {
+        assert_eq!(guest.call(call, &slots), Ok(()), "{call}");
+    }
+    assert_eq!(guest.pwrite(file, b"C", 0), Ok(1));
+    assert_eq!(guest.pread(file, 4, 0), Ok(b"Cont".to_vec()));
+
+    // What decides is the access mode; sizes and blocks can be changed by who may write.
+    let reader = guest.open_full(ROOT, true, b"f", 0, (ALL & !WRITE, 0), 0).unwrap();
+    let r = u64::from(reader);
+    assert_eq!(guest.write(reader, b"x"), Err(Errno::Badf));
+    assert_eq!(guest.call("fd_filestat_set_size", &[r, 0]), Err(Errno::Inval));
+    assert_eq!(guest.call("fd_allocate", &[r, 0, 99]), Err(Errno::Badf));
+    assert_eq!(guest.call("fd_datasync", &[r]), Ok(()), "a file that is open for reading can be synchronised");
+    let writer = guest.open_full(ROOT, true, b"f", 0, (ALL & !READ, 0), 0).unwrap();
+    assert_eq!(guest.read(writer, 1), Err(Errno::Badf));
+    assert_eq!(guest.pread(writer, 1, 0), Err(Errno::Badf));
+    assert_eq!(guest.stat("f").unwrap().size, 8);
+}
+
+#[test]
+fn a_directory_serves_for_all_that_its_grant_allows_however_it_was_opened() {
+    for (base, inheriting) in [(0, 0), (FD_READDIR, 0), (DIRECTORY_OF_GO, ALL)] {
+        let (_dir, mut guest) = guest();
+        let dir = guest.open_full(ROOT, true, b"d", DIRECTORY, (base, inheriting), 0).unwrap();
+        let d = u64::from(dir);
+        assert_eq!(guest.fdstat(dir).unwrap().base, base);
+        for _ in 0..2 {
+            let file = guest.open_full(dir, false, b"x", CREAT | TRUNC, (READ | WRITE, 0), 0).unwrap();
+            assert_eq!(guest.write(file, b"hello"), Ok(5));
+            guest.close(file).unwrap();
+        }
+        assert_eq!(guest.stat_from(dir, "x", false).unwrap().size, 5);
+        assert_eq!(guest.readdir_once(dir, 4096, 0).unwrap().0.len(), 3);
+        assert_eq!(guest.rename_between(dir, "x", dir, "y"), Ok(()));
+        assert_eq!(guest.link_between(dir, false, "y", dir, "z"), Ok(()));
+        for call in ["path_create_directory", "path_remove_directory"] {
+            let [path, len] = guest.path("sub");
+            assert_eq!(guest.call(call, &[d, path, len]), Ok(()), "{call}");
+        }
+        let [path, len] = guest.path("y");
+        assert_eq!(guest.call("path_filestat_set_times", &[d, 0, path, len, 1, 2, 5]), Ok(()));
+        assert_eq!(guest.call("path_unlink_file", &[d, path, len]), Ok(()));
+        assert_eq!(guest.call("fd_sync", &[d]), Ok(()));
+        let below = guest.open_full(dir, true, b".", DIRECTORY, (0, ALL), 0).unwrap();
+        assert_eq!(guest.fdstat(below).unwrap().inheriting, ALL, "nothing was taken away");
+    }
+}
+
+/// What Go opens a directory with: all but what it holds to be for files or for writing.
+const DIRECTORY_OF_GO: u64 = rights::DIRECTORY & !(FD_DATASYNC | PATH_FILESTAT_SET_SIZE | POLL_FD_READWRITE);
+
+#[test]
+fn every_call_refuses_when_its_right_was_taken_away() {
     let (_dir, mut guest) = guest();
     let file = guest.open("f", 0, ALL).unwrap();
     set_rights(&mut guest, file, 0, 0).unwrap();
@@ -118,7 +191,7 @@ fn every_call_needs_its_right() {
     for call in ["fd_pread", "fd_pwrite"] {
         assert_eq!(guest.call(call, &[f, 0, 0, 0, OUT.into()]), Err(Errno::Badf), "{call}");
     }
-    assert_eq!(guest.close(file), Ok(()), "closing needs none");
+    assert_eq!(guest.close(file), Ok(()), "closing always works");
 
     set_rights(&mut guest, ROOT, 0, 0).unwrap();
     let none = Err(Errno::Notcapable);
@@ -133,11 +206,11 @@ fn every_call_needs_its_right() {
     assert_eq!(guest.link("f", "x"), none);
     assert_eq!(guest.set_times("f", true, 0, 0, 0), none);
     assert_eq!(guest.readdir_once(ROOT, 64, 0).map(drop), none);
-    assert_eq!(guest.fdstat(ROOT).unwrap().base, 0, "asking what one has needs none");
+    assert_eq!(guest.fdstat(ROOT).unwrap().base, 0, "asking what is left always works");
 }
 
 #[test]
-fn creating_and_truncating_have_their_own_rights() {
+fn creating_and_truncating_can_be_taken_away() {
     let (_dir, mut guest) = guest();
     let base = guest.fdstat(ROOT).unwrap().base;
     set_rights(&mut guest, ROOT, base & !PATH_CREATE_FILE, rights::ALL).unwrap();

@@ -184,6 +184,14 @@ fn plays_files() {
             let [input, output] = [0, 2].map(|fd| guest.fdstat(fd).unwrap());
             assert_eq!(input.base & (FD_READ | FD_WRITE | FD_SEEK), FD_READ | FD_SEEK);
             assert_eq!(output.base & (FD_READ | FD_WRITE | FD_SEEK), FD_WRITE | FD_SEEK);
+            for (call, rest) in
+                [("fd_filestat_set_times", &[1, 1, 5][..]), ("fd_filestat_set_size", &[0]), ("fd_allocate", &[0, 9])]
+            {
+                for fd in [0, 2] {
+                    let slots: Vec<u64> = [fd].iter().chain(rest).copied().collect();
+                    assert_eq!(guest.call(call, &slots), Err(Errno::Notcapable), "granted are its bytes: {call}");
+                }
+            }
             guest.seek(0, 4, 0).unwrap();
             let read = guest.read(0, 99).unwrap();
             guest.write(2, b"appended").unwrap();
@@ -263,6 +271,59 @@ fn inherited_output_is_limited_over_both_streams() {
     assert!(output.status.success());
     assert_eq!(std::fs::read_to_string(path).unwrap(), "[Ok(5), Ok(2), Ok(3), Err(Nospc)] Ok(0)");
     assert!(String::from_utf8_lossy(&output.stdout).contains("12345890"));
+}
+
+#[test]
+fn plays_limited_file() {
+    play(
+        "plays_limited_file",
+        |builder| {
+            builder.max_output(10);
+        },
+        |guest| {
+            let written = [0, 0, 4, 4].map(|at| guest.pwrite(2, b"1234567", at));
+            format!("{written:?} {:?}", guest.write(2, b"x"))
+        },
+    );
+}
+
+#[test]
+fn inherited_output_is_limited_wherever_in_a_file_it_is_written() {
+    let (dir, path) = report();
+    let out = File::create(dir.path().join("out")).unwrap();
+    assert!(child("plays_limited_file", &path).stdout(Stdio::null()).stderr(out).status().unwrap().success());
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "[Ok(7), Ok(3), Err(Nospc), Err(Nospc)] Err(Nospc)");
+}
+
+#[test]
+fn plays_impatient_writer() {
+    play(
+        "plays_impatient_writer",
+        |_| {},
+        |guest| {
+            guest.set_flags(2, NONBLOCK).unwrap();
+            let mut result = Ok(0);
+            while result.is_ok() {
+                result = guest.write(2, &[b'x'; 100_000]);
+            }
+            format!("{result:?}")
+        },
+    );
+}
+
+#[test]
+fn a_guest_that_must_not_wait_does_not_wait_in_a_long_write() {
+    let (_dir, path) = report();
+    let mut child =
+        child("plays_impatient_writer", &path).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(30);
+    while child.try_wait().unwrap().is_none() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let ended = child.try_wait().unwrap();
+    child.kill().unwrap();
+    assert!(ended.is_some_and(|status| status.success()), "it hangs in a write to a full pipe");
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "Err(Again)");
 }
 
 #[test]
