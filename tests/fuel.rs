@@ -138,7 +138,12 @@ impl Programs {
         match self.below(if depth == 0 { 3 } else { 7 }) {
             0 => format!("(local.set {} {value})", self.below(4)),
             1 => format!("(i32.store8 (i32.and {value} (i32.const 0xfff)) (local.get 1))"),
-            2 => format!("(memory.fill (i32.const 64) {value} (i32.and {value} (i32.const 0x3ff)))"),
+            2 => match self.below(4) {
+                0 => format!("(memory.fill (i32.const 64) {value} (i32.and {value} (i32.const 0x3ff)))"),
+                1 => format!("(memory.copy (i32.const 64) (i32.const 90) (i32.and {value} (i32.const 0x7f)))"),
+                2 => format!("(memory.copy (i32.and {value} (i32.const 0xfff)) (i32.const 90) (i32.const 72))"),
+                _ => format!("(memory.fill (i32.and {value} (i32.const 0xfff)) {value} (i32.const 40))"),
+            },
             3 | 4 => {
                 // Each nesting level counts in a local of its own, so that every loop ends.
                 let body = self.statements(depth - 1, counter + 1);

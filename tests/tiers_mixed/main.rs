@@ -5,6 +5,7 @@
 //! Values that cross as arguments and results are the business of `tests/signatures.rs`.
 #![cfg(feature = "jit")]
 
+mod bulk_memory;
 mod calls;
 mod ends;
 mod exceptions;

@@ -58,6 +58,7 @@ impl InstanceObject {
             let source = std::io::ErrorKind::OutOfMemory.into();
             return Err(ResourceError::System { what: "an instance", source });
         };
+        let segments = Segments::new(&loaded.module);
         let header = VmInstance {
             memory0_base: ptr::null_mut(),
             budget: loaded.code.initial_budget(),
@@ -66,6 +67,7 @@ impl InstanceObject {
             store: store.vm_address(),
             native_stack_limit: ptr::null_mut(),
             loop_frame: ptr::null_mut(),
+            data_dropped: segments.data_dropped(),
             tier_data: loaded.code.vm_data(),
             instance: ptr::null_mut(),
         };
@@ -77,7 +79,7 @@ impl InstanceObject {
             store: store.id(),
             loaded: loaded.clone(),
             imported_global_types: Box::default(),
-            segments: Segments::new(&loaded.module),
+            segments,
             exported_memory: None,
         })
     }

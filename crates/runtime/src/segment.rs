@@ -21,6 +21,11 @@ impl Segments {
         }
     }
 
+    /// Which data segments are dropped, as machine code reads it: at this address as long as the instance lives.
+    pub(crate) fn data_dropped(&self) -> *const bool {
+        self.data_dropped.as_ptr()
+    }
+
     /// Drops an element segment.
     pub(crate) fn drop_element(&mut self, index: u32) {
         self.elements_dropped[index as usize] = true;

@@ -163,6 +163,8 @@ pub struct VmInstance {
     /// The interpreter's frame with which machine code that can start at a loop as well as at its beginning is to go on; null
     /// but for the moment of such a call.
     pub loop_frame: *mut u64,
+    /// Which data segments are dropped: a `bool` for each, owned by the Rust side.
+    pub data_dropped: *const bool,
     /// What the executing tier keeps per module ([`Executable::vm_data`](crate::tier::Executable::vm_data)).
     pub tier_data: *const c_void,
     /// The Rust side of the instance.

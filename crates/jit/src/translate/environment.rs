@@ -171,6 +171,11 @@ impl Translator<'_, '_> {
         self.builder.ins().load(types::I64, flags, memory, offset_of!(VmMemory, len) as i32)
     }
 
+    /// Where an instance notes which data segments it has dropped, a byte for each.
+    pub fn data_dropped(&mut self) -> Value {
+        self.constant_pointer(self.context, offset_of!(VmInstance, data_dropped) as i32)
+    }
+
     /// The `VmTag` of a tag.
     pub fn tag_pointer(&mut self, index: u32) -> Value {
         self.constant_pointer(self.context, self.request.layout.tag(index) as i32)

@@ -34,6 +34,9 @@ impl Translator<'_, '_> {
         self.meter.cost = self.meter.cost.saturating_add(1);
         if let Some(log2) = size_log2(operator) {
             let size = *self.stack.last().expect("validated: the size is the last operand");
+            if self.constant(size).is_some_and(|size| size >> log2 == 0) {
+                return;
+            }
             let size = self.as_slot(size);
             let cost = self.builder.ins().ushr_imm_u(size, i64::from(log2));
             self.take_fuel(cost);

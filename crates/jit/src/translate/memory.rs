@@ -1,4 +1,4 @@
-//! Loads and stores, and the operators on whole memories.
+//! Loads and stores, and the sizes of memories.
 //!
 //! An access to memory 0 of an instance where that is guarded has no check: the address space behind the memory faults. All
 //! others compare with the current size.
@@ -125,28 +125,6 @@ impl Translator<'_, '_> {
                 let old = self.builder.inst_results(grown)[0];
                 self.push_address(mem, old);
             }
-            Operator::MemoryFill { mem } => {
-                let (dst, value, len) = self.pop3();
-                let (dst, len) = (self.as_slot(dst), self.as_slot(len));
-                let memory = self.index(mem);
-                self.long_helper(Helper::MemoryFill, &[memory, dst, value, len]);
-            }
-            Operator::MemoryCopy { dst_mem, src_mem } => {
-                let (dst, src, len) = self.pop3();
-                let (dst, src, len) = (self.as_slot(dst), self.as_slot(src), self.as_slot(len));
-                let (dst_memory, src_memory) = (self.index(dst_mem), self.index(src_mem));
-                self.long_helper(Helper::MemoryCopy, &[dst_memory, src_memory, dst, src, len]);
-            }
-            Operator::MemoryInit { data_index, mem } => {
-                let (dst, src, len) = self.pop3();
-                let dst = self.as_slot(dst);
-                let (memory, segment) = (self.index(mem), self.index(data_index));
-                self.long_helper(Helper::MemoryInit, &[memory, segment, dst, src, len]);
-            }
-            Operator::DataDrop { data_index } => {
-                let segment = self.index(data_index);
-                self.helper(Helper::DataDrop, &[segment]);
-            }
             _ => return false,
         }
         true
@@ -187,13 +165,12 @@ impl Translator<'_, '_> {
     /// Pops an index and gives what an access of `size` bytes there needs: a pointer, an offset, flags. The access must be
     /// made, as it is its fault that is the trap.
     pub fn address(&mut self, memarg: &MemArg, size: u32) -> (Value, i32, MemFlagsData) {
-        let region = self.region(Region::Memory);
-        let flags = MemFlagsData::new().with_endianness(Endianness::Little).with_alias_region(Some(region));
+        let flags = self.memory_flags();
         let index = self.pop();
         let index = self.as_slot(index);
         let memory = memory_of(memarg);
         let is64 = self.request.module.memories()[memory as usize].is64;
-        if memory == 0 && self.request.guarded && !is64 {
+        if self.is_guarded(memory) {
             let base = self.memory_base(0);
             let pointer = self.builder.ins().iadd(base, index);
             let flags = flags.with_trap_code(Some(trap_code(TrapCode::MemoryOutOfBounds)));
@@ -210,6 +187,17 @@ impl Translator<'_, '_> {
         }
         let (pointer, offset) = self.with_offset(pointer, memarg.offset);
         (pointer, offset, flags.with_notrap())
+    }
+
+    /// Flags of every access to a memory; the caller adds how it may trap.
+    pub fn memory_flags(&mut self) -> MemFlagsData {
+        let region = self.region(Region::Memory);
+        MemFlagsData::new().with_endianness(Endianness::Little).with_alias_region(Some(region))
+    }
+
+    /// Returns true if a 32-bit address and an offset cannot leave the address space that the memory reserves.
+    pub fn is_guarded(&self, memory: u32) -> bool {
+        memory == 0 && self.request.guarded && !self.request.module.memories()[0].is64
     }
 
     /// Whether an access ends behind the memory.

@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bulk_memory;
 pub mod call;
 pub mod control;
 pub mod environment;
@@ -157,6 +158,8 @@ pub struct Translator<'a, 'b> {
     pub operand_variables: Vec<(usize, Type, Variable)>,
     /// The cost of the metered block at hand.
     pub meter: fuel::Meter,
+    /// Bulk operators of variable size so far.
+    pub variable_sites: u32,
     /// Calls replaced by bodies.
     pub inlining: inline::Inlining,
     /// The ways out that calls may take.
@@ -224,6 +227,7 @@ pub fn translate(
         pending_loop: None,
         operand_variables: Vec::new(),
         meter: fuel::Meter::default(),
+        variable_sites: 0,
         inlining: inline::Inlining::default(),
         exits: Vec::new(),
         environment: environment::Environment::default(),
@@ -315,6 +319,7 @@ impl<'a> Translator<'a, '_> {
             || self.reference_operator(operator)
             || self.table_operator(operator)
             || self.exception_operator(operator)
+            || self.bulk_memory_operator(operator)
             || self.simd_operator(operator)
             || self.simd_memory_operator(operator);
         if known { Ok(()) } else { Err(Refusal::Operator { offset }) }

@@ -1,6 +1,6 @@
 //! The operand stack: pushing, popping, and the forms in which vectors are on it.
 
-use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value, types};
 
 use super::Translator;
 
@@ -37,6 +37,18 @@ impl Translator<'_, '_> {
     pub fn pop_vector(&mut self, ty: Type) -> Value {
         let value = self.pop();
         self.as_vector(value, ty)
+    }
+
+    /// The number that an operand is known to be, zero-extended if it has 32 bits.
+    pub fn constant(&self, value: Value) -> Option<u64> {
+        let dfg = &self.builder.func.dfg;
+        match dfg.insts[dfg.value_def(value).inst()?] {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => match dfg.value_type(value) {
+                types::I32 => Some(imm.bits() as u32 as u64),
+                _ => Some(imm.bits() as u64),
+            },
+            _ => None,
+        }
     }
 
     /// A vector as one of this type.
