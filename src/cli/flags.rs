@@ -50,8 +50,9 @@ pub enum Command {
 #[command(override_usage = "wasmr run [OPTIONS] MODULE [--dir ...|--env ...]... [ARGS]...\n       \
                             wasmr run [OPTIONS] -- MODULE [ARGS]...")]
 #[command(
-    after_help = "After MODULE, --dir and --env are still wasmr's up to the first other word. Scripts that pass on words of \
-                        others write `wasmr run [OPTIONS] -- MODULE \"$@\"`: there nothing after MODULE can grant anything."
+    after_help = "After MODULE, --dir and --env are still wasmr's up to the first other word; `--` there ends that and is \
+                        dropped. Scripts that pass on words of others write `wasmr run [OPTIONS] -- MODULE \"$@\"`: there nothing \
+                        after MODULE can grant anything, and the guest gets every word, `--` too."
 )]
 pub struct RunFlags {
     /// Grant a directory, by its own name or as GUEST; `::ro` refuses every change
@@ -75,6 +76,10 @@ pub struct RunFlags {
     pub argv0: Option<String>,
 
     /// Call this export with ARGS typed by its signature, and print its results
+    ///
+    /// Numbers are those of the text format: 42, -0x2a, 1_000, 1.5, 0x1.8p1, inf, nan:0x1; vectors are i32x4:1,2,3,4;
+    /// references can only be null. The guest gets ARGS as its program arguments too; a function without parameters may
+    /// be given any number of them.
     #[arg(long, value_name = "NAME")]
     pub invoke: Option<String>,
 
@@ -90,11 +95,11 @@ pub struct RunFlags {
     #[arg(long, value_name = "MODE", value_parser = mode_parser())]
     pub mode: Option<Mode>,
 
-    /// End the run after this long, sleeping and blocked host calls included (1s, 100ms) [default: no limit]
+    /// End the run after this long, sleeping and blocked host calls included (1s, 500ms, 2m); 0 is no limit [default: 0]
     #[arg(long, value_name = "TIME", value_parser = values::parse_duration)]
     pub timeout: Option<Duration>,
 
-    /// How many operators the guest may execute, then it traps [default: no limit]
+    /// How many operators the guest may execute, then it traps (1000000, 1e6) [default: no limit]
     #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
     pub fuel: Option<u64>,
 
@@ -149,6 +154,10 @@ pub struct RunFlags {
     /// The guest's arguments
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     pub args: Vec<OsString>,
+
+    /// Options of `run` among ARGS that the user may have meant for wasmr.
+    #[arg(skip)]
+    pub late: Vec<String>,
 }
 
 /// What follows `wast`.

@@ -99,14 +99,17 @@ pub fn exports_help(module: &Module, file: &str) -> String {
         return "it exports nothing".to_string();
     }
     if let Some((name, ty)) = example {
-        let (name, file) = (shell_word(&printable(name)), shell_word(file));
-        text.push_str(&format!("to call one, type\n  wasmr run --invoke {name} {file}"));
-        for param in ty.params() {
-            text.push(' ');
-            text.push_str(&val_type_text(registry, *param).to_uppercase());
-        }
+        let params: Vec<String> =
+            ty.params().iter().map(|param| val_type_text(registry, *param).to_uppercase()).collect();
+        text.push_str(&format!("to call one, type\n  {}", invoke_command(&printable(name), file, &params)));
     }
     text
+}
+
+/// A command line that calls an export.
+pub fn invoke_command(name: &str, file: &str, args: &[String]) -> String {
+    let words = [name, file].into_iter().chain(args.iter().map(String::as_str)).map(shell_word);
+    format!("wasmr run --invoke {}", words.collect::<Vec<_>>().join(" "))
 }
 
 /// A word as a shell takes it.

@@ -4,7 +4,7 @@
 //! - [`plan`] resolves that data: it opens directories and sockets and reads the environment, and is the only file that
 //!   uses the user's authority; [`load`] reads modules;
 //! - [`run`](mod@run), [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] act; [`invoke`] types arguments and prints
-//!   results, [`json`] is how tools get theirs;
+//!   results, which [`literal`] reads and writes, [`json`] is how tools get theirs;
 //! - [`stats`] tells what a run took, as far as [`usage`] knows it from the system; [`log`] is what is said on the way;
 //! - [`report`], [`missing`] and [`demangle`] say what went wrong, [`exit`] with which status; [`signals`], [`timeout`] and [`panics`] end a process
 //!   that does not end by itself.
@@ -19,6 +19,7 @@ mod inspect;
 mod invoke;
 mod json;
 mod keys;
+mod literal;
 mod load;
 mod log;
 mod missing;
@@ -41,8 +42,8 @@ use std::io::Write;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use flags::{Cli, Command};
-use position::OptionTable;
+use flags::{Cli, Command, RunFlags};
+use position::{OptionTable, Words};
 
 /// A command line that makes no sense: ends with status 2.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +53,8 @@ struct UsageError(String);
 /// Does what the words after the program's name say. `out` gets what was asked for, `err` everything else.
 pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let mut command = Cli::command();
-    let words = strict_words(words, &command);
-    let parsed = command.try_get_matches_from_mut(words).and_then(|matches| Cli::from_arg_matches(&matches));
+    let Words { strict, late } = strict_words(words, &command);
+    let parsed = command.try_get_matches_from_mut(strict).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
@@ -67,7 +68,7 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
         }
     };
     let done = match cli.command {
-        Command::Run(flags) => run::run(*flags, out, err),
+        Command::Run(flags) => run::run(RunFlags { late, ..*flags }, out, err),
         Command::Wast(flags) => wast::run(flags, out, err),
         Command::Validate(flags) => validate::run(flags, out, err),
         Command::Inspect(flags) => inspect::run(flags, out),
@@ -84,24 +85,20 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
 }
 
 /// Brings a command line into the strict form of [`position`], the program's name in front.
-fn strict_words(words: Vec<OsString>, command: &clap::Command) -> Vec<OsString> {
-    let mut strict: Vec<OsString> = vec!["wasmr".into()];
-    let Some(first) = words.first() else { return strict };
+fn strict_words(words: Vec<OsString>, command: &clap::Command) -> Words {
+    let program = || vec!["wasmr".into()];
+    let Some(first) = words.first() else { return Words { strict: program(), late: Vec::new() } };
     let named = command.get_subcommands().find(|sub| first == sub.get_name());
     let table = || command.find_subcommand("run").map(OptionTable::of).unwrap_or_default();
-    match named.map(|sub| sub.get_name()) {
-        Some("run") => {
-            strict.push("run".into());
-            strict.extend(position::run_words(words[1..].to_vec(), &table()));
+    let Words { strict, late } = match named.map(|sub| sub.get_name()) {
+        Some("run") => position::run_words(words[1..].to_vec(), &table()),
+        None if !["-h", "--help", "-V", "--version"].iter().any(|option| first == option) => {
+            position::short_form_words(words, &table())
         }
-        Some(_) => strict.extend(words),
-        None if ["-h", "--help", "-V", "--version"].iter().any(|option| first == option) => strict.extend(words),
-        None => {
-            strict.push("run".into());
-            strict.extend(position::short_form_words(words, &table()));
-        }
-    }
-    strict
+        _ => return Words { strict: program().into_iter().chain(words).collect(), late: Vec::new() },
+    };
+    let command = program().into_iter().chain(["run".into()]);
+    Words { strict: command.chain(strict).collect(), late }
 }
 
 #[cfg(test)]
@@ -111,7 +108,7 @@ mod tests {
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         let mut command = Cli::command();
         let words = strict_words(line.split_whitespace().map(OsString::from).collect(), &command);
-        command.try_get_matches_from_mut(words).and_then(|matches| Cli::from_arg_matches(&matches))
+        command.try_get_matches_from_mut(words.strict).and_then(|matches| Cli::from_arg_matches(&matches))
     }
 
     #[track_caller]

@@ -20,7 +20,7 @@ use super::keys::WasmKeys;
 use super::log::Log;
 use super::stats::Format;
 use super::values::{DirSpec, EnvSpec, PreloadSpec};
-use super::{UsageError, load};
+use super::{UsageError, load, position};
 
 /// Everything that a run needs.
 pub struct RunPlan {
@@ -34,6 +34,10 @@ pub struct RunPlan {
     pub preload: Vec<PreloadSpec>,
     /// What to call.
     pub entry: Entry,
+    /// The words after MODULE that are the guest's.
+    pub args: Vec<String>,
+    /// Options among those that the user may have meant for wasmr.
+    pub late: Vec<String>,
     /// Operators that the guest may execute, if that is limited.
     pub fuel: Option<u64>,
     /// When to give up.
@@ -46,24 +50,29 @@ pub struct RunPlan {
     pub log: Log,
 }
 
+impl RunPlan {
+    /// The function that an `--invoke` among the guest's words names, and the words behind it.
+    pub fn late_invoke(&self) -> Option<(&str, &[String])> {
+        match self.entry {
+            Entry::Start => position::value_of("--invoke", &self.args),
+            Entry::Invoke(_) => None,
+        }
+    }
+}
+
 /// What a run calls.
 #[derive(Debug)]
 pub enum Entry {
     /// `_start`.
     Start,
-    /// An export, with arguments as typed.
-    Invoke {
-        /// The export.
-        name: String,
-        /// The arguments.
-        args: Vec<String>,
-    },
+    /// The export of this name, with arguments as typed.
+    Invoke(String),
 }
 
 impl Entry {
     /// Returns true if the user calls the initialisation of the module by hand.
     pub fn is_initializer(&self) -> bool {
-        matches!(self, Entry::Invoke { name, .. } if name == "_initialize" || name == "__wasm_call_ctors")
+        matches!(self, Entry::Invoke(name) if name == "_initialize" || name == "__wasm_call_ctors")
     }
 }
 
@@ -87,13 +96,8 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning, code: CodeKeys) 
     let mut wasi = WasiCtx::builder();
     wasi.inherit_stdio();
     wasi.arg(name);
-    let entry = match flags.invoke {
-        Some(name) => Entry::Invoke { name, args },
-        None => {
-            wasi.args(args);
-            Entry::Start
-        }
-    };
+    wasi.args(args.iter().map(String::as_str));
+    let entry = flags.invoke.map_or(Entry::Start, Entry::Invoke);
     for (name, value) in variables(flags.inherit_env, &flags.env_file, &flags.env)? {
         wasi.env(name, value);
     }
@@ -154,8 +158,11 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning, code: CodeKeys) 
         module,
         preload: flags.preload,
         entry,
+        args,
+        late: flags.late,
         fuel,
-        timeout: flags.timeout.or(keys.timeout),
+        // 0 switches the limit off, as with timeout(1).
+        timeout: flags.timeout.or(keys.timeout).filter(|limit| !limit.is_zero()),
         unknown_imports,
         stats: flags.stats,
         log,

@@ -1,13 +1,17 @@
 //! Which words of a command line are wasmr's and which are the guest's: the rule, and nothing else.
 //!
 //! In: the words after the program's name. Out: the same words in the one *strict* form that the flag parser knows,
-//! `COMMAND OPTIONS -- MODULE ARGS`, in which nothing after `--` can be taken for an option.
+//! `COMMAND OPTIONS -- MODULE ARGS`, in which nothing after `--` can be taken for an option; and which of the guest's words
+//! look like options that came too late ([`Words::late`]).
 //!
 //! The rule, as users read it:
 //! - Options stand before MODULE.
 //! - `run MODULE …`: after MODULE only `--dir` and `--env` (as `--dir=.` or `--dir .`) are still wasmr's, up to the first
 //!   other word. From there on everything is the guest's. A `--` after MODULE ends that and is dropped.
 //! - `run … -- MODULE …` and the short form `MODULE …` are strict: everything after MODULE is the guest's, `--` too.
+//!
+//! As two options are wasmr's after MODULE, users expect that of the others: of a limit, say. So each long option of wasmr's
+//! that goes to the guest in `run MODULE …`, with no `--` before it, counts as late. The strict forms have none.
 //!
 //! # Why a pass of its own?
 //! A flag parser decides word by word and knows no "up to the first other word". Here the whole rule fits on one page, it
@@ -50,19 +54,41 @@ impl OptionTable {
             _ => 1,
         }
     }
+
+    /// The long options among the guest's words before a `--`, each once.
+    fn late_options(&self, guest: &[OsString]) -> Vec<String> {
+        let mut late: Vec<String> = Vec::new();
+        for word in guest.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str()) {
+            let name = word.split_once('=').map_or(word, |(name, _)| name);
+            if name.starts_with("--") && self.takes_value.contains_key(name) && !late.iter().any(|known| known == name)
+            {
+                late.push(name.to_string());
+            }
+        }
+        late
+    }
+}
+
+/// A command line in strict form.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Words {
+    /// The words.
+    pub strict: Vec<OsString>,
+    /// Names of wasmr's options that stand where they are the guest's, each once.
+    pub late: Vec<String>,
 }
 
 /// Brings the words after `run` into strict form. Without a MODULE they are returned as they are.
-pub fn run_words(words: Vec<OsString>, table: &OptionTable) -> Vec<OsString> {
+pub fn run_words(words: Vec<OsString>, table: &OptionTable) -> Words {
     reorder(words, table, true)
 }
 
 /// Brings the words of the short form (no command name) into strict form, options before MODULE allowed.
-pub fn short_form_words(words: Vec<OsString>, table: &OptionTable) -> Vec<OsString> {
+pub fn short_form_words(words: Vec<OsString>, table: &OptionTable) -> Words {
     reorder(words, table, false)
 }
 
-fn reorder(words: Vec<OsString>, table: &OptionTable, options_after_module: bool) -> Vec<OsString> {
+fn reorder(words: Vec<OsString>, table: &OptionTable, options_after_module: bool) -> Words {
     let mut at = 0;
     let mut strict = !options_after_module;
     while let Some(word) = words.get(at) {
@@ -77,7 +103,7 @@ fn reorder(words: Vec<OsString>, table: &OptionTable, options_after_module: bool
         at += table.words(word);
     }
     if at >= words.len() {
-        return words;
+        return Words { strict: words, late: Vec::new() };
     }
 
     let mut out: Vec<OsString> = words[..at].iter().filter(|word| *word != "--").cloned().collect();
@@ -87,6 +113,7 @@ fn reorder(words: Vec<OsString>, table: &OptionTable, options_after_module: bool
     if !strict {
         while let Some(word) = rest.next() {
             if word == "--" {
+                strict = true;
                 break;
             }
             if AFTER_MODULE.iter().any(|name| word == *name) {
@@ -104,10 +131,21 @@ fn reorder(words: Vec<OsString>, table: &OptionTable, options_after_module: bool
         }
     }
     guest.extend(rest);
+    let late = if strict { Vec::new() } else { table.late_options(&guest) };
     out.push("--".into());
     out.extend(module);
     out.extend(guest);
-    out
+    Words { strict: out, late }
+}
+
+/// The value of a long option among words, attached or as the next word, and the words behind it. Looks no further than `--`.
+pub fn value_of<'a>(option: &str, words: &'a [String]) -> Option<(&'a str, &'a [String])> {
+    let own = words.iter().take_while(|word| *word != "--");
+    let at = own.into_iter().position(|word| word == option || has_attached_value(OsStr::new(word), option))?;
+    match words[at].split_once('=') {
+        Some((_, value)) => Some((value, &words[at + 1..])),
+        None => Some((words.get(at + 1)?, &words[at + 2..])),
+    }
 }
 
 /// Whether a word is an option. A lone `-` is not: it is the module on standard input.
@@ -146,12 +184,14 @@ mod tests {
 
     #[track_caller]
     fn run(line: &str, expected: &str) {
-        assert_eq!(run_words(words(line), &table()), words(expected), "{line}");
+        assert_eq!(run_words(words(line), &table()).strict, words(expected), "{line}");
     }
 
     #[track_caller]
     fn short(line: &str, expected: &str) {
-        assert_eq!(short_form_words(words(line), &table()), words(expected), "{line}");
+        let Words { strict, late } = short_form_words(words(line), &table());
+        assert_eq!(strict, words(expected), "{line}");
+        assert!(late.is_empty(), "{line}: {late:?}");
     }
 
     #[test]
@@ -180,6 +220,35 @@ mod tests {
         run("m.wasm --directory=x", "-- m.wasm --directory=x");
         run("m.wasm --inherit-env", "-- m.wasm --inherit-env");
         run("m.wasm --help", "-- m.wasm --help");
+    }
+
+    #[test]
+    fn options_that_come_too_late_are_known() {
+        for (line, expected) in [
+            ("m.wasm --invoke f", "--invoke"),
+            ("m.wasm a --invoke=f --dir=. --invoke g --nocapture", "--invoke --dir"),
+            ("m.wasm --dir=. --inherit-env", "--inherit-env"),
+            ("m.wasm --directory=x -W gc -- --invoke f", ""),
+            ("m.wasm -- --invoke f", ""),
+            ("m.wasm a -- --invoke f", ""),
+            ("-- m.wasm --invoke f", ""),
+            ("--invoke f m.wasm 1", ""),
+        ] {
+            assert_eq!(run_words(words(line), &table()).late.join(" "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn values_of_late_options_are_found() {
+        let words = |line: &str| line.split_whitespace().map(str::to_string).collect::<Vec<_>>();
+        let found =
+            |line: &str| value_of("--invoke", &words(line)).map(|(value, rest)| (value.to_string(), rest.join(" ")));
+        let expected = Some(("add".to_string(), "1 2".to_string()));
+        assert_eq!(found("--invoke add 1 2"), expected);
+        assert_eq!(found("x --invoke=add 1 2"), expected);
+        assert_eq!(found("x --invoked add"), None);
+        assert_eq!(found("-- --invoke add"), None);
+        assert_eq!(found("--invoke"), None);
     }
 
     #[test]
@@ -231,7 +300,7 @@ mod tests {
     fn words_need_not_be_unicode() {
         use std::os::unix::ffi::OsStringExt;
         let odd = OsString::from_vec(vec![b'm', 0xff]);
-        let out = run_words(vec![odd.clone(), "--dir".into(), odd.clone(), odd.clone()], &table());
+        let out = run_words(vec![odd.clone(), "--dir".into(), odd.clone(), odd.clone()], &table()).strict;
         let mut dir = OsString::from("--dir=");
         dir.push(&odd);
         assert_eq!(out, [dir, "--".into(), odd.clone(), odd]);

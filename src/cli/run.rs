@@ -70,6 +70,10 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
     }
     let plan = plan::resolve(flags, keys, tuning, code)?;
     signals::install();
+    // Said before anything else can go wrong; the error about a missing `_start` tells it better where that is to come.
+    if !plan.late.is_empty() && plan.late_invoke().is_none() {
+        report::print(err, &late_note(&plan.late));
+    }
     let name = load::name(&plan.module);
     let stats = plan.stats.map(|format| Arc::new(Stats::new(format, &name, begin)));
     if let Some(limit) = plan.timeout {
@@ -102,6 +106,9 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
     if let Some(status) = check_entry(&module, &plan, err) {
         return Ok(End::NotRun(status));
     }
+    if plan.late_invoke().is_some() && !plan.late.is_empty() {
+        report::print(err, &late_note(&plan.late));
+    }
 
     if !plan.entry.is_initializer() {
         wasmr::initializer(&module.module).with_context(|| format!("cannot run `{}`", printable(module.name())))?;
@@ -123,8 +130,11 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
         Err(stop) => return Ok(End::Stopped(stop)),
     };
     plan.log.memories(&store, instance);
+    // A function without parameters leaves all words to a program that reads its arguments.
+    let left = takes_nothing(&module, &plan.entry) && arguments_are_read(&mut store, &linker);
+    let args = if left { &[] } else { plan.args.as_slice() };
     enter(stats, Phase::Run);
-    let end = call_entry(&mut store, instance, &plan.entry, out);
+    let end = call_entry(&mut store, instance, &plan.entry, args, out);
     if let Some(stats) = stats {
         stats.store(&store, instance, plan.fuel);
     }
@@ -167,14 +177,33 @@ fn load_module(engine: &Engine, path: &Path, stats: &MaybeStats) -> anyhow::Resu
 fn check_entry(module: &Module, plan: &RunPlan, err: &mut dyn Write) -> Option<u8> {
     let is_func = |name: &str| matches!(module.get_export(name), Some(ExternType::Func(_)));
     let file = plan.module.display().to_string();
-    let sentence = match &plan.entry {
-        Entry::Start if is_func("_start") => return None,
-        Entry::Start => format!("`{file}` has no function `_start` to run; name another one with --invoke"),
-        Entry::Invoke { name, .. } if is_func(name) => return None,
-        Entry::Invoke { name, .. } => format!("`{file}` exports no function `{name}` for --invoke"),
+    let help = || missing::exports_help(module, &file);
+    let (sentence, details) = match (&plan.entry, plan.late_invoke()) {
+        (Entry::Start, _) if is_func("_start") => return None,
+        (Entry::Start, Some((name, args))) => {
+            let sentence =
+                format!("`{file}` has no function `_start` to run, and --invoke stands too late, after MODULE");
+            let command = missing::invoke_command(name, &file, args);
+            (sentence, if is_func(name) { format!("to call `{name}`, type\n  {command}") } else { help() })
+        }
+        (Entry::Start, None) => {
+            (format!("`{file}` has no function `_start` to run; name another one with --invoke"), help())
+        }
+        (Entry::Invoke(name), _) if is_func(name) => return None,
+        (Entry::Invoke(name), _) => (format!("`{file}` exports no function `{name}` for --invoke"), help()),
     };
-    report::error_with_details(err, &sentence, &missing::exports_help(module, &file));
+    report::error_with_details(err, &sentence, &details);
     Some(exit::FAILURE)
+}
+
+/// Tells that options went to the program, and how to have them or to have peace.
+fn late_note(late: &[String]) -> String {
+    let names: Vec<String> = late.iter().map(|name| format!("`{name}`")).collect();
+    let (go, it) = if late.len() == 1 { ("goes", "it") } else { ("go", "them") };
+    format!(
+        "note: {} after MODULE {go} to the program; put {it} before MODULE, or `--` before MODULE to silence this\n",
+        names.join(", ")
+    )
 }
 
 /// Links and instantiates; the inner error is a start function that did not return.
@@ -213,15 +242,29 @@ fn define_unknown_imports_as_zero(linker: &mut Linker<WasiCtx>, module: &Module)
     }
 }
 
+/// Returns true if the export to invoke is a function without parameters.
+fn takes_nothing(module: &Module, entry: &Entry) -> bool {
+    let Entry::Invoke(name) = entry else { return false };
+    let Some(ExternType::Func(id)) = module.get_export(name) else { return false };
+    module.registry().func_type(id).is_some_and(|ty| ty.params().is_empty())
+}
+
+/// Returns true if a module that was linked imports a call that tells program arguments: only what is imported is defined.
+fn arguments_are_read(store: &mut Store<WasiCtx>, linker: &Linker<WasiCtx>) -> bool {
+    let mut is_defined = |module: &str| linker.get(&mut *store, module, "args_sizes_get").is_some();
+    is_defined("wasi_snapshot_preview1") || is_defined("wasi_unstable")
+}
+
 fn call_entry(
     store: &mut Store<WasiCtx>,
     instance: Instance,
     entry: &Entry,
+    args: &[String],
     out: &mut dyn Write,
 ) -> anyhow::Result<End> {
     let (name, words) = match entry {
         Entry::Start => ("_start", [].as_slice()),
-        Entry::Invoke { name, args } => (name.as_str(), args.as_slice()),
+        Entry::Invoke(name) => (name.as_str(), args),
     };
     let func = |store: &mut Store<WasiCtx>, name: &str| instance.get_func(&*store, name);
     let target = func(store, name).with_context(|| format!("there is no function `{name}`"))?;

@@ -122,11 +122,11 @@ impl PreloadSpec {
     }
 }
 
-/// A number of bytes: `65536`, `64KiB`, `64K`, `1.5GiB`, `10MB` (decimal).
+/// A number of bytes: `65536`, `64KiB`, `64K`, `1.5GiB`, `10MB` (decimal), `1e6`.
 pub fn parse_size(typed: &str) -> Result<u64, String> {
-    let expected = "expected a number of bytes such as 65536, 64KiB, 512MiB or 2GiB";
-    let (number, unit) = split_unit(typed);
-    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+    let expected = || "expected a number of bytes such as 65536, 1e6, 64KiB, 512MiB or 2GiB".to_string();
+    let (number, unit) = Number::parse(typed).ok_or_else(expected)?;
+    let factor = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1,
         "k" | "kib" => 1 << 10,
         "m" | "mib" => 1 << 20,
@@ -135,44 +135,107 @@ pub fn parse_size(typed: &str) -> Result<u64, String> {
         "kb" => 1_000,
         "mb" => 1_000_000,
         "gb" => 1_000_000_000,
-        _ => return Err(expected.to_string()),
+        "tb" => 1_000_000_000_000,
+        _ => return Err(expected()),
     };
-    if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(factor).ok_or_else(|| "the size does not fit in 64 bits".to_string());
-    }
-    match number.parse::<f64>() {
-        Ok(fraction) if fraction >= 0.0 && fraction * factor as f64 <= (1u64 << 53) as f64 && factor > 1 => {
-            Ok((fraction * factor as f64) as u64)
-        }
-        _ => Err(expected.to_string()),
+    match number.times(factor) {
+        // A part of a byte is no size, but 0.3 KiB is one.
+        Some((_, false)) if factor == 1 => Err(expected()),
+        Some((bytes, _)) => Ok(bytes),
+        None => Err("the size does not fit in 64 bits".to_string()),
     }
 }
 
-/// How many of something: `1000`, `1_000`.
+/// How many of something: `1000`, `1_000`, `1e3`.
 pub fn parse_count(typed: &str) -> Result<u64, String> {
-    let separated = typed.split('_').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()));
-    let number = if separated { typed.replace('_', "").parse().ok() } else { None };
-    number.ok_or_else(|| "expected a whole number such as 1000".to_string())
+    match Number::parse(typed) {
+        Some((number, "")) => match number.times(1) {
+            Some((count, true)) => Ok(count),
+            Some(_) => Err("expected a whole number such as 1000 or 1e6".to_string()),
+            None => Err("the number does not fit in 64 bits".to_string()),
+        },
+        _ => Err("expected a whole number such as 1000 or 1e6".to_string()),
+    }
 }
 
-/// A span of time: `2` (seconds), `100ms`, `1.5s`, `2m`, `1h`. Never zero.
+/// A span of time: `2` (seconds), `100ms`, `1.5s`, `2m`, `1h`. Zero is a time too.
 pub fn parse_duration(typed: &str) -> Result<Duration, String> {
-    let expected = "expected a time such as 1s, 100ms, 1.5s or 2m";
-    let (number, unit) = split_unit(typed);
-    let seconds_per_unit = match unit {
-        "" | "s" => 1.0,
-        "ms" => 1e-3,
-        "us" => 1e-6,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(expected.to_string()),
+    let expected = || "expected a time such as 1s, 500ms, 1.5s or 2m".to_string();
+    let (number, unit) = Number::parse(typed).ok_or_else(expected)?;
+    let nanoseconds_per_unit = match unit {
+        "ns" => 1,
+        "us" | "µs" => 1_000,
+        "ms" => 1_000_000,
+        "" | "s" => 1_000_000_000,
+        "m" | "min" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        "d" => 86_400_000_000_000,
+        _ => return Err(expected()),
     };
-    let number: f64 = number.parse().map_err(|_| expected.to_string())?;
-    let duration = Duration::try_from_secs_f64(number * seconds_per_unit).map_err(|_| expected.to_string())?;
-    if duration.is_zero() {
-        return Err("the time must be longer than zero".to_string());
+    match number.times(nanoseconds_per_unit) {
+        // Less than a nanosecond is still a time: only zero is zero.
+        Some((0, false)) => Ok(Duration::from_nanos(1)),
+        Some((nanoseconds, _)) => Ok(Duration::from_nanos(nanoseconds)),
+        None => Err("the time is longer than 500 years".to_string()),
     }
-    Ok(duration)
+}
+
+/// A number as options take it, `mantissa × 10^exponent`: `10_000`, `1.5`, `1e6`, `0x40`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Number {
+    mantissa: u128,
+    exponent: i32,
+}
+
+impl Number {
+    /// Reads a number; what follows it is its unit.
+    fn parse(typed: &str) -> Option<(Number, &str)> {
+        if let Some(hex) = typed.strip_prefix("0x") {
+            let (digits, rest) = digits(hex, 16)?;
+            return Some((Number { mantissa: u128::from_str_radix(&digits, 16).ok()?, exponent: 0 }, rest));
+        }
+        let (mut all, mut rest) = digits(typed, 10)?;
+        let mut exponent = 0;
+        if let Some(after) = rest.strip_prefix('.') {
+            let (fraction, after) = digits(after, 10)?;
+            let fraction = fraction.trim_end_matches('0');
+            exponent = -i32::try_from(fraction.len()).ok()?;
+            all.push_str(fraction);
+            rest = after;
+        }
+        if let Some(after) = rest.strip_prefix(['e', 'E']) {
+            let unsigned = after.strip_prefix(['+', '-']).unwrap_or(after);
+            let (power, after_power) = digits(unsigned, 10)?;
+            let power: i32 = power.parse().ok().filter(|power| *power <= 1000)?;
+            exponent += if after.starts_with('-') { -power } else { power };
+            rest = after_power;
+        }
+        Some((Number { mantissa: all.parse().ok()?, exponent }, rest))
+    }
+
+    /// The number times `factor`, rounded down, and whether that is exact. `None` if it does not fit.
+    fn times(self, factor: u64) -> Option<(u64, bool)> {
+        if self.mantissa == 0 {
+            return Some((0, true));
+        }
+        let product = self.mantissa.checked_mul(factor.into())?;
+        if self.exponent >= 0 {
+            let power = 10_u128.checked_pow(self.exponent.unsigned_abs())?;
+            return Some((u64::try_from(product.checked_mul(power)?).ok()?, true));
+        }
+        // A power that does not fit is larger than any product.
+        match 10_u128.checked_pow(self.exponent.unsigned_abs()) {
+            Some(power) => Some((u64::try_from(product / power).ok()?, product % power == 0)),
+            None => Some((0, false)),
+        }
+    }
+}
+
+/// The digits at the start of a text, `_` between two of them left out, and what follows. `None` if there are none.
+fn digits(text: &str, radix: u32) -> Option<(String, &str)> {
+    let end = text.find(|c: char| !c.is_digit(radix) && c != '_').unwrap_or(text.len());
+    let (number, rest) = text.split_at(end);
+    number.split('_').all(|part| !part.is_empty()).then(|| (number.replace('_', ""), rest))
 }
 
 /// `y`, `n` and their longer spellings.
@@ -182,11 +245,6 @@ pub fn parse_bool(typed: &str) -> Result<bool, String> {
         "n" | "no" | "false" => Ok(false),
         _ => Err("expected y, yes, true, n, no or false".to_string()),
     }
-}
-
-fn split_unit(typed: &str) -> (&str, &str) {
-    let end = typed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(typed.len());
-    typed.split_at(end)
 }
 
 #[cfg(test)]
@@ -251,30 +309,85 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (typed, bytes) in
-            [("0", 0), ("65536", 65536), ("64KiB", 65536), ("64k", 65536), ("1.5GiB", 3 << 29), ("10MB", 10_000_000)]
-        {
+        for (typed, bytes) in [
+            ("0", 0),
+            ("65536", 65536),
+            ("64KiB", 65536),
+            ("64k", 65536),
+            ("1.5GiB", 3 << 29),
+            ("10MB", 10_000_000),
+            ("1e6", 1_000_000),
+            ("1.5e3", 1500),
+            ("1_000_000", 1_000_000),
+            ("1_0.2_5KiB", 10_496),
+            ("0.3KiB", 307),
+            ("1e3KiB", 1_024_000),
+            ("0x10000", 65536),
+            ("18446744073709551615", u64::MAX),
+        ] {
             assert_eq!(parse_size(typed), Ok(bytes), "{typed}");
         }
-        for bad in ["", "x", "-1", "1.5", "1 KiB", "64KiBs", "99999999999TiB", "1e3", "NaN", "."] {
+        for bad in [
+            "",
+            "x",
+            "-1",
+            "1.5",
+            "1e-1",
+            "1 KiB",
+            "64KiBs",
+            "99999999999TiB",
+            "1e",
+            "1e+",
+            "1e99999999999",
+            "NaN",
+            ".",
+            "1.",
+            ".5KiB",
+            "_1",
+            "1_",
+            "0x",
+            "0x1KiB.",
+        ] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn counts() {
-        assert_eq!((parse_count("0"), parse_count("10_000")), (Ok(0), Ok(10_000)));
-        for bad in ["", "-1", "+1", "1.5", "1k", "_1", "1__0", "99999999999999999999"] {
+        for (typed, count) in [
+            ("0", 0),
+            ("10_000", 10_000),
+            ("1e6", 1_000_000),
+            ("1.5e3", 1500),
+            ("2.0", 2),
+            ("120e-1", 12),
+            ("0xff", 255),
+        ] {
+            assert_eq!(parse_count(typed), Ok(count), "{typed}");
+        }
+        for bad in ["", "-1", "+1", "1.5", "1k", "_1", "1__0", "99999999999999999999", "1e20", "1e-1", "1e-1000"] {
             assert!(parse_count(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn durations() {
-        for (typed, ms) in [("1", 1000), ("2s", 2000), ("100ms", 100), ("1.5s", 1500), ("2m", 120_000)] {
+        for (typed, ms) in [
+            ("1", 1000),
+            ("2s", 2000),
+            ("100ms", 100),
+            ("1.5s", 1500),
+            ("2m", 120_000),
+            ("1d", 86_400_000),
+            ("1e3ms", 1000),
+            ("1_000ms", 1000),
+            ("0", 0),
+            ("0s", 0),
+        ] {
             assert_eq!(parse_duration(typed), Ok(Duration::from_millis(ms)), "{typed}");
         }
-        for bad in ["", "0", "0s", "-1s", "1d", "s", "inf", "1.2.3", "99999999999999999999999h"] {
+        assert_eq!(parse_duration("1e-99s"), Ok(Duration::from_nanos(1)));
+        for bad in ["", "-1s", "1y", "s", "inf", "1.2.3", "99999999999999999999999h", "1 s"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }

@@ -13,7 +13,13 @@ fn seen(tier: Tier, before: &[&str], after: &[&str]) -> (Vec<String>, Vec<String
 
 #[track_caller]
 fn parts(outcome: Outcome) -> (Vec<String>, Vec<String>) {
-    let outcome = outcome.exits(0).quietly();
+    parts_and_more(outcome.quietly())
+}
+
+/// The same if something is said on standard error.
+#[track_caller]
+fn parts_and_more(outcome: Outcome) -> (Vec<String>, Vec<String>) {
+    let outcome = outcome.exits(0);
     let args = outcome.stdout.lines().filter_map(|line| line.strip_prefix("arg ")?.split_once(": "));
     let env = outcome.stdout.lines().filter_map(|line| line.strip_prefix("env: "));
     (args.map(|(_, arg)| arg.to_string()).collect(), env.map(str::to_string).collect())
@@ -29,15 +35,30 @@ on_every_tier! {
     }
 
     fn after_module_dir_and_env_are_ours_up_to_the_first_other_word(tier) {
-        let (args, env) = seen(tier, &[], &["--env", "A=1", "--env=B=2", "--dir=.", "x", "--env", "C=3", "--dir=."]);
+        let words = ["--env", "A=1", "--env=B=2", "--dir=.", "x", "--env", "C=3", "--dir=."];
+        let outcome = Run::on(tier).guest("args_env.wasm").words(words).end();
+        let (args, env) = parts_and_more(outcome.says("note: `--env`, `--dir` after MODULE go to the program"));
         assert_eq!(args[1..], ["x", "--env", "C=3", "--dir=."]);
         assert_eq!(env, ["A=1", "B=2"]);
     }
 
     fn after_module_no_other_option_is_ours(tier) {
         let words = ["--timeout", "1s", "--nocapture", "--help", "-W", "x", "--invoke", "y", "--mode", "z"];
-        assert_eq!(seen(tier, &[], &words).0[1..], words);
+        let outcome = Run::on(tier).guest("args_env.wasm").words(words).end();
+        assert_eq!(outcome.stderr.lines().count(), 1, "one note: {}", outcome.stderr);
+        assert_eq!(parts_and_more(outcome.says("`--timeout`, `--invoke`, `--mode`")).0[1..], words);
         assert_eq!(seen(tier, &[], &["-test.run=X"]).0[1..], ["-test.run=X"]);
+    }
+
+    fn options_that_went_to_the_guest_are_noted_unless_dashes_stand_there(tier) {
+        let late = ["--timeout", "1s"];
+        let noted = |before: &[&str], after: &[&str]| {
+            let outcome = Run::on(tier).words(before).guest("args_env.wasm").words(after).words(late).end();
+            outcome.exits(0).stderr.contains("note: `--timeout` after MODULE goes to the program")
+        };
+        assert!(noted(&[], &[]) && noted(&["--env=A=1"], &["input.txt"]) && noted(&[], &["--env=A=1"]));
+        assert!(!noted(&["--"], &[]) && !noted(&[], &["--"]) && !noted(&[], &["--env=A=1", "--", "x"]));
+        assert!(!noted(&[], &["x", "--"]), "the guest has dashes of its own");
     }
 
     fn two_dashes_after_module_end_options_and_are_dropped(tier) {
@@ -126,6 +147,11 @@ on_every_tier! {
         Run::on(tier).words(["-W", "unknown-imports-trap", "--invoke", "call"]).word(&module).end().exits(134).prints("");
         Run::on(tier).words(["-W", "unknown-imports-default", "--invoke", "call"]).word(&module).end().exits(0).prints("0\n");
     }
+}
+
+#[test]
+fn the_short_form_notes_nothing() {
+    Run::bare().word(guest("args_env.wasm")).words(["--timeout", "1s"]).end().exits(0).quietly();
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn usage_errors_are_2() {
         &["run", "--no-such-option", "m.wasm"],
         &["run", "--dir"],
         &["run", "--timeout", "soon", "m.wasm"],
-        &["run", "--timeout", "0s", "m.wasm"],
+        &["run", "--timeout", "-1s", "m.wasm"],
         &["run", "--max-memory", "lots", "m.wasm"],
         &["run", "--max-stack", "1", "m.wasm"],
         &["run", "--max-table-elements", "1k", "m.wasm"],

@@ -16,6 +16,7 @@ const FUNCTIONS: &str = r#"(module
   (func (export "bits") (param f32) (result i32) (i32.reinterpret_f32 (local.get 0)))
   (func (export "mixed") (param i32 i64 f32 f64) (result f64 f32 i64 i32)
     (local.get 3) (local.get 2) (local.get 1) (local.get 0))
+  (func (export "v128") (param v128) (result v128) (local.get 0))
   (func (export "lost") (param externref) (result i32) (ref.is_null (local.get 0)))
   (func (export "trap") (result i32) unreachable)
   (global (export "global") i32 (i32.const 5)))"#;
@@ -61,13 +62,21 @@ on_every_tier! {
 
     fn floats_take_nan_and_inf(tier) {
         for (word, printed) in [
-            ("1.5", "1.5"), ("-0", "-0"), ("1e10", "10000000000"), ("inf", "inf"), ("-inf", "-inf"), ("nan", "nan"), ("0.1", "0.1"),
+            ("1.5", "1.5"), ("-0", "-0"), ("0x1.8p1", "3"), ("1_000.5", "1000.5"), ("nan:0x1", "nan:0x1"), ("-nan:0x2", "-nan:0x2"), ("1e10", "10000000000"), ("inf", "inf"), ("-inf", "-inf"), ("nan", "nan"), ("0.1", "0.1"),
         ] {
             invoke(tier, "f32", &[word]).exits(0).prints(&format!("{printed}\n"));
             invoke(tier, "f64", &[word]).exits(0).prints(&format!("{printed}\n"));
         }
         invoke(tier, "bits", &["nan"]).prints(&format!("{}\n", 0x7fc0_0000));
         invoke(tier, "bits", &["-0"]).prints("-2147483648\n");
+    }
+
+    fn vectors_are_lanes(tier) {
+        let printed = "i32x4:0x00000001,0x00000002,0x00000003,0xffffffff\n";
+        for word in ["i32x4:1,2,3,-1", "i32x4 1 2 3 -1", "0xffffffff000000030000000200000001", printed.trim_end()] {
+            invoke(tier, "v128", &[word]).exits(0).prints(printed).quietly();
+        }
+        invoke(tier, "v128", &["i32x4:1,2,3"]).exits(2).prints("").says("i32x4 has 4 lanes, 3 given");
     }
 
     fn references_can_be_null(tier) {
@@ -78,6 +87,31 @@ on_every_tier! {
         for args in [&[][..], &["1"], &["1", "2", "3"]] {
             invoke(tier, "add", args).exits(2).prints("").says("(param i32 i32) (result i32)");
         }
+    }
+
+    fn a_program_gets_the_words_as_its_arguments_too(tier) {
+        let words = ["a", "--flag", "1"];
+        let outcome = Run::on(tier).words(["--invoke", "_start"]).guest("args_env.wasm").word("--").words(words).end();
+        let printed = outcome.exits(0).quietly().stdout;
+        assert!(printed.contains("arg 1: a\narg 2: --flag\narg 3: 1\n"), "{printed}");
+    }
+
+    fn a_function_with_parameters_gets_the_words_both_ways(tier) {
+        let scratch = Scratch::new();
+        let text = r#"(module
+            (import "wasi_snapshot_preview1" "args_sizes_get" (func $sizes (param i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "both") (param i32) (result i32 i32)
+                (drop (call $sizes (i32.const 0) (i32.const 4))) (local.get 0) (i32.load (i32.const 0))))"#;
+        let run = |words: &[&str]| {
+            Run::on(tier).words(["--invoke", "both"]).word(scratch.file("m.wat", text)).words(words).end()
+        };
+        run(&["7"]).exits(0).prints("7\n2\n").quietly();
+        run(&["7", "8"]).exits(2).prints("").says("it takes 1 argument, 2 given");
+    }
+
+    fn words_that_nobody_can_read_are_refused(tier) {
+        invoke(tier, "nothing", &["1"]).exits(2).prints("").says("it takes 0 arguments, 1 given");
     }
 
     fn initialize_runs_first_and_once(tier) {

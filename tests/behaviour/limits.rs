@@ -38,6 +38,20 @@ on_every_tier! {
         Run::on(tier).words(["--timeout", "1h"]).guest("hello.wasm").end().exits(0).prints("hello from wasm\n").quietly();
     }
 
+    fn a_timeout_of_zero_is_none(tier) {
+        for words in [&["--timeout", "0"][..], &["-W", "timeout=0ms"], &["--timeout=0", "-W", "timeout=1ms"]] {
+            Run::on(tier).words(words).guest("hello.wasm").end().exits(0).prints("hello from wasm\n").quietly();
+        }
+    }
+
+    fn numbers_have_powers_of_ten(tier) {
+        let words = ["--fuel", "1e9", "--max-memory", "1e8", "--max-fds=1_00", "--max-output=1.5KiB"];
+        Run::on(tier).words(words).guest("hello.wasm").end().exits(0).prints("hello from wasm\n").quietly();
+        Run::on(tier).words(["--max-memory", "1e4"]).guest("hello.wasm").end().exits(1).prints("");
+        Run::on(tier).words(["--fuel", "1e1"]).guest("hello.wasm").end().exits(134).prints("");
+        Run::on(tier).words(["--fuel", "1.5"]).guest("hello.wasm").end().exits(2).prints("").says("1000 or 1e6");
+    }
+
     fn a_timeout_ends_a_blocked_write(tier) {
         // Nobody reads the pipe, so the guest blocks when it is full.
         let mut running = Run::on(tier).words(["--timeout", "500ms"]).guest("spew.wasm").start();

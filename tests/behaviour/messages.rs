@@ -10,6 +10,16 @@ on_every_tier! {
         check_text(tier, "no_start", text, &["guest.wat"]);
     }
 
+    fn no_start_with_invoke_too_late(tier) {
+        let text = r#"(module (func (export "add") (param i32 i32) (result i32) (i32.const 0)))"#;
+        check_text(tier, "no_start_late", text, &["guest.wat", "--invoke", "add", "1", "2"]);
+        check_text(tier, "no_start_late_unknown", text, &["guest.wat", "--invoke=sub"]);
+    }
+
+    fn option_too_late(tier) {
+        check(tier, "option_too_late", &["args_env.wasm", "--timeout", "1s", "--max-memory=1MiB"]);
+    }
+
     fn invoke_unknown(tier) {
         check(tier, "invoke_unknown", &["--invoke", "fibonacci", "../../examples/fib.wat", "3"]);
     }

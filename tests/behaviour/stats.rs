@@ -129,7 +129,7 @@ fn nonsense_is_refused() {
     let run = Run::bare().env("WASMR_LOG", "debug").guest("hello.wasm");
     run.end().exits(2).prints("").says("WASMR_LOG has no topic `debug`; the topics are compile, fallback, all");
     // After MODULE it is the guest's.
-    let outcome = Run::bare().word("run").guest("args_env.wasm").word("--stats").end().exits(0).quietly();
+    let outcome = Run::bare().word("run").guest("args_env.wasm").words(["--", "--stats"]).end().exits(0).quietly();
     assert!(outcome.stdout.contains("--stats"), "{outcome:#?}");
 }
 
