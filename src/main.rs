@@ -3,6 +3,7 @@
 mod cli;
 
 fn main() {
+    cli::signals::install();
     cli::panics::install();
     let words = std::env::args_os().skip(1).collect();
     let status = cli::run(words, &mut std::io::stdout(), &mut std::io::stderr());

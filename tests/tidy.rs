@@ -79,6 +79,8 @@ const UNSAFE_FILES: &[&str] = &[
     "src/cli/load.rs",
     "src/cli/signals.rs",
     "src/cli/usage.rs",
+    // Resets signals in the processes that it starts.
+    "tests/behaviour/harness.rs",
     // Takes rights from itself.
     "tests/no_code_memory.rs",
 ];

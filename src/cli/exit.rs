@@ -1,4 +1,5 @@
-//! Exit codes: the one table of how a run's end becomes the process's status.
+//! Exit codes: the one table of how a run's end becomes the process's status. [`signals`](super::signals) has the ends that are no
+//! exits.
 
 /// Everything went well.
 pub const SUCCESS: u8 = 0;
@@ -8,12 +9,8 @@ pub const FAILURE: u8 = 1;
 pub const USAGE: u8 = 2;
 /// `--timeout` passed, as `timeout(1)` has it.
 pub const TIMEOUT: u8 = 124;
-/// SIGINT.
-pub const INTERRUPTED: u8 = 130;
 /// The guest trapped: what a shell shows for a process that aborted.
 pub const TRAP: u8 = 134;
-/// SIGTERM.
-pub const TERMINATED: u8 = 143;
 
 /// The status for a guest's `proc_exit(code)`: its low byte, as a native program's.
 pub fn of_guest(code: u32) -> u8 {

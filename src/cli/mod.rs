@@ -28,7 +28,7 @@ mod plan;
 mod position;
 mod report;
 mod run;
-mod signals;
+pub mod signals;
 mod stats;
 mod timeout;
 mod tuning_keys;
@@ -78,10 +78,22 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
     match done {
         Ok(status) => status,
         Err(error) => {
+            #[cfg(unix)]
+            if is_broken_pipe(&error) {
+                signals::die(libc::SIGPIPE);
+            }
             report::error(err, &error);
             if error.is::<UsageError>() { exit::USAGE } else { exit::FAILURE }
         }
     }
+}
+
+/// Returns true if the reader of wasmr's own output went away, as in `wasmr inspect m.wasm | head -1`. wasmr then dies of SIGPIPE, as
+/// other programs do. Rust ignores that signal, so that a guest gets an error instead.
+#[cfg(unix)]
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Brings a command line into the strict form of [`position`], the program's name in front.

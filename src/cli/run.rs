@@ -1,6 +1,6 @@
 //! `wasmr run`: loads the program, links it, calls it, and says how it ended.
 //!
-//! In: [`RunFlags`], through [`plan`]. Out: the exit status. Steps in order: resolve the plan, arm signals and timeout, load
+//! In: [`RunFlags`], through [`plan`]. Out: the exit status. Steps in order: resolve the plan, arm the timeout, load
 //! and validate, instantiate preloads and program, call the entry, tell the statistics if asked to. The process is about to end when this returns, so
 //! nothing big is dropped here.
 
@@ -24,7 +24,7 @@ use super::plan::{self, Entry, RunPlan, UnknownImports};
 use super::stats::{Ended, Phase, Stats};
 use super::tuning_keys::TuningKeys;
 use super::values::PreloadSpec;
-use super::{UsageError, exit, invoke, load, missing, report, signals, timeout};
+use super::{UsageError, exit, invoke, load, missing, report, timeout};
 
 /// How a run ended, other than by an error of wasmr's or of its user's.
 enum End {
@@ -69,7 +69,6 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
         return Ok(exit::SUCCESS);
     }
     let plan = plan::resolve(flags, keys, tuning, code)?;
-    signals::install();
     // Said before anything else can go wrong; the error about a missing `_start` tells it better where that is to come.
     if !plan.late.is_empty() && plan.late_invoke().is_none() {
         report::print(err, &late_note(&plan.late));

@@ -1,43 +1,143 @@
-//! SIGINT and SIGTERM end the process at once. Unsafe: installs signal handlers.
+//! Termination signals: wasmr dies of them, as a program without handlers does. Unsafe: installs signal handlers.
+//!
+//! A shell, `make` or `xargs` tells from the wait status of a child that a signal killed it and stops its own work; after an exit
+//! code of 130 it goes on, see [Proper handling of SIGINT/SIGQUIT](https://www.cons.org/cracauer/sigint.html). The handlers are
+//! installed before the command line is read, so that every command ends alike, whatever its threads are busy with. Nothing that
+//! was written is lost: neither the guest's output nor wasmr's complete lines are buffered.
 //!
 //! # Why handlers at all?
-//! The default actions would do, except for a process with id 1, the usual case in a container: for it the kernel ignores
-//! every signal without a handler, and `docker stop` would wait ten seconds and kill. Nothing is lost by ending at once:
-//! the guest's output is not buffered.
+//! - The kernel ignores every signal without a handler for the process with id 1, the usual case in a container: `docker stop`
+//!   would wait ten seconds and kill. There the process exits with 128 plus the signal's number.
+//! - SIGQUIT writes no core dump: it would hold reserved memory by the gigabyte and tell nothing of the guest. Faults and
+//!   aborts of wasmr itself dump core as usual.
+//!
+//! # Why is no line ended after `^C`?
+//! A shell that sees its child die of SIGINT does so itself, and reports `Quit` after `^\`. It does neither after an exit code, so
+//! process 1 ends the line.
 
 #[cfg(unix)]
 mod unix {
-    use crate::cli::exit;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
-    /// Ends the process with a fixed status. Only async-signal-safe calls.
-    extern "C" fn end(signal: libc::c_int) {
-        let status = if signal == libc::SIGINT { exit::INTERRUPTED } else { exit::TERMINATED };
-        // SAFETY: `_exit` is async-signal-safe and takes any status.
-        unsafe { libc::_exit(status.into()) }
-    }
+    use libc::c_int;
+    use rustix::termios::LocalModes;
+
+    /// The signals by which people and supervisors end a program.
+    const TERMINATION: [c_int; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
     /// Installs the handlers. A signal that the parent made us ignore (`nohup`, background jobs) stays ignored.
     pub fn install() {
-        for signal in [libc::SIGINT, libc::SIGTERM] {
-            // SAFETY: both structures are plain data for which zero is a valid value; the handler is a function of the
-            // type that `SA_SIGINFO`-less handlers have, lives forever and only makes async-signal-safe calls.
-            unsafe {
-                let mut old: libc::sigaction = std::mem::zeroed();
-                if libc::sigaction(signal, std::ptr::null(), &mut old) != 0 || old.sa_sigaction == libc::SIG_IGN {
-                    continue;
-                }
-                let mut new: libc::sigaction = std::mem::zeroed();
-                new.sa_sigaction = end as extern "C" fn(libc::c_int) as usize;
-                new.sa_flags = libc::SA_RESTART;
-                libc::sigemptyset(&mut new.sa_mask);
-                libc::sigaction(signal, &new, std::ptr::null_mut());
+        for signal in TERMINATION {
+            if !is_ignored(signal) {
+                set_action(signal, end as extern "C" fn(c_int) as usize);
             }
+        }
+    }
+
+    /// The handler. It makes async-signal-safe calls only.
+    extern "C" fn end(signal: c_int) {
+        /// A signal came before.
+        static ENDING: AtomicBool = AtomicBool::new(false);
+        let is_first = !ENDING.swap(true, Ordering::SeqCst);
+        // To write to a stopped terminal blocks; a second signal, of any kind and on any thread, ends that.
+        if is_first && exit_status(std::process::id(), signal).is_some() && is_key(signal) {
+            end_line();
+        }
+        die(signal)
+    }
+
+    /// Ends the process by a signal, as far as the kernel lets it die of one.
+    pub fn die(signal: c_int) -> ! {
+        if signal == libc::SIGQUIT {
+            forbid_core_dump();
+        }
+        if exit_status(std::process::id(), signal).is_none() {
+            set_action(signal, libc::SIG_DFL);
+            // SAFETY: the set is plain data for which zero is a valid value, and initialised before its use; the calls have no
+            // other preconditions and are async-signal-safe.
+            unsafe {
+                let mut only = std::mem::zeroed();
+                libc::sigemptyset(&raw mut only);
+                libc::sigaddset(&raw mut only, signal);
+                libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
+                libc::raise(signal);
+            }
+        }
+        // SAFETY: `_exit` is async-signal-safe and takes any status.
+        unsafe { libc::_exit(128 + signal) }
+    }
+
+    /// The status with which a process ends that the kernel does not let die of a signal; `None` if it does.
+    fn exit_status(process: u32, signal: c_int) -> Option<c_int> {
+        (process == 1).then_some(128 + signal)
+    }
+
+    /// Returns true if a terminal sends the signal for a key, which it then shows as `^C` or `^\`.
+    fn is_key(signal: c_int) -> bool {
+        signal == libc::SIGINT || signal == libc::SIGQUIT
+    }
+
+    /// Goes to the next line if standard error is a terminal that shows what is typed.
+    fn end_line() {
+        let stderr = rustix::stdio::stderr();
+        if let Ok(modes) = rustix::termios::tcgetattr(stderr)
+            && modes.local_modes.contains(LocalModes::ECHO)
+        {
+            let _ = rustix::io::write(stderr, b"\n");
+        }
+    }
+
+    /// Has the kernel write no core dump of this process.
+    fn forbid_core_dump() {
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the limit is valid as long as the call, which only lowers a limit of this process.
+        unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+        // Linux does not apply the limit to a program that receives dumps through a pipe (core(5)).
+        #[cfg(target_os = "linux")]
+        // SAFETY: the call changes a flag of this process and reads no memory.
+        unsafe {
+            libc::prctl(libc::PR_SET_DUMPABLE, 0)
+        };
+    }
+
+    /// Returns true if the signal is ignored.
+    fn is_ignored(signal: c_int) -> bool {
+        // SAFETY: the structure is plain data for which zero is a valid value, and the call only writes to it.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+        }
+    }
+
+    /// Sets a signal's action: [`end`] or `SIG_DFL`.
+    fn set_action(signal: c_int, action: libc::sighandler_t) {
+        // SAFETY: the structure is plain data for which zero is a valid value. `end` is a function of the type that handlers
+        // without `SA_SIGINFO` have, lives forever and only makes async-signal-safe calls.
+        unsafe {
+            let mut new: libc::sigaction = std::mem::zeroed();
+            new.sa_sigaction = action;
+            // Not deferred, so that the same signal once more ends what the first one began.
+            new.sa_flags = libc::SA_ONSTACK | libc::SA_NODEFER;
+            libc::sigemptyset(&raw mut new.sa_mask);
+            libc::sigaction(signal, &raw const new, std::ptr::null_mut());
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::exit_status;
+
+        #[test]
+        fn only_process_1_exits() {
+            assert_eq!(exit_status(1, libc::SIGINT), Some(130));
+            assert_eq!(exit_status(1, libc::SIGTERM), Some(143));
+            assert_eq!([exit_status(2, libc::SIGINT), exit_status(u32::MAX, libc::SIGHUP)], [None; 2]);
         }
     }
 }
 
 #[cfg(unix)]
-pub use unix::install;
+pub use unix::{die, install};
 
 /// Other systems end a process on these events by themselves.
 #[cfg(not(unix))]

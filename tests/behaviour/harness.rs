@@ -1,17 +1,19 @@
 //! Runs the binary as a user would, bounded in time, and tells how it ended.
 //!
-//! In: arguments, standard input, directories of the test's own. Out: [`Outcome`]. A run that does not end within
-//! [`DEADLINE`] is killed and fails its test, so that a hang is a failure and not a stuck CI job.
+//! In: arguments, standard input, directories of the test's own. Out: [`Outcome`], or a [`Terminal`] to talk to. A run that does not
+//! end within [`DEADLINE`] is killed and fails its test, so that a hang is a failure and not a stuck CI job. Signals that whoever
+//! runs the tests ignores, as `nohup` and background jobs do, are not ignored in a run. Unsafe: that is done between `fork` and `exec`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::terminal::{self, Terminal};
 use crate::tiers::Tier;
 
 /// How long a run may take before it counts as hanging. Generous: tests share slow machines.
@@ -153,8 +155,33 @@ impl Run {
         self.spawn()
     }
 
+    /// Starts on a terminal of its own, which is all three streams.
+    #[track_caller]
+    pub fn start_on_terminal(mut self) -> Terminal {
+        let (control, end) = terminal::open();
+        let stream = || Stdio::from(end.try_clone().unwrap());
+        self.command.stdin(stream()).stdout(stream()).stderr(stream());
+        // SAFETY: both calls are system calls and nothing else.
+        unsafe {
+            self.command.pre_exec(|| {
+                rustix::process::setsid()?;
+                Ok(rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?)
+            })
+        };
+        Terminal::new(control, end, self.spawn())
+    }
+
     #[track_caller]
     fn spawn(mut self) -> Running {
+        // SAFETY: `signal` is async-signal-safe, and the handlers that it takes away are not this process's.
+        unsafe {
+            self.command.pre_exec(|| {
+                for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP] {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
+                Ok(())
+            })
+        };
         let shown = format!("{:?}", self.command);
         let begin = Instant::now();
         let child = self.command.spawn().unwrap_or_else(|e| panic!("{shown}: {e}"));
@@ -242,6 +269,14 @@ impl Outcome {
     #[track_caller]
     pub fn code(&self) -> i32 {
         self.status.code().unwrap_or_else(|| panic!("killed by signal {:?}\n{self:#?}", self.status.signal()))
+    }
+
+    /// Checks that a signal killed the process, without a core dump.
+    #[track_caller]
+    pub fn killed_by(self, signal: i32) -> Outcome {
+        let killed = (self.status.signal(), self.status.core_dumped());
+        assert_eq!(killed, (Some(signal), false), "{}: {self:#?}", self.status);
+        self
     }
 
     /// Checks the exit code.

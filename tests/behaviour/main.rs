@@ -1,6 +1,6 @@
 //! What users see: the built `wasmr` binary on small programs, once per way to execute.
 //!
-//! One test binary, so that it links once. [`harness`] runs processes, [`tiers`] multiplies tests by ways to execute,
+//! One test binary, so that it links once. [`harness`] runs processes, if need be on a [`terminal`], [`tiers`] multiplies tests by ways to execute,
 //! [`golden`] compares whole outputs with the files of `tests/golden/`; the other modules are tests, by subject.
 
 mod cli;
@@ -19,5 +19,6 @@ mod programs;
 mod signals;
 mod stats;
 mod stdio;
+mod terminal;
 mod tiers;
 mod wasi;

@@ -1,34 +1,254 @@
-//! SIGINT and SIGTERM, while the guest computes, sleeps and reads.
+//! Termination signals: wasmr dies of them whatever it is busy with, and shells notice.
 
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
-use crate::harness::Run;
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::termios::{Action, tcflow};
+
+use crate::harness::{Run, Running, Scratch, WASMR, guest};
+use crate::terminal::Terminal;
 use crate::tiers::{Tier, on_every_tier};
 
-#[track_caller]
-fn interrupted(tier: Tier, how: &str, signal: &str, code: i32) {
-    let mut running = Run::on(tier).guest("loop.wasm").word(how).start();
-    let stdin = running.child.stdin.take();
-    running.wait_for_output("ready\n");
-    // Past the print, into the loop or the call.
+/// The signals by which people and supervisors end a program, by name and number.
+const TERMINATION: [(&str, i32); 4] =
+    [("HUP", libc::SIGHUP), ("INT", libc::SIGINT), ("QUIT", libc::SIGQUIT), ("TERM", libc::SIGTERM)];
+
+/// Past what was printed last, into the loop or the call.
+fn settle() {
     std::thread::sleep(Duration::from_millis(50));
-    running.signal(signal);
+}
+
+/// Sends the signal and checks that the process dies of it, at once.
+#[track_caller]
+fn dies(mut running: Running, (name, number): (&str, i32)) {
+    let stdin = running.child.stdin.take();
+    running.signal(name);
     let outcome = running.end();
     drop(stdin);
     assert!(outcome.took < Duration::from_secs(30), "{:?}", outcome.took);
-    outcome.exits(code);
+    outcome.killed_by(number).quietly();
+}
+
+/// A program that writes half a line and sleeps.
+const HALF_A_LINE: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "\08\00\00\00\05\00\00\00begun")
+    (data (i32.const 80) "\01\00\00\00\00\00\00\00\00\c8\17\a8\04\00\00\00")
+    (func (export "_start")
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))
+        (drop (call $poll (i32.const 64) (i32.const 128) (i32.const 1) (i32.const 32)))))"#;
+
+/// A shell on a terminal, with a prompt that is easily told.
+fn shell(program: &str) -> Run {
+    Run::of(program).env("PS1", "PROMPT> ").env("TERM", "dumb").env("ENV", "").env("BASH_ENV", "")
+}
+
+/// The line that runs a module on a tier, for a shell.
+fn command_line(tier: Tier, module: &Path) -> String {
+    format!("{WASMR} run {} {}", tier.0.join(" "), module.display())
 }
 
 on_every_tier! {
-    fn sigint_is_130(tier) {
-        for how in ["spin", "sleep", "read"] {
-            interrupted(tier, how, "INT", 130);
+    fn wasmr_dies_of_the_signal(tier) {
+        for signal in TERMINATION {
+            for how in ["spin", "sleep", "read"] {
+                let mut running = Run::on(tier).guest("loop.wasm").word(how).start();
+                running.wait_for_output("ready\n");
+                settle();
+                dies(running, signal);
+            }
         }
     }
 
-    fn sigterm_is_143(tier) {
-        for how in ["spin", "sleep", "read"] {
-            interrupted(tier, how, "TERM", 143);
+    fn ignored_signals_stay_ignored(tier) {
+        let script = "trap '' HUP INT QUIT; exec \"$@\"";
+        let run = Run::of("sh").words(["-c", script, "sh", WASMR, "run"]).words(tier.0);
+        let mut running = run.guest("loop.wasm").word("sleep").start();
+        running.wait_for_output("ready\n");
+        for name in ["HUP", "INT", "QUIT"] {
+            running.signal(name);
         }
+        settle();
+        assert_eq!(running.child.try_wait().unwrap(), None);
+        dies(running, ("TERM", libc::SIGTERM));
+    }
+
+    fn a_key_ends_a_loop_of_the_shell(tier) {
+        let scratch = Scratch::new();
+        let module = scratch.file("guest.wat", HALF_A_LINE);
+        let script = format!("for i in 1 2 3; do echo round $i; {}; done; echo finished", command_line(tier, &module));
+        let mut terminal = shell("bash").words(["-c", &script]).start_on_terminal();
+        terminal.sees("begun");
+        settle();
+        terminal.types("\x03");
+        let (outcome, shown) = terminal.end();
+        assert_eq!(shown, "round 1\r\nbegun^C");
+        outcome.killed_by(libc::SIGINT);
+    }
+
+    fn the_prompt_stands_on_its_own_line(tier) {
+        let scratch = Scratch::new();
+        let module = scratch.file("guest.wat", HALF_A_LINE);
+        for shell in [shell("sh").word("-i"), shell("bash").words(["--norc", "-i"])] {
+            let mut terminal = shell.start_on_terminal();
+            for (key, shown) in [("\x03", "^C\r\nPROMPT> "), ("\x1c", "^\\Quit\r\nPROMPT> ")] {
+                terminal.types(&command_line(tier, &module));
+                terminal.types("\n");
+                terminal.sees("begun");
+                settle();
+                terminal.types(key);
+                assert_eq!(terminal.sees("PROMPT> "), shown);
+            }
+            terminal.types("echo code $?\n");
+            terminal.sees("\r\ncode 131\r\n");
+            terminal.types("exit 3\n");
+            terminal.end().0.exits(3);
+        }
+    }
+}
+
+#[test]
+fn every_command_dies_of_a_signal_while_it_reads() {
+    for signal in TERMINATION {
+        for command in ["run", "validate", "inspect", "explore"] {
+            let running = Run::bare().words([command, "-"]).start();
+            settle();
+            dies(running, signal);
+        }
+    }
+}
+
+#[test]
+fn a_script_test_dies_of_a_signal() {
+    let scratch = Scratch::new();
+    let text = r#"(module (func (export "f") (loop (br 0)))) (invoke "f")"#;
+    let script = scratch.file("endless.wast", text);
+    for mode in wasmr::Mode::ALL {
+        for signal in TERMINATION {
+            let running = Run::bare().words(["wast", "--mode", mode.name()]).word(&script).start();
+            settle();
+            dies(running, signal);
+        }
+    }
+}
+
+/// A program that says `ready` and then calls a hundred functions of 40 KB each.
+#[cfg(feature = "jit")]
+fn slow_to_compile() -> String {
+    let body = "(i32.add (i32.const 77)) (i32.xor (i32.const 99)) (i32.rotl (i32.const 3))\n".repeat(4_000);
+    let functions: String =
+        (0..100).map(|number| format!("(func $f{number} (param i32) (result i32) (local.get 0) {body})\n")).collect();
+    let calls: String = (0..100).map(|number| format!("(drop (call $f{number} (i32.const 1)))\n")).collect();
+    format!(
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 0) "\08\00\00\00\06\00\00\00ready\n")
+            (func (export "_start")
+                (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))
+                {calls})
+            {functions})"#
+    )
+}
+
+#[test]
+#[cfg(feature = "jit")]
+fn threads_that_compile_are_no_hindrance() {
+    let scratch = Scratch::new();
+    let module = scratch.file("guest.wasm", wat::parse_str(slow_to_compile()).unwrap());
+    for tier in [Tier(&["--mode", "jit"]), Tier(&["-O", "tier-up-after=0,compile-threads=4"])] {
+        for signal in TERMINATION {
+            let mut running = Run::on(tier).word(&module).start();
+            running.wait_for_output("ready\n");
+            settle();
+            dies(running, signal);
+        }
+    }
+}
+
+#[test]
+fn sigquit_dumps_no_core() {
+    let scratch = Scratch::new();
+    // A limit that may not be raised stays.
+    let script = "ulimit -c unlimited 2>/dev/null; exec \"$@\"";
+    let run = Run::of("sh").words(["-c", script, "sh", WASMR]).guest("loop.wasm").word("sleep");
+    let mut running = run.current_dir(scratch.path()).start();
+    running.wait_for_output("ready\n");
+    dies(running, ("QUIT", libc::SIGQUIT));
+}
+
+/// `wasmr` as process 1 of a namespace, if the system lets us make one.
+fn as_process_1() -> Option<Run> {
+    let unshare = || Run::of("unshare").words(["--user", "--map-root-user", "--pid", "--fork", "--kill-child"]);
+    let is_possible = std::process::Command::new("unshare").args(["--user", "--pid", "--fork", "true"]).status();
+    is_possible.is_ok_and(|status| status.success()).then(|| unshare().word(WASMR))
+}
+
+/// The process that `unshare` started.
+fn child_of(terminal: &Terminal) -> Pid {
+    let parent = terminal.running.child.id();
+    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+    Pid::from_raw(children.trim().parse().unwrap()).unwrap()
+}
+
+#[test]
+fn process_1_exits_with_the_code_that_a_shell_shows() {
+    for (signal, shown) in [
+        (Signal::HUP, "ready\r\n"),
+        (Signal::INT, "ready\r\n\r\n"),
+        (Signal::QUIT, "ready\r\n\r\n"),
+        (Signal::TERM, "ready\r\n"),
+    ] {
+        let Some(run) = as_process_1() else { return };
+        let mut terminal = run.guest("loop.wasm").word("sleep").start_on_terminal();
+        terminal.sees("ready\r\n");
+        settle();
+        kill_process(child_of(&terminal), signal).unwrap();
+        let (outcome, all) = terminal.end();
+        assert_eq!(all, shown, "{signal:?}");
+        outcome.exits(128 + signal.as_raw());
+    }
+}
+
+#[test]
+fn process_1_ends_the_line_of_a_key() {
+    let Some(run) = as_process_1() else { return };
+    let mut terminal = run.guest("loop.wasm").word("sleep").start_on_terminal();
+    terminal.sees("ready\r\n");
+    settle();
+    terminal.types("\x03");
+    let (outcome, all) = terminal.end();
+    assert_eq!(all, "ready\r\n^C\r\n");
+    outcome.exits(130);
+}
+
+#[test]
+fn a_second_signal_ends_the_clean_up() {
+    let Some(run) = as_process_1() else { return };
+    let mut terminal = run.guest("loop.wasm").word("sleep").start_on_terminal();
+    terminal.sees("ready\r\n");
+    let wasmr = child_of(&terminal);
+    // A terminal that is stopped, as by Ctrl-S: the line that is to be ended there waits.
+    tcflow(terminal.end_of_processes(), Action::OOff).unwrap();
+    kill_process(wasmr, Signal::INT).unwrap();
+    settle();
+    assert_eq!(terminal.running.child.try_wait().unwrap(), None);
+    kill_process(wasmr, Signal::TERM).unwrap();
+    terminal.end().0.exits(143);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_what_prints() {
+    let module = guest("../../examples/fib.wat");
+    let module = module.to_str().unwrap();
+    for words in [&["inspect", module][..], &["completions", "bash"], &["explore", "--func", "fib", module]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let outcome = Run::bare().words(words).start_with_stdout(Stdio::from(writer)).end();
+        outcome.killed_by(libc::SIGPIPE).quietly();
     }
 }

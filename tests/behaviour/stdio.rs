@@ -22,7 +22,7 @@ on_every_tier! {
         let mut running = Run::on(tier).guest("loop.wasm").word("sleep").start();
         running.wait_for_output("ready\n");
         running.signal("TERM");
-        running.end().exits(143);
+        running.end().killed_by(libc::SIGTERM);
     }
 
     fn a_reader_that_goes_away_is_an_error_for_the_guest(tier) {

@@ -1,0 +1,84 @@
+//! A pseudo-terminal with a process on it: what a user types and sees.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pty::OpenptFlags;
+
+use crate::harness::{DEADLINE, Outcome, Running};
+
+/// Opens a terminal: the user's side, and the side that processes have as their streams.
+pub fn open() -> (OwnedFd, OwnedFd) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let control = rustix::pty::openpt(flags).unwrap();
+    rustix::pty::grantpt(&control).unwrap();
+    rustix::pty::unlockpt(&control).unwrap();
+    let end = rustix::pty::ioctl_tiocgptpeer(&control, flags).unwrap();
+    (control, end)
+}
+
+/// A terminal on which a process runs.
+pub struct Terminal {
+    control: OwnedFd,
+    /// Open until the end, so that the modes outlive the process.
+    end: OwnedFd,
+    pub running: Running,
+    /// All that was shown.
+    shown: String,
+    /// Length of the part of `shown` that was asked for.
+    seen: usize,
+}
+
+impl Terminal {
+    pub fn new(control: OwnedFd, end: OwnedFd, running: Running) -> Terminal {
+        Terminal { control, end, running, shown: String::new(), seen: 0 }
+    }
+
+    /// Types something.
+    pub fn types(&self, keys: &str) {
+        assert_eq!(rustix::io::write(&self.control, keys.as_bytes()).unwrap(), keys.len());
+    }
+
+    /// Waits until `text` is shown. Returns what was shown since the last call, up to and including it.
+    #[track_caller]
+    pub fn sees(&mut self, text: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            let unseen = &self.shown[self.seen..];
+            if let Some(at) = unseen.find(text) {
+                let part = unseen[..at + text.len()].to_string();
+                self.seen += part.len();
+                return part;
+            }
+            assert!(begin.elapsed() < DEADLINE, "{text:?} is not shown: {:?}", self.shown);
+            self.read(Duration::from_millis(50));
+        }
+    }
+
+    /// Reads what is shown until nothing comes for `patience`.
+    fn read(&mut self, patience: Duration) {
+        let patience = Timespec { tv_sec: 0, tv_nsec: patience.subsec_nanos().into() };
+        let mut buffer = [0; 4096];
+        while poll(&mut [PollFd::new(&self.control, PollFlags::IN)], Some(&patience)).unwrap() == 1 {
+            let count = rustix::io::read(&self.control, &mut buffer).unwrap();
+            self.shown.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+    }
+
+    /// The side that processes have as their streams.
+    pub fn end_of_processes(&self) -> &OwnedFd {
+        &self.end
+    }
+
+    /// Waits for the process to end. The second result is all that was shown.
+    #[track_caller]
+    pub fn end(mut self) -> (Outcome, String) {
+        let begin = Instant::now();
+        while self.running.child.try_wait().unwrap().is_none() && begin.elapsed() < DEADLINE {
+            self.read(Duration::from_millis(10));
+        }
+        self.read(Duration::from_millis(10));
+        (self.running.end(), self.shown)
+    }
+}
