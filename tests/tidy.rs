@@ -89,7 +89,11 @@ const UNSAFE_FILES: &[&str] = &[
 const MAY_USE: &[(&str, &[&str])] = &[
     ("crates/core", &[]),
     ("crates/module", &["wasmr-core", "wasmparser", "thiserror", "wat"]),
-    ("crates/runtime", &["wasmr-core", "wasmr-module", "thiserror", "libc"]),
+    // anyhow, because host functions may return its errors.
+    (
+        "crates/runtime",
+        &["wasmr-core", "wasmr-module", "thiserror", "anyhow", "libc", "cpp_demangle", "rustc-demangle"],
+    ),
     ("crates/interp", &["wasmr-core", "wasmr-module", "wasmr-runtime", "wasmparser", "thiserror", "iced-x86"]),
     (
         "crates/jit",

@@ -6,12 +6,11 @@
 //! - [`run`](mod@run), [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] act; [`invoke`] types arguments and prints
 //!   results, which [`literal`] reads and writes, [`json`] is how tools get theirs;
 //! - [`stats`] tells what a run took, as far as [`usage`] knows it from the system; [`log`] is what is said on the way;
-//! - [`report`], [`missing`] and [`demangle`] say what went wrong, [`exit`] with which status; [`signals`], [`timeout`] and [`panics`] end a process
+//! - [`report`] and [`missing`] say what went wrong, [`exit`] with which status; [`signals`], [`timeout`] and [`panics`] end a process
 //!   that does not end by itself.
 
 mod code_keys;
 mod completions;
-mod demangle;
 pub mod exit;
 mod explore;
 mod flags;
@@ -41,6 +40,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use clap::{CommandFactory, FromArgMatches};
+use wasmr::symbol as demangle;
 
 use flags::{Cli, Command, RunFlags};
 use position::{OptionTable, Words};

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use wasmr::{Backtrace, Export, ExternKind, FrameInfo};
+use wasmr::{Backtrace, FrameInfo};
 
 use super::demangle;
 
@@ -61,14 +61,8 @@ struct Line {
 
 impl Line {
     fn of(frame: &FrameInfo) -> Line {
-        let index = frame.func_index();
-        let is_it = |export: &&Export| export.kind == ExternKind::Func && export.index == index;
-        let exported = || frame.module().exports().iter().find(is_it).map(|export| &*export.name);
-        let function = match frame.func_name().or_else(exported) {
-            Some(name) => demangle::readable(name),
-            None => format!("<wasm function {index}>"),
-        };
-        Line { offset: frame.offset(), module: demangle::printable(frame.module().name()), function }
+        let module = demangle::printable(frame.module().name());
+        Line { offset: frame.offset(), module, function: frame.readable_name() }
     }
 }
 

@@ -13,7 +13,8 @@ use std::time::Instant;
 use anyhow::Context;
 use wasmr::wasi::WasiCtx;
 use wasmr::{
-    Engine, ExternType, Instance, InstantiateError, Linker, Module, Stop, StopKind, Store, UnknownImportCalled, Val,
+    Engine, ExternType, HostFailure, Instance, InstantiateError, Linker, Module, Stop, StopKind, Store,
+    UnknownImportCalled, Val,
 };
 
 use super::code_keys::CodeKeys;
@@ -313,9 +314,9 @@ fn stopped(stop: Stop, subject: &str, err: &mut dyn Write) -> u8 {
             report::error_with_details(err, &format!("{subject} threw an exception that nothing caught"), &details);
             exit::TRAP
         }
-        StopKind::Host(error) if error.is::<UnknownImportCalled>() => {
+        StopKind::Host(HostFailure { error, .. }) if error.is::<UnknownImportCalled>() => {
             let sentence = format!("{subject} called an import that does not exist here");
-            report::error_with_details(err, &sentence, &error.to_string());
+            report::error_with_details(err, &sentence, &format!("{error}\n{backtrace}"));
             exit::TRAP
         }
         StopKind::Host(error) => {

@@ -142,8 +142,8 @@ in_every_mode! {
         assert_eq!(names, [Some("inner"), Some("outer")], "the trap of a host function happened at its caller");
         assert_eq!(run.call(&mut store, 1).unwrap_err().exit_code(), Some(42));
         let stop = run.call(&mut store, 2).unwrap_err();
-        assert_eq!(stop.to_string(), "disk on fire");
-        assert!(stop.host_error().unwrap().is::<std::io::Error>());
+        assert_eq!(stop.host_error().unwrap().to_string(), "disk on fire");
+        assert!(stop.is::<std::io::Error>());
         let StopKind::Throw(throw) = run.call(&mut store, 3).unwrap_err().into_kind() else { panic!("not thrown") };
         assert_eq!(throw.exception.tag(&store), Some(tag));
         assert_eq!(throw.exception.arguments(&mut store), Some(vec![Val::I64(9)]));
@@ -196,7 +196,7 @@ in_every_mode! {
         let mut results = [Val::I32(0)];
         let stop = liar.call(&mut store, &[], &mut results).unwrap_err();
         let error = stop.host_error().unwrap();
-        assert_eq!(error.to_string(), "result 0 of a host function");
+        assert_eq!(error.to_string(), "result 0 of a host function: expected a value of type i32, found i64");
         assert_eq!(error.source().unwrap().to_string(), "expected a value of type i32, found i64");
     }
 
@@ -208,7 +208,7 @@ in_every_mode! {
         let mut one = [Val::I32(0)];
         for (params, results, said) in [
             (&[][..], &mut one[..], "takes 1 parameters, 0 were given"),
-            (&[Val::I64(0)], &mut [Val::I32(0)], "parameter 0"),
+            (&[Val::I64(0)], &mut [Val::I32(0)], "parameter 0: expected a value of type i32, found i64"),
             (&[Val::I32(0)], &mut [], "returns 1 results, there is room for 0"),
         ] {
             let stop = f.call(&mut store, params, results).unwrap_err();
@@ -217,6 +217,10 @@ in_every_mode! {
         assert!(f.typed::<i32, f32>(&store).is_ok());
         let error = f.typed::<i32, f64>(&store).unwrap_err().to_string();
         assert!(error.contains("(func (param i32) (result f64))") && error.contains("(result f32)"), "{error}");
+        assert_eq!(
+            instance.get_typed_func::<i64, ()>(&store, "f").unwrap_err().to_string(),
+            "the function exported as `f` is (func (param i32) (result f32)), not (func (param i64)) as was asked for"
+        );
         assert!(instance.get_typed_func::<(), ()>(&store, "g").unwrap_err().to_string().contains("`g`"));
     }
 }

@@ -6,6 +6,7 @@
 
 mod examples;
 mod host;
+mod host_errors;
 mod interrupt;
 mod limits;
 mod link;

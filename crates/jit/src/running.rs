@@ -4,10 +4,10 @@
 use std::ffi::c_void;
 
 use wasmr_runtime::builtins;
+use wasmr_runtime::host_error::HostError;
 use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier;
-use wasmr_runtime::trap::HostError;
 use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 
 use crate::enter;

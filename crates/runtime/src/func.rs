@@ -55,7 +55,7 @@ pub enum CallError {
         found: usize,
     },
     /// A parameter is of another type.
-    #[error("parameter {index}")]
+    #[error("parameter {index}: {source}")]
     Param {
         /// Which, from 0.
         index: usize,
@@ -67,7 +67,8 @@ pub enum CallError {
 
 impl Func {
     /// A host function of any type, with values. `results` holds the zero or null of each type when `func` is called;
-    /// results that are not of their types are the host function's failure.
+    /// results that are not of their types are the host function's failure. A [`Stop`] is made of most errors by `?`, of
+    /// every other one by [`Stop::host`].
     pub fn new<T: 'static>(
         store: impl AsContextMut<Data = T>,
         ty: FuncType,
@@ -77,7 +78,33 @@ impl Func {
     }
 
     /// A host function from a Rust closure, whose parameters and results decide its type. The first parameter may be a
-    /// [`Caller`]; the result may be in a `Result` with a [`Stop`].
+    /// [`Caller`]. Results may be in a `Result` with any error ([`HostResults`](crate::typed::HostResults)): the call of the
+    /// guest ends with it, and [`Stop::downcast_ref`] gives it back.
+    ///
+    /// # Examples
+    /// ```
+    /// use wasmr::{Caller, Engine, Extern, Func, Instance, Module, Store};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = Engine::default();
+    /// let mut store = Store::new(&engine, 0);
+    /// let count = Func::wrap(&mut store, |mut caller: Caller<'_, i32>, step: i32| *caller.data_mut() += step);
+    /// let check = Func::wrap(&mut store, |n: i32| -> Result<i32, String> {
+    ///     if n < 100 { Ok(n) } else { Err(format!("{n} is too many")) }
+    /// });
+    ///
+    /// let module = Module::new(&engine, r#"(module
+    ///     (import "" "count" (func $count (param i32)))
+    ///     (import "" "check" (func $check (param i32) (result i32)))
+    ///     (func (export "run") (param i32) (call $count (call $check (local.get 0)))))"#)?;
+    /// let imports = [Extern::from(count), check.into()];
+    /// let run = Instance::new(&mut store, &module, &imports)?.get_typed_func::<i32, ()>(&store, "run")?;
+    /// run.call(&mut store, 12)?;
+    /// assert_eq!(*store.data(), 12);
+    /// assert!(run.call(&mut store, 200).unwrap_err().to_string().starts_with("200 is too many"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wrap<T: 'static, P, R>(store: impl AsContextMut<Data = T>, func: impl IntoFunc<T, P, R>) -> Func {
         Func::from_def(store, &Arc::new(func.into_def()))
     }
@@ -313,7 +340,7 @@ impl StoreInner {
 /// frames.
 ///
 /// For host functions and for tiers that fail for a reason of the host's. A thrown exception becomes [`Status::THROW`],
-/// so that the guest may catch it; everything else passes through the guest. A trap without a backtrace gets one here.
+/// so that the guest may catch it; everything else passes through the guest. A trap or an error without a backtrace gets one here.
 ///
 /// # Safety
 /// `store` is alive, and no reference to it is in use.
@@ -333,6 +360,7 @@ impl StoreInner {
             }
             StopKind::Throw(_) => stop = Stop::host("a host function threw an exception that it no longer held"),
             StopKind::Trap(trap) if trap.backtrace.total == 0 => trap.backtrace = capture_backtrace(self),
+            StopKind::Host(failure) if failure.backtrace.total == 0 => failure.backtrace = capture_backtrace(self),
             StopKind::Trap(_) | StopKind::Exit(_) | StopKind::Host(_) => {}
         }
         self.host_end = Some(HostEnd::Stop(stop));

@@ -186,7 +186,7 @@ fn result_masks(ty: ValType) -> &'static [u64] {
 
 /// A host function's results are not of its type.
 #[derive(Debug, thiserror::Error)]
-#[error("result {index} of a host function")]
+#[error("result {index} of a host function: {source}")]
 struct HostResultError {
     index: usize,
     source: TypeMismatch,

@@ -284,13 +284,14 @@ pub enum ExportError {
         name: String,
     },
     /// It has another type.
-    #[error("the function exported as `{name}` has another type")]
+    #[error("the function exported as `{name}` is {found}, not {expected} as was asked for")]
     Type {
         /// The name.
         name: String,
-        /// The types.
-        #[source]
-        source: TypeMismatch,
+        /// The type that was asked for, as text.
+        expected: String,
+        /// The function's type, as text.
+        found: String,
     },
 }
 
@@ -362,6 +363,10 @@ impl Instance {
         name: &str,
     ) -> Result<TypedFunc<P, R>, ExportError> {
         let func = self.get_func(&store, name).ok_or_else(|| ExportError::Missing { name: name.to_owned() })?;
-        func.typed(store).map_err(|source| ExportError::Type { name: name.to_owned(), source })
+        func.typed(store).map_err(|TypeMismatch { expected, found }| ExportError::Type {
+            name: name.to_owned(),
+            expected,
+            found,
+        })
     }
 }

@@ -9,7 +9,7 @@
 //! - [`vm`] has every layout that code reads and writes; [`tier`], [`running`] and [`walk`] are the seam to whatever
 //!   executes; [`builtins`] are the slow paths that tiers share; [`sys`] is the operating system.
 //! - [`host`] and [`typed`] are host functions; [`value`] and [`types`] values and types as the embedder sees them.
-//! - [`trap`] says how a run ends; [`limits`] how much it may take; [`interrupt`] ends it from another thread.
+//! - [`trap`] says how a run ends, with names for people by [`symbol`], [`host_error`] what becomes of an error of the host; [`limits`] how much it may take; [`interrupt`] ends it from another thread.
 //!
 //! # Invariants
 //! An object lives until its store is dropped. Handles are checked against the store they are used with. What a guest
@@ -25,6 +25,7 @@ pub mod func;
 pub mod global;
 mod handle;
 pub mod host;
+pub mod host_error;
 pub mod initialize;
 pub mod instance;
 pub mod instantiate;
@@ -36,6 +37,7 @@ pub mod reference;
 pub mod running;
 mod segment;
 pub mod store;
+pub mod symbol;
 pub mod sys;
 pub mod table;
 pub mod tag;
@@ -53,6 +55,7 @@ pub use externs::Extern;
 pub use func::Func;
 pub use global::Global;
 pub use host::Caller;
+pub use host_error::{HostError, HostFailure};
 pub use instance::Instance;
 pub use instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule};
 pub use interrupt::InterruptHandle;
@@ -63,6 +66,6 @@ pub use reference::{AnyRef, ExternRef};
 pub use store::{Store, StoreConfig};
 pub use table::Table;
 pub use tag::Tag;
-pub use trap::{Backtrace, FrameInfo, HostError, Stop, StopKind, Throw, Trap};
+pub use trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
 pub use typed::{IntoFunc, TypedFunc, WasmTy, WasmTyList};
 pub use value::{TypeMismatch, Val};

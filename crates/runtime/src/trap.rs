@@ -14,14 +14,16 @@ use std::sync::Arc;
 
 use wasmr_core::limits::MAX_BACKTRACE_FRAMES;
 use wasmr_core::trap::TrapCode;
-use wasmr_module::Module;
+use wasmr_module::{Export, ExternKind, Module};
 
 use crate::exception::ExnRef;
-
-/// Whatever a host function has to say about its failure.
-pub type HostError = Box<dyn Error + Send + Sync + 'static>;
+use crate::host_error::HostFailure;
+use crate::symbol::{printable, readable};
 
 /// Why a call returned no results. One word, as it travels through every call.
+///
+/// Host functions return one, or any other error ([`HostResults`](crate::typed::HostResults)); which of the four it is tell
+/// [`trap_code`](Stop::trap_code), [`exit_code`](Stop::exit_code) and [`downcast_ref`](Stop::downcast_ref).
 pub struct Stop(Box<StopKind>);
 
 /// The four ways in which a call ends early.
@@ -34,7 +36,7 @@ pub enum StopKind {
     /// The guest asked to end with this code.
     Exit(u32),
     /// A host function failed, or the call itself was wrong.
-    Host(HostError),
+    Host(HostFailure),
 }
 
 /// A trap: why, and where.
@@ -102,6 +104,20 @@ impl FrameInfo {
         self.module.names().func_name(self.func_index)
     }
 
+    /// The first name under which the module exports the function.
+    pub fn export_name(&self) -> Option<&str> {
+        let is_it = |export: &&Export| export.kind == ExternKind::Func && export.index == self.func_index;
+        self.module.exports().iter().find(is_it).map(|export| &*export.name)
+    }
+
+    /// The function's name for people: that of the name section or of an export, demangled, or else its index.
+    pub fn readable_name(&self) -> String {
+        match self.func_name().or_else(|| self.export_name()) {
+            Some(name) => readable(name),
+            None => format!("<wasm function {}>", self.func_index),
+        }
+    }
+
     /// Offset in the module of the operator that was being executed, if known.
     pub fn offset(&self) -> Option<usize> {
         self.offset
@@ -114,39 +130,13 @@ impl fmt::Debug for FrameInfo {
     }
 }
 
-/// `module!function`, names with control characters escaped because the guest chose them.
+/// `module!function`, as [`readable_name`](FrameInfo::readable_name) gives it.
 impl fmt::Display for FrameInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(offset) = self.offset {
             write!(f, "{offset:#8x} - ")?;
         }
-        write!(f, "{}!", Escaped(self.module.name()))?;
-        match self.func_name() {
-            Some(name) => write!(f, "{}", Escaped(name)),
-            None => write!(f, "<wasm function {}>", self.func_index),
-        }
-    }
-}
-
-/// A guest's name in a message: no control characters, bounded.
-struct Escaped<'a>(&'a str);
-
-/// Characters of one name that are shown. With 32 frames a backtrace stays below 16 KiB.
-const MAX_NAME: usize = 256;
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (count, character) in self.0.chars().enumerate() {
-            if count == MAX_NAME {
-                return f.write_str("…");
-            }
-            if character.is_control() {
-                write!(f, "{}", character.escape_default())?;
-            } else {
-                write!(f, "{character}")?;
-            }
-        }
-        Ok(())
+        write!(f, "{}!{}", printable(self.module.name()), self.readable_name())
     }
 }
 
@@ -192,11 +182,6 @@ impl Stop {
         Stop::from_kind(StopKind::Exit(code))
     }
 
-    /// A host function's failure.
-    pub fn host(error: impl Into<HostError>) -> Stop {
-        Stop::from_kind(StopKind::Host(error.into()))
-    }
-
     /// An exception, thrown by a host function or again.
     pub fn throw(exception: ExnRef) -> Stop {
         Stop::from_kind(StopKind::Throw(Throw { exception, backtrace: Backtrace::default() }))
@@ -236,26 +221,14 @@ impl Stop {
         }
     }
 
-    /// What a host function failed with, if one did. `downcast_ref` finds out whether it is an error of yours.
-    pub fn host_error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        match self.kind() {
-            StopKind::Host(error) => Some(&**error),
-            _ => None,
-        }
-    }
-
     /// Where the guest was, if it was anywhere.
     pub fn backtrace(&self) -> Option<&Backtrace> {
         match self.kind() {
-            StopKind::Trap(Trap { backtrace, .. }) | StopKind::Throw(Throw { backtrace, .. }) => Some(backtrace),
-            StopKind::Exit(_) | StopKind::Host(_) => None,
+            StopKind::Trap(Trap { backtrace, .. })
+            | StopKind::Throw(Throw { backtrace, .. })
+            | StopKind::Host(HostFailure { backtrace, .. }) => Some(backtrace),
+            StopKind::Exit(_) => None,
         }
-    }
-}
-
-impl From<Trap> for Stop {
-    fn from(trap: Trap) -> Stop {
-        Stop::from_kind(StopKind::Trap(trap))
     }
 }
 
@@ -263,27 +236,6 @@ impl From<TrapCode> for Stop {
     fn from(code: TrapCode) -> Stop {
         Stop::trap(code)
     }
-}
-
-/// Errors of this crate that host functions pass on with `?`. (Not all errors: a stop is one itself.)
-macro_rules! stop_from {
-    ($($error:ty)*) => {$(
-        impl From<$error> for Stop {
-            fn from(error: $error) -> Stop {
-                Stop::host(error)
-            }
-        }
-    )*};
-}
-
-stop_from! {
-    crate::exception::ExceptionError
-    crate::global::GlobalError
-    crate::instance::ExportError
-    crate::limits::ResourceError
-    crate::memory::MemoryAccessError
-    crate::table::TableError
-    crate::value::TypeMismatch
 }
 
 impl fmt::Debug for Stop {
@@ -298,7 +250,7 @@ impl fmt::Display for Stop {
             StopKind::Trap(trap) => trap.fmt(f),
             StopKind::Throw(throw) => write!(f, "uncaught exception{}", throw.backtrace),
             StopKind::Exit(code) => write!(f, "the guest ended with exit code {code}"),
-            StopKind::Host(error) => error.fmt(f),
+            StopKind::Host(failure) => failure.fmt(f),
         }
     }
 }
@@ -306,7 +258,8 @@ impl fmt::Display for Stop {
 impl Error for Stop {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self.kind() {
-            StopKind::Host(error) => error.source(),
+            // The message has it already, but here it is found with its own type.
+            StopKind::Host(failure) => Some(&*failure.error),
             _ => None,
         }
     }
@@ -327,11 +280,5 @@ mod tests {
         assert_eq!(Stop::trap(TrapCode::IntegerDivideByZero).to_string(), "wasm trap: integer divide by zero");
         assert_eq!(Stop::host("disk on fire").to_string(), "disk on fire");
         assert_eq!(Stop::exit(3).exit_code(), Some(3));
-    }
-
-    #[test]
-    fn names_that_a_guest_chose_cannot_steer_a_terminal() {
-        assert_eq!(Escaped("a\u{1b}[2Jb").to_string(), "a\\u{1b}[2Jb");
-        assert_eq!(Escaped(&"x".repeat(1000)).to_string().chars().count(), MAX_NAME + 1);
     }
 }

@@ -14,6 +14,7 @@ use crate::exception::ExnRef;
 use crate::func::{Func, call_slots};
 use crate::handle::check_store;
 use crate::host::{Caller, HostFuncDef};
+use crate::host_error::HostError;
 use crate::reference::ExternRef;
 use crate::store::StoreInner;
 use crate::trap::Stop;
@@ -163,7 +164,10 @@ impl<A: WasmTy> WasmTyList for A {
     }
 }
 
-/// What a host closure may return: a [`WasmTyList`], or one in a `Result`.
+/// What a host closure may return: a [`WasmTyList`], or one in a `Result` with any error that becomes a [`HostError`].
+///
+/// That is every error type that is `Send` and `Sync`, `anyhow::Error`, `Box<dyn Error + Send + Sync>`, a string, and [`Stop`],
+/// which remains what it is. A closure has to say which: `|n: i32| -> anyhow::Result<i32> { … }`.
 pub trait HostResults {
     /// The results proper.
     type List: WasmTyList;
@@ -180,11 +184,11 @@ impl<R: WasmTyList> HostResults for R {
     }
 }
 
-impl<R: WasmTyList> HostResults for Result<R, Stop> {
+impl<R: WasmTyList, E: Into<HostError> + 'static> HostResults for Result<R, E> {
     type List = R;
 
     fn into_result(self) -> Result<R, Stop> {
-        self
+        self.map_err(Stop::host)
     }
 }
 

@@ -348,12 +348,12 @@ fn end(stop: &Stop) -> End {
             }
         }
         StopKind::Throw(_) => End::Exception,
-        StopKind::Host(error) if error.is::<HostEnded>() => End::Host,
+        StopKind::Host(failure) if failure.error.is::<HostEnded>() => End::Host,
         // Met when the function is first called; that has to be so in every variant.
-        StopKind::Host(error) if error.to_string().contains("is not supported yet") => {
+        StopKind::Host(failure) if failure.error.to_string().contains("is not supported yet") => {
             End::Trap("unsupported operator")
         }
-        StopKind::Host(error) => panic!("wasmr fails on a valid module: {error}"),
+        StopKind::Host(failure) => panic!("wasmr fails on a valid module: {failure}"),
         StopKind::Exit(code) => panic!("nobody asked to exit with {code}"),
     }
 }

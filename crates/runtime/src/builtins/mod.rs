@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 use wasmr_core::types::{FuncType, TypeId};
 
+use crate::host_error::HostError;
 use crate::instance::InstanceObject;
 use crate::limits::ResourceError;
-use crate::trap::{HostError, Stop};
+use crate::trap::Stop;
 use crate::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
 
 pub mod exception;

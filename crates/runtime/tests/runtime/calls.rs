@@ -83,7 +83,7 @@ fn wrong_arguments_are_errors_of_the_call() {
     };
     assert!(message(&[], &mut [], &mut store).contains("takes 1 parameters, 0"));
     assert!(message(&[Val::I32(0)], &mut [Val::I32(0)], &mut store).contains("returns 0 results"));
-    assert_eq!(message(&[Val::I64(0)], &mut [], &mut store), "parameter 0");
+    assert_eq!(message(&[Val::I64(0)], &mut [], &mut store), "parameter 0: expected a value of type i32, found i64");
     let mismatch = func.typed::<i64, ()>(&store).unwrap_err();
     assert_eq!(mismatch.to_string(), "expected a value of type (func (param i64)), found (func (param i32))");
 }
@@ -98,7 +98,7 @@ fn a_host_function_with_results_of_other_types_fails() {
         Ok(())
     });
     let stop = liar.call(&mut store, &[], &mut [Val::I32(0)]).unwrap_err();
-    assert_eq!(stop.to_string(), "result 0 of a host function");
+    assert_eq!(stop.to_string(), "result 0 of a host function: expected a value of type i32, found i64");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn errors_of_the_host_arrive_as_they_were() {
     let instance = linker.instantiate(&mut store, &importer).unwrap();
     let run = instance.get_typed_func::<u32, u32>(&store, "run").unwrap();
     match run.call(&mut store, 9).unwrap_err().into_kind() {
-        StopKind::Host(error) => assert_eq!(error.downcast_ref::<NoPaper>().unwrap().0, 9),
+        StopKind::Host(failure) => assert_eq!(failure.error.downcast_ref::<NoPaper>().unwrap().0, 9),
         other => panic!("{other:?}"),
     }
 }
