@@ -91,11 +91,111 @@ fn a_block_costs_all_of_it_though_a_call_in_it_does_not_return() {
     }
 }
 
+/// Checks in every way to execute that `run` costs so much more with the argument 1 than with 0.
+#[track_caller]
+fn costs_more(wat: &str, expected: u64) {
+    for (name, engine) in engines() {
+        let cost = |argument| {
+            let (spent, result) = used(&engine, wat, argument, GIVEN);
+            result.unwrap_or_else(|stop| panic!("{name}: {stop}"));
+            spent
+        };
+        assert_eq!(cost(1) - cost(0), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_call_pays_for_the_locals_that_it_clears() {
+    // Where nothing else of the callee costs, and where its first operator opens a block of its own.
+    for body in ["", "(loop (nop))", "(block (block))"] {
+        let wat = format!(
+            "(module
+                (func $small (local {}) {body})
+                (func $large (local {} v128 v128) {body})
+                (func (export \"run\") (param i32) (result i32)
+                    (if (local.get 0) (then (call $large)) (else (call $small))) (i32.const 0)))",
+            "i64 ".repeat(7),
+            "i32 ".repeat(40_000)
+        );
+        costs_more(&wat, 40_004 / 8);
+    }
+}
+
+/// Code between which and the drops behind it are so many values; calls of functions that take and give as many; slots carried,
+/// as multiples of that number.
+const CARRIERS: [(&str, u64, u64); 14] = [
+    ("(br $out)", 0, 1),
+    ("(br_if $out (i32.const 1))", 0, 1),
+    // Behind it, the end of the block.
+    ("(br_if $out (i32.const 0))", 0, 2),
+    ("(br_table $out $out (i32.const 0))", 0, 1),
+    ("(block (type $many))", 0, 2),
+    ("(loop (type $many))", 0, 2),
+    ("(loop (type $many) (br_if 0 (i32.const 0)))", 0, 3),
+    ("(if (type $many) (i32.const 1) (then) (else))", 0, 2),
+    ("(call $many)", 1, 4),
+    ("(call_indirect (type $many) (i32.const 0))", 1, 4),
+    ("(call $ends)", 1, 5),
+    ("(call $returns)", 1, 4),
+    ("(call $tail)", 2, 6),
+    ("(try_table (type $many) (catch $tag $out) (throw $tag))", 0, 2),
+];
+
+#[test]
+fn whatever_carries_values_pays_for_them() {
+    let program = |carrier: &str, count: usize| {
+        let (types, push, drop) = ("i64 ".repeat(count), "(i64.const 5) ".repeat(count), "(drop) ".repeat(count));
+        let gets: String = (0..count).map(|index| format!("(local.get {index}) ")).collect();
+        format!(
+            "(module
+                (type $many (func (param {types}) (result {types})))
+                (tag $tag (param {types}))
+                (table funcref (elem $many))
+                (func $many (type $many) {gets})
+                (func $ends (type $many) {gets} (block (type $many)))
+                (func $returns (type $many) {gets} (return))
+                (func $tail (type $many) {gets} (return_call $many))
+                (func (export \"run\") (param i32) (result i32)
+                    {push} (block $out (type $many) {carrier}) {drop} (i32.const 0)))"
+        )
+    };
+    for (name, engine) in engines() {
+        for (carrier, calls, carried) in CARRIERS {
+            let cost = |count| {
+                let (spent, result) = used(&engine, &program(carrier, count), 0, GIVEN);
+                result.unwrap_or_else(|stop| panic!("{name}, {carrier}: {stop}"));
+                spent
+            };
+            // Each value is pushed, dropped, and pushed again by what is called.
+            assert_eq!(cost(400) - cost(0), 400 * (2 + calls) + 400 / 8 * carried, "{name}, {carrier}");
+        }
+    }
+}
+
+#[test]
+fn a_throw_is_paid_for_by_the_clauses_that_it_looks_through() {
+    let wat = |clauses: usize| {
+        format!(
+            "(module (tag $thrown) (tag $other)
+                (func (export \"run\") (param i32) (result i32)
+                    (block $caught (try_table {} (catch $thrown $caught) (throw $thrown)))
+                    (i32.const 0)))",
+            "(catch $other $caught) ".repeat(clauses)
+        )
+    };
+    for (name, engine) in engines() {
+        let cost = |clauses| used(&engine, &wat(clauses), 0, GIVEN).0;
+        assert_eq!(cost(799) - cost(0), 100, "{name}");
+    }
+}
+
 #[test]
 fn unmetered_code_leaves_fuel_alone() {
     let engine = Engine::default();
     assert_eq!(used(&engine, LOOP, 1000, 7).0, 0);
 }
+
+const TEN: &str = "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32";
 
 /// A generator of programs: nested loops and branches over locals, memory and calls that all end.
 struct Programs(u64);
@@ -135,7 +235,7 @@ impl Programs {
 
     fn statement(&mut self, depth: u32, counter: u32) -> String {
         let value = self.expression(2);
-        match self.below(if depth == 0 { 3 } else { 7 }) {
+        match self.below(if depth == 0 { 5 } else { 9 }) {
             0 => format!("(local.set {} {value})", self.below(4)),
             1 => format!("(i32.store8 (i32.and {value} (i32.const 0xfff)) (local.get 1))"),
             2 => match self.below(4) {
@@ -144,7 +244,15 @@ impl Programs {
                 2 => format!("(memory.copy (i32.and {value} (i32.const 0xfff)) (i32.const 90) (i32.const 72))"),
                 _ => format!("(memory.fill (i32.and {value} (i32.const 0xfff)) {value} (i32.const 40))"),
             },
-            3 | 4 => {
+            3 => format!("(local.set 2 (call $locals {value}))"),
+            4 => {
+                let (ten, drops) = ("(local.get 0)".repeat(10), "(drop)".repeat(9));
+                format!(
+                    "(call $ten {ten}) (block (param {TEN}) (result {TEN}) (br_if 0 {value}) (call $ten))
+                    {drops} (local.set 1)"
+                )
+            }
+            5 | 6 => {
                 // Each nesting level counts in a local of its own, so that every loop ends.
                 let body = self.statements(depth - 1, counter + 1);
                 let times = self.below(6) + 1;
@@ -153,7 +261,7 @@ impl Programs {
                     (loop {body} (br_if 0 (local.tee {counter} (i32.sub (local.get {counter}) (i32.const 1)))))"
                 )
             }
-            5 => {
+            7 => {
                 let (then, other) = (self.statements(depth - 1, counter), self.statements(depth - 1, counter));
                 format!("(if {value} (then {then}) (else {other}))")
             }
@@ -173,14 +281,19 @@ impl Programs {
         format!(
             "(module (memory 1)
             (func $mix (param i32 i32) (result i32) (i32.rotl (i32.add (local.get 0) (local.get 1)) (local.get 0)))
+            (func $locals (param i32) (result i32) (local {}) (local.tee 30 (local.get 0)))
+            (func $ten (param {TEN}) (result {TEN})
+              (local.get 9) (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+              (local.get 4) (local.get 5) (local.get 6) (local.get 7) (local.get 8))
             (func (export \"run\") (param i32) (result i32)
-              (local i32 i32 i32 i32 i32 i32 i32) {body} (i32.add (local.get 0) (local.get 3))))"
+              (local i32 i32 i32 i32 i32 i32 i32) {body} (i32.add (local.get 0) (local.get 3))))",
+            "i32 ".repeat(40)
         )
     }
 }
 
-#[test]
-fn generated_programs_cost_the_same_however_they_are_executed() {
+/// Every way to execute with fuel, the plainest first.
+fn engines() -> Vec<(&'static str, Engine)> {
     use wasmr::{MemoryStrategy, Mode, Tuning};
 
     let engine = |mode, memory, tuning| {
@@ -188,8 +301,8 @@ fn generated_programs_cost_the_same_however_they_are_executed() {
     };
     let usual = Tuning::default;
     let (guarded, checked) = (MemoryStrategy::Guarded, MemoryStrategy::Checked);
-    let plain = engine(Mode::Interp, guarded, Tuning { stitch: false, ..usual() });
-    let mut others = vec![
+    let mut engines = vec![
+        ("plain", engine(Mode::Interp, guarded, Tuning { stitch: false, ..usual() })),
         ("stitched at once", engine(Mode::Interp, guarded, Tuning { stitch_after: 0, ..usual() })),
         ("checked memory", engine(Mode::Interp, checked, usual())),
     ];
@@ -207,7 +320,7 @@ fn generated_programs_cost_the_same_however_they_are_executed() {
         };
         // The caller is compiled and what it calls is not, or the other way round.
         let small = |tuning: Tuning| Tuning { max_compiled_size: 30, ..tuning };
-        others.extend([
+        engines.extend([
             ("jit", engine(Mode::Jit, guarded, usual())),
             ("jit, checked memory", engine(Mode::Jit, checked, usual())),
             ("jit, small ones only", engine(Mode::Jit, guarded, small(usual()))),
@@ -217,13 +330,20 @@ fn generated_programs_cost_the_same_however_they_are_executed() {
             ("tiered soon", engine(Mode::Tiered, guarded, soon)),
         ]);
     }
+    engines
+}
+
+#[test]
+fn generated_programs_cost_the_same_however_they_are_executed() {
+    let all = engines();
+    let ((_, plain), others) = all.split_first().expect("there is one");
     let mut programs = Programs(0x9e37_79b9_7f4a_7c15);
     let mut total = 0;
     for number in 0..200 {
         let wat = programs.module();
-        let (expected, result) = used(&plain, &wat, number, GIVEN);
+        let (expected, result) = used(plain, &wat, number, GIVEN);
         let result = result.unwrap_or_else(|stop| panic!("program {number}: {stop}\n{wat}"));
-        for (name, engine) in &others {
+        for (name, engine) in others {
             let (fuel, other) = used(engine, &wat, number, GIVEN);
             assert_eq!((fuel, other.unwrap()), (expected, result), "program {number}, {name}:\n{wat}");
             // Just enough, and one too little.

@@ -99,7 +99,8 @@ pub struct RunFlags {
     #[arg(long, value_name = "TIME", value_parser = values::parse_duration)]
     pub timeout: Option<Duration>,
 
-    /// How many operators the guest may execute, then it traps (1000000, 1e6) [default: no limit]
+    /// How many operators the guest may execute, then it traps; one that moves or clears more than 64 bytes counts as several
+    /// (1000000, 1e6) [default: no limit]
     #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
     pub fuel: Option<u64>,
 

@@ -15,6 +15,7 @@ use wasmr_runtime::vm::{VmCounts, VmFunc, VmLayout};
 use crate::entry;
 use crate::execute::frame::lazy_cell;
 use crate::heat::Warmth;
+use crate::regions::TryRegions;
 use crate::stitch::Stitcher;
 use crate::translate::{self, ReadError, Source, starts::Starts};
 
@@ -25,8 +26,8 @@ pub struct CodeBlock {
     pub cells: Cells,
     /// Slots of the frame from the frame pointer on.
     pub frame_slots: u32,
-    /// The `try_table` regions, inner ones first.
-    pub try_regions: Vec<TryRegion>,
+    /// The `try_table` regions.
+    pub try_regions: TryRegions,
     /// Where the instance keeps things.
     pub layout: VmLayout,
     /// The words at which cells start.

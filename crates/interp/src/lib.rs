@@ -5,6 +5,7 @@
 //! - [`heat`]: what becomes of functions that are executed often.
 //! - [`stitch`]: machine code for functions that are executed often, made of the handlers' own.
 //! - [`listing`]: translated code as text, for people.
+//! - [`regions`]: which `try_table`s are around a place.
 //! - [`code`]: who owns translated code; [`entry`]: the host's way in; [`tier`]: what the runtime asks of a tier.
 //!
 //! The layouts it works on, instance, function, memory, are [`wasmr_runtime::vm`]'s; the meaning of each numeric operator
@@ -20,6 +21,7 @@ pub mod entry;
 pub mod execute;
 pub mod heat;
 pub mod listing;
+pub mod regions;
 pub mod stitch;
 pub mod tier;
 pub mod translate;

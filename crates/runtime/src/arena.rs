@@ -4,8 +4,8 @@
 //! often the entry was reused, so that a word kept too long finds nothing rather than a stranger.
 //!
 //! # The collector
-//! Mark and sweep, run when more bytes are alive than twice what survived the last run: a guest that throws for ever
-//! stays within bounded memory, and the work is proportional to what is allocated. It is *conservative*: any root word
+//! Mark and sweep, run when more bytes are alive than twice what survived the last run, and than the roots that it looked at: a
+//! guest that throws for ever stays within bounded memory, and the work is proportional to what is allocated. It is *conservative*: any root word
 //! that happens to name an entry keeps it. That needs no knowledge of types, costs nothing while nothing is allocated,
 //! and moves nothing. Roots: the value stack, globals, tables, element segments, the exception in flight
 //! ([`StoreInner::collect`]) and what the host holds (here).
@@ -47,12 +47,18 @@ pub(crate) struct RefArena {
     /// When to collect next.
     threshold: usize,
     limit: usize,
+    /// Whether the last collection left so little room below the limit that the next one would come soon.
+    is_full: bool,
     /// What the host holds for the time being; see the module documentation.
     held: Vec<u64>,
 }
 
 /// Below this it is not worth to collect.
 const MIN_THRESHOLD: usize = 1 << 20;
+
+/// The part of the limit that a collection must leave free: what is alive below it is looked at once for each such part that is
+/// allocated.
+const HEADROOM: usize = 8;
 
 impl RefArena {
     pub(crate) fn new(limit: usize) -> RefArena {
@@ -62,6 +68,7 @@ impl RefArena {
             bytes: 0,
             threshold: MIN_THRESHOLD.min(limit),
             limit,
+            is_full: false,
             held: Vec::new(),
         }
     }
@@ -71,10 +78,10 @@ impl RefArena {
         self.bytes + cost(object) > self.threshold
     }
 
-    /// Adds an object; its word. `None` if the limit is reached, even after a collection.
+    /// Adds an object; its word. `None` if the limit is reached, or nearly, even after a collection.
     pub(crate) fn insert(&mut self, object: Object) -> Option<u64> {
         let cost = cost(&object);
-        if self.bytes + cost > self.limit {
+        if self.is_full || self.bytes + cost > self.limit {
             return None;
         }
         let index = match self.free.pop() {
@@ -148,7 +155,9 @@ impl RefArena {
     /// Frees every object that no root leads to. `roots` calls its argument with every run of root words.
     pub(crate) fn collect(&mut self, roots: impl FnOnce(&mut dyn FnMut(&[u64]))) {
         let mut pending: Vec<usize> = Vec::new();
+        let mut looked_at = 0;
         roots(&mut |words| {
+            looked_at += size_of_val(words);
             for &word in words {
                 self.mark(word, &mut pending);
             }
@@ -173,6 +182,12 @@ impl RefArena {
             }
         }
         self.sweep();
+        self.threshold = (self.bytes * 2).max(looked_at).max(MIN_THRESHOLD).min(self.limit);
+        self.is_full = self.bytes > self.limit - self.limit / HEADROOM;
+        if self.is_full {
+            // Nothing fits until something is freed.
+            self.threshold = 0;
+        }
     }
 
     fn mark(&mut self, word: u64, pending: &mut Vec<usize>) {
@@ -196,7 +211,6 @@ impl RefArena {
             entry.generation = entry.generation.checked_add(1).unwrap_or(1);
             self.free.push(index as u32);
         }
-        self.threshold = (self.bytes * 2).max(MIN_THRESHOLD).min(self.limit);
     }
 }
 
@@ -281,5 +295,31 @@ mod tests {
         assert!(arena.insert(exception(&[])).is_none(), "all of the chain is alive");
         collect(&mut arena, &[]);
         assert!(arena.insert(exception(&[])).is_some());
+    }
+
+    #[test]
+    fn a_guest_that_keeps_nearly_all_is_at_its_limit() {
+        let limit = 100_000;
+        let mut arena = RefArena::new(limit);
+        let object_cost = cost(&exception(&[0]));
+        let mut last = 0;
+        while arena.bytes + 2 * object_cost <= limit {
+            last = arena.insert(exception(&[last])).unwrap();
+        }
+        collect(&mut arena, &[last]);
+        // It would fit, and all that is alive would be looked at for each one more.
+        assert!(arena.insert(exception(&[0])).is_none());
+        assert!(arena.wants_collection(&exception(&[0])));
+        collect(&mut arena, &[]);
+        assert!(arena.insert(exception(&[0])).is_some());
+    }
+
+    #[test]
+    fn large_roots_are_looked_at_rarely() {
+        let mut arena = RefArena::new(usize::MAX);
+        collect(&mut arena, &vec![0; 4 * MIN_THRESHOLD / size_of::<u64>()]);
+        assert_eq!(arena.threshold, 4 * MIN_THRESHOLD);
+        collect(&mut arena, &[]);
+        assert_eq!(arena.threshold, MIN_THRESHOLD);
     }
 }

@@ -108,7 +108,7 @@ unsafe fn find_handler(fp: *mut u64, at: *const u64, tag: *const VmTag, exceptio
         let block = code_block_of(func)?;
         let position = block.position(at)?;
         let tag_at = |index| *inst.byte_add(block.layout.tag(index) as usize).cast::<*const VmTag>();
-        for region in block.try_regions.iter().filter(|region| region.range.contains(&position)) {
+        for region in block.try_regions.around(position) {
             for catch in &region.catches {
                 let (matches, payload, reference) = match catch.kind {
                     CatchKind::One(index) => (tag_at(index) == tag, true, false),

@@ -1,38 +1,56 @@
 //! Fuel: where [`wasmr_core::fuel`] says that it is taken. Nothing of this is in code that is not metered.
 
 use wasmparser::Operator;
-use wasmr_module::cost::{ends_block, is_mark, size_log2};
+use wasmr_module::cost::{Costs, ends_block, size_log2};
 
 use super::Translator;
 use super::stack::fields_imm;
 use crate::execute::fuel;
 
+/// The costs of the function, and that of the block at hand.
+#[derive(Debug)]
+pub struct Meter<'m> {
+    costs: Costs<'m>,
+    block: Block,
+}
+
 /// The cost of the block at hand.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Meter {
+struct Block {
     /// The cell that takes it; none before the block's first operator that costs anything.
     cell: Option<usize>,
     /// The cost so far.
     cost: u32,
 }
 
+impl<'m> Meter<'m> {
+    /// For a function of which no operator was seen yet.
+    pub fn new(costs: Costs<'m>) -> Meter<'m> {
+        Meter { costs, block: Block::default() }
+    }
+}
+
 impl Translator<'_> {
-    /// Counts an operator that is about to be translated.
+    /// Counts an operator that is about to be translated or skipped.
     #[inline]
     pub fn charge(&mut self, operator: &Operator<'_>) {
-        if let Some(meter) = self.meter
-            && !is_mark(operator)
-        {
-            self.charge_to(meter, operator);
+        if let Some(meter) = &mut self.meter {
+            let cost = meter.costs.next(operator);
+            if cost > 0 && self.unreachable.is_none() {
+                self.charge_to_block(cost, operator);
+            }
         }
     }
 
-    fn charge_to(&mut self, meter: Meter, operator: &Operator<'_>) {
-        let cell = match meter.cell {
+    fn charge_to_block(&mut self, cost: u32, operator: &Operator<'_>) {
+        let Some(Meter { block, .. }) = self.meter else { return };
+        let cell = match block.cell {
             Some(cell) => cell,
             None => self.emit(fuel::charge, &[0]),
         };
-        self.meter = Some(Meter { cell: Some(cell), cost: meter.cost.saturating_add(1) });
+        if let Some(meter) = &mut self.meter {
+            meter.block = Block { cell: Some(cell), cost: block.cost.saturating_add(cost) };
+        }
         if let Some(log2) = size_log2(operator) {
             let top = self.stack.len() - 1;
             self.flush(top);
@@ -52,7 +70,7 @@ impl Translator<'_> {
     /// Writes the block's cost into the cell that takes it.
     pub fn end_metered_block(&mut self) {
         let Some(meter) = &mut self.meter else { return };
-        let Meter { cell, cost } = std::mem::take(meter);
+        let Block { cell, cost } = std::mem::take(&mut meter.block);
         if let Some(cell) = cell {
             self.code[cell + 1] = cost as u64;
         }

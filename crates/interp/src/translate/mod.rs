@@ -35,11 +35,13 @@ pub use wasmparser::BinaryReaderError as ReadError;
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 use wasmr_core::types::FuncType;
 use wasmr_module::Module;
+use wasmr_module::cost::Costs;
 use wasmr_runtime::vm::VmLayout;
 
 use crate::code::{Cells, CodeBlock, TranslateError, TryRegion};
 use crate::execute::dispatch::handler_word;
 use crate::execute::frame::{self, HEADER};
+use crate::regions::TryRegions;
 use fuel::Meter;
 use labels::{Fixup, Label};
 use loops::Loops;
@@ -96,8 +98,8 @@ pub struct Translator<'m> {
     try_regions: Vec<TryRegion>,
     /// Offset of the operator at hand.
     offset: usize,
-    /// The cost of the block at hand, if the code is metered.
-    meter: Option<Meter>,
+    /// The costs, if the code is metered.
+    meter: Option<Meter<'m>>,
     /// Where the cells of each operator start, if asked for: (word, offset of the operator).
     trace: Option<Vec<(u32, u32)>>,
     /// The loops, if asked for.
@@ -185,7 +187,7 @@ impl<'m> Translator<'m> {
             unreachable: None,
             try_regions: Vec::new(),
             offset: 0,
-            meter: metered.then(Meter::default),
+            meter: metered.then(|| Meter::new(Costs::new(module, defined_index))),
             trace: None,
             loops: None,
             starts: Starts::default(),
@@ -227,6 +229,7 @@ impl<'m> Translator<'m> {
     /// Translates the operator at `self.offset`.
     #[inline]
     fn next_operator(&mut self, operator: &Operator<'_>) -> Result<(), TranslateError> {
+        self.charge(operator);
         if self.unreachable.is_some() {
             self.skip(operator);
         } else {
@@ -274,11 +277,10 @@ impl<'m> Translator<'m> {
         self.code[1] |= frame_slots as u64;
         self.end_metered_block();
         self.starts.truncate(self.code.len());
-        self.try_regions.reverse();
         CodeBlock {
             cells: Cells::new(self.code),
             frame_slots,
-            try_regions: self.try_regions,
+            try_regions: TryRegions::new(self.try_regions),
             layout: *self.layout,
             starts: self.starts,
             warmth: Default::default(),
@@ -287,7 +289,6 @@ impl<'m> Translator<'m> {
 
     /// Translates an operator in reachable code.
     fn operator(&mut self, operator: &Operator<'_>) -> Result<(), TranslateError> {
-        self.charge(operator);
         match operator {
             Operator::LocalGet { local_index } => self.local_get(*local_index),
             Operator::LocalSet { local_index } => self.local_set(*local_index),

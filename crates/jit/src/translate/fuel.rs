@@ -5,33 +5,53 @@ use std::mem::offset_of;
 use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, Opcode, Value, condcodes::IntCC, types};
 use wasmparser::Operator;
 use wasmr_core::trap::TrapCode;
-use wasmr_module::cost::{ends_block, is_mark, size_log2};
+use wasmr_module::cost::{Costs, ends_block, size_log2};
 use wasmr_runtime::vm::VmStore;
 
 use super::environment::Region;
-use super::{Translator, trap_code};
+use super::{Request, Translator, trap_code};
+
+/// The costs of the body at hand, and that of the block at hand.
+#[derive(Debug, Default)]
+pub struct Meter<'a> {
+    /// None if the code is not metered.
+    costs: Option<Costs<'a>>,
+    block: Block,
+}
 
 /// The cost of the block at hand.
 #[derive(Debug, Default)]
-pub struct Meter {
+struct Block {
     /// The constant that is to be the cost; none before the block's first operator that costs anything.
     constant: Option<Inst>,
     /// The cost so far.
     cost: u32,
 }
 
-impl Translator<'_, '_> {
-    /// Counts an operator that is about to be translated.
+impl<'a> Translator<'a, '_> {
+    /// The meter for a body of which no operator was seen yet.
+    pub fn new_meter(&self, defined_index: u32) -> Meter<'a> {
+        let Request { module, metered, .. } = *self.request;
+        Meter { costs: metered.then(|| Costs::new(module, defined_index)), block: Block::default() }
+    }
+
+    /// Counts an operator that is about to be translated. One that is not, in unreachable code, counts where it belongs to a block
+    /// that was entered: it is behind a call whose body is inlined and does not return, or behind what always traps.
     pub fn charge(&mut self, operator: &Operator<'_>) {
-        if !self.request.metered || is_mark(operator) {
+        let Some(costs) = &mut self.meter.costs else { return };
+        let cost = costs.next(operator);
+        if cost == 0 || (!self.reachable && self.meter.block.constant.is_none()) {
             return;
         }
-        if self.meter.constant.is_none() {
+        if self.meter.block.constant.is_none() {
             let cost = self.builder.ins().iconst(types::I64, 0);
-            self.meter.constant = self.builder.func.dfg.value_def(cost).inst();
+            self.meter.block.constant = self.builder.func.dfg.value_def(cost).inst();
             self.take_fuel(cost);
         }
-        self.meter.cost = self.meter.cost.saturating_add(1);
+        self.meter.block.cost = self.meter.block.cost.saturating_add(cost);
+        if !self.reachable {
+            return;
+        }
         if let Some(log2) = size_log2(operator) {
             let size = *self.stack.last().expect("validated: the size is the last operand");
             if self.constant(size).is_some_and(|size| size >> log2 == 0) {
@@ -43,18 +63,10 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Counts an operator that is not translated: where it belongs to a block that was entered, it is behind a call whose body is
-    /// inlined and does not return, or behind what always traps.
-    pub fn charge_skipped(&mut self, operator: &Operator<'_>) {
-        if self.meter.constant.is_some() && !is_mark(operator) {
-            self.meter.cost = self.meter.cost.saturating_add(1);
-        }
-    }
-
     /// After an operator: ends the block if the operator does.
     pub fn end_charge(&mut self, operator: &Operator<'_>) {
         if self.request.metered && ends_block(operator) {
-            let Meter { constant, cost } = std::mem::take(&mut self.meter);
+            let Block { constant, cost } = std::mem::take(&mut self.meter.block);
             if let Some(constant) = constant {
                 let imm = i64::from(cost).into();
                 self.builder.func.dfg.insts[constant] = InstructionData::UnaryImm { opcode: Opcode::Iconst, imm };

@@ -156,8 +156,8 @@ pub struct Translator<'a, 'b> {
     pub pending_loop: Option<(Block, Value)>,
     /// In such a function, what stands for operands: index on the stack, type, variable.
     pub operand_variables: Vec<(usize, Type, Variable)>,
-    /// The cost of the metered block at hand.
-    pub meter: fuel::Meter,
+    /// The costs of the body at hand.
+    pub meter: fuel::Meter<'a>,
     /// Bulk operators of variable size so far.
     pub variable_sites: u32,
     /// Calls replaced by bodies.
@@ -292,15 +292,16 @@ impl<'a> Translator<'a, '_> {
             }
         }
         self.open_body(ty);
+        self.meter = self.new_meter(defined_index);
         let mut operators = reader.get_operators_reader()?;
         while !operators.eof() {
             let offset = operators.original_position() as usize;
             let operator = operators.read()?;
             self.builder.set_srcloc(SourceLoc::new(self.positions.at(offset)));
+            self.charge(&operator);
             if self.reachable {
                 self.operator(&operator, offset)?;
             } else {
-                self.charge_skipped(&operator);
                 self.skip(&operator);
             }
             self.end_charge(&operator);
@@ -310,7 +311,6 @@ impl<'a> Translator<'a, '_> {
 
     /// Translates an operator in reachable code.
     fn operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<(), Refusal> {
-        self.charge(operator);
         let known = self.variable_operator(operator)
             || self.memory_operator(operator)
             || self.numeric_operator(operator)

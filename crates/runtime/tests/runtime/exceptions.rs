@@ -180,7 +180,8 @@ fn collect(store: &mut Store<()>) {
             ExternRef::new(&mut caller, [0u8; 1000]).unwrap();
         });
         let churn = churn.typed::<(), ()>(&*store).unwrap();
-        for _ in 0..4000 {
+        // More than the stack that is looked at for roots.
+        for _ in 0..20_000 {
             churn.call(&mut *store, ()).unwrap();
         }
     });

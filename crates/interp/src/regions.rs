@@ -1,0 +1,80 @@
+//! [`TryRegions`]: which `try_table`s are around a place in a function's code.
+//!
+//! Comes in: the regions as translation found them, outer ones first. Goes out: those around a word, inner ones first, without a
+//! look at any other, as a guest that throws pays for those alone ([`wasmr_core::fuel`]).
+
+use crate::code::TryRegion;
+
+/// The `try_table`s of a function.
+#[derive(Debug, Default)]
+pub struct TryRegions {
+    regions: Vec<TryRegion>,
+    /// The innermost region around each region.
+    outer: Vec<Option<usize>>,
+    /// The words from which on another region is the innermost, in order.
+    borders: Vec<(u32, Option<usize>)>,
+}
+
+impl TryRegions {
+    /// Of regions that are nested or apart, in the order of their starts, outer ones first.
+    pub fn new(regions: Vec<TryRegion>) -> TryRegions {
+        let mut these = TryRegions { outer: Vec::with_capacity(regions.len()), regions, borders: Vec::new() };
+        let mut open: Vec<usize> = Vec::new();
+        for index in 0..these.regions.len() {
+            let start = these.regions[index].range.start;
+            these.close(&mut open, start);
+            these.outer.push(open.last().copied());
+            these.border(start, Some(index));
+            open.push(index);
+        }
+        these.close(&mut open, u32::MAX);
+        these
+    }
+
+    /// Ends the open regions that end at a word or before it.
+    fn close(&mut self, open: &mut Vec<usize>, word: u32) {
+        while let Some(end) = open.last().map(|&index| self.regions[index].range.end)
+            && end <= word
+        {
+            open.pop();
+            self.border(end, open.last().copied());
+        }
+    }
+
+    fn border(&mut self, word: u32, innermost: Option<usize>) {
+        let latest = self.borders.last().map_or(0, |&(word, _)| word);
+        self.borders.push((word.max(latest), innermost));
+    }
+
+    /// The regions around a word, inner ones first.
+    pub fn around(&self, word: u32) -> impl Iterator<Item = &TryRegion> {
+        let after = self.borders.partition_point(|&(start, _)| start <= word);
+        let innermost = after.checked_sub(1).and_then(|border| self.borders[border].1);
+        std::iter::successors(innermost, |&index| self.outer[index]).map(|index| &self.regions[index])
+    }
+
+    /// All regions, inner ones first.
+    pub fn iter(&self) -> impl Iterator<Item = &TryRegion> {
+        self.regions.iter().rev()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_regions_around_a_word_are_found_from_inside() {
+        // Nested, side by side, empty, and starting or ending where another does.
+        let ranges = [2..40, 4..10, 4..6, 5..5, 10..20, 12..20, 12..12, 50..60, 60..60, 60..61];
+        let regions = ranges.iter().map(|range| TryRegion { range: range.clone(), catches: Vec::new() });
+        let regions = TryRegions::new(regions.collect());
+        for word in 0..70 {
+            let found: Vec<_> = regions.around(word).map(|region| region.range.clone()).collect();
+            let expected: Vec<_> = ranges.iter().rev().filter(|range| range.contains(&word)).cloned().collect();
+            assert_eq!(found, expected, "{word}");
+        }
+        assert!(regions.iter().map(|region| region.range.clone()).eq(ranges.iter().rev().cloned()));
+        assert_eq!(TryRegions::default().around(0).count(), 0);
+    }
+}
