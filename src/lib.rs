@@ -153,7 +153,9 @@ pub use wasmr_engine::module::read_capped;
 pub use wasmr_engine::{
     COMPILE_THREAD, Config, Engine, FunctionCount, LoadError, Mode, Module, TierEvent, TierReport, Tuning,
 };
-pub use wasmr_module::{Export, ExternKind, Fault, Feature, Features, Import, ModuleBytes, ModuleError};
+pub use wasmr_module::{
+    Export, ExternKind, Fault, Feature, Features, Import, Inspection, Lacks, ModuleBytes, ModuleError, bytes_from_input,
+};
 pub use wasmr_runtime::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use wasmr_runtime::exception::{ExceptionError, ExnRef};
 pub use wasmr_runtime::externs::Extern;

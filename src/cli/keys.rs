@@ -75,8 +75,8 @@ const KEYS: &[(&str, &str, &str, Store)] = &[
         keys.unknown_imports_default = switch(value)?;
         Ok(())
     }),
-    ("all-proposals", "[=y|n]", "every feature below", |keys, value| {
-        keys.features = if switch(value)? { Features::all() } else { Features::NONE };
+    ("all-proposals", "[=y|n]", "every feature below that is there", |keys, value| {
+        keys.features = if switch(value)? { Features::default() } else { Features::NONE };
         Ok(())
     }),
     ("help", "", "print this list", |keys, _| {
@@ -115,7 +115,14 @@ impl WasmKeys {
             let known = KEYS.iter().map(|(name, ..)| *name).chain(Feature::ALL.iter().map(|feature| feature.name()));
             return Err(format!("no such key; the keys are {}", known.collect::<Vec<_>>().join(", ")));
         };
-        self.features.set(feature, switch(value)?);
+        let on = switch(value)?;
+        if let Some(lacks) = feature.lacks()
+            && on
+            && !feature.on_by_default()
+        {
+            return Err(format!("wasmr does not execute {} yet; {}", lacks.what, lacks.instead));
+        }
+        self.features.set(feature, on);
         Ok(())
     }
 
@@ -128,7 +135,14 @@ impl WasmKeys {
         }
         for feature in Feature::ALL {
             let default = if feature.on_by_default() { "on" } else { "off" };
-            row(format!("{}[=y|n]", feature.name()), &format!("{} [default: {default}]", feature.help()));
+            let help = match feature.lacks() {
+                None => format!("{} [default: {default}]", feature.help()),
+                Some(lacks) if feature.on_by_default() => {
+                    format!("{} [default: on; not there yet: {}]", feature.help(), lacks.what)
+                }
+                Some(lacks) => format!("{} [not there yet: {}]", feature.help(), lacks.what),
+            };
+            row(format!("{}[=y|n]", feature.name()), &help);
         }
         text
     }
@@ -153,11 +167,26 @@ mod tests {
 
     #[test]
     fn features_switch_on_and_off() {
-        assert!(keys("threads").unwrap().features.contains(Feature::Threads));
-        assert!(!keys("threads,threads=n").unwrap().features.contains(Feature::Threads));
+        assert!(!keys("threads=n").unwrap().features.contains(Feature::Threads));
         assert!(!keys("gc=n").unwrap().features.contains(Feature::Gc));
         assert_eq!(keys("all-proposals=n").unwrap().features, Features::NONE);
         assert_eq!(keys("all-proposals=n,simd").unwrap().features, Features::NONE.with(Feature::Simd, true));
+    }
+
+    #[test]
+    fn what_does_not_exist_has_no_switch() {
+        for &feature in Feature::ALL {
+            let result = keys(feature.name());
+            match feature.lacks().filter(|_| !feature.on_by_default()) {
+                Some(lacks) => {
+                    let why = result.unwrap_err();
+                    assert!(why.contains(lacks.what) && why.contains(lacks.instead), "{why}");
+                }
+                None => assert!(result.unwrap().features.contains(feature)),
+            }
+        }
+        let all = keys("all-proposals").unwrap().features;
+        assert!(all.iter().all(|feature| feature.lacks().is_none() || feature.on_by_default()), "{all:?}");
     }
 
     #[test]

@@ -10,8 +10,9 @@ use std::fs::File;
 use std::io::{ErrorKind, IsTerminal};
 use std::path::Path;
 
-use anyhow::{Context, bail};
-use wasmr::{Module, ModuleBytes};
+use anyhow::{Context, anyhow, bail};
+use wasmr::limits::DEFAULT_MAX_MODULE_SIZE;
+use wasmr::{Inspection, Module, ModuleBytes, ModuleError, bytes_from_input};
 
 /// Smaller files are read, not mapped.
 const MAP_FROM: u64 = 1 << 20;
@@ -19,7 +20,29 @@ const MAP_FROM: u64 = 1 << 20;
 /// Loads the module that the user named. `-` is standard input.
 pub fn module(engine: &wasmr::Engine, path: &Path) -> anyhow::Result<Module> {
     let bytes = bytes(path, engine.max_module_size())?;
-    Module::from_bytes(engine, bytes, &name(path)).with_context(|| format!("cannot load `{}`", path.display()))
+    let module = Module::from_bytes(engine, bytes, &name(path));
+    module.map_err(with_switch).with_context(|| cannot_load(path))
+}
+
+/// Adds the option that admits a module which is refused only because a feature is off.
+fn with_switch(error: ModuleError) -> anyhow::Error {
+    match error.missing_feature().filter(|feature| feature.lacks().is_none()) {
+        Some(feature) => anyhow!("{error}; -W {} switches it on", feature.name()),
+        None => error.into(),
+    }
+}
+
+/// Loads a module to look at, whatever it needs to run. `-` is standard input.
+pub fn inspection(path: &Path) -> anyhow::Result<Inspection> {
+    let bytes = bytes(path, DEFAULT_MAX_MODULE_SIZE)?;
+    let name = name(path);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let module = bytes_from_input(bytes, Path::new(&name)).and_then(|bytes| Inspection::new(bytes, &name, threads));
+    module.with_context(|| cannot_load(path))
+}
+
+fn cannot_load(path: &Path) -> String {
+    format!("cannot load `{}`", path.display())
 }
 
 /// What messages call the module: the base name of its file.

@@ -320,7 +320,7 @@ fn stopped(stop: Stop, subject: &str, err: &mut dyn Write) -> u8 {
             exit::TRAP
         }
         StopKind::Host(error) => {
-            report::error_with_details(err, &format!("{subject} was stopped by a host function"), &error.to_string());
+            report::error_with_details(err, &format!("{subject} was stopped"), &error.to_string());
             exit::FAILURE
         }
     }

@@ -43,7 +43,7 @@ pub fn define(store: &mut Store<()>, linker: &mut Linker<()>) -> Result<(), Stri
         offer(linker, name, table.map_err(|error| error.to_string())?);
     }
 
-    let ty = MemoryType { limits: Limits { min: 1, max: Some(2) }, is64: false, shared: false };
+    let ty = MemoryType::new(1, Some(2));
     let memory = Memory::new(&mut *store, ty);
     offer(linker, "memory", memory.map_err(|error| error.to_string())?);
     Ok(())

@@ -126,17 +126,6 @@ fn names_from_a_module_are_only_text() {
 }
 
 #[test]
-fn what_is_not_executed_is_shown_as_far_as_it_goes() {
-    let gc = "(module (type $s (struct)) (func (result (ref $s)) (struct.new $s)))";
-    let outcome = explore(gc, &[]).exits(0).quietly();
-    assert_eq!(section(&outcome.stdout, "wasm").len(), 2);
-    assert!(outcome.stdout.contains("  ; not interpreted: m.wat: operator StructNew at offset"), "{}", outcome.stdout);
-    assert_eq!(outcome.stdout.matches("  ; not compiled: ").count(), 3, "{}", outcome.stdout);
-    let page = explore(gc, &["--html", "-"]).exits(0).quietly().stdout;
-    assert!(page.contains("<p class=\"note\">not compiled: "), "{page}");
-}
-
-#[test]
 fn functions_that_are_not_there() {
     let several = r#"(module (import "" "" (func $host)) (func $one (export "first")) (func $two))"#;
     explore(several, &["--func", "none"])

@@ -89,12 +89,30 @@ fn modules_come_from_standard_input_too() {
 }
 
 #[test]
-fn what_is_off_by_default_can_be_inspected() {
+fn what_cannot_be_run_can_be_inspected() {
     let scratch = Scratch::new();
-    let module = scratch.file("m.wat", "(module (memory 1 1 shared))");
-    Run::bare().word("validate").word(&module).end().exits(1).says("the feature threads is off");
-    let outcome = Run::bare().word("inspect").word(&module).end().exits(0).quietly();
-    assert!(outcome.stdout.contains("  needs what is off by default: -W threads\n"), "{}", outcome.stdout);
+    let cases = [
+        ("(module (memory 1 1 shared))", "threads", "wasmr does not have that yet (feature threads)"),
+        ("(module (memory 1 (pagesize 1)))", "custom-page-sizes", "feature custom-page-sizes"),
+        ("(module (func try end))", "legacy-exceptions", "wasmr does not execute `try` yet"),
+        (
+            "(module (global (ref i31) (ref.i31 (i32.const 0))))",
+            "reference-types, gc",
+            "wasmr does not execute `ref.i31` yet",
+        ),
+    ];
+    for (text, needs, why) in cases {
+        let module = scratch.file("m.wat", text);
+        Run::bare().word("validate").word(&module).end().exits(1).says(why);
+        Run::bare().word("run").word(&module).end().exits(1).says(why);
+        Run::bare().words(["explore", "--func", "0"]).word(&module).end().exits(1).says(why);
+        let outcome = Run::bare().word("inspect").word(&module).end().exits(0).quietly();
+        assert!(outcome.stdout.contains(&format!("  needs {needs}\n")), "{}", outcome.stdout);
+        let refusal = outcome.stdout.lines().find(|line| line.starts_with("  cannot be run: "));
+        assert!(refusal.is_some_and(|line| line.contains(why)), "{}", outcome.stdout);
+        let json = Run::bare().words(["inspect", "--json"]).word(&module).end().exits(0).quietly().stdout;
+        assert!(json.contains("\"refusal\": \"") && json.contains(why), "{json}");
+    }
 }
 
 #[test]

@@ -66,6 +66,17 @@ on_every_tier! {
         check(tier, "missing_directory", &["--dir", "no-such-directory::/data::ro", "hello.wasm"]);
     }
 
+    fn not_executed(tier) {
+        // Refused before anything runs: nothing is printed.
+        let text = r#"(module
+            (type $pair (struct (field i32 i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (func $make (result (ref $pair)) (struct.new $pair (i32.const 1) (i32.const 2)))
+            (func (export "_start") (call $exit (i32.const 3)) (drop (call $make))))"#;
+        check_text(tier, "not_executed", text, &["guest.wat"]);
+        check_text(tier, "not_executed_switch", text, &["-W", "threads", "guest.wat"]);
+    }
+
     fn feature_off(tier) {
         let text = "(module (func (export \"_start\") (drop (i8x16.splat (i32.const 1)))))";
         check_text(tier, "feature_off", text, &["-W", "simd=n", "guest.wat"]);

@@ -92,6 +92,7 @@ pub fn extern_matches(registry: &TypeRegistry, actual: &ExternType, expected: &E
         (ExternType::Memory(actual), ExternType::Memory(expected)) => {
             actual.is64 == expected.is64
                 && actual.shared == expected.shared
+                && actual.page_size_log2 == expected.page_size_log2
                 && limits_match(actual.limits, expected.limits)
         }
         (ExternType::Global(actual), ExternType::Global(expected)) => {
@@ -212,7 +213,7 @@ mod tests {
         assert!(matches(global(child, true), global(child, true)));
         assert!(!matches(global(child, true), global(child, false)));
 
-        let memory = |is64, shared| ExternType::Memory(MemoryType { limits: limits(1, Some(1)), is64, shared });
+        let memory = |is64, shared| ExternType::Memory(MemoryType { is64, shared, ..MemoryType::new(1, Some(1)) });
         assert!(matches(memory(false, true), memory(false, true)));
         assert!(!matches(memory(true, false), memory(false, false)));
         assert!(!matches(memory(false, true), memory(false, false)));

@@ -130,7 +130,10 @@ pub struct Limits {
     pub max: Option<u64>,
 }
 
-/// The type of a memory. Sizes are in 64 KiB pages.
+/// The binary logarithm of the page size of memories that declare none: 64 KiB.
+pub const DEFAULT_PAGE_SIZE_LOG2: u8 = 16;
+
+/// The type of a memory. Sizes are in pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemoryType {
     /// Sizes in pages.
@@ -139,6 +142,8 @@ pub struct MemoryType {
     pub is64: bool,
     /// Whether it is shared between threads.
     pub shared: bool,
+    /// The binary logarithm of the bytes in a page; [`DEFAULT_PAGE_SIZE_LOG2`] in every memory that can be made.
+    pub page_size_log2: u8,
 }
 
 /// The type of a table.
@@ -229,7 +234,7 @@ impl FuncType {
 impl MemoryType {
     /// A memory with 32-bit addresses of `min` to `max` pages.
     pub const fn new(min: u64, max: Option<u64>) -> MemoryType {
-        MemoryType { limits: Limits { min, max }, is64: false, shared: false }
+        MemoryType { limits: Limits { min, max }, is64: false, shared: false, page_size_log2: DEFAULT_PAGE_SIZE_LOG2 }
     }
 
     /// A memory with 64-bit addresses of `min` to `max` pages.
@@ -336,7 +341,11 @@ impl Display for Limits {
 impl Display for MemoryType {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (index, shared) = (if self.is64 { "i64 " } else { "" }, if self.shared { " shared" } else { "" });
-        write!(f, "(memory {index}{}{shared})", self.limits)
+        write!(f, "(memory {index}{}{shared}", self.limits)?;
+        match self.page_size_log2 {
+            DEFAULT_PAGE_SIZE_LOG2 => f.write_str(")"),
+            log2 => write!(f, " (pagesize {}))", 1u64 << log2),
+        }
     }
 }
 
@@ -389,7 +398,7 @@ mod tests {
         assert_eq!(FuncType::new([], []).to_string(), "(func)");
 
         let limits = Limits { min: 1, max: Some(2) };
-        let memory = ExternType::Memory(MemoryType { limits, is64: true, shared: true });
+        let memory = ExternType::Memory(MemoryType { shared: true, ..MemoryType::new64(limits.min, limits.max) });
         assert_eq!(memory.to_string(), "(memory i64 1 2 shared)");
         let table = TableType { limits: Limits { min: 0, max: None }, is64: false, element: RefType::FUNCREF };
         assert_eq!(table.to_string(), "(table 0 funcref)");

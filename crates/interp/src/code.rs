@@ -115,10 +115,12 @@ pub enum CatchKind {
 /// Why a function cannot be executed.
 #[derive(Debug, thiserror::Error)]
 pub enum TranslateError {
-    /// The interpreter does not execute an operator of it.
-    #[error("{module}: operator {operator} at offset {offset:#x} is not supported yet")]
-    Unsupported {
-        /// The operator.
+    /// The interpreter has no translation of an operator that loading admits: a fault of wasmr.
+    #[error(
+        "{module}: the interpreter has no translation of `{operator}` at offset {offset:#x}; this is a fault of wasmr"
+    )]
+    Untranslated {
+        /// The operator in the text format.
         operator: String,
         /// The module.
         module: String,

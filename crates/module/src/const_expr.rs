@@ -7,14 +7,15 @@
 //! Invariant: the expression was validated against its expected type, so evaluating it can only fail where the
 //! specification lets it (it never does for the operators below).
 //!
-//! The allocating constant operators of the GC proposal are refused as unsupported: there is no heap at instantiation
-//! yet that they could allocate from.
+//! The constant operators of the GC proposal are refused as unsupported: there is no heap at instantiation yet that they
+//! could allocate from. A module that is only inspected has [`ConstOp::NotExecuted`] in their place.
 
 use wasmparser::Operator;
 use wasmr_core::types::HeapType;
 use wasmr_core::value::V128;
 
 use crate::error::{Fault, ModuleError};
+use crate::execution::{self, Purpose};
 use crate::types::TypeTable;
 
 /// One operator of a constant expression. Operands are on the stack, as in code.
@@ -48,6 +49,8 @@ pub enum ConstOp {
     I64Sub,
     /// `i64.mul`.
     I64Mul,
+    /// An operator that is not executed. It occurs in an [`Inspection`](crate::Inspection) only, so nothing evaluates it.
+    NotExecuted,
 }
 
 /// A constant expression: its operators in order, without the final `end`.
@@ -83,7 +86,11 @@ impl ConstExpr {
     }
 
     /// From a validated expression of the module that `types` belongs to.
-    pub(crate) fn decode(expr: &wasmparser::ConstExpr<'_>, types: &TypeTable) -> Result<ConstExpr, ModuleError> {
+    pub(crate) fn decode(
+        expr: &wasmparser::ConstExpr<'_>,
+        types: &TypeTable,
+        purpose: Purpose,
+    ) -> Result<ConstExpr, ModuleError> {
         let mut reader = expr.get_operators_reader();
         let mut first = None;
         let mut several = Vec::new();
@@ -105,10 +112,8 @@ impl ConstExpr {
                 Operator::I64Add => ConstOp::I64Add,
                 Operator::I64Sub => ConstOp::I64Sub,
                 Operator::I64Mul => ConstOp::I64Mul,
-                other => {
-                    let message = format!("constant expression with {}", operator_name(&other));
-                    return Err(ModuleError::new(Fault::Unsupported, message, Some(offset)));
-                }
+                _ if purpose == Purpose::Inspect => ConstOp::NotExecuted,
+                other => return Err(execution::in_constant(&other, offset)),
             };
             match first {
                 None => first = Some(op),
@@ -127,12 +132,6 @@ impl ConstExpr {
             None => Err(ModuleError::new(Fault::Invalid, "empty constant expression", None)),
         }
     }
-}
-
-/// The operator's name, from its debug form: `StructNew { .. }` gives `StructNew`.
-fn operator_name(operator: &Operator<'_>) -> String {
-    let text = format!("{operator:?}");
-    text.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

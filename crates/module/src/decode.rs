@@ -17,6 +17,7 @@ use wasmparser::{
 use wasmr_core::registry::TypeRegistry;
 
 use crate::error::{Fault, ModuleError};
+use crate::execution::Purpose;
 use crate::features::Features;
 use crate::module::{BodyRange, Declarations, ModuleBytes};
 use crate::names::Names;
@@ -28,6 +29,7 @@ pub(crate) fn decode(
     features: &Features,
     registry: &TypeRegistry,
     threads: usize,
+    purpose: Purpose,
 ) -> Result<Declarations, ModuleError> {
     let binary = bytes.as_ref();
     if binary.len() > u32::MAX as usize {
@@ -35,15 +37,15 @@ pub(crate) fn decode(
         return Err(ModuleError::new(Fault::OverLimit, message, None));
     }
     refuse_component(binary)?;
-    let features = features.to_wasmparser();
     let mut parser = Parser::new(0);
-    parser.set_features(features);
+    parser.set_features(features.to_wasmparser());
     let mut decoder = Decoder {
         bytes,
+        features,
         registry,
         threads,
-        validator: Validator::new_with_features(features),
-        decls: Declarations::default(),
+        validator: Validator::new_with_features(features.to_wasmparser()),
+        decls: Declarations { purpose, ..Declarations::default() },
         resources: None,
     };
     let mut rest = binary;
@@ -84,6 +86,7 @@ fn refuse_component(binary: &[u8]) -> Result<(), ModuleError> {
 
 struct Decoder<'a> {
     bytes: &'a ModuleBytes,
+    features: &'a Features,
     registry: &'a TypeRegistry,
     threads: usize,
     validator: Validator,
@@ -178,7 +181,11 @@ impl Decoder<'_> {
             binary: self.bytes.as_ref(),
             decls: &self.decls,
             resources: &resources,
-            features: *self.validator.features(),
+            features: self.features.to_wasmparser(),
+            executed: match self.decls.purpose {
+                Purpose::Run => self.features.executed().to_wasmparser(),
+                Purpose::Inspect => self.features.to_wasmparser(),
+            },
         };
         work.validate(self.threads).map_err(|(func_index, error)| {
             let names = Names::read(self.bytes, self.decls.funcs.len() as u32);

@@ -14,6 +14,7 @@
 
 use std::fmt;
 
+use crate::execution;
 use crate::features::{self, Feature};
 
 /// What kind of fault a [`ModuleError`] reports.
@@ -61,6 +62,13 @@ impl ModuleError {
         }))
     }
 
+    /// The error for what `feature` lacks.
+    pub(crate) fn lacking(message: String, feature: Feature, offset: Option<u64>) -> ModuleError {
+        let mut error = ModuleError::new(Fault::Unsupported, message, offset);
+        error.0.missing = Some(feature);
+        error
+    }
+
     /// More bytes than the embedder lets a module have.
     pub fn too_large(module: &str, size: usize, allowed: u64) -> ModuleError {
         let message = format!("it has {size} bytes, {allowed} are allowed");
@@ -81,8 +89,13 @@ impl ModuleError {
         let sentence = text.lines().last().unwrap_or(text).trim().trim_end_matches('.');
         let mut message = printable(sentence);
         let missing = features::missing(error);
-        if let Some(feature) = missing {
-            message.push_str(&format!("; the feature {} is off", feature.name()));
+        match missing {
+            Some(feature) if feature.lacks().is_some() => {
+                message.push_str(&format!("; wasmr does not have that yet{}", execution::advice(feature)));
+            }
+            Some(feature) => message.push_str(&format!("; the feature {} is off", feature.name())),
+            None if error.missing_wasm_feature().is_some() => message.push_str("; wasmr does not have that"),
+            None => {}
         }
         let mut error = ModuleError::new(fault, message, Some(error.offset()));
         error.0.missing = missing;
@@ -117,7 +130,7 @@ impl ModuleError {
         &self.0.message
     }
 
-    /// The feature that is off and without which the module is refused here.
+    /// The feature for which the module is refused: one that is off, or one of which wasmr lacks a part.
     pub fn missing_feature(&self) -> Option<Feature> {
         self.0.missing
     }

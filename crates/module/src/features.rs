@@ -6,12 +6,16 @@
 //! The default is all of Wasm 3.0, its 2.0 predecessors included. What came before them (mutable globals, sign
 //! extension, saturating conversions) cannot be switched off. A feature that is off makes modules that use it
 //! [`Fault::Unsupported`](crate::Fault::Unsupported).
+//!
+//! A row that ends in `lacks` names a proposal that wasmr validates but does not execute, or only in part. A module that
+//! uses the rest is refused when it is loaded, whether or not the feature is on; `execution` does that.
 
 use wasmparser::WasmFeatures;
 
 /// Expands the table: one row a feature.
 macro_rules! features {
-    ($($(#[$doc:meta])* $variant:ident $name:literal ($($bit:ident)|+) $default:ident [$($implies:ident)*] $help:literal;)*) => {
+    ($($variant:ident $name:literal ($($bit:ident)|+) $default:ident [$($implies:ident)*] $help:literal
+        $(, lacks $lacks:literal, instead $instead:literal)?;)*) => {
         /// A proposal that can be switched on and off.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
@@ -43,14 +47,31 @@ macro_rules! features {
                 match self { $(Feature::$variant => &[$(Feature::$implies),*],)* }
             }
 
-            /// What wasmparser calls it.
-            const fn bits(self) -> WasmFeatures {
+            /// The part of the proposal that wasmr does not execute, if there is one.
+            pub const fn lacks(self) -> Option<Lacks> {
+                match self {
+                    $($(Feature::$variant => Some(Lacks { what: $lacks, instead: $instead }),)?)*
+                    _ => None,
+                }
+            }
+
+            /// The feature's flag in wasmparser.
+            pub(crate) const fn bits(self) -> WasmFeatures {
                 match self { $(Feature::$variant => WasmFeatures::empty()$(.union(WasmFeatures::$bit))+,)* }
             }
         }
     };
     (@default on) => { true };
     (@default off) => { false };
+}
+
+/// The part of a proposal that is validated and not executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lacks {
+    /// The part, as a noun phrase in the plural.
+    pub what: &'static str,
+    /// Advice to the builder of a module that needs it, in the imperative.
+    pub instead: &'static str,
 }
 
 features! {
@@ -65,10 +86,17 @@ features! {
     Memory64           "memory64"            (MEMORY64)            on  []                   "memories and tables with 64-bit indices";
     Exceptions         "exceptions"          (EXCEPTIONS)          on  [ReferenceTypes]     "tags, throw, try_table";
     FunctionReferences "function-references" (FUNCTION_REFERENCES) on  [ReferenceTypes]     "typed function references, call_ref";
-    Gc                 "gc"                  (GC)                  on  [FunctionReferences] "recursive types, subtyping, structs and arrays";
-    LegacyExceptions   "legacy-exceptions"   (LEGACY_EXCEPTIONS)   off [Exceptions]         "try, catch and rethrow of the retired draft";
-    Threads            "threads"             (THREADS)             off []                   "shared memories and atomic operators";
-    CustomPageSizes    "custom-page-sizes"   (CUSTOM_PAGE_SIZES)   off []                   "memories with pages of one byte";
+    Gc                 "gc"                  (GC)                  on  [FunctionReferences] "recursive types and subtyping",
+        lacks "structs, arrays, i31 references and casts", instead "compile the program to linear memory";
+    LegacyExceptions   "legacy-exceptions"   (LEGACY_EXCEPTIONS)   off [Exceptions]         "the retired draft of exceptions",
+        lacks "try, catch, rethrow and delegate",
+        instead "build it with `-mllvm -wasm-use-legacy-eh=false`, or convert it with `wasm-opt --translate-to-exnref`";
+    Threads            "threads"             (THREADS)             off []                   "several threads in one program",
+        lacks "shared memories and atomic operators", instead "build it without `-pthread` and `-matomics`";
+    CustomPageSizes    "custom-page-sizes"   (CUSTOM_PAGE_SIZES)   off []                   "memories with small pages",
+        lacks "memories with pages of one byte", instead "build it with pages of 64 KiB";
+    WideArithmetic     "wide-arithmetic"     (WIDE_ARITHMETIC)     off []                   "integers of 128 bits",
+        lacks "128-bit addition, subtraction and multiplication", instead "build it without the target feature `wide-arithmetic`";
 }
 
 /// A set of features, closed under implication (but inside this crate, where that is said).
@@ -117,6 +145,12 @@ impl Features {
     /// Every feature that has a row.
     pub fn all() -> Features {
         Feature::ALL.iter().fold(Features::NONE, |set, &feature| set.with(feature, true))
+    }
+
+    /// The same set without the features that wasmr does not execute, or only in part.
+    pub(crate) fn executed(self) -> Features {
+        let executed = self.iter().filter(|feature| feature.lacks().is_none());
+        executed.fold(Features::NONE, |set, feature| set.with_alone(feature, true))
     }
 
     /// The features that are on, in the order of the table.

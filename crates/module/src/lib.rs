@@ -9,9 +9,10 @@
 //! - [`operators`]: code as text, for people.
 //! - [`text`]: accepts `.wat` where a binary is expected.
 //! - [`error`]: [`ModuleError`], always the fault of the bytes, with offset and function.
+//! - [`inspection`]: [`Inspection`], a module to look at, whatever it needs.
 //!
 //! Inside: `decode` is the section loop, `sections` has one function a section, `validate` checks function bodies on
-//! several threads, `needs` finds out which features a module needs, `types` turns wasmparser's types into core's.
+//! several threads, `execution` refuses what no tier executes, `needs` finds out which features a module needs, `types` turns wasmparser's types into core's.
 //!
 //! # Invariant
 //! A [`Module`] exists only if every byte of it was accepted: no [`FuncBody`] can be had of code that was not validated.
@@ -21,7 +22,9 @@ pub mod const_expr;
 pub mod cost;
 mod decode;
 pub mod error;
+mod execution;
 pub mod features;
+pub mod inspection;
 pub mod layout;
 pub mod module;
 pub mod names;
@@ -34,7 +37,8 @@ mod validate;
 
 pub use const_expr::{ConstExpr, ConstOp};
 pub use error::{Fault, ModuleError};
-pub use features::{Feature, Features};
+pub use features::{Feature, Features, Lacks};
+pub use inspection::Inspection;
 pub use layout::{Producers, Section, Sections};
 pub use module::{
     DataMode, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExternKind, FuncBody, GlobalDecl, Import,

@@ -19,6 +19,7 @@ use wasmr_core::types::{ExternType, FuncType, GlobalType, HeapType, MemoryType, 
 use crate::const_expr::ConstExpr;
 use crate::decode;
 use crate::error::ModuleError;
+use crate::execution::Purpose;
 use crate::features::{Feature, Features};
 use crate::layout::{self, Producers, Sections};
 use crate::names::{CustomSections, Names};
@@ -189,6 +190,7 @@ pub struct Module {
 /// Everything that the sections declare. Filled by `sections` and `decode`, then never changed.
 #[derive(Debug, Default)]
 pub(crate) struct Declarations {
+    pub purpose: Purpose,
     pub types: TypeTable,
     pub imports: Vec<Import>,
     /// The type index of every function.
@@ -260,7 +262,8 @@ impl Module {
     /// `name` is what messages call the module, usually the file's base name. Types are interned in `types`.
     ///
     /// # Errors
-    /// The first fault by byte offset, whatever the number of threads.
+    /// The first fault by byte offset, whatever the number of threads. A valid module is refused too, as
+    /// [`Fault::Unsupported`](crate::Fault::Unsupported), if it needs what no tier executes ([`Feature::lacks`]).
     pub fn new(
         bytes: ModuleBytes,
         name: &str,
@@ -268,15 +271,27 @@ impl Module {
         types: &Arc<TypeRegistry>,
         threads: usize,
     ) -> Result<Arc<Module>, ModuleError> {
-        let decls = decode::decode(&bytes, features, types, threads).map_err(|error| error.in_module(name))?;
-        Ok(Arc::new(Module {
+        Module::decode(bytes, name, features, types, threads, Purpose::Run).map(Arc::new)
+    }
+
+    /// Decodes and validates a binary module for a purpose; else as [`Module::new`].
+    pub(crate) fn decode(
+        bytes: ModuleBytes,
+        name: &str,
+        features: &Features,
+        types: &Arc<TypeRegistry>,
+        threads: usize,
+        purpose: Purpose,
+    ) -> Result<Module, ModuleError> {
+        let decls = decode::decode(&bytes, features, types, threads, purpose).map_err(|error| error.in_module(name))?;
+        Ok(Module {
             bytes,
             name: name.into(),
             features: *features,
             registry: types.clone(),
             decls,
             names: OnceLock::new(),
-        }))
+        })
     }
 
     /// The binary.

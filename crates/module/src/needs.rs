@@ -14,6 +14,7 @@ use wasmr_core::registry::TypeRegistry;
 
 use crate::decode::decode;
 use crate::error::ModuleError;
+use crate::execution::Purpose;
 use crate::features::{Feature, Features};
 use crate::module::ModuleBytes;
 
@@ -21,7 +22,7 @@ use crate::module::ModuleBytes;
 pub(crate) fn needed(bytes: &ModuleBytes, valid_with: &Features, threads: usize) -> Vec<Feature> {
     let validate = |features: &Features| -> Result<(), ModuleError> {
         // A registry of its own each time: what is refused must leave nothing in the engine's.
-        decode(bytes, features, &TypeRegistry::new(), threads).map(drop)
+        decode(bytes, features, &TypeRegistry::new(), threads, Purpose::Inspect).map(drop)
     };
     let mut needed = Features::NONE;
     while let Err(error) = validate(&needed) {

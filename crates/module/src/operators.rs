@@ -86,12 +86,17 @@ pub fn operator_text(operator: &Operator<'_>) -> String {
 
 macro_rules! writer {
     ($(@$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* $(,)? })? => $visit:ident ($($arity:tt)*))*) => {
-        fn write_operator(out: &mut String, operator: &Operator<'_>) -> fmt::Result {
-            out.push_str(&match operator {
+        /// Returns an operator's name in the text format, without immediates.
+        pub(crate) fn operator_name(operator: &Operator<'_>) -> String {
+            match operator {
                 $(Operator::$op { .. } => name(stringify!($visit)),)*
                 // The table is of this version of the decoder.
                 other => format!("{other:?}"),
-            });
+            }
+        }
+
+        fn write_operator(out: &mut String, operator: &Operator<'_>) -> fmt::Result {
+            out.push_str(&operator_name(operator));
             #[allow(unreachable_patterns, reason = "some rows of the table are shown in a way of their own")]
             match operator {
                 // Whose immediates the text format orders in another way than the binary format, or leaves out.

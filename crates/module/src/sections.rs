@@ -1,7 +1,7 @@
 //! One function a section: from wasmparser's items to declarations.
 //!
 //! Comes from `decode`, which has validated the section just before; fills [`Declarations`]. Nothing is checked here
-//! again but what wasmr does not support. Vectors grow as items are read, never by the declared count.
+//! again but what wasmr does not execute. Vectors grow as items are read, never by the declared count.
 
 use wasmparser::{
     DataKind, DataSectionReader, ElementItems as ElementItemsReader, ElementKind, ElementSectionReader,
@@ -47,7 +47,7 @@ pub fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>) -> Don
                 ExternType::Table(ty)
             }
             TypeRef::Memory(ty) => {
-                let ty = memory_type(ty, offset)?;
+                let ty = memory_type(ty, offset, decls.purpose)?;
                 decls.memories.push(ty);
                 decls.imported.memories += 1;
                 ExternType::Memory(ty)
@@ -84,7 +84,7 @@ pub fn tables(decls: &mut Declarations, reader: TableSectionReader<'_>) -> Done 
         let table = table.map_err(ModuleError::malformed)?;
         let init = match &table.init {
             TableInit::RefNull => None,
-            TableInit::Expr(expr) => Some(ConstExpr::decode(expr, &decls.types)?),
+            TableInit::Expr(expr) => Some(ConstExpr::decode(expr, &decls.types, decls.purpose)?),
         };
         decls.tables.push(TableDecl { ty: decls.types.table_type(table.ty), init });
     }
@@ -95,7 +95,7 @@ pub fn tables(decls: &mut Declarations, reader: TableSectionReader<'_>) -> Done 
 pub fn memories(decls: &mut Declarations, reader: MemorySectionReader<'_>) -> Done {
     for memory in reader.into_iter_with_offsets() {
         let (offset, ty) = memory.map_err(ModuleError::malformed)?;
-        decls.memories.push(memory_type(ty, offset)?);
+        decls.memories.push(memory_type(ty, offset, decls.purpose)?);
     }
     Ok(())
 }
@@ -113,7 +113,7 @@ pub fn tags(decls: &mut Declarations, reader: TagSectionReader<'_>) -> Done {
 pub fn globals(decls: &mut Declarations, reader: GlobalSectionReader<'_>) -> Done {
     for global in reader {
         let global = global.map_err(ModuleError::malformed)?;
-        let init = Some(ConstExpr::decode(&global.init_expr, &decls.types)?);
+        let init = Some(ConstExpr::decode(&global.init_expr, &decls.types, decls.purpose)?);
         decls.globals.push(GlobalDecl { ty: decls.types.global_type(global.ty), init });
     }
     Ok(())
@@ -148,7 +148,7 @@ pub fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_>) -> D
             ElementKind::Declared => ElementMode::Declared,
             ElementKind::Active { table_index, offset_expr } => ElementMode::Active {
                 table: table_index.unwrap_or(0),
-                offset: ConstExpr::decode(offset_expr, &decls.types)?,
+                offset: ConstExpr::decode(offset_expr, &decls.types, decls.purpose)?,
             },
         };
         let (ty, items) = match element.items {
@@ -159,7 +159,7 @@ pub fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_>) -> D
             ElementItemsReader::Expressions(ty, exprs) => {
                 let mut items = Vec::new();
                 for expr in exprs {
-                    items.push(ConstExpr::decode(&expr.map_err(ModuleError::malformed)?, &decls.types)?);
+                    items.push(ConstExpr::decode(&expr.map_err(ModuleError::malformed)?, &decls.types, decls.purpose)?);
                 }
                 (decls.types.ref_type(ty), ElementItems::Exprs(items.into()))
             }
@@ -175,9 +175,10 @@ pub fn data(decls: &mut Declarations, reader: DataSectionReader<'_>) -> Done {
         let segment = segment.map_err(ModuleError::malformed)?;
         let mode = match &segment.kind {
             DataKind::Passive => DataMode::Passive,
-            DataKind::Active { memory_index, offset_expr } => {
-                DataMode::Active { memory: *memory_index, offset: ConstExpr::decode(offset_expr, &decls.types)? }
-            }
+            DataKind::Active { memory_index, offset_expr } => DataMode::Active {
+                memory: *memory_index,
+                offset: ConstExpr::decode(offset_expr, &decls.types, decls.purpose)?,
+            },
         };
         // The contents are the tail of the segment.
         let end = segment.range.end as usize;

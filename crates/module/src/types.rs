@@ -11,11 +11,13 @@ use std::sync::Arc;
 use wasmparser::{AbstractHeapType, CompositeInnerType, UnpackedIndex};
 use wasmr_core::registry::{RecGroup, TypeRegistry};
 use wasmr_core::types::{
-    CompositeType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, StorageType, SubType,
-    TableType, TypeId, ValType,
+    CompositeType, DEFAULT_PAGE_SIZE_LOG2, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
+    StorageType, SubType, TableType, TypeId, ValType,
 };
 
-use crate::error::{Fault, ModuleError};
+use crate::error::ModuleError;
+use crate::execution::{self, Purpose};
+use crate::features::Feature;
 
 /// The types of a module, by type index.
 #[derive(Debug, Default)]
@@ -141,15 +143,25 @@ impl TypeTable {
     }
 }
 
-/// A memory type. Refuses pages that are not 64 KiB, found at `offset`.
-pub(crate) fn memory_type(ty: wasmparser::MemoryType, offset: u64) -> Result<MemoryType, ModuleError> {
-    if let Some(log2) = ty.page_size_log2
-        && log2 != 16
-    {
-        let message = format!("memory with pages of {} bytes", 1u64 << log2.min(63));
-        return Err(ModuleError::new(Fault::Unsupported, message, Some(offset)));
+/// Converts a memory type, found at `offset`. Refuses those of which there are no memories yet, unless it is only looked at.
+pub(crate) fn memory_type(
+    ty: wasmparser::MemoryType,
+    offset: u64,
+    purpose: Purpose,
+) -> Result<MemoryType, ModuleError> {
+    // Validation admits pages of 1 byte and of 64 KiB.
+    let page_size_log2 = ty.page_size_log2.map_or(DEFAULT_PAGE_SIZE_LOG2, |log2| log2 as u8);
+    if purpose == Purpose::Run {
+        if page_size_log2 != DEFAULT_PAGE_SIZE_LOG2 {
+            let what = format!("memories with pages of {} byte", 1u64 << page_size_log2);
+            return Err(execution::declaration(&what, Feature::CustomPageSizes, offset));
+        }
+        if ty.shared {
+            return Err(execution::declaration("shared memories", Feature::Threads, offset));
+        }
     }
-    Ok(MemoryType { limits: Limits { min: ty.initial, max: ty.maximum }, is64: ty.memory64, shared: ty.shared })
+    let limits = Limits { min: ty.initial, max: ty.maximum };
+    Ok(MemoryType { limits, is64: ty.memory64, shared: ty.shared, page_size_log2 })
 }
 
 /// A value type, with `id` giving the type behind a module type index.

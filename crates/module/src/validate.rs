@@ -16,6 +16,7 @@ use wasmparser::{
 };
 
 use crate::error::{Fault, ModuleError};
+use crate::execution;
 use crate::module::{BodyRange, Declarations};
 
 /// How much code makes other threads worth their start (some 30 µs each, at about 75 MB/s).
@@ -32,8 +33,10 @@ pub(crate) struct Bodies<'a> {
     pub decls: &'a Declarations,
     /// wasmparser's view of the same.
     pub resources: &'a ValidatorResources,
-    /// What is allowed.
+    /// The features of a valid module.
     pub features: WasmFeatures,
+    /// Those of them that are executed, or all if the module is only inspected.
+    pub executed: WasmFeatures,
 }
 
 /// The index of a function and what is wrong with it.
@@ -103,35 +106,55 @@ impl Bodies<'_> {
         ends
     }
 
-    /// Validates a body and gives back the allocations.
+    /// Validates a body, and refuses it if it is to be run and needs what is not executed. Returns the allocations.
     fn validate_one(
         &self,
         defined: usize,
         allocations: FuncValidatorAllocations,
     ) -> Result<FuncValidatorAllocations, Found> {
-        let index = self.decls.imported.funcs + defined as u32;
-        let body = self.body(defined);
-        let to_validate = FuncToValidate {
-            resources: self.resources,
-            index,
-            ty: self.decls.funcs[index as usize],
-            features: self.features,
+        // Nearly every body is valid with what is executed alone. Any other one is looked at again: it may be invalid, use a
+        // type of a feature that is not executed, which is all right, or an operator of it.
+        let result = match self.validate_with(self.executed, defined, allocations) {
+            Err(_) if self.executed != self.features => {
+                self.validate_with(self.features, defined, FuncValidatorAllocations::default()).and_then(
+                    |allocations| execution::check_body(&self.body(defined, self.features)).map(|()| allocations),
+                )
+            }
+            result => result,
         };
+        result.map_err(|error| (self.decls.imported.funcs + defined as u32, error))
+    }
+
+    /// Validates a body with a set of features. Returns the allocations.
+    fn validate_with(
+        &self,
+        features: WasmFeatures,
+        defined: usize,
+        allocations: FuncValidatorAllocations,
+    ) -> Result<FuncValidatorAllocations, ModuleError> {
+        let index = self.decls.imported.funcs + defined as u32;
+        let body = self.body(defined, features);
+        let to_validate =
+            FuncToValidate { resources: self.resources, index, ty: self.decls.funcs[index as usize], features };
         let mut validator = to_validate.into_validator(allocations);
         match validator.validate(&body) {
             Ok(()) => Ok(validator.into_allocations()),
             Err(error) => {
                 let malformed = decoding_error(&body).is_some_and(|first| first.offset() <= error.offset());
                 let fault = if malformed { Fault::Malformed } else { Fault::Invalid };
-                Err((index, ModuleError::from_parser(&error, fault)))
+                let error = ModuleError::from_parser(&error, fault);
+                let named = error.missing_feature().zip(error.offset()).and_then(|(feature, offset)| {
+                    execution::refuse_at(&self.body(defined, features | feature.bits()), offset)
+                });
+                Err(named.unwrap_or(error))
             }
         }
     }
 
-    fn body(&self, defined: usize) -> FunctionBody<'_> {
+    fn body(&self, defined: usize, features: WasmFeatures) -> FunctionBody<'_> {
         let BodyRange { start, end } = self.decls.bodies[defined];
         let bytes = &self.binary[start as usize..end as usize];
-        FunctionBody::new(BinaryReader::new_features(bytes, u64::from(start), self.features))
+        FunctionBody::new(BinaryReader::new_features(bytes, u64::from(start), features))
     }
 }
 

@@ -133,10 +133,7 @@ pub fn extern_type_text(registry: &TypeRegistry, ty: &ExternType) -> String {
                 ref_type_text(registry, ty.element, true)
             )
         }
-        ExternType::Memory(ty) => {
-            let shared = if ty.shared { " shared" } else { "" };
-            format!("(memory {}{}{shared})", index(ty.is64), limits_text(ty.limits))
-        }
+        ExternType::Memory(ty) => ty.to_string(),
         ExternType::Global(ty) => {
             let content = val_type_text(registry, ty.content);
             if ty.mutable { format!("(global (mut {content}))") } else { format!("(global {content})") }
@@ -162,7 +159,7 @@ mod tests {
         assert_eq!(text(ExternType::Func(func)), "(func (param i32 externref) (result v128))");
         assert_eq!(text(ExternType::Tag(registry.intern_func(FuncType::new([ValType::I64], [])))), "(tag (param i64))");
         let limits = Limits { min: 1, max: Some(2) };
-        assert_eq!(text(ExternType::Memory(MemoryType { limits, is64: true, shared: false })), "(memory i64 1 2)");
+        assert_eq!(text(ExternType::Memory(MemoryType::new64(1, Some(2)))), "(memory i64 1 2)");
         let element = RefType { nullable: true, heap: HeapType::Concrete(func) };
         assert_eq!(
             text(ExternType::Table(TableType { limits, is64: false, element })),

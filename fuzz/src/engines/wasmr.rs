@@ -211,7 +211,7 @@ fn define(store: &mut Store<Host>, linker: &mut Linker<Host>, name: &str, ty: &E
         }
         ("memory", _) => {
             let limits = Limits { min: 1, max: Some(4) };
-            Memory::new(store, MemoryType { limits, is64: false, shared: false }).expect("a small memory").into()
+            Memory::new(store, MemoryType::new(limits.min, limits.max)).expect("a small memory").into()
         }
         ("table", _) => {
             let limits = Limits { min: 10, max: Some(20) };

@@ -2,7 +2,7 @@
 //!
 //! [`find`](mod@find) tells which function is meant, the engine makes all its forms, [`view`](mod@view) lays them out as
 //! lines that know which operators they came from, with [`machine`] for the last of them; [`text`](mod@text) and [`html`] show
-//! that. Every feature is on while the module is read, as in `inspect`.
+//! that.
 
 mod find;
 mod html;
@@ -16,7 +16,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use wasmr::{Config, Engine, Features, MemoryStrategy};
+use wasmr::{Config, Engine, MemoryStrategy};
 use wasmr_engine::explore::explore;
 
 use super::flags::ExploreFlags;
@@ -25,7 +25,7 @@ use super::{exit, load};
 /// Explores a function.
 pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
     let mut config = Config::new();
-    config.features(Features::all()).consume_fuel(flags.metered);
+    config.consume_fuel(flags.metered);
     if flags.checked {
         config.memory_strategy(MemoryStrategy::Checked);
     }

@@ -29,6 +29,7 @@ pub fn json(facts: &Facts<'_>) -> Json {
         ("name", facts.name.into()),
         ("bytes", facts.bytes.into()),
         ("features", features.collect()),
+        ("refusal", facts.refusal.as_deref().into()),
         ("types", facts.types.iter().map(String::as_str).collect()),
         ("imports", facts.imports.iter().map(port).collect()),
         ("exports", facts.exports.iter().map(port).collect()),

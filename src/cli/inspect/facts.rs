@@ -1,11 +1,11 @@
 //! What can be said of a module, as plain data.
 //!
-//! In: a validated [`Module`]. Out: [`Facts`]. Everything is as the module has it: names are not demangled or escaped, lists
+//! In: an [`Inspection`], a valid module. Out: [`Facts`]. Everything is as the module has it: names are not demangled or escaped, lists
 //! are complete and in the module's order.
 
 use std::cmp::Reverse;
 
-use wasmr::{ExternKind, ExternType, Feature, Module, extern_type_text, type_text, val_type_text};
+use wasmr::{ExternKind, ExternType, Feature, Inspection, ModuleError, extern_type_text, type_text, val_type_text};
 
 /// How many of the largest functions are named.
 const LARGEST: usize = 10;
@@ -16,6 +16,8 @@ pub struct Facts<'a> {
     pub name: Option<&'a str>,
     pub bytes: usize,
     pub features: Vec<Feature>,
+    /// The reason why wasmr does not run it, if it does not.
+    pub refusal: Option<String>,
     pub types: Vec<String>,
     pub imports: Vec<Port<'a>>,
     pub exports: Vec<Port<'a>>,
@@ -109,8 +111,7 @@ pub struct Producer<'a> {
 
 impl<'a> Facts<'a> {
     /// Reads them off a module; messages call its file `file`.
-    pub fn of(module: &'a Module, file: &str) -> Facts<'a> {
-        let decls = &*module.module;
+    pub fn of(decls: &'a Inspection, file: &str) -> Facts<'a> {
         let registry = decls.registry();
         let text = |ty: &ExternType| extern_type_text(registry, ty);
         let index_of = |index: usize| index as u32;
@@ -183,6 +184,7 @@ impl<'a> Facts<'a> {
             name: decls.names().module_name(),
             bytes: decls.bytes().len(),
             features: decls.needed_features(threads),
+            refusal: decls.refusal(threads).map(|error| place(&error)),
             types: (0..decls.type_count()).map(|index| type_text(registry, decls.type_id(index))).collect(),
             imports,
             exports: exports.collect(),
@@ -195,7 +197,7 @@ impl<'a> Facts<'a> {
                 defined: decls.defined_func_count(),
                 code_bytes,
                 start: decls.start(),
-                largest: largest(module),
+                largest: largest(decls),
             },
             elements: Segments {
                 count: decls.elements().len(),
@@ -211,9 +213,16 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// Returns an error's message with its place, without the module's name.
+fn place(error: &ModuleError) -> String {
+    let offset = error.offset().map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
+    let func = error.func_index().map(|index| format!(" in function {index}")).unwrap_or_default();
+    let place = format!("{func}{offset}");
+    if place.is_empty() { error.message().to_owned() } else { format!("{} ({})", error.message(), place.trim_start()) }
+}
+
 /// The largest functions, the largest first.
-fn largest(module: &Module) -> Vec<FuncFacts<'_>> {
-    let decls = &*module.module;
+fn largest(decls: &Inspection) -> Vec<FuncFacts<'_>> {
     let mut order: Vec<(usize, u32)> =
         (0..decls.defined_func_count()).map(|defined| (decls.body(defined).bytes.len(), defined)).collect();
     order.sort_by_key(|&(bytes, defined)| (Reverse(bytes), defined));

@@ -1,8 +1,8 @@
 //! `wasmr inspect FILE`: what is in a module, without running any of it.
 //!
 //! [`facts`] reads them off a validated module, [`text`](mod@text) shows them to people, [`as_json`] to tools. Every feature
-//! is on while it is read: a module that wasmr would only run with `-W` can be inspected too, and the features that it
-//! needs are among the facts.
+//! is on while it is read: a module that wasmr would only run with `-W`, or cannot run yet, can be inspected too. The
+//! features that it needs are among the facts.
 
 mod as_json;
 mod facts;
@@ -10,17 +10,14 @@ mod text;
 
 use std::io::Write;
 
-use anyhow::Context;
-use wasmr::{Config, Engine, Features};
-
 use super::flags::InspectFlags;
 use super::{exit, load};
+use anyhow::Context;
 use facts::Facts;
 
 /// Inspects a module.
 pub fn run(flags: InspectFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let engine = Engine::new(Config::new().features(Features::all()));
-    let module = load::module(&engine, &flags.file)?;
+    let module = load::inspection(&flags.file)?;
     let facts = Facts::of(&module, &flags.file.to_string_lossy());
     let shown = if flags.json { format!("{}\n", as_json::json(&facts)) } else { text::text(&facts) };
     out.write_all(shown.as_bytes()).and_then(|()| out.flush()).context("cannot print what is in the module")?;

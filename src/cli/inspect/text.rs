@@ -68,15 +68,13 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
 }
 
 fn needs(out: &mut String, facts: &Facts<'_>) {
-    let on: Vec<&str> = facts.features.iter().filter(|feature| feature.on_by_default()).map(|f| f.name()).collect();
-    let off: Vec<&str> = facts.features.iter().filter(|feature| !feature.on_by_default()).map(|f| f.name()).collect();
-    match (on.is_empty(), off.is_empty()) {
-        (true, true) => line(out, format_args!("  needs nothing beyond WebAssembly 1.0")),
-        (false, _) => line(out, format_args!("  needs {}", on.join(", "))),
-        (true, false) => {}
+    let names: Vec<&str> = facts.features.iter().map(|feature| feature.name()).collect();
+    match names.is_empty() {
+        true => line(out, format_args!("  needs nothing beyond WebAssembly 1.0")),
+        false => line(out, format_args!("  needs {}", names.join(", "))),
     }
-    if !off.is_empty() {
-        line(out, format_args!("  needs what is off by default: -W {}", off.join(",")));
+    if let Some(why) = &facts.refusal {
+        line(out, format_args!("  cannot be run: {}", printable(why)));
     }
 }
 

@@ -36,6 +36,7 @@ use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 use wasmr_core::types::FuncType;
 use wasmr_module::Module;
 use wasmr_module::cost::Costs;
+use wasmr_module::operators::operator_text;
 use wasmr_runtime::vm::VmLayout;
 
 use crate::code::{Cells, CodeBlock, TranslateError, TryRegion};
@@ -308,16 +309,15 @@ impl<'m> Translator<'m> {
                     || self.exception_operator(other)
                     || self.simd_operator(other);
                 if !known {
-                    return Err(self.unsupported(other));
+                    return Err(self.untranslated(other));
                 }
             }
         }
         Ok(())
     }
 
-    fn unsupported(&self, operator: &Operator<'_>) -> TranslateError {
-        let debug = format!("{operator:?}");
-        let name = debug.split([' ', '{', '(']).next().unwrap_or_default().to_owned();
-        TranslateError::Unsupported { operator: name, module: self.module.name().to_owned(), offset: self.offset }
+    fn untranslated(&self, operator: &Operator<'_>) -> TranslateError {
+        let module = self.module.name().to_owned();
+        TranslateError::Untranslated { operator: operator_text(operator), module, offset: self.offset }
     }
 }

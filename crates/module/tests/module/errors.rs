@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::common::{binary, error, load, registry};
-use wasmr_module::{Fault, Feature, Features, Module, ModuleError, bytes_from_input};
+use wasmr_module::{Fault, Feature, Features, Inspection, Module, ModuleError, bytes_from_input};
 
 fn with_features(text: &str, features: Features) -> Result<(), ModuleError> {
     Module::new(binary(text), "test", &features, &registry(), 1).map(drop)
@@ -136,8 +136,6 @@ fn features_that_are_off() {
         (Feature::Exceptions, "(module (tag))"),
         (Feature::FunctionReferences, "(module (type (func)) (func (param (ref 0))))"),
         (Feature::Gc, "(module (type (struct)))"),
-        (Feature::LegacyExceptions, "(module (func try end))"),
-        (Feature::Threads, "(module (memory 1 1 shared))"),
     ];
     for (feature, text) in cases {
         let on = Features::default().with(feature, true);
@@ -145,19 +143,71 @@ fn features_that_are_off() {
         let e = with_features(text, on.with(feature, false)).expect_err(text);
         assert!(e.fault() == Fault::Unsupported || feature == Feature::MultiMemory, "{feature:?}: {e}");
     }
-    let e = error("(module (memory 1 1 shared))");
-    assert!(e.message().ends_with("; the feature threads is off"), "{e}");
+    let e = with_features("(module (tag))", Features::default().with(Feature::Exceptions, false)).unwrap_err();
+    assert!(e.message().ends_with("; the feature exceptions is off"), "{e}");
     let e = with_features("(module (global i32 (i32.add (i32.const 1) (i32.const 2))))", Features::NONE).unwrap_err();
     assert_ne!(e.fault(), Fault::Malformed, "{e}");
 }
 
 #[test]
-fn unsupported_by_any_tier() {
-    let features = Features::default().with(Feature::CustomPageSizes, true);
-    let e = with_features("(module (memory 1 (pagesize 1)))", features).unwrap_err();
-    assert_eq!((e.fault(), e.message()), (Fault::Unsupported, "memory with pages of 1 bytes"));
-    let e = error("(module (type (struct)) (global (ref 0) (struct.new 0)))");
-    assert_eq!((e.fault(), e.message()), (Fault::Unsupported, "constant expression with StructNew"));
+fn what_no_tier_executes_is_refused_by_name() {
+    let cases = [
+        (Feature::Gc, "`struct.new`", "(module (type $s (struct)) (func (drop (struct.new $s))))"),
+        (Feature::Gc, "`struct.new`", "(module (type $s (struct)) (global (ref $s) (struct.new $s)))"),
+        (Feature::Gc, "`ref.eq`", "(module (func (param eqref) (drop (ref.eq (local.get 0) (local.get 0)))))"),
+        (
+            Feature::Gc,
+            "`br_on_cast`",
+            "(module (func (param anyref) (block (result i31ref) (br_on_cast 0 anyref i31ref (local.get 0)) unreachable) drop))",
+        ),
+        (Feature::LegacyExceptions, "`try`", "(module (func try end))"),
+        (
+            Feature::Threads,
+            "`i32.atomic.rmw.add`",
+            "(module (memory 1) (func (drop (i32.atomic.rmw.add (i32.const 0) (i32.const 1)))))",
+        ),
+        (Feature::Threads, "`atomic.fence`", "(module (func atomic.fence))"),
+        (Feature::Threads, "shared memories", "(module (memory 1 1 shared))"),
+        (Feature::Threads, "shared memories", r#"(module (import "a" "b" (memory 1 1 shared)))"#),
+        (Feature::CustomPageSizes, "", "(module (memory 1 (pagesize 1)))"),
+        (
+            Feature::WideArithmetic,
+            "`i64.add128`",
+            "(module (func (param i64 i64) (result i64 i64) (i64.add128 (local.get 0) (local.get 1) (local.get 0) (local.get 1))))",
+        ),
+    ];
+    for (feature, named, text) in cases {
+        let lacks = feature.lacks().expect("the feature is not executed");
+        // Whether the feature is on makes no difference.
+        for features in [Features::default(), Features::all()] {
+            let e = with_features(text, features).expect_err(text);
+            assert_eq!((e.fault(), e.missing_feature()), (Fault::Unsupported, Some(feature)), "{e}");
+            assert!(e.offset().is_some() && e.message().contains(named) && e.message().ends_with(lacks.instead), "{e}");
+            assert!(e.message().contains(&format!("(feature {})", feature.name())), "{e}");
+            assert_eq!(e.func_index().is_some(), text.contains("(func"), "{e}");
+        }
+        Inspection::new(binary(text), "test", 1).unwrap_or_else(|e| panic!("{text}: {e}"));
+    }
+    let e = error("(module (func (i32.const 1) drop) (type $s (struct)) (func $f (drop (struct.new $s))))");
+    assert_eq!(
+        e.to_string(),
+        "unsupported module test: wasmr does not execute `struct.new` yet (feature gc); compile the program to linear \
+         memory (in function 1 `f`, at offset 0x20)"
+    );
+}
+
+#[test]
+fn types_of_a_proposal_without_its_operators_are_accepted() {
+    let texts = [
+        "(module (type $s (struct (field i32))) (func (param (ref null $s)) (local anyref) (drop (ref.is_null (local.get 0)))))",
+        "(module (rec (type $a (sub (func))) (type $b (sub $a (func)))) (func (type $b)) (table 1 eqref))",
+    ];
+    for text in texts {
+        with_features(text, Features::default()).unwrap_or_else(|e| panic!("{text}: {e}"));
+    }
+    // A body that is invalid besides is told for that.
+    let e = error("(module (type $s (struct)) (func (drop (struct.new $s)) (i32.const 1)))");
+    assert_eq!(e.fault(), Fault::Invalid, "{e}");
 }
 
 #[test]

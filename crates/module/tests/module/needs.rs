@@ -1,11 +1,11 @@
 //! Which features a module needs: each feature by a module that uses nothing else, and their sum.
 
-use crate::common::{binary, registry};
-use wasmr_module::{Feature, Features, Module};
+use crate::common::binary;
+use wasmr_module::{Feature, Inspection};
 
 #[track_caller]
 fn needs(text: &str) -> Vec<Feature> {
-    let module = Module::new(binary(text), "test", &Features::all(), &registry(), 1).unwrap_or_else(|e| panic!("{e}"));
+    let module = Inspection::new(binary(text), "test", 1).unwrap_or_else(|e| panic!("{text}: {e}"));
     module.needed_features(2)
 }
 
@@ -38,6 +38,13 @@ fn each_feature_is_told_by_a_module_that_needs_it() {
         ),
         (&[LegacyExceptions], "(module (func try catch_all end))"),
         (&[Gc], "(module (type (struct (field i32))))"),
+        (&[Gc], "(module (func (drop (ref.i31 (i32.const 0)))))"),
+        (&[ReferenceTypes, Gc], "(module (global (ref i31) (ref.i31 (i32.const 0))))"),
+        (&[CustomPageSizes], "(module (memory 1 (pagesize 1)))"),
+        (
+            &[MultiValue, WideArithmetic],
+            "(module (func (param i64 i64) (result i64 i64) (i64.mul_wide_s (local.get 0) (local.get 1))))",
+        ),
         (&[Threads], "(module (memory 1 1 shared))"),
         (&[Threads], "(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))"),
     ];

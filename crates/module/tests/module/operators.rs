@@ -1,12 +1,12 @@
 //! Operators as text are read back to the same operators, and say where they stand and how deep.
 
+use wasmr_module::Inspection;
 use wasmr_module::operators::{locals, operators};
-use wasmr_module::{Features, Module};
 
-use crate::common::{binary, registry};
+use crate::common::binary;
 
-fn module(text: &str) -> std::sync::Arc<Module> {
-    Module::new(binary(text), "test", &Features::all(), &registry(), 1).expect("the test's module is valid")
+fn module(text: &str) -> Inspection {
+    Inspection::new(binary(text), "test", 1).expect("the test's module is valid")
 }
 
 /// Prints the body of the only function of `(module DECLARATIONS (func $f SIGNATURE BODY))` and puts the text in its place.

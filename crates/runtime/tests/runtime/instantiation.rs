@@ -98,7 +98,7 @@ fn imported_table_and_memory(store: &mut Store<()>) -> (Table, Memory) {
     let limits = Limits { min: 1, max: None };
     let ty = TableType { limits: Limits { min: 4, max: None }, is64: false, element: RefType::FUNCREF };
     let table = Table::new(&mut *store, ty, Val::FuncRef(None)).unwrap();
-    let memory = Memory::new(&mut *store, MemoryType { limits, is64: false, shared: false }).unwrap();
+    let memory = Memory::new(&mut *store, MemoryType::new(limits.min, limits.max)).unwrap();
     (table, memory)
 }
 

@@ -47,8 +47,7 @@ fn imports_match_by_the_rules_of_the_specification() {
     let world = World::new();
     let mut store = world.store(());
     let limits = |min, max| Limits { min, max };
-    let memory =
-        Memory::new(&mut store, MemoryType { limits: limits(2, Some(4)), is64: false, shared: false }).unwrap();
+    let memory = Memory::new(&mut store, MemoryType::new(2, Some(4))).unwrap();
     let table_ty = TableType { limits: limits(2, None), is64: false, element: RefType::FUNCREF };
     let table = Table::new(&mut store, table_ty, Val::FuncRef(None)).unwrap();
     let global = |store: &mut _, mutable| {

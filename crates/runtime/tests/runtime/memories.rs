@@ -1,6 +1,6 @@
 //! Memories: both backings, growth, limits, what the embedder sees.
 
-use wasmr_core::types::{Limits, MemoryType};
+use wasmr_core::types::MemoryType;
 use wasmr_runtime::builtins::memory::{data_drop, memory_copy, memory_fill, memory_grow, memory_init};
 use wasmr_runtime::memory::GUARDED_SPACE;
 use wasmr_runtime::sys::{FAULTS_BECOME_TRAPS, is_guarded_address};
@@ -12,7 +12,7 @@ use crate::fake::World;
 const PAGE: usize = 65536;
 
 fn ty(min: u64, max: Option<u64>, is64: bool) -> MemoryType {
-    MemoryType { limits: Limits { min, max }, is64, shared: false }
+    MemoryType { is64, ..MemoryType::new(min, max) }
 }
 
 fn store(memory: MemoryStrategy, max_memory_bytes: u64) -> Store<()> {

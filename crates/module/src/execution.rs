@@ -1,0 +1,119 @@
+//! Refuses valid modules that need an operator which wasmr does not execute, before any of their code runs.
+//!
+//! Comes in: function bodies from `validate`, constant expressions and memory types. Goes out: a [`ModuleError`] that names
+//! the operator in the text format, its feature, and what the builder of the module can do.
+//!
+//! # Why at load?
+//! A program that stops half-way has had effects. wasmparser's own table says which operator belongs to which proposal, and
+//! [`Feature::lacks`] says which proposals are not executed, so that a new operator of such a proposal is refused too.
+//!
+//! # Cost
+//! None for a module that only uses what is executed: `validate` checks a body with the executed features first, and only a
+//! body that fails comes here.
+
+use wasmparser::{FunctionBody, Operator};
+
+use crate::error::{Fault, ModuleError};
+use crate::features::Feature;
+use crate::operators::operator_name;
+
+/// The use that a module is decoded for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It is to be run: whatever cannot be executed is refused.
+    #[default]
+    Run,
+    /// It is to be looked at: every valid module is accepted.
+    Inspect,
+}
+
+/// Returns the feature that keeps `operator` from being executed.
+fn lacking(operator: &Operator<'_>) -> Option<Feature> {
+    let proposal = proposal(operator);
+    // wasmparser writes the names of the table with underscores.
+    let is_it = |feature: &Feature| feature.name().replace('-', "_") == proposal;
+    Feature::ALL.iter().copied().filter(|feature| feature.lacks().is_some()).find(is_it)
+}
+
+macro_rules! proposals {
+    ($(@$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* $(,)? })? => $visit:ident ($($arity:tt)*))*) => {
+        /// Returns the name of the proposal that `operator` belongs to, as wasmparser spells it.
+        fn proposal(operator: &Operator<'_>) -> &'static str {
+            match operator {
+                $(Operator::$op { .. } => stringify!($proposal),)*
+                // The table is of this version of the decoder.
+                _ => "",
+            }
+        }
+    };
+}
+wasmparser::for_each_operator!(proposals);
+
+/// Refuses a valid body that has an operator which is not executed. The error names the first one.
+pub(crate) fn check_body(body: &FunctionBody<'_>) -> Result<(), ModuleError> {
+    let mut operators = body.get_operators_reader().map_err(ModuleError::malformed)?;
+    while !operators.eof() {
+        let (operator, offset) = operators.read_with_offset().map_err(ModuleError::malformed)?;
+        if let Some(feature) = lacking(&operator) {
+            return Err(not_executed(&operator, feature, offset));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the error for the operator at `offset` of a body if it is not executed.
+pub(crate) fn refuse_at(body: &FunctionBody<'_>, offset: u64) -> Option<ModuleError> {
+    let mut operators = body.get_operators_reader().ok()?;
+    while !operators.eof() {
+        let (operator, at) = operators.read_with_offset().ok()?;
+        if at == offset {
+            return lacking(&operator).map(|feature| not_executed(&operator, feature, offset));
+        }
+    }
+    None
+}
+
+/// Returns the error for an operator of a constant expression that is not constant anywhere but in what wasmr lacks.
+pub(crate) fn in_constant(operator: &Operator<'_>, offset: u64) -> ModuleError {
+    match lacking(operator) {
+        Some(feature) => not_executed(operator, feature, offset),
+        None => {
+            let message = format!("wasmr does not execute `{}` in a constant expression", operator_name(operator));
+            ModuleError::new(Fault::Unsupported, message, Some(offset))
+        }
+    }
+}
+
+/// Returns the error for a declaration that `feature` lacks, such as "a shared memory".
+pub(crate) fn declaration(what: &str, feature: Feature, offset: u64) -> ModuleError {
+    ModuleError::lacking(format!("wasmr does not have {what} yet{}", advice(feature)), feature, Some(offset))
+}
+
+fn not_executed(operator: &Operator<'_>, feature: Feature, offset: u64) -> ModuleError {
+    let message = format!("wasmr does not execute `{}` yet{}", operator_name(operator), advice(feature));
+    ModuleError::lacking(message, feature, Some(offset))
+}
+
+/// Returns the end of a message: the feature's name, and what to do.
+pub(crate) fn advice(feature: Feature) -> String {
+    let instead = feature.lacks().map(|lacks| format!("; {}", lacks.instead)).unwrap_or_default();
+    format!(" (feature {}){instead}", feature.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_of_proposals_that_are_not_executed() {
+        let feature = |operator| lacking(&operator);
+        assert_eq!(feature(Operator::StructNew { struct_type_index: 0 }), Some(Feature::Gc));
+        assert_eq!(feature(Operator::RefEq), Some(Feature::Gc));
+        assert_eq!(feature(Operator::Rethrow { relative_depth: 0 }), Some(Feature::LegacyExceptions));
+        assert_eq!(feature(Operator::AtomicFence { ordering: wasmparser::Ordering::SeqCst }), Some(Feature::Threads));
+        assert_eq!(feature(Operator::I64MulWideS), Some(Feature::WideArithmetic));
+        assert_eq!(feature(Operator::ThrowRef), None);
+        assert_eq!(feature(Operator::CallRef { type_index: 0 }), None);
+        assert_eq!(feature(Operator::I32Add), None);
+    }
+}
