@@ -116,6 +116,9 @@ check cpython_hello "$programs/python.wasm" 0 -- -c "print('hi')"
 check cpython_fib "$programs/python.wasm" 0 -- -c $'f=lambda n:n if n<2 else f(n-1)+f(n-2)\nprint(f(27))'
 check cpython_exit "$programs/python.wasm" 3 stderr=ZeroDivisionError -- \
     -c $'import sys, json\nprint(json.dumps(sorted({"b": 1, "a": [1.5, None]})))\ntry:\n    1 // 0\nexcept ZeroDivisionError:\n    import traceback\n    traceback.print_exc()\n    sys.exit(3)'
+# Nothing is granted as `/`, so it lists what is.
+check cpython_root "$programs/python.wasm" 0 --dir .::/app --dir .::/srv/data -- \
+    -c $'import os\nprint(os.listdir("/"), os.listdir("/srv"), os.path.realpath("/app"), os.path.exists("/etc"))'
 check quickjs_hello "$programs/quickjs.wasm" 0 -- -e "print('hi')"
 check quickjs_loop "$programs/quickjs.wasm" 0 -- -e 'let s=0;for(let i=0;i<3e6;i++)s=(s*31+i)|0;print(s)'
 check yosys_version "$programs/yosys.wasm" 0 -- -V

@@ -111,7 +111,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("crates/engine", &["wasmr-core", "wasmr-module", "wasmr-runtime", "wasmr-interp", "wasmr-jit", "thiserror"]),
-    ("crates/wasi", &["wasmr-core", "wasmr-runtime", "cap-std", "cap-primitives", "rustix", "thiserror"]),
+    (
+        "crates/wasi",
+        &["wasmr-core", "wasmr-runtime", "cap-std", "cap-primitives", "rustix", "rustix-linux-procfs", "thiserror"],
+    ),
 ];
 
 /// Where `wasmparser` may be named in code.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use crate::harness::{Run, Scratch};
 use crate::tiers::on_every_tier;
@@ -97,6 +99,53 @@ on_every_tier! {
         let outcome = run.words(["/from/in.txt", "/to/out.txt"]).end().exits(0).quietly();
         assert_eq!(outcome.stdout, "3 words, 2 different, written to /to/out.txt\n");
         assert_eq!(fs::read_to_string(to.join("out.txt")).unwrap(), "     2 b\n     1 a\n");
+    }
+
+    fn absolute_links_lead_into_granted_directories(tier) {
+        let scratch = Scratch::new();
+        let (one, two) = (scratch.dir("one"), scratch.dir("two"));
+        fs::write(two.join("in.txt"), "b a b").unwrap();
+        // By a guest's name, and by the path on the host.
+        symlink("/two/in.txt", one.join("guest")).unwrap();
+        symlink(one.join("real.txt"), one.join("host")).unwrap();
+        fs::write(one.join("real.txt"), "a").unwrap();
+        symlink("/etc/passwd", one.join("outside")).unwrap();
+        let run = |name: &str| {
+            let run = Run::on(tier).dir(&one, "/one").dir(&two, "/two::ro").guest("../../examples/wordcount.wasm");
+            run.words([&format!("/one/{name}"), "/one/out.txt"]).end()
+        };
+        assert!(run("guest").exits(0).stdout.starts_with("3 words"));
+        assert!(run("host").exits(0).stdout.starts_with("1 words"));
+        run("outside").exits(1).prints("").says("cannot read");
+        // The directory that a link leads into is the one that counts.
+        symlink("/two/in.txt", one.join("read-only")).unwrap();
+        let run = Run::on(tier).dir(&one, "/one").dir(&two, "/two::ro").guest("../../examples/wordcount.wasm");
+        run.words(["/one/real.txt", "/one/read-only"]).end().exits(1).says("cannot write /one/read-only");
+        assert_eq!(fs::read_to_string(two.join("in.txt")).unwrap(), "b a b");
+    }
+
+    fn a_fifo_is_waited_for(tier) {
+        let scratch = Scratch::new();
+        let dir = scratch.dir("d");
+        let fifo = dir.join("fifo");
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let wordcount = |words: [&str; 2]| {
+            Run::on(tier).dir(&dir, "/w").words(["--timeout", "100s"]).guest("../../examples/wordcount.wasm").words(words).start()
+        };
+        let late = Duration::from_millis(150);
+        let reading = wordcount(["/w/fifo", "/w/out.txt"]);
+        std::thread::sleep(late);
+        fs::write(&fifo, "b a b").unwrap();
+        reading.end().exits(0).prints("3 words, 2 different, written to /w/out.txt\n").quietly();
+        let writing = wordcount(["/w/out.txt", "/w/fifo"]);
+        std::thread::sleep(late);
+        assert_eq!(fs::read_to_string(&fifo).unwrap(), "     1 a\n     1 b\n");
+        assert_eq!(writing.end().exits(0).stderr, "");
+        // Nobody comes.
+        for words in [["/w/fifo", "/w/out.txt"], ["/w/out.txt", "/w/fifo"]] {
+            let run = Run::on(tier).dir(&dir, "/w").words(["--timeout", "200ms"]).guest("../../examples/wordcount.wasm");
+            run.words(words).end().exits(124).says("timeout");
+        }
     }
 
     fn a_file_is_read_and_written_in_every_way(tier) {

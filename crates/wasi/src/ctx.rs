@@ -13,7 +13,8 @@ use thiserror::Error;
 use wasmr_core::limits::{DEFAULT_MAX_FDS, MAX_ARGS_ENV};
 use wasmr_runtime::interrupt::InterruptHandle;
 
-use crate::fd_table::{Descriptor, FdTable, Object};
+use crate::fd_table::{Descriptor, FdTable, Object, Taken};
+use crate::namespace::Names;
 use crate::rights;
 use crate::stdio::{Input, Stdin, Stdout};
 
@@ -187,7 +188,7 @@ impl WasiCtxBuilder {
     }
 
     /// Limits the descriptors that the guest holds at once, standard streams and grants included; their numbers stay below
-    /// the limit. One more is `MFILE`. At first [`DEFAULT_MAX_FDS`].
+    /// the limit. One more is `MFILE`. At first [`DEFAULT_MAX_FDS`]. The `/` that [`build`](Self::build) may add raises it by one.
     pub fn max_fds(&mut self, max_fds: u32) -> &mut Self {
         self.max_fds = max_fds;
         self
@@ -199,8 +200,12 @@ impl WasiCtxBuilder {
         self
     }
 
-    /// Builds the context, and leaves the builder as fresh as at first. Descriptors 0 to 2 are the streams, directories follow from 3 in the order they were granted,
-    /// then listeners: guests look for directories from 3 up to the first number that is none.
+    /// Builds the context, and leaves the builder as fresh as at first. Descriptors 0 to 2 are the streams, directories follow
+    /// from 3 in the order they were granted, then listeners: guests look for directories from 3 up to the first number that
+    /// is none.
+    ///
+    /// If no directory is granted as `/` or `.`, and no listener, one more follows the last: `/`, with the names of the others in
+    /// it and nothing else, so that guests can list it.
     pub fn build(&mut self) -> Result<WasiCtx, BuildError> {
         std::mem::take(self).into_ctx()
     }
@@ -230,7 +235,10 @@ impl WasiCtxBuilder {
             return Err(BuildError::TooManyStrings(bytes));
         }
 
-        let mut fds = FdTable::new(self.max_fds);
+        // A listener keeps the number behind the last directory, where guests end their search for directories.
+        let granted = self.directories.iter().map(|grant| &*grant.guest);
+        let root = if self.listeners.is_empty() { Names::root(granted) } else { None };
+        let mut fds = FdTable::new(self.max_fds.saturating_add(u32::from(root.is_some())));
         fds.push_standard(match self.stdin {
             Stdin::Closed => None,
             Stdin::Inherit => Descriptor::inherit(rustix::stdio::stdin(), rights::FD_READ),
@@ -253,6 +261,11 @@ impl WasiCtxBuilder {
             }
             let descriptor = Descriptor::preopen(directory.into_std_file(), guest.into_boxed_str(), read_only);
             fds.insert(descriptor).map_err(full)?;
+        }
+        if let Some(root) = root {
+            let object = Object::Names(root);
+            let root = Descriptor::directory(object, rights::DIRECTORY, rights::ALL, Taken::default());
+            fds.insert(root).map_err(full)?;
         }
         for listener in self.listeners {
             listener.set_nonblocking(true).map_err(BuildError::Listener)?;

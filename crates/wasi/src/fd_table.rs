@@ -21,6 +21,7 @@ use rustix::termios::isatty;
 use crate::abi::{Filestat, Filetype, fdflags};
 use crate::errno::Errno;
 use crate::listing::Listing;
+use crate::namespace::Names;
 use crate::rights;
 use crate::stdio::{Input, OutputBuffer};
 
@@ -130,6 +131,7 @@ impl Directory {
 #[derive(Debug)]
 pub(crate) enum Object {
     Directory(Directory),
+    Names(Names),
     Host(HostFile),
     Input(Input),
     Output(OutputBuffer),
@@ -139,7 +141,7 @@ pub(crate) enum Object {
 impl Object {
     pub(crate) fn filetype(&self) -> Filetype {
         match self {
-            Object::Directory(_) => Filetype::Directory,
+            Object::Directory(_) | Object::Names(_) => Filetype::Directory,
             Object::Host(file) => file.filetype,
             Object::Input(_) | Object::Output(_) | Object::Discard => Filetype::Unknown,
         }
@@ -149,6 +151,7 @@ impl Object {
     pub(crate) fn stat(&self) -> Result<Filestat, Errno> {
         match self {
             Object::Directory(directory) => Ok(Filestat::from_host(&fstat(&directory.file)?)),
+            Object::Names(names) => Ok(names.stat()),
             Object::Host(file) => Ok(Filestat::from_host(&fstat(&file.fd)?)),
             Object::Input(_) | Object::Output(_) | Object::Discard => Ok(Filestat::anonymous(Filetype::Unknown)),
         }
@@ -215,15 +218,15 @@ impl Descriptor {
 
     /// A directory that the embedder grants.
     pub(crate) fn preopen(file: std::fs::File, guest: Box<str>, read_only: bool) -> Self {
-        let object = Object::Directory(Directory { file, read_only, preopen: Some(guest), listing: None });
-        Descriptor {
-            object,
-            rights_base: rights::DIRECTORY,
-            rights_inheriting: rights::ALL,
-            taken: Taken::default(),
-            flags: 0,
-            metered: false,
-        }
+        let directory = Directory { file, read_only, preopen: Some(guest), listing: None };
+        Descriptor::directory(Object::Directory(directory), rights::DIRECTORY, rights::ALL, Taken::default())
+    }
+
+    /// A directory with rights as reported and as taken away.
+    pub(crate) fn directory(object: Object, rights_base: u64, rights_inheriting: u64, taken: Taken) -> Self {
+        let rights_base = rights_base & rights::DIRECTORY;
+        let rights_inheriting = rights_inheriting & rights::ALL & !taken.inheriting;
+        Descriptor { object, rights_base, rights_inheriting, taken, flags: 0, metered: false }
     }
 
     /// A listening socket that the embedder grants.
@@ -337,12 +340,23 @@ impl FdTable {
         }
     }
 
-    /// The directory with this number: `NOTDIR` for anything else, `NOTCAPABLE` if any of the rights was taken away.
-    pub(crate) fn directory(&self, fd: u32, wanted: u64) -> Result<(&Directory, &Descriptor), Errno> {
+    /// The descriptor of the directory with this number: `NOTDIR` for anything else, `NOTCAPABLE` if any of the rights was
+    /// taken away.
+    pub(crate) fn directory(&self, fd: u32, wanted: u64) -> Result<&Descriptor, Errno> {
         let descriptor = self.get(fd)?;
-        let Object::Directory(directory) = &descriptor.object else { return Err(Errno::Notdir) };
+        if !matches!(descriptor.object, Object::Directory(_) | Object::Names(_)) {
+            return Err(Errno::Notdir);
+        }
         descriptor.require(wanted)?;
-        Ok((directory, descriptor))
+        Ok(descriptor)
+    }
+
+    /// All open descriptors, in the order of their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Descriptor> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Open(descriptor) => Some(&**descriptor),
+            Slot::Free | Slot::Closed => None,
+        })
     }
 
     /// Takes the descriptor out and frees its number.

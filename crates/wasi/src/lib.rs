@@ -16,6 +16,8 @@
 //! | `wait` | the one place where a call sleeps, and how it is woken |
 //! | `fd_table` | numbers to objects, with rights |
 //! | `sandbox` | paths to files, never outside their directory |
+//! | `namespace` | absolute paths to granted directories |
+//! | `fifo` | the wait for the other side of a FIFO |
 //! | `listing` | directory entries with stable cookies |
 //! | `calls` | one short function a call, by family |
 //! | [`link`] | the calls as host functions of the runtime |
@@ -47,9 +49,11 @@ pub mod ctx;
 pub mod errno;
 pub mod exit;
 mod fd_table;
+mod fifo;
 pub mod link;
 mod listing;
 pub mod memory;
+mod namespace;
 pub mod rights;
 mod sandbox;
 pub mod stdio;

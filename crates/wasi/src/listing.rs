@@ -3,7 +3,7 @@
 //! In: an open directory. Out: a snapshot, and its entries as bytes of `dirent` structures with names.
 //!
 //! A *cookie* is the index of an entry in the snapshot, and the last entry's `d_next` is the number of entries. `.` and
-//! `..` come first, then the host's order. Names that are not UTF-8 are left out, as a guest could not name them anyway.
+//! `..` come first, then the host's order. Names are bytes, as in paths.
 //!
 //! Why a snapshot? A guest that deletes files while it reads a directory must see each of the others exactly once. Not every
 //! host file system keeps its positions stable under that; indices into a copy are. The copy is as large as the
@@ -36,9 +36,7 @@ impl Listing {
     pub(crate) fn read(directory: &File, is_root: bool) -> Result<Self, Errno> {
         let readable = openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let own_ino = fstat(&readable)?.st_ino;
-        let mut listing = Listing { entries: Vec::new(), names: Vec::new() };
-        listing.push(b".", own_ino, Filetype::Directory);
-        listing.push(b"..", own_ino, Filetype::Directory);
+        let mut listing = Listing::empty(own_ino);
         let mut dir = Dir::new(readable)?;
         while let Some(entry) = dir.read() {
             let entry = entry?;
@@ -46,7 +44,7 @@ impl Listing {
                 b"." => (),
                 b".." if is_root => (),
                 b".." => listing.entries[1].ino = entry.ino(),
-                name if std::str::from_utf8(name).is_ok() => {
+                name => {
                     let mut filetype = entry.file_type();
                     if filetype == FileType::Unknown
                         && let Ok(stat) = statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
@@ -55,13 +53,21 @@ impl Listing {
                     }
                     listing.push(name, entry.ino(), filetype.into());
                 }
-                _ => (),
             }
         }
         Ok(listing)
     }
 
-    fn push(&mut self, name: &[u8], ino: u64, filetype: Filetype) {
+    /// Nothing but `.` and `..`, which are the same directory.
+    pub(crate) fn empty(own_ino: u64) -> Self {
+        let mut listing = Listing { entries: Vec::new(), names: Vec::new() };
+        listing.push(b".", own_ino, Filetype::Directory);
+        listing.push(b"..", own_ino, Filetype::Directory);
+        listing
+    }
+
+    /// Appends an entry.
+    pub(crate) fn push(&mut self, name: &[u8], ino: u64, filetype: Filetype) {
         self.names.extend_from_slice(name);
         self.entries.push(Entry { ino, filetype, name_end: self.names.len() });
     }

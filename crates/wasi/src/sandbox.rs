@@ -5,7 +5,8 @@
 //!
 //! `cap-primitives` walks the path. Where the kernel has `openat2` it is asked to stay beneath the directory; elsewhere
 //! each component is opened by itself and links are expanded by hand. Absolute paths, absolute links, links that lead out
-//! and the magic links of `/proc` are refused with `PERM` or `LOOP`.
+//! and the magic links of `/proc` are refused with `PERM` or `LOOP`. [`crate::namespace`] then finds out whether an absolute
+//! link leads into a granted directory.
 //!
 //! Invariants: a path that reaches the kernel directly is one name without a slash (or `.`); what a trailing slash means is
 //! decided here, never by the kernel, because `link/` follows the link in some system calls; opening a FIFO never waits.
@@ -13,8 +14,10 @@
 //! Why not `cap_std::fs::Dir`'s methods for the last step? They turn `name/` into a lookup of `.` inside `name`, which makes
 //! `rmdir("name/")` fail although every system allows it.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::ops::Deref;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use cap_primitives::fs::{FollowSymlinks, OpenOptions, OpenOptionsExt, open_dir, open_dir_nofollow};
@@ -25,20 +28,25 @@ use crate::abi::fdflags;
 use crate::errno::Errno;
 use crate::memory::GuestMemory;
 
-/// Reads a path: UTF-8 (`ILSEQ`), no NUL (`INVAL`), not empty (`NOENT`), not too long (`NAMETOOLONG`).
-pub(crate) fn guest_path<'m>(mem: &'m GuestMemory<'_>, ptr: u32, len: u32) -> Result<&'m str, Errno> {
+/// Reads a path: any bytes but NUL (`INVAL`), not empty (`NOENT`), not too long (`NAMETOOLONG`).
+pub(crate) fn guest_path<'m>(mem: &'m GuestMemory<'_>, ptr: u32, len: u32) -> Result<&'m [u8], Errno> {
     mem.check(ptr, len)?;
     if len > MAX_PATH {
         return Err(Errno::Nametoolong);
     }
-    let path = mem.utf8(ptr, len)?;
-    if path.contains('\0') {
+    let path = mem.slice(ptr, len)?;
+    if path.contains(&0) {
         Err(Errno::Inval)
     } else if path.is_empty() {
         Err(Errno::Noent)
     } else {
         Ok(path)
     }
+}
+
+/// The bytes as a path of the host.
+pub(crate) fn as_path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
 }
 
 /// A directory that is the guest's own or was opened on the way.
@@ -65,7 +73,7 @@ pub(crate) struct Place<'d, 'p> {
     /// Where the last component lies.
     pub parent: Parent<'d>,
     /// The last component: a plain name, or `.`.
-    pub name: &'p str,
+    pub name: &'p [u8],
     /// The path ended in `..`; `name` is then `.` in the directory that the whole path names.
     pub dotdot: bool,
     /// The path ended in a slash: only a directory will do.
@@ -74,22 +82,22 @@ pub(crate) struct Place<'d, 'p> {
 
 impl<'d, 'p> Place<'d, 'p> {
     /// Walks all but the last component of `path`, following links that stay inside.
-    pub(crate) fn find(start: &'d File, path: &'p str) -> Result<Self, Errno> {
-        if path.starts_with('/') {
+    pub(crate) fn find(start: &'d File, path: &'p [u8]) -> Result<Self, Errno> {
+        if path.starts_with(b"/") {
             return Err(Errno::Perm);
         }
-        let trimmed = path.trim_end_matches('/');
-        let slash = trimmed.len() < path.len();
-        let (before, name) = match trimmed.rfind('/') {
+        let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+        let (trimmed, slash) = (&path[..end], end < path.len());
+        let (before, name) = match trimmed.iter().rposition(|byte| *byte == b'/') {
             Some(at) => (&trimmed[..at], &trimmed[at + 1..]),
-            None => ("", trimmed),
+            None => (&b""[..], trimmed),
         };
-        if name == ".." {
-            let parent = Parent::Opened(open_dir(start, Path::new(trimmed))?);
-            return Ok(Place { parent, name: ".", dotdot: true, slash });
+        if name == b".." {
+            let parent = Parent::Opened(open_dir(start, as_path(trimmed))?);
+            return Ok(Place { parent, name: b".", dotdot: true, slash });
         }
         let parent =
-            if before.is_empty() { Parent::Start(start) } else { Parent::Opened(open_dir(start, Path::new(before))?) };
+            if before.is_empty() { Parent::Start(start) } else { Parent::Opened(open_dir(start, as_path(before))?) };
         Ok(Place { parent, name, dotdot: false, slash })
     }
 
@@ -115,15 +123,15 @@ fn follow_symlinks(follow: bool) -> FollowSymlinks {
 }
 
 /// Opens `path` only to name it: no access, no waiting, whatever it is.
-pub(crate) fn open_as_path(start: &File, path: &str, follow: bool) -> Result<File, Errno> {
+pub(crate) fn open_as_path(start: &File, path: &[u8], follow: bool) -> Result<File, Errno> {
     let mut options = OpenOptions::new();
     options.read(true)._cap_fs_ext_follow(follow_symlinks(follow)).custom_flags(OFlags::PATH.bits() as i32);
-    Ok(cap_primitives::fs::open(start, Path::new(path), &options)?)
+    Ok(cap_primitives::fs::open(start, as_path(path), &options)?)
 }
 
 /// The status of `path`.
-pub(crate) fn stat(start: &File, path: &str, follow: bool) -> Result<Stat, Errno> {
-    if !follow && !path.contains('/') && path != ".." {
+pub(crate) fn stat(start: &File, path: &[u8], follow: bool) -> Result<Stat, Errno> {
+    if !follow && !path.contains(&b'/') && path != b".." {
         return Ok(statat(start, path, AtFlags::SYMLINK_NOFOLLOW)?);
     }
     Ok(fstat(&open_as_path(start, path, follow)?)?)
@@ -155,44 +163,50 @@ impl OpenHow {
         write: false,
         flags: 0,
     };
+
+    /// Returns true if opening may wait.
+    pub(crate) fn waits(self) -> bool {
+        self.flags & fdflags::NONBLOCK == 0
+    }
+}
+
+/// The host's flags for those of `fdflags` that are its to carry out.
+pub(crate) fn sync_flags(fdflags: u16) -> OFlags {
+    let flags = [(fdflags::DSYNC, OFlags::DSYNC), (fdflags::RSYNC, OFlags::RSYNC), (fdflags::SYNC, OFlags::SYNC)];
+    flags.into_iter().filter(|(flag, _)| fdflags & flag != 0).map(|(_, host)| host).collect()
 }
 
 /// Opens `path` and says what it is.
 ///
-/// The host's descriptor is non-blocking, whatever the guest asked; see [`crate::wait`]. So a FIFO is opened without waiting
-/// for its other end: for writing that is `NXIO` while nobody reads, for reading it succeeds and reads see the end until
-/// somebody writes.
-pub(crate) fn open(start: &File, path: &str, how: OpenHow) -> Result<(File, Stat), Errno> {
+/// The host's descriptor is non-blocking, whatever the guest asked; see [`crate::wait`]. So this never waits: a FIFO that is
+/// opened for writing is `NXIO` while nobody reads, and what the host says of a file that could be opened later, such as one
+/// with a lease, is `AGAIN`. [`crate::fifo`] waits.
+pub(crate) fn open(start: &File, path: &[u8], how: OpenHow) -> Result<(File, Stat), Errno> {
     let file = if how.directory { open_directory(start, path, how)? } else { open_any(start, path, how)? };
     let stat = fstat(&file)?;
     Ok((file, stat))
 }
 
 /// With `DIRECTORY`: `INVAL` together with `CREAT`, `ISDIR` for a directory that is to be written.
-fn open_directory(start: &File, path: &str, how: OpenHow) -> Result<File, Errno> {
+fn open_directory(start: &File, path: &[u8], how: OpenHow) -> Result<File, Errno> {
     if how.create {
         return Err(Errno::Inval);
     }
     let open = if how.follow { open_dir } else { open_dir_nofollow };
-    let file = open(start, Path::new(path))?;
+    let file = open(start, as_path(path))?;
     if how.write || how.truncate { Err(Errno::Isdir) } else { Ok(file) }
 }
 
 /// Without `DIRECTORY`. A descriptor that is neither read nor written is opened for reading.
-fn open_any(start: &File, path: &str, how: OpenHow) -> Result<File, Errno> {
-    if how.create && path.ends_with('/') {
+fn open_any(start: &File, path: &[u8], how: OpenHow) -> Result<File, Errno> {
+    if how.create && path.ends_with(b"/") {
         return Err(Errno::Isdir);
     }
     // Creation and truncation go to the kernel as they are: the options of `cap-primitives` allow them for writing only.
-    let mut extra = OFlags::NONBLOCK | OFlags::NOCTTY;
-    for (wanted, flag) in [
-        (how.create, OFlags::CREATE),
-        (how.create && how.exclusive, OFlags::EXCL),
-        (how.truncate, OFlags::TRUNC),
-        (how.flags & fdflags::DSYNC != 0, OFlags::DSYNC),
-        (how.flags & fdflags::RSYNC != 0, OFlags::RSYNC),
-        (how.flags & fdflags::SYNC != 0, OFlags::SYNC),
-    ] {
+    let mut extra = OFlags::NONBLOCK | OFlags::NOCTTY | sync_flags(how.flags);
+    for (wanted, flag) in
+        [(how.create, OFlags::CREATE), (how.create && how.exclusive, OFlags::EXCL), (how.truncate, OFlags::TRUNC)]
+    {
         if wanted {
             extra |= flag;
         }
@@ -203,5 +217,5 @@ fn open_any(start: &File, path: &str, how: OpenHow) -> Result<File, Errno> {
         .write(how.write)
         ._cap_fs_ext_follow(follow_symlinks(how.follow))
         .custom_flags(extra.bits() as i32);
-    Ok(cap_primitives::fs::open(start, Path::new(path), &options)?)
+    Ok(cap_primitives::fs::open(start, as_path(path), &options)?)
 }

@@ -60,6 +60,34 @@ pub(crate) fn poll_once<'a>(
     }
 }
 
+/// The pauses between looks at what `poll(2)` cannot watch: short at first, so that what comes soon is seen soon.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    nanoseconds: i64,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Pauses { nanoseconds: 1_000_000 }
+    }
+}
+
+impl Pauses {
+    /// The longest one.
+    const LONGEST: i64 = 16_000_000;
+
+    /// Sleeps until one of `fds` is ready, or for twice as long as the last time.
+    pub(crate) fn pause<'a>(
+        &mut self,
+        interrupt: Option<&'a InterruptHandle>,
+        fds: &mut Vec<PollFd<'a>>,
+    ) -> Result<(), Fail> {
+        let pause = Timespec { tv_sec: 0, tv_nsec: self.nanoseconds };
+        self.nanoseconds = (2 * self.nanoseconds).min(Pauses::LONGEST);
+        poll_once(interrupt, fds, Some(pause))
+    }
+}
+
 /// Waits until `fd` is ready for `wanted`.
 pub(crate) fn until_ready(
     interrupt: Option<&InterruptHandle>,

@@ -16,6 +16,7 @@ use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::fd_table::{Descriptor, HostFile, Object};
 use crate::memory::GuestMemory;
+use crate::namespace::Names;
 use crate::rights;
 
 /// The file behind `fd`, if it is one and keeps the rights: `BADF` for a directory, `SPIPE` for what lies in this process.
@@ -23,7 +24,7 @@ fn host_file(ctx: &WasiCtx, fd: u32, wanted: u64) -> Result<(&HostFile, &Descrip
     let descriptor = ctx.fds.get(fd)?;
     let file = match &descriptor.object {
         Object::Host(file) => file,
-        Object::Directory(_) => return Err(Errno::Badf),
+        Object::Directory(_) | Object::Names(_) => return Err(Errno::Badf),
         Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Spipe),
     };
     file.seekable()?;
@@ -105,6 +106,7 @@ fn sync(ctx: &WasiCtx, fd: u32, data_only: bool) -> Result<(), Errno> {
             reopened = openat(&directory.file, ".", how, Mode::empty())?;
             reopened.as_fd()
         }
+        Object::Names(_) => return Ok(()),
         Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Inval),
     };
     Ok(retry_on_intr(|| if data_only { fdatasync(host) } else { fsync(host) })?)
@@ -172,7 +174,7 @@ pub(crate) fn fd_filestat_set_size(
     let descriptor = ctx.fds.get(fd)?;
     let file = match &descriptor.object {
         Object::Host(file) => file,
-        Object::Directory(_) => return Err(Errno::Badf),
+        Object::Directory(_) | Object::Names(_) => return Err(Errno::Badf),
         Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Inval),
     };
     descriptor.require(rights::FD_FILESTAT_SET_SIZE)?;
@@ -216,6 +218,7 @@ pub(crate) fn fd_filestat_set_times(
             let directory = directory.writable()?;
             Ok(utimensat(&directory.file, ".", &times, AtFlags::empty())?)
         }
+        Object::Names(_) => Err(Errno::Rofs),
         Object::Host(file) => {
             file.writable()?;
             Ok(futimens(&file.fd, &times)?)
@@ -248,6 +251,7 @@ pub(crate) fn fd_prestat_dir_name(
 fn preopen(ctx: &WasiCtx, fd: u32) -> Result<&str, Errno> {
     match &ctx.fds.get(fd)?.object {
         Object::Directory(directory) => directory.preopen.as_deref().ok_or(Errno::Badf),
+        Object::Names(Names { preopen: true, .. }) => Ok("/"),
         _ => Err(Errno::Badf),
     }
 }

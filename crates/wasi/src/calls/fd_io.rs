@@ -51,7 +51,7 @@ pub(crate) fn fd_read(
 ) -> Result<(), Fail> {
     mem.check(nread, 4)?;
     let descriptor = ctx.fds.get_mut(fd)?;
-    if let Object::Directory(_) = descriptor.object {
+    if let Object::Directory(_) | Object::Names(_) = descriptor.object {
         return Err(Errno::Isdir.into());
     }
     descriptor.require(rights::FD_READ)?;
@@ -63,7 +63,7 @@ pub(crate) fn fd_read(
             let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
             patience.run(file.fd.as_fd(), PollFlags::IN, || readv(&file.fd, &mut buffers))?
         }
-        Object::Directory(_) | Object::Output(_) | Object::Discard => return Err(Errno::Badf.into()),
+        _ => return Err(Errno::Badf.into()),
     };
     drop(buffers);
     Ok(mem.write_u32(nread, read as u32)?)
@@ -114,7 +114,7 @@ pub(crate) fn fd_write(
             let append = descriptor.flags & fdflags::APPEND != 0;
             write_host(file, append, patience, &clip(&buffers, limit))?
         }
-        Object::Directory(_) | Object::Input(_) => return Err(Errno::Badf.into()),
+        Object::Directory(_) | Object::Names(_) | Object::Input(_) => return Err(Errno::Badf.into()),
     };
     spend(ctx, metered, written);
     Ok(mem.write_u32(nwritten, written as u32)?)
@@ -154,7 +154,10 @@ pub(crate) fn fd_readdir(
 ) -> Result<(), Errno> {
     mem.check(bufused, 4)?;
     mem.check(buf, buf_len)?;
-    ctx.fds.directory(fd, rights::FD_READDIR)?;
+    if let Object::Names(names) = &ctx.fds.directory(fd, rights::FD_READDIR)?.object {
+        let used = names.list(&ctx.fds).copy(cookie, mem.slice_mut(buf, buf_len)?);
+        return mem.write_u32(bufused, used as u32);
+    }
     ctx.fds.trim_listings(fd);
     let Object::Directory(directory) = &mut ctx.fds.get_mut(fd)?.object else { return Err(Errno::Notdir) };
     let listing = match directory.listing.take() {
@@ -170,8 +173,8 @@ fn positioned(ctx: &WasiCtx, fd: u32, wanted: u64, offset: u64) -> Result<&HostF
     let descriptor = ctx.fds.get(fd)?;
     let file = match &descriptor.object {
         Object::Host(file) => file,
-        Object::Directory(_) if wanted == rights::FD_READ => return Err(Errno::Isdir),
-        Object::Directory(_) => return Err(Errno::Badf),
+        Object::Directory(_) | Object::Names(_) if wanted == rights::FD_READ => return Err(Errno::Isdir),
+        Object::Directory(_) | Object::Names(_) => return Err(Errno::Badf),
         Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Spipe),
     };
     file.seekable()?;

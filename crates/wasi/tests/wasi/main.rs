@@ -4,9 +4,11 @@
 //! `openat2`: the two ways of resolving a path must not be told apart. Faults in the slow way hide behind the fast one.
 
 mod escapes;
+mod fifos;
 mod files;
 mod hostile;
 mod listing;
+mod namespace;
 mod paths;
 mod polling;
 mod process;

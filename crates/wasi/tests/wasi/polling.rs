@@ -8,7 +8,7 @@ use wasmr_runtime::InterruptHandle;
 use wasmr_wasi::rights::POLL_FD_READWRITE;
 use wasmr_wasi::{Errno, Exit, Stdin, Stdout, WasiCtx};
 
-use crate::support::{ALL, ALL_BUT_WRITE, CREAT, DATA, Guest, MEMORY, OUT, ROOT, WRITE, alone, granted};
+use crate::support::{ALL, ALL_BUT_WRITE, CREAT, DATA, Guest, MEMORY, NONBLOCK, OUT, ROOT, WRITE, alone, granted};
 
 const REALTIME: u32 = 0;
 const MONOTONIC: u32 = 1;
@@ -97,7 +97,8 @@ fn with_fifo(handle: Option<&InterruptHandle>) -> (tempfile::TempDir, Guest, u32
     rustix::fs::mkfifoat(rustix::fs::CWD, dir.path().join("fifo"), mode).unwrap();
     let mut guest = Guest::new(granted(dir.path(), false).build().unwrap());
     guest.ctx.set_interrupt_handle(handle.cloned());
-    let reader = guest.open("fifo", 0, ALL_BUT_WRITE).unwrap();
+    let reader = guest.open_full(ROOT, true, b"fifo", 0, (ALL_BUT_WRITE, ALL), NONBLOCK).unwrap();
+    guest.set_flags(reader, 0).unwrap();
     let writer = guest.open("fifo", 0, ALL & !crate::support::READ).unwrap();
     (dir, guest, reader, writer)
 }
@@ -295,7 +296,7 @@ fn an_interrupt_ends_sleep_without_descriptors_to_watch_it_with() {
 fn an_interrupt_ends_blocked_reads_and_writes() {
     let handle = InterruptHandle::new();
     let (_dir, mut guest, reader, writer) = with_fifo(Some(&handle));
-    guest.set_flags(writer, crate::support::NONBLOCK).unwrap();
+    guest.set_flags(writer, NONBLOCK).unwrap();
     while guest.write(writer, &[0; 4096]).is_ok() {}
     assert_eq!(guest.write(writer, b"x"), Err(Errno::Again));
     guest.set_flags(writer, 0).unwrap();

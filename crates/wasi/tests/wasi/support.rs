@@ -77,7 +77,7 @@ pub struct Fdstat {
     pub inheriting: u64,
 }
 
-/// One directory entry.
+/// One directory entry; what is not UTF-8 in its name is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub next: u64,
@@ -217,7 +217,7 @@ impl Guest {
     }
 
     /// Writes a path to memory and gives its place and length.
-    fn path_bytes(&mut self, which: usize, path: &[u8]) -> [u64; 2] {
+    pub fn path_bytes(&mut self, which: usize, path: &[u8]) -> [u64; 2] {
         self.put(PATH_AT[which], path);
         [PATH_AT[which].into(), path.len() as u64]
     }
@@ -412,7 +412,7 @@ impl Guest {
             if at + 24 + name_len > used {
                 break;
             }
-            let name = String::from_utf8(self.bytes(DATA + at + 24, name_len).to_vec()).expect("UTF-8 names");
+            let name = String::from_utf8_lossy(self.bytes(DATA + at + 24, name_len)).into_owned();
             entries.push(Entry {
                 next: self.u64(DATA + at),
                 ino: self.u64(DATA + at + 8),

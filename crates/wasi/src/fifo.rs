@@ -1,0 +1,61 @@
+//! Opening a FIFO: the wait for its other side, as in POSIX
+//! [open](https://pubs.opengroup.org/onlinepubs/9799919799/functions/open.html).
+//!
+//! In: a FIFO that [`crate::sandbox`] opened without waiting. Out: the same FIFO, once somebody has opened its other side.
+//!
+//! Why not let the host's `open` wait? Nothing could end that wait but a signal. So both waits look again and again, at most
+//! 16 ms apart, and sleep in `poll(2)` meanwhile. A writer that wrote, or came and went, wakes a waiting reader at once:
+//! Linux reports neither for writers that were there before the reader opened.
+
+use std::fs::File;
+use std::os::fd::BorrowedFd;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{Mode, OFlags, fstat, openat};
+use rustix::io::Errno as HostErrno;
+use rustix::path::DecInt;
+use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, tee};
+use rustix_linux_procfs::proc_self_fd;
+use wasmr_runtime::interrupt::InterruptHandle;
+
+use crate::errno::Errno;
+use crate::exit::Fail;
+use crate::wait::Pauses;
+
+/// Waits until `reader`, which is open for reading, has had a writer.
+pub(crate) fn until_written(interrupt: Option<&InterruptHandle>, reader: BorrowedFd<'_>) -> Result<(), Fail> {
+    // A writer that is silent shows only in what a read would say. To copy a byte into another pipe takes none away.
+    let (_copy, copier) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(Errno::from)?;
+    let mut pauses = Pauses::default();
+    loop {
+        match tee(reader, &copier, 1, SpliceFlags::NONBLOCK) {
+            Ok(0) | Err(HostErrno::INTR) => {}
+            Ok(_) | Err(HostErrno::AGAIN) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let mut fds = vec![PollFd::from_borrowed_fd(reader, PollFlags::IN)];
+        pauses.pause(interrupt, &mut fds)?;
+        if !fds[0].revents().is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits until somebody reads the FIFO that `named` is open to name, and opens it for writing. `NXIO` without `/proc`, by which
+/// the very same file is opened, whatever its path leads to by then.
+pub(crate) fn open_when_read(interrupt: Option<&InterruptHandle>, named: &File, extra: OFlags) -> Result<File, Fail> {
+    let descriptors = proc_self_fd().map_err(|_| Errno::Nxio)?;
+    let how = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | extra;
+    let mut pauses = Pauses::default();
+    loop {
+        match openat(descriptors, DecInt::from_fd(named), how, Mode::empty()) {
+            Ok(writer) => {
+                let (opened, wanted) = (fstat(&writer)?, fstat(named)?);
+                let same = (opened.st_dev, opened.st_ino) == (wanted.st_dev, wanted.st_ino);
+                return if same { Ok(writer.into()) } else { Err(Errno::Nxio.into()) };
+            }
+            Err(HostErrno::NXIO) => pauses.pause(interrupt, &mut Vec::new())?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! The guest's namespace: which granted directory an absolute path leads into.
+//!
+//! In: a path below a directory, or a path that starts with a slash. Out: the granted directory that holds the file, and a path
+//! beneath it, which [`crate::sandbox`] then walks as any other.
+//!
+//! # What an absolute link means
+//!
+//! What the guest's own `open` of that path means. libc compares an absolute path with the names of the granted directories and
+//! takes the longest that fits by whole names; a leading `/` or `./` of a name counts for nothing, so that `.` and `/` fit every
+//! path. Links do the same here. A link made by the user may also hold the path that a granted directory has on the host;
+//! so these are compared too, and the longest of all wins, a guest's name before a host's path. A link that fits none is refused.
+//!
+//! # Why can nothing escape?
+//!
+//! Nothing is opened by an absolute path. A link's target only selects a granted directory that the guest still holds and gives
+//! the path beneath it; walking that path cannot leave the directory, and the directory's own `::ro` and rights apply.
+//!
+//! # Why after the failure?
+//!
+//! Links with absolute targets are rare. [`crate::sandbox`] refuses them, and only then [`expand`] looks for one, by walking the path
+//! name by name. It may look at other files than the walk before or after it, when somebody renames them meanwhile: the answer
+//! may then be a refusal, never a file outside.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::fd::AsFd;
+
+use cap_primitives::fs::{open_dir, open_dir_nofollow};
+use rustix::fs::{PROC_SUPER_MAGIC, fstat, fstatfs, readlinkat};
+use rustix::path::DecInt;
+use rustix_linux_procfs::proc_self_fd;
+
+use crate::abi::{Filestat, Filetype};
+use crate::errno::Errno;
+use crate::fd_table::{Descriptor, Directory, FdTable, Object};
+use crate::listing::Listing;
+use crate::rights;
+use crate::sandbox::as_path;
+
+/// Links of one path, at most, as on Linux.
+const MAX_LINKS: u32 = 40;
+
+/// Names that the kernel may have to walk for one path, at most; a path that needs more is `LOOP`.
+const MAX_STEPS: usize = 100_000;
+
+/// Whether the last name of a path is followed if it is a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Last {
+    /// Never: the call is about the name.
+    Kept,
+    /// If a slash stands behind it.
+    KeptUnlessSlash,
+    /// Always.
+    Followed,
+}
+
+impl Last {
+    /// For calls with `SYMLINK_FOLLOW` in their flags.
+    pub(crate) fn followed_if(follow: bool) -> Self {
+        if follow { Last::Followed } else { Last::KeptUnlessSlash }
+    }
+}
+
+/// A directory and a relative path from there.
+#[derive(Debug)]
+pub(crate) struct Spot<'t, 'p> {
+    pub descriptor: &'t Descriptor,
+    pub directory: &'t Directory,
+    pub path: Cow<'p, [u8]>,
+}
+
+/// The names of a path, without `.` and empty ones.
+fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."))
+}
+
+/// Takes the names of `prefix` off the front of `path`; `None` if they are not there. What is left has no leading slash.
+fn strip<'p>(mut path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
+    for wanted in names(prefix) {
+        let (name, rest) = next(path);
+        if name != wanted {
+            return None;
+        }
+        path = rest;
+    }
+    Some(unslashed(path))
+}
+
+/// The path without leading slashes.
+fn unslashed(path: &[u8]) -> &[u8] {
+    &path[path.iter().take_while(|byte| **byte == b'/').count()..]
+}
+
+/// Splits the first name off that is not `.`.
+fn next(mut path: &[u8]) -> (&[u8], &[u8]) {
+    loop {
+        path = unslashed(path);
+        let end = path.iter().position(|byte| *byte == b'/').unwrap_or(path.len());
+        let (name, rest) = path.split_at(end);
+        if name != b"." {
+            return (name, rest);
+        }
+        path = rest;
+    }
+}
+
+/// The granted directories, in the order of their numbers.
+fn granted(fds: &FdTable) -> impl Iterator<Item = (&Descriptor, &Directory, &str)> {
+    fds.iter().filter_map(|descriptor| match &descriptor.object {
+        Object::Directory(directory) => Some((descriptor, directory, directory.preopen.as_deref()?)),
+        _ => None,
+    })
+}
+
+/// The granted directory that the absolute `path` leads into by its name; of names that are alike, the last one granted.
+fn by_name<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot<'t, 'p>)> {
+    let fits = granted(fds).filter_map(|(descriptor, directory, name)| {
+        let path = strip(path, name.as_bytes())?.into();
+        Some((names(name.as_bytes()).count(), Spot { descriptor, directory, path }))
+    });
+    fits.max_by_key(|(length, _)| *length)
+}
+
+/// The granted directory that the absolute `path` of the host lies in.
+fn by_host_path<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot<'t, 'p>)> {
+    let fits = granted(fds).filter_map(|(descriptor, directory, _)| {
+        let host = readlinkat(proc_self_fd().ok()?, DecInt::from_fd(&directory.file), Vec::new()).ok()?.into_bytes();
+        let path = strip(path, &host)?.into();
+        Some((names(&host).count(), Spot { descriptor, directory, path }))
+    });
+    fits.max_by_key(|(length, _)| *length)
+}
+
+/// Where the absolute `path` leads.
+fn locate<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<Spot<'t, 'p>> {
+    let (name, host) = (by_name(fds, path), by_host_path(fds, path));
+    match (name, host) {
+        (Some((name, _)), Some((host, spot))) if host > name => Some(spot),
+        (Some((_, spot)), _) | (None, Some((_, spot))) => Some(spot),
+        (None, None) => None,
+    }
+}
+
+/// A path on its way: what was walked, and what is left.
+struct Walk<'t> {
+    fds: &'t FdTable,
+    /// The directory that an absolute link led into, if there was one.
+    entered: Option<(&'t Descriptor, &'t Directory)>,
+    start: &'t File,
+    /// Names of directories below `start`, none of them a link.
+    done: Vec<Vec<u8>>,
+    /// The directory that `done` names, if it is open.
+    parent: Option<File>,
+    /// What is left of the path begins at `at`.
+    left: Vec<u8>,
+    at: usize,
+    links: u32,
+    steps: usize,
+}
+
+/// Expands the links of `path` until no absolute one is in the way; `None` if none was, or if one leads into no granted
+/// directory. `LOOP` if there are too many links.
+fn expand<'t>(
+    fds: &'t FdTable,
+    start: &'t Directory,
+    path: &[u8],
+    last: Last,
+) -> Result<Option<Spot<'t, 'static>>, Errno> {
+    let mut walk = Walk {
+        fds,
+        entered: None,
+        start: &start.file,
+        done: Vec::new(),
+        parent: None,
+        left: path.to_vec(),
+        at: 0,
+        links: 0,
+        steps: 0,
+    };
+    while walk.step(last)? {}
+    let Some((descriptor, directory)) = walk.entered else { return Ok(None) };
+    // What a host's walk can take from here on, its errors included.
+    let mut path = walk.done.join(&b'/');
+    if path.is_empty() {
+        path.push(b'.');
+    }
+    let left = &walk.left[walk.at..];
+    if !left.is_empty() && !left.starts_with(b"/") {
+        path.push(b'/');
+    }
+    path.extend_from_slice(left);
+    Ok(Some(Spot { descriptor, directory, path: path.into() }))
+}
+
+impl<'t> Walk<'t> {
+    /// Goes on by one name. False when the rest is for the host: it is a plain name, or what is wrong with it, the host will say.
+    fn step(&mut self, last: Last) -> Result<bool, Errno> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err(Errno::Loop);
+        }
+        let (name, rest) = next(&self.left[self.at..]);
+        let after = self.left.len() - rest.len();
+        if name.is_empty() {
+            return Ok(false);
+        }
+        if name == b".." {
+            let inside = self.done.pop().is_some();
+            if inside {
+                self.parent = None;
+                self.at = after;
+            }
+            return Ok(inside);
+        }
+        let name = name.to_vec();
+        let is_last = rest.iter().all(|byte| *byte == b'/');
+        let slash = is_last && !rest.is_empty();
+        let kept = match last {
+            Last::Kept => is_last,
+            Last::KeptUnlessSlash => is_last && !slash,
+            Last::Followed => false,
+        };
+        if kept {
+            return Ok(false);
+        }
+        let Ok(parent) = self.parent() else { return Ok(false) };
+        match readlinkat(parent, &name[..], Vec::new()) {
+            // Such a link of procfs is a magic one, whose text means nothing.
+            Ok(target) if target.as_bytes().starts_with(b"/") && fstatfs(parent)?.f_type == PROC_SUPER_MAGIC => {
+                self.entered = None;
+                Ok(false)
+            }
+            Ok(target) => self.follow(target.as_bytes(), after),
+            Err(rustix::io::Errno::INVAL) if !is_last || slash => {
+                let Ok(directory) = open_dir_nofollow(parent, as_path(&name)) else { return Ok(false) };
+                self.parent = Some(directory);
+                self.done.push(name);
+                self.at = after;
+                Ok(true)
+            }
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The directory that the next name lies in.
+    fn parent(&mut self) -> Result<&File, Errno> {
+        if self.done.is_empty() {
+            return Ok(self.start);
+        }
+        let parent = match self.parent.take() {
+            Some(parent) => parent,
+            None => {
+                self.steps += self.done.len();
+                open_dir(self.start, as_path(&self.done.join(&b'/')))?
+            }
+        };
+        Ok(self.parent.insert(parent))
+    }
+
+    /// Puts a link's target before the rest of the path, which begins at `after`.
+    fn follow(&mut self, target: &[u8], after: usize) -> Result<bool, Errno> {
+        self.links += 1;
+        if self.links > MAX_LINKS {
+            return Err(Errno::Loop);
+        }
+        let path = [target, &self.left[after..]].concat();
+        if !target.starts_with(b"/") {
+            (self.left, self.at) = (path, 0);
+            return Ok(true);
+        }
+        match locate(self.fds, &path) {
+            Some(Spot { descriptor, directory, path }) => {
+                self.entered = Some((descriptor, directory));
+                self.start = &directory.file;
+                self.done.clear();
+                self.parent = None;
+                (self.left, self.at) = (path.into_owned(), 0);
+                Ok(true)
+            }
+            None => {
+                self.entered = None;
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// The guest's text for an absolute link that holds `target`: the path by which the guest knows what it leads to; `None` if there
+/// is none.
+pub(crate) fn link_text(fds: &FdTable, target: &[u8]) -> Option<Vec<u8>> {
+    let name = by_name(fds, target);
+    match by_host_path(fds, target) {
+        Some((host, spot)) if name.as_ref().is_none_or(|(name, _)| host > *name) => {
+            let granted = spot.directory.preopen.as_deref().filter(|name| name.starts_with('/'))?;
+            Some([granted.trim_end_matches('/').as_bytes(), b"/", &spot.path].concat())
+        }
+        _ => name.map(|_| target.to_vec()),
+    }
+}
+
+/// A directory that exists only in the names of the granted ones: `/` above `/app`, or `/srv` above `/srv/data`. It lists them,
+/// leads to them, and nothing else can be done with it.
+#[derive(Debug)]
+pub(crate) struct Names {
+    /// The names from `/` on.
+    path: Vec<Vec<u8>>,
+    /// The guest finds it among the granted directories, as `/`.
+    pub preopen: bool,
+}
+
+/// Where a path below [`Names`] leads.
+#[derive(Debug)]
+pub(crate) enum Found<'t> {
+    Spot(Spot<'t, 'static>),
+    Names(Names),
+}
+
+impl Names {
+    /// The root, if the names that were granted leave it open: with none there is nothing to list, and one that fits every
+    /// path, as `/` and `.` do, is the root already.
+    pub(crate) fn root<'n>(granted: impl IntoIterator<Item = &'n str>) -> Option<Self> {
+        let mut granted = granted.into_iter().peekable();
+        granted.peek()?;
+        let open = granted.all(|name| names(name.as_bytes()).next().is_some());
+        open.then_some(Names { path: Vec::new(), preopen: true })
+    }
+
+    /// What a granted directory's name has below this one: the next name, and whether the directory is meant itself.
+    fn below<'n>(&self, granted: &'n str) -> Option<(&'n [u8], bool)> {
+        let mut rest = names(granted.as_bytes());
+        if !self.path.iter().all(|name| rest.next() == Some(name)) {
+            return None;
+        }
+        let name = rest.next().filter(|name| *name != b"..")?;
+        Some((name, rest.next().is_none()))
+    }
+
+    /// Where `path` leads from here: `PERM` above this directory, `NOENT` for what no granted directory is beneath.
+    pub(crate) fn find<'t>(&self, fds: &'t FdTable, path: &[u8]) -> Result<Found<'t>, Errno> {
+        let mut here = Names { path: self.path.clone(), preopen: false };
+        let mut left = path;
+        loop {
+            let whole = [&here.path.join(&b'/')[..], b"/", left].concat();
+            if let Some((_, spot)) = by_name(fds, &whole) {
+                let path = if spot.path.is_empty() { b".".to_vec() } else { spot.path.into_owned() };
+                let Spot { descriptor, directory, .. } = spot;
+                return Ok(Found::Spot(Spot { descriptor, directory, path: path.into() }));
+            }
+            let (name, rest) = next(left);
+            match name {
+                b"" => return Ok(Found::Names(here)),
+                b".." if here.path.len() == self.path.len() => return Err(Errno::Perm),
+                b".." => drop(here.path.pop()),
+                name => here.path.push(name.to_vec()),
+            }
+            if !granted(fds).any(|(_, _, name)| here.below(name).is_some()) {
+                return Err(Errno::Noent);
+            }
+            left = rest;
+        }
+    }
+
+    /// The granted directories and the names on the way to them.
+    pub(crate) fn list(&self, fds: &FdTable) -> Listing {
+        let mut listing = Listing::empty(self.ino());
+        let mut seen = BTreeSet::new();
+        for (_, directory, granted) in granted(fds) {
+            let Some((name, itself)) = self.below(granted) else { continue };
+            if seen.insert(name) {
+                let below = Names { path: [&self.path[..], &[name.to_vec()]].concat(), preopen: false };
+                let host = if itself { fstat(directory.file.as_fd()).ok() } else { None };
+                listing.push(name, host.map_or(below.ino(), |stat| stat.st_ino), Filetype::Directory);
+            }
+        }
+        listing
+    }
+
+    /// A number that differs from those of the directories above, by which programs recognise a loop. Small enough for programs
+    /// that keep it in a double, and not 0, which means none.
+    fn ino(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.path.hash(&mut hasher);
+        hasher.finish() >> 16 | 1
+    }
+
+    pub(crate) fn stat(&self) -> Filestat {
+        Filestat { ino: self.ino(), ..Filestat::anonymous(Filetype::Directory) }
+    }
+}
+
+/// Runs `act` where `path` below `fd` leads: first on the path as it is, and if that is refused, on the path that it is once its
+/// absolute links are expanded. `NOTDIR` if `fd` is no directory, `NOTCAPABLE` if `right` was taken away on the way, `PERM` for an
+/// absolute path.
+pub(crate) fn reach<'t, T>(
+    fds: &'t FdTable,
+    fd: u32,
+    right: u64,
+    path: &[u8],
+    last: Last,
+    mut act: impl FnMut(&Spot<'t, '_>) -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    let descriptor = fds.directory(fd, right)?;
+    if path.starts_with(b"/") {
+        return Err(Errno::Perm);
+    }
+    let spot = match &descriptor.object {
+        Object::Names(names) => match names.find(fds, path)? {
+            Found::Spot(spot) => spot,
+            Found::Names(_) => return Err(refusal(right)),
+        },
+        Object::Directory(directory) => Spot { descriptor, directory, path: path.into() },
+        _ => return Err(Errno::Notdir),
+    };
+    spot.descriptor.require(right)?;
+    match act(&spot) {
+        Err(error @ (Errno::Perm | Errno::Rofs)) => match expand(fds, spot.directory, &spot.path, last)? {
+            Some(spot) => {
+                spot.descriptor.require(right)?;
+                act(&spot)
+            }
+            None => Err(error),
+        },
+        result => result,
+    }
+}
+
+/// The directory of names that `path` below `fd` leads to, if it is one.
+pub(crate) fn names_at(fds: &FdTable, fd: u32, right: u64, path: &[u8]) -> Result<Option<Names>, Errno> {
+    let Object::Names(names) = &fds.directory(fd, right)?.object else { return Ok(None) };
+    if path.starts_with(b"/") {
+        return Err(Errno::Perm);
+    }
+    match names.find(fds, path)? {
+        Found::Names(names) => Ok(Some(names)),
+        Found::Spot(_) => Ok(None),
+    }
+}
+
+/// Why a directory of names cannot be changed, or is no link.
+fn refusal(right: u64) -> Errno {
+    match right {
+        rights::PATH_CREATE_DIRECTORY | rights::PATH_SYMLINK | rights::PATH_LINK_TARGET => Errno::Exist,
+        rights::PATH_READLINK => Errno::Inval,
+        _ => Errno::Rofs,
+    }
+}
