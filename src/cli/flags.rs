@@ -91,6 +91,10 @@ pub struct RunFlags {
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Vec<SocketAddr>,
 
+    /// Put the terminal on standard input into raw mode for the guest: keys reach it at once and are not shown
+    #[arg(long, value_name = "KEYS", num_args = 0..=1, require_equals = true, default_missing_value = "bytes")]
+    pub raw_tty: Option<RawKeys>,
+
     /// How to execute
     #[arg(long, value_name = "MODE", value_parser = mode_parser())]
     pub mode: Option<Mode>,
@@ -159,6 +163,15 @@ pub struct RunFlags {
     /// Options of `run` among ARGS that the user may have meant for wasmr.
     #[arg(skip)]
     pub late: Vec<String>,
+}
+
+/// Handling of the keys that a terminal turns into signals, while it is raw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RawKeys {
+    /// Ctrl-C, Ctrl-Z and Ctrl-\ are bytes for the guest, for editors; the default
+    Bytes,
+    /// Ctrl-C, Ctrl-Z and Ctrl-\ end and stop the run as usual
+    Signals,
 }
 
 /// What follows `wast`.

@@ -7,7 +7,7 @@
 //!   results, which [`literal`] reads and writes, [`json`] is how tools get theirs;
 //! - [`stats`] tells what a run took, as far as [`usage`] knows it from the system; [`log`] is what is said on the way;
 //! - [`report`] and [`missing`] say what went wrong, [`exit`] with which status; [`signals`], [`timeout`] and [`panics`] end a process
-//!   that does not end by itself.
+//!   that does not end by itself, [`terminal`] leaves the terminal as it was found.
 
 mod code_keys;
 mod completions;
@@ -29,6 +29,7 @@ mod report;
 mod run;
 pub mod signals;
 mod stats;
+mod terminal;
 mod timeout;
 mod tuning_keys;
 mod usage;

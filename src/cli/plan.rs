@@ -15,7 +15,7 @@ use wasmr::wasi::WasiCtx;
 use wasmr::{Config, Tuning};
 
 use super::code_keys::CodeKeys;
-use super::flags::RunFlags;
+use super::flags::{RawKeys, RunFlags};
 use super::keys::WasmKeys;
 use super::log::Log;
 use super::stats::Format;
@@ -42,6 +42,8 @@ pub struct RunPlan {
     pub fuel: Option<u64>,
     /// When to give up.
     pub timeout: Option<Duration>,
+    /// Whether the terminal is raw while the guest runs, and how.
+    pub raw_tty: Option<RawKeys>,
     /// What to do about imports that nobody offers.
     pub unknown_imports: UnknownImports,
     /// How to tell the statistics, if at all.
@@ -163,6 +165,7 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning, code: CodeKeys) 
         fuel,
         // 0 switches the limit off, as with timeout(1).
         timeout: flags.timeout.or(keys.timeout).filter(|limit| !limit.is_zero()),
+        raw_tty: flags.raw_tty,
         unknown_imports,
         stats: flags.stats,
         log,

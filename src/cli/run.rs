@@ -1,7 +1,7 @@
 //! `wasmr run`: loads the program, links it, calls it, and says how it ended.
 //!
 //! In: [`RunFlags`], through [`plan`]. Out: the exit status. Steps in order: resolve the plan, arm the timeout, load
-//! and validate, instantiate preloads and program, call the entry, tell the statistics if asked to. The process is about to end when this returns, so
+//! and validate, make the terminal raw if asked to, instantiate preloads and program, call the entry, tell the statistics if asked to. The process is about to end when this returns, so
 //! nothing big is dropped here.
 
 use std::io::Write;
@@ -25,7 +25,7 @@ use super::plan::{self, Entry, RunPlan, UnknownImports};
 use super::stats::{Ended, Phase, Stats};
 use super::tuning_keys::TuningKeys;
 use super::values::PreloadSpec;
-use super::{UsageError, exit, invoke, load, missing, report, timeout};
+use super::{UsageError, exit, invoke, load, missing, report, terminal, timeout};
 
 /// How a run ended, other than by an error of wasmr's or of its user's.
 enum End {
@@ -79,6 +79,9 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
     if let Some(limit) = plan.timeout {
         timeout::start(limit, begin, name.clone(), stats.clone()).context("cannot start the thread for --timeout")?;
     }
+    if let Some(keys) = plan.raw_tty {
+        terminal::prepare(keys).context("cannot use the terminal for --raw-tty")?;
+    }
     let (status, ended) = match execute(plan, &stats, out, err)? {
         End::NotRun(status) => return Ok(status),
         End::Returned => (exit::SUCCESS, Ended::returned()),
@@ -114,6 +117,7 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
         wasmr::initializer(&module.module).with_context(|| format!("cannot run `{}`", printable(module.name())))?;
     }
 
+    terminal::enter();
     let mut store = ManuallyDrop::new(Store::new(&*engine, plan.wasi));
     if let Some(fuel) = plan.fuel {
         store.set_fuel(fuel);

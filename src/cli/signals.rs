@@ -11,6 +11,8 @@
 //! - SIGQUIT writes no core dump: it would hold reserved memory by the gigabyte and tell nothing of the guest. Faults and
 //!   aborts of wasmr itself dump core as usual.
 //!
+//! While the terminal is raw ([`terminal`](super::terminal)), every signal that ends or stops a process restores it first.
+//!
 //! # Why is no line ended after `^C`?
 //! A shell that sees its child die of SIGINT does so itself, and reports `Quit` after `^\`. It does neither after an exit code, so
 //! process 1 ends the line.
@@ -22,23 +24,54 @@ mod unix {
     use libc::c_int;
     use rustix::termios::LocalModes;
 
+    use crate::cli::terminal;
+
     /// The signals by which people and supervisors end a program.
     const TERMINATION: [c_int; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
-    /// Installs the handlers. A signal that the parent made us ignore (`nohup`, background jobs) stays ignored.
+    /// Faults, and what a process does to itself. Those that the guest causes never reach a handler of ours.
+    const FAULTS: [c_int; 7] =
+        [libc::SIGABRT, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGSEGV, libc::SIGSYS, libc::SIGTRAP];
+
+    /// What else ends a process that has no handler for it, other than process 1.
+    const OTHERS: [c_int; 6] =
+        [libc::SIGALRM, libc::SIGPROF, libc::SIGUSR1, libc::SIGUSR2, libc::SIGVTALRM, libc::SIGXCPU];
+
+    type Handler = extern "C" fn(c_int);
+
+    /// Installs the handlers of termination signals. A signal that the parent made us ignore (`nohup`, background jobs) stays
+    /// ignored.
     pub fn install() {
-        for signal in TERMINATION {
-            if !is_ignored(signal) {
-                set_action(signal, end as extern "C" fn(c_int) as usize);
-            }
+        TERMINATION.into_iter().for_each(|signal| handle(signal, end));
+    }
+
+    /// Has whatever ends or stops the process restore the terminal. Comes before the engine installs its own handlers of faults,
+    /// which pass on those that are not the guest's.
+    pub fn watch_terminal() {
+        FAULTS.into_iter().for_each(|signal| handle(signal, end));
+        if std::process::id() != 1 {
+            OTHERS.into_iter().for_each(|signal| handle(signal, end));
+        }
+        handle(libc::SIGTSTP, stop);
+        handle(libc::SIGCONT, go_on);
+        // The thread of --timeout and the panic hook exit as well. POSIX guarantees room for 32 functions, this is the only one.
+        // SAFETY: the function lives forever and may be called at any time.
+        unsafe { libc::atexit(terminal::leave) };
+    }
+
+    /// Installs a handler unless the signal is ignored.
+    fn handle(signal: c_int, handler: Handler) {
+        if !is_ignored(signal) {
+            set_action(signal, handler as usize);
         }
     }
 
-    /// The handler. It makes async-signal-safe calls only.
+    /// Handler of what ends the process. It makes async-signal-safe calls only, as the others do.
     extern "C" fn end(signal: c_int) {
         /// A signal came before.
         static ENDING: AtomicBool = AtomicBool::new(false);
         let is_first = !ENDING.swap(true, Ordering::SeqCst);
+        terminal::leave();
         // To write to a stopped terminal blocks; a second signal, of any kind and on any thread, ends that.
         if is_first && exit_status(std::process::id(), signal).is_some() && is_key(signal) {
             end_line();
@@ -46,25 +79,67 @@ mod unix {
         die(signal)
     }
 
+    /// Handler of SIGTSTP: stops the process with the terminal as it was found.
+    extern "C" fn stop(signal: c_int) {
+        terminal::pause();
+        set_action(signal, libc::SIG_DFL);
+        raise(signal);
+        // It was continued.
+        set_action(signal, stop as Handler as usize);
+        terminal::resume();
+    }
+
+    /// Handler of SIGCONT, which also comes after SIGSTOP and when a background job is brought to the foreground.
+    extern "C" fn go_on(_: c_int) {
+        terminal::resume();
+    }
+
     /// Ends the process by a signal, as far as the kernel lets it die of one.
     pub fn die(signal: c_int) -> ! {
+        terminal::leave();
         if signal == libc::SIGQUIT {
             forbid_core_dump();
         }
         if exit_status(std::process::id(), signal).is_none() {
             set_action(signal, libc::SIG_DFL);
-            // SAFETY: the set is plain data for which zero is a valid value, and initialised before its use; the calls have no
-            // other preconditions and are async-signal-safe.
-            unsafe {
-                let mut only = std::mem::zeroed();
-                libc::sigemptyset(&raw mut only);
-                libc::sigaddset(&raw mut only, signal);
-                libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
-                libc::raise(signal);
-            }
+            raise(signal);
         }
         // SAFETY: `_exit` is async-signal-safe and takes any status.
         unsafe { libc::_exit(128 + signal) }
+    }
+
+    /// Sends a signal to the calling thread, which accepts it.
+    fn raise(signal: c_int) {
+        // SAFETY: the set is plain data for which zero is a valid value, and initialised before its use; the calls have no other
+        // preconditions and are async-signal-safe.
+        unsafe {
+            let mut only = std::mem::zeroed();
+            libc::sigemptyset(&raw mut only);
+            libc::sigaddset(&raw mut only, signal);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
+            libc::raise(signal);
+        }
+    }
+
+    /// A thread's blocked signals.
+    pub struct Mask(libc::sigset_t);
+
+    /// Blocks all signals for the calling thread. Returns those that were blocked before.
+    pub fn block_all() -> Mask {
+        // SAFETY: the sets are plain data for which zero is a valid value; the calls are async-signal-safe.
+        unsafe {
+            let mut all = std::mem::zeroed();
+            let mut before = Mask(std::mem::zeroed());
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before.0);
+            before
+        }
+    }
+
+    /// Undoes [`block_all`].
+    pub fn unblock(before: &Mask) {
+        // SAFETY: the set comes from the call that is undone, and is only read.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before.0, std::ptr::null_mut()) };
     }
 
     /// The status with which a process ends that the kernel does not let die of a signal; `None` if it does.
@@ -109,15 +184,15 @@ mod unix {
         }
     }
 
-    /// Sets a signal's action: [`end`] or `SIG_DFL`.
+    /// Sets a signal's action: a [`Handler`] of this file or `SIG_DFL`.
     fn set_action(signal: c_int, action: libc::sighandler_t) {
-        // SAFETY: the structure is plain data for which zero is a valid value. `end` is a function of the type that handlers
-        // without `SA_SIGINFO` have, lives forever and only makes async-signal-safe calls.
+        // SAFETY: the structure is plain data for which zero is a valid value. The handlers have the type that those without
+        // `SA_SIGINFO` have, live forever and only make async-signal-safe calls.
         unsafe {
             let mut new: libc::sigaction = std::mem::zeroed();
             new.sa_sigaction = action;
             // Not deferred, so that the same signal once more ends what the first one began.
-            new.sa_flags = libc::SA_ONSTACK | libc::SA_NODEFER;
+            new.sa_flags = libc::SA_ONSTACK | libc::SA_NODEFER | libc::SA_RESTART;
             libc::sigemptyset(&raw mut new.sa_mask);
             libc::sigaction(signal, &raw const new, std::ptr::null_mut());
         }
@@ -137,7 +212,7 @@ mod unix {
 }
 
 #[cfg(unix)]
-pub use unix::{die, install};
+pub use unix::{block_all, die, install, unblock, watch_terminal};
 
 /// Other systems end a process on these events by themselves.
 #[cfg(not(unix))]

@@ -13,7 +13,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::terminal::{self, Terminal};
+use rustix::process::{Resource, Rlimit};
+
+use crate::terminal::{self, Modes, Terminal};
 use crate::tiers::Tier;
 
 /// How long a run may take before it counts as hanging. Generous: tests share slow machines.
@@ -168,18 +170,21 @@ impl Run {
                 Ok(rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?)
             })
         };
-        Terminal::new(control, end, self.spawn())
+        let modes = Modes::of(&end);
+        Terminal::new(control, end, modes, self.spawn())
     }
 
     #[track_caller]
     fn spawn(mut self) -> Running {
-        // SAFETY: `signal` is async-signal-safe, and the handlers that it takes away are not this process's.
+        // SAFETY: these are system calls and nothing else, and the handlers that go are not this process's.
         unsafe {
             self.command.pre_exec(|| {
                 for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP] {
                     libc::signal(signal, libc::SIG_DFL);
                 }
-                Ok(())
+                // Tests that want core dumps raise the limit.
+                let limit = rustix::process::getrlimit(Resource::Core);
+                Ok(rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit })?)
             })
         };
         let shown = format!("{:?}", self.command);
@@ -274,8 +279,14 @@ impl Outcome {
     /// Checks that a signal killed the process, without a core dump.
     #[track_caller]
     pub fn killed_by(self, signal: i32) -> Outcome {
-        let killed = (self.status.signal(), self.status.core_dumped());
-        assert_eq!(killed, (Some(signal), false), "{}: {self:#?}", self.status);
+        assert!(!self.status.core_dumped(), "{}: {self:#?}", self.status);
+        self.was_killed_by(signal)
+    }
+
+    /// Checks that a signal killed the process, with or without a core dump.
+    #[track_caller]
+    pub fn was_killed_by(self, signal: i32) -> Outcome {
+        assert_eq!(self.status.signal(), Some(signal), "{}: {self:#?}", self.status);
         self
     }
 

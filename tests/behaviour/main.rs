@@ -16,6 +16,7 @@ mod limits;
 mod messages;
 mod preload;
 mod programs;
+mod raw_tty;
 mod signals;
 mod stats;
 mod stdio;

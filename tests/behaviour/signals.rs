@@ -4,11 +4,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use rustix::termios::{Action, tcflow};
 
 use crate::harness::{Run, Running, Scratch, WASMR, guest};
-use crate::terminal::Terminal;
 use crate::tiers::{Tier, on_every_tier};
 
 /// The signals by which people and supervisors end a program, by name and number.
@@ -16,7 +15,7 @@ const TERMINATION: [(&str, i32); 4] =
     [("HUP", libc::SIGHUP), ("INT", libc::SIGINT), ("QUIT", libc::SIGQUIT), ("TERM", libc::SIGTERM)];
 
 /// Past what was printed last, into the loop or the call.
-fn settle() {
+pub fn settle() {
     std::thread::sleep(Duration::from_millis(50));
 }
 
@@ -43,12 +42,12 @@ const HALF_A_LINE: &str = r#"(module
         (drop (call $poll (i32.const 64) (i32.const 128) (i32.const 1) (i32.const 32)))))"#;
 
 /// A shell on a terminal, with a prompt that is easily told.
-fn shell(program: &str) -> Run {
+pub fn shell(program: &str) -> Run {
     Run::of(program).env("PS1", "PROMPT> ").env("TERM", "dumb").env("ENV", "").env("BASH_ENV", "")
 }
 
 /// The line that runs a module on a tier, for a shell.
-fn command_line(tier: Tier, module: &Path) -> String {
+pub fn command_line(tier: Tier, module: &Path) -> String {
     format!("{WASMR} run {} {}", tier.0.join(" "), module.display())
 }
 
@@ -188,13 +187,6 @@ fn as_process_1() -> Option<Run> {
     is_possible.is_ok_and(|status| status.success()).then(|| unshare().word(WASMR))
 }
 
-/// The process that `unshare` started.
-fn child_of(terminal: &Terminal) -> Pid {
-    let parent = terminal.running.child.id();
-    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
-    Pid::from_raw(children.trim().parse().unwrap()).unwrap()
-}
-
 #[test]
 fn process_1_exits_with_the_code_that_a_shell_shows() {
     for (signal, shown) in [
@@ -207,7 +199,7 @@ fn process_1_exits_with_the_code_that_a_shell_shows() {
         let mut terminal = run.guest("loop.wasm").word("sleep").start_on_terminal();
         terminal.sees("ready\r\n");
         settle();
-        kill_process(child_of(&terminal), signal).unwrap();
+        kill_process(terminal.child(), signal).unwrap();
         let (outcome, all) = terminal.end();
         assert_eq!(all, shown, "{signal:?}");
         outcome.exits(128 + signal.as_raw());
@@ -231,7 +223,7 @@ fn a_second_signal_ends_the_clean_up() {
     let Some(run) = as_process_1() else { return };
     let mut terminal = run.guest("loop.wasm").word("sleep").start_on_terminal();
     terminal.sees("ready\r\n");
-    let wasmr = child_of(&terminal);
+    let wasmr = terminal.child();
     // A terminal that is stopped, as by Ctrl-S: the line that is to be ended there waits.
     tcflow(terminal.end_of_processes(), Action::OOff).unwrap();
     kill_process(wasmr, Signal::INT).unwrap();

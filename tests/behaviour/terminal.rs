@@ -1,10 +1,12 @@
-//! A pseudo-terminal with a process on it: what a user types and sees.
+//! A pseudo-terminal with a process on it: what a user types, sees, and finds the terminal's modes to be.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Pid;
 use rustix::pty::OpenptFlags;
+use rustix::termios::{ControlModes, InputModes, LocalModes, OutputModes, tcgetattr};
 
 use crate::harness::{DEADLINE, Outcome, Running};
 
@@ -18,11 +20,36 @@ pub fn open() -> (OwnedFd, OwnedFd) {
     (control, end)
 }
 
+/// A terminal's modes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Modes(InputModes, OutputModes, ControlModes, LocalModes);
+
+impl Modes {
+    pub fn of(terminal: &OwnedFd) -> Modes {
+        let modes = tcgetattr(terminal).unwrap();
+        Modes(modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes)
+    }
+
+    /// Returns true if keys are bytes at once, unseen, and output is still processed.
+    pub fn are_raw(&self) -> bool {
+        let Modes(input, output, _, local) = self;
+        let cooked = LocalModes::ICANON | LocalModes::ECHO | LocalModes::IEXTEN;
+        !local.intersects(cooked) && !input.contains(InputModes::ICRNL) && output.contains(OutputModes::OPOST)
+    }
+
+    /// Returns true if Ctrl-C sends a signal.
+    pub fn have_signals(&self) -> bool {
+        self.3.contains(LocalModes::ISIG)
+    }
+}
+
 /// A terminal on which a process runs.
 pub struct Terminal {
     control: OwnedFd,
     /// Open until the end, so that the modes outlive the process.
     end: OwnedFd,
+    /// The modes before the process started.
+    pub modes_before: Modes,
     pub running: Running,
     /// All that was shown.
     shown: String,
@@ -31,8 +58,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    pub fn new(control: OwnedFd, end: OwnedFd, running: Running) -> Terminal {
-        Terminal { control, end, running, shown: String::new(), seen: 0 }
+    pub fn new(control: OwnedFd, end: OwnedFd, modes_before: Modes, running: Running) -> Terminal {
+        Terminal { control, end, modes_before, running, shown: String::new(), seen: 0 }
     }
 
     /// Types something.
@@ -71,14 +98,44 @@ impl Terminal {
         &self.end
     }
 
+    /// The modes at this moment.
+    pub fn modes(&self) -> Modes {
+        Modes::of(&self.end)
+    }
+
+    /// Waits until the modes are such.
+    #[track_caller]
+    pub fn becomes(&mut self, are_such: impl Fn(&Modes) -> bool) {
+        let begin = Instant::now();
+        while !are_such(&self.modes()) {
+            assert!(begin.elapsed() < DEADLINE, "the modes stay {:?}; shown: {:?}", self.modes(), self.shown);
+            self.read(Duration::from_millis(10));
+        }
+    }
+
+    /// The process that the one on the terminal started.
+    pub fn child(&self) -> Pid {
+        let parent = self.running.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+        Pid::from_raw(children.trim().parse().unwrap()).unwrap()
+    }
+
     /// Waits for the process to end. The second result is all that was shown.
     #[track_caller]
-    pub fn end(mut self) -> (Outcome, String) {
+    pub fn end(self) -> (Outcome, String) {
+        let (outcome, shown, _) = self.end_with_modes();
+        (outcome, shown)
+    }
+
+    /// Waits for the process to end. The third result are the modes that it left.
+    #[track_caller]
+    pub fn end_with_modes(mut self) -> (Outcome, String, Modes) {
         let begin = Instant::now();
         while self.running.child.try_wait().unwrap().is_none() && begin.elapsed() < DEADLINE {
             self.read(Duration::from_millis(10));
         }
         self.read(Duration::from_millis(10));
-        (self.running.end(), self.shown)
+        let modes = self.modes();
+        (self.running.end(), self.shown, modes)
     }
 }

@@ -1,0 +1,111 @@
+//! `--raw-tty`: the terminal on standard input in raw mode while the guest runs.
+//!
+//! In: [`RawKeys`]. [`prepare`] looks at the terminal, [`enter`] makes it raw, and from then on whatever ends the process calls
+//! [`leave`] (at exit, and in the handlers of [`signals`]), whatever stops and continues it [`pause`] and [`resume`].
+//!
+//! Raw is what `cfmakeraw` of termios(3) makes of the modes found, except that output is still processed, so that a line feed of the
+//! guest or of a message of wasmr's begins a line.
+//!
+//! # Invariants
+//! - Modes change only while [`exclusively`] holds the lock, with all signals blocked: a SIGCONT that comes with SIGTERM, on
+//!   another thread, cannot make the terminal raw after it was left.
+//! - A process in the background changes nothing: the terminal is somebody else's then.
+
+use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+
+use super::flags::RawKeys;
+use super::signals;
+
+struct Terminal {
+    /// The guest may close its standard input.
+    fd: OwnedFd,
+    found: Termios,
+    raw: Termios,
+}
+
+static TERMINAL: OnceLock<Terminal> = OnceLock::new();
+
+/// The terminal is to be raw while this process is in the foreground.
+static IS_WANTED: AtomicBool = AtomicBool::new(false);
+
+/// Notes the terminal on standard input and arranges for its modes to be restored, before the engine takes signals of its own.
+/// Without a terminal there nothing is noted, and nothing will be raw: pipes and files neither echo nor wait for a line.
+pub fn prepare(keys: RawKeys) -> std::io::Result<()> {
+    let stdin = rustix::stdio::stdin();
+    let Ok(found) = tcgetattr(stdin) else { return Ok(()) };
+    let mut raw = found.clone();
+    raw.make_raw();
+    raw.output_modes = found.output_modes;
+    if keys == RawKeys::Signals {
+        raw.local_modes |= found.local_modes & LocalModes::ISIG;
+    }
+    let fd = stdin.try_clone_to_owned()?;
+    if TERMINAL.set(Terminal { fd, found, raw }).is_ok() {
+        signals::watch_terminal();
+    }
+    Ok(())
+}
+
+/// Makes the terminal raw.
+pub fn enter() {
+    change(|terminal| {
+        IS_WANTED.store(true, Ordering::Relaxed);
+        terminal.set(&terminal.raw);
+    });
+}
+
+/// Restores the terminal for good. Async-signal-safe.
+pub extern "C" fn leave() {
+    change(|terminal| {
+        if IS_WANTED.swap(false, Ordering::Relaxed) {
+            terminal.set(&terminal.found);
+        }
+    });
+}
+
+/// Restores the terminal while the process is stopped. Async-signal-safe.
+pub fn pause() {
+    change(|terminal| {
+        if IS_WANTED.load(Ordering::Relaxed) {
+            terminal.set(&terminal.found);
+        }
+    });
+}
+
+/// Makes the terminal raw again after a pause. Async-signal-safe.
+pub fn resume() {
+    change(|terminal| {
+        if IS_WANTED.load(Ordering::Relaxed) {
+            terminal.set(&terminal.raw);
+        }
+    });
+}
+
+impl Terminal {
+    /// Sets the modes if this process is in the foreground. A terminal that is not the controlling one has no foreground.
+    fn set(&self, modes: &Termios) {
+        if tcgetpgrp(&self.fd).is_ok_and(|group| group != rustix::process::getpgrp()) {
+            return;
+        }
+        // Now, as to wait for output to drain could take for ever. A terminal that hung up needs no modes.
+        let _ = tcsetattr(&self.fd, OptionalActions::Now, modes);
+    }
+}
+
+/// Runs `work` with the terminal, one thread at a time and without signals; not at all if there is no terminal.
+fn change(work: impl FnOnce(&Terminal)) {
+    static IS_LOCKED: AtomicBool = AtomicBool::new(false);
+    let Some(terminal) = TERMINAL.get() else { return };
+    let mask = signals::block_all();
+    // The holder makes a few system calls that do not wait, and no signal interrupts it.
+    while IS_LOCKED.swap(true, Ordering::Acquire) {
+        std::hint::spin_loop();
+    }
+    work(terminal);
+    IS_LOCKED.store(false, Ordering::Release);
+    signals::unblock(&mask);
+}
