@@ -344,6 +344,21 @@ fn only_the_plan_uses_the_users_authority() {
 }
 
 #[test]
+fn the_command_prints_through_its_reports() {
+    let in_cli = sources().into_iter().filter(|(file, _)| file.starts_with("src/cli/") || file == "src/main.rs");
+    let offenders = in_cli.flat_map(|(file, text)| {
+        let code = code_of(&text);
+        let found =
+            ["print!", "println!", "eprint!", "eprintln!", ".display()"].into_iter().filter(|what| code.contains(what));
+        found.map(|what| format!("{file}: {what}")).collect::<Vec<_>>()
+    });
+    assert_none(
+        offenders.collect(),
+        "`report::print` and `report::show` escape foreign text, `printable_word` file names",
+    );
+}
+
+#[test]
 fn nothing_is_left_unfinished() {
     let in_comments = ["TODO", "FIXME", "XXX", "HACK"];
     let in_code = ["todo!", "unimplemented!", "allow(dead_code)", "#[ignore", "dbg!"];

@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
+use wasmr_module::printable::is_unprintable;
+
 /// A value to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
@@ -83,8 +85,8 @@ fn quote(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
             '\\' => f.write_str("\\\\")?,
             '\n' => f.write_str("\\n")?,
             '\t' => f.write_str("\\t")?,
-            // All control characters are in the basic plane.
-            c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
+            // All of them are in the basic plane.
+            c if is_unprintable(c) => write!(f, "\\u{:04x}", u32::from(c))?,
             c => f.write_char(c)?,
         }
     }

@@ -14,6 +14,8 @@ use anyhow::{Context, anyhow, bail};
 use wasmr::limits::DEFAULT_MAX_MODULE_SIZE;
 use wasmr::{Inspection, Module, ModuleBytes, ModuleError, bytes_from_input};
 
+use super::report::printable_word;
+
 /// Smaller files are read, not mapped.
 const MAP_FROM: u64 = 1 << 20;
 
@@ -42,7 +44,7 @@ pub fn inspection(path: &Path) -> anyhow::Result<Inspection> {
 }
 
 fn cannot_load(path: &Path) -> String {
-    format!("cannot load `{}`", path.display())
+    format!("cannot load `{}`", printable_word(path))
 }
 
 /// What messages call the module: the base name of its file.
@@ -59,7 +61,7 @@ fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
         let bytes = wasmr::read_capped(stdin.lock(), limit, 64 << 10).context("cannot read standard input")?;
         return bytes.map(ModuleBytes::from).with_context(|| too_large("standard input", limit));
     }
-    let shown = path.display();
+    let shown = printable_word(path);
     let cannot_read = || format!("cannot read `{shown}`");
     let file = match File::open(path) {
         // A word that could be a command: the user may have meant one.

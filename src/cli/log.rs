@@ -2,12 +2,11 @@
 //!
 //! A line each, with `log: ` in front, written in one piece. Without the variable nothing is prepared and nobody is asked.
 
-use std::io::Write;
-
 use wasmr::{Config, Extern, Instance, Store, TierEvent};
 
 use super::demangle::printable;
 use super::explore::name_of;
+use super::report;
 
 /// What is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,8 +83,7 @@ impl Log {
 }
 
 fn say(line: &str) {
-    // Nobody is left to hear about a broken standard error.
-    let _ = std::io::stderr().write_all(format!("log: {line}\n").as_bytes());
+    report::print(&mut std::io::stderr(), &format!("log: {line}\n"));
 }
 
 #[cfg(test)]

@@ -40,11 +40,13 @@ mod wast;
 use std::ffi::OsString;
 use std::io::Write;
 
+use clap::error::ContextValue;
 use clap::{CommandFactory, FromArgMatches};
 use wasmr::symbol as demangle;
 
 use flags::{Cli, Command, RunFlags};
 use position::{OptionTable, Words};
+use report::printable_word;
 
 /// A command line that makes no sense: ends with status 2.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,7 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
+            let error = with_printable_words(error);
             let text = error.render().to_string();
             if error.use_stderr() {
                 report::print(err, &text);
@@ -87,6 +90,18 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
             if error.is::<UsageError>() { exit::USAGE } else { exit::FAILURE }
         }
     }
+}
+
+/// Makes the words that an error of the parser repeats fit to be shown.
+fn with_printable_words(mut error: clap::Error) -> clap::Error {
+    let words = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(word) => Some((kind, ContextValue::String(printable_word(word)))),
+        _ => None,
+    });
+    for (kind, word) in words.collect::<Vec<_>>() {
+        error.insert(kind, word);
+    }
+    error
 }
 
 /// Returns true if the reader of wasmr's own output went away, as in `wasmr inspect m.wasm | head -1`. wasmr then dies of SIGPIPE, as

@@ -18,6 +18,7 @@ use super::code_keys::CodeKeys;
 use super::flags::{RawKeys, RunFlags};
 use super::keys::WasmKeys;
 use super::log::Log;
+use super::report::printable_word;
 use super::stats::Format;
 use super::values::{DirSpec, EnvSpec, PreloadSpec};
 use super::{UsageError, load, position};
@@ -211,7 +212,7 @@ fn variables(inherit: bool, files: &[PathBuf], specs: &[EnvSpec]) -> anyhow::Res
         }
     }
     for file in files {
-        let shown = file.display();
+        let shown = printable_word(file);
         let text = std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}` for --env-file"))?;
         let specs = EnvSpec::parse_file(&text).map_err(|why| anyhow::anyhow!("{why}"));
         for spec in specs.with_context(|| format!("cannot use `{shown}` for --env-file"))? {
@@ -231,7 +232,9 @@ fn apply(variables: &mut Vec<(String, String)>, spec: &EnvSpec) -> anyhow::Resul
     } else if let Some(value) = std::env::var_os(&name) {
         match value.into_string() {
             Ok(value) => set(variables, name, value),
-            Err(_) => bail!("cannot pass on the variable `{name}` for --env: its value is not UTF-8"),
+            Err(_) => {
+                bail!("cannot pass on the variable `{}` for --env: its value is not UTF-8", printable_word(&name))
+            }
         }
     }
     Ok(())
@@ -248,7 +251,11 @@ fn set(variables: &mut Vec<(String, String)>, name: String, value: String) {
 fn open(spec: &DirSpec) -> anyhow::Result<Dir> {
     let DirSpec { host, guest, .. } = spec;
     Dir::open_ambient_dir(host, ambient_authority()).with_context(|| {
-        format!("cannot grant the host directory `{}` as guest directory `{guest}` for --dir", host.display())
+        format!(
+            "cannot grant the host directory `{}` as guest directory `{}` for --dir",
+            printable_word(host),
+            printable_word(guest)
+        )
     })
 }
 

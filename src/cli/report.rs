@@ -1,11 +1,15 @@
 //! How errors and traps look: one sentence that says what failed, its causes below, indented by two.
 //!
-//! The layout is stable enough to grep: `error: `, `  wasm trap: `, `  wasm backtrace:`.
+//! The layout is stable enough to grep: `error: `, `  wasm trap: `, `  wasm backtrace:`. Whatever wasmr says goes through [`print`] or
+//! [`show`], so that foreign text steers no terminal; names that must also stay on their line are made so where they are put into a
+//! message ([`demangle`]).
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::Write;
 
 use wasmr::{Backtrace, FrameInfo};
+use wasmr_module::printable::{printable, printable_lines};
 
 use super::demangle;
 
@@ -14,7 +18,7 @@ const MAX_CYCLE: usize = 8;
 
 /// Prints an error and its causes. A cause of several lines is indented as a whole.
 pub fn error(err: &mut dyn Write, error: &anyhow::Error) {
-    let mut text = format!("error: {error}\n");
+    let mut text = sentence(&error.to_string());
     for cause in error.chain().skip(1) {
         indent(&mut text, &cause.to_string());
     }
@@ -23,9 +27,17 @@ pub fn error(err: &mut dyn Write, error: &anyhow::Error) {
 
 /// Prints an error whose details are lines of their own.
 pub fn error_with_details(err: &mut dyn Write, sentence: &str, details: &str) {
-    let mut text = format!("error: {sentence}\n");
+    let mut text = self::sentence(sentence);
     indent(&mut text, details);
     print(err, &text);
+}
+
+/// The line of an error. What follows a line feed in a foreign word is indented, so that it cannot pass for a message of wasmr's.
+fn sentence(sentence: &str) -> String {
+    let (first, rest) = sentence.split_once('\n').unwrap_or((sentence, ""));
+    let mut text = format!("error: {first}\n");
+    indent(&mut text, rest);
+    text
 }
 
 fn indent(text: &mut String, lines: &str) {
@@ -36,11 +48,21 @@ fn indent(text: &mut String, lines: &str) {
     }
 }
 
-/// Writes in one piece, so that a message is not torn by what others write to the same terminal.
+/// Prints a message in one piece, so that it is not torn by what others write to the same terminal.
 pub fn print(err: &mut dyn Write, text: &str) {
     // There is nobody left to tell if the stream is closed.
-    let _ = err.write_all(text.as_bytes());
-    let _ = err.flush();
+    let _ = show(err, text);
+}
+
+/// Prints what was asked for, with everything escaped that could steer a terminal.
+pub fn show(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
+    out.write_all(printable_lines(text).as_bytes())?;
+    out.flush()
+}
+
+/// A file name or another word of the command line, whole and on one line.
+pub fn printable_word(word: impl AsRef<OsStr>) -> String {
+    printable(&word.as_ref().to_string_lossy(), usize::MAX)
 }
 
 /// The lines of a backtrace, its heading included; empty if there are no frames.

@@ -22,6 +22,7 @@ use super::demangle::printable;
 use super::flags::RunFlags;
 use super::keys::WasmKeys;
 use super::plan::{self, Entry, RunPlan, UnknownImports};
+use super::report::printable_word;
 use super::stats::{Ended, Phase, Stats};
 use super::tuning_keys::TuningKeys;
 use super::values::PreloadSpec;
@@ -87,7 +88,7 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
         End::Returned => (exit::SUCCESS, Ended::returned()),
         End::Stopped(stop) => {
             let ended = Ended::stopped(&stop);
-            (stopped(stop, &format!("the program `{name}`"), err), ended)
+            (stopped(stop, &format!("the program `{}`", printable_word(&name)), err), ended)
         }
         End::LibraryStopped(library, stop) => {
             let ended = Ended::stopped(&stop);
@@ -154,8 +155,7 @@ fn preload(
     unknown: UnknownImports,
     stats: &MaybeStats,
 ) -> anyhow::Result<Result<(), Stop>> {
-    let option =
-        || format!("cannot use --preload {}", printable(&format!("{}={}", library.name, library.file.display())));
+    let option = || format!("cannot use --preload {}={}", printable_word(&library.name), printable_word(&library.file));
     let module = ManuallyDrop::new(load_module(engine, &library.file, stats).with_context(option)?);
     // What cannot be initialised is refused before anything of it runs.
     wasmr::initializer(&module.module).with_context(option)?;
@@ -180,7 +180,7 @@ fn load_module(engine: &Engine, path: &Path, stats: &MaybeStats) -> anyhow::Resu
 /// Says what is wrong with the entry before anything runs; `None` if nothing is.
 fn check_entry(module: &Module, plan: &RunPlan, err: &mut dyn Write) -> Option<u8> {
     let is_func = |name: &str| matches!(module.get_export(name), Some(ExternType::Func(_)));
-    let file = plan.module.display().to_string();
+    let file = printable_word(&plan.module);
     let help = || missing::exports_help(module, &file);
     let (sentence, details) = match (&plan.entry, plan.late_invoke()) {
         (Entry::Start, _) if is_func("_start") => return None,
@@ -188,13 +188,18 @@ fn check_entry(module: &Module, plan: &RunPlan, err: &mut dyn Write) -> Option<u
             let sentence =
                 format!("`{file}` has no function `_start` to run, and --invoke stands too late, after MODULE");
             let command = missing::invoke_command(name, &file, args);
-            (sentence, if is_func(name) { format!("to call `{name}`, type\n  {command}") } else { help() })
+            (
+                sentence,
+                if is_func(name) { format!("to call `{}`, type\n  {command}", printable_word(name)) } else { help() },
+            )
         }
         (Entry::Start, None) => {
             (format!("`{file}` has no function `_start` to run; name another one with --invoke"), help())
         }
         (Entry::Invoke(name), _) if is_func(name) => return None,
-        (Entry::Invoke(name), _) => (format!("`{file}` exports no function `{name}` for --invoke"), help()),
+        (Entry::Invoke(name), _) => {
+            (format!("`{file}` exports no function `{}` for --invoke", printable_word(name)), help())
+        }
     };
     report::error_with_details(err, &sentence, &details);
     Some(exit::FAILURE)
@@ -294,8 +299,8 @@ fn call_entry(
 /// Says why a library was stopped before the program started; returns the exit status. Unlike a program's, its exit is told:
 /// the program did not run.
 fn library_stopped(stop: Stop, library: &PreloadSpec, err: &mut dyn Write) -> u8 {
-    let (name, file) = (printable(&library.name), library.file.display().to_string());
-    let subject = format!("the preloaded module `{name}` (`{}`)", printable(&file));
+    let (name, file) = (printable_word(&library.name), printable_word(&library.file));
+    let subject = format!("the preloaded module `{name}` (`{file}`)");
     if let Some(code) = stop.exit_code() {
         let sentence = format!("{subject} ended the run with exit code {code} before the program started");
         report::error_with_details(err, &sentence, "");

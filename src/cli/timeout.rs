@@ -3,12 +3,12 @@
 //! It ends everything alike: loops, sleeping or blocked host calls, start-up work on a giant module. The guest's output is
 //! not buffered, so nothing that it wrote is lost. The thread exists only if the option was given.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cli::exit;
+use crate::cli::report::printable_word;
 use crate::cli::stats::{Ended, Stats};
+use crate::cli::{exit, report};
 
 /// Starts the watchdog; the time is counted from `start`. The statistics, if there are any, are told when it is up.
 pub fn start(limit: Duration, start: Instant, module: String, stats: Option<Arc<Stats>>) -> std::io::Result<()> {
@@ -20,12 +20,11 @@ pub fn start(limit: Duration, start: Instant, module: String, stats: Option<Arc<
             }
             std::thread::sleep(left);
         }
-        // Written in one piece, so that it cannot be torn by what the guest writes.
-        let mut message = format!("error: `{module}` did not end within its timeout of {limit:?}\n");
+        let mut message = format!("error: `{}` did not end within its timeout of {limit:?}\n", printable_word(&module));
         if let Some(stats) = stats {
             message.push_str(&stats.render(&Ended::timeout(limit)));
         }
-        let _ = std::io::stderr().write_all(message.as_bytes());
+        report::print(&mut std::io::stderr(), &message);
         std::process::exit(exit::TIMEOUT.into());
     })?;
     Ok(())

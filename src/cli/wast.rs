@@ -6,6 +6,7 @@ use anyhow::Context;
 use wasmr::{Config, Engine, Features};
 
 use super::flags::WastFlags;
+use super::report::printable_word;
 use super::tuning_keys::TuningKeys;
 use super::{UsageError, exit, report};
 
@@ -27,7 +28,7 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
     let engine = Engine::new(&config);
     let mut status = exit::SUCCESS;
     for file in &flags.files {
-        let shown = file.display();
+        let shown = printable_word(file);
         let text = match std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`")) {
             Ok(text) => text,
             Err(error) => {
@@ -36,14 +37,17 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
                 continue;
             }
         };
-        let report = wasmr::wast::run_script(&engine, &text);
-        for failure in &report.failures {
-            writeln!(out, "{shown}:{}:{}: {}", failure.line, failure.column, failure.message)?;
+        let result = wasmr::wast::run_script(&engine, &text);
+        for failure in &result.failures {
+            report::show(out, &format!("{shown}:{}:{}: {}\n", failure.line, failure.column, failure.message))?;
         }
-        if report.is_success() {
-            writeln!(out, "ok {shown}: {} directives", report.total())?;
+        if result.is_success() {
+            report::show(out, &format!("ok {shown}: {} directives\n", result.total()))?;
         } else {
-            writeln!(out, "FAILED {shown}: {} of {} directives", report.failures.len(), report.total())?;
+            report::show(
+                out,
+                &format!("FAILED {shown}: {} of {} directives\n", result.failures.len(), result.total()),
+            )?;
             status = exit::FAILURE;
         }
     }

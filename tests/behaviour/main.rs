@@ -8,6 +8,7 @@ mod completions;
 mod exit;
 mod explore;
 mod files;
+mod foreign_text;
 mod golden;
 mod harness;
 mod inspect;

@@ -16,6 +16,7 @@ use std::fmt;
 
 use crate::execution;
 use crate::features::{self, Feature};
+use crate::printable::printable;
 
 /// What kind of fault a [`ModuleError`] reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,7 +88,7 @@ impl ModuleError {
         };
         // Context lines, if any, stand before the message proper; the last line is the sentence.
         let sentence = text.lines().last().unwrap_or(text).trim().trim_end_matches('.');
-        let mut message = printable(sentence);
+        let mut message = quoted(sentence);
         let missing = features::missing(error);
         match missing {
             Some(feature) if feature.lacks().is_some() => {
@@ -109,13 +110,13 @@ impl ModuleError {
 
     /// Says in which function, and what the function is called if that is known.
     pub(crate) fn in_func(mut self, index: u32, name: Option<&str>) -> ModuleError {
-        self.0.func = Some((index, name.map(printable)));
+        self.0.func = Some((index, name.map(quoted)));
         self
     }
 
     /// Says what the module is called.
     pub(crate) fn in_module(mut self, name: &str) -> ModuleError {
-        self.0.module = printable(name);
+        self.0.module = quoted(name);
         self
     }
 
@@ -209,26 +210,9 @@ fn is_limit(message: &str) -> bool {
     MARKS.iter().any(|mark| message.contains(mark))
 }
 
-/// A text from the module as it may be shown on a terminal: control characters escaped, length bounded.
-pub(crate) fn printable(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        if out.len() >= MAX_QUOTE {
-            out.push('…');
-            break;
-        }
-        if c.is_control() || is_bidi_control(c) {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// Whether a character changes the direction in which its neighbours are shown.
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// A text from the module as messages repeat it.
+pub(crate) fn quoted(text: &str) -> String {
+    printable(text, MAX_QUOTE)
 }
 
 #[cfg(test)]
@@ -255,6 +239,6 @@ mod tests {
     fn names_cannot_steer_the_terminal() {
         let error = ModuleError::new(Fault::Malformed, "m", None).in_func(0, Some("\u{1b}[31m\u{202e}x"));
         assert_eq!(error.func_name(), Some("\\u{1b}[31m\\u{202e}x"));
-        assert!(printable(&"y".repeat(100_000)).len() < MAX_QUOTE + 10);
+        assert!(quoted(&"y".repeat(100_000)).len() < MAX_QUOTE + 10);
     }
 }

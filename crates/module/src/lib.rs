@@ -8,6 +8,7 @@
 //! - [`names`]: custom sections and the name section, [`layout`]: where the sections lie; read only when asked for.
 //! - [`operators`]: code as text, for people.
 //! - [`text`]: accepts `.wat` where a binary is expected.
+//! - [`printable`](mod@printable): foreign text made fit to be shown.
 //! - [`error`]: [`ModuleError`], always the fault of the bytes, with offset and function.
 //! - [`inspection`]: [`Inspection`], a module to look at, whatever it needs.
 //!
@@ -30,6 +31,7 @@ pub mod module;
 pub mod names;
 mod needs;
 pub mod operators;
+pub mod printable;
 mod sections;
 pub mod text;
 pub mod types;

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::error::{Fault, ModuleError, printable};
+use crate::error::{Fault, ModuleError, quoted};
 use crate::module::ModuleBytes;
 
 /// The first bytes of every binary module and component.
@@ -84,6 +84,6 @@ fn description(bytes: &[u8]) -> String {
 
 /// The error of the `wat` crate, fit for a terminal: each line bounded, control characters escaped.
 fn rendered(error: &wat::Error) -> String {
-    let lines: Vec<String> = error.to_string().lines().map(printable).collect();
+    let lines: Vec<String> = error.to_string().lines().map(quoted).collect();
     lines.join("\n")
 }

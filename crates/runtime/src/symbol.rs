@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Write};
 
+use wasmr_module::printable::is_unprintable;
+
 /// The bytes of one name that are shown. With [`MAX_BACKTRACE_FRAMES`](wasmr_core::limits::MAX_BACKTRACE_FRAMES) frames a
 /// backtrace stays below 16 KiB.
 const MAX_NAME: usize = 200;
@@ -65,13 +67,10 @@ impl fmt::Write for Printable {
                 }
                 return Err(fmt::Error);
             }
-            match c {
-                c if c.is_control() => self.text.extend(c.escape_unicode()),
-                // These change the direction in which their neighbours are shown.
-                '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                    self.text.extend(c.escape_unicode());
-                }
-                c => self.text.push(c),
+            if is_unprintable(c) {
+                self.text.extend(c.escape_unicode());
+            } else {
+                self.text.push(c);
             }
         }
         Ok(())

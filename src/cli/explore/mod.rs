@@ -20,7 +20,8 @@ use wasmr::{Config, Engine, MemoryStrategy};
 use wasmr_engine::explore::explore;
 
 use super::flags::ExploreFlags;
-use super::{exit, load};
+use super::report::printable_word;
+use super::{exit, load, report};
 
 /// Explores a function.
 pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
@@ -33,18 +34,18 @@ pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
     let module = load::module(&engine, &flags.module)?;
     let index = find::find(&module.module, flags.func.as_deref())?;
     let explored = explore(&module, index, &config)
-        .with_context(|| format!("cannot explore function {index} of `{}`", flags.module.display()))?;
+        .with_context(|| format!("cannot explore function {index} of `{}`", printable_word(&flags.module)))?;
     let view = view::view(&module.module, &explored, &flags.show);
     match &flags.html {
         None => print(out, &text::text(&view)),
         Some(file) if file == Path::new("-") => print(out, &html::page(&view)),
         Some(file) => {
-            std::fs::write(file, html::page(&view)).with_context(|| format!("cannot write `{}`", file.display()))
+            std::fs::write(file, html::page(&view)).with_context(|| format!("cannot write `{}`", printable_word(file)))
         }
     }?;
     Ok(exit::SUCCESS)
 }
 
 fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot print what becomes of the function")
+    report::show(out, text).context("cannot print what becomes of the function")
 }

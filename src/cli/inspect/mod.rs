@@ -11,7 +11,7 @@ mod text;
 use std::io::Write;
 
 use super::flags::InspectFlags;
-use super::{exit, load};
+use super::{exit, load, report};
 use anyhow::Context;
 use facts::Facts;
 
@@ -20,6 +20,6 @@ pub fn run(flags: InspectFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
     let module = load::inspection(&flags.file)?;
     let facts = Facts::of(&module, &flags.file.to_string_lossy());
     let shown = if flags.json { format!("{}\n", as_json::json(&facts)) } else { text::text(&facts) };
-    out.write_all(shown.as_bytes()).and_then(|()| out.flush()).context("cannot print what is in the module")?;
+    report::show(out, &shown).context("cannot print what is in the module")?;
     Ok(exit::SUCCESS)
 }
