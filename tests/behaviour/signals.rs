@@ -63,6 +63,17 @@ on_every_tier! {
         }
     }
 
+    fn a_guest_dies_while_nobody_takes_what_it_writes(tier) {
+        for signal in TERMINATION {
+            let mut running = Run::on(tier).guest("spew.wasm").start();
+            // The pipe is full soon after.
+            running.wait_for_output("line 1000\n");
+            settle();
+            running.signal(signal.0);
+            running.end().killed_by(signal.1).quietly();
+        }
+    }
+
     fn ignored_signals_stay_ignored(tier) {
         let script = "trap '' HUP INT QUIT; exec \"$@\"";
         let run = Run::of("sh").words(["-c", script, "sh", WASMR, "run"]).words(tier.0);
@@ -118,6 +129,20 @@ fn every_command_dies_of_a_signal_while_it_reads() {
             settle();
             dies(running, signal);
         }
+    }
+}
+
+#[test]
+fn a_command_dies_while_nobody_takes_what_it_prints() {
+    let scratch = Scratch::new();
+    let exports: String = (0..10_000).map(|number| format!("(export \"name {number}\" (func 0))")).collect();
+    let module = scratch.file("guest.wat", format!("(module (func) {exports})"));
+    for signal in TERMINATION {
+        let mut running = Run::bare().words(["inspect", "--json"]).word(&module).start();
+        running.wait_for_output("exports");
+        settle();
+        running.signal(signal.0);
+        running.end().killed_by(signal.1).quietly();
     }
 }
 

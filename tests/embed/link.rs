@@ -61,6 +61,23 @@ in_every_mode! {
         assert!(error.failures.iter().all(|failure| failure.name != "memory"));
     }
 
+    fn names_in_errors_cannot_steer_a_terminal(config) {
+        let engine = Engine::new(&config);
+        let text = r#"(module (import "\1b[2J" "\e2\80\ae" (func $f)) (func (export "run") (call $f)))"#;
+        let module = module(&engine, text);
+        let mut store = Store::new(&engine, ());
+        let mut linker = Linker::new();
+        let mut all = link_error(linker.instantiate(&mut store, &module)).to_string();
+        linker.define_unknown_imports_as_traps(&module.module);
+        all += &linker.func_wrap("\u{1b}[2J", "\u{202e}", || ()).unwrap_err().to_string();
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        all += &instance.get_typed_func::<(), ()>(&store, "\u{1b}[2J").unwrap_err().to_string();
+        let run = instance.get_typed_func::<(), ()>(&store, "run").unwrap();
+        all += &run.call(&mut store, ()).unwrap_err().host_error().unwrap().to_string();
+        assert!(!all.contains(['\u{1b}', '\u{202e}']), "{all:?}");
+        assert_eq!((all.matches("\\u{1b}[2J").count(), all.matches("\\u{202e}").count()), (4, 3), "{all}");
+    }
+
     fn a_name_is_defined_once_unless_shadowing_is_allowed(config) {
         let engine = Engine::new(&config);
         let text = r#"(module (import "h" "f" (func $f (result i32))) (func (export "run") (result i32) (call $f)))"#;

@@ -18,6 +18,7 @@ use crate::func::call_nullary;
 use crate::instance::Instance;
 use crate::instantiate::InstantiateError;
 use crate::linker::DuplicateDefinition;
+use crate::symbol::printable;
 use crate::trap::Stop;
 use crate::types::extern_type_text;
 
@@ -32,9 +33,9 @@ const CONSTRUCTORS: &str = "__wasm_call_ctors";
 
 /// A module exports `_initialize` as something that cannot be called without arguments and results.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{module}` exports `_initialize` as {found}, but it must be a function without parameters and results")]
+#[error("`{}` exports `_initialize` as {found}, but it must be a function without parameters and results", printable(.module))]
 pub struct InitializerError {
-    /// The module's name in messages.
+    /// The module's name.
     pub module: String,
     /// The type of the export, as text.
     pub found: String,
@@ -65,7 +66,7 @@ pub fn initializer(module: &Module) -> Result<Option<&'static str>, InitializerE
             return Ok(Some(INITIALIZE));
         }
         let found = extern_type_text(module.registry(), &found);
-        return Err(InitializerError { module: module.name().escape_debug().to_string(), found });
+        return Err(InitializerError { module: module.name().to_string(), found });
     }
     let has_constructors = export_type(module, CONSTRUCTORS).is_some_and(|ty| is_nullary(module, &ty));
     // The constructors of a command are called by its `_start`.

@@ -24,6 +24,7 @@ use crate::limits::ResourceError;
 use crate::memory::{Memory, MemoryObject};
 use crate::segment::Segments;
 use crate::store::StoreInner;
+use crate::symbol::printable;
 use crate::table::{Table, TableObject};
 use crate::tag::Tag;
 use crate::tier::Executable;
@@ -278,13 +279,13 @@ pub struct Instance(pub(crate) Handle<InstanceObject>);
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// There is no function of that name.
-    #[error("no function is exported as `{name}`")]
+    #[error("no function is exported as `{}`", printable(.name))]
     Missing {
         /// The name.
         name: String,
     },
     /// It has another type.
-    #[error("the function exported as `{name}` is {found}, not {expected} as was asked for")]
+    #[error("the function exported as `{}` is {found}, not {expected} as was asked for", printable(.name))]
     Type {
         /// The name.
         name: String,

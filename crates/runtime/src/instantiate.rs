@@ -26,6 +26,7 @@ use crate::instance::{Instance, InstanceObject};
 use crate::limits::ResourceError;
 use crate::memory::Memory;
 use crate::store::StoreInner;
+use crate::symbol::printable;
 use crate::table::Table;
 use crate::tag::Tag;
 use crate::tier::Executable;
@@ -97,7 +98,7 @@ pub struct ImportFailure {
 
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` cannot be linked:", self.importer.escape_debug())?;
+        write!(f, "`{}` cannot be linked:", printable(&self.importer))?;
         for failure in &self.failures {
             write!(f, "\n  {failure}")?;
         }
@@ -107,7 +108,7 @@ impl fmt::Display for LinkError {
 
 impl fmt::Display for ImportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (module, name, expected) = (self.module.escape_debug(), self.name.escape_debug(), &self.expected_text);
+        let (module, name, expected) = (printable(&self.module), printable(&self.name), &self.expected_text);
         match &self.found_text {
             None => write!(f, "unknown import `{module}` `{name}`: {expected}"),
             Some(found) => {

@@ -17,6 +17,7 @@ use crate::host::{Caller, HostFuncDef};
 use crate::initialize::{LibraryError, initializer};
 use crate::instance::Instance;
 use crate::instantiate::{InstantiateError, LoadedModule, Provided, instantiate};
+use crate::symbol::printable;
 use crate::trap::Stop;
 use crate::typed::IntoFunc;
 use crate::value::Val;
@@ -30,7 +31,7 @@ pub struct Linker<T> {
 
 /// A name was defined twice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{module}` `{name}` is already defined")]
+#[error("`{}` `{}` is already defined", printable(.module), printable(.name))]
 pub struct DuplicateDefinition {
     /// First part of the name.
     pub module: String,
@@ -40,7 +41,7 @@ pub struct DuplicateDefinition {
 
 /// A function stood in for an unknown import, and was called.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the guest called `{module}` `{name}`, which does not exist here")]
+#[error("the guest called `{}` `{}`, which does not exist here", printable(.module), printable(.name))]
 pub struct UnknownImportCalled {
     /// First part of the import's name.
     pub module: String,
