@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 const MAX_LINES: usize = 800;
 
 /// Crates that must not contain `unsafe` at all.
-const SAFE_CRATES: &[&str] = &["core", "module", "engine", "wasi"];
+const SAFE_CRATES: &[&str] = &["module", "engine", "wasi"];
 
 /// The files that may contain `unsafe`, and must: a file that lost its last block leaves the list. A name that ends in `/`
 /// stands for all files of a directory.
 const UNSAFE_FILES: &[&str] = &[
+    "crates/core/src/ops/ordered.rs",
     "crates/interp/src/code.rs",
     "crates/interp/src/entry.rs",
     "crates/interp/src/execute/access.rs",
@@ -107,6 +108,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "cranelift-jit",
             "cranelift-module",
             "cranelift-native",
+            "regalloc2",
             "thiserror",
         ],
     ),

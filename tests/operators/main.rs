@@ -2,9 +2,12 @@
 //!
 //! The interpreter calls those functions and only has to call the right one; a compiler has its own idea of what an
 //! operator means, and another one if it knows an operand. So each operator is tried with operands that are parameters,
-//! with each of them a constant, and with constants only.
+//! with each of them a constant, and with constants only. [`nans`] tries operands of every other origin.
 
 mod cases;
+mod nans;
+#[path = "../ways/mod.rs"]
+mod ways;
 
 use cases::{Case, cases, constant};
 use wasmr::{Config, Engine, Instance, Mode, Module, Store, TrapCode, Val, ValType};
@@ -128,5 +131,5 @@ fn vector_operators() {
 
 #[test]
 fn expressions() {
-    check_all(34, is_expression);
+    check_all(44, is_expression);
 }

@@ -8,7 +8,7 @@
 //!   call that function; compiled code is tested against it. [`memory_op_table`] has the scalar loads and stores.
 //! - [`fuel`]: what execution costs, the same in every tier.
 //! - [`limits`]: implementation limits, each with its reason.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod append_vec;
 pub mod fuel;

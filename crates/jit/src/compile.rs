@@ -9,6 +9,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use cranelift_module::{FuncId, ModuleReloc};
 use wasmr_core::trap::TrapCode;
 
+use crate::operand_order;
 use crate::translate::positions::{Place, Positions};
 use crate::translate::{Exit, ReadError, Request, Translated, translate};
 
@@ -45,11 +46,16 @@ pub enum Refusal {
 pub struct Scratch {
     context: Context,
     builder: FunctionBuilderContext,
+    registers: regalloc2::Ctx,
 }
 
 impl Default for Scratch {
     fn default() -> Scratch {
-        Scratch { context: Context::new(), builder: FunctionBuilderContext::new() }
+        Scratch {
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            registers: regalloc2::Ctx::default(),
+        }
     }
 }
 
@@ -170,11 +176,15 @@ pub fn compile_with(
 }
 
 fn finish(isa: &dyn TargetIsa, id: FuncId, scratch: &mut Scratch) -> Result<CompiledCode, Refusal> {
-    let context = &mut scratch.context;
-    context
-        .compile(isa, &mut ControlPlane::default())
-        .map_err(|error| Refusal::Codegen(format!("{:?}", error.inner)))?;
-    let compiled = context.compiled_code().ok_or_else(|| Refusal::Codegen("no code".to_owned()))?;
+    let Scratch { context, registers, .. } = scratch;
+    let refused = |error| Refusal::Codegen(format!("{error:?}"));
+    // What `Context::compile` does, and one thing in between.
+    let mut control = ControlPlane::default();
+    context.optimize(isa, &mut control).map_err(refused)?;
+    operand_order::keep(&mut context.func);
+    let compiled =
+        isa.compile_function(&context.func, &context.domtree, registers, false, &mut control).map_err(refused)?;
+    let compiled = compiled.apply_params(&context.func.params);
     let buffer = &compiled.buffer;
     let relocs = buffer.relocs().iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, &context.func, id)).collect();
     let call_sites =

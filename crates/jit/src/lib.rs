@@ -18,6 +18,7 @@ pub mod helpers;
 pub mod isa;
 pub mod link;
 pub mod module;
+mod operand_order;
 pub mod registry;
 pub mod running;
 pub mod trampoline;

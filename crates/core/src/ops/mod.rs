@@ -11,6 +11,10 @@
 //! NaN. All others return a NaN with its quiet bit set, canonical if the NaN operands were, which is what the spec
 //! asks for. Where a function does not end in an arithmetic instruction that quiets its operand, it says how it does.
 //!
+//! On x86-64 the bits are settled, and every tier gives the same: the first operand that is a NaN, made quiet; a lane of the
+//! vectors' `min` and `max` becomes the negative canonical NaN instead, and so does what is no number without a NaN operand,
+//! as 0/0. On other processors they are whatever LLVM and the processor make of the operators.
+//!
 //! # Relaxed SIMD
 //! Where the spec leaves a choice, every tier has to make the same one, or a program would change its results while
 //! it runs. The choice is the spec's deterministic profile: the relaxed operator does what its strict relative does,
@@ -32,6 +36,7 @@ macro_rules! operators {
 mod convert;
 mod float;
 mod int;
+pub mod ordered;
 mod simd;
 
 pub use convert::*;

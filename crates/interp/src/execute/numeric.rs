@@ -6,7 +6,7 @@
 use wasmr_core::ops;
 use wasmr_core::trap::TrapCode;
 
-use super::dispatch::{Handler, handlers};
+use super::dispatch::{FloatAcc, Handler, handlers};
 use super::operand::{Acc, Destination, Imm, ImmA, Scalar, SlotA, SlotB, SlotD, Source, Wide};
 
 /// An operator of two operands of one type.
@@ -15,8 +15,34 @@ pub trait Binary {
     type Operand: Scalar;
     /// Result type.
     type Result: Scalar;
+    /// The same on the low lanes of float registers, if there is an instruction for it: so the accumulator stays where it is, and
+    /// LLVM exchanges no operands.
+    const IN_PLACE: Option<InPlace> = None;
     /// The meaning.
     fn apply(a: Self::Operand, b: Self::Operand) -> Result<Self::Result, TrapCode>;
+}
+
+/// An operation on the low lanes of float registers.
+pub type InPlace = fn(FloatAcc, FloatAcc) -> FloatAcc;
+
+#[cfg(target_arch = "x86_64")]
+const fn in_place(op: BinaryOp) -> Option<InPlace> {
+    match op {
+        BinaryOp::F32Add => Some(ops::ordered::add_low_f32),
+        BinaryOp::F32Sub => Some(ops::ordered::sub_low_f32),
+        BinaryOp::F32Mul => Some(ops::ordered::mul_low_f32),
+        BinaryOp::F32Div => Some(ops::ordered::div_low_f32),
+        BinaryOp::F64Add => Some(ops::ordered::add_low_f64),
+        BinaryOp::F64Sub => Some(ops::ordered::sub_low_f64),
+        BinaryOp::F64Mul => Some(ops::ordered::mul_low_f64),
+        BinaryOp::F64Div => Some(ops::ordered::div_low_f64),
+        _ => None,
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+const fn in_place(_: BinaryOp) -> Option<InPlace> {
+    None
 }
 
 /// A comparison.
@@ -39,6 +65,11 @@ pub trait Unary {
 
 handlers! {
     fn binary[O: Binary, X: Source, Y: Source, D: Destination](m) {
+        if let Some(operation) = O::IN_PLACE {
+            let value = operation(X::read_wide::<O::Operand>(&m), Y::read_wide::<O::Operand>(&m));
+            D::write_wide::<O::Result>(&mut m, value);
+            return m.next(2 + X::words::<O::Operand>() + Y::words::<O::Operand>());
+        }
         match O::apply(X::read(&m), Y::read(&m)) {
             Ok(value) => {
                 D::write(&mut m, value);
@@ -171,6 +202,7 @@ pub mod markers {
             impl Binary for $name {
                 type Operand = $a;
                 type Result = $r;
+                const IN_PLACE: Option<InPlace> = in_place(BinaryOp::$op);
                 #[inline(always)]
                 fn apply(a: $a, b: $b) -> Result<$r, TrapCode> {
                     Ok(ops::$name(a, b))

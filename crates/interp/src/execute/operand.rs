@@ -19,6 +19,10 @@ pub trait Scalar: Copy {
     fn from_acc(m: &Machine) -> Self;
     /// Into the accumulator of its class.
     fn to_acc(self, m: &mut Machine);
+    /// Into a float register, if it is a float.
+    fn to_wide(self) -> FloatAcc;
+    /// From a float register, if it is a float.
+    fn from_wide(register: FloatAcc) -> Self;
     /// Words that a constant takes behind word 1.
     const IMM_WORDS: usize;
     /// The constant of a cell.
@@ -48,6 +52,14 @@ macro_rules! int_scalar {
             #[inline(always)]
             fn to_acc(self, m: &mut Machine) {
                 m.acc = self.to_slot();
+            }
+            #[inline(always)]
+            fn to_wide(self) -> FloatAcc {
+                facc::zero()
+            }
+            #[inline(always)]
+            fn from_wide(_: FloatAcc) -> Self {
+                0
             }
             #[inline(always)]
             unsafe fn from_imm(m: &Machine) -> Self {
@@ -146,6 +158,14 @@ impl Scalar for f64 {
         m.facc = facc::set_f64(m.facc, self);
     }
     #[inline(always)]
+    fn to_wide(self) -> FloatAcc {
+        facc::set_f64(facc::zero(), self)
+    }
+    #[inline(always)]
+    fn from_wide(register: FloatAcc) -> Self {
+        facc::get_f64(register)
+    }
+    #[inline(always)]
     unsafe fn from_imm(m: &Machine) -> Self {
         // SAFETY: the caller's promise; an f64 constant is in word 2.
         f64::from_bits(unsafe { m.word(2) })
@@ -172,6 +192,14 @@ impl Scalar for f32 {
         m.facc = facc::set_f32(m.facc, self);
     }
     #[inline(always)]
+    fn to_wide(self) -> FloatAcc {
+        facc::set_f32(facc::zero(), self)
+    }
+    #[inline(always)]
+    fn from_wide(register: FloatAcc) -> Self {
+        facc::get_f32(register)
+    }
+    #[inline(always)]
     unsafe fn from_imm(m: &Machine) -> Self {
         // SAFETY: the caller's promise.
         f32::from_bits(unsafe { m.imm() as u32 })
@@ -189,6 +217,15 @@ pub trait Source {
     /// # Safety
     /// The handlers' contract; the cell has such an operand of type `T`.
     unsafe fn read<T: Scalar>(m: &Machine) -> T;
+    /// Reads it into a float register.
+    ///
+    /// # Safety
+    /// As for [`read`](Source::read).
+    #[inline(always)]
+    unsafe fn read_wide<T: Scalar>(m: &Machine) -> FloatAcc {
+        // SAFETY: the caller's promise.
+        unsafe { Self::read::<T>(m) }.to_wide()
+    }
 }
 
 /// Where a result goes.
@@ -198,6 +235,11 @@ pub trait Destination {
     /// # Safety
     /// The handlers' contract; the cell has such a destination.
     unsafe fn write<T: Scalar>(m: &mut Machine, value: T);
+    /// Writes a float that is in a register, which becomes the accumulator.
+    ///
+    /// # Safety
+    /// As for [`write`](Destination::write).
+    unsafe fn write_wide<T: Scalar>(m: &mut Machine, value: FloatAcc);
 }
 
 /// The slot that field `a` names.
@@ -245,6 +287,10 @@ impl Source for Acc {
     unsafe fn read<T: Scalar>(m: &Machine) -> T {
         T::from_acc(m)
     }
+    #[inline(always)]
+    unsafe fn read_wide<T: Scalar>(m: &Machine) -> FloatAcc {
+        m.facc
+    }
 }
 
 impl Source for Imm {
@@ -283,6 +329,10 @@ impl Destination for Acc {
     unsafe fn write<T: Scalar>(m: &mut Machine, value: T) {
         value.to_acc(m);
     }
+    #[inline(always)]
+    unsafe fn write_wide<T: Scalar>(m: &mut Machine, value: FloatAcc) {
+        m.facc = value;
+    }
 }
 
 impl Destination for SlotD {
@@ -291,6 +341,12 @@ impl Destination for SlotD {
         value.to_acc(m);
         // SAFETY: the caller's promise.
         unsafe { *m.d() = value.to_slot() };
+    }
+    #[inline(always)]
+    unsafe fn write_wide<T: Scalar>(m: &mut Machine, value: FloatAcc) {
+        m.facc = value;
+        // SAFETY: the caller's promise.
+        unsafe { *m.d() = T::from_wide(value).to_slot() };
     }
 }
 

@@ -6,7 +6,9 @@
 //! - Shift and rotation counts: Cranelift takes them modulo the width too.
 //! - Division, remainder and trapping truncation: Cranelift's instructions trap by themselves, with codes of its own that
 //!   [`compile`](crate::compile) turns into ours. The remainder of `MIN / -1` is 0 there as well.
-//! - `min`, `max`, `nearest` and the saturating truncations are defined by Cranelift as they are by the spec.
+//! - `min`, `max`, `nearest` and the saturating truncations are defined by Cranelift as they are by the spec. Of two NaNs its
+//!   scalar `min` and `max` give the second, hence the exchanged operands.
+//! - `neg` is an exclusive or with the sign, as `operand_order.rs` says.
 //! - A comparison gives an `I8`, which is widened at once. Where it is used as a condition, the optimiser drops that again.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
@@ -55,7 +57,7 @@ impl Translator<'_, '_> {
         use Operator::*;
         match operator {
             F32Abs | F64Abs => self.unary(|ins, a| ins.fabs(a)),
-            F32Neg | F64Neg => self.unary(|ins, a| ins.fneg(a)),
+            F32Neg | F64Neg => self.negate(),
             F32Ceil | F64Ceil => self.unary(|ins, a| ins.ceil(a)),
             F32Floor | F64Floor => self.unary(|ins, a| ins.floor(a)),
             F32Trunc | F64Trunc => self.unary(|ins, a| ins.trunc(a)),
@@ -65,8 +67,8 @@ impl Translator<'_, '_> {
             F32Sub | F64Sub => self.binary(|ins, a, b| ins.fsub(a, b)),
             F32Mul | F64Mul => self.binary(|ins, a, b| ins.fmul(a, b)),
             F32Div | F64Div => self.binary(|ins, a, b| ins.fdiv(a, b)),
-            F32Min | F64Min => self.binary(|ins, a, b| ins.fmin(a, b)),
-            F32Max | F64Max => self.binary(|ins, a, b| ins.fmax(a, b)),
+            F32Min | F64Min => self.binary(|ins, a, b| ins.fmin(b, a)),
+            F32Max | F64Max => self.binary(|ins, a, b| ins.fmax(b, a)),
             F32Copysign | F64Copysign => self.binary(|ins, a, b| ins.fcopysign(a, b)),
             _ => return false,
         }
@@ -144,6 +146,17 @@ impl Translator<'_, '_> {
     fn binary(&mut self, instruction: impl FnOnce(FuncInstBuilder<'_, '_>, Value, Value) -> Value) {
         let (a, b) = self.pop2();
         let value = instruction(self.builder.ins(), a, b);
+        self.push(value);
+    }
+
+    /// Flips the sign of a float, NaNs included.
+    fn negate(&mut self) {
+        let a = self.pop();
+        let sign = match self.builder.func.dfg.value_type(a) {
+            types::F32 => self.builder.ins().f32const(-0.0),
+            _ => self.builder.ins().f64const(-0.0),
+        };
+        let value = self.builder.ins().bxor(a, sign);
         self.push(value);
     }
 

@@ -9,7 +9,7 @@
 //! changes tiers. So `madd` is a product and a sum, lanes are selected bit by bit, and swizzle index 16 gives 0.
 //!
 //! # Why instructions are combined as they are
-//! Widening products, pairwise sums, dot products, `pmin`, `pmax` and the truncations of doubles are written in the form
+//! Widening products, pairwise sums, dot products, `pmin`, `pmax`, `max` and the truncations of doubles are written in the form
 //! from which Cranelift makes few machine instructions, or for which alone it has code.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
@@ -52,7 +52,6 @@ table! { unary_row -> Unary:
     |ins, a| ins.trunc(a) => F32X4 F32x4Trunc  F64X2 F64x2Trunc;
     |ins, a| ins.nearest(a) => F32X4 F32x4Nearest  F64X2 F64x2Nearest;
     |ins, a| ins.fabs(a) => F32X4 F32x4Abs  F64X2 F64x2Abs;
-    |ins, a| ins.fneg(a) => F32X4 F32x4Neg  F64X2 F64x2Neg;
     |ins, a| ins.sqrt(a) => F32X4 F32x4Sqrt  F64X2 F64x2Sqrt;
     |ins, a| ins.fcvt_to_sint_sat(types::I32X4, a) => F32X4 I32x4TruncSatF32x4S  F32X4 I32x4RelaxedTruncF32x4S;
     |ins, a| ins.fcvt_to_uint_sat(types::I32X4, a) => F32X4 I32x4TruncSatF32x4U  F32X4 I32x4RelaxedTruncF32x4U;
@@ -98,7 +97,6 @@ table! { binary_row -> Binary:
     |ins, a, b| ins.fmul(a, b) => F32X4 F32x4Mul  F64X2 F64x2Mul;
     |ins, a, b| ins.fdiv(a, b) => F32X4 F32x4Div  F64X2 F64x2Div;
     |ins, a, b| ins.fmin(a, b) => F32X4 F32x4Min  F64X2 F64x2Min  F32X4 F32x4RelaxedMin  F64X2 F64x2RelaxedMin;
-    |ins, a, b| ins.fmax(a, b) => F32X4 F32x4Max  F64X2 F64x2Max  F32X4 F32x4RelaxedMax  F64X2 F64x2RelaxedMax;
 }
 
 table! { comparison_row -> Binary:
@@ -215,10 +213,14 @@ impl Translator<'_, '_> {
             | I16x8RelaxedLaneselect
             | I32x4RelaxedLaneselect
             | I64x2RelaxedLaneselect => self.select_bits(),
+            F32x4Neg => self.pop_and_negate(types::F32X4),
+            F64x2Neg => self.pop_and_negate(types::F64X2),
+            F32x4Max | F32x4RelaxedMax => self.maximum(types::F32X4),
+            F64x2Max | F64x2RelaxedMax => self.maximum(types::F64X2),
             F32x4PMin => self.pseudo_min(types::F32X4),
             F64x2PMin => self.pseudo_min(types::F64X2),
-            F32x4PMax => self.pseudo_max(types::F32X4),
-            F64x2PMax => self.pseudo_max(types::F64X2),
+            F32x4PMax => self.pop_and_pseudo_max(types::F32X4),
+            F64x2PMax => self.pop_and_pseudo_max(types::F64X2),
             F32x4RelaxedMadd => self.multiply_add(types::F32X4, false),
             F32x4RelaxedNmadd => self.multiply_add(types::F32X4, true),
             F64x2RelaxedMadd => self.multiply_add(types::F64X2, false),
@@ -327,18 +329,53 @@ impl Translator<'_, '_> {
         self.builder.ins().bitselect(mask, b, a)
     }
 
-    fn pseudo_max(&mut self, lanes: Type) -> Value {
+    fn pop_and_pseudo_max(&mut self, lanes: Type) -> Value {
         let (a, b) = self.pop_vectors(lanes);
+        self.pseudo_max(lanes, a, b)
+    }
+
+    /// `b` in the lanes where it is the larger, else `a`: one instruction.
+    fn pseudo_max(&mut self, lanes: Type, a: Value, b: Value) -> Value {
         let less = self.builder.ins().fcmp(FloatCC::LessThan, a, b);
         let mask = self.as_vector(less, lanes);
         self.builder.ins().bitselect(mask, b, a)
+    }
+
+    /// The larger lanes; [`ops`](wasmr_core::ops) says which NaN. Cranelift's `fmax` gives one whose sign depends on both
+    /// operands, in one instruction more.
+    fn maximum(&mut self, lanes: Type) -> Value {
+        let (a, b) = self.pop_vectors(lanes);
+        // Where these differ, both are zeros, or one is a NaN.
+        let (one, other) = (self.pseudo_max(lanes, a, b), self.pseudo_max(lanes, b, a));
+        let larger = self.builder.ins().band(one, other);
+        let unordered = self.builder.ins().fcmp(FloatCC::Unordered, a, b);
+        // All bits of a NaN behind the one that makes it quiet.
+        let payload = if lanes == types::F32X4 { 10 } else { 13 };
+        let payload = self.builder.ins().ushr_imm_u(unordered, payload);
+        let (unordered, payload) = (self.as_vector(unordered, lanes), self.as_vector(payload, lanes));
+        let with_nans = self.builder.ins().bor(larger, unordered);
+        self.builder.ins().band_not(with_nans, payload)
+    }
+
+    fn pop_and_negate(&mut self, lanes: Type) -> Value {
+        let a = self.pop_vector(lanes);
+        self.negate_lanes(lanes, a)
+    }
+
+    /// Flips the signs of all lanes, as the scalar `neg` does.
+    fn negate_lanes(&mut self, lanes: Type, a: Value) -> Value {
+        let mut signs = [0; 16];
+        signs.chunks_exact_mut(lanes.lane_bits() as usize / 8).for_each(|lane| lane[lane.len() - 1] = 0x80);
+        let signs = self.builder.func.dfg.constants.insert(signs.as_slice().into());
+        let signs = self.builder.ins().vconst(lanes, signs);
+        self.builder.ins().bxor(a, signs)
     }
 
     fn multiply_add(&mut self, lanes: Type, negated: bool) -> Value {
         let addend = self.pop_vector(lanes);
         let (mut a, b) = self.pop_vectors(lanes);
         if negated {
-            a = self.builder.ins().fneg(a);
+            a = self.negate_lanes(lanes, a);
         }
         let product = self.builder.ins().fmul(a, b);
         self.builder.ins().fadd(product, addend)
