@@ -112,7 +112,7 @@ pub struct RunFlags {
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_memory: Option<u64>,
 
-    /// How much stack the guest's calls may take (1MiB) [default: 8MiB]
+    /// How much stack the guest's calls may take, counted in frames of the interpreter (1MiB) [default: 8MiB]
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_stack: Option<u64>,
 

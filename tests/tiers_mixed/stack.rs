@@ -5,9 +5,8 @@ use wasmr::{StoreLimits, Val};
 use crate::support::{Program, padded, tier_mixes, ways};
 use crate::ways::{Body, Way};
 
-/// How much deeper or less deep than interpreted functions others may get. Functions inlined into themselves get deeper, passages
-/// from tier to tier take more than calls.
-const COMPARABLE: i64 = 8;
+/// How many times as deep as in one mode calls may get in another.
+const COMPARABLE: i64 = 3;
 
 /// Calls itself until the stack is used up, through whatever `CALL` does; counts how deep it got.
 fn recursion(head: &str, call: &str) -> String {
@@ -61,6 +60,80 @@ fn endless_recursion_is_the_same_trap_at_a_comparable_depth() {
         for (depth, of) in &depths {
             let comparable = interpreted / COMPARABLE..=interpreted * COMPARABLE;
             assert!(comparable.contains(depth), "{call}, {of}: {depth}, interpreted {interpreted}");
+        }
+    }
+}
+
+/// A recursion in which a frame holds locals of a type, read before the call and used after it, and operands that wait for it.
+/// Gives the depth it was asked for, and counts.
+fn holding(ty: &str, locals: usize, operands: usize, call: &str) -> String {
+    let declared = format!("{ty} ").repeat(locals);
+    let read = |at: usize| format!("(local.set {} ({ty}.load offset={} (i32.const 0)))", at + 1, 16 * at);
+    let used = |at: usize| format!("({ty}.store offset={} (i32.const 4096) (local.get {}))", 16 * at, at + 1);
+    let (reads, uses): (String, String) = ((0..locals).map(read).collect(), (0..locals).map(used).collect());
+    let operand = |inner: String, at: usize| format!("(i32.add (i32.load offset={} (i32.const 8192)) {inner})", 4 * at);
+    let call = (0..operands).fold(call.replace("ARG", "(i32.sub (local.get 0) (i32.const 1))"), operand);
+    format!(
+        r#"(module (memory 1) (type $t (func (param i32) (result i32))) (table 1 funcref) (elem (i32.const 0) $f)
+          (global $depth (export "depth") (mut i32) (i32.const 0))
+          (func (export "reset") (global.set $depth (i32.const 0)))
+          (func $f (export "f") (param i32) (result i32) (local {declared})
+            (global.set $depth (i32.add (global.get $depth) (i32.const 1)))
+            (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+            {reads} (i32.add (i32.const 1) {call}) {uses})
+          (func $g (param i32) (result i32) (local i64 i64)
+            (local.set 1 (i64.load (i32.const 0))) (call $f (local.get 0)) (i64.store (i32.const 0) (local.get 1))))"#
+    )
+}
+
+#[test]
+fn calls_get_about_as_deep_in_every_mode_whatever_their_frames_hold() {
+    const CALL: &str = "(call $f ARG)";
+    const INDIRECT: &str = "(call_indirect (type $t) ARG (i32.const 0))";
+    let shapes = [
+        ("i32", 0, 0, CALL),
+        ("i32", 2, 0, CALL),
+        ("i32", 8, 0, CALL),
+        ("i32", 30, 0, CALL),
+        ("i32", 200, 0, CALL),
+        ("i64", 8, 0, CALL),
+        ("f64", 8, 0, CALL),
+        ("v128", 8, 0, CALL),
+        ("v128", 30, 0, CALL),
+        ("i32", 0, 8, CALL),
+        ("i32", 0, 30, CALL),
+        ("i64", 8, 8, INDIRECT),
+        ("i32", 0, 0, INDIRECT),
+        ("i32", 0, 0, "(call $g ARG)"),
+        ("i64", 8, 2, "(call $g ARG)"),
+    ];
+    for (ty, locals, operands, call) in shapes {
+        let what = format!("{locals} {ty}, {operands} operands, {call}");
+        let text = holding(ty, locals, operands, call);
+        let ways: Vec<Way> = crate::ways::ways(1 << 18).into_iter().map(|way| with_stack(way, 1 << 20)).collect();
+        let depth_of = |way: &Way| {
+            let mut program = Program::new(way, &text);
+            assert_eq!(program.call("f", &[Val::I32(-1)]).trap().0, "call stack exhausted", "{what}, {}", way.name);
+            program.global("depth")
+        };
+        let depths: Vec<(i64, &str)> = ways.iter().map(|way| (depth_of(way), way.name.as_str())).collect();
+        let (least, most) = (depths.iter().min().unwrap().0, depths.iter().max().unwrap().0);
+        assert!(most <= COMPARABLE * least, "{what}: {depths:?}");
+        // What a program asks for itself ends everywhere as it does in one mode, unless it goes to the limit.
+        for way in &ways {
+            let mut program = Program::new(way, &text);
+            for _ in 0..3 {
+                let fits = (depths[0].0 / COMPARABLE) as i32;
+                let result = program.call("f", &[Val::I32(fits)]).i64();
+                assert!(
+                    operands > 0 || call.contains("$g") || result == i64::from(fits),
+                    "{what}, {}: {result}",
+                    way.name
+                );
+                let too_deep = (depths[0].0 * COMPARABLE) as i32;
+                let end = program.call("f", &[Val::I32(too_deep)]);
+                assert_eq!(end.trap().0, "call stack exhausted", "{what}, {}", way.name);
+            }
         }
     }
 }

@@ -18,8 +18,8 @@ pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;
 /// bytes of host memory an element from the start.
 pub const DEFAULT_MAX_TABLE_ELEMENTS: u64 = 10_000_000;
 
-/// Bytes of the stack for the guest's calls: what a native program gets from its shell. CPython and Go programs recurse as
-/// deeply as natively. It is committed as it is touched.
+/// Bytes of the stack for the guest's calls, as frames of the interpreter are counted: what a native program gets from its shell.
+/// CPython and Go programs recurse as deeply as natively. It is committed as it is touched.
 pub const DEFAULT_MAX_STACK: usize = 8 << 20;
 
 /// Instances that a store makes, ever, as it keeps them until it is dropped.

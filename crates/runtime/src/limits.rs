@@ -15,7 +15,9 @@ pub struct StoreLimits {
     pub max_memory_bytes: u64,
     /// Elements of all tables together. `table.grow` beyond it gives -1.
     pub max_table_elements: u64,
-    /// Bytes of the guest's value stack. Calls beyond it trap with "call stack exhausted".
+    /// Bytes of the guest's value stack, where the interpreter has its frames. Calls beyond it trap with "call stack exhausted".
+    /// Machine code has a stack of [`NATIVE_STACK_FACTOR`](crate::vm::NATIVE_STACK_FACTOR) times as many bytes, on which calls
+    /// get about as deep.
     pub max_stack_bytes: usize,
     /// Instances, ever, as a store keeps them until it is dropped.
     pub max_instances: usize,

@@ -175,6 +175,14 @@ pub struct VmInstance {
 /// module stage bounds the first two to 1000 values each.
 pub const STACK_SLACK: usize = 8192;
 
+/// Slots between a frame of the interpreter and the arguments below it.
+pub const FRAME_HEADER: usize = 4;
+
+/// How many times as large as the value stack the stack of machine code is. Frames in machine code are made to need more than
+/// frames on the value stack, but not so much more, so that calls get about as deep in both; what is left pays for the ways from
+/// tier to tier, which take hundreds of bytes of this stack and none of the other.
+pub const NATIVE_STACK_FACTOR: usize = 2;
+
 /// The part of a store that tiers use. It is pinned inside the store.
 #[derive(Debug)]
 #[repr(C)]

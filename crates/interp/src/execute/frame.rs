@@ -14,12 +14,12 @@
 //! the frame and cell where the interpreter was left for the host, so that walks cross it.
 
 use wasmr_core::trap::TrapCode;
-use wasmr_runtime::vm::{STACK_SLACK, Status, VmFunc, VmInstance, call_entry};
+use wasmr_runtime::vm::{FRAME_HEADER, STACK_SLACK, Status, VmFunc, VmInstance, call_entry};
 
 use super::dispatch::{Handler, Machine, frame_func, handlers};
 
 /// Slots of the header.
-pub const HEADER: usize = 4;
+pub const HEADER: usize = FRAME_HEADER;
 /// A caller writes arguments and header before the callee's `enter` looks at the limit; at most 1000 `v128` parameters or
 /// results, which the room behind the limit must hold.
 const _: () = assert!(2 * 1000 + HEADER < STACK_SLACK);

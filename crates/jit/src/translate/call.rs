@@ -254,6 +254,7 @@ impl Translator<'_, '_> {
 
     /// The call instruction: one that an exception may leave for the handler around it, if there is one. What it returns.
     fn emit_call(&mut self, type_index: u32, callee: Callee, args: &[Value]) -> Vec<Value> {
+        self.note_call(self.request.module.func_type_of(type_index));
         let signature = self.call_signature(type_index);
         let handlers = self.exception_handlers();
         if !handlers.is_empty() {

@@ -84,6 +84,7 @@ impl Translator<'_, '_> {
         let module = self.request.module;
         let ty = module.func_type(module.imported_func_count() + defined_index);
         let args = self.pop_many(ty.params().len());
+        let frame = self.open_frame(ty);
         let locals = std::mem::take(&mut self.locals);
         let meter = std::mem::take(&mut self.meter);
         let caller = self.positions.open(module, defined_index, offset);
@@ -97,6 +98,7 @@ impl Translator<'_, '_> {
         self.builder.set_srcloc(SourceLoc::new(self.positions.at(offset)));
         self.meter = meter;
         self.locals = locals;
+        self.close_frame(frame);
         Ok(())
     }
 }

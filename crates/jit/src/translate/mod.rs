@@ -21,6 +21,7 @@ pub mod call;
 pub mod control;
 pub mod environment;
 pub mod exception;
+pub mod frame_size;
 pub mod fuel;
 pub mod inline;
 pub mod memory;
@@ -162,6 +163,8 @@ pub struct Translator<'a, 'b> {
     pub variable_sites: u32,
     /// Calls replaced by bodies.
     pub inlining: inline::Inlining,
+    /// What the interpreter's frames would take.
+    pub frame_slots: frame_size::FrameSlots,
     /// The ways out that calls may take.
     pub exits: Vec<Exit>,
     /// What is known of the environment.
@@ -229,6 +232,7 @@ pub fn translate(
         meter: fuel::Meter::default(),
         variable_sites: 0,
         inlining: inline::Inlining::default(),
+        frame_slots: frame_size::FrameSlots::default(),
         exits: Vec::new(),
         environment: environment::Environment::default(),
     };
@@ -258,6 +262,7 @@ pub fn translate(
     if translator.pending_loop.is_some() {
         return Err(Refusal::NoSuchLoop);
     }
+    translator.enlarge_frame();
     translator.builder.seal_all_blocks();
     let Translator { builder, positions, exits, .. } = translator;
     builder.finalize(isa.frontend_config());
@@ -291,6 +296,7 @@ impl<'a> Translator<'a, '_> {
                 self.declare_local(ty, zero);
             }
         }
+        self.note_locals(ty);
         self.open_body(ty);
         self.meter = self.new_meter(defined_index);
         let mut operators = reader.get_operators_reader()?;

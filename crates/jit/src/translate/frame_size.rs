@@ -1,0 +1,92 @@
+//! Sizes of frames: those of compiled code take about as much of their stack as the interpreter's take of theirs.
+//!
+//! How deep calls go must not depend on the tier, as far as that costs nothing. Compiled frames are of two kinds. In one there is
+//! a word for each value that is needed after a call, as in the interpreter's. In the other there is next to nothing, and it may
+//! stand for several calls, because bodies were inlined into it. So two things are done. The stack of compiled code is
+//! [`NATIVE_STACK_FACTOR`] times as large as the interpreter's, which pays for frames with many values and for the ways from
+//! tier to tier. And a function that calls others gets an unused piece of stack in its frame, which makes a frame of the second
+//! kind as large as one of the first.
+//!
+//! What the interpreter's frames take follows from the types of locals and operands. The translator adds it up at each call, over
+//! all bodies that are open there.
+
+use cranelift_codegen::ir::{StackSlotData, StackSlotKind, Type, Value, types};
+use wasmr_core::types::FuncType;
+use wasmr_runtime::vm::{FRAME_HEADER, NATIVE_STACK_FACTOR};
+
+use super::Translator;
+
+/// A frame takes at least this part of what [`NATIVE_STACK_FACTOR`] allows it, in eighths, so that compiled code reaches at most
+/// 1.6 times as deep. A frame that needs all the interpreter's slots besides gets about as deep as the interpreter.
+const LEAST_EIGHTHS: usize = 5;
+
+/// Bytes of a frame that has nothing but the return address and the frame pointer.
+const LEAST_FRAME: usize = 16;
+
+/// The most that is added: below it, Cranelift touches no page for a frame's sake.
+const MOST_ADDED: usize = 48 << 10;
+
+/// What the interpreter's frames would take, in slots.
+#[derive(Debug, Default)]
+pub struct FrameSlots {
+    /// Of the locals of the body at hand that are not parameters.
+    locals: usize,
+    /// Of all bodies around it, from each to the next one's first local.
+    outer: usize,
+    /// The most that there are at a call, from the function's first local to that of the function called.
+    deepest: usize,
+}
+
+fn slots(ty: Type) -> usize {
+    if ty.is_vector() { 2 } else { 1 }
+}
+
+/// Slots between the caller's operands and the callee's first local.
+fn passage(callee: &FuncType) -> usize {
+    callee.param_slots().max(callee.result_slots()) + FRAME_HEADER
+}
+
+impl Translator<'_, '_> {
+    fn operand_slots(&self) -> usize {
+        self.stack.iter().map(|&value: &Value| slots(self.builder.func.dfg.value_type(value))).sum()
+    }
+
+    /// Notes the locals of a body that begins, which all are declared.
+    pub fn note_locals(&mut self, ty: &FuncType) {
+        let all: usize = self.locals.iter().map(|&(_, ty)| slots(ty)).sum();
+        self.frame_slots.locals = all - ty.param_slots();
+    }
+
+    /// Notes a call, the arguments of which are popped.
+    pub fn note_call(&mut self, callee: &FuncType) {
+        let FrameSlots { locals, outer, deepest } = self.frame_slots;
+        let here = outer + locals + self.operand_slots() + passage(callee);
+        self.frame_slots.deepest = deepest.max(here);
+    }
+
+    /// Notes that the body of `callee` begins, in place of a call of it. Returns what ends it.
+    pub fn open_frame(&mut self, callee: &FuncType) -> FrameSlots {
+        let FrameSlots { locals, outer, .. } = self.frame_slots;
+        // The operands of all bodies are on one stack.
+        self.frame_slots.outer = outer + locals + passage(callee);
+        FrameSlots { locals, outer, deepest: 0 }
+    }
+
+    /// Notes that the body ends which `opened` began.
+    pub fn close_frame(&mut self, opened: FrameSlots) {
+        let deepest = self.frame_slots.deepest;
+        self.frame_slots = FrameSlots { deepest, ..opened };
+    }
+
+    /// Makes the frame at least as large as it has to be.
+    pub fn enlarge_frame(&mut self) {
+        let interpreted = self.frame_slots.deepest * size_of::<u64>();
+        let least = interpreted * NATIVE_STACK_FACTOR * LEAST_EIGHTHS / 8;
+        let added = least.saturating_sub(LEAST_FRAME).min(MOST_ADDED);
+        if added != 0 {
+            let align = types::I64.bytes().ilog2() as u8;
+            let data = StackSlotData::new(StackSlotKind::ExplicitSlot, added as u32, align);
+            self.builder.create_sized_stack_slot(data);
+        }
+    }
+}
