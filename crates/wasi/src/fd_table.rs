@@ -166,6 +166,11 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Taken { base: self.base | other.base, inheriting: self.inheriting | other.inheriting }
+    }
+
     /// What is taken away from a descriptor that is opened through one of this.
     pub(crate) fn passed_on(self) -> Self {
         Taken { base: self.inheriting, inheriting: self.inheriting }

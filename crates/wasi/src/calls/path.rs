@@ -199,15 +199,16 @@ pub(crate) fn path_open(
     };
     let needed = if how.create { rights::PATH_OPEN | rights::PATH_CREATE_FILE } else { rights::PATH_OPEN };
     let path = path_below(ctx, mem, fd, needed, path, path_len)?;
+    let taken = passed_on(ctx.fds.get(fd)?, how, rights_base)?;
     ctx.fds.room()?;
     let wanted = (rights_base, rights_inheriting);
     let new = match names_at(&ctx.fds, fd, needed, path)? {
-        Some(names) => open_names(names, how, wanted)?,
+        Some(names) => open_names(names, how, wanted, taken)?,
         None => {
             let last = if how.create && how.exclusive { Last::Kept } else { Last::followed_if(how.follow) };
             let mut pauses = Pauses::default();
             let opened = loop {
-                match reach(&ctx.fds, fd, needed, path, last, |spot| open_at(spot, how, rights_base)) {
+                match reach(&ctx.fds, fd, needed, path, last, |spot| open_at(spot, how, rights_base, taken)) {
                     // The host would let an open that blocks wait, for a lease to end for example.
                     Err(Errno::Again) if how.waits() => pauses.pause(ctx.interrupt.as_ref(), &mut Vec::new())?,
                     result => break result?,
@@ -219,15 +220,27 @@ pub(crate) fn path_open(
     Ok(mem.write_u32(opened, ctx.fds.insert(new)?)?)
 }
 
+/// Returns the rights that are taken away of what is opened through `descriptor`; an error if what is asked for needs one.
+fn passed_on(descriptor: &Descriptor, how: OpenHow, rights_base: u64) -> Result<Taken, Errno> {
+    let taken = descriptor.taken.passed_on();
+    if rights_base & taken.base != 0 {
+        Err(Errno::Notcapable)
+    } else if how.truncate && descriptor.require(rights::PATH_FILESTAT_SET_SIZE).is_err() {
+        Err(Errno::Perm)
+    } else {
+        Ok(taken)
+    }
+}
+
 /// Opens a directory of names, as one of a file system that is mounted read-only.
-fn open_names(names: Names, how: OpenHow, (base, inheriting): (u64, u64)) -> Result<Descriptor, Errno> {
+fn open_names(names: Names, how: OpenHow, (base, inheriting): (u64, u64), taken: Taken) -> Result<Descriptor, Errno> {
     match how {
         OpenHow { create: true, directory: true, .. } => Err(Errno::Inval),
         OpenHow { create: true, exclusive: true, .. } => Err(Errno::Exist),
         OpenHow { create: true, .. } | OpenHow { write: true, .. } | OpenHow { truncate: true, .. } => {
             Err(Errno::Isdir)
         }
-        _ => Ok(Descriptor::directory(Object::Names(names), base, inheriting, Taken::default())),
+        _ => Ok(Descriptor::directory(Object::Names(names), base, inheriting, taken)),
     }
 }
 
@@ -241,15 +254,10 @@ struct Opened {
     taken: Taken,
 }
 
-fn open_at(spot: &Spot<'_, '_>, how: OpenHow, rights_base: u64) -> Result<Opened, Errno> {
+/// Opens a file without waiting. `taken` is taken away by the directory that the path began at.
+fn open_at(spot: &Spot<'_, '_>, how: OpenHow, rights_base: u64, taken: Taken) -> Result<Opened, Errno> {
     let Spot { descriptor, directory, path } = spot;
-    let taken = descriptor.taken.passed_on();
-    if rights_base & taken.base != 0 {
-        return Err(Errno::Notcapable);
-    }
-    if how.truncate && descriptor.require(rights::PATH_FILESTAT_SET_SIZE).is_err() {
-        return Err(Errno::Perm);
-    }
+    let taken = taken.and(passed_on(descriptor, how, rights_base)?);
     let read_only = directory.read_only;
     let opened = |(file, stat), unread| Opened { file, stat, unread, read_only, taken };
     let start = &directory.file;

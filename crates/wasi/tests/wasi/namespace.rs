@@ -206,6 +206,23 @@ fn what_was_taken_away_of_a_directory_is_missing_through_a_link() {
     assert_eq!(guest.unlink("l/f"), Err(Errno::Notcapable));
     assert_eq!(guest.open("l/f", 0, WRITE), Err(Errno::Notcapable));
     assert_eq!(contents(&mut guest, ROOT, "l/f"), Ok("f".to_string()));
+
+    // And what was taken away where the path begins, is missing at its end.
+    for start in [ROOT, ROOT + 2] {
+        let (temp, mut guest) = granted(&["/a", "/b"]);
+        symlink("/b", temp.path().join("d0/b")).unwrap();
+        std::fs::write(temp.path().join("d1/f"), "f").unwrap();
+        let stat = guest.fdstat(start).unwrap();
+        let left = [stat.base & !wasmr_wasi::rights::PATH_FILESTAT_SET_SIZE, stat.inheriting & !WRITE];
+        guest.call("fd_fdstat_set_rights", &[start.into(), left[0], left[1]]).unwrap();
+        for (path, oflags) in [("b", DIRECTORY), ("b/.", 0)] {
+            let below = guest.open_full(start, true, path.as_bytes(), oflags, (READ, READ | WRITE), 0).unwrap();
+            assert_eq!(guest.open_full(below, true, b"f", 0, (WRITE, 0), 0), Err(Errno::Notcapable));
+        }
+        assert_eq!(guest.open_full(start, true, b"b/f", 0, (WRITE, 0), 0), Err(Errno::Notcapable));
+        assert_eq!(guest.open_full(start, true, b"b/f", TRUNC, (READ, 0), 0), Err(Errno::Perm));
+        assert_eq!(contents(&mut guest, start, "b/f"), Ok("f".to_string()));
+    }
 }
 
 #[test]
