@@ -83,6 +83,7 @@ const UNSAFE_FILES: &[&str] = &[
     // Resets signals in the processes that it starts.
     "tests/behaviour/harness.rs",
     // Takes rights from itself.
+    "tests/comes_back.rs",
     "tests/no_code_memory.rs",
 ];
 

@@ -1,9 +1,8 @@
 //! The comparison of the `differential` target on the code as it is shipped: without the fuzzer's instrumentation, which
 //! gives handlers stack frames, so that the target itself has to do without guarded memories.
 //!
-//! `soak FILE-OR-DIRECTORY…` runs inputs, for example the corpus; `soak --random SECONDS [SEED]` makes its own. `soak --paths
-//! SECONDS [SEED]` makes inputs of its own for the `wasi_paths` target. The first disagreement, escape, panic, crash or hang ends
-//! it, with the input in `soak-input`.
+//! `soak FILE-OR-DIRECTORY…` runs inputs, for example the corpus; `soak --random SECONDS [SEED]` makes its own. The first
+//! disagreement, panic, crash or hang ends it, with the input in `soak-input`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use wasmr_fuzz::differential::{Depth, run};
 use wasmr_fuzz::value::Random;
-use wasmr_fuzz::wasi_paths;
 
 /// Where the input at work is: on disk, as a crash leaves no time to write it.
 const INPUT: &str = "soak-input";
@@ -38,12 +36,8 @@ fn main() -> ExitCode {
             let seconds = seconds.parse().unwrap_or(600);
             random(Duration::from_secs(seconds), rest.first().and_then(|seed| seed.parse().ok()).unwrap_or(1));
         }
-        ["--paths", seconds, ref rest @ ..] => {
-            let seconds = seconds.parse().unwrap_or(600);
-            paths(Duration::from_secs(seconds), rest.first().and_then(|seed| seed.parse().ok()).unwrap_or(1));
-        }
         [] => {
-            eprintln!("usage: soak FILE-OR-DIRECTORY... | soak --random SECONDS [SEED] | soak --paths SECONDS [SEED]");
+            eprintln!("usage: soak FILE-OR-DIRECTORY... | soak --random SECONDS [SEED]");
             return ExitCode::FAILURE;
         }
         _ => {
@@ -78,44 +72,24 @@ fn watch() {
 }
 
 fn one(data: Vec<u8>) -> Depth {
-    begin(&data);
-    run(&data).unwrap_or_default()
-}
-
-fn begin(data: &[u8]) {
-    std::fs::write(INPUT, data).unwrap_or_else(|error| panic!("{INPUT}: {error}"));
+    std::fs::write(INPUT, &data).unwrap_or_else(|error| panic!("{INPUT}: {error}"));
     BEGUN.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Inputs of `length` bytes at most, one after the other, for as long as `time` says.
-fn inputs(time: Duration, seed: u64, length: usize, mut each: impl FnMut(Vec<u8>)) {
-    let (begin, mut random) = (Instant::now(), Random::new(seed));
-    while begin.elapsed() < time {
-        let length = 64 + random.next() as usize % length;
-        each(std::iter::repeat_with(|| random.next().to_le_bytes()).flatten().take(length).collect());
-    }
-}
-
-fn paths(time: Duration, seed: u64) {
-    let mut count = 0;
-    inputs(time, seed, 2_000, |data| {
-        begin(&data);
-        wasi_paths::run(&data);
-        count += 1;
-    });
-    eprintln!("{count} inputs in {} s", time.as_secs());
+    run(&data).unwrap_or_default()
 }
 
 fn random(time: Duration, seed: u64) {
     let begin = Instant::now();
+    let mut random = Random::new(seed);
     let (mut count, mut depth) = (0, Depth::default());
-    inputs(time, seed, 20_000, |data| {
+    while begin.elapsed() < time {
+        let length = 64 + random.next() as usize % 20_000;
+        let data = std::iter::repeat_with(|| random.next().to_le_bytes()).flatten().take(length).collect();
         count += 1;
         depth += one(data);
         if count % 2_000 == 0 {
             report(count, depth, begin);
         }
-    });
+    }
     report(count, depth, begin);
 }
 

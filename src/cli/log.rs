@@ -58,7 +58,7 @@ impl Log {
                 });
             }
             TierEvent::Unavailable { why } if self.fallback => {
-                say(&format!("nothing is compiled from now on: {why}"));
+                say(&format!("nothing is compiled for now: {why}"));
             }
             _ => {}
         });

@@ -76,7 +76,8 @@ fn arguments(case: &Case) -> Vec<Vec<Value>> {
         _ => Value::F64(F64S[index % 7]),
     };
     let vector = |first: usize, place: usize| {
-        let lane = |lane: usize| if place.is_multiple_of(2) { (first + lane) % 7 } else { (first + lane) / 7 + place / 2 };
+        let lane =
+            |lane: usize| if place.is_multiple_of(2) { (first + lane) % 7 } else { (first + lane) / 7 + place / 2 };
         if lanes(ValType::V128, &case.text) == "f32x4" {
             V128::from_lanes::<[u32; 4]>(std::array::from_fn(|index| F32S[lane(index) % 7]))
         } else {

@@ -1,12 +1,13 @@
 //! [`Compiler`]: what the modules of an engine share to get machine code: the threads, the clock, the counts, and whether there
 //! is a compiler at all.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::compile_queue::Waiting;
 use crate::config::Config;
+use crate::pause::Pause;
 use crate::report::{Observer, TierEvent, TierReport};
 use crate::tier_up::CompileTask;
 use crate::tuning::{Tuning, processors};
@@ -23,8 +24,21 @@ pub struct Compiler {
     workers: OnceLock<Workers<CompileTask>>,
     /// When the first hot event was.
     began: OnceLock<Instant>,
-    unavailable: OnceLock<String>,
+    outage: Mutex<Outage>,
+    /// Whether there is a reason in `outage`.
+    is_out: AtomicBool,
     counts: Counts,
+}
+
+/// Why nothing is compiled at the moment.
+#[derive(Debug, Default)]
+struct Outage {
+    /// The reason; none if something can be compiled, as far as anybody knows.
+    why: Option<String>,
+    /// When to try again; never if there is none.
+    pause: Option<Pause>,
+    /// The reason that was told last.
+    told: Option<String>,
 }
 
 /// What was done so far.
@@ -58,7 +72,8 @@ impl Compiler {
             processors: OnceLock::new(),
             workers: OnceLock::new(),
             began: OnceLock::new(),
-            unavailable: OnceLock::new(),
+            outage: Mutex::default(),
+            is_out: AtomicBool::new(false),
             counts: Counts::default(),
         }
     }
@@ -84,21 +99,49 @@ impl Compiler {
             && (self.processors() > 1 || samples >= self.tuning.samples_for(body_bytes, true))
     }
 
-    /// Has something compiled. If there is no thread for that, nothing is from now on.
+    /// Has something compiled. If there is no thread for that, nothing is for a while.
     pub fn submit(&self, waiting: Waiting<CompileTask>) {
         let workers = self.workers.get_or_init(|| Workers::new(self.tuning.compile_threads_on(self.processors())));
         if let Err(error) = workers.submit(waiting) {
-            self.give_up(format!("there is no thread to compile on: {error}"));
+            self.pause(format!("there is no thread to compile on: {error}"));
         }
     }
 
-    /// Says why nothing is compiled from now on.
+    fn outage(&self) -> MutexGuard<'_, Outage> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says why nothing is compiled for a while, which is longer each time until something was.
+    pub fn pause(&self, why: String) {
+        let mut outage = self.outage();
+        outage.pause = Some(Pause::after(outage.pause));
+        self.go_out(outage, why);
+    }
+
+    /// Says why nothing will ever be compiled on this host.
     pub fn give_up(&self, why: String) {
-        // The first reason is the one that counts.
-        if self.unavailable.set(why).is_ok()
-            && let Some(why) = self.unavailable.get()
-        {
-            self.tell(|| TierEvent::Unavailable { why });
+        let mut outage = self.outage();
+        outage.pause = None;
+        self.go_out(outage, why);
+    }
+
+    fn go_out(&self, mut outage: MutexGuard<'_, Outage>, why: String) {
+        let is_news = outage.told.as_ref() != Some(&why);
+        outage.told = Some(why.clone());
+        outage.why = Some(why.clone());
+        self.is_out.store(true, Ordering::Release);
+        drop(outage);
+        if is_news {
+            self.tell(|| TierEvent::Unavailable { why: &why });
+        }
+    }
+
+    /// Something was compiled: whatever stood in the way is gone.
+    fn recover(&self) {
+        if self.is_out.load(Ordering::Acquire) {
+            let mut outage = self.outage();
+            (outage.why, outage.pause) = (None, None);
+            self.is_out.store(false, Ordering::Release);
         }
     }
 
@@ -109,9 +152,12 @@ impl Compiler {
         }
     }
 
-    /// Whether nothing is compiled any more.
-    pub fn has_given_up(&self) -> bool {
-        self.unavailable.get().is_some()
+    /// Returns true if nothing is to be compiled now.
+    pub fn is_paused(&self) -> bool {
+        self.is_out.load(Ordering::Acquire) && {
+            let outage = self.outage();
+            outage.why.is_some() && outage.pause.is_none_or(|pause| !pause.is_over())
+        }
     }
 
     /// Counts something that was compiled.
@@ -124,6 +170,9 @@ impl Compiler {
         let add = |counter: &AtomicU64, by: u64| {
             counter.fetch_add(by, Ordering::Relaxed);
         };
+        if what != Compiled::Refused {
+            self.recover();
+        }
         add(counter, 1);
         add(&self.counts.bytes, bytes as u64);
         add(&self.counts.nanoseconds, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
@@ -133,7 +182,7 @@ impl Compiler {
     pub fn report(&self) -> TierReport {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         TierReport {
-            unavailable: self.unavailable.get().cloned(),
+            unavailable: self.outage().why.clone(),
             functions: get(&self.counts.functions),
             loops: get(&self.counts.loops),
             refused: get(&self.counts.refused),

@@ -7,7 +7,7 @@
 //! - [`engine`](mod@engine) is what everything of one embedding shares; [`module`] is a module made ready to run.
 //! - `tier` is the tiers as stores see them; `tier_up` decides for a module what is compiled when, with `loops` for those that a
 //!   function does not come out of; `compiler` is what modules share for that, `compile_queue` its order, `workers` the
-//!   threads; [`report`] says what was done.
+//!   threads, `pause` when to try again what the host refused; [`report`] says what was done.
 //! - [`explore`]: what becomes of a function, for people.
 //!
 //! This is the only crate that names the tiers. Without the feature `jit` there is only the interpreter.
@@ -26,6 +26,8 @@ mod leaves;
 mod loops;
 pub mod modes;
 pub mod module;
+#[cfg(feature = "jit")]
+mod pause;
 pub mod report;
 #[cfg(feature = "jit")]
 mod tier;

@@ -146,7 +146,7 @@ impl LoopSites {
         let Knowledge::Loop(watch) = known else { return Advice::Wait };
         let is_here = watch.target == watch.here;
         match progress {
-            Progress::Waiting(_) => Advice::Wait,
+            Progress::Waiting(_) | Progress::Postponed => Advice::Wait,
             Progress::Ready if is_here => Advice::Enter,
             Progress::Refused if is_here => {
                 *known = Knowledge::Nothing;
@@ -218,6 +218,15 @@ mod tests {
         assert_eq!(sites.advise(INNER, &Progress::Ready, false, 3), Advice::Inward);
         assert_eq!(target(&sites, INNER), Some((200, true)));
         assert_eq!(sites.advise(INNER, &Progress::Ready, false, 3), Advice::Enter);
+    }
+
+    #[test]
+    fn postponed_loops_are_asked_for_again() {
+        let mut sites = nest();
+        assert_eq!(sites.advise(INNER, &Progress::Postponed, false, 0), Advice::Wait);
+        assert_eq!(sites.advise(OUTER, &Progress::Postponed, false, 0), Advice::Wait);
+        assert_eq!(target(&sites, INNER), Some((100, false)));
+        assert_eq!(sites.advise(OUTER, &Progress::Ready, false, 0), Advice::Enter);
     }
 
     #[test]

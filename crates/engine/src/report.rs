@@ -24,7 +24,8 @@ pub enum TierEvent<'a> {
         /// Bytes of machine code, or why there is none.
         result: Result<usize, String>,
     },
-    /// Nothing is compiled from now on.
+    /// Nothing is compiled for now. It is tried again later, unless the host is none that code can be made for; the reason is told
+    /// once.
     Unavailable {
         /// Why.
         why: &'a str,
@@ -53,13 +54,13 @@ pub struct FunctionCount {
 /// What an engine compiled so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TierReport {
-    /// Why nothing is compiled, if that is so although the mode asks for it.
+    /// Why nothing is compiled, if that is so at the moment although the mode asks for it.
     pub unavailable: Option<String>,
     /// Functions compiled, counted once for guarded and once for checked memories.
     pub functions: u64,
     /// Functions compiled from a loop on.
     pub loops: u64,
-    /// Functions and loops that the compiler refused: they stay interpreted.
+    /// Functions and loops that the compiler refused: they stay interpreted. What is tried again counts each time.
     pub refused: u64,
     /// Bytes of machine code.
     pub code_bytes: u64,

@@ -21,6 +21,7 @@ use wasmr_interp::translate::loops::{LoopInfo, loop_at};
 use wasmr_interp::translate::{Source, locate_all};
 use wasmr_jit::{Callers, CodeOptions, Entry, JitModule, LoopEntry, Refusal, Scratch};
 use wasmr_module::Module;
+use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{HotEvent, LoopCode, TierUp};
 use wasmr_runtime::vm::VmLayout;
@@ -29,6 +30,7 @@ use crate::compile_queue::Waiting;
 use crate::compiler::{Compiled, Compiler};
 use crate::leaves::Leaves;
 use crate::loops::{Advice, LoopSites, Site};
+use crate::pause::Pause;
 use crate::report::TierEvent;
 use crate::workers::Task;
 
@@ -47,8 +49,8 @@ pub struct ModuleTiers {
     metered: bool,
     /// Whether functions are compiled before their first call, instead of when they are hot.
     eager: bool,
-    /// For instances whose memory 0 is not guarded, and for the others; `None` inside if nothing can be compiled.
-    code: [OnceLock<Option<Arc<JitModule>>>; 2],
+    /// For instances whose memory 0 is not guarded, and for the others.
+    code: [OnceLock<Arc<JitModule>>; 2],
     state: Mutex<State>,
     leaves: Leaves,
     /// Something that was waited for is done.
@@ -62,6 +64,10 @@ pub struct ModuleTiers {
 #[derive(Default)]
 struct State {
     work: HashMap<Work, Progress>,
+    /// Work that the host had no means for, until it is tried again.
+    postponed: HashMap<Work, Pause>,
+    /// The host gave a store no stack for machine code: until when no store is given any code.
+    no_stack: Option<Pause>,
     /// The functions that have code, in the order in which they got it, and for which kind of memory.
     made: Vec<(u32, bool)>,
     sites: LoopSites,
@@ -98,6 +104,8 @@ pub enum Progress {
     Ready,
     /// There will be none.
     Refused,
+    /// There is none now, and nothing waits: the host has no means for it. To be asked for again.
+    Postponed,
 }
 
 /// The work of a thread that compiles.
@@ -146,15 +154,28 @@ impl ModuleTiers {
         !self.eager && !self.at_once() && self.leaves.is_short(&self.module, index)
     }
 
-    /// The code for instances of a kind; `None` if none can be made.
+    /// The code for instances of a kind; `None` if none can be made now.
     fn code(&self, guarded: bool) -> Option<&Arc<JitModule>> {
-        let make = || {
-            let spectre_guards = self.compiler.spectre_guards();
-            let options = CodeOptions { guarded, metered: self.metered, spectre_guards };
-            let made = JitModule::new(self.module.clone(), self.layout, options);
-            made.map_err(|why| self.compiler.give_up(why.to_string())).ok()
-        };
-        self.code[usize::from(guarded)].get_or_init(make).as_ref()
+        let known = &self.code[usize::from(guarded)];
+        if let Some(code) = known.get() {
+            return Some(code);
+        }
+        if self.compiler.is_paused() {
+            return None;
+        }
+        let spectre_guards = self.compiler.spectre_guards();
+        let options = CodeOptions { guarded, metered: self.metered, spectre_guards };
+        match JitModule::new(self.module.clone(), self.layout, options) {
+            Ok(made) => Some(known.get_or_init(|| made)),
+            Err(why) if why.is_permanent() => {
+                self.compiler.give_up(why.to_string());
+                None
+            }
+            Err(why) => {
+                self.compiler.pause(why.to_string());
+                None
+            }
+        }
     }
 
     /// Lets the function's instance know the code that was made since it was last here.
@@ -165,17 +186,30 @@ impl ModuleTiers {
             return;
         }
         let guarded = func.memory0_guarded();
-        let state = self.lock();
+        let mut state = self.lock();
+        if state.no_stack.is_some_and(|pause| !pause.is_over()) {
+            return;
+        }
         let news = &state.made[known as usize..made as usize];
         for &(index, _) in news.iter().filter(|(_, kind)| *kind == guarded) {
             let Some(code) = self.code(guarded) else { break };
             let callers = if self.is_short_leaf(index) { Callers::NotInterpreter } else { Callers::All };
             if let Err(why) = code.give(&func.sibling(index), callers) {
-                self.compiler.give_up(why.to_string());
+                self.has_no_stack(state, &why);
                 return;
             }
         }
+        state.no_stack = None;
         func.set_published(made);
+    }
+
+    /// Notes that the host gives a store no stack for machine code. That store goes on being interpreted until it is asked again at
+    /// one of its next events.
+    fn has_no_stack(&self, mut state: MutexGuard<'_, State>, why: &ResourceError) {
+        state.no_stack = Some(Pause::after(state.no_stack));
+        drop(state);
+        let why = why.to_string();
+        self.compiler.tell(|| TierEvent::Unavailable { why: &why });
     }
 
     /// Has something compiled, unless that was asked for before; waits for it, if told to. Gives what has become of it.
@@ -184,13 +218,14 @@ impl ModuleTiers {
         if !state.work.contains_key(&work) {
             let size = self.body_size(work.index);
             let max = self.compiler.tuning().max_compiled_size;
-            if size > max || self.compiler.has_given_up() {
+            if size > max {
                 state.work.insert(work, Progress::Refused);
                 drop(state);
-                if size > max {
-                    self.count(work, Duration::ZERO, Err(format!("its {size} bytes are more than {max}")));
-                }
+                self.count(work, Duration::ZERO, Err(format!("its {size} bytes are more than {max}")));
                 return Progress::Refused;
+            }
+            if state.postponed.get(&work).is_some_and(|pause| !pause.is_over()) || self.compiler.is_paused() {
+                return Progress::Postponed;
             }
             let heat = Arc::new(AtomicU32::new(samples));
             state.work.insert(work, Progress::Waiting(heat.clone()));
@@ -201,7 +236,7 @@ impl ModuleTiers {
             state = self.lock();
         }
         loop {
-            let progress = state.work.get(&work).cloned().unwrap_or(Progress::Refused);
+            let progress = state.work.get(&work).cloned().unwrap_or(Progress::Postponed);
             match &progress {
                 Progress::Waiting(_) if wait => {
                     state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -213,7 +248,7 @@ impl ModuleTiers {
                     };
                     return progress;
                 }
-                Progress::Ready | Progress::Refused => return progress,
+                Progress::Ready | Progress::Refused | Progress::Postponed => return progress,
             }
         }
     }
@@ -306,7 +341,14 @@ impl ModuleTiers {
             state.made.push((work.index, work.guarded));
             self.made.store(state.made.len() as u32, Ordering::Release);
         }
-        state.work.insert(work, progress);
+        if matches!(progress, Progress::Postponed) {
+            let pause = Pause::after(state.postponed.get(&work).copied());
+            state.postponed.insert(work, pause);
+            state.work.remove(&work);
+        } else {
+            state.postponed.remove(&work);
+            state.work.insert(work, progress);
+        }
         drop(state);
         self.done.notify_all();
     }
@@ -328,11 +370,14 @@ impl ModuleTiers {
         let size = self.body_size(index);
         if self.lock().sites.sample(site, early) {
             let samples = self.lock().sites.samples(site);
-            if !self.compiler.pays(samples, size) || self.comes_with_function(func, samples) {
+            if !self.compiler.pays(samples, size)
+                || self.compiler.is_paused()
+                || self.comes_with_function(func, samples)
+            {
                 return None;
             }
             let source = self.source(index, guarded);
-            let info = if self.compiler.has_given_up() { None } else { loop_at(&source, position) };
+            let info = loop_at(&source, position);
             self.lock().sites.learn(site, info);
         }
         // Each round asks about another loop, ever further inside.
@@ -354,7 +399,16 @@ impl ModuleTiers {
                 Advice::Inward => {}
                 Advice::Enter => {
                     debug_assert!(is_here, "only at the loop that it is of");
-                    let code = self.code(guarded)?.loop_code(index, offset)?;
+                    let all = self.code(guarded)?;
+                    let code = all.loop_code(index, offset)?;
+                    let state = self.lock();
+                    if state.no_stack.is_some_and(|pause| !pause.is_over()) {
+                        return None;
+                    }
+                    if let Err(why) = all.make_ready(func) {
+                        self.has_no_stack(state, &why);
+                        return None;
+                    }
                     return Some(Arc::new(code));
                 }
             }
@@ -374,6 +428,8 @@ impl TierUp for ModuleTiers {
     fn hot_event(&self, func: &RunningFunc<'_>, position: u32) -> HotEvent {
         self.publish(func);
         if self.eager {
+            // Unless it was refused, it was postponed at its first call.
+            self.compile_function(func, 1);
             return HotEvent::Ordinary;
         }
         let early = self.is_hunting(func);
@@ -440,29 +496,37 @@ impl Task for CompileTask {
             None => code.function(index).map_or(0, |code| code.len),
             Some(offset) => code.loop_code(index, offset).map_or(0, |code| code.len),
         };
+        let mut is_for_now = false;
         let result = match made {
             Some(Ok(())) => Ok(code.map_or(0, |code| len(code))),
             Some(Err(why)) => {
-                if let Refusal::Unavailable(why) = &why {
-                    tiers.compiler.give_up(why.to_string());
-                }
+                is_for_now = matches!(&why, Refusal::Unavailable(why) if !why.is_permanent());
                 Err(why.to_string())
             }
-            None => Err("nothing is compiled".to_owned()),
+            None => {
+                is_for_now = true;
+                Err("nothing is compiled now".to_owned())
+            }
         };
-        let progress = if result.is_ok() { Progress::Ready } else { Progress::Refused };
+        let progress = match &result {
+            Ok(_) => Progress::Ready,
+            Err(_) if is_for_now => Progress::Postponed,
+            Err(_) => Progress::Refused,
+        };
         tiers.count(self.work, began.elapsed(), result);
         self.finish(&tiers, &progress);
     }
 
     fn fail(self) {
         if let Some(tiers) = self.tiers.upgrade() {
-            tiers.count(
-                self.work,
-                Duration::ZERO,
-                Err("the compiler failed, or there is no thread to compile on".to_owned()),
-            );
+            tiers.count(self.work, Duration::ZERO, Err("the compiler failed".to_owned()));
             self.finish(&tiers, &Progress::Refused);
+        }
+    }
+
+    fn postpone(self) {
+        if let Some(tiers) = self.tiers.upgrade() {
+            self.finish(&tiers, &Progress::Postponed);
         }
     }
 }

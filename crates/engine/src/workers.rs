@@ -23,8 +23,11 @@ pub trait Task: Send + 'static {
     /// Does it. If it panics, [`fail`](Task::fail) is called.
     fn run(&self, scratch: &mut Self::Scratch);
 
-    /// Says that it will not be done.
+    /// Says that it will not be done, ever.
     fn fail(self);
+
+    /// Says that it cannot be done now.
+    fn postpone(self);
 }
 
 /// Threads that do tasks.
@@ -95,7 +98,7 @@ impl<T: Task> Workers<T> {
     /// Has something done, sooner or later.
     ///
     /// # Errors
-    /// If there is no thread and the system gives none; the task has then failed.
+    /// If there is no thread and the system gives none; whatever waits is then postponed.
     pub fn submit(&self, waiting: Waiting<T>) -> io::Result<()> {
         let mut state = self.shared.lock();
         state.queue.push(waiting);
@@ -103,7 +106,7 @@ impl<T: Task> Workers<T> {
         if provided.is_err() {
             let queue = std::mem::take(&mut state.queue);
             drop(state);
-            queue.into_tasks().for_each(Task::fail);
+            queue.into_tasks().for_each(Task::postpone);
         }
         provided
     }
@@ -178,6 +181,10 @@ mod tests {
 
         fn fail(self) {
             self.to.send(format!("{} failed", self.what)).unwrap();
+        }
+
+        fn postpone(self) {
+            self.to.send(format!("{} postponed", self.what)).unwrap();
         }
     }
 

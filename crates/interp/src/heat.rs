@@ -15,6 +15,7 @@ use wasmr_runtime::vm::{Status, VmFunc, VmInstance, finish_tail_calls};
 use crate::code::{CodeBlock, identify};
 use crate::execute::dispatch::{frame_func, is_interrupted};
 use crate::execute::frame::{HEADER, foreign_cell, is_outermost};
+use crate::stitch::Stitched;
 
 /// Gives no status: the interpreter goes on where it was.
 pub const GO_ON: usize = usize::MAX;
@@ -38,6 +39,11 @@ impl Warmth {
     /// Whether the function is still to be stitched; it is not any more after that.
     fn claim_stitching(&self) -> bool {
         !self.stitched.load(Ordering::Relaxed) && !self.stitched.swap(true, Ordering::Relaxed)
+    }
+
+    /// Undoes a claim: the function could not be stitched now.
+    fn postpone_stitching(&self) {
+        self.stitched.store(false, Ordering::Relaxed);
     }
 }
 
@@ -108,8 +114,11 @@ unsafe fn sample(mut fp: *mut u64) {
                     if frame == 0 {
                         stitcher.count_event();
                     }
-                    if stitcher.is_due(samples) && block.warmth.claim_stitching() {
-                        stitcher.stitch(block);
+                    if stitcher.is_due(samples)
+                        && block.warmth.claim_stitching()
+                        && stitcher.stitch(block) == Stitched::NotNow
+                    {
+                        block.warmth.postpone_stitching();
                     }
                 }
                 if let Some(tier_up) = &code.options().tier_up {

@@ -43,3 +43,10 @@ pub enum Unavailable {
     #[error("the compiler refuses: {0}")]
     Compiler(String),
 }
+
+impl Unavailable {
+    /// Returns true if that will never change in this process.
+    pub fn is_permanent(&self) -> bool {
+        !matches!(self, Unavailable::Memory(_))
+    }
+}

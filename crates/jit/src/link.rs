@@ -37,17 +37,20 @@ struct Arena {
 /// First address of the arena, 0 before there is one; its size is [`SIZE`].
 static START: AtomicUsize = AtomicUsize::new(0);
 
+/// The arena. If the system refuses it, it is asked for again the next time.
 fn arena() -> Result<&'static Arena, Unavailable> {
-    static ARENA: OnceLock<Result<Arena, Unavailable>> = OnceLock::new();
-    let arena = ARENA.get_or_init(|| {
-        let here = arena as fn() -> Result<&'static Arena, Unavailable>;
-        let image = Image::around(here as usize).ok_or(Unavailable::Host("the program's own code cannot be found"))?;
-        let refused = |error: io::Error| Unavailable::Memory(error.to_string());
-        let space = CodeSpace::near(image.all, SIZE).map_err(refused)?;
-        START.store(space.base(), Ordering::Release);
-        Ok(Arena { space, taken: Mutex::new(vec![false; SIZE / CHUNK]) })
-    });
-    arena.as_ref().map_err(Clone::clone)
+    static ARENA: OnceLock<Arena> = OnceLock::new();
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(arena) = ARENA.get() {
+        return Ok(arena);
+    }
+    let here = arena as fn() -> Result<&'static Arena, Unavailable>;
+    let image = Image::around(here as usize).ok_or(Unavailable::Host("the program's own code cannot be found"))?;
+    let refused = |error: io::Error| Unavailable::Memory(error.to_string());
+    let space = CodeSpace::near(image.all, SIZE).map_err(refused)?;
+    START.store(space.base(), Ordering::Release);
+    Ok(ARENA.get_or_init(|| Arena { space, taken: Mutex::new(vec![false; SIZE / CHUNK]) }))
 }
 
 /// Whether an address is one of compiled code. Takes no lock and allocates nothing.
@@ -152,5 +155,48 @@ impl Linker {
         self.module.finalize_definitions().map_err(failed)?;
         let written = self.module.get_finalized_function(id);
         Ok(written.addr().wrapping_add(self.distance))
+    }
+}
+
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+    use crate::compile::{Scratch, compile_with};
+    use crate::isa;
+
+    /// Links a function that returns.
+    fn link(linker: &mut Linker) -> Result<usize, Unavailable> {
+        use cranelift_codegen::ir::InstBuilder;
+        use cranelift_codegen::isa::CallConv;
+
+        let isa = isa::host()?;
+        let signature = Signature::new(CallConv::SystemV);
+        let id = linker.declare(&signature)?;
+        let code = compile_with(&*isa, id, &mut Scratch::default(), |func, context| {
+            func.signature = signature;
+            let mut builder = cranelift_frontend::FunctionBuilder::new(func, context);
+            let block = builder.create_block();
+            builder.switch_to_block(block);
+            builder.seal_all_blocks();
+            builder.ins().return_(&[]);
+            builder.finalize(isa.frontend_config());
+        });
+        linker.define(id, &code.expect("it is compiled"))
+    }
+
+    #[test]
+    fn room_that_is_given_back_is_used_again() {
+        let arena = arena().unwrap();
+        let mut linker = Linker::new(isa::host().unwrap()).unwrap();
+        let all: Vec<_> = std::iter::from_fn(|| arena.take(1)).collect();
+        let refused = link(&mut linker).unwrap_err();
+        assert!(!refused.is_permanent(), "{refused}");
+        all.iter().for_each(|chunk| arena.give_back(chunk));
+        let address = link(&mut linker).unwrap();
+        assert!(is_code(address));
+        let taken = || arena.taken.lock().unwrap().iter().filter(|taken| **taken).count();
+        let before = taken();
+        drop(linker);
+        assert!(taken() < before, "a linker takes its memory with it");
     }
 }

@@ -29,6 +29,17 @@ impl JitModule {
     }
 }
 
+impl JitModule {
+    /// Makes the store of a function ready to run machine code.
+    ///
+    /// # Errors
+    /// If it cannot have a stack for that.
+    pub fn make_ready(&self, func: &RunningFunc<'_>) -> Result<(), ResourceError> {
+        // SAFETY: a running function is alive, and so is its instance's store, which the calling thread runs.
+        unsafe { module::prepare((*(*func.as_ptr()).instance).store) }
+    }
+}
+
 impl tier::LoopCode for LoopCode {
     unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: *mut u64) -> Status {
         // SAFETY: the caller's promise, which is the same.

@@ -5,7 +5,7 @@
 //!
 //! Why not let the host's `open` wait? Nothing could end that wait but a signal. So both waits look again and again, at most
 //! 16 ms apart, and sleep in `poll(2)` meanwhile. A writer that wrote, or came and went, wakes a waiting reader at once:
-//! Linux reports neither of writers that were there before the reader opened.
+//! Linux reports neither for writers that were there before the reader opened.
 
 use std::fs::File;
 use std::os::fd::BorrowedFd;
@@ -24,7 +24,7 @@ use crate::wait::Pauses;
 
 /// Waits until `reader`, which is open for reading, has had a writer.
 pub(crate) fn until_written(interrupt: Option<&InterruptHandle>, reader: BorrowedFd<'_>) -> Result<(), Fail> {
-    // Only a read tells of a silent writer. To copy a byte into another pipe tells the same, and takes none away.
+    // A writer that is silent shows only in what a read would say. To copy a byte into another pipe takes none away.
     let (_copy, copier) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(Errno::from)?;
     let mut pauses = Pauses::default();
     loop {
@@ -41,8 +41,8 @@ pub(crate) fn until_written(interrupt: Option<&InterruptHandle>, reader: Borrowe
     }
 }
 
-/// Waits until somebody reads the FIFO that `named` is open to name, and opens it for writing. It opens the very same file,
-/// whatever the path leads to by then, by way of `/proc`; without that it is `NXIO`.
+/// Waits until somebody reads the FIFO that `named` is open to name, and opens it for writing. `NXIO` without `/proc`, by which
+/// the very same file is opened, whatever its path leads to by then.
 pub(crate) fn open_when_read(interrupt: Option<&InterruptHandle>, named: &File, extra: OFlags) -> Result<File, Fail> {
     let descriptors = proc_self_fd().map_err(|_| Errno::Nxio)?;
     let how = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | extra;

@@ -5,12 +5,10 @@
 //!
 //! # What an absolute link means
 //!
-//! It means in the guest what the guest's own `open` of that path means. libc compares an absolute path with the names of the
-//! granted directories and takes the longest that fits by whole names. A leading `/` or `./` of a name counts for nothing, so that
-//! `.` and `/` fit every path. A link's target is compared in the same way.
-//!
-//! A link that the user made may also hold the path that a granted directory has on the host. So these paths are compared
-//! too. The longest of all wins, a guest's name before a host's path of the same length. A link that fits none is refused.
+//! What the guest's own `open` of that path means. libc compares an absolute path with the names of the granted directories and
+//! takes the longest that fits by whole names; a leading `/` or `./` of a name counts for nothing, so that `.` and `/` fit every
+//! path. Links do the same here. A link made by the user may also hold the path that a granted directory has on the host;
+//! so these are compared too, and the longest of all wins, a guest's name before a host's path. A link that fits none is refused.
 //!
 //! # Why can nothing escape?
 //!
@@ -47,19 +45,19 @@ const MAX_LINKS: u32 = 40;
 /// Names that the kernel may have to walk for one path, at most; a path that needs more is `LOOP`.
 const MAX_STEPS: usize = 100_000;
 
-/// The treatment of a link at the end of a path.
+/// Whether the last name of a path is followed if it is a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Last {
-    /// It is never followed: the call is about the name.
+    /// Never: the call is about the name.
     Kept,
-    /// It is followed if a slash stands behind it.
+    /// If a slash stands behind it.
     KeptUnlessSlash,
-    /// It is always followed.
+    /// Always.
     Followed,
 }
 
 impl Last {
-    /// Returns the treatment for a call with or without `SYMLINK_FOLLOW` in its flags.
+    /// For calls with `SYMLINK_FOLLOW` in their flags.
     pub(crate) fn followed_if(follow: bool) -> Self {
         if follow { Last::Followed } else { Last::KeptUnlessSlash }
     }
@@ -78,7 +76,7 @@ fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."))
 }
 
-/// Takes the names of `prefix` off the front of `path`; `None` if they are not there. The rest has no leading slash.
+/// Takes the names of `prefix` off the front of `path`; `None` if they are not there. What is left has no leading slash.
 fn strip<'p>(mut path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
     for wanted in names(prefix) {
         let (name, rest) = next(path);
@@ -116,8 +114,7 @@ fn granted(fds: &FdTable) -> impl Iterator<Item = (&Descriptor, &Directory, &str
     })
 }
 
-/// Returns the granted directory whose name fits the absolute `path`, and the length of that name. The longest name wins; of names
-/// that are alike, the last one granted.
+/// The granted directory that the absolute `path` leads into by its name; of names that are alike, the last one granted.
 fn by_name<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot<'t, 'p>)> {
     let fits = granted(fds).filter_map(|(descriptor, directory, name)| {
         let path = strip(path, name.as_bytes())?.into();
@@ -126,7 +123,7 @@ fn by_name<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot<'t, 
     fits.max_by_key(|(length, _)| *length)
 }
 
-/// Returns the granted directory that the absolute `path` of the host lies in, and the length of the directory's own path.
+/// The granted directory that the absolute `path` of the host lies in.
 fn by_host_path<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot<'t, 'p>)> {
     let fits = granted(fds).filter_map(|(descriptor, directory, _)| {
         let host = readlinkat(proc_self_fd().ok()?, DecInt::from_fd(&directory.file), Vec::new()).ok()?.into_bytes();
@@ -136,7 +133,7 @@ fn by_host_path<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot
     fits.max_by_key(|(length, _)| *length)
 }
 
-/// Returns the granted directory that the absolute `path` leads into, and the path from there.
+/// Where the absolute `path` leads.
 fn locate<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<Spot<'t, 'p>> {
     let (name, host) = (by_name(fds, path), by_host_path(fds, path));
     match (name, host) {
@@ -146,7 +143,7 @@ fn locate<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<Spot<'t, 'p>> {
     }
 }
 
-/// A path half walked.
+/// A path on its way: what was walked, and what is left.
 struct Walk<'t> {
     fds: &'t FdTable,
     /// The directory that an absolute link led into, if there was one.
@@ -156,15 +153,15 @@ struct Walk<'t> {
     done: Vec<Vec<u8>>,
     /// The directory that `done` names, if it is open.
     parent: Option<File>,
+    /// What is left of the path begins at `at`.
     left: Vec<u8>,
-    /// Beginning of the rest of the path in `left`.
     at: usize,
     links: u32,
     steps: usize,
 }
 
-/// Expands the links of `path` until no absolute one is in the way. Returns `None` if none was, or if one leads into no granted
-/// directory; `LOOP` if there are too many links.
+/// Expands the links of `path` until no absolute one is in the way; `None` if none was, or if one leads into no granted
+/// directory. `LOOP` if there are too many links.
 fn expand<'t>(
     fds: &'t FdTable,
     start: &'t Directory,
@@ -184,7 +181,7 @@ fn expand<'t>(
     };
     while walk.step(last)? {}
     let Some((descriptor, directory)) = walk.entered else { return Ok(None) };
-    // The host walks the rest, and says what is wrong with it.
+    // What a host's walk can take from here on, its errors included.
     let mut path = walk.done.join(&b'/');
     if path.is_empty() {
         path.push(b'.');
@@ -198,7 +195,7 @@ fn expand<'t>(
 }
 
 impl<'t> Walk<'t> {
-    /// Goes on by one name. Returns false if the rest is for the host: a last name, or an error that the host will report.
+    /// Goes on by one name. False when the rest is for the host: it is a plain name, or what is wrong with it, the host will say.
     fn step(&mut self, last: Last) -> Result<bool, Errno> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
@@ -290,7 +287,8 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// Returns the path by which the guest knows the target of an absolute link; `None` if there is none.
+/// The guest's text for an absolute link that holds `target`: the path by which the guest knows what it leads to; `None` if there
+/// is none.
 pub(crate) fn link_text(fds: &FdTable, target: &[u8]) -> Option<Vec<u8>> {
     let name = by_name(fds, target);
     match by_host_path(fds, target) {
@@ -302,8 +300,8 @@ pub(crate) fn link_text(fds: &FdTable, target: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// A directory that exists only in the names of the granted ones: `/` above `/app`, or `/srv` above `/srv/data`. It lists them
-/// and leads to them; nothing else can be done with it.
+/// A directory that exists only in the names of the granted ones: `/` above `/app`, or `/srv` above `/srv/data`. It lists them,
+/// leads to them, and nothing else can be done with it.
 #[derive(Debug)]
 pub(crate) struct Names {
     /// The names from `/` on.
@@ -312,7 +310,7 @@ pub(crate) struct Names {
     pub preopen: bool,
 }
 
-/// The end of a path below [`Names`].
+/// Where a path below [`Names`] leads.
 #[derive(Debug)]
 pub(crate) enum Found<'t> {
     Spot(Spot<'t, 'static>),
@@ -320,8 +318,8 @@ pub(crate) enum Found<'t> {
 }
 
 impl Names {
-    /// Returns the root above the directories of these names. `None` if there is nothing to list, or if one of the names fits
-    /// every path, as `/` and `.` do: that directory is the root already.
+    /// The root, if the names that were granted leave it open: with none there is nothing to list, and one that fits every
+    /// path, as `/` and `.` do, is the root already.
     pub(crate) fn root<'n>(granted: impl IntoIterator<Item = &'n str>) -> Option<Self> {
         let mut granted = granted.into_iter().peekable();
         granted.peek()?;
@@ -329,7 +327,7 @@ impl Names {
         open.then_some(Names { path: Vec::new(), preopen: true })
     }
 
-    /// Returns the next name on the way from here to a granted directory, and true if that is the directory itself.
+    /// What a granted directory's name has below this one: the next name, and whether the directory is meant itself.
     fn below<'n>(&self, granted: &'n str) -> Option<(&'n [u8], bool)> {
         let mut rest = names(granted.as_bytes());
         if !self.path.iter().all(|name| rest.next() == Some(name)) {
@@ -339,7 +337,7 @@ impl Names {
         Some((name, rest.next().is_none()))
     }
 
-    /// Walks `path` from here. `PERM` above this directory, `NOENT` for a name that leads to no granted directory.
+    /// Where `path` leads from here: `PERM` above this directory, `NOENT` for what no granted directory is beneath.
     pub(crate) fn find<'t>(&self, fds: &'t FdTable, path: &[u8]) -> Result<Found<'t>, Errno> {
         let mut here = Names { path: self.path.clone(), preopen: false };
         let mut left = path;
@@ -364,7 +362,7 @@ impl Names {
         }
     }
 
-    /// Lists the granted directories and the names on the way to them.
+    /// The granted directories and the names on the way to them.
     pub(crate) fn list(&self, fds: &FdTable) -> Listing {
         let mut listing = Listing::empty(self.ino());
         let mut seen = BTreeSet::new();
@@ -379,8 +377,8 @@ impl Names {
         listing
     }
 
-    /// Returns a number that differs from those of the directories above, by which programs recognise a loop. It fits into a
-    /// double, and it is not 0, which means none.
+    /// A number that differs from those of the directories above, by which programs recognise a loop. Small enough for programs
+    /// that keep it in a double, and not 0, which means none.
     fn ino(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.path.hash(&mut hasher);
@@ -392,8 +390,8 @@ impl Names {
     }
 }
 
-/// Runs `act` on the file that `path` below `fd` names: first by the path as it is, and if that is refused, by the path with its
-/// absolute links expanded. `NOTDIR` if `fd` is no directory, `NOTCAPABLE` if `right` was taken away on the way, `PERM` for an
+/// Runs `act` where `path` below `fd` leads: first on the path as it is, and if that is refused, on the path that it is once its
+/// absolute links are expanded. `NOTDIR` if `fd` is no directory, `NOTCAPABLE` if `right` was taken away on the way, `PERM` for an
 /// absolute path.
 pub(crate) fn reach<'t, T>(
     fds: &'t FdTable,
@@ -428,7 +426,7 @@ pub(crate) fn reach<'t, T>(
     }
 }
 
-/// Returns the directory of names that `path` below `fd` leads to, if it is one.
+/// The directory of names that `path` below `fd` leads to, if it is one.
 pub(crate) fn names_at(fds: &FdTable, fd: u32, right: u64, path: &[u8]) -> Result<Option<Names>, Errno> {
     let Object::Names(names) = &fds.directory(fd, right)?.object else { return Ok(None) };
     if path.starts_with(b"/") {
@@ -440,7 +438,7 @@ pub(crate) fn names_at(fds: &FdTable, fd: u32, right: u64, path: &[u8]) -> Resul
     }
 }
 
-/// Returns the error of a call that would change a directory of names, or read it as a link.
+/// Why a directory of names cannot be changed, or is no link.
 fn refusal(right: u64) -> Errno {
     match right {
         rights::PATH_CREATE_DIRECTORY | rights::PATH_SYMLINK | rights::PATH_LINK_TARGET => Errno::Exist,

@@ -179,8 +179,8 @@ pub(crate) fn sync_flags(fdflags: u16) -> OFlags {
 /// Opens `path` and says what it is.
 ///
 /// The host's descriptor is non-blocking, whatever the guest asked; see [`crate::wait`]. So this never waits: a FIFO that is
-/// opened for writing is `NXIO` while nobody reads, and a file that can be opened only later, such as one with a lease, is
-/// `AGAIN`. `path_open` waits then.
+/// opened for writing is `NXIO` while nobody reads, and what the host says of a file that could be opened later, such as one
+/// with a lease, is `AGAIN`. [`crate::fifo`] waits.
 pub(crate) fn open(start: &File, path: &[u8], how: OpenHow) -> Result<(File, Stat), Errno> {
     let file = if how.directory { open_directory(start, path, how)? } else { open_any(start, path, how)? };
     let stat = fstat(&file)?;

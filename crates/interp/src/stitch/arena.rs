@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use wasmr_runtime::sys::CodeSpace;
 
@@ -41,19 +42,43 @@ struct Owner {
 /// First address of the arena, 0 before there is one; its size is [`SIZE`].
 static START: AtomicUsize = AtomicUsize::new(0);
 
+static ARENA: OnceLock<Arena> = OnceLock::new();
+
+/// Until when nothing is asked of the system or the arena, as it refused the last time.
+static PAUSE: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// How long that is.
+const PAUSE_LENGTH: Duration = Duration::from_millis(500);
+
+/// The arena, made now if there is none.
 fn arena() -> Option<&'static Arena> {
-    static ARENA: OnceLock<Option<Arena>> = OnceLock::new();
-    let arena = ARENA.get_or_init(|| {
-        let space = CodeSpace::near(decode::image()?.all.clone(), SIZE).ok()?;
-        START.store(space.base(), Ordering::Release);
-        Some(Arena { space, taken: Mutex::new(vec![false; SIZE / CHUNK]), owners: Mutex::default() })
-    });
-    arena.as_ref()
+    if let Some(arena) = ARENA.get() {
+        return Some(arena);
+    }
+    let mut pause = PAUSE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(arena) = ARENA.get() {
+        return Some(arena);
+    }
+    if pause.is_some_and(|end| Instant::now() < end) {
+        return None;
+    }
+    let made = decode::image().and_then(|image| CodeSpace::near(image.all.clone(), SIZE).ok());
+    let Some(space) = made else {
+        *pause = Some(Instant::now() + PAUSE_LENGTH);
+        return None;
+    };
+    START.store(space.base(), Ordering::Release);
+    Some(ARENA.get_or_init(|| Arena { space, taken: Mutex::new(vec![false; SIZE / CHUNK]), owners: Mutex::default() }))
 }
 
-/// Whether code can be made at all.
+/// Whether code can be made now, as far as anybody knows.
 pub fn is_available() -> bool {
-    arena().is_some()
+    arena().is_some() && PAUSE.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|end| Instant::now() >= end)
+}
+
+/// There was no room: nothing is asked for until some may have been given back.
+pub fn pause() {
+    *PAUSE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + PAUSE_LENGTH);
 }
 
 /// Whether an address is in the arena. Takes no lock and allocates nothing.
@@ -91,6 +116,15 @@ impl Arena {
     }
 }
 
+/// Why a function's code is in no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unplaced {
+    /// There is no room now.
+    NoRoom,
+    /// There is no code, or none that can be where there is room.
+    NoCode,
+}
+
 /// Room for the code of one module. The code must not be executed any more when it is dropped.
 #[derive(Debug, Default)]
 pub struct Room {
@@ -102,26 +136,26 @@ pub struct Room {
 impl Room {
     /// Places the code of a function whose first cell is at `cells`. Gives its address, and where in it the code of each cell
     /// that has some starts: (word, position).
-    pub fn place(&mut self, cells: usize, mut function: Function) -> Option<(u64, Vec<(u32, u32)>)> {
-        let arena = arena()?;
+    pub fn place(&mut self, cells: usize, mut function: Function) -> Result<(u64, Vec<(u32, u32)>), Unplaced> {
+        let arena = arena().ok_or(Unplaced::NoRoom)?;
         let size = function.finish();
         if size == 0 {
-            return None;
+            return Err(Unplaced::NoCode);
         }
         if self.free.len() < size {
-            self.free = arena.take(size)?;
+            self.free = arena.take(size).ok_or(Unplaced::NoRoom)?;
             self.chunks.push(self.free.clone());
         }
         let at = self.free.start;
         let address = arena.space.base() + at;
-        let Placed { code, entries, owners: words } = function.place(address as u64)?;
+        let Placed { code, entries, owners: words } = function.place(address as u64).ok_or(Unplaced::NoCode)?;
         assert!(code.len() <= size, "code is as long as was said");
         // SAFETY: the chunk is this module's, and nobody has been given an address behind what is in use of it.
-        unsafe { arena.space.write(at, &code) }.ok()?;
+        unsafe { arena.space.write(at, &code) }.map_err(|_| Unplaced::NoCode)?;
         self.free.start = (at + code.len()).next_multiple_of(ALIGN).min(self.free.end);
         let owner = Owner { len: code.len(), cells, words };
         arena.owners.lock().unwrap_or_else(PoisonError::into_inner).insert(address, owner);
-        Some((address as u64, entries))
+        Ok((address as u64, entries))
     }
 }
 
@@ -131,7 +165,8 @@ impl Drop for Room {
         for chunk in &self.chunks {
             let addresses = arena.space.base() + chunk.start..arena.space.base() + chunk.end;
             let mut owners = arena.owners.lock().unwrap_or_else(PoisonError::into_inner);
-            owners.retain(|address, _| !addresses.contains(address));
+            let gone: Vec<usize> = owners.range(addresses).map(|(&address, _)| address).collect();
+            gone.iter().for_each(|address| drop(owners.remove(address)));
             drop(owners);
             arena.give_back(chunk);
         }
@@ -171,7 +206,8 @@ mod tests {
         drop(room);
         assert_eq!(cell_at(first as usize), None);
         assert_eq!(cell_at(third as usize), Some(0x3000 as *const u64));
-        assert!(other.place(0x4000, Function::new(0x4000)).is_none(), "no code takes no room");
+        let empty = other.place(0x4000, Function::new(0x4000));
+        assert_eq!(empty.unwrap_err(), Unplaced::NoCode, "no code takes no room");
         assert!(arena().unwrap().take(SIZE + 1).is_none(), "there is an end to it");
     }
 }

@@ -6,26 +6,35 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use iced_x86::InstructionInfoFactory;
 
+use super::Stitched;
 use super::analyse;
-use super::arena::{self, Room};
+use super::arena::{self, Room, Unplaced};
 use super::emit::Function;
 use super::template::Template;
 use crate::code::CodeBlock;
 use crate::translate::starts::Starts;
 
-/// Makes code for a function in the room and lets its cells lead there; whether that could be done.
-pub fn stitch(block: &CodeBlock, room: &Mutex<Room>) -> bool {
+/// Makes code for a function in the room and lets its cells lead there.
+pub fn stitch(block: &CodeBlock, room: &Mutex<Room>) -> Stitched {
     if !arena::is_available() {
-        return false;
+        return Stitched::NotNow;
     }
     let cells = block.cells.as_ptr().addr();
-    let Some(function) = make(cells, &block.cells.to_vec(), &block.starts) else { return false };
+    let Some(function) = make(cells, &block.cells.to_vec(), &block.starts) else { return Stitched::Never };
     let placed = room.lock().unwrap_or_else(PoisonError::into_inner).place(cells, function);
-    let Some((base, entries)) = placed else { return false };
-    for (word, position) in entries {
-        block.cells.set_handler(word as usize, base + u64::from(position));
+    match placed {
+        Ok((base, entries)) => {
+            for (word, position) in entries {
+                block.cells.set_handler(word as usize, base + u64::from(position));
+            }
+            Stitched::Done
+        }
+        Err(Unplaced::NoRoom) => {
+            arena::pause();
+            Stitched::NotNow
+        }
+        Err(Unplaced::NoCode) => Stitched::Never,
     }
-    true
 }
 
 /// The code of the function with these words, which are at `cells` and in which cells start at `starts`.

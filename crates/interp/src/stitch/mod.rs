@@ -53,6 +53,17 @@ use crate::code::CodeBlock;
 /// milliseconds do not get that back.
 const EVENTS_PER_SAMPLE: u32 = 20;
 
+/// What came of stitching a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stitched {
+    /// It has code.
+    Done,
+    /// There was no room, or the system refused it: to be tried again.
+    NotNow,
+    /// It cannot be stitched.
+    Never,
+}
+
 /// Stitches the functions of one module.
 #[derive(Debug)]
 pub struct Stitcher {
@@ -91,16 +102,16 @@ impl Stitcher {
         self.after == 0
     }
 
-    /// Stitches a function; whether that could be done.
+    /// Stitches a function.
     #[cfg(wasmr_stitch)]
-    pub fn stitch(&self, block: &CodeBlock) -> bool {
+    pub fn stitch(&self, block: &CodeBlock) -> Stitched {
         function::stitch(block, &self.room)
     }
 
     /// Does nothing in this build.
     #[cfg(not(wasmr_stitch))]
-    pub fn stitch(&self, _block: &CodeBlock) -> bool {
-        false
+    pub fn stitch(&self, _block: &CodeBlock) -> Stitched {
+        Stitched::Never
     }
 }
 

@@ -244,11 +244,11 @@ fn open_names(names: Names, how: OpenHow, (base, inheriting): (u64, u64), taken:
     }
 }
 
-/// A file that `path_open` found.
+/// What `path_open` has found.
 struct Opened {
     file: std::fs::File,
     stat: Stat,
-    /// True for a FIFO that is to be written and that nobody reads: `file` only names it.
+    /// A FIFO that is to be written and that nobody reads: `file` only names it.
     unread: bool,
     read_only: bool,
     taken: Taken,
@@ -273,7 +273,7 @@ fn open_at(spot: &Spot<'_, '_>, how: OpenHow, rights_base: u64, taken: Taken) ->
 }
 
 impl Opened {
-    /// Makes the guest's descriptor, once the other side of a FIFO is there.
+    /// What the guest gets, once the other side of a FIFO is there.
     fn into_descriptor(
         self,
         interrupt: Option<&InterruptHandle>,
@@ -332,8 +332,8 @@ fn missing_is_read_only(error: Errno) -> Errno {
 /// `path_readlink(fd, path, buf, buf_len, bufused)`: writes the path in a link, cut where the buffer ends, and how many bytes
 /// that is. `INVAL` if it is no link.
 ///
-/// Of an absolute link that leads to something, the guest learns the path by which it knows that. Any other would tell of the
-/// host: `PERM`.
+/// An absolute one is told if it leads to something, by the path by which the guest knows that; else it is `PERM`, as it would
+/// tell of the host.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn path_readlink(
     ctx: &mut WasiCtx,

@@ -1,0 +1,155 @@
+//! What the host refuses for a moment is not remembered: as soon as it gives memory for code, threads or stacks again, engines that
+//! had to do without compile.
+//!
+//! A program of its own: it changes limits of the whole process.
+#![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
+
+use std::time::{Duration, Instant};
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter,
+};
+use wasmr::{Caller, Config, Engine, Instance, Linker, Mode, Module, Store, StoreLimits, Tuning, TypedFunc};
+
+/// A loop long enough for hot events, and a call of the host's.
+const GUEST: &str = r#"(module
+    (import "host" "look" (func $look))
+    (func (export "run") (param $n i32) (result i32) (local $sum i32)
+        (call $look)
+        (loop
+            (local.set $sum (i32.add (local.get $sum) (local.get $n)))
+            (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+        (local.get $sum)))"#;
+
+/// A guest that notes on which stack the host was called last.
+struct World {
+    engine: Engine,
+    store: Store<usize>,
+    run: TypedFunc<i32, i32>,
+}
+
+impl World {
+    fn new(engine: &Engine, limits: StoreLimits) -> World {
+        let module = Module::new(engine, GUEST).unwrap();
+        let mut linker = Linker::new();
+        linker
+            .func_wrap("host", "look", |mut caller: Caller<'_, usize>| {
+                let here = 0u8;
+                *caller.data_mut() = (&raw const here).addr();
+            })
+            .unwrap();
+        let mut store = Store::with_limits(engine, limits, 0);
+        let instance: Instance = linker.instantiate(&mut store, &module).unwrap();
+        let run = instance.get_typed_func::<i32, i32>(&store, "run").unwrap();
+        World { engine: engine.clone(), store, run }
+    }
+
+    fn run(&mut self) {
+        assert_eq!(self.run.call(&mut self.store, 5000).unwrap(), 12_502_500);
+    }
+
+    /// Runs, which may not compile anything, until whoever compiles says why, and on.
+    fn stays_interpreted(&mut self, why: &str) {
+        self.soon(|world| world.engine.report().unavailable.is_some());
+        (0..20).for_each(|_| self.run());
+        let report = self.engine.report();
+        assert_eq!((report.functions, report.loops), (0, 0), "{report}");
+        assert!(report.unavailable.as_ref().is_some_and(|reason| reason.contains(why)), "{report}");
+    }
+
+    /// Runs until something is compiled.
+    fn is_compiled_soon(&mut self) {
+        self.soon(|world| world.engine.report().functions > 0);
+        assert_eq!(self.engine.report().unavailable, None);
+        self.soon(World::is_on_the_stack_of_machine_code);
+    }
+
+    fn soon(&mut self, is_so: fn(&World) -> bool) {
+        let began = Instant::now();
+        loop {
+            self.run();
+            if is_so(self) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "{}", self.engine.report());
+        }
+    }
+
+    fn is_on_the_stack_of_machine_code(&self) -> bool {
+        let here = 0u8;
+        (&raw const here).addr().abs_diff(*self.store.data()) > 1 << 20
+    }
+}
+
+fn engine(mode: Mode) -> Engine {
+    let tuning = Tuning { tier_up_after: 1, tier_up_delay: Duration::ZERO, ..Tuning::default() };
+    Engine::new(Config::new().mode(mode).tuning(tuning))
+}
+
+/// Refuses system calls to this thread, each if the argument has these bits.
+fn refuse(calls: &[(i64, Option<(u8, u64)>)]) {
+    let rules = calls.iter().map(|&(call, condition)| {
+        let condition = condition.map(|(argument, bits)| {
+            let masked = SeccompCmpOp::MaskedEq(bits);
+            let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Qword, masked, bits).unwrap();
+            SeccompRule::new(vec![condition]).unwrap()
+        });
+        (call, condition.into_iter().collect())
+    });
+    let arch = std::env::consts::ARCH.try_into().unwrap();
+    let error = SeccompAction::Errno(libc::EAGAIN as u32);
+    let filter = SeccompFilter::new(rules.collect(), SeccompAction::Allow, error, arch).unwrap();
+    let program: BpfProgram = filter.try_into().unwrap();
+    apply_filter(&program).unwrap();
+}
+
+/// Sets how large a file may be made, as that for code is.
+fn limit_files(bytes: libc::rlim_t) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the structure outlives the calls.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit), 0);
+        limit.rlim_cur = bytes.min(limit.rlim_max);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &limit), 0);
+    }
+}
+
+#[test]
+fn what_was_refused_for_a_moment_is_tried_again() {
+    // Memory for code, which the process has none of yet.
+    limit_files(1 << 20);
+    let mut worlds = [Mode::Tiered, Mode::Jit].map(|mode| World::new(&engine(mode), StoreLimits::default()));
+    worlds.iter_mut().for_each(|world| world.stays_interpreted("memory"));
+    limit_files(libc::RLIM_INFINITY);
+    worlds.iter_mut().for_each(World::is_compiled_soon);
+
+    // Threads.
+    let mut worlds = [Mode::Tiered, Mode::Jit].map(|mode| World::new(&engine(mode), StoreLimits::default()));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            refuse(&[(libc::SYS_clone, Some((0, libc::CLONE_THREAD as u64))), (libc::SYS_clone3, None)]);
+            worlds.iter_mut().for_each(|world| world.stays_interpreted("thread"));
+        });
+    });
+    worlds.iter_mut().for_each(World::is_compiled_soon);
+
+    // A stack for machine code: the only mapping of more than 1 GiB, in a store of its own. Another store has one meanwhile.
+    for mode in [Mode::Tiered, Mode::Jit] {
+        let engine = engine(mode);
+        World::new(&engine, StoreLimits::default()).is_compiled_soon();
+        let limits = StoreLimits { max_stack_bytes: (1 << 30) - (5 << 19), ..StoreLimits::default() };
+        let mut world = World::new(&engine, limits);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                refuse(&[(libc::SYS_mmap, Some((1, 1 << 30)))]);
+                for _ in 0..50 {
+                    world.run();
+                    std::thread::sleep(Duration::from_millis(2));
+                    assert!(!world.is_on_the_stack_of_machine_code(), "there is none");
+                }
+            });
+        });
+        world.soon(World::is_on_the_stack_of_machine_code);
+    }
+}
