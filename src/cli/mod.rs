@@ -94,12 +94,22 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
 
 /// Makes the words that an error of the parser repeats fit to be shown.
 fn with_printable_words(mut error: clap::Error) -> clap::Error {
-    let words = error.context().filter_map(|(kind, value)| match value {
-        ContextValue::String(word) => Some((kind, ContextValue::String(printable_word(word)))),
-        _ => None,
+    let printable_words = |words: &[String]| words.iter().map(printable_word).collect();
+    let contexts = error.context().filter_map(|(kind, value)| {
+        let printable = match value {
+            ContextValue::String(word) => ContextValue::String(printable_word(word)),
+            ContextValue::Strings(words) => ContextValue::Strings(printable_words(words)),
+            // Tips, a line each.
+            ContextValue::StyledStrs(tips) => {
+                let tips = tips.iter().map(|tip| printable_word(tip.to_string()).into());
+                ContextValue::StyledStrs(tips.collect())
+            }
+            _ => return None,
+        };
+        Some((kind, printable))
     });
-    for (kind, word) in words.collect::<Vec<_>>() {
-        error.insert(kind, word);
+    for (kind, value) in contexts.collect::<Vec<_>>() {
+        error.insert(kind, value);
     }
     error
 }

@@ -39,7 +39,9 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
         };
         let result = wasmr::wast::run_script(&engine, &text);
         for failure in &result.failures {
-            report::show(out, &format!("{shown}:{}:{}: {}\n", failure.line, failure.column, failure.message))?;
+            // What follows a line feed belongs to the failure, and is seen to.
+            let message = failure.message.replace('\n', "\n  ");
+            report::show(out, &format!("{shown}:{}:{}: {message}\n", failure.line, failure.column))?;
         }
         if result.is_success() {
             report::show(out, &format!("ok {shown}: {} directives\n", result.total()))?;

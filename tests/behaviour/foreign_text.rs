@@ -22,7 +22,7 @@ fn harmless(outcome: &Outcome) -> String {
     let is_dangerous =
         |c: char| c.is_control() && c != '\n' || ('\u{2028}'..='\u{202e}').contains(&c) || c == '\u{2066}';
     assert!(!all.contains(is_dangerous), "{all:?}");
-    assert!(!all.lines().any(|line| line == "error: forged"), "{all}");
+    assert!(!all.lines().any(|line| line.starts_with("error: forged")), "{all}");
     all
 }
 
