@@ -29,8 +29,8 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     // An engine is made once. A module is validated once and can be instantiated in any number of stores.
     let engine = Engine::default();
     let module = Module::new(&engine, GUEST)?;
-    for (name, ty) in module.exports() {
-        println!("exports {name}: {}", wasmr::extern_type_text(module.registry(), &ty));
+    for export in module.exports() {
+        println!("exports {}: {}", export.name(), export.type_text());
     }
 
     let mut store = Store::new(&engine, ());

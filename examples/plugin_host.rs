@@ -97,7 +97,7 @@ impl Host {
         let output = OutputBuffer::new(OUTPUT);
         let ctx = WasiCtx::builder().stdout(Stdout::Buffer(output.clone())).build()?;
         let mut store = Store::with_limits(&self.engine, LIMITS, ctx);
-        store.set_fuel(FUEL);
+        store.set_fuel(FUEL)?;
         let handle = store.interrupt_handle();
         // The start function of a module is its code as well, so the clock runs from here.
         let result = within(TIME, &handle, || -> Result<i64, Box<dyn Error>> {

@@ -6,6 +6,31 @@
 //! [`Instance`]s. [`Func`], [`Memory`], [`Table`], [`Global`] and [`Tag`] are handles to objects of a store: small, `Copy`,
 //! and used together with it.
 //!
+//! **Before measuring a debug build**, paste these four lines below the first one into your `Cargo.toml`: the interpreter needs its
+//! optimiser, and Cargo takes profiles from the package that is built, not from its dependencies. Without them a debug build
+//! interprets some thirty times slower. Release builds need nothing.
+//!
+//! ```toml
+//! [profile.dev.package.wasmr-interp]
+//! opt-level = 3
+//! codegen-units = 1
+//! debug-assertions = false
+//! overflow-checks = false
+//! ```
+//!
+//! The command line comes along, with the packages that only it needs, unless you leave it out:
+//!
+//! ```toml
+//! wasmr = { version = "0.1", default-features = false, features = ["jit", "wat"] }
+//! ```
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `jit` | the compiling tier |
+//! | `wat` | modules in the text format |
+//! | `wast` | script tests, in the module `wast` |
+//! | `cli` | the command line |
+//!
 //! # Calling an export
 //! A module is given as bytes, in the binary or the text format, or as a file ([`Module::from_file`]).
 //!
@@ -132,13 +157,14 @@
 //!
 //! # More
 //! The directory `examples/` of the repository has whole programs: a host of plug-ins that it does not trust, a program
-//! whose input and output stay in memory. [`wast`] runs script tests.
+//! whose input and output stay in memory. `wast` runs script tests.
 //!
 //! # Where does it all come from?
 //! This crate has names only; each stage is a crate of its own, whose documentation is the tour: [`wasmr_core`],
 //! [`wasmr_module`], [`wasmr_runtime`], [`wasmr_engine`], [`wasmr_wasi`].
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "wast")]
 pub mod wast;
 
 /// Defaults of the limits that an embedder can change, and the limits that are fixed, each with its reason.
@@ -151,7 +177,8 @@ pub use wasmr_core::types::{
 pub use wasmr_core::value::V128;
 pub use wasmr_engine::module::read_capped;
 pub use wasmr_engine::{
-    COMPILE_THREAD, Config, Engine, FunctionCount, LoadError, Mode, Module, TierEvent, TierReport, Tuning,
+    COMPILE_THREAD, Config, Engine, ExportType, FunctionCount, ImportType, LoadError, Mode, Module, TierEvent,
+    TierReport, Tuning,
 };
 pub use wasmr_module::{
     Export, ExternKind, Fault, Feature, Features, Import, Inspection, Lacks, ModuleBytes, ModuleError, bytes_from_input,
@@ -168,10 +195,10 @@ pub use wasmr_runtime::instance::{ExportError, Instance};
 pub use wasmr_runtime::instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule};
 pub use wasmr_runtime::interrupt::InterruptHandle;
 pub use wasmr_runtime::limits::{MemoryStrategy, ResourceError, StoreLimits};
-pub use wasmr_runtime::linker::{DuplicateDefinition, Linker, UnknownImportCalled};
+pub use wasmr_runtime::linker::{DuplicateDefinition, InstancePre, Linker, UnknownImportCalled};
 pub use wasmr_runtime::memory::{Memory, MemoryAccessError};
 pub use wasmr_runtime::reference::{AnyRef, ExternRef};
-pub use wasmr_runtime::store::{Store, StoreConfig};
+pub use wasmr_runtime::store::{FuelError, Store, StoreConfig};
 pub use wasmr_runtime::symbol;
 pub use wasmr_runtime::table::{Table, TableError};
 pub use wasmr_runtime::tag::Tag;

@@ -12,11 +12,11 @@ fn engine() -> Engine {
 fn used(engine: &Engine, wat: &str, argument: i32, given: u64) -> (u64, Result<i32, Stop>) {
     let module = Module::new(engine, wat.as_bytes()).unwrap();
     let mut store = Store::new(engine, ());
-    store.set_fuel(given);
+    store.set_fuel(given).unwrap();
     let instance = Instance::new(&mut store, &module, &[]).unwrap();
     let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
     let result = run.call(&mut store, argument);
-    (given - store.fuel(), result)
+    (given - store.fuel().unwrap(), result)
 }
 
 #[test]
@@ -190,9 +190,14 @@ fn a_throw_is_paid_for_by_the_clauses_that_it_looks_through() {
 }
 
 #[test]
-fn unmetered_code_leaves_fuel_alone() {
+fn unmetered_code_needs_no_fuel_and_takes_none() {
     let engine = Engine::default();
-    assert_eq!(used(&engine, LOOP, 1000, 7).0, 0);
+    let module = Module::new(&engine, LOOP).unwrap();
+    let mut store = Store::new(&engine, ());
+    assert!(store.set_fuel(7).is_err());
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let run = instance.get_typed_func::<i32, i32>(&store, "run").unwrap();
+    assert!(run.call(&mut store, 1000).is_ok());
 }
 
 const TEN: &str = "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32";

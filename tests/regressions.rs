@@ -65,7 +65,7 @@ fn replay_file(engine: &Engine, file: &Path, refused: bool) -> Result<(), String
     };
     let mut store = Store::new(engine, ());
     let mut linker = Linker::new();
-    linker.define_unknown_imports_as_traps(&module.module);
+    linker.define_unknown_imports_as_traps(&module).unwrap();
     let instance = linker.instantiate(&mut store, &module).map_err(|error| error.to_string())?;
     let exports: Vec<(String, Extern)> =
         instance.exports(&store).map(|(name, object)| (name.to_owned(), object)).collect();

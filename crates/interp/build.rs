@@ -9,6 +9,11 @@ fn main() {
     let var = |name: &str| std::env::var(name).unwrap_or_default();
     let optimised = var("OPT_LEVEL") != "0";
     let x86_64 = var("CARGO_CFG_TARGET_ARCH") == "x86_64";
+    if !optimised {
+        // Cargo shows it to those who have the crate by its path or from a repository.
+        println!("cargo:warning=the interpreter is built without optimisation and runs some thirty times slower");
+        println!("cargo:warning=paste the four lines that the documentation of wasmr begins with into your Cargo.toml");
+    }
     let debug_assertions = std::env::var_os("CARGO_CFG_DEBUG_ASSERTIONS").is_some();
     if optimised && x86_64 && !debug_assertions && var("WASMR_DISPATCH") != "loop" {
         println!("cargo:rustc-cfg=wasmr_tail");

@@ -1,6 +1,6 @@
 //! Messages about what a program lacks: imports that nobody offers, and a function to run.
 
-use wasmr::{ExternType, ImportFailure, LinkError, Module, extern_type_text, val_type_text};
+use wasmr::{ImportFailure, LinkError, Module, val_type_text};
 
 use super::demangle::printable;
 
@@ -85,14 +85,13 @@ pub fn exports_help(module: &Module, file: &str) -> String {
     let registry = module.registry();
     let mut text = String::new();
     let mut example = None;
-    for (name, ty) in module.exports() {
+    for export in module.exports() {
+        let name = export.name();
         text.push_str(if text.is_empty() { "it exports:\n" } else { "" });
-        text.push_str(&format!("  {} {}\n", printable(name), extern_type_text(registry, &ty)));
+        text.push_str(&format!("  {} {}\n", printable(name), export.type_text()));
         // `_initialize` is called by itself.
-        if let ExternType::Func(id) = ty
-            && name != "_initialize"
-        {
-            example = example.or(registry.func_type(id).map(|ty| (name, ty)));
+        if name != "_initialize" {
+            example = example.or(export.func_type().map(|ty| (name, ty)));
         }
     }
     if text.is_empty() {

@@ -121,7 +121,7 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
     terminal::enter();
     let mut store = ManuallyDrop::new(Store::new(&*engine, plan.wasi));
     if let Some(fuel) = plan.fuel {
-        store.set_fuel(fuel);
+        store.set_fuel(fuel)?;
     }
     let mut linker = ManuallyDrop::new(Linker::new());
     for library in plan.preload {
@@ -226,9 +226,11 @@ fn instantiate(
     match unknown {
         UnknownImports::Refuse => {}
         UnknownImports::Trap => {
-            linker.define_unknown_imports_as_traps(&module.module);
+            linker.define_unknown_imports_as_traps(module)?;
         }
-        UnknownImports::Default => define_unknown_imports_as_zero(linker, module),
+        UnknownImports::Default => {
+            linker.define_unknown_imports_as_default_values(module)?;
+        }
     }
     let name = module.name();
     match linker.instantiate(&mut *store, module) {
@@ -238,16 +240,6 @@ fn instantiate(
         Err(InstantiateError::Resource(error)) => {
             Err(anyhow::Error::new(error).context(format!("cannot give `{name}` what it declares")))
         }
-    }
-}
-
-/// Defines every function import that is not defined yet as one that returns zeros and nulls.
-fn define_unknown_imports_as_zero(linker: &mut Linker<WasiCtx>, module: &Module) {
-    for import in module.imports() {
-        let ExternType::Func(id) = import.ty else { continue };
-        let Some(ty) = module.registry().func_type(id) else { continue };
-        // The results are zero or null when the closure is called. What is defined already stays.
-        let _ = linker.func_new(&import.module, &import.name, (*ty).clone(), |_, _, _| Ok(()));
     }
 }
 

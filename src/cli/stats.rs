@@ -144,7 +144,7 @@ impl Stats {
         });
         let guarded = memories.reduce(|all, one| all && one);
         seen.memory = Some(Memory { bytes: store.memory_bytes(), guarded });
-        seen.fuel = given.map(|given| Fuel { given, left: store.fuel() });
+        seen.fuel = given.zip(store.fuel().ok()).map(|(given, left)| Fuel { given, left });
     }
 
     /// What is printed.

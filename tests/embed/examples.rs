@@ -2,10 +2,16 @@
 
 #[path = "../../examples/embed_function.rs"]
 mod embed_function;
+#[path = "../../examples/host_errors.rs"]
+mod host_errors;
 #[path = "../../examples/host_state.rs"]
 mod host_state;
+#[path = "../../examples/linking.rs"]
+mod linking;
 #[path = "../../examples/plugin_host.rs"]
 mod plugin_host;
+#[path = "../../examples/wasi_directory.rs"]
+mod wasi_directory;
 #[path = "../../examples/wasi_in_memory.rs"]
 mod wasi_in_memory;
 
@@ -27,4 +33,19 @@ fn plugin_host_runs() {
 #[test]
 fn wasi_in_memory_runs() {
     wasi_in_memory::main().unwrap();
+}
+
+#[test]
+fn host_errors_runs() {
+    host_errors::main().unwrap();
+}
+
+#[test]
+fn linking_runs() {
+    linking::main().unwrap();
+}
+
+#[test]
+fn wasi_directory_runs() {
+    wasi_directory::main().unwrap();
 }

@@ -223,4 +223,19 @@ in_every_mode! {
         );
         assert!(instance.get_typed_func::<(), ()>(&store, "g").unwrap_err().to_string().contains("`g`"));
     }
+
+    fn values_show_what_they_are(config) {
+        let mut store = Store::new(&Engine::new(&config), ());
+        let reference = ExternRef::new(&mut store, 1).unwrap();
+        let values = [
+            (Val::I32(-1), "I32(-1)"), (Val::from(1.5f32), "F32(1.5)"), (Val::from(-0.0f64), "F64(-0.0)"),
+            (Val::F32(0x7fc0_0001), "F32(NaN 0x7fc00001)"), (Val::FuncRef(None), "FuncRef(null)"),
+            (Val::V128(V128::from_u128(5)), "V128(0x00000000000000000000000000000005)"),
+        ];
+        for (value, expected) in values {
+            assert_eq!(format!("{value:?}"), expected);
+        }
+        let shown = format!("{:?}", Val::from(reference));
+        assert!(shown.starts_with("ExternRef(0x") && shown.ends_with(')'), "{shown}");
+    }
 }

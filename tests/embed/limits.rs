@@ -106,4 +106,14 @@ in_every_mode! {
         let error = WasiCtx::builder().max_fds(2).build().unwrap_err();
         assert!(error.to_string().contains("the limit is 2"), "{error}");
     }
+
+    fn fuel_is_no_limit_where_nobody_counts_it(config) {
+        let mut store = Store::new(&Engine::new(&config), ());
+        assert!(store.fuel().is_err());
+        assert!(store.set_fuel(10).unwrap_err().to_string().contains("consume_fuel"));
+        let mut store = Store::new(&Engine::new(config.consume_fuel(true)), ());
+        assert_eq!(store.fuel(), Ok(0));
+        store.set_fuel(10).unwrap();
+        assert_eq!(store.fuel(), Ok(10));
+    }
 }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wasmr::{
-    Engine, Extern, ExternType, Func, FuncType, Global, GlobalType, Instance, InstantiateError, LibraryError,
+    Caller, Engine, Extern, ExternType, Func, FuncType, Global, GlobalType, Instance, InstantiateError, LibraryError,
     LinkError, Linker, Memory, MemoryType, Module, RefType, Store, Table, TableType, Tag, TrapCode, Val, ValType,
 };
 
@@ -68,7 +68,7 @@ in_every_mode! {
         let mut store = Store::new(&engine, ());
         let mut linker = Linker::new();
         let mut all = link_error(linker.instantiate(&mut store, &module)).to_string();
-        linker.define_unknown_imports_as_traps(&module.module);
+        linker.define_unknown_imports_as_traps(&module).unwrap();
         all += &linker.func_wrap("\u{1b}[2J", "\u{202e}", || ()).unwrap_err().to_string();
         let instance = linker.instantiate(&mut store, &module).unwrap();
         all += &instance.get_typed_func::<(), ()>(&store, "\u{1b}[2J").unwrap_err().to_string();
@@ -198,7 +198,7 @@ in_every_mode! {
         let text = r#"(module (import "env" "abort" (func $abort)) (func (export "run") (param i32) (if (local.get 0) (then (call $abort)))))"#;
         let module = module(&engine, text);
         let mut linker = Linker::new();
-        linker.define_unknown_imports_as_traps(&module.module);
+        linker.define_unknown_imports_as_traps(&module).unwrap();
         let mut store = Store::new(&engine, ());
         let instance = linker.instantiate(&mut store, &module).unwrap();
         let run = instance.get_typed_func::<i32, ()>(&store, "run").unwrap();
@@ -227,11 +227,82 @@ in_every_mode! {
         let module = Module::from_bytes(&engine, r#"(module (import "m" "f" (func (param i32)))
             (memory (export "mem") 1 2) (func (export "run") (result i64) (i64.const 0)))"#.as_bytes().to_vec(), "named").unwrap();
         assert_eq!(module.name(), "named");
-        let import = &module.imports()[0];
-        assert_eq!((&*import.module, &*import.name), ("m", "f"));
-        let exports: Vec<_> = module.exports().map(|(name, ty)| (name, wasmr::extern_type_text(module.registry(), &ty))).collect();
-        assert_eq!(exports, [("mem", "(memory 1 2)".to_string()), ("run", "(func (result i64))".to_string())]);
+        let import = module.imports().next().unwrap();
+        assert_eq!((import.module(), import.name()), ("m", "f"));
+        assert_eq!(import.func_type().unwrap().params(), [ValType::I32]);
+        assert_eq!(format!("{import} {import:?}"), r#"(import "m" "f" (func (param i32))) (import "m" "f" (func (param i32)))"#);
+        let exports: Vec<_> = module.exports().map(|export| (export.name().to_owned(), export.type_text())).collect();
+        assert_eq!(exports, [("mem".to_owned(), "(memory 1 2)".to_owned()), ("run".to_owned(), "(func (result i64))".to_owned())]);
+        let run = module.exports().nth(1).unwrap();
+        assert_eq!(run.to_string(), r#"(export "run" (func (result i64)))"#);
         assert!(matches!(module.get_export("mem"), Some(ExternType::Memory(ty)) if ty == MemoryType::new(1, Some(2))));
         assert!(module.get_export("none").is_none());
+    }
+
+    fn a_module_has_the_name_that_somebody_gave_it(config) {
+        let engine = Engine::new(&config);
+        for (text, expected) in [("(module)", "<module>"), ("(module $own)", "own")] {
+            assert_eq!(Module::new(&engine, text).unwrap().name(), expected);
+            assert_eq!(Module::new_with_name(&engine, text, "given").unwrap().name(), "given");
+        }
+        let text = r#"(module $own (func (export "run") unreachable))"#;
+        let (mut store, instance) = instance(&engine, text, (), &[]);
+        let stop = instance.get_typed_func::<(), ()>(&store, "run").unwrap().call(&mut store, ()).unwrap_err();
+        assert!(stop.to_string().ends_with(" - own!run"), "{stop}");
+    }
+
+    fn imports_are_found_once_for_many_instances(config) {
+        let engine = Engine::new(&config);
+        let module = module(&engine, r#"(module (import "h" "f" (func $f (result i32))) (import "h" "g" (func))
+            (func (export "run") (result i32) (call $f)))"#);
+        let mut linker = Linker::new();
+        linker.func_wrap("h", "f", || 5).unwrap();
+        let error = linker.instantiate_pre(&module).unwrap_err();
+        assert_eq!(error.to_string(), "`<module>` cannot be linked:\n  unknown import `h` `g`: (func)");
+        linker.func_wrap("h", "g", || ()).unwrap();
+        let pre = linker.instantiate_pre(&module).unwrap();
+        for _ in 0..3 {
+            let mut store = Store::new(&engine, ());
+            let run = pre.clone().instantiate(&mut store).unwrap().get_typed_func::<(), i32>(&store, "run").unwrap();
+            assert_eq!(run.call(&mut store, ()).unwrap(), 5);
+        }
+        linker.allow_shadowing(true).func_wrap("h", "g", || 1i64).unwrap();
+        let wrong = linker.instantiate_pre(&module).unwrap().instantiate(&mut Store::new(&engine, ()));
+        assert_eq!(link_error(wrong).failures[0].found_text.as_deref(), Some("(func (result i64))"));
+    }
+
+    fn a_module_has_a_default_function(config) {
+        let engine = Engine::new(&config);
+        let mut store = Store::new(&engine, 0);
+        let mut linker = Linker::new();
+        linker.func_wrap("h", "set", |mut caller: Caller<'_, i32>, n: i32| *caller.data_mut() = n).unwrap();
+        let library = |exports: &str| module(&engine, &format!(r#"(module (import "h" "set" (func $set (param i32))) {exports})"#));
+        linker.module(&mut store, "both", &library(r#"(func (export "_start") unreachable) (func (export "") (call $set (i32.const 1)))"#)).unwrap();
+        linker.module(&mut store, "start", &library(r#"(func (export "_start") (call $set (i32.const 2)))"#)).unwrap();
+        for (name, expected) in [("both", 1), ("start", 2)] {
+            let func = linker.get_default(&mut store, name).unwrap();
+            func.typed::<(), ()>(&store).unwrap().call(&mut store, ()).unwrap();
+            assert_eq!(*store.data(), expected);
+        }
+        assert!(linker.get_default(&mut store, "h").is_none());
+    }
+
+    fn unknown_imports_have_default_values(config) {
+        let engine = Engine::new(&config);
+        let module = module(&engine, r#"(module (import "h" "known" (func $known (result i32)))
+            (import "h" "number" (func $number (param i32) (result f64)))
+            (import "h" "null" (func $null (result externref))) (import "h" "func" (func $func (result (ref func))))
+            (func (export "run") (result i32 f64 externref) (call $known) (call $number (i32.const 1)) (call $null))
+            (func (export "fails") (drop (call $func))))"#);
+        let mut linker = Linker::new();
+        linker.func_wrap("h", "known", || 5).unwrap();
+        linker.define_unknown_imports_as_default_values(&module).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        let mut results = [Val::I32(0); 3];
+        instance.get_func(&store, "run").unwrap().call(&mut store, &[], &mut results).unwrap();
+        assert_eq!(results, [Val::I32(5), Val::F64(0), Val::ExternRef(None)]);
+        let fails = instance.get_typed_func::<(), ()>(&store, "fails").unwrap();
+        assert!(fails.call(&mut store, ()).unwrap_err().is::<wasmr::TypeMismatch>());
     }
 }

@@ -12,3 +12,4 @@ mod limits;
 mod link;
 mod succession;
 mod support;
+mod wasi;

@@ -17,6 +17,20 @@ use crate::report::TierReport;
 use crate::{tier::Tiers, tier_up::ModuleTiers};
 
 /// Makes modules and stores. Cloning is cheap and shares everything.
+///
+/// # Examples
+/// ```
+/// use wasmr::{Config, Engine, Instance, Mode, Module, Store};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // One for the whole process, as a rule.
+/// let engine = Engine::new(Config::new().mode(Mode::Interp).max_memory(64 << 20));
+/// let module = Module::new(&engine, "(module (memory 2000))")?;
+/// let refused = Instance::new(&mut Store::new(&engine, ()), &module, &[]).unwrap_err();
+/// assert!(refused.to_string().contains("over the limit"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Engine(Arc<Shared>);
 
@@ -119,7 +133,8 @@ impl From<&Engine> for StoreConfig {
     fn from(engine: &Engine) -> StoreConfig {
         let Shared { config, types, tier, .. } = &*engine.0;
         let memory = if wasmr_interp::MAY_FAULT { config.memory } else { MemoryStrategy::Checked };
-        StoreConfig { registry: types.clone(), tier: tier.clone(), limits: config.limits, memory }
+        let metered = config.metered;
+        StoreConfig { registry: types.clone(), tier: tier.clone(), limits: config.limits, memory, metered }
     }
 }
 

@@ -40,7 +40,7 @@ mod workers;
 pub use config::Config;
 pub use engine::Engine;
 pub use modes::Mode;
-pub use module::{LoadError, Module};
+pub use module::{ExportType, ImportType, LoadError, Module};
 pub use report::{FunctionCount, TierEvent, TierReport};
 pub use tuning::Tuning;
 

@@ -3,21 +3,44 @@
 //! Comes from bytes (binary or text) and an [`Engine`]; goes to the linker. It joins what stage 1 made of the bytes with what
 //! the engine's tier needs to run them.
 
+use std::fmt;
 use std::io::Read;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
-use wasmr_core::types::ExternType;
+use wasmr_core::types::{ExternType, FuncType};
 use wasmr_interp::ModuleCode;
 use wasmr_module::{Import, ModuleBytes, ModuleError};
 use wasmr_runtime::LoadedModule;
+use wasmr_runtime::types::extern_type_text;
 
 use crate::engine::Engine;
 use crate::report::FunctionCount;
 
 /// A validated module with the code that runs it. Cloning is cheap.
+///
+/// # Examples
+/// ```
+/// use wasmr::{Engine, Module};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, r#"(module $adder
+///     (import "host" "log" (func (param i32)))
+///     (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))"#)?;
+/// assert_eq!(module.name(), "adder");
+/// for import in module.imports() {
+///     assert_eq!(import.to_string(), r#"(import "host" "log" (func (param i32)))"#);
+/// }
+/// for export in module.exports() {
+///     assert_eq!((export.name(), &*export.type_text()), ("add", "(func (param i32 i32) (result i32))"));
+/// }
+/// assert!(Module::new(&engine, "(module (func (result i32)))").is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Module {
     loaded: LoadedModule,
@@ -50,9 +73,15 @@ pub enum LoadError {
 }
 
 impl Module {
-    /// Makes a module of a binary, or of the text format.
+    /// Makes a module of a binary, or of the text format. Messages call it by the name that it gives itself in its name
+    /// section, if it does.
     pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module, ModuleError> {
-        Module::from_bytes(engine, bytes.as_ref().to_vec(), "<module>")
+        Module::new_with_name(engine, bytes, wasmr_module::UNNAMED)
+    }
+
+    /// Makes a module of a binary, or of the text format; messages and backtraces call it `name`.
+    pub fn new_with_name(engine: &Engine, bytes: impl AsRef<[u8]>, name: &str) -> Result<Module, ModuleError> {
+        Module::from_bytes(engine, bytes.as_ref().to_vec(), name)
     }
 
     /// Makes a module of bytes without copying them; messages call it `name`.
@@ -87,6 +116,101 @@ impl Module {
     }
 }
 
+/// An import of a module. Its text is that of the text format: `(import "env" "f" (func (param i32)))`.
+#[derive(Clone, Copy)]
+pub struct ImportType<'a> {
+    import: &'a Import,
+    registry: &'a TypeRegistry,
+}
+
+impl<'a> ImportType<'a> {
+    /// First part of the name.
+    pub fn module(&self) -> &'a str {
+        &self.import.module
+    }
+
+    /// Second part of the name.
+    pub fn name(&self) -> &'a str {
+        &self.import.name
+    }
+
+    /// Its type.
+    pub fn ty(&self) -> &'a ExternType {
+        &self.import.ty
+    }
+
+    /// The type of the function, if it is one.
+    pub fn func_type(&self) -> Option<Arc<FuncType>> {
+        func_type(self.registry, &self.import.ty)
+    }
+
+    /// The text of its type: `(func (param i32))`.
+    pub fn type_text(&self) -> String {
+        extern_type_text(self.registry, &self.import.ty)
+    }
+}
+
+impl fmt::Display for ImportType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(import {:?} {:?} {})", self.module(), self.name(), self.type_text())
+    }
+}
+
+impl fmt::Debug for ImportType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An export of a module. Its text is that of the text format: `(export "run" (func (param i32)))`.
+#[derive(Clone)]
+pub struct ExportType<'a> {
+    name: &'a str,
+    ty: ExternType,
+    registry: &'a TypeRegistry,
+}
+
+impl<'a> ExportType<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// Its type.
+    pub fn ty(&self) -> &ExternType {
+        &self.ty
+    }
+
+    /// The type of the function, if it is one.
+    pub fn func_type(&self) -> Option<Arc<FuncType>> {
+        func_type(self.registry, &self.ty)
+    }
+
+    /// The text of its type: `(func (param i32))`.
+    pub fn type_text(&self) -> String {
+        extern_type_text(self.registry, &self.ty)
+    }
+}
+
+impl fmt::Display for ExportType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(export {:?} {})", self.name, self.type_text())
+    }
+}
+
+impl fmt::Debug for ExportType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn func_type(registry: &TypeRegistry, ty: &ExternType) -> Option<Arc<FuncType>> {
+    match ty {
+        ExternType::Func(id) => registry.func_type(*id),
+        _ => None,
+    }
+}
+
 /// Reads to the end; `None` if there is more than `cap` bytes. Never takes more than that, whatever the source claims;
 /// `expected`, the likely number of bytes, only saves work.
 pub fn read_capped(source: impl Read, cap: u64, expected: u64) -> std::io::Result<Option<Vec<u8>>> {
@@ -103,14 +227,19 @@ impl Module {
     }
 
     /// What it imports, in order.
-    pub fn imports(&self) -> &[Import] {
-        self.loaded.module.imports()
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
+        self.loaded.module.imports().iter().map(|import| ImportType { import, registry: self.registry() })
     }
 
-    /// What it exports, in order: name and type.
-    pub fn exports(&self) -> impl Iterator<Item = (&str, ExternType)> {
+    /// What it exports, in order.
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
         let module = &self.loaded.module;
-        module.exports().iter().map(|export| (&*export.name, module.export_type(export)))
+        let registry = self.registry();
+        module.exports().iter().map(move |export| ExportType {
+            name: &export.name,
+            ty: module.export_type(export),
+            registry,
+        })
     }
 
     /// The type of the export of that name.
@@ -140,8 +269,8 @@ impl Deref for Module {
     }
 }
 
-impl std::fmt::Debug for Module {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.loaded.module.fmt(f)
     }
 }

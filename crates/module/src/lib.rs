@@ -44,7 +44,7 @@ pub use inspection::Inspection;
 pub use layout::{Producers, Section, Sections};
 pub use module::{
     DataMode, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExternKind, FuncBody, GlobalDecl, Import,
-    Module, ModuleBytes, TableDecl,
+    Module, ModuleBytes, TableDecl, UNNAMED,
 };
 pub use names::Names;
 pub use text::bytes_from_input;

@@ -63,6 +63,9 @@ impl FuncBody<'_> {
     }
 }
 
+/// What messages call a module that nobody gave a name.
+pub const UNNAMED: &str = "<module>";
+
 /// An import.
 #[derive(Clone, Debug)]
 pub struct Import {
@@ -299,9 +302,9 @@ impl Module {
         self.bytes.as_ref()
     }
 
-    /// What messages call the module.
+    /// What messages call the module: the name that it was given, or, if that is [`UNNAMED`], the one that it gives itself.
     pub fn name(&self) -> &str {
-        &self.name
+        if &*self.name == UNNAMED { self.names().module_name().unwrap_or(UNNAMED) } else { &self.name }
     }
 
     /// Where its types are interned.

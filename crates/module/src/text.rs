@@ -5,7 +5,9 @@
 
 use std::path::Path;
 
-use crate::error::{Fault, ModuleError, quoted};
+#[cfg(feature = "wat")]
+use crate::error::quoted;
+use crate::error::{Fault, ModuleError};
 use crate::module::ModuleBytes;
 
 /// The first bytes of every binary module and component.
@@ -38,10 +40,7 @@ pub fn bytes_from_input(input: ModuleBytes, path: &Path) -> Result<ModuleBytes, 
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     match std::str::from_utf8(bytes) {
-        Ok(text) if looks_like_text(text) => match wat::Parser::new().parse_str(Some(path), text) {
-            Ok(binary) => Ok(binary.into()),
-            Err(error) => Err(ModuleError::new(Fault::Malformed, rendered(&error), None)),
-        },
+        Ok(text) if looks_like_text(text) => binary_of(text, path),
         Err(error) if looks_like_text(std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()) => {
             let message = format!("the text is not UTF-8 at byte {}", error.valid_up_to());
             Err(ModuleError::new(Fault::Malformed, message, None).in_module(&name))
@@ -53,10 +52,35 @@ pub fn bytes_from_input(input: ModuleBytes, path: &Path) -> Result<ModuleBytes, 
     }
 }
 
-/// Whether the first token is an opening parenthesis: enough to report errors as errors of the text
+/// The binary for a text.
+#[cfg(feature = "wat")]
+fn binary_of(text: &str, path: &Path) -> Result<ModuleBytes, ModuleError> {
+    match wat::Parser::new().parse_str(Some(path), text) {
+        Ok(binary) => Ok(binary.into()),
+        Err(error) => Err(ModuleError::new(Fault::Malformed, rendered(&error), None)),
+    }
+}
+
+/// Says that there is no parser in this build.
+#[cfg(not(feature = "wat"))]
+fn binary_of(_text: &str, path: &Path) -> Result<ModuleBytes, ModuleError> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let message = "it is in the text format, which this build does not read (feature `wat` of the crate)".to_owned();
+    Err(ModuleError::new(Fault::Unsupported, message, None).in_module(&name))
+}
+
+/// Returns true if the first token is an opening parenthesis: enough to report errors as errors of the text
 /// format, not as a foreign file.
+#[cfg(feature = "wat")]
 fn looks_like_text(text: &str) -> bool {
     matches!(wat::Detect::from_bytes(text), wat::Detect::WasmText)
+}
+
+/// Returns true if the text begins with an opening parenthesis or a comment.
+#[cfg(not(feature = "wat"))]
+fn looks_like_text(text: &str) -> bool {
+    let text = text.trim_start();
+    text.starts_with('(') || text.starts_with(";;")
 }
 
 /// What a file that is neither format begins with.
@@ -83,6 +107,7 @@ fn description(bytes: &[u8]) -> String {
 }
 
 /// The error of the `wat` crate, fit for a terminal: each line bounded, control characters escaped.
+#[cfg(feature = "wat")]
 fn rendered(error: &wat::Error) -> String {
     let lines: Vec<String> = error.to_string().lines().map(quoted).collect();
     lines.join("\n")

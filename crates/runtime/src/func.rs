@@ -32,6 +32,26 @@ use crate::vm::{Status, VmFunc, VmStore, call_entry};
 use crate::walk::Walk;
 
 /// A function of a store: the guest's or the host's.
+///
+/// # Examples
+/// ```
+/// use wasmr::{Engine, Func, FuncType, Store, Val, ValType};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut store = Store::new(&Engine::default(), ());
+/// // Of a type that is known at run time only:
+/// let ty = FuncType::new([ValType::F64, ValType::F64], [ValType::F64]);
+/// let hypot = Func::new(&mut store, ty, |_caller, params, results| {
+///     let [x, y] = [params[0].f64().unwrap_or_default(), params[1].f64().unwrap_or_default()];
+///     results[0] = Val::from(x.hypot(y));
+///     Ok(())
+/// });
+/// let mut results = [Val::I32(0)];
+/// hypot.call(&mut store, &[Val::from(3.0), Val::from(4.0)], &mut results)?;
+/// assert_eq!(results, [Val::from(5.0)]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Func(Handle<VmFunc>);
 

@@ -169,6 +169,7 @@ stop_from! {
     crate::instantiate::LinkError
     crate::limits::ResourceError
     crate::memory::MemoryAccessError
+    crate::store::FuelError
     crate::table::TableError
     crate::value::TypeMismatch
     fmt::Error

@@ -272,6 +272,29 @@ impl std::fmt::Debug for InstanceObject {
 }
 
 /// An instance of a module in a store.
+///
+/// # Examples
+/// ```
+/// use wasmr::{Engine, Instance, Module, Store, Val};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, r#"(module
+///     (global (export "answer") i32 (i32.const 42))
+///     (func (export "double") (param i32) (result i32) (i32.shl (local.get 0) (i32.const 1))))"#)?;
+/// let mut store = Store::new(&engine, ());
+/// let instance = Instance::new(&mut store, &module, &[])?;
+/// let answer = instance.get_global(&store, "answer").ok_or("no such export")?;
+/// assert_eq!(answer.get(&mut store), Val::I32(42));
+/// let double = instance.get_typed_func::<i32, i32>(&store, "double")?;
+/// assert_eq!(double.call(&mut store, 21)?, 42);
+/// assert_eq!(
+///     instance.get_typed_func::<i64, i64>(&store, "double").unwrap_err().to_string(),
+///     "the function exported as `double` is (func (param i32) (result i32)), not (func (param i64) (result i64)) as was asked for"
+/// );
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Instance(pub(crate) Handle<InstanceObject>);
 

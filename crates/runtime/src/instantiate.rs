@@ -14,7 +14,7 @@ use std::sync::Arc;
 use wasmr_core::subtype::extern_matches;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::ExternType;
-use wasmr_module::{DataMode, ElementMode, Module};
+use wasmr_module::{DataMode, ElementMode, Import, Module};
 
 use crate::builtins;
 use crate::const_eval::evaluate;
@@ -106,6 +106,20 @@ impl fmt::Display for LinkError {
     }
 }
 
+impl ImportFailure {
+    /// The failure of an import of `module`, where `found` stands in its place.
+    pub(crate) fn new(module: &Module, import: &Import, found: Option<ExternType>) -> ImportFailure {
+        let registry = module.registry();
+        ImportFailure {
+            module: import.module.to_string(),
+            name: import.name.to_string(),
+            expected: import.ty.clone(),
+            expected_text: extern_type_text(registry, &import.ty),
+            found_text: found.map(|found| extern_type_text(registry, &found)),
+        }
+    }
+}
+
 impl fmt::Display for ImportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (module, name, expected) = (printable(&self.module), printable(&self.name), &self.expected_text);
@@ -187,13 +201,7 @@ fn match_imports(
         });
         match (provided, found) {
             (Some(provided), Some(found)) if extern_matches(registry, &found, &import.ty) => matched.push(provided),
-            (_, found) => failures.push(ImportFailure {
-                module: import.module.to_string(),
-                name: import.name.to_string(),
-                expected: import.ty.clone(),
-                expected_text: extern_type_text(registry, &import.ty),
-                found_text: found.map(|found| extern_type_text(registry, &found)),
-            }),
+            (_, found) => failures.push(ImportFailure::new(module, import, found)),
         }
     }
     if failures.is_empty() { Ok(matched) } else { Err(LinkError { importer: module.name().to_owned(), failures }) }

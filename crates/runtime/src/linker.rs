@@ -9,20 +9,40 @@ use std::ptr;
 use std::sync::Arc;
 
 use wasmr_core::types::{ExternType, FuncType};
-use wasmr_module::Module;
 
 use crate::context::{AsContext, AsContextMut, Invariant};
 use crate::externs::Extern;
+use crate::func::Func;
 use crate::host::{Caller, HostFuncDef};
 use crate::initialize::{LibraryError, initializer};
 use crate::instance::Instance;
-use crate::instantiate::{InstantiateError, LoadedModule, Provided, instantiate};
+use crate::instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule, Provided, instantiate};
 use crate::symbol::printable;
 use crate::trap::Stop;
 use crate::typed::IntoFunc;
 use crate::value::Val;
 
 /// Definitions for imports, by module and name. `T` is the type of data of the stores it is used with.
+///
+/// # Examples
+/// ```
+/// use wasmr::{Caller, Engine, Linker, Module, Store};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::default();
+/// let mut linker = Linker::new();
+/// linker.func_wrap("host", "add", |mut caller: Caller<'_, i64>, n: i64| *caller.data_mut() += n)?;
+///
+/// let module = Module::new(&engine, r#"(module
+///     (import "host" "add" (func $add (param i64)))
+///     (func (export "run") (call $add (i64.const 40)) (call $add (i64.const 2))))"#)?;
+/// let mut store = Store::new(&engine, 0);
+/// let instance = linker.instantiate(&mut store, &module)?;
+/// instance.get_typed_func::<(), ()>(&store, "run")?.call(&mut store, ())?;
+/// assert_eq!(*store.data(), 42);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Linker<T> {
     definitions: HashMap<Box<str>, HashMap<Box<str>, Provided>>,
     allow_shadowing: bool,
@@ -47,6 +67,39 @@ pub struct UnknownImportCalled {
     pub module: String,
     /// Second part of the import's name.
     pub name: String,
+}
+
+/// A module whose imports were found, ready to be instantiated many times: see [`Linker::instantiate_pre`].
+pub struct InstancePre<T> {
+    module: LoadedModule,
+    provided: Vec<Option<Provided>>,
+    marker: Invariant<T>,
+}
+
+impl<T> InstancePre<T> {
+    /// The module.
+    pub fn module(&self) -> &LoadedModule {
+        &self.module
+    }
+
+    /// Makes an instance, as [`Linker::instantiate`] does.
+    pub fn instantiate(&self, mut store: impl AsContextMut<Data = T>) -> Result<Instance, InstantiateError> {
+        let mut context = store.as_context_mut();
+        // SAFETY: the definitions were made for `T`, which is the type of the store's data.
+        unsafe { instantiate(&mut context, &self.module, self.provided.clone()) }
+    }
+}
+
+impl<T> Clone for InstancePre<T> {
+    fn clone(&self) -> InstancePre<T> {
+        InstancePre { module: self.module.clone(), provided: self.provided.clone(), marker: PhantomData }
+    }
+}
+
+impl<T> std::fmt::Debug for InstancePre<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InstancePre").field("module", &self.module).finish_non_exhaustive()
+    }
 }
 
 impl<T> Default for Linker<T> {
@@ -198,24 +251,49 @@ impl<T> Linker<T> {
         Ok(self)
     }
 
-    /// Defines every function import of a module that is not defined yet as one that fails when it is called.
-    pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> &mut Self
+    /// Defines every function import of a module that is not defined yet as one that fails when it is called
+    /// ([`UnknownImportCalled`]).
+    pub fn define_unknown_imports_as_traps(&mut self, module: &LoadedModule) -> Result<&mut Self, DuplicateDefinition>
     where
         T: 'static,
     {
+        self.define_unknown_imports(module, |module, name, ty| {
+            let error = UnknownImportCalled { module: module.to_owned(), name: name.to_owned() };
+            let fail = move |_: Caller<'_, T>, _: &mut [u64]| Err(Stop::host(error.clone()));
+            // SAFETY: it never returns results.
+            unsafe { HostFuncDef::raw(ty, fail) }
+        })
+    }
+
+    /// Defines every function import of a module that is not defined yet as one that returns zeros and nulls. A function with a
+    /// result that has no such value, a reference that may not be null, fails when it is called.
+    pub fn define_unknown_imports_as_default_values(
+        &mut self,
+        module: &LoadedModule,
+    ) -> Result<&mut Self, DuplicateDefinition>
+    where
+        T: 'static,
+    {
+        // Results have their default values when the closure is called.
+        self.define_unknown_imports(module, |_, _, ty| HostFuncDef::new(ty, |_: Caller<'_, T>, _, _| Ok(())))
+    }
+
+    fn define_unknown_imports(
+        &mut self,
+        module: &LoadedModule,
+        def: impl Fn(&str, &str, FuncType) -> HostFuncDef,
+    ) -> Result<&mut Self, DuplicateDefinition> {
+        let module = &module.module;
         for import in module.imports() {
             let ExternType::Func(id) = import.ty else { continue };
             if self.provided(&import.module, &import.name).is_some() {
                 continue;
             }
             let ty = module.registry().func_type(id).expect("a function import has a function type");
-            let error = UnknownImportCalled { module: import.module.to_string(), name: import.name.to_string() };
-            let fail = move |_: Caller<'_, T>, _: &mut [u64]| Err(Stop::host(error.clone()));
-            // SAFETY: it never returns results.
-            let def = unsafe { HostFuncDef::raw((*ty).clone(), fail) };
-            self.replace(&import.module, &import.name, Provided::Host(Arc::new(def)));
+            let def = def(&import.module, &import.name, (*ty).clone());
+            self.insert(&import.module, &import.name, Provided::Host(Arc::new(def)))?;
         }
-        self
+        Ok(self)
     }
 
     /// Makes an instance whose imports are the definitions of their names. Runs its start function, but neither `_start` nor
@@ -231,6 +309,50 @@ impl<T> Linker<T> {
         let mut context = store.as_context_mut();
         // SAFETY: the definitions were made for `T`, which is the type of the store's data.
         unsafe { instantiate(&mut context, module, provided) }
+    }
+
+    /// Finds the definitions of a module's imports once, to instantiate it many times. What is defined later does not count.
+    ///
+    /// # Errors
+    /// Nothing is defined for an import. Types are compared when it is instantiated.
+    ///
+    /// # Examples
+    /// ```
+    /// use wasmr::{Engine, Linker, Module, Store};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, r#"(module
+    ///     (import "host" "next" (func $next (result i32)))
+    ///     (func (export "run") (result i32) (call $next)))"#)?;
+    /// let mut linker = Linker::new();
+    /// linker.func_wrap("host", "next", || 1)?;
+    /// let plugin = linker.instantiate_pre(&module)?;
+    /// for _ in 0..10 {
+    ///     let mut store = Store::new(&engine, ());
+    ///     let run = plugin.instantiate(&mut store)?.get_typed_func::<(), i32>(&store, "run")?;
+    ///     assert_eq!(run.call(&mut store, ())?, 1);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn instantiate_pre(&self, module: &LoadedModule) -> Result<InstancePre<T>, LinkError> {
+        let imports = module.module.imports();
+        let found = imports.iter().map(|import| self.provided(&import.module, &import.name).cloned());
+        let provided: Vec<Option<Provided>> = found.collect();
+        let missing = imports.iter().zip(&provided).filter(|(_, provided)| provided.is_none());
+        let failures: Vec<_> = missing.map(|(import, _)| ImportFailure::new(&module.module, import, None)).collect();
+        if failures.is_empty() {
+            return Ok(InstancePre { module: module.clone(), provided, marker: PhantomData });
+        }
+        Err(LinkError { importer: module.module.name().to_owned(), failures })
+    }
+
+    /// The function that a module defined under this name runs by default: its export with the empty name, or else its
+    /// `_start`; `None` if it has neither.
+    pub fn get_default(&self, mut store: impl AsContextMut<Data = T>, module: &str) -> Option<Func> {
+        let mut func = |name| self.get(&mut store, module, name).and_then(Extern::into_func);
+        func("").or_else(|| func("_start"))
     }
 
     /// The definition of a name, as an object of the store.

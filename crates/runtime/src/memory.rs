@@ -167,6 +167,34 @@ pub(crate) unsafe fn grow(store: &mut StoreInner, memory: *mut MemoryObject, del
 }
 
 /// A linear memory of a store.
+///
+/// # Examples
+/// ```
+/// use wasmr::{Engine, Instance, Module, Store};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, r#"(module
+///     (memory (export "memory") 1 3) (data (i32.const 8) "hello")
+///     (func (export "first") (param i32) (result i32) (i32.load8_u (local.get 0))))"#)?;
+/// let mut store = Store::new(&engine, ());
+/// let instance = Instance::new(&mut store, &module, &[])?;
+/// let memory = instance.get_memory(&store, "memory").ok_or("no such export")?;
+///
+/// // Copies are checked; a borrow of the whole costs nothing.
+/// let mut text = [0; 5];
+/// memory.read(&store, 8, &mut text)?;
+/// assert_eq!(&text, b"hello");
+/// memory.data_mut(&mut store)[8] = b'j';
+/// let first = instance.get_typed_func::<i32, i32>(&store, "first")?;
+/// assert_eq!(first.call(&mut store, 8)?, i32::from(b'j'));
+///
+/// assert_eq!(memory.grow(&mut store, 2), Some(1), "so many pages there were");
+/// assert_eq!(memory.grow(&mut store, 1), None, "three pages are all there may be");
+/// assert!(memory.write(&mut store, 3 << 16, b"!").is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory(pub(crate) Handle<MemoryObject>);
 

@@ -5,6 +5,7 @@
 //! something else.
 
 use std::any::Any;
+use std::fmt;
 
 use crate::arena::Object;
 use crate::context::{AsContext, AsContextMut};
@@ -13,10 +14,16 @@ use crate::limits::ResourceError;
 use crate::store::StoreInner;
 
 /// A reference's word, and whose it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HeldWord {
     word: std::num::NonZeroU64,
     pub(crate) store: StoreId,
+}
+
+impl fmt::Debug for HeldWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.word)
+    }
 }
 
 impl HeldWord {

@@ -51,9 +51,37 @@ pub struct StoreConfig {
     pub limits: StoreLimits,
     /// How memories are backed.
     pub memory: MemoryStrategy,
+    /// True if the code of its modules uses up fuel.
+    pub metered: bool,
 }
 
+/// Fuel was asked for in a store whose engine does not count it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this store counts no fuel: its engine was made without `Config::consume_fuel(true)`")]
+pub struct FuelError;
+
 /// Owns instances and everything in them, and data of the embedder's choice that host functions see.
+///
+/// # Examples
+/// ```
+/// use wasmr::{Caller, Engine, Linker, Module, Store};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, r#"(module
+///     (import "host" "put" (func $put (param i32)))
+///     (func (export "run") (call $put (i32.const 1)) (call $put (i32.const 2))))"#)?;
+/// let mut linker = Linker::new();
+/// linker.func_wrap("host", "put", |mut caller: Caller<'_, Vec<i32>>, n: i32| caller.data_mut().push(n))?;
+///
+/// // A store for each request costs microseconds, and nothing of one request is left for the next.
+/// let mut store = Store::new(&engine, Vec::new());
+/// let instance = linker.instantiate(&mut store, &module)?;
+/// instance.get_typed_func::<(), ()>(&store, "run")?.call(&mut store, ())?;
+/// assert_eq!(store.into_data(), [1, 2]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Store<T> {
     inner: NonNull<StoreInner>,
     owned: PhantomData<T>,
@@ -76,6 +104,7 @@ pub struct StoreInner {
     tier: Arc<dyn Tier>,
     limits: StoreLimits,
     memory_strategy: MemoryStrategy,
+    metered: bool,
     /// Bytes of all memories.
     memory_bytes: u64,
     /// Elements of all tables.
@@ -133,6 +162,7 @@ impl<T> Store<T> {
             tier: config.tier,
             limits: config.limits,
             memory_strategy: config.memory,
+            metered: config.metered,
             memory_bytes: 0,
             table_elements: 0,
             interrupt,
@@ -192,14 +222,24 @@ impl<T> Store<T> {
     }
 
     /// Gives the guest this much fuel (see [`wasmr_core::fuel`]) from now on, in place of what it has. It traps with "all fuel
-    /// consumed" when that is used up. A new store has none. Counts only if the engine's code is metered.
-    pub fn set_fuel(&mut self, fuel: u64) {
+    /// consumed" when that is used up. A new store has none.
+    ///
+    /// # Errors
+    /// The engine does not count fuel (`Config::consume_fuel`), so that this would be no limit.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<(), FuelError> {
+        self.fuel()?;
         self.as_context_mut().inner_mut().vm.fuel = fuel;
+        Ok(())
     }
 
     /// The fuel that is left.
-    pub fn fuel(&self) -> u64 {
-        self.as_context().inner().vm.fuel
+    ///
+    /// # Errors
+    /// As [`set_fuel`](Store::set_fuel).
+    pub fn fuel(&self) -> Result<u64, FuelError> {
+        let context = self.as_context();
+        let inner = context.inner();
+        if inner.metered { Ok(inner.vm.fuel) } else { Err(FuelError) }
     }
 
     /// A way to stop the guest from another thread.

@@ -3,6 +3,7 @@
 //! Slots are the machine's untyped form ([`wasmr_core::value`]). Everything from the host is checked here before it
 //! becomes one: its type, and that references belong to the store.
 
+use std::fmt;
 use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
@@ -18,8 +19,8 @@ use crate::store::StoreInner;
 use crate::types::val_type_text;
 use crate::vm::VmGlobal;
 
-/// A value of any type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A value of any type. Two values are equal if their bits are.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Val {
     /// `i32`.
     I32(i32),
@@ -39,6 +40,32 @@ pub enum Val {
     ExnRef(Option<ExnRef>),
     /// A reference to something else of the guest, or null.
     AnyRef(Option<AnyRef>),
+}
+
+/// Numbers as people write them, a NaN with its bits.
+impl fmt::Debug for Val {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Val::I32(value) => write!(f, "I32({value})"),
+            Val::I64(value) => write!(f, "I64({value})"),
+            Val::F32(bits) if f32::from_bits(*bits).is_nan() => write!(f, "F32(NaN {bits:#x})"),
+            Val::F32(bits) => write!(f, "F32({:?})", f32::from_bits(*bits)),
+            Val::F64(bits) if f64::from_bits(*bits).is_nan() => write!(f, "F64(NaN {bits:#x})"),
+            Val::F64(bits) => write!(f, "F64({:?})", f64::from_bits(*bits)),
+            Val::V128(vector) => write!(f, "V128({:#034x})", vector.to_u128()),
+            Val::FuncRef(reference) => reference_text(f, "FuncRef", reference),
+            Val::ExternRef(reference) => reference_text(f, "ExternRef", reference),
+            Val::ExnRef(reference) => reference_text(f, "ExnRef", reference),
+            Val::AnyRef(reference) => reference_text(f, "AnyRef", reference),
+        }
+    }
+}
+
+fn reference_text<R: fmt::Debug>(f: &mut fmt::Formatter<'_>, kind: &str, reference: &Option<R>) -> fmt::Result {
+    match reference {
+        Some(reference) => reference.fmt(f),
+        None => write!(f, "{kind}(null)"),
+    }
 }
 
 /// A value of the host is not of the type that was asked for.

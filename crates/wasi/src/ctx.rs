@@ -3,9 +3,10 @@
 //! In: what the embedder chose. Out: a [`WasiCtx`], the only source of authority of every call.
 //!
 //! Invariant: deny by default. A context from a fresh builder has no arguments, no variables, three closed streams, no
-//! directory and no socket. This file and [`crate::stdio`] are where host authority enters; the directories and
-//! sockets themselves are opened by the embedder.
+//! directory and no socket. This file, [`crate::stdio`] and `inherit` are where host authority enters; sockets are opened by
+//! the embedder, directories too unless it names them by path.
 
+use std::borrow::Borrow;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 
@@ -104,6 +105,25 @@ struct Grant {
 }
 
 /// Collects grants and limits.
+///
+/// # Examples
+/// ```
+/// use wasmr::wasi::{OutputBuffer, Stdout, WasiCtx};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let data = std::env::temp_dir();
+/// let output = OutputBuffer::new(1 << 20);
+/// let ctx = WasiCtx::builder()
+///     .args(["tool", "--verbose"])
+///     .envs([("LANG", "C"), ("TZ", "UTC")])
+///     .stdout(Stdout::Buffer(output.clone()))
+///     .preopened_dir(data, "/data", true)?
+///     .max_fds(100)
+///     .build()?;
+/// # drop(ctx);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct WasiCtxBuilder {
     args: Vec<Vec<u8>>,
@@ -135,20 +155,32 @@ impl Default for WasiCtxBuilder {
 
 impl WasiCtxBuilder {
     /// Appends an argument; the first is the program's name.
-    pub fn arg(&mut self, arg: impl Into<Vec<u8>>) -> &mut Self {
-        self.args.push(arg.into());
+    pub fn arg(&mut self, arg: impl AsRef<[u8]>) -> &mut Self {
+        self.args.push(arg.as_ref().to_vec());
         self
     }
 
     /// Appends arguments.
-    pub fn args<A: Into<Vec<u8>>>(&mut self, args: impl IntoIterator<Item = A>) -> &mut Self {
-        self.args.extend(args.into_iter().map(Into::into));
+    pub fn args<A: AsRef<[u8]>>(&mut self, args: impl IntoIterator<Item = A>) -> &mut Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_vec()));
         self
     }
 
     /// Appends an environment variable. A name given twice is passed twice.
-    pub fn env(&mut self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> &mut Self {
-        self.env.push((name.into(), value.into()));
+    pub fn env(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> &mut Self {
+        self.env.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Appends environment variables: pairs of a name and a value, or references to such.
+    pub fn envs<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &mut self,
+        variables: impl IntoIterator<Item: Borrow<(N, V)>>,
+    ) -> &mut Self {
+        for variable in variables {
+            let (name, value) = variable.borrow();
+            self.env(name, value);
+        }
         self
     }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`table`] | the list of calls: names, parameters, functions |
 //! | [`ctx`] | what a guest may reach, denied unless granted |
+//! | `inherit` | what a guest takes over from this process, if the embedder says so |
 //! | [`stdio`] | where the standard streams lead |
 //! | [`memory`] | checked access to guest memory, in place |
 //! | [`abi`] | structure layouts, byte by byte |
@@ -50,6 +51,7 @@ pub mod errno;
 pub mod exit;
 mod fd_table;
 mod fifo;
+mod inherit;
 pub mod link;
 mod listing;
 pub mod memory;

@@ -164,7 +164,7 @@ impl Wasmr {
     /// Makes `count` instances with the imports of [`crate::modules::IMPORTS`], which they share, on so much fuel.
     pub fn start(engine: &Engine, module: &Module, count: usize, fuel: u64) -> Result<Wasmr, End> {
         let mut store = Store::new(engine, Host::default());
-        store.set_fuel(fuel);
+        store.set_fuel(fuel).expect("the engine counts fuel");
         let mut linker = Linker::new();
         for import in module.module.imports() {
             if linker.get(&mut store, &import.module, &import.name).is_none() {
@@ -417,11 +417,11 @@ impl Running for Wasmr {
     }
 
     fn fuel(&self) -> Option<u64> {
-        Some(self.store.fuel())
+        self.store.fuel().ok()
     }
 
     fn set_fuel(&mut self, fuel: u64) {
-        self.store.set_fuel(fuel);
+        self.store.set_fuel(fuel).expect("the engine counts fuel");
     }
 
     fn compiled(&self) -> Compiled {

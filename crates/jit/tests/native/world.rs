@@ -95,6 +95,7 @@ impl World {
             tier: Arc::new(NativeTier),
             limits: self.limits,
             memory: MemoryStrategy::Guarded,
+            metered: false,
         };
         Store::new(config, data)
     }

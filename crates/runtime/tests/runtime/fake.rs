@@ -103,6 +103,7 @@ impl World {
             tier: Arc::new(FakeTier),
             limits: StoreLimits::default(),
             memory: MemoryStrategy::Guarded,
+            metered: false,
         }
     }
 

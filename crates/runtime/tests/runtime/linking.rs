@@ -144,7 +144,7 @@ fn unknown_functions_fail_when_called_and_not_before() {
     );
     let mut linker = Linker::new();
     assert!(linker.instantiate(&mut store, &module).is_err());
-    linker.define_unknown_imports_as_traps(&module.module);
+    linker.define_unknown_imports_as_traps(&module).unwrap();
     let instance = linker.instantiate(&mut store, &module).unwrap();
     let run = instance.get_typed_func::<i32, i32>(&store, "run").unwrap();
     let StopKind::Host(HostFailure { error, .. }) = run.call(&mut store, 1).unwrap_err().into_kind() else {
