@@ -221,6 +221,16 @@ fn nothing_escapes_through_links_the_guest_made() {
 
 #[test]
 fn a_directory_that_turns_into_a_link_and_back_does_not_let_out() {
+    turns_into(|_| "../outside".into());
+}
+
+#[test]
+fn a_directory_that_turns_into_an_absolute_link_and_back_does_not_let_out() {
+    // It begins with the path of the granted directory, so that the guest's walk goes on from there.
+    turns_into(|temp| temp.join("root/../outside"));
+}
+
+fn turns_into(target: impl FnOnce(&Path) -> PathBuf) {
     use std::sync::atomic::{AtomicBool, Ordering};
     let temp = tempfile::tempdir().unwrap();
     for dir in ["root/swap", "root/real", "outside"] {
@@ -228,7 +238,7 @@ fn a_directory_that_turns_into_a_link_and_back_does_not_let_out() {
     }
     std::fs::write(temp.path().join("outside/name"), "SECRET").unwrap();
     std::fs::write(temp.path().join("root/swap/name"), "mine").unwrap();
-    symlink("../outside", temp.path().join("root/link")).unwrap();
+    symlink(target(&temp.path().canonicalize().unwrap()), temp.path().join("root/link")).unwrap();
     let root = temp.path().join("root");
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
