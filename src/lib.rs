@@ -255,6 +255,6 @@ pub use wasmr_runtime::value::{TypeMismatch, Val};
 pub mod wasi {
     pub use cap_std::fs::Dir;
     pub use wasmr_wasi::ctx::{BuildError, WasiCtx, WasiCtxBuilder};
-    pub use wasmr_wasi::link::{add_imports_to_linker, add_to_linker};
+    pub use wasmr_wasi::link::{MissingMemory, add_imports_to_linker, add_to_linker};
     pub use wasmr_wasi::stdio::{OutputBuffer, Stdin, Stdout};
 }

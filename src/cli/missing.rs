@@ -1,5 +1,6 @@
-//! Messages about what a program lacks: imports that nobody offers, and a function to run.
+//! Messages about what a program lacks: imports that nobody offers, a function to run, a memory that calls can reach.
 
+use wasmr::wasi::MissingMemory;
 use wasmr::{ImportFailure, LinkError, Module, val_type_text};
 
 use super::demangle::printable;
@@ -109,6 +110,15 @@ pub fn exports_help(module: &Module, file: &str) -> String {
 pub fn invoke_command(name: &str, file: &str, args: &[String]) -> String {
     let words = [name, file].into_iter().chain(args.iter().map(String::as_str)).map(shell_word);
     format!("wasmr run --invoke {}", words.collect::<Vec<_>>().join(" "))
+}
+
+/// Sentence and details of the error for a program whose memory calls of WASI cannot reach.
+pub fn memory_help(missing: &MissingMemory, backtrace: &str) -> (String, String) {
+    let name = printable(missing.module().unwrap_or_default());
+    let sentence = format!("`{name}` called {}, but does not export its memory as `memory`", missing.call());
+    let advice =
+        "to export it, write `(memory (export \"memory\") 1)` in the text format, or link with `--export-memory`";
+    (sentence, format!("it exports {}\n{advice}\n{backtrace}", missing.exports()))
 }
 
 /// A word as a shell takes it.

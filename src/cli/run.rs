@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use wasmr::wasi::WasiCtx;
+use wasmr::wasi::{MissingMemory, WasiCtx};
 use wasmr::{
     Engine, ExternType, HostFailure, Instance, InstantiateError, Linker, Module, Stop, StopKind, Store,
     UnknownImportCalled, Val,
@@ -306,7 +306,7 @@ fn stopped(stop: Stop, subject: &str, err: &mut dyn Write) -> u8 {
     match stop.into_kind() {
         StopKind::Exit(code) => exit::of_guest(code),
         StopKind::Trap(trap) => {
-            let details = format!("wasm trap: {}\n{backtrace}", trap.code);
+            let details = format!("wasm trap: {}\n{backtrace}", trap.message());
             report::error_with_details(err, &format!("{subject} trapped"), &details);
             exit::TRAP
         }
@@ -320,8 +320,12 @@ fn stopped(stop: Stop, subject: &str, err: &mut dyn Write) -> u8 {
             report::error_with_details(err, &sentence, &format!("{error}\n{backtrace}"));
             exit::TRAP
         }
-        StopKind::Host(error) => {
-            report::error_with_details(err, &format!("{subject} was stopped"), &error.to_string());
+        StopKind::Host(failure) => {
+            let (sentence, details) = match failure.error.downcast_ref::<MissingMemory>() {
+                Some(missing) => missing::memory_help(missing, &backtrace),
+                None => (format!("{subject} was stopped"), failure.to_string()),
+            };
+            report::error_with_details(err, &sentence, &details);
             exit::FAILURE
         }
     }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::golden::compare;
+use crate::golden::{check_text, compare};
 use crate::harness::{DEADLINE, Run, Scratch};
 use crate::tiers::on_every_tier;
 
@@ -60,21 +60,51 @@ on_every_tier! {
         Run::on(tier).guest("sock.wasm").end().exits(1).prints("accept: errno 8\n");
     }
 
-    /// A host that trusts an address or a length from a guest dies here.
-    fn bad_addresses_are_errors_of_the_guest(tier) {
-        let scratch = Scratch::new();
-        let outcome = Run::on(tier).dir(scratch.path(), ".").guest("wasi_bad_pointers.wat").end();
-        compare("wasi_bad_pointers", "run --dir DIR::. wasi_bad_pointers.wat", &outcome);
-        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    /// A host that trusts a number from a guest dies here.
+    fn bad_numbers_are_errors_of_the_guest(tier) {
+        compare("wasi_bad_numbers", "run wasi_bad_numbers.wat", &Run::on(tier).guest("wasi_bad_numbers.wat").end());
     }
 
-    fn a_guest_without_memory_is_told_so(tier) {
+    /// The first of the two buffers could be written.
+    fn a_pointer_outside_the_memory_traps(tier) {
+        let text = r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 0) "\10\00\00\00\03\00\00\00\fe\ff\00\00\03\00\00\00hi\0a")
+            (func $print (drop (call $write (i32.const 1) (i32.const 0) (i32.const 2) (i32.const 32))))
+            (func (export "_start") (call $print)))"#;
+        check_text(tier, "wasi_pointer_outside", text, &["guest.wat"]);
+    }
+
+    fn a_memory_by_another_name_is_told(tier) {
+        let text = r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+            (memory (export "mem") 1)
+            (func (export "_start")
+                (drop (call $yield))
+                (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))))"#;
+        check_text(tier, "wasi_memory_not_exported", text, &["guest.wat"]);
+    }
+
+    fn what_needs_no_memory_works_without(tier) {
         let scratch = Scratch::new();
-        let text = r#"(module (import "wasi_snapshot_preview1" "random_get" (func $f (param i32 i32) (result i32)))
-            (func (export "get") (result i32) (call $f (i32.const 0) (i32.const 1))))"#;
-        let outcome = Run::on(tier).words(["--invoke", "get"]).word(scratch.file("m.wat", text)).end();
-        assert!([0, 1, 134].contains(&outcome.code()), "{outcome:?}");
-        assert_ne!(outcome.stdout, "0\n", "nothing was written anywhere");
+        let text = r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (func (export "_start") (call $exit (i32.add (i32.const 40) (call $close (i32.const 0))))))"#;
+        Run::on(tier).word(scratch.file("m.wat", text)).end().exits(40).quietly();
+    }
+
+    fn a_library_without_memory_is_named(tier) {
+        let scratch = Scratch::new();
+        let library = r#"(module (import "wasi_snapshot_preview1" "random_get" (func $get (param i32 i32) (result i32)))
+            (func (export "f") (drop (call $get (i32.const 0) (i32.const 1)))))"#;
+        let text = r#"(module (import "lib" "f" (func $f)) (memory (export "memory") 1) (func (export "_start") (call $f)))"#;
+        let library = scratch.file("library.wat", library).display().to_string();
+        let run = Run::on(tier).words(["--preload", &format!("lib={library}")]).word(scratch.file("m.wat", text));
+        run.end().exits(1).prints("").says("`library.wat` called random_get").says("it exports `f`");
     }
 
     fn the_old_name_of_the_interface_works(tier) {

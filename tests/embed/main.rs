@@ -13,3 +13,4 @@ mod link;
 mod succession;
 mod support;
 mod wasi;
+mod wasi_memory;

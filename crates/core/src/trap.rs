@@ -47,6 +47,8 @@ trap_codes! {
     NullFunctionReference = "null function reference";
     /// `throw_ref` on null.
     NullExceptionReference = "null exception reference";
+    /// A host function was given a pointer that is not aligned as it must be.
+    MisalignedPointer = "misaligned pointer";
     /// The fuel that the embedder gave is used up.
     OutOfFuel = "all fuel consumed";
     /// The embedder asked the guest to stop.

@@ -303,7 +303,7 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
 fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
     match status {
         Status::TRAP => {
-            HostEnd::Stop(Stop::from(Trap { code: store.vm.trap_code, backtrace: capture_backtrace(store) }))
+            HostEnd::Stop(Stop::from(Trap { backtrace: capture_backtrace(store), ..Trap::new(store.vm.trap_code) }))
         }
         Status::THROW => {
             let word = std::mem::take(&mut store.vm.pending_exception);

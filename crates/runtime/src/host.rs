@@ -19,6 +19,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use wasmr_core::types::{FuncType, ValType};
+use wasmr_module::Module;
 
 use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 use crate::externs::Extern;
@@ -247,6 +248,11 @@ impl<T> Caller<'_, T> {
         unsafe { Some(&*self.instance.as_ref()?.instance) }
     }
 
+    /// The module of the calling instance; `None` if no instance called.
+    pub fn module(&self) -> Option<&Arc<Module>> {
+        self.instance().map(InstanceObject::module)
+    }
+
     /// What the calling instance exports under that name; `None` if it exports no such thing or no instance called.
     pub fn get_export(&self, name: &str) -> Option<Extern> {
         self.instance()?.export(name)
@@ -258,15 +264,12 @@ impl<T> Caller<'_, T> {
         Some(self.store.inner().interrupt()).filter(|handle| handle.is_shared())
     }
 
-    /// The memory that the calling instance exports as `memory`, and the embedder's data, both to change. The memory is
-    /// empty if there is none. No name is looked up.
-    pub fn memory_and_data(&mut self) -> (&mut [u8], &mut T) {
+    /// The memory that the calling instance exports as `memory`, if it does, and the embedder's data, both to change. No name
+    /// is looked up.
+    pub fn memory_and_data(&mut self) -> (Option<&mut [u8]>, &mut T) {
         let memory = self.instance().and_then(InstanceObject::exported_memory);
         let (store, data) = self.store.as_context_mut().split();
-        match memory {
-            Some(memory) => (memory.0.get_mut(store).bytes_mut(), data),
-            None => (&mut [], data),
-        }
+        (memory.map(|memory| memory.0.get_mut(store).bytes_mut()), data)
     }
 }
 

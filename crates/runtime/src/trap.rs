@@ -44,6 +44,8 @@ pub enum StopKind {
 pub struct Trap {
     /// Why.
     pub code: TrapCode,
+    /// The details that a host function gave, such as its name and the argument that was wrong.
+    pub detail: Option<Box<str>>,
     /// Where; empty if no guest code was running.
     pub backtrace: Backtrace,
 }
@@ -159,13 +161,26 @@ impl fmt::Display for Backtrace {
 impl Trap {
     /// A trap without a place. A host function that returns it gets the place of its caller.
     pub fn new(code: TrapCode) -> Trap {
-        Trap { code, backtrace: Backtrace::default() }
+        Trap { code, detail: None, backtrace: Backtrace::default() }
+    }
+
+    /// The same trap with details for people.
+    pub fn with_detail(self, detail: impl Into<Box<str>>) -> Trap {
+        Trap { detail: Some(detail.into()), ..self }
+    }
+
+    /// The phrase of the code, and the details after a colon.
+    pub fn message(&self) -> String {
+        match &self.detail {
+            Some(detail) => format!("{}: {detail}", self.code),
+            None => self.code.to_string(),
+        }
     }
 }
 
 impl fmt::Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wasm trap: {}{}", self.code, self.backtrace)
+        write!(f, "wasm trap: {}{}", self.message(), self.backtrace)
     }
 }
 
@@ -278,6 +293,8 @@ mod tests {
     #[test]
     fn messages_carry_the_phrase_of_the_specification() {
         assert_eq!(Stop::trap(TrapCode::IntegerDivideByZero).to_string(), "wasm trap: integer divide by zero");
+        let trap = Trap::new(TrapCode::MemoryOutOfBounds).with_detail("fd_read: buf");
+        assert_eq!(trap.to_string(), "wasm trap: out of bounds memory access: fd_read: buf");
         assert_eq!(Stop::host("disk on fire").to_string(), "disk on fire");
         assert_eq!(Stop::exit(3).exit_code(), Some(3));
     }

@@ -7,7 +7,39 @@
 use rustix::fs::{FileType, Stat};
 
 use crate::errno::Errno;
-use crate::memory::GuestMemory;
+use crate::exit::Fail;
+use crate::memory::{GuestMemory, MemoryFault, Pointer};
+
+/// Size and alignment of a type in guest memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Bytes.
+    pub size: u32,
+    /// Every address is a multiple of this power of two.
+    pub align: u32,
+}
+
+/// The layouts of what pointers point to, by the names that the table of calls uses.
+pub(crate) mod layout {
+    use super::Layout;
+
+    const fn of(size: u32, align: u32) -> Layout {
+        Layout { size, align }
+    }
+
+    pub(crate) const U8: Layout = of(1, 1);
+    pub(crate) const U16: Layout = of(2, 2);
+    pub(crate) const U32: Layout = of(4, 4);
+    pub(crate) const U64: Layout = of(8, 8);
+    pub(crate) const IOVEC: Layout = of(8, 4);
+    pub(crate) const PRESTAT: Layout = of(8, 4);
+    pub(crate) const FDSTAT: Layout = of(24, 8);
+    pub(crate) const FILESTAT: Layout = of(64, 8);
+    pub(crate) const FILESTAT_UNSTABLE: Layout = of(56, 8);
+    pub(crate) const SUBSCRIPTION: Layout = of(48, 8);
+    pub(crate) const SUBSCRIPTION_UNSTABLE: Layout = of(56, 8);
+    pub(crate) const EVENT: Layout = of(32, 8);
+}
 
 /// `filetype`: what a descriptor or a path refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +132,7 @@ pub struct Fdstat {
 
 impl Fdstat {
     /// Writes the structure at `ptr`.
-    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: u32) -> Result<(), Errno> {
+    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
         let mut bytes = [0; 24];
         bytes[0] = self.filetype as u8;
         bytes[2..4].copy_from_slice(&self.flags.to_le_bytes());
@@ -153,7 +185,7 @@ impl Filestat {
     }
 
     /// Writes the 64 bytes of Preview 1 at `ptr`.
-    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: u32) -> Result<(), Errno> {
+    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
         let mut bytes = [0; 64];
         self.head(&mut bytes);
         bytes[24..32].copy_from_slice(&self.nlink.to_le_bytes());
@@ -162,7 +194,7 @@ impl Filestat {
     }
 
     /// Writes the 56 bytes of `wasi_unstable` at `ptr`: the link count is 32 bits and sits in the hole of the other layout.
-    pub fn write_unstable(&self, mem: &mut GuestMemory<'_>, ptr: u32) -> Result<(), Errno> {
+    pub fn write_unstable(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
         let mut bytes = [0; 56];
         self.head(&mut bytes);
         let nlink = u32::try_from(self.nlink).unwrap_or(u32::MAX);
@@ -217,9 +249,6 @@ pub mod eventtype {
     pub const FD_WRITE: u8 = 2;
 }
 
-/// The bytes of one `event`.
-pub const EVENT_SIZE: u32 = 32;
-
 /// `event`: what `poll_oneoff` reports for one subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -237,8 +266,8 @@ pub struct Event {
 
 impl Event {
     /// Writes the structure at `ptr`.
-    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: u32) -> Result<(), Errno> {
-        let mut bytes = [0; EVENT_SIZE as usize];
+    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
+        let mut bytes = [0; layout::EVENT.size as usize];
         bytes[0..8].copy_from_slice(&self.userdata.to_le_bytes());
         bytes[8..10].copy_from_slice(&(self.error as u16).to_le_bytes());
         bytes[10] = self.eventtype;
@@ -276,45 +305,40 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Bytes in Preview 1.
-    pub const SIZE: u32 = 48;
-    /// Bytes in `wasi_unstable`, whose clock carries one more number, an `identifier` that nothing uses.
-    pub const SIZE_UNSTABLE: u32 = 56;
-
     /// Reads the Preview 1 layout at `ptr`.
-    pub fn read(mem: &GuestMemory<'_>, ptr: u32) -> Result<Self, Errno> {
-        Subscription::decode(&mem.array::<48>(ptr)?, 16)
+    pub fn read(mem: &GuestMemory<'_>, ptr: Pointer) -> Result<Self, Fail> {
+        Ok(Subscription::decode(&mem.array::<48>(ptr)?, 16)?)
     }
 
-    /// Reads the `wasi_unstable` layout at `ptr`.
-    pub fn read_unstable(mem: &GuestMemory<'_>, ptr: u32) -> Result<Self, Errno> {
-        Subscription::decode(&mem.array::<56>(ptr)?, 24)
+    /// Reads the `wasi_unstable` layout at `ptr`, whose clock carries one more number, an `identifier` that nothing uses.
+    pub fn read_unstable(mem: &GuestMemory<'_>, ptr: Pointer) -> Result<Self, Fail> {
+        Ok(Subscription::decode(&mem.array::<56>(ptr)?, 24)?)
     }
 
     /// Decodes the structure, whose clock id is at `clock`. An unknown tag, clock flag or clock is `INVAL`.
-    fn decode(bytes: &[u8], clock: usize) -> Result<Self, Errno> {
-        let u32_at = |at: usize| bytes[at..at + 4].try_into().map(u32::from_le_bytes).map_err(|_| Errno::Fault);
-        let u64_at = |at: usize| bytes[at..at + 8].try_into().map(u64::from_le_bytes).map_err(|_| Errno::Fault);
+    fn decode<const N: usize>(bytes: &[u8; N], clock: usize) -> Result<Self, Errno> {
+        let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+        let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
         let wanted = match bytes[8] {
             eventtype::CLOCK => {
                 let flags = u16::from_le_bytes([bytes[clock + 24], bytes[clock + 25]]);
                 if flags > 1 {
                     return Err(Errno::Inval);
                 }
-                Wanted::Clock { id: u32_at(clock)?, timeout: u64_at(clock + 8)?, absolute: flags == 1 }
+                Wanted::Clock { id: u32_at(clock), timeout: u64_at(clock + 8), absolute: flags == 1 }
             }
-            eventtype::FD_READ => Wanted::Read(u32_at(16)?),
-            eventtype::FD_WRITE => Wanted::Write(u32_at(16)?),
+            eventtype::FD_READ => Wanted::Read(u32_at(16)),
+            eventtype::FD_WRITE => Wanted::Write(u32_at(16)),
             _ => return Err(Errno::Inval),
         };
-        Ok(Subscription { userdata: u64_at(0)?, wanted })
+        Ok(Subscription { userdata: u64_at(0), wanted })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Filestat, Filetype, timestamp};
-    use crate::memory::GuestMemory;
+    use crate::memory::{GuestMemory, Pointer};
 
     #[test]
     fn times_outside_the_range_of_wasi_are_clamped() {
@@ -328,13 +352,13 @@ mod tests {
     fn both_filestat_layouts_fill_their_holes_with_zeros() {
         let stat = Filestat { dev: 1, ino: 2, nlink: 3, size: 4, ..Filestat::anonymous(Filetype::RegularFile) };
         let mut bytes = vec![0xaa; 72];
-        stat.write(&mut GuestMemory::new(&mut bytes), 0).unwrap();
+        stat.write(&mut GuestMemory::new(Some(&mut bytes)), Pointer::new("stat", 0)).unwrap();
         assert_eq!(bytes[16..32], [4, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(bytes[32], 4);
         assert_eq!(bytes[64], 0xaa);
 
         let mut bytes = vec![0xaa; 72];
-        stat.write_unstable(&mut GuestMemory::new(&mut bytes), 0).unwrap();
+        stat.write_unstable(&mut GuestMemory::new(Some(&mut bytes)), Pointer::new("stat", 0)).unwrap();
         assert_eq!(bytes[16..25], [4, 0, 0, 0, 3, 0, 0, 0, 4]);
         assert_eq!(bytes[56], 0xaa);
     }

@@ -82,7 +82,7 @@ errnos! {
     Dquot          "dquot"          [DQUOT];
     /// File exists.
     Exist          "exist"          [EXIST];
-    /// A guest pointer outside memory.
+    /// Bad address. No call gives it: a pointer outside the memory ends the guest.
     Fault          "fault"          [FAULT];
     /// File too large.
     Fbig           "fbig"           [FBIG];

@@ -4,6 +4,7 @@
 //! other crates see. Inside, [`Fail`] joins the two, so that `?` works on both.
 
 use crate::errno::Errno;
+use crate::memory::MemoryFault;
 
 /// Why the guest must not continue after a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub enum Exit {
     Code(u32),
     /// The call was waiting when the embedder interrupted the guest.
     Interrupted,
+    /// The guest passed a pointer that cannot be used. The call did nothing.
+    Memory(MemoryFault),
 }
 
 /// Why a call did not succeed.
@@ -26,6 +29,18 @@ pub enum Fail {
 impl<E: Into<Errno>> From<E> for Fail {
     fn from(error: E) -> Self {
         Fail::Errno(error.into())
+    }
+}
+
+impl From<MemoryFault> for Exit {
+    fn from(fault: MemoryFault) -> Self {
+        Exit::Memory(fault)
+    }
+}
+
+impl From<MemoryFault> for Fail {
+    fn from(fault: MemoryFault) -> Self {
+        Fail::Exit(fault.into())
     }
 }
 
@@ -44,6 +59,13 @@ pub(crate) trait Outcome {
 impl Outcome for Result<(), Errno> {
     fn outcome(self) -> Result<u32, Exit> {
         Ok(self.err().unwrap_or(Errno::Success) as u32)
+    }
+}
+
+impl Outcome for Result<(), MemoryFault> {
+    fn outcome(self) -> Result<u32, Exit> {
+        self?;
+        Ok(Errno::Success as u32)
     }
 }
 

@@ -66,6 +66,6 @@ pub use ctx::{BuildError, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
 pub use exit::Exit;
 pub use link::{add_imports_to_linker, add_to_linker};
-pub use memory::GuestMemory;
+pub use memory::{GuestMemory, MemoryFault, Pointer};
 pub use stdio::{OutputBuffer, Stdin, Stdout};
-pub use table::{Call, CallFn, MODULES, Slot, find};
+pub use table::{Call, CallFn, MODULES, Param, Slot, find};

@@ -3,18 +3,26 @@
 //! In: a linker and a way from a store's data to its [`WasiCtx`]. Out: host functions that take their arguments from slots,
 //! lend the guest's memory and the context to the call, and turn an [`Exit`] into a [`Stop`].
 //!
+//! # Which memory?
+//! The one that the calling instance exports as `memory`, as the standard has it. Not every program calls what it imports, so
+//! a module without this export runs until the first call that has to access memory; that one is a [`MissingMemory`].
+//!
 //! # Why by import?
 //! A program imports a few of the 91 functions. Making only those takes a microsecond each off the start of every run.
 
+use std::fmt;
+
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
+use wasmr_runtime::externs::Extern;
+use wasmr_runtime::host::Caller;
 use wasmr_runtime::instantiate::LoadedModule;
 use wasmr_runtime::linker::{DuplicateDefinition, Linker};
-use wasmr_runtime::trap::Stop;
+use wasmr_runtime::trap::{Stop, Trap};
 
 use crate::ctx::WasiCtx;
 use crate::exit::Exit;
-use crate::memory::GuestMemory;
+use crate::memory::{GuestMemory, MemoryFault};
 use crate::table::{Call, MODULES, Slot, find};
 
 /// Defines all calls under both module names.
@@ -50,7 +58,7 @@ fn define<T: 'static>(
     call: &'static Call,
     ctx: impl Fn(&mut T) -> &mut WasiCtx + Send + Sync + 'static,
 ) -> Result<(), DuplicateDefinition> {
-    let params: Vec<ValType> = call.params.iter().map(|(_, slot)| val_type(*slot)).collect();
+    let params: Vec<ValType> = call.params.iter().map(|param| val_type(param.slot)).collect();
     let results: Vec<ValType> = call.result.map(val_type).into_iter().collect();
     let ty = FuncType::new(params, results);
     linker.func_numeric(module, call.name, ty, move |mut caller, slots| {
@@ -67,10 +75,87 @@ fn define<T: 'static>(
             }
             Err(Exit::Code(code)) => Err(Stop::exit(code)),
             Err(Exit::Interrupted) => Err(Stop::trap(TrapCode::Interrupted)),
+            Err(Exit::Memory(fault)) => Err(memory_stop(fault, call, &caller)),
         }
     })?;
     Ok(())
 }
+
+/// The end of a guest that passed a pointer which cannot be used.
+fn memory_stop<T>(fault: MemoryFault, call: &Call, caller: &Caller<'_, T>) -> Stop {
+    let code = match fault {
+        MemoryFault::OutOfBounds { .. } => TrapCode::MemoryOutOfBounds,
+        MemoryFault::Misaligned { .. } => TrapCode::MisalignedPointer,
+        MemoryFault::NoMemory => return Stop::host(MissingMemory::new(call.name, caller)),
+    };
+    Trap::new(code).with_detail(format!("{}: {fault}", call.name)).into()
+}
+
+/// Exports of a module that a message shows.
+const SHOWN_EXPORTS: usize = 8;
+
+/// A call that accesses memory was made by a module that exports none as `memory`, or by the host.
+#[derive(Debug)]
+pub struct MissingMemory {
+    call: &'static str,
+    module: Option<String>,
+    exports: String,
+}
+
+impl MissingMemory {
+    fn new<T>(call: &'static str, caller: &Caller<'_, T>) -> Self {
+        let Some(module) = caller.module() else {
+            return MissingMemory { call, module: None, exports: String::new() };
+        };
+        let kind = |name: &str| match caller.get_export(name) {
+            Some(Extern::Memory(_)) => " (a memory)",
+            Some(_) if name == "memory" => " (not a memory)",
+            _ => "",
+        };
+        let all = module.exports();
+        let shown = all
+            .iter()
+            .take(SHOWN_EXPORTS)
+            .map(|export| format!("`{}`{}", export.name.escape_debug(), kind(&export.name)));
+        let mut exports: Vec<String> = shown.collect();
+        if all.len() > SHOWN_EXPORTS {
+            exports.push(format!("{} more", all.len() - SHOWN_EXPORTS));
+        }
+        let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
+        MissingMemory { call, module: Some(module.name().to_owned()), exports }
+    }
+
+    /// The name of the call.
+    pub fn call(&self) -> &'static str {
+        self.call
+    }
+
+    /// The name of the module that called, as the embedder knows it; `None` if the host did.
+    pub fn module(&self) -> Option<&str> {
+        self.module.as_deref()
+    }
+
+    /// The names that the module exports, for people.
+    pub fn exports(&self) -> &str {
+        &self.exports
+    }
+}
+
+impl fmt::Display for MissingMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MissingMemory { call, module, exports } = self;
+        match module {
+            Some(module) => write!(
+                f,
+                "`{}` called {call}, but does not export its memory as `memory`; it exports {exports}",
+                module.escape_debug()
+            ),
+            None => write!(f, "the host called {call}, which needs the memory of the module that calls it"),
+        }
+    }
+}
+
+impl std::error::Error for MissingMemory {}
 
 fn val_type(slot: Slot) -> ValType {
     match slot {

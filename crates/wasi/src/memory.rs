@@ -1,110 +1,204 @@
 //! Checked access to the guest's linear memory.
 //!
-//! In: the memory's bytes and numbers that the guest chose. Out: slices, little-endian integers, strings and vectors of
-//! host buffers that lie inside the memory, or [`Errno::Fault`].
+//! In: the memory's bytes and the [`Pointer`]s and lengths that the guest passed. Out: slices, little-endian integers, strings
+//! and vectors of host buffers that lie inside the memory, or a [`MemoryFault`], which ends the guest.
 //!
 //! Invariants: no pointer arithmetic wraps; nothing here allocates more than [`MAX_IOVECS`] entries, whatever the guest
 //! asks; the host reads and writes guest memory in place, without copies.
 //!
-//! Why may a read be shorter than asked when buffers overlap? Two mutable slices of one memory must not overlap in Rust.
-//! A guest that passes overlapping buffers gets the first one filled, which is a short read, and short reads are always
-//! allowed.
+//! # Why does a bad pointer end the guest?
+//! The [text of Preview 1] has a function trap that is given a misaligned pointer, or one outside of the memory that it needs
+//! to dereference, "rather than returning `errno.fault`". A range of no bytes is not dereferenced, so its pointer may be
+//! anything.
+//!
+//! # Why may a read be shorter than asked when buffers overlap?
+//! Two mutable slices of one memory must not overlap in Rust. A guest that passes overlapping buffers gets the first one
+//! filled, which is a short read, and short reads are always allowed.
+//!
+//! [text of Preview 1]: https://github.com/WebAssembly/WASI/blob/main/legacy/tools/witx-docs.md#pointers
 
+use std::fmt;
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 
 use wasmr_core::limits::{MAX_HOST_TRANSFER, MAX_IOVECS};
 
+use crate::abi::{Layout, layout};
 use crate::errno::Errno;
+use crate::exit::Fail;
 
-/// The bytes of a guest's 32-bit memory, for the time of one call.
+/// An address that the guest passed, and the name of the argument for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pointer {
+    /// The address.
+    pub address: u32,
+    /// The parameter in which it came.
+    pub name: &'static str,
+    /// The element of the list that the parameter points to, if the address stands there.
+    pub index: Option<u32>,
+}
+
+impl Pointer {
+    /// A pointer that is itself an argument.
+    pub const fn new(name: &'static str, address: u32) -> Self {
+        Pointer { address, name, index: None }
+    }
+
+    /// The address `bytes` further. The caller has checked that it lies in memory.
+    pub(crate) fn offset(self, bytes: u32) -> Self {
+        Pointer { address: self.address.wrapping_add(bytes), ..self }
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.index {
+            Some(index) => write!(f, "{}[{index}]", self.name),
+            None => f.write_str(self.name),
+        }
+    }
+}
+
+/// An access to guest memory that cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryFault {
+    /// Not all bytes are in the memory.
+    OutOfBounds {
+        /// Where they begin.
+        pointer: Pointer,
+        /// How many there are.
+        len: u64,
+        /// The size of the memory in bytes.
+        memory: u64,
+    },
+    /// An address is not a multiple of the alignment of what it points to.
+    Misaligned {
+        /// The address.
+        pointer: Pointer,
+        /// The alignment.
+        align: u32,
+    },
+    /// The guest has no memory that calls can use.
+    NoMemory,
+}
+
+impl fmt::Display for MemoryFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MemoryFault::OutOfBounds { pointer, len, memory } => {
+                let bytes = if *len == 1 { "byte" } else { "bytes" };
+                write!(f, "{pointer} is {len} {bytes} at {:#x}, but the memory ends at {memory:#x}", pointer.address)
+            }
+            MemoryFault::Misaligned { pointer, align } => {
+                write!(f, "{pointer} is {:#x}, which is not a multiple of {align}", pointer.address)
+            }
+            MemoryFault::NoMemory => f.write_str("the module does not export its memory as `memory`"),
+        }
+    }
+}
+
+impl std::error::Error for MemoryFault {}
+
+/// The bytes of a guest's memory, of which 32-bit pointers reach the first 4 GiB, for the time of one call.
 #[derive(Debug)]
 pub struct GuestMemory<'a> {
     bytes: &'a mut [u8],
-}
-
-/// Declares a reader and a writer for one integer type.
-macro_rules! integers {
-    ($($read:ident $write:ident $ty:ty;)*) => {$(
-        /// Reads a little-endian integer; any alignment.
-        pub fn $read(&self, ptr: u32) -> Result<$ty, Errno> {
-            Ok(<$ty>::from_le_bytes(self.array(ptr)?))
-        }
-
-        /// Writes a little-endian integer; any alignment.
-        pub fn $write(&mut self, ptr: u32, value: $ty) -> Result<(), Errno> {
-            self.write(ptr, &value.to_le_bytes())
-        }
-    )*};
+    exists: bool,
 }
 
 impl<'a> GuestMemory<'a> {
-    /// Wraps the whole memory of a guest.
-    pub fn new(bytes: &'a mut [u8]) -> Self {
-        GuestMemory { bytes }
+    /// Wraps the whole memory of a guest; `None` if it exports none, so that every access is [`MemoryFault::NoMemory`].
+    pub fn new(memory: Option<&'a mut [u8]>) -> Self {
+        let exists = memory.is_some();
+        GuestMemory { bytes: memory.unwrap_or_default(), exists }
     }
 
-    integers! {
-        read_u8  write_u8  u8;
-        read_u16 write_u16 u16;
-        read_u32 write_u32 u32;
-        read_u64 write_u64 u64;
+    /// The `len` bytes at `pointer` as a range of host indices.
+    fn range(&self, pointer: Pointer, len: u64) -> Result<Range<usize>, MemoryFault> {
+        if len == 0 {
+            return Ok(0..0);
+        }
+        let memory = self.bytes.len() as u64;
+        let end = u64::from(pointer.address).saturating_add(len);
+        if end <= memory {
+            Ok(pointer.address as usize..end as usize)
+        } else if self.exists {
+            Err(MemoryFault::OutOfBounds { pointer, len, memory })
+        } else {
+            Err(MemoryFault::NoMemory)
+        }
     }
 
-    /// The bytes `[ptr, ptr + len)` as a range of host indices.
-    fn range(&self, ptr: u32, len: u32) -> Result<Range<usize>, Errno> {
-        let start = ptr as usize;
-        let end = start.checked_add(len as usize).ok_or(Errno::Fault)?;
-        if end > self.bytes.len() { Err(Errno::Fault) } else { Ok(start..end) }
-    }
-
-    /// Whether a later access to these bytes will succeed. A call that consumes input checks where its results go first.
-    pub fn check(&self, ptr: u32, len: u32) -> Result<(), Errno> {
-        self.range(ptr, len).map(drop)
-    }
-
-    /// `len` bytes at `ptr`.
-    pub fn slice(&self, ptr: u32, len: u32) -> Result<&[u8], Errno> {
-        self.range(ptr, len).map(|range| &self.bytes[range])
-    }
-
-    /// `len` bytes at `ptr`, to be written.
-    pub fn slice_mut(&mut self, ptr: u32, len: u32) -> Result<&mut [u8], Errno> {
-        let range = self.range(ptr, len)?;
-        Ok(&mut self.bytes[range])
-    }
-
-    /// Copies `bytes` to `ptr`.
-    pub fn write(&mut self, ptr: u32, bytes: &[u8]) -> Result<(), Errno> {
-        let len = u32::try_from(bytes.len()).map_err(|_| Errno::Fault)?;
-        self.slice_mut(ptr, len)?.copy_from_slice(bytes);
+    /// Checks that `count` values of a layout are in memory and aligned. The table of calls does so for every pointer before a
+    /// call does anything.
+    pub(crate) fn check(&self, pointer: Pointer, count: u32, layout: Layout) -> Result<(), MemoryFault> {
+        self.range(pointer, u64::from(count) * u64::from(layout.size))?;
+        if count > 0 && !pointer.address.is_multiple_of(layout.align) {
+            return Err(MemoryFault::Misaligned { pointer, align: layout.align });
+        }
         Ok(())
     }
 
-    /// `N` bytes at `ptr`, by value.
-    pub fn array<const N: usize>(&self, ptr: u32) -> Result<[u8; N], Errno> {
+    /// `len` bytes at `pointer`.
+    pub fn slice(&self, pointer: Pointer, len: u32) -> Result<&[u8], MemoryFault> {
+        self.range(pointer, len.into()).map(|range| &self.bytes[range])
+    }
+
+    /// `len` bytes at `pointer`, to be written.
+    pub fn slice_mut(&mut self, pointer: Pointer, len: u32) -> Result<&mut [u8], MemoryFault> {
+        let range = self.range(pointer, len.into())?;
+        Ok(&mut self.bytes[range])
+    }
+
+    /// Copies `bytes` to `pointer`.
+    pub fn write(&mut self, pointer: Pointer, bytes: &[u8]) -> Result<(), MemoryFault> {
+        let range = self.range(pointer, bytes.len() as u64)?;
+        self.bytes[range].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Writes a little-endian integer.
+    pub fn write_u16(&mut self, pointer: Pointer, value: u16) -> Result<(), MemoryFault> {
+        self.write(pointer, &value.to_le_bytes())
+    }
+
+    /// Writes a little-endian integer.
+    pub fn write_u32(&mut self, pointer: Pointer, value: u32) -> Result<(), MemoryFault> {
+        self.write(pointer, &value.to_le_bytes())
+    }
+
+    /// Writes a little-endian integer.
+    pub fn write_u64(&mut self, pointer: Pointer, value: u64) -> Result<(), MemoryFault> {
+        self.write(pointer, &value.to_le_bytes())
+    }
+
+    /// `N` bytes at `pointer`, by value.
+    pub fn array<const N: usize>(&self, pointer: Pointer) -> Result<[u8; N], MemoryFault> {
         let mut bytes = [0; N];
-        bytes.copy_from_slice(self.slice(ptr, N as u32)?);
+        bytes.copy_from_slice(self.slice(pointer, N as u32)?);
         Ok(bytes)
     }
 
     /// A string; `ILSEQ` if it is not UTF-8.
-    pub fn utf8(&self, ptr: u32, len: u32) -> Result<&str, Errno> {
-        std::str::from_utf8(self.slice(ptr, len)?).map_err(|_| Errno::Ilseq)
+    pub fn utf8(&self, pointer: Pointer, len: u32) -> Result<&str, Fail> {
+        Ok(std::str::from_utf8(self.slice(pointer, len)?).map_err(|_| Errno::Ilseq)?)
     }
 
     /// The buffers that an `iovec` or `ciovec` array names, cut so that they hold at most [`MAX_HOST_TRANSFER`] bytes.
-    fn buffers(&self, iovs: u32, count: u32) -> Result<Vec<Range<usize>>, Errno> {
+    ///
+    /// # Errors
+    /// `INVAL` for more than [`MAX_IOVECS`].
+    fn buffers(&self, iovs: Pointer, count: u32) -> Result<Vec<Range<usize>>, Fail> {
         if count > MAX_IOVECS {
-            return Err(Errno::Inval);
+            return Err(Errno::Inval.into());
         }
         let mut left = MAX_HOST_TRANSFER;
-        let array = self.slice(iovs, count * 8)?;
+        let array = self.slice(iovs, count * layout::IOVEC.size)?;
         let mut buffers = Vec::with_capacity(count as usize);
-        for iovec in array.chunks_exact(8) {
-            let (ptr, len) = iovec.split_at(4);
-            let [ptr, len] = [ptr, len].map(|half| half.try_into().map(u32::from_le_bytes).unwrap_or(u32::MAX));
-            let whole = self.range(ptr, len)?;
+        for (index, iovec) in (0..).zip(array.chunks_exact(layout::IOVEC.size as usize)) {
+            let (address, len) = iovec.split_at(4);
+            let [address, len] = [address, len].map(|half| half.try_into().map(u32::from_le_bytes).unwrap_or(u32::MAX));
+            let whole = self.range(Pointer { address, index: Some(index), ..iovs }, len.into())?;
             let taken = whole.len().min(left);
             left -= taken;
             buffers.push(whole.start..whole.start + taken);
@@ -113,12 +207,12 @@ impl<'a> GuestMemory<'a> {
     }
 
     /// The buffers of a `ciovec` array, to be read by the host.
-    pub fn gather(&self, iovs: u32, count: u32) -> Result<Vec<IoSlice<'_>>, Errno> {
+    pub fn gather(&self, iovs: Pointer, count: u32) -> Result<Vec<IoSlice<'_>>, Fail> {
         Ok(self.buffers(iovs, count)?.into_iter().map(|range| IoSlice::new(&self.bytes[range])).collect())
     }
 
     /// The buffers of an `iovec` array, to be filled by the host; only the first that is not empty if any two overlap.
-    pub fn scatter(&mut self, iovs: u32, count: u32) -> Result<Vec<IoSliceMut<'_>>, Errno> {
+    pub fn scatter(&mut self, iovs: Pointer, count: u32) -> Result<Vec<IoSliceMut<'_>>, Fail> {
         let buffers = self.buffers(iovs, count)?;
         let mut order: Vec<usize> = (0..buffers.len()).filter(|&i| !buffers[i].is_empty()).collect();
         order.sort_unstable_by_key(|&i| buffers[i].start);
@@ -143,8 +237,18 @@ impl<'a> GuestMemory<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{GuestMemory, MAX_HOST_TRANSFER, MAX_IOVECS};
+    use super::{GuestMemory, MAX_HOST_TRANSFER, MAX_IOVECS, MemoryFault, Pointer};
+    use crate::abi::layout;
     use crate::errno::Errno;
+    use crate::exit::{Exit, Fail};
+
+    fn at(address: u32) -> Pointer {
+        Pointer::new("p", address)
+    }
+
+    fn outside(address: u32, len: u64, memory: u64) -> MemoryFault {
+        MemoryFault::OutOfBounds { pointer: at(address), len, memory }
+    }
 
     /// A memory whose first bytes are the iovec array `pairs`.
     fn with_iovecs(size: usize, pairs: &[(u32, u32)]) -> Vec<u8> {
@@ -159,39 +263,83 @@ mod tests {
     #[test]
     fn every_range_is_checked_without_wrapping() {
         let mut bytes = vec![0; 16];
-        let mut mem = GuestMemory::new(&mut bytes);
-        assert_eq!(mem.read_u64(8), Ok(0));
-        assert_eq!(mem.read_u64(9), Err(Errno::Fault));
-        assert_eq!(mem.read_u32(u32::MAX), Err(Errno::Fault));
-        assert_eq!(mem.write_u8(16, 1), Err(Errno::Fault));
-        assert_eq!(mem.slice(16, 0).map(<[u8]>::len), Ok(0));
-        assert_eq!(mem.slice(17, 0), Err(Errno::Fault));
-        assert_eq!(mem.slice(8, u32::MAX), Err(Errno::Fault));
-        assert_eq!(mem.slice(u32::MAX, u32::MAX), Err(Errno::Fault));
+        let mut mem = GuestMemory::new(Some(&mut bytes));
+        assert_eq!(mem.array(at(8)), Ok([0; 8]));
+        assert_eq!(mem.array::<8>(at(9)), Err(outside(9, 8, 16)));
+        assert_eq!(mem.array::<4>(at(u32::MAX)), Err(outside(u32::MAX, 4, 16)));
+        assert_eq!(mem.write(at(16), &[1]), Err(outside(16, 1, 16)));
+        assert_eq!(mem.slice(at(8), u32::MAX), Err(outside(8, u32::MAX.into(), 16)));
+        assert_eq!(mem.slice(at(u32::MAX), u32::MAX), Err(outside(u32::MAX, u32::MAX.into(), 16)));
+        assert_eq!(mem.check(at(0), u32::MAX, layout::EVENT), Err(outside(0, u64::from(u32::MAX) * 32, 16)));
     }
 
     #[test]
-    fn an_empty_memory_faults_on_everything() {
-        let mut mem = GuestMemory::new(&mut []);
-        assert_eq!(mem.read_u8(0), Err(Errno::Fault));
-        assert_eq!(mem.write_u32(0, 0), Err(Errno::Fault));
-        assert_eq!(mem.scatter(0, 1).err(), Some(Errno::Fault));
+    fn no_bytes_are_anywhere() {
+        for memory in [None, Some(&mut [0; 16][..])] {
+            let mem = GuestMemory::new(memory);
+            for address in [0, 1, 16, 17, u32::MAX] {
+                assert_eq!(mem.slice(at(address), 0), Ok(&[][..]));
+                assert_eq!(mem.check(at(address), 0, layout::U64), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_aligned() {
+        let mut bytes = vec![0; 16];
+        let mem = GuestMemory::new(Some(&mut bytes));
+        assert_eq!(mem.check(at(4), 1, layout::U32), Ok(()));
+        assert_eq!(mem.check(at(4), 1, layout::U64), Err(MemoryFault::Misaligned { pointer: at(4), align: 8 }));
+        assert_eq!(mem.check(at(12), 1, layout::U64), Err(outside(12, 8, 16)), "bounds come first");
+        assert_eq!(mem.check(at(3), 13, layout::U8), Ok(()));
+    }
+
+    #[test]
+    fn a_memory_without_bytes_is_not_the_lack_of_one() {
+        let mut mem = GuestMemory::new(Some(&mut []));
+        assert_eq!(mem.write_u32(at(0), 0), Err(outside(0, 4, 0)));
+        let mut mem = GuestMemory::new(None);
+        assert_eq!(mem.write_u32(at(0), 0), Err(MemoryFault::NoMemory));
+        assert_eq!(mem.scatter(at(0), 1).err(), Some(Fail::Exit(Exit::Memory(MemoryFault::NoMemory))));
+    }
+
+    #[test]
+    fn messages_name_argument_and_range() {
+        let text = |fault: MemoryFault| fault.to_string();
+        let element = Pointer { index: Some(2), ..Pointer::new("iovs", 0xfffe) };
+        let memory = 0x1_0000;
+        assert_eq!(
+            text(MemoryFault::OutOfBounds { pointer: element, len: 3, memory }),
+            "iovs[2] is 3 bytes at 0xfffe, but the memory ends at 0x10000"
+        );
+        assert_eq!(
+            text(MemoryFault::Misaligned { pointer: at(6), align: 4 }),
+            "p is 0x6, which is not a multiple of 4"
+        );
     }
 
     #[test]
     fn strings_are_utf8() {
         let mut bytes = b"ok\xff".to_vec();
-        let mem = GuestMemory::new(&mut bytes);
-        assert_eq!(mem.utf8(0, 2), Ok("ok"));
-        assert_eq!(mem.utf8(0, 3), Err(Errno::Ilseq));
-        assert_eq!(mem.utf8(0, 4), Err(Errno::Fault));
+        let mem = GuestMemory::new(Some(&mut bytes));
+        assert_eq!(mem.utf8(at(0), 2), Ok("ok"));
+        assert_eq!(mem.utf8(at(0), 3), Err(Errno::Ilseq.into()));
+        assert_eq!(mem.utf8(at(0), 4), Err(Exit::Memory(outside(0, 4, 3)).into()));
+    }
+
+    #[test]
+    fn an_element_outside_is_named() {
+        let mut bytes = with_iovecs(64, &[(40, 2), (63, 2)]);
+        let pointer = Pointer { index: Some(1), ..at(63) };
+        let fault = Exit::Memory(MemoryFault::OutOfBounds { pointer, len: 2, memory: 64 });
+        assert_eq!(GuestMemory::new(Some(&mut bytes)).gather(at(0), 2).err(), Some(Fail::Exit(fault)));
     }
 
     #[test]
     fn buffers_keep_their_order_wherever_they_lie() {
         let mut bytes = with_iovecs(64, &[(40, 2), (50, 0), (30, 3)]);
-        let mut mem = GuestMemory::new(&mut bytes);
-        let mut vecs = mem.scatter(0, 3).unwrap();
+        let mut mem = GuestMemory::new(Some(&mut bytes));
+        let mut vecs = mem.scatter(at(0), 3).unwrap();
         assert_eq!(vecs.iter().map(|v| v.len()).collect::<Vec<_>>(), [2, 3]);
         vecs[0].copy_from_slice(b"ab");
         vecs[1].copy_from_slice(b"cde");
@@ -203,8 +351,8 @@ mod tests {
     fn overlapping_buffers_give_the_first_alone() {
         for pairs in [[(32, 8), (36, 8)], [(36, 8), (32, 8)], [(32, 8), (32, 8)]] {
             let mut bytes = with_iovecs(64, &pairs);
-            let mut mem = GuestMemory::new(&mut bytes);
-            let mut vecs = mem.scatter(0, 2).unwrap();
+            let mut mem = GuestMemory::new(Some(&mut bytes));
+            let mut vecs = mem.scatter(at(0), 2).unwrap();
             assert_eq!(vecs.len(), 1);
             vecs[0][0] = 7;
             assert_eq!(bytes[pairs[0].0 as usize], 7);
@@ -214,11 +362,14 @@ mod tests {
     #[test]
     fn the_number_of_buffers_is_bounded() {
         let mut bytes = vec![0; MAX_IOVECS as usize * 8 + 8];
-        let mut mem = GuestMemory::new(&mut bytes);
-        assert_eq!(mem.gather(0, MAX_IOVECS).map(|v| v.len()), Ok(MAX_IOVECS as usize));
-        assert_eq!(mem.gather(0, MAX_IOVECS + 1).err(), Some(Errno::Inval));
-        assert_eq!(mem.gather(0, u32::MAX).err(), Some(Errno::Inval));
-        assert_eq!(mem.scatter(8 * 1024 + 1, 1).err(), Some(Errno::Fault));
+        let mut mem = GuestMemory::new(Some(&mut bytes));
+        assert_eq!(mem.gather(at(0), MAX_IOVECS).map(|v| v.len()), Ok(MAX_IOVECS as usize));
+        assert_eq!(mem.gather(at(0), MAX_IOVECS + 1).err(), Some(Errno::Inval.into()));
+        assert_eq!(mem.gather(at(0), u32::MAX).err(), Some(Errno::Inval.into()));
+        assert_eq!(
+            mem.scatter(at(8 * 1024 + 1), 1).err(),
+            Some(Exit::Memory(outside(8 * 1024 + 1, 8, 8 * 1025)).into())
+        );
     }
 
     #[test]
@@ -226,8 +377,8 @@ mod tests {
         let size = MAX_HOST_TRANSFER / 2 + 64;
         let len = MAX_HOST_TRANSFER as u32 / 2;
         let mut bytes = with_iovecs(size, &[(64, len), (64, len), (64, len)]);
-        let mem = GuestMemory::new(&mut bytes);
-        let total: usize = mem.gather(0, 3).unwrap().iter().map(|v| v.len()).sum();
+        let mem = GuestMemory::new(Some(&mut bytes));
+        let total: usize = mem.gather(at(0), 3).unwrap().iter().map(|v| v.len()).sum();
         assert_eq!(total, MAX_HOST_TRANSFER);
     }
 }

@@ -26,19 +26,19 @@ use wasmr_core::limits::MAX_PATH;
 
 use crate::abi::fdflags;
 use crate::errno::Errno;
-use crate::memory::GuestMemory;
+use crate::exit::Fail;
+use crate::memory::{GuestMemory, Pointer};
 
 /// Reads a path: any bytes but NUL (`INVAL`), not empty (`NOENT`), not too long (`NAMETOOLONG`).
-pub(crate) fn guest_path<'m>(mem: &'m GuestMemory<'_>, ptr: u32, len: u32) -> Result<&'m [u8], Errno> {
-    mem.check(ptr, len)?;
+pub(crate) fn guest_path<'m>(mem: &'m GuestMemory<'_>, ptr: Pointer, len: u32) -> Result<&'m [u8], Fail> {
     if len > MAX_PATH {
-        return Err(Errno::Nametoolong);
+        return Err(Errno::Nametoolong.into());
     }
     let path = mem.slice(ptr, len)?;
     if path.contains(&0) {
-        Err(Errno::Inval)
+        Err(Errno::Inval.into())
     } else if path.is_empty() {
-        Err(Errno::Noent)
+        Err(Errno::Noent.into())
     } else {
         Ok(path)
     }

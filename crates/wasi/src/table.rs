@@ -2,17 +2,30 @@
 //!
 //! In: the rows below. Out: [`MODULES`], from which a linker registers host functions, and [`find`].
 //!
-//! A row names a call, its parameters with their wasm types, the function for `wasi_snapshot_preview1` and what
-//! `wasi_unstable` has: the same function, one of its own, or none. Everything else expands: signatures, argument decoding,
-//! parameter names for tracing. Every call but `proc_exit` returns one `i32`, the error number.
+//! A row names a call, its parameters, the function for `wasi_snapshot_preview1` and what `wasi_unstable` has: the same
+//! function, one of its own, possibly with parameters of its own, or none. Everything else expands: signatures, argument
+//! decoding, checks of pointers, parameter names for tracing. Every call but `proc_exit` returns one `i32`, the error number.
+//!
+//! A parameter is one of these:
+//!
+//! | notation | what it is |
+//! |---|---|
+//! | `i32`, `i64` | a number |
+//! | `[U32]` | a pointer to one value of this layout of `abi` |
+//! | `[U8; path_len]` | a pointer to as many values as that parameter says |
+//! | `[]` | a pointer to as many values as only the call knows; the call checks it |
+//!
+//! Before a call does anything, not even look at its other arguments, all that its pointers point to is checked to be in
+//! memory. A call that reads a list of buffers begins with that, which checks what the list points to.
 //!
 //! Arguments come as raw 8-byte slots, one per parameter; an `i32` is in the low half of its slot, and the high half is
 //! ignored. The linker checked the import's type, so a wrong number of slots is a bug of the embedder and panics.
 
+use crate::abi::layout;
 use crate::calls::{args, clock, environ, fd, fd_io, path, poll, proc, random, sched, sock, unstable};
 use crate::ctx::WasiCtx;
 use crate::exit::{Exit, Outcome};
-use crate::memory::GuestMemory;
+use crate::memory::{GuestMemory, Pointer};
 
 /// The wasm type of a parameter or result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +36,17 @@ pub enum Slot {
     I64,
 }
 
+/// One parameter of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// Its name in the standard, about.
+    pub name: &'static str,
+    /// Its wasm type.
+    pub slot: Slot,
+    /// It is an address in the guest's memory.
+    pub is_pointer: bool,
+}
+
 /// A call's body: context, memory, one slot per parameter. Gives the error number for the guest, or ends the guest.
 pub type CallFn = fn(&mut WasiCtx, &mut GuestMemory<'_>, &[u64]) -> Result<u32, Exit>;
 
@@ -31,8 +55,8 @@ pub type CallFn = fn(&mut WasiCtx, &mut GuestMemory<'_>, &[u64]) -> Result<u32, 
 pub struct Call {
     /// Its name in the import.
     pub name: &'static str,
-    /// Names and types of its parameters.
-    pub params: &'static [(&'static str, Slot)],
+    /// Its parameters.
+    pub params: &'static [Param],
     /// `Some(Slot::I32)` for the error number; `None` for `proc_exit`.
     pub result: Option<Slot>,
     /// Its body.
@@ -48,21 +72,41 @@ pub fn find(module: &str, name: &str) -> Option<&'static Call> {
     calls.iter().find(|call| call.name == name)
 }
 
-macro_rules! slot {
-    (i32) => {
-        Slot::I32
+/// A [`Param`].
+macro_rules! param {
+    ($name:ident i32) => {
+        Param { name: stringify!($name), slot: Slot::I32, is_pointer: false }
     };
-    (i64) => {
-        Slot::I64
+    ($name:ident i64) => {
+        Param { name: stringify!($name), slot: Slot::I64, is_pointer: false }
+    };
+    ($name:ident [$($pointee:tt)*]) => {
+        Param { name: stringify!($name), slot: Slot::I32, is_pointer: true }
     };
 }
 
-macro_rules! argument {
-    ($slot:ident i32) => {
-        $slot as u32
+/// Checks what a pointer in slot `$name` points to.
+macro_rules! check {
+    ($mem:ident $name:ident []) => {};
+    ($mem:ident $name:ident [$layout:ident]) => {
+        $mem.check(Pointer::new(stringify!($name), $name as u32), 1, layout::$layout)?;
     };
-    ($slot:ident i64) => {
-        $slot
+    ($mem:ident $name:ident [$layout:ident; $count:ident]) => {
+        $mem.check(Pointer::new(stringify!($name), $name as u32), $count as u32, layout::$layout)?;
+    };
+    ($mem:ident $name:ident $number:ident) => {};
+}
+
+/// The argument in slot `$name`.
+macro_rules! argument {
+    ($name:ident i32) => {
+        $name as u32
+    };
+    ($name:ident i64) => {
+        $name
+    };
+    ($name:ident [$($pointee:tt)*]) => {
+        Pointer::new(stringify!($name), $name as u32)
     };
 }
 
@@ -76,22 +120,24 @@ macro_rules! result {
 }
 
 macro_rules! call {
-    ($name:ident ($($param:ident: $ty:ident),*) $result:ident $func:path) => {
+    ($name:ident ($($param:ident: $ty:tt),*) $result:ident $func:path) => {
         Call {
             name: stringify!($name),
-            params: &[$((stringify!($param), slot!($ty))),*],
+            params: &[$(param!($param $ty)),*],
             result: result!($result),
             func: |ctx, mem, slots| {
                 let &[$($param),*] = slots else {
                     panic!(concat!(stringify!($name), " was called with {} arguments"), slots.len());
                 };
+                $(check!(mem $param $ty);)*
                 $func(ctx, mem, $(argument!($param $ty)),*).outcome()
             },
         }
     };
 }
 
-/// Collects the rows that `wasi_unstable` has: `[same]`, `[a function of its own]`, or nothing for `[none]`.
+/// Collects the rows that `wasi_unstable` has: `[same]`, `[a function of its own]`, the same with parameters of its own, or
+/// nothing for `[none]`.
 macro_rules! unstable_calls {
     (@ [$($done:expr,)*]) => { &[$($done),*] };
     (@ [$($done:expr,)*] $name:ident $params:tt $result:ident $func:path, [none]; $($rest:tt)*) => {
@@ -103,6 +149,9 @@ macro_rules! unstable_calls {
     (@ [$($done:expr,)*] $name:ident $params:tt $result:ident $func:path, [$own:path]; $($rest:tt)*) => {
         unstable_calls!(@ [$($done,)* call!($name $params $result $own),] $($rest)*)
     };
+    (@ [$($done:expr,)*] $name:ident $params:tt $result:ident $func:path, [$own:path, $own_params:tt]; $($rest:tt)*) => {
+        unstable_calls!(@ [$($done,)* call!($name $own_params $result $own),] $($rest)*)
+    };
 }
 
 macro_rules! calls {
@@ -113,64 +162,85 @@ macro_rules! calls {
 }
 
 calls! {
-    args_get(argv: i32, argv_buf: i32) -> errno = args::args_get, [same];
-    args_sizes_get(argc: i32, argv_buf_size: i32) -> errno = args::args_sizes_get, [same];
-    environ_get(environ: i32, environ_buf: i32) -> errno = environ::environ_get, [same];
-    environ_sizes_get(count: i32, buf_size: i32) -> errno = environ::environ_sizes_get, [same];
-    clock_res_get(id: i32, resolution: i32) -> errno = clock::clock_res_get, [same];
-    clock_time_get(id: i32, precision: i64, time: i32) -> errno = clock::clock_time_get, [same];
+    args_get(argv: [], argv_buf: []) -> errno = args::args_get, [same];
+    args_sizes_get(argc: [U32], argv_buf_size: [U32]) -> errno = args::args_sizes_get, [same];
+    environ_get(environ: [], environ_buf: []) -> errno = environ::environ_get, [same];
+    environ_sizes_get(count: [U32], buf_size: [U32]) -> errno = environ::environ_sizes_get, [same];
+    clock_res_get(id: i32, resolution: [U64]) -> errno = clock::clock_res_get, [same];
+    clock_time_get(id: i32, precision: i64, time: [U64]) -> errno = clock::clock_time_get, [same];
     fd_advise(fd: i32, offset: i64, len: i64, advice: i32) -> errno = fd::fd_advise, [same];
     fd_allocate(fd: i32, offset: i64, len: i64) -> errno = fd::fd_allocate, [same];
     fd_close(fd: i32) -> errno = fd::fd_close, [same];
     fd_datasync(fd: i32) -> errno = fd::fd_datasync, [same];
-    fd_fdstat_get(fd: i32, stat: i32) -> errno = fd::fd_fdstat_get, [same];
+    fd_fdstat_get(fd: i32, stat: [FDSTAT]) -> errno = fd::fd_fdstat_get, [same];
     fd_fdstat_set_flags(fd: i32, flags: i32) -> errno = fd::fd_fdstat_set_flags, [same];
     fd_fdstat_set_rights(fd: i32, rights_base: i64, rights_inheriting: i64) -> errno = fd::fd_fdstat_set_rights, [same];
-    fd_filestat_get(fd: i32, stat: i32) -> errno = fd::fd_filestat_get, [unstable::fd_filestat_get];
+    fd_filestat_get(fd: i32, stat: [FILESTAT]) -> errno = fd::fd_filestat_get,
+        [unstable::fd_filestat_get, (fd: i32, stat: [FILESTAT_UNSTABLE])];
     fd_filestat_set_size(fd: i32, size: i64) -> errno = fd::fd_filestat_set_size, [same];
     fd_filestat_set_times(fd: i32, atim: i64, mtim: i64, fst_flags: i32) -> errno = fd::fd_filestat_set_times, [same];
-    fd_pread(fd: i32, iovs: i32, iovs_len: i32, offset: i64, nread: i32) -> errno = fd_io::fd_pread, [same];
-    fd_prestat_get(fd: i32, prestat: i32) -> errno = fd::fd_prestat_get, [same];
-    fd_prestat_dir_name(fd: i32, path: i32, path_len: i32) -> errno = fd::fd_prestat_dir_name, [same];
-    fd_pwrite(fd: i32, iovs: i32, iovs_len: i32, offset: i64, nwritten: i32) -> errno = fd_io::fd_pwrite, [same];
-    fd_read(fd: i32, iovs: i32, iovs_len: i32, nread: i32) -> errno = fd_io::fd_read, [same];
-    fd_readdir(fd: i32, buf: i32, buf_len: i32, cookie: i64, bufused: i32) -> errno = fd_io::fd_readdir, [same];
+    fd_pread(fd: i32, iovs: [IOVEC; iovs_len], iovs_len: i32, offset: i64, nread: [U32]) -> errno
+        = fd_io::fd_pread, [same];
+    fd_prestat_get(fd: i32, prestat: [PRESTAT]) -> errno = fd::fd_prestat_get, [same];
+    fd_prestat_dir_name(fd: i32, path: [U8; path_len], path_len: i32) -> errno = fd::fd_prestat_dir_name, [same];
+    fd_pwrite(fd: i32, iovs: [IOVEC; iovs_len], iovs_len: i32, offset: i64, nwritten: [U32]) -> errno
+        = fd_io::fd_pwrite, [same];
+    fd_read(fd: i32, iovs: [IOVEC; iovs_len], iovs_len: i32, nread: [U32]) -> errno = fd_io::fd_read, [same];
+    fd_readdir(fd: i32, buf: [U8; buf_len], buf_len: i32, cookie: i64, bufused: [U32]) -> errno
+        = fd_io::fd_readdir, [same];
     fd_renumber(fd: i32, to: i32) -> errno = fd::fd_renumber, [same];
-    fd_seek(fd: i32, offset: i64, whence: i32, new_offset: i32) -> errno = fd::fd_seek, [unstable::fd_seek];
+    fd_seek(fd: i32, offset: i64, whence: i32, new_offset: [U64]) -> errno = fd::fd_seek, [unstable::fd_seek];
     fd_sync(fd: i32) -> errno = fd::fd_sync, [same];
-    fd_tell(fd: i32, offset: i32) -> errno = fd::fd_tell, [same];
-    fd_write(fd: i32, iovs: i32, iovs_len: i32, nwritten: i32) -> errno = fd_io::fd_write, [same];
-    path_create_directory(fd: i32, path: i32, path_len: i32) -> errno = path::path_create_directory, [same];
-    path_filestat_get(fd: i32, flags: i32, path: i32, path_len: i32, stat: i32) -> errno
-        = path::path_filestat_get, [unstable::path_filestat_get];
+    fd_tell(fd: i32, offset: [U64]) -> errno = fd::fd_tell, [same];
+    fd_write(fd: i32, iovs: [IOVEC; iovs_len], iovs_len: i32, nwritten: [U32]) -> errno = fd_io::fd_write, [same];
+    path_create_directory(fd: i32, path: [U8; path_len], path_len: i32) -> errno = path::path_create_directory, [same];
+    path_filestat_get(fd: i32, flags: i32, path: [U8; path_len], path_len: i32, stat: [FILESTAT]) -> errno
+        = path::path_filestat_get, [
+            unstable::path_filestat_get,
+            (fd: i32, flags: i32, path: [U8; path_len], path_len: i32, stat: [FILESTAT_UNSTABLE])
+        ];
     path_filestat_set_times(
-        fd: i32, flags: i32, path: i32, path_len: i32, atim: i64, mtim: i64, fst_flags: i32
+        fd: i32, flags: i32, path: [U8; path_len], path_len: i32, atim: i64, mtim: i64, fst_flags: i32
     ) -> errno = path::path_filestat_set_times, [same];
     path_link(
-        old_fd: i32, old_flags: i32, old_path: i32, old_path_len: i32, new_fd: i32, new_path: i32, new_path_len: i32
+        old_fd: i32, old_flags: i32, old_path: [U8; old_path_len], old_path_len: i32,
+        new_fd: i32, new_path: [U8; new_path_len], new_path_len: i32
     ) -> errno = path::path_link, [same];
     path_open(
-        fd: i32, dirflags: i32, path: i32, path_len: i32, oflags: i32, rights_base: i64, rights_inheriting: i64,
-        fdflags: i32, opened: i32
+        fd: i32, dirflags: i32, path: [U8; path_len], path_len: i32, oflags: i32, rights_base: i64,
+        rights_inheriting: i64, fdflags: i32, opened: [U32]
     ) -> errno = path::path_open, [same];
-    path_readlink(fd: i32, path: i32, path_len: i32, buf: i32, buf_len: i32, bufused: i32) -> errno
-        = path::path_readlink, [same];
-    path_remove_directory(fd: i32, path: i32, path_len: i32) -> errno = path::path_remove_directory, [same];
-    path_rename(fd: i32, old_path: i32, old_path_len: i32, new_fd: i32, new_path: i32, new_path_len: i32) -> errno
-        = path::path_rename, [same];
-    path_symlink(old_path: i32, old_path_len: i32, fd: i32, new_path: i32, new_path_len: i32) -> errno
-        = path::path_symlink, [same];
-    path_unlink_file(fd: i32, path: i32, path_len: i32) -> errno = path::path_unlink_file, [same];
-    poll_oneoff(subscriptions: i32, events: i32, nsubscriptions: i32, nevents: i32) -> errno
-        = poll::poll_oneoff, [unstable::poll_oneoff];
+    path_readlink(
+        fd: i32, path: [U8; path_len], path_len: i32, buf: [U8; buf_len], buf_len: i32, bufused: [U32]
+    ) -> errno = path::path_readlink, [same];
+    path_remove_directory(fd: i32, path: [U8; path_len], path_len: i32) -> errno = path::path_remove_directory, [same];
+    path_rename(
+        fd: i32, old_path: [U8; old_path_len], old_path_len: i32,
+        new_fd: i32, new_path: [U8; new_path_len], new_path_len: i32
+    ) -> errno = path::path_rename, [same];
+    path_symlink(
+        old_path: [U8; old_path_len], old_path_len: i32, fd: i32, new_path: [U8; new_path_len], new_path_len: i32
+    ) -> errno = path::path_symlink, [same];
+    path_unlink_file(fd: i32, path: [U8; path_len], path_len: i32) -> errno = path::path_unlink_file, [same];
+    poll_oneoff(
+        subscriptions: [SUBSCRIPTION; nsubscriptions], events: [EVENT; nsubscriptions], nsubscriptions: i32, nevents: [U32]
+    ) -> errno = poll::poll_oneoff, [
+        unstable::poll_oneoff,
+        (
+            subscriptions: [SUBSCRIPTION_UNSTABLE; nsubscriptions], events: [EVENT; nsubscriptions],
+            nsubscriptions: i32, nevents: [U32]
+        )
+    ];
     proc_exit(code: i32) -> never = proc::proc_exit, [same];
     proc_raise(signal: i32) -> errno = proc::proc_raise, [same];
     sched_yield() -> errno = sched::sched_yield, [same];
-    random_get(buf: i32, buf_len: i32) -> errno = random::random_get, [same];
-    sock_accept(fd: i32, flags: i32, accepted: i32) -> errno = sock::sock_accept, [none];
-    sock_recv(fd: i32, ri_data: i32, ri_data_len: i32, ri_flags: i32, nread: i32, ro_flags: i32) -> errno
-        = sock::sock_recv, [same];
-    sock_send(fd: i32, si_data: i32, si_data_len: i32, si_flags: i32, nwritten: i32) -> errno = sock::sock_send, [same];
+    random_get(buf: [U8; buf_len], buf_len: i32) -> errno = random::random_get, [same];
+    sock_accept(fd: i32, flags: i32, accepted: [U32]) -> errno = sock::sock_accept, [none];
+    sock_recv(
+        fd: i32, ri_data: [IOVEC; ri_data_len], ri_data_len: i32, ri_flags: i32, nread: [U32], ro_flags: [U16]
+    ) -> errno = sock::sock_recv, [same];
+    sock_send(fd: i32, si_data: [IOVEC; si_data_len], si_data_len: i32, si_flags: i32, nwritten: [U32]) -> errno
+        = sock::sock_send, [same];
     sock_shutdown(fd: i32, how: i32) -> errno = sock::sock_shutdown, [same];
 }
 

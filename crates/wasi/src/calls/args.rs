@@ -1,11 +1,16 @@
 //! `args_*`: the program's arguments, and the copying of string lists that `environ_*` shares.
 
+use crate::abi::layout;
 use crate::ctx::{Strings, WasiCtx};
-use crate::errno::Errno;
-use crate::memory::GuestMemory;
+use crate::memory::{GuestMemory, MemoryFault, Pointer};
 
 /// `args_get(argv, argv_buf)`: writes one pointer per argument to `argv` and the strings to `argv_buf`.
-pub(crate) fn args_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, argv: u32, argv_buf: u32) -> Result<(), Errno> {
+pub(crate) fn args_get(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    argv: Pointer,
+    argv_buf: Pointer,
+) -> Result<(), MemoryFault> {
     copy(&ctx.args, mem, argv, argv_buf)
 }
 
@@ -13,24 +18,35 @@ pub(crate) fn args_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, argv: u32, 
 pub(crate) fn args_sizes_get(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
-    argc: u32,
-    argv_buf_size: u32,
-) -> Result<(), Errno> {
+    argc: Pointer,
+    argv_buf_size: Pointer,
+) -> Result<(), MemoryFault> {
     sizes(&ctx.args, mem, argc, argv_buf_size)
 }
 
 /// Copies a list of strings into the guest.
-pub(crate) fn copy(strings: &Strings, mem: &mut GuestMemory<'_>, pointers: u32, buf: u32) -> Result<(), Errno> {
+pub(crate) fn copy(
+    strings: &Strings,
+    mem: &mut GuestMemory<'_>,
+    pointers: Pointer,
+    buf: Pointer,
+) -> Result<(), MemoryFault> {
+    mem.check(pointers, strings.starts.len() as u32, layout::U32)?;
     mem.write(buf, &strings.bytes)?;
-    let slots = mem.slice_mut(pointers, strings.starts.len() as u32 * 4)?;
+    let slots = mem.slice_mut(pointers, strings.starts.len() as u32 * layout::U32.size)?;
     for (slot, start) in slots.chunks_exact_mut(4).zip(&strings.starts) {
-        slot.copy_from_slice(&(buf + start).to_le_bytes());
+        slot.copy_from_slice(&(buf.address + start).to_le_bytes());
     }
     Ok(())
 }
 
 /// Writes the number of strings and of their bytes.
-pub(crate) fn sizes(strings: &Strings, mem: &mut GuestMemory<'_>, count: u32, bytes: u32) -> Result<(), Errno> {
+pub(crate) fn sizes(
+    strings: &Strings,
+    mem: &mut GuestMemory<'_>,
+    count: Pointer,
+    bytes: Pointer,
+) -> Result<(), MemoryFault> {
     mem.write_u32(count, strings.starts.len() as u32)?;
     mem.write_u32(bytes, strings.bytes.len() as u32)
 }

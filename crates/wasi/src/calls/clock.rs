@@ -5,7 +5,8 @@ use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 use crate::abi::timestamp;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
-use crate::memory::GuestMemory;
+use crate::exit::Fail;
+use crate::memory::{GuestMemory, Pointer};
 
 /// The host's clock for a WASI clock id: realtime, monotonic, CPU time of the process, CPU time of the thread.
 pub(crate) fn host_clock(id: u32) -> Result<ClockId, Errno> {
@@ -28,9 +29,9 @@ pub(crate) fn clock_res_get(
     _ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     id: u32,
-    resolution: u32,
-) -> Result<(), Errno> {
-    mem.write_u64(resolution, nanoseconds(clock_getres(host_clock(id)?)))
+    resolution: Pointer,
+) -> Result<(), Fail> {
+    Ok(mem.write_u64(resolution, nanoseconds(clock_getres(host_clock(id)?)))?)
 }
 
 /// `clock_time_get(id, precision, time)`: writes the time in nanoseconds, as exact as the host has it. `INVAL` for an unknown
@@ -40,7 +41,7 @@ pub(crate) fn clock_time_get(
     mem: &mut GuestMemory<'_>,
     id: u32,
     _precision: u64,
-    time: u32,
-) -> Result<(), Errno> {
-    mem.write_u64(time, nanoseconds(clock_gettime(host_clock(id)?)))
+    time: Pointer,
+) -> Result<(), Fail> {
+    Ok(mem.write_u64(time, nanoseconds(clock_gettime(host_clock(id)?)))?)
 }

@@ -2,16 +2,15 @@
 
 use super::args::{copy, sizes};
 use crate::ctx::WasiCtx;
-use crate::errno::Errno;
-use crate::memory::GuestMemory;
+use crate::memory::{GuestMemory, MemoryFault, Pointer};
 
 /// `environ_get(environ, environ_buf)`: writes one pointer per variable to `environ` and `NAME=value` strings to the buffer.
 pub(crate) fn environ_get(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
-    environ: u32,
-    environ_buf: u32,
-) -> Result<(), Errno> {
+    environ: Pointer,
+    environ_buf: Pointer,
+) -> Result<(), MemoryFault> {
     copy(&ctx.env, mem, environ, environ_buf)
 }
 
@@ -19,8 +18,8 @@ pub(crate) fn environ_get(
 pub(crate) fn environ_sizes_get(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
-    count: u32,
-    buf_size: u32,
-) -> Result<(), Errno> {
+    count: Pointer,
+    buf_size: Pointer,
+) -> Result<(), MemoryFault> {
     sizes(&ctx.env, mem, count, buf_size)
 }

@@ -14,8 +14,9 @@ use rustix::io::retry_on_intr;
 use crate::abi::{Fdstat, fdflags, flags, prestat_dir};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
+use crate::exit::Fail;
 use crate::fd_table::{Descriptor, HostFile, Object};
-use crate::memory::GuestMemory;
+use crate::memory::{GuestMemory, Pointer};
 use crate::namespace::Names;
 use crate::rights;
 
@@ -113,15 +114,15 @@ fn sync(ctx: &WasiCtx, fd: u32, data_only: bool) -> Result<(), Errno> {
 }
 
 /// `fd_fdstat_get(fd, stat)`: writes the descriptor's kind, flags and rights.
-pub(crate) fn fd_fdstat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, stat: u32) -> Result<(), Errno> {
+pub(crate) fn fd_fdstat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, stat: Pointer) -> Result<(), Fail> {
     let descriptor = ctx.fds.get(fd)?;
-    Fdstat {
+    let fdstat = Fdstat {
         filetype: descriptor.object.filetype(),
         flags: descriptor.flags,
         rights_base: descriptor.rights_base,
         rights_inheriting: descriptor.rights_inheriting,
-    }
-    .write(mem, stat)
+    };
+    Ok(fdstat.write(mem, stat)?)
 }
 
 /// `fd_fdstat_set_flags(fd, flags)`: sets `APPEND` and `NONBLOCK`. The synchronising flags cannot be added to an open file,
@@ -157,10 +158,15 @@ pub(crate) fn fd_fdstat_set_rights(
 }
 
 /// `fd_filestat_get(fd, stat)`: writes 64 bytes of file status.
-pub(crate) fn fd_filestat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, stat: u32) -> Result<(), Errno> {
+pub(crate) fn fd_filestat_get(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    stat: Pointer,
+) -> Result<(), Fail> {
     let descriptor = ctx.fds.get(fd)?;
     descriptor.require(rights::FD_FILESTAT_GET)?;
-    descriptor.object.stat()?.write(mem, stat)
+    Ok(descriptor.object.stat()?.write(mem, stat)?)
 }
 
 /// `fd_filestat_set_size(fd, size)`: truncates or extends with zeros. `INVAL` for what is no file size, `FBIG` for one that
@@ -229,8 +235,13 @@ pub(crate) fn fd_filestat_set_times(
 
 /// `fd_prestat_get(fd, prestat)`: writes the length of a granted directory's name. `BADF` for anything else, which is how a
 /// guest knows where the granted directories end.
-pub(crate) fn fd_prestat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, prestat: u32) -> Result<(), Errno> {
-    mem.write(prestat, &prestat_dir(preopen(ctx, fd)?.len() as u32))
+pub(crate) fn fd_prestat_get(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    prestat: Pointer,
+) -> Result<(), Fail> {
+    Ok(mem.write(prestat, &prestat_dir(preopen(ctx, fd)?.len() as u32))?)
 }
 
 /// `fd_prestat_dir_name(fd, path, path_len)`: writes a granted directory's name. `NAMETOOLONG` if it does not fit.
@@ -238,14 +249,14 @@ pub(crate) fn fd_prestat_dir_name(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    path: u32,
+    path: Pointer,
     path_len: u32,
-) -> Result<(), Errno> {
+) -> Result<(), Fail> {
     let name = preopen(ctx, fd)?;
     if name.len() > path_len as usize {
-        return Err(Errno::Nametoolong);
+        return Err(Errno::Nametoolong.into());
     }
-    mem.write(path, name.as_bytes())
+    Ok(mem.write(path, name.as_bytes())?)
 }
 
 fn preopen(ctx: &WasiCtx, fd: u32) -> Result<&str, Errno> {
@@ -269,20 +280,20 @@ pub(crate) fn fd_seek(
     fd: u32,
     offset: u64,
     whence: u32,
-    new_offset: u32,
-) -> Result<(), Errno> {
+    new_offset: Pointer,
+) -> Result<(), Fail> {
     let offset = offset as i64;
     let target = match whence {
         0 => SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::Inval)?),
         1 => SeekFrom::Current(offset),
         2 => SeekFrom::End(offset),
-        _ => return Err(Errno::Inval),
+        _ => return Err(Errno::Inval.into()),
     };
     seek(ctx, mem, fd, target, new_offset)
 }
 
 /// `fd_tell(fd, offset)`: writes the position.
-pub(crate) fn fd_tell(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, offset: u32) -> Result<(), Errno> {
+pub(crate) fn fd_tell(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, offset: Pointer) -> Result<(), Fail> {
     seek(ctx, mem, fd, SeekFrom::Current(0), offset)
 }
 
@@ -292,12 +303,11 @@ pub(crate) fn seek(
     mem: &mut GuestMemory<'_>,
     fd: u32,
     target: SeekFrom,
-    result: u32,
-) -> Result<(), Errno> {
-    mem.check(result, 8)?;
+    result: Pointer,
+) -> Result<(), Fail> {
     let (file, descriptor) = host_file(ctx, fd, 0)?;
     if target != SeekFrom::Current(0) || descriptor.require(rights::FD_TELL).is_err() {
         descriptor.require(rights::FD_SEEK)?;
     }
-    mem.write_u64(result, rustix::fs::seek(&file.fd, target)?)
+    Ok(mem.write_u64(result, rustix::fs::seek(&file.fd, target)?)?)
 }

@@ -1,6 +1,6 @@
 //! `fd_read`, `fd_write` and their relatives: bytes between guest memory and a descriptor, without copies.
 //!
-//! Where a count goes is checked before any byte moves, so that no input is consumed and then lost.
+//! Lists of buffers are read before anything else, so that a pointer outside the memory has no effect.
 
 use std::borrow::Cow;
 use std::io::IoSlice;
@@ -18,7 +18,7 @@ use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{HostFd, HostFile, Kind, Object};
 use crate::listing::Listing;
-use crate::memory::GuestMemory;
+use crate::memory::{GuestMemory, Pointer};
 use crate::rights;
 use crate::wait::Patience;
 
@@ -45,17 +45,16 @@ pub(crate) fn fd_read(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    iovs: u32,
+    iovs: Pointer,
     iovs_len: u32,
-    nread: u32,
+    nread: Pointer,
 ) -> Result<(), Fail> {
-    mem.check(nread, 4)?;
+    let mut buffers = mem.scatter(iovs, iovs_len)?;
     let descriptor = ctx.fds.get_mut(fd)?;
     if let Object::Directory(_) | Object::Names(_) = descriptor.object {
         return Err(Errno::Isdir.into());
     }
     descriptor.require(rights::FD_READ)?;
-    let mut buffers = mem.scatter(iovs, iovs_len)?;
     let read = match &mut descriptor.object {
         _ if buffers.is_empty() => 0,
         Object::Input(input) => input.read(&mut buffers),
@@ -74,17 +73,16 @@ pub(crate) fn fd_pread(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    iovs: u32,
+    iovs: Pointer,
     iovs_len: u32,
     offset: u64,
-    nread: u32,
-) -> Result<(), Errno> {
-    mem.check(nread, 4)?;
-    let file = positioned(ctx, fd, rights::FD_READ, offset)?;
+    nread: Pointer,
+) -> Result<(), Fail> {
     let mut buffers = mem.scatter(iovs, iovs_len)?;
+    let file = positioned(ctx, fd, rights::FD_READ, offset)?;
     let read = retry_on_intr(|| preadv(&file.fd, &mut buffers, offset))?;
     drop(buffers);
-    mem.write_u32(nread, read as u32)
+    Ok(mem.write_u32(nread, read as u32)?)
 }
 
 /// `fd_write(fd, iovs, iovs_len, nwritten)`: writes at the position, or at the end with `APPEND`, and writes how many bytes
@@ -93,14 +91,13 @@ pub(crate) fn fd_write(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    iovs: u32,
+    iovs: Pointer,
     iovs_len: u32,
-    nwritten: u32,
+    nwritten: Pointer,
 ) -> Result<(), Fail> {
-    mem.check(nwritten, 4)?;
+    let buffers = mem.gather(iovs, iovs_len)?;
     let descriptor = ctx.fds.get(fd)?;
     descriptor.require(rights::FD_WRITE)?;
-    let buffers = mem.gather(iovs, iovs_len)?;
     let metered = descriptor.metered;
     let mut limit = allowance(ctx, metered, &buffers)?;
     let written = match &descriptor.object {
@@ -126,19 +123,18 @@ pub(crate) fn fd_pwrite(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    iovs: u32,
+    iovs: Pointer,
     iovs_len: u32,
     offset: u64,
-    nwritten: u32,
-) -> Result<(), Errno> {
-    mem.check(nwritten, 4)?;
-    let file = positioned(ctx, fd, rights::FD_WRITE, offset)?;
+    nwritten: Pointer,
+) -> Result<(), Fail> {
     let buffers = mem.gather(iovs, iovs_len)?;
+    let file = positioned(ctx, fd, rights::FD_WRITE, offset)?;
     let metered = ctx.fds.get(fd)?.metered;
     let buffers = clip(&buffers, allowance(ctx, metered, &buffers)?);
     let written = retry_on_intr(|| pwritev(&file.fd, &buffers, offset))?;
     spend(ctx, metered, written);
-    mem.write_u32(nwritten, written as u32)
+    Ok(mem.write_u32(nwritten, written as u32)?)
 }
 
 /// `fd_readdir(fd, buf, buf_len, cookie, bufused)`: writes directory entries from `cookie` on, the last one cut where the
@@ -147,25 +143,23 @@ pub(crate) fn fd_readdir(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    buf: u32,
+    buf: Pointer,
     buf_len: u32,
     cookie: u64,
-    bufused: u32,
-) -> Result<(), Errno> {
-    mem.check(bufused, 4)?;
-    mem.check(buf, buf_len)?;
+    bufused: Pointer,
+) -> Result<(), Fail> {
     if let Object::Names(names) = &ctx.fds.directory(fd, rights::FD_READDIR)?.object {
         let used = names.list(&ctx.fds).copy(cookie, mem.slice_mut(buf, buf_len)?);
-        return mem.write_u32(bufused, used as u32);
+        return Ok(mem.write_u32(bufused, used as u32)?);
     }
     ctx.fds.trim_listings(fd);
-    let Object::Directory(directory) = &mut ctx.fds.get_mut(fd)?.object else { return Err(Errno::Notdir) };
+    let Object::Directory(directory) = &mut ctx.fds.get_mut(fd)?.object else { return Err(Errno::Notdir.into()) };
     let listing = match directory.listing.take() {
         Some(listing) if cookie != 0 => listing,
         _ => Listing::read(&directory.file, directory.preopen.is_some())?,
     };
     let used = directory.listing.insert(listing).copy(cookie, mem.slice_mut(buf, buf_len)?);
-    mem.write_u32(bufused, used as u32)
+    Ok(mem.write_u32(bufused, used as u32)?)
 }
 
 /// The file behind `fd`, for an access at `offset`: it has a position, is open for `wanted`, and the right to choose where was not taken away.

@@ -1,7 +1,7 @@
 //! `path_*`: everything named by a directory and a path below it.
 //!
 //! Common errors: `BADF` if the directory is not open, `NOTDIR` if it is not a directory, `NOTCAPABLE` if the right was taken away,
-//! `FAULT`, `INVAL` (NUL), `NOENT` (empty) and `NAMETOOLONG` for the path itself, `PERM` if it leads out of the directory,
+//! `INVAL` (NUL), `NOENT` (empty) and `NAMETOOLONG` for the path itself, `PERM` if it leads out of the directory,
 //! `ROFS` for a change below a directory granted read-only. The rest is what Linux says.
 //!
 //! Paths are bytes: the guest names what the host names, whatever the encoding. An absolute link leads where the guest's own
@@ -23,7 +23,7 @@ use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{Descriptor, Directory, HostFd, HostFile, Kind, Object, Taken};
 use crate::fifo;
-use crate::memory::GuestMemory;
+use crate::memory::{GuestMemory, Pointer};
 use crate::namespace::{Last, Names, Spot, link_text, names_at, reach};
 use crate::rights;
 use crate::sandbox::{self, OpenHow, Place, guest_path, sync_flags};
@@ -40,9 +40,9 @@ fn path_below<'m>(
     mem: &'m GuestMemory<'_>,
     fd: u32,
     right: u64,
-    path: u32,
+    path: Pointer,
     path_len: u32,
-) -> Result<&'m [u8], Errno> {
+) -> Result<&'m [u8], Fail> {
     ctx.fds.directory(fd, right)?;
     guest_path(mem, path, path_len)
 }
@@ -52,14 +52,14 @@ pub(crate) fn path_create_directory(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    path: u32,
+    path: Pointer,
     path_len: u32,
-) -> Result<(), Errno> {
+) -> Result<(), Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_CREATE_DIRECTORY, path, path_len)?;
-    reach(&ctx.fds, fd, rights::PATH_CREATE_DIRECTORY, path, Last::Kept, |spot| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_CREATE_DIRECTORY, path, Last::Kept, |spot| {
         let place = Place::find(&spot.directory.writable()?.file, &spot.path)?;
         Ok(mkdirat(&*place.parent, place.name, Mode::from_raw_mode(0o777))?)
-    })
+    })?)
 }
 
 /// `path_filestat_get(fd, flags, path, stat)`: writes 64 bytes of file status, of a link itself unless it is to be followed.
@@ -68,11 +68,11 @@ pub(crate) fn path_filestat_get(
     mem: &mut GuestMemory<'_>,
     fd: u32,
     lookup: u32,
-    path: u32,
+    path: Pointer,
     path_len: u32,
-    stat: u32,
-) -> Result<(), Errno> {
-    filestat(ctx, mem, fd, lookup, path, path_len)?.write(mem, stat)
+    stat: Pointer,
+) -> Result<(), Fail> {
+    Ok(filestat(ctx, mem, fd, lookup, path, path_len)?.write(mem, stat)?)
 }
 
 /// The status that `path_filestat_get` writes, in either layout.
@@ -81,17 +81,17 @@ pub(crate) fn filestat(
     mem: &GuestMemory<'_>,
     fd: u32,
     lookup: u32,
-    path: u32,
+    path: Pointer,
     path_len: u32,
-) -> Result<Filestat, Errno> {
+) -> Result<Filestat, Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_FILESTAT_GET, path, path_len)?;
     let follow = follows(lookup)?;
     if let Some(names) = names_at(&ctx.fds, fd, rights::PATH_FILESTAT_GET, path)? {
         return Ok(names.stat());
     }
-    reach(&ctx.fds, fd, rights::PATH_FILESTAT_GET, path, Last::followed_if(follow), |spot| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_FILESTAT_GET, path, Last::followed_if(follow), |spot| {
         Ok(Filestat::from_host(&sandbox::stat(&spot.directory.file, &spot.path, follow)?))
-    })
+    })?)
 }
 
 /// `path_filestat_set_times(fd, flags, path, atim, mtim, fst_flags)`: sets either time to a value or to now, of a link itself
@@ -102,16 +102,16 @@ pub(crate) fn path_filestat_set_times(
     mem: &mut GuestMemory<'_>,
     fd: u32,
     lookup: u32,
-    path: u32,
+    path: Pointer,
     path_len: u32,
     atim: u64,
     mtim: u64,
     fst_flags: u32,
-) -> Result<(), Errno> {
+) -> Result<(), Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_FILESTAT_SET_TIMES, path, path_len)?;
     let times = timestamps(atim, mtim, fst_flags)?;
     let follow = follows(lookup)?;
-    reach(&ctx.fds, fd, rights::PATH_FILESTAT_SET_TIMES, path, Last::followed_if(follow), |spot| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_FILESTAT_SET_TIMES, path, Last::followed_if(follow), |spot| {
         let start = &spot.directory.writable()?.file;
         let place = Place::find(start, &spot.path)?;
         if !follow && !place.slash {
@@ -129,7 +129,7 @@ pub(crate) fn path_filestat_set_times(
             }
             result => Ok(result?),
         }
-    })
+    })?)
 }
 
 /// `path_link(old_fd, old_flags, old_path, new_fd, new_path)`: makes a hard link, of a link itself. `INVAL` if it is to be
@@ -140,18 +140,18 @@ pub(crate) fn path_link(
     mem: &mut GuestMemory<'_>,
     old_fd: u32,
     old_lookup: u32,
-    old_path: u32,
+    old_path: Pointer,
     old_path_len: u32,
     new_fd: u32,
-    new_path: u32,
+    new_path: Pointer,
     new_path_len: u32,
-) -> Result<(), Errno> {
+) -> Result<(), Fail> {
     let old_path = path_below(ctx, mem, old_fd, rights::PATH_LINK_SOURCE, old_path, old_path_len)?;
     let new_path = path_below(ctx, mem, new_fd, rights::PATH_LINK_TARGET, new_path, new_path_len)?;
     if follows(old_lookup)? {
-        return Err(Errno::Inval);
+        return Err(Errno::Inval.into());
     }
-    reach(&ctx.fds, old_fd, rights::PATH_LINK_SOURCE, old_path, Last::Kept, |old| {
+    Ok(reach(&ctx.fds, old_fd, rights::PATH_LINK_SOURCE, old_path, Last::Kept, |old| {
         let old = Place::find(&old.directory.writable()?.file, &old.path)?;
         reach(&ctx.fds, new_fd, rights::PATH_LINK_TARGET, new_path, Last::Kept, |new| {
             let new = Place::find(&new.directory.writable()?.file, &new.path)?;
@@ -159,7 +159,7 @@ pub(crate) fn path_link(
             new.check_slash()?;
             Ok(linkat(&*old.parent, old.name, &*new.parent, new.name, AtFlags::empty())?)
         })
-    })
+    })?)
 }
 
 /// `path_open(fd, lookup, path, oflags, rights_base, rights_inheriting, fdflags, opened)`: opens or creates a file or opens a
@@ -177,15 +177,14 @@ pub(crate) fn path_open(
     mem: &mut GuestMemory<'_>,
     fd: u32,
     lookup: u32,
-    path: u32,
+    path: Pointer,
     path_len: u32,
     open_flags: u32,
     rights_base: u64,
     rights_inheriting: u64,
     fd_flags: u32,
-    opened: u32,
+    opened: Pointer,
 ) -> Result<(), Fail> {
-    mem.check(opened, 4)?;
     let open_flags = flags(open_flags, oflags::ALL)?;
     let how = OpenHow {
         follow: follows(lookup)?,
@@ -339,14 +338,13 @@ pub(crate) fn path_readlink(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    path: u32,
+    path: Pointer,
     path_len: u32,
-    buf: u32,
+    buf: Pointer,
     buf_len: u32,
-    bufused: u32,
-) -> Result<(), Errno> {
+    bufused: Pointer,
+) -> Result<(), Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_READLINK, path, path_len)?;
-    mem.check(buf, buf_len)?;
     let target = reach(&ctx.fds, fd, rights::PATH_READLINK, path, Last::KeptUnlessSlash, |spot| {
         let start = &spot.directory.file;
         let place = Place::find(start, &spot.path)?;
@@ -366,7 +364,7 @@ pub(crate) fn path_readlink(
     };
     let used = target.len().min(buf_len as usize);
     mem.write(buf, &target[..used])?;
-    mem.write_u32(bufused, used as u32)
+    Ok(mem.write_u32(bufused, used as u32)?)
 }
 
 /// `path_remove_directory(fd, path)`: removes an empty directory, with or without a slash at the end. `NOTEMPTY`, `NOTDIR`.
@@ -374,17 +372,17 @@ pub(crate) fn path_remove_directory(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    path: u32,
+    path: Pointer,
     path_len: u32,
-) -> Result<(), Errno> {
+) -> Result<(), Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_REMOVE_DIRECTORY, path, path_len)?;
-    reach(&ctx.fds, fd, rights::PATH_REMOVE_DIRECTORY, path, Last::Kept, |spot| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_REMOVE_DIRECTORY, path, Last::Kept, |spot| {
         let place = Place::find(&spot.directory.writable()?.file, &spot.path)?;
         if place.dotdot {
             return Err(Errno::Notempty);
         }
         Ok(unlinkat(&*place.parent, place.name, AtFlags::REMOVEDIR)?)
-    })
+    })?)
 }
 
 /// `path_rename(fd, old_path, new_fd, new_path)`: moves a file or directory, also between granted directories, replacing what
@@ -394,15 +392,15 @@ pub(crate) fn path_rename(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    old_path: u32,
+    old_path: Pointer,
     old_path_len: u32,
     new_fd: u32,
-    new_path: u32,
+    new_path: Pointer,
     new_path_len: u32,
-) -> Result<(), Errno> {
+) -> Result<(), Fail> {
     let old_path = path_below(ctx, mem, fd, rights::PATH_RENAME_SOURCE, old_path, old_path_len)?;
     let new_path = path_below(ctx, mem, new_fd, rights::PATH_RENAME_TARGET, new_path, new_path_len)?;
-    reach(&ctx.fds, fd, rights::PATH_RENAME_SOURCE, old_path, Last::Kept, |old| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_RENAME_SOURCE, old_path, Last::Kept, |old| {
         let old = Place::find(&old.directory.writable()?.file, &old.path)?;
         reach(&ctx.fds, new_fd, rights::PATH_RENAME_TARGET, new_path, Last::Kept, |new| {
             let new = Place::find(&new.directory.writable()?.file, &new.path)?;
@@ -412,7 +410,7 @@ pub(crate) fn path_rename(
             }
             Ok(renameat(&*old.parent, old.name, &*new.parent, new.name)?)
         })
-    })
+    })?)
 }
 
 /// `path_symlink(old_path, fd, new_path)`: makes a link that holds `old_path`. An absolute one is `PERM`: a guest must not
@@ -420,22 +418,22 @@ pub(crate) fn path_rename(
 pub(crate) fn path_symlink(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
-    old_path: u32,
+    old_path: Pointer,
     old_path_len: u32,
     fd: u32,
-    new_path: u32,
+    new_path: Pointer,
     new_path_len: u32,
-) -> Result<(), Errno> {
+) -> Result<(), Fail> {
     let new_path = path_below(ctx, mem, fd, rights::PATH_SYMLINK, new_path, new_path_len)?;
     let old_path = guest_path(mem, old_path, old_path_len)?;
     if old_path.starts_with(b"/") {
-        return Err(Errno::Perm);
+        return Err(Errno::Perm.into());
     }
-    reach(&ctx.fds, fd, rights::PATH_SYMLINK, new_path, Last::Kept, |spot| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_SYMLINK, new_path, Last::Kept, |spot| {
         let place = Place::find(&spot.directory.writable()?.file, &spot.path)?;
         place.check_slash()?;
         Ok(symlinkat(old_path, &*place.parent, place.name)?)
-    })
+    })?)
 }
 
 /// `path_unlink_file(fd, path)`: removes a name that is no directory, which would be `ISDIR`. `NOTDIR` for `file/`.
@@ -443,11 +441,11 @@ pub(crate) fn path_unlink_file(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    path: u32,
+    path: Pointer,
     path_len: u32,
-) -> Result<(), Errno> {
+) -> Result<(), Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_UNLINK_FILE, path, path_len)?;
-    reach(&ctx.fds, fd, rights::PATH_UNLINK_FILE, path, Last::Kept, |spot| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_UNLINK_FILE, path, Last::Kept, |spot| {
         let place = Place::find(&spot.directory.writable()?.file, &spot.path)?;
         place.check_slash()?;
         match unlinkat(&*place.parent, place.name, AtFlags::empty()) {
@@ -455,5 +453,5 @@ pub(crate) fn path_unlink_file(
             Err(HostErrno::PERM) if place.is_directory()? => Err(Errno::Isdir),
             result => Ok(result?),
         }
-    })
+    })?)
 }

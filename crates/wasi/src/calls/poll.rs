@@ -15,12 +15,12 @@ use rustix::time::{ClockId, clock_gettime};
 use wasmr_core::limits::MAX_SUBSCRIPTIONS;
 
 use super::clock::nanoseconds;
-use crate::abi::{EVENT_SIZE, Event, Subscription, Wanted, eventtype};
+use crate::abi::{Event, Subscription, Wanted, eventtype, layout};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{FdTable, HostFile, Kind, Object};
-use crate::memory::GuestMemory;
+use crate::memory::{GuestMemory, Pointer};
 use crate::rights;
 use crate::wait;
 
@@ -29,16 +29,16 @@ use crate::wait;
 pub(crate) fn poll_oneoff(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
-    subscriptions: u32,
-    events: u32,
+    subscriptions: Pointer,
+    events: Pointer,
     count: u32,
-    nevents: u32,
+    nevents: Pointer,
 ) -> Result<(), Fail> {
-    poll(ctx, mem, (subscriptions, Subscription::SIZE, Subscription::read), events, count, nevents)
+    poll(ctx, mem, (subscriptions, layout::SUBSCRIPTION.size, Subscription::read), events, count, nevents)
 }
 
 /// Where the subscriptions are, how large one is, and how to read it.
-pub(crate) type Input = (u32, u32, fn(&GuestMemory<'_>, u32) -> Result<Subscription, Errno>);
+pub(crate) type Input = (Pointer, u32, fn(&GuestMemory<'_>, Pointer) -> Result<Subscription, Fail>);
 
 /// One clock that is waited for.
 struct Deadline {
@@ -60,22 +60,18 @@ pub(crate) fn poll(
     ctx: &WasiCtx,
     mem: &mut GuestMemory<'_>,
     (subscriptions, size, read): Input,
-    events: u32,
+    events: Pointer,
     count: u32,
-    nevents: u32,
+    nevents: Pointer,
 ) -> Result<(), Fail> {
     if count == 0 || count > MAX_SUBSCRIPTIONS {
         return Err(Errno::Inval.into());
     }
-    mem.check(subscriptions, count * size)?;
-    mem.check(events, count * EVENT_SIZE)?;
-    mem.check(nevents, 4)?;
-
     let mut ready = Vec::new();
     let mut deadlines = Vec::new();
     let mut watches = Vec::new();
     for index in 0..count {
-        let Subscription { userdata, wanted } = read(mem, subscriptions + index * size)?;
+        let Subscription { userdata, wanted } = read(mem, subscriptions.offset(index * size))?;
         match wanted {
             Wanted::Clock { id, timeout, absolute } => match deadline(id, timeout, absolute)? {
                 Ok((clock, at)) => deadlines.push(Deadline { userdata, clock, at }),
@@ -108,7 +104,7 @@ pub(crate) fn poll(
     }
 
     for (index, event) in ready.iter().enumerate() {
-        event.write(mem, events + index as u32 * EVENT_SIZE)?;
+        event.write(mem, events.offset(index as u32 * layout::EVENT.size))?;
     }
     Ok(mem.write_u32(nevents, ready.len() as u32)?)
 }

@@ -6,11 +6,11 @@ use wasmr_core::limits::HOST_CHUNK;
 
 use crate::ctx::WasiCtx;
 use crate::exit::Fail;
-use crate::memory::GuestMemory;
+use crate::memory::{GuestMemory, Pointer};
 use crate::wait;
 
-/// `random_get(buf, len)`: fills the buffer, of any length, in place and in chunks. `FAULT` if it is not in memory.
-pub(crate) fn random_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, buf: u32, len: u32) -> Result<(), Fail> {
+/// `random_get(buf, len)`: fills the buffer, of any length, in place and in chunks.
+pub(crate) fn random_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, buf: Pointer, len: u32) -> Result<(), Fail> {
     for chunk in mem.slice_mut(buf, len)?.chunks_mut(HOST_CHUNK) {
         wait::check(ctx.interrupt.as_ref())?;
         let mut rest = chunk;

@@ -19,7 +19,7 @@ use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{Descriptor, HostFd, HostFile, Kind, Object};
-use crate::memory::GuestMemory;
+use crate::memory::{GuestMemory, Pointer};
 use crate::rights;
 
 /// `riflags`: leave the bytes to be received again.
@@ -48,9 +48,8 @@ pub(crate) fn sock_accept(
     mem: &mut GuestMemory<'_>,
     fd: u32,
     new_flags: u32,
-    accepted: u32,
+    accepted: Pointer,
 ) -> Result<(), Fail> {
-    mem.check(accepted, 4)?;
     let new_flags = flags(new_flags, fdflags::NONBLOCK)?;
     ctx.fds.room()?;
     let (file, descriptor) = socket(ctx, fd, rights::SOCK_ACCEPT)?;
@@ -79,19 +78,17 @@ pub(crate) fn sock_recv(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    ri_data: u32,
+    ri_data: Pointer,
     ri_data_len: u32,
     ri_flags: u32,
-    nread: u32,
-    ro_flags: u32,
+    nread: Pointer,
+    ro_flags: Pointer,
 ) -> Result<(), Fail> {
-    mem.check(nread, 4)?;
-    mem.check(ro_flags, 2)?;
+    let mut buffers = mem.scatter(ri_data, ri_data_len)?;
     let ri_flags = flags(ri_flags, RECV_PEEK | RECV_WAITALL)?;
     let (file, descriptor) = socket(ctx, fd, rights::FD_READ)?;
     let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
     let peek = if ri_flags & RECV_PEEK != 0 { RecvFlags::PEEK } else { RecvFlags::empty() };
-    let mut buffers = mem.scatter(ri_data, ri_data_len)?;
     let mut rest: &mut [IoSliceMut<'_>] = &mut buffers;
     let mut received = 0;
     let mut truncated = 0;
@@ -124,16 +121,15 @@ pub(crate) fn sock_send(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
-    si_data: u32,
+    si_data: Pointer,
     si_data_len: u32,
     si_flags: u32,
-    nwritten: u32,
+    nwritten: Pointer,
 ) -> Result<(), Fail> {
-    mem.check(nwritten, 4)?;
+    let buffers: Vec<IoSlice<'_>> = mem.gather(si_data, si_data_len)?;
     flags(si_flags, 0)?;
     let (file, descriptor) = socket(ctx, fd, rights::FD_WRITE)?;
     let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
-    let buffers: Vec<IoSlice<'_>> = mem.gather(si_data, si_data_len)?;
     let sent = patience.run(file.fd.as_fd(), PollFlags::OUT, || {
         sendmsg(&file.fd, &buffers, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
     })?;

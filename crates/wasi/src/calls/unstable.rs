@@ -4,18 +4,23 @@
 use rustix::fs::SeekFrom;
 
 use super::{fd, path, poll};
-use crate::abi::Subscription;
+use crate::abi::{Subscription, layout};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
-use crate::memory::GuestMemory;
+use crate::memory::{GuestMemory, Pointer};
 use crate::rights;
 
 /// `fd_filestat_get(fd, stat)`: writes 56 bytes of file status.
-pub(crate) fn fd_filestat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, stat: u32) -> Result<(), Errno> {
+pub(crate) fn fd_filestat_get(
+    ctx: &mut WasiCtx,
+    mem: &mut GuestMemory<'_>,
+    fd: u32,
+    stat: Pointer,
+) -> Result<(), Fail> {
     let descriptor = ctx.fds.get(fd)?;
     descriptor.require(rights::FD_FILESTAT_GET)?;
-    descriptor.object.stat()?.write_unstable(mem, stat)
+    Ok(descriptor.object.stat()?.write_unstable(mem, stat)?)
 }
 
 /// `path_filestat_get(fd, flags, path, stat)`: writes 56 bytes of file status.
@@ -24,11 +29,11 @@ pub(crate) fn path_filestat_get(
     mem: &mut GuestMemory<'_>,
     fd: u32,
     lookup: u32,
-    path: u32,
+    path: Pointer,
     path_len: u32,
-    stat: u32,
-) -> Result<(), Errno> {
-    path::filestat(ctx, mem, fd, lookup, path, path_len)?.write_unstable(mem, stat)
+    stat: Pointer,
+) -> Result<(), Fail> {
+    Ok(path::filestat(ctx, mem, fd, lookup, path, path_len)?.write_unstable(mem, stat)?)
 }
 
 /// `fd_seek(fd, offset, whence, new_offset)`: 0 is from the position, 1 from the end, 2 from the start.
@@ -38,14 +43,14 @@ pub(crate) fn fd_seek(
     fd: u32,
     offset: u64,
     whence: u32,
-    new_offset: u32,
-) -> Result<(), Errno> {
+    new_offset: Pointer,
+) -> Result<(), Fail> {
     let offset = offset as i64;
     let target = match whence {
         0 => SeekFrom::Current(offset),
         1 => SeekFrom::End(offset),
         2 => SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::Inval)?),
-        _ => return Err(Errno::Inval),
+        _ => return Err(Errno::Inval.into()),
     };
     fd::seek(ctx, mem, fd, target, new_offset)
 }
@@ -54,11 +59,11 @@ pub(crate) fn fd_seek(
 pub(crate) fn poll_oneoff(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
-    subscriptions: u32,
-    events: u32,
+    subscriptions: Pointer,
+    events: Pointer,
     count: u32,
-    nevents: u32,
+    nevents: Pointer,
 ) -> Result<(), Fail> {
-    let input: poll::Input = (subscriptions, Subscription::SIZE_UNSTABLE, Subscription::read_unstable);
+    let input: poll::Input = (subscriptions, layout::SUBSCRIPTION_UNSTABLE.size, Subscription::read_unstable);
     poll::poll(ctx, mem, input, events, count, nevents)
 }

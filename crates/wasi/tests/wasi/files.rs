@@ -311,7 +311,7 @@ fn everything_fails_on_a_number_that_is_not_open() {
     guest.close(file).unwrap();
     for fd in [0, 1, 2, file, 1023, 1024, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
         for call in wasmr_wasi::MODULES[0].1 {
-            let takes_fd = call.params.first().is_some_and(|(name, _)| *name == "fd" || *name == "old_fd");
+            let takes_fd = call.params.first().is_some_and(|param| ["fd", "old_fd"].contains(&param.name));
             if takes_fd {
                 let mut slots = vec![0; call.params.len()];
                 slots[0] = fd.into();

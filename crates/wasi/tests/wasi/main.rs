@@ -10,6 +10,7 @@ mod hostile;
 mod listing;
 mod namespace;
 mod paths;
+mod pointers;
 mod polling;
 mod process;
 mod read_only;

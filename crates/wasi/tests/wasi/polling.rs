@@ -111,14 +111,11 @@ fn monotonic() -> u64 {
 #[test]
 fn the_number_of_subscriptions_is_limited() {
     let (_dir, mut guest) = guest();
-    for count in [0, 4097, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
-        let slots = [SUBS.into(), EVENTS.into(), count.into(), OUT.into()];
-        assert_eq!(guest.call("poll_oneoff", &slots), Err(Errno::Inval), "{count}");
+    for count in [0, 4097] {
+        assert_eq!(guest.call("poll_oneoff", &[0, 0, count, OUT.into()]), Err(Errno::Inval), "{count}");
     }
-    let end = MEMORY as u64;
-    for slots in [[end - 47, 0, 1, 0], [0, end - 31, 1, 0], [0, 64, 1, end - 3], [0, 0, 4096, end], [u64::MAX, 0, 1, 0]]
-    {
-        assert_eq!(guest.call("poll_oneoff", &slots), Err(Errno::Fault), "{slots:?}");
+    for count in [MEMORY as u64 / 48 + 1, 0x7fff_ffff, 0x8000_0000, u32::MAX.into()] {
+        guest.fault("poll_oneoff", &[SUBS.into(), EVENTS.into(), count, OUT.into()]);
     }
     // All zeros: a realtime clock, no time to wait.
     guest.memory = vec![0; 1 << 20];

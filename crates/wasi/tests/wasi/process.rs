@@ -35,10 +35,8 @@ fn arguments_and_variables_arrive() {
     assert_eq!(strings(&mut guest, "environ_sizes_get", "environ_get"), ["A=1", "EMPTY=", "A=x=y"]);
     let end = MEMORY as u32;
     for (pointers, buf) in [(end - 11, DATA), (OUT, end - 12), (u32::MAX, DATA), (OUT, u32::MAX)] {
-        assert_eq!(guest.call("args_get", &[pointers.into(), buf.into()]), Err(Errno::Fault));
+        guest.fault("args_get", &[pointers.into(), buf.into()]);
     }
-    assert_eq!(guest.call("args_sizes_get", &[(end - 3).into(), OUT.into()]), Err(Errno::Fault));
-    assert_eq!(guest.call("args_sizes_get", &[OUT.into(), (end - 3).into()]), Err(Errno::Fault));
 }
 
 #[test]
@@ -115,7 +113,6 @@ fn clocks_tell_the_time() {
         assert_eq!(guest.call("clock_time_get", &[id, 0, OUT.into()]), Err(Errno::Inval));
         assert_eq!(guest.call("clock_res_get", &[id, OUT.into()]), Err(Errno::Inval));
     }
-    assert_eq!(guest.call("clock_time_get", &[0, u64::MAX, MEMORY as u64 - 7]), Err(Errno::Fault));
 }
 
 #[test]
@@ -132,7 +129,7 @@ fn random_bytes_fill_exactly_the_buffer() {
     let whole = MEMORY as u64;
     assert_eq!(guest.call("random_get", &[0, whole]), Ok(()));
     for (buf, len) in [(0, whole + 1), (whole, 1), (1, u64::from(u32::MAX)), (u64::from(u32::MAX), 1)] {
-        assert_eq!(guest.call("random_get", &[buf, len]), Err(Errno::Fault));
+        guest.fault("random_get", &[buf, len]);
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Once;
 
-use wasmr_wasi::{Errno, Exit, GuestMemory, WasiCtx, WasiCtxBuilder, find, rights};
+use wasmr_wasi::{Errno, Exit, GuestMemory, MemoryFault, WasiCtx, WasiCtxBuilder, find, rights};
 
 /// The variable that makes the kernel refuse what is new.
 pub const OLD_KERNEL: &str = "WASMR_TEST_OLD_KERNEL";
@@ -185,7 +185,7 @@ impl Guest {
     /// Makes a call that may end the guest.
     pub fn try_call(&mut self, name: &str, slots: &[u64]) -> Result<u32, Exit> {
         let call = find(self.module, name).unwrap_or_else(|| panic!("no call {name}"));
-        (call.func)(&mut self.ctx, &mut GuestMemory::new(&mut self.memory), slots)
+        (call.func)(&mut self.ctx, &mut GuestMemory::new(Some(&mut self.memory)), slots)
     }
 
     /// Makes a call that goes on.
@@ -193,6 +193,14 @@ impl Guest {
         match self.try_call(name, slots).expect("the guest goes on") {
             0 => Ok(()),
             number => Err(Errno::ALL[number as usize]),
+        }
+    }
+
+    /// Makes a call that must not be made, because of a pointer.
+    pub fn fault(&mut self, name: &str, slots: &[u64]) -> MemoryFault {
+        match self.try_call(name, slots) {
+            Err(Exit::Memory(fault)) => fault,
+            other => panic!("{name} {slots:x?} does not fault: {other:?}"),
         }
     }
 
