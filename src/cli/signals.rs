@@ -19,7 +19,7 @@
 
 #[cfg(unix)]
 mod unix {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
     use libc::c_int;
     use rustix::termios::LocalModes;
@@ -89,8 +89,19 @@ mod unix {
         terminal::resume();
     }
 
+    /// Number of times that the process was continued.
+    static CONTINUED: AtomicU32 = AtomicU32::new(0);
+
+    /// Stops the job until a shell continues it. Returns false if it was not stopped: no shell controls it, or SIGTTOU is ignored.
+    pub fn stop_job() -> bool {
+        let before = CONTINUED.load(Ordering::SeqCst);
+        let is_sent = rustix::process::kill_current_process_group(rustix::process::Signal::TTOU).is_ok();
+        is_sent && CONTINUED.load(Ordering::SeqCst) != before
+    }
+
     /// Handler of SIGCONT, which also comes after SIGSTOP and when a background job is brought to the foreground.
     extern "C" fn go_on(_: c_int) {
+        CONTINUED.fetch_add(1, Ordering::SeqCst);
         terminal::resume();
     }
 
@@ -212,7 +223,7 @@ mod unix {
 }
 
 #[cfg(unix)]
-pub use unix::{block_all, die, install, unblock, watch_terminal};
+pub use unix::{block_all, die, install, stop_job, unblock, watch_terminal};
 
 /// Other systems end a process on these events by themselves.
 #[cfg(not(unix))]

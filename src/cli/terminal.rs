@@ -50,12 +50,15 @@ pub fn prepare(keys: RawKeys) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Makes the terminal raw.
+/// Makes the terminal raw. In the background this process is stopped until it is brought to the foreground, as the system stops
+/// one there that sets modes ([tcsetattr](https://pubs.opengroup.org/onlinepubs/9799919799/functions/tcsetattr.html)): a job that runs on
+/// would not be told when it comes to the foreground.
 pub fn enter() {
     change(|terminal| {
         IS_WANTED.store(true, Ordering::Relaxed);
         terminal.set(&terminal.raw);
     });
+    while TERMINAL.get().is_some_and(Terminal::is_in_background) && signals::stop_job() {}
 }
 
 /// Restores the terminal for good. Async-signal-safe.
@@ -86,9 +89,14 @@ pub fn resume() {
 }
 
 impl Terminal {
-    /// Sets the modes if this process is in the foreground. A terminal that is not the controlling one has no foreground.
+    /// Returns true if other processes have the terminal. One that is not the controlling terminal has no foreground.
+    fn is_in_background(&self) -> bool {
+        tcgetpgrp(&self.fd).is_ok_and(|group| group != rustix::process::getpgrp())
+    }
+
+    /// Sets the modes, unless this process is in the background.
     fn set(&self, modes: &Termios) {
-        if tcgetpgrp(&self.fd).is_ok_and(|group| group != rustix::process::getpgrp()) {
+        if self.is_in_background() {
             return;
         }
         // Now, as to wait for output to drain could take for ever. A terminal that hung up needs no modes.

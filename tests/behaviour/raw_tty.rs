@@ -66,7 +66,8 @@ on_every_tier! {
             ("m", 134, "out of bounds memory access"),
             ("s", 124, "did not end within its timeout"),
         ] {
-            let (terminal, before) = start(tier, &["--raw-tty", "--timeout", "2s"]);
+            let timeout = if key == "s" { "2s" } else { "100s" };
+            let (terminal, before) = start(tier, &["--raw-tty", "--timeout", timeout]);
             terminal.types(key);
             let (outcome, shown, after) = terminal.end_with_modes();
             assert_eq!(after, before, "{key}");
@@ -142,18 +143,19 @@ on_every_tier! {
         terminal.end().0.exits(0);
     }
 
-    fn a_background_job_leaves_the_terminal_alone(tier) {
+    fn a_background_job_waits_for_the_terminal(tier) {
         let scratch = Scratch::new();
         let module = scratch.file("keys.wat", KEYS);
         let mut terminal = job_control().start_on_terminal();
         let before = terminal.modes_before.clone();
         terminal.sees("PROMPT> ");
         terminal.types(&format!("{WASMR} run {} --raw-tty {} &\n", tier.0.join(" "), module.display()));
-        terminal.sees("ready");
-        settle();
+        terminal.sees("PROMPT> ");
+        terminal.child_stops();
         assert_eq!(terminal.modes(), before);
         terminal.types("fg\n");
         terminal.becomes(Modes::are_raw);
+        terminal.sees("ready");
         terminal.types("x");
         terminal.becomes(|modes| *modes == before);
         terminal.types("echo code $?\n");

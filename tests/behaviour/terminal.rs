@@ -120,6 +120,17 @@ impl Terminal {
         Pid::from_raw(children.trim().parse().unwrap()).unwrap()
     }
 
+    /// Waits until the process that the one on the terminal started is stopped.
+    #[track_caller]
+    pub fn child_stops(&mut self) {
+        let begin = Instant::now();
+        let file = format!("/proc/{}/stat", self.child());
+        while !std::fs::read_to_string(&file).unwrap().contains(") T ") {
+            assert!(begin.elapsed() < DEADLINE, "it goes on; shown: {:?}", self.shown);
+            self.read(Duration::from_millis(10));
+        }
+    }
+
     /// Waits for the process to end. The second result is all that was shown.
     #[track_caller]
     pub fn end(self) -> (Outcome, String) {
