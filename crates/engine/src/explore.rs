@@ -242,13 +242,4 @@ mod tests {
         assert_eq!(refused(0), "function 0 is imported: its code is not in the module");
         assert_eq!(refused(2), "there is no function 2: the module has 2");
     }
-
-    #[test]
-    fn what_no_tier_executes_is_said() {
-        let wat = "(module (type $s (struct)) (func (drop (struct.new $s))))";
-        let explored = explored(wat, 0, &Config::default()).unwrap();
-        assert!(explored.cells.unwrap_err().contains("StructNew"), "the reason names the operator");
-        assert!(explored.compiled.is_err());
-        assert_eq!(explored.operators[0].text, "struct.new 0");
-    }
 }
