@@ -9,6 +9,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use cranelift_module::{FuncId, ModuleReloc};
 use wasmr_core::trap::TrapCode;
 
+use crate::budget::{self, MAX_BYTES, Turn};
 use crate::operand_order;
 use crate::translate::positions::{Place, Positions};
 use crate::translate::{Exit, ReadError, Request, Translated, translate};
@@ -28,6 +29,9 @@ pub enum Refusal {
         /// Its size.
         bytes: usize,
     },
+    /// A function that would take too much memory or time to compile, however small its body is.
+    #[error("to compile it would take more than {} MiB, or very long", MAX_BYTES >> 20)]
+    TooMuch,
     /// There is no loop where one was asked for.
     #[error("no loop is at that offset, or nothing leads to it")]
     NoSuchLoop,
@@ -116,16 +120,25 @@ pub fn compile(
     scratch: &mut Scratch,
 ) -> Result<CompiledCode, Refusal> {
     scratch.context.clear();
-    let translated = translate(request, isa, &mut scratch.context.func, &mut scratch.builder);
-    let Translated { positions, exits } = match translated {
-        Ok(translated) => translated,
-        Err(refusal) => {
-            // What is left of it in there must not meet the next function.
-            scratch.builder = FunctionBuilderContext::new();
-            return Err(refusal);
-        }
-    };
-    let mut compiled = finish(isa, id, scratch)?;
+    let mut turn = Turn::default();
+    let compiled = compile_in_turn(request, isa, id, scratch, &mut turn);
+    if compiled.is_err() || turn.is_taken() {
+        // What is left of it in there must not meet the next function, nor stay for good if it is much.
+        *scratch = Scratch::default();
+    }
+    compiled
+}
+
+fn compile_in_turn(
+    request: &Request<'_>,
+    isa: &dyn TargetIsa,
+    id: FuncId,
+    scratch: &mut Scratch,
+    turn: &mut Turn,
+) -> Result<CompiledCode, Refusal> {
+    let Translated { positions, exits, variables } =
+        translate(request, isa, &mut scratch.context.func, &mut scratch.builder, turn)?;
+    let mut compiled = finish(isa, id, scratch, variables, turn)?;
     compiled.table = Some(positions);
     compiled.exits = exits;
     Ok(compiled)
@@ -152,9 +165,11 @@ pub struct Examined {
 /// If it is not compiled.
 pub fn examine(request: &Request<'_>, isa: &dyn TargetIsa, scratch: &mut Scratch) -> Result<Examined, Refusal> {
     scratch.context.clear();
-    let Translated { positions, .. } = translate(request, isa, &mut scratch.context.func, &mut scratch.builder)?;
+    let mut turn = Turn::default();
+    let Translated { positions, variables, .. } =
+        translate(request, isa, &mut scratch.context.func, &mut scratch.builder, &mut turn)?;
     let clif = scratch.context.func.display().to_string();
-    let code = finish(isa, FuncId::from_u32(0), scratch)?;
+    let code = finish(isa, FuncId::from_u32(0), scratch, variables, &mut turn)?;
     let optimized = scratch.context.func.display().to_string();
     let places = code.positions.iter().map(|&(at, position)| (at, positions.places(position))).collect();
     Ok(Examined { clif, optimized, code: code.code, places, positions })
@@ -172,16 +187,26 @@ pub fn compile_with(
 ) -> Result<CompiledCode, Refusal> {
     scratch.context.clear();
     build(&mut scratch.context.func, &mut scratch.builder);
-    finish(isa, id, scratch)
+    finish(isa, id, scratch, 0, &mut Turn::default())
 }
 
-fn finish(isa: &dyn TargetIsa, id: FuncId, scratch: &mut Scratch) -> Result<CompiledCode, Refusal> {
+/// Optimises the function, which came of so many variables, and makes its machine code.
+fn finish(
+    isa: &dyn TargetIsa,
+    id: FuncId,
+    scratch: &mut Scratch,
+    variables: usize,
+    turn: &mut Turn,
+) -> Result<CompiledCode, Refusal> {
     let Scratch { context, registers, .. } = scratch;
     let refused = |error| Refusal::Codegen(format!("{error:?}"));
-    // What `Context::compile` does, and one thing in between.
+    // What `Context::compile` does, and two things in between.
     let mut control = ControlPlane::default();
     context.optimize(isa, &mut control).map_err(refused)?;
     operand_order::keep(&mut context.func);
+    let params = context.func.layout.blocks().map(|block| context.func.dfg.block_params(block).len()).sum();
+    let bytes = budget::registers_bytes(params, variables).ok_or(Refusal::TooMuch)?;
+    turn.take_for(bytes);
     let compiled =
         isa.compile_function(&context.func, &context.domtree, registers, false, &mut control).map_err(refused)?;
     let compiled = compiled.apply_params(&context.func.params);

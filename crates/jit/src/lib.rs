@@ -11,6 +11,7 @@
 //! Knows no other tier: the engine decides what is compiled when, and what the rest does.
 
 pub mod abi;
+pub(crate) mod budget;
 pub mod compile;
 pub mod enter;
 pub mod frames;

@@ -257,6 +257,7 @@ impl Translator<'_, '_> {
         self.note_call(self.request.module.func_type_of(type_index));
         let signature = self.call_signature(type_index);
         let handlers = self.exception_handlers();
+        self.edges += handlers.len();
         if !handlers.is_empty() {
             return self.try_call(signature, callee, args, handlers);
         }

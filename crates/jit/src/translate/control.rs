@@ -215,17 +215,13 @@ impl Translator<'_, '_> {
     fn operand_variable(&mut self, index: usize) -> (Variable, Type) {
         let ty = self.builder.func.dfg.value_type(self.stack[index]);
         let ty = if ty.is_vector() { types::I8X16 } else { ty };
-        let known = self.operand_variables.iter().find(|(at, of, _)| (*at, *of) == (index, ty));
-        if let Some(&(_, _, variable)) = known {
-            return (variable, ty);
-        }
-        let variable = self.builder.declare_var(ty);
-        self.operand_variables.push((index, ty, variable));
+        let variable = *self.operand_variables.entry((index, ty)).or_insert_with(|| self.builder.declare_var(ty));
         (variable, ty)
     }
 
     /// Keeps the lowest `count` operands in their variables.
     fn save_operands(&mut self, count: usize) {
+        self.saved_operands += count;
         for index in 0..count {
             let (variable, _) = self.operand_variable(index);
             let value = self.canonical(self.stack[index]);
@@ -283,7 +279,7 @@ impl Translator<'_, '_> {
             frame.end_reached = true;
         }
         if let FrameKind::Loop { header } = frame.kind {
-            self.builder.seal_block(header);
+            self.seal_header(header, frame.params.len());
         }
         if let FrameKind::Try { handler, .. } = frame.kind {
             self.builder.seal_block(handler);
@@ -341,6 +337,9 @@ impl Translator<'_, '_> {
         let index = self.pop();
         let depths: Vec<u32> = targets.targets().map(|depth| depth.expect("validated")).collect();
         let (_, count) = self.branch_target(targets.default());
+        if !self.take_edges(depths.len(), count) {
+            return;
+        }
         let values = self.peek_many(count);
         let args = block_args(&values);
         let call = |this: &mut Self, depth: u32| {

@@ -34,8 +34,10 @@ pub mod stack;
 pub mod table;
 pub mod variable;
 
+use std::collections::HashMap;
 use std::mem::offset_of;
 
+use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{self, AbiParam, Block, InstBuilder, MemFlagsData, SourceLoc, Type, Value, types};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -48,6 +50,7 @@ use wasmr_module::Module;
 use wasmr_runtime::vm::{VmInstance, VmLayout};
 
 use crate::abi::{self, ResultsIn};
+use crate::budget::{MAX_BYTES, Made, Turn};
 use crate::compile::Refusal;
 use control::Frame;
 use positions::Positions;
@@ -125,6 +128,8 @@ pub struct Translated {
     pub positions: Positions,
     /// The ways out that calls may take, each once.
     pub exits: Vec<Exit>,
+    /// Number of variables that were read or written.
+    pub variables: usize,
 }
 
 /// The state of one translation.
@@ -155,12 +160,24 @@ pub struct Translator<'a, 'b> {
     pub positions: Positions,
     /// The entry block and the frame of a function that is entered at a loop, until the loop is reached.
     pub pending_loop: Option<(Block, Value)>,
-    /// In such a function, what stands for operands: index on the stack, type, variable.
-    pub operand_variables: Vec<(usize, Type, Variable)>,
+    /// In such a function, what stands for operands, by index on the stack and type.
+    pub operand_variables: HashMap<(usize, Type), Variable>,
     /// The costs of the body at hand.
     pub meter: fuel::Meter<'a>,
     /// Bulk operators of variable size so far.
     pub variable_sites: u32,
+    /// The right to compile a heavy function, taken when this one turns out to be one.
+    pub turn: &'b mut Turn,
+    /// Edges of branch tables and of calls with handlers so far.
+    pub edges: usize,
+    /// Operands kept in their variables so far.
+    pub saved_operands: usize,
+    /// Variables that were read or written so far.
+    pub used_variables: EntitySet<Variable>,
+    /// How many those are.
+    pub used_variable_count: usize,
+    /// Whether more was asked for than may be made. What is left out then does not matter, as the function is refused.
+    pub is_too_much: bool,
     /// Calls replaced by bodies.
     pub inlining: inline::Inlining,
     /// What the interpreter's frames would take.
@@ -196,6 +213,7 @@ pub fn translate(
     isa: &dyn TargetIsa,
     func: &mut ir::Function,
     func_context: &mut FunctionBuilderContext,
+    turn: &mut Turn,
 ) -> Result<Translated, Refusal> {
     let func_index = request.module.imported_func_count() + request.defined_index;
     let ty: &FuncType = request.module.func_type(func_index);
@@ -228,9 +246,15 @@ pub fn translate(
         skipped: 0,
         positions: Positions::new(request.module, request.defined_index),
         pending_loop: None,
-        operand_variables: Vec::new(),
+        operand_variables: HashMap::new(),
         meter: fuel::Meter::default(),
         variable_sites: 0,
+        turn,
+        edges: 0,
+        saved_operands: 0,
+        used_variables: EntitySet::new(),
+        used_variable_count: 0,
+        is_too_much: false,
         inlining: inline::Inlining::default(),
         frame_slots: frame_size::FrameSlots::default(),
         exits: Vec::new(),
@@ -264,9 +288,10 @@ pub fn translate(
     }
     translator.enlarge_frame();
     translator.builder.seal_all_blocks();
+    let variables = translator.made().variables;
     let Translator { builder, positions, exits, .. } = translator;
     builder.finalize(isa.frontend_config());
-    Ok(Translated { positions, exits })
+    Ok(Translated { positions, exits, variables })
 }
 
 impl<'a> Translator<'a, '_> {
@@ -311,6 +336,7 @@ impl<'a> Translator<'a, '_> {
                 self.skip(&operator);
             }
             self.end_charge(&operator);
+            self.check_budget()?;
         }
         Ok(())
     }
@@ -329,6 +355,52 @@ impl<'a> Translator<'a, '_> {
             || self.simd_operator(operator)
             || self.simd_memory_operator(operator);
         if known { Ok(()) } else { Err(Refusal::Operator { offset }) }
+    }
+
+    /// Amounts of everything that was made so far.
+    fn made(&self) -> Made {
+        let dfg = &self.builder.func.dfg;
+        Made {
+            instructions: dfg.num_insts(),
+            values: dfg.num_values() + self.saved_operands,
+            list_words: dfg.value_lists.capacity(),
+            edges: self.edges,
+            variables: self.used_variable_count + self.operand_variables.len(),
+            blocks: dfg.num_blocks(),
+        }
+    }
+
+    /// Refuses the function if what was made of it is too much; if it is much, waits for its turn.
+    fn check_budget(&mut self) -> Result<(), Refusal> {
+        let bytes = self.made().bytes();
+        if self.is_too_much || bytes > MAX_BYTES {
+            return Err(Refusal::TooMuch);
+        }
+        self.turn.take_for(bytes);
+        Ok(())
+    }
+
+    /// Counts a variable that is read or written.
+    pub fn note_use(&mut self, variable: Variable) {
+        self.used_variable_count += usize::from(self.used_variables.insert(variable));
+    }
+
+    /// Returns true if there is room for a branch table, or for the handlers of a call, and counts it then.
+    pub fn take_edges(&mut self, count: usize, args: usize) -> bool {
+        let bytes = self.made().bytes().saturating_add(Made::table_bytes(count, args));
+        self.is_too_much |= bytes > MAX_BYTES;
+        self.edges = self.edges.saturating_add(count);
+        !self.is_too_much
+    }
+
+    /// Seals the header of a loop, unless the variables that it has to find are too many.
+    pub fn seal_header(&mut self, header: Block, param_count: usize) {
+        let made = self.made();
+        let unknown = self.builder.block_params(header).len() - param_count;
+        self.is_too_much |= made.bytes().saturating_add(made.seal_bytes(unknown)) > MAX_BYTES;
+        if !self.is_too_much {
+            self.builder.seal_block(header);
+        }
     }
 
     /// Zero, or null, of a canonical type.
