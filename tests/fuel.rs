@@ -306,13 +306,15 @@ fn engines() -> Vec<(&'static str, Engine)> {
     };
     let usual = Tuning::default;
     let (guarded, checked) = (MemoryStrategy::Guarded, MemoryStrategy::Checked);
-    let mut engines = vec![
+    let interpreted = [
         ("plain", engine(Mode::Interp, guarded, Tuning { stitch: false, ..usual() })),
         ("stitched at once", engine(Mode::Interp, guarded, Tuning { stitch_after: 0, ..usual() })),
         ("checked memory", engine(Mode::Interp, checked, usual())),
     ];
+    #[cfg(not(feature = "jit"))]
+    let compiled = [];
     #[cfg(feature = "jit")]
-    {
+    let compiled = {
         let at_once = || Tuning { tier_up_after: 0, ..usual() };
         // Compiled meanwhile, at another place each time.
         let soon = Tuning {
@@ -325,7 +327,7 @@ fn engines() -> Vec<(&'static str, Engine)> {
         };
         // The caller is compiled and what it calls is not, or the other way round.
         let small = |tuning: Tuning| Tuning { max_compiled_size: 30, ..tuning };
-        engines.extend([
+        [
             ("jit", engine(Mode::Jit, guarded, usual())),
             ("jit, checked memory", engine(Mode::Jit, checked, usual())),
             ("jit, small ones only", engine(Mode::Jit, guarded, small(usual()))),
@@ -333,9 +335,9 @@ fn engines() -> Vec<(&'static str, Engine)> {
             ("tiered at once", engine(Mode::Tiered, guarded, at_once())),
             ("tiered at once, small ones only", engine(Mode::Tiered, guarded, small(at_once()))),
             ("tiered soon", engine(Mode::Tiered, guarded, soon)),
-        ]);
-    }
-    engines
+        ]
+    };
+    interpreted.into_iter().chain(compiled).collect()
 }
 
 #[test]
