@@ -10,7 +10,6 @@
 //! - [`limits`]: implementation limits, each with its reason.
 #![deny(unsafe_code)]
 
-mod append_vec;
 pub mod fuel;
 pub mod limits;
 pub mod memory_op_table;

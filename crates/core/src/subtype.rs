@@ -110,20 +110,23 @@ pub fn extern_matches(registry: &TypeRegistry, actual: &ExternType, expected: &E
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::registry::RecGroup;
+    use crate::registry::{RecGroup, Types};
     use crate::types::{FieldType, GlobalType, MemoryType, StorageType, SubType, TableType, TypeId};
 
     /// A struct, its subtype, an array, a function.
-    fn registry() -> (TypeRegistry, [TypeId; 4]) {
-        let registry = TypeRegistry::new();
+    fn registry() -> (Arc<TypeRegistry>, Types, [TypeId; 4]) {
+        let registry = Arc::new(TypeRegistry::new());
+        let mut types = Types::new(&registry);
         let byte = FieldType { storage: StorageType::I8, mutable: true };
         let open = |supertype, composite| RecGroup { types: vec![SubType { is_final: false, supertype, composite }] };
-        let parent = registry.intern(open(None, CompositeType::Struct([].into())));
-        let child = registry.intern(open(Some(parent), CompositeType::Struct([byte].into())));
-        let array = registry.intern(open(None, CompositeType::Array(byte)));
-        let func = registry.intern_func(FuncType::new([], []));
-        (registry, [parent, child, array, func])
+        let parent = types.intern(open(None, CompositeType::Struct([].into()))).unwrap();
+        let child = types.intern(open(Some(parent), CompositeType::Struct([byte].into()))).unwrap();
+        let array = types.intern(open(None, CompositeType::Array(byte))).unwrap();
+        let func = types.intern_func(FuncType::new([], []));
+        (registry, types, [parent, child, array, func])
     }
 
     fn limits(min: u64, max: Option<u64>) -> Limits {
@@ -133,7 +136,7 @@ mod tests {
     #[test]
     fn heap_types_form_four_hierarchies() {
         use HeapType::*;
-        let (registry, [parent, child, array, func]) = registry();
+        let (registry, _types, [parent, child, array, func]) = registry();
         let [parent, child, array, func] = [parent, child, array, func].map(Concrete);
         // For each type everything that it matches, itself apart.
         let rows: [(HeapType, &[HeapType]); 16] = [
@@ -168,7 +171,7 @@ mod tests {
 
     #[test]
     fn null_may_only_be_lost() {
-        let (registry, _) = registry();
+        let (registry, ..) = registry();
         let non_null = RefType { nullable: false, heap: HeapType::Func };
         assert!(ref_matches(&registry, non_null, RefType::FUNCREF));
         assert!(!ref_matches(&registry, RefType::FUNCREF, non_null));
@@ -178,7 +181,7 @@ mod tests {
 
     #[test]
     fn functions_take_more_and_return_less() {
-        let (registry, _) = registry();
+        let (registry, ..) = registry();
         let non_null = ValType::Ref(RefType { nullable: false, heap: HeapType::Func });
         let sub = FuncType::new([ValType::FUNCREF], [non_null]);
         let sup = FuncType::new([non_null], [ValType::FUNCREF]);
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn imports() {
-        let (registry, [parent, child, _, func]) = registry();
+        let (registry, _types, [parent, child, _, func]) = registry();
         let matches = |actual, expected| extern_matches(&registry, &actual, &expected);
         let element = |id| RefType { nullable: true, heap: HeapType::Concrete(id) };
 

@@ -228,7 +228,10 @@ impl From<V128> for Val {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::registry::Types;
     use crate::types::FuncType;
 
     #[test]
@@ -263,8 +266,9 @@ mod tests {
 
     #[test]
     fn a_concrete_type_tells_the_hierarchy() {
-        let registry = TypeRegistry::new();
-        let func = registry.intern_func(FuncType::new([], []));
+        let registry = Arc::new(TypeRegistry::new());
+        let mut types = Types::new(&registry);
+        let func = types.intern_func(FuncType::new([], []));
         let ty = ValType::Ref(RefType { nullable: false, heap: HeapType::Concrete(func) });
         assert_eq!(Val::from_slots(&registry, ty, &[5]), Val::FuncRef(5));
     }

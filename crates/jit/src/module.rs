@@ -19,7 +19,7 @@ use crate::compile::{Examined, Refusal, Scratch, compile, examine};
 use crate::helpers::HELPERS;
 use crate::link::Linker;
 use crate::registry::{self, Body};
-use crate::trampoline::{self, Kind};
+use crate::trampoline::{self, Batch, Kind, Made};
 use crate::translate::{Entry, Exit, Request};
 use crate::{Unavailable, abi, enter, isa};
 
@@ -46,8 +46,10 @@ pub struct JitModule {
     loops: Mutex<HashMap<(u32, usize), LoopCode>>,
     /// Where calls through tables and references went, and how often, by their offset in the module.
     calls: Mutex<HashMap<usize, Vec<(u32, u32)>>>,
-    /// Start and length of all its code in the registry.
+    /// Where its code starts that is in the registry.
     registered: Mutex<Vec<usize>>,
+    /// The passages into its code, and out of it.
+    passages: Mutex<Vec<Arc<Batch>>>,
 }
 
 struct HostIsa(OwnedTargetIsa);
@@ -122,6 +124,7 @@ impl JitModule {
             loops: Mutex::default(),
             calls: Mutex::default(),
             registered: Mutex::default(),
+            passages: Mutex::default(),
         }))
     }
 
@@ -141,6 +144,16 @@ impl JitModule {
 
     fn func_type(&self, defined_index: u32) -> &FuncType {
         self.module.func_type(self.module.imported_func_count() + defined_index)
+    }
+
+    /// The address of a passage, which is then kept as long as the code.
+    fn passage(&self, kind: Kind, ty: &FuncType) -> Result<usize, Refusal> {
+        let Made { address, batch } = trampoline::get(kind, ty)?;
+        let mut passages = self.passages.lock().unwrap_or_else(PoisonError::into_inner);
+        if !passages.iter().any(|kept| Arc::ptr_eq(kept, &batch)) {
+            passages.push(batch);
+        }
+        Ok(address)
     }
 
     /// Compiles a function, unless it is compiled.
@@ -175,14 +188,14 @@ impl JitModule {
         // Now, as the program waits for those that are missing when it comes to them.
         for Exit { type_index, imported } in std::mem::take(&mut code.exits) {
             let kind = if imported { Kind::LeaveToHost } else { Kind::Leave };
-            trampoline::get(kind, self.module.func_type_of(type_index))?;
+            self.passage(kind, self.module.func_type_of(type_index))?;
         }
         let arg_slots = ty.param_slots().max(ty.result_slots()) as u32;
-        let at_loop = |or_start| trampoline::get(Kind::Loop { arg_slots, header: FRAME_HEADER_SLOTS, or_start }, ty);
+        let at_loop = |or_start| self.passage(Kind::Loop { arg_slots, header: FRAME_HEADER_SLOTS, or_start }, ty);
         let (passage, loop_passage) = match &entry {
-            Entry::Start => (Some(trampoline::get(Kind::Enter, ty)?), None),
+            Entry::Start => (Some(self.passage(Kind::Enter, ty)?), None),
             Entry::Loop(_) => (None, Some(at_loop(false)?)),
-            Entry::StartOrLoop(_) => (Some(trampoline::get(Kind::Enter, ty)?), Some(at_loop(true)?)),
+            Entry::StartOrLoop(_) => (Some(self.passage(Kind::Enter, ty)?), Some(at_loop(true)?)),
         };
         let address = self.linker().define(id, &code)?;
         registry::insert(Arc::new(Body::new(address, code, Some(self.module.clone()))));
@@ -333,7 +346,9 @@ pub unsafe fn lead_out(func: *mut VmFunc, ty: &FuncType) -> Result<(), Refusal> 
     // SAFETY: the caller's promise.
     unsafe {
         let kind = if (*func).instance.is_null() { Kind::LeaveToHost } else { Kind::Leave };
-        (*func).native = trampoline::get(kind, ty)? as *const _;
+        let Made { address, batch } = trampoline::get(kind, ty)?;
+        builtins::keep_code(func, batch);
+        (*func).native = address as *const _;
         (*func).native_context = func.cast();
     }
     Ok(())

@@ -9,11 +9,12 @@
 //!   context; goes through [`VmFunc::entry`] with arguments and results on the value stack. Host functions have one of their own,
 //!   since they belong to no instance.
 //!
-//! They know only how values travel, so functions of equal Cranelift types share them, and they are kept for the process.
+//! They know only how values travel, so functions of equal Cranelift types share them. They are made in [`Batch`]es, each of
+//! which is freed as a whole when nobody uses a passage of it any more: the code of a module keeps those that lead into it and out of it.
 
 use std::collections::HashMap;
 use std::mem::offset_of;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use cranelift_codegen::ir::{
     AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Type, Value,
@@ -57,51 +58,117 @@ pub enum Kind {
 /// Slots are aligned for words, so vectors are not aligned in them.
 const SLOT_FLAGS: MemFlagsData = MemFlagsData::new().with_notrap();
 
+/// Bytes of code from which on a batch gets no further passages: what a linker takes at a time.
+const BATCH: usize = 64 << 10;
+
 type Key = (Kind, Box<[Type]>, Box<[Type]>);
 
-struct Made {
-    isa: OwnedTargetIsa,
-    linker: Linker,
-    scratch: Scratch,
-    addresses: HashMap<Key, usize>,
+/// Passages that are freed together.
+#[derive(Debug)]
+pub struct Batch {
+    /// Where they are, in code memory that goes with it.
+    contents: Mutex<Contents>,
 }
 
-/// The address of a passage for functions of a type.
+#[derive(Debug)]
+struct Contents {
+    linker: Linker,
+    bytes: usize,
+    starts: Vec<usize>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let contents = self.contents.get_mut().unwrap_or_else(PoisonError::into_inner);
+        contents.starts.iter().for_each(|&start| registry::remove(start));
+    }
+}
+
+/// A passage. It may be executed as long as its batch is kept.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// Where it starts.
+    pub address: usize,
+    /// What it was made in.
+    pub batch: Arc<Batch>,
+}
+
+/// The passages of the process.
+#[derive(Default)]
+struct All {
+    scratch: Scratch,
+    known: HashMap<Key, (usize, Weak<Batch>)>,
+    /// The batch that gets the next one.
+    latest: Weak<Batch>,
+    /// How many are known after which those that are gone are looked for.
+    sweep_at: usize,
+}
+
+impl All {
+    fn sweep(&mut self) {
+        if self.known.len() >= self.sweep_at {
+            self.known.retain(|_, (_, batch)| batch.strong_count() > 0);
+            self.sweep_at = 2 * self.known.len() + 64;
+            self.known.shrink_to(self.sweep_at);
+        }
+    }
+}
+
+/// A passage for functions of a type.
 ///
 /// # Errors
 /// If no code can be made.
-pub fn get(kind: Kind, ty: &FuncType) -> Result<usize, Refusal> {
-    static MADE: OnceLock<Result<Mutex<Made>, crate::Unavailable>> = OnceLock::new();
-    let made = MADE.get_or_init(|| {
-        let isa = isa::host()?;
-        let linker = Linker::new(isa.clone())?;
-        Ok(Mutex::new(Made { isa, linker, scratch: Scratch::default(), addresses: HashMap::new() }))
-    });
-    let mut made = made.as_ref().map_err(Clone::clone)?.lock().unwrap_or_else(PoisonError::into_inner);
+pub fn get(kind: Kind, ty: &FuncType) -> Result<Made, Refusal> {
+    static ALL: Mutex<Option<All>> = Mutex::new(None);
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    let all = all.get_or_insert_default();
     let clif = |types: &[wasmr_core::types::ValType]| types.iter().map(|&ty| value_type(ty)).collect();
     let key = (kind, clif(ty.params()), clif(ty.results()));
-    if let Some(&address) = made.addresses.get(&key) {
-        return Ok(address);
+    if let Some((address, batch)) = all.known.get(&key)
+        && let Some(batch) = batch.upgrade()
+    {
+        return Ok(Made { address: *address, batch });
     }
-    let Made { isa, linker, scratch, addresses } = &mut *made;
-    let signature = signature(kind, ty);
-    let id = linker.declare(&signature)?;
-    let code = compile_with(&**isa, id, scratch, |func, context| {
-        func.signature = signature;
-        let mut passage = Passage::new(func, context, ty);
-        match kind {
-            Kind::Enter => passage.enter(),
-            Kind::Loop { arg_slots, header, or_start } => passage.enter_loop(arg_slots + header, or_start),
-            Kind::Leave => passage.leave(false),
-            Kind::LeaveToHost => passage.leave(true),
+    let isa = isa::host()?;
+    let batch = match all.latest.upgrade() {
+        Some(batch) if batch.contents.lock().unwrap_or_else(PoisonError::into_inner).bytes < BATCH => batch,
+        _ => {
+            let linker = Linker::new(isa.clone())?;
+            Arc::new(Batch { contents: Mutex::new(Contents { linker, bytes: 0, starts: Vec::new() }) })
         }
-        passage.builder.seal_all_blocks();
-        passage.builder.finalize(isa.frontend_config());
-    })?;
-    let address = linker.define(id, &code)?;
-    registry::insert(Arc::new(Body::new(address, code, None)));
-    addresses.insert(key, address);
-    Ok(address)
+    };
+    let address = batch.make(kind, ty, &isa, &mut all.scratch)?;
+    all.latest = Arc::downgrade(&batch);
+    all.sweep();
+    all.known.insert(key, (address, Arc::downgrade(&batch)));
+    Ok(Made { address, batch })
+}
+
+impl Batch {
+    /// Makes a passage: its address.
+    fn make(&self, kind: Kind, ty: &FuncType, isa: &OwnedTargetIsa, scratch: &mut Scratch) -> Result<usize, Refusal> {
+        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        let Contents { linker, bytes, starts } = &mut *contents;
+        let signature = signature(kind, ty);
+        let id = linker.declare(&signature)?;
+        let code = compile_with(&**isa, id, scratch, |func, context| {
+            func.signature = signature;
+            let mut passage = Passage::new(func, context, ty);
+            match kind {
+                Kind::Enter => passage.enter(),
+                Kind::Loop { arg_slots, header, or_start } => passage.enter_loop(arg_slots + header, or_start),
+                Kind::Leave => passage.leave(false),
+                Kind::LeaveToHost => passage.leave(true),
+            }
+            passage.builder.seal_all_blocks();
+            passage.builder.finalize(isa.frontend_config());
+        })?;
+        let address = linker.define(id, &code)?;
+        *bytes += code.code.len();
+        starts.push(address);
+        registry::insert(Arc::new(Body::new(address, code, None)));
+        Ok(address)
+    }
 }
 
 fn signature(kind: Kind, ty: &FuncType) -> Signature {

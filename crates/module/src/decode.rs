@@ -11,6 +11,8 @@
 //! A count is never trusted before as many bytes were seen: each item takes at least one, so a count above the size
 //! of its section is refused before wasmparser or we reserve anything for it.
 
+use std::sync::Arc;
+
 use wasmparser::{
     Chunk, Encoding, FromReader, FunctionBody, Parser, Payload, SectionLimited, Validator, ValidatorResources,
 };
@@ -27,7 +29,7 @@ use crate::{sections, validate};
 pub(crate) fn decode(
     bytes: &ModuleBytes,
     features: &Features,
-    registry: &TypeRegistry,
+    registry: &Arc<TypeRegistry>,
     threads: usize,
     purpose: Purpose,
 ) -> Result<Declarations, ModuleError> {
@@ -87,7 +89,7 @@ fn refuse_component(binary: &[u8]) -> Result<(), ModuleError> {
 struct Decoder<'a> {
     bytes: &'a ModuleBytes,
     features: &'a Features,
-    registry: &'a TypeRegistry,
+    registry: &'a Arc<TypeRegistry>,
     threads: usize,
     validator: Validator,
     decls: Declarations,

@@ -10,6 +10,8 @@
 //! Features are switched one by one here, without those that go with them: a module of the garbage collection proposal that
 //! uses no bulk operator does not need those.
 
+use std::sync::Arc;
+
 use wasmr_core::registry::TypeRegistry;
 
 use crate::decode::decode;
@@ -22,7 +24,7 @@ use crate::module::ModuleBytes;
 pub(crate) fn needed(bytes: &ModuleBytes, valid_with: &Features, threads: usize) -> Vec<Feature> {
     let validate = |features: &Features| -> Result<(), ModuleError> {
         // A registry of its own each time: what is refused must leave nothing in the engine's.
-        decode(bytes, features, &TypeRegistry::new(), threads, Purpose::Inspect).map(drop)
+        decode(bytes, features, &Arc::new(TypeRegistry::new()), threads, Purpose::Inspect).map(drop)
     };
     let mut needed = Features::NONE;
     while let Err(error) = validate(&needed) {

@@ -3,6 +3,8 @@
 //! Comes from `decode`, which has validated the section just before; fills [`Declarations`]. Nothing is checked here
 //! again but what wasmr does not execute. Vectors grow as items are read, never by the declared count.
 
+use std::sync::Arc;
+
 use wasmparser::{
     DataKind, DataSectionReader, ElementItems as ElementItemsReader, ElementKind, ElementSectionReader,
     ExportSectionReader, ExternalKind, FunctionSectionReader, GlobalSectionReader, ImportSectionReader,
@@ -12,7 +14,7 @@ use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, RefType};
 
 use crate::const_expr::ConstExpr;
-use crate::error::ModuleError;
+use crate::error::{Fault, ModuleError};
 use crate::module::{
     DataMode, DataSegment, Declarations, ElementItems, ElementMode, ElementSegment, Export, ExternKind, GlobalDecl,
     Import, TableDecl,
@@ -22,9 +24,10 @@ use crate::types::memory_type;
 type Done = Result<(), ModuleError>;
 
 /// The type section.
-pub fn types(decls: &mut Declarations, registry: &TypeRegistry, reader: TypeSectionReader<'_>) -> Done {
+pub fn types(decls: &mut Declarations, registry: &Arc<TypeRegistry>, reader: TypeSectionReader<'_>) -> Done {
     for group in reader {
-        decls.types.push_group(&group.map_err(ModuleError::malformed)?, registry);
+        let pushed = decls.types.push_group(&group.map_err(ModuleError::malformed)?, registry);
+        pushed.map_err(|full| ModuleError::new(Fault::OverLimit, full.to_string(), None))?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use wasmparser::{AbstractHeapType, CompositeInnerType, UnpackedIndex};
-use wasmr_core::registry::{RecGroup, TypeRegistry};
+use wasmr_core::registry::{IdsUsedUp, RecGroup, TypeRegistry, Types};
 use wasmr_core::types::{
     CompositeType, DEFAULT_PAGE_SIZE_LOG2, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
     StorageType, SubType, TableType, TypeId, ValType,
@@ -23,6 +23,8 @@ use crate::features::Feature;
 #[derive(Debug, Default)]
 pub(crate) struct TypeTable {
     entries: Vec<TypeDecl>,
+    /// What keeps the ids; none before the first type.
+    kept: Option<Types>,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,7 @@ impl BlockSig<'_> {
 
 impl TypeTable {
     /// Interns a recursion group and appends its types.
-    pub fn push_group(&mut self, group: &wasmparser::RecGroup, registry: &TypeRegistry) {
+    pub fn push_group(&mut self, group: &wasmparser::RecGroup, registry: &Arc<TypeRegistry>) -> Result<(), IdsUsedUp> {
         let base = self.entries.len() as u32;
         let id = |index: u32| match index.checked_sub(base) {
             Some(local) => RecGroup::local(local),
@@ -76,11 +78,12 @@ impl TypeTable {
         };
         let types: Vec<SubType> = group.types().map(convert).collect();
         let count = types.len() as u32;
-        let first = registry.intern(RecGroup { types });
+        let first = self.kept.get_or_insert_with(|| Types::new(registry)).intern(RecGroup { types })?;
         for offset in 0..count {
             let id = TypeId(first.0 + offset);
             self.entries.push(TypeDecl { id, func: registry.func_type(id) });
         }
+        Ok(())
     }
 
     /// How many types the module has.

@@ -34,6 +34,7 @@ impl Global {
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
         let value = init.to_global(store, ty.content)?;
+        store.keep_types_of(ty.content);
         Ok(Global::in_store(store, ty, value))
     }
 

@@ -157,7 +157,7 @@ impl HostFuncDef {
             code: store.tier().foreign_code(),
             instance: ptr::null_mut(),
             entry: host_entry,
-            type_id: store.registry().intern_func((*self.ty).clone()),
+            type_id: store.types().intern_func(self.ty.clone()),
             index: 0,
             arg_slots: u32::try_from(arg_slots).expect("a signature of more than 4 G slots"),
             data: ptr::null(),

@@ -11,6 +11,7 @@ use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
 
+use wasmr_core::registry::Types;
 use wasmr_core::subtype::extern_matches;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::ExternType;
@@ -192,12 +193,17 @@ fn match_imports(
     provided: Vec<Option<Provided>>,
 ) -> Result<Vec<Provided>, LinkError> {
     let registry = store.registry();
+    // Only for messages: the type of something that fits is kept by the module.
+    let mut unknown = Types::new(registry);
     let mut failures = Vec::new();
     let mut matched = Vec::with_capacity(provided.len());
     for (import, provided) in module.imports().iter().zip(provided) {
         let found = provided.as_ref().map(|provided| match provided {
             Provided::Extern(object) => object.current_type(store),
-            Provided::Host(def) => ExternType::Func(registry.intern_func((**def.ty()).clone())),
+            Provided::Host(def) => {
+                let known = registry.find_func(def.ty());
+                ExternType::Func(known.unwrap_or_else(|| unknown.intern_func(def.ty().clone())))
+            }
         });
         match (provided, found) {
             (Some(provided), Some(found)) if extern_matches(registry, &found, &import.ty) => matched.push(provided),

@@ -12,14 +12,16 @@
 //!   references are the exception: they are collected, see `arena`.)
 //! - At most one thread uses a store at a time; [`InterruptHandle`] is the only thing shared with others.
 
+use std::any::Any;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use wasmr_core::registry::TypeRegistry;
+use wasmr_core::registry::{TypeRegistry, Types};
 use wasmr_core::trap::TrapCode;
+use wasmr_core::types::{HeapType, RefType, ValType};
 
 use crate::arena::{Object, RefArena};
 use crate::context::{AsContext, AsContextMut, Invariant, StoreContext, StoreContextMut};
@@ -101,6 +103,8 @@ pub struct StoreInner {
     pub(crate) vm: VmStore,
     id: StoreId,
     registry: Arc<TypeRegistry>,
+    /// The types of what the host made here. Those of instances are kept by their modules.
+    types: Types,
     tier: Arc<dyn Tier>,
     limits: StoreLimits,
     memory_strategy: MemoryStrategy,
@@ -125,6 +129,8 @@ pub struct StoreInner {
     tags: Vec<Pinned<VmTag>>,
     host_funcs: Vec<Pinned<HostFunc>>,
     instances: Vec<Pinned<InstanceObject>>,
+    /// Code that functions here lead to and that belongs to no instance.
+    code: Vec<Arc<dyn Any + Send + Sync>>,
     /// The embedder's data, a boxed `T`.
     data: NonNull<()>,
 }
@@ -158,6 +164,7 @@ impl<T> Store<T> {
         let inner = NonNull::from(Box::leak(Box::new(StoreInner {
             vm,
             id: StoreId::fresh(),
+            types: Types::new(&config.registry),
             registry: config.registry,
             tier: config.tier,
             limits: config.limits,
@@ -178,6 +185,7 @@ impl<T> Store<T> {
             tags: Vec::new(),
             host_funcs: Vec::new(),
             instances: Vec::new(),
+            code: Vec::new(),
             data: NonNull::from(Box::leak(Box::new(data))).cast(),
         })));
         // SAFETY: just allocated, and nobody else has the address yet.
@@ -316,6 +324,25 @@ impl StoreInner {
 
     pub(crate) fn registry(&self) -> &Arc<TypeRegistry> {
         &self.registry
+    }
+
+    /// Keeps code as long as the store lives.
+    pub(crate) fn keep_code(&mut self, code: Arc<dyn Any + Send + Sync>) {
+        if !self.code.iter().any(|kept| Arc::ptr_eq(kept, &code)) {
+            self.code.push(code);
+        }
+    }
+
+    /// What keeps types as long as the store lives.
+    pub(crate) fn types(&mut self) -> &mut Types {
+        &mut self.types
+    }
+
+    /// Keeps the type that a value type refers to, if it does.
+    pub(crate) fn keep_types_of(&mut self, ty: ValType) {
+        if let ValType::Ref(RefType { heap: HeapType::Concrete(id), .. }) = ty {
+            self.types.keep(id);
+        }
     }
 
     pub(crate) fn tier(&self) -> &Arc<dyn Tier> {

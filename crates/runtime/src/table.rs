@@ -10,7 +10,7 @@ use std::alloc::{Layout, alloc_zeroed};
 use std::ptr::NonNull;
 
 use wasmr_core::subtype::heap_top;
-use wasmr_core::types::{HeapType, TableType};
+use wasmr_core::types::{HeapType, TableType, ValType};
 
 use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
@@ -152,6 +152,7 @@ impl Table {
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
         let init = init.to_ref_slot(store, ty.element)?;
+        store.keep_types_of(ValType::Ref(ty.element));
         Ok(Table::in_store(store, ty, init)?)
     }
 

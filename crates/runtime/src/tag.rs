@@ -22,7 +22,7 @@ impl Tag {
         assert!(ty.results().is_empty(), "the type of an exception tag has no results");
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
-        let type_id = store.registry().intern_func(ty);
+        let type_id = store.types().intern_func(ty);
         Tag::in_store(store, type_id)
     }
 

@@ -147,17 +147,21 @@ pub fn extern_type_text(registry: &TypeRegistry, ty: &ExternType) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use wasmr_core::registry::RecGroup;
+    use wasmr_core::registry::{RecGroup, Types};
     use wasmr_core::types::{GlobalType, MemoryType, SubType, TableType};
 
     #[test]
     fn types_read_as_in_the_text_format() {
-        let registry = TypeRegistry::new();
-        let func = registry.intern_func(FuncType::new([ValType::I32, ValType::EXTERNREF], [ValType::V128]));
+        let registry = Arc::new(TypeRegistry::new());
+        let mut kept = Types::new(&registry);
+        let func = kept.intern_func(FuncType::new([ValType::I32, ValType::EXTERNREF], [ValType::V128]));
+        let tag = kept.intern_func(FuncType::new([ValType::I64], []));
         let text = |ty| extern_type_text(&registry, &ty);
         assert_eq!(text(ExternType::Func(func)), "(func (param i32 externref) (result v128))");
-        assert_eq!(text(ExternType::Tag(registry.intern_func(FuncType::new([ValType::I64], [])))), "(tag (param i64))");
+        assert_eq!(text(ExternType::Tag(tag)), "(tag (param i64))");
         let limits = Limits { min: 1, max: Some(2) };
         assert_eq!(text(ExternType::Memory(MemoryType::new64(1, Some(2)))), "(memory i64 1 2)");
         let element = RefType { nullable: true, heap: HeapType::Concrete(func) };
@@ -165,7 +169,7 @@ mod tests {
             text(ExternType::Table(TableType { limits, is64: false, element })),
             "(table 1 2 (ref null (func (param i32 externref) (result v128))))"
         );
-        let outer = registry.intern_func(FuncType::new([ValType::Ref(element)], []));
+        let outer = kept.intern_func(FuncType::new([ValType::Ref(element)], []));
         assert_eq!(text(ExternType::Func(outer)), format!("(func (param (ref null <type {}>)))", func.0));
         assert_eq!(type_text(&registry, func), "(func (param i32 externref) (result v128))");
         let byte = FieldType { storage: StorageType::I8, mutable: true };
@@ -173,7 +177,7 @@ mod tests {
         let list = [CompositeType::Array(byte), CompositeType::Struct([byte, next].into())];
         let texts = list.map(|composite| {
             let types = vec![SubType { is_final: false, supertype: None, composite }];
-            type_text(&registry, registry.intern(RecGroup { types }))
+            type_text(&registry, kept.intern(RecGroup { types }).unwrap())
         });
         assert_eq!(texts[0], "(sub (array (mut i8)))");
         assert_eq!(texts[1], format!("(sub (struct (field (mut i8)) (field (ref null <type {}>))))", func.0));

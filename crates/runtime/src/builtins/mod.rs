@@ -9,6 +9,7 @@
 //! The instance is alive and belongs to a live store that no Rust reference is using; indices (of memories, tables,
 //! segments, functions, tags) were validated for the instance's module; references are null or of this store.
 
+use std::any::Any;
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -61,6 +62,27 @@ pub unsafe fn prepare_native(store: *mut VmStore, helpers: *const c_void) -> Res
     Ok(())
 }
 
+/// Keeps something as long as the store of a function lives: code that the function leads to.
+///
+/// # Safety
+/// As for [`func_type`].
+pub unsafe fn keep_code(func: *const VmFunc, code: Arc<dyn Any + Send + Sync>) {
+    // SAFETY: the contract.
+    unsafe { (*(*store_of(func)).store).keep_code(code) }
+}
+
+/// The store of a function.
+///
+/// # Safety
+/// As for [`func_type`].
+unsafe fn store_of(func: *const VmFunc) -> *mut VmStore {
+    // SAFETY: the contract.
+    unsafe {
+        let instance = (*func).instance;
+        if instance.is_null() { (*func.cast::<VmHostFunc>()).store } else { (*instance).store }
+    }
+}
+
 /// The type of a function.
 ///
 /// # Panics
@@ -71,8 +93,7 @@ pub unsafe fn prepare_native(store: *mut VmStore, helpers: *const c_void) -> Res
 pub unsafe fn func_type(func: *const VmFunc) -> Arc<FuncType> {
     // SAFETY: the contract; a live store knows its Rust side.
     unsafe {
-        let instance = (*func).instance;
-        let store = if instance.is_null() { (*func.cast::<VmHostFunc>()).store } else { (*instance).store };
+        let store = store_of(func);
         let ty = (*(*store).store).registry().func_type((*func).type_id);
         ty.expect("a function's type is a function type")
     }

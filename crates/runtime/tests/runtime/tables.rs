@@ -1,5 +1,6 @@
 //! Tables, globals and tags as the embedder and the slow paths see them.
 
+use wasmr_core::registry::Types;
 use wasmr_core::types::{FuncType, GlobalType, HeapType, Limits, RefType, TableType, ValType};
 use wasmr_core::value::V128;
 use wasmr_runtime::builtins::reference::ref_func;
@@ -39,7 +40,8 @@ fn a_table_holds_what_its_type_says() {
 fn typed_function_tables_check_the_function_type() {
     let world = World::new();
     let mut store = world.store(());
-    let wanted = world.registry.intern_func(FuncType::new([ValType::I32], []));
+    let mut types = Types::new(&world.registry);
+    let wanted = types.intern_func(FuncType::new([ValType::I32], []));
     let element = RefType { nullable: false, heap: HeapType::Concrete(wanted) };
     let (right, wrong) = (Func::wrap(&mut store, |_: i32| {}), Func::wrap(&mut store, |_: i64| {}));
     assert!(Table::new(&mut store, ty(1, None, element), Val::FuncRef(None)).is_err(), "null is not in the type");
