@@ -90,7 +90,7 @@ const UNSAFE_FILES: &[&str] = &[
 /// What each package may depend on, besides the standard library. Development dependencies are free.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("crates/core", &[]),
-    ("crates/module", &["wasmr-core", "wasmparser", "thiserror", "wat"]),
+    ("crates/module", &["wasmr-core", "wasmparser", "thiserror", "wast", "wat"]),
     // anyhow, because host functions may return its errors.
     (
         "crates/runtime",

@@ -1,5 +1,6 @@
 //! `-C key[=value],…`: how machine code is made, where that changes more than speed. One table; parser, help and errors expand it.
 
+use super::habits;
 use super::values::parse_bool;
 
 /// What the `-C` arguments of a command line ask for.
@@ -47,8 +48,9 @@ impl CodeKeys {
                 None => (item, None),
             };
             let Some((.., store)) = KEYS.iter().find(|(name, ..)| *name == key) else {
-                let known: Vec<&str> = KEYS.iter().map(|(name, ..)| *name).collect();
-                return Err(format!("-C {item}: no such key; the keys are {}", known.join(", ")));
+                let known = KEYS.iter().map(|(name, ..)| *name);
+                habits::key('C', key, value, known).map_err(|why| format!("-C {item}: {why}"))?;
+                continue;
             };
             store(&mut keys, value).map_err(|why| format!("-C {item}: {why}"))?;
         }
@@ -60,7 +62,7 @@ impl CodeKeys {
         let row =
             |(name, value, help, _): &(&str, &str, &str, Store)| format!("  {:<32} {help}\n", format!("{name}{value}"));
         let rows: String = KEYS.iter().map(row).collect();
-        format!("Keys of -C:\n{rows}")
+        format!("Keys of -C:\n{rows}Accepted, as they are true anyway: {}\n", habits::accepted('C'))
     }
 }
 
@@ -82,9 +84,10 @@ mod tests {
 
     #[test]
     fn what_is_not_a_key_or_value_is_an_error_that_names_it() {
-        assert_eq!(keys("speed=9").unwrap_err(), "-C speed=9: no such key; the keys are spectre-guards, help");
+        assert_eq!(keys("speed=9").unwrap_err(), "-C speed=9: no such key; `-C help` lists the keys");
         assert!(keys("spectre-guards=perhaps").unwrap_err().starts_with("-C spectre-guards=perhaps: expected y"));
         assert!(keys("").is_err());
+        assert!(keys("cache=n").is_ok() && keys("cache").unwrap_err().starts_with("-C cache: there is no cache"));
     }
 
     #[test]

@@ -18,9 +18,10 @@ use super::values::{self, DirSpec, EnvSpec, PreloadSpec};
 /// Runs WebAssembly programs: starts at once, grants only what you say.
 #[derive(Debug, Parser)]
 #[command(name = "wasmr", version, disable_help_subcommand = true, arg_required_else_help = true)]
-#[command(override_usage = "wasmr MODULE [ARGS]...\n       wasmr COMMAND")]
+#[command(override_usage = "wasmr [OPTIONS OF run] MODULE [ARGS]...\n       wasmr COMMAND")]
 #[command(
-    after_help = "`wasmr MODULE ARGS...` is `wasmr run -- MODULE ARGS...`: everything after MODULE is the guest's."
+    after_help = "`wasmr MODULE ARGS...` is `wasmr run -- MODULE ARGS...`: everything after MODULE is the guest's. The options \
+                        of `run` may stand before MODULE here too; `wasmr help run` lists them."
 )]
 pub struct Cli {
     /// What to do.
@@ -88,7 +89,7 @@ pub struct RunFlags {
     pub preload: Vec<PreloadSpec>,
 
     /// Listen on a TCP address; the guest gets the socket as a descriptor after its directories
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = values::parse_listen)]
     pub listen: Vec<SocketAddr>,
 
     /// Put the terminal on standard input into raw mode for the guest: keys reach it at once and are not shown
@@ -152,8 +153,16 @@ pub struct RunFlags {
     #[arg(short = 'O', value_name = "KEY[=VALUE],...")]
     pub tuning: Vec<String>,
 
+    /// Wasmtime's keys for WASI; `-S help` lists them
+    #[arg(short = 'S', value_name = "KEY[=VALUE],...")]
+    pub wasi: Vec<String>,
+
+    /// Wasmtime's keys for debugging; `-D help` lists them
+    #[arg(short = 'D', value_name = "KEY[=VALUE],...")]
+    pub debug: Vec<String>,
+
     /// The program: .wasm, .wat, or - for standard input
-    #[arg(value_name = "MODULE", required_unless_present_any = ["wasm", "code", "tuning"])]
+    #[arg(value_name = "MODULE", required_unless_present_any = ["wasm", "code", "tuning", "wasi", "debug"])]
     pub module: Option<PathBuf>,
 
     /// The guest's arguments

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use wasmr::{Feature, Features};
 
+use super::habits;
 use super::values::{parse_bool, parse_count, parse_duration, parse_size};
 
 /// What the keys of a command line say.
@@ -113,7 +114,7 @@ impl WasmKeys {
         }
         let Ok(feature) = key.parse::<Feature>() else {
             let known = KEYS.iter().map(|(name, ..)| *name).chain(Feature::ALL.iter().map(|feature| feature.name()));
-            return Err(format!("no such key; the keys are {}", known.collect::<Vec<_>>().join(", ")));
+            return habits::key('W', key, value, known);
         };
         let on = switch(value)?;
         if let Some(lacks) = feature.lacks()
@@ -144,6 +145,7 @@ impl WasmKeys {
             };
             row(format!("{}[=y|n]", feature.name()), &help);
         }
+        text.push_str(&format!("Accepted, as they are true anyway: {}\n", habits::accepted('W')));
         text
     }
 }
@@ -201,13 +203,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_an_error_that_lists_the_keys() {
-        let why = keys("simd,speed=9").unwrap_err();
-        assert!(why.starts_with("-W speed=9: no such key"), "{why}");
-        for name in ["max-memory-size", "unknown-imports-trap", "tail-call", "custom-page-sizes"] {
-            assert!(why.contains(name), "{why}");
-        }
+    fn an_unknown_key_is_an_error_that_names_near_ones() {
+        assert_eq!(keys("simd,speed=9").unwrap_err(), "-W speed=9: no such key; `-W help` lists the keys");
+        let why = keys("max-memory=9").unwrap_err();
+        assert_eq!(why, "-W max-memory=9: no such key; did you mean `max-memory-size`? `-W help` lists the keys");
         assert!(keys("").is_err() && keys("simd,").is_err());
+    }
+
+    #[test]
+    fn keys_of_others_are_accepted_where_they_are_true() {
+        assert_eq!(keys("component-model=n,stack-switching=n").unwrap(), WasmKeys::default());
+        assert!(keys("max-memories=1").unwrap_err().contains("--max-memory"));
     }
 
     #[test]

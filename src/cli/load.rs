@@ -11,9 +11,12 @@ use std::io::{ErrorKind, IsTerminal};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
+use clap::CommandFactory;
 use wasmr::limits::DEFAULT_MAX_MODULE_SIZE;
 use wasmr::{Inspection, Module, ModuleBytes, ModuleError, bytes_from_input};
 
+use super::flags::Cli;
+use super::habits;
 use super::report::printable_word;
 
 /// Smaller files are read, not mapped.
@@ -29,7 +32,12 @@ pub fn module(engine: &wasmr::Engine, path: &Path) -> anyhow::Result<Module> {
 /// Adds the option that admits a module which is refused only because a feature is off.
 fn with_switch(error: ModuleError) -> anyhow::Error {
     match error.missing_feature().filter(|feature| feature.lacks().is_none()) {
-        Some(feature) => anyhow!("{error}; -W {} switches it on", feature.name()),
+        Some(feature) => {
+            // Below the sentence may stand the place in the text.
+            let text = error.to_string();
+            let (sentence, place) = text.split_at(text.find('\n').unwrap_or(text.len()));
+            anyhow!("{sentence}; -W {} switches it on{place}", feature.name())
+        }
         None => error.into(),
     }
 }
@@ -66,7 +74,15 @@ fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
     let file = match File::open(path) {
         // A word that could be a command: the user may have meant one.
         Err(error) if error.kind() == ErrorKind::NotFound && !shown.to_string().contains(['.', '/']) => {
-            bail!("there is no file `{shown}`, and no command of that name (`wasmr --help` lists them)");
+            let word = shown.to_string();
+            let commands = Cli::command();
+            let near = habits::near(&word, commands.get_subcommands().map(clap::Command::get_name));
+            let more = match habits::command(&word) {
+                Some(answer) => answer.to_string(),
+                None if near.is_empty() => "`wasmr --help` lists the commands".to_string(),
+                None => format!("did you mean the command {}?", near.join(" or ")),
+            };
+            bail!(anyhow!(more).context(format!("there is no file `{word}`, and no command of that name")));
         }
         result => result.with_context(cannot_read)?,
     };

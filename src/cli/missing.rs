@@ -7,7 +7,7 @@ use super::demangle::printable;
 
 /// What a missing import tells about how a program was built.
 struct Toolchain {
-    /// The import's module name.
+    /// The import's module name; with a `*` at the end, how it starts.
     module: &'static str,
     /// Starts of the import's name that give it away; any name if there are none.
     names: &'static [&'static str],
@@ -32,6 +32,10 @@ const TOOLCHAINS: &[Toolchain] = &[
     Toolchain { module: "wasix_32v1", names: &[], advice: WASIX },
     Toolchain { module: "wasix_64v1", names: &[], advice: WASIX },
     Toolchain { module: "wasi", names: &["thread-spawn"], advice: THREADS },
+    Toolchain { module: "wasi:*", names: &[], advice: COMPONENT },
+    Toolchain { module: "wasi_ephemeral_*", names: &[], advice: NO_PREVIEW1 },
+    Toolchain { module: "GOT.*", names: &[], advice: SIDE_MODULE },
+    Toolchain { module: "a", names: &[], advice: EMSCRIPTEN },
 ];
 
 const ASSEMBLY_SCRIPT: &str = "it looks built by AssemblyScript: compile it with `--use abort=`, or with its wasi-shim";
@@ -43,12 +47,20 @@ const WASM_BINDGEN: &str =
 const GO_JS: &str = "it is built by Go for JavaScript: rebuild it with GOOS=wasip1 GOARCH=wasm";
 const WASIX: &str = "it needs WASIX, which wasmr does not have: rebuild it for wasm32-wasip1";
 
+const COMPONENT: &str = "it is built for WASI 0.2, the core of a component: rebuild it for wasm32-wasip1";
+const NO_PREVIEW1: &str = "it needs an extension of WASI that wasmr does not have";
+const SIDE_MODULE: &str = "it is a shared library, made to be loaded by a program: link it statically";
+
 /// What the names of missing imports say about how to get a program that links.
 pub fn toolchain_hints<'a>(imports: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'static str> {
     let mut hints = Vec::new();
     for (module, field) in imports {
         let fits = |row: &&Toolchain| {
-            row.module == module && (row.names.is_empty() || row.names.iter().any(|start| field.starts_with(start)))
+            let in_module = match row.module.strip_suffix('*') {
+                Some(start) => module.starts_with(start),
+                None => row.module == module,
+            };
+            in_module && (row.names.is_empty() || row.names.iter().any(|start| field.starts_with(start)))
         };
         if let Some(Toolchain { advice, .. }) = TOOLCHAINS.iter().find(fits)
             && !hints.contains(advice)
@@ -59,8 +71,32 @@ pub fn toolchain_hints<'a>(imports: impl IntoIterator<Item = (&'a str, &'a str)>
     hints
 }
 
-/// An error for imports that nobody offers or that do not fit: all of them, with types, and how to rebuild the program.
-pub fn imports_error(name: &str, error: &LinkError) -> anyhow::Error {
+/// What to do about imports that look like those of a library: no toolchain is known by them, nor is it WASI's name.
+fn library_hints(error: &LinkError, libraries: &[String]) -> Vec<String> {
+    let mut hints: Vec<String> = Vec::new();
+    for ImportFailure { module, name, .. } in error.failures.iter().filter(|failure| failure.found_text.is_none()) {
+        if module.starts_with("wasi_") || !toolchain_hints([(&**module, &**name)]).is_empty() {
+            continue;
+        }
+        let hint = if libraries.contains(module) {
+            format!("the module given by --preload {} exports nothing of that name", shell_word(&printable(module)))
+        } else {
+            format!(
+                "imports from `{0}` are another module's exports: offer that by --preload {1}=FILE",
+                printable(module),
+                shell_word(&printable(module))
+            )
+        };
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    hints
+}
+
+/// An error for imports that nobody offers or that do not fit: all of them, with types, and what to do about it. `libraries`
+/// are the names of preloads.
+pub fn imports_error(name: &str, error: &LinkError, libraries: &[String]) -> anyhow::Error {
     let mut text = String::new();
     for failure in &error.failures {
         let ImportFailure { module, name, expected_text, found_text, .. } = failure;
@@ -73,9 +109,11 @@ pub fn imports_error(name: &str, error: &LinkError) -> anyhow::Error {
         });
     }
     let unknown = error.failures.iter().filter(|failure| failure.found_text.is_none());
-    for hint in toolchain_hints(unknown.map(|failure| (&*failure.module, &*failure.name))) {
+    let toolchains = toolchain_hints(unknown.map(|failure| (&*failure.module, &*failure.name)));
+    let toolchains = toolchains.into_iter().map(str::to_string);
+    for hint in toolchains.chain(library_hints(error, libraries)) {
         text.push_str("hint: ");
-        text.push_str(hint);
+        text.push_str(&hint);
         text.push('\n');
     }
     anyhow::anyhow!("{}", text.trim_end()).context(format!("cannot link `{}`", printable(name)))
@@ -122,7 +160,7 @@ pub fn memory_help(missing: &MissingMemory, backtrace: &str) -> (String, String)
 }
 
 /// A word as a shell takes it.
-fn shell_word(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./+=:@%,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_string()
@@ -143,6 +181,8 @@ mod tests {
         assert!(hint(&[("env", "abort")]).contains("AssemblyScript"));
         assert!(hint(&[("env", "puts")]).contains("wasm32-wasip1"));
         assert!(hint(&[("gojs", "runtime.wasmExit")]).contains("GOOS=wasip1"));
+        assert!(hint(&[("wasi:io/streams@0.2.0", "f")]).contains("wasm32-wasip1"));
+        assert!(hint(&[("GOT.mem", "x")]).contains("shared library"));
         assert_eq!(hint(&[("mine", "f")]), "");
         assert_eq!(toolchain_hints([("env", "puts"), ("env", "gets")]).len(), 1);
     }

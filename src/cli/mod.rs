@@ -1,8 +1,9 @@
 //! Stage 6: a command line, from words to exit status. *Parse, resolve, act*:
 //!
-//! - [`position`] decides which words are wasmr's, [`flags`], [`keys`], [`code_keys`], [`tuning_keys`] and [`values`] parse them into plain data;
+//! - [`position`] decides which words are wasmr's, [`flags`], [`keys`], [`code_keys`], [`tuning_keys`], [`wasi_keys`] and [`values`] parse them
+//!   into plain data; [`habits`] answers the words of other runtimes;
 //! - [`plan`] resolves that data: it opens directories and sockets and reads the environment, and is the only file that
-//!   uses the user's authority; [`load`] reads modules;
+//!   uses the user's authority; [`grants`] sees which directory was meant, [`load`] reads modules;
 //! - [`run`](mod@run), [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] act; [`invoke`] types arguments and prints
 //!   results, which [`literal`] reads and writes, [`json`] is how tools get theirs;
 //! - [`stats`] tells what a run took, as far as [`usage`] knows it from the system; [`log`] is what is said on the way;
@@ -14,6 +15,8 @@ mod completions;
 pub mod exit;
 mod explore;
 mod flags;
+mod grants;
+mod habits;
 mod inspect;
 mod invoke;
 mod json;
@@ -35,12 +38,13 @@ mod tuning_keys;
 mod usage;
 mod validate;
 mod values;
+mod wasi_keys;
 mod wast;
 
 use std::ffi::OsString;
 use std::io::Write;
 
-use clap::error::ContextValue;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use wasmr::symbol as demangle;
 
@@ -56,11 +60,22 @@ struct UsageError(String);
 /// Does what the words after the program's name say. `out` gets what was asked for, `err` everything else.
 pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let mut command = Cli::command();
+    let words = match asked_for_help(words, &command) {
+        Ok(words) => words,
+        Err(error) => {
+            report::error(err, &error.into());
+            return exit::USAGE;
+        }
+    };
     let Words { strict, late } = strict_words(words, &command);
-    let parsed = command.try_get_matches_from_mut(strict).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command.try_get_matches_from_mut(&strict).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some((sentence, details)) = unknown_option(&error, &strict, &command) {
+                report::error_with_details(err, &sentence, &details);
+                return exit::USAGE;
+            }
             let error = with_printable_words(error);
             let text = error.render().to_string();
             if error.use_stderr() {
@@ -120,6 +135,37 @@ fn with_printable_words(mut error: clap::Error) -> clap::Error {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     causes.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// `help [COMMAND]` and `version` as the options that say the same.
+fn asked_for_help(words: Vec<OsString>, command: &clap::Command) -> Result<Vec<OsString>, UsageError> {
+    let word = |at: usize| words.get(at).and_then(|word| word.to_str());
+    match (word(0), words.get(1)) {
+        (Some("version"), _) => Ok(vec!["--version".into()]),
+        (Some("help"), Some(name)) if word(1).and_then(|name| command.find_subcommand(name)).is_none() => {
+            let name = printable_word(name);
+            Err(UsageError(format!("there is no command `{name}`; `wasmr --help` lists the commands")))
+        }
+        (Some("help"), _) => Ok(words.into_iter().skip(1).take(1).chain(["--help".into()]).collect()),
+        _ => Ok(words),
+    }
+}
+
+/// What to say about an option that does not exist, and what to type instead.
+fn unknown_option(error: &clap::Error, words: &[OsString], command: &clap::Command) -> Option<(String, String)> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return None };
+    let asked = words.get(1).and_then(|word| word.to_str()).and_then(|name| command.find_subcommand(name))?;
+    let known: Vec<String> =
+        asked.get_arguments().filter_map(|arg| arg.get_long()).map(|name| format!("--{name}")).collect();
+    let own = words.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str());
+    let typed =
+        own.map(|word| word.split_once('=').map_or(word, |(name, _)| name)).find(|word| word.starts_with(&**option));
+    let typed = typed.unwrap_or(option);
+    let details = habits::unknown_option(typed, &known, asked.get_name());
+    Some((format!("there is no option `{}`", printable_word(typed)), details))
 }
 
 /// Brings a command line into the strict form of [`position`], the program's name in front.

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -21,7 +21,8 @@ use super::log::Log;
 use super::report::printable_word;
 use super::stats::Format;
 use super::values::{DirSpec, EnvSpec, PreloadSpec};
-use super::{UsageError, load, position};
+use super::wasi_keys::WasiKeys;
+use super::{UsageError, grants, load, position};
 
 /// Everything that a run needs.
 pub struct RunPlan {
@@ -45,12 +46,14 @@ pub struct RunPlan {
     pub timeout: Option<Duration>,
     /// Whether the terminal is raw while the guest runs, and how.
     pub raw_tty: Option<RawKeys>,
-    /// What to do about imports that nobody offers.
-    pub unknown_imports: UnknownImports,
+    /// What imports are linked with.
+    pub linking: Linking,
     /// How to tell the statistics, if at all.
     pub stats: Option<Format>,
     /// What to say on the way.
     pub log: Log,
+    /// What the user should know before the program starts.
+    pub warnings: Vec<String>,
 }
 
 impl RunPlan {
@@ -79,6 +82,15 @@ impl Entry {
     }
 }
 
+/// What imports are linked with, beside WASI.
+#[derive(Debug)]
+pub struct Linking {
+    /// What to do about imports that nobody offers.
+    pub unknown: UnknownImports,
+    /// The names under which preloads are offered.
+    pub libraries: Vec<String>,
+}
+
 /// What stands in for imports that nobody offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownImports {
@@ -91,7 +103,13 @@ pub enum UnknownImports {
 }
 
 /// Uses the authority of whoever runs wasmr, as far as the options say.
-pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning, code: CodeKeys) -> anyhow::Result<RunPlan> {
+pub fn resolve(
+    flags: RunFlags,
+    keys: WasmKeys,
+    tuning: Tuning,
+    code: CodeKeys,
+    wasi_keys: WasiKeys,
+) -> anyhow::Result<RunPlan> {
     let module =
         flags.module.ok_or_else(|| UsageError("MODULE is missing: which program is to be run?".to_string()))?;
     let args = guest_args(&flags.args)?;
@@ -101,14 +119,16 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning, code: CodeKeys) 
     wasi.arg(name);
     wasi.args(args.iter().map(String::as_str));
     let entry = flags.invoke.map_or(Entry::Start, Entry::Invoke);
-    for (name, value) in variables(flags.inherit_env, &flags.env_file, &flags.env)? {
+    let inherit = flags.inherit_env || wasi_keys.inherit_env == Some(true);
+    for (name, value) in variables(inherit, &flags.env_file, &flags.env)? {
         wasi.env(name, value);
     }
+    let mut warnings = grants::warnings(&flags.dir);
     for spec in flags.dir {
         let dir = open(&spec)?;
         wasi.dir(dir, spec.guest, spec.read_only);
     }
-    for address in flags.listen {
+    for address in flags.listen.into_iter().chain(wasi_keys.listen) {
         let listener = TcpListener::bind(address).with_context(|| format!("cannot listen for --listen {address}"))?;
         wasi.listener(listener);
     }
@@ -127,7 +147,8 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning, code: CodeKeys) 
         .mode(flags.mode.unwrap_or_default())
         .tuning(tuning)
         .spectre_guards(code.spectre_guards);
-    let log = log()?;
+    let (log, log_warning) = log();
+    warnings.extend(log_warning);
     log.observe(&mut config);
     if let Some(bytes) = flags.max_memory.or(keys.max_memory) {
         config.max_memory(bytes);
@@ -159,6 +180,10 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning, code: CodeKeys) 
         config,
         wasi,
         module,
+        linking: Linking {
+            unknown: unknown_imports,
+            libraries: flags.preload.iter().map(|library| library.name.clone()).collect(),
+        },
         preload: flags.preload,
         entry,
         args,
@@ -167,17 +192,18 @@ pub fn resolve(flags: RunFlags, keys: WasmKeys, tuning: Tuning, code: CodeKeys) 
         // 0 switches the limit off, as with timeout(1).
         timeout: flags.timeout.or(keys.timeout).filter(|limit| !limit.is_zero()),
         raw_tty: flags.raw_tty,
-        unknown_imports,
         stats: flags.stats,
         log,
+        warnings,
     })
 }
 
-/// What `WASMR_LOG` asks for.
-fn log() -> anyhow::Result<Log> {
-    match std::env::var_os("WASMR_LOG") {
-        Some(value) => Log::parse(&value.to_string_lossy()).map_err(|why| UsageError(why).into()),
-        None => Ok(Log::default()),
+/// What `WASMR_LOG` asks for, and what is wrong with that. A variable is no reason to end a run that does not need it.
+fn log() -> (Log, Option<String>) {
+    match std::env::var_os("WASMR_LOG").map(|value| Log::parse(&value.to_string_lossy())) {
+        Some(Ok(log)) => (log, None),
+        Some(Err(why)) => (Log::default(), Some(why)),
+        None => (Log::default(), None),
     }
 }
 
@@ -250,12 +276,16 @@ fn set(variables: &mut Vec<(String, String)>, name: String, value: String) {
 /// Opens a directory to grant; the error names everything that the user could have mixed up.
 fn open(spec: &DirSpec) -> anyhow::Result<Dir> {
     let DirSpec { host, guest, .. } = spec;
-    Dir::open_ambient_dir(host, ambient_authority()).with_context(|| {
-        format!(
-            "cannot grant the host directory `{}` as guest directory `{}` for --dir",
-            printable_word(host),
-            printable_word(guest)
-        )
+    Dir::open_ambient_dir(host, ambient_authority()).map_err(|error| {
+        let (host, guest) = (printable_word(host), printable_word(guest));
+        let sentence = format!("cannot grant the host directory `{host}` as guest directory `{guest}` for --dir");
+        let home = std::env::var("HOME").ok();
+        let hint = grants::other_reading(spec, home.as_deref(), |path| Path::new(path).is_dir())
+            .or_else(|| grants::directory_of_file(spec, Path::is_file));
+        match hint {
+            Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}").context(sentence),
+            None => anyhow::Error::new(error).context(sentence),
+        }
     })
 }
 

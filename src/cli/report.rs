@@ -73,6 +73,14 @@ pub fn backtrace(backtrace: &Backtrace) -> String {
     render(&frames, backtrace.total)
 }
 
+/// What to say about an access out of bounds that many calls deep.
+pub fn own_stack_hint(frames: usize) -> String {
+    let frames = grouped(frames);
+    format!(
+        "hint: {frames} calls deep: probably an endless recursion that used up the program's own stack in its memory\n"
+    )
+}
+
 /// What is shown of a frame.
 #[derive(PartialEq)]
 struct Line {

@@ -13,20 +13,21 @@ use std::time::Instant;
 use anyhow::Context;
 use wasmr::wasi::{MissingMemory, WasiCtx};
 use wasmr::{
-    Engine, ExternType, HostFailure, Instance, InstantiateError, Linker, Module, Stop, StopKind, Store,
-    UnknownImportCalled, Val,
+    Engine, Extern, ExternType, HostFailure, ImportFailure, ImportType, Instance, InstantiateError, LinkError, Linker,
+    Module, Stop, StopKind, Store, TrapCode, UnknownImportCalled, Val, val_type_text,
 };
 
 use super::code_keys::CodeKeys;
 use super::demangle::printable;
 use super::flags::RunFlags;
 use super::keys::WasmKeys;
-use super::plan::{self, Entry, RunPlan, UnknownImports};
+use super::plan::{self, Entry, Linking, RunPlan, UnknownImports};
 use super::report::printable_word;
 use super::stats::{Ended, Phase, Stats};
 use super::tuning_keys::TuningKeys;
 use super::values::PreloadSpec;
-use super::{UsageError, exit, invoke, load, missing, report, terminal, timeout};
+use super::wasi_keys::WasiKeys;
+use super::{UsageError, exit, invoke, literal, load, missing, report, terminal, timeout};
 
 /// How a run ended, other than by an error of wasmr's or of its user's.
 enum End {
@@ -36,9 +37,14 @@ enum End {
     Returned,
     /// The program was stopped.
     Stopped(Stop),
+    /// The program was stopped by an exception, which is described.
+    Threw(Stop, String),
     /// A library was stopped while it was made ready, before the program started.
     LibraryStopped(PreloadSpec, Stop),
 }
+
+/// From how many frames on an access out of bounds looks like one below a stack that the program keeps in its memory.
+const DEEP: usize = 1000;
 
 /// The statistics of the run, if they were asked for.
 type MaybeStats = Option<Arc<Stats>>;
@@ -70,7 +76,15 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
         write!(out, "{}", CodeKeys::help_text())?;
         return Ok(exit::SUCCESS);
     }
-    let plan = plan::resolve(flags, keys, tuning, code)?;
+    let wasi = WasiKeys::parse(&flags.wasi, &flags.debug).map_err(UsageError)?;
+    if let Some(letter) = wasi.help {
+        write!(out, "{}", WasiKeys::help_text(letter))?;
+        return Ok(exit::SUCCESS);
+    }
+    let plan = plan::resolve(flags, keys, tuning, code, wasi)?;
+    for warning in &plan.warnings {
+        report::print(err, &format!("warning: {warning}\n"));
+    }
     // Said before anything else can go wrong; the error about a missing `_start` tells it better where that is to come.
     if !plan.late.is_empty() && plan.late_invoke().is_none() {
         report::print(err, &late_note(&plan.late));
@@ -88,7 +102,11 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
         End::Returned => (exit::SUCCESS, Ended::returned()),
         End::Stopped(stop) => {
             let ended = Ended::stopped(&stop);
-            (stopped(stop, &format!("the program `{}`", printable_word(&name)), err), ended)
+            (stopped(stop, "", &format!("the program `{}`", printable_word(&name)), err), ended)
+        }
+        End::Threw(stop, exception) => {
+            let ended = Ended::stopped(&stop);
+            (stopped(stop, &exception, &format!("the program `{}`", printable_word(&name)), err), ended)
         }
         End::LibraryStopped(library, stop) => {
             let ended = Ended::stopped(&stop);
@@ -107,8 +125,11 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
         stats.engine(&engine);
     }
     let module = ManuallyDrop::new(load_module(&engine, &plan.module, stats)?);
-    if let Some(status) = check_entry(&module, &plan, err) {
-        return Ok(End::NotRun(status));
+    if !has_entry(&module, &plan.entry) {
+        // A module for another host lacks both; its imports say what to do about it.
+        check_imports(&engine, &module, &plan)?;
+        explain_entry(&module, &plan, err);
+        return Ok(End::NotRun(exit::FAILURE));
     }
     if plan.late_invoke().is_some() && !plan.late.is_empty() {
         report::print(err, &late_note(&plan.late));
@@ -125,12 +146,12 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
     }
     let mut linker = ManuallyDrop::new(Linker::new());
     for library in plan.preload {
-        if let Err(stop) = preload(&engine, &mut store, &mut linker, &library, plan.unknown_imports, stats)? {
+        if let Err(stop) = preload(&engine, &mut store, &mut linker, &library, &plan.linking, stats)? {
             return Ok(End::LibraryStopped(library, stop));
         }
     }
     enter(stats, Phase::Instantiate);
-    let instance = match instantiate(&mut store, &mut linker, &module, plan.unknown_imports)? {
+    let instance = match instantiate(&mut store, &mut linker, &module, &plan.linking)? {
         Ok(instance) => instance,
         Err(stop) => return Ok(End::Stopped(stop)),
     };
@@ -143,7 +164,30 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
     if let Some(stats) = stats {
         stats.store(&store, instance, plan.fuel);
     }
-    end
+    Ok(match end? {
+        End::Stopped(stop) => match describe_exception(&mut store, instance, &stop) {
+            Some(text) => End::Threw(stop, text),
+            None => End::Stopped(stop),
+        },
+        end => end,
+    })
+}
+
+/// The tag's name, if the program exports it, and the arguments of the exception that ended a run.
+fn describe_exception(store: &mut Store<WasiCtx>, instance: Instance, stop: &Stop) -> Option<String> {
+    let StopKind::Throw(throw) = stop.kind() else { return None };
+    let tag = throw.exception.tag(&*store)?;
+    let is_it = |(name, object)| {
+        matches!(object, Extern::Tag(other) if other == tag).then(|| format!("`{}` ", printable(name)))
+    };
+    let name = instance.exports(&*store).find_map(is_it).unwrap_or_default();
+    let types = tag.ty(&*store);
+    let arguments = throw.exception.arguments(&mut *store)?;
+    let arguments = types.params().iter().zip(&arguments).map(|(ty, value)| {
+        let ty = val_type_text(store.registry(), *ty);
+        literal::text(value).map_or(ty.clone(), |value| format!("{ty} {value}"))
+    });
+    Some(format!("{name}({})", arguments.collect::<Vec<_>>().join(", ")))
 }
 
 /// Makes the exports of a library importable; the inner error is a start function or initialisation that did not return.
@@ -152,7 +196,7 @@ fn preload(
     store: &mut Store<WasiCtx>,
     linker: &mut Linker<WasiCtx>,
     library: &PreloadSpec,
-    unknown: UnknownImports,
+    linking: &Linking,
     stats: &MaybeStats,
 ) -> anyhow::Result<Result<(), Stop>> {
     let option = || format!("cannot use --preload {}={}", printable_word(&library.name), printable_word(&library.file));
@@ -160,7 +204,7 @@ fn preload(
     // What cannot be initialised is refused before anything of it runs.
     wasmr::initializer(&module.module).with_context(option)?;
     enter(stats, Phase::Instantiate);
-    let instance = match instantiate(store, linker, &module, unknown).with_context(option)? {
+    let instance = match instantiate(store, linker, &module, linking).with_context(option)? {
         Ok(instance) => instance,
         Err(stop) => return Ok(Err(stop)),
     };
@@ -177,32 +221,76 @@ fn load_module(engine: &Engine, path: &Path, stats: &MaybeStats) -> anyhow::Resu
     Ok(module)
 }
 
-/// Says what is wrong with the entry before anything runs; `None` if nothing is.
-fn check_entry(module: &Module, plan: &RunPlan, err: &mut dyn Write) -> Option<u8> {
-    let is_func = |name: &str| matches!(module.get_export(name), Some(ExternType::Func(_)));
+/// Returns true if there is a function to run.
+fn has_entry(module: &Module, entry: &Entry) -> bool {
+    let name = match entry {
+        Entry::Start => "_start",
+        Entry::Invoke(name) => name,
+    };
+    exports_func(module, name)
+}
+
+fn exports_func(module: &Module, name: &str) -> bool {
+    matches!(module.get_export(name), Some(ExternType::Func(_)))
+}
+
+/// Says why there is nothing to run, and what could be.
+fn explain_entry(module: &Module, plan: &RunPlan, err: &mut dyn Write) {
     let file = printable_word(&plan.module);
     let help = || missing::exports_help(module, &file);
     let (sentence, details) = match (&plan.entry, plan.late_invoke()) {
-        (Entry::Start, _) if is_func("_start") => return None,
         (Entry::Start, Some((name, args))) => {
             let sentence =
                 format!("`{file}` has no function `_start` to run, and --invoke stands too late, after MODULE");
             let command = missing::invoke_command(name, &file, args);
-            (
-                sentence,
-                if is_func(name) { format!("to call `{}`, type\n  {command}", printable_word(name)) } else { help() },
-            )
+            let is_there = exports_func(module, name);
+            let details = format!("to call `{}`, type\n  {command}", printable_word(name));
+            (sentence, if is_there { details } else { help() })
         }
         (Entry::Start, None) => {
             (format!("`{file}` has no function `_start` to run; name another one with --invoke"), help())
         }
-        (Entry::Invoke(name), _) if is_func(name) => return None,
         (Entry::Invoke(name), _) => {
             (format!("`{file}` exports no function `{}` for --invoke", printable_word(name)), help())
         }
     };
     report::error_with_details(err, &sentence, &details);
-    Some(exit::FAILURE)
+}
+
+/// Checks that WASI or a preload has something by the name of every import, without running anything.
+fn check_imports(engine: &Engine, module: &Module, plan: &RunPlan) -> anyhow::Result<()> {
+    let mut store = Store::new(engine, WasiCtx::builder().build()?);
+    let mut linker = Linker::new();
+    wasmr::wasi::add_imports_to_linker(&mut linker, module, |wasi: &mut WasiCtx| wasi);
+    let mut libraries = Vec::new();
+    for PreloadSpec { name, file } in &plan.preload {
+        libraries.push((name, load::module(engine, file)?));
+    }
+    let is_missing = |import: &ImportType<'_>| {
+        let stands_in = plan.linking.unknown != UnknownImports::Refuse && import.func_type().is_some();
+        let of_library = |(name, library): &(&String, Module)| {
+            *name == import.module() && library.get_export(import.name()).is_some()
+        };
+        !stands_in
+            && !libraries.iter().any(of_library)
+            && linker.get(&mut store, import.module(), import.name()).is_none()
+    };
+    let failures: Vec<ImportFailure> = module
+        .imports()
+        .filter(is_missing)
+        .map(|import| ImportFailure {
+            module: import.module().to_string(),
+            name: import.name().to_string(),
+            expected: import.ty().clone(),
+            expected_text: import.type_text(),
+            found_text: None,
+        })
+        .collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let name = module.name();
+    Err(missing::imports_error(name, &LinkError { importer: name.to_string(), failures }, &plan.linking.libraries))
 }
 
 /// Tells that options went to the program, and how to have them or to have peace.
@@ -220,10 +308,10 @@ fn instantiate(
     store: &mut Store<WasiCtx>,
     linker: &mut Linker<WasiCtx>,
     module: &Module,
-    unknown: UnknownImports,
+    linking: &Linking,
 ) -> anyhow::Result<Result<Instance, Stop>> {
     wasmr::wasi::add_imports_to_linker(linker, module, |wasi: &mut WasiCtx| wasi);
-    match unknown {
+    match linking.unknown {
         UnknownImports::Refuse => {}
         UnknownImports::Trap => {
             linker.define_unknown_imports_as_traps(module)?;
@@ -236,7 +324,7 @@ fn instantiate(
     match linker.instantiate(&mut *store, module) {
         Ok(instance) => Ok(Ok(instance)),
         Err(InstantiateError::Stop(stop)) => Ok(Err(stop)),
-        Err(InstantiateError::Link(error)) => Err(missing::imports_error(name, &error)),
+        Err(InstantiateError::Link(error)) => Err(missing::imports_error(name, &error, &linking.libraries)),
         Err(InstantiateError::Resource(error)) => {
             Err(anyhow::Error::new(error).context(format!("cannot give `{name}` what it declares")))
         }
@@ -297,21 +385,27 @@ fn library_stopped(stop: Stop, library: &PreloadSpec, err: &mut dyn Write) -> u8
         let sentence = format!("{subject} ended the run with exit code {code} before the program started");
         report::error_with_details(err, &sentence, "");
     }
-    stopped(stop, &subject, err)
+    stopped(stop, "", &subject, err)
 }
 
-/// Says why `subject` was stopped; returns the exit status.
-fn stopped(stop: Stop, subject: &str, err: &mut dyn Write) -> u8 {
+/// Says why `subject` was stopped, by which exception if it was one; returns the exit status.
+fn stopped(stop: Stop, exception: &str, subject: &str, err: &mut dyn Write) -> u8 {
+    let frames = stop.backtrace().map_or(0, |backtrace| backtrace.total);
     let backtrace = stop.backtrace().map(report::backtrace).unwrap_or_default();
     match stop.into_kind() {
         StopKind::Exit(code) => exit::of_guest(code),
         StopKind::Trap(trap) => {
-            let details = format!("wasm trap: {}\n{backtrace}", trap.message());
+            let hint = match trap.code {
+                TrapCode::MemoryOutOfBounds if frames >= DEEP => report::own_stack_hint(frames),
+                _ => String::new(),
+            };
+            let details = format!("wasm trap: {}\n{backtrace}{hint}", trap.message());
             report::error_with_details(err, &format!("{subject} trapped"), &details);
             exit::TRAP
         }
         StopKind::Throw(_) => {
-            let details = format!("wasm exception: uncaught\n{backtrace}");
+            let colon = if exception.is_empty() { "" } else { ": " };
+            let details = format!("wasm exception: uncaught{colon}{exception}\n{backtrace}");
             report::error_with_details(err, &format!("{subject} threw an exception that nothing caught"), &details);
             exit::TRAP
         }

@@ -2,6 +2,7 @@
 
 use wasmr::Tuning;
 
+use super::habits;
 use super::values::{parse_bool, parse_count, parse_duration, parse_size};
 
 /// Stores a key's value; the word is what stood after `=`.
@@ -121,8 +122,9 @@ impl TuningKeys {
                 return Ok(TuningKeys::Help);
             }
             let Some((.., store)) = KEYS.iter().find(|(name, ..)| *name == key) else {
-                let known: Vec<&str> = KEYS.iter().map(|(name, ..)| *name).chain(["help"]).collect();
-                return Err(format!("-O {item}: no such key; the keys are {}", known.join(", ")));
+                let known = KEYS.iter().map(|(name, ..)| *name).chain(["help"]);
+                habits::key('O', key, value, known).map_err(|why| format!("-O {item}: {why}"))?;
+                continue;
             };
             store(&mut tuning, value).map_err(|why| format!("-O {item}: {why}"))?;
         }
@@ -135,6 +137,7 @@ impl TuningKeys {
         for (name, value, help, _) in KEYS {
             text.push_str(&format!("  {:<32} {help}\n", format!("{name}{value}")));
         }
+        text.push_str(&format!("Accepted, as they are true anyway: {}\n", habits::accepted('O')));
         text
     }
 }
@@ -169,9 +172,10 @@ mod tests {
 
     #[test]
     fn what_is_not_a_key_or_value_is_an_error_that_names_it() {
-        let why = keys("stitch,speed=9").unwrap_err();
-        assert!(why.starts_with("-O speed=9: no such key; the keys are stitch, stitch-after, "), "{why}");
-        assert!(why.ends_with(", help"), "{why}");
+        assert_eq!(keys("stitch,speed=9").unwrap_err(), "-O speed=9: no such key; `-O help` lists the keys");
+        let why = keys("stich-after=1").unwrap_err();
+        assert!(why.starts_with("-O stich-after=1: no such key; did you mean `stitch-after`"), "{why}");
+        assert!(keys("opt-level=2").is_ok() && keys("opt-level=0").is_err());
         assert_eq!(keys("stitch-after").unwrap_err(), "-O stitch-after: it needs a value");
         assert!(keys("stitch=maybe").unwrap_err().starts_with("-O stitch=maybe: "));
         assert!(keys("").is_err());

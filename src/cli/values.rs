@@ -4,6 +4,7 @@
 //! "invalid value 'X' for '--option': ".
 
 use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -120,6 +121,24 @@ impl PreloadSpec {
             _ => Err("expected NAME=FILE".to_string()),
         }
     }
+}
+
+/// `--listen ADDR:PORT`: an address in numbers, since names are not looked up.
+pub fn parse_listen(typed: &str) -> Result<SocketAddr, String> {
+    let expected = || {
+        let number = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit());
+        match typed.rsplit_once(':') {
+            None if number(typed) => format!("expected ADDR:PORT such as 127.0.0.1:{typed}"),
+            Some(("", port)) if number(port) => {
+                format!("expected ADDR:PORT such as 0.0.0.0:{port}, which is every address")
+            }
+            Some((_, port)) if number(port) && port.parse::<u16>().is_ok() => {
+                format!("expected ADDR:PORT with an address in numbers such as 127.0.0.1:{port} or [::1]:{port}")
+            }
+            _ => "expected ADDR:PORT such as 127.0.0.1:8080 or [::1]:8080".to_string(),
+        }
+    };
+    typed.parse().map_err(|_| expected())
 }
 
 /// A number of bytes: `65536`, `64KiB`, `64K`, `1.5GiB`, `10MB` (decimal), `1e6`.
@@ -305,6 +324,21 @@ mod tests {
             PreloadSpec { name: "m".into(), file: "a=b.wasm".into() }
         );
         assert!(PreloadSpec::parse("m").is_err() && PreloadSpec::parse("m=").is_err());
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        assert_eq!(parse_listen("[::1]:80").unwrap().port(), 80);
+        for (bad, example) in [
+            ("8080", "127.0.0.1:8080"),
+            (":80", "0.0.0.0:80"),
+            ("localhost:0", "127.0.0.1:0"),
+            ("127.0.0.1", "127.0.0.1:8080"),
+            ("", "127.0.0.1:8080"),
+            ("127.0.0.1:99999", "127.0.0.1:8080"),
+        ] {
+            assert!(parse_listen(bad).unwrap_err().contains(example), "{bad}");
+        }
     }
 
     #[test]

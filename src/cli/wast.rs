@@ -1,8 +1,9 @@
 //! `wasmr wast FILE…`: runs script tests; one line a file, one line a failed directive.
 
 use std::io::Write;
+use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, bail};
 use wasmr::{Config, Engine, Features};
 
 use super::flags::WastFlags;
@@ -20,7 +21,7 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
         }
     };
     if flags.files.is_empty() {
-        anyhow::bail!(UsageError("FILE is missing: which scripts are to be run?".to_string()));
+        bail!(UsageError("FILE is missing: which scripts are to be run?".to_string()));
     }
     let mut config = Config::new();
     // Scripts state what is invalid under the features of the specification, which is the default set.
@@ -29,7 +30,7 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
     let mut status = exit::SUCCESS;
     for file in &flags.files {
         let shown = printable_word(file);
-        let text = match std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`")) {
+        let text = match script(file).with_context(|| format!("cannot read `{shown}`")) {
             Ok(text) => text,
             Err(error) => {
                 report::error(err, &error);
@@ -54,4 +55,14 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
         }
     }
     Ok(status)
+}
+
+/// The text of a script.
+fn script(file: &Path) -> anyhow::Result<String> {
+    let bytes = std::fs::read(file)?;
+    if bytes.starts_with(b"\0asm") {
+        bail!("it is a binary module, not a script (.wast); `wasmr validate` checks modules, `wasmr run` runs them");
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| anyhow!("it is not a script (.wast): not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
 }

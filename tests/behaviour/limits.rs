@@ -186,7 +186,7 @@ on_every_tier! {
     fn a_small_address_space_changes_nothing(tier) {
         // No room to reserve what a 32-bit memory can address: accesses are checked instead.
         let limited = |module: &str, word: &str| {
-            let script = "ulimit -v 200000 && exec \"$@\"";
+            let script = "ulimit -v 190000 && exec \"$@\"";
             let run = Run::of("sh").words(["-c", script, "sh", WASMR, "run"]).words(tier.0);
             run.word(guest(module)).word(word).end()
         };

@@ -1,7 +1,7 @@
 //! Messages as users see them, whole, in golden files: what failed, on what, and what to do.
 
 use crate::golden::{check, check_text, compare};
-use crate::harness::{Run, Scratch};
+use crate::harness::{Run, Scratch, guest};
 use crate::tiers::on_every_tier;
 
 on_every_tier! {
@@ -43,6 +43,109 @@ on_every_tier! {
     fn wasm_bindgen(tier) {
         let text = r#"(module (import "wbg" "__wbindgen_throw" (func (param i32 i32))) (func (export "_start")))"#;
         check_text(tier, "wasm_bindgen", text, &["guest.wat"]);
+    }
+
+    fn imports_come_before_the_missing_start(tier) {
+        let text = r#"(module
+            (import "wbg" "__wbindgen_throw" (func (param i32 i32)))
+            (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
+            (func (export "greet") (param i32 i32)))"#;
+        check_text(tier, "wasm_bindgen_no_start", text, &["guest.wat"]);
+        let text = r#"(module (import "gojs" "runtime.wasmExit" (func (param i32))) (func (export "run") (param i32 i32)))"#;
+        check_text(tier, "go_js", text, &["--invoke", "main", "guest.wat"]);
+    }
+
+    fn imports_of_a_library(tier) {
+        let text = r#"(module (import "lib" "f" (func)) (import "my lib" "g" (func)) (import "lib" "m" (memory 1)) (func (export "run")))"#;
+        check_text(tier, "library_import", text, &["guest.wat"]);
+        check_text(tier, "library_import_invoke", text, &["--invoke", "run", "guest.wat"]);
+        let scratch = Scratch::new();
+        scratch.file("guest.wat", text);
+        scratch.file("lib.wat", r#"(module (func (export "other")))"#);
+        let words = ["--preload", "lib=lib.wat", "guest.wat"];
+        let outcome = Run::on(tier).words(words).current_dir(scratch.path()).end();
+        compare("library_lacks_import", &format!("run {}", words.join(" ")), &outcome);
+    }
+
+    fn invalid_module_on_several_lines(tier) {
+        let text = "(module\n  (import \"wasi_snapshot_preview1\" \"sched_yield\" (func (result i32)))\n  (func $fine)\n  \
+                    (func $broken (param i32) (result i64)\n    (i64.add\n      (i64.const 1)\n      (local.get 0))))\n";
+        check_text(tier, "invalid_module_lines", text, &["guest.wat"]);
+        let text = "(module\n  (func (export \"_start\") (result i32)\n    nop)\n)\n";
+        check_text(tier, "invalid_module_end", text, &["guest.wat"]);
+    }
+
+    fn truncated_file(tier) {
+        let scratch = Scratch::new();
+        let whole = std::fs::read(guest("hello.wasm")).unwrap();
+        scratch.file("part.wasm", &whole[..whole.len() / 2]);
+        let outcome = Run::on(tier).word("part.wasm").current_dir(scratch.path()).end();
+        compare("truncated", "run part.wasm", &outcome);
+    }
+
+    fn own_stack_used_up(tier) {
+        // What a compiler makes of a recursion: a frame in linear memory, below the one before.
+        let text = r#"(module (memory 1) (global $sp (mut i32) (i32.const 65536))
+            (func $walk (param i32) (result i32)
+                (global.set $sp (i32.sub (global.get $sp) (i32.const 32)))
+                (i32.store (global.get $sp) (local.get 0))
+                (i32.add (call $walk (i32.add (local.get 0) (i32.const 1))) (i32.load (global.get $sp))))
+            (func (export "_start") (drop (call $walk (i32.const 0)))))"#;
+        check_text(tier, "own_stack", text, &["guest.wat"]);
+    }
+
+    fn exception_with_arguments(tier) {
+        let text = r#"(module (tag $e (export "my error") (param i32 f64 externref)) (tag $other (param i64))
+            (func (export "_start") (throw $e (i32.const -1) (f64.const 0x1.8p0) (ref.null extern)))
+            (func (export "other") (throw $other (i64.const 7))))"#;
+        check_text(tier, "exception_arguments", text, &["guest.wat"]);
+        check_text(tier, "exception_unnamed", text, &["--invoke", "other", "guest.wat"]);
+    }
+
+    fn unknown_log_topic(tier) {
+        let outcome = Run::on(tier).env("WASMR_LOG", "bogus").word("hello.wasm");
+        let guests = guest("hello.wasm").parent().unwrap().to_path_buf();
+        compare("unknown_log_topic", "run hello.wasm", &outcome.current_dir(&guests).end());
+    }
+
+    fn directories_in_other_spellings(tier) {
+        let scratch = Scratch::new();
+        scratch.dir("app");
+        scratch.file("guest.wat", "(module (func (export \"_start\")))");
+        scratch.file("file.txt", "");
+        for (name, spec) in [
+            ("dir_one_colon", "app:/work"),
+            ("dir_reversed", "/no-such-directory::app::ro"),
+            ("dir_tilde", "~/app::/work"),
+            ("dir_is_file", "file.txt"),
+        ] {
+            let run = Run::on(tier).env("HOME", ".").words(["--dir", spec, "guest.wat"]).current_dir(scratch.path());
+            compare(name, &format!("run --dir {spec} guest.wat"), &run.end());
+        }
+    }
+
+    fn directories_that_hide_others(tier) {
+        check(tier, "dir_hidden", &["--dir", "..::/", "--dir", ".", "hello.wasm"]);
+    }
+
+    fn keys_of_others(tier) {
+        let accepted = [
+            "-C", "cache=n", "-O", "opt-level=2", "-S", "cli,common=y,http=n", "-D", "debug-info=n,address-map", "-W", "component-model=n",
+        ];
+        Run::on(tier).words(accepted).guest("hello.wasm").end().exits(0).prints("hello from wasm\n").quietly();
+        let run = Run::on(tier).env("FROM_HOST", "yes").words(["-S", "inherit-env=y"]).guest("args_env.wasm").end();
+        assert!(run.exits(0).stdout.contains("env: FROM_HOST=yes\n"));
+        for (name, letter, key) in [
+            ("key_cache", "-C", "cache"),
+            ("key_opt_level", "-O", "opt-level=0"),
+            ("key_max_memories", "-W", "max-memories=1"),
+            ("key_no_cli", "-S", "cli=n"),
+            ("key_network", "-S", "inherit-network"),
+            ("key_coredump", "-D", "coredump=x"),
+            ("key_near", "-W", "max-memory=1MiB"),
+        ] {
+            check(tier, name, &[letter, key, "hello.wasm"]);
+        }
     }
 
     fn invalid_module(tier) {
@@ -121,6 +224,40 @@ on_every_tier! {
 }
 
 #[test]
+fn options_and_commands_of_others() {
+    let guests = guest("hello.wasm").parent().unwrap().to_path_buf();
+    for (name, words) in [
+        ("option_volume", &["run", "--volume", ".:/", "hello.wasm"][..]),
+        ("option_mapdir", &["run", "--mapdir=/::.", "hello.wasm"]),
+        ("option_mount", &["run", "-mount", ".:/", "hello.wasm"]),
+        ("option_v", &["run", "-v", ".:/", "hello.wasm"]),
+        ("option_debug", &["run", "-g", "hello.wasm"]),
+        ("option_profile", &["--profile=guest", "hello.wasm"]),
+        ("option_target", &["run", "--target", "x86_64", "hello.wasm"]),
+        ("option_near", &["run", "--max-memroy", "1MiB", "hello.wasm"]),
+        ("option_unknown", &["inspect", "--bogus", "hello.wasm"]),
+        ("option_listen_port", &["run", "--listen", "8080", "hello.wasm"]),
+        ("option_listen_name", &["run", "--listen=localhost:0", "hello.wasm"]),
+        ("command_completion", &["completion"]),
+        ("command_near", &["inspct", "hello.wasm"]),
+        ("command_unknown", &["frobnicate"]),
+        ("wast_binary", &["wast", "hello.wasm"]),
+    ] {
+        compare(name, &words.join(" "), &Run::bare().words(words).current_dir(&guests).end());
+    }
+}
+
+#[test]
+fn help_and_version_are_commands_too() {
+    let printed = |words: &[&str]| Run::bare().words(words).end().exits(0).quietly().stdout;
+    assert_eq!(printed(&["help"]), printed(&["--help"]));
+    assert_eq!(printed(&["help", "run"]), printed(&["run", "--help"]));
+    assert_eq!(printed(&["help", "inspect"]), printed(&["inspect", "--help"]));
+    assert_eq!(printed(&["version"]), printed(&["--version"]));
+    compare("help_unknown", "help nosuch", &Run::bare().words(["help", "nosuch"]).end());
+}
+
+#[test]
 fn help() {
     for (name, words) in [
         ("help", &["--help"][..]),
@@ -128,6 +265,8 @@ fn help() {
         ("help_inspect", &["inspect", "--help"]),
         ("help_completions", &["completions", "--help"]),
         ("help_keys", &["run", "-W", "help", "m.wasm"]),
+        ("help_wasi_keys", &["run", "-S", "help"]),
+        ("help_debug_keys", &["run", "-D", "help"]),
     ] {
         compare(name, &words.join(" "), &Run::bare().words(words).end());
     }

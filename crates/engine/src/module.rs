@@ -92,9 +92,12 @@ impl Module {
         if size as u64 > config.max_module_size {
             return Err(ModuleError::too_large(name, size, config.max_module_size));
         }
-        let bytes = wasmr_module::bytes_from_input(bytes, Path::new(name))?;
-        let threads = config.tuning.threads_for(bytes.as_ref().len());
-        let module = wasmr_module::Module::new(bytes, name, &config.features, engine.types(), threads)?;
+        let path = Path::new(name);
+        let binary = wasmr_module::bytes_from_input(bytes.clone(), path)?;
+        let threads = config.tuning.threads_for(binary.as_ref().len());
+        let decoded = wasmr_module::Module::new(binary.clone(), name, &config.features, engine.types(), threads);
+        let module =
+            decoded.map_err(|error| wasmr_module::with_text_place(error, bytes.as_ref(), binary.as_ref(), path))?;
         let code = engine.code(module.clone());
         Ok(Module { loaded: LoadedModule { module, code: code.clone() }, code })
     }

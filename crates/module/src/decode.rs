@@ -23,7 +23,7 @@ use crate::execution::Purpose;
 use crate::features::Features;
 use crate::module::{BodyRange, Declarations, ModuleBytes};
 use crate::names::Names;
-use crate::{sections, validate};
+use crate::{layout, sections, validate};
 
 /// Decodes and validates a module.
 pub(crate) fn decode(
@@ -58,7 +58,7 @@ pub(crate) fn decode(
             Err(error) => {
                 // If the code section breaks off, the bodies before that may hold an earlier error.
                 decoder.validate_bodies()?;
-                return Err(ModuleError::malformed(error));
+                return Err(cut_off(binary, &error).unwrap_or_else(|| ModuleError::malformed(error)));
             }
         };
         rest = &rest[consumed..];
@@ -77,10 +77,27 @@ pub(crate) fn decode(
     }
 }
 
+/// The error for a binary that ends too early, if it does: an incomplete download, most likely.
+fn cut_off(binary: &[u8], error: &wasmparser::Error) -> Option<ModuleError> {
+    if !error.message().starts_with("unexpected end") {
+        return None;
+    }
+    let (section, missing) = layout::cut_off(binary)?;
+    let missing = match missing {
+        0..10_000 => format!("{missing} bytes"),
+        10_000..1_000_000 => format!("{:.1} kB", missing as f64 / 1e3),
+        _ => format!("{:.1} MB", missing as f64 / 1e6),
+    };
+    let message = format!(
+        "unexpected end-of-file: the {section} section goes on {missing} beyond the end of the file; an incomplete download?"
+    );
+    Some(ModuleError::new(Fault::Malformed, message, Some(error.offset())))
+}
+
 /// Components share the first four bytes with modules; say what they are.
 fn refuse_component(binary: &[u8]) -> Result<(), ModuleError> {
     if binary.len() >= 8 && binary.starts_with(b"\0asm") && binary[6..8] == [1, 0] {
-        let message = "this is a WebAssembly component; wasmr runs core modules";
+        let message = "this is a WebAssembly component; wasmr runs core modules: rebuild it for wasm32-wasip1";
         return Err(ModuleError::new(Fault::Unsupported, message, Some(4)));
     }
     Ok(())

@@ -45,6 +45,8 @@ struct Report {
     module: String,
     func: Option<(u32, Option<String>)>,
     missing: Option<Feature>,
+    /// Lines that show the place in the text that the module was made of.
+    place: Option<String>,
 }
 
 /// The longest name or snippet that a message repeats.
@@ -60,6 +62,7 @@ impl ModuleError {
             module: String::new(),
             func: None,
             missing: None,
+            place: None,
         }))
     }
 
@@ -120,6 +123,13 @@ impl ModuleError {
         self
     }
 
+    /// Shows the place in the text that the module was made of.
+    #[cfg(feature = "wat")]
+    pub(crate) fn at_place(mut self, lines: String) -> ModuleError {
+        self.0.place = Some(lines);
+        self
+    }
+
     /// What kind of fault it is.
     pub fn fault(&self) -> Fault {
         self.0.fault
@@ -159,7 +169,7 @@ impl ModuleError {
 
 impl fmt::Display for ModuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { fault, message, offset, module, func, .. } = &*self.0;
+        let Report { fault, message, offset, module, func, place, .. } = &*self.0;
         let space = if module.is_empty() { "" } else { " " };
         match fault {
             Fault::Malformed => write!(f, "malformed module{space}{module}: {message}")?,
@@ -183,7 +193,11 @@ impl fmt::Display for ModuleError {
         if let Some(offset) = offset {
             write!(f, "at offset {offset:#x}")?;
         }
-        f.write_str(")")
+        f.write_str(")")?;
+        match place {
+            Some(lines) => write!(f, "\n{lines}"),
+            None => Ok(()),
+        }
     }
 }
 

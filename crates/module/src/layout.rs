@@ -96,6 +96,20 @@ impl<'a> Iterator for Sections<'a> {
     }
 }
 
+/// The first section that goes on beyond the end of a binary: what it is called, and how many of its bytes are not there.
+pub(crate) fn cut_off(bytes: &[u8]) -> Option<(&'static str, usize)> {
+    let mut at = 8;
+    loop {
+        let mut reader = BinaryReader::new(bytes.get(at..)?, 0);
+        let id = reader.read_u8().ok()?;
+        let size = reader.read_var_u32().ok()? as usize;
+        at = (at + reader.current_position()).checked_add(size)?;
+        if at > bytes.len() {
+            return Some((NAMES.get(usize::from(id))?, at - bytes.len()));
+        }
+    }
+}
+
 /// One field of a producers section: what kind of tool, and which ones with their versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Producers<'a> {
@@ -126,6 +140,16 @@ pub(crate) fn producers(bytes: &[u8]) -> Vec<Producers<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_cut_off_is_counted() {
+        // An empty type section, then 5 bytes of a code section of 300.
+        let bytes = b"\0asm\x01\0\0\0\x01\x01\0\x0a\xac\x02\x01abcd";
+        assert_eq!(cut_off(bytes), Some(("code", 295)));
+        assert_eq!(cut_off(&bytes[..11]), None);
+        assert_eq!(cut_off(&bytes[..13]), None, "not even its size is whole");
+        assert_eq!(cut_off(b"\0asm"), None);
+    }
 
     fn binary(sections: &[(u8, &[u8])]) -> Vec<u8> {
         let mut bytes = b"\0asm\x01\0\0\0".to_vec();

@@ -7,7 +7,7 @@
 //! - [`features`]: the table of proposals that decide which modules are valid.
 //! - [`names`]: custom sections and the name section, [`layout`]: where the sections lie; read only when asked for.
 //! - [`operators`]: code as text, for people.
-//! - [`text`]: accepts `.wat` where a binary is expected.
+//! - [`text`]: accepts `.wat` where a binary is expected; [`text_place`]: where in it a fault stands.
 //! - [`printable`](mod@printable): foreign text made fit to be shown.
 //! - [`error`]: [`ModuleError`], always the fault of the bytes, with offset and function.
 //! - [`inspection`]: [`Inspection`], a module to look at, whatever it needs.
@@ -34,6 +34,8 @@ pub mod operators;
 pub mod printable;
 mod sections;
 pub mod text;
+#[cfg(feature = "wat")]
+pub mod text_place;
 pub mod types;
 mod validate;
 
@@ -48,4 +50,8 @@ pub use module::{
 };
 pub use names::Names;
 pub use text::bytes_from_input;
+#[cfg(not(feature = "wat"))]
+pub use text::with_text_place;
+#[cfg(feature = "wat")]
+pub use text_place::with_text_place;
 pub use types::BlockSig;

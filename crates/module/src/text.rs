@@ -83,6 +83,12 @@ fn looks_like_text(text: &str) -> bool {
     text.starts_with('(') || text.starts_with(";;")
 }
 
+/// Returns the error as it is: there are no texts to point into.
+#[cfg(not(feature = "wat"))]
+pub fn with_text_place(error: ModuleError, _text: &[u8], _binary: &[u8], _path: &Path) -> ModuleError {
+    error
+}
+
 /// What a file that is neither format begins with.
 fn description(bytes: &[u8]) -> String {
     if bytes.is_empty() {
