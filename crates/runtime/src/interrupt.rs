@@ -34,8 +34,26 @@ struct Shared {
     thread: AtomicI32,
 }
 
-/// Those that were interrupted and run still.
-static STOPPING: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+/// The guests that were interrupted and run still, and the thread that sends them signals.
+struct Stopping {
+    guests: Vec<Weak<Shared>>,
+    has_thread: bool,
+}
+
+static STOPPING: Mutex<Stopping> = Mutex::new(Stopping { guests: Vec::new(), has_thread: false });
+
+impl Stopping {
+    /// Adds a guest, and calls `start` to start the thread unless it is there. If that fails, the next guest tries again, and so
+    /// does the next request to stop this one.
+    fn add(&mut self, guest: &Arc<Shared>, start: impl FnOnce() -> io::Result<()>) {
+        let same = |other: &Weak<Shared>| other.as_ptr() == Arc::as_ptr(guest);
+        self.guests.retain(|other| other.strong_count() > 0 && !same(other));
+        self.guests.push(Arc::downgrade(guest));
+        if !self.has_thread {
+            self.has_thread = start().is_ok();
+        }
+    }
+}
 
 /// How long a guest has to end before the next signal.
 const PATIENCE: Duration = Duration::from_millis(2);
@@ -44,7 +62,7 @@ const PATIENCE: Duration = Duration::from_millis(2);
 fn stop_all() {
     loop {
         let mut stopping = STOPPING.lock().unwrap_or_else(PoisonError::into_inner);
-        stopping.retain(|shared| {
+        stopping.guests.retain(|shared| {
             let Some(shared) = shared.upgrade() else { return false };
             let thread = shared.thread.load(Ordering::SeqCst);
             let is_running = thread != 0 && shared.raised.load(Ordering::SeqCst);
@@ -53,7 +71,8 @@ fn stop_all() {
             }
             is_running
         });
-        if stopping.is_empty() {
+        if stopping.guests.is_empty() {
+            stopping.has_thread = false;
             return;
         }
         drop(stopping);
@@ -91,16 +110,14 @@ impl InterruptHandle {
         }
         drop(change);
         let thread = self.0.thread.load(Ordering::SeqCst);
-        if was_raised || thread == 0 {
+        if thread == 0 {
             return;
         }
         preempt(thread);
         let mut stopping = STOPPING.lock().unwrap_or_else(PoisonError::into_inner);
-        stopping.push(Arc::downgrade(&self.0));
-        if stopping.len() == 1 {
-            // Without the thread the one signal above has to do, which it nearly always does.
-            let _ = std::thread::Builder::new().name("wasmr-interrupt".to_owned()).spawn(stop_all);
-        }
+        // Without the thread the one signal above has to do, which it nearly always does.
+        stopping
+            .add(&self.0, || std::thread::Builder::new().name("wasmr-interrupt".to_owned()).spawn(stop_all).map(drop));
     }
 
     /// Notes that the calling thread runs the guest, until [`leave`](InterruptHandle::leave). Whether it may: not if it was asked
@@ -207,6 +224,23 @@ mod tests {
         assert_eq!((handle.is_interrupted(), readable(&handle)), (false, false));
         handle.interrupt();
         assert!(readable(&handle));
+    }
+
+    #[test]
+    fn a_thread_that_does_not_start_is_tried_again() {
+        let mut stopping = Stopping { guests: Vec::new(), has_thread: false };
+        let (first, second) = (Arc::new(Shared::default()), Arc::new(Shared::default()));
+        stopping.add(&first, || Err(io::ErrorKind::WouldBlock.into()));
+        assert!(!stopping.has_thread);
+        stopping.add(&first, || Err(io::ErrorKind::WouldBlock.into()));
+        assert_eq!(stopping.guests.len(), 1);
+        stopping.add(&second, || Ok(()));
+        assert!(stopping.has_thread, "the guests that had no thread have it now");
+        assert_eq!(stopping.guests.len(), 2);
+        stopping.add(&first, || panic!("one is enough"));
+        drop(second);
+        stopping.add(&first, || panic!("one is enough"));
+        assert_eq!(stopping.guests.len(), 1, "a guest that is gone is forgotten");
     }
 
     #[test]
