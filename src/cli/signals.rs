@@ -13,6 +13,8 @@
 //!
 //! While the terminal is raw ([`terminal`](super::terminal)), every signal that ends or stops a process restores it first.
 //!
+//! SIGXFSZ is ignored, so that a guest whose file grows beyond the limit of `ulimit -f` sees `FBIG`, as POSIX has it.
+//!
 //! # Why is no line ended after `^C`?
 //! A shell that sees its child die of SIGINT does so itself, and reports `Quit` after `^\`. It does neither after an exit code, so
 //! process 1 ends the line.
@@ -43,6 +45,8 @@ mod unix {
     /// ignored.
     pub fn install() {
         TERMINATION.into_iter().for_each(|signal| handle(signal, end));
+        // SAFETY: ignoring a signal has no preconditions.
+        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     }
 
     /// Has whatever ends or stops the process restore the terminal. Comes before the engine installs its own handlers of faults,

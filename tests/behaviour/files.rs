@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::{Run, Scratch};
+use crate::harness::{Run, Scratch, WASMR};
 use crate::tiers::on_every_tier;
 
 /// The names in a directory, sorted.
@@ -25,7 +25,43 @@ fn escapes(stdout: &str) -> Vec<&str> {
         .collect()
 }
 
+/// A guest that makes a file and ends with the error number of `call`, whose descriptor is in local 0.
+fn grows_a_file(call: &str) -> String {
+    format!(
+        r#"(module
+        (import "wasi_snapshot_preview1" "path_open"
+            (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_pwrite" (func $pwrite (param i32 i32 i32 i64 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_allocate" (func $allocate (param i32 i64 i64) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_filestat_set_size" (func $set_size (param i32 i64) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "\10\00\00\00\04\00\00\00") (data (i32.const 16) "file")
+        (func (export "_start") (local i32)
+            (drop (call $open (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 4) (i32.const 1)
+                (i64.const 0x1fffffff) (i64.const 0) (i32.const 0) (i32.const 32)))
+            (local.set 0 (i32.load (i32.const 32)))
+            (call $exit {call})))"#
+    )
+}
+
 on_every_tier! {
+    /// The signal of this would end the process.
+    fn a_file_beyond_the_limit_of_the_process_is_an_error(tier) {
+        for call in [
+            "(call $pwrite (local.get 0) (i32.const 0) (i32.const 1) (i64.const 1000000) (i32.const 32))",
+            "(call $allocate (local.get 0) (i64.const 0) (i64.const 1000000))",
+            "(call $set_size (local.get 0) (i64.const 1000000))",
+        ] {
+            let scratch = Scratch::new();
+            let module = scratch.file("m.wat", grows_a_file(call));
+            let script = r#"ulimit -f 16; exec "$0" run "$@""#;
+            let run = Run::of("sh").words(["-c", script, WASMR]).words(tier.0).dir(scratch.path(), "/").word(module);
+            // FBIG is 22.
+            run.end().exits(22).quietly();
+        }
+    }
+
     fn a_tree_is_edited_as_on_a_host(tier) {
         let scratch = Scratch::new();
         let dir = scratch.dir("d");
