@@ -64,6 +64,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/src/store.rs",
     "crates/runtime/src/sys/code.rs",
     "crates/runtime/src/sys/fault.rs",
+    "crates/runtime/src/sys/fork.rs",
     "crates/runtime/src/sys/stack.rs",
     "crates/runtime/src/sys/reservation.rs",
     "crates/runtime/src/sys/stack_pages.rs",
@@ -116,7 +117,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("crates/engine", &["wasmr-core", "wasmr-module", "wasmr-runtime", "wasmr-interp", "wasmr-jit", "thiserror"]),
     (
         "crates/wasi",
-        &["wasmr-core", "wasmr-runtime", "cap-std", "cap-primitives", "rustix", "rustix-linux-procfs", "thiserror"],
+        &[
+            "wasmr-core",
+            "wasmr-runtime",
+            "cap-std",
+            "cap-primitives",
+            "chacha20",
+            "rustix",
+            "rustix-linux-procfs",
+            "thiserror",
+        ],
     ),
 ];
 

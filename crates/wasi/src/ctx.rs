@@ -16,6 +16,7 @@ use wasmr_runtime::interrupt::InterruptHandle;
 
 use crate::fd_table::{Descriptor, FdTable, Object, Taken};
 use crate::namespace::Names;
+use crate::random::Random;
 use crate::rights;
 use crate::stdio::{Input, Stdin, Stdout};
 
@@ -79,6 +80,7 @@ pub struct WasiCtx {
     pub(crate) env: Strings,
     pub(crate) fds: FdTable,
     pub(crate) interrupt: Option<InterruptHandle>,
+    pub(crate) random: Random,
     /// Bytes that the guest may still write to standard output and error; `None` is no limit.
     pub(crate) output_left: Option<u64>,
 }
@@ -135,6 +137,7 @@ pub struct WasiCtxBuilder {
     listeners: Vec<TcpListener>,
     max_fds: u32,
     max_output: Option<u64>,
+    random: Random,
 }
 
 impl Default for WasiCtxBuilder {
@@ -149,6 +152,7 @@ impl Default for WasiCtxBuilder {
             listeners: Vec::new(),
             max_fds: DEFAULT_MAX_FDS,
             max_output: None,
+            random: Random::default(),
         }
     }
 }
@@ -216,6 +220,23 @@ impl WasiCtxBuilder {
     /// Grants accepting connections on `listener`.
     pub fn listener(&mut self, listener: TcpListener) -> &mut Self {
         self.listeners.push(listener);
+        self
+    }
+
+    /// Takes random bytes from `source` instead of a generator that the host seeds, for runs that can be repeated.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wasmr_wasi::WasiCtx;
+    /// let mut next = 0u8;
+    /// let mut builder = WasiCtx::builder();
+    /// builder.random(move |bytes| bytes.fill_with(|| {
+    ///     next = next.wrapping_add(1);
+    ///     next
+    /// }));
+    /// ```
+    pub fn random(&mut self, source: impl FnMut(&mut [u8]) + Send + Sync + 'static) -> &mut Self {
+        self.random = Random::Source(Box::new(source));
         self
     }
 
@@ -303,7 +324,7 @@ impl WasiCtxBuilder {
             listener.set_nonblocking(true).map_err(BuildError::Listener)?;
             fds.insert(Descriptor::listener(OwnedFd::from(listener))).map_err(full)?;
         }
-        Ok(WasiCtx { args, env, fds, interrupt: None, output_left: self.max_output })
+        Ok(WasiCtx { args, env, fds, interrupt: None, random: self.random, output_left: self.max_output })
     }
 }
 

@@ -20,6 +20,7 @@
 //! | `namespace` | absolute paths to granted directories |
 //! | `fifo` | the wait for the other side of a FIFO |
 //! | `listing` | directory entries with stable cookies |
+//! | `random` | random bytes: a generator seeded by the host, or the embedder's source |
 //! | `calls` | one short function a call, by family |
 //! | [`link`] | the calls as host functions of the runtime |
 //!
@@ -38,6 +39,9 @@
 //!
 //! A write to a pipe that nobody reads is `PIPE`. That relies on `SIGPIPE` being ignored, as Rust programs do from the start;
 //! an embedder in another language has to ignore it too. Sockets are written so that they never raise it.
+//!
+//! A file that grows beyond the process's `RLIMIT_FSIZE` is `FBIG` if `SIGXFSZ` is ignored; its default action ends the
+//! process. This library leaves the signals of its embedder alone. The command `wasmr` ignores it.
 
 #![forbid(unsafe_code)]
 
@@ -56,6 +60,7 @@ pub mod link;
 mod listing;
 pub mod memory;
 mod namespace;
+mod random;
 pub mod rights;
 mod sandbox;
 pub mod stdio;

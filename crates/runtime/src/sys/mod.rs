@@ -24,6 +24,7 @@ compile_error!(
 
 mod code;
 mod fault;
+mod fork;
 mod pool;
 pub mod preempt;
 mod reservation;
@@ -33,6 +34,7 @@ mod unix;
 
 pub use code::{CodeSpace, Image};
 pub use fault::{FAULTS_BECOME_TRAPS, install_fault_handler, prepare_thread};
+pub use fork::generation;
 pub use reservation::{Reservation, is_guarded_address};
 pub use stack::for_each_word;
 pub use stack_pages::StackPages;

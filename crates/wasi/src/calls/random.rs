@@ -1,7 +1,5 @@
-//! `random_get`: bytes from the host's cryptographic generator.
+//! `random_get`: bytes that nobody can predict, unless the embedder chose another source.
 
-use rustix::io::Errno as HostErrno;
-use rustix::rand::{GetRandomFlags, getrandom};
 use wasmr_core::limits::HOST_CHUNK;
 
 use crate::ctx::WasiCtx;
@@ -13,14 +11,7 @@ use crate::wait;
 pub(crate) fn random_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, buf: Pointer, len: u32) -> Result<(), Fail> {
     for chunk in mem.slice_mut(buf, len)?.chunks_mut(HOST_CHUNK) {
         wait::check(ctx.interrupt.as_ref())?;
-        let mut rest = chunk;
-        while !rest.is_empty() {
-            match getrandom(&mut *rest, GetRandomFlags::empty()) {
-                Ok(filled) => rest = &mut rest[filled..],
-                Err(HostErrno::INTR) => (),
-                Err(error) => return Err(error.into()),
-            }
-        }
+        ctx.random.fill(chunk)?;
     }
     Ok(())
 }

@@ -134,6 +134,37 @@ fn random_bytes_fill_exactly_the_buffer() {
 }
 
 #[test]
+fn random_bytes_never_come_twice() {
+    // Of two guests in turn: few bytes, a whole block of the generator, more than one.
+    let mut guests = [guest(), guest()];
+    let mut seen = std::collections::HashSet::new();
+    for len in [8u32, 16, 992, 1024, 8, 5000, 8] {
+        for guest in &mut guests {
+            guest.call("random_get", &[DATA.into(), len.into()]).unwrap();
+            for word in guest.bytes(DATA, len).chunks_exact(8) {
+                assert!(seen.insert(word.to_vec()), "{word:?} came twice");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_embedders_random_bytes_are_used() {
+    let mut builder = WasiCtx::builder();
+    let mut next = 0u8;
+    builder.random(move |bytes| {
+        bytes.fill_with(|| {
+            next = next.wrapping_add(1);
+            next
+        });
+    });
+    let mut guest = Guest::new(builder.build().unwrap());
+    guest.call("random_get", &[DATA.into(), 3]).unwrap();
+    guest.call("random_get", &[(DATA + 3).into(), 2]).unwrap();
+    assert_eq!(guest.bytes(DATA, 6), [1, 2, 3, 4, 5, 0]);
+}
+
+#[test]
 fn the_guest_ends_with_any_code() {
     let mut guest = guest();
     for code in [0, 1, 125, 126, 255, 256, u32::MAX] {
