@@ -4,6 +4,7 @@
 //! `WASMR_FORGET_ROUNDS=1000000 cargo test --release --test forgets` does it a million times.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use wasmr::{Caller, Config, Engine, ExternType, Linker, Mode, Module, Store, Val};
 
@@ -78,7 +79,12 @@ fn modules_leave_nothing_behind() {
     let after = resident();
     println!("{rounds} modules: {before} bytes became {after}");
     assert!(after <= before + (2 << 20), "{before} bytes became {after}");
+    // A thread that compiled has its hands on the last module a little longer than whoever waited for the code.
+    let began = Instant::now();
     for registry in registries {
-        assert!(registry.is_empty(), "{} types are left", registry.len());
+        while !registry.is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(30), "{} types are left", registry.len());
+            std::thread::yield_now();
+        }
     }
 }
