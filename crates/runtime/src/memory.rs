@@ -41,6 +41,10 @@ pub const GUARDED_SPACE: usize = (8 << 30) + PAGE as usize;
 /// can.
 const FRONT_GUARD: usize = 2 << 30;
 
+/// Address space that must be free when a checked memory grows, or it does not grow. Where that is short, a guest could
+/// otherwise take all there is, and the next allocation of the host's would abort the process.
+const LEFT_TO_THE_HOST: usize = 8 << 20;
+
 /// A memory in a store.
 #[derive(Debug)]
 #[repr(C)]
@@ -118,10 +122,12 @@ impl MemoryObject {
         match &mut self.backing {
             Backing::Guarded(reservation) => reservation.enlarge(len)?,
             Backing::Checked(Some(mapping)) => {
+                let _free = Mapping::reserve(LEFT_TO_THE_HOST)?;
                 mapping.enlarge(len)?;
                 self.vm.base = mapping.base().as_ptr();
             }
             Backing::Checked(empty) => {
+                let _free = Mapping::reserve(LEFT_TO_THE_HOST)?;
                 let mapping = empty.insert(Mapping::allocate(len)?);
                 self.vm.base = mapping.base().as_ptr();
             }
