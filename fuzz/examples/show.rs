@@ -7,6 +7,13 @@ use std::process::ExitCode;
 
 use wasmr_fuzz::differential::{compare, parse};
 
+/// Writes all of it now: a panic of a thread that compiles ends the process without the rest of a buffer.
+fn write(wasm: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(wasm)?;
+    out.flush()
+}
+
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
     let Some(path) = words.next() else {
@@ -27,7 +34,7 @@ fn main() -> ExitCode {
     if let Some(other) = words.next() {
         let Ok(wasm) = read(&other) else { return ExitCode::from(2) };
         module.wasm = wasm;
-    } else if let Err(error) = std::io::stdout().write_all(&module.wasm) {
+    } else if let Err(error) = write(&module.wasm) {
         eprintln!("standard output: {error}");
         return ExitCode::from(2);
     }

@@ -102,6 +102,12 @@ impl Translator<'_, '_> {
         let args = self.pop_many(ty.params().len());
         let results: Vec<Type> = ty.results().iter().map(|&ty| value_type(ty)).collect();
         let join = self.block_with(&results);
+        // A body that is put here may take the operands below from their variables, to which the other ways must lead as well.
+        let is_saved = self.pending_loop.is_some();
+        if is_saved {
+            self.save_operands(self.stack.len());
+        }
+        let below = self.stack.clone();
         let last = predicted.len() - 1;
         for (place, index) in predicted.into_iter().enumerate() {
             let pointer = self.func_pointer(index);
@@ -123,6 +129,7 @@ impl Translator<'_, '_> {
             }
             self.reachable = true;
             self.builder.switch_to_block(wrong);
+            self.stack.clone_from(&below);
         }
         self.push_all(&args);
         let (callee, context) = callee(self);
@@ -133,6 +140,9 @@ impl Translator<'_, '_> {
         self.builder.seal_block(join);
         self.builder.switch_to_block(join);
         let values = self.builder.block_params(join).to_vec();
+        if is_saved {
+            self.restore_operands(self.stack.len());
+        }
         self.push_all(&values);
         Ok(())
     }

@@ -220,7 +220,7 @@ impl Translator<'_, '_> {
     }
 
     /// Keeps the lowest `count` operands in their variables.
-    fn save_operands(&mut self, count: usize) {
+    pub fn save_operands(&mut self, count: usize) {
         self.saved_operands += count;
         for index in 0..count {
             let (variable, _) = self.operand_variable(index);
@@ -230,7 +230,7 @@ impl Translator<'_, '_> {
     }
 
     /// Takes the lowest `count` operands from their variables.
-    fn restore_operands(&mut self, count: usize) {
+    pub fn restore_operands(&mut self, count: usize) {
         for index in 0..count {
             let (variable, _) = self.operand_variable(index);
             self.stack[index] = self.builder.use_var(variable);

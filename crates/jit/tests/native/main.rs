@@ -4,6 +4,7 @@
 
 mod calls;
 mod exceptions;
+mod loops;
 mod references;
 mod traps;
 mod world;
