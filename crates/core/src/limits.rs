@@ -10,6 +10,10 @@ pub const PAGE_SIZE: u64 = 65_536;
 /// are below 64 MiB; a pipe that never ends must not fill the host's memory.
 pub const DEFAULT_MAX_MODULE_SIZE: u64 = 256 << 20;
 
+/// Bytes of a module's type section. Each byte may take 50 bytes of memory and half a microsecond until the types are
+/// interned, more than any other part of a module; the sections of programs in use are below 1 MiB.
+pub const MAX_TYPE_SECTION: u64 = 8 << 20;
+
 /// Bytes that all memories of a store may have together: what one 32-bit memory can address. Pages are only committed
 /// when touched, so that allowing it costs nothing.
 pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;

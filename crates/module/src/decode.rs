@@ -16,6 +16,7 @@ use std::sync::Arc;
 use wasmparser::{
     Chunk, Encoding, FromReader, FunctionBody, Parser, Payload, SectionLimited, Validator, ValidatorResources,
 };
+use wasmr_core::limits::MAX_TYPE_SECTION;
 use wasmr_core::registry::TypeRegistry;
 
 use crate::error::{Fault, ModuleError};
@@ -124,6 +125,11 @@ impl Decoder<'_> {
                 validator.version(num, encoding, &range).map_err(ModuleError::malformed)
             }
             Payload::TypeSection(reader) => {
+                let size = reader.range().end - reader.range().start;
+                if size > MAX_TYPE_SECTION {
+                    let message = format!("its types take {size} bytes, {MAX_TYPE_SECTION} are allowed");
+                    return Err(ModuleError::new(Fault::OverLimit, message, Some(reader.range().start)));
+                }
                 checked(&reader, |reader| validator.type_section(reader))?;
                 sections::types(decls, registry, reader)
             }

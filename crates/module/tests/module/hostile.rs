@@ -213,6 +213,24 @@ fn a_long_chain_of_types() {
 }
 
 #[test]
+fn more_bytes_of_types_than_are_loaded() {
+    // A million of 20 parameters each: far below the limit on their number, and a gigabyte when interned.
+    let mut section = Vec::new();
+    leb(&mut section, 1_000_000);
+    for index in 0..1_000_000u32 {
+        section.extend([0x60, 20]);
+        section.extend((0..20).map(|bit| if index >> bit & 1 == 0 { 0x7f } else { 0x7e }));
+        section.push(0);
+    }
+    let mut module = b"\0asm\x01\0\0\0\x01".to_vec();
+    leb(&mut module, section.len());
+    module.extend(section);
+    let e = load(module).expect_err("too many bytes");
+    assert_eq!((e.fault(), e.offset()), (Fault::OverLimit, Some(13)), "{e}");
+    assert!(e.message().contains("its types take 23000003 bytes"), "{e}");
+}
+
+#[test]
 fn too_many_data_segments() {
     let mut text = String::from("(module (memory 1)");
     for _ in 0..100_001 {
