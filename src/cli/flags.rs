@@ -80,7 +80,7 @@ pub struct RunFlags {
     ///
     /// Numbers are those of the text format: 42, -0x2a, 1_000, 1.5, 0x1.8p1, inf, nan:0x1; vectors are i32x4:1,2,3,4;
     /// references can only be null. The guest gets ARGS as its program arguments too; a function without parameters may
-    /// be given any number of them.
+    /// be given any number of them if the module imports `args_sizes_get`.
     #[arg(long, value_name = "NAME")]
     pub invoke: Option<String>,
 

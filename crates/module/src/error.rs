@@ -93,11 +93,12 @@ impl ModuleError {
         let sentence = text.lines().last().unwrap_or(text).trim().trim_end_matches('.');
         let mut message = quoted(sentence);
         let missing = features::missing(error);
-        match missing {
-            Some(feature) if feature.lacks().is_some() => {
-                message.push_str(&format!("; wasmr does not have that yet{}", execution::advice(feature)));
+        match missing.map(|feature| (feature, feature.lacks())) {
+            // The sentence asks for a switch that does not exist.
+            Some((feature, Some(lacks))) => {
+                message = format!("wasmr does not have {} yet{}", lacks.what, execution::advice(feature));
             }
-            Some(feature) => message.push_str(&format!("; the feature {} is off", feature.name())),
+            Some((feature, None)) => message.push_str(&format!("; the feature {} is off", feature.name())),
             None if error.missing_wasm_feature().is_some() => message.push_str("; wasmr does not have that"),
             None => {}
         }
