@@ -4,8 +4,8 @@
 //!
 //! | size | how |
 //! |---|---|
-//! | constant, at most [`MAX_CONSTANT`] | as few moves as cover it |
-//! | variable, at most [`MAX_VARIABLE`], in the first [`MAX_VARIABLE_SITES`] operators | a branch on its class; two to four moves of one width, which overlap in the middle |
+//! | constant, at most `MAX_CONSTANT` | as few moves as cover it |
+//! | variable, at most `MAX_VARIABLE`, in the first `MAX_VARIABLE_SITES` operators | a branch on its class; two to four moves of one width, which overlap in the middle |
 //! | other | the helper |
 //!
 //! # Invariants
