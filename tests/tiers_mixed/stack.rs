@@ -139,6 +139,37 @@ fn calls_get_about_as_deep_in_every_mode_whatever_their_frames_hold() {
 }
 
 #[test]
+fn large_functions_that_keep_little_get_deeper_when_compiled_but_not_without_bound() {
+    // Forty locals that are not needed after the call, in a body too large for its compiled frame to be enlarged as others are.
+    const LOCALS: usize = 40;
+    const MOST: i64 = 7;
+    let read = |at: usize| format!("(local.set {} (i32.load offset={} (i32.const 0)))", at % LOCALS + 1, 4 * at);
+    let used = |at: usize| format!("(i32.store offset={} (i32.const 4096) (local.get {}))", 4 * at, at % LOCALS + 1);
+    let work: String = (0..600).map(|at| read(at) + &used(at)).collect();
+    let declared = "i32 ".repeat(LOCALS);
+    let text = format!(
+        r#"(module (memory 1) (global $depth (export "depth") (mut i32) (i32.const 0))
+          (func $f (export "f") (param i32) (result i32) (local {declared})
+            (global.set $depth (i32.add (global.get $depth) (i32.const 1))) {work}
+            (i32.add (i32.const 1) (call $f (local.get 0)))))"#
+    );
+    let depth_of = |way: Way| {
+        let way = with_stack(way, 1 << 20);
+        let mut program = Program::new(&way, &text);
+        assert_eq!(program.call("f", &[Val::I32(0)]).trap().0, "call stack exhausted", "{}", way.name);
+        (program.global("depth"), way.name)
+    };
+    let depths: Vec<(i64, String)> = crate::ways::ways(1 << 18).into_iter().map(depth_of).collect();
+    let interpreted = depths[0].0;
+    for (depth, way) in &depths {
+        assert!(
+            (interpreted / COMPARABLE..=MOST * interpreted).contains(depth),
+            "{way}: {depth}, interpreted {interpreted}"
+        );
+    }
+}
+
+#[test]
 fn a_larger_stack_is_deeper_and_a_smaller_one_is_not() {
     let text = recursion("", "(call $g (local.get 0))");
     for bodies in tier_mixes(2) {

@@ -85,10 +85,11 @@ impl Config {
     /// Bytes of the stack for the guest's calls, which trap with "call stack exhausted" beyond it.
     ///
     /// This counts frames of the interpreter: 32 bytes for each call, 8 for each argument, local and waiting operand, 16 if that
-    /// is a vector. Machine code has a second stack of twice as many bytes and frames of other sizes, so that calls get about as
-    /// deep: by a factor of 3 at most, in all modes, for frames of up to some 30 KiB. The exact depth depends on the mode, and in
-    /// mode `tiered` on when functions are compiled. Memory is taken as far as a stack is used; both together never take more
-    /// than three times `bytes`, and 1 MiB for host functions.
+    /// is a vector. Machine code has a second stack of half as many bytes again and frames to match, so that calls get about as
+    /// deep: by a factor of 3 at most, in all modes, for frames of up to some 80 KiB. A large function with many locals of which
+    /// it needs few after a call may get some 7 times as deep in machine code. The exact depth depends on the mode, and in mode
+    /// `tiered` on when functions are compiled. Memory is taken as far as a stack is used; both together never take more than
+    /// two and a half times `bytes`, and 1 MiB for host functions.
     pub fn max_stack(&mut self, bytes: usize) -> &mut Config {
         self.limits.max_stack_bytes = bytes;
         self

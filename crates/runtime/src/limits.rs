@@ -16,8 +16,8 @@ pub struct StoreLimits {
     /// Elements of all tables together. `table.grow` beyond it gives -1.
     pub max_table_elements: u64,
     /// Bytes of the guest's value stack, where the interpreter has its frames. Calls beyond it trap with "call stack exhausted".
-    /// Machine code has a stack of [`NATIVE_STACK_FACTOR`](crate::vm::NATIVE_STACK_FACTOR) times as many bytes, on which calls
-    /// get about as deep.
+    /// Machine code has a stack of half as many bytes again ([`native_stack_bytes`](crate::vm::native_stack_bytes)), on which
+    /// calls get about as deep.
     pub max_stack_bytes: usize,
     /// Instances, ever, as a store keeps them until it is dropped.
     pub max_instances: usize,

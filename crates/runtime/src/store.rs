@@ -35,7 +35,7 @@ use crate::memory::MemoryObject;
 use crate::sys::{self, StackPages};
 use crate::table::TableObject;
 use crate::tier::Tier;
-use crate::vm::{NATIVE_STACK_FACTOR, STACK_SLACK, VmGlobal, VmStore, VmTag};
+use crate::vm::{STACK_SLACK, VmGlobal, VmStore, VmTag, native_stack_bytes};
 
 /// Inaccessible bytes below the stack of machine code.
 const NATIVE_GUARD: usize = 1 << 20;
@@ -385,8 +385,7 @@ impl StoreInner {
         Ok(())
     }
 
-    /// Maps the stack for machine code if there is none yet, [`NATIVE_STACK_FACTOR`] times as large as the value stack, and some
-    /// more for the host's frames.
+    /// Maps the stack for machine code if there is none yet: [`native_stack_bytes`], and some more for the host's frames.
     pub(crate) fn ensure_native_stack(&mut self) -> Result<(), ResourceError> {
         if self.native_stack.is_some() {
             return Ok(());
@@ -394,10 +393,7 @@ impl StoreInner {
         let refused = |source| ResourceError::System { what: "the stack of machine code", source };
         let page = sys::page_size();
         let below = NATIVE_GUARD + NATIVE_HEADROOM;
-        let size = self
-            .limits
-            .max_stack_bytes
-            .checked_mul(NATIVE_STACK_FACTOR)
+        let size = native_stack_bytes(self.limits.max_stack_bytes)
             .and_then(|size| size.checked_add(below))
             .and_then(|size| size.checked_next_multiple_of(page));
         let size = size.ok_or_else(|| refused(io::Error::from(io::ErrorKind::OutOfMemory)))?;

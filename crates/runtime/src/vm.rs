@@ -178,10 +178,12 @@ pub const STACK_SLACK: usize = 8192;
 /// Slots between a frame of the interpreter and the arguments below it.
 pub const FRAME_HEADER: usize = 4;
 
-/// How many times as large as the value stack the stack of machine code is. Frames in machine code are made to need more than
-/// frames on the value stack, but not so much more, so that calls get about as deep in both; what is left pays for the ways from
-/// tier to tier, which take hundreds of bytes of this stack and none of the other.
-pub const NATIVE_STACK_FACTOR: usize = 2;
+/// Bytes that machine code's frames may take where those on the value stack may take `bytes`: half as many again. Many frames
+/// in machine code need less than on the value stack, others need a little more; and the ways from tier to tier take
+/// hundreds of bytes of this stack and none of the other.
+pub const fn native_stack_bytes(bytes: usize) -> Option<usize> {
+    bytes.checked_add(bytes / 2)
+}
 
 /// The part of a store that tiers use. It is pinned inside the store.
 #[derive(Debug)]
