@@ -1,6 +1,6 @@
 //! Hands out canonical type ids: recursion groups go in, [`TypeId`]s come out, and equal types get equal ids.
 //!
-//! Whoever names types by their ids keeps them: a [`Types`] is the share of a module, which interns each of its recursion groups in
+//! Types live as long as somebody keeps them. A [`Types`] is the share of a module, which interns each of its recursion groups in
 //! order, or of a store, for the types of its host functions and tags. From then on every stage compares integers. A group that
 //! nobody keeps any more is dropped.
 //!
@@ -38,7 +38,7 @@ const REC_BASE: u32 = 1 << 31;
 /// Ids below [`REC_BASE`] that modules do not get: types of host functions are few, and cannot be refused.
 const RESERVED: u32 = 1 << 24;
 
-/// How many answers about subtypes are kept aside.
+/// Number of answers about subtypes that are kept aside.
 const ANSWERS: usize = 256;
 
 /// A recursion group on its way into the registry.
@@ -143,7 +143,7 @@ impl TypeRegistry {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many types it has.
+    /// Number of types in it.
     pub fn len(&self) -> usize {
         self.read().by_id.values().map(|group| group.types.len()).sum()
     }
@@ -182,7 +182,7 @@ impl TypeRegistry {
         self.read().groups.get(&incoming as &dyn Form).map(|group| group.0.first)
     }
 
-    /// Whether `sub` is `sup` or declares it, directly or not, as its supertype. Ids that nobody keeps here are subtypes
+    /// Returns true if `sub` is `sup` or declares it, directly or not, as its supertype. Ids that nobody keeps here are subtypes
     /// of nothing but themselves.
     #[inline]
     pub fn is_subtype(&self, sub: TypeId, sup: TypeId) -> bool {

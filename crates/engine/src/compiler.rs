@@ -25,7 +25,7 @@ pub struct Compiler {
     /// When the first hot event was.
     began: OnceLock<Instant>,
     outage: Mutex<Outage>,
-    /// Whether there is a reason in `outage`.
+    /// True while there is a reason in `outage`.
     is_out: AtomicBool,
     counts: Counts,
 }

@@ -1,6 +1,6 @@
 //! Sums and products whose NaN does not depend on the compiler: of two NaN operands the first one, made quiet.
 //!
-//! That is what the instructions of x86-64 give, so nothing has to be compared. But LLVM takes `a + b` for the same as `b + a`,
+//! The instructions of x86-64 give just that, so nothing has to be compared. But LLVM takes `a + b` for the same as `b + a`,
 //! and exchanges operands where it likes. So on x86-64 the instructions are named here. LLVM exchanges no operands of `-` and
 //! `/`, which therefore need no function.
 //!
