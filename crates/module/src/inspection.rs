@@ -15,10 +15,7 @@ use crate::module::{Module, ModuleBytes};
 
 /// A module that was decoded and validated with every feature on, to be looked at only.
 #[derive(Debug)]
-pub struct Inspection {
-    module: Module,
-    bytes: ModuleBytes,
-}
+pub struct Inspection(Module);
 
 impl Inspection {
     /// Decodes and validates a binary module, function bodies on up to `threads` threads. Messages call it `name`.
@@ -27,15 +24,14 @@ impl Inspection {
     /// The first fault by byte offset, if the module is not valid with all features of the table.
     pub fn new(bytes: ModuleBytes, name: &str, threads: usize) -> Result<Inspection, ModuleError> {
         let types = Arc::new(TypeRegistry::new());
-        let module = Module::decode(bytes.clone(), name, &Features::all(), &types, threads, Purpose::Inspect)?;
-        Ok(Inspection { module, bytes })
+        Module::decode(bytes, name, &Features::all(), &types, threads, Purpose::Inspect).map(Inspection)
     }
 
     /// Returns the reason why wasmr, with its default features, refuses to run the module. Decodes it once more, on up to
     /// `threads` threads.
     pub fn refusal(&self, threads: usize) -> Option<ModuleError> {
         let types = Arc::new(TypeRegistry::new());
-        Module::new(self.bytes.clone(), self.module.name(), &Features::default(), &types, threads).err()
+        Module::new(self.0.shared_bytes(), self.0.name(), &Features::default(), &types, threads).err()
     }
 }
 
@@ -43,6 +39,6 @@ impl Deref for Inspection {
     type Target = Module;
 
     fn deref(&self) -> &Module {
-        &self.module
+        &self.0
     }
 }

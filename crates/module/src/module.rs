@@ -302,6 +302,11 @@ impl Module {
         self.bytes.as_ref()
     }
 
+    /// Returns the binary, shared with the module.
+    pub(crate) fn shared_bytes(&self) -> ModuleBytes {
+        self.bytes.clone()
+    }
+
     /// What messages call the module: the name that it was given, or, if that is [`UNNAMED`], the one that it gives itself.
     pub fn name(&self) -> &str {
         if &*self.name == UNNAMED { self.names().module_name().unwrap_or(UNNAMED) } else { &self.name }

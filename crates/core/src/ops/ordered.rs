@@ -19,31 +19,10 @@ mod machine {
     use crate::value::V128;
 
     macro_rules! scalar {
-        ($($name:ident: $float:ident = $instruction:literal;)*) => {$(
+        ($($name:ident: $float:ty = $instruction:literal;)*) => {$(
             #[doc = concat!("`", $instruction, "`")]
             #[inline(always)]
             pub fn $name(mut a: $float, b: $float) -> $float {
-                // SAFETY: the instruction, which every x86-64 processor has, reads and writes these registers only.
-                unsafe {
-                    asm!(
-                        concat!($instruction, " {a}, {b}"),
-                        a = inout(xmm_reg) a,
-                        b = in(xmm_reg) b,
-                        options(pure, nomem, nostack, preserves_flags)
-                    );
-                }
-                a
-            }
-        )*};
-    }
-
-    /// On a float in the low lane of a register whose other lane does not matter: for an interpreter that keeps its accumulator
-    /// in one. From an `f64` LLVM would have to make such a register each time. Hence differences and quotients, too.
-    macro_rules! in_place {
-        ($($name:ident = $instruction:literal;)*) => {$(
-            #[doc = concat!("`", $instruction, "` on the low lanes; the rest of the result is what it was in `a`")]
-            #[inline(always)]
-            pub fn $name(mut a: __m128d, b: __m128d) -> __m128d {
                 // SAFETY: the instruction, which every x86-64 processor has, reads and writes these registers only.
                 unsafe {
                     asm!(
@@ -87,15 +66,17 @@ mod machine {
         mul_f64: f64 = "mulsd";
     }
 
-    in_place! {
-        add_low_f32 = "addss";
-        add_low_f64 = "addsd";
-        sub_low_f32 = "subss";
-        sub_low_f64 = "subsd";
-        mul_low_f32 = "mulss";
-        mul_low_f64 = "mulsd";
-        div_low_f32 = "divss";
-        div_low_f64 = "divsd";
+    // On a float in the low lane of a register, the rest of which stays as it was in `a`: for an interpreter that keeps its
+    // accumulator in one. From an `f64` LLVM would have to make such a register each time. Hence differences and quotients, too.
+    scalar! {
+        add_low_f32: __m128d = "addss";
+        add_low_f64: __m128d = "addsd";
+        sub_low_f32: __m128d = "subss";
+        sub_low_f64: __m128d = "subsd";
+        mul_low_f32: __m128d = "mulss";
+        mul_low_f64: __m128d = "mulsd";
+        div_low_f32: __m128d = "divss";
+        div_low_f64: __m128d = "divsd";
     }
 
     vector! {
