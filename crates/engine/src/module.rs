@@ -234,7 +234,7 @@ impl Module {
         self.loaded.module.imports().iter().map(|import| ImportType { import, registry: self.registry() })
     }
 
-    /// What it exports, in order.
+    /// The exports, in order.
     pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
         let module = &self.loaded.module;
         let registry = self.registry();

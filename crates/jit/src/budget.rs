@@ -29,7 +29,7 @@ const LIST_WORD: usize = 48;
 const EDGE: usize = 800;
 /// A place in the table of variables by blocks.
 const DEFINITION: usize = 4;
-/// What sealing a block does for each of its unknown variables and each block before.
+/// Cost of sealing a block for each of its unknown variables and each block before.
 const LOOKUP: usize = 12;
 /// A block parameter that is left when the function is optimised, with the pieces that the register allocator cuts it into.
 const PARAM: usize = 1500;

@@ -47,7 +47,7 @@ static ARENA: OnceLock<Arena> = OnceLock::new();
 /// Until when nothing is asked of the system or the arena, as it refused the last time.
 static PAUSE: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// How long that is.
+/// Length of that pause.
 const PAUSE_LENGTH: Duration = Duration::from_millis(500);
 
 /// The arena, made now if there is none.
@@ -71,7 +71,7 @@ fn arena() -> Option<&'static Arena> {
     Some(ARENA.get_or_init(|| Arena { space, taken: Mutex::new(vec![false; SIZE / CHUNK]), owners: Mutex::default() }))
 }
 
-/// Whether code can be made now, as far as anybody knows.
+/// Returns true if code can be made now, as far as anybody knows.
 pub fn is_available() -> bool {
     arena().is_some() && PAUSE.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|end| Instant::now() >= end)
 }

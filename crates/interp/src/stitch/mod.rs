@@ -53,7 +53,7 @@ use crate::code::CodeBlock;
 /// milliseconds do not get that back.
 const EVENTS_PER_SAMPLE: u32 = 20;
 
-/// What came of stitching a function.
+/// Outcome of stitching a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stitched {
     /// It has code.
