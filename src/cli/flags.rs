@@ -68,7 +68,7 @@ pub struct RunFlags {
     #[arg(long)]
     pub inherit_env: bool,
 
-    /// Set the variables of a file with one K=V or K a line
+    /// Set the variables of a file with one K=V or K a line; - is standard input
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
 
@@ -194,7 +194,7 @@ pub struct WastFlags {
     #[arg(short = 'O', value_name = "KEY[=VALUE],...")]
     pub tuning: Vec<String>,
 
-    /// The scripts
+    /// The scripts; - is standard input
     #[arg(value_name = "FILE", required_unless_present = "tuning")]
     pub files: Vec<PathBuf>,
 }
@@ -206,7 +206,7 @@ pub struct ValidateFlags {
     #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
     pub wasm: Vec<String>,
 
-    /// The modules; - is standard input
+    /// The modules: .wasm, .wat, or - for standard input
     #[arg(value_name = "FILE", required_unless_present = "wasm")]
     pub files: Vec<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! Reads modules: from a file, mapped if it is large, or from standard input. Unsafe: maps files.
+//! Reads what the user named: modules, mapped if they are large, and texts; `-` is standard input. Unsafe: maps files.
 //!
 //! # Why map?
 //! Validation reads a module once, execution reads what it runs: copying tens of megabytes first would cost more than both for
@@ -7,7 +7,7 @@
 //! write a new file and rename it, which is safe. Files below [`MAP_FROM`] are copied, as that is as fast.
 
 use std::fs::File;
-use std::io::{ErrorKind, IsTerminal};
+use std::io::{ErrorKind, IsTerminal, Read, StdinLock};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
@@ -15,6 +15,7 @@ use clap::CommandFactory;
 use wasmr::limits::DEFAULT_MAX_MODULE_SIZE;
 use wasmr::{Inspection, Module, ModuleBytes, ModuleError, bytes_from_input};
 
+use super::UsageError;
 use super::flags::Cli;
 use super::habits;
 use super::report::printable_word;
@@ -60,13 +61,41 @@ pub fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
+/// Reads a file that is no module, such as a script; `what` says what it is. `-` is standard input.
+pub fn other_file(path: &Path, what: &str) -> anyhow::Result<Vec<u8>> {
+    if !is_standard_input(path) {
+        return Ok(std::fs::read(path)?);
+    }
+    let mut bytes = Vec::new();
+    standard_input(what)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Refuses a command line that names standard input for two files: the second would be empty.
+pub fn check_standard_input<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), UsageError> {
+    match files.into_iter().filter(|file| is_standard_input(file)).count() {
+        0 | 1 => Ok(()),
+        _ => Err(UsageError("`-` is standard input, which can be read only once: give it for one file".to_string())),
+    }
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Locks standard input, unless it is a terminal, at which a reader would seem to hang.
+fn standard_input(what: &str) -> anyhow::Result<StdinLock<'static>> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        bail!("cannot read {what} from standard input: it is a terminal");
+    }
+    Ok(stdin.lock())
+}
+
 fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
-    if path == Path::new("-") {
-        let stdin = std::io::stdin();
-        if stdin.is_terminal() {
-            bail!("cannot read a module from standard input: it is a terminal");
-        }
-        let bytes = wasmr::read_capped(stdin.lock(), limit, 64 << 10).context("cannot read standard input")?;
+    if is_standard_input(path) {
+        let bytes = wasmr::read_capped(standard_input("a module")?, limit, 64 << 10);
+        let bytes = bytes.context("cannot read standard input")?;
         return bytes.map(ModuleBytes::from).with_context(|| too_large("standard input", limit));
     }
     let shown = printable_word(path);

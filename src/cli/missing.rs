@@ -71,21 +71,37 @@ pub fn toolchain_hints<'a>(imports: impl IntoIterator<Item = (&'a str, &'a str)>
     hints
 }
 
-/// What to do about imports that look like those of a library: no toolchain is known by them, nor is it WASI's name.
-fn library_hints(error: &LinkError, libraries: &[String]) -> Vec<String> {
+/// The preloads of a run, as one of its modules sees them.
+#[derive(Clone, Copy, Debug)]
+pub struct Preloads<'a> {
+    /// The names of all preloads, in their order.
+    pub names: &'a [String],
+    /// Number of preloads that come before the module. The module itself is the next one, or the program if there is none.
+    pub ready: usize,
+}
+
+/// What to do about imports that are those of a preload, or look like those of a library: no toolchain is known by them, nor is
+/// it WASI's name.
+fn library_hints(error: &LinkError, preloads: Preloads<'_>) -> Vec<String> {
     let mut hints: Vec<String> = Vec::new();
     for ImportFailure { module, name, .. } in error.failures.iter().filter(|failure| failure.found_text.is_none()) {
-        if module.starts_with("wasi_") || !toolchain_hints([(&**module, &**name)]).is_empty() {
+        let is_foreign = || module.starts_with("wasi_") || !toolchain_hints([(&**module, &**name)]).is_empty();
+        if !preloads.names.contains(module) && is_foreign() {
             continue;
         }
-        let hint = if libraries.contains(module) {
-            format!("the module given by --preload {} exports nothing of that name", shell_word(&printable(module)))
-        } else {
-            format!(
-                "imports from `{0}` are another module's exports: offer that by --preload {1}=FILE",
-                printable(module),
-                shell_word(&printable(module))
-            )
+        let option = shell_word(&printable(module));
+        let hint = match preloads.names.iter().position(|name| name == module) {
+            Some(at) if at < preloads.ready => {
+                format!("the module given by --preload {option} exports nothing of that name")
+            }
+            Some(at) if at == preloads.ready => {
+                format!("a module cannot import from itself, and --preload {option} gives this module that name")
+            }
+            Some(_) => format!("`{}` comes later: put its --preload before this one", printable(module)),
+            None => format!(
+                "imports from `{}` are another module's exports: offer that by --preload {option}=FILE",
+                printable(module)
+            ),
         };
         if !hints.contains(&hint) {
             hints.push(hint);
@@ -94,9 +110,8 @@ fn library_hints(error: &LinkError, libraries: &[String]) -> Vec<String> {
     hints
 }
 
-/// An error for imports that nobody offers or that do not fit: all of them, with types, and what to do about it. `libraries`
-/// are the names of preloads.
-pub fn imports_error(name: &str, error: &LinkError, libraries: &[String]) -> anyhow::Error {
+/// An error for imports that nobody offers or that do not fit: all of them, with types, and what to do about it.
+pub fn imports_error(name: &str, error: &LinkError, preloads: Preloads<'_>) -> anyhow::Error {
     let mut text = String::new();
     for failure in &error.failures {
         let ImportFailure { module, name, expected_text, found_text, .. } = failure;
@@ -109,9 +124,11 @@ pub fn imports_error(name: &str, error: &LinkError, libraries: &[String]) -> any
         });
     }
     let unknown = error.failures.iter().filter(|failure| failure.found_text.is_none());
+    // A preload is meant by its name, whatever toolchain uses that name too.
+    let unknown = unknown.filter(|failure| !preloads.names.contains(&failure.module));
     let toolchains = toolchain_hints(unknown.map(|failure| (&*failure.module, &*failure.name)));
     let toolchains = toolchains.into_iter().map(str::to_string);
-    for hint in toolchains.chain(library_hints(error, libraries)) {
+    for hint in toolchains.chain(library_hints(error, preloads)) {
         text.push_str("hint: ");
         text.push_str(&hint);
         text.push('\n');

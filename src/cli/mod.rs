@@ -4,8 +4,8 @@
 //!   into plain data; [`habits`] answers the words of other runtimes;
 //! - [`plan`] resolves that data: it opens directories and sockets and reads the environment, and is the only file that
 //!   uses the user's authority; [`grants`] sees which directory was meant, [`load`] reads modules;
-//! - [`run`](mod@run), [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] act; [`invoke`] types arguments and prints
-//!   results, which [`literal`] reads and writes, [`json`] is how tools get theirs;
+//! - [`run`](mod@run), [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] act; [`preload`] makes libraries ready;
+//!   [`invoke`] types arguments and prints results, which [`literal`] reads and writes, [`json`] is how tools get theirs;
 //! - [`stats`] tells what a run took, as far as [`usage`] knows it from the system; [`log`] is what is said on the way;
 //! - [`report`] and [`missing`] say what went wrong, [`exit`] with which status; [`signals`], [`timeout`] and [`panics`] end a process
 //!   that does not end by itself, [`terminal`] leaves the terminal as it was found.
@@ -28,6 +28,7 @@ mod missing;
 pub mod panics;
 mod plan;
 mod position;
+mod preload;
 mod report;
 mod run;
 pub mod signals;
@@ -174,12 +175,17 @@ fn strict_words(words: Vec<OsString>, command: &clap::Command) -> Words {
     let Some(first) = words.first() else { return Words { strict: program(), late: Vec::new() } };
     let named = command.get_subcommands().find(|sub| first == sub.get_name());
     let table = || command.find_subcommand("run").map(OptionTable::of).unwrap_or_default();
-    let Words { strict, late } = match named.map(|sub| sub.get_name()) {
-        Some("run") => position::run_words(words[1..].to_vec(), &table()),
+    let Words { strict, late } = match named {
+        Some(run) if run.get_name() == "run" => position::run_words(words[1..].to_vec(), &table()),
+        Some(other) => {
+            let rest = position::command_words(&words[1..], &OptionTable::of(other));
+            let strict = program().into_iter().chain([first.clone()]).chain(rest).collect();
+            return Words { strict, late: Vec::new() };
+        }
         None if !["-h", "--help", "-V", "--version"].iter().any(|option| first == option) => {
             position::short_form_words(words, &table())
         }
-        _ => return Words { strict: program().into_iter().chain(words).collect(), late: Vec::new() },
+        None => return Words { strict: program().into_iter().chain(words).collect(), late: Vec::new() },
     };
     let command = program().into_iter().chain(["run".into()]);
     Words { strict: command.chain(strict).collect(), late }
@@ -206,6 +212,30 @@ mod tests {
     #[test]
     fn the_declaration_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn names_that_are_often_the_guests_are_options_of_run() {
+        let command = Cli::command();
+        let run = command.find_subcommand("run").unwrap();
+        for name in position::OFTEN_THE_GUESTS {
+            assert!(run.get_arguments().any(|arg| arg.get_long() == name.strip_prefix("--")), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_value_may_start_with_a_dash() {
+        let command = Cli::command();
+        for sub in command.get_subcommands() {
+            let takes_next = |arg: &&clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+            for arg in sub.get_arguments().filter(|arg| !arg.is_positional()).filter(takes_next) {
+                let long = arg.get_long().map(|name| format!("--{name}"));
+                let option = long.unwrap_or_else(|| format!("-{}", arg.get_short().unwrap()));
+                let kind = parse(&format!("{} {option} -1 file", sub.get_name())).err().map(|error| error.kind());
+                let as_value = [None, Some(ErrorKind::ValueValidation), Some(ErrorKind::InvalidValue)];
+                assert!(as_value.contains(&kind), "{} {option}: {kind:?}", sub.get_name());
+            }
+        }
     }
 
     #[test]

@@ -18,11 +18,12 @@ use super::code_keys::CodeKeys;
 use super::flags::{RawKeys, RunFlags};
 use super::keys::WasmKeys;
 use super::log::Log;
+use super::missing::Preloads;
 use super::report::printable_word;
 use super::stats::Format;
 use super::values::{DirSpec, EnvSpec, PreloadSpec};
 use super::wasi_keys::WasiKeys;
-use super::{UsageError, grants, load, position};
+use super::{UsageError, grants, load, position, preload};
 
 /// Everything that a run needs.
 pub struct RunPlan {
@@ -87,8 +88,15 @@ impl Entry {
 pub struct Linking {
     /// What to do about imports that nobody offers.
     pub unknown: UnknownImports,
-    /// The names under which preloads are offered.
+    /// The names under which preloads are offered, in their order.
     pub libraries: Vec<String>,
+}
+
+impl Linking {
+    /// Returns the preloads as the module sees them that comes after the first `ready` of them.
+    pub fn preloads(&self, ready: usize) -> Preloads<'_> {
+        Preloads { names: &self.libraries, ready }
+    }
 }
 
 /// What stands in for imports that nobody offers.
@@ -112,6 +120,10 @@ pub fn resolve(
 ) -> anyhow::Result<RunPlan> {
     let module =
         flags.module.ok_or_else(|| UsageError("MODULE is missing: which program is to be run?".to_string()))?;
+    preload::check_names(&flags.preload)?;
+    let libraries = flags.preload.iter().map(|library| &library.file);
+    let files = libraries.chain(&flags.env_file).chain([&module]);
+    load::check_standard_input(files.map(PathBuf::as_path))?;
     let args = guest_args(&flags.args)?;
     let name = flags.argv0.unwrap_or_else(|| load::name(&module));
     let mut wasi = WasiCtx::builder();
@@ -239,7 +251,9 @@ fn variables(inherit: bool, files: &[PathBuf], specs: &[EnvSpec]) -> anyhow::Res
     }
     for file in files {
         let shown = printable_word(file);
-        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}` for --env-file"))?;
+        let bytes = load::other_file(file, "variables");
+        let text = bytes.and_then(|bytes| Ok(String::from_utf8(bytes)?));
+        let text = text.with_context(|| format!("cannot read `{shown}` for --env-file"))?;
         let specs = EnvSpec::parse_file(&text).map_err(|why| anyhow::anyhow!("{why}"));
         for spec in specs.with_context(|| format!("cannot use `{shown}` for --env-file"))? {
             apply(&mut variables, &spec)?;

@@ -1,8 +1,8 @@
 //! Which words of a command line are wasmr's and which are the guest's: the rule, and nothing else.
 //!
 //! In: the words after the program's name. Out: the same words in the one *strict* form that the flag parser knows,
-//! `COMMAND OPTIONS -- MODULE ARGS`, in which nothing after `--` can be taken for an option; and which of the guest's words
-//! look like options that came too late ([`Words::late`]).
+//! `COMMAND OPTIONS -- MODULE ARGS`, in which nothing after `--` can be taken for an option and no value before it; and
+//! the guest's words that look like options that came too late ([`Words::late`]).
 //!
 //! The rule, as users read it:
 //! - Options stand before MODULE.
@@ -10,8 +10,17 @@
 //!   other word. From there on everything is the guest's. A `--` after MODULE ends that and is dropped.
 //! - `run … -- MODULE …` and the short form `MODULE …` are strict: everything after MODULE is the guest's, `--` too.
 //!
-//! As two options are wasmr's after MODULE, users expect that of the others: of a limit, say. So each long option of wasmr's
-//! that goes to the guest in `run MODULE …`, with no `--` before it, counts as late. The strict forms have none.
+//! # Which value may look like an option?
+//! The word after an option that takes a value is its value (`--argv0 -sh`, `--fuel -1`), as with `getopt`. The one exception is
+//! a word that is itself an option of the command, as in `--dir --env A=1`: there the value was forgotten. In the strict form
+//! such a value is attached to its option, so that the parser asks the value's own rules about it.
+//!
+//! # Which options are late?
+//! As two options are wasmr's after MODULE, users expect that of the others: of a limit, say. So a long option of wasmr's
+//! that goes to the guest in `run MODULE …` counts as late. Guests have options of the same names, hence three exceptions:
+//! - everything after `--`, and the strict forms: whoever writes them knows the rule;
+//! - an option that also stands in its proper place: whoever put it there knows the rule too;
+//! - the names in [`OFTEN_THE_GUESTS`].
 //!
 //! # Why a pass of its own?
 //! A flag parser decides word by word and knows no "up to the first other word". Here the whole rule fits on one page, it
@@ -22,6 +31,10 @@ use std::ffi::{OsStr, OsString};
 
 /// The options that are still wasmr's after MODULE. Each takes a value.
 const AFTER_MODULE: [&str; 2] = ["--dir", "--env"];
+
+/// Options of wasmr's whose names many programs use for options of their own, and whose absence a run shows. A limit is none
+/// of them: that it does not hold would go unnoticed.
+pub const OFTEN_THE_GUESTS: [&str; 5] = ["--env-file", "--listen", "--mode", "--preload", "--stats"];
 
 /// Which options a command has, and whether each consumes the next word as its value (`--fuel 5`).
 #[derive(Debug, Default)]
@@ -55,13 +68,50 @@ impl OptionTable {
         }
     }
 
-    /// The long options among the guest's words before a `--`, each once.
-    fn late_options(&self, guest: &[OsString]) -> Vec<String> {
+    /// Returns true if a word is an option of the command, with or without a value attached.
+    fn has(&self, word: &OsStr) -> bool {
+        let name = word.to_str().map(option_name);
+        // The parser adds these two by itself.
+        name.is_some_and(|name| self.takes_value.contains_key(name) || name == "--help" || name == "-h")
+    }
+
+    /// Attaches values that look like options to the options that they follow.
+    fn with_attached_values(&self, words: &[OsString]) -> Vec<OsString> {
+        let mut out = Vec::new();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match words.as_slice() {
+                [value, ..] if is_option(word) && self.words(word) == 2 => {
+                    words.next();
+                    self.push_with_value(&mut out, word, value);
+                }
+                _ => out.push(word.clone()),
+            }
+        }
+        out
+    }
+
+    /// Adds an option and the word behind it: as one word if the parser would take the value for an option.
+    fn push_with_value(&self, out: &mut Vec<OsString>, option: &OsStr, value: &OsStr) {
+        if is_option(value) && value != "--" && !self.has(value) {
+            out.push(joined(option, value));
+        } else {
+            out.extend([option.to_os_string(), value.to_os_string()]);
+        }
+    }
+
+    /// The long options among the guest's words before a `--` that may have been meant for wasmr, each once. `own` are the
+    /// options that are wasmr's.
+    fn late_options(&self, guest: &[OsString], own: &[OsString]) -> Vec<String> {
         let mut late: Vec<String> = Vec::new();
+        let own: Vec<&str> = own.iter().filter_map(|word| word.to_str()).map(option_name).collect();
         for word in guest.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str()) {
-            let name = word.split_once('=').map_or(word, |(name, _)| name);
-            if name.starts_with("--") && self.takes_value.contains_key(name) && !late.iter().any(|known| known == name)
-            {
+            let name = option_name(word);
+            let is_late = name.starts_with("--")
+                && self.takes_value.contains_key(name)
+                && !OFTEN_THE_GUESTS.contains(&name)
+                && !own.contains(&name);
+            if is_late && !late.iter().any(|known| known == name) {
                 late.push(name.to_string());
             }
         }
@@ -88,6 +138,13 @@ pub fn short_form_words(words: Vec<OsString>, table: &OptionTable) -> Words {
     reorder(words, table, false)
 }
 
+/// Brings the words after another command into a form in which no value can be taken for an option.
+pub fn command_words(words: &[OsString], table: &OptionTable) -> Vec<OsString> {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let (options, rest) = words.split_at(end);
+    table.with_attached_values(options).into_iter().chain(rest.iter().cloned()).collect()
+}
+
 fn reorder(words: Vec<OsString>, table: &OptionTable, options_after_module: bool) -> Words {
     let mut at = 0;
     let mut strict = !options_after_module;
@@ -106,7 +163,8 @@ fn reorder(words: Vec<OsString>, table: &OptionTable, options_after_module: bool
         return Words { strict: words, late: Vec::new() };
     }
 
-    let mut out: Vec<OsString> = words[..at].iter().filter(|word| *word != "--").cloned().collect();
+    let mut out = table.with_attached_values(&words[..at]);
+    out.retain(|word| word != "--");
     let mut rest = words.into_iter().skip(at);
     let module = rest.next();
     let mut guest: Vec<OsString> = Vec::new();
@@ -117,9 +175,8 @@ fn reorder(words: Vec<OsString>, table: &OptionTable, options_after_module: bool
                 break;
             }
             if AFTER_MODULE.iter().any(|name| word == *name) {
-                // Joined, so that a value that looks like an option stays a value.
                 match rest.next() {
-                    Some(value) => out.push(joined(&word, &value)),
+                    Some(value) => table.push_with_value(&mut out, &word, &value),
                     None => out.push(word),
                 }
             } else if AFTER_MODULE.iter().any(|name| has_attached_value(&word, name)) {
@@ -131,7 +188,7 @@ fn reorder(words: Vec<OsString>, table: &OptionTable, options_after_module: bool
         }
     }
     guest.extend(rest);
-    let late = if strict { Vec::new() } else { table.late_options(&guest) };
+    let late = if strict { Vec::new() } else { table.late_options(&guest, &out) };
     out.push("--".into());
     out.extend(module);
     out.extend(guest);
@@ -148,7 +205,7 @@ pub fn value_of<'a>(option: &str, words: &'a [String]) -> Option<(&'a str, &'a [
     }
 }
 
-/// Whether a word is an option. A lone `-` is not: it is the module on standard input.
+/// Returns true if a word looks like an option. A lone `-` does not: it is standard input.
 pub fn is_option(word: &OsStr) -> bool {
     let bytes = word.as_encoded_bytes();
     bytes.len() > 1 && bytes[0] == b'-'
@@ -158,9 +215,17 @@ fn has_attached_value(word: &OsStr, name: &str) -> bool {
     word.as_encoded_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
 }
 
+/// An option without the value that may be attached to it.
+fn option_name(word: &str) -> &str {
+    word.split_once('=').map_or(word, |(name, _)| name)
+}
+
+/// An option with its value attached, as the parser takes it: `--name=value`, `-nvalue`.
 fn joined(name: &OsStr, value: &OsStr) -> OsString {
     let mut word = name.to_os_string();
-    word.push("=");
+    if name.as_encoded_bytes().starts_with(b"--") {
+        word.push("=");
+    }
     word.push(value);
     word
 }
@@ -170,11 +235,17 @@ mod tests {
     use super::*;
 
     fn table() -> OptionTable {
-        let takes_value =
-            [("--dir", true), ("--env", true), ("--invoke", true), ("--inherit-env", false), ("-W", true)]
-                .into_iter()
-                .map(|(name, takes)| (name.to_string(), takes))
-                .collect();
+        let takes_value = [
+            ("--dir", true),
+            ("--env", true),
+            ("--invoke", true),
+            ("--mode", true),
+            ("--inherit-env", false),
+            ("-W", true),
+        ]
+        .into_iter()
+        .map(|(name, takes)| (name.to_string(), takes))
+        .collect();
         OptionTable { takes_value }
     }
 
@@ -207,8 +278,8 @@ mod tests {
     #[test]
     fn after_the_module_dir_and_env_are_still_ours_up_to_the_first_other_word() {
         run("m.wasm --dir=. a", "--dir=. -- m.wasm a");
-        run("m.wasm --dir . --env K=V a", "--dir=. --env=K=V -- m.wasm a");
-        run("m.wasm --env K a --dir=.", "--env=K -- m.wasm a --dir=.");
+        run("m.wasm --dir . --env K=V a", "--dir . --env K=V -- m.wasm a");
+        run("m.wasm --env K a --dir=.", "--env K -- m.wasm a --dir=.");
         run("m.wasm --dir=. -x --env=K=V", "--dir=. -- m.wasm -x --env=K=V");
         run("m.wasm --nocapture --dir=.", "-- m.wasm --nocapture --dir=.");
         run("m.wasm -test.run=X", "-- m.wasm -test.run=X");
@@ -227,6 +298,8 @@ mod tests {
         for (line, expected) in [
             ("m.wasm --invoke f", "--invoke"),
             ("m.wasm a --invoke=f --dir=. --invoke g --nocapture", "--invoke --dir"),
+            ("m.wasm a --mode x --invoke f", "--invoke"),
+            ("--dir=. --invoke f m.wasm --dir=a b --invoke g --dir=. --env=K", "--env"),
             ("m.wasm --dir=. --inherit-env", "--inherit-env"),
             ("m.wasm --directory=x -W gc -- --invoke f", ""),
             ("m.wasm -- --invoke f", ""),
@@ -292,7 +365,23 @@ mod tests {
     #[test]
     fn a_value_after_the_module_may_look_like_an_option_or_be_missing() {
         run("m.wasm --env -x=1 a", "--env=-x=1 -- m.wasm a");
+        run("m.wasm --dir --env=K a", "--dir --env=K -- m.wasm a");
         run("m.wasm --dir", "--dir -- m.wasm");
+    }
+
+    #[test]
+    fn a_value_may_look_like_an_option_that_there_is_not() {
+        run("--invoke -1 --env --x m.wasm -1", "--invoke=-1 --env=--x -- m.wasm -1");
+        run("-W -gc -W gc m.wasm", "-W-gc -W gc -- m.wasm");
+        run("--invoke - m.wasm", "--invoke - -- m.wasm");
+        // Here a value was forgotten, which the parser will say.
+        run("--dir --env K=V m.wasm", "--dir --env -- K=V m.wasm");
+        run("--dir --env=K m.wasm", "--dir --env=K -- m.wasm");
+        run("--dir --help", "--dir --help");
+        run("--dir -- m.wasm", "--dir -- m.wasm");
+        let others = |line: &str| command_words(&words(line), &table());
+        assert_eq!(others("a --mode -1 b -- --mode -1"), words("a --mode=-1 b -- --mode -1"));
+        assert_eq!(others("--mode"), words("--mode"));
     }
 
     #[test]
@@ -301,8 +390,6 @@ mod tests {
         use std::os::unix::ffi::OsStringExt;
         let odd = OsString::from_vec(vec![b'm', 0xff]);
         let out = run_words(vec![odd.clone(), "--dir".into(), odd.clone(), odd.clone()], &table()).strict;
-        let mut dir = OsString::from("--dir=");
-        dir.push(&odd);
-        assert_eq!(out, [dir, "--".into(), odd.clone(), odd]);
+        assert_eq!(out, ["--dir".into(), odd.clone(), "--".into(), odd.clone(), odd]);
     }
 }

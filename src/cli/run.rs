@@ -1,8 +1,8 @@
 //! `wasmr run`: loads the program, links it, calls it, and says how it ended.
 //!
-//! In: [`RunFlags`], through [`plan`]. Out: the exit status. Steps in order: resolve the plan, arm the timeout, load
-//! and validate, make the terminal raw if asked to, instantiate preloads and program, call the entry, tell the statistics if asked to. The process is about to end when this returns, so
-//! nothing big is dropped here.
+//! In: [`RunFlags`], through [`plan`]. Out: the exit status. Steps in order: resolve the plan, arm the timeout, load and
+//! validate program and [`preload`]s, make the terminal raw if asked to, instantiate preloads and program, call the entry, tell
+//! the statistics if asked to. The process is about to end when this returns, so nothing big is dropped here.
 
 use std::io::Write;
 use std::mem::ManuallyDrop;
@@ -13,15 +13,17 @@ use std::time::Instant;
 use anyhow::Context;
 use wasmr::wasi::{MissingMemory, WasiCtx};
 use wasmr::{
-    Engine, Extern, ExternType, HostFailure, ImportFailure, ImportType, Instance, InstantiateError, LinkError, Linker,
-    Module, Stop, StopKind, Store, TrapCode, UnknownImportCalled, Val, val_type_text,
+    Engine, Extern, ExternType, HostFailure, Instance, InstantiateError, Linker, Module, Stop, StopKind, Store,
+    TrapCode, UnknownImportCalled, Val, val_type_text,
 };
 
 use super::code_keys::CodeKeys;
 use super::demangle::printable;
 use super::flags::RunFlags;
 use super::keys::WasmKeys;
+use super::missing::Preloads;
 use super::plan::{self, Entry, Linking, RunPlan, UnknownImports};
+use super::preload::{self, Library};
 use super::report::printable_word;
 use super::stats::{Ended, Phase, Stats};
 use super::tuning_keys::TuningKeys;
@@ -47,10 +49,10 @@ enum End {
 const DEEP: usize = 1000;
 
 /// The statistics of the run, if they were asked for.
-type MaybeStats = Option<Arc<Stats>>;
+pub type MaybeStats = Option<Arc<Stats>>;
 
 /// Says that a phase begins.
-fn enter(stats: &MaybeStats, phase: Phase) {
+pub fn enter(stats: &MaybeStats, phase: Phase) {
     if let Some(stats) = stats {
         stats.enter(phase);
     }
@@ -125,9 +127,14 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
         stats.engine(&engine);
     }
     let module = ManuallyDrop::new(load_module(&engine, &plan.module, stats)?);
-    if !has_entry(&module, &plan.entry) {
-        // A module for another host lacks both; its imports say what to do about it.
-        check_imports(&engine, &module, &plan)?;
+    let libraries = plan.preload.iter().map(|spec| Library::load(&engine, spec.clone(), stats));
+    let libraries = libraries.collect::<anyhow::Result<Vec<_>>>()?;
+    let is_runnable = has_entry(&module, &plan.entry);
+    // A module for another host lacks both; its imports say what to do about it.
+    if !is_runnable || !libraries.is_empty() {
+        preload::check_all_imports(&engine, &libraries, &module, &plan.linking)?;
+    }
+    if !is_runnable {
         explain_entry(&module, &plan, err);
         return Ok(End::NotRun(exit::FAILURE));
     }
@@ -145,13 +152,15 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
         store.set_fuel(fuel)?;
     }
     let mut linker = ManuallyDrop::new(Linker::new());
-    for library in plan.preload {
-        if let Err(stop) = preload(&engine, &mut store, &mut linker, &library, &plan.linking, stats)? {
-            return Ok(End::LibraryStopped(library, stop));
+    for (index, library) in libraries.into_iter().enumerate() {
+        let preloads = plan.linking.preloads(index);
+        if let Err(stop) = library.instantiate(&mut store, &mut linker, &plan.linking, preloads, stats)? {
+            return Ok(End::LibraryStopped(library.spec, stop));
         }
     }
     enter(stats, Phase::Instantiate);
-    let instance = match instantiate(&mut store, &mut linker, &module, &plan.linking)? {
+    let preloads = plan.linking.preloads(plan.linking.libraries.len());
+    let instance = match instantiate(&mut store, &mut linker, &module, &plan.linking, preloads)? {
         Ok(instance) => instance,
         Err(stop) => return Ok(End::Stopped(stop)),
     };
@@ -190,29 +199,8 @@ fn describe_exception(store: &mut Store<WasiCtx>, instance: Instance, stop: &Sto
     Some(format!("{name}({})", arguments.collect::<Vec<_>>().join(", ")))
 }
 
-/// Makes the exports of a library importable; the inner error is a start function or initialisation that did not return.
-fn preload(
-    engine: &Engine,
-    store: &mut Store<WasiCtx>,
-    linker: &mut Linker<WasiCtx>,
-    library: &PreloadSpec,
-    linking: &Linking,
-    stats: &MaybeStats,
-) -> anyhow::Result<Result<(), Stop>> {
-    let option = || format!("cannot use --preload {}={}", printable_word(&library.name), printable_word(&library.file));
-    let module = ManuallyDrop::new(load_module(engine, &library.file, stats).with_context(option)?);
-    // What cannot be initialised is refused before anything of it runs.
-    wasmr::initializer(&module.module).with_context(option)?;
-    enter(stats, Phase::Instantiate);
-    let instance = match instantiate(store, linker, &module, linking).with_context(option)? {
-        Ok(instance) => instance,
-        Err(stop) => return Ok(Err(stop)),
-    };
-    linker.instance(&*store, &library.name, instance).with_context(option)?;
-    Ok(instance.initialize(store))
-}
-
-fn load_module(engine: &Engine, path: &Path, stats: &MaybeStats) -> anyhow::Result<Module> {
+/// Loads and validates a module.
+pub fn load_module(engine: &Engine, path: &Path, stats: &MaybeStats) -> anyhow::Result<Module> {
     enter(stats, Phase::Load);
     let module = load::module(engine, path)?;
     if let Some(stats) = stats {
@@ -257,42 +245,6 @@ fn explain_entry(module: &Module, plan: &RunPlan, err: &mut dyn Write) {
     report::error_with_details(err, &sentence, &details);
 }
 
-/// Checks that WASI or a preload has something by the name of every import, without running anything.
-fn check_imports(engine: &Engine, module: &Module, plan: &RunPlan) -> anyhow::Result<()> {
-    let mut store = Store::new(engine, WasiCtx::builder().build()?);
-    let mut linker = Linker::new();
-    wasmr::wasi::add_imports_to_linker(&mut linker, module, |wasi: &mut WasiCtx| wasi);
-    let mut libraries = Vec::new();
-    for PreloadSpec { name, file } in &plan.preload {
-        libraries.push((name, load::module(engine, file)?));
-    }
-    let is_missing = |import: &ImportType<'_>| {
-        let stands_in = plan.linking.unknown != UnknownImports::Refuse && import.func_type().is_some();
-        let of_library = |(name, library): &(&String, Module)| {
-            *name == import.module() && library.get_export(import.name()).is_some()
-        };
-        !stands_in
-            && !libraries.iter().any(of_library)
-            && linker.get(&mut store, import.module(), import.name()).is_none()
-    };
-    let failures: Vec<ImportFailure> = module
-        .imports()
-        .filter(is_missing)
-        .map(|import| ImportFailure {
-            module: import.module().to_string(),
-            name: import.name().to_string(),
-            expected: import.ty().clone(),
-            expected_text: import.type_text(),
-            found_text: None,
-        })
-        .collect();
-    if failures.is_empty() {
-        return Ok(());
-    }
-    let name = module.name();
-    Err(missing::imports_error(name, &LinkError { importer: name.to_string(), failures }, &plan.linking.libraries))
-}
-
 /// Tells that options went to the program, and how to have them or to have peace.
 fn late_note(late: &[String]) -> String {
     let names: Vec<String> = late.iter().map(|name| format!("`{name}`")).collect();
@@ -304,11 +256,12 @@ fn late_note(late: &[String]) -> String {
 }
 
 /// Links and instantiates; the inner error is a start function that did not return.
-fn instantiate(
+pub fn instantiate(
     store: &mut Store<WasiCtx>,
     linker: &mut Linker<WasiCtx>,
     module: &Module,
     linking: &Linking,
+    preloads: Preloads<'_>,
 ) -> anyhow::Result<Result<Instance, Stop>> {
     wasmr::wasi::add_imports_to_linker(linker, module, |wasi: &mut WasiCtx| wasi);
     match linking.unknown {
@@ -324,7 +277,7 @@ fn instantiate(
     match linker.instantiate(&mut *store, module) {
         Ok(instance) => Ok(Ok(instance)),
         Err(InstantiateError::Stop(stop)) => Ok(Err(stop)),
-        Err(InstantiateError::Link(error)) => Err(missing::imports_error(name, &error, &linking.libraries)),
+        Err(InstantiateError::Link(error)) => Err(missing::imports_error(name, &error, preloads)),
         Err(InstantiateError::Resource(error)) => {
             Err(anyhow::Error::new(error).context(format!("cannot give `{name}` what it declares")))
         }

@@ -1,6 +1,7 @@
 //! `wasmr validate FILE…`: says nothing about a module that is valid, and what is wrong with every other.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use wasmr::{Config, Engine};
 
@@ -18,6 +19,7 @@ pub fn run(flags: ValidateFlags, out: &mut dyn Write, err: &mut dyn Write) -> an
     if flags.files.is_empty() {
         return Err(UsageError("FILE is missing: which modules are to be checked?".to_string()).into());
     }
+    load::check_standard_input(flags.files.iter().map(PathBuf::as_path))?;
     let engine = Engine::new(Config::new().features(keys.features));
     let mut status = exit::SUCCESS;
     for file in &flags.files {

@@ -117,6 +117,7 @@ impl PreloadSpec {
     /// Splits at the first `=`.
     pub fn parse(typed: &str) -> Result<PreloadSpec, String> {
         match typed.split_once('=') {
+            Some(("", _)) => Err("the module has no name; expected NAME=FILE".to_string()),
             Some((name, file)) if !file.is_empty() => Ok(PreloadSpec { name: name.to_string(), file: file.into() }),
             _ => Err("expected NAME=FILE".to_string()),
         }
@@ -143,7 +144,7 @@ pub fn parse_listen(typed: &str) -> Result<SocketAddr, String> {
 
 /// A number of bytes: `65536`, `64KiB`, `64K`, `1.5GiB`, `10MB` (decimal), `1e6`.
 pub fn parse_size(typed: &str) -> Result<u64, String> {
-    let expected = || "expected a number of bytes such as 65536, 1e6, 64KiB, 512MiB or 2GiB".to_string();
+    let expected = || unexpected(typed, "a size", "a number of bytes such as 65536, 1e6, 64KiB, 512MiB or 2GiB");
     let (number, unit) = Number::parse(typed).ok_or_else(expected)?;
     let factor = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -167,19 +168,19 @@ pub fn parse_size(typed: &str) -> Result<u64, String> {
 
 /// How many of something: `1000`, `1_000`, `1e3`.
 pub fn parse_count(typed: &str) -> Result<u64, String> {
-    match Number::parse(typed) {
-        Some((number, "")) => match number.times(1) {
-            Some((count, true)) => Ok(count),
-            Some(_) => Err("expected a whole number such as 1000 or 1e6".to_string()),
-            None => Err("the number does not fit in 64 bits".to_string()),
-        },
-        _ => Err("expected a whole number such as 1000 or 1e6".to_string()),
+    let expected = || unexpected(typed, "a count", "a whole number such as 1000 or 1e6");
+    let (number, unit) = Number::parse(typed).ok_or_else(expected)?;
+    match number.times(1) {
+        _ if !unit.is_empty() => Err(expected()),
+        Some((count, true)) => Ok(count),
+        Some(_) => Err(expected()),
+        None => Err("the number does not fit in 64 bits".to_string()),
     }
 }
 
 /// A span of time: `2` (seconds), `100ms`, `1.5s`, `2m`, `1h`. Zero is a time too.
 pub fn parse_duration(typed: &str) -> Result<Duration, String> {
-    let expected = || "expected a time such as 1s, 500ms, 1.5s or 2m".to_string();
+    let expected = || unexpected(typed, "a time", "a time such as 1s, 500ms, 1.5s or 2m");
     let (number, unit) = Number::parse(typed).ok_or_else(expected)?;
     let nanoseconds_per_unit = match unit {
         "ns" => 1,
@@ -196,6 +197,14 @@ pub fn parse_duration(typed: &str) -> Result<Duration, String> {
         Some((0, false)) => Ok(Duration::from_nanos(1)),
         Some((nanoseconds, _)) => Ok(Duration::from_nanos(nanoseconds)),
         None => Err("the time is longer than 500 years".to_string()),
+    }
+}
+
+/// The message for a word that is not the number expected. `what` names the kind of number.
+fn unexpected(typed: &str, what: &str, expected: &str) -> String {
+    match typed.strip_prefix('-').and_then(Number::parse) {
+        Some(_) => format!("{what} cannot be negative; expected {expected}"),
+        None => format!("expected {expected}"),
     }
 }
 
@@ -324,6 +333,7 @@ mod tests {
             PreloadSpec { name: "m".into(), file: "a=b.wasm".into() }
         );
         assert!(PreloadSpec::parse("m").is_err() && PreloadSpec::parse("m=").is_err());
+        assert!(PreloadSpec::parse("=m.wasm").unwrap_err().contains("no name"));
     }
 
     #[test]
@@ -424,6 +434,18 @@ mod tests {
         for bad in ["", "-1s", "1y", "s", "inf", "1.2.3", "99999999999999999999999h", "1 s"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn no_number_is_negative() {
+        for typed in ["-1", "-0x10", "-1.5e3", "-2"] {
+            for message in [parse_size(typed).err(), parse_count(typed).err(), parse_duration(typed).err()] {
+                assert!(message.unwrap().contains("cannot be negative; expected "), "{typed}");
+            }
+        }
+        assert!(parse_size("-64KiB").unwrap_err().contains("negative"));
+        assert!(parse_duration("-2m").unwrap_err().contains("negative"));
+        assert!(!parse_size("-x").unwrap_err().contains("negative"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `wasmr wast FILE…`: runs script tests; one line a file, one line a failed directive.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use wasmr::{Config, Engine, Features};
@@ -9,7 +9,7 @@ use wasmr::{Config, Engine, Features};
 use super::flags::WastFlags;
 use super::report::printable_word;
 use super::tuning_keys::TuningKeys;
-use super::{UsageError, exit, report};
+use super::{UsageError, exit, load, report};
 
 /// Runs the scripts.
 pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
@@ -23,6 +23,7 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
     if flags.files.is_empty() {
         bail!(UsageError("FILE is missing: which scripts are to be run?".to_string()));
     }
+    load::check_standard_input(flags.files.iter().map(PathBuf::as_path))?;
     let mut config = Config::new();
     // Scripts state what is invalid under the features of the specification, which is the default set.
     config.features(Features::default()).mode(flags.mode.unwrap_or_default()).tuning(tuning);
@@ -59,7 +60,7 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
 
 /// The text of a script.
 fn script(file: &Path) -> anyhow::Result<String> {
-    let bytes = std::fs::read(file)?;
+    let bytes = load::other_file(file, "a script")?;
     if bytes.starts_with(b"\0asm") {
         bail!("it is a binary module, not a script (.wast); `wasmr validate` checks modules, `wasmr run` runs them");
     }

@@ -36,17 +36,19 @@ on_every_tier! {
 
     fn after_module_dir_and_env_are_ours_up_to_the_first_other_word(tier) {
         let words = ["--env", "A=1", "--env=B=2", "--dir=.", "x", "--env", "C=3", "--dir=."];
-        let outcome = Run::on(tier).guest("args_env.wasm").words(words).end();
-        let (args, env) = parts_and_more(outcome.says("note: `--env`, `--dir` after MODULE go to the program"));
+        let (args, env) = seen(tier, &[], &words);
         assert_eq!(args[1..], ["x", "--env", "C=3", "--dir=."]);
         assert_eq!(env, ["A=1", "B=2"]);
+        let outcome = Run::on(tier).guest("args_env.wasm").words(["x", "--env", "C=3", "--dir=."]).end();
+        let (args, env) = parts_and_more(outcome.says("note: `--env`, `--dir` after MODULE go to the program"));
+        assert_eq!((&args[1..], env.len()), (["x", "--env", "C=3", "--dir=."].map(str::to_string).as_slice(), 0));
     }
 
     fn after_module_no_other_option_is_ours(tier) {
         let words = ["--timeout", "1s", "--nocapture", "--help", "-W", "x", "--invoke", "y", "--mode", "z"];
         let outcome = Run::on(tier).guest("args_env.wasm").words(words).end();
         assert_eq!(outcome.stderr.lines().count(), 1, "one note: {}", outcome.stderr);
-        assert_eq!(parts_and_more(outcome.says("`--timeout`, `--invoke`, `--mode`")).0[1..], words);
+        assert_eq!(parts_and_more(outcome.says("note: `--timeout`, `--invoke` after MODULE")).0[1..], words);
         assert_eq!(seen(tier, &[], &["-test.run=X"]).0[1..], ["-test.run=X"]);
     }
 
@@ -57,8 +59,36 @@ on_every_tier! {
             outcome.exits(0).stderr.contains("note: `--timeout` after MODULE goes to the program")
         };
         assert!(noted(&[], &[]) && noted(&["--env=A=1"], &["input.txt"]) && noted(&[], &["--env=A=1"]));
+        assert!(!noted(&["--timeout=9s"], &["input.txt"]), "who puts one in its place knows where that is");
         assert!(!noted(&["--"], &[]) && !noted(&[], &["--"]) && !noted(&[], &["--env=A=1", "--", "x"]));
         assert!(!noted(&[], &["x", "--"]), "the guest has dashes of its own");
+    }
+
+    fn options_that_programs_often_have_are_not_noted(tier) {
+        let words = ["--stats", "--mode", "fast", "--listen=80", "--env-file", "x", "--preload=y", "--help", "--version"];
+        assert_eq!(seen(tier, &[], &words).0[1..], words);
+    }
+
+    fn values_may_start_with_a_dash(tier) {
+        let (args, env) = seen(tier, &["--argv0", "-sh", "--env", "-x=1"], &["-1"]);
+        assert_eq!((args.join(" ").as_str(), env), ("-sh -1", vec!["-x=1".to_string()]));
+        let refused = |option, value, why| {
+            Run::on(tier).words([option, value]).guest("hello.wasm").end().exits(2).prints("").says(why);
+        };
+        for option in ["--fuel", "--max-fds", "--max-instances", "--max-table-elements"] {
+            refused(option, "-1", "a count cannot be negative; expected a whole number such as 1000 or 1e6");
+        }
+        for option in ["--max-memory", "--max-stack", "--max-output", "--max-module-size"] {
+            refused(option, "-64KiB", "a size cannot be negative; expected a number of bytes such as 65536");
+        }
+        refused("--timeout", "-1s", "a time cannot be negative; expected a time such as 1s");
+        refused("-W", "fuel=-1", "-W fuel=-1: a count cannot be negative");
+        refused("-W", "-gc", "-W -gc: no such key");
+        refused("--listen", "-1", "expected ADDR:PORT");
+        // A value that was forgotten is said to be missing.
+        refused("--dir", "--env=A=1", "a value is required for '--dir");
+        let missing = Run::on(tier).words(["--dir", "-x"]).guest("hello.wasm").end().exits(1);
+        missing.says("cannot grant the host directory `-x`");
     }
 
     fn two_dashes_after_module_end_options_and_are_dropped(tier) {
@@ -192,6 +222,35 @@ fn validate_says_what_is_wrong_and_nothing_about_the_rest() {
     Run::bare().word("validate").word(guest("hello.wasm")).end().exits(0).prints("").quietly();
     let outcome = Run::bare().word("validate").word(guest("hello.wasm")).word(&bad).end().exits(1).prints("");
     assert!(outcome.stderr.contains("bad.wat") && !outcome.stderr.contains("hello.wasm"), "{}", outcome.stderr);
+}
+
+#[test]
+fn every_command_reads_standard_input() {
+    let module = r#"(module (func (export "f") (result i32) (i32.const 7)))"#;
+    let run = |words: &[&str], stdin: &str| Run::bare().words(words).stdin(stdin).end();
+    run(&["run", "--invoke", "f", "-"], module).exits(0).prints("7\n");
+    run(&["validate", "-"], module).exits(0).prints("");
+    assert!(run(&["inspect", "-"], module).exits(0).stdout.contains("f  (func (result i32))"));
+    assert!(run(&["explore", "--func", "f", "-"], module).exits(0).stdout.contains("i32.const 7"));
+    run(&["wast", "-"], &format!(r#"{module} (assert_return (invoke "f") (i32.const 7))"#))
+        .exits(0)
+        .prints("ok -: 2 directives\n");
+    run(&["wast", "-"], "(module")
+        .exits(1)
+        .prints("-:1:8: cannot parse the script: expected `)`\nFAILED -: 1 of 1 directives\n");
+    run(&["wast", "--mode", "-jit", "-"], "").exits(2).says("invalid value '-jit' for '--mode <MODE>'");
+    run(&["wast", "-"], "\0asm").exits(1).says("cannot read `-`\n  it is a binary module, not a script");
+    let with_env = |env: &str| Run::bare().words(["run", "--env-file", "-"]).guest("args_env.wasm").stdin(env).end();
+    assert!(with_env("A=1\n").exits(0).stdout.contains("env: A=1\n"));
+    with_env("=").exits(1).says("cannot use `-` for --env-file\n  line 1: the variable has no name");
+    for twice in [
+        &["validate", "-", "-"][..],
+        &["wast", "-", "-"],
+        &["run", "--preload", "a=-", "-"],
+        &["run", "--env-file=-", "-"],
+    ] {
+        run(twice, module).exits(2).prints("").says("error: `-` is standard input, which can be read only once");
+    }
 }
 
 #[test]

@@ -64,7 +64,10 @@ on_every_tier! {
         let program = scratch.file("main.wat", ASKS);
         Run::on(tier).words(&a).words(&lib).word(&program).end().exits(15).quietly();
         let swapped = Run::on(tier).words(&lib).words(&a).word(&program).end().exits(1);
-        swapped.says("cannot use --preload lib=").says("unknown import `a` `get`");
+        swapped.says("cannot use --preload lib=").says("unknown import `a` `get`").says("hint: `a` comes later: put its --preload before");
+        let itself = preload(&scratch, "a", r#"(module (import "a" "get" (func)))"#);
+        let itself = Run::on(tier).words(&itself).word(&program).end().exits(1);
+        itself.says("hint: a module cannot import from itself, and --preload a gives this module that name");
     }
 
     fn one_file_makes_two_instances(tier) {
@@ -80,7 +83,48 @@ on_every_tier! {
         let run = Run::on(tier).words([spec("a"), spec("b")]).words(["--invoke", "f"]).word(&program);
         run.end().exits(0).prints("2\n3\n2\n").quietly();
         let twice = Run::on(tier).words([spec("a"), spec("a")]).words(["--invoke", "f"]).word(&program).end();
-        twice.exits(1).prints("").says("`a` `_initialize` is already defined");
+        twice.exits(2).prints("").says("error: --preload gives the name `a` twice: to `");
+    }
+
+    fn nothing_runs_unless_everything_is_there(tier) {
+        let scratch = Scratch::new();
+        let says = r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 0) "\10\00\00\00\06\00\00\00") (data (i32.const 16) "first\n")
+            (func (export "_initialize") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#;
+        let first = preload(&scratch, "first", says);
+        let fine = scratch.file("fine.wat", r#"(module (func (export "_start")))"#);
+        let lacks = scratch.file("lacks.wat", r#"(module (import "lib" "no" (func)) (func (export "_start")))"#);
+        let lib = |text| preload(&scratch, "lib", text);
+        let run = |lib: [String; 2], program| Run::on(tier).words(&first).words(lib).word(program).end();
+        run(lib("(module)"), &fine).exits(0).prints("first\n").quietly();
+        run(lib("(module"), &fine).exits(1).prints("").says("error: cannot use --preload lib=");
+        run(lib(r#"(module (import "x" "y" (func)))"#), &fine).exits(1).prints("").says("unknown import `x` `y`");
+        run(lib(r#"(module (func (export "_initialize") (param i32)))"#), &fine).exits(1).prints("");
+        run(lib("(module)"), &lacks).exits(1).prints("").says("the module given by --preload lib exports nothing");
+        run(["--preload".into(), "first=fine.wat".into()], &fine).exits(2).prints("").says("the name `first` twice");
+        run(["--preload".into(), "=fine.wat".into()], &fine).exits(2).prints("").says("the module has no name");
+    }
+
+    /// What WASI offers, or what stood in for it, may have been taken from there by a library before.
+    fn a_library_may_stand_between_a_program_and_wasi(tier) {
+        let scratch = Scratch::new();
+        let program = scratch.file("main.wat", r#"(module
+            (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (import "late" "get" (func $late (result i32)))
+            (func (export "_start") (call $exit (i32.add (call $yield) (call $late)))))"#);
+        let before = preload(&scratch, "before", r#"(module
+            (import "wasi_snapshot_preview1" "sched_yield" (func (result i32))) (import "late" "get" (func (result i32))))"#);
+        let shim = preload(&scratch, "wasi_snapshot_preview1", r#"(module
+            (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+            (func (export "sched_yield") (result i32) (i32.add (call $yield) (i32.const 40))))"#);
+        let late = preload(&scratch, "late", r#"(module (func (export "get") (result i32) (i32.const 2)))"#);
+        for libraries in [[&before, &shim, &late], [&late, &before, &shim], [&shim, &late, &before]] {
+            let run = Run::on(tier).words(["-W", "unknown-imports-trap"]).words(libraries.into_iter().flatten());
+            run.word(&program).end().exits(42).quietly();
+        }
     }
 
     fn a_library_that_traps_or_exits_is_named(tier) {

@@ -1,0 +1,127 @@
+//! Preloads: the libraries of `--preload`, loaded and linked before the program.
+//!
+//! In: the [`PreloadSpec`]s of a command line, in their order. Out: instances whose exports the modules after them can import.
+//!
+//! # Why in three steps?
+//! What a library did as it came to life cannot be undone. So all names are checked first ([`check_names`]), then all files are
+//! loaded ([`Library::load`]) and all imports looked for ([`check_imports`]); only then does the first library run
+//! ([`Library::instantiate`]).
+//!
+//! # Which definition counts?
+//! A library imports from those before it. Where one offers what WASI has too, or what `-W unknown-imports-trap` stood in for,
+//! its own counts for the modules after it, so that a library can stand between a program and WASI.
+
+use std::mem::ManuallyDrop;
+
+use anyhow::{Context, bail};
+use wasmr::wasi::WasiCtx;
+use wasmr::{Engine, ImportFailure, ImportType, LinkError, Linker, Module, Stop, Store};
+
+use super::UsageError;
+use super::missing::{self, Preloads};
+use super::plan::{Linking, UnknownImports};
+use super::report::printable_word;
+use super::run::{MaybeStats, enter, instantiate, load_module};
+use super::stats::Phase;
+use super::values::PreloadSpec;
+
+/// Refuses a name that two preloads have.
+pub fn check_names(preloads: &[PreloadSpec]) -> Result<(), UsageError> {
+    for (index, PreloadSpec { name, file }) in preloads.iter().enumerate() {
+        if let Some(first) = preloads[..index].iter().find(|first| first.name == *name) {
+            let [name, first, second] = [name.as_ref(), first.file.as_os_str(), file.as_os_str()].map(printable_word);
+            return Err(UsageError(format!(
+                "--preload gives the name `{name}` twice: to `{first}` and to `{second}`; each needs a name of its own"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A library that was loaded and of which nothing ran yet.
+pub struct Library {
+    /// The words of the command line.
+    pub spec: PreloadSpec,
+    module: ManuallyDrop<Module>,
+}
+
+impl Library {
+    /// Loads and validates a library, and refuses one that cannot be initialised.
+    pub fn load(engine: &Engine, spec: PreloadSpec, stats: &MaybeStats) -> anyhow::Result<Library> {
+        let module = ManuallyDrop::new(load_module(engine, &spec.file, stats).with_context(|| cannot_use(&spec))?);
+        wasmr::initializer(&module.module).with_context(|| cannot_use(&spec))?;
+        Ok(Library { spec, module })
+    }
+
+    /// Makes the library's exports importable. The inner error is a start function or an initialisation that did not return.
+    pub fn instantiate(
+        &self,
+        store: &mut Store<WasiCtx>,
+        linker: &mut Linker<WasiCtx>,
+        linking: &Linking,
+        preloads: Preloads<'_>,
+        stats: &MaybeStats,
+    ) -> anyhow::Result<Result<(), Stop>> {
+        enter(stats, Phase::Instantiate);
+        let linked = instantiate(store, linker, &self.module, linking, preloads);
+        let instance = match linked.with_context(|| cannot_use(&self.spec))? {
+            Ok(instance) => instance,
+            Err(stop) => return Ok(Err(stop)),
+        };
+        linker.allow_shadowing(true);
+        linker.instance(&*store, &self.spec.name, instance).with_context(|| cannot_use(&self.spec))?;
+        linker.allow_shadowing(false);
+        Ok(instance.initialize(store))
+    }
+}
+
+/// Checks that the imports of all libraries and of the program have a definition of their name.
+pub fn check_all_imports(
+    engine: &Engine,
+    libraries: &[Library],
+    program: &Module,
+    linking: &Linking,
+) -> anyhow::Result<()> {
+    for (index, library) in libraries.iter().enumerate() {
+        check_imports(engine, &libraries[..index], &library.module, linking)
+            .with_context(|| cannot_use(&library.spec))?;
+    }
+    check_imports(engine, libraries, program, linking)
+}
+
+/// Checks that WASI or a library before it has a definition by the name of every import of `module`.
+fn check_imports(engine: &Engine, before: &[Library], module: &Module, linking: &Linking) -> anyhow::Result<()> {
+    let mut store = Store::new(engine, WasiCtx::builder().build()?);
+    let mut linker = Linker::new();
+    wasmr::wasi::add_imports_to_linker(&mut linker, module, |wasi: &mut WasiCtx| wasi);
+    let of_library = |import: &ImportType<'_>| {
+        let mut named = before.iter().filter(|library| library.spec.name == import.module());
+        named.any(|library| library.module.get_export(import.name()).is_some())
+    };
+    let is_missing = |import: &ImportType<'_>| {
+        let stands_in = linking.unknown != UnknownImports::Refuse && import.func_type().is_some();
+        !stands_in && !of_library(import) && linker.get(&mut store, import.module(), import.name()).is_none()
+    };
+    let failures: Vec<ImportFailure> = module
+        .imports()
+        .filter(is_missing)
+        .map(|import| ImportFailure {
+            module: import.module().to_string(),
+            name: import.name().to_string(),
+            expected: import.ty().clone(),
+            expected_text: import.type_text(),
+            found_text: None,
+        })
+        .collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let name = module.name();
+    let error = LinkError { importer: name.to_string(), failures };
+    bail!(missing::imports_error(name, &error, linking.preloads(before.len())));
+}
+
+/// Returns the sentence above the reason why a preload cannot be used.
+fn cannot_use(spec: &PreloadSpec) -> String {
+    format!("cannot use --preload {}={}", printable_word(&spec.name), printable_word(&spec.file))
+}
