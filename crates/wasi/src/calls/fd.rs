@@ -11,7 +11,7 @@ use rustix::fs::{
 };
 use rustix::io::retry_on_intr;
 
-use crate::abi::{Fdstat, fdflags, flags, prestat_dir};
+use crate::abi::{Fdstat, Filestat, fdflags, flags, prestat_dir};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
@@ -164,9 +164,14 @@ pub(crate) fn fd_filestat_get(
     fd: u32,
     stat: Pointer,
 ) -> Result<(), Fail> {
+    Ok(filestat(ctx, fd)?.write(mem, stat)?)
+}
+
+/// The status that `fd_filestat_get` writes, in either layout.
+pub(crate) fn filestat(ctx: &WasiCtx, fd: u32) -> Result<Filestat, Errno> {
     let descriptor = ctx.fds.get(fd)?;
     descriptor.require(rights::FD_FILESTAT_GET)?;
-    Ok(descriptor.object.stat()?.write(mem, stat)?)
+    descriptor.object.stat()
 }
 
 /// `fd_filestat_set_size(fd, size)`: truncates or extends with zeros. `INVAL` for what is no file size, `FBIG` for one that

@@ -9,7 +9,6 @@ use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::memory::{GuestMemory, Pointer};
-use crate::rights;
 
 /// `fd_filestat_get(fd, stat)`: writes 56 bytes of file status.
 pub(crate) fn fd_filestat_get(
@@ -18,9 +17,7 @@ pub(crate) fn fd_filestat_get(
     fd: u32,
     stat: Pointer,
 ) -> Result<(), Fail> {
-    let descriptor = ctx.fds.get(fd)?;
-    descriptor.require(rights::FD_FILESTAT_GET)?;
-    Ok(descriptor.object.stat()?.write_unstable(mem, stat)?)
+    Ok(fd::filestat(ctx, fd)?.write_unstable(mem, stat)?)
 }
 
 /// `path_filestat_get(fd, flags, path, stat)`: writes 56 bytes of file status.

@@ -17,6 +17,23 @@ fn set_rights(guest: &mut Guest, fd: u32, base: u64, inheriting: u64) -> Result<
     guest.call("fd_fdstat_set_rights", &[fd.into(), base, inheriting])
 }
 
+/// Calls on a file of eight bytes, other than reading and writing, that leave its contents alone.
+fn calls_on_a_file(file: u32) -> [(&'static str, Vec<u64>); 10] {
+    let f = u64::from(file);
+    [
+        ("fd_advise", vec![f, 0, 0, 0]),
+        ("fd_allocate", vec![f, 0, 1]),
+        ("fd_datasync", vec![f]),
+        ("fd_sync", vec![f]),
+        ("fd_fdstat_set_flags", vec![f, 0]),
+        ("fd_filestat_get", vec![f, OUT.into()]),
+        ("fd_filestat_set_size", vec![f, 8]),
+        ("fd_filestat_set_times", vec![f, 0, 0, 0]),
+        ("fd_seek", vec![f, 0, 0, OUT.into()]),
+        ("fd_tell", vec![f, OUT.into()]),
+    ]
+}
+
 #[test]
 fn nothing_is_granted_by_default() {
     let mut guest = Guest::new(WasiCtx::builder().build().unwrap());
@@ -102,19 +119,7 @@ fn no_right_but_reading_and_writing_has_to_be_asked_for() {
     let file = guest.open_full(ROOT, true, b"f", 0, (READ | WRITE, 0), 0).unwrap();
     let fdstat = guest.fdstat(file).unwrap();
     assert_eq!((fdstat.base, fdstat.inheriting), (READ | WRITE, 0), "reported is what was asked for");
-    let f = u64::from(file);
-    for (call, slots) in [
-        ("fd_advise", vec![f, 0, 0, 0]),
-        ("fd_allocate", vec![f, 0, 1]),
-        ("fd_datasync", vec![f]),
-        ("fd_sync", vec![f]),
-        ("fd_fdstat_set_flags", vec![f, 0]),
-        ("fd_filestat_get", vec![f, OUT.into()]),
-        ("fd_filestat_set_size", vec![f, 8]),
-        ("fd_filestat_set_times", vec![f, 0, 0, 0]),
-        ("fd_seek", vec![f, 0, 0, OUT.into()]),
-        ("fd_tell", vec![f, OUT.into()]),
-    ] {
+    for (call, slots) in calls_on_a_file(file) {
         assert_eq!(guest.call(call, &slots), Ok(()), "{call}");
     }
     assert_eq!(guest.pwrite(file, b"C", 0), Ok(1));
@@ -170,21 +175,10 @@ fn every_call_refuses_when_its_right_was_taken_away() {
     let (_dir, mut guest) = guest();
     let file = guest.open("f", 0, ALL).unwrap();
     set_rights(&mut guest, file, 0, 0).unwrap();
-    let f = u64::from(file);
-    for (call, slots) in [
-        ("fd_advise", vec![f, 0, 0, 0]),
-        ("fd_allocate", vec![f, 0, 1]),
-        ("fd_datasync", vec![f]),
-        ("fd_sync", vec![f]),
-        ("fd_fdstat_set_flags", vec![f, 0]),
-        ("fd_filestat_get", vec![f, OUT.into()]),
-        ("fd_filestat_set_size", vec![f, 0]),
-        ("fd_filestat_set_times", vec![f, 0, 0, 0]),
-        ("fd_seek", vec![f, 0, 0, OUT.into()]),
-        ("fd_tell", vec![f, OUT.into()]),
-    ] {
+    for (call, slots) in calls_on_a_file(file) {
         assert_eq!(guest.call(call, &slots), Err(Errno::Notcapable), "{call}");
     }
+    let f = u64::from(file);
     for call in ["fd_read", "fd_write"] {
         assert_eq!(guest.call(call, &[f, 0, 0, OUT.into()]), Err(Errno::Badf), "{call}");
     }
