@@ -119,6 +119,9 @@ check cpython_exit "$programs/python.wasm" 3 stderr=ZeroDivisionError -- \
 # Nothing is granted as `/`, so it lists what is.
 check cpython_root "$programs/python.wasm" 0 --dir .::/app --dir .::/srv/data -- \
     -c $'import os\nprint(os.listdir("/"), os.listdir("/srv"), os.path.realpath("/app"), os.path.exists("/etc"))'
+# One directory is granted, so the working directory is there.
+check cpython_cwd "$programs/python.wasm" 0 --dir .::/app -- \
+    -c $'import os\nopen("f", "w").write("text")\nprint(open("f").read(), os.listdir("."), os.listdir("/app"), os.path.exists("g"))'
 check quickjs_hello "$programs/quickjs.wasm" 0 -- -e "print('hi')"
 check quickjs_loop "$programs/quickjs.wasm" 0 -- -e 'let s=0;for(let i=0;i<3e6;i++)s=(s*31+i)|0;print(s)'
 check yosys_version "$programs/yosys.wasm" 0 -- -V

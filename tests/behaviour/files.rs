@@ -137,6 +137,26 @@ on_every_tier! {
         assert_eq!(fs::read_to_string(to.join("out.txt")).unwrap(), "     2 b\n     1 a\n");
     }
 
+    fn paths_begin_in_a_single_directory_whatever_its_name(tier) {
+        let scratch = Scratch::new();
+        let dir = scratch.dir("d");
+        scratch.file("d/in.txt", "b a b");
+        scratch.file("secret", "a");
+        let run = |guest: &str, words: [&str; 2]| {
+            Run::on(tier).dir(&dir, guest).guest("../../examples/wordcount.wasm").words(words).end()
+        };
+        run("/w", ["in.txt", "out.txt"]).exits(0).prints("3 words, 2 different, written to out.txt\n").quietly();
+        assert_eq!(fs::read_to_string(dir.join("out.txt")).unwrap(), "     2 b\n     1 a\n");
+        run("/srv/data", ["./out.txt", "/srv/data/out2.txt"]).exits(0).quietly();
+        run("/w::ro", ["in.txt", "no.txt"]).exits(1).says("cannot write no.txt");
+        run("/w", ["../secret", "no.txt"]).exits(1).says("cannot read ../secret");
+        run("/w", ["nosuch", "no.txt"]).exits(1).says("cannot read nosuch");
+        assert_eq!(names(&dir), ["in.txt", "out.txt", "out2.txt"]);
+        // Of two directories, either could be meant.
+        let run = Run::on(tier).dir(&dir, "/w").dir(&dir, "/v").guest("../../examples/wordcount.wasm");
+        run.words(["in.txt", "no.txt"]).end().exits(1).says("cannot read in.txt");
+    }
+
     fn absolute_links_lead_into_granted_directories(tier) {
         let scratch = Scratch::new();
         let (one, two) = (scratch.dir("one"), scratch.dir("two"));

@@ -258,7 +258,7 @@ impl WasiCtxBuilder {
     /// is none.
     ///
     /// If no directory is granted as `/` or `.`, and no listener, one more follows the last: `/`, with the names of the others in
-    /// it and nothing else, so that guests can list it.
+    /// it, so that guests can list it. If there is only one other, paths below `/` that do not begin with its name continue in it.
     pub fn build(&mut self) -> Result<WasiCtx, BuildError> {
         std::mem::take(self).into_ctx()
     }

@@ -147,6 +147,15 @@ impl Object {
         }
     }
 
+    /// The entries as `fd_readdir` last saw them, of a directory.
+    pub(crate) fn listing(&mut self) -> Option<&mut Option<Listing>> {
+        match self {
+            Object::Directory(directory) => Some(&mut directory.listing),
+            Object::Names(names) => Some(&mut names.listing),
+            Object::Host(_) | Object::Input(_) | Object::Output(_) | Object::Discard => None,
+        }
+    }
+
     /// `fd_filestat_get` on it.
     pub(crate) fn stat(&self) -> Result<Filestat, Errno> {
         match self {
@@ -396,10 +405,10 @@ impl FdTable {
         let others = |slots: &mut Vec<Slot>, act: &mut dyn FnMut(&mut Option<Listing>)| {
             for (number, slot) in slots.iter_mut().enumerate() {
                 if let Slot::Open(descriptor) = slot
-                    && let Object::Directory(directory) = &mut descriptor.object
+                    && let Some(listing) = descriptor.object.listing()
                     && number != keep as usize
                 {
-                    act(&mut directory.listing);
+                    act(listing);
                 }
             }
         };

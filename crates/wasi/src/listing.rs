@@ -34,28 +34,39 @@ pub(crate) struct Listing {
 impl Listing {
     /// Reads `directory`. `is_root` is set for a granted directory, whose `..` is itself, as nothing above it is visible.
     pub(crate) fn read(directory: &File, is_root: bool) -> Result<Self, Errno> {
+        let mut listing = Listing::empty(fstat(directory)?.st_ino);
+        if let Some(parent) = listing.append(directory, |_| true)?
+            && !is_root
+        {
+            listing.entries[1].ino = parent;
+        }
+        Ok(listing)
+    }
+
+    /// Appends the entries of `directory` whose names are `wanted`, without `.` and `..`. Returns the inode number of `..`, if
+    /// the host lists it.
+    pub(crate) fn append(&mut self, directory: &File, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<u64>, Errno> {
         let readable = openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let own_ino = fstat(&readable)?.st_ino;
-        let mut listing = Listing::empty(own_ino);
         let mut dir = Dir::new(readable)?;
+        let mut parent = None;
         while let Some(entry) = dir.read() {
             let entry = entry?;
             match entry.file_name().to_bytes() {
                 b"." => (),
-                b".." if is_root => (),
-                b".." => listing.entries[1].ino = entry.ino(),
-                name => {
+                b".." => parent = Some(entry.ino()),
+                name if wanted(name) => {
                     let mut filetype = entry.file_type();
                     if filetype == FileType::Unknown
                         && let Ok(stat) = statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
                     {
                         filetype = FileType::from_raw_mode(stat.st_mode);
                     }
-                    listing.push(name, entry.ino(), filetype.into());
+                    self.push(name, entry.ino(), filetype.into());
                 }
+                _ => (),
             }
         }
-        Ok(listing)
+        Ok(parent)
     }
 
     /// Nothing but `.` and `..`, which are the same directory.

@@ -8,11 +8,12 @@
 //! What the guest's own `open` of that path means. libc compares an absolute path with the names of the granted directories and
 //! takes the longest that fits by whole names; a leading `/` or `./` of a name counts for nothing, so that `.` and `/` fit every
 //! path. Links do the same here. A link made by the user may also hold the path that a granted directory has on the host;
-//! so these are compared too, and the longest of all wins, a guest's name before a host's path. A link that fits none is refused.
+//! so these are compared too, and the longest of all wins, a guest's name before a host's path. A link that fits none leads
+//! where the root of names leads ([`Names`]), and is refused if that is nowhere.
 //!
 //! # Why can nothing escape?
 //!
-//! Nothing is opened by an absolute path. A link's target only selects a granted directory that the guest still holds and gives
+//! Nothing is opened by an absolute path. A path or a link's target only selects a granted directory that the guest still holds and gives
 //! the path beneath it; walking that path cannot leave the directory, and the directory's own `::ro` and rights apply.
 //!
 //! # Why after the failure?
@@ -134,12 +135,15 @@ fn by_host_path<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot
 }
 
 /// Where the absolute `path` leads.
-fn locate<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<Spot<'t, 'p>> {
+fn locate<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<Found<'t, 'p>> {
     let (name, host) = (by_name(fds, path), by_host_path(fds, path));
     match (name, host) {
-        (Some((name, _)), Some((host, spot))) if host > name => Some(spot),
-        (Some((_, spot)), _) | (None, Some((_, spot))) => Some(spot),
-        (None, None) => None,
+        (Some((name, _)), Some((host, spot))) if host > name => Some(Found::Spot(spot)),
+        (Some((_, spot)), _) | (None, Some((_, spot))) => Some(Found::Spot(spot)),
+        (None, None) => fds.iter().find_map(|descriptor| match &descriptor.object {
+            Object::Names(names) if names.preopen => names.find(fds, descriptor, path).ok(),
+            _ => None,
+        }),
     }
 }
 
@@ -148,6 +152,8 @@ struct Walk<'t> {
     fds: &'t FdTable,
     /// The directory that an absolute link led into, if there was one.
     entered: Option<(&'t Descriptor, &'t Directory)>,
+    /// The directory of names at which the path ends.
+    names: Option<(&'t Descriptor, Names)>,
     start: &'t File,
     /// Names of directories below `start`, none of them a link.
     done: Vec<Vec<u8>>,
@@ -160,17 +166,18 @@ struct Walk<'t> {
     steps: usize,
 }
 
-/// Expands the links of `path` until no absolute one is in the way; `None` if none was, or if one leads into no granted
-/// directory. `LOOP` if there are too many links.
+/// Expands the links of `path` until no absolute one is in the way; `None` if none was, or if one leads nowhere. `LOOP` if
+/// there are too many links.
 fn expand<'t>(
     fds: &'t FdTable,
     start: &'t Directory,
     path: &[u8],
     last: Last,
-) -> Result<Option<Spot<'t, 'static>>, Errno> {
+) -> Result<Option<Found<'t, 'static>>, Errno> {
     let mut walk = Walk {
         fds,
         entered: None,
+        names: None,
         start: &start.file,
         done: Vec::new(),
         parent: None,
@@ -180,6 +187,9 @@ fn expand<'t>(
         steps: 0,
     };
     while walk.step(last)? {}
+    if let Some((descriptor, names)) = walk.names {
+        return Ok(Some(Found::Names(descriptor, names)));
+    }
     let Some((descriptor, directory)) = walk.entered else { return Ok(None) };
     // What a host's walk can take from here on, its errors included.
     let mut path = walk.done.join(&b'/');
@@ -191,7 +201,7 @@ fn expand<'t>(
         path.push(b'/');
     }
     path.extend_from_slice(left);
-    Ok(Some(Spot { descriptor, directory, path: path.into() }))
+    Ok(Some(Found::Spot(Spot { descriptor, directory, path: path.into() })))
 }
 
 impl<'t> Walk<'t> {
@@ -271,13 +281,17 @@ impl<'t> Walk<'t> {
             return Ok(true);
         }
         match locate(self.fds, &path) {
-            Some(Spot { descriptor, directory, path }) => {
+            Some(Found::Spot(Spot { descriptor, directory, path })) => {
                 self.entered = Some((descriptor, directory));
                 self.start = &directory.file;
                 self.done.clear();
                 self.parent = None;
                 (self.left, self.at) = (path.into_owned(), 0);
                 Ok(true)
+            }
+            Some(Found::Names(descriptor, names)) => {
+                self.names = Some((descriptor, names));
+                Ok(false)
             }
             None => {
                 self.entered = None;
@@ -296,35 +310,44 @@ pub(crate) fn link_text(fds: &FdTable, target: &[u8]) -> Option<Vec<u8>> {
             let granted = spot.directory.preopen.as_deref().filter(|name| name.starts_with('/'))?;
             Some([granted.trim_end_matches('/').as_bytes(), b"/", &spot.path].concat())
         }
-        _ => name.map(|_| target.to_vec()),
+        _ => locate(fds, target).map(|_| target.to_vec()),
     }
 }
 
 /// A directory that exists only in the names of the granted ones: `/` above `/app`, or `/srv` above `/srv/data`. It lists them,
 /// leads to them, and nothing else can be done with it.
+///
+/// # Why does the root fall through?
+/// `/` is the working directory of programs, and most of them know no other way to set one. If a single directory is granted,
+/// a relative path can only mean a file in it: so a path whose first name is not that of the grant continues in the granted
+/// directory, and the listing of `/` has the granted directory's entries too. Of two directories either could be meant.
 #[derive(Debug)]
 pub(crate) struct Names {
     /// The names from `/` on.
     path: Vec<Vec<u8>>,
     /// The guest finds it among the granted directories, as `/`.
     pub preopen: bool,
+    /// It was made for a single granted directory.
+    sole: bool,
+    /// The entries as `fd_readdir` last saw them.
+    pub listing: Option<Listing>,
 }
 
-/// Where a path below [`Names`] leads.
+/// Where a path leads.
 #[derive(Debug)]
-pub(crate) enum Found<'t> {
-    Spot(Spot<'t, 'static>),
-    Names(Names),
+pub(crate) enum Found<'t, 'p> {
+    Spot(Spot<'t, 'p>),
+    /// A directory of names, and the descriptor that led there.
+    Names(&'t Descriptor, Names),
 }
 
 impl Names {
     /// The root, if the names that were granted leave it open: with none there is nothing to list, and one that fits every
     /// path, as `/` and `.` do, is the root already.
     pub(crate) fn root<'n>(granted: impl IntoIterator<Item = &'n str>) -> Option<Self> {
-        let mut granted = granted.into_iter().peekable();
-        granted.peek()?;
-        let open = granted.all(|name| names(name.as_bytes()).next().is_some());
-        open.then_some(Names { path: Vec::new(), preopen: true })
+        let mut count = 0;
+        let open = granted.into_iter().inspect(|_| count += 1).all(|name| names(name.as_bytes()).next().is_some());
+        (open && count > 0).then(|| Names { path: Vec::new(), preopen: true, sole: count == 1, listing: None })
     }
 
     /// What a granted directory's name has below this one: the next name, and whether the directory is meant itself.
@@ -337,9 +360,16 @@ impl Names {
         Some((name, rest.next().is_none()))
     }
 
-    /// Where `path` leads from here: `PERM` above this directory, `NOENT` for what no granted directory is beneath.
-    pub(crate) fn find<'t>(&self, fds: &'t FdTable, path: &[u8]) -> Result<Found<'t>, Errno> {
-        let mut here = Names { path: self.path.clone(), preopen: false };
+    /// The granted directory in which paths continue that begin with no granted name.
+    fn continued<'t>(&self, fds: &'t FdTable) -> Option<(&'t Descriptor, &'t Directory)> {
+        let (descriptor, directory, _) = granted(fds).next().filter(|_| self.sole && self.path.is_empty())?;
+        Some((descriptor, directory))
+    }
+
+    /// Where `path` leads from here, which is `descriptor`: `PERM` above this directory, `NOENT` for what no granted directory is
+    /// beneath.
+    fn find<'t>(&self, fds: &'t FdTable, descriptor: &'t Descriptor, path: &[u8]) -> Result<Found<'t, 'static>, Errno> {
+        let mut here = Names { path: self.path.clone(), preopen: false, sole: self.sole, listing: None };
         let mut left = path;
         loop {
             let whole = [&here.path.join(&b'/')[..], b"/", left].concat();
@@ -350,39 +380,44 @@ impl Names {
             }
             let (name, rest) = next(left);
             match name {
-                b"" => return Ok(Found::Names(here)),
+                b"" => return Ok(Found::Names(descriptor, here)),
                 b".." if here.path.len() == self.path.len() => return Err(Errno::Perm),
                 b".." => drop(here.path.pop()),
-                name => here.path.push(name.to_vec()),
-            }
-            if !granted(fds).any(|(_, _, name)| here.below(name).is_some()) {
-                return Err(Errno::Noent);
+                name => {
+                    let continued = here.continued(fds);
+                    here.path.push(name.to_vec());
+                    if !granted(fds).any(|(_, _, name)| here.below(name).is_some()) {
+                        let (descriptor, directory) = continued.ok_or(Errno::Noent)?;
+                        let path = unslashed(left).to_vec().into();
+                        return Ok(Found::Spot(Spot { descriptor, directory, path }));
+                    }
+                }
             }
             left = rest;
         }
     }
 
-    /// The granted directories and the names on the way to them.
-    pub(crate) fn list(&self, fds: &FdTable) -> Listing {
+    /// The granted directories and the names on the way to them, then the entries of the directory in which paths continue.
+    pub(crate) fn list(&self, fds: &FdTable) -> Result<Listing, Errno> {
         let mut listing = Listing::empty(self.ino());
         let mut seen = BTreeSet::new();
         for (_, directory, granted) in granted(fds) {
             let Some((name, itself)) = self.below(granted) else { continue };
             if seen.insert(name) {
-                let below = Names { path: [&self.path[..], &[name.to_vec()]].concat(), preopen: false };
                 let host = if itself { fstat(directory.file.as_fd()).ok() } else { None };
-                listing.push(name, host.map_or(below.ino(), |stat| stat.st_ino), Filetype::Directory);
+                let below = || ino(&[&self.path[..], &[name.to_vec()]].concat());
+                listing.push(name, host.map_or_else(below, |stat| stat.st_ino), Filetype::Directory);
             }
         }
-        listing
+        if let Some((descriptor, directory)) = self.continued(fds) {
+            descriptor.require(rights::FD_READDIR)?;
+            listing.append(&directory.file, |name| !seen.contains(name))?;
+        }
+        Ok(listing)
     }
 
-    /// A number that differs from those of the directories above, by which programs recognise a loop. Small enough for programs
-    /// that keep it in a double, and not 0, which means none.
     fn ino(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.path.hash(&mut hasher);
-        hasher.finish() >> 16 | 1
+        ino(&self.path)
     }
 
     pub(crate) fn stat(&self) -> Filestat {
@@ -390,9 +425,15 @@ impl Names {
     }
 }
 
-/// Runs `act` where `path` below `fd` leads: first on the path as it is, and if that is refused, on the path that it is once its
-/// absolute links are expanded. `NOTDIR` if `fd` is no directory, `NOTCAPABLE` if `right` was taken away on the way, `PERM` for an
-/// absolute path.
+/// A number of the directory of names with this path that differs from those of the directories above, by which programs
+/// recognise a loop. Small enough for programs that keep it in a double, and not 0, which means none.
+fn ino(path: &[Vec<u8>]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    hasher.finish() >> 16 | 1
+}
+
+/// Runs `act` where `path` below `fd` leads, as [`reach_any`]. A directory of names cannot be changed.
 pub(crate) fn reach<'t, T>(
     fds: &'t FdTable,
     fd: u32,
@@ -401,40 +442,47 @@ pub(crate) fn reach<'t, T>(
     last: Last,
     mut act: impl FnMut(&Spot<'t, '_>) -> Result<T, Errno>,
 ) -> Result<T, Errno> {
+    reach_any(fds, fd, right, path, last, |found| match found {
+        Found::Spot(spot) => act(&spot),
+        Found::Names(..) => Err(refusal(right)),
+    })
+}
+
+/// Runs `act` where `path` below `fd` leads: first on the path as it is, and if that is refused, on the path that it is once its
+/// absolute links are expanded. `NOTDIR` if `fd` is no directory, `NOTCAPABLE` if `right` was taken away on the way, `PERM` for an
+/// absolute path.
+pub(crate) fn reach_any<'t, T>(
+    fds: &'t FdTable,
+    fd: u32,
+    right: u64,
+    path: &[u8],
+    last: Last,
+    mut act: impl FnMut(Found<'t, '_>) -> Result<T, Errno>,
+) -> Result<T, Errno> {
     let descriptor = fds.directory(fd, right)?;
     if path.starts_with(b"/") {
         return Err(Errno::Perm);
     }
     let spot = match &descriptor.object {
-        Object::Names(names) => match names.find(fds, path)? {
+        Object::Names(names) => match names.find(fds, descriptor, path)? {
             Found::Spot(spot) => spot,
-            Found::Names(_) => return Err(refusal(right)),
+            found @ Found::Names(..) => return act(found),
         },
         Object::Directory(directory) => Spot { descriptor, directory, path: path.into() },
         _ => return Err(Errno::Notdir),
     };
     spot.descriptor.require(right)?;
-    match act(&spot) {
+    let unexpanded = Spot { path: Cow::Borrowed(&*spot.path), ..spot };
+    match act(Found::Spot(unexpanded)) {
         Err(error @ (Errno::Perm | Errno::Rofs)) => match expand(fds, spot.directory, &spot.path, last)? {
-            Some(spot) => {
-                spot.descriptor.require(right)?;
-                act(&spot)
+            Some(found) => {
+                let (Found::Spot(Spot { descriptor, .. }) | Found::Names(descriptor, _)) = &found;
+                descriptor.require(right)?;
+                act(found)
             }
             None => Err(error),
         },
         result => result,
-    }
-}
-
-/// The directory of names that `path` below `fd` leads to, if it is one.
-pub(crate) fn names_at(fds: &FdTable, fd: u32, right: u64, path: &[u8]) -> Result<Option<Names>, Errno> {
-    let Object::Names(names) = &fds.directory(fd, right)?.object else { return Ok(None) };
-    if path.starts_with(b"/") {
-        return Err(Errno::Perm);
-    }
-    match names.find(fds, path)? {
-        Found::Names(names) => Ok(Some(names)),
-        Found::Spot(_) => Ok(None),
     }
 }
 

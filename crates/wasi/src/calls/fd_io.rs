@@ -148,17 +148,19 @@ pub(crate) fn fd_readdir(
     cookie: u64,
     bufused: Pointer,
 ) -> Result<(), Fail> {
-    if let Object::Names(names) = &ctx.fds.directory(fd, rights::FD_READDIR)?.object {
-        let used = names.list(&ctx.fds).copy(cookie, mem.slice_mut(buf, buf_len)?);
-        return Ok(mem.write_u32(bufused, used as u32)?);
-    }
+    ctx.fds.directory(fd, rights::FD_READDIR)?;
     ctx.fds.trim_listings(fd);
-    let Object::Directory(directory) = &mut ctx.fds.get_mut(fd)?.object else { return Err(Errno::Notdir.into()) };
-    let listing = match directory.listing.take() {
-        Some(listing) if cookie != 0 => listing,
-        _ => Listing::read(&directory.file, directory.preopen.is_some())?,
+    let last = ctx.fds.get_mut(fd)?.object.listing().and_then(Option::take);
+    let listing = match (last, &ctx.fds.get(fd)?.object) {
+        (Some(listing), _) if cookie != 0 => listing,
+        (_, Object::Directory(directory)) => Listing::read(&directory.file, directory.preopen.is_some())?,
+        (_, Object::Names(names)) => names.list(&ctx.fds)?,
+        _ => return Err(Errno::Notdir.into()),
     };
-    let used = directory.listing.insert(listing).copy(cookie, mem.slice_mut(buf, buf_len)?);
+    let used = listing.copy(cookie, mem.slice_mut(buf, buf_len)?);
+    if let Some(kept) = ctx.fds.get_mut(fd)?.object.listing() {
+        *kept = Some(listing);
+    }
     Ok(mem.write_u32(bufused, used as u32)?)
 }
 

@@ -24,7 +24,7 @@ use crate::exit::Fail;
 use crate::fd_table::{Descriptor, Directory, HostFd, HostFile, Kind, Object, Taken};
 use crate::fifo;
 use crate::memory::{GuestMemory, Pointer};
-use crate::namespace::{Last, Names, Spot, link_text, names_at, reach};
+use crate::namespace::{Found, Last, Names, Spot, link_text, reach, reach_any};
 use crate::rights;
 use crate::sandbox::{self, OpenHow, Place, guest_path, sync_flags};
 use crate::wait::Pauses;
@@ -86,11 +86,9 @@ pub(crate) fn filestat(
 ) -> Result<Filestat, Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_FILESTAT_GET, path, path_len)?;
     let follow = follows(lookup)?;
-    if let Some(names) = names_at(&ctx.fds, fd, rights::PATH_FILESTAT_GET, path)? {
-        return Ok(names.stat());
-    }
-    Ok(reach(&ctx.fds, fd, rights::PATH_FILESTAT_GET, path, Last::followed_if(follow), |spot| {
-        Ok(Filestat::from_host(&sandbox::stat(&spot.directory.file, &spot.path, follow)?))
+    Ok(reach_any(&ctx.fds, fd, rights::PATH_FILESTAT_GET, path, Last::followed_if(follow), |found| match found {
+        Found::Spot(spot) => Ok(Filestat::from_host(&sandbox::stat(&spot.directory.file, &spot.path, follow)?)),
+        Found::Names(_, names) => Ok(names.stat()),
     })?)
 }
 
@@ -201,21 +199,16 @@ pub(crate) fn path_open(
     let taken = passed_on(ctx.fds.get(fd)?, how, rights_base)?;
     ctx.fds.room()?;
     let wanted = (rights_base, rights_inheriting);
-    let new = match names_at(&ctx.fds, fd, needed, path)? {
-        Some(names) => open_names(names, how, wanted, taken)?,
-        None => {
-            let last = if how.create && how.exclusive { Last::Kept } else { Last::followed_if(how.follow) };
-            let mut pauses = Pauses::default();
-            let opened = loop {
-                match reach(&ctx.fds, fd, needed, path, last, |spot| open_at(spot, how, rights_base, taken)) {
-                    // The host would let an open that blocks wait, for a lease to end for example.
-                    Err(Errno::Again) if how.waits() => pauses.pause(ctx.interrupt.as_ref(), &mut Vec::new())?,
-                    result => break result?,
-                }
-            };
-            opened.into_descriptor(ctx.interrupt.as_ref(), how, wanted)?
+    let last = if how.create && how.exclusive { Last::Kept } else { Last::followed_if(how.follow) };
+    let mut pauses = Pauses::default();
+    let found = loop {
+        match reach_any(&ctx.fds, fd, needed, path, last, |found| open_at(found, how, rights_base, taken)) {
+            // The host would let an open that blocks wait, for a lease to end for example.
+            Err(Errno::Again) if how.waits() => pauses.pause(ctx.interrupt.as_ref(), &mut Vec::new())?,
+            result => break result?,
         }
     };
+    let new = found.into_descriptor(ctx.interrupt.as_ref(), how, wanted)?;
     Ok(mem.write_u32(opened, ctx.fds.insert(new)?)?)
 }
 
@@ -231,43 +224,53 @@ fn passed_on(descriptor: &Descriptor, how: OpenHow, rights_base: u64) -> Result<
     }
 }
 
+/// What `path_open` has found.
+enum Opened {
+    Host {
+        file: std::fs::File,
+        stat: Stat,
+        /// A FIFO that is to be written and that nobody reads: `file` only names it.
+        unread: bool,
+        read_only: bool,
+        taken: Taken,
+    },
+    Names {
+        names: Names,
+        taken: Taken,
+    },
+}
+
+/// Opens without waiting. `taken` is taken away by the directory that the path began at.
+fn open_at(found: Found<'_, '_>, how: OpenHow, rights_base: u64, taken: Taken) -> Result<Opened, Errno> {
+    let (Found::Spot(Spot { descriptor, .. }) | Found::Names(descriptor, _)) = &found;
+    let taken = taken.and(passed_on(descriptor, how, rights_base)?);
+    let Spot { directory, path, .. } = match found {
+        Found::Spot(spot) => spot,
+        Found::Names(_, names) => return open_names(names, how, taken),
+    };
+    let read_only = directory.read_only;
+    let opened = |(file, stat), unread| Opened::Host { file, stat, unread, read_only, taken };
+    let start = &directory.file;
+    match if read_only { open_read_only(directory, &path, how) } else { sandbox::open(start, &path, how) } {
+        Err(Errno::Nxio) if how.write && how.waits() => {
+            let named = sandbox::open_as_path(start, &path, how.follow)?;
+            let stat = fstat(&named)?;
+            let fifo = FileType::from_raw_mode(stat.st_mode) == FileType::Fifo;
+            if fifo { Ok(opened((named, stat), true)) } else { Err(Errno::Nxio) }
+        }
+        result => Ok(opened(result?, false)),
+    }
+}
+
 /// Opens a directory of names, as one of a file system that is mounted read-only.
-fn open_names(names: Names, how: OpenHow, (base, inheriting): (u64, u64), taken: Taken) -> Result<Descriptor, Errno> {
+fn open_names(names: Names, how: OpenHow, taken: Taken) -> Result<Opened, Errno> {
     match how {
         OpenHow { create: true, directory: true, .. } => Err(Errno::Inval),
         OpenHow { create: true, exclusive: true, .. } => Err(Errno::Exist),
         OpenHow { create: true, .. } | OpenHow { write: true, .. } | OpenHow { truncate: true, .. } => {
             Err(Errno::Isdir)
         }
-        _ => Ok(Descriptor::directory(Object::Names(names), base, inheriting, taken)),
-    }
-}
-
-/// What `path_open` has found.
-struct Opened {
-    file: std::fs::File,
-    stat: Stat,
-    /// A FIFO that is to be written and that nobody reads: `file` only names it.
-    unread: bool,
-    read_only: bool,
-    taken: Taken,
-}
-
-/// Opens a file without waiting. `taken` is taken away by the directory that the path began at.
-fn open_at(spot: &Spot<'_, '_>, how: OpenHow, rights_base: u64, taken: Taken) -> Result<Opened, Errno> {
-    let Spot { descriptor, directory, path } = spot;
-    let taken = taken.and(passed_on(descriptor, how, rights_base)?);
-    let read_only = directory.read_only;
-    let opened = |(file, stat), unread| Opened { file, stat, unread, read_only, taken };
-    let start = &directory.file;
-    match if read_only { open_read_only(directory, path, how) } else { sandbox::open(start, path, how) } {
-        Err(Errno::Nxio) if how.write && how.waits() => {
-            let named = sandbox::open_as_path(start, path, how.follow)?;
-            let stat = fstat(&named)?;
-            let fifo = FileType::from_raw_mode(stat.st_mode) == FileType::Fifo;
-            if fifo { Ok(opened((named, stat), true)) } else { Err(Errno::Nxio) }
-        }
-        result => Ok(opened(result?, false)),
+        _ => Ok(Opened::Names { names, taken }),
     }
 }
 
@@ -279,7 +282,12 @@ impl Opened {
         how: OpenHow,
         (base, inheriting): (u64, u64),
     ) -> Result<Descriptor, Fail> {
-        let Opened { mut file, stat, unread, read_only, taken } = self;
+        let (mut file, stat, unread, read_only, taken) = match self {
+            Opened::Host { file, stat, unread, read_only, taken } => (file, stat, unread, read_only, taken),
+            Opened::Names { names, taken } => {
+                return Ok(Descriptor::directory(Object::Names(names), base, inheriting, taken));
+            }
+        };
         if unread {
             file = fifo::open_when_read(interrupt, &file, sync_flags(how.flags))?;
         }
@@ -356,8 +364,11 @@ pub(crate) fn path_readlink(
         Ok(readlinkat(&*place.parent, place.name, Vec::new())?.into_bytes())
     })?;
     let target = if target.starts_with(b"/") {
-        let leads = |spot: &Spot<'_, '_>| sandbox::stat(&spot.directory.file, &spot.path, true);
-        reach(&ctx.fds, fd, rights::PATH_READLINK, path, Last::Followed, leads).map_err(|_| Errno::Perm)?;
+        let leads = |found: Found<'_, '_>| match found {
+            Found::Spot(spot) => sandbox::stat(&spot.directory.file, &spot.path, true).map(drop),
+            Found::Names(..) => Ok(()),
+        };
+        reach_any(&ctx.fds, fd, rights::PATH_READLINK, path, Last::Followed, leads).map_err(|_| Errno::Perm)?;
         link_text(&ctx.fds, &target).ok_or(Errno::Perm)?
     } else {
         target

@@ -15,6 +15,7 @@ mod polling;
 mod process;
 mod read_only;
 mod rights;
+mod root;
 mod sockets;
 mod streams;
 mod support;

@@ -1,14 +1,13 @@
-//! The guest's namespace: absolute links, and the root above the granted directories.
+//! The guest's namespace: absolute links.
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
 use wasmr_wasi::{Errno, WasiCtx};
 
 use crate::support::{CREAT, DIRECTORY, EXCL, Entry, Guest, OUT, READ, ROOT, TRUNC, WRITE, host_dir};
 
 /// A guest with `names` granted in this order, each a directory of its own below the temporary one: `d0`, `d1`, …
-fn granted(names: &[&str]) -> (tempfile::TempDir, Guest) {
+pub fn granted(names: &[&str]) -> (tempfile::TempDir, Guest) {
     let temp = tempfile::tempdir().unwrap();
     let mut builder = WasiCtx::builder();
     for (index, name) in names.iter().enumerate() {
@@ -22,20 +21,20 @@ fn granted(names: &[&str]) -> (tempfile::TempDir, Guest) {
 }
 
 /// Reads a whole file below `dir`.
-fn contents(guest: &mut Guest, dir: u32, path: &str) -> Result<String, Errno> {
+pub fn contents(guest: &mut Guest, dir: u32, path: &str) -> Result<String, Errno> {
     let fd = guest.open_full(dir, true, path.as_bytes(), 0, (READ, 0), 0)?;
     let text = guest.read(fd, 99);
     guest.close(fd).unwrap();
     text.map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
-fn readlink(guest: &mut Guest, dir: u32, path: &str) -> Result<String, Errno> {
+pub fn readlink(guest: &mut Guest, dir: u32, path: &str) -> Result<String, Errno> {
     let [ptr, len] = guest.path(path);
     guest.call("path_readlink", &[dir.into(), ptr, len, 0x8000, 500, OUT.into()])?;
     Ok(String::from_utf8(guest.bytes(0x8000, guest.u32(OUT)).to_vec()).unwrap())
 }
 
-fn names(entries: &[Entry]) -> Vec<&str> {
+pub fn names(entries: &[Entry]) -> Vec<&str> {
     entries.iter().map(|entry| &*entry.name).collect()
 }
 
@@ -246,9 +245,10 @@ fn the_path_on_the_host_leads_into_a_directory_too() {
         }
         assert_eq!(contents(&mut guest, ROOT, "f"), Ok("inside".to_string()), "{name}");
         assert_eq!(contents(&mut guest, ROOT, "all/all/e/f"), Ok("inside".to_string()), "{name}");
-        // What fits no other name, fits `/` and `.`, and is not there.
-        let nowhere = if name == "/app" { Errno::Perm } else { Errno::Noent };
-        for (link, error) in [("out", nowhere), ("up", Errno::Perm), ("prefix", nowhere), ("odd", nowhere)] {
+        // What fits no other name, fits `/` and `.` and is below the root of a single directory, but is not there.
+        for (link, error) in
+            [("out", Errno::Noent), ("up", Errno::Perm), ("prefix", Errno::Noent), ("odd", Errno::Noent)]
+        {
             assert_eq!(contents(&mut guest, ROOT, link), Err(error), "{name} {link}");
             assert_eq!(readlink(&mut guest, ROOT, link), Err(Errno::Perm), "{name} {link}");
         }
@@ -300,152 +300,4 @@ fn expanding_links_takes_bounded_time() {
     std::fs::write(temp.path().join("d0/m45"), "end").unwrap();
     assert_eq!(contents(&mut guest, ROOT, "m6"), Ok("end".to_string()));
     assert_eq!(contents(&mut guest, ROOT, "m4"), Err(Errno::Loop));
-}
-
-#[test]
-fn the_root_lists_what_is_granted_and_leads_there() {
-    let (temp, mut guest) = granted(&["/app", "/srv/data", "/srv/www/", "tools"]);
-    std::fs::write(temp.path().join("d1/f"), "data").unwrap();
-    let root = ROOT + 4;
-    guest.call("fd_prestat_get", &[root.into(), OUT.into()]).unwrap();
-    assert_eq!((guest.u32(OUT), guest.u32(OUT + 4)), (0, 1));
-    guest.call("fd_prestat_dir_name", &[root.into(), OUT.into(), 1]).unwrap();
-    assert_eq!(guest.bytes(OUT, 1), b"/");
-    assert_eq!(guest.call("fd_prestat_get", &[(root + 1).into(), OUT.into()]), Err(Errno::Badf), "it is the last");
-    assert_eq!(guest.fdstat(root).unwrap().filetype, 3);
-
-    let entries = guest.readdir_once(root, 999, 0).unwrap().0;
-    assert_eq!(names(&entries), [".", "..", "app", "srv", "tools"]);
-    assert!(entries.iter().all(|entry| entry.filetype == 3));
-    let (first, used) = guest.readdir_once(root, 60, 0).unwrap();
-    assert_eq!((first.len(), used), (2, 60));
-    assert_eq!(guest.readdir_once(root, 999, 2).unwrap().0.len(), 3);
-    let app = guest.stat_from(root, "app", true).unwrap();
-    assert_eq!((app.ino, app.filetype), (entries[2].ino, 3));
-
-    for path in ["srv", "./srv/", "srv/.", "srv/../srv", "app/../srv"] {
-        if path.starts_with("app") {
-            assert_eq!(guest.open_full(root, true, path.as_bytes(), 0, (0, 0), 0), Err(Errno::Perm), "above /app");
-            continue;
-        }
-        let srv = guest.open_full(root, true, path.as_bytes(), DIRECTORY, (READ, 0), 0).unwrap();
-        assert_eq!(names(&guest.readdir_once(srv, 999, 0).unwrap().0), [".", "..", "data", "www"], "{path}");
-        assert_eq!(contents(&mut guest, srv, "data/f"), Ok("data".to_string()));
-        assert_eq!(guest.stat_from(srv, "..", true), Err(Errno::Perm), "a directory is a root of its own");
-        assert_eq!(guest.call("fd_prestat_get", &[srv.into(), OUT.into()]), Err(Errno::Badf));
-        let (one, other) = (guest.fd_stat(srv).unwrap(), guest.fd_stat(root).unwrap());
-        assert_eq!(one, guest.stat_from(root, path, true).unwrap());
-        assert_ne!(one.ino, other.ino);
-        guest.close(srv).unwrap();
-    }
-    assert_eq!(contents(&mut guest, root, "srv/data/f"), Ok("data".to_string()));
-    assert_eq!(guest.link_between(root, false, "srv/data/f", root, "app/f"), Ok(()));
-    assert_eq!(guest.rename_between(root, "srv/data/f", root, "app/g"), Ok(()));
-    assert_eq!(contents(&mut guest, ROOT, "g"), Ok("data".to_string()));
-
-    guest.close(ROOT).unwrap();
-    assert_eq!(guest.stat_from(root, "app", true), Err(Errno::Noent), "what the guest closed is gone");
-}
-
-#[test]
-fn the_root_holds_nothing_else() {
-    let (_temp, mut guest) = granted(&["/app", "/srv/data"]);
-    let root = ROOT + 2;
-    let r = u64::from(root);
-    // The error is the one of a libc that finds no directory for an absolute path.
-    for path in ["etc", "etc/passwd", "ap", "apple", "srv/x", "srv/x/..", "etc/.."] {
-        for oflags in [0, CREAT, CREAT | EXCL, TRUNC, DIRECTORY] {
-            for base in [READ, WRITE] {
-                let opened = guest.open_full(root, true, path.as_bytes(), oflags, (base, 0), 0);
-                assert_eq!(opened, Err(Errno::Noent), "{path} {oflags:#x} {base:#x}");
-            }
-        }
-        assert_eq!(guest.stat_from(root, path, true), Err(Errno::Noent));
-        assert_eq!(readlink(&mut guest, root, path), Err(Errno::Noent));
-        assert_eq!(guest.rename_between(ROOT, "x", root, path), Err(Errno::Noent));
-        let [at, len] = guest.path(path);
-        for call in ["path_create_directory", "path_remove_directory", "path_unlink_file"] {
-            assert_eq!(guest.call(call, &[r, at, len]), Err(Errno::Noent), "{call} {path}");
-        }
-        assert_eq!(guest.call("path_symlink", &[at, len, r, at, len]), Err(Errno::Noent));
-        assert_eq!(guest.call("path_filestat_set_times", &[r, 1, at, len, 1, 1, 5]), Err(Errno::Noent));
-    }
-    for path in [".", "srv"] {
-        let [at, len] = guest.path(path);
-        for (call, error) in [
-            ("path_create_directory", Errno::Exist),
-            ("path_remove_directory", Errno::Rofs),
-            ("path_unlink_file", Errno::Rofs),
-        ] {
-            assert_eq!(guest.call(call, &[r, at, len]), Err(error), "{call} {path}");
-        }
-        assert_eq!(guest.call("path_filestat_set_times", &[r, 1, at, len, 1, 1, 5]), Err(Errno::Rofs));
-        assert_eq!(guest.rename_between(root, path, ROOT, "x"), Err(Errno::Rofs));
-        assert_eq!(readlink(&mut guest, root, path), Err(Errno::Inval));
-        for (oflags, base, error) in [
-            (0, WRITE, Errno::Isdir),
-            (CREAT, READ, Errno::Isdir),
-            (TRUNC, READ, Errno::Isdir),
-            (CREAT | EXCL, READ, Errno::Exist),
-            (CREAT | DIRECTORY, READ, Errno::Inval),
-        ] {
-            assert_eq!(
-                guest.open_full(root, true, path.as_bytes(), oflags, (base, 0), 0),
-                Err(error),
-                "{path} {oflags:#x}"
-            );
-        }
-    }
-    assert_eq!(guest.stat_from(root, "/app", true), Err(Errno::Perm));
-    assert_eq!(guest.stat_from(root, "..", true), Err(Errno::Perm));
-    assert_eq!(guest.stat_from(root, "srv/../..", true), Err(Errno::Perm));
-    assert_eq!((guest.read(root, 1), guest.write(root, b"x")), (Err(Errno::Isdir), Err(Errno::Badf)));
-    assert_eq!((guest.pread(root, 1, 0), guest.pwrite(root, b"x", 0)), (Err(Errno::Isdir), Err(Errno::Badf)));
-    assert_eq!(guest.seek(root, 0, 0), Err(Errno::Badf));
-    assert_eq!(guest.call("fd_filestat_set_times", &[r, 1, 1, 5]), Err(Errno::Rofs));
-    assert_eq!(guest.call("fd_filestat_set_size", &[r, 1]), Err(Errno::Badf));
-    assert_eq!((guest.call("fd_sync", &[r]), guest.close(root)), (Ok(()), Ok(())));
-    assert_eq!(guest.fdstat(root), Err(Errno::Badf));
-}
-
-#[test]
-fn there_is_a_root_only_where_it_takes_no_place() {
-    let count = |guest: &mut Guest| {
-        (ROOT..).take_while(|fd| guest.call("fd_prestat_get", &[(*fd).into(), OUT.into()]).is_ok()).count()
-    };
-    for (names, expected) in [
-        (&[][..], 0),
-        (&["/"], 1),
-        (&["."], 1),
-        (&["/app", "./"], 2),
-        (&["/app", "//"], 2),
-        (&["/app"], 2),
-        (&["app", "/b/c"], 3),
-    ] {
-        let (_temp, mut guest) = granted(names);
-        assert_eq!(count(&mut guest), expected, "{names:?}");
-    }
-    // A listener keeps its number.
-    let temp = tempfile::tempdir().unwrap();
-    let mut builder = WasiCtx::builder();
-    builder.dir(host_dir(temp.path()), "/app", false);
-    builder.listener(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    let mut guest = Guest::new(builder.build().unwrap());
-    assert_eq!((count(&mut guest), guest.fdstat(ROOT + 1).unwrap().filetype), (1, 6));
-    // The limit on descriptors is for the guest's own.
-    let mut builder = WasiCtx::builder();
-    builder.dir(host_dir(temp.path()), "/app", false).max_fds(5);
-    let mut guest = Guest::new(builder.build().unwrap());
-    assert_eq!(count(&mut guest), 2);
-    assert!(guest.open("f", CREAT, WRITE).is_ok());
-    assert_eq!(guest.open("f", CREAT, WRITE), Err(Errno::Mfile));
-}
-
-#[test]
-fn a_link_to_the_root_of_names_leads_nowhere() {
-    let (temp, mut guest) = granted(&["/app"]);
-    symlink("/", temp.path().join("d0/up")).unwrap();
-    assert_eq!(guest.stat("up"), Err(Errno::Perm));
-    assert_eq!(guest.stat("up/app").map(|stat| stat.filetype), Ok(3), "the whole path names what is granted");
-    assert!(Path::new("/").exists());
 }
