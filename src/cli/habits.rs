@@ -8,13 +8,14 @@
 //! If its value is true of wasmr whatever else is on the command line (`cache=n`: there is no cache). A key that would limit
 //! the guest, forbid it something, or promise what wasmr does not do is an error, never swallowed.
 
+use super::grants;
+
+/// Options of other runtimes that grant a directory, and whether its name for the guest stands first in their value.
+const GRANTS: &[(&[&str], bool)] =
+    &[(&["-v", "--volume", "--mount", "--preopen", "--dirs"], false), (&["--mapdir", "--map-dir"], true)];
+
 /// Options of other runtimes, and what to do instead.
 const OPTIONS: &[(&[&str], &str)] = &[
-    (
-        &["--volume", "--mapdir", "--map-dir", "--mount", "--preopen", "--dirs"],
-        "a directory is granted with `--dir HOST[::GUEST][::ro]`, the host's name first",
-    ),
-    (&["-v"], "`wasmr --version` prints the version; a directory is granted with `--dir HOST[::GUEST][::ro]`"),
     (&["--cwd", "--workdir", "--pwd"], "grant the directory as `/`: `--dir HOST::/`, or set `--env PWD=GUEST`"),
     (
         &["--forward-host-env", "--env-inherit", "--inherit-all-env"],
@@ -157,14 +158,18 @@ const KEYS: &[Row] = &[
     ('D', &["debugger"], &[], "there is no debugger yet"),
 ];
 
-/// What to do in place of an option that `command` does not have. `known` are the long options that it has.
-pub fn unknown_option(word: &str, known: &[String], command: &str) -> String {
+/// What to do in place of an option that `command` does not have. `value` is its value, or the word behind it. `known` are the
+/// long options that the command has.
+pub fn unknown_option(word: &str, value: Option<&str>, known: &[String], command: &str) -> String {
     // Some runtimes write long options with one dash.
     let long = if word.starts_with("--") || word.len() <= 2 { word.to_string() } else { format!("-{word}") };
-    if command == "run"
-        && let Some(answer) = find(OPTIONS, word).or_else(|| find(OPTIONS, &long))
-    {
-        return answer.to_string();
+    if command == "run" {
+        if let Some(answer) = grant(word, value).or_else(|| grant(&long, value)) {
+            return answer;
+        }
+        if let Some(answer) = find(OPTIONS, word).or_else(|| find(OPTIONS, &long)) {
+            return answer.to_string();
+        }
     }
     if long != word && known.contains(&long) {
         return format!("options of more than one letter have two dashes: `{long}`");
@@ -176,6 +181,15 @@ pub fn unknown_option(word: &str, known: &[String], command: &str) -> String {
         true => format!("`wasmr help {command}` lists the options"),
         false => format!("did you mean {}?", near.join(" or ")),
     }
+}
+
+/// The answer to an option that grants a directory.
+fn grant(option: &str, value: Option<&str>) -> Option<String> {
+    let (_, guest_first) = GRANTS.iter().find(|(names, _)| names.contains(&option))?;
+    let version = if option == "-v" { "`wasmr --version` prints the version; " } else { "" };
+    let typed = value.and_then(|value| grants::translated(value, *guest_first));
+    let typed = typed.map(|typed| format!(": --dir {typed}")).unwrap_or_default();
+    Some(format!("{version}a directory is granted with `--dir HOST[::GUEST][::ro]`, the host's name first{typed}"))
 }
 
 /// The answer to a command.
@@ -310,19 +324,34 @@ mod tests {
     #[test]
     fn unknown_options_get_an_answer() {
         let known = ["--timeout", "--max-memory", "--max-output", "--dir"].map(String::from);
-        let answer = |word| unknown_option(word, &known, "run");
+        let answer = |word| unknown_option(word, None, &known, "run");
         assert!(answer("--volume").contains("--dir HOST"));
         assert!(answer("-mount").contains("--dir HOST"));
         assert_eq!(answer("-timeout"), "options of more than one letter have two dashes: `--timeout`");
         assert_eq!(answer("--timout"), "did you mean `--timeout`?");
         assert_eq!(answer("--bogus"), "`wasmr help run` lists the options");
-        assert_eq!(unknown_option("--volume", &known, "inspect"), "`wasmr help inspect` lists the options");
+        assert_eq!(unknown_option("--volume", None, &known, "inspect"), "`wasmr help inspect` lists the options");
+        for (word, value, typed) in [
+            ("--volume", ".:/x", ": --dir .::/x"),
+            ("-v", ".:/x:ro", ": --dir .::/x::ro"),
+            ("-mount", ".:/x", ": --dir .::/x"),
+            ("--mapdir", "/x::.", ": --dir .::/x"),
+            ("-mapdir", "/x:.", ": --dir .::/x"),
+            ("--volume", "m.wasm", "first"),
+            ("--cwd", "a:b", "PWD=GUEST`"),
+        ] {
+            let answer = unknown_option(word, Some(value), &known, "run");
+            assert!(answer.ends_with(typed), "{word} {value}: {answer}");
+        }
     }
 
     #[test]
     fn no_word_stands_twice() {
-        for table in [OPTIONS, COMMANDS] {
-            let mut words: Vec<&str> = table.iter().flat_map(|(names, _)| names.iter().copied()).collect();
+        let words = |table: &[(&[&'static str], &str)]| -> Vec<&str> {
+            table.iter().flat_map(|(names, _)| names.iter().copied()).collect()
+        };
+        let grants = GRANTS.iter().flat_map(|(names, _)| names.iter().copied());
+        for mut words in [words(OPTIONS).into_iter().chain(grants).collect(), words(COMMANDS)] {
             let count = words.len();
             words.sort_unstable();
             words.dedup();

@@ -161,11 +161,16 @@ fn unknown_option(error: &clap::Error, words: &[OsString], command: &clap::Comma
     let asked = words.get(1).and_then(|word| word.to_str()).and_then(|name| command.find_subcommand(name))?;
     let known: Vec<String> =
         asked.get_arguments().filter_map(|arg| arg.get_long()).map(|name| format!("--{name}")).collect();
-    let own = words.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str());
-    let typed =
-        own.map(|word| word.split_once('=').map_or(word, |(name, _)| name)).find(|word| word.starts_with(&**option));
-    let typed = typed.unwrap_or(option);
-    let details = habits::unknown_option(typed, &known, asked.get_name());
+    // A word behind an option that does not exist is taken for MODULE, with `--` in front.
+    let next = |at: usize| words[at + 1..].iter().find(|word| *word != "--").and_then(|word| word.to_str());
+    let own = words.iter().take_while(|word| *word != "--").enumerate();
+    let mut typed = own.filter_map(|(at, word)| {
+        let (name, value) =
+            word.to_str()?.split_once('=').map_or((word.to_str()?, next(at)), |(name, value)| (name, Some(value)));
+        name.starts_with(&**option).then_some((name, value))
+    });
+    let (typed, value) = typed.next().unwrap_or((option, None));
+    let details = habits::unknown_option(typed, value, &known, asked.get_name());
     Some((format!("there is no option `{}`", printable_word(typed)), details))
 }
 

@@ -135,7 +135,7 @@ pub fn resolve(
     for (name, value) in variables(inherit, &flags.env_file, &flags.env)? {
         wasi.env(name, value);
     }
-    let mut warnings = grants::warnings(&flags.dir);
+    let mut warnings = grants::warnings(&flags.dir, home().as_deref());
     for spec in flags.dir {
         let dir = open(&spec)?;
         wasi.dir(dir, spec.guest, spec.read_only);
@@ -287,14 +287,18 @@ fn set(variables: &mut Vec<(String, String)>, name: String, value: String) {
     }
 }
 
+/// The user's home directory, as shells take it.
+fn home() -> Option<String> {
+    std::env::var("HOME").ok()
+}
+
 /// Opens a directory to grant; the error names everything that the user could have mixed up.
 fn open(spec: &DirSpec) -> anyhow::Result<Dir> {
     let DirSpec { host, guest, .. } = spec;
     Dir::open_ambient_dir(host, ambient_authority()).map_err(|error| {
         let (host, guest) = (printable_word(host), printable_word(guest));
         let sentence = format!("cannot grant the host directory `{host}` as guest directory `{guest}` for --dir");
-        let home = std::env::var("HOME").ok();
-        let hint = grants::other_reading(spec, home.as_deref(), |path| Path::new(path).is_dir())
+        let hint = grants::other_reading(spec, home().as_deref(), |path| Path::new(path).is_dir())
             .or_else(|| grants::directory_of_file(spec, Path::is_file));
         match hint {
             Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}").context(sentence),

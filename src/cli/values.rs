@@ -21,6 +21,9 @@ pub struct DirSpec {
 
 impl DirSpec {
     /// Splits at `::`, so that `C:\x::/x` works. A last part `ro` is the marker, never a guest path.
+    ///
+    /// Refuses a guest path that ends in a marker of another spelling, as in `app::/app:ro`: the directory would be granted
+    /// for writing.
     pub fn parse(typed: OsString) -> Result<DirSpec, String> {
         let parts = split_at_double_colon(&typed)?;
         let (parts, read_only) = match parts.as_slice() {
@@ -43,6 +46,22 @@ impl DirSpec {
         }
         if guest.contains('\0') {
             return Err("a guest path cannot contain a NUL character".to_string());
+        }
+        if parts.len() == 2 && guest.starts_with(':') {
+            return Err("three colons stand between the parts; expected HOST[::GUEST][::ro]".to_string());
+        }
+        if parts.len() == 2 && !read_only {
+            match guest.rsplit(':').next().map(str::to_ascii_lowercase).as_deref() {
+                Some("ro" | "readonly") => {
+                    return Err("read-only is `::ro`, two colons and small letters".to_string());
+                }
+                Some("rw") => {
+                    return Err(
+                        "without `::ro`, a directory is granted for reading and writing; leave `rw` out".to_string()
+                    );
+                }
+                _ => (),
+            }
         }
         Ok(DirSpec { host: host.into(), guest: guest.to_string(), read_only })
     }
@@ -298,8 +317,23 @@ mod tests {
         dir_is("a::ro::ro", "a", "ro", true);
         dir_is("C:\\x::/x", "C:\\x", "/x", false);
         dir_is("ro", "ro", "ro", false);
-        for bad in ["", "::/x", "a::", "a::b::c", "a::b::ro::x", "::ro"] {
+        dir_is("a:ro", "a:ro", "a:ro", false);
+        dir_is("a::rw::ro", "a", "rw", true);
+        dir_is("a::./rw", "a", "./rw", false);
+        dir_is("a::/b:c", "a", "/b:c", false);
+        for bad in ["", "::/x", "a::", "a::b::c", "a::b::ro::x", "::ro", "a::::ro", "a::/b::rw"] {
             assert!(dir(bad).is_err(), "{bad}");
+        }
+        for (bad, why) in [
+            ("a::/b:ro", "two colons"),
+            ("a::RO", "small letters"),
+            ("a::/b:readonly", "two colons"),
+            ("a::rw", "leave `rw` out"),
+            ("a::/b:rw", "leave `rw` out"),
+            ("a:::/b", "three colons"),
+            ("a:::ro", "three colons"),
+        ] {
+            assert!(dir(bad).unwrap_err().contains(why), "{bad}");
         }
     }
 

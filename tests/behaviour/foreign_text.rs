@@ -121,6 +121,12 @@ fn words_of_run() {
     let (fib, hello) = ("examples/fib.wat", "tests/guests/hello.wasm");
     shows(["run", &around("--dir=no/such/", ""), fib]);
     shows(["run", &around("--dir=no/such::/", ""), fib]);
+    shows(["run", &around("--dir=no/such:", ""), fib]);
+    shows(["run", &around("--dir=/no/such:::", ""), fib]);
+    shows(["run", &around("--dir=.::../", ""), fib]);
+    shows(["run", &around("--dir=.::~/", ""), fib]);
+    shows(["run", &around("--dir=.::", ""), &around("--dir=..::", ""), fib]);
+    shows(["run", &around("--volume=.:/", ""), fib]);
     shows(["run", &around("--env-file=", ""), fib]);
     shows(["run", &around("--preload=", "=no"), hello]);
     shows(["run", &around("--preload=no=", ".wasm"), hello]);

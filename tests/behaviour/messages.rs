@@ -115,6 +115,13 @@ on_every_tier! {
         scratch.file("file.txt", "");
         for (name, spec) in [
             ("dir_one_colon", "app:/work"),
+            ("dir_one_colon_reversed", "/no-such-directory:app"),
+            ("dir_one_colon_marker", "app::/work:ro"),
+            ("dir_three_colons", "app:::/work"),
+            ("dir_trailing_colon", "app:"),
+            ("dir_empty_guest", "app::"),
+            ("dir_guest_tilde", "app::~/work"),
+            ("dir_guest_dotdot", "app::../work"),
             ("dir_reversed", "/no-such-directory::app::ro"),
             ("dir_tilde", "~/app::/work"),
             ("dir_is_file", "file.txt"),
@@ -126,6 +133,7 @@ on_every_tier! {
 
     fn directories_that_hide_others(tier) {
         check(tier, "dir_hidden", &["--dir", "..::/", "--dir", ".", "hello.wasm"]);
+        check(tier, "dir_same_name", &["--dir", ".::/x", "--dir", "..::/x::ro", "hello.wasm"]);
     }
 
     fn keys_of_others(tier) {
@@ -231,6 +239,7 @@ fn options_and_commands_of_others() {
         ("option_mapdir", &["run", "--mapdir=/::.", "hello.wasm"]),
         ("option_mount", &["run", "-mount", ".:/", "hello.wasm"]),
         ("option_v", &["run", "-v", ".:/", "hello.wasm"]),
+        ("option_v_value", &["run", "-v=.:/x:ro", "hello.wasm"]),
         ("option_debug", &["run", "-g", "hello.wasm"]),
         ("option_profile", &["--profile=guest", "hello.wasm"]),
         ("option_target", &["run", "--target", "x86_64", "hello.wasm"]),
