@@ -78,6 +78,35 @@ fn bulk_operators_cost_by_size() {
 }
 
 #[test]
+fn bulk_operators_of_any_size_cost_the_same_however_they_are_executed() {
+    // The size is a parameter; the segment has 100 bytes.
+    let segment = "x".repeat(100);
+    for operator in [
+        "memory.copy (local.get $at) (i32.const 7)",
+        "memory.fill (local.get $at) (i32.const 7)",
+        "memory.init $d (local.get $at) (i32.const 0)",
+    ] {
+        for (at, traps_from) in [(1000, u32::MAX), (65_536 - 63, 64), (65_536, 1), (65_537, 0)] {
+            let wat = format!(
+                "(module (memory 1) (data $d \"{segment}\") (func (export \"run\") (param $size i32) (result i32) (local $at i32)
+                    (local.set $at (i32.const {at})) ({operator} (local.get $size)) (i32.load8_u (i32.const 1000))))"
+            );
+            for (name, engine) in engines() {
+                for size in [0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100u32] {
+                    let (spent, result) = used(&engine, &wat, size as i32, GIVEN);
+                    let case = format!("{name}: {operator}, {size} bytes at {at}");
+                    let traps = size >= traps_from;
+                    let ended = result.map(drop).map_err(|stop| stop.trap_code());
+                    assert_eq!(ended, if traps { Err(Some(TrapCode::MemoryOutOfBounds)) } else { Ok(()) }, "{case}");
+                    // All operators of the block are paid for before the first; the size where its operator stands.
+                    assert_eq!(spent, 8 + u64::from(size) / 64, "{case}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_block_costs_all_of_it_though_a_call_in_it_does_not_return() {
     let wat = "(module (func $ends (unreachable))
         (func (export \"run\") (param i32) (result i32)

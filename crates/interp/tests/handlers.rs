@@ -97,6 +97,8 @@ fn hot_handlers_keep_no_frame() {
         "numeric::compare",
         "numeric::unary",
         "numeric::branch_compare",
+        "bulk_memory::memory_copy",
+        "bulk_memory::memory_fill",
         "memory::load",
         "memory::load_checked",
         "memory::store_slot",
@@ -157,6 +159,8 @@ fn every_handler_has_a_template() {
     // Cells outside of functions, what handlers go on in, and functions that jump for another reason.
     let others = [
         "access::fault_landing",
+        "bulk_memory::memory_copy_by_builtin",
+        "bulk_memory::memory_fill_by_builtin",
         "call::call_indirect_checked",
         "dispatch::hot_event",
         "dispatch::run",

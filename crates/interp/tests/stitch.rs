@@ -71,6 +71,8 @@ fn the_cells_of_a_stitched_function_lead_to_its_code() {
 
 /// The handlers that make up the time of programs, and all of a kind with them.
 const HOT: &[&str] = &[
+    "bulk_memory::memory_copy",
+    "bulk_memory::memory_fill",
     "call::call_defined",
     "call::call_imported",
     "call::call_indirect",

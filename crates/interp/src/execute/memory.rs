@@ -1,4 +1,4 @@
-//! Loads, stores and the bulk operations on memories.
+//! Loads and stores, and the size of memories. Operators on ranges are in [`bulk_memory`](super::bulk_memory).
 //!
 //! Two families: *guarded* accesses go to memory 0 through `mem` without a check (see [`access`](super::access)); *checked*
 //! ones to any memory, 32- or 64-bit, through its [`VmMemory`], and compare with its length.
@@ -176,41 +176,6 @@ handlers! {
         } else {
             SlotD::write(&mut m, old as i32);
         }
-        m.next(2)
-    }
-
-    /// Memory `imm`; destination, value, length in slots `d`, `d + 1`, `d + 2`.
-    fn memory_fill[](m) {
-        let args = m.d();
-        match builtins::memory::memory_fill(m.inst, m.imm() as u32, *args, *args.add(1) as u8, *args.add(2)) {
-            Ok(()) => m.next(2),
-            Err(code) => m.trap(code),
-        }
-    }
-
-    /// Memories in the halves of word 2; destination, source, length in slots `d` and on.
-    fn memory_copy[](m) {
-        let args = m.d();
-        let memories = m.word(2);
-        match builtins::memory::memory_copy(m.inst, memories as u32, (memories >> 32) as u32, *args, *args.add(1), *args.add(2)) {
-            Ok(()) => m.next(3),
-            Err(code) => m.trap(code),
-        }
-    }
-
-    /// Memory and segment in the halves of word 2; destination, source, length in slots `d` and on.
-    fn memory_init[](m) {
-        let args = m.d();
-        let (memory, segment) = (m.word(2) as u32, (m.word(2) >> 32) as u32);
-        match builtins::memory::memory_init(m.inst, memory, segment, *args, *args.add(1) as u32, *args.add(2) as u32) {
-            Ok(()) => m.next(3),
-            Err(code) => m.trap(code),
-        }
-    }
-
-    /// Segment `imm`.
-    fn data_drop[](m) {
-        builtins::memory::data_drop(m.inst, m.imm() as u32);
         m.next(2)
     }
 }

@@ -5,6 +5,7 @@
 //! operators. The other files are the operators.
 
 pub mod access;
+pub mod bulk_memory;
 pub mod call;
 pub mod control;
 pub mod dispatch;

@@ -15,7 +15,9 @@ use crate::execute::simd::{
     SimdBinaryOp, SimdExtractOp, SimdReplaceOp, SimdShiftOp, SimdSplatOp, SimdTernaryOp, SimdTestOp, SimdUnaryOp,
 };
 use crate::execute::simd_memory::{self, LaneOp, VectorLoadOp};
-use crate::execute::{call, control, exception, frame, fuel, fused, memory, reference, simd, table, variable};
+use crate::execute::{
+    bulk_memory, call, control, exception, frame, fuel, fused, memory, reference, simd, table, variable,
+};
 
 /// The templates of the handler that a cell starts with; none if no cell does.
 pub fn templates(handler: u64) -> &'static [String] {
@@ -235,10 +237,10 @@ impl List {
         self.add(memory::memory_size, "{d} = memory.size {object}");
         self.add(memory::memory_grow::<false>, "{d} = memory.grow memory {imm}, {a}");
         self.add(memory::memory_grow::<true>, "{d} = memory.grow memory {imm}, {a}");
-        self.add(memory::memory_fill, "memory.fill memory {imm}, {d}, {d+1}, {d+2}");
-        self.add(memory::memory_copy, "memory.copy memory {w2.low}, memory {w2.high}, {d}, {d+1}, {d+2}");
-        self.add(memory::memory_init, "memory.init memory {w2.low}, data {w2.high}, {d}, {d+1}, {d+2}");
-        self.add(memory::data_drop, "data.drop {imm}");
+        self.add(bulk_memory::memory_fill, "memory.fill memory {imm}, {d}, {d+1}, {d+2}");
+        self.add(bulk_memory::memory_copy, "memory.copy memory {w2.low}, memory {w2.high}, {d}, {d+1}, {d+2}");
+        self.add(bulk_memory::memory_init, "memory.init memory {w2.low}, data {w2.high}, {d}, {d+1}, {d+2}");
+        self.add(bulk_memory::data_drop, "data.drop {imm}");
     }
 
     fn vector(&mut self) {

@@ -4,6 +4,7 @@ use wasmparser::{MemArg, MemArgTarget, Operator};
 
 use super::Translator;
 use super::stack::{Class, Fuse, Operand, Ty, fields, fields_imm};
+use crate::execute::bulk_memory;
 use crate::execute::memory::{self, LoadOp, StoreOp, StoreValue};
 
 macro_rules! ty {
@@ -78,23 +79,25 @@ impl Translator<'_> {
             }
             Operator::MemoryFill { mem } => {
                 let d = self.pop_block(3);
-                self.emit(memory::memory_fill, &[fields_imm(d, 0, *mem)]);
+                let offset = self.layout.memory(*mem);
+                self.emit(bulk_memory::memory_fill, &[fields_imm(d, 0, *mem), offset as u64]);
                 self.clobber_all();
             }
             Operator::MemoryCopy { dst_mem, src_mem } => {
                 let d = self.pop_block(3);
                 let memories = *dst_mem as u64 | (*src_mem as u64) << 32;
-                self.emit(memory::memory_copy, &[fields_imm(d, 0, 0), memories]);
+                let (to, from) = (self.layout.memory(*dst_mem), self.layout.memory(*src_mem));
+                self.emit(bulk_memory::memory_copy, &[fields_imm(d, 0, to), memories, from as u64]);
                 self.clobber_all();
             }
             Operator::MemoryInit { data_index, mem } => {
                 let d = self.pop_block(3);
                 let operands = *mem as u64 | (*data_index as u64) << 32;
-                self.emit(memory::memory_init, &[fields_imm(d, 0, 0), operands]);
+                self.emit(bulk_memory::memory_init, &[fields_imm(d, 0, 0), operands]);
                 self.clobber_all();
             }
             Operator::DataDrop { data_index } => {
-                self.emit(memory::data_drop, &[fields_imm(0, 0, *data_index)]);
+                self.emit(bulk_memory::data_drop, &[fields_imm(0, 0, *data_index)]);
                 self.clobber_all();
             }
             _ => return false,

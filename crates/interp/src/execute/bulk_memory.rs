@@ -1,0 +1,204 @@
+//! The operators on ranges of memories: `memory.copy`, `memory.fill`, `memory.init` and `data.drop`.
+//!
+//! Copies and fills of at most `MAX_IN_PLACE` bytes are a few moves in the handler, all others a call of the builtin. The call
+//! takes as long as several operators, and many sizes are small: compilers emit `memory.copy` for assignments of structures.
+//! `memory.init` is always a call: programs execute it once for each segment.
+//!
+//! # Invariants
+//! - A range is compared with its memory's size before a byte is written. One that is outside goes to the builtin, which traps.
+//! - All loads of a copy come before its stores, so that ranges may overlap.
+//! - The handlers that do small sizes keep no frame: they reach the builtins through other handlers, which do.
+
+use wasmr_runtime::builtins;
+use wasmr_runtime::vm::VmMemory;
+
+use super::dispatch::{Machine, handlers};
+
+/// Bytes of the largest range that is copied or filled in place: four vectors.
+const MAX_IN_PLACE: u64 = 64;
+
+/// Sixteen bytes.
+#[cfg(target_arch = "x86_64")]
+type Vector = std::arch::x86_64::__m128i;
+/// Sixteen bytes.
+#[cfg(not(target_arch = "x86_64"))]
+type Vector = [u64; 2];
+
+/// The first byte of a range, if all of it is inside a memory. `memory` is the offset of its pointer in the instance.
+///
+/// # Safety
+/// The handlers' contract; `memory` is such an offset.
+#[inline(always)]
+unsafe fn range_start(m: &Machine, memory: u32, start: u64, len: u64) -> Option<*mut u8> {
+    // SAFETY: the instance's memories are alive.
+    let memory = unsafe { &**m.in_instance::<*mut VmMemory>(memory) };
+    // The bounds check of ranges that are treated in place.
+    if start.checked_add(len)? > memory.len as u64 {
+        return None;
+    }
+    // SAFETY: `start` is at most the memory's size, so the pointer is inside the memory or one past its end.
+    Some(unsafe { memory.base.add(start as usize) })
+}
+
+/// Copies the first and the last `T` of two ranges of `len` bytes, which overlap in the middle.
+///
+/// # Safety
+/// `from` may be read and `to` written for `len` bytes, which is at least the size of `T`.
+#[inline(always)]
+unsafe fn copy_ends<T: Copy>(to: *mut u8, from: *const u8, len: usize) {
+    let last = len - size_of::<T>();
+    // SAFETY: the caller's promise.
+    unsafe {
+        let first_value = from.cast::<T>().read_unaligned();
+        let last_value = from.add(last).cast::<T>().read_unaligned();
+        to.cast::<T>().write_unaligned(first_value);
+        to.add(last).cast::<T>().write_unaligned(last_value);
+    }
+}
+
+/// Copies `len` bytes, at most [`MAX_IN_PLACE`].
+///
+/// # Safety
+/// `from` may be read and `to` written for `len` bytes.
+#[inline(always)]
+unsafe fn copy_in_place(to: *mut u8, from: *const u8, len: usize) {
+    // SAFETY: the caller's promise; each size is at least that of the values moved.
+    unsafe {
+        if len > 2 * size_of::<Vector>() {
+            let (second, last) = (size_of::<Vector>(), len - size_of::<Vector>());
+            let read = |at: usize| from.add(at).cast::<Vector>().read_unaligned();
+            let write = |at: usize, value: Vector| to.add(at).cast::<Vector>().write_unaligned(value);
+            let values = [read(0), read(second), read(last - second), read(last)];
+            write(0, values[0]);
+            write(second, values[1]);
+            write(last - second, values[2]);
+            write(last, values[3]);
+        } else if len > size_of::<Vector>() {
+            copy_ends::<Vector>(to, from, len);
+        } else if len >= 8 {
+            copy_ends::<u64>(to, from, len);
+        } else if len >= 4 {
+            copy_ends::<u32>(to, from, len);
+        } else if len >= 2 {
+            copy_ends::<u16>(to, from, len);
+        } else if len == 1 {
+            *to = *from;
+        }
+    }
+}
+
+/// Writes a value to the first and the last bytes of a range of `len`.
+///
+/// # Safety
+/// `to` may be written for `len` bytes, which is at least the size of `T`.
+#[inline(always)]
+unsafe fn fill_ends<T: Copy>(to: *mut u8, value: T, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        to.cast::<T>().write_unaligned(value);
+        to.add(len - size_of::<T>()).cast::<T>().write_unaligned(value);
+    }
+}
+
+/// Fills `len` bytes, at most [`MAX_IN_PLACE`].
+///
+/// # Safety
+/// `to` may be written for `len` bytes.
+#[inline(always)]
+unsafe fn fill_in_place(to: *mut u8, value: u8, len: usize) {
+    let word = value as u64 * 0x0101_0101_0101_0101;
+    // SAFETY: the caller's promise; each size is at least that of the values written. A vector is two words.
+    unsafe {
+        if len > size_of::<Vector>() {
+            let vector = std::mem::transmute::<[u64; 2], Vector>([word; 2]);
+            if len > 2 * size_of::<Vector>() { fill_ends(to, [vector; 2], len) } else { fill_ends(to, vector, len) }
+        } else if len >= 8 {
+            fill_ends(to, word, len);
+        } else if len >= 4 {
+            fill_ends(to, word as u32, len);
+        } else if len >= 2 {
+            fill_ends(to, word as u16, len);
+        } else if len == 1 {
+            *to = value;
+        }
+    }
+}
+
+handlers! {
+    /// Memory `imm`, the offset of its pointer in word 2; destination, value, length in slots `d`, `d + 1`, `d + 2`.
+    fn memory_fill[](m) {
+        let args = m.d();
+        let (start, value, len) = (*args, *args.add(1), *args.add(2));
+        // The next cell expects nothing in these two registers. What is kept in them needs no frame.
+        (m.acc, m.spare) = (len, start);
+        if len > MAX_IN_PLACE {
+            return m.enter(memory_fill_by_builtin);
+        }
+        let Some(to) = range_start(&m, m.word(2) as u32, start, len) else {
+            return m.enter(memory_fill_by_builtin);
+        };
+        m.spare = to as u64;
+        fill_in_place(to, value as u8, len as usize);
+        m.next(3)
+    }
+
+    /// Memories in the halves of word 2, the offset of the first one's pointer in `imm`, of the other's in word 3; destination,
+    /// source, length in slots `d` and on.
+    fn memory_copy[](m) {
+        let args = m.d();
+        let (to_start, from_start, len) = (*args, *args.add(1), *args.add(2));
+        // As in `memory_fill`.
+        (m.acc, m.spare) = (len, to_start);
+        if len > MAX_IN_PLACE {
+            return m.enter(memory_copy_by_builtin);
+        }
+        let Some(to) = range_start(&m, m.imm() as u32, to_start, len) else {
+            return m.enter(memory_copy_by_builtin);
+        };
+        m.spare = to as u64;
+        let Some(from) = range_start(&m, m.word(3) as u32, from_start, len) else {
+            return m.enter(memory_copy_by_builtin);
+        };
+        copy_in_place(to, from, len as usize);
+        m.next(4)
+    }
+
+    /// The cell is one of `memory_fill`.
+    #[cold]
+    #[inline(never)]
+    fn memory_fill_by_builtin[](m) {
+        let args = m.d();
+        match builtins::memory::memory_fill(m.inst, m.imm() as u32, *args, *args.add(1) as u8, *args.add(2)) {
+            Ok(()) => m.next(3),
+            Err(code) => m.trap(code),
+        }
+    }
+
+    /// The cell is one of `memory_copy`.
+    #[cold]
+    #[inline(never)]
+    fn memory_copy_by_builtin[](m) {
+        let args = m.d();
+        let memories = m.word(2);
+        match builtins::memory::memory_copy(m.inst, memories as u32, (memories >> 32) as u32, *args, *args.add(1), *args.add(2)) {
+            Ok(()) => m.next(4),
+            Err(code) => m.trap(code),
+        }
+    }
+
+    /// Memory and segment in the halves of word 2; destination, source, length in slots `d` and on.
+    fn memory_init[](m) {
+        let args = m.d();
+        let (memory, segment) = (m.word(2) as u32, (m.word(2) >> 32) as u32);
+        match builtins::memory::memory_init(m.inst, memory, segment, *args, *args.add(1) as u32, *args.add(2) as u32) {
+            Ok(()) => m.next(3),
+            Err(code) => m.trap(code),
+        }
+    }
+
+    /// Segment `imm`.
+    fn data_drop[](m) {
+        builtins::memory::data_drop(m.inst, m.imm() as u32);
+        m.next(2)
+    }
+}
