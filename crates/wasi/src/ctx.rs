@@ -81,6 +81,8 @@ pub struct WasiCtx {
     pub(crate) fds: FdTable,
     pub(crate) interrupt: Option<InterruptHandle>,
     pub(crate) random: Random,
+    /// The resolutions of the clocks, which do not change, in nanoseconds: those that the guest asked for.
+    pub(crate) resolutions: [Option<u64>; 4],
     /// Bytes that the guest may still write to standard output and error; `None` is no limit.
     pub(crate) output_left: Option<u64>,
 }
@@ -324,7 +326,15 @@ impl WasiCtxBuilder {
             listener.set_nonblocking(true).map_err(BuildError::Listener)?;
             fds.insert(Descriptor::listener(OwnedFd::from(listener))).map_err(full)?;
         }
-        Ok(WasiCtx { args, env, fds, interrupt: None, random: self.random, output_left: self.max_output })
+        Ok(WasiCtx {
+            args,
+            env,
+            fds,
+            interrupt: None,
+            random: self.random,
+            resolutions: [None; 4],
+            output_left: self.max_output,
+        })
     }
 }
 

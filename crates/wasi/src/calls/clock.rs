@@ -24,14 +24,21 @@ pub(crate) fn nanoseconds(time: Timespec) -> u64 {
     timestamp(time.tv_sec, time.tv_nsec as u64)
 }
 
+/// Returns a clock's resolution in nanoseconds, which the first call for it gets by `ask`. `INVAL` for an unknown clock.
+fn resolution(known: &mut [Option<u64>; 4], id: u32, ask: impl FnOnce(ClockId) -> Timespec) -> Result<u64, Errno> {
+    let clock = host_clock(id)?;
+    let known = known.get_mut(id as usize).ok_or(Errno::Inval)?;
+    Ok(*known.get_or_insert_with(|| nanoseconds(ask(clock))))
+}
+
 /// `clock_res_get(id, resolution)`: writes the clock's resolution in nanoseconds. `INVAL` for an unknown clock.
 pub(crate) fn clock_res_get(
-    _ctx: &mut WasiCtx,
+    ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     id: u32,
-    resolution: Pointer,
+    resolution_at: Pointer,
 ) -> Result<(), Fail> {
-    Ok(mem.write_u64(resolution, nanoseconds(clock_getres(host_clock(id)?)))?)
+    Ok(mem.write_u64(resolution_at, resolution(&mut ctx.resolutions, id, clock_getres)?)?)
 }
 
 /// `clock_time_get(id, precision, time)`: writes the time in nanoseconds, as exact as the host has it. `INVAL` for an unknown
@@ -44,4 +51,26 @@ pub(crate) fn clock_time_get(
     time: Pointer,
 ) -> Result<(), Fail> {
     Ok(mem.write_u64(time, nanoseconds(clock_gettime(host_clock(id)?)))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_clock_is_asked_for_its_own_resolution_once() {
+        let mut known = [None; 4];
+        let mut asked = Vec::new();
+        for _ in 0..3 {
+            let all = [0, 1, 2, 3].map(|id| {
+                resolution(&mut known, id, |clock| {
+                    asked.push(clock);
+                    Timespec { tv_sec: 0, tv_nsec: 100 + asked.len() as i64 }
+                })
+            });
+            assert_eq!(all, [101, 102, 103, 104].map(Ok));
+            assert_eq!(resolution(&mut known, 4, clock_getres), Err(Errno::Inval));
+        }
+        assert_eq!(asked, [0, 1, 2, 3].map(|id| host_clock(id).unwrap()));
+    }
 }

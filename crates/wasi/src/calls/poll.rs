@@ -2,7 +2,8 @@
 //!
 //! All subscriptions become one `poll(2)`: descriptors directly, clocks as the earliest deadline. Deadlines are kept as
 //! points in time, so a signal or a spurious return shortens no wait. A subscription that cannot be waited for gets an event
-//! with the error at once, beside the others.
+//! with the error at once, beside the others. Without descriptors to watch, and with an event at once or a deadline that has
+//! passed, there is no system call.
 //!
 //! Regular files, directories and streams within this process are always ready.
 
@@ -85,11 +86,16 @@ pub(crate) fn poll(
     let mut patient = ready.is_empty();
     loop {
         let timeout = if patient { earliest(&deadlines) } else { Some(0) };
-        let mut fds: Vec<PollFd<'_>> = watches.iter().map(Watch::poll_fd).collect();
-        wait::poll_once(ctx.interrupt.as_ref(), &mut fds, timeout.map(timespec))?;
-        for (watch, fd) in watches.iter().zip(&fds) {
-            if !fd.revents().is_empty() {
-                ready.push(watch.event(fd.revents()));
+        if watches.is_empty() && timeout == Some(0) {
+            // Neither a descriptor to ask for nor a time to wait: the host has nothing to say.
+            wait::check(ctx.interrupt.as_ref())?;
+        } else {
+            let mut fds: Vec<PollFd<'_>> = watches.iter().map(Watch::poll_fd).collect();
+            wait::poll_once(ctx.interrupt.as_ref(), &mut fds, timeout.map(timespec))?;
+            for (watch, fd) in watches.iter().zip(&fds) {
+                if !fd.revents().is_empty() {
+                    ready.push(watch.event(fd.revents()));
+                }
             }
         }
         for deadline in &deadlines {

@@ -19,6 +19,8 @@ mod root;
 mod sockets;
 mod streams;
 mod support;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
+mod system_calls;
 mod unstable;
 
 /// Runs all other tests in a process to which the kernel is an old one.

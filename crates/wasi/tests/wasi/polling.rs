@@ -10,17 +10,17 @@ use wasmr_wasi::{Errno, Exit, Stdin, Stdout, WasiCtx};
 
 use crate::support::{ALL, ALL_BUT_WRITE, CREAT, DATA, Guest, MEMORY, NONBLOCK, OUT, ROOT, WRITE, alone, granted};
 
-const REALTIME: u32 = 0;
-const MONOTONIC: u32 = 1;
-const READ_EVENT: u8 = 1;
-const WRITE_EVENT: u8 = 2;
+pub const REALTIME: u32 = 0;
+pub const MONOTONIC: u32 = 1;
+pub const READ_EVENT: u8 = 1;
+pub const WRITE_EVENT: u8 = 2;
 const MS: u64 = 1_000_000;
 
 const SUBS: u32 = DATA;
 const EVENTS: u32 = DATA + 0x1_0000;
 
 /// A subscription of 48 bytes; what is not set is garbage.
-fn clock(userdata: u64, id: u32, timeout: u64, flags: u16) -> [u8; 48] {
+pub fn clock(userdata: u64, id: u32, timeout: u64, flags: u16) -> [u8; 48] {
     let mut bytes = [0xaa; 48];
     bytes[..8].copy_from_slice(&userdata.to_le_bytes());
     bytes[8] = 0;
@@ -30,7 +30,7 @@ fn clock(userdata: u64, id: u32, timeout: u64, flags: u16) -> [u8; 48] {
     bytes
 }
 
-fn on_fd(userdata: u64, eventtype: u8, fd: u32) -> [u8; 48] {
+pub fn on_fd(userdata: u64, eventtype: u8, fd: u32) -> [u8; 48] {
     let mut bytes = [0xaa; 48];
     bytes[..8].copy_from_slice(&userdata.to_le_bytes());
     bytes[8] = eventtype;
@@ -39,7 +39,7 @@ fn on_fd(userdata: u64, eventtype: u8, fd: u32) -> [u8; 48] {
 }
 
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
-struct Event {
+pub struct Event {
     userdata: u64,
     error: Errno,
     eventtype: u8,
@@ -47,22 +47,22 @@ struct Event {
     hangup: bool,
 }
 
-fn ok(userdata: u64, eventtype: u8, nbytes: u64) -> Event {
+pub fn ok(userdata: u64, eventtype: u8, nbytes: u64) -> Event {
     Event { userdata, error: Errno::Success, eventtype, nbytes, hangup: false }
 }
 
-fn failed(userdata: u64, eventtype: u8, error: Errno) -> Event {
+pub fn failed(userdata: u64, eventtype: u8, error: Errno) -> Event {
     Event { error, ..ok(userdata, eventtype, 0) }
 }
 
-fn put(guest: &mut Guest, subscriptions: &[[u8; 48]]) -> [u64; 4] {
+pub fn put(guest: &mut Guest, subscriptions: &[[u8; 48]]) -> [u64; 4] {
     for (i, subscription) in subscriptions.iter().enumerate() {
         guest.put(SUBS + 48 * i as u32, subscription);
     }
     [SUBS.into(), EVENTS.into(), subscriptions.len() as u64, OUT.into()]
 }
 
-fn poll(guest: &mut Guest, subscriptions: &[[u8; 48]]) -> Result<Vec<Event>, Errno> {
+pub fn poll(guest: &mut Guest, subscriptions: &[[u8; 48]]) -> Result<Vec<Event>, Errno> {
     let slots = put(guest, subscriptions);
     guest.put(EVENTS, &[0xaa; 32 * 8]);
     guest.call("poll_oneoff", &slots)?;
