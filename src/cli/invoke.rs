@@ -3,6 +3,7 @@
 //! Numbers and vectors are read and written by [`literal`]; a reference can only be given as `null`.
 
 use wasmr::{FuncType, Store, TypeRegistry, Val, ValType, func_type_text, val_type_text};
+use wasmr_core::count::Count;
 
 use super::literal;
 
@@ -11,8 +12,7 @@ pub fn arguments(registry: &TypeRegistry, ty: &FuncType, words: &[String]) -> Re
     let signature = func_type_text(registry, ty);
     let (expected, found) = (ty.params().len(), words.len());
     if expected != found {
-        let s = if expected == 1 { "" } else { "s" };
-        return Err(format!("it takes {expected} argument{s}, {found} given: {signature}"));
+        return Err(format!("it takes {}, {found} given: {signature}", Count(expected, "argument")));
     }
     let mut values = Vec::with_capacity(expected);
     for (index, (word, ty)) in words.iter().zip(ty.params()).enumerate() {

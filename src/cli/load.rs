@@ -14,6 +14,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::CommandFactory;
 use wasmr::limits::DEFAULT_MAX_MODULE_SIZE;
 use wasmr::{Inspection, Module, ModuleBytes, ModuleError, bytes_from_input};
+use wasmr_core::count::Count;
 
 use super::UsageError;
 use super::flags::Cli;
@@ -131,5 +132,5 @@ fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
 }
 
 fn too_large(what: &str, limit: u64) -> String {
-    format!("{what} has more than {limit} bytes, the most that a module may have")
+    format!("{what} has more than {}, the most that a module may have", Count(limit, "byte"))
 }

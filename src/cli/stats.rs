@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmr::{Engine, Extern, FunctionCount, Instance, Module, Stop, StopKind, Store, TierReport};
+use wasmr_core::count::Count;
 
 use super::demangle::printable;
 use super::json::Json;
@@ -235,8 +236,11 @@ impl Summary<'_> {
         let FunctionCount { defined, translated } = self.functions;
         row("functions", format!("{defined}, {translated} of them translated for the interpreter"));
         if functions + loops + refused > 0 {
-            row("compiled", format!("{functions} functions, {loops} loops; {refused} refused"));
-            row("machine code", format!("{} in {compile_time:.1?} on {threads} threads", size(*code_bytes)));
+            row("compiled", format!("{}, {}; {refused} refused", Count(*functions, "function"), Count(*loops, "loop")));
+            row(
+                "machine code",
+                format!("{} in {compile_time:.1?} on {}", size(*code_bytes), Count(*threads, "thread")),
+            );
         }
         if let Some(why) = self.why_interpreted() {
             row(
@@ -306,7 +310,7 @@ fn size(bytes: u64) -> String {
         }
         (value, unit) = (value / 1024.0, next);
     }
-    if unit == "bytes" { format!("{bytes} bytes") } else { format!("{value:.1} {unit}") }
+    if unit == "bytes" { Count(bytes, "byte").to_string() } else { format!("{value:.1} {unit}") }
 }
 
 #[cfg(test)]
@@ -337,8 +341,8 @@ mod tests {
   wall time     1.5s: load 1.0ms, instantiate 2.0ms, run 3.0ms
   cpu time      2.0s on all threads
   functions     9, 4 of them translated for the interpreter
-  compiled      2 functions, 1 loops; 0 refused
-  machine code  300 bytes in 0.0ns on 1 threads
+  compiled      2 functions, 1 loop; 0 refused
+  machine code  300 bytes in 0.0ns on 1 thread
   peak memory   5.0 MiB
   linear memory 64.0 KiB, checked at every access
   fuel          9 999 used, 1 left

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use wasmr::{Config, Engine, Features};
+use wasmr_core::count::Count;
 
 use super::flags::WastFlags;
 use super::report::printable_word;
@@ -46,11 +47,11 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
             report::show(out, &format!("{shown}:{}:{}: {message}\n", failure.line, failure.column))?;
         }
         if result.is_success() {
-            report::show(out, &format!("ok {shown}: {} directives\n", result.total()))?;
+            report::show(out, &format!("ok {shown}: {}\n", Count(result.total(), "directive")))?;
         } else {
             report::show(
                 out,
-                &format!("FAILED {shown}: {} of {} directives\n", result.failures.len(), result.total()),
+                &format!("FAILED {shown}: {} of {}\n", result.failures.len(), Count(result.total(), "directive")),
             )?;
             status = exit::FAILURE;
         }

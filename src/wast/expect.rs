@@ -4,6 +4,8 @@ use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Const, V128Pattern,
 use wast::token::{F32, F64};
 use wast::{WastArg, WastRet};
 
+use wasmr_core::count::Count;
+
 use crate::{ExternRef, Store, V128, Val};
 
 /// The value of a directive's argument.
@@ -47,7 +49,7 @@ fn vector(value: &V128Const) -> V128 {
 /// Whether the results are what a directive expects; if not, what is different.
 pub fn results(store: &Store<()>, actual: &[Val], expected: &[WastRet]) -> Result<(), String> {
     if actual.len() != expected.len() {
-        return Err(format!("expected {} results, got {}", expected.len(), actual.len()));
+        return Err(format!("expected {}, got {}", Count(expected.len(), "result"), actual.len()));
     }
     for (actual, expected) in actual.iter().zip(expected) {
         let WastRet::Core(expected) = expected else { return Err("components are not supported".to_string()) };

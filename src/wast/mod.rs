@@ -69,7 +69,11 @@ pub fn run_script(engine: &Engine, text: &str) -> Report {
         .and_then(|buffer| parser::parse::<Wast>(buffer).map_err(|error| (error.span(), error.message())));
     match script {
         Ok(script) => run_directives(engine, text, script.directives, &mut report),
-        Err((span, message)) => report.fail(span.linecol_in(text), format!("cannot parse the script: {message}")),
+        Err((span, message)) => {
+            let hint = wasmr_module::text_hints::hint_at(text, span.offset()).map(|hint| format!("; {hint}"));
+            let message = format!("cannot parse the script: {message}{}", hint.unwrap_or_default());
+            report.fail(span.linecol_in(text), message);
+        }
     }
     report
 }

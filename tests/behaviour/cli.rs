@@ -237,7 +237,10 @@ fn every_command_reads_standard_input() {
         .prints("ok -: 2 directives\n");
     run(&["wast", "-"], "(module")
         .exits(1)
-        .prints("-:1:8: cannot parse the script: expected `)`\nFAILED -: 1 of 1 directives\n");
+        .prints("-:1:8: cannot parse the script: expected `)`\nFAILED -: 1 of 1 directive\n");
+    let old =
+        "-:1:15: cannot parse the script: unknown operator or unexpected token; `get_local` is `local.get` today\n";
+    assert!(run(&["wast", "-"], "(module (func get_local 0))").exits(1).stdout.starts_with(old));
     run(&["wast", "--mode", "-jit", "-"], "").exits(2).says("invalid value '-jit' for '--mode <MODE>'");
     run(&["wast", "-"], "\0asm").exits(1).says("cannot read `-`\n  it is a binary module, not a script");
     let with_env = |env: &str| Run::bare().words(["run", "--env-file", "-"]).guest("args_env.wasm").stdin(env).end();

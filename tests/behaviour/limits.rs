@@ -108,8 +108,8 @@ on_every_tier! {
         let program = scratch.file("program.wat", text);
         let preload = format!("--preload=lib={}", library.display());
         let run = |options: &[&str]| Run::on(tier).words(options).words([&preload, "--invoke=g"]).word(&program).end();
-        run(&["--max-instances", "1"]).exits(1).prints("").says("a store may have 1 instances");
-        run(&["-W", "max-instances=1"]).exits(1).prints("").says("a store may have 1 instances");
+        run(&["--max-instances", "1"]).exits(1).prints("").says("a store may have 1 instance\n");
+        run(&["-W", "max-instances=1"]).exits(1).prints("").says("a store may have 1 instance\n");
         run(&["--max-instances", "2"]).exits(0).prints("7\n").quietly();
     }
 

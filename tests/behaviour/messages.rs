@@ -162,6 +162,8 @@ on_every_tier! {
     }
 
     fn text_that_does_not_parse(tier) {
+        check_text(tier, "text_old_name", "(module (func (export \"_start\") (drop (i32.wrap/i64 (get_local 0)))))", &["guest.wat"]);
+        check_text(tier, "text_legacy_try", "(module (tag $e)\n  (func (export \"_start\")\n    (try (do (throw $e)) (catch $e))))", &["guest.wat"]);
         check_text(tier, "text_error", "(module\n  (func (export \"_start\")\n    i32.cosnt 1\n    drop))\n", &["guest.wat"]);
     }
 

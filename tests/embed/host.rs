@@ -207,9 +207,9 @@ in_every_mode! {
         let f = instance.get_func(&store, "f").unwrap();
         let mut one = [Val::I32(0)];
         for (params, results, said) in [
-            (&[][..], &mut one[..], "takes 1 parameters, 0 were given"),
+            (&[][..], &mut one[..], "takes 1 parameter, not 0"),
             (&[Val::I64(0)], &mut [Val::I32(0)], "parameter 0: expected a value of type i32, found i64"),
-            (&[Val::I32(0)], &mut [], "returns 1 results, there is room for 0"),
+            (&[Val::I32(0)], &mut [], "returns 1 result, there is room for 0"),
         ] {
             let stop = f.call(&mut store, params, results).unwrap_err();
             assert!(stop.to_string().contains(said), "{stop}");

@@ -6,10 +6,12 @@
 //! - [`trap`]: every way a guest can trap, with the spec's text.
 //! - [`op_table`] and [`ops`]: one row and one plain function per numeric operator. The interpreter and constant expressions
 //!   call that function; compiled code is tested against it. [`memory_op_table`] has the scalar loads and stores.
+//! - [`count`]: numbers with their nouns, for messages.
 //! - [`fuel`]: what execution costs, the same in every tier.
 //! - [`limits`]: implementation limits, each with its reason.
 #![deny(unsafe_code)]
 
+pub mod count;
 pub mod fuel;
 pub mod limits;
 pub mod memory_op_table;

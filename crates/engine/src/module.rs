@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
+use wasmr_core::count::Count;
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, FuncType};
 use wasmr_interp::ModuleCode;
@@ -60,7 +61,7 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// The file is larger than any module may be.
-    #[error("`{path}` has more than {limit} bytes, the most that a module may have")]
+    #[error("`{path}` has more than {}, the most that a module may have", Count(*.limit, "byte"))]
     TooLarge {
         /// The file, as it was named.
         path: String,
@@ -295,7 +296,7 @@ mod tests {
         assert!(Module::new(&engine, b"\0asm\x01\0\0\0").is_ok());
         let error = Module::from_bytes(&engine, b"\0asm\x01\0\0\0\0".to_vec(), "x.wasm").unwrap_err();
         assert_eq!(error.fault(), wasmr_module::Fault::OverLimit);
-        assert_eq!(error.to_string(), "module x.wasm is over a limit: it has 9 bytes, 8 are allowed");
+        assert_eq!(error.to_string(), "module x.wasm is over a limit: it has 9 bytes, 8 at most");
         let error = Module::from_file(&engine, concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap_err();
         assert!(error.to_string().ends_with("Cargo.toml` has more than 8 bytes, the most that a module may have"));
     }

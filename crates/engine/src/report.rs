@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wasmr_core::count::Count;
 use wasmr_module::Module;
 
 /// Something that an engine did, or gave up, on the way to machine code.
@@ -82,8 +83,11 @@ impl fmt::Display for TierReport {
         let TierReport { functions, loops, refused, code_bytes, compile_time, threads, .. } = self;
         write!(
             f,
-            "{functions} functions and {loops} loops compiled to {code_bytes} bytes in {compile_time:.1?} on {threads} threads, \
-             {refused} refused"
+            "{} and {} compiled to {} in {compile_time:.1?} on {}, {refused} refused",
+            Count(*functions, "function"),
+            Count(*loops, "loop"),
+            Count(*code_bytes, "byte"),
+            Count(*threads, "thread"),
         )
     }
 }
@@ -97,6 +101,6 @@ mod tests {
         let nothing = TierReport { unavailable: Some("no room".to_owned()), ..TierReport::default() };
         assert_eq!(nothing.to_string(), "interpreted, as nothing can be compiled: no room");
         let some = TierReport { functions: 2, loops: 1, code_bytes: 300, threads: 1, ..TierReport::default() };
-        assert!(some.to_string().starts_with("2 functions and 1 loops compiled to 300 bytes in "));
+        assert!(some.to_string().starts_with("2 functions and 1 loop compiled to 300 bytes in "));
     }
 }

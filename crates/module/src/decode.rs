@@ -16,6 +16,7 @@ use std::sync::Arc;
 use wasmparser::{
     Chunk, Encoding, FromReader, FunctionBody, Parser, Payload, SectionLimited, Validator, ValidatorResources,
 };
+use wasmr_core::count::Count;
 use wasmr_core::limits::MAX_TYPE_SECTION;
 use wasmr_core::registry::TypeRegistry;
 
@@ -85,7 +86,7 @@ fn cut_off(binary: &[u8], error: &wasmparser::Error) -> Option<ModuleError> {
     }
     let (section, missing) = layout::cut_off(binary)?;
     let missing = match missing {
-        0..10_000 => format!("{missing} bytes"),
+        0..10_000 => Count(missing, "byte").to_string(),
         10_000..1_000_000 => format!("{:.1} kB", missing as f64 / 1e3),
         _ => format!("{:.1} MB", missing as f64 / 1e6),
     };
@@ -226,7 +227,8 @@ fn checked<'a, T: FromReader<'a>>(
 ) -> Result<(), ModuleError> {
     let range = reader.range();
     if u64::from(reader.count()) > range.end - range.start {
-        let message = format!("section of {} bytes declares {} items", range.end - range.start, reader.count());
+        let message =
+            format!("section of {} declares {}", Count(range.end - range.start, "byte"), Count(reader.count(), "item"));
         return Err(ModuleError::new(Fault::Malformed, message, Some(range.start)));
     }
     validate(reader).map_err(|error| {

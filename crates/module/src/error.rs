@@ -14,6 +14,8 @@
 
 use std::fmt;
 
+use wasmr_core::count::Count;
+
 use crate::execution;
 use crate::features::{self, Feature};
 use crate::printable::printable;
@@ -75,7 +77,7 @@ impl ModuleError {
 
     /// More bytes than the embedder lets a module have.
     pub fn too_large(module: &str, size: usize, allowed: u64) -> ModuleError {
-        let message = format!("it has {size} bytes, {allowed} are allowed");
+        let message = format!("it has {}, {allowed} at most", Count(size, "byte"));
         ModuleError::new(Fault::OverLimit, message, None).in_module(module)
     }
 
@@ -142,6 +144,12 @@ impl ModuleError {
         &self.0.message
     }
 
+    /// The message with the place in the binary, on one line and without the module's name:
+    /// "type mismatch (in function 12 `foo`, at offset 0x2a)".
+    pub fn message_with_place(&self) -> String {
+        format!("{}{}", self.0.message, Place(&self.0))
+    }
+
     /// The feature for which the module is refused: one that is off, or one of which wasmr lacks a part.
     pub fn missing_feature(&self) -> Option<Feature> {
         self.0.missing
@@ -170,7 +178,7 @@ impl ModuleError {
 
 impl fmt::Display for ModuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { fault, message, offset, module, func, place, .. } = &*self.0;
+        let Report { fault, message, module, place, .. } = &*self.0;
         let space = if module.is_empty() { "" } else { " " };
         match fault {
             Fault::Malformed => write!(f, "malformed module{space}{module}: {message}")?,
@@ -178,26 +186,29 @@ impl fmt::Display for ModuleError {
             Fault::Unsupported => write!(f, "unsupported module{space}{module}: {message}")?,
             Fault::OverLimit => write!(f, "module{space}{module} is over a limit: {message}")?,
         }
-        if func.is_none() && offset.is_none() {
-            return Ok(());
-        }
-        f.write_str(" (")?;
-        if let Some((index, name)) = func {
-            write!(f, "in function {index}")?;
-            if let Some(name) = name {
-                write!(f, " `{name}`")?;
-            }
-            if offset.is_some() {
-                f.write_str(", ")?;
-            }
-        }
-        if let Some(offset) = offset {
-            write!(f, "at offset {offset:#x}")?;
-        }
-        f.write_str(")")?;
+        write!(f, "{}", Place(&self.0))?;
         match place {
             Some(lines) => write!(f, "\n{lines}"),
             None => Ok(()),
+        }
+    }
+}
+
+/// The place that a report names, in parentheses; nothing if it names none.
+struct Place<'a>(&'a Report);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { func, offset, .. } = self.0;
+        let func = func.as_ref().map(|(index, name)| match name {
+            Some(name) => format!("in function {index} `{name}`"),
+            None => format!("in function {index}"),
+        });
+        let offset = offset.map(|offset| format!("at offset {offset:#x}"));
+        match (func, offset) {
+            (Some(func), Some(offset)) => write!(f, " ({func}, {offset})"),
+            (Some(place), None) | (None, Some(place)) => write!(f, " ({place})"),
+            (None, None) => Ok(()),
         }
     }
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use wasmr_core::registry::TypeRegistry;
 
 use crate::error::ModuleError;
-use crate::execution::Purpose;
-use crate::features::Features;
+use crate::features::{Feature, Features};
 use crate::module::{Module, ModuleBytes};
+use crate::needs;
 
-/// A module that was decoded and validated with every feature on, to be looked at only.
+/// A module that was decoded and validated with whatever features it needs, to be looked at only.
 #[derive(Debug)]
 pub struct Inspection(Module);
 
@@ -23,13 +23,21 @@ impl Inspection {
     /// # Errors
     /// The first fault by byte offset, if the module is not valid with all features of the table.
     pub fn new(bytes: ModuleBytes, name: &str, threads: usize) -> Result<Inspection, ModuleError> {
-        let types = Arc::new(TypeRegistry::new());
-        Module::decode(bytes, name, &Features::all(), &types, threads, Purpose::Inspect).map(Inspection)
+        needs::decode_with_needed(&bytes, name, threads).map(Inspection)
+    }
+
+    /// Returns the features without which the module would not be valid, what cannot be switched off aside.
+    pub fn needed_features(&self) -> Vec<Feature> {
+        self.0.features().iter().collect()
     }
 
     /// Returns the reason why wasmr, with its default features, refuses to run the module. Decodes it once more, on up to
-    /// `threads` threads.
+    /// `threads` threads, if it needs a feature that is off or not executed in full.
     pub fn refusal(&self, threads: usize) -> Option<ModuleError> {
+        let executed = Features::default().executed();
+        if self.0.features().iter().all(|feature| executed.contains(feature)) {
+            return None;
+        }
         let types = Arc::new(TypeRegistry::new());
         Module::new(self.0.shared_bytes(), self.0.name(), &Features::default(), &types, threads).err()
     }

@@ -7,7 +7,8 @@
 //! - [`features`]: the table of proposals that decide which modules are valid.
 //! - [`names`]: custom sections and the name section, [`layout`]: where the sections lie; read only when asked for.
 //! - [`operators`]: code as text, for people.
-//! - [`text`]: accepts `.wat` where a binary is expected; [`text_place`]: where in it a fault stands.
+//! - [`text`]: accepts `.wat` where a binary is expected; [`text_place`]: where in it a fault stands; [`text_hints`]:
+//!   what stands for words that were given up.
 //! - [`printable`](mod@printable): foreign text made fit to be shown.
 //! - [`error`]: [`ModuleError`], always the fault of the bytes, with offset and function.
 //! - [`inspection`]: [`Inspection`], a module to look at, whatever it needs.
@@ -34,6 +35,8 @@ pub mod operators;
 pub mod printable;
 mod sections;
 pub mod text;
+#[cfg(feature = "wat")]
+pub mod text_hints;
 #[cfg(feature = "wat")]
 pub mod text_place;
 pub mod types;

@@ -20,10 +20,9 @@ use crate::const_expr::ConstExpr;
 use crate::decode;
 use crate::error::ModuleError;
 use crate::execution::Purpose;
-use crate::features::{Feature, Features};
+use crate::features::Features;
 use crate::layout::{self, Producers, Sections};
 use crate::names::{CustomSections, Names};
-use crate::needs;
 use crate::types::{BlockSig, TypeTable};
 
 /// The bytes of a module: a vector, a static slice, a memory map. Cloning shares them.
@@ -266,7 +265,7 @@ impl Module {
     ///
     /// # Errors
     /// The first fault by byte offset, whatever the number of threads. A valid module is refused too, as
-    /// [`Fault::Unsupported`](crate::Fault::Unsupported), if it needs what no tier executes ([`Feature::lacks`]).
+    /// [`Fault::Unsupported`](crate::Fault::Unsupported), if it needs what no tier executes ([`Feature::lacks`](crate::Feature::lacks)).
     pub fn new(
         bytes: ModuleBytes,
         name: &str,
@@ -490,12 +489,6 @@ impl Module {
     /// What the producers section says about the tools that made the module.
     pub fn producers(&self) -> Vec<Producers<'_>> {
         layout::producers(self.bytes())
-    }
-
-    /// The features without which the module would not be valid, what cannot be switched off aside. Validates it several
-    /// times, on up to `threads` threads.
-    pub fn needed_features(&self, threads: usize) -> Vec<Feature> {
-        needs::needed(&self.bytes, &self.features, threads)
     }
 
     /// A value type that was read from this module.

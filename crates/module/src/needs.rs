@@ -1,11 +1,13 @@
-//! Which features a module needs: those without which it would not be valid.
+//! Decodes a module with the features that it needs: those without which it would not be valid.
 //!
-//! Comes from `inspect`; asks the validator itself, as no second list of what belongs to which feature could be trusted.
+//! Comes from [`Inspection`](crate::Inspection); asks the validator itself, as no second list of what belongs to which feature
+//! could be trusted.
 //!
 //! # How
 //! The module is validated with no feature at all. What refuses it names the feature that is off, which is one that it needs;
-//! that is switched on, and so forth until it is valid: one validation more than there are features, most of which end early.
-//! A refusal that names none (few) is settled the other way round: by a feature without which all the others are not enough.
+//! that is switched on, and so forth until it is valid. Most of these validations end early; the last is the one that counts.
+//! A refusal that names no feature is the module's fault if all features together do not help either (few do). Else it is
+//! settled the other way round: by a feature without which all the others are not enough.
 //!
 //! Features are switched one by one here, without those that go with them: a module of the garbage collection proposal that
 //! uses no bulk operator does not need those.
@@ -14,28 +16,40 @@ use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
 
-use crate::decode::decode;
 use crate::error::ModuleError;
 use crate::execution::Purpose;
 use crate::features::{Feature, Features};
-use crate::module::ModuleBytes;
+use crate::module::{Module, ModuleBytes};
 
-/// The features that a valid module needs, in the order of the table. `valid_with` is a set that it is valid with.
-pub(crate) fn needed(bytes: &ModuleBytes, valid_with: &Features, threads: usize) -> Vec<Feature> {
-    let validate = |features: &Features| -> Result<(), ModuleError> {
-        // A registry of its own each time: what is refused must leave nothing in the engine's.
-        decode(bytes, features, &Arc::new(TypeRegistry::new()), threads, Purpose::Inspect).map(drop)
+/// Decodes and validates a module with the features that it needs and no others; [`Module::features`] has them. Errors are
+/// those of a validation with every feature.
+pub(crate) fn decode_with_needed(bytes: &ModuleBytes, name: &str, threads: usize) -> Result<Module, ModuleError> {
+    let decode = |features: &Features| {
+        // A registry of its own each time: what is refused must leave nothing in the one that counts.
+        Module::decode(bytes.clone(), name, features, &Arc::new(TypeRegistry::new()), threads, Purpose::Inspect)
     };
+    let all = Features::all();
+    let mut is_valid = false;
     let mut needed = Features::NONE;
-    while let Err(error) = validate(&needed) {
-        let named = error.missing_feature().filter(|&feature| !needed.contains(feature));
-        let is_needed =
-            |&feature: &Feature| !needed.contains(feature) && validate(&valid_with.with_alone(feature, false)).is_err();
-        match named.or_else(|| valid_with.iter().find(is_needed)) {
+    loop {
+        let error = match decode(&needed) {
+            Ok(module) => return Ok(module),
+            Err(error) => error,
+        };
+        let mut missing = error.missing_feature().filter(|&feature| !needed.contains(feature));
+        if missing.is_none() {
+            if !is_valid {
+                decode(&all)?;
+                is_valid = true;
+            }
+            let is_needed =
+                |&feature: &Feature| !needed.contains(feature) && decode(&all.with_alone(feature, false)).is_err();
+            missing = all.iter().find(is_needed);
+        }
+        match missing {
             Some(feature) => needed = needed.with_alone(feature, true),
-            // The module is not valid with the features that it was said to be valid with.
-            None => break,
+            // Only several features together help, which none of the table's do.
+            None => return decode(&all),
         }
     }
-    needed.iter().collect()
 }

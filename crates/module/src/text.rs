@@ -5,10 +5,14 @@
 
 use std::path::Path;
 
+use wasmr_core::count::Count;
+
 #[cfg(feature = "wat")]
 use crate::error::quoted;
 use crate::error::{Fault, ModuleError};
 use crate::module::ModuleBytes;
+#[cfg(feature = "wat")]
+use crate::text_hints;
 
 /// The first bytes of every binary module and component.
 const MAGIC: &[u8] = b"\0asm";
@@ -57,7 +61,13 @@ pub fn bytes_from_input(input: ModuleBytes, path: &Path) -> Result<ModuleBytes, 
 fn binary_of(text: &str, path: &Path) -> Result<ModuleBytes, ModuleError> {
     match wat::Parser::new().parse_str(Some(path), text) {
         Ok(binary) => Ok(binary.into()),
-        Err(error) => Err(ModuleError::new(Fault::Malformed, rendered(&error), None)),
+        Err(error) => {
+            let mut message = rendered(&error);
+            if let Some(hint) = text_hints::hint_in(text) {
+                message.push_str(&format!("\nhint: {hint}"));
+            }
+            Err(ModuleError::new(Fault::Malformed, message, None))
+        }
     }
 }
 
@@ -95,7 +105,7 @@ fn description(bytes: &[u8]) -> String {
         return "the file is empty".to_owned();
     }
     if MAGIC.starts_with(bytes) {
-        return format!("the file ends after {} bytes", bytes.len());
+        return format!("the file ends after {}", Count(bytes.len(), "byte"));
     }
     if let Some((_, what)) = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return format!("it is {what}");

@@ -6,6 +6,8 @@
 
 use std::ptr::NonNull;
 
+use wasmr_core::count::Count;
+
 use crate::arena::Object;
 use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
@@ -25,7 +27,7 @@ pub struct ExnRef(pub(crate) HeldWord);
 #[derive(Debug, thiserror::Error)]
 pub enum ExceptionError {
     /// The arguments do not fit the tag.
-    #[error("the exception's tag takes {expected} arguments, not {found}")]
+    #[error("the exception's tag takes {}, not {found}", Count(*.expected, "argument"))]
     Count {
         /// How many the tag takes.
         expected: usize,

@@ -13,6 +13,7 @@ use std::panic::resume_unwind;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
+use wasmr_core::count::Count;
 use wasmr_core::limits::{MAX_BACKTRACE_FRAMES, MAX_NATIVE_DEPTH};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, TypeId, ValType};
@@ -59,7 +60,7 @@ pub struct Func(Handle<VmFunc>);
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// Another number of parameters.
-    #[error("the function takes {expected} parameters, {found} were given")]
+    #[error("the function takes {}, not {found}", Count(*.expected, "parameter"))]
     ParamCount {
         /// How many it takes.
         expected: usize,
@@ -67,7 +68,7 @@ pub enum CallError {
         found: usize,
     },
     /// Another number of results.
-    #[error("the function returns {expected} results, there is room for {found}")]
+    #[error("the function returns {}, there is room for {found}", Count(*.expected, "result"))]
     ResultCount {
         /// How many it returns.
         expected: usize,

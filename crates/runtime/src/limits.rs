@@ -6,6 +6,8 @@
 
 use std::io;
 
+use wasmr_core::count::Count;
+
 use wasmr_core::limits;
 
 /// Upper bounds of one store. They bound the sum over everything in the store, not each object.
@@ -52,7 +54,9 @@ pub enum MemoryStrategy {
 pub enum ResourceError {
     /// A memory's initial size.
     #[error(
-        "a memory of {asked} bytes is over the limit: all memories of a store may have {limit} bytes ({used} in use)"
+        "a memory of {} is over the limit: all memories of a store may have {} ({used} in use)",
+        Count(*.asked, "byte"),
+        Count(*.limit, "byte")
     )]
     MemoryLimit {
         /// Bytes asked for.
@@ -64,7 +68,9 @@ pub enum ResourceError {
     },
     /// A table's initial size.
     #[error(
-        "a table of {asked} elements is over the limit: all tables of a store may have {limit} elements ({used} in use)"
+        "a table of {} is over the limit: all tables of a store may have {} ({used} in use)",
+        Count(*.asked, "element"),
+        Count(*.limit, "element")
     )]
     TableLimit {
         /// Elements asked for.
@@ -75,13 +81,13 @@ pub enum ResourceError {
         used: u64,
     },
     /// Too many instances.
-    #[error("one instance more is over the limit: a store may have {limit} instances")]
+    #[error("one instance more is over the limit: a store may have {}", Count(*.limit, "instance"))]
     InstanceLimit {
         /// [`StoreLimits::max_instances`].
         limit: usize,
     },
     /// Too many exceptions or host references are alive.
-    #[error("exceptions and host references take more than {limit} bytes")]
+    #[error("exceptions and host references take more than {}", Count(*.limit, "byte"))]
     ReferenceLimit {
         /// [`StoreLimits::max_reference_bytes`].
         limit: usize,

@@ -17,6 +17,7 @@
 
 use std::ptr::NonNull;
 
+use wasmr_core::count::Count;
 use wasmr_core::limits::PAGE_SIZE as PAGE;
 use wasmr_core::types::MemoryType;
 
@@ -206,7 +207,7 @@ pub struct Memory(pub(crate) Handle<MemoryObject>);
 
 /// A range that is not within a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{len} bytes at address {address:#x} are not all within the memory")]
+#[error("a range of {} at address {address:#x} is not within the memory", Count(*.len, "byte"))]
 pub struct MemoryAccessError {
     /// Where the range begins.
     pub address: u64,

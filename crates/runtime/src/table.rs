@@ -9,6 +9,7 @@
 use std::alloc::{Layout, alloc_zeroed};
 use std::ptr::NonNull;
 
+use wasmr_core::count::Count;
 use wasmr_core::subtype::heap_top;
 use wasmr_core::types::{HeapType, TableType, ValType};
 
@@ -125,7 +126,7 @@ pub struct Table(pub(crate) Handle<TableObject>);
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// The index is outside.
-    #[error("table index {index} is outside of a table of {size} elements")]
+    #[error("table index {index} is outside of a table of {}", Count(*.size, "element"))]
     OutOfBounds {
         /// The index.
         index: u64,
@@ -136,7 +137,7 @@ pub enum TableError {
     #[error(transparent)]
     Type(#[from] TypeMismatch),
     /// The table's type, the store's limits or the system refuse.
-    #[error("the table cannot grow by {delta} elements")]
+    #[error("the table cannot grow by {}", Count(*.delta, "element"))]
     Grow {
         /// How much it should have grown.
         delta: u64,

@@ -4,6 +4,7 @@
 //! anything else.
 
 use wasmr::func_type_text;
+use wasmr_core::count::Count;
 use wasmr_engine::explore::{CELLS_LEGEND, ClifLine, Explored, Place};
 use wasmr_module::Module;
 
@@ -86,7 +87,7 @@ fn cells(explored: &Explored) -> Section {
     let (notes, lines) = match &explored.cells {
         Err(why) => (vec![format!("not interpreted: {}", printable(why))], Vec::new()),
         Ok(listing) => {
-            let size = format!("{} words, {} slots of frame", listing.words, listing.frame_slots);
+            let size = format!("{}, {} of frame", Count(listing.words, "word"), Count(listing.frame_slots, "slot"));
             let regions = listing.regions.iter().map(|region| format!("exceptions {region}"));
             let legend = CELLS_LEGEND.map(str::to_owned);
             let notes = [size].into_iter().chain(legend).chain(regions).collect();

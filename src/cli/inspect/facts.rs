@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use wasmr::{ExternKind, ExternType, Feature, Inspection, ModuleError, extern_type_text, type_text, val_type_text};
+use wasmr::{ExternKind, ExternType, Feature, Inspection, extern_type_text, type_text, val_type_text};
 
 /// How many of the largest functions are named.
 const LARGEST: usize = 10;
@@ -183,8 +183,8 @@ impl<'a> Facts<'a> {
             file: file.to_string(),
             name: decls.names().module_name(),
             bytes: decls.bytes().len(),
-            features: decls.needed_features(threads),
-            refusal: decls.refusal(threads).map(|error| place(&error)),
+            features: decls.needed_features(),
+            refusal: decls.refusal(threads).map(|error| error.message_with_place()),
             types: (0..decls.type_count()).map(|index| type_text(registry, decls.type_id(index))).collect(),
             imports,
             exports: exports.collect(),
@@ -211,14 +211,6 @@ impl<'a> Facts<'a> {
             producers: producers.collect(),
         }
     }
-}
-
-/// Returns an error's message with its place, without the module's name.
-fn place(error: &ModuleError) -> String {
-    let offset = error.offset().map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
-    let func = error.func_index().map(|index| format!(" in function {index}")).unwrap_or_default();
-    let place = format!("{func}{offset}");
-    if place.is_empty() { error.message().to_owned() } else { format!("{} ({})", error.message(), place.trim_start()) }
 }
 
 /// The largest functions, the largest first.

@@ -1,8 +1,8 @@
 //! `wasmr inspect FILE`: what is in a module, without running any of it.
 //!
-//! [`facts`] reads them off a validated module, [`text`](mod@text) shows them to people, [`as_json`] to tools. Every feature
-//! is on while it is read: a module that wasmr would only run with `-W`, or cannot run yet, can be inspected too. The
-//! features that it needs are among the facts.
+//! [`facts`] reads them off a validated module, [`text`](mod@text) shows them to people, [`as_json`] to tools. The module is
+//! validated with whatever features it needs, so that one that wasmr would only run with `-W`, or cannot run yet, can be
+//! inspected too. The features that it needs are among the facts.
 
 mod as_json;
 mod facts;

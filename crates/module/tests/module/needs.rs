@@ -6,7 +6,7 @@ use wasmr_module::{Feature, Inspection};
 #[track_caller]
 fn needs(text: &str) -> Vec<Feature> {
     let module = Inspection::new(binary(text), "test", 1).unwrap_or_else(|e| panic!("{text}: {e}"));
-    module.needed_features(2)
+    module.needed_features()
 }
 
 #[test]

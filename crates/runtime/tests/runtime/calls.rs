@@ -81,7 +81,7 @@ fn wrong_arguments_are_errors_of_the_call() {
         assert!(matches!(stop.kind(), StopKind::Host(_)));
         stop.to_string()
     };
-    assert!(message(&[], &mut [], &mut store).contains("takes 1 parameters, 0"));
+    assert!(message(&[], &mut [], &mut store).contains("takes 1 parameter, not 0"));
     assert!(message(&[Val::I32(0)], &mut [Val::I32(0)], &mut store).contains("returns 0 results"));
     assert_eq!(message(&[Val::I64(0)], &mut [], &mut store), "parameter 0: expected a value of type i32, found i64");
     let mismatch = func.typed::<i64, ()>(&store).unwrap_err();
