@@ -96,6 +96,44 @@
 //! # }
 //! ```
 //!
+//! # Errors of host functions
+//! A host function may return any error. The caller of the guest gets it back, in a [`Stop`] that has the guest's backtrace too.
+//!
+//! ```
+//! use wasmr::{Engine, Linker, Module, Stop, Store, TypedFunc};
+//!
+//! #[derive(Debug, PartialEq)]
+//! struct NoPaper;
+//! # impl std::fmt::Display for NoPaper {
+//! #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("no paper") }
+//! # }
+//! # impl std::error::Error for NoPaper {}
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! # let engine = Engine::default();
+//! # let module = Module::new(&engine, r#"(module
+//! #     (import "host" "print" (func $print)) (func (export "run") (call $print)))"#)?;
+//! let mut linker = Linker::new();
+//! linker.func_wrap("host", "print", || -> anyhow::Result<()> { anyhow::bail!(NoPaper) })?;
+//! let mut store = Store::new(&engine, ());
+//! let run: TypedFunc<(), ()> = linker.instantiate(&mut store, &module)?.get_typed_func(&store, "run")?;
+//!
+//! // The stop knows the type of its causes; `downcast` takes the error out.
+//! let stop = run.call(&mut store, ()).unwrap_err();
+//! assert!(stop.is::<NoPaper>());
+//! assert_eq!(stop.downcast::<NoPaper>()?, NoPaper);
+//!
+//! // Passed on with `?`, the stop is what the box holds; the error is one of its causes.
+//! let error = (|| -> anyhow::Result<()> { Ok(run.call(&mut store, ())?) })().unwrap_err();
+//! assert!(error.is::<Stop>() && error.chain().any(|cause| cause.is::<NoPaper>()));
+//!
+//! // Passed on without the backtrace, the error itself is what the box holds.
+//! let error = run.call(&mut store, ()).map_err(Stop::into_error).unwrap_err();
+//! assert!(error.is::<NoPaper>());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Limits
 //! What a guest can take is bounded from the start; [`StoreLimits`] has the bounds of a store and [`Config`] the defaults of
 //! an engine's stores. What does not fit is refused: growing fails, instantiating gives a [`ResourceError`], too deep a

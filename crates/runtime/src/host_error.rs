@@ -89,9 +89,12 @@ impl Stop {
     /// assert!(stop.downcast_ref::<std::num::ParseIntError>().is_some());
     /// assert!(stop.to_string().ends_with("<module>!run"), "the backtrace stands below the message");
     ///
-    /// // In an `anyhow::Error`, it is one of the causes.
+    /// // With `?`, an `anyhow::Error` wraps the stop, so that its own `downcast_ref` finds a `Stop` only. The error of the host
+    /// // function is one of its causes.
     /// let error = anyhow::Error::from(stop);
-    /// assert!(error.root_cause().is::<std::num::ParseIntError>());
+    /// assert!(error.downcast_ref::<std::num::ParseIntError>().is_none());
+    /// let cause = error.chain().find_map(|cause| cause.downcast_ref::<std::num::ParseIntError>());
+    /// assert!(cause.is_some());
     /// # Ok(())
     /// # }
     /// ```
@@ -108,6 +111,46 @@ impl Stop {
             cause = error.source();
         }
         None
+    }
+
+    /// Returns the error of type `E` that a host function returned, or the stop as it was. The backtrace goes.
+    ///
+    /// Only the error itself is looked at, not its sources, which nobody can take out of it: what came in an `anyhow::Error`
+    /// with context is found by [`downcast_ref`](Stop::downcast_ref).
+    pub fn downcast<E: Error + Send + Sync + 'static>(self) -> Result<E, Stop> {
+        match self.into_kind() {
+            StopKind::Host(HostFailure { error, backtrace }) => match error.downcast() {
+                Ok(found) => Ok(*found),
+                Err(error) => Err(failure(error, backtrace)),
+            },
+            other => Err(Stop::from_kind(other)),
+        }
+    }
+
+    /// Returns the error that a host function returned, without the backtrace; any other stop as an error.
+    ///
+    /// For callers that pass errors on in a box and look at their types there.
+    ///
+    /// # Examples
+    /// ```
+    /// use wasmr::Stop;
+    ///
+    /// fn host_function() -> Result<(), Stop> {
+    ///     Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
+    /// }
+    ///
+    /// fn caller() -> Result<(), wasmr::HostError> {
+    ///     Ok(host_function().map_err(Stop::into_error)?)
+    /// }
+    ///
+    /// let error = caller().unwrap_err();
+    /// assert_eq!(error.downcast_ref::<std::io::Error>().unwrap().kind(), std::io::ErrorKind::TimedOut);
+    /// ```
+    pub fn into_error(self) -> HostError {
+        match self.into_kind() {
+            StopKind::Host(failure) => failure.error,
+            other => Box::new(Stop::from_kind(other)),
+        }
     }
 
     /// Returns true if a cause is of type `E`, as [`downcast_ref`](Stop::downcast_ref) finds it.
@@ -214,6 +257,27 @@ mod tests {
             assert!(stop.is::<NoPaper>() && !stop.is::<fmt::Error>() && !stop.is::<Trap>());
             let error = anyhow::Error::new(stop);
             assert!(error.chain().any(|cause| cause.is::<NoPaper>()), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_original_can_be_taken_out() {
+        let made: [fn() -> Stop; 3] = [
+            || Stop::host(NoPaper),
+            || Stop::host(boxed(NoPaper)),
+            || Stop::host(anyhow::Error::new(Stop::host(anyhow::Error::new(NoPaper)))),
+        ];
+        for made in made {
+            assert_eq!(made().downcast::<NoPaper>().unwrap(), NoPaper);
+            assert!(made().downcast::<fmt::Error>().unwrap_err().is::<NoPaper>(), "another type leaves it as it was");
+            assert!(made().into_error().is::<NoPaper>());
+        }
+        // A source stays where it is.
+        assert!(Stop::host(Outer(NoPaper)).downcast::<NoPaper>().unwrap_err().is::<Outer>());
+        for stop in [Stop::exit(3), Stop::trap(TrapCode::Unreachable)] {
+            let (shown, code) = (stop.to_string(), stop.exit_code());
+            let error = stop.downcast::<NoPaper>().unwrap_err().into_error();
+            assert_eq!((error.to_string(), error.downcast::<Stop>().unwrap().exit_code()), (shown, code));
         }
     }
 
