@@ -65,7 +65,7 @@ impl World {
         self.soon(World::is_on_the_stack_of_machine_code);
     }
 
-    fn soon(&mut self, is_so: fn(&World) -> bool) {
+    fn soon(&mut self, is_so: impl Fn(&World) -> bool) {
         let began = Instant::now();
         loop {
             self.run();
@@ -115,8 +115,39 @@ fn limit_files(bytes: libc::rlim_t) {
     }
 }
 
+/// Bytes of the interpreter's own machine code that are in memory, which they are from their execution on; `None` if there is no
+/// place for it.
+fn stitched_bytes() -> Option<u64> {
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut lines = maps.lines().skip_while(|line| !(line.contains(" r-xs ") && line.contains("wasmr code")));
+    let size = lines.find_map(|line| line.strip_prefix("Rss:"))?;
+    Some(size.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
+}
+
+/// The interpreter's machine code is there as soon as files may be large again: for functions that were executed before, whether
+/// they asked for it then or not.
+fn stitching_comes_back() {
+    let mut worlds = [0, 1].map(|stitch_after| {
+        let tuning = Tuning { stitch_after, ..Tuning::default() };
+        World::new(&Engine::new(Config::new().mode(Mode::Interp).tuning(tuning)), StoreLimits::default())
+    });
+    limit_files(1 << 20);
+    for world in &mut worlds {
+        (0..20).for_each(|_| world.run());
+    }
+    assert_eq!(stitched_bytes(), None);
+    limit_files(libc::RLIM_INFINITY);
+    for world in &mut worlds {
+        // Modules do not share pages.
+        let before = stitched_bytes().unwrap_or(0);
+        world.soon(|_| stitched_bytes().is_some_and(|bytes| bytes > before));
+    }
+}
+
 #[test]
 fn what_was_refused_for_a_moment_is_tried_again() {
+    stitching_comes_back();
+
     // Memory for code, which the process has none of yet.
     limit_files(1 << 20);
     let mut worlds = [Mode::Tiered, Mode::Jit].map(|mode| World::new(&engine(mode), StoreLimits::default()));

@@ -14,7 +14,7 @@ use wasmr_runtime::vm::{VmCounts, VmFunc, VmLayout};
 
 use crate::entry;
 use crate::execute::frame::lazy_cell;
-use crate::heat::Warmth;
+use crate::heat::{self, Warmth};
 use crate::regions::TryRegions;
 use crate::stitch::Stitcher;
 use crate::translate::{self, ReadError, Source, starts::Starts};
@@ -266,7 +266,7 @@ impl ModuleCode {
         let source = self.source(defined_index, guarded);
         let block = translate::translate(&source)?;
         if let Some(stitcher) = self.stitcher.as_ref().filter(|stitcher| stitcher.at_once()) {
-            stitcher.stitch(&block);
+            heat::stitch(stitcher, &block);
         }
         let new = Box::into_raw(Box::new(block));
         let slot = self.slot(defined_index, guarded);

@@ -15,7 +15,7 @@ use wasmr_runtime::vm::{Status, VmFunc, VmInstance, finish_tail_calls};
 use crate::code::{CodeBlock, identify};
 use crate::execute::dispatch::{frame_func, is_interrupted};
 use crate::execute::frame::{HEADER, foreign_cell, is_outermost};
-use crate::stitch::Stitched;
+use crate::stitch::{Stitched, Stitcher};
 
 /// Gives no status: the interpreter goes on where it was.
 pub const GO_ON: usize = usize::MAX;
@@ -44,6 +44,13 @@ impl Warmth {
     /// Undoes a claim: the function could not be stitched now.
     fn postpone_stitching(&self) {
         self.stitched.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Stitches the function, unless that was tried. What the host refuses for the moment is tried again at the next call of this.
+pub fn stitch(stitcher: &Stitcher, block: &CodeBlock) {
+    if block.warmth.claim_stitching() && stitcher.stitch(block) == Stitched::NotNow {
+        block.warmth.postpone_stitching();
     }
 }
 
@@ -114,11 +121,8 @@ unsafe fn sample(mut fp: *mut u64) {
                     if frame == 0 {
                         stitcher.count_event();
                     }
-                    if stitcher.is_due(samples)
-                        && block.warmth.claim_stitching()
-                        && stitcher.stitch(block) == Stitched::NotNow
-                    {
-                        block.warmth.postpone_stitching();
+                    if stitcher.is_due(samples) {
+                        stitch(stitcher, block);
                     }
                 }
                 if let Some(tier_up) = &code.options().tier_up {
@@ -169,5 +173,31 @@ unsafe fn enter_loop(func: *mut VmFunc, fp: *mut u64, block: &CodeBlock, code: &
             return Status::TRAP;
         }
         status
+    }
+}
+
+#[cfg(all(test, wasmr_stitch))]
+mod tests {
+    use std::sync::Arc;
+
+    use wasmr_core::registry::TypeRegistry;
+    use wasmr_module::{Features, Module};
+
+    use crate::ModuleCode;
+    use crate::code::CodeOptions;
+    use crate::stitch::contains;
+
+    #[test]
+    fn what_is_stitched_before_its_first_execution_is_not_stitched_again() {
+        let bytes = wat::parse_str("(module (func (result i32) (i32.const 1)))").unwrap();
+        let types = Arc::new(TypeRegistry::new());
+        let module = Module::new(bytes.into(), "a", &Features::default(), &types, 1).unwrap();
+        let code = ModuleCode::with_options(module, CodeOptions { stitch_after: Some(0), ..CodeOptions::default() });
+        let block = code.get_or_translate(0, true).unwrap();
+        assert!(
+            contains(block.cells.handler(0) as usize),
+            "this test needs a system that lets it execute what it wrote"
+        );
+        assert!(!block.warmth.claim_stitching());
     }
 }
