@@ -9,10 +9,10 @@ use cranelift_frontend::FunctionBuilderContext;
 use cranelift_module::{FuncId, ModuleReloc};
 use wasmr_core::trap::TrapCode;
 
-use crate::budget::{self, MAX_BYTES, Turn};
-use crate::operand_order;
+use crate::budget::{MAX_BYTES, Optimised, Turn};
 use crate::translate::positions::{Place, Positions};
 use crate::translate::{Exit, ReadError, Request, Translated, translate};
+use crate::{liveness, operand_order};
 
 /// Why a function is not compiled. It stays with the interpreter.
 #[derive(Debug, thiserror::Error)]
@@ -200,12 +200,18 @@ fn finish(
 ) -> Result<CompiledCode, Refusal> {
     let Scratch { context, registers, .. } = scratch;
     let refused = |error| Refusal::Codegen(format!("{error:?}"));
-    // What `Context::compile` does, and two things in between.
+    // What `Context::compile` does, and a few things in between.
     let mut control = ControlPlane::default();
     context.optimize(isa, &mut control).map_err(refused)?;
     operand_order::keep(&mut context.func);
-    let params = context.func.layout.blocks().map(|block| context.func.dfg.block_params(block).len()).sum();
-    let bytes = budget::registers_bytes(params, variables).ok_or(Refusal::TooMuch)?;
+    let func = &context.func;
+    let optimised = Optimised {
+        instructions: func.layout.blocks().map(|block| func.layout.block_insts(block).count()).sum(),
+        params: func.layout.blocks().map(|block| func.dfg.block_params(block).len()).sum(),
+        variables,
+    };
+    let live = liveness::count(func, &context.domtree, |live| optimised.bytes(live).is_none());
+    let bytes = live.and_then(|live| optimised.bytes(&live)).ok_or(Refusal::TooMuch)?;
     turn.take_for(bytes);
     let compiled =
         isa.compile_function(&context.func, &context.domtree, registers, false, &mut control).map_err(refused)?;

@@ -3,6 +3,7 @@
 //! - [`translate`]: wasm → Cranelift's intermediate representation, files by instruction category.
 //! - [`compile`]: that → machine code with its tables; [`link`]: code → where it is executed; [`module`]: all of it for one
 //!   module.
+//! - `budget`, `liveness`: how much memory one function may take to compile, and what of it does.
 //! - [`abi`], [`trampoline`], [`enter`]: how compiled code, the interpreter and the host call one another.
 //! - [`running`]: giving functions their code, for those who decide when.
 //! - [`helpers`]: what compiled code calls; [`registry`]: from code addresses to functions; [`trap`], [`unwind`], [`frames`]:
@@ -18,6 +19,7 @@ pub mod frames;
 pub mod helpers;
 pub mod isa;
 pub mod link;
+mod liveness;
 pub mod module;
 mod operand_order;
 pub mod registry;
