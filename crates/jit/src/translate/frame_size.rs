@@ -22,8 +22,9 @@ use wasmr_runtime::vm::FRAME_HEADER;
 use super::Translator;
 
 /// A frame takes at least this part of what the interpreter's would take, in percent. As the stack is half as large again, compiled
-/// code gets about 2.5 times as deep at most.
-const LEAST_PERCENT: usize = 60;
+/// code gets less than twice as deep. A recursion that begins in the interpreter and goes on in compiled code uses up both stacks, so it
+/// gets less than three times as deep.
+const LEAST_PERCENT: usize = 75;
 
 /// Bytes of a frame that has nothing but the return address and the frame pointer.
 const LEAST_FRAME: usize = 16;
