@@ -30,12 +30,8 @@ pub fn other_reading(spec: &DirSpec, home: Option<&str>, is_dir: impl Fn(&str) -
     if spec.guest != host {
         readings.extend([(NO_SHELL, host, &*spec.guest), (HOST_FIRST, &*spec.guest, host)]);
     } else {
-        let mut words = host;
-        for (marker, means) in MARKERS {
-            if let Some(before) = words.strip_suffix(marker) {
-                (words, read_only) = (before, means || read_only);
-            }
-        }
+        let (words, marked) = without_marker(host);
+        read_only |= marked;
         readings.push((if words == host { NO_SHELL } else { TWO_COLONS }, words, ""));
         let splits = || words.match_indices(':').map(|(at, _)| (&words[..at], &words[at + 1..]));
         let why = |one: &str, other: &str, why| if one.is_empty() || other.is_empty() { ONE_PART } else { why };
@@ -46,6 +42,15 @@ pub fn other_reading(spec: &DirSpec, home: Option<&str>, is_dir: impl Fn(&str) -
         let host = expanded(host, home);
         is_dir(&host).then(|| format!("{why}; type --dir {}", typed(&host, guest, read_only)))
     })
+}
+
+/// Splits a marker of another runtime off, in small letters or large. Returns true if it stands for read-only.
+fn without_marker(words: &str) -> (&str, bool) {
+    let found = MARKERS.iter().find_map(|(marker, read_only)| {
+        let (before, last) = words.split_at_checked(words.len().checked_sub(marker.len())?)?;
+        last.eq_ignore_ascii_case(marker).then_some((before, *read_only))
+    });
+    found.unwrap_or((words, false))
 }
 
 /// The path with the home directory in place of a `~`.
@@ -65,8 +70,7 @@ fn typed(host: &str, guest: &str, read_only: bool) -> String {
 /// The value of `--dir` that means what another runtime's option of this value means: `HOST:GUEST`, or `GUEST:HOST` if the guest
 /// stands first, with one colon or two. `None` if it has not two parts.
 pub fn translated(value: &str, guest_first: bool) -> Option<String> {
-    let marker = MARKERS.iter().find_map(|(marker, means)| Some((value.strip_suffix(marker)?, *means)));
-    let (words, read_only) = marker.unwrap_or((value, false));
+    let (words, read_only) = without_marker(value);
     let words = words.trim_end_matches(':');
     let (first, second) = words.split_once("::").or_else(|| words.split_once(':'))?;
     let (host, guest) = if guest_first { (second, first) } else { (first, second) };
@@ -239,6 +243,8 @@ mod tests {
             ("app:ro", "two colons stand between the parts; type --dir app::ro"),
             ("app:/work:readonly", "two colons stand between the parts; type --dir app::/work::ro"),
             ("app:rw", "two colons stand between the parts; type --dir app"),
+            ("app:RO", "two colons stand between the parts; type --dir app::ro"),
+            ("app:é", "two colons stand between the parts; type --dir app::é"),
             ("~/app:/work", "two colons stand between the parts; type --dir /users/u/app::/work"),
             ("a:b:/work", "two colons stand between the parts; type --dir a:b::/work"),
             ("app:", "nothing stands on one side of the colon; type --dir app"),
