@@ -4,7 +4,7 @@
 //! The names are those that users of other runtimes know. An [`Engine`] makes [`Module`]s, which can be shared between
 //! threads; a [`Store`] owns everything that lives, with data of your choice; a [`Linker`] says what imports mean and makes
 //! [`Instance`]s. [`Func`], [`Memory`], [`Table`], [`Global`] and [`Tag`] are handles to objects of a store: small, `Copy`,
-//! and used together with it.
+//! and used together with it; with another store they panic.
 //!
 //! **Before measuring a debug build**, paste these four lines below the first one into your `Cargo.toml`: the interpreter needs its
 //! optimiser, and Cargo takes profiles from the package that is built, not from its dependencies. Without them a debug build
@@ -98,6 +98,8 @@
 //!
 //! # Errors of host functions
 //! A host function may return any error. The caller of the guest gets it back, in a [`Stop`] that has the guest's backtrace too.
+//! Print a stop with `{stop}`: its text is the error and the backtrace. A chain of causes, `{error:#}` of anyhow, repeats the error,
+//! which is the stop's source.
 //!
 //! ```
 //! use wasmr::{Engine, Linker, Module, Stop, Store, TypedFunc};
