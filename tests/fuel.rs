@@ -1,6 +1,11 @@
 //! Fuel: what execution costs is exact, the same each time, and a limit that holds.
 
+use std::collections::BTreeSet;
+
 use wasmr::{Config, Engine, Instance, Module, Stop, Store, TrapCode};
+use wasmr_module::Inspection;
+use wasmr_module::operator_class::{OPERATORS, OperatorClass, Row};
+use wasmr_module::operators::operators;
 
 const GIVEN: u64 = 1_000_000_000;
 
@@ -152,7 +157,7 @@ fn a_call_pays_for_the_locals_that_it_clears() {
 
 /// Code between which and the drops behind it are so many values; calls of functions that take and give as many; slots carried,
 /// as multiples of that number.
-const CARRIERS: [(&str, u64, u64); 14] = [
+const CARRIERS: &[(&str, u64, u64)] = &[
     ("(br $out)", 0, 1),
     ("(br_if $out (i32.const 1))", 0, 1),
     // Behind it, the end of the block.
@@ -167,31 +172,43 @@ const CARRIERS: [(&str, u64, u64); 14] = [
     ("(call $ends)", 1, 5),
     ("(call $returns)", 1, 4),
     ("(call $tail)", 2, 6),
+    ("(call_ref $many (ref.func $many))", 1, 4),
+    ("(call $tail_indirect)", 2, 6),
+    ("(call $tail_ref)", 2, 6),
+    ("(br_on_null $out (ref.null func)) (drop)", 0, 1),
+    ("(br_on_null $out (ref.func $many)) (drop)", 0, 2),
+    ("(block $some (type $more) (br_on_non_null $some (ref.func $many)) (ref.null func)) (drop)", 0, 2),
+    ("(block $some (type $more) (br_on_non_null $some (ref.null func)) (ref.null func)) (drop)", 0, 3),
     ("(try_table (type $many) (catch $tag $out) (throw $tag))", 0, 2),
 ];
 
+/// A program that executes `carrier` once, with so many values to carry.
+fn carrying(carrier: &str, count: usize) -> String {
+    let (types, push, drop) = ("i64 ".repeat(count), "(i64.const 5) ".repeat(count), "(drop) ".repeat(count));
+    let gets: String = (0..count).map(|index| format!("(local.get {index}) ")).collect();
+    format!(
+        "(module
+            (type $many (func (param {types}) (result {types})))
+            (type $more (func (param {types}) (result {types} funcref)))
+            (tag $tag (param {types}))
+            (table funcref (elem $many))
+            (func $many (type $many) {gets})
+            (func $ends (type $many) {gets} (block (type $many)))
+            (func $returns (type $many) {gets} (return))
+            (func $tail (type $many) {gets} (return_call $many))
+            (func $tail_indirect (type $many) {gets} (return_call_indirect (type $many) (i32.const 0)))
+            (func $tail_ref (type $many) {gets} (return_call_ref $many (ref.func $many)))
+            (func (export \"run\") (param i32) (result i32)
+                {push} (block $out (type $many) {carrier}) {drop} (i32.const 0)))"
+    )
+}
+
 #[test]
 fn whatever_carries_values_pays_for_them() {
-    let program = |carrier: &str, count: usize| {
-        let (types, push, drop) = ("i64 ".repeat(count), "(i64.const 5) ".repeat(count), "(drop) ".repeat(count));
-        let gets: String = (0..count).map(|index| format!("(local.get {index}) ")).collect();
-        format!(
-            "(module
-                (type $many (func (param {types}) (result {types})))
-                (tag $tag (param {types}))
-                (table funcref (elem $many))
-                (func $many (type $many) {gets})
-                (func $ends (type $many) {gets} (block (type $many)))
-                (func $returns (type $many) {gets} (return))
-                (func $tail (type $many) {gets} (return_call $many))
-                (func (export \"run\") (param i32) (result i32)
-                    {push} (block $out (type $many) {carrier}) {drop} (i32.const 0)))"
-        )
-    };
     for (name, engine) in engines() {
         for (carrier, calls, carried) in CARRIERS {
             let cost = |count| {
-                let (spent, result) = used(&engine, &program(carrier, count), 0, GIVEN);
+                let (spent, result) = used(&engine, &carrying(carrier, count), 0, GIVEN);
                 result.unwrap_or_else(|stop| panic!("{name}, {carrier}: {stop}"));
                 spent
             };
@@ -199,6 +216,43 @@ fn whatever_carries_values_pays_for_them() {
             assert_eq!(cost(400) - cost(0), 400 * (2 + calls) + 400 / 8 * carried, "{name}, {carrier}");
         }
     }
+}
+
+#[test]
+fn every_operator_that_may_carry_values_is_among_the_carriers() {
+    let mut executed = BTreeSet::new();
+    for (carrier, ..) in CARRIERS {
+        let binary = wat::parse_str(carrying(carrier, 1)).unwrap();
+        let module = Inspection::new(binary.into(), "carrier", 1).unwrap();
+        for defined_index in 0..module.defined_func_count() {
+            let words = operators(&module, defined_index).unwrap().into_iter();
+            executed.extend(words.filter_map(|operator| Some(operator.text.split(' ').next()?.replace('_', ""))));
+        }
+    }
+    let carries = |row: &&Row| match row.class {
+        OperatorClass::Plain
+        | OperatorClass::Bytes
+        | OperatorClass::Elements
+        | OperatorClass::Nop
+        | OperatorClass::Trap => false,
+        // The payload of an exception that is thrown again stays where it is.
+        OperatorClass::Throw => row.name != "ThrowRef",
+        OperatorClass::Block
+        | OperatorClass::Try
+        | OperatorClass::Loop
+        | OperatorClass::If
+        | OperatorClass::Else
+        | OperatorClass::End
+        | OperatorClass::Branch
+        | OperatorClass::BranchIf
+        | OperatorClass::Return
+        | OperatorClass::Call
+        | OperatorClass::TailCall => true,
+    };
+    let rows = OPERATORS.iter().filter(|row| row.support.is_executed()).filter(carries);
+    let forgotten: Vec<&str> =
+        rows.map(|row| row.name).filter(|name| !executed.contains(&name.to_lowercase())).collect();
+    assert!(forgotten.is_empty(), "no carrier executes {forgotten:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{BlockType, CodeSection, HeapType, Instruction, RawSection, RefType, ValType};
 use wasmparser::{CompositeInnerType, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef};
+use wasmr_module::operator_class::{Nesting, OperatorClass};
 
 use crate::value::Random;
 
@@ -187,19 +188,18 @@ impl<'a> Body<'a> {
         for operator in self.operators.clone() {
             let operator = operator.expect(VALID);
             let ends_body = matches!(operator, Operator::End) && open.len() == 1;
-            match operator {
-                Operator::Loop { blockty } => {
-                    let has_params = match blockty {
-                        wasmparser::BlockType::FuncType(ty) => {
-                            self.declared.types[ty as usize].as_ref().is_none_or(|(params, _)| !params.is_empty())
+            match OperatorClass::of(&operator).nesting() {
+                Nesting::Opens => {
+                    let goes_round = match operator {
+                        Operator::Loop { blockty } => {
+                            self.may_go_round(blockty) && self.random.next().is_multiple_of(2)
                         }
                         _ => false,
                     };
-                    open.push(self.shape.repetition && !has_params && self.random.next().is_multiple_of(2));
+                    open.push(goes_round);
                 }
-                Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => open.push(false),
-                Operator::End if open.pop().expect(VALID) => self.go_round(),
-                _ => {}
+                Nesting::Closes if open.pop().expect(VALID) => self.go_round(),
+                Nesting::Closes | Nesting::Divides | Nesting::Same => {}
             }
             if !ends_body {
                 self.operator(operator);
@@ -214,6 +214,17 @@ impl<'a> Body<'a> {
             function.instruction(instruction);
         }
         function
+    }
+
+    /// Returns true if a loop may get more rounds: it has no parameters.
+    fn may_go_round(&self, ty: wasmparser::BlockType) -> bool {
+        let has_params = match ty {
+            wasmparser::BlockType::FuncType(ty) => {
+                self.declared.types[ty as usize].as_ref().is_none_or(|(params, _)| !params.is_empty())
+            }
+            wasmparser::BlockType::Empty | wasmparser::BlockType::Type(_) => false,
+        };
+        self.shape.repetition && !has_params
     }
 
     fn operator(&mut self, operator: Operator<'a>) {

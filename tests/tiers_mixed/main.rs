@@ -18,5 +18,6 @@ mod support;
 mod tables;
 mod tail_calls;
 mod traps;
+mod unreachable;
 #[path = "../ways/mod.rs"]
 mod ways;

@@ -1,10 +1,14 @@
-//! Which operators make up the blocks that [`wasmr_core::fuel`] speaks of, and the cost of each: what every tier asks when it
-//! meters code.
+//! The cost of each operator of a function, by the rules of [`wasmr_core::fuel`]: every tier asks here when it meters code.
+//!
+//! The [class](OperatorClass) of an operator says what it costs by itself and whether it carries values; how many slots those
+//! are follows from the module and the open blocks. A new operator whose class carries values needs its immediate read here;
+//! `tests/fuel.rs` has a program for each that is executed, and fails without one.
 
-use wasmparser::{BinaryReader, Catch, FunctionBody, Operator, TryTable};
-use wasmr_core::fuel::{BYTES_PER_FUEL_LOG2, ELEMENTS_PER_FUEL_LOG2, SLOTS_PER_FUEL};
+use wasmparser::{BinaryReader, BlockType, Catch, FunctionBody, Operator, TryTable};
+use wasmr_core::fuel::SLOTS_PER_FUEL;
 use wasmr_core::types::{FuncType, ValType};
 
+use crate::operator_class::OperatorClass;
 use crate::{BlockSig, Module};
 
 /// The cost of each operator of a function, given all of them in order.
@@ -44,42 +48,40 @@ impl<'m> Costs<'m> {
     /// The cost of the next operator.
     pub fn next(&mut self, operator: &Operator<'_>) -> u32 {
         let entering = std::mem::take(&mut self.entering);
-        let own = u32::from(!is_mark(operator));
-        own.saturating_add(self.carried(operator) / SLOTS_PER_FUEL).saturating_add(entering)
+        let class = OperatorClass::of(operator);
+        let own = u32::from(!class.is_mark());
+        own.saturating_add(self.carried(operator, class) / SLOTS_PER_FUEL).saturating_add(entering)
     }
 
     /// Slots that an operator carries somewhere, clauses included. Follows the structure of blocks.
-    fn carried(&mut self, operator: &Operator<'_>) -> u32 {
-        match operator {
-            Operator::Block { blockty } | Operator::If { blockty } => self.open(*blockty, false),
-            Operator::Loop { blockty } => self.open(*blockty, true),
-            Operator::TryTable { try_table } => {
-                self.open(try_table.ty, false);
-                return self.clauses(try_table);
+    fn carried(&mut self, operator: &Operator<'_>, class: OperatorClass) -> u32 {
+        match class {
+            OperatorClass::Plain
+            | OperatorClass::Bytes
+            | OperatorClass::Elements
+            | OperatorClass::Nop
+            | OperatorClass::Trap => 0,
+            OperatorClass::Block | OperatorClass::If | OperatorClass::Loop | OperatorClass::Try => {
+                self.open(block_type(operator), class == OperatorClass::Loop);
+                match operator {
+                    Operator::TryTable { try_table } => self.clauses(try_table),
+                    _ => 0,
+                }
             }
-            Operator::Else => return self.labels.last().map_or(0, |label| label.end),
-            Operator::End => return self.labels.pop().map_or(0, |label| label.end),
-            Operator::Br { relative_depth }
-            | Operator::BrIf { relative_depth }
-            | Operator::BrOnNull { relative_depth }
-            | Operator::BrOnNonNull { relative_depth } => return self.to_label(*relative_depth),
-            // All of its labels take as many values.
-            Operator::BrTable { targets } => return self.to_label(targets.default()),
-            Operator::Return => return self.labels.first().map_or(0, |body| body.branch),
-            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                return of_call(self.module.func_type(*function_index));
-            }
-            Operator::CallIndirect { type_index, .. }
-            | Operator::ReturnCallIndirect { type_index, .. }
-            | Operator::CallRef { type_index }
-            | Operator::ReturnCallRef { type_index } => return of_call(self.module.func_type_of(*type_index)),
-            Operator::Throw { tag_index } => return self.payload(*tag_index),
-            _ => {}
+            OperatorClass::Else => self.labels.last().map_or(0, |label| label.end),
+            OperatorClass::End => self.labels.pop().map_or(0, |label| label.end),
+            OperatorClass::Branch | OperatorClass::BranchIf => label(operator).map_or(0, |depth| self.to_label(depth)),
+            OperatorClass::Return => self.labels.first().map_or(0, |body| body.branch),
+            OperatorClass::Throw => match operator {
+                Operator::Throw { tag_index } => self.payload(*tag_index),
+                // The payload stays where it is.
+                _ => 0,
+            },
+            OperatorClass::Call | OperatorClass::TailCall => callee_type(self.module, operator).map_or(0, of_call),
         }
-        0
     }
 
-    fn open(&mut self, ty: wasmparser::BlockType, is_loop: bool) {
+    fn open(&mut self, ty: BlockType, is_loop: bool) {
         let sig: BlockSig<'_> = self.module.block_sig(ty);
         let end = slots(sig.results());
         let branch = if is_loop { slots(sig.params()) } else { end };
@@ -105,6 +107,41 @@ impl<'m> Costs<'m> {
     }
 }
 
+/// Returns the type of the block that an operator opens.
+fn block_type(operator: &Operator<'_>) -> BlockType {
+    match operator {
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => *blockty,
+        Operator::TryTable { try_table } => try_table.ty,
+        _ => BlockType::Empty,
+    }
+}
+
+/// Returns the label that an operator branches to. All labels of a table take as many values as its default.
+fn label(operator: &Operator<'_>) -> Option<u32> {
+    match operator {
+        Operator::Br { relative_depth }
+        | Operator::BrIf { relative_depth }
+        | Operator::BrOnNull { relative_depth }
+        | Operator::BrOnNonNull { relative_depth } => Some(*relative_depth),
+        Operator::BrTable { targets } => Some(targets.default()),
+        _ => None,
+    }
+}
+
+/// Returns the type of the function that an operator calls.
+fn callee_type<'m>(module: &'m Module, operator: &Operator<'_>) -> Option<&'m FuncType> {
+    match operator {
+        Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+            Some(module.func_type(*function_index))
+        }
+        Operator::CallIndirect { type_index, .. }
+        | Operator::ReturnCallIndirect { type_index, .. }
+        | Operator::CallRef { type_index }
+        | Operator::ReturnCallRef { type_index } => Some(module.func_type_of(*type_index)),
+        _ => None,
+    }
+}
+
 fn slots(types: &[ValType]) -> u32 {
     types.iter().map(|ty| ty.slots() as u32).sum()
 }
@@ -123,54 +160,4 @@ fn local_slots(module: &Module, defined_index: u32) -> u64 {
         u64::from(count) * slots
     };
     groups.into_iter().map_while(Result::ok).map(of_group).sum()
-}
-
-/// Returns true if the operator only marks structure and costs nothing by itself.
-fn is_mark(operator: &Operator<'_>) -> bool {
-    matches!(
-        operator,
-        Operator::Nop
-            | Operator::Block { .. }
-            | Operator::Loop { .. }
-            | Operator::TryTable { .. }
-            | Operator::Else
-            | Operator::End
-    )
-}
-
-/// Whether what follows the operator is another block, or is not reached from it.
-pub fn ends_block(operator: &Operator<'_>) -> bool {
-    matches!(
-        operator,
-        Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::Else
-            | Operator::End
-            | Operator::BrIf { .. }
-            | Operator::BrOnNull { .. }
-            | Operator::BrOnNonNull { .. }
-            | Operator::Br { .. }
-            | Operator::BrTable { .. }
-            | Operator::Return
-            | Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. }
-            | Operator::ReturnCallRef { .. }
-            | Operator::Throw { .. }
-            | Operator::ThrowRef
-            | Operator::Unreachable
-    )
-}
-
-/// How much of its last operand an operator handles for one unit of fuel, as a power of two, if its cost depends on it.
-pub fn size_log2(operator: &Operator<'_>) -> Option<u32> {
-    match operator {
-        Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => {
-            Some(BYTES_PER_FUEL_LOG2)
-        }
-        Operator::TableFill { .. }
-        | Operator::TableCopy { .. }
-        | Operator::TableInit { .. }
-        | Operator::TableGrow { .. } => Some(ELEMENTS_PER_FUEL_LOG2),
-        _ => None,
-    }
 }

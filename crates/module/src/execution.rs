@@ -4,8 +4,8 @@
 //! the operator in the text format, its feature, and what the builder of the module can do.
 //!
 //! # Why at load?
-//! A program that stops half-way has had effects. wasmparser's own table says which operator belongs to which proposal, and
-//! [`Feature::lacks`] says which proposals are not executed, so that a new operator of such a proposal is refused too.
+//! A program that stops half-way has had effects. The table in `operator_class` says which operator belongs to which feature,
+//! and [`Feature::lacks`] says which features are not executed, so that a new operator of such a feature is refused too.
 //!
 //! # Cost
 //! None for a module that only uses what is executed: `validate` checks a body with the executed features first, and only a
@@ -15,6 +15,7 @@ use wasmparser::{FunctionBody, Operator};
 
 use crate::error::{Fault, ModuleError};
 use crate::features::Feature;
+use crate::operator_class::Support;
 use crate::operators::operator_name;
 
 /// The use that a module is decoded for.
@@ -29,25 +30,12 @@ pub(crate) enum Purpose {
 
 /// Returns the feature that keeps `operator` from being executed.
 fn lacking(operator: &Operator<'_>) -> Option<Feature> {
-    let proposal = proposal(operator);
-    // wasmparser writes the names of the table with underscores.
-    let is_it = |feature: &Feature| feature.name().replace('-', "_") == proposal;
-    Feature::ALL.iter().copied().filter(|feature| feature.lacks().is_some()).find(is_it)
+    let support = Support::of(operator);
+    match support {
+        Support::Feature(feature) if !support.is_executed() => Some(feature),
+        Support::Feature(_) | Support::Always | Support::Unknown => None,
+    }
 }
-
-macro_rules! proposals {
-    ($(@$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* $(,)? })? => $visit:ident ($($arity:tt)*))*) => {
-        /// Returns the name of the proposal that `operator` belongs to, as wasmparser spells it.
-        fn proposal(operator: &Operator<'_>) -> &'static str {
-            match operator {
-                $(Operator::$op { .. } => stringify!($proposal),)*
-                // The table is of this version of the decoder.
-                _ => "",
-            }
-        }
-    };
-}
-wasmparser::for_each_operator!(proposals);
 
 /// Refuses a valid body that has an operator which is not executed. The error names the first one.
 pub(crate) fn check_body(body: &FunctionBody<'_>) -> Result<(), ModuleError> {

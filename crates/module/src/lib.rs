@@ -6,6 +6,7 @@
 //! - [`module`]: the [`Module`] and its declarations; [`const_expr`]: constant expressions as data.
 //! - [`features`]: the table of proposals that decide which modules are valid.
 //! - [`names`]: custom sections and the name section, [`layout`]: where the sections lie; read only when asked for.
+//! - [`operator_class`]: the facts about each operator that hold whatever it computes; [`cost`]: fuel.
 //! - [`operators`]: code as text, for people.
 //! - [`text`]: accepts `.wat` where a binary is expected; [`text_place`]: where in it a fault stands; [`text_hints`]:
 //!   what stands for words that were given up.
@@ -31,6 +32,7 @@ pub mod layout;
 pub mod module;
 pub mod names;
 mod needs;
+pub mod operator_class;
 pub mod operators;
 pub mod printable;
 mod sections;

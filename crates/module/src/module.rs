@@ -12,7 +12,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use wasmparser::{BinaryReader, FunctionBody, Operator};
+use wasmparser::{BinaryReader, FunctionBody};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, FuncType, GlobalType, HeapType, MemoryType, RefType, TableType, TypeId, ValType};
 
@@ -23,6 +23,7 @@ use crate::execution::Purpose;
 use crate::features::Features;
 use crate::layout::{self, Producers, Sections};
 use crate::names::{CustomSections, Names};
+use crate::operator_class::OperatorClass;
 use crate::types::{BlockSig, TypeTable};
 
 /// The bytes of a module: a vector, a static slice, a memory map. Cloning shares them.
@@ -41,24 +42,16 @@ pub struct FuncBody<'a> {
 }
 
 impl FuncBody<'_> {
-    /// Whether it calls nothing and repeats nothing.
+    /// Returns true if the function calls nothing and repeats nothing.
     pub fn is_leaf(&self) -> bool {
+        self.all_operators(OperatorClass::is_in_leaf)
+    }
+
+    /// Returns true if the class of each operator fulfils `condition`.
+    pub fn all_operators(&self, condition: impl Fn(OperatorClass) -> bool) -> bool {
         let reader = FunctionBody::new(BinaryReader::new(self.bytes, self.offset as u64));
         let Ok(operators) = reader.get_operators_reader() else { return false };
-        operators.into_iter().all(|operator| {
-            operator.is_ok_and(|operator| {
-                !matches!(
-                    operator,
-                    Operator::Loop { .. }
-                        | Operator::Call { .. }
-                        | Operator::CallIndirect { .. }
-                        | Operator::CallRef { .. }
-                        | Operator::ReturnCall { .. }
-                        | Operator::ReturnCallIndirect { .. }
-                        | Operator::ReturnCallRef { .. }
-                )
-            })
-        })
+        operators.into_iter().all(|operator| operator.is_ok_and(|operator| condition(OperatorClass::of(&operator))))
     }
 }
 

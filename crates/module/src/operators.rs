@@ -12,6 +12,7 @@ use wasmparser::{
 };
 
 use crate::module::Module;
+use crate::operator_class::{Nesting, OperatorClass};
 
 /// An operator of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,21 +40,17 @@ pub fn operators(module: &Module, defined_index: u32) -> Result<Vec<OperatorText
         let offset = reader.original_position() as usize;
         let operator = reader.read()?;
         let outside = depth.saturating_sub(1);
-        let shown = match operator {
-            Operator::Else | Operator::Catch { .. } | Operator::CatchAll => outside,
-            Operator::End | Operator::Delegate { .. } => {
+        let shown = match OperatorClass::of(&operator).nesting() {
+            Nesting::Same => depth,
+            Nesting::Divides => outside,
+            Nesting::Closes => {
                 depth = outside;
                 depth
             }
-            Operator::Block { .. }
-            | Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::Try { .. }
-            | Operator::TryTable { .. } => {
+            Nesting::Opens => {
                 depth += 1;
                 depth - 1
             }
-            _ => depth,
         };
         let function = match operator {
             Operator::Call { function_index }

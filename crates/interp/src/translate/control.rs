@@ -3,6 +3,7 @@
 use wasmparser::{BrTable, Operator};
 use wasmr_core::types::ValType;
 use wasmr_module::BlockSig;
+use wasmr_module::operator_class::{Nesting, OperatorClass};
 
 use super::Translator;
 use super::labels::{FixupPlace, Label, LabelKind};
@@ -74,17 +75,15 @@ impl<'m> Translator<'m> {
         true
     }
 
-    /// An operator in unreachable code: only what opens and closes blocks matters.
+    /// Passes over an operator in unreachable code, where only the structure of blocks matters.
     pub fn skip(&mut self, operator: &Operator<'_>) {
         let nested = self.unreachable.unwrap_or(0);
-        match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
-                self.unreachable = Some(nested + 1);
-            }
-            Operator::End if nested > 0 => self.unreachable = Some(nested - 1),
-            Operator::End => self.end(),
-            Operator::Else if nested == 0 => self.else_(),
-            _ => {}
+        match OperatorClass::of(operator).nesting() {
+            Nesting::Opens => self.unreachable = Some(nested + 1),
+            Nesting::Closes if nested > 0 => self.unreachable = Some(nested - 1),
+            Nesting::Closes => self.end(),
+            Nesting::Divides if nested == 0 => self.else_(),
+            Nesting::Divides | Nesting::Same => {}
         }
     }
 

@@ -1,7 +1,8 @@
 //! Fuel: where [`wasmr_core::fuel`] says that it is taken. Nothing of this is in code that is not metered.
 
 use wasmparser::Operator;
-use wasmr_module::cost::{Costs, ends_block, size_log2};
+use wasmr_module::cost::Costs;
+use wasmr_module::operator_class::OperatorClass;
 
 use super::Translator;
 use super::stack::fields_imm;
@@ -51,7 +52,7 @@ impl Translator<'_> {
         if let Some(meter) = &mut self.meter {
             meter.block = Block { cell: Some(cell), cost: block.cost.saturating_add(cost) };
         }
-        if let Some(log2) = size_log2(operator) {
+        if let Some(log2) = OperatorClass::of(operator).size_log2() {
             let top = self.stack.len() - 1;
             self.flush(top);
             let slot = self.temp_slot(self.stack[top].height);
@@ -62,7 +63,7 @@ impl Translator<'_> {
 
     /// After an operator: ends the block if the operator does.
     pub fn end_charge(&mut self, operator: &Operator<'_>) {
-        if self.meter.is_some() && ends_block(operator) {
+        if self.meter.is_some() && OperatorClass::of(operator).ends_fuel_block() {
             self.end_metered_block();
         }
     }

@@ -5,6 +5,7 @@ use cranelift_frontend::Variable;
 use wasmparser::{BrTable, Operator};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
+use wasmr_module::operator_class::{Nesting, OperatorClass};
 
 use super::environment::slots;
 use super::{Entry, LOOP_FRAME, Translator, trap_code, value_type};
@@ -374,16 +375,14 @@ impl Translator<'_, '_> {
         self.skipped = 0;
     }
 
-    /// An operator in unreachable code: only what opens and closes blocks matters.
+    /// Passes over an operator in unreachable code, where only the structure of blocks matters.
     pub fn skip(&mut self, operator: &Operator<'_>) {
-        match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
-                self.skipped += 1;
-            }
-            Operator::End if self.skipped > 0 => self.skipped -= 1,
-            Operator::End => self.end(),
-            Operator::Else if self.skipped == 0 => self.else_(),
-            _ => {}
+        match OperatorClass::of(operator).nesting() {
+            Nesting::Opens => self.skipped += 1,
+            Nesting::Closes if self.skipped > 0 => self.skipped -= 1,
+            Nesting::Closes => self.end(),
+            Nesting::Divides if self.skipped == 0 => self.else_(),
+            Nesting::Divides | Nesting::Same => {}
         }
     }
 

@@ -5,7 +5,8 @@ use std::mem::offset_of;
 use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, Opcode, Value, condcodes::IntCC, types};
 use wasmparser::Operator;
 use wasmr_core::trap::TrapCode;
-use wasmr_module::cost::{Costs, ends_block, size_log2};
+use wasmr_module::cost::Costs;
+use wasmr_module::operator_class::OperatorClass;
 use wasmr_runtime::vm::VmStore;
 
 use super::environment::Region;
@@ -52,7 +53,7 @@ impl<'a> Translator<'a, '_> {
         if !self.reachable {
             return;
         }
-        if let Some(log2) = size_log2(operator) {
+        if let Some(log2) = OperatorClass::of(operator).size_log2() {
             let size = *self.stack.last().expect("validated: the size is the last operand");
             if self.constant(size).is_some_and(|size| size >> log2 == 0) {
                 return;
@@ -65,7 +66,7 @@ impl<'a> Translator<'a, '_> {
 
     /// After an operator: ends the block if the operator does.
     pub fn end_charge(&mut self, operator: &Operator<'_>) {
-        if self.request.metered && ends_block(operator) {
+        if self.request.metered && OperatorClass::of(operator).ends_fuel_block() {
             let Block { constant, cost } = std::mem::take(&mut self.meter.block);
             if let Some(constant) = constant {
                 let imm = i64::from(cost).into();

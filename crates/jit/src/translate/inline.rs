@@ -5,7 +5,7 @@
 //! What it saves is the call, which is most of what a small function costs, and what it lets Cranelift see.
 
 use cranelift_codegen::ir::SourceLoc;
-use wasmparser::{BinaryReader, FunctionBody, Operator};
+use wasmr_module::operator_class::OperatorClass;
 
 use super::Translator;
 use crate::compile::Refusal;
@@ -64,19 +64,9 @@ impl Translator<'_, '_> {
             && self.is_inlinable(defined_index)
     }
 
-    /// Whether the body has nothing that must be in a function of its own: tail calls.
+    /// Returns true if the body has no operator that must be in a function of its own: no tail call.
     fn is_inlinable(&self, defined_index: u32) -> bool {
-        let body = self.request.module.body(defined_index);
-        let reader = FunctionBody::new(BinaryReader::new(body.bytes, body.offset as u64));
-        let Ok(operators) = reader.get_operators_reader() else { return false };
-        operators.into_iter().all(|operator| {
-            operator.is_ok_and(|operator| {
-                !matches!(
-                    operator,
-                    Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. }
-                )
-            })
-        })
+        self.request.module.body(defined_index).all_operators(|class| class != OperatorClass::TailCall)
     }
 
     /// Translates the body of a defined function in place of a call at the offset in the body at hand.

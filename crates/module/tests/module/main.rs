@@ -5,4 +5,5 @@ mod errors;
 mod hostile;
 mod names;
 mod needs;
+mod operator_class;
 mod operators;
