@@ -1,6 +1,10 @@
-//! One case per row of the operator tables: the operator as text, the types of its operands, and its meaning in
+//! One case per numeric row of the operator table: the operator as text, the types of its operands, and its meaning in
 //! `wasmr_core::ops`; some expressions of several operators; and the operands that are worth trying for each type.
 
+use wasmr_core::op::{
+    Binary, Compare, ExtractLane, Load, LoadLane, Op, ReplaceLane, Shift, Splat, Store, StoreLane, Unary, Value,
+    VectorBinary, VectorLoad, VectorStore, VectorTernary, VectorTest, VectorUnary, Visitor,
+};
 use wasmr_core::ops;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::ValType;
@@ -25,100 +29,107 @@ pub struct Case {
     pub meaning: Meaning,
 }
 
-/// A type of the operator tables.
-trait Type: Sized {
-    const TYPE: ValType;
-    fn from_val(value: Val) -> Self;
-    fn into_val(self) -> Val;
-}
-
-macro_rules! impl_type {
-    ($($ty:ident $accessor:ident $name:ident;)*) => {$(
-        impl Type for $ty {
-            const TYPE: ValType = ValType::$name;
-            fn from_val(value: Val) -> $ty { value.$accessor().unwrap() }
-            fn into_val(self) -> Val { Val::from(self) }
-        }
-    )*};
-}
-impl_type! { i32 i32 I32; i64 i64 I64; f32 f32 F32; f64 f64 F64; V128 v128 V128; }
-
-#[allow(non_camel_case_types, reason = "the type is spelt so in the operator tables")]
+#[allow(non_camel_case_types, reason = "the type is spelt so in the text format")]
 type v128 = V128;
 
 fn case(text: impl Into<String>, operands: &[ValType], result: ValType, meaning: Meaning) -> Case {
     Case { text: text.into(), operands: operands.to_vec(), result, meaning }
 }
 
-fn unary<A: Type, R: Type>(text: &str, function: impl Fn(A) -> Result<R, TrapCode> + 'static) -> Case {
-    let meaning = move |args: &[Val]| function(A::from_val(args[0])).map(R::into_val);
+fn operand<T: Value>(args: &[Val], index: usize) -> T {
+    T::from_val(args[index]).expect("an operand of the case's type")
+}
+
+fn unary<A: Value, R: Value>(text: &str, function: impl Fn(A) -> Result<R, TrapCode> + 'static) -> Case {
+    let meaning = move |args: &[Val]| function(operand(args, 0)).map(R::into);
     case(text, &[A::TYPE], R::TYPE, Box::new(meaning))
 }
 
-fn binary<A: Type, B: Type, R: Type>(text: &str, function: impl Fn(A, B) -> Result<R, TrapCode> + 'static) -> Case {
-    let meaning = move |args: &[Val]| function(A::from_val(args[0]), B::from_val(args[1])).map(R::into_val);
+fn binary<A: Value, B: Value, R: Value>(text: &str, function: impl Fn(A, B) -> Result<R, TrapCode> + 'static) -> Case {
+    let meaning = move |args: &[Val]| function(operand(args, 0), operand(args, 1)).map(R::into);
     case(text, &[A::TYPE, B::TYPE], R::TYPE, Box::new(meaning))
 }
 
 fn ternary(text: &str, function: fn(V128, V128, V128) -> V128) -> Case {
-    let vector = |args: &[Val], index: usize| V128::from_val(args[index]);
-    let meaning = move |args: &[Val]| Ok(Val::V128(function(vector(args, 0), vector(args, 1), vector(args, 2))));
+    let meaning = move |args: &[Val]| Ok(Val::V128(function(operand(args, 0), operand(args, 1), operand(args, 2))));
     case(text, &[ValType::V128; 3], ValType::V128, Box::new(meaning))
 }
 
-macro_rules! total_unary {
-    ($($name:ident $op:ident $text:literal $a:ident -> $r:ident;)*) => {
-        vec![$(unary::<$a, $r>($text, |a| Ok(ops::$name(a)))),*]
-    };
-}
-macro_rules! trapping_unary {
-    ($($name:ident $op:ident $text:literal $a:ident -> $r:ident;)*) => {
-        vec![$(unary::<$a, $r>($text, ops::$name)),*]
-    };
-}
-macro_rules! total_binary {
-    ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
-        vec![$(binary::<$a, $b, $r>($text, |a, b| Ok(ops::$name(a, b)))),*]
-    };
-}
-macro_rules! trapping_binary {
-    ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
-        vec![$(binary::<$a, $b, $r>($text, ops::$name)),*]
-    };
-}
-macro_rules! test {
-    ($($name:ident $op:ident $text:literal $a:ident -> i32;)*) => {
-        vec![$(unary::<$a, i32>($text, |a| Ok(ops::$name(a) as i32))),*]
-    };
-}
-macro_rules! compare {
-    ($($name:ident $op:ident $text:literal $a:ident $b:ident -> i32;)*) => {
-        vec![$(binary::<$a, $b, i32>($text, |a, b| Ok(ops::$name(a, b) as i32))),*]
-    };
-}
-macro_rules! total_ternary {
-    ($($name:ident $op:ident $text:literal v128 v128 v128 -> v128;)*) => {
-        vec![$(ternary($text, ops::$name)),*]
-    };
-}
-macro_rules! extract {
-    ($($name:ident $op:ident $text:literal v128 lane $count:literal -> $r:ident;)*) => {{
-        let mut cases = Vec::new();
-        $(for lane in 0..$count {
-            cases.push(unary::<v128, $r>(&format!("{} {lane}", $text), move |a| Ok(ops::$name(a, lane))));
-        })*
-        cases
-    }};
-}
-macro_rules! replace {
-    ($($name:ident $op:ident $text:literal v128 $a:ident lane $count:literal -> v128;)*) => {{
-        let mut cases = Vec::new();
-        $(for lane in 0..$count {
-            let text = format!("{} {lane}", $text);
-            cases.push(binary::<v128, $a, v128>(&text, move |a, b| Ok(ops::$name(a, b, lane))));
-        })*
-        cases
-    }};
+/// Makes the cases of a row: one, or one for each lane that an immediate may name; none for accesses to memory.
+struct Cases(&'static str);
+
+impl Visitor for Cases {
+    type Result = Vec<Case>;
+
+    fn unary<O: Unary>(self) -> Vec<Case> {
+        vec![unary(self.0, O::apply)]
+    }
+
+    fn binary<O: Binary>(self) -> Vec<Case> {
+        vec![binary(self.0, O::apply)]
+    }
+
+    fn compare<O: Compare>(self) -> Vec<Case> {
+        vec![binary(self.0, |a, b| Ok(O::apply(a, b) as i32))]
+    }
+
+    fn vector_unary<O: VectorUnary>(self) -> Vec<Case> {
+        vec![unary(self.0, |a| Ok(O::apply(a)))]
+    }
+
+    fn vector_binary<O: VectorBinary>(self) -> Vec<Case> {
+        vec![binary(self.0, |a, b| Ok(O::apply(a, b)))]
+    }
+
+    fn vector_ternary<O: VectorTernary>(self) -> Vec<Case> {
+        vec![ternary(self.0, O::apply)]
+    }
+
+    fn vector_test<O: VectorTest>(self) -> Vec<Case> {
+        vec![unary(self.0, |a| Ok(O::apply(a)))]
+    }
+
+    fn shift<O: Shift>(self) -> Vec<Case> {
+        vec![binary(self.0, |a, count| Ok(O::apply(a, count)))]
+    }
+
+    fn splat<O: Splat>(self) -> Vec<Case> {
+        vec![unary(self.0, |a| Ok(O::apply(a)))]
+    }
+
+    fn extract_lane<O: ExtractLane>(self) -> Vec<Case> {
+        let case = |lane| unary(&format!("{} {lane}", self.0), move |a| Ok(O::apply(a, lane)));
+        (0..O::INFO.lanes).map(case).collect()
+    }
+
+    fn replace_lane<O: ReplaceLane>(self) -> Vec<Case> {
+        let case = |lane| binary(&format!("{} {lane}", self.0), move |a, b| Ok(O::apply(a, b, lane)));
+        (0..O::INFO.lanes).map(case).collect()
+    }
+
+    fn load<O: Load>(self) -> Vec<Case> {
+        Vec::new()
+    }
+
+    fn store<O: Store>(self) -> Vec<Case> {
+        Vec::new()
+    }
+
+    fn vector_load<O: VectorLoad>(self) -> Vec<Case> {
+        Vec::new()
+    }
+
+    fn vector_store<O: VectorStore>(self) -> Vec<Case> {
+        Vec::new()
+    }
+
+    fn load_lane<O: LoadLane>(self) -> Vec<Case> {
+        Vec::new()
+    }
+
+    fn store_lane<O: StoreLane>(self) -> Vec<Case> {
+        Vec::new()
+    }
 }
 
 /// Some picks of lanes for which compilers have code of their own, and some for which they do not.
@@ -222,25 +233,8 @@ fn expressions() -> Vec<Case> {
 
 /// Every numeric operator, and the expressions.
 pub fn cases() -> Vec<Case> {
-    let tables = [
-        wasmr_core::for_each_unary_op!(total_unary),
-        wasmr_core::for_each_trapping_unary_op!(trapping_unary),
-        wasmr_core::for_each_binary_op!(total_binary),
-        wasmr_core::for_each_trapping_binary_op!(trapping_binary),
-        wasmr_core::for_each_test_op!(test),
-        wasmr_core::for_each_compare_op!(compare),
-        wasmr_core::for_each_simd_unary_op!(total_unary),
-        wasmr_core::for_each_simd_binary_op!(total_binary),
-        wasmr_core::for_each_simd_ternary_op!(total_ternary),
-        wasmr_core::for_each_simd_test_op!(total_unary),
-        wasmr_core::for_each_simd_shift_op!(total_binary),
-        wasmr_core::for_each_simd_splat_op!(total_unary),
-        wasmr_core::for_each_simd_extract_op!(extract),
-        wasmr_core::for_each_simd_replace_op!(replace),
-        shuffles(),
-        expressions(),
-    ];
-    tables.into_iter().flatten().collect()
+    let rows = Op::ALL.iter().flat_map(|op| op.visit(Cases(op.info().name)));
+    rows.chain(shuffles()).chain(expressions()).collect()
 }
 
 const I32S: [i32; 16] =

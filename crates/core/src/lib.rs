@@ -4,8 +4,8 @@
 //!   across modules; [`registry`] hands them out, [`subtype`] says which type may stand where another is expected.
 //! - [`value`]: [`V128`](value::V128), typed [`Val`](value::Val)s and what a value looks like in an untyped 8-byte slot.
 //! - [`trap`]: every way a guest can trap, with the spec's text.
-//! - [`op_table`] and [`ops`]: one row and one plain function per numeric operator. The interpreter and constant expressions
-//!   call that function; compiled code is tested against it. [`memory_op_table`] has the scalar loads and stores.
+//! - [`op`] and [`ops`]: one row and one plain function per numeric operator and per access to memory. The interpreter and
+//!   constant expressions call that function; compiled code is tested against it.
 //! - [`count`]: numbers with their nouns, for messages.
 //! - [`fuel`]: what execution costs, the same in every tier.
 //! - [`limits`]: implementation limits, each with its reason.
@@ -14,8 +14,7 @@
 pub mod count;
 pub mod fuel;
 pub mod limits;
-pub mod memory_op_table;
-pub mod op_table;
+pub mod op;
 pub mod ops;
 pub mod registry;
 pub mod subtype;

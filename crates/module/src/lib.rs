@@ -7,7 +7,7 @@
 //! - [`features`]: the table of proposals that decide which modules are valid.
 //! - [`names`]: custom sections and the name section, [`layout`]: where the sections lie; read only when asked for.
 //! - [`operator_class`]: the facts about each operator that hold whatever it computes; [`cost`]: fuel.
-//! - [`operators`]: code as text, for people.
+//! - [`op`]: decoded operators as operators of core's table; [`operators`]: code as text, for people.
 //! - [`text`]: accepts `.wat` where a binary is expected; [`text_place`]: where in it a fault stands; [`text_hints`]:
 //!   what stands for words that were given up.
 //! - [`printable`](mod@printable): foreign text made fit to be shown.
@@ -32,6 +32,7 @@ pub mod layout;
 pub mod module;
 pub mod names;
 mod needs;
+pub mod op;
 pub mod operator_class;
 pub mod operators;
 pub mod printable;

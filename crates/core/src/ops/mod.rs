@@ -1,5 +1,5 @@
-//! What each numeric operator means: one pure function per row of [`op_table`](crate::op_table), all of them here by the
-//! row's name, as in `ops::i32_add`.
+//! What each operator of the [table](crate::op::table) means: one pure function per row, all of them here by the row's name, as in
+//! `ops::i32_add`. An operator that accesses memory has its [part that does not](self::memory).
 //!
 //! Operands come in and results go out as Rust values: `i32`, `i64`, `f32`, `f64`, [`V128`](crate::value::V128).
 //! Unsigned operators reinterpret inside. An operator that can trap returns a `Result` with the
@@ -36,17 +36,17 @@ macro_rules! operators {
 mod convert;
 mod float;
 mod int;
+pub mod memory;
 pub mod ordered;
 mod simd;
 
 pub use convert::*;
 pub use float::*;
 pub use int::*;
+pub use memory::*;
 pub use simd::*;
 
 #[cfg(test)]
 mod scalar_tests;
 #[cfg(test)]
 mod simd_tests;
-#[cfg(test)]
-mod table_tests;

@@ -10,24 +10,11 @@
 //! in `spare`: as handlers keep nothing on the native stack (a test proves it for those that access memory), jumping there is
 //! a tail call. In [stitched](crate::stitch) code `rdi` is not kept; there the pc tells the cell.
 
-use super::dispatch::handlers;
+use wasmr_core::op::{Access, MemoryInt, VectorMemory};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::value::V128;
 
-/// A memory type that can be read from and written to guarded memory.
-pub trait Raw: Copy {
-    /// Reads at `base + at`.
-    ///
-    /// # Safety
-    /// The handlers' contract for `m`, and memory 0 is guarded; `at` is at most `2 * u32::MAX`.
-    unsafe fn load(m: &super::dispatch::Machine, at: u64) -> Self;
-
-    /// Writes at `base + at`.
-    ///
-    /// # Safety
-    /// As for [`load`](Raw::load).
-    unsafe fn store(m: &super::dispatch::Machine, at: u64, value: Self);
-}
+use super::dispatch::{Machine, handlers};
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! guarded_asm {
@@ -47,93 +34,130 @@ macro_rules! guarded_asm {
     };
 }
 
-macro_rules! raw {
-    ($ty:ty, $word:ty, $load:literal, $store:literal) => {
-        #[cfg(target_arch = "x86_64")]
-        impl Raw for $ty {
-            #[inline(always)]
-            unsafe fn load(m: &super::dispatch::Machine, at: u64) -> Self {
-                let value: u64;
-                // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`.
-                unsafe {
-                    guarded_asm!(m, at, $load, value = out(reg) value, options(readonly, nostack, preserves_flags));
-                }
-                value as $ty
-            }
-
-            #[inline(always)]
-            unsafe fn store(m: &super::dispatch::Machine, at: u64, value: Self) {
-                let value = value as $word as u64;
-                // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`.
-                unsafe {
-                    guarded_asm!(m, at, $store, value = in(reg) value, options(nostack, preserves_flags));
-                }
-            }
+#[cfg(target_arch = "x86_64")]
+macro_rules! load_word {
+    ($m:ident, $at:ident, $instruction:literal) => {{
+        let value: u64;
+        // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`.
+        unsafe {
+            guarded_asm!($m, $at, $instruction, value = out(reg) value, options(readonly, nostack, preserves_flags));
         }
+        value
+    }};
+}
 
-        #[cfg(not(target_arch = "x86_64"))]
-        impl Raw for $ty {
-            unsafe fn load(m: &super::dispatch::Machine, at: u64) -> Self {
-                // SAFETY: no memory is guarded on this architecture, so this is never reached.
-                unsafe { m.mem.add(at as usize).cast::<$ty>().read_unaligned() }
-            }
-
-            unsafe fn store(m: &super::dispatch::Machine, at: u64, value: Self) {
-                // SAFETY: as above.
-                unsafe { m.mem.add(at as usize).cast::<$ty>().write_unaligned(value) }
-            }
+#[cfg(target_arch = "x86_64")]
+macro_rules! store_word {
+    ($m:ident, $at:ident, $instruction:literal, $value:ident) => {
+        // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`.
+        unsafe {
+            guarded_asm!($m, $at, $instruction, value = in(reg) $value, options(nostack, preserves_flags));
         }
     };
 }
 
-raw!(u8, u8, "movzx {value:e}, byte ptr [{base} + {at}]", "mov byte ptr [{base} + {at}], {value:l}");
-raw!(i8, u8, "movsx {value:r}, byte ptr [{base} + {at}]", "mov byte ptr [{base} + {at}], {value:l}");
-raw!(u16, u16, "movzx {value:e}, word ptr [{base} + {at}]", "mov word ptr [{base} + {at}], {value:x}");
-raw!(i16, u16, "movsx {value:r}, word ptr [{base} + {at}]", "mov word ptr [{base} + {at}], {value:x}");
-raw!(u32, u32, "mov {value:e}, dword ptr [{base} + {at}]", "mov dword ptr [{base} + {at}], {value:e}");
-raw!(i32, u32, "movsxd {value:r}, dword ptr [{base} + {at}]", "mov dword ptr [{base} + {at}], {value:e}");
-raw!(u64, u64, "mov {value:r}, qword ptr [{base} + {at}]", "mov qword ptr [{base} + {at}], {value:r}");
-
+/// Reads a word at `base + at`.
+///
+/// # Safety
+/// The handlers' contract for `m`, and memory 0 is guarded; `at` is at most `2 * u32::MAX`.
 #[cfg(target_arch = "x86_64")]
-impl Raw for u128 {
-    #[inline(always)]
-    unsafe fn load(m: &super::dispatch::Machine, at: u64) -> Self {
-        let value: std::arch::x86_64::__m128i;
-        // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`. The transmute keeps all bits.
-        unsafe {
-            guarded_asm!(
-                m, at, "movdqu {value}, xmmword ptr [{base} + {at}]",
-                value = out(xmm_reg) value,
-                options(readonly, nostack, preserves_flags)
-            );
-            std::mem::transmute(value)
-        }
+#[inline(always)]
+unsafe fn load_word(m: &Machine, at: u64, access: Access) -> u64 {
+    // One of them is left when a handler is compiled.
+    match access {
+        Access { bytes: 1, signed: false } => load_word!(m, at, "movzx {value:e}, byte ptr [{base} + {at}]"),
+        Access { bytes: 1, signed: true } => load_word!(m, at, "movsx {value:r}, byte ptr [{base} + {at}]"),
+        Access { bytes: 2, signed: false } => load_word!(m, at, "movzx {value:e}, word ptr [{base} + {at}]"),
+        Access { bytes: 2, signed: true } => load_word!(m, at, "movsx {value:r}, word ptr [{base} + {at}]"),
+        Access { bytes: 4, signed: false } => load_word!(m, at, "mov {value:e}, dword ptr [{base} + {at}]"),
+        Access { bytes: 4, signed: true } => load_word!(m, at, "movsxd {value:r}, dword ptr [{base} + {at}]"),
+        _ => load_word!(m, at, "mov {value:r}, qword ptr [{base} + {at}]"),
     }
+}
 
-    #[inline(always)]
-    unsafe fn store(m: &super::dispatch::Machine, at: u64, value: Self) {
-        // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`. The transmute keeps all bits.
-        unsafe {
-            let value: std::arch::x86_64::__m128i = std::mem::transmute(value);
-            guarded_asm!(
-                m, at, "movdqu xmmword ptr [{base} + {at}], {value}",
-                value = in(xmm_reg) value,
-                options(nostack, preserves_flags)
-            );
+/// Writes the low bytes of a word at `base + at`.
+///
+/// # Safety
+/// As for [`load`].
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn store_word(m: &Machine, at: u64, bytes: u8, word: u64) {
+    match bytes {
+        1 => store_word!(m, at, "mov byte ptr [{base} + {at}], {value:l}", word),
+        2 => store_word!(m, at, "mov word ptr [{base} + {at}], {value:x}", word),
+        4 => store_word!(m, at, "mov dword ptr [{base} + {at}], {value:e}", word),
+        _ => store_word!(m, at, "mov qword ptr [{base} + {at}], {value:r}", word),
+    }
+}
+
+/// Reads a word at `base + at`.
+///
+/// # Safety
+/// Never called: no memory is guarded on this architecture.
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn load_word(m: &Machine, at: u64, access: Access) -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe { super::memory::read_word(m.mem.add(at as usize), access.bytes) }
+}
+
+/// Writes the low bytes of a word at `base + at`.
+///
+/// # Safety
+/// Never called: no memory is guarded on this architecture.
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn store_word(m: &Machine, at: u64, bytes: u8, word: u64) {
+    // SAFETY: the caller's promise; the word has as many bytes.
+    unsafe { m.mem.add(at as usize).copy_from(word.to_le_bytes().as_ptr(), bytes as usize) }
+}
+
+/// Reads an integer at `base + at`.
+///
+/// # Safety
+/// The handlers' contract for `m`, and memory 0 is guarded; `at` is at most `2 * u32::MAX`.
+#[inline(always)]
+pub unsafe fn load<T: MemoryInt>(m: &Machine, at: u64) -> T {
+    // SAFETY: the caller's promise.
+    T::from_word(unsafe { load_word(m, at, T::ACCESS) })
+}
+
+/// Writes an integer at `base + at`.
+///
+/// # Safety
+/// As for [`load`].
+#[inline(always)]
+pub unsafe fn store<T: MemoryInt>(m: &Machine, at: u64, value: T) {
+    // SAFETY: the caller's promise.
+    unsafe { store_word(m, at, T::ACCESS.bytes, value.to_word()) }
+}
+
+/// Reads for a vector at `base + at`.
+///
+/// # Safety
+/// As for [`load`].
+#[inline(always)]
+pub unsafe fn load_for_vector<M: VectorMemory>(m: &Machine, at: u64) -> M::Loaded {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (M::IN_VECTOR, M::BYTES) {
+            (true, 4) => M::vector_loaded(load_quarter(m, at)),
+            (true, 8) => M::vector_loaded(load_half(m, at)),
+            (true, _) => M::vector_loaded(load_whole(m, at)),
+            (false, bytes) => M::word_loaded(load_word(m, at, Access { bytes, signed: false })),
         }
     }
 }
 
-/// Declares a read of a vector's low bytes that does not pass through a general register, which would cost a stack frame.
-macro_rules! low_bytes {
-    ($(#[$doc:meta])* $name:ident $word:ty, $load:literal) => {
+/// Declares a read of a vector's low bytes, the rest zero, that does not pass through a general register, which would cost a
+/// stack frame.
+macro_rules! load_low {
+    ($($(#[$doc:meta])* $name:ident $word:ty, $load:literal;)*) => {$(
         $(#[$doc])*
         ///
         /// # Safety
-        /// As for [`Raw::load`].
+        /// As for [`load`].
         #[cfg(target_arch = "x86_64")]
         #[inline(always)]
-        pub unsafe fn $name(m: &super::dispatch::Machine, at: u64) -> V128 {
+        unsafe fn $name(m: &Machine, at: u64) -> V128 {
             let value: std::arch::x86_64::__m128i;
             // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`. The transmute keeps all bits.
             unsafe {
@@ -145,35 +169,50 @@ macro_rules! low_bytes {
         $(#[$doc])*
         ///
         /// # Safety
-        /// As for [`Raw::load`].
+        /// As for [`load`].
         #[cfg(not(target_arch = "x86_64"))]
-        pub unsafe fn $name(m: &super::dispatch::Machine, at: u64) -> V128 {
+        unsafe fn $name(m: &Machine, at: u64) -> V128 {
             // SAFETY: the caller's promise.
-            V128::from_u128(unsafe { <$word>::load(m, at) } as u128)
+            V128::from_u128(unsafe { m.mem.add(at as usize).cast::<$word>().read_unaligned() } as u128)
         }
-    };
+    )*};
 }
 
-low_bytes! {
-    /// Reads eight bytes into the low half of a vector, the rest zero.
-    load_half u64, "movq {value}, qword ptr [{base} + {at}]"
-}
-low_bytes! {
-    /// Reads four bytes into the low quarter of a vector, the rest zero.
-    load_quarter u32, "movd {value}, dword ptr [{base} + {at}]"
+load_low! {
+    /// Reads four bytes.
+    load_quarter u32, "movd {value}, dword ptr [{base} + {at}]";
+    /// Reads eight bytes.
+    load_half u64, "movq {value}, qword ptr [{base} + {at}]";
+    /// Reads sixteen bytes.
+    load_whole u128, "movdqu {value}, xmmword ptr [{base} + {at}]";
 }
 
+/// Writes a vector at `base + at`.
+///
+/// # Safety
+/// As for [`load`].
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub unsafe fn store_vector(m: &Machine, at: u64, value: V128) {
+    // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`. The transmute keeps all bits.
+    unsafe {
+        let value: std::arch::x86_64::__m128i = std::mem::transmute(value);
+        guarded_asm!(
+            m, at, "movdqu xmmword ptr [{base} + {at}], {value}",
+            value = in(xmm_reg) value,
+            options(nostack, preserves_flags)
+        );
+    }
+}
+
+/// Writes a vector at `base + at`.
+///
+/// # Safety
+/// As for [`load`].
 #[cfg(not(target_arch = "x86_64"))]
-impl Raw for u128 {
-    unsafe fn load(m: &super::dispatch::Machine, at: u64) -> Self {
-        // SAFETY: no memory is guarded on this architecture, so this is never reached.
-        unsafe { m.mem.add(at as usize).cast::<u128>().read_unaligned() }
-    }
-
-    unsafe fn store(m: &super::dispatch::Machine, at: u64, value: Self) {
-        // SAFETY: as above.
-        unsafe { m.mem.add(at as usize).cast::<u128>().write_unaligned(value) }
-    }
+pub unsafe fn store_vector(m: &Machine, at: u64, value: V128) {
+    // SAFETY: the caller's promise.
+    unsafe { m.mem.add(at as usize).cast::<V128>().write_unaligned(value) }
 }
 
 handlers! {

@@ -1,11 +1,12 @@
 //! Branches, `br_table`, returns, `unreachable`.
 
+use wasmr_core::op::Scalar;
 use wasmr_core::ops;
 use wasmr_core::trap::TrapCode;
 
 use super::dispatch::{Handler, handlers};
 use super::frame::leave;
-use super::operand::{Acc, ImmA, Scalar, SlotA, SlotD, Source};
+use super::operand::{Acc, ImmA, SlotA, SlotD, Source, Travels};
 
 handlers! {
     /// Jumps `imm` words.

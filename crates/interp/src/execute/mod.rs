@@ -2,7 +2,7 @@
 //!
 //! [`dispatch`] is the only file that knows how one handler continues in the next; [`operand`] where operands come from;
 //! [`frame`] how calls lay out the value stack; [`access`] how memory faults become traps; [`fused`] are cells that stand for two
-//! operators. The other files are the operators.
+//! operators; [`rows`] lists the handlers of each operator of core's table. The other files are the operators.
 
 pub mod access;
 pub mod bulk_memory;
@@ -17,6 +17,7 @@ pub mod memory;
 pub mod numeric;
 pub mod operand;
 pub mod reference;
+pub mod rows;
 pub mod self_test;
 pub mod simd;
 pub mod simd_memory;

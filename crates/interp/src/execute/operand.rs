@@ -5,72 +5,71 @@
 //! cell). Destinations: [`Acc`] (the accumulator only: the next cell is the sole user), [`SlotD`] (a slot, and the
 //! accumulator as well).
 
+use wasmr_core::op::{Number, Scalar};
+use wasmr_core::types::ValType;
+
 use super::dispatch::{FloatAcc, Machine};
 
-/// A type that fits one slot.
-pub trait Scalar: Copy {
-    /// Whether it travels in `facc` rather than `acc`.
-    const FLOAT: bool;
-    /// From slot form.
-    fn from_slot(slot: u64) -> Self;
-    /// To slot form.
-    fn to_slot(self) -> u64;
-    /// From the accumulator of its class.
-    fn from_acc(m: &Machine) -> Self;
-    /// Into the accumulator of its class.
-    fn to_acc(self, m: &mut Machine);
-    /// Into a float register, if it is a float.
-    fn to_wide(self) -> FloatAcc;
-    /// From a float register, if it is a float.
-    fn from_wide(register: FloatAcc) -> Self;
+/// The way of a scalar through the machine: floats travel in `facc`, integers in `acc`. Each method is one register move or
+/// none, as the type is known when a handler is compiled.
+pub trait Travels: Scalar {
     /// Words that a constant takes behind word 1.
-    const IMM_WORDS: usize;
-    /// The constant of a cell.
+    const IMM_WORDS: usize = if matches!(Self::TYPE, ValType::F64) { 1 } else { 0 };
+
+    /// From the accumulator of its class.
+    #[inline(always)]
+    fn from_acc(m: &Machine) -> Self {
+        if Self::FLOAT { Self::from_wide(m.facc) } else { Self::from_slot(m.acc) }
+    }
+
+    /// Into the accumulator of its class.
+    #[inline(always)]
+    fn to_acc(self, m: &mut Machine) {
+        if Self::FLOAT {
+            m.facc = self.into_low_lane(m.facc);
+        } else {
+            m.acc = self.to_slot();
+        }
+    }
+
+    /// Into a float register, if it is a float.
+    #[inline(always)]
+    fn to_wide(self) -> FloatAcc {
+        self.into_low_lane(facc::zero())
+    }
+
+    /// From a float register, if it is a float.
+    #[inline(always)]
+    fn from_wide(register: FloatAcc) -> Self {
+        match Self::TYPE {
+            ValType::F32 => Self::from_number(Number::F32(facc::get_f32(register))),
+            _ => Self::from_number(Number::F64(facc::get_f64(register))),
+        }
+    }
+
+    /// Into the low lane of a float register, if it is a float.
+    #[inline(always)]
+    fn into_low_lane(self, register: FloatAcc) -> FloatAcc {
+        match self.to_number() {
+            Number::F32(value) => facc::set_f32(register, value),
+            Number::F64(value) => facc::set_f64(register, value),
+            Number::I32(_) | Number::I64(_) => register,
+        }
+    }
+
+    /// The constant of a cell: in word 2 if it is an `f64`, else in `imm`.
     ///
     /// # Safety
     /// The handlers' contract; the cell has a constant of this type.
-    unsafe fn from_imm(m: &Machine) -> Self;
+    #[inline(always)]
+    unsafe fn from_imm(m: &Machine) -> Self {
+        // SAFETY: the caller's promise.
+        let slot = unsafe { if Self::IMM_WORDS == 1 { m.word(2) } else { m.imm() as i64 as u64 } };
+        Self::from_slot(slot)
+    }
 }
 
-macro_rules! int_scalar {
-    ($ty:ty, $unsigned:ty) => {
-        impl Scalar for $ty {
-            const FLOAT: bool = false;
-            const IMM_WORDS: usize = 0;
-            #[inline(always)]
-            fn from_slot(slot: u64) -> Self {
-                slot as $ty
-            }
-            #[inline(always)]
-            fn to_slot(self) -> u64 {
-                self as $unsigned as u64
-            }
-            #[inline(always)]
-            fn from_acc(m: &Machine) -> Self {
-                m.acc as $ty
-            }
-            #[inline(always)]
-            fn to_acc(self, m: &mut Machine) {
-                m.acc = self.to_slot();
-            }
-            #[inline(always)]
-            fn to_wide(self) -> FloatAcc {
-                facc::zero()
-            }
-            #[inline(always)]
-            fn from_wide(_: FloatAcc) -> Self {
-                0
-            }
-            #[inline(always)]
-            unsafe fn from_imm(m: &Machine) -> Self {
-                // SAFETY: the caller's promise.
-                unsafe { m.imm() as $ty }
-            }
-        }
-    };
-}
-int_scalar!(i32, u32);
-int_scalar!(i64, u64);
+impl<T: Scalar> Travels for T {}
 
 #[cfg(target_arch = "x86_64")]
 mod facc {
@@ -137,74 +136,6 @@ mod facc {
     }
 }
 pub use facc::zero as zero_float_acc;
-
-impl Scalar for f64 {
-    const FLOAT: bool = true;
-    const IMM_WORDS: usize = 1;
-    #[inline(always)]
-    fn from_slot(slot: u64) -> Self {
-        f64::from_bits(slot)
-    }
-    #[inline(always)]
-    fn to_slot(self) -> u64 {
-        self.to_bits()
-    }
-    #[inline(always)]
-    fn from_acc(m: &Machine) -> Self {
-        facc::get_f64(m.facc)
-    }
-    #[inline(always)]
-    fn to_acc(self, m: &mut Machine) {
-        m.facc = facc::set_f64(m.facc, self);
-    }
-    #[inline(always)]
-    fn to_wide(self) -> FloatAcc {
-        facc::set_f64(facc::zero(), self)
-    }
-    #[inline(always)]
-    fn from_wide(register: FloatAcc) -> Self {
-        facc::get_f64(register)
-    }
-    #[inline(always)]
-    unsafe fn from_imm(m: &Machine) -> Self {
-        // SAFETY: the caller's promise; an f64 constant is in word 2.
-        f64::from_bits(unsafe { m.word(2) })
-    }
-}
-
-impl Scalar for f32 {
-    const FLOAT: bool = true;
-    const IMM_WORDS: usize = 0;
-    #[inline(always)]
-    fn from_slot(slot: u64) -> Self {
-        f32::from_bits(slot as u32)
-    }
-    #[inline(always)]
-    fn to_slot(self) -> u64 {
-        self.to_bits() as u64
-    }
-    #[inline(always)]
-    fn from_acc(m: &Machine) -> Self {
-        facc::get_f32(m.facc)
-    }
-    #[inline(always)]
-    fn to_acc(self, m: &mut Machine) {
-        m.facc = facc::set_f32(m.facc, self);
-    }
-    #[inline(always)]
-    fn to_wide(self) -> FloatAcc {
-        facc::set_f32(facc::zero(), self)
-    }
-    #[inline(always)]
-    fn from_wide(register: FloatAcc) -> Self {
-        facc::get_f32(register)
-    }
-    #[inline(always)]
-    unsafe fn from_imm(m: &Machine) -> Self {
-        // SAFETY: the caller's promise.
-        f32::from_bits(unsafe { m.imm() as u32 })
-    }
-}
 
 /// Where an operand comes from.
 pub trait Source {

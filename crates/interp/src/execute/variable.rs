@@ -2,10 +2,11 @@
 
 use std::hint::select_unpredictable;
 
+use wasmr_core::op::Scalar;
 use wasmr_runtime::vm::VmGlobal;
 
 use super::dispatch::{Handler, handlers};
-use super::operand::{Acc, Destination, Scalar, SlotA, SlotD, Source};
+use super::operand::{Acc, Destination, SlotA, SlotD, Source};
 
 handlers! {
     /// Slot `a` to slot `d`; the accumulators stay.

@@ -7,16 +7,15 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use wasmr_core::op::{Op, OpInfo, Shape};
+use wasmr_core::types::ValType;
+
 use crate::execute::dispatch::{Handler, handler_word};
-use crate::execute::memory::{LoadOp, StoreOp, StoreValue};
-use crate::execute::numeric::{BinaryOp, CompareOp, Dst, Form, TestOp, TrappingBinaryOp, TrappingUnaryOp, UnaryOp};
+use crate::execute::memory::{self, StoreValue};
+use crate::execute::numeric::{Dst, Form};
 use crate::execute::operand::{Acc, Imm, SlotA, SlotD};
-use crate::execute::simd::{
-    SimdBinaryOp, SimdExtractOp, SimdReplaceOp, SimdShiftOp, SimdSplatOp, SimdTernaryOp, SimdTestOp, SimdUnaryOp,
-};
-use crate::execute::simd_memory::{self, LaneOp, VectorLoadOp};
 use crate::execute::{
-    bulk_memory, call, control, exception, frame, fuel, fused, memory, reference, simd, table, variable,
+    bulk_memory, call, control, exception, frame, fuel, fused, reference, rows, simd, table, variable,
 };
 
 /// The templates of the handler that a cell starts with; none if no cell does.
@@ -24,9 +23,9 @@ pub fn templates(handler: u64) -> &'static [String] {
     static ALL: OnceLock<HashMap<u64, Vec<String>>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
         let mut list = List::default();
-        list.numeric();
+        Op::ALL.iter().for_each(|&op| list.row(op));
+        list.fused();
         list.memory();
-        list.vector();
         list.moves();
         list.control();
         list.calls();
@@ -37,21 +36,21 @@ pub fn templates(handler: u64) -> &'static [String] {
 }
 
 /// The accumulator of a type.
-fn acc(ty: &str) -> &'static str {
-    if ty.starts_with('f') { "facc" } else { "acc" }
+fn acc(ty: ValType) -> &'static str {
+    if matches!(ty, ValType::F32 | ValType::F64) { "facc" } else { "acc" }
 }
 
 /// The constant in a cell, of a type.
-fn imm(ty: &str) -> &'static str {
+fn imm(ty: ValType) -> &'static str {
     match ty {
-        "f32" => "{imm.f32}",
-        "f64" => "{w2.f64}",
+        ValType::F32 => "{imm.f32}",
+        ValType::F64 => "{w2.f64}",
         _ => "{imm}",
     }
 }
 
 /// Where a result goes: to its accumulator only, or to a slot too.
-fn destination(index: usize, ty: &str) -> &'static str {
+fn destination(index: usize, ty: ValType) -> &'static str {
     if index == Dst::Acc as usize { acc(ty) } else { "{d}" }
 }
 
@@ -62,10 +61,13 @@ fn address(in_acc: bool) -> &'static str {
 
 const BOTH: [bool; 2] = [false, true];
 
+/// Where a checked access is.
+const CHECKED: &str = "{object}[{a} + {w2.unsigned}]";
+
 /// Operand forms, with what stands left and right.
-fn forms(ty: &str) -> [(Form, String); 8] {
+fn forms(ty: ValType) -> [(Form, String); 8] {
     let (acc, imm) = (acc(ty), imm(ty));
-    let wide = if ty == "f64" { "{w2.f64}" } else { "{w2}" };
+    let wide = if ty == ValType::F64 { "{w2.f64}" } else { "{w2}" };
     [
         (Form::SlotSlot, "{a}, {b}".to_owned()),
         (Form::SlotImm, format!("{{a}}, {imm}")),
@@ -79,7 +81,7 @@ fn forms(ty: &str) -> [(Form, String); 8] {
 }
 
 /// Forms of branches on comparisons: operands one field further left, as there is no destination.
-fn branch_forms(ty: &str) -> [(Form, String); 6] {
+fn branch_forms(ty: ValType) -> [(Form, String); 6] {
     let acc = acc(ty);
     [
         (Form::SlotSlot, "{d}, {a}".to_owned()),
@@ -96,48 +98,6 @@ fn when(wanted: bool) -> &'static str {
     if wanted { "if" } else { "unless" }
 }
 
-/// A row of a table of operators. A load's operand and a store's result are what is in memory.
-struct Row<T> {
-    op: T,
-    text: &'static str,
-    operand: &'static str,
-    result: &'static str,
-}
-
-macro_rules! one_operand {
-    ($($name:ident $op:ident $text:literal $a:ident -> $r:ident;)*) => {
-        vec![$(Row { op: Op::$op, text: $text, operand: stringify!($a), result: stringify!($r) },)*]
-    };
-}
-macro_rules! two_operands {
-    ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
-        vec![$(Row { op: Op::$op, text: $text, operand: stringify!($a), result: stringify!($r) },)*]
-    };
-}
-macro_rules! three_operands {
-    ($($name:ident $op:ident $text:literal $a:ident $b:ident $c:ident -> $r:ident;)*) => {
-        vec![$(Row { op: Op::$op, text: $text, operand: stringify!($a), result: stringify!($r) },)*]
-    };
-}
-macro_rules! lane_out {
-    ($($name:ident $op:ident $text:literal $a:ident lane $lanes:literal -> $r:ident;)*) => {
-        vec![$(Row { op: Op::$op, text: $text, operand: stringify!($a), result: stringify!($r) },)*]
-    };
-}
-macro_rules! lane_in {
-    ($($name:ident $op:ident $text:literal $a:ident $b:ident lane $lanes:literal -> $r:ident;)*) => {
-        vec![$(Row { op: Op::$op, text: $text, operand: stringify!($a), result: stringify!($r) },)*]
-    };
-}
-
-/// The rows of a table whose operators are numbered by a type, by the shape of the rows.
-macro_rules! rows {
-    ($table:ident as $op:ident, $shape:ident) => {{
-        use $op as Op;
-        wasmr_core::$table!($shape)
-    }};
-}
-
 /// The templates by handler.
 #[derive(Default)]
 struct List(HashMap<u64, Vec<String>>);
@@ -151,89 +111,125 @@ impl List {
     }
 
     /// Handlers by destination: of the accumulator only, of a slot as well.
-    fn add_both(&mut self, handlers: [Handler; 2], ty: &str, what: &str) {
+    fn add_both(&mut self, handlers: [Handler; 2], ty: ValType, what: &str) {
         for (index, handler) in handlers.into_iter().enumerate() {
             self.add(handler, format!("{} = {what}", destination(index, ty)));
         }
     }
 
-    fn numeric(&mut self) {
-        for Row { op, text, operand, result } in rows!(for_each_binary_op as BinaryOp, two_operands) {
-            for (form, operands) in forms(operand) {
-                self.add_both(op.handlers(form), result, &format!("{text} {operands}"));
-            }
-        }
-        for Row { op, text, operand, result } in rows!(for_each_trapping_binary_op as TrappingBinaryOp, two_operands) {
-            for (form, operands) in forms(operand) {
-                self.add_both(op.handlers(form), result, &format!("{text} {operands}"));
-            }
-        }
-        for Row { op, text, operand, result } in rows!(for_each_compare_op as CompareOp, two_operands) {
-            // Comparisons have no forms with the accumulator or a constant on the left.
-            for (form, operands) in forms(operand) {
-                if !matches!(form, Form::SlotAcc | Form::ImmSlot) {
-                    self.add_both(op.handlers(form), result, &format!("{text} {operands}"));
+    /// The handlers of an operator of core's table.
+    fn row(&mut self, op: Op) {
+        let &OpInfo { name, shape, operands, result, .. } = op.info();
+        let result = result.unwrap_or(ValType::I32);
+        match shape {
+            Shape::Unary => {
+                for from_acc in BOTH {
+                    let operand = if from_acc { acc(operands[0]) } else { "{a}" };
+                    self.add_both(rows::unary_handlers(op, from_acc), result, &format!("{name} {operand}"));
                 }
             }
-            for (form, operands) in branch_forms(operand) {
-                for wanted in BOTH {
-                    self.add(op.branch(form, wanted), format!("br {{to}} {} {text} {operands}", when(wanted)));
+            Shape::Binary => {
+                for (form, operands) in forms(operands[0]) {
+                    self.add_both(rows::binary_handlers(op, form), result, &format!("{name} {operands}"));
                 }
             }
-            for (slot, bound) in [(false, "{w2.high.i32}"), (true, "{w2.high.slot}")] {
-                for wanted in BOTH {
-                    if let Some(handler) = fused::count_and_branch_handler(op, slot, wanted) {
-                        let (sum, when) = ("{d} = i32.add {a}, {w2.low.i32}", when(wanted));
-                        self.add(handler, format!("{sum}; br {{to}} {when} {text} {{d}}, {bound}"));
-                    }
+            Shape::Compare => self.comparison(op, name, operands[0]),
+            Shape::VectorUnary | Shape::VectorTest | Shape::Splat => {
+                self.add(rows::vector_handler(op), format!("{{d}} = {name} {{a}}"));
+            }
+            Shape::VectorBinary | Shape::Shift => {
+                self.add(rows::vector_handler(op), format!("{{d}} = {name} {{a}}, {{b}}"));
+            }
+            Shape::VectorTernary => self.add(rows::vector_handler(op), format!("{{d}} = {name} {{a}}, {{b}}, {{x}}")),
+            Shape::ExtractLane => self.add(rows::vector_handler(op), format!("{{d}} = {name} {{a}}, lane {{b.imm}}")),
+            Shape::ReplaceLane => {
+                self.add(rows::vector_handler(op), format!("{{d}} = {name} {{a}}, lane {{x.imm}}, {{b}}"));
+            }
+            Shape::Load => {
+                for from_acc in BOTH {
+                    let at = address(from_acc);
+                    let plain = format!("{name} [{at} + {{imm.unsigned}}]");
+                    self.add_both(rows::load_handlers(op, from_acc), result, &plain);
+                    let indexed = format!("{name} [{at} + {{b}} + {{x.unsigned}}]");
+                    self.add_both(rows::load_indexed_handlers(op, from_acc), result, &indexed);
+                    let displaced = format!("{name} [(i32.add {at}, {{imm}}) + {{w2}}]");
+                    self.add_both(rows::load_displaced_handlers(op, from_acc), result, &displaced);
+                }
+                for is64 in BOTH {
+                    self.add(rows::load_checked_handler(op, is64), format!("{{d}} = {name} {CHECKED}"));
+                }
+            }
+            Shape::Store => {
+                let ty = operands[0];
+                let constant = if acc(ty) == "facc" { format!("{{w2.{ty}}}") } else { "{w2}".to_owned() };
+                for from_acc in BOTH {
+                    let store = format!("{name} [{} + {{imm.unsigned}}]", address(from_acc));
+                    self.add(rows::store_handler(op, from_acc, StoreValue::Slot), format!("{store}, {{d}}"));
+                    self.add(rows::store_handler(op, from_acc, StoreValue::Acc), format!("{store}, {}", acc(ty)));
+                    self.add(rows::store_handler(op, from_acc, StoreValue::Imm), format!("{store}, {constant}"));
+                }
+                for is64 in BOTH {
+                    self.add(rows::store_checked_handler(op, is64), format!("{name} {CHECKED}, {{d}}"));
+                }
+            }
+            Shape::VectorLoad | Shape::VectorStore => {
+                let (result, operand) = if shape == Shape::VectorLoad { ("{d} = ", "") } else { ("", ", {d}") };
+                for from_acc in BOTH {
+                    let at = address(from_acc);
+                    let access = format!("{result}{name} [{at} + {{imm.unsigned}}]{operand}");
+                    self.add(rows::vector_memory_handler(op, from_acc), access);
+                }
+                for is64 in BOTH {
+                    let access = format!("{result}{name} {CHECKED}{operand}");
+                    self.add(rows::vector_memory_checked_handler(op, is64), access);
+                }
+            }
+            Shape::LoadLane | Shape::StoreLane => {
+                let result = if shape == Shape::LoadLane { "{d} = " } else { "" };
+                for is64 in BOTH {
+                    let access = format!("{result}{name} {CHECKED}, {{w3.low.slot}}, lane {{w3.high}}");
+                    self.add(rows::lane_handler(op, is64), access);
                 }
             }
         }
+    }
+
+    fn comparison(&mut self, op: Op, name: &str, ty: ValType) {
+        // Comparisons have no forms with the accumulator or a constant on the left.
+        for (form, operands) in forms(ty) {
+            if !matches!(form, Form::SlotAcc | Form::ImmSlot) {
+                self.add_both(rows::compare_handlers(op, form), ValType::I32, &format!("{name} {operands}"));
+            }
+        }
+        for (form, operands) in branch_forms(ty) {
+            for wanted in BOTH {
+                let branch = format!("br {{to}} {} {name} {operands}", when(wanted));
+                self.add(rows::branch_handler(op, form, wanted), branch);
+            }
+        }
+        for (slot, bound) in [(false, "{w2.high.i32}"), (true, "{w2.high.slot}")] {
+            for wanted in BOTH {
+                if let Some(handler) = rows::count_and_branch_handler(op, slot, wanted) {
+                    let (sum, when) = ("{d} = i32.add {a}, {w2.low.i32}", when(wanted));
+                    self.add(handler, format!("{sum}; br {{to}} {when} {name} {{d}}, {bound}"));
+                }
+            }
+        }
+    }
+
+    /// Handlers of pairs of operators, but for those in the row of one of them.
+    fn fused(&mut self) {
         for from_acc in BOTH {
-            let place = |ty| if from_acc { acc(ty) } else { "{a}" };
-            for Row { op, text, operand, result } in rows!(for_each_unary_op as UnaryOp, one_operand) {
-                self.add_both(op.handlers(from_acc), result, &format!("{text} {}", place(operand)));
-            }
-            for Row { op, text, operand, result } in rows!(for_each_trapping_unary_op as TrappingUnaryOp, one_operand) {
-                self.add_both(op.handlers(from_acc), result, &format!("{text} {}", place(operand)));
-            }
-            for Row { op, text, operand, result } in rows!(for_each_test_op as TestOp, one_operand) {
-                self.add_both(op.handlers(from_acc), result, &format!("{text} {}", place(operand)));
-            }
             let from = if from_acc { "acc" } else { "{b}" };
             let scaled = format!("i32.add {{a}}, (i32.shl {from}, {{x.imm}})");
-            self.add_both(fused::add_scaled_handlers(from_acc), "i32", &scaled);
-            let from = place("i32");
+            self.add_both(fused::add_scaled_handlers(from_acc), ValType::I32, &scaled);
+            let from = address(from_acc);
             let field = format!("i32.and (i32.shr_u {from}, {{b.imm}}), {{x.unsigned}}");
-            self.add_both(fused::bit_field_handlers(from_acc), "i32", &field);
+            self.add_both(fused::bit_field_handlers(from_acc), ValType::I32, &field);
         }
     }
 
     fn memory(&mut self) {
-        for Row { op, text, result, .. } in rows!(for_each_load_op as LoadOp, one_operand) {
-            for from_acc in BOTH {
-                let at = address(from_acc);
-                self.add_both(op.handlers(from_acc), result, &format!("{text} [{at} + {{imm.unsigned}}]"));
-                self.add_both(op.indexed(from_acc), result, &format!("{text} [{at} + {{b}} + {{x.unsigned}}]"));
-                let displaced = format!("{text} [(i32.add {at}, {{imm}}) + {{w2}}]");
-                self.add_both(op.displaced(from_acc), result, &displaced);
-            }
-            for is64 in BOTH {
-                self.add(op.checked(is64), format!("{{d}} = {text} {{object}}[{{a}} + {{w2.unsigned}}]"));
-            }
-        }
-        for Row { op, text, operand, .. } in rows!(for_each_store_op as StoreOp, one_operand) {
-            let constant = if operand.starts_with('f') { format!("{{w2.{operand}}}") } else { "{w2}".to_owned() };
-            for from_acc in BOTH {
-                let store = format!("{text} [{} + {{imm.unsigned}}]", address(from_acc));
-                self.add(op.handler(from_acc, StoreValue::Slot), format!("{store}, {{d}}"));
-                self.add(op.handler(from_acc, StoreValue::Acc), format!("{store}, {}", acc(operand)));
-                self.add(op.handler(from_acc, StoreValue::Imm), format!("{store}, {constant}"));
-            }
-            for is64 in BOTH {
-                self.add(op.checked(is64), format!("{text} {{object}}[{{a}} + {{w2.unsigned}}], {{d}}"));
-            }
-        }
         self.add(memory::memory_size, "{d} = memory.size {object}");
         self.add(memory::memory_grow::<false>, "{d} = memory.grow memory {imm}, {a}");
         self.add(memory::memory_grow::<true>, "{d} = memory.grow memory {imm}, {a}");
@@ -243,58 +239,8 @@ impl List {
         self.add(bulk_memory::data_drop, "data.drop {imm}");
     }
 
-    fn vector(&mut self) {
-        for Row { op, text, .. } in rows!(for_each_simd_unary_op as SimdUnaryOp, one_operand) {
-            self.add(op.handler(), format!("{{d}} = {text} {{a}}"));
-        }
-        for Row { op, text, .. } in rows!(for_each_simd_binary_op as SimdBinaryOp, two_operands) {
-            self.add(op.handler(), format!("{{d}} = {text} {{a}}, {{b}}"));
-        }
-        for Row { op, text, .. } in rows!(for_each_simd_ternary_op as SimdTernaryOp, three_operands) {
-            self.add(op.handler(), format!("{{d}} = {text} {{a}}, {{b}}, {{x}}"));
-        }
-        for Row { op, text, .. } in rows!(for_each_simd_test_op as SimdTestOp, one_operand) {
-            self.add(op.handler(), format!("{{d}} = {text} {{a}}"));
-        }
-        for Row { op, text, .. } in rows!(for_each_simd_shift_op as SimdShiftOp, two_operands) {
-            self.add(op.handler(), format!("{{d}} = {text} {{a}}, {{b}}"));
-        }
-        for Row { op, text, .. } in rows!(for_each_simd_splat_op as SimdSplatOp, one_operand) {
-            self.add(op.handler(), format!("{{d}} = {text} {{a}}"));
-        }
-        for Row { op, text, .. } in rows!(for_each_simd_extract_op as SimdExtractOp, lane_out) {
-            self.add(op.handler(), format!("{{d}} = {text} {{a}}, lane {{b.imm}}"));
-        }
-        for Row { op, text, .. } in rows!(for_each_simd_replace_op as SimdReplaceOp, lane_in) {
-            self.add(op.handler(), format!("{{d}} = {text} {{a}}, lane {{x.imm}}, {{b}}"));
-        }
-        self.add(simd::shuffle, "{d} = i8x16.shuffle {a}, {b}, {w2.lanes}");
-        for &(op, text) in VectorLoadOp::ALL {
-            for from_acc in BOTH {
-                self.add(op.handler(from_acc), format!("{{d}} = {text} [{} + {{imm.unsigned}}]", address(from_acc)));
-            }
-            for is64 in BOTH {
-                self.add(op.checked(is64), format!("{{d}} = {text} {{object}}[{{a}} + {{w2.unsigned}}]"));
-            }
-        }
-        for &(op, text) in LaneOp::ALL {
-            for is64 in BOTH {
-                let access = format!("{text} {{object}}[{{a}} + {{w2.unsigned}}], {{w3.low.slot}}, lane {{w3.high}}");
-                let result = if op.is_load() { "{d} = " } else { "" };
-                self.add(op.handler(is64), format!("{result}{access}"));
-            }
-        }
-        for from_acc in BOTH {
-            let store = format!("v128.store [{} + {{imm.unsigned}}], {{d}}", address(from_acc));
-            self.add(simd_memory::store_handler(from_acc), store);
-        }
-        for is64 in BOTH {
-            let store = "v128.store {object}[{a} + {w2.unsigned}], {d}";
-            self.add(simd_memory::store_checked_handler(is64), store);
-        }
-    }
-
     fn moves(&mut self) {
+        self.add(simd::shuffle, "{d} = i8x16.shuffle {a}, {b}, {w2.lanes}");
         self.add(variable::copy, "{d} = {a}");
         self.add(variable::copy_v128, "{d} = {a}, v128");
         self.add(variable::copy_pair, "{d} = {a}; {d+1} = {b}");
@@ -304,7 +250,7 @@ impl List {
         self.add(variable::constant_wide, "{d} = {w2.bits}");
         self.add(variable::constant_v128, "{d} = {w2.bits}, {w3.bits}");
         for imported in BOTH {
-            for (float, ty) in [(false, "i64"), (true, "f64")] {
+            for (float, ty) in [(false, ValType::I64), (true, ValType::F64)] {
                 self.add_both(variable::global_get_handlers(float, imported), ty, "{object}");
                 for from_acc in BOTH {
                     let value = if from_acc { acc(ty) } else { "{a}" };
@@ -316,12 +262,12 @@ impl List {
         self.add(variable::global_get_imported_v128, "{d} = {object}, v128");
         self.add(variable::global_set_v128, "{object} = {a}, v128");
         self.add(variable::global_set_imported_v128, "{object} = {a}, v128");
-        self.add_both(fused::GLOBAL_PLUS, "i32", "i32.add {object}, {w2.low.i32}");
+        self.add_both(fused::GLOBAL_PLUS, ValType::I32, "i32.add {object}, {w2.low.i32}");
         for from_acc in BOTH {
             let sum = format!("{{object}} = i32.add {}, {{w2.low.i32}}", address(from_acc));
             self.add(fused::set_global_plus_handler(from_acc), sum);
             let condition = if from_acc { "acc" } else { "{x}" };
-            for (float, ty) in [(false, "i64"), (true, "f64")] {
+            for (float, ty) in [(false, ValType::I64), (true, ValType::F64)] {
                 let select = format!("select {{a}}, {{b}} on {condition}");
                 self.add_both(variable::select_handlers(float, from_acc), ty, &select);
             }

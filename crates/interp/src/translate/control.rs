@@ -1,6 +1,7 @@
 //! Blocks, branches, `br_table`, returns, `unreachable`, `nop`, `drop`.
 
 use wasmparser::{BrTable, Operator};
+use wasmr_core::op::Op;
 use wasmr_core::types::ValType;
 use wasmr_module::BlockSig;
 use wasmr_module::operator_class::{Nesting, OperatorClass};
@@ -11,9 +12,9 @@ use super::numeric::operand_type;
 use super::stack::{Class, Count, Fuse, Kind, Operand, Ty, fields, fields_imm};
 use crate::execute::control;
 use crate::execute::dispatch::Handler;
-use crate::execute::fused::count_and_branch_handler;
-use crate::execute::numeric::{CompareOp, Form};
+use crate::execute::numeric::Form;
 use crate::execute::operand::{Acc, Imm, SlotA};
+use crate::execute::rows::{branch_handler, count_and_branch_handler};
 
 impl<'m> Translator<'m> {
     /// Translates a control operator; whether it is one.
@@ -180,7 +181,7 @@ impl<'m> Translator<'m> {
         let operand = self.prefer_acc(operand, Class::Int);
         if operand == Operand::Acc
             && ty == Ty::I32
-            && let Some(condition) = self.absorb_count(self.code.len(), CompareOp::I32Ne, Operand::Imm(0))
+            && let Some(condition) = self.absorb_count(self.code.len(), Op::I32Ne, Operand::Imm(0))
         {
             return condition;
         }
@@ -192,7 +193,7 @@ impl<'m> Translator<'m> {
         Condition { handlers, d, a: 0, more: None }
     }
 
-    fn absorb_compare(&mut self, start: usize, op: CompareOp, a: Operand, b: Operand) -> Option<Condition> {
+    fn absorb_compare(&mut self, start: usize, op: Op, a: Operand, b: Operand) -> Option<Condition> {
         if a == Operand::Acc
             && let Some(condition) = self.absorb_count(start, op, b)
         {
@@ -200,11 +201,11 @@ impl<'m> Translator<'m> {
         }
         let (form, d, a, more) = branch_form(a, b, operand_type(op))?;
         self.code.truncate(start);
-        Some(Condition { handlers: [op.branch(form, false), op.branch(form, true)], d, a, more })
+        Some(Condition { handlers: [branch_handler(op, form, false), branch_handler(op, form, true)], d, a, more })
     }
 
     /// A branch on the comparison of a sum with `bound`, if the cell before `start` made that sum.
-    fn absorb_count(&mut self, start: usize, op: CompareOp, bound: Operand) -> Option<Condition> {
+    fn absorb_count(&mut self, start: usize, op: Op, bound: Operand) -> Option<Condition> {
         let Count { start: sum, d, a, addend } = self.last_count?;
         if sum + 2 != start || sum < self.barrier {
             return None;
@@ -223,7 +224,7 @@ impl<'m> Translator<'m> {
     fn absorb_eqz(&mut self, start: usize, operand: Operand, is64: bool) -> Option<Condition> {
         if operand == Operand::Acc
             && !is64
-            && let Some(condition) = self.absorb_count(start, CompareOp::I32Eq, Operand::Imm(0))
+            && let Some(condition) = self.absorb_count(start, Op::I32Eq, Operand::Imm(0))
         {
             return Some(condition);
         }

@@ -1,70 +1,19 @@
 //! Scalar loads and stores, and the bulk operations on memories.
 
-use wasmparser::{MemArg, MemArgTarget, Operator};
+use wasmparser::{MemArg, Operator};
+use wasmr_core::op::Op;
+use wasmr_module::op::memory_of;
 
 use super::Translator;
+use super::numeric::{operand_type, result_type};
 use super::stack::{Class, Fuse, Operand, Ty, fields, fields_imm};
 use crate::execute::bulk_memory;
-use crate::execute::memory::{self, LoadOp, StoreOp, StoreValue};
-
-macro_rules! ty {
-    (i32) => {
-        Ty::I32
-    };
-    (i64) => {
-        Ty::I64
-    };
-    (f32) => {
-        Ty::F32
-    };
-    (f64) => {
-        Ty::F64
-    };
-}
-
-macro_rules! load_operators {
-    ($($name:ident $op:ident $text:literal $raw:ident -> $value:ident;)*) => {
-        fn load_op<'a>(operator: &'a Operator<'_>) -> Option<(LoadOp, Ty, &'a MemArg)> {
-            Some(match operator {
-                $(Operator::$op { memarg } => (LoadOp::$op, ty!($value), memarg),)*
-                _ => return None,
-            })
-        }
-    };
-}
-wasmr_core::for_each_load_op!(load_operators);
-
-macro_rules! store_operators {
-    ($($name:ident $op:ident $text:literal $value:ident -> $raw:ident;)*) => {
-        fn store_op<'a>(operator: &'a Operator<'_>) -> Option<(StoreOp, Ty, &'a MemArg)> {
-            Some(match operator {
-                $(Operator::$op { memarg } => (StoreOp::$op, ty!($value), memarg),)*
-                _ => return None,
-            })
-        }
-    };
-}
-wasmr_core::for_each_store_op!(store_operators);
-
-/// The memory that an access is to.
-fn memory_of(memarg: &MemArg) -> u32 {
-    match memarg.target {
-        MemArgTarget::Memory(memory) => memory,
-        MemArgTarget::Array(_) => unreachable!("not part of any feature that can be on"),
-    }
-}
+use crate::execute::memory::{self, StoreValue};
+use crate::execute::rows;
 
 impl Translator<'_> {
-    /// Translates a memory operator; whether it is one.
+    /// Translates an operator on a whole memory or a data segment; whether it is one.
     pub fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
-        if let Some((op, ty, memarg)) = load_op(operator) {
-            self.load(op, ty, memarg);
-            return true;
-        }
-        if let Some((op, ty, memarg)) = store_op(operator) {
-            self.store(op, ty, memarg);
-            return true;
-        }
         match operator {
             Operator::MemorySize { mem } => {
                 let ty = self.address_type(*mem);
@@ -141,23 +90,25 @@ impl Translator<'_> {
         }
     }
 
-    fn load(&mut self, op: LoadOp, ty: Ty, memarg: &MemArg) {
+    /// Translates a load of a scalar.
+    pub fn load(&mut self, op: Op, memarg: &MemArg) {
+        let ty = result_type(op);
         if self.is_guarded(memarg) {
             if self.fused_load(op, ty, memarg.offset as u32) {
                 return;
             }
             let (from_acc, a) = self.pop_address();
             let word1 = fields_imm(0, a, memarg.offset as u32);
-            self.emit_result(op.handlers(from_acc), word1, &[], ty, Fuse::None);
+            self.emit_result(rows::load_handlers(op, from_acc), word1, &[], ty, Fuse::None);
             return;
         }
         let a = self.pop_slot();
         let (is64, memory) = self.checked_access(memarg);
-        self.emit_slot_result(op.checked(is64), fields_imm(0, a, memory), &[memarg.offset], ty);
+        self.emit_slot_result(rows::load_checked_handler(op, is64), fields_imm(0, a, memory), &[memarg.offset], ty);
     }
 
     /// Emits one cell for a load and the addition that made its address, if there is such a cell.
-    fn fused_load(&mut self, op: LoadOp, ty: Ty, offset: u32) -> bool {
+    fn fused_load(&mut self, op: Op, ty: Ty, offset: u32) -> bool {
         let top = self.stack.len() - 1;
         let Some(Fuse::Add { start, a, b }) =
             self.pending.filter(|pending| pending.index == top).map(|pending| pending.fuse)
@@ -173,27 +124,29 @@ impl Translator<'_> {
                 self.pop();
                 self.code.truncate(start);
                 let word1 = fields(0, a, b as i16, offset as u16 as i16);
-                self.emit_result(op.indexed(from_acc), word1, &[], ty, Fuse::None);
+                self.emit_result(rows::load_indexed_handlers(op, from_acc), word1, &[], ty, Fuse::None);
             }
             Operand::Imm(bits) => {
                 self.pop();
                 self.code.truncate(start);
                 let word1 = fields_imm(0, a, bits as u32);
-                self.emit_result(op.displaced(from_acc), word1, &[offset as u64], ty, Fuse::None);
+                self.emit_result(rows::load_displaced_handlers(op, from_acc), word1, &[offset as u64], ty, Fuse::None);
             }
             _ => return false,
         }
         true
     }
 
-    fn store(&mut self, op: StoreOp, ty: Ty, memarg: &MemArg) {
+    /// Translates a store of a scalar.
+    pub fn store(&mut self, op: Op, memarg: &MemArg) {
         if !self.is_guarded(memarg) {
             let d = self.pop_slot();
             let a = self.pop_slot();
             let (is64, memory) = self.checked_access(memarg);
-            self.emit(op.checked(is64), &[fields_imm(d, a, memory), memarg.offset]);
+            self.emit(rows::store_checked_handler(op, is64), &[fields_imm(d, a, memory), memarg.offset]);
             return;
         }
+        let ty = operand_type(op);
         let (value, _) = self.pop();
         let value = self.prefer_acc(value, ty.class());
         let height = self.stack.last().expect("validated").height;
@@ -212,14 +165,14 @@ impl Translator<'_> {
         let offset = memarg.offset as u32;
         match value {
             Operand::Acc => {
-                self.emit(op.handler(from_acc, StoreValue::Acc), &[fields_imm(0, a, offset)]);
+                self.emit(rows::store_handler(op, from_acc, StoreValue::Acc), &[fields_imm(0, a, offset)]);
             }
             Operand::Slot(slot) => {
                 let d = self.near(slot, 1);
-                self.emit(op.handler(from_acc, StoreValue::Slot), &[fields_imm(d, a, offset)]);
+                self.emit(rows::store_handler(op, from_acc, StoreValue::Slot), &[fields_imm(d, a, offset)]);
             }
             Operand::Imm(bits) => {
-                self.emit(op.handler(from_acc, StoreValue::Imm), &[fields_imm(0, a, offset), bits]);
+                self.emit(rows::store_handler(op, from_acc, StoreValue::Imm), &[fields_imm(0, a, offset), bits]);
             }
         }
     }

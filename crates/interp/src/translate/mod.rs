@@ -33,9 +33,11 @@ pub mod variable;
 /// What the decoder says of bytes that it cannot read.
 pub use wasmparser::BinaryReaderError as ReadError;
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
+use wasmr_core::op::{Op, Shape};
 use wasmr_core::types::FuncType;
 use wasmr_module::Module;
 use wasmr_module::cost::Costs;
+use wasmr_module::op::{lane_of, memarg_of, op_of};
 use wasmr_module::operators::operator_text;
 use wasmr_runtime::vm::VmLayout;
 
@@ -299,9 +301,12 @@ impl<'m> Translator<'m> {
             Operator::F32Const { value } => self.push(Kind::Const(value.bits() as u64), Ty::F32),
             Operator::F64Const { value } => self.push(Kind::Const(value.bits()), Ty::F64),
             other => {
-                let known = self.memory_operator(other)
-                    || self.numeric_operator(other)
-                    || self.control_operator(other)
+                if let Some(op) = op_of(other) {
+                    self.table_row(op, other);
+                    return Ok(());
+                }
+                let known = self.control_operator(other)
+                    || self.memory_operator(other)
                     || self.call_operator(other)
                     || self.variable_operator(other)
                     || self.reference_operator(other)
@@ -314,6 +319,29 @@ impl<'m> Translator<'m> {
             }
         }
         Ok(())
+    }
+
+    /// Translates an operator that has a row in core's table.
+    fn table_row(&mut self, op: Op, operator: &Operator<'_>) {
+        match op.shape() {
+            Shape::Binary => self.binary(op),
+            Shape::Load => self.load(op, memarg_of(operator)),
+            Shape::Store => self.store(op, memarg_of(operator)),
+            Shape::Compare => self.compare(op),
+            Shape::Unary if matches!(op, Op::I32Eqz | Op::I64Eqz) => self.eqz(op),
+            Shape::Unary => self.unary(op),
+            Shape::VectorUnary
+            | Shape::VectorBinary
+            | Shape::VectorTernary
+            | Shape::VectorTest
+            | Shape::Shift
+            | Shape::Splat => self.vector(op),
+            Shape::ExtractLane => self.extract_lane(op, lane_of(operator)),
+            Shape::ReplaceLane => self.replace_lane(op, lane_of(operator)),
+            Shape::VectorLoad => self.vector_load(op, memarg_of(operator)),
+            Shape::VectorStore => self.vector_store(op, memarg_of(operator)),
+            Shape::LoadLane | Shape::StoreLane => self.lane_access(op, memarg_of(operator), lane_of(operator)),
+        }
     }
 
     fn untranslated(&self, operator: &Operator<'_>) -> TranslateError {

@@ -1,92 +1,16 @@
 //! Scalar numeric operators: the form of each cell follows from where its operands are.
 
-use wasmparser::Operator;
+use wasmr_core::op::Op;
 
 use super::Translator;
 use super::stack::{Class, Fuse, Kind, Operand, Ty, fields, fields_imm};
-use crate::execute::dispatch::Handler;
 use crate::execute::fused;
-use crate::execute::numeric::{BinaryOp, CompareOp, Form, TestOp, TrappingBinaryOp, TrappingUnaryOp, UnaryOp};
-
-/// The translator's type for a type of the operator tables.
-macro_rules! ty {
-    (i32) => {
-        Ty::I32
-    };
-    (i64) => {
-        Ty::I64
-    };
-    (f32) => {
-        Ty::F32
-    };
-    (f64) => {
-        Ty::F64
-    };
-}
-
-macro_rules! binary_operators {
-    ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
-        fn binary_op(operator: &Operator<'_>) -> Option<(BinaryOp, Ty)> {
-            Some(match operator {
-                $(Operator::$op => (BinaryOp::$op, ty!($r)),)*
-                _ => return None,
-            })
-        }
-    };
-}
-wasmr_core::for_each_binary_op!(binary_operators);
-
-macro_rules! trapping_binary_operators {
-    ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
-        fn trapping_binary_op(operator: &Operator<'_>) -> Option<(TrappingBinaryOp, Ty)> {
-            Some(match operator {
-                $(Operator::$op => (TrappingBinaryOp::$op, ty!($r)),)*
-                _ => return None,
-            })
-        }
-    };
-}
-wasmr_core::for_each_trapping_binary_op!(trapping_binary_operators);
-
-macro_rules! compare_operators {
-    ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
-        fn compare_op(operator: &Operator<'_>) -> Option<(CompareOp, Ty)> {
-            Some(match operator {
-                $(Operator::$op => (CompareOp::$op, ty!($a)),)*
-                _ => return None,
-            })
-        }
-    };
-}
-wasmr_core::for_each_compare_op!(compare_operators);
-
-macro_rules! unary_operators {
-    ($($name:ident $op:ident $text:literal $a:ident -> $r:ident;)*) => {
-        fn unary_op(operator: &Operator<'_>) -> Option<(UnaryOp, Ty)> {
-            Some(match operator {
-                $(Operator::$op => (UnaryOp::$op, ty!($r)),)*
-                _ => return None,
-            })
-        }
-    };
-}
-wasmr_core::for_each_unary_op!(unary_operators);
-
-macro_rules! trapping_unary_operators {
-    ($($name:ident $op:ident $text:literal $a:ident -> $r:ident;)*) => {
-        fn trapping_unary_op(operator: &Operator<'_>) -> Option<(TrappingUnaryOp, Ty)> {
-            Some(match operator {
-                $(Operator::$op => (TrappingUnaryOp::$op, ty!($r)),)*
-                _ => return None,
-            })
-        }
-    };
-}
-wasmr_core::for_each_trapping_unary_op!(trapping_unary_operators);
+use crate::execute::numeric::Form;
+use crate::execute::rows;
 
 /// The comparison that gives the same with its operands exchanged.
-fn swapped(op: CompareOp) -> CompareOp {
-    use CompareOp::*;
+fn swapped(op: Op) -> Op {
+    use Op::*;
     match op {
         I32LtS => I32GtS,
         I32LtU => I32GtU,
@@ -117,8 +41,8 @@ fn swapped(op: CompareOp) -> CompareOp {
 }
 
 /// The comparison that gives the opposite, which float orderings do not have.
-fn inverted(op: CompareOp) -> Option<CompareOp> {
-    use CompareOp::*;
+fn inverted(op: Op) -> Option<Op> {
+    use Op::*;
     Some(match op {
         I32Eq => I32Ne,
         I32Ne => I32Eq,
@@ -149,54 +73,43 @@ fn inverted(op: CompareOp) -> Option<CompareOp> {
 }
 
 /// Whether the operands may be exchanged.
-fn commutes(op: BinaryOp) -> bool {
-    use BinaryOp::*;
+fn commutes(op: Op) -> bool {
+    use Op::*;
     // Not the float operators: which NaN they give may depend on the order.
     matches!(op, I32Add | I32Mul | I32And | I32Or | I32Xor | I64Add | I64Mul | I64And | I64Or | I64Xor)
 }
 
-impl Translator<'_> {
-    /// Translates a scalar numeric operator; whether it is one.
-    pub fn numeric_operator(&mut self, operator: &Operator<'_>) -> bool {
-        if let Some((op, ty)) = binary_op(operator) {
-            self.binary(op, ty);
-        } else if let Some((op, ty)) = compare_op(operator) {
-            self.compare(op, ty);
-        } else if let Operator::I32Eqz = operator {
-            self.eqz(TestOp::I32Eqz);
-        } else if let Operator::I64Eqz = operator {
-            self.eqz(TestOp::I64Eqz);
-        } else if let Some((op, ty)) = unary_op(operator) {
-            self.unary(|from_acc| op.handlers(from_acc), ty);
-        } else if let Some((op, ty)) = trapping_binary_op(operator) {
-            let (form, word1, more) = self.binary_operands(ty, false);
-            self.emit_result(op.handlers(form), word1, more.as_slice(), ty, Fuse::None);
-        } else if let Some((op, ty)) = trapping_unary_op(operator) {
-            self.unary(|from_acc| op.handlers(from_acc), ty);
-        } else {
-            return false;
-        }
-        true
-    }
+/// The type of the result.
+pub fn result_type(op: Op) -> Ty {
+    Ty::of(op.info().result.expect("the operator has a result"))
+}
 
-    fn binary(&mut self, op: BinaryOp, ty: Ty) {
+/// The type of the first operand.
+pub fn operand_type(op: Op) -> Ty {
+    Ty::of(op.info().operands[0])
+}
+
+impl Translator<'_> {
+    /// Translates an operator of two scalars.
+    pub fn binary(&mut self, op: Op) {
         if self.fused_binary(op) {
             return;
         }
+        let ty = result_type(op);
         let (form, word1, more) = self.binary_operands(ty, commutes(op));
         let start = self.begin();
         let fuse = fuse_of(op, start, form, word1);
-        self.emit_result(op.handlers(form), word1, more.as_slice(), ty, fuse);
+        self.emit_result(rows::binary_handlers(op, form), word1, more.as_slice(), ty, fuse);
     }
 
     /// Emits one cell for the operator and the one that made an operand of it, if there is such a cell.
-    fn fused_binary(&mut self, op: BinaryOp) -> bool {
+    fn fused_binary(&mut self, op: Op) -> bool {
         let top = self.stack.len() - 1;
         let Some(pending) = self.pending.filter(|pending| pending.index + 1 >= top) else { return false };
         let other = match (op, pending.fuse) {
             // The other operand may be on either side, as long as nothing has to be emitted to get at it.
-            (BinaryOp::I32Add, Fuse::Shift { left: true, .. } | Fuse::Global { .. }) => top + top - 1 - pending.index,
-            (BinaryOp::I32Sub, Fuse::Global { .. }) | (BinaryOp::I32And, Fuse::Shift { left: false, .. })
+            (Op::I32Add, Fuse::Shift { left: true, .. } | Fuse::Global { .. }) => top + top - 1 - pending.index,
+            (Op::I32Sub, Fuse::Global { .. }) | (Op::I32And, Fuse::Shift { left: false, .. })
                 if pending.index == top - 1 =>
             {
                 top
@@ -224,7 +137,7 @@ impl Translator<'_> {
                 (fused::bit_field_handlers(from_acc), fields(0, a, amount as i16, mask as u16 as i16), None, start)
             }
             (Fuse::Global { start, offset }, Operand::Imm(bits)) => {
-                let addend = if op == BinaryOp::I32Sub { (bits as u32).wrapping_neg() } else { bits as u32 };
+                let addend = if op == Op::I32Sub { (bits as u32).wrapping_neg() } else { bits as u32 };
                 (fused::GLOBAL_PLUS, fields_imm(0, 0, offset), Some(addend as u64), start)
             }
             _ => return false,
@@ -323,7 +236,9 @@ impl Translator<'_> {
         }
     }
 
-    fn compare(&mut self, op: CompareOp, ty: Ty) {
+    /// Translates a comparison.
+    pub fn compare(&mut self, op: Op) {
+        let ty = operand_type(op);
         let b_height = self.stack.last().expect("validated").height;
         let (mut b, _) = self.pop();
         let (mut a, _) = self.pop();
@@ -341,7 +256,7 @@ impl Translator<'_> {
     }
 
     /// Emits a comparison of operands that have a form.
-    fn compare_operands(&mut self, op: CompareOp, ty: Ty, a: Operand, b: Operand) {
+    fn compare_operands(&mut self, op: Op, ty: Ty, a: Operand, b: Operand) {
         let (form, word1, more) = match (a, b) {
             (Operand::Slot(a), Operand::Slot(b)) => {
                 let (a, b) = (self.near(a, 1), self.near(b, 1));
@@ -374,11 +289,11 @@ impl Translator<'_> {
         } else {
             Fuse::Compare { start, op, a, b }
         };
-        self.emit_result(op.handlers(form), word1, more.as_slice(), Ty::I32, fuse);
+        self.emit_result(rows::compare_handlers(op, form), word1, more.as_slice(), Ty::I32, fuse);
     }
 
     /// `i32.eqz`, `i64.eqz` and, as the zero word is null, `ref.is_null`.
-    pub fn eqz(&mut self, op: TestOp) {
+    pub fn eqz(&mut self, op: Op) {
         let height = self.stack.last().expect("validated").height;
         let (operand, ty, fuse) = self.pop_fusable();
         match fuse {
@@ -392,7 +307,7 @@ impl Translator<'_> {
             }
             Fuse::And { start, a, b, wanted } => {
                 let fuse = Fuse::And { start, a, b, wanted: !wanted };
-                self.emit_result(op.handlers(true), 0, &[], Ty::I32, fuse);
+                self.emit_result(rows::unary_handlers(op, true), 0, &[], Ty::I32, fuse);
                 return;
             }
             _ => {}
@@ -402,9 +317,9 @@ impl Translator<'_> {
             other => self.prefer_acc(other, Class::Int),
         };
         let start = self.begin();
-        let fuse = Fuse::Eqz { start, operand, is64: op == TestOp::I64Eqz };
+        let fuse = Fuse::Eqz { start, operand, is64: op == Op::I64Eqz };
         let (from_acc, word1) = self.unary_operand(operand);
-        self.emit_result(op.handlers(from_acc), word1, &[], Ty::I32, fuse);
+        self.emit_result(rows::unary_handlers(op, from_acc), word1, &[], Ty::I32, fuse);
     }
 
     fn unary_operand(&mut self, operand: Operand) -> (bool, u64) {
@@ -418,7 +333,8 @@ impl Translator<'_> {
         }
     }
 
-    fn unary(&mut self, handlers: impl Fn(bool) -> [Handler; 2], result: Ty) {
+    /// Translates an operator of one scalar.
+    pub fn unary(&mut self, op: Op) {
         let height = self.stack.last().expect("validated").height;
         let (operand, ty) = self.pop();
         let operand = match operand {
@@ -426,18 +342,8 @@ impl Translator<'_> {
             other => self.prefer_acc(other, ty.class()),
         };
         let (from_acc, word1) = self.unary_operand(operand);
-        self.emit_result(handlers(from_acc), word1, &[], result, Fuse::None);
+        self.emit_result(rows::unary_handlers(op, from_acc), word1, &[], result_type(op), Fuse::None);
     }
-}
-
-/// The type that a comparison compares.
-pub fn operand_type(op: CompareOp) -> Ty {
-    macro_rules! types {
-        ($($name:ident $op:ident $text:literal $a:ident $b:ident -> $r:ident;)*) => {
-            match op { $(CompareOp::$op => ty!($a),)* }
-        };
-    }
-    wasmr_core::for_each_compare_op!(types)
 }
 
 /// What follows word 1 of a cell with a constant.
@@ -467,7 +373,7 @@ fn immediate(bits: u64, ty: Ty) -> (u32, Extra) {
 }
 
 /// What the next operator needs to absorb this cell.
-fn fuse_of(op: BinaryOp, start: usize, form: Form, word1: u64) -> Fuse {
+fn fuse_of(op: Op, start: usize, form: Form, word1: u64) -> Fuse {
     let a = Operand::Slot((word1 >> 16) as i16 as i32);
     let b = Operand::Slot((word1 >> 32) as i16 as i32);
     let imm = Operand::Imm(word1 >> 32);
@@ -481,17 +387,13 @@ fn fuse_of(op: BinaryOp, start: usize, form: Form, word1: u64) -> Fuse {
         Form::ImmSlot | Form::SlotWide | Form::AccWide => return Fuse::None,
     };
     match (op, b) {
-        (BinaryOp::I32And, _) => Fuse::And { start, a, b, wanted: true },
-        (BinaryOp::I32Add, _) => Fuse::Add { start, a, b },
-        (BinaryOp::I32Sub, Operand::Imm(bits)) => {
+        (Op::I32And, _) => Fuse::And { start, a, b, wanted: true },
+        (Op::I32Add, _) => Fuse::Add { start, a, b },
+        (Op::I32Sub, Operand::Imm(bits)) => {
             Fuse::Add { start, a, b: Operand::Imm((bits as u32).wrapping_neg() as u64) }
         }
-        (BinaryOp::I32Shl, Operand::Imm(bits)) => {
-            Fuse::Shift { start, operand: a, amount: bits as u32 % 32, left: true }
-        }
-        (BinaryOp::I32ShrU, Operand::Imm(bits)) => {
-            Fuse::Shift { start, operand: a, amount: bits as u32 % 32, left: false }
-        }
+        (Op::I32Shl, Operand::Imm(bits)) => Fuse::Shift { start, operand: a, amount: bits as u32 % 32, left: true },
+        (Op::I32ShrU, Operand::Imm(bits)) => Fuse::Shift { start, operand: a, amount: bits as u32 % 32, left: false },
         _ => Fuse::None,
     }
 }

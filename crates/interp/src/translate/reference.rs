@@ -1,10 +1,10 @@
 //! References: null is the zero word, so that most of this is integer code.
 
 use wasmparser::Operator;
+use wasmr_core::op::Op;
 
 use super::Translator;
 use super::stack::{Kind, Operand, Ty, fields, fields_imm};
-use crate::execute::numeric::TestOp;
 use crate::execute::reference;
 
 impl Translator<'_> {
@@ -12,7 +12,7 @@ impl Translator<'_> {
     pub fn reference_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::RefNull { .. } => self.push(Kind::Const(0), Ty::Ref),
-            Operator::RefIsNull => self.eqz(TestOp::I64Eqz),
+            Operator::RefIsNull => self.eqz(Op::I64Eqz),
             Operator::RefFunc { function_index } => {
                 self.emit_slot_result(reference::ref_func, fields_imm(0, 0, *function_index), &[], Ty::Ref);
             }

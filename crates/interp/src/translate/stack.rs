@@ -8,11 +8,11 @@
 //!
 //! Beside that, `acc` and `facc` *mirror* a slot while they still hold what was last written to it.
 
+use wasmr_core::op::Op;
 use wasmr_core::types::ValType;
 
 use super::Translator;
 use crate::execute::dispatch::{Handler, handler_word};
-use crate::execute::numeric::CompareOp;
 use crate::execute::variable;
 
 /// Type of an operand as far as translation cares.
@@ -114,7 +114,7 @@ pub enum Fuse {
         /// First word to drop.
         start: usize,
         /// The comparison.
-        op: CompareOp,
+        op: Op,
         /// Left operand.
         a: Operand,
         /// Right operand.

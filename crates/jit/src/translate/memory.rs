@@ -4,113 +4,36 @@
 //! others compare with the current size.
 
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, condcodes::IntCC, types};
-use wasmparser::{MemArg, MemArgTarget, Operator};
+use wasmparser::{MemArg, Operator};
+use wasmr_core::op::{Access, Op};
 use wasmr_core::trap::TrapCode;
-use wasmr_core::{for_each_load_op, for_each_store_op};
+use wasmr_module::op::memory_of;
 
 use super::environment::Region;
-use super::{Translator, trap_code};
+use super::{Translator, trap_code, value_type};
 use crate::helpers::Helper;
 
 const PAGE_LOG2: i64 = 16;
 
-/// What a load reads or a store writes, by its name in the table of operators.
-macro_rules! memory_type {
-    (u8) => {
-        (types::I8, false)
-    };
-    (i8) => {
-        (types::I8, true)
-    };
-    (u16) => {
-        (types::I16, false)
-    };
-    (i16) => {
-        (types::I16, true)
-    };
-    (u32) => {
-        (types::I32, false)
-    };
-    (i32) => {
-        (types::I32, true)
-    };
-    (u64) => {
-        (types::I64, false)
-    };
+/// Where an access is: what an instruction that loads or stores needs.
+#[derive(Clone, Copy)]
+pub struct Site {
+    /// How it may trap.
+    pub flags: MemFlagsData,
+    /// The address but for the offset.
+    pub pointer: Value,
+    /// The offset.
+    pub offset: i32,
 }
 
-macro_rules! clif_type {
-    (i32) => {
-        types::I32
-    };
-    (i64) => {
-        types::I64
-    };
-    (f32) => {
-        types::F32
-    };
-    (f64) => {
-        types::F64
-    };
-}
-
-/// The access of a scalar load or store: its immediate, what is in memory and whether that is signed, what is on the stack.
-struct Scalar<'a> {
-    memarg: &'a MemArg,
-    memory: Type,
-    signed: bool,
-    value: Type,
-}
-
-macro_rules! scalar_loads {
-    ($($name:ident $operator:ident $text:literal $memory:ident -> $value:ident;)*) => {
-        fn scalar_load<'a>(operator: &'a Operator<'_>) -> Option<Scalar<'a>> {
-            match operator {
-                $(Operator::$operator { memarg } => {
-                    let (memory, signed) = memory_type!($memory);
-                    Some(Scalar { memarg, memory, signed, value: clif_type!($value) })
-                })*
-                _ => None,
-            }
-        }
-    };
-}
-for_each_load_op! { scalar_loads }
-
-macro_rules! scalar_stores {
-    ($($name:ident $operator:ident $text:literal $value:ident -> $memory:ident;)*) => {
-        fn scalar_store<'a>(operator: &'a Operator<'_>) -> Option<Scalar<'a>> {
-            match operator {
-                $(Operator::$operator { memarg } => {
-                    let (memory, signed) = memory_type!($memory);
-                    Some(Scalar { memarg, memory, signed, value: clif_type!($value) })
-                })*
-                _ => None,
-            }
-        }
-    };
-}
-for_each_store_op! { scalar_stores }
-
-/// The memory that an access is to.
-fn memory_of(memarg: &MemArg) -> u32 {
-    match memarg.target {
-        MemArgTarget::Memory(index) => index,
-        MemArgTarget::Array(_) => unreachable!("not part of any feature that can be on"),
-    }
+/// The integer type of an access.
+fn memory_type(access: Access) -> Type {
+    Type::int(u16::from(access.bytes) * 8).expect("a whole number of bytes, at most eight")
 }
 
 impl Translator<'_, '_> {
-    /// Translates an operator on memories; whether it is one.
+    /// Translates an operator on the size of a memory; whether it is one.
     pub fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
-        if let Some(load) = scalar_load(operator) {
-            self.load(&load);
-            return true;
-        }
-        if let Some(store) = scalar_store(operator) {
-            self.store(&store);
-            return true;
-        }
         match *operator {
             Operator::MemorySize { mem } => {
                 let len = self.memory_len(mem);
@@ -137,34 +60,38 @@ impl Translator<'_, '_> {
         self.push(value);
     }
 
-    fn load(&mut self, access: &Scalar<'_>) {
-        let (pointer, offset, flags) = self.address(access.memarg, access.memory.bytes());
-        let ty = if access.memory.bytes() == access.value.bytes() { access.value } else { access.memory };
-        let loaded = self.builder.ins().load(ty, flags, pointer, offset);
-        let value = if ty == access.value {
-            loaded
-        } else if access.signed {
-            self.builder.ins().sextend(access.value, loaded)
+    /// Translates a load of a scalar.
+    pub(super) fn load(&mut self, op: Op, memarg: &MemArg) {
+        let (Some(access), Some(result)) = (op.info().access, op.info().result) else { unreachable!("a load") };
+        let (memory, result) = (memory_type(access), value_type(result));
+        let Site { flags, pointer, offset } = self.site(memarg, memory.bytes());
+        let value = if memory.bytes() == result.bytes() {
+            self.builder.ins().load(result, flags, pointer, offset)
         } else {
-            self.builder.ins().uextend(access.value, loaded)
+            let loaded = self.builder.ins().load(memory, flags, pointer, offset);
+            if access.signed {
+                self.builder.ins().sextend(result, loaded)
+            } else {
+                self.builder.ins().uextend(result, loaded)
+            }
         };
         self.push(value);
     }
 
-    fn store(&mut self, access: &Scalar<'_>) {
-        let value = self.pop();
-        let (pointer, offset, flags) = self.address(access.memarg, access.memory.bytes());
-        let value = if access.memory.bytes() == access.value.bytes() {
-            value
-        } else {
-            self.builder.ins().ireduce(access.memory, value)
-        };
+    /// Translates a store of a scalar.
+    pub(super) fn store(&mut self, op: Op, memarg: &MemArg) {
+        let memory = op.info().access.map(memory_type).expect("a store");
+        let mut value = self.pop();
+        let Site { flags, pointer, offset } = self.site(memarg, memory.bytes());
+        if memory.bytes() != self.builder.func.dfg.value_type(value).bytes() {
+            value = self.builder.ins().ireduce(memory, value);
+        }
         self.builder.ins().store(flags, value, pointer, offset);
     }
 
-    /// Pops an index and gives what an access of `size` bytes there needs: a pointer, an offset, flags. The access must be
-    /// made, as it is its fault that is the trap.
-    pub fn address(&mut self, memarg: &MemArg, size: u32) -> (Value, i32, MemFlagsData) {
+    /// Pops an index and gives what an access of `size` bytes there needs. The access must be made, as it is its fault that is
+    /// the trap.
+    pub fn site(&mut self, memarg: &MemArg, size: u32) -> Site {
         let flags = self.memory_flags();
         let index = self.pop();
         let index = self.as_slot(index);
@@ -175,7 +102,7 @@ impl Translator<'_, '_> {
             let pointer = self.builder.ins().iadd(base, index);
             let flags = flags.with_trap_code(Some(trap_code(TrapCode::MemoryOutOfBounds)));
             let (pointer, offset) = self.with_offset(pointer, memarg.offset);
-            return (pointer, offset, flags);
+            return Site { flags, pointer, offset };
         }
         let is_outside = self.is_outside(memarg, size, index, is64);
         self.builder.ins().trapnz(is_outside, trap_code(TrapCode::MemoryOutOfBounds));
@@ -186,7 +113,7 @@ impl Translator<'_, '_> {
             pointer = self.builder.ins().select_spectre_guard(is_outside, null, pointer);
         }
         let (pointer, offset) = self.with_offset(pointer, memarg.offset);
-        (pointer, offset, flags.with_notrap())
+        Site { flags: flags.with_notrap(), pointer, offset }
     }
 
     /// Flags of every access to a memory; the caller adds how it may trap.

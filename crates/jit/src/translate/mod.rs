@@ -18,6 +18,7 @@
 
 pub mod bulk_memory;
 pub mod call;
+pub mod clif;
 pub mod control;
 pub mod environment;
 pub mod exception;
@@ -47,6 +48,7 @@ use wasmparser::{BinaryReader, FunctionBody, Operator};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
 use wasmr_module::Module;
+use wasmr_module::op::op_of;
 use wasmr_runtime::vm::{VmInstance, VmLayout};
 
 use crate::abi::{self, ResultsIn};
@@ -343,17 +345,19 @@ impl<'a> Translator<'a, '_> {
 
     /// Translates an operator in reachable code.
     fn operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<(), Refusal> {
+        if let Some(op) = op_of(operator) {
+            self.table_row(op, operator);
+            return Ok(());
+        }
         let known = self.variable_operator(operator)
             || self.memory_operator(operator)
-            || self.numeric_operator(operator)
             || self.control_operator(operator, offset)
             || self.call_operator(operator, offset)?
             || self.reference_operator(operator)
             || self.table_operator(operator)
             || self.exception_operator(operator)
             || self.bulk_memory_operator(operator)
-            || self.simd_operator(operator)
-            || self.simd_memory_operator(operator);
+            || self.simd_operator(operator);
         if known { Ok(()) } else { Err(Refusal::Operator { offset }) }
     }
 

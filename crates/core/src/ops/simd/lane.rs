@@ -1,4 +1,4 @@
-//! Vector operators that move lanes: splat, extract, replace, shuffle, and the vectors that narrow loads make.
+//! Vector operators that move lanes: splat, extract, replace, shuffle.
 
 use crate::value::V128;
 
@@ -30,11 +30,6 @@ operators! {
         V128(picks.0.map(|pick| if pick < 16 { a.0[pick as usize % 16] } else { 0 }))
     }
     i8x16_relaxed_swizzle(a: V128, picks: V128) -> V128 { i8x16_swizzle(a, picks) }
-
-    /// The vector that this load makes of the 32 bits it loaded.
-    v128_load32_zero(bits: u32) -> V128 { V128::from_slots([bits as u64, 0]) }
-    /// The vector that this load makes of the 64 bits it loaded.
-    v128_load64_zero(bits: u64) -> V128 { V128::from_slots([bits, 0]) }
 }
 
 /// Declares `replace_lane` operators.

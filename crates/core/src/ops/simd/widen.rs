@@ -106,19 +106,6 @@ operators! {
         let c = c.lanes::<[i32; 4]>();
         V128::from_lanes::<[i32; 4]>(std::array::from_fn(|i| sums[i].wrapping_add(c[i])))
     }
-
-    /// The vector that this load makes of the 64 bits it loaded.
-    v128_load8x8_s(bits: u64) -> V128 { i16x8_extend_low_i8x16_s(V128::from_slots([bits, 0])) }
-    /// The vector that this load makes of the 64 bits it loaded.
-    v128_load8x8_u(bits: u64) -> V128 { i16x8_extend_low_i8x16_u(V128::from_slots([bits, 0])) }
-    /// The vector that this load makes of the 64 bits it loaded.
-    v128_load16x4_s(bits: u64) -> V128 { i32x4_extend_low_i16x8_s(V128::from_slots([bits, 0])) }
-    /// The vector that this load makes of the 64 bits it loaded.
-    v128_load16x4_u(bits: u64) -> V128 { i32x4_extend_low_i16x8_u(V128::from_slots([bits, 0])) }
-    /// The vector that this load makes of the 64 bits it loaded.
-    v128_load32x2_s(bits: u64) -> V128 { i64x2_extend_low_i32x4_s(V128::from_slots([bits, 0])) }
-    /// The vector that this load makes of the 64 bits it loaded.
-    v128_load32x2_u(bits: u64) -> V128 { i64x2_extend_low_i32x4_u(V128::from_slots([bits, 0])) }
 }
 
 /// Declares narrowings: the lanes of both operands, taken as signed, saturated to a narrower type.

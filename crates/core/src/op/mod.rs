@@ -1,0 +1,363 @@
+//! The numeric operators and the accesses to memory as types and as numbers: what every tier makes of the [`table`].
+//!
+//! The table is expanded here, once. Each row becomes
+//!
+//! - a variant of [`Op`], a number to store, compare and match on, with its [`OpInfo`];
+//! - a *marker type* of the same name, [`I32Add`] for instance, which implements the trait of the row's [shape](shapes): the
+//!   operator's meaning on values, for generic code.
+//!
+//! [`Op::visit`] leads from the number to the type: it calls a [`Visitor`]'s method for the shape with the marker type. So a tier
+//! writes one generic function per shape, and chooses by number at run time. The operators of the binary format become `Op`s
+//! in the stage that knows the decoder, `wasmr_module::op`.
+
+pub mod shapes;
+pub mod table;
+
+use crate::ops;
+use crate::trap::TrapCode;
+use crate::types::ValType;
+use crate::value::V128 as v128;
+pub use shapes::{
+    Access, Binary, Compare, ExtractLane, Load, LoadLane, Low, MemoryInt, Number, ReplaceLane, Row, Scalar, Shift,
+    Splat, Store, StoreLane, Unary, Value, VectorBinary, VectorLoad, VectorMemory, VectorStore, VectorTernary,
+    VectorTest, VectorUnary,
+};
+
+/// Names of [`Low`] bytes in the table.
+#[allow(non_camel_case_types, reason = "spelt as the other types of the table")]
+mod low {
+    pub type low4 = super::Low<4>;
+    pub type low8 = super::Low<8>;
+    pub type low16 = super::Low<16>;
+}
+use low::{low4, low8, low16};
+
+/// What the specification says of an operator, but for its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpInfo {
+    /// The operator's name in the text format.
+    pub name: &'static str,
+    /// The shape of its row.
+    pub shape: Shape,
+    /// Types of the operands, the deepest first, without the address of an access to memory.
+    pub operands: &'static [ValType],
+    /// Type of the result, if the operator has one.
+    pub result: Option<ValType>,
+    /// Number of lanes of the vector that a lane immediate counts; 0 if the operator has none.
+    pub lanes: u8,
+    /// The access to memory, if the operator makes one.
+    pub access: Option<Access>,
+}
+
+impl OpInfo {
+    const fn new(name: &'static str, shape: Shape, operands: &'static [ValType], result: Option<ValType>) -> OpInfo {
+        OpInfo { name, shape, operands, result, lanes: 0, access: None }
+    }
+
+    const fn lanes(self, lanes: u8) -> OpInfo {
+        OpInfo { lanes, ..self }
+    }
+
+    const fn access(self, access: Access) -> OpInfo {
+        OpInfo { access: Some(access), ..self }
+    }
+}
+
+/// Declares [`Shape`] and [`Visitor`]: a variant and a method for each shape.
+macro_rules! shapes {
+    ($($shape:ident $method:ident)*) => {
+        /// The shapes of rows, named as their traits.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Shape {
+            $(#[doc = concat!("Operators of [`", stringify!($shape), "`](shapes::", stringify!($shape), ").")] $shape,)*
+        }
+
+        /// Generic code for any row: one method per shape, of which [`Op::visit`] calls the right one with the row's marker type.
+        pub trait Visitor {
+            /// The result of every method.
+            type Result;
+            $(
+                #[doc = concat!("Handles a row of the shape [`", stringify!($shape), "`](shapes::", stringify!($shape), ").")]
+                fn $method<O: $shape>(self) -> Self::Result;
+            )*
+        }
+    };
+}
+
+shapes! {
+    Unary unary
+    Binary binary
+    Compare compare
+    VectorUnary vector_unary
+    VectorBinary vector_binary
+    VectorTernary vector_ternary
+    VectorTest vector_test
+    Shift shift
+    Splat splat
+    ExtractLane extract_lane
+    ReplaceLane replace_lane
+    Load load
+    Store store
+    VectorLoad vector_load
+    VectorStore vector_store
+    LoadLane load_lane
+    StoreLane store_lane
+}
+
+/// The result of a scalar's function in [`ops`](crate::ops).
+trait Outcome<R> {
+    fn outcome(self) -> Result<R, TrapCode>;
+}
+
+impl<R: Scalar> Outcome<R> for R {
+    #[inline(always)]
+    fn outcome(self) -> Result<R, TrapCode> {
+        Ok(self)
+    }
+}
+
+impl<R: Scalar> Outcome<R> for Result<R, TrapCode> {
+    #[inline(always)]
+    fn outcome(self) -> Result<R, TrapCode> {
+        self
+    }
+}
+
+impl Outcome<i32> for bool {
+    #[inline(always)]
+    fn outcome(self) -> Result<i32, TrapCode> {
+        Ok(self as i32)
+    }
+}
+
+/// Implements [`Row`] for a marker type.
+macro_rules! info {
+    ($op:ident $text:literal $shape:ident ($($operand:ident)*) ($($result:ident)?) $(.$method:ident($value:expr))*) => {
+        impl Row for $op {
+            const OP: Op = Op::$op;
+            const INFO: OpInfo =
+                OpInfo::new($text, Shape::$shape, &[$(<$operand>::TYPE),*], info!(@option $(<$result>::TYPE)?))
+                $(.$method($value))*;
+        }
+    };
+    (@option) => { None };
+    (@option $value:expr) => { Some($value) };
+}
+
+/// Implements [`Row`] and the trait of its shape for a marker type.
+macro_rules! row {
+    (unary $op:ident $text:literal $function:ident $a:ident -> $r:ident) => {
+        info! { $op $text Unary ($a) ($r) }
+        impl Unary for $op {
+            type Operand = $a;
+            type Result = $r;
+            #[inline(always)]
+            fn apply(a: $a) -> Result<$r, TrapCode> {
+                ops::$function(a).outcome()
+            }
+        }
+    };
+    (binary $op:ident $text:literal $function:ident $a:ident $b:ident -> $r:ident) => {
+        info! { $op $text Binary ($a $b) ($r) }
+        impl Binary for $op {
+            type Operand = $r;
+            #[inline(always)]
+            fn apply(a: $a, b: $b) -> Result<$r, TrapCode> {
+                ops::$function(a, b).outcome()
+            }
+        }
+    };
+    (compare $op:ident $text:literal $function:ident $a:ident $b:ident -> $r:ident) => {
+        info! { $op $text Compare ($a $b) ($r) }
+        impl Compare for $op {
+            type Operand = $a;
+            #[inline(always)]
+            fn apply(a: $a, b: $b) -> bool {
+                ops::$function(a, b)
+            }
+        }
+    };
+    (vector_unary $op:ident $text:literal $function:ident v128 -> v128) => {
+        info! { $op $text VectorUnary (v128) (v128) }
+        impl VectorUnary for $op {
+            #[inline(always)]
+            fn apply(a: v128) -> v128 {
+                ops::$function(a)
+            }
+        }
+    };
+    (vector_binary $op:ident $text:literal $function:ident v128 v128 -> v128) => {
+        info! { $op $text VectorBinary (v128 v128) (v128) }
+        impl VectorBinary for $op {
+            #[inline(always)]
+            fn apply(a: v128, b: v128) -> v128 {
+                ops::$function(a, b)
+            }
+        }
+    };
+    (vector_ternary $op:ident $text:literal $function:ident v128 v128 v128 -> v128) => {
+        info! { $op $text VectorTernary (v128 v128 v128) (v128) }
+        impl VectorTernary for $op {
+            #[inline(always)]
+            fn apply(a: v128, b: v128, c: v128) -> v128 {
+                ops::$function(a, b, c)
+            }
+        }
+    };
+    (vector_test $op:ident $text:literal $function:ident v128 -> i32) => {
+        info! { $op $text VectorTest (v128) (i32) }
+        impl VectorTest for $op {
+            #[inline(always)]
+            fn apply(a: v128) -> i32 {
+                ops::$function(a)
+            }
+        }
+    };
+    (shift $op:ident $text:literal $function:ident v128 i32 -> v128) => {
+        info! { $op $text Shift (v128 i32) (v128) }
+        impl Shift for $op {
+            #[inline(always)]
+            fn apply(a: v128, count: i32) -> v128 {
+                ops::$function(a, count)
+            }
+        }
+    };
+    (splat $op:ident $text:literal $function:ident $a:ident -> v128) => {
+        info! { $op $text Splat ($a) (v128) }
+        impl Splat for $op {
+            type Operand = $a;
+            #[inline(always)]
+            fn apply(a: $a) -> v128 {
+                ops::$function(a)
+            }
+        }
+    };
+    (extract_lane $op:ident $text:literal $function:ident v128 [$lanes:literal] -> $r:ident) => {
+        info! { $op $text ExtractLane (v128) ($r) .lanes($lanes) }
+        impl ExtractLane for $op {
+            type Result = $r;
+            #[inline(always)]
+            fn apply(a: v128, lane: u8) -> $r {
+                ops::$function(a, lane)
+            }
+        }
+    };
+    (replace_lane $op:ident $text:literal $function:ident v128 $a:ident [$lanes:literal] -> v128) => {
+        info! { $op $text ReplaceLane (v128 $a) (v128) .lanes($lanes) }
+        impl ReplaceLane for $op {
+            type Operand = $a;
+            #[inline(always)]
+            fn apply(a: v128, new: $a, lane: u8) -> v128 {
+                ops::$function(a, new, lane)
+            }
+        }
+    };
+    (load $op:ident $text:literal $function:ident $raw:ident -> $r:ident) => {
+        info! { $op $text Load () ($r) .access($raw::ACCESS) }
+        impl Load for $op {
+            type Memory = $raw;
+            type Result = $r;
+            #[inline(always)]
+            fn extend(raw: $raw) -> $r {
+                ops::$function(raw)
+            }
+        }
+    };
+    (store $op:ident $text:literal $function:ident $a:ident -> $raw:ident) => {
+        info! { $op $text Store ($a) () .access($raw::ACCESS) }
+        impl Store for $op {
+            type Operand = $a;
+            type Memory = $raw;
+            #[inline(always)]
+            fn wrap(value: $a) -> $raw {
+                ops::$function(value)
+            }
+        }
+    };
+    (vector_load $op:ident $text:literal $function:ident $raw:ident -> v128) => {
+        info! { $op $text VectorLoad () (v128) .access(Access { bytes: $raw::BYTES, signed: false }) }
+        impl VectorLoad for $op {
+            type Memory = $raw;
+            #[inline(always)]
+            fn extend(raw: <$raw as VectorMemory>::Loaded) -> v128 {
+                ops::$function(raw)
+            }
+        }
+    };
+    (vector_store $op:ident $text:literal $function:ident v128 -> v128) => {
+        info! { $op $text VectorStore (v128) () .access(Access { bytes: 16, signed: false }) }
+        impl VectorStore for $op {}
+    };
+    (load_lane $op:ident $text:literal $function:ident v128 $raw:ident [$lanes:literal] -> v128) => {
+        info! { $op $text LoadLane (v128) (v128) .lanes($lanes) .access($raw::ACCESS) }
+        impl LoadLane for $op {
+            type Memory = $raw;
+            #[inline(always)]
+            fn replace(vector: v128, raw: $raw, lane: u8) -> v128 {
+                ops::$function(vector, raw, lane)
+            }
+        }
+    };
+    (store_lane $op:ident $text:literal $function:ident v128 [$lanes:literal] -> $raw:ident) => {
+        info! { $op $text StoreLane (v128) () .lanes($lanes) .access($raw::ACCESS) }
+        impl StoreLane for $op {
+            type Memory = $raw;
+            #[inline(always)]
+            fn extract(vector: v128, lane: u8) -> $raw {
+                ops::$function(vector, lane)
+            }
+        }
+    };
+}
+
+/// Expands the table.
+macro_rules! ops {
+    ($($immediate:ident { $($shape:ident { $(
+        $function:ident $op:ident $text:literal $($operand:ident)+ $([$lanes:literal])? -> $result:ident;
+    )* })* })*) => {
+        /// An operator of the table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum Op { $($($(#[doc = concat!("`", $text, "`")] $op,)*)*)* }
+
+        $($($(
+            #[doc = concat!("`", $text, "`")]
+            #[derive(Clone, Copy, Debug)]
+            pub struct $op;
+            row! { $shape $op $text $function $($operand)+ $([$lanes])? -> $result }
+        )*)*)*
+
+        static INFO: &[OpInfo] = &[$($($(<$op as Row>::INFO,)*)*)*];
+
+        impl Op {
+            /// Every operator of the table, in its order.
+            pub const ALL: &[Op] = &[$($($(Op::$op,)*)*)*];
+
+            /// Calls the method of `visitor` for the operator's shape, with its marker type.
+            #[inline]
+            pub fn visit<V: Visitor>(self, visitor: V) -> V::Result {
+                match self {
+                    $($($(Op::$op => visitor.$shape::<$op>(),)*)*)*
+                }
+            }
+        }
+    };
+}
+crate::for_each_op!(ops);
+
+impl Op {
+    /// Everything about the operator but its meaning.
+    #[inline]
+    pub fn info(self) -> &'static OpInfo {
+        &INFO[self as usize]
+    }
+
+    /// The shape of its row.
+    #[inline]
+    pub fn shape(self) -> Shape {
+        self.info().shape
+    }
+}
+
+#[cfg(test)]
+mod tests;
