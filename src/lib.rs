@@ -215,10 +215,9 @@ pub use wasmr_core::types::{
     ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, TypeId, ValType,
 };
 pub use wasmr_core::value::V128;
-pub use wasmr_engine::module::read_capped;
 pub use wasmr_engine::{
     COMPILE_THREAD, Config, Engine, ExportType, FunctionCount, ImportType, LoadError, Mode, Module, TierEvent,
-    TierReport, Tuning,
+    TierReport, Tuning, read_capped,
 };
 pub use wasmr_module::{
     Export, ExternKind, Fault, Feature, Features, Import, Inspection, Lacks, ModuleBytes, ModuleError, bytes_from_input,
@@ -294,7 +293,8 @@ pub use wasmr_runtime::value::{TypeMismatch, Val};
 /// read all below `data` and nothing else.
 pub mod wasi {
     pub use cap_std::fs::Dir;
-    pub use wasmr_wasi::ctx::{BuildError, WasiCtx, WasiCtxBuilder};
-    pub use wasmr_wasi::link::{MissingMemory, add_imports_to_linker, add_to_linker};
-    pub use wasmr_wasi::stdio::{OutputBuffer, Stdin, Stdout};
+    pub use wasmr_wasi::{
+        BuildError, MissingMemory, OutputBuffer, Stdin, Stdout, WasiCtx, WasiCtxBuilder, add_imports_to_linker,
+        add_to_linker,
+    };
 }

@@ -1,6 +1,11 @@
 //! Exit codes: the one table of how a run's end becomes the process's status. [`signals`](super::signals) has the ends that are no
 //! exits.
 
+/// A command line that makes no sense: ends with [`USAGE`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UsageError(pub(super) String);
+
 /// Everything went well.
 pub const SUCCESS: u8 = 0;
 /// A module is missing, invalid or does not link; a directory cannot be opened; no function to run.

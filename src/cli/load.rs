@@ -16,7 +16,7 @@ use wasmr::limits::DEFAULT_MAX_MODULE_SIZE;
 use wasmr::{Inspection, Module, ModuleBytes, ModuleError, bytes_from_input};
 use wasmr_core::count::Count;
 
-use super::UsageError;
+use super::exit::UsageError;
 use super::flags::Cli;
 use super::habits;
 use super::report::printable_word;

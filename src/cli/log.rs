@@ -2,9 +2,9 @@
 //!
 //! A line each, with `log: ` in front, written in one piece. Without the variable nothing is prepared and nobody is asked.
 
+use wasmr::symbol::printable;
 use wasmr::{Config, Extern, Instance, Store, TierEvent};
 
-use super::demangle::printable;
 use super::explore::name_of;
 use super::report;
 

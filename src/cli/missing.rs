@@ -1,9 +1,8 @@
 //! Messages about what a program lacks: imports that nobody offers, a function to run, a memory that calls can reach.
 
+use wasmr::symbol::printable;
 use wasmr::wasi::MissingMemory;
 use wasmr::{ImportFailure, LinkError, Module, val_type_text};
-
-use super::demangle::printable;
 
 /// What a missing import tells about how a program was built.
 struct Toolchain {

@@ -18,12 +18,14 @@ mod flags;
 mod grants;
 mod habits;
 mod inspect;
+mod instantiate;
 mod invoke;
 mod json;
 mod keys;
 mod literal;
 mod load;
 mod log;
+mod mask;
 mod missing;
 pub mod panics;
 mod plan;
@@ -47,16 +49,11 @@ use std::io::Write;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
-use wasmr::symbol as demangle;
 
+use exit::UsageError;
 use flags::{Cli, Command, RunFlags};
 use position::{OptionTable, Words};
 use report::printable_word;
-
-/// A command line that makes no sense: ends with status 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct UsageError(String);
 
 /// Does what the words after the program's name say. `out` gets what was asked for, `err` everything else.
 pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {

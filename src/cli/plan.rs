@@ -15,6 +15,7 @@ use wasmr::wasi::WasiCtx;
 use wasmr::{Config, Tuning};
 
 use super::code_keys::CodeKeys;
+use super::exit::UsageError;
 use super::flags::{RawKeys, RunFlags};
 use super::keys::WasmKeys;
 use super::log::Log;
@@ -23,7 +24,7 @@ use super::report::printable_word;
 use super::stats::Format;
 use super::values::{DirSpec, EnvSpec, PreloadSpec};
 use super::wasi_keys::WasiKeys;
-use super::{UsageError, grants, load, position, preload};
+use super::{grants, load, position};
 
 /// Everything that a run needs.
 pub struct RunPlan {
@@ -120,7 +121,7 @@ pub fn resolve(
 ) -> anyhow::Result<RunPlan> {
     let module =
         flags.module.ok_or_else(|| UsageError("MODULE is missing: which program is to be run?".to_string()))?;
-    preload::check_names(&flags.preload)?;
+    check_names(&flags.preload)?;
     let libraries = flags.preload.iter().map(|library| &library.file);
     let files = libraries.chain(&flags.env_file).chain([&module]);
     load::check_standard_input(files.map(PathBuf::as_path))?;
@@ -208,6 +209,19 @@ pub fn resolve(
         log,
         warnings,
     })
+}
+
+/// Refuses a name that two preloads have.
+fn check_names(preloads: &[PreloadSpec]) -> Result<(), UsageError> {
+    for (index, PreloadSpec { name, file }) in preloads.iter().enumerate() {
+        if let Some(first) = preloads[..index].iter().find(|first| first.name == *name) {
+            let [name, first, second] = [name.as_ref(), first.file.as_os_str(), file.as_os_str()].map(printable_word);
+            return Err(UsageError(format!(
+                "--preload gives the name `{name}` twice: to `{first}` and to `{second}`; each needs a name of its own"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// What `WASMR_LOG` asks for, and what is wrong with that. A variable is no reason to end a run that does not need it.

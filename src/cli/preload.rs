@@ -3,7 +3,7 @@
 //! In: the [`PreloadSpec`]s of a command line, in their order. Out: instances whose exports the modules after them can import.
 //!
 //! # Why in three steps?
-//! What a library did as it came to life cannot be undone. So all names are checked first ([`check_names`]), then all files are
+//! What a library did as it came to life cannot be undone. So all names are checked first (by [`plan`](super::plan)), then all files are
 //! loaded ([`Library::load`]) and all imports looked for ([`check_imports`]); only then does the first library run
 //! ([`Library::instantiate`]).
 //!
@@ -17,26 +17,12 @@ use anyhow::{Context, bail};
 use wasmr::wasi::WasiCtx;
 use wasmr::{Engine, ImportFailure, ImportType, LinkError, Linker, Module, Stop, Store};
 
-use super::UsageError;
+use super::instantiate::{instantiate, load_module};
 use super::missing::{self, Preloads};
 use super::plan::{Linking, UnknownImports};
 use super::report::printable_word;
-use super::run::{MaybeStats, enter, instantiate, load_module};
-use super::stats::Phase;
+use super::stats::{MaybeStats, Phase, enter};
 use super::values::PreloadSpec;
-
-/// Refuses a name that two preloads have.
-pub fn check_names(preloads: &[PreloadSpec]) -> Result<(), UsageError> {
-    for (index, PreloadSpec { name, file }) in preloads.iter().enumerate() {
-        if let Some(first) = preloads[..index].iter().find(|first| first.name == *name) {
-            let [name, first, second] = [name.as_ref(), first.file.as_os_str(), file.as_os_str()].map(printable_word);
-            return Err(UsageError(format!(
-                "--preload gives the name `{name}` twice: to `{first}` and to `{second}`; each needs a name of its own"
-            )));
-        }
-    }
-    Ok(())
-}
 
 /// A library that was loaded and of which nothing ran yet.
 pub struct Library {

@@ -2,16 +2,14 @@
 //!
 //! The layout is stable enough to grep: `error: `, `  wasm trap: `, `  wasm backtrace:`. Whatever wasmr says goes through [`print`] or
 //! [`show`], so that foreign text steers no terminal; names that must also stay on their line are made so where they are put into a
-//! message ([`demangle`]).
+//! message ([`symbol`]).
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::Write;
 
-use wasmr::{Backtrace, FrameInfo};
+use wasmr::{Backtrace, FrameInfo, symbol};
 use wasmr_module::printable::{printable, printable_lines};
-
-use super::demangle;
 
 /// The longest cycle of calls that is recognised as a recursion.
 const MAX_CYCLE: usize = 8;
@@ -91,7 +89,7 @@ struct Line {
 
 impl Line {
     fn of(frame: &FrameInfo) -> Line {
-        let module = demangle::printable(frame.module().name());
+        let module = symbol::printable(frame.module().name());
         Line { offset: frame.offset(), module, function: frame.readable_name() }
     }
 }

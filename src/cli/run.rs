@@ -6,30 +6,30 @@
 
 use std::io::Write;
 use std::mem::ManuallyDrop;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use wasmr::symbol::printable;
 use wasmr::wasi::{MissingMemory, WasiCtx};
 use wasmr::{
-    Engine, Extern, ExternType, HostFailure, Instance, InstantiateError, Linker, Module, Stop, StopKind, Store,
-    TrapCode, UnknownImportCalled, Val, val_type_text,
+    Engine, Extern, ExternType, HostFailure, Instance, Linker, Module, Stop, StopKind, Store, TrapCode,
+    UnknownImportCalled, Val, val_type_text,
 };
 
 use super::code_keys::CodeKeys;
-use super::demangle::printable;
+use super::exit::UsageError;
 use super::flags::RunFlags;
+use super::instantiate::{instantiate, load_module};
 use super::keys::WasmKeys;
-use super::missing::Preloads;
-use super::plan::{self, Entry, Linking, RunPlan, UnknownImports};
+use super::plan::{self, Entry, RunPlan};
 use super::preload::{self, Library};
 use super::report::printable_word;
-use super::stats::{Ended, Phase, Stats};
+use super::stats::{Ended, MaybeStats, Phase, Stats, enter};
 use super::tuning_keys::TuningKeys;
 use super::values::PreloadSpec;
 use super::wasi_keys::WasiKeys;
-use super::{UsageError, exit, invoke, literal, load, missing, report, terminal, timeout};
+use super::{exit, invoke, literal, load, missing, report, signals, terminal, timeout};
 
 /// How a run ended, other than by an error of wasmr's or of its user's.
 enum End {
@@ -47,16 +47,6 @@ enum End {
 
 /// From how many frames on an access out of bounds looks like one below a stack that the program keeps in its memory.
 const DEEP: usize = 1000;
-
-/// The statistics of the run, if they were asked for.
-pub type MaybeStats = Option<Arc<Stats>>;
-
-/// Says that a phase begins.
-pub fn enter(stats: &MaybeStats, phase: Phase) {
-    if let Some(stats) = stats {
-        stats.enter(phase);
-    }
-}
 
 /// Runs a program.
 pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
@@ -97,7 +87,10 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
         timeout::start(limit, begin, name.clone(), stats.clone()).context("cannot start the thread for --timeout")?;
     }
     if let Some(keys) = plan.raw_tty {
-        terminal::prepare(keys).context("cannot use the terminal for --raw-tty")?;
+        let is_noted = terminal::prepare(keys).context("cannot use the terminal for --raw-tty")?;
+        if is_noted {
+            signals::watch_terminal();
+        }
     }
     let (status, ended) = match execute(plan, &stats, out, err)? {
         End::NotRun(status) => return Ok(status),
@@ -199,16 +192,6 @@ fn describe_exception(store: &mut Store<WasiCtx>, instance: Instance, stop: &Sto
     Some(format!("{name}({})", arguments.collect::<Vec<_>>().join(", ")))
 }
 
-/// Loads and validates a module.
-pub fn load_module(engine: &Engine, path: &Path, stats: &MaybeStats) -> anyhow::Result<Module> {
-    enter(stats, Phase::Load);
-    let module = load::module(engine, path)?;
-    if let Some(stats) = stats {
-        stats.module(&module);
-    }
-    Ok(module)
-}
-
 /// Returns true if there is a function to run.
 fn has_entry(module: &Module, entry: &Entry) -> bool {
     let name = match entry {
@@ -253,35 +236,6 @@ fn late_note(late: &[String]) -> String {
         "note: {} after MODULE {go} to the program; put {it} before MODULE, or `--` before MODULE to silence this\n",
         names.join(", ")
     )
-}
-
-/// Links and instantiates; the inner error is a start function that did not return.
-pub fn instantiate(
-    store: &mut Store<WasiCtx>,
-    linker: &mut Linker<WasiCtx>,
-    module: &Module,
-    linking: &Linking,
-    preloads: Preloads<'_>,
-) -> anyhow::Result<Result<Instance, Stop>> {
-    wasmr::wasi::add_imports_to_linker(linker, module, |wasi: &mut WasiCtx| wasi);
-    match linking.unknown {
-        UnknownImports::Refuse => {}
-        UnknownImports::Trap => {
-            linker.define_unknown_imports_as_traps(module)?;
-        }
-        UnknownImports::Default => {
-            linker.define_unknown_imports_as_default_values(module)?;
-        }
-    }
-    let name = module.name();
-    match linker.instantiate(&mut *store, module) {
-        Ok(instance) => Ok(Ok(instance)),
-        Err(InstantiateError::Stop(stop)) => Ok(Err(stop)),
-        Err(InstantiateError::Link(error)) => Err(missing::imports_error(name, &error, preloads)),
-        Err(InstantiateError::Resource(error)) => {
-            Err(anyhow::Error::new(error).context(format!("cannot give `{name}` what it declares")))
-        }
-    }
 }
 
 /// Returns true if the export to invoke is a function without parameters.

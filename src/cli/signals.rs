@@ -21,7 +21,7 @@
 
 #[cfg(unix)]
 mod unix {
-    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use libc::c_int;
     use rustix::termios::LocalModes;
@@ -93,20 +93,9 @@ mod unix {
         terminal::resume();
     }
 
-    /// Number of times that the process was continued.
-    static CONTINUED: AtomicU32 = AtomicU32::new(0);
-
-    /// Stops the job until a shell continues it. Returns false if it was not stopped: no shell controls it, or SIGTTOU is ignored.
-    pub fn stop_job() -> bool {
-        let before = CONTINUED.load(Ordering::SeqCst);
-        let is_sent = rustix::process::kill_current_process_group(rustix::process::Signal::TTOU).is_ok();
-        is_sent && CONTINUED.load(Ordering::SeqCst) != before
-    }
-
     /// Handler of SIGCONT, which also comes after SIGSTOP and when a background job is brought to the foreground.
     extern "C" fn go_on(_: c_int) {
-        CONTINUED.fetch_add(1, Ordering::SeqCst);
-        terminal::resume();
+        terminal::continued();
     }
 
     /// Ends the process by a signal, as far as the kernel lets it die of one.
@@ -134,27 +123,6 @@ mod unix {
             libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
             libc::raise(signal);
         }
-    }
-
-    /// A thread's blocked signals.
-    pub struct Mask(libc::sigset_t);
-
-    /// Blocks all signals for the calling thread. Returns those that were blocked before.
-    pub fn block_all() -> Mask {
-        // SAFETY: the sets are plain data for which zero is a valid value; the calls are async-signal-safe.
-        unsafe {
-            let mut all = std::mem::zeroed();
-            let mut before = Mask(std::mem::zeroed());
-            libc::sigfillset(&raw mut all);
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before.0);
-            before
-        }
-    }
-
-    /// Undoes [`block_all`].
-    pub fn unblock(before: &Mask) {
-        // SAFETY: the set comes from the call that is undone, and is only read.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before.0, std::ptr::null_mut()) };
     }
 
     /// The status with which a process ends that the kernel does not let die of a signal; `None` if it does.
@@ -227,7 +195,7 @@ mod unix {
 }
 
 #[cfg(unix)]
-pub use unix::{block_all, die, install, stop_job, unblock, watch_terminal};
+pub use unix::{die, install, watch_terminal};
 
 /// Other systems end a process on these events by themselves.
 #[cfg(not(unix))]

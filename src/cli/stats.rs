@@ -8,13 +8,13 @@
 //! Translating for the interpreter and host calls are not told apart from interpreting: each is too short to be timed.
 
 use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use wasmr::symbol::printable;
 use wasmr::{Engine, Extern, FunctionCount, Instance, Module, Stop, StopKind, Store, TierReport};
 use wasmr_core::count::Count;
 
-use super::demangle::printable;
 use super::json::Json;
 use super::report::grouped;
 use super::usage::Usage;
@@ -75,6 +75,16 @@ pub struct Stats {
     program: String,
     began: Instant,
     seen: Mutex<Seen>,
+}
+
+/// The statistics of the run, if they were asked for.
+pub type MaybeStats = Option<Arc<Stats>>;
+
+/// Says that a phase begins.
+pub fn enter(stats: &MaybeStats, phase: Phase) {
+    if let Some(stats) = stats {
+        stats.enter(phase);
+    }
 }
 
 /// What was seen so far.

@@ -1,7 +1,7 @@
 //! `--raw-tty`: the terminal on standard input in raw mode while the guest runs.
 //!
 //! In: [`RawKeys`]. [`prepare`] looks at the terminal, [`enter`] makes it raw, and from then on whatever ends the process calls
-//! [`leave`] (at exit, and in the handlers of [`signals`]), whatever stops and continues it [`pause`] and [`resume`].
+//! [`leave`] (at exit, and in the handlers of [`signals`](super::signals)), whatever stops and continues it [`pause`] and [`resume`].
 //!
 //! Raw is what `cfmakeraw` of termios(3) makes of the modes found, except that output is still processed, so that a line feed of the
 //! guest or of a message of wasmr's begins a line.
@@ -13,12 +13,12 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
 use super::flags::RawKeys;
-use super::signals;
+use super::mask;
 
 struct Terminal {
     /// The guest may close its standard input.
@@ -33,10 +33,11 @@ static TERMINAL: OnceLock<Terminal> = OnceLock::new();
 static IS_WANTED: AtomicBool = AtomicBool::new(false);
 
 /// Notes the terminal on standard input and arranges for its modes to be restored, before the engine takes signals of its own.
+/// Returns true if whatever ends or stops the process must now restore it ([`watch_terminal`](super::signals::watch_terminal)).
 /// Without a terminal there nothing is noted, and nothing will be raw: pipes and files neither echo nor wait for a line.
-pub fn prepare(keys: RawKeys) -> std::io::Result<()> {
+pub fn prepare(keys: RawKeys) -> std::io::Result<bool> {
     let stdin = rustix::stdio::stdin();
-    let Ok(found) = tcgetattr(stdin) else { return Ok(()) };
+    let Ok(found) = tcgetattr(stdin) else { return Ok(false) };
     let mut raw = found.clone();
     raw.make_raw();
     raw.output_modes = found.output_modes;
@@ -44,10 +45,7 @@ pub fn prepare(keys: RawKeys) -> std::io::Result<()> {
         raw.local_modes |= found.local_modes & LocalModes::ISIG;
     }
     let fd = stdin.try_clone_to_owned()?;
-    if TERMINAL.set(Terminal { fd, found, raw }).is_ok() {
-        signals::watch_terminal();
-    }
-    Ok(())
+    Ok(TERMINAL.set(Terminal { fd, found, raw }).is_ok())
 }
 
 /// Makes the terminal raw. In the background this process is stopped until it is brought to the foreground, as the system stops
@@ -58,7 +56,7 @@ pub fn enter() {
         IS_WANTED.store(true, Ordering::Relaxed);
         terminal.set(&terminal.raw);
     });
-    while TERMINAL.get().is_some_and(Terminal::is_in_background) && signals::stop_job() {}
+    while TERMINAL.get().is_some_and(Terminal::is_in_background) && stop_job() {}
 }
 
 /// Restores the terminal for good. Async-signal-safe.
@@ -88,6 +86,22 @@ pub fn resume() {
     });
 }
 
+/// Number of times that the process was continued.
+static CONTINUED: AtomicU32 = AtomicU32::new(0);
+
+/// Stops the job until a shell continues it. Returns false if it was not stopped: no shell controls it, or SIGTTOU is ignored.
+fn stop_job() -> bool {
+    let before = CONTINUED.load(Ordering::SeqCst);
+    let is_sent = rustix::process::kill_current_process_group(rustix::process::Signal::TTOU).is_ok();
+    is_sent && CONTINUED.load(Ordering::SeqCst) != before
+}
+
+/// Makes the terminal raw again when the process was continued. Async-signal-safe.
+pub fn continued() {
+    CONTINUED.fetch_add(1, Ordering::SeqCst);
+    resume();
+}
+
 impl Terminal {
     /// Returns true if other processes have the terminal. One that is not the controlling terminal has no foreground.
     fn is_in_background(&self) -> bool {
@@ -108,12 +122,12 @@ impl Terminal {
 fn change(work: impl FnOnce(&Terminal)) {
     static IS_LOCKED: AtomicBool = AtomicBool::new(false);
     let Some(terminal) = TERMINAL.get() else { return };
-    let mask = signals::block_all();
+    let mask = mask::block_all();
     // The holder makes a few system calls that do not wait, and no signal interrupts it.
     while IS_LOCKED.swap(true, Ordering::Acquire) {
         std::hint::spin_loop();
     }
     work(terminal);
     IS_LOCKED.store(false, Ordering::Release);
-    signals::unblock(&mask);
+    mask::unblock(&mask);
 }

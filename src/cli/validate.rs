@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use wasmr::{Config, Engine};
 
+use super::exit::UsageError;
 use super::flags::ValidateFlags;
 use super::keys::WasmKeys;
-use super::{UsageError, exit, load, report};
+use super::{exit, load, report};
 
 /// Checks the files.
 pub fn run(flags: ValidateFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {

@@ -7,10 +7,11 @@ use anyhow::{Context, anyhow, bail};
 use wasmr::{Config, Engine, Features};
 use wasmr_core::count::Count;
 
+use super::exit::UsageError;
 use super::flags::WastFlags;
 use super::report::printable_word;
 use super::tuning_keys::TuningKeys;
-use super::{UsageError, exit, load, report};
+use super::{exit, load, report};
 
 /// Runs the scripts.
 pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {

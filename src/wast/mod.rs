@@ -70,7 +70,7 @@ pub fn run_script(engine: &Engine, text: &str) -> Report {
     match script {
         Ok(script) => run_directives(engine, text, script.directives, &mut report),
         Err((span, message)) => {
-            let hint = wasmr_module::text_hints::hint_at(text, span.offset()).map(|hint| format!("; {hint}"));
+            let hint = wasmr_module::hint_at(text, span.offset()).map(|hint| format!("; {hint}"));
             let message = format!("cannot parse the script: {message}{}", hint.unwrap_or_default());
             report.fail(span.linecol_in(text), message);
         }

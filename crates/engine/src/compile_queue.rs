@@ -14,10 +14,8 @@ const LOOP_WEIGHT: u64 = 8;
 /// Bytes that a body counts at least: every compilation costs something.
 const LEAST_SIZE: u64 = 64;
 
-/// Something to compile.
 #[derive(Debug)]
-pub struct Waiting<T> {
-    /// What.
+pub(crate) struct Waiting<T> {
     pub task: T,
     /// Bytes of the function's body.
     pub size: usize,
@@ -35,9 +33,8 @@ impl<T> Waiting<T> {
     }
 }
 
-/// What is waiting.
 #[derive(Debug)]
-pub struct CompileQueue<T> {
+pub(crate) struct CompileQueue<T> {
     waiting: Vec<Waiting<T>>,
 }
 
@@ -48,23 +45,21 @@ impl<T> Default for CompileQueue<T> {
 }
 
 impl<T> CompileQueue<T> {
-    /// Adds something.
-    pub fn push(&mut self, waiting: Waiting<T>) {
+    pub(crate) fn push(&mut self, waiting: Waiting<T>) {
         self.waiting.push(waiting);
     }
 
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// Everything in it, in the order in which it came.
-    pub fn into_tasks(self) -> impl Iterator<Item = T> {
+    pub(crate) fn into_tasks(self) -> impl Iterator<Item = T> {
         self.waiting.into_iter().map(|waiting| waiting.task)
     }
 
     /// Takes what is most worth it; of equals what came first.
-    pub fn pop(&mut self) -> Option<Waiting<T>> {
+    pub(crate) fn pop(&mut self) -> Option<Waiting<T>> {
         let places = 0..self.waiting.len();
         let best = places.max_by_key(|&place| (self.waiting[place].worth(), std::cmp::Reverse(place)))?;
         // In order, for the sake of equals.

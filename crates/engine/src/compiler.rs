@@ -9,19 +9,18 @@ use crate::compile_queue::Waiting;
 use crate::config::Config;
 use crate::pause::Pause;
 use crate::report::{Observer, TierEvent, TierReport};
-use crate::tier_up::CompileTask;
 use crate::tuning::{Tuning, processors};
-use crate::workers::Workers;
+use crate::workers::{Task, Workers};
 
-/// What the modules of an engine share.
-pub struct Compiler {
+/// What the modules of an engine share, whose compilations are tasks of the type `T`.
+pub(crate) struct Compiler<T: Task> {
     tuning: Tuning,
     /// Whether code is also safe from speculation past its checks.
     spectre_guards: bool,
     observer: Option<Observer>,
     /// Asked of the system when it first matters.
     processors: OnceLock<usize>,
-    workers: OnceLock<Workers<CompileTask>>,
+    workers: OnceLock<Workers<T>>,
     /// When the first hot event was.
     began: OnceLock<Instant>,
     outage: Mutex<Outage>,
@@ -41,7 +40,6 @@ struct Outage {
     told: Option<String>,
 }
 
-/// What was done so far.
 #[derive(Debug, Default)]
 struct Counts {
     functions: AtomicU64,
@@ -51,20 +49,17 @@ struct Counts {
     nanoseconds: AtomicU64,
 }
 
-/// What came of compiling something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compiled {
-    /// A function.
+pub(crate) enum Compiled {
     Function,
     /// A function from a loop on.
     Loop,
-    /// Nothing.
     Refused,
 }
 
-impl Compiler {
+impl<T: Task> Compiler<T> {
     /// A compiler that has not begun.
-    pub fn new(config: &Config) -> Compiler {
+    pub(crate) fn new(config: &Config) -> Compiler<T> {
         Compiler {
             tuning: config.tuning.clone(),
             spectre_guards: config.spectre_guards,
@@ -78,13 +73,12 @@ impl Compiler {
         }
     }
 
-    /// The knobs.
-    pub fn tuning(&self) -> &Tuning {
+    pub(crate) fn tuning(&self) -> &Tuning {
         &self.tuning
     }
 
     /// Whether code is also safe from speculation past its checks.
-    pub fn spectre_guards(&self) -> bool {
+    pub(crate) fn spectre_guards(&self) -> bool {
         self.spectre_guards
     }
 
@@ -93,14 +87,14 @@ impl Compiler {
     }
 
     /// Whether it is time to compile a function, or a loop of it, whose body has so many bytes and which so many samples found.
-    pub fn pays(&self, samples: u32, body_bytes: usize) -> bool {
+    pub(crate) fn pays(&self, samples: u32, body_bytes: usize) -> bool {
         samples >= self.tuning.samples_for(body_bytes, false)
             && self.began.get_or_init(Instant::now).elapsed() >= self.tuning.delay()
             && (self.processors() > 1 || samples >= self.tuning.samples_for(body_bytes, true))
     }
 
     /// Has something compiled. If there is no thread for that, nothing is for a while.
-    pub fn submit(&self, waiting: Waiting<CompileTask>) {
+    pub(crate) fn submit(&self, waiting: Waiting<T>) {
         let workers = self.workers.get_or_init(|| Workers::new(self.tuning.compile_threads_on(self.processors())));
         if let Err(error) = workers.submit(waiting) {
             self.pause(format!("there is no thread to compile on: {error}"));
@@ -112,14 +106,14 @@ impl Compiler {
     }
 
     /// Says why nothing is compiled for a while, which is longer each time until something was.
-    pub fn pause(&self, why: String) {
+    pub(crate) fn pause(&self, why: String) {
         let mut outage = self.outage();
         outage.pause = Some(Pause::after(outage.pause));
         self.go_out(outage, why);
     }
 
     /// Says why nothing will ever be compiled on this host.
-    pub fn give_up(&self, why: String) {
+    pub(crate) fn give_up(&self, why: String) {
         let mut outage = self.outage();
         outage.pause = None;
         self.go_out(outage, why);
@@ -146,22 +140,21 @@ impl Compiler {
     }
 
     /// Tells whoever wants to know.
-    pub fn tell<'a>(&self, event: impl FnOnce() -> TierEvent<'a>) {
+    pub(crate) fn tell<'a>(&self, event: impl FnOnce() -> TierEvent<'a>) {
         if let Some(Observer(observer)) = &self.observer {
             observer(&event());
         }
     }
 
     /// Returns true if nothing is to be compiled now.
-    pub fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.is_out.load(Ordering::Acquire) && {
             let outage = self.outage();
             outage.why.is_some() && outage.pause.is_none_or(|pause| !pause.is_over())
         }
     }
 
-    /// Counts something that was compiled.
-    pub fn count(&self, what: Compiled, bytes: usize, time: Duration) {
+    pub(crate) fn count(&self, what: Compiled, bytes: usize, time: Duration) {
         let counter = match what {
             Compiled::Function => &self.counts.functions,
             Compiled::Loop => &self.counts.loops,
@@ -178,8 +171,7 @@ impl Compiler {
         add(&self.counts.nanoseconds, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// What was done so far.
-    pub fn report(&self) -> TierReport {
+    pub(crate) fn report(&self) -> TierReport {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         TierReport {
             unavailable: self.outage().why.clone(),

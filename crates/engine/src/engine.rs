@@ -14,7 +14,9 @@ use crate::config::Config;
 use crate::modes::Mode;
 use crate::report::TierReport;
 #[cfg(feature = "jit")]
-use crate::{tier::Tiers, tier_up::ModuleTiers};
+use crate::tier::Tiers;
+#[cfg(feature = "jit")]
+use crate::tier_up::{CompileTask, ModuleTiers};
 
 /// Makes modules and stores. Cloning is cheap and shares everything.
 ///
@@ -39,7 +41,7 @@ struct Shared {
     types: Arc<TypeRegistry>,
     tier: Arc<dyn Tier>,
     #[cfg(feature = "jit")]
-    compiler: Arc<Compiler>,
+    compiler: Arc<Compiler<CompileTask>>,
 }
 
 impl Engine {

@@ -11,13 +11,13 @@ const SHORT: usize = 128;
 
 /// What is known of a module's functions.
 #[derive(Debug, Default)]
-pub struct Leaves {
+pub(crate) struct Leaves {
     known: Mutex<HashMap<u32, bool>>,
 }
 
 impl Leaves {
     /// Whether a function is short, calls nothing and repeats nothing; by its index among those that the module defines.
-    pub fn is_short(&self, module: &Module, defined_index: u32) -> bool {
+    pub(crate) fn is_short(&self, module: &Module, defined_index: u32) -> bool {
         let body = module.body(defined_index);
         if body.bytes.len() > SHORT {
             return false;

@@ -9,25 +9,23 @@ use std::sync::Arc;
 
 use wasmr_interp::translate::loops::{Loop, LoopInfo};
 
-use crate::tier_up::Progress;
+use crate::work::Progress;
 
 /// A place: a word of a function's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Site {
+pub(crate) struct Site {
     /// The function, counted from the first that the module defines.
     pub index: u32,
     /// Whether its code is that for guarded memories.
     pub guarded: bool,
-    /// The word.
     pub position: u32,
 }
 
 /// Places of one function that are looked at at once.
 const MAX_LOOKED_AT: usize = 8;
 
-/// The places.
 #[derive(Debug, Default)]
-pub struct LoopSites {
+pub(crate) struct LoopSites {
     known: HashMap<Site, Knowledge>,
 }
 
@@ -54,7 +52,7 @@ struct Watch {
 
 /// What to do at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Advice {
+pub(crate) enum Advice {
     /// Nothing: the code is being made.
     Wait,
     /// See whether control comes to the target soon.
@@ -67,7 +65,7 @@ pub enum Advice {
 
 impl LoopSites {
     /// Counts an event, unless it came early; whether it is not known yet what the place is.
-    pub fn sample(&mut self, site: Site, early: bool) -> bool {
+    pub(crate) fn sample(&mut self, site: Site, early: bool) -> bool {
         match self.known.entry(site).or_insert(Knowledge::Samples(0)) {
             Knowledge::Samples(samples) => {
                 *samples = samples.saturating_add(u32::from(!early));
@@ -78,7 +76,7 @@ impl LoopSites {
     }
 
     /// How many samples found a place of which nothing else is known.
-    pub fn samples(&self, site: Site) -> u32 {
+    pub(crate) fn samples(&self, site: Site) -> u32 {
         match self.known.get(&site) {
             Some(Knowledge::Samples(samples)) => *samples,
             _ => 0,
@@ -87,7 +85,7 @@ impl LoopSites {
 
     /// The places in a function of which nothing is known but that samples found them, the most often found first; not more than are
     /// worth looking at.
-    pub fn unknown(&self, index: u32, guarded: bool) -> Vec<Site> {
+    pub(crate) fn unknown(&self, index: u32, guarded: bool) -> Vec<Site> {
         let mut found: Vec<(u32, Site)> = self
             .known
             .iter()
@@ -103,12 +101,12 @@ impl LoopSites {
     }
 
     /// Notes what a place is; and of loops around it that they are loops, so that they can be entered at once.
-    pub fn learn(&mut self, site: Site, info: Option<LoopInfo>) {
+    pub(crate) fn learn(&mut self, site: Site, info: Option<LoopInfo>) {
         self.learn_inside(site, info, 0);
     }
 
     /// The same, where the loops around the one with this index in the nest are not to be entered: nothing is known of them.
-    pub fn learn_inside(&mut self, site: Site, info: Option<LoopInfo>, target: usize) {
+    pub(crate) fn learn_inside(&mut self, site: Site, info: Option<LoopInfo>, target: usize) {
         let Some(info) = info else {
             self.known.insert(site, Knowledge::Nothing);
             return;
@@ -124,13 +122,13 @@ impl LoopSites {
 
     /// The outermost loop around a place that samples found control at, by its index in the nest. With many samples: to others it
     /// hardly ever comes.
-    pub fn outermost_found(&self, site: Site, info: &LoopInfo) -> usize {
+    pub(crate) fn outermost_found(&self, site: Site, info: &LoopInfo) -> usize {
         let is_found = |place: &Loop| self.samples(Site { position: place.word, ..site }) > 0;
         info.nest.iter().position(is_found).unwrap_or(info.nest.len() - 1)
     }
 
     /// The loop to enter from a place, by its offset in the module; and whether it starts there.
-    pub fn target(&self, site: Site) -> Option<(Arc<LoopInfo>, usize, bool)> {
+    pub(crate) fn target(&self, site: Site) -> Option<(Arc<LoopInfo>, usize, bool)> {
         match self.known.get(&site) {
             Some(Knowledge::Loop(watch)) => {
                 let offset = watch.info.nest[watch.target].offset;
@@ -141,7 +139,7 @@ impl LoopSites {
     }
 
     /// What to do at a place, given what has become of the target's code.
-    pub fn advise(&mut self, site: Site, progress: &Progress, early: bool, patience: u32) -> Advice {
+    pub(crate) fn advise(&mut self, site: Site, progress: &Progress, early: bool, patience: u32) -> Advice {
         let Some(known) = self.known.get_mut(&site) else { return Advice::Wait };
         let Knowledge::Loop(watch) = known else { return Advice::Wait };
         let is_here = watch.target == watch.here;

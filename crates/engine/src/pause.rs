@@ -10,20 +10,20 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// A time in which something is not tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pause {
+pub(crate) struct Pause {
     length: Duration,
     end: Instant,
 }
 
 impl Pause {
     /// A pause from now on, longer than the one that came before if there was one.
-    pub fn after(previous: Option<Pause>) -> Pause {
+    pub(crate) fn after(previous: Option<Pause>) -> Pause {
         let length = previous.map_or(FIRST, |previous| (previous.length * 2).min(LONGEST));
         Pause { length, end: Instant::now() + length }
     }
 
     /// Returns true if it is time to try again.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         Instant::now() >= self.end
     }
 }

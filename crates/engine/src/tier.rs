@@ -9,15 +9,13 @@ use wasmr_runtime::tier::Tier;
 use wasmr_runtime::vm::VmStore;
 use wasmr_runtime::walk::{Segment, Walk};
 
-/// Both tiers.
 #[derive(Debug)]
-pub struct Tiers {
+pub(crate) struct Tiers {
     interp: InterpTier,
 }
 
 impl Tiers {
-    /// Both tiers, ready to run.
-    pub fn new() -> Tiers {
+    pub(crate) fn new() -> Tiers {
         Tiers { interp: InterpTier::new() }
     }
 }

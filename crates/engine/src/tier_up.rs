@@ -32,6 +32,7 @@ use crate::leaves::Leaves;
 use crate::loops::{Advice, LoopSites, Site};
 use crate::pause::Pause;
 use crate::report::TierEvent;
+use crate::work::{Progress, Work};
 use crate::workers::Task;
 
 /// Calls and loops that are looked at one by one after a hot event.
@@ -41,11 +42,11 @@ const HUNT: u32 = 64;
 const MAX_FOUND_CALLS: usize = 64;
 
 /// Gives the functions of one module their code.
-pub struct ModuleTiers {
+pub(crate) struct ModuleTiers {
     this: Weak<ModuleTiers>,
     module: Arc<Module>,
     layout: VmLayout,
-    compiler: Arc<Compiler>,
+    compiler: Arc<Compiler<CompileTask>>,
     metered: bool,
     /// Whether functions are compiled before their first call, instead of when they are hot.
     eager: bool,
@@ -84,32 +85,8 @@ struct FoundCall {
     count: u32,
 }
 
-/// Something to compile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Work {
-    /// The function, counted from the first that the module defines.
-    pub index: u32,
-    /// Whether for instances whose memory 0 is guarded.
-    pub guarded: bool,
-    /// The offset of the loop to start at, if not at the beginning.
-    pub at_loop: Option<usize>,
-}
-
-/// What has become of it.
-#[derive(Clone, Debug)]
-pub enum Progress {
-    /// It waits, or is being compiled; with the samples that found it.
-    Waiting(Arc<AtomicU32>),
-    /// There is code.
-    Ready,
-    /// There will be none.
-    Refused,
-    /// There is none now, and nothing waits: the host has no means for it. To be asked for again.
-    Postponed,
-}
-
 /// The work of a thread that compiles.
-pub struct CompileTask {
+pub(crate) struct CompileTask {
     tiers: Weak<ModuleTiers>,
     work: Work,
     /// The loop to start at, if the work is that.
@@ -120,7 +97,12 @@ pub struct CompileTask {
 
 impl ModuleTiers {
     /// For a module of which nothing is compiled, `metered` as the interpreter's code is.
-    pub fn new(module: Arc<Module>, compiler: Arc<Compiler>, metered: bool, eager: bool) -> Arc<ModuleTiers> {
+    pub(crate) fn new(
+        module: Arc<Module>,
+        compiler: Arc<Compiler<CompileTask>>,
+        metered: bool,
+        eager: bool,
+    ) -> Arc<ModuleTiers> {
         Arc::new_cyclic(|this| ModuleTiers {
             this: this.clone(),
             layout: VmLayout::for_module(&module),

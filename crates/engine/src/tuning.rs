@@ -116,7 +116,7 @@ impl Tuning {
 }
 
 /// How many processors the system lets this process use.
-pub fn processors() -> usize {
+pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

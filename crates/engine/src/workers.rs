@@ -16,7 +16,7 @@ const GIANT: usize = 32 << 10;
 const STACK_SIZE: usize = 8 << 20;
 
 /// Something that is done on a thread of its own.
-pub trait Task: Send + 'static {
+pub(crate) trait Task: Send + 'static {
     /// What a thread keeps from one task to the next.
     type Scratch: Default;
 
@@ -30,8 +30,7 @@ pub trait Task: Send + 'static {
     fn postpone(self);
 }
 
-/// Threads that do tasks.
-pub struct Workers<T: Task> {
+pub(crate) struct Workers<T: Task> {
     shared: Arc<Shared<T>>,
 }
 
@@ -85,13 +84,12 @@ impl<T: Task> Shared<T> {
 
 impl<T: Task> Workers<T> {
     /// At most so many threads, and one more while a giant is being compiled; none yet.
-    pub fn new(most: usize) -> Workers<T> {
+    pub(crate) fn new(most: usize) -> Workers<T> {
         let state = State { queue: CompileQueue::default(), threads: 0, running: 0, giants: 0, closed: false };
         Workers { shared: Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new(), most }) }
     }
 
-    /// How many threads there are.
-    pub fn threads(&self) -> usize {
+    pub(crate) fn threads(&self) -> usize {
         self.shared.lock().threads
     }
 
@@ -99,7 +97,7 @@ impl<T: Task> Workers<T> {
     ///
     /// # Errors
     /// If there is no thread and the system gives none; whatever waits is then postponed.
-    pub fn submit(&self, waiting: Waiting<T>) -> io::Result<()> {
+    pub(crate) fn submit(&self, waiting: Waiting<T>) -> io::Result<()> {
         let mut state = self.shared.lock();
         state.queue.push(waiting);
         let provided = self.shared.provide(&mut state);

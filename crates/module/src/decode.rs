@@ -20,14 +20,14 @@ use wasmr_core::count::Count;
 use wasmr_core::limits::MAX_TYPE_SECTION;
 use wasmr_core::registry::TypeRegistry;
 
+use crate::bytes::ModuleBytes;
+use crate::decls::{BodyRange, Declarations};
 use crate::error::{Fault, ModuleError};
 use crate::execution::Purpose;
 use crate::features::Features;
-use crate::module::{BodyRange, Declarations, ModuleBytes};
 use crate::names::Names;
 use crate::{layout, sections, validate};
 
-/// Decodes and validates a module.
 pub(crate) fn decode(
     bytes: &ModuleBytes,
     features: &Features,

@@ -16,7 +16,6 @@ use std::fmt;
 
 use wasmr_core::count::Count;
 
-use crate::execution;
 use crate::features::{self, Feature};
 use crate::printable::printable;
 
@@ -98,7 +97,7 @@ impl ModuleError {
         match missing.map(|feature| (feature, feature.lacks())) {
             // The sentence asks for a switch that does not exist.
             Some((feature, Some(lacks))) => {
-                message = format!("wasmr does not have {} yet{}", lacks.what, execution::advice(feature));
+                message = format!("wasmr does not have {} yet{}", lacks.what, feature.advice());
             }
             Some((feature, None)) => message.push_str(&format!("; the feature {} is off", feature.name())),
             None if error.missing_wasm_feature().is_some() => message.push_str("; wasmr does not have that"),

@@ -16,7 +16,7 @@ use wasmparser::{FunctionBody, Operator};
 use crate::error::{Fault, ModuleError};
 use crate::features::Feature;
 use crate::operator_class::Support;
-use crate::operators::operator_name;
+use crate::operator_text::operator_name;
 
 /// The use that a module is decoded for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,18 +74,12 @@ pub(crate) fn in_constant(operator: &Operator<'_>, offset: u64) -> ModuleError {
 
 /// Returns the error for a declaration that `feature` lacks, such as "a shared memory".
 pub(crate) fn declaration(what: &str, feature: Feature, offset: u64) -> ModuleError {
-    ModuleError::lacking(format!("wasmr does not have {what} yet{}", advice(feature)), feature, Some(offset))
+    ModuleError::lacking(format!("wasmr does not have {what} yet{}", feature.advice()), feature, Some(offset))
 }
 
 fn not_executed(operator: &Operator<'_>, feature: Feature, offset: u64) -> ModuleError {
-    let message = format!("wasmr does not execute `{}` yet{}", operator_name(operator), advice(feature));
+    let message = format!("wasmr does not execute `{}` yet{}", operator_name(operator), feature.advice());
     ModuleError::lacking(message, feature, Some(offset))
-}
-
-/// Returns the end of a message: the feature's name, and what to do.
-pub(crate) fn advice(feature: Feature) -> String {
-    let instead = feature.lacks().map(|lacks| format!("; {}", lacks.instead)).unwrap_or_default();
-    format!(" (feature {}){instead}", feature.name())
 }
 
 #[cfg(test)]

@@ -55,6 +55,12 @@ macro_rules! features {
                 }
             }
 
+            /// Returns the end of a message about what the feature lacks: its name, and what to do.
+            pub(crate) fn advice(self) -> String {
+                let instead = self.lacks().map(|lacks| format!("; {}", lacks.instead)).unwrap_or_default();
+                format!(" (feature {}){instead}", self.name())
+            }
+
             /// The feature's flag in wasmparser.
             pub(crate) const fn bits(self) -> WasmFeatures {
                 match self { $(Feature::$variant => WasmFeatures::empty()$(.union(WasmFeatures::$bit))+,)* }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
 
+use crate::bytes::ModuleBytes;
 use crate::error::ModuleError;
 use crate::features::{Feature, Features};
-use crate::module::{Module, ModuleBytes};
+use crate::module::Module;
 use crate::needs;
 
 /// A module that was decoded and validated with whatever features it needs, to be looked at only.

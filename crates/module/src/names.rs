@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use wasmparser::{BinaryReader, Name, Subsections};
 
+use crate::bytes::ModuleBytes;
 use crate::layout::{Section, Sections};
-use crate::module::ModuleBytes;
 
 /// Function names, in order of the index.
 pub struct Names {

@@ -16,10 +16,11 @@ use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
 
+use crate::bytes::ModuleBytes;
 use crate::error::ModuleError;
 use crate::execution::Purpose;
 use crate::features::{Feature, Features};
-use crate::module::{Module, ModuleBytes};
+use crate::module::Module;
 
 /// Decodes and validates a module with the features that it needs and no others; [`Module::features`] has them. Errors are
 /// those of a validation with every feature.

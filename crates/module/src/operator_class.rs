@@ -1,7 +1,7 @@
 //! The class of every operator: the facts about it that hold whatever it computes, in one table.
 //!
 //! In: an operator as wasmparser decodes it. Out: its [`OperatorClass`] and its [`Support`], for
-//! - fuel ([`cost`](crate::cost)) and the translators that take it, block by block;
+//! - fuel (`cost`) and the translators that take it, block by block;
 //! - both translators, which skip unreachable code;
 //! - the compiler, which inlines no tail call, and the engine, which looks for leaf functions
 //!   ([`FuncBody::is_leaf`](crate::FuncBody::is_leaf));
@@ -172,8 +172,8 @@ macro_rules! operators {
             $(pub(super) mod $proposal {
                 use crate::operator_class::{OperatorClass, Support};
 
-                pub const SUPPORT: Support = operators!(@support $support);
-                $($(pub const $op: OperatorClass = OperatorClass::$class;)+)+
+                pub(crate) const SUPPORT: Support = operators!(@support $support);
+                $($(pub(crate) const $op: OperatorClass = OperatorClass::$class;)+)+
             })*
         }
     };

@@ -14,17 +14,16 @@ use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, RefType};
 
 use crate::const_expr::ConstExpr;
-use crate::error::{Fault, ModuleError};
-use crate::module::{
+use crate::decls::{
     DataMode, DataSegment, Declarations, ElementItems, ElementMode, ElementSegment, Export, ExternKind, GlobalDecl,
     Import, TableDecl,
 };
+use crate::error::{Fault, ModuleError};
 use crate::types::memory_type;
 
 type Done = Result<(), ModuleError>;
 
-/// The type section.
-pub fn types(decls: &mut Declarations, registry: &Arc<TypeRegistry>, reader: TypeSectionReader<'_>) -> Done {
+pub(crate) fn types(decls: &mut Declarations, registry: &Arc<TypeRegistry>, reader: TypeSectionReader<'_>) -> Done {
     for group in reader {
         let pushed = decls.types.push_group(&group.map_err(ModuleError::malformed)?, registry);
         pushed.map_err(|full| ModuleError::new(Fault::OverLimit, full.to_string(), None))?;
@@ -32,8 +31,7 @@ pub fn types(decls: &mut Declarations, registry: &Arc<TypeRegistry>, reader: Typ
     Ok(())
 }
 
-/// The import section.
-pub fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>) -> Done {
+pub(crate) fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>) -> Done {
     for import in reader.into_imports_with_offsets() {
         let (offset, import) = import.map_err(ModuleError::malformed)?;
         let types = &decls.types;
@@ -73,16 +71,14 @@ pub fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>) -> Don
     Ok(())
 }
 
-/// The function section.
-pub fn functions(decls: &mut Declarations, reader: FunctionSectionReader<'_>) -> Done {
+pub(crate) fn functions(decls: &mut Declarations, reader: FunctionSectionReader<'_>) -> Done {
     for type_index in reader {
         decls.funcs.push(type_index.map_err(ModuleError::malformed)?);
     }
     Ok(())
 }
 
-/// The table section.
-pub fn tables(decls: &mut Declarations, reader: TableSectionReader<'_>) -> Done {
+pub(crate) fn tables(decls: &mut Declarations, reader: TableSectionReader<'_>) -> Done {
     for table in reader {
         let table = table.map_err(ModuleError::malformed)?;
         let init = match &table.init {
@@ -94,8 +90,7 @@ pub fn tables(decls: &mut Declarations, reader: TableSectionReader<'_>) -> Done 
     Ok(())
 }
 
-/// The memory section.
-pub fn memories(decls: &mut Declarations, reader: MemorySectionReader<'_>) -> Done {
+pub(crate) fn memories(decls: &mut Declarations, reader: MemorySectionReader<'_>) -> Done {
     for memory in reader.into_iter_with_offsets() {
         let (offset, ty) = memory.map_err(ModuleError::malformed)?;
         decls.memories.push(memory_type(ty, offset, decls.purpose)?);
@@ -103,8 +98,7 @@ pub fn memories(decls: &mut Declarations, reader: MemorySectionReader<'_>) -> Do
     Ok(())
 }
 
-/// The tag section.
-pub fn tags(decls: &mut Declarations, reader: TagSectionReader<'_>) -> Done {
+pub(crate) fn tags(decls: &mut Declarations, reader: TagSectionReader<'_>) -> Done {
     for tag in reader {
         let tag = tag.map_err(ModuleError::malformed)?;
         decls.tags.push(decls.types.id(tag.func_type_idx));
@@ -112,8 +106,7 @@ pub fn tags(decls: &mut Declarations, reader: TagSectionReader<'_>) -> Done {
     Ok(())
 }
 
-/// The global section.
-pub fn globals(decls: &mut Declarations, reader: GlobalSectionReader<'_>) -> Done {
+pub(crate) fn globals(decls: &mut Declarations, reader: GlobalSectionReader<'_>) -> Done {
     for global in reader {
         let global = global.map_err(ModuleError::malformed)?;
         let init = Some(ConstExpr::decode(&global.init_expr, &decls.types, decls.purpose)?);
@@ -123,7 +116,7 @@ pub fn globals(decls: &mut Declarations, reader: GlobalSectionReader<'_>) -> Don
 }
 
 /// The export section. Validation has refused names that occur twice.
-pub fn exports(decls: &mut Declarations, reader: ExportSectionReader<'_>) -> Done {
+pub(crate) fn exports(decls: &mut Declarations, reader: ExportSectionReader<'_>) -> Done {
     for export in reader {
         let export = export.map_err(ModuleError::malformed)?;
         let kind = match export.kind {
@@ -142,8 +135,7 @@ pub fn exports(decls: &mut Declarations, reader: ExportSectionReader<'_>) -> Don
     Ok(())
 }
 
-/// The element section.
-pub fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_>) -> Done {
+pub(crate) fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_>) -> Done {
     for element in reader {
         let element = element.map_err(ModuleError::malformed)?;
         let mode = match &element.kind {
@@ -172,8 +164,7 @@ pub fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_>) -> D
     Ok(())
 }
 
-/// The data section.
-pub fn data(decls: &mut Declarations, reader: DataSectionReader<'_>) -> Done {
+pub(crate) fn data(decls: &mut Declarations, reader: DataSectionReader<'_>) -> Done {
     for segment in reader {
         let segment = segment.map_err(ModuleError::malformed)?;
         let mode = match &segment.kind {

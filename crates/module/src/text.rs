@@ -7,10 +7,10 @@ use std::path::Path;
 
 use wasmr_core::count::Count;
 
+use crate::bytes::ModuleBytes;
 #[cfg(feature = "wat")]
 use crate::error::quoted;
 use crate::error::{Fault, ModuleError};
-use crate::module::ModuleBytes;
 #[cfg(feature = "wat")]
 use crate::text_hints;
 

@@ -65,7 +65,11 @@ impl BlockSig<'_> {
 
 impl TypeTable {
     /// Interns a recursion group and appends its types.
-    pub fn push_group(&mut self, group: &wasmparser::RecGroup, registry: &Arc<TypeRegistry>) -> Result<(), IdsUsedUp> {
+    pub(crate) fn push_group(
+        &mut self,
+        group: &wasmparser::RecGroup,
+        registry: &Arc<TypeRegistry>,
+    ) -> Result<(), IdsUsedUp> {
         let base = self.entries.len() as u32;
         let id = |index: u32| match index.checked_sub(base) {
             Some(local) => RecGroup::local(local),
@@ -87,43 +91,39 @@ impl TypeTable {
     }
 
     /// How many types the module has.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// The canonical id of a type.
-    pub fn id(&self, type_index: u32) -> TypeId {
+    pub(crate) fn id(&self, type_index: u32) -> TypeId {
         self.entries[type_index as usize].id
     }
 
     /// The function type at an index that validation found to be one.
-    pub fn func(&self, type_index: u32) -> &Arc<FuncType> {
+    pub(crate) fn func(&self, type_index: u32) -> &Arc<FuncType> {
         let func = self.entries[type_index as usize].func.as_ref();
         func.expect("the validator accepts only function types here")
     }
 
     /// The function type at an index, if it is one.
-    pub fn as_func(&self, type_index: u32) -> Option<&Arc<FuncType>> {
+    pub(crate) fn as_func(&self, type_index: u32) -> Option<&Arc<FuncType>> {
         self.entries.get(type_index as usize)?.func.as_ref()
     }
 
-    /// A value type.
-    pub fn val_type(&self, ty: wasmparser::ValType) -> ValType {
+    pub(crate) fn val_type(&self, ty: wasmparser::ValType) -> ValType {
         val_type(ty, &|index| self.id(index))
     }
 
-    /// A reference type.
-    pub fn ref_type(&self, ty: wasmparser::RefType) -> RefType {
+    pub(crate) fn ref_type(&self, ty: wasmparser::RefType) -> RefType {
         ref_type(ty, &|index| self.id(index))
     }
 
-    /// A heap type.
-    pub fn heap_type(&self, ty: wasmparser::HeapType) -> HeapType {
+    pub(crate) fn heap_type(&self, ty: wasmparser::HeapType) -> HeapType {
         heap_type(ty, &|index| self.id(index))
     }
 
-    /// A block type.
-    pub fn block_sig(&self, ty: wasmparser::BlockType) -> BlockSig<'_> {
+    pub(crate) fn block_sig(&self, ty: wasmparser::BlockType) -> BlockSig<'_> {
         match ty {
             wasmparser::BlockType::Empty => BlockSig::Empty,
             wasmparser::BlockType::Type(ty) => BlockSig::Result(self.val_type(ty)),
@@ -131,13 +131,11 @@ impl TypeTable {
         }
     }
 
-    /// A global type.
-    pub fn global_type(&self, ty: wasmparser::GlobalType) -> GlobalType {
+    pub(crate) fn global_type(&self, ty: wasmparser::GlobalType) -> GlobalType {
         GlobalType { content: self.val_type(ty.content_type), mutable: ty.mutable }
     }
 
-    /// A table type.
-    pub fn table_type(&self, ty: wasmparser::TableType) -> TableType {
+    pub(crate) fn table_type(&self, ty: wasmparser::TableType) -> TableType {
         TableType {
             limits: Limits { min: ty.initial, max: ty.maximum },
             is64: ty.table64,

@@ -15,9 +15,9 @@ use wasmparser::{
     WasmFeatures,
 };
 
+use crate::decls::{BodyRange, Declarations};
 use crate::error::{Fault, ModuleError};
 use crate::execution;
-use crate::module::{BodyRange, Declarations};
 
 /// How much code makes other threads worth their start (some 30 µs each, at about 75 MB/s).
 const PARALLEL_BYTES: usize = 256 << 10;
@@ -27,7 +27,6 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// The bodies of a module that are to be validated.
 pub(crate) struct Bodies<'a> {
-    /// The module.
     pub binary: &'a [u8],
     /// What it declares; all of `bodies` are validated.
     pub decls: &'a Declarations,
@@ -44,7 +43,7 @@ type Found = (u32, ModuleError);
 
 impl Bodies<'_> {
     /// Validates all bodies on up to `threads` threads.
-    pub fn validate(&self, threads: usize) -> Result<(), Found> {
+    pub(crate) fn validate(&self, threads: usize) -> Result<(), Found> {
         let ends = self.chunk_ends();
         let code: usize = self.decls.bodies.iter().map(BodyRange::len).sum();
         let threads = if code < PARALLEL_BYTES { 1 } else { threads.min(ends.len()) };

@@ -8,43 +8,14 @@ use rustix::fs::{FileType, Stat};
 
 use crate::errno::Errno;
 use crate::exit::Fail;
-use crate::memory::{GuestMemory, MemoryFault, Pointer};
-
-/// Size and alignment of a type in guest memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
-    /// Bytes.
-    pub size: u32,
-    /// Every address is a multiple of this power of two.
-    pub align: u32,
-}
-
-/// The layouts of what pointers point to, by the names that the table of calls uses.
-pub(crate) mod layout {
-    use super::Layout;
-
-    const fn of(size: u32, align: u32) -> Layout {
-        Layout { size, align }
-    }
-
-    pub(crate) const U8: Layout = of(1, 1);
-    pub(crate) const U16: Layout = of(2, 2);
-    pub(crate) const U32: Layout = of(4, 4);
-    pub(crate) const U64: Layout = of(8, 8);
-    pub(crate) const IOVEC: Layout = of(8, 4);
-    pub(crate) const PRESTAT: Layout = of(8, 4);
-    pub(crate) const FDSTAT: Layout = of(24, 8);
-    pub(crate) const FILESTAT: Layout = of(64, 8);
-    pub(crate) const FILESTAT_UNSTABLE: Layout = of(56, 8);
-    pub(crate) const SUBSCRIPTION: Layout = of(48, 8);
-    pub(crate) const SUBSCRIPTION_UNSTABLE: Layout = of(56, 8);
-    pub(crate) const EVENT: Layout = of(32, 8);
-}
+use crate::layout;
+use crate::memory::GuestMemory;
+use crate::pointer::{MemoryFault, Pointer};
 
 /// `filetype`: what a descriptor or a path refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Filetype {
+pub(crate) enum Filetype {
     /// Something else, such as a pipe.
     Unknown = 0,
     /// A block device.
@@ -55,8 +26,6 @@ pub enum Filetype {
     Directory = 3,
     /// A regular file.
     RegularFile = 4,
-    /// A datagram socket.
-    SocketDgram = 5,
     /// A stream socket.
     SocketStream = 6,
     /// A symbolic link.
@@ -78,48 +47,48 @@ impl From<FileType> for Filetype {
 }
 
 /// The bits of `fdflags`.
-pub mod fdflags {
+pub(crate) mod fdflags {
     /// Every write goes to the end.
-    pub const APPEND: u16 = 1;
+    pub(crate) const APPEND: u16 = 1;
     /// Writes are synchronised, data only.
-    pub const DSYNC: u16 = 1 << 1;
+    pub(crate) const DSYNC: u16 = 1 << 1;
     /// Nothing waits.
-    pub const NONBLOCK: u16 = 1 << 2;
+    pub(crate) const NONBLOCK: u16 = 1 << 2;
     /// Reads are synchronised too.
-    pub const RSYNC: u16 = 1 << 3;
+    pub(crate) const RSYNC: u16 = 1 << 3;
     /// Writes are synchronised, data and metadata.
-    pub const SYNC: u16 = 1 << 4;
+    pub(crate) const SYNC: u16 = 1 << 4;
     /// Every flag there is.
-    pub const ALL: u16 = 0x1f;
+    pub(crate) const ALL: u16 = 0x1f;
     /// The flags that only `path_open` can set.
-    pub const SYNCHRONISED: u16 = DSYNC | RSYNC | SYNC;
+    pub(crate) const SYNCHRONISED: u16 = DSYNC | RSYNC | SYNC;
 }
 
 /// The bits of `oflags`.
-pub mod oflags {
+pub(crate) mod oflags {
     /// Create the file if it does not exist.
-    pub const CREAT: u16 = 1;
+    pub(crate) const CREAT: u16 = 1;
     /// Fail if it is not a directory.
-    pub const DIRECTORY: u16 = 1 << 1;
+    pub(crate) const DIRECTORY: u16 = 1 << 1;
     /// Fail if it exists.
-    pub const EXCL: u16 = 1 << 2;
+    pub(crate) const EXCL: u16 = 1 << 2;
     /// Truncate it to nothing.
-    pub const TRUNC: u16 = 1 << 3;
+    pub(crate) const TRUNC: u16 = 1 << 3;
     /// Every flag there is.
-    pub const ALL: u16 = 0xf;
+    pub(crate) const ALL: u16 = 0xf;
 }
 
 /// The one bit of `lookupflags`: follow a symbolic link at the end of the path.
-pub const SYMLINK_FOLLOW: u32 = 1;
+pub(crate) const SYMLINK_FOLLOW: u32 = 1;
 
 /// Narrows an `i32` slot to a flag set; a bit that the standard does not define is `INVAL`.
-pub fn flags(slot: u32, all: u16) -> Result<u16, Errno> {
+pub(crate) fn flags(slot: u32, all: u16) -> Result<u16, Errno> {
     if slot & !u32::from(all) == 0 { Ok(slot as u16) } else { Err(Errno::Inval) }
 }
 
 /// `fdstat`, 24 bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct Fdstat {
+pub(crate) struct Fdstat {
     /// What the descriptor refers to.
     pub filetype: Filetype,
     /// Its `fdflags`.
@@ -132,7 +101,7 @@ pub struct Fdstat {
 
 impl Fdstat {
     /// Writes the structure at `ptr`.
-    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
+    pub(crate) fn write(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
         let mut bytes = [0; 24];
         bytes[0] = self.filetype as u8;
         bytes[2..4].copy_from_slice(&self.flags.to_le_bytes());
@@ -144,7 +113,7 @@ impl Fdstat {
 
 /// `filestat`, 64 bytes, or 56 in `wasi_unstable`.
 #[derive(Clone, Copy, Debug)]
-pub struct Filestat {
+pub(crate) struct Filestat {
     /// Device number.
     pub dev: u64,
     /// Inode number.
@@ -165,13 +134,13 @@ pub struct Filestat {
 
 impl Filestat {
     /// An object that exists in this process alone, without identity or times.
-    pub fn anonymous(filetype: Filetype) -> Self {
+    pub(crate) fn anonymous(filetype: Filetype) -> Self {
         Filestat { dev: 0, ino: 0, filetype, nlink: 1, size: 0, atim: 0, mtim: 0, ctim: 0 }
     }
 
     /// What the host says of a file. The casts widen: field types differ between host architectures.
     #[allow(clippy::unnecessary_cast)]
-    pub fn from_host(stat: &Stat) -> Self {
+    pub(crate) fn from_host(stat: &Stat) -> Self {
         Filestat {
             dev: stat.st_dev as u64,
             ino: stat.st_ino as u64,
@@ -185,7 +154,7 @@ impl Filestat {
     }
 
     /// Writes the 64 bytes of Preview 1 at `ptr`.
-    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
+    pub(crate) fn write(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
         let mut bytes = [0; 64];
         self.head(&mut bytes);
         bytes[24..32].copy_from_slice(&self.nlink.to_le_bytes());
@@ -194,7 +163,7 @@ impl Filestat {
     }
 
     /// Writes the 56 bytes of `wasi_unstable` at `ptr`: the link count is 32 bits and sits in the hole of the other layout.
-    pub fn write_unstable(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
+    pub(crate) fn write_unstable(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
         let mut bytes = [0; 56];
         self.head(&mut bytes);
         let nlink = u32::try_from(self.nlink).unwrap_or(u32::MAX);
@@ -217,13 +186,13 @@ impl Filestat {
 }
 
 /// Nanoseconds since 1970 as WASI counts them: what lies before is 0, what lies after the year 2554 is the largest number.
-pub fn timestamp(seconds: i64, nanoseconds: u64) -> u64 {
+pub(crate) fn timestamp(seconds: i64, nanoseconds: u64) -> u64 {
     let Ok(seconds) = u64::try_from(seconds) else { return 0 };
     seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }
 
 /// `dirent`, 24 bytes, before the name of a directory entry.
-pub fn dirent(next: u64, ino: u64, name_len: u32, filetype: Filetype) -> [u8; 24] {
+pub(crate) fn dirent(next: u64, ino: u64, name_len: u32, filetype: Filetype) -> [u8; 24] {
     let mut bytes = [0; 24];
     bytes[0..8].copy_from_slice(&next.to_le_bytes());
     bytes[8..16].copy_from_slice(&ino.to_le_bytes());
@@ -233,25 +202,25 @@ pub fn dirent(next: u64, ino: u64, name_len: u32, filetype: Filetype) -> [u8; 24
 }
 
 /// `prestat` of a directory, 8 bytes.
-pub fn prestat_dir(name_len: u32) -> [u8; 8] {
+pub(crate) fn prestat_dir(name_len: u32) -> [u8; 8] {
     let mut bytes = [0; 8];
     bytes[4..8].copy_from_slice(&name_len.to_le_bytes());
     bytes
 }
 
 /// The tags of `eventtype`.
-pub mod eventtype {
+pub(crate) mod eventtype {
     /// A clock reached its time.
-    pub const CLOCK: u8 = 0;
+    pub(crate) const CLOCK: u8 = 0;
     /// A descriptor can be read.
-    pub const FD_READ: u8 = 1;
+    pub(crate) const FD_READ: u8 = 1;
     /// A descriptor can be written.
-    pub const FD_WRITE: u8 = 2;
+    pub(crate) const FD_WRITE: u8 = 2;
 }
 
 /// `event`: what `poll_oneoff` reports for one subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
+pub(crate) struct Event {
     /// The number the guest gave with the subscription.
     pub userdata: u64,
     /// What is wrong with the subscription.
@@ -266,7 +235,7 @@ pub struct Event {
 
 impl Event {
     /// Writes the structure at `ptr`.
-    pub fn write(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
+    pub(crate) fn write(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
         let mut bytes = [0; layout::EVENT.size as usize];
         bytes[0..8].copy_from_slice(&self.userdata.to_le_bytes());
         bytes[8..10].copy_from_slice(&(self.error as u16).to_le_bytes());
@@ -279,7 +248,7 @@ impl Event {
 
 /// What a `subscription` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub(crate) enum Wanted {
     /// A clock: its id, the time in nanoseconds, and whether that is a point in time rather than a span.
     Clock {
         /// Which clock.
@@ -297,7 +266,7 @@ pub enum Wanted {
 
 /// `subscription`: one thing that `poll_oneoff` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Subscription {
+pub(crate) struct Subscription {
     /// Handed back in the event.
     pub userdata: u64,
     /// What to wait for.
@@ -306,12 +275,12 @@ pub struct Subscription {
 
 impl Subscription {
     /// Reads the Preview 1 layout at `ptr`.
-    pub fn read(mem: &GuestMemory<'_>, ptr: Pointer) -> Result<Self, Fail> {
+    pub(crate) fn read(mem: &GuestMemory<'_>, ptr: Pointer) -> Result<Self, Fail> {
         Ok(Subscription::decode(&mem.array::<48>(ptr)?, 16)?)
     }
 
     /// Reads the `wasi_unstable` layout at `ptr`, whose clock carries one more number, an `identifier` that nothing uses.
-    pub fn read_unstable(mem: &GuestMemory<'_>, ptr: Pointer) -> Result<Self, Fail> {
+    pub(crate) fn read_unstable(mem: &GuestMemory<'_>, ptr: Pointer) -> Result<Self, Fail> {
         Ok(Subscription::decode(&mem.array::<56>(ptr)?, 24)?)
     }
 
@@ -338,7 +307,8 @@ impl Subscription {
 #[cfg(test)]
 mod tests {
     use super::{Filestat, Filetype, timestamp};
-    use crate::memory::{GuestMemory, Pointer};
+    use crate::memory::GuestMemory;
+    use crate::pointer::Pointer;
 
     #[test]
     fn times_outside_the_range_of_wasi_are_clamped() {

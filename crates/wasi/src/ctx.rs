@@ -15,7 +15,7 @@ use wasmr_core::limits::{DEFAULT_MAX_FDS, MAX_ARGS_ENV};
 use wasmr_runtime::interrupt::InterruptHandle;
 
 use crate::fd_table::{Descriptor, FdTable, Object, Taken};
-use crate::namespace::Names;
+use crate::names::Names;
 use crate::random::Random;
 use crate::rights;
 use crate::stdio::{Input, Stdin, Stdout};

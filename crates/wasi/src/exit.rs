@@ -4,7 +4,7 @@
 //! other crates see. Inside, [`Fail`] joins the two, so that `?` works on both.
 
 use crate::errno::Errno;
-use crate::memory::MemoryFault;
+use crate::pointer::MemoryFault;
 
 /// Why the guest must not continue after a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use rustix::termios::isatty;
 use crate::abi::{Filestat, Filetype, fdflags};
 use crate::errno::Errno;
 use crate::listing::Listing;
-use crate::namespace::Names;
+use crate::names::Names;
 use crate::rights;
 use crate::stdio::{Input, OutputBuffer};
 

@@ -22,7 +22,8 @@ use wasmr_runtime::trap::{Stop, Trap};
 
 use crate::ctx::WasiCtx;
 use crate::exit::Exit;
-use crate::memory::{GuestMemory, MemoryFault};
+use crate::memory::GuestMemory;
+use crate::pointer::MemoryFault;
 use crate::table::{Call, MODULES, Slot, find};
 
 /// Defines all calls under both module names.

@@ -27,7 +27,8 @@ use wasmr_core::limits::MAX_PATH;
 use crate::abi::fdflags;
 use crate::errno::Errno;
 use crate::exit::Fail;
-use crate::memory::{GuestMemory, Pointer};
+use crate::memory::GuestMemory;
+use crate::pointer::Pointer;
 
 /// Reads a path: any bytes but NUL (`INVAL`), not empty (`NOENT`), not too long (`NAMETOOLONG`).
 pub(crate) fn guest_path<'m>(mem: &'m GuestMemory<'_>, ptr: Pointer, len: u32) -> Result<&'m [u8], Fail> {

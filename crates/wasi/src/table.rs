@@ -21,11 +21,12 @@
 //! Arguments come as raw 8-byte slots, one per parameter; an `i32` is in the low half of its slot, and the high half is
 //! ignored. The linker checked the import's type, so a wrong number of slots is a bug of the embedder and panics.
 
-use crate::abi::layout;
 use crate::calls::{args, clock, environ, fd, fd_io, path, poll, proc, random, sched, sock, unstable};
 use crate::ctx::WasiCtx;
 use crate::exit::{Exit, Outcome};
-use crate::memory::{GuestMemory, Pointer};
+use crate::layout;
+use crate::memory::GuestMemory;
+use crate::pointer::Pointer;
 
 /// The wasm type of a parameter or result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

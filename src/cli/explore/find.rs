@@ -6,11 +6,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use wasmr::symbol::{printable, readable};
 use wasmr::{Export, ExternKind};
 use wasmr_module::Module;
 
-use crate::cli::UsageError;
-use crate::cli::demangle::{printable, readable};
+use crate::cli::exit::UsageError;
 
 /// How many functions an error names.
 const SHOWN: usize = 8;

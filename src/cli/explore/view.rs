@@ -4,13 +4,13 @@
 //! anything else.
 
 use wasmr::func_type_text;
+use wasmr::symbol::printable;
 use wasmr_core::count::Count;
 use wasmr_engine::explore::{CELLS_LEGEND, ClifLine, Explored, Place};
 use wasmr_module::Module;
 
 use super::find::name_of;
 use super::machine;
-use crate::cli::demangle::printable;
 use crate::cli::flags::Form;
 
 /// A function to be shown.

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use wasmr::symbol::{printable, readable};
+
 use super::facts::{Facts, Object, Port, Segments};
-use crate::cli::demangle::{printable, readable};
 use crate::cli::report::grouped;
 
 /// How many types and globals are shown; big modules have thousands.

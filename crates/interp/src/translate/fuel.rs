@@ -1,7 +1,7 @@
 //! Fuel: where [`wasmr_core::fuel`] says that it is taken. Nothing of this is in code that is not metered.
 
 use wasmparser::Operator;
-use wasmr_module::cost::Costs;
+use wasmr_module::Costs;
 use wasmr_module::operator_class::OperatorClass;
 
 use super::Translator;

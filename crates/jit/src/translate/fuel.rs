@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, Opcode, Value, condcodes::IntCC, types};
 use wasmparser::Operator;
 use wasmr_core::trap::TrapCode;
-use wasmr_module::cost::Costs;
+use wasmr_module::Costs;
 use wasmr_module::operator_class::OperatorClass;
 use wasmr_runtime::vm::VmStore;
 

@@ -1,8 +1,9 @@
 //! `args_*`: the program's arguments, and the copying of string lists that `environ_*` shares.
 
-use crate::abi::layout;
 use crate::ctx::{Strings, WasiCtx};
-use crate::memory::{GuestMemory, MemoryFault, Pointer};
+use crate::layout;
+use crate::memory::GuestMemory;
+use crate::pointer::{MemoryFault, Pointer};
 
 /// `args_get(argv, argv_buf)`: writes one pointer per argument to `argv` and the strings to `argv_buf`.
 pub(crate) fn args_get(

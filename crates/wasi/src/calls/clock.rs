@@ -6,7 +6,8 @@ use crate::abi::timestamp;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
-use crate::memory::{GuestMemory, Pointer};
+use crate::memory::GuestMemory;
+use crate::pointer::Pointer;
 
 /// The host's clock for a WASI clock id: realtime, monotonic, CPU time of the process, CPU time of the thread.
 pub(crate) fn host_clock(id: u32) -> Result<ClockId, Errno> {

@@ -2,7 +2,8 @@
 
 use super::args::{copy, sizes};
 use crate::ctx::WasiCtx;
-use crate::memory::{GuestMemory, MemoryFault, Pointer};
+use crate::memory::GuestMemory;
+use crate::pointer::{MemoryFault, Pointer};
 
 /// `environ_get(environ, environ_buf)`: writes one pointer per variable to `environ` and `NAME=value` strings to the buffer.
 pub(crate) fn environ_get(

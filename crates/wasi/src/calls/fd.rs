@@ -16,8 +16,9 @@ use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{Descriptor, HostFile, Object};
-use crate::memory::{GuestMemory, Pointer};
-use crate::namespace::Names;
+use crate::memory::GuestMemory;
+use crate::names::Names;
+use crate::pointer::Pointer;
 use crate::rights;
 
 /// The file behind `fd`, if it is one and keeps the rights: `BADF` for a directory, `SPIPE` for what lies in this process.

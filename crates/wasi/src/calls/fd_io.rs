@@ -18,7 +18,8 @@ use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{HostFd, HostFile, Kind, Object};
 use crate::listing::Listing;
-use crate::memory::{GuestMemory, Pointer};
+use crate::memory::GuestMemory;
+use crate::pointer::Pointer;
 use crate::rights;
 use crate::wait::Patience;
 

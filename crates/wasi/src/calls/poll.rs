@@ -16,12 +16,14 @@ use rustix::time::{ClockId, clock_gettime};
 use wasmr_core::limits::MAX_SUBSCRIPTIONS;
 
 use super::clock::nanoseconds;
-use crate::abi::{Event, Subscription, Wanted, eventtype, layout};
+use crate::abi::{Event, Subscription, Wanted, eventtype};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{FdTable, HostFile, Kind, Object};
-use crate::memory::{GuestMemory, Pointer};
+use crate::layout;
+use crate::memory::GuestMemory;
+use crate::pointer::Pointer;
 use crate::rights;
 use crate::wait;
 

@@ -4,7 +4,8 @@ use wasmr_core::limits::HOST_CHUNK;
 
 use crate::ctx::WasiCtx;
 use crate::exit::Fail;
-use crate::memory::{GuestMemory, Pointer};
+use crate::memory::GuestMemory;
+use crate::pointer::Pointer;
 use crate::wait;
 
 /// `random_get(buf, len)`: fills the buffer, of any length, in place and in chunks.

@@ -19,7 +19,8 @@ use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{Descriptor, HostFd, HostFile, Kind, Object};
-use crate::memory::{GuestMemory, Pointer};
+use crate::memory::GuestMemory;
+use crate::pointer::Pointer;
 use crate::rights;
 
 /// `riflags`: leave the bytes to be received again.

@@ -4,11 +4,13 @@
 use rustix::fs::SeekFrom;
 
 use super::{fd, path, poll};
-use crate::abi::{Subscription, layout};
+use crate::abi::Subscription;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
-use crate::memory::{GuestMemory, Pointer};
+use crate::layout;
+use crate::memory::GuestMemory;
+use crate::pointer::Pointer;
 
 /// `fd_filestat_get(fd, stat)`: writes 56 bytes of file status.
 pub(crate) fn fd_filestat_get(

@@ -1,0 +1,46 @@
+//! [`ModuleBytes`]: the binary that a module was decoded from, shared with whoever holds it.
+
+use std::sync::Arc;
+
+/// The bytes of a module: a vector, a static slice, a memory map. Cloning shares them.
+///
+/// They must not change while a module uses them; a memory map of a file that others write to breaks that.
+#[derive(Clone)]
+pub struct ModuleBytes(Arc<dyn AsRef<[u8]> + Send + Sync>);
+
+impl ModuleBytes {
+    /// Takes over anything that holds bytes which stay put.
+    pub fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> ModuleBytes {
+        ModuleBytes(Arc::new(bytes))
+    }
+}
+
+impl AsRef<[u8]> for ModuleBytes {
+    fn as_ref(&self) -> &[u8] {
+        (*self.0).as_ref()
+    }
+}
+
+impl From<Vec<u8>> for ModuleBytes {
+    fn from(bytes: Vec<u8>) -> ModuleBytes {
+        ModuleBytes::new(bytes)
+    }
+}
+
+impl From<&'static [u8]> for ModuleBytes {
+    fn from(bytes: &'static [u8]) -> ModuleBytes {
+        ModuleBytes::new(bytes)
+    }
+}
+
+impl From<Arc<dyn AsRef<[u8]> + Send + Sync>> for ModuleBytes {
+    fn from(bytes: Arc<dyn AsRef<[u8]> + Send + Sync>) -> ModuleBytes {
+        ModuleBytes(bytes)
+    }
+}
+
+impl std::fmt::Debug for ModuleBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ModuleBytes({} bytes)", self.as_ref().len())
+    }
+}
