@@ -32,7 +32,7 @@ mod low {
 }
 use low::{low4, low8, low16};
 
-/// What the specification says of an operator, but for its meaning.
+/// The facts of an operator's row but for its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpInfo {
     /// The operator's name in the text format.

@@ -18,7 +18,7 @@ pub trait Value: Copy + Into<Val> + 'static {
 
 /// A number type, whose values fit one slot.
 pub trait Scalar: Value {
-    /// Returns true for the two float types.
+    /// True for the two float types.
     const FLOAT: bool = matches!(Self::TYPE, ValType::F32 | ValType::F64);
     /// From slot form, as in [`value`](crate::value).
     fn from_slot(slot: u64) -> Self;
@@ -30,7 +30,7 @@ pub trait Scalar: Value {
     fn to_number(self) -> Number;
 }
 
-/// A number with its type: what generic code takes apart to treat one type in another way than the rest.
+/// A number with its type, by which generic code tells types apart.
 #[derive(Clone, Copy, Debug)]
 pub enum Number {
     /// 32-bit integer.
@@ -124,22 +124,22 @@ macro_rules! memory_ints {
 
 memory_ints! { u8 as u8; i8 as u8; u16 as u16; i16 as u16; u32 as u32; i32 as u32; u64 as u64; }
 
-/// How many bytes an operator reads or writes, and what becomes of a narrow integer.
+/// Size of an access to memory, and the extension of a narrow integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
     /// Number of bytes.
     pub bytes: u8,
-    /// Returns true if the value is extended by its sign.
+    /// True if a value wider than that is extended by its sign.
     pub signed: bool,
 }
 
-/// What a vector load reads: an integer, or [`Low`] bytes of a vector.
+/// The operand of a vector load in memory: an integer, or [`Low`] bytes of a vector.
 pub trait VectorMemory {
     /// In registers.
     type Loaded: Copy;
     /// Number of bytes.
     const BYTES: u8;
-    /// Returns true if the bytes are read into a vector register.
+    /// True if the bytes are read into a vector register.
     const IN_VECTOR: bool;
     /// From a word with these bytes, if they are at most eight.
     fn word_loaded(word: u64) -> Self::Loaded;

@@ -12,7 +12,7 @@ use crate::execute::memory::{self, StoreValue};
 use crate::execute::rows;
 
 impl Translator<'_> {
-    /// Translates an operator on a whole memory or a data segment; whether it is one.
+    /// Translates an operator on a whole memory or a data segment. Returns true if it was one.
     pub fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::MemorySize { mem } => {

@@ -9,7 +9,7 @@ use super::stack::{Ty, fields, fields_imm};
 use crate::execute::{rows, simd, variable};
 
 impl Translator<'_> {
-    /// Translates a vector operator that is not in the table; whether it is one.
+    /// Translates a vector operator that is not in core's table. Returns true if it was one.
     pub fn simd_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::V128Const { value } => {

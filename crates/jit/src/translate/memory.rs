@@ -32,7 +32,7 @@ fn memory_type(access: Access) -> Type {
 }
 
 impl Translator<'_, '_> {
-    /// Translates an operator on the size of a memory; whether it is one.
+    /// Translates an operator on the size of a memory. Returns true if it was one.
     pub fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::MemorySize { mem } => {

@@ -20,7 +20,7 @@ use super::Translator;
 use super::clif::UnaryInstruction;
 
 impl Translator<'_, '_> {
-    /// Translates a vector operator that is not in the table; whether it is one.
+    /// Translates a vector operator that is not in core's table. Returns true if it was one.
     pub fn simd_operator(&mut self, operator: &Operator<'_>) -> bool {
         let Operator::I8x16Shuffle { lanes } = operator else { return false };
         let (a, b) = self.pop_vectors(types::I8X16);
