@@ -127,13 +127,13 @@ fn compiled(
     guarded: bool,
     config: &Config,
 ) -> Result<Compiled, String> {
-    use wasmr_jit::{CodeOptions, JitModule};
+    use wasmr_jit::{CodeOptions, Entry, JitModule};
     use wasmr_runtime::vm::VmLayout;
 
     let options = CodeOptions { guarded, metered: config.metered, spectre_guards: config.spectre_guards };
     let jit =
         JitModule::new(module.clone(), VmLayout::for_module(module), options).map_err(|error| error.to_string())?;
-    let examined = jit.examine(defined_index).map_err(|error| error.to_string())?;
+    let examined = jit.examine(defined_index, Entry::Start).map_err(|error| error.to_string())?;
     let places = |places: Vec<wasmr_jit::translate::positions::Place>| -> Vec<Place> {
         places.into_iter().map(|place| Place { func_index: place.func_index, offset: place.offset }).collect()
     };

@@ -212,13 +212,15 @@ impl JitModule {
         Ok(())
     }
 
-    /// Compiles a function from its start to be looked at, calling no other directly. Leaves nothing behind.
+    /// Compiles a function to be looked at, calling no other directly. Leaves nothing behind.
     ///
     /// # Errors
     /// If it is not compiled.
-    pub fn examine(&self, defined_index: u32) -> Result<Examined, Refusal> {
+    pub fn examine(&self, defined_index: u32, entry: Entry) -> Result<Examined, Refusal> {
+        let calls_itself = !matches!(entry, Entry::Loop(_));
+        let direct = |callee| (calls_itself && callee == defined_index).then_some(0);
         let predicted = |offset: usize| self.predicted(offset);
-        let request = self.request(defined_index, Entry::Start, &|_| None, &predicted);
+        let request = self.request(defined_index, entry, &direct, &predicted);
         examine(&request, &*self.isa.0, &mut Scratch::default())
     }
 
