@@ -1,9 +1,11 @@
 //! Rules about the tree itself, which no compiler checks: sizes and tours of files, where `unsafe` may stand, which crate
-//! may use which, nothing unfinished, no dependency below a version with a known hole, no path of somebody's machine.
+//! may use which, nothing unfinished, no dependency below a version with a known hole, no path of somebody's machine. Rules about
+//! documents are in [`documents`].
 //!
 //! In: the files of the checkout, found by walking it. Each test lists every offender, so that one run is enough to fix all.
 //! Source text is scanned with comments and strings blanked out ([`code_of`]), so that prose may name what code may not use.
 
+mod documents;
 mod imports;
 mod scan;
 

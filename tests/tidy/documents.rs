@@ -15,24 +15,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    let path = root().join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+use crate::scan::{files, has_word, read, root};
 
 /// The pages, by their path from the root.
 fn pages() -> Vec<String> {
-    let mut pages = vec!["CONTRIBUTING.md".to_owned(), "spec-tests/README.md".to_owned()];
-    for entry in fs::read_dir(root().join("docs")).unwrap() {
-        pages.push(format!("docs/{}", entry.unwrap().file_name().into_string().unwrap()));
-    }
-    pages.sort();
-    assert!(pages.iter().any(|page| page == "docs/design.md"), "the pages are found");
-    pages
+    let is_page = |file: &String| {
+        ["CONTRIBUTING.md", "spec-tests/README.md"].contains(&&**file)
+            || file.starts_with("docs/") && file.ends_with(".md")
+    };
+    files().into_iter().filter(is_page).collect()
 }
 
 /// A page without its fenced blocks, and the lines of those.
@@ -67,28 +58,6 @@ fn is_path(word: &str) -> bool {
     let begins = word.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.');
     let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "_./-".contains(c));
     begins && plain && word.contains('/') && !word.starts_with("target/")
-}
-
-/// Names of all files below a folder.
-fn file_names(folder: &Path, names: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            if name != "target" && name != ".git" {
-                file_names(&entry.path(), names);
-            }
-        } else {
-            names.insert(name);
-        }
-    }
-}
-
-fn has_word(text: &str, word: &str) -> bool {
-    let part_of_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    text.match_indices(word).any(|(at, _)| {
-        !part_of_word(text[..at].chars().next_back()) && !part_of_word(text[at + word.len()..].chars().next())
-    })
 }
 
 /// Paths of a page that do not exist.
@@ -162,16 +131,13 @@ fn dead_links(folder: &Path, own: &str) -> Vec<String> {
 
 /// Packages of the checkout: name and folder.
 fn packages() -> Vec<(String, PathBuf)> {
-    let mut folders = vec![root(), root().join("spec-tests"), root().join("fuzz"), root().join("benches/parts")];
-    folders.extend(fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path()));
-    let name = |folder: &PathBuf| {
-        let manifest = read(folder.join("Cargo.toml"));
-        let package = manifest.split("[package]").nth(1)?.lines().find(|line| line.starts_with("name = "))?;
-        Some((package.split('"').nth(1)?.to_owned(), folder.clone()))
+    let package = |file: String| {
+        let folder = file.strip_suffix("Cargo.toml")?;
+        let manifest = read(&file);
+        let name = manifest.split("[package]").nth(1)?.lines().find_map(|line| line.strip_prefix("name = "))?;
+        Some((name.trim_matches('"').to_owned(), root().join(folder)))
     };
-    let packages: Vec<_> = folders.iter().filter_map(name).collect();
-    assert!(packages.iter().any(|(name, _)| name == "wasmr-core"), "the packages are found");
-    packages
+    files().into_iter().filter_map(package).collect()
 }
 
 /// Packages and tests that the `cargo` commands of a page name, and that do not exist.
@@ -218,6 +184,7 @@ fn unknown_targets(text: &str) -> Vec<String> {
 #[track_caller]
 fn check(rule: &str, offenders_of: impl Fn(&str, &str) -> Vec<String>) {
     let pages = pages();
+    assert!(pages.len() > 3, "the pages are found");
     let named = |page: &String| {
         let offenders = offenders_of(page, &read(page));
         offenders.into_iter().map(|offender| format!("{page}: {offender}")).collect::<Vec<_>>()
@@ -245,8 +212,8 @@ fn the_checks_find_what_is_wrong() {
 #[test]
 fn paths_exist() {
     check("a path in a document is written from the root of the checkout, and exists", |_, text| missing_paths(text));
-    let mut names = BTreeSet::new();
-    file_names(&root(), &mut names);
+    let names: BTreeSet<String> =
+        files().iter().filter_map(|file| file.rsplit('/').next()).map(str::to_owned).collect();
     check("a document names a file that does not exist", |_, text| missing_files(text, &names));
 }
 
