@@ -229,6 +229,11 @@ impl FuncType {
     pub fn result_slots(&self) -> usize {
         self.results.iter().map(|t| t.slots()).sum()
     }
+
+    /// 8-byte slots of the area that holds a call's parameters and then its results.
+    pub fn arg_slots(&self) -> usize {
+        self.param_slots().max(self.result_slots())
+    }
 }
 
 impl MemoryType {
@@ -408,6 +413,7 @@ mod tests {
     #[test]
     fn a_vector_takes_two_slots() {
         let func = FuncType::new([ValType::I32, ValType::V128], [ValType::V128, ValType::V128]);
-        assert_eq!((func.param_slots(), func.result_slots()), (3, 4));
+        assert_eq!((func.param_slots(), func.result_slots(), func.arg_slots()), (3, 4, 4));
+        assert_eq!(FuncType::new([ValType::I32, ValType::V128], []).arg_slots(), 3);
     }
 }

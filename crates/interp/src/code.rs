@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use wasmr_module::Module;
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{Executable, FuncEntry, TierUp};
-use wasmr_runtime::vm::{VmCounts, VmFunc, VmLayout};
+use wasmr_runtime::vm::{VmFunc, VmLayout};
 
 use crate::entry;
 use crate::execute::frame::lazy_cell;
@@ -187,19 +187,6 @@ pub struct ModuleCode {
     blocks: [OnceLock<Box<[AtomicPtr<CodeBlock>]>>; 2],
 }
 
-/// What a module has of each kind of object.
-pub fn counts(module: &Module) -> VmCounts {
-    VmCounts {
-        imported_funcs: module.imported_func_count(),
-        defined_funcs: module.defined_func_count(),
-        imported_globals: module.imported_global_count(),
-        defined_globals: module.globals().len() as u32 - module.imported_global_count(),
-        tables: module.tables().len() as u32,
-        memories: module.memories().len() as u32,
-        tags: module.tags().len() as u32,
-    }
-}
-
 impl ModuleCode {
     /// The code of a module, none of it translated.
     pub fn new(module: Arc<Module>) -> Arc<ModuleCode> {
@@ -208,7 +195,7 @@ impl ModuleCode {
 
     /// The code of a module, to be made in this way; none of it translated.
     pub fn with_options(module: Arc<Module>, options: CodeOptions) -> Arc<ModuleCode> {
-        let layout = VmLayout::new(counts(&module));
+        let layout = VmLayout::for_module(&module);
         let stitcher = options.stitch_after.map(Stitcher::new);
         Arc::new(ModuleCode { module, layout, options, stitcher, blocks: [OnceLock::new(), OnceLock::new()] })
     }

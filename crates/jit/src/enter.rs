@@ -114,9 +114,15 @@ mod x86_64 {
     use std::arch::naked_asm;
     use std::mem::offset_of;
 
-    use wasmr_runtime::vm::{Status, VmFunc, VmStore};
+    use wasmr_runtime::landing_register;
+    use wasmr_runtime::vm::{Status, VmActivation, VmFunc, VmStore};
 
     use crate::trap;
+
+    /// Bytes of the two words above an activation: the function, and the address of the registers saved at the entry.
+    const ABOVE_ACTIVATION: usize = 16;
+    /// [`enter_loop`] pushes an even number of words, so that the stack pointer stays a multiple of 16.
+    const _: () = assert!((size_of::<VmActivation>() + ABOVE_ACTIVATION).is_multiple_of(16));
 
     /// The host's way into compiled code: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall).
     #[unsafe(naked)]
@@ -170,7 +176,7 @@ mod x86_64 {
             native_stack_top = const offset_of!(VmStore, native_stack_top),
             native_exit_fp = const offset_of!(VmStore, native_exit_fp),
             exit_fp = const offset_of!(VmStore, exit_fp),
-            of_store = const offset_of!(wasmr_runtime::vm::VmActivation, store),
+            of_store = const offset_of!(VmActivation, store),
             leave = sym leave,
         )
     }
@@ -216,18 +222,18 @@ mod x86_64 {
         naked_asm!("mov rax, rcx", "mov rsp, rsi", "mov rbp, rdx", "jmp rdi")
     }
 
-    /// Where the fault handler leads to: any instruction of compiled code may come before. `r8` is the data address of the fault,
-    /// `r9` the code address.
+    /// Landing after a fault: any instruction of compiled code may come before. For its registers see
+    /// [`landing`](wasmr_runtime::sys::landing).
     #[unsafe(naked)]
     pub unsafe extern "C" fn fault_landing() -> ! {
         naked_asm!(
             // A frame as if the instruction had called: return addresses are behind what they return from.
-            "lea rax, [r9 + 1]",
+            concat!("lea rax, [", landing_register!(code), " + 1]"),
             "push rax",
             "push rbp",
             "mov rbp, rsp",
             "mov rdi, rsp",
-            "mov rsi, r8",
+            concat!("mov rsi, ", landing_register!(data)),
             "and rsp, -16",
             "call {trapped}",
             "ud2",
@@ -235,12 +241,12 @@ mod x86_64 {
         )
     }
 
-    /// Where a signal leads to: any instruction of compiled code may come before. `r9` is its address.
+    /// Landing after the signal that stops the guest: any instruction of compiled code may come before.
     #[unsafe(naked)]
     pub unsafe extern "C" fn stop_landing() -> ! {
         naked_asm!(
             // A frame as above. Where the instruction is one that makes or drops a frame, its caller's is left out.
-            "lea rax, [r9 + 1]",
+            concat!("lea rax, [", landing_register!(code), " + 1]"),
             "push rax",
             "push rbp",
             "mov rbp, rsp",

@@ -101,9 +101,6 @@ const MAX_TARGETS: usize = 8;
 /// objects in no order take 0.33 s with as many, 0.38 with two, 0.85 with none.
 const MAX_PREDICTED: usize = 4;
 
-/// Slots between the argument area and the frame pointer in the interpreter's frames: that of an entry at a loop is one.
-pub const FRAME_HEADER_SLOTS: u32 = 4;
-
 impl JitModule {
     /// The code of a module, none of it made.
     ///
@@ -190,8 +187,8 @@ impl JitModule {
             let kind = if imported { Kind::LeaveToHost } else { Kind::Leave };
             self.passage(kind, self.module.func_type_of(type_index))?;
         }
-        let arg_slots = ty.param_slots().max(ty.result_slots()) as u32;
-        let at_loop = |or_start| self.passage(Kind::Loop { arg_slots, header: FRAME_HEADER_SLOTS, or_start }, ty);
+        let arg_slots = ty.arg_slots() as u32;
+        let at_loop = |or_start| self.passage(Kind::Loop { arg_slots, or_start }, ty);
         let (passage, loop_passage) = match &entry {
             Entry::Start => (Some(self.passage(Kind::Enter, ty)?), None),
             Entry::Loop(_) => (None, Some(at_loop(false)?)),

@@ -24,7 +24,7 @@ use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::FuncType;
-use wasmr_runtime::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
+use wasmr_runtime::vm::{FRAME_HEADER, Status, VmFunc, VmHostFunc, VmInstance, VmStore};
 
 use crate::abi::{self, RESULT_CELL, ResultsIn};
 use crate::compile::{Refusal, Scratch, compile_with};
@@ -44,8 +44,6 @@ pub enum Kind {
     Loop {
         /// Slots of the function's argument area.
         arg_slots: u32,
-        /// Slots between that and the frame pointer.
-        header: u32,
         /// Whether the code starts at the function's beginning as well.
         or_start: bool,
     },
@@ -156,7 +154,7 @@ impl Batch {
             let mut passage = Passage::new(func, context, ty);
             match kind {
                 Kind::Enter => passage.enter(),
-                Kind::Loop { arg_slots, header, or_start } => passage.enter_loop(arg_slots + header, or_start),
+                Kind::Loop { arg_slots, or_start } => passage.enter_loop(arg_slots + FRAME_HEADER as u32, or_start),
                 Kind::Leave => passage.leave(false),
                 Kind::LeaveToHost => passage.leave(true),
             }
@@ -333,8 +331,7 @@ impl<'a> Passage<'a> {
             self.store_slot(value, top, slot);
             slot += slots(ty);
         }
-        let arg_slots = self.ty.param_slots().max(self.ty.result_slots());
-        let new_top = self.builder.ins().iadd_imm_s(top, 8 * arg_slots as i64);
+        let new_top = self.builder.ins().iadd_imm_s(top, 8 * self.ty.arg_slots() as i64);
         self.store(new_top, store, offset_of!(VmStore, stack_top));
         let entry = self.load(types::I64, func, offset_of!(VmFunc, entry));
         let mut signature = Signature::new(CallConv::SystemV);

@@ -213,7 +213,7 @@ impl Func {
             let (expected, found) = (ty.results().len(), results.len());
             return Err(Stop::host(CallError::ResultCount { expected, found }));
         }
-        let mut slots = vec![0; ty.param_slots().max(ty.result_slots())];
+        let mut slots = vec![0; ty.arg_slots()];
         write_params(context.inner(), params, ty.params(), &mut slots).map_err(Stop::host)?;
         // SAFETY: `slots` has room for parameters and results and holds the checked parameters; the function is of this
         // store, as `func_type` checked.

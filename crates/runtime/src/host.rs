@@ -152,14 +152,13 @@ impl HostFuncDef {
     /// The store's data is of the type that the definition was made for; `importer` is null or an instance of the
     /// store.
     pub(crate) unsafe fn instantiate(self: &Arc<Self>, store: &mut StoreInner, importer: *mut VmInstance) -> Func {
-        let arg_slots = self.ty.param_slots().max(self.ty.result_slots());
         let vm = VmFunc {
             code: store.tier().foreign_code(),
             instance: ptr::null_mut(),
             entry: host_entry,
             type_id: store.types().intern_func(self.ty.clone()),
             index: 0,
-            arg_slots: u32::try_from(arg_slots).expect("a signature of more than 4 G slots"),
+            arg_slots: u32::try_from(self.ty.arg_slots()).expect("a signature of more than 4 G slots"),
             data: ptr::null(),
             native: store.tier().unresolved_native(),
             native_context: ptr::null_mut(),

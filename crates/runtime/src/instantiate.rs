@@ -284,7 +284,7 @@ fn allocate_own(store: &mut StoreInner, object: &InstanceObject, module: &Module
 fn fill_funcs(object: &InstanceObject, loaded: &LoadedModule, native: *const c_void) {
     let module = &loaded.module;
     let arg_slots: Vec<u32> = (0..module.type_count())
-        .map(|index| module.as_func_type(index).map_or(0, |ty| ty.param_slots().max(ty.result_slots()) as u32))
+        .map(|index| module.as_func_type(index).map_or(0, |ty| ty.arg_slots() as u32))
         .collect();
     for defined in 0..module.defined_func_count() {
         let index = module.imported_func_count() + defined;

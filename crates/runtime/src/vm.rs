@@ -23,7 +23,7 @@
 //! Changing tier is storing others. Nobody asks which kind of function it is.
 
 use std::ffi::c_void;
-use std::mem::size_of;
+use std::mem::{offset_of, size_of};
 
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::TypeId;
@@ -90,8 +90,8 @@ pub struct VmHostFunc {
     pub store: *mut VmStore,
 }
 
-/// One passage from the host or the interpreter into machine code, in its frame on the native stack. `entry` pushes the words
-/// last first, so that the fields are in the order of addresses.
+/// One passage from the host or the interpreter into machine code, in its frame on the native stack. The passage pushes the
+/// words last first and pops them by position: the assertions below pin their order.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmActivation {
@@ -104,6 +104,15 @@ pub struct VmActivation {
     /// The store.
     pub store: *mut VmStore,
 }
+
+const _: () = {
+    const WORD: usize = size_of::<usize>();
+    assert!(offset_of!(VmActivation, prev) == 0);
+    assert!(offset_of!(VmActivation, exit_fp) == WORD);
+    assert!(offset_of!(VmActivation, native_exit_fp) == 2 * WORD);
+    assert!(offset_of!(VmActivation, store) == 3 * WORD);
+    assert!(size_of::<VmActivation>() == 4 * WORD);
+};
 
 /// A linear memory.
 #[derive(Debug)]
@@ -295,41 +304,26 @@ pub struct VmLayout {
     size: u32,
 }
 
-/// How many of each object a module has.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct VmCounts {
-    /// Functions imported.
-    pub imported_funcs: u32,
-    /// Functions defined.
-    pub defined_funcs: u32,
-    /// Globals imported.
-    pub imported_globals: u32,
-    /// Globals defined.
-    pub defined_globals: u32,
-    /// Tables, imported and defined.
-    pub tables: u32,
-    /// Memories, imported and defined.
-    pub memories: u32,
-    /// Tags, imported and defined.
-    pub tags: u32,
-}
-
 const POINTER: u32 = size_of::<*const u8>() as u32;
 
 impl VmLayout {
-    /// The layout for a module with these counts. The module stage bounds every count to a million, so offsets fit.
-    pub fn new(counts: VmCounts) -> VmLayout {
+    /// Computes the layout of a module's instances. The module stage bounds every count to a million, so offsets fit.
+    pub fn for_module(module: &Module) -> VmLayout {
+        let imported_func_count = module.imported_func_count();
+        let imported_global_count = module.imported_global_count();
+        let defined_global_count = module.globals().len() as u32 - imported_global_count;
         let imported_funcs = size_of::<VmInstance>() as u32;
-        let imported_globals = imported_funcs + counts.imported_funcs * POINTER;
-        let tables = imported_globals + counts.imported_globals * POINTER;
-        let memories = tables + counts.tables * POINTER;
-        let tags = memories + counts.memories * POINTER;
-        let defined_globals = (tags + counts.tags * POINTER).next_multiple_of(align_of::<VmGlobal>() as u32);
-        let defined_funcs = defined_globals + counts.defined_globals * size_of::<VmGlobal>() as u32;
-        let size = defined_funcs + counts.defined_funcs * size_of::<VmFunc>() as u32;
+        let imported_globals = imported_funcs + imported_func_count * POINTER;
+        let tables = imported_globals + imported_global_count * POINTER;
+        let memories = tables + module.tables().len() as u32 * POINTER;
+        let tags = memories + module.memories().len() as u32 * POINTER;
+        let end_of_pointers = tags + module.tags().len() as u32 * POINTER;
+        let defined_globals = end_of_pointers.next_multiple_of(align_of::<VmGlobal>() as u32);
+        let defined_funcs = defined_globals + defined_global_count * size_of::<VmGlobal>() as u32;
+        let size = defined_funcs + module.defined_func_count() * size_of::<VmFunc>() as u32;
         VmLayout {
-            imported_func_count: counts.imported_funcs,
-            imported_global_count: counts.imported_globals,
+            imported_func_count,
+            imported_global_count,
             imported_funcs,
             imported_globals,
             tables,
@@ -339,19 +333,6 @@ impl VmLayout {
             defined_funcs,
             size,
         }
-    }
-
-    /// The layout of a module's instances.
-    pub fn for_module(module: &Module) -> VmLayout {
-        VmLayout::new(VmCounts {
-            imported_funcs: module.imported_func_count(),
-            defined_funcs: module.defined_func_count(),
-            imported_globals: module.imported_global_count(),
-            defined_globals: module.globals().len() as u32 - module.imported_global_count(),
-            tables: module.tables().len() as u32,
-            memories: module.memories().len() as u32,
-            tags: module.tags().len() as u32,
-        })
     }
 
     /// Bytes of the whole allocation, which is aligned as [`VmGlobal`].

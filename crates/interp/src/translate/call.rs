@@ -3,8 +3,8 @@
 use wasmparser::Operator;
 use wasmr_core::types::{FuncType, ValType};
 
+use super::Translator;
 use super::stack::{Class, Kind, Operand, Ty, fields, fields_imm};
-use super::{Translator, arg_slots};
 use crate::execute::call;
 use crate::execute::frame::HEADER;
 
@@ -72,7 +72,7 @@ impl<'m> Translator<'m> {
         self.flush_top(count);
         self.truncate(self.stack.len() - count);
         self.height = height;
-        (self.temp_slot(height) + (arg_slots(ty) as i32) + HEADER as i32) as u32
+        (self.temp_slot(height) + (ty.arg_slots() as i32) + HEADER as i32) as u32
     }
 
     /// Pushes the results, which the callee left where the arguments were.
@@ -134,7 +134,7 @@ impl<'m> Translator<'m> {
         let from = self.temp_slot(self.arguments_height(ty));
         self.flush_top(count);
         let word1 = from as u32 as u64 | (ty.param_slots() as u64) << 32;
-        let sizes = self.arg_slots as u64 | (arg_slots(ty) as u64) << 32;
+        let sizes = self.arg_slots as u64 | (ty.arg_slots() as u64) << 32;
         let start = self.emit(handler, &[word1, sizes]);
         self.code.extend_from_slice(more);
         debug_assert_eq!(self.code.len(), start + 3 + more.len());

@@ -111,11 +111,6 @@ pub struct Translator<'m> {
     starts: Starts,
 }
 
-/// The slots of an argument area: the larger of parameters and results.
-pub fn arg_slots(ty: &FuncType) -> u32 {
-    ty.param_slots().max(ty.result_slots()) as u32
-}
-
 /// What a translation is made from; the same gives the same.
 #[derive(Clone, Copy)]
 pub struct Source<'m> {
@@ -168,7 +163,7 @@ impl<'m> Translator<'m> {
             layout,
             guarded,
             ty,
-            arg_slots: arg_slots(ty),
+            arg_slots: ty.arg_slots() as u32,
             code: Vec::with_capacity(body + 16),
             locals: Vec::new(),
             temp_base: 0,

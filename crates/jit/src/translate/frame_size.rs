@@ -55,7 +55,7 @@ fn slots(ty: Type) -> usize {
 
 /// Slots between the caller's operands and the callee's first local.
 fn passage(callee: &FuncType) -> usize {
-    callee.param_slots().max(callee.result_slots()) + FRAME_HEADER
+    callee.arg_slots() + FRAME_HEADER
 }
 
 impl Translator<'_, '_> {

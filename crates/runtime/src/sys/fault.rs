@@ -2,8 +2,7 @@
 //! fault takes the way it would have taken without us.
 //!
 //! Comes in: `sites`, one function per tier from a faulting code address to a landing address. Goes out: on such a
-//! fault execution goes on at the landing with every register as it was, except that `r8` holds the faulting data
-//! address, or the code address if the fault is not about data, and `r9` the code address.
+//! fault execution goes on at the landing as [`landing`](super::landing) says, with the data address of the fault.
 //!
 //! Invariants: the handler calls nothing but `sites` and what POSIX allows in a handler; it runs on an alternate stack
 //! ([`prepare_thread`]) because a guest's fault may come with little native stack left; a fault that is nobody's is
@@ -39,7 +38,7 @@ mod linux_x86_64 {
     use std::sync::atomic::{AtomicPtr, Ordering};
     use std::sync::{Mutex, OnceLock};
 
-    use crate::sys::{Mapping, page_size};
+    use crate::sys::{Mapping, landing, page_size};
 
     type Sites = fn(usize) -> Option<usize>;
     type Handler = extern "C" fn(c_int);
@@ -58,9 +57,8 @@ mod linux_x86_64 {
     /// What handled [`SIGNALS`] before us.
     static PREVIOUS: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
 
-    /// Makes faults at the code addresses for which `sites` names a landing continue there, with `r8` = the data
-    /// address, or the code address if the fault is not about data, and `r9` = the code address. Calling it again with the
-    /// same function does nothing.
+    /// Makes faults at the code addresses for which `sites` names a landing continue there, with the registers of
+    /// [`landing`]. Calling it again with the same function does nothing.
     ///
     /// # Panics
     /// If more than four tiers ask.
@@ -113,10 +111,8 @@ mod linux_x86_64 {
             // A signal that another process sent is no fault, wherever it finds us.
             let is_fault = (*info).si_code > 0;
             let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
-            if is_fault && let Some(landing) = landing_for(registers[libc::REG_RIP as usize] as usize) {
-                registers[libc::REG_R8 as usize] = (*info).si_addr() as i64;
-                registers[libc::REG_R9 as usize] = registers[libc::REG_RIP as usize];
-                registers[libc::REG_RIP as usize] = landing as i64;
+            if is_fault && let Some(target) = landing_for(registers[libc::REG_RIP as usize] as usize) {
+                landing::go_on(registers, target, Some((*info).si_addr().addr()));
                 return;
             }
             pass_on(signal, info, context);
@@ -251,7 +247,7 @@ mod linux_x86_64 {
             "mov rax, qword ptr [rdi]",
             "ret",
             "wasmr_fault_landing:",
-            "mov rax, r8",
+            concat!("mov rax, ", crate::landing_register!(data)),
             "ret",
             ".globl wasmr_fault_divide, wasmr_fault_divide_site, wasmr_fault_trap",
             "wasmr_fault_divide:",

@@ -10,6 +10,7 @@
 //! - [`for_each_word`]: what is on a stack, for the collector.
 //! - [`give_way`]: work that can wait lets others go first.
 //! - [`mod@preempt`]: stops machine code from another thread.
+//! - [`landing`]: the registers with which code goes on after a fault or such a signal.
 //! - [`install_fault_handler`]: turns a fault at a known code address into a jump; every other fault stays what it was.
 //!
 //! # Why a fault is judged twice
@@ -25,6 +26,7 @@ compile_error!(
 mod code;
 mod fault;
 mod fork;
+pub mod landing;
 mod pool;
 pub mod preempt;
 mod reservation;

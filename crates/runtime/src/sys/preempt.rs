@@ -62,6 +62,7 @@ mod linux_x86_64 {
     use std::sync::atomic::{AtomicPtr, Ordering};
 
     use super::{Sites, VmStore};
+    use crate::sys::landing;
 
     const SIGNAL: c_int = libc::SIGURG;
 
@@ -114,8 +115,8 @@ mod linux_x86_64 {
         unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, SIGNAL) };
     }
 
-    /// Lets guests that were asked to stop be stopped at the code addresses for which `sites` names a landing; `r9` is then
-    /// the code address. Calling it again does nothing.
+    /// Lets guests that were asked to stop be stopped at the code addresses for which `sites` names a landing, which gets the
+    /// code address as [`landing`] says. Calling it again does nothing.
     ///
     /// # Safety
     /// `sites` must be callable in a signal handler, and each landing able to go on with the registers and stack of the code
@@ -148,9 +149,8 @@ mod linux_x86_64 {
                 if !sites.is_null() {
                     let pc = registers[libc::REG_RIP as usize];
                     let sites: Sites = transmute(sites);
-                    if let Some(landing) = sites(pc as usize) {
-                        registers[libc::REG_R9 as usize] = pc;
-                        registers[libc::REG_RIP as usize] = landing as i64;
+                    if let Some(target) = sites(pc as usize) {
+                        landing::go_on(registers, target, None);
                     }
                 }
                 return;
