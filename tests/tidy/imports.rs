@@ -39,6 +39,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "crates/runtime/src/context.rs",
             "crates/runtime/src/exception.rs",
             "crates/runtime/src/externs.rs",
+            "crates/runtime/src/frame.rs",
             "crates/runtime/src/func.rs",
             "crates/runtime/src/global.rs",
             "crates/runtime/src/handle.rs",

@@ -167,6 +167,8 @@ impl LoopSites {
 mod tests {
     use std::sync::atomic::AtomicU32;
 
+    use wasmr_runtime::frame::FrameMap;
+
     use super::*;
 
     const INNER: Site = Site { index: 3, guarded: true, position: 20 };
@@ -176,7 +178,7 @@ mod tests {
         let nest = vec![Loop { offset: 100, word: 10 }, Loop { offset: 200, word: 20 }];
         let mut sites = LoopSites::default();
         assert!(sites.sample(INNER, false));
-        sites.learn(INNER, Some(LoopInfo { nest, locals: Vec::new(), operands: 0 }));
+        sites.learn(INNER, Some(LoopInfo { nest, frame: FrameMap { locals: Vec::new(), operands: 0 } }));
         sites
     }
 

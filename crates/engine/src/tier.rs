@@ -5,6 +5,7 @@
 use std::ffi::c_void;
 
 use wasmr_interp::InterpTier;
+use wasmr_runtime::frame::Ip;
 use wasmr_runtime::tier::Tier;
 use wasmr_runtime::vm::VmStore;
 use wasmr_runtime::walk::{Segment, Walk};
@@ -21,7 +22,7 @@ impl Tiers {
 }
 
 impl Tier for Tiers {
-    fn foreign_code(&self) -> *const u64 {
+    fn foreign_code(&self) -> Ip {
         self.interp.foreign_code()
     }
 

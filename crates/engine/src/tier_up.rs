@@ -519,9 +519,9 @@ impl CompileTask {
     }
 }
 
-/// A loop as the compiler wants to know it; of those around a place, which all have their values in the same slots.
+/// Returns the entry at the loop of a nest that has this offset.
 fn place(info: &LoopInfo, offset: usize) -> LoopEntry {
-    LoopEntry { offset, locals: info.locals.clone(), operands: info.operands }
+    LoopEntry { offset, frame: info.frame.clone() }
 }
 
 impl std::fmt::Debug for ModuleTiers {

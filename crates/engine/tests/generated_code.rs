@@ -107,7 +107,7 @@ impl Show {
                 let mut loops = (0..listing.words as u32).filter_map(|word| loop_at(&source, word));
                 let info = loops.nth(number).expect("there are as many loops");
                 let offset = info.nest.last().unwrap().offset;
-                let place = LoopEntry { offset, locals: info.locals, operands: info.operands };
+                let place = LoopEntry { offset, frame: info.frame };
                 if or_start { Entry::StartOrLoop(place) } else { Entry::Loop(place) }
             }
         };

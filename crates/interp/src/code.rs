@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use wasmr_module::Module;
+use wasmr_runtime::frame::Ip;
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{Executable, FuncEntry, TierUp};
 use wasmr_runtime::vm::{VmFunc, VmLayout};
@@ -62,8 +63,8 @@ impl Cells {
     }
 
     /// The first cell.
-    pub fn as_ptr(&self) -> *const u64 {
-        self.0.as_ptr().cast()
+    pub fn first(&self) -> Ip {
+        Ip::new(self.0.as_ptr().cast())
     }
 
     /// The handler of the cell at a word.
@@ -134,14 +135,14 @@ pub enum TranslateError {
 
 impl CodeBlock {
     /// Which word of the code a pointer is to.
-    pub fn position(&self, at: *const u64) -> Option<u32> {
-        let distance = (at as usize).wrapping_sub(self.cells.as_ptr() as usize) / 8;
+    pub fn position(&self, at: Ip) -> Option<u32> {
+        let distance = at.as_ptr().addr().wrapping_sub(self.cells.first().as_ptr().addr()) / 8;
         (distance < self.cells.len()).then_some(distance as u32)
     }
 
     /// The cell at a word.
-    pub fn cell(&self, word: u32) -> *const u64 {
-        (&raw const self.cells.0[word as usize]).cast()
+    pub fn cell(&self, word: u32) -> Ip {
+        Ip::new((&raw const self.cells.0[word as usize]).cast())
     }
 }
 
@@ -334,7 +335,7 @@ pub unsafe fn code_block_of<'a>(func: *const VmFunc) -> Option<&'a CodeBlock> {
 ///
 /// # Safety
 /// As for [`identify`]; the function's store is run by this thread.
-pub unsafe fn code_of(func: *mut VmFunc) -> Result<*const u64, TranslateError> {
+pub unsafe fn code_of(func: *mut VmFunc) -> Result<Ip, TranslateError> {
     // SAFETY: the caller's promise; only wasm functions have the lazy cell.
     unsafe {
         let (code, index, guarded) = identify(func).expect("only wasm functions are translated");
@@ -344,7 +345,7 @@ pub unsafe fn code_of(func: *mut VmFunc) -> Result<*const u64, TranslateError> {
                 return Ok((*func).code);
             }
         }
-        let cells = code.get_or_translate(index, guarded)?.cells.as_ptr();
+        let cells = code.get_or_translate(index, guarded)?.cells.first();
         (*func).code = cells;
         Ok(cells)
     }

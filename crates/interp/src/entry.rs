@@ -2,10 +2,11 @@
 //! the results back.
 
 use wasmr_core::trap::TrapCode;
+use wasmr_runtime::frame::{FRAME_HEADER, Fp};
 use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 
 use crate::execute::dispatch::{Machine, run};
-use crate::execute::frame::{HEADER, exit_cell};
+use crate::execute::frame::exit_cell;
 use crate::execute::operand::zero_float_acc;
 
 /// Calls a wasm function. It may end with a tail call of a function that another tier or the host executes:
@@ -27,15 +28,13 @@ pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mu
         // Compiled code puts the arguments where the frame can begin with them.
         let in_place = slots.wrapping_add(arg_slots) == top;
         let base = if in_place { slots } else { top };
-        let fp = base.add(arg_slots + HEADER);
+        let fp = Fp::new(base.add(arg_slots + FRAME_HEADER));
         let (outer_fp, outer_ip) = ((*store).exit_fp, (*store).exit_ip);
         if !in_place {
             base.copy_from_nonoverlapping(slots, arg_slots);
         }
-        *fp.sub(1) = func as u64;
-        *fp.sub(2) = outer_fp as u64;
-        *fp.sub(3) = exit_cell() as u64;
-        *fp.sub(4) = outer_ip as u64;
+        fp.set_header(func, outer_fp, exit_cell());
+        fp.set_real_return(outer_ip);
         let inst = (*func).instance;
         let status = run(Machine {
             ip: (*func).code,

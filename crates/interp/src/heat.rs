@@ -8,13 +8,14 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use wasmr_core::trap::TrapCode;
+use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{HotEvent, LoopCode};
 use wasmr_runtime::vm::{Status, VmFunc, VmInstance, finish_tail_calls};
 
 use crate::code::{CodeBlock, identify};
-use crate::execute::dispatch::{frame_func, is_interrupted};
-use crate::execute::frame::{HEADER, foreign_cell, is_outermost};
+use crate::execute::dispatch::is_interrupted;
+use crate::execute::frame::{foreign_cell, is_outermost};
 use crate::stitch::{Stitched, Stitcher};
 
 /// Gives no status: the interpreter goes on where it was.
@@ -60,10 +61,10 @@ pub fn stitch(stitcher: &Stitcher, block: &CodeBlock) {
 /// # Safety
 /// `fp` is a live frame of a function that this crate executes, at `ip`, with all values in it as between two cells.
 #[inline(never)]
-pub unsafe fn event(fp: *mut u64, ip: *const u64) -> usize {
+pub unsafe fn event(fp: Fp, ip: Ip) -> usize {
     // SAFETY: the caller's promise.
     unsafe {
-        let func = frame_func(fp);
+        let func = fp.func();
         let Some((code, index, guarded)) = identify(func) else { return GO_ON };
         (*(*func).instance).budget = code.options().budget;
         if let Some(tier_up) = &code.options().tier_up
@@ -88,10 +89,10 @@ pub unsafe fn event(fp: *mut u64, ip: *const u64) -> usize {
 /// `fp` is the live frame of such a function, `instance` is alive.
 #[cold]
 #[inline(never)]
-pub unsafe fn crossing(instance: *mut VmInstance, fp: *mut u64) {
+pub unsafe fn crossing(instance: *mut VmInstance, fp: Fp) {
     // SAFETY: the caller's promise; a frame that is not outermost has a caller.
     unsafe {
-        if let Some((code, ..)) = identify(frame_func(*fp.sub(2) as usize as *mut u64)) {
+        if let Some((code, ..)) = identify(fp.caller().func()) {
             (*instance).budget = code.options().budget;
         }
         sample(fp);
@@ -102,17 +103,16 @@ pub unsafe fn crossing(instance: *mut VmInstance, fp: *mut u64) {
 ///
 /// # Safety
 /// `fp` is a live frame.
-unsafe fn sample(mut fp: *mut u64) {
+unsafe fn sample(mut fp: Fp) {
     // The frame before, which this one waits for: the cell that it returns to, its function's instance and index.
-    let mut awaited: Option<(*const u64, *mut VmInstance, u32)> = None;
+    let mut awaited: Option<(Ip, *mut VmInstance, u32)> = None;
     for frame in 0..SAMPLED_FRAMES {
         if fp.is_null() {
             return;
         }
-        // SAFETY: the function of a live frame is alive, in the store that this thread runs; header word -2 is the caller's
-        // frame, or null.
+        // SAFETY: the function of a live frame is alive, in the store that this thread runs; its caller is live, or null.
         unsafe {
-            let func = frame_func(fp);
+            let func = fp.func();
             if let Some((code, index, guarded)) = identify(func)
                 && let Some(block) = code.get(index, guarded)
             {
@@ -129,19 +129,18 @@ unsafe fn sample(mut fp: *mut u64) {
                     let running = RunningFunc::new(func);
                     if let Some((return_to, instance, callee)) = awaited
                         && instance == (*func).instance
-                        // The call is the cell before the one that it returns to; any word of it will do.
-                        && let Some(position) = block.position(return_to.wrapping_sub(1))
+                        && let Some(position) = block.position(return_to.call_before())
                     {
                         tier_up.found_call(&running, position, callee);
                     }
                     let by_first_tier = !is_outermost(fp);
                     tier_up.sampled(&running, samples, by_first_tier);
                 }
-                awaited = Some((*fp.sub(3) as usize as *const u64, (*func).instance, index));
+                awaited = Some((fp.return_to(), (*func).instance, index));
             } else {
                 awaited = None;
             }
-            fp = *fp.sub(2) as usize as *mut u64;
+            fp = fp.caller();
         }
     }
 }
@@ -150,18 +149,18 @@ unsafe fn sample(mut fp: *mut u64) {
 ///
 /// # Safety
 /// As for [`event`]; `code` is of that loop, `block` the function's.
-unsafe fn enter_loop(func: *mut VmFunc, fp: *mut u64, block: &CodeBlock, code: &dyn LoopCode) -> Status {
+unsafe fn enter_loop(func: *mut VmFunc, fp: Fp, block: &CodeBlock, code: &dyn LoopCode) -> Status {
     // SAFETY: the frame is whole, and all in use is below its end.
     unsafe {
         let store = (*(*func).instance).store;
         let (top, caller) = ((*store).stack_top, (*store).caller);
         (*store).exit_fp = fp;
         (*store).exit_ip = foreign_cell();
-        (*store).stack_top = fp.add(block.frame_slots as usize);
+        (*store).stack_top = fp.as_ptr().add(block.frame_slots as usize);
         let mut status = code.enter(store, func, fp);
         if status == Status::TAIL && !is_outermost(fp) {
-            let arg_slots = (*func).arg_slots as usize;
-            status = finish_tail_calls(store, fp.sub(HEADER + arg_slots), arg_slots);
+            let arg_slots = (*func).arg_slots;
+            status = finish_tail_calls(store, fp.args(arg_slots), arg_slots as usize);
         }
         (*store).stack_top = top;
         if status == Status::TAIL {

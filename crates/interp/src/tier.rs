@@ -1,12 +1,12 @@
 //! The interpreter as a [`Tier`]: code for foreign functions, and walks over the frames.
 
+use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::tier::{FrameList, Tier};
 use wasmr_runtime::vm::VmStore;
 use wasmr_runtime::walk::{Segment, Walk};
 
 use crate::code::{code_block_of, identify};
 use crate::execute::access;
-use crate::execute::dispatch::frame_func;
 use crate::execute::frame::{exit_cell, foreign_cell, restore_cell};
 use crate::execute::self_test::self_test;
 use crate::translate;
@@ -36,7 +36,7 @@ impl Default for InterpTier {
 }
 
 impl Tier for InterpTier {
-    fn foreign_code(&self) -> *const u64 {
+    fn foreign_code(&self) -> Ip {
         foreign_cell()
     }
 
@@ -45,8 +45,9 @@ impl Tier for InterpTier {
             return store.stack_top;
         }
         // SAFETY: `exit_fp` is the innermost frame that was left; all frames above it are gone or below `stack_top`.
-        let block = unsafe { code_block_of(frame_func(store.exit_fp)) };
-        let end = block.map_or(store.exit_fp, |block| store.exit_fp.wrapping_add(block.frame_slots as usize));
+        let block = unsafe { code_block_of(store.exit_fp.func()) };
+        let exit_fp = store.exit_fp.as_ptr();
+        let end = block.map_or(exit_fp, |block| exit_fp.wrapping_add(block.frame_slots as usize));
         end.max(store.stack_top)
     }
 
@@ -72,9 +73,9 @@ pub fn walk_segment(walk: &mut Walk<'_>) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     /// The frame; null if there is none.
-    fp: *mut u64,
+    fp: Fp,
     /// The cell; [`foreign_cell`] if the interpreter only made the frame and others execute the function.
-    ip: *const u64,
+    ip: Ip,
 }
 
 /// Adds the frames of one run: from `place` to the frame that was entered from outside. Gives the place at which the run
@@ -87,7 +88,7 @@ unsafe fn walk_run(place: Place, frames: &mut FrameList) -> Place {
     loop {
         // SAFETY: the headers lead from each live frame to its caller's.
         unsafe {
-            let func = frame_func(fp);
+            let func = fp.func();
             if at != foreign_cell()
                 && let Some((code, index, guarded)) = identify(func)
             {
@@ -96,17 +97,16 @@ unsafe fn walk_run(place: Place, frames: &mut FrameList) -> Place {
                     translate::locate(&code.source(index, guarded), position)
                 });
             }
-            let mut return_to = *fp.sub(3) as usize as *const u64;
+            let mut return_to = fp.return_to();
             let entered = return_to == exit_cell();
             if entered || return_to == restore_cell() {
-                return_to = *fp.sub(4) as usize as *const u64;
+                return_to = fp.real_return();
             }
-            fp = *fp.sub(2) as usize as *mut u64;
+            fp = fp.caller();
             if entered {
                 return Place { fp, ip: return_to };
             }
-            // A caller is at the call before the cell that it goes on with.
-            at = return_to.wrapping_sub(1);
+            at = return_to.call_before();
         }
     }
 }

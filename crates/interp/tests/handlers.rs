@@ -15,6 +15,7 @@ use wasmr_interp::ModuleCode;
 use wasmr_interp::execute::{access, frame};
 use wasmr_interp::listing::handlers::templates;
 use wasmr_module::{Features, Module};
+use wasmr_runtime::frame::Ip;
 
 /// A function under `execute/`: its path there, and its instructions.
 struct Function {
@@ -49,7 +50,7 @@ fn functions() -> (BTreeMap<u64, Function>, u64) {
         functions
             .insert(symbol.address(), Function { path: path.to_owned(), instructions: decoder.into_iter().collect() });
     }
-    let running = frame::exit_cell as fn() -> *const u64 as usize as u64;
+    let running = frame::exit_cell as fn() -> Ip as usize as u64;
     let bias = exit_cell.expect("a known function is in the symbol table").wrapping_sub(running);
     (functions, bias)
 }

@@ -16,6 +16,7 @@ use wasmr_interp::execute::frame;
 use wasmr_interp::stitch::template::{Finish, Step, Template};
 use wasmr_interp::stitch::{self, analyse::analyse};
 use wasmr_module::{Features, Module};
+use wasmr_runtime::frame::Ip;
 
 /// The handlers, and whatever else is under `execute/`, by path there: how many of each name, and the templates of those that
 /// have one.
@@ -35,7 +36,7 @@ fn templates() -> BTreeMap<String, (usize, Vec<Template>)> {
         let Some(path) = name.strip_prefix("wasmr_interp::execute::") else { continue };
         let address = symbol.address() as usize;
         if path == "frame::exit_cell" {
-            bias = Some((frame::exit_cell as fn() -> *const u64 as usize).wrapping_sub(address));
+            bias = Some((frame::exit_cell as fn() -> Ip as usize).wrapping_sub(address));
         }
         functions.push((path.to_owned(), address));
     }

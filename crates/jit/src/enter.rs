@@ -23,6 +23,7 @@
 
 use std::ffi::c_void;
 
+use wasmr_runtime::frame::Fp;
 use wasmr_runtime::sys;
 use wasmr_runtime::trap::Stop;
 use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmHostFunc, VmStore};
@@ -52,13 +53,7 @@ pub fn enter() -> ArrayCall {
 /// # Safety
 /// `passage` is a loop passage for functions of the type of `func`, `code` is compiled from the loop at which `frame` is, a live
 /// frame of `func`; the store is ready to run machine code.
-pub unsafe fn enter_loop(
-    store: *mut VmStore,
-    func: *mut VmFunc,
-    frame: *mut u64,
-    passage: usize,
-    code: usize,
-) -> Status {
+pub unsafe fn enter_loop(store: *mut VmStore, func: *mut VmFunc, frame: Fp, passage: usize, code: usize) -> Status {
     // SAFETY: the caller's promise.
     unsafe { machine::enter_loop(store, func, frame, code, passage) }
 }
@@ -114,6 +109,7 @@ mod x86_64 {
     use std::arch::naked_asm;
     use std::mem::offset_of;
 
+    use wasmr_runtime::frame::Fp;
     use wasmr_runtime::landing_register;
     use wasmr_runtime::vm::{Status, VmActivation, VmFunc, VmStore};
 
@@ -135,12 +131,12 @@ mod x86_64 {
         )
     }
 
-    /// Calls `passage(store, func, slots, code)` as an activation.
+    /// Calls `passage(store, func, frame, code)` as an activation; for [`enter`] what stands for a frame are the slots.
     #[unsafe(naked)]
     pub unsafe extern "C" fn enter_loop(
         store: *mut VmStore,
         func: *mut VmFunc,
-        slots: *mut u64,
+        frame: Fp,
         code: usize,
         passage: usize,
     ) -> Status {
@@ -312,6 +308,7 @@ mod x86_64 {
 mod without {
     use std::process::abort;
 
+    use wasmr_runtime::frame::Fp;
     use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 
     pub unsafe extern "C" fn enter(_store: *mut VmStore, _func: *mut VmFunc, _slots: *mut u64) -> Status {
@@ -321,7 +318,7 @@ mod without {
     pub unsafe extern "C" fn enter_loop(
         _store: *mut VmStore,
         _func: *mut VmFunc,
-        _slots: *mut u64,
+        _frame: Fp,
         _code: usize,
         _passage: usize,
     ) -> Status {

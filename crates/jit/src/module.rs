@@ -12,6 +12,7 @@ use cranelift_module::FuncId;
 use wasmr_core::types::FuncType;
 use wasmr_module::Module;
 use wasmr_runtime::builtins;
+use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::vm::{Status, VmFunc, VmLayout, VmStore};
 
@@ -187,8 +188,7 @@ impl JitModule {
             let kind = if imported { Kind::LeaveToHost } else { Kind::Leave };
             self.passage(kind, self.module.func_type_of(type_index))?;
         }
-        let arg_slots = ty.arg_slots() as u32;
-        let at_loop = |or_start| self.passage(Kind::Loop { arg_slots, or_start }, ty);
+        let at_loop = |or_start| self.passage(Kind::Loop { or_start }, ty);
         let (passage, loop_passage) = match &entry {
             Entry::Start => (Some(self.passage(Kind::Enter, ty)?), None),
             Entry::Loop(_) => (None, Some(at_loop(false)?)),
@@ -294,7 +294,7 @@ impl JitModule {
         &self,
         func: *mut VmFunc,
         defined_index: u32,
-        foreign_code: *const u64,
+        foreign_code: Ip,
         callers: Callers,
     ) -> Result<bool, ResourceError> {
         let Some(code) = self.function(defined_index) else { return Ok(false) };
@@ -360,7 +360,7 @@ impl LoopCode {
     /// # Safety
     /// `func` is the live function that the code was made for, of a store whose frame `frame` is at the loop's header; the
     /// function's instance fits the code's options, and `stack_top` is behind the frame.
-    pub unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: *mut u64) -> Status {
+    pub unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status {
         // SAFETY: the caller's promise.
         unsafe {
             let instance = (*func).instance;
@@ -374,7 +374,7 @@ impl LoopCode {
             }
             let status = enter::enter_loop(store, func, frame, self.enter, self.address);
             // Still there if there was no stack left to ask for it.
-            (*instance).loop_frame = std::ptr::null_mut();
+            (*instance).loop_frame = Fp::NULL;
             status
         }
     }

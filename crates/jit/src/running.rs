@@ -4,6 +4,7 @@
 use std::ffi::c_void;
 
 use wasmr_runtime::builtins;
+use wasmr_runtime::frame::Fp;
 use wasmr_runtime::host_error::HostError;
 use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::running::RunningFunc;
@@ -41,7 +42,7 @@ impl JitModule {
 }
 
 impl tier::LoopCode for LoopCode {
-    unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: *mut u64) -> Status {
+    unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status {
         // SAFETY: the caller's promise, which is the same.
         unsafe { LoopCode::enter(self, store, func, frame) }
     }

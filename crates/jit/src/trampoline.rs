@@ -24,7 +24,8 @@ use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::FuncType;
-use wasmr_runtime::vm::{FRAME_HEADER, Status, VmFunc, VmHostFunc, VmInstance, VmStore};
+use wasmr_runtime::frame::FRAME_HEADER;
+use wasmr_runtime::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
 
 use crate::abi::{self, RESULT_CELL, ResultsIn};
 use crate::compile::{Refusal, Scratch, compile_with};
@@ -42,8 +43,6 @@ pub enum Kind {
     Enter,
     /// Into a compiled function at a loop.
     Loop {
-        /// Slots of the function's argument area.
-        arg_slots: u32,
         /// Whether the code starts at the function's beginning as well.
         or_start: bool,
     },
@@ -154,7 +153,7 @@ impl Batch {
             let mut passage = Passage::new(func, context, ty);
             match kind {
                 Kind::Enter => passage.enter(),
-                Kind::Loop { arg_slots, or_start } => passage.enter_loop(arg_slots + FRAME_HEADER as u32, or_start),
+                Kind::Loop { or_start } => passage.enter_loop(or_start),
                 Kind::Leave => passage.leave(false),
                 Kind::LeaveToHost => passage.leave(true),
             }
@@ -243,11 +242,11 @@ impl<'a> Passage<'a> {
         self.call_native(signature, code, args, slots_pointer);
     }
 
-    /// `distance` = slots from the argument area to the frame pointer.
-    fn enter_loop(&mut self, distance: u32, or_start: bool) {
+    fn enter_loop(&mut self, or_start: bool) {
         let (func, frame, code) = (self.params[1], self.params[2], self.params[3]);
         let context = self.load(types::I64, func, offset_of!(VmFunc, instance));
-        let area = self.builder.ins().iadd_imm_s(frame, -8 * i64::from(distance));
+        // As `Fp::args` finds it.
+        let area = self.builder.ins().iadd_imm_s(frame, -8 * (self.ty.arg_slots() + FRAME_HEADER) as i64);
         if or_start {
             let mut args = vec![context];
             for &ty in self.ty.params() {

@@ -7,6 +7,7 @@
 use std::ptr;
 
 use wasmr_runtime::builtins::exception::{exception_caught, exception_leaves, exception_tag};
+use wasmr_runtime::frame::Ip;
 use wasmr_runtime::vm::{Status, VmInstance, VmStore, VmTag};
 
 use crate::compile::CallSite;
@@ -53,7 +54,7 @@ unsafe fn forget_interpreted(store: *mut VmStore) {
     // SAFETY: the caller's promise.
     unsafe {
         (*store).exit_fp = (*(*store).activation).exit_fp;
-        (*store).exit_ip = ptr::null();
+        (*store).exit_ip = Ip::NULL;
     }
 }
 

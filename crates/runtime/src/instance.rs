@@ -16,6 +16,7 @@ use wasmr_module::{Export, ExternKind, Module};
 
 use crate::context::{AsContext, AsContextMut};
 use crate::externs::Extern;
+use crate::frame::Fp;
 use crate::func::Func;
 use crate::global::Global;
 use crate::handle::{Handle, StoreId};
@@ -67,7 +68,7 @@ impl InstanceObject {
             published: 0,
             store: store.vm_address(),
             native_stack_limit: ptr::null_mut(),
-            loop_frame: ptr::null_mut(),
+            loop_frame: Fp::NULL,
             data_dropped: segments.data_dropped(),
             tier_data: loaded.code.vm_data(),
             instance: ptr::null_mut(),

@@ -6,7 +6,7 @@
 //!   [`memory`], [`table`], [`global`], [`tag`], [`instance`], [`mod@reference`], [`exception`].
 //! - [`instantiate`] goes from a module to an instance, [`mod@initialize`] calls what a library wants called first; [`linker`]
 //!   finds the imports by name; segments and constant expressions are internal to it.
-//! - [`vm`] has every layout that code reads and writes; [`tier`], [`running`] and [`walk`] are the seam to whatever
+//! - [`vm`] has every layout that code reads and writes, [`frame`] that of the value stack; [`tier`], [`running`] and [`walk`] are the seam to whatever
 //!   executes; [`builtins`] are the slow paths that tiers share; [`sys`] is the operating system.
 //! - [`host`] and [`typed`] are host functions; [`value`] and [`types`] values and types as the embedder sees them.
 //! - [`trap`] says how a run ends, with names for people by [`symbol`], [`host_error`] what becomes of an error of the host; [`limits`] how much it may take; [`interrupt`] ends it from another thread.
@@ -21,6 +21,7 @@ mod const_eval;
 pub mod context;
 pub mod exception;
 pub mod externs;
+pub mod frame;
 pub mod func;
 pub mod global;
 mod handle;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use wasmr_module::Module;
 
+use crate::frame::Ip;
 use crate::instance::InstanceObject;
 use crate::vm::{VmFunc, VmInstance};
 
@@ -66,7 +67,7 @@ impl<'a> RunningFunc<'a> {
     }
 
     /// What [`VmFunc::code`] is for functions of its store that the first tier does not execute itself.
-    pub fn foreign_code(&self) -> *const u64 {
+    pub fn foreign_code(&self) -> Ip {
         // SAFETY: the store of a live instance is alive and knows its Rust side, to which this thread has no reference in use.
         unsafe { (*(*(*self.instance()).store).store).tier().foreign_code() }
     }

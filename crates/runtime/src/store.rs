@@ -25,6 +25,7 @@ use wasmr_core::types::{HeapType, RefType, ValType};
 
 use crate::arena::{Object, RefArena};
 use crate::context::{AsContext, AsContextMut, Invariant, StoreContext, StoreContextMut};
+use crate::frame::{Fp, Ip, STACK_SLACK};
 use crate::func::Thrown;
 use crate::handle::{Handle, Pinned, StoreId};
 use crate::host::{HostEnd, HostFunc};
@@ -35,7 +36,7 @@ use crate::memory::MemoryObject;
 use crate::sys::{self, StackPages};
 use crate::table::TableObject;
 use crate::tier::Tier;
-use crate::vm::{STACK_SLACK, VmGlobal, VmStore, VmTag, native_stack_bytes};
+use crate::vm::{VmGlobal, VmStore, VmTag, native_stack_bytes};
 
 /// Inaccessible bytes below the stack of machine code.
 const NATIVE_GUARD: usize = 1 << 20;
@@ -145,8 +146,8 @@ impl<T> Store<T> {
             stack_limit: ptr::null_mut(),
             stack_top: ptr::null_mut(),
             trap_code: TrapCode::Unreachable,
-            exit_fp: ptr::null_mut(),
-            exit_ip: ptr::null(),
+            exit_fp: Fp::NULL,
+            exit_ip: Ip::NULL,
             registers: ptr::null_mut(),
             pending_exception: 0,
             caller: ptr::null_mut(),

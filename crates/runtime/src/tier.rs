@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmr_module::Module;
 
+use crate::frame::{Fp, Ip};
 use crate::instance::INITIAL_BUDGET;
 use crate::running::RunningFunc;
 use crate::vm::{ArrayCall, Status, VmFunc, VmStore};
@@ -14,7 +15,7 @@ use crate::walk::Walk;
 #[derive(Clone, Copy, Debug)]
 pub struct FuncEntry {
     /// For [`VmFunc::code`].
-    pub code: *const u64,
+    pub code: Ip,
     /// For [`VmFunc::entry`].
     pub entry: ArrayCall,
 }
@@ -61,7 +62,7 @@ impl FrameList {
 /// What a store needs of the tiers, whatever the module.
 pub trait Tier: Send + Sync {
     /// [`VmFunc::code`] for a function that is reached through [`VmFunc::entry`] only, as host functions are.
-    fn foreign_code(&self) -> *const u64;
+    fn foreign_code(&self) -> Ip;
 
     /// [`VmFunc::native`] for a function of which no caller in machine code has been seen yet; null where nothing is compiled.
     fn unresolved_native(&self) -> *const c_void {
@@ -136,5 +137,5 @@ pub trait LoopCode: Send + Sync {
     /// # Safety
     /// `func` is the function that the code is of, in the instance of a live store; `frame` is its frame, at that loop, and all
     /// frames in use are below [`VmStore::stack_top`].
-    unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: *mut u64) -> Status;
+    unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status;
 }

@@ -29,6 +29,8 @@ use wasmr_core::trap::TrapCode;
 use wasmr_core::types::TypeId;
 use wasmr_module::Module;
 
+use crate::frame::{Fp, Ip};
+
 /// How a call ended, as a machine word. Details of a non-[`OK`](Status::OK) status are in the [`VmStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
@@ -60,7 +62,7 @@ pub type ArrayCall = unsafe extern "C" fn(store: *mut VmStore, func: *mut VmFunc
 #[repr(C)]
 pub struct VmFunc {
     /// The interpreter's first cell.
-    pub code: *const u64,
+    pub code: Ip,
     /// The instance it belongs to; null for a host function.
     pub instance: *mut VmInstance,
     /// The host's entry.
@@ -98,7 +100,7 @@ pub struct VmActivation {
     /// The activation before, null if none.
     pub prev: *mut VmActivation,
     /// [`VmStore::exit_fp`] at the passage: the interpreter's frames below this activation.
-    pub exit_fp: *mut u64,
+    pub exit_fp: Fp,
     /// [`VmStore::native_exit_fp`] at the passage, which is where the activation before was left.
     pub native_exit_fp: *const usize,
     /// The store.
@@ -171,7 +173,7 @@ pub struct VmInstance {
     pub native_stack_limit: *mut u8,
     /// The interpreter's frame with which machine code that can start at a loop as well as at its beginning is to go on; null
     /// but for the moment of such a call.
-    pub loop_frame: *mut u64,
+    pub loop_frame: Fp,
     /// Which data segments are dropped: a `bool` for each, owned by the Rust side.
     pub data_dropped: *const bool,
     /// What the executing tier keeps per module ([`Executable::vm_data`](crate::tier::Executable::vm_data)).
@@ -179,13 +181,6 @@ pub struct VmInstance {
     /// The Rust side of the instance.
     pub instance: *mut crate::instance::InstanceObject,
 }
-
-/// Slots behind [`VmStore::stack_limit`] that may be written: arguments, results and headers of one call, of which the
-/// module stage bounds the first two to 1000 values each.
-pub const STACK_SLACK: usize = 8192;
-
-/// Slots between a frame of the interpreter and the arguments below it.
-pub const FRAME_HEADER: usize = 4;
 
 /// Bytes that machine code's frames may take where those on the value stack may take `bytes`: half as many again. Many frames
 /// in machine code need less than on the value stack, others need a little more; and the ways from tier to tier take
@@ -200,17 +195,17 @@ pub const fn native_stack_bytes(bytes: usize) -> Option<usize> {
 pub struct VmStore {
     /// Lowest slot of the value stack, which grows upward.
     pub stack_base: *mut u64,
-    /// No frame may reach this slot. Another [`STACK_SLACK`] slots behind it are there for arguments that are written
-    /// before a callee checks.
+    /// No frame may reach this slot. Another [`STACK_SLACK`](crate::frame::STACK_SLACK) slots behind it are there for
+    /// arguments that are written before a callee checks.
     pub stack_limit: *mut u64,
     /// First free slot: where a host-to-wasm call may put its frames.
     pub stack_top: *mut u64,
     /// Why the guest trapped, after [`Status::TRAP`].
     pub trap_code: TrapCode,
     /// The interpreter's frame where it was last left by a trap, a throw or a call out; null if never. For backtraces.
-    pub exit_fp: *mut u64,
+    pub exit_fp: Fp,
     /// The cell at which it was left.
-    pub exit_ip: *const u64,
+    pub exit_ip: Ip,
     /// Where a driver loop keeps the machine registers between handlers, in builds without tail calls.
     pub registers: *mut c_void,
     /// The exception in flight, after [`Status::THROW`], in slot form.

@@ -16,6 +16,7 @@
 use std::marker::PhantomData;
 use std::ptr;
 
+use crate::frame::{Fp, Ip};
 use crate::tier::{Frame, FrameList};
 use crate::vm::{VmActivation, VmStore};
 
@@ -23,8 +24,8 @@ use crate::vm::{VmActivation, VmStore};
 #[derive(Debug)]
 pub struct Walk<'a> {
     store: PhantomData<&'a VmStore>,
-    fp: *mut u64,
-    ip: Option<*const u64>,
+    fp: Fp,
+    ip: Option<Ip>,
     activation: *const VmActivation,
     native_fp: *const usize,
     /// Where the walk ends, if not behind the last frame.
@@ -38,9 +39,9 @@ pub enum Segment {
     /// A run of the interpreter.
     Interpreted {
         /// Its innermost frame.
-        fp: *mut u64,
+        fp: Fp,
         /// The cell at which that was left; `None` if it was made for a function that others execute.
-        ip: Option<*const u64>,
+        ip: Option<Ip>,
     },
     /// A passage into machine code.
     Native {
@@ -90,7 +91,7 @@ impl<'a> Walk<'a> {
     ///
     /// # Safety
     /// The segment at hand is a run that was entered when [`VmStore::exit_fp`] and [`VmStore::exit_ip`] were these.
-    pub unsafe fn leave_interpreted(&mut self, fp: *mut u64, ip: *const u64) {
+    pub unsafe fn leave_interpreted(&mut self, fp: Fp, ip: Ip) {
         (self.fp, self.ip) = (fp, cell(ip));
     }
 
@@ -105,7 +106,7 @@ impl<'a> Walk<'a> {
             // The interpreter calls machine code through a frame that it makes for the callee.
             self.ip = None;
             if is_last {
-                (self.activation, self.fp) = (ptr::null(), ptr::null_mut());
+                (self.activation, self.fp) = (ptr::null(), Fp::NULL);
             }
         }
     }
@@ -117,7 +118,7 @@ impl<'a> Walk<'a> {
 }
 
 /// A cell, if it is one: whoever leaves for good the frames above one that others execute leaves none.
-fn cell(ip: *const u64) -> Option<*const u64> {
+fn cell(ip: Ip) -> Option<Ip> {
     (!ip.is_null()).then_some(ip)
 }
 
@@ -132,7 +133,7 @@ mod tests {
     fn segments_come_in_the_order_of_calls() {
         let mut words = [0u64; 4];
         let base = words.as_mut_ptr();
-        let at = |n: usize| base.wrapping_add(n);
+        let at = |n: usize| Fp::new(base.wrapping_add(n));
         let native = |n: usize| (0x1000 * n) as *const usize;
         let (mut outer, mut middle, mut inner);
         // SAFETY: pointers and numbers, and a code whose first value is 0.
@@ -157,12 +158,12 @@ mod tests {
         }
         assert_eq!(walk.segment(), Some(Segment::Interpreted { fp: at(3), ip: None }));
         // SAFETY: the words are as this test says.
-        unsafe { walk.leave_interpreted(at(1), ptr::null()) };
+        unsafe { walk.leave_interpreted(at(1), Ip::NULL) };
         assert_eq!(walk.segment(), Some(Segment::Native { fp: native(1), activation: &raw const outer }));
         walk.leave_native();
         assert_eq!(walk.segment(), Some(Segment::Interpreted { fp: at(1), ip: None }));
         // SAFETY: as above.
-        unsafe { walk.leave_interpreted(ptr::null_mut(), ptr::null()) };
+        unsafe { walk.leave_interpreted(Fp::NULL, Ip::NULL) };
         assert_eq!(walk.segment(), None);
 
         let mut walk = Walk::within_activation(&vm, 0);

@@ -26,8 +26,8 @@ macro_rules! guarded_asm {
             ".popsection",
             base = in(reg) $m.mem,
             at = in(reg) $at,
-            in("rdi") $m.ip,
-            in("rsi") $m.fp,
+            in("rdi") $m.ip.as_ptr(),
+            in("rsi") $m.fp.as_ptr(),
             in("rcx") $m.inst,
             $($operand)*
         )

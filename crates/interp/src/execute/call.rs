@@ -5,10 +5,11 @@
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::TypeId;
 use wasmr_runtime::builtins;
+use wasmr_runtime::frame::{FRAME_HEADER, Fp};
 use wasmr_runtime::vm::{VmFunc, VmTable};
 
 use super::dispatch::{Handler, Machine, handlers};
-use super::frame::{HEADER, call, restore_cell, write_header};
+use super::frame::{call, exit_cell, restore_cell, write_header};
 use super::operand::{Acc, SlotD, Source};
 
 /// The function that element `index` of a table holds, checked against `expected`.
@@ -46,33 +47,31 @@ unsafe fn tail_call(mut m: Machine, func: *mut VmFunc) -> usize {
     unsafe {
         let sizes = m.word(2);
         let (current, callee) = (sizes as u32 as usize, (sizes >> 32) as usize);
-        let mut return_to = *m.fp.sub(3);
-        let caller = *m.fp.sub(2);
-        let mut real_return = *m.fp.sub(4);
-        let base = m.fp.sub(HEADER + current);
-        let mut from = m.fp.add(m.low() as usize);
+        let mut return_to = m.fp.return_to();
+        let caller = m.fp.caller();
+        let mut real_return = m.fp.real_return();
+        let base = m.fp.as_ptr().sub(FRAME_HEADER + current);
+        let mut from = m.fp.as_ptr().add(m.low() as usize);
         let mut to = base;
         let end = from.add(m.imm() as u32 as usize);
         while from < end {
-            // Upward, as the destination lies below; volatile for the same reason as in `enter`.
+            // Upward, as the destination lies below; volatile, or the optimiser calls `memmove`: a handler that calls keeps a frame.
             to.write_volatile(*from);
             from = from.add(1);
             to = to.add(1);
         }
         let instance = (*func).instance;
         if instance != m.inst && !instance.is_null() {
-            if return_to != restore_cell() as u64 && return_to != super::frame::exit_cell() as u64 {
+            if return_to != restore_cell() && return_to != exit_cell() {
                 real_return = return_to;
-                return_to = restore_cell() as u64;
+                return_to = restore_cell();
             }
             m.inst = instance;
             m.reload_memory();
         }
-        m.fp = base.add(callee + HEADER);
-        *m.fp.sub(1) = func as u64;
-        *m.fp.sub(2) = caller;
-        *m.fp.sub(3) = return_to;
-        *m.fp.sub(4) = real_return;
+        m.fp = Fp::new(base.add(callee + FRAME_HEADER));
+        m.fp.set_header(func, caller, return_to);
+        m.fp.set_real_return(real_return);
         m.ip = (*func).code;
         m.dispatch()
     }
@@ -82,10 +81,10 @@ handlers! {
     /// A function of this module; `imm` is its offset in the instance.
     fn call_defined[](m) {
         let func = m.in_instance::<VmFunc>(m.imm() as u32);
-        let callee = m.fp.add(m.low() as usize);
+        let callee = m.fp.callee(m.low() as usize);
         write_header(&m, callee, func, m.ip.add(2));
         // `spare` carries nothing here; this frees its register.
-        m.spare = callee as u64;
+        m.spare = callee.as_ptr() as u64;
         m.fp = callee;
         m.ip = (*func).code;
         m.dispatch()
@@ -94,7 +93,7 @@ handlers! {
     /// An imported function; `imm` is the offset of its pointer.
     fn call_imported[](m) {
         let func = *m.in_instance::<*mut VmFunc>(m.imm() as u32);
-        let callee = m.fp.add(m.low() as usize);
+        let callee = m.fp.callee(m.low() as usize);
         call(m, func, callee, 2)
     }
 
@@ -110,7 +109,7 @@ handlers! {
         if func.is_null() || (*func).type_id.0 != (m.word(2) >> 32) as u32 {
             return m.enter(call_indirect_checked::<X>);
         }
-        call(m, func, m.fp.add(m.low() as usize), 3)
+        call(m, func, m.fp.callee(m.low() as usize), 3)
     }
 
     /// The same with every check: traps, or calls a function whose type is a subtype.
@@ -119,7 +118,7 @@ handlers! {
     fn call_indirect_checked[X: Source](m) {
         let index = X::read::<i32>(&m.second()) as u32 as u64;
         match indirect(&m, m.imm() as u32, index, TypeId((m.word(2) >> 32) as u32)) {
-            Ok(func) => call(m, func, m.fp.add(m.low() as usize), 3),
+            Ok(func) => call(m, func, m.fp.callee(m.low() as usize), 3),
             Err(code) => m.trap(code),
         }
     }
@@ -128,7 +127,7 @@ handlers! {
     fn call_indirect_64[](m) {
         let index = SlotD::read::<i64>(&m.second()) as u64;
         match indirect(&m, m.imm() as u32, index, TypeId((m.word(2) >> 32) as u32)) {
-            Ok(func) => call(m, func, m.fp.add(m.low() as usize), 3),
+            Ok(func) => call(m, func, m.fp.callee(m.low() as usize), 3),
             Err(code) => m.trap(code),
         }
     }
@@ -139,7 +138,7 @@ handlers! {
         if func.is_null() {
             return m.trap(TrapCode::NullFunctionReference);
         }
-        call(m, func, m.fp.add(m.low() as usize), 3)
+        call(m, func, m.fp.callee(m.low() as usize), 3)
     }
 
     /// Word 3: offset in the instance.

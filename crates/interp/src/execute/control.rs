@@ -45,7 +45,7 @@ handlers! {
     /// from word 3 on.
     fn br_table[X: Source](m) {
         let index = (ops::i32_add(X::read(&m), m.word(2) as i32) as u32).min(m.imm() as u32);
-        let distance = *m.ip.add(3).cast::<i32>().add(index as usize);
+        let distance = *m.ip.add(3).as_ptr().cast::<i32>().add(index as usize);
         m.jump(distance)
     }
 

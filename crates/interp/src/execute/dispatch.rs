@@ -32,6 +32,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasmr_core::trap::TrapCode;
+use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{Status, VmInstance, VmStore};
 
 /// The type of the float accumulator: its low lane is the value.
@@ -45,9 +46,9 @@ pub type FloatAcc = f64;
 #[derive(Clone, Copy)]
 pub struct Machine {
     /// The cell being executed.
-    pub ip: *const u64,
+    pub ip: Ip,
     /// The frame: its first non-parameter local.
-    pub fp: *mut u64,
+    pub fp: Fp,
     /// Base of memory 0 if guarded.
     pub mem: *mut u8,
     /// The instance.
@@ -76,8 +77,8 @@ macro_rules! with_abi_named {
         /// A handler: executes the cell at `ip`, then all that follow. Returns a [`Status`] word, or
         /// [`CONTINUE`] to the driver loop of a build without tail calls.
         pub type $name = unsafe extern $abi fn(
-            *const u64,
-            *mut u64,
+            wasmr_runtime::frame::Ip,
+            wasmr_runtime::frame::Fp,
             *mut u8,
             *mut wasmr_runtime::vm::VmInstance,
             u64,
@@ -88,8 +89,8 @@ macro_rules! with_abi_named {
     ($abi:literal $(#[$attr:meta])* fn $name:ident [$($generics:tt)*] ($m:ident) $body:block) => {
         $(#[$attr])*
         pub(crate) unsafe extern $abi fn $name<$($generics)*>(
-            ip: *const u64,
-            fp: *mut u64,
+            ip: wasmr_runtime::frame::Ip,
+            fp: wasmr_runtime::frame::Fp,
             mem: *mut u8,
             inst: *mut wasmr_runtime::vm::VmInstance,
             acc: u64,
@@ -129,7 +130,7 @@ impl Machine {
     #[inline(always)]
     pub unsafe fn word(&self, n: usize) -> u64 {
         // SAFETY: the caller's promise.
-        unsafe { *self.ip.add(n) }
+        unsafe { *self.ip.as_ptr().add(n) }
     }
 
     /// Field of the cell at byte `8 + 2 * n`, a slot number.
@@ -139,7 +140,7 @@ impl Machine {
     #[inline(always)]
     pub unsafe fn narrow(&self, n: usize) -> isize {
         // SAFETY: the caller's promise; a word is aligned for i16.
-        unsafe { *self.ip.cast::<i16>().add(4 + n) as isize }
+        unsafe { *self.ip.as_ptr().cast::<i16>().add(4 + n) as isize }
     }
 
     /// The frame slot that field `d` names.
@@ -182,7 +183,7 @@ impl Machine {
         unsafe { self.fp.offset(self.narrow(3)) }
     }
 
-    /// Field `b` as a small constant instead of a slot.
+    /// Field `a` as a small constant instead of a slot.
     ///
     /// # Safety
     /// The handlers' contract; the cell has the field.
@@ -199,7 +200,7 @@ impl Machine {
     #[inline(always)]
     pub unsafe fn imm(&self) -> i32 {
         // SAFETY: the caller's promise; byte 12 of a cell is aligned for i32.
-        unsafe { *self.ip.cast::<i32>().add(3) }
+        unsafe { *self.ip.as_ptr().cast::<i32>().add(3) }
     }
 
     /// The lower half of word 1, for cells without slot fields there.
@@ -209,7 +210,7 @@ impl Machine {
     #[inline(always)]
     pub unsafe fn low(&self) -> u32 {
         // SAFETY: the caller's promise; byte 8 of a cell is aligned for u32.
-        unsafe { *self.ip.cast::<u32>().add(2) }
+        unsafe { *self.ip.as_ptr().cast::<u32>().add(2) }
     }
 
     /// Something in the instance's allocation, at a byte offset of `VmLayout`.
@@ -245,7 +246,7 @@ impl Machine {
         // SAFETY: the caller's promise; word 0 of a cell is its handler.
         unsafe {
             // Another thread may be exchanging it.
-            let word = AtomicU64::from_ptr(self.ip.cast_mut()).load(Ordering::Relaxed);
+            let word = AtomicU64::from_ptr(self.ip.as_ptr().cast_mut()).load(Ordering::Relaxed);
             self.enter(std::mem::transmute::<u64, Handler>(word))
         }
     }
@@ -424,7 +425,7 @@ pub unsafe fn run(mut machine: Machine) -> Status {
         let status = loop {
             let registers = &raw mut machine;
             let now = registers.read();
-            let handler = std::mem::transmute::<u64, Handler>(*now.ip);
+            let handler = std::mem::transmute::<u64, Handler>(*now.ip.as_ptr());
             let status = now.enter(handler);
             if status != CONTINUE {
                 break status;
@@ -438,15 +439,6 @@ pub unsafe fn run(mut machine: Machine) -> Status {
 /// The word that a cell of `handler` starts with.
 pub fn handler_word(handler: Handler) -> u64 {
     handler as usize as u64
-}
-
-/// The instance as the function that a frame belongs to knows it.
-///
-/// # Safety
-/// `fp` is a live frame.
-pub unsafe fn frame_func(fp: *mut u64) -> *mut wasmr_runtime::vm::VmFunc {
-    // SAFETY: header word -1 of a live frame is its function.
-    unsafe { *fp.sub(1) as usize as *mut wasmr_runtime::vm::VmFunc }
 }
 
 const _: () = assert!(size_of::<*mut VmInstance>() == 8, "cells and slots hold pointers in 8 bytes");

@@ -5,9 +5,10 @@
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::builtins;
+use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{Status, VmInstance, VmTag};
 
-use super::dispatch::{Machine, frame_func, handlers, hot_event};
+use super::dispatch::{Machine, handlers, hot_event};
 use super::frame::{exit_cell, restore_cell};
 use crate::code::{CatchKind, code_block_of};
 
@@ -36,14 +37,14 @@ handlers! {
 /// # Safety
 /// `landing` is what `unwind` gave.
 #[inline(always)]
-unsafe fn resume(mut m: Machine, landing: *const u64) -> usize {
+unsafe fn resume(mut m: Machine, landing: Ip) -> usize {
     // SAFETY: `unwind` left the handler's frame in the store.
     unsafe {
         if landing.is_null() {
             return m.stop(Status::THROW);
         }
         m.fp = (*(*m.inst).store).exit_fp;
-        m.inst = (*frame_func(m.fp)).instance;
+        m.inst = (*m.fp.func()).instance;
         m.reload_memory();
         m.ip = landing;
         // A guest may loop by throwing.
@@ -64,17 +65,17 @@ unsafe fn resume(mut m: Machine, landing: *const u64) -> usize {
 /// `inst` is a live instance of the store, `fp` a live frame; `exception` is a live exception reference, or 0 if none could
 /// be made.
 #[inline(never)]
-unsafe fn unwind(inst: *mut VmInstance, mut fp: *mut u64, mut at: *const u64, exception: u64) -> *const u64 {
+unsafe fn unwind(inst: *mut VmInstance, mut fp: Fp, mut at: Ip, exception: u64) -> Ip {
     // SAFETY: the frames down to the exit cell are live.
     unsafe {
         let store = (*inst).store;
         (*store).pending_exception = exception;
         if exception == 0 {
-            return std::ptr::null();
+            return Ip::NULL;
         }
         let tag = builtins::exception::exception_tag(store, exception);
         loop {
-            let func = frame_func(fp);
+            let func = fp.func();
             if !(*func).instance.is_null()
                 && let Some(landing) = find_handler(fp, at, tag, exception)
             {
@@ -82,16 +83,15 @@ unsafe fn unwind(inst: *mut VmInstance, mut fp: *mut u64, mut at: *const u64, ex
                 (*store).exit_fp = fp;
                 return landing;
             }
-            let mut return_to = *fp.sub(3) as usize as *const u64;
+            let mut return_to = fp.return_to();
             if return_to == exit_cell() {
-                return std::ptr::null();
+                return Ip::NULL;
             }
             if return_to == restore_cell() {
-                return_to = *fp.sub(4) as usize as *const u64;
+                return_to = fp.real_return();
             }
-            fp = *fp.sub(2) as usize as *mut u64;
-            // The call is the cell before the one that it returns to; any word of it will do.
-            at = return_to.sub(1);
+            fp = fp.caller();
+            at = return_to.call_before();
         }
     }
 }
@@ -100,10 +100,10 @@ unsafe fn unwind(inst: *mut VmInstance, mut fp: *mut u64, mut at: *const u64, ex
 ///
 /// # Safety
 /// `fp` is a live frame of a wasm function, at the cell around `at`.
-unsafe fn find_handler(fp: *mut u64, at: *const u64, tag: *const VmTag, exception: u64) -> Option<*const u64> {
+unsafe fn find_handler(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Option<Ip> {
     // SAFETY: the caller's promise.
     unsafe {
-        let func = frame_func(fp);
+        let func = fp.func();
         let inst = (*func).instance;
         let block = code_block_of(func)?;
         let position = block.position(at)?;

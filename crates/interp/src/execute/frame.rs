@@ -1,28 +1,14 @@
-//! Frames: how calls lay them out on the value stack, and the cells that are not part of any function.
+//! Calls and returns, and the cells that are not part of any function.
 //!
-//! ```text
-//!            callee's slots, by number from fp
-//!  … caller's temps | -4-S … -5            | -4 … -1 | 0 …           | …
-//!                   | arguments = results  | header  | other locals  | temps by height
-//! ```
-//! `S` is the larger of the parameter and the result slots ([`VmFunc::arg_slots`]). The caller builds the arguments where its
-//! own temps are, so a call moves nothing; the callee leaves the results at the same place.
-//!
-//! Header: `-1` the [`VmFunc`]; `-2` the caller's frame pointer; `-3` the cell to return to; `-4` the same if `-3` is
-//! [`restore_cell`], else unused. A call that changes the instance returns to [`restore_cell`], which puts the caller's
-//! instance back and then goes on at `-4`. The frame of a call from the host returns to [`exit_cell`]; its `-2` and `-4` are
-//! the frame and cell where the interpreter was left for the host, so that walks cross it.
+//! [`wasmr_runtime::frame`] says what a frame looks like. A call that changes the instance returns to [`restore_cell`], which puts
+//! the caller's instance back and then continues at the frame's [`real_return`](Fp::real_return). The frame of a call from outside
+//! returns to [`exit_cell`].
 
 use wasmr_core::trap::TrapCode;
-use wasmr_runtime::vm::{FRAME_HEADER, STACK_SLACK, Status, VmFunc, VmInstance, call_entry};
+use wasmr_runtime::frame::{Fp, Ip};
+use wasmr_runtime::vm::{Status, VmFunc, VmInstance, call_entry};
 
-use super::dispatch::{Handler, Machine, frame_func, handlers};
-
-/// Slots of the header.
-pub const HEADER: usize = FRAME_HEADER;
-/// A caller writes arguments and header before the callee's `enter` looks at the limit; at most 1000 `v128` parameters or
-/// results, which the room behind the limit must hold.
-const _: () = assert!(2 * 1000 + HEADER < STACK_SLACK);
+use super::dispatch::{Handler, Machine, handlers};
 
 /// A cell outside of any function, at a fixed address.
 #[repr(transparent)]
@@ -34,37 +20,33 @@ static FOREIGN: StaticCell = StaticCell(foreign);
 static LAZY: StaticCell = StaticCell(translate_first);
 
 /// Ends a run: the return address of a frame that the host entered.
-pub fn exit_cell() -> *const u64 {
-    (&raw const EXIT).cast()
+pub fn exit_cell() -> Ip {
+    Ip::new((&raw const EXIT).cast())
 }
 
 /// The return address of a call into another instance.
-pub fn restore_cell() -> *const u64 {
-    (&raw const RESTORE).cast()
+pub fn restore_cell() -> Ip {
+    Ip::new((&raw const RESTORE).cast())
 }
 
 /// The code of functions that are called through their entry.
-pub fn foreign_cell() -> *const u64 {
-    (&raw const FOREIGN).cast()
+pub fn foreign_cell() -> Ip {
+    Ip::new((&raw const FOREIGN).cast())
 }
 
 /// The code of functions that are not translated yet.
-pub fn lazy_cell() -> *const u64 {
-    (&raw const LAZY).cast()
+pub fn lazy_cell() -> Ip {
+    Ip::new((&raw const LAZY).cast())
 }
 
 /// Writes the header of the frame at `callee` for a call that returns to `return_to` in the frame of `m`.
 ///
 /// # Safety
-/// The handlers' contract; below and above `callee` there is room (see [`STACK_SLACK`]).
+/// The handlers' contract; below and above `callee` there is room (see [`STACK_SLACK`](wasmr_runtime::frame::STACK_SLACK)).
 #[inline(always)]
-pub unsafe fn write_header(m: &Machine, callee: *mut u64, func: *mut VmFunc, return_to: *const u64) {
+pub unsafe fn write_header(m: &Machine, callee: Fp, func: *mut VmFunc, return_to: Ip) {
     // SAFETY: the caller's promise.
-    unsafe {
-        *callee.sub(1) = func as u64;
-        *callee.sub(2) = m.fp as u64;
-        *callee.sub(3) = return_to as u64;
-    }
+    unsafe { callee.set_header(func, m.fp, return_to) }
 }
 
 /// Calls `func`, whose frame will be at `callee`, and returns to the cell `len` words further.
@@ -72,21 +54,21 @@ pub unsafe fn write_header(m: &Machine, callee: *mut u64, func: *mut VmFunc, ret
 /// # Safety
 /// The handlers' contract; `func` is a live function whose arguments are in place below `callee`.
 #[inline(always)]
-pub unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: *mut u64, len: usize) -> usize {
+pub unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: Fp, len: usize) -> usize {
     // SAFETY: the caller's promise.
     unsafe {
         let instance = (*func).instance;
         let return_to = m.ip.add(len);
         if instance != m.inst && !instance.is_null() {
             write_header(&m, callee, func, restore_cell());
-            *callee.sub(4) = return_to as u64;
+            callee.set_real_return(return_to);
             m.inst = instance;
             m.reload_memory();
         } else {
             write_header(&m, callee, func, return_to);
         }
         // `spare` carries nothing here; this frees its register.
-        m.spare = callee as u64;
+        m.spare = callee.as_ptr() as u64;
         m.fp = callee;
         m.ip = (*func).code;
         m.dispatch()
@@ -101,9 +83,9 @@ pub unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: *mut u64, len: usi
 pub unsafe fn leave(mut m: Machine) -> usize {
     // SAFETY: the header of a live frame.
     unsafe {
-        m.spare = m.fp as u64;
-        m.ip = *m.fp.sub(3) as usize as *const u64;
-        m.fp = *m.fp.sub(2) as usize as *mut u64;
+        m.spare = m.fp.as_ptr() as u64;
+        m.ip = m.fp.return_to();
+        m.fp = m.fp.caller();
         m.dispatch()
     }
 }
@@ -112,11 +94,11 @@ handlers! {
     /// First cell of a function: `low` = slots of the frame from `fp`. Zeroes the first `2 * PAIRS` slots, at least as many as
     /// there are locals: what lies behind those is not in use yet.
     fn enter[const PAIRS: usize](m) {
-        let end = m.fp.add(m.low() as usize);
+        let end = m.fp.as_ptr().add(m.low() as usize);
         if end >= (*(*m.inst).store).stack_limit {
             return m.trap(TrapCode::StackExhausted);
         }
-        m.fp.cast::<[[u64; 2]; PAIRS]>().write([[0; 2]; PAIRS]);
+        m.fp.as_ptr().cast::<[[u64; 2]; PAIRS]>().write([[0; 2]; PAIRS]);
         if m.spend() {
             m.ip = m.ip.add(2);
             return m.enter(super::dispatch::hot_event);
@@ -126,7 +108,7 @@ handlers! {
 
     /// First cell of a function without locals to zero.
     fn enter_plain[](m) {
-        let end = m.fp.add(m.low() as usize);
+        let end = m.fp.as_ptr().add(m.low() as usize);
         if end >= (*(*m.inst).store).stack_limit {
             return m.trap(TrapCode::StackExhausted);
         }
@@ -139,11 +121,11 @@ handlers! {
 
     /// First cell of a function with many locals: `imm` slots to zero.
     fn enter_many_locals[](m) {
-        let end = m.fp.add(m.low() as usize);
+        let end = m.fp.as_ptr().add(m.low() as usize);
         if end >= (*(*m.inst).store).stack_limit {
             return m.trap(TrapCode::StackExhausted);
         }
-        m.fp.write_bytes(0, m.imm() as u32 as usize);
+        m.fp.as_ptr().write_bytes(0, m.imm() as u32 as usize);
         if m.spend() {
             m.ip = m.ip.add(2);
             return m.enter(super::dispatch::hot_event);
@@ -160,8 +142,8 @@ handlers! {
 
     /// A call into another instance returned; `spare` is the frame that was left.
     fn restore_instance[](m) {
-        m.ip = *(m.spare as usize as *mut u64).sub(4) as usize as *const u64;
-        m.inst = (*frame_func(m.fp)).instance;
+        m.ip = Fp::new(m.spare as usize as *mut u64).real_return();
+        m.inst = (*m.fp.func()).instance;
         m.reload_memory();
         m.dispatch()
     }
@@ -170,7 +152,7 @@ handlers! {
     /// waits for it, whoever started the run is to call it instead: a tail call leaves nothing behind.
     fn foreign[](m) {
         // These carry nothing here; so they need not be kept over the calls.
-        m.spare = m.fp as u64;
+        m.spare = m.fp.as_ptr() as u64;
         m.facc = super::operand::float_acc(0);
         if is_outermost(m.fp) {
             m.acc = ask_for_call(m.inst, m.fp).0 as u64;
@@ -212,15 +194,15 @@ handlers! {
 /// `fp` is the live frame of a wasm function.
 #[cold]
 #[inline(never)]
-unsafe fn translate_function(fp: *mut u64) -> *const u64 {
+unsafe fn translate_function(fp: Fp) -> Ip {
     // SAFETY: the caller's promise.
     unsafe {
-        let func = frame_func(fp);
+        let func = fp.func();
         match crate::code::code_of(func) {
             Ok(code) => code,
             Err(error) => {
                 wasmr_runtime::builtins::host_error((*(*func).instance).store, Box::new(error));
-                std::ptr::null()
+                Ip::NULL
             }
         }
     }
@@ -243,9 +225,9 @@ pub fn enter_handler(slots: u32) -> Handler {
 ///
 /// # Safety
 /// `fp` is a live frame.
-pub unsafe fn is_outermost(fp: *mut u64) -> bool {
-    // SAFETY: header word -3 of a live frame is where it returns to.
-    unsafe { *fp.sub(3) == exit_cell() as u64 }
+pub unsafe fn is_outermost(fp: Fp) -> bool {
+    // SAFETY: the frame is live.
+    unsafe { fp.return_to() == exit_cell() }
 }
 
 /// Goes on after the function of this frame was executed to its end by another tier or the host: in its caller if it
@@ -275,8 +257,8 @@ unsafe fn return_from_foreign(mut m: Machine) -> usize {
     // SAFETY: the caller's promise.
     unsafe {
         m.reload_memory();
-        let func = frame_func(m.fp);
-        let first = *m.fp.sub(HEADER + (*func).arg_slots as usize);
+        let func = m.fp.func();
+        let first = *m.fp.args((*func).arg_slots);
         m.acc = first;
         m.facc = super::operand::float_acc(first);
         leave(m)
@@ -288,14 +270,14 @@ unsafe fn return_from_foreign(mut m: Machine) -> usize {
 /// # Safety
 /// `inst` is a live instance of the store, `fp` the frame, outermost of its run.
 #[inline(never)]
-unsafe fn ask_for_call(inst: *mut VmInstance, fp: *mut u64) -> Status {
+unsafe fn ask_for_call(inst: *mut VmInstance, fp: Fp) -> Status {
     // SAFETY: the arguments are in place, where the run began.
     unsafe {
         let store = (*inst).store;
-        let func = frame_func(fp);
+        let func = fp.func();
         (*store).caller = inst;
         (*store).tail_func = func;
-        (*store).tail_slots = fp.sub(HEADER + (*func).arg_slots as usize);
+        (*store).tail_slots = fp.args((*func).arg_slots);
     }
     Status::TAIL
 }
@@ -305,22 +287,21 @@ unsafe fn ask_for_call(inst: *mut VmInstance, fp: *mut u64) -> Status {
 /// # Safety
 /// `inst` is a live instance of the store, `fp` the frame.
 #[inline(never)]
-unsafe fn call_foreign(inst: *mut VmInstance, fp: *mut u64) -> Status {
+unsafe fn call_foreign(inst: *mut VmInstance, fp: Fp) -> Status {
     // SAFETY: the frame's arguments are in place by the caller's code; nothing of ours is above `fp`.
     unsafe {
         let store = (*inst).store;
-        let func = frame_func(fp);
+        let func = fp.func();
         (*store).exit_fp = fp;
         (*store).exit_ip = foreign_cell();
-        if fp >= (*store).stack_limit {
+        if fp.as_ptr() >= (*store).stack_limit {
             (*store).trap_code = TrapCode::StackExhausted;
             return Status::TRAP;
         }
         let (top, caller) = ((*store).stack_top, (*store).caller);
         (*store).caller = inst;
-        (*store).stack_top = fp;
-        let slots = fp.sub(HEADER + (*func).arg_slots as usize);
-        let status = call_entry(store, func, slots);
+        (*store).stack_top = fp.as_ptr();
+        let status = call_entry(store, func, fp.args((*func).arg_slots));
         (*store).stack_top = top;
         (*store).caller = caller;
         if status == Status::OK && super::dispatch::is_interrupted(store) {

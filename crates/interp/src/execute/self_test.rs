@@ -7,13 +7,15 @@
 /// If a cell finds another stack pointer than the one before it: this build must not run anything.
 #[cfg(wasmr_tail)]
 pub fn self_test() {
+    use wasmr_runtime::frame::{Fp, Ip};
+
     use super::dispatch::{Machine, run};
     use super::operand::zero_float_acc;
 
     let machine = Machine {
         // Hidden, or the optimiser runs part of the row right here.
-        ip: std::hint::black_box(ROW.as_ptr().cast()),
-        fp: std::ptr::null_mut(),
+        ip: Ip::new(std::hint::black_box(ROW.as_ptr().cast())),
+        fp: Fp::NULL,
         mem: std::ptr::null_mut(),
         inst: std::ptr::null_mut(),
         acc: 0,

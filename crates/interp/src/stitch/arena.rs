@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use wasmr_runtime::frame::Ip;
 use wasmr_runtime::sys::CodeSpace;
 
 use super::decode;
@@ -88,7 +89,7 @@ pub fn contains(address: usize) -> bool {
 }
 
 /// The cell whose code an address is in, if it is in any.
-pub fn cell_at(address: usize) -> Option<*const u64> {
+pub fn cell_at(address: usize) -> Option<Ip> {
     let owners = arena()?.owners.lock().unwrap_or_else(PoisonError::into_inner);
     let (&start, owner) = owners.range(..=address).next_back()?;
     let position = address - start;
@@ -97,7 +98,7 @@ pub fn cell_at(address: usize) -> Option<*const u64> {
     }
     let after = owner.words.partition_point(|&(at, _)| at as usize <= position);
     let (_, word) = owner.words[after.checked_sub(1)?];
-    Some((owner.cells + 8 * word as usize) as *const u64)
+    Some(Ip::new((owner.cells + 8 * word as usize) as *const u64))
 }
 
 impl Arena {
@@ -198,14 +199,14 @@ mod tests {
         assert_eq!(entries, [(0, 0)]);
         assert_eq!(second - first, ALIGN as u64);
         assert!(contains(first as usize) && contains(second as usize) && !contains(first as usize - SIZE));
-        assert_eq!(cell_at(first as usize), Some(0x1000 as *const u64));
-        assert_eq!(cell_at(second as usize), Some(0x2000 as *const u64));
+        assert_eq!(cell_at(first as usize), Some(Ip::new(0x1000 as *const u64)));
+        assert_eq!(cell_at(second as usize), Some(Ip::new(0x2000 as *const u64)));
         let mut other = Room::default();
         let (third, _) = other.place(0x3000, function()).unwrap();
         assert_ne!(third / CHUNK as u64, first / CHUNK as u64);
         drop(room);
         assert_eq!(cell_at(first as usize), None);
-        assert_eq!(cell_at(third as usize), Some(0x3000 as *const u64));
+        assert_eq!(cell_at(third as usize), Some(Ip::new(0x3000 as *const u64)));
         let empty = other.place(0x4000, Function::new(0x4000));
         assert_eq!(empty.unwrap_err(), Unplaced::NoCode, "no code takes no room");
         assert!(arena().unwrap().take(SIZE + 1).is_none(), "there is an end to it");

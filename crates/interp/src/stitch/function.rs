@@ -19,7 +19,7 @@ pub fn stitch(block: &CodeBlock, room: &Mutex<Room>) -> Stitched {
     if !arena::is_available() {
         return Stitched::NotNow;
     }
-    let cells = block.cells.as_ptr().addr();
+    let cells = block.cells.first().as_ptr().addr();
     let Some(function) = make(cells, &block.cells.to_vec(), &block.starts) else { return Stitched::Never };
     let placed = room.lock().unwrap_or_else(PoisonError::into_inner).place(cells, function);
     match placed {

@@ -46,6 +46,8 @@ pub mod walk;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use wasmr_runtime::frame::Ip;
+
 use crate::code::CodeBlock;
 
 /// How many hot events there must have been before the first function is stitched, for each but one that must have found it.
@@ -123,7 +125,7 @@ pub fn contains(address: usize) -> bool {
 
 /// The cell whose stitched code an address is in.
 #[cfg(wasmr_stitch)]
-pub fn cell_at(address: usize) -> Option<*const u64> {
+pub fn cell_at(address: usize) -> Option<Ip> {
     arena::cell_at(address)
 }
 
@@ -135,7 +137,7 @@ pub fn contains(_address: usize) -> bool {
 
 /// Nothing is stitched in this build.
 #[cfg(not(wasmr_stitch))]
-pub fn cell_at(_address: usize) -> Option<*const u64> {
+pub fn cell_at(_address: usize) -> Option<Ip> {
     None
 }
 

@@ -6,7 +6,7 @@ use wasmr_core::types::{FuncType, ValType};
 use super::Translator;
 use super::stack::{Class, Kind, Operand, Ty, fields, fields_imm};
 use crate::execute::call;
-use crate::execute::frame::HEADER;
+use wasmr_runtime::frame::FRAME_HEADER;
 
 impl<'m> Translator<'m> {
     /// Translates a call operator; whether it is one.
@@ -72,7 +72,7 @@ impl<'m> Translator<'m> {
         self.flush_top(count);
         self.truncate(self.stack.len() - count);
         self.height = height;
-        (self.temp_slot(height) + (ty.arg_slots() as i32) + HEADER as i32) as u32
+        (self.temp_slot(height) + (ty.arg_slots() as i32) + FRAME_HEADER as i32) as u32
     }
 
     /// Pushes the results, which the callee left where the arguments were.

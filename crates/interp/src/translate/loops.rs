@@ -1,6 +1,8 @@
 //! Where the loops of a function are, for a tier that takes over at one: as [`locate`](super::locate), found by translating the
 //! function again when it is asked.
 
+use wasmr_runtime::frame::FrameMap;
+
 use super::{Source, Translator};
 
 /// A loop: where it starts, in the module and in the code.
@@ -12,15 +14,13 @@ pub struct Loop {
     pub word: u32,
 }
 
-/// A loop with those around it, and where a frame at its start has the function's values.
+/// A loop with those around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoopInfo {
     /// The loops, outermost first; of several that start at the same word only the outermost. The last is the one asked for.
     pub nest: Vec<Loop>,
-    /// First slot of each local, parameters first.
-    pub locals: Vec<i32>,
-    /// Slot of the operand at height 0; those above follow, a `v128` in two slots.
-    pub operands: i32,
+    /// Where a frame has the function's values at the start of any of them.
+    pub frame: FrameMap,
 }
 
 /// The loops of a translation.
@@ -52,7 +52,7 @@ pub fn loop_at(source: &Source<'_>, word: u32) -> Option<LoopInfo> {
     }
     nest.reverse();
     let locals = translator.locals.iter().map(|local| local.slot).collect();
-    Some(LoopInfo { nest, locals, operands: translator.temp_base })
+    Some(LoopInfo { nest, frame: FrameMap { locals, operands: translator.temp_base } })
 }
 
 impl Translator<'_> {
@@ -108,8 +108,8 @@ mod tests {
         assert_eq!(infos[0].nest[0], infos[1].nest[0]);
         assert_eq!(infos[0].nest[0], infos[2].nest[0]);
         for info in &infos {
-            assert_eq!(info.locals, [-7, -6, 0]);
-            assert_eq!(info.operands, 1);
+            assert_eq!(info.frame.locals, [-7, -6, 0]);
+            assert_eq!(info.frame.operands, 1);
             assert!(info.nest.is_sorted_by(|a, b| a.offset < b.offset && a.word < b.word));
         }
     }

@@ -39,11 +39,12 @@ use wasmr_module::Costs;
 use wasmr_module::Module;
 use wasmr_module::op::{lane_of, memarg_of, op_of};
 use wasmr_module::operators::operator_text;
+use wasmr_runtime::frame::FRAME_HEADER;
 use wasmr_runtime::vm::VmLayout;
 
 use crate::code::{Cells, CodeBlock, TranslateError, TryRegion};
 use crate::execute::dispatch::handler_word;
-use crate::execute::frame::{self, HEADER};
+use crate::execute::frame;
 use crate::regions::TryRegions;
 use fuel::Meter;
 use labels::{Fixup, Label};
@@ -194,7 +195,7 @@ impl<'m> Translator<'m> {
 
     /// The first slot of the argument area.
     fn base_slot(&self) -> i32 {
-        -(HEADER as i32) - self.arg_slots as i32
+        -(FRAME_HEADER as i32) - self.arg_slots as i32
     }
 
     fn body(&mut self, defined_index: u32) -> Result<(), TranslateError> {

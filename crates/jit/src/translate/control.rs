@@ -190,12 +190,12 @@ impl Translator<'_, '_> {
             let none = self.builder.ins().iconst(types::I64, 0);
             self.builder.ins().store(MemFlagsData::trusted(), none, self.context, LOOP_FRAME);
         }
-        for (index, &slot) in place.locals.iter().enumerate() {
+        for (index, &slot) in place.frame.locals.iter().enumerate() {
             let (variable, ty) = self.locals[index];
             let value = self.frame_value(frame, slot, ty);
             self.builder.def_var(variable, value);
         }
-        let mut slot = place.operands;
+        let mut slot = place.frame.operands;
         for index in 0..below {
             let (variable, ty) = self.operand_variable(index);
             let value = self.frame_value(frame, slot, ty);

@@ -17,7 +17,7 @@
 
 use cranelift_codegen::ir::{StackSlotData, StackSlotKind, Type, Value, types};
 use wasmr_core::types::FuncType;
-use wasmr_runtime::vm::FRAME_HEADER;
+use wasmr_runtime::frame::FRAME_HEADER;
 
 use super::Translator;
 

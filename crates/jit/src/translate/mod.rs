@@ -49,6 +49,7 @@ use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
 use wasmr_module::Module;
 use wasmr_module::op::op_of;
+use wasmr_runtime::frame::FrameMap;
 use wasmr_runtime::vm::{VmInstance, VmLayout};
 
 use crate::abi::{self, ResultsIn};
@@ -103,15 +104,13 @@ impl Entry {
     }
 }
 
-/// A loop as an entry: where it is, and where the interpreter's frame has the values that are alive there.
+/// A loop as an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LoopEntry {
     /// Offset of the `loop` operator in the module.
     pub offset: usize,
-    /// First slot of each local, parameters first.
-    pub locals: Vec<i32>,
-    /// Slot of the operand at height 0; those above follow.
-    pub operands: i32,
+    /// Where its values are.
+    pub frame: FrameMap,
 }
 
 /// A call that leaves compiled code unless its callee is compiled.

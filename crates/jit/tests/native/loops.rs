@@ -8,6 +8,7 @@ use wasmr_core::registry::TypeRegistry;
 use wasmr_jit::{CodeOptions, Entry, JitModule, LoopEntry, Scratch};
 use wasmr_module::operators::operators;
 use wasmr_module::{Features, Module};
+use wasmr_runtime::frame::FrameMap;
 use wasmr_runtime::vm::VmLayout;
 
 /// Compiles the first defined function of a module for its start and its last loop. All its indirect calls were seen to go to
@@ -22,7 +23,7 @@ fn compile_with_loop(text: &str, locals: i32, callees: u32) {
         (1..=callees).for_each(|callee| jit.note_calls(call.offset, callee, 100));
     }
     let offset = body.iter().rfind(|operator| operator.text == "loop").expect("there is a loop").offset;
-    let place = LoopEntry { offset, locals: (0..locals).collect(), operands: locals };
+    let place = LoopEntry { offset, frame: FrameMap { locals: (0..locals).collect(), operands: locals } };
     jit.compile(0, Entry::StartOrLoop(place), &mut Scratch::default()).unwrap_or_else(|error| panic!("{error}"));
 }
 

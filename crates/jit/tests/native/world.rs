@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_jit::{Callers, CodeOptions, Entry, JitModule, Scratch};
 use wasmr_module::{Features, Module, ModuleBytes};
+use wasmr_runtime::frame::Ip;
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{Executable, FuncEntry, Tier};
 use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmLayout, VmStore};
@@ -19,8 +20,8 @@ struct NativeTier;
 static FOREIGN: u64 = 0;
 
 impl Tier for NativeTier {
-    fn foreign_code(&self) -> *const u64 {
-        &raw const FOREIGN
+    fn foreign_code(&self) -> Ip {
+        Ip::new(&raw const FOREIGN)
     }
 
     fn unresolved_native(&self) -> *const c_void {
@@ -58,7 +59,10 @@ impl Code {
 
 impl Executable for Code {
     fn first_entry(&self, index: u32) -> FuncEntry {
-        FuncEntry { code: &raw const FOREIGN, entry: self.in_rust.get(&index).copied().unwrap_or(compile_first) }
+        FuncEntry {
+            code: Ip::new(&raw const FOREIGN),
+            entry: self.in_rust.get(&index).copied().unwrap_or(compile_first),
+        }
     }
 
     fn first_native_call(&self, func: &RunningFunc<'_>) {

@@ -15,7 +15,7 @@ unsafe extern "C" fn throw(store: *mut VmStore, func: *mut VmFunc, slots: *mut u
     // SAFETY: the instance has a tag whose parameters are the function's.
     unsafe {
         (*store).pending_exception = exception_new((*func).instance, 0, slots);
-        (*store).exit_fp = func.cast();
+        (*store).exit_fp = wasmr_runtime::frame::Fp::new(func.cast());
     }
     Status::THROW
 }

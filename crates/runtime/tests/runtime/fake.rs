@@ -7,6 +7,7 @@ use std::sync::Arc;
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::trap::TrapCode;
 use wasmr_module::{Features, Module, ModuleBytes};
+use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::tier::{Executable, FuncEntry, Tier};
 use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmStore};
 use wasmr_runtime::walk::{Segment, Walk};
@@ -18,13 +19,13 @@ struct FakeTier;
 static CODE: u64 = 0;
 
 impl Tier for FakeTier {
-    fn foreign_code(&self) -> *const u64 {
-        &raw const CODE
+    fn foreign_code(&self) -> Ip {
+        Ip::new(&raw const CODE)
     }
 
     fn walk(&self, walk: &mut Walk<'_>) {
         let Some(Segment::Interpreted { fp, .. }) = walk.segment() else { return };
-        let func = fp.cast::<VmFunc>();
+        let func = fp.as_ptr().cast::<VmFunc>();
         // SAFETY: an entry left its function there, whose instance lives as long as the store.
         let (module, func_index) = unsafe { ((*(*(*func).instance).instance).module().clone(), (*func).index) };
         walk.frames().add(&module, func_index, || Some(0x2a));
@@ -36,7 +37,7 @@ struct FakeCode(Vec<ArrayCall>);
 
 impl Executable for FakeCode {
     fn first_entry(&self, index: u32) -> FuncEntry {
-        FuncEntry { code: &raw const CODE, entry: self.0.get(index as usize).copied().unwrap_or(unexpected) }
+        FuncEntry { code: Ip::new(&raw const CODE), entry: self.0.get(index as usize).copied().unwrap_or(unexpected) }
     }
 
     fn vm_data(&self) -> *const c_void {
@@ -60,7 +61,7 @@ pub unsafe extern "C" fn trap(store: *mut VmStore, func: *mut VmFunc, _: *mut u6
     // SAFETY: the store is alive.
     unsafe {
         (*store).trap_code = TrapCode::Unreachable;
-        (*store).exit_fp = func.cast();
+        (*store).exit_fp = Fp::new(func.cast());
     }
     Status::TRAP
 }
@@ -73,7 +74,7 @@ pub unsafe extern "C" fn call_import(store: *mut VmStore, func: *mut VmFunc, slo
         let offset = (*(*instance).instance).layout().imported_func(0);
         let callee = *instance.byte_add(offset as usize).cast::<*mut VmFunc>();
         (*store).caller = instance;
-        (*store).exit_fp = func.cast();
+        (*store).exit_fp = Fp::new(func.cast());
         ((*callee).entry)(store, callee, slots)
     }
 }
