@@ -1,16 +1,14 @@
-//! Where stitched code is: one [`CodeSpace`] a process, handed out in chunks to modules, which give them back when dropped.
+//! Where stitched code is: one [`CodeArena`] a process, of which each module has a [`CodeRoom`].
 //!
 //! Comes in: code. Goes out: its address, or nothing when there is no room or the system lets nobody execute what they
 //! wrote; whoever asks then does without. Takes no memory before the first code.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmr_runtime::frame::Ip;
-use wasmr_runtime::sys::CodeSpace;
+use wasmr_runtime::sys::{CodeArena, CodeRoom, CodeSpace};
 
 use super::decode;
 use super::emit::{Function, Placed};
@@ -23,9 +21,7 @@ const CHUNK: usize = 16 << 10;
 const ALIGN: usize = 16;
 
 struct Arena {
-    space: CodeSpace,
-    /// Which chunks are taken.
-    taken: Mutex<Vec<bool>>,
+    code: CodeArena,
     /// Whose code is where, by address.
     owners: Mutex<BTreeMap<usize, Owner>>,
 }
@@ -39,9 +35,6 @@ struct Owner {
     /// From where on the code is of which cell: (position, word), in order.
     words: Vec<(u32, u32)>,
 }
-
-/// First address of the arena, 0 before there is one; its size is [`SIZE`].
-static START: AtomicUsize = AtomicUsize::new(0);
 
 static ARENA: OnceLock<Arena> = OnceLock::new();
 
@@ -68,8 +61,7 @@ fn arena() -> Option<&'static Arena> {
         *pause = Some(Instant::now() + PAUSE_LENGTH);
         return None;
     };
-    START.store(space.base(), Ordering::Release);
-    Some(ARENA.get_or_init(|| Arena { space, taken: Mutex::new(vec![false; SIZE / CHUNK]), owners: Mutex::default() }))
+    Some(ARENA.get_or_init(|| Arena { code: CodeArena::new(space, CHUNK), owners: Mutex::default() }))
 }
 
 /// Returns true if code can be made now, as far as anybody knows.
@@ -82,10 +74,9 @@ pub fn pause() {
     *PAUSE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + PAUSE_LENGTH);
 }
 
-/// Whether an address is in the arena. Takes no lock and allocates nothing.
+/// Returns true if an address is in the arena. Takes no lock and allocates nothing.
 pub fn contains(address: usize) -> bool {
-    let start = START.load(Ordering::Acquire);
-    start != 0 && address.wrapping_sub(start) < SIZE
+    ARENA.get().is_some_and(|arena| arena.code.contains(address))
 }
 
 /// The cell whose code an address is in, if it is in any.
@@ -101,22 +92,6 @@ pub fn cell_at(address: usize) -> Option<Ip> {
     Some(Ip::new((owner.cells + 8 * word as usize) as *const u64))
 }
 
-impl Arena {
-    /// Takes as many chunks as hold `size` bytes: their positions in the space.
-    fn take(&self, size: usize) -> Option<Range<usize>> {
-        let count = size.div_ceil(CHUNK);
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = taken.windows(count).position(|window| window.iter().all(|taken| !taken))?;
-        taken[first..first + count].fill(true);
-        Some(first * CHUNK..(first + count) * CHUNK)
-    }
-
-    fn give_back(&self, range: &Range<usize>) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken[range.start / CHUNK..range.end / CHUNK].fill(false);
-    }
-}
-
 /// Why a function's code is in no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unplaced {
@@ -129,9 +104,8 @@ pub enum Unplaced {
 /// Room for the code of one module. The code must not be executed any more when it is dropped.
 #[derive(Debug, Default)]
 pub struct Room {
-    chunks: Vec<Range<usize>>,
-    /// What is left of the last of them.
-    free: Range<usize>,
+    /// None before the first code.
+    code: Option<CodeRoom>,
 }
 
 impl Room {
@@ -143,17 +117,15 @@ impl Room {
         if size == 0 {
             return Err(Unplaced::NoCode);
         }
-        if self.free.len() < size {
-            self.free = arena.take(size).ok_or(Unplaced::NoRoom)?;
-            self.chunks.push(self.free.clone());
-        }
-        let at = self.free.start;
-        let address = arena.space.base() + at;
+        let room = self.code.get_or_insert_with(|| arena.code.room());
+        let at = room.find(size, ALIGN).map_err(|_| Unplaced::NoRoom)?;
+        let space = arena.code.space();
+        let address = space.base() + at;
         let Placed { code, entries, owners: words } = function.place(address as u64).ok_or(Unplaced::NoCode)?;
         assert!(code.len() <= size, "code is as long as was said");
         // SAFETY: the chunk is this module's, and nobody has been given an address behind what is in use of it.
-        unsafe { arena.space.write(at, &code) }.map_err(|_| Unplaced::NoCode)?;
-        self.free.start = (at + code.len()).next_multiple_of(ALIGN).min(self.free.end);
+        unsafe { space.write(at, &code) }.map_err(|_| Unplaced::NoCode)?;
+        room.use_up_to(at + code.len());
         let owner = Owner { len: code.len(), cells, words };
         arena.owners.lock().unwrap_or_else(PoisonError::into_inner).insert(address, owner);
         Ok((address as u64, entries))
@@ -162,14 +134,14 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let Some(arena) = arena().filter(|_| !self.chunks.is_empty()) else { return };
-        for chunk in &self.chunks {
-            let addresses = arena.space.base() + chunk.start..arena.space.base() + chunk.end;
-            let mut owners = arena.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(arena), Some(room)) = (ARENA.get(), &self.code) else { return };
+        let base = arena.code.space().base();
+        let mut owners = arena.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the room gives the chunks back.
+        for chunk in room.chunks() {
+            let addresses = base + chunk.start..base + chunk.end;
             let gone: Vec<usize> = owners.range(addresses).map(|(&address, _)| address).collect();
             gone.iter().for_each(|address| drop(owners.remove(address)));
-            drop(owners);
-            arena.give_back(chunk);
         }
     }
 }
@@ -209,6 +181,5 @@ mod tests {
         assert_eq!(cell_at(third as usize), Some(Ip::new(0x3000 as *const u64)));
         let empty = other.place(0x4000, Function::new(0x4000));
         assert_eq!(empty.unwrap_err(), Unplaced::NoCode, "no code takes no room");
-        assert!(arena().unwrap().take(SIZE + 1).is_none(), "there is an end to it");
     }
 }

@@ -6,7 +6,7 @@
 //! - [`Mapping`]: pages owned by the runtime, unmapped on drop.
 //! - [`Reservation`]: address space behind a guarded memory, known to [`is_guarded_address`] as long as it lives.
 //! - [`StackPages`]: where a stack is. These and the reservations are kept for the next store when one is dropped.
-//! - [`CodeSpace`]: where machine code is written and executed.
+//! - [`CodeSpace`]: where machine code is written and executed; [`CodeArena`]: hands it out.
 //! - [`for_each_word`]: what is on a stack, for the collector.
 //! - [`give_way`]: work that can wait lets others go first.
 //! - [`mod@preempt`]: stops machine code from another thread.
@@ -24,6 +24,7 @@ compile_error!(
 );
 
 mod code;
+mod code_arena;
 mod fault;
 mod fork;
 pub mod landing;
@@ -35,6 +36,7 @@ mod stack_pages;
 mod unix;
 
 pub use code::{CodeSpace, Image};
+pub use code_arena::{CodeArena, CodeRoom};
 pub use fault::{FAULTS_BECOME_TRAPS, install_fault_handler, prepare_thread};
 pub use fork::generation;
 pub use reservation::{Reservation, is_guarded_address};
