@@ -43,7 +43,8 @@ fn compile(criterion: &mut Criterion) {
             ("checked memory", true, false),
             ("checked memory, without Spectre guards", false, false),
         ] {
-            let options = CodeOptions { guarded, metered: false, spectre_guards };
+            let calls = Tuning::default().calls();
+            let options = CodeOptions { guarded, metered: false, spectre_guards, calls };
             let empty = || {
                 let jit = JitModule::new(module.clone(), VmLayout::for_module(&module), options);
                 (jit.expect("this host has a compiler"), Scratch::default())

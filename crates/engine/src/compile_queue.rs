@@ -9,10 +9,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// How much more the heat of a loop counts.
-const LOOP_WEIGHT: u64 = 8;
-/// Bytes that a body counts at least: every compilation costs something.
-const LEAST_SIZE: u64 = 64;
+use crate::tuning::{LEAST_SIZE, LOOP_WEIGHT};
 
 #[derive(Debug)]
 pub(crate) struct Waiting<T> {

@@ -17,6 +17,7 @@ use crate::report::TierReport;
 use crate::tier::Tiers;
 #[cfg(feature = "jit")]
 use crate::tier_up::{CompileTask, ModuleTiers};
+use crate::tuning::SAMPLED_FRAMES;
 
 /// Makes modules and stores. Cloning is cheap and shares everything.
 ///
@@ -116,8 +117,10 @@ impl Engine {
         let Config { metered, tuning, mode, .. } = &self.0.config;
         let options = CodeOptions {
             metered: *metered,
-            stitch_after: tuning.stitch.then_some(tuning.stitch_after),
+            stitch: tuning.stitching(),
             budget: tuning.budget_in(*mode),
+            initial_budget: tuning.initial_budget_in(*mode),
+            sampled_frames: SAMPLED_FRAMES,
             tier_up: self.tier_up(&module),
         };
         ModuleCode::with_options(module, options)

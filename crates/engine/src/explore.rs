@@ -130,7 +130,12 @@ fn compiled(
     use wasmr_jit::{CodeOptions, Entry, JitModule};
     use wasmr_runtime::vm::VmLayout;
 
-    let options = CodeOptions { guarded, metered: config.metered, spectre_guards: config.spectre_guards };
+    let options = CodeOptions {
+        guarded,
+        metered: config.metered,
+        spectre_guards: config.spectre_guards,
+        calls: config.tuning.calls(),
+    };
     let jit =
         JitModule::new(module.clone(), VmLayout::for_module(module), options).map_err(|error| error.to_string())?;
     let examined = jit.examine(defined_index, Entry::Start).map_err(|error| error.to_string())?;

@@ -6,8 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use wasmr_module::Module;
 
-/// Bytes of such a body at most. Measured: 40 gains half as much as 80, and 160 no more.
-const SHORT: usize = 128;
+use crate::tuning::SHORT_LEAF;
 
 /// What is known of a module's functions.
 #[derive(Debug, Default)]
@@ -19,7 +18,7 @@ impl Leaves {
     /// Whether a function is short, calls nothing and repeats nothing; by its index among those that the module defines.
     pub(crate) fn is_short(&self, module: &Module, defined_index: u32) -> bool {
         let body = module.body(defined_index);
-        if body.bytes.len() > SHORT {
+        if body.bytes.len() > SHORT_LEAF {
             return false;
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use wasmr_interp::translate::loops::{Loop, LoopInfo};
 
+use crate::tuning::LOOKED_AT;
 use crate::work::Progress;
 
 /// A place: a word of a function's code.
@@ -20,9 +21,6 @@ pub(crate) struct Site {
     pub guarded: bool,
     pub position: u32,
 }
-
-/// Places of one function that are looked at at once.
-const MAX_LOOKED_AT: usize = 8;
 
 #[derive(Debug, Default)]
 pub(crate) struct LoopSites {
@@ -97,7 +95,7 @@ impl LoopSites {
             })
             .collect();
         found.sort_unstable_by_key(|(samples, site)| (std::cmp::Reverse(*samples), site.position));
-        found.into_iter().map(|(_, site)| site).take(MAX_LOOKED_AT).collect()
+        found.into_iter().map(|(_, site)| site).take(LOOKED_AT).collect()
     }
 
     /// Notes what a place is; and of loops around it that they are loops, so that they can be entered at once.

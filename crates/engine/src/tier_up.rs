@@ -32,14 +32,9 @@ use crate::leaves::Leaves;
 use crate::loops::{Advice, LoopSites, Site};
 use crate::pause::Pause;
 use crate::report::TierEvent;
+use crate::tuning::{FOUND_CALLS, HUNT};
 use crate::work::{Progress, Work};
 use crate::workers::Task;
-
-/// Calls and loops that are looked at one by one after a hot event.
-const HUNT: u32 = 64;
-
-/// Places of calls and functions called that are told apart in one function.
-const MAX_FOUND_CALLS: usize = 64;
 
 /// Gives the functions of one module their code.
 pub(crate) struct ModuleTiers {
@@ -146,7 +141,8 @@ impl ModuleTiers {
             return None;
         }
         let spectre_guards = self.compiler.spectre_guards();
-        let options = CodeOptions { guarded, metered: self.metered, spectre_guards };
+        let calls = self.compiler.tuning().calls();
+        let options = CodeOptions { guarded, metered: self.metered, spectre_guards, calls };
         match JitModule::new(self.module.clone(), self.layout, options) {
             Ok(made) => Some(known.get_or_init(|| made)),
             Err(why) if why.is_permanent() => {
@@ -445,7 +441,7 @@ impl TierUp for ModuleTiers {
         let calls = state.calls.entry((caller.defined_index(), caller.memory0_guarded())).or_default();
         if let Some(call) = calls.iter_mut().find(|call| call.position == position && call.callee == callee) {
             call.count += 1;
-        } else if calls.len() < MAX_FOUND_CALLS {
+        } else if calls.len() < FOUND_CALLS {
             calls.push(FoundCall { position, callee, count: 1 });
         }
     }

@@ -9,6 +9,8 @@
 
 use std::time::Duration;
 
+use wasmr_interp::StitchWhen;
+
 use crate::modes::Mode;
 
 /// The knobs, with defaults that were measured.
@@ -64,8 +66,64 @@ impl Default for Tuning {
     }
 }
 
+// Constants that no key sets: each has one value, which its users are given from here.
+
+/// Frames that a sample counts for: the one executing, and its callers. The caller of something hot is hot as well.
+pub(crate) const SAMPLED_FRAMES: usize = 3;
+
+/// How much later the first hot event of an instance comes: the code that sets a program up is seldom executed again.
+const INITIAL_BUDGET_FACTOR: i32 = 4;
+
+/// How many hot events there must have been before the first function is stitched, for each but one that must have found it.
+/// The first functions are the dearest, as all their handlers are looked at for the first time: programs that end after some
+/// milliseconds do not get that back.
+const EVENTS_PER_SAMPLE: u32 = 20;
+
+/// Bytes of a body at most that stays interpreted for interpreted callers if it calls and repeats nothing
+/// ([`Leaves`](crate::leaves::Leaves)). Measured: 40 gains half as much as 80, and 160 no more.
+#[cfg(feature = "jit")]
+pub(crate) const SHORT_LEAF: usize = 128;
+
+/// Bytes of a body from which compiling takes so long that others are compiled at the same time.
+#[cfg(feature = "jit")]
+pub(crate) const GIANT: usize = 32 << 10;
+
+/// How much more the heat of a loop counts among what waits to be compiled.
+#[cfg(feature = "jit")]
+pub(crate) const LOOP_WEIGHT: u64 = 8;
+
+/// Bytes that a body counts at least: every compilation costs something.
+#[cfg(feature = "jit")]
+pub(crate) const LEAST_SIZE: u64 = 64;
+
+/// Calls and loops that are looked at one by one after a hot event, in the hope that control comes to an outer loop.
+#[cfg(feature = "jit")]
+pub(crate) const HUNT: u32 = 64;
+
 /// Loops watched before an inner one is compiled, when everything is compiled at once.
 const IMPATIENT: u32 = 3;
+
+/// Places in one function that are looked at when its code is to start at a loop as well.
+#[cfg(feature = "jit")]
+pub(crate) const LOOKED_AT: usize = 8;
+
+/// Places of calls and functions called that the profile of one function tells apart.
+#[cfg(feature = "jit")]
+pub(crate) const FOUND_CALLS: usize = 64;
+
+/// What becomes of calls in machine code. Four methods of four kinds of objects in no order take 0.33 s with four
+/// `compared_targets`, 0.38 with two, 0.85 with none.
+#[cfg(feature = "jit")]
+const CALLS: wasmr_jit::CallPolicy = wasmr_jit::CallPolicy {
+    inline: 40,
+    inline_hot: 100,
+    inline_recursive: 120,
+    inline_depth: 4,
+    recursive_depth: 2,
+    inlined_bytes: 1200,
+    profiled_targets: 8,
+    compared_targets: 4,
+};
 
 impl Tuning {
     /// On how many threads to validate a module of that size.
@@ -86,6 +144,23 @@ impl Tuning {
         let at_once = self.tiers_up_at_once() && mode != Mode::Interp;
         // The event comes with the one after these.
         if at_once { 0 } else { i32::try_from(self.sample_every.saturating_sub(1)).unwrap_or(i32::MAX) }
+    }
+
+    /// Calls and loops before the first hot event of an instance.
+    pub(crate) fn initial_budget_in(&self, mode: Mode) -> i32 {
+        self.budget_in(mode).saturating_mul(INITIAL_BUDGET_FACTOR)
+    }
+
+    /// When functions are stitched; `None` for never.
+    pub(crate) fn stitching(&self) -> Option<StitchWhen> {
+        self.stitch.then_some(StitchWhen { after: self.stitch_after, events_per_sample: EVENTS_PER_SAMPLE })
+    }
+
+    /// What becomes of calls in machine code.
+    #[cfg(feature = "jit")]
+    #[doc(hidden)]
+    pub fn calls(&self) -> wasmr_jit::CallPolicy {
+        CALLS
     }
 
     /// How many samples must have found a function, or a loop of it, whose body has so many bytes; with only one processor,

@@ -9,9 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::compile_queue::{CompileQueue, Waiting};
+use crate::tuning::GIANT;
 
-/// Bytes of a body from which it takes so long that others are compiled at the same time.
-const GIANT: usize = 32 << 10;
 /// Stack of a thread: the compiler's recursion follows the nesting of what it compiles.
 const STACK_SIZE: usize = 8 << 20;
 

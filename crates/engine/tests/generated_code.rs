@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::trap::TrapCode;
+use wasmr_engine::Tuning;
 use wasmr_interp::listing::list;
 use wasmr_interp::translate::loops::loop_at;
 use wasmr_interp::{CodeOptions as InterpOptions, ModuleCode};
@@ -94,7 +95,8 @@ impl Show {
         let listing = list(&source, &name_of).unwrap();
 
         let layout = VmLayout::for_module(module);
-        let options = CodeOptions { guarded: !self.checked, metered: self.metered, spectre_guards: false };
+        let calls = Tuning::default().calls();
+        let options = CodeOptions { guarded: !self.checked, metered: self.metered, spectre_guards: false, calls };
         let jit = JitModule::new(module.clone(), layout, options).unwrap();
         for operator in texts.iter().filter(|operator| operator.text.starts_with("call_")) {
             for (rank, &callee) in self.called.iter().enumerate() {

@@ -17,7 +17,7 @@ use crate::entry;
 use crate::execute::frame::lazy_cell;
 use crate::heat::{self, Warmth};
 use crate::regions::TryRegions;
-use crate::stitch::Stitcher;
+use crate::stitch::{StitchWhen, Stitcher};
 use crate::translate::{self, ReadError, Source, starts::Starts};
 
 /// The translation of one function.
@@ -146,26 +146,28 @@ impl CodeBlock {
     }
 }
 
-/// How many function entries and backward jumps make a hot event. Fewer find what is hot sooner: with 4096 the start of
-/// CPython took 8 % longer, with 256 nothing was faster.
-pub const BUDGET: i32 = 1 << 10;
-
 /// How a module's code is made, and what becomes of it.
 #[derive(Clone)]
 pub struct CodeOptions {
     /// Whether it uses up fuel.
     pub metered: bool,
-    /// How many hot events must find a function before it is [stitched](crate::stitch), 0 for all functions; `None` for never.
-    pub stitch_after: Option<u32>,
-    /// How many function entries and backward jumps make a hot event; with 0 each is one.
+    /// When functions are [stitched](crate::stitch); `None` for never.
+    pub stitch: Option<StitchWhen>,
+    /// How many function entries and backward jumps come before a hot event; with 0 each is one.
     pub budget: i32,
+    /// The same for the first hot event of a new instance.
+    pub initial_budget: i32,
+    /// How many frames a hot event counts as found: the one at hand, and its callers.
+    pub sampled_frames: usize,
     /// What gives functions better tiers, if there are any.
     pub tier_up: Option<Arc<dyn TierUp>>,
 }
 
+/// Code that nothing watches: hot events are as rare as can be, and nothing follows from them.
 impl Default for CodeOptions {
     fn default() -> CodeOptions {
-        CodeOptions { metered: false, stitch_after: None, budget: BUDGET, tier_up: None }
+        let budget = i32::MAX;
+        CodeOptions { metered: false, stitch: None, budget, initial_budget: budget, sampled_frames: 0, tier_up: None }
     }
 }
 
@@ -197,7 +199,7 @@ impl ModuleCode {
     /// The code of a module, to be made in this way; none of it translated.
     pub fn with_options(module: Arc<Module>, options: CodeOptions) -> Arc<ModuleCode> {
         let layout = VmLayout::for_module(&module);
-        let stitcher = options.stitch_after.map(Stitcher::new);
+        let stitcher = options.stitch.map(Stitcher::new);
         Arc::new(ModuleCode { module, layout, options, stitcher, blocks: [OnceLock::new(), OnceLock::new()] })
     }
 
@@ -289,8 +291,7 @@ impl Executable for ModuleCode {
     }
 
     fn initial_budget(&self) -> i32 {
-        // Four times as long as later: what is executed while an instance is set up is seldom executed again.
-        self.options.budget.saturating_mul(4)
+        self.options.initial_budget
     }
 
     fn first_native_call(&self, func: &RunningFunc<'_>) {

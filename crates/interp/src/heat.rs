@@ -21,9 +21,6 @@ use crate::stitch::{Stitched, Stitcher};
 /// Gives no status: the interpreter goes on where it was.
 pub const GO_ON: usize = usize::MAX;
 
-/// How many frames a hot event is about: who calls what is often executed is so as well.
-const SAMPLED_FRAMES: usize = 3;
-
 /// How many hot events have found a function, and whether it was stitched for that.
 #[derive(Debug, Default)]
 pub struct Warmth {
@@ -77,7 +74,7 @@ pub unsafe fn event(fp: Fp, ip: Ip) -> usize {
                 HotEvent::Enter(code) => return enter_loop(func, fp, block, &*code).0,
             }
         }
-        sample(fp);
+        sample(fp, code.options().sampled_frames);
         GO_ON
     }
 }
@@ -94,19 +91,19 @@ pub unsafe fn crossing(instance: *mut VmInstance, fp: Fp) {
     unsafe {
         if let Some((code, ..)) = identify(fp.caller().func()) {
             (*instance).budget = code.options().budget;
+            sample(fp, code.options().sampled_frames);
         }
-        sample(fp);
     }
 }
 
-/// Counts the functions of a frame and of its callers as found.
+/// Counts the functions of a frame and of its callers as found, `count` in all.
 ///
 /// # Safety
 /// `fp` is a live frame.
-unsafe fn sample(mut fp: Fp) {
+unsafe fn sample(mut fp: Fp, count: usize) {
     // The frame before, which this one waits for: the cell that it returns to, its function's instance and index.
     let mut awaited: Option<(Ip, *mut VmInstance, u32)> = None;
-    for frame in 0..SAMPLED_FRAMES {
+    for frame in 0..count {
         if fp.is_null() {
             return;
         }
@@ -184,14 +181,17 @@ mod tests {
 
     use crate::ModuleCode;
     use crate::code::CodeOptions;
-    use crate::stitch::contains;
+    use crate::stitch::{StitchWhen, contains};
 
     #[test]
     fn what_is_stitched_before_its_first_execution_is_not_stitched_again() {
         let bytes = wat::parse_str("(module (func (result i32) (i32.const 1)))").unwrap();
         let types = Arc::new(TypeRegistry::new());
         let module = Module::new(bytes.into(), "a", &Features::default(), &types, 1).unwrap();
-        let code = ModuleCode::with_options(module, CodeOptions { stitch_after: Some(0), ..CodeOptions::default() });
+        let code = ModuleCode::with_options(
+            module,
+            CodeOptions { stitch: Some(StitchWhen { after: 0, events_per_sample: 0 }), ..CodeOptions::default() },
+        );
         let block = code.get_or_translate(0, true).unwrap();
         assert!(
             contains(block.cells.handler(0) as usize),

@@ -27,4 +27,5 @@ pub mod tier;
 pub mod translate;
 
 pub use code::{CodeOptions, ModuleCode};
+pub use stitch::StitchWhen;
 pub use tier::{InterpTier, MAY_FAULT};

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use iced_x86::InstructionInfoFactory;
 use object::{Object, ObjectSymbol, SymbolKind};
 use wasmr_core::registry::TypeRegistry;
-use wasmr_interp::ModuleCode;
 use wasmr_interp::code::CodeOptions;
 use wasmr_interp::execute::frame;
 use wasmr_interp::stitch::template::{Finish, Step, Template};
 use wasmr_interp::stitch::{self, analyse::analyse};
+use wasmr_interp::{ModuleCode, StitchWhen};
 use wasmr_module::{Features, Module};
 use wasmr_runtime::frame::Ip;
 
@@ -58,8 +58,9 @@ fn the_cells_of_a_stitched_function_lead_to_its_code() {
         (i32.mul (local.get 1) (i32.const 3))))";
     let types = Arc::new(TypeRegistry::new());
     let module = Module::new(wat::parse_str(wat).unwrap().into(), "a", &Features::default(), &types, 1).unwrap();
-    let first_handler = |stitch_after| {
-        let options = CodeOptions { stitch_after, ..CodeOptions::default() };
+    let first_handler = |stitch_after: Option<u32>| {
+        let stitch = stitch_after.map(|after| StitchWhen { after, events_per_sample: 0 });
+        let options = CodeOptions { stitch, ..CodeOptions::default() };
         let code = ModuleCode::with_options(module.clone(), options);
         let block = code.get_or_translate(0, true).unwrap();
         block.cells.handler(0)

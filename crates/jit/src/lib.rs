@@ -30,7 +30,7 @@ pub mod trap;
 pub mod unwind;
 
 pub use compile::{Refusal, Scratch};
-pub use module::{Callers, CodeOptions, JitModule, LoopCode, NativeCode};
+pub use module::{CallPolicy, Callers, CodeOptions, JitModule, LoopCode, NativeCode};
 pub use translate::{Entry, LoopEntry};
 
 /// Why no machine code is made on this host. Functions stay with the interpreter.

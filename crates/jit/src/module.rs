@@ -33,6 +33,29 @@ pub struct CodeOptions {
     pub metered: bool,
     /// Whether checked accesses are also safe from speculation past their checks.
     pub spectre_guards: bool,
+    /// What becomes of calls.
+    pub calls: CallPolicy,
+}
+
+/// Limits of what the code of calls is specialised for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallPolicy {
+    /// Bytes of a body that is always inlined.
+    pub inline: usize,
+    /// The same for a call that is known to be executed often.
+    pub inline_hot: usize,
+    /// Bytes of a body that is inlined into itself.
+    pub inline_recursive: usize,
+    /// Calls inside one another that are inlined.
+    pub inline_depth: usize,
+    /// How often a function is inlined into itself.
+    pub recursive_depth: usize,
+    /// Bytes that all inlined bodies of a function may have together.
+    pub inlined_bytes: usize,
+    /// Functions that are told apart in the profile of a call that goes to several.
+    pub profiled_targets: usize,
+    /// Functions with which a call compares its callee before it does all that a call through a table does.
+    pub compared_targets: usize,
 }
 
 /// The code of one module for instances of one kind.
@@ -94,13 +117,6 @@ pub enum Callers {
     /// The host and compiled code. The interpreter goes on interpreting it.
     NotInterpreter,
 }
-
-/// Functions that are told apart where a call goes to several.
-const MAX_TARGETS: usize = 8;
-
-/// Functions that a call compares with before it does all that a call through a table does. Four methods of four kinds of
-/// objects in no order take 0.33 s with as many, 0.38 with two, 0.85 with none.
-const MAX_PREDICTED: usize = 4;
 
 impl JitModule {
     /// The code of a module, none of it made.
@@ -236,6 +252,7 @@ impl JitModule {
             guarded: self.options.guarded,
             metered: self.options.metered,
             spectre_guards: self.options.spectre_guards,
+            calls: self.options.calls,
             direct,
             predicted,
         }
@@ -248,7 +265,7 @@ impl JitModule {
         let seen = calls.entry(offset).or_default();
         if let Some((_, times)) = seen.iter_mut().find(|(target, _)| *target == defined_index) {
             *times = times.saturating_add(count);
-        } else if seen.len() < MAX_TARGETS {
+        } else if seen.len() < self.options.calls.profiled_targets {
             seen.push((defined_index, count));
         }
     }
@@ -259,7 +276,7 @@ impl JitModule {
         let mut seen = calls.get(&offset).cloned().unwrap_or_default();
         seen.sort_by_key(|&(_, times)| std::cmp::Reverse(times));
         let all: u32 = seen.iter().map(|&(_, times)| times).sum();
-        seen.truncate(MAX_PREDICTED);
+        seen.truncate(self.options.calls.compared_targets);
         let predicted: u32 = seen.iter().map(|&(_, times)| times).sum();
         if predicted < all / 2 {
             return Vec::new();

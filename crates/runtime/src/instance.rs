@@ -33,10 +33,6 @@ use crate::typed::{TypedFunc, WasmTyList};
 use crate::value::TypeMismatch;
 use crate::vm::{VmFunc, VmGlobal, VmInstance, VmLayout, VmMemory, VmTable, VmTag};
 
-/// Function entries and loop iterations that a new instance has before the tier's first hot event. The tier sets it
-/// anew at each.
-pub const INITIAL_BUDGET: i32 = 1 << 12;
-
 /// The Rust side of an instance; owns the [`VmInstance`].
 pub struct InstanceObject {
     vm: NonNull<VmInstance>,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use wasmr_module::Module;
 
 use crate::frame::{Fp, Ip};
-use crate::instance::INITIAL_BUDGET;
 use crate::running::RunningFunc;
 use crate::vm::{ArrayCall, Status, VmFunc, VmStore};
 use crate::walk::Walk;
@@ -85,9 +84,7 @@ pub trait Executable: Send + Sync {
     fn first_entry(&self, index: u32) -> FuncEntry;
 
     /// Function entries and loop iterations before the first hot event of a new instance.
-    fn initial_budget(&self) -> i32 {
-        INITIAL_BUDGET
-    }
+    fn initial_budget(&self) -> i32;
 
     /// Machine code calls the function for the first time in its instance: its slot may be given machine code before that goes
     /// on. Asked by the thread that runs the store.

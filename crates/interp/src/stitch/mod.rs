@@ -50,10 +50,14 @@ use wasmr_runtime::frame::Ip;
 
 use crate::code::CodeBlock;
 
-/// How many hot events there must have been before the first function is stitched, for each but one that must have found it.
-/// The first functions are the dearest, as all their handlers are looked at for the first time: programs that end after some
-/// milliseconds do not get that back.
-const EVENTS_PER_SAMPLE: u32 = 20;
+/// When a function is stitched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StitchWhen {
+    /// How many hot events must have found it; with 0 it is stitched before its first execution.
+    pub after: u32,
+    /// How many hot events there must have been in all, for each but one of those.
+    pub events_per_sample: u32,
+}
 
 /// Outcome of stitching a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,19 +73,18 @@ pub enum Stitched {
 /// Stitches the functions of one module.
 #[derive(Debug)]
 pub struct Stitcher {
-    /// How many hot events must have found a function.
-    after: u32,
-    /// How many there have been.
+    when: StitchWhen,
+    /// How many hot events there have been.
     events: AtomicU32,
     #[cfg(wasmr_stitch)]
     room: std::sync::Mutex<arena::Room>,
 }
 
 impl Stitcher {
-    /// A stitcher that starts when `after` hot events have found a function, at once if 0.
-    pub fn new(after: u32) -> Stitcher {
+    /// A stitcher that has done nothing yet.
+    pub fn new(when: StitchWhen) -> Stitcher {
         Stitcher {
-            after,
+            when,
             events: AtomicU32::new(0),
             #[cfg(wasmr_stitch)]
             room: Default::default(),
@@ -95,13 +98,14 @@ impl Stitcher {
 
     /// Whether a function that so many hot events have found is to be stitched.
     pub fn is_due(&self, samples: u32) -> bool {
-        samples >= self.after
-            && self.events.load(Ordering::Relaxed) >= EVENTS_PER_SAMPLE.saturating_mul(self.after.saturating_sub(1))
+        let StitchWhen { after, events_per_sample } = self.when;
+        samples >= after
+            && self.events.load(Ordering::Relaxed) >= events_per_sample.saturating_mul(after.saturating_sub(1))
     }
 
     /// Whether functions are stitched before they are first executed.
     pub fn at_once(&self) -> bool {
-        self.after == 0
+        self.when.after == 0
     }
 
     /// Stitches a function.
@@ -147,14 +151,15 @@ mod tests {
 
     #[test]
     fn nothing_is_due_before_the_program_has_run_for_a_while() {
-        let stitcher = Stitcher::new(3);
+        let stitcher = |after| Stitcher::new(StitchWhen { after, events_per_sample: 20 });
+        let three = stitcher(3);
         let due = |stitcher: &Stitcher| [2, 3, 4].map(|samples| stitcher.is_due(samples));
-        assert_eq!(due(&stitcher), [false; 3]);
-        (0..2 * EVENTS_PER_SAMPLE - 1).for_each(|_| stitcher.count_event());
-        assert_eq!(due(&stitcher), [false; 3]);
-        stitcher.count_event();
-        assert_eq!(due(&stitcher), [false, true, true]);
-        assert!(Stitcher::new(1).is_due(1), "one is enough where that was asked for");
-        assert!(Stitcher::new(0).at_once() && !Stitcher::new(u32::MAX).is_due(u32::MAX));
+        assert_eq!(due(&three), [false; 3]);
+        (0..2 * 20 - 1).for_each(|_| three.count_event());
+        assert_eq!(due(&three), [false; 3]);
+        three.count_event();
+        assert_eq!(due(&three), [false, true, true]);
+        assert!(stitcher(1).is_due(1), "one is enough where that was asked for");
+        assert!(stitcher(0).at_once() && !stitcher(u32::MAX).is_due(u32::MAX));
     }
 }

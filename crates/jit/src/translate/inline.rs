@@ -10,19 +10,6 @@ use wasmr_module::operator_class::OperatorClass;
 use super::Translator;
 use crate::compile::Refusal;
 
-/// Bytes of a body that is always inlined.
-const SMALL: usize = 40;
-/// The same for a call that is known to be executed often.
-const SMALL_HOT: usize = 100;
-/// Bytes of a body that is inlined into itself.
-const SMALL_RECURSIVE: usize = 120;
-/// Calls inside one another that are inlined.
-const DEPTH: usize = 4;
-/// How often a function is inlined into itself.
-const RECURSIVE_DEPTH: usize = 2;
-/// Bytes that all inlined bodies of a function may have together.
-const BUDGET: usize = 1200;
-
 /// What is known of how often a call is executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heat {
@@ -55,12 +42,16 @@ impl Translator<'_, '_> {
         let size = self.request.module.body(defined_index).bytes.len();
         let copies = open.iter().filter(|&&other| other == defined_index).count();
         let is_self = defined_index == self.request.defined_index;
-        let small = if heat == Heat::Hot { SMALL_HOT } else { SMALL };
-        let (limit, copies_allowed) = if is_self { (SMALL_RECURSIVE, RECURSIVE_DEPTH) } else { (small, 1) };
+        let policy = &self.request.calls;
+        let (limit, copies_allowed) = match heat {
+            _ if is_self => (policy.inline_recursive, policy.recursive_depth),
+            Heat::Hot => (policy.inline_hot, 1),
+            Heat::Unknown => (policy.inline, 1),
+        };
         size <= limit
             && copies < copies_allowed
-            && open.len() < DEPTH
-            && bytes + size <= BUDGET
+            && open.len() < policy.inline_depth
+            && bytes + size <= policy.inlined_bytes
             && self.is_inlinable(defined_index)
     }
 

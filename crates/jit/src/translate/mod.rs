@@ -55,6 +55,7 @@ use wasmr_runtime::vm::{VmInstance, VmLayout};
 use crate::abi::{self, ResultsIn};
 use crate::budget::{MAX_BYTES, Made, Turn};
 use crate::compile::Refusal;
+use crate::module::CallPolicy;
 use control::Frame;
 use positions::Positions;
 
@@ -74,6 +75,8 @@ pub struct Request<'a> {
     pub metered: bool,
     /// Whether checked accesses are also safe from speculation past their checks.
     pub spectre_guards: bool,
+    /// What becomes of calls.
+    pub calls: CallPolicy,
     /// The linker's numbers of functions of the module that can be called directly, by defined index.
     pub direct: &'a dyn Fn(u32) -> Option<u32>,
     /// The few functions that calls at an offset in the module were seen to go to, by defined index, the most often called first.

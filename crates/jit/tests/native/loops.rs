@@ -11,12 +11,14 @@ use wasmr_module::{Features, Module};
 use wasmr_runtime::frame::FrameMap;
 use wasmr_runtime::vm::VmLayout;
 
+use crate::world::CALLS;
+
 /// Compiles the first defined function of a module for its start and its last loop. All its indirect calls were seen to go to
 /// each of the functions 1 to `callees`.
 fn compile_with_loop(text: &str, locals: i32, callees: u32) {
     let bytes = wat::parse_str(text).unwrap();
     let module = Module::new(bytes.into(), "test", &Features::default(), &Arc::new(TypeRegistry::new()), 1).unwrap();
-    let options = CodeOptions { guarded: true, metered: false, spectre_guards: false };
+    let options = CodeOptions { guarded: true, metered: false, spectre_guards: false, calls: CALLS };
     let jit = JitModule::new(module.clone(), VmLayout::for_module(&module), options).expect("code can be made");
     let body = operators(&module, 0).unwrap();
     for call in body.iter().filter(|operator| operator.text.starts_with("call_indirect")) {

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::{Arc, OnceLock};
 
 use wasmr_core::registry::TypeRegistry;
-use wasmr_jit::{Callers, CodeOptions, Entry, JitModule, Scratch};
+use wasmr_jit::{CallPolicy, Callers, CodeOptions, Entry, JitModule, Scratch};
 use wasmr_module::{Features, Module, ModuleBytes};
 use wasmr_runtime::frame::Ip;
 use wasmr_runtime::running::RunningFunc;
@@ -14,6 +14,18 @@ use wasmr_runtime::tier::{Executable, FuncEntry, Tier};
 use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmLayout, VmStore};
 use wasmr_runtime::walk::{Segment, Walk};
 use wasmr_runtime::{Extern, Instance, LoadedModule, MemoryStrategy, Store, StoreConfig, StoreLimits, WasmTyList};
+
+/// What becomes of calls in the tests: bodies of some operators are inlined, and calls compare with a few functions.
+pub const CALLS: CallPolicy = CallPolicy {
+    inline: 40,
+    inline_hot: 100,
+    inline_recursive: 120,
+    inline_depth: 4,
+    recursive_depth: 2,
+    inlined_bytes: 1200,
+    profiled_targets: 8,
+    compared_targets: 4,
+};
 
 struct NativeTier;
 
@@ -49,7 +61,8 @@ impl Code {
             return;
         }
         let jit = self.jit.get_or_init(|| {
-            let options = CodeOptions { guarded: func.memory0_guarded(), metered: false, spectre_guards: false };
+            let options =
+                CodeOptions { guarded: func.memory0_guarded(), metered: false, spectre_guards: false, calls: CALLS };
             JitModule::new(self.module.clone(), VmLayout::for_module(&self.module), options).expect("code can be made")
         });
         jit.compile(index, Entry::Start, &mut Scratch::default()).expect("it compiles");
@@ -63,6 +76,10 @@ impl Executable for Code {
             code: Ip::new(&raw const FOREIGN),
             entry: self.in_rust.get(&index).copied().unwrap_or(compile_first),
         }
+    }
+
+    fn initial_budget(&self) -> i32 {
+        i32::MAX
     }
 
     fn first_native_call(&self, func: &RunningFunc<'_>) {

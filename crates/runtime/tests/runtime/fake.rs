@@ -18,6 +18,9 @@ struct FakeTier;
 
 static CODE: u64 = 0;
 
+/// Budget of every new instance.
+pub const INITIAL_BUDGET: i32 = 77;
+
 impl Tier for FakeTier {
     fn foreign_code(&self) -> Ip {
         Ip::new(&raw const CODE)
@@ -38,6 +41,10 @@ struct FakeCode(Vec<ArrayCall>);
 impl Executable for FakeCode {
     fn first_entry(&self, index: u32) -> FuncEntry {
         FuncEntry { code: Ip::new(&raw const CODE), entry: self.0.get(index as usize).copied().unwrap_or(unexpected) }
+    }
+
+    fn initial_budget(&self) -> i32 {
+        INITIAL_BUDGET
     }
 
     fn vm_data(&self) -> *const c_void {

@@ -3,14 +3,13 @@
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, Limits, MemoryType, RefType, TableType, ValType};
 use wasmr_core::value::V128;
-use wasmr_runtime::instance::INITIAL_BUDGET;
 use wasmr_runtime::vm::{Status, VmFunc, VmGlobal, VmLayout, VmMemory, VmStore};
 use wasmr_runtime::{
     Func, Instance, InstantiateError, Linker, Memory, MemoryStrategy, ResourceError, Store, StoreConfig, StoreLimits,
     Table, Val,
 };
 
-use crate::fake::{NO_ENTRIES, World, add_one, call_import, trap};
+use crate::fake::{INITIAL_BUDGET, NO_ENTRIES, World, add_one, call_import, trap};
 
 #[test]
 fn globals_are_evaluated_in_order() {
