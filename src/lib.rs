@@ -222,29 +222,16 @@ pub use wasmr_engine::{
 pub use wasmr_module::{
     Export, ExternKind, Fault, Feature, Features, Import, Inspection, Lacks, ModuleBytes, ModuleError, bytes_from_input,
 };
-pub use wasmr_runtime::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
-pub use wasmr_runtime::exception::{ExceptionError, ExnRef};
-pub use wasmr_runtime::externs::Extern;
-pub use wasmr_runtime::func::{CallError, Func};
-pub use wasmr_runtime::global::{Global, GlobalError};
-pub use wasmr_runtime::host::Caller;
-pub use wasmr_runtime::host_error::{HostError, HostFailure};
-pub use wasmr_runtime::initialize::{InitializerError, LibraryError, initializer};
-pub use wasmr_runtime::instance::{ExportError, Instance};
-pub use wasmr_runtime::instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule};
-pub use wasmr_runtime::interrupt::InterruptHandle;
 pub use wasmr_runtime::limits::{MemoryStrategy, ResourceError, StoreLimits};
-pub use wasmr_runtime::linker::{DuplicateDefinition, InstancePre, Linker, UnknownImportCalled};
-pub use wasmr_runtime::memory::{Memory, MemoryAccessError};
-pub use wasmr_runtime::reference::{AnyRef, ExternRef};
-pub use wasmr_runtime::store::{FuelError, Store, StoreConfig};
 pub use wasmr_runtime::symbol;
-pub use wasmr_runtime::table::{Table, TableError};
-pub use wasmr_runtime::tag::Tag;
-pub use wasmr_runtime::trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
-pub use wasmr_runtime::typed::{HostResults, IntoFunc, TypedFunc, WasmTy, WasmTyList};
-pub use wasmr_runtime::types::{extern_type_text, func_type_text, type_text, val_type_text};
-pub use wasmr_runtime::value::{TypeMismatch, Val};
+pub use wasmr_runtime::{
+    AnyRef, AsContext, AsContextMut, Backtrace, CallError, Caller, DuplicateDefinition, ExceptionError, ExnRef,
+    ExportError, Extern, ExternRef, FrameInfo, FuelError, Func, Global, GlobalError, HostError, HostFailure,
+    HostResults, ImportFailure, InitializerError, Instance, InstancePre, InstantiateError, InterruptHandle, IntoFunc,
+    LibraryError, LinkError, Linker, LoadedModule, Memory, MemoryAccessError, Stop, StopKind, Store, StoreConfig,
+    StoreContext, StoreContextMut, Table, TableError, Tag, Throw, Trap, TypeMismatch, TypedFunc, UnknownImportCalled,
+    Val, WasmTy, WasmTyList, extern_type_text, func_type_text, initializer, type_text, val_type_text,
+};
 
 /// The system interface of WASI Preview 1. Nothing is granted unless a builder grants it.
 ///

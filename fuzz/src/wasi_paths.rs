@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 
 use arbitrary::{Result, Unstructured};
-use wasmr_runtime::interrupt::InterruptHandle;
+use wasmr_runtime::InterruptHandle;
 use wasmr_wasi::{Call, Exit, GuestMemory, MODULES, Param, Slot, Stdin, Stdout, WasiCtx, WasiCtxBuilder};
 
 use crate::wasi_tree::{MAGIC, Tree};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
 use wasmr_interp::{CodeOptions, InterpTier, ModuleCode};
+use wasmr_runtime::StoreConfig;
 use wasmr_runtime::limits::MemoryStrategy;
-use wasmr_runtime::store::StoreConfig;
 use wasmr_runtime::tier::{Tier, TierUp};
 
 #[cfg(feature = "jit")]

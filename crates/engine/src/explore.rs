@@ -139,7 +139,7 @@ fn compiled(
     let jit =
         JitModule::new(module.clone(), VmLayout::for_module(module), options).map_err(|error| error.to_string())?;
     let examined = jit.examine(defined_index, Entry::Start).map_err(|error| error.to_string())?;
-    let places = |places: Vec<wasmr_jit::translate::positions::Place>| -> Vec<Place> {
+    let places = |places: Vec<wasmr_jit::Place>| -> Vec<Place> {
         places.into_iter().map(|place| Place { func_index: place.func_index, offset: place.offset }).collect()
     };
     let lines = |text: &str| -> Vec<ClifLine> {

@@ -14,8 +14,7 @@ use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, FuncType};
 use wasmr_interp::ModuleCode;
 use wasmr_module::{Import, ModuleBytes, ModuleError};
-use wasmr_runtime::LoadedModule;
-use wasmr_runtime::types::extern_type_text;
+use wasmr_runtime::{LoadedModule, extern_type_text};
 
 use crate::engine::Engine;
 use crate::report::FunctionCount;

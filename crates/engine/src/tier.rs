@@ -27,14 +27,14 @@ impl Tier for Tiers {
     }
 
     fn unresolved_native(&self) -> *const c_void {
-        wasmr_jit::running::unresolved()
+        wasmr_jit::unresolved()
     }
 
     fn walk(&self, walk: &mut Walk<'_>) {
         while let Some(segment) = walk.segment() {
             match segment {
                 Segment::Interpreted { .. } => wasmr_interp::tier::walk_segment(walk),
-                Segment::Native { .. } => wasmr_jit::frames::walk_segment(walk),
+                Segment::Native { .. } => wasmr_jit::walk_segment(walk),
             }
         }
     }

@@ -1,9 +1,9 @@
 //! The interpreter as a [`Tier`]: code for foreign functions, and walks over the frames.
 
 use wasmr_runtime::frame::{Fp, Ip};
-use wasmr_runtime::tier::{FrameList, Tier};
+use wasmr_runtime::tier::Tier;
 use wasmr_runtime::vm::VmStore;
-use wasmr_runtime::walk::{Segment, Walk};
+use wasmr_runtime::walk::{FrameList, Segment, Walk};
 
 use crate::code::{code_block_of, identify};
 use crate::execute::access;

@@ -5,21 +5,40 @@
 //!
 //! An entry at a loop takes the context and the interpreter's frame, and has the function's results.
 
-use cranelift_codegen::ir::{AbiParam, Signature, types};
+use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 use wasmr_core::types::{FuncType, ValType};
 
-use crate::translate::{context_param, value_type};
-
 /// Bytes of a result in memory.
-pub const RESULT_CELL: i32 = 16;
+pub(crate) const RESULT_CELL: i32 = 16;
 
 /// Results of one register class that the convention returns in registers.
 const RESULT_REGISTERS: usize = 8;
 
+/// The Cranelift type of a value, in canonical form.
+pub(crate) fn value_type(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 => types::I32,
+        ValType::I64 | ValType::Ref(_) => types::I64,
+        ValType::F32 => types::F32,
+        ValType::F64 => types::F64,
+        ValType::V128 => types::I8X16,
+    }
+}
+
+/// How many 8-byte slots a value of a Cranelift type takes.
+pub(crate) fn slots(ty: Type) -> i32 {
+    if ty.is_vector() { 2 } else { 1 }
+}
+
+/// The parameter that carries the context.
+pub(crate) fn context_param() -> AbiParam {
+    AbiParam::special(types::I64, ArgumentPurpose::VMContext)
+}
+
 /// Where results are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResultsIn {
+pub(crate) enum ResultsIn {
     /// In registers.
     Registers,
     /// Where the last argument points to.
@@ -27,7 +46,7 @@ pub enum ResultsIn {
 }
 
 /// Where the results of functions of a type are.
-pub fn results_in(ty: &FuncType) -> ResultsIn {
+pub(crate) fn results_in(ty: &FuncType) -> ResultsIn {
     let is_float = |ty: &&ValType| matches!(ty, ValType::F32 | ValType::F64 | ValType::V128);
     let floats = ty.results().iter().filter(is_float).count();
     let integers = ty.results().len() - floats;
@@ -35,7 +54,7 @@ pub fn results_in(ty: &FuncType) -> ResultsIn {
 }
 
 /// The signature of functions of a type.
-pub fn signature(ty: &FuncType) -> Signature {
+pub(crate) fn signature(ty: &FuncType) -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
     signature.params.push(context_param());
     signature.params.extend(ty.params().iter().map(|&ty| AbiParam::new(value_type(ty))));
@@ -44,7 +63,7 @@ pub fn signature(ty: &FuncType) -> Signature {
 }
 
 /// The signature of entries at loops of functions of a type.
-pub fn loop_signature(ty: &FuncType) -> Signature {
+pub(crate) fn loop_signature(ty: &FuncType) -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
     signature.params.push(context_param());
     signature.params.push(AbiParam::new(types::I64));

@@ -18,9 +18,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::liveness::Live;
 
 /// Bytes that the compiler may take for one function, by estimate.
-pub const MAX_BYTES: usize = 384 << 20;
+pub(crate) const MAX_BYTES: usize = 384 << 20;
 /// Bytes from which a function waits for its turn. All but a few functions of real programs are far below.
-pub const HEAVY_BYTES: usize = 32 << 20;
+pub(crate) const HEAVY_BYTES: usize = 32 << 20;
 
 /// An instruction, from translation to machine code: 400 to 600 bytes, the most for calls.
 const INSTRUCTION: usize = 600;
@@ -51,10 +51,8 @@ const LEAST_VARIABLES: usize = 64;
 
 /// Amounts of everything that a translation has made.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Made {
-    /// Instructions.
+pub(crate) struct Made {
     pub instructions: usize,
-    /// Values.
     pub values: usize,
     /// Words of value lists.
     pub list_words: usize,
@@ -62,13 +60,12 @@ pub struct Made {
     pub edges: usize,
     /// Variables that were read or written.
     pub variables: usize,
-    /// Blocks.
     pub blocks: usize,
 }
 
 impl Made {
     /// Bytes that compiling takes if nothing more is made.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let table = self.variables.saturating_mul(self.blocks);
         sum(&[
             (self.instructions, INSTRUCTION),
@@ -80,20 +77,19 @@ impl Made {
     }
 
     /// Bytes for a branch table of `targets` that each take `args` along.
-    pub fn table_bytes(targets: usize, args: usize) -> usize {
+    pub(crate) fn table_bytes(targets: usize, args: usize) -> usize {
         targets.saturating_mul(EDGE.saturating_add(args.saturating_mul(LIST_WORD)))
     }
 
     /// Bytes for sealing a block that has so many variables from unknown predecessors.
-    pub fn seal_bytes(&self, unknown: usize) -> usize {
+    pub(crate) fn seal_bytes(&self, unknown: usize) -> usize {
         unknown.saturating_mul(self.blocks.saturating_add(self.edges)).saturating_mul(LOOKUP)
     }
 }
 
 /// Amounts of what is left of a function when it is optimised.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Optimised {
-    /// Instructions.
+pub(crate) struct Optimised {
     pub instructions: usize,
     /// Block parameters.
     pub params: usize,
@@ -103,7 +99,7 @@ pub struct Optimised {
 
 impl Optimised {
     /// Returns the bytes that making code of it takes if values are alive as is said, or `None` if that is too much.
-    pub fn bytes(&self, live: &Live) -> Option<usize> {
+    pub(crate) fn bytes(&self, live: &Live) -> Option<usize> {
         let amounts =
             [(self.instructions, INSTRUCTION), (self.params, PARAM), (live.ranges, RANGE), (live.words, SET_WORD)];
         let bytes = sum(&amounts);
@@ -119,11 +115,11 @@ fn sum(amounts: &[(usize, usize)]) -> usize {
 
 /// The right to compile a heavy function.
 #[derive(Debug, Default)]
-pub struct Turn(Option<MutexGuard<'static, ()>>);
+pub(crate) struct Turn(Option<MutexGuard<'static, ()>>);
 
 impl Turn {
     /// Waits until no other thread compiles a heavy function, if this one is heavy.
-    pub fn take_for(&mut self, bytes: usize) {
+    pub(crate) fn take_for(&mut self, bytes: usize) {
         static HEAVY: Mutex<()> = Mutex::new(());
         if bytes > HEAVY_BYTES && self.0.is_none() {
             self.0 = Some(HEAVY.lock().unwrap_or_else(PoisonError::into_inner));
@@ -131,7 +127,7 @@ impl Turn {
     }
 
     /// Returns true if the function turned out to be heavy.
-    pub fn is_taken(&self) -> bool {
+    pub(crate) fn is_taken(&self) -> bool {
         self.0.is_some()
     }
 }

@@ -4,47 +4,17 @@ use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir;
 use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::{ExceptionContextLoc, FinalizedMachCallSite, FinalizedMachExceptionHandler, MachTrap};
+use cranelift_codegen::{ExceptionContextLoc, FinalizedMachCallSite, FinalizedMachExceptionHandler};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_module::{FuncId, ModuleReloc};
-use wasmr_core::trap::TrapCode;
 
-use crate::budget::{MAX_BYTES, Optimised, Turn};
-use crate::translate::positions::{Place, Positions};
-use crate::translate::{Exit, ReadError, Request, Translated, translate};
+use crate::budget::{Optimised, Turn};
+use crate::compiled::{CallSite, CompiledCode, Handler};
+use crate::error::Refusal;
+use crate::positions::{Place, Positions};
+use crate::translate::{Request, Translated, translate};
+use crate::trap_code::meaning;
 use crate::{liveness, operand_order};
-
-/// Why a function is not compiled. It stays with the interpreter.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// An operator that this tier does not compile.
-    #[error("the operator at offset {offset:#x} is not compiled")]
-    Operator {
-        /// Where it is in the module.
-        offset: usize,
-    },
-    /// A body that costs more to compile than it is worth.
-    #[error("the body has {bytes} bytes")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
-    },
-    /// A function that would take too much memory or time to compile, however small its body is.
-    #[error("to compile it would take more than {} MiB, or very long", MAX_BYTES >> 20)]
-    TooMuch,
-    /// There is no loop where one was asked for.
-    #[error("no loop is at that offset, or nothing leads to it")]
-    NoSuchLoop,
-    /// The body cannot be read, which validation excludes unless the module's bytes changed since.
-    #[error("the module's bytes changed after validation: {0}")]
-    Changed(#[from] ReadError),
-    /// Cranelift refuses.
-    #[error("code generation: {0}")]
-    Codegen(String),
-    /// There is no room for the code, or no way to make any.
-    #[error(transparent)]
-    Unavailable(#[from] crate::Unavailable),
-}
 
 /// What one thread needs to compile, kept from one function to the next.
 pub struct Scratch {
@@ -69,51 +39,11 @@ impl std::fmt::Debug for Scratch {
     }
 }
 
-/// Machine code and what must be known of it. Offsets are from its start.
-pub struct CompiledCode {
-    /// The code.
-    pub code: Vec<u8>,
-    /// What is to be filled in.
-    pub relocs: Vec<ModuleReloc>,
-    /// Instructions that may trap, in order.
-    pub traps: Vec<(u32, TrapCode)>,
-    /// Calls that an exception may end, in order.
-    pub call_sites: Vec<CallSite>,
-    /// From where on code is of which position, in order.
-    pub positions: Vec<(u32, u32)>,
-    /// What positions mean; none in code that is not of a function of a module.
-    pub table: Option<Positions>,
-    /// The ways out that calls in it may take.
-    pub exits: Vec<Exit>,
-}
-
-/// A call with handlers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallSite {
-    /// Where the call returns to.
-    pub return_offset: u32,
-    /// From the frame pointer down to the stack pointer at the call.
-    pub frame_offset: u32,
-    /// From that up to the word that is the instance, if handlers name tags.
-    pub instance_offset: Option<u32>,
-    /// What takes exceptions, in any order.
-    pub handlers: Vec<Handler>,
-}
-
-/// What takes exceptions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Handler {
-    /// Where the instance has the tag; any exception if none is said.
-    pub tag: Option<u32>,
-    /// Where the exceptions go.
-    pub code: u32,
-}
-
 /// Compiles a function of a module, to be linked as `id`.
 ///
 /// # Errors
 /// If it is not compiled.
-pub fn compile(
+pub(crate) fn compile(
     request: &Request<'_>,
     isa: &dyn TargetIsa,
     id: FuncId,
@@ -163,7 +93,7 @@ pub struct Examined {
 ///
 /// # Errors
 /// If it is not compiled.
-pub fn examine(request: &Request<'_>, isa: &dyn TargetIsa, scratch: &mut Scratch) -> Result<Examined, Refusal> {
+pub(crate) fn examine(request: &Request<'_>, isa: &dyn TargetIsa, scratch: &mut Scratch) -> Result<Examined, Refusal> {
     scratch.context.clear();
     let mut turn = Turn::default();
     let Translated { positions, variables, .. } =
@@ -179,7 +109,7 @@ pub fn examine(request: &Request<'_>, isa: &dyn TargetIsa, scratch: &mut Scratch
 ///
 /// # Errors
 /// If Cranelift refuses.
-pub fn compile_with(
+pub(crate) fn compile_with(
     isa: &dyn TargetIsa,
     id: FuncId,
     scratch: &mut Scratch,
@@ -249,19 +179,4 @@ fn call_site(site: &FinalizedMachCallSite<'_>) -> Result<CallSite, Refusal> {
         }
     }
     Ok(CallSite { return_offset: site.ret_addr, frame_offset, instance_offset, handlers })
-}
-
-/// The trap that one of Cranelift's codes stands for.
-fn meaning(trap: &MachTrap) -> TrapCode {
-    match trap.code {
-        ir::TrapCode::STACK_OVERFLOW => TrapCode::StackExhausted,
-        ir::TrapCode::INTEGER_OVERFLOW => TrapCode::IntegerOverflow,
-        ir::TrapCode::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivideByZero,
-        ir::TrapCode::BAD_CONVERSION_TO_INTEGER => TrapCode::InvalidConversionToInteger,
-        ir::TrapCode::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
-        ours => {
-            let code = usize::from(ours.as_raw().get()) - 1;
-            TrapCode::ALL.get(code).copied().unwrap_or(TrapCode::Unreachable)
-        }
-    }
 }

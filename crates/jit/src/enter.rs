@@ -21,30 +21,19 @@
 //! [`resume`], which goes on at a handler in it. Both drop the frames in between: they belong to compiled functions, to
 //! passages, and to the functions of this crate that call these two, which have nothing to drop by then.
 
-use std::ffi::c_void;
-
+use wasmr_runtime::Stop;
 use wasmr_runtime::frame::Fp;
-use wasmr_runtime::sys;
-use wasmr_runtime::trap::Stop;
-use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmHostFunc, VmStore};
-
-use crate::{link, running};
+use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmStore};
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 use without as machine;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use x86_64 as machine;
 
-pub use machine::{leave, resume};
-
-/// Code for [`VmFunc::native`] of functions without one: resolves the function and calls what was found, with
-/// the arguments that it was called with. To be stored with the `VmFunc` as context.
-pub fn resolve_stub() -> *const c_void {
-    machine::resolve as *const c_void
-}
+pub(crate) use machine::{leave, resume};
 
 /// [`VmFunc::entry`] of compiled functions: calls the passage in [`VmFunc::data`].
-pub fn enter() -> ArrayCall {
+pub(crate) fn enter() -> ArrayCall {
     machine::enter
 }
 
@@ -53,54 +42,26 @@ pub fn enter() -> ArrayCall {
 /// # Safety
 /// `passage` is a loop passage for functions of the type of `func`, `code` is compiled from the loop at which `frame` is, a live
 /// frame of `func`; the store is ready to run machine code.
-pub unsafe fn enter_loop(store: *mut VmStore, func: *mut VmFunc, frame: Fp, passage: usize, code: usize) -> Status {
+pub(crate) unsafe fn enter_loop(
+    store: *mut VmStore,
+    func: *mut VmFunc,
+    frame: Fp,
+    passage: usize,
+    code: usize,
+) -> Status {
     // SAFETY: the caller's promise.
     unsafe { machine::enter_loop(store, func, frame, code, passage) }
-}
-
-/// Turns faults in compiled code into traps from now on.
-pub fn prepare() {
-    // SAFETY: both read an atomic; where they lead to expects to come from any instruction of compiled code.
-    unsafe {
-        sys::install_fault_handler(landing);
-        sys::preempt::install_preemption(stop_landing);
-    }
-}
-
-/// Where to go on after a fault, if it was in compiled code.
-fn landing(pc: usize) -> Option<usize> {
-    link::is_code(pc).then_some(machine::fault_landing as *const () as usize)
-}
-
-/// Where to go on when the guest is to be stopped, if it is in compiled code.
-fn stop_landing(pc: usize) -> Option<usize> {
-    link::is_code(pc).then_some(machine::stop_landing as *const () as usize)
 }
 
 /// Ends the innermost activation for a reason that is not in the store yet.
 ///
 /// # Safety
 /// As for [`leave`], and no Rust reference to the store is in use. The caller has nothing to drop.
-pub unsafe fn stop(store: *mut VmStore, stop: Stop) -> ! {
+pub(crate) unsafe fn stop(store: *mut VmStore, stop: Stop) -> ! {
     // SAFETY: the caller's promise.
     unsafe {
-        let status = wasmr_runtime::func::end_run(store, stop);
+        let status = wasmr_runtime::end_run(store, stop);
         leave(store, status)
-    }
-}
-
-/// The Rust side of [`resolve_stub`].
-///
-/// # Safety
-/// `func` is a live function of a store that this thread runs; called by compiled code, through the stub.
-pub unsafe extern "C" fn resolved(func: *mut VmFunc) {
-    // SAFETY: the contract. A host function's slot starts a `VmHostFunc`; all others have an instance. Nothing is left to drop.
-    unsafe {
-        if let Err(error) = running::resolve(func) {
-            let instance = (*func).instance;
-            let store = if instance.is_null() { (*func.cast::<VmHostFunc>()).store } else { (*instance).store };
-            stop(store, Stop::host(error))
-        }
     }
 }
 
@@ -110,10 +71,7 @@ mod x86_64 {
     use std::mem::offset_of;
 
     use wasmr_runtime::frame::Fp;
-    use wasmr_runtime::landing_register;
     use wasmr_runtime::vm::{Status, VmActivation, VmFunc, VmStore};
-
-    use crate::trap;
 
     /// Bytes of the two words above an activation: the function, and the address of the registers saved at the entry.
     const ABOVE_ACTIVATION: usize = 16;
@@ -122,7 +80,7 @@ mod x86_64 {
 
     /// The host's way into compiled code: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall).
     #[unsafe(naked)]
-    pub unsafe extern "C" fn enter(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+    pub(super) unsafe extern "C" fn enter(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
         naked_asm!(
             "mov r8, [rsi + {data}]",
             "jmp {enter_loop}",
@@ -133,7 +91,7 @@ mod x86_64 {
 
     /// Calls `passage(store, func, frame, code)` as an activation; for [`enter`] what stands for a frame are the slots.
     #[unsafe(naked)]
-    pub unsafe extern "C" fn enter_loop(
+    pub(super) unsafe extern "C" fn enter_loop(
         store: *mut VmStore,
         func: *mut VmFunc,
         frame: Fp,
@@ -182,7 +140,7 @@ mod x86_64 {
     /// # Safety
     /// The store has an activation, and what runs since it began has nothing to drop.
     #[unsafe(naked)]
-    pub unsafe extern "C" fn leave(store: *mut VmStore, status: Status) -> ! {
+    pub(crate) unsafe extern "C" fn leave(store: *mut VmStore, status: Status) -> ! {
         naked_asm!(
             "mov rsp, [rdi + {activation}]",
             "mov rax, rsi",
@@ -214,92 +172,8 @@ mod x86_64 {
     /// `pc` is the handler of a call site of a live frame of the innermost activation, `fp` that frame, `sp` its stack pointer
     /// at the call; what runs since the call has nothing to drop.
     #[unsafe(naked)]
-    pub unsafe extern "C" fn resume(pc: usize, sp: usize, fp: usize, payload: u64) -> ! {
+    pub(crate) unsafe extern "C" fn resume(pc: usize, sp: usize, fp: usize, payload: u64) -> ! {
         naked_asm!("mov rax, rcx", "mov rsp, rsi", "mov rbp, rdx", "jmp rdi")
-    }
-
-    /// Landing after a fault: any instruction of compiled code may come before. For its registers see
-    /// [`landing`](wasmr_runtime::sys::landing).
-    #[unsafe(naked)]
-    pub unsafe extern "C" fn fault_landing() -> ! {
-        naked_asm!(
-            // A frame as if the instruction had called: return addresses are behind what they return from.
-            concat!("lea rax, [", landing_register!(code), " + 1]"),
-            "push rax",
-            "push rbp",
-            "mov rbp, rsp",
-            "mov rdi, rsp",
-            concat!("mov rsi, ", landing_register!(data)),
-            "and rsp, -16",
-            "call {trapped}",
-            "ud2",
-            trapped = sym trap::trapped,
-        )
-    }
-
-    /// Landing after the signal that stops the guest: any instruction of compiled code may come before.
-    #[unsafe(naked)]
-    pub unsafe extern "C" fn stop_landing() -> ! {
-        naked_asm!(
-            // A frame as above. Where the instruction is one that makes or drops a frame, its caller's is left out.
-            concat!("lea rax, [", landing_register!(code), " + 1]"),
-            "push rax",
-            "push rbp",
-            "mov rbp, rsp",
-            "mov rdi, rsp",
-            "and rsp, -16",
-            "call {stopped}",
-            "ud2",
-            stopped = sym trap::stopped,
-        )
-    }
-
-    /// Keeps all registers that carry arguments: six for words, of which the first is the `VmFunc`, and eight for floats and
-    /// vectors.
-    #[unsafe(naked)]
-    pub unsafe extern "C" fn resolve() {
-        naked_asm!(
-            "push rbp",
-            "mov rbp, rsp",
-            "sub rsp, 176",
-            "movaps [rsp], xmm0",
-            "movaps [rsp + 16], xmm1",
-            "movaps [rsp + 32], xmm2",
-            "movaps [rsp + 48], xmm3",
-            "movaps [rsp + 64], xmm4",
-            "movaps [rsp + 80], xmm5",
-            "movaps [rsp + 96], xmm6",
-            "movaps [rsp + 112], xmm7",
-            "mov [rsp + 128], rdi",
-            "mov [rsp + 136], rsi",
-            "mov [rsp + 144], rdx",
-            "mov [rsp + 152], rcx",
-            "mov [rsp + 160], r8",
-            "mov [rsp + 168], r9",
-            "call {resolved}",
-            "movaps xmm0, [rsp]",
-            "movaps xmm1, [rsp + 16]",
-            "movaps xmm2, [rsp + 32]",
-            "movaps xmm3, [rsp + 48]",
-            "movaps xmm4, [rsp + 64]",
-            "movaps xmm5, [rsp + 80]",
-            "movaps xmm6, [rsp + 96]",
-            "movaps xmm7, [rsp + 112]",
-            "mov rdi, [rsp + 128]",
-            "mov rsi, [rsp + 136]",
-            "mov rdx, [rsp + 144]",
-            "mov rcx, [rsp + 152]",
-            "mov r8, [rsp + 160]",
-            "mov r9, [rsp + 168]",
-            "mov rsp, rbp",
-            "pop rbp",
-            "mov rax, [rdi + {native}]",
-            "mov rdi, [rdi + {native_context}]",
-            "jmp rax",
-            resolved = sym super::resolved,
-            native = const offset_of!(VmFunc, native),
-            native_context = const offset_of!(VmFunc, native_context),
-        )
     }
 }
 
@@ -334,20 +208,6 @@ mod without {
     /// # Safety
     /// Never called.
     pub unsafe extern "C" fn resume(_pc: usize, _sp: usize, _fp: usize, _payload: u64) -> ! {
-        abort()
-    }
-
-    pub unsafe extern "C" fn fault_landing() -> ! {
-        abort()
-    }
-
-    /// # Safety
-    /// Never called.
-    pub unsafe extern "C" fn stop_landing() -> ! {
-        abort()
-    }
-
-    pub unsafe extern "C" fn resolve() {
         abort()
     }
 }

@@ -11,12 +11,12 @@ use wasmr_runtime::vm::VmActivation;
 use wasmr_runtime::walk::{Segment, Walk};
 
 use crate::link;
+use crate::positions::Place;
 use crate::registry::bodies;
-use crate::translate::positions::Place;
 
 /// A frame, and where it is in its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// Where the call that it waits for returns to.
     pub return_to: usize,
     /// Its frame pointer.
@@ -25,7 +25,7 @@ pub struct Caller {
 
 /// The callers of a frame, innermost first, up to the passage into the activation.
 #[derive(Debug)]
-pub struct Callers {
+pub(crate) struct Callers {
     fp: *const usize,
     activation: *const usize,
 }
@@ -33,7 +33,7 @@ pub struct Callers {
 impl Callers {
     /// # Safety
     /// `fp` is a frame of the innermost part of the activation, which is alive as long as this is used.
-    pub unsafe fn new(fp: *const usize, activation: *const VmActivation) -> Callers {
+    pub(crate) unsafe fn new(fp: *const usize, activation: *const VmActivation) -> Callers {
         Callers { fp, activation: activation.cast() }
     }
 }
@@ -57,7 +57,7 @@ impl Iterator for Callers {
 ///
 /// # Safety
 /// `fp` is a frame that was called, however indirectly, by a passage.
-pub unsafe fn activation_of(mut fp: *const usize) -> *mut VmActivation {
+pub(crate) unsafe fn activation_of(mut fp: *const usize) -> *mut VmActivation {
     loop {
         // SAFETY: as in `Callers`; the one that returns to other code was called with the activation as frame pointer.
         let (caller, return_to) = unsafe { (*fp as *const usize, *fp.add(1)) };

@@ -13,7 +13,8 @@
 //! - A helper that fails does not return: it ends the activation, or goes on at a handler. Compiled code never asks whether it
 //!   failed. Rust functions that may do so have nothing to drop at that point.
 
-use cranelift_codegen::ir::{Type, types};
+use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
+use cranelift_codegen::isa::CallConv;
 use wasmr_runtime::vm::{VmInstance, VmStore};
 
 /// A shim: called with the arguments of its row.
@@ -68,7 +69,7 @@ macro_rules! shim {
     };
     ($name:ident, $find_store:expr, $($operand:tt)*) => {
         #[unsafe(naked)]
-        pub unsafe extern "C" fn $name() {
+        pub(super) unsafe extern "C" fn $name() {
             naked_asm!(
                 "push rbp",
                 "mov rbp, rsp",
@@ -100,29 +101,27 @@ macro_rules! helpers {
     ($($(#[$doc:meta])* $variant:ident $name:ident($context:ident $(, $param:ident: $ty:ty)*) $(-> $result:tt)?;)*) => {
         /// A function that compiled code calls.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Helper { $($(#[$doc])* $variant,)* }
+        pub(crate) enum Helper { $($(#[$doc])* $variant,)* }
 
         /// The helpers, as compiled code finds them.
         #[derive(Debug)]
         #[repr(C)]
-        pub struct Helpers { $($name: Shim,)* }
+        pub(crate) struct Helpers { $($name: Shim,)* }
 
-        /// The table.
-        pub static HELPERS: Helpers = Helpers { $($name: shims::$name,)* };
+        pub(crate) static HELPERS: Helpers = Helpers { $($name: shims::$name,)* };
 
         impl Helper {
             /// Where it is in the table, in bytes.
-            pub const fn offset(self) -> i32 {
+            pub(crate) const fn offset(self) -> i32 {
                 match self { $(Helper::$variant => std::mem::offset_of!(Helpers, $name) as i32,)* }
             }
 
             /// The types of its arguments, the context first.
-            pub const fn params(self) -> &'static [Type] {
+            pub(crate) const fn params(self) -> &'static [Type] {
                 match self { $(Helper::$variant => &[types::I64, $(<$ty as Word>::TYPE),*],)* }
             }
 
-            /// The types of its results.
-            pub const fn results(self) -> &'static [Type] {
+            pub(crate) const fn results(self) -> &'static [Type] {
                 match self { $(Helper::$variant => results!($($result)?),)* }
             }
         }
@@ -180,6 +179,16 @@ helpers! {
     LeaveStopped leave_stopped(VmStore, status: usize, slots: *mut u64, fp: *const usize);
 }
 
+impl Helper {
+    /// The signature by which compiled code calls it.
+    pub(crate) fn signature(self) -> Signature {
+        let mut signature = Signature::new(CallConv::SystemV);
+        signature.params.extend(self.params().iter().map(|&ty| AbiParam::new(ty)));
+        signature.returns.extend(self.results().iter().map(|&ty| AbiParam::new(ty)));
+        signature
+    }
+}
+
 /// The Rust functions.
 ///
 /// # Safety
@@ -188,8 +197,8 @@ helpers! {
 mod sides {
     use wasmr_core::trap::TrapCode;
     use wasmr_core::types::TypeId;
+    use wasmr_runtime::Stop;
     use wasmr_runtime::builtins::{self, exception, memory, table};
-    use wasmr_runtime::trap::Stop;
     use wasmr_runtime::vm::{Status, VmInstance, VmStore};
 
     use crate::{enter, unwind};
@@ -205,17 +214,23 @@ mod sides {
         }
     }
 
-    pub unsafe extern "C" fn memory_grow(instance: *mut VmInstance, memory: u32, delta: u64) -> u64 {
+    pub(super) unsafe extern "C" fn memory_grow(instance: *mut VmInstance, memory: u32, delta: u64) -> u64 {
         // SAFETY: the contract.
         unsafe { memory::memory_grow(instance, memory, delta) }
     }
 
-    pub unsafe extern "C" fn memory_fill(instance: *mut VmInstance, memory: u32, dst: u64, value: u32, len: u64) {
+    pub(super) unsafe extern "C" fn memory_fill(
+        instance: *mut VmInstance,
+        memory: u32,
+        dst: u64,
+        value: u32,
+        len: u64,
+    ) {
         // SAFETY: the contract.
         unsafe { or_trap(instance, memory::memory_fill(instance, memory, dst, value as u8, len)) }
     }
 
-    pub unsafe extern "C" fn memory_copy(
+    pub(super) unsafe extern "C" fn memory_copy(
         instance: *mut VmInstance,
         dst_memory: u32,
         src_memory: u32,
@@ -227,7 +242,7 @@ mod sides {
         unsafe { or_trap(instance, memory::memory_copy(instance, dst_memory, src_memory, dst, src, len)) }
     }
 
-    pub unsafe extern "C" fn memory_init(
+    pub(super) unsafe extern "C" fn memory_init(
         instance: *mut VmInstance,
         memory: u32,
         segment: u32,
@@ -239,22 +254,28 @@ mod sides {
         unsafe { or_trap(instance, memory::memory_init(instance, memory, segment, dst, src, len)) }
     }
 
-    pub unsafe extern "C" fn data_drop(instance: *mut VmInstance, segment: u32) {
+    pub(super) unsafe extern "C" fn data_drop(instance: *mut VmInstance, segment: u32) {
         // SAFETY: the contract.
         unsafe { memory::data_drop(instance, segment) }
     }
 
-    pub unsafe extern "C" fn table_grow(instance: *mut VmInstance, table: u32, value: u64, delta: u64) -> u64 {
+    pub(super) unsafe extern "C" fn table_grow(instance: *mut VmInstance, table: u32, value: u64, delta: u64) -> u64 {
         // SAFETY: the contract.
         unsafe { table::table_grow(instance, table, value, delta) }
     }
 
-    pub unsafe extern "C" fn table_fill(instance: *mut VmInstance, table: u32, index: u64, value: u64, len: u64) {
+    pub(super) unsafe extern "C" fn table_fill(
+        instance: *mut VmInstance,
+        table: u32,
+        index: u64,
+        value: u64,
+        len: u64,
+    ) {
         // SAFETY: the contract.
         unsafe { or_trap(instance, table::table_fill(instance, table, index, value, len)) }
     }
 
-    pub unsafe extern "C" fn table_copy(
+    pub(super) unsafe extern "C" fn table_copy(
         instance: *mut VmInstance,
         dst_table: u32,
         src_table: u32,
@@ -266,7 +287,7 @@ mod sides {
         unsafe { or_trap(instance, table::table_copy(instance, dst_table, src_table, dst, src, len)) }
     }
 
-    pub unsafe extern "C" fn table_init(
+    pub(super) unsafe extern "C" fn table_init(
         instance: *mut VmInstance,
         table: u32,
         segment: u32,
@@ -278,17 +299,17 @@ mod sides {
         unsafe { or_trap(instance, table::table_init(instance, table, segment, dst, src, len)) }
     }
 
-    pub unsafe extern "C" fn elem_drop(instance: *mut VmInstance, segment: u32) {
+    pub(super) unsafe extern "C" fn elem_drop(instance: *mut VmInstance, segment: u32) {
         // SAFETY: the contract.
         unsafe { table::elem_drop(instance, segment) }
     }
 
-    pub unsafe extern "C" fn is_subtype(instance: *mut VmInstance, actual: u32, expected: u32) -> u32 {
+    pub(super) unsafe extern "C" fn is_subtype(instance: *mut VmInstance, actual: u32, expected: u32) -> u32 {
         // SAFETY: the contract.
         unsafe { builtins::is_subtype(instance, TypeId(actual), TypeId(expected)).into() }
     }
 
-    pub unsafe extern "C" fn exception_new(instance: *mut VmInstance, tag: u32, payload: *const u64) -> u64 {
+    pub(super) unsafe extern "C" fn exception_new(instance: *mut VmInstance, tag: u32, payload: *const u64) -> u64 {
         // SAFETY: the contract; nothing is left to drop. What there is no room for nobody catches.
         unsafe {
             let exception = exception::exception_new(instance, tag, payload);
@@ -299,22 +320,22 @@ mod sides {
         }
     }
 
-    pub unsafe extern "C" fn exception_tag(instance: *mut VmInstance, exception: u64) -> usize {
+    pub(super) unsafe extern "C" fn exception_tag(instance: *mut VmInstance, exception: u64) -> usize {
         // SAFETY: the contract.
         unsafe { exception::exception_tag((*instance).store, exception).addr() }
     }
 
-    pub unsafe extern "C" fn exception_payload(instance: *mut VmInstance, exception: u64, out: *mut u64) {
+    pub(super) unsafe extern "C" fn exception_payload(instance: *mut VmInstance, exception: u64, out: *mut u64) {
         // SAFETY: the contract.
         unsafe { exception::exception_payload((*instance).store, exception, out) }
     }
 
-    pub unsafe extern "C" fn throw(instance: *mut VmInstance, tag: u32, payload: *const u64) -> ! {
+    pub(super) unsafe extern "C" fn throw(instance: *mut VmInstance, tag: u32, payload: *const u64) -> ! {
         // SAFETY: the contract; nothing is left to drop.
         unsafe { unwind::throw((*instance).store, exception::exception_new(instance, tag, payload)) }
     }
 
-    pub unsafe extern "C" fn throw_ref(instance: *mut VmInstance, exception: u64) -> ! {
+    pub(super) unsafe extern "C" fn throw_ref(instance: *mut VmInstance, exception: u64) -> ! {
         // SAFETY: the contract; nothing is left to drop.
         unsafe {
             if exception == 0 {
@@ -324,7 +345,12 @@ mod sides {
         }
     }
 
-    pub unsafe extern "C" fn leave_stopped(store: *mut VmStore, status: usize, slots: *mut u64, fp: *const usize) {
+    pub(super) unsafe extern "C" fn leave_stopped(
+        store: *mut VmStore,
+        status: usize,
+        slots: *mut u64,
+        fp: *const usize,
+    ) {
         // SAFETY: the contract.
         unsafe { unwind::leave_stopped(store, Status(status), slots, fp) }
     }

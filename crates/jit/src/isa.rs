@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 
-use crate::Unavailable;
+use crate::error::Unavailable;
 
 /// The host as a target. Asked for the first time it looks at the processor, which takes some 100 µs.
 ///
 /// # Errors
 /// If this host is none that code can be made for.
-pub fn host() -> Result<OwnedTargetIsa, Unavailable> {
+pub(crate) fn host() -> Result<OwnedTargetIsa, Unavailable> {
     static HOST: OnceLock<Result<OwnedTargetIsa, Unavailable>> = OnceLock::new();
     HOST.get_or_init(build).clone()
 }

@@ -16,8 +16,8 @@ use cranelift_jit::{BranchProtection, JITBuilder, JITMemoryKind, JITMemoryProvid
 use cranelift_module::{FuncId, Module, ModuleResult};
 use wasmr_runtime::sys::{CodeArena, CodeRoom, CodeSpace, Image};
 
-use crate::Unavailable;
-use crate::compile::CompiledCode;
+use crate::compiled::CompiledCode;
+use crate::error::Unavailable;
 
 /// Address space for all compiled code of the process.
 const SIZE: usize = 512 << 20;
@@ -43,7 +43,7 @@ fn arena() -> Result<&'static CodeArena, Unavailable> {
 }
 
 /// Returns true if an address is one of compiled code. Takes no lock and allocates nothing.
-pub fn is_code(address: usize) -> bool {
+pub(crate) fn is_code(address: usize) -> bool {
     ARENA.get().is_some_and(|arena| arena.contains(address))
 }
 
@@ -65,7 +65,7 @@ impl JITMemoryProvider for Room {
 }
 
 /// Links functions that call one another.
-pub struct Linker {
+pub(crate) struct Linker {
     module: JITModule,
     /// From where code is written to where it is executed.
     distance: usize,
@@ -82,7 +82,7 @@ impl Linker {
     ///
     /// # Errors
     /// If the system lets nobody execute what they wrote.
-    pub fn new(isa: OwnedTargetIsa) -> Result<Linker, Unavailable> {
+    pub(crate) fn new(isa: OwnedTargetIsa) -> Result<Linker, Unavailable> {
         let arena = arena()?;
         let start = arena.space().writable(0).map_err(|error| Unavailable::Memory(error.to_string()))?;
         let distance = arena.space().base().wrapping_sub(start.addr());
@@ -95,7 +95,7 @@ impl Linker {
     ///
     /// # Errors
     /// If the linker refuses.
-    pub fn declare(&mut self, signature: &Signature) -> Result<FuncId, Unavailable> {
+    pub(crate) fn declare(&mut self, signature: &Signature) -> Result<FuncId, Unavailable> {
         self.module.declare_anonymous_function(signature).map_err(|error| Unavailable::Compiler(error.to_string()))
     }
 
@@ -103,7 +103,7 @@ impl Linker {
     ///
     /// # Errors
     /// If there is no room.
-    pub fn define(&mut self, id: FuncId, code: &CompiledCode) -> Result<usize, Unavailable> {
+    pub(crate) fn define(&mut self, id: FuncId, code: &CompiledCode) -> Result<usize, Unavailable> {
         let failed = |error: cranelift_module::ModuleError| Unavailable::Memory(error.to_string());
         self.module.define_function_bytes(id, ALIGN, &code.code, &code.relocs).map_err(failed)?;
         self.module.finalize_definitions().map_err(failed)?;

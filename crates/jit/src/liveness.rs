@@ -21,7 +21,7 @@ const FEW: usize = 1 << 18;
 
 /// Sums over the values of a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Live {
+pub(crate) struct Live {
     /// Blocks, and edges that become blocks, at whose start a value is alive: the sum over all values.
     pub places: usize,
     /// Stretches of consecutive blocks in which a value is alive: the sum over all values.
@@ -133,7 +133,7 @@ fn values_of(func: &Function, block: Block) -> impl Iterator<Item = Value> + '_ 
 }
 
 /// Counts, until `is_too_much` of what there is so far; returns `None` then. Where there can only be little, nothing is counted.
-pub fn count(func: &Function, domtree: &DominatorTree, is_too_much: impl Fn(&Live) -> bool) -> Option<Live> {
+pub(crate) fn count(func: &Function, domtree: &DominatorTree, is_too_much: impl Fn(&Live) -> bool) -> Option<Live> {
     let graph = Graph::of(func, domtree);
     let blocks = domtree.cfg_postorder().len();
     let (uses, alive_elsewhere) = uses_elsewhere(func, &graph);

@@ -16,13 +16,16 @@ use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::vm::{Status, VmFunc, VmLayout, VmStore};
 
-use crate::compile::{Examined, Refusal, Scratch, compile, examine};
+use crate::compile::{Examined, Scratch, compile, examine};
+use crate::compiled::Exit;
+use crate::error::{Refusal, Unavailable};
 use crate::helpers::HELPERS;
 use crate::link::Linker;
+use crate::options::CallPolicy;
 use crate::registry::{self, Body};
 use crate::trampoline::{self, Batch, Kind, Made};
-use crate::translate::{Entry, Exit, Request};
-use crate::{Unavailable, abi, enter, isa};
+use crate::translate::{Entry, Request};
+use crate::{abi, enter, isa, trap};
 
 /// What code of a module may rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,27 +38,6 @@ pub struct CodeOptions {
     pub spectre_guards: bool,
     /// What becomes of calls.
     pub calls: CallPolicy,
-}
-
-/// Limits of what the code of calls is specialised for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CallPolicy {
-    /// Bytes of a body that is always inlined.
-    pub inline: usize,
-    /// The same for a call that is known to be executed often.
-    pub inline_hot: usize,
-    /// Bytes of a body that is inlined into itself.
-    pub inline_recursive: usize,
-    /// Calls inside one another that are inlined.
-    pub inline_depth: usize,
-    /// How often a function is inlined into itself.
-    pub recursive_depth: usize,
-    /// Bytes that all inlined bodies of a function may have together.
-    pub inlined_bytes: usize,
-    /// Functions that are told apart in the profile of a call that goes to several.
-    pub profiled_targets: usize,
-    /// Functions with which a call compares its callee before it does all that a call through a table does.
-    pub compared_targets: usize,
 }
 
 /// The code of one module for instances of one kind.
@@ -126,7 +108,7 @@ impl JitModule {
     pub fn new(module: Arc<Module>, layout: VmLayout, options: CodeOptions) -> Result<Arc<JitModule>, Unavailable> {
         let isa = isa::host()?;
         let linker = Linker::new(isa.clone())?;
-        enter::prepare();
+        trap::prepare();
         let functions = (0..module.defined_func_count()).map(|_| OnceLock::new()).collect();
         Ok(Arc::new(JitModule {
             module,
@@ -346,7 +328,7 @@ impl Drop for JitModule {
 ///
 /// # Safety
 /// The store is alive, used by the calling thread, and no Rust reference to it is in use.
-pub unsafe fn prepare(store: *mut VmStore) -> Result<(), ResourceError> {
+pub(crate) unsafe fn prepare(store: *mut VmStore) -> Result<(), ResourceError> {
     // SAFETY: the caller's promise.
     unsafe { builtins::prepare_native(store, (&raw const HELPERS).cast()) }
 }
@@ -358,7 +340,7 @@ pub unsafe fn prepare(store: *mut VmStore) -> Result<(), ResourceError> {
 ///
 /// # Safety
 /// `func` is a live function of type `ty`, and its store is used by the calling thread.
-pub unsafe fn lead_out(func: *mut VmFunc, ty: &FuncType) -> Result<(), Refusal> {
+pub(crate) unsafe fn lead_out(func: *mut VmFunc, ty: &FuncType) -> Result<(), Refusal> {
     // SAFETY: the caller's promise.
     unsafe {
         let kind = if (*func).instance.is_null() { Kind::LeaveToHost } else { Kind::Leave };

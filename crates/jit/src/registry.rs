@@ -9,12 +9,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use wasmr_core::trap::TrapCode;
 use wasmr_module::Module;
 
-use crate::compile::{CallSite, CompiledCode};
-use crate::translate::positions::{Place, Positions};
+use crate::compiled::{CallSite, CompiledCode};
+use crate::positions::{Place, Positions};
 
 /// A compiled function in place.
 #[derive(Debug)]
-pub struct Body {
+pub(crate) struct Body {
     start: usize,
     len: usize,
     traps: Vec<(u32, TrapCode)>,
@@ -29,7 +29,7 @@ static BODIES: RwLock<BTreeMap<usize, Arc<Body>>> = RwLock::new(BTreeMap::new())
 
 impl Body {
     /// The function that starts at `start`; `module` is what its positions are in.
-    pub fn new(start: usize, code: CompiledCode, module: Option<Arc<Module>>) -> Body {
+    pub(crate) fn new(start: usize, code: CompiledCode, module: Option<Arc<Module>>) -> Body {
         let CompiledCode { code, mut traps, mut call_sites, mut positions, table, .. } = code;
         // The compiler gives them in order, but does not promise it.
         traps.sort_by_key(|&(offset, _)| offset);
@@ -38,13 +38,12 @@ impl Body {
         Body { start, len: code.len(), traps, call_sites, positions, table, module }
     }
 
-    /// Its first address.
-    pub fn start(&self) -> usize {
+    pub(crate) fn start(&self) -> usize {
         self.start
     }
 
     /// The module that its [places](Body::places) are in.
-    pub fn module(&self) -> Option<&Arc<Module>> {
+    pub(crate) fn module(&self) -> Option<&Arc<Module>> {
         self.module.as_ref()
     }
 
@@ -53,27 +52,27 @@ impl Body {
     }
 
     /// Why the instruction at `pc` may trap, if it may.
-    pub fn trap(&self, pc: usize) -> Option<TrapCode> {
+    pub(crate) fn trap(&self, pc: usize) -> Option<TrapCode> {
         let offset = self.offset(pc);
         let index = self.traps.binary_search_by_key(&offset, |&(offset, _)| offset).ok()?;
         Some(self.traps[index].1)
     }
 
     /// The call that returns to `pc`, if it has handlers.
-    pub fn call_site(&self, pc: usize) -> Option<&CallSite> {
+    pub(crate) fn call_site(&self, pc: usize) -> Option<&CallSite> {
         let offset = self.offset(pc);
         let index = self.call_sites.binary_search_by_key(&offset, |site| site.return_offset).ok()?;
         Some(&self.call_sites[index])
     }
 
     /// The function, by its index in its module.
-    pub fn func_index(&self) -> Option<u32> {
+    pub(crate) fn func_index(&self) -> Option<u32> {
         self.table.as_ref().map(|table| table.func_index())
     }
 
     /// The operator whose code `pc` is in, and the calls around it that were inlined, innermost first; nothing if it is the code
     /// of no operator.
-    pub fn places(&self, pc: usize) -> Vec<Place> {
+    pub(crate) fn places(&self, pc: usize) -> Vec<Place> {
         let offset = self.offset(pc);
         let after = self.positions.partition_point(|&(start, _)| start <= offset);
         match (&self.table, after.checked_sub(1)) {
@@ -84,40 +83,40 @@ impl Body {
 }
 
 /// All functions in place, as long as this lives: nobody may be added meanwhile.
-pub struct Bodies(RwLockReadGuard<'static, BTreeMap<usize, Arc<Body>>>);
+pub(crate) struct Bodies(RwLockReadGuard<'static, BTreeMap<usize, Arc<Body>>>);
 
 /// All functions in place.
-pub fn bodies() -> Bodies {
+pub(crate) fn bodies() -> Bodies {
     Bodies(BODIES.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Bodies {
     /// The function that an address is in.
-    pub fn find(&self, pc: usize) -> Option<&Arc<Body>> {
+    pub(crate) fn find(&self, pc: usize) -> Option<&Arc<Body>> {
         let (_, body) = self.0.range(..=pc).next_back()?;
         (pc - body.start < body.len).then_some(body)
     }
 }
 
 /// Adds a function, before anybody calls it.
-pub fn insert(body: Arc<Body>) {
+pub(crate) fn insert(body: Arc<Body>) {
     BODIES.write().unwrap_or_else(PoisonError::into_inner).insert(body.start, body);
 }
 
 /// Forgets the function that starts there: nothing will ever execute it again.
-pub fn remove(start: usize) {
+pub(crate) fn remove(start: usize) {
     BODIES.write().unwrap_or_else(PoisonError::into_inner).remove(&start);
 }
 
 /// The function that an address is in.
-pub fn find(pc: usize) -> Option<Arc<Body>> {
+pub(crate) fn find(pc: usize) -> Option<Arc<Body>> {
     bodies().find(pc).cloned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compile::Handler;
+    use crate::compiled::Handler;
 
     /// Addresses at which there is never code.
     const START: usize = 0x1000;

@@ -27,18 +27,18 @@ use wasmr_core::types::FuncType;
 use wasmr_runtime::frame::FRAME_HEADER;
 use wasmr_runtime::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
 
-use crate::abi::{self, RESULT_CELL, ResultsIn};
-use crate::compile::{Refusal, Scratch, compile_with};
+use crate::abi::{self, RESULT_CELL, ResultsIn, slots, value_type};
+use crate::compile::{Scratch, compile_with};
+use crate::error::Refusal;
 use crate::helpers::Helper;
 use crate::isa;
 use crate::link::Linker;
 use crate::registry::{self, Body};
-use crate::translate::environment::{helper_signature, slots};
-use crate::translate::value_type;
+use crate::trap_code::trap_code;
 
 /// A kind of passage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Into a compiled function.
     Enter,
     /// Into a compiled function at a loop.
@@ -62,7 +62,7 @@ type Key = (Kind, Box<[Type]>, Box<[Type]>);
 
 /// Passages that are freed together.
 #[derive(Debug)]
-pub struct Batch {
+pub(crate) struct Batch {
     /// Where they are, in code memory that goes with it.
     contents: Mutex<Contents>,
 }
@@ -83,7 +83,7 @@ impl Drop for Batch {
 
 /// A passage. It may be executed as long as its batch is kept.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub(crate) struct Made {
     /// Where it starts.
     pub address: usize,
     /// What it was made in.
@@ -115,7 +115,7 @@ impl All {
 ///
 /// # Errors
 /// If no code can be made.
-pub fn get(kind: Kind, ty: &FuncType) -> Result<Made, Refusal> {
+pub(crate) fn get(kind: Kind, ty: &FuncType) -> Result<Made, Refusal> {
     static ALL: Mutex<Option<All>> = Mutex::new(None);
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
     let all = all.get_or_insert_default();
@@ -320,7 +320,7 @@ impl<'a> Passage<'a> {
         self.store(code, store, offset_of!(VmStore, trap_code));
         let status = self.builder.ins().iconst(types::I64, Status::TRAP.0 as i64);
         self.stopped(store, status, top, frame);
-        self.builder.ins().trap(crate::translate::trap_code(TrapCode::StackExhausted));
+        self.builder.ins().trap(trap_code(TrapCode::StackExhausted));
 
         self.builder.switch_to_block(both_ok);
         let params: Vec<Value> = self.params[1..=self.ty.params().len()].to_vec();
@@ -351,7 +351,7 @@ impl<'a> Passage<'a> {
         // The signal that was to stop the guest may have come meanwhile.
         let flag = self.load(types::I64, store, offset_of!(VmStore, interrupt));
         let raised = self.load(types::I8, flag, 0);
-        self.builder.ins().trapnz(raised, crate::translate::trap_code(TrapCode::Interrupted));
+        self.builder.ins().trapnz(raised, trap_code(TrapCode::Interrupted));
         let mut slot = 0;
         let mut results = Vec::new();
         for &ty in self.ty.results() {
@@ -374,7 +374,7 @@ impl<'a> Passage<'a> {
     fn stopped(&mut self, store: Value, status: Value, slots: Value, frame: Value) {
         let helpers = self.load(types::I64, store, offset_of!(VmStore, native_helpers));
         let code = self.load(types::I64, helpers, Helper::LeaveStopped.offset() as usize);
-        let signature = self.builder.import_signature(helper_signature(Helper::LeaveStopped));
+        let signature = self.builder.import_signature(Helper::LeaveStopped.signature());
         self.builder.ins().call_indirect(signature, code, &[store, status, slots, frame]);
     }
 }

@@ -10,7 +10,7 @@ use wasmr_runtime::builtins::exception::{exception_caught, exception_leaves, exc
 use wasmr_runtime::frame::Ip;
 use wasmr_runtime::vm::{Status, VmInstance, VmStore, VmTag};
 
-use crate::compile::CallSite;
+use crate::compiled::CallSite;
 use crate::enter;
 use crate::frames::Callers;
 use crate::registry::bodies;
@@ -28,7 +28,7 @@ struct Landing {
 /// # Safety
 /// Called for compiled code: [`VmStore::native_exit_fp`] is a frame that it called, in the innermost activation. What runs
 /// since then has nothing to drop, and no Rust reference to the store is in use.
-pub unsafe fn throw(store: *mut VmStore, exception: u64) -> ! {
+pub(crate) unsafe fn throw(store: *mut VmStore, exception: u64) -> ! {
     // SAFETY: the caller's promise.
     unsafe {
         if exception != 0 {
@@ -98,8 +98,8 @@ unsafe fn handler_for(site: &CallSite, sp: usize, tag: *const VmTag) -> Option<u
 /// # Safety
 /// Called by a passage out, through the helper, after `stack_top` is again what it was, `slots`; `fp` is its frame. No Rust
 /// reference to the store is in use.
-pub unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slots: *mut u64, fp: *const usize) {
-    use wasmr_runtime::trap::Stop;
+pub(crate) unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slots: *mut u64, fp: *const usize) {
+    use wasmr_runtime::Stop;
     use wasmr_runtime::vm::finish_tail_calls;
 
     // SAFETY: the caller's promise; by it the frames from `fp` on are those of the innermost activation.

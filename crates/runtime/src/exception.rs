@@ -11,6 +11,7 @@ use wasmr_core::count::Count;
 use crate::arena::Object;
 use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
+use crate::host_error::stop_from;
 use crate::limits::ResourceError;
 use crate::reference::HeldWord;
 use crate::store::StoreInner;
@@ -19,7 +20,8 @@ use crate::types::val_type_text;
 use crate::value::{TypeMismatch, Val};
 use crate::vm::VmTag;
 
-/// A reference to an exception. How long it names it is told at [`reference`](crate::reference).
+/// A reference to an exception. It names the exception until the host function that got it returns, or outside of host functions for
+/// the store's life. Afterwards it names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExnRef(pub(crate) HeldWord);
 
@@ -41,6 +43,8 @@ pub enum ExceptionError {
     #[error(transparent)]
     Resource(#[from] ResourceError),
 }
+
+stop_from! { ExceptionError }
 
 impl ExnRef {
     /// An exception of the host's. A host function throws it by returning [`Stop::throw`](crate::trap::Stop::throw).

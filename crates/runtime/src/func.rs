@@ -21,16 +21,15 @@ use wasmr_core::types::{FuncType, TypeId, ValType};
 use crate::context::{AsContext, AsContextMut, StoreContextMut};
 use crate::exception::ExnRef;
 use crate::handle::{Handle, StoreId};
-use crate::host::{Caller, HostEnd, HostFuncDef};
+use crate::host::{Caller, HostFuncDef};
 use crate::limits::ResourceError;
 use crate::store::StoreInner;
 use crate::sys::{self, preempt};
-use crate::tier::Frame;
-use crate::trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
+use crate::trap::{Backtrace, FrameInfo, HostEnd, Stop, StopKind, Throw, Thrown, Trap};
 use crate::typed::{IntoFunc, TypedFunc, WasmTyList};
 use crate::value::{TypeMismatch, Val};
 use crate::vm::{Status, VmFunc, VmStore, call_entry};
-use crate::walk::Walk;
+use crate::walk::{Frame, Walk};
 
 /// A function of a store: the guest's or the host's.
 ///
@@ -272,7 +271,7 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
             (*inner).interrupt().leave();
             return Err(Stop::trap(TrapCode::Interrupted));
         }
-        let outer = preempt::enter(vm);
+        let outer = preempt::enter(vm.cast());
         (*inner).boundary_depth += 1;
         // A host function that the host calls has no caller, whoever called us.
         let caller = ptr::replace(&raw mut (*vm).caller, ptr::null_mut());
@@ -337,12 +336,6 @@ fn backtrace(store: &StoreInner, mut walk: Walk<'_>) -> Backtrace {
     Backtrace { frames: frames.into_iter().map(info).collect(), total }
 }
 
-/// The frames that an exception has left so far, for those that leave none behind.
-pub(crate) struct Thrown {
-    exception: u64,
-    backtrace: Backtrace,
-}
-
 impl StoreInner {
     /// An exception is about to leave the innermost passage into machine code.
     pub(crate) fn note_thrown(&mut self, exception: u64) {
@@ -372,7 +365,6 @@ pub unsafe fn end_run(store: *mut VmStore, stop: Stop) -> Status {
 }
 
 impl StoreInner {
-    /// See [`end_run`].
     pub(crate) fn end_run(&mut self, mut stop: Stop) -> Status {
         match stop.kind_mut() {
             StopKind::Throw(throw) if throw.exception.0.object(self).is_some() => {

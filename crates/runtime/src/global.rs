@@ -6,6 +6,7 @@ use wasmr_core::types::GlobalType;
 
 use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
+use crate::host_error::stop_from;
 use crate::store::StoreInner;
 use crate::value::{TypeMismatch, Val};
 use crate::vm::VmGlobal;
@@ -27,6 +28,8 @@ pub enum GlobalError {
     #[error(transparent)]
     Type(#[from] TypeMismatch),
 }
+
+stop_from! { GlobalError }
 
 impl Global {
     /// A global of the host's.

@@ -75,7 +75,6 @@ impl<T> Handle<T> {
         check_store(self.store, store);
     }
 
-    /// The object.
     #[track_caller]
     pub(crate) fn get(self, store: &StoreInner) -> &T {
         self.check(store);
@@ -83,7 +82,6 @@ impl<T> Handle<T> {
         unsafe { self.object.as_ref() }
     }
 
-    /// The object, to change.
     #[track_caller]
     pub(crate) fn get_mut(mut self, store: &mut StoreInner) -> &mut T {
         self.check(store);

@@ -12,7 +12,6 @@
 //! They are not Rust's and cannot be unwound. The entry catches a panic and keeps it in the store; the guest sees
 //! [`Status::HOST`], and at the boundary where the guest was entered the panic goes on.
 
-use std::any::Any;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
@@ -27,17 +26,9 @@ use crate::func::{Func, read_values};
 use crate::instance::InstanceObject;
 use crate::interrupt::InterruptHandle;
 use crate::store::StoreInner;
-use crate::trap::Stop;
+use crate::trap::{HostEnd, Stop};
 use crate::value::{TypeMismatch, Val};
 use crate::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
-
-/// Why a host function ended the run.
-pub(crate) enum HostEnd {
-    /// It returned this.
-    Stop(Stop),
-    /// It panicked.
-    Panic(Box<dyn Any + Send>),
-}
 
 /// A [`Caller`] without the type of the store's data.
 #[derive(Clone, Copy)]

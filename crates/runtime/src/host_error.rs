@@ -194,27 +194,21 @@ impl From<Trap> for Stop {
     }
 }
 
-/// Errors that host functions pass on with `?` where they return a [`Stop`]. (Not all errors: a stop is one itself.)
+/// Errors that host functions pass on with `?` where they return a [`Stop`]. (Not all errors: a stop is one itself.) Those of this
+/// crate say so where they are declared.
 macro_rules! stop_from {
     ($($error:ty)*) => {$(
-        impl From<$error> for Stop {
-            fn from(error: $error) -> Stop {
-                Stop::host(error)
+        impl From<$error> for $crate::trap::Stop {
+            fn from(error: $error) -> $crate::trap::Stop {
+                $crate::trap::Stop::host(error)
             }
         }
     )*};
 }
+pub(crate) use stop_from;
 
 stop_from! {
-    crate::exception::ExceptionError
-    crate::global::GlobalError
-    crate::instance::ExportError
-    crate::instantiate::LinkError
     crate::limits::ResourceError
-    crate::memory::MemoryAccessError
-    crate::store::FuelError
-    crate::table::TableError
-    crate::value::TypeMismatch
     fmt::Error
     std::io::Error
     std::num::ParseFloatError

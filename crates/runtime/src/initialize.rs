@@ -16,8 +16,6 @@ use wasmr_module::Module;
 use crate::context::AsContextMut;
 use crate::func::call_nullary;
 use crate::instance::Instance;
-use crate::instantiate::InstantiateError;
-use crate::linker::DuplicateDefinition;
 use crate::symbol::printable;
 use crate::trap::Stop;
 use crate::types::extern_type_text;
@@ -39,21 +37,6 @@ pub struct InitializerError {
     pub module: String,
     /// The type of the export, as text.
     pub found: String,
-}
-
-/// Why [`Linker::module`](crate::linker::Linker::module) has no library.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LibraryError {
-    /// There is no instance, or its initialisation stopped ([`InstantiateError::Stop`]).
-    #[error(transparent)]
-    Instantiate(#[from] InstantiateError),
-    /// The initialisation that the module exports cannot be called. Fault: the module's.
-    #[error(transparent)]
-    Initializer(#[from] InitializerError),
-    /// A name is taken. Fault: the embedder's.
-    #[error(transparent)]
-    Duplicate(#[from] DuplicateDefinition),
 }
 
 /// Returns the name of the export that initialises instances of `module`; `None` if there is nothing to call.

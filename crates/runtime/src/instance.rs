@@ -20,6 +20,7 @@ use crate::frame::Fp;
 use crate::func::Func;
 use crate::global::Global;
 use crate::handle::{Handle, StoreId};
+use crate::host_error::stop_from;
 use crate::instantiate::{InstantiateError, LoadedModule, Provided, instantiate};
 use crate::limits::ResourceError;
 use crate::memory::{Memory, MemoryObject};
@@ -163,7 +164,6 @@ impl InstanceObject {
         self.imported_global_types = types.into();
     }
 
-    /// A function, by its index.
     pub(crate) fn func(&self, index: u32) -> *mut VmFunc {
         match index.checked_sub(self.layout.imported_func_count) {
             Some(defined) => self.defined_func(defined),
@@ -177,7 +177,6 @@ impl InstanceObject {
         self.func(index).expose_provenance() as u64
     }
 
-    /// A global, by its index.
     pub(crate) fn global(&self, index: u32) -> *mut VmGlobal {
         match index.checked_sub(self.layout.imported_global_count) {
             Some(defined) => self.defined_global(defined),
@@ -192,19 +191,16 @@ impl InstanceObject {
         unsafe { (*self.global(index)).value }
     }
 
-    /// A memory, by its index.
     pub(crate) fn memory(&self, index: u32) -> *mut MemoryObject {
         // SAFETY: filled before the object is reachable; a `VmMemory` is the first field of its object.
         unsafe { (*self.memory_place(index)).cast() }
     }
 
-    /// A table, by its index.
     pub(crate) fn table(&self, index: u32) -> *mut TableObject {
         // SAFETY: as for memories.
         unsafe { (*self.table_place(index)).cast() }
     }
 
-    /// A tag, by its index.
     pub(crate) fn tag(&self, index: u32) -> *const VmTag {
         // SAFETY: as for memories.
         unsafe { *self.tag_place(index) }
@@ -315,6 +311,8 @@ pub enum ExportError {
         found: String,
     },
 }
+
+stop_from! { ExportError }
 
 impl Instance {
     /// An instance whose imports are `imports`, in the module's order. Runs its start function, but neither `_start` nor

@@ -23,6 +23,7 @@ use crate::context::StoreContextMut;
 use crate::externs::Extern;
 use crate::func::{Func, call_nullary};
 use crate::host::HostFuncDef;
+use crate::host_error::stop_from;
 use crate::instance::{Instance, InstanceObject};
 use crate::limits::ResourceError;
 use crate::memory::Memory;
@@ -81,6 +82,8 @@ pub struct LinkError {
     /// The imports.
     pub failures: Vec<ImportFailure>,
 }
+
+stop_from! { LinkError }
 
 /// One import that nothing fits.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use crate::context::{AsContext, AsContextMut, Invariant};
 use crate::externs::Extern;
 use crate::func::Func;
 use crate::host::{Caller, HostFuncDef};
-use crate::initialize::{LibraryError, initializer};
+use crate::initialize::{InitializerError, initializer};
 use crate::instance::Instance;
 use crate::instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule, Provided, instantiate};
 use crate::symbol::printable;
@@ -57,6 +57,21 @@ pub struct DuplicateDefinition {
     pub module: String,
     /// Second part of the name.
     pub name: String,
+}
+
+/// Why [`Linker::module`] has no library.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LibraryError {
+    /// There is no instance, or its initialisation stopped ([`InstantiateError::Stop`]).
+    #[error(transparent)]
+    Instantiate(#[from] InstantiateError),
+    /// The initialisation that the module exports cannot be called. Fault: the module's.
+    #[error(transparent)]
+    Initializer(#[from] InitializerError),
+    /// A name is taken. Fault: the embedder's.
+    #[error(transparent)]
+    Duplicate(#[from] DuplicateDefinition),
 }
 
 /// A function stood in for an unknown import, and was called.

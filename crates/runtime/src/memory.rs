@@ -23,6 +23,7 @@ use wasmr_core::types::MemoryType;
 
 use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
+use crate::host_error::stop_from;
 use crate::limits::{MemoryStrategy, ResourceError};
 use crate::store::StoreInner;
 use crate::sys::{FAULTS_BECOME_TRAPS, Mapping, Reservation};
@@ -46,7 +47,6 @@ const FRONT_GUARD: usize = 2 << 30;
 /// otherwise take all there is, and the next allocation of the host's would abort the process.
 const LEFT_TO_THE_HOST: usize = 8 << 20;
 
-/// A memory in a store.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct MemoryObject {
@@ -137,13 +137,11 @@ impl MemoryObject {
         Ok(())
     }
 
-    /// The whole memory.
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: the invariants of the module: `len` readable bytes at `base`, which is not null.
         unsafe { std::slice::from_raw_parts(self.vm.base, self.vm.len) }
     }
 
-    /// The whole memory, to change.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as above, writable as well; guest code does not run during the borrow.
         unsafe { std::slice::from_raw_parts_mut(self.vm.base, self.vm.len) }
@@ -215,6 +213,8 @@ pub struct MemoryAccessError {
     pub len: usize,
 }
 
+stop_from! { MemoryAccessError }
+
 impl Memory {
     /// A memory of the host's, zeroed.
     pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Memory, ResourceError> {
@@ -242,7 +242,7 @@ impl Memory {
         self.0.get(store.as_context().inner()).vm.len
     }
 
-    /// Whether accesses to it are checked by faults ([module documentation](self)).
+    /// Returns true if the memory lies in reserved address space, so that an access out of bounds faults and needs no comparison.
     pub fn is_guarded(&self, store: impl AsContext) -> bool {
         self.0.get(store.as_context().inner()).vm.guarded
     }

@@ -26,12 +26,10 @@ impl Segments {
         self.data_dropped.as_ptr()
     }
 
-    /// Drops an element segment.
     pub(crate) fn drop_element(&mut self, index: u32) {
         self.elements_dropped[index as usize] = true;
     }
 
-    /// Drops a data segment.
     pub(crate) fn drop_data(&mut self, index: u32) {
         self.data_dropped[index as usize] = true;
     }

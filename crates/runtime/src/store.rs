@@ -26,9 +26,9 @@ use wasmr_core::types::{HeapType, RefType, ValType};
 use crate::arena::{Object, RefArena};
 use crate::context::{AsContext, AsContextMut, Invariant, StoreContext, StoreContextMut};
 use crate::frame::{Fp, Ip, STACK_SLACK};
-use crate::func::Thrown;
 use crate::handle::{Handle, Pinned, StoreId};
-use crate::host::{HostEnd, HostFunc};
+use crate::host::HostFunc;
+use crate::host_error::stop_from;
 use crate::instance::InstanceObject;
 use crate::interrupt::InterruptHandle;
 use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
@@ -36,6 +36,7 @@ use crate::memory::MemoryObject;
 use crate::sys::{self, StackPages};
 use crate::table::TableObject;
 use crate::tier::Tier;
+use crate::trap::{HostEnd, Thrown};
 use crate::vm::{VmGlobal, VmStore, VmTag, native_stack_bytes};
 
 /// Inaccessible bytes below the stack of machine code.
@@ -62,6 +63,8 @@ pub struct StoreConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this store counts no fuel: its engine was made without `Config::consume_fuel(true)`")]
 pub struct FuelError;
+
+stop_from! { FuelError }
 
 /// Owns instances and everything in them, and data of the embedder's choice that host functions see.
 ///

@@ -15,12 +15,12 @@ use wasmr_core::types::{HeapType, TableType, ValType};
 
 use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
+use crate::host_error::stop_from;
 use crate::limits::ResourceError;
 use crate::store::StoreInner;
 use crate::value::{TypeMismatch, Val};
 use crate::vm::VmTable;
 
-/// A table in a store.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct TableObject {
@@ -60,7 +60,6 @@ impl TableObject {
         ty
     }
 
-    /// The elements, to change.
     pub(crate) fn elements_mut(&mut self) -> &mut [u64] {
         &mut self.elements
     }
@@ -146,6 +145,8 @@ pub enum TableError {
     #[error(transparent)]
     Resource(#[from] ResourceError),
 }
+
+stop_from! { TableError }
 
 impl Table {
     /// A table of the host's, every element `init`.

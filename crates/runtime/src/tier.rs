@@ -3,8 +3,6 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use wasmr_module::Module;
-
 use crate::frame::{Fp, Ip};
 use crate::running::RunningFunc;
 use crate::vm::{ArrayCall, Status, VmFunc, VmStore};
@@ -17,45 +15,6 @@ pub struct FuncEntry {
     pub code: Ip,
     /// For [`VmFunc::entry`].
     pub entry: ArrayCall,
-}
-
-/// One frame of a guest's call stack.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    /// The module.
-    pub module: Arc<Module>,
-    /// The function's index in it.
-    pub func_index: u32,
-    /// Offset in the module's bytes of the operator being executed, if known.
-    pub offset: Option<usize>,
-}
-
-/// The frames of a backtrace, collected from the innermost on.
-#[derive(Debug)]
-pub struct FrameList {
-    frames: Vec<Frame>,
-    max: usize,
-    total: usize,
-}
-
-impl FrameList {
-    /// A list that keeps the first `max` frames and counts the others.
-    pub fn new(max: usize) -> FrameList {
-        FrameList { frames: Vec::new(), max, total: 0 }
-    }
-
-    /// Adds a frame; where it is, is asked only if it is kept.
-    pub fn add(&mut self, module: &Arc<Module>, func_index: u32, offset: impl FnOnce() -> Option<usize>) {
-        if self.frames.len() < self.max {
-            self.frames.push(Frame { module: module.clone(), func_index, offset: offset() });
-        }
-        self.total += 1;
-    }
-
-    /// The frames that were kept, and how many there are in all.
-    pub fn finish(self) -> (Vec<Frame>, usize) {
-        (self.frames, self.total)
-    }
 }
 
 /// What a store needs of the tiers, whatever the module.

@@ -8,6 +8,7 @@
 //! it back to the machine unchanged, so that the frames of the first, innermost boundary are the ones that are
 //! reported.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -245,6 +246,20 @@ impl Stop {
             StopKind::Exit(_) => None,
         }
     }
+}
+
+/// Why a host function ended the run.
+pub(crate) enum HostEnd {
+    /// It returned this.
+    Stop(Stop),
+    /// It panicked.
+    Panic(Box<dyn Any + Send>),
+}
+
+/// The frames that an exception has left so far, for those that leave none behind.
+pub(crate) struct Thrown {
+    pub(crate) exception: u64,
+    pub(crate) backtrace: Backtrace,
 }
 
 impl From<TrapCode> for Stop {

@@ -14,6 +14,7 @@ use wasmr_core::value::V128;
 use crate::exception::ExnRef;
 use crate::func::Func;
 use crate::handle::{StoreId, check_store};
+use crate::host_error::stop_from;
 use crate::reference::{AnyRef, ExternRef};
 use crate::store::StoreInner;
 use crate::types::val_type_text;
@@ -77,6 +78,8 @@ pub struct TypeMismatch {
     /// What was given.
     pub found: String,
 }
+
+stop_from! { TypeMismatch }
 
 impl Val {
     /// The null reference of a type's hierarchy.

@@ -15,10 +15,51 @@
 
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::Arc;
+
+use wasmr_module::Module;
 
 use crate::frame::{Fp, Ip};
-use crate::tier::{Frame, FrameList};
 use crate::vm::{VmActivation, VmStore};
+
+/// One frame of a guest's call stack.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The module.
+    pub module: Arc<Module>,
+    /// The function's index in it.
+    pub func_index: u32,
+    /// Offset in the module's bytes of the operator being executed, if known.
+    pub offset: Option<usize>,
+}
+
+/// The frames of a backtrace, collected from the innermost on.
+#[derive(Debug)]
+pub struct FrameList {
+    frames: Vec<Frame>,
+    max: usize,
+    total: usize,
+}
+
+impl FrameList {
+    /// A list that keeps the first `max` frames and counts the others.
+    pub fn new(max: usize) -> FrameList {
+        FrameList { frames: Vec::new(), max, total: 0 }
+    }
+
+    /// Adds a frame; where it is, is asked only if it is kept.
+    pub fn add(&mut self, module: &Arc<Module>, func_index: u32, offset: impl FnOnce() -> Option<usize>) {
+        if self.frames.len() < self.max {
+            self.frames.push(Frame { module: module.clone(), func_index, offset: offset() });
+        }
+        self.total += 1;
+    }
+
+    /// The frames that were kept, and how many there are in all.
+    pub fn finish(self) -> (Vec<Frame>, usize) {
+        (self.frames, self.total)
+    }
+}
 
 /// A walk over the frames of a store.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::os::fd::OwnedFd;
 
 use thiserror::Error;
 use wasmr_core::limits::{DEFAULT_MAX_FDS, MAX_ARGS_ENV};
-use wasmr_runtime::interrupt::InterruptHandle;
+use wasmr_runtime::InterruptHandle;
 
 use crate::fd_table::{Descriptor, FdTable, Object, Taken};
 use crate::names::Names;

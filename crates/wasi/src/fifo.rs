@@ -16,7 +16,7 @@ use rustix::io::Errno as HostErrno;
 use rustix::path::DecInt;
 use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, tee};
 use rustix_linux_procfs::proc_self_fd;
-use wasmr_runtime::interrupt::InterruptHandle;
+use wasmr_runtime::InterruptHandle;
 
 use crate::errno::Errno;
 use crate::exit::Fail;

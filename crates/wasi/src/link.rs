@@ -14,11 +14,7 @@ use std::fmt;
 
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
-use wasmr_runtime::externs::Extern;
-use wasmr_runtime::host::Caller;
-use wasmr_runtime::instantiate::LoadedModule;
-use wasmr_runtime::linker::{DuplicateDefinition, Linker};
-use wasmr_runtime::trap::{Stop, Trap};
+use wasmr_runtime::{Caller, DuplicateDefinition, Extern, Linker, LoadedModule, Stop, Trap};
 
 use crate::ctx::WasiCtx;
 use crate::exit::Exit;

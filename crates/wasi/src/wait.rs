@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno as HostErrno;
-use wasmr_runtime::interrupt::InterruptHandle;
+use wasmr_runtime::InterruptHandle;
 
 use crate::errno::Errno;
 use crate::exit::{Exit, Fail};

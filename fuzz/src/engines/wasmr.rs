@@ -9,19 +9,10 @@ use wasmr_core::types::{ExternType, FuncType, GlobalType, HeapType, Limits, Memo
 use wasmr_core::value::V128;
 use wasmr_engine::{Config, Engine, Mode, Module, TierEvent, Tuning};
 use wasmr_module::{ExternKind, Fault, Feature};
-use wasmr_runtime::externs::Extern;
-use wasmr_runtime::global::Global;
-use wasmr_runtime::host::Caller;
-use wasmr_runtime::instance::Instance;
-use wasmr_runtime::instantiate::InstantiateError;
 use wasmr_runtime::limits::MemoryStrategy;
-use wasmr_runtime::linker::Linker;
-use wasmr_runtime::memory::Memory;
-use wasmr_runtime::reference::ExternRef;
-use wasmr_runtime::store::Store;
-use wasmr_runtime::table::Table;
-use wasmr_runtime::trap::{Stop, StopKind};
-use wasmr_runtime::value::Val;
+use wasmr_runtime::{
+    Caller, Extern, ExternRef, Global, Instance, InstantiateError, Linker, Memory, Stop, StopKind, Store, Table, Val,
+};
 
 use super::{Compiled, ExportKind, Running, Trace};
 use crate::value::{AGAIN, End, Host, Outcome, Random, Type, Value};
@@ -296,7 +287,7 @@ fn number_to_val(value: &Value) -> Option<Val> {
     })
 }
 
-fn from_val(store: &impl wasmr_runtime::context::AsContext, value: Val) -> Value {
+fn from_val(store: &impl wasmr_runtime::AsContext, value: Val) -> Value {
     match value {
         Val::I32(value) => Value::I32(value as u32),
         Val::I64(value) => Value::I64(value as u64),

@@ -19,8 +19,9 @@ use wasmparser::Operator;
 use wasmr_core::trap::TrapCode;
 
 use super::environment::Region;
-use super::{Translator, trap_code};
+use super::state::Translator;
 use crate::helpers::Helper;
+use crate::trap_code::trap_code;
 
 /// Bytes of the largest constant size that is done in place: eight vectors, half of the registers for them. From there on the
 /// call is a small part of the time.
@@ -114,7 +115,7 @@ fn moves_from_both_ends(width: u32, pairs: i32) -> Vec<Move> {
 
 impl Translator<'_, '_> {
     /// Translates an operator on a range of a memory. Returns true if it was one.
-    pub fn bulk_memory_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(super) fn bulk_memory_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::MemoryFill { mem } => self.memory_fill(mem),
             Operator::MemoryCopy { dst_mem, src_mem } => self.memory_copy(dst_mem, src_mem),

@@ -17,14 +17,16 @@ use wasmr_runtime::vm::VmFunc;
 use super::control::block_args;
 use super::environment::Region;
 use super::inline::Heat;
-use super::{Exit, Translator, trap_code, value_type};
-use crate::abi::{self, ResultsIn};
-use crate::compile::Refusal;
+use super::state::Translator;
+use crate::abi::{self, ResultsIn, value_type};
+use crate::compiled::Exit;
+use crate::error::Refusal;
 use crate::helpers::Helper;
+use crate::trap_code::trap_code;
 
 /// What is called.
 #[derive(Clone, Copy, Debug)]
-pub enum Callee {
+pub(super) enum Callee {
     /// A function that the linker knows.
     Direct(FuncRef),
     /// A code address.
@@ -33,7 +35,7 @@ pub enum Callee {
 
 impl Translator<'_, '_> {
     /// Translates a call at an offset in the module; whether it is one.
-    pub fn call_operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<bool, Refusal> {
+    pub(super) fn call_operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<bool, Refusal> {
         match *operator {
             Operator::Call { function_index } => {
                 let was_seen = !(self.request.predicted)(offset).is_empty();
@@ -279,7 +281,7 @@ impl Translator<'_, '_> {
     }
 
     /// A call that an exception may leave for one of these handlers. What it returns.
-    pub fn try_call(
+    pub(super) fn try_call(
         &mut self,
         signature: SigRef,
         callee: Callee,

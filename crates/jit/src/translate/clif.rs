@@ -14,11 +14,11 @@ use wasmparser::{MemArg, Operator};
 use wasmr_core::op::Op;
 use wasmr_module::op::{lane_of, memarg_of};
 
-use super::Translator;
 use super::memory::Site;
+use super::state::Translator;
 
 /// An instruction that makes a value of another.
-pub type UnaryInstruction = fn(FuncInstBuilder<'_, '_>, Value) -> Value;
+pub(super) type UnaryInstruction = fn(FuncInstBuilder<'_, '_>, Value) -> Value;
 /// An instruction that makes a value of two others.
 type BinaryInstruction = fn(FuncInstBuilder<'_, '_>, Value, Value) -> Value;
 
@@ -295,7 +295,7 @@ table! {
 
 impl Translator<'_, '_> {
     /// Translates an operator of the table.
-    pub fn table_row(&mut self, op: Op, operator: &Operator<'_>) {
+    pub(super) fn table_row(&mut self, op: Op, operator: &Operator<'_>) {
         let value = match clif(op) {
             Clif::Unary(instruction) => {
                 let a = self.pop();

@@ -7,61 +7,12 @@ use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
 use wasmr_module::operator_class::{Nesting, OperatorClass};
 
-use super::environment::slots;
-use super::{Entry, LOOP_FRAME, Translator, trap_code, value_type};
-
-/// An open block.
-#[derive(Debug)]
-pub struct Frame {
-    /// What opened it.
-    pub kind: FrameKind,
-    /// Where control goes on behind it; its parameters are the results.
-    pub end: Block,
-    /// Types of its parameters.
-    pub params: Vec<Type>,
-    /// Types of its results.
-    pub results: Vec<Type>,
-    /// Operands below its parameters.
-    pub height: usize,
-    /// Whether the operands below are in variables as well, because the function is entered at a loop, perhaps one inside.
-    pub is_saved: bool,
-    /// Whether anything branches to `end`.
-    pub end_reached: bool,
-}
-
-/// What opened a block.
-#[derive(Debug)]
-pub enum FrameKind {
-    /// The body of a function. A branch to it returns, or goes on behind an inlined call.
-    Body {
-        /// Whether it is inlined.
-        inlined: bool,
-    },
-    /// `block`, and `if` once its `else` was reached.
-    Block,
-    /// `loop`.
-    Loop {
-        /// Where branches to it go.
-        header: Block,
-    },
-    /// `if` before its `else`.
-    If {
-        /// Where control goes if the condition does not hold.
-        otherwise: Block,
-    },
-    /// `try_table`.
-    Try {
-        /// Where an exception from a call inside goes, as its only parameter.
-        handler: Block,
-        /// The tags that clauses name.
-        tags: Vec<u32>,
-        /// Whether one takes any.
-        takes_all: bool,
-    },
-}
+use super::state::{Entry, Frame, FrameKind, LOOP_FRAME, Translator};
+use crate::abi::{slots, value_type};
+use crate::trap_code::trap_code;
 
 /// Values as arguments of a branch.
-pub fn block_args(values: &[Value]) -> Vec<BlockArg> {
+pub(super) fn block_args(values: &[Value]) -> Vec<BlockArg> {
     values.iter().map(|&value| BlockArg::Value(value)).collect()
 }
 
@@ -71,7 +22,7 @@ fn types_of(types: &[ValType]) -> Vec<Type> {
 
 impl Translator<'_, '_> {
     /// Translates a control operator; whether it is one.
-    pub fn control_operator(&mut self, operator: &Operator<'_>, offset: usize) -> bool {
+    pub(super) fn control_operator(&mut self, operator: &Operator<'_>, offset: usize) -> bool {
         match operator {
             Operator::Nop => {}
             Operator::Unreachable => self.trap(TrapCode::Unreachable),
@@ -127,7 +78,7 @@ impl Translator<'_, '_> {
     }
 
     /// A block with parameters of these types.
-    pub fn block_with(&mut self, params: &[Type]) -> Block {
+    pub(super) fn block_with(&mut self, params: &[Type]) -> Block {
         let block = self.builder.create_block();
         for &ty in params {
             self.builder.append_block_param(block, ty);
@@ -136,7 +87,7 @@ impl Translator<'_, '_> {
     }
 
     /// Opens a block whose parameters are on the stack.
-    pub fn open(&mut self, kind: FrameKind, params: Vec<Type>, results: Vec<Type>) {
+    pub(super) fn open(&mut self, kind: FrameKind, params: Vec<Type>, results: Vec<Type>) {
         let end = self.block_with(&results);
         let height = self.stack.len() - params.len();
         let is_saved = self.pending_loop.is_some();
@@ -147,7 +98,7 @@ impl Translator<'_, '_> {
     }
 
     /// Opens the body of the function.
-    pub fn open_body(&mut self, ty: &FuncType) {
+    pub(super) fn open_body(&mut self, ty: &FuncType) {
         self.open(FrameKind::Body { inlined: !self.frames.is_empty() }, Vec::new(), types_of(ty.results()));
     }
 
@@ -221,7 +172,7 @@ impl Translator<'_, '_> {
     }
 
     /// Keeps the lowest `count` operands in their variables.
-    pub fn save_operands(&mut self, count: usize) {
+    pub(super) fn save_operands(&mut self, count: usize) {
         self.saved_operands += count;
         for index in 0..count {
             let (variable, _) = self.operand_variable(index);
@@ -231,7 +182,7 @@ impl Translator<'_, '_> {
     }
 
     /// Takes the lowest `count` operands from their variables.
-    pub fn restore_operands(&mut self, count: usize) {
+    pub(super) fn restore_operands(&mut self, count: usize) {
         for index in 0..count {
             let (variable, _) = self.operand_variable(index);
             self.stack[index] = self.builder.use_var(variable);
@@ -309,7 +260,7 @@ impl Translator<'_, '_> {
     }
 
     /// Where a branch of this depth goes, and how many operands it takes along.
-    pub fn branch_target(&mut self, depth: u32) -> (Block, usize) {
+    pub(super) fn branch_target(&mut self, depth: u32) -> (Block, usize) {
         let frame = self.target(depth);
         if let FrameKind::Loop { header } = frame.kind {
             return (header, frame.params.len());
@@ -325,7 +276,7 @@ impl Translator<'_, '_> {
     }
 
     /// Branches if the condition is not 0.
-    pub fn branch_if(&mut self, condition: Value, depth: u32) {
+    pub(super) fn branch_if(&mut self, condition: Value, depth: u32) {
         let (block, count) = self.branch_target(depth);
         let values = self.peek_many(count);
         let next = self.builder.create_block();
@@ -370,13 +321,13 @@ impl Translator<'_, '_> {
     }
 
     /// Marks the rest of the block as unreachable.
-    pub fn become_unreachable(&mut self) {
+    pub(super) fn become_unreachable(&mut self) {
         self.reachable = false;
         self.skipped = 0;
     }
 
     /// Passes over an operator in unreachable code, where only the structure of blocks matters.
-    pub fn skip(&mut self, operator: &Operator<'_>) {
+    pub(super) fn skip(&mut self, operator: &Operator<'_>) {
         match OperatorClass::of(operator).nesting() {
             Nesting::Opens => self.skipped += 1,
             Nesting::Closes if self.skipped > 0 => self.skipped -= 1,
@@ -388,7 +339,7 @@ impl Translator<'_, '_> {
 
     /// Traps if the guest was asked to stop. Asked only where a signal may have come while other code was executed (see
     /// [`sys::preempt`](wasmr_runtime::sys::preempt)): behind what may take long.
-    pub fn check_interrupt(&mut self) {
+    pub(super) fn check_interrupt(&mut self) {
         let flag = self.interrupt_flag();
         let raised = self.builder.ins().load(types::I8, MemFlagsData::trusted(), flag, 0);
         self.builder.ins().trapnz(raised, trap_code(TrapCode::Interrupted));

@@ -3,26 +3,17 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::{
-    self, AbiParam, AliasRegion, AliasRegionData, GlobalValueData, Inst, InstBuilder, MemFlagsData, SigRef, Signature,
-    Type, Value, types,
+    self, AliasRegion, AliasRegionData, GlobalValueData, Inst, InstBuilder, MemFlagsData, SigRef, Value, types,
 };
-use cranelift_codegen::isa::CallConv;
 use wasmr_core::types::ValType;
 use wasmr_runtime::vm::{VmFunc, VmInstance, VmMemory, VmStore, VmTable};
 
-use super::Translator;
+use super::state::Translator;
 use crate::helpers::Helper;
-
-/// What a translation has found out about its environment so far.
-#[derive(Debug, Default)]
-pub struct Environment {
-    helper_signatures: Vec<(Helper, SigRef)>,
-    call_signatures: Vec<(wasmr_core::types::TypeId, SigRef)>,
-}
 
 /// Kinds of memory that never overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Region {
+pub(super) enum Region {
     /// Linear memories.
     Memory,
     /// Globals that are imported: two of them may be one.
@@ -38,7 +29,7 @@ pub enum Region {
 const OFFSET_STORE: i32 = offset_of!(VmInstance, store) as i32;
 
 /// Makes the prologue compare the stack pointer with the instance's limit.
-pub fn declare_stack_limit(func: &mut ir::Function) {
+pub(super) fn declare_stack_limit(func: &mut ir::Function) {
     let context = func.create_global_value(GlobalValueData::VMContext);
     let flags = func.dfg.mem_flags.insert(constant()).expect("the first flags of a function");
     let limit = func.create_global_value(GlobalValueData::Load {
@@ -51,13 +42,13 @@ pub fn declare_stack_limit(func: &mut ir::Function) {
 }
 
 /// A field that does not change while code of the instance runs.
-pub fn constant() -> MemFlagsData {
+pub(super) fn constant() -> MemFlagsData {
     MemFlagsData::trusted().with_readonly().with_can_move()
 }
 
 impl Translator<'_, '_> {
     /// The alias region of a kind of memory.
-    pub fn region(&mut self, region: Region) -> AliasRegion {
+    pub(super) fn region(&mut self, region: Region) -> AliasRegion {
         let (user_id, description) = match region {
             Region::Memory => (0, "memory"),
             Region::ImportedGlobal => (1, "imported global"),
@@ -69,7 +60,7 @@ impl Translator<'_, '_> {
     }
 
     /// Flags of an access that cannot trap.
-    pub fn trusted(&mut self, region: Region) -> MemFlagsData {
+    pub(super) fn trusted(&mut self, region: Region) -> MemFlagsData {
         let region = self.region(region);
         MemFlagsData::trusted().with_alias_region(Some(region))
     }
@@ -79,19 +70,18 @@ impl Translator<'_, '_> {
         self.builder.ins().load(types::I64, constant(), base, offset)
     }
 
-    /// The `VmStore`.
-    pub fn store_pointer(&mut self) -> Value {
+    pub(super) fn store_pointer(&mut self) -> Value {
         self.constant_pointer(self.context, OFFSET_STORE)
     }
 
     /// The address of the flag that asks the guest to stop.
-    pub fn interrupt_flag(&mut self) -> Value {
+    pub(super) fn interrupt_flag(&mut self) -> Value {
         let store = self.store_pointer();
         self.constant_pointer(store, offset_of!(VmStore, interrupt) as i32)
     }
 
     /// Where a global is: base, offset, flags.
-    pub fn global(&mut self, index: u32) -> (Value, i32, MemFlagsData) {
+    pub(super) fn global(&mut self, index: u32) -> (Value, i32, MemFlagsData) {
         let layout = self.request.layout;
         match index.checked_sub(layout.imported_global_count) {
             Some(defined) => {
@@ -106,7 +96,7 @@ impl Translator<'_, '_> {
     }
 
     /// A value as it is in a slot: 32-bit numbers zero-extended to words.
-    pub fn as_slot(&mut self, value: Value) -> Value {
+    pub(super) fn as_slot(&mut self, value: Value) -> Value {
         match self.builder.func.dfg.value_type(value) {
             types::I32 => self.builder.ins().uextend(types::I64, value),
             types::F32 => {
@@ -118,7 +108,7 @@ impl Translator<'_, '_> {
     }
 
     /// The `VmFunc` of a function of the module.
-    pub fn func_pointer(&mut self, func_index: u32) -> Value {
+    pub(super) fn func_pointer(&mut self, func_index: u32) -> Value {
         let layout = self.request.layout;
         match func_index.checked_sub(layout.imported_func_count) {
             Some(defined) => {
@@ -129,13 +119,12 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// The `VmTable` of a table.
-    pub fn table_pointer(&mut self, index: u32) -> Value {
+    pub(super) fn table_pointer(&mut self, index: u32) -> Value {
         self.constant_pointer(self.context, self.request.layout.table(index) as i32)
     }
 
     /// First element and length of a table. Those of a table that cannot grow never change.
-    pub fn table_bounds(&mut self, index: u32) -> (Value, Value) {
+    pub(super) fn table_bounds(&mut self, index: u32) -> (Value, Value) {
         let table = self.table_pointer(index);
         let limits = self.request.module.tables()[index as usize].ty.limits;
         if limits.max == Some(limits.min) {
@@ -149,13 +138,12 @@ impl Translator<'_, '_> {
         (elements, len)
     }
 
-    /// The `VmMemory` of a memory.
-    pub fn memory_pointer(&mut self, index: u32) -> Value {
+    pub(super) fn memory_pointer(&mut self, index: u32) -> Value {
         self.constant_pointer(self.context, self.request.layout.memory(index) as i32)
     }
 
     /// First byte of a memory. That of a guarded memory never changes.
-    pub fn memory_base(&mut self, index: u32) -> Value {
+    pub(super) fn memory_base(&mut self, index: u32) -> Value {
         if index == 0 && self.request.guarded {
             return self.constant_pointer(self.context, offset_of!(VmInstance, memory0_base) as i32);
         }
@@ -165,24 +153,23 @@ impl Translator<'_, '_> {
     }
 
     /// Size of a memory in bytes.
-    pub fn memory_len(&mut self, index: u32) -> Value {
+    pub(super) fn memory_len(&mut self, index: u32) -> Value {
         let memory = self.memory_pointer(index);
         let flags = self.trusted(Region::Vm);
         self.builder.ins().load(types::I64, flags, memory, offset_of!(VmMemory, len) as i32)
     }
 
     /// Where an instance notes which data segments it has dropped, a byte for each.
-    pub fn data_dropped(&mut self) -> Value {
+    pub(super) fn data_dropped(&mut self) -> Value {
         self.constant_pointer(self.context, offset_of!(VmInstance, data_dropped) as i32)
     }
 
-    /// The `VmTag` of a tag.
-    pub fn tag_pointer(&mut self, index: u32) -> Value {
+    pub(super) fn tag_pointer(&mut self, index: u32) -> Value {
         self.constant_pointer(self.context, self.request.layout.tag(index) as i32)
     }
 
     /// Machine code of a function and the context to call it with.
-    pub fn native(&mut self, func: Value) -> (Value, Value) {
+    pub(super) fn native(&mut self, func: Value) -> (Value, Value) {
         let flags = self.trusted(Region::Vm);
         let code = self.builder.ins().load(types::I64, flags, func, offset_of!(VmFunc, native) as i32);
         let context = self.builder.ins().load(types::I64, flags, func, offset_of!(VmFunc, native_context) as i32);
@@ -190,14 +177,14 @@ impl Translator<'_, '_> {
     }
 
     /// Says that this instance is the one that calls, for host functions.
-    pub fn note_caller(&mut self) {
+    pub(super) fn note_caller(&mut self) {
         let store = self.store_pointer();
         let flags = self.trusted(Region::Vm);
         self.builder.ins().store(flags, self.context, store, offset_of!(VmStore, caller) as i32);
     }
 
     /// Calls a helper with the instance and these arguments.
-    pub fn helper(&mut self, helper: Helper, args: &[Value]) -> Inst {
+    pub(super) fn helper(&mut self, helper: Helper, args: &[Value]) -> Inst {
         let (code, signature) = self.helper_code(helper);
         let mut all = vec![self.context];
         all.extend_from_slice(args);
@@ -205,18 +192,18 @@ impl Translator<'_, '_> {
     }
 
     /// Calls a helper that takes as long as the guest says.
-    pub fn long_helper(&mut self, helper: Helper, args: &[Value]) {
+    pub(super) fn long_helper(&mut self, helper: Helper, args: &[Value]) {
         self.helper(helper, args);
         self.check_interrupt();
     }
 
     /// The code of a helper, and its signature.
-    pub fn helper_code(&mut self, helper: Helper) -> (Value, SigRef) {
+    pub(super) fn helper_code(&mut self, helper: Helper) -> (Value, SigRef) {
         let known = self.environment.helper_signatures.iter().find(|(other, _)| *other == helper);
         let signature = match known {
             Some(&(_, signature)) => signature,
             None => {
-                let signature = self.builder.import_signature(helper_signature(helper));
+                let signature = self.builder.import_signature(helper.signature());
                 self.environment.helper_signatures.push((helper, signature));
                 signature
             }
@@ -227,7 +214,7 @@ impl Translator<'_, '_> {
     }
 
     /// The signature of calls of functions of a type of the module.
-    pub fn call_signature(&mut self, type_index: u32) -> SigRef {
+    pub(super) fn call_signature(&mut self, type_index: u32) -> SigRef {
         let id = self.request.module.type_id(type_index);
         if let Some(&(_, signature)) = self.environment.call_signatures.iter().find(|(other, _)| *other == id) {
             return signature;
@@ -239,25 +226,12 @@ impl Translator<'_, '_> {
     }
 
     /// A small integer argument.
-    pub fn index(&mut self, index: u32) -> Value {
+    pub(super) fn index(&mut self, index: u32) -> Value {
         self.builder.ins().iconst(types::I32, i64::from(index))
     }
 }
 
-/// The signature of a helper.
-pub fn helper_signature(helper: Helper) -> Signature {
-    let mut signature = Signature::new(CallConv::SystemV);
-    signature.params.extend(helper.params().iter().map(|&ty| AbiParam::new(ty)));
-    signature.returns.extend(helper.results().iter().map(|&ty| AbiParam::new(ty)));
-    signature
-}
-
-/// How many 8-byte slots a value of a Cranelift type takes.
-pub fn slots(ty: Type) -> i32 {
-    if ty.is_vector() { 2 } else { 1 }
-}
-
 /// How many 8-byte slots values of these types take.
-pub fn slots_of(types: &[ValType]) -> u32 {
+pub(super) fn slots_of(types: &[ValType]) -> u32 {
     types.iter().map(|ty| ty.slots() as u32).sum()
 }

@@ -21,17 +21,19 @@ use wasmr_core::trap::TrapCode;
 use wasmr_core::types::ValType;
 
 use super::call::Callee;
-use super::control::{FrameKind, block_args};
-use super::environment::{helper_signature, slots_of};
-use super::{Translator, trap_code, value_type};
+use super::control::block_args;
+use super::environment::slots_of;
+use super::state::{FrameKind, Translator};
+use crate::abi::value_type;
 use crate::helpers::Helper;
+use crate::trap_code::trap_code;
 
 /// The key of the stack slot through which payloads pass: one a function, as large as its largest payload.
 const PAYLOAD: u64 = 1;
 
 impl Translator<'_, '_> {
     /// Translates an operator of this category; whether it is one.
-    pub fn exception_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(super) fn exception_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::Throw { tag_index } => self.throw(*tag_index),
             Operator::ThrowRef => {
@@ -55,7 +57,7 @@ impl Translator<'_, '_> {
 
     /// What a call here may be left for: the handler, for each tag that a clause around names, as where the instance has it, and
     /// for any other exception if one takes all. Nothing if there is no clause around.
-    pub fn exception_handlers(&mut self) -> Vec<ExceptionTableItem> {
+    pub(super) fn exception_handlers(&mut self) -> Vec<ExceptionTableItem> {
         let Some(handler) = self.exception_handler() else { return Vec::new() };
         let (mut named, mut any) = (Vec::new(), false);
         for frame in self.frames.iter().rev() {
@@ -148,7 +150,7 @@ impl Translator<'_, '_> {
     fn throw_by(&mut self, helper: Helper, args: &[Value]) {
         let (code, _) = self.helper_code(helper);
         // As the handler relies on no register, and few arguments travel alike in both conventions, this one does.
-        let signature = Signature { call_conv: CallConv::Tail, ..helper_signature(helper) };
+        let signature = Signature { call_conv: CallConv::Tail, ..helper.signature() };
         let signature = self.builder.import_signature(signature);
         let args: Vec<Value> = [self.context].iter().chain(args).copied().collect();
         let handlers = self.exception_handlers();
@@ -187,7 +189,6 @@ impl Translator<'_, '_> {
         self.open(FrameKind::Try { handler, tags, takes_all }, params, results);
     }
 
-    /// Fills a handler.
     fn catch(&mut self, handler: Block, catches: &[Catch]) {
         let exception = self.builder.block_params(handler)[0];
         let height = self.stack.len();

@@ -19,7 +19,7 @@ use cranelift_codegen::ir::{StackSlotData, StackSlotKind, Type, Value, types};
 use wasmr_core::types::FuncType;
 use wasmr_runtime::frame::FRAME_HEADER;
 
-use super::Translator;
+use super::state::{FrameSlots, Translator};
 
 /// A frame takes at least this part of what the interpreter's would take, in percent. As the stack is half as large again, compiled
 /// code gets less than twice as deep. A recursion that begins in the interpreter and goes on in compiled code uses up both stacks, so it
@@ -38,17 +38,6 @@ const LARGE: usize = 500;
 /// Most bytes added to a large function's frame: the first eight spilled values stay in reach of displacements of eight bits.
 const MOST_ADDED_TO_LARGE: usize = 64;
 
-/// What the interpreter's frames would take, in slots.
-#[derive(Debug, Default)]
-pub struct FrameSlots {
-    /// Of the locals of the body at hand that are not parameters.
-    locals: usize,
-    /// Of all bodies around it, from each to the next one's first local.
-    outer: usize,
-    /// The most that there are at a call, from the function's first local to that of the function called.
-    deepest: usize,
-}
-
 fn slots(ty: Type) -> usize {
     if ty.is_vector() { 2 } else { 1 }
 }
@@ -64,20 +53,20 @@ impl Translator<'_, '_> {
     }
 
     /// Notes the locals of a body that begins, which all are declared.
-    pub fn note_locals(&mut self, ty: &FuncType) {
+    pub(super) fn note_locals(&mut self, ty: &FuncType) {
         let all: usize = self.locals.iter().map(|&(_, ty)| slots(ty)).sum();
         self.frame_slots.locals = all - ty.param_slots();
     }
 
     /// Notes a call, the arguments of which are popped.
-    pub fn note_call(&mut self, callee: &FuncType) {
+    pub(super) fn note_call(&mut self, callee: &FuncType) {
         let FrameSlots { locals, outer, deepest } = self.frame_slots;
         let here = outer + locals + self.operand_slots() + passage(callee);
         self.frame_slots.deepest = deepest.max(here);
     }
 
     /// Notes that the body of `callee` begins, in place of a call of it. Returns what ends it.
-    pub fn open_frame(&mut self, callee: &FuncType) -> FrameSlots {
+    pub(super) fn open_frame(&mut self, callee: &FuncType) -> FrameSlots {
         let FrameSlots { locals, outer, .. } = self.frame_slots;
         // The operands of all bodies are on one stack.
         self.frame_slots.outer = outer + locals + passage(callee);
@@ -85,13 +74,13 @@ impl Translator<'_, '_> {
     }
 
     /// Notes that the body ends which `opened` began.
-    pub fn close_frame(&mut self, opened: FrameSlots) {
+    pub(super) fn close_frame(&mut self, opened: FrameSlots) {
         let deepest = self.frame_slots.deepest;
         self.frame_slots = FrameSlots { deepest, ..opened };
     }
 
     /// Makes the frame at least as large as it has to be.
-    pub fn enlarge_frame(&mut self) {
+    pub(super) fn enlarge_frame(&mut self) {
         let interpreted = self.frame_slots.deepest * size_of::<u64>();
         let least = interpreted * LEAST_PERCENT / 100;
         let most = if self.builder.func.dfg.num_values() > LARGE { MOST_ADDED_TO_LARGE } else { MOST_ADDED };

@@ -2,7 +2,7 @@
 
 use std::mem::offset_of;
 
-use cranelift_codegen::ir::{Inst, InstBuilder, InstructionData, Opcode, Value, condcodes::IntCC, types};
+use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value, condcodes::IntCC, types};
 use wasmparser::Operator;
 use wasmr_core::trap::TrapCode;
 use wasmr_module::Costs;
@@ -10,35 +10,19 @@ use wasmr_module::operator_class::OperatorClass;
 use wasmr_runtime::vm::VmStore;
 
 use super::environment::Region;
-use super::{Request, Translator, trap_code};
-
-/// The costs of the body at hand, and that of the block at hand.
-#[derive(Debug, Default)]
-pub struct Meter<'a> {
-    /// None if the code is not metered.
-    costs: Option<Costs<'a>>,
-    block: Block,
-}
-
-/// The cost of the block at hand.
-#[derive(Debug, Default)]
-struct Block {
-    /// The constant that is to be the cost; none before the block's first operator that costs anything.
-    constant: Option<Inst>,
-    /// The cost so far.
-    cost: u32,
-}
+use super::state::{FuelBlock, Meter, Request, Translator};
+use crate::trap_code::trap_code;
 
 impl<'a> Translator<'a, '_> {
     /// The meter for a body of which no operator was seen yet.
-    pub fn new_meter(&self, defined_index: u32) -> Meter<'a> {
+    pub(super) fn new_meter(&self, defined_index: u32) -> Meter<'a> {
         let Request { module, metered, .. } = *self.request;
-        Meter { costs: metered.then(|| Costs::new(module, defined_index)), block: Block::default() }
+        Meter { costs: metered.then(|| Costs::new(module, defined_index)), block: FuelBlock::default() }
     }
 
     /// Counts an operator that is about to be translated. One that is not, in unreachable code, counts where it belongs to a block
     /// that was entered: it is behind a call whose body is inlined and does not return, or behind what always traps.
-    pub fn charge(&mut self, operator: &Operator<'_>) {
+    pub(super) fn charge(&mut self, operator: &Operator<'_>) {
         let Some(costs) = &mut self.meter.costs else { return };
         let cost = costs.next(operator);
         if cost == 0 || (!self.reachable && self.meter.block.constant.is_none()) {
@@ -65,9 +49,9 @@ impl<'a> Translator<'a, '_> {
     }
 
     /// After an operator: ends the block if the operator does.
-    pub fn end_charge(&mut self, operator: &Operator<'_>) {
+    pub(super) fn end_charge(&mut self, operator: &Operator<'_>) {
         if self.request.metered && OperatorClass::of(operator).ends_fuel_block() {
-            let Block { constant, cost } = std::mem::take(&mut self.meter.block);
+            let FuelBlock { constant, cost } = std::mem::take(&mut self.meter.block);
             if let Some(constant) = constant {
                 let imm = i64::from(cost).into();
                 self.builder.func.dfg.insts[constant] = InstructionData::UnaryImm { opcode: Opcode::Iconst, imm };

@@ -7,37 +7,27 @@
 use cranelift_codegen::ir::SourceLoc;
 use wasmr_module::operator_class::OperatorClass;
 
-use super::Translator;
-use crate::compile::Refusal;
+use super::state::{Inlining, Translator};
+use crate::error::Refusal;
 
 /// What is known of how often a call is executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heat {
-    /// Nothing.
+pub(super) enum Heat {
     Unknown,
     /// It was seen to be.
     Hot,
 }
 
-/// What is inlined at the moment, and was.
-#[derive(Debug, Default)]
-pub struct Inlining {
-    /// The functions whose bodies are open, outermost first, without the function itself.
-    open: Vec<u32>,
-    /// Bytes of all bodies so far.
-    bytes: usize,
-}
-
 impl Inlining {
     /// Whether the body at hand is the function's own.
-    pub fn is_outermost(&self) -> bool {
+    pub(super) fn is_outermost(&self) -> bool {
         self.open.is_empty()
     }
 }
 
 impl Translator<'_, '_> {
     /// Whether a call of a defined function is to be replaced by its body.
-    pub fn is_inlined(&self, defined_index: u32, heat: Heat) -> bool {
+    pub(super) fn is_inlined(&self, defined_index: u32, heat: Heat) -> bool {
         let Inlining { open, bytes } = &self.inlining;
         let size = self.request.module.body(defined_index).bytes.len();
         let copies = open.iter().filter(|&&other| other == defined_index).count();
@@ -61,7 +51,7 @@ impl Translator<'_, '_> {
     }
 
     /// Translates the body of a defined function in place of a call at the offset in the body at hand.
-    pub fn inline(&mut self, defined_index: u32, offset: usize) -> Result<(), Refusal> {
+    pub(super) fn inline(&mut self, defined_index: u32, offset: usize) -> Result<(), Refusal> {
         let module = self.request.module;
         let ty = module.func_type(module.imported_func_count() + defined_index);
         let args = self.pop_many(ty.params().len());

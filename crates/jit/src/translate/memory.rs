@@ -10,19 +10,20 @@ use wasmr_core::trap::TrapCode;
 use wasmr_module::op::memory_of;
 
 use super::environment::Region;
-use super::{Translator, trap_code, value_type};
+use super::state::Translator;
+use crate::abi::value_type;
 use crate::helpers::Helper;
+use crate::trap_code::trap_code;
 
 const PAGE_LOG2: i64 = 16;
 
 /// Where an access is: what an instruction that loads or stores needs.
 #[derive(Clone, Copy)]
-pub struct Site {
+pub(super) struct Site {
     /// How it may trap.
     pub flags: MemFlagsData,
     /// The address but for the offset.
     pub pointer: Value,
-    /// The offset.
     pub offset: i32,
 }
 
@@ -33,7 +34,7 @@ fn memory_type(access: Access) -> Type {
 
 impl Translator<'_, '_> {
     /// Translates an operator on the size of a memory. Returns true if it was one.
-    pub fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(super) fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::MemorySize { mem } => {
                 let len = self.memory_len(mem);
@@ -91,7 +92,7 @@ impl Translator<'_, '_> {
 
     /// Pops an index and gives what an access of `size` bytes there needs. The access must be made, as it is its fault that is
     /// the trap.
-    pub fn site(&mut self, memarg: &MemArg, size: u32) -> Site {
+    pub(super) fn site(&mut self, memarg: &MemArg, size: u32) -> Site {
         let flags = self.memory_flags();
         let index = self.pop();
         let index = self.as_slot(index);
@@ -117,13 +118,13 @@ impl Translator<'_, '_> {
     }
 
     /// Flags of every access to a memory; the caller adds how it may trap.
-    pub fn memory_flags(&mut self) -> MemFlagsData {
+    pub(super) fn memory_flags(&mut self) -> MemFlagsData {
         let region = self.region(Region::Memory);
         MemFlagsData::new().with_endianness(Endianness::Little).with_alias_region(Some(region))
     }
 
     /// Returns true if a 32-bit address and an offset cannot leave the address space that the memory reserves.
-    pub fn is_guarded(&self, memory: u32) -> bool {
+    pub(super) fn is_guarded(&self, memory: u32) -> bool {
         memory == 0 && self.request.guarded && !self.request.module.memories()[0].is64
     }
 

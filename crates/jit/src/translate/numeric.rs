@@ -14,7 +14,7 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
-use super::Translator;
+use super::state::Translator;
 
 impl Translator<'_, '_> {
     /// Flips the sign of a float, NaNs included.

@@ -4,11 +4,12 @@ use cranelift_codegen::ir::{InstBuilder, condcodes::IntCC, types};
 use wasmparser::Operator;
 use wasmr_core::trap::TrapCode;
 
-use super::{Translator, trap_code};
+use super::state::Translator;
+use crate::trap_code::trap_code;
 
 impl Translator<'_, '_> {
     /// Translates a reference operator; whether it is one.
-    pub fn reference_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(super) fn reference_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::RefNull { .. } => {
                 let null = self.builder.ins().iconst(types::I64, 0);

@@ -16,12 +16,12 @@ use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use wasmparser::Operator;
 
-use super::Translator;
 use super::clif::UnaryInstruction;
+use super::state::Translator;
 
 impl Translator<'_, '_> {
     /// Translates a vector operator that is not in core's table. Returns true if it was one.
-    pub fn simd_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(super) fn simd_operator(&mut self, operator: &Operator<'_>) -> bool {
         let Operator::I8x16Shuffle { lanes } = operator else { return false };
         let (a, b) = self.pop_vectors(types::I8X16);
         let picks = self.builder.func.dfg.immediates.push(lanes.as_slice().into());

@@ -6,7 +6,7 @@
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
 use wasmparser::MemArg;
 
-use super::Translator;
+use super::state::Translator;
 
 impl Translator<'_, '_> {
     pub(super) fn store_vector(&mut self, memarg: &MemArg) {

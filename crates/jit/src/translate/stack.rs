@@ -2,45 +2,43 @@
 
 use cranelift_codegen::ir::{Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value, types};
 
-use super::Translator;
+use super::state::Translator;
 
 impl Translator<'_, '_> {
-    /// Pushes an operand.
-    pub fn push(&mut self, value: Value) {
+    pub(super) fn push(&mut self, value: Value) {
         self.stack.push(value);
     }
 
     /// Pushes operands, the last on top.
-    pub fn push_all(&mut self, values: &[Value]) {
+    pub(super) fn push_all(&mut self, values: &[Value]) {
         self.stack.extend_from_slice(values);
     }
 
-    /// Pops an operand.
-    pub fn pop(&mut self) -> Value {
+    pub(super) fn pop(&mut self) -> Value {
         self.stack.pop().expect("validated: the operand is there")
     }
 
     /// Pops two operands: the lower, the upper.
-    pub fn pop2(&mut self) -> (Value, Value) {
+    pub(super) fn pop2(&mut self) -> (Value, Value) {
         let upper = self.pop();
         (self.pop(), upper)
     }
 
     /// Pops three operands, the lowest first.
-    pub fn pop3(&mut self) -> (Value, Value, Value) {
+    pub(super) fn pop3(&mut self) -> (Value, Value, Value) {
         let third = self.pop();
         let (first, second) = self.pop2();
         (first, second, third)
     }
 
     /// Pops a vector, as one of this type.
-    pub fn pop_vector(&mut self, ty: Type) -> Value {
+    pub(super) fn pop_vector(&mut self, ty: Type) -> Value {
         let value = self.pop();
         self.as_vector(value, ty)
     }
 
     /// The number that an operand is known to be, zero-extended if it has 32 bits.
-    pub fn constant(&self, value: Value) -> Option<u64> {
+    pub(super) fn constant(&self, value: Value) -> Option<u64> {
         let dfg = &self.builder.func.dfg;
         match dfg.insts[dfg.value_def(value).inst()?] {
             InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => match dfg.value_type(value) {
@@ -52,7 +50,7 @@ impl Translator<'_, '_> {
     }
 
     /// A vector as one of this type.
-    pub fn as_vector(&mut self, value: Value, ty: Type) -> Value {
+    pub(super) fn as_vector(&mut self, value: Value, ty: Type) -> Value {
         if self.builder.func.dfg.value_type(value) == ty {
             return value;
         }
@@ -61,12 +59,12 @@ impl Translator<'_, '_> {
     }
 
     /// A value in the form that locals, block parameters and signatures ask for.
-    pub fn canonical(&mut self, value: Value) -> Value {
+    pub(super) fn canonical(&mut self, value: Value) -> Value {
         if self.builder.func.dfg.value_type(value).is_vector() { self.as_vector(value, types::I8X16) } else { value }
     }
 
     /// Takes the topmost `count` operands, in canonical form.
-    pub fn pop_many(&mut self, count: usize) -> Vec<Value> {
+    pub(super) fn pop_many(&mut self, count: usize) -> Vec<Value> {
         let mut values = self.stack.split_off(self.stack.len() - count);
         for value in &mut values {
             *value = self.canonical(*value);
@@ -75,7 +73,7 @@ impl Translator<'_, '_> {
     }
 
     /// The topmost `count` operands, in canonical form; they stay.
-    pub fn peek_many(&mut self, count: usize) -> Vec<Value> {
+    pub(super) fn peek_many(&mut self, count: usize) -> Vec<Value> {
         let mut values = self.stack[self.stack.len() - count..].to_vec();
         for value in &mut values {
             *value = self.canonical(*value);

@@ -5,14 +5,15 @@ use wasmparser::Operator;
 use wasmr_core::trap::TrapCode;
 
 use super::environment::Region;
-use super::{Translator, trap_code};
+use super::state::Translator;
 use crate::helpers::Helper;
+use crate::trap_code::trap_code;
 
 const ELEMENT_LOG2: i64 = 3;
 
 impl Translator<'_, '_> {
     /// Translates a table operator; whether it is one.
-    pub fn table_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(super) fn table_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::TableGet { table } => {
                 let index = self.pop();
@@ -74,7 +75,7 @@ impl Translator<'_, '_> {
     }
 
     /// The address of an element; traps with `code` if there is none.
-    pub fn element_pointer(&mut self, table: u32, index: Value, code: TrapCode) -> Value {
+    pub(super) fn element_pointer(&mut self, table: u32, index: Value, code: TrapCode) -> Value {
         let index = self.as_slot(index);
         let (elements, len) = self.table_bounds(table);
         let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);

@@ -3,11 +3,12 @@
 use cranelift_codegen::ir::{InstBuilder, types};
 use wasmparser::Operator;
 
-use super::{Translator, value_type};
+use super::state::Translator;
+use crate::abi::value_type;
 
 impl Translator<'_, '_> {
     /// Translates an operator of this category; whether it is one.
-    pub fn variable_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(super) fn variable_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::LocalGet { local_index } => {
                 let (variable, _) = self.locals[local_index as usize];

@@ -37,12 +37,12 @@ impl Tier for NativeTier {
     }
 
     fn unresolved_native(&self) -> *const c_void {
-        wasmr_jit::running::unresolved()
+        wasmr_jit::unresolved()
     }
 
     fn walk(&self, walk: &mut Walk<'_>) {
         while let Some(Segment::Native { .. }) = walk.segment() {
-            wasmr_jit::frames::walk_segment(walk);
+            wasmr_jit::walk_segment(walk);
         }
     }
 }

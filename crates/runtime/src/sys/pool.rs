@@ -9,17 +9,17 @@
 use std::sync::{Mutex, MutexGuard};
 
 /// How many of one kind are kept at most.
-pub const PLACES: usize = 8;
+pub(super) const PLACES: usize = 8;
 
 /// Up to [`PLACES`] values.
 #[derive(Debug)]
-pub struct Pool<T> {
+pub(super) struct Pool<T> {
     places: [Mutex<Option<T>>; PLACES],
 }
 
 impl<T> Pool<T> {
     /// An empty one, which needs nothing at run time.
-    pub const fn new() -> Pool<T> {
+    pub(super) const fn new() -> Pool<T> {
         Pool { places: [const { Mutex::new(None) }; PLACES] }
     }
 
@@ -28,12 +28,12 @@ impl<T> Pool<T> {
     }
 
     /// Takes out one that fits.
-    pub fn take(&self, fits: impl Fn(&T) -> bool) -> Option<T> {
+    pub(super) fn take(&self, fits: impl Fn(&T) -> bool) -> Option<T> {
         self.free_places().find_map(|mut place| place.take_if(|kept| fits(kept)))
     }
 
     /// Keeps `value`, in place of one that is not `like` it if there is no room otherwise. Gives back what is not kept.
-    pub fn put(&self, value: T, like: impl Fn(&T) -> bool) -> Option<T> {
+    pub(super) fn put(&self, value: T, like: impl Fn(&T) -> bool) -> Option<T> {
         if let Some(mut place) = self.free_places().find(|place| place.is_none()) {
             *place = Some(value);
             return None;

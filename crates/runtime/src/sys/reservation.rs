@@ -24,10 +24,10 @@ use super::pool::Pool;
 use super::unix::{Mapping, address_space_is_limited};
 
 /// Bytes that a kept space may have in memory.
-pub const RESIDENT: usize = 128 << 10;
+pub(super) const RESIDENT: usize = 128 << 10;
 
 /// Accessible bytes of the largest space that is kept.
-pub const LARGEST: usize = 16 << 20;
+pub(super) const LARGEST: usize = 16 << 20;
 
 /// How many guarded memories a process may have at once. More would not fit into 47 bits of address space.
 const MAX_RESERVATIONS: usize = 16_384;

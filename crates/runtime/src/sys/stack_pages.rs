@@ -20,10 +20,10 @@ use super::pool::Pool;
 use super::unix::{Mapping, address_space_is_limited, page_size};
 
 /// Bytes that a kept stack may have in memory.
-pub const RESIDENT: usize = 16 << 10;
+pub(super) const RESIDENT: usize = 16 << 10;
 
 /// Bytes of the largest stack that is kept: that of machine code of a store with default limits is one.
-pub const LARGEST: usize = 24 << 20;
+pub(super) const LARGEST: usize = 24 << 20;
 
 /// What one page table maps, on the machines at hand; a multiple of the page size on all.
 const TABLE: usize = 2 << 20;

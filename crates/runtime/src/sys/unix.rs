@@ -202,7 +202,7 @@ fn are_words_zero(bytes: &[u8]) -> bool {
 }
 
 /// Whether this process has been given an end of its address space. If so, none of it may lie idle.
-pub fn address_space_is_limited() -> bool {
+pub(super) fn address_space_is_limited() -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: asks only.
     let asked = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) };
@@ -218,20 +218,20 @@ fn round_to_pages(len: usize) -> io::Result<usize> {
 
 /// What tests ask the system about an address.
 #[cfg(test)]
-pub mod probe {
+pub(super) mod probe {
     use std::os::fd::AsRawFd;
 
     use super::*;
 
     /// Whether the byte at an address may be read.
-    pub fn is_readable(address: usize) -> bool {
+    pub(crate) fn is_readable(address: usize) -> bool {
         let (_reader, writer) = io::pipe().unwrap();
         // SAFETY: the system reads the byte, or says that it cannot.
         unsafe { libc::write(writer.as_raw_fd(), ptr::with_exposed_provenance(address), 1) == 1 }
     }
 
     /// How many bytes of a mapping are in memory.
-    pub fn resident(mapping: &Mapping) -> usize {
+    pub(crate) fn resident(mapping: &Mapping) -> usize {
         let mut pages = vec![0u8; mapping.size() / page_size()];
         // SAFETY: the list has a byte for each page.
         let result =

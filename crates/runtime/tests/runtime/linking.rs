@@ -1,7 +1,7 @@
 //! The linker: names, matching, and messages that name everything that is wrong at once.
 
 use wasmr_core::types::{FuncType, GlobalType, Limits, MemoryType, RefType, TableType, ValType};
-use wasmr_runtime::linker::UnknownImportCalled;
+use wasmr_runtime::UnknownImportCalled;
 use wasmr_runtime::{
     Caller, Extern, Func, Global, HostFailure, Instance, InstantiateError, Linker, Memory, StopKind, Table, Tag, Val,
 };

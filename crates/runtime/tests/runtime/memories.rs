@@ -2,10 +2,9 @@
 
 use wasmr_core::types::MemoryType;
 use wasmr_runtime::builtins::memory::{data_drop, memory_copy, memory_fill, memory_grow, memory_init};
-use wasmr_runtime::memory::GUARDED_SPACE;
 use wasmr_runtime::sys::{FAULTS_BECOME_TRAPS, is_guarded_address};
 use wasmr_runtime::vm::{Status, VmFunc, VmStore};
-use wasmr_runtime::{Instance, Memory, MemoryStrategy, ResourceError, Store, StoreConfig, StoreLimits};
+use wasmr_runtime::{GUARDED_SPACE, Instance, Memory, MemoryStrategy, ResourceError, Store, StoreConfig, StoreLimits};
 
 use crate::fake::World;
 

@@ -5,10 +5,10 @@ use wasmr_core::types::{FuncType, GlobalType, HeapType, Limits, RefType, TableTy
 use wasmr_core::value::V128;
 use wasmr_runtime::builtins::reference::ref_func;
 use wasmr_runtime::builtins::table::{elem_drop, table_copy, table_fill, table_grow, table_init};
-use wasmr_runtime::global::GlobalError;
-use wasmr_runtime::table::TableError;
 use wasmr_runtime::vm::{Status, VmFunc, VmStore};
-use wasmr_runtime::{ExternRef, Func, Global, Instance, Store, StoreConfig, StoreLimits, Table, Tag, Val};
+use wasmr_runtime::{
+    ExternRef, Func, Global, GlobalError, Instance, Store, StoreConfig, StoreLimits, Table, TableError, Tag, Val,
+};
 
 use crate::fake::{World, add_one};
 

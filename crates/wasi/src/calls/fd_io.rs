@@ -10,7 +10,7 @@ use rustix::event::PollFlags;
 use rustix::fs::SeekFrom;
 use rustix::io::{Errno as HostErrno, ReadWriteFlags, preadv, pwritev, pwritev2, readv, retry_on_intr, writev};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
-use wasmr_runtime::interrupt::InterruptHandle;
+use wasmr_runtime::InterruptHandle;
 
 use crate::abi::fdflags;
 use crate::ctx::WasiCtx;

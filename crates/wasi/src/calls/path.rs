@@ -14,7 +14,7 @@ use rustix::fs::{
     utimensat,
 };
 use rustix::io::Errno as HostErrno;
-use wasmr_runtime::interrupt::InterruptHandle;
+use wasmr_runtime::InterruptHandle;
 
 use super::fd::timestamps;
 use crate::abi::{Filestat, Filetype, SYMLINK_FOLLOW, fdflags, flags, oflags};
