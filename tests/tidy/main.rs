@@ -26,6 +26,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/interp/src/code.rs",
     "crates/interp/src/entry.rs",
     "crates/interp/src/execute/access.rs",
+    "crates/interp/src/execute/builtin.rs",
     "crates/interp/src/execute/bulk_memory.rs",
     "crates/interp/src/execute/call.rs",
     "crates/interp/src/execute/dispatch.rs",

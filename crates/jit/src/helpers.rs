@@ -2,7 +2,7 @@
 //! address of the host's.
 //!
 //! One row a helper says everything: its place in the table, its signature for the compiler, and the Rust function behind it,
-//! whose type is checked against the row. Those are in [`sides`](self); nearly all go to
+//! whose type is checked against the row. Those are in [`sides`](self); they go to
 //! [`builtins`](wasmr_runtime::builtins), which every tier shares.
 //!
 //! # Invariants
@@ -50,9 +50,6 @@ macro_rules! results {
     () => {
         &[]
     };
-    (!) => {
-        &[]
-    };
     ($ty:ty) => {
         &[<$ty as Word>::TYPE]
     };
@@ -98,7 +95,7 @@ macro_rules! shim {
 
 /// Declares [`Helper`] and the table: one row per helper, `Name function(context, parameters) -> result`.
 macro_rules! helpers {
-    ($($(#[$doc:meta])* $variant:ident $name:ident($context:ident $(, $param:ident: $ty:ty)*) $(-> $result:tt)?;)*) => {
+    ($($(#[$doc:meta])* $variant:ident $name:ident($context:ident $(, $param:ident: $ty:ty)*) $(-> $result:ty)?;)*) => {
         /// A function that compiled code calls.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum Helper { $($(#[$doc])* $variant,)* }
@@ -142,26 +139,9 @@ macro_rules! helpers {
 }
 
 helpers! {
-    /// `memory.grow`: the size before, in pages, or `u64::MAX`.
-    MemoryGrow memory_grow(VmInstance, memory: u32, delta: u64) -> u64;
-    /// `memory.fill`.
-    MemoryFill memory_fill(VmInstance, memory: u32, dst: u64, value: u32, len: u64);
-    /// `memory.copy`.
-    MemoryCopy memory_copy(VmInstance, dst_memory: u32, src_memory: u32, dst: u64, src: u64, len: u64);
-    /// `memory.init`.
-    MemoryInit memory_init(VmInstance, memory: u32, segment: u32, dst: u64, src: u32, len: u32);
-    /// `data.drop`.
-    DataDrop data_drop(VmInstance, segment: u32);
-    /// `table.grow`: the size before, or `u64::MAX`.
-    TableGrow table_grow(VmInstance, table: u32, value: u64, delta: u64) -> u64;
-    /// `table.fill`.
-    TableFill table_fill(VmInstance, table: u32, index: u64, value: u64, len: u64);
-    /// `table.copy`.
-    TableCopy table_copy(VmInstance, dst_table: u32, src_table: u32, dst: u64, src: u64, len: u64);
-    /// `table.init`.
-    TableInit table_init(VmInstance, table: u32, segment: u32, dst: u64, src: u32, len: u32);
-    /// `elem.drop`.
-    ElemDrop elem_drop(VmInstance, segment: u32);
+    /// Executes an operator of the table of [`Builtin`](wasmr_module::Builtin): the row, its immediates, and the address of its operands
+    /// in slot form, where the result goes as well.
+    Builtin builtin(VmInstance, row: u32, immediates: u64, slots: *mut u64);
     /// Whether a function of one canonical type may be called as one of another: 1 or 0.
     IsSubtype is_subtype(VmInstance, actual: u32, expected: u32) -> u32;
     /// Makes an exception with the payload in slots at an address: its reference.
@@ -170,10 +150,6 @@ helpers! {
     ExceptionTag exception_tag(VmInstance, exception: u64) -> usize;
     /// Writes the payload of an exception to slots.
     ExceptionPayload exception_payload(VmInstance, exception: u64, out: *mut u64);
-    /// `throw` where no handler of the function is around: does not return.
-    Throw throw(VmInstance, tag: u32, payload: *const u64) -> !;
-    /// `throw_ref` where no handler of the function is around: does not return.
-    ThrowRef throw_ref(VmInstance, exception: u64) -> !;
     /// What a passage out was left with, if not that it returned: returns if a tail call that was asked for now has, with the
     /// results in `slots`.
     LeaveStopped leave_stopped(VmStore, status: usize, slots: *mut u64, fp: *const usize);
@@ -195,113 +171,21 @@ impl Helper {
 /// Of all of them: called by the shim, for compiled code of a live instance (or for a passage, of a live store) that this thread
 /// runs and to which no Rust reference is in use; with arguments that validation and the row vouch for.
 mod sides {
-    use wasmr_core::trap::TrapCode;
     use wasmr_core::types::TypeId;
-    use wasmr_runtime::Stop;
-    use wasmr_runtime::builtins::{self, exception, memory, table};
+    use wasmr_module::Builtin;
+    use wasmr_runtime::builtins::{self, exception};
     use wasmr_runtime::vm::{Status, VmInstance, VmStore};
 
-    use crate::{enter, unwind};
+    use crate::unwind;
 
-    /// Ends the run with the trap, if it is one.
-    ///
-    /// # Safety
-    /// See [`sides`](self).
-    unsafe fn or_trap(instance: *mut VmInstance, result: Result<(), TrapCode>) {
-        if let Err(code) = result {
-            // SAFETY: the contract; nothing of a helper is left to drop.
-            unsafe { enter::stop((*instance).store, Stop::trap(code)) }
+    pub(super) unsafe extern "C" fn builtin(instance: *mut VmInstance, row: u32, immediates: u64, slots: *mut u64) {
+        // SAFETY: the contract; nothing of a helper is left to drop.
+        unsafe {
+            let status = builtins::entry(Builtin::ALL[row as usize])(instance, immediates, slots);
+            if status != Status::OK {
+                unwind::stopped((*instance).store, status)
+            }
         }
-    }
-
-    pub(super) unsafe extern "C" fn memory_grow(instance: *mut VmInstance, memory: u32, delta: u64) -> u64 {
-        // SAFETY: the contract.
-        unsafe { memory::memory_grow(instance, memory, delta) }
-    }
-
-    pub(super) unsafe extern "C" fn memory_fill(
-        instance: *mut VmInstance,
-        memory: u32,
-        dst: u64,
-        value: u32,
-        len: u64,
-    ) {
-        // SAFETY: the contract.
-        unsafe { or_trap(instance, memory::memory_fill(instance, memory, dst, value as u8, len)) }
-    }
-
-    pub(super) unsafe extern "C" fn memory_copy(
-        instance: *mut VmInstance,
-        dst_memory: u32,
-        src_memory: u32,
-        dst: u64,
-        src: u64,
-        len: u64,
-    ) {
-        // SAFETY: the contract.
-        unsafe { or_trap(instance, memory::memory_copy(instance, dst_memory, src_memory, dst, src, len)) }
-    }
-
-    pub(super) unsafe extern "C" fn memory_init(
-        instance: *mut VmInstance,
-        memory: u32,
-        segment: u32,
-        dst: u64,
-        src: u32,
-        len: u32,
-    ) {
-        // SAFETY: the contract.
-        unsafe { or_trap(instance, memory::memory_init(instance, memory, segment, dst, src, len)) }
-    }
-
-    pub(super) unsafe extern "C" fn data_drop(instance: *mut VmInstance, segment: u32) {
-        // SAFETY: the contract.
-        unsafe { memory::data_drop(instance, segment) }
-    }
-
-    pub(super) unsafe extern "C" fn table_grow(instance: *mut VmInstance, table: u32, value: u64, delta: u64) -> u64 {
-        // SAFETY: the contract.
-        unsafe { table::table_grow(instance, table, value, delta) }
-    }
-
-    pub(super) unsafe extern "C" fn table_fill(
-        instance: *mut VmInstance,
-        table: u32,
-        index: u64,
-        value: u64,
-        len: u64,
-    ) {
-        // SAFETY: the contract.
-        unsafe { or_trap(instance, table::table_fill(instance, table, index, value, len)) }
-    }
-
-    pub(super) unsafe extern "C" fn table_copy(
-        instance: *mut VmInstance,
-        dst_table: u32,
-        src_table: u32,
-        dst: u64,
-        src: u64,
-        len: u64,
-    ) {
-        // SAFETY: the contract.
-        unsafe { or_trap(instance, table::table_copy(instance, dst_table, src_table, dst, src, len)) }
-    }
-
-    pub(super) unsafe extern "C" fn table_init(
-        instance: *mut VmInstance,
-        table: u32,
-        segment: u32,
-        dst: u64,
-        src: u32,
-        len: u32,
-    ) {
-        // SAFETY: the contract.
-        unsafe { or_trap(instance, table::table_init(instance, table, segment, dst, src, len)) }
-    }
-
-    pub(super) unsafe extern "C" fn elem_drop(instance: *mut VmInstance, segment: u32) {
-        // SAFETY: the contract.
-        unsafe { table::elem_drop(instance, segment) }
     }
 
     pub(super) unsafe extern "C" fn is_subtype(instance: *mut VmInstance, actual: u32, expected: u32) -> u32 {
@@ -330,21 +214,6 @@ mod sides {
         unsafe { exception::exception_payload((*instance).store, exception, out) }
     }
 
-    pub(super) unsafe extern "C" fn throw(instance: *mut VmInstance, tag: u32, payload: *const u64) -> ! {
-        // SAFETY: the contract; nothing is left to drop.
-        unsafe { unwind::throw((*instance).store, exception::exception_new(instance, tag, payload)) }
-    }
-
-    pub(super) unsafe extern "C" fn throw_ref(instance: *mut VmInstance, exception: u64) -> ! {
-        // SAFETY: the contract; nothing is left to drop.
-        unsafe {
-            if exception == 0 {
-                enter::stop((*instance).store, Stop::trap(TrapCode::NullExceptionReference))
-            }
-            unwind::throw((*instance).store, exception)
-        }
-    }
-
     pub(super) unsafe extern "C" fn leave_stopped(
         store: *mut VmStore,
         status: usize,
@@ -363,13 +232,11 @@ mod tests {
     #[test]
     fn rows_tell_places_and_signatures() {
         let word = size_of::<Shim>() as i32;
-        assert_eq!(Helper::MemoryGrow.offset(), 0);
-        assert_eq!(Helper::MemoryFill.offset(), word);
+        assert_eq!(Helper::Builtin.offset(), 0);
+        assert_eq!(Helper::IsSubtype.offset(), word);
         assert_eq!(Helper::LeaveStopped.offset() + word, size_of::<Helpers>() as i32);
-        assert_eq!(Helper::TableGrow.params(), [types::I64, types::I32, types::I64, types::I64]);
-        assert_eq!(Helper::TableGrow.results(), [types::I64]);
-        assert_eq!(Helper::Throw.params(), [types::I64, types::I32, types::I64]);
-        assert_eq!(Helper::Throw.results(), []);
+        assert_eq!(Helper::Builtin.params(), [types::I64, types::I32, types::I64, types::I64]);
+        assert_eq!(Helper::Builtin.results(), []);
         assert_eq!(Helper::IsSubtype.results(), [types::I32]);
     }
 }

@@ -6,6 +6,7 @@
 
 use std::ptr;
 
+use wasmr_runtime::Stop;
 use wasmr_runtime::builtins::exception::{exception_caught, exception_leaves, exception_tag};
 use wasmr_runtime::frame::Ip;
 use wasmr_runtime::vm::{Status, VmInstance, VmStore, VmTag};
@@ -99,7 +100,6 @@ unsafe fn handler_for(site: &CallSite, sp: usize, tag: *const VmTag) -> Option<u
 /// Called by a passage out, through the helper, after `stack_top` is again what it was, `slots`; `fp` is its frame. No Rust
 /// reference to the store is in use.
 pub(crate) unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slots: *mut u64, fp: *const usize) {
-    use wasmr_runtime::Stop;
     use wasmr_runtime::vm::finish_tail_calls;
 
     // SAFETY: the caller's promise; by it the frames from `fp` on are those of the innermost activation.
@@ -114,8 +114,20 @@ pub(crate) unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slot
             (*store).stack_top = slots;
             status = finish_tail_calls(store, slots, 0);
         }
+        if status != Status::OK {
+            stopped(store, status)
+        }
+    }
+}
+
+/// Ends or goes on with what a call out of machine code ended with, other than [`Status::OK`] and a tail call.
+///
+/// # Safety
+/// As for [`throw`]; the store knows what for.
+pub(crate) unsafe fn stopped(store: *mut VmStore, status: Status) -> ! {
+    // SAFETY: the caller's promise.
+    unsafe {
         match status {
-            Status::OK => {}
             Status::TRAP => enter::stop(store, Stop::trap((*store).trap_code)),
             Status::THROW => throw(store, ptr::replace(&raw mut (*store).pending_exception, 0)),
             other => enter::leave(store, other),

@@ -7,7 +7,7 @@
 //! - `features`: the table of proposals that decide which modules are valid.
 //! - `names`: custom sections and the name section, `layout`: where the sections lie; read only when asked for.
 //! - [`operator_class`]: the facts about each operator that hold whatever it computes; `cost`: fuel.
-//! - [`op`]: decoded operators as operators of core's table.
+//! - [`op`]: decoded operators as operators of core's table; `builtin`: the table of the operators that the runtime executes.
 //! - [`operators`]: code as text, for people; `operator_text`: one operator.
 //! - `text`: accepts `.wat` where a binary is expected; `text_place`: where in it a fault stands; `text_hints`:
 //!   what stands for words that were given up.
@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
+mod builtin;
 mod bytes;
 mod const_expr;
 mod cost;
@@ -50,6 +51,7 @@ mod text_place;
 mod types;
 mod validate;
 
+pub use builtin::{Builtin, BuiltinCall, BuiltinOperands, BuiltinResult};
 pub use bytes::ModuleBytes;
 pub use const_expr::{ConstExpr, ConstOp};
 pub use cost::Costs;

@@ -23,7 +23,7 @@ macro_rules! writer {
         /// Returns an operator's name in the text format, without immediates.
         pub(crate) fn operator_name(operator: &Operator<'_>) -> String {
             match operator {
-                $(Operator::$op { .. } => name(stringify!($visit)),)*
+                $(Operator::$op { .. } => visitor_name(stringify!($visit).trim_start_matches("visit_")),)*
                 // The table is of this version of the decoder.
                 other => format!("{other:?}"),
             }
@@ -79,9 +79,8 @@ const SUBJECTS: &[&str] = &[
     "local", "global", "ref", "data", "elem", "struct", "array", "any", "extern", "i31", "cont", "atomic",
 ];
 
-/// The name of an operator in the text format, from that of its method in the decoder's visitors.
-fn name(visit: &str) -> String {
-    let word = visit.trim_start_matches("visit_");
+/// The name of an operator in the text format, from that of its method in the decoder's visitors, `visit_` left out.
+pub(crate) fn visitor_name(word: &str) -> String {
     let word = match word {
         "typed_select" | "typed_select_multi" => "select",
         "ref_test_non_null" | "ref_test_nullable" => "ref_test",

@@ -9,8 +9,8 @@
 ;;   @0   enter, 3 slots
 ;;   @2   t0 = l0; t1 = l1
 ;;   @4   t2 = 24
-;;   @6   memory.copy memory 0, memory 0, t0, t1, t2
-;;   @10  return
+;;   @6   memory.copy 0, 0, t0, t1, t2
+;;   @11  return
 ;; == func 0: optimised
 ;;   function u0:0(i64 vmctx, i32, i32) tail {
 ;;       region0 = 0 "memory"

@@ -25,8 +25,8 @@
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+native_stack_limit
 ;;       sig0 = (i64, i64) -> i64 system_v
 ;;       sig1 = (i64, i64, i64) system_v
-;;       sig2 = (i64, i64) system_v
-;;       sig3 = (i64, i64) tail
+;;       sig2 = (i64, i32, i64, i64) system_v
+;;       sig3 = (i64, i32, i64, i64) tail
 ;;       sig4 = (i64 vmctx, i32) -> i32 tail
 ;;       stack_limit = gv1
 ;;   block0(v0: i64, v1: i32):
@@ -48,26 +48,30 @@
 ;;       v15 = load.i32 notrap v11
 ;;       jump block2(v15)
 ;;   block6:
-;;       v16 = load.i64 notrap aligned readonly can_move v0+store
-;;       v17 = load.i64 notrap aligned readonly can_move v16+native_helpers
-;;       v18 = load.i64 notrap aligned readonly can_move v17+helper
-;;       call_indirect sig3, v18(v0, v4)
+;;       v16 = stack_addr.i64 ss0
+;;       store.i64 notrap v4, v16
+;;       v17 = iconst.i32 12
+;;       v18 = iconst.i64 0
+;;       v19 = load.i64 notrap aligned readonly can_move v0+store
+;;       v20 = load.i64 notrap aligned readonly can_move v19+native_helpers
+;;       v21 = load.i64 notrap aligned readonly can_move v20+helper
+;;       call_indirect sig3, v21(v0, v17, v18, v16)
 ;;       trap Unreachable
 ;;   block4:
-;;       v20 = load.i64 notrap aligned readonly can_move v0+store
-;;       store.i64 notrap aligned region0 v0, v20+caller
-;;       v21 = load.i64 notrap aligned readonly can_move v0+imported_func0
-;;       v22 = load.i64 notrap aligned region0 v21+48
-;;       v23 = load.i64 notrap aligned region0 v21+56
-;;       try_call_indirect v22(v23, v1), sig4, block8(ret0), [ context v0, tag0: block3(exn0) ]
-;;   block8(v24: i32):
-;;       jump block7(v24)
-;;   block7(v19: i32):
-;;       jump block1(v19)
+;;       v23 = load.i64 notrap aligned readonly can_move v0+store
+;;       store.i64 notrap aligned region0 v0, v23+caller
+;;       v24 = load.i64 notrap aligned readonly can_move v0+imported_func0
+;;       v25 = load.i64 notrap aligned region0 v24+48
+;;       v26 = load.i64 notrap aligned region0 v24+56
+;;       try_call_indirect v25(v26, v1), sig4, block8(ret0), [ context v0, tag0: block3(exn0) ]
+;;   block8(v27: i32):
+;;       jump block7(v27)
+;;   block7(v22: i32):
+;;       jump block1(v22)
 ;;   block2(v3: i32):
-;;       v25 = iconst.i32 1
-;;       v26 = iadd v3, v25
-;;       jump block1(v26)
+;;       v28 = iconst.i32 1
+;;       v29 = iadd v3, v28
+;;       jump block1(v29)
 ;;   block1(v2: i32):
 ;;       return v2
 ;;   }

@@ -1,17 +1,18 @@
-//! The operators on ranges of memories: `memory.copy`, `memory.fill`, `memory.init` and `data.drop`.
+//! `memory.copy` and `memory.fill` of small sizes.
 //!
-//! Copies and fills of at most `MAX_IN_PLACE` bytes are a few moves in the handler, all others a call of the builtin. The call
+//! Copies and fills of at most `MAX_IN_PLACE` bytes are a few moves in the handler; all others are left to the runtime, as other
+//! operators of the table are. That call
 //! takes as long as several operators, and many sizes are small: compilers emit `memory.copy` for assignments of structures.
-//! `memory.init` is always a call: programs execute it once for each segment.
+//! `memory.init` has no such form: programs execute it once for each segment.
 //!
 //! # Invariants
-//! - A range is compared with its memory's size before a byte is written. One that is outside goes to the builtin, which traps.
+//! - A range is compared with its memory's size before a byte is written. One that is outside goes to the runtime, which traps.
 //! - All loads of a copy come before its stores, so that ranges may overlap.
-//! - The handlers that do small sizes keep no frame: they reach the builtins through other handlers, which do.
+//! - The handlers keep no frame: they reach the runtime through `builtin`, which does.
 
-use wasmr_runtime::builtins;
 use wasmr_runtime::vm::VmMemory;
 
+use super::builtin::{builtin, operands};
 use super::dispatch::{Machine, handlers};
 
 /// Bytes of the largest range that is copied or filled in place: four vectors.
@@ -125,80 +126,40 @@ unsafe fn fill_in_place(to: *mut u8, value: u8, len: usize) {
 }
 
 handlers! {
-    /// Memory `imm`, the offset of its pointer in word 2; destination, value, length in slots `d`, `d + 1`, `d + 2`.
+    /// As `builtin`, with the offset of the memory's pointer in word 4.
     fn memory_fill[](m) {
-        let args = m.d();
+        let args = operands(&m);
         let (start, value, len) = (*args, *args.add(1), *args.add(2));
         // The next cell expects nothing in these two registers. What is kept in them needs no frame.
         (m.acc, m.spare) = (len, start);
         if len > MAX_IN_PLACE {
-            return m.enter(memory_fill_by_builtin);
+            return m.enter(builtin::<5>);
         }
-        let Some(to) = range_start(&m, m.word(2) as u32, start, len) else {
-            return m.enter(memory_fill_by_builtin);
+        let Some(to) = range_start(&m, m.half(8), start, len) else {
+            return m.enter(builtin::<5>);
         };
         m.spare = to as u64;
         fill_in_place(to, value as u8, len as usize);
-        m.next(3)
+        m.next(5)
     }
 
-    /// Memories in the halves of word 2, the offset of the first one's pointer in `imm`, of the other's in word 3; destination,
-    /// source, length in slots `d` and on.
+    /// As `builtin`, with the offsets of the memories' pointers in the halves of word 4, the destination's in the lower one.
     fn memory_copy[](m) {
-        let args = m.d();
+        let args = operands(&m);
         let (to_start, from_start, len) = (*args, *args.add(1), *args.add(2));
         // As in `memory_fill`.
         (m.acc, m.spare) = (len, to_start);
         if len > MAX_IN_PLACE {
-            return m.enter(memory_copy_by_builtin);
+            return m.enter(builtin::<5>);
         }
-        let Some(to) = range_start(&m, m.imm() as u32, to_start, len) else {
-            return m.enter(memory_copy_by_builtin);
+        let Some(to) = range_start(&m, m.half(8), to_start, len) else {
+            return m.enter(builtin::<5>);
         };
         m.spare = to as u64;
-        let Some(from) = range_start(&m, m.word(3) as u32, from_start, len) else {
-            return m.enter(memory_copy_by_builtin);
+        let Some(from) = range_start(&m, m.half(9), from_start, len) else {
+            return m.enter(builtin::<5>);
         };
         copy_in_place(to, from, len as usize);
-        m.next(4)
-    }
-
-    /// The cell is one of `memory_fill`.
-    #[cold]
-    #[inline(never)]
-    fn memory_fill_by_builtin[](m) {
-        let args = m.d();
-        match builtins::memory::memory_fill(m.inst, m.imm() as u32, *args, *args.add(1) as u8, *args.add(2)) {
-            Ok(()) => m.next(3),
-            Err(code) => m.trap(code),
-        }
-    }
-
-    /// The cell is one of `memory_copy`.
-    #[cold]
-    #[inline(never)]
-    fn memory_copy_by_builtin[](m) {
-        let args = m.d();
-        let memories = m.word(2);
-        match builtins::memory::memory_copy(m.inst, memories as u32, (memories >> 32) as u32, *args, *args.add(1), *args.add(2)) {
-            Ok(()) => m.next(4),
-            Err(code) => m.trap(code),
-        }
-    }
-
-    /// Memory and segment in the halves of word 2; destination, source, length in slots `d` and on.
-    fn memory_init[](m) {
-        let args = m.d();
-        let (memory, segment) = (m.word(2) as u32, (m.word(2) >> 32) as u32);
-        match builtins::memory::memory_init(m.inst, memory, segment, *args, *args.add(1) as u32, *args.add(2) as u32) {
-            Ok(()) => m.next(3),
-            Err(code) => m.trap(code),
-        }
-    }
-
-    /// Segment `imm`.
-    fn data_drop[](m) {
-        builtins::memory::data_drop(m.inst, m.imm() as u32);
-        m.next(2)
+        m.next(5)
     }
 }

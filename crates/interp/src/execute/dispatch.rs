@@ -133,6 +133,16 @@ impl Machine {
         unsafe { *self.ip.as_ptr().add(n) }
     }
 
+    /// Half a word of the cell, counted from word 0: 2 is the lower half of word 1.
+    ///
+    /// # Safety
+    /// The handlers' contract; the cell has the field.
+    #[inline(always)]
+    pub unsafe fn half(&self, n: usize) -> u32 {
+        // SAFETY: the caller's promise; a word is aligned for u32.
+        unsafe { *self.ip.as_ptr().cast::<u32>().add(n) }
+    }
+
     /// Field of the cell at byte `8 + 2 * n`, a slot number.
     ///
     /// # Safety

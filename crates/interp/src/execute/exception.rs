@@ -3,34 +3,13 @@
 //! A throw looks through the frames for a `try_table` around the cell that each is at: the tables are side data of the
 //! translated code and cost nothing until then.
 
-use wasmr_core::trap::TrapCode;
 use wasmr_runtime::builtins;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{Status, VmInstance, VmTag};
 
-use super::dispatch::{Machine, handlers, hot_event};
+use super::dispatch::{Machine, hot_event};
 use super::frame::{exit_cell, restore_cell};
 use crate::code::{CatchKind, code_block_of};
-
-handlers! {
-    /// Throws: tag in `imm` (index), payload in the slots from the one that word 2 names on.
-    fn throw[](m) {
-        m.note_exit();
-        let payload = m.fp.offset(m.word(2) as isize);
-        let exception = builtins::exception::exception_new(m.inst, m.imm() as u32, payload);
-        resume(m, unwind(m.inst, m.fp, m.ip, exception))
-    }
-
-    /// Rethrows the exception in slot `a`.
-    fn throw_ref[](m) {
-        let exception = *m.a();
-        if exception == 0 {
-            return m.trap(TrapCode::NullExceptionReference);
-        }
-        m.note_exit();
-        resume(m, unwind(m.inst, m.fp, m.ip, exception))
-    }
-}
 
 /// Goes on where [`unwind`] found a handler, or leaves the interpreter with the exception pending.
 ///
@@ -133,14 +112,15 @@ unsafe fn find_handler(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Opt
     }
 }
 
-/// A function called through its entry ended early: an exception looks for its handler from the function's frame on, all else
-/// leaves the interpreter.
+/// Goes on after a call of the runtime, or of a function through its entry, that ended early. An exception looks for its handler
+/// from the frame `m.fp` on; all else leaves the interpreter.
 ///
 /// # Safety
-/// The handlers' contract; `status` is not `OK`.
+/// The handlers' contract; `status` is not `OK`, and the store knows the rest. `m.fp` is the frame that called, or the one made for
+/// the function.
 #[inline(always)]
 pub unsafe fn leave_with(m: Machine, status: Status) -> usize {
-    // SAFETY: `m.fp` is the frame made for the foreign function.
+    // SAFETY: the caller's promise.
     unsafe {
         if status != Status::THROW {
             return m.stop(status);

@@ -1,11 +1,10 @@
-//! Loads and stores, and the size of memories. Operators on ranges are in [`bulk_memory`](super::bulk_memory).
+//! Loads, stores and `memory.size`.
 //!
 //! Two families: *guarded* accesses go to memory 0 through `mem` without a check (see [`access`]); *checked*
 //! ones to any memory, 32- or 64-bit, through its [`VmMemory`], and compare with its length.
 
 use wasmr_core::op::{Load, MemoryInt, Scalar, Store};
 use wasmr_core::trap::TrapCode;
-use wasmr_runtime::builtins;
 use wasmr_runtime::vm::VmMemory;
 
 use super::access;
@@ -135,19 +134,6 @@ handlers! {
     fn memory_size[](m) {
         let memory = *m.in_instance::<*mut VmMemory>(m.imm() as u32);
         SlotD::write(&mut m, ((*memory).len >> 16) as i64);
-        m.next(2)
-    }
-
-    /// Memory `imm` (index); delta in slot `a`; old size or -1 to slot `d`, as wide as the memory's addresses.
-    fn memory_grow[const IS64: bool](m) {
-        let delta = if IS64 { *m.a() } else { *m.a() as u32 as u64 };
-        let old = builtins::memory::memory_grow(m.inst, m.imm() as u32, delta);
-        m.reload_memory();
-        if IS64 {
-            SlotD::write(&mut m, old as i64);
-        } else {
-            SlotD::write(&mut m, old as i32);
-        }
         m.next(2)
     }
 }

@@ -5,6 +5,7 @@
 //! operators; [`rows`] lists the handlers of each operator of core's table. The other files are the operators.
 
 pub mod access;
+pub mod builtin;
 pub mod bulk_memory;
 pub mod call;
 pub mod control;

@@ -1,7 +1,6 @@
-//! Tables. Slot fields, then the table's index or the offset of its pointer in `imm`.
+//! Elements and sizes of tables. Slot fields, then the offset of the table's pointer in `imm`.
 
 use wasmr_core::trap::TrapCode;
-use wasmr_runtime::builtins;
 use wasmr_runtime::vm::VmTable;
 
 use super::dispatch::{Machine, handlers};
@@ -50,53 +49,6 @@ handlers! {
     fn table_size[](m) {
         let table = *m.in_instance::<*mut VmTable>(m.imm() as u32);
         SlotD::write(&mut m, (*table).len as i64);
-        m.next(2)
-    }
-
-    /// Table index in `imm`; value and delta in slots `a`, `a + 1`; old size or -1 to slot `d`.
-    fn table_grow[const IS64: bool](m) {
-        let args = m.a();
-        let old = builtins::table::table_grow(m.inst, m.imm() as u32, *args, *args.add(1));
-        if IS64 {
-            SlotD::write(&mut m, old as i64);
-        } else {
-            SlotD::write(&mut m, old as i32);
-        }
-        m.next(2)
-    }
-
-    /// Table index in `imm`; index, value, length in slots `d` and on.
-    fn table_fill[](m) {
-        let args = m.d();
-        match builtins::table::table_fill(m.inst, m.imm() as u32, *args, *args.add(1), *args.add(2)) {
-            Ok(()) => m.next(2),
-            Err(code) => m.trap(code),
-        }
-    }
-
-    /// Tables in the halves of word 2; destination, source, length in slots `d` and on.
-    fn table_copy[](m) {
-        let args = m.d();
-        let tables = m.word(2);
-        match builtins::table::table_copy(m.inst, tables as u32, (tables >> 32) as u32, *args, *args.add(1), *args.add(2)) {
-            Ok(()) => m.next(3),
-            Err(code) => m.trap(code),
-        }
-    }
-
-    /// Table and segment in the halves of word 2; destination, source, length in slots `d` and on.
-    fn table_init[](m) {
-        let args = m.d();
-        let (table, segment) = (m.word(2) as u32, (m.word(2) >> 32) as u32);
-        match builtins::table::table_init(m.inst, table, segment, *args, *args.add(1) as u32, *args.add(2) as u32) {
-            Ok(()) => m.next(3),
-            Err(code) => m.trap(code),
-        }
-    }
-
-    /// Segment `imm`.
-    fn elem_drop[](m) {
-        builtins::table::elem_drop(m.inst, m.imm() as u32);
         m.next(2)
     }
 }

@@ -10,13 +10,12 @@ use std::sync::OnceLock;
 use wasmr_core::op::{Op, OpInfo, Shape};
 use wasmr_core::types::ValType;
 
+use crate::execute::builtin::builtin;
 use crate::execute::dispatch::{Handler, handler_word};
 use crate::execute::memory::{self, StoreValue};
 use crate::execute::numeric::{Dst, Form};
 use crate::execute::operand::{Acc, Imm, SlotA, SlotD};
-use crate::execute::{
-    bulk_memory, call, control, exception, frame, fuel, fused, reference, rows, simd, table, variable,
-};
+use crate::execute::{bulk_memory, call, control, frame, fuel, fused, reference, rows, simd, table, variable};
 
 /// The templates of the handler that a cell starts with; none if no cell does.
 pub fn templates(handler: u64) -> &'static [String] {
@@ -231,12 +230,6 @@ impl List {
 
     fn memory(&mut self) {
         self.add(memory::memory_size, "{d} = memory.size {object}");
-        self.add(memory::memory_grow::<false>, "{d} = memory.grow memory {imm}, {a}");
-        self.add(memory::memory_grow::<true>, "{d} = memory.grow memory {imm}, {a}");
-        self.add(bulk_memory::memory_fill, "memory.fill memory {imm}, {d}, {d+1}, {d+2}");
-        self.add(bulk_memory::memory_copy, "memory.copy memory {w2.low}, memory {w2.high}, {d}, {d+1}, {d+2}");
-        self.add(bulk_memory::memory_init, "memory.init memory {w2.low}, data {w2.high}, {d}, {d+1}, {d+2}");
-        self.add(bulk_memory::data_drop, "data.drop {imm}");
     }
 
     fn moves(&mut self) {
@@ -327,20 +320,14 @@ impl List {
     }
 
     fn other(&mut self) {
-        self.add(exception::throw, "throw tag {imm}, values from {w2.slot}");
-        self.add(exception::throw_ref, "throw_ref {a}");
         self.add(fuel::charge, "charge {w1.unsigned}");
         self.add(fuel::charge_by_size, "charge {a} >> {imm}");
-        self.add(reference::ref_func, "{d} = ref.func {imm}");
+        for handler in [builtin::<4>, bulk_memory::memory_fill, bulk_memory::memory_copy] {
+            self.add(handler, "{builtin}");
+        }
         self.add(reference::ref_as_non_null, "{d} = ref.as_non_null {a}");
         self.add(table::table_get, "{d} = table.get {object}[{a}]");
         self.add(table::table_set, "table.set {object}[{a}], {d}");
         self.add(table::table_size, "{d} = table.size {object}");
-        self.add(table::table_grow::<false>, "{d} = table.grow table {imm}, {a}, {a+1}");
-        self.add(table::table_grow::<true>, "{d} = table.grow table {imm}, {a}, {a+1}");
-        self.add(table::table_fill, "table.fill table {imm}, {d}, {d+1}, {d+2}");
-        self.add(table::table_copy, "table.copy table {w2.low}, table {w2.high}, {d}, {d+1}, {d+2}");
-        self.add(table::table_init, "table.init table {w2.low}, elem {w2.high}, {d}, {d+1}, {d+2}");
-        self.add(table::elem_drop, "elem.drop {imm}");
     }
 }

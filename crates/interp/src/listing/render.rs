@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use wasmr_module::Module;
+use wasmr_module::{Builtin, BuiltinCall, Module};
 use wasmr_runtime::vm::VmLayout;
 
 use crate::translate::origins::Slots;
@@ -78,6 +78,7 @@ fn fill(place: &str, cell: Cell<'_>, context: &Context<'_>) -> String {
                 }
             }
             "table" => table(cell),
+            "builtin" => builtin(cell, context).unwrap_or_else(|| place.to_owned()),
             _ => place.to_owned(),
         };
     };
@@ -138,6 +139,20 @@ fn table(cell: Cell<'_>) -> String {
         let _ = write!(out, "{separator}@{}", cell.at as i64 + i64::from(distance));
     }
     out
+}
+
+/// An operator that the runtime executes: its result, name, immediates and operands.
+fn builtin(cell: Cell<'_>, context: &Context<'_>) -> Option<String> {
+    let (word1, immediates) = (*cell.words.get(1)?, *cell.words.get(3)?);
+    let builtin = *Builtin::ALL.get(word1 as u32 as usize)?;
+    let call = BuiltinCall { builtin, immediates };
+    let slot = |n: usize| context.slots.name((word1 >> 32) as i32 + n as i32);
+    let (_, slots) = call.operand_counts(context.module);
+    let halves = [immediates as u32, (immediates >> 32) as u32];
+    let immediates = halves.iter().take(builtin.immediate_count()).map(u32::to_string);
+    let words: Vec<String> = immediates.chain((0..slots).map(slot)).collect();
+    let result = call.result(context.module).map(|_| format!("{} = ", slot(0))).unwrap_or_default();
+    Some(format!("{result}{} {}", builtin.name(), words.join(", ")))
 }
 
 /// What stands at an offset of an instance.

@@ -4,29 +4,14 @@ use wasmparser::{Catch, Operator, TryTable};
 
 use super::Translator;
 use super::labels::{FixupPlace, LabelKind};
-use super::stack::{Ty, fields, fields_imm};
+use super::stack::Ty;
 use crate::code::{CatchClause, CatchKind, TryRegion};
-use crate::execute::exception;
 
 impl Translator<'_> {
     /// Translates an exception operator; whether it is one.
     pub fn exception_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::TryTable { try_table } => self.try_table(try_table),
-            Operator::Throw { tag_index } => {
-                let count = self.tag_types(*tag_index).len();
-                self.flush_top(count);
-                let first = self.stack.len() - count;
-                let height = self.stack.get(first).map_or(self.height, |value| value.height);
-                let slot = self.temp_slot(height) as i64 as u64;
-                self.emit(exception::throw, &[fields_imm(0, 0, *tag_index), slot]);
-                self.become_unreachable();
-            }
-            Operator::ThrowRef => {
-                let a = self.pop_slot();
-                self.emit(exception::throw_ref, &[fields(0, a, 0, 0)]);
-                self.become_unreachable();
-            }
             _ => return false,
         }
         true

@@ -7,7 +7,6 @@ use wasmr_module::op::memory_of;
 use super::Translator;
 use super::numeric::{operand_type, result_type};
 use super::stack::{Class, Fuse, Operand, Ty, fields, fields_imm};
-use crate::execute::bulk_memory;
 use crate::execute::memory::{self, StoreValue};
 use crate::execute::rows;
 
@@ -19,35 +18,6 @@ impl Translator<'_> {
                 let ty = self.address_type(*mem);
                 let offset = self.layout.memory(*mem);
                 self.emit_slot_result(memory::memory_size, fields_imm(0, 0, offset), &[], ty);
-            }
-            Operator::MemoryGrow { mem } => {
-                let ty = self.address_type(*mem);
-                let a = self.pop_slot();
-                let handler = if ty == Ty::I64 { memory::memory_grow::<true> } else { memory::memory_grow::<false> };
-                self.emit_slot_result(handler, fields_imm(0, a, *mem), &[], ty);
-            }
-            Operator::MemoryFill { mem } => {
-                let d = self.pop_block(3);
-                let offset = self.layout.memory(*mem);
-                self.emit(bulk_memory::memory_fill, &[fields_imm(d, 0, *mem), offset as u64]);
-                self.clobber_all();
-            }
-            Operator::MemoryCopy { dst_mem, src_mem } => {
-                let d = self.pop_block(3);
-                let memories = *dst_mem as u64 | (*src_mem as u64) << 32;
-                let (to, from) = (self.layout.memory(*dst_mem), self.layout.memory(*src_mem));
-                self.emit(bulk_memory::memory_copy, &[fields_imm(d, 0, to), memories, from as u64]);
-                self.clobber_all();
-            }
-            Operator::MemoryInit { data_index, mem } => {
-                let d = self.pop_block(3);
-                let operands = *mem as u64 | (*data_index as u64) << 32;
-                self.emit(bulk_memory::memory_init, &[fields_imm(d, 0, 0), operands]);
-                self.clobber_all();
-            }
-            Operator::DataDrop { data_index } => {
-                self.emit(bulk_memory::data_drop, &[fields_imm(0, 0, *data_index)]);
-                self.clobber_all();
             }
             _ => return false,
         }
@@ -68,16 +38,6 @@ impl Translator<'_> {
     pub fn checked_access(&self, memarg: &MemArg) -> (bool, u32) {
         let memory = memory_of(memarg);
         (self.address_type(memory) == Ty::I64, self.layout.memory(memory))
-    }
-
-    /// Pops the top `count` operands into consecutive slots; the first one's field.
-    pub fn pop_block(&mut self, count: usize) -> i16 {
-        self.flush_top(count);
-        let first = self.stack.len() - count;
-        let slot = self.temp_slot(self.stack[first].height);
-        let d = self.near_block(slot, count as u32);
-        self.truncate(first);
-        d
     }
 
     /// Pops an address: whether it is in the accumulator, else its slot field.

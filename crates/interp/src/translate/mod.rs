@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod builtin;
 pub mod call;
 pub mod control;
 pub mod exception;
@@ -308,7 +309,8 @@ impl<'m> Translator<'m> {
                     || self.reference_operator(other)
                     || self.table_operator(other)
                     || self.exception_operator(other)
-                    || self.simd_operator(other);
+                    || self.simd_operator(other)
+                    || self.builtin_operator(other);
                 if !known {
                     return Err(self.untranslated(other));
                 }

@@ -4,7 +4,7 @@ use wasmparser::Operator;
 use wasmr_core::op::Op;
 
 use super::Translator;
-use super::stack::{Kind, Operand, Ty, fields, fields_imm};
+use super::stack::{Kind, Operand, Ty, fields};
 use crate::execute::reference;
 
 impl Translator<'_> {
@@ -13,9 +13,6 @@ impl Translator<'_> {
         match operator {
             Operator::RefNull { .. } => self.push(Kind::Const(0), Ty::Ref),
             Operator::RefIsNull => self.eqz(Op::I64Eqz),
-            Operator::RefFunc { function_index } => {
-                self.emit_slot_result(reference::ref_func, fields_imm(0, 0, *function_index), &[], Ty::Ref);
-            }
             Operator::RefAsNonNull => {
                 let a = self.pop_slot();
                 self.emit_slot_result(reference::ref_as_non_null, fields(0, a, 0, 0), &[], Ty::Ref);

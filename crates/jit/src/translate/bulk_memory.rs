@@ -1,12 +1,12 @@
-//! `memory.copy`, `memory.fill`, `memory.init` and `data.drop`.
+//! `memory.copy`, `memory.fill` and `memory.init` of small sizes.
 //!
-//! Small sizes are loads and stores in place; all others call the helper that the interpreter's operators go to as well.
+//! Small sizes are loads and stores in place; all others go to the runtime, as in the interpreter.
 //!
 //! | size | how |
 //! |---|---|
 //! | constant, at most `MAX_CONSTANT` | as few moves as cover it |
 //! | variable, at most `MAX_VARIABLE`, in the first `MAX_VARIABLE_SITES` operators | a branch on its class; two to four moves of one width, which overlap in the middle |
-//! | other | the helper |
+//! | other | the runtime |
 //!
 //! # Invariants
 //! - An operator that traps writes nothing. Either both ranges are compared with their memories' sizes before the first store,
@@ -17,10 +17,10 @@
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Type, Value, condcodes::IntCC, types};
 use wasmparser::Operator;
 use wasmr_core::trap::TrapCode;
+use wasmr_module::BuiltinCall;
 
 use super::environment::Region;
 use super::state::Translator;
-use crate::helpers::Helper;
 use crate::trap_code::trap_code;
 
 /// Bytes of the largest constant size that is done in place: eight vectors, half of the registers for them. From there on the
@@ -68,7 +68,7 @@ impl Range {
     }
 }
 
-/// Sizes from one on, and the moves that do all of them; the helper does if there are none.
+/// Sizes from one on, and the moves that do all of them; the runtime does if there are none.
 #[derive(Debug)]
 struct Class {
     least: i64,
@@ -116,20 +116,24 @@ fn moves_from_both_ends(width: u32, pairs: i32) -> Vec<Move> {
 impl Translator<'_, '_> {
     /// Translates an operator on a range of a memory. Returns true if it was one.
     pub(super) fn bulk_memory_operator(&mut self, operator: &Operator<'_>) -> bool {
+        let Some(call) = BuiltinCall::of(operator) else { return false };
         match *operator {
-            Operator::MemoryFill { mem } => self.memory_fill(mem),
-            Operator::MemoryCopy { dst_mem, src_mem } => self.memory_copy(dst_mem, src_mem),
-            Operator::MemoryInit { data_index, mem } => self.memory_init(data_index, mem),
-            Operator::DataDrop { data_index } => {
-                let segment = self.index(data_index);
-                self.helper(Helper::DataDrop, &[segment]);
-            }
+            Operator::MemoryFill { mem } => self.memory_fill(call, mem),
+            Operator::MemoryCopy { dst_mem, src_mem } => self.memory_copy(call, dst_mem, src_mem),
+            Operator::MemoryInit { data_index, mem } => self.memory_init(call, data_index, mem),
             _ => return false,
         }
         true
     }
 
-    fn memory_copy(&mut self, dst_mem: u32, src_mem: u32) {
+    /// Leaves an operator of these operands to the runtime.
+    fn leave_to_runtime(&mut self, call: BuiltinCall, operands: [Value; 3]) {
+        self.push_all(&operands);
+        self.call_builtin(call);
+        self.check_interrupt();
+    }
+
+    fn memory_copy(&mut self, call: BuiltinCall, dst_mem: u32, src_mem: u32) {
         let (dst, src, len) = self.pop3();
         let constant = self.constant(len);
         let (dst, src, len) = (self.as_slot(dst), self.as_slot(src), self.as_slot(len));
@@ -139,18 +143,17 @@ impl Translator<'_, '_> {
             self.copy_by(&moves_of(constant as u32), source, target);
             return;
         }
-        let (dst_memory, src_memory) = (self.index(dst_mem), self.index(src_mem));
-        let args = [dst_memory, src_memory, dst, src, len];
+        let operands = [dst, src, len];
         if constant.is_some() || !self.take_variable_site() {
-            self.long_helper(Helper::MemoryCopy, &args);
+            self.leave_to_runtime(call, operands);
             return;
         }
         let source = self.variable_range(src_mem, src, len);
         let target = self.variable_range(dst_mem, dst, len);
-        self.by_size(len, Helper::MemoryCopy, &args, |this, moves| this.copy_by(moves, source, target));
+        self.by_size(call, operands, |this, moves| this.copy_by(moves, source, target));
     }
 
-    fn memory_fill(&mut self, mem: u32) {
+    fn memory_fill(&mut self, call: BuiltinCall, mem: u32) {
         let (dst, value, len) = self.pop3();
         let constant = self.constant(len);
         let (dst, len) = (self.as_slot(dst), self.as_slot(len));
@@ -159,31 +162,29 @@ impl Translator<'_, '_> {
             self.fill_by(&moves_of(constant as u32), value, target);
             return;
         }
-        let memory = self.index(mem);
-        let args = [memory, dst, value, len];
+        let operands = [dst, value, len];
         if constant.is_some() || !self.take_variable_site() {
-            self.long_helper(Helper::MemoryFill, &args);
+            self.leave_to_runtime(call, operands);
             return;
         }
         let target = self.variable_range(mem, dst, len);
-        self.by_size(len, Helper::MemoryFill, &args, |this, moves| this.fill_by(moves, value, target));
+        self.by_size(call, operands, |this, moves| this.fill_by(moves, value, target));
     }
 
     /// In place only if both the range of the segment and its bytes are known: to move bytes of the module needs their address,
     /// which code does not hold.
-    fn memory_init(&mut self, data_index: u32, mem: u32) {
+    fn memory_init(&mut self, call: BuiltinCall, data_index: u32, mem: u32) {
         let (dst, src, len) = self.pop3();
         let module = self.request.module;
         let bytes = self.constant(src).zip(self.constant(len)).and_then(|(src, len)| {
             let segment = module.data_bytes(&module.data()[data_index as usize]);
-            // One of length 0 is within a dropped segment as well, but only at its start: the helper knows.
+            // One of length 0 is within a dropped segment as well, but only at its start: the runtime knows.
             let is_small = (1..=MAX_CONSTANT).contains(&len);
             segment.get(src as usize..).filter(|_| is_small)?.get(..len as usize)
         });
         let dst = self.as_slot(dst);
         let Some(bytes) = bytes else {
-            let (memory, segment) = (self.index(mem), self.index(data_index));
-            self.long_helper(Helper::MemoryInit, &[memory, segment, dst, src, len]);
+            self.leave_to_runtime(call, [dst, src, len]);
             return;
         };
         let is_dropped = self.is_data_dropped(data_index);
@@ -258,8 +259,9 @@ impl Translator<'_, '_> {
         self.builder.ins().iconst(ty, i64::from_le_bytes(word))
     }
 
-    /// Does what `in_place` does by the moves of the class of a size; what is larger is done by the helper.
-    fn by_size(&mut self, len: Value, helper: Helper, args: &[Value], mut in_place: impl FnMut(&mut Self, &[Move])) {
+    /// Does what `in_place` does by the moves of the class of the size, the last operand. Larger sizes are left to the runtime.
+    fn by_size(&mut self, call: BuiltinCall, operands: [Value; 3], mut in_place: impl FnMut(&mut Self, &[Move])) {
+        let [.., len] = operands;
         let mut classes =
             vec![Class { least: 0, moves: Some(Vec::new()) }, Class { least: 1, moves: Some(moves_of(1)) }];
         classes.extend(
@@ -270,7 +272,7 @@ impl Translator<'_, '_> {
         let done = self.builder.create_block();
         self.branch_on_size(len, &classes, done, &mut |this, class| match &class.moves {
             Some(moves) => in_place(this, moves),
-            None => this.long_helper(helper, args),
+            None => this.leave_to_runtime(call, operands),
         });
         self.builder.seal_block(done);
         self.builder.switch_to_block(done);

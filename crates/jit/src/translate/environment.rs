@@ -191,12 +191,6 @@ impl Translator<'_, '_> {
         self.builder.ins().call_indirect(signature, code, &all)
     }
 
-    /// Calls a helper that takes as long as the guest says.
-    pub(super) fn long_helper(&mut self, helper: Helper, args: &[Value]) {
-        self.helper(helper, args);
-        self.check_interrupt();
-    }
-
     /// The code of a helper, and its signature.
     pub(super) fn helper_code(&mut self, helper: Helper) -> (Value, SigRef) {
         let known = self.environment.helper_signatures.iter().find(|(other, _)| *other == helper);

@@ -12,14 +12,15 @@
 //! An exception that nobody takes must leave the frames as they were when it was thrown, for the backtrace.
 
 use cranelift_codegen::ir::{
-    Block, BlockArg, ExceptionTableItem, ExceptionTag, InstBuilder, MemFlagsData, Signature, StackSlot, StackSlotData,
-    StackSlotKey, StackSlotKind, Value, condcodes::IntCC, types,
+    Block, BlockArg, ExceptionTableItem, ExceptionTag, InstBuilder, Signature, Value, condcodes::IntCC, types,
 };
 use cranelift_codegen::isa::CallConv;
 use wasmparser::{Catch, Operator, TryTable};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::ValType;
+use wasmr_module::{Builtin, BuiltinCall};
 
+use super::builtin::in_slot_area;
 use super::call::Callee;
 use super::control::block_args;
 use super::environment::slots_of;
@@ -28,19 +29,12 @@ use crate::abi::value_type;
 use crate::helpers::Helper;
 use crate::trap_code::trap_code;
 
-/// The key of the stack slot through which payloads pass: one a function, as large as its largest payload.
-const PAYLOAD: u64 = 1;
-
 impl Translator<'_, '_> {
     /// Translates an operator of this category; whether it is one.
     pub(super) fn exception_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
-            Operator::Throw { tag_index } => self.throw(*tag_index),
-            Operator::ThrowRef => {
-                let exception = self.pop();
-                self.throw_ref(exception);
-                self.become_unreachable();
-            }
+            Operator::Throw { tag_index } => return self.throw(*tag_index),
+            Operator::ThrowRef => return self.throw_ref(),
             Operator::TryTable { try_table } => self.try_table(try_table),
             _ => return false,
         }
@@ -96,58 +90,32 @@ impl Translator<'_, '_> {
         ty.expect("validated: a tag has a function type").params().to_vec()
     }
 
-    /// The address of room for a payload of this many slots, until the next payload.
-    fn payload(&mut self, slots: u32) -> Value {
-        let size = 8 * slots.max(1);
-        let key = Some(StackSlotKey::new(PAYLOAD));
-        let stack_slots = &mut self.builder.func.sized_stack_slots;
-        let known: Option<StackSlot> = stack_slots.iter().find(|(_, data)| data.key == key).map(|(slot, _)| slot);
-        let slot = match known {
-            Some(slot) => slot,
-            None => {
-                let data = StackSlotData { key, ..StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4) };
-                self.builder.create_sized_stack_slot(data)
-            }
-        };
-        let data = &mut self.builder.func.sized_stack_slots[slot];
-        data.size = data.size.max(size);
-        self.builder.ins().stack_addr(types::I64, slot, 0)
-    }
-
-    fn throw(&mut self, tag: u32) {
-        let params = self.payload_types(tag);
-        let payload = self.payload(slots_of(&params));
-        let values = self.pop_many(params.len());
-        let mut offset = 0;
-        for (value, ty) in values.into_iter().zip(&params) {
-            let value = self.as_slot(value);
-            self.builder.ins().store(in_payload(), value, payload, offset);
-            offset += 8 * ty.slots() as i32;
-        }
+    /// Translates `throw` if a clause of the same function takes what it throws: the exception goes to the handler by a jump. Returns
+    /// false if none does.
+    fn throw(&mut self, tag: u32) -> bool {
+        let Some(handler) = self.exception_handler().filter(|_| self.is_taken(Some(tag))) else { return false };
+        let count = self.payload_types(tag).len();
+        let payload = self.pop_to_area(count);
         let number = self.index(tag);
-        match self.exception_handler() {
-            Some(handler) if self.is_taken(Some(tag)) => {
-                let made = self.helper(Helper::ExceptionNew, &[number, payload]);
-                let exception = self.builder.inst_results(made)[0];
-                self.builder.ins().jump(handler, &[BlockArg::Value(exception)]);
-            }
-            _ => self.throw_by(Helper::Throw, &[number, payload]),
-        }
+        let made = self.helper(Helper::ExceptionNew, &[number, payload]);
+        let exception = self.builder.inst_results(made)[0];
+        self.builder.ins().jump(handler, &[BlockArg::Value(exception)]);
         self.become_unreachable();
+        true
     }
 
-    fn throw_ref(&mut self, exception: Value) {
-        match self.exception_handler() {
-            Some(handler) if self.is_taken(None) => {
-                self.builder.ins().trapz(exception, trap_code(TrapCode::NullExceptionReference));
-                self.builder.ins().jump(handler, &[BlockArg::Value(exception)]);
-            }
-            _ => self.throw_by(Helper::ThrowRef, &[exception]),
-        }
+    /// As [`throw`](Self::throw), for `throw_ref`.
+    fn throw_ref(&mut self) -> bool {
+        let Some(handler) = self.exception_handler().filter(|_| self.is_taken(None)) else { return false };
+        let exception = self.pop();
+        self.builder.ins().trapz(exception, trap_code(TrapCode::NullExceptionReference));
+        self.builder.ins().jump(handler, &[BlockArg::Value(exception)]);
+        self.become_unreachable();
+        true
     }
 
     /// Calls a helper that does not return but may be left for a handler.
-    fn throw_by(&mut self, helper: Helper, args: &[Value]) {
+    pub(super) fn leaving_helper(&mut self, helper: Helper, args: &[Value]) {
         let (code, _) = self.helper_code(helper);
         // As the handler relies on no register, and few arguments travel alike in both conventions, this one does.
         let signature = Signature { call_conv: CallConv::Tail, ..helper.signature() };
@@ -233,7 +201,11 @@ impl Translator<'_, '_> {
             Some(outer) => {
                 self.builder.ins().jump(outer, &[BlockArg::Value(exception)]);
             }
-            None => self.throw_by(Helper::ThrowRef, &[exception]),
+            None => {
+                self.push(exception);
+                let row = BuiltinCall { builtin: Builtin::ThrowRef, immediates: 0 };
+                self.call_builtin(row);
+            }
         }
     }
 
@@ -243,18 +215,13 @@ impl Translator<'_, '_> {
         if params.is_empty() {
             return;
         }
-        let payload = self.payload(slots_of(&params));
+        let payload = self.slot_area(slots_of(&params));
         self.helper(Helper::ExceptionPayload, &[exception, payload]);
         let mut offset = 0;
         for ty in params {
-            let value = self.builder.ins().load(value_type(ty), in_payload(), payload, offset);
+            let value = self.builder.ins().load(value_type(ty), in_slot_area(), payload, offset);
             self.push(value);
             offset += 8 * ty.slots() as i32;
         }
     }
-}
-
-/// Flags of accesses to a payload, whose vectors are aligned as its words are.
-fn in_payload() -> MemFlagsData {
-    MemFlagsData::new().with_notrap()
 }

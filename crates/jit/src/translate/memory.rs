@@ -12,7 +12,6 @@ use wasmr_module::op::memory_of;
 use super::environment::Region;
 use super::state::Translator;
 use crate::abi::value_type;
-use crate::helpers::Helper;
 use crate::trap_code::trap_code;
 
 const PAGE_LOG2: i64 = 16;
@@ -40,14 +39,6 @@ impl Translator<'_, '_> {
                 let len = self.memory_len(mem);
                 let pages = self.builder.ins().ushr_imm_u(len, PAGE_LOG2);
                 self.push_address(mem, pages);
-            }
-            Operator::MemoryGrow { mem } => {
-                let delta = self.pop();
-                let delta = self.as_slot(delta);
-                let memory = self.index(mem);
-                let grown = self.helper(Helper::MemoryGrow, &[memory, delta]);
-                let old = self.builder.inst_results(grown)[0];
-                self.push_address(mem, old);
             }
             _ => return false,
         }

@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod builtin;
 mod bulk_memory;
 mod call;
 mod clif;
@@ -212,7 +213,8 @@ impl<'a> Translator<'a, '_> {
             || self.table_operator(operator)
             || self.exception_operator(operator)
             || self.bulk_memory_operator(operator)
-            || self.simd_operator(operator);
+            || self.simd_operator(operator)
+            || self.builtin_operator(operator);
         if known { Ok(()) } else { Err(Refusal::Operator { offset }) }
     }
 

@@ -6,7 +6,6 @@ use wasmr_core::trap::TrapCode;
 
 use super::environment::Region;
 use super::state::Translator;
-use crate::helpers::Helper;
 use crate::trap_code::trap_code;
 
 const ELEMENT_LOG2: i64 = 3;
@@ -31,36 +30,6 @@ impl Translator<'_, '_> {
             Operator::TableSize { table } => {
                 let (_, len) = self.table_bounds(table);
                 self.push_table_index(table, len);
-            }
-            Operator::TableGrow { table } => {
-                let (value, delta) = self.pop2();
-                let delta = self.as_slot(delta);
-                let index = self.index(table);
-                let grown = self.helper(Helper::TableGrow, &[index, value, delta]);
-                let old = self.builder.inst_results(grown)[0];
-                self.push_table_index(table, old);
-            }
-            Operator::TableFill { table } => {
-                let (start, value, len) = self.pop3();
-                let (start, len) = (self.as_slot(start), self.as_slot(len));
-                let index = self.index(table);
-                self.long_helper(Helper::TableFill, &[index, start, value, len]);
-            }
-            Operator::TableCopy { dst_table, src_table } => {
-                let (dst, src, len) = self.pop3();
-                let (dst, src, len) = (self.as_slot(dst), self.as_slot(src), self.as_slot(len));
-                let (dst_table, src_table) = (self.index(dst_table), self.index(src_table));
-                self.long_helper(Helper::TableCopy, &[dst_table, src_table, dst, src, len]);
-            }
-            Operator::TableInit { elem_index, table } => {
-                let (dst, src, len) = self.pop3();
-                let dst = self.as_slot(dst);
-                let (table, segment) = (self.index(table), self.index(elem_index));
-                self.long_helper(Helper::TableInit, &[table, segment, dst, src, len]);
-            }
-            Operator::ElemDrop { elem_index } => {
-                let segment = self.index(elem_index);
-                self.helper(Helper::ElemDrop, &[segment]);
             }
             _ => return false,
         }

@@ -2,7 +2,9 @@
 
 use std::ptr::{self, NonNull};
 
-use super::object;
+use wasmr_core::trap::TrapCode;
+
+use super::{Thrown, object};
 use crate::arena::Object;
 use crate::exception::exception;
 use crate::vm::{VmInstance, VmStore, VmTag};
@@ -30,6 +32,23 @@ pub unsafe fn exception_new(instance: *mut VmInstance, tag_index: u32, payload: 
         let store = &mut *(*(*instance).store).store;
         store.insert_reference(Object::Exception { tag, payload }).unwrap_or(0)
     }
+}
+
+/// `throw`: the exception, thrown.
+///
+/// # Safety
+/// As for [`exception_new`].
+pub(super) unsafe fn throw(instance: *mut VmInstance, tag_index: u32, payload: *const u64) -> Thrown {
+    // SAFETY: the contract.
+    Thrown(unsafe { exception_new(instance, tag_index, payload) })
+}
+
+/// `throw_ref`.
+///
+/// # Safety
+/// See [`builtins`](super).
+pub(super) unsafe fn throw_ref(_: *mut VmInstance, exception: u64) -> Result<Thrown, TrapCode> {
+    if exception == 0 { Err(TrapCode::NullExceptionReference) } else { Ok(Thrown(exception)) }
 }
 
 /// The tag of an exception; null if the word names none, as 0 does.

@@ -6,11 +6,11 @@ use std::ptr;
 
 use wasmr_core::trap::TrapCode;
 
-use super::{object, range_within};
+use super::{index_max, object, range_within};
 use crate::memory;
 use crate::vm::VmInstance;
 
-/// `memory.grow`: the size before, in pages, or `u64::MAX`. A guarded memory keeps its base, and only guarded memories
+/// `memory.grow`: the size before, in pages, or -1, as wide as the memory's addresses. A guarded memory keeps its base, and only guarded memories
 /// have it cached in instances.
 ///
 /// # Safety
@@ -18,9 +18,10 @@ use crate::vm::VmInstance;
 pub unsafe fn memory_grow(instance: *mut VmInstance, memory: u32, delta: u64) -> u64 {
     // SAFETY: the contract. The memory is an allocation of its own, so the two borrows do not overlap.
     unsafe {
-        let memory = object(instance).memory(memory);
+        let object = object(instance);
+        let failed = index_max(object.module().memories()[memory as usize].is64);
         let store = &mut *(*(*instance).store).store;
-        memory::grow(store, memory, delta).unwrap_or(u64::MAX)
+        memory::grow(store, object.memory(memory), delta).unwrap_or(failed)
     }
 }
 

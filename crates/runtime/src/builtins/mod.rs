@@ -1,7 +1,11 @@
-//! Slow paths that every tier calls, one function per opcode, in files named for the opcode's category.
+//! Slow paths that every tier calls, one function per operator, in files named for the operator's category.
+//!
+//! The operators of [`for_each_builtin`](wasmr_module::for_each_builtin) have an *entry* each, a [`BuiltinFn`], by which tiers call
+//! them without knowing which they are; [`entry`] unpacks immediates and operands as the row says. What else is here serves the tiers
+//! in other ways.
 //!
 //! Rules: such a function takes the instance (or store) and plain words; it checks what execution must check, and
-//! returns a [`TrapCode`](wasmr_core::trap::TrapCode) rather than trapping, so that the tier leaves its own code in its
+//! returns a [`TrapCode`] rather than trapping, so that the tier leaves its own code in its
 //! own way; it does all or nothing; it never unwinds; and it keeps no reference into the store, as it may be called
 //! while other frames know the same objects.
 //!
@@ -13,7 +17,9 @@ use std::any::Any;
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, TypeId};
+use wasmr_module::Builtin;
 
 use crate::host_error::HostError;
 use crate::instance::InstanceObject;
@@ -25,6 +31,136 @@ pub mod exception;
 pub mod memory;
 pub mod reference;
 pub mod table;
+
+/// Executes an operator of the table. The operands are in slot form from `slots` on, the lowest first; the result is left in the
+/// first of them. On [`Status::TRAP`] and [`Status::THROW`] the store knows what for.
+///
+/// # Safety
+/// See the [module](self). The immediates are those of a valid operator of the instance's module; from `slots` on there are as many
+/// slots as its operands take, at least one.
+pub type BuiltinFn = unsafe extern "C" fn(instance: *mut VmInstance, immediates: u64, slots: *mut u64) -> Status;
+
+/// Returns the entry of an operator.
+pub fn entry(builtin: Builtin) -> BuiltinFn {
+    ENTRIES[builtin as usize]
+}
+
+macro_rules! entries {
+    ($(
+        $op:ident { $($immediate:ident),* } $file:ident::$name:ident($($operand:ident: $ty:ty),*)
+        -> $result:ident $(($of:ident))?;
+    )*) => {
+        mod entries {
+            use super::*;
+
+            $(pub(super) unsafe extern "C" fn $name(
+                instance: *mut VmInstance,
+                immediates: u64,
+                slots: *mut u64,
+            ) -> Status {
+                let _halves = [immediates as u32, (immediates >> 32) as u32];
+                let _words = slots;
+                // SAFETY: the contract; each operand is in its slot.
+                unsafe {
+                    entries!(@immediates _halves $($immediate)*);
+                    $(
+                        let $operand = <$ty>::from_slots(_words);
+                        let _words = _words.add(1);
+                    )*
+                    $file::$name(instance $(, $immediate)* $(, $operand)*).finish(instance, slots)
+                }
+            })*
+        }
+
+        static ENTRIES: [BuiltinFn; Builtin::ALL.len()] = [$(entries::$name),*];
+    };
+    (@immediates $halves:ident) => {};
+    (@immediates $halves:ident $first:ident) => {
+        let [$first, _] = $halves;
+    };
+    (@immediates $halves:ident $first:ident $second:ident) => {
+        let [$first, $second] = $halves;
+    };
+}
+wasmr_module::for_each_builtin!(entries);
+
+/// The operands of a `throw`: the address of their slots.
+type Payload = *const u64;
+
+/// An operand.
+trait Operand {
+    /// Takes the operand from its slot.
+    ///
+    /// # Safety
+    /// The slot can be read.
+    unsafe fn from_slots(slot: *const u64) -> Self;
+}
+
+macro_rules! words {
+    ($($ty:ty)*) => {$(
+        impl Operand for $ty {
+            unsafe fn from_slots(slot: *const u64) -> $ty {
+                // SAFETY: the contract.
+                unsafe { *slot as $ty }
+            }
+        }
+    )*};
+}
+words!(u8 u32 u64);
+
+impl Operand for Payload {
+    unsafe fn from_slots(slot: *const u64) -> Payload {
+        slot
+    }
+}
+
+/// The end of an operator.
+trait Outcome {
+    /// Leaves the result in `slot`, or the reason of a trap in the store.
+    ///
+    /// # Safety
+    /// The instance is alive and the slot can be written.
+    unsafe fn finish(self, instance: *mut VmInstance, slot: *mut u64) -> Status;
+}
+
+impl Outcome for () {
+    unsafe fn finish(self, _: *mut VmInstance, _: *mut u64) -> Status {
+        Status::OK
+    }
+}
+
+impl Outcome for u64 {
+    unsafe fn finish(self, _: *mut VmInstance, slot: *mut u64) -> Status {
+        // SAFETY: the contract.
+        unsafe { *slot = self };
+        Status::OK
+    }
+}
+
+/// The operator throws the exception; 0 stands for one that there was no room for.
+struct Thrown(u64);
+
+impl Outcome for Thrown {
+    unsafe fn finish(self, instance: *mut VmInstance, _: *mut u64) -> Status {
+        // SAFETY: the contract.
+        unsafe { (*(*instance).store).pending_exception = self.0 };
+        Status::THROW
+    }
+}
+
+impl<T: Outcome> Outcome for Result<T, TrapCode> {
+    unsafe fn finish(self, instance: *mut VmInstance, slot: *mut u64) -> Status {
+        match self {
+            // SAFETY: the contract.
+            Ok(value) => unsafe { value.finish(instance, slot) },
+            Err(code) => {
+                // SAFETY: the contract.
+                unsafe { (*(*instance).store).trap_code = code };
+                Status::TRAP
+            }
+        }
+    }
+}
 
 /// Whether a reference of type `actual` may stand where `expected` is asked for: `call_indirect`'s answer when the two
 /// differ.
@@ -112,4 +248,9 @@ unsafe fn object<'a>(instance: *mut VmInstance) -> &'a InstanceObject {
 fn range_within(start: u64, len: u64, size: usize) -> Option<std::ops::Range<usize>> {
     let end = start.checked_add(len).filter(|&end| end <= size as u64)?;
     Some(start as usize..end as usize)
+}
+
+/// The largest address or index of that width, in slot form: -1 to the guest.
+fn index_max(is64: bool) -> u64 {
+    if is64 { u64::MAX } else { u32::MAX.into() }
 }

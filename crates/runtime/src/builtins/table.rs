@@ -7,21 +7,22 @@ use std::ptr;
 use wasmr_core::trap::TrapCode;
 use wasmr_module::ElementItems;
 
-use super::{object, range_within};
+use super::{index_max, object, range_within};
 use crate::const_eval::evaluate;
 use crate::table;
 use crate::vm::VmInstance;
 
-/// `table.grow`: the size before, or `u64::MAX`.
+/// `table.grow`: the size before, or -1, as wide as the table's indices.
 ///
 /// # Safety
 /// See [`builtins`](super).
 pub unsafe fn table_grow(instance: *mut VmInstance, table: u32, value: u64, delta: u64) -> u64 {
     // SAFETY: the contract. The table is an allocation of its own, so the two borrows do not overlap.
     unsafe {
-        let table = object(instance).table(table);
+        let object = object(instance);
+        let failed = index_max(object.module().tables()[table as usize].ty.is64);
         let store = &mut *(*(*instance).store).store;
-        table::grow(store, table, delta, value).unwrap_or(u64::MAX)
+        table::grow(store, object.table(table), delta, value).unwrap_or(failed)
     }
 }
 

@@ -154,7 +154,7 @@ unsafe extern "C" fn bulk(_: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -
             memory_copy(instance, 0, 0, 1, 0, 3).is_ok(),
             memory_copy(instance, 0, 0, 0, 65536, 1).is_ok(),
             memory_grow(instance, 0, 1) == 1,
-            memory_grow(instance, 0, 1) == u64::MAX,
+            memory_grow(instance, 0, 1) == u64::from(u32::MAX),
             memory_fill(instance, 0, 65530, 8, 7).is_ok(),
         ];
         data_drop(instance, 0);

@@ -80,7 +80,7 @@ unsafe extern "C" fn bulk(_: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -
             table_fill(instance, 0, u64::MAX, this, 1).is_ok(),
             table_fill(instance, 0, 0, 0, 1).is_ok(),
             table_grow(instance, 0, this, 2) == 5,
-            table_grow(instance, 0, this, u64::from(u32::MAX)) == u64::MAX,
+            table_grow(instance, 0, this, u64::from(u32::MAX)) == u64::from(u32::MAX),
         ];
         elem_drop(instance, 0);
         let dropped = [table_init(instance, 0, 0, 0, 0, 1).is_ok(), table_init(instance, 0, 0, 7, 0, 0).is_ok()];

@@ -1,0 +1,89 @@
+//! The operators that the runtime executes: operands to an area of the frame, a call, the result from there.
+//!
+//! All of them go through one helper, which leaves the function if the operator traps or throws. An operator that is done in place,
+//! or partly so, is handled by its category before it gets here.
+
+use cranelift_codegen::ir::{
+    InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKey, StackSlotKind, Value, types,
+};
+use wasmparser::Operator;
+use wasmr_module::operator_class::OperatorClass;
+use wasmr_module::{BuiltinCall, BuiltinResult};
+
+use super::state::Translator;
+use crate::abi::value_type;
+use crate::helpers::Helper;
+
+/// The key of the stack slot through which operands pass: one a function, as large as its largest area.
+const AREA: u64 = 1;
+
+/// Flags of accesses to the area, whose vectors are aligned as its words are.
+pub(super) fn in_slot_area() -> MemFlagsData {
+    MemFlagsData::new().with_notrap()
+}
+
+impl Translator<'_, '_> {
+    /// Translates `operator` if the runtime executes it. Returns true if it does.
+    pub(super) fn builtin_operator(&mut self, operator: &Operator<'_>) -> bool {
+        let Some(call) = BuiltinCall::of(operator) else { return false };
+        self.call_builtin(call);
+        if OperatorClass::of(operator).size_log2().is_some() {
+            // It takes as long as the guest says.
+            self.check_interrupt();
+        }
+        if call.builtin.result() == BuiltinResult::Never {
+            self.become_unreachable();
+        }
+        true
+    }
+
+    /// Calls an operator's builtin with the operands that are on the stack, and pushes its result.
+    pub(super) fn call_builtin(&mut self, call: BuiltinCall) {
+        let (count, _) = call.operand_counts(self.request.module);
+        let area = self.pop_to_area(count);
+        let row = self.index(call.builtin as u32);
+        let immediates = self.builder.ins().iconst(types::I64, call.immediates as i64);
+        let args = [row, immediates, area];
+        if call.builtin.result() == BuiltinResult::Never {
+            self.leaving_helper(Helper::Builtin, &args);
+            return;
+        }
+        self.helper(Helper::Builtin, &args);
+        if let Some(ty) = call.result(self.request.module) {
+            let value = self.builder.ins().load(value_type(ty), in_slot_area(), area, 0);
+            self.push(value);
+        }
+    }
+
+    /// Pops operands into the area, the lowest first. Returns the area's address.
+    pub(super) fn pop_to_area(&mut self, count: usize) -> Value {
+        let values = self.pop_many(count);
+        let bytes: u32 = values.iter().map(|&value| self.builder.func.dfg.value_type(value).bytes().max(8)).sum();
+        let area = self.slot_area(bytes / 8);
+        let mut offset = 0;
+        for value in values {
+            let value = self.as_slot(value);
+            self.builder.ins().store(in_slot_area(), value, area, offset);
+            offset += self.builder.func.dfg.value_type(value).bytes() as i32;
+        }
+        area
+    }
+
+    /// Returns the address of an area of so many slots, at least one, which may be used until the next area is asked for.
+    pub(super) fn slot_area(&mut self, slots: u32) -> Value {
+        let size = 8 * slots.max(1);
+        let key = Some(StackSlotKey::new(AREA));
+        let stack_slots = &mut self.builder.func.sized_stack_slots;
+        let known: Option<StackSlot> = stack_slots.iter().find(|(_, data)| data.key == key).map(|(slot, _)| slot);
+        let slot = match known {
+            Some(slot) => slot,
+            None => {
+                let data = StackSlotData { key, ..StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4) };
+                self.builder.create_sized_stack_slot(data)
+            }
+        };
+        let data = &mut self.builder.func.sized_stack_slots[slot];
+        data.size = data.size.max(size);
+        self.builder.ins().stack_addr(types::I64, slot, 0)
+    }
+}

@@ -1,0 +1,220 @@
+//! The operators that every tier leaves to the runtime: one row each.
+//!
+//! Such an operator takes long enough that a call costs little beside it, or is rare. A row gives all that there is to know of it
+//! but its meaning, which is a function of the same name in the runtime's `builtins`. Everything else follows from the row: the
+//! function's calling shape, the interpreter's instruction, the compiler's call, and its name. Fuel
+//! and control flow follow from the operator's [class](crate::operator_class).
+//!
+//! | part of a row | meaning |
+//! |---|---|
+//! | `MemoryFill { mem }` | the operator with its immediates, in the order of the function's parameters; two at most |
+//! | `memory::memory_fill` | the file of the function, and the function |
+//! | `(dst: u64, value: u8, len: u64)` | the operands, the lowest first, as the function takes them from their slots |
+//! | `-> address(mem)` | the result, see [`BuiltinResult`] |
+//!
+//! A tier may do an operator of the table in a faster way where it pays; it then handles the operator before it asks
+//! [`BuiltinCall::of`].
+
+use wasmparser::Operator;
+use wasmr_core::types::{FuncType, RefType, ValType};
+
+use crate::Module;
+use crate::operator_text::visitor_name;
+
+/// The operators that the runtime executes: calls `$each! { rows }`. The table's file explains the rows.
+#[macro_export]
+macro_rules! for_each_builtin {
+    ($each:ident) => {
+        $each! {
+            MemoryGrow { mem }                  memory::memory_grow(delta: u64) -> address(mem);
+            MemoryFill { mem }                  memory::memory_fill(dst: u64, value: u8, len: u64) -> nothing;
+            MemoryCopy { dst_mem, src_mem }     memory::memory_copy(dst: u64, src: u64, len: u64) -> nothing;
+            MemoryInit { mem, data_index }      memory::memory_init(dst: u64, src: u32, len: u32) -> nothing;
+            DataDrop { data_index }             memory::data_drop() -> nothing;
+            TableGrow { table }                 table::table_grow(value: u64, delta: u64) -> index(table);
+            TableFill { table }                 table::table_fill(dst: u64, value: u64, len: u64) -> nothing;
+            TableCopy { dst_table, src_table }  table::table_copy(dst: u64, src: u64, len: u64) -> nothing;
+            TableInit { table, elem_index }     table::table_init(dst: u64, src: u32, len: u32) -> nothing;
+            ElemDrop { elem_index }             table::elem_drop() -> nothing;
+            RefFunc { function_index }          reference::ref_func() -> function;
+            Throw { tag_index }                 exception::throw(payload: Payload) -> never;
+            ThrowRef { }                        exception::throw_ref(exception: u64) -> never;
+        }
+    };
+}
+
+/// The result of an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuiltinResult {
+    /// No value.
+    Nothing,
+    /// No value, as control does not go on behind it: the operator traps or throws.
+    Never,
+    /// An address in the memory that the first immediate names.
+    Address,
+    /// An index of the table that the first immediate names.
+    Index,
+    /// A reference to a function.
+    Function,
+}
+
+/// The operands of an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuiltinOperands {
+    /// So many values of one slot each.
+    Words(usize),
+    /// The parameters of the tag that the first immediate names.
+    Payload,
+}
+
+/// An operator of the table with its immediates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuiltinCall {
+    /// The row.
+    pub builtin: Builtin,
+    /// The first immediate in the low half, the second in the high one.
+    pub immediates: u64,
+}
+
+macro_rules! operands {
+    (payload: Payload) => {
+        BuiltinOperands::Payload
+    };
+    ($($operand:ident: $ty:ident),*) => {
+        BuiltinOperands::Words(<[&str]>::len(&[$(stringify!($operand)),*]))
+    };
+}
+
+macro_rules! result {
+    (nothing) => {
+        BuiltinResult::Nothing
+    };
+    (never) => {
+        BuiltinResult::Never
+    };
+    (address) => {
+        BuiltinResult::Address
+    };
+    (index) => {
+        BuiltinResult::Index
+    };
+    (function) => {
+        BuiltinResult::Function
+    };
+}
+
+macro_rules! rows {
+    ($(
+        $op:ident { $($immediate:ident),* } $file:ident::$name:ident($($operand:ident: $ty:ident),*)
+        -> $result:ident $(($of:ident))?;
+    )*) => {
+        /// A row of the table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Builtin {
+            $(
+                #[doc = concat!("`", stringify!($name), "`, as the decoder's visitors spell it.")]
+                $op,
+            )*
+        }
+
+        impl Builtin {
+            /// All rows, in the order of the table.
+            pub const ALL: &[Builtin] = &[$(Builtin::$op),*];
+
+            /// The operands.
+            pub const fn operands(self) -> BuiltinOperands {
+                match self { $(Builtin::$op => operands!($($operand: $ty),*),)* }
+            }
+
+            /// The result.
+            pub const fn result(self) -> BuiltinResult {
+                match self { $(Builtin::$op => result!($result),)* }
+            }
+
+            /// Number of immediates.
+            pub const fn immediate_count(self) -> usize {
+                match self { $(Builtin::$op => <[&str]>::len(&[$(stringify!($immediate)),*]),)* }
+            }
+
+            /// The operator's name in the text format.
+            pub fn name(self) -> String {
+                match self { $(Builtin::$op => visitor_name(stringify!($name)),)* }
+            }
+        }
+
+        impl BuiltinCall {
+            /// Returns the operator as a call of its builtin, if it is in the table.
+            #[inline]
+            pub fn of(operator: &Operator<'_>) -> Option<BuiltinCall> {
+                match *operator {
+                    $(Operator::$op { $($immediate),* } => {
+                        Some(BuiltinCall { builtin: Builtin::$op, immediates: pack([$($immediate),*]) })
+                    })*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+for_each_builtin!(rows);
+
+/// Immediates as one word, the first in the low half.
+fn pack<const N: usize>(immediates: [u32; N]) -> u64 {
+    immediates.iter().rev().fold(0, |word, &immediate| word << 32 | u64::from(immediate))
+}
+
+impl BuiltinCall {
+    /// The first immediate.
+    fn first(self) -> u32 {
+        self.immediates as u32
+    }
+
+    /// The number of operands, and of the slots that they take.
+    pub fn operand_counts(self, module: &Module) -> (usize, usize) {
+        match self.builtin.operands() {
+            BuiltinOperands::Words(count) => (count, count),
+            BuiltinOperands::Payload => {
+                let ty = module.registry().func_type(module.tags()[self.first() as usize]);
+                let of = |ty: &FuncType| (ty.params().len(), ty.param_slots());
+                of(ty.as_deref().expect("validated: a tag has a function type"))
+            }
+        }
+    }
+
+    /// The type of the result, if there is one.
+    pub fn result(self, module: &Module) -> Option<ValType> {
+        let word = |is64| if is64 { ValType::I64 } else { ValType::I32 };
+        match self.builtin.result() {
+            BuiltinResult::Nothing | BuiltinResult::Never => None,
+            BuiltinResult::Address => Some(word(module.memories()[self.first() as usize].is64)),
+            BuiltinResult::Index => Some(word(module.tables()[self.first() as usize].ty.is64)),
+            BuiltinResult::Function => Some(ValType::Ref(RefType::FUNCREF)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_tell_names_immediates_and_sizes() {
+        let call = BuiltinCall::of(&Operator::MemoryCopy { dst_mem: 3, src_mem: 5 }).unwrap();
+        assert_eq!(call, BuiltinCall { builtin: Builtin::MemoryCopy, immediates: 5 << 32 | 3 });
+        assert_eq!(call.builtin.name(), "memory.copy");
+        assert_eq!(call.builtin.operands(), BuiltinOperands::Words(3));
+        assert_eq!(
+            BuiltinCall::of(&Operator::Throw { tag_index: 1 }).unwrap().builtin.operands(),
+            BuiltinOperands::Payload
+        );
+        assert_eq!(Builtin::ThrowRef.name(), "throw_ref");
+        assert_eq!(Builtin::ElemDrop.operands(), BuiltinOperands::Words(0));
+        assert_eq!(BuiltinCall::of(&Operator::Nop), None);
+    }
+
+    #[test]
+    fn immediates_fit_one_word() {
+        assert!(Builtin::ALL.iter().all(|builtin| builtin.immediate_count() <= 2));
+    }
+}
