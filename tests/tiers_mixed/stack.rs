@@ -142,7 +142,8 @@ fn calls_get_about_as_deep_in_every_mode_whatever_their_frames_hold() {
 fn large_functions_that_keep_little_get_deeper_when_compiled_but_not_without_bound() {
     // Forty locals that are not needed after the call, in a body too large for its compiled frame to be enlarged as others are.
     const LOCALS: usize = 40;
-    const MOST: i64 = 7;
+    // Seven times in compiled code, and once more where a recursion begins in the interpreter: it uses up both stacks.
+    const MOST: i64 = 8;
     let read = |at: usize| format!("(local.set {} (i32.load offset={} (i32.const 0)))", at % LOCALS + 1, 4 * at);
     let used = |at: usize| format!("(i32.store offset={} (i32.const 4096) (local.get {}))", 4 * at, at % LOCALS + 1);
     let work: String = (0..600).map(|at| read(at) + &used(at)).collect();
