@@ -119,7 +119,7 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     config.threads_enabled = false;
     config.shared_everything_threads_enabled = false;
     config.custom_page_sizes_enabled = false;
-    config.wide_arithmetic_enabled = false;
+    config.wide_arithmetic_enabled = own;
     config.compact_imports_enabled = false;
     config.custom_descriptors_enabled = false;
     config.allow_invalid_funcs = false;

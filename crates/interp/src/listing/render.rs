@@ -151,8 +151,9 @@ fn builtin(cell: Cell<'_>, context: &Context<'_>) -> Option<String> {
     let halves = [immediates as u32, (immediates >> 32) as u32];
     let immediates = halves.iter().take(builtin.immediate_count()).map(u32::to_string);
     let words: Vec<String> = immediates.chain((0..slots).map(slot)).collect();
-    let result = call.result(context.module).map(|_| format!("{} = ", slot(0))).unwrap_or_default();
-    Some(format!("{result}{} {}", builtin.name(), words.join(", ")))
+    let results: Vec<String> = (0..call.results(context.module).len()).map(slot).collect();
+    let equals = if results.is_empty() { "" } else { " = " };
+    Some(format!("{}{equals}{} {}", results.join(", "), builtin.name(), words.join(", ")))
 }
 
 /// What stands at an offset of an instance.

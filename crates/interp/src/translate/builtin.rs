@@ -1,4 +1,4 @@
-//! The operators that the runtime executes: operands to consecutive slots, one instruction, the result from the first of them.
+//! The operators that the runtime executes: operands to consecutive slots, one instruction, the results from there.
 
 use wasmparser::Operator;
 use wasmr_module::{BuiltinCall, BuiltinResult};
@@ -32,7 +32,7 @@ impl Translator<'_> {
         }
         self.truncate(first);
         self.clobber_all();
-        if let Some(ty) = call.result(self.module) {
+        for &ty in call.results(self.module) {
             self.push(Kind::Temp, Ty::of(ty));
         }
         if call.builtin.result() == BuiltinResult::Never {

@@ -49,8 +49,8 @@ impl Translator<'_, '_> {
             return;
         }
         self.helper(Helper::Builtin, &args);
-        if let Some(ty) = call.result(self.request.module) {
-            let value = self.builder.ins().load(value_type(ty), in_slot_area(), area, 0);
+        for (index, &ty) in call.results(self.request.module).iter().enumerate() {
+            let value = self.builder.ins().load(value_type(ty), in_slot_area(), area, 8 * index as i32);
             self.push(value);
         }
     }

@@ -36,6 +36,7 @@ mod stack;
 mod state;
 mod table;
 mod variable;
+mod wide;
 
 use std::collections::HashMap;
 
@@ -214,6 +215,7 @@ impl<'a> Translator<'a, '_> {
             || self.exception_operator(operator)
             || self.bulk_memory_operator(operator)
             || self.simd_operator(operator)
+            || self.wide_operator(operator)
             || self.builtin_operator(operator);
         if known { Ok(()) } else { Err(Refusal::Operator { offset }) }
     }

@@ -170,11 +170,6 @@ fn what_no_tier_executes_is_refused_by_name() {
         (Feature::Threads, "shared memories", "(module (memory 1 1 shared))"),
         (Feature::Threads, "shared memories", r#"(module (import "a" "b" (memory 1 1 shared)))"#),
         (Feature::CustomPageSizes, "", "(module (memory 1 (pagesize 1)))"),
-        (
-            Feature::WideArithmetic,
-            "`i64.add128`",
-            "(module (func (param i64 i64) (result i64 i64) (i64.add128 (local.get 0) (local.get 1) (local.get 0) (local.get 1))))",
-        ),
     ];
     for (feature, named, text) in cases {
         let lacks = feature.lacks().expect("the feature is not executed");

@@ -31,13 +31,14 @@ pub mod exception;
 pub mod memory;
 pub mod reference;
 pub mod table;
+pub mod wide;
 
-/// Executes an operator of the table. The operands are in slot form from `slots` on, the lowest first; the result is left in the
-/// first of them. On [`Status::TRAP`] and [`Status::THROW`] the store knows what for.
+/// Executes an operator of the table. The operands are in slot form from `slots` on, the lowest first; the results are left from
+/// there on as well. On [`Status::TRAP`] and [`Status::THROW`] the store knows what for.
 ///
 /// # Safety
 /// See the [module](self). The immediates are those of a valid operator of the instance's module; from `slots` on there are as many
-/// slots as its operands take, at least one.
+/// slots as its operands or its results take, whichever are more.
 pub type BuiltinFn = unsafe extern "C" fn(instance: *mut VmInstance, immediates: u64, slots: *mut u64) -> Status;
 
 /// Returns the entry of an operator.
@@ -133,6 +134,18 @@ impl Outcome for u64 {
     unsafe fn finish(self, _: *mut VmInstance, slot: *mut u64) -> Status {
         // SAFETY: the contract.
         unsafe { *slot = self };
+        Status::OK
+    }
+}
+
+/// A number of 128 bits: the low half in the first slot, the high one in the second.
+impl Outcome for u128 {
+    unsafe fn finish(self, _: *mut VmInstance, slot: *mut u64) -> Status {
+        // SAFETY: the contract; the operands take two slots at least.
+        unsafe {
+            *slot = self as u64;
+            *slot.add(1) = (self >> 64) as u64;
+        }
         Status::OK
     }
 }
