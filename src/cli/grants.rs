@@ -4,6 +4,7 @@
 //! Pure: asks about the host through a closure.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::path::Path;
 
 use super::missing::shell_word;
@@ -40,7 +41,8 @@ pub fn other_reading(spec: &DirSpec, home: Option<&str>, is_dir: impl Fn(&str) -
     }
     readings.into_iter().find_map(|(why, host, guest)| {
         let host = expanded(host, home);
-        is_dir(&host).then(|| format!("{why}; type --dir {}", typed(&host, guest, read_only)))
+        let value = proposal(&host, guest, read_only).filter(|_| is_dir(&host))?;
+        Some(format!("{why}; type --dir {value}"))
     })
 }
 
@@ -61,10 +63,31 @@ fn expanded<'p>(path: &'p str, home: Option<&str>) -> Cow<'p, str> {
     }
 }
 
-/// The value of `--dir` as a user types it; without a name for the guest if that is empty.
+/// A value of `--dir`; without a name for the guest if that is empty.
+fn value(host: &str, guest: &str, read_only: bool) -> String {
+    let colons = if guest.is_empty() { "" } else { "::" };
+    format!("{host}{colons}{guest}{}", if read_only { "::ro" } else { "" })
+}
+
+/// A value of `--dir` as a user types it.
 fn typed(host: &str, guest: &str, read_only: bool) -> String {
-    let guest = if guest.is_empty() { String::new() } else { format!("::{guest}") };
-    shell_word(&printable_word(format!("{host}{guest}{}", if read_only { "::ro" } else { "" })))
+    shell_word(&printable_word(value(host, guest, read_only)))
+}
+
+/// The value of `--dir` that grants `host` as `guest`, as a user types it; as `/GUEST` if the guest's path alone is a marker.
+/// `None` if no value means that.
+fn proposal(host: &str, guest: &str, read_only: bool) -> Option<String> {
+    let guests = if guest.is_empty() { vec![String::new()] } else { vec![guest.to_string(), format!("/{guest}")] };
+    guests.into_iter().find_map(|guest| {
+        let is_meant = |spec: &DirSpec| {
+            let named = if guest.is_empty() { host } else { &guest };
+            spec.host == Path::new(host) && spec.guest == named && spec.read_only == read_only
+        };
+        let is_marker = !guest.is_empty() && without_marker(&format!(":{guest}")).0.is_empty();
+        let value = OsString::from(value(host, &guest, read_only));
+        let fits = !is_marker && DirSpec::parse(value).is_ok_and(|spec| is_meant(&spec));
+        fits.then(|| typed(host, &guest, read_only))
+    })
 }
 
 /// The value of `--dir` that means what another runtime's option of this value means: `HOST:GUEST`, or `GUEST:HOST` if the guest
@@ -74,7 +97,7 @@ pub fn translated(value: &str, guest_first: bool) -> Option<String> {
     let words = words.trim_end_matches(':');
     let (first, second) = words.split_once("::").or_else(|| words.split_once(':'))?;
     let (host, guest) = if guest_first { (second, first) } else { (first, second) };
-    (!host.is_empty() && !guest.is_empty()).then(|| typed(host, guest, read_only))
+    if host.is_empty() || guest.is_empty() { None } else { proposal(host, guest, read_only) }
 }
 
 /// What to type if the path is that of a file.
@@ -155,11 +178,28 @@ fn dotdot(specs: &[DirSpec], spec: &DirSpec) -> Option<String> {
 /// A proposal of a name that no other directory has.
 fn another_name(specs: &[DirSpec], spec: &DirSpec) -> String {
     let own = spec.host.file_name().and_then(|name| name.to_str()).unwrap_or("host");
-    let numbered = (2..).map(|number| format!("/{own}-{number}"));
-    let mut candidates = std::iter::once(format!("/{own}")).chain(numbered);
-    let free = candidates.find(|name| !specs.iter().any(|other| names(&other.guest).eq(names(name))));
-    let typed = typed(&spec.host.to_string_lossy(), &free.unwrap_or_default(), spec.read_only);
-    format!("another name helps: --dir {typed}")
+    // One name is free, and a marker at the end of the first is none with a number behind it.
+    let numbered = (2..specs.len() + 3).map(|number| format!("/{own}-{number}"));
+    let candidates = std::iter::once(format!("/{own}")).chain(numbered);
+    let mut free = candidates.filter(|name| !specs.iter().any(|other| names(&other.guest).eq(names(name))));
+    let help = free.find_map(|name| proposal(&spec.host.to_string_lossy(), &name, spec.read_only));
+    format!("another name helps{}", help.map(|value| format!(": --dir {value}")).unwrap_or_default())
+}
+
+/// The first name of the guest path at which relative paths begin if `spec` is the only grant; `None` if they all lead into it.
+pub fn own_name(spec: &DirSpec) -> Option<&str> {
+    names(&spec.guest).next().filter(|name| *name != "..")
+}
+
+/// What to say about a single grant that holds an entry `name`, its [`own_name`].
+pub fn shadowed_entry(spec: &DirSpec, name: &str) -> String {
+    let [host, guest, name] = [spec.host.as_os_str(), spec.guest.as_ref(), name.as_ref()].map(printable_word);
+    let help = proposal(&spec.host.to_string_lossy(), "/", spec.read_only);
+    format!(
+        "relative paths that begin with `{name}` do not reach the entry `{name}` of the host directory `{host}`, as its guest \
+         path `{guest}` begins so too{}",
+        help.map(|value| format!("; type --dir {value}")).unwrap_or_default()
+    )
 }
 
 #[cfg(test)]
@@ -190,6 +230,7 @@ mod tests {
             (["a::/x", "b::/x::ro"], "--dir a::/x and --dir b::/x::ro", "a::/a"),
             (["b::/a", "c::/a"], "--dir b::/a and --dir c::/a", "b::/b"),
             (["x/a::/a", "c::/a"], "--dir x/a::/a and --dir c::/a", "x/a::/a-2"),
+            (["d:ro::/a", "c::/a"], "--dir d:ro::/a and --dir c::/a", "d:ro::/d:ro-2"),
             ([".::ro", "."], "--dir .::ro and --dir .", ".::/host::ro"),
         ] {
             assert_eq!(hidden(&same), format!("{parts} have the same name: {help} {name}"));
@@ -228,6 +269,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn entries_that_relative_paths_do_not_reach_are_told() {
+        let own = |typed: &str| {
+            let spec = DirSpec::parse(typed.into()).unwrap();
+            own_name(&spec).map(|name| (name.to_string(), shadowed_entry(&spec, name)))
+        };
+        let (name, told) = own("pkg").unwrap();
+        assert_eq!(name, "pkg");
+        assert_eq!(
+            told,
+            "relative paths that begin with `pkg` do not reach the entry `pkg` of the host directory `pkg`, as its guest path \
+             `pkg` begins so too; type --dir pkg::/"
+        );
+        let (name, told) = own("my data::./srv/x::ro").unwrap();
+        assert_eq!(name, "srv");
+        assert!(told.ends_with("; type --dir 'my data::/::ro'"), "{told}");
+        for typed in ["..", "../x", "a::/", ".", "a::./", "/"] {
+            assert_eq!(own(typed), None, "{typed}");
+        }
+    }
+
     fn reading(typed: &str) -> String {
         let spec = DirSpec::parse(typed.into()).unwrap();
         let there = ["app", "a:b", "/srv/app", "/users/u/app", "/users/u"];
@@ -261,6 +323,10 @@ mod tests {
             ("~/app", "the shell did not replace `~` there; type --dir /users/u/app"),
             ("~/app::/work", "the shell did not replace `~` there; type --dir /users/u/app::/work"),
             ("~", "the shell did not replace `~` there; type --dir /users/u"),
+            ("ro::app", "the host's directory stands first; type --dir app::/ro"),
+            ("ro::app::ro", "the host's directory stands first; type --dir app::/ro::ro"),
+            ("RW::app", "the host's directory stands first; type --dir app::/RW"),
+            ("readonly:app", "the host's directory stands first, and two colons behind it; type --dir app::/readonly"),
         ] {
             assert_eq!(reading(typed), hint, "{typed}");
         }
@@ -280,6 +346,8 @@ mod tests {
             // It is there, so something else is wrong with it.
             "app",
             "/srv/app::app",
+            // No value of `--dir` grants the directory by that name.
+            "x:rw::app",
         ] {
             assert_eq!(reading(typed), "", "{typed}");
         }

@@ -4,6 +4,9 @@ use wasmr::symbol::printable;
 use wasmr::wasi::MissingMemory;
 use wasmr::{ImportFailure, LinkError, Module, val_type_text};
 
+use super::report::printable_word;
+use super::values::PreloadSpec;
+
 /// What a missing import tells about how a program was built.
 struct Toolchain {
     /// The import's module name; with a `*` at the end, how it starts.
@@ -77,6 +80,43 @@ pub struct Preloads<'a> {
     pub names: &'a [String],
     /// Number of preloads that come before the module. The module itself is the next one, or the program if there is none.
     pub ready: usize,
+    /// Preloads that stand after MODULE, where they are words of the program.
+    pub late: &'a [PreloadSpec],
+    /// For each preload, the modules that its imports name and WASI does not have; empty if nobody asked.
+    pub needs: &'a [Vec<String>],
+}
+
+impl<'a> Preloads<'a> {
+    /// Returns the late preload of that name, if none of that name stands in its place.
+    fn late(&self, name: &str) -> Option<&'a PreloadSpec> {
+        self.late.iter().find(|late| late.name == name && !self.names.contains(&late.name))
+    }
+
+    /// Returns true if the user meant a preload by that name.
+    fn is_named(&self, name: &str) -> bool {
+        self.names.iter().any(|own| own == name) || self.late(name).is_some()
+    }
+
+    /// The shortest circle of imports from the preload `from` over `to`, from which it imports, back to it.
+    fn circle(&self, from: usize, to: usize) -> Option<Vec<usize>> {
+        let mut paths = vec![vec![from, to]];
+        let mut seen = vec![to];
+        let mut next = 0;
+        while let Some(path) = paths.get(next).cloned() {
+            next += 1;
+            for need in self.needs.get(*path.last()?)? {
+                match self.names.iter().position(|name| name == need) {
+                    Some(at) if at == from => return Some(path),
+                    Some(at) if !seen.contains(&at) => {
+                        seen.push(at);
+                        paths.push([&path[..], &[at]].concat());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        None
+    }
 }
 
 /// What to do about imports that are those of a preload, or look like those of a library: no toolchain is known by them, nor is
@@ -85,7 +125,7 @@ fn library_hints(error: &LinkError, preloads: Preloads<'_>) -> Vec<String> {
     let mut hints: Vec<String> = Vec::new();
     for ImportFailure { module, name, .. } in error.failures.iter().filter(|failure| failure.found_text.is_none()) {
         let is_foreign = || module.starts_with("wasi_") || !toolchain_hints([(&**module, &**name)]).is_empty();
-        if !preloads.names.contains(module) && is_foreign() {
+        if !preloads.is_named(module) && is_foreign() {
             continue;
         }
         let option = shell_word(&printable(module));
@@ -96,17 +136,40 @@ fn library_hints(error: &LinkError, preloads: Preloads<'_>) -> Vec<String> {
             Some(at) if at == preloads.ready => {
                 format!("a module cannot import from itself, and --preload {option} gives this module that name")
             }
-            Some(_) => format!("`{}` comes later: put its --preload before this one", printable(module)),
-            None => format!(
-                "imports from `{}` are another module's exports: offer that by --preload {option}=FILE",
-                printable(module)
-            ),
+            Some(at) => match preloads.circle(preloads.ready, at) {
+                Some(circle) => format!(
+                    "{} import from each other, so that no order of their --preload works: link them into one module",
+                    listed(circle.iter().map(|at| format!("`{}`", printable(&preloads.names[*at]))))
+                ),
+                None => format!("`{}` comes later: put its --preload before this one", printable(module)),
+            },
+            None => match preloads.late(module) {
+                Some(PreloadSpec { name, file }) => {
+                    let value = shell_word(&format!("{}={}", printable_word(name), printable_word(file)));
+                    format!(
+                        "--preload {value} stands after MODULE, so that it goes to the program: put it before MODULE"
+                    )
+                }
+                None => format!(
+                    "imports from `{}` are another module's exports: offer that by --preload {option}=FILE",
+                    printable(module)
+                ),
+            },
         };
         if !hints.contains(&hint) {
             hints.push(hint);
         }
     }
     hints
+}
+
+/// The words with commas between them, and an "and" before the last.
+fn listed(words: impl Iterator<Item = String>) -> String {
+    let words: Vec<String> = words.collect();
+    match words.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => words.concat(),
+    }
 }
 
 /// An error for imports that nobody offers or that do not fit: all of them, with types, and what to do about it.
@@ -124,7 +187,7 @@ pub fn imports_error(name: &str, error: &LinkError, preloads: Preloads<'_>) -> a
     }
     let unknown = error.failures.iter().filter(|failure| failure.found_text.is_none());
     // A preload is meant by its name, whatever toolchain uses that name too.
-    let unknown = unknown.filter(|failure| !preloads.names.contains(&failure.module));
+    let unknown = unknown.filter(|failure| !preloads.is_named(&failure.module));
     let toolchains = toolchain_hints(unknown.map(|failure| (&*failure.module, &*failure.name)));
     let toolchains = toolchains.into_iter().map(str::to_string);
     for hint in toolchains.chain(library_hints(error, preloads)) {

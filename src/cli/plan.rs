@@ -91,12 +91,14 @@ pub struct Linking {
     pub unknown: UnknownImports,
     /// The names under which preloads are offered, in their order.
     pub libraries: Vec<String>,
+    /// Preloads among the guest's words, which the user may have meant for wasmr.
+    pub late_libraries: Vec<PreloadSpec>,
 }
 
 impl Linking {
     /// Returns the preloads as the module sees them that comes after the first `ready` of them.
     pub fn preloads(&self, ready: usize) -> Preloads<'_> {
-        Preloads { names: &self.libraries, ready }
+        Preloads { names: &self.libraries, ready, late: &self.late_libraries, needs: &[] }
     }
 }
 
@@ -137,8 +139,14 @@ pub fn resolve(
         wasi.env(name, value);
     }
     let mut warnings = grants::warnings(&flags.dir, home().as_deref());
+    let sockets = !flags.listen.is_empty() || !wasi_keys.listen.is_empty();
+    // A program with sockets has no `/` that continues in a single directory.
+    let is_only = flags.dir.len() == 1 && !sockets;
     for spec in flags.dir {
         let dir = open(&spec)?;
+        if let Some(name) = grants::own_name(&spec).filter(|name| is_only && dir.symlink_metadata(name).is_ok()) {
+            warnings.push(grants::shadowed_entry(&spec, name));
+        }
         wasi.dir(dir, spec.guest, spec.read_only);
     }
     for address in flags.listen.into_iter().chain(wasi_keys.listen) {
@@ -196,6 +204,7 @@ pub fn resolve(
         linking: Linking {
             unknown: unknown_imports,
             libraries: flags.preload.iter().map(|library| library.name.clone()).collect(),
+            late_libraries: late_libraries(&args),
         },
         preload: flags.preload,
         entry,
@@ -222,6 +231,12 @@ fn check_names(preloads: &[PreloadSpec]) -> Result<(), UsageError> {
         }
     }
     Ok(())
+}
+
+/// The preloads that the guest's words name.
+fn late_libraries(args: &[String]) -> Vec<PreloadSpec> {
+    let values = position::values_of("--preload", args);
+    values.into_iter().filter_map(|value| PreloadSpec::parse(value).ok()).collect()
 }
 
 /// What `WASMR_LOG` asks for, and what is wrong with that. A variable is no reason to end a run that does not need it.

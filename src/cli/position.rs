@@ -205,6 +205,16 @@ pub fn value_of<'a>(option: &str, words: &'a [String]) -> Option<(&'a str, &'a [
     }
 }
 
+/// All values of a long option among words, as [`value_of`] finds the first.
+pub fn values_of<'a>(option: &str, mut words: &'a [String]) -> Vec<&'a str> {
+    let mut values = Vec::new();
+    while let Some((value, rest)) = value_of(option, words) {
+        values.push(value);
+        words = rest;
+    }
+    values
+}
+
 /// Returns true if a word looks like an option. A lone `-` does not: it is standard input.
 pub fn is_option(word: &OsStr) -> bool {
     let bytes = word.as_encoded_bytes();
@@ -322,6 +332,9 @@ mod tests {
         assert_eq!(found("x --invoked add"), None);
         assert_eq!(found("-- --invoke add"), None);
         assert_eq!(found("--invoke"), None);
+        let all = |line: &str| values_of("--preload", &words(line)).join(" ");
+        assert_eq!(all("--preload a=b x --preload=c=d --preloaded e -- --preload f"), "a=b c=d");
+        assert_eq!(all("x --preload"), "");
     }
 
     #[test]

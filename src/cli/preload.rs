@@ -68,29 +68,46 @@ pub fn check_all_imports(
     program: &Module,
     linking: &Linking,
 ) -> anyhow::Result<()> {
+    let mut needs = Vec::new();
+    for library in libraries {
+        let imports = library_imports(engine, &library.module, linking)?;
+        needs.push(imports.iter().map(|import| import.module().to_string()).collect());
+    }
     for (index, library) in libraries.iter().enumerate() {
-        check_imports(engine, &libraries[..index], &library.module, linking)
+        check_imports(engine, &libraries[..index], &library.module, linking, &needs)
             .with_context(|| cannot_use(&library.spec))?;
     }
-    check_imports(engine, libraries, program, linking)
+    check_imports(engine, libraries, program, linking, &needs)
 }
 
-/// Checks that WASI or a library before it has a definition by the name of every import of `module`.
-fn check_imports(engine: &Engine, before: &[Library], module: &Module, linking: &Linking) -> anyhow::Result<()> {
+/// Returns the imports that only a library can offer: WASI does not have them, and nothing may stand in for them.
+fn library_imports<'m>(engine: &Engine, module: &'m Module, linking: &Linking) -> anyhow::Result<Vec<ImportType<'m>>> {
     let mut store = Store::new(engine, WasiCtx::builder().build()?);
     let mut linker = Linker::new();
     wasmr::wasi::add_imports_to_linker(&mut linker, module, |wasi: &mut WasiCtx| wasi);
+    let is_needed = |import: &ImportType<'_>| {
+        let stands_in = linking.unknown != UnknownImports::Refuse && import.func_type().is_some();
+        !stands_in && linker.get(&mut store, import.module(), import.name()).is_none()
+    };
+    Ok(module.imports().filter(is_needed).collect())
+}
+
+/// Checks that WASI or a library before it has a definition by the name of every import of `module`. `needs` are the modules
+/// that the libraries' imports name.
+fn check_imports(
+    engine: &Engine,
+    before: &[Library],
+    module: &Module,
+    linking: &Linking,
+    needs: &[Vec<String>],
+) -> anyhow::Result<()> {
     let of_library = |import: &ImportType<'_>| {
         let mut named = before.iter().filter(|library| library.spec.name == import.module());
         named.any(|library| library.module.get_export(import.name()).is_some())
     };
-    let is_missing = |import: &ImportType<'_>| {
-        let stands_in = linking.unknown != UnknownImports::Refuse && import.func_type().is_some();
-        !stands_in && !of_library(import) && linker.get(&mut store, import.module(), import.name()).is_none()
-    };
-    let failures: Vec<ImportFailure> = module
-        .imports()
-        .filter(is_missing)
+    let failures: Vec<ImportFailure> = library_imports(engine, module, linking)?
+        .into_iter()
+        .filter(|import| !of_library(import))
         .map(|import| ImportFailure {
             module: import.module().to_string(),
             name: import.name().to_string(),
@@ -104,7 +121,8 @@ fn check_imports(engine: &Engine, before: &[Library], module: &Module, linking: 
     }
     let name = module.name();
     let error = LinkError { importer: name.to_string(), failures };
-    bail!(missing::imports_error(name, &error, linking.preloads(before.len())));
+    let preloads = Preloads { needs, ..linking.preloads(before.len()) };
+    bail!(missing::imports_error(name, &error, preloads));
 }
 
 /// Returns the sentence above the reason why a preload cannot be used.

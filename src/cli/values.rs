@@ -33,7 +33,7 @@ impl DirSpec {
         let (host, guest) = match parts {
             [host] => (host, host),
             [host, guest] => (host, guest),
-            _ => return Err("expected HOST[::GUEST][::ro]".to_string()),
+            more => return Err(surplus_hint(more).to_string()),
         };
         if host.is_empty() {
             return Err("the host path is empty; expected HOST[::GUEST][::ro]".to_string());
@@ -50,21 +50,32 @@ impl DirSpec {
         if parts.len() == 2 && guest.starts_with(':') {
             return Err("three colons stand between the parts; expected HOST[::GUEST][::ro]".to_string());
         }
-        if parts.len() == 2 && !read_only {
-            match guest.rsplit(':').next().map(str::to_ascii_lowercase).as_deref() {
-                Some("ro" | "readonly") => {
-                    return Err("read-only is `::ro`, two colons and small letters".to_string());
-                }
-                Some("rw") => {
-                    return Err(
-                        "without `::ro`, a directory is granted for reading and writing; leave `rw` out".to_string()
-                    );
-                }
-                _ => (),
-            }
+        if parts.len() == 2
+            && !read_only
+            && let Some(why) = guest.rsplit(':').next().and_then(marker_hint)
+        {
+            return Err(why.to_string());
         }
         Ok(DirSpec { host: host.into(), guest: guest.to_string(), read_only })
     }
+}
+
+/// What to write in place of a marker of another spelling; `None` if the word is no marker.
+fn marker_hint(word: &str) -> Option<&'static str> {
+    match &*word.to_ascii_lowercase() {
+        "ro" | "readonly" => Some("read-only is `::ro`, two colons and small letters"),
+        "rw" => Some("without `::ro`, a directory is granted for reading and writing; leave `rw` out"),
+        _ => None,
+    }
+}
+
+/// What is wrong with more than two parts, a `ro` at the end not counted.
+fn surplus_hint(parts: &[OsString]) -> &'static str {
+    let behind_host = || parts.iter().skip(1).filter_map(|part| part.to_str());
+    if behind_host().any(|part| part == "ro") {
+        return "`::ro` stands last, and only once; expected HOST[::GUEST][::ro]";
+    }
+    behind_host().find_map(marker_hint).unwrap_or("expected HOST[::GUEST][::ro]")
 }
 
 #[cfg(unix)]
@@ -332,6 +343,13 @@ mod tests {
             ("a::/b:rw", "leave `rw` out"),
             ("a:::/b", "three colons"),
             ("a:::ro", "three colons"),
+            ("a::/b::RO", "small letters"),
+            ("a::/b::readonly", "two colons"),
+            ("a::/b::rw", "leave `rw` out"),
+            ("a::/b::RW::ro", "leave `rw` out"),
+            ("a::ro::/b", "stands last"),
+            ("a::/b::ro::ro", "only once"),
+            ("a::/b::c", "expected HOST"),
         ] {
             assert!(dir(bad).unwrap_err().contains(why), "{bad}");
         }

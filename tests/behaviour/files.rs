@@ -152,6 +152,14 @@ on_every_tier! {
         run("/w", ["../secret", "no.txt"]).exits(1).says("cannot read ../secret");
         run("/w", ["nosuch", "no.txt"]).exits(1).says("cannot read nosuch");
         assert_eq!(names(&dir), ["in.txt", "out.txt", "out2.txt"]);
+        // The directory's own name hides an entry of that name.
+        let warning = "warning: relative paths that begin with `d` do not reach the entry `d` of the host directory `";
+        scratch.dir("d/d");
+        scratch.file("d/d/in.txt", "a");
+        run("d", ["d/in.txt", "out3.txt"]).exits(0).prints("3 words, 2 different, written to out3.txt\n").says(warning);
+        run("/d/e::ro", ["d/in.txt", "no.txt"]).exits(1).says(warning).says("::/::ro\n");
+        run("/w", ["d/in.txt", "out4.txt"]).exits(0).prints("1 words, 1 different, written to out4.txt\n").quietly();
+        run("/", ["d/in.txt", "out4.txt"]).exits(0).prints("1 words, 1 different, written to out4.txt\n").quietly();
         // Of two directories, either could be meant.
         let run = Run::on(tier).dir(&dir, "/w").dir(&dir, "/v").guest("../../examples/wordcount.wasm");
         run.words(["in.txt", "no.txt"]).end().exits(1).says("cannot read in.txt");

@@ -117,6 +117,8 @@ on_every_tier! {
             ("dir_one_colon", "app:/work"),
             ("dir_one_colon_reversed", "/no-such-directory:app"),
             ("dir_one_colon_marker", "app::/work:ro"),
+            ("dir_marker_in_capitals", "app::/work::RO"),
+            ("dir_named_as_a_marker", "ro::app"),
             ("dir_three_colons", "app:::/work"),
             ("dir_trailing_colon", "app:"),
             ("dir_empty_guest", "app::"),

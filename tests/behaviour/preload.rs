@@ -17,7 +17,33 @@ fn preload(scratch: &Scratch, name: &str, text: &str) -> [String; 2] {
     ["--preload".to_string(), format!("{name}={}", file.display())]
 }
 
+/// A library that imports a function from another one.
+fn imports(module: &str) -> String {
+    format!(r#"(module (import "{module}" "f" (func $f)) (export "f" (func $f)))"#)
+}
+
 on_every_tier! {
+    /// Behind MODULE it is a word of the program.
+    fn a_preload_behind_the_program_is_told_its_place(tier) {
+        let scratch = Scratch::new();
+        let program = scratch.file("main.wat", ASKS);
+        let [option, value] = preload(&scratch, "lib", r#"(module (func (export "get") (result i32) (i32.const 7)))"#);
+        let hint = format!("hint: --preload {value} stands after MODULE, so that it goes to the program: put it before MODULE\n");
+        let run = |words: &[&str]| Run::on(tier).word(&program).words(words).end().exits(1).prints("");
+        run(&[&option, &value]).says(&hint);
+        run(&["x", &format!("--preload={value}")]).says(&hint);
+        run(&["--preload", "other=x.wat", &option, &value]).says(&hint);
+        let elsewhere = "hint: imports from `lib` are another module's exports: offer that by --preload lib=FILE\n";
+        for words in [&["x", "--", &option, &value][..], &["--preload", "other=x.wat"], &["--preload"], &["--preload", "lib"]] {
+            run(words).says(elsewhere);
+        }
+        // No toolchain is blamed for a name that the user gave.
+        let text = ASKS.replace(r#""lib""#, r#""env""#);
+        let program = scratch.file("env.wat", text);
+        let run = Run::on(tier).word(&program).words(["--preload", "env=lib.wat"]).end().exits(1);
+        run.says("`env` `get`: (func (result i32))\n  hint: --preload env=lib.wat stands after MODULE");
+    }
+
     fn a_library_is_initialised_once_before_anything_else_of_it(tier) {
         let scratch = Scratch::new();
         let program = scratch.file("main.wat", ASKS);
@@ -65,6 +91,17 @@ on_every_tier! {
         Run::on(tier).words(&a).words(&lib).word(&program).end().exits(15).quietly();
         let swapped = Run::on(tier).words(&lib).words(&a).word(&program).end().exits(1);
         swapped.says("cannot use --preload lib=").says("unknown import `a` `get`").says("hint: `a` comes later: put its --preload before");
+        let (x, y, z) = (preload(&scratch, "x", &imports("y")), preload(&scratch, "y", &imports("x")), preload(&scratch, "z", &imports("x")));
+        for libraries in [[&x, &y], [&y, &x]] {
+            let run = Run::on(tier).words(libraries.into_iter().flatten()).word(&program).end().exits(1).prints("");
+            run.says(" import from each other, so that no order of their --preload works: link them into one module\n");
+        }
+        // Only `z` is at fault: it can go behind `x`, but `x` and `y` are in each other's way.
+        let run = Run::on(tier).words(&z).words(&x).words(&y).word(&program).end().exits(1).prints("");
+        run.says("hint: `x` comes later: put its --preload before this one\n");
+        let (x, y) = (preload(&scratch, "x", &imports("y")), preload(&scratch, "y", &imports("z")));
+        let run = Run::on(tier).words(&y).words(&x).words(&z).word(&program).end().exits(1).prints("");
+        run.says("hint: `y`, `z` and `x` import from each other, so that no order");
         let itself = preload(&scratch, "a", r#"(module (import "a" "get" (func)))"#);
         let itself = Run::on(tier).words(&itself).word(&program).end().exits(1);
         itself.says("hint: a module cannot import from itself, and --preload a gives this module that name");
