@@ -226,6 +226,8 @@ fn validate_says_what_is_wrong_and_nothing_about_the_rest() {
 
 #[test]
 fn every_command_reads_standard_input() {
+    let empty = Run::bare().words(["run", "-"]).stdin("").end();
+    empty.exits(1).says("malformed module `-`: not a WebAssembly module");
     let module = r#"(module (func (export "f") (result i32) (i32.const 7)))"#;
     let run = |words: &[&str], stdin: &str| Run::bare().words(words).stdin(stdin).end();
     run(&["run", "--invoke", "f", "-"], module).exits(0).prints("7\n");

@@ -178,12 +178,12 @@ impl ModuleError {
 impl fmt::Display for ModuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { fault, message, module, place, .. } = &*self.0;
-        let space = if module.is_empty() { "" } else { " " };
+        let name = if module.is_empty() { String::new() } else { format!(" `{module}`") };
         match fault {
-            Fault::Malformed => write!(f, "malformed module{space}{module}: {message}")?,
-            Fault::Invalid => write!(f, "invalid module{space}{module}: {message}")?,
-            Fault::Unsupported => write!(f, "unsupported module{space}{module}: {message}")?,
-            Fault::OverLimit => write!(f, "module{space}{module} is over a limit: {message}")?,
+            Fault::Malformed => write!(f, "malformed module{name}: {message}")?,
+            Fault::Invalid => write!(f, "invalid module{name}: {message}")?,
+            Fault::Unsupported => write!(f, "unsupported module{name}: {message}")?,
+            Fault::OverLimit => write!(f, "module{name} is over a limit: {message}")?,
         }
         write!(f, "{}", Place(&self.0))?;
         match place {
@@ -255,9 +255,9 @@ mod tests {
         let error = ModuleError::new(Fault::Invalid, "type mismatch", Some(42)).in_func(12, Some("foo"));
         assert_eq!(error.to_string(), "invalid module: type mismatch (in function 12 `foo`, at offset 0x2a)");
         let error = error.in_module("a.wasm");
-        assert_eq!(error.to_string(), "invalid module a.wasm: type mismatch (in function 12 `foo`, at offset 0x2a)");
+        assert_eq!(error.to_string(), "invalid module `a.wasm`: type mismatch (in function 12 `foo`, at offset 0x2a)");
         let error = ModuleError::new(Fault::OverLimit, "too big", None).in_module("b.wasm");
-        assert_eq!(error.to_string(), "module b.wasm is over a limit: too big");
+        assert_eq!(error.to_string(), "module `b.wasm` is over a limit: too big");
     }
 
     #[test]

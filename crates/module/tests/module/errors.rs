@@ -29,7 +29,7 @@ fn function_index_name_and_offset() {
     assert_eq!(
         e.to_string(),
         format!(
-            "invalid module test: type mismatch: expected i32, found i64 (in function 2 `broken`, at offset {offset:#x})"
+            "invalid module `test`: type mismatch: expected i32, found i64 (in function 2 `broken`, at offset {offset:#x})"
         )
     );
 }
@@ -186,7 +186,7 @@ fn what_no_tier_executes_is_refused_by_name() {
     let e = error("(module (func (i32.const 1) drop) (type $s (struct)) (func $f (drop (struct.new $s))))");
     assert_eq!(
         e.to_string(),
-        "unsupported module test: wasmr does not execute `struct.new` yet (feature gc); compile the program to linear \
+        "unsupported module `test`: wasmr does not execute `struct.new` yet (feature gc); compile the program to linear \
          memory (in function 1 `f`, at offset 0x20)"
     );
 }
@@ -245,26 +245,26 @@ fn faulty_text() {
 #[test]
 fn neither_text_nor_binary() {
     let message = |bytes: &[u8]| from_file(bytes, "dir/x").to_string();
-    assert_eq!(message(b""), "malformed module x: not a WebAssembly module: the file is empty");
-    assert_eq!(message(b"\0as"), "malformed module x: not a WebAssembly module: the file ends after 3 bytes");
+    assert_eq!(message(b""), "malformed module `x`: not a WebAssembly module: the file is empty");
+    assert_eq!(message(b"\0as"), "malformed module `x`: not a WebAssembly module: the file ends after 3 bytes");
     assert_eq!(
         message(b"\x7fELF\x02\x01"),
-        "malformed module x: not a WebAssembly module: it is an ELF executable or object file"
+        "malformed module `x`: not a WebAssembly module: it is an ELF executable or object file"
     );
     assert_eq!(
         message(b"Hello, world! And more."),
-        "malformed module x: not a WebAssembly module: starts with \"Hello, world! An\""
+        "malformed module `x`: not a WebAssembly module: starts with \"Hello, world! An\""
     );
     assert_eq!(
         message(&[0xff, 0xfe, 0, 1, 2, 3, 4, 5, 6]),
-        "malformed module x: not a WebAssembly module: starts with the bytes ff fe 00 01 02 03 04 05"
+        "malformed module `x`: not a WebAssembly module: starts with the bytes ff fe 00 01 02 03 04 05"
     );
 }
 
 #[test]
 fn text_that_is_not_utf8() {
     let e = from_file(b"(module ;; caf\xe9\n)", "a.wat");
-    assert_eq!(e.to_string(), "malformed module a.wat: the text is not UTF-8 at byte 14");
+    assert_eq!(e.to_string(), "malformed module `a.wat`: the text is not UTF-8 at byte 14");
 }
 
 #[test]
