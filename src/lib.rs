@@ -120,7 +120,7 @@
 //! let mut store = Store::new(&engine, ());
 //! let run: TypedFunc<(), ()> = linker.instantiate(&mut store, &module)?.get_typed_func(&store, "run")?;
 //!
-//! // The stop knows the type of its causes; `downcast` takes the error out.
+//! // The stop knows the type of the error, below any context of anyhow's too; `downcast` takes it out.
 //! let stop = run.call(&mut store, ()).unwrap_err();
 //! assert!(stop.is::<NoPaper>());
 //! assert_eq!(stop.downcast::<NoPaper>()?, NoPaper);

@@ -13,8 +13,8 @@ use anyhow::Context;
 use wasmr::symbol::printable;
 use wasmr::wasi::{MissingMemory, WasiCtx};
 use wasmr::{
-    Engine, Extern, ExternType, HostFailure, Instance, Linker, Module, Stop, StopKind, Store, TrapCode,
-    UnknownImportCalled, Val, val_type_text,
+    Engine, Extern, ExternType, Instance, Linker, Module, Stop, StopKind, Store, TrapCode, UnknownImportCalled, Val,
+    val_type_text,
 };
 
 use super::code_keys::CodeKeys;
@@ -316,13 +316,13 @@ fn stopped(stop: Stop, exception: &str, subject: &str, err: &mut dyn Write) -> u
             report::error_with_details(err, &format!("{subject} threw an exception that nothing caught"), &details);
             exit::TRAP
         }
-        StopKind::Host(HostFailure { error, .. }) if error.is::<UnknownImportCalled>() => {
+        StopKind::Host(failure) if failure.error().is::<UnknownImportCalled>() => {
             let sentence = format!("{subject} called an import that does not exist here");
-            report::error_with_details(err, &sentence, &format!("{error}\n{backtrace}"));
+            report::error_with_details(err, &sentence, &format!("{}\n{backtrace}", failure.error()));
             exit::TRAP
         }
         StopKind::Host(failure) => {
-            let (sentence, details) = match failure.error.downcast_ref::<MissingMemory>() {
+            let (sentence, details) = match failure.error().downcast_ref::<MissingMemory>() {
                 Some(missing) => missing::memory_help(missing, &backtrace),
                 None => (format!("{subject} was stopped"), failure.to_string()),
             };

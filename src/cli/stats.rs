@@ -63,7 +63,7 @@ impl Ended {
             StopKind::Exit(code) => ("exit", Some(code.to_string())),
             StopKind::Trap(trap) => ("trap", Some(trap.code.to_string())),
             StopKind::Throw(_) => ("exception", None),
-            StopKind::Host(failure) => ("host", Some(failure.error.to_string())),
+            StopKind::Host(failure) => ("host", Some(failure.error().to_string())),
         };
         Ended { kind, detail }
     }

@@ -264,7 +264,7 @@ fn describe(outcome: &Outcome) -> String {
             StopKind::Trap(trap) => format!("it trapped: {}", trap.code),
             StopKind::Throw(_) => "it threw an exception".to_string(),
             StopKind::Exit(code) => format!("it ended with status {code}"),
-            StopKind::Host(failure) => format!("it failed: {}", failure.error),
+            StopKind::Host(failure) => format!("it failed: {}", failure.error()),
         },
         Outcome::Unlinkable(error) => format!("it does not link: {error}"),
     }

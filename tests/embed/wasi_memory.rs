@@ -44,7 +44,7 @@ fn run(engine: &Engine, text: &str) -> (Result<(), Stop>, Vec<u8>) {
 #[track_caller]
 fn missing(result: Result<(), Stop>) -> MissingMemory {
     match result.unwrap_err().into_kind() {
-        StopKind::Host(failure) => *failure.error.downcast().unwrap_or_else(|error| panic!("{error}")),
+        StopKind::Host(failure) => *failure.into_error().downcast().unwrap_or_else(|error| panic!("{error}")),
         other => panic!("{other:?}"),
     }
 }

@@ -180,7 +180,7 @@ impl Program {
                 End::Throw { payload, frames, total }
             }
             StopKind::Exit(code) => End::Exit(*code),
-            StopKind::Host(failure) => End::Host(failure.error.to_string()),
+            StopKind::Host(failure) => End::Host(failure.error().to_string()),
         }
     }
 

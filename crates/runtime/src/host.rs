@@ -121,9 +121,7 @@ impl HostFuncDef {
             let store = unsafe { root.as_ref() };
             let mut at = 0;
             for (index, (&result, &ty)) in results.iter().zip(signature.results()).enumerate() {
-                result
-                    .to_slots(store, ty, &mut slots[at..])
-                    .map_err(|source| Stop::host(HostResultError { index, source }))?;
+                result.to_slots(store, ty, &mut slots[at..]).map_err(|source| not_of_its_type(index, source))?;
                 at += ty.slots();
             }
             Ok(())
@@ -175,12 +173,10 @@ fn result_masks(ty: ValType) -> &'static [u64] {
     }
 }
 
-/// A host function's results are not of its type.
-#[derive(Debug, thiserror::Error)]
-#[error("result {index} of a host function: {source}")]
-struct HostResultError {
-    index: usize,
-    source: TypeMismatch,
+/// The failure of a host function whose result `index` is not of its type. A [`TypeMismatch`] can be taken out of it.
+fn not_of_its_type(index: usize, mismatch: TypeMismatch) -> Stop {
+    let text = format!("result {index} of a host function: {mismatch}");
+    anyhow::Error::new(mismatch).context(text).into()
 }
 
 /// [`VmFunc::entry`] of every host function.

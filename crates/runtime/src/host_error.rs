@@ -7,6 +7,9 @@
 //! A host function that calls back into the guest passes a [`Stop`] on with `?`, often in an error type that holds anything:
 //! [`anyhow::Error`], `Box<dyn Error>`. It must leave such a box again, or a trap and an exit of the guest would turn into
 //! errors of the host. `anyhow::Error` needs a way of its own, because as a boxed error it hides the type of what is in it.
+//!
+//! # Why is an `anyhow::Error` kept as it is?
+//! Only that type gives back the error below its context. A boxed error lends its sources, but nobody can take one out.
 
 use std::any::Any;
 use std::error::Error;
@@ -21,15 +24,76 @@ pub type HostError = Box<dyn Error + Send + Sync + 'static>;
 /// The failure of a host function.
 #[derive(Debug)]
 pub struct HostFailure {
-    /// The error that the function returned.
-    pub error: HostError,
+    error: Held,
     /// The guest's calls that led to the function; empty if no guest code was running.
     pub backtrace: Backtrace,
 }
 
+/// An error in the box that it came in.
+enum Held {
+    Boxed(HostError),
+    Anyhow(anyhow::Error),
+}
+
+impl HostFailure {
+    /// The error that the function returned.
+    pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        self.error.get()
+    }
+
+    /// Returns the error that the function returned, without the backtrace.
+    pub fn into_error(self) -> HostError {
+        match self.error {
+            Held::Boxed(error) => error,
+            // In this form the error and its sources show their own types.
+            Held::Anyhow(error) => error.reallocate_into_boxed_dyn_error_without_backtrace(),
+        }
+    }
+}
+
+impl Held {
+    fn get(&self) -> &(dyn Error + Send + Sync + 'static) {
+        match self {
+            Held::Boxed(error) => &**error,
+            Held::Anyhow(error) => error.as_ref(),
+        }
+    }
+
+    /// The error of type `E`, as [`take`](Held::take) returns it.
+    fn find<E: Error + Send + Sync + 'static>(&self) -> Option<&E> {
+        match self {
+            Held::Boxed(error) => error.downcast_ref(),
+            Held::Anyhow(error) => {
+                error.downcast_ref::<E>().or_else(|| error.downcast_ref::<Stop>()?.downcast_ref::<E>())
+            }
+        }
+    }
+
+    /// Returns the error of type `E`, or the box as it was.
+    fn take<E: Error + Send + Sync + 'static>(self) -> Result<E, Held> {
+        match self {
+            Held::Boxed(error) => error.downcast().map(|found| *found).map_err(Held::Boxed),
+            Held::Anyhow(error) => error.downcast::<E>().or_else(|error| {
+                // A stop is only taken out if it has the error, as it cannot be put back.
+                if !error.downcast_ref::<Stop>().is_some_and(Stop::is::<E>) {
+                    return Err(Held::Anyhow(error));
+                }
+                let stop = error.downcast::<Stop>().map_err(Held::Anyhow)?;
+                stop.downcast().map_err(|stop| Held::Boxed(Box::new(stop)))
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.get(), f)
+    }
+}
+
 impl fmt::Display for HostFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.error, self.backtrace)
+        write!(f, "{}{}", self.error(), self.backtrace)
     }
 }
 
@@ -49,7 +113,7 @@ impl Stop {
         let error: HostError = error.expect("it was not taken").into();
         match error.downcast() {
             Ok(stop) => *stop,
-            Err(error) => failure(error, Backtrace::default()),
+            Err(error) => failure(Held::Boxed(error), Backtrace::default()),
         }
     }
 
@@ -63,10 +127,13 @@ impl Stop {
 
     /// The error that a host function returned, if one failed. [`Stop::downcast_ref`] gives it with its own type.
     pub fn host_error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        self.host_failure().map(|failure| &*failure.error)
+        self.host_failure().map(HostFailure::error)
     }
 
-    /// The cause of type `E`: the error that a host function returned, or one of its sources; a [`Trap`] for a trap.
+    /// The error of type `E` that a host function returned, below any context of an [`anyhow::Error`]; a [`Trap`] for a trap.
+    ///
+    /// [`downcast`](Stop::downcast) takes the same error out. The sources of an error, which nobody can take out of it, do not
+    /// count: they are found from [`host_error`](Stop::host_error) on by [`Error::source`].
     ///
     /// # Examples
     /// ```
@@ -98,31 +165,26 @@ impl Stop {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
-        let mut cause: Option<&(dyn Error + 'static)> = match self.kind() {
-            StopKind::Trap(trap) => Some(trap),
-            StopKind::Host(failure) => Some(&*failure.error),
+    pub fn downcast_ref<E: Error + Send + Sync + 'static>(&self) -> Option<&E> {
+        match self.kind() {
+            StopKind::Trap(trap) => (trap as &dyn Any).downcast_ref(),
+            StopKind::Host(failure) => failure.error.find(),
             StopKind::Throw(_) | StopKind::Exit(_) => None,
-        };
-        while let Some(error) = cause {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            cause = error.source();
         }
-        None
     }
 
-    /// Returns the error of type `E` that a host function returned, or the stop as it was. The backtrace goes.
-    ///
-    /// Only the error itself is looked at, not its sources, which nobody can take out of it: what came in an `anyhow::Error`
-    /// with context is found by [`downcast_ref`](Stop::downcast_ref).
+    /// Returns the error that [`downcast_ref`](Stop::downcast_ref) finds, or the stop as it was if there is none. The context
+    /// and the backtrace go, but for that of a [`Trap`].
     pub fn downcast<E: Error + Send + Sync + 'static>(self) -> Result<E, Stop> {
         match self.into_kind() {
-            StopKind::Host(HostFailure { error, backtrace }) => match error.downcast() {
-                Ok(found) => Ok(*found),
-                Err(error) => Err(failure(error, backtrace)),
-            },
+            StopKind::Host(HostFailure { error, backtrace }) => error.take().map_err(|error| failure(error, backtrace)),
+            StopKind::Trap(trap) => {
+                let mut trap = Some(trap);
+                match (&mut trap as &mut dyn Any).downcast_mut().and_then(Option::<E>::take) {
+                    Some(found) => Ok(found),
+                    None => Err(Stop::from_kind(StopKind::Trap(trap.expect("it was not taken")))),
+                }
+            }
             other => Err(Stop::from_kind(other)),
         }
     }
@@ -148,18 +210,18 @@ impl Stop {
     /// ```
     pub fn into_error(self) -> HostError {
         match self.into_kind() {
-            StopKind::Host(failure) => failure.error,
+            StopKind::Host(failure) => failure.into_error(),
             other => Box::new(Stop::from_kind(other)),
         }
     }
 
-    /// Returns true if a cause is of type `E`, as [`downcast_ref`](Stop::downcast_ref) finds it.
-    pub fn is<E: Error + 'static>(&self) -> bool {
+    /// Returns true if there is an error of type `E`, as [`downcast_ref`](Stop::downcast_ref) finds it.
+    pub fn is<E: Error + Send + Sync + 'static>(&self) -> bool {
         self.downcast_ref::<E>().is_some()
     }
 }
 
-fn failure(error: HostError, backtrace: Backtrace) -> Stop {
+fn failure(error: Held, backtrace: Backtrace) -> Stop {
     Stop::from_kind(StopKind::Host(HostFailure { error, backtrace }))
 }
 
@@ -172,8 +234,7 @@ fn of_anyhow(error: anyhow::Error) -> Stop {
         Some(_) => return error.downcast().expect("it is a stop"),
         None => Backtrace::default(),
     };
-    // In this form the error and its sources show their own types.
-    failure(error.reallocate_into_boxed_dyn_error_without_backtrace(), backtrace)
+    failure(Held::Anyhow(error), backtrace)
 }
 
 impl From<anyhow::Error> for Stop {
@@ -240,11 +301,9 @@ mod tests {
     fn the_original_is_found_whatever_it_came_in() {
         for stop in [
             Stop::host(NoPaper),
-            Stop::host(Outer(NoPaper)),
             Stop::host(boxed(NoPaper)),
             Stop::host(anyhow::Error::new(NoPaper)),
             Stop::host(anyhow::Error::new(NoPaper).context("cannot print").context("cannot work")),
-            Stop::host(anyhow::Error::new(Outer(NoPaper))),
             Stop::host(anyhow::Error::new(Stop::host(NoPaper)).context("in between")),
         ] {
             assert_eq!(stop.downcast_ref(), Some(&NoPaper), "{stop:?}");
@@ -256,23 +315,67 @@ mod tests {
 
     #[test]
     fn the_original_can_be_taken_out() {
-        let made: [fn() -> Stop; 3] = [
-            || Stop::host(NoPaper),
-            || Stop::host(boxed(NoPaper)),
-            || Stop::host(anyhow::Error::new(Stop::host(anyhow::Error::new(NoPaper)))),
+        let in_context = || anyhow::Error::new(NoPaper).context("cannot print").context(Outer(NoPaper));
+        let made: [&dyn Fn() -> Stop; 5] = [
+            &|| Stop::host(NoPaper),
+            &|| Stop::host(boxed(NoPaper)),
+            &|| Stop::host(anyhow::Error::new(Stop::host(anyhow::Error::new(NoPaper)))),
+            &|| Stop::host(in_context()),
+            &|| Stop::host(anyhow::Error::new(Stop::host(in_context())).context("in between")),
         ];
         for made in made {
             assert_eq!(made().downcast::<NoPaper>().unwrap(), NoPaper);
-            assert!(made().downcast::<fmt::Error>().unwrap_err().is::<NoPaper>(), "another type leaves it as it was");
-            assert!(made().into_error().is::<NoPaper>());
+            let (shown, left) = (made().to_string(), made().downcast::<fmt::Error>().unwrap_err());
+            assert!(left.is::<NoPaper>() && left.to_string() == shown, "another type leaves it as it was");
         }
-        // A source stays where it is.
-        assert!(Stop::host(Outer(NoPaper)).downcast::<NoPaper>().unwrap_err().is::<Outer>());
+        assert!(Stop::host(NoPaper).into_error().is::<NoPaper>());
+        assert!(Stop::host(anyhow::Error::new(NoPaper)).into_error().is::<NoPaper>());
         for stop in [Stop::exit(3), Stop::trap(TrapCode::Unreachable)] {
             let (shown, code) = (stop.to_string(), stop.exit_code());
             let error = stop.downcast::<NoPaper>().unwrap_err().into_error();
             assert_eq!((error.to_string(), error.downcast::<Stop>().unwrap().exit_code()), (shown, code));
         }
+    }
+
+    #[test]
+    fn what_is_there_can_be_taken_out() {
+        fn agrees<E: Error + Send + Sync + 'static>(made: &dyn Fn() -> Stop) -> bool {
+            let (stop, is) = (made(), made().is::<E>());
+            assert_eq!(stop.downcast_ref::<E>().is_some(), is, "{stop:?}");
+            assert_eq!(stop.downcast::<E>().is_ok(), is, "{:?}", made());
+            is
+        }
+        let outer = || Stop::host(anyhow::Error::new(Outer(NoPaper)));
+        let in_context = || Stop::host(anyhow::Error::new(NoPaper).context(fmt::Error));
+        let trap = || Stop::host(anyhow::Error::new(Stop::trap(TrapCode::Unreachable)).context("while it ran"));
+        // Which of `NoPaper`, `Outer`, `fmt::Error`, `Trap` and `Stop` each has.
+        let made: [(&dyn Fn() -> Stop, [bool; 5]); 11] = [
+            (&|| Stop::host(NoPaper), [true, false, false, false, false]),
+            (&|| Stop::host(boxed(NoPaper)), [true, false, false, false, false]),
+            (&|| Stop::host(anyhow::Error::new(NoPaper)), [true, false, false, false, false]),
+            (&in_context, [true, false, true, false, false]),
+            (&|| Stop::host(anyhow::Error::new(in_context()).context("x")), [true, false, true, false, true]),
+            // Sources do not count.
+            (&|| Stop::host(Outer(NoPaper)), [false, true, false, false, false]),
+            (&outer, [false, true, false, false, false]),
+            (&|| Stop::host(boxed(anyhow::Error::new(NoPaper).context("x"))), [false; 5]),
+            (&trap, [false, false, false, true, false]),
+            (&|| Stop::exit(3), [false; 5]),
+            (&|| Stop::host("disk on fire"), [false; 5]),
+        ];
+        for (made, expected) in made {
+            let found = [
+                agrees::<NoPaper>(made),
+                agrees::<Outer>(made),
+                agrees::<fmt::Error>(made),
+                agrees::<Trap>(made),
+                agrees::<Stop>(made),
+            ];
+            assert_eq!(found, expected, "{:?}", made());
+        }
+        let source = outer().host_error().and_then(|error| error.source()?.downcast_ref::<NoPaper>().map(|_| ()));
+        assert!(source.is_some());
+        assert_eq!(trap().downcast::<Trap>().unwrap().code, TrapCode::Unreachable);
     }
 
     #[test]

@@ -289,7 +289,7 @@ impl Error for Stop {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self.kind() {
             // The message has it already, but here it is found with its own type.
-            StopKind::Host(failure) => Some(&*failure.error),
+            StopKind::Host(failure) => Some(failure.error()),
             _ => None,
         }
     }

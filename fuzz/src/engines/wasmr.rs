@@ -346,9 +346,9 @@ fn end(stop: &Stop) -> End {
             }
         }
         StopKind::Throw(_) => End::Exception,
-        StopKind::Host(failure) if failure.error.is::<HostEnded>() => End::Host,
+        StopKind::Host(failure) if failure.error().is::<HostEnded>() => End::Host,
         // Met when the function is first called; that has to be so in every variant.
-        StopKind::Host(failure) if failure.error.to_string().contains("is not supported yet") => {
+        StopKind::Host(failure) if failure.error().to_string().contains("is not supported yet") => {
             End::Trap("unsupported operator")
         }
         StopKind::Host(failure) => panic!("wasmr fails on a valid module: {failure}"),

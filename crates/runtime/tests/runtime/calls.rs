@@ -163,7 +163,7 @@ fn errors_of_the_host_arrive_as_they_were() {
     let instance = linker.instantiate(&mut store, &importer).unwrap();
     let run = instance.get_typed_func::<u32, u32>(&store, "run").unwrap();
     match run.call(&mut store, 9).unwrap_err().into_kind() {
-        StopKind::Host(failure) => assert_eq!(failure.error.downcast_ref::<NoPaper>().unwrap().0, 9),
+        StopKind::Host(failure) => assert_eq!(failure.error().downcast_ref::<NoPaper>().unwrap().0, 9),
         other => panic!("{other:?}"),
     }
 }

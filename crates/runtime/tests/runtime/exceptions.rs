@@ -4,8 +4,8 @@ use wasmr_core::types::{FuncType, GlobalType, Limits, RefType, TableType, ValTyp
 use wasmr_runtime::builtins::exception::{exception_new, exception_payload, exception_tag};
 use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 use wasmr_runtime::{
-    Caller, ExnRef, Extern, ExternRef, Func, Global, HostFailure, Instance, ResourceError, Stop, StopKind, Store,
-    StoreConfig, StoreLimits, Table, Tag, Val,
+    Caller, ExnRef, Extern, ExternRef, Func, Global, Instance, ResourceError, Stop, StopKind, Store, StoreConfig,
+    StoreLimits, Table, Tag, Val,
 };
 
 use crate::fake::{World, call_import};
@@ -167,10 +167,10 @@ fn an_exception_without_room_is_reported_as_that() {
     let mut store = Store::new(StoreConfig { limits, ..world.config() }, ());
     let instance = Instance::new(&mut store, &world.module(THROWER, &[throw]), &[]).unwrap();
     let run = instance.get_typed_func::<(i32, i64), ()>(&store, "run").unwrap();
-    let StopKind::Host(HostFailure { error, .. }) = run.call(&mut store, (0, 0)).unwrap_err().into_kind() else {
+    let StopKind::Host(failure) = run.call(&mut store, (0, 0)).unwrap_err().into_kind() else {
         panic!("no host error")
     };
-    assert!(matches!(error.downcast_ref(), Some(ResourceError::ReferenceLimit { limit: 16 })));
+    assert!(matches!(failure.error().downcast_ref(), Some(ResourceError::ReferenceLimit { limit: 16 })));
 }
 
 /// Makes garbage until the store has surely collected.

@@ -3,7 +3,7 @@
 use wasmr_core::types::{FuncType, GlobalType, Limits, MemoryType, RefType, TableType, ValType};
 use wasmr_runtime::UnknownImportCalled;
 use wasmr_runtime::{
-    Caller, Extern, Func, Global, HostFailure, Instance, InstantiateError, Linker, Memory, StopKind, Table, Tag, Val,
+    Caller, Extern, Func, Global, Instance, InstantiateError, Linker, Memory, StopKind, Table, Tag, Val,
 };
 
 use crate::fake::{NO_ENTRIES, World, add_one, call_import};
@@ -147,10 +147,8 @@ fn unknown_functions_fail_when_called_and_not_before() {
     linker.define_unknown_imports_as_traps(&module).unwrap();
     let instance = linker.instantiate(&mut store, &module).unwrap();
     let run = instance.get_typed_func::<i32, i32>(&store, "run").unwrap();
-    let StopKind::Host(HostFailure { error, .. }) = run.call(&mut store, 1).unwrap_err().into_kind() else {
-        panic!("no host error")
-    };
-    assert_eq!(error.downcast_ref::<UnknownImportCalled>().unwrap().name, "gone");
+    let StopKind::Host(failure) = run.call(&mut store, 1).unwrap_err().into_kind() else { panic!("no host error") };
+    assert_eq!(failure.error().downcast_ref::<UnknownImportCalled>().unwrap().name, "gone");
 }
 
 #[test]
