@@ -21,6 +21,10 @@ use crate::tiers::Tier;
 /// How long a run may take before it counts as hanging. Generous: tests share slow machines.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
+/// True if memories are guard-paged in this build: with the interpreter's driver loop, a fault is no trap.
+pub const GUARDS_MEMORIES: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"))
+    && !matches!(option_env!("WASMR_DISPATCH"), Some(dispatch) if matches!(dispatch.as_bytes(), b"loop"));
+
 /// The binary under test.
 pub const WASMR: &str = env!("CARGO_BIN_EXE_wasmr");
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::golden::compare;
-use crate::harness::{Outcome, Run, WASMR};
+use crate::harness::{GUARDS_MEMORIES, Outcome, Run, WASMR};
 use crate::tiers::{Tier, on_every_tier};
 
 /// The value of a key in the last line of standard error.
@@ -41,7 +41,7 @@ on_every_tier! {
         assert_eq!(value(&outcome, "interpreted_because") == "null", compiles(tier), "{outcome:#?}");
         assert!(number(&outcome, "peak_memory_bytes") > 1 << 20, "{outcome:#?}");
         assert!(number(&outcome, "linear_memory_bytes") >= 64 << 10, "{outcome:#?}");
-        assert_eq!(value(&outcome, "linear_memory_guarded"), "true");
+        assert_eq!(value(&outcome, "linear_memory_guarded") == "true", GUARDS_MEMORIES, "{outcome:#?}");
         assert_eq!((value(&outcome, "fuel_used"), value(&outcome, "fuel_left")), ("null", "null"));
     }
 

@@ -185,11 +185,11 @@ mod without {
     use wasmr_runtime::frame::Fp;
     use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 
-    pub unsafe extern "C" fn enter(_store: *mut VmStore, _func: *mut VmFunc, _slots: *mut u64) -> Status {
+    pub(super) unsafe extern "C" fn enter(_store: *mut VmStore, _func: *mut VmFunc, _slots: *mut u64) -> Status {
         abort()
     }
 
-    pub unsafe extern "C" fn enter_loop(
+    pub(super) unsafe extern "C" fn enter_loop(
         _store: *mut VmStore,
         _func: *mut VmFunc,
         _frame: Fp,
@@ -201,13 +201,13 @@ mod without {
 
     /// # Safety
     /// Never called.
-    pub unsafe extern "C" fn leave(_store: *mut VmStore, _status: Status) -> ! {
+    pub(crate) unsafe extern "C" fn leave(_store: *mut VmStore, _status: Status) -> ! {
         abort()
     }
 
     /// # Safety
     /// Never called.
-    pub unsafe extern "C" fn resume(_pc: usize, _sp: usize, _fp: usize, _payload: u64) -> ! {
+    pub(crate) unsafe extern "C" fn resume(_pc: usize, _sp: usize, _fp: usize, _payload: u64) -> ! {
         abort()
     }
 }

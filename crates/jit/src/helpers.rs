@@ -87,7 +87,7 @@ macro_rules! shim {
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 macro_rules! shim {
     ($name:ident $context:ident) => {
-        pub unsafe extern "C" fn $name() {
+        pub(crate) unsafe extern "C" fn $name() {
             std::process::abort()
         }
     };

@@ -158,7 +158,7 @@ mod x86_64 {
 mod without {
     use std::process::abort;
 
-    pub unsafe extern "C" fn resolve() {
+    pub(crate) unsafe extern "C" fn resolve() {
         abort()
     }
 }

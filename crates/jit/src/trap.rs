@@ -152,13 +152,13 @@ mod x86_64 {
 mod without {
     use std::process::abort;
 
-    pub unsafe extern "C" fn fault_landing() -> ! {
+    pub(crate) unsafe extern "C" fn fault_landing() -> ! {
         abort()
     }
 
     /// # Safety
     /// Never called.
-    pub unsafe extern "C" fn stop_landing() -> ! {
+    pub(crate) unsafe extern "C" fn stop_landing() -> ! {
         abort()
     }
 }

@@ -111,6 +111,7 @@ unsafe fn fill_in_place(to: *mut u8, value: u8, len: usize) {
     // SAFETY: the caller's promise; each size is at least that of the values written. A vector is two words.
     unsafe {
         if len > size_of::<Vector>() {
+            #[allow(clippy::useless_transmute, reason = "on other processors a vector is two words")]
             let vector = std::mem::transmute::<[u64; 2], Vector>([word; 2]);
             if len > 2 * size_of::<Vector>() { fill_ends(to, [vector; 2], len) } else { fill_ends(to, vector, len) }
         } else if len >= 8 {

@@ -49,7 +49,7 @@ impl Starts {
         let first = word / 64;
         self.bits.iter().enumerate().skip(first).flat_map(move |(index, &bits)| {
             let bits = if index == first { bits >> (word % 64) << (word % 64) } else { bits };
-            std::iter::successors(Some(bits), |bits| Some(bits & (bits - 1)))
+            std::iter::successors(Some(bits), |bits| Some(bits & bits.wrapping_sub(1)))
                 .take_while(|bits| *bits != 0)
                 .map(move |bits| index * 64 + bits.trailing_zeros() as usize)
         })
