@@ -74,6 +74,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/src/sys/code.rs",
     "crates/runtime/src/sys/fault.rs",
     "crates/runtime/src/sys/fork.rs",
+    "crates/runtime/src/sys/miri.rs",
     "crates/runtime/src/sys/stack.rs",
     "crates/runtime/src/sys/reservation.rs",
     "crates/runtime/src/sys/stack_pages.rs",

@@ -43,14 +43,14 @@ pub fn generation() -> u64 {
 ///
 /// # Safety
 /// The page is a private anonymous mapping of this size.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 unsafe fn wipe_on_fork(page: *mut libc::c_void, size: usize) -> bool {
     // SAFETY: the contract.
     unsafe { libc::madvise(page, size, libc::MADV_WIPEONFORK) == 0 }
 }
 
-/// Other systems cannot.
-#[cfg(not(target_os = "linux"))]
+/// Other systems cannot, nor can Miri.
+#[cfg(any(not(target_os = "linux"), miri))]
 unsafe fn wipe_on_fork(_page: *mut libc::c_void, _size: usize) -> bool {
     false
 }
@@ -79,7 +79,7 @@ fn make_page() -> *mut AtomicU64 {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(miri)))]
 mod tests {
     use super::generation;
 

@@ -28,12 +28,17 @@ mod code_arena;
 mod fault;
 mod fork;
 pub mod landing;
+#[cfg(miri)]
+mod miri;
 mod pool;
 pub mod preempt;
 mod reservation;
 mod stack;
 mod stack_pages;
+#[cfg(not(miri))]
 mod unix;
+#[cfg(miri)]
+use miri as unix;
 
 pub use code::{CodeSpace, Image};
 pub use code_arena::{CodeArena, CodeRoom};

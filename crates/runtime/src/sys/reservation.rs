@@ -186,7 +186,7 @@ pub fn is_guarded_address(address: usize) -> bool {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(miri)))]
 mod tests {
     use super::*;
     use crate::sys::page_size;

@@ -147,7 +147,7 @@ fn invalid() -> io::Error {
     io::Error::from(io::ErrorKind::InvalidInput)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(miri)))]
 mod tests {
     use super::*;
     use crate::sys::unix::probe::{is_readable, resident};
