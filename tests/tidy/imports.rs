@@ -27,10 +27,6 @@ const CRATES: &[&str] = &[
 /// The circles that may be: the reason, and their files. A circle is allowed if one row has all its files.
 const CIRCLES: &[(&str, &[&str])] = &[
     (
-        "a shape's trait tells which operator a row is, and operators are made of rows",
-        &["crates/core/src/op/mod.rs", "crates/core/src/op/shapes.rs"],
-    ),
-    (
         "a store owns the objects, each object holds its place in a store, and values, errors and ends of runs hold objects",
         &[
             "crates/runtime/src/arena.rs",

@@ -10,17 +10,19 @@
 //! writes one generic function per shape, and chooses by number at run time. The operators of the binary format become `Op`s
 //! in the stage that knows the decoder, `wasmr_module::op`.
 
+mod number;
 pub mod shapes;
 pub mod table;
 
 use crate::ops;
 use crate::trap::TrapCode;
-use crate::types::ValType;
 use crate::value::V128 as v128;
+use number::for_each_shape;
+pub use number::{Access, Op, OpInfo, Shape};
 pub use shapes::{
-    Access, Binary, Compare, ExtractLane, Load, LoadLane, Low, MemoryInt, Number, ReplaceLane, Row, Scalar, Shift,
-    Splat, Store, StoreLane, Unary, Value, VectorBinary, VectorLoad, VectorMemory, VectorStore, VectorTernary,
-    VectorTest, VectorUnary,
+    Binary, Compare, ExtractLane, Load, LoadLane, Low, MemoryInt, Number, ReplaceLane, Row, Scalar, Shift, Splat,
+    Store, StoreLane, Unary, Value, VectorBinary, VectorLoad, VectorMemory, VectorStore, VectorTernary, VectorTest,
+    VectorUnary,
 };
 
 /// Names of [`Low`] bytes in the table.
@@ -32,46 +34,9 @@ mod low {
 }
 use low::{low4, low8, low16};
 
-/// The facts of an operator's row but for its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpInfo {
-    /// The operator's name in the text format.
-    pub name: &'static str,
-    /// The shape of its row.
-    pub shape: Shape,
-    /// Types of the operands, the deepest first, without the address of an access to memory.
-    pub operands: &'static [ValType],
-    /// Type of the result, if the operator has one.
-    pub result: Option<ValType>,
-    /// Number of lanes of the vector that a lane immediate counts; 0 if the operator has none.
-    pub lanes: u8,
-    /// The access to memory, if the operator makes one.
-    pub access: Option<Access>,
-}
-
-impl OpInfo {
-    const fn new(name: &'static str, shape: Shape, operands: &'static [ValType], result: Option<ValType>) -> OpInfo {
-        OpInfo { name, shape, operands, result, lanes: 0, access: None }
-    }
-
-    const fn lanes(self, lanes: u8) -> OpInfo {
-        OpInfo { lanes, ..self }
-    }
-
-    const fn access(self, access: Access) -> OpInfo {
-        OpInfo { access: Some(access), ..self }
-    }
-}
-
-/// Declares [`Shape`] and [`Visitor`]: a variant and a method for each shape.
-macro_rules! shapes {
+/// Declares [`Visitor`]: a method for each shape.
+macro_rules! visitor {
     ($($shape:ident $method:ident)*) => {
-        /// The shapes of rows, named as their traits.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Shape {
-            $(#[doc = concat!("Operators of [`", stringify!($shape), "`](shapes::", stringify!($shape), ").")] $shape,)*
-        }
-
         /// Generic code for any row: one method per shape, of which [`Op::visit`] calls the right one with the row's marker type.
         pub trait Visitor {
             /// The result of every method.
@@ -83,26 +48,7 @@ macro_rules! shapes {
         }
     };
 }
-
-shapes! {
-    Unary unary
-    Binary binary
-    Compare compare
-    VectorUnary vector_unary
-    VectorBinary vector_binary
-    VectorTernary vector_ternary
-    VectorTest vector_test
-    Shift shift
-    Splat splat
-    ExtractLane extract_lane
-    ReplaceLane replace_lane
-    Load load
-    Store store
-    VectorLoad vector_load
-    VectorStore vector_store
-    LoadLane load_lane
-    StoreLane store_lane
-}
+for_each_shape!(visitor);
 
 /// The result of a scalar's function in [`ops`](crate::ops).
 trait Outcome<R> {
@@ -315,11 +261,6 @@ macro_rules! ops {
     ($($immediate:ident { $($shape:ident { $(
         $function:ident $op:ident $text:literal $($operand:ident)+ $([$lanes:literal])? -> $result:ident;
     )* })* })*) => {
-        /// An operator of the table.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u16)]
-        pub enum Op { $($($(#[doc = concat!("`", $text, "`")] $op,)*)*)* }
-
         $($($(
             #[doc = concat!("`", $text, "`")]
             #[derive(Clone, Copy, Debug)]
@@ -330,9 +271,6 @@ macro_rules! ops {
         static INFO: &[OpInfo] = &[$($($(<$op as Row>::INFO,)*)*)*];
 
         impl Op {
-            /// Every operator of the table, in its order.
-            pub const ALL: &[Op] = &[$($($(Op::$op,)*)*)*];
-
             /// Calls the method of `visitor` for the operator's shape, with its marker type.
             #[inline]
             pub fn visit<V: Visitor>(self, visitor: V) -> V::Result {

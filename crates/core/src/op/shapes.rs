@@ -3,14 +3,14 @@
 //!
 //! Generic code over a shape is compiled once per row, with the row's function inlined.
 
-use super::{Op, OpInfo};
+use super::number::{Access, Op, OpInfo};
 use crate::trap::TrapCode;
 use crate::types::ValType;
 use crate::value::{V128, Val};
 
 /// The type of an operand or a result.
 pub trait Value: Copy + Into<Val> + 'static {
-    /// Its name in the specification.
+    /// The type as the specification names it.
     const TYPE: ValType;
     /// Returns the value, if it is of this type.
     fn from_val(value: Val) -> Option<Self>;
@@ -95,7 +95,7 @@ impl Value for V128 {
 
 /// An integer in memory, little-endian.
 pub trait MemoryInt: Copy {
-    /// Its size and sign.
+    /// Size and sign of the integer.
     const ACCESS: Access;
     /// The low bits of a word.
     fn from_word(word: u64) -> Self;
@@ -106,8 +106,7 @@ pub trait MemoryInt: Copy {
 macro_rules! memory_ints {
     ($($ty:ident as $unsigned:ident;)*) => {$(
         impl MemoryInt for $ty {
-            #[allow(unused_comparisons, reason = "the test for a signed type")]
-            const ACCESS: Access = Access { bytes: size_of::<$ty>() as u8, signed: $ty::MIN < 0 };
+            const ACCESS: Access = Access { bytes: size_of::<$ty>() as u8, signed: $ty::MIN != 0 };
 
             #[inline(always)]
             fn from_word(word: u64) -> $ty {
@@ -123,15 +122,6 @@ macro_rules! memory_ints {
 }
 
 memory_ints! { u8 as u8; i8 as u8; u16 as u16; i16 as u16; u32 as u32; i32 as u32; u64 as u64; }
-
-/// Size of an access to memory, and the extension of a narrow integer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// Number of bytes.
-    pub bytes: u8,
-    /// True if a value wider than that is extended by its sign.
-    pub signed: bool,
-}
 
 /// The operand of a vector load in memory: an integer, or [`Low`] bytes of a vector.
 pub trait VectorMemory {
@@ -163,7 +153,7 @@ impl<T: MemoryInt> VectorMemory for T {
     }
 }
 
-/// So many bytes that become the low end of a vector without passing through a general register.
+/// `BYTES` bytes that become the low end of a vector without passing through a general register.
 pub struct Low<const BYTES: u8>;
 
 impl<const BYTES: u8> VectorMemory for Low<BYTES> {
@@ -313,6 +303,6 @@ pub trait LoadLane: Row {
 pub trait StoreLane: Row {
     /// In memory.
     type Memory: MemoryInt;
-    /// That lane of the vector.
+    /// The stored lane of the vector.
     fn extract(vector: V128, lane: u8) -> Self::Memory;
 }
