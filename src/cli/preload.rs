@@ -68,16 +68,15 @@ pub fn check_all_imports(
     program: &Module,
     linking: &Linking,
 ) -> anyhow::Result<()> {
-    let mut needs = Vec::new();
-    for library in libraries {
-        let imports = library_imports(engine, &library.module, linking)?;
-        needs.push(imports.iter().map(|import| import.module().to_string()).collect());
-    }
-    for (index, library) in libraries.iter().enumerate() {
-        check_imports(engine, &libraries[..index], &library.module, linking, &needs)
+    let imports = libraries.iter().map(|library| library_imports(engine, &library.module, linking));
+    let imports = imports.collect::<anyhow::Result<Vec<_>>>()?;
+    let modules = |imports: &Vec<ImportType<'_>>| imports.iter().map(|import| import.module().to_string()).collect();
+    let needs: Vec<Vec<String>> = imports.iter().map(modules).collect();
+    for (index, (library, imports)) in libraries.iter().zip(imports).enumerate() {
+        check_imports(&libraries[..index], &library.module, imports, linking, &needs)
             .with_context(|| cannot_use(&library.spec))?;
     }
-    check_imports(engine, libraries, program, linking, &needs)
+    check_imports(libraries, program, library_imports(engine, program, linking)?, linking, &needs)
 }
 
 /// Returns the imports that only a library can offer: WASI does not have them, and nothing may stand in for them.
@@ -92,12 +91,12 @@ fn library_imports<'m>(engine: &Engine, module: &'m Module, linking: &Linking) -
     Ok(module.imports().filter(is_needed).collect())
 }
 
-/// Checks that WASI or a library before it has a definition by the name of every import of `module`. `needs` are the modules
-/// that the libraries' imports name.
+/// Checks that a library before it has a definition by the name of each of the `imports` of `module` that only a library can
+/// offer. `needs` are the modules that the libraries' imports name.
 fn check_imports(
-    engine: &Engine,
     before: &[Library],
     module: &Module,
+    imports: Vec<ImportType<'_>>,
     linking: &Linking,
     needs: &[Vec<String>],
 ) -> anyhow::Result<()> {
@@ -105,7 +104,7 @@ fn check_imports(
         let mut named = before.iter().filter(|library| library.spec.name == import.module());
         named.any(|library| library.module.get_export(import.name()).is_some())
     };
-    let failures: Vec<ImportFailure> = library_imports(engine, module, linking)?
+    let failures: Vec<ImportFailure> = imports
         .into_iter()
         .filter(|import| !of_library(import))
         .map(|import| ImportFailure {
