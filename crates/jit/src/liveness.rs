@@ -134,8 +134,11 @@ fn values_of(func: &Function, block: Block) -> impl Iterator<Item = Value> + '_ 
 
 /// Counts, until `is_too_much` of what there is so far; returns `None` then. Where there can only be little, nothing is counted.
 pub(crate) fn count(func: &Function, domtree: &DominatorTree, is_too_much: impl Fn(&Live) -> bool) -> Option<Live> {
-    let graph = Graph::of(func, domtree);
     let blocks = domtree.cfg_postorder().len();
+    if func.dfg.num_values().saturating_mul(blocks) < FEW {
+        return Some(Live::default());
+    }
+    let graph = Graph::of(func, domtree);
     let (uses, alive_elsewhere) = uses_elsewhere(func, &graph);
     let mut live = Live::default();
     if alive_elsewhere.saturating_mul(blocks) < FEW {

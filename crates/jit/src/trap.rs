@@ -110,17 +110,26 @@ mod x86_64 {
 
     use wasmr_runtime::landing_register;
 
+    /// Makes a frame as if the instruction had called, as return addresses are behind what they return from. Gives the frame as the
+    /// first argument.
+    macro_rules! call_frame {
+        () => {
+            concat!(
+                concat!("lea rax, [", landing_register!(code), " + 1]\n"),
+                "push rax\n",
+                "push rbp\n",
+                "mov rbp, rsp\n",
+                "mov rdi, rsp",
+            )
+        };
+    }
+
     /// Landing after a fault: any instruction of compiled code may come before. For its registers see
     /// [`landing`](wasmr_runtime::sys::landing).
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn fault_landing() -> ! {
         naked_asm!(
-            // A frame as if the instruction had called: return addresses are behind what they return from.
-            concat!("lea rax, [", landing_register!(code), " + 1]"),
-            "push rax",
-            "push rbp",
-            "mov rbp, rsp",
-            "mov rdi, rsp",
+            call_frame!(),
             concat!("mov rsi, ", landing_register!(data)),
             "and rsp, -16",
             "call {trapped}",
@@ -133,12 +142,8 @@ mod x86_64 {
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn stop_landing() -> ! {
         naked_asm!(
-            // A frame as above. Where the instruction is one that makes or drops a frame, its caller's is left out.
-            concat!("lea rax, [", landing_register!(code), " + 1]"),
-            "push rax",
-            "push rbp",
-            "mov rbp, rsp",
-            "mov rdi, rsp",
+            // Where the instruction is one that makes or drops a frame, its caller's is left out.
+            call_frame!(),
             "and rsp, -16",
             "call {stopped}",
             "ud2",

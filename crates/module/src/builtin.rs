@@ -10,7 +10,7 @@
 //! | `MemoryFill { mem }` | the operator with its immediates, in the order of the function's parameters; two at most |
 //! | `memory::memory_fill` | the file of the function, and the function |
 //! | `(dst: u64, value: u8, len: u64)` | the operands, the lowest first, as the function takes them from their slots |
-//! | `-> address(mem)` | the result, see [`BuiltinResult`] |
+//! | `-> address` | the result, see [`BuiltinResult`] |
 //!
 //! A tier may do an operator of the table in a faster way where it pays; it then handles the operator before it asks
 //! [`BuiltinCall::of`].
@@ -26,12 +26,12 @@ use crate::operator_text::visitor_name;
 macro_rules! for_each_builtin {
     ($each:ident) => {
         $each! {
-            MemoryGrow { mem }                  memory::memory_grow(delta: u64) -> address(mem);
+            MemoryGrow { mem }                  memory::memory_grow(delta: u64) -> address;
             MemoryFill { mem }                  memory::memory_fill(dst: u64, value: u8, len: u64) -> nothing;
             MemoryCopy { dst_mem, src_mem }     memory::memory_copy(dst: u64, src: u64, len: u64) -> nothing;
             MemoryInit { mem, data_index }      memory::memory_init(dst: u64, src: u32, len: u32) -> nothing;
             DataDrop { data_index }             memory::data_drop() -> nothing;
-            TableGrow { table }                 table::table_grow(value: u64, delta: u64) -> index(table);
+            TableGrow { table }                 table::table_grow(value: u64, delta: u64) -> index;
             TableFill { table }                 table::table_fill(dst: u64, value: u64, len: u64) -> nothing;
             TableCopy { dst_table, src_table }  table::table_copy(dst: u64, src: u64, len: u64) -> nothing;
             TableInit { table, elem_index }     table::table_init(dst: u64, src: u32, len: u32) -> nothing;
@@ -67,7 +67,7 @@ pub enum BuiltinResult {
 /// The operands of an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuiltinOperands {
-    /// So many values of one slot each.
+    /// Values of one slot each, and their number.
     Words(usize),
     /// The parameters of the tag that the first immediate names.
     Payload,
@@ -115,7 +115,7 @@ macro_rules! result {
 macro_rules! rows {
     ($(
         $op:ident { $($immediate:ident),* } $file:ident::$name:ident($($operand:ident: $ty:ident),*)
-        -> $result:ident $(($of:ident))?;
+        -> $result:ident;
     )*) => {
         /// A row of the table.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 //! The operators that the runtime executes: operands to an area of the frame, a call, the result from there.
 //!
-//! All of them go through one helper, which leaves the function if the operator traps or throws. An operator that is done in place,
-//! or partly so, is handled by its category before it gets here.
+//! All of them go through one helper, which leaves the function if the operator traps or throws. Operators that are done in place, or
+//! partly so, are asked for first, in the file of their category; a `throw` that a clause of the same function takes even before.
 
 use cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKey, StackSlotKind, Value, types,
@@ -26,6 +26,9 @@ impl Translator<'_, '_> {
     /// Translates `operator` if the runtime executes it. Returns true if it does.
     pub(super) fn builtin_operator(&mut self, operator: &Operator<'_>) -> bool {
         let Some(call) = BuiltinCall::of(operator) else { return false };
+        if self.bulk_memory_operator(operator, call) || self.wide_operator(operator) {
+            return true;
+        }
         self.call_builtin(call);
         if OperatorClass::of(operator).size_log2().is_some() {
             // It takes as long as the guest says.

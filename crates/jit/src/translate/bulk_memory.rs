@@ -114,9 +114,8 @@ fn moves_from_both_ends(width: u32, pairs: i32) -> Vec<Move> {
 }
 
 impl Translator<'_, '_> {
-    /// Translates an operator on a range of a memory. Returns true if it was one.
-    pub(super) fn bulk_memory_operator(&mut self, operator: &Operator<'_>) -> bool {
-        let Some(call) = BuiltinCall::of(operator) else { return false };
+    /// Translates `operator`, which is `call` to the runtime, if it is one on a range of a memory. Returns true if it was.
+    pub(super) fn bulk_memory_operator(&mut self, operator: &Operator<'_>, call: BuiltinCall) -> bool {
         match *operator {
             Operator::MemoryFill { mem } => self.memory_fill(call, mem),
             Operator::MemoryCopy { dst_mem, src_mem } => self.memory_copy(call, dst_mem, src_mem),

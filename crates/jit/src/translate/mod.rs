@@ -213,9 +213,7 @@ impl<'a> Translator<'a, '_> {
             || self.reference_operator(operator)
             || self.table_operator(operator)
             || self.exception_operator(operator)
-            || self.bulk_memory_operator(operator)
             || self.simd_operator(operator)
-            || self.wide_operator(operator)
             || self.builtin_operator(operator);
         if known { Ok(()) } else { Err(Refusal::Operator { offset }) }
     }

@@ -49,7 +49,7 @@ pub fn entry(builtin: Builtin) -> BuiltinFn {
 macro_rules! entries {
     ($(
         $op:ident { $($immediate:ident),* } $file:ident::$name:ident($($operand:ident: $ty:ty),*)
-        -> $result:ident $(($of:ident))?;
+        -> $result:ident;
     )*) => {
         mod entries {
             use super::*;
