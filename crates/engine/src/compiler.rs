@@ -12,7 +12,7 @@ use crate::report::{Observer, TierEvent, TierReport};
 use crate::tuning::{Tuning, processors};
 use crate::workers::{Task, Workers};
 
-/// What the modules of an engine share, whose compilations are tasks of the type `T`.
+/// State that the modules of an engine share. Their compilations are tasks of the type `T`.
 pub(crate) struct Compiler<T: Task> {
     tuning: Tuning,
     /// Whether code is also safe from speculation past its checks.

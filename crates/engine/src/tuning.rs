@@ -71,11 +71,10 @@ impl Default for Tuning {
 /// Frames that a sample counts for: the one executing, and its callers. The caller of something hot is hot as well.
 pub(crate) const SAMPLED_FRAMES: usize = 3;
 
-/// How much later the first hot event of an instance comes: the code that sets a program up is seldom executed again.
+/// Factor on the budget before the first hot event of an instance: the code that sets a program up is seldom executed again.
 const INITIAL_BUDGET_FACTOR: i32 = 4;
 
-/// How many hot events there must have been before the first function is stitched, for each but one that must have found it.
-/// The first functions are the dearest, as all their handlers are looked at for the first time: programs that end after some
+/// Hot events of all functions before the first function is stitched, for each but one of those that must have found it. The first functions are the dearest, as all their handlers are looked at for the first time: programs that end after some
 /// milliseconds do not get that back.
 const EVENTS_PER_SAMPLE: u32 = 20;
 
@@ -88,7 +87,7 @@ pub(crate) const SHORT_LEAF: usize = 128;
 #[cfg(feature = "jit")]
 pub(crate) const GIANT: usize = 32 << 10;
 
-/// How much more the heat of a loop counts among what waits to be compiled.
+/// Factor on the heat of a loop among what waits to be compiled.
 #[cfg(feature = "jit")]
 pub(crate) const LOOP_WEIGHT: u64 = 8;
 
@@ -111,7 +110,7 @@ pub(crate) const LOOKED_AT: usize = 8;
 #[cfg(feature = "jit")]
 pub(crate) const FOUND_CALLS: usize = 64;
 
-/// What becomes of calls in machine code. Four methods of four kinds of objects in no order take 0.33 s with four
+/// Policy for calls in machine code. Four methods of four kinds of objects in no order take 0.33 s with four
 /// `compared_targets`, 0.38 with two, 0.85 with none.
 #[cfg(feature = "jit")]
 const CALLS: wasmr_jit::CallPolicy = wasmr_jit::CallPolicy {

@@ -11,7 +11,7 @@ pub struct CallPolicy {
     pub inline_recursive: usize,
     /// Calls inside one another that are inlined.
     pub inline_depth: usize,
-    /// How often a function is inlined into itself.
+    /// Times that a function is inlined into itself.
     pub recursive_depth: usize,
     /// Bytes that all inlined bodies of a function may have together.
     pub inlined_bytes: usize,

@@ -1,5 +1,5 @@
-//! What each operator of the [table](crate::op::table) means: one pure function per row, all of them here by the row's name, as in
-//! `ops::i32_add`. An operator that accesses memory has its [part that does not](self::memory).
+//! The meaning of each operator of the [table](crate::op::table): one pure function per row, all of them here by the row's name, as
+//! in `ops::i32_add`. An operator that accesses memory has its [part that does not](self::memory).
 //!
 //! Operands come in and results go out as Rust values: `i32`, `i64`, `f32`, `f64`, [`V128`](crate::value::V128).
 //! Unsigned operators reinterpret inside. An operator that can trap returns a `Result` with the

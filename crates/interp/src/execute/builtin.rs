@@ -19,7 +19,7 @@ pub unsafe fn operands(m: &Machine) -> *mut u64 {
 handlers! {
     /// Row of the table in the lower half of word 1; operands in the slots from the one that `imm` names on, the result over the
     /// first; entry in word 2, immediates in word 3. Further words are for handlers that do some cases themselves.
-    /// It keeps a frame, so it stays out of handlers that go on here.
+    /// Stays out of handlers that go on here: this one keeps a frame.
     #[inline(never)]
     fn builtin[const WORDS: usize](m) {
         // It may collect garbage, which looks for references from here on.

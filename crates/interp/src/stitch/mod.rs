@@ -53,9 +53,9 @@ use crate::code::CodeBlock;
 /// When a function is stitched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StitchWhen {
-    /// How many hot events must have found it; with 0 it is stitched before its first execution.
+    /// Hot events that must have found it; with 0 it is stitched before its first execution.
     pub after: u32,
-    /// How many hot events there must have been in all, for each but one of those.
+    /// Hot events of all functions, for each but one of those.
     pub events_per_sample: u32,
 }
 
@@ -74,7 +74,7 @@ pub enum Stitched {
 #[derive(Debug)]
 pub struct Stitcher {
     when: StitchWhen,
-    /// How many hot events there have been.
+    /// Hot events so far.
     events: AtomicU32,
     #[cfg(wasmr_stitch)]
     room: std::sync::Mutex<arena::Room>,

@@ -9,7 +9,7 @@
 //! | `r9` | `code` | the address of the instruction |
 //!
 //! Three places rely on it: the handlers of [`sys::fault`](super::install_fault_handler) and [`sys::preempt`](super::preempt),
-//! which write the registers by this file; the landings of machine code (`jit/src/enter.rs`), which name them by the macro; and
+//! which write the registers by this file; the landings of machine code (`jit/src/trap.rs`), which name them by the macro; and
 //! the landing of the interpreter (`interp/src/execute/access.rs`). That one is a handler like any other, and in the calling
 //! convention of handlers these two registers carry the fifth and the sixth argument: `acc` and `spare`.
 
