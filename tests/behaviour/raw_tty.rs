@@ -158,6 +158,8 @@ on_every_tier! {
         terminal.sees("ready");
         terminal.types("x");
         terminal.becomes(|modes| *modes == before);
+        // Otherwise the terminal may echo the words before the shell prompts for them.
+        terminal.sees("PROMPT> ");
         terminal.types("echo code $?\n");
         terminal.sees("\r\ncode 7\r\n");
         terminal.types("exit\n");
