@@ -12,7 +12,7 @@ use seccompiler::{
 };
 use wasmr::{Caller, Config, Engine, Instance, Linker, Mode, Module, Store, StoreLimits, Tuning, TypedFunc};
 
-/// A loop long enough for hot events, and a call of the host's.
+/// A loop long enough for budget interrupts, and a call of the host's.
 const GUEST: &str = r#"(module
     (import "host" "look" (func $look))
     (func (export "run") (param $n i32) (result i32) (local $sum i32)
@@ -117,7 +117,7 @@ fn limit_files(bytes: libc::rlim_t) {
 
 /// Bytes of the interpreter's own machine code that are in memory, which they are from their execution on; `None` if there is no
 /// place for it.
-fn stitched_bytes() -> Option<u64> {
+fn copied_bytes() -> Option<u64> {
     let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let mut lines = maps.lines().skip_while(|line| !(line.contains(" r-xs ") && line.contains("wasmr code")));
     let size = lines.find_map(|line| line.strip_prefix("Rss:"))?;
@@ -126,27 +126,27 @@ fn stitched_bytes() -> Option<u64> {
 
 /// The interpreter's machine code is there as soon as files may be large again: for functions that were executed before, whether
 /// they asked for it then or not.
-fn stitching_comes_back() {
-    let mut worlds = [0, 1].map(|stitch_after| {
-        let tuning = Tuning { stitch_after, ..Tuning::default() };
+fn copying_comes_back() {
+    let mut worlds = [0, 1].map(|copy_and_patch_after| {
+        let tuning = Tuning { copy_and_patch_after, ..Tuning::default() };
         World::new(&Engine::new(Config::new().mode(Mode::Interp).tuning(tuning)), StoreLimits::default())
     });
     limit_files(1 << 20);
     for world in &mut worlds {
         (0..20).for_each(|_| world.run());
     }
-    assert_eq!(stitched_bytes(), None);
+    assert_eq!(copied_bytes(), None);
     limit_files(libc::RLIM_INFINITY);
     for world in &mut worlds {
         // Modules do not share pages.
-        let before = stitched_bytes().unwrap_or(0);
-        world.soon(|_| stitched_bytes().is_some_and(|bytes| bytes > before));
+        let before = copied_bytes().unwrap_or(0);
+        world.soon(|_| copied_bytes().is_some_and(|bytes| bytes > before));
     }
 }
 
 #[test]
 fn what_was_refused_for_a_moment_is_tried_again() {
-    stitching_comes_back();
+    copying_comes_back();
 
     // Memory for code, which the process has none of yet.
     limit_files(1 << 20);

@@ -1,11 +1,11 @@
 //! Says how the interpreter's handlers reach one another: `wasmr_tail` where the optimiser turns a call in tail position
 //! into a jump (x86-64, optimised, no debug assertions), a driver loop otherwise; and
-//! `wasmr_stitch` where their code can be copied to functions of their own (Linux as well). `WASMR_DISPATCH=loop` forces the loop.
+//! `wasmr_copy_patch` where their code can be copied to functions of their own (Linux as well). `WASMR_DISPATCH=loop` forces the loop.
 
 fn main() {
     println!("cargo:rerun-if-env-changed=WASMR_DISPATCH");
     println!("cargo:rustc-check-cfg=cfg(wasmr_tail)");
-    println!("cargo:rustc-check-cfg=cfg(wasmr_stitch)");
+    println!("cargo:rustc-check-cfg=cfg(wasmr_copy_patch)");
     let var = |name: &str| std::env::var(name).unwrap_or_default();
     let optimised = var("OPT_LEVEL") != "0";
     let x86_64 = var("CARGO_CFG_TARGET_ARCH") == "x86_64";
@@ -18,7 +18,7 @@ fn main() {
     if optimised && x86_64 && !debug_assertions && var("WASMR_DISPATCH") != "loop" {
         println!("cargo:rustc-cfg=wasmr_tail");
         if var("CARGO_CFG_TARGET_OS") == "linux" {
-            println!("cargo:rustc-cfg=wasmr_stitch");
+            println!("cargo:rustc-cfg=wasmr_copy_patch");
         }
     }
 }

@@ -57,13 +57,13 @@ struct Way {
     tuning: Tuning,
 }
 
-/// Every mode as it is; the interpreter with every function stitched before it is first executed; and everything moved on to
+/// Every mode as it is; the interpreter with every function copied before it is first executed; and everything moved on to
 /// machine code in the middle of its first execution.
 fn ways() -> Vec<Way> {
     let as_it_is = |&mode: &Mode| Way { name: mode.to_string(), mode, tuning: Tuning::default() };
     let mut ways: Vec<Way> = Mode::ALL.iter().map(as_it_is).collect();
-    let stitched = Tuning { stitch: true, stitch_after: 0, ..Tuning::default() };
-    ways.push(Way { name: "interp, stitched".to_owned(), mode: Mode::Interp, tuning: stitched });
+    let copied = Tuning { copy_and_patch: true, copy_and_patch_after: 0, ..Tuning::default() };
+    ways.push(Way { name: "interp, copied".to_owned(), mode: Mode::Interp, tuning: copied });
     let at_once = Tuning { tier_up_after: 0, ..Tuning::default() };
     ways.push(Way { name: "tiered, at once".to_owned(), mode: Mode::Tiered, tuning: at_once });
     ways

@@ -11,20 +11,20 @@ type Store = fn(&mut Tuning, Option<&str>) -> Result<(), String>;
 /// The keys: name, value, help, effect.
 const KEYS: &[(&str, &str, &str, Store)] = &[
     (
-        "stitch",
+        "copy-and-patch",
         "[=y|n]",
         "give functions that are interpreted often machine code of their own [default: y]",
         |tuning, value| {
-            tuning.stitch = value.map_or(Ok(true), parse_bool)?;
+            tuning.copy_and_patch = value.map_or(Ok(true), parse_bool)?;
             Ok(())
         },
     ),
     (
-        "stitch-after",
+        "copy-and-patch-after",
         "=COUNT",
         "how many samples must find a function before that, 0 for all functions [default: 4]",
         |tuning, value| {
-            tuning.stitch_after = count(value)?;
+            tuning.copy_and_patch_after = count(value)?;
             Ok(())
         },
     ),
@@ -152,10 +152,10 @@ mod tests {
 
     #[test]
     fn keys_change_what_they_name() {
-        let Ok(TuningKeys::Set(tuning)) = keys("stitch=n,stitch-after=7") else { panic!("valid") };
-        assert_eq!((tuning.stitch, tuning.stitch_after), (false, 7));
-        let Ok(TuningKeys::Set(tuning)) = keys("stitch=n,stitch") else { panic!("valid") };
-        assert!(tuning.stitch);
+        let Ok(TuningKeys::Set(tuning)) = keys("copy-and-patch=n,copy-and-patch-after=7") else { panic!("valid") };
+        assert_eq!((tuning.copy_and_patch, tuning.copy_and_patch_after), (false, 7));
+        let Ok(TuningKeys::Set(tuning)) = keys("copy-and-patch=n,copy-and-patch") else { panic!("valid") };
+        assert!(tuning.copy_and_patch);
         let Ok(TuningKeys::Set(tuning)) = keys(
             "sample-every=9,tier-up-after=0,bytes-per-sample=5,tier-up-delay=1s,loop-patience=3,max-compiled-size=1KiB,one-code-from=2KiB,\
              compile-threads=99999999999",
@@ -167,17 +167,17 @@ mod tests {
         assert_eq!((tuning.max_compiled_size, tuning.one_code_from), (1024, 2048));
         assert_eq!(tuning.compile_threads, Some(256));
         let Ok(TuningKeys::Set(tuning)) = TuningKeys::parse(&[]) else { panic!("valid") };
-        assert_eq!(tuning.stitch_after, Tuning::default().stitch_after);
+        assert_eq!(tuning.copy_and_patch_after, Tuning::default().copy_and_patch_after);
     }
 
     #[test]
     fn what_is_not_a_key_or_value_is_an_error_that_names_it() {
-        assert_eq!(keys("stitch,speed=9").unwrap_err(), "-O speed=9: no such key; `-O help` lists the keys");
-        let why = keys("stich-after=1").unwrap_err();
-        assert!(why.starts_with("-O stich-after=1: no such key; did you mean `stitch-after`"), "{why}");
+        assert_eq!(keys("copy-and-patch,speed=9").unwrap_err(), "-O speed=9: no such key; `-O help` lists the keys");
+        let why = keys("copy-and-pach-after=1").unwrap_err();
+        assert!(why.starts_with("-O copy-and-pach-after=1: no such key; did you mean `copy-and-patch-after`"), "{why}");
         assert!(keys("opt-level=2").is_ok() && keys("opt-level=0").is_err());
-        assert_eq!(keys("stitch-after").unwrap_err(), "-O stitch-after: it needs a value");
-        assert!(keys("stitch=maybe").unwrap_err().starts_with("-O stitch=maybe: "));
+        assert_eq!(keys("copy-and-patch-after").unwrap_err(), "-O copy-and-patch-after: it needs a value");
+        assert!(keys("copy-and-patch=maybe").unwrap_err().starts_with("-O copy-and-patch=maybe: "));
         assert!(keys("").is_err());
     }
 

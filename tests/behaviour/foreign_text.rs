@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use crate::harness::{Outcome, Run, Scratch};
 
 /// Sets the title and the colour, turns the direction of writing, and begins a line.
-const FOREIGN: &str = "x\u{1b}]0;t\u{7}\u{9b}31m\u{202e}\u{2066}\rerror: forged\nerror: forged";
+const EXTERNAL: &str = "x\u{1b}]0;t\u{7}\u{9b}31m\u{202e}\u{2066}\rerror: forged\nerror: forged";
 
 /// Part of what is shown instead.
 const SHOWN: &str = "x\\u{1b}]0;t\\u{7}\\u{9b}31m\\u{202e}\\u{2066}\\u{d}error: forged";
@@ -35,12 +35,12 @@ fn shows<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) {
 
 /// A word or a file name with something in front and behind.
 fn around(before: &str, after: &str) -> String {
-    format!("{before}{FOREIGN}{after}")
+    format!("{before}{EXTERNAL}{after}")
 }
 
 /// A module in which everything has the name, as text: imports, exports, functions, the module.
 fn module(start: &str) -> String {
-    let name: String = FOREIGN.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let name: String = EXTERNAL.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     format!(
         r#"(module (@name "{name}") (import "{name}" "{name}" (func (@name "{name}")))
             (memory (export "m{name}") 1) (func (@name "{name}") (export "f{name}") unreachable) {start}
@@ -62,7 +62,7 @@ fn names_of_files() {
         shows([OsStr::new(command), OsStr::new(&missing)]);
         shows([OsStr::new(command), broken.as_os_str()]);
     }
-    shows([FOREIGN]);
+    shows([EXTERNAL]);
     shows(["run", "--max-module-size", "1", broken.to_str().unwrap()]);
     shows(["explore", "--func", "fib", "--html", &around("no/such/", ""), "examples/fib.wat"]);
 }
@@ -111,7 +111,7 @@ fn inspect_and_explore() {
     }
     shows(["explore", "--func", "2", file]);
     shows(["explore", "--func", "2", "--html", "-", file]);
-    shows(["explore", "--func", FOREIGN, file]);
+    shows(["explore", "--func", EXTERNAL, file]);
     shows(["explore", "--func", &around("", "y"), file]);
     shows(["explore", file]);
 }
@@ -131,31 +131,31 @@ fn words_of_run() {
     shows(["run", &around("--preload=", "=no"), hello]);
     shows(["run", &around("--preload=no=", ".wasm"), hello]);
     shows(["run", &around("--preload=", ""), fib]);
-    shows(["run", "--invoke", FOREIGN, fib]);
-    shows(["run", "--invoke", "fib", fib, FOREIGN]);
+    shows(["run", "--invoke", EXTERNAL, fib]);
+    shows(["run", "--invoke", "fib", fib, EXTERNAL]);
     for option in ["mode", "timeout", "fuel", "max-memory", "listen", "stats", "raw-tty", "env"] {
         shows(["run", &around(&format!("--{option}=={option}"), ""), fib]);
     }
     for key in ["-W", "-C", "-O"] {
-        shows(["run", key, FOREIGN, fib]);
+        shows(["run", key, EXTERNAL, fib]);
     }
     shows(["run", "-W", &around("gc=", ""), fib]);
     shows(["run", "-O", &around("tier-up-after=", ""), fib]);
     shows(["run", "-C", &around("spectre-guards=", ""), fib]);
-    shows(["completions", FOREIGN]);
+    shows(["completions", EXTERNAL]);
     for command in ["run", "wast", "validate", "inspect", "explore"] {
         shows([command, &around("--", ""), fib]);
-        harmless(&Run::bare().words([command, &format!("-{}", &FOREIGN[1..]), fib]).end());
+        harmless(&Run::bare().words([command, &format!("-{}", &EXTERNAL[1..]), fib]).end());
     }
     shows([&around("--", "")]);
-    let mut not_utf8 = OsString::from(FOREIGN).into_vec();
+    let mut not_utf8 = OsString::from(EXTERNAL).into_vec();
     not_utf8.push(0xff);
     harmless(&Run::bare().words(["run", fib]).word(OsString::from_vec(not_utf8)).end());
 }
 
 #[test]
 fn variables() {
-    let all = harmless(&Run::bare().words(["run", "examples/fib.wat"]).env("WASMR_LOG", FOREIGN).end());
+    let all = harmless(&Run::bare().words(["run", "examples/fib.wat"]).env("WASMR_LOG", EXTERNAL).end());
     assert!(all.contains(SHOWN), "{all}");
     let sh = "export \"$1=$(printf '\\377')\"; exec \"$0\" run --env=\"$1\" examples/fib.wat";
     harmless(&Run::of("sh").words(["-c", sh, crate::harness::WASMR, "A"]).end());
@@ -164,9 +164,9 @@ fn variables() {
 #[test]
 fn script_tests() {
     let scratch = Scratch::new();
-    let name: String = FOREIGN.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let name: String = EXTERNAL.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     let fails = format!(r#"(module) (invoke "{name}") (assert_trap (invoke "{name}") "{name}")"#);
-    for (start, text) in [("good", "(module)"), ("bad", &fails), ("broken", FOREIGN)] {
+    for (start, text) in [("good", "(module)"), ("bad", &fails), ("broken", EXTERNAL)] {
         shows(["wast", scratch.file(&around(start, ".wast"), text).to_str().unwrap()]);
     }
 }

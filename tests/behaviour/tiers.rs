@@ -34,8 +34,8 @@ macro_rules! on_every_tier {
                     on_tier($crate::tiers::Tier(&["--mode", "interp"]));
                 }
                 #[test]
-                fn interp_stitched() {
-                    on_tier($crate::tiers::Tier(&["--mode", "interp", "-O", "stitch-after=0"]));
+                fn interp_copied() {
+                    on_tier($crate::tiers::Tier(&["--mode", "interp", "-O", "copy-and-patch-after=0"]));
                 }
             }
         )*

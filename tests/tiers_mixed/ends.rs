@@ -8,7 +8,7 @@ use wasmr::Val;
 use crate::support::{End, Program, mixes, padded, same_ends, shown, ways};
 
 /// Ends as its parameter says, after two calls, one of them in a `try_table` that catches everything the guest may catch, and,
-/// if the parameter is 10 more, a passage through the host.
+/// if the parameter is 10 more, a trampoline through the host.
 const GUEST: &str = r#"(module
   (import "h" "call" (func $call (param i32) (result i32)))
   (import "h" "exit" (func $exit (param i32)))

@@ -208,7 +208,7 @@ fn recursion_through_the_host_is_the_same_trap() {
 }
 
 #[test]
-fn deep_recursion_between_passages_through_the_host() {
+fn deep_recursion_between_trampolines_through_the_host() {
     // The host is called from deep down, and what it calls goes deep again: to the end, and just not so far.
     let text = r#"(module
         (import "h" "call" (func $call (param i32) (result i32)))

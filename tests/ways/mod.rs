@@ -68,8 +68,8 @@ pub fn ways(max_compiled_size: usize) -> Vec<Way> {
     };
     #[cfg_attr(not(feature = "jit"), expect(unused_mut, reason = "nothing is compiled"))]
     let mut ways = vec![
-        way("interp", Mode::Interp, Tuning { stitch: false, ..Tuning::default() }),
-        way("interp, stitched", Mode::Interp, Tuning { stitch_after: 0, ..Tuning::default() }),
+        way("interp", Mode::Interp, Tuning { copy_and_patch: false, ..Tuning::default() }),
+        way("interp, copied", Mode::Interp, Tuning { copy_and_patch_after: 0, ..Tuning::default() }),
     ];
     #[cfg(feature = "jit")]
     {

@@ -21,7 +21,7 @@ pub(crate) struct Compiler<T: Task> {
     /// Asked of the system when it first matters.
     processors: OnceLock<usize>,
     workers: OnceLock<Workers<T>>,
-    /// When the first hot event was.
+    /// When the first budget interrupt was.
     began: OnceLock<Instant>,
     outage: Mutex<Outage>,
     /// True while there is a reason in `outage`.

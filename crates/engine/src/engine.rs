@@ -117,7 +117,7 @@ impl Engine {
         let Config { metered, tuning, mode, .. } = &self.0.config;
         let options = CodeOptions {
             metered: *metered,
-            stitch: tuning.stitching(),
+            copy_and_patch: tuning.copying(),
             budget: tuning.budget_in(*mode),
             initial_budget: tuning.initial_budget_in(*mode),
             sampled_frames: SAMPLED_FRAMES,

@@ -138,21 +138,21 @@ fn compiled(
     };
     let jit =
         JitModule::new(module.clone(), VmLayout::for_module(module), options).map_err(|error| error.to_string())?;
-    let examined = jit.examine(defined_index, Entry::Start).map_err(|error| error.to_string())?;
+    let disassembly = jit.examine(defined_index, Entry::Start).map_err(|error| error.to_string())?;
     let places = |places: Vec<wasmr_jit::Place>| -> Vec<Place> {
         places.into_iter().map(|place| Place { func_index: place.func_index, offset: place.offset }).collect()
     };
     let lines = |text: &str| -> Vec<ClifLine> {
         let line = |line: &str| {
             let (position, text) = split_location(line);
-            let found = position.map(|position| examined.positions.places(position)).unwrap_or_default();
+            let found = position.map(|position| disassembly.positions.places(position)).unwrap_or_default();
             ClifLine { text, places: places(found) }
         };
         text.lines().map(line).collect()
     };
-    let (clif, optimized) = (lines(&examined.clif), lines(&examined.optimized));
-    let of_code = examined.places.iter().map(|(at, found)| (*at, places(found.clone())));
-    Ok(Compiled { clif, optimized, places: of_code.collect(), code: examined.code })
+    let (clif, optimized) = (lines(&disassembly.clif), lines(&disassembly.optimized));
+    let of_code = disassembly.places.iter().map(|(at, found)| (*at, places(found.clone())));
+    Ok(Compiled { clif, optimized, places: of_code.collect(), code: disassembly.code })
 }
 
 #[cfg(not(feature = "jit"))]

@@ -1,4 +1,4 @@
-//! [`LoopSites`]: the places in a module's code at which hot events came, and which loop is to be compiled for each.
+//! [`LoopSites`]: the places in a module's code at which budget interrupts came, and which loop is to be compiled for each.
 //!
 //! A place is watched until it was found often enough; then it turns out to be the start of a loop or not. If so, the outermost
 //! loop around it is to be compiled first. Once that has code, control should come to it; if it does not for long, the next loop

@@ -22,8 +22,8 @@ impl Tiers {
 }
 
 impl Tier for Tiers {
-    fn foreign_code(&self) -> Ip {
-        self.interp.foreign_code()
+    fn external_code(&self) -> Ip {
+        self.interp.external_code()
     }
 
     fn unresolved_native(&self) -> *const c_void {

@@ -1,6 +1,6 @@
 //! [`ModuleTiers`]: moves the functions of one module from the interpreter to machine code, and says when.
 //!
-//! The interpreter tells it of first calls and hot events. It has functions and loops compiled on other threads
+//! The interpreter tells it of first calls and budget interrupts. It has functions and loops compiled on other threads
 //! ([`Compiler`]) and gives them their code when it is next asked anything by a thread that runs an instance: no other
 //! thread may change function slots. Every instance notes how much of the list of compiled functions its slots know, so all
 //! instances in all stores come to the same code, each in its own time.
@@ -19,11 +19,11 @@ use std::time::{Duration, Instant};
 
 use wasmr_interp::translate::loops::{LoopInfo, loop_at};
 use wasmr_interp::translate::{Source, locate_all};
-use wasmr_jit::{Callers, CodeOptions, Entry, JitModule, LoopEntry, Refusal, Scratch};
+use wasmr_jit::{Callers, CodeOptions, CompileError, CompilerContext, Entry, JitModule, LoopEntry};
 use wasmr_module::Module;
 use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::running::RunningFunc;
-use wasmr_runtime::tier::{HotEvent, LoopCode, TierUp};
+use wasmr_runtime::tier::{BudgetInterrupt, LoopCode, TierUp};
 use wasmr_runtime::vm::VmLayout;
 
 use crate::compile_queue::Waiting;
@@ -53,7 +53,7 @@ pub(crate) struct ModuleTiers {
     done: Condvar,
     /// How many functions `State::made` has.
     made: AtomicU32,
-    /// Hot events that will still be early ones, of a hunt.
+    /// Budget interrupts that will still be early ones, of a hunt.
     hunt: AtomicU32,
 }
 
@@ -403,22 +403,22 @@ impl TierUp for ModuleTiers {
         }
     }
 
-    fn hot_event(&self, func: &RunningFunc<'_>, position: u32) -> HotEvent {
+    fn budget_interrupt(&self, func: &RunningFunc<'_>, position: u32) -> BudgetInterrupt {
         self.publish(func);
         if self.eager {
             // Unless it was refused, it was postponed at its first call.
             self.compile_function(func, 1);
-            return HotEvent::Ordinary;
+            return BudgetInterrupt::Ordinary;
         }
         let early = self.is_hunting(func);
         match self.code_at(func, position, early) {
             Some(code) => {
                 // So that the next call starts in it.
                 self.compile_function(func, 1);
-                HotEvent::Enter(code)
+                BudgetInterrupt::Enter(code)
             }
-            None if early => HotEvent::Early,
-            None => HotEvent::Ordinary,
+            None if early => BudgetInterrupt::Early,
+            None => BudgetInterrupt::Ordinary,
         }
     }
 
@@ -448,9 +448,9 @@ impl TierUp for ModuleTiers {
 }
 
 impl Task for CompileTask {
-    type Scratch = Scratch;
+    type Context = CompilerContext;
 
-    fn run(&self, scratch: &mut Scratch) {
+    fn run(&self, context: &mut CompilerContext) {
         // A module that is gone needs no code.
         let Some(tiers) = self.tiers.upgrade() else { return };
         let began = Instant::now();
@@ -469,7 +469,7 @@ impl Task for CompileTask {
         if let Some(code) = code {
             tiers.tell_calls(index, guarded, code);
         }
-        let made = code.map(|code| code.compile(index, entry, scratch));
+        let made = code.map(|code| code.compile(index, entry, context));
         let len = |code: &JitModule| match at_loop {
             None => code.function(index).map_or(0, |code| code.len),
             Some(offset) => code.loop_code(index, offset).map_or(0, |code| code.len),
@@ -478,7 +478,7 @@ impl Task for CompileTask {
         let result = match made {
             Some(Ok(())) => Ok(code.map_or(0, |code| len(code))),
             Some(Err(why)) => {
-                is_for_now = matches!(&why, Refusal::Unavailable(why) if !why.is_permanent());
+                is_for_now = matches!(&why, CompileError::Unavailable(why) if !why.is_permanent());
                 Err(why.to_string())
             }
             None => {

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use wasmr_interp::StitchWhen;
+use wasmr_interp::CopyWhen;
 
 use crate::modes::Mode;
 
@@ -22,9 +22,9 @@ pub struct Tuning {
     /// second thread would save about as much as it and the question how many there are cost.
     pub parallel_validation_from: usize,
     /// Whether functions that are interpreted often get machine code of their own, put together from the interpreter's.
-    pub stitch: bool,
+    pub copy_and_patch: bool,
     /// How many samples must have found a function before that; 0 is before its first execution.
-    pub stitch_after: u32,
+    pub copy_and_patch_after: u32,
     /// How many calls and loops make a sample. Fewer find what is hot sooner and cost more. A prime: in a loop with so many calls
     /// that their number divides it, samples would always find the same one, and never the loop.
     pub sample_every: u32,
@@ -33,7 +33,7 @@ pub struct Tuning {
     pub tier_up_after: u32,
     /// How many bytes of its body a sample pays for.
     pub bytes_per_sample: u32,
-    /// How long after the first hot event nothing is compiled: programs that end before need no threads.
+    /// How long after the first budget interrupt nothing is compiled: programs that end before need no threads.
     pub tier_up_delay: Duration,
     /// How many calls and loops are watched, one by one, for control to come to the loop around a hot one before the inner one is
     /// compiled by itself. Code that is entered at an inner loop is worse: what the outer loop repeats, it repeats with the inner.
@@ -52,8 +52,8 @@ impl Default for Tuning {
         Tuning {
             validation_threads: None,
             parallel_validation_from: 128 << 10,
-            stitch: true,
-            stitch_after: 4,
+            copy_and_patch: true,
+            copy_and_patch_after: 4,
             sample_every: 1021,
             tier_up_after: 2,
             bytes_per_sample: 27,
@@ -71,10 +71,10 @@ impl Default for Tuning {
 /// Frames that a sample counts for: the one executing, and its callers. The caller of something hot is hot as well.
 pub(crate) const SAMPLED_FRAMES: usize = 3;
 
-/// Factor on the budget before the first hot event of an instance: the code that sets a program up is seldom executed again.
+/// Factor on the budget before the first budget interrupt of an instance: the code that sets a program up is seldom executed again.
 const INITIAL_BUDGET_FACTOR: i32 = 4;
 
-/// Hot events of all functions before the first function is stitched, for each but one of those that must have found it. The first functions are the dearest, as all their handlers are looked at for the first time: programs that end after some
+/// Budget interrupts of all functions before the first function is copied, for each but one of those that must have found it. The first functions are the dearest, as all their handlers are looked at for the first time: programs that end after some
 /// milliseconds do not get that back.
 const EVENTS_PER_SAMPLE: u32 = 20;
 
@@ -95,7 +95,7 @@ pub(crate) const LOOP_WEIGHT: u64 = 8;
 #[cfg(feature = "jit")]
 pub(crate) const LEAST_SIZE: u64 = 64;
 
-/// Calls and loops that are looked at one by one after a hot event, in the hope that control comes to an outer loop.
+/// Calls and loops that are looked at one by one after a budget interrupt, in the hope that control comes to an outer loop.
 #[cfg(feature = "jit")]
 pub(crate) const HUNT: u32 = 64;
 
@@ -138,21 +138,22 @@ impl Tuning {
         self.tier_up_after == 0
     }
 
-    /// Calls and loops from one hot event to the next.
+    /// Calls and loops from one budget interrupt to the next.
     pub fn budget_in(&self, mode: Mode) -> i32 {
         let at_once = self.tiers_up_at_once() && mode != Mode::Interp;
         // The event comes with the one after these.
         if at_once { 0 } else { i32::try_from(self.sample_every.saturating_sub(1)).unwrap_or(i32::MAX) }
     }
 
-    /// Calls and loops before the first hot event of an instance.
+    /// Calls and loops before the first budget interrupt of an instance.
     pub(crate) fn initial_budget_in(&self, mode: Mode) -> i32 {
         self.budget_in(mode).saturating_mul(INITIAL_BUDGET_FACTOR)
     }
 
-    /// When functions are stitched; `None` for never.
-    pub(crate) fn stitching(&self) -> Option<StitchWhen> {
-        self.stitch.then_some(StitchWhen { after: self.stitch_after, events_per_sample: EVENTS_PER_SAMPLE })
+    /// When functions are copied; `None` for never.
+    pub(crate) fn copying(&self) -> Option<CopyWhen> {
+        self.copy_and_patch
+            .then_some(CopyWhen { after: self.copy_and_patch_after, events_per_sample: EVENTS_PER_SAMPLE })
     }
 
     /// What becomes of calls in machine code.
@@ -173,7 +174,7 @@ impl Tuning {
         if one_processor { samples.saturating_mul(2) } else { samples }
     }
 
-    /// How long after the first hot event nothing is compiled.
+    /// How long after the first budget interrupt nothing is compiled.
     pub fn delay(&self) -> Duration {
         if self.tiers_up_at_once() { Duration::ZERO } else { self.tier_up_delay }
     }

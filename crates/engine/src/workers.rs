@@ -17,10 +17,10 @@ const STACK_SIZE: usize = 8 << 20;
 /// Something that is done on a thread of its own.
 pub(crate) trait Task: Send + 'static {
     /// What a thread keeps from one task to the next.
-    type Scratch: Default;
+    type Context: Default;
 
     /// Does it. If it panics, [`fail`](Task::fail) is called.
-    fn run(&self, scratch: &mut Self::Scratch);
+    fn run(&self, context: &mut Self::Context);
 
     /// Says that it will not be done, ever.
     fn fail(self);
@@ -123,7 +123,7 @@ impl<T: Task> Drop for Workers<T> {
 /// What a thread does until nobody needs it.
 fn work<T: Task>(shared: &Arc<Shared<T>>) {
     wasmr_runtime::sys::give_way();
-    let mut scratch = T::Scratch::default();
+    let mut context = T::Context::default();
     let mut state = shared.lock();
     while !state.closed {
         let next = if shared.has_room(&state) { state.queue.pop() } else { None };
@@ -137,10 +137,10 @@ fn work<T: Task>(shared: &Arc<Shared<T>>) {
         // Now that a giant is being done there may be room for another.
         let _ = shared.provide(&mut state);
         drop(state);
-        if catch_unwind(AssertUnwindSafe(|| task.run(&mut scratch))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| task.run(&mut context))).is_err() {
             task.fail();
             // Half of something may be in it.
-            scratch = T::Scratch::default();
+            context = T::Context::default();
         }
         state = shared.lock();
         state.running -= 1;
@@ -165,15 +165,15 @@ mod tests {
     }
 
     impl Task for Say {
-        type Scratch = u32;
+        type Context = u32;
 
-        fn run(&self, scratch: &mut u32) {
-            *scratch += 1;
+        fn run(&self, context: &mut u32) {
+            *context += 1;
             if let Some(wait) = &self.wait {
                 wait.recv().unwrap();
             }
             assert_ne!(self.what, "panic", "as the test wants");
-            self.to.send(format!("{} {scratch}", self.what)).unwrap();
+            self.to.send(format!("{} {context}", self.what)).unwrap();
         }
 
         fn fail(self) {

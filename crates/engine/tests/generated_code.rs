@@ -21,7 +21,7 @@
 //! | `clif` | Cranelift's representation as it was translated |
 //! | `optimised` | the same after Cranelift's optimisations |
 //!
-//! Offsets of fields, places of helpers and numbers of traps are replaced by names: the files do not depend on layouts and tables.
+//! Offsets of fields, places of libcalls and numbers of traps are replaced by names: the files do not depend on layouts and tables.
 #![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 
 use std::collections::{HashMap, HashSet};
@@ -113,7 +113,7 @@ impl Show {
                 if or_start { Entry::StartOrLoop(place) } else { Entry::Loop(place) }
             }
         };
-        let examined = jit.examine(self.func, entry).unwrap();
+        let disassembly = jit.examine(self.func, entry).unwrap();
 
         let mut out = String::new();
         for form in &self.forms {
@@ -128,8 +128,8 @@ impl Show {
                         writeln!(out, ";;   exceptions {region}").unwrap();
                     }
                 }
-                "clif" => Names::new(module, &layout).write(&examined.clif, &mut out),
-                "optimised" => Names::new(module, &layout).write(&examined.optimized, &mut out),
+                "clif" => Names::new(module, &layout).write(&disassembly.clif, &mut out),
+                "optimised" => Names::new(module, &layout).write(&disassembly.optimized, &mut out),
                 _ => panic!("unknown form {form}"),
             }
         }
@@ -152,8 +152,8 @@ struct Names {
     funcs: Fields,
     /// The values that are pointers to the store.
     stores: HashSet<String>,
-    /// The values that are pointers to the table of helpers.
-    helpers: HashSet<String>,
+    /// The values that are pointers to the table of libcalls.
+    libcalls: HashSet<String>,
 }
 
 impl Names {
@@ -162,7 +162,7 @@ impl Names {
             memory0_base budget memory0_guarded published store native_stack_limit loop_frame data_dropped tier_data instance);
         let store = fields!(VmStore:
             stack_base stack_limit stack_top trap_code exit_fp exit_ip registers pending_exception caller fuel interrupt store
-            tail_func tail_slots activation native_exit_fp native_stack_top native_stack_limit native_helpers);
+            tail_func tail_slots activation native_exit_fp native_stack_top native_stack_limit native_libcalls);
         let mut add = |kind: &str, count: u32, offset: &dyn Fn(u32) -> u32| {
             instance.extend((0..count).map(|index| (i64::from(offset(index)), format!("{kind}{index}"))));
         };
@@ -175,7 +175,7 @@ impl Names {
         add("global", module.globals().len() as u32 - imported_globals, &|index| layout.defined_global(index));
         let funcs = 0..module.defined_func_count();
         let funcs = funcs.map(|index| (i64::from(layout.defined_func(index)), format!("func{index}"))).collect();
-        Names { instance, store, funcs, stores: HashSet::new(), helpers: HashSet::new() }
+        Names { instance, store, funcs, stores: HashSet::new(), libcalls: HashSet::new() }
     }
 
     /// Appends the lines without source locations and remarks.
@@ -201,8 +201,8 @@ impl Names {
         let (_, source) = what.rsplit_once(' ').unwrap_or(("", what));
         if source == "v0+store" {
             self.stores.insert(value.to_owned());
-        } else if source.ends_with("+native_helpers") {
-            self.helpers.insert(value.to_owned());
+        } else if source.ends_with("+native_libcalls") {
+            self.libcalls.insert(value.to_owned());
         } else if what.starts_with("iconst.i64 ")
             && let Some(func) = source.parse().ok().and_then(|number: i64| self.funcs.get(&number))
         {
@@ -225,8 +225,8 @@ impl Names {
             return format!("{tag}{rest}");
         }
         let (pointer, offset) = text.split_once('+').unwrap_or((text, "0"));
-        if self.helpers.contains(pointer) {
-            return format!("{pointer}+helper{rest}");
+        if self.libcalls.contains(pointer) {
+            return format!("{pointer}+libcall{rest}");
         }
         let fields = match pointer {
             "v0" | "gv0" if text != pointer => &self.instance,

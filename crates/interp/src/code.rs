@@ -13,11 +13,11 @@ use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{Executable, FuncEntry, TierUp};
 use wasmr_runtime::vm::{VmFunc, VmLayout};
 
+use crate::copy_patch::{CopyPatch, CopyWhen};
 use crate::entry;
 use crate::execute::frame::lazy_cell;
 use crate::heat::{self, Warmth};
 use crate::regions::TryRegions;
-use crate::stitch::{StitchWhen, Stitcher};
 use crate::translate::{self, ReadError, Source, starts::Starts};
 
 /// The translation of one function.
@@ -151,23 +151,30 @@ impl CodeBlock {
 pub struct CodeOptions {
     /// Whether it uses up fuel.
     pub metered: bool,
-    /// When functions are [stitched](crate::stitch); `None` for never.
-    pub stitch: Option<StitchWhen>,
-    /// How many function entries and backward jumps come before a hot event; with 0 each is one.
+    /// When functions are [copied](crate::copy_patch); `None` for never.
+    pub copy_and_patch: Option<CopyWhen>,
+    /// How many function entries and backward jumps come before a budget interrupt; with 0 each is one.
     pub budget: i32,
-    /// The same for the first hot event of a new instance.
+    /// The same for the first budget interrupt of a new instance.
     pub initial_budget: i32,
-    /// How many frames a hot event counts as found: the one at hand, and its callers.
+    /// How many frames a budget interrupt counts as found: the one at hand, and its callers.
     pub sampled_frames: usize,
     /// What gives functions better tiers, if there are any.
     pub tier_up: Option<Arc<dyn TierUp>>,
 }
 
-/// Code that nothing watches: hot events are as rare as can be, and nothing follows from them.
+/// Code that nothing watches: budget interrupts are as rare as can be, and nothing follows from them.
 impl Default for CodeOptions {
     fn default() -> CodeOptions {
         let budget = i32::MAX;
-        CodeOptions { metered: false, stitch: None, budget, initial_budget: budget, sampled_frames: 0, tier_up: None }
+        CodeOptions {
+            metered: false,
+            copy_and_patch: None,
+            budget,
+            initial_budget: budget,
+            sampled_frames: 0,
+            tier_up: None,
+        }
     }
 }
 
@@ -185,7 +192,7 @@ pub struct ModuleCode {
     module: Arc<Module>,
     layout: VmLayout,
     options: CodeOptions,
-    stitcher: Option<Stitcher>,
+    copy_patch: Option<CopyPatch>,
     /// For instances whose memory 0 is guarded, and for the others.
     blocks: [OnceLock<Box<[AtomicPtr<CodeBlock>]>>; 2],
 }
@@ -199,8 +206,8 @@ impl ModuleCode {
     /// The code of a module, to be made in this way; none of it translated.
     pub fn with_options(module: Arc<Module>, options: CodeOptions) -> Arc<ModuleCode> {
         let layout = VmLayout::for_module(&module);
-        let stitcher = options.stitch.map(Stitcher::new);
-        Arc::new(ModuleCode { module, layout, options, stitcher, blocks: [OnceLock::new(), OnceLock::new()] })
+        let copy_patch = options.copy_and_patch.map(CopyPatch::new);
+        Arc::new(ModuleCode { module, layout, options, copy_patch, blocks: [OnceLock::new(), OnceLock::new()] })
     }
 
     /// How it is made.
@@ -208,9 +215,9 @@ impl ModuleCode {
         &self.options
     }
 
-    /// What stitches its functions, if anything does.
-    pub fn stitcher(&self) -> Option<&Stitcher> {
-        self.stitcher.as_ref()
+    /// What copies its functions, if anything does.
+    pub fn copy_patch(&self) -> Option<&CopyPatch> {
+        self.copy_patch.as_ref()
     }
 
     /// The module.
@@ -255,8 +262,8 @@ impl ModuleCode {
         }
         let source = self.source(defined_index, guarded);
         let block = translate::translate(&source)?;
-        if let Some(stitcher) = self.stitcher.as_ref().filter(|stitcher| stitcher.at_once()) {
-            heat::stitch(stitcher, &block);
+        if let Some(copy_patch) = self.copy_patch.as_ref().filter(|copy_patch| copy_patch.at_once()) {
+            heat::copy(copy_patch, &block);
         }
         let new = Box::into_raw(Box::new(block));
         let slot = self.slot(defined_index, guarded);

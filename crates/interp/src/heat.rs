@@ -1,7 +1,7 @@
-//! Hot events: what the interpreter does once in about a thousand function entries and backward jumps.
+//! Budget interrupts: what the interpreter does once in about a thousand function entries and backward jumps.
 //!
 //! Fed by the dispatcher, with the frame and the cell at which it is. The functions of the frame and of its callers are counted
-//! as found; those found often enough are [stitched](crate::stitch), and whoever gives out better tiers
+//! as found; those found often enough are [copied](crate::copy_patch), and whoever gives out better tiers
 //! ([`TierUp`](wasmr_runtime::tier::TierUp)) hears of them. If there is better code for the very loop, the event ends with the function:
 //! that code takes its frame and runs it to its end.
 
@@ -10,22 +10,22 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::running::RunningFunc;
-use wasmr_runtime::tier::{HotEvent, LoopCode};
+use wasmr_runtime::tier::{BudgetInterrupt, LoopCode};
 use wasmr_runtime::vm::{Status, VmFunc, VmInstance, finish_tail_calls};
 
 use crate::code::{CodeBlock, identify};
+use crate::copy_patch::{CopyOutcome, CopyPatch};
 use crate::execute::dispatch::is_interrupted;
-use crate::execute::frame::{foreign_cell, is_outermost};
-use crate::stitch::{Stitched, Stitcher};
+use crate::execute::frame::{external_cell, is_outermost};
 
 /// Gives no status: the interpreter goes on where it was.
 pub const GO_ON: usize = usize::MAX;
 
-/// How many hot events have found a function, and whether it was stitched for that.
+/// How many budget interrupts have found a function, and whether it was copied for that.
 #[derive(Debug, Default)]
 pub struct Warmth {
     samples: AtomicU32,
-    stitched: AtomicBool,
+    copied: AtomicBool,
 }
 
 impl Warmth {
@@ -34,25 +34,25 @@ impl Warmth {
         self.samples.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
-    /// Whether the function is still to be stitched; it is not any more after that.
-    fn claim_stitching(&self) -> bool {
-        !self.stitched.load(Ordering::Relaxed) && !self.stitched.swap(true, Ordering::Relaxed)
+    /// Whether the function is still to be copied; it is not any more after that.
+    fn claim_copying(&self) -> bool {
+        !self.copied.load(Ordering::Relaxed) && !self.copied.swap(true, Ordering::Relaxed)
     }
 
-    /// Undoes a claim: the function could not be stitched now.
-    fn postpone_stitching(&self) {
-        self.stitched.store(false, Ordering::Relaxed);
-    }
-}
-
-/// Stitches the function, unless that was tried. What the host refuses for the moment is tried again at the next call of this.
-pub fn stitch(stitcher: &Stitcher, block: &CodeBlock) {
-    if block.warmth.claim_stitching() && stitcher.stitch(block) == Stitched::NotNow {
-        block.warmth.postpone_stitching();
+    /// Undoes a claim: the function could not be copied now.
+    fn postpone_copying(&self) {
+        self.copied.store(false, Ordering::Relaxed);
     }
 }
 
-/// A hot event at the cell `ip` in the frame `fp`: how the function ended, as a [`Status`], if another tier took it to its end;
+/// Copies the function, unless that was tried. What the host refuses for the moment is tried again at the next call of this.
+pub fn copy(copy_patch: &CopyPatch, block: &CodeBlock) {
+    if block.warmth.claim_copying() && copy_patch.copy(block) == CopyOutcome::NotNow {
+        block.warmth.postpone_copying();
+    }
+}
+
+/// A budget interrupt at the cell `ip` in the frame `fp`: how the function ended, as a [`Status`], if another tier took it to its end;
 /// else [`GO_ON`].
 ///
 /// # Safety
@@ -68,10 +68,10 @@ pub unsafe fn event(fp: Fp, ip: Ip) -> usize {
             && let Some(block) = code.get(index, guarded)
             && let Some(position) = block.position(ip)
         {
-            match tier_up.hot_event(&RunningFunc::new(func), position) {
-                HotEvent::Ordinary => {}
-                HotEvent::Early => return GO_ON,
-                HotEvent::Enter(code) => return enter_loop(func, fp, block, &*code).0,
+            match tier_up.budget_interrupt(&RunningFunc::new(func), position) {
+                BudgetInterrupt::Ordinary => {}
+                BudgetInterrupt::Early => return GO_ON,
+                BudgetInterrupt::Enter(code) => return enter_loop(func, fp, block, &*code).0,
             }
         }
         sample(fp, code.options().sampled_frames);
@@ -79,7 +79,7 @@ pub unsafe fn event(fp: Fp, ip: Ip) -> usize {
     }
 }
 
-/// A hot event at a call of a function that another tier executes, whose frame is `fp`: calls count whoever executes them, so
+/// A budget interrupt at a call of a function that another tier executes, whose frame is `fp`: calls count whoever executes them, so
 /// that what calls compiled functions often is soon compiled as well, and calls them directly.
 ///
 /// # Safety
@@ -114,12 +114,12 @@ unsafe fn sample(mut fp: Fp, count: usize) {
                 && let Some(block) = code.get(index, guarded)
             {
                 let samples = block.warmth.add();
-                if let Some(stitcher) = code.stitcher() {
+                if let Some(copy_patch) = code.copy_patch() {
                     if frame == 0 {
-                        stitcher.count_event();
+                        copy_patch.count_event();
                     }
-                    if stitcher.is_due(samples) {
-                        stitch(stitcher, block);
+                    if copy_patch.is_due(samples) {
+                        copy(copy_patch, block);
                     }
                 }
                 if let Some(tier_up) = &code.options().tier_up {
@@ -152,7 +152,7 @@ unsafe fn enter_loop(func: *mut VmFunc, fp: Fp, block: &CodeBlock, code: &dyn Lo
         let store = (*(*func).instance).store;
         let (top, caller) = ((*store).stack_top, (*store).caller);
         (*store).exit_fp = fp;
-        (*store).exit_ip = foreign_cell();
+        (*store).exit_ip = external_cell();
         (*store).stack_top = fp.as_ptr().add(block.frame_slots as usize);
         let mut status = code.enter(store, func, fp);
         if status == Status::TAIL && !is_outermost(fp) {
@@ -172,7 +172,7 @@ unsafe fn enter_loop(func: *mut VmFunc, fp: Fp, block: &CodeBlock, code: &dyn Lo
     }
 }
 
-#[cfg(all(test, wasmr_stitch))]
+#[cfg(all(test, wasmr_copy_patch))]
 mod tests {
     use std::sync::Arc;
 
@@ -181,22 +181,22 @@ mod tests {
 
     use crate::ModuleCode;
     use crate::code::CodeOptions;
-    use crate::stitch::{StitchWhen, contains};
+    use crate::copy_patch::{CopyWhen, contains};
 
     #[test]
-    fn what_is_stitched_before_its_first_execution_is_not_stitched_again() {
+    fn a_function_copied_before_its_first_execution_is_not_copied_again() {
         let bytes = wat::parse_str("(module (func (result i32) (i32.const 1)))").unwrap();
         let types = Arc::new(TypeRegistry::new());
         let module = Module::new(bytes.into(), "a", &Features::default(), &types, 1).unwrap();
         let code = ModuleCode::with_options(
             module,
-            CodeOptions { stitch: Some(StitchWhen { after: 0, events_per_sample: 0 }), ..CodeOptions::default() },
+            CodeOptions { copy_and_patch: Some(CopyWhen { after: 0, events_per_sample: 0 }), ..CodeOptions::default() },
         );
         let block = code.get_or_translate(0, true).unwrap();
         assert!(
             contains(block.cells.handler(0) as usize),
             "this test needs a system that lets it execute what it wrote"
         );
-        assert!(!block.warmth.claim_stitching());
+        assert!(!block.warmth.claim_copying());
     }
 }

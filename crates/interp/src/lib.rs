@@ -3,7 +3,7 @@
 //! - [`translate`]: operators → cells, in one pass at a function's first call.
 //! - [`execute`]: the handlers that cells point to, threaded through one another.
 //! - [`heat`]: what becomes of functions that are executed often.
-//! - [`stitch`]: machine code for functions that are executed often, made of the handlers' own.
+//! - [`copy_patch`]: machine code for functions that are executed often, made of the handlers' own.
 //! - [`listing`]: translated code as text, for people.
 //! - [`regions`]: which `try_table`s are around a place.
 //! - [`code`]: who owns translated code; [`entry`]: the host's way in; [`tier`]: what the runtime asks of a tier.
@@ -17,15 +17,15 @@
 )]
 
 pub mod code;
+pub mod copy_patch;
 pub mod entry;
 pub mod execute;
 pub mod heat;
 pub mod listing;
 pub mod regions;
-pub mod stitch;
 pub mod tier;
 pub mod translate;
 
 pub use code::{CodeOptions, ModuleCode};
-pub use stitch::StitchWhen;
+pub use copy_patch::CopyWhen;
 pub use tier::{InterpTier, MAY_FAULT};

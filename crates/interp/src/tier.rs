@@ -7,7 +7,7 @@ use wasmr_runtime::walk::{FrameList, Segment, Walk};
 
 use crate::code::{code_block_of, identify};
 use crate::execute::access;
-use crate::execute::frame::{exit_cell, foreign_cell, restore_cell};
+use crate::execute::frame::{exit_cell, external_cell, restore_cell};
 use crate::execute::self_test::self_test;
 use crate::translate;
 
@@ -36,8 +36,8 @@ impl Default for InterpTier {
 }
 
 impl Tier for InterpTier {
-    fn foreign_code(&self) -> Ip {
-        foreign_cell()
+    fn external_code(&self) -> Ip {
+        external_cell()
     }
 
     fn stack_in_use(&self, store: &VmStore) -> *mut u64 {
@@ -61,7 +61,7 @@ impl Tier for InterpTier {
 /// Takes a walk over the frames of the run at hand; does nothing in machine code.
 pub fn walk_segment(walk: &mut Walk<'_>) {
     let Some(Segment::Interpreted { fp, ip }) = walk.segment() else { return };
-    let place = Place { fp, ip: ip.unwrap_or(foreign_cell()) };
+    let place = Place { fp, ip: ip.unwrap_or(external_cell()) };
     // SAFETY: a walk goes from live frame to live frame, and is told here where the run before was left.
     unsafe {
         let outer = walk_run(place, walk.frames());
@@ -74,7 +74,7 @@ pub fn walk_segment(walk: &mut Walk<'_>) {
 struct Place {
     /// The frame; null if there is none.
     fp: Fp,
-    /// The cell; [`foreign_cell`] if the interpreter only made the frame and others execute the function.
+    /// The cell; [`external_cell`] if the interpreter only made the frame and others execute the function.
     ip: Ip,
 }
 
@@ -89,7 +89,7 @@ unsafe fn walk_run(place: Place, frames: &mut FrameList) -> Place {
         // SAFETY: the headers lead from each live frame to its caller's.
         unsafe {
             let func = fp.func();
-            if at != foreign_cell()
+            if at != external_cell()
                 && let Some((code, index, guarded)) = identify(func)
             {
                 frames.add(code.module(), (*func).index, || {

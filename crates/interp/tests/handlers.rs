@@ -77,7 +77,7 @@ fn jumps_on(instruction: &Instruction) -> bool {
 fn no_handler_calls_the_next() {
     let (functions, _) = functions();
     // What may call through a pointer: the way in, the way out to other functions' entries, and the one to the runtime's.
-    let allowed = ["dispatch::run", "frame::call_foreign", "builtin::builtin"];
+    let allowed = ["dispatch::run", "frame::call_external", "builtin::builtin"];
     let mut jumping = 0;
     for function in functions.values() {
         if function.instructions.iter().any(jumps_on) {
@@ -164,7 +164,7 @@ fn every_handler_has_a_template() {
         "builtin::builtin",
         "builtin::builtin_ended",
         "call::call_indirect_checked",
-        "dispatch::hot_event",
+        "dispatch::budget_interrupt",
         "dispatch::run",
         "exception::unwind",
         "frame::exit",

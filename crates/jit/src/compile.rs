@@ -10,22 +10,22 @@ use cranelift_module::{FuncId, ModuleReloc};
 
 use crate::budget::{Optimised, Turn};
 use crate::compiled::{CallSite, CompiledCode, Handler};
-use crate::error::Refusal;
+use crate::error::CompileError;
 use crate::positions::{Place, Positions};
 use crate::translate::{Request, Translated, translate};
 use crate::trap_code::meaning;
 use crate::{liveness, operand_order};
 
 /// What one thread needs to compile, kept from one function to the next.
-pub struct Scratch {
+pub struct CompilerContext {
     context: Context,
     builder: FunctionBuilderContext,
     registers: regalloc2::Ctx,
 }
 
-impl Default for Scratch {
-    fn default() -> Scratch {
-        Scratch {
+impl Default for CompilerContext {
+    fn default() -> CompilerContext {
+        CompilerContext {
             context: Context::new(),
             builder: FunctionBuilderContext::new(),
             registers: regalloc2::Ctx::default(),
@@ -33,9 +33,9 @@ impl Default for Scratch {
     }
 }
 
-impl std::fmt::Debug for Scratch {
+impl std::fmt::Debug for CompilerContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scratch").finish_non_exhaustive()
+        f.debug_struct("CompilerContext").finish_non_exhaustive()
     }
 }
 
@@ -47,14 +47,14 @@ pub(crate) fn compile(
     request: &Request<'_>,
     isa: &dyn TargetIsa,
     id: FuncId,
-    scratch: &mut Scratch,
-) -> Result<CompiledCode, Refusal> {
+    scratch: &mut CompilerContext,
+) -> Result<CompiledCode, CompileError> {
     scratch.context.clear();
     let mut turn = Turn::default();
     let compiled = compile_in_turn(request, isa, id, scratch, &mut turn);
     if compiled.is_err() || turn.is_taken() {
         // What is left of it in there must not meet the next function, nor stay for good if it is much.
-        *scratch = Scratch::default();
+        *scratch = CompilerContext::default();
     }
     compiled
 }
@@ -63,9 +63,9 @@ fn compile_in_turn(
     request: &Request<'_>,
     isa: &dyn TargetIsa,
     id: FuncId,
-    scratch: &mut Scratch,
+    scratch: &mut CompilerContext,
     turn: &mut Turn,
-) -> Result<CompiledCode, Refusal> {
+) -> Result<CompiledCode, CompileError> {
     let Translated { positions, exits, variables } =
         translate(request, isa, &mut scratch.context.func, &mut scratch.builder, turn)?;
     let mut compiled = finish(isa, id, scratch, variables, turn)?;
@@ -76,7 +76,7 @@ fn compile_in_turn(
 
 /// A function on its way to machine code, for people to look at.
 #[derive(Debug)]
-pub struct Examined {
+pub struct Disassembly {
     /// As it was translated, in Cranelift's text format.
     pub clif: String,
     /// The same when Cranelift had optimised it.
@@ -93,7 +93,11 @@ pub struct Examined {
 ///
 /// # Errors
 /// If it is not compiled.
-pub(crate) fn examine(request: &Request<'_>, isa: &dyn TargetIsa, scratch: &mut Scratch) -> Result<Examined, Refusal> {
+pub(crate) fn examine(
+    request: &Request<'_>,
+    isa: &dyn TargetIsa,
+    scratch: &mut CompilerContext,
+) -> Result<Disassembly, CompileError> {
     scratch.context.clear();
     let mut turn = Turn::default();
     let Translated { positions, variables, .. } =
@@ -102,7 +106,7 @@ pub(crate) fn examine(request: &Request<'_>, isa: &dyn TargetIsa, scratch: &mut 
     let code = finish(isa, FuncId::from_u32(0), scratch, variables, &mut turn)?;
     let optimized = scratch.context.func.display().to_string();
     let places = code.positions.iter().map(|&(at, position)| (at, positions.places(position))).collect();
-    Ok(Examined { clif, optimized, code: code.code, places, positions })
+    Ok(Disassembly { clif, optimized, code: code.code, places, positions })
 }
 
 /// Compiles what `build` makes.
@@ -112,9 +116,9 @@ pub(crate) fn examine(request: &Request<'_>, isa: &dyn TargetIsa, scratch: &mut 
 pub(crate) fn compile_with(
     isa: &dyn TargetIsa,
     id: FuncId,
-    scratch: &mut Scratch,
+    scratch: &mut CompilerContext,
     build: impl FnOnce(&mut ir::Function, &mut FunctionBuilderContext),
-) -> Result<CompiledCode, Refusal> {
+) -> Result<CompiledCode, CompileError> {
     scratch.context.clear();
     build(&mut scratch.context.func, &mut scratch.builder);
     finish(isa, id, scratch, 0, &mut Turn::default())
@@ -124,12 +128,12 @@ pub(crate) fn compile_with(
 fn finish(
     isa: &dyn TargetIsa,
     id: FuncId,
-    scratch: &mut Scratch,
+    scratch: &mut CompilerContext,
     variables: usize,
     turn: &mut Turn,
-) -> Result<CompiledCode, Refusal> {
-    let Scratch { context, registers, .. } = scratch;
-    let refused = |error| Refusal::Codegen(format!("{error:?}"));
+) -> Result<CompiledCode, CompileError> {
+    let CompilerContext { context, registers, .. } = scratch;
+    let refused = |error| CompileError::Codegen(format!("{error:?}"));
     // What `Context::compile` does, and a few things in between.
     let mut control = ControlPlane::default();
     context.optimize(isa, &mut control).map_err(refused)?;
@@ -141,7 +145,7 @@ fn finish(
         variables,
     };
     let live = liveness::count(func, &context.domtree, |live| optimised.bytes(live).is_none());
-    let bytes = live.and_then(|live| optimised.bytes(&live)).ok_or(Refusal::TooMuch)?;
+    let bytes = live.and_then(|live| optimised.bytes(&live)).ok_or(CompileError::TooMuch)?;
     turn.take_for(bytes);
     let compiled =
         isa.compile_function(&context.func, &context.domtree, registers, false, &mut control).map_err(refused)?;
@@ -154,15 +158,15 @@ fn finish(
         code: buffer.data().to_vec(),
         relocs,
         traps: buffer.traps().iter().map(|trap| (trap.offset, meaning(trap))).collect(),
-        call_sites: call_sites.collect::<Result<_, Refusal>>()?,
+        call_sites: call_sites.collect::<Result<_, CompileError>>()?,
         positions: buffer.get_srclocs_sorted().iter().map(|place| (place.start, place.loc.bits())).collect(),
         table: None,
         exits: Vec::new(),
     })
 }
 
-fn call_site(site: &FinalizedMachCallSite<'_>) -> Result<CallSite, Refusal> {
-    let unknown = || Refusal::Codegen("what a call with handlers leaves where is not told".to_owned());
+fn call_site(site: &FinalizedMachCallSite<'_>) -> Result<CallSite, CompileError> {
+    let unknown = || CompileError::Codegen("what a call with handlers leaves where is not told".to_owned());
     let frame_offset = site.frame_offset.ok_or_else(unknown)?;
     let (mut instance_offset, mut handlers) = (None, Vec::new());
     for handler in site.exception_handlers {

@@ -5,12 +5,12 @@
 //!
 //! # The stack
 //! Machine code has a stack of its own, [`VmStore::native_stack_top`](wasmr_runtime::vm::VmStore::native_stack_top). The first
-//! passage into it switches to that; those inside it, from the host or the interpreter which then run there as well, go on
+//! trampoline into it switches to that; those inside it, from the host or the interpreter which then run there as well, go on
 //! where they are.
 //! ```text
 //!   the host's frame:  … | return address | rbp | rbx r12 r13 r14 r15 | (free)
 //!   machine code's:      (free) | address of the above | func | activation: prev, exit_fp, native_exit_fp, store   ← rbp
-//!                        return address into `enter_loop` | activation's address (rbp) | frame of the passage (trampoline.rs)
+//!                        return address into `enter_loop` | activation's address (rbp) | frame of the trampoline (trampoline.rs)
 //!                        …frames of compiled functions, each starting with a return address and the frame pointer before
 //! ```
 //! So the chain of frame pointers of an activation ends at the activation itself, and the return address beside its last link
@@ -19,7 +19,7 @@
 //! # Ends
 //! Whoever cannot return calls [`leave`], which ends the innermost activation with a status as if it had returned that, or
 //! [`resume`], which goes on at a handler in it. Both drop the frames in between: they belong to compiled functions, to
-//! passages, and to the functions of this crate that call these two, which have nothing to drop by then.
+//! trampolines, and to the functions of this crate that call these two, which have nothing to drop by then.
 
 use wasmr_runtime::Stop;
 use wasmr_runtime::frame::Fp;
@@ -32,25 +32,25 @@ use x86_64 as machine;
 
 pub(crate) use machine::{leave, resume};
 
-/// [`VmFunc::entry`] of compiled functions: calls the passage in [`VmFunc::data`].
+/// [`VmFunc::entry`] of compiled functions: calls the trampoline in [`VmFunc::data`].
 pub(crate) fn enter() -> ArrayCall {
     machine::enter
 }
 
-/// Goes on with an interpreter's frame at a loop's code, through the passage for that.
+/// Goes on with an interpreter's frame at a loop's code, through the trampoline for that.
 ///
 /// # Safety
-/// `passage` is a loop passage for functions of the type of `func`, `code` is compiled from the loop at which `frame` is, a live
+/// `trampoline` is a loop trampoline for functions of the type of `func`, `code` is compiled from the loop at which `frame` is, a live
 /// frame of `func`; the store is ready to run machine code.
 pub(crate) unsafe fn enter_loop(
     store: *mut VmStore,
     func: *mut VmFunc,
     frame: Fp,
-    passage: usize,
+    trampoline: usize,
     code: usize,
 ) -> Status {
     // SAFETY: the caller's promise.
-    unsafe { machine::enter_loop(store, func, frame, code, passage) }
+    unsafe { machine::enter_loop(store, func, frame, code, trampoline) }
 }
 
 /// Ends the innermost activation for a reason that is not in the store yet.
@@ -89,14 +89,14 @@ mod x86_64 {
         )
     }
 
-    /// Calls `passage(store, func, frame, code)` as an activation; for [`enter`] what stands for a frame are the slots.
+    /// Calls `trampoline(store, func, frame, code)` as an activation; for [`enter`] what stands for a frame are the slots.
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn enter_loop(
         store: *mut VmStore,
         func: *mut VmFunc,
         frame: Fp,
         code: usize,
-        passage: usize,
+        trampoline: usize,
     ) -> Status {
         naked_asm!(
             "push rbp",
@@ -194,7 +194,7 @@ mod without {
         _func: *mut VmFunc,
         _frame: Fp,
         _code: usize,
-        _passage: usize,
+        _trampoline: usize,
     ) -> Status {
         abort()
     }

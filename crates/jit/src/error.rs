@@ -1,10 +1,10 @@
-//! Why there is no machine code: for a function ([`Refusal`]), or on this host ([`Unavailable`]).
+//! Why there is no machine code: for a function ([`CompileError`]), or on this host ([`Unavailable`]).
 
 use crate::budget::MAX_BYTES;
 
 /// Why a function is not compiled. It stays with the interpreter.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum CompileError {
     /// An operator that this tier does not compile.
     #[error("the operator at offset {offset:#x} is not compiled")]
     Operator {

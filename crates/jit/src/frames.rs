@@ -1,8 +1,8 @@
 //! The frames of one activation: following frame pointers from where machine code was left to where it was entered.
 //!
 //! Every frame starts with the frame pointer of its caller, and above it the address in the caller to which it returns; code is
-//! compiled that way, and the functions that leave it ([`helpers`](crate::helpers), [`enter`](crate::enter)) begin likewise.
-//! Passages have frames as well; nobody knows their addresses, which is how they are left out.
+//! compiled that way, and the functions that leave it ([`libcalls`](crate::libcalls), [`enter`](crate::enter)) begin likewise.
+//! Trampolines have frames as well; nobody knows their addresses, which is how they are left out.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(crate) struct Caller {
     pub fp: usize,
 }
 
-/// The callers of a frame, innermost first, up to the passage into the activation.
+/// The callers of a frame, innermost first, up to the trampoline into the activation.
 #[derive(Debug)]
 pub(crate) struct Callers {
     fp: *const usize,
@@ -56,7 +56,7 @@ impl Iterator for Callers {
 /// The activation that a frame of machine code belongs to, by what its chain of callers ends with.
 ///
 /// # Safety
-/// `fp` is a frame that was called, however indirectly, by a passage.
+/// `fp` is a frame that was called, however indirectly, by a trampoline.
 pub(crate) unsafe fn activation_of(mut fp: *const usize) -> *mut VmActivation {
     loop {
         // SAFETY: as in `Callers`; the one that returns to other code was called with the activation as frame pointer.

@@ -6,7 +6,7 @@
 //! - `budget`, `liveness`: how much memory one function may take to compile, and what of it does.
 //! - `abi`, `trampoline`, `enter`: how compiled code, the interpreter and the host call one another.
 //! - `running`: giving functions their code, for those who decide when.
-//! - `helpers`: what compiled code calls; `registry`: from code addresses to functions, `positions`: from code to operators; `trap`, `unwind`, `frames`:
+//! - `libcalls`: what compiled code calls; `registry`: from code addresses to functions, `positions`: from code to operators; `trap`, `unwind`, `frames`:
 //!   traps, exceptions and backtraces.
 //!
 //! Knows no other tier: the engine decides what is compiled when, and what the rest does.
@@ -19,8 +19,8 @@ mod compiled;
 mod enter;
 mod error;
 mod frames;
-mod helpers;
 mod isa;
+mod libcalls;
 mod link;
 mod liveness;
 mod module;
@@ -35,8 +35,8 @@ mod trap;
 mod trap_code;
 mod unwind;
 
-pub use compile::{Examined, Scratch};
-pub use error::{Refusal, Unavailable};
+pub use compile::{CompilerContext, Disassembly};
+pub use error::{CompileError, Unavailable};
 pub use frames::walk_segment;
 pub use module::{Callers, CodeOptions, JitModule, LoopCode, NativeCode};
 pub use options::CallPolicy;

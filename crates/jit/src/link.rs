@@ -115,7 +115,7 @@ impl Linker {
 #[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
 mod tests {
     use super::*;
-    use crate::compile::{Scratch, compile_with};
+    use crate::compile::{CompilerContext, compile_with};
     use crate::isa;
 
     /// Links a function that returns.
@@ -126,7 +126,7 @@ mod tests {
         let isa = isa::host()?;
         let signature = Signature::new(CallConv::SystemV);
         let id = linker.declare(&signature)?;
-        let code = compile_with(&*isa, id, &mut Scratch::default(), |func, context| {
+        let code = compile_with(&*isa, id, &mut CompilerContext::default(), |func, context| {
             func.signature = signature;
             let mut builder = cranelift_frontend::FunctionBuilder::new(func, context);
             let block = builder.create_block();

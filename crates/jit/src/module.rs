@@ -16,10 +16,10 @@ use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::vm::{Status, VmFunc, VmLayout, VmStore};
 
-use crate::compile::{Examined, Scratch, compile, examine};
+use crate::compile::{CompilerContext, Disassembly, compile, examine};
 use crate::compiled::Exit;
-use crate::error::{Refusal, Unavailable};
-use crate::helpers::HELPERS;
+use crate::error::{CompileError, Unavailable};
+use crate::libcalls::LIBCALLS;
 use crate::link::Linker;
 use crate::options::CallPolicy;
 use crate::registry::{self, Body};
@@ -54,8 +54,8 @@ pub struct JitModule {
     calls: Mutex<HashMap<usize, Vec<(u32, u32)>>>,
     /// Where its code starts that is in the registry.
     registered: Mutex<Vec<usize>>,
-    /// The passages into its code, and out of it.
-    passages: Mutex<Vec<Arc<Batch>>>,
+    /// The trampolines into its code, and out of it.
+    trampolines: Mutex<Vec<Arc<Batch>>>,
 }
 
 struct HostIsa(OwnedTargetIsa);
@@ -73,7 +73,7 @@ pub struct NativeCode {
     pub address: usize,
     /// Bytes of it.
     pub len: usize,
-    /// The passage into it.
+    /// The trampoline into it.
     enter: usize,
     id: FuncId,
 }
@@ -85,7 +85,7 @@ pub struct LoopCode {
     pub address: usize,
     /// Bytes of it.
     pub len: usize,
-    /// The passage into it.
+    /// The trampoline into it.
     enter: usize,
     /// Whether it is the function's own code as well, and takes the frame from the instance.
     or_start: bool,
@@ -120,7 +120,7 @@ impl JitModule {
             loops: Mutex::default(),
             calls: Mutex::default(),
             registered: Mutex::default(),
-            passages: Mutex::default(),
+            trampolines: Mutex::default(),
         }))
     }
 
@@ -142,12 +142,12 @@ impl JitModule {
         self.module.func_type(self.module.imported_func_count() + defined_index)
     }
 
-    /// The address of a passage, which is then kept as long as the code.
-    fn passage(&self, kind: Kind, ty: &FuncType) -> Result<usize, Refusal> {
+    /// The address of a trampoline, which is then kept as long as the code.
+    fn trampoline(&self, kind: Kind, ty: &FuncType) -> Result<usize, CompileError> {
         let Made { address, batch } = trampoline::get(kind, ty)?;
-        let mut passages = self.passages.lock().unwrap_or_else(PoisonError::into_inner);
-        if !passages.iter().any(|kept| Arc::ptr_eq(kept, &batch)) {
-            passages.push(batch);
+        let mut trampolines = self.trampolines.lock().unwrap_or_else(PoisonError::into_inner);
+        if !trampolines.iter().any(|kept| Arc::ptr_eq(kept, &batch)) {
+            trampolines.push(batch);
         }
         Ok(address)
     }
@@ -156,7 +156,7 @@ impl JitModule {
     ///
     /// # Errors
     /// If it cannot be compiled, or not from there; nothing has changed then.
-    pub fn compile(&self, defined_index: u32, entry: Entry, scratch: &mut Scratch) -> Result<(), Refusal> {
+    pub fn compile(&self, defined_index: u32, entry: Entry, scratch: &mut CompilerContext) -> Result<(), CompileError> {
         let known = match &entry {
             Entry::Start => self.function(defined_index).is_some(),
             Entry::Loop(place) => self.loop_code(defined_index, place.offset).is_some(),
@@ -184,24 +184,24 @@ impl JitModule {
         // Now, as the program waits for those that are missing when it comes to them.
         for Exit { type_index, imported } in std::mem::take(&mut code.exits) {
             let kind = if imported { Kind::LeaveToHost } else { Kind::Leave };
-            self.passage(kind, self.module.func_type_of(type_index))?;
+            self.trampoline(kind, self.module.func_type_of(type_index))?;
         }
-        let at_loop = |or_start| self.passage(Kind::Loop { or_start }, ty);
-        let (passage, loop_passage) = match &entry {
-            Entry::Start => (Some(self.passage(Kind::Enter, ty)?), None),
+        let at_loop = |or_start| self.trampoline(Kind::Loop { or_start }, ty);
+        let (trampoline, osr_trampoline) = match &entry {
+            Entry::Start => (Some(self.trampoline(Kind::Enter, ty)?), None),
             Entry::Loop(_) => (None, Some(at_loop(false)?)),
-            Entry::StartOrLoop(_) => (Some(self.passage(Kind::Enter, ty)?), Some(at_loop(true)?)),
+            Entry::StartOrLoop(_) => (Some(self.trampoline(Kind::Enter, ty)?), Some(at_loop(true)?)),
         };
         let address = self.linker().define(id, &code)?;
         registry::insert(Arc::new(Body::new(address, code, Some(self.module.clone()))));
         self.registered.lock().unwrap_or_else(PoisonError::into_inner).push(address);
         // Another thread may have been faster; both codes do the same.
-        if let (Some(enter), Some(place)) = (loop_passage, entry.place()) {
-            let or_start = passage.is_some();
+        if let (Some(enter), Some(place)) = (osr_trampoline, entry.place()) {
+            let or_start = trampoline.is_some();
             let code = LoopCode { address, len, enter, or_start };
             self.loops().entry((defined_index, place.offset)).or_insert(code);
         }
-        if let Some(enter) = passage {
+        if let Some(enter) = trampoline {
             let _ = self.functions[defined_index as usize].set(NativeCode { address, len, enter, id });
         }
         Ok(())
@@ -211,12 +211,12 @@ impl JitModule {
     ///
     /// # Errors
     /// If it is not compiled.
-    pub fn examine(&self, defined_index: u32, entry: Entry) -> Result<Examined, Refusal> {
+    pub fn examine(&self, defined_index: u32, entry: Entry) -> Result<Disassembly, CompileError> {
         let calls_itself = !matches!(entry, Entry::Loop(_));
         let direct = |callee| (calls_itself && callee == defined_index).then_some(0);
         let predicted = |offset: usize| self.predicted(offset);
         let request = self.request(defined_index, entry, &direct, &predicted);
-        examine(&request, &*self.isa.0, &mut Scratch::default())
+        examine(&request, &*self.isa.0, &mut CompilerContext::default())
     }
 
     fn request<'a>(
@@ -281,7 +281,7 @@ impl JitModule {
     }
 
     /// Makes a function of an instance its compiled code, if there is any: whether there is. From then on calls by `callers` that
-    /// come through the `VmFunc` run that; `foreign_code` is what sends the interpreter through its entry.
+    /// come through the `VmFunc` run that; `external_code` is what sends the interpreter through its entry.
     ///
     /// # Errors
     /// If the store cannot have a stack for machine code.
@@ -293,7 +293,7 @@ impl JitModule {
         &self,
         func: *mut VmFunc,
         defined_index: u32,
-        foreign_code: Ip,
+        external_code: Ip,
         callers: Callers,
     ) -> Result<bool, ResourceError> {
         let Some(code) = self.function(defined_index) else { return Ok(false) };
@@ -307,7 +307,7 @@ impl JitModule {
             (*func).data = code.enter as *const _;
             (*func).entry = enter::enter();
             if callers == Callers::All {
-                (*func).code = foreign_code;
+                (*func).code = external_code;
             }
         }
         Ok(true)
@@ -330,17 +330,17 @@ impl Drop for JitModule {
 /// The store is alive, used by the calling thread, and no Rust reference to it is in use.
 pub(crate) unsafe fn prepare(store: *mut VmStore) -> Result<(), ResourceError> {
     // SAFETY: the caller's promise.
-    unsafe { builtins::prepare_native(store, (&raw const HELPERS).cast()) }
+    unsafe { builtins::prepare_native(store, (&raw const LIBCALLS).cast()) }
 }
 
-/// Makes [`VmFunc::native`] of a function that is not compiled the passage out to it.
+/// Makes [`VmFunc::native`] of a function that is not compiled the trampoline out to it.
 ///
 /// # Errors
 /// If no code can be made.
 ///
 /// # Safety
 /// `func` is a live function of type `ty`, and its store is used by the calling thread.
-pub(crate) unsafe fn lead_out(func: *mut VmFunc, ty: &FuncType) -> Result<(), Refusal> {
+pub(crate) unsafe fn install_exit_trampoline(func: *mut VmFunc, ty: &FuncType) -> Result<(), CompileError> {
     // SAFETY: the caller's promise.
     unsafe {
         let kind = if (*func).instance.is_null() { Kind::LeaveToHost } else { Kind::Leave };

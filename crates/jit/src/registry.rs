@@ -1,6 +1,6 @@
 //! From code addresses to what is known of the code there: for traps, exceptions and backtraces, which start from nothing else.
 //!
-//! Comes in: what the compiler said of a function ([`CompiledCode`]), once it is in place. Not in here: passages, which neither
+//! Comes in: what the compiler said of a function ([`CompiledCode`]), once it is in place. Not in here: trampolines, which neither
 //! trap nor catch nor show in a backtrace.
 
 use std::collections::BTreeMap;

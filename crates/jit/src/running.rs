@@ -31,7 +31,7 @@ impl JitModule {
         assert!(std::sync::Arc::ptr_eq(func.module(), self.module()), "the function is of another module");
         assert_eq!(func.memory0_guarded(), self.options().guarded, "the code relies on another kind of memory");
         // SAFETY: just checked, but for who runs the store: that is what a `RunningFunc` stands for.
-        unsafe { self.publish(func.as_ptr(), func.defined_index(), func.foreign_code(), callers) }
+        unsafe { self.publish(func.as_ptr(), func.defined_index(), func.external_code(), callers) }
     }
 }
 
@@ -54,7 +54,7 @@ impl tier::LoopCode for LoopCode {
 }
 
 /// [`VmFunc::native`] of functions that compiled code has not called yet: asks whoever executes the function for machine code, and
-/// makes do with the passage out if there is none.
+/// makes do with the trampoline out if there is none.
 pub fn unresolved() -> *const c_void {
     machine::resolve as *const c_void
 }
@@ -91,7 +91,7 @@ unsafe fn resolve(func: *mut VmFunc) -> Result<(), HostError> {
         }
         if (*func).native == unresolved() {
             let ty = builtins::func_type(func);
-            module::lead_out(func, &ty)?;
+            module::install_exit_trampoline(func, &ty)?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Passages between compiled code and everything else, one of each kind a signature, made by Cranelift when first needed.
+//! Trampolines between compiled code and everything else, one of each kind a signature, made by Cranelift when first needed.
 //!
 //! - *enter*: the host or the interpreter calls a compiled function. [`VmFunc::data`] of such a function; called by
 //!   `enter.rs` as `fn(store, func, slots)` in the C convention.
@@ -10,7 +10,7 @@
 //!   since they belong to no instance.
 //!
 //! They know only how values travel, so functions of equal Cranelift types share them. They are made in [`Batch`]es, each of
-//! which is freed as a whole when nobody uses a passage of it any more: the code of a module keeps those that lead into it and out of it.
+//! which is freed as a whole when nobody uses a trampoline of it any more: the code of a module keeps those that lead into it and out of it.
 
 use std::collections::HashMap;
 use std::mem::offset_of;
@@ -28,15 +28,15 @@ use wasmr_runtime::frame::FRAME_HEADER;
 use wasmr_runtime::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
 
 use crate::abi::{self, RESULT_CELL, ResultsIn, slots, value_type};
-use crate::compile::{Scratch, compile_with};
-use crate::error::Refusal;
-use crate::helpers::Helper;
+use crate::compile::{CompilerContext, compile_with};
+use crate::error::CompileError;
 use crate::isa;
+use crate::libcalls::LibCall;
 use crate::link::Linker;
 use crate::registry::{self, Body};
 use crate::trap_code::trap_code;
 
-/// A kind of passage.
+/// A kind of trampoline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// Into a compiled function.
@@ -55,12 +55,12 @@ pub(crate) enum Kind {
 /// Slots are aligned for words, so vectors are not aligned in them.
 const SLOT_FLAGS: MemFlagsData = MemFlagsData::new().with_notrap();
 
-/// Bytes of code from which on a batch gets no further passages: what a linker takes at a time.
+/// Bytes of code from which on a batch gets no further trampolines: what a linker takes at a time.
 const BATCH: usize = 64 << 10;
 
 type Key = (Kind, Box<[Type]>, Box<[Type]>);
 
-/// Passages that are freed together.
+/// Trampolines that are freed together.
 #[derive(Debug)]
 pub(crate) struct Batch {
     /// Where they are, in code memory that goes with it.
@@ -81,7 +81,7 @@ impl Drop for Batch {
     }
 }
 
-/// A passage. It may be executed as long as its batch is kept.
+/// A trampoline. It may be executed as long as its batch is kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Made {
     /// Where it starts.
@@ -90,10 +90,10 @@ pub(crate) struct Made {
     pub batch: Arc<Batch>,
 }
 
-/// The passages of the process.
+/// The trampolines of the process.
 #[derive(Default)]
 struct All {
-    scratch: Scratch,
+    scratch: CompilerContext,
     known: HashMap<Key, (usize, Weak<Batch>)>,
     /// The batch that gets the next one.
     latest: Weak<Batch>,
@@ -111,11 +111,11 @@ impl All {
     }
 }
 
-/// A passage for functions of a type.
+/// A trampoline for functions of a type.
 ///
 /// # Errors
 /// If no code can be made.
-pub(crate) fn get(kind: Kind, ty: &FuncType) -> Result<Made, Refusal> {
+pub(crate) fn get(kind: Kind, ty: &FuncType) -> Result<Made, CompileError> {
     static ALL: Mutex<Option<All>> = Mutex::new(None);
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
     let all = all.get_or_insert_default();
@@ -142,23 +142,29 @@ pub(crate) fn get(kind: Kind, ty: &FuncType) -> Result<Made, Refusal> {
 }
 
 impl Batch {
-    /// Makes a passage: its address.
-    fn make(&self, kind: Kind, ty: &FuncType, isa: &OwnedTargetIsa, scratch: &mut Scratch) -> Result<usize, Refusal> {
+    /// Makes a trampoline: its address.
+    fn make(
+        &self,
+        kind: Kind,
+        ty: &FuncType,
+        isa: &OwnedTargetIsa,
+        scratch: &mut CompilerContext,
+    ) -> Result<usize, CompileError> {
         let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         let Contents { linker, bytes, starts } = &mut *contents;
         let signature = signature(kind, ty);
         let id = linker.declare(&signature)?;
         let code = compile_with(&**isa, id, scratch, |func, context| {
             func.signature = signature;
-            let mut passage = Passage::new(func, context, ty);
+            let mut trampoline = Trampoline::new(func, context, ty);
             match kind {
-                Kind::Enter => passage.enter(),
-                Kind::Loop { or_start } => passage.enter_loop(or_start),
-                Kind::Leave => passage.leave(false),
-                Kind::LeaveToHost => passage.leave(true),
+                Kind::Enter => trampoline.enter(),
+                Kind::Loop { or_start } => trampoline.enter_loop(or_start),
+                Kind::Leave => trampoline.leave(false),
+                Kind::LeaveToHost => trampoline.leave(true),
             }
-            passage.builder.seal_all_blocks();
-            passage.builder.finalize(isa.frontend_config());
+            trampoline.builder.seal_all_blocks();
+            trampoline.builder.finalize(isa.frontend_config());
         })?;
         let address = linker.define(id, &code)?;
         *bytes += code.code.len();
@@ -184,21 +190,21 @@ fn signature(kind: Kind, ty: &FuncType) -> Signature {
     signature
 }
 
-struct Passage<'a> {
+struct Trampoline<'a> {
     builder: FunctionBuilder<'a>,
     ty: &'a FuncType,
-    /// Parameters of the passage itself.
+    /// Parameters of the trampoline itself.
     params: Vec<Value>,
 }
 
-impl<'a> Passage<'a> {
-    fn new(func: &'a mut Function, context: &'a mut FunctionBuilderContext, ty: &'a FuncType) -> Passage<'a> {
+impl<'a> Trampoline<'a> {
+    fn new(func: &'a mut Function, context: &'a mut FunctionBuilderContext, ty: &'a FuncType) -> Trampoline<'a> {
         let mut builder = FunctionBuilder::new(func, context);
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
         let params = builder.block_params(entry).to_vec();
-        Passage { builder, ty, params }
+        Trampoline { builder, ty, params }
     }
 
     fn load(&mut self, ty: Type, base: Value, offset: usize) -> Value {
@@ -370,11 +376,11 @@ impl<'a> Passage<'a> {
         }
     }
 
-    /// Calls the helper for a status other than OK, which comes back only after a tail call that returned.
+    /// Calls the libcall for a status other than OK, which comes back only after a tail call that returned.
     fn stopped(&mut self, store: Value, status: Value, slots: Value, frame: Value) {
-        let helpers = self.load(types::I64, store, offset_of!(VmStore, native_helpers));
-        let code = self.load(types::I64, helpers, Helper::LeaveStopped.offset() as usize);
-        let signature = self.builder.import_signature(Helper::LeaveStopped.signature());
+        let libcalls = self.load(types::I64, store, offset_of!(VmStore, native_libcalls));
+        let code = self.load(types::I64, libcalls, LibCall::LeaveStopped.offset() as usize);
+        let signature = self.builder.import_signature(LibCall::LeaveStopped.signature());
         self.builder.ins().call_indirect(signature, code, &[store, status, slots, frame]);
     }
 }

@@ -93,11 +93,11 @@ unsafe fn handler_for(site: &CallSite, sp: usize, tag: *const VmTag) -> Option<u
     site.handlers.iter().find(|handler| handler.tag.is_none_or(names)).map(|handler| handler.code)
 }
 
-/// Ends or goes on with what a passage out of machine code was left with other than [`Status::OK`]. Returns if it was a tail
+/// Ends or goes on with what a trampoline out of machine code was left with other than [`Status::OK`]. Returns if it was a tail
 /// call that now is made, with the results in `slots`.
 ///
 /// # Safety
-/// Called by a passage out, through the helper, after `stack_top` is again what it was, `slots`; `fp` is its frame. No Rust
+/// Called by a trampoline out, through the libcall, after `stack_top` is again what it was, `slots`; `fp` is its frame. No Rust
 /// reference to the store is in use.
 pub(crate) unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slots: *mut u64, fp: *const usize) {
     use wasmr_runtime::vm::finish_tail_calls;
@@ -135,12 +135,12 @@ pub(crate) unsafe fn stopped(store: *mut VmStore, status: Status) -> ! {
     }
 }
 
-/// Whether nothing waits for a passage out but the passage into its activation.
+/// Whether nothing waits for a trampoline out but the trampoline into its activation.
 ///
 /// # Safety
 /// As for [`leave_stopped`].
 unsafe fn is_outermost(store: *mut VmStore, fp: *const usize) -> bool {
-    // SAFETY: the caller's promise: the passage out was called by a frame, which starts with the frame pointer of its caller.
+    // SAFETY: the caller's promise: the trampoline out was called by a frame, which starts with the frame pointer of its caller.
     unsafe {
         let caller = *fp as *const usize;
         *caller == (*store).activation.addr()

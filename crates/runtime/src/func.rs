@@ -337,7 +337,7 @@ fn backtrace(store: &StoreInner, mut walk: Walk<'_>) -> Backtrace {
 }
 
 impl StoreInner {
-    /// An exception is about to leave the innermost passage into machine code.
+    /// An exception is about to leave the innermost trampoline into machine code.
     pub(crate) fn note_thrown(&mut self, exception: u64) {
         let left = backtrace(self, Walk::within_activation(&self.vm, MAX_BACKTRACE_FRAMES));
         match &mut self.thrown {

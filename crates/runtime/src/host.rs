@@ -142,7 +142,7 @@ impl HostFuncDef {
     /// store.
     pub(crate) unsafe fn instantiate(self: &Arc<Self>, store: &mut StoreInner, importer: *mut VmInstance) -> Func {
         let vm = VmFunc {
-            code: store.tier().foreign_code(),
+            code: store.tier().external_code(),
             instance: ptr::null_mut(),
             entry: host_entry,
             type_id: store.types().intern_func(self.ty.clone()),

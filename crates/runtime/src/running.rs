@@ -67,9 +67,9 @@ impl<'a> RunningFunc<'a> {
     }
 
     /// What [`VmFunc::code`] is for functions of its store that the first tier does not execute itself.
-    pub fn foreign_code(&self) -> Ip {
+    pub fn external_code(&self) -> Ip {
         // SAFETY: the store of a live instance is alive and knows its Rust side, to which this thread has no reference in use.
-        unsafe { (*(*(*self.instance()).store).store).tier().foreign_code() }
+        unsafe { (*(*(*self.instance()).store).store).tier().external_code() }
     }
 
     /// Another function that the instance defines.
@@ -81,7 +81,7 @@ impl<'a> RunningFunc<'a> {
         RunningFunc { func: self.object().defined_func(defined_index), here: PhantomData }
     }
 
-    /// Lets the next hot event come after so many calls and loops.
+    /// Lets the next budget interrupt come after so many calls and loops.
     pub fn set_budget(&self, budget: i32) {
         // SAFETY: as above; nobody refers to the field.
         unsafe { (*self.instance()).budget = budget }

@@ -163,7 +163,7 @@ impl<T> Store<T> {
             native_exit_fp: ptr::null(),
             native_stack_top: ptr::null_mut(),
             native_stack_limit: ptr::null_mut(),
-            native_helpers: ptr::null(),
+            native_libcalls: ptr::null(),
         };
         let inner = NonNull::from(Box::leak(Box::new(StoreInner {
             vm,

@@ -20,7 +20,7 @@ pub struct FuncEntry {
 /// What a store needs of the tiers, whatever the module.
 pub trait Tier: Send + Sync {
     /// [`VmFunc::code`] for a function that is reached through [`VmFunc::entry`] only, as host functions are.
-    fn foreign_code(&self) -> Ip;
+    fn external_code(&self) -> Ip;
 
     /// [`VmFunc::native`] for a function of which no caller in machine code has been seen yet; null where nothing is compiled.
     fn unresolved_native(&self) -> *const c_void {
@@ -42,7 +42,7 @@ pub trait Executable: Send + Sync {
     /// The entries of a defined function, `index` counted from the first defined one. Must be callable at once.
     fn first_entry(&self, index: u32) -> FuncEntry;
 
-    /// Function entries and loop iterations before the first hot event of a new instance.
+    /// Function entries and loop iterations before the first budget interrupt of a new instance.
     fn initial_budget(&self) -> i32;
 
     /// Machine code calls the function for the first time in its instance: its slot may be given machine code before that goes
@@ -62,11 +62,11 @@ pub trait TierUp: Send + Sync {
     /// afterwards.
     fn first_call(&self, func: &RunningFunc<'_>);
 
-    /// A hot event: the budget of the instance is spent. The function is at the word `position` of the first tier's code, and
+    /// A budget interrupt: the budget of the instance is spent. The function is at the word `position` of the first tier's code, and
     /// if a loop starts there, all its values are in its frame.
-    fn hot_event(&self, func: &RunningFunc<'_>, position: u32) -> HotEvent;
+    fn budget_interrupt(&self, func: &RunningFunc<'_>, position: u32) -> BudgetInterrupt;
 
-    /// An [ordinary](HotEvent::Ordinary) event found the function executing, or waiting for one that is; with this one `samples`
+    /// An [ordinary](BudgetInterrupt::Ordinary) event found the function executing, or waiting for one that is; with this one `samples`
     /// times, in whatever instance. `by_first_tier`: its caller is one that the first tier executes.
     fn sampled(&self, func: &RunningFunc<'_>, samples: u32, by_first_tier: bool);
 
@@ -75,8 +75,8 @@ pub trait TierUp: Send + Sync {
     fn found_call(&self, _caller: &RunningFunc<'_>, _position: u32, _callee: u32) {}
 }
 
-/// What a hot event comes to.
-pub enum HotEvent {
+/// What a budget interrupt comes to.
+pub enum BudgetInterrupt {
     /// It counts as a sample.
     Ordinary,
     /// It came early, because [`RunningFunc::set_budget`] asked for that: it says nothing about what is hot.

@@ -18,7 +18,7 @@
 //! - [`VmFunc::code`]: the interpreter's way, a pointer to its first cell; for a function that the interpreter does not
 //!   run itself (host functions, compiled ones) it points to a cell that goes through `entry`.
 //! - [`VmFunc::native`]: the way of compiled code, with arguments in registers; for a function that is not compiled it points
-//!   to a passage that goes through `entry`. Null where nothing compiles.
+//!   to a trampoline that goes through `entry`. Null where nothing compiles.
 //!
 //! Changing tier is storing others. Nobody asks which kind of function it is.
 
@@ -92,16 +92,16 @@ pub struct VmHostFunc {
     pub store: *mut VmStore,
 }
 
-/// One passage from the host or the interpreter into machine code, in its frame on the native stack. The passage pushes the
+/// One trampoline from the host or the interpreter into machine code, in its frame on the native stack. The trampoline pushes the
 /// words last first and pops them by position: the assertions below pin their order.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmActivation {
     /// The activation before, null if none.
     pub prev: *mut VmActivation,
-    /// [`VmStore::exit_fp`] at the passage: the interpreter's frames below this activation.
+    /// [`VmStore::exit_fp`] at the trampoline: the interpreter's frames below this activation.
     pub exit_fp: Fp,
-    /// [`VmStore::native_exit_fp`] at the passage, which is where the activation before was left.
+    /// [`VmStore::native_exit_fp`] at the trampoline, which is where the activation before was left.
     pub native_exit_fp: *const usize,
     /// The store.
     pub store: *mut VmStore,
@@ -161,7 +161,7 @@ pub struct VmTag {
 pub struct VmInstance {
     /// Base of memory 0 if that is guarded, else null.
     pub memory0_base: *mut u8,
-    /// Function entries and loop iterations of the interpreter left until its hot event (sampling, interruption).
+    /// Function entries and loop iterations of the interpreter left until its budget interrupt (sampling, interruption).
     pub budget: i32,
     /// Whether memory 0 is guarded.
     pub memory0_guarded: bool,
@@ -216,7 +216,7 @@ pub struct VmStore {
     pub caller: *mut VmInstance,
     /// Fuel that is left (see [`wasmr_core::fuel`]); code that is not metered leaves it alone.
     pub fuel: u64,
-    /// Set from another thread to stop the guest. The interpreter asks it at hot events, machine code only behind what takes
+    /// Set from another thread to stop the guest. The interpreter asks it at budget interrupts, machine code only behind what takes
     /// long, and the handler of the signal that stops machine code ([`sys::preempt`](crate::sys::preempt)).
     pub interrupt: *const std::sync::atomic::AtomicBool,
     /// The Rust side of the store.
@@ -225,16 +225,16 @@ pub struct VmStore {
     pub tail_func: *mut VmFunc,
     /// Its arguments, behind `stack_top`.
     pub tail_slots: *mut u64,
-    /// The innermost passage into machine code that is active; null if none.
+    /// The innermost trampoline into machine code that is active; null if none.
     pub activation: *mut VmActivation,
-    /// The frame of machine code where that was last left for the host, the interpreter or a helper.
+    /// The frame of machine code where that was last left for the host, the interpreter or a libcall.
     pub native_exit_fp: *const usize,
     /// Where the outermost activation starts on the native stack for machine code, which grows downward; null before there is one.
     pub native_stack_top: *mut u8,
     /// Frames of machine code stay above this address; what is below is for the host's frames on the same stack.
     pub native_stack_limit: *mut u8,
-    /// The table of helpers that machine code calls.
-    pub native_helpers: *const c_void,
+    /// The table of libcalls that machine code calls.
+    pub native_libcalls: *const c_void,
 }
 
 /// Calls a function through its entry, and whatever it ends with a tail call of: never gives [`Status::TAIL`].

@@ -1,12 +1,12 @@
 //! [`Walk`]: from the innermost frame of a store's guests outward, across tiers.
 //!
 //! Each tier knows how its own frames follow one another, and nothing of the others'. Frames come in *segments*: those of one
-//! run of the interpreter, or of one passage into machine code ([`VmActivation`]). A walk says which segment is next; the tier
+//! run of the interpreter, or of one trampoline into machine code ([`VmActivation`]). A walk says which segment is next; the tier
 //! that it belongs to adds its frames and goes on to what is behind it. Whoever knows all tiers leads the walk.
 //!
 //! # Which segment is next?
-//! Every passage into machine code keeps [`VmStore::exit_fp`] as it was: the interpreter's frame at which that waits. So if the
-//! walk has come to the frame that the innermost passage kept, what ran last, seen from there, is machine code; else it is the
+//! Every trampoline into machine code keeps [`VmStore::exit_fp`] as it was: the interpreter's frame at which that waits. So if the
+//! walk has come to the frame that the innermost trampoline kept, what ran last, seen from there, is machine code; else it is the
 //! interpreter.
 //!
 //! # Invariants
@@ -84,7 +84,7 @@ pub enum Segment {
         /// The cell at which that was left; `None` if it was made for a function that others execute.
         ip: Option<Ip>,
     },
-    /// A passage into machine code.
+    /// A trampoline into machine code.
     Native {
         /// The frame in which machine code was left: that of the code that left it, whose own frames, if it has any, are not the
         /// guest's.
@@ -108,7 +108,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A walk like that, which ends behind the innermost passage into machine code.
+    /// A walk like that, which ends behind the innermost trampoline into machine code.
     pub fn within_activation(store: &'a VmStore, max: usize) -> Walk<'a> {
         Walk { last: store.activation, ..Walk::new(store, max) }
     }
@@ -136,7 +136,7 @@ impl<'a> Walk<'a> {
         (self.fp, self.ip) = (fp, cell(ip));
     }
 
-    /// Goes on behind a passage into machine code; does nothing in the interpreter.
+    /// Goes on behind a trampoline into machine code; does nothing in the interpreter.
     pub fn leave_native(&mut self) {
         if let Some(Segment::Native { activation, .. }) = self.segment() {
             let is_last = activation == self.last;

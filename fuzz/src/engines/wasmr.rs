@@ -34,7 +34,7 @@ pub struct Variant {
     /// When functions are compiled.
     pub tier: Tier,
     /// When the interpreter gives functions machine code of their own.
-    pub stitch: Stitch,
+    pub copy_and_patch: CopyAndPatch,
     /// Whether memory accesses are checked where faults could stand in.
     pub checked: bool,
     /// Whether fuel is counted.
@@ -56,9 +56,9 @@ pub enum Tier {
     Soon,
 }
 
-/// When the interpreter stitches a function.
+/// When the interpreter copies a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
-pub enum Stitch {
+pub enum CopyAndPatch {
     /// Never.
     Off,
     /// Before it is first executed.
@@ -103,8 +103,8 @@ pub fn exports(module: &Module) -> Vec<(String, ExportKind)> {
 pub fn load(wasm: &[u8], variant: Variant, max_compiled_size: usize) -> Result<Option<(Engine, Module)>, String> {
     let checked = variant.checked || INSTRUMENTED;
     let tuning = Tuning {
-        stitch: variant.stitch != Stitch::Off && !INSTRUMENTED,
-        stitch_after: u32::from(variant.stitch == Stitch::Warm),
+        copy_and_patch: variant.copy_and_patch != CopyAndPatch::Off && !INSTRUMENTED,
+        copy_and_patch_after: u32::from(variant.copy_and_patch == CopyAndPatch::Warm),
         max_compiled_size,
         compile_threads: Some(1),
         ..tier_tuning(variant.tier)

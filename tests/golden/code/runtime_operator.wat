@@ -27,8 +27,8 @@
 ;;       v5 = iconst.i32 0
 ;;       v6 = iconst.i64 0
 ;;       v7 = load.i64 notrap aligned readonly can_move v0+store
-;;       v8 = load.i64 notrap aligned readonly can_move v7+native_helpers
-;;       v9 = load.i64 notrap aligned readonly can_move v8+helper
+;;       v8 = load.i64 notrap aligned readonly can_move v7+native_libcalls
+;;       v9 = load.i64 notrap aligned readonly can_move v8+libcall
 ;;       call_indirect sig0, v9(v0, v5, v6, v3)
 ;;       v10 = load.i32 notrap v3
 ;;       jump block1(v10)
@@ -59,8 +59,8 @@
 ;;       v8 = iconst.i32 7
 ;;       v9 = iconst.i64 0
 ;;       v10 = load.i64 notrap aligned readonly can_move v0+store
-;;       v11 = load.i64 notrap aligned readonly can_move v10+native_helpers
-;;       v12 = load.i64 notrap aligned readonly can_move v11+helper
+;;       v11 = load.i64 notrap aligned readonly can_move v10+native_libcalls
+;;       v12 = load.i64 notrap aligned readonly can_move v11+libcall
 ;;       call_indirect sig0, v12(v0, v8, v9, v4)
 ;;       v13 = load.i64 notrap aligned readonly can_move v0+store
 ;;       v14 = load.i64 notrap aligned readonly can_move v13+interrupt

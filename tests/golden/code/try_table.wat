@@ -33,8 +33,8 @@
 ;;       jump block4
 ;;   block3(v4: i64) cold:
 ;;       v5 = load.i64 notrap aligned readonly can_move v0+store
-;;       v6 = load.i64 notrap aligned readonly can_move v5+native_helpers
-;;       v7 = load.i64 notrap aligned readonly can_move v6+helper
+;;       v6 = load.i64 notrap aligned readonly can_move v5+native_libcalls
+;;       v7 = load.i64 notrap aligned readonly can_move v6+libcall
 ;;       v8 = call_indirect sig0, v7(v0, v4)
 ;;       v9 = load.i64 notrap aligned readonly can_move v0+tag0
 ;;       v10 = icmp eq v8, v9
@@ -42,8 +42,8 @@
 ;;   block5:
 ;;       v11 = stack_addr.i64 ss0
 ;;       v12 = load.i64 notrap aligned readonly can_move v0+store
-;;       v13 = load.i64 notrap aligned readonly can_move v12+native_helpers
-;;       v14 = load.i64 notrap aligned readonly can_move v13+helper
+;;       v13 = load.i64 notrap aligned readonly can_move v12+native_libcalls
+;;       v14 = load.i64 notrap aligned readonly can_move v13+libcall
 ;;       call_indirect sig1, v14(v0, v4, v11)
 ;;       v15 = load.i32 notrap v11
 ;;       jump block2(v15)
@@ -53,8 +53,8 @@
 ;;       v17 = iconst.i32 12
 ;;       v18 = iconst.i64 0
 ;;       v19 = load.i64 notrap aligned readonly can_move v0+store
-;;       v20 = load.i64 notrap aligned readonly can_move v19+native_helpers
-;;       v21 = load.i64 notrap aligned readonly can_move v20+helper
+;;       v20 = load.i64 notrap aligned readonly can_move v19+native_libcalls
+;;       v21 = load.i64 notrap aligned readonly can_move v20+libcall
 ;;       call_indirect sig3, v21(v0, v17, v18, v16)
 ;;       trap Unreachable
 ;;   block4:

@@ -8,7 +8,7 @@
 //! The fault handler of the runtime asks [`landing`] for a faulting pc. For a recorded one execution goes on in
 //! `fault_landing`, a handler like any other, with the fault address in `r8`, that is in `acc`, and the pc in `r9`, that is
 //! in `spare`: as handlers keep nothing on the native stack (a test proves it for those that access memory), jumping there is
-//! a tail call. In [stitched](crate::stitch) code `rdi` is not kept; there the pc tells the cell.
+//! a tail call. In [copied](crate::copy_patch) code `rdi` is not kept; there the pc tells the cell.
 
 use wasmr_core::op::{Access, MemoryInt, VectorMemory};
 use wasmr_core::trap::TrapCode;
@@ -221,7 +221,7 @@ handlers! {
     #[cold]
     #[inline(never)]
     fn fault_landing[](m) {
-        if let Some(cell) = crate::stitch::cell_at(m.spare as usize) {
+        if let Some(cell) = crate::copy_patch::cell_at(m.spare as usize) {
             m.ip = cell;
         }
         if !wasmr_runtime::sys::is_guarded_address(m.acc as usize) {
@@ -261,5 +261,5 @@ pub fn sites() -> impl Iterator<Item = usize> {
 /// Where to go on after a fault at `pc`, if that is one of the accesses above or a copy of one.
 pub fn landing(pc: usize) -> Option<usize> {
     let landing: super::dispatch::Handler = fault_landing;
-    (sites().any(|site| site == pc) || crate::stitch::contains(pc)).then_some(landing as usize)
+    (sites().any(|site| site == pc) || crate::copy_patch::contains(pc)).then_some(landing as usize)
 }

@@ -296,7 +296,7 @@ impl Machine {
         unsafe {
             self.ip = self.ip.offset(distance as isize);
             if distance <= 0 && self.spend() {
-                return self.enter(hot_event);
+                return self.enter(budget_interrupt);
             }
             self.dispatch()
         }
@@ -387,7 +387,7 @@ handlers! {
     /// tier took it to its end.
     #[cold]
     #[inline(never)]
-    fn hot_event[](m) {
+    fn budget_interrupt[](m) {
         if is_interrupted((*m.inst).store) {
             return m.trap(TrapCode::Interrupted);
         }

@@ -7,7 +7,7 @@ use wasmr_runtime::builtins;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{Status, VmInstance, VmTag};
 
-use super::dispatch::{Machine, hot_event};
+use super::dispatch::{Machine, budget_interrupt};
 use super::frame::{exit_cell, restore_cell};
 use crate::code::{CatchKind, code_block_of};
 
@@ -28,7 +28,7 @@ unsafe fn resume(mut m: Machine, landing: Ip) -> usize {
         m.ip = landing;
         // A guest may loop by throwing.
         if m.spend() {
-            return m.enter(hot_event);
+            return m.enter(budget_interrupt);
         }
         m.dispatch()
     }

@@ -16,7 +16,7 @@ struct StaticCell(Handler);
 
 static EXIT: StaticCell = StaticCell(exit);
 static RESTORE: StaticCell = StaticCell(restore_instance);
-static FOREIGN: StaticCell = StaticCell(foreign);
+static EXTERNAL: StaticCell = StaticCell(foreign);
 static LAZY: StaticCell = StaticCell(translate_first);
 
 /// Ends a run: the return address of a frame that the host entered.
@@ -30,8 +30,8 @@ pub fn restore_cell() -> Ip {
 }
 
 /// The code of functions that are called through their entry.
-pub fn foreign_cell() -> Ip {
-    Ip::new((&raw const FOREIGN).cast())
+pub fn external_cell() -> Ip {
+    Ip::new((&raw const EXTERNAL).cast())
 }
 
 /// The code of functions that are not translated yet.
@@ -101,7 +101,7 @@ handlers! {
         m.fp.as_ptr().cast::<[[u64; 2]; PAIRS]>().write([[0; 2]; PAIRS]);
         if m.spend() {
             m.ip = m.ip.add(2);
-            return m.enter(super::dispatch::hot_event);
+            return m.enter(super::dispatch::budget_interrupt);
         }
         m.next(2)
     }
@@ -114,7 +114,7 @@ handlers! {
         }
         if m.spend() {
             m.ip = m.ip.add(2);
-            return m.enter(super::dispatch::hot_event);
+            return m.enter(super::dispatch::budget_interrupt);
         }
         m.next(2)
     }
@@ -128,7 +128,7 @@ handlers! {
         m.fp.as_ptr().write_bytes(0, m.imm() as u32 as usize);
         if m.spend() {
             m.ip = m.ip.add(2);
-            return m.enter(super::dispatch::hot_event);
+            return m.enter(super::dispatch::budget_interrupt);
         }
         m.next(2)
     }
@@ -161,19 +161,19 @@ handlers! {
         if m.spend() {
             crate::heat::crossing(m.inst, m.fp);
         }
-        let status = call_foreign(m.inst, m.fp);
+        let status = call_external(m.inst, m.fp);
         if status != Status::OK {
             m.acc = status.0 as u64;
             return m.enter(taken_over);
         }
-        return_from_foreign(m)
+        return_from_external(m)
     }
 
     /// Another tier took the function of this frame to its end; how it ended is in `acc`.
     #[cold]
     #[inline(never)]
     fn taken_over[](m) {
-        end_foreign(m, Status(m.acc as usize))
+        end_external(m, Status(m.acc as usize))
     }
 
     /// The function of this frame is called for the first time: translates it and starts over.
@@ -236,15 +236,15 @@ pub unsafe fn is_outermost(fp: Fp) -> bool {
 /// # Safety
 /// The handlers' contract, but for the cell, which no longer matters; the function ended with `status`.
 #[inline(always)]
-pub unsafe fn end_foreign(mut m: Machine, status: Status) -> usize {
+pub unsafe fn end_external(mut m: Machine, status: Status) -> usize {
     // SAFETY: results are where the frame's caller looks for them.
     unsafe {
         if status != Status::OK {
             // No clause around the cell at which the frame was left has a say any more.
-            m.ip = foreign_cell();
+            m.ip = external_cell();
             return super::exception::leave_with(m, status);
         }
-        return_from_foreign(m)
+        return_from_external(m)
     }
 }
 
@@ -253,7 +253,7 @@ pub unsafe fn end_foreign(mut m: Machine, status: Status) -> usize {
 /// # Safety
 /// The handlers' contract, but for the cell, which no longer matters; the results are where the frame's caller looks for them.
 #[inline(always)]
-unsafe fn return_from_foreign(mut m: Machine) -> usize {
+unsafe fn return_from_external(mut m: Machine) -> usize {
     // SAFETY: the caller's promise.
     unsafe {
         m.reload_memory();
@@ -287,13 +287,13 @@ unsafe fn ask_for_call(inst: *mut VmInstance, fp: Fp) -> Status {
 /// # Safety
 /// `inst` is a live instance of the store, `fp` the frame.
 #[inline(never)]
-unsafe fn call_foreign(inst: *mut VmInstance, fp: Fp) -> Status {
+unsafe fn call_external(inst: *mut VmInstance, fp: Fp) -> Status {
     // SAFETY: the frame's arguments are in place by the caller's code; nothing of ours is above `fp`.
     unsafe {
         let store = (*inst).store;
         let func = fp.func();
         (*store).exit_fp = fp;
-        (*store).exit_ip = foreign_cell();
+        (*store).exit_ip = external_cell();
         if fp.as_ptr() >= (*store).stack_limit {
             (*store).trap_code = TrapCode::StackExhausted;
             return Status::TRAP;

@@ -1,7 +1,7 @@
 //! Translated code as text, for people: a function's cells, what each does, and the operators it came from.
 //!
 //! Comes from a [`Source`], which is translated for the purpose; goes to the command line. Cells are shown as they are made,
-//! before anything [stitches](crate::stitch) them. [`handlers`] knows what the handlers do, `render` fills in the fields. Nothing
+//! before anything [copies](crate::copy_patch) them. [`handlers`] knows what the handlers do, `render` fills in the fields. Nothing
 //! that runs code uses this.
 
 pub mod handlers;

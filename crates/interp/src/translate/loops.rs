@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use crate::translate::translate;
 
-    /// The loops' words as a hot event would meet them, found by asking for every word.
+    /// The loops' words as a budget interrupt would meet them, found by asking for every word.
     fn infos(wat: &str) -> Vec<LoopInfo> {
         let bytes = wat::parse_str(wat).unwrap();
         let types = Arc::new(TypeRegistry::new());

@@ -109,7 +109,7 @@ pub struct Translator<'m> {
     trace: Option<Vec<(u32, u32)>>,
     /// The loops, if asked for.
     loops: Option<Loops>,
-    /// The words at which cells start, for [`stitch`](crate::stitch).
+    /// The words at which cells start, for [`copy_patch`](crate::copy_patch).
     starts: Starts,
 }
 

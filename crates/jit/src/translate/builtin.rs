@@ -1,6 +1,6 @@
 //! The operators that the runtime executes: operands to an area of the frame, a call, the result from there.
 //!
-//! All of them go through one helper, which leaves the function if the operator traps or throws. Operators that are done in place, or
+//! All of them go through one libcall, which leaves the function if the operator traps or throws. Operators that are done in place, or
 //! partly so, are asked for first, in the file of their category; a `throw` that a clause of the same function takes even before.
 
 use cranelift_codegen::ir::{
@@ -12,7 +12,7 @@ use wasmr_module::{BuiltinCall, BuiltinResult};
 
 use super::state::Translator;
 use crate::abi::value_type;
-use crate::helpers::Helper;
+use crate::libcalls::LibCall;
 
 /// The key of the stack slot through which operands pass: one a function, as large as its largest area.
 const AREA: u64 = 1;
@@ -48,10 +48,10 @@ impl Translator<'_, '_> {
         let immediates = self.builder.ins().iconst(types::I64, call.immediates as i64);
         let args = [row, immediates, area];
         if call.builtin.result() == BuiltinResult::Never {
-            self.leaving_helper(Helper::Builtin, &args);
+            self.leaving_libcall(LibCall::Builtin, &args);
             return;
         }
-        self.helper(Helper::Builtin, &args);
+        self.libcall(LibCall::Builtin, &args);
         for (index, &ty) in call.results(self.request.module).iter().enumerate() {
             let value = self.builder.ins().load(value_type(ty), in_slot_area(), area, 8 * index as i32);
             self.push(value);

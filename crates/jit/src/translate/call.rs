@@ -20,8 +20,8 @@ use super::inline::Heat;
 use super::state::Translator;
 use crate::abi::{self, ResultsIn, value_type};
 use crate::compiled::Exit;
-use crate::error::Refusal;
-use crate::helpers::Helper;
+use crate::error::CompileError;
+use crate::libcalls::LibCall;
 use crate::trap_code::trap_code;
 
 /// What is called.
@@ -35,7 +35,7 @@ pub(super) enum Callee {
 
 impl Translator<'_, '_> {
     /// Translates a call at an offset in the module; whether it is one.
-    pub(super) fn call_operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<bool, Refusal> {
+    pub(super) fn call_operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<bool, CompileError> {
         match *operator {
             Operator::Call { function_index } => {
                 let was_seen = !(self.request.predicted)(offset).is_empty();
@@ -69,7 +69,7 @@ impl Translator<'_, '_> {
     }
 
     /// Calls a function of the module, or has its body here.
-    fn call_known(&mut self, func_index: u32, offset: usize, heat: Heat) -> Result<(), Refusal> {
+    fn call_known(&mut self, func_index: u32, offset: usize, heat: Heat) -> Result<(), CompileError> {
         if let Some(defined) = func_index.checked_sub(self.request.layout.imported_func_count)
             && self.is_inlined(defined, heat)
         {
@@ -88,7 +88,7 @@ impl Translator<'_, '_> {
         func: Value,
         offset: usize,
         callee: impl FnOnce(&mut Self) -> (Callee, Value),
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), CompileError> {
         let module = self.request.module;
         let mut predicted = (self.request.predicted)(offset);
         predicted.iter_mut().for_each(|index| *index += module.imported_func_count());
@@ -202,7 +202,7 @@ impl Translator<'_, '_> {
             self.builder.ins().brif(same, right, &[], ask, &[]);
             self.builder.seal_block(ask);
             self.builder.switch_to_block(ask);
-            let asked = self.helper(Helper::IsSubtype, &[actual, expected_value]);
+            let asked = self.libcall(LibCall::IsSubtype, &[actual, expected_value]);
             let is_subtype = self.builder.inst_results(asked)[0];
             self.builder.ins().trapz(is_subtype, trap_code(TrapCode::IndirectCallTypeMismatch));
             self.builder.ins().jump(right, &[]);

@@ -1,4 +1,4 @@
-//! Where an instance keeps things: pointers that operators start from, and helpers that they call.
+//! Where an instance keeps things: pointers that operators start from, and libcalls that they call.
 
 use std::mem::offset_of;
 
@@ -9,7 +9,7 @@ use wasmr_core::types::ValType;
 use wasmr_runtime::vm::{VmFunc, VmInstance, VmMemory, VmStore, VmTable};
 
 use super::state::Translator;
-use crate::helpers::Helper;
+use crate::libcalls::LibCall;
 
 /// Kinds of memory that never overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,28 +183,28 @@ impl Translator<'_, '_> {
         self.builder.ins().store(flags, self.context, store, offset_of!(VmStore, caller) as i32);
     }
 
-    /// Calls a helper with the instance and these arguments.
-    pub(super) fn helper(&mut self, helper: Helper, args: &[Value]) -> Inst {
-        let (code, signature) = self.helper_code(helper);
+    /// Calls a libcall with the instance and these arguments.
+    pub(super) fn libcall(&mut self, libcall: LibCall, args: &[Value]) -> Inst {
+        let (code, signature) = self.libcall_code(libcall);
         let mut all = vec![self.context];
         all.extend_from_slice(args);
         self.builder.ins().call_indirect(signature, code, &all)
     }
 
-    /// The code of a helper, and its signature.
-    pub(super) fn helper_code(&mut self, helper: Helper) -> (Value, SigRef) {
-        let known = self.environment.helper_signatures.iter().find(|(other, _)| *other == helper);
+    /// The code of a libcall, and its signature.
+    pub(super) fn libcall_code(&mut self, libcall: LibCall) -> (Value, SigRef) {
+        let known = self.environment.libcall_signatures.iter().find(|(other, _)| *other == libcall);
         let signature = match known {
             Some(&(_, signature)) => signature,
             None => {
-                let signature = self.builder.import_signature(helper.signature());
-                self.environment.helper_signatures.push((helper, signature));
+                let signature = self.builder.import_signature(libcall.signature());
+                self.environment.libcall_signatures.push((libcall, signature));
                 signature
             }
         };
         let store = self.store_pointer();
-        let helpers = self.constant_pointer(store, offset_of!(VmStore, native_helpers) as i32);
-        (self.constant_pointer(helpers, helper.offset()), signature)
+        let libcalls = self.constant_pointer(store, offset_of!(VmStore, native_libcalls) as i32);
+        (self.constant_pointer(libcalls, libcall.offset()), signature)
     }
 
     /// The signature of calls of functions of a type of the module.

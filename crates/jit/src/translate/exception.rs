@@ -26,7 +26,7 @@ use super::control::block_args;
 use super::environment::slots_of;
 use super::state::{FrameKind, Translator};
 use crate::abi::value_type;
-use crate::helpers::Helper;
+use crate::libcalls::LibCall;
 use crate::trap_code::trap_code;
 
 impl Translator<'_, '_> {
@@ -97,7 +97,7 @@ impl Translator<'_, '_> {
         let count = self.payload_types(tag).len();
         let payload = self.pop_to_area(count);
         let number = self.index(tag);
-        let made = self.helper(Helper::ExceptionNew, &[number, payload]);
+        let made = self.libcall(LibCall::ExceptionNew, &[number, payload]);
         let exception = self.builder.inst_results(made)[0];
         self.builder.ins().jump(handler, &[BlockArg::Value(exception)]);
         self.become_unreachable();
@@ -114,11 +114,11 @@ impl Translator<'_, '_> {
         true
     }
 
-    /// Calls a helper that does not return but may be left for a handler.
-    pub(super) fn leaving_helper(&mut self, helper: Helper, args: &[Value]) {
-        let (code, _) = self.helper_code(helper);
+    /// Calls a libcall that does not return but may be left for a handler.
+    pub(super) fn leaving_libcall(&mut self, libcall: LibCall, args: &[Value]) {
+        let (code, _) = self.libcall_code(libcall);
         // As the handler relies on no register, and few arguments travel alike in both conventions, this one does.
-        let signature = Signature { call_conv: CallConv::Tail, ..helper.signature() };
+        let signature = Signature { call_conv: CallConv::Tail, ..libcall.signature() };
         let signature = self.builder.import_signature(signature);
         let args: Vec<Value> = [self.context].iter().chain(args).copied().collect();
         let handlers = self.exception_handlers();
@@ -170,7 +170,7 @@ impl Translator<'_, '_> {
             };
             let next = tag.map(|tag| {
                 let thrown = *thrown.get_or_insert_with(|| {
-                    let asked = self.helper(Helper::ExceptionTag, &[exception]);
+                    let asked = self.libcall(LibCall::ExceptionTag, &[exception]);
                     self.builder.inst_results(asked)[0]
                 });
                 let (taken, next) = (self.builder.create_block(), self.builder.create_block());
@@ -216,7 +216,7 @@ impl Translator<'_, '_> {
             return;
         }
         let payload = self.slot_area(slots_of(&params));
-        self.helper(Helper::ExceptionPayload, &[exception, payload]);
+        self.libcall(LibCall::ExceptionPayload, &[exception, payload]);
         let mut offset = 0;
         for ty in params {
             let value = self.builder.ins().load(value_type(ty), in_slot_area(), payload, offset);

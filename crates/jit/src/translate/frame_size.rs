@@ -43,7 +43,7 @@ fn slots(ty: Type) -> usize {
 }
 
 /// Slots between the caller's operands and the callee's first local.
-fn passage(callee: &FuncType) -> usize {
+fn trampoline(callee: &FuncType) -> usize {
     callee.arg_slots() + FRAME_HEADER
 }
 
@@ -61,7 +61,7 @@ impl Translator<'_, '_> {
     /// Notes a call, the arguments of which are popped.
     pub(super) fn note_call(&mut self, callee: &FuncType) {
         let FrameSlots { locals, outer, deepest } = self.frame_slots;
-        let here = outer + locals + self.operand_slots() + passage(callee);
+        let here = outer + locals + self.operand_slots() + trampoline(callee);
         self.frame_slots.deepest = deepest.max(here);
     }
 
@@ -69,7 +69,7 @@ impl Translator<'_, '_> {
     pub(super) fn open_frame(&mut self, callee: &FuncType) -> FrameSlots {
         let FrameSlots { locals, outer, .. } = self.frame_slots;
         // The operands of all bodies are on one stack.
-        self.frame_slots.outer = outer + locals + passage(callee);
+        self.frame_slots.outer = outer + locals + trampoline(callee);
         FrameSlots { locals, outer, deepest: 0 }
     }
 

@@ -8,7 +8,7 @@ use cranelift_codegen::ir::SourceLoc;
 use wasmr_module::operator_class::OperatorClass;
 
 use super::state::{Inlining, Translator};
-use crate::error::Refusal;
+use crate::error::CompileError;
 
 /// What is known of how often a call is executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Translator<'_, '_> {
     }
 
     /// Translates the body of a defined function in place of a call at the offset in the body at hand.
-    pub(super) fn inline(&mut self, defined_index: u32, offset: usize) -> Result<(), Refusal> {
+    pub(super) fn inline(&mut self, defined_index: u32, offset: usize) -> Result<(), CompileError> {
         let module = self.request.module;
         let ty = module.func_type(module.imported_func_count() + defined_index);
         let args = self.pop_many(ty.params().len());

@@ -52,7 +52,7 @@ use wasmr_module::op::op_of;
 
 use crate::abi::{self, ResultsIn, value_type};
 use crate::budget::{MAX_BYTES, Made, Turn};
-use crate::error::Refusal;
+use crate::error::CompileError;
 use crate::positions::Positions;
 use crate::trap_code::trap_code;
 pub use state::{Entry, LoopEntry};
@@ -69,7 +69,7 @@ pub(crate) fn translate(
     func: &mut ir::Function,
     func_context: &mut FunctionBuilderContext,
     turn: &mut Turn,
-) -> Result<Translated, Refusal> {
+) -> Result<Translated, CompileError> {
     let func_index = request.module.imported_func_count() + request.defined_index;
     let ty: &FuncType = request.module.func_type(func_index);
     func.signature = match request.entry {
@@ -137,7 +137,7 @@ pub(crate) fn translate(
     }
     translator.body(request.defined_index, ty)?;
     if translator.pending_loop.is_some() {
-        return Err(Refusal::NoSuchLoop);
+        return Err(CompileError::NoSuchLoop);
     }
     translator.enlarge_frame();
     translator.builder.seal_all_blocks();
@@ -147,9 +147,9 @@ pub(crate) fn translate(
     Ok(Translated { positions, exits, variables })
 }
 
-impl From<BinaryReaderError> for Refusal {
-    fn from(error: BinaryReaderError) -> Refusal {
-        Refusal::Changed(error.to_string())
+impl From<BinaryReaderError> for CompileError {
+    fn from(error: BinaryReaderError) -> CompileError {
+        CompileError::Changed(error.to_string())
     }
 }
 
@@ -168,7 +168,7 @@ impl<'a> Translator<'a, '_> {
     }
 
     /// Translates a body whose parameters are declared; afterwards control is behind it.
-    pub(crate) fn body(&mut self, defined_index: u32, ty: &FuncType) -> Result<(), Refusal> {
+    pub(crate) fn body(&mut self, defined_index: u32, ty: &FuncType) -> Result<(), CompileError> {
         let module: &'a Module = self.request.module;
         let body = module.body(defined_index);
         let reader = FunctionBody::new(BinaryReader::new(body.bytes, body.offset as u64));
@@ -201,7 +201,7 @@ impl<'a> Translator<'a, '_> {
     }
 
     /// Translates an operator in reachable code.
-    fn operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<(), Refusal> {
+    fn operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<(), CompileError> {
         if let Some(op) = op_of(operator) {
             self.table_row(op, operator);
             return Ok(());
@@ -215,7 +215,7 @@ impl<'a> Translator<'a, '_> {
             || self.exception_operator(operator)
             || self.simd_operator(operator)
             || self.builtin_operator(operator);
-        if known { Ok(()) } else { Err(Refusal::Operator { offset }) }
+        if known { Ok(()) } else { Err(CompileError::Operator { offset }) }
     }
 
     /// Amounts of everything that was made so far.
@@ -232,10 +232,10 @@ impl<'a> Translator<'a, '_> {
     }
 
     /// Refuses the function if what was made of it is too much; if it is much, waits for its turn.
-    fn check_budget(&mut self) -> Result<(), Refusal> {
+    fn check_budget(&mut self) -> Result<(), CompileError> {
         let bytes = self.made().bytes();
         if self.is_too_much || bytes > MAX_BYTES {
-            return Err(Refusal::TooMuch);
+            return Err(CompileError::TooMuch);
         }
         self.turn.take_for(bytes);
         Ok(())

@@ -15,7 +15,7 @@ use wasmr_runtime::vm::{VmInstance, VmLayout};
 
 use crate::budget::Turn;
 use crate::compiled::Exit;
-use crate::helpers::Helper;
+use crate::libcalls::LibCall;
 use crate::options::CallPolicy;
 use crate::positions::Positions;
 
@@ -215,6 +215,6 @@ pub(super) struct FrameSlots {
 /// What a translation has found out about its environment so far.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
-    pub helper_signatures: Vec<(Helper, SigRef)>,
+    pub libcall_signatures: Vec<(LibCall, SigRef)>,
     pub call_signatures: Vec<(TypeId, SigRef)>,
 }

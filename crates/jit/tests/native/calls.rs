@@ -111,7 +111,7 @@ const ALTERNATE: &str = r#"(module
 fn tail_calls_from_tier_to_tier_take_no_stack() {
     let mut running = Running::with(ALTERNATE, &[(1, tail_call_first)]);
     let rounds = 300_000;
-    // From the host, which makes them; and with a caller in machine code that waits, whose passage out does.
+    // From the host, which makes them; and with a caller in machine code that waits, whose trampoline out does.
     assert_eq!(running.call::<(i64, i64), i64>("first", (rounds, 0)), rounds);
     assert_eq!(running.call::<i64, i64>("inside", rounds), rounds + 1000);
 }

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::{Arc, OnceLock};
 
 use wasmr_core::registry::TypeRegistry;
-use wasmr_jit::{CallPolicy, Callers, CodeOptions, Entry, JitModule, Scratch};
+use wasmr_jit::{CallPolicy, Callers, CodeOptions, CompilerContext, Entry, JitModule};
 use wasmr_module::{Features, Module, ModuleBytes};
 use wasmr_runtime::frame::Ip;
 use wasmr_runtime::running::RunningFunc;
@@ -29,11 +29,11 @@ pub const CALLS: CallPolicy = CallPolicy {
 
 struct NativeTier;
 
-static FOREIGN: u64 = 0;
+static EXTERNAL: u64 = 0;
 
 impl Tier for NativeTier {
-    fn foreign_code(&self) -> Ip {
-        Ip::new(&raw const FOREIGN)
+    fn external_code(&self) -> Ip {
+        Ip::new(&raw const EXTERNAL)
     }
 
     fn unresolved_native(&self) -> *const c_void {
@@ -65,7 +65,7 @@ impl Code {
                 CodeOptions { guarded: func.memory0_guarded(), metered: false, spectre_guards: false, calls: CALLS };
             JitModule::new(self.module.clone(), VmLayout::for_module(&self.module), options).expect("code can be made")
         });
-        jit.compile(index, Entry::Start, &mut Scratch::default()).expect("it compiles");
+        jit.compile(index, Entry::Start, &mut CompilerContext::default()).expect("it compiles");
         assert!(jit.give(func, Callers::All).expect("there is room for a stack"));
     }
 }
@@ -73,7 +73,7 @@ impl Code {
 impl Executable for Code {
     fn first_entry(&self, index: u32) -> FuncEntry {
         FuncEntry {
-            code: Ip::new(&raw const FOREIGN),
+            code: Ip::new(&raw const EXTERNAL),
             entry: self.in_rust.get(&index).copied().unwrap_or(compile_first),
         }
     }

@@ -76,7 +76,7 @@ pub unsafe fn exception_payload(store: *mut VmStore, exn: u64, out: *mut u64) {
     }
 }
 
-/// Says that an exception leaves the innermost passage into machine code, of which nothing is left to see then: keeps what a
+/// Says that an exception leaves the innermost trampoline into machine code, of which nothing is left to see then: keeps what a
 /// backtrace needs of it.
 ///
 /// # Safety

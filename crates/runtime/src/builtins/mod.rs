@@ -194,19 +194,19 @@ pub unsafe fn host_error(store: *mut VmStore, error: HostError) -> Status {
     unsafe { &mut *(*store).store }.end_run(Stop::host(error))
 }
 
-/// Makes the store ready to run machine code whose helpers are at `helpers`: gives it a stack for that.
+/// Makes the store ready to run machine code whose libcalls are at `libcalls`: gives it a stack for that.
 ///
 /// # Errors
 /// If the system gives no memory for the stack; the store is then as it was.
 ///
 /// # Safety
 /// As for [`host_error`].
-pub unsafe fn prepare_native(store: *mut VmStore, helpers: *const c_void) -> Result<(), ResourceError> {
+pub unsafe fn prepare_native(store: *mut VmStore, libcalls: *const c_void) -> Result<(), ResourceError> {
     // SAFETY: the contract; a live store knows its Rust side.
     unsafe {
         let inner = &mut *(*store).store;
         inner.ensure_native_stack()?;
-        (*store).native_helpers = helpers;
+        (*store).native_libcalls = libcalls;
     }
     Ok(())
 }

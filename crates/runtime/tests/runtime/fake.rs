@@ -22,7 +22,7 @@ static CODE: u64 = 0;
 pub const INITIAL_BUDGET: i32 = 77;
 
 impl Tier for FakeTier {
-    fn foreign_code(&self) -> Ip {
+    fn external_code(&self) -> Ip {
         Ip::new(&raw const CODE)
     }
 

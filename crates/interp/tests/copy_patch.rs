@@ -1,8 +1,8 @@
-//! Proves that handlers can be stitched as this build's compiler made them: the hot ones have a template, go on with the cell
+//! Proves that handlers can be copied as this build's compiler made them: the hot ones have a template, go on with the cell
 //! behind without a jump, and jump to cells by known distances.
 //!
-//! A build without stitching (see `build.rs`) has nothing to prove and this file is empty.
-#![cfg(wasmr_stitch)]
+//! A build without copying (see `build.rs`) has nothing to prove and this file is empty.
+#![cfg(wasmr_copy_patch)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use iced_x86::InstructionInfoFactory;
 use object::{Object, ObjectSymbol, SymbolKind};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_interp::code::CodeOptions;
+use wasmr_interp::copy_patch::template::{Finish, Step, Template};
+use wasmr_interp::copy_patch::{self, analyse::analyse};
 use wasmr_interp::execute::frame;
-use wasmr_interp::stitch::template::{Finish, Step, Template};
-use wasmr_interp::stitch::{self, analyse::analyse};
-use wasmr_interp::{ModuleCode, StitchWhen};
+use wasmr_interp::{CopyWhen, ModuleCode};
 use wasmr_module::{Features, Module};
 use wasmr_runtime::frame::Ip;
 
@@ -52,23 +52,23 @@ fn templates() -> BTreeMap<String, (usize, Vec<Template>)> {
 }
 
 #[test]
-fn the_cells_of_a_stitched_function_lead_to_its_code() {
+fn the_instructions_of_a_copied_function_lead_to_its_code() {
     let wat = "(module (func (param i32) (result i32) (local i32)
         (loop (br_if 0 (i32.lt_u (local.tee 1 (i32.add (local.get 1) (i32.const 1))) (local.get 0))))
         (i32.mul (local.get 1) (i32.const 3))))";
     let types = Arc::new(TypeRegistry::new());
     let module = Module::new(wat::parse_str(wat).unwrap().into(), "a", &Features::default(), &types, 1).unwrap();
-    let first_handler = |stitch_after: Option<u32>| {
-        let stitch = stitch_after.map(|after| StitchWhen { after, events_per_sample: 0 });
-        let options = CodeOptions { stitch, ..CodeOptions::default() };
+    let first_handler = |copy_and_patch_after: Option<u32>| {
+        let copy_and_patch = copy_and_patch_after.map(|after| CopyWhen { after, events_per_sample: 0 });
+        let options = CodeOptions { copy_and_patch, ..CodeOptions::default() };
         let code = ModuleCode::with_options(module.clone(), options);
         let block = code.get_or_translate(0, true).unwrap();
         block.cells.handler(0)
     };
-    assert!(stitch::arena::is_available(), "this test needs a system that lets it execute what it wrote");
-    assert!(stitch::contains(first_handler(Some(0)) as usize));
-    assert!(!stitch::contains(first_handler(Some(1)) as usize), "before it was ever hot");
-    assert!(!stitch::contains(first_handler(None) as usize));
+    assert!(copy_patch::arena::is_available(), "this test needs a system that lets it execute what it wrote");
+    assert!(copy_patch::contains(first_handler(Some(0)) as usize));
+    assert!(!copy_patch::contains(first_handler(Some(1)) as usize), "before it was ever hot");
+    assert!(!copy_patch::contains(first_handler(None) as usize));
 }
 
 /// The handlers that make up the time of programs, and all of a kind with them.
@@ -112,7 +112,7 @@ fn hot_handlers_have_templates() {
     let mut all = 0;
     for name in HOT {
         let (count, found) = templates.get(*name).unwrap_or_else(|| panic!("{name} is no handler any more"));
-        assert_eq!(found.len(), *count, "some of {name} cannot be stitched");
+        assert_eq!(found.len(), *count, "some of {name} cannot be copied");
         all += count;
     }
     assert!(all > 1500, "only {all} hot handlers found; the check would prove nothing");

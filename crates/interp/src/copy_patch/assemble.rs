@@ -1,4 +1,4 @@
-//! The few instructions of stitched code that no handler has.
+//! The few instructions of copied code that no handler has.
 
 /// Hardware number of `rdi`.
 pub const RDI: u8 = 7;

@@ -1,4 +1,4 @@
-//! Where stitched code is: one [`CodeArena`] a process, of which each module has a [`CodeRoom`].
+//! Where copied code is: one [`CodeArena`] a process, of which each module has a [`CodeRoom`].
 //!
 //! Comes in: code. Goes out: its address, or nothing when there is no room or the system lets nobody execute what they
 //! wrote; whoever asks then does without. Takes no memory before the first code.

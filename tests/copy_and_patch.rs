@@ -1,5 +1,5 @@
-//! Stitched functions do what threaded ones do: the same results, the same traps at the same operators, whether a function
-//! was stitched before its first execution or in the middle of a loop.
+//! Copied functions do what threaded ones do: the same results, the same traps at the same operators, whether a function
+//! was copied before its first execution or in the middle of a loop.
 
 use wasmr::{Config, Engine, Instance, Mode, Module, Stop, Store, Tuning};
 
@@ -8,7 +8,8 @@ type End = Result<i64, (String, Vec<(u32, Option<usize>)>)>;
 
 /// Never, at once, and warm: after the first sample, which comes in the middle of the loops below.
 fn tunings() -> [Tuning; 3] {
-    let tuning = |stitch, stitch_after| Tuning { stitch, stitch_after, ..Tuning::default() };
+    let tuning =
+        |copy_and_patch, copy_and_patch_after| Tuning { copy_and_patch, copy_and_patch_after, ..Tuning::default() };
     [tuning(false, 0), tuning(true, 0), tuning(true, 1)]
 }
 
@@ -65,8 +66,8 @@ fn check(access: &str) {
     let arguments = [80, 65_200, 65_535, 65_540, -1, i32::MIN, 70_000, 64];
     let [threaded, at_once, warm] = tunings().map(|tuning| ends(tuning, &wat, &arguments));
     assert!(threaded.iter().any(Result::is_ok) && threaded.iter().any(Result::is_err), "{wat}");
-    assert_eq!(threaded, at_once, "stitched at once: {wat}");
-    assert_eq!(threaded, warm, "stitched in the loop: {wat}");
+    assert_eq!(threaded, at_once, "copied at once: {wat}");
+    assert_eq!(threaded, warm, "copied in the loop: {wat}");
 }
 
 #[test]

@@ -1,16 +1,16 @@
-//! What compiled code calls: one table of functions, reached through [`VmStore::native_helpers`], so that code holds no
+//! What compiled code calls: one table of functions, reached through [`VmStore::native_libcalls`], so that code holds no
 //! address of the host's.
 //!
-//! One row a helper says everything: its place in the table, its signature for the compiler, and the Rust function behind it,
+//! One row a libcall says everything: its place in the table, its signature for the compiler, and the Rust function behind it,
 //! whose type is checked against the row. Those are in [`sides`](self); they go to
 //! [`builtins`](wasmr_runtime::builtins), which every tier shares.
 //!
 //! # Invariants
 //! - All use the C convention. The first argument is the `VmInstance` whose code calls, or the `VmStore` where the row says so,
-//!   for passages, which know no instance.
+//!   for trampolines, which know no instance.
 //! - Between compiled code and the Rust function there is a *shim*, which makes a frame and notes it as
 //!   [`VmStore::native_exit_fp`]: from there on the frames of compiled code are found.
-//! - A helper that fails does not return: it ends the activation, or goes on at a handler. Compiled code never asks whether it
+//! - A libcall that fails does not return: it ends the activation, or goes on at a handler. Compiled code never asks whether it
 //!   failed. Rust functions that may do so have nothing to drop at that point.
 
 use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
@@ -45,7 +45,7 @@ impl<T> Word for *mut T {
     const TYPE: Type = types::I64;
 }
 
-/// The results of a helper: at most one.
+/// The results of a libcall: at most one.
 macro_rules! results {
     () => {
         &[]
@@ -93,33 +93,33 @@ macro_rules! shim {
     };
 }
 
-/// Declares [`Helper`] and the table: one row per helper, `Name function(context, parameters) -> result`.
-macro_rules! helpers {
+/// Declares [`LibCall`] and the table: one row per libcall, `Name function(context, parameters) -> result`.
+macro_rules! libcalls {
     ($($(#[$doc:meta])* $variant:ident $name:ident($context:ident $(, $param:ident: $ty:ty)*) $(-> $result:ty)?;)*) => {
         /// A function that compiled code calls.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub(crate) enum Helper { $($(#[$doc])* $variant,)* }
+        pub(crate) enum LibCall { $($(#[$doc])* $variant,)* }
 
-        /// The helpers, as compiled code finds them.
+        /// The libcalls, as compiled code finds them.
         #[derive(Debug)]
         #[repr(C)]
-        pub(crate) struct Helpers { $($name: Shim,)* }
+        pub(crate) struct LibCalls { $($name: Shim,)* }
 
-        pub(crate) static HELPERS: Helpers = Helpers { $($name: shims::$name,)* };
+        pub(crate) static LIBCALLS: LibCalls = LibCalls { $($name: shims::$name,)* };
 
-        impl Helper {
+        impl LibCall {
             /// Where it is in the table, in bytes.
             pub(crate) const fn offset(self) -> i32 {
-                match self { $(Helper::$variant => std::mem::offset_of!(Helpers, $name) as i32,)* }
+                match self { $(LibCall::$variant => std::mem::offset_of!(LibCalls, $name) as i32,)* }
             }
 
             /// The types of its arguments, the context first.
             pub(crate) const fn params(self) -> &'static [Type] {
-                match self { $(Helper::$variant => &[types::I64, $(<$ty as Word>::TYPE),*],)* }
+                match self { $(LibCall::$variant => &[types::I64, $(<$ty as Word>::TYPE),*],)* }
             }
 
             pub(crate) const fn results(self) -> &'static [Type] {
-                match self { $(Helper::$variant => results!($($result)?),)* }
+                match self { $(LibCall::$variant => results!($($result)?),)* }
             }
         }
 
@@ -138,7 +138,7 @@ macro_rules! helpers {
     };
 }
 
-helpers! {
+libcalls! {
     /// Executes an operator of the table of [`Builtin`](wasmr_module::Builtin): the row, its immediates, and the address of its operands
     /// in slot form, where the result goes as well.
     Builtin builtin(VmInstance, row: u32, immediates: u64, slots: *mut u64);
@@ -150,12 +150,12 @@ helpers! {
     ExceptionTag exception_tag(VmInstance, exception: u64) -> usize;
     /// Writes the payload of an exception to slots.
     ExceptionPayload exception_payload(VmInstance, exception: u64, out: *mut u64);
-    /// What a passage out was left with, if not that it returned: returns if a tail call that was asked for now has, with the
+    /// What a trampoline out was left with, if not that it returned: returns if a tail call that was asked for now has, with the
     /// results in `slots`.
     LeaveStopped leave_stopped(VmStore, status: usize, slots: *mut u64, fp: *const usize);
 }
 
-impl Helper {
+impl LibCall {
     /// The signature by which compiled code calls it.
     pub(crate) fn signature(self) -> Signature {
         let mut signature = Signature::new(CallConv::SystemV);
@@ -168,7 +168,7 @@ impl Helper {
 /// The Rust functions.
 ///
 /// # Safety
-/// Of all of them: called by the shim, for compiled code of a live instance (or for a passage, of a live store) that this thread
+/// Of all of them: called by the shim, for compiled code of a live instance (or for a trampoline, of a live store) that this thread
 /// runs and to which no Rust reference is in use; with arguments that validation and the row vouch for.
 mod sides {
     use wasmr_core::types::TypeId;
@@ -179,7 +179,7 @@ mod sides {
     use crate::unwind;
 
     pub(super) unsafe extern "C" fn builtin(instance: *mut VmInstance, row: u32, immediates: u64, slots: *mut u64) {
-        // SAFETY: the contract; nothing of a helper is left to drop.
+        // SAFETY: the contract; nothing of a libcall is left to drop.
         unsafe {
             let status = builtins::entry(Builtin::ALL[row as usize])(instance, immediates, slots);
             if status != Status::OK {
@@ -232,11 +232,11 @@ mod tests {
     #[test]
     fn rows_tell_places_and_signatures() {
         let word = size_of::<Shim>() as i32;
-        assert_eq!(Helper::Builtin.offset(), 0);
-        assert_eq!(Helper::IsSubtype.offset(), word);
-        assert_eq!(Helper::LeaveStopped.offset() + word, size_of::<Helpers>() as i32);
-        assert_eq!(Helper::Builtin.params(), [types::I64, types::I32, types::I64, types::I64]);
-        assert_eq!(Helper::Builtin.results(), []);
-        assert_eq!(Helper::IsSubtype.results(), [types::I32]);
+        assert_eq!(LibCall::Builtin.offset(), 0);
+        assert_eq!(LibCall::IsSubtype.offset(), word);
+        assert_eq!(LibCall::LeaveStopped.offset() + word, size_of::<LibCalls>() as i32);
+        assert_eq!(LibCall::Builtin.params(), [types::I64, types::I32, types::I64, types::I64]);
+        assert_eq!(LibCall::Builtin.results(), []);
+        assert_eq!(LibCall::IsSubtype.results(), [types::I32]);
     }
 }

@@ -1,4 +1,4 @@
-//! Stitches one function: its cells, in order, to code at an address of its own.
+//! Copies one function: its cells, in order, to code at an address of its own.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use iced_x86::InstructionInfoFactory;
 
-use super::Stitched;
+use super::CopyOutcome;
 use super::analyse;
 use super::arena::{self, Room, Unplaced};
 use super::emit::Function;
@@ -15,25 +15,25 @@ use crate::code::CodeBlock;
 use crate::translate::starts::Starts;
 
 /// Makes code for a function in the room and lets its cells lead there.
-pub fn stitch(block: &CodeBlock, room: &Mutex<Room>) -> Stitched {
+pub fn copy(block: &CodeBlock, room: &Mutex<Room>) -> CopyOutcome {
     if !arena::is_available() {
-        return Stitched::NotNow;
+        return CopyOutcome::NotNow;
     }
     let cells = block.cells.first().as_ptr().addr();
-    let Some(function) = make(cells, &block.cells.to_vec(), &block.starts) else { return Stitched::Never };
+    let Some(function) = make(cells, &block.cells.to_vec(), &block.starts) else { return CopyOutcome::Never };
     let placed = room.lock().unwrap_or_else(PoisonError::into_inner).place(cells, function);
     match placed {
         Ok((base, entries)) => {
             for (word, position) in entries {
                 block.cells.set_handler(word as usize, base + u64::from(position));
             }
-            Stitched::Done
+            CopyOutcome::Done
         }
         Err(Unplaced::NoRoom) => {
             arena::pause();
-            Stitched::NotNow
+            CopyOutcome::NotNow
         }
-        Err(Unplaced::NoCode) => Stitched::Never,
+        Err(Unplaced::NoCode) => CopyOutcome::Never,
     }
 }
 
