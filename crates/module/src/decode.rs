@@ -26,7 +26,7 @@ use crate::error::{Fault, ModuleError};
 use crate::execution::Purpose;
 use crate::features::Features;
 use crate::names::Names;
-use crate::{layout, sections, validate};
+use crate::{section_map, sections, validate};
 
 pub(crate) fn decode(
     bytes: &ModuleBytes,
@@ -84,7 +84,7 @@ fn cut_off(binary: &[u8], error: &wasmparser::Error) -> Option<ModuleError> {
     if !error.message().starts_with("unexpected end") {
         return None;
     }
-    let (section, missing) = layout::cut_off(binary)?;
+    let (section, missing) = section_map::cut_off(binary)?;
     let missing = match missing {
         0..10_000 => Count(missing, "byte").to_string(),
         10_000..1_000_000 => format!("{:.1} kB", missing as f64 / 1e3),

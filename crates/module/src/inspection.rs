@@ -1,7 +1,7 @@
-//! [`Inspection`]: a valid module to look at, whatever it needs to run.
+//! [`Inspection`]: a valid module that is only displayed, with any features.
 //!
-//! Comes from bytes; goes to `wasmr inspect`. It derefs to [`Module`] for its declarations and is a type of its own, so that
-//! what is refused for running cannot be instantiated by way of here.
+//! Comes from bytes; goes to `wasmr inspect`. An `Inspection` derefs to [`Module`] for its declarations. It is a separate type,
+//! because the module may use features that no tier executes and must not be instantiated.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::bytes::ModuleBytes;
 use crate::error::ModuleError;
 use crate::features::{Feature, Features};
 use crate::module::Module;
-use crate::needs;
+use crate::required_features;
 
-/// A module that was decoded and validated with whatever features it needs, to be looked at only.
+/// A module that was decoded and validated with its required features, for display only.
 #[derive(Debug)]
 pub struct Inspection(Module);
 
@@ -22,18 +22,20 @@ impl Inspection {
     /// Decodes and validates a binary module, function bodies on up to `threads` threads. Messages call it `name`.
     ///
     /// # Errors
-    /// The first fault by byte offset, if the module is not valid with all features of the table.
+    /// The fault at the lowest byte offset, if the module is not valid even with all features of the table.
     pub fn new(bytes: ModuleBytes, name: &str, threads: usize) -> Result<Inspection, ModuleError> {
-        needs::decode_with_needed(&bytes, name, threads).map(Inspection)
+        required_features::decode_with_required(&bytes, name, threads).map(Inspection)
     }
 
-    /// Returns the features without which the module would not be valid, what cannot be switched off aside.
-    pub fn needed_features(&self) -> Vec<Feature> {
+    /// Returns the module's required features. Features that cannot be switched off are not among them.
+    pub fn required_features(&self) -> Vec<Feature> {
         self.0.features().iter().collect()
     }
 
-    /// Returns the reason why wasmr, with its default features, refuses to run the module. Decodes it once more, on up to
-    /// `threads` threads, if it needs a feature that is off or not executed in full.
+    /// Returns the reason why wasmr, with its default features, refuses to run the module.
+    ///
+    /// Decodes the module once more, on up to `threads` threads, if it requires a feature that is off by default or not
+    /// executed in full.
     pub fn refusal(&self, threads: usize) -> Option<ModuleError> {
         let executed = Features::default().executed();
         if self.0.features().iter().all(|feature| executed.contains(feature)) {

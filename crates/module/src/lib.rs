@@ -1,47 +1,48 @@
 //! Stage 1: takes bytes, gives an `Arc<Module>`: decoded, validated, immutable.
 //!
-//! [`wasmparser`] reads and checks everything; this crate keeps what later stages need of it, in their words
-//! ([`wasmr_core::types`], canonical [`TypeId`](wasmr_core::types::TypeId)s) and without copying the code.
+//! [`wasmparser`] decodes and validates. This crate keeps the parts that later stages use, as types of
+//! [`wasmr_core::types`] with canonical [`TypeId`](wasmr_core::types::TypeId)s, and does not copy the code.
 //!
 //! - `module`: the [`Module`]; `decls`: its declarations; `bytes`: its binary; `const_expr`: constant expressions as data.
 //! - `features`: the table of proposals that decide which modules are valid.
-//! - `names`: custom sections and the name section, `layout`: where the sections lie; read only when asked for.
-//! - [`operator_class`]: the facts about each operator that hold whatever it computes; `cost`: fuel.
+//! - `names`: custom sections and the name section; `section_map`: the position of each section. Both are read on demand.
+//! - [`operator_class`]: the facts about each operator that do not depend on its operands; `fuel_cost`: fuel.
 //! - [`op`]: decoded operators as operators of core's table; `builtin`: the table of the operators that the runtime executes.
-//! - [`operators`]: code as text, for people; `operator_text`: one operator.
-//! - `text`: accepts `.wat` where a binary is expected; `text_place`: where in it a fault stands; `text_hints`:
-//!   what stands for words that were given up.
-//! - [`printable`](mod@printable): foreign text made fit to be shown.
+//! - [`operators`]: the code of a module as text, for display; `operator_text`: one operator.
+//! - `text`: accepts `.wat` where a binary is expected; `text_place`: line and column of a fault in it; `text_hints`:
+//!   the present-day words for obsolete ones.
+//! - [`printable`](mod@printable): escaping of foreign text for terminals.
 //! - `error`: [`ModuleError`], always the fault of the bytes, with offset and function.
-//! - `inspection`: [`Inspection`], a module to look at, whatever it needs.
+//! - `inspection`: [`Inspection`], a module that is only displayed, with any features.
 //!
-//! Inside: `decode` is the section loop, `sections` has one function a section, `validate` checks function bodies on
-//! several threads, `execution` refuses what no tier executes, `needs` finds out which features a module needs, `types` turns wasmparser's types into core's.
+//! Internal: `decode` is the section loop, and `sections` has one function for each section. `validate` checks function
+//! bodies on several threads. `execution` refuses operators that no tier executes. `required_features` finds the
+//! features that a module requires. `types` converts wasmparser's types to core's.
 //!
 //! # Invariant
-//! A [`Module`] exists only if every byte of it was accepted: no [`FuncBody`] can be had of code that was not validated.
+//! A [`Module`] exists only if every byte of it was accepted. A [`FuncBody`] therefore always holds validated code.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
 mod builtin;
 mod bytes;
 mod const_expr;
-mod cost;
 mod decls;
 mod decode;
 mod error;
 mod execution;
 mod features;
+mod fuel_cost;
 mod inspection;
-mod layout;
 mod module;
 mod names;
-mod needs;
 pub mod op;
 pub mod operator_class;
 mod operator_text;
 pub mod operators;
 pub mod printable;
+mod required_features;
+mod section_map;
 mod sections;
 mod text;
 #[cfg(feature = "wat")]
@@ -54,16 +55,16 @@ mod validate;
 pub use builtin::{Builtin, BuiltinCall, BuiltinOperands, BuiltinResult};
 pub use bytes::ModuleBytes;
 pub use const_expr::{ConstExpr, ConstOp};
-pub use cost::Costs;
 pub use decls::{
     DataMode, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExternKind, GlobalDecl, Import, TableDecl,
 };
 pub use error::{Fault, ModuleError};
 pub use features::{Feature, Features, Lacks, UnknownFeature};
+pub use fuel_cost::Costs;
 pub use inspection::Inspection;
-pub use layout::{Producers, Section, Sections};
 pub use module::{FuncBody, Module, UNNAMED};
 pub use names::{CustomSections, Names};
+pub use section_map::{Producers, Section, SectionMap};
 pub use text::bytes_from_input;
 #[cfg(not(feature = "wat"))]
 pub use text::with_text_place;

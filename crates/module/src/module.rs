@@ -23,9 +23,9 @@ use crate::decode;
 use crate::error::ModuleError;
 use crate::execution::Purpose;
 use crate::features::Features;
-use crate::layout::{self, Producers, Sections};
 use crate::names::{CustomSections, Names};
 use crate::operator_class::OperatorClass;
+use crate::section_map::{self, Producers, SectionMap};
 use crate::types::BlockSig;
 
 /// A function's code.
@@ -288,13 +288,13 @@ impl Module {
     }
 
     /// All sections, in order.
-    pub fn sections(&self) -> Sections<'_> {
-        Sections::new(self.bytes())
+    pub fn sections(&self) -> SectionMap<'_> {
+        SectionMap::new(self.bytes())
     }
 
     /// What the producers section says about the tools that made the module.
     pub fn producers(&self) -> Vec<Producers<'_>> {
-        layout::producers(self.bytes())
+        section_map::producers(self.bytes())
     }
 
     /// A value type that was read from this module.

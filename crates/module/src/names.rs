@@ -11,7 +11,7 @@ use std::ops::Range;
 use wasmparser::{BinaryReader, Name, Subsections};
 
 use crate::bytes::ModuleBytes;
-use crate::layout::{Section, Sections};
+use crate::section_map::{Section, SectionMap};
 
 /// Function names, in order of the index.
 pub struct Names {
@@ -98,12 +98,12 @@ impl Span {
 
 /// Walks the custom sections of a binary: name and range of the contents in the binary.
 #[derive(Clone, Debug)]
-pub struct CustomSections<'a>(Sections<'a>);
+pub struct CustomSections<'a>(SectionMap<'a>);
 
 impl<'a> CustomSections<'a> {
     /// A walk over a binary that begins with its 8-byte header.
     pub(crate) fn new(bytes: &'a [u8]) -> CustomSections<'a> {
-        CustomSections(Sections::new(bytes))
+        CustomSections(SectionMap::new(bytes))
     }
 }
 

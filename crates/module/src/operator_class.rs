@@ -21,7 +21,7 @@ use wasmr_core::fuel::{BYTES_PER_FUEL_LOG2, ELEMENTS_PER_FUEL_LOG2};
 
 use crate::features::Feature;
 
-/// Fuel that an operator costs by itself. What it carries is counted by [`Costs`](crate::cost::Costs).
+/// Fuel that an operator costs by itself. What it carries is counted by [`Costs`](crate::fuel_cost::Costs).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fuel {
     /// None: it marks structure.

@@ -183,7 +183,7 @@ impl<'a> Facts<'a> {
             file: file.to_string(),
             name: decls.names().module_name(),
             bytes: decls.bytes().len(),
-            features: decls.needed_features(),
+            features: decls.required_features(),
             refusal: decls.refusal(threads).map(|error| error.message_with_place()),
             types: (0..decls.type_count()).map(|index| type_text(registry, decls.type_id(index))).collect(),
             imports,

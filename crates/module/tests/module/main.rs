@@ -4,6 +4,6 @@ mod declarations;
 mod errors;
 mod hostile;
 mod names;
-mod needs;
 mod operator_class;
 mod operators;
+mod required_features;

@@ -1,8 +1,11 @@
-//! Where the sections of a binary lie, and what the producers section says. Nothing here runs unless a message or `inspect`
-//! asks; name sections are read in `names`.
+//! Positions of the sections of a binary, and the contents of the producers section. Only error messages and `inspect` use
+//! this file; `names` reads the name section.
 //!
-//! Comes from the module's bytes, which may be those of a module that was refused: everything here bears any bytes, looks at
-//! section headers only, and ends at the first byte that makes no sense.
+//! The bytes may be those of a module that was refused. Every function therefore accepts any bytes, reads section headers
+//! only, and stops at the first malformed one.
+//!
+//! Spec: [sections](https://webassembly.github.io/spec/core/binary/modules.html#sections). The producers section is a [tool
+//! convention](https://github.com/WebAssembly/tool-conventions/blob/main/ProducersSection.md).
 
 use std::ops::Range;
 
@@ -11,17 +14,17 @@ use wasmparser::{BinaryReader, ProducersSectionReader};
 /// A section of a binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section<'a> {
-    /// The number that says what it is.
+    /// Section id of the binary format.
     pub id: u8,
-    /// What a custom section calls itself; empty for others.
+    /// Name of a custom section; empty for other sections.
     pub custom_name: &'a str,
-    /// Its contents in the binary, those of a custom section without its name.
+    /// Range of the contents in the binary. The name of a custom section is not part of it.
     pub contents: Range<usize>,
-    /// How many items it declares, if it is a list.
+    /// Number of items, if the section is a list.
     pub items: Option<u32>,
 }
 
-/// What the specification calls the sections, by their numbers.
+/// Section names of the specification, by section id.
 const NAMES: [&str; 14] = [
     "custom",
     "type",
@@ -40,37 +43,37 @@ const NAMES: [&str; 14] = [
 ];
 
 impl Section<'_> {
-    /// What kind of section it is, in the words of the specification.
+    /// Returns the specification's name for this kind of section.
     pub fn kind(&self) -> &'static str {
         NAMES.get(usize::from(self.id)).copied().unwrap_or("unknown")
     }
 
-    /// Whether it is a custom section.
+    /// Returns true if this is a custom section.
     pub fn is_custom(&self) -> bool {
         self.id == 0
     }
 
-    /// Whether it is the code section.
+    /// Returns true if this is the code section.
     pub fn is_code(&self) -> bool {
         self.id == 10
     }
 }
 
-/// Walks the sections of a binary, in order.
+/// Iterator over the sections of a binary, in order.
 #[derive(Clone, Debug)]
-pub struct Sections<'a> {
+pub struct SectionMap<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Sections<'a> {
-    /// A walk over a binary that begins with its 8-byte header.
-    pub(crate) fn new(bytes: &'a [u8]) -> Sections<'a> {
-        Sections { bytes, at: 8 }
+impl<'a> SectionMap<'a> {
+    /// Creates an iterator over a binary that begins with the 8-byte header of a module.
+    pub(crate) fn new(bytes: &'a [u8]) -> SectionMap<'a> {
+        SectionMap { bytes, at: 8 }
     }
 }
 
-impl<'a> Iterator for Sections<'a> {
+impl<'a> Iterator for SectionMap<'a> {
     type Item = Section<'a>;
 
     fn next(&mut self) -> Option<Section<'a>> {
@@ -88,7 +91,7 @@ impl<'a> Iterator for Sections<'a> {
                 custom_name = reader.read_string().ok()?;
                 start += reader.current_position();
             }
-            // The start function and the number of data segments are no lists.
+            // The start section and the data count section hold one index and one number.
             8 | 12 => {}
             _ => items = reader.read_var_u32().ok(),
         }
@@ -96,7 +99,7 @@ impl<'a> Iterator for Sections<'a> {
     }
 }
 
-/// The first section that goes on beyond the end of a binary: what it is called, and how many of its bytes are not there.
+/// Returns the name of the first section that extends beyond the end of a binary, and the number of its missing bytes.
 pub(crate) fn cut_off(bytes: &[u8]) -> Option<(&'static str, usize)> {
     let mut at = 8;
     loop {
@@ -110,19 +113,19 @@ pub(crate) fn cut_off(bytes: &[u8]) -> Option<(&'static str, usize)> {
     }
 }
 
-/// One field of a producers section: what kind of tool, and which ones with their versions.
+/// One field of a producers section: a kind of tool, and the tools with their versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Producers<'a> {
     /// `language`, `processed-by`, `sdk`, …
     pub field: &'a str,
-    /// Names and versions.
+    /// Pairs of name and version.
     pub values: Vec<(&'a str, &'a str)>,
 }
 
-/// The fields of the first producers section, as far as they make sense.
+/// Returns the fields of the first producers section, up to the first malformed one.
 pub(crate) fn producers(bytes: &[u8]) -> Vec<Producers<'_>> {
     let mut found = Vec::new();
-    let section = Sections::new(bytes).find(|section| section.is_custom() && section.custom_name == "producers");
+    let section = SectionMap::new(bytes).find(|section| section.is_custom() && section.custom_name == "producers");
     let Some(section) = section else { return found };
     let Ok(fields) = ProducersSectionReader::new(BinaryReader::new(&bytes[section.contents], 0)) else { return found };
     for field in fields {
@@ -142,12 +145,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_cut_off_is_counted() {
+    fn bytes_that_are_missing_are_counted() {
         // An empty type section, then 5 bytes of a code section of 300.
         let bytes = b"\0asm\x01\0\0\0\x01\x01\0\x0a\xac\x02\x01abcd";
         assert_eq!(cut_off(bytes), Some(("code", 295)));
         assert_eq!(cut_off(&bytes[..11]), None);
-        assert_eq!(cut_off(&bytes[..13]), None, "not even its size is whole");
+        assert_eq!(cut_off(&bytes[..13]), None, "the size itself is incomplete");
         assert_eq!(cut_off(b"\0asm"), None);
     }
 
@@ -160,9 +163,9 @@ mod tests {
     }
 
     #[test]
-    fn sections_have_kind_place_and_count() {
+    fn sections_have_kind_range_and_count() {
         let bytes = binary(&[(1, b"\x02??"), (0, b"\x02hithere"), (8, b"\x05"), (99, b"")]);
-        let seen: Vec<_> = Sections::new(&bytes).map(|s| (s.kind(), s.custom_name, s.contents, s.items)).collect();
+        let seen: Vec<_> = SectionMap::new(&bytes).map(|s| (s.kind(), s.custom_name, s.contents, s.items)).collect();
         assert_eq!(
             seen,
             [
@@ -176,16 +179,16 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_ends_the_walk() {
+    fn a_malformed_section_ends_the_iteration() {
         for tail in [&b"\x01\xff"[..], b"\x01\x05a", b"\x00\x01\x05", b"\x01\xff\xff\xff\xff\x0f"] {
             let bytes = [&binary(&[(1, b"\x00")])[..], tail].concat();
-            assert_eq!(Sections::new(&bytes).count(), 1, "{tail:?}");
+            assert_eq!(SectionMap::new(&bytes).count(), 1, "{tail:?}");
         }
-        assert_eq!(Sections::new(b"").count(), 0);
+        assert_eq!(SectionMap::new(b"").count(), 0);
     }
 
     #[test]
-    fn producers_are_read_as_far_as_they_make_sense() {
+    fn producers_are_read_up_to_the_first_malformed_one() {
         let section = b"\x09producers\x02\x08language\x01\x01C\x0217\x03sdk\x02\x01a\x00";
         let bytes = binary(&[(0, section)]);
         let language = Producers { field: "language", values: vec![("C", "17")] };

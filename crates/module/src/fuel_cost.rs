@@ -1,8 +1,8 @@
-//! The cost of each operator of a function, by the rules of [`wasmr_core::fuel`]: every tier asks here when it meters code.
+//! Fuel cost of each operator of a function, by the rules of [`wasmr_core::fuel`]. Both tiers use it when they meter code.
 //!
-//! The [class](OperatorClass) of an operator says what it costs by itself and whether it carries values; how many slots those
-//! are follows from the module and the open blocks. A new operator whose class carries values needs its immediate read here;
-//! `tests/fuel.rs` has a program for each that is executed, and fails without one.
+//! The [class](OperatorClass) of an operator determines its own cost and whether it *carries* values to a label, a callee or a
+//! handler. The number of carried slots follows from the module and the open blocks. For a new operator whose class carries
+//! values, this file must read the immediate. `tests/fuel.rs` has a program for each such operator and fails without one.
 
 use wasmparser::{BinaryReader, BlockType, Catch, FunctionBody, Operator, TryTable};
 use wasmr_core::fuel::SLOTS_PER_FUEL;
@@ -11,29 +11,30 @@ use wasmr_core::types::{FuncType, ValType};
 use crate::operator_class::OperatorClass;
 use crate::{BlockSig, Module};
 
-/// The cost of each operator of a function, given all of them in order.
+/// Computes the fuel costs of a function's operators, which the caller passes in order.
 ///
-/// It follows structure through unreachable code as well: a tier may know more than another of what is not reached.
+/// Unreachable operators are passed as well, to follow the block structure. A result that skipped them would depend on
+/// which code a tier considers unreachable.
 #[derive(Debug)]
 pub struct Costs<'m> {
     module: &'m Module,
-    /// The open blocks, the function's body first.
+    /// Open blocks, outermost first. The first is the function's body.
     labels: Vec<Label>,
-    /// The cost of entering the function, until its first operator.
+    /// Cost of clearing the function's locals; the first operator pays it and leaves 0.
     entering: u32,
 }
 
-/// Slots that control carries to the places of a block.
+/// Numbers of slots that control carries within a block.
 #[derive(Clone, Copy, Debug)]
 struct Label {
-    /// To its label.
+    /// Slots carried by a branch to the block's label.
     branch: u32,
-    /// To its end.
+    /// Slots carried over the block's end.
     end: u32,
 }
 
 impl<'m> Costs<'m> {
-    /// The costs of a defined function, before its first operator.
+    /// Starts before the first operator of a defined function.
     pub fn new(module: &'m Module, defined_index: u32) -> Costs<'m> {
         let results = module.func_type(module.imported_func_count() + defined_index).results();
         let carried = slots(results);
@@ -45,7 +46,7 @@ impl<'m> Costs<'m> {
         }
     }
 
-    /// The cost of the next operator.
+    /// Returns the fuel cost of `operator`, which must be the function's next one.
     pub fn next(&mut self, operator: &Operator<'_>) -> u32 {
         let entering = std::mem::take(&mut self.entering);
         let class = OperatorClass::of(operator);
@@ -53,7 +54,7 @@ impl<'m> Costs<'m> {
         own.saturating_add(self.carried(operator, class) / SLOTS_PER_FUEL).saturating_add(entering)
     }
 
-    /// Slots that an operator carries somewhere, clauses included. Follows the structure of blocks.
+    /// Returns the number of slots that an operator carries, plus the clauses of a `try_table`. Opens and closes blocks.
     fn carried(&mut self, operator: &Operator<'_>, class: OperatorClass) -> u32 {
         match class {
             OperatorClass::Plain
@@ -74,7 +75,7 @@ impl<'m> Costs<'m> {
             OperatorClass::Return => self.labels.first().map_or(0, |body| body.branch),
             OperatorClass::Throw => match operator {
                 Operator::Throw { tag_index } => self.payload(*tag_index),
-                // The payload stays where it is.
+                // `throw_ref` passes the exception on; its payload is not copied.
                 _ => 0,
             },
             OperatorClass::Call | OperatorClass::TailCall => callee_type(self.module, operator).map_or(0, of_call),
@@ -116,7 +117,10 @@ fn block_type(operator: &Operator<'_>) -> BlockType {
     }
 }
 
-/// Returns the label that an operator branches to. All labels of a table take as many values as its default.
+/// Returns the label that an operator branches to.
+///
+/// For a `br_table` this is the default label. All labels of a table take [the same number of
+/// values](https://webassembly.github.io/spec/core/valid/instructions.html#control-instructions).
 fn label(operator: &Operator<'_>) -> Option<u32> {
     match operator {
         Operator::Br { relative_depth }
@@ -150,7 +154,7 @@ fn of_call(ty: &FuncType) -> u32 {
     slots(ty.params()) + slots(ty.results())
 }
 
-/// Slots of the locals that a function declares.
+/// Returns the number of slots of a function's declared locals.
 fn local_slots(module: &Module, defined_index: u32) -> u64 {
     let body = module.body(defined_index);
     let body = FunctionBody::new(BinaryReader::new(body.bytes, body.offset as u64));

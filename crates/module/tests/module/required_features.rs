@@ -1,16 +1,16 @@
-//! Which features a module needs: each feature by a module that uses nothing else, and their sum.
+//! Required features of modules: for each feature a module that uses nothing else, then several together.
 
 use crate::common::binary;
 use wasmr_module::{Feature, Inspection};
 
 #[track_caller]
-fn needs(text: &str) -> Vec<Feature> {
+fn required(text: &str) -> Vec<Feature> {
     let module = Inspection::new(binary(text), "test", 1).unwrap_or_else(|e| panic!("{text}: {e}"));
-    module.needed_features()
+    module.required_features()
 }
 
 #[test]
-fn each_feature_is_told_by_a_module_that_needs_it() {
+fn a_module_requires_the_features_that_it_uses() {
     use Feature::*;
     let cases: &[(&[Feature], &str)] = &[
         (&[], "(module (memory 1 2) (func (param i32) (result i64) (i64.extend_i32_s (local.get 0))))"),
@@ -49,19 +49,20 @@ fn each_feature_is_told_by_a_module_that_needs_it() {
         (&[Threads], "(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))"),
     ];
     for (expected, text) in cases {
-        assert_eq!(needs(text), *expected, "{text}");
+        assert_eq!(required(text), *expected, "{text}");
     }
 }
 
 #[test]
-fn features_that_come_together_are_told_together() {
+fn several_required_features_are_all_reported() {
     use Feature::*;
-    let relaxed = needs("(module (func (drop (i8x16.relaxed_swizzle (v128.const i64x2 0 0) (v128.const i64x2 0 0)))))");
+    let relaxed =
+        required("(module (func (drop (i8x16.relaxed_swizzle (v128.const i64x2 0 0) (v128.const i64x2 0 0)))))");
     assert_eq!(relaxed, [Simd, RelaxedSimd]);
     let text = r#"(module
         (memory 1) (tag $t) (table 1 externref)
         (func $f (result i32 i64)
           (memory.copy (i32.const 0) (i32.const 0) (i32.const 0)) (throw $t))
         (func (result i32 i64) (return_call $f)))"#;
-    assert_eq!(needs(text), [BulkMemory, ReferenceTypes, MultiValue, TailCall, Exceptions]);
+    assert_eq!(required(text), [BulkMemory, ReferenceTypes, MultiValue, TailCall, Exceptions]);
 }
