@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use wasmr::{Config, Engine, Linker, Mode, Module, Store, Tuning, TypedFunc};
 use wasmr_core::registry::TypeRegistry;
-use wasmr_jit::{CodeOptions, Entry, JitModule, Scratch};
+use wasmr_jit::{CodeOptions, CompilerContext, Entry, JitModule};
 use wasmr_module::Features;
 use wasmr_parts::programs;
 use wasmr_runtime::vm::VmLayout;
@@ -47,7 +47,7 @@ fn compile(criterion: &mut Criterion) {
             let options = CodeOptions { guarded, metered: false, spectre_guards, calls };
             let empty = || {
                 let jit = JitModule::new(module.clone(), VmLayout::for_module(&module), options);
-                (jit.expect("this host has a compiler"), Scratch::default())
+                (jit.expect("this host has a compiler"), CompilerContext::default())
             };
             group.bench_function(what, |b| {
                 b.iter_batched_ref(
