@@ -2,7 +2,7 @@
 //! results, and ends in the same way at the same place.
 //!
 //! [`support`] runs one module in all [`ways`] and compares; the other modules are tests, by what crosses from tier to tier.
-//! Values that cross as arguments and results are the business of `tests/signatures.rs`.
+//! Values that cross as arguments and results are the business of `tests/signatures/`.
 #![cfg(feature = "jit")]
 
 mod bulk_memory;

@@ -1,0 +1,82 @@
+//! Signatures: arguments and results of every type, in every number, arrive as they were sent for every pair of caller and callee
+//! and every kind of call: host, interpreter and machine code; directly, through a table, through a reference, as a tail call, into
+//! another instance, through the host and back.
+//!
+//! For each random [`signature`] there is a [`plan`]: a module with *leaves*, which note their arguments in globals and return
+//! results that the host put into others, and *forwarders*, which call a leaf, a host function or another forwarder with the values
+//! they received, in another order. A [`trial`] calls each forwarder with random bits and compares the arguments at the leaf, the
+//! results, and the forwarder's own parameters after the call. Every signature has its own seed, which a failure names.
+#![cfg(feature = "jit")]
+
+mod plan;
+mod random;
+mod signature;
+mod trial;
+#[path = "../ways/mod.rs"]
+mod ways;
+
+use wasmr::Engine;
+
+use plan::Plan;
+use random::Random;
+use signature::{Signature, TYPES};
+use trial::{Trial, shown};
+use ways::{MAX_COMPILED_SIZE, Way, ways};
+
+const FIRST_SEED: u64 = 0x5eed_0000_0000_0000;
+/// Number of random signatures.
+const SIGNATURES: u64 = 300;
+
+/// Carries out plans in all ways in which the first call shows something.
+fn check(max_compiled_size: usize, plans: impl Iterator<Item = Plan>) {
+    let ways = ways(max_compiled_size).into_iter().enumerate();
+    let ways: Vec<Way> =
+        ways.filter(|(number, way)| *number == 0 || way.compiles_at_once).map(|(_, way)| way).collect();
+    let engines: Vec<Engine> = ways.iter().map(Way::engine).collect();
+    let mut count = 0;
+    for plan in plans {
+        let modules = [plan.module(), plan.other_module()]
+            .map(|text| wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}: {}", shown(&text))));
+        for (way, engine) in ways.iter().zip(&engines) {
+            Trial::new(engine, &plan, &modules).run(&way.name);
+        }
+        count += 1;
+    }
+    for (way, engine) in ways.iter().zip(&engines) {
+        let report = engine.report();
+        assert_eq!(report.functions >= 2 * count, way.compiles_at_once, "{}: {report}", way.name);
+        assert!(report.refused == 0 || max_compiled_size < usize::MAX, "{}: {report}", way.name);
+    }
+}
+
+#[test]
+fn random_signatures_keep_their_values() {
+    check(MAX_COMPILED_SIZE, (0..SIGNATURES).map(|number| Plan::new(FIRST_SEED + number, None)));
+}
+
+#[test]
+fn every_number_of_values_of_one_type_is_kept() {
+    let counts = [0, 1, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17];
+    let signatures = TYPES
+        .iter()
+        .flat_map(|(ty, _)| counts.map(|count| Signature { params: vec![*ty; count], results: vec![*ty; 17 - count] }));
+    check(
+        MAX_COMPILED_SIZE,
+        signatures.zip(FIRST_SEED + SIGNATURES..).map(|(signature, seed)| Plan::new(seed, Some(signature))),
+    );
+}
+
+#[test]
+fn signatures_wider_than_any_frame_keep_their_values() {
+    let plan = |(seed, (params, results)): (u64, (usize, usize))| {
+        let mut random = Random(seed);
+        let mut list = |count: usize| (0..count).map(|_| random.of(&TYPES).0).collect();
+        let signature = Signature { params: list(params), results: list(results) };
+        Plan::new(seed, Some(signature))
+    };
+    // Bodies are larger than padding makes them: by one limit all are compiled, by the others some.
+    for most in [usize::MAX, 10_000, 4_000] {
+        let plans = (FIRST_SEED + SIGNATURES + 100..).zip([(400, 3), (2, 300), (150, 150), (1000, 1000)]);
+        check(most, plans.map(plan));
+    }
+}
