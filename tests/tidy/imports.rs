@@ -29,7 +29,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
     (
         "a store owns the objects, each object holds its place in a store, and values, errors and ends of runs hold objects",
         &[
-            "crates/runtime/src/arena.rs",
+            "crates/runtime/src/ref_heap.rs",
             "crates/runtime/src/builtins/mod.rs",
             "crates/runtime/src/const_eval.rs",
             "crates/runtime/src/context.rs",
@@ -71,7 +71,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "crates/interp/src/heat.rs",
             "crates/interp/src/regions.rs",
             "crates/interp/src/copy_patch/analyse.rs",
-            "crates/interp/src/copy_patch/arena.rs",
+            "crates/interp/src/copy_patch/code_memory.rs",
             "crates/interp/src/copy_patch/decode.rs",
             "crates/interp/src/copy_patch/flow.rs",
             "crates/interp/src/copy_patch/function.rs",

@@ -2,7 +2,7 @@
 //!
 //! The interpreter tells it of first calls and budget interrupts. It has functions and loops compiled on other threads
 //! ([`Compiler`]) and gives them their code when it is next asked anything by a thread that runs an instance: no other
-//! thread may change function slots. Every instance notes how much of the list of compiled functions its slots know, so all
+//! thread may change function records. Every instance notes how much of the list of compiled functions its records know, so all
 //! instances in all stores come to the same code, each in its own time.
 //!
 //! # Loops

@@ -122,7 +122,7 @@ impl<T: Task> Drop for Workers<T> {
 
 /// What a thread does until nobody needs it.
 fn work<T: Task>(shared: &Arc<Shared<T>>) {
-    wasmr_runtime::sys::give_way();
+    wasmr_runtime::sys::lower_priority();
     let mut context = T::Context::default();
     let mut state = shared.lock();
     while !state.closed {

@@ -65,7 +65,7 @@ fn the_instructions_of_a_copied_function_lead_to_its_code() {
         let block = code.get_or_translate(0, true).unwrap();
         block.cells.handler(0)
     };
-    assert!(copy_patch::arena::is_available(), "this test needs a system that lets it execute what it wrote");
+    assert!(copy_patch::code_memory::is_available(), "this test needs a system that lets it execute what it wrote");
     assert!(copy_patch::contains(first_handler(Some(0)) as usize));
     assert!(!copy_patch::contains(first_handler(Some(1)) as usize), "before it was ever hot");
     assert!(!copy_patch::contains(first_handler(None) as usize));

@@ -1,7 +1,7 @@
 //! Puts compiled code where it can be executed, and fills in the addresses of what it calls.
 //!
 //! Comes in: [`CompiledCode`]. Goes out: the address at which it is executed. Cranelift's `JITModule` is the link editor; the
-//! memory that it writes to is ours: the writable view of one [`CodeArena`] a process, of which each linker has a room. So
+//! memory that it writes to is ours: the writable view of one [`CodeAllocator`] a process, of which each linker has a [`CodeRegion`]. So
 //! nothing is ever writable and executable at one address, no page changes its protection, and distances between code are
 //! the same in both views.
 //!
@@ -14,7 +14,7 @@ use cranelift_codegen::ir::Signature;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_jit::{BranchProtection, JITBuilder, JITMemoryKind, JITMemoryProvider, JITModule};
 use cranelift_module::{FuncId, Module, ModuleResult};
-use wasmr_runtime::sys::{CodeArena, CodeRoom, CodeSpace, Image};
+use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion, Image};
 
 use crate::compiled::CompiledCode;
 use crate::error::Unavailable;
@@ -26,35 +26,35 @@ const CHUNK: usize = 64 << 10;
 /// Functions start at multiples of this.
 const ALIGN: u64 = 32;
 
-static ARENA: OnceLock<CodeArena> = OnceLock::new();
+static CODE_MEMORY: OnceLock<CodeAllocator> = OnceLock::new();
 
-/// The arena. If the system refuses it, it is asked for again the next time.
-fn arena() -> Result<&'static CodeArena, Unavailable> {
+/// The memory. If the system refuses it, it is asked for again the next time.
+fn code_memory() -> Result<&'static CodeAllocator, Unavailable> {
     static MAKING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(arena) = ARENA.get() {
-        return Ok(arena);
+    if let Some(memory) = CODE_MEMORY.get() {
+        return Ok(memory);
     }
-    let here = arena as fn() -> Result<&'static CodeArena, Unavailable>;
+    let here = code_memory as fn() -> Result<&'static CodeAllocator, Unavailable>;
     let image = Image::around(here as usize).ok_or(Unavailable::Host("the program's own code cannot be found"))?;
     let refused = |error: io::Error| Unavailable::Memory(error.to_string());
-    let space = CodeSpace::near(image.all, SIZE).map_err(refused)?;
-    Ok(ARENA.get_or_init(|| CodeArena::new(space, CHUNK)))
+    let mapping = CodeMapping::near(image.all, SIZE).map_err(refused)?;
+    Ok(CODE_MEMORY.get_or_init(|| CodeAllocator::new(mapping, CHUNK)))
 }
 
 /// Returns true if an address is one of compiled code. Takes no lock and allocates nothing.
 pub(crate) fn is_code(address: usize) -> bool {
-    ARENA.get().is_some_and(|arena| arena.contains(address))
+    CODE_MEMORY.get().is_some_and(|memory| memory.contains(address))
 }
 
-/// The memory of one linker.
-struct Room(CodeRoom);
+/// The code memory of one linker.
+struct LinkerMemory(CodeRegion);
 
-impl JITMemoryProvider for Room {
+impl JITMemoryProvider for LinkerMemory {
     fn allocate(&mut self, size: usize, align: u64, _kind: JITMemoryKind) -> io::Result<*mut u8> {
         let at = self.0.find(size, align as usize)?;
         self.0.use_up_to(at + size);
-        self.0.arena().space().writable(at)
+        self.0.allocator().mapping().writable(at)
     }
 
     unsafe fn free_memory(&mut self) {}
@@ -83,11 +83,11 @@ impl Linker {
     /// # Errors
     /// If the system lets nobody execute what they wrote.
     pub(crate) fn new(isa: OwnedTargetIsa) -> Result<Linker, Unavailable> {
-        let arena = arena()?;
-        let start = arena.space().writable(0).map_err(|error| Unavailable::Memory(error.to_string()))?;
-        let distance = arena.space().base().wrapping_sub(start.addr());
+        let memory = code_memory()?;
+        let start = memory.mapping().writable(0).map_err(|error| Unavailable::Memory(error.to_string()))?;
+        let distance = memory.mapping().base().wrapping_sub(start.addr());
         let mut builder = JITBuilder::with_isa(isa, cranelift_module::default_libcall_names());
-        builder.memory_provider(Box::new(Room(arena.room())));
+        builder.memory_provider(Box::new(LinkerMemory(memory.region())));
         Ok(Linker { module: JITModule::new(builder), distance })
     }
 
@@ -102,7 +102,7 @@ impl Linker {
     /// Puts a function's code in place: where it starts.
     ///
     /// # Errors
-    /// If there is no room.
+    /// If there is no code memory left.
     pub(crate) fn define(&mut self, id: FuncId, code: &CompiledCode) -> Result<usize, Unavailable> {
         let failed = |error: cranelift_module::ModuleError| Unavailable::Memory(error.to_string());
         self.module.define_function_bytes(id, ALIGN, &code.code, &code.relocs).map_err(failed)?;
@@ -139,21 +139,21 @@ mod tests {
     }
 
     #[test]
-    fn room_that_is_given_back_is_used_again() {
-        let arena = arena().unwrap();
+    fn freed_code_memory_is_used_again() {
+        let memory = code_memory().unwrap();
         let mut linker = Linker::new(isa::host().unwrap()).unwrap();
         let one_more = || {
-            let mut room = arena.room();
-            room.find(1, 1).ok().map(|_| room)
+            let mut region = memory.region();
+            region.find(1, 1).ok().map(|_| region)
         };
-        let all: Vec<CodeRoom> = std::iter::from_fn(one_more).collect();
+        let all: Vec<CodeRegion> = std::iter::from_fn(one_more).collect();
         let refused = link(&mut linker).unwrap_err();
         assert!(!refused.is_permanent(), "{refused}");
         drop(all);
         let address = link(&mut linker).unwrap();
         assert!(is_code(address));
-        let before = arena.taken();
+        let before = memory.taken();
         drop(linker);
-        assert!(arena.taken() < before, "a linker takes its memory with it");
+        assert!(memory.taken() < before, "a linker takes its memory with it");
     }
 }

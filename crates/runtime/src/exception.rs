@@ -1,4 +1,4 @@
-//! Exceptions: objects of the store's arena, with [`ExnRef`] as the host's handle.
+//! Exceptions: objects of the store's reference heap, with [`ExnRef`] as the host's handle.
 //!
 //! An exception is its tag and the arguments it was thrown with, in slot form. It is made by `throw` (through
 //! [`builtins::exception`](crate::builtins::exception)) or by the host, never changes, and is freed when nothing leads
@@ -8,12 +8,12 @@ use std::ptr::NonNull;
 
 use wasmr_core::count::Count;
 
-use crate::arena::Object;
 use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
 use crate::host_error::stop_from;
 use crate::limits::ResourceError;
-use crate::reference::HeldWord;
+use crate::ref_heap::Object;
+use crate::reference::HandleWord;
 use crate::store::StoreInner;
 use crate::tag::Tag;
 use crate::types::val_type_text;
@@ -23,7 +23,7 @@ use crate::vm::VmTag;
 /// A reference to an exception. It names the exception until the host function that got it returns, or outside of host functions for
 /// the store's life. Afterwards it names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExnRef(pub(crate) HeldWord);
+pub struct ExnRef(pub(crate) HandleWord);
 
 /// Why the host could not make an exception.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +111,7 @@ impl ExnRef {
     }
 
     pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<ExnRef> {
-        HeldWord::from_slot(store, word).map(ExnRef)
+        HandleWord::from_slot(store, word).map(ExnRef)
     }
 }
 

@@ -283,7 +283,7 @@ fn allocate_own(store: &mut StoreInner, object: &InstanceObject, module: &Module
     Ok(())
 }
 
-/// The slots of the functions that the module defines.
+/// Returns the records of the functions that the module defines.
 fn fill_funcs(object: &InstanceObject, loaded: &LoadedModule, native: *const c_void) {
     let module = &loaded.module;
     let arg_slots: Vec<u32> = (0..module.type_count())

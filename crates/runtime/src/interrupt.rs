@@ -55,8 +55,8 @@ impl Stopping {
     }
 }
 
-/// How long a guest has to end before the next signal.
-const PATIENCE: Duration = Duration::from_millis(2);
+/// Time between two signals to a guest that is to stop.
+const RESEND_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Sends signals until nobody is left to stop.
 fn stop_all() {
@@ -76,7 +76,7 @@ fn stop_all() {
             return;
         }
         drop(stopping);
-        std::thread::sleep(PATIENCE);
+        std::thread::sleep(RESEND_INTERVAL);
     }
 }
 

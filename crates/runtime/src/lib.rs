@@ -16,7 +16,6 @@
 //! can make the host allocate is bounded by [`StoreLimits`].
 #![warn(unreachable_pub)]
 
-mod arena;
 pub mod builtins;
 mod const_eval;
 mod context;
@@ -35,6 +34,7 @@ mod interrupt;
 pub mod limits;
 mod linker;
 mod memory;
+mod ref_heap;
 mod reference;
 pub mod running;
 mod segment;

@@ -1,37 +1,37 @@
 //! References to what the collector owns: [`ExternRef`], and [`AnyRef`] which the host can only pass on.
 //!
-//! A handle is the machine's word and the store's id. How long it names its object is told in `arena`: until the host
+//! A handle is the machine's word and the store's id. How long it names its object is told in `ref_heap`: until the host
 //! function that got it returns, or for the store's life outside of host functions. Afterwards it names nothing, never
 //! something else.
 
 use std::any::Any;
 use std::fmt;
 
-use crate::arena::Object;
 use crate::context::{AsContext, AsContextMut};
 use crate::handle::{StoreId, check_store};
 use crate::limits::ResourceError;
+use crate::ref_heap::Object;
 use crate::store::StoreInner;
 
 /// A reference's word, and whose it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct HeldWord {
+pub(crate) struct HandleWord {
     word: std::num::NonZeroU64,
     pub(crate) store: StoreId,
 }
 
-impl fmt::Debug for HeldWord {
+impl fmt::Debug for HandleWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}", self.word)
     }
 }
 
-impl HeldWord {
-    /// The reference in a slot, held for the host; `None` for null.
-    pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<HeldWord> {
+impl HandleWord {
+    /// Returns a handle, in the current handle scope, to the reference in a slot; `None` for null.
+    pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<HandleWord> {
         let nonzero = std::num::NonZeroU64::new(word)?;
-        store.arena.hold(word);
-        Some(HeldWord { word: nonzero, store: store.id() })
+        store.ref_heap.add_handle(word);
+        Some(HandleWord { word: nonzero, store: store.id() })
     }
 
     pub(crate) fn word(self) -> u64 {
@@ -41,25 +41,25 @@ impl HeldWord {
     #[track_caller]
     pub(crate) fn object(self, store: &StoreInner) -> Option<&Object> {
         check_store(self.store, store);
-        store.arena.get(self.word())
+        store.ref_heap.get(self.word())
     }
 
     #[track_caller]
     pub(crate) fn pin(self, store: &mut StoreInner) -> bool {
         check_store(self.store, store);
-        store.arena.pin(self.word())
+        store.ref_heap.pin(self.word())
     }
 
     #[track_caller]
     pub(crate) fn unpin(self, store: &mut StoreInner) {
         check_store(self.store, store);
-        store.arena.unpin(self.word());
+        store.ref_heap.unpin(self.word());
     }
 }
 
 /// A reference to a value of the host, which the guest can keep and give back but not look into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExternRef(pub(crate) HeldWord);
+pub struct ExternRef(pub(crate) HandleWord);
 
 impl ExternRef {
     /// Gives a value into the store's care.
@@ -70,8 +70,8 @@ impl ExternRef {
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
         let word = store.insert_reference(Object::Extern(Box::new(value)))?;
-        let held = HeldWord::from_slot(store, word).expect("no word of an object is 0");
-        Ok(ExternRef(held))
+        let handle = HandleWord::from_slot(store, word).expect("no word of an object is 0");
+        Ok(ExternRef(handle))
     }
 
     /// The value; `None` if it was collected.
@@ -93,16 +93,16 @@ impl ExternRef {
     }
 
     pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<ExternRef> {
-        HeldWord::from_slot(store, word).map(ExternRef)
+        HandleWord::from_slot(store, word).map(ExternRef)
     }
 }
 
 /// A reference of the `any` hierarchy. The host can pass it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AnyRef(pub(crate) HeldWord);
+pub struct AnyRef(pub(crate) HandleWord);
 
 impl AnyRef {
     pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<AnyRef> {
-        HeldWord::from_slot(store, word).map(AnyRef)
+        HandleWord::from_slot(store, word).map(AnyRef)
     }
 }

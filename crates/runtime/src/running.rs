@@ -1,6 +1,6 @@
 //! [`RunningFunc`]: a function in the hands of the thread that runs its store.
 //!
-//! Made by the tier that executes it, for [`TierUp`](crate::tier::TierUp): what that does with function slots is then safe, as
+//! Made by the tier that executes it, for [`TierUp`](crate::tier::TierUp): what that does with function records is then safe, as
 //! it cannot come by one in another way.
 
 use std::marker::PhantomData;
@@ -22,7 +22,7 @@ pub struct RunningFunc<'a> {
 
 impl<'a> RunningFunc<'a> {
     /// # Safety
-    /// `func` is the slot of a function that its instance defines, in a store that this thread runs for as long as `'a`; no
+    /// `func` is the record of a function that its instance defines, in a store that this thread runs for as long as `'a`; no
     /// reference into the slot or the instance's header is in use.
     pub unsafe fn new(func: *mut VmFunc) -> RunningFunc<'a> {
         RunningFunc { func, here: PhantomData }
@@ -93,7 +93,7 @@ impl<'a> RunningFunc<'a> {
         unsafe { (*self.instance()).published }
     }
 
-    /// Notes how much of what became of its module the instance's slots know.
+    /// Sets the number of entries of the module's list of compiled functions that are installed in this instance.
     pub fn set_published(&self, count: u32) {
         // SAFETY: as above; nobody refers to the field.
         unsafe { (*self.instance()).published = count }

@@ -9,7 +9,7 @@
 //!   derived.
 //! - Objects are only ever added. Whatever was made in a store lives until the store is dropped, so a pointer between
 //!   objects of one store never dangles and instances may refer to each other in cycles. (Exceptions and host
-//!   references are the exception: they are collected, see `arena`.)
+//!   references are the exception: they are collected, see `ref_heap`.)
 //! - At most one thread uses a store at a time; [`InterruptHandle`] is the only thing shared with others.
 
 use std::any::Any;
@@ -23,7 +23,6 @@ use wasmr_core::registry::{TypeRegistry, Types};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{HeapType, RefType, ValType};
 
-use crate::arena::{Object, RefArena};
 use crate::context::{AsContext, AsContextMut, Invariant, StoreContext, StoreContextMut};
 use crate::frame::{Fp, Ip, STACK_SLACK};
 use crate::handle::{Handle, Pinned, StoreId};
@@ -33,6 +32,7 @@ use crate::instance::InstanceObject;
 use crate::interrupt::InterruptHandle;
 use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
 use crate::memory::MemoryObject;
+use crate::ref_heap::{Object, RefHeap};
 use crate::sys::{self, StackPages};
 use crate::table::TableObject;
 use crate::tier::Tier;
@@ -126,7 +126,7 @@ pub struct StoreInner {
     pub(crate) host_end: Option<HostEnd>,
     /// What the exception in flight has left, until somebody catches it.
     pub(crate) thrown: Option<Thrown>,
-    pub(crate) arena: RefArena,
+    pub(crate) ref_heap: RefHeap,
     memories: Vec<Pinned<MemoryObject>>,
     tables: Vec<Pinned<TableObject>>,
     globals: Vec<Pinned<VmGlobal>>,
@@ -182,7 +182,7 @@ impl<T> Store<T> {
             native_stack: None,
             host_end: None,
             thrown: None,
-            arena: RefArena::new(config.limits.max_reference_bytes),
+            ref_heap: RefHeap::new(config.limits.max_reference_bytes),
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
@@ -264,12 +264,12 @@ impl<T> Store<T> {
         self.as_context().inner().memory_bytes
     }
 
-    /// Runs `body`; the references to exceptions and host values that it obtained are let go at its end, unless pinned
-    /// or reachable by the guest. Outside of host functions and this, they are held until the store is dropped.
+    /// Runs `body` in a handle scope of its own: the references to exceptions and host values that it obtained end with it, unless
+    /// pinned or reachable by the guest. Outside of host functions and this, they last until the store is dropped.
     pub fn scope<R>(&mut self, body: impl FnOnce(&mut Store<T>) -> R) -> R {
-        let mark = self.as_context().inner().arena.held();
+        let scope = self.as_context().inner().ref_heap.open_scope();
         let result = body(self);
-        self.as_context_mut().inner_mut().arena.release_to(mark);
+        self.as_context_mut().inner_mut().ref_heap.close_scope(scope);
         result
     }
 }
@@ -475,7 +475,7 @@ impl StoreInner {
 
     /// Adds an exception or a host reference, after a collection if one is due; its word.
     pub(crate) fn insert_reference(&mut self, object: Object) -> Result<u64, ResourceError> {
-        if self.arena.wants_collection(&object) {
+        if self.ref_heap.wants_collection(&object) {
             let extra: &[u64] = match &object {
                 Object::Exception { payload, .. } => payload,
                 _ => &[],
@@ -483,7 +483,7 @@ impl StoreInner {
             self.collect(extra);
         }
         let limit = self.limits.max_reference_bytes;
-        self.arena.insert(object).ok_or(ResourceError::ReferenceLimit { limit })
+        self.ref_heap.insert(object).ok_or(ResourceError::ReferenceLimit { limit })
     }
 
     /// Frees the exceptions and host references that nothing leads to; `extra` are roots that are nowhere else.
@@ -491,8 +491,8 @@ impl StoreInner {
     /// Machine code has references wherever its compiler put them: in its frames and in registers. So while any of it is
     /// active, all words of its stack are roots.
     fn collect(&mut self, extra: &[u64]) {
-        let StoreInner { arena, vm, tier, stack, native_stack, globals, tables, instances, .. } = self;
-        arena.collect(|mark| {
+        let StoreInner { ref_heap, vm, tier, stack, native_stack, globals, tables, instances, .. } = self;
+        ref_heap.collect(|mark| {
             mark(extra);
             mark(&[vm.pending_exception]);
             if stack.is_some() {

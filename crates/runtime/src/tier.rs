@@ -8,7 +8,7 @@ use crate::running::RunningFunc;
 use crate::vm::{ArrayCall, Status, VmFunc, VmStore};
 use crate::walk::Walk;
 
-/// The two entries with which a function slot is born.
+/// The two entry pointers of a new function record.
 #[derive(Clone, Copy, Debug)]
 pub struct FuncEntry {
     /// For [`VmFunc::code`].
@@ -45,7 +45,7 @@ pub trait Executable: Send + Sync {
     /// Function entries and loop iterations before the first budget interrupt of a new instance.
     fn initial_budget(&self) -> i32;
 
-    /// Machine code calls the function for the first time in its instance: its slot may be given machine code before that goes
+    /// Machine code calls the function for the first time in its instance: its record may be given machine code before that goes
     /// on. Asked by the thread that runs the store.
     fn first_native_call(&self, _func: &RunningFunc<'_>) {}
 
@@ -56,7 +56,7 @@ pub trait Executable: Send + Sync {
 /// Decides which functions of a module get a better tier, and when. The first tier asks it; whoever implements it gives the
 /// functions their new entries.
 ///
-/// It is asked by the thread that runs the store of the function: no other may change function slots.
+/// It is asked by the thread that runs the store of the function: no other may change function records.
 pub trait TierUp: Send + Sync {
     /// A function is about to be executed for the first time in its instance, by the first tier unless it has better entries
     /// afterwards.

@@ -212,8 +212,8 @@ impl Val {
                 let heap = HeapType::Concrete(func.type_id(store));
                 val_type_text(registry, ValType::Ref(RefType { nullable: false, heap }))
             }
-            Val::ExternRef(Some(held)) if held.0.object(store).is_none() => "a collected reference".into(),
-            Val::ExnRef(Some(held)) if held.0.object(store).is_none() => "a collected exception".into(),
+            Val::ExternRef(Some(handle)) if handle.0.object(store).is_none() => "a collected reference".into(),
+            Val::ExnRef(Some(handle)) if handle.0.object(store).is_none() => "a collected exception".into(),
             Val::ExternRef(Some(_)) => "(ref extern)".into(),
             Val::ExnRef(Some(_)) => "(ref exn)".into(),
             Val::AnyRef(Some(_)) => "(ref any)".into(),
@@ -241,7 +241,7 @@ impl Val {
         Ok(VmGlobal { value })
     }
 
-    /// The value of type `ty` in the first of `slots`. References to collected objects are held for the host.
+    /// The value of type `ty` in the first of `slots`. References to collected objects become handles of the current handle scope.
     ///
     /// # Safety
     /// The slots hold a value of that type, of this store.

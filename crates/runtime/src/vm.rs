@@ -57,7 +57,8 @@ impl Status {
 /// function's type and holds well-typed parameters in slot form (see [`wasmr_core::value`]).
 pub type ArrayCall = unsafe extern "C" fn(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status;
 
-/// A function of a store: the *slot* whose entries may be replaced by a better tier. A `funcref` is a pointer to it.
+/// A function record: the words that callers of a function in one instance read. A better tier may replace its entry pointers. A
+/// `funcref` is a pointer to it.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmFunc {
@@ -165,7 +166,8 @@ pub struct VmInstance {
     pub budget: i32,
     /// Whether memory 0 is guarded.
     pub memory0_guarded: bool,
-    /// What [`TierUp`](crate::tier::TierUp) keeps here: how much of what became of the module the function slots know.
+    /// Number of entries of the module's list of compiled functions already installed in this instance's function records. Kept by
+    /// [`TierUp`](crate::tier::TierUp).
     pub published: u32,
     /// The store it lives in.
     pub store: *mut VmStore,

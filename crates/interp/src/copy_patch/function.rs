@@ -8,20 +8,20 @@ use iced_x86::InstructionInfoFactory;
 
 use super::CopyOutcome;
 use super::analyse;
-use super::arena::{self, Room, Unplaced};
+use super::code_memory::{self, ModuleRegion, Unplaced};
 use super::emit::Function;
 use super::template::Template;
 use crate::code::CodeBlock;
 use crate::translate::starts::Starts;
 
-/// Makes code for a function in the room and lets its cells lead there.
-pub fn copy(block: &CodeBlock, room: &Mutex<Room>) -> CopyOutcome {
-    if !arena::is_available() {
+/// Makes code for a function in its module's region and lets its cells lead there.
+pub fn copy(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutcome {
+    if !code_memory::is_available() {
         return CopyOutcome::NotNow;
     }
     let cells = block.cells.first().as_ptr().addr();
     let Some(function) = make(cells, &block.cells.to_vec(), &block.starts) else { return CopyOutcome::Never };
-    let placed = room.lock().unwrap_or_else(PoisonError::into_inner).place(cells, function);
+    let placed = region.lock().unwrap_or_else(PoisonError::into_inner).place(cells, function);
     match placed {
         Ok((base, entries)) => {
             for (word, position) in entries {
@@ -30,7 +30,7 @@ pub fn copy(block: &CodeBlock, room: &Mutex<Room>) -> CopyOutcome {
             CopyOutcome::Done
         }
         Err(Unplaced::NoRoom) => {
-            arena::pause();
+            code_memory::pause();
             CopyOutcome::NotNow
         }
         Err(Unplaced::NoCode) => CopyOutcome::Never,

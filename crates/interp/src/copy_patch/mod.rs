@@ -15,7 +15,7 @@
 //! - `analyse` and `walk`: blocks → `template`, once a handler. What they do not understand they copy as it stands; what
 //!   uses the native stack they leave where it is.
 //! - `emit` and `assemble`: templates and cells → the code of a function.
-//! - `arena`: memory for it, never writable and executable at the same address.
+//! - `code_memory`: memory for it, never writable and executable at the same address.
 //!
 //! # Invariants
 //! - Between cells all machine registers but `rdi` are what the handlers' contract says, so code may be entered at any cell
@@ -28,9 +28,9 @@
 #[cfg(wasmr_copy_patch)]
 pub mod analyse;
 #[cfg(wasmr_copy_patch)]
-pub mod arena;
-#[cfg(wasmr_copy_patch)]
 pub mod assemble;
+#[cfg(wasmr_copy_patch)]
+pub mod code_memory;
 #[cfg(wasmr_copy_patch)]
 pub mod decode;
 #[cfg(wasmr_copy_patch)]
@@ -77,7 +77,7 @@ pub struct CopyPatch {
     /// Budget interrupts so far.
     events: AtomicU32,
     #[cfg(wasmr_copy_patch)]
-    room: std::sync::Mutex<arena::Room>,
+    region: std::sync::Mutex<code_memory::ModuleRegion>,
 }
 
 impl CopyPatch {
@@ -87,7 +87,7 @@ impl CopyPatch {
             when,
             events: AtomicU32::new(0),
             #[cfg(wasmr_copy_patch)]
-            room: Default::default(),
+            region: Default::default(),
         }
     }
 
@@ -111,7 +111,7 @@ impl CopyPatch {
     /// Copies a function.
     #[cfg(wasmr_copy_patch)]
     pub fn copy(&self, block: &CodeBlock) -> CopyOutcome {
-        function::copy(block, &self.room)
+        function::copy(block, &self.region)
     }
 
     /// Does nothing in this build.
@@ -124,13 +124,13 @@ impl CopyPatch {
 /// Whether an address is in copied code. Takes no lock and allocates nothing.
 #[cfg(wasmr_copy_patch)]
 pub fn contains(address: usize) -> bool {
-    arena::contains(address)
+    code_memory::contains(address)
 }
 
 /// The cell whose copied code an address is in.
 #[cfg(wasmr_copy_patch)]
 pub fn cell_at(address: usize) -> Option<Ip> {
-    arena::cell_at(address)
+    code_memory::cell_at(address)
 }
 
 /// Nothing is copied in this build.

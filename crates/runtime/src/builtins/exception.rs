@@ -5,8 +5,8 @@ use std::ptr::{self, NonNull};
 use wasmr_core::trap::TrapCode;
 
 use super::{Thrown, object};
-use crate::arena::Object;
 use crate::exception::exception;
+use crate::ref_heap::Object;
 use crate::vm::{VmInstance, VmStore, VmTag};
 
 /// Makes an exception with the payload at `payload`: the slots of the parameters of the tag's type. Its reference in
@@ -58,7 +58,7 @@ pub(super) unsafe fn throw_ref(_: *mut VmInstance, exception: u64) -> Result<Thr
 pub unsafe fn exception_tag(store: *mut VmStore, exn: u64) -> *const VmTag {
     // SAFETY: the contract.
     let store = unsafe { &*(*store).store };
-    exception(store.arena.get(exn)).map_or(ptr::null(), |(tag, _)| tag.as_ptr())
+    exception(store.ref_heap.get(exn)).map_or(ptr::null(), |(tag, _)| tag.as_ptr())
 }
 
 /// Writes an exception's payload to `out`; nothing if the word names none.
@@ -66,11 +66,11 @@ pub unsafe fn exception_tag(store: *mut VmStore, exn: u64) -> *const VmTag {
 /// # Safety
 /// As for [`exception_tag`], and `out` has room for the slots of the parameters of the tag's type.
 pub unsafe fn exception_payload(store: *mut VmStore, exn: u64, out: *mut u64) {
-    // SAFETY: the contract; a payload was made with exactly those slots, and nobody outside of the arena has its
+    // SAFETY: the contract; a payload was made with exactly those slots, and nobody outside of the reference heap has its
     // address.
     unsafe {
         let store = &*(*store).store;
-        if let Some((_, payload)) = exception(store.arena.get(exn)) {
+        if let Some((_, payload)) = exception(store.ref_heap.get(exn)) {
             ptr::copy_nonoverlapping(payload.as_ptr(), out, payload.len());
         }
     }

@@ -32,7 +32,7 @@ pub fn page_size() -> usize {
 }
 
 /// Does nothing: priorities are the system's.
-pub fn give_way() {}
+pub fn lower_priority() {}
 
 /// Returns true: no mapping is kept, so that each use after its owner's end is seen.
 pub fn address_space_is_limited() -> bool {

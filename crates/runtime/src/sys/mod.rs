@@ -6,9 +6,10 @@
 //! - [`Mapping`]: pages owned by the runtime, unmapped on drop.
 //! - [`Reservation`]: address space behind a guarded memory, known to [`is_guarded_address`] as long as it lives.
 //! - [`StackPages`]: where a stack is. These and the reservations are kept for the next store when one is dropped.
-//! - [`CodeSpace`]: where machine code is written and executed; [`CodeArena`]: hands it out.
+//! - [`CodeMapping`]: pages mapped once for writing machine code and once for executing it. [`CodeAllocator`] divides one among
+//!   [`CodeRegion`]s.
 //! - [`for_each_word`]: what is on a stack, for the collector.
-//! - [`give_way`]: work that can wait lets others go first.
+//! - [`lower_priority`]: the background priority of compiler threads.
 //! - [`mod@preempt`]: stops machine code from another thread.
 //! - [`landing`]: the registers with which code goes on after a fault or such a signal.
 //! - [`install_fault_handler`]: turns a fault at a known code address into a jump; every other fault stays what it was.
@@ -23,8 +24,8 @@ compile_error!(
     "wasmr needs a Unix host: the Windows versions of memory reservations and fault handling do not exist yet"
 );
 
-mod code;
-mod code_arena;
+mod code_allocator;
+mod code_mapping;
 mod fault;
 mod fork;
 pub mod landing;
@@ -40,11 +41,11 @@ mod unix;
 #[cfg(miri)]
 use miri as unix;
 
-pub use code::{CodeSpace, Image};
-pub use code_arena::{CodeArena, CodeRoom};
+pub use code_allocator::{CodeAllocator, CodeRegion};
+pub use code_mapping::{CodeMapping, Image};
 pub use fault::{FAULTS_BECOME_TRAPS, install_fault_handler, prepare_thread};
 pub use fork::generation;
 pub use reservation::{Reservation, is_guarded_address};
 pub use stack::for_each_word;
 pub use stack_pages::StackPages;
-pub use unix::{Mapping, give_way, page_size};
+pub use unix::{Mapping, lower_priority, page_size};

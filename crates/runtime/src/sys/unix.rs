@@ -29,8 +29,8 @@ pub fn page_size() -> usize {
     usize::try_from(size).ok().filter(|size| size.is_power_of_two()).unwrap_or(4096)
 }
 
-/// Lets the calling thread give way to the others of the process when they want the processor: for work that can wait.
-pub fn give_way() {
+/// Lowers the scheduling priority of the calling thread, for work that can wait while other threads want the processor.
+pub fn lower_priority() {
     #[cfg(target_os = "linux")]
     // SAFETY: no preconditions; on Linux this is about the calling thread alone. If it is refused, the thread is as it was.
     unsafe {

@@ -8,11 +8,12 @@
 //! guest that throws for ever stays within bounded memory, and the work is proportional to what is allocated. It is *conservative*: any root word
 //! that happens to name an entry keeps it. That needs no knowledge of types, costs nothing while nothing is allocated,
 //! and moves nothing. Roots: the value stack, globals, tables, element segments, the exception in flight
-//! ([`StoreInner::collect`]) and what the host holds (here).
+//! ([`StoreInner::collect`]), and the handles in open scopes (here).
 //!
-//! # What the host holds
-//! A handle that a host function is given or makes is a root until that function returns; outside of every host
-//! function, until the store is dropped. [`pin`](RefArena::pin) holds one longer.
+//! # Handle scopes
+//! Each call of a host function opens a handle scope, and [`Store::scope`](crate::store::Store::scope) another. A handle that the
+//! host is given or makes is a root until the innermost scope of that time ends; outside of every scope, until the store is
+//! dropped. [`pin`](RefHeap::pin) keeps an object longer.
 //!
 //! [`StoreInner::collect`]: crate::store::StoreInner::collect
 
@@ -39,7 +40,7 @@ struct Entry {
 }
 
 /// All exceptions and host references of a store.
-pub(crate) struct RefArena {
+pub(crate) struct RefHeap {
     entries: Vec<Entry>,
     free: Vec<u32>,
     /// What live entries take.
@@ -49,8 +50,8 @@ pub(crate) struct RefArena {
     limit: usize,
     /// Whether the last collection left so little room below the limit that the next one would come soon.
     is_full: bool,
-    /// What the host holds for the time being; see the module documentation.
-    held: Vec<u64>,
+    /// The words of all handles in open scopes, the innermost scope last.
+    handles: Vec<u64>,
 }
 
 /// Below this it is not worth to collect.
@@ -60,16 +61,16 @@ const MIN_THRESHOLD: usize = 1 << 20;
 /// allocated.
 const HEADROOM: usize = 8;
 
-impl RefArena {
-    pub(crate) fn new(limit: usize) -> RefArena {
-        RefArena {
+impl RefHeap {
+    pub(crate) fn new(limit: usize) -> RefHeap {
+        RefHeap {
             entries: Vec::new(),
             free: Vec::new(),
             bytes: 0,
             threshold: MIN_THRESHOLD.min(limit),
             limit,
             is_full: false,
-            held: Vec::new(),
+            handles: Vec::new(),
         }
     }
 
@@ -114,31 +115,31 @@ impl RefArena {
         current.then_some(index)
     }
 
-    /// Holds `word` for the host function that is running.
-    pub(crate) fn hold(&mut self, word: u64) {
-        if self.held.last() != Some(&word) {
-            self.held.push(word);
+    /// Makes `word` a root until the current handle scope ends.
+    pub(crate) fn add_handle(&mut self, word: u64) {
+        if self.handles.last() != Some(&word) {
+            self.handles.push(word);
         }
     }
 
-    /// What is held now, for [`release_to`](RefArena::release_to).
-    pub(crate) fn held(&self) -> usize {
-        self.held.len()
+    /// Opens a handle scope. Returns its start, for [`close_scope`](RefHeap::close_scope).
+    pub(crate) fn open_scope(&self) -> usize {
+        self.handles.len()
     }
 
-    /// Ends the holding of everything held since [`held`](RefArena::held) gave `mark`.
-    pub(crate) fn release_to(&mut self, mark: usize) {
-        self.held.truncate(mark);
+    /// Ends the handle scope that [`open_scope`](RefHeap::open_scope) opened, and with it all handles made since.
+    pub(crate) fn close_scope(&mut self, scope: usize) {
+        self.handles.truncate(scope);
     }
 
-    /// Keeps the object until [`unpin`](RefArena::unpin) was called as often. Whether the word names one.
+    /// Keeps the object until [`unpin`](RefHeap::unpin) was called as often. Whether the word names one.
     pub(crate) fn pin(&mut self, word: u64) -> bool {
         let Some(index) = self.index(word) else { return false };
         self.entries[index].pins += 1;
         true
     }
 
-    /// Undoes one [`pin`](RefArena::pin).
+    /// Undoes one [`pin`](RefHeap::pin).
     pub(crate) fn unpin(&mut self, word: u64) {
         if let Some(index) = self.index(word) {
             let pins = &mut self.entries[index].pins;
@@ -162,8 +163,8 @@ impl RefArena {
                 self.mark(word, &mut pending);
             }
         });
-        for at in 0..self.held.len() {
-            self.mark(self.held[at], &mut pending);
+        for at in 0..self.handles.len() {
+            self.mark(self.handles[at], &mut pending);
         }
         for index in 0..self.entries.len() {
             if self.entries[index].pins > 0 {
@@ -235,91 +236,91 @@ mod tests {
         Object::Exception { tag: NonNull::dangling(), payload: payload.into() }
     }
 
-    fn collect(arena: &mut RefArena, roots: &[u64]) {
-        arena.collect(|mark| mark(roots));
+    fn collect(heap: &mut RefHeap, roots: &[u64]) {
+        heap.collect(|mark| mark(roots));
     }
 
     #[test]
     fn what_a_root_leads_to_survives() {
-        let mut arena = RefArena::new(1 << 20);
-        let inner = arena.insert(Object::Extern(Box::new(5u32))).unwrap();
-        let outer = arena.insert(exception(&[1, inner])).unwrap();
-        let lost = arena.insert(exception(&[outer])).unwrap();
-        collect(&mut arena, &[0, 77, outer]);
-        assert!(arena.get(inner).is_some() && arena.get(outer).is_some());
-        assert!(arena.get(lost).is_none());
-        assert_eq!(arena.len(), 2);
-        let Some(Object::Exception { payload, .. }) = arena.get(outer) else { panic!("not an exception") };
+        let mut heap = RefHeap::new(1 << 20);
+        let inner = heap.insert(Object::Extern(Box::new(5u32))).unwrap();
+        let outer = heap.insert(exception(&[1, inner])).unwrap();
+        let lost = heap.insert(exception(&[outer])).unwrap();
+        collect(&mut heap, &[0, 77, outer]);
+        assert!(heap.get(inner).is_some() && heap.get(outer).is_some());
+        assert!(heap.get(lost).is_none());
+        assert_eq!(heap.len(), 2);
+        let Some(Object::Exception { payload, .. }) = heap.get(outer) else { panic!("not an exception") };
         assert_eq!(**payload, [1, inner]);
     }
 
     #[test]
     fn a_word_of_a_freed_object_never_names_its_successor() {
-        let mut arena = RefArena::new(1 << 20);
-        let first = arena.insert(exception(&[])).unwrap();
-        collect(&mut arena, &[]);
-        let second = arena.insert(exception(&[])).unwrap();
+        let mut heap = RefHeap::new(1 << 20);
+        let first = heap.insert(exception(&[])).unwrap();
+        collect(&mut heap, &[]);
+        let second = heap.insert(exception(&[])).unwrap();
         assert_eq!(first as u32, second as u32, "the entry is reused");
         assert_ne!(first, second);
-        assert!(arena.get(first).is_none() && arena.get(second).is_some());
+        assert!(heap.get(first).is_none() && heap.get(second).is_some());
     }
 
     #[test]
-    fn held_and_pinned_objects_survive_until_let_go() {
-        let mut arena = RefArena::new(1 << 20);
-        let mark = arena.held();
-        let held = arena.insert(exception(&[])).unwrap();
-        arena.hold(held);
-        let pinned = arena.insert(exception(&[])).unwrap();
-        assert!(arena.pin(pinned));
-        collect(&mut arena, &[]);
-        assert!(arena.get(held).is_some() && arena.get(pinned).is_some());
-        arena.release_to(mark);
-        collect(&mut arena, &[]);
-        assert!(arena.get(held).is_none() && arena.get(pinned).is_some());
-        arena.unpin(pinned);
-        collect(&mut arena, &[]);
-        assert_eq!(arena.len(), 0);
-        assert_eq!(arena.bytes, 0);
+    fn a_scope_and_a_pin_keep_objects_alive() {
+        let mut heap = RefHeap::new(1 << 20);
+        let scope = heap.open_scope();
+        let in_scope = heap.insert(exception(&[])).unwrap();
+        heap.add_handle(in_scope);
+        let pinned = heap.insert(exception(&[])).unwrap();
+        assert!(heap.pin(pinned));
+        collect(&mut heap, &[]);
+        assert!(heap.get(in_scope).is_some() && heap.get(pinned).is_some());
+        heap.close_scope(scope);
+        collect(&mut heap, &[]);
+        assert!(heap.get(in_scope).is_none() && heap.get(pinned).is_some());
+        heap.unpin(pinned);
+        collect(&mut heap, &[]);
+        assert_eq!(heap.len(), 0);
+        assert_eq!(heap.bytes, 0);
     }
 
     #[test]
     fn the_limit_holds_and_cycles_are_freed() {
-        let mut arena = RefArena::new(10_000);
+        let mut heap = RefHeap::new(10_000);
         let mut last = 0;
-        while let Some(word) = arena.insert(exception(&[last])) {
+        while let Some(word) = heap.insert(exception(&[last])) {
             last = word;
         }
-        assert!(arena.bytes <= 10_000);
-        collect(&mut arena, &[last]);
-        assert!(arena.insert(exception(&[])).is_none(), "all of the chain is alive");
-        collect(&mut arena, &[]);
-        assert!(arena.insert(exception(&[])).is_some());
+        assert!(heap.bytes <= 10_000);
+        collect(&mut heap, &[last]);
+        assert!(heap.insert(exception(&[])).is_none(), "all of the chain is alive");
+        collect(&mut heap, &[]);
+        assert!(heap.insert(exception(&[])).is_some());
     }
 
     #[test]
     fn a_guest_that_keeps_nearly_all_is_at_its_limit() {
         let limit = 100_000;
-        let mut arena = RefArena::new(limit);
+        let mut heap = RefHeap::new(limit);
         let object_cost = cost(&exception(&[0]));
         let mut last = 0;
-        while arena.bytes + 2 * object_cost <= limit {
-            last = arena.insert(exception(&[last])).unwrap();
+        while heap.bytes + 2 * object_cost <= limit {
+            last = heap.insert(exception(&[last])).unwrap();
         }
-        collect(&mut arena, &[last]);
+        collect(&mut heap, &[last]);
         // It would fit, and all that is alive would be looked at for each one more.
-        assert!(arena.insert(exception(&[0])).is_none());
-        assert!(arena.wants_collection(&exception(&[0])));
-        collect(&mut arena, &[]);
-        assert!(arena.insert(exception(&[0])).is_some());
+        assert!(heap.insert(exception(&[0])).is_none());
+        assert!(heap.wants_collection(&exception(&[0])));
+        collect(&mut heap, &[]);
+        assert!(heap.insert(exception(&[0])).is_some());
     }
 
     #[test]
     fn large_roots_are_looked_at_rarely() {
-        let mut arena = RefArena::new(usize::MAX);
-        collect(&mut arena, &vec![0; 4 * MIN_THRESHOLD / size_of::<u64>()]);
-        assert_eq!(arena.threshold, 4 * MIN_THRESHOLD);
-        collect(&mut arena, &[]);
-        assert_eq!(arena.threshold, MIN_THRESHOLD);
+        let mut heap = RefHeap::new(usize::MAX);
+        collect(&mut heap, &vec![0; 4 * MIN_THRESHOLD / size_of::<u64>()]);
+        assert_eq!(heap.threshold, 4 * MIN_THRESHOLD);
+        collect(&mut heap, &[]);
+        assert_eq!(heap.threshold, MIN_THRESHOLD);
     }
 }

@@ -2,7 +2,7 @@
 //! once to execute, so that no address is ever both.
 //!
 //! Comes in: an address to be near to, because code reaches the host's own code and data by 32-bit distances. Goes out:
-//! a [`CodeSpace`], or an error wherever the system refuses any part of it (no executable mappings, little address space,
+//! a [`CodeMapping`], or an error wherever the system refuses any part of it (no executable mappings, little address space,
 //! a limit on file sizes, another operating system): its users must do without.
 
 use std::io;
@@ -10,7 +10,7 @@ use std::ops::Range;
 
 /// Address space for machine code, backed by pages as they are written.
 #[derive(Debug)]
-pub struct CodeSpace {
+pub struct CodeMapping {
     /// Where the code is executed.
     execute: *mut u8,
     /// Where it is written.
@@ -21,11 +21,11 @@ pub struct CodeSpace {
 }
 
 // SAFETY: the addresses stay mapped as long as the value lives; who writes when is the contract of `write`.
-unsafe impl Send for CodeSpace {}
+unsafe impl Send for CodeMapping {}
 // SAFETY: as above.
-unsafe impl Sync for CodeSpace {}
+unsafe impl Sync for CodeMapping {}
 
-impl CodeSpace {
+impl CodeMapping {
     /// First address at which the code is executed.
     pub fn base(&self) -> usize {
         self.execute.addr()
@@ -36,17 +36,17 @@ impl CodeSpace {
         self.len
     }
 
-    /// Where the bytes at a distance from [`base`](CodeSpace::base) are written, for a linker that writes by itself: what it
-    /// may write when is its affair. Fails in a process forked off the one that made the space.
+    /// Where the bytes at a distance from [`base`](CodeMapping::base) are written, for a linker that writes by itself: what it
+    /// may write when is its affair. Fails in a process forked off the one that made the mapping.
     pub fn writable(&self, at: usize) -> io::Result<*mut u8> {
-        assert!(at <= self.len, "the place must be in the space");
+        assert!(at <= self.len, "the place must be in the mapping");
         if std::process::id() != self.owner {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
         }
         Ok(self.write.wrapping_add(at))
     }
 
-    /// Writes code at a distance from [`base`](CodeSpace::base). Fails in a process forked off the one that made the space.
+    /// Writes code at a distance from [`base`](CodeMapping::base). Fails in a process forked off the one that made the mapping.
     ///
     /// # Panics
     /// If the bytes do not fit behind `at`.
@@ -54,7 +54,7 @@ impl CodeSpace {
     /// # Safety
     /// Nobody executes the bytes, or writes them, until this has returned.
     pub unsafe fn write(&self, at: usize, code: &[u8]) -> io::Result<()> {
-        assert!(at <= self.len && code.len() <= self.len - at, "code must fit its space");
+        assert!(at <= self.len && code.len() <= self.len - at, "code must fit its mapping");
         if std::process::id() != self.owner {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
         }
@@ -74,9 +74,9 @@ pub struct Image {
 }
 
 #[cfg(not(target_os = "linux"))]
-impl CodeSpace {
+impl CodeMapping {
     /// Refused on this system.
-    pub fn near(_range: Range<usize>, _len: usize) -> io::Result<CodeSpace> {
+    pub fn near(_range: Range<usize>, _len: usize) -> io::Result<CodeMapping> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 }
@@ -96,7 +96,7 @@ mod linux {
     use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
     use std::{io, ptr};
 
-    use super::{CodeSpace, Image};
+    use super::{CodeMapping, Image};
     use crate::sys::page_size;
 
     /// How far code reaches, less some room for what lies at the ends.
@@ -104,14 +104,14 @@ mod linux {
     /// Distance between the places that are tried.
     const STEP: usize = 16 << 20;
 
-    impl CodeSpace {
+    impl CodeMapping {
         /// `len` bytes from each of which every address of `range` can be reached by a 32-bit distance, and back.
-        pub fn near(range: Range<usize>, len: usize) -> io::Result<CodeSpace> {
+        pub fn near(range: Range<usize>, len: usize) -> io::Result<CodeMapping> {
             let len = len.next_multiple_of(page_size());
             let file = file(len)?;
             let write = map(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, 0, &file)?;
-            // Spaces of two lengths, and the program, are thus not a multiple of a large power of two apart. Branch predictors
-            // take branches for one another whose addresses differ in high bits only: two spaces of which one was 64 MiB
+            // Mappings of two lengths, and the program, are thus not a multiple of a large power of two apart. Branch predictors
+            // take branches for one another whose addresses differ in high bits only: two mappings of which one was 64 MiB
             // from the other, each with code at its start, made calls between them three times as slow.
             let skew = len / 13;
             // Below first: above lies the heap, which wants to grow.
@@ -135,7 +135,7 @@ mod linux {
                 }
             });
             match execute.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::AddrNotAvailable))) {
-                Ok(execute) => Ok(CodeSpace { execute, write, len, owner: std::process::id() }),
+                Ok(execute) => Ok(CodeMapping { execute, write, len, owner: std::process::id() }),
                 Err(error) => {
                     unmap(write, len);
                     Err(error)
@@ -215,7 +215,7 @@ mod linux {
         1
     }
 
-    impl Drop for CodeSpace {
+    impl Drop for CodeMapping {
         fn drop(&mut self) {
             unmap(self.execute, self.len);
             unmap(self.write, self.len);
@@ -232,15 +232,15 @@ mod linux {
 
         #[test]
         fn code_is_near_and_runs_once_written() {
-            let space = CodeSpace::near(here()..here() + 1, 1 << 20).unwrap();
-            let ends = [space.base(), space.base() + space.size()];
+            let mapping = CodeMapping::near(here()..here() + 1, 1 << 20).unwrap();
+            let ends = [mapping.base(), mapping.base() + mapping.size()];
             assert!(ends.iter().all(|end| i32::try_from(*end as i64 - here() as i64).is_ok()));
             #[cfg(target_arch = "x86_64")]
             for value in [7u8, 9] {
-                // SAFETY: nothing else uses the space; the bytes are `mov eax, value; ret`.
+                // SAFETY: nothing else uses the mapping; the bytes are `mov eax, value; ret`.
                 let seen = unsafe {
-                    space.write(64, &[0xb8, value, 0, 0, 0, 0xc3]).unwrap();
-                    std::mem::transmute::<usize, extern "C" fn() -> u32>(space.base() + 64)()
+                    mapping.write(64, &[0xb8, value, 0, 0, 0, 0xc3]).unwrap();
+                    std::mem::transmute::<usize, extern "C" fn() -> u32>(mapping.base() + 64)()
                 };
                 assert_eq!(seen, value.into());
             }
@@ -248,14 +248,14 @@ mod linux {
 
         #[test]
         fn what_is_executed_cannot_be_written_there() {
-            let space = CodeSpace::near(here()..here() + 1, 1 << 16).unwrap();
+            let mapping = CodeMapping::near(here()..here() + 1, 1 << 16).unwrap();
             let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
             let rights = |address: usize| {
                 let line = maps.lines().find(|line| line.starts_with(&format!("{address:x}-"))).expect("it is mapped");
                 line.split(' ').nth(1).unwrap().to_owned()
             };
-            assert_eq!(rights(space.base()), "r-xs");
-            assert_eq!(rights(space.write.addr()), "rw-s");
+            assert_eq!(rights(mapping.base()), "r-xs");
+            assert_eq!(rights(mapping.write.addr()), "rw-s");
         }
 
         #[test]
@@ -271,7 +271,7 @@ mod linux {
 
         #[test]
         fn no_place_is_an_error() {
-            assert!(CodeSpace::near(here()..here() + 1, 1 << 33).is_err());
+            assert!(CodeMapping::near(here()..here() + 1, 1 << 33).is_err());
         }
     }
 }
