@@ -18,7 +18,7 @@ use rustix::process::{Resource, Rlimit};
 use crate::terminal::{self, Modes, Terminal};
 use crate::tiers::Tier;
 
-/// How long a run may take before it counts as hanging. Generous: tests share slow machines.
+/// Time after which a run counts as hanging. It is generous, because tests share slow machines.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// True if memories are guard-paged in this build: with the interpreter's driver loop, a fault is no trap.
@@ -263,7 +263,7 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Ve
     })
 }
 
-/// How a run ended.
+/// End of a run.
 #[derive(Debug)]
 pub struct Outcome {
     status: ExitStatus,

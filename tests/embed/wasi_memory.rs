@@ -40,7 +40,7 @@ fn run(engine: &Engine, text: &str) -> (Result<(), Stop>, Vec<u8>) {
     (result, output.take())
 }
 
-/// What a guest that found no memory is told.
+/// Returns the message to a guest without a memory.
 #[track_caller]
 fn missing(result: Result<(), Stop>) -> MissingMemory {
     match result.unwrap_err().into_kind() {

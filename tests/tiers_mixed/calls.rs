@@ -3,8 +3,8 @@
 
 use wasmr::Val;
 
+use crate::configurations::Body;
 use crate::support::{End, mixes, padded, same_ends, tier_mixes};
-use crate::ways::Body;
 
 /// Rounds after which code was made, with what was found until then in it.
 const ROUNDS: i32 = 30_000;
