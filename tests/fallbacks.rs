@@ -94,7 +94,8 @@ const PROGRAMS: [(&str, &[&str], i32); 8] = [
     ("trap.wasm", &["stack"], 134),
 ];
 
-/// Runs all programs in all configurations, started by `command`; what they print is what the interpreter printed on the whole host.
+/// Runs all programs in all configurations, started by `command`; what they print is what the interpreter printed on the whole
+/// host.
 fn check(command: &(dyn Fn() -> Command + Sync), refused: &[&[Refused]]) {
     let usual: Vec<Outcome> = PROGRAMS
         .iter()
@@ -162,7 +163,8 @@ fn without_threads() {
 
 #[test]
 fn with_little_address_space() {
-    // What a container of 200 MB has; what one memory needs for a guard and code does not; what code needs and a guard does not.
+    // What a container of 200 MB has; what one memory needs for a guard and code does not; what code needs and a guard does
+    // not.
     for kib in [200_000, 1_500_000, 9_500_000] {
         check(&within(kib), &[]);
     }

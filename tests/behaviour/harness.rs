@@ -1,8 +1,9 @@
 //! Runs the binary as a user would, bounded in time, and tells how it ended.
 //!
-//! In: arguments, standard input, directories of the test's own. Out: [`Outcome`], or a [`Terminal`] to talk to. A run that does not
-//! end within [`DEADLINE`] is killed and fails its test, so that a hang is a failure and not a stuck CI job. Signals that whoever
-//! runs the tests ignores, as `nohup` and background jobs do, are not ignored in a run. Unsafe: that is done between `fork` and `exec`.
+//! In: arguments, standard input, directories of the test's own. Out: [`Outcome`], or a [`Terminal`] to talk to. A run that
+//! does not end within [`DEADLINE`] is killed and fails its test, so that a hang is a failure and not a stuck CI job. Signals
+//! that whoever runs the tests ignores, as `nohup` and background jobs do, are not ignored in a run. Unsafe: that is done
+//! between `fork` and `exec`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

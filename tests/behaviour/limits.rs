@@ -1,4 +1,5 @@
-//! Limits: time, memory, stack, tables, instances, descriptors, output, modules. A guest that runs into one ends in an orderly way, whatever it was doing.
+//! Limits: time, memory, stack, tables, instances, descriptors, output, modules. A guest that runs into one ends in an orderly
+//! way, whatever it was doing.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! Configurations, for tests of what happens where they meet: every mode, and tunings that make functions change tier at once,
 //! soon, or never.
 //!
-//! A test decides function by function with [`Body`]: in all configurations that compile, a body of more than [`MAX_COMPILED_SIZE`] bytes
-//! stays interpreted, whatever calls it and whatever it calls. The first of [`configurations`] only interprets; it is what the others are
-//! compared with.
+//! A test decides function by function with [`Body`]: in all configurations that compile, a body of more than
+//! [`MAX_COMPILED_SIZE`] bytes stays interpreted, whatever calls it and whatever it calls. The first of [`configurations`] only
+//! interprets; it is what the others are compared with.
 
 use wasmr::{Config, Engine, Mode, Tuning};
 

@@ -10,8 +10,8 @@ use wasmr_core::trap::TrapCode;
 use wasmr_core::types::ValType;
 use wasmr_core::value::{V128, Val};
 
-/// True if every tier must give the same NaN. On x86-64 it must; elsewhere there is only the interpreter, and LLVM and the processor
-/// choose the bits.
+/// True if every tier must give the same NaN. On x86-64 it must; elsewhere there is only the interpreter, and LLVM and the
+/// processor choose the bits.
 pub const NANS_ARE_SETTLED: bool = cfg!(target_arch = "x86_64");
 
 /// Meaning of operands to an operator.
@@ -423,8 +423,8 @@ impl Case {
         (0..total).step_by(step).map(combination).collect()
     }
 
-    /// Returns true if a result is acceptable for the one that the operator's function gives: where NaN bits are not settled, floats that are
-    /// computed may be other NaNs.
+    /// Returns true if a result is acceptable for the one that the operator's function gives: where NaN bits are not settled,
+    /// floats that are computed may be other NaNs.
     pub fn allows(&self, expected: Val, actual: Val) -> bool {
         if NANS_ARE_SETTLED {
             return expected == actual;

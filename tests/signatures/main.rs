@@ -1,11 +1,12 @@
-//! Signatures: arguments and results of every type, in every number, arrive as they were sent for every pair of caller and callee
-//! and every kind of call: host, interpreter and machine code; directly, through a table, through a reference, as a tail call, into
-//! another instance, through the host and back.
+//! Signatures: arguments and results of every type, in every number, arrive as they were sent for every pair of caller and
+//! callee and every kind of call: host, interpreter and machine code; directly, through a table, through a reference, as a tail
+//! call, into another instance, through the host and back.
 //!
 //! For each random [`signature`] there is a [`plan`]: a module with *leaves*, which note their arguments in globals and return
-//! results that the host put into others, and *forwarders*, which call a leaf, a host function or another forwarder with the values
-//! they received, in another order. A [`trial`] calls each forwarder with random bits and compares the arguments at the leaf, the
-//! results, and the forwarder's own parameters after the call. Every signature has its own seed, which a failure names.
+//! results that the host put into others, and *forwarders*, which call a leaf, a host function or another forwarder with the
+//! values they received, in another order. A [`trial`] calls each forwarder with random bits and compares the arguments at the
+//! leaf, the results, and the forwarder's own parameters after the call. Every signature has its own seed, which a failure
+//! names.
 #![cfg(feature = "jit")]
 
 #[path = "../configurations/mod.rs"]

@@ -152,8 +152,8 @@ impl<'a> Trial<'a> {
         types.iter().map(&mut value).collect()
     }
 
-    /// Calls a function whose parameters and results are in these orders. Where the arguments arrived, which they were, and what
-    /// came back, in the signature's order.
+    /// Calls a function whose parameters and results are in these orders. Where the arguments arrived, which they were, and
+    /// what came back, in the signature's order.
     pub(crate) fn call(
         &mut self,
         func: Func,

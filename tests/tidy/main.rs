@@ -1,5 +1,5 @@
-//! Rules about the tree itself, which no compiler checks: sizes and tours of files, where `unsafe` may stand, which crate
-//! may use which, nothing unfinished, no dependency below a version with a known hole, no path of somebody's machine. Rules about
+//! Rules about the tree itself, which no compiler checks: sizes and tours of files, where `unsafe` may stand, which crate may
+//! use which, nothing unfinished, no dependency below a version with a known hole, no path of somebody's machine. Rules about
 //! documents are in [`documents`].
 //!
 //! In: the files of the checkout, found by walking it. Each test lists every offender, so that one run is enough to fix all.

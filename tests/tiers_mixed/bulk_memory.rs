@@ -190,7 +190,8 @@ fn module() -> String {
     text + ")"
 }
 
-/// Makes every call of some functions in one way. Returns the messages of those that trapped. `sizes` are for functions that take one.
+/// Makes every call of some functions in one way. Returns the messages of those that trapped. `sizes` are for functions that
+/// take one.
 fn run(config: &Config, name: &str, sizes: &[u64], is_tried: impl Fn(Op) -> bool) -> Vec<String> {
     let engine = Engine::new(config);
     let module = Module::new(&engine, module().as_bytes()).unwrap();

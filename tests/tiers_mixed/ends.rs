@@ -1,5 +1,5 @@
-//! Other ends of a run: errors and panics of host functions, the guest's own wish to end. They pass through frames of all tiers,
-//! are caught by none, and leave a store that works.
+//! Other ends of a run: errors and panics of host functions, the guest's own wish to end. They pass through frames of all
+//! tiers, are caught by none, and leave a store that works.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -62,7 +62,8 @@ fn payloads_of_every_type_arrive() {
     }
 }
 
-/// Handlers of all four kinds at several depths, inside one another and in a loop; by number, what is thrown and where it is caught.
+/// Handlers of all four kinds at several depths, inside one another and in a loop; by number, what is thrown and where it is
+/// caught.
 const HANDLERS: &str = r#"(module
   (import "h" "tag" (tag $host (param i64)))
   (import "h" "throw" (func $host_throw (param i64)))

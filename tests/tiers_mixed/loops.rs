@@ -1,5 +1,5 @@
-//! Loops that are taken over while they run: wherever control is, all that a frame holds goes along, and the function ends as it
-//! would have.
+//! Loops that are taken over while they run: wherever control is, all that a frame holds goes along, and the function ends as
+//! it would have.
 //!
 //! Every function here is called once or a few times only, so that its loops are what is hot.
 

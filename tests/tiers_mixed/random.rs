@@ -1,5 +1,5 @@
-//! Random programs of loops in expressions: whatever lies on the operand stack below a loop, an `if` or a block, wherever control
-//! is when machine code takes over, and whichever functions are compiled, the result is the interpreter's.
+//! Random programs of loops in expressions: whatever lies on the operand stack below a loop, an `if` or a block, wherever
+//! control is when machine code takes over, and whichever functions are compiled, the result is the interpreter's.
 //!
 //! Every value computed ends up in the result or in memory, which is part of the result. Nothing traps, every loop ends.
 
