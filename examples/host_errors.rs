@@ -33,7 +33,7 @@ fn setting(number: u32) -> anyhow::Result<i32> {
     text.parse().with_context(|| format!("setting {number} is {text:?}"))
 }
 
-/// Outcome of a call, in one word.
+/// What became of a call, in one word.
 fn outcome(result: &Result<i32, Stop>) -> String {
     match result {
         Ok(value) => format!("value {value}"),
@@ -62,12 +62,12 @@ pub fn main() -> anyhow::Result<()> {
         assert_eq!(outcome(&result), expected);
     }
 
-    // The guest's calls stand below the message, the cause is one of the chain.
+    // An `anyhow::Error` around a stop shows the message once, with the guest's calls below it.
     let error = anyhow::Error::from(run.call(&mut store, 3).unwrap_err()).context("cannot run the guest");
     println!("{error:?}");
     let text = format!("{error:#}");
     assert!(text.contains("guest!scaled") && text.contains("guest!run"), "{text}");
-    assert!(error.root_cause().is::<UnknownSetting>());
+    assert!(error.downcast_ref::<Stop>().is_some_and(Stop::is::<UnknownSetting>));
     println!("ok");
     Ok(())
 }

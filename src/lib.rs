@@ -97,9 +97,9 @@
 //! ```
 //!
 //! # Errors of host functions
-//! A host function may return any error. The caller of the guest gets it back, in a [`Stop`] that has the guest's backtrace too.
-//! Print a stop with `{stop}`: its text is the error and the backtrace. A chain of causes, `{error:#}` of anyhow, repeats the error,
-//! which is the stop's source.
+//! A host function may return any error. The caller of the guest gets it back in a [`Stop`], together with the guest's backtrace.
+//! The text of a stop, `{stop}`, is the error and the backtrace. Its [`source`](std::error::Error::source) is the source of the
+//! error, so that a chain of causes, such as `{error:#}` of anyhow, shows each error once.
 //!
 //! ```
 //! use wasmr::{Engine, Linker, Module, Stop, Store, TypedFunc};
@@ -125,11 +125,11 @@
 //! assert!(stop.is::<NoPaper>());
 //! assert_eq!(stop.downcast::<NoPaper>()?, NoPaper);
 //!
-//! // Passed on with `?`, the stop is what the box holds; the error is one of its causes.
+//! // Passed on with `?`, the box holds the stop, and the stop holds the error.
 //! let error = (|| -> anyhow::Result<()> { Ok(run.call(&mut store, ())?) })().unwrap_err();
-//! assert!(error.is::<Stop>() && error.chain().any(|cause| cause.is::<NoPaper>()));
+//! assert!(error.downcast_ref::<Stop>().is_some_and(Stop::is::<NoPaper>));
 //!
-//! // Passed on without the backtrace, the error itself is what the box holds.
+//! // Passed on without the backtrace, the box holds the error itself.
 //! let error = run.call(&mut store, ()).map_err(Stop::into_error).unwrap_err();
 //! assert!(error.is::<NoPaper>());
 //! # Ok(())

@@ -30,7 +30,7 @@ fn without_names() -> String {
     GUEST.replace("$_ZN5outer4callEv ", "").replace("(func $named", "(func").replace("$named", "2")
 }
 
-/// Returns the end of a call of the guest that has this function as its import.
+/// How a call of the guest ends whose import is this.
 #[track_caller]
 fn stop_of(engine: &Engine, text: &str, define: impl FnOnce(&mut Linker<()>)) -> Stop {
     let mut linker = Linker::new();
@@ -84,13 +84,17 @@ in_every_mode! {
             // What others make of it.
             let error: Box<dyn Error + Send + Sync> = stop.into();
             assert!(error.downcast_ref::<Stop>().unwrap().is::<ParseIntError>());
-            let error = anyhow::Error::from_boxed(error);
-            assert!(error.chain().any(|cause| cause.is::<ParseIntError>()), "{error:?}");
+            let error = anyhow::Error::from_boxed(error).context("cannot run");
+            let boxed = error.downcast_ref::<Box<dyn Error + Send + Sync>>();
+            let stop = boxed.and_then(|error| error.downcast_ref::<Stop>());
+            assert!(stop.is_some_and(Stop::is::<ParseIntError>), "{error:?}");
+            let text = format!("{error:#}");
+            assert_eq!(text.matches("invalid digit found in string").count(), 1, "each cause is shown once: {text}");
+            assert_eq!(text.matches("wasm backtrace:").count(), 1, "{text}");
         }
         let stop = stop_of(&engine, GUEST, |linker| { linker.func_wrap("h", "f", by_name).unwrap(); });
         assert_eq!(stop.downcast_ref(), Some(&NoPaper(2)));
         let error = anyhow::Error::from(stop);
-        assert_eq!(error.root_cause().downcast_ref(), Some(&NoPaper(2)));
         assert!(error.downcast_ref::<Stop>().unwrap().is::<NoPaper>());
         let stop = stop_of(&engine, GUEST, |linker| {
             linker.func_wrap("h", "f", |n: i32| if n == 0 { Err("nothing") } else { Ok(n) }).unwrap();

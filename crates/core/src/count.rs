@@ -1,4 +1,4 @@
-//! [`Count`]: a number with its noun, for messages.
+//! Numbers in messages: [`Count`] with a noun, [`grouped`] digits.
 
 use std::fmt;
 
@@ -16,9 +16,27 @@ impl<N: fmt::Display + PartialEq + From<u8>> fmt::Display for Count<N> {
     }
 }
 
+/// Returns a number with its thousands apart: `31 998`.
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1234567].map(grouped), ["0", "999", "1 000", "1 234 567"]);
+    }
 
     #[test]
     fn one_is_singular() {

@@ -93,7 +93,7 @@ impl fmt::Debug for Held {
 
 impl fmt::Display for HostFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.error(), self.backtrace)
+        write!(f, "{}{}", self.error(), self.backtrace.below_message())
     }
 }
 
@@ -156,12 +156,10 @@ impl Stop {
     /// assert!(stop.downcast_ref::<std::num::ParseIntError>().is_some());
     /// assert!(stop.to_string().ends_with("<module>!run"), "the backtrace stands below the message");
     ///
-    /// // With `?`, an `anyhow::Error` wraps the stop, so that its own `downcast_ref` finds a `Stop` only. The error of the host
-    /// // function is one of its causes.
-    /// let error = anyhow::Error::from(stop);
-    /// assert!(error.downcast_ref::<std::num::ParseIntError>().is_none());
-    /// let cause = error.chain().find_map(|cause| cause.downcast_ref::<std::num::ParseIntError>());
-    /// assert!(cause.is_some());
+    /// // The operator `?` wraps the stop in an `anyhow::Error`. The stop is found there first, then the error of the host function.
+    /// let error = anyhow::Error::from(stop).context("cannot run the guest");
+    /// let stop = error.downcast_ref::<wasmr::Stop>();
+    /// assert!(stop.and_then(|stop| stop.downcast_ref::<std::num::ParseIntError>()).is_some());
     /// # Ok(())
     /// # }
     /// ```
@@ -309,7 +307,8 @@ mod tests {
             assert_eq!(stop.downcast_ref(), Some(&NoPaper), "{stop:?}");
             assert!(stop.is::<NoPaper>() && !stop.is::<fmt::Error>() && !stop.is::<Trap>());
             let error = anyhow::Error::new(stop);
-            assert!(error.chain().any(|cause| cause.is::<NoPaper>()), "{error:?}");
+            assert!(error.downcast_ref::<Stop>().is_some_and(Stop::is::<NoPaper>), "{error:?}");
+            assert_eq!(format!("{error:#}").matches(&NoPaper.to_string()).count(), 1, "{error:#}");
         }
     }
 

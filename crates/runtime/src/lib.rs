@@ -9,13 +9,14 @@
 //! - [`vm`] has every layout that code reads and writes, [`frame`] that of the value stack; [`tier`], [`running`] and [`walk`] are the seam to whatever
 //!   executes; [`builtins`] are the slow paths that tiers share; [`sys`] is the operating system.
 //! - `host` and `typed` are host functions; `value` and `types` values and types as the embedder sees them.
-//! - `trap` says how a run ends, with names for people by [`symbol`], `host_error` what becomes of an error of the host; [`limits`] how much it may take; `interrupt` ends it from another thread.
+//! - `trap` says how a run ends, `backtrace` and [`symbol`] how that is shown, `host_error` what becomes of an error of the host; [`limits`] how much it may take; `interrupt` ends it from another thread.
 //!
 //! # Invariants
 //! An object lives until its store is dropped. Handles are checked against the store they are used with. What a guest
 //! can make the host allocate is bounded by [`StoreLimits`].
 #![warn(unreachable_pub)]
 
+mod backtrace;
 pub mod builtins;
 mod const_eval;
 mod context;

@@ -137,25 +137,9 @@ impl fmt::Debug for FrameInfo {
 impl fmt::Display for FrameInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(offset) = self.offset {
-            write!(f, "{offset:#8x} - ")?;
+            write!(f, "{offset:#x} - ")?;
         }
         write!(f, "{}!{}", printable(self.module.name()), self.readable_name())
-    }
-}
-
-impl fmt::Display for Backtrace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.frames.is_empty() {
-            return Ok(());
-        }
-        write!(f, "\nwasm backtrace:")?;
-        for (number, frame) in self.frames.iter().enumerate() {
-            write!(f, "\n  {number:>3}: {frame}")?;
-        }
-        match self.total.saturating_sub(self.frames.len()) {
-            0 => Ok(()),
-            more => write!(f, "\n       … {more} more"),
-        }
     }
 }
 
@@ -181,7 +165,7 @@ impl Trap {
 
 impl fmt::Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wasm trap: {}{}", self.message(), self.backtrace)
+        write!(f, "wasm trap: {}{}", self.message(), self.backtrace.below_message())
     }
 }
 
@@ -278,7 +262,7 @@ impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind() {
             StopKind::Trap(trap) => trap.fmt(f),
-            StopKind::Throw(throw) => write!(f, "uncaught exception{}", throw.backtrace),
+            StopKind::Throw(throw) => write!(f, "uncaught exception{}", throw.backtrace.below_message()),
             StopKind::Exit(code) => write!(f, "the guest ended with exit code {code}"),
             StopKind::Host(failure) => failure.fmt(f),
         }
@@ -288,8 +272,8 @@ impl fmt::Display for Stop {
 impl Error for Stop {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self.kind() {
-            // The message has it already, but here it is found with its own type.
-            StopKind::Host(failure) => Some(failure.error()),
+            // The stop's own text contains the error's. A chain of causes that contained the error would show it twice.
+            StopKind::Host(failure) => failure.error().source(),
             _ => None,
         }
     }

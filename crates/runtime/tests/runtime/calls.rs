@@ -114,7 +114,7 @@ fn a_trap_says_where() {
     assert_eq!((backtrace.frames.len(), backtrace.total), (1, 1));
     assert_eq!(backtrace.frames[0].func_name(), Some("boom"));
     assert_eq!(backtrace.frames[0].offset(), Some(0x2a));
-    assert_eq!(stop.to_string(), "wasm trap: unreachable\nwasm backtrace:\n    0:     0x2a - test.wasm!boom");
+    assert_eq!(stop.to_string(), "wasm trap: unreachable\nwasm backtrace:\n   0: 0x2a - test.wasm!boom");
 }
 
 #[test]
