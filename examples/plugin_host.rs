@@ -67,7 +67,7 @@ const PLUGINS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Limits of one call.
+/// What one call may take.
 const LIMITS: StoreLimits = StoreLimits {
     max_memory_bytes: 1 << 20,
     max_table_elements: 1000,
@@ -145,7 +145,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Expected outcome of every plug-in.
+/// What every plug-in should have come to.
 fn check(name: &str, argument: i64, outcome: Result<(i64, Vec<u8>), Box<dyn Error>>) {
     let trap = |outcome: &Result<_, Box<dyn Error>>| {
         outcome.as_ref().err().and_then(|error| error.downcast_ref::<Stop>()).and_then(Stop::trap_code)
@@ -155,7 +155,7 @@ fn check(name: &str, argument: i64, outcome: Result<(i64, Vec<u8>), Box<dyn Erro
         // Sleeping takes no fuel.
         "sleeper" => assert_eq!(trap(&outcome), Some(TrapCode::Interrupted)),
         "recursive" => assert_eq!(trap(&outcome), Some(TrapCode::StackExhausted)),
-        "giant" => assert!(outcome.unwrap_err().to_string().contains("over the limit")),
+        "giant" => assert!(outcome.unwrap_err().to_string().contains("exceeds the limit")),
         "burglar" => assert!(outcome.unwrap_err().to_string().contains("unknown import `host` `secrets`")),
         _ => {
             let (result, output) = outcome.unwrap();

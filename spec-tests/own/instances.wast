@@ -1,4 +1,4 @@
-;; Calls that change the instance, in every configuration.
+;; Calls that change the instance, in all the ways there are.
 
 (module $callee
   (memory 1)

@@ -1,23 +1,28 @@
-//! Exit codes: the one table of how a run's end becomes the process's status. [`signals`](super::signals) has the ends that are no
-//! exits.
+//! Exit codes, and the errors of the command line that decide between them. [`signals`](super::signals) has the ends of a process
+//! that are no exits.
 
-/// A command line that makes no sense: ends with [`USAGE`].
+/// A command line that makes no sense. Its exit code is [`USAGE`].
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct UsageError(pub(super) String);
 
-/// Everything went well.
+/// A help text that an option asks for, such as `-W help`. Nothing runs, and the exit code is [`SUCCESS`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct HelpRequest(pub(super) String);
+
+/// Success.
 pub const SUCCESS: u8 = 0;
-/// A module is missing, invalid or does not link; a directory cannot be opened; no function to run.
+/// A module that is missing, invalid or cannot be linked, a directory that cannot be opened, or no function to run.
 pub const FAILURE: u8 = 1;
-/// The command line makes no sense.
+/// A command line that makes no sense.
 pub const USAGE: u8 = 2;
-/// `--timeout` passed, as `timeout(1)` has it.
+/// The end of a run by `--timeout`, as in `timeout(1)`.
 pub const TIMEOUT: u8 = 124;
-/// The guest trapped: what a shell shows for a process that aborted.
+/// A trap: the code that a shell reports for a process that aborted.
 pub const TRAP: u8 = 134;
 
-/// The status for a guest's `proc_exit(code)`: its low byte, as a native program's.
+/// Returns the exit code for a guest's `proc_exit(code)`: the low byte, as for a native program.
 pub fn of_guest(code: u32) -> u8 {
     code as u8
 }

@@ -1,7 +1,7 @@
-//! Every command and option, as plain data without side effects: *parse* of "parse, resolve, act".
+//! All commands and options, as plain data: *parse* of "parse, resolve, act". Nothing here has side effects.
 //!
-//! In: the words in the strict form that [`position`](super::position) made. Out: [`Command`], which
-//! [`plan`](super::plan) resolves.
+//! In: the words of a command line, in the strict form of [`position`](super::position). Out: a [`Command`], which
+//! [`plan`](super::plan) resolves. The doc comments of fields are the help texts: imperative, with units, defaults and an example.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -15,16 +15,16 @@ use wasmr::Mode;
 use super::stats::Format;
 use super::values::{self, DirSpec, EnvSpec, PreloadSpec};
 
-/// Runs WebAssembly programs: starts at once, grants only what you say.
+/// Run WebAssembly programs: start at once, grant only what you say
 #[derive(Debug, Parser)]
 #[command(name = "wasmr", version, disable_help_subcommand = true, arg_required_else_help = true)]
 #[command(override_usage = "wasmr [OPTIONS OF run] MODULE [ARGS]...\n       wasmr COMMAND")]
 #[command(
-    after_help = "`wasmr MODULE ARGS...` is `wasmr run -- MODULE ARGS...`: everything after MODULE is the guest's. The options \
-                        of `run` may stand before MODULE here too; `wasmr help run` lists them."
+    after_help = "`wasmr MODULE ARGS...` means `wasmr run -- MODULE ARGS...`: the program gets everything after MODULE. The options \
+                        of `run` go before MODULE; `wasmr help run` lists them."
 )]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -32,221 +32,223 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a program: its `_start`, or the function that --invoke names
+    /// Run a program: call its `_start`, or the export that --invoke names
     Run(Box<RunFlags>),
     /// Run script tests (.wast) and report every failed directive
     Wast(WastFlags),
-    /// Check modules and say what is wrong with them
+    /// Check modules and report the first error of each
     Validate(ValidateFlags),
-    /// Show what is in a module: imports, exports, features needed, sizes
+    /// Show the contents of a module: imports, exports, required features, sizes
     Inspect(InspectFlags),
-    /// Show what becomes of a function: wasm, interpreter cells, compiled forms, machine code
+    /// Show all forms of a function: wasm, interpreter code, CLIF, machine code
     Explore(ExploreFlags),
-    /// Print a script that completes wasmr's words in a shell
+    /// Print a completion script for a shell
     Completions(CompletionsFlags),
 }
 
-/// What follows `run`.
+/// Options and arguments of `run`.
 #[derive(Debug, Args)]
 #[command(override_usage = "wasmr run [OPTIONS] MODULE [--dir ...|--env ...]... [ARGS]...\n       \
                             wasmr run [OPTIONS] -- MODULE [ARGS]...")]
 #[command(
-    after_help = "After MODULE, --dir and --env are still wasmr's up to the first other word; `--` there ends that and is \
-                        dropped. Scripts that pass on words of others write `wasmr run [OPTIONS] -- MODULE \"$@\"`: there nothing \
-                        after MODULE can grant anything, and the guest gets every word, `--` too."
+    after_help = "Options go before MODULE. After MODULE, wasmr still takes --dir and --env up to the first other word; a `--` there \
+                        ends that and is dropped. Scripts that pass on arguments of others should use `wasmr run [OPTIONS] -- MODULE \
+                        \"$@\"`: the program then gets everything after MODULE, and no argument can grant it anything.\n\n\
+                        Example: wasmr run --dir ./data::/data::ro --env LANG=C --timeout 10s tool.wasm input.txt"
 )]
 pub struct RunFlags {
-    /// Grant a directory, by its own name or as GUEST; `::ro` refuses every change
+    /// Grant the program a directory, as GUEST if given; `::ro` makes it read-only. Example: --dir ./data::/data::ro
     #[arg(long, value_name = "HOST[::GUEST][::ro]", value_parser = OsStringValueParser::new().try_map(DirSpec::parse), value_hint = ValueHint::DirPath)]
     pub dir: Vec<DirSpec>,
 
-    /// Set a variable, or pass on the host's
+    /// Set an environment variable, or pass on the host's variable K. Example: --env LANG=C --env HOME
     #[arg(long, value_name = "K[=V]", value_parser = EnvSpec::parse)]
     pub env: Vec<EnvSpec>,
 
-    /// Pass on all of the host's variables
+    /// Pass on all environment variables of the host
     #[arg(long)]
     pub inherit_env: bool,
 
-    /// Set the variables of a file with one K=V or K a line; - is standard input
+    /// Set the environment variables in a file, one K=V or K per line; - reads standard input
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
 
-    /// The guest's name for itself [default: base name of MODULE]
+    /// Set the program's own name, its argument 0 [default: file name of MODULE]
     #[arg(long, value_name = "NAME")]
     pub argv0: Option<String>,
 
-    /// Call this export with ARGS typed by its signature, and print its results
+    /// Call this exported function with ARGS instead of `_start`, and print its results
     ///
-    /// Numbers are those of the text format: 42, -0x2a, 1_000, 1.5, 0x1.8p1, inf, nan:0x1; vectors are i32x4:1,2,3,4;
-    /// references can only be null. The guest gets ARGS as its program arguments too; a function without parameters may
-    /// be given any number of them if the module imports `args_sizes_get`.
+    /// Write numbers as in the text format: 42, -0x2a, 1_000, 1.5, 0x1.8p1, inf, nan:0x1; a vector as i32x4:1,2,3,4; a reference
+    /// as null. The program also gets ARGS as its program arguments. A function without parameters accepts any ARGS if the module
+    /// imports `args_sizes_get`. Example: wasmr run --invoke fib fib.wat 27
     #[arg(long, value_name = "NAME")]
     pub invoke: Option<String>,
 
-    /// Instantiate FILE first, call its `_initialize` if it has one, and offer its exports as module NAME
+    /// Instantiate the library FILE first, call its `_initialize` if it exports one, and offer its exports as module NAME
     #[arg(long, value_name = "NAME=FILE", value_parser = PreloadSpec::parse)]
     pub preload: Vec<PreloadSpec>,
 
-    /// Listen on a TCP address; the guest gets the socket as a descriptor after its directories
+    /// Listen on a TCP address, and give the program the socket as a descriptor after its directories. Example:
+    /// --listen 127.0.0.1:8080
     #[arg(long, value_name = "ADDR:PORT", value_parser = values::parse_listen)]
     pub listen: Vec<SocketAddr>,
 
-    /// Put the terminal on standard input into raw mode for the guest: keys reach it at once and are not shown
+    /// Put the terminal on standard input into raw mode: the program gets each key at once, and nothing is echoed
     #[arg(long, value_name = "KEYS", num_args = 0..=1, require_equals = true, default_missing_value = "bytes")]
     pub raw_tty: Option<RawKeys>,
 
-    /// How to execute
+    /// Choose how to execute
     #[arg(long, value_name = "MODE", value_parser = mode_parser())]
     pub mode: Option<Mode>,
 
-    /// End the run after this long, sleeping and blocked host calls included (1s, 500ms, 2m); 0 is no limit [default: 0]
+    /// End the run after this time, even in a blocked call. Examples: 1s, 500ms, 2m; 0 means no limit [default: 0]
     #[arg(long, value_name = "TIME", value_parser = values::parse_duration)]
     pub timeout: Option<Duration>,
 
-    /// How many operators the guest may execute, then it traps; one that moves or clears more than 64 bytes counts as several
-    /// (1000000, 1e6) [default: no limit]
+    /// End the program with a trap after about this many operators. An operator that moves or clears more than 64 bytes counts as
+    /// several. Examples: 1000000, 1e6 [default: no limit]
     #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
     pub fuel: Option<u64>,
 
-    /// How much all linear memories together may hold (64MiB) [default: 4GiB]
+    /// Limit the bytes of all linear memories together. Example: 64MiB [default: 4GiB]
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_memory: Option<u64>,
 
-    /// How much stack the guest's calls may take, counted in frames of the interpreter (1MiB) [default: 8MiB]
+    /// Limit the bytes of the program's call stack, in frames of the interpreter. Example: 1MiB [default: 8MiB]
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_stack: Option<u64>,
 
-    /// How many elements all tables together may hold [default: 10000000]
+    /// Limit the elements of all tables together [default: 10000000]
     #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
     pub max_table_elements: Option<u64>,
 
-    /// How many instances there may be, preloads included [default: 10000]
+    /// Limit the number of instances, libraries of --preload included [default: 10000]
     #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
     pub max_instances: Option<u64>,
 
-    /// How many descriptors the guest may have open, the standard streams and grants included [default: 1024]
+    /// Limit the program's open descriptors, standard streams and grants included [default: 1024]
     #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
     pub max_fds: Option<u64>,
 
-    /// How much the guest may write to standard output and error together (1MiB) [default: no limit]
+    /// Limit the bytes written to standard output and standard error together. Example: 1MiB [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_output: Option<u64>,
 
-    /// How large a module may be (64MiB) [default: 256MiB]
+    /// Limit the bytes of each module. Example: 64MiB [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_module_size: Option<u64>,
 
-    /// After the run, say on standard error how it ended and what it took: times, tiers, memory, fuel
+    /// Print statistics on standard error after the run: how it ended, times, tiers, memory, fuel
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text", value_parser = stats_parser())]
     pub stats: Option<Format>,
 
-    /// WebAssembly features and limits by key; `-W help` lists them
+    /// Set WebAssembly features and limits; `-W help` lists the keys. Example: -W simd=n
     #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
     pub wasm: Vec<String>,
 
-    /// How machine code is made, by key; `-C help` lists it
+    /// Set how machine code is generated; `-C help` lists the keys. Example: -C spectre-guards=n
     #[arg(short = 'C', value_name = "KEY[=VALUE],...")]
     pub code: Vec<String>,
 
-    /// What changes only speed, by key; `-O help` lists it
+    /// Set what changes only speed; `-O help` lists the keys. Example: -O compile-threads=2
     #[arg(short = 'O', value_name = "KEY[=VALUE],...")]
     pub tuning: Vec<String>,
 
-    /// Wasmtime's keys for WASI; `-S help` lists them
+    /// Set WASI options by wasmtime's keys; `-S help` lists them. Example: -S inherit-env
     #[arg(short = 'S', value_name = "KEY[=VALUE],...")]
     pub wasi: Vec<String>,
 
-    /// Wasmtime's keys for debugging; `-D help` lists them
+    /// Set debugging options by wasmtime's keys; `-D help` lists them
     #[arg(short = 'D', value_name = "KEY[=VALUE],...")]
     pub debug: Vec<String>,
 
-    /// The program: .wasm, .wat, or - for standard input
+    /// The program: a .wasm or .wat file, or - for standard input
     #[arg(value_name = "MODULE", required_unless_present_any = ["wasm", "code", "tuning", "wasi", "debug"])]
     pub module: Option<PathBuf>,
 
-    /// The guest's arguments
+    /// The program's arguments
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     pub args: Vec<OsString>,
 
-    /// Options of `run` among ARGS that the user may have meant for wasmr.
+    /// Names of options among ARGS that the user may have meant for wasmr.
     #[arg(skip)]
     pub late: Vec<String>,
 }
 
-/// Handling of the keys that a terminal turns into signals, while it is raw.
+/// Handling of the keys for which a terminal sends signals, while it is in raw mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RawKeys {
-    /// Ctrl-C, Ctrl-Z and Ctrl-\ are bytes for the guest, for editors; the default
+    /// Pass Ctrl-C, Ctrl-Z and Ctrl-\ to the program as bytes, as editors need it; the default
     Bytes,
-    /// Ctrl-C, Ctrl-Z and Ctrl-\ end and stop the run as usual
+    /// Let Ctrl-C and Ctrl-\ end the run and Ctrl-Z suspend it, as usual
     Signals,
 }
 
-/// What follows `wast`.
+/// Options and arguments of `wast`.
 #[derive(Debug, Args)]
 pub struct WastFlags {
-    /// How to execute
+    /// Choose how to execute
     #[arg(long, value_name = "MODE", value_parser = mode_parser())]
     pub mode: Option<Mode>,
 
-    /// What changes only speed, by key; `-O help` lists it
+    /// Set what changes only speed; `-O help` lists the keys. Example: -O compile-threads=2
     #[arg(short = 'O', value_name = "KEY[=VALUE],...")]
     pub tuning: Vec<String>,
 
-    /// The scripts; - is standard input
+    /// The scripts: .wast files, or - for standard input
     #[arg(value_name = "FILE", required_unless_present = "tuning")]
     pub files: Vec<PathBuf>,
 }
 
-/// What follows `validate`.
+/// Options and arguments of `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateFlags {
-    /// WebAssembly features by key; `-W help` lists them
+    /// Set WebAssembly features; `-W help` lists the keys. Example: -W simd=n
     #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
     pub wasm: Vec<String>,
 
-    /// The modules: .wasm, .wat, or - for standard input
+    /// The modules: .wasm or .wat files, or - for standard input
     #[arg(value_name = "FILE", required_unless_present = "wasm")]
     pub files: Vec<PathBuf>,
 }
 
-/// What follows `inspect`.
+/// Options and arguments of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectFlags {
-    /// Print JSON, for tools
+    /// Print JSON instead of text
     #[arg(long)]
     pub json: bool,
 
-    /// The module: .wasm, .wat, or - for standard input
+    /// The module: a .wasm or .wat file, or - for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
 }
 
-/// What follows `explore`.
+/// Options and arguments of `explore`.
 #[derive(Debug, Args)]
 pub struct ExploreFlags {
-    /// Which function: an index, or a name from the name section or the exports [default: the only one]
+    /// Choose the function by index, or by its name in the name section or the exports [default: the only function]
     #[arg(long, value_name = "INDEX|NAME")]
     pub func: Option<String>,
 
-    /// Write a page with all forms side by side instead; - is standard output
+    /// Write an HTML page with the forms side by side to FILE; - means standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub html: Option<PathBuf>,
 
-    /// Which forms [default: all]
+    /// Show only these forms [default: all]
     #[arg(long, value_name = "FORM,...", value_delimiter = ',')]
     pub show: Vec<Form>,
 
-    /// As with --fuel: with code that uses up fuel
+    /// Translate and compile as for --fuel, with code that counts fuel
     #[arg(long)]
     pub metered: bool,
 
-    /// As without address space to spare: with checks at every access of memory
+    /// Translate and compile as on hosts with little address space, with a bounds check at every memory access
     #[arg(long)]
     pub checked: bool,
 
-    /// The module: .wasm, .wat, or - for standard input
+    /// The module: a .wasm or .wat file, or - for standard input
     #[arg(value_name = "MODULE", value_hint = ValueHint::FilePath)]
     pub module: PathBuf,
 }
@@ -254,24 +256,24 @@ pub struct ExploreFlags {
 /// A form of a function on its way to execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// The module's operators
+    /// The operators of the module
     Wasm,
-    /// What the interpreter executes
+    /// The code that the interpreter executes
     Interp,
-    /// Cranelift's representation as translated
+    /// Cranelift's intermediate representation, as translated
     Clif,
-    /// The same when Cranelift has optimised it
+    /// Cranelift's intermediate representation, optimised
     Optimized,
     /// Machine code
     Code,
 }
 
 impl Form {
-    /// What stands above it.
+    /// Returns the heading of the form.
     pub fn title(self) -> &'static str {
         match self {
             Form::Wasm => "wasm",
-            Form::Interp => "interpreter cells",
+            Form::Interp => "interpreter code",
             Form::Clif => "CLIF as translated",
             Form::Optimized => "CLIF optimised",
             Form::Code => "machine code",
@@ -279,19 +281,19 @@ impl Form {
     }
 }
 
-/// What follows `completions`.
+/// Argument of `completions`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "bash: source <(wasmr completions bash)\nzsh:  wasmr completions zsh > \"${fpath[1]}/_wasmr\"\n\
                         fish: wasmr completions fish > ~/.config/fish/completions/wasmr.fish"
 )]
 pub struct CompletionsFlags {
-    /// Which shell
+    /// The shell
     #[arg(value_name = "SHELL")]
     pub shell: CompletedShell,
 }
 
-/// A shell that completions can be written for.
+/// A shell for which wasmr can write completions.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum CompletedShell {
     /// GNU bash
@@ -302,13 +304,14 @@ pub enum CompletedShell {
     Fish,
 }
 
-/// Accepts the formats of statistics.
+/// Returns a parser of the formats of `--stats`.
 fn stats_parser() -> impl TypedValueParser<Value = Format> {
-    let formats = [PossibleValue::new("text").help("a table"), PossibleValue::new("json").help("one line of JSON")];
+    let formats =
+        [PossibleValue::new("text").help("A table; the default"), PossibleValue::new("json").help("One line of JSON")];
     PossibleValuesParser::new(formats).map(|name| if name == "json" { Format::Json } else { Format::Text })
 }
 
-/// Accepts the names of the mode table.
+/// Returns a parser of the names in the mode table.
 fn mode_parser() -> impl TypedValueParser<Value = Mode> {
     let names = Mode::ALL.iter().map(|mode| PossibleValue::new(mode.name()).help(mode.help()));
     PossibleValuesParser::new(names).map(|name| Mode::from_name(&name).unwrap_or_default())

@@ -14,11 +14,11 @@ use super::values::DirSpec;
 /// Markers behind a directory in other runtimes, one colon before each, and whether the directory is then read-only.
 const MARKERS: [(&str, bool); 3] = [(":ro", true), (":readonly", true), (":rw", false)];
 
-const NO_SHELL: &str = "the shell did not replace `~` there";
-const TWO_COLONS: &str = "two colons stand between the parts";
-const HOST_FIRST: &str = "the host's directory stands first";
-const BOTH: &str = "the host's directory stands first, and two colons behind it";
-const ONE_PART: &str = "nothing stands on one side of the colon";
+const NO_SHELL: &str = "the shell did not expand `~`";
+const TWO_COLONS: &str = "separate the parts with two colons";
+const HOST_FIRST: &str = "put the host's directory first";
+const BOTH: &str = "put the host's directory first, then two colons";
+const ONE_PART: &str = "one side of the colon is empty";
 
 /// What to type instead of a directory that cannot be opened, if another reading of the same words exists on the host.
 ///
@@ -136,12 +136,12 @@ fn hidden(specs: &[DirSpec], index: usize) -> Option<String> {
             typed(&spec.host.to_string_lossy(), guest, spec.read_only)
         });
         return Some(format!(
-            "--dir {earlier} and --dir {later} have the same name: most programs find only the later, those built by Go only \
-             the earlier; {help}"
+            "--dir {earlier} and --dir {later} have the same guest path: most programs find only the later one, programs built \
+             by Go only the earlier one; {help}"
         ));
     }
     Some(format!(
-        "most programs cannot reach --dir {}: to them `{}` is the same path as `{}`, where they find {}; {help}",
+        "most programs cannot reach --dir {}: its guest path `{}` means the same as `{}`, where they find `{}`; {help}",
         printable_word(&spec.host),
         printable_word(&spec.guest),
         printable_word(&by.guest),
@@ -156,7 +156,7 @@ fn no_home(spec: &DirSpec, home: Option<&str>) -> Option<String> {
         return None;
     }
     Some(format!(
-        "the shell did not replace `~` in the guest path `{}`, and programs do not either; type --dir {}",
+        "neither the shell nor the program expands `~` in the guest path `{}`; type --dir {}",
         printable_word(&spec.guest),
         typed(&spec.host.to_string_lossy(), &guest, spec.read_only)
     ))
@@ -169,7 +169,7 @@ fn dotdot(specs: &[DirSpec], spec: &DirSpec) -> Option<String> {
         return None;
     }
     Some(format!(
-        "programs that resolve `..` themselves, such as those built by Go, cannot reach the guest path `{}`; {}",
+        "programs that resolve `..` themselves, such as programs built by Go, cannot reach the guest path `{}`; {}",
         printable_word(&spec.guest),
         another_name(specs, spec)
     ))
@@ -183,7 +183,7 @@ fn another_name(specs: &[DirSpec], spec: &DirSpec) -> String {
     let candidates = std::iter::once(format!("/{own}")).chain(numbered);
     let mut free = candidates.filter(|name| !specs.iter().any(|other| names(&other.guest).eq(names(name))));
     let help = free.find_map(|name| proposal(&spec.host.to_string_lossy(), &name, spec.read_only));
-    format!("another name helps{}", help.map(|value| format!(": --dir {value}")).unwrap_or_default())
+    format!("choose another guest path{}", help.map(|value| format!(": --dir {value}")).unwrap_or_default())
 }
 
 /// The first name of the guest path at which relative paths begin if `spec` is the only grant; `None` if they all lead into it.
@@ -196,8 +196,8 @@ pub fn shadowed_entry(spec: &DirSpec, name: &str) -> String {
     let [host, guest, name] = [spec.host.as_os_str(), spec.guest.as_ref(), name.as_ref()].map(printable_word);
     let help = proposal(&spec.host.to_string_lossy(), "/", spec.read_only);
     format!(
-        "relative paths that begin with `{name}` do not reach the entry `{name}` of the host directory `{host}`, as its guest \
-         path `{guest}` begins so too{}",
+        "relative paths that start with `{name}` lead to the guest path `{guest}` of --dir, not to the entry `{name}` of the host \
+         directory `{host}`{}",
         help.map(|value| format!("; type --dir {value}")).unwrap_or_default()
     )
 }
@@ -221,11 +221,11 @@ mod tests {
         let three = hidden(&["/srv/data::/a::ro", "b::a", "c::./a"]);
         assert_eq!(
             three.lines().next().unwrap(),
-            "most programs cannot reach --dir /srv/data: to them `/a` is the same path as `./a`, where they find c; another name \
-             helps: --dir /srv/data::/data::ro"
+            "most programs cannot reach --dir /srv/data: its guest path `/a` means the same as `./a`, where they find `c`; choose \
+             another guest path: --dir /srv/data::/data::ro"
         );
         assert_eq!(three.lines().count(), 2);
-        let help = "most programs find only the later, those built by Go only the earlier; another name helps: --dir";
+        let help = "most programs find only the later one, programs built by Go only the earlier one; choose another guest path: --dir";
         for (same, parts, name) in [
             (["a::/x", "b::/x::ro"], "--dir a::/x and --dir b::/x::ro", "a::/a"),
             (["b::/a", "c::/a"], "--dir b::/a and --dir c::/a", "b::/b"),
@@ -233,7 +233,7 @@ mod tests {
             (["d:ro::/a", "c::/a"], "--dir d:ro::/a and --dir c::/a", "d:ro::/d:ro-2"),
             ([".::ro", "."], "--dir .::ro and --dir .", ".::/host::ro"),
         ] {
-            assert_eq!(hidden(&same), format!("{parts} have the same name: {help} {name}"));
+            assert_eq!(hidden(&same), format!("{parts} have the same guest path: {help} {name}"));
         }
     }
 
@@ -242,10 +242,10 @@ mod tests {
         let one = |typed: &str| warnings(&[DirSpec::parse(typed.into()).unwrap()], Some("/users/u")).join("\n");
         assert_eq!(
             one("a::~/x::ro"),
-            "the shell did not replace `~` in the guest path `~/x`, and programs do not either; type --dir a::/users/u/x::ro"
+            "neither the shell nor the program expands `~` in the guest path `~/x`; type --dir a::/users/u/x::ro"
         );
         for typed in ["dd::../x", "dd::/a/../x", "dd::.."] {
-            assert!(one(typed).ends_with("; another name helps: --dir dd::/dd"), "{typed}: {}", one(typed));
+            assert!(one(typed).ends_with("; choose another guest path: --dir dd::/dd"), "{typed}: {}", one(typed));
         }
         for fine in ["..", "../x", "a::~x", "a::/..x", "a::..."] {
             assert_eq!(one(fine), "", "{fine}");
@@ -279,8 +279,8 @@ mod tests {
         assert_eq!(name, "pkg");
         assert_eq!(
             told,
-            "relative paths that begin with `pkg` do not reach the entry `pkg` of the host directory `pkg`, as its guest path \
-             `pkg` begins so too; type --dir pkg::/"
+            "relative paths that start with `pkg` lead to the guest path `pkg` of --dir, not to the entry `pkg` of the host \
+             directory `pkg`; type --dir pkg::/"
         );
         let (name, told) = own("my data::./srv/x::ro").unwrap();
         assert_eq!(name, "srv");
@@ -299,34 +299,31 @@ mod tests {
     #[test]
     fn other_readings_are_seen() {
         for (typed, hint) in [
-            ("app:/work", "two colons stand between the parts; type --dir app::/work"),
-            ("app:/work:ro", "two colons stand between the parts; type --dir app::/work::ro"),
-            ("app:/work::ro", "two colons stand between the parts; type --dir app::/work::ro"),
-            ("app:ro", "two colons stand between the parts; type --dir app::ro"),
-            ("app:/work:readonly", "two colons stand between the parts; type --dir app::/work::ro"),
-            ("app:rw", "two colons stand between the parts; type --dir app"),
-            ("app:RO", "two colons stand between the parts; type --dir app::ro"),
-            ("app:é", "two colons stand between the parts; type --dir app::é"),
-            ("~/app:/work", "two colons stand between the parts; type --dir /users/u/app::/work"),
-            ("a:b:/work", "two colons stand between the parts; type --dir a:b::/work"),
-            ("app:", "nothing stands on one side of the colon; type --dir app"),
-            (":app:ro", "nothing stands on one side of the colon; type --dir app::ro"),
-            ("/work:app", "the host's directory stands first, and two colons behind it; type --dir app::/work"),
-            ("/work:app:ro", "the host's directory stands first, and two colons behind it; type --dir app::/work::ro"),
-            (
-                "/work:~/app",
-                "the host's directory stands first, and two colons behind it; type --dir /users/u/app::/work",
-            ),
-            ("/work::~/app", "the host's directory stands first; type --dir /users/u/app::/work"),
-            ("/work::app", "the host's directory stands first; type --dir app::/work"),
-            ("/my work::/srv/app::ro", "the host's directory stands first; type --dir '/srv/app::/my work::ro'"),
-            ("~/app", "the shell did not replace `~` there; type --dir /users/u/app"),
-            ("~/app::/work", "the shell did not replace `~` there; type --dir /users/u/app::/work"),
-            ("~", "the shell did not replace `~` there; type --dir /users/u"),
-            ("ro::app", "the host's directory stands first; type --dir app::/ro"),
-            ("ro::app::ro", "the host's directory stands first; type --dir app::/ro::ro"),
-            ("RW::app", "the host's directory stands first; type --dir app::/RW"),
-            ("readonly:app", "the host's directory stands first, and two colons behind it; type --dir app::/readonly"),
+            ("app:/work", "separate the parts with two colons; type --dir app::/work"),
+            ("app:/work:ro", "separate the parts with two colons; type --dir app::/work::ro"),
+            ("app:/work::ro", "separate the parts with two colons; type --dir app::/work::ro"),
+            ("app:ro", "separate the parts with two colons; type --dir app::ro"),
+            ("app:/work:readonly", "separate the parts with two colons; type --dir app::/work::ro"),
+            ("app:rw", "separate the parts with two colons; type --dir app"),
+            ("app:RO", "separate the parts with two colons; type --dir app::ro"),
+            ("app:é", "separate the parts with two colons; type --dir app::é"),
+            ("~/app:/work", "separate the parts with two colons; type --dir /users/u/app::/work"),
+            ("a:b:/work", "separate the parts with two colons; type --dir a:b::/work"),
+            ("app:", "one side of the colon is empty; type --dir app"),
+            (":app:ro", "one side of the colon is empty; type --dir app::ro"),
+            ("/work:app", "put the host's directory first, then two colons; type --dir app::/work"),
+            ("/work:app:ro", "put the host's directory first, then two colons; type --dir app::/work::ro"),
+            ("/work:~/app", "put the host's directory first, then two colons; type --dir /users/u/app::/work"),
+            ("/work::~/app", "put the host's directory first; type --dir /users/u/app::/work"),
+            ("/work::app", "put the host's directory first; type --dir app::/work"),
+            ("/my work::/srv/app::ro", "put the host's directory first; type --dir '/srv/app::/my work::ro'"),
+            ("~/app", "the shell did not expand `~`; type --dir /users/u/app"),
+            ("~/app::/work", "the shell did not expand `~`; type --dir /users/u/app::/work"),
+            ("~", "the shell did not expand `~`; type --dir /users/u"),
+            ("ro::app", "put the host's directory first; type --dir app::/ro"),
+            ("ro::app::ro", "put the host's directory first; type --dir app::/ro::ro"),
+            ("RW::app", "put the host's directory first; type --dir app::/RW"),
+            ("readonly:app", "put the host's directory first, then two colons; type --dir app::/readonly"),
         ] {
             assert_eq!(reading(typed), hint, "{typed}");
         }

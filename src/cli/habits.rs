@@ -1,43 +1,39 @@
-//! Options, keys and commands that users know from other runtimes, and wasmr's answer to each. One table for each
-//! vocabulary.
+//! Options, keys and commands that users know from other runtimes, and wasmr's answer to each. One table per vocabulary.
 //!
-//! In: a word that the flag parser or a table of keys does not know. Out: what to type instead, why there is nothing of
-//! the kind, or, for a key, that it says how wasmr is anyway.
+//! In: a word that neither the flag parser nor a table of keys knows. Out: what to type instead, the reason why wasmr has no
+//! such thing, or, for a key, acceptance.
 //!
 //! # When is a foreign key accepted?
-//! If its value is true of wasmr whatever else is on the command line (`cache=n`: there is no cache). A key that would limit
-//! the guest, forbid it something, or promise what wasmr does not do is an error, never swallowed.
+//! If its value describes wasmr whatever else is on the command line (`cache=n`: wasmr has no cache). A key that would limit the
+//! guest, forbid it something, or promise what wasmr does not do is an error, never ignored.
 
 use super::grants;
 
-/// Options of other runtimes that grant a directory, and whether its name for the guest stands first in their value.
+/// Options of other runtimes that grant a directory. The flag is true if the guest's path comes first in the value.
 const GRANTS: &[(&[&str], bool)] =
     &[(&["-v", "--volume", "--mount", "--preopen", "--dirs"], false), (&["--mapdir", "--map-dir"], true)];
 
 /// Options of other runtimes, and what to do instead.
 const OPTIONS: &[(&[&str], &str)] = &[
-    (&["--cwd", "--workdir", "--pwd"], "grant the directory as `/`: `--dir HOST::/`, or set `--env PWD=GUEST`"),
+    (&["--cwd", "--workdir", "--pwd"], "grant the directory as `/` with `--dir HOST::/`, or set `--env PWD=GUEST`"),
     (
         &["--forward-host-env", "--env-inherit", "--inherit-all-env"],
-        "the host's variables are passed on with `--inherit-env`, one of them with `--env NAME`",
+        "pass on all variables of the host with `--inherit-env`, one with `--env NAME`",
     ),
-    (&["-e", "--entrypoint", "--entry", "-f", "--function", "--reactor"], "an export is called with `--invoke NAME`"),
-    (&["--wasm-timeout", "--time-limit"], "a run is ended after a time with `--timeout 10s`"),
-    (&["--gas-limit", "--gas"], "operators are counted with `--fuel N`"),
-    (&["--memory-page-limit", "--memory-limit", "--max-memory-size", "--heap-size"], "use `--max-memory SIZE`"),
-    (&["--stack-size", "--max-wasm-stack"], "use `--max-stack SIZE`"),
-    (&["--tcplisten", "--listenfd"], "a listening socket is given with `--listen ADDR:PORT`"),
-    (
-        &["--net", "--network", "--inherit-network", "--allow-ip", "--addr-pool", "--udp", "--http"],
-        "programs have no network but the sockets of `--listen ADDR:PORT`",
-    ),
-    (&["--wasm-features", "--enable"], "features are switched with `-W KEY[=y|n]`; `-W help` lists them"),
-    (&["--enable-all", "--all-features"], "all features are switched on with `-W all-proposals`"),
-    (&["--wasm"], "the keys are given with `-W KEY[=VALUE]`; `-W help` lists them"),
-    (&["--wasi"], "the keys are given with `-S KEY[=VALUE]`; `-S help` lists them"),
-    (&["--codegen"], "the keys are given with `-C KEY[=VALUE]`; `-C help` lists them"),
-    (&["--optimize"], "the keys are given with `-O KEY[=VALUE]`; `-O help` lists them"),
-    (&["--debug"], "the keys are given with `-D KEY[=VALUE]`; `-D help` lists them"),
+    (&["-e", "--entrypoint", "--entry", "-f", "--function", "--reactor"], "call an export with `--invoke NAME`"),
+    (&["--wasm-timeout", "--time-limit"], "limit the time of a run with `--timeout 10s`"),
+    (&["--gas-limit", "--gas"], "limit the operators that a program executes with `--fuel 1000000`"),
+    (&["--memory-page-limit", "--memory-limit", "--max-memory-size", "--heap-size"], "use `--max-memory 64MiB`"),
+    (&["--stack-size", "--max-wasm-stack"], "use `--max-stack 1MiB`"),
+    (&["--tcplisten", "--listenfd"], "give the program a listening socket with `--listen 127.0.0.1:8080`"),
+    (&["--net", "--network", "--inherit-network", "--allow-ip", "--addr-pool", "--udp", "--http"], NO_NETWORK),
+    (&["--wasm-features", "--enable"], "switch features with `-W KEY[=y|n]`; `-W help` lists the keys"),
+    (&["--enable-all", "--all-features"], "accept all supported features with `-W all-proposals`"),
+    (&["--wasm"], "write `-W KEY[=VALUE]`; `-W help` lists the keys"),
+    (&["--wasi"], "write `-S KEY[=VALUE]`; `-S help` lists the keys"),
+    (&["--codegen"], "write `-C KEY[=VALUE]`; `-C help` lists the keys"),
+    (&["--optimize"], "write `-O KEY[=VALUE]`; `-O help` lists the keys"),
+    (&["--debug"], "write `-D KEY[=VALUE]`; `-D help` lists the keys"),
     (
         &[
             "--interpreter",
@@ -49,72 +45,88 @@ const OPTIONS: &[(&[&str], &str)] = &[
             "--engine",
             "--compilation-mode",
         ],
-        "the way to execute is chosen with `--mode tiered`, `jit` or `interp`",
+        "choose how to execute with `--mode tiered`, `--mode jit` or `--mode interp`",
     ),
-    (
-        &["--cache", "--disable-cache", "--cache-dir", "--cachedir", "--no-cache"],
-        "there is no cache of compiled code yet",
-    ),
-    (&["--allow-precompiled"], "there is no precompiled code yet; modules are .wasm or .wat"),
-    (&["--target"], "code is made for the machine that wasmr runs on"),
-    (&["--config"], "there are no configuration files; options and keys stand on the command line"),
-    (&["--profile", "--profiler"], "there is no profiler yet; `--stats` says where the time goes"),
-    (
-        &["-g", "--gdb", "--gdbstub", "--debug-info"],
-        "there is no debugger yet; backtraces of traps have the names of functions without it",
-    ),
-    (&["-R", "--record", "--trace"], "runs cannot be recorded"),
-    (&["--verbose", "--log-level"], "`--stats` and the variable WASMR_LOG say more"),
-    (&["--args", "--arg"], "the program's arguments stand after MODULE"),
+    (&["--cache", "--disable-cache", "--cache-dir", "--cachedir", "--no-cache"], NO_CACHE),
+    (&["--allow-precompiled"], "wasmr does not load precompiled code yet; give it a .wasm or .wat file"),
+    (&["--target"], "wasmr compiles only for the machine that it runs on"),
+    (&["--config"], "wasmr reads no configuration file; give options on the command line"),
+    (&["--profile", "--profiler"], "wasmr has no profiler yet; `--stats` shows the time of each phase"),
+    (&["-g", "--gdb", "--gdbstub", "--debug-info"], NO_DEBUGGER),
+    (&["-R", "--record", "--trace"], "wasmr cannot record runs"),
+    (&["--verbose", "--log-level"], "for more output, use `--stats` or set the environment variable WASMR_LOG=all"),
+    (&["--args", "--arg"], "write the program's arguments after MODULE"),
 ];
+
+const NO_NETWORK: &str = "programs can use no network but the sockets of `--listen ADDR:PORT`";
+const NO_CACHE: &str = "wasmr has no cache of compiled code yet";
+const NO_DEBUGGER: &str = "wasmr has no debugger yet; backtraces contain function names without this option";
 
 /// Commands of other runtimes, and what to do instead.
 const COMMANDS: &[(&[&str], &str)] = &[
-    (&["completion"], "it is `wasmr completions SHELL`"),
-    (&["exec", "start", "execute"], "a program is run with `wasmr run MODULE`"),
-    (&["test", "spectest"], "script tests are run with `wasmr wast FILE`"),
+    (&["completion"], "type `wasmr completions SHELL`"),
+    (&["exec", "start", "execute"], "to run a program, type `wasmr run MODULE`"),
+    (&["test", "spectest"], "to run script tests, type `wasmr wast FILE`"),
     (
         &["objdump", "dump", "info", "describe"],
-        "`wasmr inspect FILE` shows what is in a module, `wasmr explore` its code",
+        "to see what a module contains, type `wasmr inspect FILE`; to see the code of a function, `wasmr explore FILE`",
     ),
-    (&["verify", "check"], "a module is checked with `wasmr validate FILE`"),
+    (&["verify", "check"], "to check a module, type `wasmr validate FILE`"),
     (
         &["compile", "cache", "create-exe"],
-        "there is no compiled code that outlasts a run yet; programs start at once: `wasmr run MODULE`",
+        "wasmr does not store compiled code yet; programs start at once with `wasmr run MODULE`",
     ),
-    (&["serve"], "components are not supported; `wasmr run --listen ADDR:PORT` gives a program a socket"),
-    (&["config", "settings"], "there are no configuration files; `wasmr run --help` lists the options"),
+    (
+        &["serve"],
+        "wasmr does not run components; to give a program a socket, type `wasmr run --listen ADDR:PORT MODULE`",
+    ),
+    (&["config", "settings"], "wasmr reads no configuration file; `wasmr run --help` lists the options"),
 ];
 
-/// A key of another runtime's: letter, names, the values that are true of wasmr anyway, and why there are no others.
-/// A key alone has the value `y`.
+/// A key of another runtime: letter, names, the values that describe wasmr without any change, and the reason why it accepts no
+/// other. A key alone has the value `y`.
 type Row = (char, &'static [&'static str], &'static [&'static str], &'static str);
 
 const KEYS: &[Row] = &[
-    ('C', &["cache"], &["n"], "there is no cache of compiled code yet"),
-    ('C', &["cache-config"], &[], "there is no cache of compiled code yet"),
-    ('C', &["compiler"], &["cranelift"], "the compiler is Cranelift; `--mode` chooses how to execute"),
+    ('C', &["cache"], &["n"], NO_CACHE),
+    ('C', &["cache-config"], &[], NO_CACHE),
+    ('C', &["compiler"], &["cranelift"], "the compiler is always Cranelift; choose how to execute with `--mode`"),
     ('C', &["parallel-compilation"], &["y"], "use `-O compile-threads=1`"),
-    ('C', &["inlining"], &["y"], "small functions are always inlined"),
+    ('C', &["inlining"], &["y"], "the compiler always inlines small functions"),
     ('C', &["native-unwind-info"], &["n"], "machine code has no unwind tables"),
-    ('C', &["cranelift-debug-verifier"], &["n"], "the verifier is not built in"),
-    ('O', &["opt-level"], &["1", "2"], "machine code is always optimised; `--mode interp` makes none"),
-    ('O', &["pooling-allocator"], &["n"], "memories are not allocated in advance"),
-    ('W', &["max-memories"], &[], "the bytes of all memories together are limited by --max-memory"),
-    ('W', &["max-tables"], &[], "the elements of all tables together are limited by --max-table-elements"),
-    ('W', &["trap-on-grow-failure"], &["n"], "memory.grow and table.grow give -1 if they fail"),
-    ('W', &["nan-canonicalization"], &["n"], "there is no switch for it"),
-    ('W', &["relaxed-simd-deterministic"], &["n"], "there is no switch for it"),
-    ('W', &["epoch-interruption"], &["n"], "--timeout works without it"),
-    ('W', &["unknown-exports-allow"], &["y"], "exports that nobody uses are always allowed"),
-    ('W', &["branch-hinting"], &["y", "n"], "hints mean nothing to wasmr"),
-    ('W', &["wmemcheck"], &["n"], "there is no checker of memory accesses"),
-    ('W', &["shared-memory"], &["n"], "shared memories come with `-W threads`"),
+    ('C', &["cranelift-debug-verifier"], &["n"], "wasmr is built without the verifier"),
+    ('O', &["opt-level"], &["1", "2"], "the compiler always optimises; `--mode interp` compiles nothing"),
+    ('O', &["pooling-allocator"], &["n"], "wasmr allocates no memories in advance"),
+    (
+        'W',
+        &["max-memories"],
+        &[],
+        "wasmr has no such limit; limit the bytes of all memories together with `--max-memory 64MiB`",
+    ),
+    (
+        'W',
+        &["max-tables"],
+        &[],
+        "wasmr has no such limit; limit the elements of all tables together with `--max-table-elements 1000`",
+    ),
+    ('W', &["trap-on-grow-failure"], &["n"], "memory.grow and table.grow return -1 if they fail"),
+    ('W', &["nan-canonicalization"], &["n"], "wasmr does not canonicalise NaNs"),
+    ('W', &["relaxed-simd-deterministic"], &["n"], "wasmr has no switch for deterministic relaxed SIMD"),
+    ('W', &["epoch-interruption"], &["n"], "`--timeout` needs no such switch"),
+    ('W', &["unknown-exports-allow"], &["y"], "unused exports are always allowed"),
+    ('W', &["branch-hinting"], &["y", "n"], "wasmr ignores branch hints"),
+    ('W', &["wmemcheck"], &["n"], "wasmr has no checker of memory accesses"),
+    (
+        'W',
+        &["shared-memory"],
+        &["n"],
+        "wasmr does not support shared memories yet; build it without `-pthread` and `-matomics`",
+    ),
     (
         'W',
         &["stack-switching", "shared-everything-threads", "memory-control"],
         &["n"],
-        "wasmr does not have this proposal",
+        "wasmr does not support this proposal",
     ),
     (
         'W',
@@ -128,38 +140,38 @@ const KEYS: &[Row] = &[
             "component-model-gc",
         ],
         &["n"],
-        "components are not supported; rebuild the program for wasm32-wasip1",
+        "wasmr does not run components; rebuild the program for wasm32-wasip1",
     ),
-    ('S', &["cli", "common"], &["y"], "WASI Preview 1 is always there for programs that import it"),
-    ('S', &["preview0"], &["y"], "wasi_unstable is always there for programs that import it"),
-    ('S', &["preview2", "p2", "p3"], &["n"], "there is only WASI Preview 1"),
-    ('S', &["http", "nn", "config", "keyvalue", "tls"], &["n"], "of WASI there is only Preview 1"),
-    ('S', &["threads"], &["n"], "wasi-threads is not supported"),
+    ('S', &["cli", "common"], &["y"], "programs that import WASI Preview 1 always get it"),
+    ('S', &["preview0"], &["y"], "programs that import wasi_unstable always get it"),
+    ('S', &["preview2", "p2", "p3"], &["n"], "wasmr supports only WASI Preview 1"),
+    ('S', &["http", "nn", "config", "keyvalue", "tls"], &["n"], "wasmr supports only WASI Preview 1"),
+    ('S', &["threads"], &["n"], "wasmr does not support wasi-threads"),
+    ('S', &["inherit-network", "allow-ip-name-lookup", "tcp", "udp"], &["n"], NO_NETWORK),
+    ('S', &["listenfd"], &["n"], "give the program a listening socket with `--listen 127.0.0.1:8080`"),
+    ('S', &["inherit-stdin"], &["y"], "the program always gets standard input; redirect it in the shell: `</dev/null`"),
     (
         'S',
-        &["inherit-network", "allow-ip-name-lookup", "tcp", "udp"],
-        &["n"],
-        "programs have no network but the sockets of `--listen ADDR:PORT`",
+        &["inherit-stdout"],
+        &["y"],
+        "the program always gets standard output; redirect it in the shell: `>/dev/null`",
     ),
-    ('S', &["listenfd"], &["n"], "a listening socket is given with `--listen ADDR:PORT`"),
-    ('S', &["inherit-stdin"], &["y"], "standard input is passed on; redirect it in the shell, as by `</dev/null`"),
-    ('S', &["inherit-stdout"], &["y"], "standard output is passed on; redirect it in the shell, as by `>/dev/null`"),
-    ('S', &["inherit-stderr"], &["y"], "standard error is passed on; redirect it in the shell, as by `2>/dev/null`"),
-    ('S', &["cwd"], &[], "grant the directory as `/`: `--dir HOST::/`, or set `--env PWD=GUEST`"),
     (
-        'D',
-        &["debug-info", "guest-debug"],
-        &["n"],
-        "there is no debugger yet; backtraces have the names of functions without it",
+        'S',
+        &["inherit-stderr"],
+        &["y"],
+        "the program always gets standard error; redirect it in the shell: `2>/dev/null`",
     ),
-    ('D', &["address-map"], &["y"], "backtraces always have offsets"),
-    ('D', &["logging", "log-to-files"], &["n"], "the variable WASMR_LOG says what is logged"),
-    ('D', &["coredump"], &[], "core dumps are not there yet"),
-    ('D', &["debugger"], &[], "there is no debugger yet"),
+    ('S', &["cwd"], &[], "grant the directory as `/` with `--dir HOST::/`, or set `--env PWD=GUEST`"),
+    ('D', &["debug-info", "guest-debug"], &["n"], NO_DEBUGGER),
+    ('D', &["address-map"], &["y"], "backtraces always contain offsets"),
+    ('D', &["logging", "log-to-files"], &["n"], "choose what wasmr logs with the environment variable WASMR_LOG"),
+    ('D', &["coredump"], &[], "wasmr writes no core dumps yet"),
+    ('D', &["debugger"], &[], "wasmr has no debugger yet"),
 ];
 
-/// What to do in place of an option that `command` does not have. `value` is its value, or the word behind it. `known` are the
-/// long options that the command has.
+/// Returns what to do in place of an option that `command` does not have. `value` is the option's value or the next word. `known`
+/// lists the long options of the command.
 pub fn unknown_option(word: &str, value: Option<&str>, known: &[String], command: &str) -> String {
     // Some runtimes write long options with one dash.
     let long = if word.starts_with("--") || word.len() <= 2 { word.to_string() } else { format!("-{word}") };
@@ -183,16 +195,16 @@ pub fn unknown_option(word: &str, value: Option<&str>, known: &[String], command
     }
 }
 
-/// The answer to an option that grants a directory.
+/// Returns the answer to an option that grants a directory.
 fn grant(option: &str, value: Option<&str>) -> Option<String> {
     let (_, guest_first) = GRANTS.iter().find(|(names, _)| names.contains(&option))?;
     let version = if option == "-v" { "`wasmr --version` prints the version; " } else { "" };
     let typed = value.and_then(|value| grants::translated(value, *guest_first));
     let typed = typed.map(|typed| format!(": --dir {typed}")).unwrap_or_default();
-    Some(format!("{version}a directory is granted with `--dir HOST[::GUEST][::ro]`, the host's name first{typed}"))
+    Some(format!("{version}grant a directory with `--dir HOST[::GUEST][::ro]`, the host's path first{typed}"))
 }
 
-/// The answer to a command.
+/// Returns the answer to a command.
 pub fn command(word: &str) -> Option<&'static str> {
     find(COMMANDS, word)
 }
@@ -201,10 +213,10 @@ fn find(table: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> {
     table.iter().find(|(names, _)| names.contains(&word)).map(|(_, answer)| *answer)
 }
 
-/// Accepts a foreign key that says how wasmr is anyway. `own` are the names of the keys that `-LETTER` does have.
+/// Accepts a foreign key whose value describes wasmr without any change. `own` lists the keys that `-LETTER` has.
 ///
 /// # Errors
-/// Why the key or its value is refused, to be put after "-LETTER KEY=VALUE: ".
+/// The reason why the key or its value is refused, a text to follow "-LETTER KEY=VALUE: ".
 pub fn key<'a>(
     letter: char,
     name: &str,
@@ -225,7 +237,7 @@ pub fn key<'a>(
     if values.contains(&value) { Ok(()) } else { Err((*why).to_string()) }
 }
 
-/// The foreign keys of a letter that are accepted, as they are typed.
+/// Returns the foreign keys of a letter that are accepted, as users type them.
 pub fn accepted(letter: char) -> String {
     let rows = KEYS.iter().filter(|(of, ..)| *of == letter);
     let typed = rows.flat_map(|(_, names, values, _)| {
@@ -234,8 +246,8 @@ pub fn accepted(letter: char) -> String {
     typed.collect::<Vec<_>>().join(", ")
 }
 
-/// The candidates that a word was probably meant to be, in quotes, three at most: those with a slip or two, or those that it is
-/// a part of.
+/// Returns up to three candidates that a word was probably meant to be, in quotes: candidates at an edit distance of one or two,
+/// and candidates that contain the word.
 pub fn near<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
     let slips = if word.chars().count() <= 4 { 1 } else { 2 };
     let contains = |candidate: &str| {
@@ -249,7 +261,8 @@ pub fn near<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<St
     found.into_iter().take(3).map(|(_, candidate)| format!("`{candidate}`")).collect()
 }
 
-/// How many characters have to be put in, left out, replaced or swapped with their neighbour to make `b` of `a`.
+/// Returns the edit distance of two words: the least number of insertions, deletions, replacements and swaps of neighbours
+/// ([optimal string alignment](https://en.wikipedia.org/wiki/Damerau%E2%80%93Levenshtein_distance)).
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
@@ -270,7 +283,12 @@ fn distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::flags::Cli;
+    use crate::cli::option_keys;
+    use crate::cli::wasm_options::WasmOptions;
 
     #[test]
     fn distances_count_slips() {
@@ -307,11 +325,11 @@ mod tests {
             assert_eq!(key(letter, name, value, none()), Ok(()), "-{letter} {name}");
         }
         for (letter, name, value, why) in [
-            ('C', "cache", None, "there is no cache"),
-            ('O', "opt-level", Some("0"), "always optimised"),
+            ('C', "cache", None, "no cache"),
+            ('O', "opt-level", Some("0"), "always optimises"),
             ('W', "max-memories", Some("1"), "--max-memory"),
-            ('W', "nan-canonicalization", None, "no switch"),
-            ('S', "cli", Some("n"), "always there"),
+            ('W', "nan-canonicalization", None, "does not canonicalise"),
+            ('S', "cli", Some("n"), "always get it"),
             ('S', "inherit-network", None, "--listen"),
             ('S', "cache", Some("n"), "no such key; `-S help` lists the keys"),
         ] {
@@ -342,6 +360,35 @@ mod tests {
         ] {
             let answer = unknown_option(word, Some(value), &known, "run");
             assert!(answer.ends_with(typed), "{word} {value}: {answer}");
+        }
+    }
+
+    #[test]
+    fn answers_name_options_that_exist() {
+        let command = Cli::command();
+        let run = command.find_subcommand("run").unwrap();
+        let keys = KEYS.iter().map(|(.., why)| *why);
+        let answers = OPTIONS.iter().chain(COMMANDS).map(|(_, answer)| *answer).chain(keys);
+        // What stands in backquotes is to be typed.
+        let typed: Vec<&str> = answers.flat_map(|answer| answer.split('`').skip(1).step_by(2)).collect();
+        assert!(typed.len() > 40, "{typed:?}");
+        for span in typed {
+            let words: Vec<&str> = span.split_whitespace().collect();
+            let (first, second) =
+                (words[0].split(['=', '[']).next().unwrap(), words.get(1).copied().unwrap_or_default());
+            let list = [second.to_string()];
+            let exists = match first {
+                "wasmr" => second == "run" || command.find_subcommand(second).is_some(),
+                "-pthread" | "-matomics" => true,
+                _ if first.starts_with("--") => run.get_arguments().any(|arg| arg.get_long() == Some(&first[2..])),
+                _ if second.starts_with("KEY") || second == "help" => {
+                    run.get_arguments().any(|arg| arg.get_short().is_some_and(|letter| first == format!("-{letter}")))
+                }
+                "-W" => option_keys::parse::<WasmOptions>(&list).is_ok(),
+                "-O" => option_keys::parse::<wasmr::Tuning>(&list).is_ok(),
+                _ => !first.starts_with('-'),
+            };
+            assert!(exists, "{span}");
         }
     }
 

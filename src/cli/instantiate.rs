@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use wasmr::symbol::printable;
 use wasmr::wasi::WasiCtx;
-use wasmr::{Engine, Instance, InstantiateError, Linker, Module, Stop, Store};
+use wasmr::{Engine, Instance, InstantiateError, Linker, Module, ResourceError, Stop, Store};
+use wasmr_core::count::Count;
 
 use super::load;
 use super::missing::{self, Preloads};
 use super::plan::{Linking, UnknownImports};
+use super::report::exact_size;
 use super::stats::{MaybeStats, Phase, enter};
 
 /// Loads and validates a module.
@@ -43,8 +46,33 @@ pub fn instantiate(
         Ok(instance) => Ok(Ok(instance)),
         Err(InstantiateError::Stop(stop)) => Ok(Err(stop)),
         Err(InstantiateError::Link(error)) => Err(missing::imports_error(name, &error, preloads)),
-        Err(InstantiateError::Resource(error)) => {
-            Err(anyhow::Error::new(error).context(format!("cannot give `{name}` what it declares")))
+        Err(InstantiateError::Resource(error)) => Err(resource_error(name, error)),
+    }
+}
+
+/// Returns the error for a module that declares more than the limits or the system allow, with the option that sets the limit.
+fn resource_error(name: &str, error: ResourceError) -> anyhow::Error {
+    let name = printable(name);
+    match error {
+        ResourceError::MemoryLimit { asked, limit, used } => {
+            let (asked, limit) = (exact_size(asked), exact_size(limit.into()));
+            let in_use = if used == 0 { String::new() } else { format!(", {} in use", exact_size(used.into())) };
+            anyhow::anyhow!(
+                "cannot allocate the memory that `{name}` declares: {asked} asked for, {limit} allowed{in_use} (--max-memory)"
+            )
+        }
+        ResourceError::TableLimit { asked, limit, used } => {
+            let in_use = if used == 0 { String::new() } else { format!(", {used} in use") };
+            anyhow::anyhow!(
+                "cannot allocate the table that `{name}` declares: {} asked for, {limit} allowed{in_use} (--max-table-elements)",
+                Count(asked, "element")
+            )
+        }
+        ResourceError::InstanceLimit { limit } => {
+            anyhow::anyhow!("cannot instantiate `{name}`: only {} allowed (--max-instances)", Count(limit, "instance"))
+        }
+        error @ (ResourceError::ReferenceLimit { .. } | ResourceError::System { .. }) => {
+            anyhow::Error::new(error).context(format!("cannot instantiate `{name}`"))
         }
     }
 }

@@ -12,13 +12,13 @@ pub fn arguments(registry: &TypeRegistry, ty: &FuncType, words: &[String]) -> Re
     let signature = func_type_text(registry, ty);
     let (expected, found) = (ty.params().len(), words.len());
     if expected != found {
-        return Err(format!("it takes {}, {found} given: {signature}", Count(expected, "argument")));
+        return Err(format!("expected {}, got {found}; signature: {signature}", Count(expected, "argument")));
     }
     let mut values = Vec::with_capacity(expected);
     for (index, (word, ty)) in words.iter().zip(ty.params()).enumerate() {
         let value = argument(registry, *ty, word).map_err(|why| {
             let name = val_type_text(registry, *ty);
-            format!("argument {} `{word}` is not of type {name}: {why}: {signature}", index + 1)
+            format!("argument {} `{word}` is not of type {name}: {why}; signature: {signature}", index + 1)
         })?;
         values.push(value);
     }
@@ -28,7 +28,7 @@ pub fn arguments(registry: &TypeRegistry, ty: &FuncType, words: &[String]) -> Re
 fn argument(registry: &TypeRegistry, ty: ValType, word: &str) -> Result<Val, String> {
     match ty {
         ValType::Ref(ty) if word == "null" && ty.nullable => Ok(Val::null(registry, ty.heap)),
-        ValType::Ref(_) => Err("a reference can only be given as null, if its type allows that".to_string()),
+        ValType::Ref(_) => Err("the only reference that can be written is null, if the type allows it".to_string()),
         number => literal::parse(number, word),
     }
 }

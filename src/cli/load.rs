@@ -14,12 +14,11 @@ use anyhow::{Context, anyhow, bail};
 use clap::CommandFactory;
 use wasmr::limits::DEFAULT_MAX_MODULE_SIZE;
 use wasmr::{Inspection, Module, ModuleBytes, ModuleError, bytes_from_input};
-use wasmr_core::count::Count;
 
 use super::exit::UsageError;
 use super::flags::Cli;
 use super::habits;
-use super::report::printable_word;
+use super::report::{exact_size, printable_word};
 
 /// Smaller files are read, not mapped.
 const MAP_FROM: u64 = 1 << 20;
@@ -38,7 +37,7 @@ fn with_switch(error: ModuleError) -> anyhow::Error {
             // Below the sentence may stand the place in the text.
             let text = error.to_string();
             let (sentence, place) = text.split_at(text.find('\n').unwrap_or(text.len()));
-            anyhow!("{sentence}; -W {} switches it on{place}", feature.name())
+            anyhow!("{sentence}; to accept it, type -W {}{place}", feature.name())
         }
         None => error.into(),
     }
@@ -132,5 +131,8 @@ fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
 }
 
 fn too_large(what: &str, limit: u64) -> String {
-    format!("{what} has more than {}, the most that a module may have", Count(limit, "byte"))
+    format!(
+        "{what} is too large: a module may have at most {} (`wasmr run --max-module-size SIZE` changes that)",
+        exact_size(limit.into())
+    )
 }

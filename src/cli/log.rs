@@ -58,7 +58,7 @@ impl Log {
                 });
             }
             TierEvent::Unavailable { why } if self.fallback => {
-                say(&format!("nothing is compiled for now: {why}"));
+                say(&format!("compiling is paused: {why}"));
             }
             _ => {}
         });
@@ -73,7 +73,7 @@ impl Log {
             let Extern::Memory(memory) = item else { continue };
             if !memory.ty(store).is64 && !memory.is_guarded(store) {
                 say(&format!(
-                    "memory `{}` of `{}` is checked at every access: no address space is reserved for it",
+                    "memory `{}` of `{}` has a bounds check at every access: the system reserved no address space for it",
                     printable(name),
                     printable(instance.module(store).name())
                 ));

@@ -40,18 +40,18 @@ const TOOLCHAINS: &[Toolchain] = &[
     Toolchain { module: "a", names: &[], advice: EMSCRIPTEN },
 ];
 
-const ASSEMBLY_SCRIPT: &str = "it looks built by AssemblyScript: compile it with `--use abort=`, or with its wasi-shim";
-const EMSCRIPTEN: &str = "it looks built by Emscripten for JavaScript: rebuild it with `-sSTANDALONE_WASM`, or with wasi-sdk for wasm32-wasip1";
-const UNDEFINED_SYMBOL: &str = "imports from `env` are symbols that the linker left undefined: link what defines them, or rebuild it for wasm32-wasip1";
-const THREADS: &str = "it needs wasi-threads, which wasmr does not have: rebuild it without threads";
-const WASM_BINDGEN: &str =
-    "it is built by wasm-bindgen for JavaScript: rebuild it for wasm32-wasip1, without wasm-bindgen or wasm-pack";
-const GO_JS: &str = "it is built by Go for JavaScript: rebuild it with GOOS=wasip1 GOARCH=wasm";
-const WASIX: &str = "it needs WASIX, which wasmr does not have: rebuild it for wasm32-wasip1";
+const ASSEMBLY_SCRIPT: &str =
+    "the module looks built by AssemblyScript: rebuild it with `--use abort=`, or with AssemblyScript's wasi-shim";
+const EMSCRIPTEN: &str = "the module looks built by Emscripten for JavaScript: rebuild it with `-sSTANDALONE_WASM`, or with wasi-sdk for wasm32-wasip1";
+const UNDEFINED_SYMBOL: &str = "imports from `env` are symbols that the linker left undefined: link the library that defines them, or rebuild the module for wasm32-wasip1";
+const THREADS: &str = "the module needs wasi-threads, which wasmr does not support: rebuild it without threads";
+const WASM_BINDGEN: &str = "the module is built by wasm-bindgen for JavaScript: rebuild it for wasm32-wasip1, without wasm-bindgen or wasm-pack";
+const GO_JS: &str = "the module is built by Go for JavaScript: rebuild it with GOOS=wasip1 GOARCH=wasm";
+const WASIX: &str = "the module needs WASIX, which wasmr does not support: rebuild it for wasm32-wasip1";
 
-const COMPONENT: &str = "it is built for WASI 0.2, the core of a component: rebuild it for wasm32-wasip1";
-const NO_PREVIEW1: &str = "it needs an extension of WASI that wasmr does not have";
-const SIDE_MODULE: &str = "it is a shared library, made to be loaded by a program: link it statically";
+const COMPONENT: &str = "the module is the core of a component for WASI 0.2: rebuild it for wasm32-wasip1";
+const NO_PREVIEW1: &str = "the module needs an extension of WASI that wasmr does not support";
+const SIDE_MODULE: &str = "the module is a shared library, which needs a program to load it: link it statically";
 
 /// What the names of missing imports say about how to get a program that links.
 pub fn toolchain_hints<'a>(imports: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'static str> {
@@ -131,14 +131,14 @@ fn library_hints(error: &LinkError, preloads: Preloads<'_>) -> Vec<String> {
         let option = shell_word(&printable(module));
         let hint = match preloads.names.iter().position(|name| name == module) {
             Some(at) if at < preloads.ready => {
-                format!("the module given by --preload {option} exports nothing of that name")
+                format!("the module of --preload {option} has no export of that name")
             }
             Some(at) if at == preloads.ready => {
-                format!("a module cannot import from itself, and --preload {option} gives this module that name")
+                format!("--preload {option} names this module itself, and a module cannot import from itself")
             }
             Some(at) => match preloads.circle(preloads.ready, at) {
                 Some(circle) => format!(
-                    "{} import from each other, so that no order of their --preload works: link them into one module",
+                    "{} import from each other, so no order of --preload works: link them into one module",
                     listed(circle.iter().map(|at| format!("`{}`", printable(&preloads.names[*at]))))
                 ),
                 None => format!("`{}` comes later: put its --preload before this one", printable(module)),
@@ -147,11 +147,11 @@ fn library_hints(error: &LinkError, preloads: Preloads<'_>) -> Vec<String> {
                 Some(PreloadSpec { name, file }) => {
                     let value = shell_word(&format!("{}={}", printable_word(name), printable_word(file)));
                     format!(
-                        "--preload {value} stands after MODULE, so that it goes to the program: put it before MODULE"
+                        "--preload {value} goes to the program, because it comes after MODULE: put it before MODULE"
                     )
                 }
                 None => format!(
-                    "imports from `{}` are another module's exports: offer that by --preload {option}=FILE",
+                    "`{}` is the name of another module: provide its file with --preload {option}=FILE",
                     printable(module)
                 ),
             },
@@ -181,7 +181,7 @@ pub fn imports_error(name: &str, error: &LinkError, preloads: Preloads<'_>) -> a
         text.push_str(&match found_text {
             None => format!("unknown import `{module}` `{name}`: {expected_text}\n"),
             Some(found) => {
-                format!("incompatible import `{module}` `{name}`: it asks for {expected_text}, there is {found}\n")
+                format!("incompatible import `{module}` `{name}`: expected {expected_text}, found {found}\n")
             }
         });
     }
@@ -205,7 +205,7 @@ pub fn exports_help(module: &Module, file: &str) -> String {
     let mut example = None;
     for export in module.exports() {
         let name = export.name();
-        text.push_str(if text.is_empty() { "it exports:\n" } else { "" });
+        text.push_str(if text.is_empty() { "exports:\n" } else { "" });
         text.push_str(&format!("  {} {}\n", printable(name), export.type_text()));
         // `_initialize` is called by itself.
         if name != "_initialize" {
@@ -213,7 +213,7 @@ pub fn exports_help(module: &Module, file: &str) -> String {
         }
     }
     if text.is_empty() {
-        return "it exports nothing".to_string();
+        return "the module exports nothing".to_string();
     }
     if let Some((name, ty)) = example {
         let params: Vec<String> =
@@ -233,9 +233,8 @@ pub fn invoke_command(name: &str, file: &str, args: &[String]) -> String {
 pub fn memory_help(missing: &MissingMemory, backtrace: &str) -> (String, String) {
     let name = printable(missing.module().unwrap_or_default());
     let sentence = format!("`{name}` called {}, but does not export its memory as `memory`", missing.call());
-    let advice =
-        "to export it, write `(memory (export \"memory\") 1)` in the text format, or link with `--export-memory`";
-    (sentence, format!("it exports {}\n{advice}\n{backtrace}", missing.exports()))
+    let advice = "to export it, write `(memory (export \"memory\") 1)` in the text format, or pass `--export-memory` to the linker";
+    (sentence, format!("exports: {}\n{advice}\n{backtrace}", missing.exports()))
 }
 
 /// A word as a shell takes it.
@@ -276,6 +275,6 @@ mod tests {
         assert!(help.contains("\n  add two (func (param i32 f64) (result i32))\n"), "{help}");
         assert!(help.ends_with("\n  wasmr run --invoke 'add two' 'my file.wasm' I32 F64"), "{help}");
         let empty = Module::new(&wasmr::Engine::default(), "(module)").unwrap();
-        assert_eq!(exports_help(&empty, "m"), "it exports nothing");
+        assert_eq!(exports_help(&empty, "m"), "the module exports nothing");
     }
 }

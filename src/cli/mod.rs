@@ -1,16 +1,17 @@
 //! Stage 6: a command line, from words to exit status. *Parse, resolve, act*:
 //!
-//! - [`position`] decides which words are wasmr's, [`flags`], [`keys`], [`code_keys`], [`tuning_keys`], [`wasi_keys`] and [`values`] parse them
-//!   into plain data; [`habits`] answers the words of other runtimes;
-//! - [`plan`] resolves that data: it opens directories and sockets and reads the environment, and is the only file that
-//!   uses the user's authority; [`grants`] sees which directory was meant, [`load`] reads modules;
-//! - [`run`](mod@run), [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] act; [`preload`] makes libraries ready;
-//!   [`invoke`] types arguments and prints results, which [`literal`] reads and writes, [`json`] is how tools get theirs;
-//! - [`stats`] tells what a run took, as far as [`usage`] knows it from the system; [`log`] is what is said on the way;
-//! - [`report`] and [`missing`] say what went wrong, [`exit`] with which status; [`signals`], [`timeout`] and [`panics`] end a process
-//!   that does not end by itself, [`terminal`] leaves the terminal as it was found.
+//! - Parse: [`position`] separates wasmr's words from the guest's. [`flags`], [`option_keys`] and [`values`] parse wasmr's words into
+//!   plain data, with the keys of [`wasm_options`], [`codegen_options`], [`tuning_options`] and [`wasi_options`]. [`habits`] answers
+//!   words of other runtimes.
+//! - Resolve: [`plan`] opens directories and sockets and reads the environment. It is the only file that uses the user's
+//!   authority. [`grants`] explains directories that cannot be opened, [`load`] reads modules.
+//! - Act: [`run`](mod@run), [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] are the commands. [`preload`] and
+//!   [`instantiate`] prepare modules; [`invoke`] and [`literal`] convert arguments and results; [`json`] writes output for tools.
+//! - Report: [`report`] prints errors and [`missing`] explains imports and entries that are missing; [`exit`] has the exit codes.
+//!   [`stats`] and [`usage`] measure a run, [`log`] reports compilations.
+//! - End: [`signals`], [`timeout`] and [`panics`] end a process that does not end by itself. [`terminal`] restores the terminal.
 
-mod code_keys;
+mod codegen_options;
 mod completions;
 pub mod exit;
 mod explore;
@@ -21,12 +22,12 @@ mod inspect;
 mod instantiate;
 mod invoke;
 mod json;
-mod keys;
 mod literal;
 mod load;
 mod log;
 mod mask;
 mod missing;
+mod option_keys;
 pub mod panics;
 mod plan;
 mod position;
@@ -37,11 +38,12 @@ pub mod signals;
 mod stats;
 mod terminal;
 mod timeout;
-mod tuning_keys;
+mod tuning_options;
 mod usage;
 mod validate;
 mod values;
-mod wasi_keys;
+mod wasi_options;
+mod wasm_options;
 mod wast;
 
 use std::ffi::OsString;
@@ -50,7 +52,7 @@ use std::io::Write;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
-use exit::UsageError;
+use exit::{HelpRequest, UsageError};
 use flags::{Cli, Command, RunFlags};
 use position::{OptionTable, Words};
 use report::printable_word;
@@ -87,7 +89,7 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
     let done = match cli.command {
         Command::Run(flags) => run::run(RunFlags { late, ..*flags }, out, err),
         Command::Wast(flags) => wast::run(flags, out, err),
-        Command::Validate(flags) => validate::run(flags, out, err),
+        Command::Validate(flags) => validate::run(flags, err),
         Command::Inspect(flags) => inspect::run(flags, out),
         Command::Explore(flags) => explore::run(flags, out),
         Command::Completions(flags) => completions::run(flags, out),
@@ -95,6 +97,10 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
     match done {
         Ok(status) => status,
         Err(error) => {
+            if let Some(HelpRequest(text)) = error.downcast_ref() {
+                report::print(out, text);
+                return exit::SUCCESS;
+            }
             #[cfg(unix)]
             if is_broken_pipe(&error) {
                 signals::die(libc::SIGPIPE);

@@ -14,16 +14,17 @@ use cap_std::fs::Dir;
 use wasmr::wasi::WasiCtx;
 use wasmr::{Config, Tuning};
 
-use super::code_keys::CodeKeys;
+use super::codegen_options::CodegenOptions;
 use super::exit::UsageError;
 use super::flags::{RawKeys, RunFlags};
-use super::keys::WasmKeys;
 use super::log::Log;
 use super::missing::Preloads;
+use super::option_keys;
 use super::report::printable_word;
 use super::stats::Format;
 use super::values::{DirSpec, EnvSpec, PreloadSpec};
-use super::wasi_keys::WasiKeys;
+use super::wasi_options::{DebugOptions, WasiOptions};
+use super::wasm_options::WasmOptions;
 use super::{grants, load, position};
 
 /// Everything that a run needs.
@@ -113,16 +114,14 @@ pub enum UnknownImports {
     Default,
 }
 
-/// Uses the authority of whoever runs wasmr, as far as the options say.
-pub fn resolve(
-    flags: RunFlags,
-    keys: WasmKeys,
-    tuning: Tuning,
-    code: CodeKeys,
-    wasi_keys: WasiKeys,
-) -> anyhow::Result<RunPlan> {
-    let module =
-        flags.module.ok_or_else(|| UsageError("MODULE is missing: which program is to be run?".to_string()))?;
+/// Parses the keyed options, and opens and reads whatever the options name.
+pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
+    let wasm_options: WasmOptions = option_keys::parse(&flags.wasm)?;
+    let tuning: Tuning = option_keys::parse(&flags.tuning)?;
+    let codegen: CodegenOptions = option_keys::parse(&flags.code)?;
+    let wasi_options: WasiOptions = option_keys::parse(&flags.wasi)?;
+    let _: DebugOptions = option_keys::parse(&flags.debug)?;
+    let module = flags.module.ok_or_else(|| UsageError("MODULE is missing: name the program to run".to_string()))?;
     check_names(&flags.preload)?;
     let libraries = flags.preload.iter().map(|library| &library.file);
     let files = libraries.chain(&flags.env_file).chain([&module]);
@@ -134,12 +133,12 @@ pub fn resolve(
     wasi.arg(name);
     wasi.args(args.iter().map(String::as_str));
     let entry = flags.invoke.map_or(Entry::Start, Entry::Invoke);
-    let inherit = flags.inherit_env || wasi_keys.inherit_env == Some(true);
+    let inherit = flags.inherit_env || wasi_options.inherit_env;
     for (name, value) in variables(inherit, &flags.env_file, &flags.env)? {
         wasi.env(name, value);
     }
     let mut warnings = grants::warnings(&flags.dir, home().as_deref());
-    let sockets = !flags.listen.is_empty() || !wasi_keys.listen.is_empty();
+    let sockets = !flags.listen.is_empty() || !wasi_options.listen.is_empty();
     // A program with sockets has no `/` that continues in a single directory.
     let is_only = flags.dir.len() == 1 && !sockets;
     for spec in flags.dir {
@@ -149,7 +148,7 @@ pub fn resolve(
         }
         wasi.dir(dir, spec.guest, spec.read_only);
     }
-    for address in flags.listen.into_iter().chain(wasi_keys.listen) {
+    for address in flags.listen.into_iter().chain(wasi_options.listen) {
         let listener = TcpListener::bind(address).with_context(|| format!("cannot listen for --listen {address}"))?;
         wasi.listener(listener);
     }
@@ -160,35 +159,35 @@ pub fn resolve(
     if let Some(bytes) = flags.max_output {
         wasi.max_output(bytes);
     }
-    let wasi = wasi.build().context("cannot set up what the guest was granted")?;
+    let wasi = wasi.build().context("cannot set up the WASI environment of the program")?;
 
     let mut config = Config::new();
     config
-        .features(keys.features)
+        .features(wasm_options.features)
         .mode(flags.mode.unwrap_or_default())
         .tuning(tuning)
-        .spectre_guards(code.spectre_guards);
+        .spectre_guards(codegen.spectre_guards);
     let (log, log_warning) = log();
     warnings.extend(log_warning);
     log.observe(&mut config);
-    if let Some(bytes) = flags.max_memory.or(keys.max_memory) {
+    if let Some(bytes) = flags.max_memory.or(wasm_options.max_memory) {
         config.max_memory(bytes);
     }
-    if let Some(bytes) = flags.max_stack.or(keys.max_stack) {
+    if let Some(bytes) = flags.max_stack.or(wasm_options.max_stack) {
         config.max_stack(stack_bytes(bytes)?);
     }
-    if let Some(count) = flags.max_table_elements.or(keys.max_table_elements) {
+    if let Some(count) = flags.max_table_elements.or(wasm_options.max_table_elements) {
         config.max_table_elements(count);
     }
-    if let Some(count) = flags.max_instances.or(keys.max_instances) {
+    if let Some(count) = flags.max_instances.or(wasm_options.max_instances) {
         config.max_instances(usize::try_from(count).unwrap_or(usize::MAX));
     }
     if let Some(bytes) = flags.max_module_size {
         config.max_module_size(bytes);
     }
-    let fuel = flags.fuel.or(keys.fuel);
+    let fuel = flags.fuel.or(wasm_options.fuel);
     config.consume_fuel(fuel.is_some());
-    let unknown_imports = match (keys.unknown_imports_trap, keys.unknown_imports_default) {
+    let unknown_imports = match (wasm_options.unknown_imports_trap, wasm_options.unknown_imports_default) {
         (true, true) => {
             let why = "-W unknown-imports-trap and -W unknown-imports-default exclude each other";
             bail!(UsageError(why.to_string()));
@@ -212,7 +211,7 @@ pub fn resolve(
         late: flags.late,
         fuel,
         // 0 switches the limit off, as with timeout(1).
-        timeout: flags.timeout.or(keys.timeout).filter(|limit| !limit.is_zero()),
+        timeout: flags.timeout.or(wasm_options.timeout).filter(|limit| !limit.is_zero()),
         raw_tty: flags.raw_tty,
         stats: flags.stats,
         log,
@@ -226,7 +225,7 @@ fn check_names(preloads: &[PreloadSpec]) -> Result<(), UsageError> {
         if let Some(first) = preloads[..index].iter().find(|first| first.name == *name) {
             let [name, first, second] = [name.as_ref(), first.file.as_os_str(), file.as_os_str()].map(printable_word);
             return Err(UsageError(format!(
-                "--preload gives the name `{name}` twice: to `{first}` and to `{second}`; each needs a name of its own"
+                "--preload gives the name `{name}` to `{first}` and to `{second}`; choose two different names"
             )));
         }
     }
@@ -262,7 +261,7 @@ fn stack_bytes(bytes: u64) -> anyhow::Result<usize> {
 fn guest_args(args: &[OsString]) -> anyhow::Result<Vec<String>> {
     let as_text = |(index, arg): (usize, &OsString)| match arg.to_str() {
         Some(text) => Ok(text.to_string()),
-        None => bail!(UsageError(format!("argument {} of the guest is not UTF-8: {arg:?}", index + 1))),
+        None => bail!(UsageError(format!("argument {} of the program is not UTF-8: {arg:?}", index + 1))),
     };
     args.iter().enumerate().map(as_text).collect()
 }

@@ -17,18 +17,14 @@ use wasmr::{
     val_type_text,
 };
 
-use super::code_keys::CodeKeys;
 use super::exit::UsageError;
 use super::flags::RunFlags;
 use super::instantiate::{instantiate, load_module};
-use super::keys::WasmKeys;
 use super::plan::{self, Entry, RunPlan};
 use super::preload::{self, Library};
 use super::report::printable_word;
 use super::stats::{Ended, MaybeStats, Phase, Stats, enter};
-use super::tuning_keys::TuningKeys;
 use super::values::PreloadSpec;
-use super::wasi_keys::WasiKeys;
 use super::{exit, invoke, literal, load, missing, report, signals, terminal, timeout};
 
 /// How a run ended, other than by an error of wasmr's or of its user's.
@@ -51,29 +47,7 @@ const DEEP: usize = 1000;
 /// Runs a program.
 pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
     let begin = Instant::now();
-    let keys = WasmKeys::parse(&flags.wasm).map_err(UsageError)?;
-    if keys.help {
-        write!(out, "{}", WasmKeys::help_text())?;
-        return Ok(exit::SUCCESS);
-    }
-    let tuning = match TuningKeys::parse(&flags.tuning).map_err(UsageError)? {
-        TuningKeys::Set(tuning) => tuning,
-        TuningKeys::Help => {
-            write!(out, "{}", TuningKeys::help_text())?;
-            return Ok(exit::SUCCESS);
-        }
-    };
-    let code = CodeKeys::parse(&flags.code).map_err(UsageError)?;
-    if code.help {
-        write!(out, "{}", CodeKeys::help_text())?;
-        return Ok(exit::SUCCESS);
-    }
-    let wasi = WasiKeys::parse(&flags.wasi, &flags.debug).map_err(UsageError)?;
-    if let Some(letter) = wasi.help {
-        write!(out, "{}", WasiKeys::help_text(letter))?;
-        return Ok(exit::SUCCESS);
-    }
-    let plan = plan::resolve(flags, keys, tuning, code, wasi)?;
+    let plan = plan::resolve(flags)?;
     for warning in &plan.warnings {
         report::print(err, &format!("warning: {warning}\n"));
     }
@@ -212,14 +186,14 @@ fn explain_entry(module: &Module, plan: &RunPlan, err: &mut dyn Write) {
     let (sentence, details) = match (&plan.entry, plan.late_invoke()) {
         (Entry::Start, Some((name, args))) => {
             let sentence =
-                format!("`{file}` has no function `_start` to run, and --invoke stands too late, after MODULE");
+                format!("`{file}` exports no function `_start`, and --invoke after MODULE goes to the program");
             let command = missing::invoke_command(name, &file, args);
             let is_there = exports_func(module, name);
             let details = format!("to call `{}`, type\n  {command}", printable_word(name));
             (sentence, if is_there { details } else { help() })
         }
         (Entry::Start, None) => {
-            (format!("`{file}` has no function `_start` to run; name another one with --invoke"), help())
+            (format!("`{file}` exports no function `_start`; call another export with --invoke"), help())
         }
         (Entry::Invoke(name), _) => {
             (format!("`{file}` exports no function `{}` for --invoke", printable_word(name)), help())
@@ -233,7 +207,8 @@ fn late_note(late: &[String]) -> String {
     let names: Vec<String> = late.iter().map(|name| format!("`{name}`")).collect();
     let (go, it) = if late.len() == 1 { ("goes", "it") } else { ("go", "them") };
     format!(
-        "note: {} after MODULE {go} to the program; put {it} before MODULE, or `--` before MODULE to silence this\n",
+        "note: {} after MODULE {go} to the program; to set {it} for wasmr, put {it} before MODULE; to silence this note, put `--` \
+         before MODULE\n",
         names.join(", ")
     )
 }
@@ -312,12 +287,12 @@ fn stopped(stop: Stop, exception: &str, subject: &str, err: &mut dyn Write) -> u
         }
         StopKind::Throw(_) => {
             let colon = if exception.is_empty() { "" } else { ": " };
-            let details = format!("wasm exception: uncaught{colon}{exception}\n{backtrace}");
-            report::error_with_details(err, &format!("{subject} threw an exception that nothing caught"), &details);
+            let details = format!("uncaught wasm exception{colon}{exception}\n{backtrace}");
+            report::error_with_details(err, &format!("{subject} threw an exception that no handler caught"), &details);
             exit::TRAP
         }
         StopKind::Host(failure) if failure.error().is::<UnknownImportCalled>() => {
-            let sentence = format!("{subject} called an import that does not exist here");
+            let sentence = format!("{subject} called an import that is not defined");
             report::error_with_details(err, &sentence, &format!("{}\n{backtrace}", failure.error()));
             exit::TRAP
         }

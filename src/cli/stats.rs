@@ -13,10 +13,9 @@ use std::time::{Duration, Instant};
 
 use wasmr::symbol::printable;
 use wasmr::{Engine, Extern, FunctionCount, Instance, Module, Stop, StopKind, Store, TierReport};
-use wasmr_core::count::Count;
+use wasmr_core::count::{Count, grouped};
 
 use super::json::Json;
-use super::report::grouped;
 use super::usage::Usage;
 
 /// How the statistics look.
@@ -216,10 +215,10 @@ impl Summary<'_> {
         let TierReport { unavailable, functions, loops, refused, .. } = &self.tiers;
         match (unavailable, self.mode) {
             (Some(why), _) => Some(why.clone()),
-            (None, Some("interp")) => Some("the mode is interp".to_string()),
+            (None, Some("interp")) => Some("mode interp".to_string()),
             (None, _) if functions + loops > 0 => None,
-            (None, _) if *refused > 0 => Some("the compiler refused what was hot".to_string()),
-            (None, _) => Some("nothing was hot long enough".to_string()),
+            (None, _) if *refused > 0 => Some("the compiler refused all hot functions".to_string()),
+            (None, _) => Some("no function ran long enough".to_string()),
         }
     }
 
@@ -237,34 +236,34 @@ impl Summary<'_> {
                 .as_ref()
                 .map_or(self.ended.kind.to_string(), |detail| format!("{}: {}", self.ended.kind, printable(detail))),
         );
-        row("mode", self.mode.unwrap_or("none yet").to_string());
+        row("mode", self.mode.unwrap_or("none, as the run did not start").to_string());
         let [load, instantiate, run] = self.spent;
         row("wall time", format!("{:.1?}: load {load:.1?}, instantiate {instantiate:.1?}, run {run:.1?}", self.wall));
         if let Some(Usage { cpu, .. }) = self.usage {
             row("cpu time", format!("{cpu:.1?} on all threads"));
         }
         let FunctionCount { defined, translated } = self.functions;
-        row("functions", format!("{defined}, {translated} of them translated for the interpreter"));
-        if functions + loops + refused > 0 {
+        row("functions", format!("{defined} defined, {translated} translated for the interpreter"));
+        let why = self.why_interpreted();
+        if functions + loops > 0 {
             row("compiled", format!("{}, {}; {refused} refused", Count(*functions, "function"), Count(*loops, "loop")));
             row(
                 "machine code",
                 format!("{} in {compile_time:.1?} on {}", size(*code_bytes), Count(*threads, "thread")),
             );
         }
-        if let Some(why) = self.why_interpreted() {
-            row(
-                "interpreted",
-                format!("nothing {}is compiled: {why}", if functions + loops > 0 { "more " } else { "" }),
-            );
+        match why {
+            Some(why) if functions + loops > 0 => row("not compiled", format!("the rest ({why})")),
+            Some(why) => row("compiled", format!("nothing ({why})")),
+            None => {}
         }
         if let Some(Usage { peak_bytes, .. }) = self.usage {
             row("peak memory", size(peak_bytes));
         }
         if let Some(Memory { bytes, guarded }) = self.memory {
             let how = match guarded {
-                Some(true) => ", faults instead of checks",
-                Some(false) => ", checked at every access",
+                Some(true) => ", guard pages instead of bounds checks",
+                Some(false) => ", bounds check at every access",
                 None => "",
             };
             row("linear memory", format!("{}{how}", size(bytes)));
@@ -350,11 +349,11 @@ mod tests {
   mode          tiered
   wall time     1.5s: load 1.0ms, instantiate 2.0ms, run 3.0ms
   cpu time      2.0s on all threads
-  functions     9, 4 of them translated for the interpreter
+  functions     9 defined, 4 translated for the interpreter
   compiled      2 functions, 1 loop; 0 refused
   machine code  300 bytes in 0.0ns on 1 thread
   peak memory   5.0 MiB
-  linear memory 64.0 KiB, checked at every access
+  linear memory 64.0 KiB, bounds check at every access
   fuel          9 999 used, 1 left
 ";
         assert_eq!(summary(&ended).text(), expected);
@@ -379,8 +378,8 @@ mod tests {
         };
         assert_eq!(why(|_| {}), None);
         assert_eq!(why(|summary| summary.tiers.unavailable = Some("no room".to_string())).unwrap(), "no room");
-        assert_eq!(why(|summary| summary.mode = Some("interp")).unwrap(), "the mode is interp");
-        assert_eq!(why(|summary| summary.tiers = TierReport::default()).unwrap(), "nothing was hot long enough");
+        assert_eq!(why(|summary| summary.mode = Some("interp")).unwrap(), "mode interp");
+        assert_eq!(why(|summary| summary.tiers = TierReport::default()).unwrap(), "no function ran long enough");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn start(limit: Duration, start: Instant, module: String, stats: Option<Arc<
             }
             std::thread::sleep(left);
         }
-        let mut message = format!("error: `{}` did not end within its timeout of {limit:?}\n", printable_word(&module));
+        let mut message = format!("error: `{}` did not end within {limit:?} (--timeout)\n", printable_word(&module));
         if let Some(stats) = stats {
             message.push_str(&stats.render(&Ended::timeout(limit)));
         }

@@ -7,21 +7,17 @@ use wasmr::{Config, Engine};
 
 use super::exit::UsageError;
 use super::flags::ValidateFlags;
-use super::keys::WasmKeys;
-use super::{exit, load, report};
+use super::wasm_options::WasmOptions;
+use super::{exit, load, option_keys, report};
 
 /// Checks the files.
-pub fn run(flags: ValidateFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
-    let keys = WasmKeys::parse(&flags.wasm).map_err(UsageError)?;
-    if keys.help {
-        write!(out, "{}", WasmKeys::help_text())?;
-        return Ok(exit::SUCCESS);
-    }
+pub fn run(flags: ValidateFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
+    let options: WasmOptions = option_keys::parse(&flags.wasm)?;
     if flags.files.is_empty() {
-        return Err(UsageError("FILE is missing: which modules are to be checked?".to_string()).into());
+        return Err(UsageError("FILE is missing: name the modules to check".to_string()).into());
     }
     load::check_standard_input(flags.files.iter().map(PathBuf::as_path))?;
-    let engine = Engine::new(Config::new().features(keys.features));
+    let engine = Engine::new(Config::new().features(options.features));
     let mut status = exit::SUCCESS;
     for file in &flags.files {
         if let Err(error) = load::module(&engine, file) {

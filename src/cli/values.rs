@@ -39,16 +39,16 @@ impl DirSpec {
             return Err("the host path is empty; expected HOST[::GUEST][::ro]".to_string());
         }
         let Some(guest) = guest.to_str() else {
-            return Err("a guest path must be UTF-8; name one with HOST::GUEST".to_string());
+            return Err("the guest path must be UTF-8; choose one with HOST::GUEST".to_string());
         };
         if guest.is_empty() {
             return Err("the guest path is empty; expected HOST[::GUEST][::ro]".to_string());
         }
         if guest.contains('\0') {
-            return Err("a guest path cannot contain a NUL character".to_string());
+            return Err("the guest path contains a NUL character".to_string());
         }
         if parts.len() == 2 && guest.starts_with(':') {
-            return Err("three colons stand between the parts; expected HOST[::GUEST][::ro]".to_string());
+            return Err("the parts are separated by three colons; expected HOST[::GUEST][::ro]".to_string());
         }
         if parts.len() == 2
             && !read_only
@@ -63,8 +63,8 @@ impl DirSpec {
 /// What to write in place of a marker of another spelling; `None` if the word is no marker.
 fn marker_hint(word: &str) -> Option<&'static str> {
     match &*word.to_ascii_lowercase() {
-        "ro" | "readonly" => Some("read-only is `::ro`, two colons and small letters"),
-        "rw" => Some("without `::ro`, a directory is granted for reading and writing; leave `rw` out"),
+        "ro" | "readonly" => Some("for read-only, write `::ro` with two colons and small letters"),
+        "rw" => Some("leave `rw` out: without `::ro`, the program may read and write"),
         _ => None,
     }
 }
@@ -73,7 +73,7 @@ fn marker_hint(word: &str) -> Option<&'static str> {
 fn surplus_hint(parts: &[OsString]) -> &'static str {
     let behind_host = || parts.iter().skip(1).filter_map(|part| part.to_str());
     if behind_host().any(|part| part == "ro") {
-        return "`::ro` stands last, and only once; expected HOST[::GUEST][::ro]";
+        return "write `::ro` only once, at the end; expected HOST[::GUEST][::ro]";
     }
     behind_host().find_map(marker_hint).unwrap_or("expected HOST[::GUEST][::ro]")
 }
@@ -110,7 +110,7 @@ impl EnvSpec {
     /// Splits at the first `=`.
     pub fn parse(typed: &str) -> Result<EnvSpec, String> {
         if typed.contains('\0') {
-            return Err("a variable cannot contain a NUL character".to_string());
+            return Err("the variable contains a NUL character".to_string());
         }
         let (name, value) = match typed.split_once('=') {
             Some((name, value)) => (name, Some(value.to_string())),
@@ -161,10 +161,10 @@ pub fn parse_listen(typed: &str) -> Result<SocketAddr, String> {
         match typed.rsplit_once(':') {
             None if number(typed) => format!("expected ADDR:PORT such as 127.0.0.1:{typed}"),
             Some(("", port)) if number(port) => {
-                format!("expected ADDR:PORT such as 0.0.0.0:{port}, which is every address")
+                format!("expected ADDR:PORT such as 0.0.0.0:{port}, which means all addresses")
             }
             Some((_, port)) if number(port) && port.parse::<u16>().is_ok() => {
-                format!("expected ADDR:PORT with an address in numbers such as 127.0.0.1:{port} or [::1]:{port}")
+                format!("expected ADDR:PORT with a numeric address such as 127.0.0.1:{port} or [::1]:{port}")
             }
             _ => "expected ADDR:PORT such as 127.0.0.1:8080 or [::1]:8080".to_string(),
         }
@@ -347,7 +347,7 @@ mod tests {
             ("a::/b::readonly", "two colons"),
             ("a::/b::rw", "leave `rw` out"),
             ("a::/b::RW::ro", "leave `rw` out"),
-            ("a::ro::/b", "stands last"),
+            ("a::ro::/b", "at the end"),
             ("a::/b::ro::ro", "only once"),
             ("a::/b::c", "expected HOST"),
         ] {

@@ -4,26 +4,19 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use wasmr::{Config, Engine, Features};
+use wasmr::{Config, Engine, Features, Tuning};
 use wasmr_core::count::Count;
 
 use super::exit::UsageError;
 use super::flags::WastFlags;
 use super::report::printable_word;
-use super::tuning_keys::TuningKeys;
-use super::{exit, load, report};
+use super::{exit, load, option_keys, report};
 
 /// Runs the scripts.
 pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
-    let tuning = match TuningKeys::parse(&flags.tuning).map_err(UsageError)? {
-        TuningKeys::Set(tuning) => tuning,
-        TuningKeys::Help => {
-            write!(out, "{}", TuningKeys::help_text())?;
-            return Ok(exit::SUCCESS);
-        }
-    };
+    let tuning: Tuning = option_keys::parse(&flags.tuning)?;
     if flags.files.is_empty() {
-        bail!(UsageError("FILE is missing: which scripts are to be run?".to_string()));
+        bail!(UsageError("FILE is missing: name the scripts to run".to_string()));
     }
     load::check_standard_input(flags.files.iter().map(PathBuf::as_path))?;
     let mut config = Config::new();

@@ -104,26 +104,26 @@ impl Script {
             }
             WastDirective::Invoke(call) => match self.invoke(call)? {
                 Outcome::Values(_) => Ok(()),
-                other => Err(format!("expected it to return, {}", describe(&other))),
+                other => Err(format!("expected a return, but {}", describe(&other))),
             },
             WastDirective::AssertReturn { exec, results, .. } => self.assert_return(exec, &results),
             WastDirective::AssertTrap { exec, message, .. } => match self.execute(exec)? {
                 Outcome::Stopped(stop) if is_trap(&stop, message) => Ok(()),
-                other => Err(format!("expected the trap `{message}`, {}", describe(&other))),
+                other => Err(format!("expected the trap `{message}`, but {}", describe(&other))),
             },
             WastDirective::AssertExhaustion { call, message, .. } => match self.invoke(call)? {
                 Outcome::Stopped(stop) if is_trap(&stop, message) => Ok(()),
-                other => Err(format!("expected the trap `{message}`, {}", describe(&other))),
+                other => Err(format!("expected the trap `{message}`, but {}", describe(&other))),
             },
             WastDirective::AssertException { exec, .. } => match self.execute(exec)? {
                 Outcome::Stopped(stop) if matches!(stop.kind(), StopKind::Throw(_)) => Ok(()),
-                other => Err(format!("expected an exception, {}", describe(&other))),
+                other => Err(format!("expected an exception, but {}", describe(&other))),
             },
             WastDirective::AssertUnlinkable { module, message, .. } => {
                 match self.instantiate(&mut QuoteWat::Wat(module))? {
-                    Ok(_) => Err(format!("expected it not to link because of `{message}`, it does")),
+                    Ok(_) => Err(format!("expected a link error, `{message}`, but the module links")),
                     Err(Outcome::Unlinkable(error)) => link_error_matches(&error, message),
-                    Err(other) => Err(format!("expected it not to link because of `{message}`, {}", describe(&other))),
+                    Err(other) => Err(format!("expected a link error, `{message}`, but {}", describe(&other))),
                 }
             }
             WastDirective::AssertInvalid { mut module, message, .. }
@@ -132,16 +132,16 @@ impl Script {
                 Err(Refusal::Module(error))
                     if error.fault() == Fault::Unsupported && !error.message().contains(message) =>
                 {
-                    Err(format!("expected it to be invalid because of `{message}`, it is refused as {error}"))
+                    Err(format!("expected an invalid module, `{message}`, but it is refused as {error}"))
                 }
                 Err(_) => Ok(()),
-                Ok(_) => Err(format!("expected it to be invalid because of `{message}`, it is accepted")),
+                Ok(_) => Err(format!("expected an invalid module, `{message}`, but it is accepted")),
             },
             // Bytes without a meaning today may be those of a proposal that is off, and are then refused for that.
             WastDirective::AssertMalformed { mut module, message, .. }
             | WastDirective::AssertMalformedCustom { mut module, message, .. } => match self.module(&mut module) {
                 Err(_) => Ok(()),
-                Ok(_) => Err(format!("expected it to be malformed because of `{message}`, it is accepted")),
+                Ok(_) => Err(format!("expected a malformed module, `{message}`, but it is accepted")),
             },
             WastDirective::AssertSuspension { .. } => Err("stack switching is not supported".to_string()),
             WastDirective::Thread(_) | WastDirective::Wait { .. } => Err("threads are not supported".to_string()),
@@ -151,7 +151,7 @@ impl Script {
     fn assert_return(&mut self, exec: WastExecute, expected: &[WastRet]) -> Result<(), String> {
         match self.execute(exec)? {
             Outcome::Values(values) => expect::results(&self.store, &values, expected),
-            other => Err(format!("expected it to return, {}", describe(&other))),
+            other => Err(format!("expected a return, but {}", describe(&other))),
         }
     }
 
@@ -178,7 +178,7 @@ impl Script {
 
     fn instantiate_as(&mut self, name: Option<String>, module: &Module) -> Result<(), String> {
         let instance =
-            self.link(module)?.map_err(|outcome| format!("it cannot be instantiated: {}", describe(&outcome)))?;
+            self.link(module)?.map_err(|outcome| format!("cannot instantiate the module: {}", describe(&outcome)))?;
         self.current = Some(instance);
         if let Some(name) = name {
             self.instances.insert(name, instance);
@@ -251,7 +251,7 @@ fn link_error_matches(error: &LinkError, message: &str) -> Result<(), String> {
     if phrases.clone().any(|phrase| phrase == message) {
         return Ok(());
     }
-    Err(format!("expected `{message}`, linking fails because of {}", phrases.collect::<Vec<_>>().join(", ")))
+    Err(format!("expected the link error `{message}`, but got {}", phrases.collect::<Vec<_>>().join(", ")))
 }
 
 fn describe(outcome: &Outcome) -> String {

@@ -21,7 +21,7 @@ const SUM: &str = r#"(module
         (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
         (i32.load8_u offset=16 (local.get 0))))"#;
 
-/// True if this build makes machine code for this host.
+/// Whether this build makes machine code for this host.
 const COMPILES: bool = cfg!(all(feature = "jit", target_os = "linux", target_arch = "x86_64"));
 
 #[track_caller]
@@ -54,10 +54,10 @@ fn each_line_leads_back_to_an_operator() {
     };
     // The end of the loop, which no form can do without.
     let branch = offset_of("br_if 0");
-    let forms = ["interpreter cells", "CLIF as translated", "CLIF optimised", "machine code"];
+    let forms = ["interpreter code", "CLIF as translated", "CLIF optimised", "machine code"];
     for (title, word) in forms.into_iter().zip(["br @", "brif", "brif", "j"]) {
         let lines = section(&outcome.stdout, title);
-        if title != "interpreter cells" && !COMPILES {
+        if title != "interpreter code" && !COMPILES {
             assert!(lines.is_empty(), "{title}");
             continue;
         }
@@ -132,13 +132,13 @@ fn functions_that_are_not_there() {
     explore(several, &["--func", "none"])
         .exits(1)
         .prints("")
-        .says("there is no function `none` in `m.wat`; near are 1 (`one`)");
+        .says("there is no function `none` in `m.wat`; similar names: 1 (`one`)");
     explore(several, &["--func", "3"]).exits(1).prints("").says("there is no function 3: the module has 3");
     explore(several, &["--func", "host"])
         .exits(1)
         .prints("")
         .says("function 0 is imported: its code is not in the module");
-    explore(several, &[]).exits(2).prints("").says("which of 2 functions?").says("1 (`one`)");
+    explore(several, &[]).exits(2).prints("").says("defines 2 functions; choose one").says("1 (`one`)");
     explore("(module)", &[]).exits(2).prints("").says("`m.wat` defines no function");
     explore("(module (func (@name \"a\")) (func (@name \"a\")))", &["--func", "a"])
         .exits(1)

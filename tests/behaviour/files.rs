@@ -153,7 +153,7 @@ on_every_tier! {
         run("/w", ["nosuch", "no.txt"]).exits(1).says("cannot read nosuch");
         assert_eq!(names(&dir), ["in.txt", "out.txt", "out2.txt"]);
         // The directory's own name hides an entry of that name.
-        let warning = "warning: relative paths that begin with `d` do not reach the entry `d` of the host directory `";
+        let warning = "warning: relative paths that start with `d` lead to the guest path `";
         scratch.dir("d/d");
         scratch.file("d/d/in.txt", "a");
         run("d", ["d/in.txt", "out3.txt"]).exits(0).prints("3 words, 2 different, written to out3.txt\n").says(warning);

@@ -84,7 +84,7 @@ fn the_largest_functions_come_first() {
 fn modules_come_from_standard_input_too() {
     let bytes = std::fs::read(guest("hello.wasm")).unwrap();
     let outcome = Run::bare().words(["inspect", "-"]).stdin(bytes).end().exits(0).quietly();
-    assert!(outcome.stdout.contains("needs bulk-memory, reference-types\n"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("  required features: bulk-memory, reference-types\n"), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("wasi_snapshot_preview1 fd_write "), "{}", outcome.stdout);
 }
 
@@ -105,13 +105,13 @@ fn what_cannot_be_run_can_be_inspected() {
             "wasmr does not execute `ref.i31` yet",
         ),
     ];
-    for (text, needs, why) in cases {
+    for (text, features, why) in cases {
         let module = scratch.file("m.wat", text);
         Run::bare().word("validate").word(&module).end().exits(1).says(why);
         let run = Run::bare().word("run").word(&module).end().exits(1).says(why);
         Run::bare().words(["explore", "--func", "0"]).word(&module).end().exits(1).says(why);
         let outcome = Run::bare().word("inspect").word(&module).end().exits(0).quietly();
-        assert!(outcome.stdout.contains(&format!("  needs {needs}\n")), "{}", outcome.stdout);
+        assert!(outcome.stdout.contains(&format!("  required features: {features}\n")), "{}", outcome.stdout);
         let refusal = outcome.stdout.lines().find(|line| line.starts_with("  cannot be run: "));
         let refusal = refusal.and_then(|line| line.strip_prefix("  cannot be run: ")).unwrap_or_default();
         assert!(refusal.contains(why), "{}", outcome.stdout);

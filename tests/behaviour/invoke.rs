@@ -107,11 +107,11 @@ on_every_tier! {
             Run::on(tier).words(["--invoke", "both"]).word(scratch.file("m.wat", text)).words(words).end()
         };
         run(&["7"]).exits(0).prints("7\n2\n").quietly();
-        run(&["7", "8"]).exits(2).prints("").says("it takes 1 argument, 2 given");
+        run(&["7", "8"]).exits(2).prints("").says("expected 1 argument, got 2; signature: (func");
     }
 
     fn words_that_nobody_can_read_are_refused(tier) {
-        invoke(tier, "nothing", &["1"]).exits(2).prints("").says("it takes 0 arguments, 1 given");
+        invoke(tier, "nothing", &["1"]).exits(2).prints("").says("expected 0 arguments, got 1");
     }
 
     fn initialize_runs_first_and_once(tier) {

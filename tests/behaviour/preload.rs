@@ -28,12 +28,12 @@ on_every_tier! {
         let scratch = Scratch::new();
         let program = scratch.file("main.wat", ASKS);
         let [option, value] = preload(&scratch, "lib", r#"(module (func (export "get") (result i32) (i32.const 7)))"#);
-        let hint = format!("hint: --preload {value} stands after MODULE, so that it goes to the program: put it before MODULE\n");
+        let hint = format!("hint: --preload {value} goes to the program, because it comes after MODULE: put it before MODULE\n");
         let run = |words: &[&str]| Run::on(tier).word(&program).words(words).end().exits(1).prints("");
         run(&[&option, &value]).says(&hint);
         run(&["x", &format!("--preload={value}")]).says(&hint);
         run(&["--preload", "other=x.wat", &option, &value]).says(&hint);
-        let elsewhere = "hint: imports from `lib` are another module's exports: offer that by --preload lib=FILE\n";
+        let elsewhere = "hint: `lib` is the name of another module: provide its file with --preload lib=FILE\n";
         for words in [&["x", "--", &option, &value][..], &["--preload", "other=x.wat"], &["--preload"], &["--preload", "lib"]] {
             run(words).says(elsewhere);
         }
@@ -41,7 +41,7 @@ on_every_tier! {
         let text = ASKS.replace(r#""lib""#, r#""env""#);
         let program = scratch.file("env.wat", text);
         let run = Run::on(tier).word(&program).words(["--preload", "env=lib.wat"]).end().exits(1);
-        run.says("`env` `get`: (func (result i32))\n  hint: --preload env=lib.wat stands after MODULE");
+        run.says("`env` `get`: (func (result i32))\n  hint: --preload env=lib.wat goes to the program");
     }
 
     fn a_library_is_initialised_once_before_anything_else_of_it(tier) {
@@ -94,17 +94,17 @@ on_every_tier! {
         let (x, y, z) = (preload(&scratch, "x", &imports("y")), preload(&scratch, "y", &imports("x")), preload(&scratch, "z", &imports("x")));
         for libraries in [[&x, &y], [&y, &x]] {
             let run = Run::on(tier).words(libraries.into_iter().flatten()).word(&program).end().exits(1).prints("");
-            run.says(" import from each other, so that no order of their --preload works: link them into one module\n");
+            run.says(" import from each other, so no order of --preload works: link them into one module\n");
         }
         // Only `z` is at fault: it can go behind `x`, but `x` and `y` are in each other's way.
         let run = Run::on(tier).words(&z).words(&x).words(&y).word(&program).end().exits(1).prints("");
         run.says("hint: `x` comes later: put its --preload before this one\n");
         let (x, y) = (preload(&scratch, "x", &imports("y")), preload(&scratch, "y", &imports("z")));
         let run = Run::on(tier).words(&y).words(&x).words(&z).word(&program).end().exits(1).prints("");
-        run.says("hint: `y`, `z` and `x` import from each other, so that no order");
+        run.says("hint: `y`, `z` and `x` import from each other, so no order");
         let itself = preload(&scratch, "a", r#"(module (import "a" "get" (func)))"#);
         let itself = Run::on(tier).words(&itself).word(&program).end().exits(1);
-        itself.says("hint: a module cannot import from itself, and --preload a gives this module that name");
+        itself.says("hint: --preload a names this module itself, and a module cannot import from itself");
     }
 
     fn one_file_makes_two_instances(tier) {
@@ -120,7 +120,7 @@ on_every_tier! {
         let run = Run::on(tier).words([spec("a"), spec("b")]).words(["--invoke", "f"]).word(&program);
         run.end().exits(0).prints("2\n3\n2\n").quietly();
         let twice = Run::on(tier).words([spec("a"), spec("a")]).words(["--invoke", "f"]).word(&program).end();
-        twice.exits(2).prints("").says("error: --preload gives the name `a` twice: to `");
+        twice.exits(2).prints("").says("error: --preload gives the name `a` to `");
     }
 
     fn nothing_runs_unless_everything_is_there(tier) {
@@ -139,12 +139,12 @@ on_every_tier! {
         run(lib("(module"), &fine).exits(1).prints("").says("error: cannot use --preload lib=");
         run(lib(r#"(module (import "x" "y" (func)))"#), &fine).exits(1).prints("").says("unknown import `x` `y`");
         run(lib(r#"(module (func (export "_initialize") (param i32)))"#), &fine).exits(1).prints("");
-        run(lib("(module)"), &lacks).exits(1).prints("").says("the module given by --preload lib exports nothing");
-        run(["--preload".into(), "first=fine.wat".into()], &fine).exits(2).prints("").says("the name `first` twice");
+        run(lib("(module)"), &lacks).exits(1).prints("").says("the module of --preload lib has no export of that name");
+        run(["--preload".into(), "first=fine.wat".into()], &fine).exits(2).prints("").says("gives the name `first` to `");
         run(["--preload".into(), "=fine.wat".into()], &fine).exits(2).prints("").says("the module has no name");
     }
 
-    /// A library loaded earlier may already have imported a function of WASI, or its replacement.
+    /// What WASI offers, or what stood in for it, may have been taken from there by a library before.
     fn a_library_may_stand_between_a_program_and_wasi(tier) {
         let scratch = Scratch::new();
         let program = scratch.file("main.wat", r#"(module

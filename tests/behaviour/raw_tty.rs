@@ -64,7 +64,7 @@ on_every_tier! {
             ("x", 7, ""),
             ("u", 134, "unreachable"),
             ("m", 134, "out of bounds memory access"),
-            ("s", 124, "did not end within its timeout"),
+            ("s", 124, "did not end within 2s (--timeout)"),
         ] {
             let timeout = if key == "s" { "2s" } else { "100s" };
             let (terminal, before) = start(tier, &["--raw-tty", "--timeout", timeout]);

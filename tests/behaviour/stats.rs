@@ -92,7 +92,7 @@ on_every_tier! {
         let run = run.env("WASMR_LOG", "fallback").word("--stats=json").guest("hello.wasm");
         let outcome = run.end().exits(0).prints("hello from wasm\n");
         assert_eq!(value(&outcome, "linear_memory_guarded"), "false");
-        outcome.says("log: memory `memory` of `hello.wasm` is checked at every access: no address space is reserved for it\n");
+        outcome.says("log: memory `memory` of `hello.wasm` has a bounds check at every access: the system reserved no address space for it\n");
     }
 
     fn every_compiled_function_is_logged(tier) {
@@ -111,7 +111,7 @@ on_every_tier! {
         assert_eq!((lines > 0, number(&outcome, "compiled_functions")), (compiles(tier), 0), "{outcome:#?}");
         assert_eq!(number(&outcome, "functions"), all);
         if compiles(tier) {
-            assert_eq!(value(&outcome, "interpreted_because"), "\"the compiler refused what was hot\"");
+            assert_eq!(value(&outcome, "interpreted_because"), "\"the compiler refused all hot functions\"");
         }
     }
 }
@@ -138,7 +138,7 @@ fn the_list_of_code_keys() {
     compare("help_code_keys", "run -C help", &Run::bare().words(["run", "-C", "help"]).end());
 }
 
-/// Modes in which interpreting is the user's choice, or in which there is machine code.
+/// Where the reason for interpreting is the user's choice, and where there is machine code.
 #[cfg(feature = "jit")]
 mod with_a_compiler {
     use super::number;

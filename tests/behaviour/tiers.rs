@@ -1,6 +1,6 @@
-//! Configurations, and the macro that makes every test one test for each of them, by name: `exit::trap::interp`.
+//! The ways to execute, and the macro that makes every test one test for each of them, by name: `exit::trap::interp`.
 
-/// A configuration: the words that choose it on the command line.
+/// A way to execute: the words that choose it on the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Tier(pub &'static [&'static str]);
 

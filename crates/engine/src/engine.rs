@@ -30,7 +30,7 @@ use crate::tuning::SAMPLED_FRAMES;
 /// let engine = Engine::new(Config::new().mode(Mode::Interp).max_memory(64 << 20));
 /// let module = Module::new(&engine, "(module (memory 2000))")?;
 /// let refused = Instance::new(&mut Store::new(&engine, ()), &module, &[]).unwrap_err();
-/// assert!(refused.to_string().contains("over the limit"));
+/// assert!(refused.to_string().contains("exceeds the limit"));
 /// # Ok(())
 /// # }
 /// ```

@@ -37,17 +37,17 @@ macro_rules! modes {
 #[cfg(feature = "jit")]
 modes! {
     /// Functions are interpreted at first; those that are hot are compiled meanwhile.
-    Tiered "tiered" "start in the interpreter, compile what is hot while it runs";
+    Tiered "tiered" "Start in the interpreter, and compile hot functions while the program runs; the default";
     /// Every function is compiled before its first call. What cannot be compiled is interpreted.
-    Jit "jit" "compile every function before its first call";
+    Jit "jit" "Compile every function before its first call";
     /// Every function is interpreted.
-    Interp "interp" "interpret everything: starts at once, runs on any host";
+    Interp "interp" "Interpret all functions; this starts fastest and runs on any host";
 }
 
 #[cfg(not(feature = "jit"))]
 modes! {
     /// Every function is interpreted.
-    Interp "interp" "interpret everything: starts at once, runs on any host";
+    Interp "interp" "Interpret all functions";
 }
 
 impl Mode {

@@ -60,7 +60,7 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// The file is larger than any module may be.
-    #[error("`{path}` has more than {}, the most that a module may have", Count(*.limit, "byte"))]
+    #[error("`{path}` is too large: a module may have at most {}", Count(*.limit, "byte"))]
     TooLarge {
         /// The file, as it was named.
         path: String,
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(error.fault(), wasmr_module::Fault::OverLimit);
         assert_eq!(error.to_string(), "module `x.wasm` is over a limit: it has 9 bytes, 8 at most");
         let error = Module::from_file(&engine, concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap_err();
-        assert!(error.to_string().ends_with("Cargo.toml` has more than 8 bytes, the most that a module may have"));
+        assert!(error.to_string().ends_with("Cargo.toml` is too large: a module may have at most 8 bytes"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Tier for Tiers {
     }
 
     fn unresolved_native(&self) -> *const c_void {
-        wasmr_jit::lazy_resolution_stub()
+        wasmr_jit::unresolved()
     }
 
     fn walk(&self, walk: &mut Walk<'_>) {

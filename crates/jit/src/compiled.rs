@@ -1,56 +1,55 @@
-//! [`CompiledCode`]: the machine code of a function before it is linked, with its tables.
+//! [`CompiledCode`]: the machine code of a function before it is in place, with all that is known of it.
 //!
-//! `compile` makes it. `link` copies the code to code memory, and `registry` keeps the tables to look addresses up.
+//! Comes from `compile`; goes to `link`, which puts it in place, and to `registry`, which answers for its addresses.
 
 use cranelift_module::ModuleReloc;
 use wasmr_core::trap::TrapCode;
 
-use crate::source_map::SourceMap;
+use crate::positions::Positions;
 
-/// Machine code and its tables. All offsets are from the start of the code.
+/// Machine code and what must be known of it. Offsets are from its start.
 pub(crate) struct CompiledCode {
     pub code: Vec<u8>,
-    /// Relocations: the addresses that the linker fills in.
+    /// What is to be filled in.
     pub relocs: Vec<ModuleReloc>,
-    /// Offsets and trap codes of the instructions that may trap, in order of offsets.
+    /// Instructions that may trap, in order.
     pub traps: Vec<(u32, TrapCode)>,
-    /// Calls with landing pads, in order of offsets.
+    /// Calls that an exception may end, in order.
     pub call_sites: Vec<CallSite>,
-    /// Pairs of an offset and the source location of the code from there on, in order of offsets.
-    pub source_locations: Vec<(u32, u32)>,
-    /// Meaning of the source locations. `None` for trampolines, which are not code of a function of a module.
-    pub source_map: Option<SourceMap>,
-    /// Exit trampolines that calls of the code may need.
+    /// From where on code is of which position, in order.
+    pub positions: Vec<(u32, u32)>,
+    /// What positions mean; none in code that is not of a function of a module.
+    pub table: Option<Positions>,
+    /// The ways out that calls in it may take.
     pub exits: Vec<Exit>,
 }
 
-/// A call that an exception may leave for a landing pad.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CallSite {
-    /// Offset of the instruction that the call returns to.
+    /// Where the call returns to.
     pub return_offset: u32,
-    /// Bytes from the stack pointer at the call up to the frame pointer.
+    /// From the frame pointer down to the stack pointer at the call.
     pub frame_offset: u32,
-    /// Bytes from that stack pointer up to the word which holds the instance. `None` if no landing pad names a tag.
+    /// From that up to the word that is the instance, if handlers name tags.
     pub instance_offset: Option<u32>,
-    /// Landing pads, in any order.
-    pub landing_pads: Vec<LandingPad>,
+    /// What takes exceptions, in any order.
+    pub handlers: Vec<Handler>,
 }
 
-/// A landing pad for exceptions of one tag, or of all.
+/// What takes exceptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LandingPad {
-    /// Offset of the tag's pointer in the instance. `None` for any exception.
+pub(crate) struct Handler {
+    /// Where the instance has the tag; any exception if none is said.
     pub tag: Option<u32>,
-    /// Offset of the landing pad's first instruction.
+    /// Where the exceptions go.
     pub code: u32,
 }
 
-/// An exit trampoline that a call needs if its callee has no machine code.
+/// A call that leaves compiled code unless its callee is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exit {
-    /// Index of the callee's type in the module.
+    /// The type of the functions called.
     pub type_index: u32,
-    /// True if the callee is an import of the module, which may be a host function.
+    /// Whether it is a function that the module imports.
     pub imported: bool,
 }

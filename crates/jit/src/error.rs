@@ -1,55 +1,55 @@
-//! Errors: [`CompileError`] for one function, [`Unavailable`] for this host.
+//! Why there is no machine code: for a function ([`CompileError`]), or on this host ([`Unavailable`]).
 
 use crate::budget::MAX_BYTES;
 
-/// The reason why a function gets no machine code and stays interpreted.
+/// Why a function is not compiled. It stays with the interpreter.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// The function has an operator that this tier does not compile.
+    /// An operator that this tier does not compile.
     #[error("the operator at offset {offset:#x} is not compiled")]
     Operator {
-        /// Offset of the operator in the module.
+        /// Where it is in the module.
         offset: usize,
     },
-    /// The body costs more to compile than compiling gains.
+    /// A body that costs more to compile than it is worth.
     #[error("the body has {bytes} bytes")]
     TooLarge {
-        /// Bytes of the body.
+        /// Its size.
         bytes: usize,
     },
-    /// The function would take too much memory or time to compile, however small its body is.
-    #[error("compiling the function would take more than {} MiB of memory, or too long", MAX_BYTES >> 20)]
+    /// A function that would take too much memory or time to compile, however small its body is.
+    #[error("to compile it would take more than {} MiB, or very long", MAX_BYTES >> 20)]
     TooMuch,
-    /// There is no loop at the offset of the OSR entry.
-    #[error("there is no reachable loop at that offset")]
+    /// There is no loop where one was asked for.
+    #[error("no loop is at that offset, or nothing leads to it")]
     NoSuchLoop,
-    /// The body cannot be decoded. Validation excludes this unless the module's bytes changed since then.
+    /// The body cannot be read, which validation excludes unless the module's bytes changed since.
     #[error("the module's bytes changed after validation: {0}")]
     Changed(String),
-    /// Cranelift failed.
+    /// Cranelift refuses.
     #[error("code generation: {0}")]
     Codegen(String),
-    /// This host has no code memory left, or cannot make machine code at all.
+    /// There is no room for the code, or no way to make any.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-/// The reason why no machine code can be made on this host. Functions stay interpreted.
+/// Why no machine code is made on this host. Functions stay with the interpreter.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Unavailable {
-    /// The operating system or the processor is not supported.
+    /// The system or the processor.
     #[error("{0}")]
     Host(&'static str),
-    /// The operating system provides no executable memory, or no more of it.
+    /// The system gives no memory that can be executed.
     #[error("no memory for machine code: {0}")]
     Memory(String),
-    /// Cranelift rejects a setting or a declaration.
-    #[error("Cranelift: {0}")]
+    /// The compiler does not accept its settings or a declaration.
+    #[error("the compiler refuses: {0}")]
     Compiler(String),
 }
 
 impl Unavailable {
-    /// Returns true if the reason stays for the life of the process.
+    /// Returns true if that will never change in this process.
     pub fn is_permanent(&self) -> bool {
         !matches!(self, Unavailable::Memory(_))
     }

@@ -1,26 +1,26 @@
-//! Libcalls: the functions of the runtime that compiled code calls, in one table at [`VmStore::native_libcalls`]. Compiled code
-//! thus contains no addresses of the host program.
+//! What compiled code calls: one table of functions, reached through [`VmStore::native_libcalls`], so that code holds no
+//! address of the host's.
 //!
-//! One row declares a libcall: its position in the table, its signature for Cranelift, and its Rust function, whose type is
-//! checked against the row. The Rust functions are in `imp`. They call the [`builtins`](wasmr_runtime::builtins), which all
-//! tiers share.
+//! One row a libcall says everything: its place in the table, its signature for the compiler, and the Rust function behind it,
+//! whose type is checked against the row. Those are in [`sides`](self); they go to
+//! [`builtins`](wasmr_runtime::builtins), which every tier shares.
 //!
 //! # Invariants
-//! - All libcalls use the C convention. Their first argument is the `VmInstance` whose code calls. In rows for trampolines, which
-//!   belong to no instance, it is the `VmStore`.
-//! - Between compiled code and the Rust function is a *shim*. It makes a frame and stores the frame pointer as
-//!   [`VmStore::native_exit_fp`], from which stack walks start.
-//! - A libcall that fails does not return: it ends the activation, or continues at a landing pad. Compiled code therefore never
-//!   checks for failure. A Rust function that may fail holds nothing to drop at that point.
+//! - All use the C convention. The first argument is the `VmInstance` whose code calls, or the `VmStore` where the row says so,
+//!   for trampolines, which know no instance.
+//! - Between compiled code and the Rust function there is a *shim*, which makes a frame and notes it as
+//!   [`VmStore::native_exit_fp`]: from there on the frames of compiled code are found.
+//! - A libcall that fails does not return: it ends the activation, or goes on at a handler. Compiled code never asks whether it
+//!   failed. Rust functions that may do so have nothing to drop at that point.
 
 use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 use wasmr_runtime::vm::{VmInstance, VmStore};
 
-/// A shim, by a type without arguments. Compiled code calls it with the arguments of its row.
+/// A shim: called with the arguments of its row.
 type Shim = unsafe extern "C" fn();
 
-/// A Rust type of arguments and results, with its Cranelift type.
+/// A type of arguments and results, as the compiler has it.
 trait Word {
     const TYPE: Type;
 }
@@ -45,7 +45,7 @@ impl<T> Word for *mut T {
     const TYPE: Type = types::I64;
 }
 
-/// The Cranelift types of a libcall's results, of which there is at most one.
+/// The results of a libcall: at most one.
 macro_rules! results {
     () => {
         &[]
@@ -55,7 +55,7 @@ macro_rules! results {
     };
 }
 
-/// Defines the shim of a libcall, by the type of its first argument.
+/// A shim: `store` is where the store is found.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 macro_rules! shim {
     ($name:ident VmInstance) => {
@@ -72,18 +72,18 @@ macro_rules! shim {
                 "mov rbp, rsp",
                 $find_store,
                 "mov [r11 + {native_exit_fp}], rbp",
-                "call {imp}",
+                "call {side}",
                 "pop rbp",
                 "ret",
                 $($operand)*
                 native_exit_fp = const offset_of!(VmStore, native_exit_fp),
-                imp = sym super::imp::$name,
+                side = sym super::sides::$name,
             )
         }
     };
 }
 
-/// Defines a stand-in on hosts without machine code, where nothing calls it.
+/// No code is made that could call it.
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 macro_rules! shim {
     ($name:ident $context:ident) => {
@@ -96,11 +96,11 @@ macro_rules! shim {
 /// Declares [`LibCall`] and the table: one row per libcall, `Name function(context, parameters) -> result`.
 macro_rules! libcalls {
     ($($(#[$doc:meta])* $variant:ident $name:ident($context:ident $(, $param:ident: $ty:ty)*) $(-> $result:ty)?;)*) => {
-        /// A libcall.
+        /// A function that compiled code calls.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum LibCall { $($(#[$doc])* $variant,)* }
 
-        /// The table of shims that compiled code reads.
+        /// The libcalls, as compiled code finds them.
         #[derive(Debug)]
         #[repr(C)]
         pub(crate) struct LibCalls { $($name: Shim,)* }
@@ -108,12 +108,12 @@ macro_rules! libcalls {
         pub(crate) static LIBCALLS: LibCalls = LibCalls { $($name: shims::$name,)* };
 
         impl LibCall {
-            /// Returns the offset of the shim's address in the table, in bytes.
+            /// Where it is in the table, in bytes.
             pub(crate) const fn offset(self) -> i32 {
                 match self { $(LibCall::$variant => std::mem::offset_of!(LibCalls, $name) as i32,)* }
             }
 
-            /// Returns the types of the arguments, the instance or store first.
+            /// The types of its arguments, the context first.
             pub(crate) const fn params(self) -> &'static [Type] {
                 match self { $(LibCall::$variant => &[types::I64, $(<$ty as Word>::TYPE),*],)* }
             }
@@ -134,29 +134,29 @@ macro_rules! libcalls {
             $(shim!($name $context);)*
         }
 
-        $(const _: unsafe extern "C" fn(*mut $context $(, $ty)*) $(-> $result)? = imp::$name;)*
+        $(const _: unsafe extern "C" fn(*mut $context $(, $ty)*) $(-> $result)? = sides::$name;)*
     };
 }
 
 libcalls! {
-    /// Executes an operator of the table of [`Builtin`](wasmr_module::Builtin). The arguments are its row, its immediates, and the
-    /// address of its operands in slot form, where its results go as well.
+    /// Executes an operator of the table of [`Builtin`](wasmr_module::Builtin): the row, its immediates, and the address of its operands
+    /// in slot form, where the result goes as well.
     Builtin builtin(VmInstance, row: u32, immediates: u64, slots: *mut u64);
-    /// Returns 1 if a function of one canonical type may be called as one of another, else 0.
+    /// Whether a function of one canonical type may be called as one of another: 1 or 0.
     IsSubtype is_subtype(VmInstance, actual: u32, expected: u32) -> u32;
-    /// Makes an exception with the payload in slots at an address. Returns its reference.
+    /// Makes an exception with the payload in slots at an address: its reference.
     ExceptionNew exception_new(VmInstance, tag: u32, payload: *const u64) -> u64;
-    /// Returns the address of an exception's `VmTag`.
+    /// The tag of an exception: its `VmTag`.
     ExceptionTag exception_tag(VmInstance, exception: u64) -> usize;
     /// Writes the payload of an exception to slots.
     ExceptionPayload exception_payload(VmInstance, exception: u64, out: *mut u64);
-    /// Continues after the callee of an exit trampoline ended with a status other than OK. Returns only after a tail call that ended
-    /// with OK, with the results in `slots`.
+    /// What a trampoline out was left with, if not that it returned: returns if a tail call that was asked for now has, with the
+    /// results in `slots`.
     LeaveStopped leave_stopped(VmStore, status: usize, slots: *mut u64, fp: *const usize);
 }
 
 impl LibCall {
-    /// Returns the signature by which compiled code calls the shim.
+    /// The signature by which compiled code calls it.
     pub(crate) fn signature(self) -> Signature {
         let mut signature = Signature::new(CallConv::SystemV);
         signature.params.extend(self.params().iter().map(|&ty| AbiParam::new(ty)));
@@ -165,13 +165,12 @@ impl LibCall {
     }
 }
 
-/// The Rust functions of the libcalls.
+/// The Rust functions.
 ///
 /// # Safety
-/// All of them have one contract. A shim calls them for compiled code of a live instance, or for a trampoline of a live store. This
-/// thread runs the store, and no Rust reference to it is in use. The arguments have the meaning that the row gives them:
-/// validated indices, references of this store, and addresses of enough slots.
-mod imp {
+/// Of all of them: called by the shim, for compiled code of a live instance (or for a trampoline, of a live store) that this thread
+/// runs and to which no Rust reference is in use; with arguments that validation and the row vouch for.
+mod sides {
     use wasmr_core::types::TypeId;
     use wasmr_module::Builtin;
     use wasmr_runtime::builtins::{self, exception};
@@ -180,8 +179,7 @@ mod imp {
     use crate::unwind;
 
     pub(super) unsafe extern "C" fn builtin(instance: *mut VmInstance, row: u32, immediates: u64, slots: *mut u64) {
-        // SAFETY: row, immediates and slots come from the translation of a validated operator of this live instance, as the entry
-        // requires. The shim has set `native_exit_fp`, and this function holds nothing to drop, as `stopped` requires.
+        // SAFETY: the contract; nothing of a libcall is left to drop.
         unsafe {
             let status = builtins::entry(Builtin::ALL[row as usize])(instance, immediates, slots);
             if status != Status::OK {
@@ -191,14 +189,12 @@ mod imp {
     }
 
     pub(super) unsafe extern "C" fn is_subtype(instance: *mut VmInstance, actual: u32, expected: u32) -> u32 {
-        // SAFETY: the instance is alive, and both types are canonical types of its engine: one of its module, one of a function of
-        // the store.
+        // SAFETY: the contract.
         unsafe { builtins::is_subtype(instance, TypeId(actual), TypeId(expected)).into() }
     }
 
     pub(super) unsafe extern "C" fn exception_new(instance: *mut VmInstance, tag: u32, payload: *const u64) -> u64 {
-        // SAFETY: the tag's index is validated, and compiled code has stored the whole payload. The shim has set `native_exit_fp`,
-        // and this function holds nothing to drop, as `throw` requires. 0 means that no exception could be allocated.
+        // SAFETY: the contract; nothing is left to drop. What there is no room for nobody catches.
         unsafe {
             let exception = exception::exception_new(instance, tag, payload);
             if exception == 0 {
@@ -209,12 +205,12 @@ mod imp {
     }
 
     pub(super) unsafe extern "C" fn exception_tag(instance: *mut VmInstance, exception: u64) -> usize {
-        // SAFETY: compiled code passes the exception that its landing pad received, which is alive in this store.
+        // SAFETY: the contract.
         unsafe { exception::exception_tag((*instance).store, exception).addr() }
     }
 
     pub(super) unsafe extern "C" fn exception_payload(instance: *mut VmInstance, exception: u64, out: *mut u64) {
-        // SAFETY: as for `exception_tag`; `out` is an area of the frame with as many slots as the tag's payload.
+        // SAFETY: the contract.
         unsafe { exception::exception_payload((*instance).store, exception, out) }
     }
 
@@ -224,7 +220,7 @@ mod imp {
         slots: *mut u64,
         fp: *const usize,
     ) {
-        // SAFETY: only exit trampolines make this libcall, after they have reset `stack_top` to `slots`; `fp` is their frame.
+        // SAFETY: the contract.
         unsafe { unwind::leave_stopped(store, Status(status), slots, fp) }
     }
 }
@@ -234,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_determine_offsets_and_signatures() {
+    fn rows_tell_places_and_signatures() {
         let word = size_of::<Shim>() as i32;
         assert_eq!(LibCall::Builtin.offset(), 0);
         assert_eq!(LibCall::IsSubtype.offset(), word);

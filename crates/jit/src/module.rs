@@ -1,8 +1,8 @@
-//! The machine code of one module, compiled function by function and shared by all its instances.
+//! The machine code of one module, made function by function, shared by all its instances.
 //!
-//! Any thread may call [`JitModule::compile`]. Afterwards [`JitModule::function`] or [`JitModule::loop_code`] returns the code.
-//! The thread that runs a store [installs](JitModule::publish) the code in the store's instances, so that generated code needs
-//! no atomic accesses.
+//! [`JitModule::compile`] may be called from any thread; what it made is found by [`JitModule::function`] and
+//! [`JitModule::loop_code`] from then on. It is [published](JitModule::publish) to an instance by the thread that runs that
+//! instance's store, so that generated code needs no atomic access.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -22,25 +22,25 @@ use crate::error::{CompileError, Unavailable};
 use crate::libcalls::LIBCALLS;
 use crate::link::Linker;
 use crate::options::CallPolicy;
-use crate::registry::{self, RegisteredCode};
-use crate::trampoline::{self, Batch, Made, TrampolineKind};
+use crate::registry::{self, Body};
+use crate::trampoline::{self, Batch, Kind, Made};
 use crate::translate::{Entry, Request};
 use crate::{abi, enter, isa, trap};
 
-/// Properties of a module's code, and of the instances that may run it.
+/// What code of a module may rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CodeOptions {
-    /// True if memory 0 is guard-paged in the instances that run the code.
+    /// Whether memory 0 is guarded in the instances that run the code.
     pub guarded: bool,
-    /// True if the code uses up fuel.
+    /// Whether the code uses up fuel.
     pub metered: bool,
-    /// True if checked accesses are also safe from speculation past their checks (Spectre variant 1).
+    /// Whether checked accesses are also safe from speculation past their checks.
     pub spectre_guards: bool,
-    /// Limits of inlining and guarded calls.
+    /// What becomes of calls.
     pub calls: CallPolicy,
 }
 
-/// The code of one module, for instances that fit its options.
+/// The code of one module for instances of one kind.
 #[derive(Debug)]
 pub struct JitModule {
     module: Arc<Module>,
@@ -50,12 +50,11 @@ pub struct JitModule {
     linker: Mutex<Linker>,
     functions: Box<[OnceLock<NativeCode>]>,
     loops: Mutex<HashMap<(u32, usize), LoopCode>>,
-    /// Profiles of call sites: callees, by index among the defined functions, and their hotness. The key is the offset of the call
-    /// operator in the module.
-    call_profiles: Mutex<HashMap<usize, Vec<(u32, u32)>>>,
-    /// Start addresses of the module's code in the registry.
+    /// Where calls through tables and references went, and how often, by their offset in the module.
+    calls: Mutex<HashMap<usize, Vec<(u32, u32)>>>,
+    /// Where its code starts that is in the registry.
     registered: Mutex<Vec<usize>>,
-    /// Batches of all trampolines that the code uses.
+    /// The trampolines into its code, and out of it.
     trampolines: Mutex<Vec<Arc<Batch>>>,
 }
 
@@ -70,12 +69,12 @@ impl std::fmt::Debug for HostIsa {
 /// A compiled function.
 #[derive(Clone, Copy, Debug)]
 pub struct NativeCode {
-    /// Address of the code.
+    /// Where its code starts.
     pub address: usize,
-    /// Bytes of code.
+    /// Bytes of it.
     pub len: usize,
-    /// Address of the entry trampoline.
-    entry_trampoline: usize,
+    /// The trampoline into it.
+    enter: usize,
     id: FuncId,
 }
 
@@ -92,20 +91,20 @@ pub struct LoopCode {
     or_start: bool,
 }
 
-/// The callers of a function that run its compiled code.
+/// Who gets to run a function's compiled code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callers {
-    /// All callers.
+    /// Whoever calls it.
     All,
-    /// The host and compiled code. Calls from the interpreter stay in the interpreter.
+    /// The host and compiled code. The interpreter goes on interpreting it.
     NotInterpreter,
 }
 
 impl JitModule {
-    /// Creates the code of a module, with no function compiled yet.
+    /// The code of a module, none of it made.
     ///
     /// # Errors
-    /// Returns an error if this host cannot make or execute machine code.
+    /// If no code can be made or executed here.
     pub fn new(module: Arc<Module>, layout: VmLayout, options: CodeOptions) -> Result<Arc<JitModule>, Unavailable> {
         let isa = isa::host()?;
         let linker = Linker::new(isa.clone())?;
@@ -119,17 +118,18 @@ impl JitModule {
             linker: Mutex::new(linker),
             functions,
             loops: Mutex::default(),
-            call_profiles: Mutex::default(),
+            calls: Mutex::default(),
             registered: Mutex::default(),
             trampolines: Mutex::default(),
         }))
     }
 
-    pub(crate) fn module(&self) -> &Arc<Module> {
+    /// The module.
+    pub fn module(&self) -> &Arc<Module> {
         &self.module
     }
 
-    /// Returns the properties of the code, which must hold for instances that run it.
+    /// What its code relies on.
     pub fn options(&self) -> CodeOptions {
         self.options
     }
@@ -142,8 +142,8 @@ impl JitModule {
         self.module.func_type(self.module.imported_func_count() + defined_index)
     }
 
-    /// Returns the address of a trampoline, and keeps it alive as long as the code.
-    fn trampoline(&self, kind: TrampolineKind, ty: &FuncType) -> Result<usize, CompileError> {
+    /// The address of a trampoline, which is then kept as long as the code.
+    fn trampoline(&self, kind: Kind, ty: &FuncType) -> Result<usize, CompileError> {
         let Made { address, batch } = trampoline::get(kind, ty)?;
         let mut trampolines = self.trampolines.lock().unwrap_or_else(PoisonError::into_inner);
         if !trampolines.iter().any(|kept| Arc::ptr_eq(kept, &batch)) {
@@ -152,11 +152,11 @@ impl JitModule {
         Ok(address)
     }
 
-    /// Compiles a function, unless it has code with this entry already.
+    /// Compiles a function, unless it is compiled.
     ///
     /// # Errors
-    /// Returns the reason if the function, or this entry of it, cannot be compiled. The module is then unchanged.
-    pub fn compile(&self, defined_index: u32, entry: Entry, context: &mut CompilerContext) -> Result<(), CompileError> {
+    /// If it cannot be compiled, or not from there; nothing has changed then.
+    pub fn compile(&self, defined_index: u32, entry: Entry, scratch: &mut CompilerContext) -> Result<(), CompileError> {
         let known = match &entry {
             Entry::Start => self.function(defined_index).is_some(),
             Entry::Loop(place) => self.loop_code(defined_index, place.offset).is_some(),
@@ -177,45 +177,45 @@ impl JitModule {
             }
             self.function(callee).map(|code| code.id.as_u32())
         };
-        let guard_targets = |offset: usize| self.guard_targets(offset);
-        let request = self.request(defined_index, entry.clone(), &direct, &guard_targets);
-        let mut code = compile(&request, &*self.isa.0, id, context)?;
+        let predicted = |offset: usize| self.predicted(offset);
+        let request = self.request(defined_index, entry.clone(), &direct, &predicted);
+        let mut code = compile(&request, &*self.isa.0, id, scratch)?;
         let len = code.code.len();
-        // Made here, on a compiler thread, because the guest waits for a trampoline that is missing when it makes the call.
+        // Now, as the program waits for those that are missing when it comes to them.
         for Exit { type_index, imported } in std::mem::take(&mut code.exits) {
-            let kind = if imported { TrampolineKind::HostExit } else { TrampolineKind::Exit };
+            let kind = if imported { Kind::LeaveToHost } else { Kind::Leave };
             self.trampoline(kind, self.module.func_type_of(type_index))?;
         }
-        let osr = |dual_entry| self.trampoline(TrampolineKind::Osr { dual_entry }, ty);
-        let (entry_trampoline, osr_trampoline) = match &entry {
-            Entry::Start => (Some(self.trampoline(TrampolineKind::Entry, ty)?), None),
-            Entry::Loop(_) => (None, Some(osr(false)?)),
-            Entry::StartOrLoop(_) => (Some(self.trampoline(TrampolineKind::Entry, ty)?), Some(osr(true)?)),
+        let at_loop = |or_start| self.trampoline(Kind::Loop { or_start }, ty);
+        let (trampoline, osr_trampoline) = match &entry {
+            Entry::Start => (Some(self.trampoline(Kind::Enter, ty)?), None),
+            Entry::Loop(_) => (None, Some(at_loop(false)?)),
+            Entry::StartOrLoop(_) => (Some(self.trampoline(Kind::Enter, ty)?), Some(at_loop(true)?)),
         };
         let address = self.linker().define(id, &code)?;
-        registry::insert(Arc::new(RegisteredCode::new(address, code, Some(self.module.clone()))));
+        registry::insert(Arc::new(Body::new(address, code, Some(self.module.clone()))));
         self.registered.lock().unwrap_or_else(PoisonError::into_inner).push(address);
-        // Another thread may have compiled the same function meanwhile. Both pieces of code are equivalent, so the first one stays.
+        // Another thread may have been faster; both codes do the same.
         if let (Some(enter), Some(place)) = (osr_trampoline, entry.place()) {
-            let or_start = entry_trampoline.is_some();
+            let or_start = trampoline.is_some();
             let code = LoopCode { address, len, enter, or_start };
             self.loops().entry((defined_index, place.offset)).or_insert(code);
         }
-        if let Some(entry_trampoline) = entry_trampoline {
-            let _ = self.functions[defined_index as usize].set(NativeCode { address, len, entry_trampoline, id });
+        if let Some(enter) = trampoline {
+            let _ = self.functions[defined_index as usize].set(NativeCode { address, len, enter, id });
         }
         Ok(())
     }
 
-    /// Compiles a function for people to look at. The code has no direct calls of other functions, and is not kept.
+    /// Compiles a function to be looked at, calling no other directly. Leaves nothing behind.
     ///
     /// # Errors
-    /// Returns the reason why the function stays interpreted.
+    /// If it is not compiled.
     pub fn examine(&self, defined_index: u32, entry: Entry) -> Result<Disassembly, CompileError> {
         let calls_itself = !matches!(entry, Entry::Loop(_));
         let direct = |callee| (calls_itself && callee == defined_index).then_some(0);
-        let guard_targets = |offset: usize| self.guard_targets(offset);
-        let request = self.request(defined_index, entry, &direct, &guard_targets);
+        let predicted = |offset: usize| self.predicted(offset);
+        let request = self.request(defined_index, entry, &direct, &predicted);
         examine(&request, &*self.isa.0, &mut CompilerContext::default())
     }
 
@@ -224,72 +224,71 @@ impl JitModule {
         defined_index: u32,
         entry: Entry,
         direct: &'a dyn Fn(u32) -> Option<u32>,
-        guard_targets: &'a dyn Fn(usize) -> Vec<u32>,
+        predicted: &'a dyn Fn(usize) -> Vec<u32>,
     ) -> Request<'a> {
         Request {
             module: &self.module,
             layout: &self.layout,
             defined_index,
             entry,
-            guard_paged: self.options.guarded,
+            guarded: self.options.guarded,
             metered: self.options.metered,
             spectre_guards: self.options.spectre_guards,
             calls: self.options.calls,
             direct,
-            guard_targets,
+            predicted,
         }
     }
 
-    /// Adds `count` samples to the profile of a call site: the call operator at `offset` in the module called the defined function
-    /// `defined_index`.
-    pub fn record_calls(&self, offset: usize, defined_index: u32, count: u32) {
-        let mut profiles = self.call_profiles.lock().unwrap_or_else(PoisonError::into_inner);
-        let profile = profiles.entry(offset).or_default();
-        if let Some((_, samples)) = profile.iter_mut().find(|(target, _)| *target == defined_index) {
-            *samples = samples.saturating_add(count);
-        } else if profile.len() < self.options.calls.profiled_targets {
-            profile.push((defined_index, count));
+    /// Notes that a call through a table or a reference, at an offset in the module, went to a defined function `count` times, as
+    /// far as was looked.
+    pub fn note_calls(&self, offset: usize, defined_index: u32, count: u32) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = calls.entry(offset).or_default();
+        if let Some((_, times)) = seen.iter_mut().find(|(target, _)| *target == defined_index) {
+            *times = times.saturating_add(count);
+        } else if seen.len() < self.options.calls.profiled_targets {
+            seen.push((defined_index, count));
         }
     }
 
-    /// Returns the callees that a guarded call at `offset` compares with, hottest first. Returns none if they have less than half
-    /// of the profile's samples together, as the comparisons would then mostly fail.
-    fn guard_targets(&self, offset: usize) -> Vec<u32> {
-        let profiles = self.call_profiles.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut profile = profiles.get(&offset).cloned().unwrap_or_default();
-        profile.sort_by_key(|&(_, samples)| std::cmp::Reverse(samples));
-        let all: u32 = profile.iter().map(|&(_, samples)| samples).sum();
-        profile.truncate(self.options.calls.compared_targets);
-        let guarded: u32 = profile.iter().map(|&(_, samples)| samples).sum();
-        if guarded < all / 2 {
+    /// Where a call goes that at least every other time went to one of a few functions.
+    fn predicted(&self, offset: usize) -> Vec<u32> {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = calls.get(&offset).cloned().unwrap_or_default();
+        seen.sort_by_key(|&(_, times)| std::cmp::Reverse(times));
+        let all: u32 = seen.iter().map(|&(_, times)| times).sum();
+        seen.truncate(self.options.calls.compared_targets);
+        let predicted: u32 = seen.iter().map(|&(_, times)| times).sum();
+        if predicted < all / 2 {
             return Vec::new();
         }
-        profile.into_iter().map(|(target, _)| target).collect()
+        seen.into_iter().map(|(target, _)| target).collect()
     }
 
     fn loops(&self) -> MutexGuard<'_, HashMap<(u32, usize), LoopCode>> {
         self.loops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the code of a defined function, or `None` if it is not compiled.
+    /// The code of a defined function, if it is compiled.
     pub fn function(&self, defined_index: u32) -> Option<NativeCode> {
         self.functions[defined_index as usize].get().copied()
     }
 
-    /// Returns the OSR code of a defined function for the `loop` operator at `offset` in the module, or `None` if there is none.
+    /// The code of a defined function from a loop on, if that is compiled; the loop by its operator's offset in the module.
     pub fn loop_code(&self, defined_index: u32, offset: usize) -> Option<LoopCode> {
         self.loops().get(&(defined_index, offset)).copied()
     }
 
-    /// Installs a function's compiled code in an instance. Returns false if it has none. From then on calls by `callers` through
-    /// the `VmFunc` run the code. `external_code` makes the interpreter call through [`VmFunc::entry`].
+    /// Makes a function of an instance its compiled code, if there is any: whether there is. From then on calls by `callers` that
+    /// come through the `VmFunc` run that; `external_code` is what sends the interpreter through its entry.
     ///
     /// # Errors
-    /// Returns an error if the native stack of the store cannot be allocated.
+    /// If the store cannot have a stack for machine code.
     ///
     /// # Safety
-    /// `func` is the live function `defined_index` of an instance of this module that fits the [options](Self::options). The
-    /// calling thread runs its store, and no Rust reference to the store is in use.
+    /// `func` is a live function with that index of an instance of this module that fits the [options](Self::options); its store is
+    /// used by the calling thread, and no Rust reference to it is in use.
     pub unsafe fn publish(
         &self,
         func: *mut VmFunc,
@@ -298,14 +297,14 @@ impl JitModule {
         callers: Callers,
     ) -> Result<bool, ResourceError> {
         let Some(code) = self.function(defined_index) else { return Ok(false) };
-        // SAFETY: `func` is live, its instance and store with it, and this thread has exclusive access to them.
+        // SAFETY: the caller's promise.
         unsafe {
             let instance = (*func).instance;
             prepare((*instance).store)?;
             (*instance).native_stack_limit = (*(*instance).store).native_stack_limit;
             (*func).native = code.address as *const _;
             (*func).native_context = instance.cast();
-            (*func).data = code.entry_trampoline as *const _;
+            (*func).data = code.enter as *const _;
             (*func).entry = enter::enter();
             if callers == Callers::All {
                 (*func).code = external_code;
@@ -322,29 +321,29 @@ impl Drop for JitModule {
     }
 }
 
-/// Prepares a store to run machine code: allocates its native stack, and tells it the table of libcalls.
+/// Makes a store ready to run machine code.
 ///
 /// # Errors
-/// Returns an error if the native stack cannot be allocated.
+/// If the system gives no memory for its stack.
 ///
 /// # Safety
-/// The store is alive, the calling thread runs it, and no Rust reference to it is in use.
+/// The store is alive, used by the calling thread, and no Rust reference to it is in use.
 pub(crate) unsafe fn prepare(store: *mut VmStore) -> Result<(), ResourceError> {
-    // SAFETY: both functions have the same contract, which the caller keeps. The table of libcalls is a static.
+    // SAFETY: the caller's promise.
     unsafe { builtins::prepare_native(store, (&raw const LIBCALLS).cast()) }
 }
 
-/// Installs the exit trampoline as [`VmFunc::native`] of a function that is not compiled.
+/// Makes [`VmFunc::native`] of a function that is not compiled the trampoline out to it.
 ///
 /// # Errors
-/// Returns an error if the trampoline cannot be made.
+/// If no code can be made.
 ///
 /// # Safety
-/// `func` is a live function of type `ty`, the calling thread runs its store, and no Rust reference to the store is in use.
+/// `func` is a live function of type `ty`, and its store is used by the calling thread.
 pub(crate) unsafe fn install_exit_trampoline(func: *mut VmFunc, ty: &FuncType) -> Result<(), CompileError> {
-    // SAFETY: `func` is live, and this thread has exclusive access to it and to its store, which `keep_code` changes.
+    // SAFETY: the caller's promise.
     unsafe {
-        let kind = if (*func).instance.is_null() { TrampolineKind::HostExit } else { TrampolineKind::Exit };
+        let kind = if (*func).instance.is_null() { Kind::LeaveToHost } else { Kind::Leave };
         let Made { address, batch } = trampoline::get(kind, ty)?;
         builtins::keep_code(func, batch);
         (*func).native = address as *const _;
@@ -354,16 +353,14 @@ pub(crate) unsafe fn install_exit_trampoline(func: *mut VmFunc, ty: &FuncType) -
 }
 
 impl LoopCode {
-    /// Continues an interpreter's frame in OSR code, up to the function's return. With [`Status::OK`] the results are in the frame's
-    /// argument area.
+    /// Goes on with an interpreter's frame in compiled code, to the function's end. With [`Status::OK`] the results are in the
+    /// frame's argument area.
     ///
     /// # Safety
-    /// `func` is a live function that this code was compiled from, and its instance fits the code's options. `frame` is a live frame
-    /// of it at the loop's header, and the store's `stack_top` is above the frame. The calling thread runs the store, and no Rust
-    /// reference to it is in use.
+    /// `func` is the live function that the code was made for, of a store whose frame `frame` is at the loop's header; the
+    /// function's instance fits the code's options, and `stack_top` is behind the frame.
     pub unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status {
-        // SAFETY: function, instance, store and frame are alive and used by this thread alone, as `prepare` and `enter_loop` require.
-        // The trampoline was made for the function's type together with the code.
+        // SAFETY: the caller's promise.
         unsafe {
             let instance = (*func).instance;
             if prepare(store).is_err() {
@@ -375,7 +372,7 @@ impl LoopCode {
                 (*instance).loop_frame = frame;
             }
             let status = enter::enter_loop(store, func, frame, self.enter, self.address);
-            // Compiled code resets it, unless its prologue found the native stack exhausted.
+            // Still there if there was no stack left to ask for it.
             (*instance).loop_frame = Fp::NULL;
             status
         }

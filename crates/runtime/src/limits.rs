@@ -54,7 +54,7 @@ pub enum MemoryStrategy {
 pub enum ResourceError {
     /// A memory's initial size.
     #[error(
-        "a memory of {} is over the limit: all memories of a store may have {} ({used} in use)",
+        "a memory of {} exceeds the limit: all memories of a store may have {} ({used} in use)",
         Count(*.asked, "byte"),
         Count(*.limit, "byte")
     )]
@@ -68,7 +68,7 @@ pub enum ResourceError {
     },
     /// A table's initial size.
     #[error(
-        "a table of {} is over the limit: all tables of a store may have {} ({used} in use)",
+        "a table of {} exceeds the limit: all tables of a store may have {} ({used} in use)",
         Count(*.asked, "element"),
         Count(*.limit, "element")
     )]
@@ -81,19 +81,19 @@ pub enum ResourceError {
         used: u64,
     },
     /// Too many instances.
-    #[error("one instance more is over the limit: a store may have {}", Count(*.limit, "instance"))]
+    #[error("another instance exceeds the limit: a store may have {}", Count(*.limit, "instance"))]
     InstanceLimit {
         /// [`StoreLimits::max_instances`].
         limit: usize,
     },
     /// Too many exceptions or host references are alive.
-    #[error("exceptions and host references take more than {}", Count(*.limit, "byte"))]
+    #[error("exceptions and host references exceed the limit of {}", Count(*.limit, "byte"))]
     ReferenceLimit {
         /// [`StoreLimits::max_reference_bytes`].
         limit: usize,
     },
     /// The operating system has no more.
-    #[error("the system gives no memory for {what}")]
+    #[error("the system provides no memory for {what}")]
     System {
         /// What it was for.
         what: &'static str,

@@ -1,11 +1,11 @@
-//! Layouts of the types that pointer parameters point to, by the names that `table` uses.
+//! The layouts of what pointers point to, by the names that the table of calls uses.
 
 /// Size and alignment of a type in guest memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Size in bytes.
+    /// Bytes.
     pub size: u32,
-    /// Alignment in bytes, a power of two.
+    /// Every address is a multiple of this power of two.
     pub align: u32,
 }
 

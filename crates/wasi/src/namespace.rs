@@ -1,31 +1,26 @@
-//! The guest's namespace: from absolute paths to granted directories.
+//! The guest's namespace: which granted directory an absolute path leads into.
 //!
-//! In: a path below a directory, or the absolute target of a symbolic link. Out: the granted directory that holds the file,
-//! and a path beneath it, which [`crate::sandbox`] then resolves like any other.
+//! In: a path below a directory, or a path that starts with a slash. Out: the granted directory that holds the file, and a path
+//! beneath it, which [`crate::sandbox`] then walks as any other.
 //!
-//! # Where does an absolute link lead?
+//! # What an absolute link means
 //!
-//! It leads where the guest's own `open` of that path would lead. libc compares an absolute path with the guest paths of the
-//! granted directories and takes the longest that matches by whole names. A leading `/` or `./` of a guest path is ignored, so
-//! `.` and `/` match every path. [Preopens in wasi-libc] describes this rule, and links follow it here.
+//! What the guest's own `open` of that path means. libc compares an absolute path with the names of the granted directories and
+//! takes the longest that fits by whole names; a leading `/` or `./` of a name counts for nothing, so that `.` and `/` fit every
+//! path. Links do the same here. A link made by the user may also hold the path that a granted directory has on the host;
+//! so these are compared too, and the longest of all wins, a guest's name before a host's path. A link that fits none leads
+//! where the root of names leads ([`Names`]), and is refused if that is nowhere.
 //!
-//! A link made by the user may also hold the path that a granted directory has on the host. Host paths are therefore compared
-//! too. The longest match of all wins, and a guest path wins over a host path of the same length. A link that matches none
-//! continues in the root's [`VirtualDir`]. If that leads nowhere, the link is refused.
+//! # Why can nothing escape?
 //!
-//! # Why can no path escape?
+//! Nothing is opened by an absolute path. A path or a link's target only selects a granted directory that the guest still holds and gives
+//! the path beneath it; walking that path cannot leave the directory, and the directory's own `::ro` and rights apply.
 //!
-//! No file is opened by an absolute path. A path or a link's target only selects a granted directory that the guest still
-//! holds, and a path beneath it. Resolving that path cannot leave the directory, and the directory's own rights and `::ro`
-//! apply.
+//! # Why after the failure?
 //!
-//! # Why are links expanded only after a failure?
-//!
-//! Absolute links are rare. [`crate::sandbox`] refuses them, and only then [`expand`] looks for one by resolving the path name
-//! by name. If another process renames files meanwhile, [`expand`] may see other files than the attempts before and after it.
-//! The result may then be an error, but never a file outside.
-//!
-//! [Preopens in wasi-libc]: https://github.com/WebAssembly/wasi-libc/blob/main/libc-bottom-half/sources/preopens.c
+//! Links with absolute targets are rare. [`crate::sandbox`] refuses them, and only then [`expand`] looks for one, by walking the path
+//! name by name. It may look at other files than the walk before or after it, when somebody renames them meanwhile: the answer
+//! may then be a refusal, never a file outside.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -41,37 +36,35 @@ use crate::abi::Filetype;
 use crate::errno::Errno;
 use crate::fd_table::{Descriptor, Directory, FdTable, Object};
 use crate::listing::Listing;
+use crate::names::{Names, ino, names};
 use crate::rights;
 use crate::sandbox::as_path;
-use crate::virtual_dir::{VirtualDir, ino, names};
 
-/// Largest number of links in one path, as on Linux ([path_resolution(7)]).
-///
-/// [path_resolution(7)]: https://man7.org/linux/man-pages/man7/path_resolution.7.html
+/// Links of one path, at most, as on Linux.
 const MAX_LINKS: u32 = 40;
 
-/// Largest number of names that the kernel may have to resolve for one path. A path that needs more is `LOOP`.
+/// Names that the kernel may have to walk for one path, at most; a path that needs more is `LOOP`.
 const MAX_STEPS: usize = 100_000;
 
-/// Treatment of the last name of a path if it is a symbolic link.
+/// Whether the last name of a path is followed if it is a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Last {
-    /// Never followed: the call is about the name itself.
+    /// Never: the call is about the name.
     Kept,
-    /// Followed only if a slash comes after it.
+    /// If a slash stands behind it.
     KeptUnlessSlash,
-    /// Always followed.
+    /// Always.
     Followed,
 }
 
 impl Last {
-    /// Returns the treatment for a call whose `SYMLINK_FOLLOW` flag is `follow`.
+    /// For calls with `SYMLINK_FOLLOW` in their flags.
     pub(crate) fn followed_if(follow: bool) -> Self {
         if follow { Last::Followed } else { Last::KeptUnlessSlash }
     }
 }
 
-/// A granted or opened directory, and a path relative to it.
+/// A directory and a relative path from there.
 #[derive(Debug)]
 pub(crate) struct Spot<'t, 'p> {
     pub descriptor: &'t Descriptor,
@@ -79,8 +72,7 @@ pub(crate) struct Spot<'t, 'p> {
     pub path: Cow<'p, [u8]>,
 }
 
-/// Removes the names of `prefix` from the front of `path`. Returns the rest without leading slashes, or `None` if `path` does
-/// not begin with these names.
+/// Takes the names of `prefix` off the front of `path`; `None` if they are not there. What is left has no leading slash.
 fn strip<'p>(mut path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
     for wanted in names(prefix) {
         let (name, rest) = next(path);
@@ -92,12 +84,12 @@ fn strip<'p>(mut path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
     Some(unslashed(path))
 }
 
-/// Returns the path without leading slashes.
+/// The path without leading slashes.
 fn unslashed(path: &[u8]) -> &[u8] {
     &path[path.iter().take_while(|byte| **byte == b'/').count()..]
 }
 
-/// Splits off the first name that is not `.`. Returns it and the rest.
+/// Splits the first name off that is not `.`.
 fn next(mut path: &[u8]) -> (&[u8], &[u8]) {
     loop {
         path = unslashed(path);
@@ -110,7 +102,7 @@ fn next(mut path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Returns the granted directories and their guest paths, in the order of their numbers.
+/// The granted directories, in the order of their numbers.
 fn granted(fds: &FdTable) -> impl Iterator<Item = (&Descriptor, &Directory, &str)> {
     fds.iter().filter_map(|descriptor| match &descriptor.object {
         Object::Directory(directory) => Some((descriptor, directory, directory.preopen.as_deref()?)),
@@ -118,8 +110,7 @@ fn granted(fds: &FdTable) -> impl Iterator<Item = (&Descriptor, &Directory, &str
     })
 }
 
-/// Returns the granted directory whose guest path is the longest match for the absolute `path`, with the number of names
-/// matched. Of equal guest paths, the last one granted wins.
+/// The granted directory that the absolute `path` leads into by its name; of names that are alike, the last one granted.
 fn by_name<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot<'t, 'p>)> {
     let fits = granted(fds).filter_map(|(descriptor, directory, name)| {
         let path = strip(path, name.as_bytes())?.into();
@@ -128,8 +119,7 @@ fn by_name<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot<'t, 
     fits.max_by_key(|(length, _)| *length)
 }
 
-/// Returns the granted directory whose host path is the longest match for the absolute host `path`, with the number of names
-/// matched.
+/// The granted directory that the absolute `path` of the host lies in.
 fn by_host_path<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot<'t, 'p>)> {
     let fits = granted(fds).filter_map(|(descriptor, directory, _)| {
         let host = readlinkat(proc_self_fd().ok()?, DecInt::from_fd(&directory.file), Vec::new()).ok()?.into_bytes();
@@ -139,43 +129,40 @@ fn by_host_path<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot
     fits.max_by_key(|(length, _)| *length)
 }
 
-/// Resolves the absolute `path` to a granted directory, or to the root's virtual directory.
+/// Where the absolute `path` leads.
 fn locate<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<Found<'t, 'p>> {
     let (name, host) = (by_name(fds, path), by_host_path(fds, path));
     match (name, host) {
         (Some((name, _)), Some((host, spot))) if host > name => Some(Found::Spot(spot)),
         (Some((_, spot)), _) | (None, Some((_, spot))) => Some(Found::Spot(spot)),
         (None, None) => fds.iter().find_map(|descriptor| match &descriptor.object {
-            Object::Virtual(dir) if dir.preopen => dir.find(fds, descriptor, path).ok(),
+            Object::Names(names) if names.preopen => names.find(fds, descriptor, path).ok(),
             _ => None,
         }),
     }
 }
 
-/// A path that is being expanded: the resolved part and the rest.
+/// A path on its way: what was walked, and what is left.
 struct Walk<'t> {
     fds: &'t FdTable,
-    /// Directory that the last absolute link led into, if there was one.
+    /// The directory that an absolute link led into, if there was one.
     entered: Option<(&'t Descriptor, &'t Directory)>,
-    /// Virtual directory at which the path ends.
-    end: Option<(&'t Descriptor, VirtualDir)>,
+    /// The directory of names at which the path ends.
+    names: Option<(&'t Descriptor, Names)>,
     start: &'t File,
-    /// Names of directories from `start` to the current one, none of them a link.
+    /// Names of directories below `start`, none of them a link.
     done: Vec<Vec<u8>>,
-    /// The current directory, which `done` names, if it is open.
+    /// The directory that `done` names, if it is open.
     parent: Option<File>,
-    /// The rest of the path is `left[at..]`.
+    /// What is left of the path begins at `at`.
     left: Vec<u8>,
     at: usize,
     links: u32,
     steps: usize,
 }
 
-/// Expands the links of `path` until no absolute link is left in it. Returns `None` if there was none, or if one leads
-/// nowhere.
-///
-/// # Errors
-/// `LOOP` for too many links.
+/// Expands the links of `path` until no absolute one is in the way; `None` if none was, or if one leads nowhere. `LOOP` if
+/// there are too many links.
 fn expand<'t>(
     fds: &'t FdTable,
     start: &'t Directory,
@@ -185,7 +172,7 @@ fn expand<'t>(
     let mut walk = Walk {
         fds,
         entered: None,
-        end: None,
+        names: None,
         start: &start.file,
         done: Vec::new(),
         parent: None,
@@ -195,11 +182,11 @@ fn expand<'t>(
         steps: 0,
     };
     while walk.step(last)? {}
-    if let Some((descriptor, dir)) = walk.end {
-        return Ok(Some(Found::Virtual(descriptor, dir)));
+    if let Some((descriptor, names)) = walk.names {
+        return Ok(Some(Found::Names(descriptor, names)));
     }
     let Some((descriptor, directory)) = walk.entered else { return Ok(None) };
-    // The remaining path is one that the host can resolve, or fail to, by itself.
+    // What a host's walk can take from here on, its errors included.
     let mut path = walk.done.join(&b'/');
     if path.is_empty() {
         path.push(b'.');
@@ -213,7 +200,7 @@ fn expand<'t>(
 }
 
 impl<'t> Walk<'t> {
-    /// Resolves one name. Returns false if the rest is for the host: a plain name, or an error that the host will report.
+    /// Goes on by one name. False when the rest is for the host: it is a plain name, or what is wrong with it, the host will say.
     fn step(&mut self, last: Last) -> Result<bool, Errno> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
@@ -245,7 +232,7 @@ impl<'t> Walk<'t> {
         }
         let Ok(parent) = self.parent() else { return Ok(false) };
         match readlinkat(parent, &name[..], Vec::new()) {
-            // An absolute link in procfs is a magic link. Its text has no meaning.
+            // Such a link of procfs is a magic one, whose text means nothing.
             Ok(target) if target.as_bytes().starts_with(b"/") && fstatfs(parent)?.f_type == PROC_SUPER_MAGIC => {
                 self.entered = None;
                 Ok(false)
@@ -262,7 +249,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Returns the directory that holds the next name.
+    /// The directory that the next name lies in.
     fn parent(&mut self) -> Result<&File, Errno> {
         if self.done.is_empty() {
             return Ok(self.start);
@@ -277,8 +264,7 @@ impl<'t> Walk<'t> {
         Ok(self.parent.insert(parent))
     }
 
-    /// Puts a link's target before the rest of the path, which begins at `after`. Returns false if an absolute target ends the
-    /// expansion, at a virtual directory or nowhere.
+    /// Puts a link's target before the rest of the path, which begins at `after`.
     fn follow(&mut self, target: &[u8], after: usize) -> Result<bool, Errno> {
         self.links += 1;
         if self.links > MAX_LINKS {
@@ -298,8 +284,8 @@ impl<'t> Walk<'t> {
                 (self.left, self.at) = (path.into_owned(), 0);
                 Ok(true)
             }
-            Some(Found::Virtual(descriptor, dir)) => {
-                self.end = Some((descriptor, dir));
+            Some(Found::Names(descriptor, names)) => {
+                self.names = Some((descriptor, names));
                 Ok(false)
             }
             None => {
@@ -310,8 +296,8 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// Returns the guest's text for an absolute link to `target`: a path by which the guest can open the same file. Returns `None`
-/// if there is none.
+/// The guest's text for an absolute link that holds `target`: the path by which the guest knows what it leads to; `None` if there
+/// is none.
 pub(crate) fn link_text(fds: &FdTable, target: &[u8]) -> Option<Vec<u8>> {
     let name = by_name(fds, target);
     match by_host_path(fds, target) {
@@ -323,27 +309,25 @@ pub(crate) fn link_text(fds: &FdTable, target: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// The end of a path.
+/// Where a path leads.
 #[derive(Debug)]
 pub(crate) enum Found<'t, 'p> {
     Spot(Spot<'t, 'p>),
-    /// A virtual directory, and the descriptor through which the path led there.
-    Virtual(&'t Descriptor, VirtualDir),
+    /// A directory of names, and the descriptor that led there.
+    Names(&'t Descriptor, Names),
 }
 
-impl VirtualDir {
-    /// Returns the sole granted directory, in which paths from the root continue if they do not begin with its guest path.
+impl Names {
+    /// The granted directory in which paths continue that begin with no granted name.
     fn continued<'t>(&self, fds: &'t FdTable) -> Option<(&'t Descriptor, &'t Directory)> {
         let (descriptor, directory, _) = granted(fds).next().filter(|_| self.sole && self.path.is_empty())?;
         Some((descriptor, directory))
     }
 
-    /// Resolves `path` from this virtual directory, whose descriptor is `descriptor`.
-    ///
-    /// # Errors
-    /// `PERM` above this directory, `NOENT` if no granted directory is at or below the path.
+    /// Where `path` leads from here, which is `descriptor`: `PERM` above this directory, `NOENT` for what no granted directory is
+    /// beneath.
     fn find<'t>(&self, fds: &'t FdTable, descriptor: &'t Descriptor, path: &[u8]) -> Result<Found<'t, 'static>, Errno> {
-        let mut here = VirtualDir { path: self.path.clone(), preopen: false, sole: self.sole, listing: None };
+        let mut here = Names { path: self.path.clone(), preopen: false, sole: self.sole, listing: None };
         let mut left = path;
         loop {
             let whole = [&here.path.join(&b'/')[..], b"/", left].concat();
@@ -354,7 +338,7 @@ impl VirtualDir {
             }
             let (name, rest) = next(left);
             match name {
-                b"" => return Ok(Found::Virtual(descriptor, here)),
+                b"" => return Ok(Found::Names(descriptor, here)),
                 b".." if here.path.len() == self.path.len() => return Err(Errno::Perm),
                 b".." => drop(here.path.pop()),
                 name => {
@@ -371,7 +355,7 @@ impl VirtualDir {
         }
     }
 
-    /// Returns the next names towards the granted directories, then the entries of the directory in which paths continue.
+    /// The granted directories and the names on the way to them, then the entries of the directory in which paths continue.
     pub(crate) fn list(&self, fds: &FdTable) -> Result<Listing, Errno> {
         let mut listing = Listing::empty(self.ino());
         let mut seen = BTreeSet::new();
@@ -391,7 +375,7 @@ impl VirtualDir {
     }
 }
 
-/// Resolves `path` below `fd` like [`reach_any`] and runs `act` on the result, for calls that fail on a virtual directory.
+/// Runs `act` where `path` below `fd` leads, as [`reach_any`]. A directory of names cannot be changed.
 pub(crate) fn reach<'t, T>(
     fds: &'t FdTable,
     fd: u32,
@@ -402,16 +386,13 @@ pub(crate) fn reach<'t, T>(
 ) -> Result<T, Errno> {
     reach_any(fds, fd, right, path, last, |found| match found {
         Found::Spot(spot) => act(&spot),
-        Found::Virtual(..) => Err(refusal(right)),
+        Found::Names(..) => Err(refusal(right)),
     })
 }
 
-/// Resolves `path` below `fd` and runs `act` on the result. If `act` fails with `PERM` or `ROFS`, runs it again on the path
-/// with its absolute links expanded, if there are any.
-///
-/// # Errors
-/// `NOTDIR` if `fd` is no directory, `NOTCAPABLE` if `right` was revoked from a directory on the way, `PERM` for an absolute
-/// path.
+/// Runs `act` where `path` below `fd` leads: first on the path as it is, and if that is refused, on the path that it is once its
+/// absolute links are expanded. `NOTDIR` if `fd` is no directory, `NOTCAPABLE` if `right` was taken away on the way, `PERM` for an
+/// absolute path.
 pub(crate) fn reach_any<'t, T>(
     fds: &'t FdTable,
     fd: u32,
@@ -425,9 +406,9 @@ pub(crate) fn reach_any<'t, T>(
         return Err(Errno::Perm);
     }
     let spot = match &descriptor.object {
-        Object::Virtual(dir) => match dir.find(fds, descriptor, path)? {
+        Object::Names(names) => match names.find(fds, descriptor, path)? {
             Found::Spot(spot) => spot,
-            found @ Found::Virtual(..) => return act(found),
+            found @ Found::Names(..) => return act(found),
         },
         Object::Directory(directory) => Spot { descriptor, directory, path: path.into() },
         _ => return Err(Errno::Notdir),
@@ -437,7 +418,7 @@ pub(crate) fn reach_any<'t, T>(
     match act(Found::Spot(unexpanded)) {
         Err(error @ (Errno::Perm | Errno::Rofs)) => match expand(fds, spot.directory, &spot.path, last)? {
             Some(found) => {
-                let (Found::Spot(Spot { descriptor, .. }) | Found::Virtual(descriptor, _)) = &found;
+                let (Found::Spot(Spot { descriptor, .. }) | Found::Names(descriptor, _)) = &found;
                 descriptor.require(right)?;
                 act(found)
             }
@@ -447,7 +428,7 @@ pub(crate) fn reach_any<'t, T>(
     }
 }
 
-/// Returns the error of a call that needs `right` on a virtual directory, which cannot be changed and is no link.
+/// Why a directory of names cannot be changed, or is no link.
 fn refusal(right: u64) -> Errno {
     match right {
         rights::PATH_CREATE_DIRECTORY | rights::PATH_SYMLINK | rights::PATH_LINK_TARGET => Errno::Exist,

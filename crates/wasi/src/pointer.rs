@@ -1,25 +1,25 @@
-//! [`Pointer`]: an address that the guest passed. [`MemoryFault`]: the reasons why one cannot be used.
+//! [`Pointer`]: an address that the guest passed; [`MemoryFault`]: why it cannot be used.
 
 use std::fmt;
 
-/// An address that the guest passed, with the parameter's name for messages.
+/// An address that the guest passed, and the name of the argument for messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pointer {
     /// The address.
     pub address: u32,
-    /// Name of the parameter that holds or leads to the address.
+    /// The parameter in which it came.
     pub name: &'static str,
-    /// Index in the list that the parameter points to, if the address is an element of that list.
+    /// The element of the list that the parameter points to, if the address stands there.
     pub index: Option<u32>,
 }
 
 impl Pointer {
-    /// Returns a pointer that is itself an argument.
+    /// A pointer that is itself an argument.
     pub const fn new(name: &'static str, address: u32) -> Self {
         Pointer { address, name, index: None }
     }
 
-    /// Returns the address `bytes` further. The caller must have checked that it lies in memory.
+    /// The address `bytes` further. The caller has checked that it lies in memory.
     pub(crate) fn offset(self, bytes: u32) -> Self {
         Pointer { address: self.address.wrapping_add(bytes), ..self }
     }
@@ -34,26 +34,26 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// An invalid access to guest memory.
+/// An access to guest memory that cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryFault {
-    /// The range is not wholly in the memory.
+    /// Not all bytes are in the memory.
     OutOfBounds {
-        /// Start of the range.
+        /// Where they begin.
         pointer: Pointer,
-        /// Length of the range in bytes.
+        /// How many there are.
         len: u64,
-        /// Size of the memory in bytes.
+        /// The size of the memory in bytes.
         memory: u64,
     },
-    /// The address is not a multiple of its type's alignment.
+    /// An address is not a multiple of the alignment of what it points to.
     Misaligned {
-        /// The address, with its parameter.
+        /// The address.
         pointer: Pointer,
-        /// Required alignment in bytes.
+        /// The alignment.
         align: u32,
     },
-    /// The calling module exports no memory named `memory`.
+    /// The guest has no memory that calls can use.
     NoMemory,
 }
 

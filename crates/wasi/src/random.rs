@@ -1,19 +1,17 @@
 //! Random bytes for guests: [`Random`], the embedder's source or a generator seeded by the host.
 //!
-//! In: a buffer of the guest. Out: the same buffer, filled. A call of the host's `getrandom` takes longer than producing the
-//! few bytes that guests usually ask for. So [`Generator`] asks for a seed and fills many buffers from it.
+//! In: a buffer of the guest's. Out: the buffer filled. A call of the host's `getrandom` takes longer than the few bytes that
+//! guests mostly ask for, so [`Generator`] asks for a seed and makes many buffers of it.
 //!
 //! # Invariants
-//! - No byte is returned twice. Each context seeds its own generator at its first call, and a forked process seeds again
-//!   ([`generation`](wasmr_runtime::sys::generation)).
-//! - A byte is wiped when it is returned, and each block replaces the key (*fast key erasure*, see
-//!   <https://blog.cr.yp.to/20170723-random.html>). The host's memory therefore does not reveal earlier bytes.
+//! - No byte is given out twice: each context seeds its own generator, at its first call, and a process that was forked seeds
+//!   anew ([`generation`](wasmr_runtime::sys::generation)).
+//! - A byte is wiped when it is given out, and the key is replaced with each block (*fast key erasure*, see
+//!   <https://blog.cr.yp.to/20170723-random.html>), so that the memory of the host does not tell what guests got before.
 //!
 //! # Why ChaCha20?
-//! The kernel's own generator uses it ([random(4)]), and it is fast without hardware support. The crate `chacha20` is
-//! maintained by the RustCrypto project.
-//!
-//! [random(4)]: https://man7.org/linux/man-pages/man4/random.4.html
+//! It is what the kernel's own generator uses, and needs no hardware to be fast. The crate `chacha20` is maintained by the
+//! RustCrypto project.
 
 use std::fmt;
 
@@ -25,22 +23,22 @@ use wasmr_runtime::sys::generation;
 
 use crate::errno::Errno;
 
-/// Size of a key in bytes.
+/// Bytes of a key.
 const KEY: usize = 32;
 
-/// Size in bytes of a generator's block, which includes the next key.
+/// Bytes that a generator makes at once, its next key among them.
 const BLOCK: usize = 1024;
 
-/// Bytes returned between two seeds.
+/// Bytes given out between two seeds.
 const RESEED_AFTER: usize = 1 << 20;
 
-/// An embedder's source of random bytes.
+/// A source of the embedder's.
 type Source = Box<dyn FnMut(&mut [u8]) + Send + Sync>;
 
-/// Source of a guest's random bytes.
+/// Where a guest's random bytes come from.
 #[derive(Default)]
 pub(crate) enum Random {
-    /// A generator that the host has not seeded yet.
+    /// The host's generator, not asked yet.
     #[default]
     Unseeded,
     /// A generator that the host has seeded.
@@ -50,10 +48,7 @@ pub(crate) enum Random {
 }
 
 impl Random {
-    /// Fills `out`.
-    ///
-    /// # Errors
-    /// The error of the host's `getrandom`.
+    /// Fills `out`. Fails as the host's generator does.
     pub(crate) fn fill(&mut self, out: &mut [u8]) -> Result<(), Errno> {
         match self {
             Random::Source(source) => source(out),
@@ -77,7 +72,7 @@ impl fmt::Debug for Random {
     }
 }
 
-/// Fills `seed` from the host's `getrandom`.
+/// Fills `seed` from the host.
 fn host_seed(seed: &mut [u8; KEY]) -> Result<(), Errno> {
     let mut rest: &mut [u8] = seed;
     while !rest.is_empty() {
@@ -90,24 +85,24 @@ fn host_seed(seed: &mut [u8; KEY]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// A generator: a block that starts with the key of the next block. The rest is for guests.
+/// A generator: a block whose first bytes are the key of the next, the rest for guests.
 pub(crate) struct Generator {
     block: [u8; BLOCK],
-    /// Number of bytes of the block that were used.
+    /// The bytes before this one were given out.
     used: usize,
-    /// Bytes that may be returned until the next seed.
+    /// Bytes that may be given out until the next seed.
     left: usize,
-    /// Process generation for which the generator was seeded.
+    /// The process for which it was seeded.
     generation: u64,
 }
 
 impl Generator {
-    /// Returns a generator that asks for a seed before its first byte.
+    /// A generator that asks for a seed before its first byte.
     fn new() -> Generator {
         Generator { block: [0; BLOCK], used: BLOCK, left: 0, generation: 0 }
     }
 
-    /// Fills `out` in the process with this generation.
+    /// Fills `out` in the process `generation`.
     fn fill(
         &mut self,
         out: &mut [u8],
@@ -133,7 +128,7 @@ impl Generator {
         Ok(())
     }
 
-    /// Copies the next bytes to `out`, from this block or else from the next, and wipes them.
+    /// Gives out the next bytes, of this block or else of the next.
     fn take(&mut self, out: &mut [u8]) {
         if out.len() > BLOCK - self.used {
             let mut key = [0; KEY];
@@ -151,7 +146,7 @@ impl Generator {
 impl Drop for Generator {
     fn drop(&mut self) {
         self.block.fill(0);
-        // Without a later read, the compiler could remove the writes.
+        // Without a reader, the compiler could leave the writes out.
         std::hint::black_box(&self.block);
     }
 }
@@ -163,7 +158,7 @@ mod tests {
     use super::{BLOCK, Generator, KEY, RESEED_AFTER, Random};
     use crate::errno::Errno;
 
-    /// A generator and its number of seeds; each seed is different.
+    /// A generator and how often it was seeded, with the same seed each time.
     struct Counted(Generator, u8);
 
     impl Counted {
@@ -199,7 +194,7 @@ mod tests {
         counted.fill(&mut parent, 1);
         let block = counted.0.block;
         counted.fill(&mut parent, 1);
-        // The child's memory is a copy of the parent's before its second call.
+        // The child has the parent's memory of before.
         let mut forked = Counted(Generator { block, used: KEY + 16, left: 1000, generation: 1 }, counted.1);
         forked.fill(&mut child, 2);
         assert_ne!(parent, child);
@@ -207,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn returned_bytes_are_wiped() {
+    fn what_was_given_out_is_wiped() {
         let mut counted = Counted(Generator::new(), 0);
         let mut out = [0; 40];
         counted.fill(&mut out, 1);
@@ -229,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_seed_is_asked_for_again() {
+    fn a_host_that_has_no_bytes_is_asked_again() {
         let mut generator = Generator::new();
         let mut out = [0; 8];
         assert_eq!(generator.fill(&mut out, 1, |_| Err(Errno::Nosys)), Err(Errno::Nosys));
@@ -243,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn two_seeded_generators_differ() {
+    fn two_of_the_host_differ() {
         let (mut one, mut two) = ([0; 32], [0; 32]);
         Random::default().fill(&mut one).unwrap();
         Random::default().fill(&mut two).unwrap();

@@ -25,8 +25,9 @@ pub fn find(module: &Module, asked: Option<&str>) -> anyhow::Result<u32> {
             count => {
                 let exported = exported(module);
                 let some = if exported.is_empty() { largest(module) } else { exported };
-                let which = format!("which of {count} functions? Name it by --func INDEX or --func NAME");
-                Err(UsageError(format!("{which}, such as {}", shown(module, &some))).into())
+                let name = printable(module.name());
+                let choose = format!("`{name}` defines {count} functions; choose one with --func INDEX or --func NAME");
+                Err(UsageError(format!("{choose}, such as {}", shown(module, &some))).into())
             }
         };
     };
@@ -46,7 +47,8 @@ pub fn find(module: &Module, asked: Option<&str>) -> anyhow::Result<u32> {
         [index] => Ok(index),
         [] => {
             let near = near(&names, word);
-            let hint = if near.is_empty() { String::new() } else { format!("; near are {}", shown(module, &near)) };
+            let hint =
+                if near.is_empty() { String::new() } else { format!("; similar names: {}", shown(module, &near)) };
             anyhow::bail!("there is no function `{}` in `{}`{hint}", printable(asked), printable(module.name()))
         }
         _ => anyhow::bail!("`{}` is the name of several functions: {}", printable(asked), shown(module, &meant)),
@@ -163,10 +165,10 @@ mod tests {
     #[test]
     fn what_may_have_been_meant_is_named() {
         finds("fab", Err("`fab` is the name of several functions: 2 (`fab`), 3 (`fab`)"));
-        finds("fbi", Err("there is no function `fbi` in `<module>`; near are 1 (`fib`), 2 (`fab`), 3 (`fab`)"));
-        finds("fibo", Err("there is no function `fibo` in `<module>`; near are 1 (`fib`), 2 (`fab`), 3 (`fab`)"));
-        finds("bonac", Err("there is no function `bonac` in `<module>`; near are 1 (`fib`)"));
-        finds("ADD", Err("there is no function `ADD` in `<module>`; near are 4 (`a::add`)"));
+        finds("fbi", Err("there is no function `fbi` in `<module>`; similar names: 1 (`fib`), 2 (`fab`), 3 (`fab`)"));
+        finds("fibo", Err("there is no function `fibo` in `<module>`; similar names: 1 (`fib`), 2 (`fab`), 3 (`fab`)"));
+        finds("bonac", Err("there is no function `bonac` in `<module>`; similar names: 1 (`fib`)"));
+        finds("ADD", Err("there is no function `ADD` in `<module>`; similar names: 4 (`a::add`)"));
         finds("x\u{1b}yzw", Err("there is no function `x\\u{1b}yzw` in `<module>`"));
     }
 
@@ -177,8 +179,8 @@ mod tests {
         assert!(error.is::<UsageError>());
         assert_eq!(error.to_string(), "`<module>` defines no function");
         let error = find(&module(SOME), None).unwrap_err();
-        let which = "which of 4 functions? Name it by --func INDEX or --func NAME, such as 1 (`fib`), 4 (`a::add`)";
-        assert_eq!(error.to_string(), which);
+        let choose = "`<module>` defines 4 functions; choose one with --func INDEX or --func NAME, such as 1 (`fib`), 4 (`a::add`)";
+        assert_eq!(error.to_string(), choose);
         let error = find(&module("(module (func) (func nop nop))"), None).unwrap_err();
         assert!(error.to_string().ends_with("such as 1, 0"), "{error}");
     }

@@ -47,5 +47,5 @@ pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
 }
 
 fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
-    report::show(out, text).context("cannot print what becomes of the function")
+    report::show(out, text).context("cannot print the forms of the function")
 }

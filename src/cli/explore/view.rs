@@ -62,7 +62,7 @@ pub fn view(module: &Module, explored: &Explored, forms: &[Form]) -> View {
             1 => ty.clone(),
             _ => format!("{count} {ty}"),
         });
-        facts.push(format!("locals behind the parameters: {}", groups.collect::<Vec<_>>().join(", ")));
+        facts.push(format!("locals after the parameters: {}", groups.collect::<Vec<_>>().join(", ")));
     }
     let all = [Form::Wasm, Form::Interp, Form::Clif, Form::Optimized, Form::Code];
     let sections = all.into_iter().filter(|form| forms.is_empty() || forms.contains(form)).map(|form| match form {
@@ -140,10 +140,7 @@ fn compiled(explored: &Explored, form: Form, name: &dyn Fn(u32) -> Option<String
                 let (origins, remark) = if instruction.is_data { Default::default() } else { located(places) };
                 Line { origins, label: format!("{:x}", instruction.offset), text: instruction.text, remark }
             });
-            (
-                vec![format!("{} bytes; other functions' addresses are not filled in", compiled.code.len())],
-                lines.collect(),
-            )
+            (vec![format!("{} bytes, without the addresses of other functions", compiled.code.len())], lines.collect())
         }
         _ => (Vec::new(), of_clif(&compiled.clif)),
     };

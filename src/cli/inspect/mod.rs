@@ -20,6 +20,6 @@ pub fn run(flags: InspectFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
     let module = load::inspection(&flags.file)?;
     let facts = Facts::of(&module, &flags.file.to_string_lossy());
     let shown = if flags.json { format!("{}\n", as_json::json(&facts)) } else { text::text(&facts) };
-    report::show(out, &shown).context("cannot print what is in the module")?;
+    report::show(out, &shown).context("cannot print the contents of the module")?;
     Ok(exit::SUCCESS)
 }

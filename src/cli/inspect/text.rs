@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use wasmr::symbol::{printable, readable};
+use wasmr_core::count::grouped;
 
 use super::facts::{Facts, Object, Port, Segments};
-use crate::cli::report::grouped;
 
 /// How many types and globals are shown; big modules have thousands.
 const SHOWN: usize = 20;
@@ -71,8 +71,8 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
 fn needs(out: &mut String, facts: &Facts<'_>) {
     let names: Vec<&str> = facts.features.iter().map(|feature| feature.name()).collect();
     match names.is_empty() {
-        true => line(out, format_args!("  needs nothing beyond WebAssembly 1.0")),
-        false => line(out, format_args!("  needs {}", names.join(", "))),
+        true => line(out, format_args!("  required features: none beyond WebAssembly 1.0")),
+        false => line(out, format_args!("  required features: {}", names.join(", "))),
     }
     if let Some(why) = &facts.refusal {
         line(out, format_args!("  cannot be run: {}", printable(why)));

@@ -11,7 +11,7 @@
   (func (param i64) (result i32)
     (i32.load $large offset=16 (local.get 0))))
 ;; == func 0: instructions
-;;   @0   enter, 1 slots
+;;   @0   enter, 1 slot
 ;;   @2   acc = i32.load [l0 + 16]
 ;;   @4   return acc
 ;; == func 0: optimised
@@ -30,7 +30,7 @@
 ;;       return v6
 ;;   }
 ;; == func 0, checked: instructions
-;;   @0   enter, 1 slots
+;;   @0   enter, 1 slot
 ;;   @2   t0 = i32.load memory 0[l0 + 16]
 ;;   @5   return t0
 ;; == func 0, checked: optimised
@@ -56,7 +56,7 @@
 ;;       return v12
 ;;   }
 ;; == func 1: instructions
-;;   @0   enter, 1 slots
+;;   @0   enter, 1 slot
 ;;   @2   t0 = i32.load memory 1[l0 + 16]
 ;;   @5   return t0
 ;; == func 1: optimised

@@ -10,7 +10,7 @@
       (return (i32.const 20)))
     (i32.const 30)))
 ;; == func 0: instructions
-;;   @0   enter, 1 slots
+;;   @0   enter, 1 slot
 ;;   @2   br_table l0 to @7 @9 @11
 ;;   @7   return 10
 ;;   @9   return 20

@@ -9,7 +9,7 @@
   (func (param i32 i32 i32)
     (table.copy $t $t (local.get 0) (local.get 1) (local.get 2))))
 ;; == func 0: instructions
-;;   @0   enter, 1 slots
+;;   @0   enter, 1 slot
 ;;   @2   t0 = l0
 ;;   @4   t0 = memory.grow 0, t0
 ;;   @8   return t0

@@ -271,8 +271,8 @@ impl List {
     fn control(&mut self) {
         for slots in 0..=17 {
             let enter = match slots {
-                0 => "enter, {low} slots",
-                _ => "enter, {low} slots, {imm} to zero",
+                0 => "enter, {low.slots}",
+                _ => "enter, {low.slots}, {imm} to zero",
             };
             self.add(frame::enter_handler(slots), enter);
         }

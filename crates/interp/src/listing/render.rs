@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use wasmr_core::count::Count;
 use wasmr_module::{Builtin, BuiltinCall, Module};
 use wasmr_runtime::vm::VmLayout;
 
@@ -95,6 +96,7 @@ fn fill(place: &str, cell: Cell<'_>, context: &Context<'_>) -> String {
         "slot" => context.slots.name(value as i32),
         // The first field of that word.
         "field" => context.slots.name(i32::from(value as i16)),
+        "slots" => Count(value as u32, "slot").to_string(),
         "unsigned" if narrow_field => (value as u16).to_string(),
         "unsigned" if field == "imm" => (value as u32).to_string(),
         "unsigned" => (value as u64).to_string(),

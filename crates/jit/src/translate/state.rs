@@ -1,7 +1,6 @@
-//! State of a translation: the input ([`Request`]), the current state ([`Translator`]), and the tables that come out
-//! ([`Translated`]).
+//! What is translated ([`Request`]), and all that a translation keeps on the way ([`Translator`]).
 //!
-//! The files of the operator categories have the translator's methods. State that only one of them uses is a type of its own here.
+//! The files of the categories have the methods; what one of them alone reads and writes has a type of its own here.
 
 use std::collections::HashMap;
 use std::mem::offset_of;
@@ -18,48 +17,45 @@ use crate::budget::Turn;
 use crate::compiled::Exit;
 use crate::libcalls::LibCall;
 use crate::options::CallPolicy;
-use crate::source_map::SourceMap;
+use crate::positions::Positions;
 
-/// A function to translate, with all that the code may depend on.
 pub(crate) struct Request<'a> {
     pub module: &'a Module,
-    /// Layout of the module's instances.
+    /// How its instances are laid out.
     pub layout: &'a VmLayout,
-    /// Index of the function among the defined ones.
+    /// Which function, counted from the first defined one.
     pub defined_index: u32,
     pub entry: Entry,
-    /// True if memory 0 is guard-paged, so that accesses need no checks.
-    pub guard_paged: bool,
-    /// True if the code uses up fuel.
+    /// Whether memory 0 may be accessed without checks.
+    pub guarded: bool,
+    /// Whether the code uses up fuel.
     pub metered: bool,
-    /// True if checked accesses are also safe from speculation past their checks (Spectre variant 1).
+    /// Whether checked accesses are also safe from speculation past their checks.
     pub spectre_guards: bool,
-    /// Limits of inlining and guarded calls.
+    /// What becomes of calls.
     pub calls: CallPolicy,
-    /// Returns the linker's number of a defined function that can be called directly, or `None` if it cannot.
+    /// The linker's numbers of functions of the module that can be called directly, by defined index.
     pub direct: &'a dyn Fn(u32) -> Option<u32>,
-    /// Returns the callees that a call at an offset in the module compares with first, as indices of defined functions, hottest
-    /// first. Returns none if the call site has no profile, or too flat a one.
-    pub guard_targets: &'a dyn Fn(usize) -> Vec<u32>,
+    /// The few functions that calls at an offset in the module were seen to go to, by defined index, the most often called first.
+    pub predicted: &'a dyn Fn(usize) -> Vec<u32>,
 }
 
-/// The entry of compiled code.
+/// Where the translation of a function starts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Entry {
-    /// The function's start, with arguments.
+    /// At its beginning, with arguments.
     Start,
-    /// A loop header, with the interpreter's frame: OSR code.
+    /// At a loop, with the interpreter's frame.
     Loop(LoopEntry),
-    /// Dual entry: the function's start, but a loop header if
-    /// [`VmInstance::loop_frame`](wasmr_runtime::vm::VmInstance::loop_frame) has a frame.
+    /// At its beginning, unless [`VmInstance::loop_frame`](wasmr_runtime::vm::VmInstance) has a frame: then at a loop.
     StartOrLoop(LoopEntry),
 }
 
-/// Offset in an instance of the frame for the OSR entry of code with a dual entry.
+/// Where an instance has the frame for an entry at a loop.
 pub(super) const LOOP_FRAME: i32 = offset_of!(VmInstance, loop_frame) as i32;
 
 impl Entry {
-    /// Returns the loop of the OSR entry, or `None` if there is none.
+    /// The loop, if it starts at one.
     pub fn place(&self) -> Option<&LoopEntry> {
         match self {
             Entry::Start => None,
@@ -68,157 +64,155 @@ impl Entry {
     }
 }
 
-/// An OSR entry.
+/// A loop as an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LoopEntry {
     /// Offset of the `loop` operator in the module.
     pub offset: usize,
-    /// Slots of locals and operands in the interpreter's frame.
+    /// Where its values are.
     pub frame: FrameMap,
 }
 
-/// The tables that a translation makes besides CLIF.
+/// What there is to know of a translation.
 #[derive(Debug)]
 pub(crate) struct Translated {
-    pub source_map: SourceMap,
-    /// Exit trampolines that calls may need, each once.
+    /// What source locations mean.
+    pub positions: Positions,
+    /// The ways out that calls may take, each once.
     pub exits: Vec<Exit>,
     /// Number of variables that were read or written.
     pub variables: usize,
 }
 
-/// The translation of one function.
 pub(super) struct Translator<'a, 'b> {
+    /// Where instructions go.
     pub builder: FunctionBuilder<'b>,
     pub request: &'a Request<'a>,
-    /// Pointer to the instance.
+    /// The instance.
     pub context: Value,
-    /// Pointer to the memory for results that do not fit in registers.
+    /// Where the function leaves its results if they do not fit registers.
     pub results_pointer: Option<Value>,
     pub stack: Vec<Value>,
-    /// Control stack: the open blocks, outermost first. The first one is the function's body.
+    /// Open blocks, the function's body first.
     pub frames: Vec<Frame>,
-    /// Locals of the current body, which is the function's or an inlined one.
+    /// The locals of the body at hand.
     pub locals: Vec<(Variable, Type)>,
-    /// True if control can reach the current operator.
+    /// Whether control can get to the operator at hand.
     pub reachable: bool,
-    /// Number of blocks opened in unreachable code and not yet closed.
+    /// Blocks opened since it cannot.
     pub skipped: u32,
-    pub source_map: SourceMap,
-    /// Block that control enters at for OSR, and pointer to the interpreter's frame. `None` once the loop was translated, and in code
-    /// without OSR entry.
+    /// From source locations to operators.
+    pub positions: Positions,
+    /// The entry block and the frame of a function that is entered at a loop, until the loop is reached.
     pub pending_loop: Option<(Block, Value)>,
-    /// Variables for operands around an OSR entry, by index on the stack and type.
+    /// In such a function, what stands for operands, by index on the stack and type.
     pub operand_variables: HashMap<(usize, Type), Variable>,
-    /// Fuel costs in the current body.
+    /// The costs of the body at hand.
     pub meter: Meter<'a>,
-    /// Number of bulk memory operators of variable size so far.
+    /// Bulk operators of variable size so far.
     pub variable_sites: u32,
-    /// Turn to compile a heavy function, taken when this one turns out to be heavy.
+    /// The right to compile a heavy function, taken when this one turns out to be one.
     pub turn: &'b mut Turn,
-    /// Number of edges of branch tables, and from calls to landing pads, so far.
+    /// Edges of branch tables and of calls with handlers so far.
     pub edges: usize,
-    /// Number of operands saved in variables so far.
+    /// Operands kept in their variables so far.
     pub saved_operands: usize,
-    /// Variables read or written so far.
+    /// Variables that were read or written so far.
     pub used_variables: EntitySet<Variable>,
-    /// Number of `used_variables`.
+    /// How many those are.
     pub used_variable_count: usize,
-    /// True if an operator asked for more than the budget. Code that is left out then does not matter, since the translation ends with
-    /// an error.
+    /// Whether more was asked for than may be made. What is left out then does not matter, as the function is refused.
     pub is_too_much: bool,
+    /// Calls replaced by bodies.
     pub inlining: Inlining,
-    /// Size of the interpreter's frames for the same calls.
+    /// What the interpreter's frames would take.
     pub frame_slots: FrameSlots,
-    /// Exit trampolines that calls may need, each once.
+    /// The ways out that calls may take.
     pub exits: Vec<Exit>,
-    /// Signatures imported into the function so far.
+    /// What is known of the environment.
     pub environment: Environment,
 }
 
-/// An open block of the control stack.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub kind: FrameKind,
-    /// Block after the end, with the results as its parameters.
+    /// Where control goes on behind it; its parameters are the results.
     pub end: Block,
     pub params: Vec<Type>,
     pub results: Vec<Type>,
-    /// Number of operands below the block's parameters.
+    /// Operands below its parameters.
     pub height: usize,
-    /// True if the operands below are saved in variables, because the OSR entry may be inside of the block.
+    /// Whether the operands below are in variables as well, because the function is entered at a loop, perhaps one inside.
     pub is_saved: bool,
-    /// True if control can reach the end, by a branch or by falling through.
     pub end_reached: bool,
 }
 
 #[derive(Debug)]
 pub(super) enum FrameKind {
-    /// Body of a function. A branch to it returns, or continues after the inlined call.
+    /// The body of a function. A branch to it returns, or goes on behind an inlined call.
     Body {
-        /// True if the body replaces a call.
+        /// Whether it is inlined.
         inlined: bool,
     },
-    /// `block`, or `if` after its `else`.
+    /// `block`, and `if` once its `else` was reached.
     Block,
     Loop {
-        /// Target of branches to the loop.
+        /// Where branches to it go.
         header: Block,
     },
     /// `if` before its `else`.
     If {
-        /// Block for a condition of zero.
+        /// Where control goes if the condition does not hold.
         otherwise: Block,
     },
-    /// `try_table` with clauses.
+    /// `try_table`.
     Try {
-        /// Block for exceptions from inside, with the exception as its only parameter.
-        landing_pad: Block,
-        /// Tags that the clauses name.
+        /// Where an exception from a call inside goes, as its only parameter.
+        handler: Block,
+        /// The tags that clauses name.
         tags: Vec<u32>,
-        /// True if a clause catches all exceptions.
-        catches_all: bool,
+        /// Whether one takes any.
+        takes_all: bool,
     },
 }
 
-/// Fuel costs of the operators of the current body, and of the current fuel block.
+/// The costs of the body at hand, and that of the block at hand.
 #[derive(Debug, Default)]
 pub(super) struct Meter<'a> {
-    /// Costs of the next operators. `None` if the code is not metered.
+    /// None if the code is not metered.
     pub costs: Option<Costs<'a>>,
     pub block: FuelBlock,
 }
 
-/// A sequence of operators whose fuel is taken at once, at its start.
+/// The cost of the block at hand.
 #[derive(Debug, Default)]
 pub(super) struct FuelBlock {
-    /// Constant that becomes the cost at the end of the block. `None` before the first operator that costs anything.
+    /// The constant that is to be the cost; none before the block's first operator that costs anything.
     pub constant: Option<Inst>,
-    /// Cost so far.
     pub cost: u32,
 }
 
-/// State of inlining.
+/// What is inlined at the moment, and was.
 #[derive(Debug, Default)]
 pub(super) struct Inlining {
-    /// Functions whose inlined bodies are open, outermost first, by defined index.
+    /// The functions whose bodies are open, outermost first, without the function itself.
     pub open: Vec<u32>,
-    /// Bytes of all inlined bodies so far.
+    /// Bytes of all bodies so far.
     pub bytes: usize,
 }
 
-/// Size of the interpreter's frames for the same calls, in slots.
+/// What the interpreter's frames would take, in slots.
 #[derive(Debug, Default)]
 pub(super) struct FrameSlots {
-    /// Slots of the current body's locals without its parameters.
+    /// Of the locals of the body at hand that are not parameters.
     pub locals: usize,
-    /// Slots of all bodies around the current one, each from its first local to the next body's first local.
+    /// Of all bodies around it, from each to the next one's first local.
     pub outer: usize,
-    /// Most slots at any call so far, from the function's first local to the callee's first local.
+    /// The most that there are at a call, from the function's first local to that of the function called.
     pub deepest: usize,
 }
 
-/// Signatures imported into the CLIF function, each once.
+/// What a translation has found out about its environment so far.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
     pub libcall_signatures: Vec<(LibCall, SigRef)>,

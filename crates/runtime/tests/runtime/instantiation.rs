@@ -188,9 +188,9 @@ fn limits_refuse_before_anything_is_made() {
         Err(InstantiateError::Resource(error)) => error.to_string(),
         other => panic!("{other:?}"),
     };
-    assert!(refused("(module (memory 65536))").contains("a memory of 4294967296 bytes is over the limit"));
-    assert!(refused("(module (memory i64 0x1000000000000))").contains("over the limit"));
-    assert!(refused("(module (table 1001 funcref))").contains("a table of 1001 elements is over the limit"));
+    assert!(refused("(module (memory 65536))").contains("a memory of 4294967296 bytes exceeds the limit"));
+    assert!(refused("(module (memory i64 0x1000000000000))").contains("exceeds the limit"));
+    assert!(refused("(module (table 1001 funcref))").contains("a table of 1001 elements exceeds the limit"));
     let empty = world.module("(module)", NO_ENTRIES);
     for _ in 0..2 {
         Instance::new(&mut store, &empty, &[]).unwrap();

@@ -1,8 +1,7 @@
-//! A guest for tests: a context, a memory, and calls by name with raw arguments, as an engine makes them.
+//! A guest for tests: a context, a memory, and calls by name with raw arguments, as an engine would make them.
 //!
-//! With `WASMR_TEST_OLD_KERNEL` in the environment, the kernel behaves towards this process as before Linux 5.6, so that the
-//! tests cover the fallback for resolving paths. `WASMR_TEST_ALONE` names the test that runs alone in a process, because it
-//! measures the whole process.
+//! With `WASMR_TEST_OLD_KERNEL` in the environment the kernel behaves to this process as before Linux 5.6, so that the same tests
+//! run over the other way of resolving paths. With `WASMR_TEST_ALONE` a test that looks at the whole process has it to itself.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,10 +9,10 @@ use std::sync::Once;
 
 use wasmr_wasi::{Errno, Exit, GuestMemory, MemoryFault, WasiCtx, WasiCtxBuilder, find, rights};
 
-/// Environment variable that makes the kernel refuse newer system calls.
+/// The variable that makes the kernel refuse what is new.
 pub const OLD_KERNEL: &str = "WASMR_TEST_OLD_KERNEL";
 
-/// Environment variable that names the test that runs alone.
+/// The variable that says which test has the process to itself.
 const ALONE: &str = "WASMR_TEST_ALONE";
 
 pub const PREVIEW1: &str = "wasi_snapshot_preview1";
@@ -29,24 +28,24 @@ pub const SYNC: u32 = 16;
 
 pub const READ: u64 = rights::FD_READ;
 pub const WRITE: u64 = rights::FD_WRITE;
-/// Rights that wasi-libc asks for with `O_RDWR`.
+/// What wasi-libc asks for with `O_RDWR`.
 pub const ALL: u64 = rights::ALL;
-/// Rights that wasi-libc asks for with `O_RDONLY`.
+/// What wasi-libc asks for with `O_RDONLY`.
 pub const ALL_BUT_WRITE: u64 =
     rights::ALL & !(rights::FD_DATASYNC | rights::FD_WRITE | rights::FD_ALLOCATE | rights::FD_FILESTAT_SET_SIZE);
 
 /// The first granted directory.
 pub const ROOT: u32 = 3;
 
-/// Addresses for paths.
+/// Where tests put paths, two of them.
 const PATH_AT: [u32; 2] = [0x1000, 0x3000];
-/// Address for an iovec.
+/// Where tests put an iovec.
 const IOVEC_AT: u32 = 0x0800;
-/// Address for small results.
+/// Where tests take small results.
 pub const OUT: u32 = 0x0100;
-/// Address for data.
+/// Where tests put data.
 pub const DATA: u32 = 0x1_0000;
-/// Size of the memory in bytes.
+/// The size of the memory.
 pub const MEMORY: usize = 0x4_0000;
 
 /// A context with a memory.
@@ -78,7 +77,7 @@ pub struct Fdstat {
     pub inheriting: u64,
 }
 
-/// One directory entry. Bytes of its name that are not UTF-8 are replaced.
+/// One directory entry; what is not UTF-8 in its name is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub next: u64,
@@ -93,15 +92,15 @@ pub fn host_dir(path: &Path) -> cap_std::fs::Dir {
     cap_std::fs::Dir::open_ambient_dir(path, cap_std::ambient_authority()).expect("open a test directory")
 }
 
-/// Returns a builder with `path` granted as `/`.
+/// A builder with `path` granted as `/`.
 pub fn granted(path: &Path, read_only: bool) -> WasiCtxBuilder {
     let mut builder = WasiCtx::builder();
     builder.dir(host_dir(path), "/", read_only);
     builder
 }
 
-/// Makes the kernel behave like an old one if the environment asks for it, and checks the effect: no `openat2`, and
-/// `utimensat` fails for an empty path.
+/// Makes the kernel behave as an old one if the environment says so, and checks that it does: no `openat2`, and `utimensat`
+/// on an open descriptor alone is invalid.
 pub fn age_kernel() {
     use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, openat2, utimensat};
     static ONCE: Once = Once::new();
@@ -146,12 +145,12 @@ fn install_filters() {
     panic!("system calls cannot be filtered on this architecture");
 }
 
-/// Returns a command that runs this test binary again.
+/// This test binary, to be run again.
 pub fn this_binary() -> Command {
     Command::new(std::env::current_exe().expect("own path"))
 }
 
-/// Runs the command. Fails with its output unless at least one test ran and all passed.
+/// Runs it and fails with all it printed unless at least one test ran and all passed.
 pub fn expect_success(command: &mut Command) {
     let output = command.output().expect("run the tests again");
     let text = String::from_utf8_lossy(&output.stdout);
@@ -159,8 +158,7 @@ pub fn expect_success(command: &mut Command) {
     assert!(passed, "{text}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs `body` in a process of its own, so that no other test opens files or takes memory there. `name` is the test's full
-/// name.
+/// Runs `body` in a process of its own, where no other test opens files or takes memory. `name` is the test's full name.
 pub fn alone(name: &str, body: impl FnOnce()) {
     if std::env::var(ALONE).is_ok_and(|alone| alone == name) {
         body();
@@ -174,12 +172,12 @@ impl Guest {
         Guest { ctx, memory: vec![0; MEMORY], module: PREVIEW1 }
     }
 
-    /// Returns a guest with one directory, granted as `/`.
+    /// A guest with one directory, granted as `/`.
     pub fn in_dir(path: &Path) -> Self {
         Guest::new(granted(path, false).build().expect("build"))
     }
 
-    /// Returns a guest with one directory, granted read-only as `/`.
+    /// A guest with one directory that it must not change.
     pub fn in_read_only_dir(path: &Path) -> Self {
         Guest::new(granted(path, true).build().expect("build"))
     }
@@ -190,7 +188,7 @@ impl Guest {
         (call.func)(&mut self.ctx, &mut GuestMemory::new(Some(&mut self.memory)), slots)
     }
 
-    /// Makes a call after which the guest continues.
+    /// Makes a call that goes on.
     pub fn call(&mut self, name: &str, slots: &[u64]) -> Result<(), Errno> {
         match self.try_call(name, slots).expect("the guest goes on") {
             0 => Ok(()),
@@ -198,7 +196,7 @@ impl Guest {
         }
     }
 
-    /// Makes a call with an invalid pointer, and returns the fault.
+    /// Makes a call that must not be made, because of a pointer.
     pub fn fault(&mut self, name: &str, slots: &[u64]) -> MemoryFault {
         match self.try_call(name, slots) {
             Err(Exit::Memory(fault)) => fault,
@@ -226,7 +224,7 @@ impl Guest {
         u64::from_le_bytes(self.bytes(at, 8).try_into().unwrap())
     }
 
-    /// Writes a path to memory. Returns its address and length.
+    /// Writes a path to memory and gives its place and length.
     pub fn path_bytes(&mut self, which: usize, path: &[u8]) -> [u64; 2] {
         self.put(PATH_AT[which], path);
         [PATH_AT[which].into(), path.len() as u64]
@@ -236,7 +234,7 @@ impl Guest {
         self.path_bytes(0, path.as_bytes())
     }
 
-    /// Calls `path_open` with all its arguments.
+    /// `path_open` with everything.
     pub fn open_full(
         &mut self,
         dir: u32,
@@ -252,7 +250,7 @@ impl Guest {
         Ok(self.u32(OUT))
     }
 
-    /// Calls `path_open` below the root, following links and passing all rights on.
+    /// `path_open` below the root that follows links and passes rights on.
     pub fn open(&mut self, path: &str, oflags: u32, base: u64) -> Result<u32, Errno> {
         self.open_full(ROOT, true, path.as_bytes(), oflags, (base, ALL), 0)
     }
@@ -349,7 +347,7 @@ impl Guest {
         self.call("fd_fdstat_set_flags", &[fd.into(), flags.into()])
     }
 
-    /// Makes a call whose arguments are a directory and a path.
+    /// A call that takes a directory and a path.
     fn on_path(&mut self, call: &str, dir: u32, path: &str) -> Result<(), Errno> {
         let [ptr, len] = self.path(path);
         self.call(call, &[dir.into(), ptr, len])
@@ -411,7 +409,7 @@ impl Guest {
         self.call("path_filestat_set_times", &[ROOT.into(), follow.into(), ptr, len, atim, mtim, flags.into()])
     }
 
-    /// Calls `fd_readdir` once. Returns the complete entries in the buffer and the number of bytes used.
+    /// One `fd_readdir`: the whole entries in the buffer and how many bytes were used.
     pub fn readdir_once(&mut self, fd: u32, buf_len: u32, cookie: u64) -> Result<(Vec<Entry>, u32), Errno> {
         self.call("fd_readdir", &[fd.into(), DATA.into(), buf_len.into(), cookie, OUT.into()])?;
         let used = self.u32(OUT);
@@ -441,7 +439,7 @@ impl Guest {
         self.close(fd).expect("close");
     }
 
-    /// Returns the contents of a file of up to 4096 bytes.
+    /// Everything in a file.
     pub fn contents(&mut self, path: &str) -> Result<Vec<u8>, Errno> {
         let fd = self.open(path, 0, READ)?;
         let bytes = self.read(fd, 4096);
@@ -457,7 +455,7 @@ pub fn proc_status(key: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
 }
 
-/// Returns the number of descriptors that this process holds.
+/// How many descriptors this process holds.
 pub fn open_fds() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("descriptors").count()
 }

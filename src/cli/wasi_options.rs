@@ -1,0 +1,71 @@
+//! `-S key[=value],…` and `-D key[=value],…`: wasmtime's keys for WASI and for debugging.
+//!
+//! Each key of `-S` is another name of an option of wasmr's. `-D` has none of its own: [`habits`](super::habits) knows the keys
+//! of both that describe wasmr without a change.
+
+use std::net::SocketAddr;
+
+use super::option_keys::{KeyedOptions, OptionKey, Setter};
+
+/// Settings of WASI.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WasiOptions {
+    /// Pass on all environment variables of the host.
+    pub inherit_env: bool,
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+}
+
+impl KeyedOptions for WasiOptions {
+    const LETTER: char = 'S';
+    const KEYS: &'static [OptionKey<WasiOptions>] = &[
+        OptionKey(
+            "inherit-env",
+            Setter::Switch(|options, on| options.inherit_env = on),
+            "Pass on all environment variables of the host; same as --inherit-env",
+        ),
+        OptionKey(
+            "tcplisten",
+            Setter::Address(|options, address| options.listen.push(address)),
+            "Listen on a TCP address; same as --listen",
+        ),
+    ];
+}
+
+/// Settings for debugging: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DebugOptions;
+
+impl KeyedOptions for DebugOptions {
+    const LETTER: char = 'D';
+    const KEYS: &'static [OptionKey<DebugOptions>] = &[];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::option_keys::{parse, tests::parse_one};
+
+    #[test]
+    fn keys_are_other_names_of_options() {
+        let wasi = parse_one::<WasiOptions>;
+        assert!(wasi("inherit-env,cli").unwrap().inherit_env);
+        let lists = ["inherit-env=y", "inherit-env=n"].map(String::from);
+        assert!(!parse::<WasiOptions>(&lists).unwrap().inherit_env);
+        assert_eq!(wasi("tcplisten=127.0.0.1:80").unwrap().listen, ["127.0.0.1:80".parse().unwrap()]);
+        assert_eq!(wasi("cli,common=y,http=n").unwrap(), WasiOptions::default());
+        assert_eq!(parse_one::<DebugOptions>("debug-info=n"), Ok(DebugOptions));
+    }
+
+    #[test]
+    fn other_keys_are_errors() {
+        let wasi = |list| parse_one::<WasiOptions>(list).unwrap_err();
+        let debug = |list| parse_one::<DebugOptions>(list).unwrap_err();
+        assert_eq!(wasi("cli=n"), "-S cli=n: programs that import WASI Preview 1 always get it");
+        assert!(wasi("inherit-environment").contains("did you mean `inherit-env`?"));
+        assert!(wasi("inherit-env=perhaps").contains("expected y") && wasi("tcplisten").contains("value is missing"));
+        assert!(debug("coredump=x").contains("no core dumps yet"));
+        assert!(debug("inherit-env").starts_with("-D inherit-env: no such key"));
+        assert!(debug("g").contains("no such key") && debug("debug-info").contains("no debugger"));
+    }
+}
