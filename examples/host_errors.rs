@@ -33,7 +33,7 @@ fn setting(number: u32) -> anyhow::Result<i32> {
     text.parse().with_context(|| format!("setting {number} is {text:?}"))
 }
 
-/// What became of a call, in one word.
+/// Outcome of a call, in one word.
 fn outcome(result: &Result<i32, Stop>) -> String {
     match result {
         Ok(value) => format!("value {value}"),

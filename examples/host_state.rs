@@ -23,7 +23,7 @@ const GUEST: &str = r#"
   (func (export "cheat") (call $add (i32.const 65530) (i32.const 100) (i32.const 1))))
 "#;
 
-/// What the host keeps for one guest.
+/// State that the host keeps for one guest.
 #[derive(Default)]
 struct Basket {
     items: BTreeMap<String, u32>,

@@ -67,7 +67,7 @@ const PLUGINS: &[(&str, &str)] = &[
     ),
 ];
 
-/// What one call may take.
+/// Limits of one call.
 const LIMITS: StoreLimits = StoreLimits {
     max_memory_bytes: 1 << 20,
     max_table_elements: 1000,
@@ -145,7 +145,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What every plug-in should have come to.
+/// Expected outcome of every plug-in.
 fn check(name: &str, argument: i64, outcome: Result<(i64, Vec<u8>), Box<dyn Error>>) {
     let trap = |outcome: &Result<_, Box<dyn Error>>| {
         outcome.as_ref().err().and_then(|error| error.downcast_ref::<Stop>()).and_then(Stop::trap_code)

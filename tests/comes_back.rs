@@ -1,5 +1,5 @@
-//! What the host refuses for a moment is not remembered: as soon as it gives memory for code, threads or stacks again, engines that
-//! had to do without compile.
+//! What the host refuses for a moment is not remembered: as soon as it gives memory for code, threads or stacks again, engines
+//! that had to do without compile.
 //!
 //! A program of its own: it changes limits of the whole process.
 #![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
@@ -115,8 +115,8 @@ fn limit_files(bytes: libc::rlim_t) {
     }
 }
 
-/// Bytes of the interpreter's own machine code that are in memory, which they are from their execution on; `None` if there is no
-/// place for it.
+/// Bytes of the interpreter's own machine code that are in memory, which they are from their execution on; `None` if there is
+/// no place for it.
 fn copied_bytes() -> Option<u64> {
     let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let mut lines = maps.lines().skip_while(|line| !(line.contains(" r-xs ") && line.contains("wasmr code")));
@@ -124,8 +124,8 @@ fn copied_bytes() -> Option<u64> {
     Some(size.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
 }
 
-/// The interpreter's machine code is there as soon as files may be large again: for functions that were executed before, whether
-/// they asked for it then or not.
+/// The interpreter's machine code is there as soon as files may be large again: for functions that were executed before,
+/// whether they asked for it then or not.
 fn copying_comes_back() {
     let mut worlds = [0, 1].map(|copy_and_patch_after| {
         let tuning = Tuning { copy_and_patch_after, ..Tuning::default() };

@@ -1,8 +1,9 @@
 //! Functions that are small and yet would take gigabytes or minutes to compile: they are refused, stay interpreted, and the
 //! process stays small.
 //!
-//! Each shape is one function of some 10 to 60 KiB. The built binary compiles it before its first call, or from a loop on, and says
-//! in its statistics how much of its memory was resident at once. Several that are just not refused are compiled in this process.
+//! Each shape is one function of some 10 to 60 KiB. The built binary compiles it before its first call, or from a loop on, and
+//! says in its statistics how much of its memory was resident at once. Several that are just not refused are compiled in this
+//! process.
 #![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 
 use std::fmt::Write;

@@ -3,7 +3,7 @@
 
 use wasmr::{Config, Engine, Instance, Mode, Module, Stop, Store, Tuning};
 
-/// How a call ends: the result, or what the trap says and where each frame was.
+/// End of a call: the result, or the trap's message with the position of each frame.
 type End = Result<i64, (String, Vec<(u32, Option<usize>)>)>;
 
 /// Never, at once, and warm: after the first sample, which comes in the middle of the loops below.

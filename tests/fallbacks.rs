@@ -1,4 +1,4 @@
-//! Hosts that give less than the fast ways need: no memory that can be executed, no room to reserve what a memory can address, no
+//! Hosts that refuse what wasmr's fast paths need: executable memory, address space for a whole memory,
 //! threads. Every mode runs programs there all the same, with the same results and traps.
 //!
 //! The hosts are made of this one: by limits of the shell's, and by filters of system calls that a thread of the test puts on
@@ -20,7 +20,7 @@ const WASMR: &str = env!("CARGO_BIN_EXE_wasmr");
 const WAYS: [&[&str]; 4] =
     [&["--mode", "interp"], &["--mode", "jit"], &["--mode", "tiered"], &["--mode", "tiered", "-O", "tier-up-after=0"]];
 
-/// What is refused: a call of the system, if all these bits of its arguments are set.
+/// A system call to refuse if all these bits of its arguments are set.
 struct Refused {
     call: i64,
     bits: &'static [(u8, u64)],
@@ -82,7 +82,7 @@ fn outcome(output: Output) -> Outcome {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// What is run: guest, its arguments, its exit code.
+/// Guests to run: file, arguments, expected exit code.
 const PROGRAMS: [(&str, &[&str], i32); 8] = [
     ("hello.wasm", &[], 0),
     ("coremark.wasm", &["2"], 0),
@@ -94,7 +94,8 @@ const PROGRAMS: [(&str, &[&str], i32); 8] = [
     ("trap.wasm", &["stack"], 134),
 ];
 
-/// Runs all programs in all ways, started by `command`; what they print is what the interpreter printed on the whole host.
+/// Runs all programs in all configurations, started by `command`; what they print is what the interpreter printed on the whole
+/// host.
 fn check(command: &(dyn Fn() -> Command + Sync), refused: &[&[Refused]]) {
     let usual: Vec<Outcome> = PROGRAMS
         .iter()
@@ -109,10 +110,11 @@ fn check(command: &(dyn Fn() -> Command + Sync), refused: &[&[Refused]]) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             refused.iter().for_each(|all| refuse(all));
-            for way in WAYS {
+            for configuration in WAYS {
                 for ((name, words, _), usual) in PROGRAMS.iter().zip(&usual) {
-                    let output = command().arg("run").args(way).arg(guest(name)).args(*words).output().unwrap();
-                    assert_eq!(outcome(output), *usual, "{name} {words:?}, {way:?}");
+                    let output =
+                        command().arg("run").args(configuration).arg(guest(name)).args(*words).output().unwrap();
+                    assert_eq!(outcome(output), *usual, "{name} {words:?}, {configuration:?}");
                 }
             }
         });
@@ -161,7 +163,8 @@ fn without_threads() {
 
 #[test]
 fn with_little_address_space() {
-    // What a container of 200 MB has; what one memory needs for a guard and code does not; what code needs and a guard does not.
+    // What a container of 200 MB has; what one memory needs for a guard and code does not; what code needs and a guard does
+    // not.
     for kib in [200_000, 1_500_000, 9_500_000] {
         check(&within(kib), &[]);
     }
@@ -179,17 +182,18 @@ fn with_too_little_address_space_to_run_there_is_an_error() {
         (local.get $i)))";
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("little_address_space.wat");
     std::fs::write(&file, program).unwrap();
-    for way in [WAYS[1], WAYS[3]] {
+    for configuration in [WAYS[1], WAYS[3]] {
         // From where the binary itself can be loaded.
         for kib in (26_000..100_000).step_by(5_000) {
-            let run = within(kib)().arg("run").args(way).args(["--invoke", "run"]).arg(&file).output().unwrap();
+            let run =
+                within(kib)().arg("run").args(configuration).args(["--invoke", "run"]).arg(&file).output().unwrap();
             let (code, stdout, stderr) = outcome(run);
             match code {
-                Some(0) => assert_eq!(stdout, "100000", "{way:?}, {kib}"),
+                Some(0) => assert_eq!(stdout, "100000", "{configuration:?}, {kib}"),
                 // The system says it, or the loader.
-                Some(1 | 127) => assert!(stdout.is_empty() && !stderr.is_empty(), "{way:?}, {kib}: {stderr}"),
+                Some(1 | 127) => assert!(stdout.is_empty() && !stderr.is_empty(), "{configuration:?}, {kib}: {stderr}"),
                 // The binary is larger in other builds: it may be killed before its first instruction.
-                other => assert!(kib < 40_000, "{way:?}, {kib}: {other:?} {stdout} {stderr}"),
+                other => assert!(kib < 40_000, "{configuration:?}, {kib}: {other:?} {stdout} {stderr}"),
             }
         }
     }

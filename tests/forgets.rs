@@ -1,5 +1,5 @@
-//! What an engine keeps of modules that are gone: nothing. Each round loads a module whose types no other has, and drops it; some are
-//! instantiated and called, some compiled, with trampolines of signatures of their own.
+//! What an engine keeps of modules that are gone: nothing. Each round loads a module whose types no other has, and drops it;
+//! some are instantiated and called, some compiled, with trampolines of signatures of their own.
 //!
 //! `WASMR_FORGET_ROUNDS=1000000 cargo test --release --test forgets` does it a million times.
 

@@ -13,7 +13,7 @@ fn engine() -> Engine {
     Engine::new(Config::new().consume_fuel(true))
 }
 
-/// What a call of the export `run` with this argument uses, and how it ended.
+/// Returns the fuel that a call of the export `run` with this argument uses, and the end of the call.
 fn used(engine: &Engine, wat: &str, argument: i32, given: u64) -> (u64, Result<i32, Stop>) {
     let module = Module::new(engine, wat.as_bytes()).unwrap();
     let mut store = Store::new(engine, ());
@@ -125,7 +125,7 @@ fn a_block_costs_all_of_it_though_a_call_in_it_does_not_return() {
     }
 }
 
-/// Checks in every way to execute that `run` costs so much more with the argument 1 than with 0.
+/// Checks in every configuration that `run` costs so much more with the argument 1 than with 0.
 #[track_caller]
 fn costs_more(wat: &str, expected: u64) {
     for (name, engine) in engines() {
@@ -380,7 +380,7 @@ impl Programs {
     }
 }
 
-/// Every way to execute with fuel, the plainest first.
+/// Every configuration with fuel, the plainest first.
 fn engines() -> Vec<(&'static str, Engine)> {
     use wasmr::{MemoryStrategy, Mode, Tuning};
 

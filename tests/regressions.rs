@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use wasmr::{Config, Engine, Extern, Linker, MemoryStrategy, Mode, Module, Stop, Store, TrapCode, Tuning, Val};
 
-/// How long a call may take before it counts as hanging.
+/// Time after which a call counts as hanging.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn files() -> Vec<PathBuf> {

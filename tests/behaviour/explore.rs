@@ -21,7 +21,7 @@ const SUM: &str = r#"(module
         (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
         (i32.load8_u offset=16 (local.get 0))))"#;
 
-/// Whether this build makes machine code for this host.
+/// True if this build makes machine code for this host.
 const COMPILES: bool = cfg!(all(feature = "jit", target_os = "linux", target_arch = "x86_64"));
 
 #[track_caller]

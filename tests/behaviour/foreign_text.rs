@@ -1,5 +1,5 @@
-//! Text that others chose (file names, words of the command line, names in modules) neither steers the terminal nor forges a line,
-//! in whatever wasmr prints.
+//! Text that others chose (file names, words of the command line, names in modules) neither steers the terminal nor forges a
+//! line, in whatever wasmr prints.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;

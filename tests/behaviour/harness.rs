@@ -1,8 +1,9 @@
 //! Runs the binary as a user would, bounded in time, and tells how it ended.
 //!
-//! In: arguments, standard input, directories of the test's own. Out: [`Outcome`], or a [`Terminal`] to talk to. A run that does not
-//! end within [`DEADLINE`] is killed and fails its test, so that a hang is a failure and not a stuck CI job. Signals that whoever
-//! runs the tests ignores, as `nohup` and background jobs do, are not ignored in a run. Unsafe: that is done between `fork` and `exec`.
+//! In: arguments, standard input, directories of the test's own. Out: [`Outcome`], or a [`Terminal`] to talk to. A run that
+//! does not end within [`DEADLINE`] is killed and fails its test, so that a hang is a failure and not a stuck CI job. Signals
+//! that whoever runs the tests ignores, as `nohup` and background jobs do, are not ignored in a run. Unsafe: that is done
+//! between `fork` and `exec`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -18,7 +19,7 @@ use rustix::process::{Resource, Rlimit};
 use crate::terminal::{self, Modes, Terminal};
 use crate::tiers::Tier;
 
-/// How long a run may take before it counts as hanging. Generous: tests share slow machines.
+/// Time after which a run counts as hanging. It is generous, because tests share slow machines.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// True if memories are guard-paged in this build: with the interpreter's driver loop, a fault is no trap.
@@ -263,7 +264,7 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Ve
     })
 }
 
-/// How a run ended.
+/// End of a run.
 #[derive(Debug)]
 pub struct Outcome {
     status: ExitStatus,

@@ -1,11 +1,12 @@
-//! Limits: time, memory, stack, tables, instances, descriptors, output, modules. A guest that runs into one ends in an orderly way, whatever it was doing.
+//! Limits: time, memory, stack, tables, instances, descriptors, output, modules. A guest that runs into one ends in an orderly
+//! way, whatever it was doing.
 
 use std::time::Duration;
 
 use crate::harness::{Outcome, Run, Scratch, WASMR, guest};
 use crate::tiers::{Tier, on_every_tier};
 
-/// How much later than its timeout a run may end on a busy machine.
+/// Time after its timeout at which a run must have ended on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
 
 /// Runs `loop.wasm HOW` with a timeout and an open standard input that never says anything.

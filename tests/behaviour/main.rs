@@ -1,7 +1,8 @@
-//! What users see: the built `wasmr` binary on small programs, once per way to execute.
+//! What users see: the built `wasmr` binary on small programs, once per configuration.
 //!
-//! One test binary, so that it links once. [`harness`] runs processes, if need be on a [`terminal`], [`tiers`] multiplies tests by ways to execute,
-//! [`golden`] compares whole outputs with the files of `tests/golden/`; the other modules are tests, by subject.
+//! One test binary, so that it links once. [`harness`] runs processes, if need be on a [`terminal`], [`tiers`] multiplies tests
+//! by configurations, [`golden`] compares whole outputs with the files of `tests/golden/`; the other modules are tests, by
+//! subject.
 
 mod cli;
 mod completions;

@@ -144,7 +144,7 @@ on_every_tier! {
         run(["--preload".into(), "=fine.wat".into()], &fine).exits(2).prints("").says("the module has no name");
     }
 
-    /// What WASI offers, or what stood in for it, may have been taken from there by a library before.
+    /// A library loaded earlier may already have imported a function of WASI, or its replacement.
     fn a_library_may_stand_between_a_program_and_wasi(tier) {
         let scratch = Scratch::new();
         let program = scratch.file("main.wat", r#"(module

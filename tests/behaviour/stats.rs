@@ -138,7 +138,7 @@ fn the_list_of_code_keys() {
     compare("help_code_keys", "run -C help", &Run::bare().words(["run", "-C", "help"]).end());
 }
 
-/// Where the reason for interpreting is the user's choice, and where there is machine code.
+/// Modes in which interpreting is the user's choice, or in which there is machine code.
 #[cfg(feature = "jit")]
 mod with_a_compiler {
     use super::number;

@@ -1,6 +1,6 @@
-//! The ways to execute, and the macro that makes every test one test for each of them, by name: `exit::trap::interp`.
+//! Configurations, and the macro that makes every test one test for each of them, by name: `exit::trap::interp`.
 
-/// A way to execute: the words that choose it on the command line.
+/// A configuration: the words that choose it on the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Tier(pub &'static [&'static str]);
 

@@ -30,7 +30,7 @@ fn without_names() -> String {
     GUEST.replace("$_ZN5outer4callEv ", "").replace("(func $named", "(func").replace("$named", "2")
 }
 
-/// How a call of the guest ends whose import is this.
+/// Returns the end of a call of the guest that has this function as its import.
 #[track_caller]
 fn stop_of(engine: &Engine, text: &str, define: impl FnOnce(&mut Linker<()>)) -> Stop {
     let mut linker = Linker::new();

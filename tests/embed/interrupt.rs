@@ -11,7 +11,7 @@ use wasmr::{Caller, Engine, Instance, InterruptHandle, Linker, Stop, Store, Trap
 
 use crate::support::{in_every_mode, instance, module};
 
-/// How late a guest may end on a machine that is busy with other tests. On an idle one it is a matter of microseconds;
+/// Time in which a guest must end on a machine that is busy with other tests. On an idle one it takes microseconds;
 /// `benches/timeout_overshoot.py` measures.
 const SLACK: Duration = Duration::from_secs(5);
 

@@ -1,6 +1,6 @@
-//! The library as an embedder uses it: by behaviour, through the facade alone, once per way to execute.
+//! The library as an embedder uses it: by behaviour, through the facade alone, once per configuration.
 //!
-//! [`support`] makes engines and multiplies tests by ways to execute; the other modules are tests, by subject; [`examples`]
+//! [`support`] makes engines and multiplies tests by configurations; the other modules are tests, by subject; [`examples`]
 //! runs the programs of `examples/`. What many instances leave behind is measured in `tests/leaks.rs`, which has a process to
 //! itself.
 

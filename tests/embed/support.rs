@@ -1,4 +1,4 @@
-//! What the tests share: engines by way to execute, and a module instantiated in one line.
+//! Shared by the tests: engines by configuration, and a module instantiated in one line.
 
 use wasmr::{Config, Engine, Extern, Instance, Mode, Module, Store};
 

@@ -7,7 +7,7 @@ use wasmr::{Engine, Linker, Store};
 
 use crate::support::module;
 
-/// What the guest `args_env.wasm` sees: its arguments and variables, a line each.
+/// Returns the output of the guest `args_env.wasm`: its arguments and variables, a line each.
 fn seen(builder: &mut WasiCtxBuilder) -> Vec<String> {
     let engine = Engine::default();
     let guest = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests/args_env.wasm");

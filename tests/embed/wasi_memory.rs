@@ -3,7 +3,7 @@
 
 use wasmr::wasi::{self, MissingMemory, OutputBuffer, Stdout, WasiCtx};
 use wasmr::{Engine, Extern, InstantiateError, Linker, Stop, StopKind, Store, TrapCode};
-use wasmr_wasi::{MODULES, Slot};
+use wasmr_wasi::{MODULES, ParamType};
 
 use crate::support::{in_every_mode, module};
 
@@ -40,7 +40,7 @@ fn run(engine: &Engine, text: &str) -> (Result<(), Stop>, Vec<u8>) {
     (result, output.take())
 }
 
-/// What a guest that found no memory is told.
+/// Returns the message to a guest without a memory.
 #[track_caller]
 fn missing(result: Result<(), Stop>) -> MissingMemory {
     match result.unwrap_err().into_kind() {
@@ -56,7 +56,7 @@ in_every_mode! {
             for call in calls.iter().filter(|call| call.params.iter().any(|param| param.is_pointer)) {
                 let (mut params, mut args) = (String::new(), String::new());
                 for param in call.params {
-                    let ty = if param.slot == Slot::I32 { "i32" } else { "i64" };
+                    let ty = if param.ty == ParamType::I32 { "i32" } else { "i64" };
                     params.push_str(&format!(" {ty}"));
                     args.push_str(&format!(" ({ty}.const {})", if param.is_pointer { -8 } else { 9 }));
                 }

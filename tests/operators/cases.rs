@@ -10,11 +10,11 @@ use wasmr_core::trap::TrapCode;
 use wasmr_core::types::ValType;
 use wasmr_core::value::{V128, Val};
 
-/// Whether every tier gives the same NaN. On x86-64 it must; elsewhere there is only the interpreter, and LLVM and the processor
-/// choose the bits.
+/// True if every tier must give the same NaN. On x86-64 it must; elsewhere there is only the interpreter, and LLVM and the
+/// processor choose the bits.
 pub const NANS_ARE_SETTLED: bool = cfg!(target_arch = "x86_64");
 
-/// What operands mean to an operator.
+/// Meaning of operands to an operator.
 type Meaning = Box<dyn Fn(&[Val]) -> Result<Val, TrapCode>>;
 
 /// An operator with its immediate, or an expression.
@@ -386,7 +386,7 @@ impl Case {
         operands.iter().enumerate().fold(self.text.clone(), replace)
     }
 
-    /// Which operands of a function are constants, and what they are: none, one of several, all.
+    /// Constant operands of a function: none, one of several, all.
     pub fn constants(&self) -> Vec<Vec<Option<Val>>> {
         let open = vec![None; self.operands.len()];
         let mut constants = vec![open.clone()];
@@ -423,8 +423,8 @@ impl Case {
         (0..total).step_by(step).map(combination).collect()
     }
 
-    /// Whether a result may stand for the one that the operator's function gives: where NaN bits are not settled, floats that are
-    /// computed may be other NaNs.
+    /// Returns true if a result is acceptable for the one that the operator's function gives: where NaN bits are not settled,
+    /// floats that are computed may be other NaNs.
     pub fn allows(&self, expected: Val, actual: Val) -> bool {
         if NANS_ARE_SETTLED {
             return expected == actual;

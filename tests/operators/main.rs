@@ -5,9 +5,9 @@
 //! with each of them a constant, and with constants only. [`nans`] tries operands of every other origin.
 
 mod cases;
+#[path = "../configurations/mod.rs"]
+mod configurations;
 mod nans;
-#[path = "../ways/mod.rs"]
-mod ways;
 
 use cases::{Case, cases, constant};
 use wasmr::{Config, Engine, Instance, Mode, Module, Store, TrapCode, Val, ValType};

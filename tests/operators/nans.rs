@@ -8,7 +8,7 @@ use wasmr_core::ops;
 use wasmr_core::value::{V128, Val as Value};
 
 use crate::cases::{Case, NANS_ARE_SETTLED, cases};
-use crate::ways::{Body, MAX_COMPILED_SIZE, Way, ways};
+use crate::configurations::{Body, Configuration, MAX_COMPILED_SIZE, configurations};
 use crate::{from_embedder, name, to_embedder};
 
 /// Quiet and signalling, of either sign, with different payloads; a number at the end.
@@ -24,11 +24,11 @@ const F64S: [u64; 7] = [
     1.5_f64.to_bits(),
 ];
 
-/// Where an operand comes from.
+/// Source of an operand.
 struct Source {
     /// As text, of the operand's place, its type, and the operators of its lanes.
     text: fn(usize, &str, &str) -> String,
-    /// What it is then, in lanes of this kind.
+    /// Returns the operand's value, in lanes of this kind.
     value: fn(Value, &str) -> Value,
 }
 
@@ -175,8 +175,8 @@ fn module(case: &Case, shapes: &[Shape]) -> String {
 }
 
 /// Calls all functions of a case with all arguments; gives the number of calls.
-fn check(way: &Way, case: &Case) -> usize {
-    let engine = way.engine();
+fn check(configuration: &Configuration, case: &Case) -> usize {
+    let engine = configuration.engine();
     let shapes = shapes(case);
     let text = module(case, &shapes);
     let module = Module::new(&engine, &text).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -187,7 +187,7 @@ fn check(way: &Way, case: &Case) -> usize {
         (0..shapes.len()).map(|number| instance.get_func(&store, &number.to_string()).unwrap()).collect();
     let mut calls = 0;
     // Some functions are compiled when they were called a few times.
-    let rounds = if way.compiles_at_once { 1 } else { 3 };
+    let rounds = if configuration.compiles_at_once { 1 } else { 3 };
     for arguments in arguments(case).into_iter().cycle().take(rounds * 49) {
         let given: Vec<Val> = arguments.iter().map(|&argument| to_embedder(argument)).collect();
         set.call(&mut store, &given, &mut []).unwrap();
@@ -200,10 +200,10 @@ fn check(way: &Way, case: &Case) -> usize {
             });
             let operands: Vec<Value> = operands.collect();
             let expected = (case.meaning)(&operands).unwrap();
-            let (what, way, Shape { sources, places, in_loop }) = (&case.text, &way.name, shape);
+            let (what, configuration, Shape { sources, places, in_loop }) = (&case.text, &configuration.name, shape);
             assert!(
                 case.allows(expected, actual),
-                "[{way}] {what} of {operands:x?}, sources {sources:?} of {places:?}, in a loop: {in_loop}: \
+                "[{configuration}] {what} of {operands:x?}, sources {sources:?} of {places:?}, in a loop: {in_loop}: \
                  expected {expected:x?}, found {actual:x?}"
             );
             calls += 1;
@@ -220,8 +220,8 @@ fn check_all(count: usize, shape: &str) {
     };
     let cases: Vec<Case> = cases().into_iter().filter(takes_floats).collect();
     assert_eq!(cases.len(), count);
-    for way in ways(MAX_COMPILED_SIZE) {
-        let calls: usize = cases.iter().map(|case| check(&way, case)).sum();
+    for configuration in configurations(MAX_COMPILED_SIZE) {
+        let calls: usize = cases.iter().map(|case| check(&configuration, case)).sum();
         assert!(calls > 100 * count, "{calls} calls");
     }
 }

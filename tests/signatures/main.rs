@@ -1,51 +1,54 @@
-//! Signatures: arguments and results of every type, in every number, arrive as they were sent for every pair of caller and callee
-//! and every kind of call: host, interpreter and machine code; directly, through a table, through a reference, as a tail call, into
-//! another instance, through the host and back.
+//! Signatures: arguments and results of every type, in every number, arrive as they were sent for every pair of caller and
+//! callee and every kind of call: host, interpreter and machine code; directly, through a table, through a reference, as a tail
+//! call, into another instance, through the host and back.
 //!
 //! For each random [`signature`] there is a [`plan`]: a module with *leaves*, which note their arguments in globals and return
-//! results that the host put into others, and *forwarders*, which call a leaf, a host function or another forwarder with the values
-//! they received, in another order. A [`trial`] calls each forwarder with random bits and compares the arguments at the leaf, the
-//! results, and the forwarder's own parameters after the call. Every signature has its own seed, which a failure names.
+//! results that the host put into others, and *forwarders*, which call a leaf, a host function or another forwarder with the
+//! values they received, in another order. A [`trial`] calls each forwarder with random bits and compares the arguments at the
+//! leaf, the results, and the forwarder's own parameters after the call. Every signature has its own seed, which a failure
+//! names.
 #![cfg(feature = "jit")]
 
+#[path = "../configurations/mod.rs"]
+mod configurations;
 mod plan;
 mod random;
 mod signature;
 mod trial;
-#[path = "../ways/mod.rs"]
-mod ways;
 
 use wasmr::Engine;
 
+use configurations::{Configuration, MAX_COMPILED_SIZE, configurations};
 use plan::Plan;
 use random::Random;
 use signature::{Signature, TYPES};
 use trial::{Trial, shown};
-use ways::{MAX_COMPILED_SIZE, Way, ways};
 
 const FIRST_SEED: u64 = 0x5eed_0000_0000_0000;
 /// Number of random signatures.
 const SIGNATURES: u64 = 300;
 
-/// Carries out plans in all ways in which the first call shows something.
+/// Carries out plans in all configurations in which the first call shows something.
 fn check(max_compiled_size: usize, plans: impl Iterator<Item = Plan>) {
-    let ways = ways(max_compiled_size).into_iter().enumerate();
-    let ways: Vec<Way> =
-        ways.filter(|(number, way)| *number == 0 || way.compiles_at_once).map(|(_, way)| way).collect();
-    let engines: Vec<Engine> = ways.iter().map(Way::engine).collect();
+    let configurations = configurations(max_compiled_size).into_iter().enumerate();
+    let configurations: Vec<Configuration> = configurations
+        .filter(|(number, configuration)| *number == 0 || configuration.compiles_at_once)
+        .map(|(_, configuration)| configuration)
+        .collect();
+    let engines: Vec<Engine> = configurations.iter().map(Configuration::engine).collect();
     let mut count = 0;
     for plan in plans {
         let modules = [plan.module(), plan.other_module()]
             .map(|text| wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}: {}", shown(&text))));
-        for (way, engine) in ways.iter().zip(&engines) {
-            Trial::new(engine, &plan, &modules).run(&way.name);
+        for (configuration, engine) in configurations.iter().zip(&engines) {
+            Trial::new(engine, &plan, &modules).run(&configuration.name);
         }
         count += 1;
     }
-    for (way, engine) in ways.iter().zip(&engines) {
+    for (configuration, engine) in configurations.iter().zip(&engines) {
         let report = engine.report();
-        assert_eq!(report.functions >= 2 * count, way.compiles_at_once, "{}: {report}", way.name);
-        assert!(report.refused == 0 || max_compiled_size < usize::MAX, "{}: {report}", way.name);
+        assert_eq!(report.functions >= 2 * count, configuration.compiles_at_once, "{}: {report}", configuration.name);
+        assert!(report.refused == 0 || max_compiled_size < usize::MAX, "{}: {report}", configuration.name);
     }
 }
 

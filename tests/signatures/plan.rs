@@ -5,16 +5,16 @@ use std::fmt::Write;
 use crate::FIRST_SEED;
 use wasmr::ValType;
 
+use crate::configurations::Body;
 use crate::random::Random;
 use crate::signature::{Signature, name, names};
-use crate::ways::Body;
 
 /// Forwarders of a signature, without those that call others.
 pub(crate) const FORWARDERS: usize = 8;
 /// Forwarders of a signature that call a forwarder.
 pub(crate) const CHAINED: usize = 4;
 
-/// How a forwarder calls.
+/// Kind of call that a forwarder makes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     Direct,
@@ -44,7 +44,7 @@ impl Kind {
     }
 }
 
-/// What a forwarder calls.
+/// Callee of a forwarder.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Target {
     Leaf(Body),
@@ -83,7 +83,7 @@ impl Target {
         }
     }
 
-    /// What it says of itself when it notes the arguments.
+    /// Returns the number by which a leaf names itself when it notes the arguments.
     pub(crate) fn number(self) -> i32 {
         Target::ALL.iter().position(|other| *other == self).unwrap() as i32
     }
@@ -94,9 +94,9 @@ pub(crate) struct Forwarder {
     pub(crate) kind: Kind,
     pub(crate) body: Body,
     pub(crate) target: Target,
-    /// Which order its parameters and results have: 0 is the signature's.
+    /// Orders of the parameters and of the results: 0 is the signature's, 1 the other one.
     pub(crate) orders: [usize; 2],
-    /// What notes the arguments in the end.
+    /// Leaf or host function that notes the arguments at the end of the chain.
     pub(crate) end: Target,
 }
 
@@ -105,10 +105,10 @@ pub(crate) struct Plan {
     pub(crate) signature: Signature,
     /// Two orders of the parameters, then two of the results. `order[at]` is the signature's number of the one at `at`.
     pub(crate) orders: [[Vec<usize>; 2]; 2],
-    /// Where a leaf's results come from: a parameter, or what the host put into a global.
+    /// Source of each result of a leaf: a parameter, or a global that the host has set.
     pub(crate) sources: Vec<Option<usize>>,
     pub(crate) forwarders: Vec<Forwarder>,
-    /// What it was made from.
+    /// Seed of the random choices.
     pub(crate) seed: u64,
 }
 
@@ -246,7 +246,7 @@ impl Plan {
         text
     }
 
-    /// What the table holds.
+    /// Returns the names of the functions in the table.
     pub(crate) fn table(&self) -> Vec<String> {
         let targets = Target::ALL.iter().map(|target| target.name());
         targets.chain((0..self.forwarders.len()).map(|number| format!("f{number}"))).collect()

@@ -5,11 +5,11 @@ use wasmr::{
     ValType,
 };
 
+use crate::configurations::Body;
 use crate::plan::{Plan, Target};
 use crate::random::Random;
-use crate::ways::Body;
 
-/// What the host notes and gives.
+/// Values that the host received, and values that it returns.
 #[derive(Default)]
 pub(crate) struct Data {
     pub(crate) noted: Vec<Val>,
@@ -152,8 +152,8 @@ impl<'a> Trial<'a> {
         types.iter().map(&mut value).collect()
     }
 
-    /// Calls a function whose parameters and results are in these orders. Where the arguments arrived, which they were, and what
-    /// came back, in the signature's order.
+    /// Calls a function whose parameters and results are in these orders. Where the arguments arrived, which they were, and
+    /// what came back, in the signature's order.
     pub(crate) fn call(
         &mut self,
         func: Func,
@@ -190,9 +190,9 @@ impl<'a> Trial<'a> {
         given.iter().zip(&self.plan.sources).map(|(given, source)| source.map_or(*given, |at| params[at])).collect()
     }
 
-    pub(crate) fn run(&mut self, way: &str) {
+    pub(crate) fn run(&mut self, configuration: &str) {
         let random = &mut Random(self.plan.seed);
-        let context = || format!("{way}, seed {:#x}:\n{}\n", self.plan.seed, shown(&self.plan.module()));
+        let context = || format!("{configuration}, seed {:#x}:\n{}\n", self.plan.seed, shown(&self.plan.module()));
         let signature = &self.plan.signature;
         for round in 0..2 {
             for body in [Body::Compiled, Body::Interpreted] {

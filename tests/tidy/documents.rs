@@ -3,13 +3,14 @@
 //! In: `CONTRIBUTING.md`, `spec-tests/README.md` and the pages in `docs/`. Each test lists every offender, so that one run is
 //! enough to mend all. The rules for a page:
 //!
-//! - A code span with a slash is a path, written from the root of the checkout, and exists. So does every path in a fenced block
-//!   that begins with a directory of the root. A code span like `file.rs` is the name of some file.
+//! - A code span with a slash is a path, written from the root of the checkout, and exists. So does every path in a fenced
+//!   block that begins with a directory of the root. A code span like `file.rs` is the name of some file.
 //! - In "`name` in `path/of/file.rs`", the file contains the name. Several names may stand before the "in", separated by commas
 //!   or "and". Of `Type::method`, the file contains both words.
 //! - A relative link leads to a file, its anchor to a heading there.
 //! - A `cargo` command names packages of the checkout after `-p`, integration tests of that package (of the root without `-p`)
-//!   after `--test`, and modules of those tests with `::` at the end. Code spans that begin with `-p` or `--test` count as well.
+//!   after `--test`, and modules of those tests with `::` at the end. Code spans that begin with `-p` or `--test` count as
+//!   well.
 
 use std::collections::BTreeSet;
 use std::fs;

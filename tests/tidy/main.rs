@@ -1,5 +1,5 @@
-//! Rules about the tree itself, which no compiler checks: sizes and tours of files, where `unsafe` may stand, which crate
-//! may use which, nothing unfinished, no dependency below a version with a known hole, no path of somebody's machine. Rules about
+//! Rules about the tree itself, which no compiler checks: sizes and tours of files, where `unsafe` may stand, which crate may
+//! use which, nothing unfinished, no dependency below a version with a known hole, no path of somebody's machine. Rules about
 //! documents are in [`documents`].
 //!
 //! In: the files of the checkout, found by walking it. Each test lists every offender, so that one run is enough to fix all.
@@ -99,7 +99,7 @@ const UNSAFE_FILES: &[&str] = &[
     "tests/no_code_memory.rs",
 ];
 
-/// What each package may depend on, besides the standard library. Development dependencies are free.
+/// Packages that each package may depend on. Development dependencies are free.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("crates/core", &[]),
     ("crates/module", &["wasmr-core", "wasmparser", "thiserror", "wast", "wat"]),
@@ -141,7 +141,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Where `wasmparser` may be named in code.
+/// Files that may name `wasmparser` in code.
 const WASMPARSER_PLACES: &[&str] = &["crates/module/", "crates/interp/src/translate/", "crates/jit/src/translate/"];
 
 /// Packages of the lock file that must not be older: name, version, why.
@@ -206,7 +206,7 @@ fn only_the_decoder_and_the_translators_name_wasmparser() {
     assert_none(offenders.map(|(file, _)| file).collect(), "later stages use the words of `core` instead");
 }
 
-/// Where the process's own authority over files, variables and arguments may be used: for the command line, where its options
+/// Files that may use the process's own authority over files, variables and arguments: for the command line, where its options
 /// are resolved; for embedders, where they call a method that says so.
 const AUTHORITY_PLACES: &[&str] = &["src/cli/plan.rs", "crates/wasi/src/inherit.rs"];
 

@@ -41,12 +41,12 @@ pub(crate) fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
-/// The text with comments, strings and character literals blanked out; line breaks stay.
+/// Returns the text with comments, strings and character literals blanked out; line breaks stay.
 pub(crate) fn code_of(text: &str) -> String {
     split(text).0
 }
 
-/// What [`code_of`] takes out as comments; line breaks stay.
+/// Returns the comments of the text, with everything else blanked out; line breaks stay.
 pub(crate) fn comments_of(text: &str) -> String {
     split(text).1
 }
@@ -136,7 +136,7 @@ pub(crate) fn split(text: &str) -> (String, String) {
     (code, comments)
 }
 
-/// Whether `word` stands in `text` as a whole word.
+/// Returns true if `text` contains `word` as a whole word.
 pub(crate) fn has_word(text: &str, word: &str) -> bool {
     let part_of_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     text.match_indices(word).any(|(at, _)| {

@@ -1,4 +1,4 @@
-//! `memory.copy`, `memory.fill` and `memory.init` of every size that some way of executing treats by itself, constant and not,
+//! `memory.copy`, `memory.fill` and `memory.init` of every size that some tier has special code for, constant and not,
 //! in 32-bit and 64-bit memories, guarded and checked: against a model of memories as arrays.
 //!
 //! The ranges touch the ends of memories, reach one byte beyond, overlap in both directions, and wrap around. An operator that
@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use wasmr::{Config, Engine, Instance, Memory, MemoryStrategy, Module, Store, TrapCode, Val};
 
-use crate::ways::ways;
+use crate::configurations::configurations;
 
 const PAGE: u64 = 65_536;
 
@@ -190,7 +190,8 @@ fn module() -> String {
     text + ")"
 }
 
-/// Makes every call of some functions in one way. Returns the messages of those that trapped. `sizes` are for functions that take one.
+/// Makes every call of some functions in one way. Returns the messages of those that trapped. `sizes` are for functions that
+/// take one.
 fn run(config: &Config, name: &str, sizes: &[u64], is_tried: impl Fn(Op) -> bool) -> Vec<String> {
     let engine = Engine::new(config);
     let module = Module::new(&engine, module().as_bytes()).unwrap();
@@ -238,12 +239,12 @@ fn run(config: &Config, name: &str, sizes: &[u64], is_tried: impl Fn(Op) -> bool
 fn small_ranges_are_moved_and_checked_the_same_however_they_are_executed() {
     for strategy in [MemoryStrategy::Guarded, MemoryStrategy::Checked] {
         let mut expected: Option<Vec<String>> = None;
-        for mut way in ways(usize::MAX) {
-            way.config.memory_strategy(strategy);
-            let ends = run(&way.config, &way.name, SIZES, |_| true);
+        for mut configuration in configurations(usize::MAX) {
+            configuration.config.memory_strategy(strategy);
+            let ends = run(&configuration.config, &configuration.name, SIZES, |_| true);
             assert!(ends.len() > 1000, "many of them trap");
             let expected = expected.get_or_insert_with(|| ends.clone());
-            assert!(*expected == ends, "{}, {strategy:?}: traps have another message or place", way.name);
+            assert!(*expected == ends, "{}, {strategy:?}: traps have another message or place", configuration.name);
         }
     }
 }
@@ -253,9 +254,11 @@ fn every_size_that_has_moves_of_its_own() {
     let sizes: Vec<u64> = (0..=130).collect();
     for strategy in [MemoryStrategy::Guarded, MemoryStrategy::Checked] {
         // Tiered modes execute the same code as those of one tier.
-        for mut way in ways(usize::MAX).into_iter().filter(|way| !way.name.starts_with("tiered")) {
-            way.config.memory_strategy(strategy);
-            run(&way.config, &way.name, &sizes, |op| op.size().is_none());
+        for mut configuration in
+            configurations(usize::MAX).into_iter().filter(|configuration| !configuration.name.starts_with("tiered"))
+        {
+            configuration.config.memory_strategy(strategy);
+            run(&configuration.config, &configuration.name, &sizes, |op| op.size().is_none());
         }
     }
 }

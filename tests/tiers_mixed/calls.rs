@@ -3,14 +3,14 @@
 
 use wasmr::Val;
 
+use crate::configurations::Body;
 use crate::support::{End, mixes, padded, same_ends, tier_mixes};
-use crate::ways::Body;
 
 /// Rounds after which code was made, with what was found until then in it.
 const ROUNDS: i32 = 30_000;
 
-/// Two instances share a table: `$add` of this one and of the other are the same function of the same module, or another with the
-/// same number. `run` calls what is at an index through the table, and what is in a global by reference, so many times.
+/// Two instances share a table: `$add` of this one and of the other are the same function of the same module, or another with
+/// the same number. `run` calls what is at an index through the table, and what is in a global by reference, so many times.
 fn module(imports: &str, step: &str) -> String {
     format!(
         r#"(module

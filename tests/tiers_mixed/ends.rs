@@ -1,11 +1,11 @@
-//! Other ends of a run: errors and panics of host functions, the guest's own wish to end. They pass through frames of all tiers,
-//! are caught by none, and leave a store that works.
+//! Other ends of a run: errors and panics of host functions, the guest's own wish to end. They pass through frames of all
+//! tiers, are caught by none, and leave a store that works.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wasmr::Val;
 
-use crate::support::{End, Program, mixes, padded, same_ends, shown, ways};
+use crate::support::{End, Program, configurations, mixes, padded, same_ends, shown};
 
 /// Ends as its parameter says, after two calls, one of them in a `try_table` that catches everything the guest may catch, and,
 /// if the parameter is 10 more, a trampoline through the host.
@@ -50,12 +50,18 @@ fn errors_and_exits_of_host_functions_pass_through() {
 fn panics_of_host_functions_pass_through() {
     for bodies in mixes(3) {
         let text = padded(GUEST, &bodies);
-        for way in ways() {
-            let mut program = Program::new(&way, &text);
+        for configuration in configurations() {
+            let mut program = Program::new(&configuration, &text);
             for how in [3, 13, 3, 33] {
                 let payload = catch_unwind(AssertUnwindSafe(|| program.call("run", &[Val::I32(how)]))).unwrap_err();
                 assert_eq!(payload.downcast_ref::<&str>(), Some(&"a host function that panics"));
-                assert_eq!(program.call("run", &[Val::I32(20)]).i64(), 102, "{}: {}", way.name, shown(&[("", &text)]));
+                assert_eq!(
+                    program.call("run", &[Val::I32(20)]).i64(),
+                    102,
+                    "{}: {}",
+                    configuration.name,
+                    shown(&[("", &text)])
+                );
                 assert_eq!(program.global("after"), 0, "nothing is caught");
             }
         }

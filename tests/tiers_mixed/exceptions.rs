@@ -2,8 +2,8 @@
 
 use wasmr::{V128, Val};
 
-use crate::support::{End, Program, Value, mixes, padded, same_ends, same_ends_in, ways};
-use crate::ways::Body;
+use crate::configurations::Body;
+use crate::support::{End, Program, Value, configurations, mixes, padded, same_ends, same_ends_in};
 
 #[test]
 fn payloads_of_every_type_arrive() {
@@ -62,7 +62,8 @@ fn payloads_of_every_type_arrive() {
     }
 }
 
-/// Handlers of all four kinds at several depths, inside one another and in a loop; by number, what is thrown and where it is caught.
+/// Handlers of all four kinds at several depths, inside one another and in a loop; by number, what is thrown and where it is
+/// caught.
 const HANDLERS: &str = r#"(module
   (import "h" "tag" (tag $host (param i64)))
   (import "h" "throw" (func $host_throw (param i64)))
@@ -220,14 +221,14 @@ fn traps_are_not_caught() {
                 (block $caught (return (try_table (result i32) (catch_all $caught) (i32.div_u (i32.const 1) (local.get 0))))) (i32.const 4)))"#,
             &bodies,
         );
-        for way in ways() {
-            let mut program = Program::new(&way, &text);
+        for configuration in configurations() {
+            let mut program = Program::new(&configuration, &text);
             for (name, message) in [
                 ("divide", "integer divide by zero"),
                 ("here", "integer divide by zero"),
                 ("overflow", "call stack exhausted"),
             ] {
-                assert_eq!(program.call(name, &[Val::I32(0)]).trap().0, message, "{}", way.name);
+                assert_eq!(program.call(name, &[Val::I32(0)]).trap().0, message, "{}", configuration.name);
             }
         }
     }
@@ -297,12 +298,12 @@ fn exceptions_that_only_compiled_frames_hold_are_kept() {
           (local.set $sum)
           (call $value)
           (i64.add (i64.mul (local.get $sum) (i64.const 1000)))))"#;
-    let ways: Vec<_> = ways()
+    let configurations: Vec<_> = configurations()
         .into_iter()
-        .map(|mut way| {
+        .map(|mut configuration| {
             let limits = wasmr::StoreLimits { max_reference_bytes: 64 << 10, ..Default::default() };
-            way.config.limits(limits);
-            way
+            configuration.config.limits(limits);
+            configuration
         })
         .collect();
     for bodies in [Body::Small, Body::Compiled, Body::Interpreted].map(|body| [body; 3]).into_iter().chain([
@@ -311,7 +312,11 @@ fn exceptions_that_only_compiled_frames_hold_are_kept() {
         [Body::Compiled, Body::Compiled, Body::Interpreted],
     ]) {
         let text = padded(text, &bodies);
-        let ends = same_ends_in(&ways, &[("main", &text)], &[("run", &[Val::I32(5000)]), ("run", &[Val::I32(5000)])]);
+        let ends = same_ends_in(
+            &configurations,
+            &[("main", &text)],
+            &[("run", &[Val::I32(5000)]), ("run", &[Val::I32(5000)])],
+        );
         assert_eq!(ends[0].i64(), (5000 * 5001 / 2 + 42_000_000) * 1000 + 43);
         assert_eq!(ends[1], ends[0]);
     }

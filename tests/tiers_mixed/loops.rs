@@ -1,14 +1,14 @@
-//! Loops that are taken over while they run: wherever control is, all that a frame holds goes along, and the function ends as it
-//! would have.
+//! Loops that are taken over while they run: wherever control is, all that a frame holds goes along, and the function ends as
+//! it would have.
 //!
 //! Every function here is called once or a few times only, so that its loops are what is hot.
 
 use wasmr::{MemoryStrategy, V128, Val};
 
-use crate::support::{Program, padded, same_ends, same_ends_in, shown, tier_mixes, ways};
-use crate::ways::Body;
+use crate::configurations::Body;
+use crate::support::{Program, configurations, padded, same_ends, same_ends_in, shown, tier_mixes};
 
-/// Rounds of a loop that is long enough to be noticed in all ways but the one that needs milliseconds.
+/// Rounds of a loop that is long enough to be noticed in all configurations but the one that needs milliseconds.
 const ROUNDS: i32 = 20_000;
 
 #[test]
@@ -61,7 +61,7 @@ fn every_loop_of_a_nest_can_be_the_one() {
     }
 }
 
-/// What the integers of the nest above come to.
+/// Returns the sum of the integers of the nest above.
 fn sum_of_nest(a: i32, b: i32, c: i32) -> i64 {
     let (mut sum, mut carried) = (0_i64, 1000_i64);
     for i in 0..a {
@@ -224,11 +224,11 @@ fn memory_grows_in_a_loop() {
                 (i64.add (i64.mul (local.get $sum) (i64.const 1000)) (i64.extend_i32_u (memory.size)))))"#
         )
     };
-    let checked: Vec<_> = ways()
+    let checked: Vec<_> = configurations()
         .into_iter()
-        .map(|mut way| {
-            way.config.memory_strategy(MemoryStrategy::Checked);
-            way
+        .map(|mut configuration| {
+            configuration.config.memory_strategy(MemoryStrategy::Checked);
+            configuration
         })
         .collect();
     for inner in ["(memory.grow (i32.const 1))", "(call $grow (i32.const 1))"] {
@@ -385,12 +385,17 @@ fn the_store_outlives_what_its_loops_did() {
             (global.set $sum (i64.sub (global.get $sum) (i64.const 1)))
             (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
           (i32.wrap_i64 (global.get $sum))))"#;
-    for way in ways() {
-        let mut program = Program::new(&way, text);
+    for configuration in configurations() {
+        let mut program = Program::new(&configuration, text);
         for round in 1..=3 {
             assert_eq!(program.call("add", &[Val::I32(ROUNDS), Val::I32(0)]).trap().0, "integer divide by zero");
             let all = i64::from(ROUNDS) * i64::from(ROUNDS + 1) / 2;
-            assert_eq!(program.call("add", &[Val::I32(ROUNDS), Val::I32(1)]).i64(), all, "{} {round}", way.name);
+            assert_eq!(
+                program.call("add", &[Val::I32(ROUNDS), Val::I32(1)]).i64(),
+                all,
+                "{} {round}",
+                configuration.name
+            );
             assert_eq!(program.call("back", &[Val::I32(ROUNDS)]).i64(), all - i64::from(ROUNDS));
             program.instance.get_global(&program.store, "sum").unwrap().set(&mut program.store, Val::I64(0)).unwrap();
         }

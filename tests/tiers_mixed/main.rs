@@ -1,12 +1,14 @@
 //! What happens where tiers meet: whatever mix of functions is interpreted, compiled and inlined, a program gives the same
 //! results, and ends in the same way at the same place.
 //!
-//! [`support`] runs one module in all [`ways`] and compares; the other modules are tests, by what crosses from tier to tier.
-//! Values that cross as arguments and results are the business of `tests/signatures/`.
+//! [`support`] runs one module in all [`configurations`] and compares; the other modules are tests, by what crosses from tier
+//! to tier. Values that cross as arguments and results are the business of `tests/signatures/`.
 #![cfg(feature = "jit")]
 
 mod bulk_memory;
 mod calls;
+#[path = "../configurations/mod.rs"]
+mod configurations;
 mod ends;
 mod exceptions;
 mod loops;
@@ -19,5 +21,3 @@ mod tables;
 mod tail_calls;
 mod traps;
 mod unreachable;
-#[path = "../ways/mod.rs"]
-mod ways;

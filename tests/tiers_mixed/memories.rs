@@ -2,15 +2,15 @@
 
 use wasmr::{MemoryStrategy, Val};
 
-use crate::support::{End, padded, same_ends, same_ends_in, tier_mixes, ways};
-use crate::ways::Way;
+use crate::configurations::Configuration;
+use crate::support::{End, configurations, padded, same_ends, same_ends_in, tier_mixes};
 
-fn checked() -> Vec<Way> {
-    let checked = |mut way: Way| {
-        way.config.memory_strategy(MemoryStrategy::Checked);
-        way
+fn checked() -> Vec<Configuration> {
+    let checked = |mut configuration: Configuration| {
+        configuration.config.memory_strategy(MemoryStrategy::Checked);
+        configuration
     };
-    ways().into_iter().map(checked).collect()
+    configurations().into_iter().map(checked).collect()
 }
 
 /// Loads and stores of all sizes at an address and a constant offset, in a memory.
@@ -36,7 +36,7 @@ fn accesses(address: &str, memory: &str, offset: u64) -> String {
     .concat()
 }
 
-fn check(index_type: &str, ways: &[Way]) -> Vec<End> {
+fn check(index_type: &str, configurations: &[Configuration]) -> Vec<End> {
     let mut all = Vec::new();
     let wide = index_type == "i64";
     // Offsets that a guard does or does not cover; the last one takes an address beyond everything.
@@ -75,7 +75,7 @@ fn check(index_type: &str, ways: &[Way]) -> Vec<End> {
                 let mut calls: Vec<_> = params.iter().map(|params| ("run", &params[..])).collect();
                 calls.push(("grow", &[]));
                 calls.extend(params.iter().map(|params| ("run", &params[..])));
-                let ends = same_ends_in(ways, &[("main", &text)], &calls);
+                let ends = same_ends_in(configurations, &[("main", &text)], &calls);
                 let fine = |ends: &[End]| ends.iter().filter(|end| matches!(end, End::Results(_))).count();
                 let (before, after) = ends.split_at(params.len());
                 if offset < 1 << 16 {
@@ -93,12 +93,12 @@ fn check(index_type: &str, ways: &[Way]) -> Vec<End> {
 
 #[test]
 fn accesses_at_and_beyond_the_end() {
-    assert_eq!(check("i32", &ways()), check("i32", &checked()));
+    assert_eq!(check("i32", &configurations()), check("i32", &checked()));
 }
 
 #[test]
 fn accesses_of_64_bit_memories() {
-    check("i64", &ways());
+    check("i64", &configurations());
 }
 
 #[test]
@@ -166,8 +166,8 @@ fn instances_share_a_memory_that_grows() {
             &bodies[1..],
         );
         let modules = [("library", &*library), ("main", &*main)];
-        for ways in [ways(), checked()] {
-            let ends = same_ends_in(&ways, &modules, &[("run", &[Val::I32(40)]), ("run", &[Val::I32(20)])]);
+        for configurations in [configurations(), checked()] {
+            let ends = same_ends_in(&configurations, &modules, &[("run", &[Val::I32(40)]), ("run", &[Val::I32(20)])]);
             assert_eq!(ends[0].i64(), 820_000 + 81);
             assert_eq!(ends[1].trap().0, "unreachable", "the maximum is reached");
         }

@@ -1,5 +1,5 @@
-//! Random programs of loops in expressions: whatever lies on the operand stack below a loop, an `if` or a block, wherever control
-//! is when machine code takes over, and whichever functions are compiled, the result is the interpreter's.
+//! Random programs of loops in expressions: whatever lies on the operand stack below a loop, an `if` or a block, wherever
+//! control is when machine code takes over, and whichever functions are compiled, the result is the interpreter's.
 //!
 //! Every value computed ends up in the result or in memory, which is part of the result. Nothing traps, every loop ends.
 
@@ -7,8 +7,8 @@ use std::fmt::Write;
 
 use wasmr::Val;
 
-use crate::support::{Program, shown, ways};
-use crate::ways::Body;
+use crate::configurations::Body;
+use crate::support::{Program, configurations, shown};
 
 const SEED: u64 = 0x0dd_b1a5_0000_0000;
 const PROGRAMS: u64 = 150;
@@ -25,7 +25,7 @@ struct Generator {
     labels: Vec<(String, Option<usize>)>,
     next_label: usize,
     loops: usize,
-    /// How much may still be generated.
+    /// Number of operators that may still be generated.
     budget: i32,
     /// Functions that may be called.
     callable: usize,
@@ -122,7 +122,7 @@ impl Generator {
         format!("({operator} {value}{close}")
     }
 
-    /// A block with ways out of its middle, one of which may be an exception.
+    /// A block with branches out of its middle, one of which may be an exception.
     fn block(&mut self, ty: usize) -> String {
         let label = self.label();
         let name = TYPES[ty];
@@ -286,23 +286,23 @@ impl Generator {
 }
 
 #[test]
-fn random_programs_give_the_same_in_all_ways() {
+fn random_programs_give_the_same_in_all_configurations() {
     let params = [[Val::I32(3), Val::I64(-5)], [Val::I32(-1), Val::I64(1 << 40)], [Val::I32(3), Val::I64(-5)]];
-    let ways = ways();
+    let configurations = configurations();
     for number in 0..PROGRAMS {
         let seed = SEED + number;
         let mut generator =
             Generator { state: seed, labels: Vec::new(), next_label: 0, loops: 0, budget: 0, callable: 0 };
         let text = generator.module();
         let mut expected = None;
-        for way in &ways {
-            let mut program = Program::new(way, &text);
+        for configuration in &configurations {
+            let mut program = Program::new(configuration, &text);
             let ends: Vec<_> = params.iter().map(|params| program.call("run", params)).collect();
             let memory =
                 program.instance.get_memory(&program.store, "memory").unwrap().data(&program.store)[..0x1010].to_vec();
             let all = (ends, memory);
             let expected = expected.get_or_insert_with(|| all.clone());
-            let context = || format!("seed {seed:#x}, {}: {}", way.name, shown(&[("main", &text)]));
+            let context = || format!("seed {seed:#x}, {}: {}", configuration.name, shown(&[("main", &text)]));
             assert_eq!(all.0, expected.0, "{}", context());
             assert!(all.1 == expected.1, "memory differs, {}", context());
         }

@@ -2,16 +2,16 @@
 
 use wasmr::{StoreLimits, Val};
 
-use crate::support::{padded, same_ends_in, tier_mixes, ways};
-use crate::ways::Way;
+use crate::configurations::Configuration;
+use crate::support::{configurations, padded, same_ends_in, tier_mixes};
 
-/// Where references come to an end after a while, so that they have to be collected.
-fn tight_ways() -> Vec<Way> {
-    let tight = |mut way: Way| {
-        way.config.limits(StoreLimits { max_reference_bytes: 64 << 10, ..StoreLimits::default() });
-        way
+/// Stores with a limit on references, so that the collector must run.
+fn tight_configurations() -> Vec<Configuration> {
+    let tight = |mut configuration: Configuration| {
+        configuration.config.limits(StoreLimits { max_reference_bytes: 64 << 10, ..StoreLimits::default() });
+        configuration
     };
-    ways().into_iter().map(tight).collect()
+    configurations().into_iter().map(tight).collect()
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn references_in_locals_arguments_and_on_the_operand_stack_are_kept() {
             &bodies,
         );
         let calls = [("run", &[Val::I32(4000)][..]), ("run", &[Val::I32(4000)])];
-        let ends = same_ends_in(&tight_ways(), &[("main", &text)], &calls);
+        let ends = same_ends_in(&tight_configurations(), &[("main", &text)], &calls);
         let sum = (4000 * 4001 / 2 + 1_000_005) * 1000 + 3_000_006;
         assert_eq!(ends[0].results(), [sum, 1_000_004, 1, 2].map(Val::I64));
         assert_eq!(ends[1], ends[0]);
@@ -72,7 +72,7 @@ fn references_that_are_held_are_limited() {
             &bodies,
         );
         let calls = [("hold", &[Val::I64(10)][..]), ("hold", &[Val::I64(20_000)]), ("hold", &[Val::I64(100)])];
-        let ends = same_ends_in(&tight_ways(), &[("main", &text)], &calls);
+        let ends = same_ends_in(&tight_configurations(), &[("main", &text)], &calls);
         assert_eq!((ends[0].i64(), ends[2].i64()), (55, 5050));
         assert!(
             matches!(&ends[1], crate::support::End::Host(message) if message.contains("65536 bytes")),

@@ -2,10 +2,10 @@
 
 use wasmr::{StoreLimits, Val};
 
-use crate::support::{Program, padded, tier_mixes, ways};
-use crate::ways::{Body, Way};
+use crate::configurations::{Body, Configuration};
+use crate::support::{Program, configurations, padded, tier_mixes};
 
-/// How many times as deep as in one mode calls may get in another.
+/// Factor by which the greatest depth of calls may differ between modes.
 const COMPARABLE: i64 = 3;
 
 /// Calls itself until the stack is used up, through whatever `CALL` does; counts how deep it got.
@@ -26,9 +26,9 @@ fn recursion(head: &str, call: &str) -> String {
 }
 
 /// The same with another stack.
-fn with_stack(mut way: Way, bytes: usize) -> Way {
-    way.config.limits(StoreLimits { max_stack_bytes: bytes, ..StoreLimits::default() });
-    way
+fn with_stack(mut configuration: Configuration, bytes: usize) -> Configuration {
+    configuration.config.limits(StoreLimits { max_stack_bytes: bytes, ..StoreLimits::default() });
+    configuration
 }
 
 #[test]
@@ -42,18 +42,18 @@ fn endless_recursion_is_the_same_trap_at_a_comparable_depth() {
         let mut depths = Vec::new();
         for bodies in tier_mixes(2).chain([vec![Body::Small; 2]]) {
             let text = padded(&recursion(head, call), &bodies);
-            for way in ways() {
-                let mut program = Program::new(&with_stack(way.clone(), 2 << 20), &text);
+            for configuration in configurations() {
+                let mut program = Program::new(&with_stack(configuration.clone(), 2 << 20), &text);
                 let mut depth = 0;
                 for _ in 0..2 {
                     program.call("reset", &[]);
                     let end = program.call("back", &[Val::I32(1)]);
-                    assert_eq!(end.trap().0, "call stack exhausted", "{}, {bodies:?}, {call}", way.name);
+                    assert_eq!(end.trap().0, "call stack exhausted", "{}, {bodies:?}, {call}", configuration.name);
                     depth = program.global("depth");
                     assert!(end.total() as i64 >= depth, "every call has a frame");
                     assert_eq!(program.call("sum", &[Val::I32(1000)]).i64(), 500_500, "the store works");
                 }
-                depths.push((depth, format!("{}, {bodies:?}", way.name)));
+                depths.push((depth, format!("{}, {bodies:?}", configuration.name)));
             }
         }
         let interpreted = depths[0].0;
@@ -110,29 +110,38 @@ fn calls_get_about_as_deep_in_every_mode_whatever_their_frames_hold() {
     for (ty, locals, operands, call) in shapes {
         let what = format!("{locals} {ty}, {operands} operands, {call}");
         let text = holding(ty, locals, operands, call);
-        let ways: Vec<Way> = crate::ways::ways(1 << 18).into_iter().map(|way| with_stack(way, 1 << 20)).collect();
-        let depth_of = |way: &Way| {
-            let mut program = Program::new(way, &text);
-            assert_eq!(program.call("f", &[Val::I32(-1)]).trap().0, "call stack exhausted", "{what}, {}", way.name);
+        let configurations: Vec<Configuration> = crate::configurations::configurations(1 << 18)
+            .into_iter()
+            .map(|configuration| with_stack(configuration, 1 << 20))
+            .collect();
+        let depth_of = |configuration: &Configuration| {
+            let mut program = Program::new(configuration, &text);
+            assert_eq!(
+                program.call("f", &[Val::I32(-1)]).trap().0,
+                "call stack exhausted",
+                "{what}, {}",
+                configuration.name
+            );
             program.global("depth")
         };
-        let depths: Vec<(i64, &str)> = ways.iter().map(|way| (depth_of(way), way.name.as_str())).collect();
+        let depths: Vec<(i64, &str)> =
+            configurations.iter().map(|configuration| (depth_of(configuration), configuration.name.as_str())).collect();
         let (least, most) = (depths.iter().min().unwrap().0, depths.iter().max().unwrap().0);
         assert!(most <= COMPARABLE * least, "{what}: {depths:?}");
         // What a program asks for itself ends everywhere as it does in one mode, unless it goes to the limit.
-        for way in &ways {
-            let mut program = Program::new(way, &text);
+        for configuration in &configurations {
+            let mut program = Program::new(configuration, &text);
             for _ in 0..3 {
                 let fits = (depths[0].0 / COMPARABLE) as i32;
                 let result = program.call("f", &[Val::I32(fits)]).i64();
                 assert!(
                     operands > 0 || call.contains("$g") || result == i64::from(fits),
                     "{what}, {}: {result}",
-                    way.name
+                    configuration.name
                 );
                 let too_deep = (depths[0].0 * COMPARABLE) as i32;
                 let end = program.call("f", &[Val::I32(too_deep)]);
-                assert_eq!(end.trap().0, "call stack exhausted", "{what}, {}", way.name);
+                assert_eq!(end.trap().0, "call stack exhausted", "{what}, {}", configuration.name);
             }
         }
     }
@@ -154,18 +163,18 @@ fn large_functions_that_keep_little_get_deeper_when_compiled_but_not_without_bou
             (global.set $depth (i32.add (global.get $depth) (i32.const 1))) {work}
             (i32.add (i32.const 1) (call $f (local.get 0)))))"#
     );
-    let depth_of = |way: Way| {
-        let way = with_stack(way, 1 << 20);
-        let mut program = Program::new(&way, &text);
-        assert_eq!(program.call("f", &[Val::I32(0)]).trap().0, "call stack exhausted", "{}", way.name);
-        (program.global("depth"), way.name)
+    let depth_of = |configuration: Configuration| {
+        let configuration = with_stack(configuration, 1 << 20);
+        let mut program = Program::new(&configuration, &text);
+        assert_eq!(program.call("f", &[Val::I32(0)]).trap().0, "call stack exhausted", "{}", configuration.name);
+        (program.global("depth"), configuration.name)
     };
-    let depths: Vec<(i64, String)> = crate::ways::ways(1 << 18).into_iter().map(depth_of).collect();
+    let depths: Vec<(i64, String)> = crate::configurations::configurations(1 << 18).into_iter().map(depth_of).collect();
     let interpreted = depths[0].0;
-    for (depth, way) in &depths {
+    for (depth, configuration) in &depths {
         assert!(
             (interpreted / COMPARABLE..=MOST * interpreted).contains(depth),
-            "{way}: {depth}, interpreted {interpreted}"
+            "{configuration}: {depth}, interpreted {interpreted}"
         );
     }
 }
@@ -176,14 +185,21 @@ fn a_larger_stack_is_deeper_and_a_smaller_one_is_not() {
     for bodies in tier_mixes(2) {
         let text = padded(&text, &bodies);
         // Where functions change tier on the way down, it depends on when.
-        for way in ways().into_iter().filter(|way| way.compiles_at_once || !way.name.starts_with("tiered")) {
+        for configuration in configurations()
+            .into_iter()
+            .filter(|configuration| configuration.compiles_at_once || !configuration.name.starts_with("tiered"))
+        {
             let depth = |bytes: usize| {
-                let mut program = Program::new(&with_stack(way.clone(), bytes), &text);
+                let mut program = Program::new(&with_stack(configuration.clone(), bytes), &text);
                 assert_eq!(program.call("back", &[Val::I32(1)]).trap().0, "call stack exhausted");
                 program.global("depth")
             };
             let [small, usual, large] = [64 << 10, 1 << 20, 8 << 20].map(depth);
-            assert!(small * 4 < usual && usual * 4 < large, "{}, {bodies:?}: {small}, {usual}, {large}", way.name);
+            assert!(
+                small * 4 < usual && usual * 4 < large,
+                "{}, {bodies:?}: {small}, {usual}, {large}",
+                configuration.name
+            );
         }
     }
 }
@@ -194,11 +210,16 @@ fn recursion_through_the_host_is_the_same_trap() {
     for bodies in tier_mixes(2) {
         let text = padded(&text, &bodies);
         let mut depths = Vec::new();
-        for way in ways() {
-            let mut program = Program::new(&way, &text);
+        for configuration in configurations() {
+            let mut program = Program::new(&configuration, &text);
             for _ in 0..2 {
                 program.call("reset", &[]);
-                assert_eq!(program.call("back", &[Val::I32(1)]).trap().0, "call stack exhausted", "{}", way.name);
+                assert_eq!(
+                    program.call("back", &[Val::I32(1)]).trap().0,
+                    "call stack exhausted",
+                    "{}",
+                    configuration.name
+                );
                 assert_eq!(program.call("sum", &[Val::I32(1000)]).i64(), 500_500, "the store works");
             }
             depths.push(program.global("depth"));
@@ -220,11 +241,16 @@ fn deep_recursion_between_trampolines_through_the_host() {
         (func (export "back") (param i32) (result i32) PAD1 (call $down (i32.const 1000) (local.get 0))))"#;
     for bodies in tier_mixes(2) {
         let text = padded(text, &bodies);
-        for way in ways() {
-            let mut program = Program::new(&way, &text);
+        for configuration in configurations() {
+            let mut program = Program::new(&configuration, &text);
             for _ in 0..2 {
-                assert_eq!(program.call("back", &[Val::I32(3)]).i64(), 4000, "{}", way.name);
-                assert_eq!(program.call("back", &[Val::I32(1000)]).trap().0, "call stack exhausted", "{}", way.name);
+                assert_eq!(program.call("back", &[Val::I32(3)]).i64(), 4000, "{}", configuration.name);
+                assert_eq!(
+                    program.call("back", &[Val::I32(1000)]).trap().0,
+                    "call stack exhausted",
+                    "{}",
+                    configuration.name
+                );
             }
         }
     }
@@ -246,12 +272,17 @@ fn recursion_between_instances_is_the_same_trap() {
             (then (i32.add (i32.const 1) (call $over (i32.sub (local.get 0) (i32.const 1))))) (else (i32.const 0)))))"#;
     for bodies in tier_mixes(2) {
         let (library, main) = (padded(library, &bodies[..1]), padded(main, &bodies[1..]));
-        for way in ways() {
+        for configuration in configurations() {
             let mut program =
-                Program::linked(&with_stack(way.clone(), 2 << 20), &[("library", &library), ("main", &main)]);
+                Program::linked(&with_stack(configuration.clone(), 2 << 20), &[("library", &library), ("main", &main)]);
             for _ in 0..2 {
-                assert_eq!(program.call("f", &[Val::I32(-1)]).trap().0, "call stack exhausted", "{}", way.name);
-                assert_eq!(program.call("f", &[Val::I32(2000)]).i64(), 4000, "{}, {bodies:?}", way.name);
+                assert_eq!(
+                    program.call("f", &[Val::I32(-1)]).trap().0,
+                    "call stack exhausted",
+                    "{}",
+                    configuration.name
+                );
+                assert_eq!(program.call("f", &[Val::I32(2000)]).i64(), 4000, "{}, {bodies:?}", configuration.name);
             }
         }
     }
@@ -277,11 +308,11 @@ fn wide_frames_overflow_as_well() {
     );
     for body in Body::ALL {
         let text = padded(&text, &[body]);
-        for limit in [crate::ways::MAX_COMPILED_SIZE, 1 << 20] {
-            for way in crate::ways::ways(limit) {
-                let mut program = Program::new(&way, &text);
+        for limit in [crate::configurations::MAX_COMPILED_SIZE, 1 << 20] {
+            for configuration in crate::configurations::configurations(limit) {
+                let mut program = Program::new(&configuration, &text);
                 for _ in 0..2 {
-                    assert_eq!(program.call("run", &[]).trap().0, "call stack exhausted", "{}", way.name);
+                    assert_eq!(program.call("run", &[]).trap().0, "call stack exhausted", "{}", configuration.name);
                 }
             }
         }
@@ -296,10 +327,15 @@ fn a_thread_with_a_small_stack_is_enough() {
     for bodies in tier_mixes(2) {
         let texts = [padded(&text, &bodies), padded(&host, &bodies)];
         let run = move || {
-            for way in ways() {
+            for configuration in configurations() {
                 for text in &texts {
-                    let mut program = Program::new(&way, text);
-                    assert_eq!(program.call("back", &[Val::I32(1)]).trap().0, "call stack exhausted", "{}", way.name);
+                    let mut program = Program::new(&configuration, text);
+                    assert_eq!(
+                        program.call("back", &[Val::I32(1)]).trap().0,
+                        "call stack exhausted",
+                        "{}",
+                        configuration.name
+                    );
                     assert_eq!(program.call("sum", &[Val::I32(5000)]).i64(), 12_502_500);
                 }
             }

@@ -1,20 +1,20 @@
-//! One module, all ways: instances with host functions that call back, and how calls in them end.
+//! One module, all configurations: instances with host functions that call back, and how calls in them end.
 
 use wasmr::{
     Caller, Engine, Extern, ExternRef, Func, FuncType, Instance, Linker, Module, Stop, StopKind, Store, Tag, Val,
     ValType,
 };
 
-use crate::ways::{Body, MAX_COMPILED_SIZE, Way};
+use crate::configurations::{Body, Configuration, MAX_COMPILED_SIZE};
 
-/// What the host functions share.
+/// State that the host functions share.
 #[derive(Default)]
 pub struct Data {
     /// Calls of the host so far.
     pub calls: u64,
 }
 
-/// How a call ends, in a form that can be compared between stores.
+/// End of a call, in a form that can be compared between stores.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
     Results(Vec<Value>),
@@ -46,7 +46,7 @@ impl End {
         values.iter().map(number).collect()
     }
 
-    /// Its only result.
+    /// Returns the only result.
     #[track_caller]
     pub fn i64(&self) -> i64 {
         match self.results()[..] {
@@ -63,7 +63,7 @@ impl End {
         (message, frames.iter().map(|(_, name, _)| name.as_str()).collect())
     }
 
-    /// How many frames there were at the trap.
+    /// Returns the number of frames at the trap.
     #[track_caller]
     pub fn total(&self) -> usize {
         let End::Trap { total, .. } = self else { panic!("it ended with {self:?}") };
@@ -76,7 +76,7 @@ impl End {
     }
 }
 
-/// A store with an instance of a module, in one way.
+/// A store with an instance of a module, in one configuration.
 pub struct Program {
     pub store: Store<Data>,
     pub instance: Instance,
@@ -96,12 +96,12 @@ pub fn padded(text: &str, bodies: &[Body]) -> String {
     text
 }
 
-/// All ways to choose for so many functions.
+/// All choices of a tier for each of `count` functions.
 pub fn mixes(count: u32) -> impl Iterator<Item = Vec<Body>> {
     mixes_of(&Body::ALL, count)
 }
 
-/// All ways to choose a tier for so many functions, none of which is inlined.
+/// All choices of a tier for each of `count` functions, none of which is inlined.
 pub fn tier_mixes(count: u32) -> impl Iterator<Item = Vec<Body>> {
     mixes_of(&[Body::Compiled, Body::Interpreted], count)
 }
@@ -133,8 +133,8 @@ fn value(store: &mut Store<Data>, value: Val) -> Value {
 
 impl Program {
     /// The last of some modules, each of which can import from those before it by their names, and all of them from the host.
-    pub fn linked(way: &Way, modules: &[(&str, &str)]) -> Program {
-        let engine = way.engine();
+    pub fn linked(configuration: &Configuration, modules: &[(&str, &str)]) -> Program {
+        let engine = configuration.engine();
         let mut store = Store::new(&engine, Data::default());
         let mut linker = host(&mut store);
         let mut last = None;
@@ -149,8 +149,8 @@ impl Program {
         Program { instance: last.expect("a module at least"), store, engine }
     }
 
-    pub fn new(way: &Way, text: &str) -> Program {
-        Program::linked(way, &[("main", text)])
+    pub fn new(configuration: &Configuration, text: &str) -> Program {
+        Program::linked(configuration, &[("main", text)])
     }
 
     pub fn func(&self, name: &str) -> Func {
@@ -194,11 +194,11 @@ impl Program {
     }
 }
 
-/// What guests find under the module name `h`:
+/// The host module `h` that guests import:
 /// - `call: [i32] → [i32]`, `call64: [i64] → [i64]`: the caller's export `back` with that argument; a stop is passed on;
 /// - `count: [i32] → [i32]`: one more, counted;
 /// - `tag`: exceptions with an `i64`; `throw: [i64] → []` throws one;
-/// - `trap`, `exit: [i32] → []`, `fail`, `panic`: other ways to end;
+/// - `trap`, `exit: [i32] → []`, `fail`, `panic`: other ends of a call;
 /// - `catch: [i32] → [i32]`: as `call`, but gives -7 if that is stopped.
 /// - `extern: [i64] → [externref]`: a reference to that number; `number: [externref] → [i64]`: the number.
 fn host(store: &mut Store<Data>) -> Linker<Data> {
@@ -243,33 +243,36 @@ fn host(store: &mut Store<Data>) -> Linker<Data> {
     linker
 }
 
-/// All ways, with the usual limit.
-pub fn ways() -> Vec<Way> {
-    crate::ways::ways(MAX_COMPILED_SIZE)
+/// All configurations, with the usual limit.
+pub fn configurations() -> Vec<Configuration> {
+    crate::configurations::configurations(MAX_COMPILED_SIZE)
 }
 
 /// One call of an export.
 pub type Call<'a> = (&'a str, &'a [Val]);
 
-/// The ends of these calls, one after the other in one instance; the same in all ways, or else the test fails.
+/// Returns the ends of these calls, made one after the other in one instance.
+///
+/// # Panics
+/// Panics if they differ between configurations.
 #[track_caller]
 pub fn same_ends(modules: &[(&str, &str)], calls: &[Call<'_>]) -> Vec<End> {
-    same_ends_in(&ways(), modules, calls)
+    same_ends_in(&configurations(), modules, calls)
 }
 
-/// As [`same_ends`], in some ways only.
+/// As [`same_ends`], in some configurations only.
 #[track_caller]
-pub fn same_ends_in(ways: &[Way], modules: &[(&str, &str)], calls: &[Call<'_>]) -> Vec<End> {
+pub fn same_ends_in(configurations: &[Configuration], modules: &[(&str, &str)], calls: &[Call<'_>]) -> Vec<End> {
     let mut expected: Option<Vec<End>> = None;
-    for way in ways {
-        let mut program = Program::linked(way, modules);
+    for configuration in configurations {
+        let mut program = Program::linked(configuration, modules);
         let ends: Vec<End> = calls.iter().map(|(name, params)| program.call(name, params)).collect();
         let report = program.engine.report();
         let all_compiled = !modules.iter().any(|(_, text)| text.contains(&Body::Interpreted.padding()));
-        assert!(report.refused == 0 || !all_compiled, "[{}] {report} in {}", way.name, shown(modules));
+        assert!(report.refused == 0 || !all_compiled, "[{}] {report} in {}", configuration.name, shown(modules));
         let expected = expected.get_or_insert_with(|| ends.clone());
         for ((call, end), expected) in calls.iter().zip(&ends).zip(expected) {
-            assert_eq!(end, &*expected, "[{}] {call:?} in {}", way.name, shown(modules));
+            assert_eq!(end, &*expected, "[{}] {call:?} in {}", configuration.name, shown(modules));
         }
     }
     expected.unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use wasmr::{TrapCode, Val};
 
-use crate::support::{Program, mixes, padded, same_ends, tier_mixes, ways};
+use crate::support::{Program, configurations, mixes, padded, same_ends, tier_mixes};
 
 #[test]
 fn calls_through_a_table_that_grows_and_changes() {
@@ -148,10 +148,10 @@ fn the_host_changes_tables_while_code_runs() {
                 (local.get $x)))"#,
             &bodies,
         );
-        for way in ways() {
-            let mut program = Program::new(&way, &text);
+        for configuration in configurations() {
+            let mut program = Program::new(&configuration, &text);
             for _ in 0..2 {
-                assert_eq!(program.call("run", &[Val::I32(300)]).i64(), 300, "{}", way.name);
+                assert_eq!(program.call("run", &[Val::I32(300)]).i64(), 300, "{}", configuration.name);
             }
             let table = program.instance.get_table(&program.store, "table").unwrap();
             assert_eq!(table.size(&program.store), 3001);

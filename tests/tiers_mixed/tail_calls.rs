@@ -2,19 +2,23 @@
 
 use wasmr::{StoreLimits, Val};
 
-use crate::support::{End, padded, same_ends_in, tier_mixes, ways};
-use crate::ways::Way;
+use crate::configurations::Configuration;
+use crate::support::{End, configurations, padded, same_ends_in, tier_mixes};
 
 const STEPS: i32 = 1_000_000;
 
 /// With a small stack: a frame for each step would not fit.
-fn tight_ways() -> Vec<Way> {
-    let tight = |mut way: Way| {
-        way.config.limits(StoreLimits { max_stack_bytes: 256 << 10, ..StoreLimits::default() });
-        way
+fn tight_configurations() -> Vec<Configuration> {
+    let tight = |mut configuration: Configuration| {
+        configuration.config.limits(StoreLimits { max_stack_bytes: 256 << 10, ..StoreLimits::default() });
+        configuration
     };
     // Here the others are these, sooner or later.
-    ways().into_iter().map(tight).filter(|way| way.compiles_at_once || way.name == "interp").collect()
+    configurations()
+        .into_iter()
+        .map(tight)
+        .filter(|configuration| configuration.compiles_at_once || configuration.name == "interp")
+        .collect()
 }
 
 /// Three functions in a circle, with 1, 13 and 5 parameters: some go in registers, some on the stack. Each hands on all it got.
@@ -53,7 +57,7 @@ fn functions_of_all_tiers_in_a_circle() {
         let text = padded(CIRCLE, &bodies);
         // A few steps at first, so that what is compiled is.
         let calls = [("run", &[Val::I32(5)][..]), ("run", &[Val::I32(STEPS / 10)]), ("run", &[Val::I32(0)])];
-        let ends = same_ends_in(&tight_ways(), &[("main", &text)], &calls);
+        let ends = same_ends_in(&tight_configurations(), &[("main", &text)], &calls);
         let rounds = i64::from((STEPS / 10).cast_unsigned().div_ceil(3));
         assert_eq!(ends[1].results(), [Val::I64(rounds * (53 + 6)), Val::from(rounds as f64 * 19.)]);
         assert_eq!(ends[2].results(), [Val::I64(0), Val::from(0_f64)]);
@@ -63,7 +67,8 @@ fn functions_of_all_tiers_in_a_circle() {
 #[test]
 fn a_million_steps_between_two() {
     // Where everything is compiled at its first call, what is not compiled asks at each.
-    let ways: Vec<Way> = tight_ways().into_iter().filter(|way| !way.name.starts_with("tiered")).collect();
+    let configurations: Vec<Configuration> =
+        tight_configurations().into_iter().filter(|configuration| !configuration.name.starts_with("tiered")).collect();
     for bodies in tier_mixes(2) {
         let text = padded(
             r#"(module
@@ -79,7 +84,7 @@ fn a_million_steps_between_two() {
             &bodies,
         );
         let calls = [("run", &[Val::I32(STEPS)][..]), ("run", &[Val::I32(1001)])];
-        let ends = same_ends_in(&ways, &[("main", &text)], &calls);
+        let ends = same_ends_in(&configurations, &[("main", &text)], &calls);
         assert_eq!((ends[0].i64(), ends[1].i64()), (i64::from(STEPS / 2) * 31, -500 * 31));
     }
 }
@@ -103,8 +108,11 @@ fn tail_calls_of_the_host_and_through_it() {
                 (local.get $sum)))"#,
             &bodies,
         );
-        let ends =
-            same_ends_in(&tight_ways(), &[("main", &text)], &[("run", &[Val::I32(2000)]), ("back", &[Val::I32(4)])]);
+        let ends = same_ends_in(
+            &tight_configurations(),
+            &[("main", &text)],
+            &[("run", &[Val::I32(2000)]), ("back", &[Val::I32(4)])],
+        );
         assert_eq!((ends[0].i64(), ends[1].i64()), (3 * 2000 * 2001 / 2 + 2 * 2000, 9));
     }
 }
@@ -135,7 +143,7 @@ fn tail_calls_between_instances() {
         );
         let modules = [("library", &*library), ("main", &*main)];
         let calls = [("run", &[Val::I32(2), Val::I64(0)][..]), ("run", &[Val::I32(STEPS / 4), Val::I64(1)])];
-        let ends = same_ends_in(&tight_ways(), &modules, &calls);
+        let ends = same_ends_in(&tight_configurations(), &modules, &calls);
         assert_eq!((ends[0].i64(), ends[1].i64()), (14, 7 * i64::from(STEPS / 4) + 1));
     }
 }
@@ -173,7 +181,7 @@ fn the_end_of_a_tail_call_is_that_of_its_caller() {
         );
         let params: Vec<[Val; 1]> = [4, 0, 1, 2, 3, 0, 1, 2, 3, 4].map(|how| [Val::I32(how)]).into();
         let calls: Vec<_> = params.iter().map(|params| ("run", &params[..])).collect();
-        let ends = same_ends_in(&ways(), &[("main", &text)], &calls);
+        let ends = same_ends_in(&configurations(), &[("main", &text)], &calls);
         assert_eq!((ends[0].i64(), ends[2].i64(), &ends[3], ends[4].i64()), (1004, 5, &End::Exit(6), 7));
         ends[1].assert_trap("unreachable", &["end", "run"]);
     }

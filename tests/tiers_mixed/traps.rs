@@ -2,8 +2,8 @@
 
 use wasmr::{TrapCode, Val};
 
-use crate::support::{End, Program, mixes, padded, same_ends, shown, ways};
-use crate::ways::Body;
+use crate::configurations::Body;
+use crate::support::{End, Program, configurations, mixes, padded, same_ends, shown};
 
 /// Everything that can trap, by number. `$g` and a host function are of another type than what is asked for.
 const TRAPS: &str = r#"
@@ -186,15 +186,15 @@ fn traps_leave_nothing_behind() {
                 (local.get $sum)))"#,
             &bodies,
         );
-        for way in ways() {
-            let mut program = Program::new(&way, &text);
+        for configuration in configurations() {
+            let mut program = Program::new(&configuration, &text);
             // The even numbers up to 2000, less 7 for each of the odd ones.
             for _ in 0..2 {
                 assert_eq!(
                     program.call("run", &[Val::I32(2000)]).i64(),
                     1_001_000 - 7000,
                     "{}: {}",
-                    way.name,
+                    configuration.name,
                     shown(&[("", &text)])
                 );
             }

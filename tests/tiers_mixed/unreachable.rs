@@ -4,7 +4,7 @@
 use wasmr::Val;
 use wasmr_module::operator_class::{OPERATORS, Row};
 
-use crate::support::{End, Program, mixes, padded, same_ends, ways};
+use crate::support::{End, Program, configurations, mixes, padded, same_ends};
 
 /// Operators that control never goes on from, by the name in wasmparser's list, where `$out` takes an `i32`.
 const TRANSFERS: &[(&str, &str)] = &[
@@ -92,17 +92,22 @@ fn skipped_code_changes_no_result() {
 #[test]
 fn skipped_code_costs_nothing() {
     const GIVEN: u64 = 1_000_000;
-    for mut way in ways() {
-        way.config.consume_fuel(true);
+    for mut configuration in configurations() {
+        configuration.config.consume_fuel(true);
         for (transfer, place) in all() {
             let used = |skipped, argument| {
-                let mut program = Program::new(&way, &text(transfer, place, skipped).replace("PAD0", ""));
+                let mut program = Program::new(&configuration, &text(transfer, place, skipped).replace("PAD0", ""));
                 program.store.set_fuel(GIVEN).unwrap();
                 program.call("run", &[Val::I32(argument)]);
                 GIVEN - program.store.fuel().unwrap()
             };
             for argument in [0, 1] {
-                assert_eq!(used(SKIPPED, argument), used("", argument), "[{}] {transfer} in {place}", way.name);
+                assert_eq!(
+                    used(SKIPPED, argument),
+                    used("", argument),
+                    "[{}] {transfer} in {place}",
+                    configuration.name
+                );
             }
         }
     }

@@ -139,19 +139,19 @@ fn compiled(
     let jit =
         JitModule::new(module.clone(), VmLayout::for_module(module), options).map_err(|error| error.to_string())?;
     let disassembly = jit.examine(defined_index, Entry::Start).map_err(|error| error.to_string())?;
-    let places = |places: Vec<wasmr_jit::Place>| -> Vec<Place> {
+    let places = |places: Vec<wasmr_jit::WasmPc>| -> Vec<Place> {
         places.into_iter().map(|place| Place { func_index: place.func_index, offset: place.offset }).collect()
     };
     let lines = |text: &str| -> Vec<ClifLine> {
         let line = |line: &str| {
             let (position, text) = split_location(line);
-            let found = position.map(|position| disassembly.positions.places(position)).unwrap_or_default();
+            let found = position.map(|position| disassembly.source_map.wasm_pcs(position)).unwrap_or_default();
             ClifLine { text, places: places(found) }
         };
         text.lines().map(line).collect()
     };
     let (clif, optimized) = (lines(&disassembly.clif), lines(&disassembly.optimized));
-    let of_code = disassembly.places.iter().map(|(at, found)| (*at, places(found.clone())));
+    let of_code = disassembly.wasm_pcs.iter().map(|(at, found)| (*at, places(found.clone())));
     Ok(Compiled { clif, optimized, places: of_code.collect(), code: disassembly.code })
 }
 

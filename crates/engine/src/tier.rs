@@ -27,7 +27,7 @@ impl Tier for Tiers {
     }
 
     fn unresolved_native(&self) -> *const c_void {
-        wasmr_jit::unresolved()
+        wasmr_jit::lazy_resolution_stub()
     }
 
     fn walk(&self, walk: &mut Walk<'_>) {

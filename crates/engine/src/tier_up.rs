@@ -295,7 +295,7 @@ impl ModuleTiers {
         let places = locate_all(&self.source(index, guarded), &positions);
         for (call, place) in calls.iter().zip(places) {
             if let Some(offset) = place {
-                code.note_calls(offset, call.callee, call.count);
+                code.record_calls(offset, call.callee, call.count);
             }
         }
     }

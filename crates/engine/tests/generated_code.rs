@@ -100,7 +100,7 @@ impl Show {
         let jit = JitModule::new(module.clone(), layout, options).unwrap();
         for operator in texts.iter().filter(|operator| operator.text.starts_with("call_")) {
             for (rank, &callee) in self.called.iter().enumerate() {
-                jit.note_calls(operator.offset, callee, 100 >> rank);
+                jit.record_calls(operator.offset, callee, 100 >> rank);
             }
         }
         let entry = match self.at_loop {

@@ -1,4 +1,4 @@
-//! One function from wasm to machine code that is not linked yet: translation, then Cranelift.
+//! Compiles one function from WebAssembly to machine code that is not linked yet: translation, then Cranelift.
 
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
@@ -9,26 +9,26 @@ use cranelift_frontend::FunctionBuilderContext;
 use cranelift_module::{FuncId, ModuleReloc};
 
 use crate::budget::{Optimised, Turn};
-use crate::compiled::{CallSite, CompiledCode, Handler};
+use crate::compiled::{CallSite, CompiledCode, LandingPad};
 use crate::error::CompileError;
-use crate::positions::{Place, Positions};
+use crate::source_map::{SourceMap, WasmPc};
 use crate::translate::{Request, Translated, translate};
 use crate::trap_code::meaning;
 use crate::{liveness, operand_order};
 
-/// What one thread needs to compile, kept from one function to the next.
+/// Buffers that a compiler thread keeps from one function to the next.
 pub struct CompilerContext {
-    context: Context,
-    builder: FunctionBuilderContext,
-    registers: regalloc2::Ctx,
+    cranelift: Context,
+    function_builder: FunctionBuilderContext,
+    register_allocator: regalloc2::Ctx,
 }
 
 impl Default for CompilerContext {
     fn default() -> CompilerContext {
         CompilerContext {
-            context: Context::new(),
-            builder: FunctionBuilderContext::new(),
-            registers: regalloc2::Ctx::default(),
+            cranelift: Context::new(),
+            function_builder: FunctionBuilderContext::new(),
+            register_allocator: regalloc2::Ctx::default(),
         }
     }
 }
@@ -39,22 +39,22 @@ impl std::fmt::Debug for CompilerContext {
     }
 }
 
-/// Compiles a function of a module, to be linked as `id`.
+/// Compiles a function of a module, which is going to be linked as `id`.
 ///
 /// # Errors
-/// If it is not compiled.
+/// Returns the reason why the function stays interpreted.
 pub(crate) fn compile(
     request: &Request<'_>,
     isa: &dyn TargetIsa,
     id: FuncId,
-    scratch: &mut CompilerContext,
+    context: &mut CompilerContext,
 ) -> Result<CompiledCode, CompileError> {
-    scratch.context.clear();
+    context.cranelift.clear();
     let mut turn = Turn::default();
-    let compiled = compile_in_turn(request, isa, id, scratch, &mut turn);
+    let compiled = compile_in_turn(request, isa, id, context, &mut turn);
     if compiled.is_err() || turn.is_taken() {
-        // What is left of it in there must not meet the next function, nor stay for good if it is much.
-        *scratch = CompilerContext::default();
+        // A half-made function must not meet the next one, and the buffers of a heavy function are too large to keep.
+        *context = CompilerContext::default();
     }
     compiled
 }
@@ -63,95 +63,98 @@ fn compile_in_turn(
     request: &Request<'_>,
     isa: &dyn TargetIsa,
     id: FuncId,
-    scratch: &mut CompilerContext,
+    context: &mut CompilerContext,
     turn: &mut Turn,
 ) -> Result<CompiledCode, CompileError> {
-    let Translated { positions, exits, variables } =
-        translate(request, isa, &mut scratch.context.func, &mut scratch.builder, turn)?;
-    let mut compiled = finish(isa, id, scratch, variables, turn)?;
-    compiled.table = Some(positions);
+    let Translated { source_map, exits, variables } =
+        translate(request, isa, &mut context.cranelift.func, &mut context.function_builder, turn)?;
+    let mut compiled = finish(isa, id, context, variables, turn)?;
+    compiled.source_map = Some(source_map);
     compiled.exits = exits;
     Ok(compiled)
 }
 
-/// A function on its way to machine code, for people to look at.
+/// A function at each stage of its compilation, for people to look at.
 #[derive(Debug)]
 pub struct Disassembly {
-    /// As it was translated, in Cranelift's text format.
+    /// CLIF as the translator made it.
     pub clif: String,
-    /// The same when Cranelift had optimised it.
+    /// CLIF after Cranelift's optimiser.
     pub optimized: String,
-    /// Its machine code; calls of other functions are not filled in.
+    /// Machine code. It is not linked: the addresses of other functions are not filled in.
     pub code: Vec<u8>,
-    /// From where on the code is of which operators: the one, and the calls around it if it was inlined.
-    pub places: Vec<(u32, Vec<Place>)>,
-    /// What the source locations in the text are of.
-    pub positions: Positions,
+    /// Pairs of an offset in the code and the operators of the code from there on: the operator itself, then the inlined calls
+    /// around it.
+    pub wasm_pcs: Vec<(u32, Vec<WasmPc>)>,
+    /// Meaning of the source locations in the CLIF.
+    pub source_map: SourceMap,
 }
 
-/// Compiles a function of a module to be looked at.
+/// Compiles a function of a module for people to look at.
 ///
 /// # Errors
-/// If it is not compiled.
+/// Returns the reason why the function stays interpreted.
 pub(crate) fn examine(
     request: &Request<'_>,
     isa: &dyn TargetIsa,
-    scratch: &mut CompilerContext,
+    context: &mut CompilerContext,
 ) -> Result<Disassembly, CompileError> {
-    scratch.context.clear();
+    context.cranelift.clear();
     let mut turn = Turn::default();
-    let Translated { positions, variables, .. } =
-        translate(request, isa, &mut scratch.context.func, &mut scratch.builder, &mut turn)?;
-    let clif = scratch.context.func.display().to_string();
-    let code = finish(isa, FuncId::from_u32(0), scratch, variables, &mut turn)?;
-    let optimized = scratch.context.func.display().to_string();
-    let places = code.positions.iter().map(|&(at, position)| (at, positions.places(position))).collect();
-    Ok(Disassembly { clif, optimized, code: code.code, places, positions })
+    let Translated { source_map, variables, .. } =
+        translate(request, isa, &mut context.cranelift.func, &mut context.function_builder, &mut turn)?;
+    let clif = context.cranelift.func.display().to_string();
+    let code = finish(isa, FuncId::from_u32(0), context, variables, &mut turn)?;
+    let optimized = context.cranelift.func.display().to_string();
+    let locations = code.source_locations.iter();
+    let wasm_pcs = locations.map(|&(offset, location)| (offset, source_map.wasm_pcs(location))).collect();
+    Ok(Disassembly { clif, optimized, code: code.code, wasm_pcs, source_map })
 }
 
-/// Compiles what `build` makes.
+/// Compiles the CLIF function that `build` fills in.
 ///
 /// # Errors
-/// If Cranelift refuses.
+/// Returns an error if Cranelift fails.
 pub(crate) fn compile_with(
     isa: &dyn TargetIsa,
     id: FuncId,
-    scratch: &mut CompilerContext,
+    context: &mut CompilerContext,
     build: impl FnOnce(&mut ir::Function, &mut FunctionBuilderContext),
 ) -> Result<CompiledCode, CompileError> {
-    scratch.context.clear();
-    build(&mut scratch.context.func, &mut scratch.builder);
-    finish(isa, id, scratch, 0, &mut Turn::default())
+    context.cranelift.clear();
+    build(&mut context.cranelift.func, &mut context.function_builder);
+    finish(isa, id, context, 0, &mut Turn::default())
 }
 
-/// Optimises the function, which came of so many variables, and makes its machine code.
+/// Optimises the function in `context` and makes its machine code. `variables` is the number of variables that its translation
+/// used.
 fn finish(
     isa: &dyn TargetIsa,
     id: FuncId,
-    scratch: &mut CompilerContext,
+    context: &mut CompilerContext,
     variables: usize,
     turn: &mut Turn,
 ) -> Result<CompiledCode, CompileError> {
-    let CompilerContext { context, registers, .. } = scratch;
-    let refused = |error| CompileError::Codegen(format!("{error:?}"));
-    // What `Context::compile` does, and a few things in between.
+    let CompilerContext { cranelift, register_allocator, .. } = context;
+    let failed = |error| CompileError::Codegen(format!("{error:?}"));
+    // The steps of Cranelift's `Context::compile`, with the operand order and the budget in between.
     let mut control = ControlPlane::default();
-    context.optimize(isa, &mut control).map_err(refused)?;
-    operand_order::keep(&mut context.func);
-    let func = &context.func;
+    cranelift.optimize(isa, &mut control).map_err(failed)?;
+    operand_order::keep(&mut cranelift.func);
+    let func = &cranelift.func;
     let optimised = Optimised {
         instructions: func.layout.blocks().map(|block| func.layout.block_insts(block).count()).sum(),
         params: func.layout.blocks().map(|block| func.dfg.block_params(block).len()).sum(),
         variables,
     };
-    let live = liveness::count(func, &context.domtree, |live| optimised.bytes(live).is_none());
+    let live = liveness::count(func, &cranelift.domtree, |live| optimised.bytes(live).is_none());
     let bytes = live.and_then(|live| optimised.bytes(&live)).ok_or(CompileError::TooMuch)?;
     turn.take_for(bytes);
     let compiled =
-        isa.compile_function(&context.func, &context.domtree, registers, false, &mut control).map_err(refused)?;
-    let compiled = compiled.apply_params(&context.func.params);
+        isa.compile_function(func, &cranelift.domtree, register_allocator, false, &mut control).map_err(failed)?;
+    let compiled = compiled.apply_params(&func.params);
     let buffer = &compiled.buffer;
-    let relocs = buffer.relocs().iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, &context.func, id)).collect();
+    let relocs = buffer.relocs().iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, func, id)).collect();
     let call_sites =
         buffer.call_sites().filter(|site| !site.exception_handlers.is_empty()).map(|site| call_site(&site));
     Ok(CompiledCode {
@@ -159,28 +162,32 @@ fn finish(
         relocs,
         traps: buffer.traps().iter().map(|trap| (trap.offset, meaning(trap))).collect(),
         call_sites: call_sites.collect::<Result<_, CompileError>>()?,
-        positions: buffer.get_srclocs_sorted().iter().map(|place| (place.start, place.loc.bits())).collect(),
-        table: None,
+        source_locations: buffer.get_srclocs_sorted().iter().map(|range| (range.start, range.loc.bits())).collect(),
+        source_map: None,
         exits: Vec::new(),
     })
 }
 
+/// Converts Cranelift's description of a call with landing pads.
+///
+/// # Errors
+/// Returns an error if the description lacks what [`unwind`](crate::unwind) needs to resume at a landing pad.
 fn call_site(site: &FinalizedMachCallSite<'_>) -> Result<CallSite, CompileError> {
-    let unknown = || CompileError::Codegen("what a call with handlers leaves where is not told".to_owned());
+    let unknown = || CompileError::Codegen("the frame layout of a call with exception handlers is unknown".to_owned());
     let frame_offset = site.frame_offset.ok_or_else(unknown)?;
-    let (mut instance_offset, mut handlers) = (None, Vec::new());
+    let (mut instance_offset, mut landing_pads) = (None, Vec::new());
     for handler in site.exception_handlers {
         match *handler {
             FinalizedMachExceptionHandler::Tag(tag, code) => {
-                handlers.push(Handler { tag: Some(tag.as_u32()), code });
+                landing_pads.push(LandingPad { tag: Some(tag.as_u32()), code });
             }
-            FinalizedMachExceptionHandler::Default(code) => handlers.push(Handler { tag: None, code }),
+            FinalizedMachExceptionHandler::Default(code) => landing_pads.push(LandingPad { tag: None, code }),
             FinalizedMachExceptionHandler::Context(ExceptionContextLoc::SPOffset(offset)) => {
                 instance_offset = Some(offset);
             }
-            // No register outlives such a call.
+            // The `Tail` convention preserves no register, so the context must be in the frame.
             FinalizedMachExceptionHandler::Context(ExceptionContextLoc::GPR(_)) => return Err(unknown()),
         }
     }
-    Ok(CallSite { return_offset: site.ret_addr, frame_offset, instance_offset, handlers })
+    Ok(CallSite { return_offset: site.ret_addr, frame_offset, instance_offset, landing_pads })
 }

@@ -1,55 +1,56 @@
-//! [`CompiledCode`]: the machine code of a function before it is in place, with all that is known of it.
+//! [`CompiledCode`]: the machine code of a function before it is linked, with its tables.
 //!
-//! Comes from `compile`; goes to `link`, which puts it in place, and to `registry`, which answers for its addresses.
+//! `compile` makes it. `link` copies the code to code memory, and `registry` keeps the tables to look addresses up.
 
 use cranelift_module::ModuleReloc;
 use wasmr_core::trap::TrapCode;
 
-use crate::positions::Positions;
+use crate::source_map::SourceMap;
 
-/// Machine code and what must be known of it. Offsets are from its start.
+/// Machine code and its tables. All offsets are from the start of the code.
 pub(crate) struct CompiledCode {
     pub code: Vec<u8>,
-    /// What is to be filled in.
+    /// Relocations: the addresses that the linker fills in.
     pub relocs: Vec<ModuleReloc>,
-    /// Instructions that may trap, in order.
+    /// Offsets and trap codes of the instructions that may trap, in order of offsets.
     pub traps: Vec<(u32, TrapCode)>,
-    /// Calls that an exception may end, in order.
+    /// Calls with landing pads, in order of offsets.
     pub call_sites: Vec<CallSite>,
-    /// From where on code is of which position, in order.
-    pub positions: Vec<(u32, u32)>,
-    /// What positions mean; none in code that is not of a function of a module.
-    pub table: Option<Positions>,
-    /// The ways out that calls in it may take.
+    /// Pairs of an offset and the source location of the code from there on, in order of offsets.
+    pub source_locations: Vec<(u32, u32)>,
+    /// Meaning of the source locations. `None` for trampolines, which are not code of a function of a module.
+    pub source_map: Option<SourceMap>,
+    /// Exit trampolines that calls of the code may need.
     pub exits: Vec<Exit>,
 }
 
+/// A call that an exception may leave for a landing pad.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CallSite {
-    /// Where the call returns to.
+    /// Offset of the instruction that the call returns to.
     pub return_offset: u32,
-    /// From the frame pointer down to the stack pointer at the call.
+    /// Bytes from the stack pointer at the call up to the frame pointer.
     pub frame_offset: u32,
-    /// From that up to the word that is the instance, if handlers name tags.
+    /// Bytes from that stack pointer up to the word which holds the instance. `None` if no landing pad names a tag.
     pub instance_offset: Option<u32>,
-    /// What takes exceptions, in any order.
-    pub handlers: Vec<Handler>,
+    /// Landing pads, in any order.
+    pub landing_pads: Vec<LandingPad>,
 }
 
-/// What takes exceptions.
+/// A landing pad for exceptions of one tag, or of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Handler {
-    /// Where the instance has the tag; any exception if none is said.
+pub(crate) struct LandingPad {
+    /// Offset of the tag's pointer in the instance. `None` for any exception.
     pub tag: Option<u32>,
-    /// Where the exceptions go.
+    /// Offset of the landing pad's first instruction.
     pub code: u32,
 }
 
-/// A call that leaves compiled code unless its callee is compiled.
+/// An exit trampoline that a call needs if its callee has no machine code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exit {
-    /// The type of the functions called.
+    /// Index of the callee's type in the module.
     pub type_index: u32,
-    /// Whether it is a function that the module imports.
+    /// True if the callee is an import of the module, which may be a host function.
     pub imported: bool,
 }

@@ -1,25 +1,25 @@
-//! The boundary of machine code in machine words: into it, out of it early, and what becomes of a fault in it.
+//! Entry into machine code and early exit from it, in assembly.
 //!
-//! Everything here is written for one processor and one calling convention; what it must agree with is `trampoline.rs` on one
-//! side and [`VmActivation`](wasmr_runtime::vm::VmActivation) on the other.
+//! Everything here is for x86-64 and the System V ABI (<https://gitlab.com/x86-psABIs/x86-64-ABI>). It must agree with
+//! `trampoline.rs`, which it calls, and with [`VmActivation`](wasmr_runtime::vm::VmActivation), which it builds on the stack.
 //!
-//! # The stack
-//! Machine code has a stack of its own, [`VmStore::native_stack_top`](wasmr_runtime::vm::VmStore::native_stack_top). The first
-//! trampoline into it switches to that; those inside it, from the host or the interpreter which then run there as well, go on
-//! where they are.
+//! # The native stack
+//! Machine code of a store has its own stack, at [`VmStore::native_stack_top`](wasmr_runtime::vm::VmStore::native_stack_top). The
+//! outermost entry switches to it. Host functions and the interpreter that machine code calls run on it as well, so an entry
+//! from one of them stays on it.
 //! ```text
-//!   the host's frame:  … | return address | rbp | rbx r12 r13 r14 r15 | (free)
-//!   machine code's:      (free) | address of the above | func | activation: prev, exit_fp, native_exit_fp, store   ← rbp
+//!   the caller's stack:  … | return address | rbp | rbx r12 r13 r14 r15 | (free)
+//!   the native stack:    (free) | address of the above | func | activation: prev, exit_fp, native_exit_fp, store   ← rbp
 //!                        return address into `enter_loop` | activation's address (rbp) | frame of the trampoline (trampoline.rs)
 //!                        …frames of compiled functions, each starting with a return address and the frame pointer before
 //! ```
-//! So the chain of frame pointers of an activation ends at the activation itself, and the return address beside its last link
-//! is the only one that is not in compiled code.
+//! The chain of frame pointers of an activation thus ends at the activation itself, and the return address next to its last link
+//! is the only one outside of compiled code.
 //!
-//! # Ends
-//! Whoever cannot return calls [`leave`], which ends the innermost activation with a status as if it had returned that, or
-//! [`resume`], which goes on at a handler in it. Both drop the frames in between: they belong to compiled functions, to
-//! trampolines, and to the functions of this crate that call these two, which have nothing to drop by then.
+//! # Early ends
+//! Code that cannot return calls [`leave`], which ends the innermost activation with a status, as if its entry had returned that
+//! status; or [`resume`], which continues at a landing pad in the activation. Both discard the frames in between. These belong to
+//! compiled functions, to trampolines, and to functions of this crate that hold nothing to drop when they call the two.
 
 use wasmr_runtime::Stop;
 use wasmr_runtime::frame::Fp;
@@ -32,16 +32,16 @@ use x86_64 as machine;
 
 pub(crate) use machine::{leave, resume};
 
-/// [`VmFunc::entry`] of compiled functions: calls the trampoline in [`VmFunc::data`].
+/// Returns the [`VmFunc::entry`] of compiled functions, which calls the entry trampoline in [`VmFunc::data`].
 pub(crate) fn enter() -> ArrayCall {
     machine::enter
 }
 
-/// Goes on with an interpreter's frame at a loop's code, through the trampoline for that.
+/// Continues an interpreter's frame in OSR code, through its OSR trampoline.
 ///
 /// # Safety
-/// `trampoline` is a loop trampoline for functions of the type of `func`, `code` is compiled from the loop at which `frame` is, a live
-/// frame of `func`; the store is ready to run machine code.
+/// `frame` is a live frame of `func` at a loop header, and `code` is OSR code for that loop. `trampoline` is an OSR trampoline for
+/// functions of the type of `func`. The store is [prepared](crate::module::prepare) to run machine code.
 pub(crate) unsafe fn enter_loop(
     store: *mut VmStore,
     func: *mut VmFunc,
@@ -49,16 +49,17 @@ pub(crate) unsafe fn enter_loop(
     trampoline: usize,
     code: usize,
 ) -> Status {
-    // SAFETY: the caller's promise.
+    // SAFETY: `machine::enter_loop` calls the trampoline with its arguments, which are as the caller promises.
     unsafe { machine::enter_loop(store, func, frame, code, trampoline) }
 }
 
-/// Ends the innermost activation for a reason that is not in the store yet.
+/// Ends the innermost activation with `stop`, which the store does not know yet.
 ///
 /// # Safety
-/// As for [`leave`], and no Rust reference to the store is in use. The caller has nothing to drop.
+/// The store has an activation, and no Rust reference to the store is in use. All frames since the activation began, the caller's
+/// included, hold nothing to drop.
 pub(crate) unsafe fn stop(store: *mut VmStore, stop: Stop) -> ! {
-    // SAFETY: the caller's promise.
+    // SAFETY: no reference to the store is in use, which `end_run` needs. It has consumed `stop` when `leave` discards the frames.
     unsafe {
         let status = wasmr_runtime::end_run(store, stop);
         leave(store, status)
@@ -75,10 +76,11 @@ mod x86_64 {
 
     /// Bytes of the two words above an activation: the function, and the address of the registers saved at the entry.
     const ABOVE_ACTIVATION: usize = 16;
-    /// [`enter_loop`] pushes an even number of words, so that the stack pointer stays a multiple of 16.
+    /// The stack pointer is a multiple of 16 at a call (System V ABI, section 3.2.2), so [`enter_loop`] pushes an even number of
+    /// words.
     const _: () = assert!((size_of::<VmActivation>() + ABOVE_ACTIVATION).is_multiple_of(16));
 
-    /// The host's way into compiled code: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall).
+    /// Calls a compiled function with arguments in slots: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall).
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn enter(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
         naked_asm!(
@@ -89,7 +91,7 @@ mod x86_64 {
         )
     }
 
-    /// Calls `trampoline(store, func, frame, code)` as an activation; for [`enter`] what stands for a frame are the slots.
+    /// Begins an activation and calls `trampoline(store, func, frame, code)` in it. [`enter`] passes the slots as `frame`.
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn enter_loop(
         store: *mut VmStore,
@@ -106,7 +108,7 @@ mod x86_64 {
             "push r13",
             "push r14",
             "push r15",
-            // From here on the stack pointer is a multiple of 16 after each pair.
+            // Makes the stack pointer a multiple of 16.
             "sub rsp, 8",
             "mov rax, rsp",
             "mov r9, [rdi + {activation}]",
@@ -135,10 +137,10 @@ mod x86_64 {
         )
     }
 
-    /// Ends the innermost activation with a status.
+    /// Ends the innermost activation with a status: restores the registers that its entry saved, and returns from there.
     ///
     /// # Safety
-    /// The store has an activation, and what runs since it began has nothing to drop.
+    /// The store has an activation, and no frame since it began holds anything to drop.
     #[unsafe(naked)]
     pub(crate) unsafe extern "C" fn leave(store: *mut VmStore, status: Status) -> ! {
         naked_asm!(
@@ -146,11 +148,11 @@ mod x86_64 {
             "mov rax, rsi",
             "pop rcx",
             "mov [rdi + {activation}], rcx",
-            // What `exit_fp` was is told by how the call ended: after an early end it says where.
+            // Skips the activation's `exit_fp`: after an early end, the one in the store says where the run ended.
             "add rsp, 8",
             "pop rcx",
             "mov [rdi + {native_exit_fp}], rcx",
-            // The store and the function.
+            // Skips the store and the function.
             "add rsp, 16",
             "pop rsp",
             "add rsp, 8",
@@ -166,18 +168,19 @@ mod x86_64 {
         )
     }
 
-    /// Goes on at a handler, with what it is to get in the register for that.
+    /// Continues at a landing pad, with `payload` in `rax`, where Cranelift expects the first payload of an exception
+    /// (`CallConv::exception_payload_types`).
     ///
     /// # Safety
-    /// `pc` is the handler of a call site of a live frame of the innermost activation, `fp` that frame, `sp` its stack pointer
-    /// at the call; what runs since the call has nothing to drop.
+    /// `pc` is a landing pad of a call that a live frame of the innermost activation waits for. `fp` is the frame pointer of that
+    /// frame, and `sp` its stack pointer at the call. No frame since the call holds anything to drop.
     #[unsafe(naked)]
     pub(crate) unsafe extern "C" fn resume(pc: usize, sp: usize, fp: usize, payload: u64) -> ! {
         naked_asm!("mov rax, rcx", "mov rsp, rsi", "mov rbp, rdx", "jmp rdi")
     }
 }
 
-/// Hosts for which no machine code is made: nothing here is ever called.
+/// Stand-ins on hosts without machine code, where nothing calls them.
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 mod without {
     use std::process::abort;

@@ -1,55 +1,55 @@
-//! Why there is no machine code: for a function ([`CompileError`]), or on this host ([`Unavailable`]).
+//! Errors: [`CompileError`] for one function, [`Unavailable`] for this host.
 
 use crate::budget::MAX_BYTES;
 
-/// Why a function is not compiled. It stays with the interpreter.
+/// The reason why a function gets no machine code and stays interpreted.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// An operator that this tier does not compile.
+    /// The function has an operator that this tier does not compile.
     #[error("the operator at offset {offset:#x} is not compiled")]
     Operator {
-        /// Where it is in the module.
+        /// Offset of the operator in the module.
         offset: usize,
     },
-    /// A body that costs more to compile than it is worth.
+    /// The body costs more to compile than compiling gains.
     #[error("the body has {bytes} bytes")]
     TooLarge {
-        /// Its size.
+        /// Bytes of the body.
         bytes: usize,
     },
-    /// A function that would take too much memory or time to compile, however small its body is.
-    #[error("to compile it would take more than {} MiB, or very long", MAX_BYTES >> 20)]
+    /// The function would take too much memory or time to compile, however small its body is.
+    #[error("compiling the function would take more than {} MiB of memory, or too long", MAX_BYTES >> 20)]
     TooMuch,
-    /// There is no loop where one was asked for.
-    #[error("no loop is at that offset, or nothing leads to it")]
+    /// There is no loop at the offset of the OSR entry.
+    #[error("there is no reachable loop at that offset")]
     NoSuchLoop,
-    /// The body cannot be read, which validation excludes unless the module's bytes changed since.
+    /// The body cannot be decoded. Validation excludes this unless the module's bytes changed since then.
     #[error("the module's bytes changed after validation: {0}")]
     Changed(String),
-    /// Cranelift refuses.
+    /// Cranelift failed.
     #[error("code generation: {0}")]
     Codegen(String),
-    /// There is no room for the code, or no way to make any.
+    /// This host has no code memory left, or cannot make machine code at all.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-/// Why no machine code is made on this host. Functions stay with the interpreter.
+/// The reason why no machine code can be made on this host. Functions stay interpreted.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Unavailable {
-    /// The system or the processor.
+    /// The operating system or the processor is not supported.
     #[error("{0}")]
     Host(&'static str),
-    /// The system gives no memory that can be executed.
+    /// The operating system provides no executable memory, or no more of it.
     #[error("no memory for machine code: {0}")]
     Memory(String),
-    /// The compiler does not accept its settings or a declaration.
-    #[error("the compiler refuses: {0}")]
+    /// Cranelift rejects a setting or a declaration.
+    #[error("Cranelift: {0}")]
     Compiler(String),
 }
 
 impl Unavailable {
-    /// Returns true if that will never change in this process.
+    /// Returns true if the reason stays for the life of the process.
     pub fn is_permanent(&self) -> bool {
         !matches!(self, Unavailable::Memory(_))
     }

@@ -1,8 +1,9 @@
-//! The frames of one activation: following frame pointers from where machine code was left to where it was entered.
+//! Walks the frames of one activation along the frame pointers, from the point at which machine code was left to its entry.
 //!
-//! Every frame starts with the frame pointer of its caller, and above it the address in the caller to which it returns; code is
-//! compiled that way, and the functions that leave it ([`libcalls`](crate::libcalls), [`enter`](crate::enter)) begin likewise.
-//! Trampolines have frames as well; nobody knows their addresses, which is how they are left out.
+//! Every frame begins with its caller's frame pointer and, above it, the return address into the caller: the layout of the System V
+//! ABI for x86-64, section 3.2.2 (<https://gitlab.com/x86-psABIs/x86-64-ABI>). Cranelift keeps it because of the setting
+//! `preserve_frame_pointers`, and the shims of [`libcalls`](crate::libcalls) and the code of [`enter`](crate::enter) begin
+//! likewise. Trampolines have such frames, too; a backtrace leaves them out since the registry knows no function for them.
 
 use std::sync::Arc;
 
@@ -10,20 +11,19 @@ use wasmr_module::Module;
 use wasmr_runtime::vm::VmActivation;
 use wasmr_runtime::walk::{Segment, Walk};
 
-use crate::link;
-use crate::positions::Place;
-use crate::registry::bodies;
+use crate::source_map::WasmPc;
+use crate::{link, registry};
 
-/// A frame, and where it is in its code.
+/// A frame that waits for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
-    /// Where the call that it waits for returns to.
+    /// Address that the call returns to.
     pub return_to: usize,
-    /// Its frame pointer.
+    /// The frame's frame pointer.
     pub fp: usize,
 }
 
-/// The callers of a frame, innermost first, up to the trampoline into the activation.
+/// Iterator over the callers of a frame, innermost first, up to the entry trampoline of the activation.
 #[derive(Debug)]
 pub(crate) struct Callers {
     fp: *const usize,
@@ -31,8 +31,11 @@ pub(crate) struct Callers {
 }
 
 impl Callers {
+    /// Begins at the frame with frame pointer `fp`.
+    ///
     /// # Safety
-    /// `fp` is a frame of the innermost part of the activation, which is alive as long as this is used.
+    /// `fp` is a live frame of machine code in the activation. The activation stays alive and does not run while the iterator is
+    /// used.
     pub(crate) unsafe fn new(fp: *const usize, activation: *const VmActivation) -> Callers {
         Callers { fp, activation: activation.cast() }
     }
@@ -42,8 +45,8 @@ impl Iterator for Callers {
     type Item = Caller;
 
     fn next(&mut self) -> Option<Caller> {
-        // SAFETY: a frame starts with the caller's frame pointer and the return address, by the contract of `new`; the chain
-        // ends at the activation.
+        // SAFETY: by the contract of `new`, `self.fp` is a live frame at the first call. Each frame begins with the frame pointer
+        // of the next one and the return address; the loop ends before it would read the activation as a frame.
         let (caller, return_to) = unsafe { (*self.fp as *const usize, *self.fp.add(1)) };
         if caller == self.activation {
             return None;
@@ -53,13 +56,14 @@ impl Iterator for Callers {
     }
 }
 
-/// The activation that a frame of machine code belongs to, by what its chain of callers ends with.
+/// Returns the activation that a frame of machine code belongs to: the end of its chain of frame pointers.
 ///
 /// # Safety
-/// `fp` is a frame that was called, however indirectly, by a trampoline.
+/// `fp` is a live frame that an entry or OSR trampoline called, directly or through further machine code.
 pub(crate) unsafe fn activation_of(mut fp: *const usize) -> *mut VmActivation {
     loop {
-        // SAFETY: as in `Callers`; the one that returns to other code was called with the activation as frame pointer.
+        // SAFETY: the frame is live, so its first two words are its caller's frame pointer and its return address. The trampoline's
+        // frame is the only one that returns to other than compiled code; its caller's frame pointer is the activation.
         let (caller, return_to) = unsafe { (*fp as *const usize, *fp.add(1)) };
         if !link::is_code(return_to) {
             return caller.cast_mut().cast();
@@ -68,27 +72,29 @@ pub(crate) unsafe fn activation_of(mut fp: *const usize) -> *mut VmActivation {
     }
 }
 
-/// Takes a walk over the frames of the activation at hand; does nothing in the interpreter.
+/// Adds the frames of the walk's current segment, if that is an activation, and moves the walk on. Does nothing in a segment of
+/// the interpreter.
 pub fn walk_segment(walk: &mut Walk<'_>) {
     let Some(Segment::Native { fp, activation }) = walk.segment() else { return };
-    let bodies = bodies();
-    // What deep recursion asks again and again.
-    let mut known: Option<(usize, &Arc<Module>, u32, Vec<Place>)> = None;
-    // SAFETY: a walk is over a store that does not run meanwhile, and says where its machine code was left.
+    let registry = registry::read();
+    // The latest answer, as deep recursion asks for the same address again and again.
+    let mut known: Option<(usize, &Arc<Module>, u32, Vec<WasmPc>)> = None;
+    // SAFETY: a walk is over a store that does not run meanwhile, and its segment names a live activation and the frame with
+    // which that was left.
     for caller in unsafe { Callers::new(fp, activation) } {
-        // Inside the call: behind it may be code of another operator.
+        // An address inside the call instruction: the code after it may belong to another operator.
         let pc = caller.return_to - 1;
         if known.as_ref().is_none_or(|(of, ..)| *of != pc) {
-            let Some(body) = bodies.find(pc) else { continue };
-            let (Some(module), Some(func_index)) = (body.module(), body.func_index()) else { continue };
-            known = Some((pc, module, func_index, body.places(pc)));
+            let Some(code) = registry.find(pc) else { continue };
+            let (Some(module), Some(func_index)) = (code.module(), code.func_index()) else { continue };
+            known = Some((pc, module, func_index, code.wasm_pcs(pc)));
         }
-        let Some((_, module, func_index, places)) = &known else { continue };
-        if places.is_empty() {
+        let Some((_, module, func_index, pcs)) = &known else { continue };
+        if pcs.is_empty() {
             walk.frames().add(module, *func_index, || None);
         }
-        for place in places {
-            walk.frames().add(module, place.func_index, || Some(place.offset));
+        for pc in pcs {
+            walk.frames().add(module, pc.func_index, || Some(pc.offset));
         }
     }
     walk.leave_native();
@@ -100,11 +106,11 @@ mod tests {
 
     #[test]
     fn callers_end_at_the_activation() {
-        // From the innermost frame at 0: 0 → 2 → 4 → the activation at 6.
+        // Frame pointers, from the innermost frame: 0 → 2 → 4 → 6, which is the activation.
         let mut words = [0usize; 8];
         let base = words.as_mut_ptr();
         let at = |n: usize| base.wrapping_add(n);
-        // SAFETY: inside the array.
+        // SAFETY: all indices are less than 8, so every access is inside the array.
         unsafe {
             for (frame, caller, return_to) in [(0, 2, 100), (2, 4, 200), (4, 6, 300)] {
                 *at(frame) = at(caller).expose_provenance();

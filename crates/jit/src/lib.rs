@@ -1,15 +1,16 @@
-//! Stage 3b: takes a function, gives machine code, by Cranelift.
+//! The optimising compiler (stage 3b of `docs/design.md`): compiles functions to machine code with Cranelift.
 //!
-//! - `translate`: wasm → Cranelift's intermediate representation, files by instruction category.
-//! - `compile`: that → machine code with its tables (`compiled`); `link`: code → where it is executed; `module`: all of it for one
-//!   module.
-//! - `budget`, `liveness`: how much memory one function may take to compile, and what of it does.
-//! - `abi`, `trampoline`, `enter`: how compiled code, the interpreter and the host call one another.
-//! - `running`: giving functions their code, for those who decide when.
-//! - `libcalls`: what compiled code calls; `registry`: from code addresses to functions, `positions`: from code to operators; `trap`, `unwind`, `frames`:
-//!   traps, exceptions and backtraces.
+//! - `translate`: from WebAssembly to CLIF, Cranelift's intermediate representation; one file for each category of operators.
+//! - `compile`: from CLIF to machine code and its tables (`compiled`). `link` copies the code to executable memory. `module` has the
+//!   code of one module.
+//! - `budget`, `liveness`: bounds on the memory and time that compiling one function takes.
+//! - `abi`, `trampoline`, `enter`: calls between compiled code, the interpreter and the host.
+//! - `running`: installation of compiled code, and lazy resolution of callees.
+//! - `libcalls`: the functions of the runtime that compiled code calls.
+//! - `registry`, `source_map`: from code addresses to functions and operators.
+//! - `trap`, `unwind`, `frames`: traps, exceptions and backtraces.
 //!
-//! Knows no other tier: the engine decides what is compiled when, and what the rest does.
+//! This crate knows no other tier. The engine decides when to compile a function, and with which entry.
 #![warn(unreachable_pub)]
 
 mod abi;
@@ -26,9 +27,9 @@ mod liveness;
 mod module;
 mod operand_order;
 mod options;
-mod positions;
 mod registry;
 mod running;
+mod source_map;
 mod trampoline;
 mod translate;
 mod trap;
@@ -40,6 +41,6 @@ pub use error::{CompileError, Unavailable};
 pub use frames::walk_segment;
 pub use module::{Callers, CodeOptions, JitModule, LoopCode, NativeCode};
 pub use options::CallPolicy;
-pub use positions::{Place, Positions};
-pub use running::unresolved;
+pub use running::lazy_resolution_stub;
+pub use source_map::{SourceMap, WasmPc};
 pub use translate::{Entry, LoopEntry};

@@ -1,26 +1,26 @@
-//! What compiled code calls: one table of functions, reached through [`VmStore::native_libcalls`], so that code holds no
-//! address of the host's.
+//! Libcalls: the functions of the runtime that compiled code calls, in one table at [`VmStore::native_libcalls`]. Compiled code
+//! thus contains no addresses of the host program.
 //!
-//! One row a libcall says everything: its place in the table, its signature for the compiler, and the Rust function behind it,
-//! whose type is checked against the row. Those are in [`sides`](self); they go to
-//! [`builtins`](wasmr_runtime::builtins), which every tier shares.
+//! One row declares a libcall: its position in the table, its signature for Cranelift, and its Rust function, whose type is
+//! checked against the row. The Rust functions are in `imp`. They call the [`builtins`](wasmr_runtime::builtins), which all
+//! tiers share.
 //!
 //! # Invariants
-//! - All use the C convention. The first argument is the `VmInstance` whose code calls, or the `VmStore` where the row says so,
-//!   for trampolines, which know no instance.
-//! - Between compiled code and the Rust function there is a *shim*, which makes a frame and notes it as
-//!   [`VmStore::native_exit_fp`]: from there on the frames of compiled code are found.
-//! - A libcall that fails does not return: it ends the activation, or goes on at a handler. Compiled code never asks whether it
-//!   failed. Rust functions that may do so have nothing to drop at that point.
+//! - All libcalls use the C convention. Their first argument is the `VmInstance` whose code calls. In rows for trampolines, which
+//!   belong to no instance, it is the `VmStore`.
+//! - Between compiled code and the Rust function is a *shim*. It makes a frame and stores the frame pointer as
+//!   [`VmStore::native_exit_fp`], from which stack walks start.
+//! - A libcall that fails does not return: it ends the activation, or continues at a landing pad. Compiled code therefore never
+//!   checks for failure. A Rust function that may fail holds nothing to drop at that point.
 
 use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 use wasmr_runtime::vm::{VmInstance, VmStore};
 
-/// A shim: called with the arguments of its row.
+/// A shim, by a type without arguments. Compiled code calls it with the arguments of its row.
 type Shim = unsafe extern "C" fn();
 
-/// A type of arguments and results, as the compiler has it.
+/// A Rust type of arguments and results, with its Cranelift type.
 trait Word {
     const TYPE: Type;
 }
@@ -45,7 +45,7 @@ impl<T> Word for *mut T {
     const TYPE: Type = types::I64;
 }
 
-/// The results of a libcall: at most one.
+/// The Cranelift types of a libcall's results, of which there is at most one.
 macro_rules! results {
     () => {
         &[]
@@ -55,7 +55,7 @@ macro_rules! results {
     };
 }
 
-/// A shim: `store` is where the store is found.
+/// Defines the shim of a libcall, by the type of its first argument.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 macro_rules! shim {
     ($name:ident VmInstance) => {
@@ -72,18 +72,18 @@ macro_rules! shim {
                 "mov rbp, rsp",
                 $find_store,
                 "mov [r11 + {native_exit_fp}], rbp",
-                "call {side}",
+                "call {imp}",
                 "pop rbp",
                 "ret",
                 $($operand)*
                 native_exit_fp = const offset_of!(VmStore, native_exit_fp),
-                side = sym super::sides::$name,
+                imp = sym super::imp::$name,
             )
         }
     };
 }
 
-/// No code is made that could call it.
+/// Defines a stand-in on hosts without machine code, where nothing calls it.
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 macro_rules! shim {
     ($name:ident $context:ident) => {
@@ -96,11 +96,11 @@ macro_rules! shim {
 /// Declares [`LibCall`] and the table: one row per libcall, `Name function(context, parameters) -> result`.
 macro_rules! libcalls {
     ($($(#[$doc:meta])* $variant:ident $name:ident($context:ident $(, $param:ident: $ty:ty)*) $(-> $result:ty)?;)*) => {
-        /// A function that compiled code calls.
+        /// A libcall.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum LibCall { $($(#[$doc])* $variant,)* }
 
-        /// The libcalls, as compiled code finds them.
+        /// The table of shims that compiled code reads.
         #[derive(Debug)]
         #[repr(C)]
         pub(crate) struct LibCalls { $($name: Shim,)* }
@@ -108,12 +108,12 @@ macro_rules! libcalls {
         pub(crate) static LIBCALLS: LibCalls = LibCalls { $($name: shims::$name,)* };
 
         impl LibCall {
-            /// Where it is in the table, in bytes.
+            /// Returns the offset of the shim's address in the table, in bytes.
             pub(crate) const fn offset(self) -> i32 {
                 match self { $(LibCall::$variant => std::mem::offset_of!(LibCalls, $name) as i32,)* }
             }
 
-            /// The types of its arguments, the context first.
+            /// Returns the types of the arguments, the instance or store first.
             pub(crate) const fn params(self) -> &'static [Type] {
                 match self { $(LibCall::$variant => &[types::I64, $(<$ty as Word>::TYPE),*],)* }
             }
@@ -134,29 +134,29 @@ macro_rules! libcalls {
             $(shim!($name $context);)*
         }
 
-        $(const _: unsafe extern "C" fn(*mut $context $(, $ty)*) $(-> $result)? = sides::$name;)*
+        $(const _: unsafe extern "C" fn(*mut $context $(, $ty)*) $(-> $result)? = imp::$name;)*
     };
 }
 
 libcalls! {
-    /// Executes an operator of the table of [`Builtin`](wasmr_module::Builtin): the row, its immediates, and the address of its operands
-    /// in slot form, where the result goes as well.
+    /// Executes an operator of the table of [`Builtin`](wasmr_module::Builtin). The arguments are its row, its immediates, and the
+    /// address of its operands in slot form, where its results go as well.
     Builtin builtin(VmInstance, row: u32, immediates: u64, slots: *mut u64);
-    /// Whether a function of one canonical type may be called as one of another: 1 or 0.
+    /// Returns 1 if a function of one canonical type may be called as one of another, else 0.
     IsSubtype is_subtype(VmInstance, actual: u32, expected: u32) -> u32;
-    /// Makes an exception with the payload in slots at an address: its reference.
+    /// Makes an exception with the payload in slots at an address. Returns its reference.
     ExceptionNew exception_new(VmInstance, tag: u32, payload: *const u64) -> u64;
-    /// The tag of an exception: its `VmTag`.
+    /// Returns the address of an exception's `VmTag`.
     ExceptionTag exception_tag(VmInstance, exception: u64) -> usize;
     /// Writes the payload of an exception to slots.
     ExceptionPayload exception_payload(VmInstance, exception: u64, out: *mut u64);
-    /// What a trampoline out was left with, if not that it returned: returns if a tail call that was asked for now has, with the
-    /// results in `slots`.
+    /// Continues after the callee of an exit trampoline ended with a status other than OK. Returns only after a tail call that ended
+    /// with OK, with the results in `slots`.
     LeaveStopped leave_stopped(VmStore, status: usize, slots: *mut u64, fp: *const usize);
 }
 
 impl LibCall {
-    /// The signature by which compiled code calls it.
+    /// Returns the signature by which compiled code calls the shim.
     pub(crate) fn signature(self) -> Signature {
         let mut signature = Signature::new(CallConv::SystemV);
         signature.params.extend(self.params().iter().map(|&ty| AbiParam::new(ty)));
@@ -165,12 +165,13 @@ impl LibCall {
     }
 }
 
-/// The Rust functions.
+/// The Rust functions of the libcalls.
 ///
 /// # Safety
-/// Of all of them: called by the shim, for compiled code of a live instance (or for a trampoline, of a live store) that this thread
-/// runs and to which no Rust reference is in use; with arguments that validation and the row vouch for.
-mod sides {
+/// All of them have one contract. A shim calls them for compiled code of a live instance, or for a trampoline of a live store. This
+/// thread runs the store, and no Rust reference to it is in use. The arguments have the meaning that the row gives them:
+/// validated indices, references of this store, and addresses of enough slots.
+mod imp {
     use wasmr_core::types::TypeId;
     use wasmr_module::Builtin;
     use wasmr_runtime::builtins::{self, exception};
@@ -179,7 +180,8 @@ mod sides {
     use crate::unwind;
 
     pub(super) unsafe extern "C" fn builtin(instance: *mut VmInstance, row: u32, immediates: u64, slots: *mut u64) {
-        // SAFETY: the contract; nothing of a libcall is left to drop.
+        // SAFETY: row, immediates and slots come from the translation of a validated operator of this live instance, as the entry
+        // requires. The shim has set `native_exit_fp`, and this function holds nothing to drop, as `stopped` requires.
         unsafe {
             let status = builtins::entry(Builtin::ALL[row as usize])(instance, immediates, slots);
             if status != Status::OK {
@@ -189,12 +191,14 @@ mod sides {
     }
 
     pub(super) unsafe extern "C" fn is_subtype(instance: *mut VmInstance, actual: u32, expected: u32) -> u32 {
-        // SAFETY: the contract.
+        // SAFETY: the instance is alive, and both types are canonical types of its engine: one of its module, one of a function of
+        // the store.
         unsafe { builtins::is_subtype(instance, TypeId(actual), TypeId(expected)).into() }
     }
 
     pub(super) unsafe extern "C" fn exception_new(instance: *mut VmInstance, tag: u32, payload: *const u64) -> u64 {
-        // SAFETY: the contract; nothing is left to drop. What there is no room for nobody catches.
+        // SAFETY: the tag's index is validated, and compiled code has stored the whole payload. The shim has set `native_exit_fp`,
+        // and this function holds nothing to drop, as `throw` requires. 0 means that no exception could be allocated.
         unsafe {
             let exception = exception::exception_new(instance, tag, payload);
             if exception == 0 {
@@ -205,12 +209,12 @@ mod sides {
     }
 
     pub(super) unsafe extern "C" fn exception_tag(instance: *mut VmInstance, exception: u64) -> usize {
-        // SAFETY: the contract.
+        // SAFETY: compiled code passes the exception that its landing pad received, which is alive in this store.
         unsafe { exception::exception_tag((*instance).store, exception).addr() }
     }
 
     pub(super) unsafe extern "C" fn exception_payload(instance: *mut VmInstance, exception: u64, out: *mut u64) {
-        // SAFETY: the contract.
+        // SAFETY: as for `exception_tag`; `out` is an area of the frame with as many slots as the tag's payload.
         unsafe { exception::exception_payload((*instance).store, exception, out) }
     }
 
@@ -220,7 +224,7 @@ mod sides {
         slots: *mut u64,
         fp: *const usize,
     ) {
-        // SAFETY: the contract.
+        // SAFETY: only exit trampolines make this libcall, after they have reset `stack_top` to `slots`; `fp` is their frame.
         unsafe { unwind::leave_stopped(store, Status(status), slots, fp) }
     }
 }
@@ -230,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_tell_places_and_signatures() {
+    fn rows_determine_offsets_and_signatures() {
         let word = size_of::<Shim>() as i32;
         assert_eq!(LibCall::Builtin.offset(), 0);
         assert_eq!(LibCall::IsSubtype.offset(), word);

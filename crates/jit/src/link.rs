@@ -1,11 +1,11 @@
-//! Puts compiled code where it can be executed, and fills in the addresses of what it calls.
+//! Links compiled code: copies [`CompiledCode`] to code memory, fills in the addresses of its callees, and returns the address at
+//! which it can be executed.
 //!
-//! Comes in: [`CompiledCode`]. Goes out: the address at which it is executed. Cranelift's `JITModule` is the link editor; the
-//! memory that it writes to is ours: the writable view of one [`CodeAllocator`] a process, of which each linker has a [`CodeRegion`]. So
-//! nothing is ever writable and executable at one address, no page changes its protection, and distances between code are
-//! the same in both views.
+//! Cranelift's `JITModule` applies the relocations. It writes to memory of ours: the writable view of the process's [`CodeAllocator`],
+//! of which each linker has a [`CodeRegion`]. No address is therefore both writable and executable, no page changes its
+//! protection, and the distances between pieces of code are the same in both views.
 //!
-//! Code is not freed before its linker is: frames and slots may lead to it.
+//! Code is freed together with its linker and not before, since frames and function records may point to it.
 
 use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -19,16 +19,19 @@ use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion, Image};
 use crate::compiled::CompiledCode;
 use crate::error::Unavailable;
 
-/// Address space for all compiled code of the process.
+/// Bytes of address space for all compiled code of the process.
 const SIZE: usize = 512 << 20;
-/// What a linker takes at a time, at least.
+/// Least number of bytes that a linker allocates at a time.
 const CHUNK: usize = 64 << 10;
-/// Functions start at multiples of this.
+/// Alignment of functions in bytes.
 const ALIGN: u64 = 32;
 
 static CODE_MEMORY: OnceLock<CodeAllocator> = OnceLock::new();
 
-/// The memory. If the system refuses it, it is asked for again the next time.
+/// Returns the process's code memory. After a failure the next call tries again to map it.
+///
+/// # Errors
+/// Returns an error if the address space cannot be mapped close to the program's own code.
 fn code_memory() -> Result<&'static CodeAllocator, Unavailable> {
     static MAKING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,7 +45,8 @@ fn code_memory() -> Result<&'static CodeAllocator, Unavailable> {
     Ok(CODE_MEMORY.get_or_init(|| CodeAllocator::new(mapping, CHUNK)))
 }
 
-/// Returns true if an address is one of compiled code. Takes no lock and allocates nothing.
+/// Returns true if `address` is in the memory of compiled code. A signal handler may call this: it takes no lock and allocates
+/// nothing.
 pub(crate) fn is_code(address: usize) -> bool {
     CODE_MEMORY.get().is_some_and(|memory| memory.contains(address))
 }
@@ -64,10 +68,10 @@ impl JITMemoryProvider for LinkerMemory {
     }
 }
 
-/// Links functions that call one another.
+/// Links functions that may call one another directly.
 pub(crate) struct Linker {
     module: JITModule,
-    /// From where code is written to where it is executed.
+    /// Bytes from the writable address of code to the executable one.
     distance: usize,
 }
 
@@ -78,10 +82,10 @@ impl std::fmt::Debug for Linker {
 }
 
 impl Linker {
-    /// A linker with no code yet.
+    /// Creates a linker without code.
     ///
     /// # Errors
-    /// If the system lets nobody execute what they wrote.
+    /// Returns an error if the system does not allow memory that was written to be executed.
     pub(crate) fn new(isa: OwnedTargetIsa) -> Result<Linker, Unavailable> {
         let memory = code_memory()?;
         let start = memory.mapping().writable(0).map_err(|error| Unavailable::Memory(error.to_string()))?;
@@ -91,18 +95,18 @@ impl Linker {
         Ok(Linker { module: JITModule::new(builder), distance })
     }
 
-    /// A function that is to be defined later.
+    /// Declares a function that [`define`](Linker::define) links later.
     ///
     /// # Errors
-    /// If the linker refuses.
+    /// Returns an error if Cranelift rejects the declaration.
     pub(crate) fn declare(&mut self, signature: &Signature) -> Result<FuncId, Unavailable> {
         self.module.declare_anonymous_function(signature).map_err(|error| Unavailable::Compiler(error.to_string()))
     }
 
-    /// Puts a function's code in place: where it starts.
+    /// Links the code of a declared function. Returns its executable address.
     ///
     /// # Errors
-    /// If there is no code memory left.
+    /// Returns an error if there is no code memory left.
     pub(crate) fn define(&mut self, id: FuncId, code: &CompiledCode) -> Result<usize, Unavailable> {
         let failed = |error: cranelift_module::ModuleError| Unavailable::Memory(error.to_string());
         self.module.define_function_bytes(id, ALIGN, &code.code, &code.relocs).map_err(failed)?;
@@ -118,7 +122,7 @@ mod tests {
     use crate::compile::{CompilerContext, compile_with};
     use crate::isa;
 
-    /// Links a function that returns.
+    /// Links a function that only returns.
     fn link(linker: &mut Linker) -> Result<usize, Unavailable> {
         use cranelift_codegen::ir::InstBuilder;
         use cranelift_codegen::isa::CallConv;
@@ -126,9 +130,9 @@ mod tests {
         let isa = isa::host()?;
         let signature = Signature::new(CallConv::SystemV);
         let id = linker.declare(&signature)?;
-        let code = compile_with(&*isa, id, &mut CompilerContext::default(), |func, context| {
+        let code = compile_with(&*isa, id, &mut CompilerContext::default(), |func, function_builder| {
             func.signature = signature;
-            let mut builder = cranelift_frontend::FunctionBuilder::new(func, context);
+            let mut builder = cranelift_frontend::FunctionBuilder::new(func, function_builder);
             let block = builder.create_block();
             builder.switch_to_block(block);
             builder.seal_all_blocks();
@@ -154,6 +158,6 @@ mod tests {
         assert!(is_code(address));
         let before = memory.taken();
         drop(linker);
-        assert!(memory.taken() < before, "a linker takes its memory with it");
+        assert!(memory.taken() < before, "a dropped linker frees its code memory");
     }
 }

@@ -1,8 +1,8 @@
-//! The machine code of one module, made function by function, shared by all its instances.
+//! The machine code of one module, compiled function by function and shared by all its instances.
 //!
-//! [`JitModule::compile`] may be called from any thread; what it made is found by [`JitModule::function`] and
-//! [`JitModule::loop_code`] from then on. It is [published](JitModule::publish) to an instance by the thread that runs that
-//! instance's store, so that generated code needs no atomic access.
+//! Any thread may call [`JitModule::compile`]. Afterwards [`JitModule::function`] or [`JitModule::loop_code`] returns the code.
+//! The thread that runs a store [installs](JitModule::publish) the code in the store's instances, so that generated code needs
+//! no atomic accesses.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -22,25 +22,25 @@ use crate::error::{CompileError, Unavailable};
 use crate::libcalls::LIBCALLS;
 use crate::link::Linker;
 use crate::options::CallPolicy;
-use crate::registry::{self, Body};
-use crate::trampoline::{self, Batch, Kind, Made};
+use crate::registry::{self, RegisteredCode};
+use crate::trampoline::{self, Batch, Made, TrampolineKind};
 use crate::translate::{Entry, Request};
 use crate::{abi, enter, isa, trap};
 
-/// What code of a module may rely on.
+/// Properties of a module's code, and of the instances that may run it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CodeOptions {
-    /// Whether memory 0 is guarded in the instances that run the code.
+    /// True if memory 0 is guard-paged in the instances that run the code.
     pub guarded: bool,
-    /// Whether the code uses up fuel.
+    /// True if the code uses up fuel.
     pub metered: bool,
-    /// Whether checked accesses are also safe from speculation past their checks.
+    /// True if checked accesses are also safe from speculation past their checks (Spectre variant 1).
     pub spectre_guards: bool,
-    /// What becomes of calls.
+    /// Limits of inlining and guarded calls.
     pub calls: CallPolicy,
 }
 
-/// The code of one module for instances of one kind.
+/// The code of one module, for instances that fit its options.
 #[derive(Debug)]
 pub struct JitModule {
     module: Arc<Module>,
@@ -50,11 +50,12 @@ pub struct JitModule {
     linker: Mutex<Linker>,
     functions: Box<[OnceLock<NativeCode>]>,
     loops: Mutex<HashMap<(u32, usize), LoopCode>>,
-    /// Where calls through tables and references went, and how often, by their offset in the module.
-    calls: Mutex<HashMap<usize, Vec<(u32, u32)>>>,
-    /// Where its code starts that is in the registry.
+    /// Profiles of call sites: callees, by index among the defined functions, and their hotness. The key is the offset of the call
+    /// operator in the module.
+    call_profiles: Mutex<HashMap<usize, Vec<(u32, u32)>>>,
+    /// Start addresses of the module's code in the registry.
     registered: Mutex<Vec<usize>>,
-    /// The trampolines into its code, and out of it.
+    /// Batches of all trampolines that the code uses.
     trampolines: Mutex<Vec<Arc<Batch>>>,
 }
 
@@ -69,12 +70,12 @@ impl std::fmt::Debug for HostIsa {
 /// A compiled function.
 #[derive(Clone, Copy, Debug)]
 pub struct NativeCode {
-    /// Where its code starts.
+    /// Address of the code.
     pub address: usize,
-    /// Bytes of it.
+    /// Bytes of code.
     pub len: usize,
-    /// The trampoline into it.
-    enter: usize,
+    /// Address of the entry trampoline.
+    entry_trampoline: usize,
     id: FuncId,
 }
 
@@ -91,20 +92,20 @@ pub struct LoopCode {
     or_start: bool,
 }
 
-/// Who gets to run a function's compiled code.
+/// The callers of a function that run its compiled code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callers {
-    /// Whoever calls it.
+    /// All callers.
     All,
-    /// The host and compiled code. The interpreter goes on interpreting it.
+    /// The host and compiled code. Calls from the interpreter stay in the interpreter.
     NotInterpreter,
 }
 
 impl JitModule {
-    /// The code of a module, none of it made.
+    /// Creates the code of a module, with no function compiled yet.
     ///
     /// # Errors
-    /// If no code can be made or executed here.
+    /// Returns an error if this host cannot make or execute machine code.
     pub fn new(module: Arc<Module>, layout: VmLayout, options: CodeOptions) -> Result<Arc<JitModule>, Unavailable> {
         let isa = isa::host()?;
         let linker = Linker::new(isa.clone())?;
@@ -118,18 +119,17 @@ impl JitModule {
             linker: Mutex::new(linker),
             functions,
             loops: Mutex::default(),
-            calls: Mutex::default(),
+            call_profiles: Mutex::default(),
             registered: Mutex::default(),
             trampolines: Mutex::default(),
         }))
     }
 
-    /// The module.
-    pub fn module(&self) -> &Arc<Module> {
+    pub(crate) fn module(&self) -> &Arc<Module> {
         &self.module
     }
 
-    /// What its code relies on.
+    /// Returns the properties of the code, which must hold for instances that run it.
     pub fn options(&self) -> CodeOptions {
         self.options
     }
@@ -142,8 +142,8 @@ impl JitModule {
         self.module.func_type(self.module.imported_func_count() + defined_index)
     }
 
-    /// The address of a trampoline, which is then kept as long as the code.
-    fn trampoline(&self, kind: Kind, ty: &FuncType) -> Result<usize, CompileError> {
+    /// Returns the address of a trampoline, and keeps it alive as long as the code.
+    fn trampoline(&self, kind: TrampolineKind, ty: &FuncType) -> Result<usize, CompileError> {
         let Made { address, batch } = trampoline::get(kind, ty)?;
         let mut trampolines = self.trampolines.lock().unwrap_or_else(PoisonError::into_inner);
         if !trampolines.iter().any(|kept| Arc::ptr_eq(kept, &batch)) {
@@ -152,11 +152,11 @@ impl JitModule {
         Ok(address)
     }
 
-    /// Compiles a function, unless it is compiled.
+    /// Compiles a function, unless it has code with this entry already.
     ///
     /// # Errors
-    /// If it cannot be compiled, or not from there; nothing has changed then.
-    pub fn compile(&self, defined_index: u32, entry: Entry, scratch: &mut CompilerContext) -> Result<(), CompileError> {
+    /// Returns the reason if the function, or this entry of it, cannot be compiled. The module is then unchanged.
+    pub fn compile(&self, defined_index: u32, entry: Entry, context: &mut CompilerContext) -> Result<(), CompileError> {
         let known = match &entry {
             Entry::Start => self.function(defined_index).is_some(),
             Entry::Loop(place) => self.loop_code(defined_index, place.offset).is_some(),
@@ -177,45 +177,45 @@ impl JitModule {
             }
             self.function(callee).map(|code| code.id.as_u32())
         };
-        let predicted = |offset: usize| self.predicted(offset);
-        let request = self.request(defined_index, entry.clone(), &direct, &predicted);
-        let mut code = compile(&request, &*self.isa.0, id, scratch)?;
+        let guard_targets = |offset: usize| self.guard_targets(offset);
+        let request = self.request(defined_index, entry.clone(), &direct, &guard_targets);
+        let mut code = compile(&request, &*self.isa.0, id, context)?;
         let len = code.code.len();
-        // Now, as the program waits for those that are missing when it comes to them.
+        // Made here, on a compiler thread, because the guest waits for a trampoline that is missing when it makes the call.
         for Exit { type_index, imported } in std::mem::take(&mut code.exits) {
-            let kind = if imported { Kind::LeaveToHost } else { Kind::Leave };
+            let kind = if imported { TrampolineKind::HostExit } else { TrampolineKind::Exit };
             self.trampoline(kind, self.module.func_type_of(type_index))?;
         }
-        let at_loop = |or_start| self.trampoline(Kind::Loop { or_start }, ty);
-        let (trampoline, osr_trampoline) = match &entry {
-            Entry::Start => (Some(self.trampoline(Kind::Enter, ty)?), None),
-            Entry::Loop(_) => (None, Some(at_loop(false)?)),
-            Entry::StartOrLoop(_) => (Some(self.trampoline(Kind::Enter, ty)?), Some(at_loop(true)?)),
+        let osr = |dual_entry| self.trampoline(TrampolineKind::Osr { dual_entry }, ty);
+        let (entry_trampoline, osr_trampoline) = match &entry {
+            Entry::Start => (Some(self.trampoline(TrampolineKind::Entry, ty)?), None),
+            Entry::Loop(_) => (None, Some(osr(false)?)),
+            Entry::StartOrLoop(_) => (Some(self.trampoline(TrampolineKind::Entry, ty)?), Some(osr(true)?)),
         };
         let address = self.linker().define(id, &code)?;
-        registry::insert(Arc::new(Body::new(address, code, Some(self.module.clone()))));
+        registry::insert(Arc::new(RegisteredCode::new(address, code, Some(self.module.clone()))));
         self.registered.lock().unwrap_or_else(PoisonError::into_inner).push(address);
-        // Another thread may have been faster; both codes do the same.
+        // Another thread may have compiled the same function meanwhile. Both pieces of code are equivalent, so the first one stays.
         if let (Some(enter), Some(place)) = (osr_trampoline, entry.place()) {
-            let or_start = trampoline.is_some();
+            let or_start = entry_trampoline.is_some();
             let code = LoopCode { address, len, enter, or_start };
             self.loops().entry((defined_index, place.offset)).or_insert(code);
         }
-        if let Some(enter) = trampoline {
-            let _ = self.functions[defined_index as usize].set(NativeCode { address, len, enter, id });
+        if let Some(entry_trampoline) = entry_trampoline {
+            let _ = self.functions[defined_index as usize].set(NativeCode { address, len, entry_trampoline, id });
         }
         Ok(())
     }
 
-    /// Compiles a function to be looked at, calling no other directly. Leaves nothing behind.
+    /// Compiles a function for people to look at. The code has no direct calls of other functions, and is not kept.
     ///
     /// # Errors
-    /// If it is not compiled.
+    /// Returns the reason why the function stays interpreted.
     pub fn examine(&self, defined_index: u32, entry: Entry) -> Result<Disassembly, CompileError> {
         let calls_itself = !matches!(entry, Entry::Loop(_));
         let direct = |callee| (calls_itself && callee == defined_index).then_some(0);
-        let predicted = |offset: usize| self.predicted(offset);
-        let request = self.request(defined_index, entry, &direct, &predicted);
+        let guard_targets = |offset: usize| self.guard_targets(offset);
+        let request = self.request(defined_index, entry, &direct, &guard_targets);
         examine(&request, &*self.isa.0, &mut CompilerContext::default())
     }
 
@@ -224,71 +224,72 @@ impl JitModule {
         defined_index: u32,
         entry: Entry,
         direct: &'a dyn Fn(u32) -> Option<u32>,
-        predicted: &'a dyn Fn(usize) -> Vec<u32>,
+        guard_targets: &'a dyn Fn(usize) -> Vec<u32>,
     ) -> Request<'a> {
         Request {
             module: &self.module,
             layout: &self.layout,
             defined_index,
             entry,
-            guarded: self.options.guarded,
+            guard_paged: self.options.guarded,
             metered: self.options.metered,
             spectre_guards: self.options.spectre_guards,
             calls: self.options.calls,
             direct,
-            predicted,
+            guard_targets,
         }
     }
 
-    /// Notes that a call through a table or a reference, at an offset in the module, went to a defined function `count` times, as
-    /// far as was looked.
-    pub fn note_calls(&self, offset: usize, defined_index: u32, count: u32) {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = calls.entry(offset).or_default();
-        if let Some((_, times)) = seen.iter_mut().find(|(target, _)| *target == defined_index) {
-            *times = times.saturating_add(count);
-        } else if seen.len() < self.options.calls.profiled_targets {
-            seen.push((defined_index, count));
+    /// Adds `count` samples to the profile of a call site: the call operator at `offset` in the module called the defined function
+    /// `defined_index`.
+    pub fn record_calls(&self, offset: usize, defined_index: u32, count: u32) {
+        let mut profiles = self.call_profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        let profile = profiles.entry(offset).or_default();
+        if let Some((_, samples)) = profile.iter_mut().find(|(target, _)| *target == defined_index) {
+            *samples = samples.saturating_add(count);
+        } else if profile.len() < self.options.calls.profiled_targets {
+            profile.push((defined_index, count));
         }
     }
 
-    /// Where a call goes that at least every other time went to one of a few functions.
-    fn predicted(&self, offset: usize) -> Vec<u32> {
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut seen = calls.get(&offset).cloned().unwrap_or_default();
-        seen.sort_by_key(|&(_, times)| std::cmp::Reverse(times));
-        let all: u32 = seen.iter().map(|&(_, times)| times).sum();
-        seen.truncate(self.options.calls.compared_targets);
-        let predicted: u32 = seen.iter().map(|&(_, times)| times).sum();
-        if predicted < all / 2 {
+    /// Returns the callees that a guarded call at `offset` compares with, hottest first. Returns none if they have less than half
+    /// of the profile's samples together, as the comparisons would then mostly fail.
+    fn guard_targets(&self, offset: usize) -> Vec<u32> {
+        let profiles = self.call_profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut profile = profiles.get(&offset).cloned().unwrap_or_default();
+        profile.sort_by_key(|&(_, samples)| std::cmp::Reverse(samples));
+        let all: u32 = profile.iter().map(|&(_, samples)| samples).sum();
+        profile.truncate(self.options.calls.compared_targets);
+        let guarded: u32 = profile.iter().map(|&(_, samples)| samples).sum();
+        if guarded < all / 2 {
             return Vec::new();
         }
-        seen.into_iter().map(|(target, _)| target).collect()
+        profile.into_iter().map(|(target, _)| target).collect()
     }
 
     fn loops(&self) -> MutexGuard<'_, HashMap<(u32, usize), LoopCode>> {
         self.loops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The code of a defined function, if it is compiled.
+    /// Returns the code of a defined function, or `None` if it is not compiled.
     pub fn function(&self, defined_index: u32) -> Option<NativeCode> {
         self.functions[defined_index as usize].get().copied()
     }
 
-    /// The code of a defined function from a loop on, if that is compiled; the loop by its operator's offset in the module.
+    /// Returns the OSR code of a defined function for the `loop` operator at `offset` in the module, or `None` if there is none.
     pub fn loop_code(&self, defined_index: u32, offset: usize) -> Option<LoopCode> {
         self.loops().get(&(defined_index, offset)).copied()
     }
 
-    /// Makes a function of an instance its compiled code, if there is any: whether there is. From then on calls by `callers` that
-    /// come through the `VmFunc` run that; `external_code` is what sends the interpreter through its entry.
+    /// Installs a function's compiled code in an instance. Returns false if it has none. From then on calls by `callers` through
+    /// the `VmFunc` run the code. `external_code` makes the interpreter call through [`VmFunc::entry`].
     ///
     /// # Errors
-    /// If the store cannot have a stack for machine code.
+    /// Returns an error if the native stack of the store cannot be allocated.
     ///
     /// # Safety
-    /// `func` is a live function with that index of an instance of this module that fits the [options](Self::options); its store is
-    /// used by the calling thread, and no Rust reference to it is in use.
+    /// `func` is the live function `defined_index` of an instance of this module that fits the [options](Self::options). The
+    /// calling thread runs its store, and no Rust reference to the store is in use.
     pub unsafe fn publish(
         &self,
         func: *mut VmFunc,
@@ -297,14 +298,14 @@ impl JitModule {
         callers: Callers,
     ) -> Result<bool, ResourceError> {
         let Some(code) = self.function(defined_index) else { return Ok(false) };
-        // SAFETY: the caller's promise.
+        // SAFETY: `func` is live, its instance and store with it, and this thread has exclusive access to them.
         unsafe {
             let instance = (*func).instance;
             prepare((*instance).store)?;
             (*instance).native_stack_limit = (*(*instance).store).native_stack_limit;
             (*func).native = code.address as *const _;
             (*func).native_context = instance.cast();
-            (*func).data = code.enter as *const _;
+            (*func).data = code.entry_trampoline as *const _;
             (*func).entry = enter::enter();
             if callers == Callers::All {
                 (*func).code = external_code;
@@ -321,29 +322,29 @@ impl Drop for JitModule {
     }
 }
 
-/// Makes a store ready to run machine code.
+/// Prepares a store to run machine code: allocates its native stack, and tells it the table of libcalls.
 ///
 /// # Errors
-/// If the system gives no memory for its stack.
+/// Returns an error if the native stack cannot be allocated.
 ///
 /// # Safety
-/// The store is alive, used by the calling thread, and no Rust reference to it is in use.
+/// The store is alive, the calling thread runs it, and no Rust reference to it is in use.
 pub(crate) unsafe fn prepare(store: *mut VmStore) -> Result<(), ResourceError> {
-    // SAFETY: the caller's promise.
+    // SAFETY: both functions have the same contract, which the caller keeps. The table of libcalls is a static.
     unsafe { builtins::prepare_native(store, (&raw const LIBCALLS).cast()) }
 }
 
-/// Makes [`VmFunc::native`] of a function that is not compiled the trampoline out to it.
+/// Installs the exit trampoline as [`VmFunc::native`] of a function that is not compiled.
 ///
 /// # Errors
-/// If no code can be made.
+/// Returns an error if the trampoline cannot be made.
 ///
 /// # Safety
-/// `func` is a live function of type `ty`, and its store is used by the calling thread.
+/// `func` is a live function of type `ty`, the calling thread runs its store, and no Rust reference to the store is in use.
 pub(crate) unsafe fn install_exit_trampoline(func: *mut VmFunc, ty: &FuncType) -> Result<(), CompileError> {
-    // SAFETY: the caller's promise.
+    // SAFETY: `func` is live, and this thread has exclusive access to it and to its store, which `keep_code` changes.
     unsafe {
-        let kind = if (*func).instance.is_null() { Kind::LeaveToHost } else { Kind::Leave };
+        let kind = if (*func).instance.is_null() { TrampolineKind::HostExit } else { TrampolineKind::Exit };
         let Made { address, batch } = trampoline::get(kind, ty)?;
         builtins::keep_code(func, batch);
         (*func).native = address as *const _;
@@ -353,14 +354,16 @@ pub(crate) unsafe fn install_exit_trampoline(func: *mut VmFunc, ty: &FuncType) -
 }
 
 impl LoopCode {
-    /// Goes on with an interpreter's frame in compiled code, to the function's end. With [`Status::OK`] the results are in the
-    /// frame's argument area.
+    /// Continues an interpreter's frame in OSR code, up to the function's return. With [`Status::OK`] the results are in the frame's
+    /// argument area.
     ///
     /// # Safety
-    /// `func` is the live function that the code was made for, of a store whose frame `frame` is at the loop's header; the
-    /// function's instance fits the code's options, and `stack_top` is behind the frame.
+    /// `func` is a live function that this code was compiled from, and its instance fits the code's options. `frame` is a live frame
+    /// of it at the loop's header, and the store's `stack_top` is above the frame. The calling thread runs the store, and no Rust
+    /// reference to it is in use.
     pub unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status {
-        // SAFETY: the caller's promise.
+        // SAFETY: function, instance, store and frame are alive and used by this thread alone, as `prepare` and `enter_loop` require.
+        // The trampoline was made for the function's type together with the code.
         unsafe {
             let instance = (*func).instance;
             if prepare(store).is_err() {
@@ -372,7 +375,7 @@ impl LoopCode {
                 (*instance).loop_frame = frame;
             }
             let status = enter::enter_loop(store, func, frame, self.enter, self.address);
-            // Still there if there was no stack left to ask for it.
+            // Compiled code resets it, unless its prologue found the native stack exhausted.
             (*instance).loop_frame = Fp::NULL;
             status
         }

@@ -1,7 +1,7 @@
-//! From code addresses to what is known of the code there: for traps, exceptions and backtraces, which start from nothing else.
+//! From code addresses to the tables of the code there, for traps, exceptions and backtraces, which start from an address.
 //!
-//! Comes in: what the compiler said of a function ([`CompiledCode`]), once it is in place. Not in here: trampolines, which neither
-//! trap nor catch nor show in a backtrace.
+//! A function is registered with the tables of its [`CompiledCode`] once it is linked. Trampolines are registered for their
+//! traps; they have no source map, so they do not show in backtraces, and no landing pads.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -10,39 +10,39 @@ use wasmr_core::trap::TrapCode;
 use wasmr_module::Module;
 
 use crate::compiled::{CallSite, CompiledCode};
-use crate::positions::{Place, Positions};
+use crate::source_map::{SourceMap, WasmPc};
 
-/// A compiled function in place.
+/// The tables of linked code.
 #[derive(Debug)]
-pub(crate) struct Body {
+pub(crate) struct RegisteredCode {
     start: usize,
     len: usize,
     traps: Vec<(u32, TrapCode)>,
     call_sites: Vec<CallSite>,
-    positions: Vec<(u32, u32)>,
-    table: Option<Positions>,
+    source_locations: Vec<(u32, u32)>,
+    source_map: Option<SourceMap>,
     module: Option<Arc<Module>>,
 }
 
-/// By start address; they do not overlap.
-static BODIES: RwLock<BTreeMap<usize, Arc<Body>>> = RwLock::new(BTreeMap::new());
+/// All registered code of the process, by start address. No two pieces overlap.
+static REGISTRY: RwLock<BTreeMap<usize, Arc<RegisteredCode>>> = RwLock::new(BTreeMap::new());
 
-impl Body {
-    /// The function that starts at `start`; `module` is what its positions are in.
-    pub(crate) fn new(start: usize, code: CompiledCode, module: Option<Arc<Module>>) -> Body {
-        let CompiledCode { code, mut traps, mut call_sites, mut positions, table, .. } = code;
-        // The compiler gives them in order, but does not promise it.
+impl RegisteredCode {
+    /// Describes code that is linked at `start`. `module` is the module that the source map refers to.
+    pub(crate) fn new(start: usize, code: CompiledCode, module: Option<Arc<Module>>) -> RegisteredCode {
+        let CompiledCode { code, mut traps, mut call_sites, mut source_locations, source_map, .. } = code;
+        // Cranelift returns them in order, but does not promise it.
         traps.sort_by_key(|&(offset, _)| offset);
         call_sites.sort_by_key(|site| site.return_offset);
-        positions.sort_by_key(|&(offset, _)| offset);
-        Body { start, len: code.len(), traps, call_sites, positions, table, module }
+        source_locations.sort_by_key(|&(offset, _)| offset);
+        RegisteredCode { start, len: code.len(), traps, call_sites, source_locations, source_map, module }
     }
 
     pub(crate) fn start(&self) -> usize {
         self.start
     }
 
-    /// The module that its [places](Body::places) are in.
+    /// Returns the module that [`wasm_pcs`](RegisteredCode::wasm_pcs) refers to. `None` for a trampoline.
     pub(crate) fn module(&self) -> Option<&Arc<Module>> {
         self.module.as_ref()
     }
@@ -51,99 +51,99 @@ impl Body {
         pc.wrapping_sub(self.start) as u32
     }
 
-    /// Why the instruction at `pc` may trap, if it may.
+    /// Returns the trap code of the instruction at `pc`, or `None` if it cannot trap.
     pub(crate) fn trap(&self, pc: usize) -> Option<TrapCode> {
         let offset = self.offset(pc);
         let index = self.traps.binary_search_by_key(&offset, |&(offset, _)| offset).ok()?;
         Some(self.traps[index].1)
     }
 
-    /// The call that returns to `pc`, if it has handlers.
+    /// Returns the call site that returns to `pc`, or `None` if the call has no landing pads.
     pub(crate) fn call_site(&self, pc: usize) -> Option<&CallSite> {
         let offset = self.offset(pc);
         let index = self.call_sites.binary_search_by_key(&offset, |site| site.return_offset).ok()?;
         Some(&self.call_sites[index])
     }
 
-    /// The function, by its index in its module.
+    /// Returns the function's index in its module. `None` for a trampoline.
     pub(crate) fn func_index(&self) -> Option<u32> {
-        self.table.as_ref().map(|table| table.func_index())
+        self.source_map.as_ref().map(|map| map.func_index())
     }
 
-    /// The operator whose code `pc` is in, and the calls around it that were inlined, innermost first; nothing if it is the code
-    /// of no operator.
-    pub(crate) fn places(&self, pc: usize) -> Vec<Place> {
+    /// Returns the operator that the code at `pc` belongs to and the inlined calls around it, innermost first. Returns an empty
+    /// list for code of no operator.
+    pub(crate) fn wasm_pcs(&self, pc: usize) -> Vec<WasmPc> {
         let offset = self.offset(pc);
-        let after = self.positions.partition_point(|&(start, _)| start <= offset);
-        match (&self.table, after.checked_sub(1)) {
-            (Some(table), Some(index)) => table.places(self.positions[index].1),
+        let after = self.source_locations.partition_point(|&(start, _)| start <= offset);
+        match (&self.source_map, after.checked_sub(1)) {
+            (Some(map), Some(index)) => map.wasm_pcs(self.source_locations[index].1),
             _ => Vec::new(),
         }
     }
 }
 
-/// All functions in place, as long as this lives: nobody may be added meanwhile.
-pub(crate) struct Bodies(RwLockReadGuard<'static, BTreeMap<usize, Arc<Body>>>);
+/// The registry, locked for reading. Other threads wait with registering and removing code until it is dropped.
+pub(crate) struct Registry(RwLockReadGuard<'static, BTreeMap<usize, Arc<RegisteredCode>>>);
 
-/// All functions in place.
-pub(crate) fn bodies() -> Bodies {
-    Bodies(BODIES.read().unwrap_or_else(PoisonError::into_inner))
+/// Locks the registry for reading.
+pub(crate) fn read() -> Registry {
+    Registry(REGISTRY.read().unwrap_or_else(PoisonError::into_inner))
 }
 
-impl Bodies {
-    /// The function that an address is in.
-    pub(crate) fn find(&self, pc: usize) -> Option<&Arc<Body>> {
-        let (_, body) = self.0.range(..=pc).next_back()?;
-        (pc - body.start < body.len).then_some(body)
+impl Registry {
+    /// Returns the code that contains an address.
+    pub(crate) fn find(&self, pc: usize) -> Option<&Arc<RegisteredCode>> {
+        let (_, code) = self.0.range(..=pc).next_back()?;
+        (pc - code.start < code.len).then_some(code)
     }
 }
 
-/// Adds a function, before anybody calls it.
-pub(crate) fn insert(body: Arc<Body>) {
-    BODIES.write().unwrap_or_else(PoisonError::into_inner).insert(body.start, body);
+/// Registers code. The caller does so before the code can be called.
+pub(crate) fn insert(code: Arc<RegisteredCode>) {
+    REGISTRY.write().unwrap_or_else(PoisonError::into_inner).insert(code.start, code);
 }
 
-/// Forgets the function that starts there: nothing will ever execute it again.
+/// Removes the code that starts at an address. The caller knows that nothing executes it any more.
 pub(crate) fn remove(start: usize) {
-    BODIES.write().unwrap_or_else(PoisonError::into_inner).remove(&start);
+    REGISTRY.write().unwrap_or_else(PoisonError::into_inner).remove(&start);
 }
 
-/// The function that an address is in.
-pub(crate) fn find(pc: usize) -> Option<Arc<Body>> {
-    bodies().find(pc).cloned()
+/// Returns the code that contains an address, without keeping the registry locked.
+pub(crate) fn find(pc: usize) -> Option<Arc<RegisteredCode>> {
+    read().find(pc).cloned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compiled::Handler;
+    use crate::compiled::LandingPad;
 
-    /// Addresses at which there is never code.
+    /// An address in the first pages of the address space, where no code is ever mapped.
     const START: usize = 0x1000;
 
     fn site() -> CallSite {
-        let handlers = vec![Handler { tag: None, code: 20 }];
-        CallSite { return_offset: 9, frame_offset: 48, instance_offset: None, handlers }
+        let landing_pads = vec![LandingPad { tag: None, code: 20 }];
+        CallSite { return_offset: 9, frame_offset: 48, instance_offset: None, landing_pads }
     }
 
-    fn body(start: usize) -> Arc<Body> {
+    fn code_at(start: usize) -> Arc<RegisteredCode> {
         let code = CompiledCode {
             code: vec![0; 32],
             relocs: Vec::new(),
             traps: vec![(12, TrapCode::MemoryOutOfBounds), (4, TrapCode::Unreachable)],
             call_sites: vec![site()],
-            positions: Vec::new(),
-            table: None,
+            source_locations: Vec::new(),
+            source_map: None,
             exits: Vec::new(),
         };
-        Arc::new(Body::new(start, code, None))
+        Arc::new(RegisteredCode::new(start, code, None))
     }
 
     #[test]
     fn addresses_find_their_function_and_only_that() {
-        insert(body(START));
-        insert(body(START + 64));
-        let start_of = |pc: usize| find(pc).map(|body| body.start());
+        insert(code_at(START));
+        insert(code_at(START + 64));
+        let start_of = |pc: usize| find(pc).map(|code| code.start());
         assert_eq!(start_of(START - 1), None);
         assert_eq!(start_of(START), Some(START));
         assert_eq!(start_of(START + 31), Some(START));
@@ -157,12 +157,12 @@ mod tests {
 
     #[test]
     fn traps_and_calls_are_found_by_their_very_address() {
-        let body = body(START);
-        assert_eq!(body.trap(START + 4), Some(TrapCode::Unreachable));
-        assert_eq!(body.trap(START + 12), Some(TrapCode::MemoryOutOfBounds));
-        assert_eq!(body.trap(START + 5), None);
-        assert_eq!(body.call_site(START + 9), Some(&site()));
-        assert_eq!(body.call_site(START + 8), None);
-        assert_eq!(body.places(START), []);
+        let code = code_at(START);
+        assert_eq!(code.trap(START + 4), Some(TrapCode::Unreachable));
+        assert_eq!(code.trap(START + 12), Some(TrapCode::MemoryOutOfBounds));
+        assert_eq!(code.trap(START + 5), None);
+        assert_eq!(code.call_site(START + 9), Some(&site()));
+        assert_eq!(code.call_site(START + 8), None);
+        assert_eq!(code.wasm_pcs(START), []);
     }
 }

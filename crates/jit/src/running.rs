@@ -1,5 +1,6 @@
-//! What may be done with functions in the hands of the thread that runs them: giving them their code, and finding a way to call
-//! them. Safe, because a [`RunningFunc`] is only had by that thread.
+//! Functions on the thread that runs their store: installation of compiled code, and the lazy-resolution stub.
+//!
+//! The interface is safe, because only that thread can hold a [`RunningFunc`].
 
 use std::ffi::c_void;
 
@@ -20,51 +21,54 @@ use without as machine;
 use x86_64 as machine;
 
 impl JitModule {
-    /// Makes a function its compiled code, if there is any, for calls by `callers`: whether there is.
+    /// Installs the function's compiled code in its instance, for calls by `callers`. Returns false if it has none.
     ///
     /// # Errors
-    /// If its store cannot have a stack for machine code.
+    /// Returns an error if the native stack of the store cannot be allocated.
     ///
     /// # Panics
-    /// If the function is of another module, or its instance does not fit the [options](JitModule::options).
+    /// Panics if the function belongs to another module, or if its instance does not fit the [options](JitModule::options).
     pub fn give(&self, func: &RunningFunc<'_>, callers: Callers) -> Result<bool, ResourceError> {
         assert!(std::sync::Arc::ptr_eq(func.module(), self.module()), "the function is of another module");
         assert_eq!(func.memory0_guarded(), self.options().guarded, "the code relies on another kind of memory");
-        // SAFETY: just checked, but for who runs the store: that is what a `RunningFunc` stands for.
+        // SAFETY: the assertions compare module and memory, and a `RunningFunc` exists only on the thread that runs its store.
         unsafe { self.publish(func.as_ptr(), func.defined_index(), func.external_code(), callers) }
     }
 }
 
 impl JitModule {
-    /// Makes the store of a function ready to run machine code.
+    /// Prepares the store of a function to run machine code.
     ///
     /// # Errors
-    /// If it cannot have a stack for that.
+    /// Returns an error if the native stack cannot be allocated.
     pub fn make_ready(&self, func: &RunningFunc<'_>) -> Result<(), ResourceError> {
-        // SAFETY: a running function is alive, and so is its instance's store, which the calling thread runs.
+        // SAFETY: a `RunningFunc` points to a live function of an instance, whose store the calling thread runs.
         unsafe { module::prepare((*(*func.as_ptr()).instance).store) }
     }
 }
 
 impl tier::LoopCode for LoopCode {
     unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status {
-        // SAFETY: the caller's promise, which is the same.
+        // SAFETY: both functions have the same contract, which the caller keeps.
         unsafe { LoopCode::enter(self, store, func, frame) }
     }
 }
 
-/// [`VmFunc::native`] of functions that compiled code has not called yet: asks whoever executes the function for machine code, and
-/// makes do with the trampoline out if there is none.
-pub fn unresolved() -> *const c_void {
-    machine::resolve as *const c_void
+/// Returns the lazy-resolution stub: the code that [`VmFunc::native`] of every function holds until compiled code calls it first.
+///
+/// The stub asks the function's tier for machine code, installs the exit trampoline if there is none, and then continues the
+/// call there. Lazy binding of procedure linkage tables (System V ABI) works the same way.
+pub fn lazy_resolution_stub() -> *const c_void {
+    machine::lazy_resolution_stub as *const c_void
 }
 
-/// The Rust side of [`unresolved`].
+/// Resolves `func` for the stub. Ends the activation if there is no way to call it.
 ///
 /// # Safety
 /// `func` is a live function of a store that this thread runs; called by compiled code, through the stub.
-pub(crate) unsafe extern "C" fn resolved(func: *mut VmFunc) {
-    // SAFETY: the contract. A host function's slot starts a `VmHostFunc`; all others have an instance. Nothing is left to drop.
+pub(crate) unsafe extern "C" fn resolve_or_stop(func: *mut VmFunc) {
+    // SAFETY: the caller keeps the contract of `resolve`, as compiled code holds no Rust reference. The record of a function
+    // without instance is the beginning of a `VmHostFunc`. `resolve` has returned, so that `enter::stop` leaves nothing to drop.
     unsafe {
         if let Err(error) = resolve(func) {
             let instance = (*func).instance;
@@ -74,22 +78,23 @@ pub(crate) unsafe extern "C" fn resolved(func: *mut VmFunc) {
     }
 }
 
-/// What the code that [`unresolved`] gives does first: gives the function machine code of some kind. It may compile, on a stack
-/// with some hundred KiB left.
+/// Makes sure that [`VmFunc::native`] is code for the function: its own, or the exit trampoline. May compile, on a native stack
+/// that has some hundred KiB left.
 ///
 /// # Errors
-/// If there is no way to call the function.
+/// Returns an error if there is no machine code and no exit trampoline can be made.
 ///
 /// # Safety
 /// Compiled code is about to call the function, which is alive, on the thread that runs its store; no Rust reference to the store
 /// is in use.
 unsafe fn resolve(func: *mut VmFunc) -> Result<(), HostError> {
-    // SAFETY: the caller's promise; a function without instance is a host function.
+    // SAFETY: `func` is live and on the thread of its store, as `RunningFunc::new` and `install_exit_trampoline` require. A
+    // `RunningFunc` needs an instance, which every function but a host function has.
     unsafe {
         if !(*func).instance.is_null() {
             RunningFunc::new(func).before_native_call();
         }
-        if (*func).native == unresolved() {
+        if (*func).native == lazy_resolution_stub() {
             let ty = builtins::func_type(func);
             module::install_exit_trampoline(func, &ty)?;
         }
@@ -104,10 +109,12 @@ mod x86_64 {
 
     use wasmr_runtime::vm::VmFunc;
 
-    /// Keeps all registers that carry arguments: six for words, of which the first is the `VmFunc`, and eight for floats and
-    /// vectors.
+    /// Saves all registers that carry arguments, resolves the `VmFunc` in `rdi`, restores them and jumps to its code.
+    ///
+    /// Cranelift's `Tail` convention passes arguments in the registers of the System V ABI, section 3.2.3: six for words, of
+    /// which the first is the `VmFunc`, and eight for floats and vectors.
     #[unsafe(naked)]
-    pub(super) unsafe extern "C" fn resolve() {
+    pub(super) unsafe extern "C" fn lazy_resolution_stub() {
         naked_asm!(
             "push rbp",
             "mov rbp, rsp",
@@ -126,7 +133,7 @@ mod x86_64 {
             "mov [rsp + 152], rcx",
             "mov [rsp + 160], r8",
             "mov [rsp + 168], r9",
-            "call {resolved}",
+            "call {resolve_or_stop}",
             "movaps xmm0, [rsp]",
             "movaps xmm1, [rsp + 16]",
             "movaps xmm2, [rsp + 32]",
@@ -146,19 +153,19 @@ mod x86_64 {
             "mov rax, [rdi + {native}]",
             "mov rdi, [rdi + {native_context}]",
             "jmp rax",
-            resolved = sym super::resolved,
+            resolve_or_stop = sym super::resolve_or_stop,
             native = const offset_of!(VmFunc, native),
             native_context = const offset_of!(VmFunc, native_context),
         )
     }
 }
 
-/// Hosts for which no machine code is made: nothing here is ever called.
+/// Stand-ins on hosts without machine code, where nothing calls them.
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 mod without {
     use std::process::abort;
 
-    pub(crate) unsafe extern "C" fn resolve() {
+    pub(crate) unsafe extern "C" fn lazy_resolution_stub() {
         abort()
     }
 }

@@ -1,16 +1,17 @@
-//! Trampolines between compiled code and everything else, one of each kind a signature, made by Cranelift when first needed.
+//! Trampolines between compiled code and all other code. Cranelift compiles one for each kind and signature when it is first needed.
 //!
-//! - *enter*: the host or the interpreter calls a compiled function. [`VmFunc::data`] of such a function; called by
-//!   `enter.rs` as `fn(store, func, slots)` in the C convention.
-//! - *loop*: the interpreter goes on with a loop of a function that is compiled from there. `fn(store, func, frame, code)`;
-//!   leaves the results in the frame's argument area. Code that starts elsewhere as well takes the frame from
-//!   [`VmInstance::loop_frame`], and arguments that mean nothing.
-//! - *leave*: compiled code calls a function that is not compiled. [`VmFunc::native`] of such a function, with the `VmFunc` as
-//!   context; goes through [`VmFunc::entry`] with arguments and results on the value stack. Host functions have one of their own,
-//!   since they belong to no instance.
+//! - *Entry trampoline*: the host or the interpreter calls a compiled function. [`VmFunc::data`] of that function points to it, and
+//!   `enter.rs` calls it as `fn(store, func, slots)` in the C convention.
+//! - *OSR trampoline*: the interpreter continues one of its frames in OSR code. `enter.rs` calls it as
+//!   `fn(store, func, frame, code)`; it leaves the results in the frame's argument area. Code with a dual entry gets the frame by
+//!   [`VmInstance::loop_frame`], and arguments without a meaning.
+//! - *Exit trampoline*: compiled code calls a function that is not compiled. [`VmFunc::native`] of that function points to it, and its
+//!   context is the `VmFunc`. It calls [`VmFunc::entry`] with arguments and results on the value stack. Host functions have a
+//!   kind of their own, since they belong to no instance.
 //!
-//! They know only how values travel, so functions of equal Cranelift types share them. They are made in [`Batch`]es, each of
-//! which is freed as a whole when nobody uses a trampoline of it any more: the code of a module keeps those that lead into it and out of it.
+//! A trampoline depends only on the Cranelift types of the values, so all functions of equal Cranelift types share it. Trampolines
+//! are compiled into [`Batch`]es. A batch is freed as a whole when nothing refers to it any more: a module's code refers to the
+//! batches of its trampolines.
 
 use std::collections::HashMap;
 use std::mem::offset_of;
@@ -33,37 +34,35 @@ use crate::error::CompileError;
 use crate::isa;
 use crate::libcalls::LibCall;
 use crate::link::Linker;
-use crate::registry::{self, Body};
+use crate::registry::{self, RegisteredCode};
 use crate::trap_code::trap_code;
 
-/// A kind of trampoline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    /// Into a compiled function.
-    Enter,
-    /// Into a compiled function at a loop.
-    Loop {
-        /// Whether the code starts at the function's beginning as well.
-        or_start: bool,
+pub(crate) enum TrampolineKind {
+    /// Calls a compiled function.
+    Entry,
+    /// Continues an interpreter's frame in OSR code.
+    Osr {
+        /// True if the code has a dual entry, at the function's start as well.
+        dual_entry: bool,
     },
-    /// Out to a function that an instance has and that is not compiled.
-    Leave,
-    /// Out to a host function.
-    LeaveToHost,
+    /// Calls a function of an instance that is not compiled.
+    Exit,
+    /// Calls a host function.
+    HostExit,
 }
 
-/// Slots are aligned for words, so vectors are not aligned in them.
+/// Flags of accesses to slots, without `aligned`: slots are aligned to 8 bytes, so vectors in them may not be to 16.
 const SLOT_FLAGS: MemFlagsData = MemFlagsData::new().with_notrap();
 
-/// Bytes of code from which on a batch gets no further trampolines: what a linker takes at a time.
+/// Bytes of code from which on a batch gets no further trampolines. A linker allocates as much code memory at a time.
 const BATCH: usize = 64 << 10;
 
-type Key = (Kind, Box<[Type]>, Box<[Type]>);
+type Key = (TrampolineKind, Box<[Type]>, Box<[Type]>);
 
-/// Trampolines that are freed together.
+/// Trampolines that are freed together, and their code memory.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// Where they are, in code memory that goes with it.
     contents: Mutex<Contents>,
 }
 
@@ -81,23 +80,21 @@ impl Drop for Batch {
     }
 }
 
-/// A trampoline. It may be executed as long as its batch is kept.
+/// A trampoline, which may be executed as long as its batch is alive.
 #[derive(Clone, Debug)]
 pub(crate) struct Made {
-    /// Where it starts.
     pub address: usize,
-    /// What it was made in.
     pub batch: Arc<Batch>,
 }
 
 /// The trampolines of the process.
 #[derive(Default)]
 struct All {
-    scratch: CompilerContext,
+    context: CompilerContext,
     known: HashMap<Key, (usize, Weak<Batch>)>,
-    /// The batch that gets the next one.
+    /// The batch that gets the next trampoline.
     latest: Weak<Batch>,
-    /// How many are known after which those that are gone are looked for.
+    /// Number of known trampolines at which `sweep` next removes the freed ones.
     sweep_at: usize,
 }
 
@@ -111,11 +108,11 @@ impl All {
     }
 }
 
-/// A trampoline for functions of a type.
+/// Returns a trampoline for functions of a type. Compiles it if there is none.
 ///
 /// # Errors
-/// If no code can be made.
-pub(crate) fn get(kind: Kind, ty: &FuncType) -> Result<Made, CompileError> {
+/// Returns an error if the trampoline cannot be compiled or linked.
+pub(crate) fn get(kind: TrampolineKind, ty: &FuncType) -> Result<Made, CompileError> {
     static ALL: Mutex<Option<All>> = Mutex::new(None);
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
     let all = all.get_or_insert_default();
@@ -134,7 +131,7 @@ pub(crate) fn get(kind: Kind, ty: &FuncType) -> Result<Made, CompileError> {
             Arc::new(Batch { contents: Mutex::new(Contents { linker, bytes: 0, starts: Vec::new() }) })
         }
     };
-    let address = batch.make(kind, ty, &isa, &mut all.scratch)?;
+    let address = batch.make(kind, ty, &isa, &mut all.context)?;
     all.latest = Arc::downgrade(&batch);
     all.sweep();
     all.known.insert(key, (address, Arc::downgrade(&batch)));
@@ -142,26 +139,26 @@ pub(crate) fn get(kind: Kind, ty: &FuncType) -> Result<Made, CompileError> {
 }
 
 impl Batch {
-    /// Makes a trampoline: its address.
+    /// Compiles and links a trampoline. Returns its address.
     fn make(
         &self,
-        kind: Kind,
+        kind: TrampolineKind,
         ty: &FuncType,
         isa: &OwnedTargetIsa,
-        scratch: &mut CompilerContext,
+        context: &mut CompilerContext,
     ) -> Result<usize, CompileError> {
         let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         let Contents { linker, bytes, starts } = &mut *contents;
         let signature = signature(kind, ty);
         let id = linker.declare(&signature)?;
-        let code = compile_with(&**isa, id, scratch, |func, context| {
+        let code = compile_with(&**isa, id, context, |func, function_builder| {
             func.signature = signature;
-            let mut trampoline = Trampoline::new(func, context, ty);
+            let mut trampoline = Trampoline::new(func, function_builder, ty);
             match kind {
-                Kind::Enter => trampoline.enter(),
-                Kind::Loop { or_start } => trampoline.enter_loop(or_start),
-                Kind::Leave => trampoline.leave(false),
-                Kind::LeaveToHost => trampoline.leave(true),
+                TrampolineKind::Entry => trampoline.entry(),
+                TrampolineKind::Osr { dual_entry } => trampoline.osr(dual_entry),
+                TrampolineKind::Exit => trampoline.exit(false),
+                TrampolineKind::HostExit => trampoline.exit(true),
             }
             trampoline.builder.seal_all_blocks();
             trampoline.builder.finalize(isa.frontend_config());
@@ -169,17 +166,17 @@ impl Batch {
         let address = linker.define(id, &code)?;
         *bytes += code.code.len();
         starts.push(address);
-        registry::insert(Arc::new(Body::new(address, code, None)));
+        registry::insert(Arc::new(RegisteredCode::new(address, code, None)));
         Ok(address)
     }
 }
 
-fn signature(kind: Kind, ty: &FuncType) -> Signature {
+fn signature(kind: TrampolineKind, ty: &FuncType) -> Signature {
     let words = match kind {
-        Kind::Enter => 3,
-        Kind::Loop { .. } => 4,
-        Kind::Leave | Kind::LeaveToHost => {
-            // The context is a plain word here: it is no instance.
+        TrampolineKind::Entry => 3,
+        TrampolineKind::Osr { .. } => 4,
+        TrampolineKind::Exit | TrampolineKind::HostExit => {
+            // The context is a plain parameter here: it points to a `VmFunc`, not to the instance that holds the stack limit.
             let mut signature = abi::signature(ty);
             signature.params[0] = AbiParam::new(types::I64);
             return signature;
@@ -193,13 +190,17 @@ fn signature(kind: Kind, ty: &FuncType) -> Signature {
 struct Trampoline<'a> {
     builder: FunctionBuilder<'a>,
     ty: &'a FuncType,
-    /// Parameters of the trampoline itself.
+    /// The trampoline's own parameters.
     params: Vec<Value>,
 }
 
 impl<'a> Trampoline<'a> {
-    fn new(func: &'a mut Function, context: &'a mut FunctionBuilderContext, ty: &'a FuncType) -> Trampoline<'a> {
-        let mut builder = FunctionBuilder::new(func, context);
+    fn new(
+        func: &'a mut Function,
+        function_builder: &'a mut FunctionBuilderContext,
+        ty: &'a FuncType,
+    ) -> Trampoline<'a> {
+        let mut builder = FunctionBuilder::new(func, function_builder);
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
@@ -228,12 +229,12 @@ impl<'a> Trampoline<'a> {
         self.builder.ins().store(SLOT_FLAGS, value, base, slot * 8);
     }
 
-    /// Loads a value that is in slot form.
+    /// Loads a value of slot form.
     fn load_slot(&mut self, ty: Type, base: Value, slot: i32) -> Value {
         self.builder.ins().load(ty, SLOT_FLAGS, base, slot * 8)
     }
 
-    fn enter(&mut self) {
+    fn entry(&mut self) {
         let (func, slots_pointer) = (self.params[1], self.params[2]);
         let context = self.load(types::I64, func, offset_of!(VmFunc, native_context));
         let code = self.load(types::I64, func, offset_of!(VmFunc, native));
@@ -248,18 +249,18 @@ impl<'a> Trampoline<'a> {
         self.call_native(signature, code, args, slots_pointer);
     }
 
-    fn enter_loop(&mut self, or_start: bool) {
+    fn osr(&mut self, dual_entry: bool) {
         let (func, frame, code) = (self.params[1], self.params[2], self.params[3]);
         let context = self.load(types::I64, func, offset_of!(VmFunc, instance));
-        // As `Fp::args` finds it.
+        // The address that `Fp::args` returns.
         let area = self.builder.ins().iadd_imm_s(frame, -8 * (self.ty.arg_slots() + FRAME_HEADER) as i64);
-        if or_start {
+        if dual_entry {
             let mut args = vec![context];
             for &ty in self.ty.params() {
                 let zero = match value_type(ty) {
                     types::F32 => self.builder.ins().f32const(0.0),
                     types::F64 => self.builder.ins().f64const(0.0),
-                    // Any vector will do.
+                    // Any vector will do: the code reads no argument when `loop_frame` is set.
                     types::I8X16 => self.load_slot(types::I8X16, frame, 0),
                     ty => self.builder.ins().iconst(ty, 0),
                 };
@@ -271,7 +272,7 @@ impl<'a> Trampoline<'a> {
         }
     }
 
-    /// Calls compiled code and leaves its results in slots.
+    /// Calls compiled code, stores its results in slots, and returns.
     fn call_native(&mut self, signature: Signature, code: Value, mut args: Vec<Value>, area: Value) {
         let result_types: Vec<Type> = self.ty.results().iter().map(|&ty| value_type(ty)).collect();
         let cells = (abi::results_in(self.ty) == ResultsIn::Memory).then(|| {
@@ -297,7 +298,7 @@ impl<'a> Trampoline<'a> {
         self.builder.ins().return_(&[]);
     }
 
-    fn leave(&mut self, to_host: bool) {
+    fn exit(&mut self, to_host: bool) {
         let func = self.params[0];
         let store = if to_host {
             self.load(types::I64, func, offset_of!(VmHostFunc, store))
@@ -309,7 +310,7 @@ impl<'a> Trampoline<'a> {
         self.store(frame, store, offset_of!(VmStore, native_exit_fp));
         let top = self.load(types::I64, store, offset_of!(VmStore, stack_top));
 
-        // Either stack may be used up.
+        // Either stack may be exhausted: the native one, which the callee runs on, and the value stack, which has the arguments.
         let overflow = self.builder.create_block();
         let (native_ok, both_ok) = (self.builder.create_block(), self.builder.create_block());
         self.builder.set_cold_block(overflow);
@@ -354,7 +355,7 @@ impl<'a> Trampoline<'a> {
         self.builder.ins().jump(returned, &[]);
 
         self.builder.switch_to_block(returned);
-        // The signal that was to stop the guest may have come meanwhile.
+        // A stop signal that came in the callee had no effect, because it was not in compiled code.
         let flag = self.load(types::I64, store, offset_of!(VmStore, interrupt));
         let raised = self.load(types::I8, flag, 0);
         self.builder.ins().trapnz(raised, trap_code(TrapCode::Interrupted));
@@ -376,7 +377,7 @@ impl<'a> Trampoline<'a> {
         }
     }
 
-    /// Calls the libcall for a status other than OK, which comes back only after a tail call that returned.
+    /// Calls [`LibCall::LeaveStopped`] for a status other than OK. It returns only after a tail call that ended with OK.
     fn stopped(&mut self, store: Value, status: Value, slots: Value, frame: Value) {
         let libcalls = self.load(types::I64, store, offset_of!(VmStore, native_libcalls));
         let code = self.load(types::I64, libcalls, LibCall::LeaveStopped.offset() as usize);

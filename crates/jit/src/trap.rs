@@ -1,11 +1,11 @@
-//! What becomes of a fault in compiled code: the trap that the code there stands for.
+//! Faults and stop signals in compiled code: landing pads, and the traps that they become.
 //!
-//! Comes in: the frame that the landing made for the faulting instruction, and the address of the fault. The run ends there, with
-//! a backtrace that is taken while the frames are alive.
+//! The signal handler continues the thread at a landing pad of this file. The landing pad makes a frame for the interrupted
+//! instruction and calls [`trapped`] or [`stopped`], which end the run. They take the backtrace first, while the frames are alive.
 //!
-//! # Why is the address looked at?
-//! An instruction that may fault for the guest's reasons may do so for ours, if compiled code is wrong. Only what the guest can
-//! cause is a trap: an access inside of a guarded memory's reservation, or one through null. All else kills the process.
+//! # Why does the address of the fault matter?
+//! An instruction that may fault for the guest's sake also faults if the compiled code is wrong. Only faults that a guest can cause
+//! are traps: an access inside the reservation of a guard-paged memory, or one through null. Any other fault aborts the process.
 
 use std::ffi::c_void;
 use std::sync::atomic::Ordering;
@@ -24,45 +24,48 @@ use without as machine;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use x86_64 as machine;
 
-/// What is read through a null pointer is at most this far from it.
+/// Bytes from null within which every field lies that compiled code reads through a pointer that may be null.
 const NULL_REACH: usize = 4096;
 
-/// Turns faults in compiled code into traps from now on.
+/// Makes faults in compiled code traps, and stop signals effective there, from now on.
 pub(crate) fn prepare() {
-    // SAFETY: all read atomics; where they lead to expects to come from any instruction of compiled code.
+    // SAFETY: a signal handler may call all three functions, as they only read atomics. Both landing pads may be continued at from
+    // any instruction of compiled code: they read only the stack pointer, the frame pointer and the registers that the handler
+    // sets, and they push a frame below the stack pointer, where compiled code keeps nothing (it has no red zone).
     unsafe {
-        sys::install_fault_handler(landing);
-        sys::preempt::install_preemption(is_to_stop, stop_landing);
+        sys::install_fault_handler(fault_landing_pad);
+        sys::preempt::install_preemption(is_to_stop, stop_landing_pad);
     }
 }
 
-/// Where to go on after a fault, if it was in compiled code.
-fn landing(pc: usize) -> Option<usize> {
-    link::is_code(pc).then_some(machine::fault_landing as *const () as usize)
+/// Returns the landing pad for a fault at `pc`, or `None` if that is not in compiled code.
+fn fault_landing_pad(pc: usize) -> Option<usize> {
+    link::is_code(pc).then_some(machine::fault_landing_pad as *const () as usize)
 }
 
 /// Returns true if the guest of a store that a thread runs was asked to stop.
 fn is_to_stop(store: *mut c_void) -> bool {
-    // SAFETY: a store whose guest a thread runs is alive, and its flag with it.
+    // SAFETY: `store` is the store whose guest this thread runs, so it is alive, and its interrupt flag with it.
     unsafe { (*(*store.cast::<VmStore>()).interrupt).load(Ordering::Relaxed) }
 }
 
-/// Where to go on when the guest is to be stopped, if it is in compiled code.
-fn stop_landing(pc: usize) -> Option<usize> {
-    link::is_code(pc).then_some(machine::stop_landing as *const () as usize)
+/// Returns the landing pad for a stop signal at `pc`, or `None` if that is not in compiled code.
+fn stop_landing_pad(pc: usize) -> Option<usize> {
+    link::is_code(pc).then_some(machine::stop_landing_pad as *const () as usize)
 }
 
-/// Ends the run with the trap of the instruction that `frame` is as if called from; `address` is the data address of the fault,
-/// or that of the instruction.
+/// Ends the run with the trap of the faulting instruction. `frame` looks as if that instruction had made a call; `address` is the
+/// data address of the fault, or the address of the instruction if it traps by itself (`ud2`).
 ///
 /// # Safety
-/// Called by the landing, on the stack of machine code.
+/// Called by the fault landing pad, on the native stack.
 pub(crate) unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> ! {
-    // SAFETY: the landing made the frame, with the address behind the instruction's first byte.
+    // SAFETY: the landing pad made the frame. Its return address is one more than the address of the instruction.
     let pc = unsafe { *frame.add(1) } - 1;
-    let code = registry::find(pc).and_then(|body| body.trap(pc));
-    let Some(code) = code.filter(|&code| is_guests(code, pc, address)) else { fail(pc, address) };
-    // SAFETY: compiled code is executed in activations only, whose store is alive; the registry's body was dropped.
+    let code = registry::find(pc).and_then(|code| code.trap(pc));
+    let Some(code) = code.filter(|&code| is_guests_fault(code, pc, address)) else { fail(pc, address) };
+    // SAFETY: compiled code runs in activations only, so the frame's chain ends at one, and its store is alive. The only value of
+    // this function to drop, the registered code, is dropped already.
     unsafe {
         let activation = activation_of(frame);
         let store = (*activation).store;
@@ -71,25 +74,25 @@ pub(crate) unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> 
     }
 }
 
-/// Ends the run because the guest was asked to stop; `frame` is as if called from the instruction that was next.
+/// Ends the run because the guest was asked to stop. `frame` looks as if the instruction that was next had made a call.
 ///
 /// # Safety
-/// Called by the landing for that, on the stack of machine code.
+/// Called by the stop landing pad, on the native stack.
 pub(crate) unsafe extern "C" fn stopped(frame: *const usize) -> ! {
     let store = sys::preempt::running().cast::<VmStore>();
-    // SAFETY: the signal was taken because this store runs and is alive; its innermost part is machine code, which is where the
-    // signal came. No Rust frame is above the activation, and nothing is left to drop.
+    // SAFETY: the signal handler chose the landing pad because this store runs on the thread, so it is alive. The signal came in
+    // compiled code, so the store's innermost activation is that code's, and no Rust frame with values to drop is in it.
     unsafe {
         (*store).native_exit_fp = frame;
-        // Frames of the interpreter that machine code called are gone.
+        // The frames of the interpreter that machine code called have returned.
         (*store).exit_fp = (*(*store).activation).exit_fp;
         enter::stop(store, Stop::trap(TrapCode::Interrupted))
     }
 }
 
-/// Whether the guest can be the reason of a fault at an instruction that may trap with `code`.
-fn is_guests(code: TrapCode, pc: usize, address: usize) -> bool {
-    // An instruction that traps by itself is one that the compiler put there for that.
+/// Returns true if a guest can cause a fault at `address` by an instruction that may trap with `code`.
+fn is_guests_fault(code: TrapCode, pc: usize, address: usize) -> bool {
+    // The compiler emits instructions that trap by themselves for nothing but traps.
     address == pc
         || match code {
             TrapCode::MemoryOutOfBounds => sys::is_guarded_address(address),
@@ -97,7 +100,7 @@ fn is_guests(code: TrapCode, pc: usize, address: usize) -> bool {
         }
 }
 
-/// Compiled code did what it never may.
+/// Aborts the process because of a fault that only wrong compiled code can cause.
 #[cold]
 fn fail(pc: usize, address: usize) -> ! {
     eprintln!("wasmr: compiled code at {pc:#x} faulted at {address:#x}, which is no trap");
@@ -110,9 +113,11 @@ mod x86_64 {
 
     use wasmr_runtime::landing_register;
 
-    /// Makes a frame as if the instruction had called, as return addresses are behind what they return from. Gives the frame as the
-    /// first argument.
-    macro_rules! call_frame {
+    /// Assembly that pushes a frame as if the interrupted instruction were a call, and passes the frame as the first argument.
+    ///
+    /// A stack walk looks for a frame's operator one byte before the return address, so the return address is one more than the
+    /// instruction's.
+    macro_rules! push_call_frame {
         () => {
             concat!(
                 concat!("lea rax, [", landing_register!(code), " + 1]\n"),
@@ -124,12 +129,12 @@ mod x86_64 {
         };
     }
 
-    /// Landing after a fault: any instruction of compiled code may come before. For its registers see
+    /// Landing pad for a fault, which any instruction of compiled code may have caused. Its registers are those of
     /// [`landing`](wasmr_runtime::sys::landing).
     #[unsafe(naked)]
-    pub(super) unsafe extern "C" fn fault_landing() -> ! {
+    pub(super) unsafe extern "C" fn fault_landing_pad() -> ! {
         naked_asm!(
-            call_frame!(),
+            push_call_frame!(),
             concat!("mov rsi, ", landing_register!(data)),
             "and rsp, -16",
             "call {trapped}",
@@ -138,12 +143,12 @@ mod x86_64 {
         )
     }
 
-    /// Landing after the signal that stops the guest: any instruction of compiled code may come before.
+    /// Landing pad for the signal that stops the guest, which may come before any instruction of compiled code.
     #[unsafe(naked)]
-    pub(super) unsafe extern "C" fn stop_landing() -> ! {
+    pub(super) unsafe extern "C" fn stop_landing_pad() -> ! {
         naked_asm!(
-            // Where the instruction is one that makes or drops a frame, its caller's is left out.
-            call_frame!(),
+            // In a prologue or epilogue, where the frame is incomplete, the backtrace misses the caller.
+            push_call_frame!(),
             "and rsp, -16",
             "call {stopped}",
             "ud2",
@@ -152,18 +157,18 @@ mod x86_64 {
     }
 }
 
-/// Hosts for which no machine code is made: nothing here is ever called.
+/// Stand-ins on hosts without machine code, where nothing calls them.
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 mod without {
     use std::process::abort;
 
-    pub(crate) unsafe extern "C" fn fault_landing() -> ! {
+    pub(crate) unsafe extern "C" fn fault_landing_pad() -> ! {
         abort()
     }
 
     /// # Safety
     /// Never called.
-    pub(crate) unsafe extern "C" fn stop_landing() -> ! {
+    pub(crate) unsafe extern "C" fn stop_landing_pad() -> ! {
         abort()
     }
 }

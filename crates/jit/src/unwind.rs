@@ -1,8 +1,13 @@
-//! Exceptions in machine code: from where one is thrown to the handler of the innermost call around it.
+//! Exceptions in machine code: the way from a throw to the landing pad of the innermost call that catches it.
 //!
-//! Calls inside of a `try_table` say which tags the clauses around them name, those of the whole function; what is named is taken,
-//! and the handler finds out by which clause (`translate/exception.rs`). So frames stay as long as nobody catches. What nobody
-//! in the activation takes leaves it as [`Status::THROW`], and is looked after by whoever waits for that.
+//! Unwinding has two steps, like the two phases of the Itanium C++ ABI
+//! (<https://itanium-cxx-abi.github.io/cxx-abi/abi-eh.html>, section 1.3). This file searches the waiting calls for one whose tags
+//! include the exception's, and discards no frame before it has found one. An exception that nothing catches therefore still has
+//! its whole backtrace. The landing pad then selects the clause (`translate/exception.rs`): a call inside a `try_table` lists the
+//! tags of all clauses around it in its function.
+//!
+//! An exception that no call of the activation catches ends the activation with [`Status::THROW`]. The tier that began the
+//! activation then continues the search.
 
 use std::ptr;
 
@@ -14,26 +19,29 @@ use wasmr_runtime::vm::{Status, VmInstance, VmStore, VmTag};
 use crate::compiled::CallSite;
 use crate::enter;
 use crate::frames::Callers;
-use crate::registry::bodies;
+use crate::registry;
 
-/// A handler, and what the registers must be for it.
+/// A landing pad, with the stack and frame pointers that its code expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Landing {
+struct ResumePoint {
     pc: usize,
     sp: usize,
     fp: usize,
 }
 
-/// Throws an exception from where machine code was left; 0 stands for one that there was no room for, which nobody catches.
+/// Throws an exception from the call with which machine code was left. 0 is an exception that could not be allocated, which no
+/// clause catches.
 ///
 /// # Safety
-/// Called for compiled code: [`VmStore::native_exit_fp`] is a frame that it called, in the innermost activation. What runs
-/// since then has nothing to drop, and no Rust reference to the store is in use.
+/// [`VmStore::native_exit_fp`] is a live frame in the innermost activation that compiled code called. No frame since that call,
+/// the caller's included, holds anything to drop, and no Rust reference to the store is in use.
 pub(crate) unsafe fn throw(store: *mut VmStore, exception: u64) -> ! {
-    // SAFETY: the caller's promise.
+    // SAFETY: the store has an activation, and `native_exit_fp` is a live frame in it, as `find_landing_pad` requires. The resume
+    // point belongs to a live frame of that activation. No frame in between holds anything to drop, so `resume` and `leave` may
+    // discard them.
     unsafe {
         if exception != 0 {
-            if let Some(Landing { pc, sp, fp }) = find_handler(store, exception_tag(store, exception)) {
+            if let Some(ResumePoint { pc, sp, fp }) = find_landing_pad(store, exception_tag(store, exception)) {
                 forget_interpreted(store);
                 (*store).pending_exception = 0;
                 exception_caught(store);
@@ -47,62 +55,67 @@ pub(crate) unsafe fn throw(store: *mut VmStore, exception: u64) -> ! {
     }
 }
 
-/// Frames of the interpreter that the innermost activation called are gone, or have been looked at for the last time.
+/// Removes the frames of the interpreter that the innermost activation called from the store's records, because they have ended
+/// or no stack walk needs them any more.
 ///
 /// # Safety
 /// The store is alive and has an activation.
 unsafe fn forget_interpreted(store: *mut VmStore) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the store and its innermost activation are alive.
     unsafe {
         (*store).exit_fp = (*(*store).activation).exit_fp;
         (*store).exit_ip = Ip::NULL;
     }
 }
 
-/// The innermost call that has a handler for the tag.
+/// Returns the landing pad of the innermost waiting call that has one for the tag.
 ///
 /// # Safety
-/// As for [`throw`].
-unsafe fn find_handler(store: *mut VmStore, tag: *const VmTag) -> Option<Landing> {
-    let bodies = bodies();
-    // SAFETY: the caller's promise.
+/// The store has an activation, and [`VmStore::native_exit_fp`] is a live frame in it that compiled code called.
+unsafe fn find_landing_pad(store: *mut VmStore, tag: *const VmTag) -> Option<ResumePoint> {
+    let registry = registry::read();
+    // SAFETY: `native_exit_fp` is a live frame of the innermost activation, which waits for this call to return.
     let mut callers = unsafe { Callers::new((*store).native_exit_fp, (*store).activation) };
     callers.find_map(|caller| {
-        let body = bodies.find(caller.return_to - 1)?;
-        let site = body.call_site(caller.return_to)?;
+        let code = registry.find(caller.return_to - 1)?;
+        let site = code.call_site(caller.return_to)?;
         let sp = caller.fp - site.frame_offset as usize;
-        // SAFETY: the frame is live and waits for the call.
-        let handler = unsafe { handler_for(site, sp, tag) }?;
-        Some(Landing { pc: body.start() + handler as usize, sp, fp: caller.fp })
+        // SAFETY: the frame is live and waits for the call of `site`, so `sp` is its stack pointer.
+        let landing_pad = unsafe { landing_pad_for(site, sp, tag) }?;
+        Some(ResumePoint { pc: code.start() + landing_pad as usize, sp, fp: caller.fp })
     })
 }
 
-/// Where a call's handler for the tag is in its code.
+/// Returns the offset of a call's landing pad for the tag.
 ///
 /// # Safety
-/// A frame with that stack pointer waits for the call.
-unsafe fn handler_for(site: &CallSite, sp: usize, tag: *const VmTag) -> Option<u32> {
+/// A live frame with stack pointer `sp` waits for the call of `site`.
+unsafe fn landing_pad_for(site: &CallSite, sp: usize, tag: *const VmTag) -> Option<u32> {
     let names = |offset: u32| {
         let Some(instance_offset) = site.instance_offset else { return false };
-        // SAFETY: the frame keeps its instance there, which is alive and has a tag at that offset.
+        // SAFETY: compiled code keeps its instance in that word of the frame while it waits for the call. The instance is alive, as
+        // its code runs, and the translator took `offset` from the layout of the module, so a tag's pointer is there.
         unsafe {
             let instance = *(sp as *const *const VmInstance).byte_add(instance_offset as usize);
             *instance.byte_add(offset as usize).cast::<*const VmTag>() == tag
         }
     };
-    site.handlers.iter().find(|handler| handler.tag.is_none_or(names)).map(|handler| handler.code)
+    site.landing_pads.iter().find(|pad| pad.tag.is_none_or(names)).map(|pad| pad.code)
 }
 
-/// Ends or goes on with what a trampoline out of machine code was left with other than [`Status::OK`]. Returns if it was a tail
-/// call that now is made, with the results in `slots`.
+/// Continues after the callee of an exit trampoline ended with a status other than [`Status::OK`]. A tail call is made; this
+/// function then returns, with the results in `slots`, if that ended with `OK`. Any other status ends the activation or continues
+/// at a landing pad.
 ///
 /// # Safety
-/// Called by a trampoline out, through the libcall, after `stack_top` is again what it was, `slots`; `fp` is its frame. No Rust
-/// reference to the store is in use.
+/// Called by an exit trampoline through its libcall. `fp` is the trampoline's frame, and `slots` its area of arguments and results,
+/// to which it has reset `stack_top`. No Rust reference to the store is in use.
 pub(crate) unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slots: *mut u64, fp: *const usize) {
     use wasmr_runtime::vm::finish_tail_calls;
 
-    // SAFETY: the caller's promise; by it the frames from `fp` on are those of the innermost activation.
+    // SAFETY: compiled code called the trampoline, so `fp` is a live frame of the innermost activation, as `stopped`, `is_outermost`
+    // and `forget_interpreted` require. `slots` is the trampoline's area at the top of the value stack, where `finish_tail_calls`
+    // reads the arguments. This function holds nothing to drop.
     unsafe {
         (*store).native_exit_fp = fp;
         if status == Status::TAIL {
@@ -110,7 +123,7 @@ pub(crate) unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slot
             if is_outermost(store, fp) {
                 enter::leave(store, status);
             }
-            // The arguments and results of all of them are where those of the first were.
+            // All callees of the chain have their arguments and results in the trampoline's area.
             (*store).stack_top = slots;
             status = finish_tail_calls(store, slots, 0);
         }
@@ -120,12 +133,13 @@ pub(crate) unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slot
     }
 }
 
-/// Ends or goes on with what a call out of machine code ended with, other than [`Status::OK`] and a tail call.
+/// Ends the activation, or continues at a landing pad, after a call out of machine code ended with a status other than
+/// [`Status::OK`] and [`Status::TAIL`].
 ///
 /// # Safety
-/// As for [`throw`]; the store knows what for.
+/// As for [`throw`]. The store holds the trap code, exception or error of the status.
 pub(crate) unsafe fn stopped(store: *mut VmStore, status: Status) -> ! {
-    // SAFETY: the caller's promise.
+    // SAFETY: the contract of `throw` includes those of `enter::stop` and `enter::leave`.
     unsafe {
         match status {
             Status::TRAP => enter::stop(store, Stop::trap((*store).trap_code)),
@@ -135,12 +149,14 @@ pub(crate) unsafe fn stopped(store: *mut VmStore, status: Status) -> ! {
     }
 }
 
-/// Whether nothing waits for a trampoline out but the trampoline into its activation.
+/// Returns true if the activation's entry trampoline itself waits for an exit trampoline, because all compiled functions made
+/// tail calls. The activation can then end and leave the next tail call to its caller, so that the chain uses no stack.
 ///
 /// # Safety
-/// As for [`leave_stopped`].
+/// `fp` is the live frame of an exit trampoline in the innermost activation.
 unsafe fn is_outermost(store: *mut VmStore, fp: *const usize) -> bool {
-    // SAFETY: the caller's promise: the trampoline out was called by a frame, which starts with the frame pointer of its caller.
+    // SAFETY: the first word of the trampoline's frame is the frame pointer of the frame that waits for it, which is live and
+    // begins with the frame pointer of its own caller.
     unsafe {
         let caller = *fp as *const usize;
         *caller == (*store).activation.addr()

@@ -1,8 +1,10 @@
 //! The structures that the guest and the host exchange, laid out byte by byte.
 //!
-//! In: values. Out: their bytes in guest memory, padding written as zero, so that no host byte leaks through a hole. The
-//! layouts are those of `wasi_snapshot_preview1`; where the older `wasi_unstable` differs, a function with `unstable` in
-//! its name says so.
+//! In: values. Out: their bytes in guest memory. Padding is written as zero, so that no host byte leaks through it. The
+//! layouts are those of [`wasi_snapshot_preview1`]. Where the older `wasi_unstable` differs, a function takes the size of the
+//! structure or has `unstable` in its name.
+//!
+//! [`wasi_snapshot_preview1`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#types
 
 use rustix::fs::{FileType, Stat};
 
@@ -12,11 +14,11 @@ use crate::layout;
 use crate::memory::GuestMemory;
 use crate::pointer::{MemoryFault, Pointer};
 
-/// `filetype`: what a descriptor or a path refers to.
+/// `filetype`: the kind of object that a descriptor or a path refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Filetype {
-    /// Something else, such as a pipe.
+    /// Any other kind, such as a pipe.
     Unknown = 0,
     /// A block device.
     BlockDevice = 1,
@@ -48,17 +50,17 @@ impl From<FileType> for Filetype {
 
 /// The bits of `fdflags`.
 pub(crate) mod fdflags {
-    /// Every write goes to the end.
+    /// Every write appends to the file.
     pub(crate) const APPEND: u16 = 1;
-    /// Writes are synchronised, data only.
+    /// Writes wait until the data is on the device.
     pub(crate) const DSYNC: u16 = 1 << 1;
-    /// Nothing waits.
+    /// An operation that would wait fails with `AGAIN`.
     pub(crate) const NONBLOCK: u16 = 1 << 2;
-    /// Reads are synchronised too.
+    /// Reads wait as writes do with `DSYNC` or `SYNC`.
     pub(crate) const RSYNC: u16 = 1 << 3;
-    /// Writes are synchronised, data and metadata.
+    /// Writes wait until data and metadata are on the device.
     pub(crate) const SYNC: u16 = 1 << 4;
-    /// Every flag there is.
+    /// All flags.
     pub(crate) const ALL: u16 = 0x1f;
     /// The flags that only `path_open` can set.
     pub(crate) const SYNCHRONISED: u16 = DSYNC | RSYNC | SYNC;
@@ -68,20 +70,23 @@ pub(crate) mod fdflags {
 pub(crate) mod oflags {
     /// Create the file if it does not exist.
     pub(crate) const CREAT: u16 = 1;
-    /// Fail if it is not a directory.
+    /// Fail if the path does not name a directory.
     pub(crate) const DIRECTORY: u16 = 1 << 1;
-    /// Fail if it exists.
+    /// Fail if the file exists.
     pub(crate) const EXCL: u16 = 1 << 2;
-    /// Truncate it to nothing.
+    /// Truncate the file to size 0.
     pub(crate) const TRUNC: u16 = 1 << 3;
-    /// Every flag there is.
+    /// All flags.
     pub(crate) const ALL: u16 = 0xf;
 }
 
-/// The one bit of `lookupflags`: follow a symbolic link at the end of the path.
+/// `lookupflags`, the only bit: follow a symbolic link at the end of the path.
 pub(crate) const SYMLINK_FOLLOW: u32 = 1;
 
-/// Narrows an `i32` slot to a flag set; a bit that the standard does not define is `INVAL`.
+/// Narrows an `i32` argument to a flag set.
+///
+/// # Errors
+/// `INVAL` for a bit outside of `all`, which the standard does not define.
 pub(crate) fn flags(slot: u32, all: u16) -> Result<u16, Errno> {
     if slot & !u32::from(all) == 0 { Ok(slot as u16) } else { Err(Errno::Inval) }
 }
@@ -89,13 +94,13 @@ pub(crate) fn flags(slot: u32, all: u16) -> Result<u16, Errno> {
 /// `fdstat`, 24 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fdstat {
-    /// What the descriptor refers to.
+    /// Kind of object that the descriptor refers to.
     pub filetype: Filetype,
-    /// Its `fdflags`.
+    /// The descriptor's `fdflags`.
     pub flags: u16,
-    /// Its base rights.
+    /// Rights on the descriptor itself.
     pub rights_base: u64,
-    /// Its inheriting rights.
+    /// Rights that descriptors opened through this one may get.
     pub rights_inheriting: u64,
 }
 
@@ -111,20 +116,20 @@ impl Fdstat {
     }
 }
 
-/// `filestat`, 64 bytes, or 56 in `wasi_unstable`.
+/// `filestat`: 64 bytes, or 56 in `wasi_unstable`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Filestat {
     /// Device number.
     pub dev: u64,
     /// Inode number.
     pub ino: u64,
-    /// What it is.
+    /// Kind of file.
     pub filetype: Filetype,
     /// Number of hard links.
     pub nlink: u64,
-    /// Size in bytes; for a symbolic link, that of the path in it.
+    /// Size in bytes; for a symbolic link, the length of its target.
     pub size: u64,
-    /// Last access, in nanoseconds since 1970.
+    /// Last access, in nanoseconds since 1970, as are the other times.
     pub atim: u64,
     /// Last change of the data.
     pub mtim: u64,
@@ -133,12 +138,12 @@ pub(crate) struct Filestat {
 }
 
 impl Filestat {
-    /// An object that exists in this process alone, without identity or times.
+    /// Returns the status of an object that exists only in this process: no identity, no times.
     pub(crate) fn anonymous(filetype: Filetype) -> Self {
         Filestat { dev: 0, ino: 0, filetype, nlink: 1, size: 0, atim: 0, mtim: 0, ctim: 0 }
     }
 
-    /// What the host says of a file. The casts widen: field types differ between host architectures.
+    /// Converts the host's status of a file. The casts widen: field types differ between host architectures.
     #[allow(clippy::unnecessary_cast)]
     pub(crate) fn from_host(stat: &Stat) -> Self {
         Filestat {
@@ -153,45 +158,35 @@ impl Filestat {
         }
     }
 
-    /// Writes the 64 bytes of Preview 1 at `ptr`.
-    pub(crate) fn write(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
-        let mut bytes = [0; 64];
-        self.head(&mut bytes);
-        bytes[24..32].copy_from_slice(&self.nlink.to_le_bytes());
-        self.tail(&mut bytes[32..]);
-        mem.write(ptr, &bytes)
-    }
-
-    /// Writes the 56 bytes of `wasi_unstable` at `ptr`: the link count is 32 bits and sits in the hole of the other layout.
-    pub(crate) fn write_unstable(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
-        let mut bytes = [0; 56];
-        self.head(&mut bytes);
-        let nlink = u32::try_from(self.nlink).unwrap_or(u32::MAX);
-        bytes[20..24].copy_from_slice(&nlink.to_le_bytes());
-        self.tail(&mut bytes[24..]);
-        mem.write(ptr, &bytes)
-    }
-
-    fn head(&self, bytes: &mut [u8]) {
+    /// Writes the structure at `ptr` in `SIZE` bytes: 64 in Preview 1, 56 in `wasi_unstable`. The link count of the latter is
+    /// 32 bits wide and lies in padding of the former.
+    pub(crate) fn write<const SIZE: usize>(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
+        const { assert!(SIZE == layout::FILESTAT.size as usize || SIZE == layout::FILESTAT_UNSTABLE.size as usize) };
+        let mut bytes = [0; SIZE];
         bytes[0..8].copy_from_slice(&self.dev.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.ino.to_le_bytes());
         bytes[16] = self.filetype as u8;
-    }
-
-    fn tail(&self, bytes: &mut [u8]) {
-        for (field, value) in bytes.chunks_exact_mut(8).zip([self.size, self.atim, self.mtim, self.ctim]) {
+        if SIZE == layout::FILESTAT.size as usize {
+            bytes[24..32].copy_from_slice(&self.nlink.to_le_bytes());
+        } else {
+            let nlink = u32::try_from(self.nlink).unwrap_or(u32::MAX);
+            bytes[20..24].copy_from_slice(&nlink.to_le_bytes());
+        }
+        let tail = [self.size, self.atim, self.mtim, self.ctim];
+        for (field, value) in bytes[SIZE - 32..].chunks_exact_mut(8).zip(tail) {
             field.copy_from_slice(&value.to_le_bytes());
         }
+        mem.write(ptr, &bytes)
     }
 }
 
-/// Nanoseconds since 1970 as WASI counts them: what lies before is 0, what lies after the year 2554 is the largest number.
+/// Returns a host time as nanoseconds since 1970. Earlier times become 0, and times after the year 2554 the largest number.
 pub(crate) fn timestamp(seconds: i64, nanoseconds: u64) -> u64 {
     let Ok(seconds) = u64::try_from(seconds) else { return 0 };
     seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }
 
-/// `dirent`, 24 bytes, before the name of a directory entry.
+/// Returns a `dirent`: the 24 bytes before the name of a directory entry.
 pub(crate) fn dirent(next: u64, ino: u64, name_len: u32, filetype: Filetype) -> [u8; 24] {
     let mut bytes = [0; 24];
     bytes[0..8].copy_from_slice(&next.to_le_bytes());
@@ -201,7 +196,7 @@ pub(crate) fn dirent(next: u64, ino: u64, name_len: u32, filetype: Filetype) -> 
     bytes
 }
 
-/// `prestat` of a directory, 8 bytes.
+/// Returns the `prestat` of a directory, 8 bytes.
 pub(crate) fn prestat_dir(name_len: u32) -> [u8; 8] {
     let mut bytes = [0; 8];
     bytes[4..8].copy_from_slice(&name_len.to_le_bytes());
@@ -221,15 +216,15 @@ pub(crate) mod eventtype {
 /// `event`: what `poll_oneoff` reports for one subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// The number the guest gave with the subscription.
+    /// Number that the guest passed in the subscription.
     pub userdata: u64,
-    /// What is wrong with the subscription.
+    /// Reason why the subscription failed, or `Success`.
     pub error: Errno,
-    /// The subscription's tag.
+    /// `eventtype` of the subscription.
     pub eventtype: u8,
-    /// How many bytes can be read or written.
+    /// Number of bytes that can be read or written.
     pub nbytes: u64,
-    /// The other end is gone.
+    /// True if the other end is closed.
     pub hangup: bool,
 }
 
@@ -246,30 +241,30 @@ impl Event {
     }
 }
 
-/// What a `subscription` waits for.
+/// The condition that a `subscription` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// A clock: its id, the time in nanoseconds, and whether that is a point in time rather than a span.
+    /// A time on a clock.
     Clock {
-        /// Which clock.
+        /// Clock id.
         id: u32,
-        /// Nanoseconds.
+        /// Time in nanoseconds.
         timeout: u64,
-        /// A point in time, not a span from now.
+        /// True for a point in time, false for a span from now.
         absolute: bool,
     },
-    /// A descriptor that can be read.
+    /// The descriptor can be read.
     Read(u32),
-    /// A descriptor that can be written.
+    /// The descriptor can be written.
     Write(u32),
 }
 
-/// `subscription`: one thing that `poll_oneoff` waits for.
+/// `subscription`: one condition that `poll_oneoff` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Subscription {
-    /// Handed back in the event.
+    /// Number that the event repeats.
     pub userdata: u64,
-    /// What to wait for.
+    /// Condition to wait for.
     pub wanted: Wanted,
 }
 
@@ -279,12 +274,15 @@ impl Subscription {
         Ok(Subscription::decode(&mem.array::<48>(ptr)?, 16)?)
     }
 
-    /// Reads the `wasi_unstable` layout at `ptr`, whose clock carries one more number, an `identifier` that nothing uses.
+    /// Reads the `wasi_unstable` layout at `ptr`. Its clock has one more field, an unused `identifier`.
     pub(crate) fn read_unstable(mem: &GuestMemory<'_>, ptr: Pointer) -> Result<Self, Fail> {
         Ok(Subscription::decode(&mem.array::<56>(ptr)?, 24)?)
     }
 
-    /// Decodes the structure, whose clock id is at `clock`. An unknown tag, clock flag or clock is `INVAL`.
+    /// Decodes the structure, whose clock id is at offset `clock`.
+    ///
+    /// # Errors
+    /// `INVAL` for an unknown tag or clock flag.
     fn decode<const N: usize>(bytes: &[u8; N], clock: usize) -> Result<Self, Errno> {
         let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
         let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
@@ -322,13 +320,13 @@ mod tests {
     fn both_filestat_layouts_fill_their_holes_with_zeros() {
         let stat = Filestat { dev: 1, ino: 2, nlink: 3, size: 4, ..Filestat::anonymous(Filetype::RegularFile) };
         let mut bytes = vec![0xaa; 72];
-        stat.write(&mut GuestMemory::new(Some(&mut bytes)), Pointer::new("stat", 0)).unwrap();
+        stat.write::<64>(&mut GuestMemory::new(Some(&mut bytes)), Pointer::new("stat", 0)).unwrap();
         assert_eq!(bytes[16..32], [4, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(bytes[32], 4);
         assert_eq!(bytes[64], 0xaa);
 
         let mut bytes = vec![0xaa; 72];
-        stat.write_unstable(&mut GuestMemory::new(Some(&mut bytes)), Pointer::new("stat", 0)).unwrap();
+        stat.write::<56>(&mut GuestMemory::new(Some(&mut bytes)), Pointer::new("stat", 0)).unwrap();
         assert_eq!(bytes[16..25], [4, 0, 0, 0, 3, 0, 0, 0, 4]);
         assert_eq!(bytes[56], 0xaa);
     }

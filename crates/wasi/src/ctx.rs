@@ -1,10 +1,10 @@
-//! What one guest may reach: its context, and the builder that grants it.
+//! The context of one guest: its grants and its state, and the builder that makes it.
 //!
-//! In: what the embedder chose. Out: a [`WasiCtx`], the only source of authority of every call.
+//! In: the embedder's choices. Out: a [`WasiCtx`], the only source of authority of every call.
 //!
 //! Invariant: deny by default. A context from a fresh builder has no arguments, no variables, three closed streams, no
-//! directory and no socket. This file, [`crate::stdio`] and `inherit` are where host authority enters; sockets are opened by
-//! the embedder, directories too unless it names them by path.
+//! directory and no socket. Host authority enters only here, in [`crate::stdio`] and in `inherit`. The embedder opens sockets
+//! itself, and directories too unless it names them by path.
 
 use std::borrow::Borrow;
 use std::net::TcpListener;
@@ -14,52 +14,52 @@ use thiserror::Error;
 use wasmr_core::limits::{DEFAULT_MAX_FDS, MAX_ARGS_ENV};
 use wasmr_runtime::InterruptHandle;
 
-use crate::fd_table::{Descriptor, FdTable, Object, Taken};
-use crate::names::Names;
+use crate::fd_table::{Descriptor, FdTable, Object, Revoked};
 use crate::random::Random;
 use crate::rights;
 use crate::stdio::{Input, Stdin, Stdout};
+use crate::virtual_dir::VirtualDir;
 
-/// Why a context could not be built.
+/// The reason why a context could not be built.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A string cannot be passed on because the guest would see it end early.
+    /// A string contains NUL, so the guest would see it end early.
     #[error("{what} `{text}` contains a NUL byte")]
     Nul {
-        /// Which kind of string.
+        /// Kind of string.
         what: &'static str,
-        /// The string, for people.
+        /// The string, for messages.
         text: String,
     },
-    /// A variable without a name, or with `=` in it.
+    /// A variable has no name, or a name with `=` in it.
     #[error("`{0}` cannot be the name of an environment variable")]
     VariableName(String),
-    /// A directory without a guest path.
-    #[error("a directory needs a path by which the guest knows it")]
+    /// A directory has no guest path.
+    #[error("a directory is granted under an empty guest path")]
     EmptyGuestPath,
-    /// Too many bytes of arguments and environment.
-    #[error("arguments and environment take {0} bytes, more than the {MAX_ARGS_ENV} allowed")]
+    /// Arguments and environment have too many bytes.
+    #[error("arguments and environment take {0} bytes, but the limit is {MAX_ARGS_ENV}")]
     TooManyStrings(usize),
-    /// A listener could not be made ready.
-    #[error("a listening socket cannot be used")]
+    /// A listener could not be made non-blocking.
+    #[error("cannot make a listening socket non-blocking")]
     Listener(#[source] std::io::Error),
-    /// More directories and sockets than descriptors.
+    /// Streams, directories and sockets exceed the limit on descriptors.
     #[error("standard streams, directories and sockets need {wanted} descriptors, but the limit is {limit}")]
     TooManyFds {
-        /// How many the grants need.
+        /// Number of descriptors that the grants need.
         wanted: usize,
-        /// How many there may be.
+        /// Limit on descriptors.
         limit: u32,
     },
 }
 
-/// A list of strings as the guest gets it: one buffer, each string terminated by NUL.
+/// A list of strings in the guest's layout: one buffer, each string terminated by NUL.
 #[derive(Debug, Default)]
 pub(crate) struct Strings {
     /// All strings, each with its terminator.
     pub bytes: Vec<u8>,
-    /// Where each string starts.
+    /// Offset of each string in `bytes`.
     pub starts: Vec<u32>,
 }
 
@@ -73,7 +73,7 @@ impl Strings {
     }
 }
 
-/// The state of one guest's WASI: what it was granted and what it has opened.
+/// A guest's grants and the descriptors that it has opened.
 #[derive(Debug)]
 pub struct WasiCtx {
     pub(crate) args: Strings,
@@ -81,19 +81,19 @@ pub struct WasiCtx {
     pub(crate) fds: FdTable,
     pub(crate) interrupt: Option<InterruptHandle>,
     pub(crate) random: Random,
-    /// The resolutions of the clocks, which do not change, in nanoseconds: those that the guest asked for.
+    /// Resolutions of the clocks in nanoseconds, for those that the guest asked for. They do not change.
     pub(crate) resolutions: [Option<u64>; 4],
-    /// Bytes that the guest may still write to standard output and error; `None` is no limit.
+    /// Bytes that the guest may still write to standard output and error together; `None` without limit.
     pub(crate) output_left: Option<u64>,
 }
 
 impl WasiCtx {
-    /// A builder that grants nothing yet.
+    /// Returns a builder without grants.
     pub fn builder() -> WasiCtxBuilder {
         WasiCtxBuilder::default()
     }
 
-    /// What ends the guest's waits. Calls that come through a [`Linker`](wasmr_runtime::Linker) set it to the handle of
+    /// Sets the handle that ends the guest's waits. Calls through a [`Linker`](wasmr_runtime::Linker) set it to the handle of
     /// their store.
     pub fn set_interrupt_handle(&mut self, handle: Option<InterruptHandle>) {
         self.interrupt = handle;
@@ -108,7 +108,7 @@ struct Grant {
     read_only: bool,
 }
 
-/// Collects grants and limits.
+/// Builder of a [`WasiCtx`]: grants and limits.
 ///
 /// # Examples
 /// ```
@@ -172,13 +172,13 @@ impl WasiCtxBuilder {
         self
     }
 
-    /// Appends an environment variable. A name given twice is passed twice.
+    /// Appends an environment variable. If a name is given twice, the guest gets both variables.
     pub fn env(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> &mut Self {
         self.env.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
         self
     }
 
-    /// Appends environment variables: pairs of a name and a value, or references to such.
+    /// Appends environment variables, as pairs of name and value or references to pairs.
     pub fn envs<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         variables: impl IntoIterator<Item: Borrow<(N, V)>>,
@@ -208,24 +208,24 @@ impl WasiCtxBuilder {
         self
     }
 
-    /// Gives the guest this process's own three streams.
+    /// Connects the guest to this process's own three streams.
     pub fn inherit_stdio(&mut self) -> &mut Self {
         self.stdin(Stdin::Inherit).stdout(Stdout::Inherit).stderr(Stdout::Inherit)
     }
 
-    /// Grants all below `directory`, which the guest knows as `guest`. With `read_only` every change is `ROFS`.
+    /// Grants `directory` and everything below it. The guest knows it as `guest`. With `read_only` every change is `ROFS`.
     pub fn dir(&mut self, directory: cap_std::fs::Dir, guest: impl Into<String>, read_only: bool) -> &mut Self {
         self.directories.push(Grant { directory, guest: guest.into(), read_only });
         self
     }
 
-    /// Grants accepting connections on `listener`.
+    /// Grants the guest to accept connections on `listener`.
     pub fn listener(&mut self, listener: TcpListener) -> &mut Self {
         self.listeners.push(listener);
         self
     }
 
-    /// Takes random bytes from `source` instead of a generator that the host seeds, for runs that can be repeated.
+    /// Takes random bytes from `source` instead of a generator that the host seeds, for reproducible runs.
     ///
     /// # Examples
     /// ```
@@ -242,25 +242,31 @@ impl WasiCtxBuilder {
         self
     }
 
-    /// Limits the descriptors that the guest holds at once, standard streams and grants included; their numbers stay below
-    /// the limit. One more is `MFILE`. At first [`DEFAULT_MAX_FDS`]. The `/` that [`build`](Self::build) may add raises it by one.
+    /// Limits the number of descriptors that the guest holds at once, including standard streams and grants. All numbers stay
+    /// below the limit. Opening one more is `MFILE`. Default: [`DEFAULT_MAX_FDS`]. The root directory that
+    /// [`build`](Self::build) may add raises the limit by one.
     pub fn max_fds(&mut self, max_fds: u32) -> &mut Self {
         self.max_fds = max_fds;
         self
     }
 
-    /// Limits the bytes written to standard output and error together; more is `NOSPC`. No limit at first.
+    /// Limits the number of bytes written to standard output and error together. Writing more is `NOSPC`. Default: no limit.
     pub fn max_output(&mut self, max_output: u64) -> &mut Self {
         self.max_output = Some(max_output);
         self
     }
 
-    /// Builds the context, and leaves the builder as fresh as at first. Descriptors 0 to 2 are the streams, directories follow
-    /// from 3 in the order they were granted, then listeners: guests look for directories from 3 up to the first number that
-    /// is none.
+    /// Builds the context and resets the builder to its defaults.
     ///
-    /// If no directory is granted as `/` or `.`, and no listener, one more follows the last: `/`, with the names of the others in
-    /// it, so that guests can list it. If there is only one other, paths below `/` that do not begin with its name continue in it.
+    /// Descriptors 0 to 2 are the streams. Directories follow from 3 in the order of their grants, then listeners. Guests
+    /// search for preopened directories from 3 up to the first number that is none.
+    ///
+    /// Without a listener, and without a directory granted as `/` or `.`, one more directory follows the last: `/`. It holds
+    /// the guest paths of the grants, so that guests can list them. If only one directory is granted, paths below `/` that do
+    /// not begin with its guest path continue in it.
+    ///
+    /// # Errors
+    /// [`BuildError`] for a string or a number of grants that the guest cannot get.
     pub fn build(&mut self) -> Result<WasiCtx, BuildError> {
         std::mem::take(self).into_ctx()
     }
@@ -290,9 +296,10 @@ impl WasiCtxBuilder {
             return Err(BuildError::TooManyStrings(bytes));
         }
 
-        // A listener keeps the number behind the last directory, where guests end their search for directories.
+        // The number after the last directory ends the guest's search for directories. If there is a listener, it has that
+        // number.
         let granted = self.directories.iter().map(|grant| &*grant.guest);
-        let root = if self.listeners.is_empty() { Names::root(granted) } else { None };
+        let root = if self.listeners.is_empty() { VirtualDir::root(granted) } else { None };
         let mut fds = FdTable::new(self.max_fds.saturating_add(u32::from(root.is_some())));
         fds.push_standard(match self.stdin {
             Stdin::Closed => None,
@@ -318,8 +325,8 @@ impl WasiCtxBuilder {
             fds.insert(descriptor).map_err(full)?;
         }
         if let Some(root) = root {
-            let object = Object::Names(root);
-            let root = Descriptor::directory(object, rights::DIRECTORY, rights::ALL, Taken::default());
+            let object = Object::Virtual(root);
+            let root = Descriptor::directory(object, rights::DIRECTORY, rights::ALL, Revoked::default());
             fds.insert(root).map_err(full)?;
         }
         for listener in self.listeners {
@@ -338,7 +345,7 @@ impl WasiCtxBuilder {
     }
 }
 
-/// Refuses a string that holds the terminator.
+/// Fails for a string that contains NUL.
 fn no_nul(what: &'static str, text: &[u8]) -> Result<(), BuildError> {
     if text.contains(&0) {
         return Err(BuildError::Nul { what, text: String::from_utf8_lossy(text).escape_debug().to_string() });

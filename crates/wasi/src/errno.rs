@@ -1,13 +1,16 @@
-//! The error numbers of WASI Preview 1, and the one place that turns a host error into one of them.
+//! The [error numbers] of WASI Preview 1, and the one mapping from host errors.
 //!
-//! In: `rustix` and `std::io` errors from system calls and from `cap-primitives`. Out: an [`Errno`], which a call hands to
-//! the guest as its `i32` result. Preview 0 uses the same numbers.
+//! In: `rustix` and `std::io` errors from system calls and from `cap-primitives`. Out: an [`Errno`], which a call returns to
+//! the guest as its `i32` result. `wasi_unstable` uses the same numbers.
 //!
 //! Invariant: the table below is in the order of the WASI type `errno`, so a variant's position is its value.
 //!
-//! Why does an escape become `PERM`? `cap-primitives` reports a path that leaves its directory as "permission denied"
-//! without a system error number. wasi-libc knows `NOTCAPABLE` too, but the programs and test suites in the field expect
-//! `PERM` for escapes and keep `NOTCAPABLE` for a right that was taken away.
+//! # Why does an escape become `PERM`?
+//! `cap-primitives` reports a path that leaves its directory as "permission denied" without a system error number. wasi-libc
+//! knows `NOTCAPABLE` too, but existing programs and test suites expect `PERM` for escapes and `NOTCAPABLE` for a revoked
+//! right.
+//!
+//! [error numbers]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#errno
 
 use rustix::io::Errno as HostErrno;
 
@@ -20,15 +23,15 @@ macro_rules! errnos {
         pub enum Errno { $($(#[$doc])* $name,)* }
 
         impl Errno {
-            /// Every error number, in the order of their values: `ALL[errno as usize] == errno`.
+            /// All error numbers in the order of their values: `ALL[errno as usize] == errno`.
             pub const ALL: &'static [Errno] = &[$(Errno::$name,)*];
 
-            /// The name that the WASI documentation uses.
+            /// Returns the name in the WASI documentation.
             pub const fn name(self) -> &'static str {
                 match self { $(Errno::$name => $text,)* }
             }
 
-            /// The guest's number for a host error; `IO` for what WASI has no number for.
+            /// Returns the guest's number for a host error: `IO` if WASI has none.
             fn from_host(host: HostErrno) -> Self {
                 match host {
                     $($(HostErrno::$host => Errno::$name,)?)*
@@ -56,7 +59,7 @@ errnos! {
     Again          "again"          [AGAIN];
     /// Connection already in progress.
     Already        "already"        [ALREADY];
-    /// Not an open descriptor, or not one that can do this.
+    /// Not an open descriptor, or not one for this operation.
     Badf           "badf"           [BADF];
     /// Bad message.
     Badmsg         "badmsg"         [BADMSG];
@@ -82,7 +85,7 @@ errnos! {
     Dquot          "dquot"          [DQUOT];
     /// File exists.
     Exist          "exist"          [EXIST];
-    /// Bad address. No call gives it: a pointer outside the memory ends the guest.
+    /// Bad address. No call returns it: a pointer outside the memory ends the guest.
     Fault          "fault"          [FAULT];
     /// File too large.
     Fbig           "fbig"           [FBIG];
@@ -180,7 +183,7 @@ errnos! {
     Range          "range"          [RANGE];
     /// Read-only file system, or a directory granted read-only.
     Rofs           "rofs"           [ROFS];
-    /// Seek on something that has no position.
+    /// Seek on an object without a position.
     Spipe          "spipe"          [SPIPE];
     /// No such process.
     Srch           "srch"           [SRCH];
@@ -192,7 +195,7 @@ errnos! {
     Txtbsy         "txtbsy"         [TXTBSY];
     /// Link across devices.
     Xdev           "xdev"           [XDEV];
-    /// The descriptor lacks the right for this.
+    /// The right for this operation was revoked.
     Notcapable     "notcapable";
 }
 

@@ -1,28 +1,28 @@
-//! How a host call ends the guest, and how the ways a call can end fold into what a linker gets.
+//! The outcomes of a host call: success, an error number, or the end of the guest.
 //!
-//! A call either gives the guest an error number or ends the run. [`Exit`] is the second case and the only part of it that
-//! other crates see. Inside, [`Fail`] joins the two, so that `?` works on both.
+//! A call either returns an error number to the guest or ends it. [`Exit`] is the second case and the only part that other
+//! crates see. Inside the crate, [`Fail`] joins the two, so that `?` works on both.
 
 use crate::errno::Errno;
 use crate::pointer::MemoryFault;
 
-/// Why the guest must not continue after a call.
+/// The reason why the guest must not continue after a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// The guest called `proc_exit` with this code.
     Code(u32),
     /// The call was waiting when the embedder interrupted the guest.
     Interrupted,
-    /// The guest passed a pointer that cannot be used. The call did nothing.
+    /// The guest passed an invalid pointer. The call had no effect.
     Memory(MemoryFault),
 }
 
-/// Why a call did not succeed.
+/// The reason why a call did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fail {
-    /// The guest goes on and sees this number.
+    /// The guest continues with this error number.
     Errno(Errno),
-    /// The guest is over.
+    /// The guest ends.
     Exit(Exit),
 }
 
@@ -50,9 +50,9 @@ impl From<Exit> for Fail {
     }
 }
 
-/// What a call's body may return; the table folds it into an error number or an [`Exit`].
+/// Result type of a call's function, which `table` converts to an error number or an [`Exit`].
 pub(crate) trait Outcome {
-    /// The number for the guest, or the end of the guest.
+    /// Returns the error number for the guest, or the reason for its end.
     fn outcome(self) -> Result<u32, Exit>;
 }
 

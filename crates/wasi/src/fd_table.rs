@@ -1,17 +1,24 @@
-//! The guest's descriptors: numbers on one side, host objects with rights on the other.
+//! The guest's descriptor table: from numbers to host objects with rights.
 //!
-//! In: objects from the builder and from `path_open` and `sock_accept`. Out: the object behind a number, after its kind and
-//! rights were checked. Dropping a descriptor closes what it owns.
+//! In: objects from the builder, `path_open` and `sock_accept`. Out: the object of a number, after checks of its kind and
+//! rights. Dropping a descriptor closes the host object that it owns.
 //!
-//! Terms: a *slot* is a place in the table; a *descriptor* is an object with its rights and flags; an *object* is what the
-//! host gave.
+//! Terms: an *entry* is a place in the table, a *descriptor* is an object with its rights and flags, and an *object* is a host
+//! file or an in-process stream.
 //!
-//! Invariants: every number is below the limit; a new descriptor gets the lowest free number; a slot the embedder left
-//! closed is never given to anything else. Kinds are checked before rights: an operation that makes no sense for an object
-//! fails as it would natively (`BADF`, `NOTDIR`, `SPIPE`), and only what makes sense can fail for lack of a right.
+//! Invariants:
 //!
-//! Why is a missing `FD_READ` or `FD_WRITE` `BADF` and not `NOTCAPABLE`? It means that the file was not opened for that,
-//! for which POSIX has `EBADF`; guests test for it. [`crate::rights`] says which other rights count.
+//! - Every number is below the limit.
+//! - A new descriptor gets the lowest free number ([POSIX, file descriptor allocation]).
+//! - An entry that the embedder left closed is never assigned.
+//! - Kinds are checked before rights. An operation that makes no sense for an object fails as it would natively (`BADF`,
+//!   `NOTDIR`, `SPIPE`). Only an operation that makes sense can fail for lack of a right.
+//!
+//! # Why is a missing `FD_READ` or `FD_WRITE` `BADF` and not `NOTCAPABLE`?
+//! The file was not opened for that access, which is `EBADF` in POSIX, and guests test for it. [`crate::rights`] lists the
+//! other rights that count.
+//!
+//! [POSIX, file descriptor allocation]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/V2_chap02.html
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -21,15 +28,15 @@ use rustix::termios::isatty;
 use crate::abi::{Filestat, Filetype, fdflags};
 use crate::errno::Errno;
 use crate::listing::Listing;
-use crate::names::Names;
 use crate::rights;
 use crate::stdio::{Input, OutputBuffer};
+use crate::virtual_dir::VirtualDir;
 
-/// Listings that directories keep between two `fd_readdir` calls may hold this many bytes together, beside the one in use.
-/// Without a bound a guest could make the host keep one copy of a huge directory per descriptor.
+/// Limit on the bytes of listings that directories keep between two `fd_readdir` calls, besides the one in use. Without it a
+/// guest could make the host keep one copy of a huge directory per descriptor.
 const LISTINGS_BUDGET: usize = 16 << 20;
 
-/// A host descriptor: ours to close, or a standard stream of this process, which outlives the guest.
+/// A host descriptor: owned and closed on drop, or a standard stream of this process, which outlives the guest.
 #[derive(Debug)]
 pub(crate) enum HostFd {
     Owned(OwnedFd),
@@ -45,7 +52,7 @@ impl AsFd for HostFd {
     }
 }
 
-/// How a host descriptor that is not a directory behaves.
+/// Behaviour of a host descriptor that is not a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A regular file or block device: always ready, has a position.
@@ -68,12 +75,12 @@ pub(crate) struct HostFile {
     pub fd: HostFd,
     pub kind: Kind,
     pub filetype: Filetype,
-    /// It was opened through a directory that is granted read-only.
+    /// True if it was opened through a directory that is granted read-only.
     pub read_only: bool,
 }
 
 impl HostFile {
-    /// Sorts a descriptor by what the host says it is.
+    /// Makes a host file of `fd`, whose kind follows from the host's `stat`.
     pub(crate) fn new(fd: HostFd, stat: &Stat) -> Self {
         let host = FileType::from_raw_mode(stat.st_mode);
         let kind = match host {
@@ -86,7 +93,7 @@ impl HostFile {
         HostFile { fd, kind, filetype: host.into(), read_only: false }
     }
 
-    /// Every right that makes sense here.
+    /// Returns all rights that make sense for this kind.
     pub(crate) fn applicable_rights(&self) -> u64 {
         match self.kind {
             Kind::File | Kind::Device => rights::FILE,
@@ -96,12 +103,18 @@ impl HostFile {
         }
     }
 
-    /// Whether it has a position; a terminal, pipe or socket has none, which is `SPIPE`.
+    /// Checks that the file has a position.
+    ///
+    /// # Errors
+    /// `SPIPE` for a terminal, pipe or socket.
     pub(crate) fn seekable(&self) -> Result<(), Errno> {
         if matches!(self.kind, Kind::File | Kind::Device) { Ok(()) } else { Err(Errno::Spipe) }
     }
 
-    /// `ROFS` if its directory was granted read-only.
+    /// Checks that the file was not opened through a read-only grant.
+    ///
+    /// # Errors
+    /// `ROFS` if it was.
     pub(crate) fn writable(&self) -> Result<(), Errno> {
         if self.read_only { Err(Errno::Rofs) } else { Ok(()) }
     }
@@ -110,28 +123,31 @@ impl HostFile {
 /// A directory.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    /// Open for lookups at least; reading the entries opens `.` anew.
+    /// Open at least for lookups. Reading the entries opens `.` again.
     pub file: std::fs::File,
-    /// Nothing below may change through it.
+    /// True if nothing below may change through this descriptor.
     pub read_only: bool,
-    /// The guest's name for it, if the embedder granted it.
+    /// Guest path, if the embedder granted the directory.
     pub preopen: Option<Box<str>>,
     /// The entries as `fd_readdir` last saw them.
     pub listing: Option<Listing>,
 }
 
 impl Directory {
-    /// `ROFS` if the directory was granted read-only.
+    /// Returns the directory if changes through it are permitted.
+    ///
+    /// # Errors
+    /// `ROFS` if it was granted read-only.
     pub(crate) fn writable(&self) -> Result<&Self, Errno> {
         if self.read_only { Err(Errno::Rofs) } else { Ok(self) }
     }
 }
 
-/// What a descriptor refers to.
+/// The object that a descriptor refers to.
 #[derive(Debug)]
 pub(crate) enum Object {
     Directory(Directory),
-    Names(Names),
+    Virtual(VirtualDir),
     Host(HostFile),
     Input(Input),
     Output(OutputBuffer),
@@ -141,7 +157,7 @@ pub(crate) enum Object {
 impl Object {
     pub(crate) fn filetype(&self) -> Filetype {
         match self {
-            Object::Directory(_) | Object::Names(_) => Filetype::Directory,
+            Object::Directory(_) | Object::Virtual(_) => Filetype::Directory,
             Object::Host(file) => file.filetype,
             Object::Input(_) | Object::Output(_) | Object::Discard => Filetype::Unknown,
         }
@@ -151,38 +167,38 @@ impl Object {
     pub(crate) fn listing(&mut self) -> Option<&mut Option<Listing>> {
         match self {
             Object::Directory(directory) => Some(&mut directory.listing),
-            Object::Names(names) => Some(&mut names.listing),
+            Object::Virtual(dir) => Some(&mut dir.listing),
             Object::Host(_) | Object::Input(_) | Object::Output(_) | Object::Discard => None,
         }
     }
 
-    /// `fd_filestat_get` on it.
+    /// Returns the status for `fd_filestat_get`.
     pub(crate) fn stat(&self) -> Result<Filestat, Errno> {
         match self {
             Object::Directory(directory) => Ok(Filestat::from_host(&fstat(&directory.file)?)),
-            Object::Names(names) => Ok(names.stat()),
+            Object::Virtual(dir) => Ok(dir.stat()),
             Object::Host(file) => Ok(Filestat::from_host(&fstat(&file.fd)?)),
             Object::Input(_) | Object::Output(_) | Object::Discard => Ok(Filestat::anonymous(Filetype::Unknown)),
         }
     }
 }
 
-/// Rights that were taken away.
+/// Rights that are refused: revoked by the guest, or excluded from an inherited stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Taken {
+pub(crate) struct Revoked {
     pub base: u64,
     pub inheriting: u64,
 }
 
-impl Taken {
-    /// Both together.
-    pub(crate) fn and(self, other: Self) -> Self {
-        Taken { base: self.base | other.base, inheriting: self.inheriting | other.inheriting }
+impl Revoked {
+    /// Returns the rights revoked by either.
+    pub(crate) fn union(self, other: Self) -> Self {
+        Revoked { base: self.base | other.base, inheriting: self.inheriting | other.inheriting }
     }
 
-    /// What is taken away from a descriptor that is opened through one of this.
-    pub(crate) fn passed_on(self) -> Self {
-        Taken { base: self.inheriting, inheriting: self.inheriting }
+    /// Returns the rights that are revoked from a descriptor opened through one with these.
+    pub(crate) fn inherited(self) -> Self {
+        Revoked { base: self.inheriting, inheriting: self.inheriting }
     }
 }
 
@@ -190,20 +206,23 @@ impl Taken {
 #[derive(Debug)]
 pub(crate) struct Descriptor {
     pub object: Object,
-    /// What `fd_fdstat_get` reports. Of these, `FD_READ` and `FD_WRITE` decide the access.
+    /// Base rights as `fd_fdstat_get` reports them. Of these, `FD_READ` and `FD_WRITE` decide the access.
     pub rights_base: u64,
-    /// What `fd_fdstat_get` reports.
+    /// Inheriting rights as `fd_fdstat_get` reports them.
     pub rights_inheriting: u64,
-    /// Rights that are refused, on the descriptor itself and on those opened through it.
-    pub taken: Taken,
-    /// `fdflags`. `APPEND` is carried out here, not by the host descriptor, so that `fd_pwrite` can still write elsewhere.
+    /// Rights that are refused on the descriptor itself (`base`) and on descriptors opened through it (`inheriting`).
+    pub revoked: Revoked,
+    /// `fdflags`. The calls implement `APPEND`, not the host descriptor, because [Linux's `pwrite`] appends to a descriptor
+    /// with `O_APPEND` whatever the offset.
+    ///
+    /// [Linux's `pwrite`]: https://man7.org/linux/man-pages/man2/pwrite.2.html#BUGS
     pub flags: u16,
-    /// What is written counts towards the limit on output.
+    /// True if written bytes count towards the limit on output.
     pub metered: bool,
 }
 
 impl Descriptor {
-    /// A standard stream of this process; `None` if the host has it closed.
+    /// Returns a standard stream of this process; `None` if it is closed on the host.
     pub(crate) fn inherit(fd: BorrowedFd<'static>, wanted: u64) -> Option<Self> {
         let stat = fstat(fd).ok()?;
         let file = HostFile::new(HostFd::Standard(fd), &stat);
@@ -220,30 +239,37 @@ impl Descriptor {
             | rights::POLL_FD_READWRITE;
         let rights_base = (wanted | stream) & file.applicable_rights();
         let base = rights::FD_ALLOCATE | rights::FD_FILESTAT_SET_SIZE | rights::FD_FILESTAT_SET_TIMES;
-        let taken = Taken { base, inheriting: 0 };
-        Some(Descriptor { object: Object::Host(file), rights_base, rights_inheriting: 0, taken, flags, metered: false })
+        let revoked = Revoked { base, inheriting: 0 };
+        Some(Descriptor {
+            object: Object::Host(file),
+            rights_base,
+            rights_inheriting: 0,
+            revoked,
+            flags,
+            metered: false,
+        })
     }
 
-    /// A stream within this process.
+    /// Returns a stream within this process.
     pub(crate) fn internal(object: Object, wanted: u64) -> Self {
         let rights_base = wanted | rights::FD_FDSTAT_SET_FLAGS | rights::FD_FILESTAT_GET | rights::POLL_FD_READWRITE;
-        Descriptor { object, rights_base, rights_inheriting: 0, taken: Taken::default(), flags: 0, metered: false }
+        Descriptor { object, rights_base, rights_inheriting: 0, revoked: Revoked::default(), flags: 0, metered: false }
     }
 
-    /// A directory that the embedder grants.
+    /// Returns a directory that the embedder grants.
     pub(crate) fn preopen(file: std::fs::File, guest: Box<str>, read_only: bool) -> Self {
         let directory = Directory { file, read_only, preopen: Some(guest), listing: None };
-        Descriptor::directory(Object::Directory(directory), rights::DIRECTORY, rights::ALL, Taken::default())
+        Descriptor::directory(Object::Directory(directory), rights::DIRECTORY, rights::ALL, Revoked::default())
     }
 
-    /// A directory with rights as reported and as taken away.
-    pub(crate) fn directory(object: Object, rights_base: u64, rights_inheriting: u64, taken: Taken) -> Self {
+    /// Returns a directory with these reported and revoked rights.
+    pub(crate) fn directory(object: Object, rights_base: u64, rights_inheriting: u64, revoked: Revoked) -> Self {
         let rights_base = rights_base & rights::DIRECTORY;
-        let rights_inheriting = rights_inheriting & rights::ALL & !taken.inheriting;
-        Descriptor { object, rights_base, rights_inheriting, taken, flags: 0, metered: false }
+        let rights_inheriting = rights_inheriting & rights::ALL & !revoked.inheriting;
+        Descriptor { object, rights_base, rights_inheriting, revoked, flags: 0, metered: false }
     }
 
-    /// A listening socket that the embedder grants.
+    /// Returns a listening socket that the embedder grants.
     pub(crate) fn listener(fd: OwnedFd) -> Self {
         let file = HostFile {
             fd: HostFd::Owned(fd),
@@ -256,140 +282,151 @@ impl Descriptor {
             object,
             rights_base: rights::LISTENER,
             rights_inheriting: rights::SOCKET,
-            taken: Taken::default(),
+            revoked: Revoked::default(),
             flags: 0,
             metered: false,
         }
     }
 
-    /// Fails with `BADF` if `wanted` has reading or writing and the descriptor is not open for it, with `NOTCAPABLE` if any
-    /// other of the rights was taken away.
+    /// Checks that the descriptor has the rights `wanted`.
+    ///
+    /// # Errors
+    /// `BADF` if they include reading or writing and the descriptor is not open for it. `NOTCAPABLE` if any other right of
+    /// them was revoked.
     pub(crate) fn require(&self, wanted: u64) -> Result<(), Errno> {
         let access = rights::FD_READ | rights::FD_WRITE;
         if wanted & access & !self.rights_base != 0 {
             Err(Errno::Badf)
-        } else if wanted & !access & self.taken.base != 0 {
+        } else if wanted & !access & self.revoked.base != 0 {
             Err(Errno::Notcapable)
         } else {
             Ok(())
         }
     }
 
-    /// Reduces the rights to `base` and `inheriting`. `NOTCAPABLE` if that would add any to those that are reported.
-    pub(crate) fn take_away(&mut self, base: u64, inheriting: u64) -> Result<(), Errno> {
+    /// Reduces the reported rights to `base` and `inheriting`, and revokes the others.
+    ///
+    /// # Errors
+    /// `NOTCAPABLE` if a right would be added.
+    pub(crate) fn reduce_rights(&mut self, base: u64, inheriting: u64) -> Result<(), Errno> {
         if base & !self.rights_base != 0 || inheriting & !self.rights_inheriting != 0 {
             return Err(Errno::Notcapable);
         }
-        self.taken.base |= self.rights_base & !base;
-        self.taken.inheriting |= self.rights_inheriting & !inheriting;
+        self.revoked.base |= self.rights_base & !base;
+        self.revoked.inheriting |= self.rights_inheriting & !inheriting;
         self.rights_base = base;
         self.rights_inheriting = inheriting;
         Ok(())
     }
 }
 
-/// One number's place.
+/// Entry of one number.
 #[derive(Debug)]
-enum Slot {
+enum Entry {
     Free,
     /// A standard stream that the embedder left closed.
     Closed,
     Open(Box<Descriptor>),
 }
 
-/// The table.
+/// Table of the guest's descriptors.
 #[derive(Debug)]
 pub(crate) struct FdTable {
-    slots: Vec<Slot>,
-    /// No slot before this one is free.
+    entries: Vec<Entry>,
+    /// No entry before this one is free.
     first_free: usize,
     limit: usize,
 }
 
 impl FdTable {
     pub(crate) fn new(limit: u32) -> Self {
-        FdTable { slots: Vec::new(), first_free: 0, limit: limit as usize }
+        FdTable { entries: Vec::new(), first_free: 0, limit: limit as usize }
     }
 
     /// Appends a standard stream; `None` keeps its number closed.
     pub(crate) fn push_standard(&mut self, stream: Option<Descriptor>) {
-        self.slots.push(stream.map_or(Slot::Closed, |descriptor| Slot::Open(Box::new(descriptor))));
-        self.first_free = self.slots.len();
+        self.entries.push(stream.map_or(Entry::Closed, |descriptor| Entry::Open(Box::new(descriptor))));
+        self.first_free = self.entries.len();
     }
 
-    /// `MFILE` if no number is left. Calls that create something on the host ask before they do.
+    /// Checks that a number is free. Calls that create a file or accept a connection check this first.
+    ///
+    /// # Errors
+    /// `MFILE` if none is.
     pub(crate) fn room(&self) -> Result<(), Errno> {
         if self.first_free < self.limit { Ok(()) } else { Err(Errno::Mfile) }
     }
 
-    /// Gives `descriptor` the lowest free number.
+    /// Assigns the lowest free number to `descriptor` and returns it.
     pub(crate) fn insert(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
         self.room()?;
         let number = self.first_free;
-        let slot = Slot::Open(Box::new(descriptor));
-        if number == self.slots.len() {
-            self.slots.push(slot);
+        let entry = Entry::Open(Box::new(descriptor));
+        if number == self.entries.len() {
+            self.entries.push(entry);
         } else {
-            self.slots[number] = slot;
+            self.entries[number] = entry;
         }
-        self.first_free = (number + 1..self.slots.len())
-            .find(|&i| matches!(self.slots[i], Slot::Free))
-            .unwrap_or(self.slots.len().max(number + 1));
+        self.first_free = (number + 1..self.entries.len())
+            .find(|&i| matches!(self.entries[i], Entry::Free))
+            .unwrap_or(self.entries.len().max(number + 1));
         Ok(number as u32)
     }
 
-    /// The descriptor with this number.
+    /// Returns the descriptor with this number.
     pub(crate) fn get(&self, fd: u32) -> Result<&Descriptor, Errno> {
-        match self.slots.get(fd as usize) {
-            Some(Slot::Open(descriptor)) => Ok(descriptor),
+        match self.entries.get(fd as usize) {
+            Some(Entry::Open(descriptor)) => Ok(descriptor),
             _ => Err(Errno::Badf),
         }
     }
 
-    /// The descriptor with this number, to be changed.
+    /// Returns the descriptor with this number for a change.
     pub(crate) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
-        match self.slots.get_mut(fd as usize) {
-            Some(Slot::Open(descriptor)) => Ok(descriptor),
+        match self.entries.get_mut(fd as usize) {
+            Some(Entry::Open(descriptor)) => Ok(descriptor),
             _ => Err(Errno::Badf),
         }
     }
 
-    /// The descriptor of the directory with this number: `NOTDIR` for anything else, `NOTCAPABLE` if any of the rights was
-    /// taken away.
+    /// Returns the descriptor with this number if it is a directory.
+    ///
+    /// # Errors
+    /// `NOTDIR` if it is not, `NOTCAPABLE` if any of the rights `wanted` was revoked.
     pub(crate) fn directory(&self, fd: u32, wanted: u64) -> Result<&Descriptor, Errno> {
         let descriptor = self.get(fd)?;
-        if !matches!(descriptor.object, Object::Directory(_) | Object::Names(_)) {
+        if !matches!(descriptor.object, Object::Directory(_) | Object::Virtual(_)) {
             return Err(Errno::Notdir);
         }
         descriptor.require(wanted)?;
         Ok(descriptor)
     }
 
-    /// All open descriptors, in the order of their numbers.
+    /// Returns all open descriptors in the order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Descriptor> {
-        self.slots.iter().filter_map(|slot| match slot {
-            Slot::Open(descriptor) => Some(&**descriptor),
-            Slot::Free | Slot::Closed => None,
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Open(descriptor) => Some(&**descriptor),
+            Entry::Free | Entry::Closed => None,
         })
     }
 
-    /// Takes the descriptor out and frees its number.
+    /// Removes and returns the descriptor, and frees its number.
     pub(crate) fn remove(&mut self, fd: u32) -> Result<Descriptor, Errno> {
         self.get(fd)?;
         let index = fd as usize;
-        match std::mem::replace(&mut self.slots[index], Slot::Free) {
-            Slot::Open(descriptor) => {
+        match std::mem::replace(&mut self.entries[index], Entry::Free) {
+            Entry::Open(descriptor) => {
                 self.first_free = self.first_free.min(index);
                 Ok(*descriptor)
             }
             other => {
-                self.slots[index] = other;
+                self.entries[index] = other;
                 Err(Errno::Badf)
             }
         }
     }
 
-    /// Moves `from` to the number `to`, closing what was there. Both must be open.
+    /// Moves `from` to the number `to` and closes the descriptor that was there. Both must be open.
     pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<(), Errno> {
         self.get(from)?;
         self.get(to)?;
@@ -400,11 +437,11 @@ impl FdTable {
         Ok(())
     }
 
-    /// Forgets the listings of all directories but `keep` if they hold more than the budget.
+    /// Drops the listings of all directories but `keep` if they exceed [`LISTINGS_BUDGET`].
     pub(crate) fn trim_listings(&mut self, keep: u32) {
-        let others = |slots: &mut Vec<Slot>, act: &mut dyn FnMut(&mut Option<Listing>)| {
-            for (number, slot) in slots.iter_mut().enumerate() {
-                if let Slot::Open(descriptor) = slot
+        let others = |entries: &mut Vec<Entry>, act: &mut dyn FnMut(&mut Option<Listing>)| {
+            for (number, entry) in entries.iter_mut().enumerate() {
+                if let Entry::Open(descriptor) = entry
                     && let Some(listing) = descriptor.object.listing()
                     && number != keep as usize
                 {
@@ -413,9 +450,9 @@ impl FdTable {
             }
         };
         let mut held = 0;
-        others(&mut self.slots, &mut |listing| held += listing.as_ref().map_or(0, Listing::size));
+        others(&mut self.entries, &mut |listing| held += listing.as_ref().map_or(0, Listing::size));
         if held > LISTINGS_BUDGET {
-            others(&mut self.slots, &mut |listing| *listing = None);
+            others(&mut self.entries, &mut |listing| *listing = None);
         }
     }
 }

@@ -1,11 +1,14 @@
-//! Opening a FIFO: the wait for its other side, as in POSIX
-//! [open](https://pubs.opengroup.org/onlinepubs/9799919799/functions/open.html).
+//! Opening a FIFO: the wait for its other end, as in [POSIX open].
 //!
-//! In: a FIFO that [`crate::sandbox`] opened without waiting. Out: the same FIFO, once somebody has opened its other side.
+//! In: a FIFO that [`crate::sandbox`] opened without waiting. Out: the same FIFO, after another process has opened its other
+//! end.
 //!
-//! Why not let the host's `open` wait? Nothing could end that wait but a signal. So both waits look again and again, at most
-//! 16 ms apart, and sleep in `poll(2)` meanwhile. A writer that wrote, or came and went, wakes a waiting reader at once:
-//! Linux reports neither for writers that were there before the reader opened.
+//! # Why does the host's `open` not wait?
+//! Only a signal could end that wait. Both functions here try repeatedly, at most 16 ms apart, and sleep in `poll(2)`
+//! meanwhile. A writer that wrote, or that opened and closed the FIFO, wakes a waiting reader at once. For writers that were
+//! there before the reader opened, Linux reports neither event.
+//!
+//! [POSIX open]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/open.html
 
 use std::fs::File;
 use std::os::fd::BorrowedFd;
@@ -22,9 +25,10 @@ use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::wait::Pauses;
 
-/// Waits until `reader`, which is open for reading, has had a writer.
+/// Waits until the FIFO `reader`, open for reading, has had a writer.
 pub(crate) fn until_written(interrupt: Option<&InterruptHandle>, reader: BorrowedFd<'_>) -> Result<(), Fail> {
-    // A writer that is silent shows only in what a read would say. To copy a byte into another pipe takes none away.
+    // A writer that has not written shows only in the result of a read: "would block" instead of the end. `tee(2)` returns the
+    // same results and consumes no byte.
     let (_copy, copier) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(Errno::from)?;
     let mut pauses = Pauses::default();
     loop {
@@ -41,8 +45,12 @@ pub(crate) fn until_written(interrupt: Option<&InterruptHandle>, reader: Borrowe
     }
 }
 
-/// Waits until somebody reads the FIFO that `named` is open to name, and opens it for writing. `NXIO` without `/proc`, by which
-/// the very same file is opened, whatever its path leads to by then.
+/// Waits until a process reads the FIFO that `named` refers to without access (`O_PATH`), and opens it for writing.
+///
+/// The open goes through `/proc/self/fd`, so that it reaches the same file even if another file has its path by then.
+///
+/// # Errors
+/// `NXIO` without `/proc`.
 pub(crate) fn open_when_read(interrupt: Option<&InterruptHandle>, named: &File, extra: OFlags) -> Result<File, Fail> {
     let descriptors = proc_self_fd().map_err(|_| Errno::Nxio)?;
     let how = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | extra;

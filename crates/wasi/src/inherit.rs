@@ -1,11 +1,11 @@
-//! What a context takes over from the process that makes it: directories by path, variables, arguments.
+//! Grants taken over from this process: directories by path, variables, arguments.
 //!
 //! In: calls of the builder's methods. Out: the same grants as by [`WasiCtxBuilder::dir`], [`env`](WasiCtxBuilder::env) and
-//! [`arg`](WasiCtxBuilder::arg). Nothing here happens unless the embedder calls it by name.
+//! [`arg`](WasiCtxBuilder::arg). No grant is made unless the embedder calls one of these methods.
 //!
-//! # Why here?
-//! Whoever holds a [`Dir`](cap_std::fs::Dir) can do without this file. But an embedder names a directory by its path, as
-//! everywhere else in Rust, and then this is the place that uses the process's authority, so that the rest of the crate has none.
+//! # Why does this file exist?
+//! An embedder with an open [`Dir`](cap_std::fs::Dir) does not need it. Most embedders name a directory by its path, as
+//! elsewhere in Rust. This file alone uses the process's authority for that, so that the rest of the crate has none.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -17,10 +17,11 @@ use cap_std::fs::Dir;
 use crate::ctx::WasiCtxBuilder;
 
 impl WasiCtxBuilder {
-    /// Grants all below the directory at `path`, which the guest knows as `guest`. With `read_only` every change is `ROFS`.
+    /// Grants the directory at `path` and everything below it. The guest knows it as `guest`. With `read_only` every change is
+    /// `ROFS`.
     ///
     /// # Errors
-    /// The directory cannot be opened. The message names it.
+    /// An I/O error that names the directory if it cannot be opened.
     pub fn preopened_dir(
         &mut self,
         path: impl AsRef<Path>,
@@ -34,11 +35,11 @@ impl WasiCtxBuilder {
         Ok(self.dir(directory, guest, read_only))
     }
 
-    /// Passes on all environment variables of this process.
+    /// Passes all environment variables of this process to the guest.
     pub fn inherit_env(&mut self) -> &mut Self {
         for (name, value) in std::env::vars_os() {
             let (name, value) = (name.as_bytes(), value.as_bytes());
-            // Some systems have names that begin with `=`, which a guest could not take apart.
+            // Some systems have names that begin with `=`. A guest could not separate such a name from its value.
             if !name.contains(&b'=') {
                 self.env(name, value);
             }
@@ -46,7 +47,7 @@ impl WasiCtxBuilder {
         self
     }
 
-    /// Passes on all arguments of this process, the program's name included.
+    /// Passes all arguments of this process to the guest, including the program's name.
     pub fn inherit_args(&mut self) -> &mut Self {
         for arg in std::env::args_os() {
             self.arg(arg.as_bytes());

@@ -1,11 +1,11 @@
-//! The layouts of what pointers point to, by the names that the table of calls uses.
+//! Layouts of the types that pointer parameters point to, by the names that `table` uses.
 
 /// Size and alignment of a type in guest memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u32,
-    /// Every address is a multiple of this power of two.
+    /// Alignment in bytes, a power of two.
     pub align: u32,
 }
 

@@ -1,48 +1,54 @@
-//! Stage 5: takes a guest's memory and the arguments of a host call, gives WASI Preview 1.
+//! Stage 5: takes a guest's memory and the arguments of a host call, and implements WASI Preview 1.
 //!
-//! All 46 functions of `wasi_snapshot_preview1`, and those of the older `wasi_unstable`, over `cap-primitives` for paths and
-//! plain synchronous system calls for the rest. Linux.
+//! The crate implements all 46 functions of [`wasi_snapshot_preview1`] and the 45 of the older `wasi_unstable`. Paths go
+//! through `cap-primitives`, everything else is plain synchronous system calls. It runs on Linux only.
 //!
 //! | file | its one job |
 //! |---|---|
 //! | `table` | the list of calls: names, parameters, functions |
-//! | `ctx` | what a guest may reach, denied unless granted |
-//! | `inherit` | what a guest takes over from this process, if the embedder says so |
-//! | `stdio` | where the standard streams lead |
+//! | `ctx` | the grants of a guest, none by default, and their builder |
+//! | `inherit` | grants taken over from this process, only on the embedder's request |
+//! | `stdio` | sources and destinations of the standard streams |
 //! | `memory` | checked access to guest memory, in place |
-//! | `pointer` | an address that the guest passed, and why it cannot be used |
+//! | `pointer` | an address that the guest passed, and the reasons why it cannot be used |
 //! | `abi` | structures, byte by byte; `layout`: their sizes and alignments |
 //! | `errno` | the error numbers and the one mapping from host errors |
-//! | [`rights`] | what a descriptor may be used for |
-//! | `exit` | how a call ends the guest |
-//! | `wait` | the one place where a call sleeps, and how it is woken |
-//! | `fd_table` | numbers to objects, with rights |
+//! | [`rights`] | the operations that a descriptor permits |
+//! | `exit` | the outcomes of a call: success, error number, end of the guest |
+//! | `wait` | the one place where a call sleeps, and the interruption of that sleep |
+//! | `fd_table` | descriptor numbers to host objects with rights |
 //! | `sandbox` | paths to files, never outside their directory |
-//! | `namespace` | absolute paths to granted directories; `names`: directories that exist only in their names |
-//! | `fifo` | the wait for the other side of a FIFO |
+//! | `namespace` | absolute paths to granted directories |
+//! | `virtual_dir` | directories that exist only in the guest paths of the grants |
+//! | `fifo` | the wait for the other end of a FIFO |
 //! | `listing` | directory entries with stable cookies |
 //! | `random` | random bytes: a generator seeded by the host, or the embedder's source |
 //! | `calls` | one short function a call, by family |
 //! | `link` | the calls as host functions of the runtime |
 //!
-//! A call's walk: the linker finds a [`Call`] by module and name, checks its signature, and calls `func` with the context,
-//! the memory and the raw arguments → the call decodes them, uses what the context holds, writes results to memory → an
-//! error number for the guest, or an [`Exit`].
+//! A call proceeds in four steps. The linker finds a [`Call`] by module and name and checks the import's type. The host
+//! function calls `func` with the context, the memory and the raw arguments. The call decodes its arguments, uses the objects
+//! that the context holds, and writes results to memory. It returns an error number to the guest, or an [`Exit`].
 //!
-//! # What holds for every call
+//! # Invariants of every call
 //!
-//! - Whatever the guest passes, the host neither panics nor allocates by a number that the guest chose: lengths are checked
-//!   against the memory or a limit first.
-//! - Nothing is reached that the builder did not grant: no path outside a granted directory, no variable, no socket.
-//! - A call that waits does so in `poll(2)`, and the store's [`InterruptHandle`](wasmr_runtime::InterruptHandle) ends it.
+//! - No argument makes the host panic or allocate by a number that the guest chose. Lengths are first checked against the
+//!   memory or a limit.
+//! - A call reaches only objects that the builder granted: no path outside a granted directory, no variable, no socket.
+//! - A call that waits does so in `poll(2)`, and the store's [`InterruptHandle`](wasmr_runtime::InterruptHandle) ends the
+//!   wait.
 //!
 //! # Signals
 //!
-//! A write to a pipe that nobody reads is `PIPE`. That relies on `SIGPIPE` being ignored, as Rust programs do from the start;
-//! an embedder in another language has to ignore it too. Sockets are written so that they never raise it.
+//! A write to a pipe without readers is `PIPE`. This requires that the process ignores `SIGPIPE`, as Rust programs do from the
+//! start. An embedder in another language must ignore it too. Writes to sockets never raise it.
 //!
-//! A file that grows beyond the process's `RLIMIT_FSIZE` is `FBIG` if `SIGXFSZ` is ignored; its default action ends the
-//! process. This library leaves the signals of its embedder alone. The command `wasmr` ignores it.
+//! A file that grows beyond the process's `RLIMIT_FSIZE` is `FBIG` if the process ignores `SIGXFSZ`. The default action of
+//! that signal ends the process ([POSIX write]). This library does not change its embedder's signal handling; the command
+//! `wasmr` ignores the signal.
+//!
+//! [`wasi_snapshot_preview1`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md
+//! [POSIX write]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/write.html
 
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
@@ -62,7 +68,7 @@ mod layout;
 mod link;
 mod listing;
 mod memory;
-mod names;
+
 mod namespace;
 mod pointer;
 mod random;
@@ -70,6 +76,7 @@ pub mod rights;
 mod sandbox;
 mod stdio;
 mod table;
+mod virtual_dir;
 mod wait;
 
 pub use ctx::{BuildError, WasiCtx, WasiCtxBuilder};
@@ -80,4 +87,4 @@ pub use link::{MissingMemory, add_imports_to_linker, add_to_linker};
 pub use memory::GuestMemory;
 pub use pointer::{MemoryFault, Pointer};
 pub use stdio::{OutputBuffer, Stdin, Stdout};
-pub use table::{Call, CallFn, MODULES, Param, Slot, find};
+pub use table::{Call, CallFn, MODULES, Param, ParamType, find};

@@ -1,14 +1,16 @@
-//! Offers the calls of [`table`](crate::table) to guests, through the runtime's linker.
+//! Defines the calls of [`table`](crate::table) in the runtime's linker.
 //!
-//! In: a linker and a way from a store's data to its [`WasiCtx`]. Out: host functions that take their arguments from slots,
-//! lend the guest's memory and the context to the call, and turn an [`Exit`] into a [`Stop`].
+//! In: a linker, and a function from a store's data to its [`WasiCtx`]. Out: host functions. Each takes its arguments from
+//! slots, lends the guest's memory and the context to the call, and converts an [`Exit`] to a [`Stop`].
 //!
-//! # Which memory?
-//! The one that the calling instance exports as `memory`, as the standard has it. Not every program calls what it imports, so
-//! a module without this export runs until the first call that has to access memory; that one is a [`MissingMemory`].
+//! # Which memory does a call use?
+//! The memory that the calling instance exports as `memory`, as [WASI's ABI] requires. Not every program calls its imports, so
+//! a module without this export runs until its first call that accesses memory. That call fails with [`MissingMemory`].
 //!
-//! # Why by import?
-//! A program imports a few of the 91 functions. Making only those takes a microsecond each off the start of every run.
+//! # Why does `add_imports_to_linker` define only imported calls?
+//! A program imports a few of the 91 functions. Leaving out the others saves a microsecond each at the start of every run.
+//!
+//! [WASI's ABI]: https://github.com/WebAssembly/WASI/blob/main/legacy/application-abi.md
 
 use std::fmt;
 
@@ -20,9 +22,12 @@ use crate::ctx::WasiCtx;
 use crate::exit::Exit;
 use crate::memory::GuestMemory;
 use crate::pointer::MemoryFault;
-use crate::table::{Call, MODULES, Slot, find};
+use crate::table::{Call, MODULES, ParamType, find};
 
-/// Defines all calls under both module names.
+/// Defines all calls of both modules.
+///
+/// # Errors
+/// [`DuplicateDefinition`] if the linker has one of them already.
 pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     ctx: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
@@ -35,7 +40,7 @@ pub fn add_to_linker<T: 'static>(
     Ok(())
 }
 
-/// Defines the calls that a module imports, unless they are defined already.
+/// Defines the calls that a module imports. Existing definitions stay.
 pub fn add_imports_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     module: &LoadedModule,
@@ -43,7 +48,7 @@ pub fn add_imports_to_linker<T: 'static>(
 ) {
     for import in module.module.imports() {
         if let Some(call) = find(&import.module, &import.name) {
-            // What is defined already is meant to be used.
+            // An existing definition takes precedence.
             let _ = define(linker, &import.module, call, ctx);
         }
     }
@@ -55,7 +60,7 @@ fn define<T: 'static>(
     call: &'static Call,
     ctx: impl Fn(&mut T) -> &mut WasiCtx + Send + Sync + 'static,
 ) -> Result<(), DuplicateDefinition> {
-    let params: Vec<ValType> = call.params.iter().map(|param| val_type(param.slot)).collect();
+    let params: Vec<ValType> = call.params.iter().map(|param| val_type(param.ty)).collect();
     let results: Vec<ValType> = call.result.map(val_type).into_iter().collect();
     let ty = FuncType::new(params, results);
     linker.func_numeric(module, call.name, ty, move |mut caller, slots| {
@@ -78,7 +83,7 @@ fn define<T: 'static>(
     Ok(())
 }
 
-/// The end of a guest that passed a pointer which cannot be used.
+/// Returns the stop of a guest that passed an invalid pointer.
 fn memory_stop<T>(fault: MemoryFault, call: &Call, caller: &Caller<'_, T>) -> Stop {
     let code = match fault {
         MemoryFault::OutOfBounds { .. } => TrapCode::MemoryOutOfBounds,
@@ -88,10 +93,10 @@ fn memory_stop<T>(fault: MemoryFault, call: &Call, caller: &Caller<'_, T>) -> St
     Trap::new(code).with_detail(format!("{}: {fault}", call.name)).into()
 }
 
-/// Exports of a module that a message shows.
+/// Number of exports that a message shows.
 const SHOWN_EXPORTS: usize = 8;
 
-/// A call that accesses memory was made by a module that exports none as `memory`, or by the host.
+/// Error of a call that accesses memory: the calling module exports no memory as `memory`, or the host made the call.
 #[derive(Debug)]
 pub struct MissingMemory {
     call: &'static str,
@@ -122,17 +127,17 @@ impl MissingMemory {
         MissingMemory { call, module: Some(module.name().to_owned()), exports }
     }
 
-    /// The name of the call.
+    /// Returns the name of the call.
     pub fn call(&self) -> &'static str {
         self.call
     }
 
-    /// The name of the module that called, as the embedder knows it; `None` if the host did.
+    /// Returns the embedder's name of the calling module, or `None` if the host made the call.
     pub fn module(&self) -> Option<&str> {
         self.module.as_deref()
     }
 
-    /// The names that the module exports, for people.
+    /// Returns the list of the module's exports, for messages.
     pub fn exports(&self) -> &str {
         &self.exports
     }
@@ -154,10 +159,10 @@ impl fmt::Display for MissingMemory {
 
 impl std::error::Error for MissingMemory {}
 
-fn val_type(slot: Slot) -> ValType {
-    match slot {
-        Slot::I32 => ValType::I32,
-        Slot::I64 => ValType::I64,
+fn val_type(ty: ParamType) -> ValType {
+    match ty {
+        ParamType::I32 => ValType::I32,
+        ParamType::I64 => ValType::I64,
     }
 }
 

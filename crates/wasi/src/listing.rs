@@ -1,13 +1,14 @@
-//! The entries of a directory, as `fd_readdir` hands them out.
+//! The entries of a directory, as `fd_readdir` returns them.
 //!
-//! In: an open directory. Out: a snapshot, and its entries as bytes of `dirent` structures with names.
+//! In: an open directory. Out: a snapshot of its entries, and from it `dirent` structures with names.
 //!
-//! A *cookie* is the index of an entry in the snapshot, and the last entry's `d_next` is the number of entries. `.` and
-//! `..` come first, then the host's order. Names are bytes, as in paths.
+//! A *cookie* is the index of an entry in the snapshot. The last entry's `d_next` is the number of entries. `.` and `..` come
+//! first, then the others in the host's order. Names are bytes, as in paths.
 //!
-//! Why a snapshot? A guest that deletes files while it reads a directory must see each of the others exactly once. Not every
-//! host file system keeps its positions stable under that; indices into a copy are. The copy is as large as the
-//! directory, never as large as a number that the guest chose.
+//! # Why a snapshot?
+//! A guest that deletes files while it reads a directory must see each of the others exactly once. Not every host file system
+//! keeps its positions stable under deletion; indices into a copy are stable. The copy is as large as the directory, and its
+//! size depends on no number of the guest.
 
 use std::fs::File;
 
@@ -16,7 +17,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, openat, statat};
 use crate::abi::{Filetype, dirent};
 use crate::errno::Errno;
 
-/// One entry; its name ends at `name_end` in the common buffer and begins where the one before ends.
+/// One entry. Its name ends at `name_end` in the common buffer and begins at the end of the name before it.
 #[derive(Debug)]
 struct Entry {
     ino: u64,
@@ -24,7 +25,7 @@ struct Entry {
     name_end: usize,
 }
 
-/// All entries of a directory at one moment.
+/// Snapshot of a directory's entries.
 #[derive(Debug)]
 pub(crate) struct Listing {
     entries: Vec<Entry>,
@@ -32,7 +33,8 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// Reads `directory`. `is_root` is set for a granted directory, whose `..` is itself, as nothing above it is visible.
+    /// Reads `directory`. With `is_root`, for a granted directory, `..` is the directory itself, because the guest sees
+    /// nothing above it.
     pub(crate) fn read(directory: &File, is_root: bool) -> Result<Self, Errno> {
         let mut listing = Listing::empty(fstat(directory)?.st_ino);
         if let Some(parent) = listing.append(directory, |_| true)?
@@ -43,8 +45,8 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Appends the entries of `directory` whose names are `wanted`, without `.` and `..`. Returns the inode number of `..`, if
-    /// the host lists it.
+    /// Appends the entries of `directory` with `wanted` names, without `.` and `..`. Returns the inode number of `..` if the
+    /// host lists it.
     pub(crate) fn append(&mut self, directory: &File, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<u64>, Errno> {
         let readable = openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let mut dir = Dir::new(readable)?;
@@ -69,7 +71,7 @@ impl Listing {
         Ok(parent)
     }
 
-    /// Nothing but `.` and `..`, which are the same directory.
+    /// Returns a listing of only `.` and `..`, both with this inode number.
     pub(crate) fn empty(own_ino: u64) -> Self {
         let mut listing = Listing { entries: Vec::new(), names: Vec::new() };
         listing.push(b".", own_ino, Filetype::Directory);
@@ -77,19 +79,18 @@ impl Listing {
         listing
     }
 
-    /// Appends an entry.
     pub(crate) fn push(&mut self, name: &[u8], ino: u64, filetype: Filetype) {
         self.names.extend_from_slice(name);
         self.entries.push(Entry { ino, filetype, name_end: self.names.len() });
     }
 
-    /// Host memory it takes, about.
+    /// Returns the size in host memory, in bytes, approximately.
     pub(crate) fn size(&self) -> usize {
         self.names.capacity() + self.entries.capacity() * size_of::<Entry>()
     }
 
-    /// Copies entries from `cookie` on into `buffer` and says how many bytes that took. The entry that does not fit is cut
-    /// off at the end of the buffer: a full buffer tells the guest to ask again.
+    /// Copies entries from `cookie` on into `buffer`. Returns the number of bytes copied. The entry that does not fit is cut
+    /// off at the end of the buffer: a full buffer tells the guest to call again.
     pub(crate) fn copy(&self, cookie: u64, buffer: &mut [u8]) -> usize {
         let mut used = 0;
         let first = usize::try_from(cookie).unwrap_or(usize::MAX).min(self.entries.len());

@@ -1,21 +1,21 @@
 //! Checked access to the guest's linear memory.
 //!
-//! In: the memory's bytes and the [`Pointer`]s and lengths that the guest passed. Out: slices, little-endian integers, strings
-//! and vectors of host buffers that lie inside the memory, or a [`MemoryFault`], which ends the guest.
+//! In: the memory's bytes, and the [`Pointer`]s and lengths that the guest passed. Out: slices, little-endian integers,
+//! strings and vectors of host buffers that lie inside the memory, or a [`MemoryFault`], which ends the guest.
 //!
-//! Invariants: no pointer arithmetic wraps; nothing here allocates more than [`MAX_IOVECS`] entries, whatever the guest
-//! asks; the host reads and writes guest memory in place, without copies.
+//! Invariants: no pointer arithmetic wraps. No function here allocates more than [`MAX_IOVECS`] entries, whatever the guest
+//! passes. The host reads and writes guest memory in place, without copies.
 //!
 //! # Why does a bad pointer end the guest?
-//! The [text of Preview 1] has a function trap that is given a misaligned pointer, or one outside of the memory that it needs
-//! to dereference, "rather than returning `errno.fault`". A range of no bytes is not dereferenced, so its pointer may be
-//! anything.
+//! The [Preview 1 text] has a call trap on a misaligned pointer, or on one outside of the memory that the call needs to
+//! dereference, "rather than returning `errno.fault`". A range of no bytes is not dereferenced, so its pointer may have any
+//! value.
 //!
 //! # Why may a read be shorter than asked when buffers overlap?
-//! Two mutable slices of one memory must not overlap in Rust. A guest that passes overlapping buffers gets the first one
-//! filled, which is a short read, and short reads are always allowed.
+//! Rust does not allow two mutable slices of one memory to overlap. If the guest passes overlapping buffers, only the first is
+//! filled. That is a short read, which POSIX and WASI always allow.
 //!
-//! [text of Preview 1]: https://github.com/WebAssembly/WASI/blob/main/legacy/tools/witx-docs.md#pointers
+//! [Preview 1 text]: https://github.com/WebAssembly/WASI/blob/main/legacy/tools/witx-docs.md#pointers
 
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
@@ -27,7 +27,7 @@ use crate::exit::Fail;
 use crate::layout::{self, Layout};
 use crate::pointer::{MemoryFault, Pointer};
 
-/// The bytes of a guest's memory, of which 32-bit pointers reach the first 4 GiB, for the time of one call.
+/// A guest's memory, borrowed for one call. Its 32-bit pointers reach the first 4 GiB.
 #[derive(Debug)]
 pub struct GuestMemory<'a> {
     bytes: &'a mut [u8],
@@ -35,13 +35,14 @@ pub struct GuestMemory<'a> {
 }
 
 impl<'a> GuestMemory<'a> {
-    /// Wraps the whole memory of a guest; `None` if it exports none, so that every access is [`MemoryFault::NoMemory`].
+    /// Wraps a guest's whole memory. With `None`, for a guest that exports no memory, every access is
+    /// [`MemoryFault::NoMemory`].
     pub fn new(memory: Option<&'a mut [u8]>) -> Self {
         let exists = memory.is_some();
         GuestMemory { bytes: memory.unwrap_or_default(), exists }
     }
 
-    /// The `len` bytes at `pointer` as a range of host indices.
+    /// Returns the `len` bytes at `pointer` as a range of host indices.
     fn range(&self, pointer: Pointer, len: u64) -> Result<Range<usize>, MemoryFault> {
         if len == 0 {
             return Ok(0..0);
@@ -57,8 +58,8 @@ impl<'a> GuestMemory<'a> {
         }
     }
 
-    /// Checks that `count` values of a layout are in memory and aligned. The table of calls does so for every pointer before a
-    /// call does anything.
+    /// Checks that `count` values of a layout are in memory and aligned. `table` does so for every pointer before a call has
+    /// any effect.
     pub(crate) fn check(&self, pointer: Pointer, count: u32, layout: Layout) -> Result<(), MemoryFault> {
         self.range(pointer, u64::from(count) * u64::from(layout.size))?;
         if count > 0 && !pointer.address.is_multiple_of(layout.align) {
@@ -67,12 +68,12 @@ impl<'a> GuestMemory<'a> {
         Ok(())
     }
 
-    /// `len` bytes at `pointer`.
+    /// Returns the `len` bytes at `pointer`.
     pub fn slice(&self, pointer: Pointer, len: u32) -> Result<&[u8], MemoryFault> {
         self.range(pointer, len.into()).map(|range| &self.bytes[range])
     }
 
-    /// `len` bytes at `pointer`, to be written.
+    /// Returns the `len` bytes at `pointer` for writing.
     pub fn slice_mut(&mut self, pointer: Pointer, len: u32) -> Result<&mut [u8], MemoryFault> {
         let range = self.range(pointer, len.into())?;
         Ok(&mut self.bytes[range])
@@ -100,22 +101,25 @@ impl<'a> GuestMemory<'a> {
         self.write(pointer, &value.to_le_bytes())
     }
 
-    /// `N` bytes at `pointer`, by value.
+    /// Returns a copy of the `N` bytes at `pointer`.
     pub fn array<const N: usize>(&self, pointer: Pointer) -> Result<[u8; N], MemoryFault> {
         let mut bytes = [0; N];
         bytes.copy_from_slice(self.slice(pointer, N as u32)?);
         Ok(bytes)
     }
 
-    /// A string; `ILSEQ` if it is not UTF-8.
+    /// Returns the `len` bytes at `pointer` as a string.
+    ///
+    /// # Errors
+    /// `ILSEQ` if the bytes are not UTF-8.
     pub fn utf8(&self, pointer: Pointer, len: u32) -> Result<&str, Fail> {
         Ok(std::str::from_utf8(self.slice(pointer, len)?).map_err(|_| Errno::Ilseq)?)
     }
 
-    /// The buffers that an `iovec` or `ciovec` array names, cut so that they hold at most [`MAX_HOST_TRANSFER`] bytes.
+    /// Returns the buffers of an `iovec` or `ciovec` array, cut so that they hold at most [`MAX_HOST_TRANSFER`] bytes.
     ///
     /// # Errors
-    /// `INVAL` for more than [`MAX_IOVECS`].
+    /// `INVAL` for more than [`MAX_IOVECS`] buffers.
     fn buffers(&self, iovs: Pointer, count: u32) -> Result<Vec<Range<usize>>, Fail> {
         if count > MAX_IOVECS {
             return Err(Errno::Inval.into());
@@ -134,12 +138,13 @@ impl<'a> GuestMemory<'a> {
         Ok(buffers)
     }
 
-    /// The buffers of a `ciovec` array, to be read by the host.
+    /// Returns the buffers of a `ciovec` array, from which the host reads.
     pub fn gather(&self, iovs: Pointer, count: u32) -> Result<Vec<IoSlice<'_>>, Fail> {
         Ok(self.buffers(iovs, count)?.into_iter().map(|range| IoSlice::new(&self.bytes[range])).collect())
     }
 
-    /// The buffers of an `iovec` array, to be filled by the host; only the first that is not empty if any two overlap.
+    /// Returns the buffers of an `iovec` array, which the host fills. If any two overlap, returns only the first that is not
+    /// empty.
     pub fn scatter(&mut self, iovs: Pointer, count: u32) -> Result<Vec<IoSliceMut<'_>>, Fail> {
         let buffers = self.buffers(iovs, count)?;
         let mut order: Vec<usize> = (0..buffers.len()).filter(|&i| !buffers[i].is_empty()).collect();
@@ -178,7 +183,7 @@ mod tests {
         MemoryFault::OutOfBounds { pointer: at(address), len, memory }
     }
 
-    /// A memory whose first bytes are the iovec array `pairs`.
+    /// Returns a memory whose first bytes are the iovec array `pairs`.
     fn with_iovecs(size: usize, pairs: &[(u32, u32)]) -> Vec<u8> {
         let mut bytes = vec![0; size];
         for (i, (ptr, len)) in pairs.iter().enumerate() {
@@ -202,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_are_anywhere() {
+    fn an_empty_range_is_valid_anywhere() {
         for memory in [None, Some(&mut [0; 16][..])] {
             let mem = GuestMemory::new(memory);
             for address in [0, 1, 16, 17, u32::MAX] {
@@ -223,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_memory_without_bytes_is_not_the_lack_of_one() {
+    fn an_empty_memory_differs_from_no_memory() {
         let mut mem = GuestMemory::new(Some(&mut []));
         assert_eq!(mem.write_u32(at(0), 0), Err(outside(0, 4, 0)));
         let mut mem = GuestMemory::new(None);

@@ -1,26 +1,31 @@
-//! The guest's namespace: which granted directory an absolute path leads into.
+//! The guest's namespace: from absolute paths to granted directories.
 //!
-//! In: a path below a directory, or a path that starts with a slash. Out: the granted directory that holds the file, and a path
-//! beneath it, which [`crate::sandbox`] then walks as any other.
+//! In: a path below a directory, or the absolute target of a symbolic link. Out: the granted directory that holds the file,
+//! and a path beneath it, which [`crate::sandbox`] then resolves like any other.
 //!
-//! # What an absolute link means
+//! # Where does an absolute link lead?
 //!
-//! What the guest's own `open` of that path means. libc compares an absolute path with the names of the granted directories and
-//! takes the longest that fits by whole names; a leading `/` or `./` of a name counts for nothing, so that `.` and `/` fit every
-//! path. Links do the same here. A link made by the user may also hold the path that a granted directory has on the host;
-//! so these are compared too, and the longest of all wins, a guest's name before a host's path. A link that fits none leads
-//! where the root of names leads ([`Names`]), and is refused if that is nowhere.
+//! It leads where the guest's own `open` of that path would lead. libc compares an absolute path with the guest paths of the
+//! granted directories and takes the longest that matches by whole names. A leading `/` or `./` of a guest path is ignored, so
+//! `.` and `/` match every path. [Preopens in wasi-libc] describes this rule, and links follow it here.
 //!
-//! # Why can nothing escape?
+//! A link made by the user may also hold the path that a granted directory has on the host. Host paths are therefore compared
+//! too. The longest match of all wins, and a guest path wins over a host path of the same length. A link that matches none
+//! continues in the root's [`VirtualDir`]. If that leads nowhere, the link is refused.
 //!
-//! Nothing is opened by an absolute path. A path or a link's target only selects a granted directory that the guest still holds and gives
-//! the path beneath it; walking that path cannot leave the directory, and the directory's own `::ro` and rights apply.
+//! # Why can no path escape?
 //!
-//! # Why after the failure?
+//! No file is opened by an absolute path. A path or a link's target only selects a granted directory that the guest still
+//! holds, and a path beneath it. Resolving that path cannot leave the directory, and the directory's own rights and `::ro`
+//! apply.
 //!
-//! Links with absolute targets are rare. [`crate::sandbox`] refuses them, and only then [`expand`] looks for one, by walking the path
-//! name by name. It may look at other files than the walk before or after it, when somebody renames them meanwhile: the answer
-//! may then be a refusal, never a file outside.
+//! # Why are links expanded only after a failure?
+//!
+//! Absolute links are rare. [`crate::sandbox`] refuses them, and only then [`expand`] looks for one by resolving the path name
+//! by name. If another process renames files meanwhile, [`expand`] may see other files than the attempts before and after it.
+//! The result may then be an error, but never a file outside.
+//!
+//! [Preopens in wasi-libc]: https://github.com/WebAssembly/wasi-libc/blob/main/libc-bottom-half/sources/preopens.c
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -36,35 +41,37 @@ use crate::abi::Filetype;
 use crate::errno::Errno;
 use crate::fd_table::{Descriptor, Directory, FdTable, Object};
 use crate::listing::Listing;
-use crate::names::{Names, ino, names};
 use crate::rights;
 use crate::sandbox::as_path;
+use crate::virtual_dir::{VirtualDir, ino, names};
 
-/// Links of one path, at most, as on Linux.
+/// Largest number of links in one path, as on Linux ([path_resolution(7)]).
+///
+/// [path_resolution(7)]: https://man7.org/linux/man-pages/man7/path_resolution.7.html
 const MAX_LINKS: u32 = 40;
 
-/// Names that the kernel may have to walk for one path, at most; a path that needs more is `LOOP`.
+/// Largest number of names that the kernel may have to resolve for one path. A path that needs more is `LOOP`.
 const MAX_STEPS: usize = 100_000;
 
-/// Whether the last name of a path is followed if it is a link.
+/// Treatment of the last name of a path if it is a symbolic link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Last {
-    /// Never: the call is about the name.
+    /// Never followed: the call is about the name itself.
     Kept,
-    /// If a slash stands behind it.
+    /// Followed only if a slash comes after it.
     KeptUnlessSlash,
-    /// Always.
+    /// Always followed.
     Followed,
 }
 
 impl Last {
-    /// For calls with `SYMLINK_FOLLOW` in their flags.
+    /// Returns the treatment for a call whose `SYMLINK_FOLLOW` flag is `follow`.
     pub(crate) fn followed_if(follow: bool) -> Self {
         if follow { Last::Followed } else { Last::KeptUnlessSlash }
     }
 }
 
-/// A directory and a relative path from there.
+/// A granted or opened directory, and a path relative to it.
 #[derive(Debug)]
 pub(crate) struct Spot<'t, 'p> {
     pub descriptor: &'t Descriptor,
@@ -72,7 +79,8 @@ pub(crate) struct Spot<'t, 'p> {
     pub path: Cow<'p, [u8]>,
 }
 
-/// Takes the names of `prefix` off the front of `path`; `None` if they are not there. What is left has no leading slash.
+/// Removes the names of `prefix` from the front of `path`. Returns the rest without leading slashes, or `None` if `path` does
+/// not begin with these names.
 fn strip<'p>(mut path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
     for wanted in names(prefix) {
         let (name, rest) = next(path);
@@ -84,12 +92,12 @@ fn strip<'p>(mut path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
     Some(unslashed(path))
 }
 
-/// The path without leading slashes.
+/// Returns the path without leading slashes.
 fn unslashed(path: &[u8]) -> &[u8] {
     &path[path.iter().take_while(|byte| **byte == b'/').count()..]
 }
 
-/// Splits the first name off that is not `.`.
+/// Splits off the first name that is not `.`. Returns it and the rest.
 fn next(mut path: &[u8]) -> (&[u8], &[u8]) {
     loop {
         path = unslashed(path);
@@ -102,7 +110,7 @@ fn next(mut path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The granted directories, in the order of their numbers.
+/// Returns the granted directories and their guest paths, in the order of their numbers.
 fn granted(fds: &FdTable) -> impl Iterator<Item = (&Descriptor, &Directory, &str)> {
     fds.iter().filter_map(|descriptor| match &descriptor.object {
         Object::Directory(directory) => Some((descriptor, directory, directory.preopen.as_deref()?)),
@@ -110,7 +118,8 @@ fn granted(fds: &FdTable) -> impl Iterator<Item = (&Descriptor, &Directory, &str
     })
 }
 
-/// The granted directory that the absolute `path` leads into by its name; of names that are alike, the last one granted.
+/// Returns the granted directory whose guest path is the longest match for the absolute `path`, with the number of names
+/// matched. Of equal guest paths, the last one granted wins.
 fn by_name<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot<'t, 'p>)> {
     let fits = granted(fds).filter_map(|(descriptor, directory, name)| {
         let path = strip(path, name.as_bytes())?.into();
@@ -119,7 +128,8 @@ fn by_name<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot<'t, 
     fits.max_by_key(|(length, _)| *length)
 }
 
-/// The granted directory that the absolute `path` of the host lies in.
+/// Returns the granted directory whose host path is the longest match for the absolute host `path`, with the number of names
+/// matched.
 fn by_host_path<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot<'t, 'p>)> {
     let fits = granted(fds).filter_map(|(descriptor, directory, _)| {
         let host = readlinkat(proc_self_fd().ok()?, DecInt::from_fd(&directory.file), Vec::new()).ok()?.into_bytes();
@@ -129,40 +139,43 @@ fn by_host_path<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<(usize, Spot
     fits.max_by_key(|(length, _)| *length)
 }
 
-/// Where the absolute `path` leads.
+/// Resolves the absolute `path` to a granted directory, or to the root's virtual directory.
 fn locate<'t, 'p>(fds: &'t FdTable, path: &'p [u8]) -> Option<Found<'t, 'p>> {
     let (name, host) = (by_name(fds, path), by_host_path(fds, path));
     match (name, host) {
         (Some((name, _)), Some((host, spot))) if host > name => Some(Found::Spot(spot)),
         (Some((_, spot)), _) | (None, Some((_, spot))) => Some(Found::Spot(spot)),
         (None, None) => fds.iter().find_map(|descriptor| match &descriptor.object {
-            Object::Names(names) if names.preopen => names.find(fds, descriptor, path).ok(),
+            Object::Virtual(dir) if dir.preopen => dir.find(fds, descriptor, path).ok(),
             _ => None,
         }),
     }
 }
 
-/// A path on its way: what was walked, and what is left.
+/// A path that is being expanded: the resolved part and the rest.
 struct Walk<'t> {
     fds: &'t FdTable,
-    /// The directory that an absolute link led into, if there was one.
+    /// Directory that the last absolute link led into, if there was one.
     entered: Option<(&'t Descriptor, &'t Directory)>,
-    /// The directory of names at which the path ends.
-    names: Option<(&'t Descriptor, Names)>,
+    /// Virtual directory at which the path ends.
+    end: Option<(&'t Descriptor, VirtualDir)>,
     start: &'t File,
-    /// Names of directories below `start`, none of them a link.
+    /// Names of directories from `start` to the current one, none of them a link.
     done: Vec<Vec<u8>>,
-    /// The directory that `done` names, if it is open.
+    /// The current directory, which `done` names, if it is open.
     parent: Option<File>,
-    /// What is left of the path begins at `at`.
+    /// The rest of the path is `left[at..]`.
     left: Vec<u8>,
     at: usize,
     links: u32,
     steps: usize,
 }
 
-/// Expands the links of `path` until no absolute one is in the way; `None` if none was, or if one leads nowhere. `LOOP` if
-/// there are too many links.
+/// Expands the links of `path` until no absolute link is left in it. Returns `None` if there was none, or if one leads
+/// nowhere.
+///
+/// # Errors
+/// `LOOP` for too many links.
 fn expand<'t>(
     fds: &'t FdTable,
     start: &'t Directory,
@@ -172,7 +185,7 @@ fn expand<'t>(
     let mut walk = Walk {
         fds,
         entered: None,
-        names: None,
+        end: None,
         start: &start.file,
         done: Vec::new(),
         parent: None,
@@ -182,11 +195,11 @@ fn expand<'t>(
         steps: 0,
     };
     while walk.step(last)? {}
-    if let Some((descriptor, names)) = walk.names {
-        return Ok(Some(Found::Names(descriptor, names)));
+    if let Some((descriptor, dir)) = walk.end {
+        return Ok(Some(Found::Virtual(descriptor, dir)));
     }
     let Some((descriptor, directory)) = walk.entered else { return Ok(None) };
-    // What a host's walk can take from here on, its errors included.
+    // The remaining path is one that the host can resolve, or fail to, by itself.
     let mut path = walk.done.join(&b'/');
     if path.is_empty() {
         path.push(b'.');
@@ -200,7 +213,7 @@ fn expand<'t>(
 }
 
 impl<'t> Walk<'t> {
-    /// Goes on by one name. False when the rest is for the host: it is a plain name, or what is wrong with it, the host will say.
+    /// Resolves one name. Returns false if the rest is for the host: a plain name, or an error that the host will report.
     fn step(&mut self, last: Last) -> Result<bool, Errno> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
@@ -232,7 +245,7 @@ impl<'t> Walk<'t> {
         }
         let Ok(parent) = self.parent() else { return Ok(false) };
         match readlinkat(parent, &name[..], Vec::new()) {
-            // Such a link of procfs is a magic one, whose text means nothing.
+            // An absolute link in procfs is a magic link. Its text has no meaning.
             Ok(target) if target.as_bytes().starts_with(b"/") && fstatfs(parent)?.f_type == PROC_SUPER_MAGIC => {
                 self.entered = None;
                 Ok(false)
@@ -249,7 +262,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// The directory that the next name lies in.
+    /// Returns the directory that holds the next name.
     fn parent(&mut self) -> Result<&File, Errno> {
         if self.done.is_empty() {
             return Ok(self.start);
@@ -264,7 +277,8 @@ impl<'t> Walk<'t> {
         Ok(self.parent.insert(parent))
     }
 
-    /// Puts a link's target before the rest of the path, which begins at `after`.
+    /// Puts a link's target before the rest of the path, which begins at `after`. Returns false if an absolute target ends the
+    /// expansion, at a virtual directory or nowhere.
     fn follow(&mut self, target: &[u8], after: usize) -> Result<bool, Errno> {
         self.links += 1;
         if self.links > MAX_LINKS {
@@ -284,8 +298,8 @@ impl<'t> Walk<'t> {
                 (self.left, self.at) = (path.into_owned(), 0);
                 Ok(true)
             }
-            Some(Found::Names(descriptor, names)) => {
-                self.names = Some((descriptor, names));
+            Some(Found::Virtual(descriptor, dir)) => {
+                self.end = Some((descriptor, dir));
                 Ok(false)
             }
             None => {
@@ -296,8 +310,8 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// The guest's text for an absolute link that holds `target`: the path by which the guest knows what it leads to; `None` if there
-/// is none.
+/// Returns the guest's text for an absolute link to `target`: a path by which the guest can open the same file. Returns `None`
+/// if there is none.
 pub(crate) fn link_text(fds: &FdTable, target: &[u8]) -> Option<Vec<u8>> {
     let name = by_name(fds, target);
     match by_host_path(fds, target) {
@@ -309,25 +323,27 @@ pub(crate) fn link_text(fds: &FdTable, target: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Where a path leads.
+/// The end of a path.
 #[derive(Debug)]
 pub(crate) enum Found<'t, 'p> {
     Spot(Spot<'t, 'p>),
-    /// A directory of names, and the descriptor that led there.
-    Names(&'t Descriptor, Names),
+    /// A virtual directory, and the descriptor through which the path led there.
+    Virtual(&'t Descriptor, VirtualDir),
 }
 
-impl Names {
-    /// The granted directory in which paths continue that begin with no granted name.
+impl VirtualDir {
+    /// Returns the sole granted directory, in which paths from the root continue if they do not begin with its guest path.
     fn continued<'t>(&self, fds: &'t FdTable) -> Option<(&'t Descriptor, &'t Directory)> {
         let (descriptor, directory, _) = granted(fds).next().filter(|_| self.sole && self.path.is_empty())?;
         Some((descriptor, directory))
     }
 
-    /// Where `path` leads from here, which is `descriptor`: `PERM` above this directory, `NOENT` for what no granted directory is
-    /// beneath.
+    /// Resolves `path` from this virtual directory, whose descriptor is `descriptor`.
+    ///
+    /// # Errors
+    /// `PERM` above this directory, `NOENT` if no granted directory is at or below the path.
     fn find<'t>(&self, fds: &'t FdTable, descriptor: &'t Descriptor, path: &[u8]) -> Result<Found<'t, 'static>, Errno> {
-        let mut here = Names { path: self.path.clone(), preopen: false, sole: self.sole, listing: None };
+        let mut here = VirtualDir { path: self.path.clone(), preopen: false, sole: self.sole, listing: None };
         let mut left = path;
         loop {
             let whole = [&here.path.join(&b'/')[..], b"/", left].concat();
@@ -338,7 +354,7 @@ impl Names {
             }
             let (name, rest) = next(left);
             match name {
-                b"" => return Ok(Found::Names(descriptor, here)),
+                b"" => return Ok(Found::Virtual(descriptor, here)),
                 b".." if here.path.len() == self.path.len() => return Err(Errno::Perm),
                 b".." => drop(here.path.pop()),
                 name => {
@@ -355,7 +371,7 @@ impl Names {
         }
     }
 
-    /// The granted directories and the names on the way to them, then the entries of the directory in which paths continue.
+    /// Returns the next names towards the granted directories, then the entries of the directory in which paths continue.
     pub(crate) fn list(&self, fds: &FdTable) -> Result<Listing, Errno> {
         let mut listing = Listing::empty(self.ino());
         let mut seen = BTreeSet::new();
@@ -375,7 +391,7 @@ impl Names {
     }
 }
 
-/// Runs `act` where `path` below `fd` leads, as [`reach_any`]. A directory of names cannot be changed.
+/// Resolves `path` below `fd` like [`reach_any`] and runs `act` on the result, for calls that fail on a virtual directory.
 pub(crate) fn reach<'t, T>(
     fds: &'t FdTable,
     fd: u32,
@@ -386,13 +402,16 @@ pub(crate) fn reach<'t, T>(
 ) -> Result<T, Errno> {
     reach_any(fds, fd, right, path, last, |found| match found {
         Found::Spot(spot) => act(&spot),
-        Found::Names(..) => Err(refusal(right)),
+        Found::Virtual(..) => Err(refusal(right)),
     })
 }
 
-/// Runs `act` where `path` below `fd` leads: first on the path as it is, and if that is refused, on the path that it is once its
-/// absolute links are expanded. `NOTDIR` if `fd` is no directory, `NOTCAPABLE` if `right` was taken away on the way, `PERM` for an
-/// absolute path.
+/// Resolves `path` below `fd` and runs `act` on the result. If `act` fails with `PERM` or `ROFS`, runs it again on the path
+/// with its absolute links expanded, if there are any.
+///
+/// # Errors
+/// `NOTDIR` if `fd` is no directory, `NOTCAPABLE` if `right` was revoked from a directory on the way, `PERM` for an absolute
+/// path.
 pub(crate) fn reach_any<'t, T>(
     fds: &'t FdTable,
     fd: u32,
@@ -406,9 +425,9 @@ pub(crate) fn reach_any<'t, T>(
         return Err(Errno::Perm);
     }
     let spot = match &descriptor.object {
-        Object::Names(names) => match names.find(fds, descriptor, path)? {
+        Object::Virtual(dir) => match dir.find(fds, descriptor, path)? {
             Found::Spot(spot) => spot,
-            found @ Found::Names(..) => return act(found),
+            found @ Found::Virtual(..) => return act(found),
         },
         Object::Directory(directory) => Spot { descriptor, directory, path: path.into() },
         _ => return Err(Errno::Notdir),
@@ -418,7 +437,7 @@ pub(crate) fn reach_any<'t, T>(
     match act(Found::Spot(unexpanded)) {
         Err(error @ (Errno::Perm | Errno::Rofs)) => match expand(fds, spot.directory, &spot.path, last)? {
             Some(found) => {
-                let (Found::Spot(Spot { descriptor, .. }) | Found::Names(descriptor, _)) = &found;
+                let (Found::Spot(Spot { descriptor, .. }) | Found::Virtual(descriptor, _)) = &found;
                 descriptor.require(right)?;
                 act(found)
             }
@@ -428,7 +447,7 @@ pub(crate) fn reach_any<'t, T>(
     }
 }
 
-/// Why a directory of names cannot be changed, or is no link.
+/// Returns the error of a call that needs `right` on a virtual directory, which cannot be changed and is no link.
 fn refusal(right: u64) -> Errno {
     match right {
         rights::PATH_CREATE_DIRECTORY | rights::PATH_SYMLINK | rights::PATH_LINK_TARGET => Errno::Exist,

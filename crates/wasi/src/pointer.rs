@@ -1,25 +1,25 @@
-//! [`Pointer`]: an address that the guest passed; [`MemoryFault`]: why it cannot be used.
+//! [`Pointer`]: an address that the guest passed. [`MemoryFault`]: the reasons why one cannot be used.
 
 use std::fmt;
 
-/// An address that the guest passed, and the name of the argument for messages.
+/// An address that the guest passed, with the parameter's name for messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pointer {
     /// The address.
     pub address: u32,
-    /// The parameter in which it came.
+    /// Name of the parameter that holds or leads to the address.
     pub name: &'static str,
-    /// The element of the list that the parameter points to, if the address stands there.
+    /// Index in the list that the parameter points to, if the address is an element of that list.
     pub index: Option<u32>,
 }
 
 impl Pointer {
-    /// A pointer that is itself an argument.
+    /// Returns a pointer that is itself an argument.
     pub const fn new(name: &'static str, address: u32) -> Self {
         Pointer { address, name, index: None }
     }
 
-    /// The address `bytes` further. The caller has checked that it lies in memory.
+    /// Returns the address `bytes` further. The caller must have checked that it lies in memory.
     pub(crate) fn offset(self, bytes: u32) -> Self {
         Pointer { address: self.address.wrapping_add(bytes), ..self }
     }
@@ -34,26 +34,26 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// An access to guest memory that cannot be made.
+/// An invalid access to guest memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryFault {
-    /// Not all bytes are in the memory.
+    /// The range is not wholly in the memory.
     OutOfBounds {
-        /// Where they begin.
+        /// Start of the range.
         pointer: Pointer,
-        /// How many there are.
+        /// Length of the range in bytes.
         len: u64,
-        /// The size of the memory in bytes.
+        /// Size of the memory in bytes.
         memory: u64,
     },
-    /// An address is not a multiple of the alignment of what it points to.
+    /// The address is not a multiple of its type's alignment.
     Misaligned {
-        /// The address.
+        /// The address, with its parameter.
         pointer: Pointer,
-        /// The alignment.
+        /// Required alignment in bytes.
         align: u32,
     },
-    /// The guest has no memory that calls can use.
+    /// The calling module exports no memory named `memory`.
     NoMemory,
 }
 

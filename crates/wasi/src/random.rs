@@ -1,17 +1,19 @@
 //! Random bytes for guests: [`Random`], the embedder's source or a generator seeded by the host.
 //!
-//! In: a buffer of the guest's. Out: the buffer filled. A call of the host's `getrandom` takes longer than the few bytes that
-//! guests mostly ask for, so [`Generator`] asks for a seed and makes many buffers of it.
+//! In: a buffer of the guest. Out: the same buffer, filled. A call of the host's `getrandom` takes longer than producing the
+//! few bytes that guests usually ask for. So [`Generator`] asks for a seed and fills many buffers from it.
 //!
 //! # Invariants
-//! - No byte is given out twice: each context seeds its own generator, at its first call, and a process that was forked seeds
-//!   anew ([`generation`](wasmr_runtime::sys::generation)).
-//! - A byte is wiped when it is given out, and the key is replaced with each block (*fast key erasure*, see
-//!   <https://blog.cr.yp.to/20170723-random.html>), so that the memory of the host does not tell what guests got before.
+//! - No byte is returned twice. Each context seeds its own generator at its first call, and a forked process seeds again
+//!   ([`generation`](wasmr_runtime::sys::generation)).
+//! - A byte is wiped when it is returned, and each block replaces the key (*fast key erasure*, see
+//!   <https://blog.cr.yp.to/20170723-random.html>). The host's memory therefore does not reveal earlier bytes.
 //!
 //! # Why ChaCha20?
-//! It is what the kernel's own generator uses, and needs no hardware to be fast. The crate `chacha20` is maintained by the
-//! RustCrypto project.
+//! The kernel's own generator uses it ([random(4)]), and it is fast without hardware support. The crate `chacha20` is
+//! maintained by the RustCrypto project.
+//!
+//! [random(4)]: https://man7.org/linux/man-pages/man4/random.4.html
 
 use std::fmt;
 
@@ -23,22 +25,22 @@ use wasmr_runtime::sys::generation;
 
 use crate::errno::Errno;
 
-/// Bytes of a key.
+/// Size of a key in bytes.
 const KEY: usize = 32;
 
-/// Bytes that a generator makes at once, its next key among them.
+/// Size in bytes of a generator's block, which includes the next key.
 const BLOCK: usize = 1024;
 
-/// Bytes given out between two seeds.
+/// Bytes returned between two seeds.
 const RESEED_AFTER: usize = 1 << 20;
 
-/// A source of the embedder's.
+/// An embedder's source of random bytes.
 type Source = Box<dyn FnMut(&mut [u8]) + Send + Sync>;
 
-/// Where a guest's random bytes come from.
+/// Source of a guest's random bytes.
 #[derive(Default)]
 pub(crate) enum Random {
-    /// The host's generator, not asked yet.
+    /// A generator that the host has not seeded yet.
     #[default]
     Unseeded,
     /// A generator that the host has seeded.
@@ -48,7 +50,10 @@ pub(crate) enum Random {
 }
 
 impl Random {
-    /// Fills `out`. Fails as the host's generator does.
+    /// Fills `out`.
+    ///
+    /// # Errors
+    /// The error of the host's `getrandom`.
     pub(crate) fn fill(&mut self, out: &mut [u8]) -> Result<(), Errno> {
         match self {
             Random::Source(source) => source(out),
@@ -72,7 +77,7 @@ impl fmt::Debug for Random {
     }
 }
 
-/// Fills `seed` from the host.
+/// Fills `seed` from the host's `getrandom`.
 fn host_seed(seed: &mut [u8; KEY]) -> Result<(), Errno> {
     let mut rest: &mut [u8] = seed;
     while !rest.is_empty() {
@@ -85,24 +90,24 @@ fn host_seed(seed: &mut [u8; KEY]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// A generator: a block whose first bytes are the key of the next, the rest for guests.
+/// A generator: a block that starts with the key of the next block. The rest is for guests.
 pub(crate) struct Generator {
     block: [u8; BLOCK],
-    /// The bytes before this one were given out.
+    /// Number of bytes of the block that were used.
     used: usize,
-    /// Bytes that may be given out until the next seed.
+    /// Bytes that may be returned until the next seed.
     left: usize,
-    /// The process for which it was seeded.
+    /// Process generation for which the generator was seeded.
     generation: u64,
 }
 
 impl Generator {
-    /// A generator that asks for a seed before its first byte.
+    /// Returns a generator that asks for a seed before its first byte.
     fn new() -> Generator {
         Generator { block: [0; BLOCK], used: BLOCK, left: 0, generation: 0 }
     }
 
-    /// Fills `out` in the process `generation`.
+    /// Fills `out` in the process with this generation.
     fn fill(
         &mut self,
         out: &mut [u8],
@@ -128,7 +133,7 @@ impl Generator {
         Ok(())
     }
 
-    /// Gives out the next bytes, of this block or else of the next.
+    /// Copies the next bytes to `out`, from this block or else from the next, and wipes them.
     fn take(&mut self, out: &mut [u8]) {
         if out.len() > BLOCK - self.used {
             let mut key = [0; KEY];
@@ -146,7 +151,7 @@ impl Generator {
 impl Drop for Generator {
     fn drop(&mut self) {
         self.block.fill(0);
-        // Without a reader, the compiler could leave the writes out.
+        // Without a later read, the compiler could remove the writes.
         std::hint::black_box(&self.block);
     }
 }
@@ -158,7 +163,7 @@ mod tests {
     use super::{BLOCK, Generator, KEY, RESEED_AFTER, Random};
     use crate::errno::Errno;
 
-    /// A generator and how often it was seeded, with the same seed each time.
+    /// A generator and its number of seeds; each seed is different.
     struct Counted(Generator, u8);
 
     impl Counted {
@@ -194,7 +199,7 @@ mod tests {
         counted.fill(&mut parent, 1);
         let block = counted.0.block;
         counted.fill(&mut parent, 1);
-        // The child has the parent's memory of before.
+        // The child's memory is a copy of the parent's before its second call.
         let mut forked = Counted(Generator { block, used: KEY + 16, left: 1000, generation: 1 }, counted.1);
         forked.fill(&mut child, 2);
         assert_ne!(parent, child);
@@ -202,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_out_is_wiped() {
+    fn returned_bytes_are_wiped() {
         let mut counted = Counted(Generator::new(), 0);
         let mut out = [0; 40];
         counted.fill(&mut out, 1);
@@ -224,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_has_no_bytes_is_asked_again() {
+    fn a_failed_seed_is_asked_for_again() {
         let mut generator = Generator::new();
         let mut out = [0; 8];
         assert_eq!(generator.fill(&mut out, 1, |_| Err(Errno::Nosys)), Err(Errno::Nosys));
@@ -238,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn two_of_the_host_differ() {
+    fn two_seeded_generators_differ() {
         let (mut one, mut two) = ([0; 32], [0; 32]);
         Random::default().fill(&mut one).unwrap();
         Random::default().fill(&mut two).unwrap();

@@ -1,31 +1,33 @@
-//! The rights a descriptor carries, as the bits of the WASI type `rights`.
+//! The rights of a descriptor, as the bits of the WASI type [`rights`].
 //!
-//! Every descriptor reports *base* rights (what may be done with it) and *inheriting* rights (what descriptors opened through
-//! it may get). Rights that make no sense for a kind of object are never reported of it, even when a guest asks: a directory
-//! has no `FD_READ`, a file no `PATH_OPEN`.
+//! Every descriptor reports *base* rights, for operations on itself, and *inheriting* rights, which descriptors opened through
+//! it may get. A descriptor never reports rights that make no sense for its kind of object, even when a guest asks for them: a
+//! directory has no `FD_READ`, a file no `PATH_OPEN`.
 //!
-//! # Which rights decide
+//! # Which rights decide?
 //!
-//! `FD_READ` and `FD_WRITE` are the access mode that a descriptor was opened with, as `O_RDONLY` and `O_WRONLY` are
-//! elsewhere. No other right has to be asked for: toolchains stopped to maintain the rest, and open directories without
-//! `PATH_FILESTAT_SET_SIZE`, or files without `FD_SEEK`, that they then truncate through and seek in. What a guest takes away
-//! by `fd_fdstat_set_rights` is refused from then on, on that descriptor or on those opened through it.
+//! `FD_READ` and `FD_WRITE` are the access mode of a descriptor, as `O_RDONLY` and `O_WRONLY` are in POSIX. A guest need not
+//! ask for any other right. Toolchains no longer maintain the others: they open directories without `PATH_FILESTAT_SET_SIZE`
+//! and files without `FD_SEEK`, and then truncate through the former and seek in the latter. A right that the guest revokes
+//! with `fd_fdstat_set_rights` is refused from then on, on that descriptor and on descriptors opened through it.
 //!
-//! | calls | what they look at |
+//! | calls | rights that they check |
 //! |---|---|
-//! | `fd_read`, `fd_pread`, `sock_recv` | `FD_READ` as opened; `fd_pread` also `FD_SEEK` if taken away |
-//! | `fd_write`, `fd_pwrite`, `sock_send` | `FD_WRITE` as opened; `fd_pwrite` also `FD_SEEK` if taken away |
-//! | every other call on a descriptor or below a directory | the right that has its name, if taken away |
-//! | `fd_close`, `fd_renumber`, `fd_prestat_*`, `fd_fdstat_get`, `fd_fdstat_set_rights`, and calls without descriptor | nothing |
+//! | `fd_read`, `fd_pread`, `sock_recv` | `FD_READ` of the access mode; `fd_pread` also `FD_SEEK`, if revoked |
+//! | `fd_write`, `fd_pwrite`, `sock_send` | `FD_WRITE` of the access mode; `fd_pwrite` also `FD_SEEK`, if revoked |
+//! | every other call on a descriptor or below a directory | the right of the same name, if revoked |
+//! | `fd_close`, `fd_renumber`, `fd_prestat_*`, `fd_fdstat_get`, `fd_fdstat_set_rights`, and calls without descriptor | none |
 //!
-//! An inherited standard stream was granted for its bytes: the rights to change its file's size, blocks and times count as
-//! taken away from the start.
+//! An inherited standard stream is granted for its bytes only. The rights to change its file's size, blocks and times are
+//! revoked from the start.
+//!
+//! [`rights`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#rights
 
-/// Declares the right bits in the order of the standard.
+/// Declares the bits in the order of the standard.
 macro_rules! rights {
     ($($(#[$doc:meta])* $name:ident = $bit:literal;)*) => {
         $($(#[$doc])* pub const $name: u64 = 1 << $bit;)*
-        /// Every right there is.
+        /// All rights.
         pub const ALL: u64 = $($name)|*;
     };
 }
@@ -53,9 +55,9 @@ rights! {
     PATH_CREATE_DIRECTORY = 9;
     /// `path_open` with `CREAT`.
     PATH_CREATE_FILE = 10;
-    /// `path_link` from here.
+    /// `path_link` from this directory.
     PATH_LINK_SOURCE = 11;
-    /// `path_link` to here.
+    /// `path_link` to this directory.
     PATH_LINK_TARGET = 12;
     /// `path_open`.
     PATH_OPEN = 13;
@@ -63,9 +65,9 @@ rights! {
     FD_READDIR = 14;
     /// `path_readlink`.
     PATH_READLINK = 15;
-    /// `path_rename` from here.
+    /// `path_rename` from this directory.
     PATH_RENAME_SOURCE = 16;
-    /// `path_rename` to here.
+    /// `path_rename` to this directory.
     PATH_RENAME_TARGET = 17;
     /// `path_filestat_get`.
     PATH_FILESTAT_GET = 18;
@@ -93,7 +95,7 @@ rights! {
     SOCK_ACCEPT = 29;
 }
 
-/// All that can be done with a directory itself.
+/// Rights that make sense for a directory.
 pub const DIRECTORY: u64 = FD_DATASYNC
     | FD_FDSTAT_SET_FLAGS
     | FD_SYNC
@@ -116,7 +118,7 @@ pub const DIRECTORY: u64 = FD_DATASYNC
     | PATH_UNLINK_FILE
     | POLL_FD_READWRITE;
 
-/// All that can be done with a file that has a position.
+/// Rights that make sense for a file with a position.
 pub const FILE: u64 = FD_DATASYNC
     | FD_READ
     | FD_SEEK
@@ -131,12 +133,14 @@ pub const FILE: u64 = FD_DATASYNC
     | FD_FILESTAT_SET_TIMES
     | POLL_FD_READWRITE;
 
-/// All that can be done with a stream: a terminal, a pipe. Without `FD_SEEK` and `FD_TELL`, which is half of how wasi-libc
+/// Rights that make sense for a stream, such as a terminal or a pipe. They lack `FD_SEEK` and `FD_TELL`, by which [wasi-libc]
 /// recognises a terminal.
+///
+/// [wasi-libc]: https://github.com/WebAssembly/wasi-libc/blob/main/libc-bottom-half/sources/isatty.c
 pub const STREAM: u64 = FILE & !(FD_SEEK | FD_TELL | FD_ADVISE | FD_ALLOCATE | FD_FILESTAT_SET_SIZE);
 
-/// All that can be done with a connected socket.
+/// Rights that make sense for a connected socket.
 pub const SOCKET: u64 = FD_READ | FD_WRITE | FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | SOCK_SHUTDOWN;
 
-/// All that can be done with a listening socket.
+/// Rights that make sense for a listening socket.
 pub const LISTENER: u64 = FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | SOCK_ACCEPT;

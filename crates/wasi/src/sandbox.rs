@@ -1,18 +1,25 @@
-//! Paths: how a guest's string becomes a host file, without ever leaving the directory it starts from.
+//! Path resolution: from a guest's string to a host file, never outside the directory that the path starts from.
 //!
-//! In: an open directory and a path relative to it. Out: an open file, a status, or a parent directory with one plain name
-//! in it, on which the caller makes one system call that follows no link.
+//! In: an open directory and a path relative to it. Out: an open file, a status, or a parent directory and one plain name in
+//! it. On the latter the caller makes one system call that follows no link.
 //!
-//! `cap-primitives` walks the path. Where the kernel has `openat2` it is asked to stay beneath the directory; elsewhere
-//! each component is opened by itself and links are expanded by hand. Absolute paths, absolute links, links that lead out
-//! and the magic links of `/proc` are refused with `PERM` or `LOOP`. [`crate::namespace`] then finds out whether an absolute
-//! link leads into a granted directory.
+//! `cap-primitives` resolves the path. Where the kernel has [`openat2`], it resolves the path with `RESOLVE_BENEATH`. On other
+//! kernels `cap-primitives` opens each component by itself and expands links by hand. Absolute paths, absolute links, links
+//! that lead outside and the magic links of `/proc` fail with `PERM` or `LOOP`. [`crate::namespace`] then checks whether an
+//! absolute link leads into a granted directory.
 //!
-//! Invariants: a path that reaches the kernel directly is one name without a slash (or `.`); what a trailing slash means is
-//! decided here, never by the kernel, because `link/` follows the link in some system calls; opening a FIFO never waits.
+//! Invariants:
 //!
-//! Why not `cap_std::fs::Dir`'s methods for the last step? They turn `name/` into a lookup of `.` inside `name`, which makes
-//! `rmdir("name/")` fail although every system allows it.
+//! - A path that reaches the kernel directly is one name without a slash, or `.`.
+//! - This file implements trailing slashes, never the kernel, because some system calls follow `link/` and others do not.
+//!   [POSIX, pathname resolution] has the rule.
+//! - Opening a FIFO never waits.
+//!
+//! # Why not `cap_std::fs::Dir`'s methods for the last step?
+//! They turn `name/` into a lookup of `.` inside `name`. Then `rmdir("name/")` fails, although every system allows it.
+//!
+//! [`openat2`]: https://man7.org/linux/man-pages/man2/openat2.2.html
+//! [POSIX, pathname resolution]: https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap04.html
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -30,7 +37,10 @@ use crate::exit::Fail;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 
-/// Reads a path: any bytes but NUL (`INVAL`), not empty (`NOENT`), not too long (`NAMETOOLONG`).
+/// Reads a path from guest memory. It may hold any bytes but NUL.
+///
+/// # Errors
+/// `INVAL` for NUL, `NOENT` for an empty path, `NAMETOOLONG` for more than [`MAX_PATH`] bytes.
 pub(crate) fn guest_path<'m>(mem: &'m GuestMemory<'_>, ptr: Pointer, len: u32) -> Result<&'m [u8], Fail> {
     if len > MAX_PATH {
         return Err(Errno::Nametoolong.into());
@@ -45,12 +55,12 @@ pub(crate) fn guest_path<'m>(mem: &'m GuestMemory<'_>, ptr: Pointer, len: u32) -
     }
 }
 
-/// The bytes as a path of the host.
+/// Returns the bytes as a host path.
 pub(crate) fn as_path(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
 }
 
-/// A directory that is the guest's own or was opened on the way.
+/// The parent directory: the guest's own, or one that was opened during resolution.
 #[derive(Debug)]
 pub(crate) enum Parent<'d> {
     Start(&'d File),
@@ -68,21 +78,21 @@ impl Deref for Parent<'_> {
     }
 }
 
-/// A path split before its last component.
+/// A path split before its last component, with all others resolved.
 #[derive(Debug)]
 pub(crate) struct Place<'d, 'p> {
-    /// Where the last component lies.
+    /// Directory that holds the last component.
     pub parent: Parent<'d>,
-    /// The last component: a plain name, or `.`.
+    /// Last component: a plain name, or `.`.
     pub name: &'p [u8],
-    /// The path ended in `..`; `name` is then `.` in the directory that the whole path names.
+    /// True if the path ended in `..`. `name` is then `.` in the directory that the whole path names.
     pub dotdot: bool,
-    /// The path ended in a slash: only a directory will do.
+    /// True if the path ended in a slash, so that it must name a directory.
     pub slash: bool,
 }
 
 impl<'d, 'p> Place<'d, 'p> {
-    /// Walks all but the last component of `path`, following links that stay inside.
+    /// Resolves all but the last component of `path`, following links that stay inside.
     pub(crate) fn find(start: &'d File, path: &'p [u8]) -> Result<Self, Errno> {
         if path.starts_with(b"/") {
             return Err(Errno::Perm);
@@ -102,35 +112,37 @@ impl<'d, 'p> Place<'d, 'p> {
         Ok(Place { parent, name, dotdot: false, slash })
     }
 
-    /// What the name refers to; a link is not followed.
+    /// Returns the status of the name; a link is not followed.
     pub(crate) fn stat(&self) -> Result<Stat, Errno> {
         Ok(statat(&*self.parent, self.name, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
-    /// Whether the name is a directory and not a link to one.
+    /// Returns true if the name is a directory, and not a link to one.
     pub(crate) fn is_directory(&self) -> Result<bool, Errno> {
         Ok(FileType::from_raw_mode(self.stat()?.st_mode) == FileType::Directory)
     }
 
-    /// After a trailing slash: `NOENT` if the name does not exist, `NOTDIR` if it is not a directory.
+    /// Checks that a path with a trailing slash names a directory.
+    ///
+    /// # Errors
+    /// `NOENT` if the name does not exist, `NOTDIR` if it is not a directory.
     pub(crate) fn check_slash(&self) -> Result<(), Errno> {
         if self.slash && !self.is_directory()? { Err(Errno::Notdir) } else { Ok(()) }
     }
 }
 
-/// Whether a link at the end of a path is followed.
 fn follow_symlinks(follow: bool) -> FollowSymlinks {
     if follow { FollowSymlinks::Yes } else { FollowSymlinks::No }
 }
 
-/// Opens `path` only to name it: no access, no waiting, whatever it is.
+/// Opens `path` as with `O_PATH`: without access and without waiting, whatever kind of file it is.
 pub(crate) fn open_as_path(start: &File, path: &[u8], follow: bool) -> Result<File, Errno> {
     let mut options = OpenOptions::new();
     options.read(true)._cap_fs_ext_follow(follow_symlinks(follow)).custom_flags(OFlags::PATH.bits() as i32);
     Ok(cap_primitives::fs::open(start, as_path(path), &options)?)
 }
 
-/// The status of `path`.
+/// Returns the status of `path`.
 pub(crate) fn stat(start: &File, path: &[u8], follow: bool) -> Result<Stat, Errno> {
     if !follow && !path.contains(&b'/') && path != b".." {
         return Ok(statat(start, path, AtFlags::SYMLINK_NOFOLLOW)?);
@@ -138,7 +150,7 @@ pub(crate) fn stat(start: &File, path: &[u8], follow: bool) -> Result<Stat, Errn
     Ok(fstat(&open_as_path(start, path, follow)?)?)
 }
 
-/// What `path_open` was asked for.
+/// The decoded flags of `path_open`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenHow {
     pub follow: bool,
@@ -153,7 +165,7 @@ pub(crate) struct OpenHow {
 }
 
 impl OpenHow {
-    /// To read what exists, links followed.
+    /// Options to read an existing file, following links.
     pub(crate) const READ: OpenHow = OpenHow {
         follow: true,
         create: false,
@@ -171,24 +183,30 @@ impl OpenHow {
     }
 }
 
-/// The host's flags for those of `fdflags` that are its to carry out.
+/// Returns the host's flags for the synchronising flags of `fdflags`, which the host implements.
 pub(crate) fn sync_flags(fdflags: u16) -> OFlags {
     let flags = [(fdflags::DSYNC, OFlags::DSYNC), (fdflags::RSYNC, OFlags::RSYNC), (fdflags::SYNC, OFlags::SYNC)];
     flags.into_iter().filter(|(flag, _)| fdflags & flag != 0).map(|(_, host)| host).collect()
 }
 
-/// Opens `path` and says what it is.
+/// Opens `path`. Returns the file and its status.
 ///
-/// The host's descriptor is non-blocking, whatever the guest asked; see [`crate::wait`]. So this never waits: a FIFO that is
-/// opened for writing is `NXIO` while nobody reads, and what the host says of a file that could be opened later, such as one
-/// with a lease, is `AGAIN`. [`crate::fifo`] waits.
+/// The host's descriptor is non-blocking, whatever the guest asked for; see [`crate::wait`]. This function therefore never
+/// waits. [`crate::fifo`] waits where the guest's call must.
+///
+/// # Errors
+/// `NXIO` for a FIFO that is opened for writing and has no reader. `AGAIN` for a file that can only be opened later, such as
+/// one with a lease.
 pub(crate) fn open(start: &File, path: &[u8], how: OpenHow) -> Result<(File, Stat), Errno> {
     let file = if how.directory { open_directory(start, path, how)? } else { open_any(start, path, how)? };
     let stat = fstat(&file)?;
     Ok((file, stat))
 }
 
-/// With `DIRECTORY`: `INVAL` together with `CREAT`, `ISDIR` for a directory that is to be written.
+/// Opens a directory, for a call with `DIRECTORY`.
+///
+/// # Errors
+/// `INVAL` with `CREAT`, `ISDIR` for a directory that is to be written.
 fn open_directory(start: &File, path: &[u8], how: OpenHow) -> Result<File, Errno> {
     if how.create {
         return Err(Errno::Inval);
@@ -198,12 +216,13 @@ fn open_directory(start: &File, path: &[u8], how: OpenHow) -> Result<File, Errno
     if how.write || how.truncate { Err(Errno::Isdir) } else { Ok(file) }
 }
 
-/// Without `DIRECTORY`. A descriptor that is neither read nor written is opened for reading.
+/// Opens any file, for a call without `DIRECTORY`. A descriptor for neither reading nor writing is opened for reading.
 fn open_any(start: &File, path: &[u8], how: OpenHow) -> Result<File, Errno> {
     if how.create && path.ends_with(b"/") {
         return Err(Errno::Isdir);
     }
-    // Creation and truncation go to the kernel as they are: the options of `cap-primitives` allow them for writing only.
+    // Creation and truncation are passed to the kernel as flags, because the options of `cap-primitives` permit them only with
+    // writing.
     let mut extra = OFlags::NONBLOCK | OFlags::NOCTTY | sync_flags(how.flags);
     for (wanted, flag) in
         [(how.create, OFlags::CREATE), (how.create && how.exclusive, OFlags::EXCL), (how.truncate, OFlags::TRUNC)]

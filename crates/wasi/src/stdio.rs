@@ -1,10 +1,10 @@
-//! Where a guest's standard streams lead.
+//! Sources and destinations of a guest's standard streams.
 //!
-//! In: the embedder's choice. Out: an object for the descriptor table. [`Stdin`] and [`Stdout`] are what the builder takes;
-//! `Input` and [`OutputBuffer`] are streams that live in this process, for embedders and tests.
+//! In: the embedder's choice, [`Stdin`] or [`Stdout`]. Out: an object for the descriptor table. `Input` and [`OutputBuffer`]
+//! are streams within this process, for embedders and tests.
 //!
-//! Nothing is inherited unless the embedder says so: the default of all three streams is *closed*, which the guest sees as
-//! `BADF`. The number of a closed stream stays taken, so that no file the guest opens can become its standard output.
+//! The default of all three streams is *closed*, which is `BADF` to the guest. The number of a stream that the embedder left
+//! closed is never assigned, so that no file that the guest opens becomes its standard output.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,30 +14,30 @@ use crate::errno::Errno;
 /// A guest's standard input.
 #[derive(Clone, Debug, Default)]
 pub enum Stdin {
-    /// None; using it is `BADF`.
+    /// No stream; every use is `BADF`.
     #[default]
     Closed,
-    /// This process's own.
+    /// The stream of this process.
     Inherit,
-    /// These bytes, then the end.
+    /// The bytes, then end of file.
     Bytes(Vec<u8>),
 }
 
 /// A guest's standard output or standard error.
 #[derive(Clone, Debug, Default)]
 pub enum Stdout {
-    /// None; using it is `BADF`.
+    /// No stream; every use is `BADF`.
     #[default]
     Closed,
-    /// This process's own.
+    /// The stream of this process.
     Inherit,
-    /// Accepts everything and keeps nothing.
+    /// Accepts all bytes and drops them.
     Discard,
-    /// Kept for the embedder to read.
+    /// Keeps the bytes for the embedder to read.
     Buffer(OutputBuffer),
 }
 
-/// Bytes that a guest reads once.
+/// Bytes of an in-process standard input, and the position in them.
 #[derive(Debug)]
 pub(crate) struct Input {
     bytes: Vec<u8>,
@@ -49,7 +49,7 @@ impl Input {
         Input { bytes, position: 0 }
     }
 
-    /// Fills `buffers` from what is left; 0 at the end.
+    /// Fills `buffers` with the next bytes. Returns their number, 0 at the end.
     pub(crate) fn read(&mut self, buffers: &mut [IoSliceMut<'_>]) -> usize {
         let before = self.position;
         for buffer in buffers {
@@ -60,13 +60,13 @@ impl Input {
         self.position - before
     }
 
-    /// How many bytes are left.
+    /// Returns the number of bytes that are left.
     pub(crate) fn left(&self) -> usize {
         self.bytes.len() - self.position
     }
 }
 
-/// What a guest wrote, up to a limit. Clones share the bytes.
+/// Bytes that a guest wrote, up to a limit. Clones share the bytes.
 #[derive(Clone, Debug)]
 pub struct OutputBuffer {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -74,22 +74,25 @@ pub struct OutputBuffer {
 }
 
 impl OutputBuffer {
-    /// An empty buffer that takes `limit` bytes; what exceeds it is `NOSPC` to the guest.
+    /// Returns an empty buffer for `limit` bytes. Writing more is `NOSPC` to the guest.
     pub fn new(limit: usize) -> Self {
         OutputBuffer { bytes: Arc::default(), limit }
     }
 
-    /// A copy of what has been written so far.
+    /// Returns a copy of the bytes written so far.
     pub fn contents(&self) -> Vec<u8> {
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes what has been written so far; the limit counts anew.
+    /// Removes and returns the bytes written so far. The limit counts from 0 again.
     pub fn take(&self) -> Vec<u8> {
         std::mem::take(&mut *self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Appends what fits; `NOSPC` if nothing does.
+    /// Appends the bytes that fit. Returns their number.
+    ///
+    /// # Errors
+    /// `NOSPC` if none fits.
     pub(crate) fn write(&self, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
         let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         let before = bytes.len();

@@ -2,24 +2,25 @@
 //!
 //! In: the rows below. Out: [`MODULES`], from which a linker registers host functions, and [`find`].
 //!
-//! A row names a call, its parameters, the function for `wasi_snapshot_preview1` and what `wasi_unstable` has: the same
-//! function, one of its own, possibly with parameters of its own, or none. Everything else expands: signatures, argument
-//! decoding, checks of pointers, parameter names for tracing. Every call but `proc_exit` returns one `i32`, the error number.
+//! A row names a call, its parameters, and the function that implements it in `wasi_snapshot_preview1`. Its last part is the
+//! call in `wasi_unstable`: the same function, another function, possibly with other parameters, or none. Signatures, argument
+//! decoding, pointer checks and parameter names for tracing are derived from the row. Every call but `proc_exit` returns one
+//! `i32`, the error number.
 //!
-//! A parameter is one of these:
+//! Parameters are written like this:
 //!
-//! | notation | what it is |
+//! | notation | meaning |
 //! |---|---|
 //! | `i32`, `i64` | a number |
-//! | `[U32]` | a pointer to one value of this layout of `abi` |
-//! | `[U8; path_len]` | a pointer to as many values as that parameter says |
-//! | `[]` | a pointer to as many values as only the call knows; the call checks it |
+//! | `[U32]` | a pointer to one value with this layout of `layout` |
+//! | `[U8; path_len]` | a pointer to as many values as parameter `path_len` says |
+//! | `[]` | a pointer to a number of values that only the call knows; the call checks it |
 //!
-//! Before a call does anything, not even look at its other arguments, all that its pointers point to is checked to be in
-//! memory. A call that reads a list of buffers begins with that, which checks what the list points to.
+//! The generated code checks that all pointees are in memory before the call has any effect, even before it decodes its other
+//! arguments. A call with a list of buffers first reads that list, which checks the buffers that it points to.
 //!
-//! Arguments come as raw 8-byte slots, one per parameter; an `i32` is in the low half of its slot, and the high half is
-//! ignored. The linker checked the import's type, so a wrong number of slots is a bug of the embedder and panics.
+//! Arguments come as raw 8-byte slots, one per parameter. An `i32` is in the low half of its slot, and the high half is
+//! ignored. The linker checked the import's type. A wrong number of slots is therefore a bug of the embedder and panics.
 
 use crate::calls::{args, clock, environ, fd, fd_io, path, poll, proc, random, sched, sock, unstable};
 use crate::ctx::WasiCtx;
@@ -28,9 +29,9 @@ use crate::layout;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 
-/// The wasm type of a parameter or result.
+/// WebAssembly type of a parameter or result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
+pub enum ParamType {
     /// `i32`
     I32,
     /// `i64`
@@ -40,53 +41,54 @@ pub enum Slot {
 /// One parameter of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Param {
-    /// Its name in the standard, about.
+    /// Name, close to the one in the WASI documentation.
     pub name: &'static str,
-    /// Its wasm type.
-    pub slot: Slot,
-    /// It is an address in the guest's memory.
+    /// WebAssembly type.
+    pub ty: ParamType,
+    /// True for an address in the guest's memory.
     pub is_pointer: bool,
 }
 
-/// A call's body: context, memory, one slot per parameter. Gives the error number for the guest, or ends the guest.
+/// Implementation of a call. Takes the context, the guest's memory, and one slot per parameter. Returns the error number for
+/// the guest, or the reason for the guest's end.
 pub type CallFn = fn(&mut WasiCtx, &mut GuestMemory<'_>, &[u64]) -> Result<u32, Exit>;
 
 /// One host call.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
-    /// Its name in the import.
+    /// Name in the import.
     pub name: &'static str,
-    /// Its parameters.
+    /// Parameters.
     pub params: &'static [Param],
-    /// `Some(Slot::I32)` for the error number; `None` for `proc_exit`.
-    pub result: Option<Slot>,
-    /// Its body.
+    /// `Some(ParamType::I32)` for the error number; `None` for `proc_exit`.
+    pub result: Option<ParamType>,
+    /// Implementation.
     pub func: CallFn,
 }
 
-/// The calls of every module name that guests import from.
+/// The calls of each module that guests import from.
 pub static MODULES: [(&str, &[Call]); 2] = [("wasi_snapshot_preview1", PREVIEW1), ("wasi_unstable", UNSTABLE)];
 
-/// The call `name` of `module`.
+/// Returns the call `name` of `module`.
 pub fn find(module: &str, name: &str) -> Option<&'static Call> {
     let (_, calls) = MODULES.iter().find(|(known, _)| *known == module)?;
     calls.iter().find(|call| call.name == name)
 }
 
-/// A [`Param`].
+/// Makes a [`Param`].
 macro_rules! param {
     ($name:ident i32) => {
-        Param { name: stringify!($name), slot: Slot::I32, is_pointer: false }
+        Param { name: stringify!($name), ty: ParamType::I32, is_pointer: false }
     };
     ($name:ident i64) => {
-        Param { name: stringify!($name), slot: Slot::I64, is_pointer: false }
+        Param { name: stringify!($name), ty: ParamType::I64, is_pointer: false }
     };
     ($name:ident [$($pointee:tt)*]) => {
-        Param { name: stringify!($name), slot: Slot::I32, is_pointer: true }
+        Param { name: stringify!($name), ty: ParamType::I32, is_pointer: true }
     };
 }
 
-/// Checks what a pointer in slot `$name` points to.
+/// Checks the pointee of the pointer in slot `$name`.
 macro_rules! check {
     ($mem:ident $name:ident []) => {};
     ($mem:ident $name:ident [$layout:ident]) => {
@@ -98,7 +100,7 @@ macro_rules! check {
     ($mem:ident $name:ident $number:ident) => {};
 }
 
-/// The argument in slot `$name`.
+/// Decodes the argument in slot `$name`.
 macro_rules! argument {
     ($name:ident i32) => {
         $name as u32
@@ -113,7 +115,7 @@ macro_rules! argument {
 
 macro_rules! result {
     (errno) => {
-        Some(Slot::I32)
+        Some(ParamType::I32)
     };
     (never) => {
         None
@@ -137,8 +139,8 @@ macro_rules! call {
     };
 }
 
-/// Collects the rows that `wasi_unstable` has: `[same]`, `[a function of its own]`, the same with parameters of its own, or
-/// nothing for `[none]`.
+/// Collects the calls of `wasi_unstable`. A row ends with `[same]`, with another function in brackets, with another function
+/// and its parameters, or with `[none]`.
 macro_rules! unstable_calls {
     (@ [$($done:expr,)*]) => { &[$($done),*] };
     (@ [$($done:expr,)*] $name:ident $params:tt $result:ident $func:path, [none]; $($rest:tt)*) => {
@@ -176,8 +178,8 @@ calls! {
     fd_fdstat_get(fd: i32, stat: [FDSTAT]) -> errno = fd::fd_fdstat_get, [same];
     fd_fdstat_set_flags(fd: i32, flags: i32) -> errno = fd::fd_fdstat_set_flags, [same];
     fd_fdstat_set_rights(fd: i32, rights_base: i64, rights_inheriting: i64) -> errno = fd::fd_fdstat_set_rights, [same];
-    fd_filestat_get(fd: i32, stat: [FILESTAT]) -> errno = fd::fd_filestat_get,
-        [unstable::fd_filestat_get, (fd: i32, stat: [FILESTAT_UNSTABLE])];
+    fd_filestat_get(fd: i32, stat: [FILESTAT]) -> errno = fd::fd_filestat_get::<64>,
+        [fd::fd_filestat_get::<56>, (fd: i32, stat: [FILESTAT_UNSTABLE])];
     fd_filestat_set_size(fd: i32, size: i64) -> errno = fd::fd_filestat_set_size, [same];
     fd_filestat_set_times(fd: i32, atim: i64, mtim: i64, fst_flags: i32) -> errno = fd::fd_filestat_set_times, [same];
     fd_pread(fd: i32, iovs: [IOVEC; iovs_len], iovs_len: i32, offset: i64, nread: [U32]) -> errno
@@ -196,8 +198,8 @@ calls! {
     fd_write(fd: i32, iovs: [IOVEC; iovs_len], iovs_len: i32, nwritten: [U32]) -> errno = fd_io::fd_write, [same];
     path_create_directory(fd: i32, path: [U8; path_len], path_len: i32) -> errno = path::path_create_directory, [same];
     path_filestat_get(fd: i32, flags: i32, path: [U8; path_len], path_len: i32, stat: [FILESTAT]) -> errno
-        = path::path_filestat_get, [
-            unstable::path_filestat_get,
+        = path::path_filestat_get::<64>, [
+            path::path_filestat_get::<56>,
             (fd: i32, flags: i32, path: [U8; path_len], path_len: i32, stat: [FILESTAT_UNSTABLE])
         ];
     path_filestat_set_times(

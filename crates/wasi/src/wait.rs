@@ -1,13 +1,21 @@
 //! Waiting: the one place where a host call sleeps.
 //!
-//! In: a descriptor and what it should become ready for. Out: readiness, or [`Exit::Interrupted`]. All waiting goes through
-//! `poll(2)`, never a loop that spins, and every wait also watches the store's [`InterruptHandle`], if somebody has one, so
-//! that a time limit ends a guest that sleeps or reads from a silent terminal as surely as one that computes.
+//! In: a descriptor and the readiness to wait for. Out: readiness, or [`Exit::Interrupted`]. All waiting goes through
+//! [`poll(2)`], never through a loop that spins. Every wait also watches the store's [`InterruptHandle`], if there is one. So
+//! a time limit ends a guest that sleeps, or that reads from a silent terminal, as surely as a guest that computes.
 //!
-//! Two kinds of "would block" are kept apart. The guest's is `NONBLOCK` in its descriptor flags, and `AGAIN` to the guest. The
-//! host's is ours alone: every descriptor that was opened for a guest is non-blocking on the host, so an operation that
-//! would block comes back and waits here, where it can be interrupted. The standard streams are the exception: they are
-//! shared with whoever started us and keep the mode they have, so readiness is asked before they are touched.
+//! Two kinds of non-blocking are distinct:
+//!
+//! - The guest's is `NONBLOCK` in its descriptor flags. An operation that would block returns `AGAIN` to the guest.
+//! - The host's is an implementation detail. Every host descriptor opened for a guest is non-blocking. An operation that would
+//!   block returns to this file, which waits where an interrupt can end the wait.
+//!
+//! The standard streams are an exception. This process shares them with the process that started it and must not change their
+//! mode ([POSIX fcntl]: file status flags belong to the open file description). Calls therefore ask for readiness before they
+//! use one.
+//!
+//! [`poll(2)`]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/poll.html
+//! [POSIX fcntl]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/fcntl.html
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -18,7 +26,7 @@ use wasmr_runtime::InterruptHandle;
 use crate::errno::Errno;
 use crate::exit::{Exit, Fail};
 
-/// `Interrupted` if the guest was told to stop.
+/// Returns [`Exit::Interrupted`] if the guest was interrupted.
 pub(crate) fn check(interrupt: Option<&InterruptHandle>) -> Result<(), Exit> {
     match interrupt {
         Some(interrupt) if interrupt.is_interrupted() => Err(Exit::Interrupted),
@@ -26,11 +34,11 @@ pub(crate) fn check(interrupt: Option<&InterruptHandle>) -> Result<(), Exit> {
     }
 }
 
-/// How long a wait lasts at most when there is no descriptor left to watch the interrupt with.
+/// Longest wait if the host has no descriptor left by which `poll` could watch the interrupt: 50 ms.
 const SLICE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
-/// Waits until one of `fds` is ready or `timeout` has passed; `None` waits without end. A signal, and a lack of host
-/// descriptors, end the wait early with no descriptor ready: the caller knows its deadlines and calls again.
+/// Waits until one of `fds` is ready or `timeout` has passed; `None` waits without end. A signal, or a lack of host
+/// descriptors, ends the wait early with no descriptor ready. The caller then checks its deadlines and calls again.
 pub(crate) fn poll_once<'a>(
     interrupt: Option<&'a InterruptHandle>,
     fds: &mut Vec<PollFd<'a>>,
@@ -60,7 +68,8 @@ pub(crate) fn poll_once<'a>(
     }
 }
 
-/// The pauses between looks at what `poll(2)` cannot watch: short at first, so that what comes soon is seen soon.
+/// Pauses between two tries of an operation that `poll(2)` cannot watch. The first is 1 ms, and each is twice as long as the
+/// one before, so that an early success is found early.
 #[derive(Debug)]
 pub(crate) struct Pauses {
     nanoseconds: i64,
@@ -73,10 +82,10 @@ impl Default for Pauses {
 }
 
 impl Pauses {
-    /// The longest one.
+    /// Longest pause: 16 ms.
     const LONGEST: i64 = 16_000_000;
 
-    /// Sleeps until one of `fds` is ready, or for twice as long as the last time.
+    /// Sleeps for the next pause, or until one of `fds` is ready.
     pub(crate) fn pause<'a>(
         &mut self,
         interrupt: Option<&'a InterruptHandle>,
@@ -103,7 +112,7 @@ pub(crate) fn until_ready(
     }
 }
 
-/// Whether `fd` is ready for `wanted` at this moment.
+/// Returns true if `fd` is ready for `wanted` now.
 pub(crate) fn is_ready(fd: BorrowedFd<'_>, wanted: PollFlags) -> Result<bool, Errno> {
     let mut fds = [PollFd::from_borrowed_fd(fd, wanted)];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -111,21 +120,21 @@ pub(crate) fn is_ready(fd: BorrowedFd<'_>, wanted: PollFlags) -> Result<bool, Er
     Ok(!fds[0].revents().is_empty())
 }
 
-/// How an operation on a descriptor may wait.
+/// Wait mode: whether an operation on a descriptor may block, and what ends the wait.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience<'a> {
-    /// Ends the wait from outside.
+pub(crate) struct WaitMode<'a> {
+    /// Handle that ends the wait from outside.
     pub interrupt: Option<&'a InterruptHandle>,
-    /// The operation can wait at all: not so for regular files, whose reads and writes always return.
+    /// False for regular files, whose reads and writes always return.
     pub may_wait: bool,
-    /// The guest wants `AGAIN` instead.
+    /// True if the guest wants `AGAIN` instead of a wait.
     pub nonblock: bool,
-    /// The host's descriptor may block, as its mode is not ours to set.
+    /// True if the host's descriptor may block, because this process must not change its mode.
     pub host_blocks: bool,
 }
 
-impl Patience<'_> {
-    /// Runs `operation` until it succeeds, fails for good, or may not wait any longer.
+impl WaitMode<'_> {
+    /// Runs `operation` until it succeeds, fails with another error than a would-block, or may not wait.
     pub(crate) fn run<T>(
         self,
         fd: BorrowedFd<'_>,

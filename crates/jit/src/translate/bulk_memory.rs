@@ -301,7 +301,7 @@ impl Translator<'_, '_> {
     /// A range of constant length. One of a guarded memory has no check: its accesses may trap, the highest first.
     fn constant_range(&mut self, memory: u32, start: Value, len: u64) -> Range {
         let flags = self.memory_flags();
-        if self.is_guarded(memory) && len > 0 {
+        if self.is_guard_paged(memory) && len > 0 {
             let base = self.memory_base(memory);
             let start = self.builder.ins().iadd(base, start);
             return Range {
@@ -330,7 +330,7 @@ impl Translator<'_, '_> {
         let mut start = self.builder.ins().iadd(base, start);
         let mut end = self.builder.ins().iadd(start, len);
         // Nothing that is 2^33 bytes behind a guarded memory can be read.
-        if self.request.spectre_guards && !self.is_guarded(memory) {
+        if self.request.spectre_guards && !self.is_guard_paged(memory) {
             let null = self.builder.ins().iconst(types::I64, 0);
             start = self.builder.ins().select_spectre_guard(is_outside, null, start);
             end = self.builder.ins().select_spectre_guard(is_outside, null, end);

@@ -16,7 +16,7 @@ use wasmr_runtime::vm::VmFunc;
 
 use super::control::block_args;
 use super::environment::Region;
-use super::inline::Heat;
+use super::inline::Hotness;
 use super::state::Translator;
 use crate::abi::{self, ResultsIn, value_type};
 use crate::compiled::Exit;
@@ -38,8 +38,8 @@ impl Translator<'_, '_> {
     pub(super) fn call_operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<bool, CompileError> {
         match *operator {
             Operator::Call { function_index } => {
-                let was_seen = !(self.request.predicted)(offset).is_empty();
-                self.call_known(function_index, offset, if was_seen { Heat::Hot } else { Heat::Unknown })?;
+                let is_hot = !(self.request.guard_targets)(offset).is_empty();
+                self.call_known(function_index, offset, if is_hot { Hotness::Hot } else { Hotness::Unknown })?;
             }
             Operator::ReturnCall { function_index } => {
                 let (callee, context) = self.callee(function_index);
@@ -47,7 +47,7 @@ impl Translator<'_, '_> {
             }
             Operator::CallIndirect { type_index, table_index } => {
                 let func = self.pop_element(table_index);
-                self.call_predicted(type_index, func, offset, |this| this.callee_in_table(type_index, func))?;
+                self.guarded_call(type_index, func, offset, |this| this.callee_in_table(type_index, func))?;
             }
             Operator::ReturnCallIndirect { type_index, table_index } => {
                 let func = self.pop_element(table_index);
@@ -56,7 +56,7 @@ impl Translator<'_, '_> {
             }
             Operator::CallRef { type_index } => {
                 let func = self.pop();
-                self.call_predicted(type_index, func, offset, |this| this.callee_of_reference(type_index, func))?;
+                self.guarded_call(type_index, func, offset, |this| this.callee_of_reference(type_index, func))?;
             }
             Operator::ReturnCallRef { type_index } => {
                 let func = self.pop();
@@ -69,9 +69,9 @@ impl Translator<'_, '_> {
     }
 
     /// Calls a function of the module, or has its body here.
-    fn call_known(&mut self, func_index: u32, offset: usize, heat: Heat) -> Result<(), CompileError> {
+    fn call_known(&mut self, func_index: u32, offset: usize, hotness: Hotness) -> Result<(), CompileError> {
         if let Some(defined) = func_index.checked_sub(self.request.layout.imported_func_count)
-            && self.is_inlined(defined, heat)
+            && self.is_inlined(defined, hotness)
         {
             return self.inline(defined, offset);
         }
@@ -82,7 +82,7 @@ impl Translator<'_, '_> {
 
     /// Calls the function that `func` points to, or is null; `callee` checks it. If calls from here were seen to go to few
     /// functions, those are compared with first, and what follows for one is a call of a known function, without any check.
-    fn call_predicted(
+    fn guarded_call(
         &mut self,
         type_index: u32,
         func: Value,
@@ -90,12 +90,12 @@ impl Translator<'_, '_> {
         callee: impl FnOnce(&mut Self) -> (Callee, Value),
     ) -> Result<(), CompileError> {
         let module = self.request.module;
-        let mut predicted = (self.request.predicted)(offset);
-        predicted.iter_mut().for_each(|index| *index += module.imported_func_count());
+        let mut targets = (self.request.guard_targets)(offset);
+        targets.iter_mut().for_each(|index| *index += module.imported_func_count());
         let is_callable =
             |&index: &u32| module.registry().is_subtype(module.func_type_id(index), module.type_id(type_index));
-        predicted.retain(is_callable);
-        if predicted.is_empty() {
+        targets.retain(is_callable);
+        if targets.is_empty() {
             let (callee, context) = callee(self);
             self.call(type_index, callee, context);
             return Ok(());
@@ -110,27 +110,27 @@ impl Translator<'_, '_> {
             self.save_operands(self.stack.len());
         }
         let below = self.stack.clone();
-        let last = predicted.len() - 1;
-        for (place, index) in predicted.into_iter().enumerate() {
+        let last = targets.len() - 1;
+        for (rank, index) in targets.into_iter().enumerate() {
             let pointer = self.func_pointer(index);
-            let is_right = self.builder.ins().icmp(IntCC::Equal, func, pointer);
-            let (right, wrong) = (self.builder.create_block(), self.builder.create_block());
-            if place == last {
-                self.builder.set_cold_block(wrong);
+            let is_equal = self.builder.ins().icmp(IntCC::Equal, func, pointer);
+            let (equal, other) = (self.builder.create_block(), self.builder.create_block());
+            if rank == last {
+                self.builder.set_cold_block(other);
             }
-            self.builder.ins().brif(is_right, right, &[], wrong, &[]);
-            self.builder.seal_block(right);
-            self.builder.seal_block(wrong);
+            self.builder.ins().brif(is_equal, equal, &[], other, &[]);
+            self.builder.seal_block(equal);
+            self.builder.seal_block(other);
 
-            self.builder.switch_to_block(right);
+            self.builder.switch_to_block(equal);
             self.push_all(&args);
-            self.call_known(index, offset, Heat::Hot)?;
+            self.call_known(index, offset, Hotness::Hot)?;
             if self.reachable {
                 let values = self.pop_many(results.len());
                 self.builder.ins().jump(join, &block_args(&values));
             }
             self.reachable = true;
-            self.builder.switch_to_block(wrong);
+            self.builder.switch_to_block(other);
             self.stack.clone_from(&below);
         }
         self.push_all(&args);
@@ -170,10 +170,10 @@ impl Translator<'_, '_> {
                 return (Callee::Direct(self.builder.import_function(data)), self.context);
             }
         } else {
-            self.note_caller();
+            self.store_caller();
         }
         let type_index = request.module.func_type_index(func_index);
-        self.note_exit(type_index, func_index < request.layout.imported_func_count);
+        self.require_exit_trampoline(type_index, func_index < request.layout.imported_func_count);
         let func = self.func_pointer(func_index);
         let (code, context) = self.native(func);
         (Callee::Indirect(code), context)
@@ -209,16 +209,16 @@ impl Translator<'_, '_> {
             self.builder.seal_block(right);
             self.builder.switch_to_block(right);
         }
-        self.note_caller();
-        self.note_exit(type_index, false);
+        self.store_caller();
+        self.require_exit_trampoline(type_index, false);
         let (code, context) = self.native(func);
         (Callee::Indirect(code), context)
     }
 
     /// The function that a reference leads to, checked.
     fn callee_of_reference(&mut self, type_index: u32, func: Value) -> (Callee, Value) {
-        self.note_caller();
-        self.note_exit(type_index, false);
+        self.store_caller();
+        self.require_exit_trampoline(type_index, false);
         let region = self.region(Region::Vm);
         let flags = MemFlagsData::new()
             .with_aligned()
@@ -230,7 +230,7 @@ impl Translator<'_, '_> {
         (Callee::Indirect(code), context)
     }
 
-    fn note_exit(&mut self, type_index: u32, imported: bool) {
+    fn require_exit_trampoline(&mut self, type_index: u32, imported: bool) {
         let exit = Exit { type_index, imported };
         if !self.exits.contains(&exit) {
             self.exits.push(exit);
@@ -266,12 +266,12 @@ impl Translator<'_, '_> {
 
     /// The call instruction: one that an exception may leave for the handler around it, if there is one. What it returns.
     fn emit_call(&mut self, type_index: u32, callee: Callee, args: &[Value]) -> Vec<Value> {
-        self.note_call(self.request.module.func_type_of(type_index));
+        self.count_call(self.request.module.func_type_of(type_index));
         let signature = self.call_signature(type_index);
-        let handlers = self.exception_handlers();
-        self.edges += handlers.len();
-        if !handlers.is_empty() {
-            return self.try_call(signature, callee, args, handlers);
+        let landing_pads = self.landing_pads();
+        self.edges += landing_pads.len();
+        if !landing_pads.is_empty() {
+            return self.try_call(signature, callee, args, landing_pads);
         }
         let call = match callee {
             Callee::Direct(func) => self.builder.ins().call(func, args),
@@ -286,7 +286,7 @@ impl Translator<'_, '_> {
         signature: SigRef,
         callee: Callee,
         args: &[Value],
-        handlers: Vec<ExceptionTableItem>,
+        landing_pads: Vec<ExceptionTableItem>,
     ) -> Vec<Value> {
         let returns = self.builder.func.dfg.signatures[signature].returns.clone();
         let next = self.builder.create_block();
@@ -294,7 +294,7 @@ impl Translator<'_, '_> {
             returns.iter().map(|param| self.builder.append_block_param(next, param.value_type)).collect();
         let passed: Vec<BlockArg> = (0..results.len() as u32).map(BlockArg::TryCallRet).collect();
         let normal = self.builder.func.dfg.block_call(next, &passed);
-        let table = ExceptionTableData::new(signature, normal, handlers);
+        let table = ExceptionTableData::new(signature, normal, landing_pads);
         let table = self.builder.func.dfg.exception_tables.push(table);
         match callee {
             Callee::Direct(func) => self.builder.ins().try_call(func, args, table),

@@ -233,8 +233,8 @@ impl Translator<'_, '_> {
         if let FrameKind::Loop { header } = frame.kind {
             self.seal_header(header, frame.params.len());
         }
-        if let FrameKind::Try { handler, .. } = frame.kind {
-            self.builder.seal_block(handler);
+        if let FrameKind::Try { landing_pad, .. } = frame.kind {
+            self.builder.seal_block(landing_pad);
         }
         self.builder.seal_block(frame.end);
         self.stack.truncate(frame.height);

@@ -144,7 +144,7 @@ impl Translator<'_, '_> {
 
     /// First byte of a memory. That of a guarded memory never changes.
     pub(super) fn memory_base(&mut self, index: u32) -> Value {
-        if index == 0 && self.request.guarded {
+        if index == 0 && self.request.guard_paged {
             return self.constant_pointer(self.context, offset_of!(VmInstance, memory0_base) as i32);
         }
         let memory = self.memory_pointer(index);
@@ -177,7 +177,7 @@ impl Translator<'_, '_> {
     }
 
     /// Says that this instance is the one that calls, for host functions.
-    pub(super) fn note_caller(&mut self) {
+    pub(super) fn store_caller(&mut self) {
         let store = self.store_pointer();
         let flags = self.trusted(Region::Vm);
         self.builder.ins().store(flags, self.context, store, offset_of!(VmStore, caller) as i32);

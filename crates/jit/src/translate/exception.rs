@@ -1,15 +1,17 @@
-//! Exceptions: `throw`, `throw_ref`, `try_table`.
+//! Exceptions: `throw`, `throw_ref`, `try_table`
+//! (<https://webassembly.github.io/spec/core/exec/instructions.html#exec-try-table>).
 //!
-//! A `try_table` with clauses has a *handler*, a block that takes an exception. Calls inside of it lead there if they end with an
-//! exception that a clause around them takes, be it of this `try_table` or of one further out ([`call`](super::call)); so
-//! nothing is done where a `try_table` begins or ends. What is thrown inside of it in the same function just branches there, if
-//! that is known to be the end of it.
+//! A `try_table` with catch clauses has a *landing pad*: a block whose only parameter is an exception. Each call inside the
+//! `try_table` is a `try_call`, which continues at the landing pad if the callee throws an exception that a clause around the call
+//! catches, in this `try_table` or in one around it ([`call`](super::call)). Entering and leaving a `try_table` therefore costs
+//! nothing. A `throw` inside the `try_table`, in the same function, jumps to the landing pad if a clause is known to catch it.
 //!
-//! The handler tries the clauses in order: it compares tags, gives the label what it is to get, and branches. An exception that
-//! no clause takes goes on to the handler around this one.
+//! The landing pad tries the clauses in order: it compares the tag, passes payload and reference to the clause's label, and
+//! branches there. An exception that no clause catches continues at the landing pad of the next `try_table` around.
 //!
-//! # Why not leave it all to the handlers?
-//! An exception that nobody takes must leave the frames as they were when it was thrown, for the backtrace.
+//! # Why do calls list tags?
+//! A call could continue at the innermost landing pad for every exception, and the outermost one could throw again. But an
+//! exception that nothing catches must find the frames as they were when it was thrown, for the backtrace.
 
 use cranelift_codegen::ir::{
     Block, BlockArg, ExceptionTableItem, ExceptionTag, InstBuilder, Signature, Value, condcodes::IntCC, types,
@@ -30,7 +32,8 @@ use crate::libcalls::LibCall;
 use crate::trap_code::trap_code;
 
 impl Translator<'_, '_> {
-    /// Translates an operator of this category; whether it is one.
+    /// Translates `operator` if it is one of this category, and a throw only if this function catches it. Returns true if it was
+    /// translated.
     pub(super) fn exception_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::Throw { tag_index } => return self.throw(*tag_index),
@@ -41,29 +44,30 @@ impl Translator<'_, '_> {
         true
     }
 
-    /// The handler for exceptions from the code at hand that a clause takes; none if there is no clause around.
-    fn exception_handler(&self) -> Option<Block> {
+    /// Returns the innermost landing pad around the current operator, or `None` if no `try_table` with clauses is around it.
+    fn landing_pad(&self) -> Option<Block> {
         self.frames.iter().rev().find_map(|frame| match frame.kind {
-            FrameKind::Try { handler, .. } => Some(handler),
+            FrameKind::Try { landing_pad, .. } => Some(landing_pad),
             _ => None,
         })
     }
 
-    /// What a call here may be left for: the handler, for each tag that a clause around names, as where the instance has it, and
-    /// for any other exception if one takes all. Nothing if there is no clause around.
-    pub(super) fn exception_handlers(&mut self) -> Vec<ExceptionTableItem> {
-        let Some(handler) = self.exception_handler() else { return Vec::new() };
+    /// Returns the exception table of a call here: the innermost landing pad, for each tag that a clause around the call names. A tag
+    /// is given by its offset in the instance. One entry for all exceptions suffices if a clause around the call catches all.
+    /// Returns an empty table if no clause is around the call.
+    pub(super) fn landing_pads(&mut self) -> Vec<ExceptionTableItem> {
+        let Some(landing_pad) = self.landing_pad() else { return Vec::new() };
         let (mut named, mut any) = (Vec::new(), false);
         for frame in self.frames.iter().rev() {
-            if let FrameKind::Try { tags, takes_all, .. } = &frame.kind {
+            if let FrameKind::Try { tags, catches_all, .. } = &frame.kind {
                 named.extend_from_slice(tags);
-                any |= takes_all;
+                any |= catches_all;
             }
         }
         named.sort_unstable();
         named.dedup();
         let layout = self.request.layout;
-        let mut target = || self.builder.func.dfg.block_call(handler, &[BlockArg::TryCallExn(0)]);
+        let mut target = || self.builder.func.dfg.block_call(landing_pad, &[BlockArg::TryCallExn(0)]);
         if any {
             return vec![ExceptionTableItem::Default(target())];
         }
@@ -74,58 +78,59 @@ impl Translator<'_, '_> {
         items
     }
 
-    /// Whether an exception from the code at hand is taken by a clause around it whatever it is, or if a tag is given, whatever
-    /// exception of that it is.
-    fn is_taken(&self, tag: Option<u32>) -> bool {
+    /// Returns true if a clause around the current operator catches every exception with `tag`, or every exception if `tag` is
+    /// `None`.
+    fn is_caught(&self, tag: Option<u32>) -> bool {
         self.frames.iter().any(|frame| match &frame.kind {
-            FrameKind::Try { tags, takes_all, .. } => *takes_all || tag.is_some_and(|tag| tags.contains(&tag)),
+            FrameKind::Try { tags, catches_all, .. } => *catches_all || tag.is_some_and(|tag| tags.contains(&tag)),
             _ => false,
         })
     }
 
-    /// The types of a tag's payload.
+    /// Returns the types of a tag's payload.
     fn payload_types(&self, tag: u32) -> Vec<ValType> {
         let module = self.request.module;
         let ty = module.registry().func_type(module.tags()[tag as usize]);
         ty.expect("validated: a tag has a function type").params().to_vec()
     }
 
-    /// Translates `throw` if a clause of the same function takes what it throws: the exception goes to the handler by a jump. Returns
-    /// false if none does.
+    /// Translates `throw` as a jump to the landing pad if a clause of the same function catches the exception. Returns false if none
+    /// does.
     fn throw(&mut self, tag: u32) -> bool {
-        let Some(handler) = self.exception_handler().filter(|_| self.is_taken(Some(tag))) else { return false };
+        let Some(landing_pad) = self.landing_pad().filter(|_| self.is_caught(Some(tag))) else { return false };
         let count = self.payload_types(tag).len();
         let payload = self.pop_to_area(count);
         let number = self.index(tag);
         let made = self.libcall(LibCall::ExceptionNew, &[number, payload]);
         let exception = self.builder.inst_results(made)[0];
-        self.builder.ins().jump(handler, &[BlockArg::Value(exception)]);
+        self.builder.ins().jump(landing_pad, &[BlockArg::Value(exception)]);
         self.become_unreachable();
         true
     }
 
-    /// As [`throw`](Self::throw), for `throw_ref`.
+    /// Translates `throw_ref` as [`throw`](Self::throw) does `throw`. The tag is unknown, so the clause has to catch all.
     fn throw_ref(&mut self) -> bool {
-        let Some(handler) = self.exception_handler().filter(|_| self.is_taken(None)) else { return false };
+        let Some(landing_pad) = self.landing_pad().filter(|_| self.is_caught(None)) else { return false };
         let exception = self.pop();
         self.builder.ins().trapz(exception, trap_code(TrapCode::NullExceptionReference));
-        self.builder.ins().jump(handler, &[BlockArg::Value(exception)]);
+        self.builder.ins().jump(landing_pad, &[BlockArg::Value(exception)]);
         self.become_unreachable();
         true
     }
 
-    /// Calls a libcall that does not return but may be left for a handler.
+    /// Calls a libcall that does not return, but may continue at a landing pad.
     pub(super) fn leaving_libcall(&mut self, libcall: LibCall, args: &[Value]) {
         let (code, _) = self.libcall_code(libcall);
-        // As the handler relies on no register, and few arguments travel alike in both conventions, this one does.
+        // Callee-saved registers are lost on the way to a landing pad. With the convention `Tail`, which has none, Cranelift keeps
+        // no value in them. It passes these few arguments as the C convention of the shim does.
         let signature = Signature { call_conv: CallConv::Tail, ..libcall.signature() };
         let signature = self.builder.import_signature(signature);
         let args: Vec<Value> = [self.context].iter().chain(args).copied().collect();
-        let handlers = self.exception_handlers();
-        if handlers.is_empty() {
+        let landing_pads = self.landing_pads();
+        if landing_pads.is_empty() {
             self.builder.ins().call_indirect(signature, code, &args);
         } else {
-            self.try_call(signature, Callee::Indirect(code), &args, handlers);
+            self.try_call(signature, Callee::Indirect(code), &args, landing_pads);
         }
         self.builder.ins().trap(trap_code(TrapCode::Unreachable));
     }
@@ -138,27 +143,27 @@ impl Translator<'_, '_> {
             self.open(FrameKind::Block, params, results);
             return;
         }
-        let handler = self.block_with(&[types::I64]);
-        self.builder.set_cold_block(handler);
+        let landing_pad = self.block_with(&[types::I64]);
+        self.builder.set_cold_block(landing_pad);
         let inside = self.builder.create_block();
         self.builder.ins().jump(inside, &[]);
         self.builder.seal_block(inside);
-        // Labels of clauses count from outside, so the handler is made before the block is open.
-        self.builder.switch_to_block(handler);
-        self.catch(handler, &table.catches);
+        // A clause's label counts from outside the `try_table`, so the landing pad is translated before the block is opened.
+        self.builder.switch_to_block(landing_pad);
+        self.catch(landing_pad, &table.catches);
         self.builder.switch_to_block(inside);
-        let (mut tags, mut takes_all) = (Vec::new(), false);
+        let (mut tags, mut catches_all) = (Vec::new(), false);
         for catch in &table.catches {
             match *catch {
                 Catch::One { tag, .. } | Catch::OneRef { tag, .. } => tags.push(tag),
-                Catch::All { .. } | Catch::AllRef { .. } => takes_all = true,
+                Catch::All { .. } | Catch::AllRef { .. } => catches_all = true,
             }
         }
-        self.open(FrameKind::Try { handler, tags, takes_all }, params, results);
+        self.open(FrameKind::Try { landing_pad, tags, catches_all }, params, results);
     }
 
-    fn catch(&mut self, handler: Block, catches: &[Catch]) {
-        let exception = self.builder.block_params(handler)[0];
+    fn catch(&mut self, landing_pad: Block, catches: &[Catch]) {
+        let exception = self.builder.block_params(landing_pad)[0];
         let height = self.stack.len();
         let mut thrown = None;
         for catch in catches {
@@ -192,12 +197,12 @@ impl Translator<'_, '_> {
             self.stack.truncate(height);
             match next {
                 Some(next) => self.builder.switch_to_block(next),
-                // What follows a clause that takes everything is never asked.
+                // No clause after a `catch_all` is ever tried.
                 None => return,
             }
         }
-        // For a clause further out. Where there is none nothing gets here.
-        match self.exception_handler() {
+        // The exception is for a `try_table` further out. If there is none, this code is never reached: the call lists no other tags.
+        match self.landing_pad() {
             Some(outer) => {
                 self.builder.ins().jump(outer, &[BlockArg::Value(exception)]);
             }
@@ -209,7 +214,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Pushes what an exception of this tag was thrown with.
+    /// Pushes the payload of an exception with this tag.
     fn push_payload(&mut self, tag: u32, exception: Value) {
         let params = self.payload_types(tag);
         if params.is_empty() {

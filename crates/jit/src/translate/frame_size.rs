@@ -53,13 +53,13 @@ impl Translator<'_, '_> {
     }
 
     /// Notes the locals of a body that begins, which all are declared.
-    pub(super) fn note_locals(&mut self, ty: &FuncType) {
+    pub(super) fn count_locals(&mut self, ty: &FuncType) {
         let all: usize = self.locals.iter().map(|&(_, ty)| slots(ty)).sum();
         self.frame_slots.locals = all - ty.param_slots();
     }
 
     /// Notes a call, the arguments of which are popped.
-    pub(super) fn note_call(&mut self, callee: &FuncType) {
+    pub(super) fn count_call(&mut self, callee: &FuncType) {
         let FrameSlots { locals, outer, deepest } = self.frame_slots;
         let here = outer + locals + self.operand_slots() + trampoline(callee);
         self.frame_slots.deepest = deepest.max(here);

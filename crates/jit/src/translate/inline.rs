@@ -12,7 +12,7 @@ use crate::error::CompileError;
 
 /// What is known of how often a call is executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heat {
+pub(super) enum Hotness {
     Unknown,
     /// It was seen to be.
     Hot,
@@ -27,16 +27,16 @@ impl Inlining {
 
 impl Translator<'_, '_> {
     /// Whether a call of a defined function is to be replaced by its body.
-    pub(super) fn is_inlined(&self, defined_index: u32, heat: Heat) -> bool {
+    pub(super) fn is_inlined(&self, defined_index: u32, hotness: Hotness) -> bool {
         let Inlining { open, bytes } = &self.inlining;
         let size = self.request.module.body(defined_index).bytes.len();
         let copies = open.iter().filter(|&&other| other == defined_index).count();
         let is_self = defined_index == self.request.defined_index;
         let policy = &self.request.calls;
-        let (limit, copies_allowed) = match heat {
+        let (limit, copies_allowed) = match hotness {
             _ if is_self => (policy.inline_recursive, policy.recursive_depth),
-            Heat::Hot => (policy.inline_hot, 1),
-            Heat::Unknown => (policy.inline, 1),
+            Hotness::Hot => (policy.inline_hot, 1),
+            Hotness::Unknown => (policy.inline, 1),
         };
         size <= limit
             && copies < copies_allowed
@@ -58,15 +58,15 @@ impl Translator<'_, '_> {
         let frame = self.open_frame(ty);
         let locals = std::mem::take(&mut self.locals);
         let meter = std::mem::take(&mut self.meter);
-        let caller = self.positions.open(module, defined_index, offset);
+        let caller = self.source_map.open_inlined(module, defined_index, offset);
         self.inlining.bytes += module.body(defined_index).bytes.len();
         self.inlining.open.push(defined_index);
         self.declare_params(ty, &args);
         self.body(defined_index, ty)?;
         self.inlining.open.pop();
-        self.positions.close(caller);
+        self.source_map.close_inlined(caller);
         // What may follow for the same call is of the call again.
-        self.builder.set_srcloc(SourceLoc::new(self.positions.at(offset)));
+        self.builder.set_srcloc(SourceLoc::new(self.source_map.location(offset)));
         self.meter = meter;
         self.locals = locals;
         self.close_frame(frame);

@@ -89,7 +89,7 @@ impl Translator<'_, '_> {
         let index = self.as_slot(index);
         let memory = memory_of(memarg);
         let is64 = self.request.module.memories()[memory as usize].is64;
-        if self.is_guarded(memory) {
+        if self.is_guard_paged(memory) {
             let base = self.memory_base(0);
             let pointer = self.builder.ins().iadd(base, index);
             let flags = flags.with_trap_code(Some(trap_code(TrapCode::MemoryOutOfBounds)));
@@ -115,8 +115,8 @@ impl Translator<'_, '_> {
     }
 
     /// Returns true if a 32-bit address and an offset cannot leave the address space that the memory reserves.
-    pub(super) fn is_guarded(&self, memory: u32) -> bool {
-        memory == 0 && self.request.guarded && !self.request.module.memories()[0].is64
+    pub(super) fn is_guard_paged(&self, memory: u32) -> bool {
+        memory == 0 && self.request.guard_paged && !self.request.module.memories()[0].is64
     }
 
     /// Whether an access ends behind the memory.

@@ -8,7 +8,7 @@
 //! - The result depends on the module, the request and nothing of a running instance: all instances share it.
 //! - A 32-bit operand is an `I32`, a reference a word (`I64`, null is 0), a vector any 128-bit vector type; in locals, block
 //!   parameters and signatures a vector is `I8X16`.
-//! - Every instruction's source location is a [virtual position](Positions), from which backtraces are made.
+//! - Every instruction's source location is a [virtual position](SourceMap), from which backtraces are made.
 //!
 //! # On-stack replacement
 //! With [`Entry::Loop`] the function starts at a loop's header, with locals and operands from the interpreter's frame. What
@@ -53,7 +53,7 @@ use wasmr_module::op::op_of;
 use crate::abi::{self, ResultsIn, value_type};
 use crate::budget::{MAX_BYTES, Made, Turn};
 use crate::error::CompileError;
-use crate::positions::Positions;
+use crate::source_map::SourceMap;
 use crate::trap_code::trap_code;
 pub use state::{Entry, LoopEntry};
 use state::{Environment, FrameSlots, Inlining, LOOP_FRAME, Meter, Translator};
@@ -97,7 +97,7 @@ pub(crate) fn translate(
         locals: Vec::new(),
         reachable: true,
         skipped: 0,
-        positions: Positions::new(request.module, request.defined_index),
+        source_map: SourceMap::new(request.module, request.defined_index),
         pending_loop: None,
         operand_variables: HashMap::new(),
         meter: Meter::default(),
@@ -142,9 +142,9 @@ pub(crate) fn translate(
     translator.enlarge_frame();
     translator.builder.seal_all_blocks();
     let variables = translator.made().variables;
-    let Translator { builder, positions, exits, .. } = translator;
+    let Translator { builder, source_map, exits, .. } = translator;
     builder.finalize(isa.frontend_config());
-    Ok(Translated { positions, exits, variables })
+    Ok(Translated { source_map, exits, variables })
 }
 
 impl From<BinaryReaderError> for CompileError {
@@ -180,14 +180,14 @@ impl<'a> Translator<'a, '_> {
                 self.declare_local(ty, zero);
             }
         }
-        self.note_locals(ty);
+        self.count_locals(ty);
         self.open_body(ty);
         self.meter = self.new_meter(defined_index);
         let mut operators = reader.get_operators_reader()?;
         while !operators.eof() {
             let offset = operators.original_position() as usize;
             let operator = operators.read()?;
-            self.builder.set_srcloc(SourceLoc::new(self.positions.at(offset)));
+            self.builder.set_srcloc(SourceLoc::new(self.source_map.location(offset)));
             self.charge(&operator);
             if self.reachable {
                 self.operator(&operator, offset)?;
@@ -242,7 +242,7 @@ impl<'a> Translator<'a, '_> {
     }
 
     /// Counts a variable that is read or written.
-    pub(crate) fn note_use(&mut self, variable: Variable) {
+    pub(crate) fn count_variable(&mut self, variable: Variable) {
         self.used_variable_count += usize::from(self.used_variables.insert(variable));
     }
 

@@ -1,6 +1,7 @@
-//! What is translated ([`Request`]), and all that a translation keeps on the way ([`Translator`]).
+//! State of a translation: the input ([`Request`]), the current state ([`Translator`]), and the tables that come out
+//! ([`Translated`]).
 //!
-//! The files of the categories have the methods; what one of them alone reads and writes has a type of its own here.
+//! The files of the operator categories have the translator's methods. State that only one of them uses is a type of its own here.
 
 use std::collections::HashMap;
 use std::mem::offset_of;
@@ -17,45 +18,48 @@ use crate::budget::Turn;
 use crate::compiled::Exit;
 use crate::libcalls::LibCall;
 use crate::options::CallPolicy;
-use crate::positions::Positions;
+use crate::source_map::SourceMap;
 
+/// A function to translate, with all that the code may depend on.
 pub(crate) struct Request<'a> {
     pub module: &'a Module,
-    /// How its instances are laid out.
+    /// Layout of the module's instances.
     pub layout: &'a VmLayout,
-    /// Which function, counted from the first defined one.
+    /// Index of the function among the defined ones.
     pub defined_index: u32,
     pub entry: Entry,
-    /// Whether memory 0 may be accessed without checks.
-    pub guarded: bool,
-    /// Whether the code uses up fuel.
+    /// True if memory 0 is guard-paged, so that accesses need no checks.
+    pub guard_paged: bool,
+    /// True if the code uses up fuel.
     pub metered: bool,
-    /// Whether checked accesses are also safe from speculation past their checks.
+    /// True if checked accesses are also safe from speculation past their checks (Spectre variant 1).
     pub spectre_guards: bool,
-    /// What becomes of calls.
+    /// Limits of inlining and guarded calls.
     pub calls: CallPolicy,
-    /// The linker's numbers of functions of the module that can be called directly, by defined index.
+    /// Returns the linker's number of a defined function that can be called directly, or `None` if it cannot.
     pub direct: &'a dyn Fn(u32) -> Option<u32>,
-    /// The few functions that calls at an offset in the module were seen to go to, by defined index, the most often called first.
-    pub predicted: &'a dyn Fn(usize) -> Vec<u32>,
+    /// Returns the callees that a call at an offset in the module compares with first, as indices of defined functions, hottest
+    /// first. Returns none if the call site has no profile, or too flat a one.
+    pub guard_targets: &'a dyn Fn(usize) -> Vec<u32>,
 }
 
-/// Where the translation of a function starts.
+/// The entry of compiled code.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Entry {
-    /// At its beginning, with arguments.
+    /// The function's start, with arguments.
     Start,
-    /// At a loop, with the interpreter's frame.
+    /// A loop header, with the interpreter's frame: OSR code.
     Loop(LoopEntry),
-    /// At its beginning, unless [`VmInstance::loop_frame`](wasmr_runtime::vm::VmInstance) has a frame: then at a loop.
+    /// Dual entry: the function's start, but a loop header if
+    /// [`VmInstance::loop_frame`](wasmr_runtime::vm::VmInstance::loop_frame) has a frame.
     StartOrLoop(LoopEntry),
 }
 
-/// Where an instance has the frame for an entry at a loop.
+/// Offset in an instance of the frame for the OSR entry of code with a dual entry.
 pub(super) const LOOP_FRAME: i32 = offset_of!(VmInstance, loop_frame) as i32;
 
 impl Entry {
-    /// The loop, if it starts at one.
+    /// Returns the loop of the OSR entry, or `None` if there is none.
     pub fn place(&self) -> Option<&LoopEntry> {
         match self {
             Entry::Start => None,
@@ -64,155 +68,157 @@ impl Entry {
     }
 }
 
-/// A loop as an entry.
+/// An OSR entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LoopEntry {
     /// Offset of the `loop` operator in the module.
     pub offset: usize,
-    /// Where its values are.
+    /// Slots of locals and operands in the interpreter's frame.
     pub frame: FrameMap,
 }
 
-/// What there is to know of a translation.
+/// The tables that a translation makes besides CLIF.
 #[derive(Debug)]
 pub(crate) struct Translated {
-    /// What source locations mean.
-    pub positions: Positions,
-    /// The ways out that calls may take, each once.
+    pub source_map: SourceMap,
+    /// Exit trampolines that calls may need, each once.
     pub exits: Vec<Exit>,
     /// Number of variables that were read or written.
     pub variables: usize,
 }
 
+/// The translation of one function.
 pub(super) struct Translator<'a, 'b> {
-    /// Where instructions go.
     pub builder: FunctionBuilder<'b>,
     pub request: &'a Request<'a>,
-    /// The instance.
+    /// Pointer to the instance.
     pub context: Value,
-    /// Where the function leaves its results if they do not fit registers.
+    /// Pointer to the memory for results that do not fit in registers.
     pub results_pointer: Option<Value>,
     pub stack: Vec<Value>,
-    /// Open blocks, the function's body first.
+    /// Control stack: the open blocks, outermost first. The first one is the function's body.
     pub frames: Vec<Frame>,
-    /// The locals of the body at hand.
+    /// Locals of the current body, which is the function's or an inlined one.
     pub locals: Vec<(Variable, Type)>,
-    /// Whether control can get to the operator at hand.
+    /// True if control can reach the current operator.
     pub reachable: bool,
-    /// Blocks opened since it cannot.
+    /// Number of blocks opened in unreachable code and not yet closed.
     pub skipped: u32,
-    /// From source locations to operators.
-    pub positions: Positions,
-    /// The entry block and the frame of a function that is entered at a loop, until the loop is reached.
+    pub source_map: SourceMap,
+    /// Block that control enters at for OSR, and pointer to the interpreter's frame. `None` once the loop was translated, and in code
+    /// without OSR entry.
     pub pending_loop: Option<(Block, Value)>,
-    /// In such a function, what stands for operands, by index on the stack and type.
+    /// Variables for operands around an OSR entry, by index on the stack and type.
     pub operand_variables: HashMap<(usize, Type), Variable>,
-    /// The costs of the body at hand.
+    /// Fuel costs in the current body.
     pub meter: Meter<'a>,
-    /// Bulk operators of variable size so far.
+    /// Number of bulk memory operators of variable size so far.
     pub variable_sites: u32,
-    /// The right to compile a heavy function, taken when this one turns out to be one.
+    /// Turn to compile a heavy function, taken when this one turns out to be heavy.
     pub turn: &'b mut Turn,
-    /// Edges of branch tables and of calls with handlers so far.
+    /// Number of edges of branch tables, and from calls to landing pads, so far.
     pub edges: usize,
-    /// Operands kept in their variables so far.
+    /// Number of operands saved in variables so far.
     pub saved_operands: usize,
-    /// Variables that were read or written so far.
+    /// Variables read or written so far.
     pub used_variables: EntitySet<Variable>,
-    /// How many those are.
+    /// Number of `used_variables`.
     pub used_variable_count: usize,
-    /// Whether more was asked for than may be made. What is left out then does not matter, as the function is refused.
+    /// True if an operator asked for more than the budget. Code that is left out then does not matter, since the translation ends with
+    /// an error.
     pub is_too_much: bool,
-    /// Calls replaced by bodies.
     pub inlining: Inlining,
-    /// What the interpreter's frames would take.
+    /// Size of the interpreter's frames for the same calls.
     pub frame_slots: FrameSlots,
-    /// The ways out that calls may take.
+    /// Exit trampolines that calls may need, each once.
     pub exits: Vec<Exit>,
-    /// What is known of the environment.
+    /// Signatures imported into the function so far.
     pub environment: Environment,
 }
 
+/// An open block of the control stack.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub kind: FrameKind,
-    /// Where control goes on behind it; its parameters are the results.
+    /// Block after the end, with the results as its parameters.
     pub end: Block,
     pub params: Vec<Type>,
     pub results: Vec<Type>,
-    /// Operands below its parameters.
+    /// Number of operands below the block's parameters.
     pub height: usize,
-    /// Whether the operands below are in variables as well, because the function is entered at a loop, perhaps one inside.
+    /// True if the operands below are saved in variables, because the OSR entry may be inside of the block.
     pub is_saved: bool,
+    /// True if control can reach the end, by a branch or by falling through.
     pub end_reached: bool,
 }
 
 #[derive(Debug)]
 pub(super) enum FrameKind {
-    /// The body of a function. A branch to it returns, or goes on behind an inlined call.
+    /// Body of a function. A branch to it returns, or continues after the inlined call.
     Body {
-        /// Whether it is inlined.
+        /// True if the body replaces a call.
         inlined: bool,
     },
-    /// `block`, and `if` once its `else` was reached.
+    /// `block`, or `if` after its `else`.
     Block,
     Loop {
-        /// Where branches to it go.
+        /// Target of branches to the loop.
         header: Block,
     },
     /// `if` before its `else`.
     If {
-        /// Where control goes if the condition does not hold.
+        /// Block for a condition of zero.
         otherwise: Block,
     },
-    /// `try_table`.
+    /// `try_table` with clauses.
     Try {
-        /// Where an exception from a call inside goes, as its only parameter.
-        handler: Block,
-        /// The tags that clauses name.
+        /// Block for exceptions from inside, with the exception as its only parameter.
+        landing_pad: Block,
+        /// Tags that the clauses name.
         tags: Vec<u32>,
-        /// Whether one takes any.
-        takes_all: bool,
+        /// True if a clause catches all exceptions.
+        catches_all: bool,
     },
 }
 
-/// The costs of the body at hand, and that of the block at hand.
+/// Fuel costs of the operators of the current body, and of the current fuel block.
 #[derive(Debug, Default)]
 pub(super) struct Meter<'a> {
-    /// None if the code is not metered.
+    /// Costs of the next operators. `None` if the code is not metered.
     pub costs: Option<Costs<'a>>,
     pub block: FuelBlock,
 }
 
-/// The cost of the block at hand.
+/// A sequence of operators whose fuel is taken at once, at its start.
 #[derive(Debug, Default)]
 pub(super) struct FuelBlock {
-    /// The constant that is to be the cost; none before the block's first operator that costs anything.
+    /// Constant that becomes the cost at the end of the block. `None` before the first operator that costs anything.
     pub constant: Option<Inst>,
+    /// Cost so far.
     pub cost: u32,
 }
 
-/// What is inlined at the moment, and was.
+/// State of inlining.
 #[derive(Debug, Default)]
 pub(super) struct Inlining {
-    /// The functions whose bodies are open, outermost first, without the function itself.
+    /// Functions whose inlined bodies are open, outermost first, by defined index.
     pub open: Vec<u32>,
-    /// Bytes of all bodies so far.
+    /// Bytes of all inlined bodies so far.
     pub bytes: usize,
 }
 
-/// What the interpreter's frames would take, in slots.
+/// Size of the interpreter's frames for the same calls, in slots.
 #[derive(Debug, Default)]
 pub(super) struct FrameSlots {
-    /// Of the locals of the body at hand that are not parameters.
+    /// Slots of the current body's locals without its parameters.
     pub locals: usize,
-    /// Of all bodies around it, from each to the next one's first local.
+    /// Slots of all bodies around the current one, each from its first local to the next body's first local.
     pub outer: usize,
-    /// The most that there are at a call, from the function's first local to that of the function called.
+    /// Most slots at any call so far, from the function's first local to the callee's first local.
     pub deepest: usize,
 }
 
-/// What a translation has found out about its environment so far.
+/// Signatures imported into the CLIF function, each once.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
     pub libcall_signatures: Vec<(LibCall, SigRef)>,

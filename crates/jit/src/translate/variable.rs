@@ -12,7 +12,7 @@ impl Translator<'_, '_> {
         match *operator {
             Operator::LocalGet { local_index } => {
                 let (variable, _) = self.locals[local_index as usize];
-                self.note_use(variable);
+                self.count_variable(variable);
                 let value = self.builder.use_var(variable);
                 self.push(value);
             }
@@ -77,7 +77,7 @@ impl Translator<'_, '_> {
 
     fn set_local(&mut self, index: u32, value: cranelift_codegen::ir::Value) {
         let (variable, _) = self.locals[index as usize];
-        self.note_use(variable);
+        self.count_variable(variable);
         let value = self.canonical(value);
         self.builder.def_var(variable, value);
     }

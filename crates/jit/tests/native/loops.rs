@@ -22,7 +22,7 @@ fn compile_with_loop(text: &str, locals: i32, callees: u32) {
     let jit = JitModule::new(module.clone(), VmLayout::for_module(&module), options).expect("code can be made");
     let body = operators(&module, 0).unwrap();
     for call in body.iter().filter(|operator| operator.text.starts_with("call_indirect")) {
-        (1..=callees).for_each(|callee| jit.note_calls(call.offset, callee, 100));
+        (1..=callees).for_each(|callee| jit.record_calls(call.offset, callee, 100));
     }
     let offset = body.iter().rfind(|operator| operator.text == "loop").expect("there is a loop").offset;
     let place = LoopEntry { offset, frame: FrameMap { locals: (0..locals).collect(), operands: locals } };

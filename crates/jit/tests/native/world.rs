@@ -37,7 +37,7 @@ impl Tier for NativeTier {
     }
 
     fn unresolved_native(&self) -> *const c_void {
-        wasmr_jit::unresolved()
+        wasmr_jit::lazy_resolution_stub()
     }
 
     fn walk(&self, walk: &mut Walk<'_>) {

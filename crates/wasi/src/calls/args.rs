@@ -1,11 +1,13 @@
-//! `args_*`: the program's arguments, and the copying of string lists that `environ_*` shares.
+//! `args_*`: the program's arguments. `environ_*` shares the copying of string lists.
 
 use crate::ctx::{Strings, WasiCtx};
 use crate::layout;
 use crate::memory::GuestMemory;
 use crate::pointer::{MemoryFault, Pointer};
 
-/// `args_get(argv, argv_buf)`: writes one pointer per argument to `argv` and the strings to `argv_buf`.
+/// [`args_get`]: writes one pointer per argument to `argv` and the strings to `argv_buf`.
+///
+/// [`args_get`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#args_get
 pub(crate) fn args_get(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -15,7 +17,9 @@ pub(crate) fn args_get(
     copy(&ctx.args, mem, argv, argv_buf)
 }
 
-/// `args_sizes_get(argc, argv_buf_size)`: writes how many arguments there are and how many bytes they take.
+/// [`args_sizes_get`]: writes the number of arguments and the number of their bytes.
+///
+/// [`args_sizes_get`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#args_sizes_get
 pub(crate) fn args_sizes_get(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -41,7 +45,7 @@ pub(crate) fn copy(
     Ok(())
 }
 
-/// Writes the number of strings and of their bytes.
+/// Writes the number of strings and the number of their bytes.
 pub(crate) fn sizes(
     strings: &Strings,
     mem: &mut GuestMemory<'_>,

@@ -1,4 +1,6 @@
-//! `clock_*`: the four clocks of Preview 1.
+//! `clock_*`: the four [clocks] of Preview 1.
+//!
+//! [clocks]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#clockid
 
 use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
@@ -9,7 +11,7 @@ use crate::exit::Fail;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 
-/// The host's clock for a WASI clock id: realtime, monotonic, CPU time of the process, CPU time of the thread.
+/// Returns the host's clock for a WASI clock id: realtime, monotonic, CPU time of the process, CPU time of the thread.
 pub(crate) fn host_clock(id: u32) -> Result<ClockId, Errno> {
     match id {
         0 => Ok(ClockId::Realtime),
@@ -20,19 +22,27 @@ pub(crate) fn host_clock(id: u32) -> Result<ClockId, Errno> {
     }
 }
 
-/// A host time in nanoseconds.
+/// Returns a host time in nanoseconds.
 pub(crate) fn nanoseconds(time: Timespec) -> u64 {
     timestamp(time.tv_sec, time.tv_nsec as u64)
 }
 
-/// Returns a clock's resolution in nanoseconds, which the first call for it gets by `ask`. `INVAL` for an unknown clock.
+/// Returns a clock's resolution in nanoseconds. The first call for a clock gets it by `ask`.
+///
+/// # Errors
+/// `INVAL` for an unknown clock.
 fn resolution(known: &mut [Option<u64>; 4], id: u32, ask: impl FnOnce(ClockId) -> Timespec) -> Result<u64, Errno> {
     let clock = host_clock(id)?;
     let known = known.get_mut(id as usize).ok_or(Errno::Inval)?;
     Ok(*known.get_or_insert_with(|| nanoseconds(ask(clock))))
 }
 
-/// `clock_res_get(id, resolution)`: writes the clock's resolution in nanoseconds. `INVAL` for an unknown clock.
+/// [`clock_res_get`]: writes the clock's resolution in nanoseconds.
+///
+/// # Errors
+/// `INVAL` for an unknown clock.
+///
+/// [`clock_res_get`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#clock_res_get
 pub(crate) fn clock_res_get(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -42,8 +52,12 @@ pub(crate) fn clock_res_get(
     Ok(mem.write_u64(resolution_at, resolution(&mut ctx.resolutions, id, clock_getres)?)?)
 }
 
-/// `clock_time_get(id, precision, time)`: writes the time in nanoseconds, as exact as the host has it. `INVAL` for an unknown
-/// clock.
+/// [`clock_time_get`]: writes the time in nanoseconds, with the host's full precision.
+///
+/// # Errors
+/// `INVAL` for an unknown clock.
+///
+/// [`clock_time_get`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#clock_time_get
 pub(crate) fn clock_time_get(
     _ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,

@@ -5,7 +5,9 @@ use crate::ctx::WasiCtx;
 use crate::memory::GuestMemory;
 use crate::pointer::{MemoryFault, Pointer};
 
-/// `environ_get(environ, environ_buf)`: writes one pointer per variable to `environ` and `NAME=value` strings to the buffer.
+/// [`environ_get`]: writes one pointer per variable to `environ` and the `NAME=value` strings to `environ_buf`.
+///
+/// [`environ_get`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#environ_get
 pub(crate) fn environ_get(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -15,7 +17,9 @@ pub(crate) fn environ_get(
     copy(&ctx.env, mem, environ, environ_buf)
 }
 
-/// `environ_sizes_get(count, buf_size)`: writes how many variables there are and how many bytes they take.
+/// [`environ_sizes_get`]: writes the number of variables and the number of their bytes.
+///
+/// [`environ_sizes_get`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#environ_sizes_get
 pub(crate) fn environ_sizes_get(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,

@@ -1,6 +1,7 @@
 //! `fd_*` calls about a descriptor itself: its status, flags, rights, position, size, times and number.
 //!
-//! Each takes the descriptor first; one that is not open is `BADF`, and so is a directory where only a file makes sense.
+//! Each call takes the descriptor first. It fails with `BADF` for a descriptor that is not open, and for a directory if the
+//! operation makes sense only for files.
 
 use std::num::NonZeroU64;
 use std::os::fd::AsFd;
@@ -11,22 +12,25 @@ use rustix::fs::{
 };
 use rustix::io::retry_on_intr;
 
-use crate::abi::{Fdstat, Filestat, fdflags, flags, prestat_dir};
+use crate::abi::{Fdstat, fdflags, flags, prestat_dir};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{Descriptor, HostFile, Object};
 use crate::memory::GuestMemory;
-use crate::names::Names;
 use crate::pointer::Pointer;
 use crate::rights;
+use crate::virtual_dir::VirtualDir;
 
-/// The file behind `fd`, if it is one and keeps the rights: `BADF` for a directory, `SPIPE` for what lies in this process.
+/// Returns the file of `fd` for an operation that needs a position and the rights `wanted`.
+///
+/// # Errors
+/// `BADF` for a directory, `SPIPE` for a stream, `NOTCAPABLE` for a revoked right.
 fn host_file(ctx: &WasiCtx, fd: u32, wanted: u64) -> Result<(&HostFile, &Descriptor), Errno> {
     let descriptor = ctx.fds.get(fd)?;
     let file = match &descriptor.object {
         Object::Host(file) => file,
-        Object::Directory(_) | Object::Names(_) => return Err(Errno::Badf),
+        Object::Directory(_) | Object::Virtual(_) => return Err(Errno::Badf),
         Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Spipe),
     };
     file.seekable()?;
@@ -34,8 +38,14 @@ fn host_file(ctx: &WasiCtx, fd: u32, wanted: u64) -> Result<(&HostFile, &Descrip
     Ok((file, descriptor))
 }
 
-/// `fd_advise(fd, offset, len, advice)`: tells the host how the file will be read. `INVAL` for an unknown advice or a range
-/// that is no file range, `SPIPE` for a stream.
+/// [`fd_advise`]: tells the host how the guest will access a range of the file. A `len` of 0 means up to the end, as in
+/// [`posix_fadvise`].
+///
+/// # Errors
+/// `INVAL` for an unknown advice or an invalid range, `SPIPE` for a stream.
+///
+/// [`fd_advise`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_advise
+/// [`posix_fadvise`]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/posix_fadvise.html
 pub(crate) fn fd_advise(
     ctx: &mut WasiCtx,
     _mem: &mut GuestMemory<'_>,
@@ -60,8 +70,14 @@ pub(crate) fn fd_advise(
     Ok(fadvise(&file.fd, offset, NonZeroU64::new(len), advice)?)
 }
 
-/// `fd_allocate(fd, offset, len)`: makes sure that space for the range exists, growing the file to its end if need be, as
-/// `posix_fallocate`. `INVAL` for no bytes, `FBIG` past the largest file, `NOTSUP` where the host's file system cannot.
+/// [`fd_allocate`]: reserves space for a range and extends the file to the end of that range if it is shorter, as
+/// [`posix_fallocate`] does.
+///
+/// # Errors
+/// `INVAL` for a range of no bytes, `FBIG` past the largest file, `NOTSUP` if the host's file system does not support it.
+///
+/// [`fd_allocate`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_allocate
+/// [`posix_fallocate`]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/posix_fallocate.html
 pub(crate) fn fd_allocate(
     ctx: &mut WasiCtx,
     _mem: &mut GuestMemory<'_>,
@@ -82,17 +98,23 @@ pub(crate) fn fd_allocate(
     }
 }
 
-/// `fd_close(fd)`: frees the number; the last reference closes the host's descriptor.
+/// [`fd_close`]: frees the number and closes the host's descriptor.
+///
+/// [`fd_close`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_close
 pub(crate) fn fd_close(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -> Result<(), Errno> {
     ctx.fds.remove(fd).map(drop)
 }
 
-/// `fd_datasync(fd)`: waits until the data is on the device.
+/// [`fd_datasync`]: waits until the data is on the device.
+///
+/// [`fd_datasync`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_datasync
 pub(crate) fn fd_datasync(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -> Result<(), Errno> {
     sync(ctx, fd, true)
 }
 
-/// `fd_sync(fd)`: waits until data and metadata are on the device; also for directories.
+/// [`fd_sync`]: waits until data and metadata are on the device. Works for directories too.
+///
+/// [`fd_sync`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_sync
 pub(crate) fn fd_sync(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -> Result<(), Errno> {
     sync(ctx, fd, false)
 }
@@ -108,13 +130,15 @@ fn sync(ctx: &WasiCtx, fd: u32, data_only: bool) -> Result<(), Errno> {
             reopened = openat(&directory.file, ".", how, Mode::empty())?;
             reopened.as_fd()
         }
-        Object::Names(_) => return Ok(()),
+        Object::Virtual(_) => return Ok(()),
         Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Inval),
     };
     Ok(retry_on_intr(|| if data_only { fdatasync(host) } else { fsync(host) })?)
 }
 
-/// `fd_fdstat_get(fd, stat)`: writes the descriptor's kind, flags and rights.
+/// [`fd_fdstat_get`]: writes the descriptor's kind, flags and rights.
+///
+/// [`fd_fdstat_get`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_fdstat_get
 pub(crate) fn fd_fdstat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, stat: Pointer) -> Result<(), Fail> {
     let descriptor = ctx.fds.get(fd)?;
     let fdstat = Fdstat {
@@ -126,10 +150,16 @@ pub(crate) fn fd_fdstat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u3
     Ok(fdstat.write(mem, stat)?)
 }
 
-/// `fd_fdstat_set_flags(fd, flags)`: sets `APPEND` and `NONBLOCK`. The synchronising flags cannot be added to an open file,
-/// which is `INVAL`; dropping them is accepted and changes nothing, as on Linux.
+/// [`fd_fdstat_set_flags`]: sets `APPEND` and `NONBLOCK`.
 ///
-/// Both flags are carried out by the calls, so nothing changes on the host: an inherited stream is shared with the shell.
+/// The synchronising flags cannot be added to an open file. Removing them succeeds and has no effect, as on Linux. The calls
+/// implement both flags, and the host's descriptor keeps its mode: an inherited stream is shared with the process that started
+/// this one.
+///
+/// # Errors
+/// `INVAL` for an unknown flag or an added synchronising flag.
+///
+/// [`fd_fdstat_set_flags`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_fdstat_set_flags
 pub(crate) fn fd_fdstat_set_flags(
     ctx: &mut WasiCtx,
     _mem: &mut GuestMemory<'_>,
@@ -147,7 +177,12 @@ pub(crate) fn fd_fdstat_set_flags(
     Ok(())
 }
 
-/// `fd_fdstat_set_rights(fd, base, inheriting)`: takes rights away; `NOTCAPABLE` if that would add any.
+/// [`fd_fdstat_set_rights`]: reduces the descriptor's rights.
+///
+/// # Errors
+/// `NOTCAPABLE` if a right would be added.
+///
+/// [`fd_fdstat_set_rights`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_fdstat_set_rights
 pub(crate) fn fd_fdstat_set_rights(
     ctx: &mut WasiCtx,
     _mem: &mut GuestMemory<'_>,
@@ -155,28 +190,29 @@ pub(crate) fn fd_fdstat_set_rights(
     base: u64,
     inheriting: u64,
 ) -> Result<(), Errno> {
-    ctx.fds.get_mut(fd)?.take_away(base, inheriting)
+    ctx.fds.get_mut(fd)?.reduce_rights(base, inheriting)
 }
 
-/// `fd_filestat_get(fd, stat)`: writes 64 bytes of file status.
-pub(crate) fn fd_filestat_get(
+/// [`fd_filestat_get`]: writes the file status in `SIZE` bytes, the size of [`Filestat`](crate::abi::Filestat) in the module.
+///
+/// [`fd_filestat_get`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_filestat_get
+pub(crate) fn fd_filestat_get<const SIZE: usize>(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
     stat: Pointer,
 ) -> Result<(), Fail> {
-    Ok(filestat(ctx, fd)?.write(mem, stat)?)
-}
-
-/// The status that `fd_filestat_get` writes, in either layout.
-pub(crate) fn filestat(ctx: &WasiCtx, fd: u32) -> Result<Filestat, Errno> {
     let descriptor = ctx.fds.get(fd)?;
     descriptor.require(rights::FD_FILESTAT_GET)?;
-    descriptor.object.stat()
+    Ok(descriptor.object.stat()?.write::<SIZE>(mem, stat)?)
 }
 
-/// `fd_filestat_set_size(fd, size)`: truncates or extends with zeros. `INVAL` for what is no file size, `FBIG` for one that
-/// the file system cannot have.
+/// [`fd_filestat_set_size`]: truncates the file, or extends it with zeros.
+///
+/// # Errors
+/// `INVAL` for an invalid file size or a file not open for writing, `FBIG` for a size that the file system does not support.
+///
+/// [`fd_filestat_set_size`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_filestat_set_size
 pub(crate) fn fd_filestat_set_size(
     ctx: &mut WasiCtx,
     _mem: &mut GuestMemory<'_>,
@@ -186,7 +222,7 @@ pub(crate) fn fd_filestat_set_size(
     let descriptor = ctx.fds.get(fd)?;
     let file = match &descriptor.object {
         Object::Host(file) => file,
-        Object::Directory(_) | Object::Names(_) => return Err(Errno::Badf),
+        Object::Directory(_) | Object::Virtual(_) => return Err(Errno::Badf),
         Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Inval),
     };
     descriptor.require(rights::FD_FILESTAT_SET_SIZE)?;
@@ -197,7 +233,10 @@ pub(crate) fn fd_filestat_set_size(
     Ok(retry_on_intr(|| ftruncate(&file.fd, size))?)
 }
 
-/// What `fstflags` and two times ask for. Setting a time both to a value and to now, or an unknown flag, is `INVAL`.
+/// Decodes `fstflags` and two times.
+///
+/// # Errors
+/// `INVAL` for an unknown flag, or for a time that is set both to a value and to now.
 pub(crate) fn timestamps(atim: u64, mtim: u64, fst_flags: u32) -> Result<Timestamps, Errno> {
     let fst_flags = flags(fst_flags, 0xf)?;
     let decode = |set: u16, time: u64| {
@@ -212,8 +251,10 @@ pub(crate) fn timestamps(atim: u64, mtim: u64, fst_flags: u32) -> Result<Timesta
     Ok(Timestamps { last_access: decode(fst_flags & 3, atim)?, last_modification: decode(fst_flags >> 2, mtim)? })
 }
 
-/// `fd_filestat_set_times(fd, atim, mtim, fst_flags)`: sets either time to a value or to now. The host's file system clamps
-/// what it cannot store.
+/// [`fd_filestat_set_times`]: sets either time to a value or to now. The host's file system clamps values that it cannot
+/// store.
+///
+/// [`fd_filestat_set_times`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_filestat_set_times
 pub(crate) fn fd_filestat_set_times(
     ctx: &mut WasiCtx,
     _mem: &mut GuestMemory<'_>,
@@ -230,7 +271,7 @@ pub(crate) fn fd_filestat_set_times(
             let directory = directory.writable()?;
             Ok(utimensat(&directory.file, ".", &times, AtFlags::empty())?)
         }
-        Object::Names(_) => Err(Errno::Rofs),
+        Object::Virtual(_) => Err(Errno::Rofs),
         Object::Host(file) => {
             file.writable()?;
             Ok(futimens(&file.fd, &times)?)
@@ -239,8 +280,12 @@ pub(crate) fn fd_filestat_set_times(
     }
 }
 
-/// `fd_prestat_get(fd, prestat)`: writes the length of a granted directory's name. `BADF` for anything else, which is how a
-/// guest knows where the granted directories end.
+/// [`fd_prestat_get`]: writes the length of a granted directory's guest path.
+///
+/// # Errors
+/// `BADF` for any other descriptor. Guests thereby recognise the end of the granted directories.
+///
+/// [`fd_prestat_get`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_prestat_get
 pub(crate) fn fd_prestat_get(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -250,7 +295,12 @@ pub(crate) fn fd_prestat_get(
     Ok(mem.write(prestat, &prestat_dir(preopen(ctx, fd)?.len() as u32))?)
 }
 
-/// `fd_prestat_dir_name(fd, path, path_len)`: writes a granted directory's name. `NAMETOOLONG` if it does not fit.
+/// [`fd_prestat_dir_name`]: writes a granted directory's guest path.
+///
+/// # Errors
+/// `NAMETOOLONG` if it does not fit.
+///
+/// [`fd_prestat_dir_name`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_prestat_dir_name
 pub(crate) fn fd_prestat_dir_name(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -265,21 +315,31 @@ pub(crate) fn fd_prestat_dir_name(
     Ok(mem.write(path, name.as_bytes())?)
 }
 
+/// Returns the guest path of a granted directory; `BADF` for any other descriptor.
 fn preopen(ctx: &WasiCtx, fd: u32) -> Result<&str, Errno> {
     match &ctx.fds.get(fd)?.object {
         Object::Directory(directory) => directory.preopen.as_deref().ok_or(Errno::Badf),
-        Object::Names(Names { preopen: true, .. }) => Ok("/"),
+        Object::Virtual(VirtualDir { preopen: true, .. }) => Ok("/"),
         _ => Err(Errno::Badf),
     }
 }
 
-/// `fd_renumber(fd, to)`: moves a descriptor to the number of another, which is closed. Both must be open, else `BADF`.
+/// [`fd_renumber`]: moves a descriptor to the number of another, which it closes.
+///
+/// # Errors
+/// `BADF` unless both are open.
+///
+/// [`fd_renumber`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_renumber
 pub(crate) fn fd_renumber(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32, to: u32) -> Result<(), Errno> {
     ctx.fds.renumber(fd, to)
 }
 
-/// `fd_seek(fd, offset, whence, new_offset)`: moves the position and writes it. `INVAL` for an unknown whence or a position
-/// before the start, `SPIPE` for a stream.
+/// [`fd_seek`]: moves the position and writes it.
+///
+/// # Errors
+/// `INVAL` for an unknown `whence` or a position before the start, `SPIPE` for a stream.
+///
+/// [`fd_seek`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_seek
 pub(crate) fn fd_seek(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -298,12 +358,17 @@ pub(crate) fn fd_seek(
     seek(ctx, mem, fd, target, new_offset)
 }
 
-/// `fd_tell(fd, offset)`: writes the position.
+/// [`fd_tell`]: writes the position.
+///
+/// [`fd_tell`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_tell
 pub(crate) fn fd_tell(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, offset: Pointer) -> Result<(), Fail> {
     seek(ctx, mem, fd, SeekFrom::Current(0), offset)
 }
 
-/// Moves a position. `NOTCAPABLE` if `FD_SEEK` was taken away; for asking without moving, if `FD_TELL` was too.
+/// Moves the position and writes it.
+///
+/// # Errors
+/// `NOTCAPABLE` if `FD_SEEK` was revoked. A call that does not move the position fails only if `FD_TELL` was revoked too.
 pub(crate) fn seek(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,

@@ -1,6 +1,6 @@
-//! `fd_read`, `fd_write` and their relatives: bytes between guest memory and a descriptor, without copies.
+//! Transfers between guest memory and a descriptor, without copies: `fd_read`, `fd_write` and their relatives.
 //!
-//! Lists of buffers are read before anything else, so that a pointer outside the memory has no effect.
+//! A call reads its list of buffers first, so that a call with a pointer outside the memory has no effect.
 
 use std::borrow::Cow;
 use std::io::IoSlice;
@@ -21,18 +21,20 @@ use crate::listing::Listing;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 use crate::rights;
-use crate::wait::Patience;
+use crate::wait::WaitMode;
 
-/// What a pipe that is ready takes without blocking: `PIPE_BUF`. A guest that can be interrupted, or that must not wait,
-/// writes no more at once to a standard stream, as the host's write would block.
+/// Bytes that a writable pipe accepts without blocking: `PIPE_BUF` ([`pipe(7)`]). A write to a standard stream is cut to this
+/// size if the guest can be interrupted or must not wait, because the host's descriptor may block.
+///
+/// [`pipe(7)`]: https://man7.org/linux/man-pages/man7/pipe.7.html
 const READY_PIPE: usize = 4096;
 
-/// The offset by which `pwritev2` means the file's own position.
+/// Offset that makes `pwritev2` use the file's own position.
 const OWN_POSITION: u64 = u64::MAX;
 
-/// How an operation on `file` may wait.
-pub(crate) fn patience<'a>(file: &HostFile, flags: u16, interrupt: Option<&'a InterruptHandle>) -> Patience<'a> {
-    Patience {
+/// Returns the wait mode of an operation on `file`.
+pub(crate) fn wait_mode<'a>(file: &HostFile, flags: u16, interrupt: Option<&'a InterruptHandle>) -> WaitMode<'a> {
+    WaitMode {
         interrupt,
         may_wait: file.kind != Kind::File,
         nonblock: flags & fdflags::NONBLOCK != 0,
@@ -40,8 +42,12 @@ pub(crate) fn patience<'a>(file: &HostFile, flags: u16, interrupt: Option<&'a In
     }
 }
 
-/// `fd_read(fd, iovs, iovs_len, nread)`: reads at the position, moves it, and writes how many bytes came. `BADF` if not open
-/// for reading, `ISDIR` for a directory, `AGAIN` if it would wait and must not.
+/// [`fd_read`]: reads at the position, moves it, and writes the number of bytes read.
+///
+/// # Errors
+/// `BADF` if not open for reading, `ISDIR` for a directory, `AGAIN` if it must not wait and would.
+///
+/// [`fd_read`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_read
 pub(crate) fn fd_read(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -52,7 +58,7 @@ pub(crate) fn fd_read(
 ) -> Result<(), Fail> {
     let mut buffers = mem.scatter(iovs, iovs_len)?;
     let descriptor = ctx.fds.get_mut(fd)?;
-    if let Object::Directory(_) | Object::Names(_) = descriptor.object {
+    if let Object::Directory(_) | Object::Virtual(_) = descriptor.object {
         return Err(Errno::Isdir.into());
     }
     descriptor.require(rights::FD_READ)?;
@@ -60,8 +66,8 @@ pub(crate) fn fd_read(
         _ if buffers.is_empty() => 0,
         Object::Input(input) => input.read(&mut buffers),
         Object::Host(file) => {
-            let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
-            patience.run(file.fd.as_fd(), PollFlags::IN, || readv(&file.fd, &mut buffers))?
+            let mode = wait_mode(file, descriptor.flags, ctx.interrupt.as_ref());
+            mode.run(file.fd.as_fd(), PollFlags::IN, || readv(&file.fd, &mut buffers))?
         }
         _ => return Err(Errno::Badf.into()),
     };
@@ -69,7 +75,12 @@ pub(crate) fn fd_read(
     Ok(mem.write_u32(nread, read as u32)?)
 }
 
-/// `fd_pread(fd, iovs, iovs_len, offset, nread)`: reads at `offset` and leaves the position alone. `SPIPE` for a stream.
+/// [`fd_pread`]: reads at `offset` without moving the position.
+///
+/// # Errors
+/// `SPIPE` for a stream.
+///
+/// [`fd_pread`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_pread
 pub(crate) fn fd_pread(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -86,8 +97,12 @@ pub(crate) fn fd_pread(
     Ok(mem.write_u32(nread, read as u32)?)
 }
 
-/// `fd_write(fd, iovs, iovs_len, nwritten)`: writes at the position, or at the end with `APPEND`, and writes how many bytes
-/// went. `BADF` if not open for writing, `PIPE` if nobody reads, `NOSPC` past the limit on output.
+/// [`fd_write`]: writes at the position, or at the end with `APPEND`, and writes the number of bytes written.
+///
+/// # Errors
+/// `BADF` if not open for writing, `PIPE` for a pipe without readers, `NOSPC` past the limit on output.
+///
+/// [`fd_write`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_write
 pub(crate) fn fd_write(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -105,21 +120,26 @@ pub(crate) fn fd_write(
         Object::Output(output) => output.write(&clip(&buffers, limit))?,
         Object::Discard => limit,
         Object::Host(file) => {
-            let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
-            if (patience.interrupt.is_some() || patience.nonblock) && patience.host_blocks && patience.may_wait {
+            let mode = wait_mode(file, descriptor.flags, ctx.interrupt.as_ref());
+            if (mode.interrupt.is_some() || mode.nonblock) && mode.host_blocks && mode.may_wait {
                 limit = limit.min(READY_PIPE);
             }
             let append = descriptor.flags & fdflags::APPEND != 0;
-            write_host(file, append, patience, &clip(&buffers, limit))?
+            write_host(file, append, mode, &clip(&buffers, limit))?
         }
-        Object::Directory(_) | Object::Names(_) | Object::Input(_) => return Err(Errno::Badf.into()),
+        Object::Directory(_) | Object::Virtual(_) | Object::Input(_) => return Err(Errno::Badf.into()),
     };
     spend(ctx, metered, written);
     Ok(mem.write_u32(nwritten, written as u32)?)
 }
 
-/// `fd_pwrite(fd, iovs, iovs_len, offset, nwritten)`: writes at `offset` and leaves the position alone, also with `APPEND`.
+/// [`fd_pwrite`]: writes at `offset` without moving the position, even with `APPEND`, as [POSIX `pwrite`] requires.
+///
+/// # Errors
 /// `SPIPE` for a stream, `NOSPC` past the limit on output.
+///
+/// [`fd_pwrite`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_pwrite
+/// [POSIX `pwrite`]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/pwrite.html
 pub(crate) fn fd_pwrite(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -138,8 +158,10 @@ pub(crate) fn fd_pwrite(
     Ok(mem.write_u32(nwritten, written as u32)?)
 }
 
-/// `fd_readdir(fd, buf, buf_len, cookie, bufused)`: writes directory entries from `cookie` on, the last one cut where the
-/// buffer ends. Fewer bytes than `buf_len` mean the end. Cookie 0 reads the directory anew.
+/// [`fd_readdir`]: writes directory entries from `cookie` on. The last one is cut where the buffer ends. Fewer bytes than
+/// `buf_len` mean the end. Cookie 0 reads the directory again.
+///
+/// [`fd_readdir`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_readdir
 pub(crate) fn fd_readdir(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -155,7 +177,7 @@ pub(crate) fn fd_readdir(
     let listing = match (last, &ctx.fds.get(fd)?.object) {
         (Some(listing), _) if cookie != 0 => listing,
         (_, Object::Directory(directory)) => Listing::read(&directory.file, directory.preopen.is_some())?,
-        (_, Object::Names(names)) => names.list(&ctx.fds)?,
+        (_, Object::Virtual(dir)) => dir.list(&ctx.fds)?,
         _ => return Err(Errno::Notdir.into()),
     };
     let used = listing.copy(cookie, mem.slice_mut(buf, buf_len)?);
@@ -165,13 +187,17 @@ pub(crate) fn fd_readdir(
     Ok(mem.write_u32(bufused, used as u32)?)
 }
 
-/// The file behind `fd`, for an access at `offset`: it has a position, is open for `wanted`, and the right to choose where was not taken away.
+/// Returns the file of `fd` for an access at `offset` that needs the right `wanted`.
+///
+/// # Errors
+/// `ISDIR` or `BADF` for a directory, `SPIPE` for a stream, `BADF` if the file is not open for the access, `NOTCAPABLE` if
+/// `FD_SEEK` was revoked, `INVAL` for an invalid offset.
 fn positioned(ctx: &WasiCtx, fd: u32, wanted: u64, offset: u64) -> Result<&HostFile, Errno> {
     let descriptor = ctx.fds.get(fd)?;
     let file = match &descriptor.object {
         Object::Host(file) => file,
-        Object::Directory(_) | Object::Names(_) if wanted == rights::FD_READ => return Err(Errno::Isdir),
-        Object::Directory(_) | Object::Names(_) => return Err(Errno::Badf),
+        Object::Directory(_) | Object::Virtual(_) if wanted == rights::FD_READ => return Err(Errno::Isdir),
+        Object::Directory(_) | Object::Virtual(_) => return Err(Errno::Badf),
         Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Spipe),
     };
     file.seekable()?;
@@ -180,7 +206,10 @@ fn positioned(ctx: &WasiCtx, fd: u32, wanted: u64, offset: u64) -> Result<&HostF
     if offset > i64::MAX as u64 { Err(Errno::Inval) } else { Ok(file) }
 }
 
-/// Returns how many bytes of `buffers` the limit on output lets through; `NOSPC` if it is used up.
+/// Returns the number of bytes of `buffers` that the limit on output permits.
+///
+/// # Errors
+/// `NOSPC` if the limit is reached.
 fn allowance(ctx: &WasiCtx, metered: bool, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
     let total: usize = buffers.iter().map(|buffer| buffer.len()).sum();
     match ctx.output_left {
@@ -190,14 +219,14 @@ fn allowance(ctx: &WasiCtx, metered: bool, buffers: &[IoSlice<'_>]) -> Result<us
     }
 }
 
-/// Counts what was written against the limit on output.
+/// Counts written bytes against the limit on output.
 fn spend(ctx: &mut WasiCtx, metered: bool, written: usize) {
     if metered && let Some(left) = &mut ctx.output_left {
         *left = left.saturating_sub(written as u64);
     }
 }
 
-/// The first `limit` bytes of `buffers`.
+/// Returns the first `limit` bytes of `buffers`.
 fn clip<'b>(buffers: &'b [IoSlice<'b>], limit: usize) -> Cow<'b, [IoSlice<'b>]> {
     let mut left = limit;
     for (index, buffer) in buffers.iter().enumerate() {
@@ -211,12 +240,12 @@ fn clip<'b>(buffers: &'b [IoSlice<'b>], limit: usize) -> Cow<'b, [IoSlice<'b>]> 
     Cow::Borrowed(buffers)
 }
 
-/// Writes to a host descriptor, waiting as it may.
-fn write_host(file: &HostFile, append: bool, patience: Patience<'_>, buffers: &[IoSlice<'_>]) -> Result<usize, Fail> {
-    patience.run(file.fd.as_fd(), PollFlags::OUT, || match file.kind {
+/// Writes to a host descriptor, waiting as `mode` permits.
+fn write_host(file: &HostFile, append: bool, mode: WaitMode<'_>, buffers: &[IoSlice<'_>]) -> Result<usize, Fail> {
+    mode.run(file.fd.as_fd(), PollFlags::OUT, || match file.kind {
         Kind::Socket => sendmsg(&file.fd, buffers, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL),
         Kind::File if append => match pwritev2(&file.fd, buffers, OWN_POSITION, ReadWriteFlags::APPEND) {
-            // A file system or kernel without this flag: the next best thing, not atomic between processes.
+            // The file system or kernel lacks this flag. Seeking first is not atomic between processes.
             Err(HostErrno::NOTSUP | HostErrno::NOSYS | HostErrno::INVAL) => {
                 rustix::fs::seek(&file.fd, SeekFrom::End(0))?;
                 writev(&file.fd, buffers)

@@ -1,8 +1,9 @@
 //! The calls, one short function each, by family.
 //!
-//! A call decodes its arguments, uses a capability that the context holds, writes its results and returns an error number.
-//! Parameters that are guest pointers are `u32` and go through [`crate::memory::GuestMemory`] alone. [`crate::table`] lists
-//! them all; [`unstable`] has the few that differ in `wasi_unstable`.
+//! A call decodes its arguments, uses an object that the context holds, writes its results and returns an error number.
+//! Parameters that are guest pointers have the type [`Pointer`](crate::pointer::Pointer), and only
+//! [`GuestMemory`](crate::memory::GuestMemory) dereferences them. [`crate::table`] lists all calls. [`unstable`] has those
+//! that differ in `wasi_unstable`.
 
 pub(crate) mod args;
 pub(crate) mod clock;

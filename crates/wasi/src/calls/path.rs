@@ -1,11 +1,11 @@
-//! `path_*`: everything named by a directory and a path below it.
+//! `path_*`: calls on a directory and a path below it.
 //!
-//! Common errors: `BADF` if the directory is not open, `NOTDIR` if it is not a directory, `NOTCAPABLE` if the right was taken away,
-//! `INVAL` (NUL), `NOENT` (empty) and `NAMETOOLONG` for the path itself, `PERM` if it leads out of the directory,
-//! `ROFS` for a change below a directory granted read-only. The rest is what Linux says.
+//! Common errors: `BADF` if the directory is not open, `NOTDIR` if it is not a directory, `NOTCAPABLE` if the right was
+//! revoked. For the path itself: `INVAL` for NUL in it, `NOENT` if it is empty, `NAMETOOLONG` if it is too long, `PERM` if it
+//! leads out of the directory. `ROFS` for a change below a directory granted read-only. All other errors are Linux's.
 //!
-//! Paths are bytes: the guest names what the host names, whatever the encoding. An absolute link leads where the guest's own
-//! `open` of that path would; see [`crate::namespace`].
+//! Paths are bytes, as on the host, whatever their encoding. An absolute link leads where the guest's own `open` of that path
+//! would lead; see [`crate::namespace`].
 
 use std::os::fd::AsFd as _;
 
@@ -21,14 +21,14 @@ use crate::abi::{Filestat, Filetype, SYMLINK_FOLLOW, fdflags, flags, oflags};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
-use crate::fd_table::{Descriptor, Directory, HostFd, HostFile, Kind, Object, Taken};
+use crate::fd_table::{Descriptor, Directory, HostFd, HostFile, Kind, Object, Revoked};
 use crate::fifo;
 use crate::memory::GuestMemory;
-use crate::names::Names;
 use crate::namespace::{Found, Last, Spot, link_text, reach, reach_any};
 use crate::pointer::Pointer;
 use crate::rights;
 use crate::sandbox::{self, OpenHow, Place, guest_path, sync_flags};
+use crate::virtual_dir::VirtualDir;
 use crate::wait::Pauses;
 
 /// Decodes `lookupflags`.
@@ -36,7 +36,7 @@ fn follows(lookup: u32) -> Result<bool, Errno> {
     Ok(flags(lookup, SYMLINK_FOLLOW as u16)? != 0)
 }
 
-/// Reads the path for a call that needs `right` of the directory.
+/// Reads the path of a call that needs `right` on the directory.
 fn path_below<'m>(
     ctx: &WasiCtx,
     mem: &'m GuestMemory<'_>,
@@ -49,7 +49,12 @@ fn path_below<'m>(
     guest_path(mem, path, path_len)
 }
 
-/// `path_create_directory(fd, path)`: `EXIST` if there is anything by that name.
+/// [`path_create_directory`]: makes a directory.
+///
+/// # Errors
+/// `EXIST` if the name exists.
+///
+/// [`path_create_directory`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_create_directory
 pub(crate) fn path_create_directory(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -64,8 +69,11 @@ pub(crate) fn path_create_directory(
     })?)
 }
 
-/// `path_filestat_get(fd, flags, path, stat)`: writes 64 bytes of file status, of a link itself unless it is to be followed.
-pub(crate) fn path_filestat_get(
+/// [`path_filestat_get`]: writes the file status in `SIZE` bytes, the size of [`Filestat`] in the module. Describes a link
+/// itself unless `SYMLINK_FOLLOW` is set.
+///
+/// [`path_filestat_get`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_filestat_get
+pub(crate) fn path_filestat_get<const SIZE: usize>(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     fd: u32,
@@ -74,28 +82,19 @@ pub(crate) fn path_filestat_get(
     path_len: u32,
     stat: Pointer,
 ) -> Result<(), Fail> {
-    Ok(filestat(ctx, mem, fd, lookup, path, path_len)?.write(mem, stat)?)
-}
-
-/// The status that `path_filestat_get` writes, in either layout.
-pub(crate) fn filestat(
-    ctx: &WasiCtx,
-    mem: &GuestMemory<'_>,
-    fd: u32,
-    lookup: u32,
-    path: Pointer,
-    path_len: u32,
-) -> Result<Filestat, Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_FILESTAT_GET, path, path_len)?;
     let follow = follows(lookup)?;
-    Ok(reach_any(&ctx.fds, fd, rights::PATH_FILESTAT_GET, path, Last::followed_if(follow), |found| match found {
+    let last = Last::followed_if(follow);
+    let status = reach_any(&ctx.fds, fd, rights::PATH_FILESTAT_GET, path, last, |found| match found {
         Found::Spot(spot) => Ok(Filestat::from_host(&sandbox::stat(&spot.directory.file, &spot.path, follow)?)),
-        Found::Names(_, names) => Ok(names.stat()),
-    })?)
+        Found::Virtual(_, dir) => Ok(dir.stat()),
+    })?;
+    Ok(status.write::<SIZE>(mem, stat)?)
 }
 
-/// `path_filestat_set_times(fd, flags, path, atim, mtim, fst_flags)`: sets either time to a value or to now, of a link itself
-/// unless it is to be followed.
+/// [`path_filestat_set_times`]: sets either time to a value or to now. Changes a link itself unless `SYMLINK_FOLLOW` is set.
+///
+/// [`path_filestat_set_times`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_filestat_set_times
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn path_filestat_set_times(
     ctx: &mut WasiCtx,
@@ -118,11 +117,11 @@ pub(crate) fn path_filestat_set_times(
             return Ok(utimensat(&*place.parent, place.name, &times, AtFlags::SYMLINK_NOFOLLOW)?);
         }
         match utimensat(&sandbox::open_as_path(start, &spot.path, true)?, "", &times, AtFlags::EMPTY_PATH) {
-            // Linux before 5.8: the file has to be opened for something.
+            // Before 5.8, Linux does not accept an empty path here. The file must be open for access.
             Err(HostErrno::INVAL) => {
                 let (file, stat) = sandbox::open(start, &spot.path, OpenHow::READ)?;
                 match FileType::from_raw_mode(stat.st_mode) {
-                    // It may be open for lookups alone.
+                    // The directory may be open only for lookups, which `futimens` does not accept.
                     FileType::Directory => Ok(utimensat(&file, ".", &times, AtFlags::empty())?),
                     _ => Ok(futimens(&file, &times)?),
                 }
@@ -132,8 +131,13 @@ pub(crate) fn path_filestat_set_times(
     })?)
 }
 
-/// `path_link(old_fd, old_flags, old_path, new_fd, new_path)`: makes a hard link, of a link itself. `INVAL` if it is to be
-/// followed: no host call does that within a directory. `EXIST` if the new name exists, `PERM` for a directory.
+/// [`path_link`]: makes a hard link. Of a symbolic link, it links the link itself.
+///
+/// # Errors
+/// `INVAL` for `SYMLINK_FOLLOW`, because no host call follows a link and stays within a directory. `EXIST` if the new name
+/// exists, `PERM` for a directory.
+///
+/// [`path_link`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_link
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn path_link(
     ctx: &mut WasiCtx,
@@ -162,15 +166,20 @@ pub(crate) fn path_link(
     })?)
 }
 
-/// `path_open(fd, lookup, path, oflags, rights_base, rights_inheriting, fdflags, opened)`: opens or creates a file or opens a
-/// directory and writes the new descriptor.
+/// [`path_open`]: opens or creates a file, or opens a directory, and writes the new descriptor.
 ///
-/// `FD_READ` and `FD_WRITE` decide the access. `NOTCAPABLE` for a right that was taken away from what the directory passes on;
-/// inheriting rights are reduced by those. `MFILE` if no number is left, before anything is created. `PERM` for `TRUNC` if
-/// the right to set sizes was taken away.
+/// `FD_READ` and `FD_WRITE` decide the access. Inheriting rights are reduced by those that were revoked from what the
+/// directory passes on.
 ///
-/// A FIFO that is opened for reading alone, or for writing alone, waits for its other side. With `NONBLOCK` it does not: for
-/// reading it opens, for writing that is `NXIO` while nobody reads.
+/// Opening a FIFO only for reading, or only for writing, waits for its other end. With `NONBLOCK` it does not wait, as in
+/// [POSIX `open`]: for reading it succeeds, and for writing it is `NXIO` if the FIFO has no reader.
+///
+/// # Errors
+/// `NOTCAPABLE` for a right that was revoked from what the directory passes on. `MFILE` if no number is free; no file is
+/// created then. `PERM` for `TRUNC` if the right to set sizes was revoked.
+///
+/// [`path_open`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_open
+/// [POSIX `open`]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/open.html
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn path_open(
     ctx: &mut WasiCtx,
@@ -198,14 +207,14 @@ pub(crate) fn path_open(
     };
     let needed = if how.create { rights::PATH_OPEN | rights::PATH_CREATE_FILE } else { rights::PATH_OPEN };
     let path = path_below(ctx, mem, fd, needed, path, path_len)?;
-    let taken = passed_on(ctx.fds.get(fd)?, how, rights_base)?;
+    let revoked = revoked_through(ctx.fds.get(fd)?, how, rights_base)?;
     ctx.fds.room()?;
     let wanted = (rights_base, rights_inheriting);
     let last = if how.create && how.exclusive { Last::Kept } else { Last::followed_if(how.follow) };
     let mut pauses = Pauses::default();
     let found = loop {
-        match reach_any(&ctx.fds, fd, needed, path, last, |found| open_at(found, how, rights_base, taken)) {
-            // The host would let an open that blocks wait, for a lease to end for example.
+        match reach_any(&ctx.fds, fd, needed, path, last, |found| open_at(found, how, rights_base, revoked)) {
+            // On the host a blocking `open` would wait, for example for the end of a lease.
             Err(Errno::Again) if how.waits() => pauses.pause(ctx.interrupt.as_ref(), &mut Vec::new())?,
             result => break result?,
         }
@@ -214,44 +223,47 @@ pub(crate) fn path_open(
     Ok(mem.write_u32(opened, ctx.fds.insert(new)?)?)
 }
 
-/// Returns the rights that are taken away of what is opened through `descriptor`; an error if what is asked for needs one.
-fn passed_on(descriptor: &Descriptor, how: OpenHow, rights_base: u64) -> Result<Taken, Errno> {
-    let taken = descriptor.taken.passed_on();
-    if rights_base & taken.base != 0 {
+/// Returns the rights that are revoked from a descriptor opened through `descriptor`.
+///
+/// # Errors
+/// `NOTCAPABLE` if `rights_base` has one of them, `PERM` for truncation if the right to set sizes was revoked.
+fn revoked_through(descriptor: &Descriptor, how: OpenHow, rights_base: u64) -> Result<Revoked, Errno> {
+    let revoked = descriptor.revoked.inherited();
+    if rights_base & revoked.base != 0 {
         Err(Errno::Notcapable)
     } else if how.truncate && descriptor.require(rights::PATH_FILESTAT_SET_SIZE).is_err() {
         Err(Errno::Perm)
     } else {
-        Ok(taken)
+        Ok(revoked)
     }
 }
 
-/// What `path_open` has found.
+/// The result of an open that does not wait.
 enum Opened {
     Host {
         file: std::fs::File,
         stat: Stat,
-        /// A FIFO that is to be written and that nobody reads: `file` only names it.
+        /// True for a FIFO without a reader that is to be written. `file` has no access then and only names it.
         unread: bool,
         read_only: bool,
-        taken: Taken,
+        revoked: Revoked,
     },
-    Names {
-        names: Names,
-        taken: Taken,
+    Virtual {
+        dir: VirtualDir,
+        revoked: Revoked,
     },
 }
 
-/// Opens without waiting. `taken` is taken away by the directory that the path began at.
-fn open_at(found: Found<'_, '_>, how: OpenHow, rights_base: u64, taken: Taken) -> Result<Opened, Errno> {
-    let (Found::Spot(Spot { descriptor, .. }) | Found::Names(descriptor, _)) = &found;
-    let taken = taken.and(passed_on(descriptor, how, rights_base)?);
+/// Opens the file or directory without waiting. `revoked` are the rights revoked by the directory at which the path began.
+fn open_at(found: Found<'_, '_>, how: OpenHow, rights_base: u64, revoked: Revoked) -> Result<Opened, Errno> {
+    let (Found::Spot(Spot { descriptor, .. }) | Found::Virtual(descriptor, _)) = &found;
+    let revoked = revoked.union(revoked_through(descriptor, how, rights_base)?);
     let Spot { directory, path, .. } = match found {
         Found::Spot(spot) => spot,
-        Found::Names(_, names) => return open_names(names, how, taken),
+        Found::Virtual(_, dir) => return open_virtual(dir, how, revoked),
     };
     let read_only = directory.read_only;
-    let opened = |(file, stat), unread| Opened::Host { file, stat, unread, read_only, taken };
+    let opened = |(file, stat), unread| Opened::Host { file, stat, unread, read_only, revoked };
     let start = &directory.file;
     match if read_only { open_read_only(directory, &path, how) } else { sandbox::open(start, &path, how) } {
         Err(Errno::Nxio) if how.write && how.waits() => {
@@ -264,30 +276,30 @@ fn open_at(found: Found<'_, '_>, how: OpenHow, rights_base: u64, taken: Taken) -
     }
 }
 
-/// Opens a directory of names, as one of a file system that is mounted read-only.
-fn open_names(names: Names, how: OpenHow, taken: Taken) -> Result<Opened, Errno> {
+/// Opens a virtual directory, which behaves like a directory of a read-only file system.
+fn open_virtual(dir: VirtualDir, how: OpenHow, revoked: Revoked) -> Result<Opened, Errno> {
     match how {
         OpenHow { create: true, directory: true, .. } => Err(Errno::Inval),
         OpenHow { create: true, exclusive: true, .. } => Err(Errno::Exist),
         OpenHow { create: true, .. } | OpenHow { write: true, .. } | OpenHow { truncate: true, .. } => {
             Err(Errno::Isdir)
         }
-        _ => Ok(Opened::Names { names, taken }),
+        _ => Ok(Opened::Virtual { dir, revoked }),
     }
 }
 
 impl Opened {
-    /// What the guest gets, once the other side of a FIFO is there.
+    /// Makes the guest's descriptor, after the wait for the other end of a FIFO.
     fn into_descriptor(
         self,
         interrupt: Option<&InterruptHandle>,
         how: OpenHow,
         (base, inheriting): (u64, u64),
     ) -> Result<Descriptor, Fail> {
-        let (mut file, stat, unread, read_only, taken) = match self {
-            Opened::Host { file, stat, unread, read_only, taken } => (file, stat, unread, read_only, taken),
-            Opened::Names { names, taken } => {
-                return Ok(Descriptor::directory(Object::Names(names), base, inheriting, taken));
+        let (mut file, stat, unread, read_only, revoked) = match self {
+            Opened::Host { file, stat, unread, read_only, revoked } => (file, stat, unread, read_only, revoked),
+            Opened::Virtual { dir, revoked } => {
+                return Ok(Descriptor::directory(Object::Virtual(dir), base, inheriting, revoked));
             }
         };
         if unread {
@@ -297,7 +309,7 @@ impl Opened {
         Ok(match host {
             HostFile { fd: HostFd::Owned(fd), filetype: Filetype::Directory, .. } => {
                 let directory = Directory { file: fd.into(), read_only, preopen: None, listing: None };
-                Descriptor::directory(Object::Directory(directory), base, inheriting, taken)
+                Descriptor::directory(Object::Directory(directory), base, inheriting, revoked)
             }
             host => {
                 if host.kind == Kind::Pipe && how.read && !how.write && how.waits() {
@@ -306,7 +318,7 @@ impl Opened {
                 Descriptor {
                     rights_base: base & host.applicable_rights(),
                     rights_inheriting: 0,
-                    taken,
+                    revoked,
                     object: Object::Host(host),
                     flags: how.flags,
                     metered: false,
@@ -316,8 +328,8 @@ impl Opened {
     }
 }
 
-/// Opens below a directory that is granted read-only, as on a file system that is mounted so: what exists can be opened, as
-/// long as nothing is written, created or truncated.
+/// Opens a file below a directory that is granted read-only, which behaves like a read-only file system. Existing files open
+/// if nothing is to be written, created or truncated.
 fn open_read_only(directory: &Directory, path: &[u8], how: OpenHow) -> Result<(std::fs::File, Stat), Errno> {
     if how.write || how.truncate {
         return Err(Errno::Rofs);
@@ -333,16 +345,19 @@ fn open_read_only(directory: &Directory, path: &[u8], how: OpenHow) -> Result<(s
     if how.create { opened.map_err(missing_is_read_only) } else { opened }
 }
 
-/// What was to be created cannot be.
+/// Returns the error of an open that would create a file on a read-only file system.
 fn missing_is_read_only(error: Errno) -> Errno {
     if error == Errno::Noent { Errno::Rofs } else { error }
 }
 
-/// `path_readlink(fd, path, buf, buf_len, bufused)`: writes the path in a link, cut where the buffer ends, and how many bytes
-/// that is. `INVAL` if it is no link.
+/// [`path_readlink`]: writes the target of a link, cut where the buffer ends, and the number of bytes written.
 ///
-/// An absolute one is told if it leads to something, by the path by which the guest knows that; else it is `PERM`, as it would
-/// tell of the host.
+/// An absolute target is shown only if it leads to a file, as the path by which the guest knows that file.
+///
+/// # Errors
+/// `INVAL` if the path is no link. `PERM` for any other absolute target, which would reveal paths of the host.
+///
+/// [`path_readlink`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_readlink
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn path_readlink(
     ctx: &mut WasiCtx,
@@ -359,7 +374,7 @@ pub(crate) fn path_readlink(
         let start = &spot.directory.file;
         let place = Place::find(start, &spot.path)?;
         if place.slash {
-            // A slash makes it the directory that the link leads to, which is no link.
+            // With a slash after it, the path names the directory that the link leads to, which is no link.
             sandbox::open_as_path(start, &spot.path, true)?;
             return Err(Errno::Inval);
         }
@@ -368,7 +383,7 @@ pub(crate) fn path_readlink(
     let target = if target.starts_with(b"/") {
         let leads = |found: Found<'_, '_>| match found {
             Found::Spot(spot) => sandbox::stat(&spot.directory.file, &spot.path, true).map(drop),
-            Found::Names(..) => Ok(()),
+            Found::Virtual(..) => Ok(()),
         };
         reach_any(&ctx.fds, fd, rights::PATH_READLINK, path, Last::Followed, leads).map_err(|_| Errno::Perm)?;
         link_text(&ctx.fds, &target).ok_or(Errno::Perm)?
@@ -380,7 +395,12 @@ pub(crate) fn path_readlink(
     Ok(mem.write_u32(bufused, used as u32)?)
 }
 
-/// `path_remove_directory(fd, path)`: removes an empty directory, with or without a slash at the end. `NOTEMPTY`, `NOTDIR`.
+/// [`path_remove_directory`]: removes an empty directory. A slash may follow its name.
+///
+/// # Errors
+/// `NOTEMPTY` if it has entries, `NOTDIR` if it is not a directory.
+///
+/// [`path_remove_directory`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_remove_directory
 pub(crate) fn path_remove_directory(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -398,8 +418,11 @@ pub(crate) fn path_remove_directory(
     })?)
 }
 
-/// `path_rename(fd, old_path, new_fd, new_path)`: moves a file or directory, also between granted directories, replacing what
-/// is there as `rename(2)` does.
+/// [`path_rename`]: moves a file or directory, also between granted directories, and replaces an existing one as [POSIX
+/// `rename`] does.
+///
+/// [`path_rename`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_rename
+/// [POSIX `rename`]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/rename.html
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn path_rename(
     ctx: &mut WasiCtx,
@@ -417,7 +440,7 @@ pub(crate) fn path_rename(
         let old = Place::find(&old.directory.writable()?.file, &old.path)?;
         reach(&ctx.fds, new_fd, rights::PATH_RENAME_TARGET, new_path, Last::Kept, |new| {
             let new = Place::find(&new.directory.writable()?.file, &new.path)?;
-            // A slash on either side says that a directory is moved.
+            // A slash after either path requires that a directory is moved.
             if (old.slash || new.slash) && !old.is_directory()? {
                 return Err(Errno::Notdir);
             }
@@ -426,8 +449,13 @@ pub(crate) fn path_rename(
     })?)
 }
 
-/// `path_symlink(old_path, fd, new_path)`: makes a link that holds `old_path`. An absolute one is `PERM`: a guest must not
-/// plant links by which a host program leaves the directory. A relative one may hold anything; following it stays inside.
+/// [`path_symlink`]: makes a link with the target `old_path`.
+///
+/// # Errors
+/// `PERM` for an absolute target: a host program that follows the link would leave the directory. A relative target may be
+/// any, because following it stays inside.
+///
+/// [`path_symlink`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_symlink
 pub(crate) fn path_symlink(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -449,7 +477,12 @@ pub(crate) fn path_symlink(
     })?)
 }
 
-/// `path_unlink_file(fd, path)`: removes a name that is no directory, which would be `ISDIR`. `NOTDIR` for `file/`.
+/// [`path_unlink_file`]: removes a file.
+///
+/// # Errors
+/// `ISDIR` for a directory, `NOTDIR` for `file/`.
+///
+/// [`path_unlink_file`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_unlink_file
 pub(crate) fn path_unlink_file(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -462,7 +495,8 @@ pub(crate) fn path_unlink_file(
         let place = Place::find(&spot.directory.writable()?.file, &spot.path)?;
         place.check_slash()?;
         match unlinkat(&*place.parent, place.name, AtFlags::empty()) {
-            // POSIX lets unlink say "not permitted" of a directory, and some file systems do.
+            // [POSIX `unlink`](https://pubs.opengroup.org/onlinepubs/9799919799/functions/unlink.html) has `EPERM` for a
+            // directory, and some file systems return it.
             Err(HostErrno::PERM) if place.is_directory()? => Err(Errno::Isdir),
             result => Ok(result?),
         }

@@ -1,11 +1,14 @@
-//! `poll_oneoff`: waits for clocks and descriptors at once.
+//! [`poll_oneoff`]: waits for clocks and descriptors at once.
 //!
-//! All subscriptions become one `poll(2)`: descriptors directly, clocks as the earliest deadline. Deadlines are kept as
-//! points in time, so a signal or a spurious return shortens no wait. A subscription that cannot be waited for gets an event
-//! with the error at once, beside the others. Without descriptors to watch, and with an event at once or a deadline that has
-//! passed, there is no system call.
+//! All subscriptions become one [`poll(2)`]: descriptors directly, clocks as the earliest deadline. Deadlines are points in
+//! time, so that a signal or a spurious return shortens no wait. A subscription that cannot be waited for gets an event with
+//! the error at once, besides the others. No system call is made if there is no descriptor to watch and either an event is
+//! ready or a deadline has passed.
 //!
 //! Regular files, directories and streams within this process are always ready.
+//!
+//! [`poll_oneoff`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#poll_oneoff
+//! [`poll(2)`]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/poll.html
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -27,8 +30,13 @@ use crate::pointer::Pointer;
 use crate::rights;
 use crate::wait;
 
-/// `poll_oneoff(in, out, nsubscriptions, nevents)`: waits for the first of the subscriptions, writes 32 bytes for each that
-/// is ready, and how many that are. `INVAL` for none, for more than 4096, or for one that is malformed.
+/// [`poll_oneoff`]: waits for the first of the subscriptions, writes a 32-byte event for each that is ready, and writes their
+/// number. Each module has its own layout of subscriptions.
+///
+/// # Errors
+/// `INVAL` for no subscription, for more than [`MAX_SUBSCRIPTIONS`], or for a malformed one.
+///
+/// [`poll_oneoff`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#poll_oneoff
 pub(crate) fn poll_oneoff(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -40,25 +48,25 @@ pub(crate) fn poll_oneoff(
     poll(ctx, mem, (subscriptions, layout::SUBSCRIPTION.size, Subscription::read), events, count, nevents)
 }
 
-/// Where the subscriptions are, how large one is, and how to read it.
+/// Address of the subscriptions, size of one, and function that reads one.
 pub(crate) type Input = (Pointer, u32, fn(&GuestMemory<'_>, Pointer) -> Result<Subscription, Fail>);
 
-/// One clock that is waited for.
+/// Subscription to a clock.
 struct Deadline {
     userdata: u64,
     clock: ClockId,
-    /// Nanoseconds on that clock.
+    /// Time on that clock, in nanoseconds.
     at: u64,
 }
 
-/// One descriptor that is waited for.
+/// Subscription to a descriptor of the host.
 struct Watch<'c> {
     userdata: u64,
     eventtype: u8,
     file: &'c HostFile,
 }
 
-/// `poll_oneoff` in either layout.
+/// Implements `poll_oneoff` for either layout.
 pub(crate) fn poll(
     ctx: &WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -85,11 +93,11 @@ pub(crate) fn poll(
         }
     }
 
-    let mut patient = ready.is_empty();
+    let mut may_wait = ready.is_empty();
     loop {
-        let timeout = if patient { earliest(&deadlines) } else { Some(0) };
+        let timeout = if may_wait { earliest(&deadlines) } else { Some(0) };
         if watches.is_empty() && timeout == Some(0) {
-            // Neither a descriptor to ask for nor a time to wait: the host has nothing to say.
+            // No descriptor is watched and the time is over: a system call would add nothing.
             wait::check(ctx.interrupt.as_ref())?;
         } else {
             let mut fds: Vec<PollFd<'_>> = watches.iter().map(Watch::poll_fd).collect();
@@ -105,8 +113,8 @@ pub(crate) fn poll(
                 ready.push(event(deadline.userdata, eventtype::CLOCK, Errno::Success));
             }
         }
-        patient = ready.is_empty();
-        if !patient {
+        may_wait = ready.is_empty();
+        if !may_wait {
             break;
         }
     }
@@ -117,13 +125,16 @@ pub(crate) fn poll(
     Ok(mem.write_u32(nevents, ready.len() as u32)?)
 }
 
-/// An event that carries no byte count.
+/// Returns an event without a byte count.
 fn event(userdata: u64, eventtype: u8, error: Errno) -> Event {
     Event { userdata, error, eventtype, nbytes: 0, hangup: false }
 }
 
-/// The point in time at which a clock subscription is due. The outer error is for the call, the inner one for this event:
-/// nothing can wait for CPU time, which does not pass while the guest waits.
+/// Returns the clock and the time at which a clock subscription is due.
+///
+/// # Errors
+/// The outer error is for the call, the inner one for this event. CPU time does not pass while the guest waits, so waiting for
+/// it is `NOTSUP`.
 fn deadline(id: u32, timeout: u64, absolute: bool) -> Result<Result<(ClockId, u64), Errno>, Errno> {
     let clock = match id {
         0 => ClockId::Realtime,
@@ -134,12 +145,12 @@ fn deadline(id: u32, timeout: u64, absolute: bool) -> Result<Result<(ClockId, u6
     if absolute {
         return Ok(Ok((clock, timeout)));
     }
-    // A span must not change when somebody sets the clock.
+    // A span is measured on the monotonic clock, so that setting the realtime clock does not change it.
     let now = nanoseconds(clock_gettime(ClockId::Monotonic));
     Ok(Ok((ClockId::Monotonic, now.saturating_add(timeout))))
 }
 
-/// Nanoseconds until the first deadline.
+/// Returns the nanoseconds until the first deadline.
 fn earliest(deadlines: &[Deadline]) -> Option<u64> {
     deadlines.iter().map(|deadline| deadline.at.saturating_sub(nanoseconds(clock_gettime(deadline.clock)))).min()
 }
@@ -148,7 +159,7 @@ fn timespec(nanoseconds: u64) -> Timespec {
     Timespec { tv_sec: (nanoseconds / 1_000_000_000) as i64, tv_nsec: (nanoseconds % 1_000_000_000) as _ }
 }
 
-/// Sorts a descriptor subscription: an event at once, or something to wait for.
+/// Adds a descriptor subscription to the events that are ready, or to the descriptors to watch.
 fn watch<'c>(
     fds: &'c FdTable,
     userdata: u64,
@@ -168,7 +179,7 @@ fn watch<'c>(
     }
 }
 
-/// Bytes between a regular file's position and its end.
+/// Returns the number of bytes between a regular file's position and its end.
 fn left_in(file: &HostFile) -> u64 {
     let size = fstat(&file.fd).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or(0));
     size.saturating_sub(tell(&file.fd).unwrap_or(0))
@@ -181,8 +192,10 @@ impl Watch<'_> {
         PollFd::from_borrowed_fd(fd, wanted)
     }
 
-    /// What became of the descriptor. An error on it is reported as ready: the read or write that follows says which. For
-    /// writing, and for a connection to accept, the byte count is 1, as the host knows no more than "some".
+    /// Returns the event of a descriptor that `poll` reports.
+    ///
+    /// An error on the descriptor makes it ready: the read or write that follows reports which error. The host gives no byte
+    /// count for writing or for a connection to accept, so it is 1.
     fn event(&self, revents: PollFlags) -> Event {
         if revents.contains(PollFlags::NVAL) {
             return event(self.userdata, self.eventtype, Errno::Badf);

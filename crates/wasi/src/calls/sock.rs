@@ -1,7 +1,7 @@
 //! `sock_*`: connections on listeners that the embedder granted.
 //!
-//! Preview 1 cannot make a socket of its own. Common errors: `BADF` if the descriptor is not open, `NOTSOCK` if it is no
-//! socket, `NOTCAPABLE` if the right was taken away, `AGAIN` if the call would wait and must not.
+//! Preview 1 has no call that makes a socket. Common errors: `BADF` if the descriptor is not open, `NOTSOCK` if it is no
+//! socket, `NOTCAPABLE` if the right was revoked, `AGAIN` if the call must not wait and would.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::AsFd;
@@ -13,7 +13,7 @@ use rustix::net::{
     recvmsg, sendmsg, shutdown,
 };
 
-use super::fd_io::patience;
+use super::fd_io::wait_mode;
 use crate::abi::{fdflags, flags};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
@@ -23,14 +23,14 @@ use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 use crate::rights;
 
-/// `riflags`: leave the bytes to be received again.
+/// `riflags`: keep the bytes for the next call.
 const RECV_PEEK: u16 = 1;
 /// `riflags`: wait until the buffers are full.
 const RECV_WAITALL: u16 = 2;
 /// `roflags`: a message was longer than the buffers.
 const RECV_DATA_TRUNCATED: u16 = 1;
 
-/// The socket behind `fd`.
+/// Returns the socket of `fd` for an operation that needs the rights `wanted`.
 fn socket(ctx: &WasiCtx, fd: u32, wanted: u64) -> Result<(&HostFile, &Descriptor), Errno> {
     let descriptor = ctx.fds.get(fd)?;
     match &descriptor.object {
@@ -42,8 +42,12 @@ fn socket(ctx: &WasiCtx, fd: u32, wanted: u64) -> Result<(&HostFile, &Descriptor
     }
 }
 
-/// `sock_accept(fd, flags, accepted)`: waits for a connection and writes its descriptor. `INVAL` for a flag other than
-/// `NONBLOCK`, which the new descriptor then has; `MFILE` if no number is left.
+/// [`sock_accept`]: waits for a connection and writes its descriptor. The only flag, `NONBLOCK`, is set on the new descriptor.
+///
+/// # Errors
+/// `INVAL` for any other flag, `MFILE` if no number is free.
+///
+/// [`sock_accept`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#sock_accept
 pub(crate) fn sock_accept(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -54,26 +58,29 @@ pub(crate) fn sock_accept(
     let new_flags = flags(new_flags, fdflags::NONBLOCK)?;
     ctx.fds.room()?;
     let (file, descriptor) = socket(ctx, fd, rights::SOCK_ACCEPT)?;
-    let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
+    let mode = wait_mode(file, descriptor.flags, ctx.interrupt.as_ref());
     let host_flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let connection = patience.run(file.fd.as_fd(), PollFlags::IN, || accept_with(&file.fd, host_flags))?;
-    let (rights_base, taken) = (rights::SOCKET & descriptor.rights_inheriting, descriptor.taken.passed_on());
+    let connection = mode.run(file.fd.as_fd(), PollFlags::IN, || accept_with(&file.fd, host_flags))?;
+    let (rights_base, revoked) = (rights::SOCKET & descriptor.rights_inheriting, descriptor.revoked.inherited());
     let stat = fstat(&connection)?;
     let object = Object::Host(HostFile::new(HostFd::Owned(connection), &stat));
     let number = ctx.fds.insert(Descriptor {
         object,
         rights_base,
         rights_inheriting: 0,
-        taken,
+        revoked,
         flags: new_flags,
         metered: false,
     })?;
     Ok(mem.write_u32(accepted, number)?)
 }
 
-/// `sock_recv(fd, ri_data, ri_data_len, ri_flags, nread, ro_flags)`: receives into the buffers and writes how many bytes came
-/// and whether a message was cut. `PEEK` leaves them to be received again; `WAITALL` goes on until the buffers are full or
-/// the peer is done, unless it is combined with `PEEK`.
+/// [`sock_recv`]: receives into the buffers. Writes the number of bytes, and `ro_flags`, which tell if a message was cut.
+///
+/// `PEEK` keeps the bytes for the next call. `WAITALL` without `PEEK` continues until the buffers are full or the peer has
+/// ended the stream.
+///
+/// [`sock_recv`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#sock_recv
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn sock_recv(
     ctx: &mut WasiCtx,
@@ -88,17 +95,17 @@ pub(crate) fn sock_recv(
     let mut buffers = mem.scatter(ri_data, ri_data_len)?;
     let ri_flags = flags(ri_flags, RECV_PEEK | RECV_WAITALL)?;
     let (file, descriptor) = socket(ctx, fd, rights::FD_READ)?;
-    let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
+    let mode = wait_mode(file, descriptor.flags, ctx.interrupt.as_ref());
     let peek = if ri_flags & RECV_PEEK != 0 { RecvFlags::PEEK } else { RecvFlags::empty() };
     let mut rest: &mut [IoSliceMut<'_>] = &mut buffers;
     let mut received = 0;
     let mut truncated = 0;
     while !rest.is_empty() {
-        let once = patience
+        let once = mode
             .run(file.fd.as_fd(), PollFlags::IN, || recvmsg(&file.fd, rest, &mut RecvAncillaryBuffer::default(), peek));
         let message = match once {
             Ok(message) => message,
-            // What has arrived is not lost to an error that the next call will see again.
+            // Received bytes are returned rather than lost to an error. The next call reports the error again.
             Err(Fail::Errno(_)) if received > 0 => break,
             Err(fail) => return Err(fail),
         };
@@ -116,8 +123,12 @@ pub(crate) fn sock_recv(
     Ok(mem.write_u16(ro_flags, truncated)?)
 }
 
-/// `sock_send(fd, si_data, si_data_len, si_flags, nwritten)`: sends the buffers and writes how many bytes went. `INVAL` for any
-/// flag, as none is defined; `PIPE` if the connection is over.
+/// [`sock_send`]: sends the buffers and writes the number of bytes sent.
+///
+/// # Errors
+/// `INVAL` for any flag, as none is defined, `PIPE` if the connection has ended.
+///
+/// [`sock_send`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#sock_send
 pub(crate) fn sock_send(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -130,18 +141,22 @@ pub(crate) fn sock_send(
     let buffers: Vec<IoSlice<'_>> = mem.gather(si_data, si_data_len)?;
     flags(si_flags, 0)?;
     let (file, descriptor) = socket(ctx, fd, rights::FD_WRITE)?;
-    let patience = patience(file, descriptor.flags, ctx.interrupt.as_ref());
-    let sent = patience.run(file.fd.as_fd(), PollFlags::OUT, || {
+    let mode = wait_mode(file, descriptor.flags, ctx.interrupt.as_ref());
+    let sent = mode.run(file.fd.as_fd(), PollFlags::OUT, || {
         sendmsg(&file.fd, &buffers, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
     })?;
     Ok(mem.write_u32(nwritten, sent as u32)?)
 }
 
-/// `sock_shutdown(fd, how)`: ends receiving (1), sending (2) or both (3). `INVAL` for anything else, `NOTCONN` without a
-/// connection.
+/// [`sock_shutdown`]: ends receiving (1), sending (2) or both (3).
+///
+/// # Errors
+/// `INVAL` for any other `how`, `NOTCONN` without a connection.
+///
+/// [`sock_shutdown`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#sock_shutdown
 pub(crate) fn sock_shutdown(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32, how: u32) -> Result<(), Errno> {
     let (file, _) = socket(ctx, fd, rights::SOCK_SHUTDOWN)?;
-    // The host would stop listening, also for whoever else holds the socket.
+    // On Linux `shutdown` ends listening, also for other processes that hold the socket.
     if file.kind == Kind::Listener {
         return Err(Errno::Notconn);
     }

@@ -1,9 +1,12 @@
-//! The calls that differ in `wasi_unstable`, the name that Preview 1 had before: a shorter file status, other numbers for
-//! the origin of a seek, and longer subscriptions. Everything else is shared.
+//! The calls that differ in `wasi_unstable`, the predecessor of Preview 1 ([documentation]): other numbers for the origin of a
+//! seek and a longer layout of subscriptions. The calls that write a file status are generic in its size. All others are
+//! shared.
+//!
+//! [documentation]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview0/docs.md
 
 use rustix::fs::SeekFrom;
 
-use super::{fd, path, poll};
+use super::{fd, poll};
 use crate::abi::Subscription;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
@@ -12,30 +15,7 @@ use crate::layout;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 
-/// `fd_filestat_get(fd, stat)`: writes 56 bytes of file status.
-pub(crate) fn fd_filestat_get(
-    ctx: &mut WasiCtx,
-    mem: &mut GuestMemory<'_>,
-    fd: u32,
-    stat: Pointer,
-) -> Result<(), Fail> {
-    Ok(fd::filestat(ctx, fd)?.write_unstable(mem, stat)?)
-}
-
-/// `path_filestat_get(fd, flags, path, stat)`: writes 56 bytes of file status.
-pub(crate) fn path_filestat_get(
-    ctx: &mut WasiCtx,
-    mem: &mut GuestMemory<'_>,
-    fd: u32,
-    lookup: u32,
-    path: Pointer,
-    path_len: u32,
-    stat: Pointer,
-) -> Result<(), Fail> {
-    Ok(path::filestat(ctx, mem, fd, lookup, path, path_len)?.write_unstable(mem, stat)?)
-}
-
-/// `fd_seek(fd, offset, whence, new_offset)`: 0 is from the position, 1 from the end, 2 from the start.
+/// `fd_seek` with other numbers: 0 is from the position, 1 from the end, 2 from the start.
 pub(crate) fn fd_seek(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
@@ -54,7 +34,7 @@ pub(crate) fn fd_seek(
     fd::seek(ctx, mem, fd, target, new_offset)
 }
 
-/// `poll_oneoff(in, out, nsubscriptions, nevents)`: reads subscriptions of 56 bytes.
+/// `poll_oneoff` with subscriptions of 56 bytes.
 pub(crate) fn poll_oneoff(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,

@@ -1,5 +1,5 @@
-//! The escape matrix: hostile paths × calls × who made the links. Whatever the answer, nothing outside the granted directory
-//! may be opened, described or changed.
+//! The escape matrix: hostile paths × calls × makers of the links. Whatever a call returns, it must not open, describe or
+//! change a file outside the granted directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -26,10 +26,10 @@ const LINKS: [(&str, &str); 12] = [
     ("d/up2_file", "../../outside/secret"),
 ];
 
-/// What can follow a link in a path.
+/// Continuations of a path after a link.
 const TAILS: [&str; 9] = ["", "/", "//", "/.", "/..", "/secret", "/secret/", "/new", "/d/inner"];
 
-/// What can stand before it.
+/// Beginnings of a path before a link.
 const HEADS: [&str; 4] = ["", "./", "d/../", "self/"];
 
 /// Paths that need no link.
@@ -48,11 +48,11 @@ const PLAIN: [&str; 12] = [
     "../root/f",
 ];
 
-/// A granted directory `root` beside a directory `outside` that must stay as it is.
+/// A granted directory `root` beside a directory `outside`, which must not change.
 struct World {
     temp: tempfile::TempDir,
     guest: Guest,
-    /// Everything outside, to be compared after each call.
+    /// Everything outside, for the comparison after each call.
     before: BTreeMap<PathBuf, String>,
     /// The files and directories outside, by identity.
     outside: BTreeSet<(u64, u64)>,
@@ -95,7 +95,7 @@ impl World {
     }
 }
 
-/// Everything in `base` but what is below `root`, with contents, times and links.
+/// Returns everything in `base` except below `root`, with contents, times and links, and the identities of these files.
 fn snapshot(base: &Path) -> (BTreeMap<PathBuf, String>, BTreeSet<(u64, u64)>) {
     let mut all = BTreeMap::new();
     let mut ids = BTreeSet::new();
@@ -105,7 +105,7 @@ fn snapshot(base: &Path) -> (BTreeMap<PathBuf, String>, BTreeSet<(u64, u64)>) {
         let meta = std::fs::symlink_metadata(&path).unwrap();
         ids.insert((meta.dev(), meta.ino()));
         if path == temp_parent {
-            continue; // Other tests work there; its identity is what counts.
+            continue; // Other tests change it, so only its identity is compared.
         }
         let contents = if meta.is_file() { std::fs::read_to_string(&path).unwrap() } else { String::new() };
         all.insert(
@@ -127,7 +127,7 @@ fn snapshot(base: &Path) -> (BTreeMap<PathBuf, String>, BTreeSet<(u64, u64)>) {
     (all, ids)
 }
 
-/// All paths of the matrix.
+/// Returns all paths of the matrix.
 fn paths() -> Vec<String> {
     let names = LINKS.iter().map(|(name, _)| *name).chain(["abs", "abs_file"]);
     let linked = names.flat_map(|name| {
@@ -136,7 +136,7 @@ fn paths() -> Vec<String> {
     PLAIN.iter().map(|path| (*path).to_string()).chain(linked).collect()
 }
 
-/// Opens in every way that matters; what opens must lie inside.
+/// Opens `path` with all relevant flags and rights. A file that opens must be inside.
 fn try_open(world: &mut World, path: &str) {
     for oflags in [0, DIRECTORY, CREAT, CREAT | EXCL, TRUNC, CREAT | TRUNC] {
         for base in [READ | FD_FILESTAT_GET, READ | WRITE | FD_FILESTAT_GET] {
@@ -153,7 +153,7 @@ fn try_open(world: &mut World, path: &str) {
     }
 }
 
-/// Every call that only looks.
+/// Makes every call that changes nothing.
 fn try_looking(world: &mut World, path: &str) {
     for follow in [false, true] {
         if let Ok(stat) = world.guest.stat_from(ROOT, path, follow) {
@@ -165,7 +165,7 @@ fn try_looking(world: &mut World, path: &str) {
     }
 }
 
-/// One call that changes something, by number; `None` past the last.
+/// Makes one of the calls that change something, by number. Returns `None` past the last.
 fn change(guest: &mut Guest, number: usize, path: &str) -> Option<Result<(), Errno>> {
     Some(match number {
         0 => guest.set_times(path, false, 1, 1, 5),
@@ -196,7 +196,7 @@ fn run_matrix(guest_makes_links: bool) {
             let what = format!("change {number} of {path}: {result:?}");
             world.check(&what);
             if result.is_ok() {
-                // What was linked or moved in here must be ours.
+                // A file that was linked or moved in must be from inside.
                 for name in ["linked", "renamed"] {
                     if let Ok(stat) = world.guest.lstat(name) {
                         world.check_identity((stat.dev, stat.ino), &what);
@@ -226,7 +226,7 @@ fn a_directory_that_turns_into_a_link_and_back_does_not_let_out() {
 
 #[test]
 fn a_directory_that_turns_into_an_absolute_link_and_back_does_not_let_out() {
-    // It begins with the path of the granted directory, so that the guest's walk goes on from there.
+    // The target begins with the path of the granted directory, so that expansion continues from there.
     turns_into(|temp| temp.join("root/../outside"));
 }
 

@@ -1,4 +1,4 @@
-//! FIFOs: opening one waits for its other side, unless the guest or an interrupt says otherwise.
+//! FIFOs: opening one waits for its other end, unless `NONBLOCK` or an interrupt prevents the wait.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -12,10 +12,10 @@ use wasmr_wasi::{Errno, Exit};
 
 use crate::support::{ALL, ALL_BUT_WRITE, CREAT, Guest, NONBLOCK, OUT, READ, ROOT, TRUNC, WRITE};
 
-/// How long a test's other side lets the guest wait.
+/// Delay of the other end in a test.
 const LATE: Duration = Duration::from_millis(80);
 
-/// A guest with a directory that holds `fifo`, and its path on the host.
+/// Returns a guest, its directory with a FIFO `fifo`, and the FIFO's path on the host.
 fn with_fifo() -> (tempfile::TempDir, Guest, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("fifo");
@@ -24,7 +24,7 @@ fn with_fifo() -> (tempfile::TempDir, Guest, PathBuf) {
     (dir, guest, path)
 }
 
-/// Runs `host` a little later, while `guest` runs, which must take as long.
+/// Runs `host` after a delay, while `guest` runs. Checks that `guest` takes at least as long.
 fn while_waiting<T>(host: impl FnOnce() + Send, guest: impl FnOnce() -> T) -> T {
     std::thread::scope(|scope| {
         let begin = Instant::now();
@@ -48,12 +48,12 @@ fn a_reader_waits_for_a_writer_and_then_sees_what_it_writes() {
     let (_dir, mut guest, path) = with_fifo();
     let fd =
         while_waiting(|| writer(&path).write_all(b"late").unwrap(), || guest.open("fifo", 0, ALL_BUT_WRITE)).unwrap();
-    assert_eq!(guest.read(fd, 99), Ok(b"late".to_vec()), "and not the end, because nobody had written yet");
+    assert_eq!(guest.read(fd, 99), Ok(b"late".to_vec()), "and not the end, because there had been no writer");
     assert_eq!(guest.read(fd, 99), Ok(vec![]));
 }
 
 #[test]
-fn a_writer_that_says_nothing_has_come_too() {
+fn a_writer_that_has_not_written_counts() {
     let (_dir, mut guest, path) = with_fifo();
     let mut silent = None;
     let fd = while_waiting(|| silent = Some(writer(&path)), || guest.open("fifo", 0, ALL_BUT_WRITE)).unwrap();
@@ -64,7 +64,7 @@ fn a_writer_that_says_nothing_has_come_too() {
 }
 
 #[test]
-fn a_writer_that_came_and_went_counts() {
+fn a_writer_that_has_closed_counts() {
     let (_dir, mut guest, path) = with_fifo();
     let fd = while_waiting(|| drop(writer(&path)), || guest.open("fifo", 0, READ)).unwrap();
     assert_eq!(guest.read(fd, 1), Ok(vec![]));
@@ -108,7 +108,7 @@ fn a_writer_that_waits_keeps_the_file_that_it_named() {
 }
 
 #[test]
-fn nobody_waits_whose_other_side_is_there() {
+fn opening_does_not_wait_if_the_other_end_is_open() {
     let (_dir, mut guest, path) = with_fifo();
     let begin = Instant::now();
     let both = guest.open("fifo", 0, READ | WRITE).expect("for both, as on Linux");
@@ -121,7 +121,7 @@ fn nobody_waits_whose_other_side_is_there() {
     for fd in [both, reader, writer] {
         guest.close(fd).unwrap();
     }
-    guest.open("fifo", 0, 0).expect("not even when nobody is there");
+    guest.open("fifo", 0, 0).expect("even without another end");
     assert!(guest.stat("fifo").is_ok() && path.exists());
 }
 
@@ -134,7 +134,7 @@ fn a_guest_that_must_not_wait_does_not() {
     let writer = open(WRITE).unwrap();
     assert_eq!(guest.read(reader, 1), Err(Errno::Again));
     guest.close(writer).unwrap();
-    assert_eq!(guest.read(reader, 8), Ok(vec![]), "nobody writes");
+    assert_eq!(guest.read(reader, 8), Ok(vec![]), "no writer is left");
     let writer = guest.open("fifo", 0, WRITE).unwrap();
     assert_eq!(guest.write(writer, b"through"), Ok(7));
     assert_eq!(guest.read(reader, 100), Ok(b"through".to_vec()));
@@ -162,7 +162,7 @@ fn an_interrupt_ends_the_wait_and_nothing_stays_open() {
         assert!(nanoseconds < 40_000_000, "the wait is no loop that spins: {nanoseconds} ns");
         assert_eq!(guest.fdstat(ROOT + 1), Err(Errno::Badf), "no descriptor came of it");
         let alone = rustix::fs::open(&path, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty());
-        assert_eq!(alone.err(), Some(rustix::io::Errno::NXIO), "nobody reads any more");
+        assert_eq!(alone.err(), Some(rustix::io::Errno::NXIO), "no reader is left");
     }
 }
 

@@ -206,7 +206,7 @@ fn directories_are_no_files() {
 }
 
 #[test]
-fn numbers_move_and_are_used_again() {
+fn descriptor_numbers_move_and_are_reused() {
     let (_dir, mut guest) = guest();
     guest.create("a", b"a");
     guest.create("b", b"b");

@@ -1,13 +1,13 @@
-//! Lengths and numbers that a hostile guest would choose: each call must answer, quickly, and without the host taking memory
-//! for it. Pointers have a file of their own.
+//! Lengths and numbers of a hostile guest. Each call must return quickly, and the host must not allocate memory for the
+//! guest's numbers. `pointers.rs` tests pointers.
 
 use std::time::{Duration, Instant};
 
-use wasmr_wasi::{Errno, MODULES, Slot, Stdin, Stdout};
+use wasmr_wasi::{Errno, MODULES, ParamType, Stdin, Stdout};
 
 use crate::support::{ALL, CREAT, DATA, Guest, MEMORY, OUT, ROOT, alone, granted, proc_status};
 
-/// A guest with open descriptors of several kinds: 0 to 2 in memory, 3 a directory, 4 a file.
+/// Returns a guest with open descriptors of several kinds: 0 to 2 in memory, 3 a directory, 4 a file.
 fn guest() -> (tempfile::TempDir, Guest) {
     let dir = tempfile::tempdir().unwrap();
     let mut builder = granted(dir.path(), false);
@@ -20,7 +20,7 @@ fn guest() -> (tempfile::TempDir, Guest) {
     (dir, guest)
 }
 
-/// A number that is different each time and the same each run.
+/// Generator of pseudo-random numbers, the same in each run ([xorshift](https://doi.org/10.18637/jss.v008.i14)).
 struct Sequence(u64);
 
 impl Sequence {
@@ -75,9 +75,9 @@ fn odd_arguments_never_panic_or_hang() {
                 let slots: Vec<u64> = call
                     .params
                     .iter()
-                    .map(|param| if param.slot == Slot::I32 { sequence.pick(&narrow) } else { sequence.pick(&wide) })
+                    .map(|param| if param.ty == ParamType::I32 { sequence.pick(&narrow) } else { sequence.pick(&wide) })
                     .collect();
-                // Sleeping for centuries is what some of these ask for.
+                // Some of these subscriptions would sleep for centuries.
                 let sleeps = call.name == "poll_oneoff" && guest.memory.iter().any(|b| *b != 0);
                 if sleeps {
                     guest.memory.fill(0);
@@ -124,7 +124,7 @@ fn too_many_buffers_are_refused() {
 }
 
 #[test]
-fn padding_says_nothing_of_the_host() {
+fn padding_is_zero() {
     let (_dir, mut guest) = guest();
     for (call, slots, size, holes) in [
         ("fd_fdstat_get", vec![4, OUT.into()], 24, &[(1, 1), (4, 4)][..]),

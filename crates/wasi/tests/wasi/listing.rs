@@ -1,4 +1,4 @@
-//! `fd_readdir`: cookies, cut entries, what is listed.
+//! `fd_readdir`: cookies, cut entries, and the entries of a directory.
 
 use crate::support::{ALL_BUT_WRITE, DATA, DIRECTORY, Entry, Guest, MEMORY, OUT, READ, ROOT, alone, proc_status};
 
@@ -31,7 +31,7 @@ fn entries_have_names_types_and_inodes() {
     let (entries, _) = guest.readdir_once(sub, 4096, 0).unwrap();
     assert_eq!(entries[1].ino, own, "the parent of a directory below");
     let unasked = guest.open("dir", DIRECTORY, READ).unwrap();
-    assert_eq!(guest.readdir_once(unasked, 4096, 0).unwrap().0.len(), 2, "listing has to be asked for by nobody");
+    assert_eq!(guest.readdir_once(unasked, 4096, 0).unwrap().0.len(), 2, "listing needs no requested right");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn deleting_while_reading_loses_nothing() {
         }
     }
     assert_eq!(seen, 500);
-    assert_eq!(guest.readdir_once(ROOT, 512, 0).unwrap().0.len(), 2, "cookie 0 looks anew");
+    assert_eq!(guest.readdir_once(ROOT, 512, 0).unwrap().0.len(), 2, "cookie 0 reads it again");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn many_listings_of_a_huge_directory_are_not_all_kept() {
         for i in 0..10_000 {
             std::fs::write(dir.path().join(format!("{i:0200}")), "").unwrap();
         }
-        // About 2.5 MB each: 250 MB if all were kept.
+        // Each listing takes about 2.5 MB: 250 MB if the host kept all.
         let fds: Vec<u32> = (0..100).map(|_| guest.open(".", DIRECTORY, ALL_BUT_WRITE).unwrap()).collect();
         let before = proc_status("VmHWM:");
         for &fd in &fds {

@@ -1,7 +1,8 @@
 //! WASI from the guest's side: every call by name, with raw arguments, on real directories, pipes and sockets.
 //!
-//! The whole suite runs twice, on the kernel as it is and in a second process on one that behaves as before Linux 5.6, without
-//! `openat2`: the two ways of resolving a path must not be told apart. Faults in the slow way hide behind the fast one.
+//! The suite runs twice: on the kernel as it is, and in a second process on a kernel that behaves as before Linux 5.6, without
+//! `openat2`. Both ways of resolving a path must give the same results. Without the second run, `openat2` would hide faults of
+//! the fallback.
 
 mod escapes;
 mod fifos;
@@ -23,7 +24,7 @@ mod support;
 mod system_calls;
 mod unstable;
 
-/// Runs all other tests in a process to which the kernel is an old one.
+/// Runs all other tests in a process for which the kernel behaves like an old one.
 #[test]
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
 fn the_same_on_an_old_kernel() {

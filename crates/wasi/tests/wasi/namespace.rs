@@ -1,4 +1,4 @@
-//! The guest's namespace: absolute links.
+//! The guest's namespace: absolute symbolic links.
 
 use std::os::unix::fs::symlink;
 
@@ -6,7 +6,8 @@ use wasmr_wasi::{Errno, WasiCtx};
 
 use crate::support::{CREAT, DIRECTORY, EXCL, Entry, Guest, OUT, READ, ROOT, TRUNC, WRITE, host_dir};
 
-/// A guest with `names` granted in this order, each a directory of its own below the temporary one: `d0`, `d1`, …
+/// Returns a guest with these guest paths granted in this order, each to a directory of its own below the temporary one: `d0`,
+/// `d1`, …
 pub fn granted(names: &[&str]) -> (tempfile::TempDir, Guest) {
     let temp = tempfile::tempdir().unwrap();
     let mut builder = WasiCtx::builder();
@@ -100,13 +101,13 @@ fn an_absolute_link_leads_into_the_directory_of_that_name() {
     assert_eq!(read("loop"), Err(Errno::Loop));
     assert_eq!(read("whole/loop/x"), Err(Errno::Loop));
 
-    // A directory opened below is a root of its own, but an absolute link does not start from it.
+    // An opened directory is a root of its own, but absolute links do not start from it.
     let e = guest.open("e", DIRECTORY, READ).unwrap();
     symlink("/data/f", at("d0/e/f_abs")).unwrap();
     symlink("../f", at("d0/e/f_rel")).unwrap();
     assert_eq!(contents(&mut guest, e, "f_abs"), Ok("f".to_string()));
     assert_eq!(contents(&mut guest, e, "f_rel"), Err(Errno::Perm));
-    // Who closes a directory has lost it.
+    // The guest loses a directory that it closes.
     guest.close(ROOT + 1).unwrap();
     assert_eq!(contents(&mut guest, ROOT, "nested"), Err(Errno::Noent), "/data/sub/h is now below /data");
     guest.close(ROOT).unwrap();
@@ -143,11 +144,11 @@ fn every_call_goes_through_an_absolute_link() {
     guest.rmdir("l/d").unwrap();
     assert!(!b.join("d").exists());
 
-    // A link that dangles names the file to be created, unless it must be a new name.
+    // A dangling link names the file to create, unless the name must be new.
     assert_eq!(guest.open("to_new", CREAT | EXCL, WRITE), Err(Errno::Exist));
     guest.open("to_new", CREAT, WRITE).unwrap();
     assert!(b.join("new").exists());
-    // What is about the name does not follow.
+    // Calls about the name itself do not follow it.
     let not = |result: Result<u32, Errno>| assert_eq!(result, Err(Errno::Loop));
     not(guest.open_full(ROOT, false, b"to_new", 0, (READ, 0), 0));
     assert_eq!(guest.rmdir("l"), Err(Errno::Notdir));
@@ -158,7 +159,7 @@ fn every_call_goes_through_an_absolute_link() {
 }
 
 #[test]
-fn read_only_is_what_the_directory_is_that_a_link_leads_into() {
+fn the_directory_that_a_link_leads_into_decides_read_only() {
     let (temp, mut guest) = granted(&["/ro::ro", "/rw"]);
     let at = |path: &str| temp.path().join(path);
     for (file, text) in [("d0/f", "ro"), ("d1/f", "rw")] {
@@ -195,7 +196,7 @@ fn read_only_is_what_the_directory_is_that_a_link_leads_into() {
 }
 
 #[test]
-fn what_was_taken_away_of_a_directory_is_missing_through_a_link() {
+fn revoked_rights_of_a_directory_apply_through_a_link() {
     let (temp, mut guest) = granted(&["/a", "/b"]);
     symlink("/b", temp.path().join("d0/l")).unwrap();
     std::fs::write(temp.path().join("d1/f"), "f").unwrap();
@@ -206,7 +207,7 @@ fn what_was_taken_away_of_a_directory_is_missing_through_a_link() {
     assert_eq!(guest.open("l/f", 0, WRITE), Err(Errno::Notcapable));
     assert_eq!(contents(&mut guest, ROOT, "l/f"), Ok("f".to_string()));
 
-    // And what was taken away where the path begins, is missing at its end.
+    // Rights revoked from the directory where the path begins apply at its end too.
     for start in [ROOT, ROOT + 2] {
         let (temp, mut guest) = granted(&["/a", "/b"]);
         symlink("/b", temp.path().join("d0/b")).unwrap();
@@ -225,7 +226,7 @@ fn what_was_taken_away_of_a_directory_is_missing_through_a_link() {
 }
 
 #[test]
-fn the_path_on_the_host_leads_into_a_directory_too() {
+fn an_absolute_link_may_hold_a_host_path() {
     for name in ["/app", ".", "/"] {
         let (temp, mut guest) = granted(&[name]);
         let real = temp.path().canonicalize().unwrap();
@@ -245,7 +246,7 @@ fn the_path_on_the_host_leads_into_a_directory_too() {
         }
         assert_eq!(contents(&mut guest, ROOT, "f"), Ok("inside".to_string()), "{name}");
         assert_eq!(contents(&mut guest, ROOT, "all/all/e/f"), Ok("inside".to_string()), "{name}");
-        // What fits no other name, fits `/` and `.` and is below the root of a single directory, but is not there.
+        // A path that matches no guest path but `/` or `.`, or continues in the sole directory, does not exist there.
         for (link, error) in
             [("out", Errno::Noent), ("up", Errno::Perm), ("prefix", Errno::Noent), ("odd", Errno::Noent)]
         {
@@ -261,7 +262,7 @@ fn the_path_on_the_host_leads_into_a_directory_too() {
 }
 
 #[test]
-fn an_absolute_link_is_told_if_it_leads_to_something() {
+fn readlink_shows_absolute_targets_that_lead_to_a_file() {
     let (temp, mut guest) = granted(&["/data"]);
     std::fs::write(temp.path().join("d0/f"), "f").unwrap();
     for (target, link) in [("/data/./f", "f_abs"), ("/data/none", "dangling"), ("/etc/passwd", "etc"), ("/data", "all")]
@@ -274,7 +275,7 @@ fn an_absolute_link_is_told_if_it_leads_to_something() {
     for link in ["dangling", "etc", "all/etc"] {
         assert_eq!(readlink(&mut guest, ROOT, link), Err(Errno::Perm), "{link}");
     }
-    // A guest still plants none.
+    // The guest itself cannot make absolute links.
     assert_eq!(guest.symlink("/data/f", "mine"), Err(Errno::Perm));
 }
 
@@ -284,7 +285,7 @@ fn expanding_links_takes_bounded_time() {
     symlink("/a", temp.path().join("d0/abs")).unwrap();
     let deep = "d/".repeat(500);
     std::fs::create_dir_all(temp.path().join("d0").join(&deep)).unwrap();
-    // Links that lead down and up again, each by way of the next.
+    // Links that lead down and up again, each through the next.
     let long = format!("{deep}{}", "../".repeat(500));
     for index in 0..39 {
         let next = if index == 38 { "abs".to_string() } else { format!("l{}", index + 1) };

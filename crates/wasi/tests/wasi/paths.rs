@@ -1,4 +1,4 @@
-//! Paths: what each path call answers to odd, hostile and ordinary paths.
+//! Paths: the results of each path call for odd, hostile and ordinary paths.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,8 @@ use crate::support::{
     host_dir,
 };
 
-/// `f` a file, `d` an empty directory, `df`, `dd` links to them, `dang` to nothing, `loop` to itself.
+/// Returns a directory with a file `f`, an empty directory `d`, links `lf` and `ld` to them, a dangling link `dang`, and a
+/// link `loop` to itself.
 fn ordinary() -> (tempfile::TempDir, Guest) {
     let dir = tempfile::tempdir().unwrap();
     let mut guest = Guest::in_dir(dir.path());
@@ -31,7 +32,7 @@ fn stat_and_open_follow_the_rules_of_linux_at_the_end_of_a_path() {
     let file = Ok(4);
     let dir = Ok(3);
     let link = Ok(7);
-    // Path, status when links are followed, status when not.
+    // Path, status if links are followed, status if not.
     type Filetype = Result<u8, Errno>;
     let table: &[(&str, Filetype, Filetype)] = &[
         ("f", file, file),
@@ -363,7 +364,7 @@ fn times_are_set_on_links_or_through_them() {
         let _ = guest.set_times("f", true, time, time, 1 | 4);
         guest.stat("f").unwrap();
     }
-    // A FIFO that nobody uses is not waited for.
+    // Setting the times of a FIFO waits for no other end.
     rustix::fs::mkfifoat(rustix::fs::CWD, _dir.path().join("fifo"), rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
     guest.set_times("fifo", true, atim, mtim, 1 | 4).unwrap();
     assert_eq!(guest.stat("fifo").unwrap().mtim, mtim);

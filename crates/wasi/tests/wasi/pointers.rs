@@ -1,5 +1,5 @@
-//! Every pointer of every call, at the last place where it is valid and beyond: a pointer that cannot be used ends the guest,
-//! whatever the other arguments are, before the call has done anything.
+//! Every pointer of every call, at the last valid address and beyond. An invalid pointer ends the guest before the call has
+//! any effect, whatever the other arguments are.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -21,7 +21,7 @@ enum Arg {
     N(u64),
     /// A pointer to this text.
     Text(&'static str),
-    /// A pointer to so many bytes, and their alignment: results, or zeros to read.
+    /// A pointer to this many bytes with this alignment, for results or for zeros to read.
     Bytes(u64, u64),
     /// A pointer to one buffer of four bytes.
     List,
@@ -33,7 +33,7 @@ const U32: Arg = Bytes(4, 4);
 const U64: Arg = Bytes(8, 8);
 
 impl Arg {
-    /// The bytes that a pointer points to, and their alignment.
+    /// Returns the size and alignment of the pointee.
     fn pointee(self) -> Option<(u64, u64)> {
         match self {
             N(_) => None,
@@ -44,7 +44,7 @@ impl Arg {
     }
 }
 
-/// Arguments with which each call succeeds.
+/// Returns arguments with which the call succeeds.
 fn arguments(module: &str, name: &str) -> Vec<Arg> {
     let stat = if module == "wasi_unstable" { Bytes(56, 8) } else { Bytes(64, 8) };
     let subscription = if module == "wasi_unstable" { Bytes(56, 8) } else { Bytes(48, 8) };
@@ -95,7 +95,7 @@ fn arguments(module: &str, name: &str) -> Vec<Arg> {
     }
 }
 
-/// A guest with a directory (3), a listener at which somebody knocks (4), a file (5) and a connection (6) that has bytes to
+/// A guest with a directory (3), a listener with a pending connection (4), a file (5), and a connection (6) with bytes to
 /// receive.
 struct World {
     guest: Guest,
@@ -127,7 +127,7 @@ impl World {
         World { guest, dir, _clients: [first, second] }
     }
 
-    /// Puts the arguments into memory, `moved` of them at the address given, and makes slots of them.
+    /// Writes the arguments to memory and returns their slots. Argument `moved.0` is at address `moved.1`.
     fn place(&mut self, args: &[Arg], moved: Option<(usize, u64)>) -> Vec<u64> {
         let mut slots = Vec::new();
         for (index, arg) in args.iter().enumerate() {
@@ -146,7 +146,7 @@ impl World {
         slots
     }
 
-    /// The files, and the position in the open one.
+    /// Returns the contents of the files, and the position in the open one.
     fn files(&mut self) -> (BTreeMap<String, Vec<u8>>, u64) {
         let memory = self.guest.memory.clone();
         let position = self.guest.tell(FILE as u32).unwrap();
@@ -176,7 +176,7 @@ fn each_call(mut test: impl FnMut(&'static str, &'static str, &[Arg])) {
 }
 
 #[test]
-fn the_last_valid_place_will_do() {
+fn a_pointer_to_the_last_valid_address_works() {
     each_call(|module, name, args| {
         for (index, arg) in args.iter().enumerate() {
             let Some((len, _)) = arg.pointee() else { continue };
@@ -197,7 +197,7 @@ fn a_pointer_outside_ends_the_guest_before_anything_happens() {
             let around = 1 << 32;
             for address in [END - len + 1, END - len + align, END, around - len, around - align, around - 1] {
                 let slots = world.place(args, Some((index, address)));
-                // Numbers that are all wrong do not come first.
+                // Invalid numbers are not reported before an invalid pointer.
                 let wrong: Vec<u64> =
                     slots.iter().zip(args).map(|(&slot, arg)| if let N(0 | 3..=6) = arg { 77 } else { slot }).collect();
                 for slots in [slots, wrong] {
@@ -257,7 +257,7 @@ fn a_buffer_of_a_list_is_checked_before_anything_happens() {
 }
 
 #[test]
-fn a_pointer_to_nothing_may_be_anything() {
+fn a_pointer_to_no_bytes_may_have_any_value() {
     each_call(|module, name, args| {
         let params = find(module, name).unwrap().params;
         for (index, param) in params.iter().enumerate().filter(|(_, param)| param.is_pointer) {
@@ -299,7 +299,7 @@ fn a_misaligned_pointer_ends_the_guest_before_anything_happens() {
 }
 
 #[test]
-fn without_memory_what_needs_none_goes_on() {
+fn calls_without_pointers_work_without_a_memory() {
     each_call(|module, name, args| {
         let call = find(module, name).unwrap();
         let mut world = World::new(module);

@@ -1,4 +1,4 @@
-//! `poll_oneoff`, and the end of waits from outside.
+//! `poll_oneoff`, and interrupts that end a wait.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ const MS: u64 = 1_000_000;
 const SUBS: u32 = DATA;
 const EVENTS: u32 = DATA + 0x1_0000;
 
-/// A subscription of 48 bytes; what is not set is garbage.
+/// Returns a subscription of 48 bytes. Unused bytes are garbage.
 pub fn clock(userdata: u64, id: u32, timeout: u64, flags: u16) -> [u8; 48] {
     let mut bytes = [0xaa; 48];
     bytes[..8].copy_from_slice(&userdata.to_le_bytes());
@@ -90,7 +90,7 @@ fn guest() -> (tempfile::TempDir, Guest) {
     (dir, guest)
 }
 
-/// A guest with both ends of a FIFO: reader, writer.
+/// Returns a guest with both ends of a FIFO: reader, writer.
 fn with_fifo(handle: Option<&InterruptHandle>) -> (tempfile::TempDir, Guest, u32, u32) {
     let dir = tempfile::tempdir().unwrap();
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
@@ -117,7 +117,7 @@ fn the_number_of_subscriptions_is_limited() {
     for count in [MEMORY as u64 / 48 + 1, 0x7fff_ffff, 0x8000_0000, u32::MAX.into()] {
         guest.fault("poll_oneoff", &[SUBS.into(), EVENTS.into(), count, OUT.into()]);
     }
-    // All zeros: a realtime clock, no time to wait.
+    // All zeros mean a realtime clock and no time to wait.
     guest.memory = vec![0; 1 << 20];
     guest.call("poll_oneoff", &[0, 1 << 18, 4096, 1 << 19]).unwrap();
     assert_eq!(guest.u32(1 << 19), 4096);
@@ -215,7 +215,7 @@ fn streams_in_memory_are_always_ready() {
 }
 
 #[test]
-fn pipes_are_ready_when_they_are() {
+fn poll_reports_pipes_that_are_ready() {
     let (_dir, mut guest, reader, writer) = with_fifo(None);
     let wait = clock(9, MONOTONIC, 30 * MS, 0);
     let both = [on_fd(1, READ_EVENT, reader), on_fd(2, WRITE_EVENT, writer), wait];
@@ -249,7 +249,7 @@ fn a_writer_wakes_a_reader() {
     });
 }
 
-/// Runs `body` on a guest that is interrupted meanwhile; says how long that took.
+/// Runs `body` on a guest and interrupts it meanwhile. Returns the time until it ended.
 fn interrupted(handle: &InterruptHandle, body: impl FnOnce() -> Result<u32, Exit>) -> Duration {
     std::thread::scope(|scope| {
         let begin = Instant::now();
@@ -312,7 +312,7 @@ fn an_interrupt_ends_blocked_reads_and_writes() {
 }
 
 #[test]
-fn a_guest_that_can_be_interrupted_reads_and_writes_all_the_same() {
+fn an_interruptible_guest_reads_and_writes() {
     let handle = InterruptHandle::new();
     let (_dir, mut guest, reader, writer) = with_fifo(Some(&handle));
     assert_eq!(guest.write(writer, b"through"), Ok(7));

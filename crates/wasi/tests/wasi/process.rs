@@ -1,4 +1,4 @@
-//! Arguments, environment, clocks, randomness, the end of the guest.
+//! Arguments, environment, clocks, random bytes, and the end of the guest.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ fn guest() -> Guest {
     Guest::new(WasiCtx::builder().build().unwrap())
 }
 
-/// The strings that `sizes` and `get` hand over.
+/// Returns the strings that the calls `sizes` and `get` write.
 fn strings(guest: &mut Guest, sizes: &str, get: &str) -> Vec<String> {
     guest.call(sizes, &[OUT.into(), (OUT + 4).into()]).unwrap();
     let (count, size) = (guest.u32(OUT), guest.u32(OUT + 4));
@@ -135,7 +135,7 @@ fn random_bytes_fill_exactly_the_buffer() {
 
 #[test]
 fn random_bytes_never_come_twice() {
-    // Of two guests in turn: few bytes, a whole block of the generator, more than one.
+    // Alternates between two guests. The sizes are a few bytes, a whole block of the generator, and more than one.
     let mut guests = [guest(), guest()];
     let mut seen = std::collections::HashSet::new();
     for len in [8u32, 16, 992, 1024, 8, 5000, 8] {

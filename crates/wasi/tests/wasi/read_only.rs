@@ -1,4 +1,4 @@
-//! Directories granted read-only: nothing below them changes, whatever is asked.
+//! Directories granted read-only: no call changes anything below them.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -8,7 +8,7 @@ use wasmr_wasi::{Errno, WasiCtx};
 
 use crate::support::{ALL, ALL_BUT_WRITE, CREAT, DIRECTORY, EXCL, Guest, READ, ROOT, TRUNC, WRITE, host_dir};
 
-/// Everything below `dir` with what must not change.
+/// Returns everything below `dir`, with the parts that must not change.
 fn snapshot(dir: &Path) -> BTreeMap<PathBuf, String> {
     let mut all = BTreeMap::new();
     let mut left = vec![dir.to_path_buf()];

@@ -1,4 +1,4 @@
-//! Rights: what descriptors have, pass on, and can lose.
+//! Rights that descriptors have, pass on, and lose.
 
 use wasmr_wasi::rights::{self, *};
 use wasmr_wasi::{Errno, Stdin, Stdout, WasiCtx};
@@ -17,7 +17,7 @@ fn set_rights(guest: &mut Guest, fd: u32, base: u64, inheriting: u64) -> Result<
     guest.call("fd_fdstat_set_rights", &[fd.into(), base, inheriting])
 }
 
-/// Calls on a file of eight bytes, other than reading and writing, that leave its contents alone.
+/// Returns calls on a file of eight bytes, other than reading and writing, that do not change its contents.
 fn calls_on_a_file(file: u32) -> [(&'static str, Vec<u64>); 10] {
     let f = u64::from(file);
     [
@@ -107,25 +107,25 @@ fn a_directory_passes_on_no_more_than_it_may() {
     let dir = guest.open_full(ROOT, true, b"d", DIRECTORY, (0, u64::MAX), 0).unwrap();
     assert_eq!(guest.fdstat(dir).unwrap().inheriting, FD_READ | FD_SEEK);
     assert_eq!(guest.open_full(dir, true, b"f", CREAT, (FD_WRITE, 0), 0), Err(Errno::Notcapable), "nor does one below");
-    // Rights that were taken away of what is opened are missing there as well.
+    // Rights that were revoked from opened descriptors are missing there as well.
     assert_eq!(guest.open_full(dir, true, b"f", CREAT, (0, 0), 0), Err(Errno::Notcapable));
     assert_eq!(guest.call("fd_sync", &[fd.into()]), Err(Errno::Notcapable));
     assert_eq!(guest.seek(fd, 1, 0), Ok(1));
 }
 
 #[test]
-fn no_right_but_reading_and_writing_has_to_be_asked_for() {
+fn only_reading_and_writing_must_be_asked_for() {
     let (_dir, mut guest) = guest();
     let file = guest.open_full(ROOT, true, b"f", 0, (READ | WRITE, 0), 0).unwrap();
     let fdstat = guest.fdstat(file).unwrap();
-    assert_eq!((fdstat.base, fdstat.inheriting), (READ | WRITE, 0), "reported is what was asked for");
+    assert_eq!((fdstat.base, fdstat.inheriting), (READ | WRITE, 0), "the rights that were asked for");
     for (call, slots) in calls_on_a_file(file) {
         assert_eq!(guest.call(call, &slots), Ok(()), "{call}");
     }
     assert_eq!(guest.pwrite(file, b"C", 0), Ok(1));
     assert_eq!(guest.pread(file, 4, 0), Ok(b"Cont".to_vec()));
 
-    // What decides is the access mode; sizes and blocks can be changed by who may write.
+    // The access mode decides. A descriptor open for writing can change sizes and blocks.
     let reader = guest.open_full(ROOT, true, b"f", 0, (ALL & !WRITE, 0), 0).unwrap();
     let r = u64::from(reader);
     assert_eq!(guest.write(reader, b"x"), Err(Errno::Badf));
@@ -139,7 +139,7 @@ fn no_right_but_reading_and_writing_has_to_be_asked_for() {
 }
 
 #[test]
-fn a_directory_serves_for_all_that_its_grant_allows_however_it_was_opened() {
+fn a_directory_opened_without_rights_permits_all_that_its_grant_permits() {
     for (base, inheriting) in [(0, 0), (FD_READDIR, 0), (DIRECTORY_OF_GO, ALL)] {
         let (_dir, mut guest) = guest();
         let dir = guest.open_full(ROOT, true, b"d", DIRECTORY, (base, inheriting), 0).unwrap();
@@ -163,15 +163,15 @@ fn a_directory_serves_for_all_that_its_grant_allows_however_it_was_opened() {
         assert_eq!(guest.call("path_unlink_file", &[d, path, len]), Ok(()));
         assert_eq!(guest.call("fd_sync", &[d]), Ok(()));
         let below = guest.open_full(dir, true, b".", DIRECTORY, (0, ALL), 0).unwrap();
-        assert_eq!(guest.fdstat(below).unwrap().inheriting, ALL, "nothing was taken away");
+        assert_eq!(guest.fdstat(below).unwrap().inheriting, ALL, "nothing was revoked");
     }
 }
 
-/// What Go opens a directory with: all but what it holds to be for files or for writing.
+/// Rights with which Go opens a directory: all but those that it takes to be for files or for writing.
 const DIRECTORY_OF_GO: u64 = rights::DIRECTORY & !(FD_DATASYNC | PATH_FILESTAT_SET_SIZE | POLL_FD_READWRITE);
 
 #[test]
-fn every_call_refuses_when_its_right_was_taken_away() {
+fn every_call_fails_after_its_right_was_revoked() {
     let (_dir, mut guest) = guest();
     let file = guest.open("f", 0, ALL).unwrap();
     set_rights(&mut guest, file, 0, 0).unwrap();
@@ -200,11 +200,11 @@ fn every_call_refuses_when_its_right_was_taken_away() {
     assert_eq!(guest.link("f", "x"), none);
     assert_eq!(guest.set_times("f", true, 0, 0, 0), none);
     assert_eq!(guest.readdir_once(ROOT, 64, 0).map(drop), none);
-    assert_eq!(guest.fdstat(ROOT).unwrap().base, 0, "asking what is left always works");
+    assert_eq!(guest.fdstat(ROOT).unwrap().base, 0, "reading the rights always works");
 }
 
 #[test]
-fn creating_and_truncating_can_be_taken_away() {
+fn creating_and_truncating_can_be_revoked() {
     let (_dir, mut guest) = guest();
     let base = guest.fdstat(ROOT).unwrap().base;
     set_rights(&mut guest, ROOT, base & !PATH_CREATE_FILE, rights::ALL).unwrap();

@@ -1,4 +1,4 @@
-//! The root above the granted directories, where none is granted as `/` or `.`.
+//! The root directory above the granted ones, if none is granted as `/` or `.`.
 
 use std::os::unix::fs::symlink;
 
@@ -49,7 +49,7 @@ fn the_root_lists_what_is_granted_and_leads_there() {
     assert_eq!(contents(&mut guest, ROOT, "g"), Ok("data".to_string()));
 
     guest.close(ROOT).unwrap();
-    assert_eq!(guest.stat_from(root, "app", true), Err(Errno::Noent), "what the guest closed is gone");
+    assert_eq!(guest.stat_from(root, "app", true), Err(Errno::Noent), "the guest closed it");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn the_root_holds_nothing_else() {
     let (_temp, mut guest) = granted(&["/app", "/srv/data"]);
     let root = ROOT + 2;
     let r = u64::from(root);
-    // The error is the one of a libc that finds no directory for an absolute path.
+    // libc returns the same error if no directory matches an absolute path.
     for path in ["etc", "etc/passwd", "ap", "apple", "srv/x", "srv/x/..", "etc/.."] {
         for oflags in [0, CREAT, CREAT | EXCL, TRUNC, DIRECTORY] {
             for base in [READ, WRITE] {
@@ -114,7 +114,7 @@ fn the_root_holds_nothing_else() {
 }
 
 #[test]
-fn there_is_a_root_only_where_it_takes_no_place() {
+fn a_root_is_added_only_if_no_grant_takes_its_place() {
     let count = |guest: &mut Guest| {
         (ROOT..).take_while(|fd| guest.call("fd_prestat_get", &[(*fd).into(), OUT.into()]).is_ok()).count()
     };
@@ -137,7 +137,7 @@ fn there_is_a_root_only_where_it_takes_no_place() {
     builder.listener(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
     let mut guest = Guest::new(builder.build().unwrap());
     assert_eq!((count(&mut guest), guest.fdstat(ROOT + 1).unwrap().filetype), (1, 6));
-    // The limit on descriptors is for the guest's own.
+    // The added root does not count towards the limit on descriptors.
     let mut builder = WasiCtx::builder();
     builder.dir(host_dir(temp.path()), "/app", false).max_fds(5);
     let mut guest = Guest::new(builder.build().unwrap());
@@ -147,7 +147,7 @@ fn there_is_a_root_only_where_it_takes_no_place() {
 }
 
 #[test]
-fn a_link_to_names_leads_there() {
+fn a_link_to_a_virtual_directory_leads_there() {
     let (temp, mut guest) = granted(&["/app", "/srv/data"]);
     for (target, link) in [("/", "up"), ("/srv", "srv"), ("/srv/..", "odd"), ("/srv/none", "none"), ("/..", "above")] {
         symlink(target, temp.path().join("d0").join(link)).unwrap();
@@ -174,7 +174,7 @@ fn a_link_to_names_leads_there() {
     assert_eq!(guest.open("up", CREAT, WRITE), Err(Errno::Isdir));
     assert_eq!(guest.mkdir("up/srv/"), Err(Errno::Exist));
     assert_eq!(guest.set_times("up", true, 1, 1, 5), Err(Errno::Rofs));
-    // What was taken away of the root is missing through a link, and who closes it has lost it.
+    // Rights revoked from the root are missing through a link too. A root that the guest closed cannot be reached.
     let stat = guest.fdstat(root).unwrap();
     let left = [stat.base & !wasmr_wasi::rights::PATH_FILESTAT_GET, stat.inheriting & !WRITE];
     guest.call("fd_fdstat_set_rights", &[root.into(), left[0], left[1]]).unwrap();
@@ -187,7 +187,7 @@ fn a_link_to_names_leads_there() {
 }
 
 #[test]
-fn the_root_of_a_single_directory_goes_on_in_it() {
+fn paths_from_the_root_continue_in_a_sole_directory() {
     let (temp, mut guest) = granted(&["/srv/data"]);
     let at = |path: &str| temp.path().join("d0").join(path);
     std::fs::write(temp.path().join("secret"), "SECRET").unwrap();
@@ -195,7 +195,7 @@ fn the_root_of_a_single_directory_goes_on_in_it() {
     std::fs::write(at("srv/hidden"), "hidden").unwrap();
     let root = ROOT + 1;
     let r = u64::from(root);
-    // Each call, as `/` sees it and as `/srv/data` does.
+    // Each call acts on `/` as on `/srv/data`.
     let on = |guest: &mut Guest, call: &str, path: &str| {
         let [at, len] = guest.path(path);
         guest.call(call, &[r, at, len])
@@ -223,7 +223,7 @@ fn the_root_of_a_single_directory_goes_on_in_it() {
     assert_eq!(on(&mut guest, "path_remove_directory", "d/"), Ok(()));
     assert!(!at("d").exists() && !at("g").exists());
 
-    // The root itself and what leads to the grant stay as they are.
+    // The root itself and the directories towards the grant do not change.
     assert_ne!(guest.fd_stat(root).unwrap().ino, guest.fd_stat(ROOT).unwrap().ino);
     assert_eq!(guest.stat_from(root, ".", true), guest.fd_stat(root));
     for path in ["srv/hidden", "srv/x", "nosuch", "nosuch/x"] {
@@ -237,7 +237,7 @@ fn the_root_of_a_single_directory_goes_on_in_it() {
     ] {
         assert_eq!(on(&mut guest, call, path), Err(error), "{call} {path}");
     }
-    // Nothing is reached outside.
+    // No path leads outside.
     symlink("../secret", at("rel")).unwrap();
     symlink(temp.path().join("secret"), at("abs")).unwrap();
     for (path, error) in [
@@ -253,12 +253,12 @@ fn the_root_of_a_single_directory_goes_on_in_it() {
         let created = guest.open_full(root, true, path.as_bytes(), CREAT, (WRITE, 0), 0);
         assert_eq!(created, Err(error), "{path}");
     }
-    // Absolute links mean what the guest's own paths mean.
+    // Absolute links lead where the guest's own paths lead.
     symlink("/made", at("to_made")).unwrap();
     guest.open_full(root, true, b"to_made", CREAT, (WRITE, 0), 0).unwrap();
     assert!(at("made").exists());
     assert_eq!(readlink(&mut guest, ROOT, "to_made"), Ok("/made".to_string()));
-    // What the guest closed is gone.
+    // A grant that the guest closed cannot be reached.
     guest.close(ROOT).unwrap();
     assert_eq!(guest.stat_from(root, "made", true), Err(Errno::Noent));
     assert_eq!(names(&guest.readdir_once(root, 999, 0).unwrap().0), [".", ".."]);
@@ -278,7 +278,8 @@ fn the_root_of_a_single_directory_lists_it() {
     rest.sort_unstable();
     assert_eq!(rest, ["a", "b", "c", "d"]);
     assert!(all[3..].iter().all(|entry| entry.filetype == 4 && guest.stat(&entry.name).unwrap().ino == entry.ino));
-    // Each file is seen once although the ones before it are deleted, and nothing is read anew before cookie 0.
+    // The listing returns each file once, although the guest deletes the ones before it. Only cookie 0 reads the directory
+    // again.
     let mut cookie = 3;
     for entry in &all[3..] {
         let (next, _) = guest.readdir_once(root, 26, cookie).unwrap();
@@ -290,15 +291,15 @@ fn the_root_of_a_single_directory_lists_it() {
     assert_eq!(listed(&mut guest, cookie), []);
     assert_eq!(listed(&mut guest, 3), all[3..]);
     assert_eq!(names(&listed(&mut guest, 0)), [".", "..", "app"]);
-    // One that is opened below is the same.
+    // A second descriptor of the root lists the same.
     std::fs::write(temp.path().join("d0/new"), "").unwrap();
     let again = guest.open_full(root, true, b".", DIRECTORY, (READ, 0), 0).unwrap();
     assert_eq!(names(&guest.readdir_once(again, 999, 0).unwrap().0), [".", "..", "app", "new"]);
     assert_eq!(contents(&mut guest, again, "new"), Ok(String::new()));
     let app = guest.open_full(root, true, b"app", DIRECTORY, (READ, 0), 0).unwrap();
     assert_eq!(names(&guest.readdir_once(app, 999, 0).unwrap().0), [".", "..", "x"]);
-    assert_eq!(contents(&mut guest, app, "new"), Err(Errno::Noent), "only the root goes on");
-    // The grant decides.
+    assert_eq!(contents(&mut guest, app, "new"), Err(Errno::Noent), "only paths from the root continue");
+    // The grant's rights decide.
     let stat = guest.fdstat(ROOT).unwrap();
     let base = stat.base & !wasmr_wasi::rights::FD_READDIR;
     guest.call("fd_fdstat_set_rights", &[ROOT.into(), base, stat.inheriting]).unwrap();
@@ -332,7 +333,7 @@ fn the_root_of_a_single_directory_has_the_rights_of_the_grant() {
 }
 
 #[test]
-fn the_root_goes_on_in_no_directory_if_there_were_two() {
+fn paths_from_the_root_do_not_continue_if_two_directories_were_granted() {
     let (temp, mut guest) = granted(&["/app", "/b"]);
     std::fs::write(temp.path().join("d0/f"), "f").unwrap();
     let root = ROOT + 2;

@@ -12,7 +12,7 @@ use crate::support::{DATA, Guest, NONBLOCK, OUT, granted};
 
 const LISTENER: u32 = 4;
 
-/// A guest with a directory and a listener, and where to connect.
+/// Returns a guest with a directory and a listener, and the listener's address.
 fn listening(handle: Option<&InterruptHandle>, max_fds: u32) -> (tempfile::TempDir, Guest, SocketAddr) {
     let dir = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -29,7 +29,7 @@ fn accept(guest: &mut Guest, flags: u32) -> Result<u32, Errno> {
     Ok(guest.u32(OUT))
 }
 
-/// Puts an iovec array of these lengths, laid out one after the other from `DATA`.
+/// Writes an iovec array with these lengths. The buffers follow each other from `DATA`.
 fn iovecs(guest: &mut Guest, lens: &[u32]) -> [u64; 2] {
     let mut at = DATA;
     for (i, len) in lens.iter().enumerate() {
@@ -40,7 +40,7 @@ fn iovecs(guest: &mut Guest, lens: &[u32]) -> [u64; 2] {
     [0x800, lens.len() as u64]
 }
 
-/// `sock_recv`: the bytes and `ro_flags`.
+/// Calls `sock_recv`. Returns the bytes and `ro_flags`.
 fn recv(guest: &mut Guest, fd: u32, lens: &[u32], flags: u32) -> Result<(Vec<u8>, u16), Errno> {
     let [iovs, count] = iovecs(guest, lens);
     guest.call("sock_recv", &[fd.into(), iovs, count, flags.into(), OUT.into(), (OUT + 4).into()])?;
@@ -54,7 +54,7 @@ fn send(guest: &mut Guest, fd: u32, bytes: &[u8], flags: u32) -> Result<u32, Err
     Ok(guest.u32(OUT))
 }
 
-/// A guest with one connection, and the other end of it.
+/// Returns a guest with one connection, and its other end.
 fn connected() -> (tempfile::TempDir, Guest, u32, TcpStream) {
     let (dir, mut guest, address) = listening(None, 1024);
     let client = TcpStream::connect(address).unwrap();
@@ -63,7 +63,7 @@ fn connected() -> (tempfile::TempDir, Guest, u32, TcpStream) {
 }
 
 #[test]
-fn a_listener_comes_after_the_directories_and_is_none() {
+fn a_listener_follows_the_directories_and_is_not_one() {
     let (_dir, mut guest, _) = listening(None, 1024);
     let fdstat = guest.fdstat(LISTENER).unwrap();
     assert_eq!((fdstat.filetype, fdstat.base, fdstat.inheriting), (6, rights::LISTENER, rights::SOCKET));
@@ -75,7 +75,7 @@ fn a_listener_comes_after_the_directories_and_is_none() {
 }
 
 #[test]
-fn accepting_waits_or_says_that_it_would() {
+fn accepting_waits_unless_nonblocking() {
     let (_dir, mut guest, address) = listening(None, 1024);
     guest.set_flags(LISTENER, NONBLOCK).unwrap();
     assert_eq!(accept(&mut guest, 0), Err(Errno::Again));
@@ -131,7 +131,7 @@ fn waitall_waits_for_all() {
 }
 
 #[test]
-fn would_block_is_said_only_when_asked_for() {
+fn only_nonblocking_connections_return_again() {
     let (_dir, mut guest, fd, client) = connected();
     guest.set_flags(fd, NONBLOCK).unwrap();
     assert_eq!(recv(&mut guest, fd, &[1], 0).map(drop), Err(Errno::Again));
@@ -165,7 +165,7 @@ fn shutting_down_ends_one_direction() {
 }
 
 #[test]
-fn only_sockets_are_sockets() {
+fn other_descriptors_are_not_sockets() {
     let (_dir, mut guest, _) = listening(None, 1024);
     let file = guest.open("f", crate::support::CREAT, crate::support::ALL).unwrap();
     for (fd, errno) in [(file, Errno::Notsock), (3, Errno::Notsock), (99, Errno::Badf), (0, Errno::Badf)] {
@@ -178,7 +178,7 @@ fn only_sockets_are_sockets() {
 }
 
 #[test]
-fn a_connection_that_has_no_number_stays_waiting() {
+fn a_connection_waits_while_no_number_is_free() {
     let (_dir, mut guest, address) = listening(None, 6);
     let mut clients: Vec<_> = (0..2).map(|_| TcpStream::connect(address).unwrap()).collect();
     assert_eq!(accept(&mut guest, 0), Ok(5));

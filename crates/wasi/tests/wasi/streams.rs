@@ -1,4 +1,4 @@
-//! Standard streams: within the process, and inherited from one that was started with pipes, files or a terminal.
+//! Standard streams: within the process, and inherited from a process that was started with pipes, files or a terminal.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -12,18 +12,18 @@ use wasmr_wasi::{Errno, Exit, OutputBuffer, Stdin, Stdout, WasiCtx, WasiCtxBuild
 
 use crate::support::{APPEND, Guest, NONBLOCK, OUT, this_binary};
 
-/// The variable that tells a child process which role to play, and the one with the file for its report.
+/// Environment variables of a child process: its role, and the file for its report.
 const ROLE: &str = "WASMR_TEST_ROLE";
 const REPORT: &str = "WASMR_TEST_REPORT";
 
-/// A child that plays `role`, which is a test of this file that does nothing otherwise.
+/// Returns a child process that plays `role`. A role is a test of this file that otherwise does nothing.
 fn child(role: &str, report: &Path) -> Command {
     let mut command = this_binary();
     command.args(["--exact", &format!("streams::{role}"), "--nocapture"]).env(ROLE, role).env(REPORT, report);
     command
 }
 
-/// In the child: runs `body` on a guest that inherits all streams and reports what it returns.
+/// Runs `body` in the child, on a guest that inherits all streams, and writes the result to the report.
 fn play(role: &str, set: impl FnOnce(&mut WasiCtxBuilder), body: impl FnOnce(&mut Guest) -> String) {
     if std::env::var(ROLE).is_ok_and(|playing| playing == role) {
         let mut builder = WasiCtx::builder();
@@ -34,7 +34,7 @@ fn play(role: &str, set: impl FnOnce(&mut WasiCtxBuilder), body: impl FnOnce(&mu
     }
 }
 
-/// A directory with a place for the report.
+/// Returns a directory and the path for the report in it.
 fn report() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report");
@@ -189,7 +189,7 @@ fn plays_files() {
             {
                 for fd in [0, 2] {
                     let slots: Vec<u64> = [fd].iter().chain(rest).copied().collect();
-                    assert_eq!(guest.call(call, &slots), Err(Errno::Notcapable), "granted are its bytes: {call}");
+                    assert_eq!(guest.call(call, &slots), Err(Errno::Notcapable), "only its bytes are granted: {call}");
                 }
             }
             guest.seek(0, 4, 0).unwrap();
@@ -296,9 +296,9 @@ fn inherited_output_is_limited_wherever_in_a_file_it_is_written() {
 }
 
 #[test]
-fn plays_impatient_writer() {
+fn plays_nonblocking_writer() {
     play(
-        "plays_impatient_writer",
+        "plays_nonblocking_writer",
         |_| {},
         |guest| {
             guest.set_flags(2, NONBLOCK).unwrap();
@@ -312,10 +312,10 @@ fn plays_impatient_writer() {
 }
 
 #[test]
-fn a_guest_that_must_not_wait_does_not_wait_in_a_long_write() {
+fn a_nonblocking_long_write_does_not_wait() {
     let (_dir, path) = report();
     let mut child =
-        child("plays_impatient_writer", &path).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        child("plays_nonblocking_writer", &path).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let end = Instant::now() + Duration::from_secs(30);
     while child.try_wait().unwrap().is_none() && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(5));

@@ -1,7 +1,8 @@
-//! A guest for tests: a context, a memory, and calls by name with raw arguments, as an engine would make them.
+//! A guest for tests: a context, a memory, and calls by name with raw arguments, as an engine makes them.
 //!
-//! With `WASMR_TEST_OLD_KERNEL` in the environment the kernel behaves to this process as before Linux 5.6, so that the same tests
-//! run over the other way of resolving paths. With `WASMR_TEST_ALONE` a test that looks at the whole process has it to itself.
+//! With `WASMR_TEST_OLD_KERNEL` in the environment, the kernel behaves towards this process as before Linux 5.6, so that the
+//! tests cover the fallback for resolving paths. `WASMR_TEST_ALONE` names the test that runs alone in a process, because it
+//! measures the whole process.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,10 +10,10 @@ use std::sync::Once;
 
 use wasmr_wasi::{Errno, Exit, GuestMemory, MemoryFault, WasiCtx, WasiCtxBuilder, find, rights};
 
-/// The variable that makes the kernel refuse what is new.
+/// Environment variable that makes the kernel refuse newer system calls.
 pub const OLD_KERNEL: &str = "WASMR_TEST_OLD_KERNEL";
 
-/// The variable that says which test has the process to itself.
+/// Environment variable that names the test that runs alone.
 const ALONE: &str = "WASMR_TEST_ALONE";
 
 pub const PREVIEW1: &str = "wasi_snapshot_preview1";
@@ -28,24 +29,24 @@ pub const SYNC: u32 = 16;
 
 pub const READ: u64 = rights::FD_READ;
 pub const WRITE: u64 = rights::FD_WRITE;
-/// What wasi-libc asks for with `O_RDWR`.
+/// Rights that wasi-libc asks for with `O_RDWR`.
 pub const ALL: u64 = rights::ALL;
-/// What wasi-libc asks for with `O_RDONLY`.
+/// Rights that wasi-libc asks for with `O_RDONLY`.
 pub const ALL_BUT_WRITE: u64 =
     rights::ALL & !(rights::FD_DATASYNC | rights::FD_WRITE | rights::FD_ALLOCATE | rights::FD_FILESTAT_SET_SIZE);
 
 /// The first granted directory.
 pub const ROOT: u32 = 3;
 
-/// Where tests put paths, two of them.
+/// Addresses for paths.
 const PATH_AT: [u32; 2] = [0x1000, 0x3000];
-/// Where tests put an iovec.
+/// Address for an iovec.
 const IOVEC_AT: u32 = 0x0800;
-/// Where tests take small results.
+/// Address for small results.
 pub const OUT: u32 = 0x0100;
-/// Where tests put data.
+/// Address for data.
 pub const DATA: u32 = 0x1_0000;
-/// The size of the memory.
+/// Size of the memory in bytes.
 pub const MEMORY: usize = 0x4_0000;
 
 /// A context with a memory.
@@ -77,7 +78,7 @@ pub struct Fdstat {
     pub inheriting: u64,
 }
 
-/// One directory entry; what is not UTF-8 in its name is replaced.
+/// One directory entry. Bytes of its name that are not UTF-8 are replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub next: u64,
@@ -92,15 +93,15 @@ pub fn host_dir(path: &Path) -> cap_std::fs::Dir {
     cap_std::fs::Dir::open_ambient_dir(path, cap_std::ambient_authority()).expect("open a test directory")
 }
 
-/// A builder with `path` granted as `/`.
+/// Returns a builder with `path` granted as `/`.
 pub fn granted(path: &Path, read_only: bool) -> WasiCtxBuilder {
     let mut builder = WasiCtx::builder();
     builder.dir(host_dir(path), "/", read_only);
     builder
 }
 
-/// Makes the kernel behave as an old one if the environment says so, and checks that it does: no `openat2`, and `utimensat`
-/// on an open descriptor alone is invalid.
+/// Makes the kernel behave like an old one if the environment asks for it, and checks the effect: no `openat2`, and
+/// `utimensat` fails for an empty path.
 pub fn age_kernel() {
     use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, openat2, utimensat};
     static ONCE: Once = Once::new();
@@ -145,12 +146,12 @@ fn install_filters() {
     panic!("system calls cannot be filtered on this architecture");
 }
 
-/// This test binary, to be run again.
+/// Returns a command that runs this test binary again.
 pub fn this_binary() -> Command {
     Command::new(std::env::current_exe().expect("own path"))
 }
 
-/// Runs it and fails with all it printed unless at least one test ran and all passed.
+/// Runs the command. Fails with its output unless at least one test ran and all passed.
 pub fn expect_success(command: &mut Command) {
     let output = command.output().expect("run the tests again");
     let text = String::from_utf8_lossy(&output.stdout);
@@ -158,7 +159,8 @@ pub fn expect_success(command: &mut Command) {
     assert!(passed, "{text}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs `body` in a process of its own, where no other test opens files or takes memory. `name` is the test's full name.
+/// Runs `body` in a process of its own, so that no other test opens files or takes memory there. `name` is the test's full
+/// name.
 pub fn alone(name: &str, body: impl FnOnce()) {
     if std::env::var(ALONE).is_ok_and(|alone| alone == name) {
         body();
@@ -172,12 +174,12 @@ impl Guest {
         Guest { ctx, memory: vec![0; MEMORY], module: PREVIEW1 }
     }
 
-    /// A guest with one directory, granted as `/`.
+    /// Returns a guest with one directory, granted as `/`.
     pub fn in_dir(path: &Path) -> Self {
         Guest::new(granted(path, false).build().expect("build"))
     }
 
-    /// A guest with one directory that it must not change.
+    /// Returns a guest with one directory, granted read-only as `/`.
     pub fn in_read_only_dir(path: &Path) -> Self {
         Guest::new(granted(path, true).build().expect("build"))
     }
@@ -188,7 +190,7 @@ impl Guest {
         (call.func)(&mut self.ctx, &mut GuestMemory::new(Some(&mut self.memory)), slots)
     }
 
-    /// Makes a call that goes on.
+    /// Makes a call after which the guest continues.
     pub fn call(&mut self, name: &str, slots: &[u64]) -> Result<(), Errno> {
         match self.try_call(name, slots).expect("the guest goes on") {
             0 => Ok(()),
@@ -196,7 +198,7 @@ impl Guest {
         }
     }
 
-    /// Makes a call that must not be made, because of a pointer.
+    /// Makes a call with an invalid pointer, and returns the fault.
     pub fn fault(&mut self, name: &str, slots: &[u64]) -> MemoryFault {
         match self.try_call(name, slots) {
             Err(Exit::Memory(fault)) => fault,
@@ -224,7 +226,7 @@ impl Guest {
         u64::from_le_bytes(self.bytes(at, 8).try_into().unwrap())
     }
 
-    /// Writes a path to memory and gives its place and length.
+    /// Writes a path to memory. Returns its address and length.
     pub fn path_bytes(&mut self, which: usize, path: &[u8]) -> [u64; 2] {
         self.put(PATH_AT[which], path);
         [PATH_AT[which].into(), path.len() as u64]
@@ -234,7 +236,7 @@ impl Guest {
         self.path_bytes(0, path.as_bytes())
     }
 
-    /// `path_open` with everything.
+    /// Calls `path_open` with all its arguments.
     pub fn open_full(
         &mut self,
         dir: u32,
@@ -250,7 +252,7 @@ impl Guest {
         Ok(self.u32(OUT))
     }
 
-    /// `path_open` below the root that follows links and passes rights on.
+    /// Calls `path_open` below the root, following links and passing all rights on.
     pub fn open(&mut self, path: &str, oflags: u32, base: u64) -> Result<u32, Errno> {
         self.open_full(ROOT, true, path.as_bytes(), oflags, (base, ALL), 0)
     }
@@ -347,7 +349,7 @@ impl Guest {
         self.call("fd_fdstat_set_flags", &[fd.into(), flags.into()])
     }
 
-    /// A call that takes a directory and a path.
+    /// Makes a call whose arguments are a directory and a path.
     fn on_path(&mut self, call: &str, dir: u32, path: &str) -> Result<(), Errno> {
         let [ptr, len] = self.path(path);
         self.call(call, &[dir.into(), ptr, len])
@@ -409,7 +411,7 @@ impl Guest {
         self.call("path_filestat_set_times", &[ROOT.into(), follow.into(), ptr, len, atim, mtim, flags.into()])
     }
 
-    /// One `fd_readdir`: the whole entries in the buffer and how many bytes were used.
+    /// Calls `fd_readdir` once. Returns the complete entries in the buffer and the number of bytes used.
     pub fn readdir_once(&mut self, fd: u32, buf_len: u32, cookie: u64) -> Result<(Vec<Entry>, u32), Errno> {
         self.call("fd_readdir", &[fd.into(), DATA.into(), buf_len.into(), cookie, OUT.into()])?;
         let used = self.u32(OUT);
@@ -439,7 +441,7 @@ impl Guest {
         self.close(fd).expect("close");
     }
 
-    /// Everything in a file.
+    /// Returns the contents of a file of up to 4096 bytes.
     pub fn contents(&mut self, path: &str) -> Result<Vec<u8>, Errno> {
         let fd = self.open(path, 0, READ)?;
         let bytes = self.read(fd, 4096);
@@ -455,7 +457,7 @@ pub fn proc_status(key: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
 }
 
-/// How many descriptors this process holds.
+/// Returns the number of descriptors that this process holds.
 pub fn open_fds() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("descriptors").count()
 }

@@ -1,6 +1,6 @@
-//! Calls whose answers are in this process: they give what they always give where the kernel refuses every system call.
+//! Calls that need no system call: their results are the same if the kernel refuses every system call.
 //!
-//! A thread filters its own system calls, so that other tests notice nothing.
+//! A thread filters only its own system calls, so that other tests are not affected.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use wasmr_wasi::{Errno, Exit, OutputBuffer, Stdin, Stdout, WasiCtx};
 use crate::polling::{MONOTONIC, READ_EVENT, REALTIME, WRITE_EVENT, clock, failed, ok, on_fd, poll, put};
 use crate::support::{DATA, Guest, OUT, ROOT, host_dir};
 
-/// What a thread needs for memory, for the message of a panic, for its end, and for the time where the kernel's page with the
-/// clocks is not to be had.
+/// System calls that a thread needs for memory, for a panic's message, for its end, and for the time if the vDSO is not
+/// available.
 const NEEDED: [i64; 14] = [
     libc::SYS_brk,
     libc::SYS_clock_gettime,
@@ -30,7 +30,7 @@ const NEEDED: [i64; 14] = [
     libc::SYS_write,
 ];
 
-/// Refuses all other system calls of this thread.
+/// Makes the kernel refuse all other system calls of this thread.
 fn refuse_system_calls() {
     let arch: TargetArch = std::env::consts::ARCH.try_into().expect("an architecture with filters");
     let needed: BTreeMap<i64, Vec<_>> = NEEDED.map(|call| (call, vec![])).into();
@@ -41,7 +41,7 @@ fn refuse_system_calls() {
     assert!(rustix::fs::fstat(rustix::stdio::stdin()).is_err_and(|error| error == rustix::io::Errno::PERM));
 }
 
-/// Runs `body` on a guest in a thread that may make no system call after `before`.
+/// Runs `body` on a guest, in a thread that may make no system call after `before`.
 fn without_system_calls(before: impl FnOnce(&mut Guest) + Send, body: impl FnOnce(&mut Guest) + Send) {
     let dir = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {
@@ -54,14 +54,14 @@ fn without_system_calls(before: impl FnOnce(&mut Guest) + Send, body: impl FnOnc
             before(&mut guest);
             refuse_system_calls();
             body(&mut guest);
-            // To close what the guest has open takes system calls.
+            // Closing the guest's descriptors takes system calls.
             guest
         });
         drop(thread.join().unwrap());
     });
 }
 
-/// The resolutions of the clocks.
+/// Returns the resolutions of the clocks.
 fn resolutions(guest: &mut Guest) -> [u64; 4] {
     [0, 1, 2, 3].map(|id| {
         guest.call("clock_res_get", &[id, OUT.into()]).unwrap();
@@ -86,7 +86,7 @@ fn a_clock_is_asked_for_its_resolution_once() {
 }
 
 #[test]
-fn a_poll_that_has_nothing_to_wait_for_asks_nobody() {
+fn a_poll_without_a_wait_makes_no_system_call() {
     let handle = InterruptHandle::new();
     for with_handle in [false, true] {
         without_system_calls(
@@ -99,11 +99,11 @@ fn a_poll_that_has_nothing_to_wait_for_asks_nobody() {
                     clock(1, REALTIME, 1, 1),
                 ] {
                     assert_eq!(poll(guest, &[due]), Ok(vec![ok(1, 0, 0)]));
-                    // Beside others that are not due; not one of them is waited for.
+                    // Beside other clocks that are not due, none of which is waited for.
                     let later = [clock(2, MONOTONIC, u64::MAX, 0), due, clock(3, REALTIME, u64::MAX, 1)];
                     assert_eq!(poll(guest, &later), Ok(vec![ok(1, 0, 0)]));
                 }
-                // Whatever is an event at once, with and without a clock that is due.
+                // Subscriptions that are events at once, with and without a clock that is due.
                 let never = clock(4, MONOTONIC, u64::MAX, 0);
                 assert_eq!(poll(guest, &[clock(5, 2, 0, 0), never]), Ok(vec![failed(5, 0, Errno::Notsup)]));
                 let bad = failed(6, READ_EVENT, Errno::Badf);
@@ -114,7 +114,7 @@ fn a_poll_that_has_nothing_to_wait_for_asks_nobody() {
                 let expected = vec![ok(8, READ_EVENT, 4), ok(9, WRITE_EVENT, 1), ok(10, READ_EVENT, 1)];
                 assert_eq!(poll(guest, &ready), Ok(expected));
                 assert_eq!(poll(guest, &[clock(1, 4, 0, 0)]), Err(Errno::Inval));
-                // A wait is one for the host, which refuses it here.
+                // A real wait makes a system call, which the kernel refuses here.
                 assert_eq!(poll(guest, &[never]), Err(Errno::Perm));
             },
         );
@@ -136,7 +136,7 @@ fn a_guest_that_polls_without_waiting_is_interrupted() {
 }
 
 #[test]
-fn what_a_context_knows_takes_no_system_call() {
+fn calls_that_the_context_can_answer_make_no_system_call() {
     without_system_calls(
         |guest| guest.call("random_get", &[DATA.into(), 16]).unwrap(),
         |guest| {

@@ -1,4 +1,4 @@
-//! `wasi_unstable`, the name before Preview 1: what differs differs, the rest is the same.
+//! `wasi_unstable`, the predecessor of Preview 1: four calls differ, and all others are the same.
 
 use wasmr_wasi::{Errno, MODULES, find};
 
@@ -40,7 +40,7 @@ fn the_file_status_is_shorter() {
 }
 
 #[test]
-fn seeks_count_their_origins_otherwise() {
+fn seeks_number_their_origins_differently() {
     let (_dir, mut guest) = guest();
     let fd = guest.open("f", CREAT, ALL).unwrap();
     assert_eq!(guest.seek(fd, 4, 2), Ok(4), "from the start");

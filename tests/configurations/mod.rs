@@ -1,9 +1,9 @@
-//! Ways to execute, for tests of what happens where they meet: every mode, and tunings that make functions change tier at once,
+//! Configurations, for tests of what happens where they meet: every mode, and tunings that make functions change tier at once,
 //! soon, or never.
 //!
-//! A test decides function by function with [`Body`]: in all ways that compile, a body of more than [`MAX_COMPILED_SIZE`] bytes
-//! stays interpreted, whatever calls it and whatever it calls. The first of [`ways`] only interprets; it is what the others are
-//! compared with.
+//! A test decides function by function with [`Body`]: in all configurations that compile, a body of more than
+//! [`MAX_COMPILED_SIZE`] bytes stays interpreted, whatever calls it and whatever it calls. The first of [`configurations`] only
+//! interprets; it is what the others are compared with.
 
 use wasmr::{Config, Engine, Mode, Tuning};
 
@@ -13,22 +13,22 @@ pub const MAX_COMPILED_SIZE: usize = 1024;
 /// Bytes of the largest body that is inlined for being small, and a few more.
 const TOO_LARGE_TO_INLINE: usize = 130;
 
-/// A way to execute.
+/// A configuration.
 #[derive(Clone)]
-pub struct Way {
+pub struct Configuration {
     pub name: String,
-    /// Whether a function that is called is compiled, unless it is too large: where one call shows something.
+    /// True if every called function is compiled unless it is too large. Then one call shows a fault.
     pub compiles_at_once: bool,
     pub config: Config,
 }
 
-impl Way {
+impl Configuration {
     pub fn engine(&self) -> Engine {
         Engine::new(&self.config)
     }
 }
 
-/// What a function's body becomes: put it at the start of one.
+/// Code at the start of a function's body that decides whether it is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
     /// Compiled, and inlined where it is small.
@@ -42,7 +42,7 @@ pub enum Body {
 impl Body {
     pub const ALL: [Body; 3] = [Body::Small, Body::Compiled, Body::Interpreted];
 
-    /// The operators that make it so, and do nothing.
+    /// Returns operators without effect that make a body this long.
     pub fn padding(self) -> String {
         "nop ".repeat(match self {
             Body::Small => 0,
@@ -52,9 +52,10 @@ impl Body {
     }
 }
 
-/// All of them, the interpreter first, where bodies of so many bytes are compiled at most: nearly always [`MAX_COMPILED_SIZE`].
-pub fn ways(max_compiled_size: usize) -> Vec<Way> {
-    let way = |name: &str, mode: Mode, tuning: Tuning| {
+/// Returns all configurations, the interpreter first. They compile bodies of at most `max_compiled_size` bytes, which is nearly
+/// always [`MAX_COMPILED_SIZE`].
+pub fn configurations(max_compiled_size: usize) -> Vec<Configuration> {
+    let configuration = |name: &str, mode: Mode, tuning: Tuning| {
         let mut config = Config::new();
         let compiles_at_once = match mode {
             Mode::Interp => false,
@@ -64,12 +65,12 @@ pub fn ways(max_compiled_size: usize) -> Vec<Way> {
             Mode::Tiered => tuning.tiers_up_at_once(),
         };
         config.mode(mode).tuning(Tuning { max_compiled_size, ..tuning });
-        Way { name: name.to_string(), compiles_at_once, config }
+        Configuration { name: name.to_string(), compiles_at_once, config }
     };
     #[cfg_attr(not(feature = "jit"), expect(unused_mut, reason = "nothing is compiled"))]
-    let mut ways = vec![
-        way("interp", Mode::Interp, Tuning { copy_and_patch: false, ..Tuning::default() }),
-        way("interp, copied", Mode::Interp, Tuning { copy_and_patch_after: 0, ..Tuning::default() }),
+    let mut configurations = vec![
+        configuration("interp", Mode::Interp, Tuning { copy_and_patch: false, ..Tuning::default() }),
+        configuration("interp, copied", Mode::Interp, Tuning { copy_and_patch_after: 0, ..Tuning::default() }),
     ];
     #[cfg(feature = "jit")]
     {
@@ -84,13 +85,13 @@ pub fn ways(max_compiled_size: usize) -> Vec<Way> {
             one_code_from: 0,
             ..Tuning::default()
         };
-        ways.extend([
-            way("jit", Mode::Jit, Tuning::default()),
-            way("tiered", Mode::Tiered, Tuning::default()),
-            way("tiered, at once", Mode::Tiered, at_once.clone()),
-            way("tiered, at once, one code", Mode::Tiered, Tuning { one_code_from: 0, ..at_once }),
-            way("tiered, soon", Mode::Tiered, soon),
+        configurations.extend([
+            configuration("jit", Mode::Jit, Tuning::default()),
+            configuration("tiered", Mode::Tiered, Tuning::default()),
+            configuration("tiered, at once", Mode::Tiered, at_once.clone()),
+            configuration("tiered, at once, one code", Mode::Tiered, Tuning { one_code_from: 0, ..at_once }),
+            configuration("tiered, soon", Mode::Tiered, soon),
         ]);
     }
-    ways
+    configurations
 }
