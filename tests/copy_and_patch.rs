@@ -1,12 +1,13 @@
-//! Copied functions do what threaded ones do: the same results, the same traps at the same operators, whether a function
-//! was copied before its first execution or in the middle of a loop.
+//! Copied functions behave like threaded ones: the same results, and the same traps at the same operators. A function is copied
+//! before its first execution or in the middle of a loop.
 
 use wasmr::{Config, Engine, Instance, Mode, Module, Stop, Store, Tuning};
 
 /// End of a call: the result, or the trap's message with the position of each frame.
 type End = Result<i64, (String, Vec<(u32, Option<usize>)>)>;
 
-/// Never, at once, and warm: after the first sample, which comes in the middle of the loops below.
+/// Returns the tunings that never copy, that copy before the first execution, and that copy after the first sample, which comes
+/// in the middle of the loops below.
 fn tunings() -> [Tuning; 3] {
     let tuning =
         |copy_and_patch, copy_and_patch_after| Tuning { copy_and_patch, copy_and_patch_after, ..Tuning::default() };
@@ -18,7 +19,7 @@ fn end(stop: Stop) -> (String, Vec<(u32, Option<usize>)>) {
     (stop.to_string(), frames.map(|frame| (frame.func_index(), frame.offset())).collect())
 }
 
-/// The end of a call of `run` with each argument, one after the other in the same instance.
+/// Calls `run` with each argument, one after the other in the same instance. Returns the end of each call.
 fn ends(tuning: Tuning, wat: &str, arguments: &[i32]) -> Vec<End> {
     let engine = Engine::new(Config::new().mode(Mode::Interp).tuning(tuning));
     let module = Module::new(&engine, wat.as_bytes()).unwrap_or_else(|error| panic!("{error}: {wat}"));
@@ -28,11 +29,11 @@ fn ends(tuning: Tuning, wat: &str, arguments: &[i32]) -> Vec<End> {
     arguments.iter().map(|&argument| run.call(&mut store, argument).map_err(end)).collect()
 }
 
-/// Iterations of the loops: more than the calls and loops from sample to sample.
+/// Iterations of the loops: more than the calls and backward jumps between two samples.
 const LOOPS: u32 = 10_000;
 
-/// A module whose `run` makes an access at address 64, many times, and at the end at its argument. The access is in a
-/// function of its own and in the loop. `access` may use the locals `$at` and `$zero`, and leaves an `i64`.
+/// Returns a module whose `run` accesses memory many times at address 64 and at the end at its argument. The access is in a
+/// function of its own and in the loop. `access` may use the locals `$at` and `$zero`; it leaves an `i64`.
 fn module(access: &str) -> String {
     format!(
         "(module (memory 1)
@@ -50,7 +51,7 @@ fn module(access: &str) -> String {
     )
 }
 
-/// The ways in which an address comes about, for an access of so many bytes that still is inside at 65536 - that many.
+/// Expressions of an address, each with the offset of the access.
 const ADDRESSES: [(&str, u32); 6] = [
     ("(local.get $at)", 0),
     ("(local.get $at)", 24),
@@ -62,7 +63,7 @@ const ADDRESSES: [(&str, u32); 6] = [
 
 fn check(access: &str) {
     let wat = module(access);
-    // Inside, at the edge, and outside in several ways.
+    // Inside, at the edge, and outside of memory.
     let arguments = [80, 65_200, 65_535, 65_540, -1, i32::MIN, 70_000, 64];
     let [threaded, at_once, warm] = tunings().map(|tuning| ends(tuning, &wat, &arguments));
     assert!(threaded.iter().any(Result::is_ok) && threaded.iter().any(Result::is_err), "{wat}");

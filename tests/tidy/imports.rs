@@ -76,6 +76,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "crates/interp/src/copy_patch/flow.rs",
             "crates/interp/src/copy_patch/function.rs",
             "crates/interp/src/copy_patch/mod.rs",
+            "crates/interp/src/copy_patch/rewrite.rs",
             "crates/interp/src/copy_patch/walk.rs",
             "crates/interp/src/translate/fuel.rs",
             "crates/interp/src/translate/labels.rs",

@@ -1,16 +1,20 @@
-//! Proves that handlers can be copied as this build's compiler made them: the hot ones have a template, go on with the cell
-//! behind without a jump, and jump to cells by known distances.
+//! Proves that copy-and-patch can use the handlers as this build's compiler made them: the hot ones have a template, fall through
+//! to the next instruction, and jump by known distances.
 //!
-//! A build without copying (see `build.rs`) has nothing to prove and this file is empty.
+//! A failure names the handler, the machine instruction and the assumption of `docs/copy-and-patch.md` that it breaks. A build
+//! without copy-and-patch (see `build.rs`) has nothing to prove and this file is empty.
 #![cfg(wasmr_copy_patch)]
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod disassembly;
 
+use std::sync::{Arc, LazyLock};
+
+use disassembly::explain;
 use iced_x86::InstructionInfoFactory;
-use object::{Object, ObjectSymbol, SymbolKind};
+use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_interp::code::CodeOptions;
+use wasmr_interp::copy_patch::assumption::Broken;
 use wasmr_interp::copy_patch::template::{Finish, Step, Template};
 use wasmr_interp::copy_patch::{self, analyse::analyse};
 use wasmr_interp::execute::frame;
@@ -18,10 +22,26 @@ use wasmr_interp::{CopyWhen, ModuleCode};
 use wasmr_module::{Features, Module};
 use wasmr_runtime::frame::Ip;
 
-/// The handlers, and whatever else is under `execute/`, by path there: how many of each name, and the templates of those that
-/// have one.
-fn templates() -> BTreeMap<String, (usize, Vec<Template>)> {
-    // Translating anything keeps the tables of handlers, and so all handlers, in the program.
+/// The code of this program and the functions under `execute/` in it.
+struct Program {
+    /// The section of code.
+    text: Vec<u8>,
+    /// Address at which it runs.
+    text_at: usize,
+    handlers: Vec<Handler>,
+}
+
+/// A function under `execute/`: a handler, or something else there.
+struct Handler {
+    /// Path under `execute/`.
+    path: String,
+    /// Address at which the function runs.
+    address: usize,
+    template: Result<Template, Vec<Broken>>,
+}
+
+static PROGRAM: LazyLock<Program> = LazyLock::new(|| {
+    // A translation keeps the tables of handlers, and so all handlers, in the program.
     let bytes = wat::parse_str("(module (func))").unwrap();
     let types = Arc::new(TypeRegistry::new());
     let module = Module::new(bytes.into(), "keep", &Features::default(), &types, 1).unwrap();
@@ -42,13 +62,43 @@ fn templates() -> BTreeMap<String, (usize, Vec<Template>)> {
     }
     let bias = bias.expect("a known function is in the symbol table");
     let mut infos = InstructionInfoFactory::new();
-    let mut found: BTreeMap<String, (usize, Vec<Template>)> = BTreeMap::new();
-    for (path, address) in functions {
-        let (count, templates) = found.entry(path).or_default();
-        *count += 1;
-        templates.extend(analyse(address.wrapping_add(bias), &mut infos));
+    let handlers = functions.into_iter().map(|(path, address)| {
+        let address = address.wrapping_add(bias);
+        Handler { path, address, template: analyse(address, &mut infos) }
+    });
+    let handlers = handlers.collect();
+    let text = elf.section_by_name(".text").unwrap();
+    let text_at = (text.address() as usize).wrapping_add(bias);
+    Program { text: text.data().unwrap().to_vec(), text_at, handlers }
+});
+
+impl Program {
+    /// Returns all handlers of a name, one for each operator and choice of operands.
+    fn named(&self, name: &str) -> Vec<&Handler> {
+        let found: Vec<&Handler> = self.handlers.iter().filter(|handler| handler.path == name).collect();
+        assert!(!found.is_empty(), "{name} is no handler any more");
+        found
     }
-    found
+
+    /// Returns the assumptions that a handler breaks, as text.
+    fn explain(&self, handler: &Handler) -> String {
+        let broken = match &handler.template {
+            Ok(template) => &template.deviations,
+            Err(broken) => broken,
+        };
+        explain(&handler.path, broken, &self.text[handler.address - self.text_at..], handler.address as u64)
+    }
+
+    /// Checks the templates of all handlers of some names.
+    ///
+    /// # Panics
+    /// If a handler has no template or `is_right` does not hold for it, with `what` a template should do.
+    fn check(&self, names: &[&str], what: &str, is_right: impl Fn(&Template) -> bool) {
+        let handlers = names.iter().flat_map(|name| self.named(name));
+        let wrong = handlers.filter(|handler| !handler.template.as_ref().is_ok_and(&is_right));
+        let wrong: Vec<String> = wrong.map(|handler| self.explain(handler)).collect();
+        assert!(wrong.is_empty(), "{} handlers do not {what}:\n{}", wrong.len(), wrong.join("\n"));
+    }
 }
 
 #[test]
@@ -67,11 +117,11 @@ fn the_instructions_of_a_copied_function_lead_to_its_code() {
     };
     assert!(copy_patch::code_memory::is_available(), "this test needs a system that lets it execute what it wrote");
     assert!(copy_patch::contains(first_handler(Some(0)) as usize));
-    assert!(!copy_patch::contains(first_handler(Some(1)) as usize), "before it was ever hot");
+    assert!(!copy_patch::contains(first_handler(Some(1)) as usize), "before its first sample");
     assert!(!copy_patch::contains(first_handler(None) as usize));
 }
 
-/// The handlers that make up the time of programs, and all of a kind with them.
+/// The handlers in which programs spend their time, with all handlers of the same name.
 const HOT: &[&str] = &[
     "bulk_memory::memory_copy",
     "bulk_memory::memory_fill",
@@ -108,61 +158,55 @@ const HOT: &[&str] = &[
 
 #[test]
 fn hot_handlers_have_templates() {
-    let templates = templates();
-    let mut all = 0;
-    for name in HOT {
-        let (count, found) = templates.get(*name).unwrap_or_else(|| panic!("{name} is no handler any more"));
-        assert_eq!(found.len(), *count, "some of {name} cannot be copied");
-        all += count;
-    }
+    PROGRAM.check(HOT, "have a template", |_| true);
+    let all: usize = HOT.iter().map(|name| PROGRAM.named(name).len()).sum();
     assert!(all > 1500, "only {all} hot handlers found; the check would prove nothing");
 }
 
 #[test]
-fn what_goes_on_with_the_next_cell_needs_no_jump() {
-    let templates = templates();
-    let leaves = ["call::", "control::br_table", "control::return", "control::br"];
-    for name in HOT.iter().filter(|name| !leaves.iter().any(|leaves| name.starts_with(leaves))) {
-        let (_, found) = &templates[*name];
-        let falls = found.iter().filter(|template| template.words.is_some() && template.blocks[0].falls);
-        assert_eq!(falls.count(), found.len(), "{name}");
+fn a_handler_without_template_has_a_reason() {
+    for handler in &PROGRAM.handlers {
+        if let Err(broken) = &handler.template {
+            assert!(!broken.is_empty(), "nothing says why {} has no template", handler.path);
+        }
     }
+}
+
+#[test]
+fn the_path_to_the_next_instruction_has_no_jump() {
+    let leaves = ["call::", "control::br_table", "control::return", "control::br"];
+    let others = HOT.iter().filter(|name| !leaves.iter().any(|leaves| name.starts_with(leaves)));
+    let others: Vec<&str> = others.copied().collect();
+    PROGRAM.check(&others, "fall through to the next instruction", |template| {
+        template.words.is_some() && template.blocks[0].falls
+    });
 }
 
 #[test]
 fn branches_jump_by_known_distances() {
-    let templates = templates();
-    for name in ["control::br", "control::br_if", "control::br_if_and", "control::br_if_i64", "numeric::branch_compare"]
-    {
-        for template in &templates[name].1 {
-            let jumps = template.blocks.iter().filter(|block| matches!(block.finish, Finish::Jump(_))).count();
-            assert_eq!(jumps, 1, "{name}: {template:?}");
-            let tests = template.blocks.iter().filter(|block| matches!(block.finish, Finish::Test(..))).count();
-            assert_eq!(tests, 1, "{name}: whether it is backward is asked again: {template:?}");
-            let done = template.blocks.iter().filter(|block| block.falls || !block.steps.is_empty());
-            assert!(done.into_iter().all(|block| block.finish != Finish::Done), "{name}: {template:?}");
-        }
-    }
+    let branches =
+        ["control::br", "control::br_if", "control::br_if_and", "control::br_if_i64", "numeric::branch_compare"];
+    PROGRAM.check(&branches, "jump once, by a distance whose sign is known", |template| {
+        let count = |is_it: fn(&Finish) -> bool| template.blocks.iter().filter(|block| is_it(&block.finish)).count();
+        let mut reached = template.blocks.iter().filter(|block| block.falls || !block.steps.is_empty());
+        count(|finish| matches!(finish, Finish::Jump(_))) == 1
+            && count(|finish| matches!(finish, Finish::Test(..))) == 1
+            && reached.all(|block| block.finish != Finish::Done)
+    });
 }
 
 #[test]
 fn slot_numbers_are_part_of_the_instructions() {
-    let templates = templates();
-    for name in ["variable::copy", "variable::copy_pair"] {
-        for template in &templates[name].1 {
-            let steps = &template.blocks[0].steps;
-            let moves = steps.iter().filter(|step| matches!(step, Step::Displaced { .. })).count();
-            assert!(moves > 0 && moves == steps.len(), "{name} does more than reading and writing slots: {template:?}");
-        }
-    }
+    PROGRAM.check(&["variable::copy", "variable::copy_pair"], "only read and write slots", |template| {
+        let steps = &template.blocks[0].steps;
+        !steps.is_empty() && steps.iter().all(|step| matches!(step, Step::Displaced { .. }))
+    });
 }
 
 #[test]
 fn addresses_of_loads_are_part_of_the_instructions() {
-    let templates = templates();
-    for template in &templates["memory::load"].1 {
-        let steps = template.blocks[0].steps.iter();
-        let sums = steps.filter(|step| matches!(step, Step::Sum { .. } | Step::Load { .. } | Step::Ip(_))).count();
-        assert_eq!(sums, 0, "{template:?}");
-    }
+    PROGRAM.check(&["memory::load"], "load from an address without computing it first", |template| {
+        let steps = &template.blocks[0].steps;
+        !steps.iter().any(|step| matches!(step, Step::Sum { .. } | Step::Load { .. } | Step::Ip(_)))
+    });
 }

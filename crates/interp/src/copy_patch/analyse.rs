@@ -1,55 +1,73 @@
-//! Finds out how a handler's code can be made for one cell of it: which loads give constants of the cell, and where it goes
-//! on with another cell.
+//! The analysis of a handler: which loads read operand fields, and where the handler continues with another one.
 //!
-//! Comes in: the blocks of `decode`. Goes out: a [`Template`], or nothing if the handler cannot be
-//! executed elsewhere than it stands. Here is how the blocks hang together; [`walk`](super::walk) follows each.
+//! Input: the blocks of `decode`. Output: a [`Template`], or the assumptions that the code breaks and without which it cannot
+//! be executed at another address. This file orders the blocks and joins them; `walk` executes each symbolically.
 //!
 //! # Cold code
-//! A block from which no other cell can be reached by loading its handler leads to a trap, an event, or another function. Such
-//! blocks stay where they are. So do blocks that use the native stack; if the first one does, the handler is not copied.
+//! A block from which no jump to another handler can be reached leads to a trap, a budget interrupt or another function. Copied
+//! code jumps to such a block where it is. A block that uses the native stack is not copied either. If the entry is such a
+//! block, the handler has no template.
 
 use iced_x86::InstructionInfoFactory;
 
-use super::decode::{self, Edge, End, Insn, RDI};
+use super::assumption::{Assumption, Broken};
+use super::decode::{self, ARGUMENTS, Edge, End, Insn, RDI, RSP, Regs};
 use super::flow::Flow;
-use super::template::{Block, Bytes, Finish, Step, Template, Way};
+use super::template::{Block, Finish, Pool, Step, Template, Way};
 use super::walk::{State, Walk, step_for};
 
-/// Why a handler is not copied: its code is not of the kind that is understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unfit;
+/// Makes the template of the handler at an address.
+///
+/// # Errors
+/// The assumptions that the handler breaks, the decisive one first, if it cannot be copied.
+pub fn analyse(handler: usize, infos: &mut InstructionInfoFactory) -> Result<Template, Vec<Broken>> {
+    analyse_code(decode::code(handler).map_err(|broken| vec![broken])?, infos)
+}
 
-/// The template of a handler, if it can have one.
-pub fn analyse(handler: usize, infos: &mut InstructionInfoFactory) -> Option<Template> {
-    let blocks = decode::decode(handler, infos)?;
-    Analysis::new(&blocks).template().ok()
+/// Makes the template of the handler at the start of `code`. It may have edges to addresses outside of `code`.
+///
+/// # Errors
+/// As for [`analyse`].
+pub fn analyse_code(code: &'static [u8], infos: &mut InstructionInfoFactory) -> Result<Template, Vec<Broken>> {
+    let blocks = decode::decode(code, infos).map_err(|broken| vec![broken])?;
+    let analysis = Analysis::new(&blocks);
+    if !analysis.copied[0] {
+        return Err(analysis.obstacles());
+    }
+    if let Some(broken) = foreign_read(&blocks[0], infos) {
+        return Err(vec![broken]);
+    }
+    analysis.template().map_err(|broken| vec![broken])
+}
+
+/// Returns the first instruction of the entry block that reads a register which is neither an argument nor written before.
+fn foreign_read(entry: &decode::Block, infos: &mut InstructionInfoFactory) -> Option<Broken> {
+    let mut known = Regs(ARGUMENTS.0 | 1 << RSP);
+    for insn in &entry.insns {
+        if insn.reads.0 & !known.0 != 0 && decode::reads_other_than(&insn.op, known, infos) {
+            return Some(Broken { assumption: Assumption::OnlyArguments, at: insn.op.ip() });
+        }
+        known.0 |= insn.writes.0;
+    }
+    None
 }
 
 struct Analysis<'b> {
     flow: Flow<'b>,
-    /// Which blocks are copied.
+    /// True for each block that is copied.
     copied: Vec<bool>,
-    /// In which order: each after what leads to it, loops aside.
+    /// The copied blocks in reverse postorder: each after its predecessors, except along backward edges.
     order: Vec<usize>,
+    /// State at the start of each finished block.
     before: Vec<Option<State>>,
+    /// State at the end of each finished block.
     after: Vec<Option<State>>,
-    /// The blocks of the template: those that are copied, by their own numbers, then the ways out to others.
+    /// The blocks of the template: the copied blocks by their numbers in `flow`, then one for each edge that needs steps of its
+    /// own.
     done: Vec<Option<Block>>,
     bytes: Pool,
     words: Option<usize>,
-}
-
-/// The bytes that steps copy.
-#[derive(Debug, Default)]
-pub struct Pool(Vec<u8>);
-
-impl Pool {
-    /// Puts bytes in.
-    pub fn add(&mut self, bytes: &[u8]) -> Bytes {
-        let start = self.0.len() as u16;
-        self.0.extend_from_slice(bytes);
-        start..self.0.len() as u16
-    }
+    deviations: Vec<Broken>,
 }
 
 impl<'b> Analysis<'b> {
@@ -64,53 +82,84 @@ impl<'b> Analysis<'b> {
             done: vec![None; count],
             bytes: Pool::default(),
             words: None,
+            deviations: Vec::new(),
         };
-        analysis.choose();
+        analysis.copied = analysis.dispatching(|block| !block.insns.iter().any(Insn::uses_native_stack));
         analysis.sort(0, &mut vec![false; count]);
         analysis.order.reverse();
         analysis
     }
 
-    /// The blocks that are copied and to which a block leads.
+    /// Returns the copied blocks to which a block leads.
     fn successors(&self, block: usize) -> Vec<usize> {
+        self.targets(block).filter(|&target| self.copied[target]).collect()
+    }
+
+    /// Returns all blocks to which a block leads.
+    fn targets(&self, block: usize) -> impl Iterator<Item = usize> + use<> {
         let edges = match self.flow.blocks[block].end {
             End::Branch(_, a, b) => [Some(a), Some(b)],
             End::Goto(a) => [Some(a), None],
-            End::Register(_) | End::Unknown => [None, None],
+            End::Register(_) | End::Unknown(_) => [None, None],
         };
-        let block = |edge| match edge {
-            Edge::Block(block) if self.copied[block] => Some(block),
-            _ => None,
-        };
-        edges.into_iter().flatten().filter_map(block).collect()
+        edges.into_iter().flatten().filter_map(|edge| match edge {
+            Edge::Block(block) => Some(block),
+            Edge::Address(_) => None,
+        })
     }
 
-    /// Chooses what is copied: what leads to a jump through a register that was loaded neither from the program's own tables
-    /// nor behind anything that ties the code to its place.
-    fn choose(&mut self) {
+    /// Returns for each block whether it leads, through blocks for which `may_copy` holds, to a jump to another handler.
+    fn dispatching(&self, may_copy: impl Fn(&decode::Block) -> bool) -> Vec<bool> {
+        let mut dispatching = vec![false; self.flow.blocks.len()];
         loop {
             let mut changed = false;
-            for index in 0..self.flow.blocks.len() {
-                let block = &self.flow.blocks[index];
-                if self.copied[index] || block.insns.iter().any(Insn::ties) {
+            for (index, block) in self.flow.blocks.iter().enumerate() {
+                if dispatching[index] || !may_copy(block) {
                     continue;
                 }
-                let dispatches = match block.end {
-                    End::Register(reg) => {
-                        let last_write = block.insns.iter().rev().find(|insn| insn.writes.has(reg));
-                        !last_write.is_some_and(|insn| insn.op.is_ip_rel_memory_operand())
-                    }
-                    _ => !self.successors(index).is_empty(),
+                let leads_on = match block.end {
+                    End::Register(reg) => !is_from_table(block, reg),
+                    _ => self.targets(index).any(|target| dispatching[target]),
                 };
-                if dispatches {
-                    self.copied[index] = true;
+                if leads_on {
+                    dispatching[index] = true;
                     changed = true;
                 }
             }
             if !changed {
-                return;
+                return dispatching;
             }
         }
+    }
+
+    /// Returns the assumptions that keep the handler from being copied: uses of the native stack on the way to another handler,
+    /// or else all ends that are no such way.
+    fn obstacles(&self) -> Vec<Broken> {
+        let dispatching = self.dispatching(|_| true);
+        let blocks = self.flow.blocks.iter();
+        if dispatching[0] {
+            return blocks
+                .zip(&dispatching)
+                .filter(|(_, dispatching)| **dispatching)
+                .filter_map(|(block, _)| block.insns.iter().find(|insn| insn.uses_native_stack()))
+                .map(|insn| Broken { assumption: Assumption::NoNativeStack, at: insn.op.ip() })
+                .collect();
+        }
+        let is_outside = |edge| matches!(edge, Edge::Address(_));
+        blocks
+            .filter_map(|block| {
+                let (assumption, at) = match block.end {
+                    End::Unknown(broken) => return Some(broken),
+                    End::Register(_) => (Assumption::Dispatches, block.insns.last()?.op.ip()),
+                    End::Branch(_, a, b) if is_outside(a) || is_outside(b) => {
+                        (Assumption::OnePiece, block.end_address())
+                    }
+                    End::Goto(a) if is_outside(a) => (Assumption::OnePiece, block.end_address()),
+                    End::Branch(..) | End::Goto(_) => return None,
+                };
+                Some(Broken { assumption, at })
+            })
+            .collect()
     }
 
     fn sort(&mut self, block: usize, seen: &mut Vec<bool>) {
@@ -123,10 +172,7 @@ impl<'b> Analysis<'b> {
         self.order.push(block);
     }
 
-    fn template(mut self) -> Result<Template, Unfit> {
-        if !self.copied[0] {
-            return Err(Unfit);
-        }
+    fn template(mut self) -> Result<Template, Broken> {
         for at in 0..self.order.len() {
             let block = self.order[at];
             let before = self.enter(block)?;
@@ -135,41 +181,42 @@ impl<'b> Analysis<'b> {
         }
         self.check_loops()?;
         if self.done.len() > usize::from(u8::MAX) {
-            return Err(Unfit);
+            return Err(Broken { assumption: Assumption::OnePiece, at: self.flow.blocks[0].at });
         }
         self.mark_falls();
         let none = Block { steps: Vec::new(), finish: Finish::Done, falls: false };
         let blocks = self.done.into_iter().map(|block| block.unwrap_or_else(|| none.clone())).collect();
-        Ok(Template { blocks, bytes: self.bytes.0, words: self.words })
+        Ok(Template { blocks, bytes: self.bytes.into_bytes(), words: self.words, deviations: self.deviations })
     }
 
-    /// What is known at the start of a block; pays at the ends of the blocks before it what they do not agree on.
-    fn enter(&mut self, block: usize) -> Result<State, Unfit> {
+    /// Returns the state at the start of a block. Appends steps to its predecessors for what they do not agree on.
+    fn enter(&mut self, block: usize) -> Result<State, Broken> {
         let before = |other: &usize| self.copied[*other] && self.successors(*other).contains(&block);
         let all: Vec<usize> = (0..self.copied.len()).filter(before).collect();
         let mut states = all.iter().filter_map(|&other| self.after[other]);
-        let mut state = if block == 0 { State::START } else { states.next().ok_or(Unfit)? };
+        let mut state =
+            if block == 0 { State::START } else { states.next().ok_or_else(|| self.differs_in_loop(block))? };
         for other in states {
             state = state.meet(&other);
         }
         if all.iter().any(|&other| self.after[other].is_none()) {
-            state.forget_debts();
+            state.forget_deferred();
         }
         for &other in &all {
-            self.pay_at_end(other, block, &state);
+            self.settle_at_end(other, block, &state);
         }
         Ok(state)
     }
 
-    /// Makes a finished block leave what its successor expects.
-    fn pay_at_end(&mut self, from: usize, to: usize, expected: &State) {
+    /// Makes a finished block leave the state that its successor expects.
+    fn settle_at_end(&mut self, from: usize, to: usize, expected: &State) {
         let Some(mut state) = self.after[from] else { return };
-        let steps = &mut self.done[from].as_mut().expect("it was finished").steps;
+        let steps = &mut self.done[from].as_mut().expect("a block with a state after it is finished").steps;
         for reg in 0..16 {
-            let Some(debt) = state.owed[reg].filter(|_| expected.owed[reg].is_none()) else { continue };
+            let Some(value) = state.deferred[reg].filter(|_| expected.deferred[reg].is_none()) else { continue };
             if self.flow.is_live(reg, Edge::Block(to)) {
-                steps.push(step_for(reg, debt));
-                state.owed[reg] = None;
+                steps.push(step_for(reg, value));
+                state.deferred[reg] = None;
             }
         }
         if let (Some(spot), None) = (state.ip, expected.ip) {
@@ -178,22 +225,30 @@ impl<'b> Analysis<'b> {
         self.after[from] = Some(state);
     }
 
-    /// Sees to it that blocks that lead back agree with what was assumed.
-    fn check_loops(&mut self) -> Result<(), Unfit> {
+    /// Checks that each backward edge arrives with the state that its target was analysed with.
+    fn check_loops(&mut self) -> Result<(), Broken> {
         for from in self.order.clone() {
             for to in self.successors(from) {
-                let expected = self.before[to].ok_or(Unfit)?;
-                self.pay_at_end(from, to, &expected);
-                let state = self.after[from].ok_or(Unfit)?;
-                let agrees = |reg: usize| expected.owed[reg].is_none() || expected.owed[reg] == state.owed[reg];
+                let differs = self.differs_in_loop(to);
+                let expected = self.before[to].ok_or(differs)?;
+                self.settle_at_end(from, to, &expected);
+                let state = self.after[from].ok_or(differs)?;
+                let agrees =
+                    |reg: usize| expected.deferred[reg].is_none() || expected.deferred[reg] == state.deferred[reg];
                 if !(0..16).all(agrees) || (expected.ip.is_some() && expected.ip != state.ip) {
-                    return Err(Unfit);
+                    return Err(differs);
                 }
             }
         }
         Ok(())
     }
 
+    /// Returns the error for a backward edge to a block that expects another state.
+    fn differs_in_loop(&self, block: usize) -> Broken {
+        Broken { assumption: Assumption::SameIpInLoops, at: self.flow.blocks[block].at }
+    }
+
+    /// Sets `falls` of all blocks, backward until nothing changes.
     fn mark_falls(&mut self) {
         for _ in 0..self.done.len() {
             for index in 0..self.done.len() {
@@ -208,31 +263,38 @@ impl<'b> Analysis<'b> {
                     Finish::Goto(a) => falls(a),
                     Finish::Jump(_) | Finish::Done => false,
                 };
-                self.done[index].as_mut().expect("it is there").falls = falls;
+                self.done[index].as_mut().expect("the block was found above").falls = falls;
             }
         }
     }
 
-    fn block(&mut self, index: usize, before: State) -> Result<(), Unfit> {
+    /// Makes the template's block of a decoded block.
+    fn block(&mut self, index: usize, before: State) -> Result<(), Broken> {
         let block = &self.flow.blocks[index];
         let mut walk = Walk::new(self.flow, index, before, &mut self.bytes);
-        let jump = usize::from(matches!(block.end, End::Register(_)));
-        let inner = block.insns.len().checked_sub(jump).ok_or(Unfit)?;
-        for insn in 0..inner {
-            walk.instruction(insn)?;
-        }
         let mut finish = Finish::Done;
-        if let End::Register(reg) = block.end {
-            finish = walk.exit(reg, &block.insns[inner])?;
-            if finish == Finish::Next {
-                let words = walk.words().ok_or(Unfit)?;
-                if *self.words.get_or_insert(words) != words {
-                    return Err(Unfit);
+        match (block.end, block.insns.split_last()) {
+            (End::Register(reg), Some((jump, insns))) => {
+                for insn in 0..insns.len() {
+                    walk.instruction(insn)?;
+                }
+                finish = walk.exit(reg, jump)?;
+                if finish == Finish::Next {
+                    if self.words.is_some() && self.words != walk.words() {
+                        return Err(Broken { assumption: Assumption::OneLength, at: jump.op.ip() });
+                    }
+                    self.words = walk.words();
+                }
+            }
+            _ => {
+                for insn in 0..block.insns.len() {
+                    walk.instruction(insn)?;
                 }
             }
         }
         let (state, tested) = (walk.state, walk.tested);
-        let steps = walk.finish();
+        let (steps, mut deviations) = walk.finish();
+        self.deviations.append(&mut deviations);
         match block.end {
             End::Register(_) => {}
             End::Branch(condition, a, b) => {
@@ -243,14 +305,15 @@ impl<'b> Analysis<'b> {
                 };
             }
             End::Goto(a) => finish = Finish::Goto(self.way(a, &state)),
-            End::Unknown => return Err(Unfit),
+            End::Unknown(broken) => return Err(broken),
         }
         self.after[index] = Some(state);
         self.done[index] = Some(Block { steps, finish, falls: false });
         Ok(())
     }
 
-    /// The way that an edge is. One to code that stays where it is pays first whatever may be read there.
+    /// Returns the way that an edge is. If it leads to code that is not copied, the registers that may be read there get their
+    /// values first, in a block of their own.
     fn way(&mut self, edge: Edge, state: &State) -> Way {
         let address = match edge {
             Edge::Block(block) if self.copied[block] => return Way::Block(block as u8),
@@ -259,14 +322,21 @@ impl<'b> Analysis<'b> {
         };
         let mut steps: Vec<Step> = (0..16)
             .filter(|&reg| self.flow.is_live(reg, edge))
-            .filter_map(|reg| state.owed[reg].map(|debt| step_for(reg, debt)))
+            .filter_map(|reg| state.deferred[reg].map(|value| step_for(reg, value)))
             .collect();
         steps.extend(state.ip.filter(|_| self.flow.is_live(RDI, edge)).map(Step::Ip));
         if steps.is_empty() {
             return Way::Address(address);
         }
         self.done.push(Some(Block { steps, finish: Finish::Goto(Way::Address(address)), falls: false }));
-        // More than fit are refused in the end.
+        // `template` refuses the handler if the number does not fit.
         Way::Block((self.done.len() - 1) as u8)
     }
+}
+
+/// Returns true if the last value of a register in a block is from the program's own data: a jump to it is one through a jump
+/// table or to an imported function.
+fn is_from_table(block: &decode::Block, reg: usize) -> bool {
+    let last_write = block.insns.iter().rev().find(|insn| insn.writes.has(reg));
+    last_write.is_some_and(|insn| insn.op.is_ip_rel_memory_operand())
 }

@@ -1,62 +1,62 @@
-//! The few instructions of copied code that no handler has.
+//! The encoder of the few machine instructions that copied code has and no handler contains.
 
 /// Hardware number of `rdi`.
-pub const RDI: u8 = 7;
-/// To which the constants of a function are aligned.
-pub const CONSTANT_ALIGN: usize = 16;
+pub(crate) const RDI: u8 = 7;
+/// Alignment of a function's constants in bytes.
+pub(crate) const CONSTANT_ALIGN: usize = 16;
 
-/// Code being written. Registers go by hardware number.
+/// A buffer of machine code. Registers go by hardware number.
 #[derive(Debug, Default)]
-pub struct Assembler(Vec<u8>);
+pub(crate) struct Assembler(Vec<u8>);
 
 impl Assembler {
-    /// Bytes so far.
-    pub fn size(&self) -> usize {
+    /// Returns the number of bytes.
+    pub(crate) fn size(&self) -> usize {
         self.0.len()
     }
 
-    /// Takes back what was written after `size` bytes.
-    pub fn truncate(&mut self, size: usize) {
+    /// Removes all but the first `size` bytes.
+    pub(crate) fn truncate(&mut self, size: usize) {
         self.0.truncate(size);
     }
 
-    /// The code.
-    pub fn into_bytes(self) -> Vec<u8> {
+    /// Returns the bytes.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
-    /// Code as it is.
-    pub fn bytes(&mut self, bytes: &[u8]) {
+    /// Appends bytes.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
-    /// A byte that is not executed.
-    pub fn pad(&mut self) {
+    /// Appends `int3`, which is never executed.
+    pub(crate) fn pad(&mut self) {
         self.0.push(0xcc);
     }
 
-    /// A jump, but for its distance of 32 bits.
-    pub fn jump(&mut self) {
+    /// Appends a jump up to its 32-bit distance.
+    pub(crate) fn jump(&mut self) {
         self.0.push(0xe9);
     }
 
-    /// A conditional jump, but for its distance of 32 bits.
-    pub fn branch(&mut self, condition: u8) {
+    /// Appends a conditional jump up to its 32-bit distance.
+    pub(crate) fn branch(&mut self, condition: u8) {
         self.0.extend([0x0f, 0x80 | condition]);
     }
 
-    /// `mov rax, [rdi]; jmp rax`: goes on with the cell that `rdi` points to.
-    pub fn dispatch(&mut self) {
+    /// Appends `mov rax, [rdi]; jmp rax`, which continues with the handler of the instruction at `rdi`.
+    pub(crate) fn dispatch(&mut self) {
         self.0.extend([0x48, 0x8b, 0x07, 0xff, 0xe0]);
     }
 
-    /// `mov reg, [rdi]`.
-    pub fn load_from_rdi(&mut self, reg: u8) {
+    /// Appends `mov reg, [rdi]`.
+    pub(crate) fn load_from_rdi(&mut self, reg: u8) {
         self.0.extend([0x48 | (reg >> 3) << 2, 0x8b, (reg & 7) << 3 | RDI]);
     }
 
-    /// A constant into a register; flags stay.
-    pub fn constant(&mut self, reg: u8, value: u64) {
+    /// Appends a move of a constant to a register, which leaves the flags alone.
+    pub(crate) fn constant(&mut self, reg: u8, value: u64) {
         let (high, low) = (reg >> 3, reg & 7);
         if let Ok(value) = u32::try_from(value) {
             if high != 0 {
@@ -73,23 +73,24 @@ impl Assembler {
         }
     }
 
-    /// `lea reg, [base + displacement]`.
-    pub fn add_to(&mut self, reg: u8, base: u8, displacement: i32) {
+    /// Appends `lea reg, [base + displacement]`.
+    pub(crate) fn add_to(&mut self, reg: u8, base: u8, displacement: i32) {
         let rex = 0x48 | (reg >> 3) << 2 | base >> 3;
         let modrm = (reg & 7) << 3 | base & 7;
         let head = [rex, 0x8d, modrm, 0x24];
-        // A base of this kind takes another byte.
+        // A base of `rsp` or `r12` takes a SIB byte.
         let length = if base & 7 == 4 { 4 } else { 3 };
         self.displaced(&head[..length], 2, true, displacement);
     }
 
-    /// An instruction up to its displacement, whose ModRM byte is at `modrm_at`, and the displacement in the shortest form.
-    pub fn displaced(&mut self, head: &[u8], modrm_at: u8, needs_displacement: bool, displacement: i32) {
+    /// Appends an instruction up to its displacement, whose ModRM byte is at `modrm_at`, and the displacement in its shortest
+    /// form.
+    pub(crate) fn displaced(&mut self, head: &[u8], modrm_at: u8, needs_displacement: bool, displacement: i32) {
         let start = self.0.len();
         self.0.extend_from_slice(head);
         let modrm = &mut self.0[start + usize::from(modrm_at)];
         if displacement == 0 && !needs_displacement {
-            // Mode 0 it is.
+            // ModRM mode 0 has no displacement.
         } else if let Ok(short) = i8::try_from(displacement) {
             *modrm |= 0x40;
             self.0.push(short as u8);
@@ -99,8 +100,8 @@ impl Assembler {
         }
     }
 
-    /// Arithmetic on a register and a constant.
-    pub fn arithmetic(&mut self, operation: u8, reg: u8, wide: bool, constant: i32) {
+    /// Appends an arithmetic instruction on a register and a constant.
+    pub(crate) fn arithmetic(&mut self, operation: u8, reg: u8, wide: bool, constant: i32) {
         self.prefix(reg, wide);
         let modrm = 0xc0 | operation << 3 | reg & 7;
         match i8::try_from(constant) {
@@ -112,13 +113,13 @@ impl Assembler {
         }
     }
 
-    /// A shift or rotation of a register by a constant.
-    pub fn shift(&mut self, operation: u8, reg: u8, wide: bool, count: u8) {
+    /// Appends a shift or rotation of a register by a constant.
+    pub(crate) fn shift(&mut self, operation: u8, reg: u8, wide: bool, count: u8) {
         self.prefix(reg, wide);
         self.0.extend([0xc1, 0xc0 | operation << 3 | reg & 7, count & if wide { 63 } else { 31 }]);
     }
 
-    /// The prefix of an instruction on one register, if it takes one.
+    /// Appends the REX prefix of an instruction on one register, if it needs one.
     fn prefix(&mut self, reg: u8, wide: bool) {
         let rex = 0x40 | u8::from(wide) << 3 | reg >> 3;
         if rex != 0x40 {

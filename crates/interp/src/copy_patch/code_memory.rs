@@ -1,7 +1,7 @@
-//! The code memory of copied code: one [`CodeAllocator`] a process, of which each module has a [`CodeRegion`].
+//! The code memory of copied code: one [`CodeAllocator`] per process, from which each module has a [`CodeRegion`].
 //!
-//! Comes in: code. Goes out: its address, or nothing when there is no room or the system lets nobody execute what they
-//! wrote; whoever asks then does without. Takes no memory before the first code.
+//! Input: the code of a function. Output: its address, or an error if the code memory is used up or the system refuses executable
+//! memory. No memory is mapped before the first code.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -13,38 +13,38 @@ use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion};
 use super::decode;
 use super::emit::{Function, Placed};
 
-/// Address space for all code of the process: some ten million cells.
+/// Address space for all copied code of the process: some ten million instructions.
 const SIZE: usize = 64 << 20;
-/// What a module gets at a time, at least.
+/// Smallest number of bytes that a module takes at a time.
 const CHUNK: usize = 16 << 10;
-/// Code starts at multiples of this.
+/// Alignment of each function's code.
 const ALIGN: usize = 16;
 
 struct CodeMemory {
     code: CodeAllocator,
-    /// Whose code is where, by address.
+    /// The functions that have code, by address of the code.
     owners: Mutex<BTreeMap<usize, Owner>>,
 }
 
-/// Whose a function's code is.
+/// A function that has copied code.
 struct Owner {
     /// Length of the code in bytes.
     len: usize,
-    /// The function's first cell.
-    cells: usize,
-    /// From where on the code is of which cell: (position, word), in order.
+    /// Address of the function's first instruction.
+    first: usize,
+    /// Positions from which the code belongs to another instruction: (position, code word), in order.
     words: Vec<(u32, u32)>,
 }
 
 static CODE_MEMORY: OnceLock<CodeMemory> = OnceLock::new();
 
-/// Until when nothing is asked of the system or the code memory, as it refused the last time.
+/// End of the time in which code memory counts as unavailable, because the last request was refused.
 static PAUSE: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// Length of that pause.
+/// Length of that time.
 const PAUSE_LENGTH: Duration = Duration::from_millis(500);
 
-/// The code memory, made now if there is none.
+/// Returns the code memory, and maps it at the first call.
 fn code_memory() -> Option<&'static CodeMemory> {
     if let Some(memory) = CODE_MEMORY.get() {
         return Some(memory);
@@ -64,24 +64,24 @@ fn code_memory() -> Option<&'static CodeMemory> {
     Some(CODE_MEMORY.get_or_init(|| CodeMemory { code: CodeAllocator::new(mapping, CHUNK), owners: Mutex::default() }))
 }
 
-/// Returns true if code can be made now, as far as anybody knows.
+/// Returns true if code memory is mapped and the last request for a part of it was granted or is long ago.
 pub fn is_available() -> bool {
     code_memory().is_some()
         && PAUSE.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|end| Instant::now() >= end)
 }
 
-/// There was no room: nothing is asked for until some may have been given back.
-pub fn pause() {
+/// Starts a pause after a refused request: other modules may give memory back meanwhile.
+pub(crate) fn pause() {
     *PAUSE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + PAUSE_LENGTH);
 }
 
-/// Returns true if an address is in the memory. Takes no lock and allocates nothing.
-pub fn contains(address: usize) -> bool {
+/// Returns true if an address is in the code memory. Takes no lock and allocates nothing.
+pub(crate) fn contains(address: usize) -> bool {
     CODE_MEMORY.get().is_some_and(|memory| memory.code.contains(address))
 }
 
-/// The cell whose code an address is in, if it is in any.
-pub fn cell_at(address: usize) -> Option<Ip> {
+/// Returns the instruction whose code contains an address.
+pub(crate) fn instruction_at(address: usize) -> Option<Ip> {
     let owners = code_memory()?.owners.lock().unwrap_or_else(PoisonError::into_inner);
     let (&start, owner) = owners.range(..=address).next_back()?;
     let position = address - start;
@@ -90,29 +90,32 @@ pub fn cell_at(address: usize) -> Option<Ip> {
     }
     let after = owner.words.partition_point(|&(at, _)| at as usize <= position);
     let (_, word) = owner.words[after.checked_sub(1)?];
-    Some(Ip::new((owner.cells + 8 * word as usize) as *const u64))
+    Some(Ip::new((owner.first + 8 * word as usize) as *const u64))
 }
 
-/// Why a function's code is in no place.
+/// The reason why a function's code was not placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unplaced {
-    /// There is no room now.
+pub(crate) enum Unplaced {
+    /// The code memory is used up, for now.
     NoRoom,
-    /// There is no code, or none that can be where there is room.
+    /// There is no code, or it refers to an address that is too far away.
     NoCode,
 }
 
-/// Code memory of one module. The code must not be executed any more when it is dropped.
+/// The copied code of one module. It must not be executed any more when this is dropped.
 #[derive(Debug, Default)]
-pub struct ModuleRegion {
-    /// None before the first code.
+pub(crate) struct ModuleRegion {
+    /// `None` before the first code.
     code: Option<CodeRegion>,
 }
 
 impl ModuleRegion {
-    /// Places the code of a function whose first cell is at `cells`. Gives its address, and where in it the code of each cell
-    /// that has some starts: (word, position).
-    pub fn place(&mut self, cells: usize, mut function: Function) -> Result<(u64, Vec<(u32, u32)>), Unplaced> {
+    /// Places the code of a function whose first instruction is at address `first`. Returns the code's address and the start of
+    /// each instruction's code, where there is some: (code word, position).
+    ///
+    /// # Errors
+    /// [`Unplaced`] says whether a later attempt may succeed.
+    pub(crate) fn place(&mut self, first: usize, mut function: Function) -> Result<(u64, Vec<(u32, u32)>), Unplaced> {
         let memory = code_memory().ok_or(Unplaced::NoRoom)?;
         let size = function.finish();
         if size == 0 {
@@ -123,11 +126,12 @@ impl ModuleRegion {
         let mapping = memory.code.mapping();
         let address = mapping.base() + at;
         let Placed { code, entries, owners: words } = function.place(address as u64).ok_or(Unplaced::NoCode)?;
-        assert!(code.len() <= size, "code is as long as was said");
-        // SAFETY: the chunk is this module's, and nobody has been given an address behind what is in use of it.
+        assert!(code.len() <= size, "`finish` returns the length of the code");
+        // SAFETY: `find` returns bytes of a chunk that this region owns and that are not in use: no address in them was returned by
+        // this function before.
         unsafe { mapping.write(at, &code) }.map_err(|_| Unplaced::NoCode)?;
         region.use_up_to(at + code.len());
-        let owner = Owner { len: code.len(), cells, words };
+        let owner = Owner { len: code.len(), first, words };
         memory.owners.lock().unwrap_or_else(PoisonError::into_inner).insert(address, owner);
         Ok((address as u64, entries))
     }
@@ -138,7 +142,7 @@ impl Drop for ModuleRegion {
         let (Some(memory), Some(region)) = (CODE_MEMORY.get(), &self.code) else { return };
         let base = memory.code.mapping().base();
         let mut owners = memory.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        // Before the region gives the chunks back.
+        // The region gives the chunks back after this function; another module may then own code there.
         for chunk in region.chunks() {
             let addresses = base + chunk.start..base + chunk.end;
             let gone: Vec<usize> = owners.range(addresses).map(|(&address, _)| address).collect();
@@ -152,10 +156,10 @@ mod tests {
     use super::super::template::{Block, Finish, Step, Template};
     use super::*;
 
-    /// The code of a function of one cell, which returns.
+    /// Returns a function of one instruction, whose code returns.
     fn function() -> Function {
         let block = Block { steps: vec![Step::Copy(0..1)], finish: Finish::Done, falls: false };
-        let template = Template { blocks: vec![block], bytes: vec![0xc3], words: None };
+        let template = Template { blocks: vec![block], bytes: vec![0xc3], words: None, deviations: Vec::new() };
         let mut function = Function::new(0x1000);
         function.add(&template, &[0], 0);
         function
@@ -172,14 +176,14 @@ mod tests {
         assert_eq!(entries, [(0, 0)]);
         assert_eq!(second - first, ALIGN as u64);
         assert!(contains(first as usize) && contains(second as usize) && !contains(first as usize - SIZE));
-        assert_eq!(cell_at(first as usize), Some(Ip::new(0x1000 as *const u64)));
-        assert_eq!(cell_at(second as usize), Some(Ip::new(0x2000 as *const u64)));
+        assert_eq!(instruction_at(first as usize), Some(Ip::new(0x1000 as *const u64)));
+        assert_eq!(instruction_at(second as usize), Some(Ip::new(0x2000 as *const u64)));
         let mut other = ModuleRegion::default();
         let (third, _) = other.place(0x3000, function()).unwrap();
         assert_ne!(third / CHUNK as u64, first / CHUNK as u64);
         drop(region);
-        assert_eq!(cell_at(first as usize), None);
-        assert_eq!(cell_at(third as usize), Some(Ip::new(0x3000 as *const u64)));
+        assert_eq!(instruction_at(first as usize), None);
+        assert_eq!(instruction_at(third as usize), Some(Ip::new(0x3000 as *const u64)));
         let empty = other.place(0x4000, Function::new(0x4000));
         assert_eq!(empty.unwrap_err(), Unplaced::NoCode, "no code takes no room");
     }

@@ -1,8 +1,8 @@
-//! A handler's machine code as basic blocks, read where it is executed.
+//! The disassembler: from the machine code of a handler in the running program to basic blocks.
 //!
-//! Comes in: the address of a handler. Goes out: the [`Block`]s that direct jumps lead to, the entry first, each with what
-//! is known of its instructions. Nothing is assumed of the code: what cannot be read, or leads out of the neighbourhood,
-//! is an edge to an address, and the code there is used where it is.
+//! Input: the address of a handler. Output: the [`Block`]s that direct jumps lead to, the entry first, with the registers that
+//! each instruction reads and writes. A jump out of the decoded bytes becomes an edge to an address: copied code jumps to the
+//! code there. A block that cannot be decoded to its end, ends in [`End::Unknown`].
 
 use std::sync::OnceLock;
 
@@ -11,138 +11,159 @@ use iced_x86::{
 };
 use wasmr_runtime::sys::Image;
 
+use super::assumption::{Assumption, Broken};
 use crate::execute::frame;
 
-/// How far from its entry a handler's blocks may lie. The largest has a tenth of it.
+/// Bytes from a handler's entry in which its blocks may lie. The largest handler has a tenth of it.
 const NEIGHBOURHOOD: usize = 4 << 10;
-/// Handlers of more instructions are left alone.
+/// Largest number of instructions in a handler that gets a template.
 const MAX_INSTRUCTIONS: usize = 256;
 
 /// A set of general registers, by hardware number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Regs(pub u16);
+pub(crate) struct Regs(pub(crate) u16);
 
 impl Regs {
-    /// Whether a register is in it.
-    pub fn has(self, reg: usize) -> bool {
+    /// Returns true if the set contains a register.
+    pub(crate) fn has(self, reg: usize) -> bool {
         self.0 & 1 << reg != 0
     }
 }
 
 /// Hardware number of `rcx`.
-pub const RCX: usize = 1;
+pub(crate) const RCX: usize = 1;
 /// Hardware number of `rdx`.
-pub const RDX: usize = 2;
+pub(crate) const RDX: usize = 2;
 /// Hardware number of `rsp`.
-pub const RSP: usize = 4;
+pub(crate) const RSP: usize = 4;
 /// Hardware number of `rsi`.
-pub const RSI: usize = 6;
+pub(crate) const RSI: usize = 6;
 /// Hardware number of `rdi`.
-pub const RDI: usize = 7;
+pub(crate) const RDI: usize = 7;
 /// Hardware number of `r8`.
-pub const R8: usize = 8;
+pub(crate) const R8: usize = 8;
 /// Hardware number of `r9`.
-pub const R9: usize = 9;
+pub(crate) const R9: usize = 9;
 
-/// The registers that carry the machine's state from handler to handler. Of the others that a handler may write, `rax`,
-/// `r10` and `r11`, the next one reads none.
-pub const ARGUMENTS: Regs = Regs(1 << RDI | 1 << RSI | 1 << RDX | 1 << RCX | 1 << R8 | 1 << R9);
-/// What a function may not change: `rbx`, `rsp`, `rbp`, `r12` to `r15`.
+/// The registers that carry the machine's state from handler to handler: the integer arguments of the System V ABI for x86-64
+/// (<https://gitlab.com/x86-psABIs/x86-64-ABI>, section "Parameter Passing"). A handler may also write `rax`, `r10` and `r11`;
+/// the next one reads none of them.
+pub(crate) const ARGUMENTS: Regs = Regs(1 << RDI | 1 << RSI | 1 << RDX | 1 << RCX | 1 << R8 | 1 << R9);
+/// The callee-saved registers: `rbx`, `rsp`, `rbp`, `r12` to `r15`.
 const PRESERVED: Regs = Regs(1 << 3 | 1 << RSP | 1 << 5 | 0xf << 12);
 
-/// An instruction and what it does to the general registers.
+/// A decoded instruction and its effect on the general registers.
 #[derive(Clone, Debug)]
-pub struct Insn {
-    /// As decoded; its `ip` is where it stands.
-    pub op: Instruction,
-    /// Its bytes.
-    pub bytes: &'static [u8],
-    /// Where in them the displacement of its memory operand is; 0 if it has none.
-    pub displacement_at: usize,
+pub(crate) struct Insn {
+    /// The instruction; its `ip` is its address.
+    pub(crate) op: Instruction,
+    /// Encoding.
+    pub(crate) bytes: &'static [u8],
+    /// Position of the memory operand's displacement in `bytes`; 0 if there is none.
+    pub(crate) displacement_at: usize,
     /// Bytes of the displacement.
-    pub displacement_len: usize,
-    /// Bytes of the immediate operands, behind everything else.
-    pub immediate_len: usize,
-    /// Registers whose value matters to it. Those that it changes in part or not always are among them.
-    pub reads: Regs,
-    /// Registers that it may change.
-    pub writes: Regs,
-    /// What of `reads` is left without the base of its memory operand, and without the index.
-    pub reads_without: [Regs; 2],
-    /// Bytes that it reads from memory, if it has a memory operand and only reads it.
-    pub only_loads: Option<usize>,
+    pub(crate) displacement_len: usize,
+    /// Bytes of the immediate operands, which are the last of `bytes`.
+    pub(crate) immediate_len: usize,
+    /// Registers whose value matters to the instruction, including those that it changes in part or conditionally.
+    pub(crate) reads: Regs,
+    /// Registers that the instruction may change.
+    pub(crate) writes: Regs,
+    /// `reads` if the memory operand had no base, and if it had no index.
+    pub(crate) reads_without: [Regs; 2],
+    /// Bytes read from the memory operand, if the instruction has one and only reads it.
+    pub(crate) only_loads: Option<usize>,
 }
 
-/// Where control goes.
+/// The destination of a jump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Edge {
-    /// To a block.
+pub(crate) enum Edge {
+    /// A block, by index.
     Block(usize),
-    /// To an address outside of what was decoded.
+    /// An address outside of the decoded blocks.
     Address(u64),
 }
 
-/// How a block ends.
+/// The end of a block.
 #[derive(Clone, Copy, Debug)]
-pub enum End {
-    /// A conditional jump: the condition's number, then where it goes if it holds and if not.
+pub(crate) enum End {
+    /// A conditional jump: the condition's number, the destination if it holds, the destination if not.
     Branch(u8, Edge, Edge),
-    /// Control goes on elsewhere.
+    /// A direct jump, or the beginning of another block.
     Goto(Edge),
-    /// A jump to where a register points: its number. The jump is the last of the instructions.
+    /// A jump to the address in a register, by number. The jump is the last instruction of the block.
     Register(usize),
-    /// In some other way, or nothing is known.
-    Unknown,
+    /// An instruction that this tier cannot follow, with the assumption that it breaks.
+    Unknown(Broken),
 }
 
 /// A basic block.
 #[derive(Clone, Debug)]
-pub struct Block {
+pub(crate) struct Block {
     /// Address of the first instruction.
-    pub at: u64,
-    /// The instructions, direct jumps at the end left out.
-    pub insns: Vec<Insn>,
-    /// What comes behind them.
-    pub end: End,
+    pub(crate) at: u64,
+    /// The instructions, without a direct jump at the end.
+    pub(crate) insns: Vec<Insn>,
+    /// The end.
+    pub(crate) end: End,
+}
+
+impl Block {
+    /// Returns the address after the last of `insns`: that of the direct jump, if the block ends in one.
+    pub(crate) fn end_address(&self) -> u64 {
+        self.insns.last().map_or(self.at, |insn| insn.op.next_ip())
+    }
 }
 
 impl Insn {
-    /// Whether it stands in the way of executing the block elsewhere: it touches the native stack, or a register that the
-    /// function would have to restore.
-    pub fn ties(&self) -> bool {
+    /// Returns true if the instruction uses the native stack or changes a callee-saved register. Its block is then not copied:
+    /// unwind tables and the epilogue belong to the handler's own address.
+    pub(crate) fn uses_native_stack(&self) -> bool {
         self.writes.0 & PRESERVED.0 != 0
             || self.reads.has(RSP)
             || matches!(self.op.flow_control(), FlowControl::Call | FlowControl::IndirectCall)
     }
 
-    /// The register that an operand is, if it is a whole one of 32 or 64 bits.
-    pub fn register(&self, operand: u32) -> Option<usize> {
+    /// Returns the number of the register that an operand is, if that has 32 or 64 bits.
+    pub(crate) fn register(&self, operand: u32) -> Option<usize> {
         let register = self.op.op_register(operand);
         (register.is_gpr32() || register.is_gpr64()).then(|| register.number())
     }
 }
 
-/// The program or library that the handlers are in.
-pub fn image() -> Option<&'static Image> {
+/// Returns the program or library that contains the handlers.
+pub(crate) fn image() -> Option<&'static Image> {
     static IMAGE: OnceLock<Option<Image>> = OnceLock::new();
     IMAGE.get_or_init(|| Image::around(frame::enter_plain as *const () as usize)).as_ref()
 }
 
-/// Decodes a handler; `None` if it is not where the others are, or too long.
-pub fn decode(handler: usize, infos: &mut InstructionInfoFactory) -> Option<Vec<Block>> {
-    let image = image().filter(|image| image.code.contains(&handler))?;
+/// Returns the code from a handler's entry to the end of its [`NEIGHBOURHOOD`].
+///
+/// # Errors
+/// If the handler is not in the program's code.
+pub(crate) fn code(handler: usize) -> Result<&'static [u8], Broken> {
+    let outside = Broken { assumption: Assumption::InImage, at: handler as u64 };
+    let image = image().filter(|image| image.code.contains(&handler)).ok_or(outside)?;
     let length = NEIGHBOURHOOD.min(image.code.end - handler);
-    // SAFETY: from the handler to the end of the code everything is mapped, readable and constant, and stays so as long as
-    // this very function does.
-    let code = unsafe { std::slice::from_raw_parts(handler as *const u8, length) };
-    let mut decoding = Decoding { code, base: handler as u64, blocks: Vec::new(), count: 0 };
-    decoding.block(handler as u64, infos)?;
+    // SAFETY: `handler` is in `image.code`, which is mapped, readable and constant up to its end. The mapping lives as long as
+    // this function, which is in it.
+    Ok(unsafe { std::slice::from_raw_parts(handler as *const u8, length) })
+}
+
+/// Decodes the handler at the start of `code`.
+///
+/// # Errors
+/// If the handler has more than [`MAX_INSTRUCTIONS`].
+pub(crate) fn decode(code: &'static [u8], infos: &mut InstructionInfoFactory) -> Result<Vec<Block>, Broken> {
+    let base = code.as_ptr() as u64;
+    let mut decoding = Decoding { code, base, blocks: Vec::new(), count: 0 };
+    decoding.block(base, infos)?;
     let mut done = 0;
     while done < decoding.blocks.len() {
         let targets = match decoding.blocks[done].end {
             End::Branch(_, a, b) => [Some(a), Some(b)],
             End::Goto(a) => [Some(a), None],
-            _ => [None, None],
+            End::Register(_) | End::Unknown(_) => [None, None],
         };
         for target in targets.into_iter().flatten() {
             if let Edge::Address(at) = target
@@ -154,7 +175,7 @@ pub fn decode(handler: usize, infos: &mut InstructionInfoFactory) -> Option<Vec<
         done += 1;
     }
     decoding.link();
-    Some(decoding.blocks)
+    Ok(decoding.blocks)
 }
 
 struct Decoding {
@@ -169,12 +190,15 @@ impl Decoding {
         at.wrapping_sub(self.base) < self.code.len() as u64
     }
 
-    /// Makes sure that a block starts at an address. `None` if there is too much code.
-    fn block(&mut self, at: u64, infos: &mut InstructionInfoFactory) -> Option<()> {
+    /// Ensures that a block starts at `at`.
+    ///
+    /// # Errors
+    /// If the handler has more than [`MAX_INSTRUCTIONS`].
+    fn block(&mut self, at: u64, infos: &mut InstructionInfoFactory) -> Result<(), Broken> {
         if self.blocks.iter().any(|block| block.at == at) {
-            return Some(());
+            return Ok(());
         }
-        // A jump into a block cuts it in two.
+        // A jump into a block splits it.
         let cut = self.blocks.iter().enumerate().find_map(|(index, block)| {
             let insn = block.insns.iter().position(|insn| insn.op.ip() == at)?;
             Some((index, insn))
@@ -184,7 +208,7 @@ impl Decoding {
             let insns = first.insns.split_off(insn);
             let end = std::mem::replace(&mut first.end, End::Goto(Edge::Address(at)));
             self.blocks.push(Block { at, insns, end });
-            return Some(());
+            return Ok(());
         }
         let offset = (at - self.base) as usize;
         let mut decoder = Decoder::with_ip(64, &self.code[offset..], at, DecoderOptions::NONE);
@@ -196,16 +220,16 @@ impl Decoding {
             }
             self.count += 1;
             if self.count > MAX_INSTRUCTIONS {
-                return None;
+                return Err(Broken { assumption: Assumption::OnePiece, at: here });
             }
             let op = decoder.decode();
             if op.is_invalid() {
-                break End::Unknown;
+                break End::Unknown(Broken { assumption: Assumption::KnownInstructions, at: here });
             }
             let target = Edge::Address(op.near_branch_target());
             match op.flow_control() {
                 FlowControl::ConditionalBranch if op.is_jcc_short_or_near() => {
-                    // The encoding's own number of the condition, which the decoder lists in another order.
+                    // iced numbers conditions in another order than the encoding does.
                     let number = condition_number(&op, &self.code[(here - self.base) as usize..]);
                     break End::Branch(number, target, Edge::Address(op.next_ip()));
                 }
@@ -220,12 +244,12 @@ impl Decoding {
                 }
                 _ => {
                     insns.push(self.insn(&decoder, op, infos));
-                    break End::Unknown;
+                    break End::Unknown(Broken { assumption: Assumption::KnownJumps, at: here });
                 }
             }
         };
         self.blocks.push(Block { at, insns, end });
-        Some(())
+        Ok(())
     }
 
     fn insn(&self, decoder: &Decoder<'_>, op: Instruction, infos: &mut InstructionInfoFactory) -> Insn {
@@ -257,7 +281,7 @@ impl Decoding {
         }
     }
 
-    /// Turns addresses at which blocks start into the blocks.
+    /// Replaces the address of each edge by the block that starts there, if one does.
     fn link(&mut self) {
         let starts: Vec<u64> = self.blocks.iter().map(|block| block.at).collect();
         let link = |edge: &mut Edge| {
@@ -274,13 +298,13 @@ impl Decoding {
                     link(b);
                 }
                 End::Goto(a) => link(a),
-                End::Register(_) | End::Unknown => {}
+                End::Register(_) | End::Unknown(_) => {}
             }
         }
     }
 }
 
-/// What an instruction reads if `part` is left out of the address of its memory operand, as it is in `other`.
+/// Returns the registers that `op` would read without `part` of its memory operand's address. `other` is `op` without it.
 fn without(
     part: Register,
     op: &Instruction,
@@ -291,7 +315,7 @@ fn without(
     if !part.is_gpr() {
         return reads;
     }
-    // Most instructions name all registers that they use, and this one once.
+    // The usual case, without a second query: the operands name every register that is read, and `part` once.
     let named = (0..op.op_count()).map(|operand| op.op_register(operand));
     let named = named.chain([op.memory_base(), op.memory_index()]).filter(|register| register.is_gpr());
     let mut times = 0;
@@ -306,7 +330,7 @@ fn without(
     registers(&other, infos).0
 }
 
-/// The registers that an instruction reads (or changes in part, or not always) and those that it may change.
+/// Returns the registers that an instruction reads, or changes in part or conditionally, and those that it may change.
 fn registers(op: &Instruction, infos: &mut InstructionInfoFactory) -> (Regs, Regs) {
     let (mut reads, mut writes) = (Regs::default(), Regs::default());
     for used in infos.info(op).used_registers().iter().filter(|used| used.register().is_gpr()) {
@@ -323,15 +347,30 @@ fn registers(op: &Instruction, infos: &mut InstructionInfoFactory) -> (Regs, Reg
     (reads, writes)
 }
 
-/// The number by which machine code names the condition of a conditional jump.
+/// Returns true if an instruction reads a register outside of `known`. A change of a part of a register is no read.
+pub(crate) fn reads_other_than(op: &Instruction, known: Regs, infos: &mut InstructionInfoFactory) -> bool {
+    // `sbb eax, eax` makes a mask of the carry flag; no bit of `eax` matters.
+    if op.mnemonic() == Mnemonic::Sbb && op.op0_register() == op.op1_register() {
+        return false;
+    }
+    infos.info(op).used_registers().iter().filter(|used| used.register().is_gpr()).any(|used| {
+        let reads = matches!(
+            used.access(),
+            OpAccess::Read | OpAccess::CondRead | OpAccess::ReadWrite | OpAccess::ReadCondWrite
+        );
+        reads && !known.has(used.register().full_register().number())
+    })
+}
+
+/// Returns the encoding's number for the condition of a conditional jump.
 fn condition_number(op: &Instruction, code: &[u8]) -> u8 {
-    // `7x` with an 8-bit distance, `0f 8x` with a 32-bit one; a prefix may be in front of either.
+    // `7x` with an 8-bit distance, `0f 8x` with a 32-bit one, either with or without prefixes.
     let distance = if op.is_jcc_short() { 1 } else { 4 };
     code[op.len() - distance - 1] & 0xf
 }
 
-/// Whether an instruction is a plain move between whole general registers.
-pub fn is_move(op: &Instruction) -> bool {
+/// Returns true if an instruction is a move between whole general registers.
+pub(crate) fn is_move(op: &Instruction) -> bool {
     op.mnemonic() == Mnemonic::Mov
         && op.op0_kind() == OpKind::Register
         && op.op1_kind() == OpKind::Register
@@ -339,7 +378,7 @@ pub fn is_move(op: &Instruction) -> bool {
         && op.op0_register().size() == op.op1_register().size()
 }
 
-/// Whether the memory operand of an instruction is at a distance from `base` alone.
-pub fn is_at(op: &Instruction, base: Register) -> bool {
+/// Returns true if the address of the memory operand is `base` and a displacement.
+pub(crate) fn is_at(op: &Instruction, base: Register) -> bool {
     op.memory_base() == base && op.memory_index() == Register::None && op.segment_prefix() == Register::None
 }

@@ -1,46 +1,45 @@
-//! Makes the code of a function from the templates of its cells.
+//! The code generator: from the templates of a function's instructions to its machine code.
 //!
-//! Comes in: the cells, and their templates in order. Goes out: bytes for an address, where in them the code of each cell
-//! starts, and which code is of which cell. Cells follow one another, so that going on with the next one takes nothing;
-//! what branches away comes behind all of them, then the constants.
+//! Input: the instructions and their templates, in order. Output: the bytes for an address, the position of each instruction's
+//! code in them, and the instruction of each position. The code of an instruction falls through to that of the next one. Blocks
+//! that branch away from this path come after the code of all instructions, and constants after them.
 //!
-//! At the start of each cell's code all registers but `rdi` are what the handlers' contract says, and `rdi` may be anything:
-//! so it may be entered from a handler, and needs no `rdi` when entered from the code in front of it. Where the function is
-//! left for handlers, `rdi` is made.
+//! At the start of an instruction's code all registers but `rdi` are as the handlers' contract says, and `rdi` has any value. So
+//! handlers can enter the code, and the code before it needs no `rdi`. The code sets `rdi` where it leaves for handlers.
 
 use super::assemble::{self, Assembler};
 use super::template::{Addressed, Bytes, Field, Finish, Spot, Step, Template, Way};
 
-/// Code of a function, to be placed.
+/// The code of a function, without an address.
 #[derive(Debug)]
-pub struct Function {
-    /// Address of the function's first cell.
-    cells: u64,
-    /// What is executed in order.
+pub(crate) struct Function {
+    /// Address of the function's first instruction.
+    first: u64,
+    /// The code that is executed in order.
     main: Assembler,
-    /// What is jumped to, to go behind it.
+    /// The blocks that are reached by jumps. They follow `main`.
     side: Assembler,
-    /// Constants, to go behind that.
+    /// The constants. They follow `side`.
     constants: Vec<u8>,
     links: Vec<Link>,
-    /// Where the code of each cell that has some starts: (word, position).
+    /// Start of each instruction's code, where there is some: (code word, position).
     entries: Vec<(u32, u32)>,
-    /// From where on code is of which cell: (position, word).
+    /// Positions from which the code belongs to another instruction: (position, code word). For `main` and `side`.
     owners: [Vec<(u32, u32)>; 2],
-    /// The word with which the end of `main` goes on.
+    /// The code word with which the end of `main` continues.
     open: Option<u32>,
-    /// What [`Cell`] works with, empty between cells.
+    /// Buffers of [`Expansion`], empty between instructions.
     places: Vec<Option<Place>>,
     jumps: Vec<(Place, u8)>,
 }
 
-/// A distance of 32 bits to be filled in.
+/// A 32-bit distance to fill in.
 #[derive(Clone, Copy, Debug)]
 struct Link {
-    /// Where it is.
+    /// Position of the distance.
     at: Place,
     to: Goal,
-    /// How much further the distance counts than from its own end.
+    /// Bytes between the end of the distance and the address from which it counts.
     beyond: u8,
 }
 
@@ -52,47 +51,50 @@ enum Place {
     Constant(u32),
 }
 
+/// The destination of a distance.
 #[derive(Clone, Copy, Debug)]
 enum Goal {
     Place(Place),
-    /// The code of the cell at a word, or if it has none, its handler.
+    /// The code of the instruction at a code word, or its handler if it has none.
     Word(u32),
     Address(u64),
 }
 
-/// The cell cannot be made: a field has a value that does not fit its place.
-struct Unfit;
+/// A field has a value for which the template has no form, so that the instruction gets no code.
+struct DoesNotFit;
 
-/// One cell being made.
-struct Cell<'t> {
+/// The template of one instruction, being expanded.
+struct Expansion<'t> {
     template: &'t Template,
+    /// The code words from the instruction on.
     words: &'t [u64],
+    /// Code word of the instruction.
     word: u32,
-    /// Where its blocks are.
+    /// Position of each block.
     places: Vec<Option<Place>>,
-    /// Jumps to blocks.
+    /// Jumps to blocks: position of the distance, block.
     jumps: Vec<(Place, u8)>,
 }
 
-/// How long everything was.
+/// The lengths of all parts of a [`Function`] at one time.
 struct Mark([usize; 4], [usize; 2], Option<u32>);
 
-/// The code of a function where it is to be.
+/// The code of a function at its address.
 #[derive(Debug)]
-pub struct Placed {
+pub(crate) struct Placed {
     /// The bytes.
-    pub code: Vec<u8>,
-    /// Where the code of each cell that has some starts: (word, position).
-    pub entries: Vec<(u32, u32)>,
-    /// From where on code is of which cell: (position, word), in order.
-    pub owners: Vec<(u32, u32)>,
+    pub(crate) code: Vec<u8>,
+    /// Start of each instruction's code, where there is some: (code word, position).
+    pub(crate) entries: Vec<(u32, u32)>,
+    /// Positions from which the code belongs to another instruction: (position, code word), in order.
+    pub(crate) owners: Vec<(u32, u32)>,
 }
 
 impl Function {
-    /// The code of a function without cells so far, the first of which will be at an address.
-    pub fn new(cells: u64) -> Function {
+    /// Returns a function without code, whose first instruction is at address `first`.
+    pub(crate) fn new(first: u64) -> Function {
         Function {
-            cells,
+            first,
             main: Assembler::default(),
             side: Assembler::default(),
             constants: Vec::new(),
@@ -105,47 +107,48 @@ impl Function {
         }
     }
 
-    /// Makes the code of the cell at a word; `words` is the function's code from there on. Cells are added in order.
-    pub fn add(&mut self, template: &Template, words: &[u64], word: u32) {
+    /// Expands the template of the instruction at a code word. `words` are the function's code words from there on.
+    /// Instructions are added in order.
+    pub(crate) fn add(&mut self, template: &Template, words: &[u64], word: u32) {
         let mark = self.mark();
         let start = self.main.size() as u32;
         let (mut places, jumps) = (std::mem::take(&mut self.places), std::mem::take(&mut self.jumps));
         places.resize(template.blocks.len(), None);
-        let mut cell = Cell { template, words, word, places, jumps };
-        let made = self.cell(&mut cell);
-        cell.places.clear();
-        cell.jumps.clear();
-        (self.places, self.jumps) = (cell.places, cell.jumps);
-        match made {
+        let mut expansion = Expansion { template, words, word, places, jumps };
+        let expanded = self.expand(&mut expansion);
+        expansion.places.clear();
+        expansion.jumps.clear();
+        (self.places, self.jumps) = (expansion.places, expansion.jumps);
+        match expanded {
             Ok(()) => self.entries.push((word, start)),
-            Err(Unfit) => {
+            Err(DoesNotFit) => {
                 self.reset(mark);
                 self.skip();
             }
         }
     }
 
-    /// Notes that the next cell has no code.
-    pub fn skip(&mut self) {
+    /// Notes that the next instruction has no code.
+    pub(crate) fn skip(&mut self) {
         if let Some(word) = self.open.take() {
             self.dispatch(word, false);
         }
     }
 
-    /// Ends the code: makes ways out to the cells that have none. Gives its size.
-    pub fn finish(&mut self) -> usize {
+    /// Ends the code with exits to the handlers of the instructions that have no code. Returns its size in bytes.
+    pub(crate) fn finish(&mut self) -> usize {
         self.skip();
-        let mut ways: Vec<(u32, Place)> = Vec::new();
+        let mut exits: Vec<(u32, Place)> = Vec::new();
         for link in 0..self.links.len() {
             let Goal::Word(word) = self.links[link].to else { continue };
             let place = match self.entries.binary_search_by_key(&word, |entry| entry.0) {
                 Ok(entry) => Place::Main(self.entries[entry].1),
-                Err(_) => match ways.iter().find(|way| way.0 == word) {
-                    Some(way) => way.1,
+                Err(_) => match exits.iter().find(|exit| exit.0 == word) {
+                    Some(exit) => exit.1,
                     None => {
                         let place = self.here(true);
                         self.dispatch(word, true);
-                        ways.push((word, place));
+                        exits.push((word, place));
                         place
                     }
                 },
@@ -158,8 +161,8 @@ impl Function {
         self.main.size() + self.side.size() + self.constants.len()
     }
 
-    /// The finished code for an address; `None` if that is too far from what it refers to.
-    pub fn place(self, base: u64) -> Option<Placed> {
+    /// Returns the finished code for an address; `None` if the address is too far from those that the code refers to.
+    pub(crate) fn place(self, base: u64) -> Option<Placed> {
         let Function { main, side, constants, links, entries, owners: [mut owners, aside], .. } = self;
         let mut code = main.into_bytes();
         let side_at = code.len() as u32;
@@ -201,42 +204,43 @@ impl Function {
         self.open = open;
     }
 
-    fn cell(&mut self, cell: &mut Cell<'_>) -> Result<(), Unfit> {
-        self.open = self.path(cell, 0, false)?;
-        // What the path left out, and what that leaves out in turn.
+    fn expand(&mut self, expansion: &mut Expansion<'_>) -> Result<(), DoesNotFit> {
+        self.open = self.path(expansion, 0, false)?;
+        // The blocks to which the path only jumps, and those to which they jump in turn.
         let mut next = 0;
-        while next < cell.jumps.len() {
-            let (at, block) = cell.jumps[next];
-            if cell.places[usize::from(block)].is_none() {
-                self.path(cell, block, true)?;
+        while next < expansion.jumps.len() {
+            let (at, block) = expansion.jumps[next];
+            if expansion.places[usize::from(block)].is_none() {
+                self.path(expansion, block, true)?;
             }
-            let place = cell.places[usize::from(block)].ok_or(Unfit)?;
+            let place = expansion.places[usize::from(block)].ok_or(DoesNotFit)?;
             self.links.push(Link { at, to: Goal::Place(place), beyond: 0 });
             next += 1;
         }
         Ok(())
     }
 
-    /// Makes blocks from one on, as long as they have not been made. Gives the word with which the end goes on, if it does.
-    fn path(&mut self, cell: &mut Cell<'_>, mut block: u8, aside: bool) -> Result<Option<u32>, Unfit> {
-        let owner = (self.part(aside).size() as u32, cell.word);
+    /// Expands a block and those that follow it, up to one that has been expanded. Returns the code word with which the end
+    /// continues, if the end does not jump. With `aside` the code goes to `side`.
+    fn path(&mut self, expansion: &mut Expansion<'_>, mut block: u8, aside: bool) -> Result<Option<u32>, DoesNotFit> {
+        let owner = (self.part(aside).size() as u32, expansion.word);
         self.owners[usize::from(aside)].push(owner);
         loop {
             let index = usize::from(block);
-            if cell.places[index].is_some() {
-                self.jump(cell, Way::Block(block), aside);
+            if expansion.places[index].is_some() {
+                self.jump(expansion, Way::Block(block), aside);
                 return Ok(None);
             }
-            cell.places[index] = Some(self.here(aside));
-            let template = cell.template;
+            expansion.places[index] = Some(self.here(aside));
+            let template = expansion.template;
             let made = &template.blocks[index];
             for step in &made.steps {
-                self.step(cell, step, aside)?;
+                self.step(expansion, step, aside)?;
             }
             let way = match made.finish {
                 Finish::Done => return Ok(None),
                 Finish::Next => {
-                    let next = cell.next()?;
+                    let next = expansion.next()?;
                     if aside {
                         self.part(aside).jump();
                         self.distance(Goal::Word(next), 0, aside);
@@ -245,29 +249,29 @@ impl Function {
                     return Ok(Some(next));
                 }
                 Finish::Jump(field) => {
-                    let target = cell.target(field)?;
+                    let target = expansion.target(field)?;
                     self.part(aside).jump();
                     self.distance(Goal::Word(target), 0, aside);
                     return Ok(None);
                 }
                 Finish::Goto(way) => way,
                 Finish::Test(condition, field, taken, other) => {
-                    if cell.holds(condition, field)? {
+                    if expansion.holds(condition, field)? {
                         taken
                     } else {
                         other
                     }
                 }
                 Finish::Branch(condition, taken, other) => {
-                    // What is jumped to by one jump is jumped to from here; else what goes on to the next cell goes on here.
-                    let rank = |way| cell.rank(way);
+                    // The way with the higher rank continues here, the other one becomes the target of the branch.
+                    let rank = |way| expansion.rank(way);
                     let (on_taken, on_other) = (rank(taken)?, rank(other)?);
                     let (condition, away, on) =
                         if on_taken > on_other { (condition ^ 1, other, taken) } else { (condition, taken, other) };
                     self.part(aside).branch(condition);
-                    match cell.only_goal(away)? {
+                    match expansion.only_goal(away)? {
                         Some(word) => self.distance(Goal::Word(word), 0, aside),
-                        None => self.link(cell, away, aside),
+                        None => self.link(expansion, away, aside),
                     }
                     on
                 }
@@ -275,7 +279,7 @@ impl Function {
             match way {
                 Way::Block(next) => block = next,
                 Way::Address(_) => {
-                    self.jump(cell, way, aside);
+                    self.jump(expansion, way, aside);
                     return Ok(None);
                 }
             }
@@ -290,29 +294,29 @@ impl Function {
         if aside { Place::Side(self.side.size() as u32) } else { Place::Main(self.main.size() as u32) }
     }
 
-    /// Leaves room for a distance, and notes to what.
+    /// Leaves room for a distance and notes its destination.
     fn distance(&mut self, to: Goal, beyond: u8, aside: bool) {
         let at = self.here(aside);
         self.part(aside).bytes(&[0; 4]);
         self.links.push(Link { at, to, beyond });
     }
 
-    fn link(&mut self, cell: &mut Cell<'_>, way: Way, aside: bool) {
+    fn link(&mut self, expansion: &mut Expansion<'_>, way: Way, aside: bool) {
         match way {
             Way::Address(address) => self.distance(Goal::Address(address), 0, aside),
             Way::Block(block) => {
-                cell.jumps.push((self.here(aside), block));
+                expansion.jumps.push((self.here(aside), block));
                 self.part(aside).bytes(&[0; 4]);
             }
         }
     }
 
-    fn jump(&mut self, cell: &mut Cell<'_>, way: Way, aside: bool) {
+    fn jump(&mut self, expansion: &mut Expansion<'_>, way: Way, aside: bool) {
         self.part(aside).jump();
-        self.link(cell, way, aside);
+        self.link(expansion, way, aside);
     }
 
-    /// Goes on with the handler of the cell at a word.
+    /// Continues with the handler of the instruction at a code word.
     fn dispatch(&mut self, word: u32, aside: bool) {
         let address = self.address(word);
         let part = self.part(aside);
@@ -320,109 +324,119 @@ impl Function {
         part.dispatch();
     }
 
+    /// Returns the address of the instruction at a code word.
     fn address(&self, word: u32) -> u64 {
-        self.cells + 8 * u64::from(word)
+        self.first + 8 * u64::from(word)
     }
 
-    fn step(&mut self, cell: &Cell<'_>, step: &Step, aside: bool) -> Result<(), Unfit> {
+    fn step(&mut self, expansion: &Expansion<'_>, step: &Step, aside: bool) -> Result<(), DoesNotFit> {
         match step {
-            Step::Copy(range) => self.part(aside).bytes(cell.bytes(range)),
+            Step::Copy(range) => self.part(aside).bytes(expansion.bytes(range)),
             Step::Near { bytes: range, at, target } => {
-                let (head, tail) = cell.bytes(range).split_at(usize::from(*at));
+                let (head, tail) = expansion.bytes(range).split_at(usize::from(*at));
                 let tail = &tail[4..];
                 self.part(aside).bytes(head);
                 self.distance(Goal::Address(*target), tail.len() as u8, aside);
                 self.part(aside).bytes(tail);
             }
-            Step::Load { reg, field } => self.part(aside).constant(*reg, cell.value(*field)?),
+            Step::Load { reg, field } => self.part(aside).constant(*reg, expansion.value(*field)?),
             Step::Ip(spot) => {
                 let address = match *spot {
-                    Spot::Behind(bytes) => self.address(cell.word).wrapping_add_signed(bytes.into()),
-                    Spot::Jump(field) => self.address(cell.target(field)?),
+                    Spot::After(bytes) => self.address(expansion.word).wrapping_add_signed(bytes.into()),
+                    Spot::Jump(field) => self.address(expansion.target(field)?),
                 };
                 self.part(aside).constant(assemble::RDI, address);
             }
             Step::Target { reg } => self.part(aside).load_from_rdi(*reg),
             Step::Sum { reg, base, field } => {
-                let value = i32::try_from(cell.value(*field)? as i64).map_err(|_| Unfit)?;
+                let value = i32::try_from(expansion.value(*field)? as i64).map_err(|_| DoesNotFit)?;
                 self.part(aside).add_to(*reg, *base, value);
             }
             Step::Displaced { insn, field, scale, displacement } => {
-                let index = (cell.value(*field)? as i64).checked_mul(i64::from(*scale)).ok_or(Unfit)?;
-                let sum = index.checked_add(i64::from(*displacement)).ok_or(Unfit)?;
-                let displacement = i32::try_from(sum).map_err(|_| Unfit)?;
+                let index = (expansion.value(*field)? as i64).checked_mul(i64::from(*scale)).ok_or(DoesNotFit)?;
+                let sum = index.checked_add(i64::from(*displacement)).ok_or(DoesNotFit)?;
+                let displacement = i32::try_from(sum).map_err(|_| DoesNotFit)?;
                 let part = self.part(aside);
-                part.displaced(cell.bytes(&insn.head), insn.modrm_at, insn.needs_displacement, displacement);
-                part.bytes(cell.bytes(&insn.tail));
+                part.displaced(expansion.bytes(&insn.head), insn.modrm_at, insn.needs_displacement, displacement);
+                part.bytes(expansion.bytes(&insn.tail));
             }
-            Step::Literal { insn, at, size } => self.literal(cell, insn, *at, (*size).into(), aside)?,
+            Step::Literal { insn, at, size } => self.literal(expansion, insn, *at, (*size).into(), aside)?,
             Step::Arithmetic { operation, reg, wide, field, literal } => {
-                let value = cell.value(*field)?;
+                let value = expansion.value(*field)?;
                 let constant = if *wide { i32::try_from(value as i64).ok() } else { Some(value as i32) };
                 match (constant, literal) {
                     (Some(constant), _) => self.part(aside).arithmetic(*operation, *reg, *wide, constant),
-                    (None, Some(literal)) => self.literal(cell, literal, field.at, 8, aside)?,
-                    (None, None) => return Err(Unfit),
+                    (None, Some(literal)) => self.literal(expansion, literal, field.at, 8, aside)?,
+                    (None, None) => return Err(DoesNotFit),
                 }
             }
             Step::Shift { operation, reg, wide, field } => {
-                let count = cell.value(*field)? as u8;
+                let count = expansion.value(*field)? as u8;
                 self.part(aside).shift(*operation, *reg, *wide, count);
             }
         }
         Ok(())
     }
 
-    fn literal(&mut self, cell: &Cell<'_>, insn: &Addressed, at: u16, size: usize, aside: bool) -> Result<(), Unfit> {
+    fn literal(
+        &mut self,
+        expansion: &Expansion<'_>,
+        insn: &Addressed,
+        at: u16,
+        size: usize,
+        aside: bool,
+    ) -> Result<(), DoesNotFit> {
         let at = usize::from(at);
-        let bytes: Vec<u8> = cell.words.iter().skip(at / 8).take(3).flat_map(|word| word.to_le_bytes()).collect();
-        let constant = bytes.get(at % 8..at % 8 + size).ok_or(Unfit)?;
+        let bytes: Vec<u8> = expansion.words.iter().skip(at / 8).take(3).flat_map(|word| word.to_le_bytes()).collect();
+        let constant = bytes.get(at % 8..at % 8 + size).ok_or(DoesNotFit)?;
         while !self.constants.len().is_multiple_of(size) {
             self.constants.push(0);
         }
         let place = Place::Constant(self.constants.len() as u32);
         self.constants.extend_from_slice(constant);
-        self.part(aside).bytes(cell.bytes(&insn.head));
-        let tail = cell.bytes(&insn.tail);
+        self.part(aside).bytes(expansion.bytes(&insn.head));
+        let tail = expansion.bytes(&insn.tail);
         self.distance(Goal::Place(place), tail.len() as u8, aside);
         self.part(aside).bytes(tail);
         Ok(())
     }
 }
 
-impl Cell<'_> {
+impl Expansion<'_> {
     fn bytes(&self, range: &Bytes) -> &[u8] {
         &self.template.bytes[range.start.into()..range.end.into()]
     }
 
-    fn value(&self, field: Field) -> Result<u64, Unfit> {
-        field.value(self.words).ok_or(Unfit)
+    fn value(&self, field: Field) -> Result<u64, DoesNotFit> {
+        field.value(self.words).ok_or(DoesNotFit)
     }
 
-    fn next(&self) -> Result<u32, Unfit> {
-        Ok(self.word + self.template.words.ok_or(Unfit)? as u32)
+    /// Returns the code word of the next instruction.
+    fn next(&self) -> Result<u32, DoesNotFit> {
+        Ok(self.word + self.template.words.ok_or(DoesNotFit)? as u32)
     }
 
-    /// The word to which a jump by a field leads.
-    fn target(&self, field: Field) -> Result<u32, Unfit> {
+    /// Returns the code word to which a jump by a field leads.
+    fn target(&self, field: Field) -> Result<u32, DoesNotFit> {
         let distance = self.value(field)? as i64;
-        u32::try_from(i64::from(self.word) + distance).map_err(|_| Unfit)
+        u32::try_from(i64::from(self.word) + distance).map_err(|_| DoesNotFit)
     }
 
-    fn holds(&self, condition: u8, field: Field) -> Result<bool, Unfit> {
+    /// Returns true if a condition on the comparison of a field with 0 holds.
+    fn holds(&self, condition: u8, field: Field) -> Result<bool, DoesNotFit> {
         let value = self.value(field)?;
         let value = if field.narrow { i64::from(value as i32) } else { value as i64 };
         let holds = match condition & !1 {
             0x4 => value == 0,
             0x8 | 0xc => value < 0,
             0xe => value <= 0,
-            _ => return Err(Unfit),
+            _ => return Err(DoesNotFit),
         };
         Ok(holds != (condition & 1 == 1))
     }
 
-    /// The word with which a way goes on, if it does nothing else.
-    fn only_goal(&self, mut way: Way) -> Result<Option<u32>, Unfit> {
+    /// Returns the code word with which a way continues, if its blocks have no steps.
+    fn only_goal(&self, mut way: Way) -> Result<Option<u32>, DoesNotFit> {
         for _ in 0..self.template.blocks.len() {
             let Way::Block(block) = way else { return Ok(None) };
             let block = &self.template.blocks[usize::from(block)];
@@ -446,8 +460,8 @@ impl Cell<'_> {
         Ok(None)
     }
 
-    /// How much a way should go on where it is, and the other way away from there.
-    fn rank(&self, way: Way) -> Result<u8, Unfit> {
+    /// Returns the rank of a way in a branch. The way with the higher rank continues in place, so that it costs no jump.
+    fn rank(&self, way: Way) -> Result<u8, DoesNotFit> {
         let Way::Block(index) = way else { return Ok(0) };
         let block = &self.template.blocks[usize::from(index)];
         if let Finish::Goto(Way::Address(_)) = block.finish {

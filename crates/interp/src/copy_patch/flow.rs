@@ -1,34 +1,34 @@
-//! What may still be read: liveness of registers and flags in a handler's code.
+//! Liveness of registers and flags in a handler's code.
 //!
-//! Answers are careful: what is not known is read.
+//! The answers are conservative: a register or flag is live unless all code up to the next write was seen.
 
 use iced_x86::RflagsBits;
 
 use super::decode::{ARGUMENTS, Block, Edge, End};
 
-/// How many blocks are looked through for an answer.
+/// Largest number of blocks that are searched in a row for an answer.
 const DEPTH: usize = 8;
 
-/// The code of a handler.
+/// The blocks of a handler as a flow graph.
 #[derive(Clone, Copy)]
-pub struct Flow<'b> {
-    /// Its blocks.
-    pub blocks: &'b [Block],
+pub(crate) struct Flow<'b> {
+    /// The blocks, the entry first.
+    pub(crate) blocks: &'b [Block],
 }
 
 impl Flow<'_> {
-    /// Whether the value of a register may matter where an edge leads.
-    pub fn is_live(self, reg: usize, edge: Edge) -> bool {
+    /// Returns true if a register may be read before it is written after an edge.
+    pub(crate) fn is_live(self, reg: usize, edge: Edge) -> bool {
         self.live(reg, edge, DEPTH)
     }
 
-    /// Whether the value of a register may matter from an instruction of a block on.
-    pub fn is_live_from(self, reg: usize, block: usize, insn: usize) -> bool {
+    /// Returns true if a register may be read before it is written from instruction `insn` of a block on.
+    pub(crate) fn is_live_from(self, reg: usize, block: usize, insn: usize) -> bool {
         self.live_from(reg, block, insn, DEPTH)
     }
 
-    /// Whether any of some flags may matter from an instruction of a block on.
-    pub fn are_flags_live_from(self, flags: u32, block: usize, insn: usize) -> bool {
+    /// Returns true if any of `flags` may be read before it is written from instruction `insn` of a block on.
+    pub(crate) fn are_flags_live_from(self, flags: u32, block: usize, insn: usize) -> bool {
         self.flags_from(flags, block, insn, DEPTH)
     }
 
@@ -42,7 +42,7 @@ impl Flow<'_> {
     fn live_from(self, reg: usize, block: usize, insn: usize, depth: usize) -> bool {
         let block = &self.blocks[block];
         for insn in &block.insns[insn..] {
-            if insn.reads.has(reg) || insn.ties() {
+            if insn.reads.has(reg) || insn.uses_native_stack() {
                 return true;
             }
             if insn.writes.has(reg) {
@@ -53,7 +53,7 @@ impl Flow<'_> {
             End::Branch(_, a, b) => self.live(reg, a, depth) || self.live(reg, b, depth),
             End::Goto(a) => self.live(reg, a, depth),
             End::Register(_) => ARGUMENTS.has(reg),
-            End::Unknown => true,
+            End::Unknown(_) => true,
         }
     }
 
@@ -72,14 +72,14 @@ impl Flow<'_> {
         match block.end {
             End::Branch(condition, a, b) => flags_of(condition) & flags != 0 || at_edge(a) || at_edge(b),
             End::Goto(a) => at_edge(a),
-            // No function expects flags of its caller.
+            // The ABI gives no flag of this group a meaning at the entry of a function.
             End::Register(_) => false,
-            End::Unknown => true,
+            End::Unknown(_) => true,
         }
     }
 }
 
-/// The flags that a condition is about, by its number.
+/// Returns the flags that a condition reads.
 fn flags_of(condition: u8) -> u32 {
     match condition >> 1 {
         0 => RflagsBits::OF,

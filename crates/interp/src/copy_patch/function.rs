@@ -1,4 +1,4 @@
-//! Copies one function: its cells, in order, to code at an address of its own.
+//! Copies one function: makes the code of its instructions, places it, and stores its addresses in their handler words.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -14,14 +14,14 @@ use super::template::Template;
 use crate::code::CodeBlock;
 use crate::translate::starts::Starts;
 
-/// Makes code for a function in its module's region and lets its cells lead there.
-pub fn copy(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutcome {
+/// Copies a function into its module's region.
+pub(crate) fn copy(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutcome {
     if !code_memory::is_available() {
         return CopyOutcome::NotNow;
     }
-    let cells = block.cells.first().as_ptr().addr();
-    let Some(function) = make(cells, &block.cells.to_vec(), &block.starts) else { return CopyOutcome::Never };
-    let placed = region.lock().unwrap_or_else(PoisonError::into_inner).place(cells, function);
+    let first = block.cells.first().as_ptr().addr();
+    let Some(function) = make(first, &block.cells.to_vec(), &block.starts) else { return CopyOutcome::Never };
+    let placed = region.lock().unwrap_or_else(PoisonError::into_inner).place(first, function);
     match placed {
         Ok((base, entries)) => {
             for (word, position) in entries {
@@ -37,9 +37,10 @@ pub fn copy(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutcome {
     }
 }
 
-/// The code of the function with these words, which are at `cells` and in which cells start at `starts`.
-fn make(cells: usize, words: &[u64], starts: &Starts) -> Option<Function> {
-    let mut function = Function::new(cells as u64);
+/// Makes the code of a function whose code words are at address `first`. Returns `None` if a handler advances by another length
+/// than `starts`, the instruction boundaries, give its instruction.
+fn make(first: usize, words: &[u64], starts: &Starts) -> Option<Function> {
+    let mut function = Function::new(first as u64);
     let mut templates = templates().lock().unwrap_or_else(PoisonError::into_inner);
     let mut starts = starts.iter().peekable();
     while let Some(start) = starts.next() {
@@ -58,13 +59,14 @@ fn make(cells: usize, words: &[u64], starts: &Starts) -> Option<Function> {
     Some(function)
 }
 
-/// The templates of the handlers that have been looked at.
+/// The templates of all handlers that were analysed.
 struct Templates {
+    /// The template of each handler, by its address; `None` if it has none.
     by_handler: HashMap<u64, Option<Template>, BuildHasherDefault<AddressHasher>>,
     infos: InstructionInfoFactory,
 }
 
-/// Hashes addresses of handlers, which nobody chooses to collide.
+/// A hasher for the addresses of handlers. A guest cannot choose them, so that it need not resist collisions.
 #[derive(Default)]
 struct AddressHasher(u64);
 
@@ -74,7 +76,7 @@ impl Hasher for AddressHasher {
     }
 
     fn write_u64(&mut self, word: u64) {
-        // An odd number without pattern: the golden ratio's fraction.
+        // Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4): 2^64 divided by the golden ratio.
         self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
@@ -86,7 +88,7 @@ impl Hasher for AddressHasher {
 impl Templates {
     fn get(&mut self, handler: u64) -> Option<&Template> {
         let infos = &mut self.infos;
-        let made = || analyse::analyse(handler as usize, infos);
+        let made = || analyse::analyse(handler as usize, infos).ok();
         self.by_handler.entry(handler).or_insert_with(made).as_ref()
     }
 }

@@ -1,48 +1,55 @@
-//! *Copying*: a function that is executed often gets machine code of its own, made of its handlers' code.
+//! Copy-and-patch: machine code for functions that are executed often, made of copies of their handlers' code.
 //!
-//! Fed by [`heat`](crate::heat), which knows what is executed often; changes nothing but word 0 of
-//! cells, where the address of the handler is replaced by that of code that does the same for this one cell. Optional:
-//! wherever any of it is refused, functions go on being threaded from handler to handler.
+//! Called by [`heat`](crate::heat), which counts samples. The only effect on a function is that word 0 of its instructions, the
+//! address of the handler, is replaced by that of code that does the same for this one instruction. The tier is optional: a
+//! function or instruction that cannot be copied stays with its handlers.
+//!
+//! `docs/copy-and-patch.md` describes the technique, its source (Xu and Kjolstad 2021,
+//! [doi:10.1145/3485513](https://doi.org/10.1145/3485513)) and the assumptions about the compiler's output.
 //!
 //! # Why
-//! A processor guesses where an indirect jump goes from where it went before. With one copy of each handler there are too
-//! few such jumps to tell programs' paths apart, and a wrong guess costs as much as several handlers. In copied code cells
-//! follow one another without a jump, branches are jumps to known addresses, and slot numbers and constants are part of the
-//! instructions instead of loads from the cell.
+//! A processor predicts the target of an indirect jump from earlier ones. One copy of each handler has too few such jumps to
+//! distinguish the paths of a program, and a misprediction costs as much as several handlers. In copied code instructions follow
+//! one another without a jump, branches are jumps to known addresses, and slot numbers and constants are part of the machine
+//! instructions instead of loads.
 //!
-//! # How
-//! - `decode`: the handler's machine code, as this build's compiler made it, as basic blocks; `flow` tells what of it reads what.
-//! - `analyse` and `walk`: blocks → `template`, once a handler. What they do not understand they copy as it stands; what
-//!   uses the native stack they leave where it is.
-//! - `emit` and `assemble`: templates and cells → the code of a function.
+//! # Stages
+//! - `decode`: handler → basic blocks; `flow`: liveness in them.
+//! - `analyse` and `walk`: blocks → `template`, once per handler. They copy unchanged what they do not understand, and leave in
+//!   place what uses the native stack. `rewrite` changes memory operands; `assumption` names what a handler's code lacks.
+//! - `emit` and `assemble`: templates and instructions → the code of a function.
 //! - `code_memory`: memory for it, never writable and executable at the same address.
 //!
 //! # Invariants
-//! - Between cells all machine registers but `rdi` are what the handlers' contract says, so code may be entered at any cell
-//!   and a frame that was in the function before goes on as it was. `rdi`, the cell, is made where code is left for
-//!   handlers; after a fault it is found by the code's address ([`cell_at`]).
-//! - Operand words of cells do not change after translation: only then are they constants.
-//! - The translator notes where cells start; and each must be as long as its handler's code says, or nothing of the function
-//!   is copied.
+//! - Between instructions all machine registers but `rdi` are as the handlers' contract says. So a handler can enter the code at
+//!   any instruction, and a frame that was in the function before continues unchanged. The code sets `rdi`, the address of the
+//!   instruction, where it leaves for handlers; after a fault, `instruction_at` finds it by the address of the code.
+//! - Operand words of instructions do not change after translation, so that they can be constants of the code.
+//! - The translator records instruction boundaries. If a handler's code advances by another length than its instruction has, the
+//!   function is not copied.
 
 #[cfg(wasmr_copy_patch)]
 pub mod analyse;
 #[cfg(wasmr_copy_patch)]
-pub mod assemble;
+mod assemble;
+#[cfg(wasmr_copy_patch)]
+pub mod assumption;
 #[cfg(wasmr_copy_patch)]
 pub mod code_memory;
 #[cfg(wasmr_copy_patch)]
-pub mod decode;
+mod decode;
 #[cfg(wasmr_copy_patch)]
-pub mod emit;
+mod emit;
 #[cfg(wasmr_copy_patch)]
-pub mod flow;
+mod flow;
 #[cfg(wasmr_copy_patch)]
-pub mod function;
+mod function;
+#[cfg(wasmr_copy_patch)]
+mod rewrite;
 #[cfg(wasmr_copy_patch)]
 pub mod template;
 #[cfg(wasmr_copy_patch)]
-pub mod walk;
+mod walk;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -50,38 +57,38 @@ use wasmr_runtime::frame::Ip;
 
 use crate::code::CodeBlock;
 
-/// When a function is copied.
+/// The condition under which a function is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyWhen {
-    /// Budget interrupts that must have found it; with 0 it is copied before its first execution.
+    /// Samples of the function. With 0 it is copied before its first execution.
     pub after: u32,
-    /// Budget interrupts of all functions, for each but one of those.
+    /// Budget interrupts of the module for each sample in `after` but the first.
     pub events_per_sample: u32,
 }
 
 /// Outcome of copying a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyOutcome {
-    /// It has code.
+    /// The function has copied code.
     Done,
-    /// There was no room, or the system refused it: to be tried again.
+    /// The code memory is used up or refused by the system. A later attempt may succeed.
     NotNow,
-    /// It cannot be copied.
+    /// The function cannot be copied.
     Never,
 }
 
-/// Copies the functions of one module.
+/// The copy-and-patch compiler of one module.
 #[derive(Debug)]
 pub struct CopyPatch {
     when: CopyWhen,
-    /// Budget interrupts so far.
+    /// Number of budget interrupts.
     events: AtomicU32,
     #[cfg(wasmr_copy_patch)]
     region: std::sync::Mutex<code_memory::ModuleRegion>,
 }
 
 impl CopyPatch {
-    /// A copy-and-patch compiler that has done nothing yet.
+    /// Makes a compiler without code.
     pub fn new(when: CopyWhen) -> CopyPatch {
         CopyPatch {
             when,
@@ -96,52 +103,52 @@ impl CopyPatch {
         self.events.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether a function that so many budget interrupts have found is to be copied.
+    /// Returns true if a function with this number of samples is to be copied.
     pub fn is_due(&self, samples: u32) -> bool {
         let CopyWhen { after, events_per_sample } = self.when;
         samples >= after
             && self.events.load(Ordering::Relaxed) >= events_per_sample.saturating_mul(after.saturating_sub(1))
     }
 
-    /// Whether functions are copied before they are first executed.
+    /// Returns true if functions are copied before their first execution.
     pub fn at_once(&self) -> bool {
         self.when.after == 0
     }
 
-    /// Copies a function.
+    /// Copies a function and lets the handler words of its instructions lead to the code.
     #[cfg(wasmr_copy_patch)]
     pub fn copy(&self, block: &CodeBlock) -> CopyOutcome {
         function::copy(block, &self.region)
     }
 
-    /// Does nothing in this build.
+    /// Returns [`CopyOutcome::Never`]: this build copies nothing.
     #[cfg(not(wasmr_copy_patch))]
     pub fn copy(&self, _block: &CodeBlock) -> CopyOutcome {
         CopyOutcome::Never
     }
 }
 
-/// Whether an address is in copied code. Takes no lock and allocates nothing.
+/// Returns true if an address is in copied code. Takes no lock and allocates nothing.
 #[cfg(wasmr_copy_patch)]
 pub fn contains(address: usize) -> bool {
     code_memory::contains(address)
 }
 
-/// The cell whose copied code an address is in.
+/// Returns the instruction whose copied code contains an address.
 #[cfg(wasmr_copy_patch)]
-pub fn cell_at(address: usize) -> Option<Ip> {
-    code_memory::cell_at(address)
+pub(crate) fn instruction_at(address: usize) -> Option<Ip> {
+    code_memory::instruction_at(address)
 }
 
-/// Nothing is copied in this build.
+/// Returns false: this build copies nothing.
 #[cfg(not(wasmr_copy_patch))]
 pub fn contains(_address: usize) -> bool {
     false
 }
 
-/// Nothing is copied in this build.
+/// Returns `None`: this build copies nothing.
 #[cfg(not(wasmr_copy_patch))]
-pub fn cell_at(_address: usize) -> Option<Ip> {
+pub(crate) fn instruction_at(_address: usize) -> Option<Ip> {
     None
 }
 
@@ -159,7 +166,7 @@ mod tests {
         assert_eq!(due(&three), [false; 3]);
         three.count_event();
         assert_eq!(due(&three), [false, true, true]);
-        assert!(copy_patch(1).is_due(1), "one is enough where that was asked for");
+        assert!(copy_patch(1).is_due(1), "the first sample needs no budget interrupts");
         assert!(copy_patch(0).at_once() && !copy_patch(u32::MAX).is_due(u32::MAX));
     }
 }

@@ -1,20 +1,22 @@
-//! What is known of a handler: the steps by which its code is made for one cell.
+//! The template of a handler: the steps that make its code for one instruction.
 //!
-//! Made by [`analyse`](super::analyse) once a handler, followed by [`emit`](super::emit) for every cell of it. A step copies
-//! bytes of the handler or puts in a [`Field`] of the cell, which the handler would load from there.
+//! `analyse` makes a template once per handler; `emit` expands it for each instruction that has
+//! the handler. A step copies bytes of the handler or fills in a [`Field`] that the handler would load from the instruction.
 
-/// A constant of a cell, as a register would hold it after the handler's load.
+use super::assumption::Broken;
+
+/// A constant of an instruction, as a register holds it after the handler's load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Distance in bytes from the start of the cell.
+    /// Distance in bytes from the start of the instruction.
     pub at: u16,
-    /// How it is read.
+    /// Size and extension.
     pub load: Load,
-    /// Whether only the low 32 bits are kept.
+    /// True if the handler keeps only the low 32 bits.
     pub narrow: bool,
 }
 
-/// How a field is read.
+/// Size and extension of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Load {
     /// Sign-extended from 8 bits.
@@ -45,7 +47,7 @@ impl Load {
 }
 
 impl Field {
-    /// Its value in the cell that `words` start with; `None` if it lies behind them.
+    /// Returns the value in the instruction that `words` start with; `None` if the field ends after them.
     pub fn value(self, words: &[u64]) -> Option<u64> {
         let at = usize::from(self.at);
         let bits = 8 * (at % 8);
@@ -66,158 +68,179 @@ impl Field {
     }
 }
 
-/// Bytes of [`Template::bytes`].
+/// A range of [`Template::bytes`].
 pub type Bytes = std::ops::Range<u16>;
 
-/// A place among the cells.
+/// The bytes that steps copy, while a template is made.
+#[derive(Debug, Default)]
+pub(crate) struct Pool(Vec<u8>);
+
+impl Pool {
+    /// Appends bytes. Returns their range.
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> Bytes {
+        let start = self.0.len() as u16;
+        self.0.extend_from_slice(bytes);
+        start..self.0.len() as u16
+    }
+
+    /// Returns all bytes.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// A value of `rdi`, relative to the instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spot {
-    /// So many bytes behind the start of the cell.
-    Behind(i32),
-    /// The start of the cell this field's value of words further on.
+    /// Bytes after the start of the instruction.
+    After(i32),
+    /// The target of a jump: the field's value is its distance in code words.
     Jump(Field),
 }
 
-/// An instruction but for the displacement of its memory operand.
+/// A machine instruction without the displacement of its memory operand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addressed {
-    /// What is in front of the displacement.
+    /// Bytes before the displacement.
     pub head: Bytes,
-    /// Where in that the ModRM byte is, whose mode is 0.
+    /// Position of the ModRM byte in `head`. Its mode bits are 0.
     pub modrm_at: u8,
-    /// Whether the encoding has no form without a displacement.
+    /// True if the encoding has no form without a displacement.
     pub needs_displacement: bool,
-    /// What follows the displacement.
+    /// Bytes after the displacement.
     pub tail: Bytes,
 }
 
-/// A step. Registers go by hardware number.
+/// A step of a template. Registers go by hardware number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// An instruction as it stands in the handler.
+    /// A machine instruction, copied unchanged.
     Copy(Bytes),
-    /// The same, with the distance to an address `at` bytes into it.
+    /// A machine instruction with a 32-bit distance from its end to an address.
     Near {
-        /// The instruction.
+        /// The machine instruction.
         bytes: Bytes,
-        /// Where in it the distance is.
+        /// Position of the distance in it.
         at: u8,
         /// The address.
         target: u64,
     },
-    /// A field into a register.
+    /// A move of a field to a register.
     Load {
         /// The register.
         reg: u8,
         /// The field.
         field: Field,
     },
-    /// An address among the cells into `rdi`.
+    /// A move of an address in the function's instructions to `rdi`.
     Ip(Spot),
-    /// The handler of the cell that `rdi` points to into a register.
+    /// A load of the handler of the instruction at `rdi`.
     Target {
-        /// The register.
+        /// The register to load.
         reg: u8,
     },
-    /// The sum of a register and a field into a register; flags stay.
+    /// The sum of a register and a field. Flags stay.
     Sum {
-        /// Where to.
+        /// Destination.
         reg: u8,
-        /// What the field is added to.
+        /// Register to which the field is added.
         base: u8,
         /// The field.
         field: Field,
     },
-    /// An instruction with a multiple of a field added to its displacement.
+    /// A machine instruction with a multiple of a field added to its displacement.
     Displaced {
-        /// The instruction.
+        /// The machine instruction.
         insn: Addressed,
         /// The field.
         field: Field,
-        /// What it is multiplied with.
+        /// Factor of the field.
         scale: u8,
-        /// What is added.
+        /// Displacement in the handler.
         displacement: i32,
     },
-    /// An instruction that reads a constant of the cell from memory.
+    /// A machine instruction that reads a constant of the instruction from memory.
     Literal {
-        /// The instruction; its displacement is from where it ends, and always there.
+        /// The machine instruction, whose memory operand is relative to its end.
         insn: Addressed,
-        /// Where in the cell the constant is.
+        /// Position of the constant in the instruction, in bytes.
         at: u16,
-        /// Its bytes.
+        /// Bytes of the constant.
         size: u8,
     },
-    /// An arithmetic instruction on a register whose other operand is the field.
+    /// An arithmetic operation on a register and a field.
     Arithmetic {
         /// Number of the operation.
         operation: u8,
         /// The register.
         reg: u8,
-        /// Whether it is of 64 bits.
+        /// True for 64 bits, false for 32.
         wide: bool,
-        /// The field. Fits 32 bits, or there is `literal`.
+        /// The field. Its value fits 32 bits unless there is a `literal`.
         field: Field,
-        /// The same with the field in memory.
+        /// The same operation with the field in memory.
         literal: Option<Addressed>,
     },
-    /// A shift or rotation of a register by the field.
+    /// A shift or rotation of a register by a field.
     Shift {
         /// Number of the operation.
         operation: u8,
         /// The register.
         reg: u8,
-        /// Whether it is of 64 bits.
+        /// True for 64 bits, false for 32.
         wide: bool,
         /// The field.
         field: Field,
     },
 }
 
-/// Where a block leads.
+/// The destination of an edge between blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// To another block.
+    /// Another block of the template.
     Block(u8),
-    /// To an address in the handler: the rest is done there.
+    /// An address in the handler, which executes the rest there.
     Address(u64),
 }
 
-/// How a block ends.
+/// The end of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// A conditional jump: number of the condition, where to if it holds and if not.
+    /// A conditional jump: number of the condition, the way if it holds, the way if not.
     Branch(u8, Way, Way),
-    /// The same, where the condition is about a comparison of a field, signed in 64 bits or if narrow in 32, with 0.
+    /// A conditional jump on the comparison of a field with 0: signed, of 32 bits if the field is narrow, else of 64. Its outcome
+    /// is known when the template is expanded.
     Test(u8, Field, Way, Way),
-    /// Goes on in a block.
+    /// A jump.
     Goto(Way),
-    /// Goes on with the cell behind this one.
+    /// Continues with the instruction after this one.
     Next,
-    /// Goes on with the cell this field's value of words further on.
+    /// Continues with the instruction at a distance in code words, which the field holds.
     Jump(Field),
-    /// The last step jumped.
+    /// Nothing: the last step jumped.
     Done,
 }
 
 /// A basic block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Its steps.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// What comes then.
+    /// The end.
     pub finish: Finish,
-    /// Whether the next cell can be reached from it without a jump to another.
+    /// True if a path without jumps leads from here to the next instruction.
     pub falls: bool,
 }
 
-/// A handler, ready to be made for any of its cells.
+/// The template of a handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// The blocks, the first one first.
+    /// The blocks, the entry first.
     pub blocks: Vec<Block>,
-    /// The bytes that the steps copy.
+    /// The bytes that steps copy.
     pub bytes: Vec<u8>,
-    /// Words of a cell, if it goes on with the one behind.
+    /// Code words of the instruction, if it continues with the one after it.
     pub words: Option<usize>,
+    /// The assumptions about the handler's code that do not hold and without which it is copied.
+    pub deviations: Vec<Broken>,
 }

@@ -1,47 +1,48 @@
-//! Follows the instructions of a block with what is known of the registers, and makes its steps.
+//! Symbolic execution of a block, which makes the steps of its template.
 //!
-//! Two things are known: how far `rdi` is from the cell it came in with, and which registers should hold a constant by then.
-//! A load of a field emits nothing, it makes its register *owe* the field. An instruction that only uses the register as an
-//! index gets the field in its place; before any other that reads it the debt is paid by a move of the constant. So it is with
-//! `rdi`: as long as it is known it is not kept, and an instruction that reads it gets it first.
+//! The state has two parts: the distance of `rdi` from the start of the instruction, and the registers whose value is *deferred*.
+//! A load of an operand field emits nothing and defers the field. A machine instruction that only uses the register as an index
+//! gets the field in its displacement. Any other one that reads it is preceded by a move of the constant to the register. The
+//! same holds for `rdi`: while its value is known, no step keeps it, and an instruction that reads it gets it first.
 //!
-//! What is not known is copied as it stands: all registers are at each instruction what they would have been in the
-//! handler, but for those that owe, so that nothing has to be understood to be right.
+//! An instruction of any other kind is copied unchanged. All registers but the deferred ones have the values that they would have
+//! in the handler, so copying needs no understanding of the instruction.
 
 use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register};
 
-use super::analyse::{Pool, Unfit};
-use super::decode::{self, ARGUMENTS, Block, End, Insn, RCX, RDI, RSP};
+use super::assumption::{Assumption, Broken};
+use super::decode::{self, ARGUMENTS, Block, End, Insn, RCX, RDI};
 use super::flow::Flow;
-use super::template::{Addressed, Field, Finish, Load, Spot, Step};
+use super::rewrite::{self, Address};
+use super::template::{Addressed, Field, Finish, Load, Pool, Spot, Step};
 
-/// What a register owes.
+/// A value that a register should have and that no step has put there yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Debt {
+pub(crate) enum Deferred {
     /// A field.
     Field(Field),
     /// The sum of a register, by number, and a field.
     Sum(usize, Field),
-    /// The handler of the cell that `rdi` points to after a jump.
+    /// The handler of the instruction to which `rdi` points after a jump.
     Target,
 }
 
-/// What is known at a point.
+/// The symbolic state between two machine instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
-    /// What each register owes.
-    pub owed: [Option<Debt>; 16],
-    /// Where `rdi` should point. It does so only if this is not known, or if it was paid in the same block.
-    pub ip: Option<Spot>,
+pub(crate) struct State {
+    /// The deferred value of each register.
+    pub(crate) deferred: [Option<Deferred>; 16],
+    /// The value of `rdi`, if it is known. The register itself has it only if the walk has materialised it.
+    pub(crate) ip: Option<Spot>,
 }
 
 impl State {
-    /// At the start of a handler.
-    pub const START: State = State { owed: [None; 16], ip: Some(Spot::Behind(0)) };
+    /// The state at the entry of a handler.
+    pub(crate) const START: State = State { deferred: [None; 16], ip: Some(Spot::After(0)) };
 
-    /// What holds whether it was this or `other`.
-    pub fn meet(mut self, other: &State) -> State {
-        for (mine, theirs) in self.owed.iter_mut().zip(&other.owed) {
+    /// Returns the state that holds if either this one or `other` does.
+    pub(crate) fn meet(mut self, other: &State) -> State {
+        for (mine, theirs) in self.deferred.iter_mut().zip(&other.deferred) {
             if *mine != *theirs {
                 *mine = None;
             }
@@ -52,108 +53,119 @@ impl State {
         self
     }
 
-    /// As after paying everything but `rdi`.
-    pub fn forget_debts(&mut self) {
-        self.owed = [None; 16];
+    /// Forgets all deferred values, which predecessors must then materialise.
+    pub(crate) fn forget_deferred(&mut self) {
+        self.deferred = [None; 16];
     }
 
     fn field(&self, reg: usize) -> Option<Field> {
-        match self.owed[reg] {
-            Some(Debt::Field(field)) => Some(field),
+        match self.deferred[reg] {
+            Some(Deferred::Field(field)) => Some(field),
             _ => None,
         }
     }
 }
 
-/// The step that pays a debt.
-pub fn step_for(reg: usize, debt: Debt) -> Step {
+/// Returns the step that puts a deferred value into its register.
+pub(crate) fn step_for(reg: usize, value: Deferred) -> Step {
     let reg = reg as u8;
-    match debt {
-        Debt::Field(field) => Step::Load { reg, field },
-        Debt::Sum(base, field) => Step::Sum { reg, base: base as u8, field },
-        Debt::Target => Step::Target { reg },
+    match value {
+        Deferred::Field(field) => Step::Load { reg, field },
+        Deferred::Sum(base, field) => Step::Sum { reg, base: base as u8, field },
+        Deferred::Target => Step::Target { reg },
     }
 }
 
-/// One walk through a block.
-pub struct Walk<'b, 'p> {
-    /// What is known.
-    pub state: State,
+/// The symbolic execution of one block.
+pub(crate) struct Walk<'b, 'p> {
+    /// The state after the instructions so far.
+    pub(crate) state: State,
     /// The field that the jump at the end compares with 0.
-    pub tested: Option<Field>,
+    pub(crate) tested: Option<Field>,
     flow: Flow<'b>,
     index: usize,
     block: &'b Block,
     pool: &'p mut Pool,
     steps: Vec<Step>,
-    /// Whether `rdi` is what is known of it.
-    ip_paid: bool,
+    deviations: Vec<Broken>,
+    /// True if `rdi` has the value `state.ip`.
+    has_ip: bool,
 }
 
 impl<'b, 'p> Walk<'b, 'p> {
-    /// A walk through the block of that index.
-    pub fn new(flow: Flow<'b>, index: usize, state: State, pool: &'p mut Pool) -> Walk<'b, 'p> {
+    /// Starts at the beginning of block `index`.
+    pub(crate) fn new(flow: Flow<'b>, index: usize, state: State, pool: &'p mut Pool) -> Walk<'b, 'p> {
         let block = &flow.blocks[index];
-        Walk { state, tested: None, flow, index, block, pool, steps: Vec::new(), ip_paid: false }
+        let (steps, deviations) = (Vec::new(), Vec::new());
+        Walk { state, tested: None, flow, index, block, pool, steps, deviations, has_ip: false }
     }
 
-    /// The steps.
-    pub fn finish(self) -> Vec<Step> {
-        self.steps
+    /// Returns the steps, and the assumptions that instructions break.
+    pub(crate) fn finish(self) -> (Vec<Step>, Vec<Broken>) {
+        (self.steps, self.deviations)
     }
 
-    /// Words between the start of the cell and `rdi`.
-    pub fn words(&self) -> Option<usize> {
+    /// Returns the number of code words between the start of the instruction and `rdi`, if they are at least one.
+    pub(crate) fn words(&self) -> Option<usize> {
         match self.state.ip {
-            Some(Spot::Behind(ip)) if ip > 0 && ip % 8 == 0 => Some(ip as usize / 8),
+            Some(Spot::After(ip)) if ip > 0 && ip % 8 == 0 => Some(ip as usize / 8),
             _ => None,
         }
     }
 
-    /// Puts into a register what it should hold.
-    fn pay(&mut self, reg: usize) {
+    /// Notes that an instruction breaks an assumption without which it is copied.
+    fn note(&mut self, assumption: Assumption, insn: &Insn) {
+        self.deviations.push(Broken { assumption, at: insn.op.ip() });
+    }
+
+    /// Puts the deferred value of a register, or the known value of `rdi`, into the register.
+    fn materialise(&mut self, reg: usize) {
         if reg == RDI {
-            if let Some(spot) = self.state.ip.filter(|_| !self.ip_paid) {
+            if let Some(spot) = self.state.ip.filter(|_| !self.has_ip) {
                 self.steps.push(Step::Ip(spot));
-                self.ip_paid = true;
+                self.has_ip = true;
             }
-        } else if let Some(debt) = self.state.owed[reg].take() {
-            if debt == Debt::Target {
-                self.pay(RDI);
+        } else if let Some(value) = self.state.deferred[reg].take() {
+            if value == Deferred::Target {
+                self.materialise(RDI);
             }
-            self.steps.push(step_for(reg, debt));
+            self.steps.push(step_for(reg, value));
         }
     }
 
-    /// Notes that instruction `at` changes a register: sums with it are paid if they are needed behind it.
+    /// Prepares for a write of `reg` by instruction `at`: materialises the deferred values that depend on it, if they are live
+    /// after the instruction.
     fn about_to_write(&mut self, reg: usize, at: usize) {
         for other in (0..16).filter(|&other| other != reg) {
-            if let Some(Debt::Sum(base, _)) = self.state.owed[other]
+            if let Some(Deferred::Sum(base, _)) = self.state.deferred[other]
                 && base == reg
             {
                 if self.flow.is_live_from(other, self.index, at + 1) {
-                    self.pay(other);
+                    self.materialise(other);
                 } else {
-                    self.state.owed[other] = None;
+                    self.state.deferred[other] = None;
                 }
             }
         }
         if reg == RDI {
             for other in 0..16 {
-                if self.state.owed[other] == Some(Debt::Target) {
-                    self.pay(other);
+                if self.state.deferred[other] == Some(Deferred::Target) {
+                    self.materialise(other);
                 }
             }
         }
     }
 
-    fn owe(&mut self, reg: usize, debt: Debt, at: usize) {
+    fn defer(&mut self, reg: usize, value: Deferred, at: usize) {
         self.about_to_write(reg, at);
-        self.state.owed[reg] = Some(debt);
+        self.state.deferred[reg] = Some(value);
     }
 
-    /// Follows an instruction.
-    pub fn instruction(&mut self, at: usize) -> Result<(), Unfit> {
+    /// Executes instruction `at` of the block.
+    ///
+    /// # Errors
+    /// If the instruction cannot be executed at another address.
+    pub(crate) fn instruction(&mut self, at: usize) -> Result<(), Broken> {
         let block = self.block;
         let insn = &block.insns[at];
         if self.test(insn, at)
@@ -170,12 +182,13 @@ impl<'b, 'p> Walk<'b, 'p> {
             Some(found) => found,
             None => (insn.reads, self.copied(insn)?),
         };
+        self.note_reads(reads, insn);
         for reg in (0..16).filter(|&reg| reads.has(reg)) {
-            self.pay(reg);
+            self.materialise(reg);
         }
         for reg in (0..16).filter(|&reg| insn.writes.has(reg)) {
             self.about_to_write(reg, at);
-            self.state.owed[reg] = None;
+            self.state.deferred[reg] = None;
             if reg == RDI {
                 self.state.ip = None;
             }
@@ -184,43 +197,74 @@ impl<'b, 'p> Walk<'b, 'p> {
         Ok(())
     }
 
-    /// The end of a block that jumps to what a register holds.
-    pub fn exit(&mut self, reg: usize, jump: &Insn) -> Result<Finish, Unfit> {
-        let finish = match (self.state.owed[reg], self.state.ip) {
-            (Some(Debt::Field(Field { at, load: Load::U64, narrow: false })), Some(Spot::Behind(ip)))
+    /// Notes the assumptions that an instruction breaks which reads these registers and is of no other kind.
+    fn note_reads(&mut self, reads: decode::Regs, insn: &Insn) {
+        let is_ip_known = self.state.ip.is_some();
+        if insn.writes.has(RDI) && is_ip_known {
+            self.note(Assumption::KnownIp, insn);
+        } else if reads.has(RDI) && is_ip_known && !self.has_ip {
+            self.note(Assumption::FieldLoads, insn);
+        }
+        let op = &insn.op;
+        if (0..16).any(|reg| reads.has(reg) && self.state.deferred[reg].is_some()) {
+            let tests_sign = op.mnemonic() == Mnemonic::Test && op.op0_register() == op.op1_register();
+            self.note(if tests_sign { Assumption::SignTest } else { Assumption::FieldUses }, insn);
+        }
+        // A comparison of the field in memory with 0 is not decided when the template is expanded.
+        let compares = op.mnemonic() == Mnemonic::Cmp && insn.immediate_len != 0 && op.immediate(1) == 0;
+        if compares && self.place_in_instruction(op).is_some() {
+            self.note(Assumption::SignTest, insn);
+        }
+    }
+
+    /// Executes the jump at the end of the block, to the address in `reg`.
+    ///
+    /// # Errors
+    /// If the jump cannot be executed at another address.
+    pub(crate) fn exit(&mut self, reg: usize, jump: &Insn) -> Result<Finish, Broken> {
+        let finish = match (self.state.deferred[reg], self.state.ip) {
+            (Some(Deferred::Field(Field { at, load: Load::U64, narrow: false })), Some(Spot::After(ip)))
                 if i32::from(at) == ip && self.words().is_some() =>
             {
                 Finish::Next
             }
-            (Some(Debt::Target), Some(Spot::Jump(field))) => Finish::Jump(field),
-            _ => Finish::Done,
+            (Some(Deferred::Target), Some(Spot::Jump(field))) => Finish::Jump(field),
+            _ => {
+                self.note(Assumption::NextHandler, jump);
+                Finish::Done
+            }
         };
         for other in (0..16).filter(|&other| ARGUMENTS.has(other)) {
             if other != RDI || finish == Finish::Done {
-                self.pay(other);
+                self.materialise(other);
             }
         }
         if finish == Finish::Done {
-            self.pay(reg);
+            self.materialise(reg);
             let step = self.copied(jump)?;
             self.steps.push(step);
         }
         Ok(finish)
     }
 
-    /// The instruction as it stands.
-    fn copied(&mut self, insn: &Insn) -> Result<Step, Unfit> {
+    /// Returns the step that executes an instruction unchanged.
+    ///
+    /// # Errors
+    /// If the instruction cannot be executed at another address.
+    fn copied(&mut self, insn: &Insn) -> Result<Step, Broken> {
         let bytes = self.pool.add(insn.bytes);
         if !insn.op.is_ip_rel_memory_operand() {
             return Ok(Step::Copy(bytes));
         }
-        if insn.displacement_len != 4 {
-            return Err(Unfit);
+        // With an address-size prefix the sum would be cut to 32 bits.
+        if insn.displacement_len != 4 || insn.op.memory_base() != Register::RIP {
+            return Err(Broken { assumption: Assumption::WholeRip, at: insn.op.ip() });
         }
         Ok(Step::Near { bytes, at: insn.displacement_at as u8, target: insn.op.ip_rel_memory_address() })
     }
 
-    /// A comparison of a field with 0 for the jump at the end of the block and nothing else.
+    /// Executes an instruction that compares a field with 0 for the jump at the end of the block and nothing else. Returns true
+    /// if it was one, as do the next functions for other kinds.
     fn test(&mut self, insn: &Insn, at: usize) -> bool {
         let End::Branch(0x4 | 0x5 | 0x8 | 0x9 | 0xc..=0xf, ..) = self.block.end else { return false };
         let op = &insn.op;
@@ -231,7 +275,7 @@ impl<'b, 'p> Walk<'b, 'p> {
             || op.op0_register() != op.op1_register()
             || (wide && field.narrow)
             || self.block.insns[at + 1..].iter().any(touches)
-            || self.are_flags_live_behind_the_jump(op.rflags_modified())
+            || self.are_flags_live_after_the_jump(op.rflags_modified())
         {
             return false;
         }
@@ -239,7 +283,7 @@ impl<'b, 'p> Walk<'b, 'p> {
         true
     }
 
-    fn are_flags_live_behind_the_jump(&self, flags: u32) -> bool {
+    fn are_flags_live_after_the_jump(&self, flags: u32) -> bool {
         let End::Branch(_, a, b) = self.block.end else { return true };
         [a, b].into_iter().any(|edge| match edge {
             decode::Edge::Block(block) => self.flow.are_flags_live_from(flags, block, 0),
@@ -247,7 +291,7 @@ impl<'b, 'p> Walk<'b, 'p> {
         })
     }
 
-    /// A load of a field, or of the handler of the cell that a jump is to.
+    /// Executes a load of a field, or of the handler of a jump's target.
     fn load(&mut self, insn: &Insn, at: usize) -> bool {
         let op = &insn.op;
         if op.op1_kind() != OpKind::Memory || !decode::is_at(op, Register::RDI) {
@@ -266,41 +310,41 @@ impl<'b, 'p> Walk<'b, 'p> {
             Code::Movzx_r32_rm8 | Code::Movzx_r64_rm8 => (Load::U8, false),
             _ => return false,
         };
-        let debt = match (self.state.ip, self.place_in_cell(op)) {
-            (_, Some(at)) => Debt::Field(Field { at, load, narrow }),
-            (Some(Spot::Jump(_)), _) if load == Load::U64 && op.memory_displacement64() == 0 => Debt::Target,
+        let value = match (self.state.ip, self.place_in_instruction(op)) {
+            (_, Some(at)) => Deferred::Field(Field { at, load, narrow }),
+            (Some(Spot::Jump(_)), _) if load == Load::U64 && op.memory_displacement64() == 0 => Deferred::Target,
             _ => return false,
         };
-        self.owe(reg, debt, at);
+        self.defer(reg, value, at);
         true
     }
 
-    /// Where in the cell the memory operand of an instruction is, if it is at a distance from `rdi`.
-    fn place_in_cell(&self, op: &Instruction) -> Option<u16> {
+    /// Returns the position of a memory operand in the interpreter's instruction, if it is at a known distance from its start.
+    fn place_in_instruction(&self, op: &Instruction) -> Option<u16> {
         match self.state.ip {
-            Some(Spot::Behind(ip)) if decode::is_at(op, Register::RDI) => {
+            Some(Spot::After(ip)) if decode::is_at(op, Register::RDI) => {
                 u16::try_from(i64::from(ip) + op.memory_displacement64() as i64).ok()
             }
             _ => None,
         }
     }
 
-    /// A step of `rdi` that keeps it known.
+    /// Executes a change of `rdi` after which its value is known.
     fn step_on(&mut self, insn: &Insn, at: usize) -> bool {
         let op = &insn.op;
         if op.op0_register() != Register::RDI || op.op0_kind() != OpKind::Register {
             return false;
         }
-        let Some(Spot::Behind(ip)) = self.state.ip else { return false };
+        let Some(Spot::After(ip)) = self.state.ip else { return false };
         let spot = match op.mnemonic() {
             Mnemonic::Add
                 if matches!(op.op1_kind(), OpKind::Immediate8to64 | OpKind::Immediate32to64)
                     && !self.flow.are_flags_live_from(op.rflags_modified(), self.index, at + 1) =>
             {
-                Spot::Behind(ip + op.immediate(1) as i64 as i32)
+                Spot::After(ip + op.immediate(1) as i64 as i32)
             }
             Mnemonic::Lea if decode::is_at(op, Register::RDI) => {
-                Spot::Behind(ip + op.memory_displacement64() as i64 as i32)
+                Spot::After(ip + op.memory_displacement64() as i64 as i32)
             }
             Mnemonic::Lea
                 if op.memory_base() == Register::RDI
@@ -318,11 +362,11 @@ impl<'b, 'p> Walk<'b, 'p> {
         };
         self.about_to_write(RDI, at);
         self.state.ip = Some(spot);
-        self.ip_paid = false;
+        self.has_ip = false;
         true
     }
 
-    /// A move of a register that owes a field.
+    /// Executes a move of a register with a deferred field.
     fn moved(&mut self, insn: &Insn, at: usize) -> bool {
         if !decode::is_move(&insn.op) {
             return false;
@@ -330,11 +374,11 @@ impl<'b, 'p> Walk<'b, 'p> {
         let (Some(to), Some(from)) = (insn.register(0), insn.register(1)) else { return false };
         let Some(field) = self.state.field(from).filter(|_| to != RDI) else { return false };
         let narrow = field.narrow || insn.op.op0_register().is_gpr32();
-        self.owe(to, Debt::Field(Field { narrow, ..field }), at);
+        self.defer(to, Deferred::Field(Field { narrow, ..field }), at);
         true
     }
 
-    /// An addition of a register and a field, in 64 bits, which may yet become part of an address.
+    /// Executes a 64-bit addition of a register and a field, and defers it: the sum may become part of an address.
     fn sum(&mut self, insn: &Insn, at: usize) -> bool {
         let op = &insn.op;
         if !matches!(op.code(), Code::Add_r64_rm64 | Code::Add_rm64_r64) || op.op1_kind() != OpKind::Register {
@@ -352,12 +396,12 @@ impl<'b, 'p> Walk<'b, 'p> {
             (None, Some(field)) => (to, field),
             _ => return false,
         };
-        self.pay(base);
-        self.owe(to, Debt::Sum(base, field), at);
+        self.materialise(base);
+        self.defer(to, Deferred::Sum(base, field), at);
         true
     }
 
-    /// Arithmetic on a register and a field.
+    /// Executes an arithmetic instruction on a register and a field.
     fn arithmetic(&mut self, insn: &Insn, at: usize) -> bool {
         let op = &insn.op;
         let Some(reg) = insn.register(0).filter(|&reg| reg != RDI) else { return false };
@@ -378,7 +422,7 @@ impl<'b, 'p> Walk<'b, 'p> {
         };
         let (field, literal) = match op.op1_kind() {
             OpKind::Memory => {
-                let Some(at) = self.place_in_cell(op) else { return false };
+                let Some(at) = self.place_in_instruction(op) else { return false };
                 let load = if wide { Load::U64 } else { Load::U32 };
                 let Some(literal) = self.relocated(insn) else { return false };
                 (Field { at, load, narrow: false }, Some(literal))
@@ -394,13 +438,13 @@ impl<'b, 'p> Walk<'b, 'p> {
             }
             _ => return false,
         };
-        self.pay(reg);
+        self.materialise(reg);
         self.about_to_write(reg, at);
         self.steps.push(Step::Arithmetic { operation, reg: reg as u8, wide, field, literal });
         true
     }
 
-    /// A shift or rotation of a register by a field.
+    /// Executes a shift or rotation of a register by a field.
     fn shift(&mut self, insn: &Insn, at: usize) -> bool {
         let op = &insn.op;
         let Some(field) = self.state.field(RCX) else { return false };
@@ -418,39 +462,35 @@ impl<'b, 'p> Walk<'b, 'p> {
             _ => return false,
         };
         let Some(reg) = insn.register(0).filter(|&reg| reg != RCX && reg != RDI) else { return false };
-        self.pay(reg);
+        self.materialise(reg);
         self.about_to_write(reg, at);
         self.steps.push(Step::Shift { operation, reg: reg as u8, wide, field });
         true
     }
 
-    /// An instruction that reads a constant of the cell from memory: what it reads besides, and the step.
+    /// Returns the registers that an instruction reads besides a constant in memory at `rdi`, and its step; `None` if the
+    /// instruction is of another kind.
     fn literal(&mut self, insn: &Insn) -> Option<(decode::Regs, Step)> {
-        let at = self.place_in_cell(&insn.op)?;
+        let at = self.place_in_instruction(&insn.op)?;
         let size = insn.only_loads.filter(|size| matches!(size, 1 | 2 | 4 | 8 | 16))? as u8;
         let addressed = self.relocated(insn)?;
         Some((insn.reads_without[0], Step::Literal { insn: addressed, at, size }))
     }
 
-    /// An instruction whose memory operand is at a distance from `rdi`, with one at a distance from the instruction.
+    /// Returns an instruction whose memory operand is at `rdi` and a displacement, with one relative to the instruction pointer.
     fn relocated(&mut self, insn: &Insn) -> Option<Addressed> {
-        let tail_at = insn.bytes.len() - insn.immediate_len;
-        let modrm_at = tail_at.checked_sub(insn.displacement_len + 1)?;
-        let mut head = insn.bytes[..=modrm_at].to_vec();
-        if head[modrm_at] & 7 != RDI as u8 || head[modrm_at] >> 6 == 3 || insn.reads_without[0].has(RDI) {
+        if insn.reads_without[0].has(RDI) {
             return None;
         }
-        head[modrm_at] = head[modrm_at] & 0b0011_1000 | 5;
-        Some(Addressed {
-            head: self.pool.add(&head),
-            modrm_at: modrm_at as u8,
-            needs_displacement: true,
-            tail: self.pool.add(&insn.bytes[tail_at..]),
-        })
+        let rewritten = rewrite::relative_to_end(self.pool, insn);
+        if rewritten.is_none() {
+            self.note(Assumption::KnownEncoding, insn);
+        }
+        rewritten
     }
 
-    /// An instruction whose memory operand has a part that owes a field or a sum: the registers that it still reads, and the
-    /// step.
+    /// Returns the registers that an instruction reads besides a deferred part of its address, and its step; `None` if the
+    /// instruction is of another kind.
     fn indexed(&mut self, insn: &Insn) -> Option<(decode::Regs, Step)> {
         let op = &insn.op;
         let (base, index) = (op.memory_base(), op.memory_index());
@@ -459,8 +499,8 @@ impl<'b, 'p> Walk<'b, 'p> {
         }
         let (base, index, scale) = (base.number(), index.number(), op.memory_index_scale() as u8);
         let displacement = op.memory_displacement64() as i64 as i32;
-        let sum = |reg: usize| match self.state.owed[reg] {
-            Some(Debt::Sum(of, field)) => Some((of, field)),
+        let sum = |reg: usize| match self.state.deferred[reg] {
+            Some(Deferred::Sum(of, field)) => Some((of, field)),
             _ => None,
         };
         if base == index {
@@ -477,67 +517,15 @@ impl<'b, 'p> Walk<'b, 'p> {
         } else {
             return None;
         };
-        // The base of a sum is meant as it is; it owes nothing but, if it is `gone` itself, this sum.
+        // The base of a sum has its value: its only deferred one is this sum, if it is `gone` itself.
         let reads = insn.reads_without[usize::from(gone == index)];
         if reads.has(gone) {
             return None;
         }
-        let addressed = self.address(insn, &address)?;
+        let Some(addressed) = rewrite::with_address(self.pool, insn, &address) else {
+            self.note(Assumption::KnownEncoding, insn);
+            return None;
+        };
         Some((reads, Step::Displaced { insn: addressed, field, scale, displacement }))
     }
-
-    /// An instruction whose memory operand has a base and an index, with other ones.
-    fn address(&mut self, insn: &Insn, address: &Address) -> Option<Addressed> {
-        let tail_at = insn.bytes.len() - insn.immediate_len;
-        let modrm_at = tail_at.checked_sub(insn.displacement_len + 2)?;
-        let modrm = insn.bytes[modrm_at];
-        let rex_at = insn.bytes.iter().position(|byte| !is_legacy_prefix(*byte))?;
-        let has_rex = rex_at < modrm_at && insn.bytes[rex_at] & 0xf0 == 0x40;
-        if modrm & 7 != RSP as u8 || modrm >> 6 == 3 || !matches!(insn.displacement_len, 0 | 1 | 4) {
-            return None;
-        }
-        let mut head = insn.bytes[..=modrm_at].to_vec();
-        let mut modrm_at = modrm_at;
-        let index = address.index.map_or(0, |(index, _)| index);
-        if address.index.is_some() && index == RSP {
-            return None;
-        }
-        let extension = (address.base >> 3 | (index >> 3) << 1) as u8;
-        if has_rex {
-            head[rex_at] = head[rex_at] & !0b11 | extension;
-        } else if extension != 0 {
-            // A prefix would make other registers of these.
-            let high_bytes = [Register::AH, Register::BH, Register::CH, Register::DH];
-            if (0..insn.op.op_count()).any(|operand| high_bytes.contains(&insn.op.op_register(operand))) {
-                return None;
-            }
-            head.insert(rex_at, 0x40 | extension);
-            modrm_at += 1;
-        }
-        let base = (address.base & 7) as u8;
-        match address.index {
-            None if base == RSP as u8 => return None,
-            None => head[modrm_at] = modrm & 0b0011_1000 | base,
-            Some((index, scale)) => {
-                head[modrm_at] = modrm & 0b0011_1000 | RSP as u8;
-                head.push((scale.trailing_zeros() as u8) << 6 | ((index & 7) as u8) << 3 | base);
-            }
-        }
-        Some(Addressed {
-            head: self.pool.add(&head),
-            modrm_at: modrm_at as u8,
-            needs_displacement: base == 5,
-            tail: self.pool.add(&insn.bytes[tail_at..]),
-        })
-    }
-}
-
-/// The registers of a memory operand; the index with its scale.
-struct Address {
-    base: usize,
-    index: Option<(usize, u8)>,
-}
-
-fn is_legacy_prefix(byte: u8) -> bool {
-    matches!(byte, 0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3)
 }

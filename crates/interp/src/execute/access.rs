@@ -221,7 +221,7 @@ handlers! {
     #[cold]
     #[inline(never)]
     fn fault_landing[](m) {
-        if let Some(cell) = crate::copy_patch::cell_at(m.spare as usize) {
+        if let Some(cell) = crate::copy_patch::instruction_at(m.spare as usize) {
             m.ip = cell;
         }
         if !wasmr_runtime::sys::is_guarded_address(m.acc as usize) {
