@@ -1,6 +1,9 @@
 //! One case per numeric row of the operator table: the operator as text, the types of its operands, and its meaning in
 //! `wasmr_core::ops`; some expressions of several operators; and the operands that are worth trying for each type.
 
+use std::any::Any;
+
+use wasmr::Val;
 use wasmr_core::op::{
     Binary, Compare, ExtractLane, Load, LoadLane, Op, ReplaceLane, Shift, Splat, Store, StoreLane, Unary, Value,
     VectorBinary, VectorLoad, VectorStore, VectorTernary, VectorTest, VectorUnary, Visitor,
@@ -8,7 +11,7 @@ use wasmr_core::op::{
 use wasmr_core::ops;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::ValType;
-use wasmr_core::value::{V128, Val};
+use wasmr_core::value::V128;
 
 /// True if every tier must give the same NaN. On x86-64 it must; elsewhere there is only the interpreter, and LLVM and the
 /// processor choose the bits.
@@ -36,17 +39,44 @@ fn case(text: impl Into<String>, operands: &[ValType], result: ValType, meaning:
     Case { text: text.into(), operands: operands.to_vec(), result, meaning }
 }
 
+/// Returns the Rust value of an operand.
 fn operand<T: Value>(args: &[Val], index: usize) -> T {
-    T::from_val(args[index]).expect("an operand of the case's type")
+    let (f32, f64);
+    let value: &dyn Any = match &args[index] {
+        Val::I32(value) => value,
+        Val::I64(value) => value,
+        Val::F32(bits) => {
+            f32 = f32::from_bits(*bits);
+            &f32
+        }
+        Val::F64(bits) => {
+            f64 = f64::from_bits(*bits);
+            &f64
+        }
+        Val::V128(vector) => vector,
+        _ => unreachable!("no operator has references"),
+    };
+    *value.downcast_ref().expect("an operand of the case's type")
+}
+
+/// Returns a Rust value as a typed value.
+fn typed<T: Value>(value: T) -> Val {
+    fn is<V: Copy + Into<Val> + 'static>(value: &dyn Any) -> Option<Val> {
+        value.downcast_ref::<V>().map(|&value| value.into())
+    }
+    let value: &dyn Any = &value;
+    let number =
+        is::<i32>(value).or_else(|| is::<i64>(value)).or_else(|| is::<f32>(value)).or_else(|| is::<f64>(value));
+    number.or_else(|| is::<V128>(value)).expect("a number or a vector")
 }
 
 fn unary<A: Value, R: Value>(text: &str, function: impl Fn(A) -> Result<R, TrapCode> + 'static) -> Case {
-    let meaning = move |args: &[Val]| function(operand(args, 0)).map(R::into);
+    let meaning = move |args: &[Val]| function(operand(args, 0)).map(typed);
     case(text, &[A::TYPE], R::TYPE, Box::new(meaning))
 }
 
 fn binary<A: Value, B: Value, R: Value>(text: &str, function: impl Fn(A, B) -> Result<R, TrapCode> + 'static) -> Case {
-    let meaning = move |args: &[Val]| function(operand(args, 0), operand(args, 1)).map(R::into);
+    let meaning = move |args: &[Val]| function(operand(args, 0), operand(args, 1)).map(typed);
     case(text, &[A::TYPE, B::TYPE], R::TYPE, Box::new(meaning))
 }
 

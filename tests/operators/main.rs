@@ -11,7 +11,6 @@ mod nans;
 
 use cases::{Case, cases, constant};
 use wasmr::{Config, Engine, Instance, Mode, Module, Store, TrapCode, Val, ValType};
-use wasmr_core::value::Val as Value;
 
 /// Most calls of one function.
 const MAX_CALLS: usize = 1500;
@@ -29,7 +28,7 @@ fn name(ty: ValType) -> &'static str {
 
 /// A module with a function for each choice of constant operands, exported by its number.
 fn module(case: &Case) -> String {
-    let function = |(number, constants): (usize, Vec<Option<Value>>)| {
+    let function = |(number, constants): (usize, Vec<Option<Val>>)| {
         let mut params = String::new();
         let mut operands = Vec::new();
         for (place, (&ty, value)) in case.operands.iter().zip(constants).enumerate() {
@@ -44,28 +43,6 @@ fn module(case: &Case) -> String {
     format!("(module {})", case.constants().into_iter().enumerate().map(function).collect::<String>())
 }
 
-fn to_embedder(value: Value) -> Val {
-    match value {
-        Value::I32(value) => Val::I32(value),
-        Value::I64(value) => Val::I64(value),
-        Value::F32(bits) => Val::F32(bits),
-        Value::F64(bits) => Val::F64(bits),
-        Value::V128(vector) => Val::V128(vector),
-        _ => unreachable!("no operator has references"),
-    }
-}
-
-fn from_embedder(value: Val) -> Value {
-    match value {
-        Val::I32(value) => Value::I32(value),
-        Val::I64(value) => Value::I64(value),
-        Val::F32(bits) => Value::F32(bits),
-        Val::F64(bits) => Value::F64(bits),
-        Val::V128(vector) => Value::V128(vector),
-        _ => unreachable!("no operator has references"),
-    }
-}
-
 /// Calls all functions of a case with all operands; gives the number of calls.
 fn check(mode: Mode, case: &Case) -> usize {
     let engine = Engine::new(Config::new().mode(mode));
@@ -78,11 +55,11 @@ fn check(mode: Mode, case: &Case) -> usize {
         let function = instance.get_func(&store, &number.to_string()).unwrap();
         for arguments in case.arguments(constants, MAX_CALLS) {
             let given = arguments.iter().zip(constants).filter(|(_, constant)| constant.is_none());
-            let given: Vec<Val> = given.map(|(&argument, _)| to_embedder(argument)).collect();
+            let given: Vec<Val> = given.map(|(&argument, _)| argument).collect();
             let mut results = [Val::I32(0)];
             let ended = function.call(&mut store, &given, &mut results);
-            let actual: Result<Value, TrapCode> = match ended {
-                Ok(()) => Ok(from_embedder(results[0])),
+            let actual: Result<Val, TrapCode> = match ended {
+                Ok(()) => Ok(results[0]),
                 Err(stop) => Err(stop.trap_code().unwrap_or_else(|| panic!("{stop}"))),
             };
             let expected = (case.meaning)(&arguments);

@@ -5,11 +5,11 @@
 
 use wasmr::{Instance, Module, Store, Val, ValType};
 use wasmr_core::ops;
-use wasmr_core::value::{V128, Val as Value};
+use wasmr_core::value::V128;
 
 use crate::cases::{Case, NANS_ARE_SETTLED, cases};
 use crate::configurations::{Body, Configuration, MAX_COMPILED_SIZE, configurations};
-use crate::{from_embedder, name, to_embedder};
+use crate::name;
 
 /// Quiet and signalling, of either sign, with different payloads; a number at the end.
 const F32S: [u32; 7] =
@@ -29,7 +29,7 @@ struct Source {
     /// As text, of the operand's place, its type, and the operators of its lanes.
     text: fn(usize, &str, &str) -> String,
     /// Returns the operand's value, in lanes of this kind.
-    value: fn(Value, &str) -> Value,
+    value: fn(Val, &str) -> Val,
 }
 
 const SOURCES: [Source; 6] = [
@@ -40,20 +40,20 @@ const SOURCES: [Source; 6] = [
     Source {
         text: |place, ty, lanes| format!("({lanes}.neg ({ty}.load (i32.const {})))", 16 * place),
         value: |value, lanes| match value {
-            Value::F32(bits) => Value::F32(bits ^ 1 << 31),
-            Value::F64(bits) => Value::F64(bits ^ 1 << 63),
-            Value::V128(vector) if lanes == "f32x4" => Value::V128(ops::f32x4_neg(vector)),
-            Value::V128(vector) => Value::V128(ops::f64x2_neg(vector)),
+            Val::F32(bits) => Val::F32(bits ^ 1 << 31),
+            Val::F64(bits) => Val::F64(bits ^ 1 << 63),
+            Val::V128(vector) if lanes == "f32x4" => Val::V128(ops::f32x4_neg(vector)),
+            Val::V128(vector) => Val::V128(ops::f64x2_neg(vector)),
             other => other,
         },
     },
     Source {
         text: |place, ty, lanes| format!("({lanes}.sqrt ({ty}.load (i32.const {})))", 16 * place),
         value: |value, lanes| match value {
-            Value::F32(bits) => Value::F32(ops::f32_sqrt(f32::from_bits(bits)).to_bits()),
-            Value::F64(bits) => Value::F64(ops::f64_sqrt(f64::from_bits(bits)).to_bits()),
-            Value::V128(vector) if lanes == "f32x4" => Value::V128(ops::f32x4_sqrt(vector)),
-            Value::V128(vector) => Value::V128(ops::f64x2_sqrt(vector)),
+            Val::F32(bits) => Val::F32(ops::f32_sqrt(f32::from_bits(bits)).to_bits()),
+            Val::F64(bits) => Val::F64(ops::f64_sqrt(f64::from_bits(bits)).to_bits()),
+            Val::V128(vector) if lanes == "f32x4" => Val::V128(ops::f32x4_sqrt(vector)),
+            Val::V128(vector) => Val::V128(ops::f64x2_sqrt(vector)),
             other => other,
         },
     },
@@ -68,12 +68,12 @@ fn lanes(ty: ValType, operator: &str) -> &str {
 }
 
 /// Tuples of values for the operands: every pair in two places next to each other.
-fn arguments(case: &Case) -> Vec<Vec<Value>> {
+fn arguments(case: &Case) -> Vec<Vec<Val>> {
     let count = case.operands.len();
     // Of the value at `index` in the first place and the one at `other` in the others.
     let scalar = |ty, index: usize| match ty {
-        ValType::F32 => Value::F32(F32S[index % 7]),
-        _ => Value::F64(F64S[index % 7]),
+        ValType::F32 => Val::F32(F32S[index % 7]),
+        _ => Val::F64(F64S[index % 7]),
     };
     let vector = |first: usize, place: usize| {
         let lane =
@@ -87,7 +87,7 @@ fn arguments(case: &Case) -> Vec<Vec<Value>> {
     (0..49)
         .map(|pair| {
             let value = |place: usize| match case.operands[place] {
-                ValType::V128 => Value::V128(vector(pair, place)),
+                ValType::V128 => Val::V128(vector(pair, place)),
                 ty => scalar(ty, if place.is_multiple_of(2) { pair % 7 } else { pair / 7 }),
             };
             (0..count).map(value).collect()
@@ -189,16 +189,15 @@ fn check(configuration: &Configuration, case: &Case) -> usize {
     // Some functions are compiled when they were called a few times.
     let rounds = if configuration.compiles_at_once { 1 } else { 3 };
     for arguments in arguments(case).into_iter().cycle().take(rounds * 49) {
-        let given: Vec<Val> = arguments.iter().map(|&argument| to_embedder(argument)).collect();
-        set.call(&mut store, &given, &mut []).unwrap();
+        set.call(&mut store, &arguments, &mut []).unwrap();
         for (shape, function) in shapes.iter().zip(&functions) {
             let mut results = [Val::I32(0)];
-            function.call(&mut store, &given, &mut results).unwrap();
-            let actual = from_embedder(results[0]);
+            function.call(&mut store, &arguments, &mut results).unwrap();
+            let [actual] = results;
             let operands = shape.sources.iter().zip(&shape.places).map(|(&source, &place)| {
                 (SOURCES[source].value)(arguments[place], lanes(case.operands[place], &case.text))
             });
-            let operands: Vec<Value> = operands.collect();
+            let operands: Vec<Val> = operands.collect();
             let expected = (case.meaning)(&operands).unwrap();
             let (what, configuration, Shape { sources, places, in_loop }) = (&case.text, &configuration.name, shape);
             assert!(

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-/// Shows a number with its noun in singular or plural: `1 byte`, `2 bytes`.
-///
-/// The noun is given in the singular and forms its plural with `s`.
+/// A number with its noun in the singular, displayed as `1 byte` or `2 bytes`. The plural is formed with `s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count<N>(pub N, pub &'static str);
 

@@ -1,21 +1,21 @@
-//! What execution costs in fuel: the one definition that every tier follows, so that a program uses the same amount in all.
+//! Fuel costs of execution. Every tier follows this one definition, so a program consumes the same amount in all of them.
 //!
-//! A *block* is a run of operators that are executed all or none but for a trap or a throw: it ends with the operator that may
-//! branch or with the mark that opens or closes a loop, an arm of an `if` or another structure. Its cost is taken when it is
-//! entered, before any of it is executed, and is the number of its operators, marks not counted. Work that one operator can
-//! make arbitrarily large costs more:
+//! A *basic block* is a sequence of operators that are executed all or none, traps and throws aside. It ends with an
+//! operator that may branch, or with a mark: the start or end of a loop, of an arm of an `if`, or of another structure. Its
+//! cost is the number of its operators without marks, and is paid when control enters the block. Work that one operator
+//! can make arbitrarily large costs more:
 //!
-//! - An operator that works on as many bytes or elements as an operand says takes a unit for each 64 bytes or 8 elements of that
-//!   operand, just before it is executed.
-//! - Slots that a function clears or that an operator moves cost a unit for each [`SLOTS_PER_FUEL`] of them, as part of the
-//!   block: the declared locals of a function with its first operator; parameters and results with a call; the values
-//!   that a branch, a `return`, or the end of a block carries; the arguments of a `throw`.
-//! - A `try_table` counts as if it moved a slot for each of its clauses, and its largest payload. So a throw was paid for by
-//!   those that it looks through.
+//! - An operator with an operand that counts bytes or elements pays one unit for each 64 bytes or 8 elements, just before
+//!   it is executed.
+//! - Slots that a function clears or that an operator moves cost one unit for each [`SLOTS_PER_FUEL`], as part of the
+//!   block. The first operator of a function pays for its declared locals; a call for parameters and results; a branch, a
+//!   `return` or the end of a block for the values that it carries; a `throw` for its arguments.
+//! - A `try_table` pays as if it moved one slot for each of its clauses, and its largest payload. A throw that
+//!   searches the clauses has therefore been paid for.
 
-/// Bytes that a bulk operator on memory handles for one unit of fuel, as a power of two.
+/// Binary logarithm of the bytes that a bulk memory operator processes for one unit of fuel.
 pub const BYTES_PER_FUEL_LOG2: u32 = 6;
-/// Elements that a bulk operator on a table handles for one unit of fuel, as a power of two.
+/// Binary logarithm of the elements that a bulk table operator processes for one unit of fuel.
 pub const ELEMENTS_PER_FUEL_LOG2: u32 = 3;
-/// Slots of 8 bytes that are cleared or moved for one unit of fuel; less is free.
+/// Slots of 8 bytes that are cleared or moved for one unit of fuel. Fewer slots cost nothing.
 pub const SLOTS_PER_FUEL: u32 = 8;

@@ -1,15 +1,16 @@
-//! Stage 0: the words of the WebAssembly specification. Takes nothing, gives every later stage its vocabulary.
+//! Stage 0: the vocabulary of the WebAssembly specification, for all later stages.
 //!
 //! - [`types`]: value, reference, function and composite types, with [`TypeId`](types::TypeId)s that are canonical
-//!   across modules; [`registry`] hands them out, [`subtype`] says which type may stand where another is expected.
-//! - [`value`]: [`V128`](value::V128), typed [`Val`](value::Val)s and what a value looks like in an untyped 8-byte slot.
-//! - [`trap`]: every way a guest can trap, with the spec's text.
-//! - [`op`] and [`ops`]: one row and one plain function per numeric operator and per access to memory. The interpreter and
-//!   constant expressions call that function; compiled code is tested against it.
+//!   across modules. [`registry`] assigns the ids, [`subtype`] has the matching rules, [`type_text`] prints types.
+//! - [`value`]: vectors ([`V128`](value::V128)), and the form of a value in untyped 8-byte slots.
+//! - [`trap`]: the traps, with the specification's texts.
+//! - [`op`] and [`ops`]: one table row and one plain function per numeric operator and per memory access. The interpreter
+//!   and constant expressions call that function; tests compare compiled code with it.
 //! - [`count`]: numbers with their nouns, for messages.
-//! - [`fuel`]: what execution costs, the same in every tier.
+//! - [`fuel`]: the fuel costs, the same in every tier.
 //! - [`limits`]: implementation limits, each with its reason.
 #![deny(unsafe_code)]
+#![warn(unreachable_pub)]
 
 pub mod count;
 pub mod fuel;
@@ -19,5 +20,6 @@ pub mod ops;
 pub mod registry;
 pub mod subtype;
 pub mod trap;
+pub mod type_text;
 pub mod types;
 pub mod value;

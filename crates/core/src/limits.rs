@@ -1,64 +1,65 @@
-//! Limits of this implementation, each with its reason. What a module may contain is limited by the decoder, not here.
+//! Limits of this implementation, each with its reason. The decoder (`wasmparser`) has its own limits on the contents of
+//! modules.
 //!
-//! Two kinds: a `DEFAULT_…` is what an embedder or an option of the command line may change; the others are fixed. What
-//! happens at a limit is the business of whoever enforces it.
+//! An embedder or a command-line option may change a limit named `DEFAULT_…`; the other limits are fixed. The code that enforces
+//! a limit documents the consequence of reaching it.
 
-/// Bytes of a WebAssembly page. The specification's.
+/// Bytes of a WebAssembly [page](https://webassembly.github.io/spec/core/exec/runtime.html#page-size).
 pub const PAGE_SIZE: u64 = 65_536;
 
 /// Bytes of a module. The largest programs in use (a hardware synthesis tool, language runtimes with their libraries)
-/// are below 64 MiB; a pipe that never ends must not fill the host's memory.
+/// are below 64 MiB. The limit keeps an endless pipe from filling the host's memory.
 pub const DEFAULT_MAX_MODULE_SIZE: u64 = 256 << 20;
 
-/// Bytes of a module's type section. Each byte may take 50 bytes of memory and half a microsecond until the types are
-/// interned, more than any other part of a module; the sections of programs in use are below 1 MiB.
+/// Bytes of a module's type section. Interning types may take 50 bytes of memory and half a microsecond for each of these bytes,
+/// more than any other part of a module. The type sections of programs in use are below 1 MiB.
 pub const MAX_TYPE_SECTION: u64 = 8 << 20;
 
-/// Bytes that all memories of a store may have together: what one 32-bit memory can address. Pages are only committed
-/// when touched, so that allowing it costs nothing.
+/// Bytes of all memories of a store together: the address space of one 32-bit memory. The operating system commits
+/// pages when they are touched, so a high limit costs nothing.
 pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;
 
-/// Elements that all tables of a store may have together. The decoder lets no table start larger, and a table costs 8
-/// bytes of host memory an element from the start.
+/// Elements of all tables of a store together. The decoder refuses a table with a larger initial size. Each element
+/// costs 8 bytes of host memory from instantiation on.
 pub const DEFAULT_MAX_TABLE_ELEMENTS: u64 = 10_000_000;
 
-/// Bytes of the stack for the guest's calls, as frames of the interpreter are counted: what a native program gets from its shell.
-/// CPython and Go programs recurse as deeply as natively. It is committed as it is touched.
+/// Bytes of the stack for the guest's calls, measured in frames of the interpreter: the usual stack size of a native program. With
+/// it CPython and Go programs recurse as deeply as natively. The operating system commits pages when they are touched.
 pub const DEFAULT_MAX_STACK: usize = 8 << 20;
 
-/// Instances that a store makes, ever, as it keeps them until it is dropped.
+/// Instances that a store creates in its lifetime. A store keeps every instance until it is dropped.
 pub const DEFAULT_MAX_INSTANCES: usize = 10_000;
 
 /// Bytes of exceptions and of entries for host references that are reachable at the same time.
 pub const DEFAULT_MAX_REFERENCE_BYTES: usize = 256 << 20;
 
-/// Open descriptors of a guest, and one more than their largest number: the usual soft limit of a host process. The
-/// descriptor table is dense, and `fd_renumber` lets the guest choose a number.
+/// Open descriptors of a guest, and one more than the largest descriptor number: the usual soft limit of a host process.
+/// The descriptor table is dense, and the guest can choose a number with `fd_renumber`.
 pub const DEFAULT_MAX_FDS: u32 = 1024;
 
-/// Calls host → guest → host → … that may be active at once. Each costs native stack; this leaves a thread of 2 MiB (Rust's
-/// default) 8 KiB for each, frames of host functions included.
+/// Nested calls host → guest → host → … that may be active at once. Each costs native stack. With this limit a thread of
+/// 2 MiB (Rust's default) has 8 KiB for each, frames of host functions included.
 pub const MAX_NATIVE_DEPTH: u32 = 250;
 
-/// Bytes of arguments and environment of a program together. Half of what Linux gives a process by default; the
-/// guest has to find room for all of it.
+/// Bytes of arguments and environment of a program together: half of the default limit of a Linux process
+/// ([`execve`](https://man7.org/linux/man-pages/man2/execve.2.html)). The guest must allocate memory for all of them.
 pub const MAX_ARGS_ENV: usize = 1 << 20;
 
-/// Bytes of a path, Linux's `PATH_MAX` without the terminator. Longer ones would fail in the host, after having been
-/// copied.
+/// Bytes of a path: Linux's `PATH_MAX` without the terminator. A longer path would be copied first, and then fail in the host.
 pub const MAX_PATH: u32 = 4095;
 
-/// Buffers of one vectored read or write, Linux's `IOV_MAX`. More would be split by the host anyhow.
+/// Buffers of one vectored read or write: Linux's `IOV_MAX`. The host would split longer lists anyway.
 pub const MAX_IOVECS: u32 = 1024;
 
-/// Subscriptions of one `poll_oneoff`: several for each descriptor that can be open. The host allocates for each.
+/// Subscriptions of one `poll_oneoff`: several for each descriptor that can be open. The host allocates memory for each.
 pub const MAX_SUBSCRIPTIONS: u32 = 4096;
 
-/// Bytes that one host call moves; a longer read or write is short, as it may always be. Keeps a call interruptible.
+/// Bytes that one host call moves, so that the call stays interruptible. A longer request becomes a short read or write, which
+/// POSIX always allows.
 pub const MAX_HOST_TRANSFER: usize = 128 << 20;
 
-/// Bytes that a host call produces at a time between two looks at whether the guest was interrupted.
+/// Bytes that a host call produces between two polls of the interrupt flag.
 pub const HOST_CHUNK: usize = 64 << 10;
 
-/// Frames of a trap's backtrace, innermost first. Enough to find the place; a stack overflow has thousands.
+/// Frames of a trap's backtrace, innermost first. These suffice to find the faulty place; a stack overflow has thousands.
 pub const MAX_BACKTRACE_FRAMES: usize = 32;

@@ -1,26 +1,28 @@
-//! Hands out canonical type ids: recursion groups go in, [`TypeId`]s come out, and equal types get equal ids.
+//! [`TypeRegistry`]: the canonical types of an engine. Interning a recursion group returns [`TypeId`]s, equal for equal types.
 //!
-//! Types live as long as somebody keeps them. A [`Types`] is the share of a module, which interns each of its recursion groups in
-//! order, or of a store, for the types of its host functions and tags. From then on every stage compares integers. A group that
-//! nobody keeps any more is dropped.
+//! A type lives as long as an owner keeps it. Owners are [`Types`]: one for each module, which interns its recursion groups in
+//! order, and one for each store, for the types of its host functions and tags. All later stages compare ids only. The
+//! registry drops a group when its last owner is gone.
 //!
 //! # Stale ids
-//! An id is never used for a second type, so that one that was kept too long equals nothing and finds nothing. The ids last
-//! for 2^31 types; then interning a new type is an error.
+//! The registry never assigns an id twice. An id that outlives its type equals no other id, and look-ups of it fail. There are
+//! ids for 2^31 types; after that, interning a new type is an error.
 //!
 //! # Equality
-//! The spec makes two types equal if their whole recursion groups are and they stand at the same place in them.
-//! A group comes in with the references among its own members made relative ([`RecGroup::local`]) and all other
-//! references canonical. In that form equal groups are equal values, and a hash set finds them.
+//! Recursive types are iso-recursive: two types are equal if their recursion groups are equal and they have the same index in
+//! them. The specification ([recursive types](https://webassembly.github.io/spec/core/valid/conventions.html#recursive-types))
+//! compares *closed* groups, in which the references among the members are relative. A [`RecGroup`] has that form:
+//! references among its members are [`RecGroup::local`], all other references are canonical. Equal groups are then equal
+//! values, and a hash set finds them.
 //!
 //! # Subtyping
-//! Every type has a *display*: its ancestors from the root of its declared supertypes down to itself. As each
-//! depth has one place in it, `sub` is a subtype of `sup` exactly if `sub`'s display has `sup` at `sup`'s depth.
-//! Validation bounds the depth to 63, and with it the size of a display.
+//! Every type has a *display* (Cohen 1991, see `docs/glossary.md`): the chain of its declared supertypes from the root down to
+//! the type itself. Each depth has one entry, so `sub` is a subtype of `sup` exactly if `sub`'s display has `sup` at `sup`'s
+//! depth. Validation limits the depth to [63](https://webassembly.github.io/spec/js-api/#limits), and so the size of a display.
 //!
 //! # Locking
-//! There is one lock, which interning a new group and dropping one take alone. Running code asks for subtypes only, and is answered
-//! without the lock: an answer stays true, as ids are not used again, so the latest ones are kept aside.
+//! Interning a new group and dropping one take the only lock exclusively. Running code only asks about subtypes, usually
+//! without the lock: a cache holds recent answers, which stay true because ids are not reused.
 
 use std::borrow::Borrow;
 use std::collections::hash_map::RandomState;
@@ -32,19 +34,19 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::types::{CompositeType, FieldType, FuncType, HeapType, RefType, StorageType, SubType, TypeId, ValType};
 
-/// Ids from here on are not canonical: they refer to a member of the [`RecGroup`] that they occur in.
+/// The first id that is not canonical. This id and larger ones refer to members of the [`RecGroup`] in which they occur.
 const REC_BASE: u32 = 1 << 31;
 
-/// Ids below [`REC_BASE`] that modules do not get: types of host functions are few, and cannot be refused.
+/// Number of ids below [`REC_BASE`] that are reserved for types of host functions. These are few, and interning them cannot fail.
 const RESERVED: u32 = 1 << 24;
 
-/// Number of answers about subtypes that are kept aside.
+/// Number of cached answers about subtypes.
 const ANSWERS: usize = 256;
 
-/// A recursion group on its way into the registry.
+/// A recursion group to intern.
 ///
-/// References of members to one another, wherever a [`TypeId`] can stand, are [`RecGroup::local`]; all other ids are
-/// those of types that somebody keeps in the same registry. A supertype comes before its subtypes.
+/// References among the members, including supertypes, are [`RecGroup::local`]. All other ids are of types that an owner keeps in
+/// the same registry. A supertype precedes its subtypes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecGroup {
     /// The members, in order.
@@ -52,25 +54,25 @@ pub struct RecGroup {
 }
 
 impl RecGroup {
-    /// How members refer to member number `index` of their own group.
+    /// Returns the id by which members refer to the member at `index` of their own group.
     pub const fn local(index: u32) -> TypeId {
         TypeId(REC_BASE + index)
     }
 }
 
-/// The registry has given out all of its ids.
+/// The registry has assigned all of its ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdsUsedUp;
 
 impl std::fmt::Display for IdsUsedUp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the engine has seen more than two billion different types; another one is needed for new types")
+        f.write_str("the engine has seen more than two billion different types; create another engine for new types")
     }
 }
 
 impl std::error::Error for IdsUsedUp {}
 
-/// The canonical types of an engine. See the module's documentation.
+/// The canonical types of an engine.
 #[derive(Debug)]
 pub struct TypeRegistry {
     state: RwLock<State>,
@@ -81,9 +83,9 @@ pub struct TypeRegistry {
 #[derive(Debug, Default)]
 struct State {
     groups: HashSet<Shared>,
-    /// By the id of their first member.
+    /// The groups by the id of their first member.
     by_id: BTreeMap<u32, Arc<Group>>,
-    /// The next id.
+    /// The next id to assign.
     next: u32,
 }
 
@@ -92,13 +94,13 @@ struct State {
 struct Group {
     first: TypeId,
     hash: u64,
-    /// Shares and other groups that keep it.
+    /// Number of owners and of other groups that keep this group.
     users: AtomicUsize,
-    /// The members, every reference canonical.
+    /// The members. All references are canonical.
     types: Box<[SubType]>,
     /// The displays of the members; empty if none has a supertype.
     displays: Box<[Box<[TypeId]>]>,
-    /// The first members of other groups that are referred to, each once.
+    /// First members of the other groups that the members refer to, each once. This group keeps those groups.
     needs: Box<[TypeId]>,
 }
 
@@ -130,7 +132,7 @@ impl Default for TypeRegistry {
 }
 
 impl TypeRegistry {
-    /// A registry without types.
+    /// Creates a registry without types.
     pub fn new() -> TypeRegistry {
         TypeRegistry {
             state: RwLock::default(),
@@ -143,53 +145,53 @@ impl TypeRegistry {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Number of types in it.
+    /// Returns the number of types.
     pub fn len(&self) -> usize {
         self.read().by_id.values().map(|group| group.types.len()).sum()
     }
 
-    /// Returns true if it has no types.
+    /// Returns true if the registry has no types.
     pub fn is_empty(&self) -> bool {
         self.read().by_id.is_empty()
     }
 
-    /// The type, or `None` if nobody keeps one of that id here.
+    /// Returns the type with this id, or `None` if no owner keeps it.
     pub fn get(&self, id: TypeId) -> Option<Type> {
         let state = self.read();
         let group = state.group(id)?;
         Some(Type { group: group.clone(), index: (id.0 - group.first.0) as usize })
     }
 
-    /// The type.
+    /// Returns the type with this id.
     ///
     /// # Panics
-    /// If nobody keeps one of that id here.
+    /// If no owner keeps it.
     pub fn sub_type(&self, id: TypeId) -> Type {
         self.get(id).expect("type ids come from this registry, and are kept")
     }
 
-    /// The function type, or `None` if it is another kind of type or nobody keeps it here.
+    /// Returns the function type with this id, or `None` if it is another kind of type or no owner keeps it.
     pub fn func_type(&self, id: TypeId) -> Option<Arc<FuncType>> {
         let state = self.read();
         let group = state.group(id)?;
         group.types[(id.0 - group.first.0) as usize].as_func().cloned()
     }
 
-    /// The id of a function type as [`Types::intern_func`] gives it, if somebody keeps it.
+    /// Returns the id that [`Types::intern_func`] would return for a function type, or `None` if no owner keeps that type.
     pub fn find_func(&self, ty: &Arc<FuncType>) -> Option<TypeId> {
         let types = [alone(ty.clone())];
         let incoming = Incoming { hash: self.hash(&types), types: &types };
         self.read().groups.get(&incoming as &dyn Form).map(|group| group.0.first)
     }
 
-    /// Returns true if `sub` is `sup` or declares it, directly or not, as its supertype. Ids that nobody keeps here are subtypes
-    /// of nothing but themselves.
+    /// Returns true if `sub` is `sup` or declares it, directly or indirectly, as its supertype. An id that no owner keeps is a
+    /// subtype of itself only.
     #[inline]
     pub fn is_subtype(&self, sub: TypeId, sup: TypeId) -> bool {
         if sub == sup {
             return true;
         }
-        // 31 bits each, the answer, and a bit that is always set. Larger ids are never canonical.
+        // Layout of a cached answer: 31 bits for each id, the answer, and a bit that tells the entry from an empty one.
         let question = u64::from(sub.0) << 33 | u64::from(sup.0) << 2 | 1;
         let place = (sub.0.wrapping_mul(31) ^ sup.0) as usize % ANSWERS;
         let answer = self.answers[place].load(Ordering::Relaxed);
@@ -216,13 +218,16 @@ impl TypeRegistry {
 }
 
 impl State {
-    /// The group that has a type.
+    /// Returns the group of a type.
     fn group(&self, id: TypeId) -> Option<&Arc<Group>> {
         let (_, group) = self.by_id.range(..=id.0).next_back()?;
         ((id.0 - group.first.0) as usize).lt(&group.types.len()).then_some(group)
     }
 
-    /// The group equal to one that comes in, made now if there is none; with one user more.
+    /// Returns the group that equals `types`, or adds it, and counts one more user of it.
+    ///
+    /// # Errors
+    /// If the group is new and would get an id of `most` or more.
     fn intern(&mut self, types: Vec<SubType>, hash: u64, most: u32) -> Result<Arc<Group>, IdsUsedUp> {
         let incoming = Incoming { hash, types: &types };
         if let Some(Shared(group)) = self.groups.get(&incoming as &dyn Form) {
@@ -274,8 +279,8 @@ impl State {
         displays.into()
     }
 
-    /// Drops the groups among these that have no user, and those that only they need. Gives them back, each before those that it
-    /// needs, to be freed outside of the lock.
+    /// Removes the candidates that have no user, and the groups that only they keep. Returns the removed groups, each before the
+    /// groups that it refers to, for the caller to free after it releases the lock.
     fn remove_unused(&mut self, mut candidates: Vec<Arc<Group>>) -> Vec<Arc<Group>> {
         let mut removed = Vec::new();
         while let Some(group) = candidates.pop() {
@@ -300,7 +305,7 @@ impl State {
     }
 }
 
-/// Types that their owner keeps. As long as it lives, their ids mean something.
+/// An owner of types. Their ids stay valid as long as it lives.
 #[derive(Debug)]
 pub struct Types {
     registry: Arc<TypeRegistry>,
@@ -308,35 +313,36 @@ pub struct Types {
 }
 
 impl Types {
-    /// No types, for now.
+    /// Creates an owner without types.
     pub fn new(registry: &Arc<TypeRegistry>) -> Types {
         Types { registry: registry.clone(), groups: Vec::new() }
     }
 
-    /// Keeps a group. Returns the id of its first member; the others follow it. An empty group takes no ids, so that its result
-    /// means nothing.
+    /// Interns and keeps a group. Returns the id of its first member; the ids of the others follow. The result for an empty
+    /// group has no meaning.
     ///
     /// # Errors
-    /// If it is new and there are no ids left.
+    /// If the group is new and no ids are left.
     ///
     /// # Panics
-    /// If an id in the group is neither local to it nor kept in this registry, or a supertype comes after its subtype.
-    /// Validated modules have neither.
+    /// If an id in the group is neither local nor kept in this registry, or if a supertype comes after its subtype. Validation
+    /// excludes both for the groups of modules.
     pub fn intern(&mut self, group: RecGroup) -> Result<TypeId, IdsUsedUp> {
         self.intern_below(group.types, REC_BASE - RESERVED)
     }
 
-    /// Keeps a function type as the host or a type section of the first version of Wasm declares it: final,
-    /// without supertype, alone in its group.
+    /// Interns and keeps a function type in the form of the [abbreviated
+    /// syntax](https://webassembly.github.io/spec/core/text/types.html#recursive-types): final, without a supertype, and alone in its
+    /// group. Types of the host and of WebAssembly 1.0 modules have this form.
     ///
     /// # Panics
-    /// If it refers to types that nobody keeps in this registry.
+    /// If the type refers to types that no owner keeps in this registry.
     pub fn intern_func(&mut self, ty: impl Into<Arc<FuncType>>) -> TypeId {
         let id = self.intern_below(vec![alone(ty.into())], REC_BASE);
         id.expect("ids for types of the host are reserved")
     }
 
-    /// Keeps a type that somebody else keeps, too. Returns false if nobody does.
+    /// Keeps a type that another owner keeps. Returns false if no owner does.
     pub fn keep(&mut self, id: TypeId) -> bool {
         let state = self.registry.read();
         let Some(group) = state.group(id) else { return false };
@@ -354,7 +360,7 @@ impl Types {
             let state = self.registry.read();
             let known = state.groups.get(&Incoming { hash, types: &types } as &dyn Form);
             known.map(|Shared(group)| {
-                // Whoever is about to drop it looks again, alone.
+                // A concurrent `drop` that found no user left checks again under the exclusive lock.
                 group.users.fetch_add(1, Ordering::Relaxed);
                 group.clone()
             })
@@ -385,20 +391,20 @@ impl Drop for Types {
     }
 }
 
-/// A function type as a group of its own.
+/// Returns a function type as the only member of its group.
 fn alone(ty: Arc<FuncType>) -> SubType {
     SubType { is_final: true, supertype: None, composite: CompositeType::Func(ty) }
 }
 
-/// A group as the hash set sees it, with references as in a [`RecGroup`].
+/// A group as a key of the hash set. Keys compare with references among members relative, as in a [`RecGroup`].
 trait Form {
     fn key(&self) -> u64;
     fn types(&self) -> &[SubType];
-    /// The id of its first member, once it has one.
+    /// Returns the id of the first member, or `None` for a group that is not interned.
     fn first(&self) -> Option<TypeId>;
 }
 
-/// A group to look for.
+/// A group to look up.
 struct Incoming<'a> {
     hash: u64,
     types: &'a [SubType],
@@ -477,7 +483,7 @@ impl PartialEq for dyn Form + '_ {
 
 impl Eq for dyn Form + '_ {}
 
-/// An id as it is in a [`RecGroup`], in a group of so many members of which the first has an id.
+/// Returns an id as it would be in a [`RecGroup`], given the id of the group's first member and its number of members.
 fn relative(id: TypeId, first: Option<TypeId>, count: usize) -> TypeId {
     let local = first.and_then(|first| id.0.checked_sub(first.0)).filter(|&local| (local as usize) < count);
     local.map_or(id, RecGroup::local)
@@ -519,11 +525,11 @@ fn same_type(this: &SubType, that: &SubType, same_id: &dyn Fn(TypeId, TypeId) ->
         }
 }
 
-/// Makes the references inside a group canonical.
+/// Replaces the local references in a group by canonical ids.
 struct Resolver {
     first: TypeId,
     count: u32,
-    /// The references to other groups.
+    /// References to types of other groups.
     foreign: Vec<TypeId>,
 }
 
@@ -552,7 +558,7 @@ impl Resolver {
         SubType { is_final: ty.is_final, supertype: ty.supertype.map(|id| self.id(id)), composite }
     }
 
-    /// Takes the given type if, as nearly always, it refers to none.
+    /// Returns the type with canonical references: `ty` itself if, as nearly always, it has no references to defined types.
     fn func_type(&mut self, ty: Arc<FuncType>) -> Arc<FuncType> {
         let refers = |ty: &ValType| matches!(ty, ValType::Ref(RefType { heap: HeapType::Concrete(_), .. }));
         if !ty.params().iter().chain(ty.results()).any(refers) {

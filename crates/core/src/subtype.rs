@@ -1,15 +1,16 @@
-//! The matching rules of the specification ("Validation / Matching"): which type may stand where another is expected.
+//! The [matching rules](https://webassembly.github.io/spec/core/valid/matching.html) of the specification, for casts, for
+//! values that the host passes, and for linking.
 //!
-//! Canonical ids come in, so that equality is comparison and the registry answers for declared supertypes. Used for
-//! casts, for values that the host passes, and at linking.
+//! Types refer to other types by canonical id. Two equal ids mean equal types, and the registry knows the declared supertypes.
+//! Validation itself is the decoder's task.
 
 use crate::registry::TypeRegistry;
-use crate::types::{CompositeType, ExternType, FuncType, HeapType, Limits, RefType, ValType};
+use crate::types::{CompositeType, ExternType, HeapType, Limits, RefType, ValType};
 
-/// The top of the hierarchy that a heap type belongs to: `Any`, `Func`, `Extern` or `Exn`.
+/// Returns the top type of the hierarchy that a heap type belongs to: `Any`, `Func`, `Extern` or `Exn`.
 ///
 /// # Panics
-/// If a concrete type is not of the registry.
+/// If the registry does not have a concrete type.
 pub fn heap_top(registry: &TypeRegistry, heap: HeapType) -> HeapType {
     match heap {
         HeapType::Func | HeapType::NoFunc => HeapType::Func,
@@ -25,7 +26,8 @@ pub fn heap_top(registry: &TypeRegistry, heap: HeapType) -> HeapType {
     }
 }
 
-/// Whether heap type `sub` matches `sup`. Concrete types must be of the registry.
+/// Returns true if heap type `sub` [matches](https://webassembly.github.io/spec/core/valid/matching.html#heap-types) `sup`. The
+/// registry must have the concrete types.
 pub fn heap_matches(registry: &TypeRegistry, sub: HeapType, sup: HeapType) -> bool {
     use HeapType::{Any, Array, Concrete, Eq, Exn, Extern, Func, I31, NoExn, NoExtern, NoFunc, None, Struct};
     match (sub, sup) {
@@ -45,12 +47,12 @@ pub fn heap_matches(registry: &TypeRegistry, sub: HeapType, sup: HeapType) -> bo
     }
 }
 
-/// Whether reference type `sub` matches `sup`: null may only be lost.
-pub fn ref_matches(registry: &TypeRegistry, sub: RefType, sup: RefType) -> bool {
+/// Returns true if reference type `sub` matches `sup`. A nullable type does not match one without null.
+fn ref_matches(registry: &TypeRegistry, sub: RefType, sup: RefType) -> bool {
     (sup.nullable || !sub.nullable) && heap_matches(registry, sub.heap, sup.heap)
 }
 
-/// Whether value type `sub` matches `sup`.
+/// Returns true if value type `sub` matches `sup`.
 pub fn val_matches(registry: &TypeRegistry, sub: ValType, sup: ValType) -> bool {
     match (sub, sup) {
         (ValType::Ref(sub), ValType::Ref(sup)) => ref_matches(registry, sub, sup),
@@ -58,18 +60,9 @@ pub fn val_matches(registry: &TypeRegistry, sub: ValType, sup: ValType) -> bool 
     }
 }
 
-/// Whether a function of type `sub` can be used as one of type `sup`: it takes at least as much and returns at most
-/// as much. This is the rule for *declaring* a supertype; whether one id matches another is
-/// [`TypeRegistry::is_subtype`].
-pub fn func_type_matches(registry: &TypeRegistry, sub: &FuncType, sup: &FuncType) -> bool {
-    let all_match = |sub: &[ValType], sup: &[ValType]| {
-        sub.len() == sup.len() && sub.iter().zip(sup).all(|(&sub, &sup)| val_matches(registry, sub, sup))
-    };
-    all_match(sup.params(), sub.params()) && all_match(sub.results(), sup.results())
-}
-
-/// Whether a range lies within another: at least as large a minimum, and a maximum if one is asked for.
-pub fn limits_match(actual: Limits, expected: Limits) -> bool {
+/// Returns true if `actual` lies within `expected`: its minimum is at least as large, and it has a maximum at most as
+/// large if `expected` has one. See [limits](https://webassembly.github.io/spec/core/valid/matching.html#limits).
+fn limits_match(actual: Limits, expected: Limits) -> bool {
     let max_fits = match (actual.max, expected.max) {
         (_, None) => true,
         (None, Some(_)) => false,
@@ -78,12 +71,12 @@ pub fn limits_match(actual: Limits, expected: Limits) -> bool {
     actual.min >= expected.min && max_fits
 }
 
-/// Whether an object of type `actual` can be imported as `expected`. For tables and memories the minimum of `actual`
-/// is the current size.
+/// Returns true if an object of type `actual` can be imported as `expected`. For tables and memories the minimum of `actual`
+/// is the current size. See [external types](https://webassembly.github.io/spec/core/valid/matching.html#external-types).
 pub fn extern_matches(registry: &TypeRegistry, actual: &ExternType, expected: &ExternType) -> bool {
     match (actual, expected) {
         (ExternType::Func(actual), ExternType::Func(expected)) => registry.is_subtype(*actual, *expected),
-        // The importer may write: the element type has to be the same both ways, which for canonical types is equality.
+        // The importer may read and write elements, so the types must match both ways. For canonical types this is equality.
         (ExternType::Table(actual), ExternType::Table(expected)) => {
             actual.is64 == expected.is64
                 && actual.element == expected.element
@@ -96,6 +89,7 @@ pub fn extern_matches(registry: &TypeRegistry, actual: &ExternType, expected: &E
                 && limits_match(actual.limits, expected.limits)
         }
         (ExternType::Global(actual), ExternType::Global(expected)) => {
+            // The importer may write a mutable global, so the types must match both ways.
             let content_matches = if expected.mutable {
                 actual.content == expected.content
             } else {
@@ -114,9 +108,9 @@ mod tests {
 
     use super::*;
     use crate::registry::{RecGroup, Types};
-    use crate::types::{FieldType, GlobalType, MemoryType, StorageType, SubType, TableType, TypeId};
+    use crate::types::{FieldType, FuncType, GlobalType, MemoryType, StorageType, SubType, TableType, TypeId};
 
-    /// A struct, its subtype, an array, a function.
+    /// Returns a registry with a struct type, its subtype, an array type and a function type.
     fn registry() -> (Arc<TypeRegistry>, Types, [TypeId; 4]) {
         let registry = Arc::new(TypeRegistry::new());
         let mut types = Types::new(&registry);
@@ -138,7 +132,7 @@ mod tests {
         use HeapType::*;
         let (registry, _types, [parent, child, array, func]) = registry();
         let [parent, child, array, func] = [parent, child, array, func].map(Concrete);
-        // For each type everything that it matches, itself apart.
+        // Each type with the other types that it matches.
         let rows: [(HeapType, &[HeapType]); 16] = [
             (Any, &[]),
             (Eq, &[Any]),
@@ -170,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn null_may_only_be_lost() {
+    fn a_nullable_type_matches_no_type_without_null() {
         let (registry, ..) = registry();
         let non_null = RefType { nullable: false, heap: HeapType::Func };
         assert!(ref_matches(&registry, non_null, RefType::FUNCREF));
@@ -180,18 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_take_more_and_return_less() {
-        let (registry, ..) = registry();
-        let non_null = ValType::Ref(RefType { nullable: false, heap: HeapType::Func });
-        let sub = FuncType::new([ValType::FUNCREF], [non_null]);
-        let sup = FuncType::new([non_null], [ValType::FUNCREF]);
-        assert!(func_type_matches(&registry, &sub, &sup));
-        assert!(!func_type_matches(&registry, &sup, &sub));
-        assert!(!func_type_matches(&registry, &sub, &FuncType::new([], [ValType::FUNCREF])));
-    }
-
-    #[test]
-    fn limits_of_imports() {
+    fn imported_limits_may_be_narrower() {
         assert!(limits_match(limits(2, Some(3)), limits(1, None)));
         assert!(limits_match(limits(2, Some(3)), limits(2, Some(3))));
         assert!(!limits_match(limits(1, None), limits(2, None)));
@@ -200,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn imports() {
+    fn imports_match_by_kind_and_mutability() {
         let (registry, _types, [parent, child, _, func]) = registry();
         let matches = |actual, expected| extern_matches(&registry, &actual, &expected);
         let element = |id| RefType { nullable: true, heap: HeapType::Concrete(id) };

@@ -1,18 +1,18 @@
-//! Every way in which a running guest can trap. The text is the spec's, as the official test suite and users match it.
+//! [`TrapCode`]: the reasons why a running guest can trap. The texts are those of the official test suite, which compares them.
 
 /// Declares [`TrapCode`]: one row per trap, `Name = "spec text"`.
 macro_rules! trap_codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
-        /// Why a guest trapped.
+        /// The reason for a trap.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum TrapCode { $($(#[$doc])* $name,)* }
 
         impl TrapCode {
-            /// Every code, in declaration order: `ALL[code as usize] == code`.
+            /// All codes, in declaration order: `ALL[code as usize] == code`.
             pub const ALL: &'static [TrapCode] = &[$(TrapCode::$name,)*];
 
-            /// The spec's phrase.
+            /// Returns the specification's text for the trap.
             pub const fn message(self) -> &'static str {
                 match self { $(TrapCode::$name => $text,)* }
             }
@@ -21,11 +21,11 @@ macro_rules! trap_codes {
 }
 
 trap_codes! {
-    /// `unreachable` was executed.
+    /// An executed `unreachable`.
     Unreachable = "unreachable";
-    /// A load, store or bulk operation left the memory.
+    /// A load, store or bulk operation outside the memory.
     MemoryOutOfBounds = "out of bounds memory access";
-    /// A table access left the table.
+    /// A table access outside the table.
     TableOutOfBounds = "out of bounds table access";
     /// `call_indirect` with an index outside the table.
     UndefinedElement = "undefined element";
@@ -35,7 +35,7 @@ trap_codes! {
     IndirectCallTypeMismatch = "indirect call type mismatch";
     /// Division or remainder by zero.
     IntegerDivideByZero = "integer divide by zero";
-    /// A quotient or conversion that does not fit.
+    /// A quotient or conversion that its type cannot represent.
     IntegerOverflow = "integer overflow";
     /// A conversion of NaN to an integer.
     InvalidConversionToInteger = "invalid conversion to integer";
@@ -47,11 +47,11 @@ trap_codes! {
     NullFunctionReference = "null function reference";
     /// `throw_ref` on null.
     NullExceptionReference = "null exception reference";
-    /// A host function was given a pointer that is not aligned as it must be.
+    /// A pointer passed to a host function that lacks the required alignment.
     MisalignedPointer = "misaligned pointer";
-    /// The fuel that the embedder gave is used up.
+    /// No fuel left of the amount that the embedder supplied.
     OutOfFuel = "all fuel consumed";
-    /// The embedder asked the guest to stop.
+    /// A request of the embedder to stop the guest.
     Interrupted = "interrupted";
 }
 

@@ -7,6 +7,7 @@
 use std::ptr::NonNull;
 
 use wasmr_core::count::Count;
+use wasmr_core::type_text::val_type_text;
 
 use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
@@ -16,7 +17,6 @@ use crate::ref_heap::Object;
 use crate::reference::HandleWord;
 use crate::store::StoreInner;
 use crate::tag::Tag;
-use crate::types::val_type_text;
 use crate::value::{TypeMismatch, Val};
 use crate::vm::VmTag;
 

@@ -10,6 +10,7 @@
 //!
 //! [WASI application ABI]: https://github.com/WebAssembly/WASI/blob/main/legacy/application-abi.md
 
+use wasmr_core::type_text::extern_type_text;
 use wasmr_core::types::{ExternType, FuncType};
 use wasmr_module::Module;
 
@@ -18,7 +19,6 @@ use crate::func::call_nullary;
 use crate::instance::Instance;
 use crate::symbol::printable;
 use crate::trap::Stop;
-use crate::types::extern_type_text;
 
 /// The entry of a command.
 const START: &str = "_start";

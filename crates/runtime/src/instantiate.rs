@@ -14,6 +14,7 @@ use std::sync::Arc;
 use wasmr_core::registry::Types;
 use wasmr_core::subtype::extern_matches;
 use wasmr_core::trap::TrapCode;
+use wasmr_core::type_text::extern_type_text;
 use wasmr_core::types::ExternType;
 use wasmr_module::{DataMode, ElementMode, Import, Module};
 
@@ -33,7 +34,6 @@ use crate::table::Table;
 use crate::tag::Tag;
 use crate::tier::Executable;
 use crate::trap::Stop;
-use crate::types::extern_type_text;
 use crate::vm::{VmFunc, VmInstance};
 
 /// A module, and what executes its functions.

@@ -8,7 +8,7 @@
 //!   finds the imports by name; segments and constant expressions are internal to it.
 //! - [`vm`] has every layout that code reads and writes, [`frame`] that of the value stack; [`tier`], [`running`] and [`walk`] are the seam to whatever
 //!   executes; [`builtins`] are the slow paths that tiers share; [`sys`] is the operating system.
-//! - `host` and `typed` are host functions; `value` and `types` values and types as the embedder sees them.
+//! - `host` and `typed` are host functions; `value` has the embedder's typed values.
 //! - `trap` says how a run ends, `backtrace` and [`symbol`] how that is shown, `host_error` what becomes of an error of the host; [`limits`] how much it may take; `interrupt` ends it from another thread.
 //!
 //! # Invariants
@@ -47,7 +47,6 @@ mod tag;
 pub mod tier;
 mod trap;
 mod typed;
-mod types;
 mod value;
 pub mod vm;
 pub mod walk;
@@ -72,5 +71,5 @@ pub use table::{Table, TableError};
 pub use tag::Tag;
 pub use trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
 pub use typed::{HostResults, IntoFunc, TypedFunc, WasmTy, WasmTyList};
-pub use types::{extern_type_text, func_type_text, type_text, val_type_text};
 pub use value::{TypeMismatch, Val};
+pub use wasmr_core::type_text::{extern_type_text, func_type_text, type_text, val_type_text};

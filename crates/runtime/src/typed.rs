@@ -6,6 +6,7 @@
 use std::marker::PhantomData;
 
 use wasmr_core::subtype::val_matches;
+use wasmr_core::type_text::func_type_text;
 use wasmr_core::types::{FuncType, ValType};
 use wasmr_core::value::V128;
 
@@ -18,7 +19,6 @@ use crate::host_error::HostError;
 use crate::reference::ExternRef;
 use crate::store::StoreInner;
 use crate::trap::Stop;
-use crate::types::func_type_text;
 use crate::value::TypeMismatch;
 
 mod sealed {

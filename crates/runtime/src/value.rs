@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::subtype::{heap_matches, heap_top};
+use wasmr_core::type_text::val_type_text;
 use wasmr_core::types::{HeapType, RefType, ValType};
 use wasmr_core::value::V128;
 
@@ -17,7 +18,6 @@ use crate::handle::{StoreId, check_store};
 use crate::host_error::stop_from;
 use crate::reference::{AnyRef, ExternRef};
 use crate::store::StoreInner;
-use crate::types::val_type_text;
 use crate::vm::VmGlobal;
 
 /// A value of any type. Two values are equal if their bits are.

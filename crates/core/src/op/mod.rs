@@ -1,18 +1,18 @@
-//! The numeric operators and the accesses to memory as types and as numbers: what every tier makes of the [`table`].
+//! Numeric operators and memory accesses, as numbers and as types: the expansion of the operator table (`table.rs`).
 //!
-//! The table is expanded here, once. Each row becomes
+//! Each row of the table becomes
 //!
 //! - a variant of [`Op`], a number to store, compare and match on, with its [`OpInfo`];
-//! - a *marker type* of the same name, [`I32Add`] for instance, which implements the trait of the row's [shape](shapes): the
-//!   operator's meaning on values, for generic code.
+//! - a *marker type* of the same name, for instance [`I32Add`]. It implements the trait of the row's *shape* (`shapes.rs`), which
+//!   gives generic code the operator's meaning on values.
 //!
-//! [`Op::visit`] leads from the number to the type: it calls a [`Visitor`]'s method for the shape with the marker type. So a tier
-//! writes one generic function per shape, and chooses by number at run time. The operators of the binary format become `Op`s
-//! in the stage that knows the decoder, `wasmr_module::op`.
+//! [`Op::visit`] leads from the number to the type: it calls the method for the shape of a [`Visitor`] with the marker type. A
+//! tier can therefore write one generic function per shape and select its instance by number at run time.
+//! `wasmr_module::op` converts operators of the binary format to `Op`s.
 
 mod number;
-pub mod shapes;
-pub mod table;
+mod shapes;
+mod table;
 
 use crate::ops;
 use crate::trap::TrapCode;
@@ -20,29 +20,31 @@ use crate::value::V128 as v128;
 use number::for_each_shape;
 pub use number::{Access, Op, OpInfo, Shape};
 pub use shapes::{
-    Binary, Compare, ExtractLane, Load, LoadLane, Low, MemoryInt, Number, ReplaceLane, Row, Scalar, Shift, Splat,
-    Store, StoreLane, Unary, Value, VectorBinary, VectorLoad, VectorMemory, VectorStore, VectorTernary, VectorTest,
+    Binary, Compare, ExtractLane, Load, LoadLane, MemoryInt, Number, ReplaceLane, Row, Scalar, Shift, Splat, Store,
+    StoreLane, Unary, Value, VectorBinary, VectorLoad, VectorMemory, VectorStore, VectorTernary, VectorTest,
     VectorUnary,
 };
 
-/// Names of [`Low`] bytes in the table.
-#[allow(non_camel_case_types, reason = "spelt as the other types of the table")]
+/// The names of [`Low`](shapes::Low) types in the table.
+#[allow(non_camel_case_types, reason = "lower case like the other types of the table")]
 mod low {
-    pub type low4 = super::Low<4>;
-    pub type low8 = super::Low<8>;
-    pub type low16 = super::Low<16>;
+    use super::shapes::Low;
+
+    pub(super) type low4 = Low<4>;
+    pub(super) type low8 = Low<8>;
+    pub(super) type low16 = Low<16>;
 }
 use low::{low4, low8, low16};
 
-/// Declares [`Visitor`]: a method for each shape.
+/// Declares [`Visitor`] with one method for each shape.
 macro_rules! visitor {
     ($($shape:ident $method:ident)*) => {
-        /// Generic code for any row: one method per shape, of which [`Op::visit`] calls the right one with the row's marker type.
+        /// Generic code for any operator, with one method per shape. [`Op::visit`] calls the method for the operator's shape.
         pub trait Visitor {
             /// The result of every method.
             type Result;
             $(
-                #[doc = concat!("Handles a row of the shape [`", stringify!($shape), "`](shapes::", stringify!($shape), ").")]
+                #[doc = concat!("Handles an operator of shape [`", stringify!($shape), "`](trait@", stringify!($shape), ").")]
                 fn $method<O: $shape>(self) -> Self::Result;
             )*
         }
@@ -50,7 +52,7 @@ macro_rules! visitor {
 }
 for_each_shape!(visitor);
 
-/// The result of a scalar's function in [`ops`](crate::ops).
+/// The result of a scalar operator's function in [`ops`](crate::ops), with or without a trap.
 trait Outcome<R> {
     fn outcome(self) -> Result<R, TrapCode>;
 }
@@ -76,7 +78,7 @@ impl Outcome<i32> for bool {
     }
 }
 
-/// Implements [`Row`] for a marker type.
+/// Implements [`Row`] for a marker type, with the row's facts.
 macro_rules! info {
     ($op:ident $text:literal $shape:ident ($($operand:ident)*) ($($result:ident)?) $(.$method:ident($value:expr))*) => {
         impl Row for $op {
@@ -256,7 +258,7 @@ macro_rules! row {
     };
 }
 
-/// Expands the table.
+/// Expands the table into marker types, facts and [`Op::visit`].
 macro_rules! ops {
     ($($immediate:ident { $($shape:ident { $(
         $function:ident $op:ident $text:literal $($operand:ident)+ $([$lanes:literal])? -> $result:ident;
@@ -284,13 +286,13 @@ macro_rules! ops {
 crate::for_each_op!(ops);
 
 impl Op {
-    /// Everything about the operator but its meaning.
+    /// Returns the facts of the operator's row.
     #[inline]
     pub fn info(self) -> &'static OpInfo {
         &INFO[self as usize]
     }
 
-    /// The shape of its row.
+    /// Returns the shape of the operator's row.
     #[inline]
     pub fn shape(self) -> Shape {
         self.info().shape

@@ -1,23 +1,23 @@
-//! The operators of the table as numbers ([`Op`]), with the facts of their rows but for the meaning.
+//! The operators of the table as numbers ([`Op`]), and the types of the facts in their rows.
 //!
-//! Apart from the marker types, because the traits that those implement name both.
+//! This file is separate from the marker types, because their traits (`shapes.rs`) use these types.
 
 use crate::types::ValType;
 
-/// The facts of an operator's row but for its meaning.
+/// The facts of an operator's row, without its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpInfo {
     /// The operator's name in the text format.
     pub name: &'static str,
     /// The shape of its row.
     pub shape: Shape,
-    /// Types of the operands, the deepest first, without the address of an access to memory.
+    /// Types of the operands, deepest in the stack first, without the address of a memory access.
     pub operands: &'static [ValType],
     /// Type of the result, if the operator has one.
     pub result: Option<ValType>,
-    /// Number of lanes of the vector that a lane immediate counts; 0 if the operator has none.
+    /// Number of lanes among which a lane immediate selects; 0 if the operator has none.
     pub lanes: u8,
-    /// The access to memory, if the operator makes one.
+    /// The memory access, if the operator makes one.
     pub access: Option<Access>,
 }
 
@@ -40,16 +40,16 @@ impl OpInfo {
     }
 }
 
-/// Size of an access to memory, and the extension of a narrow integer.
+/// The size of a memory access, and the extension of a narrow integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
     /// Number of bytes.
     pub bytes: u8,
-    /// True if a value wider than that is extended by its sign.
+    /// True if a load extends the integer by its sign, false if by zeros.
     pub signed: bool,
 }
 
-/// Passes the shapes to a macro: the name of each, which is also its trait's, and of the [`Visitor`](super::Visitor)'s method.
+/// Passes the shapes to a macro: for each the name of its trait and of its [`Visitor`](super::Visitor) method.
 macro_rules! for_each_shape {
     ($macro:ident) => {
         $macro! {
@@ -77,10 +77,10 @@ pub(super) use for_each_shape;
 
 macro_rules! shape {
     ($($shape:ident $method:ident)*) => {
-        /// The shapes of rows, named as their traits.
+        /// The shapes of rows, named like their traits.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Shape {
-            $(#[doc = concat!("Operators of [`", stringify!($shape), "`](super::shapes::", stringify!($shape), ").")] $shape,)*
+            $(#[doc = concat!("Operators of shape [`", stringify!($shape), "`](trait@super::", stringify!($shape), ").")] $shape,)*
         }
     };
 }
@@ -96,7 +96,7 @@ macro_rules! op {
         pub enum Op { $($($(#[doc = concat!("`", $text, "`")] $op,)*)*)* }
 
         impl Op {
-            /// Every operator of the table, in its order.
+            /// All operators, in the order of the table.
             pub const ALL: &[Op] = &[$($($(Op::$op,)*)*)*];
         }
     };

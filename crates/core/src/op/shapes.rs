@@ -1,36 +1,34 @@
-//! The shapes of operators: a trait for each, which a row's marker type implements, and the types of values and of memory
-//! that rows name.
+//! Shapes of operators, each with a trait for the marker types of its rows; and the types of values and of memory operands
+//! in rows.
 //!
-//! Generic code over a shape is compiled once per row, with the row's function inlined.
+//! The compiler instantiates generic code over a shape once per row, with the row's function inlined.
 
 use super::number::{Access, Op, OpInfo};
 use crate::trap::TrapCode;
 use crate::types::ValType;
-use crate::value::{V128, Val};
+use crate::value::V128;
 
 /// The type of an operand or a result.
-pub trait Value: Copy + Into<Val> + 'static {
-    /// The type as the specification names it.
+pub trait Value: Copy + 'static {
+    /// The type in the terms of the specification.
     const TYPE: ValType;
-    /// Returns the value, if it is of this type.
-    fn from_val(value: Val) -> Option<Self>;
 }
 
-/// A number type, whose values fit one slot.
+/// A number type. Its values take one slot.
 pub trait Scalar: Value {
-    /// True for the two float types.
+    /// True for `f32` and `f64`.
     const FLOAT: bool = matches!(Self::TYPE, ValType::F32 | ValType::F64);
-    /// From slot form, as in [`value`](crate::value).
+    /// Converts from the slot form of [`value`](crate::value).
     fn from_slot(slot: u64) -> Self;
-    /// To slot form.
+    /// Converts to slot form.
     fn to_slot(self) -> u64;
-    /// From a number of this type; zero for one of another type.
+    /// Converts from a number of this type. Returns zero for a number of another type.
     fn from_number(number: Number) -> Self;
-    /// As a number that knows its type.
+    /// Converts to a number with its type.
     fn to_number(self) -> Number;
 }
 
-/// A number with its type, by which generic code tells types apart.
+/// A number with its type, for generic code that distinguishes types.
 #[derive(Clone, Copy, Debug)]
 pub enum Number {
     /// 32-bit integer.
@@ -47,10 +45,6 @@ macro_rules! scalars {
     ($($ty:ident $name:ident |$slot:ident| $from:expr, |$value:ident| $to:expr;)*) => {$(
         impl Value for $ty {
             const TYPE: ValType = ValType::$name;
-
-            fn from_val(value: Val) -> Option<$ty> {
-                value.$ty()
-            }
         }
 
         impl Scalar for $ty {
@@ -87,19 +81,15 @@ scalars! {
 
 impl Value for V128 {
     const TYPE: ValType = ValType::V128;
-
-    fn from_val(value: Val) -> Option<V128> {
-        value.v128()
-    }
 }
 
 /// An integer in memory, little-endian.
 pub trait MemoryInt: Copy {
     /// Size and sign of the integer.
     const ACCESS: Access;
-    /// The low bits of a word.
+    /// Returns the integer in the low bits of a word.
     fn from_word(word: u64) -> Self;
-    /// The integer in the low bits of a word, zero above.
+    /// Returns a word with the integer in its low bits and zeros above.
     fn to_word(self) -> u64;
 }
 
@@ -123,17 +113,17 @@ macro_rules! memory_ints {
 
 memory_ints! { u8 as u8; i8 as u8; u16 as u16; i16 as u16; u32 as u32; i32 as u32; u64 as u64; }
 
-/// The operand of a vector load in memory: an integer, or [`Low`] bytes of a vector.
+/// The memory operand of a vector load: an integer, or some bytes at the low end of a vector.
 pub trait VectorMemory {
-    /// In registers.
+    /// Type of the loaded operand.
     type Loaded: Copy;
-    /// Number of bytes.
+    /// Size in memory.
     const BYTES: u8;
-    /// True if the bytes are read into a vector register.
+    /// True if the load reads the bytes into a vector register.
     const IN_VECTOR: bool;
-    /// From a word with these bytes, if they are at most eight.
+    /// Converts from a word that holds the bytes. There must be at most eight.
     fn word_loaded(word: u64) -> Self::Loaded;
-    /// From a vector register with these bytes at the low end, zero above.
+    /// Converts from a vector register with the bytes at its low end and zeros above.
     fn vector_loaded(vector: V128) -> Self::Loaded;
 }
 
@@ -153,7 +143,7 @@ impl<T: MemoryInt> VectorMemory for T {
     }
 }
 
-/// `BYTES` bytes that become the low end of a vector without passing through a general register.
+/// `BYTES` bytes at the low end of a vector. Loads of them use no general register.
 pub struct Low<const BYTES: u8>;
 
 impl<const BYTES: u8> VectorMemory for Low<BYTES> {
@@ -176,7 +166,7 @@ impl<const BYTES: u8> VectorMemory for Low<BYTES> {
 pub trait Row: 'static {
     /// The operator.
     const OP: Op;
-    /// Everything about it but its meaning.
+    /// The facts of the row.
     const INFO: OpInfo;
 }
 
@@ -186,7 +176,7 @@ pub trait Unary: Row {
     type Operand: Scalar;
     /// Type of the result.
     type Result: Scalar;
-    /// The meaning.
+    /// Applies the operator.
     fn apply(a: Self::Operand) -> Result<Self::Result, TrapCode>;
 }
 
@@ -194,79 +184,79 @@ pub trait Unary: Row {
 pub trait Binary: Row {
     /// Type of both operands and of the result.
     type Operand: Scalar;
-    /// The meaning.
+    /// Applies the operator.
     fn apply(a: Self::Operand, b: Self::Operand) -> Result<Self::Operand, TrapCode>;
 }
 
-/// A comparison of two scalars of one type. The result is an `i32`.
+/// A comparison of two scalars of one type, with an `i32` result: 1 for true, 0 for false.
 pub trait Compare: Row {
     /// Type of both operands.
     type Operand: Scalar;
-    /// The meaning.
+    /// Applies the operator.
     fn apply(a: Self::Operand, b: Self::Operand) -> bool;
 }
 
 /// An operator of one vector.
 pub trait VectorUnary: Row {
-    /// The meaning.
+    /// Applies the operator.
     fn apply(a: V128) -> V128;
 }
 
 /// An operator of two vectors.
 pub trait VectorBinary: Row {
-    /// The meaning.
+    /// Applies the operator.
     fn apply(a: V128, b: V128) -> V128;
 }
 
 /// An operator of three vectors.
 pub trait VectorTernary: Row {
-    /// The meaning.
+    /// Applies the operator.
     fn apply(a: V128, b: V128, c: V128) -> V128;
 }
 
-/// An operator that sums a vector up in an `i32`.
+/// An operator of one vector with an `i32` result.
 pub trait VectorTest: Row {
-    /// The meaning.
+    /// Applies the operator.
     fn apply(a: V128) -> i32;
 }
 
-/// A shift of all lanes by one count.
+/// An operator that shifts all lanes by one count.
 pub trait Shift: Row {
-    /// The meaning.
+    /// Applies the operator.
     fn apply(a: V128, count: i32) -> V128;
 }
 
-/// A scalar copied to all lanes.
+/// An operator that copies a scalar to all lanes.
 pub trait Splat: Row {
     /// Type of the scalar.
     type Operand: Scalar;
-    /// The meaning.
+    /// Applies the operator.
     fn apply(a: Self::Operand) -> V128;
 }
 
-/// One lane as a scalar.
+/// An operator that returns one lane as a scalar.
 pub trait ExtractLane: Row {
     /// Type of the scalar.
     type Result: Scalar;
-    /// The meaning.
+    /// Applies the operator.
     fn apply(a: V128, lane: u8) -> Self::Result;
 }
 
-/// A vector with one lane replaced.
+/// An operator that replaces one lane by a scalar.
 pub trait ReplaceLane: Row {
     /// Type of the scalar.
     type Operand: Scalar;
-    /// The meaning.
+    /// Applies the operator.
     fn apply(a: V128, new: Self::Operand, lane: u8) -> V128;
 }
 
 /// A load of a scalar.
 pub trait Load: Row {
-    /// In memory.
+    /// Type of the memory operand.
     type Memory: MemoryInt;
     /// Type of the result.
     type Result: Scalar;
-    /// Extends.
+    /// Extends the memory operand to the result.
     fn extend(raw: Self::Memory) -> Self::Result;
 }
 
@@ -274,35 +264,35 @@ pub trait Load: Row {
 pub trait Store: Row {
     /// Type of the operand above the address.
     type Operand: Scalar;
-    /// In memory.
+    /// Type of the memory operand.
     type Memory: MemoryInt;
-    /// Wraps.
+    /// Wraps the value to the memory operand.
     fn wrap(value: Self::Operand) -> Self::Memory;
 }
 
-/// A load that makes a whole vector.
+/// A load whose result is a vector, without a vector operand.
 pub trait VectorLoad: Row {
-    /// In memory.
+    /// Type of the memory operand.
     type Memory: VectorMemory;
-    /// Extends.
+    /// Extends the memory operand to the result.
     fn extend(raw: <Self::Memory as VectorMemory>::Loaded) -> V128;
 }
 
-/// The store of a whole vector.
+/// A store of a whole vector.
 pub trait VectorStore: Row {}
 
 /// A load of one lane of a vector.
 pub trait LoadLane: Row {
-    /// In memory.
+    /// Type of the memory operand.
     type Memory: MemoryInt;
-    /// The vector with that lane replaced.
+    /// Returns the vector with the loaded lane in place.
     fn replace(vector: V128, raw: Self::Memory, lane: u8) -> V128;
 }
 
 /// A store of one lane of a vector.
 pub trait StoreLane: Row {
-    /// In memory.
+    /// Type of the memory operand.
     type Memory: MemoryInt;
-    /// The stored lane of the vector.
+    /// Returns the lane to store.
     fn extract(vector: V128, lane: u8) -> Self::Memory;
 }

@@ -1,9 +1,8 @@
-//! The numeric operators and the accesses to memory, one row each. [`op`](super) expands the table; other crates use what it
-//! makes of it.
+//! The operator table: numeric operators and memory accesses, one row each. [`op`](super) and `wasmr_module` expand it.
 //!
-//! A row is `function Operator "text" operands -> result;`, where `function` is the operator's meaning in
-//! [`ops`](crate::ops), `Operator` the name of its variant in the binary decoder's operator enum, and `"text"` its spelling in
-//! the text format. Rows stand together by their immediates, then by the [shape](super::Shape) of their function:
+//! A row is `function Operator "text" operands -> result;`. `function` is the operator's meaning in [`ops`](crate::ops),
+//! `Operator` its variant in the decoder's operator enum, and `"text"` its name in the text format. Rows are grouped by
+//! their immediates, then by the [shape](super::Shape) of their function:
 //!
 //! | immediates | shape | function |
 //! |---|---|---|
@@ -23,15 +22,15 @@
 //! | `memory_lane` | `load_lane` | `fn(V128, M, u8) -> V128` |
 //! | | `store_lane` | `fn(V128, u8) -> M` |
 //!
-//! Scalar functions give `R`, or `bool` for an `i32` that is 1 or 0, or `Result<R, TrapCode>` if the operator can trap.
-//! Operands and results are the idents `i32 i64 f32 f64 v128`; `[N]` is a lane immediate of a vector with `N` lanes. What is in
-//! memory, `M` above, is an integer, signed if the load extends its sign, or `low4 low8 low16`, which name so many bytes that
-//! go to the low end of a vector register. Addresses and what `memarg` says are the same for all and not in the rows.
+//! Scalar functions return `R`; `bool` for an `i32` that is 1 or 0; or `Result<R, TrapCode>` if the operator can trap. Operands and
+//! results are the identifiers `i32 i64 f32 f64 v128`. `[N]` is a lane immediate of a vector with `N` lanes. The memory operand,
+//! `M` above, is an integer, signed if the load extends its sign; or `low4 low8 low16`, bytes at the low end of a
+//! vector register. Addresses and `memarg` immediates are common to all memory accesses and not in the rows.
 //!
-//! Not here are `i8x16.shuffle`, whose immediate is 16 lanes (its function is in [`ops`](crate::ops) too), constants, and all
-//! operators that need more than their operands and one access to a memory.
+//! The table does not have constants, `i8x16.shuffle` (its immediate is 16 lanes; [`ops`](crate::ops) has its function), and
+//! operators that use more than their operands and one memory access.
 
-/// Calls `$each! { groups of rows }`.
+/// Calls `$each!` with the groups of rows.
 #[macro_export]
 macro_rules! for_each_op {
     ($each:ident) => {

@@ -1,4 +1,4 @@
-//! The table against the specification's counts and names, and its two forms against each other.
+//! Tests of the table: counts and names of the specification, and agreement of numbers and marker types.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ fn every_operator_has_one_row() {
         (Unary, 60),
         (Binary, 44),
         (Compare, 32),
-        // 236 of SIMD less constant, shuffle and 22 that touch memory; 20 of relaxed SIMD.
+        // 236 SIMD operators without constant, shuffle and the 22 that access memory; 20 relaxed SIMD operators.
         (VectorUnary, 54),
         (VectorBinary, 127),
         (VectorTernary, 10),
@@ -47,13 +47,13 @@ fn every_operator_has_one_row() {
 fn the_names_of_a_row_agree() {
     let mut seen = HashSet::new();
     for (function, operator, text) in crate::for_each_op!(names) {
-        assert!(seen.insert(function), "{function} twice");
+        assert!(seen.insert(function), "two rows for {function}");
         assert_eq!(text.replace('.', "_"), function);
         assert_eq!(operator.to_lowercase(), function.replace('_', ""));
     }
 }
 
-/// The number and the information of the marker type that a visitor is called with.
+/// Returns the number, the facts and the shape of a marker type.
 struct Seen;
 
 macro_rules! seen {
@@ -72,14 +72,22 @@ seen! {
 }
 
 #[test]
-fn a_visitor_sees_the_operator_that_it_was_sent_to() {
+fn a_visitor_gets_the_operator_s_marker_type() {
     for &op in Op::ALL {
         assert_eq!(op.visit(Seen), (op, *op.info(), op.shape()));
     }
 }
 
 #[test]
-fn information_says_what_the_name_says() {
+fn narrow_numbers_are_zero_extended_in_slots() {
+    assert_eq!((-1_i32).to_slot(), 0xffff_ffff);
+    assert_eq!((-0.0_f32).to_slot(), 0x8000_0000);
+    assert_eq!(i32::from_slot(0xffff_ffff_0000_0005), 5, "the upper half is ignored");
+    assert_eq!(f64::from_slot(0xfff4_0000_0000_0001).to_slot(), 0xfff4_0000_0000_0001);
+}
+
+#[test]
+fn facts_agree_with_names() {
     for op in Op::ALL {
         let info = op.info();
         let (ty, rest) = info.name.split_once('.').expect("every name has a dot");

@@ -1,13 +1,14 @@
-//! The operators that turn one scalar type into another.
+//! Conversions between scalar types.
 //!
-//! Rust's `as` has the spec's meaning for all of them but the trapping truncations: integers wrap or extend, integers
-//! become floats by rounding to nearest, ties to even, and floats become integers by truncation that saturates and
-//! maps NaN to 0. `promote` and `demote` are machine instructions, which make a NaN quiet.
+//! Rust's `as` has the meaning of the specification for all conversions except trapping truncations. Integers wrap or extend.
+//! Integers convert to floats by rounding to nearest, ties to even. Floats convert to integers by saturating truncation, which maps
+//! NaN to 0. `promote` and `demote` are machine instructions, which make a NaN quiet. Spec:
+//! [conversions](https://webassembly.github.io/spec/core/exec/numerics.html#conversions).
 
 use crate::trap::TrapCode;
 
-/// Truncates, if the result fits: the operand must lie strictly between the two bounds, which are the last floats
-/// that truncate to something out of range.
+/// Declares trapping truncations. The operand must lie strictly between the bounds. These are the floats closest to the valid
+/// range that truncate to an integer outside it.
 macro_rules! trapping_truncations {
     ($($name:ident($float:ident) -> $int:ident as $signed:ident, $below:literal, $above:literal;)*) => {
         operators! {$(

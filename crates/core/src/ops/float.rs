@@ -1,41 +1,41 @@
-//! The operators on `f32` and `f64`.
+//! Operators on `f32` and `f64`.
 //!
-//! Arithmetic and square root are the machine's. Rounding and `min`/`max` are written out, in [`Float`], for scalars
-//! and vector lanes alike, because baseline x86-64 has no instruction for either: what the standard library offers
-//! there is a call into libm, and its `min`/`max` treat zeros and NaNs otherwise.
+//! Arithmetic and square root are machine instructions. [`Float`] implements rounding, `min` and `max` for scalars and vector
+//! lanes, because baseline x86-64 has no instructions for them. The standard library's rounding is a call into libm there, and its
+//! `min` and `max` treat zeros and NaNs differently from the specification.
 //!
-//! Sums and products come from [`ordered`](super::ordered), so that the first of two NaNs is the result's.
+//! Sums and products use [`ordered`](super::ordered), so that of two NaN operands the first determines the result.
 //!
-//! # How rounding works
-//! Every float of at least 2^(p-1), where p is the precision, is an integer. Adding 2^(p-1) to a smaller magnitude
-//! therefore rounds it to an integer, ties to even, and subtracting it again is exact. The other directions correct
-//! that result by one where it went the wrong way. Copying the sign back makes a zero keep the operand's sign.
+//! # Rounding
+//! With p bits of precision, every float of at least 2^(p-1) is an integer. Adding 2^(p-1) to a smaller magnitude therefore
+//! rounds it to an integer, ties to even, and the subtraction of 2^(p-1) is exact. The other rounding directions correct that
+//! result by one if it is on the wrong side of the operand. Copying the operand's sign gives a zero the right sign.
 
 use super::ordered::{add_f32, add_f64, mul_f32, mul_f64};
 
-/// The operations that both float types need and no single instruction gives.
+/// Operations of both float types that have no machine instruction.
 pub(super) trait Float: Copy {
-    /// The nearest integer, ties to even.
+    /// Returns the nearest integer, ties to even.
     fn round_nearest(self) -> Self;
-    /// The next integer towards minus infinity.
+    /// Returns the next integer towards minus infinity.
     fn round_down(self) -> Self;
-    /// The next integer towards plus infinity.
+    /// Returns the next integer towards plus infinity.
     fn round_up(self) -> Self;
-    /// The next integer towards zero.
+    /// Returns the next integer towards zero.
     fn round_to_zero(self) -> Self;
-    /// The smaller; -0 is less than +0. `nan` is the result if an operand is a NaN.
+    /// Returns the smaller operand, or the result of `nan` if an operand is a NaN. -0 is less than +0.
     fn minimum_of(self, other: Self, nan: impl FnOnce() -> Self) -> Self;
-    /// The larger; +0 is more than -0. `nan` is the result if an operand is a NaN.
+    /// Returns the larger operand, or the result of `nan` if an operand is a NaN. -0 is less than +0.
     fn maximum_of(self, other: Self, nan: impl FnOnce() -> Self) -> Self;
 }
 
 macro_rules! impl_float {
     ($float:ident, $bits:ident, $whole:ident, $round:ident) => {
-        /// From here on every value is an integer.
+        /// 2^(p-1): all floats of at least this magnitude are integers.
         const $whole: $float = ((1 as $bits) << ($float::MANTISSA_DIGITS - 1)) as $float;
 
-        /// Rounds a magnitude to the nearest integer, ties to even. Where there is nothing to round it adds 0, which
-        /// makes a NaN quiet and needs no branch.
+        /// Rounds a magnitude to the nearest integer, ties to even. For large values and NaNs it adds 0, which makes a NaN quiet
+        /// and needs no branch.
         #[inline]
         fn $round(magnitude: $float) -> $float {
             let whole = if magnitude < $whole { $whole } else { 0.0 };
@@ -65,7 +65,7 @@ macro_rules! impl_float {
                 (nearest - if nearest > self.abs() { 1.0 } else { 0.0 }).copysign(self)
             }
 
-            // Equal operands differ in the sign of zero at most, so that their bits combine to the right zero.
+            // Equal operands differ at most in the sign of zero, so combining their bits selects the right zero.
 
             #[inline]
             fn minimum_of(self, other: $float, nan: impl FnOnce() -> $float) -> $float {

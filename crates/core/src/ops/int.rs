@@ -1,7 +1,8 @@
-//! The operators on `i32` and `i64`.
+//! Operators on `i32` and `i64`.
 //!
-//! Shift and rotation counts are taken modulo the width; sums and products wrap. Division by zero traps, and so does
-//! the one quotient that does not fit, `MIN / -1`; the remainder of that division is 0.
+//! Sums and products wrap, and shift and rotation counts are modulo the width. A division by zero traps, and so does the only
+//! quotient that the type cannot represent, `MIN / -1`. The remainder of that division is 0. Spec: [integer
+//! operations](https://webassembly.github.io/spec/core/exec/numerics.html#integer-operations).
 
 use crate::trap::TrapCode;
 
@@ -19,7 +20,7 @@ operators! {
         if b == 0 {
             return Err(TrapCode::IntegerDivideByZero);
         }
-        // Two plain tests: the optimiser makes `checked_div` carry its outcome through registers that handlers lack.
+        // Two plain tests, because LLVM's code for `checked_div` uses more registers than a handler has.
         if a == i32::MIN && b == -1 {
             return Err(TrapCode::IntegerOverflow);
         }
@@ -71,7 +72,7 @@ operators! {
         if b == 0 {
             return Err(TrapCode::IntegerDivideByZero);
         }
-        // Two plain tests: the optimiser makes `checked_div` carry its outcome through registers that handlers lack.
+        // Two plain tests, because LLVM's code for `checked_div` uses more registers than a handler has.
         if a == i64::MIN && b == -1 {
             return Err(TrapCode::IntegerOverflow);
         }

@@ -1,5 +1,4 @@
-//! The parts of loads and stores that touch no memory: the value that a load makes of the bits it read, the bits that a store
-//! writes.
+//! The parts of loads and stores that do not access memory: conversion of loaded bits to a value, and of a value to stored bits.
 
 use super::simd::*;
 use crate::value::V128;
@@ -33,7 +32,7 @@ operators! {
     i64_store32(value: i64) -> u32 { value as u32 }
 }
 
-// Those that take a vector have what was read at its low end.
+// A vector operand holds the loaded bytes at its low end.
 operators! {
     v128_load(low: V128) -> V128 { low }
     v128_load8x8_s(low: V128) -> V128 { i16x8_extend_low_i8x16_s(low) }

@@ -1,29 +1,33 @@
-//! The meaning of each operator of the [table](crate::op::table): one pure function per row, all of them here by the row's name, as
-//! in `ops::i32_add`. An operator that accesses memory has its [part that does not](self::memory).
+//! The meaning of each operator of the table in [`op`](crate::op): one pure function per row, named like the row, for instance
+//! `ops::i32_add`. For a load or store, the function is the part that does not access memory.
 //!
-//! Operands come in and results go out as Rust values: `i32`, `i64`, `f32`, `f64`, [`V128`](crate::value::V128).
-//! Unsigned operators reinterpret inside. An operator that can trap returns a `Result` with the
-//! [`TrapCode`](crate::trap::TrapCode); nothing here panics, whatever the operands. Lane immediates are below the number
-//! of lanes in every validated module; a larger one counts modulo that number.
+//! Operands and results are the Rust types `i32`, `i64`, `f32`, `f64` and [`V128`](crate::value::V128). Unsigned operators
+//! reinterpret their operands. An operator that can trap returns a `Result` with the [`TrapCode`](crate::trap::TrapCode). No
+//! function panics, for any operands. In a validated module a lane immediate is less than the number of lanes; the functions
+//! take larger ones modulo that number.
+//!
+//! Spec: [numerics](https://webassembly.github.io/spec/core/exec/numerics.html).
 //!
 //! # NaN
 //! Bit operations on floats (`abs`, `neg`, `copysign`, `reinterpret`, lane moves, `pmin`, `pmax`) keep every bit of a
-//! NaN. All others return a NaN with its quiet bit set, canonical if the NaN operands were, which is what the spec
-//! asks for. Where a function does not end in an arithmetic instruction that quiets its operand, it says how it does.
+//! NaN. All others return a NaN with its quiet bit set, and a canonical one if all NaN operands are canonical, as
+//! [NaN propagation](https://webassembly.github.io/spec/core/exec/numerics.html#nan-propagation) requires. A function that
+//! does not end in an arithmetic instruction, which would set the quiet bit, documents its way to do so.
 //!
-//! On x86-64 the bits are settled, and every tier gives the same: the first operand that is a NaN, made quiet; a lane of the
-//! vectors' `min` and `max` becomes the negative canonical NaN instead, and so does what is no number without a NaN operand,
-//! as 0/0. On other processors they are whatever LLVM and the processor make of the operators.
+//! On x86-64 all tiers return the same bits: those of the first NaN operand, made quiet. Two cases return the negative
+//! canonical NaN instead: a lane of a vector `min` or `max` with a NaN operand, and an operation without NaN operands that has
+//! no numeric result, like 0/0. On other processors LLVM and the processor determine the bits.
 //!
 //! # Relaxed SIMD
-//! Where the spec leaves a choice, every tier has to make the same one, or a program would change its results while
-//! it runs. The choice is the spec's deterministic profile: the relaxed operator does what its strict relative does,
-//! `madd` rounds twice, lane selection goes bit by bit, and the 7-bit operand of a dot product is signed.
+//! Where the specification allows several results, all tiers must return the same one; otherwise a program's results would change
+//! when it tiers up. wasmr follows the [deterministic
+//! profile](https://webassembly.github.io/spec/core/appendix/profiles.html): a relaxed operator equals its strict
+//! counterpart, `madd` rounds twice, lane selection selects bits, and the 7-bit operand of a dot product is signed.
 //!
 //! # Why no `const fn`
-//! Float results that are computed while compiling may differ in their NaN bits from those of the machine.
+//! NaN bits of floats that the Rust compiler computes may differ from those of the machine.
 
-/// Declares operators: `name(operands) -> result { body }` becomes a public inline function.
+/// Declares operators. `name(operands) -> result { body }` becomes a public inline function.
 macro_rules! operators {
     ($($(#[$meta:meta])* $name:ident($($arg:ident: $ty:ty),*) -> $result:ty $body:block)*) => {$(
         #[doc = concat!("`", stringify!($name), "`")]
@@ -36,7 +40,7 @@ macro_rules! operators {
 mod convert;
 mod float;
 mod int;
-pub mod memory;
+mod memory;
 pub mod ordered;
 mod simd;
 

@@ -1,15 +1,20 @@
-//! Sums and products whose NaN does not depend on the compiler: of two NaN operands the first one, made quiet.
+//! Sums and products with a fixed NaN result on x86-64: of two NaN operands the first one, made quiet.
 //!
-//! The instructions of x86-64 give just that, so nothing has to be compared. But LLVM takes `a + b` for the same as `b + a`,
-//! and exchanges operands where it likes. So on x86-64 the instructions are named here. LLVM exchanges no operands of `-` and
-//! `/`, which therefore need no function.
+//! The instructions of x86-64 have this result without a comparison. LLVM, however, treats `a + b` and `b + a` as equal and may
+//! exchange the operands. Inline assembly prevents that. LLVM does not exchange the operands of `-` and `/`, which
+//! therefore need no functions.
 //!
-//! Other processors have rules of their own. There these functions are Rust's operators, and which NaN comes out of two is left
-//! to LLVM and the processor.
+//! On other processors these functions are Rust's operators. LLVM and the processor determine which of two NaNs results.
 
-#![allow(unsafe_code, reason = "an instruction cannot be named otherwise; the rest of the crate has no such block")]
+#![allow(
+    unsafe_code,
+    reason = "inline assembly is the only way to choose an instruction; no other file of the crate needs it"
+)]
 
+#[cfg(target_arch = "x86_64")]
 pub use machine::*;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use machine::*;
 
 #[cfg(target_arch = "x86_64")]
 mod machine {
@@ -19,11 +24,11 @@ mod machine {
     use crate::value::V128;
 
     macro_rules! scalar {
-        ($($name:ident: $float:ty = $instruction:literal;)*) => {$(
+        ($($vis:vis $name:ident: $float:ty = $instruction:literal;)*) => {$(
             #[doc = concat!("`", $instruction, "`")]
             #[inline(always)]
-            pub fn $name(mut a: $float, b: $float) -> $float {
-                // SAFETY: the instruction, which every x86-64 processor has, reads and writes these registers only.
+            $vis fn $name(mut a: $float, b: $float) -> $float {
+                // SAFETY: every x86-64 processor has the instruction. It accesses these two registers only.
                 unsafe {
                     asm!(
                         concat!($instruction, " {a}, {b}"),
@@ -39,11 +44,10 @@ mod machine {
 
     macro_rules! vector {
         ($($name:ident = $instruction:literal;)*) => {$(
-            #[doc = concat!("`", $instruction, "`")]
             #[inline(always)]
-            pub fn $name(a: V128, b: V128) -> V128 {
-                // SAFETY: the types are 16 plain bytes each, and the instruction, which every x86-64 processor has, reads and
-                // writes these registers only.
+            pub(crate) fn $name(a: V128, b: V128) -> V128 {
+                // SAFETY: both types of each `transmute` are 16 bytes in which all bit patterns are valid. Every x86-64
+                // processor has the instruction. It accesses these two registers only.
                 unsafe {
                     let mut sum: __m128i = std::mem::transmute(a.0);
                     let b: __m128i = std::mem::transmute(b.0);
@@ -60,23 +64,24 @@ mod machine {
     }
 
     scalar! {
-        add_f32: f32 = "addss";
-        add_f64: f64 = "addsd";
-        mul_f32: f32 = "mulss";
-        mul_f64: f64 = "mulsd";
+        pub(crate) add_f32: f32 = "addss";
+        pub(crate) add_f64: f64 = "addsd";
+        pub(crate) mul_f32: f32 = "mulss";
+        pub(crate) mul_f64: f64 = "mulsd";
     }
 
-    // On a float in the low lane of a register, the rest of which stays as it was in `a`: for an interpreter that keeps its
-    // accumulator in one. From an `f64` LLVM would have to make such a register each time. Hence differences and quotients, too.
+    // Operators on the float in the low lane of a vector register; the rest of the result is that of `a`. The interpreter keeps its
+    // accumulator in such a register. With an `f64` parameter LLVM would create the register anew for each operator, for
+    // differences and quotients as well.
     scalar! {
-        add_low_f32: __m128d = "addss";
-        add_low_f64: __m128d = "addsd";
-        sub_low_f32: __m128d = "subss";
-        sub_low_f64: __m128d = "subsd";
-        mul_low_f32: __m128d = "mulss";
-        mul_low_f64: __m128d = "mulsd";
-        div_low_f32: __m128d = "divss";
-        div_low_f64: __m128d = "divsd";
+        pub add_low_f32: __m128d = "addss";
+        pub add_low_f64: __m128d = "addsd";
+        pub sub_low_f32: __m128d = "subss";
+        pub sub_low_f64: __m128d = "subsd";
+        pub mul_low_f32: __m128d = "mulss";
+        pub mul_low_f64: __m128d = "mulsd";
+        pub div_low_f32: __m128d = "divss";
+        pub div_low_f64: __m128d = "divsd";
     }
 
     vector! {
@@ -95,15 +100,13 @@ mod machine {
 
     macro_rules! operations {
         ($($scalar:ident, $vector:ident: [$float:ident; $count:literal] = $operator:tt;)*) => {$(
-            #[doc = concat!("`", stringify!($operator), "`")]
             #[inline(always)]
-            pub fn $scalar(a: $float, b: $float) -> $float {
+            pub(crate) fn $scalar(a: $float, b: $float) -> $float {
                 a $operator b
             }
 
-            #[doc = concat!("`", stringify!($operator), "` on all lanes")]
             #[inline(always)]
-            pub fn $vector(a: V128, b: V128) -> V128 {
+            pub(crate) fn $vector(a: V128, b: V128) -> V128 {
                 let (a, b) = (a.lanes::<[$float; $count]>(), b.lanes::<[$float; $count]>());
                 V128::from_lanes::<[$float; $count]>(from_fn(|lane| a[lane] $operator b[lane]))
             }

@@ -1,4 +1,4 @@
-//! Edges of the vector operators: which lane comes from where, what saturates, what wraps.
+//! Edge cases of the vector operators: order of lanes, saturation, wrapping, rounding.
 
 use super::*;
 use crate::value::{Lanes, V128};
@@ -7,7 +7,7 @@ fn v<L: Lanes>(lanes: L) -> V128 {
     V128::from_lanes(lanes)
 }
 
-/// Bytes 0, 1, 2, …
+/// Returns the bytes 0, 1, 2, …
 fn ramp() -> V128 {
     V128(std::array::from_fn(|i| i as u8))
 }
@@ -226,7 +226,7 @@ fn float_lanes_round_and_order() {
 }
 
 #[test]
-fn pseudo_minimum_hands_on_an_operand() {
+fn pseudo_minimum_returns_an_operand_unchanged() {
     assert_eq!(f32x4_pmin(f32x4_splat(SIGNALLING), f32x4_splat(1.0)), f32x4_splat(SIGNALLING));
     assert_eq!(f32x4_pmin(f32x4_splat(1.0), f32x4_splat(SIGNALLING)), f32x4_splat(1.0));
     assert_eq!(f64x2_pmin(f64x2_splat(0.0), f64x2_splat(-0.0)), f64x2_splat(0.0));
@@ -236,7 +236,7 @@ fn pseudo_minimum_hands_on_an_operand() {
 
 #[test]
 fn relaxed_multiply_add_rounds_twice() {
-    // Exactly 2^-46 remains if the product is not rounded on its own.
+    // A fused multiply-add, which does not round the product, would leave exactly 2^-46.
     let x = 1.0 + f32::EPSILON;
     let a = f32x4_splat(std::hint::black_box(x));
     assert_eq!(f32x4_relaxed_madd(a, a, f32x4_splat(-(x * x))), f32x4_splat(0.0));

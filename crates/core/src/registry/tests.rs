@@ -1,4 +1,4 @@
-//! Which types get the same id, and who is whose subtype.
+//! Tests of the registry: equality of types, declared subtypes, and the lifetime of types.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn field(ty: ValType, mutable: bool) -> FieldType {
     FieldType { storage: StorageType::Val(ty), mutable }
 }
 
-/// An open struct type.
+/// Returns a struct type that may have subtypes.
 fn structure(supertype: Option<TypeId>, fields: &[FieldType]) -> SubType {
     SubType { is_final: false, supertype, composite: CompositeType::Struct(fields.into()) }
 }
@@ -20,7 +20,7 @@ fn func(params: &[ValType], results: &[ValType]) -> SubType {
     SubType { is_final: true, supertype: None, composite: CompositeType::Func(ty) }
 }
 
-/// A registry, and somebody who keeps all types in it.
+/// A registry with an owner of all its types.
 struct World {
     registry: Arc<TypeRegistry>,
     types: Types,
@@ -49,7 +49,7 @@ fn intern(world: &mut World, group: &[SubType]) -> TypeId {
     keep(&mut world.types, group)
 }
 
-/// `(rec (struct (ref null 1)) (func (param (ref null 0)) (result ty)))`
+/// Returns `(rec (struct (ref null 1)) (func (param (ref null 0)) (result ty)))`.
 fn mutual(ty: ValType) -> [SubType; 2] {
     [structure(None, &[field(reference(RecGroup::local(1)), false)]), func(&[reference(RecGroup::local(0))], &[ty])]
 }
@@ -68,14 +68,14 @@ fn equal_groups_get_equal_ids() {
 }
 
 #[test]
-fn a_type_is_not_equal_to_its_like_in_another_group() {
+fn equal_types_in_different_groups_are_different() {
     let mut registry = World::new();
     let alone = intern(&mut registry, &[func(&[], &[])]);
     let paired = intern(&mut registry, &[func(&[], &[]), func(&[], &[])]);
     assert_eq!(paired, TypeId(1));
     assert!(!registry.is_subtype(alone, paired) && !registry.is_subtype(TypeId(1), TypeId(2)));
 
-    // `(rec (type (func (param (ref null 0)))))` is another type than one that takes a reference to *it*.
+    // `(rec (type (func (param (ref null 0)))))` differs from a function type that takes a reference to that type.
     let own = intern(&mut registry, &[func(&[reference(RecGroup::local(0))], &[])]);
     let outer = intern(&mut registry, &[func(&[reference(own)], &[])]);
     assert_ne!(own, outer);
@@ -83,7 +83,7 @@ fn a_type_is_not_equal_to_its_like_in_another_group() {
 }
 
 #[test]
-fn finality_supertype_and_mutability_tell_types_apart() {
+fn types_differ_by_finality_supertype_and_mutability() {
     let mut registry = World::new();
     let open = structure(None, &[field(ValType::I32, false)]);
     let closed = SubType { is_final: true, ..open.clone() };
@@ -96,7 +96,7 @@ fn finality_supertype_and_mutability_tell_types_apart() {
 }
 
 #[test]
-fn function_types_of_the_host_are_those_of_modules() {
+fn the_host_and_modules_share_function_types() {
     let mut registry = World::new();
     let from_module = intern(&mut registry, &[func(&[ValType::I32], &[ValType::F64])]);
     let from_host = registry.types.intern_func(FuncType::new([ValType::I32], [ValType::F64]));
@@ -110,7 +110,7 @@ fn subtyping_follows_declared_supertypes() {
     let field_a = field(ValType::I32, false);
     let base = intern(&mut registry, &[structure(None, &[])]);
     let unrelated = intern(&mut registry, &[structure(None, &[field_a, field_a])]);
-    // One group: a child of `base`, and its child.
+    // One group with a child of `base` and a grandchild.
     let child = intern(
         &mut registry,
         &[structure(Some(base), &[field_a]), structure(Some(RecGroup::local(0)), &[field_a, field_a])],
@@ -129,13 +129,13 @@ fn subtyping_follows_declared_supertypes() {
     assert!(!registry.is_subtype(child, grandchild));
     assert!(!registry.is_subtype(sibling, child) && !registry.is_subtype(child, sibling));
     assert!(!registry.is_subtype(grandchild, unrelated) && !registry.is_subtype(unrelated, base));
-    // Asked again, which is answered from what is kept aside.
+    // The second time the answers come from the cache.
     assert!(registry.is_subtype(grandchild, base) && !registry.is_subtype(base, child));
     assert_eq!(registry.sub_type(grandchild).supertype, Some(child));
 }
 
 #[test]
-fn foreign_ids_match_nothing() {
+fn unknown_ids_match_nothing() {
     let mut registry = World::new();
     let id = intern(&mut registry, &[func(&[], &[])]);
     assert!(!registry.is_subtype(TypeId(900), id) && !registry.is_subtype(id, TypeId(900)));
@@ -160,7 +160,7 @@ fn a_long_chain_of_types_is_dropped_without_recursion() {
     }
     assert_eq!((last, registry.len()), (TypeId(100_000), 100_001));
     let World { registry, types } = registry;
-    // Only the last of the chain is kept by somebody else, and all others by it.
+    // Another owner keeps the last type of the chain, which keeps all others.
     let mut one = Types::new(&registry);
     assert!(one.keep(last));
     drop(types);
@@ -170,7 +170,7 @@ fn a_long_chain_of_types_is_dropped_without_recursion() {
 }
 
 #[test]
-fn a_group_lives_as_long_as_somebody_keeps_it() {
+fn a_group_lives_as_long_as_an_owner_keeps_it() {
     let registry = Arc::new(TypeRegistry::new());
     let (mut first, mut second) = (Types::new(&registry), Types::new(&registry));
     let of = [func(&[ValType::I32], &[])];
@@ -185,7 +185,7 @@ fn a_group_lives_as_long_as_somebody_keeps_it() {
 }
 
 #[test]
-fn a_stale_id_is_never_that_of_another_type() {
+fn ids_are_not_reused() {
     let registry = Arc::new(TypeRegistry::new());
     let mut seen = HashSet::new();
     let mut stale: Vec<TypeId> = Vec::new();
@@ -194,7 +194,7 @@ fn a_stale_id_is_never_that_of_another_type() {
         let base = keep(&mut types, &[structure(None, &[field(ValType::I32, round % 2 == 0)])]);
         let derived = keep(&mut types, &[structure(Some(base), &[field(ValType::I32, round % 2 == 0)])]);
         assert!(registry.is_subtype(derived, base) && !registry.is_subtype(base, derived));
-        assert!(seen.insert(base) && seen.insert(derived), "an id was used again");
+        assert!(seen.insert(base) && seen.insert(derived), "an id was reused");
         for &id in &stale {
             assert!(registry.get(id).is_none() && !types.keep(id));
             assert!(!registry.is_subtype(derived, id) && !registry.is_subtype(id, base));
@@ -205,7 +205,7 @@ fn a_stale_id_is_never_that_of_another_type() {
 }
 
 #[test]
-fn what_a_kept_type_refers_to_is_kept() {
+fn a_type_keeps_the_types_that_it_refers_to() {
     let registry = Arc::new(TypeRegistry::new());
     let mut module = Types::new(&registry);
     let base = keep(&mut module, &[structure(None, &[])]);
@@ -222,7 +222,7 @@ fn what_a_kept_type_refers_to_is_kept() {
 }
 
 #[test]
-fn ids_may_be_used_up_and_then_it_is_an_error() {
+fn interning_fails_when_no_ids_are_left() {
     let registry = Arc::new(TypeRegistry::new());
     let mut types = Types::new(&registry);
     let known = keep(&mut types, &[func(&[], &[])]);
@@ -230,13 +230,13 @@ fn ids_may_be_used_up_and_then_it_is_an_error() {
     keep(&mut types, &[func(&[ValType::I32], &[])]);
     let error = types.intern(RecGroup { types: vec![func(&[ValType::I64], &[])] }).unwrap_err();
     assert_eq!(error, IdsUsedUp);
-    assert_eq!(keep(&mut types, &[func(&[], &[])]), known, "what is there can still be had");
+    assert_eq!(keep(&mut types, &[func(&[], &[])]), known, "a type that exists needs no new id");
     let host = types.intern_func(FuncType::new([ValType::F32], []));
     assert_eq!(host, TypeId(REC_BASE - RESERVED));
 }
 
 #[test]
-fn threads_that_come_and_go_agree() {
+fn threads_intern_and_drop_concurrently() {
     let registry = Arc::new(TypeRegistry::new());
     std::thread::scope(|scope| {
         for _ in 0..4 {

@@ -160,7 +160,11 @@ impl List {
             }
             Shape::Store => {
                 let ty = operands[0];
-                let constant = if acc(ty) == "facc" { format!("{{w2.{ty}}}") } else { "{w2}".to_owned() };
+                let constant = match ty {
+                    ValType::F32 => "{w2.f32}",
+                    ValType::F64 => "{w2.f64}",
+                    _ => "{w2}",
+                };
                 for from_acc in BOTH {
                     let store = format!("{name} [{} + {{imm.unsigned}}]", address(from_acc));
                     self.add(rows::store_handler(op, from_acc, StoreValue::Slot), format!("{store}, {{d}}"));

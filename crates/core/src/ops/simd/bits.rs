@@ -1,4 +1,4 @@
-//! Vector operators on the 128 bits as such.
+//! Vector operators on all 128 bits, without regard to lanes.
 
 use crate::value::V128;
 

@@ -1,5 +1,4 @@
-//! Vector operators between integer and float lanes. Truncation saturates and maps NaN to 0; lanes that have no
-//! source become 0.
+//! Conversions between integer and float lanes. Truncation saturates and maps NaN to 0. Lanes without a source lane become 0.
 
 use crate::value::V128;
 

@@ -1,16 +1,15 @@
-//! Vector operators on float lanes. Each lane is treated as the scalar operator of the same name treats its operands.
+//! Vector operators on float lanes. Each lane has the result of the scalar operator with the same name.
 //!
-//! `pmin` and `pmax` are comparisons, which hand on the bits of one operand. `min` and `max` treat numbers as the scalar
-//! operators do, but a lane with a NaN operand becomes [`NAN_F32`] or [`NAN_F64`]: to tell which operand it was would take
-//! compiled code more instructions.
+//! `pmin` and `pmax` compare and return one operand unchanged. `min` and `max` treat numbers like the scalar operators, but a
+//! lane with a NaN operand becomes [`NAN_F32`] or [`NAN_F64`]. Compiled code would need more instructions to find the NaN operand.
 
 use crate::ops::float::Float;
 use crate::ops::ordered::{add_f32x4, add_f64x2, mul_f32x4, mul_f64x2};
 use crate::value::V128;
 
-/// A lane of `f32x4.min` and `f32x4.max` of which an operand is a NaN.
+/// Result lane of `f32x4.min` and `f32x4.max` if an operand lane is a NaN.
 const NAN_F32: f32 = f32::from_bits(0xffc0_0000);
-/// A lane of `f64x2.min` and `f64x2.max` of which an operand is a NaN.
+/// Result lane of `f64x2.min` and `f64x2.max` if an operand lane is a NaN.
 const NAN_F64: f64 = f64::from_bits(0xfff8_0000_0000_0000);
 
 lanewise! { [f32; 4] -> f32:

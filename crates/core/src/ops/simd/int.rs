@@ -1,6 +1,6 @@
-//! Vector operators on integer lanes: arithmetic, comparisons, shifts, and the tests that sum lanes up.
+//! Vector operators on integer lanes: arithmetic, comparisons, shifts, and tests of all lanes.
 //!
-//! A comparison makes a lane all ones or all zeros. Shift counts are taken modulo the lane's width.
+//! A comparison sets a lane to all ones or all zeros. Shift counts are modulo the lane's width.
 
 use crate::value::V128;
 
@@ -114,13 +114,14 @@ lanewise! { [i64; 2] -> i64:
     i64x2_ge_s(a, b) { -((a >= b) as i64) }
 }
 
-/// The product of two fixed-point numbers with 15 fraction bits, rounded; only `MIN * MIN` saturates.
+/// Returns the rounded product of two fixed-point numbers with 15 fraction bits
+/// ([Q-format](https://webassembly.github.io/spec/core/exec/numerics.html#op-iq15mulrsat-s)). Only `MIN * MIN` saturates.
 #[inline]
 fn q15_product(a: i16, b: i16) -> i16 {
     ((a as i32 * b as i32 + 0x4000) >> 15).min(i16::MAX as i32) as i16
 }
 
-/// Declares shifts of all lanes by one count.
+/// Declares operators that shift all lanes by one count.
 macro_rules! shifts {
     ($($name:ident([$lane:ty; $count:literal]) $shift:ident;)*) => {
         operators! {$(
@@ -146,7 +147,7 @@ shifts! {
     i64x2_shr_u([u64; 2]) wrapping_shr;
 }
 
-/// Declares the tests whether all lanes are different from zero.
+/// Declares operators that return 1 if all lanes are non-zero, 0 otherwise.
 macro_rules! all_true {
     ($($name:ident([$lane:ty; $count:literal]);)*) => {
         operators! {$(
@@ -166,13 +167,13 @@ all_true! {
 
 operators! {
     i8x16_bitmask(a: V128) -> i32 {
-        // Lane i has its sign at bit 8i. The factor's bit 56-7i moves it to bit 56+i; no other two bits meet there.
+        // The sign of lane i is bit 8i. The factor's bit 56-7i moves it to bit 56+i, where no other product of two bits lands.
         let signs = |half: u64| ((half >> 7) & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56;
         let [low, high] = a.to_slots();
         (signs(low) | signs(high) << 8) as i32
     }
     i16x8_bitmask(a: V128) -> i32 {
-        // As above: bit 16i times bit 45-15i is bit 45+i.
+        // The sign of lane i is bit 16i. The factor's bit 45-15i moves it to bit 45+i.
         let signs = |half: u64| ((half >> 15) & 0x0001_0001_0001_0001).wrapping_mul(0x2000_4000_8001) >> 45 & 0xf;
         let [low, high] = a.to_slots();
         (signs(low) | signs(high) << 4) as i32

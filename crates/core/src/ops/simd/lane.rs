@@ -19,7 +19,8 @@ operators! {
     f32x4_extract_lane(a: V128, lane: u8) -> f32 { a.lanes::<[f32; 4]>()[lane as usize % 4] }
     f64x2_extract_lane(a: V128, lane: u8) -> f64 { a.lanes::<[f64; 2]>()[lane as usize % 2] }
 
-    /// The lanes of `a`, then those of `b`, picked by the immediate. Indices count modulo 32.
+    ///
+    /// Selects bytes from `a` (indices 0 to 15) and `b` (16 to 31). Indices are modulo 32.
     i8x16_shuffle(a: V128, b: V128, picks: [u8; 16]) -> V128 {
         let mut both = [0; 32];
         both[..16].copy_from_slice(&a.0);

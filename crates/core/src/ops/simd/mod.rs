@@ -1,10 +1,10 @@
-//! The vector operators, by kind: [`bits`] (the whole vector as 128 bits), [`lane`] (moving lanes about), [`int`] and
-//! [`float`] (lane by lane), [`widen`] (lanes of another width), [`convert`] (between integer and float lanes).
+//! Vector operators: on 128 bits ([`bits`]), moves of lanes ([`lane`]), lane by lane ([`int`] and [`float`]), with lanes of
+//! another width as result ([`widen`]), and between integer and float lanes ([`convert`]).
 //!
-//! Everything is a loop of known length over an array of lanes, which LLVM turns into vector instructions.
+//! Each is a loop of constant length over an array of lanes, which LLVM compiles to vector instructions.
 
-/// Declares operators that treat all lanes alike: `[lane; count] -> result:` opens a group, then each row gives the
-/// result of one lane. In the row an operand's name means the lane.
+/// Declares operators that treat all lanes alike. `[lane; count] -> result:` starts a group. Each of its rows computes the
+/// result of one lane from the operands' lanes, which have the operands' names.
 macro_rules! lanewise {
     ([$lane:ty; $count:literal] -> $result:ty: $($name:ident($($arg:ident),+) $body:block)*) => {
         operators! {$(

@@ -1,19 +1,19 @@
-//! Vector operators whose result has lanes of another width: extending, narrowing, products and sums that do not
-//! overflow because they are twice as wide, and the loads that extend.
+//! Vector operators whose result has lanes of another width: extension, narrowing, and products and sums that cannot overflow
+//! because their lanes are twice as wide.
 
 use crate::value::{Lanes, V128};
 
-/// Lanes with a type twice as wide.
+/// Lanes for which a lane type of twice the width exists.
 trait Widen: Lanes {
-    /// Half as many lanes, twice as wide.
+    /// Half as many lanes of twice the width.
     type Wide: Lanes;
-    /// Lanes of the lower half.
+    /// Extends the lanes of the lower half.
     fn low(self) -> Self::Wide;
-    /// Lanes of the upper half.
+    /// Extends the lanes of the upper half.
     fn high(self) -> Self::Wide;
-    /// Sums of neighbours.
+    /// Returns the sums of neighbouring lanes.
     fn pairwise_sums(self) -> Self::Wide;
-    /// Lane by lane products. Those of extended lanes always fit.
+    /// Returns the products of corresponding lanes. Products of extended lanes cannot overflow.
     fn products(a: Self::Wide, b: Self::Wide) -> Self::Wide;
 }
 
@@ -54,7 +54,7 @@ impl_widen! {
     [u32; 4] -> [u64; 2];
 }
 
-/// Declares what every pair of widths has: extension and extending multiplication, of the low and of the high half.
+/// Declares extension and extending multiplication for a pair of widths, each for the low and the high half.
 macro_rules! extensions {
     ($($extend_low:ident $extend_high:ident $extmul_low:ident $extmul_high:ident [$narrow:ident; $count:literal];)*) => {
         operators! {$(
@@ -88,7 +88,7 @@ operators! {
     i32x4_extadd_pairwise_i16x8_u(a: V128) -> V128 { a.lanes::<[u16; 8]>().pairwise_sums().into_v128() }
 
     i32x4_dot_i16x8_s(a: V128, b: V128) -> V128 {
-        // Both 16-bit lanes are taken out of a 32-bit one because LLVM makes vectors of that, and not of indexed pairs.
+        // LLVM vectorises the extraction of both 16-bit lanes from a 32-bit lane, but not indexed pairs of lanes.
         let low = |lane: i32| lane as i16 as i32;
         let high = |lane: i32| lane >> 16;
         let (a, b) = (a.lanes::<[i32; 4]>(), b.lanes::<[i32; 4]>());
@@ -108,7 +108,7 @@ operators! {
     }
 }
 
-/// Declares narrowings: the lanes of both operands, taken as signed, saturated to a narrower type.
+/// Declares narrowing operators. They saturate the signed lanes of both operands to a narrower type.
 macro_rules! narrowings {
     ($($name:ident([$wide:ident; $half:literal]) -> [$narrow:ident; $count:literal];)*) => {
         operators! {$(
