@@ -313,7 +313,7 @@ impl WasiCtxBuilder {
                 Stdout::Discard => Some(Descriptor::internal(Object::Discard, rights::FD_WRITE)),
                 Stdout::Buffer(buffer) => Some(Descriptor::internal(Object::Output(buffer), rights::FD_WRITE)),
             };
-            fds.push_standard(descriptor.map(|descriptor| Descriptor { metered: true, ..descriptor }));
+            fds.push_standard(descriptor.map(|descriptor| Descriptor { output_limited: true, ..descriptor }));
         }
         let full = |_| BuildError::TooManyFds { wanted, limit: self.max_fds };
         for Grant { directory, guest, read_only } in self.directories {

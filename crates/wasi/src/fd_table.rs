@@ -217,8 +217,8 @@ pub(crate) struct Descriptor {
     ///
     /// [Linux's `pwrite`]: https://man7.org/linux/man-pages/man2/pwrite.2.html#BUGS
     pub flags: u16,
-    /// True if written bytes count towards the limit on output.
-    pub metered: bool,
+    /// True for standard output and error, whose bytes count towards the limit on output.
+    pub output_limited: bool,
 }
 
 impl Descriptor {
@@ -246,14 +246,21 @@ impl Descriptor {
             rights_inheriting: 0,
             revoked,
             flags,
-            metered: false,
+            output_limited: false,
         })
     }
 
     /// Returns a stream within this process.
     pub(crate) fn internal(object: Object, wanted: u64) -> Self {
         let rights_base = wanted | rights::FD_FDSTAT_SET_FLAGS | rights::FD_FILESTAT_GET | rights::POLL_FD_READWRITE;
-        Descriptor { object, rights_base, rights_inheriting: 0, revoked: Revoked::default(), flags: 0, metered: false }
+        Descriptor {
+            object,
+            rights_base,
+            rights_inheriting: 0,
+            revoked: Revoked::default(),
+            flags: 0,
+            output_limited: false,
+        }
     }
 
     /// Returns a directory that the embedder grants.
@@ -266,7 +273,7 @@ impl Descriptor {
     pub(crate) fn directory(object: Object, rights_base: u64, rights_inheriting: u64, revoked: Revoked) -> Self {
         let rights_base = rights_base & rights::DIRECTORY;
         let rights_inheriting = rights_inheriting & rights::ALL & !revoked.inheriting;
-        Descriptor { object, rights_base, rights_inheriting, revoked, flags: 0, metered: false }
+        Descriptor { object, rights_base, rights_inheriting, revoked, flags: 0, output_limited: false }
     }
 
     /// Returns a listening socket that the embedder grants.
@@ -284,7 +291,7 @@ impl Descriptor {
             rights_inheriting: rights::SOCKET,
             revoked: Revoked::default(),
             flags: 0,
-            metered: false,
+            output_limited: false,
         }
     }
 
@@ -353,13 +360,13 @@ impl FdTable {
     ///
     /// # Errors
     /// `MFILE` if none is.
-    pub(crate) fn room(&self) -> Result<(), Errno> {
+    pub(crate) fn check_free(&self) -> Result<(), Errno> {
         if self.first_free < self.limit { Ok(()) } else { Err(Errno::Mfile) }
     }
 
     /// Assigns the lowest free number to `descriptor` and returns it.
     pub(crate) fn insert(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
-        self.room()?;
+        self.check_free()?;
         let number = self.first_free;
         let entry = Entry::Open(Box::new(descriptor));
         if number == self.entries.len() {

@@ -9,7 +9,7 @@ use crate::abi::{Filestat, Filetype};
 use crate::listing::Listing;
 
 /// A directory that exists only in the guest paths of the grants: `/` above `/app`, or `/srv` above `/srv/data`. It lists the
-/// granted directories and leads to them; no other operation changes or uses it.
+/// granted directories and leads to them. No call changes it.
 ///
 /// # Why do paths from the root continue in a sole grant?
 /// `/` is the working directory of programs, and most toolchains have no other way to set one. If a single directory is

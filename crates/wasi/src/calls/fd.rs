@@ -152,9 +152,9 @@ pub(crate) fn fd_fdstat_get(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u3
 
 /// [`fd_fdstat_set_flags`]: sets `APPEND` and `NONBLOCK`.
 ///
-/// The synchronising flags cannot be added to an open file. Removing them succeeds and has no effect, as on Linux. The calls
-/// implement both flags, and the host's descriptor keeps its mode: an inherited stream is shared with the process that started
-/// this one.
+/// The calls implement these two flags, and the host's descriptor keeps its mode: an inherited stream is shared with the
+/// process that started this one. The synchronising flags cannot be added to an open file. Removing them succeeds and has no
+/// effect, as on Linux.
 ///
 /// # Errors
 /// `INVAL` for an unknown flag or an added synchronising flag.

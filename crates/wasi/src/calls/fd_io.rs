@@ -114,8 +114,8 @@ pub(crate) fn fd_write(
     let buffers = mem.gather(iovs, iovs_len)?;
     let descriptor = ctx.fds.get(fd)?;
     descriptor.require(rights::FD_WRITE)?;
-    let metered = descriptor.metered;
-    let mut limit = allowance(ctx, metered, &buffers)?;
+    let output_limited = descriptor.output_limited;
+    let mut limit = allowance(ctx, output_limited, &buffers)?;
     let written = match &descriptor.object {
         Object::Output(output) => output.write(&clip(&buffers, limit))?,
         Object::Discard => limit,
@@ -129,7 +129,7 @@ pub(crate) fn fd_write(
         }
         Object::Directory(_) | Object::Virtual(_) | Object::Input(_) => return Err(Errno::Badf.into()),
     };
-    spend(ctx, metered, written);
+    spend(ctx, output_limited, written);
     Ok(mem.write_u32(nwritten, written as u32)?)
 }
 
@@ -151,10 +151,10 @@ pub(crate) fn fd_pwrite(
 ) -> Result<(), Fail> {
     let buffers = mem.gather(iovs, iovs_len)?;
     let file = positioned(ctx, fd, rights::FD_WRITE, offset)?;
-    let metered = ctx.fds.get(fd)?.metered;
-    let buffers = clip(&buffers, allowance(ctx, metered, &buffers)?);
+    let output_limited = ctx.fds.get(fd)?.output_limited;
+    let buffers = clip(&buffers, allowance(ctx, output_limited, &buffers)?);
     let written = retry_on_intr(|| pwritev(&file.fd, &buffers, offset))?;
-    spend(ctx, metered, written);
+    spend(ctx, output_limited, written);
     Ok(mem.write_u32(nwritten, written as u32)?)
 }
 
@@ -210,18 +210,18 @@ fn positioned(ctx: &WasiCtx, fd: u32, wanted: u64, offset: u64) -> Result<&HostF
 ///
 /// # Errors
 /// `NOSPC` if the limit is reached.
-fn allowance(ctx: &WasiCtx, metered: bool, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
+fn allowance(ctx: &WasiCtx, output_limited: bool, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
     let total: usize = buffers.iter().map(|buffer| buffer.len()).sum();
     match ctx.output_left {
-        Some(0) if metered && total > 0 => Err(Errno::Nospc),
-        Some(left) if metered => Ok(total.min(usize::try_from(left).unwrap_or(usize::MAX))),
+        Some(0) if output_limited && total > 0 => Err(Errno::Nospc),
+        Some(left) if output_limited => Ok(total.min(usize::try_from(left).unwrap_or(usize::MAX))),
         _ => Ok(total),
     }
 }
 
 /// Counts written bytes against the limit on output.
-fn spend(ctx: &mut WasiCtx, metered: bool, written: usize) {
-    if metered && let Some(left) = &mut ctx.output_left {
+fn spend(ctx: &mut WasiCtx, output_limited: bool, written: usize) {
+    if output_limited && let Some(left) = &mut ctx.output_left {
         *left = left.saturating_sub(written as u64);
     }
 }

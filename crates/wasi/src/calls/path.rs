@@ -208,7 +208,7 @@ pub(crate) fn path_open(
     let needed = if how.create { rights::PATH_OPEN | rights::PATH_CREATE_FILE } else { rights::PATH_OPEN };
     let path = path_below(ctx, mem, fd, needed, path, path_len)?;
     let revoked = revoked_through(ctx.fds.get(fd)?, how, rights_base)?;
-    ctx.fds.room()?;
+    ctx.fds.check_free()?;
     let wanted = (rights_base, rights_inheriting);
     let last = if how.create && how.exclusive { Last::Kept } else { Last::followed_if(how.follow) };
     let mut pauses = Pauses::default();
@@ -321,7 +321,7 @@ impl Opened {
                     revoked,
                     object: Object::Host(host),
                     flags: how.flags,
-                    metered: false,
+                    output_limited: false,
                 }
             }
         })

@@ -56,7 +56,7 @@ pub(crate) fn sock_accept(
     accepted: Pointer,
 ) -> Result<(), Fail> {
     let new_flags = flags(new_flags, fdflags::NONBLOCK)?;
-    ctx.fds.room()?;
+    ctx.fds.check_free()?;
     let (file, descriptor) = socket(ctx, fd, rights::SOCK_ACCEPT)?;
     let mode = wait_mode(file, descriptor.flags, ctx.interrupt.as_ref());
     let host_flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -70,7 +70,7 @@ pub(crate) fn sock_accept(
         rights_inheriting: 0,
         revoked,
         flags: new_flags,
-        metered: false,
+        output_limited: false,
     })?;
     Ok(mem.write_u32(accepted, number)?)
 }

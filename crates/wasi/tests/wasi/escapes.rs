@@ -161,7 +161,7 @@ fn try_looking(world: &mut World, path: &str) {
         }
     }
     if let Ok(target) = world.guest.readlink(path, 4096) {
-        assert!(!target.starts_with('/'), "readlink {path} told of the host");
+        assert!(!target.starts_with('/'), "readlink {path} revealed a host path");
     }
 }
 
@@ -267,7 +267,7 @@ fn turns_into(target: impl FnOnce(&Path) -> PathBuf) {
             }
         }
         done.store(true, Ordering::Relaxed);
-        assert!(opened > 0, "the guest was never fast enough to see its file");
+        assert!(opened > 0, "the guest never saw its file");
     });
     let names: Vec<_> =
         std::fs::read_dir(temp.path().join("outside")).unwrap().map(|e| e.unwrap().file_name()).collect();

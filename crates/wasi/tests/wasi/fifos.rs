@@ -159,8 +159,8 @@ fn an_interrupt_ends_the_wait_and_nothing_stays_open() {
         assert_eq!(ended, Err(Exit::Interrupted));
         let after = spent();
         let nanoseconds = (after.tv_sec - before.tv_sec) * 1_000_000_000 + after.tv_nsec - before.tv_nsec;
-        assert!(nanoseconds < 40_000_000, "the wait is no loop that spins: {nanoseconds} ns");
-        assert_eq!(guest.fdstat(ROOT + 1), Err(Errno::Badf), "no descriptor came of it");
+        assert!(nanoseconds < 40_000_000, "the wait must not spin: {nanoseconds} ns");
+        assert_eq!(guest.fdstat(ROOT + 1), Err(Errno::Badf), "no descriptor stays open");
         let alone = rustix::fs::open(&path, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty());
         assert_eq!(alone.err(), Some(rustix::io::Errno::NXIO), "no reader is left");
     }

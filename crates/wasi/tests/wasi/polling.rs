@@ -285,7 +285,11 @@ fn an_interrupt_ends_sleep_without_descriptors_to_watch_it_with() {
         let took = interrupted(&handle, || guest.try_call("poll_oneoff", &slots));
         assert!(took < Duration::from_millis(1080), "{took:?}");
         handle.clear();
-        assert_eq!(poll(&mut guest, &[clock(1, MONOTONIC, 120 * MS, 0)]), Ok(vec![ok(1, 0, 0)]), "slices end no wait");
+        assert_eq!(
+            poll(&mut guest, &[clock(1, MONOTONIC, 120 * MS, 0)]),
+            Ok(vec![ok(1, 0, 0)]),
+            "the slices of a wait do not end it"
+        );
     });
 }
 

@@ -106,7 +106,11 @@ fn a_directory_passes_on_no_more_than_it_may() {
     assert_eq!(guest.fdstat(fd).unwrap().base, FD_READ);
     let dir = guest.open_full(ROOT, true, b"d", DIRECTORY, (0, u64::MAX), 0).unwrap();
     assert_eq!(guest.fdstat(dir).unwrap().inheriting, FD_READ | FD_SEEK);
-    assert_eq!(guest.open_full(dir, true, b"f", CREAT, (FD_WRITE, 0), 0), Err(Errno::Notcapable), "nor does one below");
+    assert_eq!(
+        guest.open_full(dir, true, b"f", CREAT, (FD_WRITE, 0), 0),
+        Err(Errno::Notcapable),
+        "nor does a directory below it"
+    );
     // Rights that were revoked from opened descriptors are missing there as well.
     assert_eq!(guest.open_full(dir, true, b"f", CREAT, (0, 0), 0), Err(Errno::Notcapable));
     assert_eq!(guest.call("fd_sync", &[fd.into()]), Err(Errno::Notcapable));

@@ -126,7 +126,7 @@ fn waitall_waits_for_all() {
         assert_eq!(recv(&mut guest, fd, &[4, 5], 2), Ok((b"one two t".to_vec(), 0)));
     });
     drop(client);
-    assert_eq!(recv(&mut guest, fd, &[99], 2), Ok((b"hree".to_vec(), 0)), "the peer is done");
+    assert_eq!(recv(&mut guest, fd, &[99], 2), Ok((b"hree".to_vec(), 0)), "the peer has ended the stream");
     assert_eq!(recv(&mut guest, fd, &[99], 0), Ok((vec![], 0)));
 }
 

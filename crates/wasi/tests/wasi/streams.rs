@@ -52,7 +52,7 @@ fn a_limit_on_output_holds_for_both_streams_together_wherever_they_lead() {
     assert_eq!(guest.write(1, b""), Ok(0));
     assert_eq!(guest.write(1, b"world"), Ok(2), "what fits");
     assert_eq!((guest.write(1, b"x"), guest.write(2, b"x")), (Err(Errno::Nospc), Err(Errno::Nospc)));
-    assert_eq!(guest.write(1, b""), Ok(0), "nothing always fits");
+    assert_eq!(guest.write(1, b""), Ok(0), "an empty write always succeeds");
     assert_eq!(output.contents(), b"hellowo");
 }
 
