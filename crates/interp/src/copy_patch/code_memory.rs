@@ -64,7 +64,7 @@ fn code_memory() -> Option<&'static CodeMemory> {
     Some(CODE_MEMORY.get_or_init(|| CodeMemory { code: CodeAllocator::new(mapping, CHUNK), owners: Mutex::default() }))
 }
 
-/// Returns true if code memory is mapped and the last request for a part of it was granted or is long ago.
+/// Returns true if code memory is mapped and no request was refused in the last `PAUSE_LENGTH`.
 pub fn is_available() -> bool {
     code_memory().is_some()
         && PAUSE.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|end| Instant::now() >= end)

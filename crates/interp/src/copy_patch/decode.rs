@@ -124,7 +124,7 @@ impl Insn {
             || matches!(self.op.flow_control(), FlowControl::Call | FlowControl::IndirectCall)
     }
 
-    /// Returns the number of the register that an operand is, if that has 32 or 64 bits.
+    /// Returns the number of the register operand `operand`, if it is a register of 32 or 64 bits.
     pub(crate) fn register(&self, operand: u32) -> Option<usize> {
         let register = self.op.op_register(operand);
         (register.is_gpr32() || register.is_gpr64()).then(|| register.number())

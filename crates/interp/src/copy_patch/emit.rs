@@ -161,7 +161,7 @@ impl Function {
         self.main.size() + self.side.size() + self.constants.len()
     }
 
-    /// Returns the finished code for an address; `None` if the address is too far from those that the code refers to.
+    /// Returns the finished code for an address; `None` if the address is too far from the addresses in the code.
     pub(crate) fn place(self, base: u64) -> Option<Placed> {
         let Function { main, side, constants, links, entries, owners: [mut owners, aside], .. } = self;
         let mut code = main.into_bytes();

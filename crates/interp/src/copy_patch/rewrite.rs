@@ -36,36 +36,42 @@ pub(crate) fn relative_to_end(pool: &mut Pool, insn: &Insn) -> Option<Addressed>
 
 /// Returns an instruction whose memory operand has a base and an index, with those of `address` instead.
 pub(crate) fn with_address(pool: &mut Pool, insn: &Insn, address: &Address) -> Option<Addressed> {
-    let index = address.index.map_or(0, |(index, _)| index);
-    // Only the legacy encoding has the bits for register numbers from 8 on in a prefix of their own.
-    let numbers = [address.base, index, insn.op.memory_base().number(), insn.op.memory_index().number()];
-    let is_legacy = insn.op.encoding() == EncodingKind::Legacy;
-    if !is_laid_out(&insn.op) || (!is_legacy && numbers.iter().any(|number| *number >= 8)) {
+    // EVEX scales short displacements.
+    if !is_laid_out(&insn.op) || insn.op.encoding() == EncodingKind::EVEX {
         return None;
     }
     let tail_at = insn.bytes.len() - insn.immediate_len;
     let modrm_at = tail_at.checked_sub(insn.displacement_len + 2)?;
     let modrm = insn.bytes[modrm_at];
-    let rex_at = insn.bytes.iter().position(|byte| !is_legacy_prefix(*byte))?;
-    let has_rex = rex_at < modrm_at && insn.bytes[rex_at] & 0xf0 == 0x40;
+    let prefix_at = insn.bytes.iter().position(|byte| !is_legacy_prefix(*byte))?;
     if modrm & 7 != RSP as u8 || modrm >> 6 == 3 || !matches!(insn.displacement_len, 0 | 1 | 4) {
         return None;
     }
     let mut head = insn.bytes[..=modrm_at].to_vec();
     let mut modrm_at = modrm_at;
+    let index = address.index.map_or(0, |(index, _)| index);
     if address.index.is_some() && index == RSP {
         return None;
     }
+    // The fourth bit of the base's number, then that of the index's.
     let extension = (address.base >> 3 | (index >> 3) << 1) as u8;
-    if has_rex {
-        head[rex_at] = head[rex_at] & !0b11 | extension;
+    let prefix = head[prefix_at];
+    if insn.op.encoding() == EncodingKind::VEX {
+        // The prefix of three bytes has the bits inverted, that of two bytes has none of them.
+        match prefix {
+            0xc4 => head[prefix_at + 1] = head[prefix_at + 1] & !0x60 | (!extension & 0b11) << 5,
+            _ if extension != 0 => return None,
+            _ => {}
+        }
+    } else if prefix_at < modrm_at && prefix & 0xf0 == 0x40 {
+        head[prefix_at] = prefix & !0b11 | extension;
     } else if extension != 0 {
         // With a REX prefix the numbers of these registers mean others.
         let high_bytes = [Register::AH, Register::BH, Register::CH, Register::DH];
         if (0..insn.op.op_count()).any(|operand| high_bytes.contains(&insn.op.op_register(operand))) {
             return None;
         }
-        head.insert(rex_at, 0x40 | extension);
+        head.insert(prefix_at, 0x40 | extension);
         modrm_at += 1;
     }
     let base = (address.base & 7) as u8;
@@ -88,10 +94,9 @@ pub(crate) fn with_address(pool: &mut Pool, insn: &Insn, address: &Address) -> O
 /// Returns true if the bytes of an instruction are known to end in ModRM, SIB, displacement and immediate.
 fn is_laid_out(op: &Instruction) -> bool {
     match op.encoding() {
-        EncodingKind::Legacy => true,
+        EncodingKind::Legacy | EncodingKind::EVEX => true,
         // A fourth register is in a last byte that does not count as an immediate.
         EncodingKind::VEX => op.op_count() < 4 || op.op3_kind() != OpKind::Register,
-        // EVEX scales short displacements.
         _ => false,
     }
 }
