@@ -1,6 +1,7 @@
-//! [`CodeAllocator`]: a [`CodeMapping`] that modules share. It is handed out in chunks, which come back when their owner is dropped.
+//! [`CodeAllocator`]: divides one [`CodeMapping`] into chunks. A [`CodeRegion`] owns chunks and frees them together
+//! when it is dropped.
 //!
-//! Each maker of machine code has one allocator a process, and one [`CodeRegion`] of it for what it frees at once.
+//! Copy-and-patch and the compiler have one allocator per process each. Every module or linker has a region of its own.
 
 use std::io;
 use std::ops::Range;
@@ -12,25 +13,26 @@ use super::CodeMapping;
 #[derive(Debug)]
 pub struct CodeAllocator {
     mapping: CodeMapping,
-    /// Bytes of a chunk.
+    /// Bytes per chunk.
     chunk: usize,
-    /// Which chunks are taken.
+    /// For each chunk, true if a region owns it.
     taken: Mutex<Vec<bool>>,
 }
 
 impl CodeAllocator {
-    /// Makes an allocator for a mapping. `chunk` is what a region takes at a time, at least; a multiple of the size of a page.
+    /// Returns an allocator for `mapping`. A region takes at least `chunk` bytes at a time, a multiple of the page
+    /// size.
     pub fn new(mapping: CodeMapping, chunk: usize) -> CodeAllocator {
         let taken = Mutex::new(vec![false; mapping.size() / chunk]);
         CodeAllocator { mapping, chunk, taken }
     }
 
-    /// The mapping.
+    /// Returns the mapping that the chunks are parts of.
     pub fn mapping(&self) -> &CodeMapping {
         &self.mapping
     }
 
-    /// Returns true if code at this address belongs to the allocator. Takes no lock and allocates nothing.
+    /// Returns true if the address is in the mapping. Takes no lock and allocates nothing.
     pub fn contains(&self, address: usize) -> bool {
         address.wrapping_sub(self.mapping.base()) < self.mapping.size()
     }
@@ -40,13 +42,13 @@ impl CodeAllocator {
         CodeRegion { allocator: self, chunks: Vec::new(), free: 0..0 }
     }
 
-    /// Returns the number of chunks that regions have.
+    /// Returns the number of chunks that regions own.
     pub fn taken(&self) -> usize {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.iter().filter(|taken| **taken).count()
     }
 
-    /// Takes as many chunks as hold `size` bytes. Returns their positions in the mapping.
+    /// Takes neighbouring chunks for `size` bytes. Returns their range in the mapping.
     fn take(&self, size: usize) -> Option<Range<usize>> {
         let count = size.div_ceil(self.chunk).max(1);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,13 +57,13 @@ impl CodeAllocator {
         Some(first * self.chunk..(first + count) * self.chunk)
     }
 
-    fn give_back(&self, range: &Range<usize>) {
+    fn free(&self, range: &Range<usize>) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken[range.start / self.chunk..range.end / self.chunk].fill(false);
     }
 }
 
-/// Chunks of an allocator. The code in them must not be executed any more when this is dropped.
+/// Chunks of an allocator. No code in a region may run any more when it is dropped.
 #[derive(Debug)]
 pub struct CodeRegion {
     allocator: &'static CodeAllocator,
@@ -71,37 +73,37 @@ pub struct CodeRegion {
 }
 
 impl CodeRegion {
-    /// The allocator.
+    /// Returns the allocator of the chunks.
     pub fn allocator(&self) -> &'static CodeAllocator {
         self.allocator
     }
 
-    /// Positions of the chunks in the allocator's mapping.
+    /// Returns the ranges of the chunks, as offsets in the mapping.
     pub fn chunks(&self) -> &[Range<usize>] {
         &self.chunks
     }
 
-    /// Returns a position with `size` free bytes behind it, a multiple of `align`, from another chunk if need be. They stay free
-    /// until [`use_up_to`](CodeRegion::use_up_to) says otherwise.
+    /// Returns the offset, a multiple of `align`, of `size` free bytes, and takes further chunks if the last one has
+    /// too few. The bytes stay free until [`use_up_to`](CodeRegion::use_up_to) marks them as used.
     ///
     /// # Errors
-    /// If the allocator has no free chunks.
+    /// If the allocator has too few free chunks next to one another.
     pub fn find(&mut self, size: usize, align: usize) -> io::Result<usize> {
         let at = self.free.start.next_multiple_of(align);
         if !self.chunks.is_empty() && at <= self.free.end && self.free.end - at >= size {
             return Ok(at);
         }
-        // Chunks start at multiples of pages.
+        // Chunks start at multiples of the page size, which suits every alignment of code.
         let chunk = self.allocator.take(size).ok_or(io::ErrorKind::OutOfMemory)?;
         self.free = chunk.clone();
         self.chunks.push(chunk);
         Ok(self.free.start)
     }
 
-    /// Notes that all bytes before a position in the last chunk are in use.
+    /// Marks all bytes of the last chunk before the offset `end` as used.
     ///
     /// # Panics
-    /// If the position is not in the free part of the last chunk.
+    /// If the offset is not in the free part of the last chunk.
     pub fn use_up_to(&mut self, end: usize) {
         assert!(self.free.start <= end && end <= self.free.end, "only the last chunk has free bytes");
         self.free.start = end;
@@ -110,7 +112,7 @@ impl CodeRegion {
 
 impl Drop for CodeRegion {
     fn drop(&mut self) {
-        self.chunks.iter().for_each(|chunk| self.allocator.give_back(chunk));
+        self.chunks.iter().for_each(|chunk| self.allocator.free(chunk));
     }
 }
 
@@ -120,7 +122,7 @@ mod tests {
     use crate::sys::{Image, page_size};
 
     #[test]
-    fn regions_take_chunks_and_give_them_back() {
+    fn a_dropped_region_frees_its_chunks() {
         let image = Image::around(page_size as fn() -> usize as usize).unwrap();
         let chunk = page_size();
         let mapping = CodeMapping::near(image.all, 4 * chunk).unwrap();
@@ -135,7 +137,7 @@ mod tests {
         first.use_up_to(at + 10);
         assert_eq!(first.find(10, 16).unwrap(), at + 16);
         first.use_up_to(at + chunk);
-        assert_eq!(second.find(2 * chunk, 16).unwrap(), chunk, "chunks that follow one another");
+        assert_eq!(second.find(2 * chunk, 16).unwrap(), chunk, "neighbouring chunks");
         assert_eq!(first.find(1, 16).unwrap(), 3 * chunk);
         assert_eq!(first.chunks(), [0..chunk, 3 * chunk..4 * chunk]);
         assert_eq!(allocator.taken(), 4);
@@ -143,7 +145,7 @@ mod tests {
         drop(second);
         assert_eq!(allocator.taken(), 2);
         let mut third = allocator.region();
-        assert!(third.find(3 * chunk, 16).is_err(), "there is an end to it");
+        assert!(third.find(3 * chunk, 16).is_err(), "three neighbouring chunks are more than are free");
         assert_eq!(third.find(2 * chunk, 16).unwrap(), chunk);
     }
 }

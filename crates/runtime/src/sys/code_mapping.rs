@@ -1,81 +1,92 @@
-//! Memory for machine code that is written while other code of it runs: one set of pages mapped twice, once to write and
-//! once to execute, so that no address is ever both.
+//! Memory for machine code that is written while other code in it runs. One set of pages is mapped twice, once for
+//! writing and once for executing, so no address is ever both writable and executable.
 //!
-//! Comes in: an address to be near to, because code reaches the host's own code and data by 32-bit distances. Goes out:
-//! a [`CodeMapping`], or an error wherever the system refuses any part of it (no executable mappings, little address space,
-//! a limit on file sizes, another operating system): its users must do without.
+//! In: an address range to be near to, because code reaches the host's own code and data by 32-bit distances. Out: a
+//! [`CodeMapping`], or an error where the system refuses a part of it (no executable mappings, little address space, a
+//! limit on file sizes, another operating system).
 
 use std::io;
 use std::ops::Range;
 
-/// Address space for machine code, backed by pages as they are written.
+/// Address space for machine code. The system supplies pages as they are written.
 #[derive(Debug)]
 pub struct CodeMapping {
-    /// Where the code is executed.
+    /// Start of the executable view.
     execute: *mut u8,
-    /// Where it is written.
+    /// Start of the writable view.
     write: *mut u8,
     len: usize,
-    /// The process that may write: one forked off shares the pages.
+    /// Id of the process that may write. A forked process shares the pages.
     owner: u32,
 }
 
-// SAFETY: the addresses stay mapped as long as the value lives; who writes when is the contract of `write`.
+// SAFETY: both views stay mapped while the value lives, and no method touches their bytes but `write`, whose contract
+// excludes other users of those bytes.
 unsafe impl Send for CodeMapping {}
-// SAFETY: as above.
+// SAFETY: as for `Send`: shared references give no access to the bytes but through `write`.
 unsafe impl Sync for CodeMapping {}
 
 impl CodeMapping {
-    /// First address at which the code is executed.
+    /// Returns the first address of the executable view.
     pub fn base(&self) -> usize {
         self.execute.addr()
     }
 
-    /// Bytes of address space.
+    /// Returns the size of each view in bytes.
     pub fn size(&self) -> usize {
         self.len
     }
 
-    /// Where the bytes at a distance from [`base`](CodeMapping::base) are written, for a linker that writes by itself: what it
-    /// may write when is its affair. Fails in a process forked off the one that made the mapping.
+    /// Returns the address in the writable view of the byte at distance `at` from [`base`](CodeMapping::base), for a
+    /// linker that writes by itself. The linker decides when it may write there.
+    ///
+    /// # Errors
+    /// If this process was forked from the one that made the mapping.
+    ///
+    /// # Panics
+    /// If `at` is beyond the mapping.
     pub fn writable(&self, at: usize) -> io::Result<*mut u8> {
-        assert!(at <= self.len, "the place must be in the mapping");
+        assert!(at <= self.len, "the position must be in the mapping");
         if std::process::id() != self.owner {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
         }
         Ok(self.write.wrapping_add(at))
     }
 
-    /// Writes code at a distance from [`base`](CodeMapping::base). Fails in a process forked off the one that made the mapping.
+    /// Writes code at distance `at` from [`base`](CodeMapping::base).
+    ///
+    /// # Errors
+    /// If this process was forked from the one that made the mapping.
     ///
     /// # Panics
-    /// If the bytes do not fit behind `at`.
+    /// If the code does not fit between `at` and the end.
     ///
     /// # Safety
-    /// Nobody executes the bytes, or writes them, until this has returned.
+    /// No thread executes or writes these bytes until this returns.
     pub unsafe fn write(&self, at: usize, code: &[u8]) -> io::Result<()> {
         assert!(at <= self.len && code.len() <= self.len - at, "code must fit its mapping");
         if std::process::id() != self.owner {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
         }
-        // SAFETY: the range is inside the writable mapping; by the contract nothing else uses it now.
+        // SAFETY: the range is inside the writable mapping, and no other thread uses its bytes until this returns, as
+        // the caller promises.
         unsafe { self.write.add(at).copy_from_nonoverlapping(code.as_ptr(), code.len()) };
         Ok(())
     }
 }
 
-/// Where a program or library was loaded.
+/// Address ranges of a loaded program or library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// All of its code and data.
+    /// The code and data.
     pub all: Range<usize>,
-    /// The code around the address that was asked for: mapped, readable and executable.
+    /// The readable and executable segment around the address that was asked for.
     pub code: Range<usize>,
 }
 
 #[cfg(not(target_os = "linux"))]
 impl CodeMapping {
-    /// Refused on this system.
+    /// Returns an error: not implemented for this system.
     pub fn near(_range: Range<usize>, _len: usize) -> io::Result<CodeMapping> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
@@ -83,7 +94,7 @@ impl CodeMapping {
 
 #[cfg(not(target_os = "linux"))]
 impl Image {
-    /// Not known on this system.
+    /// Returns `None`: not implemented for this system.
     pub fn around(_code: usize) -> Option<Image> {
         None
     }
@@ -99,22 +110,23 @@ mod linux {
     use super::{CodeMapping, Image};
     use crate::sys::page_size;
 
-    /// How far code reaches, less some room for what lies at the ends.
+    /// Largest distance in code, a little below that of a 32-bit offset because an access may reach beyond its address.
     const REACH: usize = (1 << 31) - (1 << 24);
-    /// Distance between the places that are tried.
+    /// Distance between the addresses that are tried.
     const STEP: usize = 16 << 20;
 
     impl CodeMapping {
-        /// `len` bytes from each of which every address of `range` can be reached by a 32-bit distance, and back.
+        /// Maps `len` bytes of which each can reach every address of `range`, and be reached from it, by a 32-bit
+        /// distance.
         pub fn near(range: Range<usize>, len: usize) -> io::Result<CodeMapping> {
             let len = len.next_multiple_of(page_size());
             let file = file(len)?;
             let write = map(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, 0, &file)?;
-            // Mappings of two lengths, and the program, are thus not a multiple of a large power of two apart. Branch predictors
-            // take branches for one another whose addresses differ in high bits only: two mappings of which one was 64 MiB
-            // from the other, each with code at its start, made calls between them three times as slow.
+            // The skew keeps mappings of two lengths, and the program, from being a multiple of a large power of two
+            // apart. Branch predictors confuse branches whose addresses differ in high bits only: two mappings 64 MiB
+            // apart, each with code at its start, made calls between them three times as slow.
             let skew = len / 13;
-            // Below first: above lies the heap, which wants to grow.
+            // Addresses below come first: the heap grows above.
             let below = (1..REACH / STEP).map_while(|n| range.start.checked_sub(n * STEP + len + skew));
             let above = (1..REACH / STEP).map_while(|n| range.end.checked_add(n * STEP + skew));
             let reaches = |&at: &usize| at != 0 && range.end.max(at + len) - range.start.min(at) <= REACH;
@@ -122,14 +134,14 @@ mod linux {
             let execute = places.map(|at| at & !(page_size() - 1)).find_map(|at| {
                 let protection = libc::PROT_READ | libc::PROT_EXEC;
                 match map(ptr::without_provenance_mut(at), len, protection, libc::MAP_FIXED_NOREPLACE, &file) {
-                    // A kernel that does not know the flag takes the address as a hint.
+                    // Linux before 4.17 ignores MAP_FIXED_NOREPLACE and takes the address as a hint. See mmap(2).
                     Ok(base) if base.addr() != at => {
                         unmap(base, len);
                         None
                     }
                     Ok(base) => Some(Ok(base)),
                     Err(error) if error.raw_os_error() == Some(libc::EEXIST) => None,
-                    // The lowest addresses of all are nobody's.
+                    // The lowest addresses cannot be mapped: `vm.mmap_min_addr`.
                     Err(error) if error.raw_os_error() == Some(libc::EPERM) && at < 1 << 20 => None,
                     Err(error) => Some(Err(error)),
                 }
@@ -144,22 +156,23 @@ mod linux {
         }
     }
 
-    /// A nameless file of that length, empty of pages.
+    /// Creates an anonymous file of `len` bytes without pages:
+    /// [memfd_create(2)](https://man7.org/linux/man-pages/man2/memfd_create.2.html).
     fn file(len: usize) -> io::Result<OwnedFd> {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: asks only.
+        // SAFETY: getrlimit only writes the result, to a live variable.
         let asked = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
         if asked != 0 || limit.rlim_cur < len as libc::rlim_t {
-            // To try would bring the process a signal.
+            // ftruncate beyond the limit would send the process SIGXFSZ.
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }
         let create = |flags| {
             // SAFETY: the name is a C string; the result is checked.
             let fd = unsafe { libc::memfd_create(c"wasmr code".as_ptr(), flags) };
-            // SAFETY: not negative, so it is an open descriptor that nobody else has.
+            // SAFETY: the descriptor is open, as it is not negative, and no one else owns it, as it is new.
             (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) }).ok_or_else(io::Error::last_os_error)
         };
-        // The seal says that nobody will start the file as a program. Older kernels do not know it.
+        // The seal promises that the file is never started as a program. Kernels before Linux 6.3 refuse the flag.
         let file = create(libc::MFD_CLOEXEC | libc::MFD_NOEXEC_SEAL).or_else(|_| create(libc::MFD_CLOEXEC))?;
         // SAFETY: the descriptor is open.
         let result = unsafe { libc::ftruncate(file.as_raw_fd(), len as libc::off_t) };
@@ -167,21 +180,24 @@ mod linux {
     }
 
     fn map(at: *mut u8, len: usize, protection: c_int, flags: c_int, file: &OwnedFd) -> io::Result<*mut u8> {
-        // SAFETY: a mapping where nothing is mapped yet touches nothing that exists.
+        // SAFETY: the system chooses the address, or MAP_FIXED_NOREPLACE excludes replacing a mapping, so that no
+        // existing memory changes.
         let base = unsafe { libc::mmap(at.cast(), len, protection, libc::MAP_SHARED | flags, file.as_raw_fd(), 0) };
         if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(base.cast()) }
     }
 
     fn unmap(base: *mut u8, len: usize) {
-        // SAFETY: the range was mapped by `map`, and nobody has been given its address.
+        // SAFETY: `map` returned this range. Its callers unmap it before they give the address away, or in `drop`, when
+        // no code of it is in use any more.
         unsafe { libc::munmap(base.cast(), len) };
     }
 
     impl Image {
-        /// The program or library that has code at an address.
+        /// Returns the program or library that has code at `code`.
         pub fn around(code: usize) -> Option<Image> {
             let mut search = Search { code, found: None };
-            // SAFETY: `look` is called before this returns, with a pointer to `search`.
+            // SAFETY: dl_iterate_phdr calls `look` only before it returns, and passes it the pointer to `search`, which
+            // lives until then.
             unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut search).cast()) };
             search.found
         }
@@ -192,14 +208,16 @@ mod linux {
         found: Option<Image>,
     }
 
-    /// Looks at one program or library; ends the search by something else than 0.
+    /// Examines one program or library. Returns 1, which ends the search, if the code is in it, else 0. See
+    /// [dl_iterate_phdr(3)](https://man7.org/linux/man-pages/man3/dl_iterate_phdr.3.html).
     unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _size: usize, search: *mut c_void) -> c_int {
-        // SAFETY: the loader passes a valid description, and `search` is what `around` gave it.
+        // SAFETY: the loader passes a valid description. `search` points to the `Search` of `around`, which is not
+        // otherwise used meanwhile.
         let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
         if info.dlpi_phdr.is_null() {
             return 0;
         }
-        // SAFETY: the description has as many headers as it says, which stay as long as what it describes.
+        // SAFETY: `dlpi_phdr` points to `dlpi_phnum` headers, which stay while the program or library is loaded.
         let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
         let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD).map(|header| {
             let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
@@ -247,7 +265,7 @@ mod linux {
         }
 
         #[test]
-        fn what_is_executed_cannot_be_written_there() {
+        fn the_executable_view_is_not_writable() {
             let mapping = CodeMapping::near(here()..here() + 1, 1 << 16).unwrap();
             let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
             let rights = |address: usize| {
@@ -266,11 +284,11 @@ mod linux {
             assert!(image.all.contains(&(&raw const DATA).addr()) && !image.code.contains(&(&raw const DATA).addr()));
             assert_eq!(Image::around(8), None);
             let local = 0u8;
-            assert_eq!(Image::around((&raw const local).addr()), None, "the stack is nobody's code");
+            assert_eq!(Image::around((&raw const local).addr()), None, "the stack belongs to no image");
         }
 
         #[test]
-        fn no_place_is_an_error() {
+        fn a_mapping_that_fits_nowhere_is_an_error() {
             assert!(CodeMapping::near(here()..here() + 1, 1 << 33).is_err());
         }
     }

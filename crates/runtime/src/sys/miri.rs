@@ -1,8 +1,8 @@
-//! Pages for [Miri](https://github.com/rust-lang/miri), which interprets the tests of this crate and has no `mprotect`: plain
-//! allocations in the place of mappings, all of which may always be accessed.
+//! Pages for [Miri](https://github.com/rust-lang/miri), which interprets the tests of this crate and has no `mprotect`.
+//! Plain allocations, always accessible, replace mappings.
 //!
-//! Only built by `scripts/miri.sh`. The functions are those of the file for Unix, with the same contracts; there is no address
-//! space without memory behind it, and so no guarded memory.
+//! Only built by `scripts/miri.sh`. The functions have the contracts of those in `unix.rs`. Address space always has
+//! memory, so that no memory is guard-paged.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::io;
@@ -11,19 +11,20 @@ use std::ptr::NonNull;
 
 const PAGE: usize = 4096;
 
-/// Bytes of the largest mapping. Miri keeps three times as many for each.
+/// Bytes of the largest mapping. Miri uses three times as much for each.
 const LARGEST: usize = 64 << 20;
 
-/// Memory obtained from the allocator, returned on drop.
+/// Memory of the allocator, freed on drop.
 #[derive(Debug)]
 pub struct Mapping {
     base: NonNull<u8>,
     len: usize,
 }
 
-// SAFETY: a mapping is plain memory that the value owns; who may touch its contents is the business of its user.
+// SAFETY: a mapping is plain memory that the value owns. Its bytes are reached through raw pointers only, whose users
+// answer for races.
 unsafe impl Send for Mapping {}
-// SAFETY: as above; no method writes through a shared reference.
+// SAFETY: as for `Send`; no method writes through a shared reference.
 unsafe impl Sync for Mapping {}
 
 /// Returns the page size.
@@ -31,10 +32,10 @@ pub fn page_size() -> usize {
     PAGE
 }
 
-/// Does nothing: priorities are the system's.
+/// Does nothing: Miri has no thread priorities.
 pub fn lower_priority() {}
 
-/// Returns true: no mapping is kept, so that each use after its owner's end is seen.
+/// Returns true. No mapping is kept, so that Miri detects each use after the owner's end.
 pub fn address_space_is_limited() -> bool {
     true
 }
@@ -53,22 +54,22 @@ impl Mapping {
         Ok(Mapping { base: base.ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?, len })
     }
 
-    /// First byte.
+    /// Returns the first byte.
     pub fn base(&self) -> NonNull<u8> {
         self.base
     }
 
-    /// Size in bytes, a multiple of the page size and not 0.
+    /// Returns the size in bytes, a multiple of the page size and not 0.
     pub fn size(&self) -> usize {
         self.len
     }
 
-    /// Checks that the range is one of pages of the mapping.
+    /// Checks that the range consists of pages of the mapping.
     pub fn make_accessible(&mut self, start: usize, len: usize) -> io::Result<()> {
         self.check_pages(start, len)
     }
 
-    /// Checks that the range is one of pages of the mapping.
+    /// Checks that the range consists of pages of the mapping.
     pub fn make_inaccessible(&mut self, start: usize, len: usize) -> io::Result<()> {
         self.check_pages(start, len)
     }
@@ -81,22 +82,25 @@ impl Mapping {
     /// Makes the bytes of `range` zero.
     ///
     /// # Safety
-    /// Nobody has a reference to them.
+    /// No reference to the bytes exists.
     pub unsafe fn clear(&mut self, range: Range<usize>) {
         assert!(range.start <= range.end && range.end <= self.len, "the range must be in the mapping");
-        // SAFETY: inside the mapping; the borrow is exclusive.
+        // SAFETY: the assertion keeps the range inside the mapping, and no reference to it exists, as the caller
+        // promises.
         unsafe { self.base.add(range.start).write_bytes(0, range.len()) };
     }
 
     /// Makes the pages of `range` zero.
     pub fn discard(&mut self, range: Range<usize>) -> io::Result<()> {
         self.check_pages(range.start, range.len())?;
-        // SAFETY: inside the mapping; the borrow is exclusive.
+        // SAFETY: `check_pages` found the range inside the mapping, and the exclusive borrow leaves no reference to its
+        // bytes.
         unsafe { self.clear(range) };
         Ok(())
     }
 
-    /// Enlarges the mapping, keeping its contents and zeroing the rest. It moves, so that pointers to the old place are seen.
+    /// Enlarges the mapping, keeps its contents and zeroes the rest. It always moves, so that Miri detects pointers to
+    /// the old place.
     pub fn enlarge(&mut self, len: usize) -> io::Result<()> {
         if len > self.len {
             let new = Mapping::allocate(len)?;
@@ -110,7 +114,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: allocated with this layout, and its owner is going away.
+        // SAFETY: `base` was allocated with this layout, and the value that owns it is being dropped.
         unsafe { dealloc(self.base.as_ptr(), layout(self.len)) };
     }
 }

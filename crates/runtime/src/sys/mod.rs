@@ -1,23 +1,23 @@
-//! The operating system, as the runtime needs it: address space, pages of stacks and of code, hardware faults, and the signal
-//! that stops machine code.
+//! The operating system: address space, pages of stacks and of code, hardware faults, and the signal that stops
+//! compiled code.
 //!
-//! The only place of `mmap`, `mprotect`, `sigaction` and of `cfg(target_os)` in this crate.
+//! No other folder of this crate names `mmap`, `mprotect`, `sigaction` or `cfg(target_os)`.
 //!
 //! - [`Mapping`]: pages owned by the runtime, unmapped on drop.
-//! - [`Reservation`]: address space behind a guarded memory, known to [`is_guarded_address`] as long as it lives.
-//! - [`StackPages`]: where a stack is. These and the reservations are kept for the next store when one is dropped.
+//! - [`Reservation`]: address space of a guard-paged memory, known to [`is_guarded_address`] while it lives.
+//! - [`StackPages`]: the pages of a stack. Dropped stacks and reservations are kept for the next store.
 //! - [`CodeMapping`]: pages mapped once for writing machine code and once for executing it. [`CodeAllocator`] divides one among
 //!   [`CodeRegion`]s.
-//! - [`for_each_word`]: what is on a stack, for the collector.
+//! - [`for_each_word`]: reads a stack word by word, for the collector.
 //! - [`lower_priority`]: the background priority of compiler threads.
-//! - [`mod@preempt`]: stops machine code from another thread.
-//! - [`landing`]: the registers with which code goes on after a fault or such a signal.
-//! - [`install_fault_handler`]: turns a fault at a known code address into a jump; every other fault stays what it was.
+//! - [`mod@preempt`]: stops compiled code from another thread.
+//! - [`landing`]: the registers at a landing pad, the code that continues after a fault or such a signal.
+//! - [`install_fault_handler`]: turns a fault at a known code address into a jump. Every other fault keeps its effect.
 //!
 //! # Why a fault is judged twice
-//! The handler itself asks only whether the *code* address is one of ours. Whether the *data* address belongs to a
-//! linear memory is asked by the code that it lands in, in ordinary context, with [`is_guarded_address`]; if it does
-//! not, that code must not call it a trap.
+//! The signal handler checks only the *code* address. The landing pad, in ordinary context, checks with
+//! [`is_guarded_address`] that the *data* address belongs to a linear memory. If it does not, the landing pad must not
+//! call the fault a trap.
 
 #[cfg(not(unix))]
 compile_error!(

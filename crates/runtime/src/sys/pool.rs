@@ -1,14 +1,14 @@
-//! A few things that are dear to make, kept for whoever needs one like them next.
+//! A pool of a few values that are expensive to make, for the next user.
 //!
-//! Comes in: what its owner has let go and made as good as new, *before* it comes here: a pool never holds a guest's bytes.
-//! Goes out: each of them once.
+//! In: values that their owner no longer uses and has restored to the state of new ones *before* it puts them here. A
+//! pool never contains a guest's bytes. Out: each value once.
 //!
-//! Nobody ever waits here. A place in which somebody is busy is passed by, as if it were empty or taken: so a process
-//! forked off while another thread was in one loses that place and nothing else, and many threads do not queue.
+//! No thread ever waits for a pool. It skips a place that another thread is using, as if that were empty or taken. A
+//! process forked while another thread was at a place loses that place and nothing else, and many threads do not queue.
 
 use std::sync::{Mutex, MutexGuard};
 
-/// How many of one kind are kept at most.
+/// Values of one type that are kept at most.
 pub(super) const PLACES: usize = 8;
 
 /// Up to [`PLACES`] values.
@@ -18,7 +18,7 @@ pub(super) struct Pool<T> {
 }
 
 impl<T> Pool<T> {
-    /// An empty one, which needs nothing at run time.
+    /// Returns an empty pool. Needs no initialisation at run time.
     pub(super) const fn new() -> Pool<T> {
         Pool { places: [const { Mutex::new(None) }; PLACES] }
     }
@@ -27,12 +27,12 @@ impl<T> Pool<T> {
         self.places.iter().filter_map(|place| place.try_lock().ok())
     }
 
-    /// Takes out one that fits.
+    /// Takes out a value for which `fits` returns true.
     pub(super) fn take(&self, fits: impl Fn(&T) -> bool) -> Option<T> {
         self.free_places().find_map(|mut place| place.take_if(|kept| fits(kept)))
     }
 
-    /// Keeps `value`, in place of one that is not `like` it if there is no room otherwise. Gives back what is not kept.
+    /// Keeps `value`. In a full pool it replaces a value that is not `like` it. Returns the value that is not kept.
     pub(super) fn put(&self, value: T, like: impl Fn(&T) -> bool) -> Option<T> {
         if let Some(mut place) = self.free_places().find(|place| place.is_none()) {
             *place = Some(value);
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_comes_out_once_and_only_what_fits() {
+    fn each_value_comes_out_once_and_only_if_it_fits() {
         let pool = Pool::new();
         assert_eq!(pool.put(1, |_| true), None);
         assert_eq!(pool.put(2, |_| true), None);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_one_keeps_the_newest_kind() {
+    fn a_full_pool_keeps_the_newest_kind() {
         let pool = Pool::new();
         let alike = |a: i32| move |&b: &i32| a % 2 == b % 2;
         for value in 0..PLACES as i32 {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_busy_place() {
+    fn no_thread_waits_for_a_busy_place() {
         let pool = Pool::new();
         let busy = pool.places[0].lock().unwrap();
         assert_eq!(pool.put(5, |_| true), None);

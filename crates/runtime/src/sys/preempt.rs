@@ -1,20 +1,23 @@
-//! Stopping machine code that polls nothing: a signal to the thread that executes it.
+//! Signal-based preemption: stops compiled code, which polls nothing, by a signal to its thread. Go does the same
+//! (Clements 2019, see `docs/glossary.md`).
 //!
-//! Code of a compiling tier asks nobody whether it may go on; in a short loop the question costs more than the work. Instead
-//! [`preempt`] sends `SIGURG`, which nobody misses who does not wait for it, to the thread. If the signal finds the thread
-//! in code for which the tier named a landing, and its guest was asked to stop (what stands for the guest is the caller's matter), execution goes on at the landing: what fault
-//! handling does with a fault, done with an arbitrary instruction. Found anywhere else, the signal does nothing; so whoever
-//! sends it must do so again until the guest has ended.
+//! A poll in a short loop costs more than the work. Instead, [`preempt`] sends `SIGURG` to the thread. Its default
+//! action is to ignore it, and programs that use it must expect spurious ones. If the signal interrupts code for which
+//! the tier has a landing pad, and the guest was asked to stop, execution continues at the landing pad: as after a
+//! fault, but at an arbitrary instruction. Otherwise the signal does nothing, so the sender repeats it until the guest
+//! has ended.
 //!
 //! # Invariants
-//! The handler reads an atomic and a thread-local word that needs no set-up, and calls nothing but `is_wanted` and `sites`.
+//! The handler reads an atomic and a thread-local word that needs no initialisation. It calls nothing but `is_wanted`
+//! and `sites`.
 
 use std::ffi::c_void;
 
-/// Whether the guest that a thread runs, by the word that was noted for it ([`enter`]), was asked to stop. Called in a signal handler.
+/// Returns true if the guest that the thread runs was asked to stop. The argument is the word that [`enter`] was given
+/// for it. Called in a signal handler.
 pub type IsWanted = fn(*mut c_void) -> bool;
 
-/// A landing for a code address, if it is one at which code may be stopped. Called in a signal handler.
+/// Returns the landing pad for a code address at which code may be stopped, else `None`. Called in a signal handler.
 pub type Sites = fn(usize) -> Option<usize>;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -27,31 +30,31 @@ pub use without::{enter, install_preemption, leave, preempt, running, thread_id}
 mod without {
     use super::{IsWanted, Sites, c_void};
 
-    /// Notes nothing: there is no code to stop.
+    /// Records nothing: there is no code to stop.
     pub fn enter(_guest: *mut c_void) -> *mut c_void {
         std::ptr::null_mut()
     }
 
-    /// Notes nothing.
+    /// Does nothing.
     pub fn leave(_outer: *mut c_void) {}
 
-    /// None is known.
+    /// Returns null: no guest is recorded.
     pub fn running() -> *mut c_void {
         std::ptr::null_mut()
     }
 
-    /// Threads need no names here.
+    /// Returns 0: no thread is ever signalled.
     pub fn thread_id() -> i32 {
         0
     }
 
-    /// Does nothing on this host.
+    /// Does nothing: there is no code to stop.
     pub fn preempt(_thread: i32) {}
 
-    /// Does nothing on this host.
+    /// Does nothing: there is no code to stop.
     ///
     /// # Safety
-    /// None needed here; the other hosts' version has a contract.
+    /// No requirement here. The version for other hosts has some.
     pub unsafe fn install_preemption(_is_wanted: IsWanted, _sites: Sites) {}
 }
 
@@ -70,73 +73,76 @@ mod linux_x86_64 {
     const SIGNAL: c_int = libc::SIGURG;
 
     thread_local! {
-        /// What stands for the guest that the thread runs, the innermost if several; null if none.
+        /// The word given to [`enter`] for the guest that the thread runs, the innermost if several; null if none.
         static RUNNING: Cell<*mut c_void> = const { Cell::new(ptr::null_mut()) };
-        /// The kernel's number of the thread, 0 while nobody asked.
+        /// The kernel's id of the thread, 0 before the first call of [`thread_id`].
         static THREAD: Cell<i32> = const { Cell::new(0) };
     }
 
-    /// The installed [`IsWanted`] as a data pointer, there before the handler is.
+    /// The installed [`IsWanted`] as a data pointer, stored before the handler is installed.
     static IS_WANTED: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
     /// The installed [`Sites`] as a data pointer.
     static SITES: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
-    /// What handled the signal before us.
+    /// Previous action of [`SIGNAL`].
     static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 
-    /// Notes that the thread runs a guest from now on, for which `guest` stands. Returns what [`leave`] wants.
+    /// Records that the thread runs a guest, known by the word `guest`. Returns the argument for [`leave`].
     pub fn enter(guest: *mut c_void) -> *mut c_void {
         RUNNING.replace(guest)
     }
 
-    /// Notes that it does so no more.
+    /// Records that the guest of the last [`enter`] has ended.
     pub fn leave(outer: *mut c_void) {
         RUNNING.set(outer);
     }
 
-    /// Returns what stands for the guest that the thread runs, null if none.
+    /// Returns the word given to [`enter`] for the guest that the thread runs, null if none.
     pub fn running() -> *mut c_void {
         RUNNING.get()
     }
 
-    /// What [`preempt`] calls this thread; never 0.
+    /// Returns the id of this thread for [`preempt`]; never 0.
     pub fn thread_id() -> i32 {
         let known = THREAD.get();
         if known != 0 {
             return known;
         }
-        // SAFETY: no preconditions.
+        // SAFETY: gettid has no preconditions.
         let id = unsafe { libc::gettid() };
         THREAD.set(id);
         id
     }
 
-    /// Sends the signal to a thread of this process; nothing if it is gone.
+    /// Sends the signal to a thread of this process. Does nothing if the thread has ended.
     pub fn preempt(thread: i32) {
         if SITES.load(Ordering::Acquire).is_null() {
             return;
         }
-        // SAFETY: no preconditions: a number that is no thread's of this process is refused, and any thread of it has our handler.
+        // SAFETY: [tgkill(2)](https://man7.org/linux/man-pages/man2/tgkill.2.html) refuses an id that is no thread's of
+        // this process. Every thread of the process has our handler, since `SITES` is set.
         unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, SIGNAL) };
     }
 
-    /// Lets guests that were asked to stop be stopped at the code addresses for which `sites` names a landing, which gets the
-    /// code address as [`landing`] says. Calling it again does nothing.
+    /// Allows guests to be stopped at the code addresses for which `sites` returns a landing pad. The landing pad gets
+    /// the code address as [`landing`] defines. Further calls do nothing.
     ///
     /// # Safety
-    /// Both must be callable in a signal handler, and each landing able to go on with the registers and stack of the code
-    /// address that it was named for.
+    /// Both must be callable in a signal handler. Each landing pad must be able to continue with the registers and
+    /// stack of the code address for which it is returned.
     pub unsafe fn install_preemption(is_wanted: IsWanted, sites: Sites) {
         PREVIOUS.get_or_init(|| {
             IS_WANTED.store(is_wanted as *mut (), Ordering::Release);
             SITES.store(sites as *mut (), Ordering::Release);
-            // SAFETY: all zero is a valid sigaction; the handler has the signature that SA_SIGINFO promises.
+            // SAFETY: all zero is a valid sigaction. `handle` has the signature that SA_SIGINFO requires, and calls
+            // nothing but `is_wanted` and `sites`, which the caller promises to be callable in a handler.
             unsafe {
                 let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
                 let mut previous: libc::sigaction = MaybeUninit::zeroed().assume_init();
                 action.sa_sigaction = handle as *const () as usize;
-                // The handler may end by sigreturn to a landing, from which the signal must again reach us.
+                // SA_NODEFER: the handler may return to a landing pad, at which the signal must reach the handler
+                // again.
                 action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART | libc::SA_NODEFER;
                 libc::sigemptyset(&mut action.sa_mask);
                 libc::sigaction(SIGNAL, &action, &mut previous);
@@ -147,8 +153,8 @@ mod linux_x86_64 {
 
     extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
         let guest = RUNNING.get();
-        // SAFETY: what is stored are functions of these types, before the handler is installed. The kernel passes a valid
-        // ucontext to a SA_SIGINFO handler, ours alone until it returns.
+        // SAFETY: the stored pointers are functions of these types, or null before they are stored. The kernel passes a
+        // valid ucontext to a SA_SIGINFO handler, which no one else uses until it returns.
         unsafe {
             let is_wanted = IS_WANTED.load(Ordering::Acquire);
             if !guest.is_null() && !is_wanted.is_null() && transmute::<*mut (), IsWanted>(is_wanted)(guest) {
@@ -158,7 +164,7 @@ mod linux_x86_64 {
                     let pc = registers[libc::REG_RIP as usize];
                     let sites: Sites = transmute(sites);
                     if let Some(target) = sites(pc as usize) {
-                        landing::go_on(registers, target, None);
+                        landing::continue_at(registers, target, None);
                     }
                 }
                 return;

@@ -1,19 +1,20 @@
-//! Address space behind guarded memories: made, known by address while it is in use, and kept for the next memory.
+//! Address space of guard-paged memories: mapped, registered by address while in use, and kept for the next memory.
 //!
-//! Comes in: how much a memory needs at once, and how much around it must stay inaccessible. Goes out: a [`Reservation`];
-//! [`is_guarded_address`] tells the addresses of those that are in use from all others.
+//! In: the size of a memory, and the size of the inaccessible space around it. Out: a [`Reservation`].
+//! [`is_guarded_address`] distinguishes the addresses of reservations in use from all others.
 //!
 //! # Kept for the next one
-//! To map, protect, touch and unmap such a space takes longer than to instantiate a small module, so up to
-//! [`PLACES`](super::pool::PLACES) of them outlive their users. Invariants:
+//! Mapping, protecting, touching and unmapping such a space takes longer than instantiating a small module. So up to
+//! [`PLACES`](super::pool::PLACES) spaces outlive their users. Invariants:
 //!
-//! - All bytes of a kept space are zero, and nobody knows its address.
-//! - All beyond what its next user asks for is inaccessible again before he gets it. (What the last one had is not taken
-//!   from it before that: the next often wants just as much.)
-//! - At most [`RESIDENT`] bytes of each are in memory. Up to that size a memory is cleared where it is; all pages of a larger
-//!   one go back to the system; one larger than [`LARGEST`] is not kept, for it cost more to fill than to map.
-//! - None is kept if the process has a limit of address space.
-//! - It is no guarded memory meanwhile: its addresses are nobody's.
+//! - All bytes of a kept space are zero, and no pointer to it exists outside of the pool.
+//! - Before the next user gets a space, all of it beyond the requested size becomes inaccessible again. It keeps the
+//!   accessible bytes of the last user until then, because the next one often wants the same size.
+//! - At most [`RESIDENT`] bytes of each are in memory. A memory up to that size is cleared in place. All pages of a
+//!   larger one go back to the system. One larger than [`LARGEST`] is not kept, because filling it cost more than
+//!   mapping it.
+//! - None is kept if the process has a limit of address space (`RLIMIT_AS`).
+//! - The addresses of a kept space count as no memory's.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -23,29 +24,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::pool::Pool;
 use super::unix::{Mapping, address_space_is_limited};
 
-/// Bytes that a kept space may have in memory.
+/// Bytes of a kept space that may be in memory.
 pub(super) const RESIDENT: usize = 128 << 10;
 
 /// Accessible bytes of the largest space that is kept.
 pub(super) const LARGEST: usize = 16 << 20;
 
-/// How many guarded memories a process may have at once. More would not fit into 47 bits of address space.
+/// Guard-paged memories that a process may have at once. More would not fit into 47 bits of address space.
 const MAX_RESERVATIONS: usize = 16_384;
 
-/// First and one past the last address of every reservation in use; 0, 0 where there is none. Written under no lock: a
-/// place is claimed by swapping its end from 0 to 1, which no address equals.
+/// First address and end of every reservation in use; 0, 0 in a free place. Written without a lock: a thread claims a
+/// place by changing its end from 0 to 1, which is no reservation's end.
 static RESERVATIONS: [(AtomicUsize, AtomicUsize); MAX_RESERVATIONS] =
     [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; MAX_RESERVATIONS];
 
-/// Places of [`RESERVATIONS`] that were ever used.
+/// Number of places at the front of [`RESERVATIONS`] that were ever used.
 static RESERVATIONS_USED: AtomicUsize = AtomicUsize::new(0);
 
-/// The end in a claimed place whose range is not known now.
+/// The end in a claimed place while its range is not set.
 const CLAIMED: usize = 1;
 
 static KEPT: Pool<Space> = Pool::new();
 
-/// Address space behind one guarded memory: inaccessible bytes in front, then the memory, then the guard.
+/// Address space of one guard-paged memory: inaccessible bytes in front, then the memory, then inaccessible bytes
+/// again.
 #[derive(Debug)]
 pub struct Reservation(ManuallyDrop<Space>);
 
@@ -57,15 +59,15 @@ struct Space {
     front: usize,
     /// Bytes of the memory.
     accessible: usize,
-    /// Its place in [`RESERVATIONS`].
+    /// Index in [`RESERVATIONS`].
     place: usize,
-    /// Whether it was kept before.
+    /// True if the space was in the pool before.
     was_kept: bool,
 }
 
 impl Reservation {
-    /// Reserves `front + len` bytes. The memory begins behind the first `front`, and has `accessible` zeroed bytes now. All
-    /// are multiples of the page size.
+    /// Reserves `front + len` bytes. The memory begins after the first `front` bytes, and its first `accessible` bytes
+    /// are readable, writable and zero. All sizes are multiples of the page size.
     pub fn new(front: usize, len: usize, accessible: usize) -> io::Result<Reservation> {
         let space = match Space::kept(front, len, accessible) {
             Some(space) => space,
@@ -81,14 +83,16 @@ impl Reservation {
         Ok(Reservation(ManuallyDrop::new(space)))
     }
 
-    /// First byte of the memory.
+    /// Returns the first byte of the memory.
     pub fn base(&self) -> NonNull<u8> {
-        // SAFETY: `front` is at most the length of the mapping.
+        // SAFETY: `front` is at most the length of the mapping: `Space::map` and `Space::kept` make it `front + len`.
         unsafe { self.0.mapping.base().add(self.0.front) }
     }
 
-    /// Makes the first `len` bytes of the memory readable and writable, no fewer than there are already. Those that were not
-    /// before are zero.
+    /// Makes the first `len` bytes of the memory readable and writable. Bytes that were not before are zero.
+    ///
+    /// # Errors
+    /// If `len` is less than the accessible size or more than the reserved size, or the system refuses.
     pub fn enlarge(&mut self, len: usize) -> io::Result<()> {
         if len < self.0.accessible {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
@@ -99,7 +103,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        // SAFETY: taken once, as the value is going away.
+        // SAFETY: taken once, in `drop`, and the field is not used afterwards.
         let mut space = unsafe { ManuallyDrop::take(&mut self.0) };
         RESERVATIONS[space.place].0.store(0, Ordering::Release);
         RESERVATIONS[space.place].1.store(CLAIMED, Ordering::Release);
@@ -120,7 +124,7 @@ impl Space {
         let mut space = KEPT
             .take(|kept| kept.is_like(front, size) && kept.accessible == accessible)
             .or_else(|| KEPT.take(|kept| kept.is_like(front, size)))?;
-        // If the system refuses, there is nothing to be had from this one.
+        // If the system refuses, this space is dropped and the caller maps a new one.
         space.set_accessible(accessible).ok()?;
         Some(space)
     }
@@ -134,12 +138,12 @@ impl Space {
                 end.load(Ordering::Relaxed) == 0
                     && end.compare_exchange(0, CLAIMED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
             })
-            .ok_or_else(|| io::Error::other("too many guarded memories in this process"))?;
+            .ok_or_else(|| io::Error::other("too many guard-paged memories in this process"))?;
         RESERVATIONS_USED.fetch_max(place + 1, Ordering::AcqRel);
         Ok(Space { mapping, front, accessible: 0, place, was_kept: false })
     }
 
-    /// Makes just the first `len` bytes of the memory accessible.
+    /// Makes exactly the first `len` bytes of the memory accessible.
     fn set_accessible(&mut self, len: usize) -> io::Result<()> {
         let (before, most) = (self.accessible, self.mapping.size() - self.front);
         if len > most {
@@ -154,14 +158,15 @@ impl Space {
         Ok(())
     }
 
-    /// Makes all bytes zero, in a way that leaves few of them in memory. An error if it should not, or cannot, be kept.
+    /// Makes all bytes zero and leaves few of them in memory. Returns an error if the space should not, or cannot, be
+    /// kept.
     fn make_fresh(&mut self) -> io::Result<()> {
         if self.accessible > LARGEST || (!self.was_kept && address_space_is_limited()) {
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));
         }
         let memory = self.front..self.front + self.accessible;
         if self.accessible <= RESIDENT {
-            // SAFETY: just these bytes are accessible.
+            // SAFETY: exactly the bytes of `memory` are accessible: `set_accessible` alone changes `accessible`.
             unsafe { self.mapping.clear(memory) };
         } else {
             self.mapping.discard(memory)?;
@@ -177,7 +182,7 @@ impl Drop for Space {
     }
 }
 
-/// Whether an address lies in the reservation of a live guarded memory. Takes no lock and allocates nothing.
+/// Returns true if the address is in the reservation of a live guard-paged memory. Takes no lock and allocates nothing.
 pub fn is_guarded_address(address: usize) -> bool {
     let used = RESERVATIONS_USED.load(Ordering::Acquire);
     RESERVATIONS[..used].iter().any(|(start, end)| {
@@ -196,12 +201,13 @@ mod tests {
 
     fn bytes(reservation: &mut Reservation) -> &mut [u8] {
         let (base, len) = (reservation.base(), reservation.0.accessible);
-        // SAFETY: so many bytes are accessible, and the borrow is exclusive.
+        // SAFETY: the first `accessible` bytes are readable and writable, and the borrow is exclusive.
         unsafe { std::slice::from_raw_parts_mut(base.as_ptr(), len) }
     }
 
-    /// Uses one space with each of the sizes in turn, which must be like a new one each time. `front` is the test's own, so
-    /// that no other test gets in between unless it fills the pool: whether the spaces were indeed the same one.
+    /// Uses a space with each of the sizes in turn, and checks that it is like a new one each time. Returns true if it
+    /// was the same space throughout. `front` is the test's own, so that no other test takes the space unless it fills
+    /// the pool.
     fn reuse(front: usize, sizes: &[(usize, usize)]) -> bool {
         let mut bases = Vec::new();
         for &(at_first, later) in sizes {
@@ -222,24 +228,24 @@ mod tests {
         bases.iter().all(|base| *base == bases[0])
     }
 
-    /// Other tests may take the place at the same time; they do not do so every time.
+    /// Repeats `body` until it returns true: other tests may take the place at the same time, but not every time.
     fn sometimes(mut body: impl FnMut() -> bool) {
         assert!((0..100).any(|_| body()));
     }
 
     #[test]
-    fn what_is_used_again_is_zero_and_ends_where_the_next_memory_does() {
+    fn a_kept_space_is_zero_and_ends_with_the_next_memory() {
         let page = page_size();
         sometimes(|| {
             reuse(
                 page,
                 &[
-                    // Cleared in place, grown and shrunk; just as large; empty.
+                    // Cleared in place, then grown and shrunk; the same size; empty.
                     (page, 10 * page),
                     (page, page),
                     (0, 0),
                     (3 * page, 3 * page),
-                    // Too large for that, and small again.
+                    // Too large to be cleared in place, and small again.
                     (RESIDENT, RESIDENT),
                     (RESIDENT + page, 4 * RESIDENT),
                     (page, 2 * page),
@@ -251,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grew_very_large_is_not_kept() {
+    fn a_very_large_space_is_not_kept() {
         let page = page_size();
         let mut space = Space::map(2 * page, LEN).unwrap();
         space.set_accessible(LARGEST + page).unwrap();
@@ -260,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn little_of_a_kept_one_is_in_memory() {
+    fn little_of_a_kept_space_is_in_memory() {
         for (len, most) in [(RESIDENT, RESIDENT), (LARGEST, 0), (RESIDENT / 2, RESIDENT / 2)] {
             let mut used = Reservation::new(3 * page_size(), LEN, len).unwrap();
             bytes(&mut used).fill(0xaa);
@@ -301,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn many_threads_never_share_one_nor_see_what_another_left() {
+    fn threads_share_no_space_and_see_no_bytes_of_others() {
         let page = page_size();
         std::thread::scope(|scope| {
             for thread in 0..12 {
@@ -316,7 +322,7 @@ mod tests {
                         reservation.enlarge(len + 2 * page).unwrap();
                         std::thread::yield_now();
                         let (old, new) = bytes(&mut reservation).split_at_mut(len);
-                        assert!(old.iter().all(|&byte| byte == thread as u8 + 1), "it is this thread's alone");
+                        assert!(old.iter().all(|&byte| byte == thread as u8 + 1), "only this thread writes to it");
                         assert!(new.iter().all(|&byte| byte == 0));
                         new.fill(0xff);
                     }
@@ -326,9 +332,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_of_a_limited_address_space() {
+    fn no_space_is_kept_under_a_limit_of_address_space() {
         const CHILD: &str = "WASMR_TEST_LIMITED_SPACE_CHILD";
-        let this = "sys::reservation::tests::nothing_is_kept_of_a_limited_address_space";
+        let this = "sys::reservation::tests::no_space_is_kept_under_a_limit_of_address_space";
         if std::env::var_os(CHILD).is_none() {
             let output = std::process::Command::new("sh")
                 .args(["-c", "ulimit -v 40000000 && exec \"$0\" --exact \"$1\" --test-threads=1"])

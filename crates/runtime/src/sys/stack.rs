@@ -1,11 +1,12 @@
-//! What is on a stack, word by word, for a collector that does not know where references are.
+//! Reads a stack word by word, for a collector that does not know which words are references.
 //!
-//! Comes in: the range of a stack on which the caller may be running. Goes out: every word from the caller's frame to the
-//! stack's upper end, and the registers that a callee preserves, which may hold words of any frame. Registers that a callee
-//! may use freely hold nothing that a frame further up relies on.
+//! In: the range of a stack on which the caller may be running. Out: every word from the caller's frame to the upper
+//! end of the stack, and the registers that a callee preserves, which may hold words of any frame ([System V
+//! ABI](https://gitlab.com/x86-psABIs/x86-64-ABI), "Register Usage"). No frame further up relies on the other
+//! registers.
 //!
-//! Words are copied before anyone looks at them: the frames of this very function are among them, and many bytes of others'
-//! were never written.
+//! Words are copied before `visit` sees them: the frames of this function are among them, and many bytes of other
+//! frames were never written.
 
 use std::ops::Range;
 use std::ptr;
@@ -13,11 +14,11 @@ use std::ptr;
 /// Words that are copied at a time.
 const CHUNK: usize = 64;
 
-/// Calls `visit` with all words of the registers that calls preserve, and of the stack from the caller's frame to the end of
-/// `stack`; of all of `stack` if the caller is not on it.
+/// Calls `visit` with the registers that calls preserve, and with all words of the stack from the caller's frame to the
+/// end of `stack`. If the caller is not on `stack`, visits all of `stack`.
 ///
 /// # Safety
-/// The range is readable, its provenance exposed, and its bounds are multiples of 8.
+/// The range is readable, its provenance is exposed, and its bounds are multiples of 8.
 #[inline(never)]
 pub unsafe fn for_each_word(stack: Range<usize>, visit: &mut dyn FnMut(&[u64])) {
     let (registers, here) = registers();
@@ -27,7 +28,8 @@ pub unsafe fn for_each_word(stack: Range<usize>, visit: &mut dyn FnMut(&[u64])) 
     while at < stack.end {
         let count = ((stack.end - at) / 8).min(CHUNK);
         for (index, word) in words[..count].iter_mut().enumerate() {
-            // SAFETY: inside the range. Volatile, as what is there is nobody's business but the machine's.
+            // SAFETY: `at` and `count` stay inside the range, which is readable as the caller promises. The read is
+            // volatile because compiled code writes these words, unknown to this compiler.
             *word = unsafe { ptr::read_volatile(ptr::with_exposed_provenance(at + 8 * index)) };
         }
         visit(&words[..count]);
@@ -35,13 +37,13 @@ pub unsafe fn for_each_word(stack: Range<usize>, visit: &mut dyn FnMut(&[u64])) 
     }
 }
 
-/// The registers that calls preserve, and the stack pointer, which is below all that the caller preserved of them.
+/// Returns the registers that calls preserve, and the stack pointer, below which the caller's frames keep nothing.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn registers() -> ([u64; 6], usize) {
     let mut registers = [0; 6];
     let here: usize;
-    // SAFETY: writes the six words behind the address that it is given, and no stack.
+    // SAFETY: writes six words to the array that `to` points to, and uses no stack.
     unsafe {
         std::arch::asm!(
             "mov [{to}], rbx",
@@ -59,7 +61,7 @@ fn registers() -> ([u64; 6], usize) {
     (registers, here)
 }
 
-/// Nothing is known of this architecture's registers, and no machine code is made for it.
+/// Returns no registers: no machine code is made for this architecture.
 #[cfg(not(target_arch = "x86_64"))]
 fn registers() -> ([u64; 6], usize) {
     ([0; 6], 0)
@@ -75,7 +77,7 @@ mod tests {
 
     fn count(stack: Range<usize>) -> usize {
         let mut found = 0;
-        // SAFETY: the tests give ranges of their own stack.
+        // SAFETY: the tests pass readable ranges of their own stack, with bounds at multiples of 8.
         unsafe {
             for_each_word(stack, &mut |words| found += words.iter().filter(|&&word| word == black_box(MARK)).count());
         }
@@ -86,22 +88,23 @@ mod tests {
     fn a_word_of_a_caller_is_found_wherever_it_is_on_the_stack() {
         let words = black_box([MARK; 3]);
         let start = black_box(&words).as_ptr().expose_provenance();
-        // As if the stack ended right behind the words: everything from here to there.
+        // The stack appears to end after the words: everything from here to there is visited.
         assert!(count(start - (1 << 15)..start + 24) >= 3);
         // Without the last word, and not from the caller's frame on.
         assert_eq!(count(start..start + 16), 2);
     }
 
-    /// Counts with `r12` as given, and nothing else of it in the range.
+    /// Counts with `value` in `r12`, and no other copy of it in the range.
     fn count_with_register(value: u64) -> usize {
         extern "C" fn look(found: *mut usize) {
             let word = 0u64;
             let start = (&raw const word).expose_provenance();
-            // SAFETY: the test gives the address of its number.
+            // SAFETY: `found` is the address of the variable below, live during the call.
             unsafe { *found = count(start..start + 8) };
         }
         let mut found = 0;
-        // SAFETY: an ordinary call, with a register set before it and restored behind it.
+        // SAFETY: calls `look` by the C convention; all registers that it may change are declared, and `r12` is
+        // restored after it.
         unsafe {
             std::arch::asm!(
                 "mov r13, r12",

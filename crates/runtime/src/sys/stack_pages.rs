@@ -1,15 +1,15 @@
-//! Pages for stacks, value stacks and stacks of machine code alike: mapped, and kept for the next store.
+//! Pages for value stacks and native stacks: mapped, and kept for the next store.
 //!
-//! Comes in: how large, and at which end it begins. Goes out: [`StackPages`], zeroed.
+//! In: a size, and the end at which the stack begins. Out: [`StackPages`], all zero.
 //!
 //! # Kept for the next one
-//! Up to [`PLACES`](super::pool::PLACES) of them, of either kind, outlive their users, all zero. Nobody counts how far a stack
-//! was ever used. So the [`RESIDENT`] bytes at which it begins, all that most calls touch, are cleared where they are and
-//! stay in memory, and any other page goes back to the system. None is kept that is larger than [`LARGEST`], or if the
-//! process has a limit of address space.
+//! Up to [`PLACES`](super::pool::PLACES) stacks, of either direction, outlive their users, all zero. No code records
+//! how far a stack was used. So the [`RESIDENT`] bytes at which it begins, all that most calls touch, are cleared in
+//! place and stay in memory. All other pages go back to the system. A stack larger than [`LARGEST`] is not kept, and
+//! none is if the process has a limit of address space (`RLIMIT_AS`).
 //!
-//! To give back pages of which none was touched takes half as long if no page table is behind them. So large stacks lie such
-//! that a new table begins with the first page that does not stay in memory.
+//! Giving back pages of which none was touched takes half as long if no page table covers them. So a large stack is
+//! placed such that a new table begins with the first page that does not stay in memory.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -19,13 +19,13 @@ use std::ptr::NonNull;
 use super::pool::Pool;
 use super::unix::{Mapping, address_space_is_limited, page_size};
 
-/// Bytes that a kept stack may have in memory.
+/// Bytes of a kept stack that may be in memory.
 pub(super) const RESIDENT: usize = 16 << 10;
 
-/// Bytes of the largest stack that is kept: that of machine code of a store with default limits is one.
+/// Bytes of the largest stack that is kept. The native stack of a store with default limits is smaller.
 pub(super) const LARGEST: usize = 24 << 20;
 
-/// What one page table maps, on the machines at hand; a multiple of the page size on all.
+/// Bytes that one page table maps on x86-64 and AArch64 with pages of 4 KiB; a multiple of the page size everywhere.
 const TABLE: usize = 2 << 20;
 
 static KEPT: Pool<Pages> = Pool::new();
@@ -37,14 +37,14 @@ pub struct StackPages(ManuallyDrop<Pages>);
 #[derive(Debug)]
 struct Pages {
     mapping: Mapping,
-    /// Where in the mapping the stack begins.
+    /// Offset of the stack in the mapping.
     start: usize,
     shape: Shape,
-    /// Whether they were kept before.
+    /// True if the pages were in the pool before.
     was_kept: bool,
 }
 
-/// What two stacks must have in common for one to take the place of the other.
+/// Properties that must be equal for one stack to replace another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Shape {
     size: usize,
@@ -54,14 +54,14 @@ struct Shape {
 }
 
 impl StackPages {
-    /// `len` bytes, rounded up to pages, for a stack that begins at the lowest of them.
+    /// Returns `len` bytes, rounded up to pages, for a stack that begins at the lowest address.
     pub fn upward(len: usize) -> io::Result<StackPages> {
         let size = len.checked_next_multiple_of(page_size()).ok_or_else(invalid)?;
         StackPages::new(Shape { size, guard: 0, grows_down: false })
     }
 
-    /// `len` bytes for a stack that begins at the highest of them; the lowest `guard` are inaccessible. Both are multiples of
-    /// the page size.
+    /// Returns `len` bytes for a stack that begins at the highest address. The lowest `guard` bytes are inaccessible.
+    /// Both sizes are multiples of the page size.
     pub fn downward(guard: usize, len: usize) -> io::Result<StackPages> {
         StackPages::new(Shape { size: len, guard, grows_down: true })
     }
@@ -74,13 +74,13 @@ impl StackPages {
         Ok(StackPages(ManuallyDrop::new(pages)))
     }
 
-    /// First byte, of the guard if there is one.
+    /// Returns the first byte, that of the guard if there is one.
     pub fn base(&self) -> NonNull<u8> {
-        // SAFETY: the stack is in the mapping.
+        // SAFETY: `Shape::map` placed the stack inside the mapping, so `start` is at most its length.
         unsafe { self.0.mapping.base().add(self.0.start) }
     }
 
-    /// Size in bytes, a multiple of the page size, the guard included.
+    /// Returns the size in bytes, a multiple of the page size, with the guard.
     pub fn size(&self) -> usize {
         self.0.shape.size
     }
@@ -88,7 +88,7 @@ impl StackPages {
 
 impl Drop for StackPages {
     fn drop(&mut self) {
-        // SAFETY: taken once, as the value is going away.
+        // SAFETY: taken once, in `drop`, and the field is not used afterwards.
         let mut pages = unsafe { ManuallyDrop::take(&mut self.0) };
         if pages.make_fresh().is_ok() {
             let shape = pages.shape;
@@ -98,7 +98,7 @@ impl Drop for StackPages {
 }
 
 impl Shape {
-    /// The range that stays in memory, and the accessible rest, both counted from the start of the stack.
+    /// Returns the range that stays in memory and the accessible rest, both relative to the start of the stack.
     fn parts(self) -> (Range<usize>, Range<usize>) {
         let resident = RESIDENT.min(self.size - self.guard);
         if self.grows_down {
@@ -127,7 +127,8 @@ impl Shape {
 }
 
 impl Pages {
-    /// Makes all bytes zero, in a way that leaves few of them in memory. An error if they should not, or cannot, be kept.
+    /// Makes all bytes zero and leaves few of them in memory. Returns an error if the pages should not, or cannot, be
+    /// kept.
     fn make_fresh(&mut self) -> io::Result<()> {
         if self.mapping.size() > LARGEST || (!self.was_kept && address_space_is_limited()) {
             return Err(io::Error::from(io::ErrorKind::OutOfMemory));
@@ -136,7 +137,7 @@ impl Pages {
         let (resident, rest) = self.shape.parts();
         let (resident, rest) = (in_mapping(resident), in_mapping(rest));
         self.mapping.discard(rest)?;
-        // SAFETY: all but the guard is accessible.
+        // SAFETY: `resident` is outside of the guard, and `Shape::map` made all else accessible.
         unsafe { self.mapping.clear(resident) };
         self.was_kept = true;
         Ok(())
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_used_again_is_zero_and_guarded() {
+    fn a_kept_stack_is_zero_and_has_its_guard() {
         let page = page_size();
         let same = (0..100).any(|_| {
             let bases = [(); 3].map(|()| {
@@ -177,11 +178,11 @@ mod tests {
             });
             bases[0] == bases[1] && bases[1] == bases[2]
         });
-        assert!(same, "none was ever used again");
+        assert!(same, "no stack was ever reused");
     }
 
     #[test]
-    fn little_of_a_kept_one_is_in_memory() {
+    fn little_of_a_kept_stack_is_in_memory() {
         let page = page_size();
         for mut stack in [StackPages::upward(100 * page), StackPages::downward(page, 101 * page)].map(Result::unwrap) {
             bytes(&mut stack).fill(0xaa);
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_and_what_goes_share_no_page_table() {
+    fn kept_and_returned_pages_share_no_page_table() {
         let page = page_size();
         for _ in 0..3 {
             let up = StackPages::upward(3 * TABLE + page).unwrap();

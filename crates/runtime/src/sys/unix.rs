@@ -1,28 +1,29 @@
-//! Pages and address space on Unix.
+//! Pages and address space on Unix: [mmap(2)](https://man7.org/linux/man-pages/man2/mmap.2.html) and its relatives.
 //!
-//! Comes in: sizes that the caller has already bounded. Goes out: [`Mapping`]s; an error of the operating system is an
-//! `io::Error`, never a panic, because address space runs out in containers and under `ulimit -v`.
+//! In: sizes that the caller has bounded. Out: [`Mapping`]s. An error of the operating system is an `io::Error`, never
+//! a panic, because address space runs out in containers and under `ulimit -v`.
 //!
-//! Fresh pages are zero, always. A mapping that is to have a second owner is made so by [`clear`](Mapping::clear) and
-//! [`discard`](Mapping::discard).
+//! Fresh pages are always zero. [`clear`](Mapping::clear) and [`discard`](Mapping::discard) make a mapping zero for a
+//! second owner.
 
 use std::io;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 
-/// Pages obtained from the operating system, returned on drop.
+/// Pages of the operating system, unmapped on drop.
 #[derive(Debug)]
 pub struct Mapping {
     base: NonNull<u8>,
     len: usize,
 }
 
-// SAFETY: a mapping is plain memory that the value owns; who may touch its contents is the business of its user.
+// SAFETY: a mapping is plain memory that the value owns. Its bytes are reached through raw pointers only, whose users
+// answer for races.
 unsafe impl Send for Mapping {}
-// SAFETY: as above; no method writes through a shared reference.
+// SAFETY: as for `Send`; no method writes through a shared reference.
 unsafe impl Sync for Mapping {}
 
-/// The host's page size.
+/// Returns the host's page size.
 pub fn page_size() -> usize {
     // SAFETY: sysconf has no preconditions.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
@@ -30,22 +31,24 @@ pub fn page_size() -> usize {
 }
 
 /// Lowers the scheduling priority of the calling thread, for work that can wait while other threads want the processor.
+/// Linux applies [setpriority(2)](https://man7.org/linux/man-pages/man2/setpriority.2.html) to one thread; other
+/// systems would to the whole process, so that nothing is done there.
 pub fn lower_priority() {
     #[cfg(target_os = "linux")]
-    // SAFETY: no preconditions; on Linux this is about the calling thread alone. If it is refused, the thread is as it was.
+    // SAFETY: no preconditions. If the system refuses, the priority stays.
     unsafe {
         libc::setpriority(libc::PRIO_PROCESS, 0, 5);
     }
 }
 
 impl Mapping {
-    /// `len` bytes of address space that may not be accessed yet. `len` is rounded up to pages and must not be 0.
+    /// Reserves `len` bytes of address space without access. `len` is rounded up to pages and must not be 0.
     pub fn reserve(len: usize) -> io::Result<Mapping> {
         Mapping::map(len, libc::PROT_NONE)
     }
 
-    /// `len` bytes of zeroed memory, committed by the system as they are touched. `len` is rounded up to pages and must
-    /// not be 0.
+    /// Allocates `len` bytes of zeroed memory, which the system commits as they are touched. `len` is rounded up to
+    /// pages and must not be 0.
     pub fn allocate(len: usize) -> io::Result<Mapping> {
         Mapping::map(len, libc::PROT_READ | libc::PROT_WRITE)
     }
@@ -53,7 +56,7 @@ impl Mapping {
     fn map(len: usize, protection: libc::c_int) -> io::Result<Mapping> {
         let len = round_to_pages(len)?;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
-        // SAFETY: an anonymous mapping at an address of the system's choice touches nothing that exists.
+        // SAFETY: an anonymous mapping at an address that the system chooses changes no existing memory.
         let base = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
@@ -62,12 +65,12 @@ impl Mapping {
         Ok(Mapping { base, len })
     }
 
-    /// First byte.
+    /// Returns the first byte.
     pub fn base(&self) -> NonNull<u8> {
         self.base
     }
 
-    /// Size in bytes, a multiple of the page size and not 0.
+    /// Returns the size in bytes, a multiple of the page size and not 0.
     pub fn size(&self) -> usize {
         self.len
     }
@@ -77,8 +80,8 @@ impl Mapping {
         self.protect(start, len, libc::PROT_READ | libc::PROT_WRITE)
     }
 
-    /// Makes `start..start + len` inaccessible; what is there stays. Both must be multiples of the page size, inside the
-    /// mapping.
+    /// Makes `start..start + len` inaccessible and keeps its contents. Both must be multiples of the page size, inside
+    /// the mapping.
     pub fn make_inaccessible(&mut self, start: usize, len: usize) -> io::Result<()> {
         self.protect(start, len, libc::PROT_NONE)
     }
@@ -88,7 +91,8 @@ impl Mapping {
             return Ok(());
         }
         self.check_pages(start, len)?;
-        // SAFETY: the range lies in this mapping, of which nobody has a reference that the caller does not know of.
+        // SAFETY: the range is inside this mapping, as `check_pages` found. The value owns it, and the borrow is
+        // exclusive, so that only raw pointers, whose users know of the change, may lead into it.
         let result = unsafe { libc::mprotect(self.base.as_ptr().add(start).cast(), len, protection) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
@@ -99,16 +103,17 @@ impl Mapping {
         if inside && pages { Ok(()) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
     }
 
-    /// Makes the bytes of `range` zero by writing to them; what was zero already is only read. Worth it for a few pages that
-    /// will be used again: to give pages back and to get others takes a microsecond each, and ten times that while another
-    /// thread runs.
+    /// Makes the bytes of `range` zero by writing to them. Bytes that are zero already are only read. This pays for a
+    /// few pages that are used again: returning pages and getting others takes a microsecond per page, ten times that
+    /// while another thread runs.
     ///
     /// # Safety
-    /// The range is readable and writable.
+    /// The range is readable and writable, and no reference to its bytes exists.
     pub unsafe fn clear(&mut self, range: Range<usize>) {
         const PIECE: usize = 4096;
         assert!(range.start <= range.end && range.end <= self.len, "the range must be in the mapping");
-        // SAFETY: inside the mapping, and accessible by the contract; the borrow is exclusive.
+        // SAFETY: the assertion keeps the range inside the mapping. It is accessible and not borrowed, as the caller
+        // promises.
         let bytes = unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(range.start), range.len()) };
         for piece in bytes.chunks_mut(PIECE) {
             if !is_zero(piece) {
@@ -117,27 +122,29 @@ impl Mapping {
         }
     }
 
-    /// Gives the pages of `range` back to the system; they read as zero from now on. Its bounds must be multiples of the
-    /// page size, inside the mapping.
+    /// Returns the pages of `range` to the system, and makes them read as zero: `MADV_DONTNEED` of
+    /// [madvise(2)](https://man7.org/linux/man-pages/man2/madvise.2.html). The bounds must be multiples of the page
+    /// size, inside the mapping.
     #[cfg(target_os = "linux")]
     pub fn discard(&mut self, range: Range<usize>) -> io::Result<()> {
         if range.is_empty() {
             return Ok(());
         }
         self.check_pages(range.start, range.len())?;
-        // SAFETY: the range lies in this private, anonymous mapping; the borrow is exclusive.
+        // SAFETY: the range is inside this private, anonymous mapping, as `check_pages` found, and the borrow is
+        // exclusive.
         let result =
             unsafe { libc::madvise(self.base.as_ptr().add(range.start).cast(), range.len(), libc::MADV_DONTNEED) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Refused: what the advice means differs between systems.
+    /// Returns an error: the advice means different things on different systems.
     #[cfg(not(target_os = "linux"))]
     pub fn discard(&mut self, _range: Range<usize>) -> io::Result<()> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
-    /// Enlarges an allocated mapping, keeping its contents and zeroing the rest. It may move.
+    /// Enlarges an allocated mapping, keeps its contents and zeroes the rest. The mapping may move.
     pub fn enlarge(&mut self, len: usize) -> io::Result<()> {
         let len = round_to_pages(len)?;
         if len <= self.len {
@@ -148,8 +155,8 @@ impl Mapping {
 
     #[cfg(target_os = "linux")]
     fn enlarge_to_pages(&mut self, len: usize) -> io::Result<()> {
-        // SAFETY: the old range is this whole mapping, which we own; the borrow is exclusive, so nothing points into it
-        // that the caller does not know of.
+        // SAFETY: the old range is this whole mapping, which the value owns. The borrow is exclusive, so that only raw
+        // pointers, whose users know of the move, may lead into it.
         let base = unsafe { libc::mremap(self.base.as_ptr().cast(), self.len, len, libc::MREMAP_MAYMOVE) };
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
@@ -162,7 +169,8 @@ impl Mapping {
     #[cfg(not(target_os = "linux"))]
     fn enlarge_to_pages(&mut self, len: usize) -> io::Result<()> {
         let new = Mapping::allocate(len)?;
-        // SAFETY: both mappings are readable or writable for at least `self.len` bytes and distinct.
+        // SAFETY: the mappings are distinct, at least `self.len` bytes long, the old one readable and the new one
+        // writable.
         unsafe { ptr::copy_nonoverlapping(self.base.as_ptr(), new.base.as_ptr(), self.len) };
         *self = new;
         Ok(())
@@ -171,13 +179,13 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the range is exactly what was mapped, and its owner is going away.
+        // SAFETY: the range is exactly the one that was mapped, and the value that owns it is being dropped.
         let result = unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
         debug_assert_eq!(result, 0, "munmap of our own mapping");
     }
 }
 
-/// Whether all bytes are zero.
+/// Returns true if all bytes are zero.
 fn is_zero(bytes: &[u8]) -> bool {
     #[cfg(target_arch = "x86_64")]
     {
@@ -186,14 +194,14 @@ fn is_zero(bytes: &[u8]) -> bool {
             are_words_zero(bytes)
         }
         if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: this processor has them.
+            // SAFETY: this processor has AVX2, which is all that the function requires.
             return unsafe { with_wide_vectors(bytes) };
         }
     }
     are_words_zero(bytes)
 }
 
-/// The same, for the compiler to make as wide as it may.
+/// Returns true if all bytes are zero. Inlined into a function with wider vectors, it is compiled for those.
 #[inline(always)]
 fn are_words_zero(bytes: &[u8]) -> bool {
     let (chunks, rest) = bytes.as_chunks::<256>();
@@ -201,10 +209,10 @@ fn are_words_zero(bytes: &[u8]) -> bool {
     chunks.iter().all(|chunk| or(chunk) == 0) && rest.iter().all(|&byte| byte == 0)
 }
 
-/// Whether this process has been given an end of its address space. If so, none of it may lie idle.
+/// Returns true if the process has a limit of address space (`RLIMIT_AS`). If so, no mapping may be kept unused.
 pub(super) fn address_space_is_limited() -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: asks only.
+    // SAFETY: getrlimit only writes the result, to a live variable.
     let asked = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) };
     asked != 0 || limit.rlim_cur != libc::RLIM_INFINITY
 }
@@ -216,24 +224,24 @@ fn round_to_pages(len: usize) -> io::Result<usize> {
     }
 }
 
-/// What tests ask the system about an address.
+/// Questions of tests to the system about an address.
 #[cfg(test)]
 pub(super) mod probe {
     use std::os::fd::AsRawFd;
 
     use super::*;
 
-    /// Whether the byte at an address may be read.
+    /// Returns true if the byte at an address may be read.
     pub(crate) fn is_readable(address: usize) -> bool {
         let (_reader, writer) = io::pipe().unwrap();
-        // SAFETY: the system reads the byte, or says that it cannot.
+        // SAFETY: write(2) reads the byte in the kernel, and returns EFAULT if it is not readable.
         unsafe { libc::write(writer.as_raw_fd(), ptr::with_exposed_provenance(address), 1) == 1 }
     }
 
-    /// How many bytes of a mapping are in memory.
+    /// Returns the number of bytes of a mapping that are in memory.
     pub(crate) fn resident(mapping: &Mapping) -> usize {
         let mut pages = vec![0u8; mapping.size() / page_size()];
-        // SAFETY: the list has a byte for each page.
+        // SAFETY: mincore(2) writes one byte per page, and the list has as many.
         let result =
             unsafe { libc::mincore(mapping.base().as_ptr().cast(), mapping.size(), pages.as_mut_ptr().cast()) };
         assert_eq!(result, 0, "mincore");
@@ -270,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn access_is_given_inside_the_mapping_only() {
+    fn only_pages_of_the_mapping_become_accessible() {
         let mut mapping = Mapping::reserve(page_size() * 4).unwrap();
         assert!(mapping.make_accessible(0, page_size() * 5).is_err());
         assert!(mapping.make_accessible(1, page_size()).is_err());
