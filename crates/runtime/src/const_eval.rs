@@ -1,15 +1,16 @@
-//! Evaluates constant expressions ("Execution / Instructions", restricted to constant ones) in an instance under
-//! construction or after it.
+//! Evaluates [constant
+//! expressions](https://webassembly.github.io/spec/core/valid/instructions.html#constant-expressions) in an instance,
+//! during its construction or later.
 //!
-//! Comes in: a validated [`ConstExpr`]. Goes out: the value in slot form. It cannot fail. Arithmetic is that of `core`,
-//! as in every tier.
+//! In: a validated [`ConstExpr`]. Out: the value in slot form. Evaluation cannot fail. Arithmetic is that of `core`, as
+//! in every tier.
 
 use wasmr_core::ops;
 use wasmr_module::{ConstExpr, ConstOp};
 
 use crate::instance::InstanceObject;
 
-/// The value of `expr`: one slot, or both for a `v128`.
+/// Returns the value of `expr`: one slot, or both for a `v128`.
 pub(crate) fn evaluate(instance: &InstanceObject, expr: &ConstExpr) -> [u64; 2] {
     if let Some(op) = expr.as_single() {
         return operand(instance, op).unwrap_or_default();
@@ -29,7 +30,7 @@ pub(crate) fn evaluate(instance: &InstanceObject, expr: &ConstExpr) -> [u64; 2] 
     stack.pop().unwrap_or_default()
 }
 
-/// The value of an operator without operands; `None` for the others.
+/// Returns the value of an operator without operands; `None` for other operators.
 fn operand(instance: &InstanceObject, op: ConstOp) -> Option<[u64; 2]> {
     Some(match op {
         ConstOp::I32Const(value) => [u64::from(value as u32), 0],
@@ -57,7 +58,7 @@ fn binary(op: ConstOp, left: u64, right: u64) -> u64 {
         ConstOp::I64Add => wide(ops::i64_add),
         ConstOp::I64Sub => wide(ops::i64_sub),
         ConstOp::I64Mul => wide(ops::i64_mul),
-        // `operand` has taken all others.
+        // `operand` has handled all others.
         _ => 0,
     }
 }

@@ -1,61 +1,61 @@
-//! Ways to lend a store to a call: [`AsContext`] and [`AsContextMut`], as users of wasmtime know them.
+//! Borrows of a store for a call: [`AsContext`] and [`AsContextMut`], as in wasmtime's API.
 //!
-//! A `&Store`, `&mut Store`, [`Caller`](crate::host::Caller) and the contexts themselves all do. A context holds the
-//! store's own address rather than a reference to it: while wasm runs, generated code and host functions reach the same
-//! store through raw pointers, and a Rust reference further up the stack must not claim to be the only way.
+//! `&Store`, `&mut Store`, [`Caller`](crate::host::Caller) and the contexts themselves implement them. A context holds
+//! the store's own address rather than a reference. While wasm runs, compiled code and host functions reach the same
+//! store through raw pointers, and a Rust reference further up the stack must not claim exclusive access.
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crate::store::StoreInner;
 
-/// Marks a type as bound to this very `T`, not to a subtype or supertype of it.
+/// Makes a type invariant in `T`: bound to `T` itself, not to a subtype or supertype of it.
 pub(crate) type Invariant<T> = PhantomData<fn(T) -> T>;
 
-/// A store lent for reading.
+/// A shared borrow of a store.
 pub struct StoreContext<'a, T> {
     inner: NonNull<StoreInner>,
     lent: PhantomData<&'a StoreInner>,
     data: Invariant<T>,
 }
 
-/// A store lent for anything.
+/// An exclusive borrow of a store.
 pub struct StoreContextMut<'a, T> {
     inner: NonNull<StoreInner>,
     lent: PhantomData<&'a mut StoreInner>,
     data: Invariant<T>,
 }
 
-/// Whatever can lend a store for reading.
+/// A source of shared borrows of a store.
 pub trait AsContext {
     /// The embedder's data in the store.
     type Data;
 
-    /// Lends the store.
+    /// Borrows the store.
     fn as_context(&self) -> StoreContext<'_, Self::Data>;
 }
 
-/// Whatever can lend a store for anything.
+/// A source of exclusive borrows of a store.
 pub trait AsContextMut: AsContext {
-    /// Lends the store.
+    /// Borrows the store exclusively.
     fn as_context_mut(&mut self) -> StoreContextMut<'_, Self::Data>;
 }
 
 impl<'a, T> StoreContext<'a, T> {
     /// # Safety
-    /// The store is alive, has data of type `T`, and nobody changes it during `'a`.
+    /// The store is alive, has data of type `T`, and does not change during `'a`.
     pub(crate) unsafe fn new(inner: NonNull<StoreInner>) -> StoreContext<'a, T> {
         StoreContext { inner, lent: PhantomData, data: PhantomData }
     }
 
     pub(crate) fn inner(&self) -> &'a StoreInner {
-        // SAFETY: the contract of `new`.
+        // SAFETY: the caller of `new` promised that the store lives and does not change during `'a`.
         unsafe { self.inner.as_ref() }
     }
 
-    /// The embedder's data.
+    /// Returns the embedder's data.
     pub fn data(&self) -> &'a T {
-        // SAFETY: the contract of `new`: alive, of type `T`, unchanged during `'a`.
+        // SAFETY: the caller of `new` promised data of type `T` that lives and does not change during `'a`.
         unsafe { self.inner().data().cast::<T>().as_ref() }
     }
 }
@@ -67,42 +67,48 @@ impl<'a, T> StoreContextMut<'a, T> {
         StoreContextMut { inner, lent: PhantomData, data: PhantomData }
     }
 
-    /// The store's address, from which everything that outlives a Rust borrow must be derived.
+    /// Returns the store's address, from which every pointer that outlives a Rust borrow must be derived.
     pub(crate) fn root(&self) -> NonNull<StoreInner> {
         self.inner
     }
 
     pub(crate) fn inner(&self) -> &StoreInner {
-        // SAFETY: the contract of `new`.
+        // SAFETY: the caller of `new` promised a live store that is used through this context alone, which `self`
+        // borrows.
         unsafe { self.inner.as_ref() }
     }
 
     pub(crate) fn inner_mut(&mut self) -> &mut StoreInner {
-        // SAFETY: the contract of `new`, and the borrow of `self` is exclusive.
+        // SAFETY: the caller of `new` promised a live store that is used through this context alone, which `self`
+        // borrows exclusively.
         unsafe { self.inner.as_mut() }
     }
 
-    /// The store for as long as it was lent.
+    /// Returns the store for the whole borrow.
     pub(crate) fn into_inner(mut self) -> &'a mut StoreInner {
-        // SAFETY: the contract of `new`; the context is used up.
+        // SAFETY: the caller of `new` promised a live store that is used through this context alone during `'a`. The
+        // context is consumed.
         unsafe { self.inner.as_mut() }
     }
 
-    /// The embedder's data.
+    /// Returns the embedder's data.
     pub fn data(&self) -> &T {
-        // SAFETY: the contract of `new`.
+        // SAFETY: the caller of `new` promised data of type `T` that is used through this context alone, which `self`
+        // borrows.
         unsafe { self.inner().data().cast::<T>().as_ref() }
     }
 
-    /// The embedder's data, to change.
+    /// Returns the embedder's data for writing.
     pub fn data_mut(&mut self) -> &mut T {
-        // SAFETY: the contract of `new`, and the borrow of `self` is exclusive.
+        // SAFETY: the caller of `new` promised data of type `T` that is used through this context alone, which `self`
+        // borrows exclusively.
         unsafe { self.inner().data().cast::<T>().as_mut() }
     }
 
-    /// The embedder's data for as long as the store was lent, beside the rest of the store.
+    /// Returns the store and the embedder's data for the whole borrow.
     pub(crate) fn split(mut self) -> (&'a mut StoreInner, &'a mut T) {
-        // SAFETY: the contract of `new`; the data is an allocation of its own, so the two do not overlap.
+        // SAFETY: the caller of `new` promised a live store, with data of type `T`, that is used through this context
+        // alone during `'a`. The data is an allocation of its own, so that the references do not overlap.
         unsafe {
             let data = self.inner.as_ref().data().cast::<T>().as_mut();
             (self.inner.as_mut(), data)

@@ -1,8 +1,9 @@
 //! Exceptions: objects of the store's reference heap, with [`ExnRef`] as the host's handle.
 //!
-//! An exception is its tag and the arguments it was thrown with, in slot form. It is made by `throw` (through
-//! [`builtins::exception`](crate::builtins::exception)) or by the host, never changes, and is freed when nothing leads
-//! to it any more.
+//! An exception is a tag and the arguments it was thrown with, in slot form
+//! ([spec](https://webassembly.github.io/spec/core/exec/runtime.html#exception-instances)). `throw` (through
+//! [`builtins::exception`](crate::builtins::exception)) or the host creates it. It never changes, and is freed once it
+//! is unreachable.
 
 use std::ptr::NonNull;
 
@@ -20,26 +21,26 @@ use crate::tag::Tag;
 use crate::value::{TypeMismatch, Val};
 use crate::vm::VmTag;
 
-/// A reference to an exception. It names the exception until the host function that got it returns, or outside of host functions for
-/// the store's life. Afterwards it names nothing.
+/// A reference to an exception. It names the exception until the host function that got it returns; outside of host
+/// functions, for the store's life. Afterwards it names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExnRef(pub(crate) HandleWord);
 
-/// Why the host could not make an exception.
+/// The error of creating an exception.
 #[derive(Debug, thiserror::Error)]
 pub enum ExceptionError {
-    /// The arguments do not fit the tag.
+    /// The number of arguments is not that of the tag.
     #[error("the exception's tag takes {}, not {found}", Count(*.expected, "argument"))]
     Count {
-        /// How many the tag takes.
+        /// Number of the tag's parameters.
         expected: usize,
-        /// How many were given.
+        /// Number of arguments.
         found: usize,
     },
-    /// An argument is of another type.
+    /// An argument is not of its parameter's type.
     #[error(transparent)]
     Type(#[from] TypeMismatch),
-    /// Too many are alive.
+    /// Too many exceptions and host references are alive.
     #[error(transparent)]
     Resource(#[from] ResourceError),
 }
@@ -47,7 +48,10 @@ pub enum ExceptionError {
 stop_from! { ExceptionError }
 
 impl ExnRef {
-    /// An exception of the host's. A host function throws it by returning [`Stop::throw`](crate::trap::Stop::throw).
+    /// Creates an exception. A host function throws it by returning [`Stop::throw`](crate::trap::Stop::throw).
+    ///
+    /// # Errors
+    /// If the arguments do not fit the tag, or the store's limit of references is reached.
     pub fn new(mut store: impl AsContextMut, tag: Tag, arguments: &[Val]) -> Result<ExnRef, ExceptionError> {
         let ty = tag.ty(&store);
         let mut context = store.as_context_mut();
@@ -66,15 +70,15 @@ impl ExnRef {
         Ok(ExnRef::from_slot(store, word).expect("no word of an object is 0"))
     }
 
-    /// Its tag; `None` if it was collected.
+    /// Returns the tag; `None` if the exception was collected.
     pub fn tag(&self, store: impl AsContext) -> Option<Tag> {
         let context = store.as_context();
         let (tag, _) = exception(self.0.object(context.inner()))?;
-        // SAFETY: exceptions are made with tags of their own store, which live as long as it.
+        // SAFETY: exceptions are made with tags of their own store, which live as long as the store.
         Some(Tag(unsafe { Handle::new(tag, context.inner().id()) }))
     }
 
-    /// The arguments it was thrown with; `None` if it was collected.
+    /// Returns the arguments it was thrown with; `None` if it was collected.
     pub fn arguments(&self, mut store: impl AsContextMut) -> Option<Vec<Val>> {
         let ty = self.tag(&store)?.ty(&store);
         let mut context = store.as_context_mut();
@@ -85,13 +89,14 @@ impl ExnRef {
         let values = ty.params().iter().map(|&ty| {
             let slots = &payload[at..at + ty.slots()];
             at += ty.slots();
-            // SAFETY: an exception's payload is of its tag's type.
+            // SAFETY: the payload has the values that `throw` or `new` wrote, of the types of the tag's parameters and
+            // of this store.
             unsafe { Val::from_slots(store, ty, slots) }
         });
         Some(values.collect())
     }
 
-    /// The arguments' types as text, for messages: `i32, externref`.
+    /// Returns the arguments' types as text, for messages: `i32, externref`. `None` if the exception was collected.
     pub fn describe(&self, store: impl AsContext) -> Option<String> {
         let ty = self.tag(&store)?.ty(&store);
         let context = store.as_context();
@@ -100,7 +105,8 @@ impl ExnRef {
         Some(types.join(", "))
     }
 
-    /// Keeps the exception until [`unpin`](ExnRef::unpin) was called as often. Whether it is still there.
+    /// Keeps the exception until [`unpin`](ExnRef::unpin) was called as often. Returns false if it was collected
+    /// already.
     pub fn pin(&self, mut store: impl AsContextMut) -> bool {
         self.0.pin(store.as_context_mut().inner_mut())
     }
@@ -115,7 +121,7 @@ impl ExnRef {
     }
 }
 
-/// Tag and payload, if the object is an exception.
+/// Returns tag and payload if the object is an exception.
 pub(crate) fn exception(object: Option<&Object>) -> Option<(NonNull<VmTag>, &[u64])> {
     match object {
         Some(Object::Exception { tag, payload }) => Some((*tag, payload)),

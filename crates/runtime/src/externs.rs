@@ -1,4 +1,5 @@
-//! [`Extern`]: anything that can be imported and exported, as a handle.
+//! [`Extern`]: an object that can be imported and exported, as a handle
+//! ([spec](https://webassembly.github.io/spec/core/exec/runtime.html#external-addresses)).
 
 use wasmr_core::types::ExternType;
 
@@ -26,7 +27,7 @@ pub enum Extern {
 }
 
 impl Extern {
-    /// Its type as of now: memories and tables count with their current sizes.
+    /// Returns the current type: that of a memory or table has its current size as minimum.
     pub fn ty(&self, store: impl AsContext) -> ExternType {
         self.current_type(store.as_context().inner())
     }
@@ -45,33 +46,33 @@ impl Extern {
         }
     }
 
-    /// The function, if it is one.
+    /// Returns the function, if it is one.
     pub fn into_func(self) -> Option<Func> {
         if let Extern::Func(func) = self { Some(func) } else { None }
     }
 
-    /// The table, if it is one.
+    /// Returns the table, if it is one.
     pub fn into_table(self) -> Option<Table> {
         if let Extern::Table(table) = self { Some(table) } else { None }
     }
 
-    /// The memory, if it is one.
+    /// Returns the memory, if it is one.
     pub fn into_memory(self) -> Option<Memory> {
         if let Extern::Memory(memory) = self { Some(memory) } else { None }
     }
 
-    /// The global, if it is one.
+    /// Returns the global, if it is one.
     pub fn into_global(self) -> Option<Global> {
         if let Extern::Global(global) = self { Some(global) } else { None }
     }
 
-    /// The tag, if it is one.
+    /// Returns the tag, if it is one.
     pub fn into_tag(self) -> Option<Tag> {
         if let Extern::Tag(tag) = self { Some(tag) } else { None }
     }
 }
 
-/// `From` for each kind.
+/// Implements `From` for each kind of object.
 macro_rules! from_kinds {
     ($($kind:ident)*) => {$(
         impl From<$kind> for Extern {

@@ -1,6 +1,6 @@
 //! Globals: a [`VmGlobal`] in a store or inside an instance, [`Global`] as its handle.
 //!
-//! The handle carries the type, as the value itself has none.
+//! The handle has the type, because a `VmGlobal` is only a value.
 
 use wasmr_core::types::GlobalType;
 
@@ -11,20 +11,20 @@ use crate::store::StoreInner;
 use crate::value::{TypeMismatch, Val};
 use crate::vm::VmGlobal;
 
-/// A global of a store.
+/// A global in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Global {
     pub(crate) handle: Handle<VmGlobal>,
     pub(crate) ty: GlobalType,
 }
 
-/// Why the host could not change a global.
+/// The error of setting a global.
 #[derive(Debug, thiserror::Error)]
 pub enum GlobalError {
-    /// It is a constant.
+    /// The global is immutable.
     #[error("the global is immutable")]
     Immutable,
-    /// The value is not of its type.
+    /// The value is not of the global's type.
     #[error(transparent)]
     Type(#[from] TypeMismatch),
 }
@@ -32,7 +32,10 @@ pub enum GlobalError {
 stop_from! { GlobalError }
 
 impl Global {
-    /// A global of the host's.
+    /// Creates a global of the host.
+    ///
+    /// # Errors
+    /// If `init` is not of the global's type.
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, init: Val) -> Result<Global, TypeMismatch> {
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
@@ -45,22 +48,25 @@ impl Global {
         Global { handle: store.add_global(value), ty }
     }
 
-    /// Its type.
+    /// Returns the type.
     pub fn ty(&self, store: impl AsContext) -> GlobalType {
         self.handle.check(store.as_context().inner());
         self.ty
     }
 
-    /// Its value.
+    /// Returns the value.
     pub fn get(&self, mut store: impl AsContextMut) -> Val {
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
         let slots = self.handle.get(store).value;
-        // SAFETY: a global holds a value of its type.
+        // SAFETY: a global has a value of its type: validation, `Global::new` and `Global::set` allow no other.
         unsafe { Val::from_slots(store, self.ty.content, &slots) }
     }
 
-    /// Changes its value.
+    /// Sets the value.
+    ///
+    /// # Errors
+    /// If the global is immutable, or the value is not of its type.
     pub fn set(&self, mut store: impl AsContextMut, value: Val) -> Result<(), GlobalError> {
         if !self.ty.mutable {
             return Err(GlobalError::Immutable);

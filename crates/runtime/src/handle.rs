@@ -1,9 +1,9 @@
-//! Handles: how Rust code outside the store names an object inside it.
+//! Handles: names of objects in a store, for Rust code outside of it.
 //!
-//! A [`Handle`] is a pointer and the id of its store. Objects live until their store is dropped and store ids are never
-//! used twice, so a handle is valid exactly if the store at hand has its id. That is checked at every use; with another
-//! store it is a bug of the embedder and panics. This file is what makes the rest of the crate free to follow handles
-//! safely.
+//! A [`Handle`] is a pointer and the id of its store. Objects live until their store is dropped, and no two stores of a
+//! process have the same id. So a handle is valid exactly if the store that it is used with has its id. Every use
+//! checks that, and panics with another store, which is a bug of the embedder. After the check, the rest of the crate
+//! may follow the pointer.
 
 use std::num::NonZeroU64;
 use std::ptr::NonNull;
@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::store::StoreInner;
 
-/// The identity of a store in this process.
+/// Identity of a store in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct StoreId(NonZeroU64);
 
 impl StoreId {
-    /// An id that no store ever had.
+    /// Returns an id that no store had before.
     pub(crate) fn fresh() -> StoreId {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -24,15 +24,16 @@ impl StoreId {
     }
 }
 
-/// A pointer to an object that lives in a store, and which store.
+/// A pointer to an object in a store, with the id of the store.
 pub(crate) struct Handle<T> {
     object: NonNull<T>,
     store: StoreId,
 }
 
-// SAFETY: the pointer is followed only together with a borrow of its store, which decides which thread may do so.
+// SAFETY: the pointer is followed only together with a borrow of its store, whose own bounds decide which threads may
+// use it.
 unsafe impl<T> Send for Handle<T> {}
-// SAFETY: as above.
+// SAFETY: as for `Send`: without a borrow of its store, a handle gives no access to the object.
 unsafe impl<T> Sync for Handle<T> {}
 
 impl<T> Clone for Handle<T> {
@@ -59,8 +60,8 @@ impl<T> std::fmt::Debug for Handle<T> {
 
 impl<T> Handle<T> {
     /// # Safety
-    /// `object` lives at this address until the store `store` is dropped, and is reached by others only through raw
-    /// pointers or handles.
+    /// `object` stays at this address until the store `store` is dropped. Others reach it only through raw pointers or
+    /// handles.
     pub(crate) unsafe fn new(object: NonNull<T>, store: StoreId) -> Handle<T> {
         Handle { object, store }
     }
@@ -78,18 +79,19 @@ impl<T> Handle<T> {
     #[track_caller]
     pub(crate) fn get(self, store: &StoreInner) -> &T {
         self.check(store);
-        // SAFETY: the store is alive, hence the object. Nobody writes to it while the store is borrowed.
+        // SAFETY: the store is alive, hence the object. The shared borrow of the store excludes writers.
         unsafe { self.object.as_ref() }
     }
 
     #[track_caller]
     pub(crate) fn get_mut(mut self, store: &mut StoreInner) -> &mut T {
         self.check(store);
-        // SAFETY: as in `get`, and the exclusive borrow of the store makes this the only reference.
+        // SAFETY: the store is alive, hence the object. The exclusive borrow of the store makes this the only
+        // reference.
         unsafe { self.object.as_mut() }
     }
 
-    /// Its address. For the tables of instances, and for the word of a `funcref`.
+    /// Returns the address, for the arrays of instances and for the word of a `funcref`.
     pub(crate) fn as_ptr(self) -> *mut T {
         self.object.as_ptr()
     }
@@ -101,7 +103,7 @@ pub(crate) fn check_store(of: StoreId, used_with: &StoreInner) {
     assert!(of == used_with.id(), "an object of one store was used with another store");
 }
 
-/// A heap object with a stable address, owned through a raw pointer so that pointers to it stay valid when its owner
+/// A heap object with a stable address. Owned through a raw pointer, so that pointers to it stay valid when its owner
 /// moves.
 pub(crate) struct Pinned<T>(NonNull<T>);
 
@@ -117,7 +119,7 @@ impl<T> Pinned<T> {
 
 impl<T> Drop for Pinned<T> {
     fn drop(&mut self) {
-        // SAFETY: made from a box in `new`, freed only here.
+        // SAFETY: `new` made it from a box, and only this frees it.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }

@@ -1,12 +1,13 @@
-//! Initialisation of modules that are not programs: which export it is, and the call of it.
+//! Initialisation of reactors: the choice and the call of the export that initialises an instance.
 //!
-//! The [WASI application ABI] tells two kinds of modules apart. A *command* exports `_start`, its program. A *reactor* is a
-//! library: it exports `_initialize`, which has to be called once, before any other export, and which runs the constructors
-//! of C and C++. Instantiating does not call it, as nothing in the core specification does; [`Instance::initialize`] does,
-//! and [`Linker::module`](crate::linker::Linker::module) for libraries of other modules.
+//! The [WASI application ABI] distinguishes two kinds of modules. A *command* exports `_start`, its program. A
+//! *reactor* is a library: it exports `_initialize`, which runs the constructors of C and C++ and must be called once,
+//! before any other export. The core specification calls no export, and neither does instantiation.
+//! [`Instance::initialize`] does, and so does [`Linker::module`](crate::linker::Linker::module) for libraries of other
+//! modules.
 //!
-//! Libraries without WASI that export `__wasm_call_ctors` instead, `wasm-ld`'s name for the constructors, count as reactors
-//! as well: the linker leaves the constructors of such a module to its host.
+//! A library without WASI that exports `__wasm_call_ctors`, `wasm-ld`'s name for the constructors, counts as a reactor
+//! as well: the linker leaves its constructors to the host.
 //!
 //! [WASI application ABI]: https://github.com/WebAssembly/WASI/blob/main/legacy/application-abi.md
 
@@ -20,29 +21,29 @@ use crate::instance::Instance;
 use crate::symbol::printable;
 use crate::trap::Stop;
 
-/// The entry of a command.
+/// Entry point of a command.
 const START: &str = "_start";
 
-/// The initialisation of a reactor.
+/// Initialisation function of a reactor.
 const INITIALIZE: &str = "_initialize";
 
-/// The constructors of a library that was linked without a start file.
+/// Constructors of a library that was linked without a start file.
 const CONSTRUCTORS: &str = "__wasm_call_ctors";
 
-/// A module exports `_initialize` as something that cannot be called without arguments and results.
+/// The error of a module that exports `_initialize` as something else than a function without parameters and results.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` exports `_initialize` as {found}, but it must be a function without parameters and results", printable(.module))]
 pub struct InitializerError {
-    /// The module's name.
+    /// Name of the module.
     pub module: String,
-    /// The type of the export, as text.
+    /// Type of the export, as text.
     pub found: String,
 }
 
-/// Returns the name of the export that initialises instances of `module`; `None` if there is nothing to call.
+/// Returns the name of the export that initialises instances of `module`, or `None` if it has none.
 ///
 /// # Errors
-/// The module exports `_initialize` as something else than a function without parameters and results.
+/// If the module exports `_initialize` as something else than a function without parameters and results.
 pub fn initializer(module: &Module) -> Result<Option<&'static str>, InitializerError> {
     if let Some(found) = export_type(module, INITIALIZE) {
         if is_nullary(module, &found) {
@@ -52,7 +53,7 @@ pub fn initializer(module: &Module) -> Result<Option<&'static str>, InitializerE
         return Err(InitializerError { module: module.name().to_string(), found });
     }
     let has_constructors = export_type(module, CONSTRUCTORS).is_some_and(|ty| is_nullary(module, &ty));
-    // The constructors of a command are called by its `_start`.
+    // A command's `_start` calls its constructors.
     let is_command = export_type(module, START).is_some();
     Ok((has_constructors && !is_command).then_some(CONSTRUCTORS))
 }
@@ -68,16 +69,16 @@ fn is_nullary(module: &Module, ty: &ExternType) -> bool {
 }
 
 impl Instance {
-    /// Calls the initialisation that the WASI application ABI asks for: the export `_initialize`, or `__wasm_call_ctors` of a
-    /// library that has neither `_initialize` nor `_start`. Does nothing if the instance exports none of them.
+    /// Calls the initialisation function of the WASI application ABI: the export `_initialize`, or `__wasm_call_ctors`
+    /// of a library that has neither `_initialize` nor `_start`. Does nothing if the instance exports none of them.
     ///
-    /// Whoever makes an instance calls this once, before any other export. [`Instance::new`] and
-    /// [`Linker::instantiate`](crate::linker::Linker::instantiate) only run the start function of the core specification;
-    /// [`Linker::module`](crate::linker::Linker::module) does both.
+    /// The creator of an instance calls this once, before any other export. [`Instance::new`] and
+    /// [`Linker::instantiate`](crate::linker::Linker::instantiate) only run the start function of the core
+    /// specification. [`Linker::module`](crate::linker::Linker::module) does both.
     ///
     /// # Errors
-    /// The [`Stop`] with which the initialisation ended, or an [`InitializerError`] as a host error if the module exports
-    /// `_initialize` as something else than a function without parameters and results.
+    /// Returns the [`Stop`] with which the initialisation ended, or an [`InitializerError`] as a host error if the
+    /// module exports `_initialize` as something else than a function without parameters and results.
     pub fn initialize(&self, mut store: impl AsContextMut) -> Result<(), Stop> {
         let mut context = store.as_context_mut();
         let module = self.module(&context).clone();

@@ -1,18 +1,18 @@
-//! [`InterruptHandle`]: stops a store's guest from another thread, whether it computes or waits.
+//! [`InterruptHandle`]: stops a store's guest from another thread, in code or in a wait.
 //!
-//! A guest can be in three places:
+//! A guest can be in one of three places:
 //! - The interpreter polls a flag ([`VmStore::interrupt`](crate::vm::VmStore::interrupt)).
-//! - Machine code polls nothing; a signal finds it ([`sys::preempt`](crate::sys::preempt)). As the guest may be elsewhere when one
-//!   comes, a thread of ours sends them until it has ended.
-//! - A host function that waits for a descriptor or for time watches a pipe beside it ([`InterruptHandle::wake`]), which is
-//!   readable while the flag is up.
+//! - Compiled code polls nothing and is found by a signal ([`sys::preempt`](crate::sys::preempt)). The signal may
+//!   arrive while the guest is elsewhere, so a thread repeats it until the guest has ended.
+//! - A host function that waits for a descriptor or for time also watches a pipe ([`InterruptHandle::wake`]), which is
+//!   readable while the flag is set.
 //!
 //! # Invariants
-//! Flag and pipe change together, under one lock: the pipe, once it was made, holds one byte exactly while the flag is up.
+//! Flag and pipe change together, under one lock. Once created, the pipe holds one byte exactly while the flag is set.
 //!
-//! # Why is the pipe made late?
-//! It costs two descriptors. Most stores are never interrupted, and most that are never wait: only the first wait of a guest
-//! that somebody can interrupt makes one.
+//! # Why is the pipe created late?
+//! It costs two descriptors. Most stores are never interrupted, and most of the others never wait. So only the first wait
+//! of a guest with a shared handle creates it.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -30,11 +30,11 @@ struct Shared {
     raised: AtomicBool,
     pipe: OnceLock<(PipeReader, PipeWriter)>,
     change: Mutex<()>,
-    /// The thread that runs the guest, 0 if none does.
+    /// Id of the thread that runs the guest, 0 if none does.
     thread: AtomicI32,
 }
 
-/// The guests that were interrupted and run still, and the thread that sends them signals.
+/// The interrupted guests that still run, and the state of the thread that sends them signals.
 struct Stopping {
     guests: Vec<Weak<Shared>>,
     has_thread: bool,
@@ -43,8 +43,8 @@ struct Stopping {
 static STOPPING: Mutex<Stopping> = Mutex::new(Stopping { guests: Vec::new(), has_thread: false });
 
 impl Stopping {
-    /// Adds a guest, and calls `start` to start the thread unless it is there. If that fails, the next guest tries again, and so
-    /// does the next request to stop this one.
+    /// Adds a guest, and calls `start` to start the thread if it does not run. If that fails, the next guest tries
+    /// again, and so does the next request to stop this one.
     fn add(&mut self, guest: &Arc<Shared>, start: impl FnOnce() -> io::Result<()>) {
         let same = |other: &Weak<Shared>| other.as_ptr() == Arc::as_ptr(guest);
         self.guests.retain(|other| other.strong_count() > 0 && !same(other));
@@ -58,7 +58,7 @@ impl Stopping {
 /// Time between two signals to a guest that is to stop.
 const RESEND_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Sends signals until nobody is left to stop.
+/// Sends signals until no guest is left to stop.
 fn stop_all() {
     loop {
         let mut stopping = STOPPING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,23 +85,23 @@ impl Shared {
         self.change.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts the byte in. It neither blocks nor fails: the pipe is empty, and its other end is ours.
+    /// Writes the byte. The write neither blocks nor fails: the pipe is empty, and this process has its other end open.
     fn wake(mut writer: &PipeWriter) {
         let _ = writer.write_all(&[1]);
     }
 }
 
 impl InterruptHandle {
-    /// A handle that no store has given out: for tests of host functions that wait.
+    /// Returns a handle of no store, for tests of host functions that wait.
     pub fn new() -> InterruptHandle {
         InterruptHandle::default()
     }
 
-    /// Makes the guest trap with "interrupted": within milliseconds if it computes, at once if it waits in a host function that
-    /// watches ([`wake`](InterruptHandle::wake); those of WASI do). Every later call traps likewise, until
-    /// [`clear`](InterruptHandle::clear).
+    /// Makes the guest trap with "interrupted": within milliseconds if it computes, at once if it waits in a host
+    /// function that watches [`wake`](InterruptHandle::wake), as those of WASI do. Every later call traps as well,
+    /// until [`clear`](InterruptHandle::clear).
     ///
-    /// Takes a lock for a moment, so it is not for signal handlers.
+    /// Takes a lock for a moment, so signal handlers must not call it.
     pub fn interrupt(&self) {
         let change = self.0.change();
         let was_raised = self.0.raised.swap(true, Ordering::SeqCst);
@@ -115,19 +115,19 @@ impl InterruptHandle {
         }
         preempt(thread);
         let mut stopping = STOPPING.lock().unwrap_or_else(PoisonError::into_inner);
-        // Without the thread the one signal above has to do, which it nearly always does.
+        // Without the thread there is only the one signal above, which nearly always suffices.
         stopping
             .add(&self.0, || std::thread::Builder::new().name("wasmr-interrupt".to_owned()).spawn(stop_all).map(drop));
     }
 
-    /// Notes that the calling thread runs the guest, until [`leave`](InterruptHandle::leave). Whether it may: not if it was asked
-    /// to stop before, since the signals for that are over.
+    /// Records that the calling thread runs the guest, until [`leave`](InterruptHandle::leave). Returns false if the
+    /// guest must not run: it was interrupted before, and the signals for that are over.
     pub(crate) fn enter(&self) -> bool {
         self.0.thread.store(thread_id(), Ordering::SeqCst);
         !self.0.raised.load(Ordering::SeqCst)
     }
 
-    /// Notes that no thread runs the guest.
+    /// Records that no thread runs the guest.
     pub(crate) fn leave(&self) {
         self.0.thread.store(0, Ordering::SeqCst);
     }
@@ -138,22 +138,23 @@ impl InterruptHandle {
         if self.0.raised.swap(false, Ordering::SeqCst)
             && let Some((reader, _)) = self.0.pipe.get()
         {
-            // The byte is there, by the invariant.
+            // By the invariant, the pipe has the byte.
             let _ = { reader }.read(&mut [0]);
         }
     }
 
-    /// Whether the guest was asked to stop.
+    /// Returns true if the guest was asked to stop.
     pub fn is_interrupted(&self) -> bool {
         self.0.raised.load(Ordering::SeqCst)
     }
 
-    /// A pipe that is readable while the guest is asked to stop, for host functions that wait: watch it in the same
-    /// `poll(2)`, never read from it, and end with [`TrapCode::Interrupted`](wasmr_core::trap::TrapCode::Interrupted).
+    /// Returns a pipe that is readable while the guest is asked to stop, for host functions that wait. They watch it in
+    /// the same `poll(2)`, never read from it, and end with
+    /// [`TrapCode::Interrupted`](wasmr_core::trap::TrapCode::Interrupted).
     ///
     /// # Errors
-    /// If the process is out of descriptors. The caller can then still ask
-    /// [`is_interrupted`](InterruptHandle::is_interrupted) now and then.
+    /// If the process has no descriptors left. The caller can still poll
+    /// [`is_interrupted`](InterruptHandle::is_interrupted).
     pub fn wake(&self) -> io::Result<&PipeReader> {
         if self.0.pipe.get().is_none() {
             let _change = self.0.change();
@@ -162,7 +163,7 @@ impl InterruptHandle {
                 if self.is_interrupted() {
                     Shared::wake(&pipe.1);
                 }
-                // Under the lock nobody else has set it since.
+                // No other thread can have set it: that needs the lock.
                 let _ = self.0.pipe.set(pipe);
             }
         }
@@ -170,12 +171,12 @@ impl InterruptHandle {
         Ok(reader)
     }
 
-    /// Whether anybody besides its store can use it.
+    /// Returns true if the store is not the only owner of the handle.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// What the interpreter polls and the handler of the signal asks; valid as long as any clone.
+    /// Returns the flag that the interpreter polls and the signal handler reads; valid as long as any clone.
     pub(crate) fn flag(&self) -> *const AtomicBool {
         &raw const self.0.raised
     }
@@ -198,7 +199,7 @@ mod tests {
         let early = InterruptHandle::new();
         early.interrupt();
         early.interrupt();
-        assert!(early.is_interrupted() && readable(&early), "a pipe made after the fact holds the byte");
+        assert!(early.is_interrupted() && readable(&early), "a pipe created after the interrupt holds the byte");
         early.clear();
         early.clear();
         assert!(!early.is_interrupted() && !readable(&early));
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn it_knows_whether_anybody_else_has_it() {
+    fn a_clone_makes_a_handle_shared() {
         let handle = InterruptHandle::new();
         assert!(!handle.is_shared());
         let other = handle.clone();

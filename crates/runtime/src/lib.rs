@@ -1,19 +1,22 @@
-//! Stage 2: takes a [`Module`](wasmr_module::Module) and what executes it, gives live objects: everything of the
-//! specification's "runtime structure", host functions, and the ways a run can end. It knows no tier.
+//! Stage 2: takes a [`Module`](wasmr_module::Module) and a way to execute it, and makes live objects: the
+//! specification's [runtime structure](https://webassembly.github.io/spec/core/exec/runtime.html), host functions, and
+//! the ends of a run. This crate names no tier.
 //!
 //! # The tour
-//! - `store` owns everything; `context` is how a store is lent; the other objects are handles into it: `func`,
-//!   `memory`, `table`, `global`, `tag`, `instance`, `reference`, `exception`.
-//! - `instantiate` goes from a module to an instance, `initialize` calls what a library wants called first; `linker`
-//!   finds the imports by name; segments and constant expressions are internal to it.
-//! - [`vm`] has every layout that code reads and writes, [`frame`] that of the value stack; [`tier`], [`running`] and [`walk`] are the seam to whatever
-//!   executes; [`builtins`] are the slow paths that tiers share; [`sys`] is the operating system.
-//! - `host` and `typed` are host functions; `value` has the embedder's typed values.
-//! - `trap` says how a run ends, `backtrace` and [`symbol`] how that is shown, `host_error` what becomes of an error of the host; [`limits`] how much it may take; `interrupt` ends it from another thread.
+//! - `store` owns everything, and `context` lends it. The other objects are handles into it: `func`, `memory`, `table`,
+//!   `global`, `tag`, `instance`, `reference`, `exception`. `ref_heap` owns the collected objects.
+//! - `instantiate` makes an instance of a module, and `initialize` calls the initialisation function of a library.
+//!   `linker` finds the imports by name. Segments and constant expressions are internal to them.
+//! - [`vm`] has every layout that code reads and writes, and [`frame`] that of the value stack. [`tier`], [`running`]
+//!   and [`walk`] are the seam to the tiers. [`builtins`] are the slow paths that tiers share. [`sys`] is the operating
+//!   system.
+//! - `host` and `typed` are host functions. `value` has the embedder's typed values.
+//! - `trap` describes the end of a run, `backtrace` and [`symbol`] show it, and `host_error` has the errors of the host.
+//!   [`limits`] bounds the resources of a run, and `interrupt` ends it from another thread.
 //!
 //! # Invariants
-//! An object lives until its store is dropped. Handles are checked against the store they are used with. What a guest
-//! can make the host allocate is bounded by [`StoreLimits`].
+//! An object lives until its store is dropped. Handles are checked against the store they are used with.
+//! [`StoreLimits`] bounds the memory that a guest can make the host allocate.
 #![warn(unreachable_pub)]
 
 mod backtrace;

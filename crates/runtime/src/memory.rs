@@ -1,19 +1,22 @@
 //! Linear memories: `MemoryObject` in a store, [`Memory`] as its handle.
 //!
 //! # Two backings
-//! - *Guarded*: a reservation of address space so large that a 32-bit address plus a 32-bit offset plus the widest
+//! - *Guard-paged*: a reservation of address space so large that a 32-bit address plus a 32-bit offset plus the widest
 //!   access stays inside. Its base never moves, code accesses it without checks, and pages beyond the current size
 //!   fault. Growing is one `mprotect`.
-//! - *Checked*: just the pages there are. Every access is checked against [`VmMemory::len`]; growing may move the base.
-//!   For 64-bit memories, hosts where faults do not become traps, and when the system refuses the reservation (`ulimit
-//!   -v`).
+//! - *Checked*: only the pages of the current size. Every access is compared with [`VmMemory::len`], and growing may
+//!   move the base. Used for 64-bit memories, on hosts where faults do not become traps, and when the system refuses
+//!   the reservation (`ulimit -v`).
 //!
-//! Which it is shows in [`VmMemory::guarded`] and changes neither results nor traps.
+//! [`VmMemory::guarded`] tells them apart. Results and traps are the same.
 //!
 //! # Invariants
-//! `len` is a multiple of the page size of WebAssembly and never shrinks; the first `len` bytes at `base` are readable
-//! and writable; a fresh page is zero, even if the address space was another memory's before (see [`crate::sys`]). An
-//! instance whose memory 0 is guarded has its base cached; as a guarded base never moves and no other is cached, growing needs no one to be told.
+//! - `len` is a multiple of WebAssembly's page size and never shrinks
+//!   ([spec](https://webassembly.github.io/spec/core/exec/runtime.html#memory-instances)).
+//! - The first `len` bytes at `base` are readable and writable.
+//! - A fresh page is zero, even if the address space belonged to another memory before (see [`crate::sys`]).
+//! - An instance caches the base of memory 0 only if that is guard-paged. Such a base never moves, so growing updates
+//!   no instance.
 
 use std::ptr::NonNull;
 
@@ -29,28 +32,28 @@ use crate::store::StoreInner;
 use crate::sys::{FAULTS_BECOME_TRAPS, Mapping, Reservation};
 use crate::vm::VmMemory;
 
-/// What a 32-bit memory can have.
+/// Most pages of a 32-bit memory.
 const MAX_PAGES_32: u64 = 1 << 16;
 
-/// What a 64-bit memory can have.
+/// Most pages of a 64-bit memory.
 const MAX_PAGES_64: u64 = 1 << 48;
 
-/// Inaccessible space behind the base of a guarded memory, the memory included: any 32-bit address, any 32-bit offset,
-/// and a page for the width of the access.
+/// Bytes of a reservation from the base of a guard-paged memory on: any 32-bit address, any 32-bit offset, and a page
+/// for the width of the access.
 pub const GUARDED_SPACE: usize = (8 << 30) + PAGE as usize;
 
-/// Inaccessible space in front of it, which no correct code can reach: half of what a wrongly sign-extended address
-/// can.
+/// Inaccessible bytes in front of a guard-paged memory, which no correct code can reach: half of the distance that a
+/// wrongly sign-extended address can have.
 const FRONT_GUARD: usize = 2 << 30;
 
-/// Address space that must be free when a checked memory grows, or it does not grow. Where that is short, a guest could
-/// otherwise take all there is, and the next allocation of the host's would abort the process.
+/// Bytes of address space that must be free for a checked memory to grow. Under a limit of address space, a guest could
+/// otherwise take everything, and the host's next allocation would abort the process.
 const LEFT_TO_THE_HOST: usize = 8 << 20;
 
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct MemoryObject {
-    /// First, so that the address of one is the address of the other.
+    /// First field, so that the address of the object is also that of its `VmMemory`.
     pub(crate) vm: VmMemory,
     backing: Backing,
     ty: MemoryType,
@@ -64,7 +67,7 @@ enum Backing {
 }
 
 impl MemoryObject {
-    /// A zeroed memory of its minimal size.
+    /// Creates a zeroed memory of its minimal size.
     pub(crate) fn new(store: &mut StoreInner, ty: MemoryType) -> Result<MemoryObject, ResourceError> {
         let asked = u128::from(ty.limits.min) * u128::from(PAGE);
         let bytes = u64::try_from(asked).ok().filter(|&bytes| store.take_memory(bytes));
@@ -98,19 +101,20 @@ impl MemoryObject {
         Ok((mapping.base(), Backing::Checked(Some(mapping))))
     }
 
-    /// Current size in pages.
+    /// Returns the current size in pages.
     pub(crate) fn pages(&self) -> u64 {
         self.vm.len as u64 / PAGE
     }
 
-    /// The type with the current size as minimum, which is what an import must match.
+    /// Returns the type with the current size as its minimum, which an [import is matched
+    /// against](https://webassembly.github.io/spec/core/exec/modules.html#instantiation).
     pub(crate) fn current_type(&self) -> MemoryType {
         let mut ty = self.ty;
         ty.limits.min = self.pages();
         ty
     }
 
-    /// Current size once grown by `delta` pages, in bytes, if the type allows it.
+    /// Returns the size in bytes after growing by `delta` pages; `None` if the type does not allow it.
     fn grown_len(&self, delta: u64) -> Option<u64> {
         let most = if self.ty.is64 { MAX_PAGES_64 } else { MAX_PAGES_32 };
         let max = self.ty.limits.max.unwrap_or(most).min(most);
@@ -118,7 +122,7 @@ impl MemoryObject {
         pages.checked_mul(PAGE).filter(|&bytes| bytes <= isize::MAX as u64)
     }
 
-    /// Makes the memory `len` bytes long; the store has granted them.
+    /// Makes the memory `len` bytes long, which the store has granted.
     fn enlarge(&mut self, len: usize) -> std::io::Result<()> {
         match &mut self.backing {
             Backing::Guarded(reservation) => reservation.enlarge(len)?,
@@ -138,22 +142,24 @@ impl MemoryObject {
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: the invariants of the module: `len` readable bytes at `base`, which is not null.
+        // SAFETY: by the invariants of the module, `len` bytes at `base` are readable, and `base` is not null. The
+        // shared borrow of the store excludes guest code, which alone writes them.
         unsafe { std::slice::from_raw_parts(self.vm.base, self.vm.len) }
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, writable as well; guest code does not run during the borrow.
+        // SAFETY: by the invariants of the module, `len` bytes at `base` are readable and writable. The exclusive
+        // borrow of the store excludes guest code.
         unsafe { std::slice::from_raw_parts_mut(self.vm.base, self.vm.len) }
     }
 }
 
-/// Grows a memory by `delta` pages; the size before in pages, or `None` with everything as it was.
+/// Grows a memory by `delta` pages. Returns the size before in pages, or `None` with nothing changed.
 ///
 /// # Safety
 /// `memory` is a memory of `store`, and no reference to it is in use.
 pub(crate) unsafe fn grow(store: &mut StoreInner, memory: *mut MemoryObject, delta: u64) -> Option<u64> {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises a memory of `store`, hence alive, to which no other reference is in use.
     let memory = unsafe { &mut *memory };
     let before = memory.pages();
     if delta == 0 {
@@ -171,7 +177,7 @@ pub(crate) unsafe fn grow(store: &mut StoreInner, memory: *mut MemoryObject, del
     Some(before)
 }
 
-/// A linear memory of a store.
+/// A linear memory in a store.
 ///
 /// # Examples
 /// ```
@@ -203,20 +209,23 @@ pub(crate) unsafe fn grow(store: &mut StoreInner, memory: *mut MemoryObject, del
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory(pub(crate) Handle<MemoryObject>);
 
-/// A range that is not within a memory.
+/// The error of a range that is not within a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a range of {} at address {address:#x} is not within the memory", Count(*.len, "byte"))]
 pub struct MemoryAccessError {
-    /// Where the range begins.
+    /// First address of the range.
     pub address: u64,
-    /// How long it is.
+    /// Length of the range in bytes.
     pub len: usize,
 }
 
 stop_from! { MemoryAccessError }
 
 impl Memory {
-    /// A memory of the host's, zeroed.
+    /// Creates a zeroed memory of the host.
+    ///
+    /// # Errors
+    /// If the store's limit or the system refuses it.
     pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Memory, ResourceError> {
         let mut store = store.as_context_mut();
         Memory::in_store(store.inner_mut(), ty)
@@ -227,43 +236,46 @@ impl Memory {
         Ok(Memory(store.add_memory(object)))
     }
 
-    /// The type it was made with.
+    /// Returns the type that the memory was created with.
     pub fn ty(&self, store: impl AsContext) -> MemoryType {
         self.0.get(store.as_context().inner()).ty
     }
 
-    /// Current size in pages of 64 KiB.
+    /// Returns the current size in pages of 64 KiB.
     pub fn size(&self, store: impl AsContext) -> u64 {
         self.0.get(store.as_context().inner()).pages()
     }
 
-    /// Current size in bytes.
+    /// Returns the current size in bytes.
     pub fn data_size(&self, store: impl AsContext) -> usize {
         self.0.get(store.as_context().inner()).vm.len
     }
 
-    /// Returns true if the memory lies in reserved address space, so that an access out of bounds faults and needs no comparison.
+    /// Returns true if the memory is guard-paged: an access out of bounds faults, so that code compares nothing.
     pub fn is_guarded(&self, store: impl AsContext) -> bool {
         self.0.get(store.as_context().inner()).vm.guarded
     }
 
-    /// Its contents.
+    /// Returns the contents.
     pub fn data<'a, C: AsContext>(&self, store: &'a C) -> &'a [u8] {
         self.0.get(store.as_context().inner()).bytes()
     }
 
-    /// Its contents, to change.
+    /// Returns the contents for writing.
     pub fn data_mut<'a, C: AsContextMut>(&self, store: &'a mut C) -> &'a mut [u8] {
         self.0.get_mut(store.as_context_mut().into_inner()).bytes_mut()
     }
 
-    /// Its contents and the embedder's data, both to change.
+    /// Returns the contents and the embedder's data, both for writing.
     pub fn data_and_store_mut<'a, C: AsContextMut>(&self, store: &'a mut C) -> (&'a mut [u8], &'a mut C::Data) {
         let (inner, data) = store.as_context_mut().split();
         (self.0.get_mut(inner).bytes_mut(), data)
     }
 
     /// Copies from the memory at `address` into `buffer`.
+    ///
+    /// # Errors
+    /// If the range is not within the memory.
     pub fn read(&self, store: impl AsContext, address: u64, buffer: &mut [u8]) -> Result<(), MemoryAccessError> {
         let context = store.as_context();
         let source = within(address, buffer.len()).and_then(|range| self.0.get(context.inner()).bytes().get(range));
@@ -273,6 +285,9 @@ impl Memory {
     }
 
     /// Copies `buffer` into the memory at `address`.
+    ///
+    /// # Errors
+    /// If the range is not within the memory, which is then unchanged.
     pub fn write(&self, mut store: impl AsContextMut, address: u64, buffer: &[u8]) -> Result<(), MemoryAccessError> {
         let mut context = store.as_context_mut();
         let memory = self.0.get_mut(context.inner_mut()).bytes_mut();
@@ -281,13 +296,13 @@ impl Memory {
         Ok(())
     }
 
-    /// Grows it by `delta` pages; the size before in pages, or `None` if its type, the store's limits or the system
-    /// refuse.
+    /// Grows the memory by `delta` pages. Returns the size before in pages, or `None` if its type, the store's limits
+    /// or the system refuse.
     pub fn grow(&self, mut store: impl AsContextMut, delta: u64) -> Option<u64> {
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
         self.0.check(store);
-        // SAFETY: a memory of this very store; the exclusive borrow excludes other references.
+        // SAFETY: `check` found it a memory of this store, and the exclusive borrow excludes other references.
         unsafe { grow(store, self.0.as_ptr(), delta) }
     }
 }

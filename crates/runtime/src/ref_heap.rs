@@ -1,13 +1,14 @@
-//! Where exceptions and host references live, and the collector that frees them.
+//! The reference heap: exceptions, host references, and the collector that frees them.
 //!
-//! A reference to one is a word that is never 0: the low half is the entry's number plus one, the high half counts how
-//! often the entry was reused, so that a word kept too long finds nothing rather than a stranger.
+//! A reference is a word that is never 0. Its low half is the entry's index plus one. Its high half counts the reuses
+//! of the entry, so that a stale word finds nothing rather than another object.
 //!
 //! # The collector
-//! Mark and sweep, run when more bytes are alive than twice what survived the last run, and than the roots that it looked at: a
-//! guest that throws for ever stays within bounded memory, and the work is proportional to what is allocated. It is *conservative*: any root word
-//! that happens to name an entry keeps it. That needs no knowledge of types, costs nothing while nothing is allocated,
-//! and moves nothing. Roots: the value stack, globals, tables, element segments, the exception in flight
+//! Mark and sweep, run when more bytes are alive than twice what survived the last run, and than the roots that it
+//! read. So a guest that throws for ever stays within bounded memory, and the work is proportional to what is
+//! allocated. The collector is *conservative* (Boehm and Weiser 1988, see `docs/glossary.md`): any root word that
+//! happens to name an entry keeps it. That needs no knowledge of types, costs nothing while nothing is allocated, and
+//! moves nothing. Roots: the value stack, the native stack, globals, tables, the exception in flight
 //! ([`StoreInner::collect`]), and the handles in open scopes (here).
 //!
 //! # Handle scopes
@@ -22,11 +23,11 @@ use std::ptr::NonNull;
 
 use crate::vm::VmTag;
 
-/// An object that a reference names.
+/// An object of the reference heap.
 pub(crate) enum Object {
-    /// Nothing: the entry is free.
+    /// A free entry.
     Free,
-    /// An exception: its tag and its arguments in slot form.
+    /// An exception: tag and arguments in slot form.
     Exception { tag: NonNull<VmTag>, payload: Box<[u64]> },
     /// A value of the host.
     Extern(Box<dyn Any + Send + Sync>),
@@ -39,26 +40,26 @@ struct Entry {
     object: Object,
 }
 
-/// All exceptions and host references of a store.
+/// The reference heap of a store.
 pub(crate) struct RefHeap {
     entries: Vec<Entry>,
     free: Vec<u32>,
-    /// What live entries take.
+    /// Bytes of live entries.
     bytes: usize,
-    /// When to collect next.
+    /// Bytes of live entries beyond which to collect.
     threshold: usize,
     limit: usize,
-    /// Whether the last collection left so little room below the limit that the next one would come soon.
+    /// True if the last collection left so little below the limit that the next one would come soon.
     is_full: bool,
     /// The words of all handles in open scopes, the innermost scope last.
     handles: Vec<u64>,
 }
 
-/// Below this it is not worth to collect.
+/// Bytes below which no collection runs.
 const MIN_THRESHOLD: usize = 1 << 20;
 
-/// The part of the limit that a collection must leave free: what is alive below it is looked at once for each such part that is
-/// allocated.
+/// Divisor of the limit: the part of it that a collection must leave free. The collector reads all that is alive once
+/// for each such part that is allocated.
 const HEADROOM: usize = 8;
 
 impl RefHeap {
@@ -74,12 +75,12 @@ impl RefHeap {
         }
     }
 
-    /// Whether to collect before adding `object`.
+    /// Returns true if a collection is due before `object` is added.
     pub(crate) fn wants_collection(&self, object: &Object) -> bool {
         self.bytes + cost(object) > self.threshold
     }
 
-    /// Adds an object; its word. `None` if the limit is reached, or nearly, even after a collection.
+    /// Adds an object. Returns its word, or `None` if the limit is reached, or nearly, even after a collection.
     pub(crate) fn insert(&mut self, object: Object) -> Option<u64> {
         let cost = cost(&object);
         if self.is_full || self.bytes + cost > self.limit {
@@ -99,7 +100,7 @@ impl RefHeap {
         Some(word(index, entry.generation))
     }
 
-    /// The object that a word names.
+    /// Returns the object that a word names, if it names one.
     pub(crate) fn get(&self, word: u64) -> Option<&Object> {
         self.entry(word).map(|entry| &entry.object)
     }
@@ -132,7 +133,7 @@ impl RefHeap {
         self.handles.truncate(scope);
     }
 
-    /// Keeps the object until [`unpin`](RefHeap::unpin) was called as often. Whether the word names one.
+    /// Keeps the object until [`unpin`](RefHeap::unpin) was called as often. Returns false if the word names no object.
     pub(crate) fn pin(&mut self, word: u64) -> bool {
         let Some(index) = self.index(word) else { return false };
         self.entries[index].pins += 1;
@@ -147,18 +148,18 @@ impl RefHeap {
         }
     }
 
-    /// Objects alive or not yet collected.
+    /// Returns the number of objects that are alive or not yet collected.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()
     }
 
-    /// Frees every object that no root leads to. `roots` calls its argument with every run of root words.
+    /// Frees every object that is not reachable from a root. `roots` calls its argument with every run of root words.
     pub(crate) fn collect(&mut self, roots: impl FnOnce(&mut dyn FnMut(&[u64]))) {
         let mut pending: Vec<usize> = Vec::new();
-        let mut looked_at = 0;
+        let mut root_bytes = 0;
         roots(&mut |words| {
-            looked_at += size_of_val(words);
+            root_bytes += size_of_val(words);
             for &word in words {
                 self.mark(word, &mut pending);
             }
@@ -183,10 +184,10 @@ impl RefHeap {
             }
         }
         self.sweep();
-        self.threshold = (self.bytes * 2).max(looked_at).max(MIN_THRESHOLD).min(self.limit);
+        self.threshold = (self.bytes * 2).max(root_bytes).max(MIN_THRESHOLD).min(self.limit);
         self.is_full = self.bytes > self.limit - self.limit / HEADROOM;
         if self.is_full {
-            // Nothing fits until something is freed.
+            // `insert` refuses everything until a collection frees something.
             self.threshold = 0;
         }
     }
@@ -208,7 +209,7 @@ impl RefHeap {
             }
             self.bytes -= cost(&entry.object);
             entry.object = Object::Free;
-            // Generation 0 is left out so that no word of a small integer's shape names an object.
+            // Generation 0 is skipped so that no small integer names an object.
             entry.generation = entry.generation.checked_add(1).unwrap_or(1);
             self.free.push(index as u32);
         }
@@ -220,12 +221,12 @@ fn word(index: u32, generation: u32) -> u64 {
 }
 
 fn cost(object: &Object) -> usize {
-    let behind = match object {
+    let contents = match object {
         Object::Free => return 0,
         Object::Exception { payload, .. } => size_of_val::<[u64]>(payload),
         Object::Extern(value) => size_of_val::<dyn Any + Send + Sync>(&**value),
     };
-    size_of::<Entry>() + behind
+    size_of::<Entry>() + contents
 }
 
 #[cfg(test)]
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_root_leads_to_survives() {
+    fn reachable_objects_survive() {
         let mut heap = RefHeap::new(1 << 20);
         let inner = heap.insert(Object::Extern(Box::new(5u32))).unwrap();
         let outer = heap.insert(exception(&[1, inner])).unwrap();
@@ -308,7 +309,7 @@ mod tests {
             last = heap.insert(exception(&[last])).unwrap();
         }
         collect(&mut heap, &[last]);
-        // It would fit, and all that is alive would be looked at for each one more.
+        // It would fit, but the collector would read all that is alive for each further object.
         assert!(heap.insert(exception(&[0])).is_none());
         assert!(heap.wants_collection(&exception(&[0])));
         collect(&mut heap, &[]);
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn large_roots_are_looked_at_rarely() {
+    fn large_roots_are_read_rarely() {
         let mut heap = RefHeap::new(usize::MAX);
         collect(&mut heap, &vec![0; 4 * MIN_THRESHOLD / size_of::<u64>()]);
         assert_eq!(heap.threshold, 4 * MIN_THRESHOLD);

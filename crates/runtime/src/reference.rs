@@ -1,8 +1,7 @@
-//! References to what the collector owns: [`ExternRef`], and [`AnyRef`] which the host can only pass on.
+//! References to collected objects: [`ExternRef`], and [`AnyRef`], which the host can only pass on.
 //!
-//! A handle is the machine's word and the store's id. How long it names its object is told in `ref_heap`: until the host
-//! function that got it returns, or for the store's life outside of host functions. Afterwards it names nothing, never
-//! something else.
+//! A handle is the reference's word and the store's id. It names its object until its handle scope ends (see
+//! `ref_heap`). Afterwards it names nothing, never another object.
 
 use std::any::Any;
 use std::fmt;
@@ -13,7 +12,7 @@ use crate::limits::ResourceError;
 use crate::ref_heap::Object;
 use crate::store::StoreInner;
 
-/// A reference's word, and whose it is.
+/// The word of a reference and the id of its store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HandleWord {
     word: std::num::NonZeroU64,
@@ -57,12 +56,15 @@ impl HandleWord {
     }
 }
 
-/// A reference to a value of the host, which the guest can keep and give back but not look into.
+/// A reference to a value of the host, which the guest can keep and return but not inspect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExternRef(pub(crate) HandleWord);
 
 impl ExternRef {
-    /// Gives a value into the store's care.
+    /// Moves a value into the store's reference heap.
+    ///
+    /// # Errors
+    /// If the store's limit of references is reached.
     pub fn new(
         mut store: impl AsContextMut,
         value: impl Any + Send + Sync + 'static,
@@ -74,7 +76,7 @@ impl ExternRef {
         Ok(ExternRef(handle))
     }
 
-    /// The value; `None` if it was collected.
+    /// Returns the value; `None` if it was collected.
     pub fn data<'a, C: AsContext>(&self, store: &'a C) -> Option<&'a (dyn Any + Send + Sync)> {
         match self.0.object(store.as_context().inner()) {
             Some(Object::Extern(value)) => Some(&**value),
@@ -82,7 +84,8 @@ impl ExternRef {
         }
     }
 
-    /// Keeps the value until [`unpin`](ExternRef::unpin) was called as often. Whether it is still there.
+    /// Keeps the value until [`unpin`](ExternRef::unpin) was called as often. Returns false if it was collected
+    /// already.
     pub fn pin(&self, mut store: impl AsContextMut) -> bool {
         self.0.pin(store.as_context_mut().inner_mut())
     }
@@ -97,7 +100,7 @@ impl ExternRef {
     }
 }
 
-/// A reference of the `any` hierarchy. The host can pass it on.
+/// A reference of the `any` hierarchy. The host can only pass it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnyRef(pub(crate) HandleWord);
 

@@ -1,11 +1,11 @@
-//! Data and element segments of an instance: which are dropped. Their contents stay in the module.
+//! Data and element segments of an instance: records the dropped ones. The module keeps their contents.
 //!
-//! Items of element segments are evaluated when they are copied, not kept: they consist of constants, functions and
-//! immutable globals, so the result is the same at any time, and a segment of 100 000 functions costs one byte.
+//! Items of element segments are evaluated when they are copied. They consist of constants, functions and immutable
+//! globals, so that the result is the same at any time, and a segment of 100 000 functions costs one byte.
 
 use wasmr_module::Module;
 
-/// Which segments an instance has dropped. A dropped segment is as one of length 0.
+/// The dropped segments of an instance. A dropped segment behaves as one of length 0.
 #[derive(Debug)]
 pub(crate) struct Segments {
     elements_dropped: Box<[bool]>,
@@ -13,7 +13,7 @@ pub(crate) struct Segments {
 }
 
 impl Segments {
-    /// All segments of a module, none dropped.
+    /// Returns the state of a new instance: no segment is dropped.
     pub(crate) fn new(module: &Module) -> Segments {
         Segments {
             elements_dropped: vec![false; module.elements().len()].into(),
@@ -21,7 +21,8 @@ impl Segments {
         }
     }
 
-    /// Which data segments are dropped, as machine code reads it: at this address as long as the instance lives.
+    /// Returns the address of one `bool` per data segment, true if it is dropped. Compiled code reads them. The address
+    /// stays the same while the instance lives.
     pub(crate) fn data_dropped(&self) -> *const bool {
         self.data_dropped.as_ptr()
     }
@@ -34,12 +35,12 @@ impl Segments {
         self.data_dropped[index as usize] = true;
     }
 
-    /// Whether an element segment was dropped.
+    /// Returns true if an element segment was dropped.
     pub(crate) fn is_element_dropped(&self, index: u32) -> bool {
         self.elements_dropped[index as usize]
     }
 
-    /// Whether a data segment was dropped.
+    /// Returns true if a data segment was dropped.
     pub(crate) fn is_data_dropped(&self, index: u32) -> bool {
         self.data_dropped[index as usize]
     }

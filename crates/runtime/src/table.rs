@@ -1,10 +1,9 @@
 //! Tables: `TableObject` in a store, [`Table`] as its handle.
 //!
-//! Elements are references in slot form, so a funcref element is the address of a [`VmFunc`](crate::vm::VmFunc) and
-//! null is 0.
+//! Elements are references in slot form: a funcref is the address of a [`VmFunc`](crate::vm::VmFunc), and null is 0.
 //!
-//! Invariants: [`VmTable`] always describes the vector; every element is null or a reference of the table's element
-//! type; the size never shrinks.
+//! Invariants: [`VmTable`] always describes the vector. Every element is null or a reference of the table's element
+//! type. The size never shrinks ([spec](https://webassembly.github.io/spec/core/exec/runtime.html#table-instances)).
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::ptr::NonNull;
@@ -24,16 +23,16 @@ use crate::vm::VmTable;
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct TableObject {
-    /// First, so that the address of one is the address of the other.
+    /// First field, so that the address of the object is also that of its `VmTable`.
     pub(crate) vm: VmTable,
     elements: Vec<u64>,
     ty: TableType,
-    /// Whether elements may be exceptions or host references.
+    /// True if elements may be exceptions or host references.
     collectable: bool,
 }
 
 impl TableObject {
-    /// A table of its minimal size, filled with `init`.
+    /// Creates a table of its minimal size, filled with `init`.
     pub(crate) fn new(store: &mut StoreInner, ty: TableType, init: u64) -> Result<TableObject, ResourceError> {
         let count = ty.limits.min;
         if !store.take_elements(count) {
@@ -48,12 +47,13 @@ impl TableObject {
         Ok(TableObject { vm, elements, ty, collectable })
     }
 
-    /// Current size.
+    /// Returns the current number of elements.
     pub(crate) fn size(&self) -> u64 {
         self.elements.len() as u64
     }
 
-    /// The type with the current size as minimum, which is what an import must match.
+    /// Returns the type with the current size as its minimum, which an [import is matched
+    /// against](https://webassembly.github.io/spec/core/exec/modules.html#instantiation).
     pub(crate) fn current_type(&self) -> TableType {
         let mut ty = self.ty;
         ty.limits.min = self.size();
@@ -64,7 +64,7 @@ impl TableObject {
         &mut self.elements
     }
 
-    /// The elements, if the collector must see them.
+    /// Returns the elements if the collector must see them, else nothing.
     pub(crate) fn collectable_slots(&self) -> &[u64] {
         if self.collectable { &self.elements } else { &[] }
     }
@@ -76,13 +76,14 @@ impl TableObject {
     }
 }
 
-/// `count` slots of `value`. Zeroed ones come untouched from the system, so a large empty table costs nothing.
+/// Returns `count` slots of `value`; `None` if memory runs out. Zeroed slots come untouched from the system, so a large
+/// empty table costs nothing.
 fn filled(count: u64, value: u64) -> Option<Vec<u64>> {
     let count = usize::try_from(count).ok()?;
     if value == 0 && count != 0 {
         let layout = Layout::array::<u64>(count).ok()?;
-        // SAFETY: the layout is not empty; a vector of `count` zeroes is what its allocator would give, and
-        // `alloc_zeroed` is the one way to ask for it that reports failure.
+        // SAFETY: the layout is not empty. The memory comes from the global allocator with the layout of a vector of
+        // `count` slots, and zero is a valid slot. `Vec` has no fallible constructor of zeroes.
         return unsafe {
             let slots = NonNull::new(alloc_zeroed(layout))?;
             Some(Vec::from_raw_parts(slots.cast().as_ptr(), count, count))
@@ -94,18 +95,18 @@ fn filled(count: u64, value: u64) -> Option<Vec<u64>> {
     Some(slots)
 }
 
-/// Grows a table by `delta` elements of `value`; the size before, or `None` with everything as it was.
+/// Grows a table by `delta` elements of `value`. Returns the size before, or `None` with nothing changed.
 ///
 /// # Safety
 /// `table` is a table of `store`, no reference to it is in use, and `value` is of its element type.
 pub(crate) unsafe fn grow(store: &mut StoreInner, table: *mut TableObject, delta: u64, value: u64) -> Option<u64> {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises a table of `store`, hence alive, to which no other reference is in use.
     let table = unsafe { &mut *table };
     let before = table.size();
     if !table.may_grow_to(delta) || !store.take_elements(delta) {
         return None;
     }
-    // The store has granted `delta`, so it is small enough for the conversion and the sum.
+    // The store has granted `delta`, so it fits a `usize`, and so does the sum.
     let count = delta as usize;
     if table.elements.try_reserve(count).is_err() {
         store.return_elements(delta);
@@ -117,14 +118,14 @@ pub(crate) unsafe fn grow(store: &mut StoreInner, table: *mut TableObject, delta
     Some(before)
 }
 
-/// A table of a store.
+/// A table in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Table(pub(crate) Handle<TableObject>);
 
-/// Why the host could not change a table.
+/// The error of a host's use of a table.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// The index is outside.
+    /// The index is outside of the table.
     #[error("table index {index} is outside of a table of {}", Count(*.size, "element"))]
     OutOfBounds {
         /// The index.
@@ -135,13 +136,13 @@ pub enum TableError {
     /// The value is not of the element type.
     #[error(transparent)]
     Type(#[from] TypeMismatch),
-    /// The table's type, the store's limits or the system refuse.
+    /// The table's type, the store's limits or the system refuse the growth.
     #[error("the table cannot grow by {}", Count(*.delta, "element"))]
     Grow {
-        /// How much it should have grown.
+        /// Elements that were to be added.
         delta: u64,
     },
-    /// A new table does not fit.
+    /// The store's limit or the system refuses a new table.
     #[error(transparent)]
     Resource(#[from] ResourceError),
 }
@@ -149,7 +150,10 @@ pub enum TableError {
 stop_from! { TableError }
 
 impl Table {
-    /// A table of the host's, every element `init`.
+    /// Creates a table of the host, with every element `init`.
+    ///
+    /// # Errors
+    /// If `init` is not of the element type, or the store's limit or the system refuses the table.
     pub fn new(mut store: impl AsContextMut, ty: TableType, init: Val) -> Result<Table, TableError> {
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
@@ -163,27 +167,30 @@ impl Table {
         Ok(Table(store.add_table(object)))
     }
 
-    /// The type it was made with.
+    /// Returns the type that the table was created with.
     pub fn ty(&self, store: impl AsContext) -> TableType {
         self.0.get(store.as_context().inner()).ty
     }
 
-    /// Current number of elements.
+    /// Returns the current number of elements.
     pub fn size(&self, store: impl AsContext) -> u64 {
         self.0.get(store.as_context().inner()).size()
     }
 
-    /// An element; `None` outside.
+    /// Returns an element; `None` if the index is outside.
     pub fn get(&self, mut store: impl AsContextMut, index: u64) -> Option<Val> {
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
         let table = self.0.get(store);
         let (slot, element) = (*table.elements.get(usize::try_from(index).ok()?)?, table.ty.element);
-        // SAFETY: elements are of the element type, by the module's invariant.
+        // SAFETY: elements are of the element type and of this store, by the module's invariant.
         Some(unsafe { Val::from_ref_slot(store, element, slot) })
     }
 
-    /// Changes an element.
+    /// Sets an element.
+    ///
+    /// # Errors
+    /// If the index is outside, or the value is not of the element type.
     pub fn set(&self, mut store: impl AsContextMut, index: u64, value: Val) -> Result<(), TableError> {
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
@@ -195,12 +202,16 @@ impl Table {
         Ok(())
     }
 
-    /// Grows it by `delta` elements of `value`; the size before.
+    /// Grows the table by `delta` elements of `value`. Returns the size before.
+    ///
+    /// # Errors
+    /// If `value` is not of the element type, or the table's type, the store's limits or the system refuse.
     pub fn grow(&self, mut store: impl AsContextMut, delta: u64, value: Val) -> Result<u64, TableError> {
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
         let slot = value.to_ref_slot(store, self.0.get(store).ty.element)?;
-        // SAFETY: a table of this very store, exclusively borrowed; the slot was just checked.
+        // SAFETY: a table of this store, as `get` checked, exclusively borrowed. `to_ref_slot` found the slot of its
+        // element type.
         unsafe { grow(store, self.0.as_ptr(), delta, slot) }.ok_or(TableError::Grow { delta })
     }
 }

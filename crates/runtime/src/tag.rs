@@ -9,12 +9,12 @@ use crate::handle::Handle;
 use crate::store::StoreInner;
 use crate::vm::VmTag;
 
-/// A tag of a store.
+/// A tag in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag(pub(crate) Handle<VmTag>);
 
 impl Tag {
-    /// A new tag, different from every other, for exceptions with these arguments.
+    /// Creates a tag, different from every other, for exceptions with the parameters of `ty` as arguments.
     ///
     /// # Panics
     /// If the type has results.
@@ -30,7 +30,7 @@ impl Tag {
         Tag(store.add_tag(VmTag { type_id }))
     }
 
-    /// The type of its exceptions' arguments.
+    /// Returns the function type whose parameters are the arguments of the tag's exceptions.
     pub fn ty(&self, store: impl AsContext) -> Arc<FuncType> {
         let context = store.as_context();
         let ty = context.inner().registry().func_type(self.0.get(context.inner()).type_id);

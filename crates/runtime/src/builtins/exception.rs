@@ -1,4 +1,5 @@
-//! What `throw`, `throw_ref` and the catch clauses of `try_table` need: making an exception and looking into one.
+//! `throw`, `throw_ref`, and the libcalls of the catch clauses of `try_table`: creating an exception and reading one
+//! ([spec](https://webassembly.github.io/spec/core/exec/instructions.html#control-instructions)).
 
 use std::ptr::{self, NonNull};
 
@@ -9,16 +10,17 @@ use crate::exception::exception;
 use crate::ref_heap::Object;
 use crate::vm::{VmInstance, VmStore, VmTag};
 
-/// Makes an exception with the payload at `payload`: the slots of the parameters of the tag's type. Its reference in
-/// slot form, or 0 if the store's limit is reached. A call that ends with [`Status::THROW`](crate::vm::Status::THROW)
-/// and 0 is reported as that.
+/// Creates an exception with the payload at `payload`: the slots of the parameters of the tag's type. Returns its
+/// reference in slot form, or 0 if the store's limit is reached. A call that ends with
+/// [`Status::THROW`](crate::vm::Status::THROW) and 0 is reported as that error.
 ///
-/// It may collect; the payload need not be reachable otherwise.
+/// May collect. The payload need not be reachable otherwise.
 ///
 /// # Safety
-/// See [`builtins`](super). As many slots as the tag's type says are readable at `payload`.
+/// See [`builtins`](super). At `payload`, as many slots are readable as the tag's type has for its parameters.
 pub unsafe fn exception_new(instance: *mut VmInstance, tag_index: u32, payload: *const u64) -> u64 {
-    // SAFETY: the contract; tags live as long as the store, and no reference into it is kept.
+    // SAFETY: the caller promises a live instance, a valid tag index and a readable payload. Tags live as long as the
+    // store. The reference to the store is the only one, and ends here.
     unsafe {
         let object = object(instance);
         let tag = object.tag(tag_index);
@@ -34,12 +36,12 @@ pub unsafe fn exception_new(instance: *mut VmInstance, tag_index: u32, payload: 
     }
 }
 
-/// `throw`: the exception, thrown.
+/// `throw`: returns the new exception.
 ///
 /// # Safety
 /// As for [`exception_new`].
 pub(super) unsafe fn throw(instance: *mut VmInstance, tag_index: u32, payload: *const u64) -> Thrown {
-    // SAFETY: the contract.
+    // SAFETY: this function requires just what `exception_new` does.
     Thrown(unsafe { exception_new(instance, tag_index, payload) })
 }
 
@@ -51,23 +53,23 @@ pub(super) unsafe fn throw_ref(_: *mut VmInstance, exception: u64) -> Result<Thr
     if exception == 0 { Err(TrapCode::NullExceptionReference) } else { Ok(Thrown(exception)) }
 }
 
-/// The tag of an exception; null if the word names none, as 0 does.
+/// Returns the tag of an exception; null if the word names no exception, as 0 does.
 ///
 /// # Safety
 /// The store is alive and no Rust reference to it is in use.
 pub unsafe fn exception_tag(store: *mut VmStore, exn: u64) -> *const VmTag {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises a live store that no Rust reference is using.
     let store = unsafe { &*(*store).store };
     exception(store.ref_heap.get(exn)).map_or(ptr::null(), |(tag, _)| tag.as_ptr())
 }
 
-/// Writes an exception's payload to `out`; nothing if the word names none.
+/// Writes an exception's payload to `out`. Writes nothing if the word names no exception.
 ///
 /// # Safety
 /// As for [`exception_tag`], and `out` has room for the slots of the parameters of the tag's type.
 pub unsafe fn exception_payload(store: *mut VmStore, exn: u64, out: *mut u64) {
-    // SAFETY: the contract; a payload was made with exactly those slots, and nobody outside of the reference heap has its
-    // address.
+    // SAFETY: the caller promises a live store and room at `out`. A payload has exactly the slots of the tag's
+    // parameters. No pointer to it exists outside of the reference heap, so that the ranges do not overlap.
     unsafe {
         let store = &*(*store).store;
         if let Some((_, payload)) = exception(store.ref_heap.get(exn)) {
@@ -76,21 +78,23 @@ pub unsafe fn exception_payload(store: *mut VmStore, exn: u64, out: *mut u64) {
     }
 }
 
-/// Says that an exception leaves the innermost trampoline into machine code, of which nothing is left to see then: keeps what a
-/// backtrace needs of it.
+/// Records that an exception leaves the innermost activation, whose frames are about to go: keeps the part of them that
+/// a backtrace needs.
 ///
 /// # Safety
-/// The store is alive, machine code was left where it says, and no Rust reference to it is in use.
+/// The store is alive, `native_exit_fp` and `exit_fp` say where its code was left, and no Rust reference to it is in
+/// use.
 pub unsafe fn exception_leaves(store: *mut VmStore, exn: u64) {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises a live store that no Rust reference is using, with frames as `note_thrown` needs
+    // them.
     unsafe { &mut *(*store).store }.note_thrown(exn);
 }
 
-/// Says that an exception was caught.
+/// Records that an exception was caught.
 ///
 /// # Safety
 /// As for [`exception_tag`].
 pub unsafe fn exception_caught(store: *mut VmStore) {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises a live store that no Rust reference is using.
     unsafe { (*(*store).store).thrown = None };
 }

@@ -1,4 +1,5 @@
-//! `memory.grow`, `memory.fill`, `memory.copy`, `memory.init`, `data.drop`.
+//! `memory.grow`, `memory.fill`, `memory.copy`, `memory.init`, `data.drop`
+//! ([spec](https://webassembly.github.io/spec/core/exec/instructions.html#memory-instructions)).
 //!
 //! Each checks its whole range before it changes a byte.
 
@@ -10,13 +11,14 @@ use super::{index_max, object, range_within};
 use crate::memory;
 use crate::vm::VmInstance;
 
-/// `memory.grow`: the size before, in pages, or -1, as wide as the memory's addresses. A guarded memory keeps its base, and only guarded memories
-/// have it cached in instances.
+/// `memory.grow`: returns the size before in pages, or -1, as wide as the memory's addresses. No instance needs to be
+/// told: only the base of a guard-paged memory is cached in instances, and that never moves.
 ///
 /// # Safety
 /// See [`builtins`](super).
 pub unsafe fn memory_grow(instance: *mut VmInstance, memory: u32, delta: u64) -> u64 {
-    // SAFETY: the contract. The memory is an allocation of its own, so the two borrows do not overlap.
+    // SAFETY: the caller promises a live instance of a store that no Rust reference is using, and a valid memory index.
+    // The memory is an allocation of its own, so the two references do not overlap.
     unsafe {
         let object = object(instance);
         let failed = index_max(object.module().memories()[memory as usize].is64);
@@ -36,7 +38,8 @@ pub unsafe fn memory_fill(
     value: u8,
     len: u64,
 ) -> Result<(), TrapCode> {
-    // SAFETY: the contract; the range is within the memory.
+    // SAFETY: the caller promises a live instance and a valid memory index. `range_within` found the range inside the
+    // memory.
     unsafe {
         let memory = &(*object(instance).memory(memory)).vm;
         let range = range_within(dst, len, memory.len).ok_or(TrapCode::MemoryOutOfBounds)?;
@@ -57,7 +60,8 @@ pub unsafe fn memory_copy(
     src: u64,
     len: u64,
 ) -> Result<(), TrapCode> {
-    // SAFETY: the contract; both ranges are within their memories.
+    // SAFETY: the caller promises a live instance and valid memory indices. `range_within` found both ranges inside
+    // their memories.
     unsafe {
         let source = &(*object(instance).memory(src_memory)).vm;
         let target = &(*object(instance).memory(dst_memory)).vm;
@@ -80,7 +84,7 @@ pub unsafe fn memory_init(
     src: u32,
     len: u32,
 ) -> Result<(), TrapCode> {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises a live instance of a store that no Rust reference is using, and a valid memory index.
     let (object, memory) = unsafe { (object(instance), &(*object(instance).memory(memory)).vm) };
     let module = object.module();
     let bytes = match object.segments.is_data_dropped(segment) {
@@ -89,7 +93,8 @@ pub unsafe fn memory_init(
     };
     let from = range_within(src.into(), len.into(), bytes.len()).ok_or(TrapCode::MemoryOutOfBounds)?;
     let to = range_within(dst, len.into(), memory.len).ok_or(TrapCode::MemoryOutOfBounds)?;
-    // SAFETY: both ranges were checked; the module's bytes are not the memory's.
+    // SAFETY: `range_within` found both ranges inside the segment and the memory, which never overlap: the module owns
+    // the segment's bytes.
     unsafe { ptr::copy_nonoverlapping(bytes[from].as_ptr(), memory.base.add(to.start), to.len()) };
     Ok(())
 }
@@ -99,6 +104,6 @@ pub unsafe fn memory_init(
 /// # Safety
 /// See [`builtins`](super).
 pub unsafe fn data_drop(instance: *mut VmInstance, segment: u32) {
-    // SAFETY: the contract: no other reference to the object is in use.
+    // SAFETY: the caller promises a live instance, to whose Rust side no other reference is in use.
     unsafe { (*(*instance).instance).segments.drop_data(segment) };
 }

@@ -1,17 +1,20 @@
-//! Slow paths that every tier calls, one function per operator, in files named for the operator's category.
+//! Libcalls: slow paths that every tier calls, one function per operator, in files named for the operator's category.
 //!
-//! The operators of [`for_each_builtin`](wasmr_module::for_each_builtin) have an *entry* each, a [`BuiltinFn`], by which tiers call
-//! them without knowing which they are; [`entry`] unpacks immediates and operands as the row says. What else is here serves the tiers
-//! in other ways.
+//! Each operator of [`for_each_builtin`](wasmr_module::for_each_builtin) has an *entry*, a [`BuiltinFn`]. Tiers call
+//! entries without knowing the operators; [`entry`] unpacks immediates and operands as the operator's row says. The
+//! other functions here serve the tiers in other ways.
 //!
-//! Rules: such a function takes the instance (or store) and plain words; it checks what execution must check, and
-//! returns a [`TrapCode`] rather than trapping, so that the tier leaves its own code in its
-//! own way; it does all or nothing; it never unwinds; and it keeps no reference into the store, as it may be called
-//! while other frames know the same objects.
+//! Rules for each function:
+//! - It takes the instance (or store) and plain words.
+//! - It checks what [execution](https://webassembly.github.io/spec/core/exec/instructions.html) must check, before it
+//!   changes anything.
+//! - It returns a [`TrapCode`] and does not trap, so that the tier leaves its own code in its own way. It never
+//!   unwinds.
+//! - It keeps no reference into the store, because other frames know the same objects.
 //!
 //! # Safety of all of them
-//! The instance is alive and belongs to a live store that no Rust reference is using; indices (of memories, tables,
-//! segments, functions, tags) were validated for the instance's module; references are null or of this store.
+//! The instance is alive and belongs to a live store that no Rust reference is using. Indices (of memories, tables,
+//! segments, functions, tags) were validated for the instance's module. References are null or of this store.
 
 use std::any::Any;
 use std::ffi::c_void;
@@ -33,12 +36,12 @@ pub mod reference;
 pub mod table;
 pub mod wide;
 
-/// Executes an operator of the table. The operands are in slot form from `slots` on, the lowest first; the results are left from
-/// there on as well. On [`Status::TRAP`] and [`Status::THROW`] the store knows what for.
+/// Executes an operator of the table. The operands are in slot form from `slots` on, the lowest first, and the results
+/// replace them. After [`Status::TRAP`] or [`Status::THROW`] the store has the trap code or the exception.
 ///
 /// # Safety
-/// See the [module](self). The immediates are those of a valid operator of the instance's module; from `slots` on there are as many
-/// slots as its operands or its results take, whichever are more.
+/// See the [module](self). The immediates are those of a valid operator of the instance's module. From `slots` on there
+/// are as many slots as its operands or its results take, the larger of both.
 pub type BuiltinFn = unsafe extern "C" fn(instance: *mut VmInstance, immediates: u64, slots: *mut u64) -> Status;
 
 /// Returns the entry of an operator.
@@ -61,7 +64,9 @@ macro_rules! entries {
             ) -> Status {
                 let _halves = [immediates as u32, (immediates >> 32) as u32];
                 let _words = slots;
-                // SAFETY: the contract; each operand is in its slot.
+                // SAFETY: the caller promises what the function requires of the instance and the immediates, and slots
+                // for all operands. Each operand is read from its slot as the row lists them, and the result fits the
+                // same slots.
                 unsafe {
                     entries!(@immediates _halves $($immediate)*);
                     $(
@@ -85,15 +90,15 @@ macro_rules! entries {
 }
 wasmr_module::for_each_builtin!(entries);
 
-/// The operands of a `throw`: the address of their slots.
+/// Address of the operands of a `throw`.
 type Payload = *const u64;
 
-/// An operand.
+/// An operand in slot form.
 trait Operand {
-    /// Takes the operand from its slot.
+    /// Reads the operand from its slot.
     ///
     /// # Safety
-    /// The slot can be read.
+    /// `slot` can be read.
     unsafe fn from_slots(slot: *const u64) -> Self;
 }
 
@@ -101,7 +106,7 @@ macro_rules! words {
     ($($ty:ty)*) => {$(
         impl Operand for $ty {
             unsafe fn from_slots(slot: *const u64) -> $ty {
-                // SAFETY: the contract.
+                // SAFETY: the caller promises that `slot` can be read.
                 unsafe { *slot as $ty }
             }
         }
@@ -115,12 +120,12 @@ impl Operand for Payload {
     }
 }
 
-/// The end of an operator.
+/// The outcome of an operator.
 trait Outcome {
-    /// Leaves the result in `slot`, or the reason of a trap in the store.
+    /// Writes the result to `slot`, or the trap code or exception to the store.
     ///
     /// # Safety
-    /// The instance is alive and the slot can be written.
+    /// The instance is alive, and `slot` and as many after it as the result takes can be written.
     unsafe fn finish(self, instance: *mut VmInstance, slot: *mut u64) -> Status;
 }
 
@@ -132,16 +137,16 @@ impl Outcome for () {
 
 impl Outcome for u64 {
     unsafe fn finish(self, _: *mut VmInstance, slot: *mut u64) -> Status {
-        // SAFETY: the contract.
+        // SAFETY: the caller promises that `slot` can be written.
         unsafe { *slot = self };
         Status::OK
     }
 }
 
-/// A number of 128 bits: the low half in the first slot, the high one in the second.
+/// An integer of 128 bits: the low half in the first slot, the high half in the second.
 impl Outcome for u128 {
     unsafe fn finish(self, _: *mut VmInstance, slot: *mut u64) -> Status {
-        // SAFETY: the contract; the operands take two slots at least.
+        // SAFETY: the caller promises that both slots of the result can be written.
         unsafe {
             *slot = self as u64;
             *slot.add(1) = (self >> 64) as u64;
@@ -150,12 +155,12 @@ impl Outcome for u128 {
     }
 }
 
-/// The operator throws the exception; 0 stands for one that there was no room for.
+/// The exception that the operator throws; 0 if the store's limit left no room for it.
 struct Thrown(u64);
 
 impl Outcome for Thrown {
     unsafe fn finish(self, instance: *mut VmInstance, _: *mut u64) -> Status {
-        // SAFETY: the contract.
+        // SAFETY: the caller promises a live instance, whose store is alive as well.
         unsafe { (*(*instance).store).pending_exception = self.0 };
         Status::THROW
     }
@@ -164,10 +169,10 @@ impl Outcome for Thrown {
 impl<T: Outcome> Outcome for Result<T, TrapCode> {
     unsafe fn finish(self, instance: *mut VmInstance, slot: *mut u64) -> Status {
         match self {
-            // SAFETY: the contract.
+            // SAFETY: instance and slot are those that the caller promises.
             Ok(value) => unsafe { value.finish(instance, slot) },
             Err(code) => {
-                // SAFETY: the contract.
+                // SAFETY: the caller promises a live instance, whose store is alive as well.
                 unsafe { (*(*instance).store).trap_code = code };
                 Status::TRAP
             }
@@ -175,34 +180,36 @@ impl<T: Outcome> Outcome for Result<T, TrapCode> {
     }
 }
 
-/// Whether a reference of type `actual` may stand where `expected` is asked for: `call_indirect`'s answer when the two
-/// differ.
+/// Returns true if `actual` is a subtype of `expected`: the check of `call_indirect` when the two types differ
+/// ([spec](https://webassembly.github.io/spec/core/exec/instructions.html#control-instructions)).
 ///
 /// # Safety
 /// See the [module](self).
 pub unsafe fn is_subtype(instance: *mut VmInstance, actual: TypeId, expected: TypeId) -> bool {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises a live instance of a store that no Rust reference is using.
     unsafe { object(instance) }.module().registry().is_subtype(actual, expected)
 }
 
-/// Ends the run with an error that is neither the guest's trap nor its exception: gives the status to leave with.
+/// Records the end of the run by an error that is neither a trap nor an exception. Returns the status to leave with.
 ///
 /// # Safety
 /// The store is alive and no Rust reference is using it.
 pub unsafe fn host_error(store: *mut VmStore, error: HostError) -> Status {
-    // SAFETY: the contract; a live store knows its Rust side.
+    // SAFETY: the caller promises a live store, whose `store` field then points to its Rust side, and that no reference
+    // to it is in use.
     unsafe { &mut *(*store).store }.end_run(Stop::host(error))
 }
 
-/// Makes the store ready to run machine code whose libcalls are at `libcalls`: gives it a stack for that.
+/// Prepares the store to run compiled code whose libcalls are at `libcalls`: maps its native stack.
 ///
 /// # Errors
-/// If the system gives no memory for the stack; the store is then as it was.
+/// If the system refuses memory for the stack. The store is then unchanged.
 ///
 /// # Safety
 /// As for [`host_error`].
 pub unsafe fn prepare_native(store: *mut VmStore, libcalls: *const c_void) -> Result<(), ResourceError> {
-    // SAFETY: the contract; a live store knows its Rust side.
+    // SAFETY: the caller promises a live store that no Rust reference is using; its `store` field points to its Rust
+    // side.
     unsafe {
         let inner = &mut *(*store).store;
         inner.ensure_native_stack()?;
@@ -211,36 +218,39 @@ pub unsafe fn prepare_native(store: *mut VmStore, libcalls: *const c_void) -> Re
     Ok(())
 }
 
-/// Keeps something as long as the store of a function lives: code that the function leads to.
+/// Keeps `code`, to which the function's entry pointers lead, as long as the store of the function lives.
 ///
 /// # Safety
 /// As for [`func_type`].
 pub unsafe fn keep_code(func: *const VmFunc, code: Arc<dyn Any + Send + Sync>) {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises a live function, whose store is alive and run by this thread, so that no reference to
+    // it is in use.
     unsafe { (*(*store_of(func)).store).keep_code(code) }
 }
 
-/// The store of a function.
+/// Returns the store of a function.
 ///
 /// # Safety
 /// As for [`func_type`].
 unsafe fn store_of(func: *const VmFunc) -> *mut VmStore {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises a live function. One without an instance is the first field of a `VmHostFunc`.
     unsafe {
         let instance = (*func).instance;
         if instance.is_null() { (*func.cast::<VmHostFunc>()).store } else { (*instance).store }
     }
 }
 
-/// The type of a function.
+/// Returns the type of a function.
 ///
 /// # Panics
-/// If that is no function type.
+/// If the function's type id is no function type, which a live function excludes.
 ///
 /// # Safety
-/// `func` is a live function of a store that this thread runs; the first field of a `VmHostFunc` if it has no instance.
+/// `func` is a live function of a store that this thread runs. If it has no instance, it is the first field of a
+/// `VmHostFunc`.
 pub unsafe fn func_type(func: *const VmFunc) -> Arc<FuncType> {
-    // SAFETY: the contract; a live store knows its Rust side.
+    // SAFETY: the caller promises a live function, so that its store is alive and its `store` field points to its Rust
+    // side.
     unsafe {
         let store = store_of(func);
         let ty = (*(*store).store).registry().func_type((*func).type_id);
@@ -248,22 +258,23 @@ pub unsafe fn func_type(func: *const VmFunc) -> Arc<FuncType> {
     }
 }
 
-/// The Rust side of an instance, for as long as the call takes.
+/// Returns the Rust side of an instance, for the duration of the call.
 ///
 /// # Safety
 /// See the [module](self).
 unsafe fn object<'a>(instance: *mut VmInstance) -> &'a InstanceObject {
-    // SAFETY: the contract; a live instance knows its Rust side.
+    // SAFETY: the caller promises a live instance; `InstanceObject::adopt` set its `instance` field before any code
+    // could run.
     unsafe { &*(*instance).instance }
 }
 
-/// `start..start + len`, if that lies within `size`.
+/// Returns `start..start + len` if that range is within `size`.
 fn range_within(start: u64, len: u64, size: usize) -> Option<std::ops::Range<usize>> {
     let end = start.checked_add(len).filter(|&end| end <= size as u64)?;
     Some(start as usize..end as usize)
 }
 
-/// The largest address or index of that width, in slot form: -1 to the guest.
+/// Returns the largest address or index of the given width, in slot form, which the guest reads as -1.
 fn index_max(is64: bool) -> u64 {
     if is64 { u64::MAX } else { u32::MAX.into() }
 }

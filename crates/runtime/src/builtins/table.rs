@@ -1,4 +1,5 @@
-//! `table.grow`, `table.fill`, `table.copy`, `table.init`, `elem.drop`.
+//! `table.grow`, `table.fill`, `table.copy`, `table.init`, `elem.drop`
+//! ([spec](https://webassembly.github.io/spec/core/exec/instructions.html#table-instructions)).
 //!
 //! Each checks its whole range before it changes an element.
 
@@ -12,12 +13,13 @@ use crate::const_eval::evaluate;
 use crate::table;
 use crate::vm::VmInstance;
 
-/// `table.grow`: the size before, or -1, as wide as the table's indices.
+/// `table.grow`: returns the size before, or -1, as wide as the table's indices.
 ///
 /// # Safety
 /// See [`builtins`](super).
 pub unsafe fn table_grow(instance: *mut VmInstance, table: u32, value: u64, delta: u64) -> u64 {
-    // SAFETY: the contract. The table is an allocation of its own, so the two borrows do not overlap.
+    // SAFETY: the caller promises a live instance of a store that no Rust reference is using, and a valid table index.
+    // The table is an allocation of its own, so the two references do not overlap.
     unsafe {
         let object = object(instance);
         let failed = index_max(object.module().tables()[table as usize].ty.is64);
@@ -37,7 +39,8 @@ pub unsafe fn table_fill(
     value: u64,
     len: u64,
 ) -> Result<(), TrapCode> {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises a live instance, a valid table index, and that no other reference to the table is in
+    // use.
     let elements = unsafe { (*object(instance).table(table)).elements_mut() };
     let range = range_within(index, len, elements.len()).ok_or(TrapCode::TableOutOfBounds)?;
     elements[range].fill(value);
@@ -56,7 +59,8 @@ pub unsafe fn table_copy(
     src: u64,
     len: u64,
 ) -> Result<(), TrapCode> {
-    // SAFETY: the contract; both ranges are within their tables.
+    // SAFETY: the caller promises a live instance and valid table indices. `range_within` found both ranges inside
+    // their tables.
     unsafe {
         let source = &(*object(instance).table(src_table)).vm;
         let target = &(*object(instance).table(dst_table)).vm;
@@ -79,14 +83,15 @@ pub unsafe fn table_init(
     src: u32,
     len: u32,
 ) -> Result<(), TrapCode> {
-    // SAFETY: the contract. The table's elements are an allocation of their own.
+    // SAFETY: the caller promises a live instance of a store that no Rust reference is using, and a valid table index.
+    // The table's elements are an allocation of their own.
     let (object, elements) = unsafe { (object(instance), (*object(instance).table(table)).elements_mut()) };
-    // SAFETY: as above.
+    // SAFETY: the caller promises a live instance and a valid segment index.
     let available = unsafe { segment_len(instance, segment) };
     let from = range_within(src.into(), len.into(), available as usize).ok_or(TrapCode::TableOutOfBounds)?;
     let to = range_within(dst, len.into(), elements.len()).ok_or(TrapCode::TableOutOfBounds)?;
     if from.is_empty() {
-        // Also the case of a dropped segment, whose items the module still has.
+        // Covers a dropped segment, whose items the module still has.
         return Ok(());
     }
     let targets = &mut elements[to];
@@ -111,16 +116,16 @@ pub unsafe fn table_init(
 /// # Safety
 /// See [`builtins`](super).
 pub unsafe fn elem_drop(instance: *mut VmInstance, segment: u32) {
-    // SAFETY: the contract: no other reference to the object is in use.
+    // SAFETY: the caller promises a live instance, to whose Rust side no other reference is in use.
     unsafe { (*(*instance).instance).segments.drop_element(segment) };
 }
 
-/// How many items an element segment has left: all, or none once dropped.
+/// Returns the number of items of an element segment, 0 if it was dropped.
 ///
 /// # Safety
 /// See [`builtins`](super).
 pub unsafe fn segment_len(instance: *mut VmInstance, segment: u32) -> u32 {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises a live instance of a store that no Rust reference is using.
     let object = unsafe { object(instance) };
     if object.segments.is_element_dropped(segment) {
         return 0;
@@ -129,6 +134,6 @@ pub unsafe fn segment_len(instance: *mut VmInstance, segment: u32) -> u32 {
         ElementItems::Funcs(indices) => indices.len(),
         ElementItems::Exprs(exprs) => exprs.len(),
     };
-    // Validation bounds the number of items far below.
+    // Validation bounds the number of items far below 2^32.
     len as u32
 }
