@@ -46,8 +46,8 @@ impl KeyedOptions for Tuning {
             "Calls and loop iterations to wait for the outer loop before a hot inner loop is compiled [default: 4096]",
         ),
         OptionKey(
-            "one-code-from",
-            Setter::Size(|tuning, bytes| tuning.one_code_from = usize::try_from(bytes).unwrap_or(usize::MAX)),
+            "dual-entry-from",
+            Setter::Size(|tuning, bytes| tuning.dual_entry_from = usize::try_from(bytes).unwrap_or(usize::MAX)),
             "Size from which a function is compiled once, entered at its start and its hottest loop [default: 4KiB]",
         ),
         OptionKey(
@@ -80,13 +80,13 @@ mod tests {
         let tuning: Tuning = parse_one("copy-and-patch=n,copy-and-patch").unwrap();
         assert!(tuning.copy_and_patch);
         let tuning: Tuning = parse_one(
-            "sample-every=9,tier-up-after=0,bytes-per-sample=5,tier-up-delay=1s,loop-patience=3,max-compiled-size=1KiB,one-code-from=2KiB,\
+            "sample-every=9,tier-up-after=0,bytes-per-sample=5,tier-up-delay=1s,loop-patience=3,max-compiled-size=1KiB,dual-entry-from=2KiB,\
              compile-threads=99999999999",
         )
         .unwrap();
         assert_eq!((tuning.sample_every, tuning.tier_up_after, tuning.bytes_per_sample), (9, 0, 5));
         assert_eq!((tuning.tier_up_delay.as_secs(), tuning.loop_patience), (1, 3));
-        assert_eq!((tuning.max_compiled_size, tuning.one_code_from), (1024, 2048));
+        assert_eq!((tuning.max_compiled_size, tuning.dual_entry_from), (1024, 2048));
         assert_eq!(tuning.compile_threads, Some(256));
         assert_eq!(parse::<Tuning>(&[]).unwrap().copy_and_patch_after, Tuning::default().copy_and_patch_after);
         assert_eq!(parse_one::<Tuning>("sample-every=1e12").unwrap().sample_every, u32::MAX);

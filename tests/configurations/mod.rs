@@ -62,7 +62,7 @@ pub fn configurations(max_compiled_size: usize) -> Vec<Configuration> {
             #[cfg(feature = "jit")]
             Mode::Jit => true,
             #[cfg(feature = "jit")]
-            Mode::Tiered => tuning.tiers_up_at_once(),
+            Mode::Tiered => tuning.is_synchronous(),
         };
         config.mode(mode).tuning(Tuning { max_compiled_size, ..tuning });
         Configuration { name: name.to_string(), compiles_at_once, config }
@@ -82,14 +82,14 @@ pub fn configurations(max_compiled_size: usize) -> Vec<Configuration> {
             bytes_per_sample: u32::MAX,
             tier_up_delay: std::time::Duration::ZERO,
             loop_patience: 20,
-            one_code_from: 0,
+            dual_entry_from: 0,
             ..Tuning::default()
         };
         configurations.extend([
             configuration("jit", Mode::Jit, Tuning::default()),
             configuration("tiered", Mode::Tiered, Tuning::default()),
             configuration("tiered, at once", Mode::Tiered, at_once.clone()),
-            configuration("tiered, at once, one code", Mode::Tiered, Tuning { one_code_from: 0, ..at_once }),
+            configuration("tiered, at once, dual entry", Mode::Tiered, Tuning { dual_entry_from: 0, ..at_once }),
             configuration("tiered, soon", Mode::Tiered, soon),
         ]);
     }

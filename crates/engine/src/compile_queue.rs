@@ -19,12 +19,12 @@ pub(crate) struct Waiting<T> {
     /// Whether it is a loop that a program is in.
     pub is_loop: bool,
     /// Samples that found it, which may become more while it waits.
-    pub heat: Arc<AtomicU32>,
+    pub hotness: Arc<AtomicU32>,
 }
 
 impl<T> Waiting<T> {
     fn worth(&self) -> u64 {
-        let heat = u64::from(self.heat.load(Ordering::Relaxed)).max(1) << 24;
+        let heat = u64::from(self.hotness.load(Ordering::Relaxed)).max(1) << 24;
         let weight = if self.is_loop { LOOP_WEIGHT } else { 1 };
         heat * weight / (self.size as u64).max(LEAST_SIZE)
     }
@@ -68,8 +68,8 @@ impl<T> CompileQueue<T> {
 mod tests {
     use super::*;
 
-    fn waiting(task: &'static str, size: usize, is_loop: bool, heat: u32) -> Waiting<&'static str> {
-        Waiting { task, size, is_loop, heat: Arc::new(AtomicU32::new(heat)) }
+    fn waiting(task: &'static str, size: usize, is_loop: bool, hotness: u32) -> Waiting<&'static str> {
+        Waiting { task, size, is_loop, hotness: Arc::new(AtomicU32::new(hotness)) }
     }
 
     fn order(mut queue: CompileQueue<&'static str>) -> Vec<&'static str> {
@@ -91,9 +91,9 @@ mod tests {
         let mut queue = CompileQueue::default();
         queue.push(waiting("first", 400, false, 4));
         let late = waiting("late", 400, false, 4);
-        let heat = late.heat.clone();
+        let hotness = late.hotness.clone();
         queue.push(late);
-        heat.store(5, Ordering::Relaxed);
+        hotness.store(5, Ordering::Relaxed);
         assert_eq!(order(queue), ["late", "first"]);
     }
 

@@ -6,17 +6,17 @@ use wasmr_core::registry::TypeRegistry;
 use wasmr_interp::{CodeOptions, InterpTier, ModuleCode};
 use wasmr_runtime::StoreConfig;
 use wasmr_runtime::limits::MemoryStrategy;
-use wasmr_runtime::tier::{Tier, TierUp};
+use wasmr_runtime::tier::{Executable, Tier};
 
 #[cfg(feature = "jit")]
 use crate::compiler::Compiler;
 use crate::config::Config;
 use crate::modes::Mode;
+#[cfg(feature = "jit")]
+use crate::module_tiers::{CompileTask, ModuleTiers};
 use crate::report::TierReport;
 #[cfg(feature = "jit")]
 use crate::tier::Tiers;
-#[cfg(feature = "jit")]
-use crate::tier_up::{CompileTask, ModuleTiers};
 use crate::tuning::SAMPLED_FRAMES;
 
 /// Makes modules and stores. Cloning is cheap and shares everything.
@@ -94,26 +94,8 @@ impl Engine {
         TierReport { unavailable: Some("this build has no compiler".to_owned()), ..TierReport::default() }
     }
 
-    /// Who gives the functions of a module better tiers than they are born with.
-    #[cfg(feature = "jit")]
-    fn tier_up(&self, module: &Arc<wasmr_module::Module>) -> Option<Arc<dyn TierUp>> {
-        let Shared { config, compiler, .. } = &*self.0;
-        let eager = match config.mode {
-            Mode::Interp => return None,
-            Mode::Tiered => false,
-            Mode::Jit => true,
-        };
-        Some(ModuleTiers::new(module.clone(), compiler.clone(), config.metered, eager))
-    }
-
-    /// Nobody does in this build.
-    #[cfg(not(feature = "jit"))]
-    fn tier_up(&self, _module: &Arc<wasmr_module::Module>) -> Option<Arc<dyn TierUp>> {
-        None
-    }
-
-    /// The code that a module's functions are born with.
-    pub(crate) fn code(&self, module: Arc<wasmr_module::Module>) -> Arc<ModuleCode> {
+    /// Makes the code of a module: the interpreter's, and what owns and executes it.
+    pub(crate) fn code(&self, module: Arc<wasmr_module::Module>) -> (Arc<ModuleCode>, Arc<dyn Executable>) {
         let Config { metered, tuning, mode, .. } = &self.0.config;
         let options = CodeOptions {
             metered: *metered,
@@ -121,9 +103,14 @@ impl Engine {
             budget: tuning.budget_in(*mode),
             initial_budget: tuning.initial_budget_in(*mode),
             sampled_frames: SAMPLED_FRAMES,
-            tier_up: self.tier_up(&module),
         };
-        ModuleCode::with_options(module, options)
+        let interp = ModuleCode::with_options(module, options);
+        let executable: Arc<dyn Executable> = match mode {
+            Mode::Interp => interp.clone(),
+            #[cfg(feature = "jit")]
+            Mode::Tiered | Mode::Jit => ModuleTiers::new(interp.clone(), self.0.compiler.clone(), *mode == Mode::Jit),
+        };
+        (interp, executable)
     }
 }
 

@@ -17,23 +17,25 @@
 #[cfg(feature = "jit")]
 mod compile_queue;
 #[cfg(feature = "jit")]
+mod compile_task;
+#[cfg(feature = "jit")]
 mod compiler;
 mod config;
 mod engine;
 pub mod explore;
 #[cfg(feature = "jit")]
-mod leaves;
-#[cfg(feature = "jit")]
 mod loops;
 mod modes;
 mod module;
 #[cfg(feature = "jit")]
+mod module_tiers;
+#[cfg(feature = "jit")]
 mod pause;
 mod report;
 #[cfg(feature = "jit")]
-mod tier;
+mod small_leaf;
 #[cfg(feature = "jit")]
-mod tier_up;
+mod tier;
 mod tuning;
 #[cfg(feature = "jit")]
 mod work;

@@ -1,156 +1,143 @@
-//! [`LoopSites`]: the places in a module's code at which budget interrupts came, and which loop is to be compiled for each.
+//! [`LoopProfile`]: the samples of a module's loops, and the loop to compile for each.
 //!
-//! A place is watched until it was found often enough; then it turns out to be the start of a loop or not. If so, the outermost
-//! loop around it is to be compiled first. Once that has code, control should come to it; if it does not for long, the next loop
-//! further inside is compiled, and so on to the one at hand.
+//! A loop is counted until it was found often enough, then *watched*. The outermost loop around it is compiled first. Once that has
+//! code, control should be found at its header. If it is not for long, the next loop further inside is compiled, and so on inward to
+//! the loop itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wasmr_interp::translate::loops::{Loop, LoopInfo};
-
-use crate::tuning::LOOKED_AT;
 use crate::work::Progress;
 
-/// A place: a word of a function's code.
+/// A loop of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Site {
-    /// The function, counted from the first that the module defines.
+pub(crate) struct LoopHeader {
+    /// Index of the function, counted from the first that the module defines.
     pub index: u32,
-    /// Whether its code is that for guarded memories.
+    /// Whether the function is that of instances whose memory 0 is guard-paged.
     pub guarded: bool,
-    pub position: u32,
+    /// Offset of the `loop` operator in the module.
+    pub offset: usize,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct LoopSites {
-    known: HashMap<Site, Knowledge>,
+pub(crate) struct LoopProfile {
+    known: HashMap<LoopHeader, Decision>,
 }
 
 #[derive(Debug)]
-enum Knowledge {
-    /// So many samples found it.
-    Samples(u32),
-    /// A loop, to be entered by some loop's code.
-    Loop(Watch),
-    /// No loop starts here, or none can be compiled.
-    Nothing,
+enum Decision {
+    /// None yet; so many samples found the loop.
+    Undecided(u32),
+    /// The code of some loop is to be entered.
+    Watched(Watch),
+    /// Neither the loop nor one around it can be compiled.
+    Refused,
 }
 
 #[derive(Debug)]
 struct Watch {
-    info: Arc<LoopInfo>,
-    /// Which loop of the nest starts here.
+    /// Offsets of the loops around this one, outermost first, and this one.
+    nest: Arc<[usize]>,
+    /// Index in `nest` of this loop.
     here: usize,
-    /// Which is to be entered.
+    /// Index in `nest` of the loop to enter.
     target: usize,
-    /// How often an event came here while the target had code and was not come to.
+    /// Budget interrupts that came here although the target had code.
     misses: u32,
 }
 
-/// What to do at a place.
+/// Next step at a loop header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Advice {
-    /// Nothing: the code is being made.
+    /// Continue interpreting: the code is not ready, or control may still come to the target.
     Wait,
-    /// See whether control comes to the target soon.
-    Hunt,
-    /// Ask again: the target is another loop now.
+    /// Look out for control at the target for a while.
+    WatchOuterLoop,
+    /// Ask again: the target is now a loop further inside.
     Inward,
-    /// Enter the target's code: this is where it starts.
+    /// Enter the target's code: control is at its header.
     Enter,
 }
 
-impl LoopSites {
-    /// Counts an event, unless it came early; whether it is not known yet what the place is.
-    pub(crate) fn sample(&mut self, site: Site, early: bool) -> bool {
-        match self.known.entry(site).or_insert(Knowledge::Samples(0)) {
-            Knowledge::Samples(samples) => {
-                *samples = samples.saturating_add(u32::from(!early));
-                !early
-            }
-            Knowledge::Loop(_) | Knowledge::Nothing => false,
-        }
-    }
-
-    /// How many samples found a place of which nothing else is known.
-    pub(crate) fn samples(&self, site: Site) -> u32 {
-        match self.known.get(&site) {
-            Some(Knowledge::Samples(samples)) => *samples,
-            _ => 0,
-        }
-    }
-
-    /// The places in a function of which nothing is known but that samples found them, the most often found first; not more than are
-    /// worth looking at.
-    pub(crate) fn unknown(&self, index: u32, guarded: bool) -> Vec<Site> {
-        let mut found: Vec<(u32, Site)> = self
-            .known
-            .iter()
-            .filter_map(|(site, known)| match known {
-                Knowledge::Samples(samples) if site.index == index && site.guarded == guarded => {
-                    Some((*samples, *site))
-                }
-                _ => None,
-            })
-            .collect();
-        found.sort_unstable_by_key(|(samples, site)| (std::cmp::Reverse(*samples), site.position));
-        found.into_iter().map(|(_, site)| site).take(LOOKED_AT).collect()
-    }
-
-    /// Notes what a place is; and of loops around it that they are loops, so that they can be entered at once.
-    pub(crate) fn learn(&mut self, site: Site, info: Option<LoopInfo>) {
-        self.learn_inside(site, info, 0);
-    }
-
-    /// The same, where the loops around the one with this index in the nest are not to be entered: nothing is known of them.
-    pub(crate) fn learn_inside(&mut self, site: Site, info: Option<LoopInfo>, target: usize) {
-        let Some(info) = info else {
-            self.known.insert(site, Knowledge::Nothing);
-            return;
-        };
-        let info = Arc::new(info);
-        for (here, place) in info.nest.iter().enumerate().skip(target) {
-            let known = self.known.entry(Site { position: place.word, ..site }).or_insert(Knowledge::Samples(0));
-            if let Knowledge::Samples(_) = known {
-                *known = Knowledge::Loop(Watch { info: info.clone(), here, target, misses: 0 });
-            }
-        }
-    }
-
-    /// The outermost loop around a place that samples found control at, by its index in the nest. With many samples: to others it
-    /// hardly ever comes.
-    pub(crate) fn outermost_found(&self, site: Site, info: &LoopInfo) -> usize {
-        let is_found = |place: &Loop| self.samples(Site { position: place.word, ..site }) > 0;
-        info.nest.iter().position(is_found).unwrap_or(info.nest.len() - 1)
-    }
-
-    /// The loop to enter from a place, by its offset in the module; and whether it starts there.
-    pub(crate) fn target(&self, site: Site) -> Option<(Arc<LoopInfo>, usize, bool)> {
-        match self.known.get(&site) {
-            Some(Knowledge::Loop(watch)) => {
-                let offset = watch.info.nest[watch.target].offset;
-                Some((watch.info.clone(), offset, watch.target == watch.here))
+impl LoopProfile {
+    /// Counts a budget interrupt, unless it came early. Returns the number of samples if nothing is decided yet and this was one.
+    pub(crate) fn count(&mut self, header: LoopHeader, early: bool) -> Option<u32> {
+        match self.known.entry(header).or_insert(Decision::Undecided(0)) {
+            Decision::Undecided(samples) if !early => {
+                *samples = samples.saturating_add(1);
+                Some(*samples)
             }
             _ => None,
         }
     }
 
-    /// What to do at a place, given what has become of the target's code.
-    pub(crate) fn advise(&mut self, site: Site, progress: &Progress, early: bool, patience: u32) -> Advice {
-        let Some(known) = self.known.get_mut(&site) else { return Advice::Wait };
-        let Knowledge::Loop(watch) = known else { return Advice::Wait };
+    /// Returns the number of samples of a loop about which nothing is decided, else 0.
+    fn samples(&self, header: LoopHeader) -> u32 {
+        match self.known.get(&header) {
+            Some(Decision::Undecided(samples)) => *samples,
+            _ => 0,
+        }
+    }
+
+    /// Returns the loop of a function with the most samples among those about which nothing is decided; of equals the first.
+    pub(crate) fn hottest_undecided(&self, index: u32, guarded: bool) -> Option<LoopHeader> {
+        let in_function = self.known.iter().filter(|(header, _)| header.index == index && header.guarded == guarded);
+        let undecided = in_function.filter_map(|(header, decision)| match decision {
+            Decision::Undecided(samples) => Some((*samples, *header)),
+            _ => None,
+        });
+        undecided.max_by_key(|(samples, header)| (*samples, std::cmp::Reverse(header.offset))).map(|(_, header)| header)
+    }
+
+    /// Decides to enter code for a loop, `nest` being the loops around it and that loop last. The outermost is the first target. The
+    /// others of the nest are decided as well, so that each can be entered when control is first found there.
+    pub(crate) fn watch(&mut self, header: LoopHeader, nest: Vec<usize>) {
+        self.watch_inside(header, nest, 0);
+    }
+
+    /// As [`watch`](LoopProfile::watch), with the loop at index `target` of the nest as the first target. Nothing is decided about the
+    /// loops around that.
+    pub(crate) fn watch_inside(&mut self, header: LoopHeader, nest: Vec<usize>, target: usize) {
+        let nest: Arc<[usize]> = nest.into();
+        for (here, &offset) in nest.iter().enumerate().skip(target) {
+            let known = self.known.entry(LoopHeader { offset, ..header }).or_insert(Decision::Undecided(0));
+            if let Decision::Undecided(_) = known {
+                *known = Decision::Watched(Watch { nest: nest.clone(), here, target, misses: 0 });
+            }
+        }
+    }
+
+    /// Returns the index of the outermost loop in a nest that samples found, else of the innermost. Enough samples were taken to find
+    /// a loop to which control comes more than hardly ever.
+    pub(crate) fn outermost_found(&self, header: LoopHeader, nest: &[usize]) -> usize {
+        let is_found = |&offset: &usize| self.samples(LoopHeader { offset, ..header }) > 0;
+        nest.iter().position(is_found).unwrap_or(nest.len().saturating_sub(1))
+    }
+
+    /// Returns the offset of the loop to enter, and whether it is this one; `None` if no code is to be entered here.
+    pub(crate) fn target(&self, header: LoopHeader) -> Option<(usize, bool)> {
+        match self.known.get(&header) {
+            Some(Decision::Watched(watch)) => Some((watch.nest[watch.target], watch.target == watch.here)),
+            _ => None,
+        }
+    }
+
+    /// Returns the next step at a loop, given the progress of the target's code.
+    pub(crate) fn advise(&mut self, header: LoopHeader, progress: &Progress, early: bool, patience: u32) -> Advice {
+        let Some(known) = self.known.get_mut(&header) else { return Advice::Wait };
+        let Decision::Watched(watch) = known else { return Advice::Wait };
         let is_here = watch.target == watch.here;
         match progress {
             Progress::Waiting(_) | Progress::Postponed => Advice::Wait,
             Progress::Ready if is_here => Advice::Enter,
             Progress::Refused if is_here => {
-                *known = Knowledge::Nothing;
+                *known = Decision::Refused;
                 Advice::Wait
             }
             Progress::Ready if watch.misses < patience => {
                 watch.misses += 1;
-                if early { Advice::Wait } else { Advice::Hunt }
+                if early { Advice::Wait } else { Advice::WatchOuterLoop }
             }
             Progress::Ready | Progress::Refused => {
                 watch.target += 1;
@@ -165,73 +152,81 @@ impl LoopSites {
 mod tests {
     use std::sync::atomic::AtomicU32;
 
-    use wasmr_runtime::frame::FrameMap;
-
     use super::*;
 
-    const INNER: Site = Site { index: 3, guarded: true, position: 20 };
-    const OUTER: Site = Site { index: 3, guarded: true, position: 10 };
+    const INNER: LoopHeader = LoopHeader { index: 3, guarded: true, offset: 200 };
+    const OUTER: LoopHeader = LoopHeader { index: 3, guarded: true, offset: 100 };
 
-    fn nest() -> LoopSites {
-        let nest = vec![Loop { offset: 100, word: 10 }, Loop { offset: 200, word: 20 }];
-        let mut sites = LoopSites::default();
-        assert!(sites.sample(INNER, false));
-        sites.learn(INNER, Some(LoopInfo { nest, frame: FrameMap { locals: Vec::new(), operands: 0 } }));
-        sites
-    }
-
-    fn target(sites: &LoopSites, site: Site) -> Option<(usize, bool)> {
-        sites.target(site).map(|(_, offset, here)| (offset, here))
+    fn nest() -> LoopProfile {
+        let mut loops = LoopProfile::default();
+        assert_eq!(loops.count(INNER, false), Some(1));
+        loops.watch(INNER, vec![100, 200]);
+        loops
     }
 
     #[test]
-    fn samples_count_until_it_is_known_what_is_there() {
-        let mut sites = LoopSites::default();
-        assert!(sites.sample(INNER, false) && sites.sample(INNER, false));
-        assert!(!sites.sample(INNER, true), "an early event is no sample");
-        assert_eq!(sites.samples(INNER), 2);
-        sites.learn(INNER, None);
-        assert!(!sites.sample(INNER, false));
-        assert_eq!(target(&sites, INNER), None);
+    fn samples_count_until_something_is_decided() {
+        let mut loops = LoopProfile::default();
+        assert_eq!([loops.count(INNER, false), loops.count(INNER, false)], [Some(1), Some(2)]);
+        assert_eq!(loops.count(INNER, true), None, "an early event is no sample");
+        assert_eq!(loops.samples(INNER), 2);
+        loops.watch(INNER, vec![200]);
+        assert_eq!(loops.count(INNER, false), None);
+        assert_eq!(loops.target(INNER), Some((200, true)));
     }
 
     #[test]
-    fn the_outermost_loop_is_entered_where_it_starts() {
-        let mut sites = nest();
-        assert_eq!(target(&sites, INNER), Some((100, false)));
-        assert_eq!(target(&sites, OUTER), Some((100, true)));
+    fn the_outermost_loop_is_entered_at_its_header() {
+        let mut loops = nest();
+        assert_eq!(loops.target(INNER), Some((100, false)));
+        assert_eq!(loops.target(OUTER), Some((100, true)));
         let waiting = Progress::Waiting(Arc::new(AtomicU32::new(1)));
-        assert_eq!(sites.advise(INNER, &waiting, false, 9), Advice::Wait);
-        assert_eq!(sites.advise(INNER, &Progress::Ready, false, 9), Advice::Hunt);
-        assert_eq!(sites.advise(INNER, &Progress::Ready, true, 9), Advice::Wait);
-        assert_eq!(sites.advise(OUTER, &Progress::Ready, true, 9), Advice::Enter);
+        assert_eq!(loops.advise(INNER, &waiting, false, 9), Advice::Wait);
+        assert_eq!(loops.advise(INNER, &Progress::Ready, false, 9), Advice::WatchOuterLoop);
+        assert_eq!(loops.advise(INNER, &Progress::Ready, true, 9), Advice::Wait);
+        assert_eq!(loops.advise(OUTER, &Progress::Ready, true, 9), Advice::Enter);
     }
 
     #[test]
-    fn what_does_not_come_to_the_outer_loop_enters_the_inner_one() {
-        let mut sites = nest();
+    fn the_inner_loop_is_entered_if_control_does_not_come_to_the_outer_one() {
+        let mut loops = nest();
         for _ in 0..3 {
-            assert_eq!(sites.advise(INNER, &Progress::Ready, false, 3), Advice::Hunt);
+            assert_eq!(loops.advise(INNER, &Progress::Ready, false, 3), Advice::WatchOuterLoop);
         }
-        assert_eq!(sites.advise(INNER, &Progress::Ready, false, 3), Advice::Inward);
-        assert_eq!(target(&sites, INNER), Some((200, true)));
-        assert_eq!(sites.advise(INNER, &Progress::Ready, false, 3), Advice::Enter);
+        assert_eq!(loops.advise(INNER, &Progress::Ready, false, 3), Advice::Inward);
+        assert_eq!(loops.target(INNER), Some((200, true)));
+        assert_eq!(loops.advise(INNER, &Progress::Ready, false, 3), Advice::Enter);
     }
 
     #[test]
-    fn postponed_loops_are_asked_for_again() {
-        let mut sites = nest();
-        assert_eq!(sites.advise(INNER, &Progress::Postponed, false, 0), Advice::Wait);
-        assert_eq!(sites.advise(OUTER, &Progress::Postponed, false, 0), Advice::Wait);
-        assert_eq!(target(&sites, INNER), Some((100, false)));
-        assert_eq!(sites.advise(OUTER, &Progress::Ready, false, 0), Advice::Enter);
+    fn postponed_loops_are_requested_again() {
+        let mut loops = nest();
+        assert_eq!(loops.advise(INNER, &Progress::Postponed, false, 0), Advice::Wait);
+        assert_eq!(loops.advise(OUTER, &Progress::Postponed, false, 0), Advice::Wait);
+        assert_eq!(loops.target(INNER), Some((100, false)));
+        assert_eq!(loops.advise(OUTER, &Progress::Ready, false, 0), Advice::Enter);
     }
 
     #[test]
     fn refused_loops_are_passed_over() {
-        let mut sites = nest();
-        assert_eq!(sites.advise(INNER, &Progress::Refused, false, 3), Advice::Inward);
-        assert_eq!(sites.advise(INNER, &Progress::Refused, false, 3), Advice::Wait);
-        assert_eq!(target(&sites, INNER), None);
+        let mut loops = nest();
+        assert_eq!(loops.advise(INNER, &Progress::Refused, false, 3), Advice::Inward);
+        assert_eq!(loops.advise(INNER, &Progress::Refused, false, 3), Advice::Wait);
+        assert_eq!(loops.target(INNER), None);
+    }
+
+    #[test]
+    fn the_second_entry_of_a_large_function_is_at_the_outermost_loop_that_samples_found() {
+        let mut loops = LoopProfile::default();
+        let middle = LoopHeader { offset: 150, ..INNER };
+        for header in [INNER, middle, INNER, LoopHeader { index: 4, ..OUTER }] {
+            assert!(loops.count(header, false).is_some());
+        }
+        assert_eq!(loops.hottest_undecided(3, true), Some(INNER));
+        assert_eq!(loops.outermost_found(INNER, &[100, 150, 200]), 1);
+        loops.watch_inside(INNER, vec![100, 150, 200], 1);
+        assert_eq!([OUTER, middle, INNER].map(|header| loops.target(header).is_some()), [false, true, true]);
+        assert_eq!(loops.hottest_undecided(3, true), None);
+        assert_eq!(loops.outermost_found(OUTER, &[100]), 0);
     }
 }

@@ -44,7 +44,7 @@ use crate::report::FunctionCount;
 #[derive(Clone)]
 pub struct Module {
     loaded: LoadedModule,
-    code: Arc<ModuleCode>,
+    interp: Arc<ModuleCode>,
 }
 
 /// A module could not be had from a file.
@@ -98,8 +98,8 @@ impl Module {
         let decoded = wasmr_module::Module::new(binary.clone(), name, &config.features, engine.types(), threads);
         let module =
             decoded.map_err(|error| wasmr_module::with_text_place(error, bytes.as_ref(), binary.as_ref(), path))?;
-        let code = engine.code(module.clone());
-        Ok(Module { loaded: LoadedModule { module, code: code.clone() }, code })
+        let (interp, code) = engine.code(module.clone());
+        Ok(Module { loaded: LoadedModule { module, code }, interp })
     }
 
     /// Reads a file and makes a module of it.
@@ -254,7 +254,7 @@ impl Module {
     /// How many functions it has, and how many of them were executed so far.
     pub fn function_count(&self) -> FunctionCount {
         let defined = self.loaded.module.defined_func_count();
-        FunctionCount { defined, translated: self.code.translated_count() }
+        FunctionCount { defined, translated: self.interp.translated_count() }
     }
 
     /// Where its types are interned: what gives a meaning to the ids in them.

@@ -40,7 +40,7 @@ pub struct Tuning {
     pub loop_patience: u32,
     /// Bodies of so many bytes get one code for their start and the loop that control is in most; smaller ones two, each as good as
     /// can be. To compile a large body twice would take long.
-    pub one_code_from: usize,
+    pub dual_entry_from: usize,
     /// Bodies of more bytes are never compiled: time and memory for one function grow faster than its size.
     pub max_compiled_size: usize,
     /// On how many threads to compile; `None` leaves one processor to the program, and uses four at most.
@@ -59,7 +59,7 @@ impl Default for Tuning {
             bytes_per_sample: 27,
             tier_up_delay: Duration::from_millis(4),
             loop_patience: 1 << 12,
-            one_code_from: 4 << 10,
+            dual_entry_from: 4 << 10,
             max_compiled_size: 256 << 10,
             compile_threads: None,
         }
@@ -79,9 +79,9 @@ const INITIAL_BUDGET_FACTOR: i32 = 4;
 const EVENTS_PER_SAMPLE: u32 = 20;
 
 /// Bytes of a body at most that stays interpreted for interpreted callers if it calls and repeats nothing
-/// ([`Leaves`](crate::leaves::Leaves)). Measured: 40 gains half as much as 80, and 160 no more.
+/// ([`SmallLeaves`](crate::small_leaf::SmallLeaves)). Measured: 40 gains half as much as 80, and 160 no more.
 #[cfg(feature = "jit")]
-pub(crate) const SHORT_LEAF: usize = 128;
+pub(crate) const SMALL_LEAF: usize = 128;
 
 /// Bytes of a body from which compiling takes so long that others are compiled at the same time.
 #[cfg(feature = "jit")]
@@ -97,18 +97,14 @@ pub(crate) const LEAST_SIZE: u64 = 64;
 
 /// Calls and loops that are looked at one by one after a budget interrupt, in the hope that control comes to an outer loop.
 #[cfg(feature = "jit")]
-pub(crate) const HUNT: u32 = 64;
+pub(crate) const OUTER_LOOP_WATCH: u32 = 64;
 
 /// Loops watched before an inner one is compiled, when everything is compiled at once.
 const IMPATIENT: u32 = 3;
 
-/// Places in one function that are looked at when its code is to start at a loop as well.
-#[cfg(feature = "jit")]
-pub(crate) const LOOKED_AT: usize = 8;
-
 /// Places of calls and functions called that the profile of one function tells apart.
 #[cfg(feature = "jit")]
-pub(crate) const FOUND_CALLS: usize = 64;
+pub(crate) const CALL_SAMPLES: usize = 64;
 
 /// Policy for calls in machine code. Four methods of four kinds of objects in no order take 0.33 s with four
 /// `compared_targets`, 0.38 with two, 0.85 with none.
@@ -134,13 +130,13 @@ impl Tuning {
     }
 
     /// Whether every function and loop is compiled as soon as it is executed.
-    pub fn tiers_up_at_once(&self) -> bool {
+    pub fn is_synchronous(&self) -> bool {
         self.tier_up_after == 0
     }
 
     /// Calls and loops from one budget interrupt to the next.
     pub fn budget_in(&self, mode: Mode) -> i32 {
-        let at_once = self.tiers_up_at_once() && mode != Mode::Interp;
+        let at_once = self.is_synchronous() && mode != Mode::Interp;
         // The event comes with the one after these.
         if at_once { 0 } else { i32::try_from(self.sample_every.saturating_sub(1)).unwrap_or(i32::MAX) }
     }
@@ -166,7 +162,7 @@ impl Tuning {
     /// How many samples must have found a function, or a loop of it, whose body has so many bytes; with only one processor,
     /// twice as many, as nothing else is executed while it compiles.
     pub fn samples_for(&self, body_bytes: usize, one_processor: bool) -> u32 {
-        if self.tiers_up_at_once() {
+        if self.is_synchronous() {
             return 1;
         }
         let by_size = body_bytes / self.bytes_per_sample.max(1) as usize;
@@ -176,12 +172,12 @@ impl Tuning {
 
     /// How long after the first budget interrupt nothing is compiled.
     pub fn delay(&self) -> Duration {
-        if self.tiers_up_at_once() { Duration::ZERO } else { self.tier_up_delay }
+        if self.is_synchronous() { Duration::ZERO } else { self.tier_up_delay }
     }
 
     /// How many loops are watched before an inner one is compiled.
     pub fn patience(&self) -> u32 {
-        if self.tiers_up_at_once() { IMPATIENT } else { self.loop_patience }
+        if self.is_synchronous() { IMPATIENT } else { self.loop_patience }
     }
 
     /// On how many threads to compile, where there are so many processors.

@@ -186,7 +186,7 @@ mod tests {
     }
 
     fn waiting(task: Say, size: usize) -> Waiting<Say> {
-        Waiting { task, size, is_loop: false, heat: Arc::new(AtomicU32::new(1)) }
+        Waiting { task, size, is_loop: false, hotness: Arc::new(AtomicU32::new(1)) }
     }
 
     const PATIENCE: Duration = Duration::from_secs(60);

@@ -34,9 +34,8 @@ use wasmr_core::registry::TypeRegistry;
 use wasmr_core::trap::TrapCode;
 use wasmr_engine::Tuning;
 use wasmr_interp::listing::list;
-use wasmr_interp::translate::loops::loop_at;
 use wasmr_interp::{CodeOptions as InterpOptions, ModuleCode};
-use wasmr_jit::{CodeOptions, Entry, JitModule, LoopEntry};
+use wasmr_jit::{CodeOptions, Entry, JitModule, OsrEntry};
 use wasmr_module::operators::operators;
 use wasmr_module::{Features, Module};
 use wasmr_runtime::vm::{VmInstance, VmLayout, VmStore};
@@ -105,12 +104,11 @@ impl Show {
         }
         let entry = match self.at_loop {
             None => Entry::Start,
-            Some((number, or_start)) => {
-                let mut loops = (0..listing.words as u32).filter_map(|word| loop_at(&source, word));
-                let info = loops.nth(number).expect("there are as many loops");
-                let offset = info.nest.last().unwrap().offset;
-                let place = LoopEntry { offset, frame: info.frame };
-                if or_start { Entry::StartOrLoop(place) } else { Entry::Loop(place) }
+            Some((number, dual_entry)) => {
+                let block = code.get_or_translate(self.func, !self.checked).unwrap();
+                let offset = block.loops.offsets().nth(number).expect("there are as many loops");
+                let osr = OsrEntry { offset, frame: code.frame_map(self.func).unwrap() };
+                if dual_entry { Entry::StartOrLoop(osr) } else { Entry::Loop(osr) }
             }
         };
         let disassembly = jit.examine(self.func, entry).unwrap();
@@ -159,7 +157,7 @@ struct Names {
 impl Names {
     fn new(module: &Module, layout: &VmLayout) -> Names {
         let mut instance: Fields = fields!(VmInstance:
-            memory0_base budget memory0_guarded published store native_stack_limit loop_frame data_dropped tier_data instance);
+            memory0_base budget memory0_guarded engine_word store native_stack_limit loop_frame data_dropped tier_data instance);
         let store = fields!(VmStore:
             stack_base stack_limit stack_top trap_code exit_fp exit_ip registers pending_exception caller fuel interrupt store
             tail_func tail_slots activation native_exit_fp native_stack_top native_stack_limit native_libcalls);

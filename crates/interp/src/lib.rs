@@ -2,10 +2,10 @@
 //!
 //! - [`translate`]: operators → cells, in one pass at a function's first call.
 //! - [`execute`]: the handlers that cells point to, threaded through one another.
-//! - [`heat`]: what becomes of functions that are executed often.
+//! - [`profile`]: samples of what is executed, and what follows from them.
 //! - [`copy_patch`]: machine code for functions that are executed often, made of the handlers' own.
 //! - [`listing`]: translated code as text, for people.
-//! - [`regions`]: which `try_table`s are around a place.
+//! - [`regions`]: the `try_table`s around an instruction; [`loops`]: the loops of a function.
 //! - [`code`]: who owns translated code; [`entry`]: the host's way in; [`tier`]: what the runtime asks of a tier.
 //!
 //! The layouts it works on, instance, function, memory, are [`wasmr_runtime::vm`]'s; the meaning of each numeric operator
@@ -20,8 +20,9 @@ pub mod code;
 pub mod copy_patch;
 pub mod entry;
 pub mod execute;
-pub mod heat;
 pub mod listing;
+pub mod loops;
+pub mod profile;
 pub mod regions;
 pub mod tier;
 pub mod translate;

@@ -1,7 +1,7 @@
 //! The machine code of one module, compiled function by function and shared by all its instances.
 //!
-//! Any thread may call [`JitModule::compile`]. Afterwards [`JitModule::function`] or [`JitModule::loop_code`] returns the code.
-//! The thread that runs a store [installs](JitModule::publish) the code in the store's instances, so that generated code needs
+//! Any thread may call [`JitModule::compile`]. Afterwards [`JitModule::function`] or [`JitModule::osr_code`] returns the code.
+//! The thread that runs a store [installs](JitModule::install) the code in the store's instances, so that generated code needs
 //! no atomic accesses.
 
 use std::collections::HashMap;
@@ -14,6 +14,7 @@ use wasmr_module::Module;
 use wasmr_runtime::builtins;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::limits::ResourceError;
+use wasmr_runtime::tier::OsrCode;
 use wasmr_runtime::vm::{Status, VmFunc, VmLayout, VmStore};
 
 use crate::compile::{CompilerContext, Disassembly, compile, examine};
@@ -49,7 +50,8 @@ pub struct JitModule {
     isa: HostIsa,
     linker: Mutex<Linker>,
     functions: Box<[OnceLock<NativeCode>]>,
-    loops: Mutex<HashMap<(u32, usize), LoopCode>>,
+    /// OSR code, by function and offset of the loop.
+    osr: Mutex<HashMap<(u32, usize), OsrCode>>,
     /// Profiles of call sites: callees, by index among the defined functions, and their hotness. The key is the offset of the call
     /// operator in the module.
     call_profiles: Mutex<HashMap<usize, Vec<(u32, u32)>>>,
@@ -79,19 +81,6 @@ pub struct NativeCode {
     id: FuncId,
 }
 
-/// A function compiled from one of its loops on.
-#[derive(Clone, Copy, Debug)]
-pub struct LoopCode {
-    /// Where its code starts.
-    pub address: usize,
-    /// Bytes of it.
-    pub len: usize,
-    /// The trampoline into it.
-    enter: usize,
-    /// Whether it is the function's own code as well, and takes the frame from the instance.
-    or_start: bool,
-}
-
 /// The callers of a function that run its compiled code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callers {
@@ -118,7 +107,7 @@ impl JitModule {
             isa: HostIsa(isa),
             linker: Mutex::new(linker),
             functions,
-            loops: Mutex::default(),
+            osr: Mutex::default(),
             call_profiles: Mutex::default(),
             registered: Mutex::default(),
             trampolines: Mutex::default(),
@@ -159,7 +148,7 @@ impl JitModule {
     pub fn compile(&self, defined_index: u32, entry: Entry, context: &mut CompilerContext) -> Result<(), CompileError> {
         let known = match &entry {
             Entry::Start => self.function(defined_index).is_some(),
-            Entry::Loop(place) => self.loop_code(defined_index, place.offset).is_some(),
+            Entry::Loop(osr) => self.osr_code(defined_index, osr.offset).is_some(),
             Entry::StartOrLoop(_) => false,
         };
         if known {
@@ -196,10 +185,10 @@ impl JitModule {
         registry::insert(Arc::new(RegisteredCode::new(address, code, Some(self.module.clone()))));
         self.registered.lock().unwrap_or_else(PoisonError::into_inner).push(address);
         // Another thread may have compiled the same function meanwhile. Both pieces of code are equivalent, so the first one stays.
-        if let (Some(enter), Some(place)) = (osr_trampoline, entry.place()) {
-            let or_start = entry_trampoline.is_some();
-            let code = LoopCode { address, len, enter, or_start };
-            self.loops().entry((defined_index, place.offset)).or_insert(code);
+        if let (Some(trampoline), Some(osr)) = (osr_trampoline, entry.osr()) {
+            let dual_entry = entry_trampoline.is_some();
+            let code = OsrCode { enter: enter_osr_code, address, len, trampoline, dual_entry };
+            self.osr().entry((defined_index, osr.offset)).or_insert(code);
         }
         if let Some(entry_trampoline) = entry_trampoline {
             let _ = self.functions[defined_index as usize].set(NativeCode { address, len, entry_trampoline, id });
@@ -267,8 +256,8 @@ impl JitModule {
         profile.into_iter().map(|(target, _)| target).collect()
     }
 
-    fn loops(&self) -> MutexGuard<'_, HashMap<(u32, usize), LoopCode>> {
-        self.loops.lock().unwrap_or_else(PoisonError::into_inner)
+    fn osr(&self) -> MutexGuard<'_, HashMap<(u32, usize), OsrCode>> {
+        self.osr.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the code of a defined function, or `None` if it is not compiled.
@@ -277,8 +266,8 @@ impl JitModule {
     }
 
     /// Returns the OSR code of a defined function for the `loop` operator at `offset` in the module, or `None` if there is none.
-    pub fn loop_code(&self, defined_index: u32, offset: usize) -> Option<LoopCode> {
-        self.loops().get(&(defined_index, offset)).copied()
+    pub fn osr_code(&self, defined_index: u32, offset: usize) -> Option<OsrCode> {
+        self.osr().get(&(defined_index, offset)).copied()
     }
 
     /// Installs a function's compiled code in an instance. Returns false if it has none. From then on calls by `callers` through
@@ -290,7 +279,7 @@ impl JitModule {
     /// # Safety
     /// `func` is the live function `defined_index` of an instance of this module that fits the [options](Self::options). The
     /// calling thread runs its store, and no Rust reference to the store is in use.
-    pub unsafe fn publish(
+    pub(crate) unsafe fn install_at(
         &self,
         func: *mut VmFunc,
         defined_index: u32,
@@ -353,31 +342,26 @@ pub(crate) unsafe fn install_exit_trampoline(func: *mut VmFunc, ty: &FuncType) -
     Ok(())
 }
 
-impl LoopCode {
-    /// Continues an interpreter's frame in OSR code, up to the function's return. With [`Status::OK`] the results are in the frame's
-    /// argument area.
-    ///
-    /// # Safety
-    /// `func` is a live function that this code was compiled from, and its instance fits the code's options. `frame` is a live frame
-    /// of it at the loop's header, and the store's `stack_top` is above the frame. The calling thread runs the store, and no Rust
-    /// reference to it is in use.
-    pub unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status {
-        // SAFETY: function, instance, store and frame are alive and used by this thread alone, as `prepare` and `enter_loop` require.
-        // The trampoline was made for the function's type together with the code.
-        unsafe {
-            let instance = (*func).instance;
-            if prepare(store).is_err() {
-                (*store).trap_code = wasmr_core::trap::TrapCode::StackExhausted;
-                return Status::TRAP;
-            }
-            (*instance).native_stack_limit = (*store).native_stack_limit;
-            if self.or_start {
-                (*instance).loop_frame = frame;
-            }
-            let status = enter::enter_loop(store, func, frame, self.enter, self.address);
-            // Compiled code resets it, unless its prologue found the native stack exhausted.
-            (*instance).loop_frame = Fp::NULL;
-            status
+/// Continues an interpreter's frame in OSR code: the function of [`OsrCode::enter`].
+///
+/// # Safety
+/// As for [`OsrCode::enter`].
+unsafe fn enter_osr_code(code: &OsrCode, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status {
+    // SAFETY: function, instance, store and frame are alive and used by this thread alone, as `prepare` and `enter_loop` require.
+    // The trampoline was made for the function's type together with the code.
+    unsafe {
+        let instance = (*func).instance;
+        if prepare(store).is_err() {
+            (*store).trap_code = wasmr_core::trap::TrapCode::StackExhausted;
+            return Status::TRAP;
         }
+        (*instance).native_stack_limit = (*store).native_stack_limit;
+        if code.dual_entry {
+            (*instance).loop_frame = frame;
+        }
+        let status = enter::enter_loop(store, func, frame, code.trampoline, code.address);
+        // Compiled code resets it, unless its prologue found the native stack exhausted.
+        (*instance).loop_frame = Fp::NULL;
+        status
     }
 }

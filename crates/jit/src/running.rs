@@ -5,15 +5,13 @@
 use std::ffi::c_void;
 
 use wasmr_runtime::builtins;
-use wasmr_runtime::frame::Fp;
 use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::running::RunningFunc;
-use wasmr_runtime::tier;
-use wasmr_runtime::vm::{Status, VmFunc, VmHostFunc, VmStore};
+use wasmr_runtime::vm::{VmFunc, VmHostFunc};
 use wasmr_runtime::{HostError, Stop};
 
 use crate::enter;
-use crate::module::{self, Callers, JitModule, LoopCode};
+use crate::module::{self, Callers, JitModule};
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 use without as machine;
@@ -28,11 +26,11 @@ impl JitModule {
     ///
     /// # Panics
     /// Panics if the function belongs to another module, or if its instance does not fit the [options](JitModule::options).
-    pub fn give(&self, func: &RunningFunc<'_>, callers: Callers) -> Result<bool, ResourceError> {
+    pub fn install(&self, func: &RunningFunc<'_>, callers: Callers) -> Result<bool, ResourceError> {
         assert!(std::sync::Arc::ptr_eq(func.module(), self.module()), "the function is of another module");
         assert_eq!(func.memory0_guarded(), self.options().guarded, "the code relies on another kind of memory");
         // SAFETY: the assertions compare module and memory, and a `RunningFunc` exists only on the thread that runs its store.
-        unsafe { self.publish(func.as_ptr(), func.defined_index(), func.external_code(), callers) }
+        unsafe { self.install_at(func.as_ptr(), func.defined_index(), func.external_code(), callers) }
     }
 }
 
@@ -44,13 +42,6 @@ impl JitModule {
     pub fn make_ready(&self, func: &RunningFunc<'_>) -> Result<(), ResourceError> {
         // SAFETY: a `RunningFunc` points to a live function of an instance, whose store the calling thread runs.
         unsafe { module::prepare((*(*func.as_ptr()).instance).store) }
-    }
-}
-
-impl tier::LoopCode for LoopCode {
-    unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status {
-        // SAFETY: both functions have the same contract, which the caller keeps.
-        unsafe { LoopCode::enter(self, store, func, frame) }
     }
 }
 
@@ -92,7 +83,8 @@ unsafe fn resolve(func: *mut VmFunc) -> Result<(), HostError> {
     // `RunningFunc` needs an instance, which every function but a host function has.
     unsafe {
         if !(*func).instance.is_null() {
-            RunningFunc::new(func).before_native_call();
+            let running = RunningFunc::new(func);
+            running.executable().first_call(&running);
         }
         if (*func).native == lazy_resolution_stub() {
             let ty = builtins::func_type(func);

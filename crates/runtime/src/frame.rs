@@ -31,13 +31,13 @@
 //! - Every local and every operand is in its slot, in slot form; constants too, which the interpreter elsewhere keeps in its cells
 //!   only. The interpreter's accumulators hold nothing (`interp/src/translate/mod.rs`).
 //! - All frames in use end at [`VmStore::stack_top`](crate::vm::VmStore::stack_top): whoever enters the code sets it to the end of
-//!   the frame (`interp/src/heat.rs`).
+//!   the frame (`interp/src/profile.rs`).
 //! - The code runs the function to its end and leaves the results in the argument area ([`Fp::args`]), from where the interpreter
 //!   returns to the caller.
 //! - [`VmInstance::loop_frame`](crate::vm::VmInstance::loop_frame) is null except while code that can also start at the function's
 //!   beginning is entered at its loop. The code takes the frame and clears the field. If the prologue finds no stack left, the
 //!   caller clears it (`jit/src/module.rs`).
-//! - Of several loops that start at one cell, the code is of the outermost (`interp/src/translate/loops.rs`).
+//! - Of several loops that start at one cell, the code is of the outermost (`interp/src/loops.rs`).
 
 use crate::vm::VmFunc;
 

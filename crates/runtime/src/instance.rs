@@ -62,7 +62,7 @@ impl InstanceObject {
             memory0_base: ptr::null_mut(),
             budget: loaded.code.initial_budget(),
             memory0_guarded: false,
-            published: 0,
+            engine_word: 0,
             store: store.vm_address(),
             native_stack_limit: ptr::null_mut(),
             loop_frame: Fp::NULL,

@@ -1,6 +1,6 @@
 //! [`RunningFunc`]: a function in the hands of the thread that runs its store.
 //!
-//! Made by the tier that executes it, for [`TierUp`](crate::tier::TierUp): what that does with function records is then safe, as
+//! Made by the tier that executes it, for [`Executable`]: what that does with function records is then safe, as
 //! it cannot come by one in another way.
 
 use std::marker::PhantomData;
@@ -10,6 +10,7 @@ use wasmr_module::Module;
 
 use crate::frame::Ip;
 use crate::instance::InstanceObject;
+use crate::tier::Executable;
 use crate::vm::{VmFunc, VmInstance};
 
 /// A function that a module defines, in an instance of a store that this thread runs.
@@ -48,9 +49,9 @@ impl<'a> RunningFunc<'a> {
         self.object().module()
     }
 
-    /// Says that machine code is about to call it for the first time: afterwards its slot may have machine code.
-    pub fn before_native_call(&self) {
-        self.object().code().first_native_call(self);
+    /// Returns the executable of its module, to which the tiers report what the function does.
+    pub fn executable(&self) -> &dyn Executable {
+        self.object().code()
     }
 
     /// Its index, counted from the first function that the module defines.
@@ -87,15 +88,15 @@ impl<'a> RunningFunc<'a> {
         unsafe { (*self.instance()).budget = budget }
     }
 
-    /// What [`set_published`](RunningFunc::set_published) was last given, for any function of the instance; 0 before.
-    pub fn published(&self) -> u32 {
+    /// Returns the engine's word of the instance, 0 at first.
+    pub fn engine_word(&self) -> u32 {
         // SAFETY: as above.
-        unsafe { (*self.instance()).published }
+        unsafe { (*self.instance()).engine_word }
     }
 
-    /// Sets the number of entries of the module's list of compiled functions that are installed in this instance.
-    pub fn set_published(&self, count: u32) {
+    /// Stores the engine's word of the instance.
+    pub fn set_engine_word(&self, word: u32) {
         // SAFETY: as above; nobody refers to the field.
-        unsafe { (*self.instance()).published = count }
+        unsafe { (*self.instance()).engine_word = word }
     }
 }

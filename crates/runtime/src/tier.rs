@@ -1,7 +1,6 @@
 //! The one seam between live objects and whatever executes them. The engine implements it; the runtime names no tier.
 
 use std::ffi::c_void;
-use std::sync::Arc;
 
 use crate::frame::{Fp, Ip};
 use crate::running::RunningFunc;
@@ -37,61 +36,74 @@ pub trait Tier: Send + Sync {
     }
 }
 
-/// What an instance needs of the tiers: how to run the functions of its module.
+/// Functions of one module, as its instances and the tiers that execute them see it: entry pointers, and reports of the profile.
+///
+/// A report is made by the thread that runs the store of the function. No other thread may change function records, so this is the
+/// moment to install machine code.
 pub trait Executable: Send + Sync {
-    /// The entries of a defined function, `index` counted from the first defined one. Must be callable at once.
+    /// Returns the first entry pointers of a defined function, `index` counted from the first defined one. They must be callable at
+    /// once.
     fn first_entry(&self, index: u32) -> FuncEntry;
 
-    /// Function entries and loop iterations before the first budget interrupt of a new instance.
+    /// Returns the number of function entries and backward jumps before the first budget interrupt of a new instance.
     fn initial_budget(&self) -> i32;
 
-    /// Machine code calls the function for the first time in its instance: its record may be given machine code before that goes
-    /// on. Asked by the thread that runs the store.
-    fn first_native_call(&self, _func: &RunningFunc<'_>) {}
-
-    /// Stored as [`VmInstance::tier_data`](crate::vm::VmInstance::tier_data); valid as long as `self`.
+    /// Returns the word for [`VmInstance::tier_data`](crate::vm::VmInstance::tier_data), valid as long as `self`.
     fn vm_data(&self) -> *const c_void;
+
+    /// Reports that the function is about to be called for the first time in its instance: by the interpreter, or by machine code.
+    /// Afterwards its record may have better entry pointers.
+    fn first_call(&self, _func: &RunningFunc<'_>) {}
+
+    /// Reports a budget interrupt in the function: the interpreter used up the budget of the instance. `at_loop` is the offset in the
+    /// module of the `loop` operator at whose header control is, if it is at one. All values are then in the frame.
+    fn budget_interrupt(&self, _func: &RunningFunc<'_>, _at_loop: Option<usize>) -> BudgetInterrupt {
+        BudgetInterrupt::Ordinary
+    }
+
+    /// Reports that a sample found the function executing, or waiting for a function that was. `samples` counts all that found it, in
+    /// whatever instance, this one included. `by_interpreter` is true if its caller is interpreted.
+    fn sampled(&self, _func: &RunningFunc<'_>, _samples: u32, _by_interpreter: bool) {}
+
+    /// Reports that a sample found `caller` waiting at `site` for the function of index `callee`, counted from the first that the
+    /// module defines. Both are of one instance.
+    fn record_call(&self, _caller: &RunningFunc<'_>, _site: CallSiteId, _callee: u32) {}
 }
 
-/// Decides which functions of a module get a better tier, and when. The first tier asks it; whoever implements it gives the
-/// functions their new entries.
-///
-/// It is asked by the thread that runs the store of the function: no other may change function records.
-pub trait TierUp: Send + Sync {
-    /// A function is about to be executed for the first time in its instance, by the first tier unless it has better entries
-    /// afterwards.
-    fn first_call(&self, func: &RunningFunc<'_>);
+/// A call operator of a function, in a form that costs the interpreter nothing to tell. Only the interpreter can resolve it to an
+/// offset in the module; that takes time and is no work for the guest's thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallSiteId(pub u32);
 
-    /// A budget interrupt: the budget of the instance is spent. The function is at the word `position` of the first tier's code, and
-    /// if a loop starts there, all its values are in its frame.
-    fn budget_interrupt(&self, func: &RunningFunc<'_>, position: u32) -> BudgetInterrupt;
-
-    /// An [ordinary](BudgetInterrupt::Ordinary) event found the function executing, or waiting for one that is; with this one `samples`
-    /// times, in whatever instance. `by_first_tier`: its caller is one that the first tier executes.
-    fn sampled(&self, func: &RunningFunc<'_>, samples: u32, by_first_tier: bool);
-
-    /// The same event found `caller` waiting for a call of the function of that index, counted from the first that its module
-    /// defines, and in the same instance. The call is at the word `position` of the first tier's code.
-    fn found_call(&self, _caller: &RunningFunc<'_>, _position: u32, _callee: u32) {}
-}
-
-/// What a budget interrupt comes to.
+/// Outcome of a budget interrupt.
+#[derive(Clone, Copy, Debug)]
 pub enum BudgetInterrupt {
-    /// It counts as a sample.
+    /// The interrupt counts as a sample.
     Ordinary,
-    /// It came early, because [`RunningFunc::set_budget`] asked for that: it says nothing about what is hot.
+    /// The interrupt came early, because [`RunningFunc::set_budget`] asked for that. It says nothing about what is hot.
     Early,
-    /// This code takes the function from here to its end.
-    Enter(Arc<dyn LoopCode>),
+    /// This code continues the function from here to its end.
+    Enter(OsrCode),
 }
 
-/// A better tier's code of a function, from a loop on.
-pub trait LoopCode: Send + Sync {
-    /// Executes the function to its end, given its frame in the first tier. The results are where a call of the function leaves
-    /// them. As for an [`ArrayCall`], the end may be a [`Status::TAIL`].
+/// OSR code: machine code of a function that begins at a loop header, with the interpreter's frame. Valid as long as the
+/// [`Executable`] that gave it.
+#[derive(Clone, Copy, Debug)]
+pub struct OsrCode {
+    /// Executes the function to its end, given its frame. The results are where a call of the function leaves them. As for an
+    /// [`ArrayCall`], the end may be a [`Status::TAIL`].
     ///
     /// # Safety
-    /// `func` is the function that the code is of, in the instance of a live store; `frame` is its frame, at that loop, and all
-    /// frames in use are below [`VmStore::stack_top`].
-    unsafe fn enter(&self, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status;
+    /// The first argument is this very code. `func` is the function that it was made of, in the instance of a live store. `frame` is
+    /// its frame, at the loop's header, and all frames in use are below [`VmStore::stack_top`].
+    pub enter: unsafe fn(code: &OsrCode, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status,
+    /// Address of the first instruction.
+    pub address: usize,
+    /// Bytes of code.
+    pub len: usize,
+    /// Address of the OSR trampoline.
+    pub trampoline: usize,
+    /// Whether the code has a second entry at the function's start. It then takes the frame from
+    /// [`VmInstance::loop_frame`](crate::vm::VmInstance::loop_frame).
+    pub dual_entry: bool,
 }

@@ -166,9 +166,8 @@ pub struct VmInstance {
     pub budget: i32,
     /// Whether memory 0 is guarded.
     pub memory0_guarded: bool,
-    /// Number of entries of the module's list of compiled functions already installed in this instance's function records. Kept by
-    /// [`TierUp`](crate::tier::TierUp).
-    pub published: u32,
+    /// A word for the engine, 0 at first ([`RunningFunc::engine_word`](crate::running::RunningFunc::engine_word)).
+    pub engine_word: u32,
     /// The store it lives in.
     pub store: *mut VmStore,
     /// [`VmStore::native_stack_limit`], where prologues find it with one load; null while nothing of the instance is compiled.

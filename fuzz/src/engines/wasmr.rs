@@ -138,14 +138,14 @@ fn tier_tuning(tier: Tier) -> Tuning {
     match tier {
         Tier::Interpreted | Tier::Compiled => Tuning::default(),
         // Some bodies with one code, some with two.
-        Tier::AtOnce => Tuning { tier_up_after: 0, one_code_from: 100, ..Tuning::default() },
+        Tier::AtOnce => Tuning { tier_up_after: 0, dual_entry_from: 100, ..Tuning::default() },
         Tier::Soon => Tuning {
             sample_every: 16,
             tier_up_after: 1,
             bytes_per_sample: u32::MAX,
             tier_up_delay: Duration::ZERO,
             loop_patience: 20,
-            one_code_from: 0,
+            dual_entry_from: 0,
             ..Tuning::default()
         },
     }

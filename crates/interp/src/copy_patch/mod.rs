@@ -1,6 +1,6 @@
 //! Copy-and-patch: machine code for functions that are executed often, made of copies of their handlers' code.
 //!
-//! Called by [`heat`](crate::heat), which counts samples. The only effect on a function is that word 0 of its instructions, the
+//! Called by [`profile`](crate::profile), which counts samples. The only effect on a function is that word 0 of its instructions, the
 //! address of the handler, is replaced by that of code that does the same for this one instruction. The tier is optional: a
 //! function or instruction that cannot be copied stays with its handlers.
 //!

@@ -391,8 +391,8 @@ handlers! {
         if is_interrupted((*m.inst).store) {
             return m.trap(TrapCode::Interrupted);
         }
-        let end = crate::heat::event(m.fp, m.ip);
-        if end != crate::heat::GO_ON {
+        let end = crate::profile::event(m.fp, m.ip);
+        if end != crate::profile::GO_ON {
             m.acc = end as u64;
             return m.enter(super::frame::taken_over);
         }

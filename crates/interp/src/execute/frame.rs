@@ -159,7 +159,7 @@ handlers! {
             return m.enter(taken_over);
         }
         if m.spend() {
-            crate::heat::crossing(m.inst, m.fp);
+            crate::profile::tier_transition(m.inst, m.fp);
         }
         let status = call_external(m.inst, m.fp);
         if status != Status::OK {

@@ -39,7 +39,7 @@ impl<'m> Translator<'m> {
                 let start = self.begin();
                 self.barrier = start;
                 self.clobber_all();
-                self.note_loop(start);
+                self.loops.open(self.offset, start);
                 self.push_label(LabelKind::Loop { start }, sig);
             }
             Operator::If { blockty } => {
@@ -135,7 +135,7 @@ impl<'m> Translator<'m> {
     fn end(&mut self) {
         let Some(label) = self.labels.pop() else { return };
         if let LabelKind::Loop { .. } = label.kind {
-            self.note_loop_end();
+            self.loops.close();
         }
         let reached = self.unreachable.is_none();
         if label.kind == LabelKind::Function {

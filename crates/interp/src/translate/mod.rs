@@ -20,7 +20,6 @@ pub mod control;
 pub mod exception;
 pub mod fuel;
 pub mod labels;
-pub mod loops;
 pub mod memory;
 pub mod numeric;
 pub mod origins;
@@ -40,16 +39,16 @@ use wasmr_module::Costs;
 use wasmr_module::Module;
 use wasmr_module::op::{lane_of, memarg_of, op_of};
 use wasmr_module::operators::operator_text;
-use wasmr_runtime::frame::FRAME_HEADER;
+use wasmr_runtime::frame::{FRAME_HEADER, FrameMap};
 use wasmr_runtime::vm::VmLayout;
 
 use crate::code::{Cells, CodeBlock, TranslateError, TryRegion};
 use crate::execute::dispatch::handler_word;
 use crate::execute::frame;
+use crate::loops::LoopTableBuilder;
 use crate::regions::TryRegions;
 use fuel::Meter;
 use labels::{Fixup, Label};
-use loops::Loops;
 use stack::{Kind, Pending, SCRATCH_SLOTS, Ty, Value};
 use starts::Starts;
 
@@ -107,8 +106,8 @@ pub struct Translator<'m> {
     meter: Option<Meter<'m>>,
     /// Where the cells of each operator start, if asked for: (word, offset of the operator).
     trace: Option<Vec<(u32, u32)>>,
-    /// The loops, if asked for.
-    loops: Option<Loops>,
+    /// The loops so far.
+    loops: LoopTableBuilder,
     /// The words at which cells start, for [`copy_patch`](crate::copy_patch).
     starts: Starts,
 }
@@ -155,6 +154,15 @@ pub fn locate_all(source: &Source<'_>, positions: &[u32]) -> Vec<Option<usize>> 
     positions.iter().map(locate).collect()
 }
 
+/// Returns the places of a function's values in its frame, at every loop header. Reads only the declarations of locals; `None` if
+/// they cannot be read.
+pub fn frame_map(source: &Source<'_>) -> Option<FrameMap> {
+    let mut translator = Translator::new(source);
+    translator.open_body(source.defined_index).ok()?;
+    let locals = translator.locals.iter().map(|local| local.slot).collect();
+    Some(FrameMap { locals, operands: translator.temp_base })
+}
+
 impl<'m> Translator<'m> {
     fn new(source: &Source<'m>) -> Translator<'m> {
         let Source { module, layout, defined_index, guarded, metered } = *source;
@@ -189,7 +197,7 @@ impl<'m> Translator<'m> {
             offset: 0,
             meter: metered.then(|| Meter::new(Costs::new(module, defined_index))),
             trace: None,
-            loops: None,
+            loops: LoopTableBuilder::default(),
             starts: Starts::default(),
         }
     }
@@ -283,7 +291,8 @@ impl<'m> Translator<'m> {
             try_regions: TryRegions::new(self.try_regions),
             layout: *self.layout,
             starts: self.starts,
-            warmth: Default::default(),
+            loops: self.loops.finish(),
+            hotness: Default::default(),
         }
     }
 

@@ -106,7 +106,7 @@ impl Translator<'_, '_> {
         let header = self.block_with(&params);
         // Before the block gets parameters for variables as well.
         let inside = self.builder.block_params(header).to_vec();
-        let entered_here = self.request.entry.place().is_some_and(|place| place.offset == offset);
+        let entered_here = self.request.entry.osr().is_some_and(|osr| osr.offset == offset);
         let is_saved = self.pending_loop.is_some();
         let pending = if entered_here && self.inlining.is_outermost() { self.pending_loop.take() } else { None };
         if let Some((entry, frame)) = pending {
@@ -129,7 +129,7 @@ impl Translator<'_, '_> {
     /// Leads both the translation so far, which nothing may reach, and the entry block with the interpreter's values to a
     /// loop's header.
     fn enter_loop(&mut self, header: Block, param_count: usize, entry: Block, frame: Value) {
-        let place = self.request.entry.place().expect("only such functions have a loop pending");
+        let osr = self.request.entry.osr().expect("only such functions have a loop pending");
         let params = self.pop_many(param_count);
         let below = self.stack.len();
         self.save_operands(below);
@@ -141,12 +141,12 @@ impl Translator<'_, '_> {
             let none = self.builder.ins().iconst(types::I64, 0);
             self.builder.ins().store(MemFlagsData::trusted(), none, self.context, LOOP_FRAME);
         }
-        for (index, &slot) in place.frame.locals.iter().enumerate() {
+        for (index, &slot) in osr.frame.locals.iter().enumerate() {
             let (variable, ty) = self.locals[index];
             let value = self.frame_value(frame, slot, ty);
             self.builder.def_var(variable, value);
         }
-        let mut slot = place.frame.operands;
+        let mut slot = osr.frame.operands;
         for index in 0..below {
             let (variable, ty) = self.operand_variable(index);
             let value = self.frame_value(frame, slot, ty);

@@ -55,7 +55,7 @@ use crate::budget::{MAX_BYTES, Made, Turn};
 use crate::error::CompileError;
 use crate::source_map::SourceMap;
 use crate::trap_code::trap_code;
-pub use state::{Entry, LoopEntry};
+pub use state::{Entry, OsrEntry};
 use state::{Environment, FrameSlots, Inlining, LOOP_FRAME, Meter, Translator};
 pub(crate) use state::{Request, Translated};
 

@@ -49,10 +49,10 @@ pub enum Entry {
     /// The function's start, with arguments.
     Start,
     /// A loop header, with the interpreter's frame: OSR code.
-    Loop(LoopEntry),
+    Loop(OsrEntry),
     /// Dual entry: the function's start, but a loop header if
     /// [`VmInstance::loop_frame`](wasmr_runtime::vm::VmInstance::loop_frame) has a frame.
-    StartOrLoop(LoopEntry),
+    StartOrLoop(OsrEntry),
 }
 
 /// Offset in an instance of the frame for the OSR entry of code with a dual entry.
@@ -60,17 +60,17 @@ pub(super) const LOOP_FRAME: i32 = offset_of!(VmInstance, loop_frame) as i32;
 
 impl Entry {
     /// Returns the loop of the OSR entry, or `None` if there is none.
-    pub fn place(&self) -> Option<&LoopEntry> {
+    pub fn osr(&self) -> Option<&OsrEntry> {
         match self {
             Entry::Start => None,
-            Entry::Loop(place) | Entry::StartOrLoop(place) => Some(place),
+            Entry::Loop(osr) | Entry::StartOrLoop(osr) => Some(osr),
         }
     }
 }
 
 /// An OSR entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct LoopEntry {
+pub struct OsrEntry {
     /// Offset of the `loop` operator in the module.
     pub offset: usize,
     /// Slots of locals and operands in the interpreter's frame.

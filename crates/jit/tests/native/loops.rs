@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
-use wasmr_jit::{CodeOptions, CompilerContext, Entry, JitModule, LoopEntry};
+use wasmr_jit::{CodeOptions, CompilerContext, Entry, JitModule, OsrEntry};
 use wasmr_module::operators::operators;
 use wasmr_module::{Features, Module};
 use wasmr_runtime::frame::FrameMap;
@@ -25,9 +25,8 @@ fn compile_with_loop(text: &str, locals: i32, callees: u32) {
         (1..=callees).for_each(|callee| jit.record_calls(call.offset, callee, 100));
     }
     let offset = body.iter().rfind(|operator| operator.text == "loop").expect("there is a loop").offset;
-    let place = LoopEntry { offset, frame: FrameMap { locals: (0..locals).collect(), operands: locals } };
-    jit.compile(0, Entry::StartOrLoop(place), &mut CompilerContext::default())
-        .unwrap_or_else(|error| panic!("{error}"));
+    let osr = OsrEntry { offset, frame: FrameMap { locals: (0..locals).collect(), operands: locals } };
+    jit.compile(0, Entry::StartOrLoop(osr), &mut CompilerContext::default()).unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]

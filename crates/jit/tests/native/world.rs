@@ -55,7 +55,7 @@ struct Code {
 }
 
 impl Code {
-    fn give(&self, func: &RunningFunc<'_>) {
+    fn compile(&self, func: &RunningFunc<'_>) {
         let index = func.defined_index();
         if self.in_rust.contains_key(&index) {
             return;
@@ -66,7 +66,7 @@ impl Code {
             JitModule::new(self.module.clone(), VmLayout::for_module(&self.module), options).expect("code can be made")
         });
         jit.compile(index, Entry::Start, &mut CompilerContext::default()).expect("it compiles");
-        assert!(jit.give(func, Callers::All).expect("there is room for a stack"));
+        assert!(jit.install(func, Callers::All).expect("there is room for a stack"));
     }
 }
 
@@ -82,8 +82,8 @@ impl Executable for Code {
         i32::MAX
     }
 
-    fn first_native_call(&self, func: &RunningFunc<'_>) {
-        self.give(func);
+    fn first_call(&self, func: &RunningFunc<'_>) {
+        self.compile(func);
     }
 
     fn vm_data(&self) -> *const c_void {
@@ -94,7 +94,7 @@ impl Executable for Code {
 unsafe extern "C" fn compile_first(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
     // SAFETY: the entry of functions of instances whose code is a `Code`.
     unsafe {
-        (*(*(*func).instance).tier_data.cast::<Code>()).give(&RunningFunc::new(func));
+        (*(*(*func).instance).tier_data.cast::<Code>()).compile(&RunningFunc::new(func));
         ((*func).entry)(store, func, slots)
     }
 }

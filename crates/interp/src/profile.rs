@@ -1,16 +1,17 @@
-//! Budget interrupts: what the interpreter does once in about a thousand function entries and backward jumps.
+//! The profile: samples that the interpreter takes at budget interrupts, once in about a thousand function entries and backward
+//! jumps.
 //!
-//! Fed by the dispatcher, with the frame and the cell at which it is. The functions of the frame and of its callers are counted
-//! as found; those found often enough are [copied](crate::copy_patch), and whoever gives out better tiers
-//! ([`TierUp`](wasmr_runtime::tier::TierUp)) hears of them. If there is better code for the very loop, the event ends with the function:
-//! that code takes its frame and runs it to its end.
+//! The dispatcher calls [`event`] with the frame and its current instruction. A sample counts the function of that frame and of its
+//! callers. A function with enough samples is [copied](crate::copy_patch). Every sample is reported to the module's
+//! [`Executable`](wasmr_runtime::tier::Executable), in which the engine decides what is compiled. If that has OSR code for the loop
+//! at hand, the code takes the frame over and runs the function to its end.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::running::RunningFunc;
-use wasmr_runtime::tier::{BudgetInterrupt, LoopCode};
+use wasmr_runtime::tier::{BudgetInterrupt, CallSiteId, OsrCode};
 use wasmr_runtime::vm::{Status, VmFunc, VmInstance, finish_tail_calls};
 
 use crate::code::{CodeBlock, identify};
@@ -18,60 +19,60 @@ use crate::copy_patch::{CopyOutcome, CopyPatch};
 use crate::execute::dispatch::is_interrupted;
 use crate::execute::frame::{external_cell, is_outermost};
 
-/// Gives no status: the interpreter goes on where it was.
+/// Result of [`event`] that is no status: the interpreter continues where it was.
 pub const GO_ON: usize = usize::MAX;
 
-/// How many budget interrupts have found a function, and whether it was copied for that.
+/// Number of samples that found a function, and whether it was copied.
 #[derive(Debug, Default)]
-pub struct Warmth {
+pub struct Hotness {
     samples: AtomicU32,
     copied: AtomicBool,
 }
 
-impl Warmth {
-    /// Counts one more; how many there are with it.
+impl Hotness {
+    /// Counts a sample. Returns the number of samples with it.
     fn add(&self) -> u32 {
         self.samples.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
-    /// Whether the function is still to be copied; it is not any more after that.
+    /// Claims the right to copy the function. Returns false if it was claimed before.
     fn claim_copying(&self) -> bool {
         !self.copied.load(Ordering::Relaxed) && !self.copied.swap(true, Ordering::Relaxed)
     }
 
-    /// Undoes a claim: the function could not be copied now.
+    /// Gives a claim back: the function could not be copied now.
     fn postpone_copying(&self) {
         self.copied.store(false, Ordering::Relaxed);
     }
 }
 
-/// Copies the function, unless that was tried. What the host refuses for the moment is tried again at the next call of this.
+/// Copies the function, unless that was tried before. If the host refuses for the moment, the next call of this tries again.
 pub fn copy(copy_patch: &CopyPatch, block: &CodeBlock) {
-    if block.warmth.claim_copying() && copy_patch.copy(block) == CopyOutcome::NotNow {
-        block.warmth.postpone_copying();
+    if block.hotness.claim_copying() && copy_patch.copy(block) == CopyOutcome::NotNow {
+        block.hotness.postpone_copying();
     }
 }
 
-/// A budget interrupt at the cell `ip` in the frame `fp`: how the function ended, as a [`Status`], if another tier took it to its end;
-/// else [`GO_ON`].
+/// Handles a budget interrupt at the instruction `ip` in the frame `fp`. Returns [`GO_ON`], or if OSR code ran the function to its
+/// end, the [`Status`] of that end.
 ///
 /// # Safety
-/// `fp` is a live frame of a function that this crate executes, at `ip`, with all values in it as between two cells.
+/// `fp` is a live frame of a function that this crate executes, at `ip`, with all values in it as between two instructions.
 #[inline(never)]
 pub unsafe fn event(fp: Fp, ip: Ip) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: the frame is live, so its function and instance are, and this thread runs their store. At a loop header all values are
+    // in the frame, as OSR code expects.
     unsafe {
         let func = fp.func();
         let Some((code, index, guarded)) = identify(func) else { return GO_ON };
         (*(*func).instance).budget = code.options().budget;
-        if let Some(tier_up) = &code.options().tier_up
-            && let Some(block) = code.get(index, guarded)
-            && let Some(position) = block.position(ip)
-        {
-            match tier_up.budget_interrupt(&RunningFunc::new(func), position) {
+        if let Some(block) = code.get(index, guarded) {
+            let at_loop = block.position(ip).and_then(|word| block.loops.at_word(word));
+            let running = RunningFunc::new(func);
+            match running.executable().budget_interrupt(&running, at_loop) {
                 BudgetInterrupt::Ordinary => {}
                 BudgetInterrupt::Early => return GO_ON,
-                BudgetInterrupt::Enter(code) => return enter_loop(func, fp, block, &*code).0,
+                BudgetInterrupt::Enter(osr) => return enter_osr_code(func, fp, block, &osr).0,
             }
         }
         sample(fp, code.options().sampled_frames);
@@ -79,15 +80,15 @@ pub unsafe fn event(fp: Fp, ip: Ip) -> usize {
     }
 }
 
-/// A budget interrupt at a call of a function that another tier executes, whose frame is `fp`: calls count whoever executes them, so
-/// that what calls compiled functions often is soon compiled as well, and calls them directly.
+/// Handles a budget interrupt at a call whose callee another tier executes; `fp` is the callee's frame. Calls count in whatever tier
+/// the callee is: a function that often calls compiled functions is soon compiled as well, and then calls them directly.
 ///
 /// # Safety
-/// `fp` is the live frame of such a function, `instance` is alive.
+/// `fp` is the live frame of such a callee, not outermost in its run, and `instance` is the live instance of its caller.
 #[cold]
 #[inline(never)]
-pub unsafe fn crossing(instance: *mut VmInstance, fp: Fp) {
-    // SAFETY: the caller's promise; a frame that is not outermost has a caller.
+pub unsafe fn tier_transition(instance: *mut VmInstance, fp: Fp) {
+    // SAFETY: a frame that is not outermost has a live caller.
     unsafe {
         if let Some((code, ..)) = identify(fp.caller().func()) {
             (*instance).budget = code.options().budget;
@@ -96,12 +97,12 @@ pub unsafe fn crossing(instance: *mut VmInstance, fp: Fp) {
     }
 }
 
-/// Counts the functions of a frame and of its callers as found, `count` in all.
+/// Takes a sample: counts the functions of a frame and of its callers, `count` in all.
 ///
 /// # Safety
-/// `fp` is a live frame.
+/// `fp` is a live frame of the store that this thread runs.
 unsafe fn sample(mut fp: Fp, count: usize) {
-    // The frame before, which this one waits for: the cell that it returns to, its function's instance and index.
+    // Of the frame before this one, which this one waits for: return address, instance and index of the function.
     let mut awaited: Option<(Ip, *mut VmInstance, u32)> = None;
     for frame in 0..count {
         if fp.is_null() {
@@ -113,7 +114,7 @@ unsafe fn sample(mut fp: Fp, count: usize) {
             if let Some((code, index, guarded)) = identify(func)
                 && let Some(block) = code.get(index, guarded)
             {
-                let samples = block.warmth.add();
+                let samples = block.hotness.add();
                 if let Some(copy_patch) = code.copy_patch() {
                     if frame == 0 {
                         copy_patch.count_event();
@@ -122,17 +123,16 @@ unsafe fn sample(mut fp: Fp, count: usize) {
                         copy(copy_patch, block);
                     }
                 }
-                if let Some(tier_up) = &code.options().tier_up {
-                    let running = RunningFunc::new(func);
-                    if let Some((return_to, instance, callee)) = awaited
-                        && instance == (*func).instance
-                        && let Some(position) = block.position(return_to.call_before())
-                    {
-                        tier_up.found_call(&running, position, callee);
-                    }
-                    let by_first_tier = !is_outermost(fp);
-                    tier_up.sampled(&running, samples, by_first_tier);
+                let running = RunningFunc::new(func);
+                let executable = running.executable();
+                if let Some((return_to, instance, callee)) = awaited
+                    && instance == (*func).instance
+                    && let Some(word) = block.position(return_to.call_before())
+                {
+                    executable.record_call(&running, CallSiteId(word), callee);
                 }
+                let by_interpreter = !is_outermost(fp);
+                executable.sampled(&running, samples, by_interpreter);
                 awaited = Some((fp.return_to(), (*func).instance, index));
             } else {
                 awaited = None;
@@ -142,19 +142,19 @@ unsafe fn sample(mut fp: Fp, count: usize) {
     }
 }
 
-/// Lets `code` take the function from the loop at which its frame is to its end.
+/// Continues the function in OSR code, which runs it to its end.
 ///
 /// # Safety
-/// As for [`event`]; `code` is of that loop, `block` the function's.
-unsafe fn enter_loop(func: *mut VmFunc, fp: Fp, block: &CodeBlock, code: &dyn LoopCode) -> Status {
-    // SAFETY: the frame is whole, and all in use is below its end.
+/// As for [`event`]; `osr` is code of the loop at whose header the frame is, `block` is the function's.
+unsafe fn enter_osr_code(func: *mut VmFunc, fp: Fp, block: &CodeBlock, osr: &OsrCode) -> Status {
+    // SAFETY: all values of the function are in its frame, and the frame ends after `frame_slots`, where `stack_top` is set to.
     unsafe {
         let store = (*(*func).instance).store;
         let (top, caller) = ((*store).stack_top, (*store).caller);
         (*store).exit_fp = fp;
         (*store).exit_ip = external_cell();
         (*store).stack_top = fp.as_ptr().add(block.frame_slots as usize);
-        let mut status = code.enter(store, func, fp);
+        let mut status = (osr.enter)(osr, store, func, fp);
         if status == Status::TAIL && !is_outermost(fp) {
             let arg_slots = (*func).arg_slots;
             status = finish_tail_calls(store, fp.args(arg_slots), arg_slots as usize);
@@ -197,6 +197,6 @@ mod tests {
             contains(block.cells.handler(0) as usize),
             "this test needs a system that lets it execute what it wrote"
         );
-        assert!(!block.warmth.claim_copying());
+        assert!(!block.hotness.claim_copying());
     }
 }

@@ -1,0 +1,123 @@
+//! [`CompileTask`]: one function or loop on its way through a compiler thread.
+//!
+//! [`ModuleTiers`] creates the task and [`Workers`](crate::workers::Workers) runs it. The task hands the call profile over to the
+//! compiler, compiles, and notes the outcome in the `ModuleTiers`. What a profile leaves for later is done here, not on the guest's
+//! thread: call sites are resolved to offsets, and the frame at a loop header is looked up.
+
+use std::time::{Duration, Instant};
+
+use wasmr_jit::{CompileError, CompilerContext, Entry, JitModule, OsrEntry};
+
+use crate::module_tiers::{CompileTask, ModuleTiers};
+use crate::work::{Progress, Work};
+use crate::workers::Task;
+
+/// A failed compilation.
+struct Failure {
+    why: String,
+    /// Whether a later try may succeed.
+    is_for_now: bool,
+}
+
+impl Failure {
+    fn for_good(why: &str) -> Failure {
+        Failure { why: why.to_owned(), is_for_now: false }
+    }
+}
+
+impl From<CompileError> for Failure {
+    fn from(error: CompileError) -> Failure {
+        let is_for_now = matches!(&error, CompileError::Unavailable(why) if !why.is_permanent());
+        Failure { why: error.to_string(), is_for_now }
+    }
+}
+
+impl CompileTask {
+    /// Returns the entries that the code is to have.
+    fn entry(&self, tiers: &ModuleTiers) -> Result<Entry, Failure> {
+        let osr = |offset: usize| match tiers.interp().frame_map(self.work.index) {
+            Some(frame) => Ok(OsrEntry { offset, frame }),
+            None => Err(Failure::for_good("the module's bytes changed after validation")),
+        };
+        Ok(match self.work.at_loop {
+            // In synchronous mode loops come before their functions. Only dual entries here test that those are entered right.
+            Some(offset) if tiers.is_synchronous() && tiers.has_dual_entry(self.work.index) => {
+                Entry::StartOrLoop(osr(offset)?)
+            }
+            Some(offset) => Entry::Loop(osr(offset)?),
+            None => match tiers.claim_loop(self.work) {
+                Some(along) => {
+                    let _ = self.along.set(along);
+                    Entry::StartOrLoop(osr(along.at_loop.expect("a loop was claimed"))?)
+                }
+                None => Entry::Start,
+            },
+        })
+    }
+
+    /// Compiles. Returns the number of bytes of code.
+    fn compile(&self, tiers: &ModuleTiers, context: &mut CompilerContext) -> Result<usize, Failure> {
+        let Work { index, guarded, at_loop } = self.work;
+        let entry = self.entry(tiers)?;
+        let Some(native) = tiers.native(guarded) else {
+            return Err(Failure { why: "nothing is compiled now".to_owned(), is_for_now: true });
+        };
+        self.hand_over_calls(tiers, native);
+        native.compile(index, entry, context)?;
+        Ok(match at_loop {
+            None => native.function(index).map_or(0, |code| code.len),
+            Some(offset) => native.osr_code(index, offset).map_or(0, |code| code.len),
+        })
+    }
+
+    /// Hands the function's call profile over to the compiler.
+    fn hand_over_calls(&self, tiers: &ModuleTiers, native: &JitModule) {
+        let Work { index, guarded, .. } = self.work;
+        let calls = tiers.take_calls(index, guarded);
+        if calls.is_empty() {
+            return;
+        }
+        let sites: Vec<_> = calls.iter().map(|call| call.site).collect();
+        let offsets = tiers.interp().call_offsets(index, guarded, &sites);
+        for (call, offset) in calls.iter().zip(offsets) {
+            if let Some(offset) = offset {
+                native.record_calls(offset, call.callee, call.count);
+            }
+        }
+    }
+
+    fn finish(&self, tiers: &ModuleTiers, progress: &Progress) {
+        self.along.get().into_iter().chain([&self.work]).for_each(|&work| tiers.finish(work, progress.clone()));
+    }
+}
+
+impl Task for CompileTask {
+    type Context = CompilerContext;
+
+    fn run(&self, context: &mut CompilerContext) {
+        // A module that is gone needs no code.
+        let Some(tiers) = self.tiers.upgrade() else { return };
+        let began = Instant::now();
+        let result = self.compile(&tiers, context);
+        let progress = match &result {
+            Ok(_) => Progress::Ready,
+            Err(failure) if failure.is_for_now => Progress::Postponed,
+            Err(_) => Progress::Refused,
+        };
+        tiers.count(self.work, began.elapsed(), result.map_err(|failure| failure.why));
+        self.finish(&tiers, &progress);
+    }
+
+    fn fail(self) {
+        if let Some(tiers) = self.tiers.upgrade() {
+            tiers.count(self.work, Duration::ZERO, Err("the compiler failed".to_owned()));
+            self.finish(&tiers, &Progress::Refused);
+        }
+    }
+
+    fn postpone(self) {
+        if let Some(tiers) = self.tiers.upgrade() {
+            self.finish(&tiers, &Progress::Postponed);
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! [`ModuleTiers`]: the life of one module's functions. It owns the interpreter's and the compiler's code, hears of every first call,
+//! budget interrupt and sample, and decides what is compiled and when.
+//!
+//! Functions and loops are compiled on other threads ([`CompileTask`], [`Compiler`]). The code is installed by a thread that runs an
+//! instance, when it next reports anything: no other thread may change the function records of a store. `installable` lists the
+//! compiled functions in order; each instance keeps the number of entries already installed as the engine's word. So all instances
+//! in all stores get the code, each in its own time.
+//!
+//! # Loops
+//! Code for the next call is of no use to a function that is in a long loop. So loops are counted too ([`loops`](crate::loops)),
+//! and a hot one becomes OSR code, which takes over the interpreter's frame. The code should be that of the outermost loop. If that
+//! has code while the hot loop is one inside it, the next calls and loops are budget interrupts one by one: the *outer-loop watch*.
+//! Without it, control might hardly ever be found at the outer loop.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry::Vacant;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use wasmr_interp::ModuleCode;
+use wasmr_jit::{Callers, CodeOptions, JitModule};
+use wasmr_module::Module;
+use wasmr_runtime::limits::ResourceError;
+use wasmr_runtime::running::RunningFunc;
+use wasmr_runtime::tier::{BudgetInterrupt, CallSiteId, Executable, FuncEntry, OsrCode};
+
+use crate::compile_queue::Waiting;
+use crate::compiler::{Compiled, Compiler};
+use crate::loops::{Advice, LoopHeader, LoopProfile};
+use crate::pause::Pause;
+use crate::report::TierEvent;
+use crate::small_leaf::SmallLeaves;
+use crate::tuning::{CALL_SAMPLES, OUTER_LOOP_WATCH};
+use crate::work::{Progress, Work};
+
+/// All code of one module, and the policy for its functions.
+pub(crate) struct ModuleTiers {
+    this: Weak<ModuleTiers>,
+    interp: Arc<ModuleCode>,
+    /// Machine code for instances whose memory 0 is checked, then for those whose memory 0 is guard-paged.
+    native: [OnceLock<Arc<JitModule>>; 2],
+    compiler: Arc<Compiler<CompileTask>>,
+    /// Whether functions are compiled before their first call, instead of when they are hot.
+    ahead_of_first_call: bool,
+    state: Mutex<State>,
+    small_leaves: SmallLeaves,
+    /// Signals that some work was finished.
+    done: Condvar,
+    /// Length of `State::installable`.
+    installable: AtomicU32,
+    /// Budget interrupts left of the outer-loop watch; each of them comes early.
+    outer_loop_watch: AtomicU32,
+}
+
+#[derive(Default)]
+struct State {
+    work: HashMap<Work, Progress>,
+    /// Work for which the host lacked means, until the next try.
+    postponed: HashMap<Work, Pause>,
+    /// The time in which no code is installed, because the host refused a store the stack for machine code.
+    no_stack: Option<Pause>,
+    /// Compiled functions, in the order in which they were finished, each with its kind of memory.
+    installable: Vec<(u32, bool)>,
+    loops: LoopProfile,
+    /// Call profiles by function and kind of memory, until the function is compiled.
+    calls: HashMap<(u32, bool), Vec<CallSample>>,
+}
+
+/// Samples that found a call waiting for a function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallSample {
+    pub site: CallSiteId,
+    /// Index of the function called, counted from the first that the module defines.
+    pub callee: u32,
+    pub count: u32,
+}
+
+/// The work of a compiler thread; [`compile_task`](crate::compile_task) runs it.
+pub(crate) struct CompileTask {
+    pub(crate) tiers: Weak<ModuleTiers>,
+    pub(crate) work: Work,
+    /// The loop at which the function's code has its second entry.
+    pub(crate) along: OnceLock<Work>,
+}
+
+impl ModuleTiers {
+    /// Takes over the interpreter's code of a module of which nothing is compiled.
+    pub(crate) fn new(
+        interp: Arc<ModuleCode>,
+        compiler: Arc<Compiler<CompileTask>>,
+        ahead_of_first_call: bool,
+    ) -> Arc<ModuleTiers> {
+        Arc::new_cyclic(|this| ModuleTiers {
+            this: this.clone(),
+            interp,
+            native: [OnceLock::new(), OnceLock::new()],
+            compiler,
+            ahead_of_first_call,
+            state: Mutex::default(),
+            small_leaves: SmallLeaves::default(),
+            done: Condvar::new(),
+            installable: AtomicU32::new(0),
+            outer_loop_watch: AtomicU32::new(0),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn interp(&self) -> &ModuleCode {
+        &self.interp
+    }
+
+    pub(crate) fn module(&self) -> &Arc<Module> {
+        self.interp.module()
+    }
+
+    /// Returns true if everything is compiled when control first reaches it, while the guest waits.
+    pub(crate) fn is_synchronous(&self) -> bool {
+        self.compiler.tuning().is_synchronous()
+    }
+
+    fn body_size(&self, index: u32) -> usize {
+        self.module().body(index).bytes.len()
+    }
+
+    /// Returns true if interpreted callers are best served by interpreting the function. Then the caller is the one to compile.
+    fn is_small_leaf(&self, index: u32) -> bool {
+        !self.ahead_of_first_call && !self.is_synchronous() && self.small_leaves.contains(self.module(), index)
+    }
+
+    /// Returns the machine code for instances of a kind; `None` if none can be made now.
+    pub(crate) fn native(&self, guarded: bool) -> Option<&Arc<JitModule>> {
+        let known = &self.native[usize::from(guarded)];
+        if let Some(code) = known.get() {
+            return Some(code);
+        }
+        if self.compiler.is_paused() {
+            return None;
+        }
+        let options = CodeOptions {
+            guarded,
+            metered: self.interp.options().metered,
+            spectre_guards: self.compiler.spectre_guards(),
+            calls: self.compiler.tuning().calls(),
+        };
+        match JitModule::new(self.module().clone(), *self.interp.layout(), options) {
+            Ok(code) => Some(known.get_or_init(|| code)),
+            Err(why) if why.is_permanent() => {
+                self.compiler.give_up(why.to_string());
+                None
+            }
+            Err(why) => {
+                self.compiler.pause(why.to_string());
+                None
+            }
+        }
+    }
+
+    /// Installs the code that was finished since this was last called for the function's instance.
+    fn install(&self, func: &RunningFunc<'_>) {
+        let all = self.installable.load(Ordering::Acquire);
+        let installed = func.engine_word();
+        if installed == all {
+            return;
+        }
+        let guarded = func.memory0_guarded();
+        let mut state = self.lock();
+        if state.no_stack.is_some_and(|pause| !pause.is_over()) {
+            return;
+        }
+        let news = &state.installable[installed as usize..all as usize];
+        for &(index, _) in news.iter().filter(|(_, kind)| *kind == guarded) {
+            let Some(code) = self.native(guarded) else { break };
+            let callers = if self.is_small_leaf(index) { Callers::NotInterpreter } else { Callers::All };
+            if let Err(why) = code.install(&func.sibling(index), callers) {
+                self.note_missing_stack(state, &why);
+                return;
+            }
+        }
+        state.no_stack = None;
+        func.set_engine_word(all);
+    }
+
+    /// Notes that the host refused a store the stack for machine code. The store stays interpreted until one of its next events
+    /// after a pause.
+    fn note_missing_stack(&self, mut state: MutexGuard<'_, State>, why: &ResourceError) {
+        state.no_stack = Some(Pause::after(state.no_stack));
+        drop(state);
+        let why = why.to_string();
+        self.compiler.tell(|| TierEvent::Unavailable { why: &why });
+    }
+
+    /// Requests some work, unless it was requested before, and waits for it if `wait`. Returns its progress.
+    fn compile(&self, work: Work, samples: u32, wait: bool) -> Progress {
+        let mut state = self.lock();
+        if !state.work.contains_key(&work) {
+            let size = self.body_size(work.index);
+            let max = self.compiler.tuning().max_compiled_size;
+            if size > max {
+                state.work.insert(work, Progress::Refused);
+                drop(state);
+                self.count(work, Duration::ZERO, Err(format!("its {size} bytes are more than {max}")));
+                return Progress::Refused;
+            }
+            if state.postponed.get(&work).is_some_and(|pause| !pause.is_over()) || self.compiler.is_paused() {
+                return Progress::Postponed;
+            }
+            let hotness = Arc::new(AtomicU32::new(samples));
+            state.work.insert(work, Progress::Waiting(hotness.clone()));
+            drop(state);
+            let task = CompileTask { tiers: self.this.clone(), work, along: OnceLock::new() };
+            self.compiler.submit(Waiting { task, size, is_loop: work.at_loop.is_some(), hotness });
+            state = self.lock();
+        }
+        loop {
+            let progress = state.work.get(&work).cloned().unwrap_or(Progress::Postponed);
+            match &progress {
+                Progress::Waiting(_) if wait => {
+                    state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                Progress::Waiting(hotness) => {
+                    match work.at_loop {
+                        Some(_) => hotness.fetch_add(1, Ordering::Relaxed),
+                        None => hotness.fetch_max(samples, Ordering::Relaxed),
+                    };
+                    return progress;
+                }
+                Progress::Ready | Progress::Refused | Progress::Postponed => return progress,
+            }
+        }
+    }
+
+    /// Requests the function's code. Waits for it if the function is not to be interpreted meanwhile.
+    fn compile_function(&self, func: &RunningFunc<'_>, samples: u32) {
+        let work = Work { index: func.defined_index(), guarded: func.memory0_guarded(), at_loop: None };
+        self.compile(work, samples, self.ahead_of_first_call || self.is_synchronous());
+        self.install(func);
+    }
+
+    /// Returns true if the function is so large that one body of machine code has both entries, at its start and at a loop.
+    pub(crate) fn has_dual_entry(&self, index: u32) -> bool {
+        self.body_size(index) >= self.compiler.tuning().dual_entry_from
+    }
+
+    /// Returns true if a loop needs no code of its own, because the enclosing function is about to be compiled with an entry at it.
+    fn comes_with_function(&self, func: &RunningFunc<'_>, samples: u32) -> bool {
+        let index = func.defined_index();
+        if !self.has_dual_entry(index) || self.is_synchronous() {
+            return false;
+        }
+        let work = Work { index, guarded: func.memory0_guarded(), at_loop: None };
+        matches!(self.compile(work, samples, false), Progress::Waiting(_))
+    }
+
+    /// Claims the loop at which the code of a large function gets its second entry: of the loops around the hottest one, the outermost
+    /// that samples found. The caller compiles it, and no other thread does meanwhile. Called by a compiler thread.
+    pub(crate) fn claim_loop(&self, work: Work) -> Option<Work> {
+        let Work { index, guarded, at_loop } = work;
+        if at_loop.is_some() || !self.has_dual_entry(index) || self.is_synchronous() {
+            return None;
+        }
+        let mut state = self.lock();
+        let hottest = state.loops.hottest_undecided(index, guarded)?;
+        let nest = self.interp.loop_nest(index, guarded, hottest.offset);
+        let target = state.loops.outermost_found(hottest, &nest);
+        let along = Work { at_loop: Some(*nest.get(target)?), ..work };
+        state.loops.watch_inside(hottest, nest, target);
+        let progress = state.work.get(&work).cloned()?;
+        match state.work.entry(along) {
+            Vacant(entry) => {
+                entry.insert(progress);
+                Some(along)
+            }
+            _ => None,
+        }
+    }
+
+    /// Removes and returns the call profile of a function.
+    pub(crate) fn take_calls(&self, index: u32, guarded: bool) -> Vec<CallSample> {
+        self.lock().calls.remove(&(index, guarded)).unwrap_or_default()
+    }
+
+    /// Counts the result of some work: bytes of code, or the reason why there is none.
+    pub(crate) fn count(&self, work: Work, time: Duration, result: Result<usize, String>) {
+        let what = match (&result, work.at_loop) {
+            (Err(_), _) => Compiled::Refused,
+            (Ok(_), None) => Compiled::Function,
+            (Ok(_), Some(_)) => Compiled::Loop,
+        };
+        self.compiler.count(what, *result.as_ref().unwrap_or(&0), time);
+        let func = self.module().imported_func_count() + work.index;
+        self.compiler.tell(|| TierEvent::Compiled { module: self.module(), func, at_loop: work.at_loop, time, result });
+    }
+
+    /// Notes the outcome of some work.
+    pub(crate) fn finish(&self, work: Work, progress: Progress) {
+        let mut state = self.lock();
+        if matches!(progress, Progress::Ready) && work.at_loop.is_none() {
+            state.installable.push((work.index, work.guarded));
+            self.installable.store(state.installable.len() as u32, Ordering::Release);
+        }
+        if matches!(progress, Progress::Postponed) {
+            let pause = Pause::after(state.postponed.get(&work).copied());
+            state.postponed.insert(work, pause);
+            state.work.remove(&work);
+        } else {
+            state.postponed.remove(&work);
+            state.work.insert(work, progress);
+        }
+        drop(state);
+        self.done.notify_all();
+    }
+
+    /// Returns true if this budget interrupt is an early one of the outer-loop watch. The next is then due at once, until the watch
+    /// ends.
+    fn is_watching_outer_loop(&self, func: &RunningFunc<'_>) -> bool {
+        let less = |left: u32| left.checked_sub(1);
+        let watch = &self.outer_loop_watch;
+        let Ok(left) = watch.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) else { return false };
+        if left > 1 {
+            func.set_budget(0);
+        }
+        true
+    }
+
+    /// Counts a budget interrupt at the loop whose operator is at `offset`. Returns the loop's OSR code if it is to be entered here.
+    fn osr_code_at(&self, func: &RunningFunc<'_>, offset: usize, early: bool) -> Option<OsrCode> {
+        let (index, guarded) = (func.defined_index(), func.memory0_guarded());
+        let header = LoopHeader { index, guarded, offset };
+        let size = self.body_size(index);
+        let samples = self.lock().loops.count(header, early);
+        if let Some(samples) = samples {
+            if !self.compiler.pays(samples, size)
+                || self.compiler.is_paused()
+                || self.comes_with_function(func, samples)
+            {
+                return None;
+            }
+            let nest = self.interp.loop_nest(index, guarded, offset);
+            self.lock().loops.watch(header, nest);
+        }
+        // Each round is about another loop, ever further inside.
+        loop {
+            let (target, is_here) = self.lock().loops.target(header)?;
+            let work = Work { index, guarded, at_loop: Some(target) };
+            let samples = self.compiler.tuning().samples_for(size, false);
+            let progress = self.compile(work, samples, self.is_synchronous());
+            let patience = self.compiler.tuning().patience();
+            let advice = self.lock().loops.advise(header, &progress, early, patience);
+            match advice {
+                Advice::Wait => return None,
+                Advice::WatchOuterLoop => {
+                    if !self.is_synchronous() {
+                        self.outer_loop_watch.store(OUTER_LOOP_WATCH, Ordering::Relaxed);
+                        func.set_budget(0);
+                    }
+                    return None;
+                }
+                Advice::Inward => {}
+                Advice::Enter => {
+                    debug_assert!(is_here, "OSR code is entered only at its own loop");
+                    return self.ready_osr_code(func, target);
+                }
+            }
+        }
+    }
+
+    /// Returns OSR code with the store made ready to run it; `None` if the host refuses the store the stack for that.
+    fn ready_osr_code(&self, func: &RunningFunc<'_>, offset: usize) -> Option<OsrCode> {
+        let native = self.native(func.memory0_guarded())?;
+        let code = native.osr_code(func.defined_index(), offset)?;
+        let state = self.lock();
+        if state.no_stack.is_some_and(|pause| !pause.is_over()) {
+            return None;
+        }
+        if let Err(why) = native.make_ready(func) {
+            self.note_missing_stack(state, &why);
+            return None;
+        }
+        Some(code)
+    }
+}
+
+impl Executable for ModuleTiers {
+    fn first_entry(&self, index: u32) -> FuncEntry {
+        self.interp.first_entry(index)
+    }
+
+    fn initial_budget(&self) -> i32 {
+        self.interp.initial_budget()
+    }
+
+    fn vm_data(&self) -> *const c_void {
+        self.interp.vm_data()
+    }
+
+    fn first_call(&self, func: &RunningFunc<'_>) {
+        if self.ahead_of_first_call {
+            self.compile_function(func, 1);
+        } else {
+            self.install(func);
+        }
+    }
+
+    fn budget_interrupt(&self, func: &RunningFunc<'_>, at_loop: Option<usize>) -> BudgetInterrupt {
+        self.install(func);
+        if self.ahead_of_first_call {
+            // An interpreted function was refused, or postponed at its first call.
+            self.compile_function(func, 1);
+            return BudgetInterrupt::Ordinary;
+        }
+        let early = self.is_watching_outer_loop(func);
+        match at_loop.and_then(|offset| self.osr_code_at(func, offset, early)) {
+            Some(code) => {
+                // OSR code serves this call only; the next needs the function's own code.
+                self.compile_function(func, 1);
+                BudgetInterrupt::Enter(code)
+            }
+            None if early => BudgetInterrupt::Early,
+            None => BudgetInterrupt::Ordinary,
+        }
+    }
+
+    fn sampled(&self, func: &RunningFunc<'_>, samples: u32, by_interpreter: bool) {
+        self.install(func);
+        let index = func.defined_index();
+        if !self.ahead_of_first_call
+            && self.compiler.pays(samples, self.body_size(index))
+            && !(by_interpreter && self.is_small_leaf(index))
+        {
+            self.compile_function(func, samples);
+        }
+    }
+
+    fn record_call(&self, caller: &RunningFunc<'_>, site: CallSiteId, callee: u32) {
+        if self.ahead_of_first_call {
+            return;
+        }
+        let mut state = self.lock();
+        let calls = state.calls.entry((caller.defined_index(), caller.memory0_guarded())).or_default();
+        if let Some(call) = calls.iter_mut().find(|call| call.site == site && call.callee == callee) {
+            call.count += 1;
+        } else if calls.len() < CALL_SAMPLES {
+            calls.push(CallSample { site, callee, count: 1 });
+        }
+    }
+}
+
+impl std::fmt::Debug for ModuleTiers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModuleTiers")
+            .field("module", self.module())
+            .field("installable", &self.installable)
+            .finish_non_exhaustive()
+    }
+}
