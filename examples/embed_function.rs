@@ -1,6 +1,6 @@
 //! Calls functions of a module from Rust: `cargo run --example embed_function`.
 //!
-//! Shows typed and untyped calls, passing bytes through the guest's memory, and what a trap looks like to the caller.
+//! Shows typed and untyped calls, passing bytes through the guest's memory, and the error that a trap returns.
 
 use std::error::Error;
 
@@ -24,9 +24,9 @@ const GUEST: &str = r#"
     (i32.rem_s (local.get 0) (local.get 1))))
 "#;
 
-/// Runs the example; every line that it prints was checked.
+/// Runs the example. Checks every line that it prints.
 pub fn main() -> Result<(), Box<dyn Error>> {
-    // An engine is made once. A module is validated once and can be instantiated in any number of stores.
+    // One engine serves the whole program. A module is validated once and can be instantiated in any number of stores.
     let engine = Engine::default();
     let module = Module::new(&engine, GUEST)?;
     for export in module.exports() {
@@ -36,13 +36,13 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     let mut store = Store::new(&engine, ());
     let instance = Instance::new(&mut store, &module, &[])?;
 
-    // With types that Rust knows: compared when the function is looked up, free afterwards.
+    // Rust types: the lookup compares them once, and calls need no check.
     let divide = instance.get_typed_func::<(i32, i32), (i32, i32)>(&store, "divide")?;
     let (quotient, remainder) = divide.call(&mut store, (47, 5))?;
     println!("47 / 5 = {quotient}, remainder {remainder}");
     assert_eq!((quotient, remainder), (9, 2));
 
-    // With types that are only known at run time.
+    // Types that are known only at run time.
     let sum = instance.get_func(&store, "sum").ok_or("`sum` is not exported")?;
     let memory = instance.get_memory(&store, "memory").ok_or("`memory` is not exported")?;
     let bytes = b"some bytes";
@@ -52,14 +52,14 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     println!("the bytes of {:?} add up to {:?}", String::from_utf8_lossy(bytes), results[0].i64());
     assert_eq!(results[0].i64(), Some(bytes.iter().map(|&byte| i64::from(byte)).sum()));
 
-    // A trap is an error of the call. The instance lives on.
+    // A trap is an error of the call. The instance can be used again.
     let stop = divide.call(&mut store, (1, 0)).unwrap_err();
     println!("1 / 0: {stop}");
     assert_eq!(stop.trap_code(), Some(TrapCode::IntegerDivideByZero));
     assert_eq!(stop.backtrace().map(|trace| trace.frames[0].func_name()), Some(Some("divide")));
     assert_eq!(divide.call(&mut store, (7, 7))?, (1, 0));
 
-    // So is a wrong type, before anything runs.
+    // A wrong type is an error of the lookup, before anything runs.
     let wrong = instance.get_typed_func::<(i64, i64), i64>(&store, "divide").unwrap_err();
     println!("as (i64, i64) -> i64: {wrong}");
     println!("ok");

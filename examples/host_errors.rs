@@ -1,7 +1,7 @@
-//! Host functions that fail, and what the caller makes of it: `cargo run --example host_errors`.
+//! Host functions that fail, and the errors that their caller gets: `cargo run --example host_errors`.
 //!
-//! The guest asks the host for settings by number. The host's functions return `anyhow::Result`, so that `?` passes on whatever
-//! goes wrong; the caller of the guest tells by type what it was, and prints where the guest was.
+//! The guest asks the host for settings by number. The host's function returns `anyhow::Result`, so that `?` passes on any error. The
+//! caller of the guest distinguishes errors by type, and prints the guest's backtrace.
 
 use anyhow::{Context, bail};
 use wasmr::{Engine, Linker, Module, Stop, Store, Trap};
@@ -13,7 +13,7 @@ const GUEST: &str = r#"
   (func (export "run") (param i32) (result i32) (i32.div_u (i32.const 1000) (call $scaled (local.get 0)))))
 "#;
 
-/// An error of this program's own.
+/// A custom error of this program.
 #[derive(Debug)]
 struct UnknownSetting(u32);
 
@@ -33,7 +33,7 @@ fn setting(number: u32) -> anyhow::Result<i32> {
     text.parse().with_context(|| format!("setting {number} is {text:?}"))
 }
 
-/// Outcome of a call, in one word.
+/// Describes the outcome of a call.
 fn outcome(result: &Result<i32, Stop>) -> String {
     match result {
         Ok(value) => format!("value {value}"),
@@ -46,7 +46,7 @@ fn outcome(result: &Result<i32, Stop>) -> String {
     }
 }
 
-/// Runs the example; every line that it prints was checked.
+/// Runs the example. Checks every line that it prints.
 pub fn main() -> anyhow::Result<()> {
     let engine = Engine::default();
     let module = Module::new(&engine, GUEST)?;

@@ -1,7 +1,7 @@
-//! Gives a module functions that work on data of the host: `cargo run --example host_state`.
+//! Gives a module functions that use data of the host: `cargo run --example host_state`.
 //!
-//! The guest is a shopping list that keeps its items with the host. Each store has its own data, and one linker serves
-//! them all. A host function reads the guest's memory without trusting a single number in the call.
+//! The guest is a shopping list that stores its items in the host. Each store has its own data, and one linker serves all stores. A
+//! host function reads the guest's memory and checks every number in the call.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -30,7 +30,7 @@ struct Basket {
     calls: usize,
 }
 
-/// Why the host refuses an item: an error of its own, which comes out of the guest's call again.
+/// Reason why the host refuses an item: a custom error, which the caller of the guest gets.
 #[derive(Debug)]
 struct BadName;
 
@@ -45,7 +45,7 @@ impl Error for BadName {}
 /// `list.add(name, len, count)`.
 fn add(mut caller: Caller<'_, Basket>, name: u32, len: u32, count: u32) -> Result<(), Stop> {
     let memory = caller.get_export("memory").and_then(Extern::into_memory).ok_or_else(|| Stop::host(BadName))?;
-    // Memory and data at once, as two borrows.
+    // Borrows memory and data at the same time.
     let (bytes, basket) = memory.data_and_store_mut(&mut caller);
     let name = bytes.get(name as usize..).and_then(|bytes| bytes.get(..len as usize));
     let name = name.and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or_else(|| Stop::host(BadName))?;
@@ -54,7 +54,7 @@ fn add(mut caller: Caller<'_, Basket>, name: u32, len: u32, count: u32) -> Resul
     Ok(())
 }
 
-/// Runs the example; every line that it prints was checked.
+/// Runs the example. Checks every line that it prints.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::default();
     let module = Module::new(&engine, GUEST)?;

@@ -1,7 +1,7 @@
 //! Links two modules: `cargo run --example linking`.
 //!
-//! A library keeps a stack of numbers; a program imports its functions and its memory. Neither knows the host. The library is
-//! a reactor: its `_initialize` runs once, before the program can call anything of it.
+//! A library keeps a stack of numbers. A program imports its functions and its memory. Neither imports from the host. The library is a
+//! reactor: its `_initialize` runs once, before the program can call its functions.
 
 use std::error::Error;
 
@@ -37,7 +37,7 @@ const PROGRAM: &str = r#"
   (func (export "lowest") (result i64) (i64.load (i32.const 64))))
 "#;
 
-/// Runs the example; every line that it prints was checked.
+/// Runs the example. Checks every line that it prints.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::default();
     let library = Module::new(&engine, LIBRARY)?;
@@ -46,7 +46,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
         println!("the program needs {import}");
     }
 
-    // Instantiate, initialise, and offer all exports under a name.
+    // Instantiates and initialises the library, and defines its exports under a module name.
     let mut store = Store::new(&engine, ());
     let mut linker = Linker::new();
     linker.module(&mut store, "stack", &library)?;
@@ -63,7 +63,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     println!("lowest {lowest}, sum {sum}");
     assert_eq!((lowest, sum), (1, 321));
 
-    // The same by hand, for one library in two stores that share nothing.
+    // The same steps one by one, for one library in two separate stores.
     let depths = [2, 5].map(|count| depth_after(&engine, &library, count));
     println!("depths {depths:?}");
     assert_eq!(depths.map(Result::ok), [Some(2), Some(5)]);
@@ -71,7 +71,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Pushes `count` numbers in a store of its own and asks for the depth.
+/// Pushes `count` numbers in a new store. Returns the depth of the stack.
 fn depth_after(engine: &Engine, library: &Module, count: i64) -> Result<i32, Box<dyn Error>> {
     let mut store = Store::new(engine, ());
     let instance = Instance::new(&mut store, library, &[])?;

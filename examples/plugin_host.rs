@@ -1,9 +1,8 @@
-//! Runs plug-ins that nobody vouches for: `cargo run --example plugin_host`.
+//! Runs untrusted plug-ins: `cargo run --example plugin_host`.
 //!
-//! Each call gets a store and an instance of its own, which are gone when it ends: nothing that one call leaves behind can
-//! be seen by the next. It gets so much memory, so deep a stack, so much fuel (operators to execute, the same number on every
-//! machine) and so much time, the time spent asleep in host calls included, and may write so many bytes. Whatever a plug-in
-//! does, the host goes on.
+//! Each call gets a new store and a new instance, which are dropped when the call ends, so that a call sees nothing of earlier calls.
+//! Memory, stack, fuel (operators to execute, the same number on every machine), time (sleep in host calls included) and output of a
+//! call are limited. The host continues whatever a plug-in does.
 
 use std::error::Error;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -12,10 +11,10 @@ use std::time::{Duration, Instant};
 use wasmr::wasi::{self, OutputBuffer, Stdout, WasiCtx};
 use wasmr::{Config, Engine, InterruptHandle, Linker, Module, Stop, Store, StoreLimits, TrapCode};
 
-/// A plug-in exports `run`, from a number to a number, and may use WASI, where it finds nothing but a standard output.
+/// Plug-ins. Each exports `run`, from a number to a number, and may use WASI, with nothing granted but a standard output.
 const PLUGINS: &[(&str, &str)] = &[
     ("square", r#"(module (func (export "run") (param i64) (result i64) (i64.mul (local.get 0) (local.get 0))))"#),
-    // Would give 1, then 2, then 3 if an instance were used again.
+    // If calls shared an instance, the results would be 1, 2, 3.
     (
         "counter",
         r#"(module (global $n (mut i64) (i64.const 0))
@@ -27,7 +26,7 @@ const PLUGINS: &[(&str, &str)] = &[
         r#"(module (func (export "run") (param i64) (result i64)
         (loop $again (local.set 0 (i64.add (local.get 0) (i64.const 1))) (br $again)) (unreachable)))"#,
     ),
-    // Waits for a clock, an hour from now.
+    // Sleeps for an hour.
     (
         "sleeper",
         r#"(module
@@ -79,7 +78,7 @@ const FUEL: u64 = 1_000_000;
 const TIME: Duration = Duration::from_millis(100);
 const OUTPUT: usize = 64;
 
-/// Runs plug-ins; the parts that all calls share.
+/// The parts that all calls of plug-ins share.
 struct Host {
     engine: Engine,
     linker: Linker<WasiCtx>,
@@ -92,14 +91,14 @@ impl Host {
         Ok(Host { engine: Engine::new(Config::new().consume_fuel(true)), linker })
     }
 
-    /// One call: its result, and what the plug-in wrote.
+    /// Calls a plug-in. Returns its result and its output.
     fn call(&self, plugin: &Module, argument: i64) -> Result<(i64, Vec<u8>), Box<dyn Error>> {
         let output = OutputBuffer::new(OUTPUT);
         let ctx = WasiCtx::builder().stdout(Stdout::Buffer(output.clone())).build()?;
         let mut store = Store::with_limits(&self.engine, LIMITS, ctx);
         store.set_fuel(FUEL)?;
         let handle = store.interrupt_handle();
-        // The start function of a module is its code as well, so the clock runs from here.
+        // The time limit includes instantiation, because a start function is code of the plug-in too.
         let result = within(TIME, &handle, || -> Result<i64, Box<dyn Error>> {
             let instance = self.linker.instantiate(&mut store, plugin)?;
             Ok(instance.get_typed_func::<i64, i64>(&store, "run")?.call(&mut store, argument)?)
@@ -108,7 +107,7 @@ impl Host {
     }
 }
 
-/// Interrupts the guest unless `body` is done in time.
+/// Runs `body`, and interrupts the guest if `body` takes longer than the limit.
 fn within<R>(time: Duration, handle: &InterruptHandle, body: impl FnOnce() -> R) -> R {
     std::thread::scope(|scope| {
         let (done, wait) = channel::<()>();
@@ -123,11 +122,11 @@ fn within<R>(time: Duration, handle: &InterruptHandle, body: impl FnOnce() -> R)
     })
 }
 
-/// Runs the example; every line that it prints was checked.
+/// Runs the example. Checks every line that it prints.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let host = Host::new()?;
     for (name, text) in PLUGINS {
-        // Validated once, however often it is called.
+        // A module is validated once, for any number of calls.
         let plugin = Module::from_bytes(&host.engine, text.as_bytes().to_vec(), name)?;
         for argument in [3, 4] {
             let begin = Instant::now();
@@ -152,7 +151,7 @@ fn check(name: &str, argument: i64, outcome: Result<(i64, Vec<u8>), Box<dyn Erro
     };
     match name {
         "endless" => assert_eq!(trap(&outcome), Some(TrapCode::OutOfFuel)),
-        // Sleeping takes no fuel.
+        // Sleep consumes no fuel.
         "sleeper" => assert_eq!(trap(&outcome), Some(TrapCode::Interrupted)),
         "recursive" => assert_eq!(trap(&outcome), Some(TrapCode::StackExhausted)),
         "giant" => assert!(outcome.unwrap_err().to_string().contains("exceeds the limit")),
@@ -162,9 +161,9 @@ fn check(name: &str, argument: i64, outcome: Result<(i64, Vec<u8>), Box<dyn Erro
             let expected = match name {
                 "square" => argument * argument,
                 "counter" => 1,
-                // Pages of memory.
+                // The size of the memory in pages.
                 "glutton" => 16,
-                // No space left.
+                // WASI's error `nospc`, no space left.
                 "chatterbox" => 51,
                 other => panic!("{other} should not have returned"),
             };

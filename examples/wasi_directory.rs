@@ -1,7 +1,7 @@
 //! Runs a WASI program on two directories: `cargo run --example wasi_directory`.
 //!
-//! The program, `wordcount.wasm` as C compilers make it, reads a text from one directory, which it may not change, and writes the
-//! words that it counted into another. Nothing else of the file system exists for it.
+//! The program `wordcount.wasm`, built by a C compiler, reads a text from a read-only directory and writes the words that it counted
+//! into another. It can reach nothing else of the file system.
 
 use std::error::Error;
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use wasmr::wasi::{self, OutputBuffer, Stdout, WasiCtx};
 use wasmr::{Engine, Linker, Module, Store};
 
-/// Runs the program on `/texts/walk.txt`; its exit status and what it printed.
+/// Runs the program on `/texts/walk.txt`. Returns its exit code and its output.
 fn count_words(
     engine: &Engine,
     program: &Module,
@@ -29,7 +29,7 @@ fn count_words(
     wasi::add_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx)?;
     let mut store = Store::new(engine, builder.build()?);
     let start = linker.instantiate(&mut store, program)?.get_typed_func::<(), ()>(&store, "_start")?;
-    // A program that returns from `_start` leaves with 0. Whatever else stops it is an error here.
+    // Return from `_start` means exit code 0. A stop without an exit code is an error.
     let status = match start.call(&mut store, ()) {
         Ok(()) => 0,
         Err(stop) => stop.exit_code().ok_or(stop)?,
@@ -37,7 +37,7 @@ fn count_words(
     Ok((status, String::from_utf8(output.take())?))
 }
 
-/// Runs the example; every line that it prints was checked.
+/// Runs the example. Checks every line that it prints.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let examples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples");
     let engine = Engine::default();

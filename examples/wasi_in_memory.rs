@@ -1,7 +1,7 @@
 //! Runs a WASI program whose input and output stay in memory: `cargo run --example wasi_in_memory`.
 //!
-//! The program is a filter, as one would have in a shell: it reads standard input, writes it in upper case, and leaves with
-//! a status. It sees no file, no variable and no clock of the host's but what the context grants.
+//! The program is a filter, as in a shell: it reads standard input, writes it in upper case, and ends with an exit code. It can reach
+//! no file, variable or clock of the host except for those that the context grants.
 
 use std::error::Error;
 
@@ -33,7 +33,7 @@ const UPPER: &str = r#"
       (br $chunk))))
 "#;
 
-/// Runs the filter over a text; its exit status and what it wrote, of which there may be `room` bytes.
+/// Runs the filter on a text, with at most `room` bytes of output. Returns its exit code and its output.
 fn upper(engine: &Engine, module: &Module, text: &str, room: usize) -> Result<(u32, String), Box<dyn Error>> {
     let output = OutputBuffer::new(room);
     let ctx = WasiCtx::builder()
@@ -46,7 +46,7 @@ fn upper(engine: &Engine, module: &Module, text: &str, room: usize) -> Result<(u
     wasi::add_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx)?;
     let mut store = Store::new(engine, ctx);
     let instance = linker.instantiate(&mut store, module)?;
-    // A program that returns from `_start` leaves with 0. Whatever else stops it is an error here.
+    // Return from `_start` means exit code 0. A stop without an exit code is an error.
     let status = match instance.get_typed_func::<(), ()>(&store, "_start")?.call(&mut store, ()) {
         Ok(()) => 0,
         Err(stop) => stop.exit_code().ok_or(stop)?,
@@ -54,7 +54,7 @@ fn upper(engine: &Engine, module: &Module, text: &str, room: usize) -> Result<(u
     Ok((status, String::from_utf8(output.take())?))
 }
 
-/// Runs the example; every line that it prints was checked.
+/// Runs the example. Checks every line that it prints.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::default();
     let module = Module::new(&engine, UPPER)?;
@@ -64,7 +64,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     print!("status {status}:\n{output}");
     assert_eq!((status, output), (0, text.to_uppercase()));
 
-    // The host's limit on what is kept is an error that the program sees and acts upon.
+    // A full buffer of the host is an error that the program gets and handles.
     let (status, output) = upper(&engine, &module, text, 24)?;
     println!("status {status} with room for 24 bytes: {output:?}");
     assert_eq!((status, output.as_str()), (2, "THE QUICK BROWN FOX\nJUMP"));

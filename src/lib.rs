@@ -1,14 +1,14 @@
-//! wasmr is a standalone WebAssembly runtime. This is the library behind the `wasmr` command: it decodes and validates modules,
-//! links them with functions of yours, and runs them.
+//! wasmr is a standalone WebAssembly runtime. This library, which the `wasmr` command uses, decodes and validates modules, links them
+//! with your functions, and runs them.
 //!
-//! The names are those that users of other runtimes know. An [`Engine`] makes [`Module`]s, which can be shared between
-//! threads; a [`Store`] owns everything that lives, with data of your choice; a [`Linker`] says what imports mean and makes
-//! [`Instance`]s. [`Func`], [`Memory`], [`Table`], [`Global`] and [`Tag`] are handles to objects of a store: small, `Copy`,
-//! and used together with it; with another store they panic.
+//! The names are familiar from other runtimes. An [`Engine`] loads [`Module`]s, which threads can share. A [`Store`] owns all objects
+//! at run time, and data of your choice. A [`Linker`] resolves imports and makes [`Instance`]s. [`Func`], [`Memory`], [`Table`],
+//! [`Global`] and [`Tag`] are handles to objects of a store: small, `Copy`, and valid only together with their store. Use with another
+//! store panics.
 //!
-//! **Before measuring a debug build**, paste these four lines below the first one into your `Cargo.toml`: the interpreter needs its
-//! optimiser, and Cargo takes profiles from the package that is built, not from its dependencies. Without them a debug build
-//! interprets some thirty times slower. Release builds need nothing.
+//! **Before you measure a debug build**, add these lines to your `Cargo.toml`. The interpreter needs an optimised build, and Cargo takes
+//! profiles from the package that is built, not from its dependencies. Without these lines a debug build interprets some thirty times
+//! slower. Release builds need no change.
 //!
 //! ```toml
 //! [profile.dev.package.wasmr-interp]
@@ -18,21 +18,21 @@
 //! overflow-checks = false
 //! ```
 //!
-//! The command line comes along, with the packages that only it needs, unless you leave it out:
+//! The default features include the command line and the packages that only it needs. To leave it out:
 //!
 //! ```toml
 //! wasmr = { version = "0.1", default-features = false, features = ["jit", "wat"] }
 //! ```
 //!
-//! | feature | what it adds |
+//! | feature | contents |
 //! |---|---|
-//! | `jit` | the compiling tier |
+//! | `jit` | the compiler |
 //! | `wat` | modules in the text format |
 //! | `wast` | script tests, in the module `wast` |
 //! | `cli` | the command line |
 //!
 //! # Calling an export
-//! A module is given as bytes, in the binary or the text format, or as a file ([`Module::from_file`]).
+//! A module comes from bytes, in the binary or the text format, or from a file ([`Module::from_file`]).
 //!
 //! ```
 //! use wasmr::{Engine, Instance, Module, Store, Val};
@@ -45,11 +45,11 @@
 //! let mut store = Store::new(&engine, ());
 //! let instance = Instance::new(&mut store, &module, &[])?;
 //!
-//! // With Rust types, compared once:
+//! // Rust types, compared once:
 //! let add = instance.get_typed_func::<(i32, i32), i32>(&store, "add")?;
 //! assert_eq!(add.call(&mut store, (40, 2))?, 42);
 //!
-//! // With types that are known at run time only:
+//! // Types that are known only at run time:
 //! let add = instance.get_func(&store, "add").ok_or("no such export")?;
 //! let mut results = [Val::I32(0)];
 //! add.call(&mut store, &[Val::I32(1), Val::I32(2)], &mut results)?;
@@ -58,11 +58,11 @@
 //! # }
 //! ```
 //!
-//! A call that does not return gives a [`Stop`]: the guest trapped, threw, asked to end, or a host function failed.
+//! A call that does not return fails with a [`Stop`]: the guest trapped, threw an exception or exited, or a host function failed.
 //!
 //! # Host functions with state
-//! A closure becomes an import. Its parameters and results decide the function's type; a first parameter of type [`Caller`]
-//! gives it the store's data and the exports of the instance that calls.
+//! A closure can define an import. The closure's parameters and results determine the function's type. A first parameter of type
+//! [`Caller`] gives access to the store's data and to the exports of the calling instance.
 //!
 //! ```
 //! use wasmr::{Caller, Engine, Extern, Linker, Module, Stop, Store};
@@ -80,7 +80,7 @@
 //! linker.func_wrap("host", "log", |mut caller: Caller<'_, Vec<String>>, at: u32, len: u32| -> Result<(), Stop> {
 //!     let memory = caller.get_export("memory").and_then(Extern::into_memory);
 //!     let memory = memory.ok_or_else(|| Stop::host("the caller exports no memory"))?;
-//!     // The guest chose the length, so it is held against the memory before anything is made of it.
+//!     // The guest chose the length, so the function checks it before use.
 //!     let (bytes, lines) = memory.data_and_store_mut(&mut caller);
 //!     let text = bytes.get(at as usize..).and_then(|bytes| bytes.get(..len as usize));
 //!     let text = text.ok_or_else(|| Stop::host("the text is not in memory"))?;
@@ -120,7 +120,7 @@
 //! let mut store = Store::new(&engine, ());
 //! let run: TypedFunc<(), ()> = linker.instantiate(&mut store, &module)?.get_typed_func(&store, "run")?;
 //!
-//! // The stop knows the type of the error, below any context of anyhow's too; `downcast` takes it out.
+//! // A stop finds the error by its type, also below a context of anyhow. `downcast` takes the error out.
 //! let stop = run.call(&mut store, ()).unwrap_err();
 //! assert!(stop.is::<NoPaper>());
 //! assert_eq!(stop.downcast::<NoPaper>()?, NoPaper);
@@ -137,11 +137,11 @@
 //! ```
 //!
 //! # Limits
-//! What a guest can take is bounded from the start; [`StoreLimits`] has the bounds of a store and [`Config`] the defaults of
-//! an engine's stores. What does not fit is refused: growing fails, instantiating gives a [`ResourceError`], too deep a
-//! recursion traps. Time is yours to measure: an [`InterruptHandle`] stops the guest from another thread, whether it
-//! computes or waits in a call of [`wasi`]. With [`Config::consume_fuel`] a guest may execute as many operators as
-//! [`Store::set_fuel`] allows, the same number on every machine.
+//! The resources of a guest are limited by default. [`StoreLimits`] contains the limits of a store, [`Config`] the defaults for an
+//! engine's stores. Beyond a limit, growth fails, instantiation returns a [`ResourceError`], and a deep recursion traps. To limit time,
+//! stop the guest from another thread with an [`InterruptHandle`], which also ends waits in calls of [`wasi`]. With
+//! [`Config::consume_fuel`], a guest executes at most the number of operators that [`Store::set_fuel`] sets, the same number on every
+//! machine.
 //!
 //! ```
 //! use std::time::Duration;
@@ -163,7 +163,7 @@
 //!
 //! let grow = instance.get_typed_func::<(), i32>(&store, "grow")?;
 //! assert_eq!(grow.call(&mut store, ())?, 1);
-//! assert_eq!(grow.call(&mut store, ())?, -1, "two pages are all there is");
+//! assert_eq!(grow.call(&mut store, ())?, -1, "the limit is two pages");
 //!
 //! let recurse = instance.get_typed_func::<(), ()>(&store, "recurse")?;
 //! let stop = recurse.call(&mut store, ()).unwrap_err();
@@ -182,32 +182,32 @@
 //! ```
 //!
 //! # Programs with a system interface
-//! [`wasi`] has WASI Preview 1: what a guest may reach is what a builder grants, streams in memory included.
+//! [`wasi`] implements WASI Preview 1. A builder grants the resources that a guest can reach, streams in memory included.
 //!
 //! # Tiers
-//! Functions are interpreted at first; on x86-64 Linux those that are hot are compiled on other threads meanwhile. [`Config::mode`]
-//! chooses another way ([`Mode`]), [`Config::tuning`] when what is compiled; nothing but time depends on either.
-//! [`Engine::report`] says what was compiled, [`Config::observe`] tells it as it happens. Without the feature `jit` there is only
-//! the interpreter.
+//! Functions start in the interpreter. On x86-64 Linux, compiler threads compile hot functions while the guest runs. [`Config::mode`]
+//! sets another [`Mode`], and [`Config::tuning`] controls when functions are compiled; both change only speed. [`Engine::report`]
+//! summarises the compiled functions, and [`Config::observe`] reports each compilation. Without the feature `jit`, the interpreter
+//! executes all functions.
 //!
 //! # Signals
-//! On x86-64 Linux an engine handles the signals of hardware faults, which stand for traps in guests, and `SIGURG`, which stops
-//! compiled code when a store is interrupted. What is not the guest's goes to whoever handled the signal before. A host function
-//! of an interrupted guest may find a system call ended by `EINTR`.
+//! On x86-64 Linux, an engine handles the signals of hardware faults, which are traps in guests, and `SIGURG`, which stops compiled code
+//! when a store is interrupted. The engine passes other faults and signals on to the previous handler. In a host function of an
+//! interrupted guest, a system call may fail with `EINTR`.
 //!
 //! # More
-//! The directory `examples/` of the repository has whole programs: a host of plug-ins that it does not trust, a program
-//! whose input and output stay in memory. `wast` runs script tests.
+//! The directory `examples/` of the repository contains whole programs, such as a host of untrusted plug-ins and a program whose input
+//! and output stay in memory. The module `wast` runs script tests.
 //!
-//! # Where does it all come from?
-//! This crate has names only; each stage is a crate of its own, whose documentation is the tour: [`wasmr_core`],
-//! [`wasmr_module`], [`wasmr_runtime`], [`wasmr_engine`], [`wasmr_wasi`].
+//! # Crates
+//! This crate re-exports names. Each stage is a crate of its own, whose documentation is the tour: [`wasmr_core`], [`wasmr_module`],
+//! [`wasmr_runtime`], [`wasmr_engine`], [`wasmr_wasi`].
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "wast")]
 pub mod wast;
 
-/// Defaults of the limits that an embedder can change, and the limits that are fixed, each with its reason.
+/// Defaults of the limits that an embedder can change, and fixed limits, each with its reason.
 pub use wasmr_core::limits;
 pub use wasmr_core::registry::TypeRegistry;
 pub use wasmr_core::trap::TrapCode;
@@ -233,7 +233,7 @@ pub use wasmr_runtime::{
     Val, WasmTy, WasmTyList, extern_type_text, func_type_text, initializer, type_text, val_type_text,
 };
 
-/// The system interface of WASI Preview 1. Nothing is granted unless a builder grants it.
+/// The system interface of WASI Preview 1. A guest can reach only the resources that a builder grants.
 ///
 /// ```
 /// use wasmr::wasi::{self, OutputBuffer, Stdin, Stdout, WasiCtx};
@@ -263,7 +263,7 @@ pub use wasmr_runtime::{
 /// let mut store = Store::new(&engine, ctx);
 /// let instance = linker.instantiate(&mut store, &module)?;
 /// let start = instance.get_typed_func::<(), ()>(&store, "_start")?;
-/// // Programs end with `proc_exit`, which is a stop, or simply return.
+/// // A program ends by `proc_exit`, which is a stop, or by return.
 /// let status = match start.call(&mut store, ()) {
 ///     Ok(()) => 0,
 ///     Err(stop) => stop.exit_code().ok_or(stop)?,
@@ -273,11 +273,11 @@ pub use wasmr_runtime::{
 /// # }
 /// ```
 ///
-/// A program's `_start` is called by the embedder, as above, and so is a library's `_initialize`: by
-/// [`Linker::module`] for one that other modules import from, by [`Instance::initialize`] for one that the embedder calls.
+/// The embedder calls a program's `_start`, as above. It also initialises libraries: [`Linker::module`] calls `_initialize` of a library
+/// from which other modules import, [`Instance::initialize`] that of a library that the embedder calls.
 ///
-/// A directory is granted as a [`Dir`](wasi::Dir): `builder.dir(Dir::from_std_file(File::open("data")?), "/data", true)` lets the guest
-/// read all below `data` and nothing else.
+/// A [`Dir`](wasi::Dir) grants a directory: `builder.dir(Dir::from_std_file(File::open("data")?), "/data", true)` lets the guest read
+/// everything below `data` and nothing else.
 pub mod wasi {
     pub use cap_std::fs::Dir;
     pub use wasmr_wasi::{

@@ -1,4 +1,4 @@
-//! The `wasmr` command: words in, exit status out. Everything else is in [`cli`].
+//! The `wasmr` command. The module [`cli`] turns words into an exit code.
 
 mod cli;
 
@@ -7,6 +7,6 @@ fn main() {
     cli::panics::install();
     let words = std::env::args_os().skip(1).collect();
     let status = cli::run(words, &mut std::io::stdout(), &mut std::io::stderr());
-    // Ends at once: nobody needs the memory of the guest back.
+    // The process ends without freeing the guest's memory.
     std::process::exit(status.into());
 }

@@ -1,5 +1,5 @@
-//! `wasmr completions SHELL`: a script that completes commands, options and files, generated from the declaration of the
-//! flags, so that there is no second list.
+//! `wasmr completions SHELL`: a script that completes commands, options and files. It is generated from the declaration of the flags,
+//! so that no second list exists.
 
 use std::io::Write;
 
@@ -17,7 +17,7 @@ pub fn run(flags: CompletionsFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
         CompletedShell::Zsh => Shell::Zsh,
         CompletedShell::Fish => Shell::Fish,
     };
-    // The generator cannot report a stream that is closed or full, so it writes to memory.
+    // The generator panics if a stream is closed or full, so it writes to memory.
     let mut script = Vec::new();
     generate(shell, &mut Cli::command(), "wasmr", &mut script);
     out.write_all(&script).and_then(|()| out.flush()).context("cannot print the completions")?;

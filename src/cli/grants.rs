@@ -1,7 +1,7 @@
-//! Directories to grant: which other reading of a `--dir` that cannot be opened would make sense, and which directories programs
-//! will hardly find.
+//! Advice about `--dir`: a corrected value for a directory that cannot be opened, and warnings about guest paths that programs hardly
+//! find.
 //!
-//! Pure: asks about the host through a closure.
+//! Pure: closures answer questions about the host.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use super::missing::shell_word;
 use super::report::printable_word;
 use super::values::DirSpec;
 
-/// Markers behind a directory in other runtimes, one colon before each, and whether the directory is then read-only.
+/// Markers after a directory in other runtimes, with one colon. The flag is true if the marker means read-only.
 const MARKERS: [(&str, bool); 3] = [(":ro", true), (":readonly", true), (":rw", false)];
 
 const NO_SHELL: &str = "the shell did not expand `~`";
@@ -20,10 +20,10 @@ const HOST_FIRST: &str = "put the host's directory first";
 const BOTH: &str = "put the host's directory first, then two colons";
 const ONE_PART: &str = "one side of the colon is empty";
 
-/// What to type instead of a directory that cannot be opened, if another reading of the same words exists on the host.
+/// Returns a corrected `--dir` in place of one that cannot be opened, if another reading of the same words exists on the host.
 ///
-/// Those are `HOST:GUEST` and `GUEST:HOST` as of containers, `GUEST::HOST`, a `~` that no shell has replaced, and a file in place
-/// of its directory. `home` is the user's home directory.
+/// The readings are `HOST:GUEST` and `GUEST:HOST` as in container tools, `GUEST::HOST`, and a `~` that no shell expanded. `home` is the
+/// user's home directory.
 pub fn other_reading(spec: &DirSpec, home: Option<&str>, is_dir: impl Fn(&str) -> bool) -> Option<String> {
     let host = spec.host.to_str().filter(|host| !is_dir(host))?;
     let mut read_only = spec.read_only;
@@ -46,7 +46,7 @@ pub fn other_reading(spec: &DirSpec, home: Option<&str>, is_dir: impl Fn(&str) -
     })
 }
 
-/// Splits a marker of another runtime off, in small letters or large. Returns true if it stands for read-only.
+/// Splits off a marker of another runtime, in any case. Returns true if the marker means read-only.
 fn without_marker(words: &str) -> (&str, bool) {
     let found = MARKERS.iter().find_map(|(marker, read_only)| {
         let (before, last) = words.split_at_checked(words.len().checked_sub(marker.len())?)?;
@@ -55,7 +55,7 @@ fn without_marker(words: &str) -> (&str, bool) {
     found.unwrap_or((words, false))
 }
 
-/// The path with the home directory in place of a `~`.
+/// Returns the path with a leading `~` replaced by the home directory.
 fn expanded<'p>(path: &'p str, home: Option<&str>) -> Cow<'p, str> {
     match (path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')), home) {
         (Some(rest), Some(home)) => format!("{home}{rest}").into(),
@@ -63,19 +63,19 @@ fn expanded<'p>(path: &'p str, home: Option<&str>) -> Cow<'p, str> {
     }
 }
 
-/// A value of `--dir`; without a name for the guest if that is empty.
+/// Returns a value of `--dir`, without a guest path if `guest` is empty.
 fn value(host: &str, guest: &str, read_only: bool) -> String {
     let colons = if guest.is_empty() { "" } else { "::" };
     format!("{host}{colons}{guest}{}", if read_only { "::ro" } else { "" })
 }
 
-/// A value of `--dir` as a user types it.
+/// Returns a value of `--dir`, quoted for the shell.
 fn typed(host: &str, guest: &str, read_only: bool) -> String {
     shell_word(&printable_word(value(host, guest, read_only)))
 }
 
-/// The value of `--dir` that grants `host` as `guest`, as a user types it; as `/GUEST` if the guest's path alone is a marker.
-/// `None` if no value means that.
+/// Returns the value of `--dir` that grants `host` as `guest`, quoted for the shell. If the guest path itself reads as a marker, the
+/// value grants it as `/GUEST`. Returns `None` if no value has this meaning.
 fn proposal(host: &str, guest: &str, read_only: bool) -> Option<String> {
     let guests = if guest.is_empty() { vec![String::new()] } else { vec![guest.to_string(), format!("/{guest}")] };
     guests.into_iter().find_map(|guest| {
@@ -90,8 +90,8 @@ fn proposal(host: &str, guest: &str, read_only: bool) -> Option<String> {
     })
 }
 
-/// The value of `--dir` that means what another runtime's option of this value means: `HOST:GUEST`, or `GUEST:HOST` if the guest
-/// stands first, with one colon or two. `None` if it has not two parts.
+/// Translates the value of another runtime's option, with one colon or two, into a value of `--dir`. The value is `HOST:GUEST`, or
+/// `GUEST:HOST` if `guest_first`. Returns `None` if it does not have two parts.
 pub fn translated(value: &str, guest_first: bool) -> Option<String> {
     let (words, read_only) = without_marker(value);
     let words = words.trim_end_matches(':');
@@ -100,7 +100,7 @@ pub fn translated(value: &str, guest_first: bool) -> Option<String> {
     if host.is_empty() || guest.is_empty() { None } else { proposal(host, guest, read_only) }
 }
 
-/// What to type if the path is that of a file.
+/// Returns a hint if the path to grant is a file.
 pub fn directory_of_file(spec: &DirSpec, is_file: impl Fn(&Path) -> bool) -> Option<String> {
     if !is_file(&spec.host) {
         return None;
@@ -109,12 +109,12 @@ pub fn directory_of_file(spec: &DirSpec, is_file: impl Fn(&Path) -> bool) -> Opt
     Some(format!("it is a file; grant its directory: --dir {}", shell_word(&printable_word(parent))))
 }
 
-/// The names of a guest path, as programs compare them: a leading `/` or `./` counts for nothing.
+/// Returns the components of a guest path as programs compare them, without a leading `/` or `./`.
 fn names(guest: &str) -> impl Iterator<Item = &str> {
     guest.split('/').filter(|name| !name.is_empty() && *name != ".")
 }
 
-/// What to say about directories that programs will hardly find. `home` is the user's home directory.
+/// Returns warnings about directories that programs hardly find. `home` is the user's home directory.
 pub fn warnings(specs: &[DirSpec], home: Option<&str>) -> Vec<String> {
     let warnings = specs.iter().enumerate().filter_map(|(index, spec)| {
         hidden(specs, index).or_else(|| no_home(spec, home)).or_else(|| dotdot(specs, spec))
@@ -122,7 +122,7 @@ pub fn warnings(specs: &[DirSpec], home: Option<&str>) -> Vec<String> {
     warnings.collect()
 }
 
-/// Of two directories with the same path, programs use one only.
+/// Warns if a later directory has the same guest path: programs use only one of the two.
 fn hidden(specs: &[DirSpec], index: usize) -> Option<String> {
     let spec = &specs[index];
     let by = specs[index + 1..].iter().rfind(|other| names(&other.guest).eq(names(&spec.guest)))?;
@@ -149,7 +149,7 @@ fn hidden(specs: &[DirSpec], index: usize) -> Option<String> {
     ))
 }
 
-/// Shells replace a `~` only where a word begins.
+/// Warns about a `~` in the guest path. Shells expand `~` only at the start of a word.
 fn no_home(spec: &DirSpec, home: Option<&str>) -> Option<String> {
     let guest = expanded(&spec.guest, home);
     if spec.host == Path::new(&spec.guest) || guest == spec.guest {
@@ -162,8 +162,8 @@ fn no_home(spec: &DirSpec, home: Option<&str>) -> Option<String> {
     ))
 }
 
-/// Programs that compare paths as text find such a directory, those that shorten paths first do not. One that has the name that
-/// it has on the host is left alone: nothing else was asked for.
+/// Warns about a guest path with `..`. Programs that compare paths as text find such a directory; programs that normalise paths first
+/// do not. A directory without a separate guest path gets no warning, as the user chose no name.
 fn dotdot(specs: &[DirSpec], spec: &DirSpec) -> Option<String> {
     if spec.host == Path::new(&spec.guest) || !names(&spec.guest).any(|name| name == "..") {
         return None;
@@ -175,10 +175,10 @@ fn dotdot(specs: &[DirSpec], spec: &DirSpec) -> Option<String> {
     ))
 }
 
-/// A proposal of a name that no other directory has.
+/// Proposes a guest path that no other directory has.
 fn another_name(specs: &[DirSpec], spec: &DirSpec) -> String {
     let own = spec.host.file_name().and_then(|name| name.to_str()).unwrap_or("host");
-    // One name is free, and a marker at the end of the first is none with a number behind it.
+    // At least one of these names is free, and a number at the end keeps it from reading as a marker.
     let numbered = (2..specs.len() + 3).map(|number| format!("/{own}-{number}"));
     let candidates = std::iter::once(format!("/{own}")).chain(numbered);
     let mut free = candidates.filter(|name| !specs.iter().any(|other| names(&other.guest).eq(names(name))));
@@ -186,12 +186,13 @@ fn another_name(specs: &[DirSpec], spec: &DirSpec) -> String {
     format!("choose another guest path{}", help.map(|value| format!(": --dir {value}")).unwrap_or_default())
 }
 
-/// The first name of the guest path at which relative paths begin if `spec` is the only grant; `None` if they all lead into it.
+/// Returns the first component of the guest path if `spec` is the only grant. Relative paths that start with this component name the
+/// grant itself. Returns `None` if all relative paths lead into the grant.
 pub fn own_name(spec: &DirSpec) -> Option<&str> {
     names(&spec.guest).next().filter(|name| *name != "..")
 }
 
-/// What to say about a single grant that holds an entry `name`, its [`own_name`].
+/// Returns a warning about a single grant that contains an entry called `name`, its [`own_name`].
 pub fn shadowed_entry(spec: &DirSpec, name: &str) -> String {
     let [host, guest, name] = [spec.host.as_os_str(), spec.guest.as_ref(), name.as_ref()].map(printable_word);
     let help = proposal(&spec.host.to_string_lossy(), "/", spec.read_only);
@@ -207,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_that_hide_others_are_seen() {
+    fn directories_that_hide_others_get_a_warning() {
         let hidden = |typed: &[&str]| {
             let specs: Vec<DirSpec> = typed.iter().map(|typed| DirSpec::parse(typed.into()).unwrap()).collect();
             warnings(&specs, Some("/users/u")).join("\n")
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_programs_hardly_find_are_seen() {
+    fn names_that_programs_hardly_find_get_a_warning() {
         let one = |typed: &str| warnings(&[DirSpec::parse(typed.into()).unwrap()], Some("/users/u")).join("\n");
         assert_eq!(
             one("a::~/x::ro"),
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_relative_paths_do_not_reach_are_told() {
+    fn entries_that_relative_paths_do_not_reach_get_a_warning() {
         let own = |typed: &str| {
             let spec = DirSpec::parse(typed.into()).unwrap();
             own_name(&spec).map(|name| (name.to_string(), shadowed_entry(&spec, name)))
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn other_readings_are_seen() {
+    fn other_readings_are_proposed() {
         for (typed, hint) in [
             ("app:/work", "separate the parts with two colons; type --dir app::/work"),
             ("app:/work:ro", "separate the parts with two colons; type --dir app::/work::ro"),
@@ -340,7 +341,7 @@ mod tests {
             "~other/app",
             "nosuch::/work::ro",
             ":",
-            // It is there, so something else is wrong with it.
+            // These directories exist, so something else is wrong with them.
             "app",
             "/srv/app::app",
             // No value of `--dir` grants the directory by that name.

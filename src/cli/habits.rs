@@ -369,7 +369,7 @@ mod tests {
         let run = command.find_subcommand("run").unwrap();
         let keys = KEYS.iter().map(|(.., why)| *why);
         let answers = OPTIONS.iter().chain(COMMANDS).map(|(_, answer)| *answer).chain(keys);
-        // What stands in backquotes is to be typed.
+        // Users type the text in backquotes.
         let typed: Vec<&str> = answers.flat_map(|answer| answer.split('`').skip(1).step_by(2)).collect();
         assert!(typed.len() > 40, "{typed:?}");
         for span in typed {

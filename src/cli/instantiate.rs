@@ -1,4 +1,4 @@
-//! Loading and instantiating, of the program and of the libraries before it.
+//! Loads and instantiates the program and the libraries before it.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub fn load_module(engine: &Engine, path: &Path, stats: &MaybeStats) -> anyhow::
     Ok(module)
 }
 
-/// Links and instantiates; the inner error is a start function that did not return.
+/// Links and instantiates a module. The inner error is a start function that did not return.
 pub fn instantiate(
     store: &mut Store<WasiCtx>,
     linker: &mut Linker<WasiCtx>,

@@ -1,13 +1,13 @@
-//! `--invoke`: words become arguments by the function's signature, results become lines.
+//! `--invoke`: converts words to arguments by the function's signature, and results to lines.
 //!
-//! Numbers and vectors are read and written by [`literal`]; a reference can only be given as `null`.
+//! [`literal`] reads and writes numbers and vectors. The only reference that a user can write is `null`.
 
 use wasmr::{FuncType, Store, TypeRegistry, Val, ValType, func_type_text, val_type_text};
 use wasmr_core::count::Count;
 
 use super::literal;
 
-/// The arguments for a call, or why the words do not fit. The message shows the signature.
+/// Returns the arguments for a call. The error contains the signature.
 pub fn arguments(registry: &TypeRegistry, ty: &FuncType, words: &[String]) -> Result<Vec<Val>, String> {
     let signature = func_type_text(registry, ty);
     let (expected, found) = (ty.params().len(), words.len());
@@ -33,7 +33,7 @@ fn argument(registry: &TypeRegistry, ty: ValType, word: &str) -> Result<Val, Str
     }
 }
 
-/// A result as one line. Numbers and vectors are written as [`literal`] reads them.
+/// Returns a result as one line. Numbers and vectors are written as [`literal`] reads them.
 pub fn result_text<T>(store: &Store<T>, value: &Val) -> String {
     let reference = || match value {
         Val::FuncRef(Some(func)) => func_type_text(store.registry(), &func.ty(store)),

@@ -1,26 +1,26 @@
-//! Writes JSON: what `--json` prints. No more than that needs, so no library.
+//! Writes the JSON of `--json` and `--stats=json`. These need so little that no library is worth its weight.
 //!
-//! Objects of scalars and lists of numbers stand on one line, all others have one element a line, so that people can read it
-//! and `diff` can compare it.
+//! Objects of scalars and lists of numbers take one line. All others have one element per line, so that people can read them and
+//! `diff` can compare them.
 
 use std::fmt::{self, Display, Formatter, Write};
 
 use wasmr_module::printable::is_unprintable;
 
-/// A value to be written.
+/// A value to write.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
     /// `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number of things or bytes. What does not fit in 53 bits may lose its last digits in readers.
+    /// A count. Readers may lose the last digits of a number beyond 53 bits.
     Number(u64),
     /// A string.
     Text(String),
     /// An array.
     List(Vec<Json>),
-    /// An object, its keys in this order.
+    /// An object with its keys in order.
     Object(Vec<(&'static str, Json)>),
 }
 
@@ -29,7 +29,7 @@ impl Json {
         !matches!(self, Json::List(_) | Json::Object(_))
     }
 
-    /// Writes the value; lines after the first are indented by `depth` levels.
+    /// Writes the value. Lines after the first are indented by `depth` levels.
     fn write(&self, f: &mut Formatter<'_>, depth: usize) -> fmt::Result {
         match self {
             Json::Null => f.write_str("null"),
@@ -76,7 +76,7 @@ fn container<T>(
     f.write_char(close)
 }
 
-/// A string with what JSON wants escaped, and what could steer a terminal.
+/// Writes a string. Characters that JSON reserves or that could steer a terminal are escaped.
 fn quote(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('"')?;
     for c in text.chars() {
@@ -85,7 +85,7 @@ fn quote(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
             '\\' => f.write_str("\\\\")?,
             '\n' => f.write_str("\\n")?,
             '\t' => f.write_str("\\t")?,
-            // All of them are in the basic plane.
+            // All unprintable characters are in the basic multilingual plane, so four digits suffice.
             c if is_unprintable(c) => write!(f, "\\u{:04x}", u32::from(c))?,
             c => f.write_char(c)?,
         }

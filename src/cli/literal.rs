@@ -1,19 +1,20 @@
-//! Values as words: the number literals of the WebAssembly text format, read and written.
+//! Number literals of the WebAssembly text format, read and written
+//! ([specification](https://webassembly.github.io/spec/core/text/values.html)).
 //!
-//! Read: integers in decimal and hexadecimal, signed or unsigned over the whole range; floats in decimal and hexadecimal
-//! (`1.5`, `1e3`, `0x1.8p1`, `inf`, `nan`, `nan:0x1`); `_` between digits of all of them. Also floats that only Rust knows
-//! (`.5`, `infinity`), as people type them. A vector is its shape and its lanes in one word, `i32x4:1,2,3,4` or, quoted for
-//! the shell, `i32x4 1 2 3 4` as in the text format; or one integer of 128 bits.
+//! Integers are decimal or hexadecimal, signed or unsigned over the whole range. Floats are decimal or hexadecimal (`1.5`, `1e3`,
+//! `0x1.8p1`, `inf`, `nan`, `nan:0x1`). All accept `_` between digits. The reader also accepts floats that only Rust knows (`.5`,
+//! `infinity`), because people type them. A vector is its shape and its lanes in one word, `i32x4:1,2,3,4` or, quoted for the shell,
+//! `i32x4 1 2 3 4` as in the text format, or one integer of 128 bits.
 //!
-//! Invariant: a number or vector that is written here is read back as the same bits.
-//!
-//! See the specification's
-//! [values of the text format](https://webassembly.github.io/spec/core/text/values.html).
+//! Invariant: [`parse`] reads the output of [`text`] back as the same bits.
 
 use wasmr::{V128, Val, ValType};
 use wast::parser::{self, Parse, ParseBuffer};
 
-/// Reads a number or a vector. The message says what the type expects.
+/// Reads a number or a vector.
+///
+/// # Errors
+/// The form that the type expects, if the word does not have it.
 ///
 /// # Panics
 /// If `ty` is a reference.
@@ -28,7 +29,7 @@ pub fn parse(ty: ValType, word: &str) -> Result<Val, String> {
     })
 }
 
-/// Writes a number or a vector; `None` for references.
+/// Writes a number or a vector. Returns `None` for references.
 pub fn text(value: &Val) -> Option<String> {
     Some(match value {
         Val::I32(value) => value.to_string(),
@@ -43,7 +44,7 @@ pub fn text(value: &Val) -> Option<String> {
     })
 }
 
-/// An integer of `bits` bits, in the signed or the unsigned range, as its bits.
+/// Reads an integer of `bits` bits in the signed or the unsigned range. Returns its bits.
 fn integer(word: &str, bits: u32) -> Result<u128, String> {
     let (negative, digits) = match word.as_bytes().first() {
         Some(b'-') => (true, &word[1..]),
@@ -54,7 +55,7 @@ fn integer(word: &str, bits: u32) -> Result<u128, String> {
         Some(hex) => (16, hex),
         None => (10, digits),
     };
-    // Only digits, and `_` between two of them.
+    // Digits, and `_` between two digits.
     let separated = digits.split('_').all(|part| !part.is_empty() && part.chars().all(|c| c.is_digit(radix)));
     if !separated {
         return Err("expected a decimal or hexadecimal integer".to_string());
@@ -62,7 +63,7 @@ fn integer(word: &str, bits: u32) -> Result<u128, String> {
     let out_of_range = || {
         let min = 1u128 << (bits - 1);
         let max = u128::MAX >> (128 - bits);
-        format!("it is not in the range from -{min} to {max}")
+        format!("out of range: expected -{min} to {max}")
     };
     let magnitude = u128::from_str_radix(&digits.replace('_', ""), radix).map_err(|_| out_of_range())?;
     let limit = if negative { 1u128 << (bits - 1) } else { u128::MAX >> (128 - bits) };
@@ -90,7 +91,7 @@ fn f64_bits(word: &str) -> Result<u64, String> {
 
 const NO_FLOAT: &str = "expected a number such as 1.5, 1e3 or 0x1.8p1, inf, nan or nan:0x1";
 
-/// Reads a word with the parser of the text format. `None` if that sees no float in it at all.
+/// Reads a word with the parser of the text format. Returns `None` if the word is no float of that format.
 fn text_literal<T: for<'a> Parse<'a>>(word: &str) -> Option<Result<T, String>> {
     // One token without space or comment around it.
     if word.is_empty() || !word.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:_".contains(c)) {
@@ -99,14 +100,12 @@ fn text_literal<T: for<'a> Parse<'a>>(word: &str) -> Option<Result<T, String>> {
     let buffer = ParseBuffer::new(word).ok()?;
     match parser::parse::<T>(&buffer) {
         Ok(value) => Some(Ok(value)),
-        Err(error) if error.message().contains("out of range") => {
-            Some(Err("it is not in the range of the type".to_string()))
-        }
+        Err(error) if error.message().contains("out of range") => Some(Err("out of the range of the type".to_string())),
         Err(_) => None,
     }
 }
 
-/// A shape of lanes: name, number of lanes, bytes of each, how a lane is read.
+/// A shape of lanes: name, number of lanes, bytes of a lane, function that reads a lane.
 type Shape = (&'static str, usize, usize, fn(&str) -> Result<u128, String>);
 
 const SHAPES: [Shape; 6] = [
@@ -126,14 +125,14 @@ fn vector(word: &str) -> Result<V128, String> {
     };
     let Some((_, count, size, read)) = SHAPES.iter().find(|(shape, ..)| *shape == name) else {
         let names = SHAPES.map(|(name, ..)| name).join(", ");
-        return Err(format!("`{name}` is no shape; there are {names}"));
+        return Err(format!("`{name}` is no shape of a vector; expected one of {names}"));
     };
     let lanes: Vec<&str> = match lanes.contains(',') {
         true => lanes.split(',').map(str::trim).collect(),
         false => lanes.split_whitespace().collect(),
     };
     if lanes.len() != *count {
-        return Err(format!("{name} has {count} lanes, {} given", lanes.len()));
+        return Err(format!("{name} has {count} lanes, got {}", lanes.len()));
     }
     let mut bytes = Vec::with_capacity(16);
     for (index, lane) in lanes.iter().enumerate() {
@@ -157,7 +156,7 @@ fn f64_text(bits: u64) -> String {
     }
 }
 
-/// A NaN shows its payload unless it is the canonical one.
+/// Writes a NaN, with its payload unless it is the canonical one.
 fn nan_text(negative: bool, payload: u64, mantissa_bits: u32) -> String {
     let sign = if negative { "-" } else { "" };
     if payload == 1 << (mantissa_bits - 1) { format!("{sign}nan") } else { format!("{sign}nan:{payload:#x}") }
@@ -205,10 +204,10 @@ mod tests {
             ("-0x1.8P-1", -0.75),
             ("inf", f32::INFINITY),
             ("-inf", f32::NEG_INFINITY),
-            // Half an ulp above 1, and a hair more.
+            // Half a unit in the last place above 1, and slightly more.
             ("0x1.000001p0", 1.0),
             ("0x1.00000100000000000001p0", 1.0 + f32::EPSILON),
-            // Only Rust's.
+            // Accepted by Rust only.
             (".5", 0.5),
             ("infinity", f32::INFINITY),
         ] {
@@ -276,10 +275,10 @@ mod tests {
         let bytes = Ok(Val::V128(V128::from_lanes([0x80u8; 16])));
         assert_eq!(parse(ValType::V128, &format!("i8x16:{}", ["-128"; 16].join(","))), bytes);
         for (bad, why) in [
-            ("i32x4:1,2,3", "i32x4 has 4 lanes, 3 given"),
+            ("i32x4:1,2,3", "i32x4 has 4 lanes, got 3"),
             ("i32x4:1,2,3,", "lane 3 ``: expected a decimal or hexadecimal integer"),
-            ("i8x16:256,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0", "lane 0 `256`: it is not in the range from -128 to 255"),
-            ("i7x3:1", "`i7x3` is no shape; there are i8x16, i16x8, i32x4, i64x2, f32x4, f64x2"),
+            ("i8x16:256,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0", "lane 0 `256`: out of range: expected -128 to 255"),
+            ("i7x3:1", "`i7x3` is no shape of a vector; expected one of i8x16, i16x8, i32x4, i64x2, f32x4, f64x2"),
             ("x", "expected a shape and its lanes such as i32x4:1,2,3,4, or one integer of 128 bits"),
         ] {
             assert_eq!(parse(ValType::V128, bad).unwrap_err(), why, "{bad}");
@@ -297,7 +296,7 @@ mod tests {
         assert_eq!(text(Val::V128(V128::from_u128(1))), "i32x4:0x00000001,0x00000000,0x00000000,0x00000000");
     }
 
-    /// Edges of every type, and bits in no order.
+    /// Edge values of every type, and random bits.
     #[test]
     fn what_is_written_is_read_back_as_the_same_bits() {
         let mut bits: Vec<u64> =
@@ -313,7 +312,7 @@ mod tests {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            // Every fourth is a NaN of both widths.
+            // Every fourth value is a NaN of both widths.
             bits.push(if round % 4 == 0 { state | 0x7ff0_0000_7f80_0000 } else { state });
         }
         let mut last = 0;

@@ -1,10 +1,11 @@
-//! Reads what the user named: modules, mapped if they are large, and texts; `-` is standard input. Unsafe: maps files.
+//! Reads the files that the user names: modules, memory-mapped if they are large, and texts. `-` is standard input. Unsafe: maps
+//! files.
 //!
 //! # Why map?
-//! Validation reads a module once, execution reads what it runs: copying tens of megabytes first would cost more than both for
-//! a short run. A map has one weakness: should another process truncate the file while the guest runs, reading the lost
-//! part ends wasmr by SIGBUS; a file overwritten in place changes under its validated code. Tools that build modules
-//! write a new file and rename it, which is safe. Files below [`MAP_FROM`] are copied, as that is as fast.
+//! Validation reads a module once, and execution reads the functions that it runs. For a short run, copying tens of megabytes first
+//! would cost more than both. A map has one weakness. If another process truncates the file while the guest runs, reading the lost
+//! part ends wasmr by SIGBUS; a file overwritten in place changes under its validated code. Tools that build modules write a new file
+//! and rename it, which is safe. Files below [`MAP_FROM`] are copied, which is as fast.
 
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, StdinLock};
@@ -20,21 +21,21 @@ use super::flags::Cli;
 use super::habits;
 use super::report::{exact_size, printable_word};
 
-/// Smaller files are read, not mapped.
+/// Size in bytes from which a file is mapped. Smaller files are read.
 const MAP_FROM: u64 = 1 << 20;
 
-/// Loads the module that the user named. `-` is standard input.
+/// Loads and validates a module. `-` is standard input.
 pub fn module(engine: &wasmr::Engine, path: &Path) -> anyhow::Result<Module> {
     let bytes = bytes(path, engine.max_module_size())?;
     let module = Module::from_bytes(engine, bytes, &name(path));
     module.map_err(with_switch).with_context(|| cannot_load(path))
 }
 
-/// Adds the option that admits a module which is refused only because a feature is off.
+/// Adds the option that accepts the module, if the module is refused only because a feature is off.
 fn with_switch(error: ModuleError) -> anyhow::Error {
     match error.missing_feature().filter(|feature| feature.lacks().is_none()) {
         Some(feature) => {
-            // Below the sentence may stand the place in the text.
+            // The place in the text may follow on lines of its own.
             let text = error.to_string();
             let (sentence, place) = text.split_at(text.find('\n').unwrap_or(text.len()));
             anyhow!("{sentence}; to accept it, type -W {}{place}", feature.name())
@@ -43,7 +44,7 @@ fn with_switch(error: ModuleError) -> anyhow::Error {
     }
 }
 
-/// Loads a module to look at, whatever it needs to run. `-` is standard input.
+/// Loads a module for inspection, with all features on. `-` is standard input.
 pub fn inspection(path: &Path) -> anyhow::Result<Inspection> {
     let bytes = bytes(path, DEFAULT_MAX_MODULE_SIZE)?;
     let name = name(path);
@@ -56,12 +57,12 @@ fn cannot_load(path: &Path) -> String {
     format!("cannot load `{}`", printable_word(path))
 }
 
-/// What messages call the module: the base name of its file.
+/// Returns the name of the module in messages: the last component of its path.
 pub fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// Reads a file that is no module, such as a script; `what` says what it is. `-` is standard input.
+/// Reads a file other than a module, such as a script. `what` describes it in errors. `-` is standard input.
 pub fn other_file(path: &Path, what: &str) -> anyhow::Result<Vec<u8>> {
     if !is_standard_input(path) {
         return Ok(std::fs::read(path)?);
@@ -71,7 +72,7 @@ pub fn other_file(path: &Path, what: &str) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Refuses a command line that names standard input for two files: the second would be empty.
+/// Rejects a command line that names standard input for two files, as the second would be empty.
 pub fn check_standard_input<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), UsageError> {
     match files.into_iter().filter(|file| is_standard_input(file)).count() {
         0 | 1 => Ok(()),
@@ -83,7 +84,7 @@ fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Locks standard input, unless it is a terminal, at which a reader would seem to hang.
+/// Locks standard input. Fails if it is a terminal, where wasmr would seem to hang.
 fn standard_input(what: &str) -> anyhow::Result<StdinLock<'static>> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
@@ -101,7 +102,7 @@ fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
     let shown = printable_word(path);
     let cannot_read = || format!("cannot read `{shown}`");
     let file = match File::open(path) {
-        // A word that could be a command: the user may have meant one.
+        // The user may have mistyped a command.
         Err(error) if error.kind() == ErrorKind::NotFound && !shown.to_string().contains(['.', '/']) => {
             let word = shown.to_string();
             let commands = Cli::command();
@@ -120,8 +121,8 @@ fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
         bail!(too_large(&format!("`{shown}`"), limit));
     }
     if metadata.is_file() && metadata.len() >= MAP_FROM {
-        // SAFETY: the map is private and read-only, and what its bytes stand for is checked as they are read. That nobody
-        // changes the file meanwhile cannot be known; see the module documentation for what happens then.
+        // SAFETY: the map is private and read-only, and every reader checks the meaning of the bytes as it reads them. Other processes
+        // can change the file meanwhile; the module documentation says what happens then.
         if let Ok(map) = unsafe { memmap2::Mmap::map(&file) } {
             return Ok(ModuleBytes::new(map));
         }

@@ -1,6 +1,6 @@
-//! `WASMR_LOG`: what wasmr says on standard error about its own work while a program runs. Topics, separated by commas.
+//! `WASMR_LOG`: messages on standard error about wasmr's own work while a program runs. The value lists topics, separated by commas.
 //!
-//! A line each, with `log: ` in front, written in one piece. Without the variable nothing is prepared and nobody is asked.
+//! Each message is one line that starts with `log: `, written at once. Without the variable, the engine has no observer.
 
 use wasmr::symbol::printable;
 use wasmr::{Config, Extern, Instance, Store, TierEvent};
@@ -8,16 +8,16 @@ use wasmr::{Config, Extern, Instance, Store, TierEvent};
 use super::explore::name_of;
 use super::report;
 
-/// What is said.
+/// The topics to log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Log {
-    /// What is compiled, and what the compiler refuses.
+    /// Compilations and compile errors.
     compile: bool,
-    /// Which fast ways this host does not give.
+    /// Fast paths that this host does not support.
     fallback: bool,
 }
 
-/// Switches a topic on.
+/// Function that switches a topic on.
 type Switch = fn(&mut Log);
 
 /// The topics: name, effect.
@@ -28,7 +28,7 @@ const TOPICS: &[(&str, Switch)] = &[
 ];
 
 impl Log {
-    /// The topics that the variable's value names.
+    /// Parses the value of the variable.
     pub fn parse(value: &str) -> Result<Log, String> {
         let mut log = Log::default();
         for topic in value.split(',').filter(|topic| !topic.is_empty()) {
@@ -42,7 +42,7 @@ impl Log {
         Ok(log)
     }
 
-    /// Has an engine say what it compiles, or that it does not.
+    /// Makes an engine log its compilations, or the reason why it does not compile.
     pub fn observe(self, config: &mut Config) {
         if self == Log::default() {
             return;
@@ -64,7 +64,7 @@ impl Log {
         });
     }
 
-    /// Says which memories of an instance are not reserved.
+    /// Logs the exported memories of an instance that are not guard-paged.
     pub fn memories<T>(self, store: &Store<T>, instance: Instance) {
         if !self.fallback {
             return;

@@ -1,11 +1,9 @@
-//! The signals that a thread blocks.
-//!
-//! Async-signal-safe, so handlers may use it as well.
+//! The signal mask of a thread. All functions are async-signal-safe, so signal handlers may call them.
 
-/// A thread's blocked signals.
+/// A set of blocked signals.
 pub struct Mask(libc::sigset_t);
 
-/// Blocks all signals for the calling thread. Returns those that were blocked before.
+/// Blocks all signals for the calling thread. Returns the mask from before.
 pub fn block_all() -> Mask {
     // SAFETY: the sets are plain data for which zero is a valid value; the calls are async-signal-safe.
     unsafe {
@@ -17,8 +15,8 @@ pub fn block_all() -> Mask {
     }
 }
 
-/// Undoes [`block_all`].
+/// Restores the mask that [`block_all`] returned.
 pub fn unblock(before: &Mask) {
-    // SAFETY: the set comes from the call that is undone, and is only read.
+    // SAFETY: `block_all` initialised the set, and the call only reads it.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before.0, std::ptr::null_mut()) };
 }

@@ -1,4 +1,4 @@
-//! Messages about what a program lacks: imports that nobody offers, a function to run, a memory that calls can reach.
+//! Errors about unknown imports, a missing function to run, and a memory that WASI cannot reach.
 
 use wasmr::symbol::printable;
 use wasmr::wasi::MissingMemory;
@@ -7,17 +7,17 @@ use wasmr::{ImportFailure, LinkError, Module, val_type_text};
 use super::report::printable_word;
 use super::values::PreloadSpec;
 
-/// What a missing import tells about how a program was built.
+/// A toolchain that an unknown import gives away.
 struct Toolchain {
-    /// The import's module name; with a `*` at the end, how it starts.
+    /// The import's module name, or its start if a `*` follows.
     module: &'static str,
-    /// Starts of the import's name that give it away; any name if there are none.
+    /// Possible starts of the import's name. An empty list accepts any name.
     names: &'static [&'static str],
-    /// What to do.
+    /// Hint for the user.
     advice: &'static str,
 }
 
-/// The first row that fits an import counts.
+/// The table. The first row that fits an import counts.
 const TOOLCHAINS: &[Toolchain] = &[
     Toolchain { module: "env", names: &["abort"], advice: ASSEMBLY_SCRIPT },
     Toolchain {
@@ -53,7 +53,7 @@ const COMPONENT: &str = "the module is the core of a component for WASI 0.2: reb
 const NO_PREVIEW1: &str = "the module needs an extension of WASI that wasmr does not support";
 const SIDE_MODULE: &str = "the module is a shared library, which needs a program to load it: link it statically";
 
-/// What the names of missing imports say about how to get a program that links.
+/// Returns hints about the toolchains that unknown imports give away, each once.
 pub fn toolchain_hints<'a>(imports: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'static str> {
     let mut hints = Vec::new();
     for (module, field) in imports {
@@ -73,32 +73,32 @@ pub fn toolchain_hints<'a>(imports: impl IntoIterator<Item = (&'a str, &'a str)>
     hints
 }
 
-/// The preloads of a run, as one of its modules sees them.
+/// The preloads of a run, as seen by one of its modules.
 #[derive(Clone, Copy, Debug)]
 pub struct Preloads<'a> {
-    /// The names of all preloads, in their order.
+    /// Module names of all preloads, in order.
     pub names: &'a [String],
-    /// Number of preloads that come before the module. The module itself is the next one, or the program if there is none.
+    /// Number of preloads before the module. The module itself is the next preload, or the program if there is none.
     pub ready: usize,
-    /// Preloads that stand after MODULE, where they are words of the program.
+    /// Preloads after MODULE, which go to the program.
     pub late: &'a [PreloadSpec],
-    /// For each preload, the modules that its imports name and WASI does not have; empty if nobody asked.
+    /// For each preload, the modules from which it imports, other than WASI. Empty if unknown.
     pub needs: &'a [Vec<String>],
 }
 
 impl<'a> Preloads<'a> {
-    /// Returns the late preload of that name, if none of that name stands in its place.
+    /// Returns the late preload of that name, unless a preload before MODULE has the name.
     fn late(&self, name: &str) -> Option<&'a PreloadSpec> {
         self.late.iter().find(|late| late.name == name && !self.names.contains(&late.name))
     }
 
-    /// Returns true if the user meant a preload by that name.
+    /// Returns true if a preload, late or not, has the name.
     fn is_named(&self, name: &str) -> bool {
         self.names.iter().any(|own| own == name) || self.late(name).is_some()
     }
 
-    /// The shortest circle of imports from the preload `from` over `to`, from which it imports, back to it.
-    fn circle(&self, from: usize, to: usize) -> Option<Vec<usize>> {
+    /// Returns the shortest cycle of imports from the preload `from` over `to`, from which it imports, back to `from`.
+    fn cycle(&self, from: usize, to: usize) -> Option<Vec<usize>> {
         let mut paths = vec![vec![from, to]];
         let mut seen = vec![to];
         let mut next = 0;
@@ -119,8 +119,7 @@ impl<'a> Preloads<'a> {
     }
 }
 
-/// What to do about imports that are those of a preload, or look like those of a library: no toolchain is known by them, nor is
-/// it WASI's name.
+/// Returns hints about unknown imports of a preload or of another library: imports that neither WASI nor a known toolchain names.
 fn library_hints(error: &LinkError, preloads: Preloads<'_>) -> Vec<String> {
     let mut hints: Vec<String> = Vec::new();
     for ImportFailure { module, name, .. } in error.failures.iter().filter(|failure| failure.found_text.is_none()) {
@@ -136,10 +135,10 @@ fn library_hints(error: &LinkError, preloads: Preloads<'_>) -> Vec<String> {
             Some(at) if at == preloads.ready => {
                 format!("--preload {option} names this module itself, and a module cannot import from itself")
             }
-            Some(at) => match preloads.circle(preloads.ready, at) {
-                Some(circle) => format!(
+            Some(at) => match preloads.cycle(preloads.ready, at) {
+                Some(cycle) => format!(
                     "{} import from each other, so no order of --preload works: link them into one module",
-                    listed(circle.iter().map(|at| format!("`{}`", printable(&preloads.names[*at]))))
+                    listed(cycle.iter().map(|at| format!("`{}`", printable(&preloads.names[*at]))))
                 ),
                 None => format!("`{}` comes later: put its --preload before this one", printable(module)),
             },
@@ -163,7 +162,7 @@ fn library_hints(error: &LinkError, preloads: Preloads<'_>) -> Vec<String> {
     hints
 }
 
-/// The words with commas between them, and an "and" before the last.
+/// Joins words with commas, and with "and" before the last.
 fn listed(words: impl Iterator<Item = String>) -> String {
     let words: Vec<String> = words.collect();
     match words.split_last() {
@@ -172,7 +171,7 @@ fn listed(words: impl Iterator<Item = String>) -> String {
     }
 }
 
-/// An error for imports that nobody offers or that do not fit: all of them, with types, and what to do about it.
+/// Returns the error for unknown and incompatible imports: all of them with their types, and hints.
 pub fn imports_error(name: &str, error: &LinkError, preloads: Preloads<'_>) -> anyhow::Error {
     let mut text = String::new();
     for failure in &error.failures {
@@ -186,7 +185,7 @@ pub fn imports_error(name: &str, error: &LinkError, preloads: Preloads<'_>) -> a
         });
     }
     let unknown = error.failures.iter().filter(|failure| failure.found_text.is_none());
-    // A preload is meant by its name, whatever toolchain uses that name too.
+    // The name of a preload means the preload, even if a toolchain uses the same name.
     let unknown = unknown.filter(|failure| !preloads.is_named(&failure.module));
     let toolchains = toolchain_hints(unknown.map(|failure| (&*failure.module, &*failure.name)));
     let toolchains = toolchains.into_iter().map(str::to_string);
@@ -198,7 +197,7 @@ pub fn imports_error(name: &str, error: &LinkError, preloads: Preloads<'_>) -> a
     anyhow::anyhow!("{}", text.trim_end()).context(format!("cannot link `{}`", printable(name)))
 }
 
-/// The exports of a program without `_start`, and how to call one. `file` is what the user called the program.
+/// Returns the list of exports of a program, with a command line that calls one. `file` is the program's path as typed.
 pub fn exports_help(module: &Module, file: &str) -> String {
     let registry = module.registry();
     let mut text = String::new();
@@ -207,7 +206,7 @@ pub fn exports_help(module: &Module, file: &str) -> String {
         let name = export.name();
         text.push_str(if text.is_empty() { "exports:\n" } else { "" });
         text.push_str(&format!("  {} {}\n", printable(name), export.type_text()));
-        // `_initialize` is called by itself.
+        // wasmr calls `_initialize` without being asked.
         if name != "_initialize" {
             example = example.or(export.func_type().map(|ty| (name, ty)));
         }
@@ -223,13 +222,13 @@ pub fn exports_help(module: &Module, file: &str) -> String {
     text
 }
 
-/// A command line that calls an export.
+/// Returns a command line that calls an export.
 pub fn invoke_command(name: &str, file: &str, args: &[String]) -> String {
     let words = [name, file].into_iter().chain(args.iter().map(String::as_str)).map(shell_word);
     format!("wasmr run --invoke {}", words.collect::<Vec<_>>().join(" "))
 }
 
-/// Sentence and details of the error for a program whose memory calls of WASI cannot reach.
+/// Returns sentence and details of the error for a program that calls WASI but does not export its memory.
 pub fn memory_help(missing: &MissingMemory, backtrace: &str) -> (String, String) {
     let name = printable(missing.module().unwrap_or_default());
     let sentence = format!("`{name}` called {}, but does not export its memory as `memory`", missing.call());
@@ -237,7 +236,7 @@ pub fn memory_help(missing: &MissingMemory, backtrace: &str) -> (String, String)
     (sentence, format!("exports: {}\n{advice}\n{backtrace}", missing.exports()))
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell, if needed.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./+=:@%,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -57,7 +57,7 @@ use flags::{Cli, Command, RunFlags};
 use position::{OptionTable, Words};
 use report::printable_word;
 
-/// Does what the words after the program's name say. `out` gets what was asked for, `err` everything else.
+/// Runs the command that the words after the program's name describe. `out` gets its results, `err` all messages.
 pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let mut command = Cli::command();
     let words = match asked_for_help(words, &command) {
@@ -111,14 +111,14 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
     }
 }
 
-/// Makes the words that an error of the parser repeats fit to be shown.
+/// Escapes the user's words in an error of the parser.
 fn with_printable_words(mut error: clap::Error) -> clap::Error {
     let printable_words = |words: &[String]| words.iter().map(printable_word).collect();
     let contexts = error.context().filter_map(|(kind, value)| {
         let printable = match value {
             ContextValue::String(word) => ContextValue::String(printable_word(word)),
             ContextValue::Strings(words) => ContextValue::Strings(printable_words(words)),
-            // Tips, a line each.
+            // Tips, one per line.
             ContextValue::StyledStrs(tips) => {
                 let tips = tips.iter().map(|tip| printable_word(tip.to_string()).into());
                 ContextValue::StyledStrs(tips.collect())
@@ -133,15 +133,15 @@ fn with_printable_words(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Returns true if the reader of wasmr's own output went away, as in `wasmr inspect m.wasm | head -1`. wasmr then dies of SIGPIPE, as
-/// other programs do. Rust ignores that signal, so that a guest gets an error instead.
+/// Returns true if the reader of wasmr's own output closed the pipe, as in `wasmr inspect m.wasm | head -1`. wasmr then dies of SIGPIPE,
+/// as other programs do. Rust ignores that signal, so that a guest gets an error instead.
 #[cfg(unix)]
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     causes.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// `help [COMMAND]` and `version` as the options that say the same.
+/// Translates `help [COMMAND]` and `version` into the options with the same meaning.
 fn asked_for_help(words: Vec<OsString>, command: &clap::Command) -> Result<Vec<OsString>, UsageError> {
     let word = |at: usize| words.get(at).and_then(|word| word.to_str());
     match (word(0), words.get(1)) {
@@ -155,7 +155,7 @@ fn asked_for_help(words: Vec<OsString>, command: &clap::Command) -> Result<Vec<O
     }
 }
 
-/// What to say about an option that does not exist, and what to type instead.
+/// Returns the error for an option that does not exist, and the option to type instead.
 fn unknown_option(error: &clap::Error, words: &[OsString], command: &clap::Command) -> Option<(String, String)> {
     if error.kind() != ErrorKind::UnknownArgument {
         return None;
@@ -164,7 +164,7 @@ fn unknown_option(error: &clap::Error, words: &[OsString], command: &clap::Comma
     let asked = words.get(1).and_then(|word| word.to_str()).and_then(|name| command.find_subcommand(name))?;
     let known: Vec<String> =
         asked.get_arguments().filter_map(|arg| arg.get_long()).map(|name| format!("--{name}")).collect();
-    // A word behind an option that does not exist is taken for MODULE, with `--` in front.
+    // The word after an unknown option was taken for MODULE, with `--` before it.
     let next = |at: usize| words[at + 1..].iter().find(|word| *word != "--").and_then(|word| word.to_str());
     let own = words.iter().take_while(|word| *word != "--").enumerate();
     let mut typed = own.filter_map(|(at, word)| {
@@ -177,7 +177,7 @@ fn unknown_option(error: &clap::Error, words: &[OsString], command: &clap::Comma
     Some((format!("there is no option `{}`", printable_word(typed)), details))
 }
 
-/// Brings a command line into the strict form of [`position`], the program's name in front.
+/// Brings a command line into the strict form of [`position`], with the program's name first.
 fn strict_words(words: Vec<OsString>, command: &clap::Command) -> Words {
     let program = || vec!["wasmr".into()];
     let Some(first) = words.first() else { return Words { strict: program(), late: Vec::new() } };

@@ -1,11 +1,11 @@
-//! What a user sees if wasmr itself is at fault: one sentence, no stack of the host.
+//! The message of a panic, which is a bug in wasmr: one sentence, without a backtrace of the host.
 
 use super::report;
 
-/// Replaces the panic message. The process then ends with the usual status of a panic, 101.
+/// Installs the panic hook. A panic ends the process with Rust's usual exit code for it, 101.
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
-        // What was being compiled stays interpreted; the program knows nothing of it.
+        // A function whose compilation panics stays interpreted, and the run continues.
         if std::thread::current().name() == Some(wasmr::COMPILE_THREAD) {
             return;
         }
@@ -16,7 +16,7 @@ pub fn install() {
             "error: this is a bug in wasmr {version}: please report it with the module and the command line\n  {what}{place}\n"
         );
         report::print(&mut std::io::stderr(), &text);
-        // A background thread that panics must not leave the run waiting for it.
+        // The run must not wait for a background thread that panicked.
         std::process::exit(101);
     }));
 }

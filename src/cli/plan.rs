@@ -1,7 +1,7 @@
-//! Resolves the options of `run`: opens directories and sockets, reads variables, picks the mode. *Resolve* of "parse, resolve,
-//! act", and the only file that uses the user's authority over files, sockets and the environment.
+//! Resolves the options of `run`: parses keys, opens directories and sockets, reads variables. *Resolve* of "parse, resolve, act",
+//! and the only file that uses the user's authority over files, sockets and the environment.
 //!
-//! In: [`RunFlags`]. Out: a [`RunPlan`], which needs nothing more than the module itself.
+//! In: [`RunFlags`]. Out: a [`RunPlan`], which contains everything but the modules.
 
 use std::ffi::OsString;
 use std::net::TcpListener;
@@ -27,40 +27,40 @@ use super::wasi_options::{DebugOptions, WasiOptions};
 use super::wasm_options::WasmOptions;
 use super::{grants, load, position};
 
-/// Everything that a run needs.
+/// Everything that a run needs, except for the modules.
 pub struct RunPlan {
-    /// How to make the engine.
+    /// Configuration of the engine.
     pub config: Config,
-    /// What the guest was granted.
+    /// The guest's grants, arguments and variables.
     pub wasi: WasiCtx,
     /// The program's file.
     pub module: PathBuf,
-    /// Modules to instantiate first.
+    /// Libraries to instantiate first, in order.
     pub preload: Vec<PreloadSpec>,
-    /// What to call.
+    /// The function to call.
     pub entry: Entry,
-    /// The words after MODULE that are the guest's.
+    /// The guest's words after MODULE.
     pub args: Vec<String>,
-    /// Options among those that the user may have meant for wasmr.
+    /// Names of options among `args` that the user may have meant for wasmr.
     pub late: Vec<String>,
-    /// Operators that the guest may execute, if that is limited.
+    /// The guest's fuel, if limited.
     pub fuel: Option<u64>,
-    /// When to give up.
+    /// Time after which the run ends, if limited.
     pub timeout: Option<Duration>,
-    /// Whether the terminal is raw while the guest runs, and how.
+    /// Raw mode of the terminal while the guest runs, if asked for.
     pub raw_tty: Option<RawKeys>,
-    /// What imports are linked with.
+    /// Definitions for imports, beside WASI.
     pub linking: Linking,
-    /// How to tell the statistics, if at all.
+    /// Format of the statistics, if asked for.
     pub stats: Option<Format>,
-    /// What to say on the way.
+    /// Topics to log.
     pub log: Log,
-    /// What the user should know before the program starts.
+    /// Warnings to print before the program starts.
     pub warnings: Vec<String>,
 }
 
 impl RunPlan {
-    /// The function that an `--invoke` among the guest's words names, and the words behind it.
+    /// Returns the function that an `--invoke` among the guest's words names, and the words after it.
     pub fn late_invoke(&self) -> Option<(&str, &[String])> {
         match self.entry {
             Entry::Start => position::value_of("--invoke", &self.args),
@@ -69,7 +69,7 @@ impl RunPlan {
     }
 }
 
-/// What a run calls.
+/// The function that a run calls.
 #[derive(Debug)]
 pub enum Entry {
     /// `_start`.
@@ -79,34 +79,34 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// Returns true if the user calls the initialisation of the module by hand.
+    /// Returns true if the entry is an initialisation function of the module.
     pub fn is_initializer(&self) -> bool {
         matches!(self, Entry::Invoke(name) if name == "_initialize" || name == "__wasm_call_ctors")
     }
 }
 
-/// What imports are linked with, beside WASI.
+/// Definitions for imports, beside WASI.
 #[derive(Debug)]
 pub struct Linking {
-    /// What to do about imports that nobody offers.
+    /// Substitutes for unknown imports.
     pub unknown: UnknownImports,
-    /// The names under which preloads are offered, in their order.
+    /// Module names of the preloads, in order.
     pub libraries: Vec<String>,
-    /// Preloads among the guest's words, which the user may have meant for wasmr.
+    /// Preloads among the guest's words that the user may have meant for wasmr.
     pub late_libraries: Vec<PreloadSpec>,
 }
 
 impl Linking {
-    /// Returns the preloads as the module sees them that comes after the first `ready` of them.
+    /// Returns the preloads as seen by the module after the first `ready` of them.
     pub fn preloads(&self, ready: usize) -> Preloads<'_> {
         Preloads { names: &self.libraries, ready, late: &self.late_libraries, needs: &[] }
     }
 }
 
-/// What stands in for imports that nobody offers.
+/// Substitutes for imports without a definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownImports {
-    /// Nothing: they are an error.
+    /// None: an unknown import is an error.
     Refuse,
     /// Functions that trap.
     Trap,
@@ -139,7 +139,7 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     }
     let mut warnings = grants::warnings(&flags.dir, home().as_deref());
     let sockets = !flags.listen.is_empty() || !wasi_options.listen.is_empty();
-    // A program with sockets has no `/` that continues in a single directory.
+    // A program with sockets has a `/` that does not continue in a single directory.
     let is_only = flags.dir.len() == 1 && !sockets;
     for spec in flags.dir {
         let dir = open(&spec)?;
@@ -153,7 +153,7 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
         wasi.listener(listener);
     }
     if let Some(count) = flags.max_fds {
-        // More than 32 bits of descriptors is no limit.
+        // A count beyond 32 bits limits nothing.
         wasi.max_fds(u32::try_from(count).unwrap_or(u32::MAX));
     }
     if let Some(bytes) = flags.max_output {
@@ -210,7 +210,7 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
         args,
         late: flags.late,
         fuel,
-        // 0 switches the limit off, as with timeout(1).
+        // 0 means no limit, as in timeout(1).
         timeout: flags.timeout.or(wasm_options.timeout).filter(|limit| !limit.is_zero()),
         raw_tty: flags.raw_tty,
         stats: flags.stats,
@@ -219,7 +219,7 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     })
 }
 
-/// Refuses a name that two preloads have.
+/// Rejects two preloads with the same name.
 fn check_names(preloads: &[PreloadSpec]) -> Result<(), UsageError> {
     for (index, PreloadSpec { name, file }) in preloads.iter().enumerate() {
         if let Some(first) = preloads[..index].iter().find(|first| first.name == *name) {
@@ -232,13 +232,13 @@ fn check_names(preloads: &[PreloadSpec]) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// The preloads that the guest's words name.
+/// Returns the preloads that the guest's words contain.
 fn late_libraries(args: &[String]) -> Vec<PreloadSpec> {
     let values = position::values_of("--preload", args);
     values.into_iter().filter_map(|value| PreloadSpec::parse(value).ok()).collect()
 }
 
-/// What `WASMR_LOG` asks for, and what is wrong with that. A variable is no reason to end a run that does not need it.
+/// Returns the topics of `WASMR_LOG`, and a warning if its value is invalid. An invalid variable does not end the run.
 fn log() -> (Log, Option<String>) {
     match std::env::var_os("WASMR_LOG").map(|value| Log::parse(&value.to_string_lossy())) {
         Some(Ok(log)) => (log, None),
@@ -247,7 +247,7 @@ fn log() -> (Log, Option<String>) {
     }
 }
 
-/// The least stack with which a program can do anything, and the most that is worth a reservation.
+/// Range of `--max-stack`. Less is too little for any program, more is not worth the address space.
 const STACK_RANGE: std::ops::RangeInclusive<u64> = 16 << 10..=1 << 30;
 
 fn stack_bytes(bytes: u64) -> anyhow::Result<usize> {
@@ -257,7 +257,7 @@ fn stack_bytes(bytes: u64) -> anyhow::Result<usize> {
     }
 }
 
-/// Arguments reach the guest as UTF-8 or not at all.
+/// Returns the guest's arguments, or a usage error if one is not UTF-8.
 fn guest_args(args: &[OsString]) -> anyhow::Result<Vec<String>> {
     let as_text = |(index, arg): (usize, &OsString)| match arg.to_str() {
         Some(text) => Ok(text.to_string()),
@@ -266,12 +266,13 @@ fn guest_args(args: &[OsString]) -> anyhow::Result<Vec<String>> {
     args.iter().enumerate().map(as_text).collect()
 }
 
-/// The guest's variables. What is named later replaces what was named earlier: --env-file over --inherit-env, --env over both.
+/// Returns the guest's variables. `--env-file` overrides `--inherit-env`, `--env` overrides both, and later options override earlier
+/// ones.
 fn variables(inherit: bool, files: &[PathBuf], specs: &[EnvSpec]) -> anyhow::Result<Vec<(String, String)>> {
     let mut variables: Vec<(String, String)> = Vec::new();
     if inherit {
         for (name, value) in std::env::vars_os() {
-            // Variables that are not UTF-8 cannot be passed; nobody asked for one of them by name.
+            // A variable that is not UTF-8 cannot be passed on. No option names it, so it is left out.
             if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
                 set(&mut variables, name, value);
             }
@@ -315,12 +316,12 @@ fn set(variables: &mut Vec<(String, String)>, name: String, value: String) {
     }
 }
 
-/// The user's home directory, as shells take it.
+/// Returns the user's home directory, as shells find it.
 fn home() -> Option<String> {
     std::env::var("HOME").ok()
 }
 
-/// Opens a directory to grant; the error names everything that the user could have mixed up.
+/// Opens a directory to grant. The error names option, host path and guest path, with a hint if the user mixed them up.
 fn open(spec: &DirSpec) -> anyhow::Result<Dir> {
     let DirSpec { host, guest, .. } = spec;
     Dir::open_ambient_dir(host, ambient_authority()).map_err(|error| {

@@ -1,49 +1,50 @@
-//! Which words of a command line are wasmr's and which are the guest's: the rule, and nothing else.
+//! The rule that separates wasmr's words from the guest's on a command line.
 //!
-//! In: the words after the program's name. Out: the same words in the one *strict* form that the flag parser knows,
-//! `COMMAND OPTIONS -- MODULE ARGS`, in which nothing after `--` can be taken for an option and no value before it; and
-//! the guest's words that look like options that came too late ([`Words::late`]).
+//! In: the words after the program's name. Out: the same words in the *strict* form that the flag parser reads, `COMMAND OPTIONS --
+//! MODULE ARGS`, and the guest's words that look like options given too late ([`Words::late`]). In the strict form the parser can
+//! take neither a word after `--` nor a value before it for an option.
 //!
-//! The rule, as users read it:
-//! - Options stand before MODULE.
-//! - `run MODULE …`: after MODULE only `--dir` and `--env` (as `--dir=.` or `--dir .`) are still wasmr's, up to the first
-//!   other word. From there on everything is the guest's. A `--` after MODULE ends that and is dropped.
-//! - `run … -- MODULE …` and the short form `MODULE …` are strict: everything after MODULE is the guest's, `--` too.
+//! The rule:
+//! - Options go before MODULE.
+//! - `run MODULE …`: after MODULE, wasmr still takes `--dir` and `--env` (as `--dir=.` or `--dir .`) up to the first other word. The
+//!   guest gets everything from there on. A `--` after MODULE ends this and is dropped.
+//! - `run … -- MODULE …` and the short form `MODULE …` are strict: the guest gets everything after MODULE, `--` included.
 //!
 //! # Which value may look like an option?
-//! The word after an option that takes a value is its value (`--argv0 -sh`, `--fuel -1`), as with `getopt`. The one exception is
-//! a word that is itself an option of the command, as in `--dir --env A=1`: there the value was forgotten. In the strict form
-//! such a value is attached to its option, so that the parser asks the value's own rules about it.
+//! The word after an option with a value is its value (`--argv0 -sh`, `--fuel -1`), as with
+//! [`getopt`](https://pubs.opengroup.org/onlinepubs/9799919799/functions/getopt.html). The one exception is a word that is itself an
+//! option of the command, as in `--dir --env A=1`: there the user forgot the value. The strict form attaches a value that looks like
+//! an option to its option, so that the parser applies the rules of the value.
 //!
 //! # Which options are late?
-//! As two options are wasmr's after MODULE, users expect that of the others: of a limit, say. So a long option of wasmr's
-//! that goes to the guest in `run MODULE …` counts as late. Guests have options of the same names, hence three exceptions:
-//! - everything after `--`, and the strict forms: whoever writes them knows the rule;
-//! - an option that also stands in its proper place: whoever put it there knows the rule too;
+//! Because wasmr takes two options after MODULE, users expect it to take the others there too, such as a limit. So a long option of
+//! wasmr that goes to the guest in `run MODULE …` is late. Guests have options of the same names, hence three exceptions:
+//! - everything after `--`, and the strict forms: their author knows the rule;
+//! - an option that also occurs before MODULE: its author knows the rule too;
 //! - the names in [`OFTEN_THE_GUESTS`].
 //!
-//! # Why a pass of its own?
-//! A flag parser decides word by word and knows no "up to the first other word". Here the whole rule fits on one page, it
-//! is tested as a table, and the parser behind it cannot take a guest's word for an option whatever its configuration.
+//! # Why a separate pass?
+//! A flag parser decides word by word and cannot express "up to the first other word". Here the whole rule fits on one page and is
+//! tested as a table. The parser after it cannot take a guest's word for an option, whatever its configuration.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 
-/// The options that are still wasmr's after MODULE. Each takes a value.
+/// Options that wasmr still takes after MODULE. Each has a value.
 const AFTER_MODULE: [&str; 2] = ["--dir", "--env"];
 
-/// Options of wasmr's whose names many programs use for options of their own, and whose absence a run shows. A limit is none
-/// of them: that it does not hold would go unnoticed.
+/// Options whose names many programs use for options of their own, and whose absence the user notices. Limits are not among them: a
+/// missing limit goes unnoticed.
 pub const OFTEN_THE_GUESTS: [&str; 5] = ["--env-file", "--listen", "--mode", "--preload", "--stats"];
 
-/// Which options a command has, and whether each consumes the next word as its value (`--fuel 5`).
+/// The options of a command. The value is true if the option takes the next word as its value (`--fuel 5`).
 #[derive(Debug, Default)]
 pub struct OptionTable {
     takes_value: HashMap<String, bool>,
 }
 
 impl OptionTable {
-    /// Reads the table off the parser's own declaration, so that there is no second list.
+    /// Reads the table from the parser's own declaration, so that no second list exists.
     pub fn of(command: &clap::Command) -> OptionTable {
         let mut takes_value = HashMap::new();
         for arg in command.get_arguments().filter(|arg| !arg.is_positional()) {
@@ -59,9 +60,9 @@ impl OptionTable {
         OptionTable { takes_value }
     }
 
-    /// How many words the option that starts with `word` takes. Unknown options take one; the parser will refuse them.
+    /// Returns the number of words of the option that starts with `word`. An unknown option has one; the parser will reject it.
     fn words(&self, word: &OsStr) -> usize {
-        // A word with an attached value (`--dir=.`, `-Wgc`) is not in the table and so counts as one.
+        // A word with an attached value (`--dir=.`, `-Wgc`) is not in the table and counts as one.
         match word.to_str().and_then(|word| self.takes_value.get(word)) {
             Some(true) => 2,
             _ => 1,
@@ -71,11 +72,11 @@ impl OptionTable {
     /// Returns true if a word is an option of the command, with or without a value attached.
     fn has(&self, word: &OsStr) -> bool {
         let name = word.to_str().map(option_name);
-        // The parser adds these two by itself.
+        // The parser adds `--help` and `-h` by itself.
         name.is_some_and(|name| self.takes_value.contains_key(name) || name == "--help" || name == "-h")
     }
 
-    /// Attaches values that look like options to the options that they follow.
+    /// Attaches values that look like options to the options before them.
     fn with_attached_values(&self, words: &[OsString]) -> Vec<OsString> {
         let mut out = Vec::new();
         let mut words = words.iter();
@@ -91,7 +92,7 @@ impl OptionTable {
         out
     }
 
-    /// Adds an option and the word behind it: as one word if the parser would take the value for an option.
+    /// Adds an option and its value, as one word if the parser would take the value for an option.
     fn push_with_value(&self, out: &mut Vec<OsString>, option: &OsStr, value: &OsStr) {
         if is_option(value) && value != "--" && !self.has(value) {
             out.push(joined(option, value));
@@ -100,8 +101,8 @@ impl OptionTable {
         }
     }
 
-    /// The long options among the guest's words before a `--` that may have been meant for wasmr, each once. `own` are the
-    /// options that are wasmr's.
+    /// Returns the long options among the guest's words before a `--` that may have been meant for wasmr, each once. `own` contains
+    /// the options that wasmr takes.
     fn late_options(&self, guest: &[OsString], own: &[OsString]) -> Vec<String> {
         let mut late: Vec<String> = Vec::new();
         let own: Vec<&str> = own.iter().filter_map(|word| word.to_str()).map(option_name).collect();
@@ -122,23 +123,22 @@ impl OptionTable {
 /// A command line in strict form.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Words {
-    /// The words.
     pub strict: Vec<OsString>,
-    /// Names of wasmr's options that stand where they are the guest's, each once.
+    /// Names of wasmr's options that go to the guest because of their position, each once.
     pub late: Vec<String>,
 }
 
-/// Brings the words after `run` into strict form. Without a MODULE they are returned as they are.
+/// Brings the words after `run` into strict form. Returns them unchanged if there is no MODULE.
 pub fn run_words(words: Vec<OsString>, table: &OptionTable) -> Words {
     reorder(words, table, true)
 }
 
-/// Brings the words of the short form (no command name) into strict form, options before MODULE allowed.
+/// Brings the words of the short form, without a command name, into strict form. Options may come before MODULE.
 pub fn short_form_words(words: Vec<OsString>, table: &OptionTable) -> Words {
     reorder(words, table, false)
 }
 
-/// Brings the words after another command into a form in which no value can be taken for an option.
+/// Brings the words after another command into a form in which the parser cannot take a value for an option.
 pub fn command_words(words: &[OsString], table: &OptionTable) -> Vec<OsString> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let (options, rest) = words.split_at(end);
@@ -195,7 +195,7 @@ fn reorder(words: Vec<OsString>, table: &OptionTable, options_after_module: bool
     Words { strict: out, late }
 }
 
-/// The value of a long option among words, attached or as the next word, and the words behind it. Looks no further than `--`.
+/// Returns the value of a long option, attached or as the next word, and the words after it. The search ends at `--`.
 pub fn value_of<'a>(option: &str, words: &'a [String]) -> Option<(&'a str, &'a [String])> {
     let own = words.iter().take_while(|word| *word != "--");
     let at = own.into_iter().position(|word| word == option || has_attached_value(OsStr::new(word), option))?;
@@ -205,7 +205,7 @@ pub fn value_of<'a>(option: &str, words: &'a [String]) -> Option<(&'a str, &'a [
     }
 }
 
-/// All values of a long option among words, as [`value_of`] finds the first.
+/// Returns all values of a long option, as [`value_of`] finds the first.
 pub fn values_of<'a>(option: &str, mut words: &'a [String]) -> Vec<&'a str> {
     let mut values = Vec::new();
     while let Some((value, rest)) = value_of(option, words) {
@@ -215,7 +215,7 @@ pub fn values_of<'a>(option: &str, mut words: &'a [String]) -> Vec<&'a str> {
     values
 }
 
-/// Returns true if a word looks like an option. A lone `-` does not: it is standard input.
+/// Returns true if a word looks like an option. A lone `-` means standard input and is no option.
 pub fn is_option(word: &OsStr) -> bool {
     let bytes = word.as_encoded_bytes();
     bytes.len() > 1 && bytes[0] == b'-'
@@ -225,12 +225,12 @@ fn has_attached_value(word: &OsStr, name: &str) -> bool {
     word.as_encoded_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
 }
 
-/// An option without the value that may be attached to it.
+/// Returns an option without an attached value.
 fn option_name(word: &str) -> &str {
     word.split_once('=').map_or(word, |(name, _)| name)
 }
 
-/// An option with its value attached, as the parser takes it: `--name=value`, `-nvalue`.
+/// Returns an option with its value attached, as the parser accepts it: `--name=value`, `-nvalue`.
 fn joined(name: &OsStr, value: &OsStr) -> OsString {
     let mut word = name.to_os_string();
     if name.as_encoded_bytes().starts_with(b"--") {
@@ -387,7 +387,7 @@ mod tests {
         run("--invoke -1 --env --x m.wasm -1", "--invoke=-1 --env=--x -- m.wasm -1");
         run("-W -gc -W gc m.wasm", "-W-gc -W gc -- m.wasm");
         run("--invoke - m.wasm", "--invoke - -- m.wasm");
-        // Here a value was forgotten, which the parser will say.
+        // Here the value is missing, and the parser reports that.
         run("--dir --env K=V m.wasm", "--dir --env -- K=V m.wasm");
         run("--dir --env=K m.wasm", "--dir --env=K -- m.wasm");
         run("--dir --help", "--dir --help");

@@ -1,15 +1,16 @@
 //! Preloads: the libraries of `--preload`, loaded and linked before the program.
 //!
-//! In: the [`PreloadSpec`]s of a command line, in their order. Out: instances whose exports the modules after them can import.
+//! In: the [`PreloadSpec`]s of a command line, in order. Out: instances whose exports the modules after them can import.
 //!
 //! # Why in three steps?
-//! What a library did as it came to life cannot be undone. So all names are checked first (by [`plan`](super::plan)), then all files are
-//! loaded ([`Library::load`]) and all imports looked for ([`check_imports`]); only then does the first library run
+//! The effects of a library's initialisation cannot be undone. So [`plan`](super::plan) checks all names first. Then all files are loaded
+//! ([`Library::load`]) and all imports are resolved by name ([`check_all_imports`]). Only then the first library runs
 //! ([`Library::instantiate`]).
 //!
 //! # Which definition counts?
-//! A library imports from those before it. Where one offers what WASI has too, or what `-W unknown-imports-trap` stood in for,
-//! its own counts for the modules after it, so that a library can stand between a program and WASI.
+//! A library imports from the libraries before it. If a library exports a name that WASI defines too, or that
+//! `-W unknown-imports-trap` substituted, the modules after it get the library's definition. So a library can stand between a program
+//! and WASI.
 
 use std::mem::ManuallyDrop;
 
@@ -24,22 +25,23 @@ use super::report::printable_word;
 use super::stats::{MaybeStats, Phase, enter};
 use super::values::PreloadSpec;
 
-/// A library that was loaded and of which nothing ran yet.
+/// A loaded library that has not run yet.
 pub struct Library {
-    /// The words of the command line.
+    /// The value of `--preload`.
     pub spec: PreloadSpec,
     module: ManuallyDrop<Module>,
 }
 
 impl Library {
-    /// Loads and validates a library, and refuses one that cannot be initialised.
+    /// Loads and validates a library. Fails if its `_initialize` is no function that wasmr can call.
     pub fn load(engine: &Engine, spec: PreloadSpec, stats: &MaybeStats) -> anyhow::Result<Library> {
         let module = ManuallyDrop::new(load_module(engine, &spec.file, stats).with_context(|| cannot_use(&spec))?);
         wasmr::initializer(&module.module).with_context(|| cannot_use(&spec))?;
         Ok(Library { spec, module })
     }
 
-    /// Makes the library's exports importable. The inner error is a start function or an initialisation that did not return.
+    /// Instantiates the library and makes its exports importable. The inner error is a start or initialisation function that did not
+    /// return.
     pub fn instantiate(
         &self,
         store: &mut Store<WasiCtx>,
@@ -61,7 +63,7 @@ impl Library {
     }
 }
 
-/// Checks that the imports of all libraries and of the program have a definition of their name.
+/// Checks that every import of the libraries and of the program has a definition of its name.
 pub fn check_all_imports(
     engine: &Engine,
     libraries: &[Library],
@@ -79,7 +81,7 @@ pub fn check_all_imports(
     check_imports(libraries, program, library_imports(engine, program, linking)?, linking, &needs)
 }
 
-/// Returns the imports that only a library can offer: WASI does not have them, and nothing may stand in for them.
+/// Returns the imports that only a library can define: WASI does not define them, and no option substitutes them.
 fn library_imports<'m>(engine: &Engine, module: &'m Module, linking: &Linking) -> anyhow::Result<Vec<ImportType<'m>>> {
     let mut store = Store::new(engine, WasiCtx::builder().build()?);
     let mut linker = Linker::new();
@@ -91,8 +93,8 @@ fn library_imports<'m>(engine: &Engine, module: &'m Module, linking: &Linking) -
     Ok(module.imports().filter(is_needed).collect())
 }
 
-/// Checks that a library before it has a definition by the name of each of the `imports` of `module` that only a library can
-/// offer. `needs` are the modules that the libraries' imports name.
+/// Checks that a library `before` the module exports each of the `imports` of `module` by name. `needs` contains the modules from which
+/// each library imports.
 fn check_imports(
     before: &[Library],
     module: &Module,

@@ -1,8 +1,8 @@
-//! How errors and traps look: one sentence that says what failed, its causes below, indented by two.
+//! The layout of errors and traps: one sentence that says what failed, then its causes, indented by two.
 //!
-//! The layout is stable enough to grep: `error: `, `  wasm trap: `, `  wasm backtrace:`. Whatever wasmr says goes through [`print`] or
-//! [`show`], so that foreign text steers no terminal; names that must also stay on their line are made so where they are put into a
-//! message ([`symbol`]).
+//! The layout is stable enough to grep: `error: `, `  wasm trap: `, `  wasm backtrace:`. All output of wasmr goes through [`print`] or
+//! [`show`], so that foreign text cannot steer a terminal. A message that contains a name escapes its line feeds as well, with
+//! [`printable_word`] or [`symbol`](wasmr::symbol).
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -20,14 +20,15 @@ pub fn error(err: &mut dyn Write, error: &anyhow::Error) {
     print(err, &text);
 }
 
-/// Prints an error whose details are lines of their own.
+/// Prints an error with details on lines of their own.
 pub fn error_with_details(err: &mut dyn Write, sentence: &str, details: &str) {
     let mut text = self::sentence(sentence);
     indent(&mut text, details);
     print(err, &text);
 }
 
-/// The line of an error. What follows a line feed in a foreign word is indented, so that it cannot pass for a message of wasmr's.
+/// Returns the first line of an error. Text after a line feed in a foreign word is indented, so that it cannot pass for a message of
+/// wasmr.
 fn sentence(sentence: &str) -> String {
     let (first, rest) = sentence.split_once('\n').unwrap_or((sentence, ""));
     let mut text = format!("error: {first}\n");
@@ -43,19 +44,19 @@ fn indent(text: &mut String, lines: &str) {
     }
 }
 
-/// Prints a message in one piece, so that it is not torn by what others write to the same terminal.
+/// Prints a message in one write, so that output of other processes on the same terminal does not split it.
 pub fn print(err: &mut dyn Write, text: &str) {
-    // There is nobody left to tell if the stream is closed.
+    // A closed stream leaves nowhere to report to.
     let _ = show(err, text);
 }
 
-/// Prints what was asked for, with everything escaped that could steer a terminal.
+/// Prints output of a command, with all characters escaped that could steer a terminal.
 pub fn show(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
     out.write_all(printable_lines(text).as_bytes())?;
     out.flush()
 }
 
-/// A file name or another word of the command line, whole and on one line.
+/// Returns a file name or another word of the command line, escaped to stay on one line. It is never cut.
 pub fn printable_word(word: impl AsRef<OsStr>) -> String {
     printable(&word.as_ref().to_string_lossy(), usize::MAX)
 }
@@ -65,7 +66,7 @@ pub fn backtrace(backtrace: &Backtrace) -> String {
     if backtrace.frames.is_empty() { String::new() } else { format!("{backtrace}\n") }
 }
 
-/// What to say about an access out of bounds that many calls deep.
+/// Returns the hint for an out-of-bounds access that occurred this many calls deep.
 pub fn own_stack_hint(frames: usize) -> String {
     let frames = grouped(frames);
     format!(

@@ -1,8 +1,8 @@
-//! `wasmr run`: loads the program, links it, calls it, and says how it ended.
+//! `wasmr run`: loads the program, links it, calls it, and reports its end.
 //!
-//! In: [`RunFlags`], through [`plan`]. Out: the exit status. Steps in order: resolve the plan, arm the timeout, load and
-//! validate program and [`preload`]s, make the terminal raw if asked to, instantiate preloads and program, call the entry, tell
-//! the statistics if asked to. The process is about to end when this returns, so nothing big is dropped here.
+//! In: [`RunFlags`], through [`plan`]. Out: the exit code. Steps in order: resolve the plan, start the timeout, load and validate
+//! program and [`preload`]s, put the terminal into raw mode if asked to, instantiate preloads and program, call the entry, print the
+//! statistics if asked to. The process ends right after [`run`], so nothing large is dropped here.
 
 use std::io::Write;
 use std::mem::ManuallyDrop;
@@ -27,21 +27,22 @@ use super::stats::{Ended, MaybeStats, Phase, Stats, enter};
 use super::values::PreloadSpec;
 use super::{exit, invoke, literal, load, missing, report, signals, terminal, timeout};
 
-/// How a run ended, other than by an error of wasmr's or of its user's.
+/// The end of a run, other than by an error of wasmr or its user.
 enum End {
-    /// There is nothing to call, which has been said.
+    /// There is no function to call. The error was printed.
     NotRun(u8),
-    /// The function that was called returned.
+    /// The called function returned.
     Returned,
     /// The program was stopped.
     Stopped(Stop),
-    /// The program was stopped by an exception, which is described.
+    /// The program was stopped by the exception that the text describes.
     Threw(Stop, String),
-    /// A library was stopped while it was made ready, before the program started.
+    /// A library was stopped during its initialisation, before the program started.
     LibraryStopped(PreloadSpec, Stop),
 }
 
-/// From how many frames on an access out of bounds looks like one below a stack that the program keeps in its memory.
+/// Number of frames from which an out-of-bounds access probably comes from an overflow of the stack that the program keeps in its
+/// memory.
 const DEEP: usize = 1000;
 
 /// Runs a program.
@@ -51,7 +52,7 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
     for warning in &plan.warnings {
         report::print(err, &format!("warning: {warning}\n"));
     }
-    // Said before anything else can go wrong; the error about a missing `_start` tells it better where that is to come.
+    // Printed before anything else can fail. The error about a missing `_start` explains a late `--invoke` better.
     if !plan.late.is_empty() && plan.late_invoke().is_none() {
         report::print(err, &late_note(&plan.late));
     }
@@ -97,7 +98,7 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
     let libraries = plan.preload.iter().map(|spec| Library::load(&engine, spec.clone(), stats));
     let libraries = libraries.collect::<anyhow::Result<Vec<_>>>()?;
     let is_runnable = has_entry(&module, &plan.entry);
-    // A module for another host lacks both; its imports say what to do about it.
+    // A module for another host lacks its entry and its imports. The error about the imports says what to do.
     if !is_runnable || !libraries.is_empty() {
         preload::check_all_imports(&engine, &libraries, &module, &plan.linking)?;
     }
@@ -132,7 +133,7 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
         Err(stop) => return Ok(End::Stopped(stop)),
     };
     plan.log.memories(&store, instance);
-    // A function without parameters leaves all words to a program that reads its arguments.
+    // A function without parameters leaves all words to a program that reads its arguments with WASI.
     let left = takes_nothing(&module, &plan.entry) && arguments_are_read(&mut store, &linker);
     let args = if left { &[] } else { plan.args.as_slice() };
     enter(stats, Phase::Run);
@@ -149,7 +150,7 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
     })
 }
 
-/// The tag's name, if the program exports it, and the arguments of the exception that ended a run.
+/// Describes the exception that ended a run: the name of its tag if the program exports it, and its arguments.
 fn describe_exception(store: &mut Store<WasiCtx>, instance: Instance, stop: &Stop) -> Option<String> {
     let StopKind::Throw(throw) = stop.kind() else { return None };
     let tag = throw.exception.tag(&*store)?;
@@ -166,7 +167,7 @@ fn describe_exception(store: &mut Store<WasiCtx>, instance: Instance, stop: &Sto
     Some(format!("{name}({})", arguments.collect::<Vec<_>>().join(", ")))
 }
 
-/// Returns true if there is a function to run.
+/// Returns true if the module exports the function to call.
 fn has_entry(module: &Module, entry: &Entry) -> bool {
     let name = match entry {
         Entry::Start => "_start",
@@ -179,7 +180,7 @@ fn exports_func(module: &Module, name: &str) -> bool {
     matches!(module.get_export(name), Some(ExternType::Func(_)))
 }
 
-/// Says why there is nothing to run, and what could be.
+/// Prints why there is no function to call, and the exports that could be called.
 fn explain_entry(module: &Module, plan: &RunPlan, err: &mut dyn Write) {
     let file = printable_word(&plan.module);
     let help = || missing::exports_help(module, &file);
@@ -202,7 +203,7 @@ fn explain_entry(module: &Module, plan: &RunPlan, err: &mut dyn Write) {
     report::error_with_details(err, &sentence, &details);
 }
 
-/// Tells that options went to the program, and how to have them or to have peace.
+/// Returns the note about options that go to the program because of their position.
 fn late_note(late: &[String]) -> String {
     let names: Vec<String> = late.iter().map(|name| format!("`{name}`")).collect();
     let (go, it) = if late.len() == 1 { ("goes", "it") } else { ("go", "them") };
@@ -220,7 +221,7 @@ fn takes_nothing(module: &Module, entry: &Entry) -> bool {
     module.registry().func_type(id).is_some_and(|ty| ty.params().is_empty())
 }
 
-/// Returns true if a module that was linked imports a call that tells program arguments: only what is imported is defined.
+/// Returns true if a linked module imports a WASI call for program arguments. The linker defines only calls that are imported.
 fn arguments_are_read(store: &mut Store<WasiCtx>, linker: &Linker<WasiCtx>) -> bool {
     let mut is_defined = |module: &str| linker.get(&mut *store, module, "args_sizes_get").is_some();
     is_defined("wasi_snapshot_preview1") || is_defined("wasi_unstable")
@@ -258,8 +259,8 @@ fn call_entry(
     Ok(End::Returned)
 }
 
-/// Says why a library was stopped before the program started; returns the exit status. Unlike a program's, its exit is told:
-/// the program did not run.
+/// Prints why a library was stopped before the program started. Returns the exit code. Unlike a program's exit, a library's is
+/// reported, as the program did not run.
 fn library_stopped(stop: Stop, library: &PreloadSpec, err: &mut dyn Write) -> u8 {
     let (name, file) = (printable_word(&library.name), printable_word(&library.file));
     let subject = format!("the preloaded module `{name}` (`{file}`)");
@@ -270,7 +271,7 @@ fn library_stopped(stop: Stop, library: &PreloadSpec, err: &mut dyn Write) -> u8
     stopped(stop, "", &subject, err)
 }
 
-/// Says why `subject` was stopped, by which exception if it was one; returns the exit status.
+/// Prints why `subject` was stopped; `exception` describes the exception if there is one. Returns the exit code.
 fn stopped(stop: Stop, exception: &str, subject: &str, err: &mut dyn Write) -> u8 {
     let frames = stop.backtrace().map_or(0, |backtrace| backtrace.total);
     let backtrace = stop.backtrace().map(report::backtrace).unwrap_or_default();

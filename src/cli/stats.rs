@@ -1,11 +1,11 @@
-//! `--stats`: after a run, on standard error, how it ended and what it took: time by phase, tiers, memory, fuel.
+//! `--stats`: statistics of a run on standard error, with its end, time by phase, tiers, memory and fuel.
 //!
-//! In: marks that [`run`](mod@super::run) sets as it goes. Out: a table for people, or one line of JSON for tools. Made only if
-//! asked for, and asked only at the end: the guest runs as it would without. The thread of `--timeout` may be the one that
-//! asks, so what it needs is shared; what only the guest's thread may look at is missing then.
+//! In: marks that [`run`](mod@super::run) sets. Out: a table for people, or one line of JSON for tools. The statistics exist only if the
+//! option asks for them, and are read only at the end, so that the guest runs as without them. The thread of `--timeout` may read
+//! them, so they are shared; facts that only the guest's thread may read are then missing.
 //!
-//! Compiling has a time of its own because it is done meanwhile, on other threads; with `--mode jit` the guest waits for it.
-//! Translating for the interpreter and host calls are not told apart from interpreting: each is too short to be timed.
+//! Compilation has a time of its own because compiler threads work while the guest runs; with `--mode jit` the guest waits for them.
+//! Translation for the interpreter and host calls count as running: each is too short to be timed.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ use wasmr_core::count::{Count, grouped};
 use super::json::Json;
 use super::usage::Usage;
 
-/// How the statistics look.
+/// Format of the statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// A table.
@@ -27,18 +27,18 @@ pub enum Format {
     Json,
 }
 
-/// What a run is busy with.
+/// Phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Reading, decoding and validating modules.
     Load,
     /// Linking and instantiating, start functions included.
     Instantiate,
-    /// The guest.
+    /// Running the guest.
     Run,
 }
 
-/// How a run ended: a kind and what there is to say about it.
+/// The end of a run: a kind, and details if there are any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     kind: &'static str,
@@ -46,17 +46,17 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The function that was called returned.
+    /// The end by return from the called function.
     pub fn returned() -> Ended {
         Ended { kind: "returned", detail: None }
     }
 
-    /// It took longer than it was allowed to.
+    /// The end by `--timeout`.
     pub fn timeout(limit: Duration) -> Ended {
         Ended { kind: "timeout", detail: Some(format!("{limit:?}")) }
     }
 
-    /// The guest was stopped.
+    /// The end by a stop.
     pub fn stopped(stop: &Stop) -> Ended {
         let (kind, detail) = match stop.kind() {
             StopKind::Exit(code) => ("exit", Some(code.to_string())),
@@ -76,17 +76,17 @@ pub struct Stats {
     seen: Mutex<Seen>,
 }
 
-/// The statistics of the run, if they were asked for.
+/// The statistics of the run, if `--stats` is given.
 pub type MaybeStats = Option<Arc<Stats>>;
 
-/// Says that a phase begins.
+/// Begins a phase.
 pub fn enter(stats: &MaybeStats, phase: Phase) {
     if let Some(stats) = stats {
         stats.enter(phase);
     }
 }
 
-/// What was seen so far.
+/// The marks so far.
 struct Seen {
     phase: Phase,
     since: Instant,
@@ -97,11 +97,11 @@ struct Seen {
     fuel: Option<Fuel>,
 }
 
-/// The linear memories at the end.
+/// The linear memories at the end of the run.
 #[derive(Clone, Copy)]
 struct Memory {
     bytes: u64,
-    /// Whether those that the program exports need no checks; `None` if it exports none.
+    /// True if all memories that the program exports are guard-paged. `None` if it exports none.
     guarded: Option<bool>,
 }
 
@@ -112,7 +112,7 @@ struct Fuel {
 }
 
 impl Stats {
-    /// Begins with the first phase; time is counted from `began`.
+    /// Begins with the first phase, at the time `began`.
     pub fn new(format: Format, program: &str, began: Instant) -> Stats {
         let seen = Seen {
             phase: Phase::Load,
@@ -130,22 +130,22 @@ impl Stats {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next phase begins.
+    /// Begins a phase.
     pub fn enter(&self, phase: Phase) {
         self.seen().enter(phase);
     }
 
-    /// The run uses this engine.
+    /// Notes the engine of the run.
     pub fn engine(&self, engine: &Engine) {
         self.seen().engine = Some(engine.clone());
     }
 
-    /// The run uses this module.
+    /// Notes a module of the run.
     pub fn module(&self, module: &Module) {
         self.seen().modules.push(module.clone());
     }
 
-    /// The store as the guest left it; `given` is the fuel it had.
+    /// Notes the store after the guest ended. `given` is the fuel at the start.
     pub fn store<T>(&self, store: &Store<T>, instance: Instance, given: Option<u64>) {
         let mut seen = self.seen();
         let memories = instance.exports(store).filter_map(|(_, item)| match item {
@@ -157,7 +157,7 @@ impl Stats {
         seen.fuel = given.zip(store.fuel().ok()).map(|(given, left)| Fuel { given, left });
     }
 
-    /// What is printed.
+    /// Returns the text to print.
     pub fn render(&self, ended: &Ended) -> String {
         let now = Instant::now();
         let mut seen = self.seen();
@@ -195,7 +195,7 @@ impl Seen {
     }
 }
 
-/// Everything that is shown.
+/// All facts that the output contains.
 struct Summary<'a> {
     program: &'a str,
     ended: &'a Ended,
@@ -210,7 +210,7 @@ struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// Why nothing, or nothing more, was compiled; `None` if there is nothing to explain.
+    /// Returns the reason why nothing, or nothing more, was compiled. Returns `None` if the engine compiled what was hot.
     fn why_interpreted(&self) -> Option<String> {
         let TierReport { unavailable, functions, loops, refused, .. } = &self.tiers;
         match (unavailable, self.mode) {
@@ -279,7 +279,7 @@ impl Summary<'_> {
         let TierReport { functions, loops, refused, code_bytes, compile_time, threads, .. } = &self.tiers;
         let micros = |time: Duration| Json::Number(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
         let [load, instantiate, run] = self.spent;
-        // Scalars only: so it stands on one line.
+        // Scalars only, so that the object is written on one line.
         Json::Object(vec![
             ("program", self.program.into()),
             ("ended", self.ended.kind.into()),
@@ -308,7 +308,7 @@ impl Summary<'_> {
     }
 }
 
-/// A number of bytes as people read it.
+/// Returns a number of bytes rounded to one decimal of a unit.
 fn size(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64;

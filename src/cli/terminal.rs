@@ -1,15 +1,15 @@
 //! `--raw-tty`: the terminal on standard input in raw mode while the guest runs.
 //!
-//! In: [`RawKeys`]. [`prepare`] looks at the terminal, [`enter`] makes it raw, and from then on whatever ends the process calls
-//! [`leave`] (at exit, and in the handlers of [`signals`](super::signals)), whatever stops and continues it [`pause`] and [`resume`].
+//! In: [`RawKeys`]. [`prepare`] reads the modes of the terminal and [`enter`] sets raw mode. From then on, every end of the process calls
+//! [`leave`] (at exit, and in the handlers of [`signals`](super::signals)). A stop calls [`pause`] and a continuation [`resume`].
 //!
-//! Raw is what `cfmakeraw` of termios(3) makes of the modes found, except that output is still processed, so that a line feed of the
-//! guest or of a message of wasmr's begins a line.
+//! Raw mode is the result of `cfmakeraw` (termios(3)) on the original modes, except that the terminal still processes output: a line
+//! feed of the guest or of a message of wasmr starts a new line.
 //!
 //! # Invariants
-//! - Modes change only while [`exclusively`] holds the lock, with all signals blocked: a SIGCONT that comes with SIGTERM, on
-//!   another thread, cannot make the terminal raw after it was left.
-//! - A process in the background changes nothing: the terminal is somebody else's then.
+//! - Modes change only while [`change`] holds the lock, with all signals blocked. A SIGCONT that comes together with a SIGTERM on
+//!   another thread cannot make the terminal raw after [`leave`].
+//! - A process in the background changes nothing, because another process uses the terminal.
 
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
@@ -21,7 +21,7 @@ use super::flags::RawKeys;
 use super::mask;
 
 struct Terminal {
-    /// The guest may close its standard input.
+    /// A duplicate, as the guest may close its standard input.
     fd: OwnedFd,
     found: Termios,
     raw: Termios,
@@ -29,12 +29,12 @@ struct Terminal {
 
 static TERMINAL: OnceLock<Terminal> = OnceLock::new();
 
-/// The terminal is to be raw while this process is in the foreground.
+/// True while the terminal should be raw whenever this process is in the foreground.
 static IS_WANTED: AtomicBool = AtomicBool::new(false);
 
-/// Notes the terminal on standard input and arranges for its modes to be restored, before the engine takes signals of its own.
-/// Returns true if whatever ends or stops the process must now restore it ([`watch_terminal`](super::signals::watch_terminal)).
-/// Without a terminal there nothing is noted, and nothing will be raw: pipes and files neither echo nor wait for a line.
+/// Records the terminal on standard input and its modes, before the engine installs its signal handlers. Returns true if signals must
+/// now restore the terminal ([`watch_terminal`](super::signals::watch_terminal)). If standard input is no terminal, nothing is recorded
+/// and nothing becomes raw: pipes and files neither echo nor wait for a line.
 pub fn prepare(keys: RawKeys) -> std::io::Result<bool> {
     let stdin = rustix::stdio::stdin();
     let Ok(found) = tcgetattr(stdin) else { return Ok(false) };
@@ -48,9 +48,9 @@ pub fn prepare(keys: RawKeys) -> std::io::Result<bool> {
     Ok(TERMINAL.set(Terminal { fd, found, raw }).is_ok())
 }
 
-/// Makes the terminal raw. In the background this process is stopped until it is brought to the foreground, as the system stops
-/// one there that sets modes ([tcsetattr](https://pubs.opengroup.org/onlinepubs/9799919799/functions/tcsetattr.html)): a job that runs on
-/// would not be told when it comes to the foreground.
+/// Sets raw mode. In the background, this process stops itself until it is brought to the foreground, as the system stops a background
+/// process that sets modes ([tcsetattr](https://pubs.opengroup.org/onlinepubs/9799919799/functions/tcsetattr.html)). A job that continued
+/// to run would get no notice when it comes to the foreground.
 pub fn enter() {
     change(|terminal| {
         IS_WANTED.store(true, Ordering::Relaxed);
@@ -77,7 +77,7 @@ pub fn pause() {
     });
 }
 
-/// Makes the terminal raw again after a pause. Async-signal-safe.
+/// Sets raw mode again after a pause. Async-signal-safe.
 pub fn resume() {
     change(|terminal| {
         if IS_WANTED.load(Ordering::Relaxed) {
@@ -89,21 +89,21 @@ pub fn resume() {
 /// Number of times that the process was continued.
 static CONTINUED: AtomicU32 = AtomicU32::new(0);
 
-/// Stops the job until a shell continues it. Returns false if it was not stopped: no shell controls it, or SIGTTOU is ignored.
+/// Stops the job until a shell continues it. Returns false if it did not stop: no shell controls it, or SIGTTOU is ignored.
 fn stop_job() -> bool {
     let before = CONTINUED.load(Ordering::SeqCst);
     let is_sent = rustix::process::kill_current_process_group(rustix::process::Signal::TTOU).is_ok();
     is_sent && CONTINUED.load(Ordering::SeqCst) != before
 }
 
-/// Makes the terminal raw again when the process was continued. Async-signal-safe.
+/// Sets raw mode again after the process was continued. Async-signal-safe.
 pub fn continued() {
     CONTINUED.fetch_add(1, Ordering::SeqCst);
     resume();
 }
 
 impl Terminal {
-    /// Returns true if other processes have the terminal. One that is not the controlling terminal has no foreground.
+    /// Returns true if another process group is in the foreground. A terminal that is not the controlling one has no foreground.
     fn is_in_background(&self) -> bool {
         tcgetpgrp(&self.fd).is_ok_and(|group| group != rustix::process::getpgrp())
     }
@@ -113,17 +113,17 @@ impl Terminal {
         if self.is_in_background() {
             return;
         }
-        // Now, as to wait for output to drain could take for ever. A terminal that hung up needs no modes.
+        // The change is immediate, because waiting for output to drain could take forever. A terminal that hung up needs no modes.
         let _ = tcsetattr(&self.fd, OptionalActions::Now, modes);
     }
 }
 
-/// Runs `work` with the terminal, one thread at a time and without signals; not at all if there is no terminal.
+/// Runs `work` with the terminal, one thread at a time and with all signals blocked. Does nothing if there is no terminal.
 fn change(work: impl FnOnce(&Terminal)) {
     static IS_LOCKED: AtomicBool = AtomicBool::new(false);
     let Some(terminal) = TERMINAL.get() else { return };
     let mask = mask::block_all();
-    // The holder makes a few system calls that do not wait, and no signal interrupts it.
+    // The holder of the lock makes a few system calls that do not block, and no signal interrupts it.
     while IS_LOCKED.swap(true, Ordering::Acquire) {
         std::hint::spin_loop();
     }

@@ -1,7 +1,7 @@
-//! `--timeout`: a thread that ends the process when the time is up.
+//! `--timeout`: a thread that ends the process after the limit.
 //!
-//! It ends everything alike: loops, sleeping or blocked host calls, start-up work on a giant module. The guest's output is
-//! not buffered, so nothing that it wrote is lost. The thread exists only if the option was given.
+//! The thread ends all work alike: loops, sleeping or blocked host calls, validation of a giant module. The guest's output is not
+//! buffered, so none of it is lost. The thread exists only if the option is given.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::cli::report::printable_word;
 use crate::cli::stats::{Ended, Stats};
 use crate::cli::{exit, report};
 
-/// Starts the watchdog; the time is counted from `start`. The statistics, if there are any, are told when it is up.
+/// Starts the thread. The time counts from `start`. The thread prints the statistics, if there are any, before it ends the process.
 pub fn start(limit: Duration, start: Instant, module: String, stats: Option<Arc<Stats>>) -> std::io::Result<()> {
     std::thread::Builder::new().name("timeout".to_string()).spawn(move || {
         loop {

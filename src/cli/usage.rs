@@ -1,23 +1,23 @@
-//! What the process took of the machine so far: processor time and memory. Unsafe: asks the system by a C structure.
+//! Processor time and memory that the process has used. Unsafe: calls `getrusage`.
 
 use std::time::Duration;
 
-/// What the process took.
+/// Resource usage of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Processor time of all threads, the system's on their behalf included.
+    /// Processor time of all threads, in user and kernel mode.
     pub cpu: Duration,
-    /// The most memory that was resident at once.
+    /// Peak of the resident memory, in bytes.
     pub peak_bytes: u64,
 }
 
 impl Usage {
-    /// Until now; `None` where the system does not say.
+    /// Returns the usage until now, or `None` if the system does not report it.
     #[cfg(unix)]
     pub fn now() -> Option<Usage> {
         // SAFETY: the structure is plain data for which zero is a valid value.
         let mut used: libc::rusage = unsafe { std::mem::zeroed() };
-        // SAFETY: the call only writes to the structure it is given.
+        // SAFETY: the structure outlives the call, which only writes to it.
         if unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut used) } != 0 {
             return None;
         }
@@ -25,14 +25,14 @@ impl Usage {
         Some(Usage { cpu: duration(used.ru_utime) + duration(used.ru_stime), peak_bytes })
     }
 
-    /// Other systems are not asked.
+    /// Returns `None`: wasmr does not ask other systems.
     #[cfg(not(unix))]
     pub fn now() -> Option<Usage> {
         None
     }
 }
 
-/// What `ru_maxrss` counts.
+/// Unit of `ru_maxrss` in bytes.
 #[cfg(unix)]
 const PEAK_UNIT: u64 = if cfg!(target_os = "macos") { 1 } else { 1024 };
 
@@ -42,7 +42,7 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or_default())
 }
 
-/// The peak without that of the program that started this one, which Linux counts in `ru_maxrss`.
+/// Returns the peak of this program alone. On Linux, `ru_maxrss` includes the peak of the program that started it by `exec`.
 #[cfg(unix)]
 fn peak_of_this_program() -> Option<u64> {
     peak_in(&std::fs::read_to_string("/proc/self/status").ok()?)

@@ -1,4 +1,4 @@
-//! `wasmr validate FILE…`: says nothing about a module that is valid, and what is wrong with every other.
+//! `wasmr validate FILE…`: prints the first error of each invalid module, and nothing for a valid one.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::flags::ValidateFlags;
 use super::wasm_options::WasmOptions;
 use super::{exit, load, option_keys, report};
 
-/// Checks the files.
+/// Validates the files.
 pub fn run(flags: ValidateFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
     let options: WasmOptions = option_keys::parse(&flags.wasm)?;
     if flags.files.is_empty() {

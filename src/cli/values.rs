@@ -1,28 +1,28 @@
-//! The values that options take, from the words a user types: sizes, durations, directories, variables, preloads.
+//! Parsers of the values of options: sizes, durations, directories, variables, preloads.
 //!
-//! Pure: nothing here looks at files or at the environment. Each parser returns a message that reads on after
-//! "invalid value 'X' for '--option': ".
+//! Pure: the parsers read neither files nor the environment. Each error is a text to follow "invalid value 'X' for '--option': ".
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// `--dir HOST[::GUEST][::ro]`.
+/// Value of `--dir`, `HOST[::GUEST][::ro]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirSpec {
     /// The directory to grant, as typed.
     pub host: PathBuf,
-    /// What the guest calls it.
+    /// The directory's path for the guest.
     pub guest: String,
-    /// Whether every change is refused.
+    /// True if the guest may not change anything in the directory.
     pub read_only: bool,
 }
 
 impl DirSpec {
     /// Splits at `::`, so that `C:\x::/x` works. A last part `ro` is the marker, never a guest path.
     ///
-    /// Refuses a guest path that ends in a marker of another spelling, as in `app::/app:ro`: the directory would be granted
+    /// # Errors
+    /// A guest path that ends in a marker of another spelling, as in `app::/app:ro`, is an error, because the directory would be granted
     /// for writing.
     pub fn parse(typed: OsString) -> Result<DirSpec, String> {
         let parts = split_at_double_colon(&typed)?;
@@ -60,7 +60,7 @@ impl DirSpec {
     }
 }
 
-/// What to write in place of a marker of another spelling; `None` if the word is no marker.
+/// Returns the correction of a marker of another spelling, or `None` if the word is no marker.
 fn marker_hint(word: &str) -> Option<&'static str> {
     match &*word.to_ascii_lowercase() {
         "ro" | "readonly" => Some("for read-only, write `::ro` with two colons and small letters"),
@@ -69,13 +69,13 @@ fn marker_hint(word: &str) -> Option<&'static str> {
     }
 }
 
-/// What is wrong with more than two parts, a `ro` at the end not counted.
+/// Returns the error for more than two parts, without a `ro` at the end.
 fn surplus_hint(parts: &[OsString]) -> &'static str {
-    let behind_host = || parts.iter().skip(1).filter_map(|part| part.to_str());
-    if behind_host().any(|part| part == "ro") {
+    let after_host = || parts.iter().skip(1).filter_map(|part| part.to_str());
+    if after_host().any(|part| part == "ro") {
         return "write `::ro` only once, at the end; expected HOST[::GUEST][::ro]";
     }
-    behind_host().find_map(marker_hint).unwrap_or("expected HOST[::GUEST][::ro]")
+    after_host().find_map(marker_hint).unwrap_or("expected HOST[::GUEST][::ro]")
 }
 
 #[cfg(unix)]
@@ -97,12 +97,12 @@ fn split_at_double_colon(typed: &OsStr) -> Result<Vec<OsString>, String> {
     Ok(typed.split("::").map(OsString::from).collect())
 }
 
-/// `--env K=V` or `--env K`.
+/// Value of `--env`, `K=V` or `K`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvSpec {
     /// The variable's name.
     pub name: String,
-    /// Its value; `None` takes the host's, if there is one.
+    /// The variable's value. `None` passes on the host's variable, if it is set.
     pub value: Option<String>,
 }
 
@@ -122,7 +122,7 @@ impl EnvSpec {
         Ok(EnvSpec { name: name.to_string(), value })
     }
 
-    /// The lines of an `--env-file`: `K=V` or `K` each, verbatim; empty lines and lines that start with `#` mean nothing.
+    /// Parses an `--env-file`: one `K=V` or `K` per line, verbatim. Empty lines and lines that start with `#` are skipped.
     pub fn parse_file(text: &str) -> Result<Vec<EnvSpec>, String> {
         let meaningful = text.lines().enumerate().filter(|(_, line)| {
             let line = line.trim_start();
@@ -134,10 +134,10 @@ impl EnvSpec {
     }
 }
 
-/// `--preload NAME=FILE`.
+/// Value of `--preload`, `NAME=FILE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreloadSpec {
-    /// The module name under which the exports are offered.
+    /// The module name for importers.
     pub name: String,
     /// The module's file.
     pub file: PathBuf,
@@ -154,7 +154,7 @@ impl PreloadSpec {
     }
 }
 
-/// `--listen ADDR:PORT`: an address in numbers, since names are not looked up.
+/// Parses `ADDR:PORT` of `--listen`. The address is numeric, because wasmr looks up no names.
 pub fn parse_listen(typed: &str) -> Result<SocketAddr, String> {
     let expected = || {
         let number = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit());
@@ -172,7 +172,7 @@ pub fn parse_listen(typed: &str) -> Result<SocketAddr, String> {
     typed.parse().map_err(|_| expected())
 }
 
-/// A number of bytes: `65536`, `64KiB`, `64K`, `1.5GiB`, `10MB` (decimal), `1e6`.
+/// Parses a number of bytes: `65536`, `64KiB`, `64K`, `1.5GiB`, `10MB` (decimal), `1e6`.
 pub fn parse_size(typed: &str) -> Result<u64, String> {
     let expected = || unexpected(typed, "a size", "a number of bytes such as 65536, 1e6, 64KiB, 512MiB or 2GiB");
     let (number, unit) = Number::parse(typed).ok_or_else(expected)?;
@@ -189,14 +189,14 @@ pub fn parse_size(typed: &str) -> Result<u64, String> {
         _ => return Err(expected()),
     };
     match number.times(factor) {
-        // A part of a byte is no size, but 0.3 KiB is one.
+        // A fraction of a byte is an error; 0.3 KiB is rounded down.
         Some((_, false)) if factor == 1 => Err(expected()),
         Some((bytes, _)) => Ok(bytes),
         None => Err("the size does not fit in 64 bits".to_string()),
     }
 }
 
-/// How many of something: `1000`, `1_000`, `1e3`.
+/// Parses a count: `1000`, `1_000`, `1e3`.
 pub fn parse_count(typed: &str) -> Result<u64, String> {
     let expected = || unexpected(typed, "a count", "a whole number such as 1000 or 1e6");
     let (number, unit) = Number::parse(typed).ok_or_else(expected)?;
@@ -208,7 +208,7 @@ pub fn parse_count(typed: &str) -> Result<u64, String> {
     }
 }
 
-/// A span of time: `2` (seconds), `100ms`, `1.5s`, `2m`, `1h`. Zero is a time too.
+/// Parses a span of time: `2` (seconds), `100ms`, `1.5s`, `2m`, `1h`. Zero is valid.
 pub fn parse_duration(typed: &str) -> Result<Duration, String> {
     let expected = || unexpected(typed, "a time", "a time such as 1s, 500ms, 1.5s or 2m");
     let (number, unit) = Number::parse(typed).ok_or_else(expected)?;
@@ -223,14 +223,14 @@ pub fn parse_duration(typed: &str) -> Result<Duration, String> {
         _ => return Err(expected()),
     };
     match number.times(nanoseconds_per_unit) {
-        // Less than a nanosecond is still a time: only zero is zero.
+        // A time below a nanosecond is rounded up, because zero would mean no limit.
         Some((0, false)) => Ok(Duration::from_nanos(1)),
         Some((nanoseconds, _)) => Ok(Duration::from_nanos(nanoseconds)),
         None => Err("the time is longer than 500 years".to_string()),
     }
 }
 
-/// The message for a word that is not the number expected. `what` names the kind of number.
+/// Returns the error for a word that is not the expected number. `what` names the kind of number.
 fn unexpected(typed: &str, what: &str, expected: &str) -> String {
     match typed.strip_prefix('-').and_then(Number::parse) {
         Some(_) => format!("{what} cannot be negative; expected {expected}"),
@@ -238,7 +238,7 @@ fn unexpected(typed: &str, what: &str, expected: &str) -> String {
     }
 }
 
-/// A number as options take it, `mantissa × 10^exponent`: `10_000`, `1.5`, `1e6`, `0x40`.
+/// A number in an option, `mantissa × 10^exponent`: `10_000`, `1.5`, `1e6`, `0x40`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Number {
     mantissa: u128,
@@ -246,7 +246,7 @@ struct Number {
 }
 
 impl Number {
-    /// Reads a number; what follows it is its unit.
+    /// Reads the number at the start of a text. Returns it with the rest, which is its unit.
     fn parse(typed: &str) -> Option<(Number, &str)> {
         if let Some(hex) = typed.strip_prefix("0x") {
             let (digits, rest) = digits(hex, 16)?;
@@ -271,7 +271,7 @@ impl Number {
         Some((Number { mantissa: all.parse().ok()?, exponent }, rest))
     }
 
-    /// The number times `factor`, rounded down, and whether that is exact. `None` if it does not fit.
+    /// Returns the number times `factor`, rounded down, and true if that is exact. Returns `None` if it does not fit.
     fn times(self, factor: u64) -> Option<(u64, bool)> {
         if self.mantissa == 0 {
             return Some((0, true));
@@ -281,7 +281,7 @@ impl Number {
             let power = 10_u128.checked_pow(self.exponent.unsigned_abs())?;
             return Some((u64::try_from(product.checked_mul(power)?).ok()?, true));
         }
-        // A power that does not fit is larger than any product.
+        // A power that does not fit in 128 bits is larger than any product.
         match 10_u128.checked_pow(self.exponent.unsigned_abs()) {
             Some(power) => Some((u64::try_from(product / power).ok()?, product % power == 0)),
             None => Some((0, false)),
@@ -289,14 +289,14 @@ impl Number {
     }
 }
 
-/// The digits at the start of a text, `_` between two of them left out, and what follows. `None` if there are none.
+/// Returns the digits at the start of a text, without `_` between two of them, and the rest. Returns `None` if there are none.
 fn digits(text: &str, radix: u32) -> Option<(String, &str)> {
     let end = text.find(|c: char| !c.is_digit(radix) && c != '_').unwrap_or(text.len());
     let (number, rest) = text.split_at(end);
     number.split('_').all(|part| !part.is_empty()).then(|| (number.replace('_', ""), rest))
 }
 
-/// `y`, `n` and their longer spellings.
+/// Parses `y`, `n` and their longer spellings.
 pub fn parse_bool(typed: &str) -> Result<bool, String> {
     match typed {
         "y" | "yes" | "true" => Ok(true),

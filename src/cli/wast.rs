@@ -1,4 +1,4 @@
-//! `wasmr wast FILE…`: runs script tests; one line a file, one line a failed directive.
+//! `wasmr wast FILE…`: runs script tests. Prints one line per file and one per failed directive.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
     }
     load::check_standard_input(flags.files.iter().map(PathBuf::as_path))?;
     let mut config = Config::new();
-    // Scripts state what is invalid under the features of the specification, which is the default set.
+    // Scripts expect the features of the specification, which are the default.
     config.features(Features::default()).mode(flags.mode.unwrap_or_default()).tuning(tuning);
     let engine = Engine::new(&config);
     let mut status = exit::SUCCESS;
@@ -36,7 +36,7 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
         };
         let result = wasmr::wast::run_script(&engine, &text);
         for failure in &result.failures {
-            // What follows a line feed belongs to the failure, and is seen to.
+            // Lines after the first belong to the failure, so they are indented.
             let message = failure.message.replace('\n', "\n  ");
             report::show(out, &format!("{shown}:{}:{}: {message}\n", failure.line, failure.column))?;
         }
@@ -53,12 +53,15 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
     Ok(status)
 }
 
-/// The text of a script.
+/// Reads the text of a script.
 fn script(file: &Path) -> anyhow::Result<String> {
     let bytes = load::other_file(file, "a script")?;
     if bytes.starts_with(b"\0asm") {
-        bail!("it is a binary module, not a script (.wast); `wasmr validate` checks modules, `wasmr run` runs them");
+        bail!(
+            "the file is a binary module, not a script (.wast); `wasmr validate` checks modules, `wasmr run` runs them"
+        );
     }
-    String::from_utf8(bytes)
-        .map_err(|error| anyhow!("it is not a script (.wast): not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|error| {
+        anyhow!("the file is not a script (.wast): not UTF-8 at byte {}", error.utf8_error().valid_up_to())
+    })
 }

@@ -1,4 +1,4 @@
-//! Compares results with what a directive expects, and turns a directive's arguments into values.
+//! Converts a directive's arguments to values, and compares results with the expected ones.
 
 use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Const, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
@@ -8,7 +8,7 @@ use wasmr_core::count::Count;
 
 use crate::{ExternRef, Store, V128, Val};
 
-/// The value of a directive's argument.
+/// Converts a directive's argument to a value.
 pub fn argument(store: &mut Store<()>, arg: &WastArg) -> Result<Val, String> {
     let WastArg::Core(arg) = arg else { return Err("components are not supported".to_string()) };
     Ok(match arg {
@@ -25,7 +25,7 @@ pub fn argument(store: &mut Store<()>, arg: &WastArg) -> Result<Val, String> {
     })
 }
 
-/// The null of a heap type as scripts write it.
+/// Returns the null value of a heap type.
 fn null(heap: &HeapType) -> Result<Val, String> {
     let HeapType::Abstract { ty, .. } = heap else { return Err(format!("a null of type {heap:?} is not supported")) };
     Ok(match ty {
@@ -46,7 +46,10 @@ fn vector(value: &V128Const) -> V128 {
     V128(value.to_le_bytes())
 }
 
-/// Whether the results are what a directive expects; if not, what is different.
+/// Checks that the results are the expected ones.
+///
+/// # Errors
+/// A description of the first difference.
 pub fn results(store: &Store<()>, actual: &[Val], expected: &[WastRet]) -> Result<(), String> {
     if actual.len() != expected.len() {
         return Err(format!("expected {}, got {}", Count(expected.len(), "result"), actual.len()));
@@ -109,7 +112,7 @@ fn v128_matches(expected: &V128Pattern, actual: V128) -> bool {
     }
 }
 
-/// A value in the words of the text format.
+/// Describes a value, with its bits in hexadecimal.
 pub fn describe(value: &Val) -> String {
     match value {
         Val::I32(value) => format!("i32 {value} ({value:#x})"),

@@ -1,10 +1,10 @@
 //! Runs script tests (`.wast`), the format of the official test suite.
 //!
-//! In: an [`Engine`] and a script's text. Out: a [`Report`] that counts every directive as passed or failed and says where
-//! the failed ones stand. No directive is skipped: what wasmr cannot do (threads, components) fails.
+//! In: an [`Engine`] and a script's text. Out: a [`Report`] with the number of directives that passed, and the failures with their
+//! positions. No directive is skipped: directives that wasmr does not support (threads, components) fail.
 //!
-//! - [`script`](self) keeps what directives share: one store, the named and the registered instances;
-//! - `expect` compares results with what a directive expects;
+//! - [`script`](self) keeps the state that directives share: one store, the named and the registered instances.
+//! - `expect` compares results with the expected ones.
 //! - `spectest` is the host module that scripts import from.
 //!
 //! Each script has a store of its own.
@@ -19,33 +19,33 @@ use wast::{Wast, WastDirective};
 
 use crate::Engine;
 
-/// What became of a script.
+/// The result of a script.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// How many directives passed.
+    /// Number of directives that passed.
     pub passed: usize,
-    /// Those that did not, in order.
+    /// Directives that failed, in order.
     pub failures: Vec<Failure>,
 }
 
 /// A directive that failed.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Line, from 1.
+    /// Line, counted from 1.
     pub line: usize,
-    /// Column, from 1.
+    /// Column, counted from 1.
     pub column: usize,
-    /// What was expected and what happened.
+    /// The expected and the actual outcome.
     pub message: String,
 }
 
 impl Report {
-    /// Whether every directive passed.
+    /// Returns true if every directive passed.
     pub fn is_success(&self) -> bool {
         self.failures.is_empty()
     }
 
-    /// Directives in all.
+    /// Returns the number of all directives.
     pub fn total(&self) -> usize {
         self.passed + self.failures.len()
     }
@@ -60,7 +60,7 @@ impl Report {
 pub fn run_script(engine: &Engine, text: &str) -> Report {
     let mut report = Report::default();
     let mut lexer = Lexer::new(text);
-    // The suite tests just these characters.
+    // The suite contains such characters on purpose.
     lexer.allow_confusing_unicode(true);
     let parsed = ParseBuffer::new_with_lexer(lexer);
     let script = parsed
@@ -96,7 +96,7 @@ fn run_directives(engine: &Engine, text: &str, directives: Vec<WastDirective>, r
 mod tests {
     use super::*;
 
-    /// Lines of the directives that fail, and how many pass.
+    /// Returns the lines of directives that fail, and the number of directives that pass.
     fn failing_lines(text: &str) -> (Vec<usize>, usize) {
         let report = run_script(&Engine::default(), text);
         (report.failures.iter().map(|failure| failure.line).collect(), report.passed)

@@ -1,4 +1,4 @@
-//! Executes directives: what they share, and what each kind means.
+//! Executes the directives of a script, which share a store and named instances.
 
 use std::collections::HashMap;
 
@@ -11,24 +11,24 @@ use crate::{
     Val,
 };
 
-/// What the directives of a script share.
+/// State that the directives of a script share.
 pub struct Script {
     engine: Engine,
     store: Store<()>,
     linker: Linker<()>,
-    /// The module that directives without a name mean.
+    /// The instance that directives without a name refer to.
     current: Option<Instance>,
     instances: HashMap<String, Instance>,
-    /// The definition that `module instance` without a name means.
+    /// The definition that `module instance` without a name refers to.
     last_definition: Option<Module>,
     definitions: HashMap<String, Module>,
 }
 
-/// Why there is no module.
+/// Reason why a module is refused.
 enum Refusal {
     /// The text format's parser refused it.
     Text(String),
-    /// It was decoded and refused.
+    /// The decoder or validator refused it.
     Module(ModuleError),
 }
 
@@ -41,22 +41,22 @@ impl From<Refusal> for String {
     }
 }
 
-/// How something that a directive executes ended.
+/// The end of a call or an instantiation.
 enum Outcome {
-    /// With these results.
+    /// Return with these results.
     Values(Vec<Val>),
-    /// Early.
+    /// A trap, an exception, an exit or an error of the host.
     Stopped(Stop),
     /// The module could not be linked.
     Unlinkable(LinkError),
 }
 
 impl Script {
-    /// A script's state before its first directive.
+    /// Returns the state before the first directive.
     pub fn new(engine: &Engine) -> Result<Script, String> {
         let mut store = Store::new(engine, ());
         let mut linker = Linker::new();
-        // Scripts register names again.
+        // Scripts may register a name twice.
         linker.allow_shadowing(true);
         spectest::define(&mut store, &mut linker)?;
         Ok(Script {
@@ -70,12 +70,15 @@ impl Script {
         })
     }
 
-    /// Executes a directive. The error says what does not hold.
+    /// Executes a directive.
+    ///
+    /// # Errors
+    /// The expectation that does not hold, with the actual outcome.
     pub fn run(&mut self, directive: WastDirective) -> Result<(), String> {
         match directive {
             WastDirective::Module(mut module) => {
                 let name = name_of(module.name());
-                // A module that fails leaves nobody for the following directives, rather than its predecessor.
+                // After a module that fails, the following directives have no instance, rather than the previous one.
                 self.current = None;
                 let module = self.module(&mut module)?;
                 self.instantiate_as(name, &module)
@@ -128,7 +131,7 @@ impl Script {
             }
             WastDirective::AssertInvalid { mut module, message, .. }
             | WastDirective::AssertInvalidCustom { mut module, message, .. } => match self.module(&mut module) {
-                // Refused for the stated reason, or only because wasmr lacks something?
+                // A module that wasmr does not support is not invalid, unless the reason is the stated one.
                 Err(Refusal::Module(error))
                     if error.fault() == Fault::Unsupported && !error.message().contains(message) =>
                 {
@@ -137,7 +140,7 @@ impl Script {
                 Err(_) => Ok(()),
                 Ok(_) => Err(format!("expected an invalid module, `{message}`, but it is accepted")),
             },
-            // Bytes without a meaning today may be those of a proposal that is off, and are then refused for that.
+            // Malformed bytes may have a meaning in a proposal that is off. wasmr then refuses them for that reason.
             WastDirective::AssertMalformed { mut module, message, .. }
             | WastDirective::AssertMalformedCustom { mut module, message, .. } => match self.module(&mut module) {
                 Err(_) => Ok(()),
@@ -155,13 +158,13 @@ impl Script {
         }
     }
 
-    /// Encodes, decodes and validates.
+    /// Encodes, decodes and validates a module.
     fn module(&self, module: &mut QuoteWat) -> Result<Module, Refusal> {
         let bytes = module.encode().map_err(|error| Refusal::Text(error.message()))?;
         Module::from_bytes(&self.engine, bytes, "").map_err(Refusal::Module)
     }
 
-    /// Instantiates a module that must be valid.
+    /// Loads and instantiates a module. The outer error is an invalid module.
     fn instantiate(&mut self, module: &mut QuoteWat) -> Result<Result<Instance, Outcome>, String> {
         let module = self.module(module)?;
         self.link(&module)
@@ -234,15 +237,15 @@ fn name_of(id: Option<Id>) -> Option<String> {
     id.map(|id| id.name().to_string())
 }
 
-/// Whether a call ended by the trap that a directive names. Scripts may say more (`undefined element 7`) or less than the
-/// phrase.
+/// Returns true if a call ended by the trap that a directive names. Scripts may name a longer (`undefined element 7`) or a shorter text
+/// than the phrase.
 fn is_trap(stop: &Stop, message: &str) -> bool {
     let Some(code) = stop.trap_code() else { return false };
     let phrase = code.message();
     !message.is_empty() && (message.starts_with(phrase) || phrase.starts_with(message))
 }
 
-/// Whether linking failed for the reason that a directive names.
+/// Checks that linking failed for the reason that a directive names.
 fn link_error_matches(error: &LinkError, message: &str) -> Result<(), String> {
     let phrases = error.failures.iter().map(|failure| match failure.found_text {
         None => "unknown import",

@@ -1,11 +1,12 @@
-//! The host module `spectest`, which scripts import from. Its contents are fixed by the suite.
+//! The host module `spectest`, from which scripts import. Its contents are fixed by the
+//! [reference interpreter](https://github.com/WebAssembly/spec/blob/main/interpreter/README.md).
 
 use crate::{
     Extern, Func, FuncType, Global, GlobalType, Limits, Linker, Memory, MemoryType, RefType, Store, Table, TableType,
     Val, ValType,
 };
 
-/// The printing functions: name and parameters. What they would print is nobody's concern.
+/// Printing functions: name and parameters. They print nothing.
 const PRINTERS: [(&str, &[ValType]); 7] = [
     ("print", &[]),
     ("print_i32", &[ValType::I32]),
@@ -16,7 +17,7 @@ const PRINTERS: [(&str, &[ValType]); 7] = [
     ("print_f64_f64", &[ValType::F64, ValType::F64]),
 ];
 
-/// Offers `spectest` in a linker.
+/// Defines `spectest` in a linker.
 pub fn define(store: &mut Store<()>, linker: &mut Linker<()>) -> Result<(), String> {
     for (name, params) in PRINTERS {
         let ty = FuncType::new(params, []);

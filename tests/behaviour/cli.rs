@@ -244,7 +244,7 @@ fn every_command_reads_standard_input() {
         "-:1:15: cannot parse the script: unknown operator or unexpected token; `get_local` is `local.get` today\n";
     assert!(run(&["wast", "-"], "(module (func get_local 0))").exits(1).stdout.starts_with(old));
     run(&["wast", "--mode", "-jit", "-"], "").exits(2).says("invalid value '-jit' for '--mode <MODE>'");
-    run(&["wast", "-"], "\0asm").exits(1).says("cannot read `-`\n  it is a binary module, not a script");
+    run(&["wast", "-"], "\0asm").exits(1).says("cannot read `-`\n  the file is a binary module, not a script");
     let with_env = |env: &str| Run::bare().words(["run", "--env-file", "-"]).guest("args_env.wasm").stdin(env).end();
     assert!(with_env("A=1\n").exits(0).stdout.contains("env: A=1\n"));
     with_env("=").exits(1).says("cannot use `-` for --env-file\n  line 1: the variable has no name");

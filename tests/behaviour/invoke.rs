@@ -76,7 +76,7 @@ on_every_tier! {
         for word in ["i32x4:1,2,3,-1", "i32x4 1 2 3 -1", "0xffffffff000000030000000200000001", printed.trim_end()] {
             invoke(tier, "v128", &[word]).exits(0).prints(printed).quietly();
         }
-        invoke(tier, "v128", &["i32x4:1,2,3"]).exits(2).prints("").says("i32x4 has 4 lanes, 3 given");
+        invoke(tier, "v128", &["i32x4:1,2,3"]).exits(2).prints("").says("i32x4 has 4 lanes, got 3");
     }
 
     fn references_can_be_null(tier) {

@@ -1,7 +1,6 @@
-//! Which function of a module a word means: an index, or a name from the name section or the exports.
+//! Finds the function of a module that a word names: by index, or by a name in the name section or the exports.
 //!
-//! Names are compared as they are in the module and as people write them; a word that means none or several gets an error that
-//! names those that may have been meant.
+//! A word can match the name in the module or its demangled form. The error for no match or several names the candidates.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -12,10 +11,10 @@ use wasmr_module::Module;
 
 use crate::cli::exit::UsageError;
 
-/// How many functions an error names.
+/// Number of functions that an error lists.
 const SHOWN: usize = 8;
 
-/// The index of the function that is meant; without a word, of the only one that has a body.
+/// Returns the index of the named function, or of the only function with a body if there is no word.
 pub fn find(module: &Module, asked: Option<&str>) -> anyhow::Result<u32> {
     let imported = module.imported_func_count();
     let Some(asked) = asked else {
@@ -55,34 +54,34 @@ pub fn find(module: &Module, asked: Option<&str>) -> anyhow::Result<u32> {
     }
 }
 
-/// What a function is called, safe to print.
+/// Returns the demangled and escaped name of a function.
 pub fn name_of(module: &Module, index: u32) -> Option<String> {
     let is_it = |export: &&Export| export.kind == ExternKind::Func && export.index == index;
     let exported = || module.exports().iter().find(is_it).map(|export| &*export.name);
     module.names().func_name(index).or_else(exported).map(readable)
 }
 
-/// All names, with the functions that have them.
+/// Returns all names of functions, with the function's index.
 fn names(module: &Module) -> Vec<(u32, &str)> {
     let exports = module.exports().iter().filter(|export| export.kind == ExternKind::Func);
     module.names().funcs().chain(exports.map(|export| (export.index, &*export.name))).collect()
 }
 
-/// Exported functions that have a body, in order.
+/// Returns the exported functions with a body, in order.
 fn exported(module: &Module) -> Vec<u32> {
     let exports = module.exports().iter().filter(|export| export.kind == ExternKind::Func);
     let indices: BTreeSet<u32> = exports.map(|export| export.index).collect();
     indices.into_iter().filter(|&index| index >= module.imported_func_count()).collect()
 }
 
-/// All functions that have a body, the largest first.
+/// Returns all functions with a body, largest first.
 fn largest(module: &Module) -> Vec<u32> {
     let mut indices: Vec<u32> = (0..module.defined_func_count()).collect();
     indices.sort_by_key(|&defined| Reverse(module.body(defined).bytes.len()));
     indices.into_iter().map(|defined| defined + module.imported_func_count()).collect()
 }
 
-/// Functions by index and name, the first few.
+/// Lists the first few functions by index and name.
 fn shown(module: &Module, indices: &[u32]) -> String {
     let one = |&index: &u32| match name_of(module, index) {
         Some(name) => format!("{index} (`{name}`)"),
@@ -95,7 +94,7 @@ fn shown(module: &Module, indices: &[u32]) -> String {
     list.join(", ")
 }
 
-/// Functions whose names resemble a word, the most similar first: a few letters differ, or the word is part of it.
+/// Returns the functions whose names resemble a word, most similar first: the name is a few edits away, or contains the word.
 fn near(names: &[(u32, &str)], word: &str) -> Vec<u32> {
     let length = word.chars().count();
     let allowed = (length / 3).max(if length > 2 { 2 } else { 1 });
@@ -115,7 +114,7 @@ fn near(names: &[(u32, &str)], word: &str) -> Vec<u32> {
     found.into_iter().map(|(_, _, index)| index).filter(|&index| seen.insert(index)).collect()
 }
 
-/// How many letters must be put in, taken out or exchanged to make one word the other, if not more than `allowed`.
+/// Returns the Levenshtein distance of two words, or `None` if it exceeds `allowed`.
 fn distance(a: &str, b: &str, allowed: usize) -> Option<usize> {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     if a.len().abs_diff(b.len()) > allowed {
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_meant_is_named() {
+    fn candidates_are_listed() {
         finds("fab", Err("`fab` is the name of several functions: 2 (`fab`), 3 (`fab`)"));
         finds("fbi", Err("there is no function `fbi` in `<module>`; similar names: 1 (`fib`), 2 (`fab`), 3 (`fab`)"));
         finds("fibo", Err("there is no function `fibo` in `<module>`; similar names: 1 (`fib`), 2 (`fab`), 3 (`fab`)"));

@@ -1,23 +1,23 @@
-//! The forms of a function side by side, as one HTML page that needs nothing else: pointing at a line lights up all that came
-//! from the same operators, in every column; a click keeps it and brings it into view.
+//! The forms of a function side by side, as one self-contained HTML page. Pointing at a line highlights the lines from the same
+//! operators in every column. A click keeps the highlight and scrolls the lines into view.
 //!
-//! Everything that comes from the module is escaped. The page names no other resource, and its policy forbids it to load any.
+//! All text from the module is escaped. The page names no other resource, and its content security policy forbids it to load any.
 
 use std::fmt::Write;
 
 use super::view::{Section, View};
 use crate::cli::flags::Form;
 
-/// How it looks.
+/// Style sheet of the page.
 const STYLE: &str = include_str!("page.css");
-/// What it does.
+/// Script of the page.
 const SCRIPT: &str = include_str!("page.js");
 
-/// The page.
+/// Returns the page.
 pub fn page(view: &View) -> String {
     let title = escaped(&view.title);
     let mut out = String::new();
-    // The policy lets the page's own style and script work and nothing else.
+    // The policy allows the page's own style and script, and nothing else.
     out.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     out.push_str(
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; ",
@@ -32,7 +32,7 @@ pub fn page(view: &View) -> String {
     while let Some((section, rest)) = sections.split_first() {
         out.push_str("<section>\n");
         sections = rest;
-        // The two forms of one representation share a column.
+        // The two forms of CLIF share a column.
         match sections.split_first() {
             Some((optimized, rest)) if section.form == Form::Clif && optimized.form == Form::Optimized => {
                 sections = rest;
@@ -65,7 +65,7 @@ pub fn page(view: &View) -> String {
     out
 }
 
-/// The notes and lines of a form.
+/// Writes the notes and lines of a form.
 fn body(out: &mut String, section: &Section) {
     for note in &section.notes {
         let _ = writeln!(out, "<p class=\"note\">{}</p>", escaped(note));
@@ -85,7 +85,7 @@ fn body(out: &mut String, section: &Section) {
     out.push_str("</div>\n");
 }
 
-/// Text in which nothing is markup, neither between tags nor in a quoted attribute.
+/// Escapes a text for use between tags and in quoted attributes.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -137,7 +137,10 @@ mod tests {
         let page = page(&view("x"));
         assert_eq!(page.matches("<section>").count(), 4);
         assert_eq!(page.matches("<div data-o=\"7 9\">").count(), 5);
-        assert!(page.contains("<div class=\"form\" hidden>"), "the form before optimisation waits behind its button");
+        assert!(
+            page.contains("<div class=\"form\" hidden>"),
+            "the form before optimisation is hidden until its button is pressed"
+        );
         assert!(page.contains("<b>0x9</b><code>x</code>"), "the wasm column shows offsets");
     }
 }

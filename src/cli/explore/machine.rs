@@ -1,29 +1,29 @@
-//! Machine code as text.
+//! Disassembles machine code.
 //!
-//! Code has data in it: jump tables behind indirect jumps, constants at the end. What is an instruction follows from where control
-//! can get: from the start, from where a source location begins, from where a jump or a jump table leads. The rest is shown as bytes.
+//! Code contains data: jump tables after indirect jumps, and constants at the end. The disassembler decodes the bytes that control
+//! can reach from the start, from the start of a source location, and from the targets of jumps and jump tables. It shows the other
+//! bytes as data.
 
 /// A line of a disassembly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instruction {
-    /// Where it stands in the code.
+    /// Offset in the code.
     pub offset: u32,
-    /// What stands there.
     pub text: String,
-    /// Whether control never gets there.
+    /// True for bytes that control cannot reach.
     pub is_data: bool,
 }
 
-/// Bytes of data on a line.
+/// Bytes of data per line.
 const DATA_ON_LINE: usize = 8;
 
-/// The lines of some code. Instructions start at all of `starts`.
+/// Returns the lines of a disassembly. Instructions start at all offsets in `starts`.
 #[cfg(feature = "jit")]
 pub fn disassemble(code: &[u8], starts: &[u32]) -> Vec<Instruction> {
     use std::collections::BTreeSet;
 
     let mut starts: BTreeSet<usize> = starts.iter().map(|&start| start as usize).chain([0]).collect();
-    // Each round may find jumps to where nothing was known to start.
+    // Each round may find new targets of jumps.
     loop {
         let known = starts.len();
         let lines = sweep(code, &mut starts);
@@ -33,7 +33,7 @@ pub fn disassemble(code: &[u8], starts: &[u32]) -> Vec<Instruction> {
     }
 }
 
-/// Without the compiling tier there is no code.
+/// Returns the bytes as data. Without the feature `jit` there is no machine code.
 #[cfg(not(feature = "jit"))]
 pub fn disassemble(code: &[u8], _starts: &[u32]) -> Vec<Instruction> {
     let mut lines = Vec::new();
@@ -41,7 +41,7 @@ pub fn disassemble(code: &[u8], _starts: &[u32]) -> Vec<Instruction> {
     lines
 }
 
-/// Goes through the code once; adds where jumps lead.
+/// Decodes the code once, and adds the targets of its jumps to `starts`.
 #[cfg(feature = "jit")]
 fn sweep(code: &[u8], starts: &mut std::collections::BTreeSet<usize>) -> Vec<Instruction> {
     use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, Instruction as Decoded, IntelFormatter, OpKind};
@@ -86,7 +86,7 @@ fn sweep(code: &[u8], starts: &mut std::collections::BTreeSet<usize>) -> Vec<Ins
     lines
 }
 
-/// Whether a jump goes to where an entry of a table leads: `movsxd entry, [table+index*4]`, `add table, entry`, `jmp table`.
+/// Returns true if a jump goes through a table: `movsxd entry, [table+index*4]`, `add table, entry`, `jmp table`.
 #[cfg(feature = "jit")]
 fn is_table_jump(latest: &[iced_x86::Instruction; 2], jump: &iced_x86::Instruction) -> bool {
     use iced_x86::Mnemonic;
@@ -99,7 +99,7 @@ fn is_table_jump(latest: &[iced_x86::Instruction; 2], jump: &iced_x86::Instructi
         && add.op0_register() == jump.op0_register()
 }
 
-/// Adds where the entries of a table lead, which are distances from it. It ends where the first of them leads at the latest.
+/// Adds the targets of a jump table. Its entries are distances from the table. The table ends before the first of its targets.
 #[cfg(feature = "jit")]
 fn jump_table(code: &[u8], table: usize, starts: &mut std::collections::BTreeSet<usize>) {
     let mut end = starts.range(table + 1..).next().copied().unwrap_or(code.len()).min(code.len());
@@ -117,7 +117,7 @@ fn jump_table(code: &[u8], table: usize, starts: &mut std::collections::BTreeSet
     }
 }
 
-/// Bytes as data. Constants, which are at the end, are aligned to their size.
+/// Adds lines of data. Constants, which are at the end of the code, are aligned to their size.
 fn data(code: &[u8], from: usize, to: usize, lines: &mut Vec<Instruction>) {
     let mut at = from;
     while at < to {
@@ -155,11 +155,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_reached_is_data() {
+    fn unreachable_bytes_are_data() {
         // A jump over four bytes, a return, and a constant at the end.
         let code = [0xeb, 0x04, 1, 2, 3, 4, 0xc3, 0xff, 0xff];
         check(&code, &[], &[(0, "jmp 6"), (2, ".byte 01 02 03 04"), (6, "ret"), (7, ".byte ff"), (8, ".byte ff")]);
-        // The same behind an indirect jump, where only a source location tells that code starts again.
+        // After an indirect jump, only a source location shows that code starts again.
         let code = [0xff, 0xe0, 9, 9, 0x90, 0xc3];
         check(&code, &[4], &[(0, "jmp rax"), (2, ".byte 09 09"), (4, "nop"), (5, "ret")]);
         check(&code, &[], &[(0, "jmp rax"), (2, ".byte 09 09 90 c3")]);
@@ -180,7 +180,7 @@ mod tests {
             (19, ".byte 06 06"),
         ];
         check(&code, &[], &expected);
-        // Without the table's jump the same is a call in tail position with constants behind it.
+        // Without the load of a table entry, the jump is a tail call with constants after it.
         check(
             &code[4..],
             &[],
@@ -196,13 +196,13 @@ mod tests {
 
     #[test]
     fn jumps_back_lead_to_code() {
-        // The block at 2 is found when the one behind it jumps there.
+        // The block at 2 is found when the block after it jumps there.
         let code = [0xeb, 0x02, 0x90, 0xc3, 0xeb, 0xfc, 0x06];
         check(&code, &[], &[(0, "jmp 4"), (2, "nop"), (3, "ret"), (4, "jmp 2"), (6, ".byte 06")]);
     }
 
     #[test]
-    fn what_is_no_instruction_is_data() {
+    fn invalid_instructions_are_data() {
         check(&[0x06, 0x90], &[], &[(0, ".byte 06 90")]);
         check(&[], &[], &[]);
     }

@@ -1,8 +1,7 @@
-//! `wasmr explore MODULE --func FUNC`: what becomes of a function, without running any of it.
+//! `wasmr explore MODULE --func FUNC`: shows all forms of a function without running it.
 //!
-//! [`find`](mod@find) tells which function is meant, the engine makes all its forms, [`view`](mod@view) lays them out as
-//! lines that know which operators they came from, with [`machine`] for the last of them; [`text`](mod@text) and [`html`] show
-//! that.
+//! [`find`](mod@find) finds the function, and the engine makes all its forms. [`view`](mod@view) lays them out as lines that know the
+//! operators they came from; [`machine`] disassembles the last form. [`text`](mod@text) and [`html`] print the lines.
 
 mod find;
 mod html;

@@ -1,14 +1,14 @@
-//! The forms of a function one below the other. In front of each line is the operator that it came from, by its offset in
-//! the module, so that one can follow it from form to form.
+//! The forms of a function one below the other. Each line starts with the offset in the module of the operator that it came from, so
+//! that a reader can follow an operator from form to form.
 
 use std::fmt::Write;
 
 use super::view::{Line, View};
 
-/// The widest text before remarks; what is longer pushes its own remark only.
+/// Maximum width of the text before remarks. A longer text moves only its own remark.
 const MAX_WIDTH: usize = 56;
 
-/// A function as lines.
+/// Returns the lines of a function.
 pub fn text(view: &View) -> String {
     let mut out = String::new();
     line(&mut out, &view.title);
@@ -37,7 +37,7 @@ pub fn text(view: &View) -> String {
     out
 }
 
-/// What is said behind a line: what it is, and which further operators it came from.
+/// Returns the remark after a line, with the further operators that the line came from.
 fn remark(line: &Line) -> String {
     let mut out = line.remark.clone();
     if let [others @ .., _] = &line.origins[..]
@@ -55,7 +55,7 @@ fn remark(line: &Line) -> String {
     out
 }
 
-/// One line, without blanks at its end.
+/// Adds a line, without blanks at its end.
 fn line(out: &mut String, text: &str) {
     out.push_str(text.trim_end());
     out.push('\n');

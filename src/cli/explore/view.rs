@@ -1,7 +1,6 @@
-//! A function's forms as lines of text, each with the operators that it came from: what is common to all ways to show them.
+//! The forms of a function as lines of text, each with the operators that it came from. Text and HTML output start from here.
 //!
-//! In: what the engine found out. Out: a [`View`]. Names are readable and harmless to a terminal here, but not yet escaped for
-//! anything else.
+//! In: the engine's [`Explored`]. Out: a [`View`]. Names are demangled and escaped for a terminal, but not for HTML.
 
 use wasmr::func_type_text;
 use wasmr::symbol::printable;
@@ -13,41 +12,38 @@ use super::find::name_of;
 use super::machine;
 use crate::cli::flags::Form;
 
-/// A function to be shown.
+/// A function to show.
 pub struct View {
-    /// Which one it is.
+    /// Index and name of the function.
     pub title: String,
-    /// What can be said of all of it.
+    /// Facts about the whole function: size, type, locals.
     pub facts: Vec<String>,
-    /// Its forms, in the order in which they are made.
+    /// The forms, in the order in which the engine makes them.
     pub sections: Vec<Section>,
 }
 
-/// One form of it.
+/// One form of a function.
 pub struct Section {
-    /// Which.
     pub form: Form,
-    /// What is to be known to read it, or why there is nothing.
+    /// Remarks about the form, or the reason why it does not exist.
     pub notes: Vec<String>,
-    /// Its lines.
     pub lines: Vec<Line>,
 }
 
-/// A line.
+/// A line of a form.
 #[derive(Default)]
 pub struct Line {
-    /// Offsets in the module of the function's operators that it came from, the principal one last. Of what was inlined, that of
-    /// the call.
+    /// Offsets in the module of the operators that the line came from, the principal one last. For inlined code, the offset of the
+    /// call.
     pub origins: Vec<usize>,
-    /// By what others refer to it.
+    /// Label by which other lines refer to this one.
     pub label: String,
-    /// What stands there.
     pub text: String,
-    /// What is added for the reader.
+    /// Remark after the text.
     pub remark: String,
 }
 
-/// Lays out the forms that are asked for, all if none is.
+/// Lays out the forms in `forms`, or all if it is empty.
 pub fn view(module: &Module, explored: &Explored, forms: &[Form]) -> View {
     let name = |index| name_of(module, index);
     let index = explored.func_index;
@@ -111,7 +107,7 @@ fn compiled(explored: &Explored, form: Form, name: &dyn Fn(u32) -> Option<String
         }
     };
     let located = |places: &[Place]| -> (Vec<usize>, String) {
-        // The outermost is the function's own, unless a text format without a table says otherwise.
+        // The outermost place is usually one of the function's own operators. A place in another function is no origin.
         let own = places.last().filter(|place| place.func_index == explored.func_index);
         let remark = match places {
             [inner, _, ..] => {
@@ -127,7 +123,7 @@ fn compiled(explored: &Explored, form: Form, name: &dyn Fn(u32) -> Option<String
             let (origins, remark) = located(&line.places);
             Line { origins, label: String::new(), text: line.text.clone(), remark }
         };
-        // Blocks are told apart without empty lines between them.
+        // The labels of blocks separate them, so empty lines are left out.
         lines.iter().filter(|line| !line.text.is_empty()).map(line).collect()
     };
     let (notes, lines) = match form {

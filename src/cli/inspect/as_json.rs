@@ -1,9 +1,9 @@
-//! Facts for tools. The keys are stable: new ones may come, none changes its meaning.
+//! Facts as JSON for tools. Keys are stable: new ones may be added, none changes its meaning.
 
 use super::facts::{Detail, Facts, Object, Port, Segments};
 use crate::cli::json::Json;
 
-/// The facts as one object.
+/// Returns the facts as one object.
 pub fn json(facts: &Facts<'_>) -> Json {
     let Facts { functions, .. } = facts;
     let features = facts.features.iter().map(|feature| {

@@ -1,22 +1,22 @@
-//! What can be said of a module, as plain data.
+//! The facts about a module, as plain data.
 //!
-//! In: an [`Inspection`], a valid module. Out: [`Facts`]. Everything is as the module has it: names are not demangled or escaped, lists
-//! are complete and in the module's order.
+//! In: an [`Inspection`], a valid module. Out: [`Facts`]. Names are neither demangled nor escaped. Lists are complete and in the
+//! module's order.
 
 use std::cmp::Reverse;
 
 use wasmr::{ExternKind, ExternType, Feature, Inspection, extern_type_text, type_text, val_type_text};
 
-/// How many of the largest functions are named.
+/// Number of the largest functions that are listed.
 const LARGEST: usize = 10;
 
-/// What is in a module.
+/// Contents of a module.
 pub struct Facts<'a> {
     pub file: String,
     pub name: Option<&'a str>,
     pub bytes: usize,
     pub features: Vec<Feature>,
-    /// The reason why wasmr does not run it, if it does not.
+    /// The reason why wasmr refuses to run the module, if it does.
     pub refusal: Option<String>,
     pub types: Vec<String>,
     pub imports: Vec<Port<'a>>,
@@ -38,7 +38,7 @@ pub struct Port<'a> {
     pub module: Option<&'a str>,
     pub name: &'a str,
     pub kind: &'static str,
-    /// In the index space of its kind.
+    /// Index in the index space of the kind.
     pub index: u32,
     pub ty: String,
 }
@@ -50,9 +50,9 @@ pub struct Object {
     pub detail: Detail,
 }
 
-/// What tools want to know of an object without parsing its type.
+/// Parts of an object's type, so that tools need not parse the type's text.
 pub enum Detail {
-    /// Pages or elements.
+    /// A memory, with limits in pages, or a table, with limits in elements.
     Sized {
         min: u64,
         max: Option<u64>,
@@ -81,7 +81,7 @@ pub struct Functions<'a> {
 pub struct FuncFacts<'a> {
     pub index: u32,
     pub name: Option<&'a str>,
-    /// Of its body, locals included.
+    /// Size of the body in bytes, locals included.
     pub bytes: usize,
 }
 
@@ -95,7 +95,7 @@ pub struct Segments {
 /// One section.
 pub struct SectionFacts<'a> {
     pub kind: &'static str,
-    /// Of a custom section.
+    /// Name of a custom section.
     pub name: Option<&'a str>,
     pub offset: usize,
     pub bytes: usize,
@@ -110,7 +110,7 @@ pub struct Producer<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// Reads them off a module; messages call its file `file`.
+    /// Collects the facts of a module. `file` is its path as typed.
     pub fn of(decls: &'a Inspection, file: &str) -> Facts<'a> {
         let registry = decls.registry();
         let text = |ty: &ExternType| extern_type_text(registry, ty);
@@ -213,7 +213,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The largest functions, the largest first.
+/// Returns the largest functions, largest first.
 fn largest(decls: &Inspection) -> Vec<FuncFacts<'_>> {
     let mut order: Vec<(usize, u32)> =
         (0..decls.defined_func_count()).map(|defined| (decls.body(defined).bytes.len(), defined)).collect();
@@ -231,7 +231,7 @@ fn largest(decls: &Inspection) -> Vec<FuncFacts<'_>> {
     facts.collect()
 }
 
-/// What a kind of import or export is called, and a number for it.
+/// Returns the name of a kind of import or export, and a number for it.
 fn kind_of(ty: &ExternType) -> (&'static str, usize) {
     match ty {
         ExternType::Func(_) => ("func", 0),

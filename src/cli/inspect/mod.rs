@@ -1,8 +1,8 @@
-//! `wasmr inspect FILE`: what is in a module, without running any of it.
+//! `wasmr inspect FILE`: shows the contents of a module without running it.
 //!
-//! [`facts`] reads them off a validated module, [`text`](mod@text) shows them to people, [`as_json`] to tools. The module is
-//! validated with whatever features it needs, so that one that wasmr would only run with `-W`, or cannot run yet, can be
-//! inspected too. The features that it needs are among the facts.
+//! [`facts`] collects facts about a valid module, [`text`](mod@text) prints them for people, [`as_json`] for tools. Validation accepts
+//! all features, so that modules can be inspected that wasmr does not run, or only with `-W`. The required features are among the
+//! facts.
 
 mod as_json;
 mod facts;

@@ -1,4 +1,4 @@
-//! Facts for people: what most want to know first, long lists cut, names readable and harmless to a terminal.
+//! Facts as text for people: the most important facts first, long lists cut, names demangled and escaped.
 
 use std::fmt::Write;
 
@@ -7,13 +7,13 @@ use wasmr_core::count::grouped;
 
 use super::facts::{Facts, Object, Port, Segments};
 
-/// How many types and globals are shown; big modules have thousands.
+/// Number of types and of objects of a kind that are listed. Large modules have thousands.
 const SHOWN: usize = 20;
 
-/// The widest first column of a list; what is longer pushes its own line only.
+/// Maximum width of a list's first column. A longer entry moves only its own line.
 const MAX_WIDTH: usize = 48;
 
-/// The facts as lines.
+/// Returns the facts as lines.
 pub fn text(facts: &Facts<'_>) -> String {
     let mut out = String::new();
     let name = facts.name.map(|name| format!(" `{}`", printable(name))).unwrap_or_default();
@@ -60,7 +60,7 @@ pub fn text(facts: &Facts<'_>) -> String {
     out
 }
 
-/// One line, without blanks at its end.
+/// Adds a line, without blanks at its end.
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a string does not fail.
     let _ = write!(out, "{text}");
@@ -102,7 +102,7 @@ fn heading(out: &mut String, what: &str, how_many: usize) {
     }
 }
 
-/// Says how many of a list were left out.
+/// Adds the number of list entries that are not shown.
 fn rest(out: &mut String, all: usize) {
     if all > SHOWN {
         line(out, format_args!("  … {} more; --json lists all", grouped(all - SHOWN)));
@@ -131,7 +131,7 @@ fn objects(out: &mut String, what: &str, objects: &[Object]) {
     rest(out, objects.len());
 }
 
-/// A number with its noun: `1 item`, `2 items`.
+/// Returns a number with its noun: `1 item`, `2 items`.
 fn count(number: usize, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
