@@ -1,21 +1,22 @@
-//! The calling convention of compiled functions: signatures in Cranelift's terms.
+//! The calling convention of compiled functions, as Cranelift signatures.
 //!
-//! A function takes its context, then its parameters. Results are in registers as long as they fit; else the caller passes, as
-//! the last argument, the address of an array of 16-byte cells for them. Convention `Tail`, the only one with tail calls.
+//! A function takes its context and then its WebAssembly parameters. Results are in registers if they fit. Otherwise the caller
+//! passes, as the last argument, the address of an array with 16 bytes for each result. The convention is Cranelift's `Tail`,
+//! the only one with tail calls.
 //!
-//! An entry at a loop takes the context and the interpreter's frame, and has the function's results.
+//! OSR code takes the context and a pointer to the interpreter's frame, and has the function's results.
 
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 use wasmr_core::types::{FuncType, ValType};
 
-/// Bytes of a result in memory.
+/// Bytes for each result in memory.
 pub(crate) const RESULT_CELL: i32 = 16;
 
-/// Results of one register class that the convention returns in registers.
+/// Number of results of one register class that the convention returns in registers.
 const RESULT_REGISTERS: usize = 8;
 
-/// The Cranelift type of a value, in canonical form.
+/// Returns the Cranelift type of a value in canonical form: a vector is `I8X16`.
 pub(crate) fn value_type(ty: ValType) -> Type {
     match ty {
         ValType::I32 => types::I32,
@@ -26,26 +27,26 @@ pub(crate) fn value_type(ty: ValType) -> Type {
     }
 }
 
-/// How many 8-byte slots a value of a Cranelift type takes.
+/// Returns the number of 8-byte slots of a value of a Cranelift type.
 pub(crate) fn slots(ty: Type) -> i32 {
     if ty.is_vector() { 2 } else { 1 }
 }
 
-/// The parameter that carries the context.
+/// Returns the parameter for the context, from which the prologue loads the stack limit.
 pub(crate) fn context_param() -> AbiParam {
     AbiParam::special(types::I64, ArgumentPurpose::VMContext)
 }
 
-/// Where results are.
+/// The location of a call's results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ResultsIn {
-    /// In registers.
+    /// Registers.
     Registers,
-    /// Where the last argument points to.
+    /// Memory that the last argument points to.
     Memory,
 }
 
-/// Where the results of functions of a type are.
+/// Returns the location of the results of functions of a type.
 pub(crate) fn results_in(ty: &FuncType) -> ResultsIn {
     let is_float = |ty: &&ValType| matches!(ty, ValType::F32 | ValType::F64 | ValType::V128);
     let floats = ty.results().iter().filter(is_float).count();
@@ -53,7 +54,7 @@ pub(crate) fn results_in(ty: &FuncType) -> ResultsIn {
     if floats.max(integers) <= RESULT_REGISTERS { ResultsIn::Registers } else { ResultsIn::Memory }
 }
 
-/// The signature of functions of a type.
+/// Returns the signature of functions of a type.
 pub(crate) fn signature(ty: &FuncType) -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
     signature.params.push(context_param());
@@ -62,7 +63,7 @@ pub(crate) fn signature(ty: &FuncType) -> Signature {
     signature
 }
 
-/// The signature of entries at loops of functions of a type.
+/// Returns the signature of OSR code for functions of a type.
 pub(crate) fn loop_signature(ty: &FuncType) -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
     signature.params.push(context_param());

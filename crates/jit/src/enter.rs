@@ -4,22 +4,23 @@
 //! `trampoline.rs`, which it calls, and with [`VmActivation`](wasmr_runtime::vm::VmActivation), which it builds on the stack.
 //!
 //! # The native stack
-//! Machine code of a store has its own stack, at [`VmStore::native_stack_top`](wasmr_runtime::vm::VmStore::native_stack_top). The
-//! outermost entry switches to it. Host functions and the interpreter that machine code calls run on it as well, so an entry
-//! from one of them stays on it.
+//! Machine code of a store has its own stack, at [`VmStore::native_stack_top`](wasmr_runtime::vm::VmStore::native_stack_top).
+//! The outermost entry switches to it. Host functions and the interpreter that machine code calls run on it as well, so an
+//! entry from one of them stays on it.
 //! ```text
 //!   the caller's stack:  … | return address | rbp | rbx r12 r13 r14 r15 | (free)
 //!   the native stack:    (free) | address of the above | func | activation: prev, exit_fp, native_exit_fp, store   ← rbp
 //!                        return address into `enter_loop` | activation's address (rbp) | frame of the trampoline (trampoline.rs)
 //!                        …frames of compiled functions, each starting with a return address and the frame pointer before
 //! ```
-//! The chain of frame pointers of an activation thus ends at the activation itself, and the return address next to its last link
-//! is the only one outside of compiled code.
+//! The chain of frame pointers of an activation thus ends at the activation itself, and the return address next to its last
+//! link is the only one outside of compiled code.
 //!
 //! # Early ends
-//! Code that cannot return calls [`leave`], which ends the innermost activation with a status, as if its entry had returned that
-//! status; or [`resume`], which continues at a landing pad in the activation. Both discard the frames in between. These belong to
-//! compiled functions, to trampolines, and to functions of this crate that hold nothing to drop when they call the two.
+//! Code that cannot return calls [`leave`], which ends the innermost activation with a status, as if its entry had returned
+//! that status; or [`resume`], which continues at a landing pad in the activation. Both discard the frames in between. These
+//! belong to compiled functions, to trampolines, and to functions of this crate that hold nothing to drop when they call the
+//! two.
 
 use wasmr_runtime::Stop;
 use wasmr_runtime::frame::Fp;
@@ -40,8 +41,8 @@ pub(crate) fn enter() -> ArrayCall {
 /// Continues an interpreter's frame in OSR code, through its OSR trampoline.
 ///
 /// # Safety
-/// `frame` is a live frame of `func` at a loop header, and `code` is OSR code for that loop. `trampoline` is an OSR trampoline for
-/// functions of the type of `func`. The store is [prepared](crate::module::prepare) to run machine code.
+/// `frame` is a live frame of `func` at a loop header, and `code` is OSR code for that loop. `trampoline` is an OSR trampoline
+/// for functions of the type of `func`. The store is [prepared](crate::module::prepare) to run machine code.
 pub(crate) unsafe fn enter_loop(
     store: *mut VmStore,
     func: *mut VmFunc,
@@ -56,10 +57,11 @@ pub(crate) unsafe fn enter_loop(
 /// Ends the innermost activation with `stop`, which the store does not know yet.
 ///
 /// # Safety
-/// The store has an activation, and no Rust reference to the store is in use. All frames since the activation began, the caller's
-/// included, hold nothing to drop.
+/// The store has an activation, and no Rust reference to the store is in use. All frames since the activation began, the
+/// caller's included, hold nothing to drop.
 pub(crate) unsafe fn stop(store: *mut VmStore, stop: Stop) -> ! {
-    // SAFETY: no reference to the store is in use, which `end_run` needs. It has consumed `stop` when `leave` discards the frames.
+    // SAFETY: no reference to the store is in use, which `end_run` needs. It has consumed `stop` when `leave` discards the
+    // frames.
     unsafe {
         let status = wasmr_runtime::end_run(store, stop);
         leave(store, status)
@@ -76,8 +78,8 @@ mod x86_64 {
 
     /// Bytes of the two words above an activation: the function, and the address of the registers saved at the entry.
     const ABOVE_ACTIVATION: usize = 16;
-    /// The stack pointer is a multiple of 16 at a call (System V ABI, section 3.2.2), so [`enter_loop`] pushes an even number of
-    /// words.
+    /// The stack pointer is a multiple of 16 at a call (System V ABI, section 3.2.2), so [`enter_loop`] pushes an even number
+    /// of words.
     const _: () = assert!((size_of::<VmActivation>() + ABOVE_ACTIVATION).is_multiple_of(16));
 
     /// Calls a compiled function with arguments in slots: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall).
@@ -172,8 +174,8 @@ mod x86_64 {
     /// (`CallConv::exception_payload_types`).
     ///
     /// # Safety
-    /// `pc` is a landing pad of a call that a live frame of the innermost activation waits for. `fp` is the frame pointer of that
-    /// frame, and `sp` its stack pointer at the call. No frame since the call holds anything to drop.
+    /// `pc` is a landing pad of a call that a live frame of the innermost activation waits for. `fp` is the frame pointer of
+    /// that frame, and `sp` its stack pointer at the call. No frame since the call holds anything to drop.
     #[unsafe(naked)]
     pub(crate) unsafe extern "C" fn resume(pc: usize, sp: usize, fp: usize, payload: u64) -> ! {
         naked_asm!("mov rax, rcx", "mov rsp, rsi", "mov rbp, rdx", "jmp rdi")

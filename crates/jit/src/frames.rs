@@ -1,9 +1,10 @@
 //! Walks the frames of one activation along the frame pointers, from the point at which machine code was left to its entry.
 //!
-//! Every frame begins with its caller's frame pointer and, above it, the return address into the caller: the layout of the System V
-//! ABI for x86-64, section 3.2.2 (<https://gitlab.com/x86-psABIs/x86-64-ABI>). Cranelift keeps it because of the setting
-//! `preserve_frame_pointers`, and the shims of [`libcalls`](crate::libcalls) and the code of [`enter`](crate::enter) begin
-//! likewise. Trampolines have such frames, too; a backtrace leaves them out since the registry knows no function for them.
+//! Every frame begins with its caller's frame pointer and, above it, the return address into the caller: the layout of the
+//! System V ABI for x86-64, section 3.2.2 (<https://gitlab.com/x86-psABIs/x86-64-ABI>). Cranelift keeps it because of the
+//! setting `preserve_frame_pointers`, and the shims of [`libcalls`](crate::libcalls) and the code of [`enter`](crate::enter)
+//! begin likewise. Trampolines have such frames, too; a backtrace leaves them out since the registry knows no function for
+//! them.
 
 use std::sync::Arc;
 
@@ -34,8 +35,8 @@ impl Callers {
     /// Begins at the frame with frame pointer `fp`.
     ///
     /// # Safety
-    /// `fp` is a live frame of machine code in the activation. The activation stays alive and does not run while the iterator is
-    /// used.
+    /// `fp` is a live frame of machine code in the activation. The activation stays alive and does not run while the iterator
+    /// is used.
     pub(crate) unsafe fn new(fp: *const usize, activation: *const VmActivation) -> Callers {
         Callers { fp, activation: activation.cast() }
     }
@@ -45,8 +46,8 @@ impl Iterator for Callers {
     type Item = Caller;
 
     fn next(&mut self) -> Option<Caller> {
-        // SAFETY: by the contract of `new`, `self.fp` is a live frame at the first call. Each frame begins with the frame pointer
-        // of the next one and the return address; the loop ends before it would read the activation as a frame.
+        // SAFETY: by the contract of `new`, `self.fp` is a live frame at the first call. Each frame begins with the frame
+        // pointer of the next one and the return address; the loop ends before it would read the activation as a frame.
         let (caller, return_to) = unsafe { (*self.fp as *const usize, *self.fp.add(1)) };
         if caller == self.activation {
             return None;
@@ -62,8 +63,9 @@ impl Iterator for Callers {
 /// `fp` is a live frame that an entry or OSR trampoline called, directly or through further machine code.
 pub(crate) unsafe fn activation_of(mut fp: *const usize) -> *mut VmActivation {
     loop {
-        // SAFETY: the frame is live, so its first two words are its caller's frame pointer and its return address. The trampoline's
-        // frame is the only one that returns to other than compiled code; its caller's frame pointer is the activation.
+        // SAFETY: the frame is live, so its first two words are its caller's frame pointer and its return address. The
+        // trampoline's frame is the only one that returns to other than compiled code; its caller's frame pointer is the
+        // activation.
         let (caller, return_to) = unsafe { (*fp as *const usize, *fp.add(1)) };
         if !link::is_code(return_to) {
             return caller.cast_mut().cast();

@@ -1,8 +1,8 @@
 //! The optimising compiler (stage 3b of `docs/design.md`): compiles functions to machine code with Cranelift.
 //!
 //! - `translate`: from WebAssembly to CLIF, Cranelift's intermediate representation; one file for each category of operators.
-//! - `compile`: from CLIF to machine code and its tables (`compiled`). `link` copies the code to executable memory. `module` has the
-//!   code of one module.
+//! - `compile`: from CLIF to machine code and its tables (`compiled`). `link` copies the code to executable memory. `module`
+//!   has the code of one module.
 //! - `budget`, `liveness`: bounds on the memory and time that compiling one function takes.
 //! - `abi`, `trampoline`, `enter`: calls between compiled code, the interpreter and the host.
 //! - `running`: installation of compiled code, and lazy resolution of callees.

@@ -6,8 +6,8 @@
 //! tiers share.
 //!
 //! # Invariants
-//! - All libcalls use the C convention. Their first argument is the `VmInstance` whose code calls. In rows for trampolines, which
-//!   belong to no instance, it is the `VmStore`.
+//! - All libcalls use the C convention. Their first argument is the `VmInstance` whose code calls. In rows for trampolines,
+//!   which belong to no instance, it is the `VmStore`.
 //! - Between compiled code and the Rust function is a *shim*. It makes a frame and stores the frame pointer as
 //!   [`VmStore::native_exit_fp`], from which stack walks start.
 //! - A libcall that fails does not return: it ends the activation, or continues at a landing pad. Compiled code therefore never
@@ -139,8 +139,8 @@ macro_rules! libcalls {
 }
 
 libcalls! {
-    /// Executes an operator of the table of [`Builtin`](wasmr_module::Builtin). The arguments are its row, its immediates, and the
-    /// address of its operands in slot form, where its results go as well.
+    /// Executes an operator of the table of [`Builtin`](wasmr_module::Builtin). The arguments are its row, its immediates, and
+    /// the address of its operands in slot form, where its results go as well.
     Builtin builtin(VmInstance, row: u32, immediates: u64, slots: *mut u64);
     /// Returns 1 if a function of one canonical type may be called as one of another, else 0.
     IsSubtype is_subtype(VmInstance, actual: u32, expected: u32) -> u32;
@@ -150,8 +150,8 @@ libcalls! {
     ExceptionTag exception_tag(VmInstance, exception: u64) -> usize;
     /// Writes the payload of an exception to slots.
     ExceptionPayload exception_payload(VmInstance, exception: u64, out: *mut u64);
-    /// Continues after the callee of an exit trampoline ended with a status other than OK. Returns only after a tail call that ended
-    /// with OK, with the results in `slots`.
+    /// Continues after the callee of an exit trampoline ended with a status other than OK. Returns only after a tail call that
+    /// ended with OK, with the results in `slots`.
     LeaveStopped leave_stopped(VmStore, status: usize, slots: *mut u64, fp: *const usize);
 }
 
@@ -168,8 +168,8 @@ impl LibCall {
 /// The Rust functions of the libcalls.
 ///
 /// # Safety
-/// All of them have one contract. A shim calls them for compiled code of a live instance, or for a trampoline of a live store. This
-/// thread runs the store, and no Rust reference to it is in use. The arguments have the meaning that the row gives them:
+/// All of them have one contract. A shim calls them for compiled code of a live instance, or for a trampoline of a live store.
+/// This thread runs the store, and no Rust reference to it is in use. The arguments have the meaning that the row gives them:
 /// validated indices, references of this store, and addresses of enough slots.
 mod imp {
     use wasmr_core::types::TypeId;
@@ -180,8 +180,8 @@ mod imp {
     use crate::unwind;
 
     pub(super) unsafe extern "C" fn builtin(instance: *mut VmInstance, row: u32, immediates: u64, slots: *mut u64) {
-        // SAFETY: row, immediates and slots come from the translation of a validated operator of this live instance, as the entry
-        // requires. The shim has set `native_exit_fp`, and this function holds nothing to drop, as `stopped` requires.
+        // SAFETY: row, immediates and slots come from the translation of a validated operator of this live instance, as the
+        // entry requires. The shim has set `native_exit_fp`, and this function holds nothing to drop, as `stopped` requires.
         unsafe {
             let status = builtins::entry(Builtin::ALL[row as usize])(instance, immediates, slots);
             if status != Status::OK {
@@ -191,14 +191,15 @@ mod imp {
     }
 
     pub(super) unsafe extern "C" fn is_subtype(instance: *mut VmInstance, actual: u32, expected: u32) -> u32 {
-        // SAFETY: the instance is alive, and both types are canonical types of its engine: one of its module, one of a function of
-        // the store.
+        // SAFETY: the instance is alive, and both types are canonical types of its engine: one of its module, one of a function
+        // of the store.
         unsafe { builtins::is_subtype(instance, TypeId(actual), TypeId(expected)).into() }
     }
 
     pub(super) unsafe extern "C" fn exception_new(instance: *mut VmInstance, tag: u32, payload: *const u64) -> u64 {
-        // SAFETY: the tag's index is validated, and compiled code has stored the whole payload. The shim has set `native_exit_fp`,
-        // and this function holds nothing to drop, as `throw` requires. 0 means that no exception could be allocated.
+        // SAFETY: the tag's index is validated, and compiled code has stored the whole payload. The shim has set
+        // `native_exit_fp`, and this function holds nothing to drop, as `throw` requires. 0 means that no exception could be
+        // allocated.
         unsafe {
             let exception = exception::exception_new(instance, tag, payload);
             if exception == 0 {

@@ -1,9 +1,9 @@
-//! Links compiled code: copies [`CompiledCode`] to code memory, fills in the addresses of its callees, and returns the address at
-//! which it can be executed.
+//! Links compiled code: copies [`CompiledCode`] to code memory, fills in the addresses of its callees, and returns the address
+//! at which it can be executed.
 //!
-//! Cranelift's `JITModule` applies the relocations. It writes to memory of ours: the writable view of the process's [`CodeAllocator`],
-//! of which each linker has a [`CodeRegion`]. No address is therefore both writable and executable, no page changes its
-//! protection, and the distances between pieces of code are the same in both views.
+//! Cranelift's `JITModule` applies the relocations. It writes to memory of ours: the writable view of the process's
+//! [`CodeAllocator`], of which each linker has a [`CodeRegion`]. No address is therefore both writable and executable, no page
+//! changes its protection, and the distances between pieces of code are the same in both views.
 //!
 //! Code is freed together with its linker and not before, since frames and function records may point to it.
 

@@ -1,12 +1,15 @@
-//! Counts where the values of an optimised function are alive, as the register allocator will keep it.
+//! Counts the live values of an optimised function, in the form in which the register allocator stores them.
 //!
-//! Fed by [`compile`](crate::compile) between optimisation and code generation; the sums go to [`budget`](crate::budget). The
-//! allocator keeps a set of values for the start and the end of each block, and a range for each stretch of consecutive blocks in
-//! which a value is alive. Neither is bounded by the size of the function: 3000 values that are alive over 3000 branches are 18
-//! million places, and 4 million ranges if every other branch returns.
+//! [`compile`](crate::compile) counts between optimisation and code generation, and passes the sums to
+//! [`budget`](crate::budget). The allocator (regalloc2) stores a set of live values for the start and for the end of each
+//! block, and for each value a live range per stretch of consecutive blocks in which it is alive. The size of the function
+//! bounds neither: 3000 values alive over 3000 branches are in 18 million sets, and have 4 million ranges if every other branch
+//! returns.
 //!
 //! # Why not by data flow over all blocks?
-//! A walk from each use up to the definition visits what is counted and nothing else, so it ends as soon as that is too much.
+//! A walk from each use up to the definition (Boissinot and others, *Computing liveness sets for SSA-form programs*, 2011,
+//! <https://inria.hal.science/inria-00558509>) visits exactly the items to count. It can therefore end as soon as there are too
+//! many.
 
 use std::mem::replace;
 
@@ -14,36 +17,36 @@ use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Block, Function, Value};
 
-/// Values whose bits are in one word of the allocator's sets.
+/// Number of values that one word of the allocator's sets has bits for.
 const WORD: u32 = 64;
-/// Product of blocks and of values alive in several that is not worth counting.
+/// Product of blocks and of values used outside of their own block, below which the function is in any case cheap.
 const FEW: usize = 1 << 18;
 
 /// Sums over the values of a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Live {
-    /// Blocks, and edges that become blocks, at whose start a value is alive: the sum over all values.
-    pub places: usize,
-    /// Stretches of consecutive blocks in which a value is alive: the sum over all values.
+    /// Number of pairs of a value and a block at whose start it is alive. Edges that the allocator splits count as blocks.
+    pub live_in: usize,
+    /// Number of live ranges: stretches of consecutive blocks in which a value is alive, over all values.
     pub ranges: usize,
-    /// Words of all sets of values.
+    /// Number of words of all sets of values.
     pub words: usize,
 }
 
-/// No block has this number, and no value.
+/// Number of no block and no value.
 const NONE: u32 = u32::MAX;
 
-/// An edge, or several between the same blocks.
+/// The edges from one block to another.
 #[derive(Clone, Copy, Debug, Default)]
 struct Edge {
     from: u32,
-    /// How many become blocks.
+    /// Number of edges that the allocator splits, that is, makes blocks of.
     blocks: u32,
-    /// How many of those come after an edge to another block.
+    /// Number of those that do not follow an edge to the same block, so that they begin a stretch.
     stretches: u32,
 }
 
-/// The blocks that control can get to, numbered in the order of their code, and the edges to each.
+/// The reachable blocks, numbered in the order of their code, and the edges to each.
 struct Graph {
     numbers: SecondaryMap<Block, u32>,
     preds: Grouped<Edge>,
@@ -67,7 +70,8 @@ impl Graph {
         domtree.cfg_rpo().flat_map(|&block| targets(block)).for_each(|target| incoming[target as usize] += 1);
         let mut edges: Vec<(u32, Edge)> = Vec::new();
         for (from, &block) in (0..).zip(domtree.cfg_rpo()) {
-            // An edge becomes a block if neither its start nor its end is a place for moves.
+            // The allocator splits critical edges: moves fit neither at the end of a block with several successors nor at the
+            // start of one with several predecessors.
             let splits = targets(block).len() > 1;
             let mut before = NONE;
             for target in targets(block) {
@@ -83,7 +87,7 @@ impl Graph {
     }
 }
 
-/// Lists by number, in one.
+/// Lists of items for each number from 0, in one allocation.
 struct Grouped<T> {
     starts: Vec<u32>,
     all: Vec<T>,
@@ -97,9 +101,9 @@ impl<T: Copy + Default> Grouped<T> {
         let mut next = starts.clone();
         let mut all = vec![T::default(); items.len()];
         for &(group, item) in items {
-            let place = &mut next[group as usize];
-            all[*place as usize] = item;
-            *place += 1;
+            let index = &mut next[group as usize];
+            all[*index as usize] = item;
+            *index += 1;
         }
         Grouped { starts, all }
     }
@@ -109,7 +113,7 @@ impl<T: Copy + Default> Grouped<T> {
     }
 }
 
-/// For each value, the blocks that use it, other than its own; and how many values have any.
+/// Returns for each value the blocks that use it, other than the one that defines it; and the number of values with such a use.
 fn uses_elsewhere(func: &Function, graph: &Graph) -> (Grouped<u32>, usize) {
     let mut home = SecondaryMap::<Value, u32>::with_default(NONE);
     let reachable = || func.layout.blocks().map(|block| (block, graph.numbers[block])).filter(|&(_, at)| at != NONE);
@@ -126,13 +130,14 @@ fn uses_elsewhere(func: &Function, graph: &Graph) -> (Grouped<u32>, usize) {
     (uses, count)
 }
 
-/// The values that a block defines, in order.
+/// Returns the values that a block defines, in order.
 fn values_of(func: &Function, block: Block) -> impl Iterator<Item = Value> + '_ {
     let params = func.dfg.block_params(block).iter().copied();
     params.chain(func.layout.block_insts(block).flat_map(|inst| func.dfg.inst_results(inst).iter().copied()))
 }
 
-/// Counts, until `is_too_much` of what there is so far; returns `None` then. Where there can only be little, nothing is counted.
+/// Counts the live values of `func`. Returns `None` as soon as `is_too_much` is true for the sums so far. Returns zeros without
+/// counting if the function is certainly cheap.
 pub(crate) fn count(func: &Function, domtree: &DominatorTree, is_too_much: impl Fn(&Live) -> bool) -> Option<Live> {
     let blocks = domtree.cfg_postorder().len();
     if func.dfg.num_values().saturating_mul(blocks) < FEW {
@@ -144,7 +149,8 @@ pub(crate) fn count(func: &Function, domtree: &DominatorTree, is_too_much: impl 
     if alive_elsewhere.saturating_mul(blocks) < FEW {
         return Some(live);
     }
-    // The last value, and the last word, that was found to be alive at a block's start and at its end.
+    // For each block, the latest value and the latest word of values found to be alive at its start (`in`) and at its end
+    // (`out`).
     let [mut value_in, mut value_out, mut word_in, mut word_out] = [(); 4].map(|()| vec![NONE; blocks]);
     let (mut pending, mut found) = (Vec::new(), Vec::new());
     let mut value_number = 0;
@@ -166,7 +172,7 @@ pub(crate) fn count(func: &Function, domtree: &DominatorTree, is_too_much: impl 
             uses.of(value.as_u32()).iter().for_each(|&at| enter(at, &mut pending));
             while let Some(at) = pending.pop() {
                 found.push(at);
-                live.places += 1;
+                live.live_in += 1;
                 let is_new = usize::from(replace(&mut word_in[at as usize], word) != word);
                 live.words += is_new;
                 for edge in graph.preds.of(at) {
@@ -174,7 +180,7 @@ pub(crate) fn count(func: &Function, domtree: &DominatorTree, is_too_much: impl 
                     value_out[from] = number;
                     live.words += usize::from(replace(&mut word_out[from], word) != word);
                     live.words += 2 * is_new * edge.blocks as usize;
-                    live.places += edge.blocks as usize;
+                    live.live_in += edge.blocks as usize;
                     live.ranges += edge.stretches as usize;
                     enter(edge.from, &mut pending);
                 }
@@ -182,7 +188,8 @@ pub(crate) fn count(func: &Function, domtree: &DominatorTree, is_too_much: impl 
                     return None;
                 }
             }
-            // The first stretch starts where the value is defined.
+            // The definition begins a stretch, and so does each block that the value does not reach from the block before in
+            // the code.
             let starts = |at: u32| at == 0 || value_out[at as usize - 1] != number;
             live.ranges += 1 + found.iter().filter(|&&at| starts(at)).count();
             found.clear();
@@ -199,8 +206,8 @@ mod tests {
 
     use super::*;
 
-    /// `count` values, alive over as many branches. At each, control may end in a block of its own, of which every other comes
-    /// before the branch that follows.
+    /// Returns a function with `count` values that are alive over as many branches. One target of each branch returns. For
+    /// every other branch that target comes before the next branch in the code.
     fn branches(count: usize) -> Function {
         let mut func = Function::new();
         let first = func.dfg.make_block();
@@ -208,12 +215,12 @@ mod tests {
         at.insert_block(first);
         let values: Vec<Value> = (0..count).map(|_| at.ins().iconst(types::I64, 1)).collect();
         for index in 0..count {
-            let (ends, goes_on) = (at.func.dfg.make_block(), at.func.dfg.make_block());
-            let blocks = if index % 2 == 0 { [ends, goes_on] } else { [goes_on, ends] };
+            let (ends, continues) = (at.func.dfg.make_block(), at.func.dfg.make_block());
+            let blocks = if index % 2 == 0 { [ends, continues] } else { [continues, ends] };
             at.ins().brif(values[0], blocks[0], &[], blocks[1], &[]);
             at.insert_block(ends);
             at.ins().return_(&[]);
-            at.insert_block(goes_on);
+            at.insert_block(continues);
         }
         at.ins().return_(&values);
         func
@@ -225,22 +232,22 @@ mod tests {
     }
 
     #[test]
-    fn places_are_values_times_blocks() {
+    fn live_in_pairs_are_values_times_blocks() {
         let live = count_in(&branches(512), |_| false).unwrap();
-        assert_eq!(live.places, 512 * 512);
+        assert_eq!(live.live_in, 512 * 512);
         assert!(live.ranges > 512 * 512 / 4 && live.ranges <= 512 + 512 * 512, "{live:?}");
-        // Eight words, in the block that defines them, at the start of each other block that does not end, and at the end of each
-        // but the last of these.
+        // 512 values are eight words: in the block that defines them, at the start of each other block that continues, and at
+        // the end of each of these but the last.
         assert_eq!(live.words, 8 * (1 + 512 + 512));
     }
 
     #[test]
-    fn counting_ends_when_it_is_too_much() {
-        assert_eq!(count_in(&branches(512), |live| live.places > 1000), None);
+    fn counting_ends_when_there_is_too_much() {
+        assert_eq!(count_in(&branches(512), |live| live.live_in > 1000), None);
     }
 
     #[test]
-    fn what_can_only_be_little_is_not_counted() {
+    fn cheap_functions_are_not_counted() {
         assert_eq!(count_in(&branches(64), |_| true), Some(Live::default()));
     }
 }

@@ -52,8 +52,8 @@ pub struct JitModule {
     functions: Box<[OnceLock<NativeCode>]>,
     /// OSR code, by function and offset of the loop.
     osr: Mutex<HashMap<(u32, usize), OsrCode>>,
-    /// Profiles of call sites: callees, by index among the defined functions, and their hotness. The key is the offset of the call
-    /// operator in the module.
+    /// Profiles of call sites: callees, by index among the defined functions, and their hotness. The key is the offset of the
+    /// call operator in the module.
     call_profiles: Mutex<HashMap<usize, Vec<(u32, u32)>>>,
     /// Start addresses of the module's code in the registry.
     registered: Mutex<Vec<usize>>,
@@ -184,7 +184,8 @@ impl JitModule {
         let address = self.linker().define(id, &code)?;
         registry::insert(Arc::new(RegisteredCode::new(address, code, Some(self.module.clone()))));
         self.registered.lock().unwrap_or_else(PoisonError::into_inner).push(address);
-        // Another thread may have compiled the same function meanwhile. Both pieces of code are equivalent, so the first one stays.
+        // Another thread may have compiled the same function meanwhile. Both pieces of code are equivalent, so the first one
+        // stays.
         if let (Some(trampoline), Some(osr)) = (osr_trampoline, entry.osr()) {
             let dual_entry = entry_trampoline.is_some();
             let code = OsrCode { enter: enter_osr_code, address, len, trampoline, dual_entry };
@@ -229,8 +230,8 @@ impl JitModule {
         }
     }
 
-    /// Adds `count` samples to the profile of a call site: the call operator at `offset` in the module called the defined function
-    /// `defined_index`.
+    /// Adds `count` samples to the profile of a call site: the call operator at `offset` in the module called the defined
+    /// function `defined_index`.
     pub fn record_calls(&self, offset: usize, defined_index: u32, count: u32) {
         let mut profiles = self.call_profiles.lock().unwrap_or_else(PoisonError::into_inner);
         let profile = profiles.entry(offset).or_default();
@@ -241,8 +242,8 @@ impl JitModule {
         }
     }
 
-    /// Returns the callees that a guarded call at `offset` compares with, hottest first. Returns none if they have less than half
-    /// of the profile's samples together, as the comparisons would then mostly fail.
+    /// Returns the callees that a guarded call at `offset` compares with, hottest first. Returns none if they have less than
+    /// half of the profile's samples together, as the comparisons would then mostly fail.
     fn guard_targets(&self, offset: usize) -> Vec<u32> {
         let profiles = self.call_profiles.lock().unwrap_or_else(PoisonError::into_inner);
         let mut profile = profiles.get(&offset).cloned().unwrap_or_default();
@@ -265,13 +266,14 @@ impl JitModule {
         self.functions[defined_index as usize].get().copied()
     }
 
-    /// Returns the OSR code of a defined function for the `loop` operator at `offset` in the module, or `None` if there is none.
+    /// Returns the OSR code of a defined function for the `loop` operator at `offset` in the module, or `None` if there is
+    /// none.
     pub fn osr_code(&self, defined_index: u32, offset: usize) -> Option<OsrCode> {
         self.osr().get(&(defined_index, offset)).copied()
     }
 
-    /// Installs a function's compiled code in an instance. Returns false if it has none. From then on calls by `callers` through
-    /// the `VmFunc` run the code. `external_code` makes the interpreter call through [`VmFunc::entry`].
+    /// Installs a function's compiled code in an instance. Returns false if it has none. From then on calls by `callers`
+    /// through the `VmFunc` run the code. `external_code` makes the interpreter call through [`VmFunc::entry`].
     ///
     /// # Errors
     /// Returns an error if the native stack of the store cannot be allocated.
@@ -347,8 +349,8 @@ pub(crate) unsafe fn install_exit_trampoline(func: *mut VmFunc, ty: &FuncType) -
 /// # Safety
 /// As for [`OsrCode::enter`].
 unsafe fn enter_osr_code(code: &OsrCode, store: *mut VmStore, func: *mut VmFunc, frame: Fp) -> Status {
-    // SAFETY: function, instance, store and frame are alive and used by this thread alone, as `prepare` and `enter_loop` require.
-    // The trampoline was made for the function's type together with the code.
+    // SAFETY: function, instance, store and frame are alive and used by this thread alone, as `prepare` and `enter_loop`
+    // require. The trampoline was made for the function's type together with the code.
     unsafe {
         let instance = (*func).instance;
         if prepare(store).is_err() {

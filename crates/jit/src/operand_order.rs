@@ -1,21 +1,20 @@
-//! Keeps the operands of float sums and products in their order, on which depends whose NaN the result is.
+//! Keeps the operands of float sums and products in their order, since the result for two NaNs depends on it.
 //!
-//! Comes in: a function that Cranelift has optimised. Goes out: the same one, for which Cranelift's code generator has no reason
-//! to exchange operands.
+//! The specification leaves the NaN open (<https://webassembly.github.io/spec/core/exec/numerics.html#nan-propagation>). All
+//! tiers return the first operand's (see [`ops`](wasmr_core::ops)), as the instruction `addss a, b` does. But if the first
+//! operand is a load without another use, Cranelift folds the load into the instruction, whose only memory operand is the
+//! second: `addss b, [a]`. A bitcast of the loaded value to its own type hides the load from that rule and costs no
+//! instruction. This pass runs after Cranelift's optimiser, which would remove the bitcast, and which may have put load and sum
+//! together.
 //!
-//! Of two NaNs the first operand's is the result, in every tier (see [`ops`](wasmr_core::ops)), and an `addss a, b` does just
-//! that. But where the first operand is a load that nothing else uses, Cranelift makes the load part of the instruction, which
-//! can have memory as its second operand only: `addss b, [a]`. To cast the loaded value to its own type hides the load from
-//! that rule, and costs no instruction. It has to be done after the optimiser, which would remove the cast, and which may have
-//! brought load and sum together.
-//!
-//! The other exchange of Cranelift's takes place in the optimiser: it turns `-a * -b` into `a * b`, whose NaN has another sign.
-//! The translator therefore flips sign bits with an exclusive or (`translate/numeric.rs`), of which the optimiser knows nothing.
+//! Cranelift exchanges operands in one other place: its optimiser turns `-a * -b` into `a * b`, whose NaN has another sign. The
+//! translator therefore flips sign bits with an exclusive or (`translate/numeric.rs`), which the optimiser does not take for a
+//! negation.
 
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{Function, InstBuilder, InstructionData, MemFlagsData, Opcode, ValueDef};
 
-/// Hides loads that are the first operand of a float sum or product.
+/// Hides each load that is the first operand of a float sum or product from the instruction selector.
 pub(crate) fn keep(func: &mut Function) {
     let mut cursor = FuncCursor::new(func);
     while cursor.next_block().is_some() {

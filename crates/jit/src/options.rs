@@ -1,22 +1,22 @@
-//! [`CallPolicy`]: what the code of calls is specialised for, as the engine has it.
+//! [`CallPolicy`]: limits of inlining and guarded calls, which the engine sets.
 
-/// Limits of what the code of calls is specialised for.
+/// Limits of inlining and guarded calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallPolicy {
-    /// Bytes of a body that is always inlined.
+    /// Most bytes of a body that is inlined at any call site.
     pub inline: usize,
-    /// The same for a call that is known to be executed often.
+    /// Most bytes of a body that is inlined at a hot call site.
     pub inline_hot: usize,
-    /// Bytes of a body that is inlined into itself.
+    /// Most bytes of a recursive function that is inlined into itself.
     pub inline_recursive: usize,
-    /// Calls inside one another that are inlined.
+    /// Most inlined bodies inside one another.
     pub inline_depth: usize,
-    /// Times that a function is inlined into itself.
+    /// Most copies of a recursive function inside one another.
     pub recursive_depth: usize,
-    /// Bytes that all inlined bodies of a function may have together.
+    /// Most bytes of all inlined bodies of a function together.
     pub inlined_bytes: usize,
-    /// Functions that are told apart in the profile of a call that goes to several.
+    /// Most callees in the profile of a call site.
     pub profiled_targets: usize,
-    /// Functions with which a call compares its callee before it does all that a call through a table does.
+    /// Most callees that a guarded call compares with.
     pub compared_targets: usize,
 }

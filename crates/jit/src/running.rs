@@ -45,7 +45,8 @@ impl JitModule {
     }
 }
 
-/// Returns the lazy-resolution stub: the code that [`VmFunc::native`] of every function holds until compiled code calls it first.
+/// Returns the lazy-resolution stub: the code that [`VmFunc::native`] of every function holds until compiled code calls it
+/// first.
 ///
 /// The stub asks the function's tier for machine code, installs the exit trampoline if there is none, and then continues the
 /// call there. Lazy binding of procedure linkage tables (System V ABI) works the same way.
@@ -59,7 +60,8 @@ pub fn lazy_resolution_stub() -> *const c_void {
 /// `func` is a live function of a store that this thread runs; called by compiled code, through the stub.
 pub(crate) unsafe extern "C" fn resolve_or_stop(func: *mut VmFunc) {
     // SAFETY: the caller keeps the contract of `resolve`, as compiled code holds no Rust reference. The record of a function
-    // without instance is the beginning of a `VmHostFunc`. `resolve` has returned, so that `enter::stop` leaves nothing to drop.
+    // without instance is the beginning of a `VmHostFunc`. `resolve` has returned, so that `enter::stop` leaves nothing to
+    // drop.
     unsafe {
         if let Err(error) = resolve(func) {
             let instance = (*func).instance;
@@ -76,8 +78,8 @@ pub(crate) unsafe extern "C" fn resolve_or_stop(func: *mut VmFunc) {
 /// Returns an error if there is no machine code and no exit trampoline can be made.
 ///
 /// # Safety
-/// Compiled code is about to call the function, which is alive, on the thread that runs its store; no Rust reference to the store
-/// is in use.
+/// Compiled code is about to call the function, which is alive, on the thread that runs its store; no Rust reference to the
+/// store is in use.
 unsafe fn resolve(func: *mut VmFunc) -> Result<(), HostError> {
     // SAFETY: `func` is live and on the thread of its store, as `RunningFunc::new` and `install_exit_trampoline` require. A
     // `RunningFunc` needs an instance, which every function but a host function has.

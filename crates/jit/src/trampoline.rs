@@ -1,17 +1,18 @@
-//! Trampolines between compiled code and all other code. Cranelift compiles one for each kind and signature when it is first needed.
+//! Trampolines between compiled code and all other code. Cranelift compiles one for each kind and signature when it is first
+//! needed.
 //!
-//! - *Entry trampoline*: the host or the interpreter calls a compiled function. [`VmFunc::data`] of that function points to it, and
-//!   `enter.rs` calls it as `fn(store, func, slots)` in the C convention.
-//! - *OSR trampoline*: the interpreter continues one of its frames in OSR code. `enter.rs` calls it as
-//!   `fn(store, func, frame, code)`; it leaves the results in the frame's argument area. Code with a dual entry gets the frame by
+//! - *Entry trampoline*: the host or the interpreter calls a compiled function. [`VmFunc::data`] of that function points to it,
+//!   and `enter.rs` calls it as `fn(store, func, slots)` in the C convention.
+//! - *OSR trampoline*: the interpreter continues one of its frames in OSR code. `enter.rs` calls it as `fn(store, func, frame,
+//!   code)`; it leaves the results in the frame's argument area. Code with a dual entry gets the frame by
 //!   [`VmInstance::loop_frame`], and arguments without a meaning.
-//! - *Exit trampoline*: compiled code calls a function that is not compiled. [`VmFunc::native`] of that function points to it, and its
-//!   context is the `VmFunc`. It calls [`VmFunc::entry`] with arguments and results on the value stack. Host functions have a
-//!   kind of their own, since they belong to no instance.
+//! - *Exit trampoline*: compiled code calls a function that is not compiled. [`VmFunc::native`] of that function points to it,
+//!   and its context is the `VmFunc`. It calls [`VmFunc::entry`] with arguments and results on the value stack. Host functions
+//!   have a kind of their own, since they belong to no instance.
 //!
-//! A trampoline depends only on the Cranelift types of the values, so all functions of equal Cranelift types share it. Trampolines
-//! are compiled into [`Batch`]es. A batch is freed as a whole when nothing refers to it any more: a module's code refers to the
-//! batches of its trampolines.
+//! A trampoline depends only on the Cranelift types of the values, so all functions of equal Cranelift types share it.
+//! Trampolines are compiled into [`Batch`]es. A batch is freed as a whole when nothing refers to it any more: a module's code
+//! refers to the batches of its trampolines.
 
 use std::collections::HashMap;
 use std::mem::offset_of;
@@ -310,7 +311,8 @@ impl<'a> Trampoline<'a> {
         self.store(frame, store, offset_of!(VmStore, native_exit_fp));
         let top = self.load(types::I64, store, offset_of!(VmStore, stack_top));
 
-        // Either stack may be exhausted: the native one, which the callee runs on, and the value stack, which has the arguments.
+        // Either stack may be exhausted: the native one, which the callee runs on, and the value stack, which has the
+        // arguments.
         let overflow = self.builder.create_block();
         let (native_ok, both_ok) = (self.builder.create_block(), self.builder.create_block());
         self.builder.set_cold_block(overflow);

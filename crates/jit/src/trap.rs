@@ -1,11 +1,13 @@
 //! Faults and stop signals in compiled code: landing pads, and the traps that they become.
 //!
 //! The signal handler continues the thread at a landing pad of this file. The landing pad makes a frame for the interrupted
-//! instruction and calls [`trapped`] or [`stopped`], which end the run. They take the backtrace first, while the frames are alive.
+//! instruction and calls [`trapped`] or [`stopped`], which end the run. They take the backtrace first, while the frames are
+//! alive.
 //!
 //! # Why does the address of the fault matter?
-//! An instruction that may fault for the guest's sake also faults if the compiled code is wrong. Only faults that a guest can cause
-//! are traps: an access inside the reservation of a guard-paged memory, or one through null. Any other fault aborts the process.
+//! An instruction that may fault for the guest's sake also faults if the compiled code is wrong. Only faults that a guest can
+//! cause are traps: an access inside the reservation of a guard-paged memory, or one through null. Any other fault aborts the
+//! process.
 
 use std::ffi::c_void;
 use std::sync::atomic::Ordering;
@@ -29,9 +31,9 @@ const NULL_REACH: usize = 4096;
 
 /// Makes faults in compiled code traps, and stop signals effective there, from now on.
 pub(crate) fn prepare() {
-    // SAFETY: a signal handler may call all three functions, as they only read atomics. Both landing pads may be continued at from
-    // any instruction of compiled code: they read only the stack pointer, the frame pointer and the registers that the handler
-    // sets, and they push a frame below the stack pointer, where compiled code keeps nothing (it has no red zone).
+    // SAFETY: a signal handler may call all three functions, as they only read atomics. Both landing pads may be continued at
+    // from any instruction of compiled code: they read only the stack pointer, the frame pointer and the registers that the
+    // handler sets, and they push a frame below the stack pointer, where compiled code keeps nothing (it has no red zone).
     unsafe {
         sys::install_fault_handler(fault_landing_pad);
         sys::preempt::install_preemption(is_to_stop, stop_landing_pad);
@@ -54,8 +56,8 @@ fn stop_landing_pad(pc: usize) -> Option<usize> {
     link::is_code(pc).then_some(machine::stop_landing_pad as *const () as usize)
 }
 
-/// Ends the run with the trap of the faulting instruction. `frame` looks as if that instruction had made a call; `address` is the
-/// data address of the fault, or the address of the instruction if it traps by itself (`ud2`).
+/// Ends the run with the trap of the faulting instruction. `frame` looks as if that instruction had made a call; `address` is
+/// the data address of the fault, or the address of the instruction if it traps by itself (`ud2`).
 ///
 /// # Safety
 /// Called by the fault landing pad, on the native stack.
@@ -64,8 +66,8 @@ pub(crate) unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> 
     let pc = unsafe { *frame.add(1) } - 1;
     let code = registry::find(pc).and_then(|code| code.trap(pc));
     let Some(code) = code.filter(|&code| is_guests_fault(code, pc, address)) else { fail(pc, address) };
-    // SAFETY: compiled code runs in activations only, so the frame's chain ends at one, and its store is alive. The only value of
-    // this function to drop, the registered code, is dropped already.
+    // SAFETY: compiled code runs in activations only, so the frame's chain ends at one, and its store is alive. The only value
+    // of this function to drop, the registered code, is dropped already.
     unsafe {
         let activation = activation_of(frame);
         let store = (*activation).store;
@@ -80,8 +82,8 @@ pub(crate) unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> 
 /// Called by the stop landing pad, on the native stack.
 pub(crate) unsafe extern "C" fn stopped(frame: *const usize) -> ! {
     let store = sys::preempt::running().cast::<VmStore>();
-    // SAFETY: the signal handler chose the landing pad because this store runs on the thread, so it is alive. The signal came in
-    // compiled code, so the store's innermost activation is that code's, and no Rust frame with values to drop is in it.
+    // SAFETY: the signal handler chose the landing pad because this store runs on the thread, so it is alive. The signal came
+    // in compiled code, so the store's innermost activation is that code's, and no Rust frame with values to drop is in it.
     unsafe {
         (*store).native_exit_fp = frame;
         // The frames of the interpreter that machine code called have returned.

@@ -1,14 +1,14 @@
-//! Traps in Cranelift's terms: what a code is in its instructions, and what it is in machine code.
+//! Conversion of trap codes to Cranelift's and back.
 
 use cranelift_codegen::{MachTrap, ir};
 use wasmr_core::trap::TrapCode;
 
-/// A trap as Cranelift's code for it, which is one more than ours.
+/// Returns Cranelift's code for one of ours: one more, as Cranelift has no code 0.
 pub(crate) fn trap_code(code: TrapCode) -> ir::TrapCode {
     ir::TrapCode::user(code as u8 + 1).expect("our codes are small and the sum is not 0")
 }
 
-/// The trap that one of Cranelift's codes stands for.
+/// Returns our code for one of Cranelift's, whose own codes come from division and conversion instructions.
 pub(crate) fn meaning(trap: &MachTrap) -> TrapCode {
     match trap.code {
         ir::TrapCode::STACK_OVERFLOW => TrapCode::StackExhausted,

@@ -1,10 +1,10 @@
 //! Exceptions in machine code: the way from a throw to the landing pad of the innermost call that catches it.
 //!
 //! Unwinding has two steps, like the two phases of the Itanium C++ ABI
-//! (<https://itanium-cxx-abi.github.io/cxx-abi/abi-eh.html>, section 1.3). This file searches the waiting calls for one whose tags
-//! include the exception's, and discards no frame before it has found one. An exception that nothing catches therefore still has
-//! its whole backtrace. The landing pad then selects the clause (`translate/exception.rs`): a call inside a `try_table` lists the
-//! tags of all clauses around it in its function.
+//! (<https://itanium-cxx-abi.github.io/cxx-abi/abi-eh.html>, section 1.3). This file searches the waiting calls for one whose
+//! tags include the exception's, and discards no frame before it has found one. An exception that nothing catches therefore
+//! still has its whole backtrace. The landing pad then selects the clause (`translate/exception.rs`): a call inside a
+//! `try_table` lists the tags of all clauses around it in its function.
 //!
 //! An exception that no call of the activation catches ends the activation with [`Status::THROW`]. The tier that began the
 //! activation then continues the search.
@@ -36,9 +36,9 @@ struct ResumePoint {
 /// [`VmStore::native_exit_fp`] is a live frame in the innermost activation that compiled code called. No frame since that call,
 /// the caller's included, holds anything to drop, and no Rust reference to the store is in use.
 pub(crate) unsafe fn throw(store: *mut VmStore, exception: u64) -> ! {
-    // SAFETY: the store has an activation, and `native_exit_fp` is a live frame in it, as `find_landing_pad` requires. The resume
-    // point belongs to a live frame of that activation. No frame in between holds anything to drop, so `resume` and `leave` may
-    // discard them.
+    // SAFETY: the store has an activation, and `native_exit_fp` is a live frame in it, as `find_landing_pad` requires. The
+    // resume point belongs to a live frame of that activation. No frame in between holds anything to drop, so `resume` and
+    // `leave` may discard them.
     unsafe {
         if exception != 0 {
             if let Some(ResumePoint { pc, sp, fp }) = find_landing_pad(store, exception_tag(store, exception)) {
@@ -93,8 +93,8 @@ unsafe fn find_landing_pad(store: *mut VmStore, tag: *const VmTag) -> Option<Res
 unsafe fn landing_pad_for(site: &CallSite, sp: usize, tag: *const VmTag) -> Option<u32> {
     let names = |offset: u32| {
         let Some(instance_offset) = site.instance_offset else { return false };
-        // SAFETY: compiled code keeps its instance in that word of the frame while it waits for the call. The instance is alive, as
-        // its code runs, and the translator took `offset` from the layout of the module, so a tag's pointer is there.
+        // SAFETY: compiled code keeps its instance in that word of the frame while it waits for the call. The instance is
+        // alive, as its code runs, and the translator took `offset` from the layout of the module, so a tag's pointer is there.
         unsafe {
             let instance = *(sp as *const *const VmInstance).byte_add(instance_offset as usize);
             *instance.byte_add(offset as usize).cast::<*const VmTag>() == tag
@@ -104,18 +104,18 @@ unsafe fn landing_pad_for(site: &CallSite, sp: usize, tag: *const VmTag) -> Opti
 }
 
 /// Continues after the callee of an exit trampoline ended with a status other than [`Status::OK`]. A tail call is made; this
-/// function then returns, with the results in `slots`, if that ended with `OK`. Any other status ends the activation or continues
-/// at a landing pad.
+/// function then returns, with the results in `slots`, if that ended with `OK`. Any other status ends the activation or
+/// continues at a landing pad.
 ///
 /// # Safety
-/// Called by an exit trampoline through its libcall. `fp` is the trampoline's frame, and `slots` its area of arguments and results,
-/// to which it has reset `stack_top`. No Rust reference to the store is in use.
+/// Called by an exit trampoline through its libcall. `fp` is the trampoline's frame, and `slots` its area of arguments and
+/// results, to which it has reset `stack_top`. No Rust reference to the store is in use.
 pub(crate) unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slots: *mut u64, fp: *const usize) {
     use wasmr_runtime::vm::finish_tail_calls;
 
-    // SAFETY: compiled code called the trampoline, so `fp` is a live frame of the innermost activation, as `stopped`, `is_outermost`
-    // and `forget_interpreted` require. `slots` is the trampoline's area at the top of the value stack, where `finish_tail_calls`
-    // reads the arguments. This function holds nothing to drop.
+    // SAFETY: compiled code called the trampoline, so `fp` is a live frame of the innermost activation, as `stopped`,
+    // `is_outermost` and `forget_interpreted` require. `slots` is the trampoline's area at the top of the value stack, where
+    // `finish_tail_calls` reads the arguments. This function holds nothing to drop.
     unsafe {
         (*store).native_exit_fp = fp;
         if status == Status::TAIL {

@@ -1,7 +1,9 @@
-//! The operators that the runtime executes: operands to an area of the frame, a call, the result from there.
+//! Operators that the runtime executes, as calls of one libcall.
 //!
-//! All of them go through one libcall, which leaves the function if the operator traps or throws. Operators that are done in place, or
-//! partly so, are asked for first, in the file of their category; a `throw` that a clause of the same function takes even before.
+//! The operands are stored in an area of the frame, and the results loaded from there. The libcall does not return if the
+//! operator traps or throws. Operators that have a translation of their own, for all or some operands, are tried before: bulk
+//! memory and wide arithmetic by `builtin_operator`, and others by `operator` in `mod.rs`, such as a `throw` that this function
+//! catches.
 
 use cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKey, StackSlotKind, Value, types,
@@ -14,16 +16,16 @@ use super::state::Translator;
 use crate::abi::value_type;
 use crate::libcalls::LibCall;
 
-/// The key of the stack slot through which operands pass: one a function, as large as its largest area.
+/// Key of the stack slot for operands. A function has one, as large as its largest area.
 const AREA: u64 = 1;
 
-/// Flags of accesses to the area, whose vectors are aligned as its words are.
+/// Returns the flags of accesses to the area, without `aligned`: vectors in it are aligned to 8 bytes like the words.
 pub(super) fn in_slot_area() -> MemFlagsData {
     MemFlagsData::new().with_notrap()
 }
 
 impl Translator<'_, '_> {
-    /// Translates `operator` if the runtime executes it. Returns true if it does.
+    /// Translates `operator` if it is in the runtime's table. Returns true if it was.
     pub(super) fn builtin_operator(&mut self, operator: &Operator<'_>) -> bool {
         let Some(call) = BuiltinCall::of(operator) else { return false };
         if self.bulk_memory_operator(operator, call) || self.wide_operator(operator) {
@@ -31,7 +33,7 @@ impl Translator<'_, '_> {
         }
         self.call_builtin(call);
         if OperatorClass::of(operator).size_log2().is_some() {
-            // It takes as long as the guest says.
+            // The time that it takes is up to the guest, and a stop signal in it had no effect.
             self.check_interrupt();
         }
         if call.builtin.result() == BuiltinResult::Never {
@@ -40,7 +42,7 @@ impl Translator<'_, '_> {
         true
     }
 
-    /// Calls an operator's builtin with the operands that are on the stack, and pushes its result.
+    /// Calls the runtime for an operator with the operands on the stack, and pushes its results.
     pub(super) fn call_builtin(&mut self, call: BuiltinCall) {
         let (count, _) = call.operand_counts(self.request.module);
         let area = self.pop_to_area(count);
@@ -58,7 +60,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Pops operands into the area, the lowest first. Returns the area's address.
+    /// Pops `count` operands and stores them in the area, the lowest first. Returns the area's address.
     pub(super) fn pop_to_area(&mut self, count: usize) -> Value {
         let values = self.pop_many(count);
         let bytes: u32 = values.iter().map(|&value| self.builder.func.dfg.value_type(value).bytes().max(8)).sum();
@@ -72,7 +74,8 @@ impl Translator<'_, '_> {
         area
     }
 
-    /// Returns the address of an area of so many slots, at least one, which may be used until the next area is asked for.
+    /// Returns the address of an area of `slots` slots, at least one. Its contents are valid until the next call of this
+    /// method.
     pub(super) fn slot_area(&mut self, slots: u32) -> Value {
         let size = 8 * slots.max(1);
         let key = Some(StackSlotKey::new(AREA));

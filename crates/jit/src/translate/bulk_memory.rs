@@ -1,18 +1,19 @@
 //! `memory.copy`, `memory.fill` and `memory.init` of small sizes.
 //!
-//! Small sizes are loads and stores in place; all others go to the runtime, as in the interpreter.
+//! Small sizes become loads and stores in the function. The runtime does all others, as for the interpreter.
 //!
-//! | size | how |
+//! | size | translation |
 //! |---|---|
 //! | constant, at most `MAX_CONSTANT` | as few moves as cover it |
-//! | variable, at most `MAX_VARIABLE`, in the first `MAX_VARIABLE_SITES` operators | a branch on its class; two to four moves of one width, which overlap in the middle |
-//! | other | the runtime |
+//! | variable, at most `MAX_VARIABLE`, in the first `MAX_VARIABLE_SITES` operators | a branch on its size class; two to four moves of one width, which overlap in the middle |
+//! | other | a call of the runtime |
 //!
 //! # Invariants
-//! - An operator that traps writes nothing. Either both ranges are compared with their memories' sizes before the first store,
-//!   or, in a guarded memory, the store of the highest bytes comes first: a memory has no holes, so that the lower ones cannot
-//!   fault if that one does not, and a store that faults writes nothing.
-//! - All loads come before all stores, so that ranges may overlap.
+//! - An operator that traps writes nothing (<https://webassembly.github.io/spec/core/exec/instructions.html#exec-memory-copy>).
+//!   Either both ranges are compared with the sizes of their memories before the first store. Or, in a guard-paged memory, the
+//!   store of the highest bytes comes first: a memory has no holes, so the lower stores cannot fault if that one does not, and
+//!   a store that faults writes nothing.
+//! - All loads come before all stores, since the ranges may overlap.
 
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Type, Value, condcodes::IntCC, types};
 use wasmparser::Operator;
@@ -23,16 +24,16 @@ use super::environment::Region;
 use super::state::Translator;
 use crate::trap_code::trap_code;
 
-/// Bytes of the largest constant size that is done in place: eight vectors, half of the registers for them. From there on the
-/// call is a small part of the time.
+/// Largest constant size in bytes that becomes loads and stores: eight vectors, half of the vector registers. For larger sizes
+/// the call is a small part of the time.
 const MAX_CONSTANT: u64 = 128;
-/// Bytes of the largest variable size that is done in place: four vectors.
+/// Largest variable size in bytes that becomes loads and stores: four vectors.
 const MAX_VARIABLE: i64 = 64;
-/// Operators of variable size in one function that are done in place. Each takes some 250 bytes of code and as long to compile as
-/// 70 other operators, so that a large function does not grow beyond measure.
+/// Most operators of variable size in one function that become loads and stores. Each makes some 250 bytes of code and takes as
+/// long to compile as 70 other operators, so the number bounds the growth of a large function.
 const MAX_VARIABLE_SITES: u32 = 64;
 
-/// One move: at an offset from the first byte, or from the byte behind the last.
+/// A load or store of one width, at an offset from an end of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Move {
     ty: Type,
@@ -40,7 +41,7 @@ struct Move {
     offset: i32,
 }
 
-/// The end of its range that a move's offset counts from.
+/// The end of the range that a move's offset counts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Edge {
     Start,
@@ -52,30 +53,31 @@ enum Edge {
 struct Range {
     /// Address of the first byte.
     start: Value,
-    /// Address of the byte behind the last, if its length is variable.
+    /// Address after the last byte. `None` if the length is constant.
     end: Option<Value>,
-    /// Flags of an access.
+    /// Flags of accesses to the range.
     flags: MemFlagsData,
 }
 
 impl Range {
-    /// Address that the offset of a move is added to.
-    fn pointer(self, place: Move) -> Value {
-        match place.from {
+    /// Returns the address that the offset of a move is added to.
+    fn pointer(self, step: Move) -> Value {
+        match step.from {
             Edge::Start => self.start,
             Edge::End => self.end.expect("constant sizes are counted from the start"),
         }
     }
 }
 
-/// Sizes from one on, and the moves that do all of them; the runtime does if there are none.
+/// A size class: the sizes from `least` up to the next class, and the moves that cover each of them.
 #[derive(Debug)]
 struct Class {
     least: i64,
+    /// `None` for the class that the runtime does.
     moves: Option<Vec<Move>>,
 }
 
-/// The type of a move of that many bytes.
+/// Returns the type of a move of `width` bytes.
 fn move_type(width: u32) -> Type {
     match width {
         1 => types::I8,
@@ -86,7 +88,8 @@ fn move_type(width: u32) -> Type {
     }
 }
 
-/// The moves that cover a constant size, lowest first. What is left behind whole moves is covered by one that reaches back.
+/// Returns the moves that cover a constant size, lowest first. If the last one does not fit, it begins further down and
+/// overlaps the one before.
 fn moves_of(len: u32) -> Vec<Move> {
     let (mut moves, mut at) = (Vec::new(), 0);
     while at < len {
@@ -105,7 +108,7 @@ fn moves_of(len: u32) -> Vec<Move> {
     moves
 }
 
-/// Moves of one width: `pairs` from the start on, as many up to the end.
+/// Returns moves of one width: `pairs` from the start upward, and as many up to the end.
 fn moves_from_both_ends(width: u32, pairs: i32) -> Vec<Move> {
     let (ty, width) = (move_type(width), width as i32);
     let at_start = (0..pairs).map(|n| Move { ty, from: Edge::Start, offset: n * width });
@@ -114,7 +117,8 @@ fn moves_from_both_ends(width: u32, pairs: i32) -> Vec<Move> {
 }
 
 impl Translator<'_, '_> {
-    /// Translates `operator`, which is `call` to the runtime, if it is one on a range of a memory. Returns true if it was.
+    /// Translates `operator` if it works on a range of a memory; `call` is the same operator in the runtime's table. Returns
+    /// true if it was translated.
     pub(super) fn bulk_memory_operator(&mut self, operator: &Operator<'_>, call: BuiltinCall) -> bool {
         match *operator {
             Operator::MemoryFill { mem } => self.memory_fill(call, mem),
@@ -125,7 +129,7 @@ impl Translator<'_, '_> {
         true
     }
 
-    /// Leaves an operator of these operands to the runtime.
+    /// Emits the call of the runtime for an operator with these operands.
     fn leave_to_runtime(&mut self, call: BuiltinCall, operands: [Value; 3]) {
         self.push_all(&operands);
         self.call_builtin(call);
@@ -170,14 +174,14 @@ impl Translator<'_, '_> {
         self.by_size(call, operands, |this, moves| this.fill_by(moves, value, target));
     }
 
-    /// In place only if both the range of the segment and its bytes are known: to move bytes of the module needs their address,
-    /// which code does not hold.
+    /// Stores constants if the range of the segment is constant. In all other cases the code would need the address of the
+    /// module's bytes, which it does not have, so the runtime does it.
     fn memory_init(&mut self, call: BuiltinCall, data_index: u32, mem: u32) {
         let (dst, src, len) = self.pop3();
         let module = self.request.module;
         let bytes = self.constant(src).zip(self.constant(len)).and_then(|(src, len)| {
             let segment = module.data_bytes(&module.data()[data_index as usize]);
-            // One of length 0 is within a dropped segment as well, but only at its start: the runtime knows.
+            // Length 0 is for the runtime: it is valid in a dropped segment as well, but only at offset 0.
             let is_small = (1..=MAX_CONSTANT).contains(&len);
             segment.get(src as usize..).filter(|_| is_small)?.get(..len as usize)
         });
@@ -189,48 +193,48 @@ impl Translator<'_, '_> {
         let is_dropped = self.is_data_dropped(data_index);
         self.builder.ins().trapnz(is_dropped, trap_code(TrapCode::MemoryOutOfBounds));
         let target = self.constant_range(mem, dst, bytes.len() as u64);
-        for place in moves_of(bytes.len() as u32).into_iter().rev() {
-            let value = self.constant_bytes(place.ty, &bytes[place.offset as usize..][..place.ty.bytes() as usize]);
-            self.store_move(place, target, value);
+        for step in moves_of(bytes.len() as u32).into_iter().rev() {
+            let value = self.constant_bytes(step.ty, &bytes[step.offset as usize..][..step.ty.bytes() as usize]);
+            self.store_move(step, target, value);
         }
     }
 
-    /// Counts an operator of variable size. Returns false if there are too many for it to be done in place.
+    /// Counts an operator of variable size. Returns false if the function has too many for this one to become loads and stores.
     fn take_variable_site(&mut self) -> bool {
         self.variable_sites += 1;
         self.variable_sites <= MAX_VARIABLE_SITES
     }
 
-    /// Loads all, then stores all.
+    /// Copies by `moves`: all loads, then all stores, the highest first.
     fn copy_by(&mut self, moves: &[Move], source: Range, target: Range) {
-        let load = |&place: &Move| {
-            let pointer = source.pointer(place);
-            self.builder.ins().load(place.ty, source.flags, pointer, place.offset)
+        let load = |&step: &Move| {
+            let pointer = source.pointer(step);
+            self.builder.ins().load(step.ty, source.flags, pointer, step.offset)
         };
         let values: Vec<Value> = moves.iter().map(load).collect();
-        for (&place, value) in moves.iter().zip(values).rev() {
-            self.store_move(place, target, value);
+        for (&step, value) in moves.iter().zip(values).rev() {
+            self.store_move(step, target, value);
         }
     }
 
-    /// Stores the lowest byte of an `i32` everywhere.
+    /// Fills by `moves` with the lowest byte of the `i32` operand `value`, the highest first.
     fn fill_by(&mut self, moves: &[Move], value: Value, target: Range) {
         let mut known: Option<(Type, Value)> = None;
-        for &place in moves.iter().rev() {
+        for &step in moves.iter().rev() {
             let value = match known {
-                Some((ty, value)) if ty == place.ty => value,
-                _ => self.repeated(value, place.ty),
+                Some((ty, value)) if ty == step.ty => value,
+                _ => self.repeated(value, step.ty),
             };
-            known = Some((place.ty, value));
-            self.store_move(place, target, value);
+            known = Some((step.ty, value));
+            self.store_move(step, target, value);
         }
     }
 
-    fn store_move(&mut self, place: Move, target: Range, value: Value) {
-        self.builder.ins().store(target.flags, value, target.pointer(place), place.offset);
+    fn store_move(&mut self, step: Move, target: Range, value: Value) {
+        self.builder.ins().store(target.flags, value, target.pointer(step), step.offset);
     }
 
-    /// A value that consists of copies of the lowest byte of an `i32`.
+    /// Returns a value of type `ty` that consists of copies of the lowest byte of the `i32` operand `value`.
     fn repeated(&mut self, value: Value, ty: Type) -> Value {
         if let Some(value) = self.constant(value) {
             return self.constant_bytes(ty, &[value as u8; 16][..ty.bytes() as usize]);
@@ -247,7 +251,7 @@ impl Translator<'_, '_> {
         self.builder.ins().imul(word, ones)
     }
 
-    /// A constant, by its bytes in memory.
+    /// Returns the constant of type `ty` that has these bytes in memory.
     fn constant_bytes(&mut self, ty: Type, bytes: &[u8]) -> Value {
         if ty.is_vector() {
             let constant = self.builder.func.dfg.constants.insert(bytes.into());
@@ -258,7 +262,8 @@ impl Translator<'_, '_> {
         self.builder.ins().iconst(ty, i64::from_le_bytes(word))
     }
 
-    /// Does what `in_place` does by the moves of the class of the size, the last operand. Larger sizes are left to the runtime.
+    /// Branches on the size, which is the last operand, and emits `in_place` with the moves of each size class. For larger
+    /// sizes emits the call of the runtime.
     fn by_size(&mut self, call: BuiltinCall, operands: [Value; 3], mut in_place: impl FnMut(&mut Self, &[Move])) {
         let [.., len] = operands;
         let mut classes =
@@ -277,7 +282,8 @@ impl Translator<'_, '_> {
         self.builder.switch_to_block(done);
     }
 
-    /// A tree of branches with a class at each leaf; control goes on at `done` behind each.
+    /// Emits a tree of branches on `len` with a size class at each leaf, where `act` emits the code. All leaves continue at
+    /// `done`.
     fn branch_on_size(&mut self, len: Value, classes: &[Class], done: Block, act: &mut dyn FnMut(&mut Self, &Class)) {
         if let [class] = classes {
             act(self, class);
@@ -298,7 +304,8 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// A range of constant length. One of a guarded memory has no check: its accesses may trap, the highest first.
+    /// Returns a range of constant length. In a guard-paged memory it is not checked: an access to it may trap, which the
+    /// highest one does if any.
     fn constant_range(&mut self, memory: u32, start: Value, len: u64) -> Range {
         let flags = self.memory_flags();
         if self.is_guard_paged(memory) && len > 0 {
@@ -314,7 +321,7 @@ impl Translator<'_, '_> {
         Range { end: None, ..self.variable_range(memory, start, len) }
     }
 
-    /// A range that is checked: traps if it is not within the memory.
+    /// Returns a range after checking it: traps if the range is not within the memory.
     fn variable_range(&mut self, memory: u32, start: Value, len: Value) -> Range {
         let code = trap_code(TrapCode::MemoryOutOfBounds);
         let size = self.memory_len(memory);
@@ -329,7 +336,7 @@ impl Translator<'_, '_> {
         let base = self.memory_base(memory);
         let mut start = self.builder.ins().iadd(base, start);
         let mut end = self.builder.ins().iadd(start, len);
-        // Nothing that is 2^33 bytes behind a guarded memory can be read.
+        // A guard-paged memory needs no mask: the 2^33 bytes from its start are all its own reservation.
         if self.request.spectre_guards && !self.is_guard_paged(memory) {
             let null = self.builder.ins().iconst(types::I64, 0);
             start = self.builder.ins().select_spectre_guard(is_outside, null, start);
@@ -338,7 +345,7 @@ impl Translator<'_, '_> {
         Range { start, end: Some(end), flags: self.memory_flags().with_notrap() }
     }
 
-    /// Loads the flag of the instance that says that a data segment is dropped: 0 or 1.
+    /// Loads the instance's flag for a data segment: 1 if the segment was dropped, else 0.
     fn is_data_dropped(&mut self, segment: u32) -> Value {
         let dropped = self.data_dropped();
         let flags = self.trusted(Region::Vm);
@@ -350,12 +357,12 @@ impl Translator<'_, '_> {
 mod tests {
     use super::*;
 
-    /// Returns true if the moves cover all bytes of a range of that size. None may be outside.
+    /// Returns true if the moves cover all bytes of a range of `len` bytes. Panics if one is outside.
     fn covers(moves: &[Move], len: i32) -> bool {
         let mut covered = vec![false; len as usize];
-        for place in moves {
-            let at = place.offset + if place.from == Edge::End { len } else { 0 };
-            covered[at as usize..][..place.ty.bytes() as usize].fill(true);
+        for step in moves {
+            let at = step.offset + if step.from == Edge::End { len } else { 0 };
+            covered[at as usize..][..step.ty.bytes() as usize].fill(true);
         }
         covered.into_iter().all(|covered| covered)
     }
@@ -365,10 +372,10 @@ mod tests {
         for len in 0..=MAX_CONSTANT as u32 {
             let moves = moves_of(len);
             assert!(covers(&moves, len as i32), "{len}");
-            assert!(moves.is_sorted_by_key(|place| place.offset), "{len}");
+            assert!(moves.is_sorted_by_key(|step| step.offset), "{len}");
             assert!(moves.len() as u32 <= len / 16 + 2, "{len}");
         }
-        let widths = |len| moves_of(len).iter().map(|place| place.ty.bytes()).collect::<Vec<_>>();
+        let widths = |len| moves_of(len).iter().map(|step| step.ty.bytes()).collect::<Vec<_>>();
         assert_eq!(
             [1, 3, 8, 12, 15, 20].map(widths),
             [vec![1], vec![2, 1], vec![8], vec![8, 4], vec![8, 8], vec![16, 4]]

@@ -1,8 +1,12 @@
 //! Calls and tail calls.
 //!
-//! A small function of the module is inlined; one that the linker knows is called directly. All others are called through their
-//! [`VmFunc`]: its `native` code with its `native_context`, whatever that is just now. A call through a table or a reference that
-//! mostly went to few functions compares with those first.
+//! A small function of the module is inlined. A function of the module that has code is called directly. All others are called
+//! through their [`VmFunc`]: the call loads `native` and `native_context`, which other code may have changed since the last
+//! call.
+//!
+//! A call through a table or a reference whose profile has few callees is a *guarded call*: it compares the callee with those
+//! first, and calls a match like a known function. This is profile-guided receiver class prediction (D. Grove and others,
+//! OOPSLA 1995) in the form of inline caches (U. Hölzle and others, ECOOP 1991, <https://doi.org/10.1007/BFb0057013>).
 
 use std::mem::offset_of;
 
@@ -24,17 +28,17 @@ use crate::error::CompileError;
 use crate::libcalls::LibCall;
 use crate::trap_code::trap_code;
 
-/// What is called.
+/// The callee of a call instruction.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Callee {
-    /// A function that the linker knows.
+    /// A function of the module that has code.
     Direct(FuncRef),
-    /// A code address.
+    /// An address of code, known at run time.
     Indirect(Value),
 }
 
 impl Translator<'_, '_> {
-    /// Translates a call at an offset in the module; whether it is one.
+    /// Translates `operator`, at `offset` in the module, if it is a call. Returns true if it was.
     pub(super) fn call_operator(&mut self, operator: &Operator<'_>, offset: usize) -> Result<bool, CompileError> {
         match *operator {
             Operator::Call { function_index } => {
@@ -68,7 +72,7 @@ impl Translator<'_, '_> {
         Ok(true)
     }
 
-    /// Calls a function of the module, or has its body here.
+    /// Calls a function of the module, or inlines its body.
     fn call_known(&mut self, func_index: u32, offset: usize, hotness: Hotness) -> Result<(), CompileError> {
         if let Some(defined) = func_index.checked_sub(self.request.layout.imported_func_count)
             && self.is_inlined(defined, hotness)
@@ -80,8 +84,8 @@ impl Translator<'_, '_> {
         Ok(())
     }
 
-    /// Calls the function that `func` points to, or is null; `callee` checks it. If calls from here were seen to go to few
-    /// functions, those are compared with first, and what follows for one is a call of a known function, without any check.
+    /// Calls the function of `func`, which is a pointer to a `VmFunc` or null, as a guarded call if the call site's profile
+    /// allows it. `callee` emits the checks of the general path. A match is called like a known function, without checks.
     fn guarded_call(
         &mut self,
         type_index: u32,
@@ -104,7 +108,7 @@ impl Translator<'_, '_> {
         let args = self.pop_many(ty.params().len());
         let results: Vec<Type> = ty.results().iter().map(|&ty| value_type(ty)).collect();
         let join = self.block_with(&results);
-        // A body that is put here may take the operands below from their variables, to which the other ways must lead as well.
+        // An inlined body may restore the operands below from their variables, so all paths to the join have to save them.
         let is_saved = self.pending_loop.is_some();
         if is_saved {
             self.save_operands(self.stack.len());
@@ -149,7 +153,7 @@ impl Translator<'_, '_> {
         Ok(())
     }
 
-    /// The function, or null, in the table element that the topmost operand names.
+    /// Pops an index of a table, and returns its element: a pointer to a `VmFunc`, or null. Traps if there is no such element.
     fn pop_element(&mut self, table_index: u32) -> Value {
         let index = self.pop();
         let element = self.element_pointer(table_index, index, TrapCode::UndefinedElement);
@@ -157,7 +161,7 @@ impl Translator<'_, '_> {
         self.builder.ins().load(types::I64, flags, element, 0)
     }
 
-    /// A function of the module, and the context to call it with.
+    /// Returns a function of the module as a callee, and its context.
     fn callee(&mut self, func_index: u32) -> (Callee, Value) {
         let request = self.request;
         if let Some(defined) = func_index.checked_sub(request.layout.imported_func_count) {
@@ -179,9 +183,9 @@ impl Translator<'_, '_> {
         (Callee::Indirect(code), context)
     }
 
-    /// A function from a table element, checked.
+    /// Checks that `func`, from a table, is not null and has the expected type. Returns it as a callee, and its context.
     fn callee_in_table(&mut self, type_index: u32, func: Value) -> (Callee, Value) {
-        // The read of a null function's type faults, which is the trap.
+        // Reading the type through a null pointer faults, which becomes the trap.
         let region = self.region(Region::Vm);
         let flags = MemFlagsData::new()
             .with_aligned()
@@ -196,18 +200,18 @@ impl Translator<'_, '_> {
             self.builder.ins().trapnz(differs, trap_code(TrapCode::IndirectCallTypeMismatch));
         } else {
             let same = self.builder.ins().icmp(IntCC::Equal, actual, expected_value);
-            let ask = self.builder.create_block();
-            let right = self.builder.create_block();
-            self.builder.set_cold_block(ask);
-            self.builder.ins().brif(same, right, &[], ask, &[]);
-            self.builder.seal_block(ask);
-            self.builder.switch_to_block(ask);
-            let asked = self.libcall(LibCall::IsSubtype, &[actual, expected_value]);
-            let is_subtype = self.builder.inst_results(asked)[0];
+            let compare = self.builder.create_block();
+            let matches = self.builder.create_block();
+            self.builder.set_cold_block(compare);
+            self.builder.ins().brif(same, matches, &[], compare, &[]);
+            self.builder.seal_block(compare);
+            self.builder.switch_to_block(compare);
+            let call = self.libcall(LibCall::IsSubtype, &[actual, expected_value]);
+            let is_subtype = self.builder.inst_results(call)[0];
             self.builder.ins().trapz(is_subtype, trap_code(TrapCode::IndirectCallTypeMismatch));
-            self.builder.ins().jump(right, &[]);
-            self.builder.seal_block(right);
-            self.builder.switch_to_block(right);
+            self.builder.ins().jump(matches, &[]);
+            self.builder.seal_block(matches);
+            self.builder.switch_to_block(matches);
         }
         self.store_caller();
         self.require_exit_trampoline(type_index, false);
@@ -215,7 +219,7 @@ impl Translator<'_, '_> {
         (Callee::Indirect(code), context)
     }
 
-    /// The function that a reference leads to, checked.
+    /// Checks that `func`, a typed reference, is not null. Returns it as a callee, and its context.
     fn callee_of_reference(&mut self, type_index: u32, func: Value) -> (Callee, Value) {
         self.store_caller();
         self.require_exit_trampoline(type_index, false);
@@ -230,6 +234,7 @@ impl Translator<'_, '_> {
         (Callee::Indirect(code), context)
     }
 
+    /// Records that a call may need an exit trampoline for functions of a type.
     fn require_exit_trampoline(&mut self, type_index: u32, imported: bool) {
         let exit = Exit { type_index, imported };
         if !self.exits.contains(&exit) {
@@ -237,7 +242,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Calls with the topmost operands as arguments, and pushes the results.
+    /// Emits a call with the topmost operands as arguments, and pushes the results.
     fn call(&mut self, type_index: u32, callee: Callee, context: Value) {
         let module = self.request.module;
         let ty = module.func_type_of(type_index);
@@ -264,7 +269,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// The call instruction: one that an exception may leave for the handler around it, if there is one. What it returns.
+    /// Emits the call instruction: a `try_call` if a `try_table` is around it. Returns the values that it returns.
     fn emit_call(&mut self, type_index: u32, callee: Callee, args: &[Value]) -> Vec<Value> {
         self.count_call(self.request.module.func_type_of(type_index));
         let signature = self.call_signature(type_index);
@@ -280,7 +285,7 @@ impl Translator<'_, '_> {
         self.builder.inst_results(call).to_vec()
     }
 
-    /// A call that an exception may leave for one of these handlers. What it returns.
+    /// Emits a `try_call`, which an exception may leave for one of `landing_pads`. Returns the values that it returns.
     pub(super) fn try_call(
         &mut self,
         signature: SigRef,
@@ -305,12 +310,12 @@ impl Translator<'_, '_> {
         results
     }
 
-    /// Calls with the topmost operands as arguments, in place of this function.
+    /// Emits a tail call with the topmost operands as arguments.
     fn return_call(&mut self, type_index: u32, callee: Callee, context: Value) -> Inst {
         let ty = self.request.module.func_type_of(type_index);
         let mut args = vec![context];
         args.extend(self.pop_many(ty.params().len()));
-        // Both functions have the same results.
+        // Validation makes both functions have the same results, so the callee writes them to the same memory.
         args.extend(self.results_pointer);
         let signature = self.call_signature(type_index);
         let call = match callee {

@@ -1,11 +1,11 @@
-//! The Cranelift instructions of each operator of [`core`'s table](wasmr_core::op), one row per instruction.
+//! The Cranelift instructions of each operator of [`core`'s table](wasmr_core::op), one row for each instruction.
 //!
-//! A row is `Kind(instruction) => Operator as TYPE, …;`. The kind says what the translator does around the instruction: which
-//! operands it pops, and as what. `TYPE` is the Cranelift type that the instruction is about: the lanes as which vectors are
-//! taken, or the scalar. It stands where the kind needs it. An operator that takes several instructions has a method of the
-//! translator, in [`numeric`](super::numeric), [`simd`](super::simd) or the files on memory.
+//! A row is `Kind(instruction) => Operator as TYPE, …;`. The kind determines the number and the form of the operands that the
+//! translator pops. `TYPE` is the scalar or vector type that the instruction works on, for the kinds that need it. An operator
+//! that takes several instructions has a method of the translator, in [`numeric`](super::numeric), [`simd`](super::simd) or the
+//! files on memory.
 //!
-//! The function made of the table has a case for every operator: one without a row here does not compile.
+//! The macro makes an exhaustive `match` of the table, so an operator without a row does not compile.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
@@ -17,42 +17,42 @@ use wasmr_module::op::{lane_of, memarg_of};
 use super::memory::Site;
 use super::state::Translator;
 
-/// An instruction that makes a value of another.
+/// Emits an instruction with one operand.
 pub(super) type UnaryInstruction = fn(FuncInstBuilder<'_, '_>, Value) -> Value;
-/// An instruction that makes a value of two others.
+/// Emits an instruction with two operands.
 type BinaryInstruction = fn(FuncInstBuilder<'_, '_>, Value, Value) -> Value;
 
-/// How an operator is translated.
+/// The translation of an operator.
 enum Clif {
-    /// Of a scalar.
+    /// One scalar operand.
     Unary(UnaryInstruction),
-    /// Of two scalars.
+    /// Two scalar operands.
     Binary(BinaryInstruction),
-    /// Compares integers.
+    /// Comparison of integers.
     Compare(IntCC),
-    /// Compares floats.
+    /// Comparison of floats.
     CompareFloats(FloatCC),
-    /// Of a vector.
+    /// One vector operand.
     Vector(UnaryInstruction, Type),
-    /// Of a vector, with a truth value as the result.
+    /// One vector operand, with a truth value as the result.
     VectorTest(UnaryInstruction, Type),
-    /// Of two vectors.
+    /// Two vector operands.
     Vectors(BinaryInstruction, Type),
-    /// Of a vector and a count.
+    /// A vector operand and a shift count.
     Shift(BinaryInstruction, Type),
-    /// The product of two vectors that are widened by the instruction.
+    /// Product of two vector operands, each widened by the instruction.
     WideningProduct(UnaryInstruction, Type),
-    /// Several instructions, which pop their operands.
+    /// A method that pops the operands and emits several instructions.
     Steps(fn(&mut Translator<'_, '_>, Type) -> Value, Type),
-    /// The same with a lane immediate.
+    /// Such a method for an operator with a lane immediate.
     Lane(fn(&mut Translator<'_, '_>, Type, u8) -> Value, Type),
-    /// A load or store of a scalar.
+    /// Load or store of a scalar.
     Access(fn(&mut Translator<'_, '_>, Op, &MemArg)),
-    /// A vector load by one instruction.
+    /// Vector load by one instruction.
     VectorLoad(fn(FuncInstBuilder<'_, '_>, Site) -> Value),
-    /// A vector load or store by several instructions.
+    /// Vector load or store by several instructions.
     VectorAccess(fn(&mut Translator<'_, '_>, Type, &MemArg), Type),
-    /// The same of one lane.
+    /// Load or store of one lane.
     LaneAccess(fn(&mut Translator<'_, '_>, Type, &MemArg, u8), Type),
 }
 
@@ -140,7 +140,7 @@ table! {
     Unary(|ins, a| ins.fcvt_to_uint_sat(types::I32, a)) => I32TruncSatF32U, I32TruncSatF64U;
     Unary(|ins, a| ins.fcvt_to_sint_sat(types::I64, a)) => I64TruncSatF32S, I64TruncSatF64S;
     Unary(|ins, a| ins.fcvt_to_uint_sat(types::I64, a)) => I64TruncSatF32U, I64TruncSatF64U;
-    // Vectors: the lanes as which the operands are taken. Of a shift they are the first operand's; the count is a scalar, which
+    // Vectors, with the vector type of the operands. A shift has one for its first operand; the count is a scalar, which
     // Cranelift takes modulo the width of a lane.
     Vector(|ins, a| ins.bnot(a)) => V128Not as I8X16;
     Vector(|ins, a| ins.iabs(a)) => I8x16Abs as I8X16, I16x8Abs as I16X8, I32x4Abs as I32X4, I64x2Abs as I64X2;
@@ -294,7 +294,7 @@ table! {
 }
 
 impl Translator<'_, '_> {
-    /// Translates an operator of the table.
+    /// Translates `operator` by its row in the table.
     pub(super) fn table_row(&mut self, op: Op, operator: &Operator<'_>) {
         let value = match clif(op) {
             Clif::Unary(instruction) => {

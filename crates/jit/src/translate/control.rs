@@ -1,4 +1,4 @@
-//! Blocks, branches, `br_table`, returns, `unreachable`, `nop`; and where a function that is entered at a loop starts.
+//! Control operators: blocks, branches, `br_table`, `return`, `unreachable`, `nop`; and the OSR entry at a loop.
 
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, Type, Value, types};
 use cranelift_frontend::Variable;
@@ -11,7 +11,7 @@ use super::state::{Entry, Frame, FrameKind, LOOP_FRAME, Translator};
 use crate::abi::{slots, value_type};
 use crate::trap_code::trap_code;
 
-/// Values as arguments of a branch.
+/// Converts values to arguments of a branch.
 pub(super) fn block_args(values: &[Value]) -> Vec<BlockArg> {
     values.iter().map(|&value| BlockArg::Value(value)).collect()
 }
@@ -21,7 +21,7 @@ fn types_of(types: &[ValType]) -> Vec<Type> {
 }
 
 impl Translator<'_, '_> {
-    /// Translates a control operator; whether it is one.
+    /// Translates `operator`, at `offset` in the module, if it is one of this category. Returns true if it was.
     pub(super) fn control_operator(&mut self, operator: &Operator<'_>, offset: usize) -> bool {
         match operator {
             Operator::Nop => {}
@@ -41,7 +41,7 @@ impl Translator<'_, '_> {
                 let condition = self.pop();
                 let values = self.pop_many(params.len());
                 if self.pending_loop.is_some() {
-                    // For both arms: `open` comes in one of them.
+                    // Before the branch, so that the operands are saved for both arms: `open` saves them in one only.
                     self.save_operands(self.stack.len());
                 }
                 let then = self.builder.create_block();
@@ -77,7 +77,7 @@ impl Translator<'_, '_> {
         true
     }
 
-    /// A block with parameters of these types.
+    /// Creates a block with parameters of these types.
     pub(super) fn block_with(&mut self, params: &[Type]) -> Block {
         let block = self.builder.create_block();
         for &ty in params {
@@ -86,7 +86,7 @@ impl Translator<'_, '_> {
         block
     }
 
-    /// Opens a block whose parameters are on the stack.
+    /// Pushes a block, whose parameters are on the operand stack, on the control stack.
     pub(super) fn open(&mut self, kind: FrameKind, params: Vec<Type>, results: Vec<Type>) {
         let end = self.block_with(&results);
         let height = self.stack.len() - params.len();
@@ -97,18 +97,18 @@ impl Translator<'_, '_> {
         self.frames.push(Frame { kind, end, params, results, height, is_saved, end_reached: false });
     }
 
-    /// Opens the body of the function.
+    /// Pushes a function's body on the control stack.
     pub(super) fn open_body(&mut self, ty: &FuncType) {
         self.open(FrameKind::Body { inlined: !self.frames.is_empty() }, Vec::new(), types_of(ty.results()));
     }
 
     fn open_loop(&mut self, params: Vec<Type>, results: Vec<Type>, offset: usize) {
         let header = self.block_with(&params);
-        // Before the block gets parameters for variables as well.
+        // Read before Cranelift adds block parameters for variables.
         let inside = self.builder.block_params(header).to_vec();
-        let entered_here = self.request.entry.osr().is_some_and(|osr| osr.offset == offset);
+        let is_entry = self.request.entry.osr().is_some_and(|osr| osr.offset == offset);
         let is_saved = self.pending_loop.is_some();
-        let pending = if entered_here && self.inlining.is_outermost() { self.pending_loop.take() } else { None };
+        let pending = if is_entry && self.inlining.is_outermost() { self.pending_loop.take() } else { None };
         if let Some((entry, frame)) = pending {
             self.enter_loop(header, params.len(), entry, frame);
         } else {
@@ -126,8 +126,8 @@ impl Translator<'_, '_> {
         self.open(FrameKind::Loop { header }, params, results);
     }
 
-    /// Leads both the translation so far, which nothing may reach, and the entry block with the interpreter's values to a
-    /// loop's header.
+    /// Makes a loop the OSR entry. Two blocks jump to its header: the current one, which is unreachable without a dual entry,
+    /// and `entry`, with the values of the interpreter's frame.
     fn enter_loop(&mut self, header: Block, param_count: usize, entry: Block, frame: Value) {
         let osr = self.request.entry.osr().expect("only such functions have a loop pending");
         let params = self.pop_many(param_count);
@@ -137,7 +137,7 @@ impl Translator<'_, '_> {
 
         self.builder.switch_to_block(entry);
         if let Entry::StartOrLoop(_) = self.request.entry {
-            // Taken: calls from here on are calls.
+            // The frame was taken. Further calls of this function begin at its start.
             let none = self.builder.ins().iconst(types::I64, 0);
             self.builder.ins().store(MemFlagsData::trusted(), none, self.context, LOOP_FRAME);
         }
@@ -162,8 +162,8 @@ impl Translator<'_, '_> {
         self.builder.ins().jump(header, &block_args(&loaded));
     }
 
-    /// The variable that stands for the operand at an index of the stack, by its type, where control may come from the entry
-    /// at a loop: the operand itself may then be a value that was never computed.
+    /// Returns the variable for the operand at an index of the stack, and its type. If control comes from the OSR entry, the
+    /// operand's own value was never computed, so the variable has to carry it.
     fn operand_variable(&mut self, index: usize) -> (Variable, Type) {
         let ty = self.builder.func.dfg.value_type(self.stack[index]);
         let ty = if ty.is_vector() { types::I8X16 } else { ty };
@@ -171,7 +171,7 @@ impl Translator<'_, '_> {
         (variable, ty)
     }
 
-    /// Keeps the lowest `count` operands in their variables.
+    /// Saves the lowest `count` operands in their variables.
     pub(super) fn save_operands(&mut self, count: usize) {
         self.saved_operands += count;
         for index in 0..count {
@@ -181,7 +181,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Takes the lowest `count` operands from their variables.
+    /// Restores the lowest `count` operands from their variables.
     pub(super) fn restore_operands(&mut self, count: usize) {
         for index in 0..count {
             let (variable, _) = self.operand_variable(index);
@@ -189,7 +189,8 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// The value in a slot of the interpreter's frame. Slots are aligned for words only, vectors are not aligned there.
+    /// Loads a value from a slot of the interpreter's frame. Slots are aligned to 8 bytes, so a vector in them may not be to
+    /// 16.
     fn frame_value(&mut self, frame: Value, slot: i32, ty: Type) -> Value {
         self.builder.ins().load(ty, MemFlagsData::new().with_notrap(), frame, slot * 8)
     }
@@ -224,7 +225,7 @@ impl Translator<'_, '_> {
             frame.end_reached = true;
         }
         if let FrameKind::If { otherwise } = frame.kind {
-            // Without an `else` the parameters are the results.
+            // Without an `else`, an `if` whose condition is zero returns its parameters as results.
             self.builder.switch_to_block(otherwise);
             let values = self.builder.block_params(otherwise).to_vec();
             self.builder.ins().jump(frame.end, &block_args(&values));
@@ -253,13 +254,13 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// The frame that a branch of this depth goes to.
+    /// Returns the block that a branch of this depth refers to.
     fn target(&mut self, depth: u32) -> &mut Frame {
         let index = self.frames.len() - 1 - depth as usize;
         &mut self.frames[index]
     }
 
-    /// Where a branch of this depth goes, and how many operands it takes along.
+    /// Returns the target of a branch of this depth, and the number of operands that it passes.
     pub(super) fn branch_target(&mut self, depth: u32) -> (Block, usize) {
         let frame = self.target(depth);
         if let FrameKind::Loop { header } = frame.kind {
@@ -275,7 +276,7 @@ impl Translator<'_, '_> {
         self.builder.ins().jump(block, &block_args(&values));
     }
 
-    /// Branches if the condition is not 0.
+    /// Emits a branch that is taken if the condition is not 0.
     pub(super) fn branch_if(&mut self, condition: Value, depth: u32) {
         let (block, count) = self.branch_target(depth);
         let values = self.peek_many(count);
@@ -304,7 +305,7 @@ impl Translator<'_, '_> {
         self.builder.ins().br_table(index, table);
     }
 
-    /// Returns from the function.
+    /// Emits the return from the function.
     fn return_values(&mut self, values: &[Value]) {
         match self.results_pointer {
             None => {
@@ -320,13 +321,13 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Marks the rest of the block as unreachable.
+    /// Marks the operators up to the end of the block as unreachable.
     pub(super) fn become_unreachable(&mut self) {
         self.reachable = false;
         self.skipped = 0;
     }
 
-    /// Passes over an operator in unreachable code, where only the structure of blocks matters.
+    /// Skips an operator in unreachable code, where only the nesting of blocks matters.
     pub(super) fn skip(&mut self, operator: &Operator<'_>) {
         match OperatorClass::of(operator).nesting() {
             Nesting::Opens => self.skipped += 1,
@@ -337,8 +338,8 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Traps if the guest was asked to stop. Asked only where a signal may have come while other code was executed (see
-    /// [`sys::preempt`](wasmr_runtime::sys::preempt)): behind what may take long.
+    /// Emits a trap that happens if the guest was asked to stop. It is needed only after other code that may run for long, in
+    /// which a stop signal has no effect (see [`sys::preempt`](wasmr_runtime::sys::preempt)).
     pub(super) fn check_interrupt(&mut self) {
         let flag = self.interrupt_flag();
         let raised = self.builder.ins().load(types::I8, MemFlagsData::trusted(), flag, 0);

@@ -1,4 +1,4 @@
-//! Where an instance keeps things: pointers that operators start from, and libcalls that they call.
+//! Access to the environment of the code: fields of the instance, and calls of libcalls.
 
 use std::mem::offset_of;
 
@@ -11,24 +11,24 @@ use wasmr_runtime::vm::{VmFunc, VmInstance, VmMemory, VmStore, VmTable};
 use super::state::Translator;
 use crate::libcalls::LibCall;
 
-/// Kinds of memory that never overlap.
+/// Kinds of memory that never overlap, which Cranelift's alias analysis may assume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Region {
     /// Linear memories.
     Memory,
-    /// Globals that are imported: two of them may be one.
+    /// Imported globals. They share a region, since two imports may be the same global.
     ImportedGlobal,
-    /// One of the globals that the module defines.
+    /// A global that the module defines.
     Global(u32),
-    /// Tables' elements.
+    /// Elements of tables.
     Table,
-    /// Everything else of instances and stores.
+    /// All other fields of instances and stores.
     Vm,
 }
 
 const OFFSET_STORE: i32 = offset_of!(VmInstance, store) as i32;
 
-/// Makes the prologue compare the stack pointer with the instance's limit.
+/// Makes the function's prologue compare the stack pointer with the instance's stack limit.
 pub(super) fn declare_stack_limit(func: &mut ir::Function) {
     let context = func.create_global_value(GlobalValueData::VMContext);
     let flags = func.dfg.mem_flags.insert(constant()).expect("the first flags of a function");
@@ -41,13 +41,13 @@ pub(super) fn declare_stack_limit(func: &mut ir::Function) {
     func.stack_limit = Some(limit);
 }
 
-/// A field that does not change while code of the instance runs.
+/// Returns the flags of an access to a field that does not change while code of the instance runs.
 pub(super) fn constant() -> MemFlagsData {
     MemFlagsData::trusted().with_readonly().with_can_move()
 }
 
 impl Translator<'_, '_> {
-    /// The alias region of a kind of memory.
+    /// Returns the alias region of a kind of memory.
     pub(super) fn region(&mut self, region: Region) -> AliasRegion {
         let (user_id, description) = match region {
             Region::Memory => (0, "memory"),
@@ -59,13 +59,13 @@ impl Translator<'_, '_> {
         self.builder.func.dfg.alias_regions.insert(AliasRegionData { user_id, description: description.into() })
     }
 
-    /// Flags of an access that cannot trap.
+    /// Returns the flags of an aligned access that cannot trap.
     pub(super) fn trusted(&mut self, region: Region) -> MemFlagsData {
         let region = self.region(region);
         MemFlagsData::trusted().with_alias_region(Some(region))
     }
 
-    /// A pointer field that does not change while code of the instance runs.
+    /// Loads a pointer that does not change while code of the instance runs.
     fn constant_pointer(&mut self, base: Value, offset: i32) -> Value {
         self.builder.ins().load(types::I64, constant(), base, offset)
     }
@@ -74,13 +74,13 @@ impl Translator<'_, '_> {
         self.constant_pointer(self.context, OFFSET_STORE)
     }
 
-    /// The address of the flag that asks the guest to stop.
+    /// Loads the address of the flag that asks the guest to stop.
     pub(super) fn interrupt_flag(&mut self) -> Value {
         let store = self.store_pointer();
         self.constant_pointer(store, offset_of!(VmStore, interrupt) as i32)
     }
 
-    /// Where a global is: base, offset, flags.
+    /// Returns the location of a global: base, offset and flags of an access.
     pub(super) fn global(&mut self, index: u32) -> (Value, i32, MemFlagsData) {
         let layout = self.request.layout;
         match index.checked_sub(layout.imported_global_count) {
@@ -95,7 +95,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// A value as it is in a slot: 32-bit numbers zero-extended to words.
+    /// Converts a value to its form in a slot: a 32-bit number is zero-extended to a word.
     pub(super) fn as_slot(&mut self, value: Value) -> Value {
         match self.builder.func.dfg.value_type(value) {
             types::I32 => self.builder.ins().uextend(types::I64, value),
@@ -107,7 +107,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// The `VmFunc` of a function of the module.
+    /// Returns the address of the `VmFunc` of a function of the module.
     pub(super) fn func_pointer(&mut self, func_index: u32) -> Value {
         let layout = self.request.layout;
         match func_index.checked_sub(layout.imported_func_count) {
@@ -123,7 +123,7 @@ impl Translator<'_, '_> {
         self.constant_pointer(self.context, self.request.layout.table(index) as i32)
     }
 
-    /// First element and length of a table. Those of a table that cannot grow never change.
+    /// Returns address and length of a table. They are constant if the table cannot grow.
     pub(super) fn table_bounds(&mut self, index: u32) -> (Value, Value) {
         let table = self.table_pointer(index);
         let limits = self.request.module.tables()[index as usize].ty.limits;
@@ -142,7 +142,7 @@ impl Translator<'_, '_> {
         self.constant_pointer(self.context, self.request.layout.memory(index) as i32)
     }
 
-    /// First byte of a memory. That of a guarded memory never changes.
+    /// Returns the address of a memory, which is constant if the memory is guard-paged.
     pub(super) fn memory_base(&mut self, index: u32) -> Value {
         if index == 0 && self.request.guard_paged {
             return self.constant_pointer(self.context, offset_of!(VmInstance, memory0_base) as i32);
@@ -152,14 +152,14 @@ impl Translator<'_, '_> {
         self.builder.ins().load(types::I64, flags, memory, offset_of!(VmMemory, base) as i32)
     }
 
-    /// Size of a memory in bytes.
+    /// Loads the size of a memory in bytes.
     pub(super) fn memory_len(&mut self, index: u32) -> Value {
         let memory = self.memory_pointer(index);
         let flags = self.trusted(Region::Vm);
         self.builder.ins().load(types::I64, flags, memory, offset_of!(VmMemory, len) as i32)
     }
 
-    /// Where an instance notes which data segments it has dropped, a byte for each.
+    /// Loads the address of the instance's flags for dropped data segments, a byte for each.
     pub(super) fn data_dropped(&mut self) -> Value {
         self.constant_pointer(self.context, offset_of!(VmInstance, data_dropped) as i32)
     }
@@ -168,7 +168,7 @@ impl Translator<'_, '_> {
         self.constant_pointer(self.context, self.request.layout.tag(index) as i32)
     }
 
-    /// Machine code of a function and the context to call it with.
+    /// Loads address and context of a function's machine code.
     pub(super) fn native(&mut self, func: Value) -> (Value, Value) {
         let flags = self.trusted(Region::Vm);
         let code = self.builder.ins().load(types::I64, flags, func, offset_of!(VmFunc, native) as i32);
@@ -176,14 +176,14 @@ impl Translator<'_, '_> {
         (code, context)
     }
 
-    /// Says that this instance is the one that calls, for host functions.
+    /// Stores this instance as the caller, which a host function may ask for.
     pub(super) fn store_caller(&mut self) {
         let store = self.store_pointer();
         let flags = self.trusted(Region::Vm);
         self.builder.ins().store(flags, self.context, store, offset_of!(VmStore, caller) as i32);
     }
 
-    /// Calls a libcall with the instance and these arguments.
+    /// Emits a libcall with the instance and these arguments.
     pub(super) fn libcall(&mut self, libcall: LibCall, args: &[Value]) -> Inst {
         let (code, signature) = self.libcall_code(libcall);
         let mut all = vec![self.context];
@@ -191,7 +191,7 @@ impl Translator<'_, '_> {
         self.builder.ins().call_indirect(signature, code, &all)
     }
 
-    /// The code of a libcall, and its signature.
+    /// Loads the address of a libcall's shim. Returns it and the signature.
     pub(super) fn libcall_code(&mut self, libcall: LibCall) -> (Value, SigRef) {
         let known = self.environment.libcall_signatures.iter().find(|(other, _)| *other == libcall);
         let signature = match known {
@@ -207,7 +207,7 @@ impl Translator<'_, '_> {
         (self.constant_pointer(libcalls, libcall.offset()), signature)
     }
 
-    /// The signature of calls of functions of a type of the module.
+    /// Returns the signature of functions of a type of the module.
     pub(super) fn call_signature(&mut self, type_index: u32) -> SigRef {
         let id = self.request.module.type_id(type_index);
         if let Some(&(_, signature)) = self.environment.call_signatures.iter().find(|(other, _)| *other == id) {
@@ -219,13 +219,13 @@ impl Translator<'_, '_> {
         signature
     }
 
-    /// A small integer argument.
+    /// Emits a 32-bit constant: an index as an argument.
     pub(super) fn index(&mut self, index: u32) -> Value {
         self.builder.ins().iconst(types::I32, i64::from(index))
     }
 }
 
-/// How many 8-byte slots values of these types take.
+/// Returns the number of 8-byte slots of values of these types.
 pub(super) fn slots_of(types: &[ValType]) -> u32 {
     types.iter().map(|ty| ty.slots() as u32).sum()
 }

@@ -2,9 +2,10 @@
 //! (<https://webassembly.github.io/spec/core/exec/instructions.html#exec-try-table>).
 //!
 //! A `try_table` with catch clauses has a *landing pad*: a block whose only parameter is an exception. Each call inside the
-//! `try_table` is a `try_call`, which continues at the landing pad if the callee throws an exception that a clause around the call
-//! catches, in this `try_table` or in one around it ([`call`](super::call)). Entering and leaving a `try_table` therefore costs
-//! nothing. A `throw` inside the `try_table`, in the same function, jumps to the landing pad if a clause is known to catch it.
+//! `try_table` is a `try_call`, which continues at the landing pad if the callee throws an exception that a clause around the
+//! call catches, in this `try_table` or in one around it ([`call`](super::call)). Entering and leaving a `try_table` therefore
+//! costs nothing. A `throw` inside the `try_table`, in the same function, jumps to the landing pad if a clause is known to
+//! catch it.
 //!
 //! The landing pad tries the clauses in order: it compares the tag, passes payload and reference to the clause's label, and
 //! branches there. An exception that no clause catches continues at the landing pad of the next `try_table` around.
@@ -32,8 +33,8 @@ use crate::libcalls::LibCall;
 use crate::trap_code::trap_code;
 
 impl Translator<'_, '_> {
-    /// Translates `operator` if it is one of this category, and a throw only if this function catches it. Returns true if it was
-    /// translated.
+    /// Translates `operator` if it is one of this category, and a throw only if this function catches it. Returns true if it
+    /// was translated.
     pub(super) fn exception_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::Throw { tag_index } => return self.throw(*tag_index),
@@ -52,9 +53,9 @@ impl Translator<'_, '_> {
         })
     }
 
-    /// Returns the exception table of a call here: the innermost landing pad, for each tag that a clause around the call names. A tag
-    /// is given by its offset in the instance. One entry for all exceptions suffices if a clause around the call catches all.
-    /// Returns an empty table if no clause is around the call.
+    /// Returns the exception table of a call here: the innermost landing pad, for each tag that a clause around the call names.
+    /// A tag is given by its offset in the instance. One entry for all exceptions suffices if a clause around the call catches
+    /// all. Returns an empty table if no clause is around the call.
     pub(super) fn landing_pads(&mut self) -> Vec<ExceptionTableItem> {
         let Some(landing_pad) = self.landing_pad() else { return Vec::new() };
         let (mut named, mut any) = (Vec::new(), false);
@@ -94,8 +95,8 @@ impl Translator<'_, '_> {
         ty.expect("validated: a tag has a function type").params().to_vec()
     }
 
-    /// Translates `throw` as a jump to the landing pad if a clause of the same function catches the exception. Returns false if none
-    /// does.
+    /// Translates `throw` as a jump to the landing pad if a clause of the same function catches the exception. Returns false if
+    /// none does.
     fn throw(&mut self, tag: u32) -> bool {
         let Some(landing_pad) = self.landing_pad().filter(|_| self.is_caught(Some(tag))) else { return false };
         let count = self.payload_types(tag).len();
@@ -121,8 +122,8 @@ impl Translator<'_, '_> {
     /// Calls a libcall that does not return, but may continue at a landing pad.
     pub(super) fn leaving_libcall(&mut self, libcall: LibCall, args: &[Value]) {
         let (code, _) = self.libcall_code(libcall);
-        // Callee-saved registers are lost on the way to a landing pad. With the convention `Tail`, which has none, Cranelift keeps
-        // no value in them. It passes these few arguments as the C convention of the shim does.
+        // Callee-saved registers are lost on the way to a landing pad. With the convention `Tail`, which has none, Cranelift
+        // keeps no value in them. It passes these few arguments as the C convention of the shim does.
         let signature = Signature { call_conv: CallConv::Tail, ..libcall.signature() };
         let signature = self.builder.import_signature(signature);
         let args: Vec<Value> = [self.context].iter().chain(args).copied().collect();
@@ -201,7 +202,8 @@ impl Translator<'_, '_> {
                 None => return,
             }
         }
-        // The exception is for a `try_table` further out. If there is none, this code is never reached: the call lists no other tags.
+        // The exception is for a `try_table` further out. If there is none, this code is never reached: the call lists no other
+        // tags.
         match self.landing_pad() {
             Some(outer) => {
                 self.builder.ins().jump(outer, &[BlockArg::Value(exception)]);

@@ -1,4 +1,4 @@
-//! Fuel: where [`wasmr_core::fuel`] says that it is taken. Nothing of this is in code that is not metered.
+//! Fuel: takes it at the points that [`wasmr_core::fuel`] defines. Code that is not metered contains nothing of this.
 
 use std::mem::offset_of;
 
@@ -14,14 +14,15 @@ use super::state::{FuelBlock, Meter, Request, Translator};
 use crate::trap_code::trap_code;
 
 impl<'a> Translator<'a, '_> {
-    /// The meter for a body of which no operator was seen yet.
+    /// Returns the meter for a body, before its first operator.
     pub(super) fn new_meter(&self, defined_index: u32) -> Meter<'a> {
         let Request { module, metered, .. } = *self.request;
         Meter { costs: metered.then(|| Costs::new(module, defined_index)), block: FuelBlock::default() }
     }
 
-    /// Counts an operator that is about to be translated. One that is not, in unreachable code, counts where it belongs to a block
-    /// that was entered: it is behind a call whose body is inlined and does not return, or behind what always traps.
+    /// Counts the cost of the next operator. In unreachable code an operator counts if its fuel block was entered: it comes
+    /// after an operator that always traps, or after an inlined call that does not return, and neither of these ends a fuel
+    /// block.
     pub(super) fn charge(&mut self, operator: &Operator<'_>) {
         let Some(costs) = &mut self.meter.costs else { return };
         let cost = costs.next(operator);
@@ -48,7 +49,7 @@ impl<'a> Translator<'a, '_> {
         }
     }
 
-    /// After an operator: ends the block if the operator does.
+    /// Ends the fuel block if `operator`, which was just translated, ends it.
     pub(super) fn end_charge(&mut self, operator: &Operator<'_>) {
         if self.request.metered && OperatorClass::of(operator).ends_fuel_block() {
             let FuelBlock { constant, cost } = std::mem::take(&mut self.meter.block);
@@ -59,7 +60,7 @@ impl<'a> Translator<'a, '_> {
         }
     }
 
-    /// Takes `cost` from the store's fuel, or all of it and traps.
+    /// Emits the subtraction of `cost` from the store's fuel. If less is left, the fuel becomes zero and the code traps.
     fn take_fuel(&mut self, cost: Value) {
         let store = self.store_pointer();
         let flags = self.trusted(Region::Vm);

@@ -1,8 +1,9 @@
-//! Inlining: a small function's body in place of a call of it.
+//! Inlining: the body of a small function in place of a call.
 //!
-//! Done while translating, where it costs nothing but the body: a frame whose end is behind the call, the arguments as its
-//! parameters. So `return` is a branch, handlers around the call are around the body, and a trap inside knows both places.
-//! What it saves is the call, which is most of what a small function costs, and what it lets Cranelift see.
+//! The translator inlines on the way, which takes no more time than the translation of the body. The body becomes a block of
+//! the control stack that ends after the call, with the arguments as its parameters. `return` is then a branch to its end, the
+//! landing pads around the call are also those of the body, and the source map knows both functions. Inlining saves the call,
+//! which is most of the time of a small function, and lets Cranelift optimise across it.
 
 use cranelift_codegen::ir::SourceLoc;
 use wasmr_module::operator_class::OperatorClass;
@@ -10,23 +11,24 @@ use wasmr_module::operator_class::OperatorClass;
 use super::state::{Inlining, Translator};
 use crate::error::CompileError;
 
-/// What is known of how often a call is executed.
+/// The hotness of a call site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hotness {
+    /// The call site has no profile.
     Unknown,
-    /// It was seen to be.
+    /// A sample found the call.
     Hot,
 }
 
 impl Inlining {
-    /// Whether the body at hand is the function's own.
+    /// Returns true if the current body is the function's own.
     pub(super) fn is_outermost(&self) -> bool {
         self.open.is_empty()
     }
 }
 
 impl Translator<'_, '_> {
-    /// Whether a call of a defined function is to be replaced by its body.
+    /// Returns true if the policy replaces a call of a defined function by its body.
     pub(super) fn is_inlined(&self, defined_index: u32, hotness: Hotness) -> bool {
         let Inlining { open, bytes } = &self.inlining;
         let size = self.request.module.body(defined_index).bytes.len();
@@ -45,12 +47,12 @@ impl Translator<'_, '_> {
             && self.is_inlinable(defined_index)
     }
 
-    /// Returns true if the body has no operator that must be in a function of its own: no tail call.
+    /// Returns true if the body has no tail call, which would replace the wrong function.
     fn is_inlinable(&self, defined_index: u32) -> bool {
         self.request.module.body(defined_index).all_operators(|class| class != OperatorClass::TailCall)
     }
 
-    /// Translates the body of a defined function in place of a call at the offset in the body at hand.
+    /// Translates the body of a defined function in place of a call at `offset` in the current body.
     pub(super) fn inline(&mut self, defined_index: u32, offset: usize) -> Result<(), CompileError> {
         let module = self.request.module;
         let ty = module.func_type(module.imported_func_count() + defined_index);
@@ -65,7 +67,7 @@ impl Translator<'_, '_> {
         self.body(defined_index, ty)?;
         self.inlining.open.pop();
         self.source_map.close_inlined(caller);
-        // What may follow for the same call is of the call again.
+        // Further instructions for the same call have the call's location again.
         self.builder.set_srcloc(SourceLoc::new(self.source_map.location(offset)));
         self.meter = meter;
         self.locals = locals;

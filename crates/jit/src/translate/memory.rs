@@ -1,7 +1,7 @@
-//! Loads and stores, and the sizes of memories.
+//! Loads and stores of scalars, and the sizes of memories.
 //!
-//! An access to memory 0 of an instance where that is guarded has no check: the address space behind the memory faults. All
-//! others compare with the current size.
+//! An access to a guard-paged memory has no check: the address space after the memory's pages faults. All others compare with
+//! the current size.
 
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, condcodes::IntCC, types};
 use wasmparser::{MemArg, Operator};
@@ -16,23 +16,23 @@ use crate::trap_code::trap_code;
 
 const PAGE_LOG2: i64 = 16;
 
-/// Where an access is: what an instruction that loads or stores needs.
+/// The location of an access, as operands of a load or store instruction.
 #[derive(Clone, Copy)]
 pub(super) struct Site {
-    /// How it may trap.
+    /// Flags, with the trap code if the access may fault.
     pub flags: MemFlagsData,
-    /// The address but for the offset.
+    /// Address without the offset.
     pub pointer: Value,
     pub offset: i32,
 }
 
-/// The integer type of an access.
+/// Returns the integer type of an access.
 fn memory_type(access: Access) -> Type {
     Type::int(u16::from(access.bytes) * 8).expect("a whole number of bytes, at most eight")
 }
 
 impl Translator<'_, '_> {
-    /// Translates an operator on the size of a memory. Returns true if it was one.
+    /// Translates `operator` if it reads the size of a memory. Returns true if it did.
     pub(super) fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::MemorySize { mem } => {
@@ -45,7 +45,7 @@ impl Translator<'_, '_> {
         true
     }
 
-    /// Pushes a word as an address of a memory.
+    /// Pushes a word in the address type of a memory.
     fn push_address(&mut self, memory: u32, word: Value) {
         let is64 = self.request.module.memories()[memory as usize].is64;
         let value = if is64 { word } else { self.builder.ins().ireduce(types::I32, word) };
@@ -81,8 +81,8 @@ impl Translator<'_, '_> {
         self.builder.ins().store(flags, value, pointer, offset);
     }
 
-    /// Pops an index and gives what an access of `size` bytes there needs. The access must be made, as it is its fault that is
-    /// the trap.
+    /// Pops an index, and returns the location of an access of `size` bytes there. The caller must emit the access: in a
+    /// guard-paged memory its fault is the trap.
     pub(super) fn site(&mut self, memarg: &MemArg, size: u32) -> Site {
         let flags = self.memory_flags();
         let index = self.pop();
@@ -108,18 +108,18 @@ impl Translator<'_, '_> {
         Site { flags: flags.with_notrap(), pointer, offset }
     }
 
-    /// Flags of every access to a memory; the caller adds how it may trap.
+    /// Returns the flags of accesses to memories. The caller adds the trap code.
     pub(super) fn memory_flags(&mut self) -> MemFlagsData {
         let region = self.region(Region::Memory);
         MemFlagsData::new().with_endianness(Endianness::Little).with_alias_region(Some(region))
     }
 
-    /// Returns true if a 32-bit address and an offset cannot leave the address space that the memory reserves.
+    /// Returns true if a memory is guard-paged: no 32-bit address and offset can leave its reservation.
     pub(super) fn is_guard_paged(&self, memory: u32) -> bool {
         memory == 0 && self.request.guard_paged && !self.request.module.memories()[0].is64
     }
 
-    /// Whether an access ends behind the memory.
+    /// Returns the truth value of an access of `size` bytes ending after the memory's end.
     fn is_outside(&mut self, memarg: &MemArg, size: u32, index: Value, is64: bool) -> Value {
         let len = self.memory_len(memory_of(memarg));
         let Some(reach) = memarg.offset.checked_add(u64::from(size)) else {
@@ -129,13 +129,13 @@ impl Translator<'_, '_> {
         let end = if is64 {
             self.builder.ins().uadd_overflow_trap(index, reach, trap_code(TrapCode::MemoryOutOfBounds))
         } else {
-            // Less than 2^33 + 16.
+            // The sum is less than 2^33 + 16, so it cannot overflow.
             self.builder.ins().iadd(index, reach)
         };
         self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, len)
     }
 
-    /// A pointer and an offset that an instruction can take.
+    /// Returns a pointer and an offset that fits an instruction, for a pointer and any offset.
     fn with_offset(&mut self, pointer: Value, offset: u64) -> (Value, i32) {
         match i32::try_from(offset) {
             Ok(offset) => (pointer, offset),

@@ -1,19 +1,19 @@
-//! Translates one validated function body into Cranelift's intermediate representation, in one pass over its operators.
+//! Translates one validated function body into CLIF, Cranelift's intermediate representation, in one pass over its operators.
 //!
-//! Fed by `compile` with a [`Request`]; fills a Cranelift function. Files are named by instruction
-//! category, as in the interpreter; `stack` holds the operands, `environment` knows where an instance keeps things, `state` is what a
-//! translation knows of itself.
+//! `compile` passes a [`Request`], and the translator fills an empty CLIF function. Files are named by categories of operators,
+//! as in the interpreter. Besides, `stack` has the operand stack, `environment` the accesses to instances, and `state` the
+//! state of a translation.
 //!
 //! # Invariants
-//! - The result depends on the module, the request and nothing of a running instance: all instances share it.
-//! - A 32-bit operand is an `I32`, a reference a word (`I64`, null is 0), a vector any 128-bit vector type; in locals, block
-//!   parameters and signatures a vector is `I8X16`.
-//! - Every instruction's source location is a [virtual position](SourceMap), from which backtraces are made.
+//! - The result depends on the request alone, and on nothing of a running instance: all instances share the code.
+//! - A 32-bit operand is an `I32`, a reference a word (`I64`, null is 0), a vector any 128-bit vector type. In locals, block
+//!   parameters and signatures a vector is `I8X16` (the canonical form).
+//! - The source location of every instruction is one of the [`SourceMap`], from which backtraces are made.
 //!
 //! # On-stack replacement
-//! With [`Entry::Loop`] the function starts at a loop's header, with locals and operands from the interpreter's frame. What
-//! comes before the loop is translated into a block that nothing leads to and which Cranelift drops: so the control stack
-//! around the loop, handlers included, is simply there.
+//! With [`Entry::Loop`] the function begins at a loop header, with locals and operands from the interpreter's frame. The
+//! operators before the loop are translated as well, into blocks that nothing jumps to and Cranelift therefore removes. In
+//! this way the control stack around the loop, landing pads included, needs no special treatment.
 
 #![forbid(unsafe_code)]
 
@@ -59,10 +59,11 @@ pub use state::{Entry, OsrEntry};
 use state::{Environment, FrameSlots, Inlining, LOOP_FRAME, Meter, Translator};
 pub(crate) use state::{Request, Translated};
 
-/// Translates a body into `func`, which is empty.
+/// Translates the requested function into `func`, which is empty. Takes `turn` if the function is heavy.
 ///
 /// # Errors
-/// If there is an operator that is not compiled: the function stays with the interpreter.
+/// Returns an error if the function has an operator that is not compiled, exceeds the budget, or has no reachable loop at the
+/// OSR entry.
 pub(crate) fn translate(
     request: &Request<'_>,
     isa: &dyn TargetIsa,
@@ -79,14 +80,14 @@ pub(crate) fn translate(
     environment::declare_stack_limit(func);
     let mut builder = FunctionBuilder::new(func, func_context);
     let entry = builder.create_block();
-    // Even if other blocks get their instructions first.
+    // The entry block is the first one in the layout, even if other blocks get instructions before it.
     builder.func.layout.append_block(entry);
     builder.append_block_params_for_function_params(entry);
     builder.switch_to_block(entry);
     builder.seal_block(entry);
     let params = builder.block_params(entry).to_vec();
-    let results_pointer =
-        (abi::results_in(ty) == ResultsIn::Memory).then(|| *params.last().expect("it is the last one"));
+    let results_pointer = (abi::results_in(ty) == ResultsIn::Memory)
+        .then(|| *params.last().expect("the results' address is the last parameter"));
     let mut translator = Translator {
         builder,
         request,
@@ -160,14 +161,14 @@ impl<'a> Translator<'a, '_> {
         }
     }
 
-    /// Adds a local that starts with a value.
+    /// Adds a local with an initial value.
     pub(crate) fn declare_local(&mut self, ty: Type, value: Value) {
         let variable = self.builder.declare_var(ty);
         self.builder.def_var(variable, value);
         self.locals.push((variable, ty));
     }
 
-    /// Translates a body whose parameters are declared; afterwards control is behind it.
+    /// Translates a body whose parameters are declared. Afterwards the current position is after the body's end.
     pub(crate) fn body(&mut self, defined_index: u32, ty: &FuncType) -> Result<(), CompileError> {
         let module: &'a Module = self.request.module;
         let body = module.body(defined_index);
@@ -218,7 +219,7 @@ impl<'a> Translator<'a, '_> {
         if known { Ok(()) } else { Err(CompileError::Operator { offset }) }
     }
 
-    /// Amounts of everything that was made so far.
+    /// Returns the numbers of all items made so far.
     fn made(&self) -> Made {
         let dfg = &self.builder.func.dfg;
         Made {
@@ -231,7 +232,10 @@ impl<'a> Translator<'a, '_> {
         }
     }
 
-    /// Refuses the function if what was made of it is too much; if it is much, waits for its turn.
+    /// Compares the items made so far with the budget. Waits for its turn if the function is heavy.
+    ///
+    /// # Errors
+    /// Returns [`CompileError::TooMuch`] if the function exceeds the budget.
     fn check_budget(&mut self) -> Result<(), CompileError> {
         let bytes = self.made().bytes();
         if self.is_too_much || bytes > MAX_BYTES {
@@ -241,12 +245,12 @@ impl<'a> Translator<'a, '_> {
         Ok(())
     }
 
-    /// Counts a variable that is read or written.
+    /// Counts a variable that is read or written, once.
     pub(crate) fn count_variable(&mut self, variable: Variable) {
         self.used_variable_count += usize::from(self.used_variables.insert(variable));
     }
 
-    /// Returns true if there is room for a branch table, or for the handlers of a call, and counts it then.
+    /// Counts the edges of a branch table with `args` arguments each. Returns false if the budget has no room for them.
     pub(crate) fn take_edges(&mut self, count: usize, args: usize) -> bool {
         let bytes = self.made().bytes().saturating_add(Made::table_bytes(count, args));
         self.is_too_much |= bytes > MAX_BYTES;
@@ -254,7 +258,8 @@ impl<'a> Translator<'a, '_> {
         !self.is_too_much
     }
 
-    /// Seals the header of a loop, unless the variables that it has to find are too many.
+    /// Seals the header of a loop, which looks up the header's unknown variables in all blocks of the loop. Leaves it unsealed
+    /// if that exceeds the budget.
     pub(crate) fn seal_header(&mut self, header: Block, param_count: usize) {
         let made = self.made();
         let unknown = self.builder.block_params(header).len() - param_count;
@@ -264,7 +269,7 @@ impl<'a> Translator<'a, '_> {
         }
     }
 
-    /// Zero, or null, of a canonical type.
+    /// Returns zero, or null, of a canonical type.
     pub(crate) fn zero(&mut self, ty: Type) -> Value {
         match ty {
             types::F32 => self.builder.ins().f32const(0.0),
@@ -277,9 +282,10 @@ impl<'a> Translator<'a, '_> {
         }
     }
 
-    /// Traps here, always: what follows is unreachable.
+    /// Emits a trap. The operators that follow are unreachable.
     pub(crate) fn trap(&mut self, code: TrapCode) {
-        // Without it, a branch to a block that only traps would become a trap of the branch, with the branch's source location.
+        // Without the sequence point, Cranelift makes a branch to a block that only traps a trap at the branch, with its source
+        // location.
         self.builder.ins().sequence_point();
         self.builder.ins().trap(trap_code(code));
         self.become_unreachable();

@@ -1,15 +1,16 @@
-//! Scalar numeric operators: those that take several instructions.
+//! Scalar numeric operators that take several instructions.
 //!
-//! Each operator becomes the Cranelift instruction that means the same as its function in [`ops`](wasmr_core::ops), by its row in
-//! [`clif`](super::clif); where that is less than obvious:
+//! The row of an operator in [`clif`](super::clif) names the Cranelift instruction with the meaning of its function in
+//! [`ops`](wasmr_core::ops). The less obvious cases, by the documentation of
+//! [`InstBuilder`](cranelift_codegen::ir::InstBuilder):
 //!
-//! - Shift and rotation counts: Cranelift takes them modulo the width too.
-//! - Division, remainder and trapping truncation: Cranelift's instructions trap by themselves, with codes of its own that
-//!   [`compile`](crate::compile) turns into ours. The remainder of `MIN / -1` is 0 there as well.
-//! - `min`, `max`, `nearest` and the saturating truncations are defined by Cranelift as they are by the spec. Of two NaNs its
-//!   scalar `min` and `max` give the second, hence the exchanged operands.
-//! - `neg` is an exclusive or with the sign, as `operand_order.rs` says.
-//! - A comparison gives an `I8`, which is widened at once. Where it is used as a condition, the optimiser drops that again.
+//! - Shifts and rotations: Cranelift takes the count modulo the width, as the specification does.
+//! - Division, remainder and trapping truncation: Cranelift's instructions trap by themselves, with Cranelift's trap codes,
+//!   which [`trap_code`](crate::trap_code) converts. The remainder of `MIN / -1` is 0 in both.
+//! - `min`, `max`, `nearest` and saturating truncation: Cranelift defines them as the specification does. Of two NaNs, its
+//!   scalar `min` and `max` return the second, so their operands are exchanged.
+//! - `neg`: an exclusive or with the sign, for the reason in `operand_order.rs`.
+//! - Comparisons: the result is an `I8`, which is widened at once. The optimiser removes that if the result is a condition.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
@@ -17,7 +18,7 @@ use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use super::state::Translator;
 
 impl Translator<'_, '_> {
-    /// Flips the sign of a float, NaNs included.
+    /// Pops a float, and flips its sign, even if it is a NaN.
     pub(super) fn negate(&mut self, ty: Type) -> Value {
         let a = self.pop();
         let sign = match ty {
@@ -27,7 +28,7 @@ impl Translator<'_, '_> {
         self.builder.ins().bxor(a, sign)
     }
 
-    /// Extends the low bits of an operand that has the result's type.
+    /// Pops an operand of the result's type, and sign-extends its low bits, which are of type `narrow`.
     pub(super) fn sign_extend(&mut self, narrow: Type) -> Value {
         let a = self.pop();
         let wide = self.builder.func.dfg.value_type(a);
@@ -42,7 +43,7 @@ impl Translator<'_, '_> {
         self.truth(truth)
     }
 
-    /// Makes an `i32` of a truth value.
+    /// Widens a truth value to an `i32`.
     pub(super) fn truth(&mut self, truth: Value) -> Value {
         self.builder.ins().uextend(types::I32, truth)
     }

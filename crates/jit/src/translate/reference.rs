@@ -1,4 +1,4 @@
-//! References: null is the zero word.
+//! Reference operators. A reference is a word; null is 0.
 
 use cranelift_codegen::ir::{InstBuilder, condcodes::IntCC, types};
 use wasmparser::Operator;
@@ -8,7 +8,7 @@ use super::state::Translator;
 use crate::trap_code::trap_code;
 
 impl Translator<'_, '_> {
-    /// Translates a reference operator; whether it is one.
+    /// Translates `operator` if it is one of this category. Returns true if it was.
     pub(super) fn reference_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::RefNull { .. } => {
@@ -36,7 +36,7 @@ impl Translator<'_, '_> {
                 self.push(reference);
             }
             Operator::BrOnNonNull { relative_depth } => {
-                // The reference is the last value that the label takes.
+                // The reference is the last operand that the branch passes.
                 let reference = *self.stack.last().expect("validated");
                 self.branch_if(reference, relative_depth);
                 self.pop();

@@ -1,16 +1,18 @@
-//! Vector operators that take several instructions, relaxed ones included, but for those that touch memory.
+//! Vector operators without memory access that take several instructions, relaxed ones included.
 //!
-//! Their rows, and the operators that are one instruction, are in [`clif`](super::clif), with the lanes as which each takes its
-//! operands. A result stays on the stack with the lanes that its instruction gives; who pops it says which lanes it wants, and
-//! that cast costs no machine instruction.
+//! Their rows in [`clif`](super::clif), like those of operators with one instruction, name the vector type of the operands. A
+//! result stays on the operand stack with the vector type of its instruction. The operator that pops it casts it to the type
+//! that it needs, which costs no machine instruction.
 //!
 //! # Relaxed operators
-//! They do what their strict relatives do, as in [`ops`](wasmr_core::ops): a program must not change its results when it
-//! changes tiers. So `madd` is a product and a sum, lanes are selected bit by bit, and swizzle index 16 gives 0.
+//! A relaxed operator does the same as its strict relative, in every tier (see [`ops`](wasmr_core::ops)), so that a program's
+//! results do not change when its tier does. `madd` is therefore a product and a sum, lanes are selected bit by bit, and a
+//! swizzle index of 16 selects 0. The specification lets an implementation choose
+//! (<https://webassembly.github.io/spec/core/exec/numerics.html#relaxed-operations>).
 //!
-//! # Why instructions are combined as they are
-//! Widening products, pairwise sums, dot products, `pmin`, `pmax`, `max` and the truncations of doubles are written in the form
-//! from which Cranelift makes few machine instructions, or for which alone it has code.
+//! # Why these sequences of instructions?
+//! Widening products, pairwise sums, dot products, `pmin`, `pmax`, `max` and the truncations of doubles have the form of which
+//! Cranelift makes few machine instructions, or the only form that it has code for.
 
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
@@ -20,7 +22,7 @@ use super::clif::UnaryInstruction;
 use super::state::Translator;
 
 impl Translator<'_, '_> {
-    /// Translates a vector operator that is not in core's table. Returns true if it was one.
+    /// Translates `operator` if it is a vector operator without a row in the table. Returns true if it was.
     pub(super) fn simd_operator(&mut self, operator: &Operator<'_>) -> bool {
         let Operator::I8x16Shuffle { lanes } = operator else { return false };
         let (a, b) = self.pop_vectors(types::I8X16);
@@ -30,19 +32,19 @@ impl Translator<'_, '_> {
         true
     }
 
-    /// Pops two vectors as ones of this type.
+    /// Pops two vectors, and casts them to this type.
     pub(super) fn pop_vectors(&mut self, lanes: Type) -> (Value, Value) {
         let b = self.pop_vector(lanes);
         (self.pop_vector(lanes), b)
     }
 
-    /// Zero in all lanes.
+    /// Returns a vector of zeros.
     fn zero_lanes(&mut self, lanes: Type) -> Value {
         let zero = self.builder.func.dfg.constants.insert([0u8; 16].as_slice().into());
         self.builder.ins().vconst(lanes, zero)
     }
 
-    /// A scalar operand in the type of a lane: integers narrower than 32 bits are the low bits of an `i32`.
+    /// Pops a scalar, and converts it to the type of a lane: an integer of less than 32 bits is the low bits of an `i32`.
     fn pop_for_lane(&mut self, lanes: Type) -> Value {
         let value = self.pop();
         match lanes.lane_type() {
@@ -76,7 +78,8 @@ impl Translator<'_, '_> {
         self.builder.ins().insertlane(vector, new, lane)
     }
 
-    /// Takes the lanes of the mask, so that Cranelift can see that it is a comparison's result, as it mostly is.
+    /// Selects bits by a mask. The operands get the mask's vector type, so that Cranelift can see that the mask is a
+    /// comparison's result, as it mostly is.
     pub(super) fn select_bits(&mut self) -> Value {
         let mask = self.pop();
         let lanes = self.builder.func.dfg.value_type(mask);
@@ -96,22 +99,22 @@ impl Translator<'_, '_> {
         self.pseudo_max(lanes, a, b)
     }
 
-    /// `b` in the lanes where it is the larger, else `a`: one instruction.
+    /// Returns `b` in the lanes where it is larger, else `a`. Cranelift makes one machine instruction of it.
     fn pseudo_max(&mut self, lanes: Type, a: Value, b: Value) -> Value {
         let less = self.builder.ins().fcmp(FloatCC::LessThan, a, b);
         let mask = self.as_vector(less, lanes);
         self.builder.ins().bitselect(mask, b, a)
     }
 
-    /// The larger lanes; [`ops`](wasmr_core::ops) says which NaN. Cranelift's `fmax` gives one whose sign depends on both
-    /// operands, in one instruction more.
+    /// Returns the larger lanes. The NaN of an unordered lane is the one that [`ops`](wasmr_core::ops) defines. Cranelift's
+    /// `fmax` returns one whose sign depends on both operands, and takes one instruction more.
     pub(super) fn maximum(&mut self, lanes: Type) -> Value {
         let (a, b) = self.pop_vectors(lanes);
-        // Where these differ, both are zeros, or one is a NaN.
+        // The two differ only in lanes where both operands are zeros or one is a NaN.
         let (one, other) = (self.pseudo_max(lanes, a, b), self.pseudo_max(lanes, b, a));
         let larger = self.builder.ins().band(one, other);
         let unordered = self.builder.ins().fcmp(FloatCC::Unordered, a, b);
-        // All bits of a NaN behind the one that makes it quiet.
+        // Shift that leaves all bits of a NaN below the one that makes it quiet.
         let payload = if lanes == types::F32X4 { 10 } else { 13 };
         let payload = self.builder.ins().ushr_imm_u(unordered, payload);
         let (unordered, payload) = (self.as_vector(unordered, lanes), self.as_vector(payload, lanes));
@@ -124,7 +127,7 @@ impl Translator<'_, '_> {
         self.negate_lanes(lanes, a)
     }
 
-    /// Flips the signs of all lanes, as the scalar `neg` does.
+    /// Flips the signs of all lanes by an exclusive or, as [`negate`](Self::negate) does for a scalar.
     fn negate_lanes(&mut self, lanes: Type, a: Value) -> Value {
         let mut signs = [0; 16];
         signs.chunks_exact_mut(lanes.lane_bits() as usize / 8).for_each(|lane| lane[lane.len() - 1] = 0x80);
@@ -154,7 +157,7 @@ impl Translator<'_, '_> {
         self.add_pairs(a, signed)
     }
 
-    /// Sums of neighbours, in lanes of twice the width.
+    /// Returns the sums of neighbouring lanes, in lanes of twice the width.
     fn add_pairs(&mut self, a: Value, signed: bool) -> Value {
         let (low, high) = if signed {
             (self.builder.ins().swiden_low(a), self.builder.ins().swiden_high(a))
@@ -164,7 +167,7 @@ impl Translator<'_, '_> {
         self.builder.ins().iadd_pairwise(low, high)
     }
 
-    /// Sums of neighbouring products, in lanes of twice the width.
+    /// Pops two vectors. Returns the sums of neighbouring products, in lanes of twice the width.
     pub(super) fn dot_product(&mut self, lanes: Type) -> Value {
         let (a, b) = self.pop_vectors(lanes);
         let low = self.widening_product(|ins, a| ins.swiden_low(a), a, b);
@@ -172,7 +175,7 @@ impl Translator<'_, '_> {
         self.builder.ins().iadd_pairwise(low, high)
     }
 
-    /// The same, then sums of neighbouring sums and an addend.
+    /// Pops two vectors and an addend. Adds neighbouring sums of [`dot_product`](Self::dot_product), then the addend.
     pub(super) fn dot_product_and_sum(&mut self, lanes: Type) -> Value {
         let addend = self.pop_vector(types::I32X4);
         let products = self.dot_product(lanes);
@@ -180,7 +183,7 @@ impl Translator<'_, '_> {
         self.builder.ins().iadd(sums, addend)
     }
 
-    /// Truncates two doubles to the low lanes; the high ones are zero.
+    /// Pops two doubles, and truncates them to the low lanes of the result. The high lanes are zero.
     pub(super) fn truncate_doubles(&mut self, signed: bool) -> Value {
         let a = self.pop_vector(types::F64X2);
         let wide = if signed {
@@ -192,7 +195,7 @@ impl Translator<'_, '_> {
         if signed { self.builder.ins().snarrow(wide, zero) } else { self.builder.ins().uunarrow(wide, zero) }
     }
 
-    /// Converts the low lanes to doubles.
+    /// Pops a vector, and converts its low lanes to doubles.
     pub(super) fn convert_low(&mut self, signed: bool) -> Value {
         let a = self.pop_vector(types::I32X4);
         if signed {

@@ -1,7 +1,7 @@
 //! Vector loads and stores.
 //!
-//! Where an access is, and whether it may be made, is [`memory`](super::memory)'s business, as for scalars. A vector that is
-//! to be stored lies above the address on the stack, so it is popped first.
+//! [`memory`](super::memory) computes and checks their addresses, as for scalars. A vector to store is above the address on the
+//! operand stack, so it is popped first.
 
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
 use wasmparser::MemArg;
@@ -15,28 +15,28 @@ impl Translator<'_, '_> {
         self.builder.ins().store(site.flags, value, site.pointer, site.offset);
     }
 
-    /// Loads a scalar of the lane's type.
+    /// Pops an index, and loads a scalar of the lane's type.
     fn load_scalar(&mut self, memarg: &MemArg, lanes: Type) -> Value {
         let lane = lanes.lane_type();
         let site = self.site(memarg, lane.bytes());
         self.builder.ins().load(lane, site.flags, site.pointer, site.offset)
     }
 
-    /// A scalar in all lanes.
+    /// Loads a scalar into all lanes.
     pub(super) fn load_splat(&mut self, lanes: Type, memarg: &MemArg) {
         let lane = self.load_scalar(memarg, lanes);
         let value = self.builder.ins().splat(lanes, lane);
         self.push(value);
     }
 
-    /// A scalar in the first lane and zero in the others.
+    /// Loads a scalar into the first lane. The other lanes are zero.
     pub(super) fn load_zero(&mut self, lanes: Type, memarg: &MemArg) {
         let lane = self.load_scalar(memarg, lanes);
         let value = self.builder.ins().scalar_to_vector(lanes, lane);
         self.push(value);
     }
 
-    /// A scalar instead of one lane of the vector on the stack.
+    /// Loads a scalar into one lane of the vector on the stack.
     pub(super) fn load_lane(&mut self, lanes: Type, memarg: &MemArg, lane: u8) {
         let vector = self.pop_vector(lanes);
         let new = self.load_scalar(memarg, lanes);

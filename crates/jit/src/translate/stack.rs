@@ -1,4 +1,4 @@
-//! The operand stack: pushing, popping, and the forms in which vectors are on it.
+//! The operand stack, and conversions between the forms of vectors on it.
 
 use cranelift_codegen::ir::{Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value, types};
 
@@ -18,7 +18,7 @@ impl Translator<'_, '_> {
         self.stack.pop().expect("validated: the operand is there")
     }
 
-    /// Pops two operands: the lower, the upper.
+    /// Pops two operands, the lower one first.
     pub(super) fn pop2(&mut self) -> (Value, Value) {
         let upper = self.pop();
         (self.pop(), upper)
@@ -31,13 +31,13 @@ impl Translator<'_, '_> {
         (first, second, third)
     }
 
-    /// Pops a vector, as one of this type.
+    /// Pops a vector, and casts it to this type.
     pub(super) fn pop_vector(&mut self, ty: Type) -> Value {
         let value = self.pop();
         self.as_vector(value, ty)
     }
 
-    /// The number that an operand is known to be, zero-extended if it has 32 bits.
+    /// Returns the number that an operand is, zero-extended if it has 32 bits, or `None` if it is not a constant.
     pub(super) fn constant(&self, value: Value) -> Option<u64> {
         let dfg = &self.builder.func.dfg;
         match dfg.insts[dfg.value_def(value).inst()?] {
@@ -49,7 +49,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// A vector as one of this type.
+    /// Casts a vector to this type, which costs no machine instruction.
     pub(super) fn as_vector(&mut self, value: Value, ty: Type) -> Value {
         if self.builder.func.dfg.value_type(value) == ty {
             return value;
@@ -58,12 +58,12 @@ impl Translator<'_, '_> {
         self.builder.ins().bitcast(ty, flags, value)
     }
 
-    /// A value in the form that locals, block parameters and signatures ask for.
+    /// Converts a value to canonical form, which locals, block parameters and signatures require: a vector to `I8X16`.
     pub(super) fn canonical(&mut self, value: Value) -> Value {
         if self.builder.func.dfg.value_type(value).is_vector() { self.as_vector(value, types::I8X16) } else { value }
     }
 
-    /// Takes the topmost `count` operands, in canonical form.
+    /// Pops the topmost `count` operands in canonical form, the lowest first.
     pub(super) fn pop_many(&mut self, count: usize) -> Vec<Value> {
         let mut values = self.stack.split_off(self.stack.len() - count);
         for value in &mut values {
@@ -72,7 +72,7 @@ impl Translator<'_, '_> {
         values
     }
 
-    /// The topmost `count` operands, in canonical form; they stay.
+    /// Returns the topmost `count` operands in canonical form, the lowest first, without popping them.
     pub(super) fn peek_many(&mut self, count: usize) -> Vec<Value> {
         let mut values = self.stack[self.stack.len() - count..].to_vec();
         for value in &mut values {

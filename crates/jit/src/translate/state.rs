@@ -1,7 +1,8 @@
 //! State of a translation: the input ([`Request`]), the current state ([`Translator`]), and the tables that come out
 //! ([`Translated`]).
 //!
-//! The files of the operator categories have the translator's methods. State that only one of them uses is a type of its own here.
+//! The files of the operator categories have the translator's methods. State that only one of them uses is a type of its own
+//! here.
 
 use std::collections::HashMap;
 use std::mem::offset_of;
@@ -105,8 +106,8 @@ pub(super) struct Translator<'a, 'b> {
     /// Number of blocks opened in unreachable code and not yet closed.
     pub skipped: u32,
     pub source_map: SourceMap,
-    /// Block that control enters at for OSR, and pointer to the interpreter's frame. `None` once the loop was translated, and in code
-    /// without OSR entry.
+    /// Block that control enters at for OSR, and pointer to the interpreter's frame. `None` once the loop was translated, and
+    /// in code without OSR entry.
     pub pending_loop: Option<(Block, Value)>,
     /// Variables for operands around an OSR entry, by index on the stack and type.
     pub operand_variables: HashMap<(usize, Type), Variable>,
@@ -124,8 +125,8 @@ pub(super) struct Translator<'a, 'b> {
     pub used_variables: EntitySet<Variable>,
     /// Number of `used_variables`.
     pub used_variable_count: usize,
-    /// True if an operator asked for more than the budget. Code that is left out then does not matter, since the translation ends with
-    /// an error.
+    /// True if an operator asked for more than the budget. Code that is left out then does not matter, since the translation
+    /// ends with an error.
     pub is_too_much: bool,
     pub inlining: Inlining,
     /// Size of the interpreter's frames for the same calls.

@@ -1,4 +1,4 @@
-//! Tables.
+//! Table operators.
 
 use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
 use wasmparser::Operator;
@@ -11,7 +11,7 @@ use crate::trap_code::trap_code;
 const ELEMENT_LOG2: i64 = 3;
 
 impl Translator<'_, '_> {
-    /// Translates a table operator; whether it is one.
+    /// Translates `operator` if it is one of this category. Returns true if it was.
     pub(super) fn table_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::TableGet { table } => {
@@ -36,14 +36,14 @@ impl Translator<'_, '_> {
         true
     }
 
-    /// Pushes a word as an index of a table.
+    /// Pushes a word in the address type of a table.
     fn push_table_index(&mut self, table: u32, word: Value) {
         let is64 = self.request.module.tables()[table as usize].ty.is64;
         let value = if is64 { word } else { self.builder.ins().ireduce(types::I32, word) };
         self.push(value);
     }
 
-    /// The address of an element; traps with `code` if there is none.
+    /// Returns the address of an element of a table. Emits a trap with `code` for an index that is out of bounds.
     pub(super) fn element_pointer(&mut self, table: u32, index: Value, code: TrapCode) -> Value {
         let index = self.as_slot(index);
         let (elements, len) = self.table_bounds(table);
@@ -52,7 +52,7 @@ impl Translator<'_, '_> {
         let distance = self.builder.ins().ishl_imm_u(index, ELEMENT_LOG2);
         let element = self.builder.ins().iadd(elements, distance);
         if self.request.spectre_guards {
-            // The first element stands in: speculation stays inside the table.
+            // Speculation past the check gets the address of the first element, which is inside the table.
             self.builder.ins().select_spectre_guard(is_outside, elements, element)
         } else {
             element

@@ -1,4 +1,4 @@
-//! Locals, globals, constants, `select`.
+//! Operators on locals and globals, constants, `drop` and `select`.
 
 use cranelift_codegen::ir::{InstBuilder, types};
 use wasmparser::Operator;
@@ -7,7 +7,7 @@ use super::state::Translator;
 use crate::abi::value_type;
 
 impl Translator<'_, '_> {
-    /// Translates an operator of this category; whether it is one.
+    /// Translates `operator` if it is one of this category. Returns true if it was.
     pub(super) fn variable_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::LocalGet { local_index } => {

@@ -1,4 +1,5 @@
-//! Operators on numbers of 128 bits, which are two operands each, the low half first.
+//! Wide arithmetic, on 128-bit numbers: two operands each, the low half first
+//! (<https://github.com/WebAssembly/wide-arithmetic>).
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::FuncInstBuilder;
@@ -34,7 +35,8 @@ impl Translator<'_, '_> {
         (self.builder.ins().iconcat(low, high), upper)
     }
 
-    /// Multiplies two operands that `extend` makes twice as wide. The instruction selector turns that into one multiplication.
+    /// Multiplies two operands after `extend` has made them twice as wide. Cranelift's instruction selector makes one
+    /// multiplication of it.
     fn mul_wide(&mut self, extend: impl Fn(FuncInstBuilder<'_, '_>, Value) -> Value) -> Value {
         let (a, b) = self.pop2();
         let (a, b) = (extend(self.builder.ins(), a), extend(self.builder.ins(), b));

@@ -1,4 +1,5 @@
-//! Values through every boundary: host to code, code to code, code to host, and tail calls from tier to tier.
+//! Calls across every boundary: from host to compiled code, between compiled functions, to the host, and tail calls between
+//! tiers.
 
 use wasmr_core::value::V128;
 use wasmr_runtime::vm::{Status, VmFunc, VmInstance, VmStore};
@@ -17,8 +18,8 @@ fn recursion_and_direct_calls() {
     assert_eq!(running.call::<i32, i32>("fib", 20), 6765);
 }
 
-/// Passes on what it is given, more of each kind than registers carry, through two more functions, the last of them in a table
-/// and not compiled before.
+/// Passes more values of each kind than there are registers through two more functions, the last of them through a table, where
+/// it is not compiled before the call.
 const MANY: &str = r#"(module
     (type $many (func
         (param i32 i64 f32 f64 v128 i32 i64 f32 f64 v128 i32 i64 f32 f64 v128 i32 i64 f32)
@@ -53,7 +54,7 @@ fn more_values_than_registers_pass_every_boundary() {
         .collect();
     let Running { mut store, instance } = Running::new(MANY);
     let first = instance.get_func(&store, "first").unwrap();
-    // The second time, everything is compiled and resolved.
+    // In the second round, all functions are compiled and all callees resolved.
     for _ in 0..2 {
         let mut results = vec![Val::I32(0); 18];
         first.call(&mut store, &params, &mut results).unwrap();
@@ -84,7 +85,8 @@ fn the_host_is_called_and_calls_back() {
     assert_eq!(running.call::<(i32, f64), (f64, i32)>("down", (10, 1.0)), (1024.0, 7));
 }
 
-/// Counts down its first argument, and up its second, by a tail call of function 0 of its module, as a tier does whose own frames are gone.
+/// Adds one to its second argument, subtracts one from its first, and makes a tail call of function 0 of its module. This is
+/// how a tier makes a tail call after it has discarded its own frames.
 unsafe extern "C" fn tail_call_first(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
     // SAFETY: the instance is alive and defines a function 0 that takes two numbers.
     unsafe {
@@ -111,7 +113,8 @@ const ALTERNATE: &str = r#"(module
 fn tail_calls_from_tier_to_tier_take_no_stack() {
     let mut running = Running::with(ALTERNATE, &[(1, tail_call_first)]);
     let rounds = 300_000;
-    // From the host, which makes them; and with a caller in machine code that waits, whose trampoline out does.
+    // `first` is called from the host, which makes the tail calls. `inside` waits for them in compiled code, whose exit
+    // trampoline makes them.
     assert_eq!(running.call::<(i64, i64), i64>("first", (rounds, 0)), rounds);
     assert_eq!(running.call::<i64, i64>("inside", rounds), rounds + 1000);
 }

@@ -1,4 +1,4 @@
-//! Exceptions: thrown in the same function, below, through the host and by other tiers.
+//! Exceptions that are thrown in the same function, in a callee, through the host and by other tiers.
 
 use wasmr_core::value::V128;
 use wasmr_runtime::builtins::exception::exception_new;
@@ -7,15 +7,16 @@ use wasmr_runtime::{Caller, Func, Stop, StopKind, Val};
 
 use crate::world::Running;
 
-/// The module with functions that are inlined where they are called, and with `CALLED` ones that are not: those with tail calls.
-/// For each, runs `test`.
+/// Runs `test` on two variants of a module. In one, callees are inlined. In the other, `CALLED` is replaced by a tail call,
+/// which prevents inlining.
 fn inlined_and_called(text: &str, mut test: impl FnMut(&mut Running)) {
     for called in ["", "(return_call $throw)"] {
         test(&mut Running::new(&text.replace("CALLED", called)));
     }
 }
 
-/// `run(n)` calls `$throw`, which throws one of three exceptions or none; what it gives tells which clause took it.
+/// `run(n, depth)` calls `$throw` at a depth of calls. `$throw` throws one of three exceptions, or none. The result says which
+/// clause caught it.
 const CLAUSES: &str = r#"(module
     (tag $a (param i32)) (tag $b (param i64 f32)) (tag $c)
     (func $throw (param i32)
@@ -42,7 +43,7 @@ const CLAUSES: &str = r#"(module
         (i32.const 200)))"#;
 
 #[test]
-fn clauses_take_what_is_theirs_from_any_depth() {
+fn clauses_catch_their_exceptions_from_any_depth() {
     inlined_and_called(CLAUSES, |running| {
         for depth in [0, 1, 2, 50] {
             for (n, expected) in [(0, 42), (1, 103), (2, 200), (3, 1)] {
@@ -78,7 +79,7 @@ fn a_payload_of_every_type_arrives() {
 }
 
 #[test]
-fn locals_and_operands_are_what_they_were_at_the_call() {
+fn locals_and_operands_have_their_values_from_the_call() {
     inlined_and_called(
         r#"(module (tag $e)
             (func $throw (param i32) (if (local.get 0) (then (throw $e) CALLED)))
@@ -103,7 +104,7 @@ fn locals_and_operands_are_what_they_were_at_the_call() {
 }
 
 #[test]
-fn what_no_clause_takes_goes_on_outward_in_the_function_and_out_of_it() {
+fn uncaught_exceptions_continue_outward_in_the_function_and_in_its_callers() {
     inlined_and_called(
         r#"(module (tag $a (param i32)) (tag $b)
             (func $inner (param i32) (result i32)
@@ -169,7 +170,7 @@ fn a_reference_is_thrown_again() {
 }
 
 #[test]
-fn tail_calls_and_results_in_memory_leave_handlers_alone() {
+fn tail_calls_and_results_in_memory_leave_landing_pads_alone() {
     let mut running = Running::new(
         r#"(module (tag $e (param i64))
             (func $throw (param i32 i64 i64 i64 i64 i64 i64 i64 i64)
@@ -193,7 +194,7 @@ fn tail_calls_and_results_in_memory_leave_handlers_alone() {
 }
 
 #[test]
-fn an_exception_that_nobody_catches_arrives() {
+fn an_uncaught_exception_reaches_the_host() {
     inlined_and_called(
         r#"(module (tag $a (param i32)) (tag $b)
             (func $throw (throw $a (i32.const 9)) CALLED)
@@ -232,13 +233,13 @@ fn exceptions_pass_the_host_both_ways() {
 
 /// Throws an exception of the module's tag 0 with its own arguments.
 unsafe extern "C" fn throw(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: the instance has a tag whose parameters are the function's.
+    // SAFETY: `func` is a live function of an instance whose tag 0 has the function's parameters, so `slots` is its payload.
     unsafe { (*store).pending_exception = exception_new((*func).instance, 0, slots) };
     Status::THROW
 }
 
 #[test]
-fn what_another_tier_throws_is_caught() {
+fn exceptions_of_another_tier_are_caught() {
     let text = r#"(module (tag $a (param i32))
         (func $throw (param i32) (return_call $throw (local.get 0)))
         (func $deep (param i32) (call $throw (i32.mul (local.get 0) (i32.const 2))))
@@ -276,7 +277,7 @@ fn throwing_for_ever_takes_bounded_memory() {
 }
 
 #[test]
-fn what_nobody_takes_is_told_with_the_frames_that_it_left() {
+fn an_uncaught_exception_has_the_backtrace_of_its_throw() {
     inlined_and_called(
         r#"(module (tag $a) (tag $b)
             (func $throw (throw $a) CALLED)

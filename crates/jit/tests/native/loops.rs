@@ -1,6 +1,7 @@
-//! Code that can start at a loop as well as at the function's beginning, compiled with what is known of its calls.
+//! Code with a dual entry, and guarded calls in it.
 //!
-//! Debug builds verify what was translated; so that a module compiles says that no value is used where it is not computed.
+//! Debug builds run Cranelift's verifier after translation. A module that compiles therefore uses no value where it is not
+//! computed.
 
 use std::sync::Arc;
 
@@ -13,8 +14,8 @@ use wasmr_runtime::vm::VmLayout;
 
 use crate::world::CALLS;
 
-/// Compiles the first defined function of a module for its start and its last loop. All its indirect calls were seen to go to
-/// each of the functions 1 to `callees`.
+/// Compiles the first defined function of a module with a dual entry, at its start and at its last loop. The profile of each
+/// `call_indirect` has the functions 1 to `callees`.
 fn compile_with_loop(text: &str, locals: i32, callees: u32) {
     let bytes = wat::parse_str(text).unwrap();
     let module = Module::new(bytes.into(), "test", &Features::default(), &Arc::new(TypeRegistry::new()), 1).unwrap();
@@ -30,9 +31,9 @@ fn compile_with_loop(text: &str, locals: i32, callees: u32) {
 }
 
 #[test]
-fn operands_below_predicted_calls_before_the_loop() {
-    // The bodies put in the place of the call take the operands below from variables, to which all ways must lead. The first
-    // has a handler that nothing reaches: behind it, the operand below is a value of its own.
+fn operands_below_guarded_calls_before_the_loop() {
+    // The bodies inlined for the guarded call restore the operand below from its variable, which all paths must have saved. The
+    // first body has an unreachable landing pad, after which the operand below is a different CLIF value.
     let text = r#"(module
         (type $callee (func (param i32) (result i32)))
         (table 4 funcref)

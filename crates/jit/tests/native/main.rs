@@ -1,6 +1,5 @@
-//! Compiled code without the other tier: every function is compiled when it is first called ([`world`]), but for those that a
-//! test executes in Rust, which stand for a tier that machine code must get along with.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+//! Tests of compiled code without the interpreter. Every function is compiled at its first call ([`world`]), except for those
+//! that a test provides in Rust. These take the part of another tier, with which compiled code has to cooperate.
 
 mod calls;
 mod exceptions;

@@ -1,10 +1,11 @@
-//! References in frames and registers of machine code, under the collector.
+//! References in frames and registers of machine code while the collector runs.
 
 use wasmr_runtime::{Caller, ExternRef, Func, Stop};
 
 use crate::world::Running;
 
-/// Keeps references in locals, in operands and in a caller's frame while `churn` makes far more than the collector lets be.
+/// Keeps references in locals, in callers' frames and in exceptions, while `churn` makes far more references than a collection
+/// leaves alive.
 const KEEPER: &str = r#"(module
     (import "h" "make" (func $make (param i32) (result externref)))
     (import "h" "check" (func $check (param externref i32)))
@@ -44,7 +45,7 @@ fn keeper() -> Running<usize> {
     Running::importing(0, KEEPER, |store| {
         let make =
             Func::wrap(&mut *store, |mut caller: Caller<'_, usize>, n: i32| -> Result<Option<ExternRef>, Stop> {
-                // Large, so that the collector runs often.
+                // Large objects make the collector run often.
                 Ok(Some(ExternRef::new(&mut caller, [n; 4096])?))
             });
         let check = Func::wrap(
@@ -64,7 +65,7 @@ fn keeper() -> Running<usize> {
 }
 
 #[test]
-fn what_machine_code_still_uses_is_not_collected() {
+fn references_in_use_by_machine_code_are_not_collected() {
     let mut running = keeper();
     running.call::<(), ()>("locals", ());
     assert_eq!(*running.store.data(), 3);

@@ -1,4 +1,4 @@
-//! Every kind of trap, from every place, and the backtraces they come with.
+//! Every kind of trap in compiled code, traps from libcalls, hosts and other tiers, and their backtraces.
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::vm::{Status, VmFunc, VmStore};
@@ -6,7 +6,7 @@ use wasmr_runtime::{Caller, Func, Stop, StopKind};
 
 use crate::world::Running;
 
-/// Functions of the innermost frames, by index.
+/// Returns the function indices of a backtrace, innermost first.
 fn trace(stop: &Stop) -> Vec<u32> {
     stop.backtrace().unwrap().frames.iter().map(|frame| frame.func_index()).collect()
 }
@@ -39,7 +39,7 @@ fn instructions_trap_with_their_codes_and_frames() {
         ("(throw_ref (ref.null exn))", TrapCode::NullExceptionReference),
     ];
     for (instruction, code) in cases {
-        // Inlined where they are called, and not: functions with tail calls never are.
+        // Both with and without inlining: a function with a tail call is never inlined.
         for tail in [false, true] {
             let end = |name| if tail { format!("(return_call ${name})") } else { String::new() };
             traps(instruction, *code, &end("inner"), &end("middle"));
@@ -56,7 +56,7 @@ fn traps(instruction: &str, code: TrapCode, after_inner: &str, after_middle: &st
             (func $middle (call $inner) {after_middle})
             (func (export "run") (call $middle)))"#
     ));
-    // The second time, everything is compiled and resolved.
+    // In the second round, all functions are compiled and all callees resolved.
     for _ in 0..2 {
         let stop = running.try_call::<(), ()>("run", ()).unwrap_err();
         assert_eq!(stop.trap_code(), Some(code), "{instruction}");
@@ -90,7 +90,7 @@ fn endless_recursion_exhausts_the_stack() {
 }
 
 #[test]
-fn recursion_through_the_host_exhausts_something_and_ends() {
+fn recursion_through_the_host_exhausts_a_stack_and_ends() {
     let mut running = Running::importing(
         None::<Func>,
         r#"(module (import "h" "f" (func $f (param i32))) (func (export "down") (param i32) (call $f (local.get 0))))"#,
@@ -109,7 +109,7 @@ fn recursion_through_the_host_exhausts_something_and_ends() {
     assert!(stop.backtrace().unwrap().total > 10);
 }
 
-/// Ends with a trap, as another tier does.
+/// Ends with a trap in the way in which another tier does.
 unsafe extern "C" fn trap(store: *mut VmStore, _func: *mut VmFunc, _slots: *mut u64) -> Status {
     // SAFETY: the store is alive.
     unsafe { (*store).trap_code = TrapCode::IntegerOverflow };
@@ -117,7 +117,7 @@ unsafe extern "C" fn trap(store: *mut VmStore, _func: *mut VmFunc, _slots: *mut 
 }
 
 #[test]
-fn what_another_tier_or_the_host_ends_with_passes_through() {
+fn stops_of_another_tier_or_the_host_pass_through() {
     let text = r#"(module (func (export "run") (result i32) (call $other) (i32.const 1))
         (func $other (return_call $other)))"#;
     let mut running = Running::with(text, &[(1, trap)]);
@@ -162,7 +162,7 @@ fn frames_on_both_sides_of_a_host_function_are_in_a_backtrace() {
 }
 
 #[test]
-fn a_panic_of_a_host_function_goes_through() {
+fn a_panic_of_a_host_function_passes_through() {
     let mut running = Running::importing(
         (),
         r#"(module (import "h" "f" (func $f)) (func (export "run") (call $f)) (func (export "fine") (result i32) (i32.const 4)))"#,

@@ -1,4 +1,4 @@
-//! A tier that compiles every function at its first call, and shorthand for modules and stores.
+//! A tier that compiles every function at its first call, and shorthands for modules and stores.
 
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -15,7 +15,7 @@ use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmLayout, VmStore};
 use wasmr_runtime::walk::{Segment, Walk};
 use wasmr_runtime::{Extern, Instance, LoadedModule, MemoryStrategy, Store, StoreConfig, StoreLimits, WasmTyList};
 
-/// What becomes of calls in the tests: bodies of some operators are inlined, and calls compare with a few functions.
+/// Policy of the tests: bodies of a few operators are inlined, and guarded calls compare with a few callees.
 pub const CALLS: CallPolicy = CallPolicy {
     inline: 40,
     inline_hot: 100,
@@ -47,7 +47,7 @@ impl Tier for NativeTier {
     }
 }
 
-/// A module's functions: compiled, or by their index among those defined, in Rust.
+/// Code of a module's functions: compiled, or Rust functions by defined index.
 struct Code {
     module: Arc<Module>,
     jit: OnceLock<Arc<JitModule>>,
@@ -92,14 +92,15 @@ impl Executable for Code {
 }
 
 unsafe extern "C" fn compile_first(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: the entry of functions of instances whose code is a `Code`.
+    // SAFETY: this is the entry of functions of instances whose code is a `Code`, so `tier_data` points to one that is alive.
+    // The caller passes a live function, its store, and its slots.
     unsafe {
         (*(*(*func).instance).tier_data.cast::<Code>()).compile(&RunningFunc::new(func));
         ((*func).entry)(store, func, slots)
     }
 }
 
-/// One engine's worth of shared state.
+/// The state that stores of one engine share.
 pub struct World {
     pub registry: Arc<TypeRegistry>,
     pub limits: StoreLimits,
@@ -121,7 +122,7 @@ impl World {
         Store::new(config, data)
     }
 
-    /// A module from text; the functions listed, by index among those defined, are Rust's.
+    /// Returns a module from text. The listed functions, by defined index, are the Rust functions instead of their bodies.
     pub fn module(&self, text: &str, in_rust: &[(u32, ArrayCall)]) -> LoadedModule {
         let bytes = ModuleBytes::from(wat::parse_str(text).unwrap());
         let module = Module::new(bytes, "test.wasm", &Features::default(), &self.registry, 1).unwrap();
@@ -130,7 +131,7 @@ impl World {
     }
 }
 
-/// A store with one instance in it.
+/// A store with one instance.
 pub struct Running<T = ()> {
     pub store: Store<T>,
     pub instance: Instance,
