@@ -79,13 +79,13 @@ fn machine_code_ends_in_instructions() {
 
 #[test]
 fn how_it_is_run_shows() {
-    let cells = |words: &[&str]| explore(SUM, words).exits(0).stdout;
-    let plain = cells(&["--func", "byte", "--show", "interp"]);
+    let instructions = |words: &[&str]| explore(SUM, words).exits(0).stdout;
+    let plain = instructions(&["--func", "byte", "--show", "interp"]);
     assert!(!plain.contains("charge"), "{plain}");
     assert_eq!(plain.contains("memory 0["), !GUARDS_MEMORIES, "{plain}");
-    let metered = cells(&["--func", "byte", "--show", "interp", "--metered"]);
+    let metered = instructions(&["--func", "byte", "--show", "interp", "--metered"]);
     assert!(metered.contains("charge "), "{metered}");
-    let checked = cells(&["--func", "byte", "--show", "interp", "--checked"]);
+    let checked = instructions(&["--func", "byte", "--show", "interp", "--checked"]);
     assert!(checked.contains("i32.load8_u memory 0["), "{checked}");
 }
 
@@ -103,7 +103,7 @@ fn a_page_with_all_forms_side_by_side() {
     for word in ["://", "src=", "href=", "url("] {
         assert!(!page.contains(word), "the page needs {word}");
     }
-    // The load is in the other function; the call is in wasm, cells, and what is compiled of it.
+    // The load is in the other function; the call is in wasm, instructions, and what is compiled of it.
     let line = page.lines().find(|line| line.contains("<code>  call 1</code>")).expect("the call is in the page");
     let operator = line.split('"').nth(1).unwrap();
     assert!(line.contains("<i>byte</i>"), "{line}");

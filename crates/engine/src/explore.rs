@@ -1,4 +1,4 @@
-//! A function in all the forms that it takes on its way: wasm, interpreter cells, Cranelift's representation, machine code. For
+//! A function in all the forms that it takes on its way: wasm, interpreter instructions, Cranelift's representation, machine code. For
 //! people who want to know what becomes of their code.
 //!
 //! Comes from a module and the configuration of its engine; goes to the command line. Everything is made for the purpose and
@@ -14,7 +14,7 @@ use wasmr_runtime::limits::MemoryStrategy;
 use crate::config::Config;
 use crate::module::Module;
 
-/// What the slots of [`Explored::cells`] are called.
+/// What the slots of [`Explored::instructions`] are called.
 pub const CELLS_LEGEND: [&str; 2] = LEGEND;
 
 /// A function that the module defines, in all its forms.
@@ -29,7 +29,7 @@ pub struct Explored {
     /// Its operators.
     pub operators: Vec<OperatorText>,
     /// What the interpreter executes, or why it does not.
-    pub cells: Result<Listing, String>,
+    pub instructions: Result<Listing, String>,
     /// What is compiled, or why it is not.
     pub compiled: Result<Compiled, String>,
 }
@@ -109,9 +109,9 @@ pub fn explore(module: &Module, func_index: u32, config: &Config) -> Result<Expl
         let at = operators.binary_search_by_key(&offset, |operator| operator.offset).ok()?;
         Some(operators[at].text.clone())
     };
-    let cells = list(&code.source(defined_index, guarded), &name_of).map_err(|error| error.to_string());
+    let instructions = list(&code.source(defined_index, guarded), &name_of).map_err(|error| error.to_string());
     let compiled = compiled(decls, defined_index, guarded, config);
-    Ok(Explored { func_index, body, locals, operators, cells, compiled })
+    Ok(Explored { func_index, body, locals, operators, instructions, compiled })
 }
 
 /// Whether memory 0 is one whose accesses need no check, if the system plays along.
@@ -209,8 +209,13 @@ mod tests {
         let texts: Vec<&str> = explored.operators.iter().map(|operator| operator.text.as_str()).collect();
         assert_eq!(texts, ["local.get 0", "i32.load", "i32.const 77", "i32.add", "end"]);
         let add = explored.operators[3].offset;
-        let cells = explored.cells.unwrap().cells;
-        assert!(cells.iter().any(|cell| cell.operators.contains(&add) && cell.text.contains("i32.add")), "{cells:?}");
+        let instructions = explored.instructions.unwrap().instructions;
+        assert!(
+            instructions
+                .iter()
+                .any(|instruction| instruction.operators.contains(&add) && instruction.text.contains("i32.add")),
+            "{instructions:?}"
+        );
     }
 
     #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
@@ -231,8 +236,8 @@ mod tests {
     #[test]
     fn the_configuration_shows() {
         let texts = |config: &Config| {
-            let cells = explored(ADD, 1, config).unwrap().cells.unwrap().cells;
-            cells.into_iter().map(|cell| cell.text).collect::<Vec<_>>().join("\n")
+            let instructions = explored(ADD, 1, config).unwrap().instructions.unwrap().instructions;
+            instructions.into_iter().map(|instruction| instruction.text).collect::<Vec<_>>().join("\n")
         };
         let checked = texts(Config::new().memory_strategy(MemoryStrategy::Checked));
         assert!(checked.contains("i32.load memory 0["), "{checked}");

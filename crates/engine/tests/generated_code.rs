@@ -119,8 +119,8 @@ impl Show {
             match form.as_str() {
                 "instructions" => {
                     let label = |word| format!("@{word}");
-                    for cell in &listing.cells {
-                        writeln!(out, ";;   {:<5}{}", label(cell.word), cell.text).unwrap();
+                    for instruction in &listing.instructions {
+                        writeln!(out, ";;   {:<5}{}", label(instruction.word), instruction.text).unwrap();
                     }
                     for region in &listing.regions {
                         writeln!(out, ";;   exceptions {region}").unwrap();

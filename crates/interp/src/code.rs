@@ -27,7 +27,7 @@ use crate::execute::frame::lazy_cell;
 use crate::loops::LoopTable;
 use crate::profile::{self, Hotness};
 use crate::regions::TryRegions;
-use crate::translate::{self, ReadError, Source, starts::Starts};
+use crate::translate::{self, ReadError, Source};
 
 /// The translation of one function.
 #[derive(Debug)]
@@ -40,8 +40,6 @@ pub struct CodeBlock {
     pub try_regions: TryRegions,
     /// Layout of the instances.
     pub layout: VmLayout,
-    /// Code words at which instructions start.
-    pub starts: Starts,
     /// Loops.
     pub loops: LoopTable,
     /// Samples that found the function.

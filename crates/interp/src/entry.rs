@@ -42,7 +42,7 @@ pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mu
             mem: (*inst).memory0_base,
             inst,
             acc: 0,
-            spare: 0,
+            scratch: 0,
             facc: zero_float_acc(),
         });
         (*store).stack_top = top;

@@ -1,6 +1,7 @@
 //! Stage 3a: takes a validated function body, gives its execution. The first tier: runs everything, starts at once.
 //!
 //! - [`translate`]: operators → cells, in one pass at a function's first call.
+//! - `instr`: the instruction set as a table.
 //! - [`execute`]: the handlers that cells point to, threaded through one another.
 //! - [`profile`]: samples of what is executed, and what follows from them.
 //! - [`copy_patch`]: machine code for functions that are executed often, made of the handlers' own.
@@ -20,6 +21,7 @@ pub mod code;
 pub mod copy_patch;
 pub mod entry;
 pub mod execute;
+mod instr;
 pub mod listing;
 pub mod loops;
 pub mod profile;

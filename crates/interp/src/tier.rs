@@ -12,7 +12,7 @@ use crate::execute::self_test::self_test;
 use crate::translate;
 
 /// Whether this build's handlers may access guarded memory: a fault goes on in another handler as by a jump, so they must keep
-/// nothing on the native stack. Only the builds whose handlers jump to one another are known not to (`tests/handlers.rs`).
+/// nothing on the native stack. Only the builds whose handlers jump to one another are known not to (`execute/tests.rs`).
 pub const MAY_FAULT: bool = cfg!(wasmr_tail);
 
 /// The interpreter.

@@ -1,4 +1,4 @@
-//! Listings of translated code: every cell says what it does and which operators it came from.
+//! Listings of translated code: every instruction says what it does and which operators it came from.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,18 +22,18 @@ fn listing(module: &Arc<Module>, defined_index: u32, guarded: bool) -> Option<Li
     list(&code.source(defined_index, guarded), &name_of).ok()
 }
 
-/// Each cell as `text <- operators`.
+/// Each instruction as `text <- operators`.
 #[track_caller]
 fn check(declarations: &str, body: &str, expected: &[&str]) {
     let module = module(wat::parse_str(format!("(module {declarations} (func {body}))")).unwrap());
     let texts = operators(&module, 0).unwrap();
     let name_of = |offset: &usize| texts.iter().find(|operator| operator.offset == *offset).unwrap().text.clone();
-    let cells = listing(&module, 0, true).unwrap().cells;
-    let shown: Vec<String> = cells
+    let instructions = listing(&module, 0, true).unwrap().instructions;
+    let shown: Vec<String> = instructions
         .iter()
-        .map(|cell| {
-            let origins: Vec<String> = cell.operators.iter().map(name_of).collect();
-            format!("@{} {} <- {}", cell.word, cell.text, origins.join(", "))
+        .map(|instruction| {
+            let origins: Vec<String> = instruction.operators.iter().map(name_of).collect();
+            format!("@{} {} <- {}", instruction.word, instruction.text, origins.join(", "))
         })
         .collect();
     assert_eq!(shown, expected, "{shown:#?}");
@@ -117,9 +117,9 @@ fn accesses_calls_and_globals_name_their_objects() {
 
 /// Every function of every guest, translated in both ways.
 #[test]
-fn every_cell_of_real_programs_has_a_name_and_an_operator() {
+fn every_instruction_of_real_programs_has_a_name_and_an_operator() {
     let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests");
-    let (mut cells, mut nameless, mut orphans) = (0, BTreeSet::new(), 0);
+    let (mut instructions, mut nameless, mut orphans) = (0, BTreeSet::new(), 0);
     for entry in std::fs::read_dir(guests).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "wasm") {
@@ -131,16 +131,23 @@ fn every_cell_of_real_programs_has_a_name_and_an_operator() {
             let known: BTreeSet<usize> = texts.iter().map(|operator| operator.offset).collect();
             for guarded in [true, false] {
                 let Some(listing) = listing(&module, index, guarded) else { continue };
-                cells += listing.cells.len();
+                instructions += listing.instructions.len();
                 if !listing.is_complete() {
                     nameless.insert((path.clone(), index));
                 }
-                assert!(listing.cells.iter().flat_map(|cell| &cell.operators).all(|offset| known.contains(offset)));
-                // Only the first cell is of no operator.
-                orphans += listing.cells.iter().skip(1).filter(|cell| cell.operators.is_empty()).count();
+                assert!(
+                    listing
+                        .instructions
+                        .iter()
+                        .flat_map(|instruction| &instruction.operators)
+                        .all(|offset| known.contains(offset))
+                );
+                // Only the first instruction is of no operator.
+                orphans +=
+                    listing.instructions.iter().skip(1).filter(|instruction| instruction.operators.is_empty()).count();
             }
         }
     }
-    assert!(cells > 50_000, "only {cells} cells");
+    assert!(instructions > 50_000, "only {instructions} instructions");
     assert_eq!((nameless, orphans), (BTreeSet::new(), 0));
 }

@@ -63,7 +63,7 @@ pub fn view(module: &Module, explored: &Explored, forms: &[Form]) -> View {
     let all = [Form::Wasm, Form::Interp, Form::Clif, Form::Optimized, Form::Code];
     let sections = all.into_iter().filter(|form| forms.is_empty() || forms.contains(form)).map(|form| match form {
         Form::Wasm => wasm(explored, &name),
-        Form::Interp => cells(explored),
+        Form::Interp => instructions(explored),
         Form::Clif | Form::Optimized | Form::Code => compiled(explored, form, &name),
     });
     View { title: format!("function {index}{named}"), facts, sections: sections.collect() }
@@ -79,18 +79,18 @@ fn wasm(explored: &Explored, name: &dyn Fn(u32) -> Option<String>) -> Section {
     Section { form: Form::Wasm, notes: Vec::new(), lines: lines.collect() }
 }
 
-fn cells(explored: &Explored) -> Section {
-    let (notes, lines) = match &explored.cells {
+fn instructions(explored: &Explored) -> Section {
+    let (notes, lines) = match &explored.instructions {
         Err(why) => (vec![format!("not interpreted: {}", printable(why))], Vec::new()),
         Ok(listing) => {
             let size = format!("{}, {} of frame", Count(listing.words, "word"), Count(listing.frame_slots, "slot"));
             let regions = listing.regions.iter().map(|region| format!("exceptions {region}"));
             let legend = CELLS_LEGEND.map(str::to_owned);
             let notes = [size].into_iter().chain(legend).chain(regions).collect();
-            let lines = listing.cells.iter().map(|cell| Line {
-                origins: cell.operators.clone(),
-                label: format!("@{}", cell.word),
-                text: cell.text.clone(),
+            let lines = listing.instructions.iter().map(|instruction| Line {
+                origins: instruction.operators.clone(),
+                label: format!("@{}", instruction.word),
+                text: instruction.text.clone(),
                 remark: String::new(),
             });
             (notes, lines.collect())

@@ -12,7 +12,7 @@ use super::code_memory::{self, ModuleRegion, Unplaced};
 use super::emit::Function;
 use super::template::Template;
 use crate::code::CodeBlock;
-use crate::translate::starts::Starts;
+use crate::instr::{self, Length};
 
 /// Copies a function into its module's region.
 pub(crate) fn copy(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutcome {
@@ -20,7 +20,7 @@ pub(crate) fn copy(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutco
         return CopyOutcome::NotNow;
     }
     let first = block.cells.first().as_ptr().addr();
-    let Some(function) = make(first, &block.cells.to_vec(), &block.starts) else { return CopyOutcome::Never };
+    let Some(function) = make(first, &block.cells.to_vec()) else { return CopyOutcome::Never };
     let placed = region.lock().unwrap_or_else(PoisonError::into_inner).place(first, function);
     match placed {
         Ok((base, entries)) => {
@@ -38,15 +38,15 @@ pub(crate) fn copy(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutco
 }
 
 /// Makes the code of a function whose code words are at address `first`. Returns `None` if a handler advances by another length
-/// than `starts`, the instruction boundaries, give its instruction.
-fn make(first: usize, words: &[u64], starts: &Starts) -> Option<Function> {
+/// than the instruction set gives its instruction.
+fn make(first: usize, words: &[u64]) -> Option<Function> {
     let mut function = Function::new(first as u64);
     let mut templates = templates().lock().unwrap_or_else(PoisonError::into_inner);
-    let mut starts = starts.iter().peekable();
-    while let Some(start) = starts.next() {
-        let here = &words[start..];
-        let length = starts.peek().map_or(here.len(), |next| next - start);
-        match templates.get(here[0]) {
+    let mut start = 0;
+    while let Some(here) = words.get(start..).filter(|here| !here.is_empty()) {
+        let Known { length, template } = templates.get(here[0]);
+        let length = (*length)?.of(here);
+        match template {
             Some(template) => {
                 if template.words.is_some_and(|words| words != length) {
                     return None;
@@ -55,14 +55,23 @@ fn make(first: usize, words: &[u64], starts: &Starts) -> Option<Function> {
             }
             None => function.skip(),
         }
+        start += length;
     }
     Some(function)
 }
 
-/// The templates of all handlers that were analysed.
+/// A handler that was analysed.
+struct Known {
+    /// Length of the handler's instructions; `None` if the instruction set does not have it.
+    length: Option<Length>,
+    /// Template, if the handler can have one.
+    template: Option<Template>,
+}
+
+/// All handlers that were analysed.
 struct Templates {
-    /// The template of each handler, by its address; `None` if it has none.
-    by_handler: HashMap<u64, Option<Template>, BuildHasherDefault<AddressHasher>>,
+    /// By the handler's address.
+    by_handler: HashMap<u64, Known, BuildHasherDefault<AddressHasher>>,
     infos: InstructionInfoFactory,
 }
 
@@ -86,10 +95,12 @@ impl Hasher for AddressHasher {
 }
 
 impl Templates {
-    fn get(&mut self, handler: u64) -> Option<&Template> {
+    fn get(&mut self, handler: u64) -> &Known {
         let infos = &mut self.infos;
-        let made = || analyse::analyse(handler as usize, infos).ok();
-        self.by_handler.entry(handler).or_insert_with(made).as_ref()
+        self.by_handler.entry(handler).or_insert_with(|| Known {
+            length: instr::with_handler(handler).next().map(|instr| instr.length()),
+            template: analyse::analyse(handler as usize, infos).ok(),
+        })
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! The fault handler of the runtime asks [`landing`] for a faulting pc. For a recorded one execution goes on in
 //! `fault_landing`, a handler like any other, with the fault address in `r8`, that is in `acc`, and the pc in `r9`, that is
-//! in `spare`: as handlers keep nothing on the native stack (a test proves it for those that access memory), jumping there is
+//! in `scratch`: as handlers keep nothing on the native stack (a test proves it for those that access memory), jumping there is
 //! a tail call. In [copied](crate::copy_patch) code `rdi` is not kept; there the pc tells the cell.
 
 use wasmr_core::op::{Access, MemoryInt, VectorMemory};
@@ -216,13 +216,13 @@ pub unsafe fn store_vector(m: &Machine, at: u64, value: V128) {
 }
 
 handlers! {
-    /// An access to memory, whose code is at `spare`, faulted at the address in `acc`. If that is not a guarded memory, it is a
+    /// An access to memory, whose code is at `scratch`, faulted at the address in `acc`. If that is not a guarded memory, it is a
     /// fault of ours and must not pass for a trap.
     #[cold]
     #[inline(never)]
     fn fault_landing[](m) {
-        if let Some(cell) = crate::copy_patch::instruction_at(m.spare as usize) {
-            m.ip = cell;
+        if let Some(instruction) = crate::copy_patch::instruction_at(m.scratch as usize) {
+            m.ip = instruction;
         }
         if !wasmr_runtime::sys::is_guarded_address(m.acc as usize) {
             std::process::abort();

@@ -1,4 +1,4 @@
-//! The operators that the runtime executes: one instruction for all of them.
+//! Libcalls: one instruction for all operators that the runtime executes.
 
 use wasmr_runtime::builtins::BuiltinFn;
 use wasmr_runtime::vm::Status;
@@ -6,23 +6,23 @@ use wasmr_runtime::vm::Status;
 use super::dispatch::{Machine, handlers};
 use super::exception::leave_with;
 
-/// The first slot of the operands of a `builtin` instruction.
+/// Returns the first slot of the operands of a `builtin` instruction.
 ///
 /// # Safety
-/// The handlers' contract; the instruction is one.
+/// The handlers' contract, for a `builtin` instruction.
 #[inline(always)]
 pub unsafe fn operands(m: &Machine) -> *mut u64 {
-    // SAFETY: the caller's promise: the slot is in the frame.
+    // SAFETY: by the handlers' contract, each slot that the instruction names is in the frame.
     unsafe { m.fp.offset(m.imm() as isize) }
 }
 
 handlers! {
-    /// Row of the table in the lower half of word 1; operands in the slots from the one that `imm` names on, the result over the
-    /// first; entry in word 2, immediates in word 3. Further words are for handlers that do some cases themselves.
-    /// Stays out of handlers that go on here: this one keeps a frame.
+    /// Executes an operator by a libcall. The lower half of word 1 is its row in the table of libcalls; operands are in the slots from
+    /// `imm` on, and the result replaces the first; word 2 is the function, word 3 the immediates. Further words are for
+    /// handlers that do some cases themselves. Not inlined into those, as this handler keeps a frame.
     #[inline(never)]
     fn builtin[const WORDS: usize](m) {
-        // It may collect garbage, which looks for references from here on.
+        // The libcall may collect garbage. The collector looks for references in the frames from here on.
         m.note_exit();
         let entry = std::mem::transmute::<u64, BuiltinFn>(m.word(2));
         let status = entry(m.inst, m.word(3), operands(&m));
@@ -34,7 +34,7 @@ handlers! {
         m.next(WORDS)
     }
 
-    /// The status is in `acc`.
+    /// Continues after a libcall that ended early with the status in `acc`.
     #[cold]
     #[inline(never)]
     fn builtin_ended[](m) {

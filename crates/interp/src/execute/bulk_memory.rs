@@ -1,21 +1,20 @@
 //! `memory.copy` and `memory.fill` of small sizes.
 //!
-//! Copies and fills of at most `MAX_IN_PLACE` bytes are a few moves in the handler; all others are left to the runtime, as other
-//! operators of the table are. That call
-//! takes as long as several operators, and many sizes are small: compilers emit `memory.copy` for assignments of structures.
-//! `memory.init` has no such form: programs execute it once for each segment.
+//! Copies and fills of at most `MAX_IN_PLACE` bytes are a few moves in the handler. All others are libcalls. A libcall takes as long
+//! as several operators, and many sizes are small: compilers emit `memory.copy` for assignments of structures. `memory.init` has
+//! no such form, as programs execute it once for each segment.
 //!
 //! # Invariants
-//! - A range is compared with its memory's size before a byte is written. One that is outside goes to the runtime, which traps.
+//! - A range is compared with its memory's size before a byte is written. The libcall traps for a range that is outside.
 //! - All loads of a copy come before its stores, so that ranges may overlap.
-//! - The handlers keep no frame: they reach the runtime through `builtin`, which does.
+//! - The handlers keep no frame: they continue in `builtin`, which does.
 
 use wasmr_runtime::vm::VmMemory;
 
 use super::builtin::{builtin, operands};
 use super::dispatch::{Machine, handlers};
 
-/// Bytes of the largest range that is copied or filled in place: four vectors.
+/// Number of bytes of the largest range that is copied or filled in place: four vectors.
 const MAX_IN_PLACE: u64 = 64;
 
 /// Sixteen bytes.
@@ -25,15 +24,16 @@ type Vector = std::arch::x86_64::__m128i;
 #[cfg(not(target_arch = "x86_64"))]
 type Vector = [u64; 2];
 
-/// The first byte of a range, if all of it is inside a memory. `memory` is the offset of its pointer in the instance.
+/// Returns the first byte of a range, if the whole range is inside a memory. `memory` is the offset of the memory's pointer in the
+/// instance.
 ///
 /// # Safety
 /// The handlers' contract; `memory` is such an offset.
 #[inline(always)]
 unsafe fn range_start(m: &Machine, memory: u32, start: u64, len: u64) -> Option<*mut u8> {
-    // SAFETY: the instance's memories are alive.
+    // SAFETY: at that offset is the pointer of a memory, which lives as long as the instance.
     let memory = unsafe { &**m.in_instance::<*mut VmMemory>(memory) };
-    // The bounds check of ranges that are treated in place.
+    // Bounds check of the ranges that are copied or filled in place.
     if start.checked_add(len)? > memory.len as u64 {
         return None;
     }
@@ -48,7 +48,7 @@ unsafe fn range_start(m: &Machine, memory: u32, start: u64, len: u64) -> Option<
 #[inline(always)]
 unsafe fn copy_ends<T: Copy>(to: *mut u8, from: *const u8, len: usize) {
     let last = len - size_of::<T>();
-    // SAFETY: the caller's promise.
+    // SAFETY: both values are inside the ranges, as `len` is at least their size.
     unsafe {
         let first_value = from.cast::<T>().read_unaligned();
         let last_value = from.add(last).cast::<T>().read_unaligned();
@@ -63,7 +63,7 @@ unsafe fn copy_ends<T: Copy>(to: *mut u8, from: *const u8, len: usize) {
 /// `from` may be read and `to` written for `len` bytes.
 #[inline(always)]
 unsafe fn copy_in_place(to: *mut u8, from: *const u8, len: usize) {
-    // SAFETY: the caller's promise; each size is at least that of the values moved.
+    // SAFETY: the caller promises the ranges; in each branch `len` is at least the size of the values moved.
     unsafe {
         if len > 2 * size_of::<Vector>() {
             let (second, last) = (size_of::<Vector>(), len - size_of::<Vector>());
@@ -94,7 +94,7 @@ unsafe fn copy_in_place(to: *mut u8, from: *const u8, len: usize) {
 /// `to` may be written for `len` bytes, which is at least the size of `T`.
 #[inline(always)]
 unsafe fn fill_ends<T: Copy>(to: *mut u8, value: T, len: usize) {
-    // SAFETY: the caller's promise.
+    // SAFETY: both values are inside the range, as `len` is at least their size.
     unsafe {
         to.cast::<T>().write_unaligned(value);
         to.add(len - size_of::<T>()).cast::<T>().write_unaligned(value);
@@ -108,7 +108,7 @@ unsafe fn fill_ends<T: Copy>(to: *mut u8, value: T, len: usize) {
 #[inline(always)]
 unsafe fn fill_in_place(to: *mut u8, value: u8, len: usize) {
     let word = value as u64 * 0x0101_0101_0101_0101;
-    // SAFETY: the caller's promise; each size is at least that of the values written. A vector is two words.
+    // SAFETY: the caller promises the range; in each branch `len` is at least the size of the values written. A vector is two words.
     unsafe {
         if len > size_of::<Vector>() {
             #[allow(clippy::useless_transmute, reason = "on other processors a vector is two words")]
@@ -131,15 +131,15 @@ handlers! {
     fn memory_fill[](m) {
         let args = operands(&m);
         let (start, value, len) = (*args, *args.add(1), *args.add(2));
-        // The next cell expects nothing in these two registers. What is kept in them needs no frame.
-        (m.acc, m.spare) = (len, start);
+        // The next instruction expects nothing in these two registers. Values in them need no frame.
+        (m.acc, m.scratch) = (len, start);
         if len > MAX_IN_PLACE {
             return m.enter(builtin::<5>);
         }
         let Some(to) = range_start(&m, m.half(8), start, len) else {
             return m.enter(builtin::<5>);
         };
-        m.spare = to as u64;
+        m.scratch = to as u64;
         fill_in_place(to, value as u8, len as usize);
         m.next(5)
     }
@@ -149,14 +149,14 @@ handlers! {
         let args = operands(&m);
         let (to_start, from_start, len) = (*args, *args.add(1), *args.add(2));
         // As in `memory_fill`.
-        (m.acc, m.spare) = (len, to_start);
+        (m.acc, m.scratch) = (len, to_start);
         if len > MAX_IN_PLACE {
             return m.enter(builtin::<5>);
         }
         let Some(to) = range_start(&m, m.half(8), to_start, len) else {
             return m.enter(builtin::<5>);
         };
-        m.spare = to as u64;
+        m.scratch = to as u64;
         let Some(from) = range_start(&m, m.half(9), from_start, len) else {
             return m.enter(builtin::<5>);
         };

@@ -1,6 +1,6 @@
 //! Calls and tail calls.
 //!
-//! `low` of a call cell is the distance in slots from the caller's frame to the callee's (see [`frame`](super::frame)).
+//! `low` of a call is the distance in slots from the caller's frame to the callee's (see [`frame`](super::frame)).
 
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::TypeId;
@@ -8,17 +8,20 @@ use wasmr_runtime::builtins;
 use wasmr_runtime::frame::{FRAME_HEADER, Fp};
 use wasmr_runtime::vm::{VmFunc, VmTable};
 
-use super::dispatch::{Handler, Machine, handlers};
+use super::dispatch::{Machine, handlers};
 use super::frame::{call, exit_cell, restore_cell, write_header};
-use super::operand::{Acc, SlotD, Source};
+use super::operand::{SlotD, Source};
 
-/// The function that element `index` of a table holds, checked against `expected`.
+/// Returns the function in element `index` of a table, if its type matches `expected`.
+///
+/// # Errors
+/// The trap, if there is no such element, the element is null, or the function is of another type.
 ///
 /// # Safety
 /// The handlers' contract; `table` is the offset of a function table's pointer in the instance.
 #[inline(always)]
 unsafe fn indirect(m: &Machine, table: u32, index: u64, expected: TypeId) -> Result<*mut VmFunc, TrapCode> {
-    // SAFETY: the caller's promise; an element of a function table is null or a live function.
+    // SAFETY: at the offset is the pointer of a live table; an element of a function table is null or a live function.
     unsafe {
         let table = *m.in_instance::<*mut VmTable>(table);
         if index >= (*table).len as u64 {
@@ -36,8 +39,9 @@ unsafe fn indirect(m: &Machine, table: u32, index: u64, expected: TypeId) -> Res
     }
 }
 
-/// Replaces the current frame by one for `func`: word 1 `low` = where the arguments start (slot number), `imm` = their slots;
-/// word 2 low half = `S` of the current function, high half = `S` of the callee's type.
+/// Replaces the current frame by one for `func`. Fields: `low` is the first slot of the arguments, `imm` their number of slots; the
+/// low half of word 2 is the argument area's size `S` of the current function, the high half that of the callee's type
+/// (`docs/frames.md`).
 ///
 /// # Safety
 /// The handlers' contract; `func` is alive and of that type.
@@ -55,7 +59,7 @@ unsafe fn tail_call(mut m: Machine, func: *mut VmFunc) -> usize {
         let mut to = base;
         let end = from.add(m.imm() as u32 as usize);
         while from < end {
-            // Upward, as the destination lies below; volatile, or the optimiser calls `memmove`: a handler that calls keeps a frame.
+            // Upward, as the destination lies below. Volatile, or the optimiser calls `memmove`, and a handler that calls keeps a frame.
             to.write_volatile(*from);
             from = from.add(1);
             to = to.add(1);
@@ -78,27 +82,28 @@ unsafe fn tail_call(mut m: Machine, func: *mut VmFunc) -> usize {
 }
 
 handlers! {
-    /// A function of this module; `imm` is its offset in the instance.
+    /// Calls a function of this module. `imm` is its offset in the instance.
     fn call_defined[](m) {
         let func = m.in_instance::<VmFunc>(m.imm() as u32);
         let callee = m.fp.callee(m.low() as usize);
         write_header(&m, callee, func, m.ip.add(2));
-        // `spare` carries nothing here; this frees its register.
-        m.spare = callee.as_ptr() as u64;
+        // The scratch register carries nothing here; this frees it.
+        m.scratch = callee.as_ptr() as u64;
         m.fp = callee;
         m.ip = (*func).code;
         m.dispatch()
     }
 
-    /// An imported function; `imm` is the offset of its pointer.
+    /// Calls an imported function. `imm` is the offset of its pointer.
     fn call_imported[](m) {
         let func = *m.in_instance::<*mut VmFunc>(m.imm() as u32);
         let callee = m.fp.callee(m.low() as usize);
         call(m, func, callee, 2)
     }
 
-    /// Word 2: index slot in the low half's low 16 bits (unused if in the accumulator), expected type in the high half;
-    /// `imm` is the offset of the table's pointer. What is not simply right goes the long way.
+    /// Calls through a table. Word 2: the index' slot in field `d2`, unused if the index is in the accumulator; the expected type in
+    /// the high half. `imm` is the offset of the table's pointer. Anything but an element of exactly this type goes to
+    /// `call_indirect_checked`.
     fn call_indirect[X: Source](m) {
         let index = X::read::<i32>(&m.second()) as u32 as usize;
         let table = *m.in_instance::<*mut VmTable>(m.imm() as u32);
@@ -112,7 +117,7 @@ handlers! {
         call(m, func, m.fp.callee(m.low() as usize), 3)
     }
 
-    /// The same with every check: traps, or calls a function whose type is a subtype.
+    /// As `call_indirect`, with every check: traps, or calls a function whose type is a subtype.
     #[cold]
     #[inline(never)]
     fn call_indirect_checked[X: Source](m) {
@@ -123,7 +128,7 @@ handlers! {
         }
     }
 
-    /// The same for a table with 64-bit indices.
+    /// As `call_indirect_checked`, for a table with 64-bit indices.
     fn call_indirect_64[](m) {
         let index = SlotD::read::<i64>(&m.second()) as u64;
         match indirect(&m, m.imm() as u32, index, TypeId((m.word(2) >> 32) as u32)) {
@@ -132,7 +137,7 @@ handlers! {
         }
     }
 
-    /// The function reference in the slot that word 2 names.
+    /// Calls the function reference in slot `d2`.
     fn call_ref[](m) {
         let func = SlotD::read::<i64>(&m.second()) as usize as *mut VmFunc;
         if func.is_null() {
@@ -141,7 +146,7 @@ handlers! {
         call(m, func, m.fp.callee(m.low() as usize), 3)
     }
 
-    /// Word 3: offset in the instance.
+    /// Tail-calls a function of this module. Word 3 is its offset in the instance.
     fn return_call_defined[](m) {
         let func = m.in_instance::<VmFunc>(m.word(3) as u32);
         tail_call(m, func)
@@ -152,7 +157,7 @@ handlers! {
         tail_call(m, func)
     }
 
-    /// Word 3: offset of the table's pointer, expected type in the high half; word 4: index slot.
+    /// Tail-calls through a table. Word 3: offset of the table's pointer, expected type in the high half; word 4: the index' slot.
     fn return_call_indirect[const IS64: bool](m) {
         let slot = *m.fp.offset(m.word(4) as isize);
         let index = if IS64 { slot } else { slot as u32 as u64 };
@@ -162,7 +167,7 @@ handlers! {
         }
     }
 
-    /// Word 3: slot of the function reference.
+    /// Tail-calls the function reference in the slot that word 3 names.
     fn return_call_ref[](m) {
         let func = *m.fp.offset(m.word(3) as isize) as usize as *mut VmFunc;
         if func.is_null() {
@@ -173,19 +178,14 @@ handlers! {
 }
 
 impl Machine {
-    /// The machine as a cell whose fields are in word 2 sees it.
+    /// Returns the machine with `ip` one word further, so that the fields `a` to `x` are those of word 2.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has three words.
+    /// The handlers' contract; the instruction has three words.
     #[inline(always)]
     unsafe fn second(mut self) -> Machine {
-        // SAFETY: the caller's promise.
+        // SAFETY: the instruction has a word after the first.
         self.ip = unsafe { self.ip.add(1) };
         self
     }
-}
-
-/// `call_indirect` with a 32-bit index in a slot or the accumulator.
-pub fn call_indirect_handler(from_acc: bool) -> Handler {
-    if from_acc { call_indirect::<Acc> } else { call_indirect::<SlotD> }
 }

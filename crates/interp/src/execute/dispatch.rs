@@ -1,32 +1,38 @@
-//! How one handler reaches the next: the machine registers, the handlers' signature, cells, and the jump.
+//! The step from one handler to the next: machine registers, the handlers' signature, the layout of instructions, the jump.
 //!
-//! # Cells
-//! Translated code is a sequence of 8-byte words. An instruction, a *cell*, is a handler's address in word 0, and in word 1
-//! narrow fields that its handler reads with loads of their own width:
+//! # Instructions
+//! Translated code is a sequence of 8-byte *code words*. An instruction has the address of its handler in word 0. Word 1 has narrow
+//! fields, which the handler reads with loads of their own width ([`instr`](crate::instr) lists the fields of each instruction):
 //!
 //! ```text
 //! byte 8      10      12      14      16
 //!      | d:i16 | a:i16 | b:i16 | x:i16 |      d: destination slot, a and b: operand slots
 //!      | d:i16 | a:i16 |   imm:i32     |      imm: a constant, a memory offset, a branch distance in words
 //! ```
-//! Further words hold what does not fit. Slot numbers count 8-byte slots from the frame pointer and may be negative.
+//! Further words have the fields that do not fit. Slot numbers count 8-byte slots from the frame pointer and may be negative.
 //!
 //! # Registers
 //! The machine's registers travel as arguments, which the calling convention keeps in processor registers. `acc` and `facc`
-//! hold the latest integer or reference, and the latest float, result; the translator knows at each cell whether they
-//! also stand in a slot.
+//! hold the latest integer or reference, and the latest float, result. The translator knows at each instruction whether a slot
+//! has the same value. The scratch register has no meaning between instructions, but for two cases: after a return it is the frame
+//! that was left, and in the landing pad of a fault the address of the access.
 //!
 //! # Why `extern "sysv64"` and tail calls
-//! A handler ends in a call to the next one in tail position. An optimised build turns that into a jump, so that each
-//! handler has its own indirect jump and nothing is kept on the native stack. Rust does not promise this, so a test
-//! disassembles every handler, [`self_test`](super::self_test::self_test) looks at it when an engine is made, and builds without the optimisation
-//! (`not(wasmr_tail)`) return to a driver loop after each handler instead.
+//! A handler ends in a call to the next one in tail position. An optimised build turns that into a jump (*threaded code*, Bell 1973;
+//! the technique with tail calls is Haberman's, 2021: see `docs/glossary.md`). So each handler has its own indirect jump, and the
+//! native stack stays as it is. Rust does not promise this optimisation. Therefore a test disassembles every handler, and
+//! [`self_test`](super::self_test::self_test) checks the running build when an engine is made. In builds without the optimisation
+//! (`not(wasmr_tail)`), handlers return to a driver loop instead.
 //!
 //! # The handlers' contract
-//! Every handler may assume, and the translator guarantees: `ip` points to a cell of its kind that the translator emitted
-//! for a validated body; `fp` is a frame of the function of that cell, with as many slots as the function's `enter` cell
-//! reserved, so that every slot number of the cell is inside; `inst` is the live instance of that function and `mem` its
-//! `memory0_base`. All `unsafe` blocks of `execute/` rest on this.
+//! Every handler may assume, and the translator guarantees:
+//!
+//! - `ip` points to an instruction with this handler, which the translator emitted for a validated body;
+//! - `fp` is a frame of that instruction's function, with as many slots as the function's `enter` reserved. So every slot number of
+//!   the instruction is inside the frame;
+//! - `inst` is the live instance of that function, and `mem` its `memory0_base`.
+//!
+//! All `unsafe` blocks of `execute/` rest on this.
 
 #[cfg(wasmr_tail)]
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,33 +41,33 @@ use wasmr_core::trap::TrapCode;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{Status, VmInstance, VmStore};
 
-/// The type of the float accumulator: its low lane is the value.
+/// Type of the float accumulator: its low lane is the value.
 #[cfg(target_arch = "x86_64")]
 pub type FloatAcc = std::arch::x86_64::__m128d;
-/// The type of the float accumulator.
+/// Type of the float accumulator.
 #[cfg(not(target_arch = "x86_64"))]
 pub type FloatAcc = f64;
 
-/// The machine registers.
+/// Machine registers.
 #[derive(Clone, Copy)]
 pub struct Machine {
-    /// The cell being executed.
+    /// Instruction being executed.
     pub ip: Ip,
-    /// The frame: its first non-parameter local.
+    /// Frame pointer: the first local that is no parameter.
     pub fp: Fp,
-    /// Base of memory 0 if guarded.
+    /// Base of memory 0 if it is guard-paged.
     pub mem: *mut u8,
-    /// The instance.
+    /// Instance of the function.
     pub inst: *mut VmInstance,
     /// Integer and reference accumulator, in slot form.
     pub acc: u64,
-    /// After a return: the frame that was left.
-    pub spare: u64,
+    /// Scratch register. After a return: the frame that was left.
+    pub scratch: u64,
     /// Float accumulator.
     pub facc: FloatAcc,
 }
 
-/// Declares the handlers' ABI once for the type and the functions.
+/// Declares the handlers' calling convention once, for the type and the functions.
 #[cfg(target_arch = "x86_64")]
 macro_rules! with_abi {
     ($($before:tt)*) => { $crate::execute::dispatch::with_abi_named!{ "sysv64" $($before)* } };
@@ -74,8 +80,8 @@ pub(crate) use with_abi;
 
 macro_rules! with_abi_named {
     ($abi:literal type $name:ident) => {
-        /// A handler: executes the cell at `ip`, then all that follow. Returns a [`Status`] word, or
-        /// [`CONTINUE`] to the driver loop of a build without tail calls.
+        /// Handler: executes the instruction at `ip`, then all that follow. Returns a [`Status`] word, or [`CONTINUE`] to the driver
+        /// loop of a build without tail calls.
         pub type $name = unsafe extern $abi fn(
             wasmr_runtime::frame::Ip,
             wasmr_runtime::frame::Fp,
@@ -94,12 +100,12 @@ macro_rules! with_abi_named {
             mem: *mut u8,
             inst: *mut wasmr_runtime::vm::VmInstance,
             acc: u64,
-            spare: u64,
+            scratch: u64,
             facc: $crate::execute::dispatch::FloatAcc,
         ) -> usize {
             #[allow(unused_mut, reason = "not every handler changes a register")]
-            let mut $m = $crate::execute::dispatch::Machine { ip, fp, mem, inst, acc, spare, facc };
-            // SAFETY: the handlers' contract, execute/dispatch.rs.
+            let mut $m = $crate::execute::dispatch::Machine { ip, fp, mem, inst, acc, scratch, facc };
+            // SAFETY: `execute/dispatch.rs` states what every handler may assume; callers of a handler promise it.
             #[allow(unused_unsafe, reason = "a handler may do nothing unsafe")]
             unsafe {
                 $body
@@ -111,7 +117,7 @@ pub(crate) use with_abi_named;
 
 with_abi! { type Handler }
 
-/// Declares handlers: `fn name[generics](m) { … }`, where `m` is the [`Machine`].
+/// Declares handlers: `fn name[generics](m) { … }`, with the [`Machine`] as `m`.
 macro_rules! handlers {
     ($($(#[$attr:meta])* fn $name:ident [$($generics:tt)*] ($m:ident) $body:block)*) => {
         $($crate::execute::dispatch::with_abi! { $(#[$attr])* fn $name [$($generics)*] ($m) $body })*
@@ -119,152 +125,152 @@ macro_rules! handlers {
 }
 pub(crate) use handlers;
 
-/// Returned to the driver loop: the registers are in the store, go on.
+/// Result of a handler for the driver loop: the registers are in the store, and execution continues.
 pub const CONTINUE: usize = usize::MAX;
 
 impl Machine {
-    /// Word `n` of the cell.
+    /// Returns word `n` of the instruction.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has more than `n` words.
+    /// The handlers' contract; the instruction has more than `n` words.
     #[inline(always)]
     pub unsafe fn word(&self, n: usize) -> u64 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that the word is part of the instruction at `ip`.
         unsafe { *self.ip.as_ptr().add(n) }
     }
 
-    /// Half a word of the cell, counted from word 0: 2 is the lower half of word 1.
+    /// Returns half a word of the instruction, counted from word 0: 2 is the lower half of word 1.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has the field.
+    /// The handlers' contract; the instruction has the field.
     #[inline(always)]
     pub unsafe fn half(&self, n: usize) -> u32 {
-        // SAFETY: the caller's promise; a word is aligned for u32.
+        // SAFETY: the caller promises that the field is part of the instruction; a word is aligned for u32.
         unsafe { *self.ip.as_ptr().cast::<u32>().add(n) }
     }
 
-    /// Field of the cell at byte `8 + 2 * n`, a slot number.
+    /// Returns the field at byte `8 + 2 * n` of the instruction, a slot number.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has two words.
+    /// The handlers' contract; the instruction has two words.
     #[inline(always)]
     pub unsafe fn narrow(&self, n: usize) -> isize {
-        // SAFETY: the caller's promise; a word is aligned for i16.
+        // SAFETY: the caller promises that the instruction has word 1, which is aligned for i16.
         unsafe { *self.ip.as_ptr().cast::<i16>().add(4 + n) as isize }
     }
 
-    /// The frame slot that field `d` names.
+    /// Returns the slot that field `d` names.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has the field.
+    /// The handlers' contract; the instruction has the field.
     #[inline(always)]
     pub unsafe fn d(&self) -> *mut u64 {
-        // SAFETY: the caller's promise: the slot is in the frame.
+        // SAFETY: by the handlers' contract, each slot that the instruction names is in the frame.
         unsafe { self.fp.offset(self.narrow(0)) }
     }
 
-    /// The frame slot that field `a` names.
+    /// Returns the slot that field `a` names.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has the field.
+    /// The handlers' contract; the instruction has the field.
     #[inline(always)]
     pub unsafe fn a(&self) -> *mut u64 {
-        // SAFETY: the caller's promise: the slot is in the frame.
+        // SAFETY: by the handlers' contract, each slot that the instruction names is in the frame.
         unsafe { self.fp.offset(self.narrow(1)) }
     }
 
-    /// The frame slot that field `b` names.
+    /// Returns the slot that field `b` names.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has the field.
+    /// The handlers' contract; the instruction has the field.
     #[inline(always)]
     pub unsafe fn b(&self) -> *mut u64 {
-        // SAFETY: the caller's promise: the slot is in the frame.
+        // SAFETY: by the handlers' contract, each slot that the instruction names is in the frame.
         unsafe { self.fp.offset(self.narrow(2)) }
     }
 
-    /// The frame slot that field `x` names.
+    /// Returns the slot that field `x` names.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has the field.
+    /// The handlers' contract; the instruction has the field.
     #[inline(always)]
     pub unsafe fn x(&self) -> *mut u64 {
-        // SAFETY: the caller's promise: the slot is in the frame.
+        // SAFETY: by the handlers' contract, each slot that the instruction names is in the frame.
         unsafe { self.fp.offset(self.narrow(3)) }
     }
 
-    /// Field `a` as a small constant instead of a slot.
+    /// Returns field `a` as a small constant.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has the field.
+    /// The handlers' contract; the instruction has the field.
     #[inline(always)]
     pub unsafe fn a_imm(&self) -> i16 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that the instruction has the field.
         unsafe { self.narrow(1) as i16 }
     }
 
-    /// The upper half of word 1.
+    /// Returns the upper half of word 1.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has the field.
+    /// The handlers' contract; the instruction has the field.
     #[inline(always)]
     pub unsafe fn imm(&self) -> i32 {
-        // SAFETY: the caller's promise; byte 12 of a cell is aligned for i32.
+        // SAFETY: the caller promises that the instruction has the field; byte 12 is aligned for i32.
         unsafe { *self.ip.as_ptr().cast::<i32>().add(3) }
     }
 
-    /// The lower half of word 1, for cells without slot fields there.
+    /// Returns the lower half of word 1, for instructions without slots there.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has the field.
+    /// The handlers' contract; the instruction has the field.
     #[inline(always)]
     pub unsafe fn low(&self) -> u32 {
-        // SAFETY: the caller's promise; byte 8 of a cell is aligned for u32.
+        // SAFETY: the caller promises that the instruction has the field; byte 8 is aligned for u32.
         unsafe { *self.ip.as_ptr().cast::<u32>().add(2) }
     }
 
-    /// Something in the instance's allocation, at a byte offset of `VmLayout`.
+    /// Returns the address of an object in the instance's allocation, at a byte offset of `VmLayout`.
     ///
     /// # Safety
     /// The handlers' contract; at the offset there is a `T`.
     #[inline(always)]
     pub unsafe fn in_instance<T>(&self, offset: u32) -> *mut T {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that the instance's allocation has a `T` at the offset.
         unsafe { self.inst.byte_add(offset as usize).cast() }
     }
 
-    /// Goes on with the cell `len` words further.
+    /// Continues with the instruction `len` words further.
     ///
     /// # Safety
-    /// The handlers' contract holds for that cell.
+    /// The handlers' contract holds for that instruction.
     #[inline(always)]
     pub unsafe fn next(mut self, len: usize) -> usize {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises the contract for the next instruction, which is in the same code.
         unsafe {
             self.ip = self.ip.add(len);
             self.dispatch()
         }
     }
 
-    /// Goes on with the cell at `ip`.
+    /// Continues with the instruction at `ip`.
     ///
     /// # Safety
-    /// The handlers' contract holds for that cell.
+    /// The handlers' contract holds for that instruction.
     #[cfg(wasmr_tail)]
     #[inline(always)]
     pub unsafe fn dispatch(self) -> usize {
-        // SAFETY: the caller's promise; word 0 of a cell is its handler.
+        // SAFETY: the caller promises the contract for the instruction at `ip`, whose word 0 is its handler.
         unsafe {
-            // Another thread may be exchanging it.
+            // Another thread may exchange the handler word.
             let word = AtomicU64::from_ptr(self.ip.as_ptr().cast_mut()).load(Ordering::Relaxed);
             self.enter(std::mem::transmute::<u64, Handler>(word))
         }
     }
 
-    /// Goes on with the cell at `ip`, by way of the driver loop.
+    /// Continues with the instruction at `ip`, through the driver loop.
     ///
     /// # Safety
-    /// The handlers' contract holds for that cell.
+    /// The handlers' contract holds for that instruction.
     #[cfg(not(wasmr_tail))]
     #[inline(always)]
     pub unsafe fn dispatch(self) -> usize {
@@ -282,17 +288,18 @@ impl Machine {
     /// The contract of `handler`.
     #[inline(always)]
     pub unsafe fn enter(self, handler: Handler) -> usize {
-        // SAFETY: the caller's promise.
-        unsafe { handler(self.ip, self.fp, self.mem, self.inst, self.acc, self.spare, self.facc) }
+        // SAFETY: the caller promises what `handler` asks for.
+        unsafe { handler(self.ip, self.fp, self.mem, self.inst, self.acc, self.scratch, self.facc) }
     }
 
-    /// Jumps `distance` words from the cell; one that is not forward (a cell may be a loop by itself) counts against the instance's budget.
+    /// Jumps `distance` words from the instruction. A jump that is not forward takes one from the instance's budget; an instruction may
+    /// be a loop by itself.
     ///
     /// # Safety
-    /// The handlers' contract holds for that cell.
+    /// The handlers' contract holds for that instruction.
     #[inline(always)]
     pub unsafe fn jump(mut self, distance: i32) -> usize {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises the contract for the target, which is in the same code.
         unsafe {
             self.ip = self.ip.offset(distance as isize);
             if distance <= 0 && self.spend() {
@@ -302,7 +309,7 @@ impl Machine {
         }
     }
 
-    /// Takes one from the budget; whether it is used up.
+    /// Takes one from the budget. Returns true if the budget is used up.
     ///
     /// # Safety
     /// The handlers' contract.
@@ -316,7 +323,7 @@ impl Machine {
         }
     }
 
-    /// Ends the run with a trap at this cell.
+    /// Ends the run with a trap at this instruction.
     ///
     /// # Safety
     /// The handlers' contract.
@@ -338,7 +345,7 @@ impl Machine {
         unsafe { self.enter(leave) }
     }
 
-    /// Notes in the store where the interpreter is being left.
+    /// Notes in the store the frame and instruction at which the interpreter is left.
     ///
     /// # Safety
     /// The handlers' contract.
@@ -352,7 +359,7 @@ impl Machine {
         }
     }
 
-    /// Reloads `mem` after something that may have changed the instance.
+    /// Reloads `mem` after a call that may have moved memory 0 or changed the instance.
     ///
     /// # Safety
     /// The handlers' contract.
@@ -375,16 +382,16 @@ handlers! {
         m.stop(Status::TRAP)
     }
 
-    /// Leaves the interpreter with the status in `acc`. To return a constant instead would let the optimiser turn the jumps
-    /// to such a handler into calls.
+    /// Leaves the interpreter with the status in `acc`. If this returned a constant, the optimiser could turn the jumps to it into
+    /// calls.
     #[cold]
     #[inline(never)]
     fn leave[](m) {
         m.acc as usize
     }
 
-    /// The budget is spent: looks whether the guest was interrupted, then goes on at `ip`, or behind the function if another
-    /// tier took it to its end.
+    /// The work when the budget is used up: polls the interrupt flag, then continues at `ip`. If another tier ran the function to its
+    /// end, execution continues in its caller.
     #[cold]
     #[inline(never)]
     fn budget_interrupt[](m) {
@@ -400,7 +407,7 @@ handlers! {
     }
 }
 
-/// Whether the guest was asked to stop.
+/// Returns true if the guest was asked to stop.
 ///
 /// # Safety
 /// The store is alive.
@@ -415,20 +422,21 @@ pub unsafe fn is_interrupted(store: *mut VmStore) -> bool {
 /// Executes from `machine.ip` until a handler returns a status.
 ///
 /// # Safety
-/// The handlers' contract holds for the cell at `machine.ip`.
+/// The handlers' contract holds for the instruction at `machine.ip`.
 #[cfg(wasmr_tail)]
 pub unsafe fn run(machine: Machine) -> Status {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the contract for the first instruction; each handler keeps it for the next.
     Status(unsafe { machine.dispatch() })
 }
 
 /// Executes from `machine.ip` until a handler returns a status: the driver loop over the handlers.
 ///
 /// # Safety
-/// The handlers' contract holds for the cell at `machine.ip`.
+/// The handlers' contract holds for the instruction at `machine.ip`.
 #[cfg(not(wasmr_tail))]
 pub unsafe fn run(mut machine: Machine) -> Status {
-    // SAFETY: the caller's promise; `store` outlives the run, and the previous registers are put back.
+    // SAFETY: the caller promises the contract for the first instruction; each handler keeps it for the next. `store` outlives the
+    // run, and the previous registers are put back.
     unsafe {
         let store = (*machine.inst).store;
         let outer = std::mem::replace(&mut (*store).registers, (&raw mut machine).cast());
@@ -446,9 +454,9 @@ pub unsafe fn run(mut machine: Machine) -> Status {
     }
 }
 
-/// The word that a cell of `handler` starts with.
+/// Returns the word that instructions with this handler start with.
 pub fn handler_word(handler: Handler) -> u64 {
     handler as usize as u64
 }
 
-const _: () = assert!(size_of::<*mut VmInstance>() == 8, "cells and slots hold pointers in 8 bytes");
+const _: () = assert!(size_of::<*mut VmInstance>() == 8, "code words and slots hold pointers in 8 bytes");

@@ -1,7 +1,7 @@
-//! Exceptions and the other ways in which a call ends early.
+//! Exceptions, and other stops of a call.
 //!
-//! A throw looks through the frames for a `try_table` around the cell that each is at: the tables are side data of the
-//! translated code and cost nothing until then.
+//! A throw searches the frames for a `try_table` around the instruction that each is at. The tables are side data of the translated
+//! code and cost nothing until then.
 
 use wasmr_runtime::builtins;
 use wasmr_runtime::frame::{Fp, Ip};
@@ -11,10 +11,10 @@ use super::dispatch::{Machine, budget_interrupt};
 use super::frame::{exit_cell, restore_cell};
 use crate::code::{CatchKind, code_block_of};
 
-/// Goes on where [`unwind`] found a handler, or leaves the interpreter with the exception pending.
+/// Continues at the catch clause that [`unwind`] found, or leaves the interpreter with the exception pending.
 ///
 /// # Safety
-/// `landing` is what `unwind` gave.
+/// `landing` is a result of `unwind`.
 #[inline(always)]
 unsafe fn resume(mut m: Machine, landing: Ip) -> usize {
     // SAFETY: `unwind` left the handler's frame in the store.
@@ -34,10 +34,10 @@ unsafe fn resume(mut m: Machine, landing: Ip) -> usize {
     }
 }
 
-/// Looks for the handler of an exception thrown at `at` in the frame `fp`. Gives the cell to go on with, its frame in
-/// `VmStore::exit_fp`; or null, the exception in `VmStore::pending_exception`.
+/// Searches for the catch clause of an exception thrown at `at` in the frame `fp`. Returns the instruction to continue with, and puts
+/// its frame into `VmStore::exit_fp`. If there is none, returns null and leaves the exception in `VmStore::pending_exception`.
 ///
-/// All of it is in plain words and the store, so that the handlers that call it keep no locals in memory, which would cost
+/// Arguments and results are plain words or in the store. So the handlers that call this keep no locals in memory, which would cost
 /// them their tail call.
 ///
 /// # Safety
@@ -45,7 +45,7 @@ unsafe fn resume(mut m: Machine, landing: Ip) -> usize {
 /// be made.
 #[inline(never)]
 unsafe fn unwind(inst: *mut VmInstance, mut fp: Fp, mut at: Ip, exception: u64) -> Ip {
-    // SAFETY: the frames down to the exit cell are live.
+    // SAFETY: all frames of the run are live, and the run's outermost one returns to the exit instruction.
     unsafe {
         let store = (*inst).store;
         (*store).pending_exception = exception;
@@ -75,12 +75,13 @@ unsafe fn unwind(inst: *mut VmInstance, mut fp: Fp, mut at: Ip, exception: u64) 
     }
 }
 
-/// The innermost matching catch clause around `at` in the frame `fp`; puts what it catches in place.
+/// Returns the instruction at which the innermost matching catch clause around `at` continues, and puts the values that it passes
+/// on in place.
 ///
 /// # Safety
-/// `fp` is a live frame of a wasm function, at the cell around `at`.
+/// `fp` is a live frame of a wasm function, and `at` points into the instruction that it is at.
 unsafe fn find_handler(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Option<Ip> {
-    // SAFETY: the caller's promise.
+    // SAFETY: the function of a live frame and its instance are alive; a clause's slots are in the frame.
     unsafe {
         let func = fp.func();
         let inst = (*func).instance;
@@ -112,15 +113,15 @@ unsafe fn find_handler(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Opt
     }
 }
 
-/// Goes on after a call of the runtime, or of a function through its entry, that ended early. An exception looks for its handler
-/// from the frame `m.fp` on; all else leaves the interpreter.
+/// Continues after a libcall, or a call of a function through its entry, that ended early. For an exception, searches for a catch
+/// clause from the frame `m.fp` on. Any other status leaves the interpreter.
 ///
 /// # Safety
-/// The handlers' contract; `status` is not `OK`, and the store knows the rest. `m.fp` is the frame that called, or the one made for
-/// the function.
+/// The handlers' contract; `status` is not `OK`, and the store has the details of it. `m.fp` is the frame that called, or the one
+/// made for the function.
 #[inline(always)]
 pub unsafe fn leave_with(m: Machine, status: Status) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: the instance and its store are alive, and the frames of the run with them.
     unsafe {
         if status != Status::THROW {
             return m.stop(status);

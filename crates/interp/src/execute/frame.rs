@@ -1,8 +1,8 @@
-//! Calls and returns, and the cells that are not part of any function.
+//! Calls and returns, and the instructions that are not part of any function.
 //!
-//! [`wasmr_runtime::frame`] says what a frame looks like. A call that changes the instance returns to [`restore_cell`], which puts
-//! the caller's instance back and then continues at the frame's [`real_return`](Fp::real_return). The frame of a call from outside
-//! returns to [`exit_cell`].
+//! [`wasmr_runtime::frame`] describes a frame. A call that changes the instance returns to [`restore_cell`], which restores the
+//! caller's instance and then continues at the frame's [`real_return`](Fp::real_return). The frame of a call from outside returns
+//! to [`exit_cell`].
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::frame::{Fp, Ip};
@@ -10,7 +10,7 @@ use wasmr_runtime::vm::{Status, VmFunc, VmInstance, call_entry};
 
 use super::dispatch::{Handler, Machine, handlers};
 
-/// A cell outside of any function, at a fixed address.
+/// An instruction outside of any function, at a fixed address.
 #[repr(transparent)]
 struct StaticCell(Handler);
 
@@ -19,22 +19,22 @@ static RESTORE: StaticCell = StaticCell(restore_instance);
 static EXTERNAL: StaticCell = StaticCell(foreign);
 static LAZY: StaticCell = StaticCell(translate_first);
 
-/// Ends a run: the return address of a frame that the host entered.
+/// Returns the instruction that ends a run: the return address of the run's outermost frame.
 pub fn exit_cell() -> Ip {
     Ip::new((&raw const EXIT).cast())
 }
 
-/// The return address of a call into another instance.
+/// Returns the instruction that a call into another instance returns to.
 pub fn restore_cell() -> Ip {
     Ip::new((&raw const RESTORE).cast())
 }
 
-/// The code of functions that are called through their entry.
+/// Returns the code of functions that are called through their entry.
 pub fn external_cell() -> Ip {
     Ip::new((&raw const EXTERNAL).cast())
 }
 
-/// The code of functions that are not translated yet.
+/// Returns the code of functions that are not translated yet.
 pub fn lazy_cell() -> Ip {
     Ip::new((&raw const LAZY).cast())
 }
@@ -42,20 +42,21 @@ pub fn lazy_cell() -> Ip {
 /// Writes the header of the frame at `callee` for a call that returns to `return_to` in the frame of `m`.
 ///
 /// # Safety
-/// The handlers' contract; below and above `callee` there is room (see [`STACK_SLACK`](wasmr_runtime::frame::STACK_SLACK)).
+/// The handlers' contract; the header below `callee` is inside the value stack (see
+/// [`STACK_SLACK`](wasmr_runtime::frame::STACK_SLACK)).
 #[inline(always)]
 pub unsafe fn write_header(m: &Machine, callee: Fp, func: *mut VmFunc, return_to: Ip) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that the header is inside the value stack.
     unsafe { callee.set_header(func, m.fp, return_to) }
 }
 
-/// Calls `func`, whose frame will be at `callee`, and returns to the cell `len` words further.
+/// Calls `func`, whose frame will be at `callee`. The call returns to the instruction `len` words further.
 ///
 /// # Safety
 /// The handlers' contract; `func` is a live function whose arguments are in place below `callee`.
 #[inline(always)]
 pub unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: Fp, len: usize) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: `func` is alive, and the header fits below `callee`, as `STACK_SLACK` covers it.
     unsafe {
         let instance = (*func).instance;
         let return_to = m.ip.add(len);
@@ -67,8 +68,8 @@ pub unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: Fp, len: usize) ->
         } else {
             write_header(&m, callee, func, return_to);
         }
-        // `spare` carries nothing here; this frees its register.
-        m.spare = callee.as_ptr() as u64;
+        // The scratch register carries nothing here; this frees it.
+        m.scratch = callee.as_ptr() as u64;
         m.fp = callee;
         m.ip = (*func).code;
         m.dispatch()
@@ -83,7 +84,7 @@ pub unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: Fp, len: usize) ->
 pub unsafe fn leave(mut m: Machine) -> usize {
     // SAFETY: the header of a live frame.
     unsafe {
-        m.spare = m.fp.as_ptr() as u64;
+        m.scratch = m.fp.as_ptr() as u64;
         m.ip = m.fp.return_to();
         m.fp = m.fp.caller();
         m.dispatch()
@@ -91,8 +92,8 @@ pub unsafe fn leave(mut m: Machine) -> usize {
 }
 
 handlers! {
-    /// First cell of a function: `low` = slots of the frame from `fp`. Zeroes the first `2 * PAIRS` slots, at least as many as
-    /// there are locals: what lies behind those is not in use yet.
+    /// The first instruction of a function. `low` is the number of slots of the frame from `fp` on. Clears the first `2 * PAIRS`
+    /// slots, which are at least the locals. Slots after the locals are not in use yet.
     fn enter[const PAIRS: usize](m) {
         let end = m.fp.as_ptr().add(m.low() as usize);
         if end >= (*(*m.inst).store).stack_limit {
@@ -106,7 +107,7 @@ handlers! {
         m.next(2)
     }
 
-    /// First cell of a function without locals to zero.
+    /// The first instruction of a function without locals to clear.
     fn enter_plain[](m) {
         let end = m.fp.as_ptr().add(m.low() as usize);
         if end >= (*(*m.inst).store).stack_limit {
@@ -119,7 +120,7 @@ handlers! {
         m.next(2)
     }
 
-    /// First cell of a function with many locals: `imm` slots to zero.
+    /// The first instruction of a function with many locals: clears `imm` slots.
     fn enter_many_locals[](m) {
         let end = m.fp.as_ptr().add(m.low() as usize);
         if end >= (*(*m.inst).store).stack_limit {
@@ -133,26 +134,26 @@ handlers! {
         m.next(2)
     }
 
-    /// The outermost frame returned.
+    /// Ends the run: its outermost frame returned.
     #[cold]
     #[inline(never)]
     fn exit[](m) {
         m.stop(Status::OK)
     }
 
-    /// A call into another instance returned; `spare` is the frame that was left.
+    /// Restores the caller's instance after a call into another one. The scratch register is the frame that was left.
     fn restore_instance[](m) {
-        m.ip = Fp::new(m.spare as usize as *mut u64).real_return();
+        m.ip = Fp::new(m.scratch as usize as *mut u64).real_return();
         m.inst = (*m.fp.func()).instance;
         m.reload_memory();
         m.dispatch()
     }
 
-    /// The function of this frame is called through its entry: a host function, or another tier's. If no frame of this run
-    /// waits for it, whoever started the run is to call it instead: a tail call leaves nothing behind.
+    /// Calls the function of this frame through its entry: a host function, or a function of another tier. If this is the outermost
+    /// frame of the run, the run ends instead and its caller makes the call, so that a tail call keeps no frame.
     fn foreign[](m) {
-        // These carry nothing here; so they need not be kept over the calls.
-        m.spare = m.fp.as_ptr() as u64;
+        // These carry nothing here, so they need not be kept over the calls.
+        m.scratch = m.fp.as_ptr() as u64;
         m.facc = super::operand::float_acc(0);
         if is_outermost(m.fp) {
             m.acc = ask_for_call(m.inst, m.fp).0 as u64;
@@ -169,14 +170,14 @@ handlers! {
         return_from_external(m)
     }
 
-    /// Another tier took the function of this frame to its end; how it ended is in `acc`.
+    /// Continues after another tier ran the function of this frame to its end. `acc` is the status.
     #[cold]
     #[inline(never)]
     fn taken_over[](m) {
         end_external(m, Status(m.acc as usize))
     }
 
-    /// The function of this frame is called for the first time: translates it and starts over.
+    /// Translates the function of this frame, which is called for the first time, and executes it.
     fn translate_first[](m) {
         m.note_exit();
         let code = translate_function(m.fp);
@@ -188,14 +189,14 @@ handlers! {
     }
 }
 
-/// Translates the function of a frame; null, and the reason in the store, if it cannot be.
+/// Translates the function of a frame. Returns its first instruction, or null with the reason in the store.
 ///
 /// # Safety
 /// `fp` is the live frame of a wasm function.
 #[cold]
 #[inline(never)]
 unsafe fn translate_function(fp: Fp) -> Ip {
-    // SAFETY: the caller's promise.
+    // SAFETY: the function of a live frame and its instance are alive.
     unsafe {
         let func = fp.func();
         match crate::code::code_of(func) {
@@ -208,20 +209,7 @@ unsafe fn translate_function(fp: Fp) -> Ip {
     }
 }
 
-/// The first cell's handler for a function with this many slots of locals to zero.
-pub fn enter_handler(slots: u32) -> Handler {
-    match slots {
-        0 => enter_plain,
-        1..=2 => enter::<1>,
-        3..=4 => enter::<2>,
-        5..=8 => enter::<4>,
-        9..=12 => enter::<6>,
-        13..=16 => enter::<8>,
-        _ => enter_many_locals,
-    }
-}
-
-/// Whether the host, or another tier, waits for this frame to return.
+/// Returns true if this is the outermost frame of a run: the host or another tier waits for it to return.
 ///
 /// # Safety
 /// `fp` is a live frame.
@@ -230,17 +218,17 @@ pub unsafe fn is_outermost(fp: Fp) -> bool {
     unsafe { fp.return_to() == exit_cell() }
 }
 
-/// Goes on after the function of this frame was executed to its end by another tier or the host: in its caller if it
+/// Continues after another tier or the host executed the function of this frame to its end: in the caller if the function
 /// returned. [`Status::TAIL`] is for outermost frames.
 ///
 /// # Safety
-/// The handlers' contract, but for the cell, which no longer matters; the function ended with `status`.
+/// The handlers' contract, but for the instruction, which no longer matters; the function ended with `status`.
 #[inline(always)]
 pub unsafe fn end_external(mut m: Machine, status: Status) -> usize {
     // SAFETY: results are where the frame's caller looks for them.
     unsafe {
         if status != Status::OK {
-            // No clause around the cell at which the frame was left has a say any more.
+            // Catch clauses around the instruction at which the frame was left do not apply any more.
             m.ip = external_cell();
             return super::exception::leave_with(m, status);
         }
@@ -248,10 +236,10 @@ pub unsafe fn end_external(mut m: Machine, status: Status) -> usize {
     }
 }
 
-/// Goes on in the caller of this frame, whose function another tier or the host executed and returned from.
+/// Continues in the caller of this frame, after another tier or the host executed the function and returned from it.
 ///
 /// # Safety
-/// The handlers' contract, but for the cell, which no longer matters; the results are where the frame's caller looks for them.
+/// The handlers' contract, but for the instruction, which no longer matters; the results are where the arguments began.
 #[inline(always)]
 unsafe fn return_from_external(mut m: Machine) -> usize {
     // SAFETY: the caller's promise.
@@ -265,7 +253,7 @@ unsafe fn return_from_external(mut m: Machine) -> usize {
     }
 }
 
-/// Leaves it to whoever waits for the frame to call its function.
+/// Notes in the store that the caller of the run is to call the function of this frame. Returns the status for that.
 ///
 /// # Safety
 /// `inst` is a live instance of the store, `fp` the frame, outermost of its run.

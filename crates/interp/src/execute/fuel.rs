@@ -1,11 +1,11 @@
-//! Fuel: takes it from the store, or traps.
+//! Fuel: taken from the store before the operators that it pays for.
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::vm::VmInstance;
 
 use super::dispatch::handlers;
 
-/// Takes `cost` from the store's fuel; false, and none left, if there is not so much.
+/// Takes `cost` from the store's fuel. Returns false and sets the remaining fuel to zero if less than `cost` is left.
 ///
 /// # Safety
 /// The handlers' contract.
@@ -19,12 +19,12 @@ unsafe fn take(inst: *mut VmInstance, cost: u64) -> bool {
 }
 
 handlers! {
-    /// Takes word 1.
+    /// Takes as much fuel as word 1 says.
     fn charge[](m) {
         if take(m.inst, m.word(1)) { m.next(2) } else { m.trap(TrapCode::OutOfFuel) }
     }
 
-    /// Takes slot `a` divided by two to the power of `imm`.
+    /// Takes fuel for a size: slot `a` divided by two to the power of `imm`.
     fn charge_by_size[](m) {
         if take(m.inst, *m.a() >> m.imm()) { m.next(2) } else { m.trap(TrapCode::OutOfFuel) }
     }

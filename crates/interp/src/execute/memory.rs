@@ -1,7 +1,7 @@
 //! Loads, stores and `memory.size`.
 //!
-//! Two families: *guarded* accesses go to memory 0 through `mem` without a check (see [`access`]); *checked*
-//! ones to any memory, 32- or 64-bit, through its [`VmMemory`], and compare with its length.
+//! Two families. *Guarded* accesses go to the guard-paged memory 0 through `mem`, without a check (see [`access`]). *Checked*
+//! accesses go to any memory, 32- or 64-bit, through its [`VmMemory`], and compare with its length.
 
 use wasmr_core::op::{Load, MemoryInt, Scalar, Store};
 use wasmr_core::trap::TrapCode;
@@ -11,23 +11,25 @@ use super::access;
 use super::dispatch::{Machine, handlers};
 use super::operand::{Destination, SlotD, Source, Travels};
 
-/// The address that a 32-bit access to guarded memory means: cannot overflow, and is inside the reservation.
+/// Returns the distance from the memory's base of a 32-bit access to guard-paged memory. It cannot overflow, and is inside the
+/// reservation.
 #[inline(always)]
 pub fn guarded_address(address: i32, offset: i32) -> u64 {
     address as u32 as u64 + offset as u32 as u64
 }
 
-/// A pointer to `size` bytes of a memory, checked. `memory` is the offset of its pointer in the instance.
+/// Returns a pointer to `size` bytes of a memory, if they are inside it. `memory` is the offset of the memory's pointer in the
+/// instance.
 ///
 /// # Safety
 /// The handlers' contract; `memory` is such an offset.
 #[inline(always)]
 pub unsafe fn checked(m: &Machine, memory: u32, address: u64, offset: u64, size: u64) -> Option<*mut u8> {
-    // SAFETY: the instance's memories are alive.
+    // SAFETY: at that offset is the pointer of a memory, which lives as long as the instance.
     let memory = unsafe { &**m.in_instance::<*mut VmMemory>(memory) };
     let at = address.checked_add(offset)?;
     let end = at.checked_add(size)?;
-    // The bounds check of all accesses that are not guarded.
+    // Bounds check of all checked accesses.
     if end > memory.len as u64 {
         return None;
     }
@@ -35,13 +37,13 @@ pub unsafe fn checked(m: &Machine, memory: u32, address: u64, offset: u64, size:
     Some(unsafe { memory.base.add(at as usize) })
 }
 
-/// The address operand in slot `a` of a checked access.
+/// Returns the address operand of a checked access, in slot `a`.
 ///
 /// # Safety
-/// The handlers' contract; the cell has the field.
+/// The handlers' contract; the instruction has the field.
 #[inline(always)]
 pub unsafe fn checked_address<const IS64: bool>(m: &Machine) -> u64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that field `a` is a slot.
     let slot = unsafe { *m.a() };
     if IS64 { slot } else { slot as u32 as u64 }
 }
@@ -49,10 +51,10 @@ pub unsafe fn checked_address<const IS64: bool>(m: &Machine) -> u64 {
 /// Reads an integer of `bytes` bytes from checked memory, zero-extended.
 ///
 /// # Safety
-/// At `at` are as many bytes in memory of the instance.
+/// `at` points to that many bytes in a memory of the instance.
 #[inline(always)]
 pub unsafe fn read_word(at: *const u8, bytes: u8) -> u64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that the bytes are in the memory.
     unsafe {
         match bytes {
             1 => at.read() as u64,
@@ -66,10 +68,10 @@ pub unsafe fn read_word(at: *const u8, bytes: u8) -> u64 {
 /// Writes the low `bytes` bytes of a word to checked memory.
 ///
 /// # Safety
-/// At `at` are as many bytes in memory of the instance.
+/// `at` points to that many bytes in a memory of the instance.
 #[inline(always)]
 pub unsafe fn write_word(at: *mut u8, bytes: u8, word: u64) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that the bytes are in the memory.
     unsafe {
         match bytes {
             1 => at.write(word as u8),
@@ -87,28 +89,28 @@ handlers! {
         m.next(2)
     }
 
-    /// Value in slot `d`.
+    /// Stores slot `d`.
     fn store_slot[S: Store, X: Source](m) {
         let value = S::Operand::from_slot(*m.d());
         access::store(&m, guarded_address(X::read(&m), m.imm()), S::wrap(value));
         m.next(2)
     }
 
-    /// Address in slot `a`, value in its accumulator.
+    /// Stores the accumulator of the value's class.
     fn store_acc[S: Store, X: Source](m) {
         let value = S::Operand::from_acc(&m);
         access::store(&m, guarded_address(X::read(&m), m.imm()), S::wrap(value));
         m.next(2)
     }
 
-    /// Value in word 2.
+    /// Stores word 2.
     fn store_imm[S: Store, X: Source](m) {
         let value = S::Operand::from_slot(m.word(2));
         access::store(&m, guarded_address(X::read(&m), m.imm()), S::wrap(value));
         m.next(3)
     }
 
-    /// Address in slot `a`, memory in `imm`, offset in word 2.
+    /// A load from the memory that `imm` names, at slot `a` plus word 2.
     fn load_checked[L: Load, const IS64: bool](m) {
         let address = checked_address::<IS64>(&m);
         let Some(at) = checked(&m, m.imm() as u32, address, m.word(2), L::Memory::ACCESS.bytes as u64) else {
@@ -119,7 +121,7 @@ handlers! {
         m.next(3)
     }
 
-    /// Value in slot `d`, address in slot `a`, memory in `imm`, offset in word 2.
+    /// A store of slot `d` to the memory that `imm` names, at slot `a` plus word 2.
     fn store_checked[S: Store, const IS64: bool](m) {
         let value = S::Operand::from_slot(*m.d());
         let address = checked_address::<IS64>(&m);
@@ -130,21 +132,10 @@ handlers! {
         m.next(3)
     }
 
-    /// Pages of the memory in `imm`, to slot `d`.
+    /// Puts the size in pages of the memory that `imm` names into slot `d`.
     fn memory_size[](m) {
         let memory = *m.in_instance::<*mut VmMemory>(m.imm() as u32);
         SlotD::write(&mut m, ((*memory).len >> 16) as i64);
         m.next(2)
     }
-}
-
-/// Where a store's value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreValue {
-    /// Slot `d`.
-    Slot = 0,
-    /// Its accumulator.
-    Acc = 1,
-    /// Word 2.
-    Imm = 2,
 }

@@ -1,8 +1,9 @@
-//! Executes translated code: the handlers, by instruction category as in `translate/`, and how they reach one another.
+//! Execution of translated code: the handlers, in files by instruction category as in `translate/`.
 //!
-//! [`dispatch`] is the only file that knows how one handler continues in the next; [`operand`] where operands come from;
-//! [`frame`] how calls lay out the value stack; [`access`] how memory faults become traps; [`fused`] are cells that stand for two
-//! operators; [`rows`] lists the handlers of each operator of core's table. The other files are the operators.
+//! [`dispatch`] is the only file that knows how one handler continues in the next. [`operand`] has the places of operands and
+//! results, [`frame`] calls and returns, [`access`] the way from memory faults to traps. [`fused`] has the instructions that do the
+//! work of two operators. The other files have the operators. [`instr`](crate::instr) tells which handler belongs to which
+//! instruction.
 
 pub mod access;
 pub mod builtin;
@@ -18,9 +19,11 @@ pub mod memory;
 pub mod numeric;
 pub mod operand;
 pub mod reference;
-pub mod rows;
 pub mod self_test;
 pub mod simd;
 pub mod simd_memory;
 pub mod table;
 pub mod variable;
+
+#[cfg(all(test, wasmr_tail))]
+mod tests;

@@ -1,7 +1,7 @@
 //! Scalar numeric operators: a handler for each shape, compiled for each operator and operand form.
 //!
-//! The meaning of an operator is the function in [`wasmr_core::ops`], which its type in [`wasmr_core::op`] leads to.
-//! [`rows`](super::rows) lists the handlers by operator; the translator picks one by operator and form.
+//! An operator's meaning is a function in [`wasmr_core::ops`], which its marker type in [`wasmr_core::op`] leads to.
+//! [`instr`](crate::instr) lists the handlers by operator and by the places of the operands.
 
 use wasmr_core::op::{Binary, Compare, Op, Unary};
 #[cfg(target_arch = "x86_64")]
@@ -10,11 +10,11 @@ use wasmr_core::ops;
 use super::dispatch::{FloatAcc, handlers};
 use super::operand::{Destination, Source};
 
-/// An operation on the low lanes of float registers.
+/// Operation on the low lanes of float registers.
 type InPlace = fn(FloatAcc, FloatAcc) -> FloatAcc;
 
-/// The operator on the low lanes of float registers, if there is an instruction for it: so the accumulator stays where it is, and
-/// LLVM exchanges no operands.
+/// Returns the operator on the low lanes of float registers, if there is a machine instruction for it. With it the accumulator stays
+/// in its register, and LLVM exchanges no operands.
 #[cfg(target_arch = "x86_64")]
 const fn in_place(op: Op) -> Option<InPlace> {
     match op {
@@ -67,53 +67,12 @@ handlers! {
         }
     }
 
-    /// Branches if the comparison gives `WANTED`.
+    /// Jumps `imm` words if the comparison gives `WANTED`.
     fn branch_compare[O: Compare, X: Source, Y: Source, const WANTED: bool](m) {
         if O::apply(X::read(&m), Y::read(&m)) == WANTED {
             m.jump(m.imm())
         } else {
             m.next(2 + X::words::<O::Operand>() + Y::words::<O::Operand>())
-        }
-    }
-}
-
-/// Index of the destination form in a [row](super::rows).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dst {
-    /// The accumulator only.
-    Acc = 0,
-    /// The slot `d` and the accumulator.
-    Slot = 1,
-}
-
-/// Index of the operand form in a [row](super::rows).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// Slots `a`, `b`.
-    SlotSlot = 0,
-    /// Slot `a`, constant.
-    SlotImm = 1,
-    /// Accumulator, slot `b`.
-    AccSlot = 2,
-    /// Accumulator, constant.
-    AccImm = 3,
-    /// Slot `a`, accumulator.
-    SlotAcc = 4,
-    /// Constant, slot `a`.
-    ImmSlot = 5,
-    /// Slot `a`, constant in word 2.
-    SlotWide = 6,
-    /// Accumulator, constant in word 2.
-    AccWide = 7,
-}
-
-impl Form {
-    /// Index in the rows of comparisons, which have no forms with the accumulator or a constant on the left.
-    pub fn compare_index(self) -> usize {
-        match self {
-            Form::SlotWide => 4,
-            Form::AccWide => 5,
-            other => other as usize,
         }
     }
 }

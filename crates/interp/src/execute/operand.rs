@@ -1,28 +1,28 @@
-//! Where a handler's operands come from and where its result goes, as types: a handler is written once per operator
-//! shape and instantiated for each combination that the translator may ask for.
+//! Places of a handler's operands and result, as types. A handler is written once per operator shape and instantiated for each
+//! combination that the [instruction set](crate::instr) lists.
 //!
 //! Sources: [`SlotA`], [`SlotB`] (frame slots), [`Acc`] (the accumulator of the operand's class), [`Imm`] (a constant in the
-//! cell). Destinations: [`Acc`] (the accumulator only: the next cell is the sole user), [`SlotD`] (a slot, and the
-//! accumulator as well).
+//! instruction). Destinations: [`Acc`] (the accumulator only: the next instruction is the sole user), [`SlotD`] (a slot, and
+//! the accumulator as well).
 
 use wasmr_core::op::{Number, Scalar};
 use wasmr_core::types::ValType;
 
 use super::dispatch::{FloatAcc, Machine};
 
-/// The way of a scalar through the machine: floats travel in `facc`, integers in `acc`. Each method is one register move or
-/// none, as the type is known when a handler is compiled.
+/// Moves of a scalar through the machine: floats travel in `facc`, integers in `acc`. Each method is one register move or none,
+/// as the type is known when a handler is compiled.
 pub trait Travels: Scalar {
-    /// Words that a constant takes behind word 1.
+    /// Words that a constant takes after word 1.
     const IMM_WORDS: usize = if matches!(Self::TYPE, ValType::F64) { 1 } else { 0 };
 
-    /// From the accumulator of its class.
+    /// Reads the accumulator of the value's class.
     #[inline(always)]
     fn from_acc(m: &Machine) -> Self {
         if Self::FLOAT { Self::from_wide(m.facc) } else { Self::from_slot(m.acc) }
     }
 
-    /// Into the accumulator of its class.
+    /// Writes the accumulator of the value's class.
     #[inline(always)]
     fn to_acc(self, m: &mut Machine) {
         if Self::FLOAT {
@@ -32,13 +32,13 @@ pub trait Travels: Scalar {
         }
     }
 
-    /// Into a float register, if it is a float.
+    /// Returns a float register with this value, which is a float.
     #[inline(always)]
     fn to_wide(self) -> FloatAcc {
         self.into_low_lane(facc::zero())
     }
 
-    /// From a float register, if it is a float.
+    /// Reads a float register as this type, which is a float.
     #[inline(always)]
     fn from_wide(register: FloatAcc) -> Self {
         match Self::TYPE {
@@ -47,7 +47,7 @@ pub trait Travels: Scalar {
         }
     }
 
-    /// Into the low lane of a float register, if it is a float.
+    /// Returns `register` with this value in its low lane, if the value is a float.
     #[inline(always)]
     fn into_low_lane(self, register: FloatAcc) -> FloatAcc {
         match self.to_number() {
@@ -57,13 +57,13 @@ pub trait Travels: Scalar {
         }
     }
 
-    /// The constant of a cell: in word 2 if it is an `f64`, else in `imm`.
+    /// Reads the constant of an instruction: in word 2 if it is an `f64`, else in `imm`.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has a constant of this type.
+    /// The handlers' contract; the instruction has a constant of this type.
     #[inline(always)]
     unsafe fn from_imm(m: &Machine) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that the instruction has the field read here.
         let slot = unsafe { if Self::IMM_WORDS == 1 { m.word(2) } else { m.imm() as i64 as u64 } };
         Self::from_slot(slot)
     }
@@ -73,7 +73,7 @@ impl<T: Scalar> Travels for T {}
 
 #[cfg(target_arch = "x86_64")]
 mod facc {
-    //! The low lane of an SSE register. Writing keeps the upper lane, so that `f64` arithmetic is one instruction.
+    //! The low lane of an SSE register. Writing keeps the upper lane, so that `f64` arithmetic is one machine instruction.
     use super::FloatAcc;
     use std::arch::x86_64::*;
 
@@ -101,7 +101,7 @@ mod facc {
         unsafe { _mm_castps_pd(_mm_move_ss(_mm_castpd_ps(acc), _mm_set_ss(value))) }
     }
 
-    /// No value.
+    /// Returns a register without a value.
     #[inline(always)]
     pub fn zero() -> FloatAcc {
         // SAFETY: SSE2 is part of x86-64.
@@ -111,7 +111,7 @@ mod facc {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod facc {
-    //! A plain `f64`; an `f32` sits in its low bits.
+    //! A plain `f64`; an `f32` is in its low bits.
     use super::FloatAcc;
 
     pub fn get_f64(acc: FloatAcc) -> f64 {
@@ -130,41 +130,41 @@ mod facc {
         f64::from_bits(value.to_bits() as u64)
     }
 
-    /// No value.
+    /// Returns a register without a value.
     pub fn zero() -> FloatAcc {
         0.0
     }
 }
 pub use facc::zero as zero_float_acc;
 
-/// Where an operand comes from.
+/// Place of an operand.
 pub trait Source {
-    /// Words that it takes behind word 1.
+    /// Returns the number of words that the operand takes after word 1.
     fn words<T: Scalar>() -> usize {
         0
     }
-    /// Reads it.
+    /// Reads the operand.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has such an operand of type `T`.
+    /// The handlers' contract; the instruction has an operand of type `T` in this place.
     unsafe fn read<T: Scalar>(m: &Machine) -> T;
-    /// Reads it into a float register.
+    /// Reads the operand into a float register.
     ///
     /// # Safety
     /// As for [`read`](Source::read).
     #[inline(always)]
     unsafe fn read_wide<T: Scalar>(m: &Machine) -> FloatAcc {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises what `read` asks for.
         unsafe { Self::read::<T>(m) }.to_wide()
     }
 }
 
-/// Where a result goes.
+/// Place of a result.
 pub trait Destination {
-    /// Writes it.
+    /// Writes the result.
     ///
     /// # Safety
-    /// The handlers' contract; the cell has such a destination.
+    /// The handlers' contract; the instruction has a result in this place.
     unsafe fn write<T: Scalar>(m: &mut Machine, value: T);
     /// Writes a float that is in a register, which becomes the accumulator.
     ///
@@ -173,25 +173,25 @@ pub trait Destination {
     unsafe fn write_wide<T: Scalar>(m: &mut Machine, value: FloatAcc);
 }
 
-/// The slot that field `a` names.
+/// Slot that field `a` names.
 pub struct SlotA;
-/// The slot that field `b` names.
+/// Slot that field `b` names.
 pub struct SlotB;
-/// The accumulator.
+/// Accumulator of the operand's class.
 pub struct Acc;
-/// The cell's constant.
+/// Constant of the instruction.
 pub struct Imm;
-/// The constant in word 2.
+/// Constant in word 2.
 pub struct Wide;
-/// The small constant in field `a`.
+/// Small constant in field `a`.
 pub struct ImmA;
-/// The slot that field `d` names, and the accumulator.
+/// Slot that field `d` names, and the accumulator.
 pub struct SlotD;
 
 impl Source for SlotA {
     #[inline(always)]
     unsafe fn read<T: Scalar>(m: &Machine) -> T {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that field `a` is a slot.
         T::from_slot(unsafe { *m.a() })
     }
 }
@@ -199,7 +199,7 @@ impl Source for SlotA {
 impl Source for SlotB {
     #[inline(always)]
     unsafe fn read<T: Scalar>(m: &Machine) -> T {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that field `b` is a slot.
         T::from_slot(unsafe { *m.b() })
     }
 }
@@ -208,7 +208,7 @@ impl Source for SlotB {
 impl Source for SlotD {
     #[inline(always)]
     unsafe fn read<T: Scalar>(m: &Machine) -> T {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that field `d` is a slot.
         T::from_slot(unsafe { *m.d() })
     }
 }
@@ -230,7 +230,7 @@ impl Source for Imm {
     }
     #[inline(always)]
     unsafe fn read<T: Scalar>(m: &Machine) -> T {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that the instruction has a constant of this type.
         unsafe { T::from_imm(m) }
     }
 }
@@ -241,7 +241,7 @@ impl Source for Wide {
     }
     #[inline(always)]
     unsafe fn read<T: Scalar>(m: &Machine) -> T {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that word 2 is the operand.
         T::from_slot(unsafe { m.word(2) })
     }
 }
@@ -250,7 +250,7 @@ impl Source for Wide {
 impl Source for ImmA {
     #[inline(always)]
     unsafe fn read<T: Scalar>(m: &Machine) -> T {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that field `a` is a constant.
         T::from_slot(unsafe { m.a_imm() } as i64 as u64)
     }
 }
@@ -270,18 +270,18 @@ impl Destination for SlotD {
     #[inline(always)]
     unsafe fn write<T: Scalar>(m: &mut Machine, value: T) {
         value.to_acc(m);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that field `d` is the result's slot.
         unsafe { *m.d() = value.to_slot() };
     }
     #[inline(always)]
     unsafe fn write_wide<T: Scalar>(m: &mut Machine, value: FloatAcc) {
         m.facc = value;
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that field `d` is the result's slot.
         unsafe { *m.d() = T::from_wide(value).to_slot() };
     }
 }
 
-/// The float accumulator for a value in slot form, whichever float type it has.
+/// Returns the float accumulator for a value in slot form, of either float type.
 #[inline(always)]
 pub fn float_acc(slot: u64) -> FloatAcc {
     facc::set_f64(facc::zero(), f64::from_bits(slot))

@@ -1,4 +1,4 @@
-//! References. Null is the zero word whatever the type.
+//! References. Null is the zero word, for every type.
 
 use wasmr_core::trap::TrapCode;
 
@@ -6,7 +6,7 @@ use super::dispatch::handlers;
 use super::operand::{Destination, SlotD};
 
 handlers! {
-    /// Slot `a` to slot `d`; traps on null.
+    /// Copies slot `a` to slot `d`. Traps on null.
     fn ref_as_non_null[](m) {
         let reference = *m.a();
         if reference == 0 {

@@ -1,10 +1,10 @@
-//! A look, when an engine is made, at whether handlers really jump: Rust does not promise it, and a guest must not be able to
-//! overflow the native stack because an optimiser changed its mind. Takes less than a microsecond.
+//! A test at the creation of an engine that handlers jump to one another. Rust does not promise it, and a guest must not be able to
+//! overflow the native stack because an optimiser changed. Takes less than a microsecond.
 
-/// Runs a row of cells that compare their stack pointers.
+/// Runs a row of instructions that compare their stack pointers.
 ///
 /// # Panics
-/// If a cell finds another stack pointer than the one before it: this build must not run anything.
+/// If an instruction finds another stack pointer than the one before it. Such a build must not run anything.
 #[cfg(wasmr_tail)]
 pub fn self_test() {
     use wasmr_runtime::frame::{Fp, Ip};
@@ -13,16 +13,16 @@ pub fn self_test() {
     use super::operand::zero_float_acc;
 
     let machine = Machine {
-        // Hidden, or the optimiser runs part of the row right here.
+        // Hidden from the optimiser, which would otherwise run a part of the row here.
         ip: Ip::new(std::hint::black_box(ROW.as_ptr().cast())),
         fp: Fp::NULL,
         mem: std::ptr::null_mut(),
         inst: std::ptr::null_mut(),
         acc: 0,
-        spare: 0,
+        scratch: 0,
         facc: zero_float_acc(),
     };
-    // SAFETY: the row's handlers look at nothing but the cells, `acc` and `spare`, and its last one leaves.
+    // SAFETY: the row's handlers read only the instructions, `acc` and the scratch register, and the last one leaves.
     let status = unsafe { run(machine) };
     assert!(
         status == wasmr_runtime::vm::Status::OK,
@@ -30,7 +30,7 @@ pub fn self_test() {
     );
 }
 
-/// Nothing to look at: handlers return to the driver loop.
+/// Does nothing: handlers return to the driver loop.
 #[cfg(not(wasmr_tail))]
 pub fn self_test() {}
 
@@ -39,16 +39,16 @@ static ROW: [super::dispatch::Handler; 9] = [probe, probe, probe, probe, probe, 
 
 #[cfg(wasmr_tail)]
 super::dispatch::handlers! {
-    /// Compares the stack pointer with that of the probe before, in `spare`; counts differences in `acc`.
+    /// Compares the stack pointer with that of the probe before, in the scratch register. Counts differences in `acc`.
     fn probe[](m) {
         let stack_pointer: u64;
         std::arch::asm!("mov {}, rsp", out(reg) stack_pointer, options(nomem, nostack, preserves_flags));
-        m.acc += (m.spare != 0 && m.spare != stack_pointer) as u64;
-        m.spare = stack_pointer;
+        m.acc += (m.scratch != 0 && m.scratch != stack_pointer) as u64;
+        m.scratch = stack_pointer;
         m.next(1)
     }
 
-    /// Leaves with the count of differences, which as a status is `OK` if there are none.
+    /// Leaves with the number of differences. As a status, zero is `OK`.
     fn end[](m) {
         m.acc as usize
     }

@@ -1,5 +1,4 @@
-//! Vector operators: a handler for each shape, compiled for each operator. Operands and results are in slots; a `v128` takes
-//! two.
+//! Vector operators: a handler for each shape, compiled for each operator. Operands and results are in slots. A `v128` takes two.
 
 use wasmr_core::op::{
     ExtractLane, ReplaceLane, Scalar, Shift, Splat, VectorBinary, VectorTernary, VectorTest, VectorUnary,
@@ -10,23 +9,23 @@ use wasmr_core::value::V128;
 use super::dispatch::handlers;
 use super::operand::{Destination, SlotD};
 
-/// The vector in two slots.
+/// Reads the vector in two slots.
 ///
 /// # Safety
 /// The handlers' contract: `slot` and the next one are in the frame.
 #[inline(always)]
 pub unsafe fn read(slot: *mut u64) -> V128 {
-    // SAFETY: the caller's promise; slots are plain bytes.
+    // SAFETY: the caller promises two slots, which are plain bytes.
     V128(unsafe { slot.cast::<[u8; 16]>().read() })
 }
 
-/// Puts a vector into two slots.
+/// Writes a vector into two slots.
 ///
 /// # Safety
 /// The handlers' contract: `slot` and the next one are in the frame.
 #[inline(always)]
 pub unsafe fn write(slot: *mut u64, value: V128) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises two slots.
     unsafe { slot.cast::<[u8; 16]>().write(value.0) }
 }
 
@@ -46,42 +45,41 @@ handlers! {
         m.next(2)
     }
 
-    /// Vector in slot `a`; the result is in the accumulator too.
+    /// The result goes to the accumulator too.
     fn test[O: VectorTest](m) {
         let value = O::apply(read(m.a()));
         SlotD::write(&mut m, value);
         m.next(2)
     }
 
-    /// Vector in slot `a`, count in slot `b`.
+    /// The count is in slot `b`.
     fn shift[O: Shift](m) {
         let count = *m.b() as i32;
         write(m.d(), O::apply(read(m.a()), count));
         m.next(2)
     }
 
-    /// Scalar in slot `a`.
     fn splat[O: Splat](m) {
         let scalar = O::Operand::from_slot(*m.a());
         write(m.d(), O::apply(scalar));
         m.next(2)
     }
 
-    /// Vector in slot `a`, lane in field `b`; the result is in the accumulator too.
+    /// The lane is field `b`. The result goes to the accumulator too.
     fn extract_lane[O: ExtractLane](m) {
         let value = O::apply(read(m.a()), m.narrow(2) as u8);
         SlotD::write(&mut m, value);
         m.next(2)
     }
 
-    /// Vector in slot `a`, scalar in slot `b`, lane in the low bits of field `x`.
+    /// The scalar is in slot `b`, the lane in the low bits of field `x`.
     fn replace_lane[O: ReplaceLane](m) {
         let new = O::Operand::from_slot(*m.b());
         write(m.d(), O::apply(read(m.a()), new, m.narrow(3) as u8));
         m.next(2)
     }
 
-    /// Lanes in words 2 and 3.
+    /// The lanes are words 2 and 3.
     fn shuffle[](m) {
         let lanes = V128::from_slots([m.word(2), m.word(3)]).0;
         write(m.d(), ops::i8x16_shuffle(read(m.a()), read(m.b()), lanes));

@@ -1,5 +1,5 @@
-//! Vector loads and stores. Plain, extending, splatting and zero-filling loads have a guarded form; single lanes are always
-//! checked, which is right for any memory.
+//! Vector loads and stores. Plain, extending, splatting and zero-filling loads have a guarded form. Accesses of single lanes are
+//! always checked, which is right for any memory.
 
 use wasmr_core::op::{LoadLane, MemoryInt, StoreLane, VectorLoad, VectorMemory};
 use wasmr_core::trap::TrapCode;
@@ -11,13 +11,13 @@ use super::memory::{checked, checked_address, read_word, write_word};
 use super::operand::Source;
 use super::simd::{read, write};
 
-/// Reads for a vector from checked memory.
+/// Reads the bytes for a vector from checked memory.
 ///
 /// # Safety
-/// At `at` are as many bytes as `M` has, in memory of the instance.
+/// `at` points to as many bytes as `M` has, in a memory of the instance.
 #[inline(always)]
 unsafe fn read_for_vector<M: VectorMemory>(at: *const u8) -> M::Loaded {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that the bytes are in the memory.
     unsafe {
         match M::BYTES {
             16 => M::vector_loaded(at.cast::<V128>().read_unaligned()),
@@ -34,7 +34,7 @@ handlers! {
         m.next(2)
     }
 
-    /// Address in slot `a`, memory in `imm`, offset in word 2.
+    /// A load from the memory that `imm` names, at slot `a` plus word 2.
     fn load_checked[L: VectorLoad, const IS64: bool](m) {
         let address = checked_address::<IS64>(&m);
         let Some(at) = checked(&m, m.imm() as u32, address, m.word(2), L::Memory::BYTES as u64) else {
@@ -45,7 +45,7 @@ handlers! {
         m.next(3)
     }
 
-    /// Vector in slot `d`.
+    /// Stores slot `d`.
     fn store[X: Source](m) {
         let at = X::read::<i32>(&m) as u32 as u64 + m.imm() as u32 as u64;
         access::store_vector(&m, at, read(m.d()));

@@ -1,4 +1,4 @@
-//! Elements and sizes of tables. Slot fields, then the offset of the table's pointer in `imm`.
+//! Elements and sizes of tables. `imm` is the offset of the table's pointer.
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::vm::VmTable;
@@ -6,13 +6,13 @@ use wasmr_runtime::vm::VmTable;
 use super::dispatch::{Machine, handlers};
 use super::operand::{Destination, SlotD};
 
-/// Element `index` of a table, checked; `table` is the offset of its pointer.
+/// Returns the address of element `index` of a table, if there is one. `table` is the offset of the table's pointer.
 ///
 /// # Safety
 /// The handlers' contract; `table` is such an offset.
 #[inline(always)]
 unsafe fn element(m: &Machine, table: u32, index: u64) -> Option<*mut u64> {
-    // SAFETY: the instance's tables are alive.
+    // SAFETY: at that offset is the pointer of a table, which lives as long as the instance.
     unsafe {
         let table = *m.in_instance::<*mut VmTable>(table);
         if index >= (*table).len as u64 {
@@ -23,7 +23,7 @@ unsafe fn element(m: &Machine, table: u32, index: u64) -> Option<*mut u64> {
 }
 
 handlers! {
-    /// Index in slot `a`; element to slot `d`.
+    /// Copies the element with the index in slot `a` to slot `d`.
     fn table_get[](m) {
         match element(&m, m.imm() as u32, *m.a()) {
             Some(element) => {
@@ -34,7 +34,7 @@ handlers! {
         }
     }
 
-    /// Index in slot `a`, element in slot `d`.
+    /// Copies slot `d` to the element with the index in slot `a`.
     fn table_set[](m) {
         match element(&m, m.imm() as u32, *m.a()) {
             Some(element) => {
@@ -45,7 +45,7 @@ handlers! {
         }
     }
 
-    /// Elements of the table whose pointer is at `imm`, to slot `d`.
+    /// Puts the number of elements into slot `d`.
     fn table_size[](m) {
         let table = *m.in_instance::<*mut VmTable>(m.imm() as u32);
         SlotD::write(&mut m, (*table).len as i64);

@@ -1,61 +1,63 @@
-//! Translated code as text, for people: a function's cells, what each does, and the operators it came from.
+//! Translated code as text: a function's instructions, and the operators that each came from.
 //!
-//! Comes from a [`Source`], which is translated for the purpose; goes to the command line. Cells are shown as they are made,
-//! before anything [copies](crate::copy_patch) them. [`handlers`] knows what the handlers do, `render` fills in the fields. Nothing
-//! that runs code uses this.
+//! A [`Source`] is translated for the purpose, and the text goes to the command line. Instructions are shown as they are emitted,
+//! before anything [copies](crate::copy_patch) them. [`instr`](crate::instr) has the texts, `render` fills in the fields. Nothing that
+//! runs code uses this.
 
-pub mod handlers;
 mod render;
 
-use crate::code::{CatchKind, TranslateError};
-use crate::translate::Source;
-use crate::translate::origins::origins;
-use render::{Cell, Context, render};
+use std::borrow::Cow;
 
-/// The code of a function.
+use crate::code::{CatchKind, TranslateError};
+use crate::instr::with_handler;
+use crate::translate::Source;
+use crate::translate::provenance::provenance;
+use render::{Context, Instruction, render};
+
+/// Code of a function as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// The cells, in order.
-    pub cells: Vec<CellText>,
-    /// The `try_table` regions, inner ones first, and what each catches.
+    /// Instructions, in order.
+    pub instructions: Vec<InstructionText>,
+    /// `try_table` regions with their catch clauses, inner ones first.
     pub regions: Vec<String>,
-    /// Words of all the code.
+    /// Number of code words.
     pub words: usize,
-    /// Slots of the frame behind the header.
+    /// Number of slots of the frame after the header.
     pub frame_slots: u32,
 }
 
-/// A cell as text.
+/// An instruction as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CellText {
-    /// Its first word: what branches name.
+pub struct InstructionText {
+    /// First code word, by which branches name the instruction.
     pub word: usize,
-    /// What it does.
+    /// Text with all fields filled in.
     pub text: String,
-    /// Offsets in the module of the operators that it came from, in order; none if of no operator.
+    /// Offsets in the module of the operators that the instruction came from, in order. Only the function's first has none.
     pub operators: Vec<usize>,
 }
 
-/// Lists the code of a function. `name_of` gives the text of the operator at an offset, to tell handlers apart that are one
-/// function in this build.
+/// Lists the code of a function. `name_of` gives the text of the operator at an offset. It tells instructions apart whose handlers are
+/// one function in this build.
 ///
 /// # Errors
 /// If the function cannot be translated.
 pub fn list(source: &Source<'_>, name_of: &dyn Fn(usize) -> Option<String>) -> Result<Listing, TranslateError> {
-    let origins = origins(source)?;
-    let context = Context { module: source.module, layout: source.layout, slots: &origins.slots };
-    let code = origins.block.cells.to_vec();
-    let ends = origins.cells.iter().skip(1).map(|cell| cell.word).chain([code.len()]);
-    let cells = origins.cells.iter().zip(ends).map(|(origin, end)| {
-        let names: Vec<String> = origin.operators.iter().filter_map(|&offset| name_of(offset)).collect();
-        let cell = Cell { at: origin.word, words: &code[origin.word..end] };
-        let text = match template(cell.words[0], &names) {
-            Some(template) => render(template, cell, &context),
-            None => format!("a handler without a name: {:x?}", &cell.words[1..]),
+    let provenance = provenance(source)?;
+    let context = Context { module: source.module, layout: source.layout, slots: &provenance.slots };
+    let code = provenance.block.cells.to_vec();
+    let ends = provenance.instructions.iter().skip(1).map(|instruction| instruction.word).chain([code.len()]);
+    let instructions = provenance.instructions.iter().zip(ends).map(|(traced, end)| {
+        let names: Vec<String> = traced.operators.iter().filter_map(|&offset| name_of(offset)).collect();
+        let instruction = Instruction { at: traced.word, words: &code[traced.word..end] };
+        let text = match text_of(instruction.words, &names) {
+            Some(text) => render(&text, instruction, &context),
+            None => format!("an unknown instruction: {:x?}", &instruction.words[1..]),
         };
-        CellText { word: origin.word, text, operators: origin.operators.clone() }
+        InstructionText { word: traced.word, text, operators: traced.operators.clone() }
     });
-    let regions = origins.block.try_regions.iter().map(|region| {
+    let regions = provenance.block.try_regions.iter().map(|region| {
         let catches: Vec<String> = region
             .catches
             .iter()
@@ -66,42 +68,44 @@ pub fn list(source: &Source<'_>, name_of: &dyn Fn(usize) -> Option<String>) -> R
                     CatchKind::All => "everything".to_owned(),
                     CatchKind::AllRef => "everything with its reference".to_owned(),
                 };
-                format!("{kind} to @{}, values from {}", catch.target, origins.slots.name(catch.slot))
+                format!("{kind} to @{}, values from {}", catch.target, provenance.slots.name(catch.slot))
             })
             .collect();
         format!("@{} up to @{}: {}", region.range.start, region.range.end, catches.join("; "))
     });
     Ok(Listing {
-        cells: cells.collect(),
+        instructions: instructions.collect(),
         regions: regions.collect(),
         words: code.len(),
-        frame_slots: origins.block.frame_slots,
+        frame_slots: provenance.block.frame_slots,
     })
 }
 
-/// The template for a handler, the one that speaks of most of the operators if there are several.
-fn template(handler: u64, operators: &[String]) -> Option<&'static String> {
-    // In templates `if` is another word.
+/// Returns the text of the instruction with these words; if several have its handler, the one that speaks of most of the
+/// operators.
+fn text_of(words: &[u64], operators: &[String]) -> Option<Cow<'static, str>> {
+    // In texts `if` is another word.
     let named: Vec<&str> =
         operators.iter().filter_map(|operator| operator.split(' ').next()).filter(|name| *name != "if").collect();
-    let rank = |template: &&String| {
-        let words: Vec<&str> = template.split([' ', ';', '(']).collect();
+    let rank = |text: &Cow<'static, str>| {
+        let words: Vec<&str> = text.split([' ', ';', '(']).collect();
         let unspoken = named.iter().filter(|name| !words.contains(name)).count();
         // The opposite of the opposite is harder to read.
         (unspoken, words.contains(&"unless"))
     };
-    handlers::templates(handler).iter().min_by_key(rank)
+    let as_long = with_handler(words[0]).filter(|instr| instr.length().of(words) == words.len());
+    as_long.map(|instr| instr.text()).min_by_key(rank)
 }
 
-/// What the names of slots mean.
+/// Meaning of the names of slots.
 pub const LEGEND: [&str; 2] = [
-    "l0 is local 0, t0 the lowest operand, r0 the first result; @8 is the cell at word 8",
-    "acc and facc are the accumulators, which get what goes to a slot, too",
+    "l0 is local 0, t0 the lowest operand, r0 the first result; @8 is the instruction at word 8",
+    "acc and facc are the accumulators; a result that goes to a slot goes to its accumulator too",
 ];
 
 impl Listing {
-    /// Whether every cell is of a known handler.
+    /// Returns true if every instruction is of the instruction set.
     pub fn is_complete(&self) -> bool {
-        self.cells.iter().all(|cell| !cell.text.starts_with("a handler without a name"))
+        self.instructions.iter().all(|instruction| !instruction.text.starts_with("an unknown instruction"))
     }
 }

@@ -1,7 +1,4 @@
-//! Fills the template of a handler in from the fields of a cell.
-//!
-//! A place in braces is a field, and behind dots which part of it and as what it is read: `{a}` a slot, `{imm}` a number,
-//! `{w2.high.slot}` the upper half of word 2 as a slot, `{d+1}` the slot behind `{d}`.
+//! Fills the text of an instruction in from its fields.
 
 use std::fmt::Write;
 
@@ -9,143 +6,95 @@ use wasmr_core::count::Count;
 use wasmr_module::{Builtin, BuiltinCall, Module};
 use wasmr_runtime::vm::VmLayout;
 
-use crate::translate::origins::Slots;
+use crate::instr::field::{Field, Kind};
+use crate::instr::{Part, parts};
+use crate::translate::provenance::Slots;
 
-/// What cells of a function are shown with.
+/// Knowledge for showing the instructions of a function.
 pub struct Context<'a> {
-    /// The module.
+    /// Module of the function.
     pub module: &'a Module,
-    /// How its instances are laid out.
+    /// Layout of the module's instances.
     pub layout: &'a VmLayout,
-    /// What the slots are.
+    /// Names of the slots.
     pub slots: &'a Slots,
 }
 
-/// A cell to be shown.
+/// An instruction to be shown.
 #[derive(Clone, Copy)]
-pub struct Cell<'a> {
-    /// Its first word in the code.
+pub struct Instruction<'a> {
+    /// First code word.
     pub at: usize,
-    /// Its words.
+    /// Words of the instruction.
     pub words: &'a [u64],
 }
 
-/// A template with its places filled in.
-pub fn render(template: &str, cell: Cell<'_>, context: &Context<'_>) -> String {
+/// Returns a text with its fields filled in.
+pub fn render(text: &str, instruction: Instruction<'_>, context: &Context<'_>) -> String {
     let mut out = String::new();
-    let mut rest = template;
-    while let Some((before, behind)) = rest.split_once('{') {
-        let (place, behind) = behind.split_once('}').unwrap_or((behind, ""));
-        out.push_str(before);
-        out.push_str(&fill(place, cell, context));
-        rest = behind;
+    for part in parts(text) {
+        match part {
+            Part::Words(words) => out.push_str(words),
+            Part::Field(field) => out.push_str(&fill(field, instruction, context)),
+        }
     }
-    out.push_str(rest);
     out
 }
 
-fn fill(place: &str, cell: Cell<'_>, context: &Context<'_>) -> String {
-    let mut parts = place.split('.');
-    let field = parts.next().unwrap_or_default();
-    let (field, further) = match field.split_once('+') {
-        Some((field, further)) => (field, further.parse().unwrap_or(0)),
-        None => (field, 0),
-    };
-    let word = |n: usize| cell.words.get(n).copied().unwrap_or(0);
-    let narrow = |n: usize| Some((i64::from((word(1) >> (16 * n)) as i16), "slot"));
-    // The value, sign-extended, and as what it is read unless the place says so.
-    let of_field = match field {
-        "d" => narrow(0),
-        "a" => narrow(1),
-        "b" => narrow(2),
-        "x" => narrow(3),
-        "imm" => Some((i64::from((word(1) >> 32) as i32), "imm")),
-        "low" => Some((i64::from(word(1) as u32), "imm")),
-        "w1" => Some((word(1) as i64, "imm")),
-        "w2" => Some((word(2) as i64, "imm")),
-        "w3" => Some((word(3) as i64, "imm")),
-        "w4" => Some((word(4) as i64, "imm")),
-        "to" => Some((i64::from((word(1) >> 32) as i32), "to")),
-        "object" => Some((i64::from((word(1) >> 32) as i32), "object")),
-        _ => None,
-    };
-    let Some((mut value, mut kind)) = of_field else {
-        return match field {
-            "bias" => {
-                if word(2) == 0 {
-                    String::new()
-                } else {
-                    format!(" + {}", word(2) as i32)
-                }
-            }
-            "table" => table(cell),
-            "builtin" => builtin(cell, context).unwrap_or_else(|| place.to_owned()),
-            _ => place.to_owned(),
-        };
-    };
-    value += further;
-    for part in parts {
-        match part {
-            "low" => (value, kind) = (i64::from(value as u32), "imm"),
-            "high" => (value, kind) = (i64::from((value as u64 >> 32) as u32), "imm"),
-            other => kind = other,
+fn fill(field: Field, instruction: Instruction<'_>, context: &Context<'_>) -> String {
+    let value = field.value(instruction.words);
+    match field.kind {
+        Kind::Slot => context.slots.name(value as i32),
+        Kind::Slots => Count(value as u32, "slot").to_string(),
+        Kind::Int => value.to_string(),
+        Kind::Uint => (value as u64).to_string(),
+        Kind::Bits => bits(value as u64),
+        Kind::F32 => float(f64::from(f32::from_bits(value as u32)), format!("{:?}", f32::from_bits(value as u32))),
+        Kind::F64 => float(f64::from_bits(value as u64), format!("{:?}", f64::from_bits(value as u64))),
+        Kind::Lanes => {
+            let words = instruction.words.iter().skip(field.word as usize).take(2);
+            words.flat_map(|word| word.to_le_bytes()).map(|lane| lane.to_string()).collect::<Vec<_>>().join(" ")
         }
-    }
-    let narrow_field = ["d", "a", "b", "x"].contains(&field);
-    match kind {
-        "slot" => context.slots.name(value as i32),
-        // The first field of that word.
-        "field" => context.slots.name(i32::from(value as i16)),
-        "slots" => Count(value as u32, "slot").to_string(),
-        "unsigned" if narrow_field => (value as u16).to_string(),
-        "unsigned" if field == "imm" => (value as u32).to_string(),
-        "unsigned" => (value as u64).to_string(),
-        "bits" if field == "imm" => bits(u64::from(value as u32)),
-        "bits" => bits(value as u64),
-        "i32" => (value as i32).to_string(),
-        "f32" => float(f64::from(f32::from_bits(value as u32)), format!("{:?}", f32::from_bits(value as u32))),
-        "f64" => float(f64::from_bits(value as u64), format!("{:?}", f64::from_bits(value as u64))),
-        "lanes" => {
-            let lanes = [word(2), word(3)].iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
-            lanes.iter().map(u8::to_string).collect::<Vec<_>>().join(" ")
+        Kind::Target => format!("@{}", instruction.at as i64 + value),
+        Kind::Object => object(context, value as u32).unwrap_or_else(|| format!("instance+{value:#x}")),
+        Kind::Type => {
+            let index = (0..context.module.type_count()).find(|&index| context.module.type_id(index).0 == value as u32);
+            index.map_or_else(|| format!("(type of the engine {value})"), |index| format!("(type {index})"))
         }
-        "to" => format!("@{}", cell.at as i64 + value),
-        "object" => object(context, value as u32).unwrap_or_else(|| format!("instance+{value:#x}")),
-        "type" => {
-            let number = (value as u64 >> 32) as u32;
-            let index = (0..context.module.type_count()).find(|&index| context.module.type_id(index).0 == number);
-            index.map_or_else(|| format!("(type of the engine {number})"), |index| format!("(type {index})"))
-        }
-        _ => value.to_string(),
+        Kind::Bias if value == 0 => String::new(),
+        Kind::Bias => format!(" + {value}"),
+        Kind::Table => table(instruction),
+        Kind::Builtin => builtin(instruction, context).unwrap_or_else(|| "builtin".to_owned()),
+        Kind::Hidden => String::new(),
     }
 }
 
-/// A value whose type the cell does not know.
+/// Returns a value whose type the instruction does not know.
 fn bits(value: u64) -> String {
     if value < 1 << 16 { value.to_string() } else { format!("{value:#x}") }
 }
 
-/// What has no shortest decimal is shown by its bits.
+/// Returns a float as `shown`, or `nan`.
 fn float(value: f64, shown: String) -> String {
     if value.is_nan() { "nan".to_owned() } else { shown }
 }
 
-/// The targets of a `br_table`, the default last.
-fn table(cell: Cell<'_>) -> String {
-    let count = (cell.words.get(1).copied().unwrap_or(0) >> 32) as usize;
-    let halves = cell.words.iter().skip(3).flat_map(|word| [*word as u32 as i32, (word >> 32) as i32]);
+/// Returns the targets of a `br_table`, the default last.
+fn table(instruction: Instruction<'_>) -> String {
+    let count = (instruction.words.get(1).copied().unwrap_or(0) >> 32) as usize;
+    let halves = instruction.words.iter().skip(3).flat_map(|word| [*word as u32 as i32, (word >> 32) as i32]);
     let mut out = String::new();
     for distance in halves.take(count + 1) {
         let separator = if out.is_empty() { "" } else { " " };
         // Writing to a string does not fail.
-        let _ = write!(out, "{separator}@{}", cell.at as i64 + i64::from(distance));
+        let _ = write!(out, "{separator}@{}", instruction.at as i64 + i64::from(distance));
     }
     out
 }
 
-/// An operator that the runtime executes: its result, name, immediates and operands.
-fn builtin(cell: Cell<'_>, context: &Context<'_>) -> Option<String> {
-    let (word1, immediates) = (*cell.words.get(1)?, *cell.words.get(3)?);
+/// Returns a libcall: results, name, immediates and operands.
+fn builtin(instruction: Instruction<'_>, context: &Context<'_>) -> Option<String> {
+    let (word1, immediates) = (*instruction.words.get(1)?, *instruction.words.get(3)?);
     let builtin = *Builtin::ALL.get(word1 as u32 as usize)?;
     let call = BuiltinCall { builtin, immediates };
     let slot = |n: usize| context.slots.name((word1 >> 32) as i32 + n as i32);
@@ -158,7 +107,7 @@ fn builtin(cell: Cell<'_>, context: &Context<'_>) -> Option<String> {
     Some(format!("{}{equals}{} {}", results.join(", "), builtin.name(), words.join(", ")))
 }
 
-/// What stands at an offset of an instance.
+/// Returns the name of the object at an offset of an instance.
 fn object(context: &Context<'_>, offset: u32) -> Option<String> {
     let Context { module, layout, .. } = context;
     let imported_globals = module.imported_global_count();
@@ -209,19 +158,16 @@ mod tests {
             .map(|&word| if word >> 32 == 77 { u64::from(objects[word as u32 as usize]) << 32 } else { word })
             .collect();
         let context = Context { module: &module, layout: &layout, slots: &slots };
-        render(template, Cell { at: 100, words: &words }, &context)
+        render(template, Instruction { at: 100, words: &words }, &context)
     }
 
     #[test]
     fn fields_are_cut_out_of_words() {
         let word1 = 4 | (-6i16 as u16 as u64) << 16 | (1 << 32) | (0xffff << 48);
         assert_eq!(shown("{d} = x {a}, {b}, {d+1}", &[0, word1]), "t0 = x r0, s1, t1");
-        assert_eq!(shown("{x.imm} {x.unsigned} {imm} {imm.unsigned}", &[0, word1]), "-1 65535 -65535 4294901761");
-        assert_eq!(shown("{w2.low.i32} {w2.high.slot} {w2.high}", &[0, 0, 0x5_ffff_fffe]), "-2 t1 5");
-        assert_eq!(
-            shown("{w2} {w2.unsigned} {w2.bits}", &[0, 0, u64::MAX]),
-            "-1 18446744073709551615 0xffffffffffffffff"
-        );
+        assert_eq!(shown("{x.int} {x.uint} {imm} {imm.uint}", &[0, word1]), "-1 65535 -65535 4294901761");
+        assert_eq!(shown("{low2} {high2.slot} {high2}", &[0, 0, 0x5_ffff_fffe]), "-2 t1 5");
+        assert_eq!(shown("{w2} {w2.uint} {w2.bits}", &[0, 0, u64::MAX]), "-1 18446744073709551615 0xffffffffffffffff");
         assert_eq!(shown("{w2.f64}", &[0, 0, 1.5f64.to_bits()]), "1.5");
         assert_eq!(shown("{imm.f32}", &[0, u64::from((-0.5f32).to_bits()) << 32]), "-0.5");
     }
@@ -234,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_lead_to_cells() {
+    fn branches_lead_to_instructions() {
         assert_eq!(shown("br {to}", &[0, (-10i32 as u32 as u64) << 32]), "br @90");
         let table = [0, 2 << 32, 0, 5 | 7 << 32, 9];
         assert_eq!(shown("br_table acc{bias} to {table}", &table), "br_table acc to @105 @107 @109");

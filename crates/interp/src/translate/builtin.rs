@@ -1,4 +1,4 @@
-//! The operators that the runtime executes: operands to consecutive slots, one instruction, the results from there.
+//! Libcalls: operands go to consecutive slots, one instruction executes the operator, and the results replace the operands.
 
 use wasmparser::Operator;
 use wasmr_module::{BuiltinCall, BuiltinResult};
@@ -6,9 +6,8 @@ use wasmr_runtime::builtins::entry;
 
 use super::Translator;
 use super::stack::{Kind, Ty};
-use crate::execute::builtin::builtin;
-use crate::execute::bulk_memory::{memory_copy, memory_fill};
 use crate::execute::dispatch::Handler;
+use crate::instr::{Builtin, MemoryCopy, MemoryFill, handler};
 
 impl Translator<'_> {
     /// Translates `operator` if the runtime executes it. Returns true if it does.
@@ -27,7 +26,7 @@ impl Translator<'_> {
                 self.code.push(more);
             }
             None => {
-                self.emit(builtin::<4>, &words);
+                self.emit(handler(Builtin, ()), &words);
             }
         }
         self.truncate(first);
@@ -41,12 +40,14 @@ impl Translator<'_> {
         true
     }
 
-    /// Returns the handler of an operator that is done without a call where its operands allow it, and that handler's word 4.
+    /// Returns the handler that executes small cases of the operator without a libcall, if there is one, and the handler's word 4.
     fn without_call(&self, operator: &Operator<'_>) -> Option<(Handler, u64)> {
         let memory = |index: u32| self.layout.memory(index) as u64;
         match *operator {
-            Operator::MemoryFill { mem } => Some((memory_fill, memory(mem))),
-            Operator::MemoryCopy { dst_mem, src_mem } => Some((memory_copy, memory(dst_mem) | memory(src_mem) << 32)),
+            Operator::MemoryFill { mem } => Some((handler(MemoryFill, ()), memory(mem))),
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                Some((handler(MemoryCopy, ()), memory(dst_mem) | memory(src_mem) << 32))
+            }
             _ => None,
         }
     }

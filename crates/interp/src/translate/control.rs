@@ -1,6 +1,6 @@
 //! Blocks, branches, `br_table`, returns, `unreachable`, `nop`, `drop`.
 
-use wasmparser::{BrTable, Operator};
+use wasmparser::Operator;
 use wasmr_core::op::Op;
 use wasmr_core::types::ValType;
 use wasmr_module::BlockSig;
@@ -9,20 +9,22 @@ use wasmr_module::operator_class::{Nesting, OperatorClass};
 use super::Translator;
 use super::labels::{FixupPlace, Label, LabelKind};
 use super::numeric::operand_type;
-use super::stack::{Class, Count, Fuse, Kind, Operand, Ty, fields, fields_imm};
-use crate::execute::control;
+use super::stack::{Class, Count, Fuse, Kind, Operand, Ty};
 use crate::execute::dispatch::Handler;
-use crate::execute::numeric::Form;
-use crate::execute::operand::{Acc, Imm, SlotA};
-use crate::execute::rows::{branch_handler, count_and_branch_handler};
+use crate::instr::field::{fields, fields_imm};
+use crate::instr::locations::{Form, In, Ordered};
+use crate::instr::{
+    Br, BrIf, BrIf64, BrIfAnd, BrTable, BranchCompare, CountAndBranch, Return, ReturnConstant, ReturnPlain,
+    Unreachable, handler,
+};
 
 impl<'m> Translator<'m> {
-    /// Translates a control operator; whether it is one.
+    /// Translates `operator` if it is a control operator. Returns true if it was.
     pub fn control_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::Nop => {}
             Operator::Unreachable => {
-                self.emit(control::unreachable, &[0]);
+                self.emit(handler(Unreachable, ()), &[0]);
                 self.become_unreachable();
             }
             Operator::Drop => {
@@ -76,7 +78,7 @@ impl<'m> Translator<'m> {
         true
     }
 
-    /// Passes over an operator in unreachable code, where only the structure of blocks matters.
+    /// Skips an operator in unreachable code, where only the structure of blocks matters.
     pub fn skip(&mut self, operator: &Operator<'_>) {
         let nested = self.unreachable.unwrap_or(0);
         match OperatorClass::of(operator).nesting() {
@@ -94,7 +96,7 @@ impl<'m> Translator<'m> {
         self.settle();
     }
 
-    /// Puts everything where all paths through a block expect it.
+    /// Flushes what all paths through a block expect in slots: pushed locals, the block's parameters, what is pending.
     pub fn enter_block(&mut self, sig: BlockSig<'m>) {
         self.settle();
         self.flush_locals();
@@ -123,8 +125,8 @@ impl<'m> Translator<'m> {
         let LabelKind::If { to_else } = label.kind else { unreachable!("validated: else belongs to if") };
         if self.unreachable.take().is_none() {
             self.flush_top(label.sig.results().len());
-            let cell = self.emit(control::br, &[0]);
-            self.link(index, FixupPlace::Branch(cell));
+            let instruction = self.emit(handler(Br, ()), &[0]);
+            self.link(index, FixupPlace::Branch(instruction));
         }
         self.set_target_here(FixupPlace::Branch(to_else));
         self.labels[index].kind = LabelKind::Block;
@@ -161,8 +163,8 @@ impl<'m> Translator<'m> {
         self.reset_stack(&label, label.sig.results());
     }
 
-    /// Pops a condition, absorbing the cells that computed it where possible. `moves` says that cells may be emitted before the
-    /// branch, which a cell that writes a slot must not be moved behind.
+    /// Pops a condition. The branch absorbs the instructions that computed it where possible. `moves` is true if instructions may be
+    /// emitted before the branch: an instruction that writes a slot must not move past them.
     fn pop_condition(&mut self, moves: bool) -> Condition {
         if moves {
             self.last_count = None;
@@ -185,11 +187,11 @@ impl<'m> Translator<'m> {
         {
             return condition;
         }
-        let (from_acc, d) = match branch_operand(operand) {
+        let (at, d) = match branch_operand(operand) {
             Some(place) => place,
-            None => (false, self.to_slot(operand, Ty::I32, height)),
+            None => (In::Slot, self.to_slot(operand, Ty::I32, height)),
         };
-        let handlers = [control::br_if_handler(from_acc, false), control::br_if_handler(from_acc, true)];
+        let handlers = [false, true].map(|wanted| handler(BrIf, (at, wanted)));
         Condition { handlers, d, a: 0, more: None }
     }
 
@@ -201,13 +203,15 @@ impl<'m> Translator<'m> {
         }
         let (form, d, a, more) = branch_form(a, b, operand_type(op))?;
         self.code.truncate(start);
-        Some(Condition { handlers: [branch_handler(op, form, false), branch_handler(op, form, true)], d, a, more })
+        let handlers = [false, true].map(|wanted| handler(BranchCompare(op), (Ordered(form), wanted)));
+        Some(Condition { handlers, d, a, more })
     }
 
-    /// A branch on the comparison of a sum with `bound`, if the cell before `start` made that sum.
+    /// Returns a branch on the comparison of a sum with `bound`, if the instruction before `start` computed that sum.
     fn absorb_count(&mut self, start: usize, op: Op, bound: Operand) -> Option<Condition> {
         let Count { start: sum, d, a, addend } = self.last_count?;
-        if sum + 2 != start || sum < self.barrier {
+        // Only comparisons of `i32`s have such an instruction.
+        if sum + 2 != start || sum < self.barrier || operand_type(op) != Ty::I32 {
             return None;
         }
         let (is_slot, bound) = match bound {
@@ -215,7 +219,7 @@ impl<'m> Translator<'m> {
             Operand::Imm(bits) => (false, bits as u32),
             Operand::Acc => return None,
         };
-        let handlers = [count_and_branch_handler(op, is_slot, false)?, count_and_branch_handler(op, is_slot, true)?];
+        let handlers = [false, true].map(|wanted| handler(CountAndBranch(op), (is_slot, wanted)));
         self.code.truncate(sum);
         self.last_count = None;
         Some(Condition { handlers, d, a, more: Some(addend as u32 as u64 | (bound as u64) << 32) })
@@ -228,41 +232,41 @@ impl<'m> Translator<'m> {
         {
             return Some(condition);
         }
-        let (from_acc, d) = branch_operand(operand)?;
+        let (at, d) = branch_operand(operand)?;
         self.code.truncate(start);
-        let handler: fn(bool, bool) -> Handler = if is64 { control::br_if_i64_handler } else { control::br_if_handler };
-        Some(Condition { handlers: [handler(from_acc, true), handler(from_acc, false)], d, a: 0, more: None })
+        let branch = |wanted| if is64 { handler(BrIf64, (at, wanted)) } else { handler(BrIf, (at, wanted)) };
+        Some(Condition { handlers: [branch(true), branch(false)], d, a: 0, more: None })
     }
 
     fn absorb_and(&mut self, start: usize, a: Operand, b: Operand, wanted: bool) -> Option<Condition> {
         let (form, d, a, None) = branch_form(a, b, Ty::I32)? else { return None };
         self.code.truncate(start);
-        let (from_acc, imm) = match form {
-            Form::SlotImm => (false, true),
-            Form::AccSlot => (true, false),
-            Form::AccImm => (true, true),
-            _ => (false, false),
+        let (at, is_constant) = match form {
+            Form::SlotImm => (In::Slot, true),
+            Form::AccSlot => (In::Acc, false),
+            Form::AccImm => (In::Acc, true),
+            _ => (In::Slot, false),
         };
-        let handler = |taken| control::br_if_and_handler(from_acc, imm, taken == wanted);
-        Some(Condition { handlers: [handler(false), handler(true)], d, a, more: None })
+        let handlers = [!wanted, wanted].map(|wanted| handler(BrIfAnd, (at, is_constant, wanted)));
+        Some(Condition { handlers, d, a, more: None })
     }
 
-    /// Emits a branch, to be linked, that is taken if the condition is `wanted`.
+    /// Emits a branch that is taken if the condition is `wanted`. The caller links it.
     fn emit_branch_if(&mut self, condition: Condition, wanted: bool) -> usize {
         let Condition { handlers, d, a, more } = condition;
-        let cell = self.emit(handlers[wanted as usize], &[fields(d, a, 0, 0)]);
+        let instruction = self.emit(handlers[wanted as usize], &[fields(d, a, 0, 0)]);
         self.code.extend(more);
-        cell
+        instruction
     }
 
-    /// Branches to a label if the condition is `wanted`; what the label takes is on the stack and stays there.
+    /// Branches to a label if the condition is `wanted`. The values that the label takes stay on the symbolic stack.
     fn branch_if(&mut self, condition: Condition, wanted: bool, depth: u32) {
         let label = self.label_index(depth);
         let count = self.labels[label].branch_types().len();
         if self.labels[label].kind != LabelKind::Function && self.in_place(label) {
             self.flush_top(count);
-            let cell = self.emit_branch_if(condition, wanted);
-            self.link(label, FixupPlace::Branch(cell));
+            let instruction = self.emit_branch_if(condition, wanted);
+            self.link(label, FixupPlace::Branch(instruction));
             return;
         }
         self.flush_branch_values(label);
@@ -272,9 +276,9 @@ impl<'m> Translator<'m> {
         self.clobber_all();
     }
 
-    /// Branches on whether the `i64` or reference in slot `d` is not zero.
+    /// Branches to a label if the `i64` or reference in slot `d` is not zero, or if it is and `wanted` is false.
     pub fn branch_if_reference(&mut self, slot: i16, wanted: bool, depth: u32) {
-        let handlers = [control::br_if_i64_handler(false, false), control::br_if_i64_handler(false, true)];
+        let handlers = [false, true].map(|wanted| handler(BrIf64, (In::Slot, wanted)));
         self.branch_if(Condition { handlers, d: slot, a: 0, more: None }, wanted, depth);
     }
 
@@ -283,7 +287,7 @@ impl<'m> Translator<'m> {
         self.flush_top(self.branch_value_count(label));
     }
 
-    /// How many values a branch to the label carries.
+    /// Returns the number of values that a branch to the label carries.
     fn branch_value_count(&self, label: usize) -> usize {
         match self.labels[label].kind {
             LabelKind::Function => self.ty.results().len(),
@@ -291,15 +295,15 @@ impl<'m> Translator<'m> {
         }
     }
 
-    /// Branches to a label, leaving the symbolic stack as it is; the values it carries are flushed.
+    /// Branches to a label and leaves the symbolic stack as it is. The values that the branch carries are flushed already.
     fn branch_keeping(&mut self, label: usize) {
         if self.labels[label].kind == LabelKind::Function {
             self.return_flushed();
             return;
         }
         self.move_values(label);
-        let cell = self.emit(control::br, &[0]);
-        self.link(label, FixupPlace::Branch(cell));
+        let instruction = self.emit(handler(Br, ()), &[0]);
+        self.link(label, FixupPlace::Branch(instruction));
     }
 
     /// Copies the flushed values that a branch to the label carries to the label's canonical slots.
@@ -317,7 +321,7 @@ impl<'m> Translator<'m> {
         }
     }
 
-    /// Branches to a label, consuming the values it carries.
+    /// Branches to a label and consumes the values that the branch carries.
     fn branch(&mut self, label: usize) {
         if self.labels[label].kind == LabelKind::Function {
             self.return_values();
@@ -326,18 +330,18 @@ impl<'m> Translator<'m> {
         let target = self.labels[label];
         let count = target.branch_types().len();
         if count == 1 && !self.in_place(label) {
-            // The one value goes straight to the label's slot.
+            // A single value goes straight to the label's slot.
             let slot = self.temp_slot(target.height);
             self.move_top_to(slot);
         } else {
             self.flush_top(count);
             self.move_values(label);
         }
-        let cell = self.emit(control::br, &[0]);
-        self.link(label, FixupPlace::Branch(cell));
+        let instruction = self.emit(handler(Br, ()), &[0]);
+        self.link(label, FixupPlace::Branch(instruction));
     }
 
-    /// Puts the top value, wherever it is, into `slot`; pops it.
+    /// Pops the top value, from any place, into `slot`.
     fn move_top_to(&mut self, slot: i32) {
         let index = self.stack.len() - 1;
         let value = self.stack[index];
@@ -354,10 +358,10 @@ impl<'m> Translator<'m> {
         }
     }
 
-    fn br_table(&mut self, targets: &BrTable<'_>) {
+    fn br_table(&mut self, targets: &wasmparser::BrTable<'_>) {
         let height = self.stack.last().expect("validated").height;
         let (mut operand, ty, fuse) = self.pop_fusable();
-        // A case label's bias is added by the cell itself.
+        // The instruction adds the bias of the case labels itself.
         let mut bias = 0;
         if let Fuse::Add { start, a, b: Operand::Imm(addend) } = fuse {
             self.code.truncate(start);
@@ -366,27 +370,27 @@ impl<'m> Translator<'m> {
         }
         let default = self.label_index(targets.default());
         self.flush_branch_values(default);
-        let (handler, d): (Handler, i16) = match operand {
-            Operand::Acc => (control::br_table::<Acc>, 0),
-            other => (control::br_table::<crate::execute::operand::SlotD>, self.to_slot(other, ty, height)),
+        let (at, d) = match operand {
+            Operand::Acc => (In::Acc, 0),
+            other => (In::Slot, self.to_slot(other, ty, height)),
         };
         let count = targets.len();
-        let cell = self.emit(handler, &[fields_imm(d, 0, count), bias]);
+        let instruction = self.emit(handler(BrTable, at), &[fields_imm(d, 0, count), bias]);
         self.code.extend(std::iter::repeat_n(0, (count as usize + 2) / 2));
         let depths = targets.targets().map(|depth| depth.expect("validated")).chain([targets.default()]);
         for (entry, depth) in depths.enumerate() {
             let label = self.label_index(depth);
-            let place = FixupPlace::Table(cell, entry);
+            let place = FixupPlace::Table(instruction, entry);
             if self.labels[label].kind != LabelKind::Function && self.in_place(label) {
                 self.link(label, place);
                 continue;
             }
             let moves = match self.labels[label].moves {
-                Some((table, moves)) if table == cell => moves,
+                Some((table, moves)) if table == instruction => moves,
                 _ => {
                     let moves = self.code.len();
                     self.barrier = moves;
-                    self.labels[label].moves = Some((cell, moves));
+                    self.labels[label].moves = Some((instruction, moves));
                     self.clobber_all();
                     self.branch_keeping(label);
                     moves
@@ -396,69 +400,54 @@ impl<'m> Translator<'m> {
         }
     }
 
-    /// Returns from the function, consuming its results.
+    /// Returns from the function and consumes its results.
     pub fn return_values(&mut self) {
         let ty = self.ty;
         let base = self.base_slot();
         match ty.results() {
             [] => {
                 self.settle();
-                self.emit(control::return_plain, &[0]);
+                self.emit(handler(ReturnPlain, ()), &[0]);
             }
             [result] if *result != ValType::V128 => {
                 let height = self.stack.last().expect("validated").height;
                 let (operand, ty) = self.pop();
-                let float = ty.class() == Class::Float;
+                let is_float = ty.class() == Class::Float;
                 match self.prefer_acc(operand, ty.class()) {
                     Operand::Acc => {
-                        let handler: Handler =
-                            if float { control::return_value::<f64, Acc> } else { control::return_value::<i64, Acc> };
-                        self.emit(handler, &[fields(base as i16, 0, 0, 0)]);
+                        self.emit(handler(Return, (is_float, In::Acc)), &[fields(base as i16, 0, 0, 0)]);
                     }
-                    Operand::Imm(bits) if !float && (ty == Ty::I32 || bits as i32 as i64 as u64 == bits) => {
-                        let handler: Handler = if ty == Ty::I32 {
-                            control::return_value::<i32, Imm>
-                        } else {
-                            control::return_value::<i64, Imm>
-                        };
-                        self.emit(handler, &[fields_imm(base as i16, 0, bits as u32)]);
+                    Operand::Imm(bits) if !is_float && (ty == Ty::I32 || bits as i32 as i64 as u64 == bits) => {
+                        let word1 = fields_imm(base as i16, 0, bits as u32);
+                        self.emit(handler(ReturnConstant, ty != Ty::I32), &[word1]);
                     }
                     other => {
                         let a = self.to_slot(other, ty, height);
-                        let handler: Handler = if float {
-                            control::return_value::<f64, SlotA>
-                        } else {
-                            control::return_value::<i64, SlotA>
-                        };
-                        self.emit(handler, &[fields(base as i16, a, 0, 0)]);
+                        self.emit(handler(Return, (is_float, In::Slot)), &[fields(base as i16, a, 0, 0)]);
                     }
                 }
             }
             results => {
-                // Results overlap parameters, so all are read before the first is written.
+                // Results overlap parameters. Therefore all are read before the first is written.
                 self.flush_top(results.len());
                 self.return_flushed();
             }
         }
     }
 
-    /// Returns from the function; its results are flushed and stay on the symbolic stack.
+    /// Returns from the function. Its results are flushed already and stay on the symbolic stack.
     fn return_flushed(&mut self) {
         let results = self.ty.results().len();
         let mut slot = self.base_slot();
         if let [result] = self.ty.results()
             && *result != ValType::V128
         {
-            // Single results travel in the accumulator as well.
+            // A single result is in the accumulator as well.
             let value = *self.stack.last().expect("validated");
             let from = self.temp_slot(value.height);
             let a = self.near(from, 1);
-            let handler: Handler = if matches!(value.ty, Ty::F32 | Ty::F64) {
-                control::return_value::<f64, SlotA>
-            } else {
-                control::return_value::<i64, SlotA>
-            };
-            self.emit(handler, &[fields(slot as i16, a, 0, 0)]);
+            let is_float = value.ty.class() == Class::Float;
+            self.emit(handler(Return, (is_float, In::Slot)), &[fields(slot as i16, a, 0, 0)]);
             return;
         }
         for index in self.stack.len() - results..self.stack.len() {
@@ -466,12 +455,13 @@ impl<'m> Translator<'m> {
             self.emit_copy(self.temp_slot(value.height), slot, value.ty);
             slot += value.ty.slots() as i32;
         }
-        self.emit(control::return_plain, &[0]);
+        self.emit(handler(ReturnPlain, ()), &[0]);
     }
 
-    /// Emits a landing for a catch clause that leads to the function's label: what is caught is at the current height.
+    /// Emits the code of a catch clause whose label is the function: it returns the values, which are at the current height. Returns
+    /// its first word.
     pub fn landing_that_returns(&mut self, types: &[Ty]) -> usize {
-        let over = self.emit(control::br, &[0]);
+        let over = self.emit(handler(Br, ()), &[0]);
         let landing = self.code.len();
         self.barrier = landing;
         let depth = self.stack.len();
@@ -487,10 +477,10 @@ impl<'m> Translator<'m> {
     }
 }
 
-/// The form and fields of a branch cell for two operands of a type, and its word 2, if there is such a cell.
+/// Returns the form, the fields and the word 2 of a branch on two operands, if there is such an instruction.
 fn branch_form(a: Operand, b: Operand, ty: Ty) -> Option<(Form, i16, i16, Option<u64>)> {
     let near = |slot: i32| i16::try_from(slot).ok();
-    // A small constant is sign-extended from 16 bits to the operand's width; `bits` is in slot form.
+    // A small constant is sign-extended from 16 bits to the operand's width. `bits` is in slot form.
     let small = |bits: u64| {
         let value = bits as i16;
         let extended = if ty == Ty::I32 { value as i32 as u32 as u64 } else { value as i64 as u64 };
@@ -511,21 +501,21 @@ fn branch_form(a: Operand, b: Operand, ty: Ty) -> Option<(Form, i16, i16, Option
     })
 }
 
-/// The field of a branch cell for one operand, if there is one.
-fn branch_operand(operand: Operand) -> Option<(bool, i16)> {
+/// Returns the place of the operand of a branch and its field, if a field can name it.
+fn branch_operand(operand: Operand) -> Option<(In, i16)> {
     match operand {
-        Operand::Acc => Some((true, 0)),
-        Operand::Slot(slot) => Some((false, i16::try_from(slot).ok()?)),
+        Operand::Acc => Some((In::Acc, 0)),
+        Operand::Slot(slot) => Some((In::Slot, i16::try_from(slot).ok()?)),
         Operand::Imm(_) => None,
     }
 }
 
-/// A popped condition: the branch cell that will test it. `handlers[w]` branches if the condition is `w`.
+/// A popped condition: the branch that will test it. `handlers[w]` branches if the condition is `w`.
 #[derive(Clone, Copy)]
 struct Condition {
     handlers: [Handler; 2],
     d: i16,
     a: i16,
-    /// Word 2, if the cell has one.
+    /// Word 2, if the branch has one.
     more: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Exceptions: `try_table` is a region of the code with catch clauses beside it, and costs nothing to enter.
+//! Exceptions. A `try_table` is a region of the code with catch clauses as side data, and costs nothing to enter.
 
 use wasmparser::{Catch, Operator, TryTable};
 
@@ -8,7 +8,7 @@ use super::stack::Ty;
 use crate::code::{CatchClause, CatchKind, TryRegion};
 
 impl Translator<'_> {
-    /// Translates an exception operator; whether it is one.
+    /// Translates `operator` if it is an exception operator. Returns true if it was.
     pub fn exception_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::TryTable { try_table } => self.try_table(try_table),

@@ -1,11 +1,11 @@
-//! Labels, and the branches to them that are waiting for their position.
+//! Labels, and the branches to labels whose code word is not known yet.
 
 use wasmr_module::BlockSig;
 
 use super::Translator;
 use super::stack::{Kind, Ty};
 
-/// What opened a label.
+/// Operator that opened a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelKind {
     /// The function body: a branch to it returns.
@@ -14,17 +14,17 @@ pub enum LabelKind {
     Block,
     /// `loop`, whose label is its start.
     Loop {
-        /// First word of the loop.
+        /// First code word of the loop.
         start: usize,
     },
     /// `if`, before its `else`.
     If {
-        /// The branch to the `else` part.
+        /// Branch to the `else` part.
         to_else: usize,
     },
     /// `try_table`.
     Try {
-        /// Its region.
+        /// Index of the region.
         region: usize,
     },
 }
@@ -32,43 +32,43 @@ pub enum LabelKind {
 /// An open block.
 #[derive(Clone, Copy, Debug)]
 pub struct Label<'m> {
-    /// What opened it.
+    /// Operator that opened the block.
     pub kind: LabelKind,
-    /// Parameters and results; of the function label, neither.
+    /// Parameters and results; none for the function label.
     pub sig: BlockSig<'m>,
-    /// Slots on the operand stack below its parameters.
+    /// Slots on the operand stack below the parameters.
     pub height: u32,
-    /// Values on the operand stack below its parameters.
+    /// Values on the operand stack below the parameters.
     pub depth: usize,
-    /// How many of those, at least, are in their canonical slots wherever control is inside, constants too.
+    /// Number of values at the bottom of the operand stack that are in their canonical slots throughout the block, constants too.
     pub stored: usize,
-    /// Latest of the branches to its end, as a position in `Translator::fixups` plus one.
+    /// Latest branch to the block's end: its index in `Translator::fixups` plus one, or 0.
     pub fixups: u32,
-    /// Where a `br_table` put the moves to this label, and which `br_table` that was.
+    /// The `br_table` that emitted moves to this label last, and the word of these moves.
     pub moves: Option<(usize, usize)>,
 }
 
-/// What is to be set once a label's position is known.
+/// Place to fill in when the code word of a label is known.
 #[derive(Clone, Copy, Debug)]
 pub enum FixupPlace {
-    /// The upper half of word 1 of the branch cell at this word.
+    /// Field `to` of the branch at this word.
     Branch(usize),
-    /// An entry of the `br_table` cell at this word.
+    /// Entry of the `br_table` at this word.
     Table(usize, usize),
-    /// A catch clause: region, clause.
+    /// Catch clause: region, clause.
     Catch(usize, usize),
 }
 
-/// A branch to a label whose position is not known.
+/// Branch to a label whose code word is not known yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Fixup {
     place: FixupPlace,
-    /// The next one for the same label, as a position plus one.
+    /// Next branch to the same label: its index plus one, or 0.
     next: u32,
 }
 
 impl<'m> Label<'m> {
-    /// The label of a function body.
+    /// Returns the label of a function body.
     pub fn function() -> Label<'m> {
         Label {
             kind: LabelKind::Function,
@@ -81,7 +81,7 @@ impl<'m> Label<'m> {
         }
     }
 
-    /// The types that a branch to the label carries.
+    /// Returns the types of the values that a branch to the label carries.
     pub fn branch_types(&self) -> &[wasmr_core::types::ValType] {
         match self.kind {
             LabelKind::Loop { .. } => self.sig.params(),
@@ -91,12 +91,12 @@ impl<'m> Label<'m> {
 }
 
 impl<'m> Translator<'m> {
-    /// Index of the label at relative depth `depth`.
+    /// Returns the index of the label at relative depth `depth`.
     pub fn label_index(&self, depth: u32) -> usize {
         self.labels.len() - 1 - depth as usize
     }
 
-    /// Makes `place` lead to a label, now or when its position is known.
+    /// Makes `place` lead to a label, now or when the label's code word is known.
     pub fn link(&mut self, label: usize, place: FixupPlace) {
         if let LabelKind::Loop { start } = self.labels[label].kind {
             self.set_target(place, start);
@@ -106,7 +106,7 @@ impl<'m> Translator<'m> {
         self.labels[label].fixups = self.fixups.len() as u32;
     }
 
-    /// Makes all waiting branches to a label lead here.
+    /// Makes all branches to a label lead here that are not linked yet.
     pub fn bind(&mut self, label: &Label<'_>) {
         let here = self.code.len();
         self.barrier = here;
@@ -128,15 +128,15 @@ impl<'m> Translator<'m> {
     /// Makes `place` lead to the word `target`.
     pub fn set_target(&mut self, place: FixupPlace, target: usize) {
         match place {
-            FixupPlace::Branch(cell) => {
-                let distance = (target as i64 - cell as i64) as i32 as u32;
-                let word1 = &mut self.code[cell + 1];
+            FixupPlace::Branch(instruction) => {
+                let distance = (target as i64 - instruction as i64) as i32 as u32;
+                let word1 = &mut self.code[instruction + 1];
                 *word1 = (*word1 & 0xffff_ffff) | (distance as u64) << 32;
             }
-            FixupPlace::Table(cell, entry) => {
-                let distance = (target as i64 - cell as i64) as i32 as u32;
+            FixupPlace::Table(instruction, entry) => {
+                let distance = (target as i64 - instruction as i64) as i32 as u32;
                 let shift = 32 * (entry as u32 % 2);
-                let word = &mut self.code[cell + 3 + entry / 2];
+                let word = &mut self.code[instruction + 3 + entry / 2];
                 *word = (*word & !(0xffff_ffff << shift)) | (distance as u64) << shift;
             }
             FixupPlace::Catch(region, clause) => self.try_regions[region].catches[clause].target = target as u32,
@@ -155,7 +155,7 @@ impl<'m> Translator<'m> {
         }
     }
 
-    /// The stack at the start or end of a block: what was below it, then temps of these types.
+    /// Sets the symbolic stack to that at the start or end of a block: the values below the block, then temps of these types.
     pub fn reset_stack(&mut self, label: &Label<'_>, types: &[wasmr_core::types::ValType]) {
         self.truncate(label.depth);
         self.height = label.height;
@@ -165,7 +165,7 @@ impl<'m> Translator<'m> {
         self.clobber_all();
     }
 
-    /// Whether the top values that a branch to the label carries are at the label's canonical slots once flushed.
+    /// Returns true if the values that a branch to the label carries will be in the label's canonical slots once they are flushed.
     pub fn in_place(&self, label: usize) -> bool {
         let label = &self.labels[label];
         let count = label.branch_types().len();

@@ -5,10 +5,11 @@ use wasmr_core::op::Op;
 use wasmr_module::op::memory_of;
 
 use super::Translator;
-use super::numeric::{operand_type, result_type};
-use super::stack::{Class, Fuse, Operand, Ty, fields, fields_imm};
-use crate::execute::memory::{self, StoreValue};
-use crate::execute::rows;
+use super::numeric::{operand_type, result_type, slot_or_acc};
+use super::stack::{Class, Fuse, Operand, Ty};
+use crate::instr::field::{fields, fields_imm};
+use crate::instr::locations::{Dst, In, StoreValue};
+use crate::instr::{Load, LoadChecked, LoadDisplaced, LoadIndexed, MemorySize, Store, StoreChecked, handler};
 
 impl Translator<'_> {
     /// Translates an operator on a whole memory or a data segment. Returns true if it was one.
@@ -17,36 +18,36 @@ impl Translator<'_> {
             Operator::MemorySize { mem } => {
                 let ty = self.address_type(*mem);
                 let offset = self.layout.memory(*mem);
-                self.emit_slot_result(memory::memory_size, fields_imm(0, 0, offset), &[], ty);
+                self.emit_slot_result(handler(MemorySize, ()), fields_imm(0, 0, offset), &[], ty);
             }
             _ => return false,
         }
         true
     }
 
-    /// The type of a memory's addresses.
+    /// Returns the type of a memory's addresses.
     fn address_type(&self, memory: u32) -> Ty {
         if self.module.memories()[memory as usize].is64 { Ty::I64 } else { Ty::I32 }
     }
 
-    /// Whether an access needs no check.
+    /// Returns true if an access needs no check.
     pub fn is_guarded(&self, memarg: &MemArg) -> bool {
         memory_of(memarg) == 0 && self.guarded && self.address_type(0) == Ty::I32
     }
 
-    /// The checked form of an access: whether addresses are 64-bit, and the offset of the memory's pointer.
+    /// Returns the operands of a checked access: true if addresses have 64 bits, and the offset of the memory's pointer.
     pub fn checked_access(&self, memarg: &MemArg) -> (bool, u32) {
         let memory = memory_of(memarg);
         (self.address_type(memory) == Ty::I64, self.layout.memory(memory))
     }
 
-    /// Pops an address: whether it is in the accumulator, else its slot field.
-    pub fn pop_address(&mut self) -> (bool, i16) {
+    /// Pops an address. Returns its place and its slot as a field.
+    pub(super) fn pop_address(&mut self) -> (In, i16) {
         let height = self.stack.last().expect("validated").height;
         let (operand, ty) = self.pop();
         match self.prefer_acc(operand, Class::Int) {
-            Operand::Acc => (true, 0),
-            other => (false, self.to_slot(other, ty, height)),
+            Operand::Acc => (In::Acc, 0),
+            other => (In::Slot, self.to_slot(other, ty, height)),
         }
     }
 
@@ -57,17 +58,19 @@ impl Translator<'_> {
             if self.fused_load(op, ty, memarg.offset as u32) {
                 return;
             }
-            let (from_acc, a) = self.pop_address();
+            let (at, a) = self.pop_address();
             let word1 = fields_imm(0, a, memarg.offset as u32);
-            self.emit_result(rows::load_handlers(op, from_acc), word1, &[], ty, Fuse::None);
+            let handlers = Dst::BOTH.map(|dst| handler(Load(op), (at, dst)));
+            self.emit_result(handlers, word1, &[], ty, Fuse::None);
             return;
         }
         let a = self.pop_slot();
         let (is64, memory) = self.checked_access(memarg);
-        self.emit_slot_result(rows::load_checked_handler(op, is64), fields_imm(0, a, memory), &[memarg.offset], ty);
+        self.emit_slot_result(handler(LoadChecked(op), is64), fields_imm(0, a, memory), &[memarg.offset], ty);
     }
 
-    /// Emits one cell for a load and the addition that made its address, if there is such a cell.
+    /// Emits one instruction for a load and the addition that made its address, if there is such an instruction. Returns true if it
+    /// did.
     fn fused_load(&mut self, op: Op, ty: Ty, offset: u32) -> bool {
         let top = self.stack.len() - 1;
         let Some(Fuse::Add { start, a, b }) =
@@ -75,22 +78,21 @@ impl Translator<'_> {
         else {
             return false;
         };
-        let (from_acc, a) = match a {
-            Operand::Slot(slot) => (false, slot as i16),
-            _ => (true, 0),
-        };
+        let (at, a) = slot_or_acc(a);
         match b {
             Operand::Slot(b) if offset <= u16::MAX as u32 => {
                 self.pop();
                 self.code.truncate(start);
                 let word1 = fields(0, a, b as i16, offset as u16 as i16);
-                self.emit_result(rows::load_indexed_handlers(op, from_acc), word1, &[], ty, Fuse::None);
+                let handlers = Dst::BOTH.map(|dst| handler(LoadIndexed(op), (at, dst)));
+                self.emit_result(handlers, word1, &[], ty, Fuse::None);
             }
             Operand::Imm(bits) => {
                 self.pop();
                 self.code.truncate(start);
                 let word1 = fields_imm(0, a, bits as u32);
-                self.emit_result(rows::load_displaced_handlers(op, from_acc), word1, &[offset as u64], ty, Fuse::None);
+                let handlers = Dst::BOTH.map(|dst| handler(LoadDisplaced(op), (at, dst)));
+                self.emit_result(handlers, word1, &[offset as u64], ty, Fuse::None);
             }
             _ => return false,
         }
@@ -103,7 +105,7 @@ impl Translator<'_> {
             let d = self.pop_slot();
             let a = self.pop_slot();
             let (is64, memory) = self.checked_access(memarg);
-            self.emit(rows::store_checked_handler(op, is64), &[fields_imm(d, a, memory), memarg.offset]);
+            self.emit(handler(StoreChecked(op), is64), &[fields_imm(d, a, memory), memarg.offset]);
             return;
         }
         let ty = operand_type(op);
@@ -111,28 +113,28 @@ impl Translator<'_> {
         let value = self.prefer_acc(value, ty.class());
         let height = self.stack.last().expect("validated").height;
         let (address, address_ty) = self.pop();
-        // The address may be in the accumulator if the value is not in the same one.
+        // The address may be in the accumulator, unless the value is in the same one.
         let address = match address {
             Operand::Slot(_) if value != Operand::Acc || ty.class() == Class::Float => {
                 self.prefer_acc(address, Class::Int)
             }
             other => other,
         };
-        let (from_acc, a) = match address {
-            Operand::Acc => (true, 0),
-            other => (false, self.to_slot(other, address_ty, height)),
+        let (at, a) = match address {
+            Operand::Acc => (In::Acc, 0),
+            other => (In::Slot, self.to_slot(other, address_ty, height)),
         };
         let offset = memarg.offset as u32;
         match value {
             Operand::Acc => {
-                self.emit(rows::store_handler(op, from_acc, StoreValue::Acc), &[fields_imm(0, a, offset)]);
+                self.emit(handler(Store(op), (at, StoreValue::Acc)), &[fields_imm(0, a, offset)]);
             }
             Operand::Slot(slot) => {
                 let d = self.near(slot, 1);
-                self.emit(rows::store_handler(op, from_acc, StoreValue::Slot), &[fields_imm(d, a, offset)]);
+                self.emit(handler(Store(op), (at, StoreValue::Slot)), &[fields_imm(d, a, offset)]);
             }
             Operand::Imm(bits) => {
-                self.emit(rows::store_handler(op, from_acc, StoreValue::Imm), &[fields_imm(0, a, offset), bits]);
+                self.emit(handler(Store(op), (at, StoreValue::Imm)), &[fields_imm(0, a, offset), bits]);
             }
         }
     }

@@ -1,36 +1,35 @@
-//! Translates one validated function body into cells, in one pass over its operators.
+//! Translation of one validated function body into instructions, in one pass over its operators.
 //!
-//! Fed by [`code`](crate::code) at a function's first call; gives a [`CodeBlock`] that `execute` runs. Files are named by
+//! [`code`](crate::code) asks for it at a function's first call. It gives a [`CodeBlock`], which `execute` runs. Files are named by
 //! instruction category, as in `execute/`. [`stack`] explains how operands, destinations and constants are folded into
-//! cells; [`labels`] how control flow meets.
+//! instructions, [`labels`] how branches find their targets. The [instruction set](crate::instr) has the handlers.
 //!
 //! # Invariants
 //! - Translation looks only at the module and the body: instances share its result.
-//! - At every label the accumulators hold nothing, and all operands but constants are in their canonical slots; at the start of
-//!   a loop constants too, so that another tier can take the function from there.
-//! - All locals are in their slots at all times, so a throw, a trap or a collection finds them there.
+//! - At every label the accumulators hold nothing, and all operands but constants are in their canonical slots. At a loop header
+//!   constants are as well, so that compiled code can continue the function from there (OSR).
+//! - All locals are in their slots at all times. A throw, a trap or a collection finds them there.
 //!
-//! The same pass, run again with `trace` on, tells which operator each cell came from: backtraces need no side table.
+//! The same pass, run again with `trace` on, tells which operator each instruction came from. So backtraces need no side table.
 
 #![forbid(unsafe_code)]
 
-pub mod builtin;
-pub mod call;
-pub mod control;
-pub mod exception;
-pub mod fuel;
-pub mod labels;
-pub mod memory;
-pub mod numeric;
-pub mod origins;
-pub mod reference;
-pub mod simd;
-pub mod stack;
-pub mod starts;
-pub mod table;
-pub mod variable;
+pub(crate) mod builtin;
+pub(crate) mod call;
+pub(crate) mod control;
+pub(crate) mod exception;
+pub(crate) mod fuel;
+pub(crate) mod labels;
+pub(crate) mod memory;
+pub(crate) mod numeric;
+pub(crate) mod provenance;
+pub(crate) mod reference;
+pub(crate) mod simd;
+pub(crate) mod stack;
+pub(crate) mod table;
+pub(crate) mod variable;
 
-/// What the decoder says of bytes that it cannot read.
+/// The decoder's error for bytes that it cannot read.
 pub use wasmparser::BinaryReaderError as ReadError;
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 use wasmr_core::op::{Op, Shape};
@@ -44,20 +43,20 @@ use wasmr_runtime::vm::VmLayout;
 
 use crate::code::{Cells, CodeBlock, TranslateError, TryRegion};
 use crate::execute::dispatch::handler_word;
-use crate::execute::frame;
+use crate::instr::locations::Cleared;
+use crate::instr::{Enter, handler};
 use crate::loops::LoopTableBuilder;
 use crate::regions::TryRegions;
 use fuel::Meter;
 use labels::{Fixup, Label};
 use stack::{Kind, Pending, SCRATCH_SLOTS, Ty, Value};
-use starts::Starts;
 
-/// A local: where it is and what it holds.
+/// A local.
 #[derive(Clone, Copy, Debug)]
 pub struct Local {
-    /// Its first slot.
+    /// First slot.
     pub slot: i32,
-    /// Its type.
+    /// Type.
     pub ty: Ty,
 }
 
@@ -65,10 +64,10 @@ pub struct Local {
 pub struct Translator<'m> {
     module: &'m Module,
     layout: &'m VmLayout,
-    /// Whether memory 0 is accessed without checks.
+    /// True if memory 0 is accessed without checks.
     guarded: bool,
     ty: &'m FuncType,
-    /// Slots of the argument area.
+    /// Number of slots of the argument area.
     arg_slots: u32,
     code: Vec<u64>,
     locals: Vec<Local>,
@@ -87,43 +86,41 @@ pub struct Translator<'m> {
     /// The slot that the float accumulator mirrors.
     facc: Option<i32>,
     scratch_used: u32,
-    /// Whether slots may be too far for fields.
+    /// True if slot numbers may be too large for fields.
     far: bool,
-    /// Words before this one may be jumped to: nothing from there on is merged with what is before.
+    /// Latest word that a jump may lead to. Instructions from there on are not merged with those before.
     barrier: usize,
-    /// The latest cell, if it is a copy that another may join.
+    /// Latest instruction, if it is a copy that another may join.
     last_copy: Option<usize>,
-    /// The latest cell, if it adds a constant to a slot and stores the sum.
+    /// Latest instruction, if it adds a constant to a slot and stores the sum.
     last_count: Option<stack::Count>,
     labels: Vec<Label<'m>>,
     fixups: Vec<Fixup>,
     /// Blocks opened since the code became unreachable, if it is.
     unreachable: Option<u32>,
     try_regions: Vec<TryRegion>,
-    /// Offset of the operator at hand.
+    /// Offset of the current operator in the module.
     offset: usize,
-    /// The costs, if the code is metered.
+    /// Fuel costs, if the code is metered.
     meter: Option<Meter<'m>>,
-    /// Where the cells of each operator start, if asked for: (word, offset of the operator).
+    /// First code word and offset of each operator, if asked for.
     trace: Option<Vec<(u32, u32)>>,
     /// The loops so far.
     loops: LoopTableBuilder,
-    /// The words at which cells start, for [`copy_patch`](crate::copy_patch).
-    starts: Starts,
 }
 
-/// What a translation is made from; the same gives the same.
+/// Input of a translation. Equal inputs give equal code.
 #[derive(Clone, Copy)]
 pub struct Source<'m> {
-    /// The module.
+    /// Module of the function.
     pub module: &'m Module,
-    /// How its instances are laid out.
+    /// Layout of the module's instances.
     pub layout: &'m VmLayout,
-    /// The function, counted from the first defined one.
+    /// Index of the function among the defined ones.
     pub defined_index: u32,
-    /// Whether memory 0 may be accessed without checks.
+    /// True if memory 0 may be accessed without checks.
     pub guarded: bool,
-    /// Whether the code uses up fuel.
+    /// True if the code uses up fuel.
     pub metered: bool,
 }
 
@@ -134,7 +131,7 @@ pub fn translate(source: &Source<'_>) -> Result<CodeBlock, TranslateError> {
     Ok(translator.finish())
 }
 
-/// Where in the module the operator stands that word `position` of the function's code came from.
+/// Returns the offset in the module of the operator that word `position` of the function's code came from.
 pub fn locate(source: &Source<'_>, position: u32) -> Option<usize> {
     locate_all(source, &[position]).pop()?
 }
@@ -198,11 +195,10 @@ impl<'m> Translator<'m> {
             meter: metered.then(|| Meter::new(Costs::new(module, defined_index))),
             trace: None,
             loops: LoopTableBuilder::default(),
-            starts: Starts::default(),
         }
     }
 
-    /// The first slot of the argument area.
+    /// Returns the first slot of the argument area.
     fn base_slot(&self) -> i32 {
         -(FRAME_HEADER as i32) - self.arg_slots as i32
     }
@@ -213,7 +209,7 @@ impl<'m> Translator<'m> {
             self.offset = operators.original_position() as usize;
             let operator = operators.read()?;
             if let Some(trace) = &mut self.trace {
-                // A branch may have absorbed cells, so that positions go back.
+                // A branch may have absorbed instructions. The code is then shorter than before.
                 let here = self.code.len() as u32;
                 while trace.last().is_some_and(|&(word, _)| word > here) {
                     trace.pop();
@@ -225,7 +221,7 @@ impl<'m> Translator<'m> {
         Ok(())
     }
 
-    /// Begins a body: its frame, its label. Gives its operators.
+    /// Begins a body: its frame and its label. Returns its operators.
     fn open_body(&mut self, defined_index: u32) -> Result<OperatorsReader<'m>, TranslateError> {
         let body = self.module.body(defined_index);
         let reader = FunctionBody::new(BinaryReader::new(body.bytes, body.offset as u64));
@@ -275,8 +271,7 @@ impl<'m> Translator<'m> {
         self.temp_base = slot;
         let zeroed = (slot as u32) as u64;
         self.far = may_be_far;
-        self.starts.mark(0);
-        self.code.extend([handler_word(frame::enter_handler(zeroed as u32)), zeroed << 32]);
+        self.code.extend([handler_word(handler(Enter, Cleared(zeroed as u32))), zeroed << 32]);
         Ok(())
     }
 
@@ -284,13 +279,11 @@ impl<'m> Translator<'m> {
         let frame_slots = self.temp_base as u32 + self.max_height;
         self.code[1] |= frame_slots as u64;
         self.end_metered_block();
-        self.starts.truncate(self.code.len());
         CodeBlock {
             cells: Cells::new(self.code),
             frame_slots,
             try_regions: TryRegions::new(self.try_regions),
             layout: *self.layout,
-            starts: self.starts,
             loops: self.loops.finish(),
             hotness: Default::default(),
         }

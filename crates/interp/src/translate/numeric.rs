@@ -1,14 +1,15 @@
-//! Scalar numeric operators: the form of each cell follows from where its operands are.
+//! Scalar numeric operators. The places of the operands decide about the form of each instruction.
 
 use wasmr_core::op::Op;
 
 use super::Translator;
-use super::stack::{Class, Fuse, Kind, Operand, Ty, fields, fields_imm};
-use crate::execute::fused;
-use crate::execute::numeric::Form;
-use crate::execute::rows;
+use super::stack::{Class, Fuse, Kind, Operand, Ty};
+use crate::execute::dispatch::Handler;
+use crate::instr::field::{fields, fields_imm};
+use crate::instr::locations::{Dst, Form, In, Ordered};
+use crate::instr::{AddScaled, Binary, BitField, Compare, GlobalPlus, Unary, handler};
 
-/// The comparison that gives the same with its operands exchanged.
+/// Returns the comparison that gives the same result with its operands exchanged.
 fn swapped(op: Op) -> Op {
     use Op::*;
     match op {
@@ -40,7 +41,7 @@ fn swapped(op: Op) -> Op {
     }
 }
 
-/// The comparison that gives the opposite, which float orderings do not have.
+/// Returns the comparison that gives the opposite result. Float orderings have none, as comparisons with NaN are false.
 fn inverted(op: Op) -> Option<Op> {
     use Op::*;
     Some(match op {
@@ -72,21 +73,34 @@ fn inverted(op: Op) -> Option<Op> {
     })
 }
 
-/// Whether the operands may be exchanged.
+/// Returns true if the operands may be exchanged.
 fn commutes(op: Op) -> bool {
     use Op::*;
-    // Not the float operators: which NaN they give may depend on the order.
+    // Float operators are not among them: the NaN that they return may depend on the order.
     matches!(op, I32Add | I32Mul | I32And | I32Or | I32Xor | I64Add | I64Mul | I64And | I64Or | I64Xor)
 }
 
-/// The type of the result.
+/// Returns the type of the result.
 pub fn result_type(op: Op) -> Ty {
     Ty::of(op.info().result.expect("the operator has a result"))
 }
 
-/// The type of the first operand.
+/// Returns the type of the first operand.
 pub fn operand_type(op: Op) -> Ty {
     Ty::of(op.info().operands[0])
+}
+
+/// Returns the place of an operand that is no constant, and its slot as a field.
+pub(super) fn slot_or_acc(operand: Operand) -> (In, i16) {
+    match operand {
+        Operand::Slot(slot) => (In::Slot, slot as i16),
+        _ => (In::Acc, 0),
+    }
+}
+
+/// Returns the handlers of an operator of one scalar by destination.
+fn unary_handlers(op: Op, at: In) -> [Handler; 2] {
+    Dst::BOTH.map(|dst| handler(Unary(op), (at, dst)))
 }
 
 impl Translator<'_> {
@@ -99,15 +113,17 @@ impl Translator<'_> {
         let (form, word1, more) = self.binary_operands(ty, commutes(op));
         let start = self.begin();
         let fuse = fuse_of(op, start, form, word1);
-        self.emit_result(rows::binary_handlers(op, form), word1, more.as_slice(), ty, fuse);
+        let handlers = Dst::BOTH.map(|dst| handler(Binary(op), (form, dst)));
+        self.emit_result(handlers, word1, more.as_slice(), ty, fuse);
     }
 
-    /// Emits one cell for the operator and the one that made an operand of it, if there is such a cell.
+    /// Emits one instruction for the operator and the one that made an operand of it, if there is such an instruction. Returns true if
+    /// it did.
     fn fused_binary(&mut self, op: Op) -> bool {
         let top = self.stack.len() - 1;
         let Some(pending) = self.pending.filter(|pending| pending.index + 1 >= top) else { return false };
         let other = match (op, pending.fuse) {
-            // The other operand may be on either side, as long as nothing has to be emitted to get at it.
+            // The other operand may be on either side, if no instruction is needed to read it.
             (Op::I32Add, Fuse::Shift { left: true, .. } | Fuse::Global { .. }) => top + top - 1 - pending.index,
             (Op::I32Sub, Fuse::Global { .. }) | (Op::I32And, Fuse::Shift { left: false, .. })
                 if pending.index == top - 1 =>
@@ -123,22 +139,19 @@ impl Translator<'_> {
         };
         let (handlers, word1, word2, start) = match (pending.fuse, other) {
             (Fuse::Shift { start, operand, amount, left: true }, Operand::Slot(base)) => {
-                let (from_acc, index) = match operand {
-                    Operand::Slot(slot) => (false, slot as i16),
-                    _ => (true, 0),
-                };
-                (fused::add_scaled_handlers(from_acc), fields(0, base as i16, index, amount as i16), None, start)
+                let (at, index) = slot_or_acc(operand);
+                let handlers = Dst::BOTH.map(|dst| handler(AddScaled, (at, dst)));
+                (handlers, fields(0, base as i16, index, amount as i16), None, start)
             }
             (Fuse::Shift { start, operand, amount, left: false }, Operand::Imm(mask)) if mask <= u16::MAX as u64 => {
-                let (from_acc, a) = match operand {
-                    Operand::Slot(slot) => (false, slot as i16),
-                    _ => (true, 0),
-                };
-                (fused::bit_field_handlers(from_acc), fields(0, a, amount as i16, mask as u16 as i16), None, start)
+                let (at, a) = slot_or_acc(operand);
+                let handlers = Dst::BOTH.map(|dst| handler(BitField, (at, dst)));
+                (handlers, fields(0, a, amount as i16, mask as u16 as i16), None, start)
             }
             (Fuse::Global { start, offset }, Operand::Imm(bits)) => {
                 let addend = if op == Op::I32Sub { (bits as u32).wrapping_neg() } else { bits as u32 };
-                (fused::GLOBAL_PLUS, fields_imm(0, 0, offset), Some(addend as u64), start)
+                let handlers = Dst::BOTH.map(|dst| handler(GlobalPlus, dst));
+                (handlers, fields_imm(0, 0, offset), Some(addend as u64), start)
             }
             _ => return false,
         };
@@ -150,7 +163,7 @@ impl Translator<'_> {
         true
     }
 
-    /// Pops two operands; gives the form of their cell, its word 1 without a destination, and what follows.
+    /// Pops two operands. Returns the form of their instruction, its word 1 without a destination, and the word that follows.
     fn binary_operands(&mut self, ty: Ty, commutes: bool) -> (Form, u64, Extra) {
         let b_height = self.stack.last().expect("validated").height;
         let (mut b, _) = self.pop();
@@ -159,7 +172,7 @@ impl Translator<'_> {
         if commutes && matches!((a, b), (Operand::Imm(_), Operand::Slot(_) | Operand::Acc)) {
             (a, b) = (b, a);
         }
-        // Only one of the two may be a constant in the cell, and only if the form exists.
+        // At most one of the two is a constant in the instruction, and only if the form exists.
         if matches!((a, b), (Operand::Imm(_), Operand::Imm(_))) {
             b = Operand::Slot(self.to_slot(b, ty, b_height) as i32);
         }
@@ -205,7 +218,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Takes an operand from the accumulator rather than from the slot that it mirrors.
+    /// Takes one of two operands from the accumulator rather than from the slot that the accumulator mirrors.
     fn prefer_accumulator(&self, a: &mut Operand, b: &mut Operand, class: Class) {
         let mirrored = match class {
             Class::Int => self.acc,
@@ -223,7 +236,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Takes an operand from the accumulator rather than from the slot that it mirrors.
+    /// Returns the operand in the accumulator if that mirrors the operand's slot.
     pub fn prefer_acc(&self, operand: Operand, class: Class) -> Operand {
         let mirrored = match class {
             Class::Int => self.acc,
@@ -247,7 +260,7 @@ impl Translator<'_> {
             b = Operand::Slot(self.to_slot(b, ty, b_height) as i32);
         }
         self.prefer_accumulator(&mut a, &mut b, ty.class());
-        // Constants stand right, the accumulator left.
+        // Constants are on the right, the accumulator on the left.
         if matches!(a, Operand::Imm(_)) || (b == Operand::Acc && matches!(a, Operand::Slot(_))) {
             (a, b) = (b, a);
             op = swapped(op);
@@ -289,7 +302,8 @@ impl Translator<'_> {
         } else {
             Fuse::Compare { start, op, a, b }
         };
-        self.emit_result(rows::compare_handlers(op, form), word1, more.as_slice(), Ty::I32, fuse);
+        let handlers = Dst::BOTH.map(|dst| handler(Compare(op), (Ordered(form), dst)));
+        self.emit_result(handlers, word1, more.as_slice(), Ty::I32, fuse);
     }
 
     /// `i32.eqz`, `i64.eqz` and, as the zero word is null, `ref.is_null`.
@@ -307,7 +321,7 @@ impl Translator<'_> {
             }
             Fuse::And { start, a, b, wanted } => {
                 let fuse = Fuse::And { start, a, b, wanted: !wanted };
-                self.emit_result(rows::unary_handlers(op, true), 0, &[], Ty::I32, fuse);
+                self.emit_result(unary_handlers(op, In::Acc), 0, &[], Ty::I32, fuse);
                 return;
             }
             _ => {}
@@ -318,16 +332,16 @@ impl Translator<'_> {
         };
         let start = self.begin();
         let fuse = Fuse::Eqz { start, operand, is64: op == Op::I64Eqz };
-        let (from_acc, word1) = self.unary_operand(operand);
-        self.emit_result(rows::unary_handlers(op, from_acc), word1, &[], Ty::I32, fuse);
+        let (at, word1) = self.unary_operand(operand);
+        self.emit_result(unary_handlers(op, at), word1, &[], Ty::I32, fuse);
     }
 
-    fn unary_operand(&mut self, operand: Operand) -> (bool, u64) {
+    fn unary_operand(&mut self, operand: Operand) -> (In, u64) {
         match operand {
-            Operand::Acc => (true, 0),
+            Operand::Acc => (In::Acc, 0),
             Operand::Slot(slot) => {
                 let a = self.near(slot, 1);
-                (false, fields(0, a, 0, 0))
+                (In::Slot, fields(0, a, 0, 0))
             }
             Operand::Imm(_) => unreachable!("constants were put into a slot"),
         }
@@ -341,12 +355,12 @@ impl Translator<'_> {
             Operand::Imm(_) => Operand::Slot(self.to_slot(operand, ty, height) as i32),
             other => self.prefer_acc(other, ty.class()),
         };
-        let (from_acc, word1) = self.unary_operand(operand);
-        self.emit_result(rows::unary_handlers(op, from_acc), word1, &[], result_type(op), Fuse::None);
+        let (at, word1) = self.unary_operand(operand);
+        self.emit_result(unary_handlers(op, at), word1, &[], result_type(op), Fuse::None);
     }
 }
 
-/// What follows word 1 of a cell with a constant.
+/// Words after word 1 of an instruction with a constant.
 #[derive(Clone, Copy)]
 enum Extra {
     None,
@@ -362,17 +376,17 @@ impl Extra {
     }
 }
 
-/// Whether a constant can stand in a cell.
+/// Returns true if `imm` or, for an `f64`, word 2 can hold the constant.
 fn fits(bits: u64, ty: Ty) -> bool {
     ty != Ty::I64 || bits as i32 as i64 as u64 == bits
 }
 
-/// The constant's part in word 1 and what follows.
+/// Returns the constant's part in word 1 and the words that follow.
 fn immediate(bits: u64, ty: Ty) -> (u32, Extra) {
     if ty == Ty::F64 { (0, Extra::Word([bits])) } else { (bits as u32, Extra::None) }
 }
 
-/// What the next operator needs to absorb this cell.
+/// Returns what the next operator needs to absorb this instruction.
 fn fuse_of(op: Op, start: usize, form: Form, word1: u64) -> Fuse {
     let a = Operand::Slot((word1 >> 16) as i16 as i32);
     let b = Operand::Slot((word1 >> 32) as i16 as i32);
@@ -382,7 +396,7 @@ fn fuse_of(op: Op, start: usize, form: Form, word1: u64) -> Fuse {
         Form::SlotImm => (a, imm),
         Form::AccSlot => (Operand::Acc, b),
         Form::AccImm => (Operand::Acc, imm),
-        // These commute, and are asked for below only where they do.
+        // Exchanged: the operators below that can have this form commute.
         Form::SlotAcc => (Operand::Acc, a),
         Form::ImmSlot | Form::SlotWide | Form::AccWide => return Fuse::None,
     };

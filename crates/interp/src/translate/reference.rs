@@ -1,24 +1,25 @@
-//! References: null is the zero word, so that most of this is integer code.
+//! References. Null is the zero word, so most of this is integer code.
 
 use wasmparser::Operator;
 use wasmr_core::op::Op;
 
 use super::Translator;
-use super::stack::{Kind, Operand, Ty, fields};
-use crate::execute::reference;
+use super::stack::{Kind, Operand, Ty};
+use crate::instr::field::fields;
+use crate::instr::{RefAsNonNull, handler};
 
 impl Translator<'_> {
-    /// Translates a reference operator; whether it is one.
+    /// Translates `operator` if it is a reference operator. Returns true if it was.
     pub fn reference_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::RefNull { .. } => self.push(Kind::Const(0), Ty::Ref),
             Operator::RefIsNull => self.eqz(Op::I64Eqz),
             Operator::RefAsNonNull => {
                 let a = self.pop_slot();
-                self.emit_slot_result(reference::ref_as_non_null, fields(0, a, 0, 0), &[], Ty::Ref);
+                self.emit_slot_result(handler(RefAsNonNull, ()), fields(0, a, 0, 0), &[], Ty::Ref);
             }
             Operator::BrOnNull { relative_depth } => {
-                // The reference stays on the stack when the branch is not taken; what the label takes is below it.
+                // The reference stays on the stack if the branch is not taken. The values that the label takes are below it.
                 let top = self.stack.len() - 1;
                 self.flush(top);
                 let (operand, ty) = self.pop();

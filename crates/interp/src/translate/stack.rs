@@ -1,21 +1,24 @@
-//! The symbolic operand stack: what is known of each operand while code is translated, and where each may be found.
+//! The symbolic operand stack: the translator's knowledge of each operand, and the operand's place.
 //!
-//! An operand is a local that was pushed and not yet needed, a constant, or a *temp*, a value at its canonical slot. The
-//! canonical slot is a function of the operand's height alone, so all paths to a label agree without moves. The latest
-//! result may still be *pending*: it is in its accumulator only, and the cell that made it can be changed to store it to a
-//! slot as well (its canonical slot, or the local or result slot it turns out to be for). Everything that emits a cell first
-//! settles what is pending, unless the cell consumes it.
+//! An operand is a local that was pushed and is not needed yet, a constant, or a *temp*, a value in its canonical slot. The
+//! canonical slot depends on the operand's height alone. So all paths to a label agree without moves.
 //!
-//! Beside that, `acc` and `facc` *mirror* a slot while they still hold what was last written to it.
+//! The latest result may be *pending*: it is in its accumulator only, and the instruction that made it can still be changed to store
+//! it to a slot as well. This slot is the canonical one, or that of the local or result which the value turns out to be for.
+//! Before an instruction is emitted, what is pending is *settled* (stored to its canonical slot), unless the instruction
+//! consumes it.
+//!
+//! `acc` and `facc` *mirror* a slot while they hold the value that was last written to it.
 
 use wasmr_core::op::Op;
 use wasmr_core::types::ValType;
 
 use super::Translator;
 use crate::execute::dispatch::{Handler, handler_word};
-use crate::execute::variable;
+use crate::instr::field::{fields, fields_imm};
+use crate::instr::{Constant, ConstantWide, CopyFar, CopyPair, CopySlot, CopyTwo, CopyV128, handler};
 
-/// Type of an operand as far as translation cares.
+/// Type of an operand, as far as translation needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ty {
     /// `i32`.
@@ -33,7 +36,7 @@ pub enum Ty {
 }
 
 impl Ty {
-    /// Of a value type.
+    /// Returns the type of an operand of this value type.
     pub fn of(ty: ValType) -> Ty {
         match ty {
             ValType::I32 => Ty::I32,
@@ -45,12 +48,12 @@ impl Ty {
         }
     }
 
-    /// Slots it takes.
+    /// Returns the number of slots of a value.
     pub fn slots(self) -> u32 {
         if self == Ty::V128 { 2 } else { 1 }
     }
 
-    /// The accumulator it uses.
+    /// Returns the accumulator of a value.
     pub fn class(self) -> Class {
         match self {
             Ty::I32 | Ty::I64 | Ty::Ref => Class::Int,
@@ -60,78 +63,75 @@ impl Ty {
     }
 }
 
-/// Which accumulator a type uses.
+/// Accumulator of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// `acc`.
     Int,
     /// `facc`.
     Float,
-    /// None.
+    /// No accumulator.
     Vector,
 }
 
-/// What is known of an operand.
+/// Knowledge about an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The current value of a local.
+    /// Current value of a local.
     Local(u32),
-    /// A constant, in slot form.
+    /// Constant, in slot form.
     Const(u64),
-    /// A value at its canonical slot, or pending.
+    /// Value in its canonical slot, or pending.
     Temp,
 }
 
 /// An operand on the symbolic stack.
 #[derive(Clone, Copy, Debug)]
 pub struct Value {
-    /// What is known of it.
+    /// Knowledge about the operand.
     pub kind: Kind,
     /// Its type.
     pub ty: Ty,
-    /// Slots below it on the operand stack.
+    /// Slots below the operand on the operand stack.
     pub height: u32,
 }
 
-/// Where a popped operand is.
+/// Place of a popped operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operand {
-    /// In a frame slot.
+    /// Slot of the frame.
     Slot(i32),
-    /// In the accumulator of its class, and maybe nowhere else.
+    /// Accumulator of the operand's class. No slot need have the value.
     Acc,
-    /// A constant, in slot form.
+    /// Constant, in slot form.
     Imm(u64),
 }
 
-/// A pending cell that a branch may absorb, and from where on the code goes when it does.
+/// Pending instruction that the next operator may absorb. `start` is the first word to drop if it does.
 #[derive(Clone, Copy, Debug)]
 pub enum Fuse {
-    /// Nothing to absorb.
+    /// No such instruction.
     None,
-    /// A comparison.
+    /// Comparison.
     Compare {
-        /// First word to drop.
         start: usize,
-        /// The comparison.
+        /// Operator.
         op: Op,
         /// Left operand.
         a: Operand,
         /// Right operand.
         b: Operand,
     },
-    /// Whether an operand is zero.
+    /// Test of an operand for zero.
     Eqz {
-        /// First word to drop.
         start: usize,
-        /// The operand.
+        /// Operand.
         operand: Operand,
-        /// Whether all 64 bits count.
+        /// True if all 64 bits count.
         is64: bool,
     },
-    /// `i32.add` of these.
+    /// `i32.add`.
     Add {
-        /// First word to drop.
         start: usize,
         /// Left operand: a slot or the accumulator.
         a: Operand,
@@ -140,90 +140,77 @@ pub enum Fuse {
     },
     /// `i32.shl` or, if not `left`, `i32.shr_u` by a constant.
     Shift {
-        /// First word to drop.
         start: usize,
-        /// The operand: a slot or the accumulator.
+        /// Operand: a slot or the accumulator.
         operand: Operand,
-        /// By how much.
+        /// Number of bits.
         amount: u32,
-        /// Which way.
+        /// True if to the left.
         left: bool,
     },
-    /// An `i32` global of this module.
+    /// `i32` global of this module.
     Global {
-        /// First word to drop.
         start: usize,
-        /// Its offset in the instance.
+        /// Offset in the instance.
         offset: u32,
     },
-    /// Whether an `i32.and` is not zero.
+    /// `i32.and`, for a branch on its result.
     And {
-        /// First word to drop.
         start: usize,
         /// Left operand.
         a: Operand,
         /// Right operand.
         b: Operand,
-        /// False if the value is whether it is zero.
+        /// False if the value is true for a result of zero.
         wanted: bool,
     },
 }
 
-/// The latest result, as long as its cell is the last one.
+/// The latest result, while its instruction is the last one.
 #[derive(Clone, Copy, Debug)]
 pub struct Pending {
-    /// First word of the cell.
+    /// First word of the instruction.
     pub start: usize,
-    /// The handler that stores to the slot in field `d` too; `None` if the cell does so already.
+    /// Handler that stores to slot `d` as well; `None` if the instruction does so already.
     pub storing: Option<Handler>,
     /// Index of the value on the symbolic stack.
     pub index: usize,
-    /// Its class.
+    /// Class of the value.
     pub class: Class,
-    /// Whether a branch may absorb it.
+    /// Instruction that the next operator may absorb.
     pub fuse: Fuse,
 }
 
-/// A cell that adds a constant to a slot and stores the sum to a slot.
+/// Instruction that adds a constant to a slot and stores the sum to a slot.
 #[derive(Clone, Copy, Debug)]
 pub struct Count {
-    /// First word.
+    /// First word of the instruction.
     pub start: usize,
-    /// Where the sum goes.
+    /// Slot of the sum.
     pub d: i16,
-    /// What is added to.
+    /// Slot of the operand.
     pub a: i16,
-    /// What is added.
+    /// Constant.
     pub addend: i32,
 }
 
-/// First of the slots that stand in for far ones; `d` uses the last two.
+/// Scratch slot of a result whose own slot is too far for field `d`. It may take two.
 const SCRATCH_RESULT: i32 = 6;
-/// Scratch slots at the start of the frame of a function that may have far slots.
+/// Number of scratch slots at the start of the frame of a function that may have slots too far for fields.
 pub const SCRATCH_SLOTS: u32 = 8;
 
-/// Word 1 with a destination and up to three operand fields.
-pub fn fields(d: i16, a: i16, b: i16, x: i16) -> u64 {
-    d as u16 as u64 | (a as u16 as u64) << 16 | (b as u16 as u64) << 32 | (x as u16 as u64) << 48
-}
-
-/// Word 1 with a destination, an operand and the upper half.
-pub fn fields_imm(d: i16, a: i16, imm: u32) -> u64 {
-    d as u16 as u64 | (a as u16 as u64) << 16 | (imm as u64) << 32
-}
-
-/// Whether a slot number fits a field.
+/// Returns true if a slot number fits a field.
 pub fn is_near(slot: i32) -> bool {
     i16::try_from(slot).is_ok()
 }
 
 impl Translator<'_> {
-    /// The canonical slot of an operand at `height`.
+    /// Returns the canonical slot of an operand at `height`.
     pub fn temp_slot(&self, height: u32) -> i32 {
         self.temp_base + height as i32
     }
 
-    /// Pushes an operand that no cell was emitted for.
+    /// Pushes an operand without emitting an instruction.
     pub fn push(&mut self, kind: Kind, ty: Ty) {
         let index = self.stack.len();
         self.stack.push(Value { kind, ty, height: self.height });
@@ -232,7 +219,7 @@ impl Translator<'_> {
         match kind {
             Kind::Local(_) => {
                 self.local_values.push(index);
-                // A bound on how much one `local.set` may have to look through.
+                // Bounds the search of one `local.set`.
                 if self.local_values.len() > 64 {
                     self.flush_locals();
                 }
@@ -242,7 +229,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Notes that the operand at `index` is no longer of this kind.
+    /// Notes that the operand at `index` is not of this kind any more.
     pub fn forget(&mut self, kind: Kind, index: usize) {
         let indices = match kind {
             Kind::Local(_) => &mut self.local_values,
@@ -253,14 +240,13 @@ impl Translator<'_> {
         indices.remove(place);
     }
 
-    /// Settles what is pending and gives the position of the next cell.
+    /// Settles what is pending. Returns the word of the next instruction.
     pub fn begin(&mut self) -> usize {
         self.settle();
-        self.starts.mark(self.code.len());
         self.code.len()
     }
 
-    /// Emits a cell without a result.
+    /// Emits an instruction without a result. Returns its first word.
     pub fn emit(&mut self, handler: Handler, words: &[u64]) -> usize {
         let start = self.begin();
         self.code.push(handler_word(handler));
@@ -269,8 +255,8 @@ impl Translator<'_> {
         start
     }
 
-    /// Emits a cell whose result goes to the accumulator and, once settled, to field `d`; pushes the result. `word1` has `d`
-    /// zero.
+    /// Emits an instruction whose result goes to the accumulator and, once settled, to slot `d`. Pushes the result. Field `d` of
+    /// `word1` is zero.
     pub fn emit_result(&mut self, handlers: [Handler; 2], word1: u64, more: &[u64], ty: Ty, fuse: Fuse) {
         let start = self.emit(handlers[0], &[word1]);
         self.code.extend_from_slice(more);
@@ -281,8 +267,8 @@ impl Translator<'_> {
         self.push(Kind::Temp, ty);
     }
 
-    /// Emits a cell that stores its result to field `d` at once (and to the accumulators nothing that may be relied on);
-    /// pushes the result. `word1` has `d` zero.
+    /// Emits an instruction that stores its result to slot `d` at once, and may change the accumulators. Pushes the result. Field `d`
+    /// of `word1` is zero.
     pub fn emit_slot_result(&mut self, handler: Handler, word1: u64, more: &[u64], ty: Ty) {
         let slot = self.temp_slot(self.height);
         let near = if is_near(slot) { slot } else { SCRATCH_RESULT };
@@ -333,7 +319,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Notes that `slot` has a new value, which no accumulator mirrors.
+    /// Notes that `slot` has a new value that no accumulator mirrors.
     pub fn wrote(&mut self, slot: i32) {
         if self.acc == Some(slot) {
             self.acc = None;
@@ -358,14 +344,14 @@ impl Translator<'_> {
         self.facc = None;
     }
 
-    /// Pops an operand wherever it is. What was pending is then the caller's to consume in the cell it emits next but for
-    /// copies and constants, which leave the accumulators alone.
+    /// Pops an operand from any place. If it was pending, the caller must consume it in the next instruction that it emits. Copies and
+    /// constants may come before, as they leave the accumulators alone.
     pub fn pop(&mut self) -> (Operand, Ty) {
         let (operand, ty, _) = self.pop_fusable();
         (operand, ty)
     }
 
-    /// Pops an operand, and tells whether a branch may absorb the cell that made it.
+    /// Pops an operand. Returns with it the instruction that made it, if the next operator may absorb that.
     pub fn pop_fusable(&mut self) -> (Operand, Ty, Fuse) {
         let value = self.stack.pop().expect("validated");
         self.height = value.height;
@@ -401,7 +387,7 @@ impl Translator<'_> {
         self.to_slot(operand, ty, height)
     }
 
-    /// A near slot that holds `operand`, which is not in an accumulator and was at `height`.
+    /// Returns a near slot that holds `operand`, which is not in an accumulator and was at `height`.
     pub fn to_slot(&mut self, operand: Operand, ty: Ty, height: u32) -> i16 {
         match operand {
             Operand::Slot(slot) => self.near(slot, ty.slots()),
@@ -414,7 +400,7 @@ impl Translator<'_> {
         }
     }
 
-    /// A slot with the same content that a field can name: itself, or a scratch slot it is copied to.
+    /// Returns a slot with the content of `slot` that a field can name: itself, or a scratch slot that it is copied to.
     pub fn near(&mut self, slot: i32, slots: u32) -> i16 {
         if let Ok(near) = i16::try_from(slot) {
             return near;
@@ -426,7 +412,7 @@ impl Translator<'_> {
         scratch as i16
     }
 
-    /// The first of `count` near slots with the content of the slots from `slot` on.
+    /// Returns the first of `count` near slots with the content of the slots from `slot` on.
     pub fn near_block(&mut self, slot: i32, count: u32) -> i16 {
         if is_near(slot) && is_near(slot + count as i32) {
             return slot as i16;
@@ -438,15 +424,14 @@ impl Translator<'_> {
         0
     }
 
-    /// Emits a copy between any two slots; does not settle.
+    /// Emits a copy between any two slots. Does not settle what is pending.
     pub fn code_copy_far(&mut self, from: i32, to: i32, slots: u32) {
-        self.starts.mark(self.code.len());
-        self.code.extend([handler_word(variable::copy_far), from as i64 as u64, to as i64 as u64, slots as u64]);
+        self.code.extend([handler_word(handler(CopyFar, ())), from as i64 as u64, to as i64 as u64, slots as u64]);
         self.wrote(to);
         self.wrote(to + slots as i32 - 1);
     }
 
-    /// Emits a copy; leaves the accumulators alone.
+    /// Emits a copy. The accumulators stay.
     pub fn emit_copy(&mut self, from: i32, to: i32, ty: Ty) {
         self.begin();
         if !is_near(from) || !is_near(to) {
@@ -454,29 +439,29 @@ impl Translator<'_> {
             return;
         }
         if ty == Ty::V128 {
-            self.code.extend([handler_word(variable::copy_v128), fields(to as i16, from as i16, 0, 0)]);
+            self.code.extend([handler_word(handler(CopyV128, ())), fields(to as i16, from as i16, 0, 0)]);
         } else if let Some(start) = self.last_copy.take()
             && start + 2 == self.code.len()
             && start >= self.barrier
         {
-            self.code[start] = handler_word(variable::copy_two);
+            self.code[start] = handler_word(handler(CopyTwo, ()));
             self.code[start + 1] |= fields(0, 0, to as i16, from as i16);
         } else {
             self.last_copy = Some(self.code.len());
-            self.code.extend([handler_word(variable::copy), fields(to as i16, from as i16, 0, 0)]);
+            self.code.extend([handler_word(handler(CopySlot, ())), fields(to as i16, from as i16, 0, 0)]);
         }
         self.wrote(to);
         self.wrote(to + ty.slots() as i32 - 1);
     }
 
-    /// Emits a constant into a slot; leaves the accumulators alone.
+    /// Emits a constant into a slot. The accumulators stay.
     pub fn emit_constant(&mut self, slot: i32, bits: u64) {
         self.begin();
         let near = if is_near(slot) { slot } else { SCRATCH_RESULT } as i16;
         if bits <= u32::MAX as u64 {
-            self.code.extend([handler_word(variable::constant), fields_imm(near, 0, bits as u32)]);
+            self.code.extend([handler_word(handler(Constant, ())), fields_imm(near, 0, bits as u32)]);
         } else {
-            self.code.extend([handler_word(variable::constant_wide), fields(near, 0, 0, 0), bits]);
+            self.code.extend([handler_word(handler(ConstantWide, ())), fields(near, 0, 0, 0), bits]);
         }
         self.wrote(slot);
         if near as i32 != slot {
@@ -510,7 +495,8 @@ impl Translator<'_> {
         self.settle();
     }
 
-    /// Puts two neighbouring locals into their canonical slots with one cell, or else the operand at `index`.
+    /// Puts two neighbouring locals into their canonical slots with one instruction, or else the operand at `index`. Returns true if it
+    /// was two.
     fn flush_pair(&mut self, index: usize) -> bool {
         if let [first, second] = self.stack[index..self.stack.len().min(index + 2)]
             && let (Kind::Local(a), Kind::Local(b)) = (first.kind, second.kind)
@@ -521,7 +507,7 @@ impl Translator<'_> {
             let d = self.temp_slot(first.height);
             if is_near(a) && is_near(b) && is_near(d + 1) {
                 self.begin();
-                self.code.extend([handler_word(variable::copy_pair), fields(d as i16, a as i16, b as i16, 0)]);
+                self.code.extend([handler_word(handler(CopyPair, ())), fields(d as i16, a as i16, b as i16, 0)]);
                 self.wrote(d);
                 self.wrote(d + 1);
                 self.forget(first.kind, index);
@@ -542,8 +528,8 @@ impl Translator<'_> {
         }
     }
 
-    /// Stores all constants on the stack to their canonical slots, for whoever takes over the frame. They stay constants: what
-    /// is below a block was not stored on the paths around the place.
+    /// Stores all constants on the stack to their canonical slots, for OSR. On the symbolic stack they stay constants: paths around
+    /// this place did not store those below the block.
     pub fn store_constants(&mut self) {
         let stored = self.labels.last().map_or(0, |label| label.stored);
         for place in self.const_values.partition_point(|&index| index < stored)..self.const_values.len() {

@@ -1,11 +1,14 @@
-//! Locals, globals and `select`. A `local.get` emits nothing, a `local.set` usually redirects the cell that made the value.
+//! Locals, globals and `select`. A `local.get` emits nothing. A `local.set` usually redirects the instruction that made the value.
 
 use wasmparser::Operator;
 use wasmr_core::types::ValType;
 
 use super::Translator;
-use super::stack::{Class, Fuse, Kind, Operand, Ty, fields, fields_imm, is_near};
-use crate::execute::{fused, variable};
+use super::numeric::slot_or_acc;
+use super::stack::{Class, Fuse, Kind, Operand, Ty, is_near};
+use crate::instr::field::{fields, fields_imm};
+use crate::instr::locations::{Dst, In};
+use crate::instr::{GlobalGet, GlobalGetV128, GlobalSet, GlobalSetV128, Select, SelectV128, SetGlobalPlus, handler};
 
 impl Translator<'_> {
     /// `local.get`.
@@ -51,7 +54,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Translates a global or `select`; whether it is one.
+    /// Translates `operator` if it accesses a global or is a `select`. Returns true if it was.
     pub fn variable_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::GlobalGet { global_index } => self.global_get(*global_index),
@@ -63,7 +66,7 @@ impl Translator<'_> {
         true
     }
 
-    /// Whether a global is imported, and its offset in the instance.
+    /// Returns true if a global is imported, and its offset in the instance.
     fn global_place(&self, index: u32) -> (bool, u32) {
         let imported = self.module.imported_global_count();
         if index < imported {
@@ -79,11 +82,11 @@ impl Translator<'_> {
         let ty = Ty::of(content);
         let word1 = fields_imm(0, 0, offset);
         if content == ValType::V128 {
-            let handler = if imported { variable::global_get_imported_v128 } else { variable::global_get_v128 };
-            self.emit_slot_result(handler, word1, &[], ty);
+            self.emit_slot_result(handler(GlobalGetV128, imported), word1, &[], ty);
             return;
         }
-        let handlers = variable::global_get_handlers(ty.class() == Class::Float, imported);
+        let is_float = ty.class() == Class::Float;
+        let handlers = Dst::BOTH.map(|dst| handler(GlobalGet, (is_float, imported, dst)));
         let start = self.begin();
         let fuse = if ty == Ty::I32 && !imported { Fuse::Global { start, offset } } else { Fuse::None };
         self.emit_result(handlers, word1, &[], ty, fuse);
@@ -95,48 +98,45 @@ impl Translator<'_> {
         let ty = self.stack.last().expect("validated").ty;
         if ty == Ty::V128 {
             let a = self.pop_slot();
-            let handler = if imported { variable::global_set_imported_v128 } else { variable::global_set_v128 };
-            self.emit(handler, &[fields_imm(0, a, offset)]);
+            self.emit(handler(GlobalSetV128, imported), &[fields_imm(0, a, offset)]);
             return;
         }
         let (operand, ty, fuse) = self.pop_fusable();
         if let Fuse::Add { start, a, b: Operand::Imm(addend) } = fuse
             && !imported
         {
-            let (from_acc, a) = match a {
-                Operand::Slot(slot) => (false, slot as i16),
-                _ => (true, 0),
-            };
+            let (at, a) = slot_or_acc(a);
             self.code.truncate(start);
-            self.emit(fused::set_global_plus_handler(from_acc), &[fields_imm(0, a, offset), addend as u32 as u64]);
+            self.emit(handler(SetGlobalPlus, at), &[fields_imm(0, a, offset), addend as u32 as u64]);
             return;
         }
-        let (from_acc, a) = match self.prefer_acc(operand, ty.class()) {
-            Operand::Acc => (true, 0),
-            other => (false, self.to_slot(other, ty, height)),
+        let (at, a) = match self.prefer_acc(operand, ty.class()) {
+            Operand::Acc => (In::Acc, 0),
+            other => (In::Slot, self.to_slot(other, ty, height)),
         };
-        let handler = variable::global_set_handler(ty.class() == Class::Float, imported, from_acc);
-        self.emit(handler, &[fields_imm(0, a, offset)]);
+        let is_float = ty.class() == Class::Float;
+        self.emit(handler(GlobalSet, (is_float, imported, at)), &[fields_imm(0, a, offset)]);
     }
 
     fn select(&mut self) {
         let height = self.stack.last().expect("validated").height;
         let ty = self.stack[self.stack.len() - 2].ty;
-        let (from_acc, x) = if ty == Ty::V128 {
-            (false, self.pop_slot())
+        let (at, x) = if ty == Ty::V128 {
+            (In::Slot, self.pop_slot())
         } else {
             let (condition, condition_ty) = self.pop();
             match self.prefer_acc(condition, Class::Int) {
-                Operand::Acc => (true, 0),
-                other => (false, self.to_slot(other, condition_ty, height)),
+                Operand::Acc => (In::Acc, 0),
+                other => (In::Slot, self.to_slot(other, condition_ty, height)),
             }
         };
         let b = self.pop_slot();
         let a = self.pop_slot();
         if ty == Ty::V128 {
-            self.emit_slot_result(variable::select_v128, fields(0, a, b, x), &[], ty);
+            self.emit_slot_result(handler(SelectV128, ()), fields(0, a, b, x), &[], ty);
         } else {
-            let handlers = variable::select_handlers(ty.class() == Class::Float, from_acc);
+            let is_float = ty.class() == Class::Float;
+            let handlers = Dst::BOTH.map(|dst| handler(Select, (is_float, at, dst)));
             self.emit_result(handlers, fields(0, a, b, x), &[], ty, Fuse::None);
         }
     }

@@ -1,0 +1,149 @@
+//! Places of an instruction's operands and result, as the translator chooses them: the index of a [family](super::Family)'s
+//! instruction.
+//!
+//! A family takes one value of a type below, or a tuple of them, and lists its instructions in the order of [`Locations::index`]:
+//! the last element of a tuple changes fastest.
+
+/// A choice among the instructions of a family.
+pub(crate) trait Locations: Copy {
+    /// Number of choices.
+    const COUNT: usize;
+    /// Returns the number of this choice, below [`COUNT`](Locations::COUNT).
+    fn index(self) -> usize;
+}
+
+/// An operand's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum In {
+    /// A slot that a field names.
+    Slot,
+    /// The accumulator of the operand's class.
+    Acc,
+}
+
+/// A result's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dst {
+    /// The accumulator only.
+    Acc,
+    /// The slot that field `d` names, and the accumulator.
+    Slot,
+}
+
+impl Dst {
+    /// Both, in the order of their indices.
+    pub(crate) const BOTH: [Dst; 2] = [Dst::Acc, Dst::Slot];
+}
+
+/// Places of the two operands of a binary operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Slot `a`, slot `b`.
+    SlotSlot,
+    /// Slot `a`, constant.
+    SlotImm,
+    /// Accumulator, slot `b`.
+    AccSlot,
+    /// Accumulator, constant.
+    AccImm,
+    /// Slot `a`, constant in word 2.
+    SlotWide,
+    /// Accumulator, constant in word 2.
+    AccWide,
+    /// Slot `a`, accumulator.
+    SlotAcc,
+    /// Constant, slot `a`.
+    ImmSlot,
+}
+
+/// A form of a comparison: its right operand is not the accumulator, its left one no constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ordered(pub(crate) Form);
+
+/// Place of the value that a store writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreValue {
+    /// Slot `d`.
+    Slot,
+    /// The accumulator of its class.
+    Acc,
+    /// Word 2.
+    Imm,
+}
+
+/// Number of slots that a function clears when it is entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cleared(pub(crate) u32);
+
+/// True if the value is a float.
+pub(crate) type IsFloat = bool;
+/// True if the object belongs to another module.
+pub(crate) type IsImported = bool;
+/// True if addresses or indices have 64 bits.
+pub(crate) type Is64 = bool;
+/// True if the second operand is a constant or, of a counting loop, if the bound is in a slot.
+pub(crate) type IsConstant = bool;
+/// True if the bound of a counting loop is in a slot, false if it is a constant.
+pub(crate) type IsSlot = bool;
+/// The outcome of a condition with which a branch is taken.
+pub(crate) type Wanted = bool;
+
+macro_rules! numbered {
+    ($($name:ident $count:literal)*) => {$(
+        impl Locations for $name {
+            const COUNT: usize = $count;
+            #[inline(always)]
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+    )*};
+}
+numbered! { In 2  Dst 2  Form 8  StoreValue 3  bool 2 }
+
+impl Locations for () {
+    const COUNT: usize = 1;
+    #[inline(always)]
+    fn index(self) -> usize {
+        0
+    }
+}
+
+impl Locations for Ordered {
+    const COUNT: usize = Form::SlotAcc as usize;
+    #[inline(always)]
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Locations for Cleared {
+    const COUNT: usize = 7;
+    fn index(self) -> usize {
+        match self.0 {
+            0 => 0,
+            1..=2 => 1,
+            3..=4 => 2,
+            5..=8 => 3,
+            9..=12 => 4,
+            13..=16 => 5,
+            _ => 6,
+        }
+    }
+}
+
+impl<A: Locations, B: Locations> Locations for (A, B) {
+    const COUNT: usize = A::COUNT * B::COUNT;
+    #[inline(always)]
+    fn index(self) -> usize {
+        self.0.index() * B::COUNT + self.1.index()
+    }
+}
+
+impl<A: Locations, B: Locations, C: Locations> Locations for (A, B, C) {
+    const COUNT: usize = A::COUNT * B::COUNT * C::COUNT;
+    #[inline(always)]
+    fn index(self) -> usize {
+        ((self.0, self.1), self.2).index()
+    }
+}

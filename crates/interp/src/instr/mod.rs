@@ -1,0 +1,184 @@
+//! The interpreter's instruction set: for each instruction its mnemonic, its fields, its text and its handler.
+//!
+//! An *instruction* is a handler's address in word 0, then operand fields ([`field`]). The instruction set is two tables:
+//!
+//! - [`operators`]: the instructions of each operator of [`core`'s table](wasmr_core::op), by the operator's shape;
+//! - [`own`]: all others. Slow operators share one of them, `builtin`, whose row in
+//!   [`module`'s table](wasmr_module::Builtin) is an operand.
+//!
+//! A row is a *family*: instructions that do the same with operands in different places ([`locations`]). From the tables follow
+//!
+//! - the handler that the translator asks for: [`handler`];
+//! - printing: [`Instr::text`], which [`listing`](crate::listing) fills in;
+//! - fields and length: [`Instr::fields`], [`Instr::length`], so that [`boundaries`] can step through code;
+//! - the way back from a handler's address: [`with_handler`].
+//!
+//! # Why are lengths not noted as code is emitted?
+//! Two readers need to know where instructions start: copy-and-patch, once per function that it copies, and listings. Both find it
+//! by the length of each instruction. The map from addresses that this takes is made at the first such question and no sooner.
+//!
+//! # Merged handlers
+//! LLVM and the linker may make one function of handlers with the same machine code. So an address can have several instructions.
+//! They do the same with the same fields, and have the same length (a test compares). [`with_handler`] returns all of them, and a
+//! listing picks the text that speaks of the operators at hand.
+
+pub(crate) mod field;
+pub(crate) mod locations;
+mod operators;
+mod own;
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use wasmr_core::op::Op;
+
+use crate::execute::dispatch::{Handler, handler_word};
+use field::{Field, Kind};
+use locations::Locations;
+pub(crate) use operators::{
+    Binary, BranchCompare, Compare, CountAndBranch, Load, LoadChecked, LoadDisplaced, LoadIndexed, LoadLane, Store,
+    StoreChecked, StoreLane, Unary, Vector, VectorLoad, VectorLoadChecked, VectorStore, VectorStoreChecked,
+};
+pub(crate) use own::*;
+
+/// Instructions that do the same with operands in different places.
+pub(crate) trait Family: Copy {
+    /// Choices that the family leaves.
+    type Locations: Locations;
+    /// Index of the family's first instruction in its row.
+    const BASE: usize = 0;
+    /// Returns an array that has the family's handlers.
+    fn row(self) -> &'static [Handler];
+}
+
+/// Returns the handler of a family's instruction.
+#[inline]
+pub(crate) fn handler<F: Family>(family: F, locations: F::Locations) -> Handler {
+    family.row()[F::BASE + locations.index()]
+}
+
+/// An instruction of the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Instr {
+    table: Table,
+    /// Index in the row of the operator, or in the family.
+    index: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Table {
+    Operators(Op),
+    /// Number of the family.
+    Own(u8),
+}
+
+/// Length of an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Length {
+    words: u8,
+    /// True if a branch table of half words follows, as many as field `imm` says and one more.
+    has_table: bool,
+}
+
+impl Length {
+    /// Returns the number of words of an instruction at the start of `code`.
+    pub(crate) fn of(self, code: &[u64]) -> usize {
+        let entries = |word1: u64| (word1 >> 32) as usize + 1;
+        let table = code.get(1).map_or(0, |&word1| if self.has_table { entries(word1).div_ceil(2) } else { 0 });
+        self.words as usize + table
+    }
+}
+
+/// A part of an instruction's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part<'t> {
+    /// Words as they stand.
+    Words(&'t str),
+    /// The value of a field.
+    Field(Field),
+}
+
+/// Returns the parts of a text.
+///
+/// # Panics
+/// If the text names a field that does not exist. A test reads all texts.
+pub(crate) fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
+    text.split_inclusive(['{', '}']).filter_map(move |part| match part.strip_suffix('}') {
+        Some(name) => {
+            Some(Part::Field(Field::named(name).unwrap_or_else(|| panic!("`{text}` has an unknown field `{name}`"))))
+        }
+        None => Some(part.trim_end_matches('{')).filter(|words| !words.is_empty()).map(Part::Words),
+    })
+}
+
+impl Instr {
+    /// Returns all instructions, each with its handler.
+    pub(crate) fn all() -> impl Iterator<Item = (Handler, Instr)> {
+        let of_row = |row: &'static [Handler], table: Table| {
+            row.iter().enumerate().map(move |(index, &handler)| (handler, Instr { table, index: index as u8 }))
+        };
+        let operators = Op::ALL.iter().flat_map(move |&op| of_row(operators::row(op), Table::Operators(op)));
+        let own = own::own_families().iter().enumerate();
+        operators.chain(own.flat_map(move |(number, family)| of_row((family.row)(), Table::Own(number as u8))))
+    }
+
+    /// Returns what the instruction does, as text with its fields in braces.
+    pub(crate) fn text(self) -> Cow<'static, str> {
+        let index = self.index as usize;
+        match self.table {
+            Table::Operators(op) => operators::text(op, index).into(),
+            Table::Own(number) => {
+                let family = &own::own_families()[number as usize];
+                let text = family.texts[index];
+                if text.contains('$') { text.replace("$op", family.mnemonic).into() } else { text.into() }
+            }
+        }
+    }
+
+    /// Returns the instruction's fields, in the order of its text.
+    pub(crate) fn fields(self) -> Vec<Field> {
+        let field = |part: Part<'_>| if let Part::Field(field) = part { Some(field) } else { None };
+        parts(&self.text()).filter_map(field).collect()
+    }
+
+    /// Returns the instruction's length.
+    pub(crate) fn length(self) -> Length {
+        let fields = self.fields();
+        let has_table = fields.iter().any(|field| field.kind == Kind::Table);
+        let last = fields.iter().filter(|field| field.kind != Kind::Table).map(|field| field.last_word()).max();
+        // Word 1 is there even if nothing is in it.
+        Length { words: last.unwrap_or(1).max(1) as u8 + 1, has_table }
+    }
+}
+
+/// Returns the instructions that `word` is the handler word of; none if it is not the address of a handler.
+pub(crate) fn with_handler(word: u64) -> impl Iterator<Item = Instr> {
+    static BY_ADDRESS: OnceLock<Vec<(u64, Instr)>> = OnceLock::new();
+    let all = BY_ADDRESS.get_or_init(|| {
+        let mut all: Vec<_> = Instr::all().map(|(handler, instr)| (handler_word(handler), instr)).collect();
+        all.sort_by_key(|(address, _)| *address);
+        all
+    });
+    let first = all.partition_point(|(address, _)| *address < word);
+    all[first..].iter().take_while(move |(address, _)| *address == word).map(|(_, instr)| *instr)
+}
+
+/// Returns the number of words of the instruction at the start of `code`; `None` if its handler word is not the address of a handler.
+pub(crate) fn length(code: &[u64]) -> Option<usize> {
+    with_handler(*code.first()?).next().map(|instr| instr.length().of(code))
+}
+
+/// Returns the words of `code` from `from` on at which instructions start, in order. Instructions before `from` do not matter; one
+/// starts there. Ends at a word that is not the address of a handler, as in code that was copied.
+pub(crate) fn boundaries(code: &[u64], from: usize) -> impl Iterator<Item = usize> {
+    let mut next = Some(from);
+    std::iter::from_fn(move || {
+        let here = next?;
+        let code = code.get(here..).filter(|code| !code.is_empty())?;
+        next = length(code).map(|length| here + length);
+        Some(here)
+    })
+}
+
+#[cfg(test)]
+mod tests;

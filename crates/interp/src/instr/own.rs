@@ -1,0 +1,295 @@
+//! The instructions that belong to no operator of [`core`'s table](wasmr_core::op).
+//!
+//! A row is a family: its mnemonic, its name, the choices that it leaves ([`Locations`]), and for each choice the text and the
+//! handler. `$op` in a text is the mnemonic; [`field`](super::field) explains the braces.
+
+use super::Family;
+use super::locations::{Cleared, Dst, In, Is64, IsConstant, IsFloat, IsImported, Locations, Wanted};
+use crate::execute::builtin::builtin;
+use crate::execute::dispatch::Handler;
+use crate::execute::operand::{Acc, Imm, ImmA, SlotA, SlotB, SlotD};
+use crate::execute::{bulk_memory, call, control, frame, fuel, fused, memory, reference, simd, table, variable};
+
+/// A family, for those who look at all of them.
+pub(super) struct OwnFamily {
+    pub(super) mnemonic: &'static str,
+    pub(super) texts: &'static [&'static str],
+    pub(super) row: fn() -> &'static [Handler],
+}
+
+macro_rules! instructions {
+    ($(
+        $(#[$attr:meta])*
+        $mnemonic:literal $family:ident: $locations:ty { $($text:literal => $handler:expr,)+ }
+    )*) => {
+        $(
+            $(#[$attr])*
+            #[derive(Clone, Copy, Debug)]
+            pub(crate) struct $family;
+
+            impl Family for $family {
+                type Locations = $locations;
+                #[inline(always)]
+                fn row(self) -> &'static [Handler] {
+                    const { &[$($handler as Handler),+] }
+                }
+            }
+
+            const _: () = assert!(<$locations as Locations>::COUNT == [$($text),+].len(), "an instruction for each choice");
+        )*
+
+        /// All families.
+        pub(super) fn own_families() -> &'static [OwnFamily] {
+            const { &[$(OwnFamily { mnemonic: $mnemonic, texts: &[$($text),+], row: || $family.row() }),*] }
+        }
+    };
+}
+
+#[rustfmt::skip]
+instructions! {
+    // Functions.
+
+    /// The first instruction of a function. Clears locals.
+    "enter" Enter: Cleared {
+        "$op, {low.slots}"                            => frame::enter_plain,
+        "$op, {low.slots}, {imm} to zero"             => frame::enter::<1>,
+        "$op, {low.slots}, {imm} to zero"             => frame::enter::<2>,
+        "$op, {low.slots}, {imm} to zero"             => frame::enter::<4>,
+        "$op, {low.slots}, {imm} to zero"             => frame::enter::<6>,
+        "$op, {low.slots}, {imm} to zero"             => frame::enter::<8>,
+        "$op, {low.slots}, {imm} to zero"             => frame::enter_many_locals,
+    }
+    /// A return with the results in place.
+    "return" ReturnPlain: () {
+        "$op"                                         => control::return_plain,
+    }
+    /// A return of one scalar, which goes to slot `d`.
+    "return" Return: (IsFloat, In) {
+        "$op {a}"                                     => control::return_value::<i64, SlotA>,
+        "$op acc"                                     => control::return_value::<i64, Acc>,
+        "$op {a}"                                     => control::return_value::<f64, SlotA>,
+        "$op facc"                                    => control::return_value::<f64, Acc>,
+    }
+    /// A return of a constant, which goes to slot `d`; true for an `i64`.
+    "return" ReturnConstant: Is64 {
+        "$op {imm}"                                   => control::return_value::<i32, Imm>,
+        "$op {imm}"                                   => control::return_value::<i64, Imm>,
+    }
+
+    // Branches.
+
+    "br" Br: () {
+        "$op {to}"                                    => control::br,
+    }
+    /// A branch on an `i32`.
+    "br" BrIf: (In, Wanted) {
+        "$op {to} unless {d}"                         => control::br_if::<SlotD, false>,
+        "$op {to} if {d}"                             => control::br_if::<SlotD, true>,
+        "$op {to} unless acc"                         => control::br_if::<Acc, false>,
+        "$op {to} if acc"                             => control::br_if::<Acc, true>,
+    }
+    /// A branch on an `i64` or a reference.
+    "br" BrIf64: (In, Wanted) {
+        "$op {to} unless i64 {d}"                     => control::br_if_i64::<SlotD, false>,
+        "$op {to} if i64 {d}"                         => control::br_if_i64::<SlotD, true>,
+        "$op {to} unless i64 acc"                     => control::br_if_i64::<Acc, false>,
+        "$op {to} if i64 acc"                         => control::br_if_i64::<Acc, true>,
+    }
+    /// A branch on `i32.and`, whose right operand is a slot or a constant.
+    "br" BrIfAnd: (In, IsConstant, Wanted) {
+        "$op {to} unless i32.and {d}, {a}"            => control::br_if_and::<SlotD, SlotA, false>,
+        "$op {to} if i32.and {d}, {a}"                => control::br_if_and::<SlotD, SlotA, true>,
+        "$op {to} unless i32.and {d}, {a.int}"        => control::br_if_and::<SlotD, ImmA, false>,
+        "$op {to} if i32.and {d}, {a.int}"            => control::br_if_and::<SlotD, ImmA, true>,
+        "$op {to} unless i32.and acc, {a}"            => control::br_if_and::<Acc, SlotA, false>,
+        "$op {to} if i32.and acc, {a}"                => control::br_if_and::<Acc, SlotA, true>,
+        "$op {to} unless i32.and acc, {a.int}"        => control::br_if_and::<Acc, ImmA, false>,
+        "$op {to} if i32.and acc, {a.int}"            => control::br_if_and::<Acc, ImmA, true>,
+    }
+    /// A branch table. Word 2 is added to the index.
+    "br_table" BrTable: In {
+        "$op {d}{bias} to {table}"                    => control::br_table::<SlotD>,
+        "$op acc{bias} to {table}"                    => control::br_table::<Acc>,
+    }
+    "unreachable" Unreachable: () {
+        "$op"                                         => control::unreachable,
+    }
+
+    // Calls.
+
+    "call" Call: IsImported {
+        "$op {object}, its frame at {low.slot}"       => call::call_defined,
+        "$op {object}, its frame at {low.slot}"       => call::call_imported,
+    }
+    /// A call through a table with 32-bit indices.
+    "call_indirect" CallIndirect: In {
+        "$op {object}[{d2}] {high2.type}, its frame at {low.slot}" => call::call_indirect::<SlotD>,
+        "$op {object}[acc] {high2.type}, its frame at {low.slot}"  => call::call_indirect::<Acc>,
+    }
+    /// A call through a table with 64-bit indices.
+    "call_indirect" CallIndirect64: () {
+        "$op {object}[{d2}] {high2.type}, its frame at {low.slot}" => call::call_indirect_64,
+    }
+    "call_ref" CallRef: () {
+        "$op {d2}, its frame at {low.slot}"           => call::call_ref,
+    }
+    "return_call" ReturnCall: IsImported {
+        "$op {low3.object}, {imm} argument slots from {low.slot}{w2.hidden}" => call::return_call_defined,
+        "$op {low3.object}, {imm} argument slots from {low.slot}{w2.hidden}" => call::return_call_imported,
+    }
+    "return_call_indirect" ReturnCallIndirect: Is64 {
+        "$op {low3.object}[{w4.slot}] {high3.type}, {imm} argument slots from {low.slot}{w2.hidden}"
+            => call::return_call_indirect::<false>,
+        "$op {low3.object}[{w4.slot}] {high3.type}, {imm} argument slots from {low.slot}{w2.hidden}"
+            => call::return_call_indirect::<true>,
+    }
+    "return_call_ref" ReturnCallRef: () {
+        "$op {w3.slot}, {imm} argument slots from {low.slot}{w2.hidden}" => call::return_call_ref,
+    }
+
+    // Copies and constants.
+
+    "copy" CopySlot: () {
+        "{d} = {a}"                                   => variable::copy,
+    }
+    "copy_v128" CopyV128: () {
+        "{d} = {a}, v128"                             => variable::copy_v128,
+    }
+    /// Copies of two slots to two neighbours.
+    "copy_pair" CopyPair: () {
+        "{d} = {a}; {d+1} = {b}"                      => variable::copy_pair,
+    }
+    /// A copy, then another.
+    "copy_two" CopyTwo: () {
+        "{d} = {a}; {b} = {x}"                        => variable::copy_two,
+    }
+    /// A copy of slots that are too far for fields.
+    "copy_far" CopyFar: () {
+        "{w2.slot} = {w1.slot}, {w3.uint} slots"      => variable::copy_far,
+    }
+    /// A constant of at most 32 bits.
+    "constant" Constant: () {
+        "{d} = {imm.bits}"                            => variable::constant,
+    }
+    "constant_wide" ConstantWide: () {
+        "{d} = {w2.bits}"                             => variable::constant_wide,
+    }
+    "constant_v128" ConstantV128: () {
+        "{d} = {w2.bits}, {w3.bits}"                  => variable::constant_v128,
+    }
+
+    // Globals and `select`.
+
+    "global.get" GlobalGet: (IsFloat, IsImported, Dst) {
+        "acc = {object}"                              => variable::global_get::<i64, Acc>,
+        "{d} = {object}"                              => variable::global_get::<i64, SlotD>,
+        "acc = {object}"                              => variable::global_get_imported::<i64, Acc>,
+        "{d} = {object}"                              => variable::global_get_imported::<i64, SlotD>,
+        "facc = {object}"                             => variable::global_get::<f64, Acc>,
+        "{d} = {object}"                              => variable::global_get::<f64, SlotD>,
+        "facc = {object}"                             => variable::global_get_imported::<f64, Acc>,
+        "{d} = {object}"                              => variable::global_get_imported::<f64, SlotD>,
+    }
+    "global.get" GlobalGetV128: IsImported {
+        "{d} = {object}, v128"                        => variable::global_get_v128,
+        "{d} = {object}, v128"                        => variable::global_get_imported_v128,
+    }
+    "global.set" GlobalSet: (IsFloat, IsImported, In) {
+        "{object} = {a}"                              => variable::global_set::<i64, SlotA>,
+        "{object} = acc"                              => variable::global_set::<i64, Acc>,
+        "{object} = {a}"                              => variable::global_set_imported::<i64, SlotA>,
+        "{object} = acc"                              => variable::global_set_imported::<i64, Acc>,
+        "{object} = {a}"                              => variable::global_set::<i64, SlotA>,
+        "{object} = facc"                             => variable::global_set::<f64, Acc>,
+        "{object} = {a}"                              => variable::global_set_imported::<i64, SlotA>,
+        "{object} = facc"                             => variable::global_set_imported::<f64, Acc>,
+    }
+    "global.set" GlobalSetV128: IsImported {
+        "{object} = {a}, v128"                        => variable::global_set_v128,
+        "{object} = {a}, v128"                        => variable::global_set_imported_v128,
+    }
+    "select" Select: (IsFloat, In, Dst) {
+        "acc = $op {a}, {b} on {x}"                   => variable::select_slot::<Acc>,
+        "{d} = $op {a}, {b} on {x}"                   => variable::select_slot::<SlotD>,
+        "acc = $op {a}, {b} on acc"                   => variable::select_acc::<Acc>,
+        "{d} = $op {a}, {b} on acc"                   => variable::select_acc::<SlotD>,
+        "facc = $op {a}, {b} on {x}"                  => variable::select_float_slot::<Acc>,
+        "{d} = $op {a}, {b} on {x}"                   => variable::select_float_slot::<SlotD>,
+        "facc = $op {a}, {b} on acc"                  => variable::select_float_acc::<Acc>,
+        "{d} = $op {a}, {b} on acc"                   => variable::select_float_acc::<SlotD>,
+    }
+    "select" SelectV128: () {
+        "{d} = $op {a}, {b} on {x}, v128"             => variable::select_v128,
+    }
+
+    // Several operators at once.
+
+    /// A sum with a shifted operand: an address in an array.
+    "i32.add" AddScaled: (In, Dst) {
+        "acc = $op {a}, (i32.shl {b}, {x.int})"       => fused::add_scaled::<SlotB, Acc>,
+        "{d} = $op {a}, (i32.shl {b}, {x.int})"       => fused::add_scaled::<SlotB, SlotD>,
+        "acc = $op {a}, (i32.shl acc, {x.int})"       => fused::add_scaled::<Acc, Acc>,
+        "{d} = $op {a}, (i32.shl acc, {x.int})"       => fused::add_scaled::<Acc, SlotD>,
+    }
+    /// A field of bits.
+    "i32.and" BitField: (In, Dst) {
+        "acc = $op (i32.shr_u {a}, {b.int}), {x.uint}" => fused::bit_field::<SlotA, Acc>,
+        "{d} = $op (i32.shr_u {a}, {b.int}), {x.uint}" => fused::bit_field::<SlotA, SlotD>,
+        "acc = $op (i32.shr_u acc, {b.int}), {x.uint}" => fused::bit_field::<Acc, Acc>,
+        "{d} = $op (i32.shr_u acc, {b.int}), {x.uint}" => fused::bit_field::<Acc, SlotD>,
+    }
+    /// The sum of a global and a constant.
+    "i32.add" GlobalPlus: Dst {
+        "acc = $op {object}, {low2}"                  => fused::global_plus::<Acc>,
+        "{d} = $op {object}, {low2}"                  => fused::global_plus::<SlotD>,
+    }
+    /// A sum with a constant, into a global.
+    "i32.add" SetGlobalPlus: In {
+        "{object} = $op {a}, {low2}"                  => fused::set_global_plus::<SlotA>,
+        "{object} = $op acc, {low2}"                  => fused::set_global_plus::<Acc>,
+    }
+
+    // Libcalls, and operators that do some cases without one.
+
+    "builtin" Builtin: () {
+        "{builtin}"                                   => builtin::<4>,
+    }
+    "memory.fill" MemoryFill: () {
+        "{builtin}{low4.hidden}"                      => bulk_memory::memory_fill,
+    }
+    "memory.copy" MemoryCopy: () {
+        "{builtin}{low4.hidden}{high4.hidden}"        => bulk_memory::memory_copy,
+    }
+
+    // Memories, tables, references, vectors.
+
+    "memory.size" MemorySize: () {
+        "{d} = $op {object}"                          => memory::memory_size,
+    }
+    "table.get" TableGet: () {
+        "{d} = $op {object}[{a}]"                     => table::table_get,
+    }
+    "table.set" TableSet: () {
+        "$op {object}[{a}], {d}"                      => table::table_set,
+    }
+    "table.size" TableSize: () {
+        "{d} = $op {object}"                          => table::table_size,
+    }
+    "ref.as_non_null" RefAsNonNull: () {
+        "{d} = $op {a}"                               => reference::ref_as_non_null,
+    }
+    "i8x16.shuffle" Shuffle: () {
+        "{d} = $op {a}, {b}, {w2.lanes}"              => simd::shuffle,
+    }
+
+    // Fuel.
+
+    /// The fuel of a block.
+    "charge" Charge: () {
+        "$op {w1.uint}"                               => fuel::charge,
+    }
+    /// The fuel of an operator that takes time by its size.
+    "charge" ChargeBySize: () {
+        "$op {a} >> {imm}"                            => fuel::charge_by_size,
+    }
+}
