@@ -23,6 +23,7 @@ const SAFE_CRATES: &[&str] = &["module", "engine", "wasi"];
 /// stands for all files of a directory.
 const UNSAFE_FILES: &[&str] = &[
     "crates/core/src/ops/ordered.rs",
+    "crates/interp/src/catch.rs",
     "crates/interp/src/code.rs",
     "crates/interp/src/entry.rs",
     "crates/interp/src/execute/access.rs",
@@ -33,6 +34,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/interp/src/execute/exception.rs",
     "crates/interp/src/execute/frame.rs",
     "crates/interp/src/execute/fuel.rs",
+    "crates/interp/src/execute/hooks.rs",
     "crates/interp/src/execute/memory.rs",
     "crates/interp/src/execute/operand.rs",
     "crates/interp/src/execute/self_test.rs",

@@ -11,149 +11,21 @@
 //! the guest's thread needs, takes 16 KB.
 
 use std::ffi::c_void;
-use std::ops::Range;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use wasmr_module::Module;
-use wasmr_runtime::frame::{FrameMap, Ip};
+use wasmr_runtime::frame::{Fp, FrameMap, Ip};
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{CallSiteId, Executable, FuncEntry};
 use wasmr_runtime::vm::{VmFunc, VmLayout};
 
+use crate::code_block::CodeBlock;
 use crate::copy_patch::{CopyPatch, CopyWhen};
 use crate::entry;
 use crate::execute::frame::lazy_cell;
-use crate::loops::LoopTable;
-use crate::profile::{self, Hotness};
-use crate::regions::TryRegions;
-use crate::translate::{self, ReadError, Source};
-
-/// The translation of one function.
-#[derive(Debug)]
-pub struct CodeBlock {
-    /// Instructions; the first is the function's entry.
-    pub cells: Cells,
-    /// Slots of the frame from the frame pointer on.
-    pub frame_slots: u32,
-    /// `try_table` regions.
-    pub try_regions: TryRegions,
-    /// Layout of the instances.
-    pub layout: VmLayout,
-    /// Loops.
-    pub loops: LoopTable,
-    /// Samples that found the function.
-    pub hotness: Hotness,
-}
-
-/// The words of translated code. The handler word of each instruction may be exchanged while other threads execute it.
-#[derive(Debug)]
-pub struct Cells(Box<[AtomicU64]>);
-
-impl Cells {
-    /// Makes code of words.
-    pub fn new(words: Vec<u64>) -> Cells {
-        Cells(words.into_iter().map(AtomicU64::new).collect())
-    }
-
-    /// Returns the words as they are now.
-    pub fn to_vec(&self) -> Vec<u64> {
-        self.0.iter().map(|word| word.load(Ordering::Relaxed)).collect()
-    }
-
-    /// Returns the number of words.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Returns true if there is no word.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Returns the first instruction.
-    pub fn first(&self) -> Ip {
-        Ip::new(self.0.as_ptr().cast())
-    }
-
-    /// Returns the handler word of the instruction at `word`.
-    pub fn handler(&self, word: usize) -> u64 {
-        self.0[word].load(Ordering::Relaxed)
-    }
-
-    /// Exchanges the handler word of the instruction at `word`. The new handler must do the same as the old one.
-    pub fn set_handler(&self, word: usize, handler: u64) {
-        self.0[word].store(handler, Ordering::Release);
-    }
-}
-
-/// The code of a `try_table`.
-#[derive(Clone, Debug)]
-pub struct TryRegion {
-    /// Code words covered.
-    pub range: Range<u32>,
-    /// Catch clauses, in order.
-    pub catches: Vec<CatchClause>,
-}
-
-/// A catch clause.
-#[derive(Clone, Debug)]
-pub struct CatchClause {
-    /// Exceptions that the clause catches.
-    pub kind: CatchKind,
-    /// Code word at which execution continues.
-    pub target: u32,
-    /// First slot of the values that the clause passes to its label.
-    pub slot: i32,
-    /// Slots of the exception's values. The exception reference follows them.
-    pub payload_slots: u32,
-}
-
-/// Exceptions that a catch clause catches, and the values that it passes on. Tags are named by index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CatchKind {
-    /// `catch`.
-    One(u32),
-    /// `catch_ref`.
-    OneRef(u32),
-    /// `catch_all`.
-    All,
-    /// `catch_all_ref`.
-    AllRef,
-}
-
-/// Reason why a function cannot be executed.
-#[derive(Debug, thiserror::Error)]
-pub enum TranslateError {
-    /// The interpreter has no translation of an operator that loading admits: a fault of wasmr.
-    #[error(
-        "{module}: the interpreter has no translation of `{operator}` at offset {offset:#x}; this is a fault of wasmr"
-    )]
-    Untranslated {
-        /// Operator in the text format.
-        operator: String,
-        /// Name of the module.
-        module: String,
-        /// Offset of the operator in the module.
-        offset: usize,
-    },
-    /// The body cannot be read. Validation excludes that, unless the module's bytes changed since.
-    #[error("the module's bytes changed after validation: {0}")]
-    Changed(#[from] ReadError),
-}
-
-impl CodeBlock {
-    /// Returns the code word that `ip` points to, if it points into this code.
-    pub fn position(&self, ip: Ip) -> Option<u32> {
-        let distance = ip.as_ptr().addr().wrapping_sub(self.cells.first().as_ptr().addr()) / 8;
-        (distance < self.cells.len()).then_some(distance as u32)
-    }
-
-    /// Returns the instruction at a code word.
-    pub fn cell(&self, word: u32) -> Ip {
-        Ip::new((&raw const self.cells.0[word as usize]).cast())
-    }
-}
+use crate::execute::hooks::Hooks;
+use crate::translate::{self, Source, TranslateError};
 
 /// Policy for a module's code.
 #[derive(Clone, Debug)]
@@ -179,7 +51,10 @@ impl Default for CodeOptions {
 }
 
 /// The code of a module's functions, translated at their first calls.
+#[repr(C)]
 pub struct ModuleCode {
+    /// First, as [`hooks`](crate::execute::hooks) reads it through the `tier_data` of an instance.
+    hooks: &'static Hooks,
     module: Arc<Module>,
     layout: VmLayout,
     options: CodeOptions,
@@ -189,16 +64,12 @@ pub struct ModuleCode {
 }
 
 impl ModuleCode {
-    /// Creates the code of a module, with no function translated and default options.
-    pub fn new(module: Arc<Module>) -> Arc<ModuleCode> {
-        ModuleCode::with_options(module, CodeOptions::default())
-    }
-
-    /// Creates the code of a module, with no function translated.
-    pub fn with_options(module: Arc<Module>, options: CodeOptions) -> Arc<ModuleCode> {
+    /// Creates the code of a module, with no function translated, whose handlers call these hooks.
+    pub(crate) fn with_hooks(module: Arc<Module>, options: CodeOptions, hooks: &'static Hooks) -> Arc<ModuleCode> {
         let layout = VmLayout::for_module(&module);
         let copy_patch = options.copy_and_patch.map(CopyPatch::new);
-        Arc::new(ModuleCode { module, layout, options, copy_patch, blocks: [OnceLock::new(), OnceLock::new()] })
+        let blocks = [OnceLock::new(), OnceLock::new()];
+        Arc::new(ModuleCode { hooks, module, layout, options, copy_patch, blocks })
     }
 
     /// Returns the policy.
@@ -257,7 +128,7 @@ impl ModuleCode {
         let source = self.source(defined_index, guarded);
         let block = translate::translate(&source)?;
         if let Some(copy_patch) = self.copy_patch.as_ref().filter(|copy_patch| copy_patch.at_once()) {
-            profile::copy(copy_patch, &block);
+            copy_patch.copy_once(&block);
         }
         let new = Box::into_raw(Box::new(block));
         let slot = self.slot(defined_index, guarded);
@@ -368,5 +239,24 @@ pub unsafe fn code_of(func: *mut VmFunc) -> Result<Ip, TranslateError> {
         let first = code.get_or_translate(index, guarded)?.cells.first();
         (*func).code = first;
         Ok(first)
+    }
+}
+
+/// Translates the function of a frame, which is called for the first time. Returns its first instruction, or null with the reason in
+/// the store.
+///
+/// # Safety
+/// `fp` is the live frame of a wasm function that this crate executes, and this thread runs its store.
+pub(crate) unsafe fn first_call(fp: Fp) -> Ip {
+    // SAFETY: the function of a live frame and its instance are alive.
+    unsafe {
+        let func = fp.func();
+        match code_of(func) {
+            Ok(code) => code,
+            Err(error) => {
+                wasmr_runtime::builtins::host_error((*(*func).instance).store, Box::new(error));
+                Ip::NULL
+            }
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Stage 3a: takes a validated function body, gives its execution. The first tier: runs everything, starts at once.
 //!
-//! - [`translate`]: operators → cells, in one pass at a function's first call.
+//! - [`translate`]: operators → instructions, in one pass at a function's first call.
 //! - `instr`: the instruction set as a table.
-//! - [`execute`]: the handlers that cells point to, threaded through one another.
+//! - [`execute`]: the handlers of the instructions, threaded through one another.
 //! - [`profile`]: samples of what is executed, and what follows from them.
 //! - [`copy_patch`]: machine code for functions that are executed often, made of the handlers' own.
 //! - [`listing`]: translated code as text, for people.
@@ -17,10 +17,13 @@
     reason = "handlers pass a vector register to one another only; no other language sees their signature"
 )]
 
+mod catch;
 pub mod code;
+pub mod code_block;
 pub mod copy_patch;
 pub mod entry;
 pub mod execute;
+mod hooks;
 mod instr;
 pub mod listing;
 pub mod loops;

@@ -6,52 +6,17 @@
 //! [`Executable`](wasmr_runtime::tier::Executable), in which the engine decides what is compiled. If that has OSR code for the loop
 //! at hand, the code takes the frame over and runs the function to its end.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{BudgetInterrupt, CallSiteId, OsrCode};
 use wasmr_runtime::vm::{Status, VmFunc, VmInstance, finish_tail_calls};
 
-use crate::code::{CodeBlock, identify};
-use crate::copy_patch::{CopyOutcome, CopyPatch};
+use crate::code::identify;
+use crate::code_block::CodeBlock;
 use crate::execute::dispatch::is_interrupted;
 use crate::execute::frame::{external_cell, is_outermost};
-
-/// Result of [`event`] that is no status: the interpreter continues where it was.
-pub const GO_ON: usize = usize::MAX;
-
-/// Number of samples that found a function, and whether it was copied.
-#[derive(Debug, Default)]
-pub struct Hotness {
-    samples: AtomicU32,
-    copied: AtomicBool,
-}
-
-impl Hotness {
-    /// Counts a sample. Returns the number of samples with it.
-    fn add(&self) -> u32 {
-        self.samples.fetch_add(1, Ordering::Relaxed).saturating_add(1)
-    }
-
-    /// Claims the right to copy the function. Returns false if it was claimed before.
-    fn claim_copying(&self) -> bool {
-        !self.copied.load(Ordering::Relaxed) && !self.copied.swap(true, Ordering::Relaxed)
-    }
-
-    /// Gives a claim back: the function could not be copied now.
-    fn postpone_copying(&self) {
-        self.copied.store(false, Ordering::Relaxed);
-    }
-}
-
-/// Copies the function, unless that was tried before. If the host refuses for the moment, the next call of this tries again.
-pub fn copy(copy_patch: &CopyPatch, block: &CodeBlock) {
-    if block.hotness.claim_copying() && copy_patch.copy(block) == CopyOutcome::NotNow {
-        block.hotness.postpone_copying();
-    }
-}
+use crate::execute::hooks::GO_ON;
 
 /// Handles a budget interrupt at the instruction `ip` in the frame `fp`. Returns [`GO_ON`], or if OSR code ran the function to its
 /// end, the [`Status`] of that end.
@@ -59,7 +24,7 @@ pub fn copy(copy_patch: &CopyPatch, block: &CodeBlock) {
 /// # Safety
 /// `fp` is a live frame of a function that this crate executes, at `ip`, with all values in it as between two instructions.
 #[inline(never)]
-pub unsafe fn event(fp: Fp, ip: Ip) -> usize {
+pub(crate) unsafe fn event(fp: Fp, ip: Ip) -> usize {
     // SAFETY: the frame is live, so its function and instance are, and this thread runs their store. At a loop header all values are
     // in the frame, as OSR code expects.
     unsafe {
@@ -120,7 +85,7 @@ unsafe fn sample(mut fp: Fp, count: usize) {
                         copy_patch.count_event();
                     }
                     if copy_patch.is_due(samples) {
-                        copy(copy_patch, block);
+                        copy_patch.copy_once(block);
                     }
                 }
                 let running = RunningFunc::new(func);

@@ -3,7 +3,42 @@
 //! Comes in: the regions as translation found them, outer ones first. Goes out: those around a word, inner ones first, without a
 //! look at any other, as a guest that throws pays for those alone ([`wasmr_core::fuel`]).
 
-use crate::code::TryRegion;
+use std::ops::Range;
+
+/// The code of a `try_table`.
+#[derive(Clone, Debug)]
+pub struct TryRegion {
+    /// Code words covered.
+    pub range: Range<u32>,
+    /// Catch clauses, in order.
+    pub catches: Vec<CatchClause>,
+}
+
+/// A catch clause.
+#[derive(Clone, Debug)]
+pub struct CatchClause {
+    /// Exceptions that the clause catches.
+    pub kind: CatchKind,
+    /// Code word at which execution continues.
+    pub target: u32,
+    /// First slot of the values that the clause passes to its label.
+    pub slot: i32,
+    /// Slots of the exception's values. The exception reference follows them.
+    pub payload_slots: u32,
+}
+
+/// Exceptions that a catch clause catches, and the values that it passes on. Tags are named by index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CatchKind {
+    /// `catch`.
+    One(u32),
+    /// `catch_ref`.
+    OneRef(u32),
+    /// `catch_all`.
+    All,
+    /// `catch_all_ref`.
+    AllRef,
+}
 
 /// The `try_table`s of a function.
 #[derive(Debug, Default)]

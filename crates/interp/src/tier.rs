@@ -6,6 +6,7 @@ use wasmr_runtime::vm::VmStore;
 use wasmr_runtime::walk::{FrameList, Segment, Walk};
 
 use crate::code::{code_block_of, identify};
+use crate::copy_patch;
 use crate::execute::access;
 use crate::execute::frame::{exit_cell, external_cell, restore_cell};
 use crate::execute::self_test::self_test;
@@ -23,10 +24,15 @@ impl InterpTier {
     /// The interpreter, ready to run: memory faults are turned into traps from now on.
     pub fn new() -> InterpTier {
         self_test();
-        // SAFETY: `landing` only walks a constant table, and what it gives is a handler (see `execute/access.rs`).
-        unsafe { wasmr_runtime::sys::install_fault_handler(access::landing) };
+        // SAFETY: `landing` reads constant tables only, and the landing pad is a handler (see `execute/access.rs`).
+        unsafe { wasmr_runtime::sys::install_fault_handler(landing) };
         InterpTier
     }
+}
+
+/// Returns the address to continue at after a fault at `pc`, if that is an access of a handler or a copy of one.
+fn landing(pc: usize) -> Option<usize> {
+    (access::is_site(pc) || copy_patch::contains(pc)).then(access::landing_pad)
 }
 
 impl Default for InterpTier {

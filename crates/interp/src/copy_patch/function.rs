@@ -6,12 +6,12 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use iced_x86::InstructionInfoFactory;
 
-use super::CopyOutcome;
 use super::analyse;
 use super::code_memory::{self, ModuleRegion, Unplaced};
 use super::emit::Function;
+use super::outcome::CopyOutcome;
 use super::template::Template;
-use crate::code::CodeBlock;
+use crate::code_block::CodeBlock;
 use crate::instr::{self, Length};
 
 /// Copies a function into its module's region.

@@ -44,6 +44,7 @@ mod emit;
 mod flow;
 #[cfg(wasmr_copy_patch)]
 mod function;
+mod outcome;
 #[cfg(wasmr_copy_patch)]
 mod rewrite;
 #[cfg(wasmr_copy_patch)]
@@ -55,7 +56,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use wasmr_runtime::frame::Ip;
 
-use crate::code::CodeBlock;
+use crate::code_block::CodeBlock;
+use outcome::CopyOutcome;
 
 /// The condition under which a function is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,17 +66,6 @@ pub struct CopyWhen {
     pub after: u32,
     /// Budget interrupts of the module for each sample in `after` but the first.
     pub events_per_sample: u32,
-}
-
-/// Outcome of copying a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CopyOutcome {
-    /// The function has copied code.
-    Done,
-    /// The code memory is used up or refused by the system. A later attempt may succeed.
-    NotNow,
-    /// The function cannot be copied.
-    Never,
 }
 
 /// The copy-and-patch compiler of one module.
@@ -115,15 +106,22 @@ impl CopyPatch {
         self.when.after == 0
     }
 
+    /// Copies a function, unless that was tried before. If the host refuses for the moment, the next call of this tries again.
+    pub(crate) fn copy_once(&self, block: &CodeBlock) {
+        if block.hotness.claim_copying() && self.copy(block) == CopyOutcome::NotNow {
+            block.hotness.postpone_copying();
+        }
+    }
+
     /// Copies a function and lets the handler words of its instructions lead to the code.
     #[cfg(wasmr_copy_patch)]
-    pub fn copy(&self, block: &CodeBlock) -> CopyOutcome {
+    fn copy(&self, block: &CodeBlock) -> CopyOutcome {
         function::copy(block, &self.region)
     }
 
     /// Returns [`CopyOutcome::Never`]: this build copies nothing.
     #[cfg(not(wasmr_copy_patch))]
-    pub fn copy(&self, _block: &CodeBlock) -> CopyOutcome {
+    fn copy(&self, _block: &CodeBlock) -> CopyOutcome {
         CopyOutcome::Never
     }
 }

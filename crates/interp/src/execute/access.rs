@@ -221,7 +221,7 @@ handlers! {
     #[cold]
     #[inline(never)]
     fn fault_landing[](m) {
-        if let Some(instruction) = crate::copy_patch::instruction_at(m.scratch as usize) {
+        if let Some(instruction) = super::hooks::copied_instruction(m.inst, m.scratch as usize) {
             m.ip = instruction;
         }
         if !wasmr_runtime::sys::is_guarded_address(m.acc as usize) {
@@ -258,8 +258,13 @@ pub fn sites() -> impl Iterator<Item = usize> {
     std::iter::empty()
 }
 
-/// Where to go on after a fault at `pc`, if that is one of the accesses above or a copy of one.
-pub fn landing(pc: usize) -> Option<usize> {
+/// Returns true if one of the accesses above is at `pc`.
+pub fn is_site(pc: usize) -> bool {
+    sites().any(|site| site == pc)
+}
+
+/// Returns the address of the landing pad, at which execution continues after a fault of an access above or of a copy of one.
+pub fn landing_pad() -> usize {
     let landing: super::dispatch::Handler = fault_landing;
-    (sites().any(|site| site == pc) || crate::copy_patch::contains(pc)).then_some(landing as usize)
+    landing as usize
 }

@@ -398,8 +398,8 @@ handlers! {
         if is_interrupted((*m.inst).store) {
             return m.trap(TrapCode::Interrupted);
         }
-        let end = crate::profile::event(m.fp, m.ip);
-        if end != crate::profile::GO_ON {
+        let end = super::hooks::budget_interrupt(m.fp, m.ip);
+        if end != super::hooks::GO_ON {
             m.acc = end as u64;
             return m.enter(super::frame::taken_over);
         }

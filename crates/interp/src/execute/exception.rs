@@ -5,11 +5,11 @@
 
 use wasmr_runtime::builtins;
 use wasmr_runtime::frame::{Fp, Ip};
-use wasmr_runtime::vm::{Status, VmInstance, VmTag};
+use wasmr_runtime::vm::{Status, VmInstance};
 
 use super::dispatch::{Machine, budget_interrupt};
 use super::frame::{exit_cell, restore_cell};
-use crate::code::{CatchKind, code_block_of};
+use super::hooks::catch_clause;
 
 /// Continues at the catch clause that [`unwind`] found, or leaves the interpreter with the exception pending.
 ///
@@ -56,7 +56,8 @@ unsafe fn unwind(inst: *mut VmInstance, mut fp: Fp, mut at: Ip, exception: u64) 
         loop {
             let func = fp.func();
             if !(*func).instance.is_null()
-                && let Some(landing) = find_handler(fp, at, tag, exception)
+                && let landing = catch_clause(fp, at, tag, exception)
+                && !landing.is_null()
             {
                 builtins::exception::exception_caught(store);
                 (*store).exit_fp = fp;
@@ -72,44 +73,6 @@ unsafe fn unwind(inst: *mut VmInstance, mut fp: Fp, mut at: Ip, exception: u64) 
             fp = fp.caller();
             at = return_to.call_before();
         }
-    }
-}
-
-/// Returns the instruction at which the innermost matching catch clause around `at` continues, and puts the values that it passes
-/// on in place.
-///
-/// # Safety
-/// `fp` is a live frame of a wasm function, and `at` points into the instruction that it is at.
-unsafe fn find_handler(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Option<Ip> {
-    // SAFETY: the function of a live frame and its instance are alive; a clause's slots are in the frame.
-    unsafe {
-        let func = fp.func();
-        let inst = (*func).instance;
-        let block = code_block_of(func)?;
-        let position = block.position(at)?;
-        let tag_at = |index| *inst.byte_add(block.layout.tag(index) as usize).cast::<*const VmTag>();
-        for region in block.try_regions.around(position) {
-            for catch in &region.catches {
-                let (matches, payload, reference) = match catch.kind {
-                    CatchKind::One(index) => (tag_at(index) == tag, true, false),
-                    CatchKind::OneRef(index) => (tag_at(index) == tag, true, true),
-                    CatchKind::All => (true, false, false),
-                    CatchKind::AllRef => (true, false, true),
-                };
-                if !matches {
-                    continue;
-                }
-                let out = fp.offset(catch.slot as isize);
-                if payload {
-                    builtins::exception::exception_payload((*inst).store, exception, out);
-                }
-                if reference {
-                    *out.add(catch.payload_slots as usize) = exception;
-                }
-                return Some(block.cell(catch.target));
-            }
-        }
-        None
     }
 }
 

@@ -9,6 +9,7 @@ use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{Status, VmFunc, VmInstance, call_entry};
 
 use super::dispatch::{Handler, Machine, handlers};
+use super::hooks;
 
 /// An instruction outside of any function, at a fixed address.
 #[repr(transparent)]
@@ -160,7 +161,7 @@ handlers! {
             return m.enter(taken_over);
         }
         if m.spend() {
-            crate::profile::tier_transition(m.inst, m.fp);
+            hooks::tier_transition(m.inst, m.fp);
         }
         let status = call_external(m.inst, m.fp);
         if status != Status::OK {
@@ -180,32 +181,12 @@ handlers! {
     /// Translates the function of this frame, which is called for the first time, and executes it.
     fn translate_first[](m) {
         m.note_exit();
-        let code = translate_function(m.fp);
+        let code = hooks::first_call(m.fp);
         if code.is_null() {
             return m.stop(Status::HOST);
         }
         m.ip = code;
         m.dispatch()
-    }
-}
-
-/// Translates the function of a frame. Returns its first instruction, or null with the reason in the store.
-///
-/// # Safety
-/// `fp` is the live frame of a wasm function.
-#[cold]
-#[inline(never)]
-unsafe fn translate_function(fp: Fp) -> Ip {
-    // SAFETY: the function of a live frame and its instance are alive.
-    unsafe {
-        let func = fp.func();
-        match crate::code::code_of(func) {
-            Ok(code) => code,
-            Err(error) => {
-                wasmr_runtime::builtins::host_error((*(*func).instance).store, Box::new(error));
-                Ip::NULL
-            }
-        }
     }
 }
 

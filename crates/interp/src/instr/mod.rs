@@ -22,6 +22,7 @@
 //! They do the same with the same fields, and have the same length (a test compares). [`with_handler`] returns all of them, and a
 //! listing picks the text that speaks of the operators at hand.
 
+mod family;
 pub(crate) mod field;
 pub(crate) mod locations;
 mod operators;
@@ -33,29 +34,13 @@ use std::sync::OnceLock;
 use wasmr_core::op::Op;
 
 use crate::execute::dispatch::{Handler, handler_word};
+pub(crate) use family::handler;
 use field::{Field, Kind};
-use locations::Locations;
 pub(crate) use operators::{
     Binary, BranchCompare, Compare, CountAndBranch, Load, LoadChecked, LoadDisplaced, LoadIndexed, LoadLane, Store,
     StoreChecked, StoreLane, Unary, Vector, VectorLoad, VectorLoadChecked, VectorStore, VectorStoreChecked,
 };
 pub(crate) use own::*;
-
-/// Instructions that do the same with operands in different places.
-pub(crate) trait Family: Copy {
-    /// Choices that the family leaves.
-    type Locations: Locations;
-    /// Index of the family's first instruction in its row.
-    const BASE: usize = 0;
-    /// Returns an array that has the family's handlers.
-    fn row(self) -> &'static [Handler];
-}
-
-/// Returns the handler of a family's instruction.
-#[inline]
-pub(crate) fn handler<F: Family>(family: F, locations: F::Locations) -> Handler {
-    family.row()[F::BASE + locations.index()]
-}
 
 /// An instruction of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

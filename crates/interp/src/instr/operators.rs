@@ -10,7 +10,7 @@
 use wasmr_core::op::{self, Op, Shape, Value, Visitor};
 use wasmr_core::types::ValType;
 
-use super::Family;
+use super::family::Family;
 use super::locations::{Dst, Form, In, Is64, IsSlot, Locations, Ordered, StoreValue, Wanted};
 use crate::execute::dispatch::Handler;
 use crate::execute::fused::{count_and_branch, count_and_branch_slot, load_displaced, load_indexed};

@@ -3,7 +3,7 @@
 //! A row is a family: its mnemonic, its name, the choices that it leaves ([`Locations`]), and for each choice the text and the
 //! handler. `$op` in a text is the mnemonic; [`field`](super::field) explains the braces.
 
-use super::Family;
+use super::family::Family;
 use super::locations::{Cleared, Dst, In, Is64, IsConstant, IsFloat, IsImported, Locations, Wanted};
 use crate::execute::builtin::builtin;
 use crate::execute::dispatch::Handler;

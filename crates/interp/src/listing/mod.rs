@@ -8,10 +8,10 @@ mod render;
 
 use std::borrow::Cow;
 
-use crate::code::{CatchKind, TranslateError};
 use crate::instr::with_handler;
-use crate::translate::Source;
+use crate::regions::CatchKind;
 use crate::translate::provenance::provenance;
+use crate::translate::{Source, TranslateError};
 use render::{Context, Instruction, render};
 
 /// Code of a function as text.

@@ -5,7 +5,7 @@ use wasmparser::{Catch, Operator, TryTable};
 use super::Translator;
 use super::labels::{FixupPlace, LabelKind};
 use super::stack::Ty;
-use crate::code::{CatchClause, CatchKind, TryRegion};
+use crate::regions::{CatchClause, CatchKind, TryRegion};
 
 impl Translator<'_> {
     /// Translates `operator` if it is an exception operator. Returns true if it was.

@@ -41,15 +41,35 @@ use wasmr_module::operators::operator_text;
 use wasmr_runtime::frame::{FRAME_HEADER, FrameMap};
 use wasmr_runtime::vm::VmLayout;
 
-use crate::code::{Cells, CodeBlock, TranslateError, TryRegion};
+use crate::code_block::{Cells, CodeBlock};
 use crate::execute::dispatch::handler_word;
 use crate::instr::locations::Cleared;
 use crate::instr::{Enter, handler};
 use crate::loops::LoopTableBuilder;
-use crate::regions::TryRegions;
+use crate::regions::{TryRegion, TryRegions};
 use fuel::Meter;
 use labels::{Fixup, Label};
 use stack::{Kind, Pending, SCRATCH_SLOTS, Ty, Value};
+
+/// Reason why a function cannot be executed.
+#[derive(Debug, thiserror::Error)]
+pub enum TranslateError {
+    /// The interpreter has no translation of an operator that loading admits: a fault of wasmr.
+    #[error(
+        "{module}: the interpreter has no translation of `{operator}` at offset {offset:#x}; this is a fault of wasmr"
+    )]
+    Untranslated {
+        /// Operator in the text format.
+        operator: String,
+        /// Name of the module.
+        module: String,
+        /// Offset of the operator in the module.
+        offset: usize,
+    },
+    /// The body cannot be read. Validation excludes that, unless the module's bytes changed since.
+    #[error("the module's bytes changed after validation: {0}")]
+    Changed(#[from] ReadError),
+}
 
 /// A local.
 #[derive(Clone, Copy, Debug)]

@@ -4,9 +4,10 @@
 //! needs it. This finds all operators: also those that were folded into an instruction as operands, and those for which the
 //! instruction of another operator was changed. It observes the effect of each operator on the code and on the symbolic stack.
 
+use super::TranslateError;
 use super::stack::{Kind, SCRATCH_SLOTS};
 use super::{Local, Source, Translator};
-use crate::code::{CodeBlock, TranslateError};
+use crate::code_block::CodeBlock;
 use crate::instr::{boundaries, length};
 
 /// Instructions of a function with their provenance.

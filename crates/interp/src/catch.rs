@@ -1,0 +1,58 @@
+//! The search of one frame for the catch clause of an exception.
+//!
+//! [`exception`](crate::execute::exception) walks the frames and asks here for each of them, through a
+//! [hook](crate::execute::hooks).
+
+use wasmr_runtime::builtins;
+use wasmr_runtime::frame::{Fp, Ip};
+use wasmr_runtime::vm::VmTag;
+
+use crate::code::code_block_of;
+use crate::regions::CatchKind;
+
+/// Returns the instruction at which the innermost matching catch clause around `at` continues, null if there is none. Puts the values
+/// that the clause passes on in place.
+///
+/// # Safety
+/// `fp` is a live frame of a wasm function that this crate executes, and `at` points into the instruction that it is at.
+pub(crate) unsafe fn catch_clause(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Ip {
+    // SAFETY: the caller promises what `clause` asks for.
+    unsafe { clause(fp, at, tag, exception) }.unwrap_or(Ip::NULL)
+}
+
+/// Returns the result of [`catch_clause`], `None` if there is no such clause.
+///
+/// # Safety
+/// As for [`catch_clause`].
+unsafe fn clause(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Option<Ip> {
+    // SAFETY: the function of a live frame and its instance are alive; a clause's slots are in the frame.
+    unsafe {
+        let func = fp.func();
+        let inst = (*func).instance;
+        let block = code_block_of(func)?;
+        let position = block.position(at)?;
+        let tag_at = |index| *inst.byte_add(block.layout.tag(index) as usize).cast::<*const VmTag>();
+        for region in block.try_regions.around(position) {
+            for catch in &region.catches {
+                let (matches, payload, reference) = match catch.kind {
+                    CatchKind::One(index) => (tag_at(index) == tag, true, false),
+                    CatchKind::OneRef(index) => (tag_at(index) == tag, true, true),
+                    CatchKind::All => (true, false, false),
+                    CatchKind::AllRef => (true, false, true),
+                };
+                if !matches {
+                    continue;
+                }
+                let out = fp.offset(catch.slot as isize);
+                if payload {
+                    builtins::exception::exception_payload((*inst).store, exception, out);
+                }
+                if reference {
+                    *out.add(catch.payload_slots as usize) = exception;
+                }
+                return Some(block.cell(catch.target));
+            }
+        }
+        None
+    }
+}

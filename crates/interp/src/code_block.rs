@@ -1,0 +1,104 @@
+//! [`CodeBlock`]: the translation of one function. The translator makes it, [`code`](crate::code) owns it.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use wasmr_runtime::frame::Ip;
+use wasmr_runtime::vm::VmLayout;
+
+use crate::loops::LoopTable;
+use crate::regions::TryRegions;
+
+/// The translation of one function.
+#[derive(Debug)]
+pub struct CodeBlock {
+    /// Instructions; the first is the function's entry.
+    pub cells: Cells,
+    /// Slots of the frame from the frame pointer on.
+    pub frame_slots: u32,
+    /// `try_table` regions.
+    pub try_regions: TryRegions,
+    /// Layout of the instances.
+    pub layout: VmLayout,
+    /// Loops.
+    pub loops: LoopTable,
+    /// Samples that found the function.
+    pub hotness: Hotness,
+}
+
+/// The words of translated code. The handler word of each instruction may be exchanged while other threads execute it.
+#[derive(Debug)]
+pub struct Cells(Box<[AtomicU64]>);
+
+impl Cells {
+    /// Makes code of words.
+    pub fn new(words: Vec<u64>) -> Cells {
+        Cells(words.into_iter().map(AtomicU64::new).collect())
+    }
+
+    /// Returns the words as they are now.
+    pub fn to_vec(&self) -> Vec<u64> {
+        self.0.iter().map(|word| word.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Returns the number of words.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns true if there is no word.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the first instruction.
+    pub fn first(&self) -> Ip {
+        Ip::new(self.0.as_ptr().cast())
+    }
+
+    /// Returns the handler word of the instruction at `word`.
+    pub fn handler(&self, word: usize) -> u64 {
+        self.0[word].load(Ordering::Relaxed)
+    }
+
+    /// Exchanges the handler word of the instruction at `word`. The new handler must do the same as the old one.
+    pub fn set_handler(&self, word: usize, handler: u64) {
+        self.0[word].store(handler, Ordering::Release);
+    }
+}
+
+impl CodeBlock {
+    /// Returns the code word that `ip` points to, if it points into this code.
+    pub fn position(&self, ip: Ip) -> Option<u32> {
+        let distance = ip.as_ptr().addr().wrapping_sub(self.cells.first().as_ptr().addr()) / 8;
+        (distance < self.cells.len()).then_some(distance as u32)
+    }
+
+    /// Returns the instruction at a code word.
+    pub fn cell(&self, word: u32) -> Ip {
+        Ip::new((&raw const self.cells.0[word as usize]).cast())
+    }
+}
+
+/// Number of samples that found a function, and whether it was copied.
+#[derive(Debug, Default)]
+pub struct Hotness {
+    samples: AtomicU32,
+    copied: AtomicBool,
+}
+
+impl Hotness {
+    /// Counts a sample. Returns the number of samples with it.
+    pub(crate) fn add(&self) -> u32 {
+        self.samples.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// Claims the right to copy the function. Returns false if it was claimed before.
+    pub(crate) fn claim_copying(&self) -> bool {
+        !self.copied.load(Ordering::Relaxed) && !self.copied.swap(true, Ordering::Relaxed)
+    }
+
+    /// Gives a claim back: the function could not be copied now.
+    pub(crate) fn postpone_copying(&self) {
+        self.copied.store(false, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,12 @@
+//! [`CopyOutcome`]: the result of copying a function.
+
+/// Outcome of copying a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CopyOutcome {
+    /// The function has copied code.
+    Done,
+    /// The code memory is used up or refused by the system. A later attempt may succeed.
+    NotNow,
+    /// The function cannot be copied.
+    Never,
+}

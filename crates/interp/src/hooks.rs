@@ -1,0 +1,27 @@
+//! The [hooks](crate::execute::hooks) of every [`ModuleCode`], and with them its constructors. This file is above all others that
+//! translated code needs, so that none of those needs it.
+
+use std::sync::Arc;
+
+use wasmr_module::Module;
+
+use crate::catch::catch_clause;
+use crate::code::{CodeOptions, ModuleCode, first_call};
+use crate::copy_patch::instruction_at;
+use crate::execute::hooks::Hooks;
+use crate::profile::{event, tier_transition};
+
+static HOOKS: Hooks =
+    Hooks { budget_interrupt: event, tier_transition, first_call, catch_clause, copied_instruction: instruction_at };
+
+impl ModuleCode {
+    /// Creates the code of a module, with no function translated and default options.
+    pub fn new(module: Arc<Module>) -> Arc<ModuleCode> {
+        ModuleCode::with_options(module, CodeOptions::default())
+    }
+
+    /// Creates the code of a module, with no function translated.
+    pub fn with_options(module: Arc<Module>, options: CodeOptions) -> Arc<ModuleCode> {
+        ModuleCode::with_hooks(module, options, &HOOKS)
+    }
+}
