@@ -50,7 +50,7 @@ unsafe fn clause(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Option<Ip
                 if reference {
                     *out.add(catch.payload_slots as usize) = exception;
                 }
-                return Some(block.cell(catch.target));
+                return Some(block.instruction(catch.target));
             }
         }
         None

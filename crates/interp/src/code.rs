@@ -23,7 +23,7 @@ use wasmr_runtime::vm::{VmFunc, VmLayout};
 use crate::code_block::CodeBlock;
 use crate::copy_patch::{CopyPatch, CopyWhen};
 use crate::entry;
-use crate::execute::frame::lazy_cell;
+use crate::execute::frame::lazy_instruction;
 use crate::execute::hooks::Hooks;
 use crate::translate::{self, Source, TranslateError};
 
@@ -179,7 +179,7 @@ impl Drop for ModuleCode {
 /// The interpreter as the only tier: it interprets every function, and no report leads to a better tier.
 impl Executable for ModuleCode {
     fn first_entry(&self, _index: u32) -> FuncEntry {
-        FuncEntry { code: lazy_cell(), entry: entry::call }
+        FuncEntry { code: lazy_instruction(), entry: entry::call }
     }
 
     fn initial_budget(&self) -> i32 {
@@ -233,10 +233,10 @@ pub unsafe fn code_of(func: *mut VmFunc) -> Result<Ip, TranslateError> {
         let (code, index, guarded) = identify(func).expect("only wasm functions are translated");
         let running = RunningFunc::new(func);
         running.executable().first_call(&running);
-        if (*func).code != lazy_cell() {
+        if (*func).code != lazy_instruction() {
             return Ok((*func).code);
         }
-        let first = code.get_or_translate(index, guarded)?.cells.first();
+        let first = code.get_or_translate(index, guarded)?.words.first();
         (*func).code = first;
         Ok(first)
     }

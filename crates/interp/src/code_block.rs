@@ -12,7 +12,7 @@ use crate::regions::TryRegions;
 #[derive(Debug)]
 pub struct CodeBlock {
     /// Instructions; the first is the function's entry.
-    pub cells: Cells,
+    pub words: CodeWords,
     /// Slots of the frame from the frame pointer on.
     pub frame_slots: u32,
     /// `try_table` regions.
@@ -27,12 +27,12 @@ pub struct CodeBlock {
 
 /// The words of translated code. The handler word of each instruction may be exchanged while other threads execute it.
 #[derive(Debug)]
-pub struct Cells(Box<[AtomicU64]>);
+pub struct CodeWords(Box<[AtomicU64]>);
 
-impl Cells {
+impl CodeWords {
     /// Makes code of words.
-    pub fn new(words: Vec<u64>) -> Cells {
-        Cells(words.into_iter().map(AtomicU64::new).collect())
+    pub fn new(words: Vec<u64>) -> CodeWords {
+        CodeWords(words.into_iter().map(AtomicU64::new).collect())
     }
 
     /// Returns the words as they are now.
@@ -69,13 +69,13 @@ impl Cells {
 impl CodeBlock {
     /// Returns the code word that `ip` points to, if it points into this code.
     pub fn position(&self, ip: Ip) -> Option<u32> {
-        let distance = ip.as_ptr().addr().wrapping_sub(self.cells.first().as_ptr().addr()) / 8;
-        (distance < self.cells.len()).then_some(distance as u32)
+        let distance = ip.as_ptr().addr().wrapping_sub(self.words.first().as_ptr().addr()) / 8;
+        (distance < self.words.len()).then_some(distance as u32)
     }
 
     /// Returns the instruction at a code word.
-    pub fn cell(&self, word: u32) -> Ip {
-        Ip::new((&raw const self.cells.0[word as usize]).cast())
+    pub fn instruction(&self, word: u32) -> Ip {
+        Ip::new((&raw const self.words.0[word as usize]).cast())
     }
 }
 

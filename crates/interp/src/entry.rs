@@ -6,7 +6,7 @@ use wasmr_runtime::frame::{FRAME_HEADER, Fp};
 use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 
 use crate::execute::dispatch::{Machine, run};
-use crate::execute::frame::exit_cell;
+use crate::execute::frame::exit_instruction;
 use crate::execute::operand::zero_float_acc;
 
 /// Calls a wasm function. It may end with a tail call of a function that another tier or the host executes:
@@ -16,7 +16,7 @@ use crate::execute::operand::zero_float_acc;
 /// As [`ArrayCall`](wasmr_runtime::vm::ArrayCall) says; the function belongs to an instance that this crate executes.
 pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
     // SAFETY: the caller's promise. The frame is above all others in use, inside the value stack: `STACK_SLACK` covers the
-    // arguments and the header, and the function's first cell checks the rest.
+    // arguments and the header, and the function's first instruction checks the rest.
     unsafe {
         let arg_slots = (*func).arg_slots as usize;
         let top = (*store).stack_top;
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mu
         if !in_place {
             base.copy_from_nonoverlapping(slots, arg_slots);
         }
-        fp.set_header(func, outer_fp, exit_cell());
+        fp.set_header(func, outer_fp, exit_instruction());
         fp.set_real_return(outer_ip);
         let inst = (*func).instance;
         let status = run(Machine {

@@ -104,7 +104,7 @@ mod tests {
     /// Returns the nest of each loop at which a budget interrupt can come.
     fn nests(code: &ModuleCode) -> Vec<Vec<usize>> {
         let block = code.get(0, false).unwrap();
-        let words = 0..block.cells.len() as u32;
+        let words = 0..block.words.len() as u32;
         words.filter_map(|word| block.loops.at_word(word)).map(|offset| block.loops.nest(offset)).collect()
     }
 

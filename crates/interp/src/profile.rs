@@ -15,7 +15,7 @@ use wasmr_runtime::vm::{Status, VmFunc, VmInstance, finish_tail_calls};
 use crate::code::identify;
 use crate::code_block::CodeBlock;
 use crate::execute::dispatch::is_interrupted;
-use crate::execute::frame::{external_cell, is_outermost};
+use crate::execute::frame::{external_instruction, is_outermost};
 use crate::execute::hooks::GO_ON;
 
 /// Handles a budget interrupt at the instruction `ip` in the frame `fp`. Returns [`GO_ON`], or if OSR code ran the function to its
@@ -117,7 +117,7 @@ unsafe fn enter_osr_code(func: *mut VmFunc, fp: Fp, block: &CodeBlock, osr: &Osr
         let store = (*(*func).instance).store;
         let (top, caller) = ((*store).stack_top, (*store).caller);
         (*store).exit_fp = fp;
-        (*store).exit_ip = external_cell();
+        (*store).exit_ip = external_instruction();
         (*store).stack_top = fp.as_ptr().add(block.frame_slots as usize);
         let mut status = (osr.enter)(osr, store, func, fp);
         if status == Status::TAIL && !is_outermost(fp) {
@@ -159,7 +159,7 @@ mod tests {
         );
         let block = code.get_or_translate(0, true).unwrap();
         assert!(
-            contains(block.cells.handler(0) as usize),
+            contains(block.words.handler(0) as usize),
             "this test needs a system that lets it execute what it wrote"
         );
         assert!(!block.hotness.claim_copying());

@@ -8,7 +8,7 @@ use wasmr_runtime::walk::{FrameList, Segment, Walk};
 use crate::code::{code_block_of, identify};
 use crate::copy_patch;
 use crate::execute::access;
-use crate::execute::frame::{exit_cell, external_cell, restore_cell};
+use crate::execute::frame::{exit_instruction, external_instruction, restore_instruction};
 use crate::execute::self_test::self_test;
 use crate::translate;
 
@@ -43,7 +43,7 @@ impl Default for InterpTier {
 
 impl Tier for InterpTier {
     fn external_code(&self) -> Ip {
-        external_cell()
+        external_instruction()
     }
 
     fn stack_in_use(&self, store: &VmStore) -> *mut u64 {
@@ -67,7 +67,7 @@ impl Tier for InterpTier {
 /// Takes a walk over the frames of the run at hand; does nothing in machine code.
 pub fn walk_segment(walk: &mut Walk<'_>) {
     let Some(Segment::Interpreted { fp, ip }) = walk.segment() else { return };
-    let place = Place { fp, ip: ip.unwrap_or(external_cell()) };
+    let place = Place { fp, ip: ip.unwrap_or(external_instruction()) };
     // SAFETY: a walk goes from live frame to live frame, and is told here where the run before was left.
     unsafe {
         let outer = walk_run(place, walk.frames());
@@ -75,12 +75,12 @@ pub fn walk_segment(walk: &mut Walk<'_>) {
     }
 }
 
-/// A frame, and the cell at which it is.
+/// A frame, and the instruction at which it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     /// The frame; null if there is none.
     fp: Fp,
-    /// The cell; [`external_cell`] if the interpreter only made the frame and others execute the function.
+    /// The instruction; [`external_instruction`] if the interpreter made the frame for a callee that it does not execute.
     ip: Ip,
 }
 
@@ -95,7 +95,7 @@ unsafe fn walk_run(place: Place, frames: &mut FrameList) -> Place {
         // SAFETY: the headers lead from each live frame to its caller's.
         unsafe {
             let func = fp.func();
-            if at != external_cell()
+            if at != external_instruction()
                 && let Some((code, index, guarded)) = identify(func)
             {
                 frames.add(code.module(), (*func).index, || {
@@ -104,8 +104,8 @@ unsafe fn walk_run(place: Place, frames: &mut FrameList) -> Place {
                 });
             }
             let mut return_to = fp.return_to();
-            let entered = return_to == exit_cell();
-            if entered || return_to == restore_cell() {
+            let entered = return_to == exit_instruction();
+            if entered || return_to == restore_instruction() {
                 return_to = fp.real_return();
             }
             fp = fp.caller();

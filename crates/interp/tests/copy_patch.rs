@@ -55,8 +55,8 @@ static PROGRAM: LazyLock<Program> = LazyLock::new(|| {
         let name = format!("{:#}", rustc_demangle::demangle(symbol.name().unwrap_or_default()));
         let Some(path) = name.strip_prefix("wasmr_interp::execute::") else { continue };
         let address = symbol.address() as usize;
-        if path == "frame::exit_cell" {
-            bias = Some((frame::exit_cell as fn() -> Ip as usize).wrapping_sub(address));
+        if path == "frame::exit_instruction" {
+            bias = Some((frame::exit_instruction as fn() -> Ip as usize).wrapping_sub(address));
         }
         functions.push((path.to_owned(), address));
     }
@@ -113,7 +113,7 @@ fn the_instructions_of_a_copied_function_lead_to_its_code() {
         let options = CodeOptions { copy_and_patch, ..CodeOptions::default() };
         let code = ModuleCode::with_options(module.clone(), options);
         let block = code.get_or_translate(0, true).unwrap();
-        block.cells.handler(0)
+        block.words.handler(0)
     };
     assert!(copy_patch::code_memory::is_available(), "this test needs a system that lets it execute what it wrote");
     assert!(copy_patch::contains(first_handler(Some(0)) as usize));

@@ -18,17 +18,17 @@
 //! |---|---|---|---|
 //! | -1 | [`func`](Fp::func) | the function | the function |
 //! | -2 | [`caller`](Fp::caller) | the caller's frame | [`VmStore::exit_fp`](crate::vm::VmStore::exit_fp) before the call; may be null |
-//! | -3 | [`return_to`](Fp::return_to) | the caller's next cell, or the cell that restores the caller's instance | the cell that ends the run |
-//! | -4 | [`real_return`](Fp::real_return) | the caller's next cell if -3 restores the instance, else unused | [`VmStore::exit_ip`](crate::vm::VmStore::exit_ip) before the call |
+//! | -3 | [`return_to`](Fp::return_to) | the caller's next instruction, or the instruction that restores the caller's instance | the instruction that ends the run |
+//! | -4 | [`real_return`](Fp::real_return) | the caller's next instruction if -3 restores the instance, else unused | [`VmStore::exit_ip`](crate::vm::VmStore::exit_ip) before the call |
 //!
 //! The last column lets a [walk](crate::walk) go on across the host.
 //!
 //! # Taking a frame over at a loop
 //!
-//! Machine code for a loop (`jit/src/translate/control.rs`) continues a frame that the interpreter left at the loop's first cell.
-//! [`FrameMap`] says where its values are. The code relies on these invariants, whichever way control came to that cell:
+//! Machine code for a loop (`jit/src/translate/control.rs`) continues a frame that the interpreter left at the loop's first instruction.
+//! [`FrameMap`] says where its values are. The code relies on these invariants, whichever way control came to that instruction:
 //!
-//! - Every local and every operand is in its slot, in slot form; constants too, which the interpreter elsewhere keeps in its cells
+//! - Every local and every operand is in its slot, in slot form; constants too, which the interpreter elsewhere keeps in its instructions
 //!   only. The interpreter's accumulators hold nothing (`interp/src/translate/mod.rs`).
 //! - All frames in use end at [`VmStore::stack_top`](crate::vm::VmStore::stack_top): whoever enters the code sets it to the end of
 //!   the frame (`interp/src/profile.rs`).
@@ -37,7 +37,7 @@
 //! - [`VmInstance::loop_frame`](crate::vm::VmInstance::loop_frame) is null except while code that can also start at the function's
 //!   beginning is entered at its loop. The code takes the frame and clears the field. If the prologue finds no stack left, the
 //!   caller clears it (`jit/src/module.rs`).
-//! - Of several loops that start at one cell, the code is of the outermost (`interp/src/loops.rs`).
+//! - Of several loops that start at one instruction, the code is of the outermost (`interp/src/loops.rs`).
 
 use crate::vm::VmFunc;
 
@@ -62,7 +62,7 @@ const _: () = assert!(2 * 1000 + FRAME_HEADER < STACK_SLACK);
 #[repr(transparent)]
 pub struct Fp(*mut u64);
 
-/// An instruction pointer of the interpreter: the address of a cell or of another word of its code, or null.
+/// An instruction pointer of the interpreter: the address of an instruction or of another word of its code, or null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Ip(*const u64);
@@ -140,7 +140,7 @@ impl Fp {
         unsafe { Fp(self.0.sub(CALLER).read() as usize as *mut u64) }
     }
 
-    /// Returns the cell at which the function returns.
+    /// Returns the instruction at which the function returns.
     ///
     /// # Safety
     /// As for [`caller`](Fp::caller).
@@ -150,7 +150,7 @@ impl Fp {
         unsafe { Ip(self.0.sub(RETURN_TO).read() as usize as *const u64) }
     }
 
-    /// Returns the header's last word: where the caller goes on if [`return_to`](Fp::return_to) is not the caller's own cell.
+    /// Returns the header's last word: where the caller goes on if [`return_to`](Fp::return_to) is not the caller's own instruction.
     ///
     /// # Safety
     /// As for [`caller`](Fp::caller).
@@ -237,7 +237,7 @@ impl Ip {
         unsafe { Ip(self.0.offset(words)) }
     }
 
-    /// Returns a word of the call that returns to this cell. A call is the cell before; this is its last word.
+    /// Returns a word of the call that returns to this instruction. A call is the instruction before; this is its last word.
     #[inline(always)]
     pub fn call_before(self) -> Ip {
         Ip(self.0.wrapping_sub(1))

@@ -15,8 +15,8 @@
 //!
 //! # Three ways to call a function
 //! - [`VmFunc::entry`]: the host's way, an [`ArrayCall`]: arguments and results in one slot array. Callable from birth.
-//! - [`VmFunc::code`]: the interpreter's way, a pointer to its first cell; for a function that the interpreter does not
-//!   run itself (host functions, compiled ones) it points to a cell that goes through `entry`.
+//! - [`VmFunc::code`]: the interpreter's way, a pointer to its first instruction; for a function that the interpreter does not
+//!   run itself (host functions, compiled ones) it points to an instruction that goes through `entry`.
 //! - [`VmFunc::native`]: the way of compiled code, with arguments in registers; for a function that is not compiled it points
 //!   to a trampoline that goes through `entry`. Null where nothing compiles.
 //!
@@ -62,7 +62,7 @@ pub type ArrayCall = unsafe extern "C" fn(store: *mut VmStore, func: *mut VmFunc
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmFunc {
-    /// The interpreter's first cell.
+    /// The interpreter's first instruction.
     pub code: Ip,
     /// The instance it belongs to; null for a host function.
     pub instance: *mut VmInstance,
@@ -205,7 +205,7 @@ pub struct VmStore {
     pub trap_code: TrapCode,
     /// The interpreter's frame where it was last left by a trap, a throw or a call out; null if never. For backtraces.
     pub exit_fp: Fp,
-    /// The cell at which it was left.
+    /// The instruction at which it was left.
     pub exit_ip: Ip,
     /// Where a driver loop keeps the machine registers between handlers, in builds without tail calls.
     pub registers: *mut c_void,

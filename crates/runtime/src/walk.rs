@@ -81,7 +81,7 @@ pub enum Segment {
     Interpreted {
         /// Its innermost frame.
         fp: Fp,
-        /// The cell at which that was left; `None` if it was made for a function that others execute.
+        /// The instruction at which that was left; `None` if it was made for a function that others execute.
         ip: Option<Ip>,
     },
     /// A trampoline into machine code.
@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
         Walk {
             store: PhantomData,
             fp: store.exit_fp,
-            ip: cell(store.exit_ip),
+            ip: instruction(store.exit_ip),
             activation: store.activation,
             native_fp: store.native_exit_fp,
             last: ptr::null(),
@@ -133,7 +133,7 @@ impl<'a> Walk<'a> {
     /// # Safety
     /// The segment at hand is a run that was entered when [`VmStore::exit_fp`] and [`VmStore::exit_ip`] were these.
     pub unsafe fn leave_interpreted(&mut self, fp: Fp, ip: Ip) {
-        (self.fp, self.ip) = (fp, cell(ip));
+        (self.fp, self.ip) = (fp, instruction(ip));
     }
 
     /// Goes on behind a trampoline into machine code; does nothing in the interpreter.
@@ -158,8 +158,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A cell, if it is one: whoever leaves for good the frames above one that others execute leaves none.
-fn cell(ip: Ip) -> Option<Ip> {
+/// An instruction, if it is one: whoever leaves for good the frames above one that others execute leaves none.
+fn instruction(ip: Ip) -> Option<Ip> {
     (!ip.is_null()).then_some(ip)
 }
 

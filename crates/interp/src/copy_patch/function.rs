@@ -19,13 +19,13 @@ pub(crate) fn copy(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutco
     if !code_memory::is_available() {
         return CopyOutcome::NotNow;
     }
-    let first = block.cells.first().as_ptr().addr();
-    let Some(function) = make(first, &block.cells.to_vec()) else { return CopyOutcome::Never };
+    let first = block.words.first().as_ptr().addr();
+    let Some(function) = make(first, &block.words.to_vec()) else { return CopyOutcome::Never };
     let placed = region.lock().unwrap_or_else(PoisonError::into_inner).place(first, function);
     match placed {
         Ok((base, entries)) => {
             for (word, position) in entries {
-                block.cells.set_handler(word as usize, base + u64::from(position));
+                block.words.set_handler(word as usize, base + u64::from(position));
             }
             CopyOutcome::Done
         }

@@ -8,7 +8,7 @@
 //! The fault handler of the runtime asks [`landing`] for a faulting pc. For a recorded one execution goes on in
 //! `fault_landing`, a handler like any other, with the fault address in `r8`, that is in `acc`, and the pc in `r9`, that is
 //! in `scratch`: as handlers keep nothing on the native stack (a test proves it for those that access memory), jumping there is
-//! a tail call. In [copied](crate::copy_patch) code `rdi` is not kept; there the pc tells the cell.
+//! a tail call. In [copied](crate::copy_patch) code `rdi` is not kept; there the pc tells the instruction.
 
 use wasmr_core::op::{Access, MemoryInt, VectorMemory};
 use wasmr_core::trap::TrapCode;

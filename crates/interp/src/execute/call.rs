@@ -9,7 +9,7 @@ use wasmr_runtime::frame::{FRAME_HEADER, Fp};
 use wasmr_runtime::vm::{VmFunc, VmTable};
 
 use super::dispatch::{Machine, handlers};
-use super::frame::{call, exit_cell, restore_cell, write_header};
+use super::frame::{call, exit_instruction, restore_instruction, write_header};
 use super::operand::{SlotD, Source};
 
 /// Returns the function in element `index` of a table, if its type matches `expected`.
@@ -66,9 +66,9 @@ unsafe fn tail_call(mut m: Machine, func: *mut VmFunc) -> usize {
         }
         let instance = (*func).instance;
         if instance != m.inst && !instance.is_null() {
-            if return_to != restore_cell() && return_to != exit_cell() {
+            if return_to != restore_instruction() && return_to != exit_instruction() {
                 real_return = return_to;
-                return_to = restore_cell();
+                return_to = restore_instruction();
             }
             m.inst = instance;
             m.reload_memory();

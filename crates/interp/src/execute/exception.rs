@@ -8,7 +8,7 @@ use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{Status, VmInstance};
 
 use super::dispatch::{Machine, budget_interrupt};
-use super::frame::{exit_cell, restore_cell};
+use super::frame::{exit_instruction, restore_instruction};
 use super::hooks::catch_clause;
 
 /// Continues at the catch clause that [`unwind`] found, or leaves the interpreter with the exception pending.
@@ -64,10 +64,10 @@ unsafe fn unwind(inst: *mut VmInstance, mut fp: Fp, mut at: Ip, exception: u64) 
                 return landing;
             }
             let mut return_to = fp.return_to();
-            if return_to == exit_cell() {
+            if return_to == exit_instruction() {
                 return Ip::NULL;
             }
-            if return_to == restore_cell() {
+            if return_to == restore_instruction() {
                 return_to = fp.real_return();
             }
             fp = fp.caller();

@@ -1,8 +1,8 @@
 //! Calls and returns, and the instructions that are not part of any function.
 //!
-//! [`wasmr_runtime::frame`] describes a frame. A call that changes the instance returns to [`restore_cell`], which restores the
+//! [`wasmr_runtime::frame`] describes a frame. A call that changes the instance returns to [`restore_instruction`], which restores the
 //! caller's instance and then continues at the frame's [`real_return`](Fp::real_return). The frame of a call from outside returns
-//! to [`exit_cell`].
+//! to [`exit_instruction`].
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::frame::{Fp, Ip};
@@ -13,30 +13,30 @@ use super::hooks;
 
 /// An instruction outside of any function, at a fixed address.
 #[repr(transparent)]
-struct StaticCell(Handler);
+struct StaticInstruction(Handler);
 
-static EXIT: StaticCell = StaticCell(exit);
-static RESTORE: StaticCell = StaticCell(restore_instance);
-static EXTERNAL: StaticCell = StaticCell(foreign);
-static LAZY: StaticCell = StaticCell(translate_first);
+static EXIT: StaticInstruction = StaticInstruction(exit);
+static RESTORE: StaticInstruction = StaticInstruction(restore_instance);
+static EXTERNAL: StaticInstruction = StaticInstruction(foreign);
+static LAZY: StaticInstruction = StaticInstruction(translate_first);
 
 /// Returns the instruction that ends a run: the return address of the run's outermost frame.
-pub fn exit_cell() -> Ip {
+pub fn exit_instruction() -> Ip {
     Ip::new((&raw const EXIT).cast())
 }
 
 /// Returns the instruction that a call into another instance returns to.
-pub fn restore_cell() -> Ip {
+pub fn restore_instruction() -> Ip {
     Ip::new((&raw const RESTORE).cast())
 }
 
 /// Returns the code of functions that are called through their entry.
-pub fn external_cell() -> Ip {
+pub fn external_instruction() -> Ip {
     Ip::new((&raw const EXTERNAL).cast())
 }
 
 /// Returns the code of functions that are not translated yet.
-pub fn lazy_cell() -> Ip {
+pub fn lazy_instruction() -> Ip {
     Ip::new((&raw const LAZY).cast())
 }
 
@@ -62,7 +62,7 @@ pub unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: Fp, len: usize) ->
         let instance = (*func).instance;
         let return_to = m.ip.add(len);
         if instance != m.inst && !instance.is_null() {
-            write_header(&m, callee, func, restore_cell());
+            write_header(&m, callee, func, restore_instruction());
             callee.set_real_return(return_to);
             m.inst = instance;
             m.reload_memory();
@@ -196,7 +196,7 @@ handlers! {
 /// `fp` is a live frame.
 pub unsafe fn is_outermost(fp: Fp) -> bool {
     // SAFETY: the frame is live.
-    unsafe { fp.return_to() == exit_cell() }
+    unsafe { fp.return_to() == exit_instruction() }
 }
 
 /// Continues after another tier or the host executed the function of this frame to its end: in the caller if the function
@@ -210,7 +210,7 @@ pub unsafe fn end_external(mut m: Machine, status: Status) -> usize {
     unsafe {
         if status != Status::OK {
             // Catch clauses around the instruction at which the frame was left do not apply any more.
-            m.ip = external_cell();
+            m.ip = external_instruction();
             return super::exception::leave_with(m, status);
         }
         return_from_external(m)
@@ -262,7 +262,7 @@ unsafe fn call_external(inst: *mut VmInstance, fp: Fp) -> Status {
         let store = (*inst).store;
         let func = fp.func();
         (*store).exit_fp = fp;
-        (*store).exit_ip = external_cell();
+        (*store).exit_ip = external_instruction();
         if fp.as_ptr() >= (*store).stack_limit {
             (*store).trap_code = TrapCode::StackExhausted;
             return Status::TRAP;

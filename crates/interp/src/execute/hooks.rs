@@ -73,7 +73,7 @@ pub(crate) unsafe fn tier_transition(inst: *mut VmInstance, fp: Fp) {
 #[cold]
 #[inline(never)]
 pub(crate) unsafe fn first_call(fp: Fp) -> Ip {
-    // SAFETY: the caller promises what the hook asks for; a function whose code is `lazy_cell` is this crate's.
+    // SAFETY: the caller promises what the hook asks for; a function whose code is `lazy_instruction` is this crate's.
     unsafe { (hooks_of(instance_of(fp)).first_call)(fp) }
 }
 

@@ -37,13 +37,13 @@ fn functions() -> (BTreeMap<u64, Function>, u64) {
     let text = elf.section_by_name(".text").unwrap();
     let code = text.data().unwrap();
     let mut functions = BTreeMap::new();
-    let mut exit_cell = None;
+    let mut exit_instruction = None;
     for symbol in elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
         let name = format!("{:#}", rustc_demangle::demangle(symbol.name().unwrap_or_default()));
         let path = name.strip_prefix("wasmr_interp::execute::").filter(|path| !path.starts_with("tests::"));
         let Some(path) = path else { continue };
-        if path == "frame::exit_cell" {
-            exit_cell = Some(symbol.address());
+        if path == "frame::exit_instruction" {
+            exit_instruction = Some(symbol.address());
         }
         let start = (symbol.address() - text.address()) as usize;
         let bytes = &code[start..start + symbol.size() as usize];
@@ -51,8 +51,8 @@ fn functions() -> (BTreeMap<u64, Function>, u64) {
         functions
             .insert(symbol.address(), Function { path: path.to_owned(), instructions: decoder.into_iter().collect() });
     }
-    let running = frame::exit_cell as fn() -> Ip as usize as u64;
-    let bias = exit_cell.expect("a known function is in the symbol table").wrapping_sub(running);
+    let running = frame::exit_instruction as fn() -> Ip as usize as u64;
+    let bias = exit_instruction.expect("a known function is in the symbol table").wrapping_sub(running);
     (functions, bias)
 }
 
@@ -159,7 +159,7 @@ fn guarded_accesses_have_nothing_on_the_native_stack() {
 #[test]
 fn every_handler_has_an_instruction() {
     let (functions, bias) = functions();
-    // Cells outside of functions, what handlers go on in, and functions that jump for another reason.
+    // CodeWords outside of functions, what handlers go on in, and functions that jump for another reason.
     let others = [
         "access::fault_landing",
         // The five words of a copy or fill that is not done in place.

@@ -46,7 +46,7 @@ pub struct InstructionText {
 pub fn list(source: &Source<'_>, name_of: &dyn Fn(usize) -> Option<String>) -> Result<Listing, TranslateError> {
     let provenance = provenance(source)?;
     let context = Context { module: source.module, layout: source.layout, slots: &provenance.slots };
-    let code = provenance.block.cells.to_vec();
+    let code = provenance.block.words.to_vec();
     let ends = provenance.instructions.iter().skip(1).map(|instruction| instruction.word).chain([code.len()]);
     let instructions = provenance.instructions.iter().zip(ends).map(|(traced, end)| {
         let names: Vec<String> = traced.operators.iter().filter_map(|&offset| name_of(offset)).collect();

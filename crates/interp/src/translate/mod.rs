@@ -41,7 +41,7 @@ use wasmr_module::operators::operator_text;
 use wasmr_runtime::frame::{FRAME_HEADER, FrameMap};
 use wasmr_runtime::vm::VmLayout;
 
-use crate::code_block::{Cells, CodeBlock};
+use crate::code_block::{CodeBlock, CodeWords};
 use crate::execute::dispatch::handler_word;
 use crate::instr::locations::Cleared;
 use crate::instr::{Enter, handler};
@@ -300,7 +300,7 @@ impl<'m> Translator<'m> {
         self.code[1] |= frame_slots as u64;
         self.end_metered_block();
         CodeBlock {
-            cells: Cells::new(self.code),
+            words: CodeWords::new(self.code),
             frame_slots,
             try_regions: TryRegions::new(self.try_regions),
             layout: *self.layout,
