@@ -1,4 +1,4 @@
-;; Pairs and triples of operators that a tier may execute as one, with the operands at which such code goes wrong.
+;; Pairs and triples of operators that a tier may execute as one instruction, with operands for which faulty code would fail.
 
 (module
   (memory 1)
@@ -6,7 +6,7 @@
   (data (i32.const 65532) "\aa\bb\cc\dd")
   (global $sp (mut i32) (i32.const 1000))
 
-  ;; A constant that looks like -1 in 32 bits only.
+  ;; A constant whose low 32 bits are those of -1.
   (func (export "branch-i64") (param i64) (result i32)
     (block (br_if 0 (i64.eq (local.get 0) (i64.const 0xffffffff))) (return (i32.const 0)))
     (i32.const 1))
@@ -18,12 +18,12 @@
   (func (export "branch-i32-minus-one") (param i32) (result i32)
     (if (result i32) (i32.eq (local.get 0) (i32.const -1)) (then (i32.const 1)) (else (i32.const 0))))
 
-  ;; A wide constant on the left of an operator whose operands may be exchanged.
+  ;; A wide constant as the left operand, of a commutative operator and of another one.
   (func $seven (result i64) (i64.const 7))
   (func (export "wide-left") (result i64) (i64.add (i64.const -1420164028189355302) (call $seven)))
   (func (export "wide-left-minus") (result i64) (i64.sub (i64.const -1420164028189355302) (call $seven)))
 
-  ;; A loop's parameter is read after the local that the condition's operand is counted in.
+  ;; A loop's parameter is read after the local that holds the condition's operand.
   (func (export "count-with-parameter") (result i32)
     (local $x i32)
     (i32.const 1)
@@ -46,7 +46,7 @@
     (if (result i32) (i32.eq (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (local.get 0))
       (then (local.get 0)) (else (i32.const -1))))
 
-  ;; The sum of an address wraps, its offset does not.
+  ;; The sum in an address wraps; the addition of the offset does not.
   (func (export "load-sum") (param i32 i32) (result i32) (i32.load8_u offset=1 (i32.add (local.get 0) (local.get 1))))
   (func (export "load-displaced") (param i32) (result i32) (i32.load8_u offset=2 (i32.add (local.get 0) (i32.const -4))))
   (func (export "load-far") (param i32) (result i32)
@@ -67,7 +67,7 @@
       (return (i32.const 100))) (return (i32.const 101))) (return (i32.const 102)))
     (i32.const 103))
 
-  ;; Neighbouring copies, the second of what the first has written.
+  ;; Neighbouring copies. The second one copies the result of the first.
   (func (export "copies") (param i32 i32 i32) (result i32 i32 i32)
     (local.set 1 (local.get 0)) (local.set 2 (local.get 1)) (local.set 0 (i32.const 9))
     (local.get 0) (local.get 1) (local.get 2))

@@ -24,7 +24,7 @@
     (if (result i32) (i32.eqz (local.get 0)) (then (i32.const 0))
       (else (return_call_indirect (param i32) (result i32) (i32.sub (local.get 0) (i32.const 1)) (i32.const 1)))))
   (elem (i32.const 0) $odd)
-  ;; The caller's own memory is back after each kind of call.
+  ;; After each kind of call, the caller uses its own memory again.
   (func (export "both") (result i32)
     (i32.or (i32.shl (call $peek (i32.const 0)) (i32.const 8)) (i32.load8_u (i32.const 0))))
   (func (export "indirect") (result i32)

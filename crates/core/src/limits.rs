@@ -1,8 +1,8 @@
 //! Limits of this implementation, each with its reason. The decoder (`wasmparser`) has its own limits on the contents of
 //! modules.
 //!
-//! An embedder or a command-line option may change a limit named `DEFAULT_…`; the other limits are fixed. The code that enforces
-//! a limit documents the consequence of reaching it.
+//! An embedder or a command-line option may change a limit named `DEFAULT_…`; the other limits are fixed. The code that
+//! enforces a limit documents the consequence of reaching it.
 
 /// Bytes of a WebAssembly [page](https://webassembly.github.io/spec/core/exec/runtime.html#page-size).
 pub const PAGE_SIZE: u64 = 65_536;
@@ -11,8 +11,8 @@ pub const PAGE_SIZE: u64 = 65_536;
 /// are below 64 MiB. The limit keeps an endless pipe from filling the host's memory.
 pub const DEFAULT_MAX_MODULE_SIZE: u64 = 256 << 20;
 
-/// Bytes of a module's type section. Interning types may take 50 bytes of memory and half a microsecond for each of these bytes,
-/// more than any other part of a module. The type sections of programs in use are below 1 MiB.
+/// Bytes of a module's type section. Interning types may take 50 bytes of memory and half a microsecond for each of these
+/// bytes, more than any other part of a module. The type sections of programs in use are below 1 MiB.
 pub const MAX_TYPE_SECTION: u64 = 8 << 20;
 
 /// Bytes of all memories of a store together: the address space of one 32-bit memory. The operating system commits
@@ -23,8 +23,8 @@ pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;
 /// costs 8 bytes of host memory from instantiation on.
 pub const DEFAULT_MAX_TABLE_ELEMENTS: u64 = 10_000_000;
 
-/// Bytes of the stack for the guest's calls, measured in frames of the interpreter: the usual stack size of a native program. With
-/// it CPython and Go programs recurse as deeply as natively. The operating system commits pages when they are touched.
+/// Bytes of the stack for the guest's calls, measured in frames of the interpreter: the usual stack size of a native program.
+/// With it CPython and Go programs recurse as deeply as natively. The operating system commits pages when they are touched.
 pub const DEFAULT_MAX_STACK: usize = 8 << 20;
 
 /// Instances that a store creates in its lifetime. A store keeps every instance until it is dropped.

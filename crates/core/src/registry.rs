@@ -37,7 +37,8 @@ use crate::types::{CompositeType, FieldType, FuncType, HeapType, RefType, Storag
 /// The first id that is not canonical. This id and larger ones refer to members of the [`RecGroup`] in which they occur.
 const REC_BASE: u32 = 1 << 31;
 
-/// Number of ids below [`REC_BASE`] that are reserved for types of host functions. These are few, and interning them cannot fail.
+/// Number of ids below [`REC_BASE`] that are reserved for types of host functions. These are few, and interning them cannot
+/// fail.
 const RESERVED: u32 = 1 << 24;
 
 /// Number of cached answers about subtypes.
@@ -45,8 +46,8 @@ const ANSWERS: usize = 256;
 
 /// A recursion group to intern.
 ///
-/// References among the members, including supertypes, are [`RecGroup::local`]. All other ids are of types that an owner keeps in
-/// the same registry. A supertype precedes its subtypes.
+/// References among the members, including supertypes, are [`RecGroup::local`]. All other ids are of types that an owner keeps
+/// in the same registry. A supertype precedes its subtypes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecGroup {
     /// The members, in order.
@@ -279,8 +280,8 @@ impl State {
         displays.into()
     }
 
-    /// Removes the candidates that have no user, and the groups that only they keep. Returns the removed groups, each before the
-    /// groups that it refers to, for the caller to free after it releases the lock.
+    /// Removes the candidates that have no user, and the groups that only they keep. Returns the removed groups, each before
+    /// the groups that it refers to, for the caller to free after it releases the lock.
     fn remove_unused(&mut self, mut candidates: Vec<Arc<Group>>) -> Vec<Arc<Group>> {
         let mut removed = Vec::new();
         while let Some(group) = candidates.pop() {
@@ -332,8 +333,8 @@ impl Types {
     }
 
     /// Interns and keeps a function type in the form of the [abbreviated
-    /// syntax](https://webassembly.github.io/spec/core/text/types.html#recursive-types): final, without a supertype, and alone in its
-    /// group. Types of the host and of WebAssembly 1.0 modules have this form.
+    /// syntax](https://webassembly.github.io/spec/core/text/types.html#recursive-types): final, without a supertype, and alone
+    /// in its group. Types of the host and of WebAssembly 1.0 modules have this form.
     ///
     /// # Panics
     /// If the type refers to types that no owner keeps in this registry.

@@ -108,8 +108,8 @@ pub enum CompositeType {
 }
 
 /// A defined type with its declared supertype. The [binary
-/// format](https://webassembly.github.io/spec/core/binary/types.html#recursive-types) has a list of supertypes; validation allows
-/// at most one.
+/// format](https://webassembly.github.io/spec/core/binary/types.html#recursive-types) has a list of supertypes; validation
+/// allows at most one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SubType {
     /// True if no type may declare it as its supertype.

@@ -1,19 +1,18 @@
-//! The operators that every tier leaves to the runtime: one row each.
+//! The table of the operators that the runtime executes for every tier, one row each.
 //!
-//! Such an operator takes long enough that a call costs little beside it, or is rare. A row gives all that there is to know of it
-//! but its meaning, which is a function of the same name in the runtime's `builtins`. Everything else follows from the row: the
-//! function's calling shape, the interpreter's instruction, the compiler's call, and its name. Fuel
-//! and control flow follow from the operator's [class](crate::operator_class).
+//! Such an operator is rare, or takes so long that the cost of a call does not matter. A row has all facts about the operator
+//! except its meaning, which is a function of the same name in the runtime's `builtins`. The function's signature, the
+//! interpreter's instruction, the compiler's call and the operator's name follow from the row. Fuel and control flow
+//! follow from the operator's [class](crate::operator_class).
 //!
 //! | part of a row | meaning |
 //! |---|---|
-//! | `MemoryFill { mem }` | the operator with its immediates, in the order of the function's parameters; two at most |
+//! | `MemoryFill { mem }` | the operator with at most two immediates, in the order of the function's parameters |
 //! | `memory::memory_fill` | the file of the function, and the function |
-//! | `(dst: u64, value: u8, len: u64)` | the operands, the lowest first, as the function takes them from their slots |
+//! | `(dst: u64, value: u8, len: u64)` | the operands, deepest in the stack first, with the types that the function reads from slots |
 //! | `-> address` | the result, see [`BuiltinResult`] |
 //!
-//! A tier may do an operator of the table in a faster way where it pays; it then handles the operator before it asks
-//! [`BuiltinCall::of`].
+//! A tier may execute some operators of the table faster. It then handles them before it calls [`BuiltinCall::of`].
 
 use wasmparser::Operator;
 use wasmr_core::types::{FuncType, ValType};
@@ -21,7 +20,8 @@ use wasmr_core::types::{FuncType, ValType};
 use crate::Module;
 use crate::operator_text::visitor_name;
 
-/// The operators that the runtime executes: calls `$each! { rows }`. The table's file explains the rows.
+/// Calls `$each!` with the rows of the operators that the runtime executes. The documentation of `builtin.rs` explains the
+/// rows.
 #[macro_export]
 macro_rules! for_each_builtin {
     ($each:ident) => {
@@ -52,7 +52,7 @@ macro_rules! for_each_builtin {
 pub enum BuiltinResult {
     /// No value.
     Nothing,
-    /// No value, as control does not go on behind it: the operator traps or throws.
+    /// No value: the operator traps or throws.
     Never,
     /// An address in the memory that the first immediate names.
     Address,
@@ -60,14 +60,14 @@ pub enum BuiltinResult {
     Index,
     /// A reference to a function.
     Function,
-    /// A number of 128 bits: two values, the low half first.
+    /// A 128-bit integer as two values, low half first.
     Wide,
 }
 
 /// The operands of an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuiltinOperands {
-    /// Values of one slot each, and their number.
+    /// This number of values, one slot each.
     Words(usize),
     /// The parameters of the tag that the first immediate names.
     Payload,
@@ -122,7 +122,7 @@ macro_rules! rows {
         #[repr(u8)]
         pub enum Builtin {
             $(
-                #[doc = concat!("`", stringify!($name), "`, as the decoder's visitors spell it.")]
+                #[doc = concat!("`", stringify!($name), "` in the spelling of the decoder's visitors.")]
                 $op,
             )*
         }
@@ -131,29 +131,29 @@ macro_rules! rows {
             /// All rows, in the order of the table.
             pub const ALL: &[Builtin] = &[$(Builtin::$op),*];
 
-            /// The operands.
+            /// Returns the operands.
             pub const fn operands(self) -> BuiltinOperands {
                 match self { $(Builtin::$op => operands!($($operand: $ty),*),)* }
             }
 
-            /// The result.
+            /// Returns the result.
             pub const fn result(self) -> BuiltinResult {
                 match self { $(Builtin::$op => result!($result),)* }
             }
 
-            /// Number of immediates.
+            /// Returns the number of immediates.
             pub const fn immediate_count(self) -> usize {
                 match self { $(Builtin::$op => <[&str]>::len(&[$(stringify!($immediate)),*]),)* }
             }
 
-            /// The operator's name in the text format.
+            /// Returns the operator's name in the text format.
             pub fn name(self) -> String {
                 match self { $(Builtin::$op => visitor_name(stringify!($name)),)* }
             }
         }
 
         impl BuiltinCall {
-            /// Returns the operator as a call of its builtin, if it is in the table.
+            /// Returns the call for an operator, if the table has it.
             #[inline]
             pub fn of(operator: &Operator<'_>) -> Option<BuiltinCall> {
                 match *operator {
@@ -168,18 +168,18 @@ macro_rules! rows {
 }
 for_each_builtin!(rows);
 
-/// Immediates as one word, the first in the low half.
+/// Packs immediates into one word, the first in the low half.
 fn pack<const N: usize>(immediates: [u32; N]) -> u64 {
     immediates.iter().rev().fold(0, |word, &immediate| word << 32 | u64::from(immediate))
 }
 
 impl BuiltinCall {
-    /// The first immediate.
+    /// Returns the first immediate.
     fn first(self) -> u32 {
         self.immediates as u32
     }
 
-    /// The number of operands, and of the slots that they take.
+    /// Returns the number of operands, and the number of their slots.
     pub fn operand_counts(self, module: &Module) -> (usize, usize) {
         match self.builtin.operands() {
             BuiltinOperands::Words(count) => (count, count),
@@ -191,7 +191,7 @@ impl BuiltinCall {
         }
     }
 
-    /// The types of the results, the lowest on the stack first.
+    /// Returns the types of the results, deepest in the stack first.
     pub fn results(self, module: &Module) -> &'static [ValType] {
         let word = |is64| -> &'static [ValType] { if is64 { &[ValType::I64] } else { &[ValType::I32] } };
         match self.builtin.result() {
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_tell_names_immediates_and_sizes() {
+    fn rows_have_names_immediates_and_operands() {
         let call = BuiltinCall::of(&Operator::MemoryCopy { dst_mem: 3, src_mem: 5 }).unwrap();
         assert_eq!(call, BuiltinCall { builtin: Builtin::MemoryCopy, immediates: 5 << 32 | 3 });
         assert_eq!(call.builtin.name(), "memory.copy");

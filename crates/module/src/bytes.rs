@@ -1,15 +1,15 @@
-//! [`ModuleBytes`]: the binary that a module was decoded from, shared with whoever holds it.
+//! [`ModuleBytes`]: the binary of a module, with shared ownership.
 
 use std::sync::Arc;
 
-/// The bytes of a module: a vector, a static slice, a memory map. Cloning shares them.
+/// The bytes of a module, in a vector, a static slice or a memory map. Clones share them.
 ///
-/// They must not change while a module uses them; a memory map of a file that others write to breaks that.
+/// The bytes must not change while a module uses them. In a memory map they change when a process writes the file.
 #[derive(Clone)]
 pub struct ModuleBytes(Arc<dyn AsRef<[u8]> + Send + Sync>);
 
 impl ModuleBytes {
-    /// Takes over anything that holds bytes which stay put.
+    /// Takes ownership of `bytes`. `as_ref` must return the same slice each time.
     pub fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> ModuleBytes {
         ModuleBytes(Arc::new(bytes))
     }

@@ -1,14 +1,14 @@
-//! Constant expressions as data: initial values of globals and tables, offsets and items of segments.
+//! [Constant expressions](https://webassembly.github.io/spec/core/valid/instructions.html#constant-expressions) as data:
+//! initial values of globals and tables, offsets and items of segments.
 //!
 //! Comes from a validated `wasmparser::ConstExpr`; goes to the runtime, which evaluates the operators on a small stack.
-//! Nearly every expression in real modules is one operator (24 000 data segments of CPython: all `i32.const`), so that
-//! case holds it inline and allocates nothing.
+//! Nearly every expression in real modules is one operator (all of CPython's 24 000 data segments have one `i32.const`). An
+//! expression of one operator is therefore stored inline, without an allocation.
 //!
-//! Invariant: the expression was validated against its expected type, so evaluating it can only fail where the
-//! specification lets it (it never does for the operators below).
+//! Invariant: validation has checked the expression against its expected type. Evaluation of the operators below never fails.
 //!
-//! The constant operators of the GC proposal are refused as unsupported: there is no heap at instantiation yet that they
-//! could allocate from. A module that is only inspected has [`ConstOp::NotExecuted`] in their place.
+//! The constant operators of the GC proposal are refused as unsupported, because wasmr has no heap for their objects.
+//! An inspected module has [`ConstOp::NotExecuted`] in their place.
 
 use wasmparser::Operator;
 use wasmr_core::types::HeapType;
@@ -18,7 +18,7 @@ use crate::error::{Fault, ModuleError};
 use crate::execution::{self, Purpose};
 use crate::types::TypeTable;
 
-/// One operator of a constant expression. Operands are on the stack, as in code.
+/// One operator of a constant expression. Operands are on the stack, like those of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConstOp {
     /// `i32.const`.
@@ -33,9 +33,9 @@ pub enum ConstOp {
     V128Const(V128),
     /// `ref.null`.
     RefNull(HeapType),
-    /// `ref.func`: an index into the module's functions.
+    /// `ref.func` with an index into the module's functions.
     RefFunc(u32),
-    /// `global.get`: an index into the module's globals.
+    /// `global.get` with an index into the module's globals.
     GlobalGet(u32),
     /// `i32.add`.
     I32Add,
@@ -49,11 +49,11 @@ pub enum ConstOp {
     I64Sub,
     /// `i64.mul`.
     I64Mul,
-    /// An operator that is not executed. It occurs in an [`Inspection`](crate::Inspection) only, so nothing evaluates it.
+    /// An operator that no tier executes. It occurs only in an [`Inspection`](crate::Inspection), which is never evaluated.
     NotExecuted,
 }
 
-/// A constant expression: its operators in order, without the final `end`.
+/// A constant expression: its operators in order, without the final `end`, at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConstExpr(Repr);
 
@@ -64,12 +64,12 @@ enum Repr {
 }
 
 impl ConstExpr {
-    /// An expression of one operator.
+    /// Creates an expression of one operator.
     pub const fn single(op: ConstOp) -> ConstExpr {
         ConstExpr(Repr::Single(op))
     }
 
-    /// The operators, never empty.
+    /// Returns the operators, at least one.
     pub fn ops(&self) -> &[ConstOp] {
         match &self.0 {
             Repr::Single(op) => std::slice::from_ref(op),
@@ -77,7 +77,7 @@ impl ConstExpr {
         }
     }
 
-    /// The operator, if it is the only one.
+    /// Returns the operator, if it is the only one.
     pub fn as_single(&self) -> Option<ConstOp> {
         match self.0 {
             Repr::Single(op) => Some(op),
@@ -85,7 +85,7 @@ impl ConstExpr {
         }
     }
 
-    /// From a validated expression of the module that `types` belongs to.
+    /// Decodes a validated expression of the module that `types` belongs to.
     pub(crate) fn decode(
         expr: &wasmparser::ConstExpr<'_>,
         types: &TypeTable,
@@ -128,7 +128,7 @@ impl ConstExpr {
         match first {
             Some(op) if several.is_empty() => Ok(ConstExpr(Repr::Single(op))),
             Some(_) => Ok(ConstExpr(Repr::Several(several.into()))),
-            // Validation gives every expression exactly one result, and no operator gives none.
+            // Validation excludes this: an expression has one result, and without operators it would have none.
             None => Err(ModuleError::new(Fault::Invalid, "empty constant expression", None)),
         }
     }

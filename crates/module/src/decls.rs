@@ -1,6 +1,6 @@
-//! The declarations of a module: what its sections say, as data.
+//! Declarations of a module: the contents of its sections, as data.
 //!
-//! Filled by `decode` and `sections`; kept and shown by [`Module`](crate::Module).
+//! `decode` and `sections` fill them; [`Module`](crate::Module) owns them.
 
 use std::ops::Range;
 
@@ -17,22 +17,22 @@ pub struct Import {
     pub module: Box<str>,
     /// Second part of the name.
     pub name: Box<str>,
-    /// What must be given.
+    /// Type that the imported object must match.
     pub ty: ExternType,
 }
 
 /// An export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
-    /// The name, unique in the module.
+    /// Name, unique in the module.
     pub name: Box<str>,
-    /// Which index space `index` is in.
+    /// Kind of the exported object, which selects the index space of `index`.
     pub kind: ExternKind,
-    /// What is exported.
+    /// Index of the exported object.
     pub index: u32,
 }
 
-/// The kinds of things that a module imports and exports.
+/// A kind of object that modules import and export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExternKind {
     /// A function.
@@ -50,29 +50,29 @@ pub enum ExternKind {
 /// A table, imported or defined.
 #[derive(Clone, Debug)]
 pub struct TableDecl {
-    /// Its type.
+    /// Type of the table.
     pub ty: TableType,
-    /// What its elements are at first, if not null. Imports have none.
+    /// Initial value of the elements, if not null. An import has none.
     pub init: Option<ConstExpr>,
 }
 
 /// A global, imported or defined.
 #[derive(Clone, Debug)]
 pub struct GlobalDecl {
-    /// Its type.
+    /// Type of the global.
     pub ty: GlobalType,
-    /// Its first value; `None` for an import.
+    /// Initial value; `None` for an import.
     pub init: Option<ConstExpr>,
 }
 
 /// An element segment.
 #[derive(Clone, Debug)]
 pub struct ElementSegment {
-    /// What the items are.
+    /// Type of the items.
     pub ty: RefType,
-    /// The items.
+    /// Items of the segment.
     pub items: ElementItems,
-    /// What happens to them at instantiation.
+    /// Use of the segment at instantiation.
     pub mode: ElementMode,
 }
 
@@ -85,18 +85,18 @@ pub enum ElementItems {
     Exprs(Box<[ConstExpr]>),
 }
 
-/// What happens to an element segment at instantiation.
+/// The use of an element segment at instantiation.
 #[derive(Clone, Debug)]
 pub enum ElementMode {
-    /// Waits for `table.init`.
+    /// None: `table.init` copies the segment later.
     Passive,
-    /// Only declares that its functions are referenced.
+    /// None: the segment only declares the functions for `ref.func`.
     Declared,
-    /// Is copied into a table, then dropped.
+    /// The segment is copied into a table, then dropped.
     Active {
-        /// The table.
+        /// Index of the table.
         table: u32,
-        /// Where in the table.
+        /// Index of the first element in the table.
         offset: ConstExpr,
     },
 }
@@ -104,33 +104,33 @@ pub enum ElementMode {
 /// A data segment.
 #[derive(Clone, Debug)]
 pub struct DataSegment {
-    /// Its contents, as a range of [`Module::bytes`](crate::Module::bytes).
+    /// Range of the contents in [`Module::bytes`](crate::Module::bytes).
     pub range: Range<usize>,
-    /// What happens to it at instantiation.
+    /// Use of the segment at instantiation.
     pub mode: DataMode,
 }
 
-/// What happens to a data segment at instantiation.
+/// The use of a data segment at instantiation.
 #[derive(Clone, Debug)]
 pub enum DataMode {
-    /// Waits for `memory.init`.
+    /// None: `memory.init` copies the segment later.
     Passive,
-    /// Is copied into a memory, then dropped.
+    /// The segment is copied into a memory, then dropped.
     Active {
-        /// The memory.
+        /// Index of the memory.
         memory: u32,
-        /// Where in the memory.
+        /// Address of the first byte in the memory.
         offset: ConstExpr,
     },
 }
 
-/// Everything that the sections declare. Filled by `sections` and `decode`, then never changed.
+/// All declarations of a module. They do not change after decoding.
 #[derive(Debug, Default)]
 pub(crate) struct Declarations {
     pub purpose: Purpose,
     pub types: TypeTable,
     pub imports: Vec<Import>,
-    /// The type index of every function.
+    /// Type index of each function.
     pub funcs: Vec<u32>,
     pub tables: Vec<TableDecl>,
     pub memories: Vec<MemoryType>,
@@ -138,7 +138,7 @@ pub(crate) struct Declarations {
     pub tags: Vec<TypeId>,
     pub imported: ImportCounts,
     pub exports: Vec<Export>,
-    /// Indices into `exports`, in order of the name.
+    /// Indices into `exports`, sorted by name.
     pub exports_by_name: Vec<u32>,
     pub start: Option<u32>,
     pub elements: Vec<ElementSegment>,
@@ -146,7 +146,7 @@ pub(crate) struct Declarations {
     pub bodies: Vec<BodyRange>,
 }
 
-/// How many of each kind are imported.
+/// The numbers of imports by kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ImportCounts {
     pub funcs: u32,
@@ -156,7 +156,7 @@ pub(crate) struct ImportCounts {
     pub tags: u32,
 }
 
-/// Where a function's body is in the bytes. Modules are smaller than 4 GiB, which `decode` checks.
+/// The range of a function's body in the module's bytes. `decode` checks that a module is smaller than 4 GiB.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyRange {
     pub start: u32,
@@ -164,7 +164,7 @@ pub(crate) struct BodyRange {
 }
 
 impl ElementItems {
-    /// How many there are.
+    /// Returns the number of items.
     pub fn len(&self) -> usize {
         match self {
             ElementItems::Funcs(funcs) => funcs.len(),
@@ -172,14 +172,14 @@ impl ElementItems {
         }
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no items.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl Declarations {
-    /// The first name that a function is exported under; O(exports).
+    /// Returns the name of the first export of a function. Takes time proportional to the number of exports.
     pub(crate) fn exported_name(&self, func_index: u32) -> Option<&str> {
         let is_it = |export: &&Export| export.kind == ExternKind::Func && export.index == func_index;
         self.exports.iter().find(is_it).map(|export| &*export.name)
@@ -187,7 +187,7 @@ impl Declarations {
 }
 
 impl BodyRange {
-    /// How many bytes the body has.
+    /// Returns the number of bytes of the body.
     pub(crate) fn len(&self) -> usize {
         (self.end - self.start) as usize
     }

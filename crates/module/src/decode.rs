@@ -1,15 +1,16 @@
-//! The section loop: one pass over the binary, each section validated, then kept.
+//! The section loop: one pass over the binary that validates and stores each section.
 //!
-//! Comes from [`Module::new`](crate::Module::new); hands each section to wasmparser's validator and then to the function
-//! of the same name in `sections`, the bodies to `validate`; gives the module's declarations.
+//! Called by [`Module::new`](crate::Module::new). Passes each section to wasmparser's validator and then to the function
+//! of the same name in `sections`, and the function bodies to `validate`. Returns the module's declarations.
 //!
 //! # Order
-//! Every error is the first by byte offset. That is why function bodies are validated when the code section ends and
-//! not after the data section: only then is a bad body reported before a bad data segment.
+//! Every reported error is the one at the lowest byte offset. Function bodies are therefore validated at the end of the code
+//! section. If that happened after the data section, an invalid data segment would hide an invalid body.
 //!
-//! # Numbers that the module chose
-//! A count is never trusted before as many bytes were seen: each item takes at least one, so a count above the size
-//! of its section is refused before wasmparser or we reserve anything for it.
+//! # Untrusted counts
+//! Each item of a [vector](https://webassembly.github.io/spec/core/binary/conventions.html#lists) takes at least one byte. A
+//! count above the size of its section is refused before wasmparser or this crate reserves memory for the items. wasmparser
+//! checks the [length of each LEB128 integer](https://webassembly.github.io/spec/core/binary/values.html#integers).
 
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ pub(crate) fn decode(
             Ok(Chunk::Parsed { consumed, payload }) => (consumed, payload),
             Ok(Chunk::NeedMoreData(_)) => unreachable!("the parser was told that there is no more"),
             Err(error) => {
-                // If the code section breaks off, the bodies before that may hold an earlier error.
+                // If the binary ends within the code section, the bodies before the end may contain an earlier error.
                 decoder.validate_bodies()?;
                 return Err(cut_off(binary, &error).unwrap_or_else(|| ModuleError::malformed(error)));
             }
@@ -79,7 +80,7 @@ pub(crate) fn decode(
     }
 }
 
-/// The error for a binary that ends too early, if it does: an incomplete download, most likely.
+/// Returns the error for a binary that ends within a section, probably an incomplete download.
 fn cut_off(binary: &[u8], error: &wasmparser::Error) -> Option<ModuleError> {
     if !error.message().starts_with("unexpected end") {
         return None;
@@ -96,7 +97,7 @@ fn cut_off(binary: &[u8], error: &wasmparser::Error) -> Option<ModuleError> {
     Some(ModuleError::new(Fault::Malformed, message, Some(error.offset())))
 }
 
-/// Components share the first four bytes with modules; say what they are.
+/// Refuses a component, which has the same first four bytes as a module.
 fn refuse_component(binary: &[u8]) -> Result<(), ModuleError> {
     if binary.len() >= 8 && binary.starts_with(b"\0asm") && binary[6..8] == [1, 0] {
         let message = "this is a WebAssembly component; wasmr runs core modules: rebuild it for wasm32-wasip1";
@@ -112,12 +113,12 @@ struct Decoder<'a> {
     threads: usize,
     validator: Validator,
     decls: Declarations,
-    /// What body validation needs to know of the module; there while a code section waits to be validated.
+    /// Context for the validation of bodies; `None` except while the bodies of a code section await validation.
     resources: Option<ValidatorResources>,
 }
 
 impl Decoder<'_> {
-    /// Validates and keeps one section; function bodies come through [`Decoder::body`].
+    /// Validates and stores one section. [`Decoder::body`] handles function bodies.
     fn section(&mut self, payload: Payload<'_>) -> Result<(), ModuleError> {
         let Decoder { validator, decls, registry, .. } = self;
         match payload {
@@ -184,7 +185,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// Takes note of a function body.
+    /// Stores the range of a function body for its validation.
     fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), ModuleError> {
         let to_validate = match self.validator.code_section_entry(body) {
             Ok(to_validate) => to_validate,
@@ -200,7 +201,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// Validates the bodies of the code section that just ended, if one did.
+    /// Validates the bodies that await validation, if there are any.
     fn validate_bodies(&mut self) -> Result<(), ModuleError> {
         let Some(resources) = self.resources.take() else { return Ok(()) };
         let work = validate::Bodies {
@@ -220,7 +221,7 @@ impl Decoder<'_> {
     }
 }
 
-/// Validates a section of items, and tells malformed from invalid if that fails.
+/// Validates a section of items. On failure it distinguishes malformed from invalid.
 fn checked<'a, T: FromReader<'a>>(
     reader: &SectionLimited<'a, T>,
     validate: impl FnOnce(&SectionLimited<'a, T>) -> wasmparser::Result<()>,

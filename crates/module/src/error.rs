@@ -1,16 +1,17 @@
-//! [`ModuleError`]: why bytes are not a module that wasmr can run. The fault is always with the bytes.
+//! [`ModuleError`]: the reason why wasmr cannot run a module. The fault is always in the bytes.
 //!
-//! Comes from every file of this crate; goes to the embedder or the command line, which prints it.
+//! Every file of this crate creates such errors; the embedder or the command line shows them.
 //!
 //! # Malformed or invalid?
-//! The specification tells apart bytes that are not a module at all (malformed) and modules that break a typing rule
-//! (invalid); wasmparser does not. The split here is made afterwards, on the error path only: the failing section or
-//! function body is decoded once more with nothing checked. If decoding alone fails no later than the reported offset,
-//! the bytes are malformed, else they are invalid. Rules that the specification counts as syntax but that need the
-//! module's context (a data count section is missing, say) come out as invalid.
+//! The specification distinguishes bytes that do not encode a module
+//! ([malformed](https://webassembly.github.io/spec/core/binary/index.html)) from modules that break a typing rule
+//! ([invalid](https://webassembly.github.io/spec/core/valid/index.html)). wasmparser does not. This crate makes the distinction
+//! on the error path: it decodes the failing section or function body again without validation. If decoding fails at or
+//! before the reported offset, the bytes are malformed; otherwise they are invalid. Some rules are syntax in the
+//! specification but need the module's context, for instance a missing data count section. Breaking them counts as invalid.
 //!
-//! A feature that is switched off makes a module [`Fault::Unsupported`], an implementation limit
-//! [`Fault::OverLimit`]; wasmparser marks the former, the latter is recognised by its wording.
+//! A module that uses a feature that is off is [`Fault::Unsupported`]; wasmparser marks such errors. A module above an
+//! implementation limit is [`Fault::OverLimit`]; this crate recognises such errors by their wording.
 
 use std::fmt;
 
@@ -19,22 +20,22 @@ use wasmr_core::count::Count;
 use crate::features::{self, Feature};
 use crate::printable::printable;
 
-/// What kind of fault a [`ModuleError`] reports.
+/// The kind of fault that a [`ModuleError`] reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// The bytes (or the text) are not a module.
+    /// The bytes or the text do not encode a module.
     Malformed,
     /// The module breaks a validation rule.
     Invalid,
-    /// The module needs something that wasmr does not have or that is switched off.
+    /// The module uses something that wasmr does not support or that is off.
     Unsupported,
-    /// The module is larger than an implementation limit.
+    /// The module exceeds an implementation limit.
     OverLimit,
 }
 
-/// Why bytes are not a module that wasmr can run.
+/// The reason why wasmr cannot run a module.
 ///
-/// One word wide, so that results stay in registers.
+/// The type is one word wide, so that results fit in registers.
 #[derive(Clone)]
 pub struct ModuleError(Box<Report>);
 
@@ -46,15 +47,15 @@ struct Report {
     module: String,
     func: Option<(u32, Option<String>)>,
     missing: Option<Feature>,
-    /// Lines that show the place in the text that the module was made of.
+    /// Lines that show the place in the module's text.
     place: Option<String>,
 }
 
-/// The longest name or snippet that a message repeats.
+/// Bytes of a name or snippet of the module that a message repeats.
 const MAX_QUOTE: usize = 600;
 
 impl ModuleError {
-    /// An error with wasmr's own words.
+    /// Creates an error with a message of wasmr.
     pub(crate) fn new(fault: Fault, message: impl Into<String>, offset: Option<u64>) -> ModuleError {
         ModuleError(Box::new(Report {
             fault,
@@ -67,20 +68,20 @@ impl ModuleError {
         }))
     }
 
-    /// The error for what `feature` lacks.
+    /// Creates an error for a part of `feature` that wasmr does not execute.
     pub(crate) fn lacking(message: String, feature: Feature, offset: Option<u64>) -> ModuleError {
         let mut error = ModuleError::new(Fault::Unsupported, message, offset);
         error.0.missing = Some(feature);
         error
     }
 
-    /// More bytes than the embedder lets a module have.
+    /// Creates the error for a module with more bytes than the embedder allows.
     pub fn too_large(module: &str, size: usize, allowed: u64) -> ModuleError {
         let message = format!("it has {}, {allowed} at most", Count(size, "byte"));
         ModuleError::new(Fault::OverLimit, message, None).in_module(module)
     }
 
-    /// An error of wasmparser's; `fault` is what it is unless its text says that a feature or a limit is the reason.
+    /// Converts an error of wasmparser. The fault is `fault`, unless the error is due to a feature or a limit.
     pub(crate) fn from_parser(error: &wasmparser::Error, fault: Fault) -> ModuleError {
         let text = error.message();
         let fault = if error.missing_wasm_feature().is_some() {
@@ -90,12 +91,12 @@ impl ModuleError {
         } else {
             fault
         };
-        // Context lines, if any, stand before the message proper; the last line is the sentence.
+        // Context lines, if any, precede the message, which is the last line.
         let sentence = text.lines().last().unwrap_or(text).trim().trim_end_matches('.');
         let mut message = quoted(sentence);
         let missing = features::missing(error);
         match missing.map(|feature| (feature, feature.lacks())) {
-            // The sentence asks for a switch that does not exist.
+            // wasmparser's sentence would advise to enable a feature that wasmr cannot execute.
             Some((feature, Some(lacks))) => {
                 message = format!("wasmr does not have {} yet{}", lacks.what, feature.advice());
             }
@@ -108,68 +109,68 @@ impl ModuleError {
         error
     }
 
-    /// A decoding error of wasmparser's.
+    /// Converts a decoding error of wasmparser.
     pub(crate) fn malformed(error: wasmparser::Error) -> ModuleError {
         ModuleError::from_parser(&error, Fault::Malformed)
     }
 
-    /// Says in which function, and what the function is called if that is known.
+    /// Adds the index of the function and its name, if it has one.
     pub(crate) fn in_func(mut self, index: u32, name: Option<&str>) -> ModuleError {
         self.0.func = Some((index, name.map(quoted)));
         self
     }
 
-    /// Says what the module is called.
+    /// Adds the name of the module.
     pub(crate) fn in_module(mut self, name: &str) -> ModuleError {
         self.0.module = quoted(name);
         self
     }
 
-    /// Shows the place in the text that the module was made of.
+    /// Adds the place in the module's text.
     #[cfg(feature = "wat")]
     pub(crate) fn at_place(mut self, lines: String) -> ModuleError {
         self.0.place = Some(lines);
         self
     }
 
-    /// What kind of fault it is.
+    /// Returns the kind of fault.
     pub fn fault(&self) -> Fault {
         self.0.fault
     }
 
-    /// The message alone: one sentence without capital, full stop or position (errors of the text format have the
-    /// line in question below it).
+    /// Returns the message alone: one sentence without capital letter, full stop or position. For errors of the text format,
+    /// lines with the place follow.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The message with the place in the binary, on one line and without the module's name:
+    /// Returns the message with the place in the binary, on one line and without the module's name:
     /// "type mismatch (in function 12 `foo`, at offset 0x2a)".
     pub fn message_with_place(&self) -> String {
         format!("{}{}", self.0.message, Place(&self.0))
     }
 
-    /// The feature for which the module is refused: one that is off, or one of which wasmr lacks a part.
+    /// Returns the feature because of which the module is refused: it is off, or wasmr does not execute all of it.
     pub fn missing_feature(&self) -> Option<Feature> {
         self.0.missing
     }
 
-    /// Where in the binary, if that is known.
+    /// Returns the offset of the fault in the binary, if it is known.
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }
 
-    /// The index of the function in which the fault lies, if it lies in one.
+    /// Returns the index of the function with the fault, if it is in one.
     pub fn func_index(&self) -> Option<u32> {
         self.0.func.as_ref().map(|(index, _)| *index)
     }
 
-    /// The name of that function, if the module has one for it. Not demangled; control characters are escaped.
+    /// Returns the name of that function, if it has one. The name is not demangled; control characters are escaped.
     pub fn func_name(&self) -> Option<&str> {
         self.0.func.as_ref().and_then(|(_, name)| name.as_deref())
     }
 
-    /// What the module is called, or an empty string.
+    /// Returns the name of the module, or an empty string.
     pub fn module_name(&self) -> &str {
         &self.0.module
     }
@@ -193,7 +194,7 @@ impl fmt::Display for ModuleError {
     }
 }
 
-/// The place that a report names, in parentheses; nothing if it names none.
+/// The place of a report, displayed in parentheses; nothing if it has none.
 struct Place<'a>(&'a Report);
 
 impl fmt::Display for Place<'_> {
@@ -220,7 +221,7 @@ impl fmt::Debug for ModuleError {
 
 impl std::error::Error for ModuleError {}
 
-/// Whether a message of wasmparser's reports an implementation limit.
+/// Returns true if a message of wasmparser reports an implementation limit.
 fn is_limit(message: &str) -> bool {
     const MARKS: [&str; 8] = [
         "size is out of bounds",
@@ -235,7 +236,7 @@ fn is_limit(message: &str) -> bool {
     MARKS.iter().any(|mark| message.contains(mark))
 }
 
-/// A text from the module as messages repeat it.
+/// Returns a text of the module in the form in which messages repeat it: escaped and shortened.
 pub(crate) fn quoted(text: &str) -> String {
     printable(text, MAX_QUOTE)
 }
@@ -245,13 +246,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_word() {
+    fn an_error_is_one_word_wide() {
         assert_eq!(size_of::<ModuleError>(), size_of::<usize>());
         assert_eq!(size_of::<Result<(), ModuleError>>(), size_of::<usize>());
     }
 
     #[test]
-    fn says_where() {
+    fn messages_have_the_place() {
         let error = ModuleError::new(Fault::Invalid, "type mismatch", Some(42)).in_func(12, Some("foo"));
         assert_eq!(error.to_string(), "invalid module: type mismatch (in function 12 `foo`, at offset 0x2a)");
         let error = error.in_module("a.wasm");
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_steer_the_terminal() {
+    fn names_are_escaped_for_terminals() {
         let error = ModuleError::new(Fault::Malformed, "m", None).in_func(0, Some("\u{1b}[31m\u{202e}x"));
         assert_eq!(error.func_name(), Some("\\u{1b}[31m\\u{202e}x"));
         assert!(quoted(&"y".repeat(100_000)).len() < MAX_QUOTE + 10);

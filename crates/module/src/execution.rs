@@ -1,15 +1,15 @@
-//! Refuses valid modules that need an operator which wasmr does not execute, before any of their code runs.
+//! Refuses valid modules with an operator that no tier executes, before any of their code runs.
 //!
-//! Comes in: function bodies from `validate`, constant expressions and memory types. Goes out: a [`ModuleError`] that names
-//! the operator in the text format, its feature, and what the builder of the module can do.
+//! Checks function bodies from `validate`, constant expressions and memory types. The [`ModuleError`] has the operator in the
+//! text format, its feature, and advice to the builder of the module.
 //!
 //! # Why at load?
-//! A program that stops half-way has had effects. The table in `operator_class` says which operator belongs to which feature,
-//! and [`Feature::lacks`] says which features are not executed, so that a new operator of such a feature is refused too.
+//! A program that stops half-way has already had effects. The table in `operator_class` maps operators to features, and
+//! [`Feature::lacks`] marks the features that wasmr does not execute. A new operator of such a feature is thus refused, too.
 //!
 //! # Cost
-//! None for a module that only uses what is executed: `validate` checks a body with the executed features first, and only a
-//! body that fails comes here.
+//! None for a module that uses only executed operators. `validate` first checks a body with the executed features alone, and
+//! calls this file only for a body that fails.
 
 use wasmparser::{FunctionBody, Operator};
 
@@ -18,17 +18,17 @@ use crate::features::Feature;
 use crate::operator_class::Support;
 use crate::operator_text::operator_name;
 
-/// The use that a module is decoded for.
+/// The purpose of decoding a module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// It is to be run: whatever cannot be executed is refused.
+    /// Execution: operators and types that no tier executes are refused.
     #[default]
     Run,
-    /// It is to be looked at: every valid module is accepted.
+    /// Display: every valid module is accepted.
     Inspect,
 }
 
-/// Returns the feature that keeps `operator` from being executed.
+/// Returns the feature of `operator` if wasmr does not execute it.
 fn lacking(operator: &Operator<'_>) -> Option<Feature> {
     let support = Support::of(operator);
     match support {
@@ -37,7 +37,7 @@ fn lacking(operator: &Operator<'_>) -> Option<Feature> {
     }
 }
 
-/// Refuses a valid body that has an operator which is not executed. The error names the first one.
+/// Refuses a valid body with an operator that no tier executes. The error has the first such operator.
 pub(crate) fn check_body(body: &FunctionBody<'_>) -> Result<(), ModuleError> {
     let mut operators = body.get_operators_reader().map_err(ModuleError::malformed)?;
     while !operators.eof() {
@@ -49,7 +49,7 @@ pub(crate) fn check_body(body: &FunctionBody<'_>) -> Result<(), ModuleError> {
     Ok(())
 }
 
-/// Returns the error for the operator at `offset` of a body if it is not executed.
+/// Returns the error for the operator at `offset` of a body if no tier executes it.
 pub(crate) fn refuse_at(body: &FunctionBody<'_>, offset: u64) -> Option<ModuleError> {
     let mut operators = body.get_operators_reader().ok()?;
     while !operators.eof() {
@@ -61,7 +61,7 @@ pub(crate) fn refuse_at(body: &FunctionBody<'_>, offset: u64) -> Option<ModuleEr
     None
 }
 
-/// Returns the error for an operator of a constant expression that is not constant anywhere but in what wasmr lacks.
+/// Returns the error for an operator that is constant only in a proposal that wasmr does not execute.
 pub(crate) fn in_constant(operator: &Operator<'_>, offset: u64) -> ModuleError {
     match lacking(operator) {
         Some(feature) => not_executed(operator, feature, offset),
@@ -72,7 +72,7 @@ pub(crate) fn in_constant(operator: &Operator<'_>, offset: u64) -> ModuleError {
     }
 }
 
-/// Returns the error for a declaration that `feature` lacks, such as "a shared memory".
+/// Returns the error for a declaration that wasmr does not support. `what` is a noun phrase, for instance "shared memories".
 pub(crate) fn declaration(what: &str, feature: Feature, offset: u64) -> ModuleError {
     ModuleError::lacking(format!("wasmr does not have {what} yet{}", feature.advice()), feature, Some(offset))
 }

@@ -1,22 +1,22 @@
-//! Features: which modules are valid. One table; the set, the names, the help and the implications expand from it.
+//! The table of features: the proposals that decide which modules are valid.
 //!
-//! Comes from the command line or the embedder; goes to wasmparser's decoder and validator. Names are those of
+//! The command line or the embedder chooses features; wasmparser's decoder and validator follow them. The names are those of
 //! wasmtime's `-W` option, so that one spelling works in both.
 //!
-//! The default is all of Wasm 3.0, its 2.0 predecessors included, and wide arithmetic. What came before them (mutable globals, sign
-//! extension, saturating conversions) cannot be switched off. A feature that is off makes modules that use it
-//! [`Fault::Unsupported`](crate::Fault::Unsupported).
+//! By default all proposals of [Wasm 3.0](https://webassembly.github.io/spec/core/appendix/changes.html) and 2.0 are on, and
+//! wide arithmetic. Mutable globals, sign extension and saturating conversions cannot be switched off. A module that uses a
+//! feature that is off is [`Fault::Unsupported`](crate::Fault::Unsupported).
 //!
-//! A row that ends in `lacks` names a proposal that wasmr validates but does not execute, or only in part. A module that
-//! uses the rest is refused when it is loaded, whether or not the feature is on; `execution` does that.
+//! A row that ends in `lacks` is a proposal that wasmr validates but executes only in part or not at all. `execution` refuses
+//! a module that uses the missing part when it is loaded, even if the feature is on.
 
 use wasmparser::WasmFeatures;
 
-/// Expands the table: one row a feature.
+/// Expands the table, which has one row for each feature.
 macro_rules! features {
     ($($variant:ident $name:literal ($($bit:ident)|+) $default:ident [$($implies:ident)*] $help:literal
         $(, lacks $lacks:literal, instead $instead:literal)?;)*) => {
-        /// A proposal that can be switched on and off.
+        /// A proposal that can be switched on or off.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Feature {
@@ -24,30 +24,30 @@ macro_rules! features {
         }
 
         impl Feature {
-            /// Every feature, in the order of the table.
+            /// All features, in the order of the table.
             pub const ALL: &[Feature] = &[$(Feature::$variant),*];
 
-            /// The name on the command line.
+            /// Returns the name on the command line.
             pub const fn name(self) -> &'static str {
                 match self { $(Feature::$variant => $name,)* }
             }
 
-            /// One line of help.
+            /// Returns one line of help.
             pub const fn help(self) -> &'static str {
                 match self { $(Feature::$variant => $help,)* }
             }
 
-            /// Whether it is on unless said otherwise.
+            /// Returns true if the feature is on by default.
             pub const fn on_by_default(self) -> bool {
                 match self { $(Feature::$variant => features!(@default $default),)* }
             }
 
-            /// The features that it cannot do without (direct ones).
+            /// Returns the features that this feature requires directly.
             pub const fn implies(self) -> &'static [Feature] {
                 match self { $(Feature::$variant => &[$(Feature::$implies),*],)* }
             }
 
-            /// The part of the proposal that wasmr does not execute, if there is one.
+            /// Returns the part of the proposal that wasmr does not execute, if there is one.
             pub const fn lacks(self) -> Option<Lacks> {
                 match self {
                     $($(Feature::$variant => Some(Lacks { what: $lacks, instead: $instead }),)?)*
@@ -55,13 +55,13 @@ macro_rules! features {
                 }
             }
 
-            /// Returns the end of a message about what the feature lacks: its name, and what to do.
+            /// Returns the end of a message about the missing part of the feature: its name, and advice.
             pub(crate) fn advice(self) -> String {
                 let instead = self.lacks().map(|lacks| format!("; {}", lacks.instead)).unwrap_or_default();
                 format!(" (feature {}){instead}", self.name())
             }
 
-            /// The feature's flag in wasmparser.
+            /// Returns the feature's flags in wasmparser.
             pub(crate) const fn bits(self) -> WasmFeatures {
                 match self { $(Feature::$variant => WasmFeatures::empty()$(.union(WasmFeatures::$bit))+,)* }
             }
@@ -71,12 +71,12 @@ macro_rules! features {
     (@default off) => { false };
 }
 
-/// The part of a proposal that is validated and not executed.
+/// The part of a proposal that wasmr validates but does not execute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lacks {
     /// The part, as a noun phrase in the plural.
     pub what: &'static str,
-    /// Advice to the builder of a module that needs it, in the imperative.
+    /// Advice to the builder of a module with that part, in the imperative.
     pub instead: &'static str,
 }
 
@@ -104,20 +104,20 @@ features! {
     WideArithmetic     "wide-arithmetic"     (WIDE_ARITHMETIC)     on  []                   "integers of 128 bits";
 }
 
-/// A set of features, closed under implication (but inside this crate, where that is said).
+/// A set of features. With a feature it contains the features that it requires, except where this crate documents otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Features(u32);
 
 impl Features {
-    /// Nothing but WebAssembly 1.0 and what cannot be switched off.
+    /// No features: WebAssembly 1.0 with the proposals that cannot be switched off.
     pub const NONE: Features = Features(0);
 
-    /// Whether a feature is on.
+    /// Returns true if a feature is on.
     pub const fn contains(&self, feature: Feature) -> bool {
         self.0 & (1 << feature as u32) != 0
     }
 
-    /// Switches a feature on, with all that it implies, or off, with all that need it.
+    /// Switches a feature on with all features that it requires, or off with all features that require it.
     pub fn set(&mut self, feature: Feature, on: bool) {
         if on {
             self.0 |= 1 << feature as u32;
@@ -134,37 +134,38 @@ impl Features {
         }
     }
 
-    /// The same set with a feature switched; see [`Features::set`].
+    /// Returns the set with a feature switched on or off like [`Features::set`].
     #[must_use]
     pub fn with(mut self, feature: Feature, on: bool) -> Features {
         self.set(feature, on);
         self
     }
 
-    /// The same set with one feature switched and all others as they are, even if that leaves some without what they imply.
+    /// Returns the set with one feature switched on or off and all others unchanged. A feature that it contains may then lack
+    /// features that it requires.
     pub(crate) fn with_alone(self, feature: Feature, on: bool) -> Features {
         let bit = 1 << feature as u32;
         Features(if on { self.0 | bit } else { self.0 & !bit })
     }
 
-    /// Every feature that has a row.
+    /// Returns the set of all features.
     pub fn all() -> Features {
         Feature::ALL.iter().fold(Features::NONE, |set, &feature| set.with(feature, true))
     }
 
-    /// The same set without the features that wasmr does not execute, or only in part.
+    /// Returns the set without the features that wasmr executes only in part or not at all.
     pub(crate) fn executed(self) -> Features {
         let executed = self.iter().filter(|feature| feature.lacks().is_none());
         executed.fold(Features::NONE, |set, feature| set.with_alone(feature, true))
     }
 
-    /// The features that are on, in the order of the table.
+    /// Returns the features that are on, in the order of the table.
     pub fn iter(&self) -> impl Iterator<Item = Feature> + use<> {
         let set = *self;
         Feature::ALL.iter().copied().filter(move |&feature| set.contains(feature))
     }
 
-    /// The same set in wasmparser's words.
+    /// Returns the set as flags of wasmparser.
     pub fn to_wasmparser(&self) -> WasmFeatures {
         let always = WasmFeatures::WASM1 | WasmFeatures::SIGN_EXTENSION | WasmFeatures::SATURATING_FLOAT_TO_INT;
         self.iter().fold(always, |bits, feature| bits | feature.bits())
@@ -193,12 +194,12 @@ impl std::str::FromStr for Feature {
     }
 }
 
-/// No feature has this name.
+/// A name that no feature has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown feature `{0}`")]
 pub struct UnknownFeature(pub String);
 
-/// The feature whose absence made wasmparser refuse something, if it has a row.
+/// Returns the feature whose absence caused an error of wasmparser, if the table has it.
 pub(crate) fn missing(error: &wasmparser::Error) -> Option<Feature> {
     let bits = error.missing_wasm_feature()?;
     Feature::ALL.iter().copied().find(|feature| feature.bits().contains(bits))
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn default_is_wasm_3_and_wide_arithmetic() {
-        // `threads` is in wasmparser's constant, but not in the specification's 3.0.
+        // wasmparser's constant includes `threads`, which is not part of Wasm 3.0.
         let wasm3 = WasmFeatures::WASM3.difference(WasmFeatures::THREADS);
         assert_eq!(Features::default().to_wasmparser(), wasm3.union(WasmFeatures::WIDE_ARITHMETIC));
     }

@@ -1,6 +1,6 @@
 //! Fuel cost of each operator of a function, by the rules of [`wasmr_core::fuel`]. Both tiers use it when they meter code.
 //!
-//! The [class](OperatorClass) of an operator determines its own cost and whether it *carries* values to a label, a callee or a
+//! The [class](OperatorClass) of an operator determines its own cost, and if it *carries* values to a label, a callee or a
 //! handler. The number of carried slots follows from the module and the open blocks. For a new operator whose class carries
 //! values, this file must read the immediate. `tests/fuel.rs` has a program for each such operator and fails without one.
 

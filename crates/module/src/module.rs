@@ -1,13 +1,15 @@
-//! [`Module`]: a decoded and validated module, immutable, shared by everything made from it.
+//! [`Module`]: a decoded and validated module. It is immutable and shared.
 //!
-//! Comes from `decode`; goes to the runtime (declarations, to instantiate) and to the tiers (bodies and types, to
-//! translate). The code stays in the bytes that were given: a body is a range of them.
+//! `decode` creates it. The runtime instantiates its declarations; the tiers translate its bodies and types. The code is not
+//! copied: a body is a range of the module's bytes.
 //!
-//! Words: an *index* counts as in the specification, imports first, unless it is a *defined index*, which counts the
-//! module's own functions from 0. A *type index* counts the module's types; a [`TypeId`] is canonical.
+//! # Indices
+//! A function *index* is that of the [specification](https://webassembly.github.io/spec/core/syntax/modules.html#indices), with
+//! imports first. A *defined index* counts only the functions that the module defines, from 0. A *type index* is an index of
+//! the module's types; a [`TypeId`] is canonical in the engine.
 //!
-//! Invariants: every index in a declaration is in range, every body was validated, and nothing changes after
-//! [`Module::new`].
+//! # Invariants
+//! All indices in declarations are in range, all bodies are valid, and nothing changes after [`Module::new`].
 
 use std::sync::{Arc, OnceLock};
 
@@ -31,19 +33,19 @@ use crate::types::BlockSig;
 /// A function's code.
 #[derive(Clone, Copy, Debug)]
 pub struct FuncBody<'a> {
-    /// Local declarations, then the expression with its `end`.
+    /// Local declarations, followed by the expression with its `end`.
     pub bytes: &'a [u8],
-    /// Where `bytes` begin in the module.
+    /// Offset of `bytes` in the module.
     pub offset: usize,
 }
 
 impl FuncBody<'_> {
-    /// Returns true if the function calls nothing and repeats nothing.
+    /// Returns true if the function has no calls and no loops.
     pub fn is_leaf(&self) -> bool {
         self.all_operators(OperatorClass::is_in_leaf)
     }
 
-    /// Returns true if the class of each operator fulfils `condition`.
+    /// Returns true if `condition` is true for the class of each operator.
     pub fn all_operators(&self, condition: impl Fn(OperatorClass) -> bool) -> bool {
         let reader = FunctionBody::new(BinaryReader::new(self.bytes, self.offset as u64));
         let Ok(operators) = reader.get_operators_reader() else { return false };
@@ -51,7 +53,7 @@ impl FuncBody<'_> {
     }
 }
 
-/// What messages call a module that nobody gave a name.
+/// Name in messages of a module without a name.
 pub const UNNAMED: &str = "<module>";
 
 /// A decoded and validated module.
@@ -65,13 +67,14 @@ pub struct Module {
 }
 
 impl Module {
-    /// Decodes and validates a binary module; function bodies on up to `threads` threads, this one included.
+    /// Decodes and validates a binary module, function bodies on up to `threads` threads, including the calling thread.
     ///
-    /// `name` is what messages call the module, usually the file's base name. Types are interned in `types`.
+    /// `name` is the module's name in messages, usually the file's base name. Types are interned in `types`.
     ///
     /// # Errors
-    /// The first fault by byte offset, whatever the number of threads. A valid module is refused too, as
-    /// [`Fault::Unsupported`](crate::Fault::Unsupported), if it needs what no tier executes ([`Feature::lacks`](crate::Feature::lacks)).
+    /// The fault at the lowest byte offset, with any number of threads. A valid module is
+    /// [`Fault::Unsupported`](crate::Fault::Unsupported) if no tier executes all of it
+    /// ([`Feature::lacks`](crate::Feature::lacks)).
     pub fn new(
         bytes: ModuleBytes,
         name: &str,
@@ -82,7 +85,7 @@ impl Module {
         Module::decode(bytes, name, features, types, threads, Purpose::Run).map(Arc::new)
     }
 
-    /// Decodes and validates a binary module for a purpose; else as [`Module::new`].
+    /// Decodes and validates a binary module like [`Module::new`], for a purpose.
     pub(crate) fn decode(
         bytes: ModuleBytes,
         name: &str,
@@ -102,102 +105,103 @@ impl Module {
         })
     }
 
-    /// The binary.
+    /// Returns the binary.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.as_ref()
     }
 
-    /// Returns the binary, shared with the module.
+    /// Returns the binary with shared ownership.
     pub(crate) fn shared_bytes(&self) -> ModuleBytes {
         self.bytes.clone()
     }
 
-    /// What messages call the module: the name that it was given, or, if that is [`UNNAMED`], the one that it gives itself.
+    /// Returns the module's name in messages: the name passed to [`Module::new`], or, if that is [`UNNAMED`], the name in its
+    /// name section.
     pub fn name(&self) -> &str {
         if &*self.name == UNNAMED { self.names().module_name().unwrap_or(UNNAMED) } else { &self.name }
     }
 
-    /// Where its types are interned.
+    /// Returns the registry of the module's types.
     pub fn registry(&self) -> &Arc<TypeRegistry> {
         &self.registry
     }
 
-    /// The features that it was validated with.
+    /// Returns the features with which the module was validated.
     pub fn features(&self) -> &Features {
         &self.features
     }
 
-    /// The canonical id of a type.
+    /// Returns the canonical id of a type.
     pub fn type_id(&self, type_index: u32) -> TypeId {
         self.decls.types.id(type_index)
     }
 
-    /// How many types it has.
+    /// Returns the number of types.
     pub fn type_count(&self) -> u32 {
         self.decls.types.len() as u32
     }
 
-    /// The function type at a type index that is one.
+    /// Returns the function type at a type index.
     ///
     /// # Panics
-    /// If it is another kind of type, or out of range.
+    /// If the index is out of range or the type is not a function type.
     pub fn func_type_of(&self, type_index: u32) -> &Arc<FuncType> {
         self.decls.types.func(type_index)
     }
 
-    /// The function type at a type index, if it is one.
+    /// Returns the type at a type index, if it is a function type.
     pub fn as_func_type(&self, type_index: u32) -> Option<&Arc<FuncType>> {
         self.decls.types.as_func(type_index)
     }
 
-    /// How many functions it has, imports included.
+    /// Returns the number of functions, including imports.
     pub fn func_count(&self) -> u32 {
         self.decls.funcs.len() as u32
     }
 
-    /// How many functions it imports.
+    /// Returns the number of imported functions.
     pub fn imported_func_count(&self) -> u32 {
         self.decls.imported.funcs
     }
 
-    /// How many functions it defines.
+    /// Returns the number of defined functions.
     pub fn defined_func_count(&self) -> u32 {
         self.decls.bodies.len() as u32
     }
 
-    /// The type of a function.
+    /// Returns the type of a function.
     pub fn func_type(&self, func_index: u32) -> &Arc<FuncType> {
         self.decls.types.func(self.func_type_index(func_index))
     }
 
-    /// The canonical id of a function's type.
+    /// Returns the canonical id of a function's type.
     pub fn func_type_id(&self, func_index: u32) -> TypeId {
         self.decls.types.id(self.func_type_index(func_index))
     }
 
-    /// The type index of a function's type.
+    /// Returns the type index of a function's type.
     pub fn func_type_index(&self, func_index: u32) -> u32 {
         self.decls.funcs[func_index as usize]
     }
 
-    /// The validated body of a function that the module defines, counted from 0.
+    /// Returns the body of a defined function.
     pub fn body(&self, defined_index: u32) -> FuncBody<'_> {
         let BodyRange { start, end } = self.decls.bodies[defined_index as usize];
         let (start, end) = (start as usize, end as usize);
         FuncBody { bytes: &self.bytes()[start..end], offset: start }
     }
 
-    /// The imports, in order.
+    /// Returns the imports, in order.
     pub fn imports(&self) -> &[Import] {
         &self.decls.imports
     }
 
-    /// The exports, in order.
+    /// Returns the exports, in order.
     pub fn exports(&self) -> &[Export] {
         &self.decls.exports
     }
 
-    /// The export of that name.
+    /// Returns the export with a name.
     pub fn export(&self, name: &str) -> Option<&Export> {
         let exports = &self.decls.exports;
         let order = &self.decls.exports_by_name;
@@ -205,7 +209,7 @@ impl Module {
         Some(&exports[order[at] as usize])
     }
 
-    /// What an export of this module is.
+    /// Returns the type of an export of this module.
     pub fn export_type(&self, export: &Export) -> ExternType {
         let index = export.index as usize;
         match export.kind {
@@ -217,102 +221,102 @@ impl Module {
         }
     }
 
-    /// All memories, imports first.
+    /// Returns all memories, imports first.
     pub fn memories(&self) -> &[MemoryType] {
         &self.decls.memories
     }
 
-    /// All tables, imports first.
+    /// Returns all tables, imports first.
     pub fn tables(&self) -> &[TableDecl] {
         &self.decls.tables
     }
 
-    /// All globals, imports first.
+    /// Returns all globals, imports first.
     pub fn globals(&self) -> &[GlobalDecl] {
         &self.decls.globals
     }
 
-    /// All tags, imports first: the ids of their function types.
+    /// Returns the canonical function types of all tags, imports first.
     pub fn tags(&self) -> &[TypeId] {
         &self.decls.tags
     }
 
-    /// How many tables it imports.
+    /// Returns the number of imported tables.
     pub fn imported_table_count(&self) -> u32 {
         self.decls.imported.tables
     }
 
-    /// How many memories it imports.
+    /// Returns the number of imported memories.
     pub fn imported_memory_count(&self) -> u32 {
         self.decls.imported.memories
     }
 
-    /// How many globals it imports.
+    /// Returns the number of imported globals.
     pub fn imported_global_count(&self) -> u32 {
         self.decls.imported.globals
     }
 
-    /// How many tags it imports.
+    /// Returns the number of imported tags.
     pub fn imported_tag_count(&self) -> u32 {
         self.decls.imported.tags
     }
 
-    /// The function to call when an instance is ready.
+    /// Returns the index of the [start function](https://webassembly.github.io/spec/core/syntax/modules.html#start-function).
     pub fn start(&self) -> Option<u32> {
         self.decls.start
     }
 
-    /// The element segments.
+    /// Returns the element segments.
     pub fn elements(&self) -> &[ElementSegment] {
         &self.decls.elements
     }
 
-    /// The data segments.
+    /// Returns the data segments.
     pub fn data(&self) -> &[DataSegment] {
         &self.decls.data
     }
 
-    /// The contents of a data segment.
+    /// Returns the contents of a data segment.
     pub fn data_bytes(&self, segment: &DataSegment) -> &[u8] {
         &self.bytes()[segment.range.clone()]
     }
 
-    /// The name section; read at the first call.
+    /// Returns the name section. The first call reads it.
     pub fn names(&self) -> &Names {
         self.names.get_or_init(|| Names::read(&self.bytes, self.func_count()))
     }
 
-    /// The custom sections, in order: name and range of the contents in [`Module::bytes`].
+    /// Returns the custom sections, in order, each with its name and the range of its contents in [`Module::bytes`].
     pub fn custom_sections(&self) -> CustomSections<'_> {
         CustomSections::new(self.bytes())
     }
 
-    /// All sections, in order.
+    /// Returns all sections, in order.
     pub fn sections(&self) -> SectionMap<'_> {
         SectionMap::new(self.bytes())
     }
 
-    /// What the producers section says about the tools that made the module.
+    /// Returns the fields of the producers section, which names the tools that created the module.
     pub fn producers(&self) -> Vec<Producers<'_>> {
         section_map::producers(self.bytes())
     }
 
-    /// A value type that was read from this module.
+    /// Converts a value type of this module.
     pub fn val_type(&self, ty: wasmparser::ValType) -> ValType {
         self.decls.types.val_type(ty)
     }
 
-    /// A reference type that was read from this module.
+    /// Converts a reference type of this module.
     pub fn ref_type(&self, ty: wasmparser::RefType) -> RefType {
         self.decls.types.ref_type(ty)
     }
 
-    /// A heap type that was read from this module.
+    /// Converts a heap type of this module.
     pub fn heap_type(&self, ty: wasmparser::HeapType) -> HeapType {
         self.decls.types.heap_type(ty)
     }
 
-    /// A block type that was read from this module.
+    /// Converts a block type of this module.
     pub fn block_sig(&self, ty: wasmparser::BlockType) -> BlockSig<'_> {
         self.decls.types.block_sig(ty)
     }
@@ -333,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_leaf_goes_straight_on() {
+    fn a_leaf_has_no_calls_and_no_loops() {
         let bytes = wat::parse_str(
             "(module
                 (func (param i32) (result i32) (if (result i32) (local.get 0) (then (i32.const 1)) (else (i32.const 2))))

@@ -1,10 +1,11 @@
-//! Custom sections and the name section. Nothing here runs unless a message or a debugger asks.
+//! Custom sections and the [name section](https://webassembly.github.io/spec/core/appendix/custom.html#name-section).
 //!
-//! Comes from the module's bytes, on demand; goes to backtraces, `inspect`, and error messages (which also read names
-//! out of modules that were refused, so everything here bears any bytes).
+//! Backtraces, `inspect` and error messages read them on demand. Error messages also read names of modules that were refused,
+//! so every function accepts any bytes.
 //!
-//! The format says that errors in custom sections must not make a module invalid: whatever is wrong with a name section
-//! ends the reading of it, and what was read before stays. Names are not copied and not demangled.
+//! Errors in a [custom section](https://webassembly.github.io/spec/core/binary/modules.html#custom-section) must not make a
+//! module invalid. Reading therefore stops at the first malformed part and keeps the names before it. Names are not copied and
+//! not demangled.
 
 use std::ops::Range;
 
@@ -13,14 +14,14 @@ use wasmparser::{BinaryReader, Name, Subsections};
 use crate::bytes::ModuleBytes;
 use crate::section_map::{Section, SectionMap};
 
-/// Function names, in order of the index.
+/// The name of a module, and the names of its functions, sorted by index.
 pub struct Names {
     bytes: ModuleBytes,
     module: Option<Span>,
     funcs: Box<[(u32, Span)]>,
 }
 
-/// A range of the module's bytes; half the size of a `Range<usize>`.
+/// A range of the module's bytes. It is half as large as a `Range<usize>`.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     start: u32,
@@ -28,8 +29,8 @@ struct Span {
 }
 
 impl Names {
-    /// Reads the first name section of a module, if it has one. Names of functions from `func_count` on are dropped,
-    /// which bounds what a hostile section can make us keep.
+    /// Reads the first name section of a module, if it has one. Reading stops at a function index of `func_count` or more,
+    /// which limits the memory that a hostile section can consume.
     pub(crate) fn read(bytes: &ModuleBytes, func_count: u32) -> Names {
         let mut names = Names { bytes: bytes.clone(), module: None, funcs: Box::default() };
         let range = CustomSections::new(bytes.as_ref()).find(|(name, _)| *name == "name").map(|(_, range)| range);
@@ -60,18 +61,18 @@ impl Names {
         names
     }
 
-    /// The name of a function, by its index (imports count).
+    /// Returns the name of a function.
     pub fn func_name(&self, index: u32) -> Option<&str> {
         let at = self.funcs.binary_search_by_key(&index, |&(index, _)| index).ok()?;
         self.text(self.funcs[at].1)
     }
 
-    /// The name that the module gives itself.
+    /// Returns the name of the module.
     pub fn module_name(&self) -> Option<&str> {
         self.module.and_then(|span| self.text(span))
     }
 
-    /// All function names: index and name, in order of the index.
+    /// Returns index and name of all functions with a name, sorted by index.
     pub fn funcs(&self) -> impl Iterator<Item = (u32, &str)> {
         self.funcs.iter().filter_map(|&(index, span)| Some((index, self.text(span)?)))
     }
@@ -96,12 +97,12 @@ impl Span {
     }
 }
 
-/// Walks the custom sections of a binary: name and range of the contents in the binary.
+/// Iterator over the custom sections of a binary, with the name and the range of the contents of each.
 #[derive(Clone, Debug)]
 pub struct CustomSections<'a>(SectionMap<'a>);
 
 impl<'a> CustomSections<'a> {
-    /// A walk over a binary that begins with its 8-byte header.
+    /// Creates an iterator over a binary that begins with the 8-byte header of a module.
     pub(crate) fn new(bytes: &'a [u8]) -> CustomSections<'a> {
         CustomSections(SectionMap::new(bytes))
     }

@@ -1,6 +1,6 @@
-//! From the decoder's operators to those of the [table](wasmr_core::op): one match for all tiers.
+//! Conversion of the decoder's operators to operators of core's [table](wasmr_core::op), for all tiers.
 //!
-//! An operator of the table has the immediates that the table says: none, a lane, or where in which memory it accesses.
+//! The row of an operator determines its immediates: none, a lane, a memory access, or the last two together.
 
 use wasmparser::{MemArg, MemArgTarget, Operator};
 use wasmr_core::op::Op;
@@ -32,10 +32,10 @@ macro_rules! lookups {
             })
         }
 
-        /// Returns the lane that an operator names.
+        /// Returns the lane immediate of an operator.
         ///
         /// # Panics
-        /// If its row has no lane immediate.
+        /// If the operator has none.
         #[inline]
         pub fn lane_of(operator: &Operator<'_>) -> u8 {
             match operator {
@@ -44,10 +44,10 @@ macro_rules! lookups {
             }
         }
 
-        /// Returns where an operator accesses a memory.
+        /// Returns the memory immediate of an operator.
         ///
         /// # Panics
-        /// If its row is none of those that do.
+        /// If the operator has none.
         #[inline]
         pub fn memarg_of<'a>(operator: &'a Operator<'_>) -> &'a MemArg {
             match operator {
@@ -59,7 +59,7 @@ macro_rules! lookups {
 }
 wasmr_core::for_each_op!(lookups);
 
-/// Returns the index of the memory that an access is to.
+/// Returns the index of the accessed memory.
 pub fn memory_of(memarg: &MemArg) -> u32 {
     match memarg.target {
         MemArgTarget::Memory(memory) => memory,

@@ -1,45 +1,45 @@
-//! The class of every operator: the facts about it that hold whatever it computes, in one table.
+//! The table of operator classes: the facts about each operator that do not depend on its operands.
 //!
-//! In: an operator as wasmparser decodes it. Out: its [`OperatorClass`] and its [`Support`], for
-//! - fuel (`cost`) and the translators that take it, block by block;
+//! For an operator of wasmparser, this file returns its [`OperatorClass`] and its [`Support`]. The users are
+//! - `fuel_cost` and the translators, which charge fuel for each basic block;
 //! - both translators, which skip unreachable code;
-//! - the compiler, which inlines no tail call, and the engine, which looks for leaf functions
+//! - the compiler, which inlines no tail calls, and the engine, which looks for leaf functions
 //!   ([`FuncBody::is_leaf`](crate::FuncBody::is_leaf));
 //! - listings ([`operators`](crate::operators::operators)), which indent blocks;
-//! - `execution`, which refuses at load what no tier executes.
+//! - `execution`, which refuses operators that no tier executes.
 //!
-//! # Why can no operator be forgotten?
-//! [`OperatorClass::of`] expands wasmparser's own list and looks each name up in the table below, by proposal. An operator
-//! without a row does not compile, nor does one whose row stands in another proposal than in wasmparser's list. The compiler
-//! reports a row without an operator as unused.
+//! # Completeness
+//! [`OperatorClass::of`] expands wasmparser's list of operators and looks up each name in the table below, by proposal. An
+//! operator without a row, or with a row in a different proposal, is a compile error. The compiler reports a row without an
+//! operator as unused.
 //!
 //! # Cost
-//! The match over all operators becomes one load from a table of bytes, indexed by the operator's discriminant.
+//! The compiler turns the match over all operators into one load from a table of bytes, indexed by the discriminant.
 
 use wasmparser::Operator;
 use wasmr_core::fuel::{BYTES_PER_FUEL_LOG2, ELEMENTS_PER_FUEL_LOG2};
 
 use crate::features::Feature;
 
-/// Fuel that an operator costs by itself. What it carries is counted by [`Costs`](crate::fuel_cost::Costs).
+/// The fuel cost of an operator itself. [`Costs`](crate::fuel_cost::Costs) adds the cost of carried values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fuel {
-    /// None: it marks structure.
+    /// None: the operator only marks structure.
     Free,
     /// One unit.
     One,
-    /// One unit, and more by its last operand, a number of bytes.
+    /// One unit, and more in proportion to the last operand, a number of bytes.
     Bytes,
-    /// One unit, and more by its last operand, a number of elements.
+    /// One unit, and more in proportion to the last operand, a number of elements.
     Elements,
 }
 
-/// The way of control from an operator, traps and exceptions from calls aside.
+/// The control flow at an operator, apart from traps and from exceptions that callees throw.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
-    /// Straight-line code goes on: control goes to the next operator only, and comes to it from here only.
+    /// Straight-line code continues: control goes only to the next operator, and reaches that only from this one.
     Straight,
-    /// Straight-line code ends: control may also go elsewhere, or come to the next operator from elsewhere.
+    /// Straight-line code ends: control may also go elsewhere, or reach the next operator from elsewhere.
     Boundary,
     /// Control never goes to the next operator.
     Leaves,
@@ -48,7 +48,7 @@ enum Flow {
 /// The effect of an operator on the nesting of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nesting {
-    /// Nothing.
+    /// No effect.
     Same,
     /// Opens a block.
     Opens,
@@ -58,7 +58,7 @@ pub enum Nesting {
     Closes,
 }
 
-/// Expands the table of classes: one row a class.
+/// Expands the table of classes, which has one row for each class.
 macro_rules! classes {
     ($($class:ident $fuel:ident $flow:ident $nesting:ident $in_leaf:literal $help:literal;)*) => {
         /// A class of operators.
@@ -82,7 +82,7 @@ macro_rules! classes {
                 match self { $(OperatorClass::$class => Nesting::$nesting,)* }
             }
 
-            /// Returns true if a leaf function may contain the operator: one that calls nothing and repeats nothing.
+            /// Returns true if a leaf function, which has no calls and no loops, may contain the operator.
             pub const fn is_in_leaf(self) -> bool {
                 match self { $(OperatorClass::$class => $in_leaf,)* }
             }
@@ -93,13 +93,13 @@ macro_rules! classes {
 classes! {
     // class  fuel     flow     nesting in leaf
     Plain     One      Straight Same    true  "Computes, reads or writes, for one unit of fuel.";
-    Bytes     Bytes    Straight Same    true  "Handles as many bytes as its last operand says.";
-    Elements  Elements Straight Same    true  "Handles as many elements as its last operand says.";
+    Bytes     Bytes    Straight Same    true  "Processes the number of bytes in its last operand.";
+    Elements  Elements Straight Same    true  "Processes the number of elements in its last operand.";
     Nop       Free     Straight Same    true  "Does nothing.";
     Block     Free     Straight Opens   true  "Opens a block whose label is its end.";
-    Try       Free     Straight Opens   true  "Opens a block whose exceptions are caught; its label is its end.";
+    Try       Free     Straight Opens   true  "Opens a block that catches exceptions. Its label is its end.";
     Loop      Free     Boundary Opens   false "Opens a block whose label is its start.";
-    If        One      Boundary Opens   true  "Opens a block, or goes to its `else`, or behind it.";
+    If        One      Boundary Opens   true  "Opens a block, or goes to its `else` or its end.";
     Else      Free     Boundary Divides true  "Ends one arm of a block and starts the next.";
     End       Free     Boundary Closes  true  "Closes a block or the function.";
     Branch    One      Leaves   Same    true  "Goes to a label.";
@@ -107,18 +107,18 @@ classes! {
     Return    One      Leaves   Same    true  "Goes to the end of the function.";
     Throw     One      Leaves   Same    true  "Throws an exception.";
     Trap      One      Leaves   Same    true  "Traps.";
-    Call      One      Straight Same    false "Calls a function and comes back.";
-    TailCall  One      Leaves   Same    false "Calls a function in place of this one.";
+    Call      One      Straight Same    false "Calls a function that returns to the next operator.";
+    TailCall  One      Leaves   Same    false "Calls a function that replaces the caller.";
 }
 
 impl OperatorClass {
-    /// Returns true if the operator only marks structure and costs no fuel by itself.
+    /// Returns true if the operator only marks structure and itself costs no fuel.
     pub const fn is_mark(self) -> bool {
         matches!(self.fuel(), Fuel::Free)
     }
 
-    /// Returns how much of its last operand the operator handles for one unit of fuel, as a power of two, if its cost
-    /// depends on that operand.
+    /// Returns the binary logarithm of the bytes or elements that the operator processes for one unit of fuel, if its cost
+    /// depends on its last operand.
     pub const fn size_log2(self) -> Option<u32> {
         match self.fuel() {
             Fuel::Free | Fuel::One => None,
@@ -127,7 +127,7 @@ impl OperatorClass {
         }
     }
 
-    /// Returns true if the operator is the last of a block in the sense of [`wasmr_core::fuel`], which is paid for at once.
+    /// Returns true if the operator is the last one of a basic block as [`wasmr_core::fuel`] defines it.
     pub const fn ends_fuel_block(self) -> bool {
         match self.flow() {
             Flow::Straight => false,
@@ -135,21 +135,22 @@ impl OperatorClass {
         }
     }
 
-    /// Returns true if control never goes from the operator to the next one. What follows is unreachable, up to the `else`
-    /// or `end` of the innermost block.
+    /// Returns true if control never goes from the operator to the next one. The following operators are then
+    /// [unreachable](https://webassembly.github.io/spec/core/appendix/algorithm.html), up to the `else` or `end` of the
+    /// innermost block.
     pub const fn never_falls_through(self) -> bool {
         matches!(self.flow(), Flow::Leaves)
     }
 }
 
-/// The reason why wasmr does or does not execute an operator.
+/// The support for an operator: always, by a feature, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
-    /// Executed: no feature switches it off.
+    /// No feature switches the operator off, and wasmr executes it.
     Always,
-    /// Belongs to this feature, which says with [`Feature::lacks`] if its operators are not executed.
+    /// The operator belongs to this feature. wasmr does not execute it if [`Feature::lacks`] returns a part.
     Feature(Feature),
-    /// Belongs to a proposal that wasmr has no feature for: no valid module has it.
+    /// The operator belongs to a proposal without a feature in wasmr, so no valid module has it.
     Unknown,
 }
 
@@ -164,7 +165,7 @@ impl Support {
     }
 }
 
-/// Expands the table of operators: a module for each proposal, in it a constant for each operator.
+/// Expands the table of operators to a module for each proposal, with a constant for each operator.
 macro_rules! operators {
     ($($proposal:ident: $support:ident {$($class:ident: $($op:ident)+;)+})*) => {
         #[allow(non_upper_case_globals, reason = "the names are those of wasmparser's operators")]
@@ -182,7 +183,7 @@ macro_rules! operators {
     (@support $feature:ident) => { Support::Feature(crate::features::Feature::$feature) };
 }
 
-// Proposals and operators have wasmparser's names. Behind the proposal stands its feature, `always` if no feature switches it
+// Proposals and operators have wasmparser's names. After the proposal comes its feature, `always` if no feature switches it
 // off, or `unknown` if wasmr has no feature for it.
 operators! {
     mvp: always {
@@ -358,17 +359,17 @@ operators! {
 /// An operator of wasmparser's list, without immediates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The name, as wasmparser writes it.
+    /// Name in wasmparser's spelling.
     pub name: &'static str,
-    /// The class.
+    /// Class of the operator.
     pub class: OperatorClass,
-    /// The reason why it is executed or not.
+    /// Support for the operator.
     pub support: Support,
 }
 
 macro_rules! look_up {
     ($(@$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* $(,)? })? => $visit:ident ($($arity:tt)*))*) => {
-        /// Every operator that wasmparser decodes, in its order, for tests that must not forget one.
+        /// All operators that wasmparser decodes, in its order, for tests that must cover all of them.
         pub const OPERATORS: &[Row] = &[$(Row {
             name: stringify!($op),
             class: rows::$proposal::$op,
@@ -380,14 +381,14 @@ macro_rules! look_up {
             pub fn of(operator: &Operator<'_>) -> OperatorClass {
                 match operator {
                     $(Operator::$op { .. } => rows::$proposal::$op,)*
-                    // The enum is `non_exhaustive`, but its variants are made from the list above.
+                    // The enum is `non_exhaustive`, but the list above has all of its variants.
                     _ => unreachable!("wasmparser's list of operators has all of them"),
                 }
             }
         }
 
         impl Support {
-            /// Returns the reason why wasmr does or does not execute an operator.
+            /// Returns the support for an operator.
             pub fn of(operator: &Operator<'_>) -> Support {
                 match operator {
                     $(Operator::$op { .. } => rows::$proposal::SUPPORT,)*

@@ -1,7 +1,6 @@
-//! One operator as text: its name in the text format, and its immediates.
-//!
-//! Comes from a decoded operator; goes to listings and to messages. The words are those of the text format, unfolded, with
-//! indices instead of names: what is printed is read back to the same operator.
+//! An operator as text, for listings and messages: its name and its immediates in the [text
+//! format](https://webassembly.github.io/spec/core/text/instructions.html), with indices instead of names. Parsing the text
+//! yields the same operator.
 
 use std::fmt::{self, Write};
 
@@ -10,10 +9,10 @@ use wasmparser::{
     MemArgTarget, Operator, Ordering, RefType, ResumeTable, TryTable, UnpackedIndex, V128, ValType,
 };
 
-/// An operator with its immediates.
+/// Returns an operator with its immediates as text.
 pub fn operator_text(operator: &Operator<'_>) -> String {
     let mut text = String::new();
-    // Writing to a string does not fail.
+    // Writing to a string never fails.
     let _ = write_operator(&mut text, operator);
     text
 }
@@ -24,16 +23,16 @@ macro_rules! writer {
         pub(crate) fn operator_name(operator: &Operator<'_>) -> String {
             match operator {
                 $(Operator::$op { .. } => visitor_name(stringify!($visit).trim_start_matches("visit_")),)*
-                // The table is of this version of the decoder.
+                // Unreachable: the list has all operators of this version of the decoder.
                 other => format!("{other:?}"),
             }
         }
 
         fn write_operator(out: &mut String, operator: &Operator<'_>) -> fmt::Result {
             out.push_str(&operator_name(operator));
-            #[allow(unreachable_patterns, reason = "some rows of the table are shown in a way of their own")]
+            #[allow(unreachable_patterns, reason = "the arms above the table handle some of its operators")]
             match operator {
-                // Whose immediates the text format orders in another way than the binary format, or leaves out.
+                // The text format orders the immediates of these operators differently from the binary format, or omits some.
                 Operator::CallIndirect { type_index, table_index }
                 | Operator::ReturnCallIndirect { type_index, table_index } => {
                     unless_zero(out, *table_index)?;
@@ -73,13 +72,13 @@ macro_rules! writer {
 }
 wasmparser::for_each_operator!(writer);
 
-/// Words that stand before a dot: what an operator is about.
+/// First words of operator names, which the text format separates by a dot.
 const SUBJECTS: &[&str] = &[
     "i32", "i64", "f32", "f64", "v128", "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2", "memory", "table",
     "local", "global", "ref", "data", "elem", "struct", "array", "any", "extern", "i31", "cont", "atomic",
 ];
 
-/// The name of an operator in the text format, from that of its method in the decoder's visitors, `visit_` left out.
+/// Returns the name of an operator in the text format, given the name of its method in the decoder's visitors without `visit_`.
 pub(crate) fn visitor_name(word: &str) -> String {
     let word = match word {
         "typed_select" | "typed_select_multi" => "select",
@@ -104,7 +103,7 @@ fn unless_zero(out: &mut String, index: u32) -> fmt::Result {
     if index == 0 { Ok(()) } else { write!(out, " {index}") }
 }
 
-/// An immediate as text.
+/// An immediate, displayed in the text format.
 pub(crate) struct Shown<'a, T: ?Sized>(pub(crate) &'a T);
 
 macro_rules! as_numbers {
@@ -128,7 +127,7 @@ macro_rules! as_floats {
                 if value.is_infinite() {
                     write!(f, "{sign}inf")
                 } else if !value.is_nan() {
-                    // The shortest decimal that is read back to the same bits.
+                    // The shortest decimal that parses to the same bits.
                     write!(f, "{value:?}")
                 } else if mantissa == 1 << ($mantissa_bits - 1) {
                     write!(f, "{sign}nan")
@@ -200,7 +199,7 @@ impl fmt::Display for Shown<'_, BlockType> {
 impl fmt::Display for Shown<'_, BrTable<'_>> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for target in self.0.targets() {
-            // Validation read them all.
+            // Validation has read all targets.
             write!(f, "{} ", target.map_err(|_| fmt::Error)?)?;
         }
         write!(f, "{}", self.0.default())
@@ -241,7 +240,7 @@ impl fmt::Display for Shown<'_, ValType> {
     }
 }
 
-/// What a `select` is of.
+/// The types of a typed `select`.
 impl fmt::Display for Shown<'_, Vec<ValType>> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(result")?;

@@ -1,7 +1,7 @@
-//! The operators of a function body as text, one by one, for people who look at code.
+//! Operators of a function body as text, for `wasmr explore` and tests. Execution does not use this file.
 //!
-//! Comes from a validated body; goes to the command line. The words are those of the text format, unfolded, with indices
-//! instead of names: what is printed is read back to the same operator. Nothing that runs code uses this.
+//! The text is that of the [text format](https://webassembly.github.io/spec/core/text/instructions.html), without folded
+//! instructions and with indices instead of names. Parsing it yields the same operator.
 
 use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator};
 
@@ -10,23 +10,23 @@ use crate::operator_class::{Nesting, OperatorClass};
 use crate::operator_text::Shown;
 pub use crate::operator_text::operator_text;
 
-/// An operator of a body.
+/// An operator of a body as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorText {
-    /// Where it stands in the module.
+    /// Offset in the module.
     pub offset: usize,
-    /// How many blocks are around it, the function's not counted.
+    /// Number of enclosing blocks, the function body not counted.
     pub depth: u32,
-    /// It and its immediates.
+    /// Operator with its immediates.
     pub text: String,
-    /// The function that it names by index, if it does.
+    /// Function that an immediate names, if there is one.
     pub function: Option<u32>,
 }
 
-/// The operators of a defined function, in order.
+/// Returns the operators of a defined function, in order.
 ///
 /// # Errors
-/// If the body cannot be read, which validation excludes unless the module's bytes changed since.
+/// If the body cannot be decoded. After validation this happens only if the module's bytes have changed.
 pub fn operators(module: &Module, defined_index: u32) -> Result<Vec<OperatorText>, BinaryReaderError> {
     let body = module.body(defined_index);
     let mut reader = FunctionBody::new(BinaryReader::new(body.bytes, body.offset as u64)).get_operators_reader()?;
@@ -59,10 +59,10 @@ pub fn operators(module: &Module, defined_index: u32) -> Result<Vec<OperatorText
     Ok(list)
 }
 
-/// The types of the locals that a defined function declares behind its parameters: how many of which.
+/// Returns the declared locals of a defined function, without parameters, as pairs of count and type.
 ///
 /// # Errors
-/// As for [`operators`].
+/// If the body cannot be decoded, see [`operators`].
 pub fn locals(module: &Module, defined_index: u32) -> Result<Vec<(u32, String)>, BinaryReaderError> {
     let body = module.body(defined_index);
     let reader = FunctionBody::new(BinaryReader::new(body.bytes, body.offset as u64)).get_locals_reader()?;

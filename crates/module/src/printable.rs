@@ -1,17 +1,18 @@
-//! Foreign text made fit to be shown: names from modules, file names, words of a command line. Whatever they hold, they neither steer
-//! a terminal nor forge a line.
+//! Escapes foreign text for terminals: names of modules, file names, command-line words. Escaped text can neither control a
+//! terminal nor imitate a line of output.
 //!
-//! Both functions leave their own results as they are, so text may go through them more than once.
+//! Escaping is idempotent, so text may be escaped more than once.
 
 use std::borrow::Cow;
 
-/// Returns true if a character steers a terminal, begins a line, or changes the direction in which its neighbours are shown.
+/// Returns true if a character controls a terminal, starts a line, or changes the [direction of its
+/// neighbours](https://unicode.org/reports/tr9/).
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Escapes what cannot be shown on one line, and cuts the text after about `most` bytes.
+/// Escapes unprintable characters, including line feeds, and shortens the text to about `most` bytes.
 pub fn printable(text: &str, most: usize) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -28,7 +29,7 @@ pub fn printable(text: &str, most: usize) -> String {
     out
 }
 
-/// Escapes what cannot be shown on a terminal in a text of several lines; line feeds and tabs stay.
+/// Escapes unprintable characters except line feeds and tabs.
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     let is_wrong = |c: char| is_unprintable(c) && c != '\n' && c != '\t';
     if !text.contains(is_wrong) {

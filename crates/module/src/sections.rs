@@ -1,7 +1,7 @@
-//! One function a section: from wasmparser's items to declarations.
+//! Conversion of wasmparser's items to [`Declarations`], with one function for each section.
 //!
-//! Comes from `decode`, which has validated the section just before; fills [`Declarations`]. Nothing is checked here
-//! again but what wasmr does not execute. Vectors grow as items are read, never by the declared count.
+//! `decode` has validated the section before it calls the function. The only further check is for parts that no tier
+//! executes. Vectors grow while items are read; no memory is reserved by a declared count.
 
 use std::sync::Arc;
 
@@ -115,7 +115,7 @@ pub(crate) fn globals(decls: &mut Declarations, reader: GlobalSectionReader<'_>)
     Ok(())
 }
 
-/// The export section. Validation has refused names that occur twice.
+/// Converts the export section. Validation has refused duplicate names.
 pub(crate) fn exports(decls: &mut Declarations, reader: ExportSectionReader<'_>) -> Done {
     for export in reader {
         let export = export.map_err(ModuleError::malformed)?;
@@ -148,7 +148,8 @@ pub(crate) fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_
         };
         let (ty, items) = match element.items {
             ElementItemsReader::Functions(funcs) => {
-                // `elemkind` 0 and the form without a kind mean `(ref func)`: function indices are never null.
+                // `elemkind` 0 and the form without a kind mean `(ref func)`, which excludes null. See
+                // https://webassembly.github.io/spec/core/binary/modules.html#element-section
                 (RefType { nullable: false, ..RefType::FUNCREF }, ElementItems::Funcs(collect(funcs)?))
             }
             ElementItemsReader::Expressions(ty, exprs) => {
@@ -174,7 +175,7 @@ pub(crate) fn data(decls: &mut Declarations, reader: DataSectionReader<'_>) -> D
                 offset: ConstExpr::decode(offset_expr, &decls.types, decls.purpose)?,
             },
         };
-        // The contents are the tail of the segment.
+        // The contents are the last part of the segment.
         let end = segment.range.end as usize;
         decls.data.push(DataSegment { range: end - segment.data.len()..end, mode });
     }

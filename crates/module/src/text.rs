@@ -1,7 +1,7 @@
 //! Accepts the text format where a binary is expected.
 //!
-//! Comes from the command line: whatever the file held. Gives a binary, or says what the file is instead. The text is
-//! parsed by the `wat` crate, whose errors show line, column and the line itself.
+//! Converts the contents of a file to a binary, or returns an error with the probable kind of the file. The `wat` crate parses
+//! the text; its errors have line, column and the line itself.
 
 use std::path::Path;
 
@@ -14,10 +14,11 @@ use crate::error::{Fault, ModuleError};
 #[cfg(feature = "wat")]
 use crate::text_hints;
 
-/// The first bytes of every binary module and component.
+/// [First bytes](https://webassembly.github.io/spec/core/binary/modules.html#binary-magic) of every binary module and
+/// component.
 const MAGIC: &[u8] = b"\0asm";
 
-/// First bytes of files that people hand over by mistake.
+/// First bytes of other kinds of files that users may pass by mistake.
 const KNOWN: [(&[u8], &str); 9] = [
     (b"\x7fELF", "an ELF executable or object file"),
     (b"MZ", "a Windows executable"),
@@ -30,13 +31,13 @@ const KNOWN: [(&[u8], &str); 9] = [
     (b"#!", "a script"),
 ];
 
-/// The binary for what a file held: itself if it is one, else its translation from the text format.
+/// Returns the contents of a file as a binary, translated if they are in the text format.
 ///
-/// `path` is for messages only. A binary is passed on without a look beyond its first four bytes.
+/// `path` is used in messages only. Of a binary only the first four bytes are checked.
 ///
 /// # Errors
-/// [`Fault::Malformed`] with line, column and the line in question, if it is faulty text; with the first bytes, if it is
-/// neither format.
+/// [`Fault::Malformed`]: with line, column and the faulty line if the file is text, or with its first bytes if it is neither
+/// text nor binary.
 pub fn bytes_from_input(input: ModuleBytes, path: &Path) -> Result<ModuleBytes, ModuleError> {
     let bytes = input.as_ref();
     if bytes.starts_with(MAGIC) {
@@ -56,7 +57,7 @@ pub fn bytes_from_input(input: ModuleBytes, path: &Path) -> Result<ModuleBytes, 
     }
 }
 
-/// The binary for a text.
+/// Returns the binary of a text.
 #[cfg(feature = "wat")]
 fn binary_of(text: &str, path: &Path) -> Result<ModuleBytes, ModuleError> {
     match wat::Parser::new().parse_str(Some(path), text) {
@@ -71,7 +72,7 @@ fn binary_of(text: &str, path: &Path) -> Result<ModuleBytes, ModuleError> {
     }
 }
 
-/// Says that there is no parser in this build.
+/// Returns the error for a build without a parser.
 #[cfg(not(feature = "wat"))]
 fn binary_of(_text: &str, path: &Path) -> Result<ModuleBytes, ModuleError> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
@@ -79,8 +80,8 @@ fn binary_of(_text: &str, path: &Path) -> Result<ModuleBytes, ModuleError> {
     Err(ModuleError::new(Fault::Unsupported, message, None).in_module(&name))
 }
 
-/// Returns true if the first token is an opening parenthesis: enough to report errors as errors of the text
-/// format, not as a foreign file.
+/// Returns true if the first token is an opening parenthesis. Errors are then reported as errors of the text format, not as a
+/// foreign file.
 #[cfg(feature = "wat")]
 fn looks_like_text(text: &str) -> bool {
     matches!(wat::Detect::from_bytes(text), wat::Detect::WasmText)
@@ -93,13 +94,13 @@ fn looks_like_text(text: &str) -> bool {
     text.starts_with('(') || text.starts_with(";;")
 }
 
-/// Returns the error as it is: there are no texts to point into.
+/// Returns the error unchanged: a build without a parser accepts no texts.
 #[cfg(not(feature = "wat"))]
 pub fn with_text_place(error: ModuleError, _text: &[u8], _binary: &[u8], _path: &Path) -> ModuleError {
     error
 }
 
-/// What a file that is neither format begins with.
+/// Returns a description of a file that is neither text nor binary.
 fn description(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "the file is empty".to_owned();
@@ -122,7 +123,7 @@ fn description(bytes: &[u8]) -> String {
     }
 }
 
-/// The error of the `wat` crate, fit for a terminal: each line bounded, control characters escaped.
+/// Returns an error of the `wat` crate with each line escaped and shortened.
 #[cfg(feature = "wat")]
 fn rendered(error: &wat::Error) -> String {
     let lines: Vec<String> = error.to_string().lines().map(quoted).collect();

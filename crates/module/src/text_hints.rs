@@ -1,12 +1,12 @@
-//! Words and forms of the text format that were given up, and what stands for them today.
+//! Hints for obsolete words and forms of the text format, which occur in old tutorials, tools and test suites.
 //!
-//! Comes from an error of the text parser, which only says that it knows no such word; gives a hint for its last line. Old
-//! tutorials, tools and test suites are full of these words.
+//! The error of the text parser only says that a word is unknown. The hint, appended as its last line, has the present-day
+//! form.
 
 use wast::Wat;
 use wast::parser::{self, ParseBuffer};
 
-/// Words that were renamed: the old, the new.
+/// Renamed words as pairs of old and new.
 const RENAMED: [(&str, &str); 27] = [
     ("anyfunc", "funcref"),
     ("current_memory", "memory.size"),
@@ -37,14 +37,14 @@ const RENAMED: [(&str, &str); 27] = [
     ("i31.new", "ref.i31"),
 ];
 
-/// The conversions, which once had the type that they convert from behind a slash.
+/// Conversions whose old names had the source type after a slash.
 const CONVERSIONS: [&str; 7] = ["wrap", "extend", "trunc", "convert", "demote", "promote", "reinterpret"];
 
 const NUMBER_TYPES: [&str; 4] = ["i32", "i64", "f32", "f64"];
 
-/// Returns what to write in place of what the text parser does not know in `text`, if it is an old form.
+/// Returns a hint for the word that the text parser rejects in `text`, if the word is obsolete.
 pub(crate) fn hint_in(text: &str) -> Option<String> {
-    // The error proper has no position that can be asked for.
+    // The `wat` crate's error has no accessible position, so the text is parsed once more.
     let span = match ParseBuffer::new(text) {
         Ok(buffer) => parser::parse::<Wat<'_>>(&buffer).err()?.span(),
         Err(error) => error.span(),
@@ -52,7 +52,7 @@ pub(crate) fn hint_in(text: &str) -> Option<String> {
     hint_at(text, span.offset())
 }
 
-/// Returns what to write in place of the word at a byte offset of `text`, if it is an old form.
+/// Returns a hint for the word at a byte offset of `text`, if the word is obsolete.
 pub fn hint_at(text: &str, offset: usize) -> Option<String> {
     let (before, after) = text.split_at_checked(offset)?;
     let word = after.split(is_delimiter).next()?;
@@ -75,7 +75,7 @@ pub fn hint_at(text: &str, offset: usize) -> Option<String> {
         .then(|| format!("the result of a `{opener}` is written `(result {word})`"))
 }
 
-/// Returns today's name of a conversion such as `i32.trunc_s:sat/f32`.
+/// Returns the present-day name of an obsolete conversion, for instance of `i32.trunc_s:sat/f32`.
 fn conversion(word: &str) -> Option<String> {
     let (operator, from) = word.split_once('/')?;
     let (to, operator) = operator.split_once('.')?;
@@ -89,7 +89,7 @@ fn conversion(word: &str) -> Option<String> {
     is_known.then(|| format!("{to}.{operator}{saturating}_{from}{sign}"))
 }
 
-/// Returns the last word of a text, and if that is a label, the one before it.
+/// Returns the last word of a text that is not a label.
 fn opener(before: &str) -> Option<&str> {
     let mut words = before.rsplit(is_delimiter).filter(|word| !word.is_empty());
     words.find(|word| !word.starts_with('$'))

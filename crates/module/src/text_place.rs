@@ -1,10 +1,7 @@
-//! Where in a text the fault of its binary stands: line, column, and the line itself.
+//! Adds line, column and the line itself to a [`ModuleError`] about a module that was translated from the text format.
 //!
-//! Comes from a [`ModuleError`] about a module that was translated from the text format; gives the same error with the place.
-//! Only errors come here, so the text is simply parsed once more, this time with the positions of all instructions kept.
-//!
-//! The way back: the fault lies at the n-th operator of the m-th body, which is the n-th instruction of the m-th function
-//! that the text defines.
+//! A fault at the n-th operator of the m-th body is at the n-th instruction of the m-th function that the text defines. On this
+//! error path the text is parsed once more, with the positions of all instructions.
 
 use std::path::Path;
 
@@ -16,8 +13,8 @@ use wast::{Wat, core};
 
 use crate::error::{ModuleError, quoted};
 
-/// Adds the place in `text` to an error about `binary`, which was made of it. A binary that was no text, and what is not in a
-/// function, keep their offset only.
+/// Adds the place in `text` to an error about `binary`, its translation. The error is unchanged if `text` is not in the text
+/// format or the fault is not in a function.
 pub fn with_text_place(error: ModuleError, text: &[u8], binary: &[u8], path: &Path) -> ModuleError {
     let place = error.offset().zip(std::str::from_utf8(text).ok());
     match place.and_then(|(offset, text)| find(text, binary, offset, path)) {
@@ -34,7 +31,7 @@ fn find(text: &str, binary: &[u8], offset: u64, path: &Path) -> Option<String> {
         return None;
     };
     let span = fields.iter().filter_map(spans_of).nth(body).map(|(func, instructions)| {
-        // Behind the last instruction is the end of the function, which has no word of its own.
+        // The `end` of the function after its last instruction has no word in the text.
         instructions.and_then(|spans| spans.get(operator).copied()).unwrap_or(func)
     })?;
     let mut shown = wast::Error::new(span, String::new());
@@ -44,7 +41,7 @@ fn find(text: &str, binary: &[u8], offset: u64, path: &Path) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-/// Where a function that the text defines stands, and its instructions.
+/// Returns the positions of a function that the text defines and of its instructions.
 fn spans_of<'a>(field: &'a ModuleField<'_>) -> Option<(Span, Option<&'a [Span]>)> {
     match field {
         ModuleField::Func(func) => match &func.kind {
@@ -55,7 +52,7 @@ fn spans_of<'a>(field: &'a ModuleField<'_>) -> Option<(Span, Option<&'a [Span]>)
     }
 }
 
-/// The body that holds an offset, counted from 0, and the operator in it.
+/// Returns the defined index of the body that contains an offset, and the index of the operator in it.
 fn operator_at(binary: &[u8], offset: u64) -> Option<(usize, usize)> {
     let bodies = Parser::new(0).parse_all(binary).map_while(Result::ok).filter_map(|payload| match payload {
         Payload::CodeSectionEntry(body) => Some(body),

@@ -1,10 +1,10 @@
-//! wasmparser's types become core's: module type indices become canonical ids.
+//! Conversion of wasmparser's types to core's, with canonical ids instead of type indices.
 //!
-//! Comes from the type section (through `sections`) and, later, from the tiers' translators, which meet types of the
-//! module inside function bodies. Everything given here was validated, so an index is always in range.
+//! `sections` converts the type section; later the tiers' translators convert types in function bodies. All types were
+//! validated, so type indices are always in range.
 //!
-//! A type index is an index into this module's types; a [`TypeId`] is canonical in the engine. Only this crate
-//! and the translators' calls into it ever see the former.
+//! A type index refers to the types of this module; a [`TypeId`] is canonical in the engine. Type indices occur only in this
+//! crate and in the translators' calls of it.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::features::Feature;
 #[derive(Debug, Default)]
 pub(crate) struct TypeTable {
     entries: Vec<TypeDecl>,
-    /// What keeps the ids; none before the first type.
+    /// Owner of the types in the registry; `None` before the first type.
     kept: Option<Types>,
 }
 
@@ -33,19 +33,19 @@ struct TypeDecl {
     func: Option<Arc<FuncType>>,
 }
 
-/// What a block takes from the stack and leaves there.
+/// A [block type](https://webassembly.github.io/spec/core/valid/types.html#block-types): parameters and results of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockSig<'a> {
-    /// Nothing.
+    /// No parameters and no results.
     Empty,
-    /// One result.
+    /// No parameters and one result.
     Result(ValType),
-    /// As a function type says.
+    /// Parameters and results of a function type.
     Func(&'a Arc<FuncType>),
 }
 
 impl BlockSig<'_> {
-    /// Parameter types.
+    /// Returns the parameter types.
     pub fn params(&self) -> &[ValType] {
         match self {
             BlockSig::Empty | BlockSig::Result(_) => &[],
@@ -53,7 +53,7 @@ impl BlockSig<'_> {
         }
     }
 
-    /// Result types.
+    /// Returns the result types.
     pub fn results(&self) -> &[ValType] {
         match self {
             BlockSig::Empty => &[],
@@ -90,23 +90,23 @@ impl TypeTable {
         Ok(())
     }
 
-    /// How many types the module has.
+    /// Returns the number of types.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// The canonical id of a type.
+    /// Returns the canonical id of a type.
     pub(crate) fn id(&self, type_index: u32) -> TypeId {
         self.entries[type_index as usize].id
     }
 
-    /// The function type at an index that validation found to be one.
+    /// Returns the function type at a type index. Validation has checked that it is one.
     pub(crate) fn func(&self, type_index: u32) -> &Arc<FuncType> {
         let func = self.entries[type_index as usize].func.as_ref();
         func.expect("the validator accepts only function types here")
     }
 
-    /// The function type at an index, if it is one.
+    /// Returns the type at a type index, if it is a function type.
     pub(crate) fn as_func(&self, type_index: u32) -> Option<&Arc<FuncType>> {
         self.entries.get(type_index as usize)?.func.as_ref()
     }
@@ -144,13 +144,16 @@ impl TypeTable {
     }
 }
 
-/// Converts a memory type, found at `offset`. Refuses those of which there are no memories yet, unless it is only looked at.
+/// Converts a memory type.
+///
+/// # Errors
+/// If the module is to be executed and wasmr does not support such memories. The error has the `offset`.
 pub(crate) fn memory_type(
     ty: wasmparser::MemoryType,
     offset: u64,
     purpose: Purpose,
 ) -> Result<MemoryType, ModuleError> {
-    // Validation admits pages of 1 byte and of 64 KiB.
+    // Validation admits pages of 1 byte and of 64 KiB only.
     let page_size_log2 = ty.page_size_log2.map_or(DEFAULT_PAGE_SIZE_LOG2, |log2| log2 as u8);
     if purpose == Purpose::Run {
         if page_size_log2 != DEFAULT_PAGE_SIZE_LOG2 {
@@ -165,7 +168,7 @@ pub(crate) fn memory_type(
     Ok(MemoryType { limits, is64: ty.memory64, shared: ty.shared, page_size_log2 })
 }
 
-/// A value type, with `id` giving the type behind a module type index.
+/// Converts a value type. `id` returns the canonical id for a type index.
 fn val_type(ty: wasmparser::ValType, id: &dyn Fn(u32) -> TypeId) -> ValType {
     match ty {
         wasmparser::ValType::I32 => ValType::I32,

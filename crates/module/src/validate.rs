@@ -1,11 +1,11 @@
-//! Validates function bodies, on several threads when there is enough code.
+//! Validates function bodies, on several threads if there is enough code.
 //!
-//! Comes from `decode` at the end of the code section; reads straight out of the module's bytes. Work is handed out in
-//! chunks of neighbouring bodies of about [`CHUNK_BYTES`] through one atomic cursor; each thread keeps one set of
-//! wasmparser's allocations for all its bodies.
+//! `decode` calls this file at the end of the code section. Threads take chunks of neighbouring bodies, about [`CHUNK_BYTES`]
+//! each, from one atomic cursor. Each thread reuses wasmparser's allocations for all of its bodies.
 //!
-//! Invariant: the error given is the first by byte offset, whatever the threads do. Chunks are handed out in order, so
-//! when one fails all earlier ones are done or being worked on; those run to their end and only later ones are skipped.
+//! Invariant: the returned error is the one at the lowest byte offset, independent of scheduling. Threads take chunks in order.
+//! When a chunk fails, all earlier chunks are complete or in progress; those run to their end, and only later chunks are
+//! skipped.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,26 +19,26 @@ use crate::decls::{BodyRange, Declarations};
 use crate::error::{Fault, ModuleError};
 use crate::execution;
 
-/// How much code makes other threads worth their start (some 30 µs each, at about 75 MB/s).
+/// Bytes of code from which on more threads pay off. Starting one takes some 30 µs; validation runs at about 75 MB/s.
 const PARALLEL_BYTES: usize = 256 << 10;
 
-/// How much code a thread takes at a time: large against the cost of taking it, small against the whole.
+/// Bytes of code in a chunk: large compared with the cost of taking a chunk, small compared with the whole.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// The bodies of a module that are to be validated.
+/// The bodies of a module, with the context for their validation.
 pub(crate) struct Bodies<'a> {
     pub binary: &'a [u8],
-    /// What it declares; all of `bodies` are validated.
+    /// Declarations of the module, with the bodies to validate.
     pub decls: &'a Declarations,
-    /// wasmparser's view of the same.
+    /// wasmparser's form of the declarations.
     pub resources: &'a ValidatorResources,
-    /// The features of a valid module.
+    /// Features that a valid module may use.
     pub features: WasmFeatures,
-    /// Those of them that are executed, or all if the module is only inspected.
+    /// The executed ones among these features; all of them if the module is only inspected.
     pub executed: WasmFeatures,
 }
 
-/// The index of a function and what is wrong with it.
+/// The index of a function, and its error.
 type Found = (u32, ModuleError);
 
 impl Bodies<'_> {
@@ -59,7 +59,7 @@ impl Bodies<'_> {
                     match self.validate_one(defined, allocations) {
                         Ok(reusable) => allocations = reusable,
                         Err(error) => {
-                            // Later chunks are of no interest any more.
+                            // No thread needs to take a later chunk.
                             cursor.store(ends.len(), Ordering::Relaxed);
                             let mut found = found.lock().expect("no thread panics while it holds this");
                             if found.as_ref().is_none_or(|(first, _)| defined < *first) {
@@ -73,7 +73,7 @@ impl Bodies<'_> {
         };
         std::thread::scope(|scope| {
             for _ in 1..threads {
-                // If the system gives no thread, this one does the work.
+                // If the system refuses to start a thread, the calling thread does the work.
                 let builder = std::thread::Builder::new().name("wasmr-validate".to_owned());
                 if builder.spawn_scoped(scope, work).is_err() {
                     break;
@@ -87,7 +87,7 @@ impl Bodies<'_> {
         }
     }
 
-    /// Where each chunk ends, as an index into the bodies.
+    /// Returns the end of each chunk as an index into the bodies.
     fn chunk_ends(&self) -> Vec<usize> {
         let mut ends = Vec::new();
         let mut size = 0;
@@ -98,21 +98,22 @@ impl Bodies<'_> {
                 size = 0;
             }
         }
-        // Not `size > 0`: a body of no bytes is there to be refused.
+        // Not `size > 0`: validation must also see a body of no bytes, to refuse it.
         if ends.last() != Some(&self.decls.bodies.len()) {
             ends.push(self.decls.bodies.len());
         }
         ends
     }
 
-    /// Validates a body, and refuses it if it is to be run and needs what is not executed. Returns the allocations.
+    /// Validates a body. If the module is to be executed, refuses a body with operators that no tier executes. Returns the
+    /// allocations.
     fn validate_one(
         &self,
         defined: usize,
         allocations: FuncValidatorAllocations,
     ) -> Result<FuncValidatorAllocations, Found> {
-        // Nearly every body is valid with what is executed alone. Any other one is looked at again: it may be invalid, use a
-        // type of a feature that is not executed, which is all right, or an operator of it.
+        // Nearly every body is valid with the executed features alone. Any other body is validated again: it may be invalid, or
+        // use types of a feature that is not executed, which is allowed, or operators of such a feature.
         let result = match self.validate_with(self.executed, defined, allocations) {
             Err(_) if self.executed != self.features => {
                 self.validate_with(self.features, defined, FuncValidatorAllocations::default()).and_then(
@@ -157,7 +158,7 @@ impl Bodies<'_> {
     }
 }
 
-/// The first error that decoding a body gives when nothing is validated.
+/// Returns the first error of decoding a body without validation.
 fn decoding_error(body: &FunctionBody<'_>) -> Option<wasmparser::Error> {
     let decode = || {
         for local in body.get_locals_reader()? {

@@ -3,8 +3,8 @@
 //! Each row of the table becomes
 //!
 //! - a variant of [`Op`], a number to store, compare and match on, with its [`OpInfo`];
-//! - a *marker type* of the same name, for instance [`I32Add`]. It implements the trait of the row's *shape* (`shapes.rs`), which
-//!   gives generic code the operator's meaning on values.
+//! - a *marker type* of the same name, for instance [`I32Add`]. It implements the trait of the row's *shape* (`shapes.rs`),
+//!   which gives generic code the operator's meaning on values.
 //!
 //! [`Op::visit`] leads from the number to the type: it calls the method for the shape of a [`Visitor`] with the marker type. A
 //! tier can therefore write one generic function per shape and select its instance by number at run time.

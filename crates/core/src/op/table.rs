@@ -22,9 +22,9 @@
 //! | `memory_lane` | `load_lane` | `fn(V128, M, u8) -> V128` |
 //! | | `store_lane` | `fn(V128, u8) -> M` |
 //!
-//! Scalar functions return `R`; `bool` for an `i32` that is 1 or 0; or `Result<R, TrapCode>` if the operator can trap. Operands and
-//! results are the identifiers `i32 i64 f32 f64 v128`. `[N]` is a lane immediate of a vector with `N` lanes. The memory operand,
-//! `M` above, is an integer, signed if the load extends its sign; or `low4 low8 low16`, bytes at the low end of a
+//! Scalar functions return `R`; `bool` for an `i32` that is 1 or 0; or `Result<R, TrapCode>` if the operator can trap. Operands
+//! and results are the identifiers `i32 i64 f32 f64 v128`. `[N]` is a lane immediate of a vector with `N` lanes. The memory
+//! operand, `M` above, is an integer, signed if the load extends its sign; or `low4 low8 low16`, bytes at the low end of a
 //! vector register. Addresses and `memarg` immediates are common to all memory accesses and not in the rows.
 //!
 //! The table does not have constants, `i8x16.shuffle` (its immediate is 16 lanes; [`ops`](crate::ops) has its function), and

@@ -1,8 +1,8 @@
 //! Conversions between scalar types.
 //!
 //! Rust's `as` has the meaning of the specification for all conversions except trapping truncations. Integers wrap or extend.
-//! Integers convert to floats by rounding to nearest, ties to even. Floats convert to integers by saturating truncation, which maps
-//! NaN to 0. `promote` and `demote` are machine instructions, which make a NaN quiet. Spec:
+//! Integers convert to floats by rounding to nearest, ties to even. Floats convert to integers by saturating truncation, which
+//! maps NaN to 0. `promote` and `demote` are machine instructions, which make a NaN quiet. Spec:
 //! [conversions](https://webassembly.github.io/spec/core/exec/numerics.html#conversions).
 
 use crate::trap::TrapCode;

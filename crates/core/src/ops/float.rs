@@ -1,8 +1,8 @@
 //! Operators on `f32` and `f64`.
 //!
 //! Arithmetic and square root are machine instructions. [`Float`] implements rounding, `min` and `max` for scalars and vector
-//! lanes, because baseline x86-64 has no instructions for them. The standard library's rounding is a call into libm there, and its
-//! `min` and `max` treat zeros and NaNs differently from the specification.
+//! lanes, because baseline x86-64 has no instructions for them. The standard library's rounding is a call into libm there, and
+//! its `min` and `max` treat zeros and NaNs differently from the specification.
 //!
 //! Sums and products use [`ordered`](super::ordered), so that of two NaN operands the first determines the result.
 //!
@@ -34,8 +34,8 @@ macro_rules! impl_float {
         /// 2^(p-1): all floats of at least this magnitude are integers.
         const $whole: $float = ((1 as $bits) << ($float::MANTISSA_DIGITS - 1)) as $float;
 
-        /// Rounds a magnitude to the nearest integer, ties to even. For large values and NaNs it adds 0, which makes a NaN quiet
-        /// and needs no branch.
+        /// Rounds a magnitude to the nearest integer, ties to even. For large values and NaNs it adds 0, which makes a NaN
+        /// quiet and needs no branch.
         #[inline]
         fn $round(magnitude: $float) -> $float {
             let whole = if magnitude < $whole { $whole } else { 0.0 };

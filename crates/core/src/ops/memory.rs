@@ -1,4 +1,5 @@
-//! The parts of loads and stores that do not access memory: conversion of loaded bits to a value, and of a value to stored bits.
+//! The parts of loads and stores that do not access memory: conversion of loaded bits to a value, and of a value to stored
+//! bits.
 
 use super::simd::*;
 use crate::value::V128;

@@ -19,10 +19,10 @@
 //! no numeric result, like 0/0. On other processors LLVM and the processor determine the bits.
 //!
 //! # Relaxed SIMD
-//! Where the specification allows several results, all tiers must return the same one; otherwise a program's results would change
-//! when it tiers up. wasmr follows the [deterministic
-//! profile](https://webassembly.github.io/spec/core/appendix/profiles.html): a relaxed operator equals its strict
-//! counterpart, `madd` rounds twice, lane selection selects bits, and the 7-bit operand of a dot product is signed.
+//! Where the specification allows several results, all tiers must return the same one; otherwise a program's results would
+//! change when it tiers up. wasmr follows the [deterministic
+//! profile](https://webassembly.github.io/spec/core/appendix/profiles.html): a relaxed operator equals its strict counterpart,
+//! `madd` rounds twice, lane selection selects bits, and the 7-bit operand of a dot product is signed.
 //!
 //! # Why no `const fn`
 //! NaN bits of floats that the Rust compiler computes may differ from those of the machine.

@@ -70,8 +70,8 @@ mod machine {
         pub(crate) mul_f64: f64 = "mulsd";
     }
 
-    // Operators on the float in the low lane of a vector register; the rest of the result is that of `a`. The interpreter keeps its
-    // accumulator in such a register. With an `f64` parameter LLVM would create the register anew for each operator, for
+    // Operators on the float in the low lane of a vector register; the rest of the result is that of `a`. The interpreter keeps
+    // its accumulator in such a register. With an `f64` parameter LLVM would create the register anew for each operator, for
     // differences and quotients as well.
     scalar! {
         pub add_low_f32: __m128d = "addss";

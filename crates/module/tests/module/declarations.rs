@@ -1,4 +1,4 @@
-//! Each section of a module comes out of each accessor.
+//! Tests of the accessors of declarations, section by section.
 
 use crate::common::{module, registry};
 use wasmr_core::types::{ExternType, HeapType, Limits, RefType, ValType};
@@ -56,7 +56,7 @@ fn types_are_canonical_across_modules() {
     assert_eq!(a.type_id(0), b.type_id(2));
     assert_eq!(a.type_id(1), b.type_id(0));
     assert_ne!(a.type_id(0), b.type_id(1));
-    // A type alone is another type than the same one in a larger group.
+    // A type alone in its group differs from the same type in a larger group.
     let c = load("(module (rec (type (func)) (type (struct))) (type (func)))");
     assert_ne!(c.type_id(0), b.type_id(0));
     assert_eq!(c.type_id(2), b.type_id(0));
@@ -233,7 +233,7 @@ fn data_segments() {
 }
 
 #[test]
-fn types_met_in_code() {
+fn types_in_code_are_converted() {
     let m = module("(module (type (func (param i32) (result i64 i64))) (type (struct)))");
     let by_type = m.block_sig(wasmparser::BlockType::FuncType(0));
     assert_eq!((by_type.params(), by_type.results()), (&[ValType::I32][..], &[ValType::I64, ValType::I64][..]));

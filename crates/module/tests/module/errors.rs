@@ -1,4 +1,4 @@
-//! What is wrong with a module, where, and whose feature it needs.
+//! Errors of modules: fault, place and feature.
 
 use std::path::Path;
 
@@ -65,26 +65,26 @@ fn invalid_declarations() {
 }
 
 #[test]
-fn malformed_is_told_from_invalid() {
+fn malformed_is_distinguished_from_invalid() {
     let header = b"\0asm\x01\0\0\0".to_vec();
     let cases: [(&[u8], Fault); 9] = [
-        // A section that does not exist.
+        // An unknown section.
         (&[99, 0], Fault::Malformed),
-        // A type section cut short.
+        // A truncated type section.
         (&[1, 4, 1, 0x60], Fault::Malformed),
-        // A type form that does not exist.
+        // An unknown type form.
         (&[1, 2, 1, 0x11], Fault::Malformed),
-        // Functions without code.
+        // Functions without a code section.
         (&[1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0], Fault::Malformed),
-        // Function of a type that does not exist.
+        // A function with an undefined type.
         (&[3, 2, 1, 0, 10, 4, 1, 2, 0, 0x0b], Fault::Invalid),
         // Sections out of order.
         (&[3, 1, 0, 1, 1, 0], Fault::Malformed),
-        // Junk after the last type.
+        // Bytes after the last type.
         (&[1, 5, 1, 0x60, 0, 0, 7], Fault::Malformed),
-        // An operator that does not exist.
+        // An unknown operator.
         (&[1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, 5, 1, 3, 0, 0xff, 0x0b], Fault::Malformed),
-        // drop of nothing.
+        // `drop` on an empty stack.
         (&[1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, 5, 1, 3, 0, 0x1a, 0x0b], Fault::Invalid),
     ];
     for (tail, fault) in cases {
@@ -103,18 +103,18 @@ fn a_body_of_no_bytes_is_refused() {
 }
 
 #[test]
-fn the_first_fault_wins_over_a_later_one() {
-    // The code section promises two bodies and holds one, which is wrong itself.
+fn the_fault_at_the_lowest_offset_is_reported() {
+    // The code section declares two bodies and has one, which is invalid itself.
     let mut bytes = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x03\x02\0\0".to_vec();
     bytes.extend([10, 5, 2, 3, 0, 0x1a, 0x0b]);
     let e = load(bytes.clone()).expect_err("not valid");
     assert_eq!((e.fault(), e.func_index()), (Fault::Invalid, Some(0)));
-    // The same with a body that is right: the section is to blame.
+    // With a valid body, the fault is that of the section.
     let at = bytes.len() - 2;
     bytes[at] = 0x01;
     let e = load(bytes).expect_err("not valid");
     assert_eq!((e.fault(), e.func_index()), (Fault::Malformed, None));
-    // A bad body before a bad data segment.
+    // An invalid body before an invalid data segment.
     let e = error("(module (func (result i32)) (data (i32.const 0) \"\"))");
     assert_eq!(e.func_index(), Some(0));
 }
@@ -150,7 +150,7 @@ fn features_that_are_off() {
 }
 
 #[test]
-fn what_no_tier_executes_is_refused_by_name() {
+fn operators_that_no_tier_executes_are_refused_by_name() {
     let cases = [
         (Feature::Gc, "`struct.new`", "(module (type $s (struct)) (func (drop (struct.new $s))))"),
         (Feature::Gc, "`struct.new`", "(module (type $s (struct)) (global (ref $s) (struct.new $s)))"),
@@ -173,7 +173,7 @@ fn what_no_tier_executes_is_refused_by_name() {
     ];
     for (feature, named, text) in cases {
         let lacks = feature.lacks().expect("the feature is not executed");
-        // Whether the feature is on makes no difference.
+        // The error is the same with the feature on and off.
         for features in [Features::default(), Features::all()] {
             let e = with_features(text, features).expect_err(text);
             assert_eq!((e.fault(), e.missing_feature()), (Fault::Unsupported, Some(feature)), "{e}");
@@ -200,7 +200,7 @@ fn types_of_a_proposal_without_its_operators_are_accepted() {
     for text in texts {
         with_features(text, Features::default()).unwrap_or_else(|e| panic!("{text}: {e}"));
     }
-    // A body that is invalid besides is told for that.
+    // An invalid body with such an operator is reported as invalid.
     let e = error("(module (type $s (struct)) (func (drop (struct.new $s)) (i32.const 1)))");
     assert_eq!(e.fault(), Fault::Invalid, "{e}");
 }
@@ -268,7 +268,7 @@ fn text_that_is_not_utf8() {
 }
 
 #[test]
-fn text_and_binary_give_the_same() {
+fn text_and_binary_yield_the_same_module() {
     let text = binary("(module (func $f))");
     let again = bytes_from_input(text.clone(), Path::new("f.wasm")).unwrap();
     assert_eq!(text.as_ref(), again.as_ref());

@@ -1,4 +1,5 @@
-//! Bytes made to do harm, and validation on several threads: no panic, no large allocation, always the same answer.
+//! Hostile modules, and validation on several threads: no panic, no large allocation, and the same result with any number of
+//! threads.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::common::{binary, load, registry};
 use wasmr_module::{Fault, Features, Module, ModuleError};
 
-/// A module with every section.
+/// Returns a module with every section.
 const SAMPLE: &str = r#"(module $sample
     (type $t (func (param i32) (result i32)))
     (rec (type $s (struct (field (mut i32)) (field (ref null $s)))) (type $a (array i8)))
@@ -37,7 +38,7 @@ fn load_on(threads: usize, bytes: &[u8]) -> Result<Arc<Module>, ModuleError> {
     Module::new(bytes.to_vec().into(), "t", &Features::default(), &registry(), threads)
 }
 
-/// Reads all there is to read of a module.
+/// Calls every accessor of a module.
 fn walk(module: &Module) {
     for defined in 0..module.defined_func_count() {
         std::hint::black_box(module.body(defined).bytes.len());
@@ -66,7 +67,7 @@ fn truncated_anywhere() {
             Err(e) => assert!(e.offset().is_some_and(|offset| offset <= len as u64), "{len}: {e}"),
         }
     }
-    // Between two sections the rest may be missing: before the functions, and before the custom section.
+    // Between two sections the rest may be absent: before the functions, and before the custom section.
     assert!((1..=8).contains(&accepted), "{accepted} prefixes are modules");
 }
 
@@ -89,7 +90,7 @@ fn every_byte_changed() {
 fn counts_of_four_billion() {
     const MANY: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x0f];
     let start = Instant::now();
-    // A million is within wasmparser's limits, so that it would reserve room for as many.
+    // A million is within wasmparser's limits, so it would reserve memory for that number of items.
     const MILLION: [u8; 5] = [0xc0, 0x84, 0xbd, 0x80, 0x00];
     for (id, count) in (1..=13).flat_map(|id| [(id, MANY), (id, MILLION)]) {
         let mut bytes = b"\0asm\x01\0\0\0".to_vec();
@@ -99,7 +100,7 @@ fn counts_of_four_billion() {
         let e = load(bytes).expect_err("no section holds that many");
         assert!(e.offset().is_some(), "section {id}: {e}");
     }
-    // Inside an item: parameters, fields of a struct, locals, targets of a branch table, items of a segment.
+    // Counts within an item: parameters, fields of a struct, locals, targets of a branch table, items of a segment.
     let types = |item: &[u8]| section(1, &[&[1], item, &MANY].concat());
     let code = |body: &[u8]| {
         let mut out = section(1, &[1, 0x60, 0, 0]);
@@ -125,14 +126,14 @@ fn counts_of_four_billion() {
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
-/// A section.
+/// Returns a section.
 fn section(id: u8, contents: &[u8]) -> Vec<u8> {
     let mut out = vec![id, contents.len() as u8];
     out.extend(contents);
     out
 }
 
-/// A module of `count` functions of about 1 KiB each; those in `bad` end in a type mismatch.
+/// Returns a module with `count` functions of about 1 KiB each. The functions in `bad` end with a type mismatch.
 fn many_functions(count: usize, bad: &[usize]) -> String {
     let mut text = String::from("(module\n");
     for index in 0..count {
@@ -213,8 +214,8 @@ fn a_long_chain_of_types() {
 }
 
 #[test]
-fn more_bytes_of_types_than_are_loaded() {
-    // A million of 20 parameters each: far below the limit on their number, and a gigabyte when interned.
+fn a_type_section_over_the_limit() {
+    // A million types with 20 parameters each: far below the limit on their number, but a gigabyte when interned.
     let mut section = Vec::new();
     leb(&mut section, 1_000_000);
     for index in 0..1_000_000u32 {

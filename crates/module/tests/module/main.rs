@@ -1,4 +1,4 @@
-//! Tests of the module crate through its public face.
+//! Tests of the module crate through its public interface.
 mod common;
 mod declarations;
 mod errors;

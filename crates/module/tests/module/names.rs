@@ -1,8 +1,8 @@
-//! The name section and custom sections, well-formed and not.
+//! Tests of the name section and of custom sections, well-formed and malformed.
 
 use crate::common::{load, module};
 
-/// A custom section.
+/// Returns a custom section.
 fn custom(name: &str, contents: &[u8]) -> Vec<u8> {
     let mut out = vec![0, (1 + name.len() + contents.len()) as u8, name.len() as u8];
     out.extend(name.as_bytes());
@@ -10,7 +10,7 @@ fn custom(name: &str, contents: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A module of two empty functions, then these bytes.
+/// Returns a module with two empty functions, followed by `bytes`.
 fn two_functions(tail: &[u8]) -> Vec<u8> {
     let mut out = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x03\x02\0\0\x0a\x07\x02\x02\0\x0b\x02\0\x0b".to_vec();
     out.extend(tail);
@@ -47,13 +47,13 @@ fn a_faulty_name_section_is_no_error() {
         (&[1, 4, 1, 0, 1, b'f'], Some("f")),
         // The subsection is longer than the section.
         (&[1, 99, 1, 0, 1, b'f'], None),
-        // More names promised than there are: what was read stays.
+        // More names declared than present: the present ones are kept.
         (&[1, 4, 9, 0, 1, b'f'], Some("f")),
-        // 2^32 - 1 names promised.
+        // 2^32 - 1 names declared.
         (&[1, 8, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 1, b'f'], Some("f")),
         // Not UTF-8.
         (&[1, 4, 1, 0, 1, 0xff], None),
-        // A function that does not exist.
+        // An undefined function.
         (&[1, 4, 1, 7, 1, b'f'], None),
         // An unknown subsection first.
         (&[77, 1, 0, 1, 4, 1, 0, 1, b'f'], Some("f")),
@@ -67,7 +67,7 @@ fn a_faulty_name_section_is_no_error() {
 }
 
 #[test]
-fn names_out_of_order_end_the_reading() {
+fn reading_stops_at_an_index_out_of_order() {
     // 1 is `b`, then 0 is `a`.
     let m = load(two_functions(&custom("name", &[1, 7, 2, 1, 1, b'b', 0, 1, b'a']))).unwrap();
     assert_eq!(m.names().func_name(1), Some("b"));

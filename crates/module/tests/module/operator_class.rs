@@ -1,5 +1,5 @@
-//! The class of each operator agrees with wasmparser: with the arity and the proposal in its list, and with its validator,
-//! which follows blocks and knows which code is reachable.
+//! Comparison of operator classes with wasmparser: with arity and proposal in its list, and with the blocks and reachability
+//! that its validator finds.
 
 use std::collections::BTreeSet;
 
@@ -9,19 +9,19 @@ use wasmr_module::operator_class::{Nesting, OPERATORS, OperatorClass, Row, Suppo
 
 use crate::common::binary;
 
-/// Operators that move control though their arity is fixed.
+/// Operators with fixed arity that nevertheless transfer control.
 const FIXED_TRANSFERS: &[&str] = &["Unreachable", "ThrowRef", "Rethrow"];
 
-/// Operators whose arity follows from a type or an immediate though they only compute.
+/// Operators that only compute, although their arity depends on a type or an immediate.
 const VARIABLE_COMPUTATIONS: &[&str] = &["TypedSelectMulti", "StructNew", "StructNewDesc", "ArrayNewFixed", "ContBind"];
 
-/// Proposals that no feature switches off.
+/// Proposals that cannot be switched off.
 const ALWAYS: &[&str] = &["mvp", "sign_extension", "saturating_float_to_int"];
 
 /// The entry of an operator in wasmparser's list.
 struct Listed {
     proposal: &'static str,
-    /// Operands and results, if they are fixed.
+    /// Numbers of operands and results, if they are fixed.
     arity: Option<(u32, u32)>,
 }
 
@@ -49,13 +49,13 @@ fn listed() -> impl Iterator<Item = (&'static Row, &'static Listed)> {
     OPERATORS.iter().zip(LISTED)
 }
 
-/// Returns true if the operators of a class only compute, each to its end.
+/// Returns true if the operators of a class only compute and continue with the next operator.
 fn computes(class: OperatorClass) -> bool {
     matches!(class, OperatorClass::Plain | OperatorClass::Bytes | OperatorClass::Elements | OperatorClass::Nop)
 }
 
 #[test]
-fn operators_of_fixed_arity_compute_and_others_move_control() {
+fn operators_of_fixed_arity_compute_and_others_transfer_control() {
     for (row, listed) in listed() {
         let is_fixed = listed.arity.is_some();
         let is_exception = if is_fixed { FIXED_TRANSFERS } else { VARIABLE_COMPUTATIONS }.contains(&row.name);
@@ -101,7 +101,7 @@ fn support_follows_the_feature_of_the_proposal() {
     }
 }
 
-/// Function bodies with all operators that move control, each in code that is reachable.
+/// Function bodies with all operators that transfer control, each in reachable code.
 const BODIES: &str = r#"(module
   (type $none (func))
   (type $cont (cont $none))
@@ -145,7 +145,7 @@ const BODIES: &str = r#"(module
   (func (param (ref $switched)) (switch $switched $tag (local.get 0))))"#;
 
 /// Compares the class of each operator of a module with the validator's state before and after it. Returns the names of the
-/// reachable ones.
+/// reachable operators.
 fn compare_with_validator(module: &[u8]) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut validator = Validator::new_with_features(WasmFeatures::all());
@@ -197,7 +197,7 @@ fn compare_body<R: wasmparser::WasmModuleResources>(
 }
 
 #[test]
-fn the_validator_agrees_on_blocks_and_on_what_is_reachable() {
+fn the_validator_agrees_on_blocks_and_reachability() {
     let reached = compare_with_validator(binary(BODIES).as_ref());
     let moves_control = |row: &&Row| !computes(row.class);
     let forgotten: Vec<&str> =

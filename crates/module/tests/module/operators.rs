@@ -1,4 +1,4 @@
-//! Operators as text are read back to the same operators, and say where they stand and how deep.
+//! Tests of operators as text: parsing yields the same operators, and offsets and depths are right.
 
 use wasmr_module::Inspection;
 use wasmr_module::operators::{locals, operators};
@@ -9,7 +9,7 @@ fn module(text: &str) -> Inspection {
     Inspection::new(binary(text), "test", 1).expect("the test's module is valid")
 }
 
-/// Prints the body of the only function of `(module DECLARATIONS (func $f SIGNATURE BODY))` and puts the text in its place.
+/// Replaces the body in `(module DECLARATIONS (func $f SIGNATURE BODY))` by its printed text, and compares the binaries.
 #[track_caller]
 fn read_back(declarations: &str, signature: &str, body: &str) {
     let text = |body: &str| format!("(module {declarations} (func $f {signature} {body}))");
@@ -21,7 +21,7 @@ fn read_back(declarations: &str, signature: &str, body: &str) {
     assert_eq!(first.body(0).bytes, again.body(0).bytes, "{operators:#?}");
 }
 
-/// The same for operators, separated by `|`, each in unreachable code, where any operands will do.
+/// Does the same for operators separated by `|`, each in unreachable code, which is valid with any operands.
 #[track_caller]
 fn read_back_each(declarations: &str, operators: &str) {
     read_back(
@@ -94,7 +94,7 @@ fn numbers_keep_their_bits() {
 }
 
 #[test]
-fn accesses_name_what_is_not_usual() {
+fn memory_immediates_print_unless_default() {
     read_back_each(
         "(memory 1) (memory i64 1)",
         "i32.load | i32.load offset=3 align=1 | i64.load 1 offset=0xffffffffff | v128.load64_lane 1 align=2 1 |

@@ -1,7 +1,8 @@
 //! Vector operators on float lanes. Each lane has the result of the scalar operator with the same name.
 //!
 //! `pmin` and `pmax` compare and return one operand unchanged. `min` and `max` treat numbers like the scalar operators, but a
-//! lane with a NaN operand becomes [`NAN_F32`] or [`NAN_F64`]. Compiled code would need more instructions to find the NaN operand.
+//! lane with a NaN operand becomes [`NAN_F32`] or [`NAN_F64`]. Compiled code would need more instructions to find the NaN
+//! operand.
 
 use crate::ops::float::Float;
 use crate::ops::ordered::{add_f32x4, add_f64x2, mul_f32x4, mul_f64x2};
