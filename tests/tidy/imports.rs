@@ -34,6 +34,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "crates/runtime/src/const_eval.rs",
             "crates/runtime/src/context.rs",
             "crates/runtime/src/exception.rs",
+            "crates/runtime/src/exit.rs",
             "crates/runtime/src/externs.rs",
             "crates/runtime/src/frame.rs",
             "crates/runtime/src/func.rs",

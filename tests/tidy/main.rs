@@ -62,6 +62,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/src/builtins/table.rs",
     "crates/runtime/src/context.rs",
     "crates/runtime/src/exception.rs",
+    "crates/runtime/src/exit.rs",
     "crates/runtime/src/frame.rs",
     "crates/runtime/src/func.rs",
     "crates/runtime/src/global.rs",

@@ -2,6 +2,7 @@
 //! the results back.
 
 use wasmr_core::trap::TrapCode;
+use wasmr_runtime::exit::InterpreterExit;
 use wasmr_runtime::frame::{FRAME_HEADER, Fp};
 use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 
@@ -29,12 +30,12 @@ pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mu
         let in_place = slots.wrapping_add(arg_slots) == top;
         let base = if in_place { slots } else { top };
         let fp = Fp::new(base.add(arg_slots + FRAME_HEADER));
-        let (outer_fp, outer_ip) = ((*store).exit_fp, (*store).exit_ip);
+        let outer = InterpreterExit::of(store);
         if !in_place {
             base.copy_from_nonoverlapping(slots, arg_slots);
         }
-        fp.set_header(func, outer_fp, exit_instruction());
-        fp.set_real_return(outer_ip);
+        fp.set_header(func, outer.fp, exit_instruction());
+        fp.set_real_return(outer.ip);
         let inst = (*func).instance;
         let status = run(Machine {
             ip: (*func).code,
@@ -50,8 +51,7 @@ pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mu
             slots.copy_from_nonoverlapping(base, arg_slots);
         }
         if status == Status::OK || status == Status::TAIL {
-            (*store).exit_fp = outer_fp;
-            (*store).exit_ip = outer_ip;
+            outer.note(store);
         }
         status
     }

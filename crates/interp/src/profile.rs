@@ -7,6 +7,7 @@
 //! at hand, the code takes the frame over and runs the function to its end.
 
 use wasmr_core::trap::TrapCode;
+use wasmr_runtime::exit::InterpreterExit;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{BudgetInterrupt, CallSiteId, OsrCode};
@@ -116,8 +117,7 @@ unsafe fn enter_osr_code(func: *mut VmFunc, fp: Fp, block: &CodeBlock, osr: &Osr
     unsafe {
         let store = (*(*func).instance).store;
         let (top, caller) = ((*store).stack_top, (*store).caller);
-        (*store).exit_fp = fp;
-        (*store).exit_ip = external_instruction();
+        InterpreterExit { fp, ip: external_instruction() }.note(store);
         (*store).stack_top = fp.as_ptr().add(block.frame_slots as usize);
         let mut status = (osr.enter)(osr, store, func, fp);
         if status == Status::TAIL && !is_outermost(fp) {

@@ -47,13 +47,15 @@ impl Tier for InterpTier {
     }
 
     fn stack_in_use(&self, store: &VmStore) -> *mut u64 {
-        if store.exit_fp.is_null() {
+        let exit = store.interpreter_exit();
+        if exit.fp.is_null() {
             return store.stack_top;
         }
-        // SAFETY: `exit_fp` is the innermost frame that was left; all frames above it are gone or below `stack_top`.
-        let block = unsafe { code_block_of(store.exit_fp.func()) };
-        let exit_fp = store.exit_fp.as_ptr();
-        let end = block.map_or(exit_fp, |block| exit_fp.wrapping_add(block.frame_slots as usize));
+        // SAFETY: the exit is the innermost frame that was left, and it is live. All frames above it have ended or are below
+        // `stack_top`.
+        let block = unsafe { code_block_of(exit.fp.func()) };
+        let slot0 = exit.fp.as_ptr();
+        let end = block.map_or(slot0, |block| slot0.wrapping_add(block.frame_slots as usize));
         end.max(store.stack_top)
     }
 

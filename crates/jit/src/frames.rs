@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use wasmr_module::Module;
-use wasmr_runtime::vm::VmActivation;
+use wasmr_runtime::vm::{NativeFrame, VmActivation};
 use wasmr_runtime::walk::{Segment, Walk};
 
 use crate::source_map::WasmPc;
@@ -27,18 +27,18 @@ pub(crate) struct Caller {
 /// Iterator over the callers of a frame, innermost first, up to the entry trampoline of the activation.
 #[derive(Debug)]
 pub(crate) struct Callers {
-    fp: *const usize,
-    activation: *const usize,
+    fp: *const NativeFrame,
+    activation: *const VmActivation,
 }
 
 impl Callers {
     /// Begins at the frame with frame pointer `fp`.
     ///
     /// # Safety
-    /// `fp` is a live frame of machine code in the activation. The activation stays alive and does not run while the iterator
-    /// is used.
-    pub(crate) unsafe fn new(fp: *const usize, activation: *const VmActivation) -> Callers {
-        Callers { fp, activation: activation.cast() }
+    /// `fp` is a live frame of machine code in the activation. The activation stays alive and does not run while the iterator is
+    /// used.
+    pub(crate) unsafe fn new(fp: *const NativeFrame, activation: *const VmActivation) -> Callers {
+        Callers { fp, activation }
     }
 }
 
@@ -46,10 +46,10 @@ impl Iterator for Callers {
     type Item = Caller;
 
     fn next(&mut self) -> Option<Caller> {
-        // SAFETY: by the contract of `new`, `self.fp` is a live frame at the first call. Each frame begins with the frame
-        // pointer of the next one and the return address; the loop ends before it would read the activation as a frame.
-        let (caller, return_to) = unsafe { (*self.fp as *const usize, *self.fp.add(1)) };
-        if caller == self.activation {
+        // SAFETY: by the contract of `new`, `self.fp` is a live frame at the first call. Each frame begins with the frame pointer
+        // of the next one and the return address; the loop ends before it would read the activation as a frame.
+        let NativeFrame { caller, return_to } = unsafe { self.fp.read() };
+        if caller.cast() == self.activation {
             return None;
         }
         self.fp = caller;
@@ -61,12 +61,11 @@ impl Iterator for Callers {
 ///
 /// # Safety
 /// `fp` is a live frame that an entry or OSR trampoline called, directly or through further machine code.
-pub(crate) unsafe fn activation_of(mut fp: *const usize) -> *mut VmActivation {
+pub(crate) unsafe fn activation_of(mut fp: *const NativeFrame) -> *mut VmActivation {
     loop {
-        // SAFETY: the frame is live, so its first two words are its caller's frame pointer and its return address. The
-        // trampoline's frame is the only one that returns to other than compiled code; its caller's frame pointer is the
-        // activation.
-        let (caller, return_to) = unsafe { (*fp as *const usize, *fp.add(1)) };
+        // SAFETY: the frame is live, so its first two words are its caller's frame pointer and its return address. The trampoline's
+        // frame is the only one that returns to other than compiled code; its caller's frame pointer is the activation.
+        let NativeFrame { caller, return_to } = unsafe { fp.read() };
         if !link::is_code(return_to) {
             return caller.cast_mut().cast();
         }
@@ -118,7 +117,7 @@ mod tests {
                 *at(frame) = at(caller).expose_provenance();
                 *at(frame + 1) = return_to;
             }
-            let callers: Vec<Caller> = Callers::new(at(0), at(6).cast()).collect();
+            let callers: Vec<Caller> = Callers::new(at(0).cast(), at(6).cast()).collect();
             let caller = |return_to, frame: usize| Caller { return_to, fp: at(frame).addr() };
             assert_eq!(callers, [caller(100, 2), caller(200, 4)]);
         }

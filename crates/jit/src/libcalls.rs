@@ -226,7 +226,7 @@ mod imp {
         fp: *const usize,
     ) {
         // SAFETY: only exit trampolines make this libcall, after they have reset `stack_top` to `slots`; `fp` is their frame.
-        unsafe { unwind::leave_stopped(store, Status(status), slots, fp) }
+        unsafe { unwind::leave_stopped(store, Status(status), slots, fp.cast()) }
     }
 }
 

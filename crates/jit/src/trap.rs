@@ -14,8 +14,9 @@ use std::sync::atomic::Ordering;
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::Stop;
+use wasmr_runtime::exit::{drop_interpreted, note_native_exit};
 use wasmr_runtime::sys;
-use wasmr_runtime::vm::VmStore;
+use wasmr_runtime::vm::{NativeFrame, VmStore};
 
 use crate::enter;
 use crate::frames::activation_of;
@@ -61,9 +62,9 @@ fn stop_landing_pad(pc: usize) -> Option<usize> {
 ///
 /// # Safety
 /// Called by the fault landing pad, on the native stack.
-pub(crate) unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> ! {
+pub(crate) unsafe extern "C" fn trapped(frame: *const NativeFrame, address: usize) -> ! {
     // SAFETY: the landing pad made the frame. Its return address is one more than the address of the instruction.
-    let pc = unsafe { *frame.add(1) } - 1;
+    let pc = unsafe { (*frame).return_to } - 1;
     let code = registry::find(pc).and_then(|code| code.trap(pc));
     let Some(code) = code.filter(|&code| is_guests_fault(code, pc, address)) else { fail(pc, address) };
     // SAFETY: compiled code runs in activations only, so the frame's chain ends at one, and its store is alive. The only value
@@ -71,7 +72,7 @@ pub(crate) unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> 
     unsafe {
         let activation = activation_of(frame);
         let store = (*activation).store;
-        (*store).native_exit_fp = frame;
+        note_native_exit(store, frame);
         enter::stop(store, Stop::trap(code))
     }
 }
@@ -80,14 +81,14 @@ pub(crate) unsafe extern "C" fn trapped(frame: *const usize, address: usize) -> 
 ///
 /// # Safety
 /// Called by the stop landing pad, on the native stack.
-pub(crate) unsafe extern "C" fn stopped(frame: *const usize) -> ! {
+pub(crate) unsafe extern "C" fn stopped(frame: *const NativeFrame) -> ! {
     let store = sys::preempt::running().cast::<VmStore>();
     // SAFETY: the signal handler chose the landing pad because this store runs on the thread, so it is alive. The signal came
     // in compiled code, so the store's innermost activation is that code's, and no Rust frame with values to drop is in it.
     unsafe {
-        (*store).native_exit_fp = frame;
+        note_native_exit(store, frame);
         // The frames of the interpreter that machine code called have returned.
-        (*store).exit_fp = (*(*store).activation).exit_fp;
+        drop_interpreted(store);
         enter::stop(store, Stop::trap(TrapCode::Interrupted))
     }
 }

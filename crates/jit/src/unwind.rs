@@ -13,8 +13,8 @@ use std::ptr;
 
 use wasmr_runtime::Stop;
 use wasmr_runtime::builtins::exception::{exception_caught, exception_leaves, exception_tag};
-use wasmr_runtime::frame::Ip;
-use wasmr_runtime::vm::{Status, VmInstance, VmStore, VmTag};
+use wasmr_runtime::exit::{drop_interpreted, note_native_exit};
+use wasmr_runtime::vm::{NativeFrame, Status, VmInstance, VmStore, VmTag};
 
 use crate::compiled::CallSite;
 use crate::enter;
@@ -42,29 +42,16 @@ pub(crate) unsafe fn throw(store: *mut VmStore, exception: u64) -> ! {
     unsafe {
         if exception != 0 {
             if let Some(ResumePoint { pc, sp, fp }) = find_landing_pad(store, exception_tag(store, exception)) {
-                forget_interpreted(store);
+                drop_interpreted(store);
                 (*store).pending_exception = 0;
                 exception_caught(store);
                 enter::resume(pc, sp, fp, exception)
             }
             exception_leaves(store, exception);
-            forget_interpreted(store);
+            drop_interpreted(store);
         }
         (*store).pending_exception = exception;
         enter::leave(store, Status::THROW)
-    }
-}
-
-/// Removes the frames of the interpreter that the innermost activation called from the store's records, because they have ended
-/// or no stack walk needs them any more.
-///
-/// # Safety
-/// The store is alive and has an activation.
-unsafe fn forget_interpreted(store: *mut VmStore) {
-    // SAFETY: the store and its innermost activation are alive.
-    unsafe {
-        (*store).exit_fp = (*(*store).activation).exit_fp;
-        (*store).exit_ip = Ip::NULL;
     }
 }
 
@@ -108,18 +95,18 @@ unsafe fn landing_pad_for(site: &CallSite, sp: usize, tag: *const VmTag) -> Opti
 /// continues at a landing pad.
 ///
 /// # Safety
-/// Called by an exit trampoline through its libcall. `fp` is the trampoline's frame, and `slots` its area of arguments and
-/// results, to which it has reset `stack_top`. No Rust reference to the store is in use.
-pub(crate) unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slots: *mut u64, fp: *const usize) {
+/// Called by an exit trampoline through its libcall. `fp` is the trampoline's frame, and `slots` its area of arguments and results,
+/// to which it has reset `stack_top`. No Rust reference to the store is in use.
+pub(crate) unsafe fn leave_stopped(store: *mut VmStore, mut status: Status, slots: *mut u64, fp: *const NativeFrame) {
     use wasmr_runtime::vm::finish_tail_calls;
 
-    // SAFETY: compiled code called the trampoline, so `fp` is a live frame of the innermost activation, as `stopped`,
-    // `is_outermost` and `forget_interpreted` require. `slots` is the trampoline's area at the top of the value stack, where
-    // `finish_tail_calls` reads the arguments. This function holds nothing to drop.
+    // SAFETY: compiled code called the trampoline, so `fp` is a live frame of the innermost activation, as `stopped`, `is_outermost`
+    // and `drop_interpreted` require. `slots` is the trampoline's area at the top of the value stack, where `finish_tail_calls`
+    // reads the arguments. This function holds nothing to drop.
     unsafe {
-        (*store).native_exit_fp = fp;
+        note_native_exit(store, fp);
         if status == Status::TAIL {
-            forget_interpreted(store);
+            drop_interpreted(store);
             if is_outermost(store, fp) {
                 enter::leave(store, status);
             }
@@ -154,11 +141,8 @@ pub(crate) unsafe fn stopped(store: *mut VmStore, status: Status) -> ! {
 ///
 /// # Safety
 /// `fp` is the live frame of an exit trampoline in the innermost activation.
-unsafe fn is_outermost(store: *mut VmStore, fp: *const usize) -> bool {
+unsafe fn is_outermost(store: *mut VmStore, fp: *const NativeFrame) -> bool {
     // SAFETY: the first word of the trampoline's frame is the frame pointer of the frame that waits for it, which is live and
     // begins with the frame pointer of its own caller.
-    unsafe {
-        let caller = *fp as *const usize;
-        *caller == (*store).activation.addr()
-    }
+    unsafe { (*(*fp).caller).caller.addr() == (*store).activation.addr() }
 }

@@ -20,6 +20,7 @@ use wasmr_core::types::{FuncType, TypeId, ValType};
 
 use crate::context::{AsContext, AsContextMut, StoreContextMut};
 use crate::exception::ExnRef;
+use crate::exit::InterpreterExit;
 use crate::handle::{Handle, StoreId};
 use crate::host::{Caller, HostFuncDef};
 use crate::limits::ResourceError;
@@ -276,7 +277,7 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
         // A host function that the host calls has no caller, whoever called us.
         let caller = ptr::replace(&raw mut (*vm).caller, ptr::null_mut());
         let top = (*vm).stack_top;
-        let exit = ((*vm).exit_fp, (*vm).exit_ip);
+        let exit = InterpreterExit::of(vm);
         let status = call_entry(vm, func, slots);
         let result = match status {
             Status::OK => Ok(()),
@@ -284,7 +285,7 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
         };
         // However the call ended: frames above are gone, and nothing may lead to them.
         (*vm).stack_top = top;
-        ((*vm).exit_fp, (*vm).exit_ip) = exit;
+        exit.note(vm);
         (*vm).caller = caller;
         (*inner).boundary_depth -= 1;
         preempt::leave(outer);

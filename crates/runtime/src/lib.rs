@@ -24,6 +24,7 @@ pub mod builtins;
 mod const_eval;
 mod context;
 mod exception;
+pub mod exit;
 mod externs;
 pub mod frame;
 mod func;

@@ -100,10 +100,10 @@ pub struct VmHostFunc {
 pub struct VmActivation {
     /// The activation before, null if none.
     pub prev: *mut VmActivation,
-    /// [`VmStore::exit_fp`] at the trampoline: the interpreter's frames below this activation.
+    /// [`VmStore::exit_fp`] when the activation began.
     pub exit_fp: Fp,
-    /// [`VmStore::native_exit_fp`] at the trampoline, which is where the activation before was left.
-    pub native_exit_fp: *const usize,
+    /// [`VmStore::native_exit_fp`] when the activation began.
+    pub native_exit_fp: *const NativeFrame,
     /// The store.
     pub store: *mut VmStore,
 }
@@ -115,6 +115,23 @@ const _: () = {
     assert!(offset_of!(VmActivation, native_exit_fp) == 2 * WORD);
     assert!(offset_of!(VmActivation, store) == 3 * WORD);
     assert!(size_of::<VmActivation>() == 4 * WORD);
+};
+
+/// The first two words of a frame on the native stack: the layout of the System V ABI for x86-64 with frame pointers. A frame
+/// pointer is the address of one.
+#[derive(Debug)]
+#[repr(C)]
+pub struct NativeFrame {
+    /// The caller's frame pointer. In an entry trampoline's frame, the address of the activation.
+    pub caller: *const NativeFrame,
+    /// Return address into the caller.
+    pub return_to: usize,
+}
+
+const _: () = {
+    // `push rbp` after a call makes this layout.
+    assert!(offset_of!(NativeFrame, caller) == 0);
+    assert!(offset_of!(NativeFrame, return_to) == size_of::<usize>());
 };
 
 /// A linear memory.
@@ -203,7 +220,8 @@ pub struct VmStore {
     pub stack_top: *mut u64,
     /// Why the guest trapped, after [`Status::TRAP`].
     pub trap_code: TrapCode,
-    /// The interpreter's frame where it was last left by a trap, a throw or a call out; null if never. For backtraces.
+    /// The interpreter's frame at which it was left; null if never. See [`exit`](crate::exit) for this, `exit_ip` and
+    /// `native_exit_fp`.
     pub exit_fp: Fp,
     /// The instruction at which it was left.
     pub exit_ip: Ip,
@@ -228,8 +246,8 @@ pub struct VmStore {
     pub tail_slots: *mut u64,
     /// The innermost trampoline into machine code that is active; null if none.
     pub activation: *mut VmActivation,
-    /// The frame of machine code where that was last left for the host, the interpreter or a libcall.
-    pub native_exit_fp: *const usize,
+    /// The frame of machine code at which that was left for the host, the interpreter or a libcall.
+    pub native_exit_fp: *const NativeFrame,
     /// Where the outermost activation starts on the native stack for machine code, which grows downward; null before there is one.
     pub native_stack_top: *mut u8,
     /// Frames of machine code stay above this address; what is below is for the host's frames on the same stack.

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use wasmr_module::Module;
 
 use crate::frame::{Fp, Ip};
-use crate::vm::{VmActivation, VmStore};
+use crate::vm::{NativeFrame, VmActivation, VmStore};
 
 /// One frame of a guest's call stack.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ pub struct Walk<'a> {
     fp: Fp,
     ip: Option<Ip>,
     activation: *const VmActivation,
-    native_fp: *const usize,
+    native_fp: *const NativeFrame,
     /// Where the walk ends, if not behind the last frame.
     last: *const VmActivation,
     frames: FrameList,
@@ -88,7 +88,7 @@ pub enum Segment {
     Native {
         /// The frame in which machine code was left: that of the code that left it, whose own frames, if it has any, are not the
         /// guest's.
-        fp: *const usize,
+        fp: *const NativeFrame,
         /// Where the segment ends.
         activation: *const VmActivation,
     },
@@ -97,10 +97,11 @@ pub enum Segment {
 impl<'a> Walk<'a> {
     /// A walk from where the store's guest was left, which collects the first `max` frames and counts the others.
     pub fn new(store: &'a VmStore, max: usize) -> Walk<'a> {
+        let exit = store.interpreter_exit();
         Walk {
             store: PhantomData,
-            fp: store.exit_fp,
-            ip: instruction(store.exit_ip),
+            fp: exit.fp,
+            ip: instruction(exit.ip),
             activation: store.activation,
             native_fp: store.native_exit_fp,
             last: ptr::null(),
@@ -175,7 +176,7 @@ mod tests {
         let mut words = [0u64; 4];
         let base = words.as_mut_ptr();
         let at = |n: usize| Fp::new(base.wrapping_add(n));
-        let native = |n: usize| (0x1000 * n) as *const usize;
+        let native = |n: usize| (0x1000 * n) as *const NativeFrame;
         let (mut outer, mut middle, mut inner);
         // SAFETY: pointers and numbers, and a code whose first value is 0.
         let mut vm: VmStore = unsafe { MaybeUninit::zeroed().assume_init() };

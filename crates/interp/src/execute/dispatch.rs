@@ -38,6 +38,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasmr_core::trap::TrapCode;
+use wasmr_runtime::exit::InterpreterExit;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{Status, VmInstance, VmStore};
 
@@ -352,11 +353,7 @@ impl Machine {
     #[inline(always)]
     pub unsafe fn note_exit(&self) {
         // SAFETY: the instance and its store are alive.
-        unsafe {
-            let store = (*self.inst).store;
-            (*store).exit_fp = self.fp;
-            (*store).exit_ip = self.ip;
-        }
+        unsafe { InterpreterExit { fp: self.fp, ip: self.ip }.note((*self.inst).store) }
     }
 
     /// Reloads `mem` after a call that may have moved memory 0 or changed the instance.

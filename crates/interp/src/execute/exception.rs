@@ -4,6 +4,7 @@
 //! code and cost nothing until then.
 
 use wasmr_runtime::builtins;
+use wasmr_runtime::exit::InterpreterExit;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{Status, VmInstance};
 
@@ -22,7 +23,7 @@ unsafe fn resume(mut m: Machine, landing: Ip) -> usize {
         if landing.is_null() {
             return m.stop(Status::THROW);
         }
-        m.fp = (*(*m.inst).store).exit_fp;
+        m.fp = InterpreterExit::of((*m.inst).store).fp;
         m.inst = (*m.fp.func()).instance;
         m.reload_memory();
         m.ip = landing;
@@ -34,8 +35,8 @@ unsafe fn resume(mut m: Machine, landing: Ip) -> usize {
     }
 }
 
-/// Searches for the catch clause of an exception thrown at `at` in the frame `fp`. Returns the instruction to continue with, and puts
-/// its frame into `VmStore::exit_fp`. If there is none, returns null and leaves the exception in `VmStore::pending_exception`.
+/// Searches for the catch clause of an exception thrown at `at` in the frame `fp`. Returns the instruction to continue with, and
+/// notes it with its frame as the interpreter's exit. If there is none, returns null and leaves the exception in `VmStore::pending_exception`.
 ///
 /// Arguments and results are plain words or in the store. So the handlers that call this keep no locals in memory, which would cost
 /// them their tail call.
@@ -60,7 +61,7 @@ unsafe fn unwind(inst: *mut VmInstance, mut fp: Fp, mut at: Ip, exception: u64) 
                 && !landing.is_null()
             {
                 builtins::exception::exception_caught(store);
-                (*store).exit_fp = fp;
+                InterpreterExit { fp, ip: landing }.note(store);
                 return landing;
             }
             let mut return_to = fp.return_to();

@@ -5,6 +5,7 @@
 //! to [`exit_instruction`].
 
 use wasmr_core::trap::TrapCode;
+use wasmr_runtime::exit::InterpreterExit;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{Status, VmFunc, VmInstance, call_entry};
 
@@ -261,8 +262,7 @@ unsafe fn call_external(inst: *mut VmInstance, fp: Fp) -> Status {
     unsafe {
         let store = (*inst).store;
         let func = fp.func();
-        (*store).exit_fp = fp;
-        (*store).exit_ip = external_instruction();
+        InterpreterExit { fp, ip: external_instruction() }.note(store);
         if fp.as_ptr() >= (*store).stack_limit {
             (*store).trap_code = TrapCode::StackExhausted;
             return Status::TRAP;
