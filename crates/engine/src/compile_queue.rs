@@ -1,32 +1,33 @@
-//! [`CompileQueue`]: what is waiting to be compiled, the most worthwhile first.
+//! [`CompileQueue`]: the compilations that wait, the most worthwhile first.
 //!
-//! Worth is heat over size, as of when it is asked: samples that found a function while it waited count. A loop that a program
-//! is in counts more, as its code is of use now and that of a function only at its next call. A giant function comes late for its
-//! size, and in time as its heat grows; while one is being compiled, the [workers](crate::workers) see to it that others are too.
+//! The worth is hotness over size at the time of the question, so samples taken while a function waits count. A loop that a program
+//! is in is worth more: its code is of use now, that of a function only at its next call. A giant function comes late because of its
+//! size, but its hotness grows. While one is being compiled, the [workers](crate::workers) compile others as well.
 //!
-//! Few things wait at a time, so to look at all of them costs nothing beside compiling one.
+//! Few compilations wait at a time, so the search through all of them costs nothing beside one compilation.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::tuning::{LEAST_SIZE, LOOP_WEIGHT};
 
+/// A compilation that waits.
 #[derive(Debug)]
 pub(crate) struct Waiting<T> {
     pub task: T,
     /// Bytes of the function's body.
     pub size: usize,
-    /// Whether it is a loop that a program is in.
+    /// True if the code is for a loop that a program is in.
     pub is_loop: bool,
-    /// Samples that found it, which may become more while it waits.
+    /// Samples that found the function or loop, counted on while it waits.
     pub hotness: Arc<AtomicU32>,
 }
 
 impl<T> Waiting<T> {
     fn worth(&self) -> u64 {
-        let heat = u64::from(self.hotness.load(Ordering::Relaxed)).max(1) << 24;
+        let hotness = u64::from(self.hotness.load(Ordering::Relaxed)).max(1) << 24;
         let weight = if self.is_loop { LOOP_WEIGHT } else { 1 };
-        heat * weight / (self.size as u64).max(LEAST_SIZE)
+        hotness * weight / (self.size as u64).max(LEAST_SIZE)
     }
 }
 
@@ -50,16 +51,16 @@ impl<T> CompileQueue<T> {
         self.waiting.is_empty()
     }
 
-    /// Everything in it, in the order in which it came.
+    /// Returns all tasks, in the order in which they came.
     pub(crate) fn into_tasks(self) -> impl Iterator<Item = T> {
         self.waiting.into_iter().map(|waiting| waiting.task)
     }
 
-    /// Takes what is most worth it; of equals what came first.
+    /// Removes and returns the compilation of the highest worth; of equals the first that came.
     pub(crate) fn pop(&mut self) -> Option<Waiting<T>> {
         let places = 0..self.waiting.len();
         let best = places.max_by_key(|&place| (self.waiting[place].worth(), std::cmp::Reverse(place)))?;
-        // In order, for the sake of equals.
+        // `swap_remove` would change the order of equals.
         Some(self.waiting.remove(best))
     }
 }
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn heat_over_size_decides_and_loops_come_first() {
+    fn hotness_over_size_decides_and_loops_come_first() {
         let mut queue = CompileQueue::default();
         queue.push(waiting("giant", 400_000, false, 50));
         queue.push(waiting("small", 400, false, 4));
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn heat_counts_while_something_waits() {
+    fn samples_count_while_something_waits() {
         let mut queue = CompileQueue::default();
         queue.push(waiting("first", 400, false, 4));
         let late = waiting("late", 400, false, 4);

@@ -15,7 +15,7 @@ use crate::workers::Task;
 /// A failed compilation.
 struct Failure {
     why: String,
-    /// Whether a later try may succeed.
+    /// True if a later try may succeed.
     is_for_now: bool,
 }
 

@@ -1,5 +1,4 @@
-//! [`Compiler`]: what the modules of an engine share to get machine code: the threads, the clock, the counts, and whether there
-//! is a compiler at all.
+//! [`Compiler`]: the part of compilation that the modules of an engine share: threads, clock, counts, and outages.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -12,31 +11,31 @@ use crate::report::{Observer, TierEvent, TierReport};
 use crate::tuning::{Tuning, processors};
 use crate::workers::{Task, Workers};
 
-/// State that the modules of an engine share. Their compilations are tasks of the type `T`.
+/// The shared state. `T` is the type of the modules' compilations.
 pub(crate) struct Compiler<T: Task> {
     tuning: Tuning,
-    /// Whether code is also safe from speculation past its checks.
+    /// True if compiled code mitigates Spectre v1 at bounds checks.
     spectre_guards: bool,
     observer: Option<Observer>,
-    /// Asked of the system when it first matters.
+    /// Number of processors, asked of the system when it first matters.
     processors: OnceLock<usize>,
     workers: OnceLock<Workers<T>>,
-    /// When the first budget interrupt was.
+    /// Time of the first sample that would have led to a compilation.
     began: OnceLock<Instant>,
     outage: Mutex<Outage>,
-    /// True while there is a reason in `outage`.
+    /// True if `outage` has a reason.
     is_out: AtomicBool,
     counts: Counts,
 }
 
-/// Why nothing is compiled at the moment.
+/// An outage: a time in which nothing is compiled.
 #[derive(Debug, Default)]
 struct Outage {
-    /// The reason; none if something can be compiled, as far as anybody knows.
+    /// The reason; `None` if there is no outage.
     why: Option<String>,
-    /// When to try again; never if there is none.
+    /// Time until the next try; `None` for an outage for good.
     pause: Option<Pause>,
-    /// The reason that was told last.
+    /// The last reason that the observer was told.
     told: Option<String>,
 }
 
@@ -49,16 +48,17 @@ struct Counts {
     nanoseconds: AtomicU64,
 }
 
+/// Kinds of results to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compiled {
     Function,
-    /// A function from a loop on.
+    /// OSR code.
     Loop,
     Refused,
 }
 
 impl<T: Task> Compiler<T> {
-    /// A compiler that has not begun.
+    /// Creates a compiler without threads.
     pub(crate) fn new(config: &Config) -> Compiler<T> {
         Compiler {
             tuning: config.tuning.clone(),
@@ -77,7 +77,7 @@ impl<T: Task> Compiler<T> {
         &self.tuning
     }
 
-    /// Whether code is also safe from speculation past its checks.
+    /// Returns true if compiled code mitigates Spectre v1 at bounds checks.
     pub(crate) fn spectre_guards(&self) -> bool {
         self.spectre_guards
     }
@@ -86,14 +86,14 @@ impl<T: Task> Compiler<T> {
         *self.processors.get_or_init(processors)
     }
 
-    /// Whether it is time to compile a function, or a loop of it, whose body has so many bytes and which so many samples found.
+    /// Returns true if it is time to compile a function, or a loop of it, that `samples` found and whose body has `body_bytes` bytes.
     pub(crate) fn pays(&self, samples: u32, body_bytes: usize) -> bool {
         samples >= self.tuning.samples_for(body_bytes, false)
             && self.began.get_or_init(Instant::now).elapsed() >= self.tuning.delay()
             && (self.processors() > 1 || samples >= self.tuning.samples_for(body_bytes, true))
     }
 
-    /// Has something compiled. If there is no thread for that, nothing is for a while.
+    /// Submits a compilation. If there is no thread for it, an outage begins.
     pub(crate) fn submit(&self, waiting: Waiting<T>) {
         let workers = self.workers.get_or_init(|| Workers::new(self.tuning.compile_threads_on(self.processors())));
         if let Err(error) = workers.submit(waiting) {
@@ -105,14 +105,14 @@ impl<T: Task> Compiler<T> {
         self.outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says why nothing is compiled for a while, which is longer each time until something was.
+    /// Begins an outage that ends after a pause. Each pause is longer than the one before, until something was compiled.
     pub(crate) fn pause(&self, why: String) {
         let mut outage = self.outage();
         outage.pause = Some(Pause::after(outage.pause));
         self.go_out(outage, why);
     }
 
-    /// Says why nothing will ever be compiled on this host.
+    /// Begins an outage for good: this host can never compile.
     pub(crate) fn give_up(&self, why: String) {
         let mut outage = self.outage();
         outage.pause = None;
@@ -130,7 +130,7 @@ impl<T: Task> Compiler<T> {
         }
     }
 
-    /// Something was compiled: whatever stood in the way is gone.
+    /// Ends an outage, because something was compiled.
     fn recover(&self) {
         if self.is_out.load(Ordering::Acquire) {
             let mut outage = self.outage();
@@ -139,14 +139,14 @@ impl<T: Task> Compiler<T> {
         }
     }
 
-    /// Tells whoever wants to know.
+    /// Tells the observer of an event, if there is an observer.
     pub(crate) fn tell<'a>(&self, event: impl FnOnce() -> TierEvent<'a>) {
         if let Some(Observer(observer)) = &self.observer {
             observer(&event());
         }
     }
 
-    /// Returns true if nothing is to be compiled now.
+    /// Returns true during an outage.
     pub(crate) fn is_paused(&self) -> bool {
         self.is_out.load(Ordering::Acquire) && {
             let outage = self.outage();
@@ -154,6 +154,7 @@ impl<T: Task> Compiler<T> {
         }
     }
 
+    /// Counts a result.
     pub(crate) fn count(&self, what: Compiled, bytes: usize, time: Duration) {
         let counter = match what {
             Compiled::Function => &self.counts.functions,
@@ -171,6 +172,7 @@ impl<T: Task> Compiler<T> {
         add(&self.counts.nanoseconds, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
+    /// Returns the counts so far.
     pub(crate) fn report(&self) -> TierReport {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         TierReport {

@@ -1,4 +1,4 @@
-//! [`Engine`]: what all modules and stores of one embedding share: types, configuration, the tier.
+//! [`Engine`]: the part that all modules and stores of one embedding share: types, configuration, tiers, compiler.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ struct Shared {
 }
 
 impl Engine {
-    /// An engine with this configuration.
+    /// Creates an engine with this configuration.
     pub fn new(config: &Config) -> Engine {
         let tier: Arc<dyn Tier> = match config.mode {
             Mode::Interp => Arc::new(InterpTier::new()),
@@ -62,39 +62,39 @@ impl Engine {
         }))
     }
 
-    /// Its configuration.
+    /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.0.config
     }
 
-    /// Bytes that a module may have.
+    /// Returns the most bytes that a module may have.
     pub fn max_module_size(&self) -> u64 {
         self.0.config.max_module_size
     }
 
-    /// How it executes.
+    /// Returns the mode of execution.
     pub fn mode(&self) -> Mode {
         self.0.config.mode
     }
 
-    /// Where the types of its modules are interned.
+    /// Returns the registry of the types of all its modules.
     pub fn types(&self) -> &Arc<TypeRegistry> {
         &self.0.types
     }
 
-    /// What it compiled so far.
+    /// Returns the compilations so far.
     #[cfg(feature = "jit")]
     pub fn report(&self) -> TierReport {
         self.0.compiler.report()
     }
 
-    /// What it compiled so far: nothing, as this build cannot.
+    /// Returns an empty report: this build has no compiler.
     #[cfg(not(feature = "jit"))]
     pub fn report(&self) -> TierReport {
         TierReport { unavailable: Some("this build has no compiler".to_owned()), ..TierReport::default() }
     }
 
-    /// Makes the code of a module: the interpreter's, and what owns and executes it.
+    /// Creates the code of a module: the interpreter's, and the owner of all its code.
     pub(crate) fn code(&self, module: Arc<wasmr_module::Module>) -> (Arc<ModuleCode>, Arc<dyn Executable>) {
         let Config { metered, tuning, mode, .. } = &self.0.config;
         let options = CodeOptions {
@@ -120,7 +120,7 @@ impl Default for Engine {
     }
 }
 
-/// A store of this engine, with its default limits.
+/// Configures a store of this engine, with the engine's default limits.
 impl From<&Engine> for StoreConfig {
     fn from(engine: &Engine) -> StoreConfig {
         let Shared { config, types, tier, .. } = &*engine.0;

@@ -1,8 +1,8 @@
-//! A function in all the forms that it takes on its way: wasm, interpreter instructions, Cranelift's representation, machine code. For
-//! people who want to know what becomes of their code.
+//! [`explore`]: a function in all its forms, for people who want to see how it is executed: wasm, the interpreter's instructions,
+//! Cranelift's representation, machine code.
 //!
-//! Comes from a module and the configuration of its engine; goes to the command line. Everything is made for the purpose and
-//! nothing of it is run. Each line tells the operators that it came from, by their offsets in the module.
+//! Input is a module and the configuration of its engine; the output goes to the command line. All forms are made for this purpose,
+//! and none is run. Each line names the operators that it came from, by their offsets in the module.
 
 use std::sync::Arc;
 
@@ -14,77 +14,77 @@ use wasmr_runtime::limits::MemoryStrategy;
 use crate::config::Config;
 use crate::module::Module;
 
-/// What the slots of [`Explored::instructions`] are called.
+/// Legend of the names of slots in [`Explored::instructions`].
 pub const CELLS_LEGEND: [&str; 2] = LEGEND;
 
 /// A function that the module defines, in all its forms.
 #[derive(Clone, Debug)]
 pub struct Explored {
-    /// The function, in its module's index space.
+    /// Index of the function in its module.
     pub func_index: u32,
-    /// Where its body lies in the module: offset and bytes.
+    /// Offset of the body in the module, and its bytes.
     pub body: (usize, usize),
-    /// The types of the locals that it declares: how many of which.
+    /// Declared locals: number and type of each group.
     pub locals: Vec<(u32, String)>,
-    /// Its operators.
+    /// Operators of the body.
     pub operators: Vec<OperatorText>,
-    /// What the interpreter executes, or why it does not.
+    /// The interpreter's instructions, or the reason why there are none.
     pub instructions: Result<Listing, String>,
-    /// What is compiled, or why it is not.
+    /// The compiled forms, or the reason why there are none.
     pub compiled: Result<Compiled, String>,
 }
 
 /// A compiled function.
 #[derive(Clone, Debug)]
 pub struct Compiled {
-    /// As it was translated, line by line.
+    /// Lines of the translation into Cranelift's representation.
     pub clif: Vec<ClifLine>,
-    /// When Cranelift had optimised it.
+    /// Lines of that representation after Cranelift's optimisations.
     pub optimized: Vec<ClifLine>,
-    /// Its machine code; calls of other functions are not filled in.
+    /// Machine code. Calls of other functions have no target yet.
     pub code: Vec<u8>,
-    /// From where on the code is of which operators.
+    /// Source map: start of each piece of code, and its operators.
     pub places: Vec<(u32, Vec<Place>)>,
 }
 
 /// A line of Cranelift's text format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClifLine {
-    /// The line, without what it says of its origin.
+    /// The line without its source location.
     pub text: String,
-    /// The operators that it is of, the innermost first; none if of no operator.
+    /// Operators that the line came from, the innermost first; may be none.
     pub places: Vec<Place>,
 }
 
-/// An operator: in the function that is explored, or in one whose body was put in place of a call.
+/// An operator, in the explored function or in an inlined one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The function's index in its module.
+    /// Index of the function in its module.
     pub func_index: u32,
     /// Offset of the operator in the module.
     pub offset: usize,
 }
 
-/// Why nothing can be said of a function.
+/// Reason why a function cannot be explored.
 #[derive(Debug, thiserror::Error)]
 pub enum ExploreError {
-    /// It has no body.
+    /// The function has no body.
     #[error("function {0} is imported: its code is not in the module")]
     Imported(u32),
-    /// There is none.
+    /// There is no such function.
     #[error("there is no function {index}: the module has {count}")]
     OutOfRange {
-        /// What was asked for.
+        /// The index given.
         index: u32,
-        /// How many there are.
+        /// Number of functions of the module.
         count: u32,
     },
-    /// The body cannot be read, which validation excludes unless the module's bytes changed since.
+    /// The body cannot be read. Validation excludes that, unless the module's bytes changed since.
     #[error("the module's bytes changed after validation: {0}")]
     Changed(String),
 }
 
-/// Looks at a function, as it is executed with that configuration.
+/// Returns the forms that a function takes with this configuration.
 ///
 /// # Errors
 /// If there is no such function in the module.
@@ -114,7 +114,7 @@ pub fn explore(module: &Module, func_index: u32, config: &Config) -> Result<Expl
     Ok(Explored { func_index, body, locals, operators, instructions, compiled })
 }
 
-/// Whether memory 0 is one whose accesses need no check, if the system plays along.
+/// Returns true if memory 0 is guard-paged, provided that the system has room for the reservation.
 fn may_be_guarded(module: &wasmr_module::Module, config: &Config) -> bool {
     let allowed = config.memory == MemoryStrategy::Guarded && wasmr_interp::MAY_FAULT;
     allowed && module.memories().first().is_some_and(|memory| !memory.is64)
@@ -165,7 +165,8 @@ fn compiled(
     Err("this build of wasmr has no compiling tier".to_owned())
 }
 
-/// Takes the source location off a line of Cranelift's text format: `@0012    v3 = iadd v1, v2`. Where it stood is closed up.
+/// Splits a line of Cranelift's text format, such as `@0012    v3 = iadd v1, v2`, into source location and text. The text is
+/// indented as if no line had a location.
 #[cfg(any(feature = "jit", test))]
 fn split_location(line: &str) -> (Option<u32>, String) {
     let located = line.strip_prefix('@').and_then(|rest| rest.split_once(' '));
@@ -175,7 +176,7 @@ fn split_location(line: &str) -> (Option<u32>, String) {
         None => (None, line),
     };
     let text = rest.trim();
-    // Locations push everything in a function to the right.
+    // Locations indent all lines of a function further.
     let is_outer = text == "}" || text.starts_with("function ") || text.starts_with("block") && text.ends_with(':');
     let indent = if is_outer || text.is_empty() { "" } else { "    " };
     (position, format!("{indent}{text}"))
@@ -187,7 +188,7 @@ mod tests {
     use crate::Engine;
 
     #[test]
-    fn locations_are_told_from_text() {
+    fn locations_are_split_from_text() {
         assert_eq!(split_location("@001f       v3 = iadd v1, v2"), (Some(0x1f), "    v3 = iadd v1, v2".into()));
         assert_eq!(split_location("            return v3"), (None, "    return v3".into()));
         assert_eq!(split_location("          block0(v0: i64):"), (None, "block0(v0: i64):".into()));

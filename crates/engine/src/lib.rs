@@ -1,16 +1,16 @@
-//! Stage 4: takes a [`Config`], gives an [`Engine`] that makes [`Module`]s and stores and decides which tier runs what, when.
-//! Tiers are the interpreter, in which every function starts, and machine code, which hot ones get.
+//! Stage 4: takes a [`Config`], gives an [`Engine`], which makes [`Module`]s and stores, and decides when which tier runs a function.
+//! Every function starts in the interpreter; hot ones get machine code.
 //!
-//! - [`Config`] changes behaviour, [`Tuning`] only speed; which modules are valid is a matter of
-//!   [`Features`](wasmr_module::Features).
-//! - `modes` is the table of ways to execute.
-//! - [`Engine`] is what everything of one embedding shares; [`Module`] is a module made ready to run.
-//! - `tier` is the tiers as stores see them; `tier_up` decides for a module what is compiled when, with `loops` for those that a
-//!   function does not come out of; `compiler` is what modules share for that, `compile_queue` its order, `work` what they agree on, `workers` the
-//!   threads, `pause` when to try again what the host refused; `report` says what was done.
-//! - [`explore`]: what becomes of a function, for people.
+//! - [`Config`] changes behaviour, [`Tuning`] only speed. [`Features`](wasmr_module::Features) are the valid modules.
+//! - `modes` is the table of modes.
+//! - [`Engine`] is shared by everything of one embedding; [`Module`] is a module made ready to run.
+//! - `tier` is the tiers as stores see them. `module_tiers` owns the code of a module and decides what is compiled when; `loops` are
+//!   the profiles of its loops, `small_leaf` the functions that stay interpreted. `compile_task` is one compilation.
+//! - `compiler` is shared by all modules; `compile_queue` is its order, `workers` its threads, `work` a unit of compilation, `pause`
+//!   the time until the next try after a refusal by the host. `report` tells what was done.
+//! - [`explore`] shows a function in all its forms.
 //!
-//! This is the only crate that names the tiers. Without the feature `jit` there is only the interpreter.
+//! No other crate names the tiers. Without the feature `jit` there is only the interpreter.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
@@ -49,5 +49,5 @@ pub use module::{ExportType, ImportType, LoadError, Module, read_capped};
 pub use report::{FunctionCount, TierEvent, TierReport};
 pub use tuning::Tuning;
 
-/// What the threads that compile are called. A panic on one of them costs no more than what it was compiling.
+/// Name of the compiler threads. A panic on one of them costs only the function that it was compiling.
 pub const COMPILE_THREAD: &str = "wasmr-compile";

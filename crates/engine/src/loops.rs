@@ -14,7 +14,7 @@ use crate::work::Progress;
 pub(crate) struct LoopHeader {
     /// Index of the function, counted from the first that the module defines.
     pub index: u32,
-    /// Whether the function is that of instances whose memory 0 is guard-paged.
+    /// True if the function is that of instances whose memory 0 is guard-paged.
     pub guarded: bool,
     /// Offset of the `loop` operator in the module.
     pub offset: usize,

@@ -1,10 +1,10 @@
-//! The ways to execute, one row each. The command line, its help and the test harness all read this table.
+//! [`Mode`]: the modes of execution, one row each. The command line, its help and the test harness all read this table.
 
 /// Declares [`Mode`]: one row per mode, `Variant "name" "help";`. The first row is the default.
 macro_rules! modes {
     ($(#[$default_doc:meta])* $default:ident $default_name:literal $default_help:literal;
      $($(#[$doc:meta])* $mode:ident $name:literal $help:literal;)*) => {
-        /// A way to execute functions.
+        /// A mode of execution.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         pub enum Mode {
             $(#[$default_doc])* #[default] $default,
@@ -15,7 +15,7 @@ macro_rules! modes {
             /// Every mode, in the order of the table.
             pub const ALL: &'static [Mode] = &[Mode::$default, $(Mode::$mode,)*];
 
-            /// What the user calls it.
+            /// Returns the name that users know.
             pub const fn name(self) -> &'static str {
                 match self {
                     Mode::$default => $default_name,
@@ -23,7 +23,7 @@ macro_rules! modes {
                 }
             }
 
-            /// What the help says about it.
+            /// Returns the line for the help.
             pub const fn help(self) -> &'static str {
                 match self {
                     Mode::$default => $default_help,
@@ -36,9 +36,9 @@ macro_rules! modes {
 
 #[cfg(feature = "jit")]
 modes! {
-    /// Functions are interpreted at first; those that are hot are compiled meanwhile.
+    /// Functions are interpreted at first; hot ones are compiled meanwhile.
     Tiered "tiered" "Start in the interpreter, and compile hot functions while the program runs; the default";
-    /// Every function is compiled before its first call. What cannot be compiled is interpreted.
+    /// Every function is compiled before its first call. A function that cannot be compiled is interpreted.
     Jit "jit" "Compile every function before its first call";
     /// Every function is interpreted.
     Interp "interp" "Interpret all functions; this starts fastest and runs on any host";
@@ -51,7 +51,7 @@ modes! {
 }
 
 impl Mode {
-    /// The mode of that name.
+    /// Returns the mode of this name, if there is one.
     pub fn from_name(name: &str) -> Option<Mode> {
         Mode::ALL.iter().copied().find(|mode| mode.name() == name)
     }

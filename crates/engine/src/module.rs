@@ -1,7 +1,7 @@
-//! [`Module`]: bytes that were accepted, ready to be instantiated any number of times.
+//! [`Module`]: a validated module, ready to be instantiated any number of times.
 //!
-//! Comes from bytes (binary or text) and an [`Engine`]; goes to the linker. It joins what stage 1 made of the bytes with what
-//! the engine's tier needs to run them.
+//! A module is made of bytes (binary or text) and an [`Engine`], and goes to the linker. `Module` joins the declarations that stage 1 decoded
+//! with the code of the tiers.
 
 use std::fmt;
 use std::io::Read;
@@ -47,7 +47,7 @@ pub struct Module {
     interp: Arc<ModuleCode>,
 }
 
-/// A module could not be had from a file.
+/// Reason why a file is no module.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file could not be read.
@@ -55,7 +55,7 @@ pub enum LoadError {
     Read {
         /// The file, as it was named.
         path: String,
-        /// Why.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
@@ -73,8 +73,7 @@ pub enum LoadError {
 }
 
 impl Module {
-    /// Makes a module of a binary, or of the text format. Messages call it by the name that it gives itself in its name
-    /// section, if it does.
+    /// Makes a module of a binary, or of the text format. Messages call it by the module name of its name section, if it has one.
     pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module, ModuleError> {
         Module::new_with_name(engine, bytes, wasmr_module::UNNAMED)
     }
@@ -119,7 +118,7 @@ impl Module {
     }
 }
 
-/// An import of a module. Its text is that of the text format: `(import "env" "f" (func (param i32)))`.
+/// An import of a module. It is displayed in the text format: `(import "env" "f" (func (param i32)))`.
 #[derive(Clone, Copy)]
 pub struct ImportType<'a> {
     import: &'a Import,
@@ -127,27 +126,27 @@ pub struct ImportType<'a> {
 }
 
 impl<'a> ImportType<'a> {
-    /// First part of the name.
+    /// Returns the first part of the name.
     pub fn module(&self) -> &'a str {
         &self.import.module
     }
 
-    /// Second part of the name.
+    /// Returns the second part of the name.
     pub fn name(&self) -> &'a str {
         &self.import.name
     }
 
-    /// Its type.
+    /// Returns the type.
     pub fn ty(&self) -> &'a ExternType {
         &self.import.ty
     }
 
-    /// The type of the function, if it is one.
+    /// Returns the type of the function; `None` if it is no function.
     pub fn func_type(&self) -> Option<Arc<FuncType>> {
         func_type(self.registry, &self.import.ty)
     }
 
-    /// The text of its type: `(func (param i32))`.
+    /// Returns the type in the text format: `(func (param i32))`.
     pub fn type_text(&self) -> String {
         extern_type_text(self.registry, &self.import.ty)
     }
@@ -165,7 +164,7 @@ impl fmt::Debug for ImportType<'_> {
     }
 }
 
-/// An export of a module. Its text is that of the text format: `(export "run" (func (param i32)))`.
+/// An export of a module. It is displayed in the text format: `(export "run" (func (param i32)))`.
 #[derive(Clone)]
 pub struct ExportType<'a> {
     name: &'a str,
@@ -174,22 +173,22 @@ pub struct ExportType<'a> {
 }
 
 impl<'a> ExportType<'a> {
-    /// Its name.
+    /// Returns the name.
     pub fn name(&self) -> &'a str {
         self.name
     }
 
-    /// Its type.
+    /// Returns the type.
     pub fn ty(&self) -> &ExternType {
         &self.ty
     }
 
-    /// The type of the function, if it is one.
+    /// Returns the type of the function; `None` if it is no function.
     pub fn func_type(&self) -> Option<Arc<FuncType>> {
         func_type(self.registry, &self.ty)
     }
 
-    /// The text of its type: `(func (param i32))`.
+    /// Returns the type in the text format: `(func (param i32))`.
     pub fn type_text(&self) -> String {
         extern_type_text(self.registry, &self.ty)
     }
@@ -214,27 +213,27 @@ fn func_type(registry: &TypeRegistry, ty: &ExternType) -> Option<Arc<FuncType>> 
     }
 }
 
-/// Reads to the end; `None` if there is more than `cap` bytes. Never takes more than that, whatever the source claims;
-/// `expected`, the likely number of bytes, only saves work.
+/// Reads a source to its end. Returns `None` if it has more than `cap` bytes, and never allocates more than that. `expected`, the
+/// likely number of bytes, only saves work.
 pub fn read_capped(source: impl Read, cap: u64, expected: u64) -> std::io::Result<Option<Vec<u8>>> {
-    // One byte more, so that the end is seen without growing; at most 1 MiB, as the number may come from anywhere.
+    // One byte more, to see the end without growing. At most 1 MiB, because `expected` may be any number.
     let mut bytes = Vec::with_capacity(expected.min(1 << 20) as usize + 1);
     source.take(cap + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= cap).then_some(bytes))
 }
 
 impl Module {
-    /// What messages call it.
+    /// Returns the name that messages use.
     pub fn name(&self) -> &str {
         self.loaded.module.name()
     }
 
-    /// What it imports, in order.
+    /// Returns the imports, in order.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
         self.loaded.module.imports().iter().map(|import| ImportType { import, registry: self.registry() })
     }
 
-    /// The exports, in order.
+    /// Returns the exports, in order.
     pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
         let module = &self.loaded.module;
         let registry = self.registry();
@@ -245,25 +244,25 @@ impl Module {
         })
     }
 
-    /// The type of the export of that name.
+    /// Returns the type of the export of this name, if there is one.
     pub fn get_export(&self, name: &str) -> Option<ExternType> {
         let module = &self.loaded.module;
         module.export(name).map(|export| module.export_type(export))
     }
 
-    /// How many functions it has, and how many of them were executed so far.
+    /// Returns the number of functions, and of those that were executed so far.
     pub fn function_count(&self) -> FunctionCount {
         let defined = self.loaded.module.defined_func_count();
         FunctionCount { defined, translated: self.interp.translated_count() }
     }
 
-    /// Where its types are interned: what gives a meaning to the ids in them.
+    /// Returns the registry of its types, which resolves the ids in them.
     pub fn registry(&self) -> &TypeRegistry {
         self.loaded.module.registry()
     }
 }
 
-/// What the runtime instantiates; also gives the declarations, [`wasmr_module::Module`].
+/// The module as the runtime instantiates it, and its declarations, [`wasmr_module::Module`].
 impl Deref for Module {
     type Target = LoadedModule;
 

@@ -42,7 +42,7 @@ pub(crate) struct ModuleTiers {
     /// Machine code for instances whose memory 0 is checked, then for those whose memory 0 is guard-paged.
     native: [OnceLock<Arc<JitModule>>; 2],
     compiler: Arc<Compiler<CompileTask>>,
-    /// Whether functions are compiled before their first call, instead of when they are hot.
+    /// True if functions are compiled before their first call, instead of when they are hot.
     ahead_of_first_call: bool,
     state: Mutex<State>,
     small_leaves: SmallLeaves,

@@ -1,12 +1,9 @@
-//! [`Pause`]: when something that the host refused is tried again. No failure is remembered for ever that may pass: memory, threads
-//! and room for code come back.
+//! [`Pause`]: the time until something that the host refused is tried again. Memory, threads and code memory come back, so no
+//! refusal that may pass is remembered for good.
 
 use std::time::{Duration, Instant};
 
-/// The first pause.
-const FIRST: Duration = Duration::from_millis(50);
-/// The longest: each is twice as long as the one before.
-const LONGEST: Duration = Duration::from_secs(5);
+use crate::tuning::PAUSES;
 
 /// A time in which something is not tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +13,10 @@ pub(crate) struct Pause {
 }
 
 impl Pause {
-    /// A pause from now on, longer than the one that came before if there was one.
+    /// Begins a pause now. If a previous one led to another refusal, this one is longer.
     pub(crate) fn after(previous: Option<Pause>) -> Pause {
-        let length = previous.map_or(FIRST, |previous| (previous.length * 2).min(LONGEST));
+        let (first, longest) = PAUSES;
+        let length = previous.map_or(first, |previous| (previous.length * 2).min(longest));
         Pause { length, end: Instant::now() + length }
     }
 
@@ -34,15 +32,16 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_a_bound() {
+        let (first, longest) = PAUSES;
         let mut pause = Pause::after(None);
-        assert_eq!(pause.length, FIRST);
+        assert_eq!(pause.length, first);
         assert!(!pause.is_over());
         pause = Pause::after(Some(pause));
-        assert_eq!(pause.length, 2 * FIRST);
+        assert_eq!(pause.length, 2 * first);
         for _ in 0..20 {
             pause = Pause::after(Some(pause));
         }
-        assert_eq!(pause.length, LONGEST);
+        assert_eq!(pause.length, longest);
         assert!(Pause { end: Instant::now(), ..pause }.is_over());
     }
 }

@@ -1,5 +1,5 @@
-//! What an engine did beside interpreting, for those who ask why a program is as fast as it is: [`TierReport`] sums it up,
-//! [`TierEvent`]s tell it as it happens, [`FunctionCount`] says how much of a module was executed.
+//! Reports on an engine's tiers, to explain the speed of a program: [`TierReport`] is the sum of all compilations, a [`TierEvent`]
+//! tells of one as it happens, and [`FunctionCount`] is the part of a module that was executed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,32 +8,32 @@ use std::time::Duration;
 use wasmr_core::count::Count;
 use wasmr_module::Module;
 
-/// Something that an engine did, or gave up, on the way to machine code.
+/// An attempt of an engine to make machine code.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TierEvent<'a> {
     /// A function was compiled, or the compiler refused it.
     Compiled {
-        /// Its module.
+        /// The function's module.
         module: &'a Module,
-        /// Its index in the module.
+        /// The function's index in the module.
         func: u32,
-        /// The offset of the loop that the code starts at, if it does not start at the function's beginning.
+        /// Offset of the loop at which the code starts; `None` for the function's start.
         at_loop: Option<usize>,
-        /// How long that took.
+        /// Time that the attempt took.
         time: Duration,
-        /// Bytes of machine code, or why there is none.
+        /// Bytes of machine code, or the reason why there is none.
         result: Result<usize, String>,
     },
-    /// Nothing is compiled for now. It is tried again later, unless the host is none that code can be made for; the reason is told
-    /// once.
+    /// Nothing is compiled for now. The engine tries again later, unless no code can be made for the host. It tells the same reason
+    /// only once.
     Unavailable {
-        /// Why.
+        /// The reason.
         why: &'a str,
     },
 }
 
-/// Who is told of [`TierEvent`]s: set with [`Config::observe`](crate::Config::observe).
+/// The receiver of [`TierEvent`]s: set with [`Config::observe`](crate::Config::observe).
 #[derive(Clone)]
 pub(crate) struct Observer(pub Arc<dyn Fn(&TierEvent<'_>) + Send + Sync>);
 
@@ -43,31 +43,31 @@ impl fmt::Debug for Observer {
     }
 }
 
-/// How much of a module was executed so far.
+/// The functions of a module that were executed so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FunctionCount {
-    /// Functions that it defines.
+    /// Functions that the module defines.
     pub defined: u32,
-    /// Functions translated for the interpreter, at their first calls; counted once for guarded and once for checked memories.
+    /// Functions translated for the interpreter, at their first calls; counted once for guard-paged and once for checked memories.
     pub translated: u32,
 }
 
-/// What an engine compiled so far.
+/// The compilations of an engine so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TierReport {
-    /// Why nothing is compiled, if that is so at the moment although the mode asks for it.
+    /// The reason why nothing is compiled at the moment, although the mode asks for it; `None` if nothing prevents it.
     pub unavailable: Option<String>,
-    /// Functions compiled, counted once for guarded and once for checked memories.
+    /// Functions compiled, counted once for guard-paged and once for checked memories.
     pub functions: u64,
-    /// Functions compiled from a loop on.
+    /// Loops compiled: functions with code that starts at a loop.
     pub loops: u64,
-    /// Functions and loops that the compiler refused: they stay interpreted. What is tried again counts each time.
+    /// Functions and loops that the compiler refused, so that they stay interpreted. Each try counts.
     pub refused: u64,
     /// Bytes of machine code.
     pub code_bytes: u64,
-    /// Time that the threads spent on it together.
+    /// Time that all compiler threads spent together.
     pub compile_time: Duration,
-    /// Threads that compile.
+    /// Compiler threads.
     pub threads: usize,
 }
 

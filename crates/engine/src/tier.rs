@@ -1,6 +1,7 @@
-//! [`Tiers`]: interpreter and machine code as one [`Tier`], for stores in which functions pass from one to the other.
+//! [`Tiers`]: interpreter and machine code as one [`Tier`], for the stores of the modes that compile.
 //!
-//! Nearly all is the interpreter's: every function starts there. Only who walks over the frames must know both.
+//! Every function starts in the interpreter, so nearly all answers are the interpreter's. A stack walk is the exception: it visits
+//! frames of both.
 
 use std::ffi::c_void;
 

@@ -1,11 +1,14 @@
-//! Knobs that change only speed: no result, error or limit depends on anything in this file.
+//! [`Tuning`]: policy that changes only speed. No result, error or limit depends on anything in this file.
+//!
+//! Every constant of policy is here. The other crates receive theirs from here: `CodeOptions` and `CopyWhen` of the interpreter,
+//! `CallPolicy` of the compiler.
 //!
 //! # When is a function compiled?
-//! A *sample* is one in [`sample_every`](Tuning::sample_every) calls and loops; it counts for the function that it finds
-//! executing and for two callers. A sample stands for about 20 µs of interpretation, and to compile takes about 1.5 µs a byte of
-//! the body. Not knowing how much longer a program runs, it is best to compile what has already been executed for as long as
-//! compiling takes; at half of that if another processor does it meanwhile: one sample for every
-//! [`bytes_per_sample`](Tuning::bytes_per_sample) bytes.
+//! One in [`sample_every`](Tuning::sample_every) calls and backward jumps is a *sample*, which counts for the function that it finds
+//! executing and for two callers. A sample stands for about 20 µs of interpretation. To compile a body takes about 1.5 µs a byte.
+//! Nobody knows how much longer a program runs, so the best time to compile a function is when it has been executed for as long as
+//! compiling takes; for half as long if another processor compiles meanwhile. That is one sample for every
+//! [`bytes_per_sample`](Tuning::bytes_per_sample) bytes of the body.
 
 use std::time::Duration;
 
@@ -13,37 +16,37 @@ use wasmr_interp::CopyWhen;
 
 use crate::modes::Mode;
 
-/// The knobs, with defaults that were measured.
+/// Policy that a user can set. The defaults were measured.
 #[derive(Clone, Debug)]
 pub struct Tuning {
-    /// On how many threads at most to validate function bodies; `None` asks the system for its processors.
+    /// Most threads that validate function bodies; `None` for the number of processors.
     pub validation_threads: Option<usize>,
-    /// Modules below this many bytes are validated on the calling thread. Validation runs at about 75 MB/s a core, so here a
-    /// second thread would save about as much as it and the question how many there are cost.
+    /// Bytes of a module from which several threads validate it. Validation runs at about 75 MB/s a core. For a module of this size,
+    /// a second thread saves about as much time as its start and the question for the number of processors take.
     pub parallel_validation_from: usize,
-    /// Whether functions that are interpreted often get machine code of their own, put together from the interpreter's.
+    /// True if hot functions get copy-and-patch code.
     pub copy_and_patch: bool,
-    /// How many samples must have found a function before that; 0 is before its first execution.
+    /// Samples that must have found a function before it is copied; 0 to copy every function before its first execution.
     pub copy_and_patch_after: u32,
-    /// How many calls and loops make a sample. Fewer find what is hot sooner and cost more. A prime: in a loop with so many calls
-    /// that their number divides it, samples would always find the same one, and never the loop.
+    /// Calls and backward jumps from one sample to the next. A smaller number finds hot functions sooner and costs more. The default
+    /// is a prime: if the number of calls in a loop divided it, every sample would find the same call, and none the loop.
     pub sample_every: u32,
-    /// How many samples at least must have found a function or a loop before it is compiled, however small it is. With 0 every
-    /// call and loop is a sample, one of them is enough, and the program waits for the code: for tests of the ways between tiers.
+    /// Samples that must have found a function or a loop before it is compiled, however small it is. 0 makes tier-up
+    /// [synchronous](Tuning::is_synchronous), which is for tests of the tier transitions.
     pub tier_up_after: u32,
-    /// How many bytes of its body a sample pays for.
+    /// Bytes of function body that each profile sample pays for.
     pub bytes_per_sample: u32,
-    /// How long after the first budget interrupt nothing is compiled: programs that end before need no threads.
+    /// Time after the first budget interrupt in which nothing is compiled. A program that ends sooner needs no threads.
     pub tier_up_delay: Duration,
-    /// How many calls and loops are watched, one by one, for control to come to the loop around a hot one before the inner one is
-    /// compiled by itself. Code that is entered at an inner loop is worse: what the outer loop repeats, it repeats with the inner.
+    /// Budget interrupts at a hot inner loop before it is compiled, while the loop around it has code and control may come there.
+    /// Code that is entered at an inner loop is worse: the outer loop is then repeated in it together with the inner one.
     pub loop_patience: u32,
-    /// Bodies of so many bytes get one code for their start and the loop that control is in most; smaller ones two, each as good as
-    /// can be. To compile a large body twice would take long.
+    /// Bytes of a body from which its code has a dual entry, at the function's start and at the loop that samples found most. To
+    /// compile a large body twice would take long. A smaller body gets two pieces of code, each as good as can be.
     pub dual_entry_from: usize,
-    /// Bodies of more bytes are never compiled: time and memory for one function grow faster than its size.
+    /// Bytes of the largest body that is compiled. Time and memory for compiling a function grow faster than its size.
     pub max_compiled_size: usize,
-    /// On how many threads to compile; `None` leaves one processor to the program, and uses four at most.
+    /// Compiler threads; `None` leaves one processor to the program and uses at most four.
     pub compile_threads: Option<usize>,
 }
 
@@ -66,48 +69,52 @@ impl Default for Tuning {
     }
 }
 
-// Constants that no key sets: each has one value, which its users are given from here.
+// The constants that follow cannot be set. Each has one value, which its users receive from here.
 
-/// Frames that a sample counts for: the one executing, and its callers. The caller of something hot is hot as well.
+/// Frames that a sample counts: the innermost and its callers. The caller of a hot function is hot as well.
 pub(crate) const SAMPLED_FRAMES: usize = 3;
 
 /// Factor on the budget before the first budget interrupt of an instance: the code that sets a program up is seldom executed again.
 const INITIAL_BUDGET_FACTOR: i32 = 4;
 
-/// Budget interrupts of all functions before the first function is copied, for each but one of those that must have found it. The first functions are the dearest, as all their handlers are looked at for the first time: programs that end after some
-/// milliseconds do not get that back.
+/// Budget interrupts of the module before its first function is copied, for each but one of the samples that must have found the
+/// function. The first copies are the dearest, because each handler is disassembled when it is first met. A program that ends after
+/// some milliseconds does not get that time back.
 const EVENTS_PER_SAMPLE: u32 = 20;
 
-/// Bytes of a body at most that stays interpreted for interpreted callers if it calls and repeats nothing
-/// ([`SmallLeaves`](crate::small_leaf::SmallLeaves)). Measured: 40 gains half as much as 80, and 160 no more.
+/// Bytes of the largest [small leaf](crate::small_leaf). Measured: 40 gains half as much as 80, and 160 no more.
 #[cfg(feature = "jit")]
 pub(crate) const SMALL_LEAF: usize = 128;
 
-/// Bytes of a body from which compiling takes so long that others are compiled at the same time.
+/// Bytes of a body that takes so long to compile that another thread compiles other bodies meanwhile.
 #[cfg(feature = "jit")]
 pub(crate) const GIANT: usize = 32 << 10;
 
-/// Factor on the heat of a loop among what waits to be compiled.
+/// Factor on the hotness of a loop in the compile queue.
 #[cfg(feature = "jit")]
 pub(crate) const LOOP_WEIGHT: u64 = 8;
 
-/// Bytes that a body counts at least: every compilation costs something.
+/// Bytes that a body counts at least in the compile queue: every compilation has a fixed cost.
 #[cfg(feature = "jit")]
 pub(crate) const LEAST_SIZE: u64 = 64;
 
-/// Calls and loops that are looked at one by one after a budget interrupt, in the hope that control comes to an outer loop.
+/// Length of an outer-loop watch: calls and backward jumps that are budget interrupts one by one.
 #[cfg(feature = "jit")]
 pub(crate) const OUTER_LOOP_WATCH: u32 = 64;
 
-/// Loops watched before an inner one is compiled, when everything is compiled at once.
-const IMPATIENT: u32 = 3;
+/// [`Tuning::loop_patience`] in synchronous tier-up.
+const SYNCHRONOUS_PATIENCE: u32 = 3;
 
-/// Places of calls and functions called that the profile of one function tells apart.
+/// Pairs of a call site and a callee that the profile of one function distinguishes.
 #[cfg(feature = "jit")]
 pub(crate) const CALL_SAMPLES: usize = 64;
 
-/// Policy for calls in machine code. Four methods of four kinds of objects in no order take 0.33 s with four
-/// `compared_targets`, 0.38 with two, 0.85 with none.
+/// First and longest pause after the host refused memory, a thread or code memory. Each pause is twice as long as the one before.
+#[cfg(feature = "jit")]
+pub(crate) const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// Policy for calls in compiled code. Calls to four methods of four kinds of objects in random order take 0.33 s with four
+/// `compared_targets`, 0.38 s with two, 0.85 s with none.
 #[cfg(feature = "jit")]
 const CALLS: wasmr_jit::CallPolicy = wasmr_jit::CallPolicy {
     inline: 40,
@@ -121,7 +128,7 @@ const CALLS: wasmr_jit::CallPolicy = wasmr_jit::CallPolicy {
 };
 
 impl Tuning {
-    /// On how many threads to validate a module of that size.
+    /// Returns the number of threads that validate a module of this size.
     pub fn threads_for(&self, module_bytes: usize) -> usize {
         if module_bytes < self.parallel_validation_from {
             return 1;
@@ -129,38 +136,38 @@ impl Tuning {
         self.validation_threads.unwrap_or_else(processors)
     }
 
-    /// Whether every function and loop is compiled as soon as it is executed.
+    /// Returns true if tier-up is synchronous: every function and loop is compiled when control first reaches it, while the guest
+    /// waits.
     pub fn is_synchronous(&self) -> bool {
         self.tier_up_after == 0
     }
 
-    /// Calls and loops from one budget interrupt to the next.
+    /// Returns the calls and backward jumps before a budget interrupt. The interrupt comes with the next one after these.
     pub fn budget_in(&self, mode: Mode) -> i32 {
-        let at_once = self.is_synchronous() && mode != Mode::Interp;
-        // The event comes with the one after these.
-        if at_once { 0 } else { i32::try_from(self.sample_every.saturating_sub(1)).unwrap_or(i32::MAX) }
+        let synchronous = self.is_synchronous() && mode != Mode::Interp;
+        if synchronous { 0 } else { i32::try_from(self.sample_every.saturating_sub(1)).unwrap_or(i32::MAX) }
     }
 
-    /// Calls and loops before the first budget interrupt of an instance.
+    /// Returns the calls and backward jumps before the first budget interrupt of an instance.
     pub(crate) fn initial_budget_in(&self, mode: Mode) -> i32 {
         self.budget_in(mode).saturating_mul(INITIAL_BUDGET_FACTOR)
     }
 
-    /// When functions are copied; `None` for never.
+    /// Returns the policy for copying functions; `None` for never.
     pub(crate) fn copying(&self) -> Option<CopyWhen> {
         self.copy_and_patch
             .then_some(CopyWhen { after: self.copy_and_patch_after, events_per_sample: EVENTS_PER_SAMPLE })
     }
 
-    /// What becomes of calls in machine code.
+    /// Returns the policy for calls in compiled code.
     #[cfg(feature = "jit")]
     #[doc(hidden)]
     pub fn calls(&self) -> wasmr_jit::CallPolicy {
         CALLS
     }
 
-    /// How many samples must have found a function, or a loop of it, whose body has so many bytes; with only one processor,
-    /// twice as many, as nothing else is executed while it compiles.
+    /// Returns the samples that must have found a function or a loop before it is compiled, given the bytes of the body. With only
+    /// one processor they are twice as many, because the guest stops while the compiler runs.
     pub fn samples_for(&self, body_bytes: usize, one_processor: bool) -> u32 {
         if self.is_synchronous() {
             return 1;
@@ -170,23 +177,23 @@ impl Tuning {
         if one_processor { samples.saturating_mul(2) } else { samples }
     }
 
-    /// How long after the first budget interrupt nothing is compiled.
+    /// Returns the time after the first budget interrupt in which nothing is compiled.
     pub fn delay(&self) -> Duration {
         if self.is_synchronous() { Duration::ZERO } else { self.tier_up_delay }
     }
 
-    /// How many loops are watched before an inner one is compiled.
+    /// Returns the budget interrupts at a hot inner loop before it is compiled although the loop around it has code.
     pub fn patience(&self) -> u32 {
-        if self.is_synchronous() { IMPATIENT } else { self.loop_patience }
+        if self.is_synchronous() { SYNCHRONOUS_PATIENCE } else { self.loop_patience }
     }
 
-    /// On how many threads to compile, where there are so many processors.
+    /// Returns the number of compiler threads on a host with so many processors.
     pub fn compile_threads_on(&self, processors: usize) -> usize {
         self.compile_threads.unwrap_or_else(|| processors.saturating_sub(1).min(4)).max(1)
     }
 }
 
-/// How many processors the system lets this process use.
+/// Returns the number of processors that the system lets this process use; 1 if that is unknown.
 pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -211,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn at_once_means_everything_and_now() {
+    fn synchronous_tier_up_needs_one_sample_and_no_delay() {
         let tuning = Tuning { tier_up_after: 0, ..Tuning::default() };
         assert_eq!((tuning.samples_for(1 << 20, true), tuning.delay()), (1, Duration::ZERO));
         assert_eq!(tuning.budget_in(Mode::Interp), Tuning::default().budget_in(Mode::Interp));

@@ -1,28 +1,28 @@
-//! [`Work`]: something to compile, and [`Progress`]: its state.
-//!
-//! The words that `tier_up`, which has things compiled, and `loops`, which advises it, have in common.
+//! [`Work`]: a unit of compilation, and [`Progress`]: its state. `module_tiers` requests work, `loops` advises by its progress.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-/// Something to compile.
+/// A function or loop to compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Work {
-    /// The function, counted from the first that the module defines.
+    /// Index of the function, counted from the first that the module defines.
     pub index: u32,
-    /// Whether for instances whose memory 0 is guarded.
+    /// True if the code is for instances whose memory 0 is guard-paged.
     pub guarded: bool,
-    /// The offset of the loop to start at, if not at the beginning.
+    /// Offset of the loop at which the code starts; `None` for the function's start.
     pub at_loop: Option<usize>,
 }
 
-/// What has become of it.
+/// State of some work that was requested.
 #[derive(Clone, Debug)]
 pub(crate) enum Progress {
-    /// It waits, or is being compiled; with the samples that found it.
+    /// In the queue or being compiled; with its hotness.
     Waiting(Arc<AtomicU32>),
+    /// The code is there.
     Ready,
+    /// There will be no code.
     Refused,
-    /// There is none now, and nothing waits: the host has no means for it. To be asked for again.
+    /// The host lacked means. The work is to be requested again.
     Postponed,
 }

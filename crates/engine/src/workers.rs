@@ -1,8 +1,8 @@
-//! [`Workers`]: the threads that compile, started when there is first something to compile.
+//! [`Workers`]: the compiler threads, started when there is first something to compile.
 //!
-//! Fed with [`Task`]s through a [`CompileQueue`]. They let others go first where processors are few. Nobody waits for a thread:
-//! neither the end of the process nor that of the engine; what is then in the queue is dropped. A task that panics is the
-//! compiler's failure and costs only that task.
+//! The threads take [`Task`]s from a [`CompileQueue`], at lower priority than the program. Neither the end of the process nor that of the
+//! engine waits for a thread; the rest of the queue is then dropped. A panic in a task is the compiler's failure and costs only that
+//! task.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,24 +11,25 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::compile_queue::{CompileQueue, Waiting};
 use crate::tuning::GIANT;
 
-/// Stack of a thread: the compiler's recursion follows the nesting of what it compiles.
+/// Bytes of a thread's stack. The recursion of the compiler follows the nesting of the function.
 const STACK_SIZE: usize = 8 << 20;
 
-/// Something that is done on a thread of its own.
+/// A task for a compiler thread.
 pub(crate) trait Task: Send + 'static {
-    /// What a thread keeps from one task to the next.
+    /// State of a thread that it keeps from one task to the next.
     type Context: Default;
 
-    /// Does it. If it panics, [`fail`](Task::fail) is called.
+    /// Runs the task. After a panic, [`fail`](Task::fail) is called.
     fn run(&self, context: &mut Self::Context);
 
-    /// Says that it will not be done, ever.
+    /// Notes that the task failed for good.
     fn fail(self);
 
-    /// Says that it cannot be done now.
+    /// Notes that the task cannot be run now.
     fn postpone(self);
 }
 
+/// The compiler threads of an engine.
 pub(crate) struct Workers<T: Task> {
     shared: Arc<Shared<T>>,
 }
@@ -36,16 +37,16 @@ pub(crate) struct Workers<T: Task> {
 struct Shared<T> {
     state: Mutex<State<T>>,
     wake: Condvar,
-    /// How many tasks are done at a time at most while none of them is giant.
+    /// Most tasks that run at a time while none of them is giant.
     most: usize,
 }
 
 struct State<T> {
     queue: CompileQueue<T>,
     threads: usize,
-    /// Tasks that are being done.
+    /// Tasks that run now.
     running: usize,
-    /// Giants among them.
+    /// Giant tasks that run now.
     giants: usize,
     closed: bool,
 }
@@ -55,12 +56,15 @@ impl<T: Task> Shared<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether another task may be done now.
+    /// Returns true if another task may run now.
     fn has_room(&self, state: &State<T>) -> bool {
         state.running < self.most + usize::from(state.giants > 0)
     }
 
-    /// Sees to it that a thread takes the next task, if there is one and it may be done now.
+    /// Wakes or starts a thread for the next task, if there is one and it may run now.
+    ///
+    /// # Errors
+    /// If there is no thread and the system gives none.
     fn provide(self: &Arc<Self>, state: &mut State<T>) -> io::Result<()> {
         if state.queue.is_empty() || !self.has_room(state) {
             return Ok(());
@@ -74,7 +78,7 @@ impl<T: Task> Shared<T> {
         match thread.spawn(move || work(&shared)) {
             Ok(_) => state.threads += 1,
             Err(error) if state.threads == 0 => return Err(error),
-            // Those that there are will do it.
+            // The existing threads take the task.
             Err(_) => {}
         }
         Ok(())
@@ -82,20 +86,21 @@ impl<T: Task> Shared<T> {
 }
 
 impl<T: Task> Workers<T> {
-    /// At most so many threads, and one more while a giant is being compiled; none yet.
+    /// Creates workers without a thread. They start at most `most` threads, and one more while a giant is being compiled.
     pub(crate) fn new(most: usize) -> Workers<T> {
         let state = State { queue: CompileQueue::default(), threads: 0, running: 0, giants: 0, closed: false };
         Workers { shared: Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new(), most }) }
     }
 
+    /// Returns the number of threads.
     pub(crate) fn threads(&self) -> usize {
         self.shared.lock().threads
     }
 
-    /// Has something done, sooner or later.
+    /// Submits a task.
     ///
     /// # Errors
-    /// If there is no thread and the system gives none; whatever waits is then postponed.
+    /// If there is no thread and the system gives none. All tasks that wait are then postponed.
     pub(crate) fn submit(&self, waiting: Waiting<T>) -> io::Result<()> {
         let mut state = self.shared.lock();
         state.queue.push(waiting);
@@ -120,7 +125,7 @@ impl<T: Task> Drop for Workers<T> {
     }
 }
 
-/// What a thread does until nobody needs it.
+/// Runs tasks until the workers are dropped: the function of a compiler thread.
 fn work<T: Task>(shared: &Arc<Shared<T>>) {
     wasmr_runtime::sys::lower_priority();
     let mut context = T::Context::default();
@@ -134,12 +139,12 @@ fn work<T: Task>(shared: &Arc<Shared<T>>) {
         let giant = usize::from(size >= GIANT);
         state.running += 1;
         state.giants += giant;
-        // Now that a giant is being done there may be room for another.
+        // While a giant runs, one more task may.
         let _ = shared.provide(&mut state);
         drop(state);
         if catch_unwind(AssertUnwindSafe(|| task.run(&mut context))).is_err() {
             task.fail();
-            // Half of something may be in it.
+            // The panic may have left it half changed.
             context = T::Context::default();
         }
         state = shared.lock();
@@ -157,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// Says what became of it; waits first, if told to.
+    /// A task that sends its outcome. It waits first, if it has something to wait for.
     struct Say {
         what: &'static str,
         to: Sender<String>,
@@ -189,10 +194,10 @@ mod tests {
         Waiting { task, size, is_loop: false, hotness: Arc::new(AtomicU32::new(1)) }
     }
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIME_LIMIT: Duration = Duration::from_secs(60);
 
     #[test]
-    fn a_panic_costs_one_task_and_the_scratch() {
+    fn a_panic_costs_one_task_and_the_context() {
         let workers = Workers::new(1);
         assert_eq!(workers.threads(), 0, "there is nothing to do yet");
         let (to, said) = channel();
@@ -200,13 +205,13 @@ mod tests {
             let say = Say { what, to: to.clone(), wait: None };
             workers.submit(waiting(say, 1)).unwrap();
         }
-        let all: Vec<String> = (0..3).map(|_| said.recv_timeout(PATIENCE).unwrap()).collect();
+        let all: Vec<String> = (0..3).map(|_| said.recv_timeout(TIME_LIMIT).unwrap()).collect();
         assert_eq!(all, ["one 1", "panic failed", "two 1"]);
         assert_eq!(workers.threads(), 1);
     }
 
     #[test]
-    fn others_are_done_while_a_giant_is() {
+    fn others_run_while_a_giant_does() {
         let workers = Workers::new(1);
         let (to, said) = channel();
         let (go, wait) = channel();
@@ -216,11 +221,11 @@ mod tests {
             std::thread::yield_now();
         }
         workers.submit(waiting(Say { what: "small", to, wait: None }, 1)).unwrap();
-        assert_eq!(said.recv_timeout(PATIENCE).unwrap(), "small 1");
+        assert_eq!(said.recv_timeout(TIME_LIMIT).unwrap(), "small 1");
         assert_eq!(workers.threads(), 2);
         go.send(()).unwrap();
-        assert_eq!(said.recv_timeout(PATIENCE).unwrap(), "giant 1");
-        // The second thread stays, and does nothing while the first has something to do.
+        assert_eq!(said.recv_timeout(TIME_LIMIT).unwrap(), "giant 1");
+        // The second thread stays, but only one task runs while none is giant.
         let (go, wait) = channel();
         let (to, said) = channel();
         workers.submit(waiting(Say { what: "slow", to: to.clone(), wait: Some(wait) }, 1)).unwrap();
@@ -230,16 +235,16 @@ mod tests {
         workers.submit(waiting(Say { what: "next", to, wait: None }, 1)).unwrap();
         assert!(said.recv_timeout(Duration::from_millis(20)).is_err());
         go.send(()).unwrap();
-        assert!(said.recv_timeout(PATIENCE).unwrap().starts_with("slow"));
-        assert!(said.recv_timeout(PATIENCE).unwrap().starts_with("next"));
+        assert!(said.recv_timeout(TIME_LIMIT).unwrap().starts_with("slow"));
+        assert!(said.recv_timeout(TIME_LIMIT).unwrap().starts_with("next"));
     }
 
     #[test]
-    fn threads_end_when_nobody_needs_them() {
+    fn threads_end_with_the_workers() {
         let workers: Workers<Say> = Workers::new(1);
         let (to, said) = channel();
         workers.submit(waiting(Say { what: "one", to, wait: None }, 1)).unwrap();
-        said.recv_timeout(PATIENCE).unwrap();
+        said.recv_timeout(TIME_LIMIT).unwrap();
         let shared = workers.shared.clone();
         drop(workers);
         while shared.lock().threads > 0 {

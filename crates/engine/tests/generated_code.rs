@@ -1,7 +1,7 @@
-//! Golden files of the code that both tiers make of telling functions, so that a lost optimisation is a failing test.
+//! Golden files of the code that both tiers generate, so that a lost optimisation is a failing test.
 //!
-//! A file of `tests/golden/code/` is a module in the text format. Lines that start with `;;!` say what to show of it, and the
-//! lines from the first `;; ==` on are the code that came of it. `WASMR_BLESS=1` writes them anew.
+//! A file of `tests/golden/code/` is a module in the text format. Lines that start with `;;!` select the forms to show. The lines
+//! from the first `;; ==` on are the generated code. `WASMR_BLESS=1` writes them anew.
 //!
 //! ```text
 //! ;;! func 1, checked: instructions, clif
@@ -9,19 +9,19 @@
 //! | before the colon | meaning |
 //! |---|---|
 //! | `func N` | the function, counted from the first that the module defines |
-//! | `checked` | memory 0 has no guard pages behind it, which it has otherwise |
+//! | `checked` | memory 0 is a checked memory; it is guard-paged otherwise |
 //! | `metered` | the code consumes fuel |
-//! | `called N N` | the profile: every indirect call of the function went to these functions, the first most often |
+//! | `called N N` | the profile: every indirect call of the function reached these functions, the first most often |
 //! | `loop N` | the compiled code is an OSR entry at that loop, counted in the order of the loops |
-//! | `start or loop N` | the compiled code has both entries |
+//! | `start or loop N` | the compiled code has a dual entry |
 //!
-//! | behind it | meaning |
+//! | after the colon | meaning |
 //! |---|---|
-//! | `instructions` | what the interpreter executes |
-//! | `clif` | Cranelift's representation as it was translated |
-//! | `optimised` | the same after Cranelift's optimisations |
+//! | `instructions` | the interpreter's instructions |
+//! | `clif` | the translation into Cranelift's representation |
+//! | `optimised` | that representation after Cranelift's optimisations |
 //!
-//! Offsets of fields, places of libcalls and numbers of traps are replaced by names: the files do not depend on layouts and tables.
+//! Names replace offsets of fields, places of libcalls and numbers of traps: the files do not depend on layouts and tables.
 #![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 
 use std::collections::{HashMap, HashSet};
@@ -40,14 +40,14 @@ use wasmr_module::operators::operators;
 use wasmr_module::{Features, Module};
 use wasmr_runtime::vm::{VmInstance, VmLayout, VmStore};
 
-/// Where the shown code starts.
+/// Mark of the line at which shown code starts.
 const MARK: &str = ";; == ";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/code")
 }
 
-/// A `;;!` line: a function, under which conditions, and its forms to show.
+/// A `;;!` line: a function, conditions, and the forms to show.
 #[derive(Default)]
 struct Show {
     title: String,
@@ -135,22 +135,22 @@ impl Show {
     }
 }
 
-/// Names of places, by their offsets from a pointer.
+/// Names of fields, by their offsets from a pointer.
 type Fields = HashMap<i64, String>;
 
 macro_rules! fields {
     ($ty:ident: $($field:ident)*) => { HashMap::from([$((offset_of!($ty, $field) as i64, stringify!($field).to_owned()),)*]) };
 }
 
-/// Replaces offsets in Cranelift's text by what is there.
+/// Replaces offsets in Cranelift's text by the names of fields.
 struct Names {
     instance: Fields,
     store: Fields,
     /// Offsets of the functions' records, which are computed rather than loaded from.
     funcs: Fields,
-    /// The values that are pointers to the store.
+    /// Values that are pointers to the store.
     stores: HashSet<String>,
-    /// The values that are pointers to the table of libcalls.
+    /// Values that are pointers to the table of libcalls.
     libcalls: HashSet<String>,
 }
 
@@ -217,7 +217,7 @@ impl Names {
         if let Some(trap) = trap {
             return format!("{trap:?}{rest}");
         }
-        // Handlers name tags by their places.
+        // Handlers name tags by their offsets.
         let tag = text.strip_prefix("tag").and_then(|offset| self.instance.get(&offset.parse().ok()?));
         if let Some(tag) = tag {
             return format!("{tag}{rest}");
@@ -248,7 +248,7 @@ fn code_is_as_in_the_golden_files() {
         let shows: Vec<Show> = source.lines().filter_map(|line| line.strip_prefix(";;! ")).map(Show::parse).collect();
         assert!(!shows.is_empty(), "{} shows nothing", file.display());
         let bytes = wat::parse_str(source).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        // A registry of its own, so that the numbers of types depend on the file alone.
+        // A registry per file, so that the numbers of types depend on the file alone.
         let types = Arc::new(TypeRegistry::new());
         let module = Module::new(bytes.into(), "golden", &Features::all(), &types, 1).unwrap();
         let actual = shows.iter().fold(source.to_owned(), |all, show| all + &show.shown(&module));

@@ -30,7 +30,7 @@ use crate::translate::{self, Source, TranslateError};
 /// Policy for a module's code.
 #[derive(Clone, Debug)]
 pub struct CodeOptions {
-    /// Whether the code uses up fuel.
+    /// True if the code uses up fuel.
     pub metered: bool,
     /// When functions are [copied](crate::copy_patch); `None` for never.
     pub copy_and_patch: Option<CopyWhen>,

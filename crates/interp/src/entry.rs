@@ -1,5 +1,5 @@
-//! The host's way into the interpreter: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall) that makes a frame, runs, and copies
-//! the results back.
+//! [`call`]: the entry into the interpreter from the host and from compiled code. It makes the outermost frame of a run, runs, and
+//! copies the results back.
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::exit::InterpreterExit;
@@ -10,14 +10,15 @@ use crate::execute::dispatch::{Machine, run};
 use crate::execute::frame::exit_instruction;
 use crate::execute::operand::zero_float_acc;
 
-/// Calls a wasm function. It may end with a tail call of a function that another tier or the host executes:
-/// [`Status::TAIL`].
+/// Calls a wasm function: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall). Returns [`Status::TAIL`] if the function ends with a tail
+/// call of a function that another tier or the host executes.
 ///
 /// # Safety
-/// As [`ArrayCall`](wasmr_runtime::vm::ArrayCall) says; the function belongs to an instance that this crate executes.
+/// As for [`ArrayCall`](wasmr_runtime::vm::ArrayCall); the function belongs to an instance that this crate executes.
 pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: the caller's promise. The frame is above all others in use, inside the value stack: `STACK_SLACK` covers the
-    // arguments and the header, and the function's first instruction checks the rest.
+    // SAFETY: store, function and instance are alive, as `ArrayCall` asks, and `slots` holds the arguments. The new frame is above
+    // all others in use and inside the value stack: `STACK_SLACK` covers arguments and header, and the function's first instruction
+    // checks the rest.
     unsafe {
         let arg_slots = (*func).arg_slots as usize;
         let top = (*store).stack_top;
@@ -26,7 +27,7 @@ pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mu
             (*store).trap_code = TrapCode::StackExhausted;
             return Status::TRAP;
         }
-        // Compiled code puts the arguments where the frame can begin with them.
+        // Compiled code passes the arguments at the top of the value stack, where the frame begins with them.
         let in_place = slots.wrapping_add(arg_slots) == top;
         let base = if in_place { slots } else { top };
         let fp = Fp::new(base.add(arg_slots + FRAME_HEADER));

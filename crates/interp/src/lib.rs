@@ -1,16 +1,17 @@
-//! Stage 3a: takes a validated function body, gives its execution. The first tier: runs everything, starts at once.
+//! Stage 3a: takes a validated function body and executes it. The interpreter is the first tier: it runs every operator, and starts
+//! without delay.
 //!
 //! - [`translate`]: operators → instructions, in one pass at a function's first call.
 //! - `instr`: the instruction set as a table.
 //! - [`execute`]: the handlers of the instructions, threaded through one another.
-//! - [`profile`]: samples of what is executed, and what follows from them.
-//! - [`copy_patch`]: machine code for functions that are executed often, made of the handlers' own.
+//! - [`profile`]: the samples of a profile, and their effects.
+//! - [`copy_patch`]: machine code for hot functions, made of copies of the handlers.
 //! - [`listing`]: translated code as text, for people.
 //! - [`regions`]: the `try_table`s around an instruction; [`loops`]: the loops of a function.
-//! - [`code`]: who owns translated code; [`entry`]: the host's way in; [`tier`]: what the runtime asks of a tier.
+//! - [`code`]: the translated functions of a module; [`entry`]: the entry from the host; [`tier`]: the interpreter as a tier.
 //!
-//! The layouts it works on, instance, function, memory, are [`wasmr_runtime::vm`]'s; the meaning of each numeric operator
-//! is [`wasmr_core::ops`]'s; slow operators are [`wasmr_runtime::builtins`].
+//! The layouts of instances, functions and memories are in [`wasmr_runtime::vm`], the numeric operators in [`wasmr_core::ops`], and
+//! the slow operators in [`wasmr_runtime::builtins`].
 
 #![allow(
     improper_ctypes_definitions,

@@ -3,8 +3,8 @@
 //!
 //! The dispatcher calls [`event`] with the frame and its current instruction. A sample counts the function of that frame and of its
 //! callers. A function with enough samples is [copied](crate::copy_patch). Every sample is reported to the module's
-//! [`Executable`](wasmr_runtime::tier::Executable), in which the engine decides what is compiled. If that has OSR code for the loop
-//! at hand, the code takes the frame over and runs the function to its end.
+//! [`Executable`](wasmr_runtime::tier::Executable), in which the engine decides what is compiled. If the engine
+//! returns OSR code for the current loop, that code takes the frame over and runs the function to its end.
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::exit::InterpreterExit;

@@ -1,7 +1,7 @@
-//! [`TryRegions`]: which `try_table`s are around a place in a function's code.
+//! [`TryRegions`]: the `try_table`s around an instruction.
 //!
-//! Comes in: the regions as translation found them, outer ones first. Goes out: those around a word, inner ones first, without a
-//! look at any other, as a guest that throws pays for those alone ([`wasmr_core::fuel`]).
+//! Input are the regions in the order of translation, outer ones first. A search yields the regions around a code word, inner ones
+//! first, and visits no other region: a guest that throws pays fuel for the visited ones alone ([`wasmr_core::fuel`]).
 
 use std::ops::Range;
 
@@ -44,14 +44,14 @@ pub enum CatchKind {
 #[derive(Debug, Default)]
 pub struct TryRegions {
     regions: Vec<TryRegion>,
-    /// The innermost region around each region.
+    /// Index of the innermost region around each region.
     outer: Vec<Option<usize>>,
-    /// The words from which on another region is the innermost, in order.
+    /// Code words from which another region is the innermost, in order, with the index of that region.
     borders: Vec<(u32, Option<usize>)>,
 }
 
 impl TryRegions {
-    /// Of regions that are nested or apart, in the order of their starts, outer ones first.
+    /// Creates the table of regions that are nested or disjoint, given in the order of their starts, outer ones first.
     pub fn new(regions: Vec<TryRegion>) -> TryRegions {
         let mut these = TryRegions { outer: Vec::with_capacity(regions.len()), regions, borders: Vec::new() };
         let mut open: Vec<usize> = Vec::new();
@@ -66,7 +66,7 @@ impl TryRegions {
         these
     }
 
-    /// Ends the open regions that end at a word or before it.
+    /// Closes the open regions that end at `word` or before it.
     fn close(&mut self, open: &mut Vec<usize>, word: u32) {
         while let Some(end) = open.last().map(|&index| self.regions[index].range.end)
             && end <= word
@@ -76,19 +76,20 @@ impl TryRegions {
         }
     }
 
+    /// Notes that `innermost` is the innermost region from `word` on.
     fn border(&mut self, word: u32, innermost: Option<usize>) {
         let latest = self.borders.last().map_or(0, |&(word, _)| word);
         self.borders.push((word.max(latest), innermost));
     }
 
-    /// The regions around a word, inner ones first.
+    /// Returns the regions around a code word, inner ones first.
     pub fn around(&self, word: u32) -> impl Iterator<Item = &TryRegion> {
         let after = self.borders.partition_point(|&(start, _)| start <= word);
         let innermost = after.checked_sub(1).and_then(|border| self.borders[border].1);
         std::iter::successors(innermost, |&index| self.outer[index]).map(|index| &self.regions[index])
     }
 
-    /// All regions, inner ones first.
+    /// Returns all regions, inner ones before those around them.
     pub fn iter(&self) -> impl Iterator<Item = &TryRegion> {
         self.regions.iter().rev()
     }
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_regions_around_a_word_are_found_from_inside() {
-        // Nested, side by side, empty, and starting or ending where another does.
+        // Regions nested, side by side, empty, and with a start or an end in common.
         let ranges = [2..40, 4..10, 4..6, 5..5, 10..20, 12..20, 12..12, 50..60, 60..60, 60..61];
         let regions = ranges.iter().map(|range| TryRegion { range: range.clone(), catches: Vec::new() });
         let regions = TryRegions::new(regions.collect());

@@ -1,4 +1,4 @@
-//! The interpreter as a [`Tier`]: code for foreign functions, and walks over the frames.
+//! [`InterpTier`]: the interpreter as a [`Tier`]: code for external callees, the live part of the value stack, and stack walks.
 
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::tier::Tier;
@@ -12,19 +12,21 @@ use crate::execute::frame::{exit_instruction, external_instruction, restore_inst
 use crate::execute::self_test::self_test;
 use crate::translate;
 
-/// Whether this build's handlers may access guarded memory: a fault goes on in another handler as by a jump, so they must keep
-/// nothing on the native stack. Only the builds whose handlers jump to one another are known not to (`execute/tests.rs`).
+/// True if the handlers of this build may access guard-paged memory. After a fault another handler continues, as if by a jump, so a
+/// handler that faults must have nothing on the native stack. That is known only of handlers that tail-call one another
+/// (`execute/tests.rs`).
 pub const MAY_FAULT: bool = cfg!(wasmr_tail);
 
-/// The interpreter.
+/// The interpreter, ready to run.
 #[derive(Debug)]
 pub struct InterpTier;
 
 impl InterpTier {
-    /// The interpreter, ready to run: memory faults are turned into traps from now on.
+    /// Makes the interpreter ready to run. From now on memory faults of its handlers become traps.
     pub fn new() -> InterpTier {
         self_test();
-        // SAFETY: `landing` reads constant tables only, and the landing pad is a handler (see `execute/access.rs`).
+        // SAFETY: `landing` is async-signal-safe, as it only reads a constant table and the address range of copied code. It returns
+        // the address of a handler that may follow any instruction of the table (`execute/access.rs`).
         unsafe { wasmr_runtime::sys::install_fault_handler(landing) };
         InterpTier
     }
@@ -66,35 +68,36 @@ impl Tier for InterpTier {
     }
 }
 
-/// Takes a walk over the frames of the run at hand; does nothing in machine code.
+/// Moves a walk over its current segment if that is a run of the interpreter. Does nothing otherwise.
 pub fn walk_segment(walk: &mut Walk<'_>) {
     let Some(Segment::Interpreted { fp, ip }) = walk.segment() else { return };
     let place = Place { fp, ip: ip.unwrap_or(external_instruction()) };
-    // SAFETY: a walk goes from live frame to live frame, and is told here where the run before was left.
+    // SAFETY: the segment of a walk starts at a live frame. `walk_run` returns the exit that the entry of the run kept, as
+    // `leave_interpreted` asks.
     unsafe {
         let outer = walk_run(place, walk.frames());
         walk.leave_interpreted(outer.fp, outer.ip);
     }
 }
 
-/// A frame, and the instruction at which it is.
+/// A frame and its current instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     /// The frame; null if there is none.
     fp: Fp,
-    /// The instruction; [`external_instruction`] if the interpreter made the frame for a callee that it does not execute.
+    /// The instruction; [`external_instruction`] if the interpreter only made the frame, and another tier or the host executes the function.
     ip: Ip,
 }
 
-/// Adds the frames of one run: from `place` to the frame that was entered from outside. Gives the place at which the run
-/// before it was left.
+/// Adds the frames of one run to `frames`, from `place` to the run's outermost frame. Returns the place at which the interpreter was
+/// left before that run.
 ///
 /// # Safety
 /// There is a live frame at `place`.
 unsafe fn walk_run(place: Place, frames: &mut FrameList) -> Place {
     let Place { mut fp, ip: mut at } = place;
     loop {
-        // SAFETY: the headers lead from each live frame to its caller's.
+        // SAFETY: `fp` is live, so its header is valid and its function alive. The caller of a live frame is live.
         unsafe {
             let func = fp.func();
             if at != external_instruction()

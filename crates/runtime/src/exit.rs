@@ -11,7 +11,7 @@
 //!    began. Its end restores the native exit and leaves the interpreter's, for the same reason as in 2.
 //! 4. A handler for an exception drops the frames above its own. In the interpreter the exit becomes the handler's frame; compiled
 //!    code calls [`drop_interpreted`]. A stop signal in compiled code and a tail call out of it do the same.
-//! 5. A call by the host restores the interpreter's exit, however it ended ([`call_slots`](crate::func)). No exit leads to a frame
+//! 5. A call by the host restores the interpreter's exit, however it ended (`call_slots` in `func.rs`). No exit leads to a frame
 //!    of a call that has ended.
 
 use crate::frame::{Fp, Ip};

@@ -103,7 +103,7 @@ pub struct OsrCode {
     pub len: usize,
     /// Address of the OSR trampoline.
     pub trampoline: usize,
-    /// Whether the code has a second entry at the function's start. It then takes the frame from
+    /// True if the code has a second entry at the function's start. It then takes the frame from
     /// [`VmInstance::loop_frame`](crate::vm::VmInstance::loop_frame).
     pub dual_entry: bool,
 }
