@@ -1,8 +1,8 @@
-//! Bytes of any kind, offered as a module.
+//! Decodes arbitrary bytes as a module.
 //!
-//! The first byte chooses what the others are: a binary, a binary behind a good header, text, or a generated module and
-//! changes to it. What is accepted must then answer every question about itself, be accepted by the validator in one
-//! piece, and what is refused must be refused for the same reason whatever the number of threads.
+//! The first byte selects the kind of the others: a binary, a binary after a valid header, text, or a generated module with
+//! changes. All accessors of an accepted module must work, and wasmparser must accept the module in one piece. A refused
+//! module must have the same error with any number of threads.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use wasmparser::{Validator, WasmFeatures};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_module::{Features, Module, ModuleBytes, ModuleError, bytes_from_input};
 
-/// Changes made to a generated module, at most.
+/// Maximum number of changes to a generated module.
 const CHANGES: usize = 12;
 
-/// A change to bytes; positions count modulo their number.
+/// A change to bytes. Positions are modulo their number.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 enum Change {
     Set { at: u32, byte: u8 },
@@ -51,7 +51,7 @@ impl Change {
     }
 }
 
-/// Decodes what the bytes ask for.
+/// Decodes the module that the bytes select.
 pub fn run(data: &[u8]) {
     let Some((&choice, rest)) = data.split_first() else { return };
     let bytes = match choice & 3 {
@@ -102,7 +102,7 @@ fn changed_module(data: &[u8]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Uses every part of a module, so that an index out of range shows.
+/// Calls every accessor of a module, so that an index out of range causes a panic.
 fn ask_everything(module: &Module) {
     let names = module.names();
     for index in 0..module.func_count() {

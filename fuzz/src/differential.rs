@@ -1,5 +1,5 @@
-//! One generated module, run by two engines that have to agree: wasmr in one of its variants, and either wasmi or, if the module
-//! may use what wasmi does not have, wasmr's interpreter.
+//! One generated module, run by two engines that have to agree: wasmr in one of its variants, and either wasmi or, if the
+//! module may use what wasmi does not have, wasmr's interpreter.
 //!
 //! After every call these are compared: results or the kind of end, what the host saw, globals, memories, and which elements
 //! of tables are null; between two variants of wasmr also where a trap or a throw happened, what was thrown, and how much fuel
@@ -7,8 +7,8 @@
 //!
 //! # NaNs
 //! The specification leaves bits of NaNs open, but wasmr's tiers all give the same ones, so between two variants of wasmr they
-//! are compared as any others. wasmi may give others, and a module that is generated plain may show them. So when wasmr and wasmi
-//! disagree on one, the same program is generated once more with every NaN made canonical, and only that verdict counts.
+//! are compared as any others. wasmi may give others, and a module that is generated plain may show them. So when wasmr and
+//! wasmi disagree on one, the same program is generated once more with every NaN made canonical, and only that verdict counts.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 

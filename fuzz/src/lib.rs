@@ -1,14 +1,14 @@
-//! What the fuzz targets do with the bytes that they are given. The targets in `fuzz_targets/` only call in here, so that
-//! `show` and a debugger can do the same.
+//! The fuzz targets as functions of bytes. The binaries in `fuzz_targets/` only call them, so that `show` and a debugger can
+//! do the same.
 //!
-//! | file | in: bytes; out: a panic if |
+//! | file | panics if |
 //! |---|---|
-//! | [`decode`] | the decoder panics, or contradicts itself |
-//! | [`wasi_paths`] | a guest's file calls reach anything that was not granted |
-//! | [`differential`] | a generated module means something else here than elsewhere |
+//! | [`decode`] | the decoder panics or contradicts itself |
+//! | [`wasi_paths`] | a guest's file calls reach an object outside the granted directories |
+//! | [`differential`] | two engines execute a generated module differently |
 //!
-//! [`modules`] generates modules, and [`shape`] changes them; [`value`] has values and host functions that every engine under test agrees on;
-//! [`engines`] makes engines look alike; [`wasi_tree`] is the file tree around the guest's directories.
+//! [`modules`] generates modules, and [`shape`] changes them. [`value`] has the values and host functions for all engines under
+//! test. [`engines`] gives the engines a common interface. [`wasi_tree`] is the file tree around the guest's directories.
 
 pub mod decode;
 pub mod differential;

@@ -2,8 +2,8 @@
 //!
 //! - *Calls through references*: some direct calls become `ref.func` and `call_ref`, with the operators on references between
 //!   them that change nothing. They need no table and no cast, so every engine with typed function references runs them.
-//! - *Repetition*: loops go round up to four times, some functions' bodies become loops, and below those are operands that
-//!   must be there afterwards. Otherwise a generated loop hardly ever goes round, and there is nothing to enter compiled code at.
+//! - *Repetition*: loops go round up to four times, some functions' bodies become loops, and below those are operands that must
+//!   be there afterwards. Otherwise a generated loop hardly ever goes round, and there is nothing to enter compiled code at.
 //! - *Padding*: `nop`s at the start of some functions make their bodies too large to be inlined, or so large that functions
 //!   of [`Shaped::max_compiled_size`] are compiled and they are not. So every mix of tiers comes up, and the module says which.
 

@@ -1,4 +1,4 @@
-//! Values, ends of calls and host functions as every engine under test has to see them.
+//! Values, ends of calls and host functions, common to all engines under test.
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +17,11 @@ pub enum Type {
     Func,
     /// `externref`
     Extern,
-    /// What only some engines have; its values are compared by whether they are null.
+    /// A reference type that only some engines have. Of its values only nullness is compared.
     Other,
 }
 
-/// A value. Floats are bits.
+/// A value, with floats as bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// `i32`
@@ -34,58 +34,59 @@ pub enum Value {
     F64(u64),
     /// `v128`
     V128(u128),
-    /// `funcref`: as an argument the name of an export, otherwise only whether it is null.
+    /// `funcref`: the name of an export in an argument, and only nullness elsewhere.
     Func(Option<String>),
     /// `externref`: the host's number.
     Extern(Option<u32>),
-    /// Another reference: whether it is null.
+    /// Another reference, by nullness.
     Other(bool),
 }
 
-/// How a call ended that gave no results.
+/// The end of a call without results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// A trap, by a name that the engines share.
+    /// A trap, by a name common to the engines.
     Trap(&'static str),
-    /// The host function ended it.
+    /// A stop by the host function.
     Host,
-    /// An exception left the guest.
+    /// An exception that the guest did not catch.
     Exception,
-    /// The engine's own limits were reached: says nothing about the program.
+    /// A limit of the engine, which is no verdict about the program.
     Limit(String),
 }
 
 /// A call's results, or its end.
 pub type Outcome = Result<Vec<Value>, End>;
 
-/// What the host saw of the guest: a digest of every call, in order.
+/// The host's record of the guest: a digest of every call, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
-    /// One number for each call.
+    /// Digest of each call.
     pub calls: Vec<u64>,
-    /// What calls back into the guest gave.
+    /// Outcomes of calls back into the guest.
     pub results: Vec<Vec<Value>>,
-    /// The names of the functions that may be called back.
+    /// Names of the functions that may be called back.
     pub functions: Vec<String>,
-    /// Calls back that are active.
+    /// Number of active calls back into the guest.
     depth: u32,
 }
 
 /// The host function that calls back into the guest.
 pub const AGAIN: &str = "again";
 
-/// How deeply host and guest may be nested.
+/// Maximum nesting of host and guest.
 const MAX_DEPTH: u32 = 6;
 
 impl Type {
-    /// Whether it is not a reference.
+    /// Returns true if the type is not a reference type.
     pub fn is_number(self) -> bool {
         !matches!(self, Type::Func | Type::Extern | Type::Other)
     }
 }
 
 impl Host {
-    /// Which export [`AGAIN`] calls, with arguments from which seed; `None` if it is nested too deeply.
+    /// Returns the export that [`AGAIN`] calls and the seed of its arguments, or `None` if host and guest are nested too
+    /// deeply.
     pub fn enter(&mut self, args: &[Value]) -> Option<(String, u64)> {
         let [Value::I32(which), Value::I64(seed), ..] = *args else { return None };
         if self.depth == MAX_DEPTH || self.functions.is_empty() {
@@ -96,18 +97,18 @@ impl Host {
         Some((export, seed))
     }
 
-    /// Ends what [`enter`](Host::enter) began.
+    /// Ends the call that [`enter`](Host::enter) started.
     pub fn leave(&mut self) {
         self.depth -= 1;
     }
 
-    /// Notes what a call back gave.
+    /// Records the outcome of a call back.
     pub fn got(&mut self, results: Vec<Value>) {
         self.results.push(results);
     }
 
-    /// What the host function `name` does: notes the call and gives results that depend on all of its arguments, or
-    /// nothing, which ends the guest. References are up to the caller, who gets null here.
+    /// Executes the host function `name`. Records the call and returns results that depend on all arguments, or `None`, which
+    /// ends the guest. Reference results are null; the caller replaces them.
     pub fn call(&mut self, name: &str, args: &[Value], results: &[Type]) -> Option<Vec<Value>> {
         let mut digest = Random::new(name.len() as u64 + ((self.calls.len() as u64) << 8));
         for arg in args {
@@ -137,17 +138,17 @@ fn without_reference(value: Value) -> Value {
     }
 }
 
-/// Numbers that look random and depend on a seed only.
+/// Pseudo-random numbers that depend on a seed only.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The sequence of a seed.
+    /// Creates the sequence of a seed.
     pub fn new(seed: u64) -> Random {
         Random(seed)
     }
 
-    /// The next number, by SplitMix64.
+    /// Returns the next number of [SplitMix64](https://doi.org/10.1145/2660193.2660195).
     #[expect(clippy::should_implement_trait, reason = "it has no end, so an iterator would only add an Option")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -157,7 +158,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Small, large, special or any.
+    /// Returns a small, large, special or arbitrary number.
     fn bits(&mut self) -> u64 {
         const SPECIAL: [u64; 16] = [
             0,
@@ -185,7 +186,7 @@ impl Random {
         }
     }
 
-    /// A value of a type; a function is one of `functions`.
+    /// Returns a value of a type. A function is one of `functions`.
     pub fn value(&mut self, ty: Type, functions: &[String]) -> Value {
         match ty {
             Type::I32 => Value::I32(self.bits() as u32),

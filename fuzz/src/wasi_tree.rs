@@ -1,4 +1,4 @@
-//! The file tree around a guest's directories, and proof that nothing of it changed.
+//! The file tree around a guest's directories, and the check that nothing outside of them changed.
 //!
 //! ```text
 //! ROOT              a temporary directory whose name holds MAGIC
@@ -20,21 +20,21 @@ use cap_std::fs::Dir;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
-/// What no guest may ever read.
+/// Bytes that no guest may read.
 pub const MAGIC: &str = "wasmr-canary-9w27vq31xk";
 
-/// All that must stay as it is of a file; for a directory without the times if its entries may change.
+/// The attributes of a file that must not change. For a directory whose entries may change, the times are not included.
 type Facts = (u64, u32, u64, u64, i64, i64, Vec<u8>);
 
-/// The tree.
+/// The file tree of a run.
 pub struct Tree {
     root: TempDir,
-    /// What is outside of the writable directories, as it was at first.
+    /// Initial state of everything outside the writable directories.
     facts: BTreeMap<PathBuf, Facts>,
 }
 
 impl Tree {
-    /// Makes the tree below the system's directory for temporary files.
+    /// Creates the tree in the system's directory for temporary files.
     pub fn new() -> io::Result<Tree> {
         let root = TempDir::with_prefix(MAGIC)?;
         let at = |name: &str| root.path().join(name);
@@ -90,17 +90,17 @@ impl Tree {
         Ok(())
     }
 
-    /// A path in the tree.
+    /// Returns a path in the tree.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    /// A directory of the tree, to be granted.
+    /// Opens a directory of the tree for a grant.
     pub fn open(&self, name: &str) -> io::Result<Dir> {
         Dir::open_ambient_dir(self.path(name), ambient_authority())
     }
 
-    /// Fails, saying how, unless everything outside of the writable directories is as it was.
+    /// Checks that everything outside the writable directories is unchanged. The error describes the change.
     pub fn check(&self) -> Result<(), String> {
         let now = self.look().map_err(|error| format!("the tree cannot be read: {error}"))?;
         for (path, facts) in &self.facts {
@@ -118,7 +118,7 @@ impl Tree {
         }
     }
 
-    /// Whether a file with this device and inode is one that no guest may reach.
+    /// Returns true if no guest may reach the file with this device and inode.
     pub fn is_secret(&self, dev: u64, ino: u64) -> bool {
         let secret = |path: &Path| path.as_os_str().is_empty() || path.starts_with("outside");
         let found = self.facts.iter().any(|(path, facts)| secret(path) && facts.0 == ino);
@@ -154,7 +154,7 @@ impl Tree {
         let (modified, changed) = (time(meta.mtime(), meta.mtime_nsec()), time(meta.ctime(), meta.ctime_nsec()));
         let mut seen = (meta.ino(), meta.mode(), meta.nlink(), meta.size(), modified, changed, content);
         if granted {
-            // What the guest does inside shows in these.
+            // The guest's own changes inside affect these attributes.
             (seen.2, seen.3, seen.4, seen.5) = (0, 0, 0, 0);
         }
         facts.insert(path.to_owned(), seen);

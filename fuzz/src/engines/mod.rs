@@ -1,11 +1,11 @@
-//! Engines under test, made to look alike: [`wasmr`] in each of its variants, and [`wasmi`], written by others.
+//! The common interface of the engines under test: [`wasmr`] in each of its variants, and the independent [`wasmi`].
 
 pub mod wasmi;
 pub mod wasmr;
 
 use crate::value::{Host, Outcome, Type, Value};
 
-/// What an export is.
+/// The kind of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExportKind {
     /// A function with its parameters and results.
@@ -16,60 +16,60 @@ pub enum ExportKind {
     Global,
     /// A table.
     Table,
-    /// Something that is not compared.
+    /// An export that is not compared.
     Other,
 }
 
-/// Where a call ended that gave no results, as far as an engine tells. Engines that do must agree.
+/// The place at which a call without results ended. Engines that report it must agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    /// The innermost frames, innermost first: function, and offset in the module.
+    /// Innermost frames, innermost first, as function and offset in the module.
     pub frames: Vec<(u32, Option<usize>)>,
-    /// How many there were.
+    /// Number of all frames.
     pub total: usize,
-    /// What the exception carries, if it ended with one.
+    /// Values of the exception, if one ended the call.
     pub payload: Vec<Value>,
 }
 
-/// What an engine compiled.
+/// The numbers of compiled functions and loops.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Compiled {
     /// Functions.
     pub functions: u64,
-    /// Loops, to go on in.
+    /// Loops with OSR code.
     pub loops: u64,
-    /// What could not be.
+    /// Functions and loops that could not be compiled.
     pub refused: u64,
 }
 
-/// Instances of one module, with everything they can reach and share.
+/// Instances of one module, with all objects that they can reach and share.
 pub trait Running {
     /// Calls an exported function.
     fn call(&mut self, instance: usize, name: &str, args: &[Value]) -> Outcome;
-    /// The value of an exported global.
+    /// Returns the value of an exported global.
     fn global(&mut self, instance: usize, name: &str) -> Value;
-    /// Changes a global, if it is exported.
+    /// Sets a global, if it is exported.
     fn set_global(&mut self, instance: usize, name: &str, value: Value);
-    /// The bytes of an exported memory.
+    /// Returns the bytes of an exported memory.
     fn memory(&self, instance: usize, name: &str) -> &[u8];
-    /// For each element of an exported table, whether it is null.
+    /// Returns the nullness of each element of an exported table.
     fn table(&mut self, instance: usize, name: &str) -> Vec<bool>;
-    /// Where the last call ended.
+    /// Returns the place at which the last call ended.
     fn trace(&self) -> Option<&Trace> {
         None
     }
-    /// The fuel left, if the engine counts as wasmr does.
+    /// Returns the remaining fuel, if the engine counts fuel like wasmr.
     fn fuel(&self) -> Option<u64> {
         None
     }
-    /// Gives fuel in place of what is left.
+    /// Sets the remaining fuel.
     fn set_fuel(&mut self, _fuel: u64) {}
-    /// What was compiled so far.
+    /// Returns the numbers of functions and loops compiled so far.
     fn compiled(&self) -> Compiled {
         Compiled::default()
     }
-    /// What the host saw.
+    /// Returns the host's record.
     fn host(&self) -> &Host;
-    /// The same, to change.
+    /// Returns the host's record for changes.
     fn host_mut(&mut self) -> &mut Host;
 }

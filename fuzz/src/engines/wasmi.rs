@@ -1,4 +1,4 @@
-//! The interpreter `wasmi` as an engine to compare with.
+//! The interpreter `wasmi` as the reference engine.
 
 use wasmi::{
     Caller, Config, Engine, Error, Extern, ExternRef, F32, F64, Func, FuncType, Global, Instance, Linker, Memory,
@@ -24,7 +24,7 @@ pub fn load(wasm: &[u8]) -> Result<(Engine, Module), String> {
 }
 
 impl Wasmi {
-    /// Makes `count` instances with the imports of [`crate::modules::IMPORTS`], which they share.
+    /// Creates `count` instances that share the imports of [`crate::modules::IMPORTS`].
     pub fn start(engine: &Engine, module: &Module, count: usize) -> Result<Wasmi, End> {
         let mut store = Store::new(engine, Host::default());
         let mut linker = Linker::new(engine);
@@ -78,7 +78,7 @@ fn define_func(linker: &mut Linker<Host>, name: &str, ty: FuncType) {
         let given = caller.data_mut().call(&own_name, &args, &kinds).ok_or_else(|| Error::new(HOST_ENDED))?;
         for (result, value) in results.iter_mut().zip(given) {
             match value {
-                // A reference comes back from the parameter of its kind, if there is one.
+                // A reference result is the parameter of its type, if there is one.
                 Value::Func(_) => {
                     let found = params.iter().find(|p| matches!(p, Val::FuncRef(_)));
                     *result = found.cloned().unwrap_or(Val::FuncRef(Ref::Null));
@@ -95,7 +95,7 @@ fn define_func(linker: &mut Linker<Host>, name: &str, ty: FuncType) {
     func.expect("each name is defined once");
 }
 
-/// Calls an export of the calling instance, if it takes and gives numbers.
+/// Calls an export of the calling instance, if its parameters and results are numbers.
 fn call_back(caller: &mut Caller<'_, Host>, export: &str, seed: u64) -> Result<(), Error> {
     let Some(Extern::Func(func)) = caller.get_export(export) else { return Ok(()) };
     let ty = func.ty(&*caller);
@@ -114,7 +114,7 @@ fn call_back(caller: &mut Caller<'_, Host>, export: &str, seed: u64) -> Result<(
     Ok(())
 }
 
-/// The message by which the end that a host function made is known again.
+/// Message that identifies a stop by a host function.
 const HOST_ENDED: &str = "the host ended the guest";
 
 fn kind(ty: ValType) -> Type {
@@ -160,7 +160,7 @@ fn end(error: &Error) -> End {
     let Some(code) = error.as_trap_code() else {
         return match error.kind() {
             wasmi::errors::ErrorKind::Message(text) if &**text == HOST_ENDED => End::Host,
-            // Segments that do not fit have errors of their own.
+            // wasmi has separate errors for segments out of bounds.
             wasmi::errors::ErrorKind::Memory(wasmi::errors::MemoryError::OutOfBoundsAccess) => {
                 End::Trap("out of bounds memory access")
             }

@@ -17,7 +17,7 @@ use wasmr_runtime::{
 use super::{Compiled, ExportKind, Running, Trace};
 use crate::value::{AGAIN, End, Host, Outcome, Random, Type, Value};
 
-/// The stack of the guest: more than [`FUEL`](crate::modules::FUEL) calls need.
+/// Stack size of the guest, more than [`FUEL`](crate::modules::FUEL) calls need.
 const STACK: usize = 256 << 20;
 
 /// Instances in wasmr.
@@ -28,60 +28,60 @@ pub struct Wasmr {
     trace: Option<Trace>,
 }
 
-/// A way in which wasmr can execute a module. None may make a difference.
+/// A configuration of wasmr. All of them must have the same results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
 pub struct Variant {
-    /// When functions are compiled.
+    /// Time at which functions are compiled.
     pub tier: Tier,
-    /// When the interpreter gives functions machine code of their own.
+    /// Time at which the interpreter creates copy-and-patch code.
     pub copy_and_patch: CopyAndPatch,
-    /// Whether memory accesses are checked where faults could stand in.
+    /// True if memory accesses are checked where guard pages would suffice.
     pub checked: bool,
-    /// Whether fuel is counted.
+    /// True if fuel is counted.
     pub metered: bool,
-    /// Whether compiled code is safe from speculation past its checks.
+    /// True if compiled code is hardened against speculation past its checks.
     pub spectre_guards: bool,
 }
 
-/// When functions are compiled, if they are not too large.
+/// The time at which functions are compiled, if they are not too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
 pub enum Tier {
     /// Never.
     Interpreted,
     /// Before the first call.
     Compiled,
-    /// At the first call or loop, which goes on in the code.
+    /// At the first call or loop, which continues in the compiled code.
     AtOnce,
-    /// In the background, a few calls or loops after the first: somewhere else each time.
+    /// In the background, a varying number of calls or loops after the first.
     Soon,
 }
 
-/// When the interpreter copies a function.
+/// The time at which the interpreter creates copy-and-patch code for a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
 pub enum CopyAndPatch {
     /// Never.
     Off,
-    /// Before it is first executed.
+    /// Before its first execution.
     AtOnce,
-    /// When it was found hot, while it is being executed.
+    /// During an execution, after the function was found hot.
     Warm,
 }
 
-/// Instrumentation gives handlers stack frames: then a fault cannot be landed, and their code cannot be copied.
+/// True if instrumentation gives handlers stack frames. Faults then have no landing pads, and handlers cannot be copied.
 const INSTRUMENTED: bool = cfg!(fuzzing);
 
-/// Whatever ends a guest from a host function, told apart from failures of the engine.
+/// The stop of a guest by a host function, distinct from failures of the engine.
 #[derive(Debug, thiserror::Error)]
 #[error("the host ended the guest")]
 struct HostEnded;
 
-/// What a module exports, in order.
+/// Returns the exports of a module, in order.
 pub fn exports(module: &Module) -> Vec<(String, ExportKind)> {
     let module = &module.module;
     let functions = module.imports().iter().filter(|import| matches!(import.ty, ExternType::Func(_)));
     let imported: Vec<&str> = functions.map(|import| &*import.name).collect();
     let kind = |kind: ExternKind, index: u32| match kind {
-        // Whom it calls back if no guest calls it is up to the engine.
+        // Without a calling guest, the engine determines the instance that is called back.
         ExternKind::Func if imported.get(index as usize) == Some(&AGAIN) => ExportKind::Other,
         ExternKind::Func => {
             let ty = module.func_type(index);
@@ -98,8 +98,8 @@ pub fn exports(module: &Module) -> Vec<(String, ExportKind)> {
     module.exports().iter().map(|export| (export.name.to_string(), kind(export.kind, export.index))).collect()
 }
 
-/// Validates a module, to be executed in a variant that compiles functions of up to so many bytes. `Ok(None)`: it uses what
-/// wasmr does not have.
+/// Validates a module for a variant that compiles functions of up to a number of bytes. Returns `Ok(None)` if the module uses
+/// something that wasmr does not support.
 pub fn load(wasm: &[u8], variant: Variant, max_compiled_size: usize) -> Result<Option<(Engine, Module)>, String> {
     let checked = variant.checked || INSTRUMENTED;
     let tuning = Tuning {
@@ -119,7 +119,7 @@ pub fn load(wasm: &[u8], variant: Variant, max_compiled_size: usize) -> Result<O
     config.memory_strategy(if checked { MemoryStrategy::Checked } else { MemoryStrategy::Guarded });
     config.spectre_guards(variant.spectre_guards);
     config.observe(|event| {
-        // Too large, or with an operator that is not supported, are the only reasons.
+        // The only valid reasons are the size and unsupported operators.
         if let TierEvent::Compiled { func, at_loop, result: Err(why), .. } = event
             && !(why.contains("is not compiled") || why.contains("are more than"))
         {
@@ -151,7 +151,7 @@ fn tier_tuning(tier: Tier) -> Tuning {
     }
 }
 
-/// Sets the fuel that is left, if the engine counts fuel; else there is no limit, and nothing is compared.
+/// Sets the remaining fuel, if the engine counts fuel. Otherwise fuel has no limit and is not compared.
 fn limit(store: &mut Store<Host>, fuel: u64) {
     if store.fuel().is_ok() {
         store.set_fuel(fuel).expect("the engine counts fuel");
@@ -159,7 +159,7 @@ fn limit(store: &mut Store<Host>, fuel: u64) {
 }
 
 impl Wasmr {
-    /// Makes `count` instances with the imports of [`crate::modules::IMPORTS`], which they share, on so much fuel.
+    /// Creates `count` instances that share the imports of [`crate::modules::IMPORTS`], with an amount of fuel.
     pub fn start(engine: &Engine, module: &Module, count: usize, fuel: u64) -> Result<Wasmr, End> {
         let mut store = Store::new(engine, Host::default());
         limit(&mut store, fuel);
@@ -182,7 +182,7 @@ impl Wasmr {
     fn trace_of(&mut self, stop: &Stop) -> Option<Trace> {
         let backtrace = stop.backtrace()?;
         let mut frames: Vec<_> = backtrace.frames.iter().map(|frame| (frame.func_index(), frame.offset())).collect();
-        // A load that becomes part of the instruction for an operator behind it is told as that operator.
+        // A load that is fused with a later operator is reported as that operator.
         if stop.trap_code() == Some(TrapCode::MemoryOutOfBounds)
             && let Some((_, offset)) = frames.first_mut()
         {
@@ -245,7 +245,7 @@ fn host_func(name: String, ty: Arc<FuncType>) -> Box<HostCall> {
         let given = caller.data_mut().call(&name, &args, &types(ty.results())).ok_or_else(|| Stop::host(HostEnded))?;
         for (result, value) in results.iter_mut().zip(given) {
             *result = match value {
-                // A reference comes back from the parameter of its kind, if there is one.
+                // A reference result is the parameter of its type, if there is one.
                 Value::Func(_) => *params.iter().find(|p| matches!(p, Val::FuncRef(_))).unwrap_or(&Val::FuncRef(None)),
                 Value::Extern(_) => {
                     *params.iter().find(|p| matches!(p, Val::ExternRef(_))).unwrap_or(&Val::ExternRef(None))
@@ -258,7 +258,7 @@ fn host_func(name: String, ty: Arc<FuncType>) -> Box<HostCall> {
     })
 }
 
-/// Calls an export of the calling instance, if it takes and gives numbers.
+/// Calls an export of the calling instance, if its parameters and results are numbers.
 fn call_back(caller: &mut Caller<'_, Host>, export: &str, seed: u64) -> Result<(), Stop> {
     let Some(Extern::Func(func)) = caller.get_export(export) else { return Ok(()) };
     let ty = func.ty(&*caller);
@@ -305,7 +305,7 @@ fn from_val(store: &impl wasmr_runtime::AsContext, value: Val) -> Value {
     }
 }
 
-/// The null of a type of references.
+/// Returns the null of a reference type.
 fn null(store: &Store<Host>, ty: ValType) -> Val {
     let ValType::Ref(RefType { heap, .. }) = ty else { unreachable!("it is of references") };
     match heap {
@@ -336,18 +336,18 @@ fn types(types: &[ValType]) -> Vec<Type> {
 fn end(stop: &Stop) -> End {
     match stop.kind() {
         StopKind::Trap(trap) => {
-            // A backtrace must be printable, whatever is in it.
+            // Printing must not fail for any backtrace.
             let _ = stop.to_string();
             match trap.code {
                 TrapCode::StackExhausted | TrapCode::Interrupted => End::Limit(trap.code.to_string()),
-                // The other engine has one code for both.
+                // The other engine has one trap code for both.
                 TrapCode::UndefinedElement => End::Trap(TrapCode::TableOutOfBounds.message()),
                 code => End::Trap(code.message()),
             }
         }
         StopKind::Throw(_) => End::Exception,
         StopKind::Host(failure) if failure.error().is::<HostEnded>() => End::Host,
-        // Met when the function is first called; that has to be so in every variant.
+        // Reported at the function's first call in every variant.
         StopKind::Host(failure) if failure.error().to_string().contains("is not supported yet") => {
             End::Trap("unsupported operator")
         }
