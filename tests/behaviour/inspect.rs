@@ -95,7 +95,7 @@ fn what_cannot_be_run_can_be_inspected() {
         (
             "(module (memory 1 1 shared))",
             "threads",
-            "wasmr does not have shared memories and atomic operators yet (feature threads)",
+            "wasmr does not support shared memories and atomic operators yet (feature threads)",
         ),
         ("(module (memory 1 (pagesize 1)))", "custom-page-sizes", "feature custom-page-sizes"),
         ("(module (func try end))", "legacy-exceptions", "wasmr does not execute `try` yet"),

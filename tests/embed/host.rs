@@ -209,7 +209,7 @@ in_every_mode! {
         for (params, results, said) in [
             (&[][..], &mut one[..], "takes 1 parameter, not 0"),
             (&[Val::I64(0)], &mut [Val::I32(0)], "parameter 0: expected a value of type i32, found i64"),
-            (&[Val::I32(0)], &mut [], "returns 1 result, there is room for 0"),
+            (&[Val::I32(0)], &mut [], "returns 1 result, but there is room for 0"),
         ] {
             let stop = f.call(&mut store, params, results).unwrap_err();
             assert!(stop.to_string().contains(said), "{stop}");
@@ -219,7 +219,7 @@ in_every_mode! {
         assert!(error.contains("(func (param i32) (result f64))") && error.contains("(result f32)"), "{error}");
         assert_eq!(
             instance.get_typed_func::<i64, ()>(&store, "f").unwrap_err().to_string(),
-            "the function exported as `f` is (func (param i32) (result f32)), not (func (param i64)) as was asked for"
+            "the function exported as `f` has type (func (param i32) (result f32)), expected (func (param i64))"
         );
         assert!(instance.get_typed_func::<(), ()>(&store, "g").unwrap_err().to_string().contains("`g`"));
     }

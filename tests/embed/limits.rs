@@ -74,7 +74,7 @@ in_every_mode! {
         let engine = Engine::new(config.max_module_size(16));
         assert!(Module::new(&engine, "(module)").is_ok());
         let error = Module::new(&engine, "(module (func) (func))").unwrap_err();
-        assert_eq!((error.fault(), error.message()), (Fault::OverLimit, "it has 22 bytes, 16 at most"));
+        assert_eq!((error.fault(), error.message()), (Fault::OverLimit, "it has 22 bytes, but the limit is 16"));
         // Not even looked at.
         assert_eq!(Module::new(&engine, [0xff; 17]).unwrap_err().fault(), Fault::OverLimit);
     }

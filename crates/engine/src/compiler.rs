@@ -97,7 +97,7 @@ impl<T: Task> Compiler<T> {
     pub(crate) fn submit(&self, waiting: Waiting<T>) {
         let workers = self.workers.get_or_init(|| Workers::new(self.tuning.compile_threads_on(self.processors())));
         if let Err(error) = workers.submit(waiting) {
-            self.pause(format!("there is no thread to compile on: {error}"));
+            self.pause(format!("cannot start a compiler thread: {error}"));
         }
     }
 

@@ -162,7 +162,7 @@ fn compiled(
     _guarded: bool,
     _config: &Config,
 ) -> Result<Compiled, String> {
-    Err("this build of wasmr has no compiling tier".to_owned())
+    Err("this build of wasmr has no compiler (feature `jit` of the crate)".to_owned())
 }
 
 /// Splits a line of Cranelift's text format, such as `@0012    v3 = iadd v1, v2`, into source location and text. The text is

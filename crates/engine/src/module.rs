@@ -294,7 +294,7 @@ mod tests {
         assert!(Module::new(&engine, b"\0asm\x01\0\0\0").is_ok());
         let error = Module::from_bytes(&engine, b"\0asm\x01\0\0\0\0".to_vec(), "x.wasm").unwrap_err();
         assert_eq!(error.fault(), wasmr_module::Fault::OverLimit);
-        assert_eq!(error.to_string(), "module `x.wasm` is over a limit: it has 9 bytes, 8 at most");
+        assert_eq!(error.to_string(), "module `x.wasm` is over a limit: it has 9 bytes, but the limit is 8");
         let error = Module::from_file(&engine, concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap_err();
         assert!(error.to_string().ends_with("Cargo.toml` is too large: a module may have at most 8 bytes"));
     }

@@ -74,7 +74,7 @@ pub struct TierReport {
 impl fmt::Display for TierReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(why) = &self.unavailable {
-            write!(f, "interpreted, as nothing can be compiled: {why}")?;
+            write!(f, "interpreted only, because nothing can be compiled: {why}")?;
             if self.functions + self.loops == 0 {
                 return Ok(());
             }
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn the_reason_comes_first() {
         let nothing = TierReport { unavailable: Some("no room".to_owned()), ..TierReport::default() };
-        assert_eq!(nothing.to_string(), "interpreted, as nothing can be compiled: no room");
+        assert_eq!(nothing.to_string(), "interpreted only, because nothing can be compiled: no room");
         let some = TierReport { functions: 2, loops: 1, code_bytes: 300, threads: 1, ..TierReport::default() };
         assert!(some.to_string().starts_with("2 functions and 1 loop compiled to 300 bytes in "));
     }

@@ -38,7 +38,7 @@ pub(crate) fn decode(
 ) -> Result<Declarations, ModuleError> {
     let binary = bytes.as_ref();
     if binary.len() > u32::MAX as usize {
-        let message = format!("{} bytes, {} at most", binary.len(), u32::MAX);
+        let message = format!("it has {} bytes, but the limit is {}", binary.len(), u32::MAX);
         return Err(ModuleError::new(Fault::OverLimit, message, None));
     }
     refuse_component(binary)?;
@@ -129,7 +129,7 @@ impl Decoder<'_> {
             Payload::TypeSection(reader) => {
                 let size = reader.range().end - reader.range().start;
                 if size > MAX_TYPE_SECTION {
-                    let message = format!("its types take {size} bytes, {MAX_TYPE_SECTION} are allowed");
+                    let message = format!("its types take {size} bytes, but the limit is {MAX_TYPE_SECTION}");
                     return Err(ModuleError::new(Fault::OverLimit, message, Some(reader.range().start)));
                 }
                 checked(&reader, |reader| validator.type_section(reader))?;

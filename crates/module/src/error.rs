@@ -77,7 +77,7 @@ impl ModuleError {
 
     /// Creates the error for a module with more bytes than the embedder allows.
     pub fn too_large(module: &str, size: usize, allowed: u64) -> ModuleError {
-        let message = format!("it has {}, {allowed} at most", Count(size, "byte"));
+        let message = format!("it has {}, but the limit is {allowed}", Count(size, "byte"));
         ModuleError::new(Fault::OverLimit, message, None).in_module(module)
     }
 
@@ -98,10 +98,10 @@ impl ModuleError {
         match missing.map(|feature| (feature, feature.lacks())) {
             // wasmparser's sentence would advise to enable a feature that wasmr cannot execute.
             Some((feature, Some(lacks))) => {
-                message = format!("wasmr does not have {} yet{}", lacks.what, feature.advice());
+                message = format!("wasmr does not support {} yet{}", lacks.what, feature.advice());
             }
             Some((feature, None)) => message.push_str(&format!("; the feature {} is off", feature.name())),
-            None if error.missing_wasm_feature().is_some() => message.push_str("; wasmr does not have that"),
+            None if error.missing_wasm_feature().is_some() => message.push_str("; wasmr does not support that"),
             None => {}
         }
         let mut error = ModuleError::new(fault, message, Some(error.offset()));

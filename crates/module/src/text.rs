@@ -76,7 +76,8 @@ fn binary_of(text: &str, path: &Path) -> Result<ModuleBytes, ModuleError> {
 #[cfg(not(feature = "wat"))]
 fn binary_of(_text: &str, path: &Path) -> Result<ModuleBytes, ModuleError> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let message = "it is in the text format, which this build does not read (feature `wat` of the crate)".to_owned();
+    let message =
+        "the module is in the text format, which this build does not read (feature `wat` of the crate)".to_owned();
     Err(ModuleError::new(Fault::Unsupported, message, None).in_module(&name))
 }
 

@@ -65,7 +65,7 @@ pub fn hint_at(text: &str, offset: usize) -> Option<String> {
     let opener = opener(before)?;
     if word == "do" && opener == "try" {
         return Some(
-            "`(try (do …) (catch …))` is not read: legacy exceptions are not executed either. Write `try_table`, or convert \
+            "wasmr does not read `(try (do …) (catch …))` and does not support legacy exceptions. Write `try_table`, or convert \
              the module with `wasm-opt --translate-to-exnref`"
                 .to_owned(),
         );

@@ -68,7 +68,7 @@ pub enum CallError {
         found: usize,
     },
     /// Another number of results.
-    #[error("the function returns {}, there is room for {found}", Count(*.expected, "result"))]
+    #[error("the function returns {}, but there is room for {found}", Count(*.expected, "result"))]
     ResultCount {
         /// How many it returns.
         expected: usize,

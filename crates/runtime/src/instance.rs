@@ -301,7 +301,7 @@ pub enum ExportError {
         name: String,
     },
     /// It has another type.
-    #[error("the function exported as `{}` is {found}, not {expected} as was asked for", printable(.name))]
+    #[error("the function exported as `{}` has type {found}, expected {expected}", printable(.name))]
     Type {
         /// The name.
         name: String,

@@ -76,7 +76,7 @@ pub enum LibraryError {
 
 /// A function stood in for an unknown import, and was called.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the guest called `{}` `{}`, which does not exist here", printable(.module), printable(.name))]
+#[error("the guest called `{}` `{}`, which is not defined", printable(.module), printable(.name))]
 pub struct UnknownImportCalled {
     /// First part of the import's name.
     pub module: String,
