@@ -127,7 +127,7 @@ impl ModuleCode {
         }
         let source = self.source(defined_index, guarded);
         let block = translate::translate(&source)?;
-        if let Some(copy_patch) = self.copy_patch.as_ref().filter(|copy_patch| copy_patch.at_once()) {
+        if let Some(copy_patch) = self.copy_patch.as_ref().filter(|copy_patch| copy_patch.is_ahead_of_first_call()) {
             copy_patch.copy_once(&block);
         }
         let new = Box::into_raw(Box::new(block));

@@ -1,7 +1,7 @@
 //! Stage 3a: takes a validated function body and executes it. The interpreter is the first tier: it runs every operator, and starts
 //! without delay.
 //!
-//! - [`translate`]: operators → instructions, in one pass at a function's first call.
+//! - `translate`: operators → instructions, in one pass at a function's first call.
 //! - `instr`: the instruction set as a table.
 //! - [`execute`]: the handlers of the instructions, threaded through one another.
 //! - [`profile`]: the samples of a profile, and their effects.
@@ -31,7 +31,7 @@ pub mod loops;
 pub mod profile;
 pub mod regions;
 pub mod tier;
-pub mod translate;
+pub(crate) mod translate;
 
 pub use code::{CodeOptions, ModuleCode};
 pub use copy_patch::CopyWhen;

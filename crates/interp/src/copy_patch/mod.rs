@@ -102,7 +102,7 @@ impl CopyPatch {
     }
 
     /// Returns true if functions are copied before their first execution.
-    pub fn at_once(&self) -> bool {
+    pub fn is_ahead_of_first_call(&self) -> bool {
         self.when.after == 0
     }
 
@@ -165,6 +165,6 @@ mod tests {
         three.count_event();
         assert_eq!(due(&three), [false, true, true]);
         assert!(copy_patch(1).is_due(1), "the first sample needs no budget interrupts");
-        assert!(copy_patch(0).at_once() && !copy_patch(u32::MAX).is_due(u32::MAX));
+        assert!(copy_patch(0).is_ahead_of_first_call() && !copy_patch(u32::MAX).is_due(u32::MAX));
     }
 }

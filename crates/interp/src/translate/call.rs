@@ -115,7 +115,7 @@ impl<'m> Translator<'m> {
             let (operand, operand_ty) = self.pop();
             match self.prefer_acc(operand, Class::Int) {
                 Operand::Acc => (In::Acc, 0),
-                other => (In::Slot, self.to_slot(other, operand_ty, height)),
+                other => (In::Slot, self.operand_slot(other, operand_ty, height)),
             }
         };
         let delta = self.arguments(ty);

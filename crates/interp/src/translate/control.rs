@@ -189,7 +189,7 @@ impl<'m> Translator<'m> {
         }
         let (at, d) = match branch_operand(operand) {
             Some(place) => place,
-            None => (In::Slot, self.to_slot(operand, Ty::I32, height)),
+            None => (In::Slot, self.operand_slot(operand, Ty::I32, height)),
         };
         let handlers = [false, true].map(|wanted| handler(BrIf, (at, wanted)));
         Condition { handlers, d, a: 0, more: None }
@@ -372,7 +372,7 @@ impl<'m> Translator<'m> {
         self.flush_branch_values(default);
         let (at, d) = match operand {
             Operand::Acc => (In::Acc, 0),
-            other => (In::Slot, self.to_slot(other, ty, height)),
+            other => (In::Slot, self.operand_slot(other, ty, height)),
         };
         let count = targets.len();
         let instruction = self.emit(handler(BrTable, at), &[fields_imm(d, 0, count), bias]);
@@ -422,7 +422,7 @@ impl<'m> Translator<'m> {
                         self.emit(handler(ReturnConstant, ty != Ty::I32), &[word1]);
                     }
                     other => {
-                        let a = self.to_slot(other, ty, height);
+                        let a = self.operand_slot(other, ty, height);
                         self.emit(handler(Return, (is_float, In::Slot)), &[fields(base as i16, a, 0, 0)]);
                     }
                 }

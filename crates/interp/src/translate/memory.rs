@@ -47,7 +47,7 @@ impl Translator<'_> {
         let (operand, ty) = self.pop();
         match self.prefer_acc(operand, Class::Int) {
             Operand::Acc => (In::Acc, 0),
-            other => (In::Slot, self.to_slot(other, ty, height)),
+            other => (In::Slot, self.operand_slot(other, ty, height)),
         }
     }
 
@@ -122,7 +122,7 @@ impl Translator<'_> {
         };
         let (at, a) = match address {
             Operand::Acc => (In::Acc, 0),
-            other => (In::Slot, self.to_slot(other, address_ty, height)),
+            other => (In::Slot, self.operand_slot(other, address_ty, height)),
         };
         let offset = memarg.offset as u32;
         match value {

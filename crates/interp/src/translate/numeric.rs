@@ -174,12 +174,12 @@ impl Translator<'_> {
         }
         // At most one of the two is a constant in the instruction, and only if the form exists.
         if matches!((a, b), (Operand::Imm(_), Operand::Imm(_))) {
-            b = Operand::Slot(self.to_slot(b, ty, b_height) as i32);
+            b = Operand::Slot(self.operand_slot(b, ty, b_height) as i32);
         }
         if let Operand::Imm(bits) = a
             && (!fits(bits, ty) || b == Operand::Acc)
         {
-            a = Operand::Slot(self.to_slot(a, ty, a_height) as i32);
+            a = Operand::Slot(self.operand_slot(a, ty, a_height) as i32);
         }
         self.prefer_accumulator(&mut a, &mut b, ty.class());
         match (a, b) {
@@ -257,7 +257,7 @@ impl Translator<'_> {
         let (mut a, _) = self.pop();
         let mut op = op;
         if matches!((a, b), (Operand::Imm(_), Operand::Imm(_))) {
-            b = Operand::Slot(self.to_slot(b, ty, b_height) as i32);
+            b = Operand::Slot(self.operand_slot(b, ty, b_height) as i32);
         }
         self.prefer_accumulator(&mut a, &mut b, ty.class());
         // Constants are on the right, the accumulator on the left.
@@ -327,7 +327,7 @@ impl Translator<'_> {
             _ => {}
         }
         let operand = match operand {
-            Operand::Imm(_) => Operand::Slot(self.to_slot(operand, ty, height) as i32),
+            Operand::Imm(_) => Operand::Slot(self.operand_slot(operand, ty, height) as i32),
             other => self.prefer_acc(other, Class::Int),
         };
         let start = self.begin();
@@ -352,7 +352,7 @@ impl Translator<'_> {
         let height = self.stack.last().expect("validated").height;
         let (operand, ty) = self.pop();
         let operand = match operand {
-            Operand::Imm(_) => Operand::Slot(self.to_slot(operand, ty, height) as i32),
+            Operand::Imm(_) => Operand::Slot(self.operand_slot(operand, ty, height) as i32),
             other => self.prefer_acc(other, ty.class()),
         };
         let (at, word1) = self.unary_operand(operand);

@@ -384,11 +384,11 @@ impl Translator<'_> {
         }
         let height = self.stack[index].height;
         let (operand, ty) = self.pop();
-        self.to_slot(operand, ty, height)
+        self.operand_slot(operand, ty, height)
     }
 
     /// Returns a near slot that holds `operand`, which is not in an accumulator and was at `height`.
-    pub fn to_slot(&mut self, operand: Operand, ty: Ty, height: u32) -> i16 {
+    pub fn operand_slot(&mut self, operand: Operand, ty: Ty, height: u32) -> i16 {
         match operand {
             Operand::Slot(slot) => self.near(slot, ty.slots()),
             Operand::Imm(bits) => {
@@ -410,18 +410,6 @@ impl Translator<'_> {
         self.code_copy_far(slot, scratch, slots);
         self.scratch_used += slots;
         scratch as i16
-    }
-
-    /// Returns the first of `count` near slots with the content of the slots from `slot` on.
-    pub fn near_block(&mut self, slot: i32, count: u32) -> i16 {
-        if is_near(slot) && is_near(slot + count as i32) {
-            return slot as i16;
-        }
-        self.begin();
-        for i in 0..count as i32 {
-            self.code_copy_far(slot + i, i, 1);
-        }
-        0
     }
 
     /// Emits a copy between any two slots. Does not settle what is pending.

@@ -112,7 +112,7 @@ impl Translator<'_> {
         }
         let (at, a) = match self.prefer_acc(operand, ty.class()) {
             Operand::Acc => (In::Acc, 0),
-            other => (In::Slot, self.to_slot(other, ty, height)),
+            other => (In::Slot, self.operand_slot(other, ty, height)),
         };
         let is_float = ty.class() == Class::Float;
         self.emit(handler(GlobalSet, (is_float, imported, at)), &[fields_imm(0, a, offset)]);
@@ -127,7 +127,7 @@ impl Translator<'_> {
             let (condition, condition_ty) = self.pop();
             match self.prefer_acc(condition, Class::Int) {
                 Operand::Acc => (In::Acc, 0),
-                other => (In::Slot, self.to_slot(other, condition_ty, height)),
+                other => (In::Slot, self.operand_slot(other, condition_ty, height)),
             }
         };
         let b = self.pop_slot();
