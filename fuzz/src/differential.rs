@@ -18,33 +18,33 @@ use crate::modules::{FUEL, FUEL_EXPORT, Profile, Wish, generate};
 use crate::shape::{Shape, Shaped, shape};
 use crate::value::{End, Outcome, Random, Value};
 
-/// Calls made of each module, at most.
+/// Maximum number of calls of each module.
 const CALLS: usize = 24;
 
-/// What the bytes ask for.
+/// The test that the bytes select.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 pub struct Plan {
     /// Compare wasmr with its interpreter, so that modules may use what wasmi does not have.
     pub own: bool,
     /// Make NaNs canonical from the start. Only where wasmr is compared with wasmi.
     pub canonical_nans: bool,
-    /// How wasmr executes the module.
+    /// Variant of wasmr under test.
     pub variant: Variant,
-    /// How its interpreter executes it, if that is what it is compared with.
+    /// Variant of wasmr's interpreter, if that is the reference.
     pub other: Variant,
-    /// How fuel is counted, if that is what it is compared with.
+    /// Fuel counting, if wasmr's interpreter is the reference.
     pub fuel: Fuel,
-    /// Whether there are two instances that share imports.
+    /// True if there are two instances that share imports.
     pub two: bool,
-    /// Whether loops go round several times.
+    /// True if loops are repeated.
     pub repetition: bool,
-    /// Whether functions are padded, so that some are not inlined and some not compiled.
+    /// True if functions are padded, so that some are not inlined and some not compiled.
     pub padding: bool,
-    /// Where arguments come from.
+    /// Seed of the arguments.
     pub seed: u64,
 }
 
-/// How two variants of wasmr count fuel.
+/// The fuel counting of two variants of wasmr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
 pub enum Fuel {
     /// Each counts or does not, as it is. There is enough.
@@ -58,27 +58,27 @@ pub enum Fuel {
 /// Enough fuel.
 const ENOUGH: u64 = u64::MAX / 2;
 
-/// What a call ends with that ran out of fuel.
+/// End of a call that ran out of fuel.
 const OUT_OF_FUEL: End = End::Trap(wasmr_core::trap::TrapCode::OutOfFuel.message());
 
-/// How far a comparison got.
+/// The progress of a comparison.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Depth {
     /// Calls made.
     pub calls: usize,
-    /// Those that returned.
+    /// Calls that returned.
     pub returned: usize,
     /// Comparisons that a limit ended.
     pub limited: usize,
     /// Comparisons that disagreed only on NaNs.
     pub only_nans: usize,
-    /// Modules that use what wasmr does not have.
+    /// Modules that use something that wasmr does not support.
     pub unsupported: usize,
     /// Functions that were compiled.
     pub functions: u64,
-    /// Loops that were compiled, to go on in.
+    /// Loops with OSR code.
     pub loops: u64,
-    /// What could not be compiled.
+    /// Functions and loops that could not be compiled.
     pub refused: u64,
 }
 
@@ -128,7 +128,7 @@ pub fn run(data: &[u8]) -> Result<Depth> {
     panic!("engines disagree: {difference}");
 }
 
-/// Runs a module by the plan. The error says on what the engines disagree.
+/// Runs a module by the plan. The error describes the disagreement of the engines.
 pub fn compare(plan: Plan, module: &Shaped) -> std::result::Result<Depth, String> {
     let Shaped { ref wasm, max_compiled_size } = *module;
     let count = 1 + usize::from(plan.two);
@@ -152,7 +152,7 @@ pub fn compare(plan: Plan, module: &Shaped) -> std::result::Result<Depth, String
 }
 
 impl Plan {
-    /// The fuel for the next call.
+    /// Returns the fuel for the next call.
     fn next_fuel(&self, random: &mut Random) -> u64 {
         if !(self.own && self.fuel == Fuel::Little) {
             return ENOUGH;
@@ -227,7 +227,7 @@ fn compare_runs<A: Running, B: Running>(
     Ok(depth)
 }
 
-/// Compares what not every engine tells of how it came to an end.
+/// Compares the details of an end that not every engine reports.
 fn same_way(after: &str, metered: bool, a: &impl Running, b: &impl Running) -> std::result::Result<(), String> {
     if let (Some(left), Some(right)) = (a.trace(), b.trace())
         && left != right

@@ -14,7 +14,7 @@ pub const FUEL: u32 = 2_000;
 /// The name under which a generated module exports the global that counts its fuel down.
 pub const FUEL_EXPORT: &str = "the fuel";
 
-/// What a generated module may import; [`crate::engines`] provides it.
+/// Possible imports of a generated module, which [`crate::engines`] provides.
 pub const IMPORTS: &str = r#"
 (module
     (import "env" "nothing" (func))
@@ -48,7 +48,7 @@ const NOT_OBJECTS: [InstructionKind; 11] = [
     InstructionKind::Control,
 ];
 
-/// Which engines a module is for.
+/// The engines for which a module is generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// All engines: no relaxed vectors, no exceptions, no typed references.
@@ -57,16 +57,16 @@ pub enum Profile {
     Own,
 }
 
-/// How a module is to be made.
+/// The options of a module's generation.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish {
-    /// For whom.
+    /// Engines that execute the module.
     pub profile: Profile,
-    /// Whether every result that may be a NaN becomes the canonical one. The same bytes give the same program with and without.
+    /// True if every NaN result is made canonical. The bytes otherwise yield the same program.
     pub canonical_nans: bool,
 }
 
-/// A valid module that ends, as a binary, with [`FUEL_EXPORT`].
+/// Generates a valid module that terminates, with the export [`FUEL_EXPORT`], as a binary.
 pub fn generate(wish: Wish, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let config = config(wish, u)?;
     let mut module = Module::new(config, u)?;

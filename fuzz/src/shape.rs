@@ -16,7 +16,7 @@ use wasmr_module::operator_class::{Nesting, OperatorClass};
 
 use crate::value::Random;
 
-/// What a module gets.
+/// The changes to a module.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// Calls through references.
@@ -25,11 +25,11 @@ pub struct Shape {
     pub repetition: bool,
     /// Padding.
     pub padding: bool,
-    /// Where and which.
+    /// Seed that selects places and kinds of changes.
     pub seed: u64,
 }
 
-/// A module in its shape.
+/// A changed module.
 #[derive(Clone, Debug)]
 pub struct Shaped {
     /// The module.
@@ -41,12 +41,12 @@ pub struct Shaped {
 /// More than any body that is inlined for being small.
 const TOO_LARGE_TO_INLINE: usize = 130;
 
-/// What is known of a module before its code section.
+/// The facts about a module before its code section.
 #[derive(Default)]
 struct Declarations {
-    /// For each type its parameters and results, if it is a function's.
+    /// Parameters and results of each type, if it is a function type.
     types: Vec<Option<(Vec<ValType>, Vec<ValType>)>>,
-    /// For each function its type.
+    /// Type index of each function.
     functions: Vec<u32>,
     imported: u32,
     exported: HashSet<u32>,
@@ -135,7 +135,7 @@ impl Declarations {
 
 const VALID: &str = "generated modules are valid";
 
-/// One function on its way.
+/// The state of one function's conversion.
 struct Body<'a> {
     declared: &'a Declarations,
     shape: Shape,
@@ -183,7 +183,7 @@ impl<'a> Body<'a> {
             self.code.extend(std::iter::repeat_n(Instruction::Nop, nops));
         }
         let outer_loop = self.open_loop();
-        // For each open block, whether it is a loop that goes round.
+        // For each open block, true if it is a repeated loop.
         let mut open = vec![false];
         for operator in self.operators.clone() {
             let operator = operator.expect(VALID);

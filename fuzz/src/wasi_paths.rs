@@ -12,10 +12,10 @@ use wasmr_wasi::{Call, Exit, GuestMemory, MODULES, Param, ParamType, Stdin, Stdo
 
 use crate::wasi_tree::{MAGIC, Tree};
 
-/// Calls of a run, at most.
+/// Maximum number of calls of a run.
 const CALLS: usize = 80;
 
-/// Where in memory things are: results, paths, buffer arrays, buffers.
+/// Addresses in memory: results, paths, buffer arrays, buffers.
 const RESULTS: u32 = 64;
 const PATHS: u32 = 1024;
 const VECTORS: u32 = 16 << 10;
@@ -53,7 +53,7 @@ const PARTS: [&str; 24] = [
     "",
 ];
 
-/// Makes the calls that the bytes ask for.
+/// Makes the calls that the bytes select.
 pub fn run(data: &[u8]) {
     thread_local! {
         static TREE: RefCell<Tree> = RefCell::new(Tree::new().expect("a temporary directory can be made"));
@@ -84,7 +84,7 @@ fn context(tree: &Tree) -> WasiCtx {
         builder.dir(tree.open(name).expect("it is there"), guest, read_only);
     }
     let mut ctx = builder.build().expect("few descriptors");
-    // Whatever would wait ends the guest instead.
+    // A call that would wait ends the guest instead.
     let interrupt = InterruptHandle::new();
     interrupt.interrupt();
     ctx.set_interrupt_handle(Some(interrupt));
@@ -122,7 +122,7 @@ fn calls(tree: &Tree, u: &mut Unstructured<'_>, log: &mut Vec<String>) -> Result
         assert!(!holds_magic(&memory), "a secret is in the guest's memory: {log:#?}");
         if errno == 0 && call.name.ends_with("filestat_get") {
             let word = |at: usize| u64::from_le_bytes(memory[at..at + 8].try_into().expect("eight bytes"));
-            // The upper half of the slot of an i32 is nobody's.
+            // The upper half of the slot of an i32 is ignored.
             let stat = *slots.last().expect("it has parameters") as u32 as usize;
             assert!(!tree.is_secret(word(stat), word(stat + 8)), "a secret file was reached: {log:#?}");
         }
@@ -206,7 +206,7 @@ fn path(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     Ok(path.into_bytes())
 }
 
-/// Whether [`MAGIC`] is somewhere in the memory. Not by a comparison that a fuzzer would learn the text from.
+/// Returns true if the memory contains [`MAGIC`]. A plain comparison would reveal the text to the fuzzer.
 fn holds_magic(memory: &[u8]) -> bool {
     let disguised = |bytes: &[u8]| bytes.iter().fold(0u32, |sum, &byte| sum.rotate_left(7) ^ u32::from(byte));
     let wanted = disguised(MAGIC.as_bytes());
