@@ -78,7 +78,7 @@ class Line(NamedTuple):
 
 PYTHON, QUICKJS = PROGRAMS / "python.wasm", PROGRAMS / "quickjs.wasm"
 
-# What a program is, where it is, which script puts it there.
+# Description of a program, its file, the script that puts it there.
 HELLO = ("start of a small program", GUESTS / "hello.wasm", "")
 PYTHON_HI = ("start of a large program", PYTHON, FETCH)
 QUICKJS_HI = ("start of a middling program", QUICKJS, FETCH)
@@ -203,7 +203,7 @@ PEERS = [
 
 
 def command_for(spec):
-    """The words that run a module, before the module's path."""
+    """Returns the words that run a module, before the module's path."""
     words = shlex.split(spec)
     if len(words) > 1:
         return words
@@ -223,7 +223,7 @@ def runtimes_on_path(wasmr):
 
 
 def run_once(words, limit):
-    """Runs WORDS; gives (wall s, cpu s, peak MiB, exit code, standard output)."""
+    """Runs WORDS. Returns (wall s, cpu s, peak MiB, exit code, standard output)."""
     with tempfile.TemporaryFile() as out, open(os.devnull, "r+b") as null:
         actions = [
             (os.POSIX_SPAWN_DUP2, null.fileno(), 0),
@@ -243,7 +243,7 @@ def run_once(words, limit):
 
 
 def exact_peak(words):
-    """The largest resident set by GNU time, or None. By wait4 it is at least what Python had when it spawned."""
+    """Returns the largest resident set by GNU time, or None. wait4 gives at least Python's own at the spawn."""
     tool = shutil.which("time", path="/usr/bin:/bin")
     if not tool:
         return None
@@ -255,7 +255,7 @@ def exact_peak(words):
 
 
 def complaint(words, code):
-    """What a run that failed, with CODE, says on standard error, without where things lie on this machine."""
+    """Returns the standard error of a run that failed with CODE, without paths of this machine."""
     null = subprocess.DEVNULL
     said = subprocess.run(words, stdin=null, capture_output=True, text=True, errors="replace", check=False)
     lines = [line.strip() for line in said.stderr.splitlines() if "rror" in line]
@@ -269,7 +269,7 @@ def complaint(words, code):
 
 
 def measure(line, runtimes, options):
-    """Runs one program everywhere; gives {label: {"wall": […], "cpu": […], "peak": MiB} or {"failed": reason}}."""
+    """Runs one program on every runtime. Returns {label: {"wall": […], "cpu": […], "peak": MiB} or {"failed": reason}}."""
     path, arguments = line.path, line.arguments
     samples = {label: [] for label, _ in runtimes}
     failed, expected = {}, None
@@ -318,7 +318,7 @@ def version_of(words):
 
 
 def machine():
-    """Kind of machine, in words that name nobody's."""
+    """Returns the kind of machine, without its name."""
     model, memory = platform.machine(), 0
     try:
         for row in Path("/proc/cpuinfo").read_text().splitlines():
@@ -343,7 +343,7 @@ def chosen(options):
 
 
 def begin(options, runtimes):
-    """What will be written: empty, or what is there already if it is to be kept."""
+    """Returns the results to add to: empty, or those already there if they are to be kept."""
     result = {
         "date": datetime.date.today().isoformat(),
         "machine": machine(),

@@ -27,7 +27,7 @@ COLOURS = ["#111111", "#d1495b", "#00798c", "#edae49", "#66a182", "#7b5ea7", "#8
 
 
 def command_line(words):
-    """WORDS as one would type them, programs by their names only: where they lie is a matter of the machine."""
+    """Returns WORDS as one would type them, with programs by their names: paths depend on the machine."""
     shown = []
     for place, word in enumerate(words):
         path = Path(word)
@@ -36,7 +36,7 @@ def command_line(words):
 
 
 def value(entry, label, measure):
-    """The median of one program on one runtime, or None; of several runtimes the least."""
+    """Returns the median of one program on one runtime, or None; of several runtimes the least."""
     if not isinstance(label, str):
         return min((v for one in label if (v := value(entry, one, measure)) is not None), default=None)
     found = entry["results"].get(label, {}).get(measure)
@@ -51,7 +51,7 @@ def ratio(entry, base, label, measure):
 
 
 class Set(NamedTuple):
-    """Lines that are summed up together."""
+    """Lines with one summary."""
 
     key: str
     title: str
@@ -87,7 +87,7 @@ SHORT = (0.010, 0.500)
 
 
 def upgraded(result):
-    """RESULT as it is written now, whichever version wrote it."""
+    """Returns RESULT in today's form, whichever version wrote it."""
     if "command" in result:
         result["commands"] = [result.pop("command")]
     for entry in result["programs"]:
@@ -100,7 +100,7 @@ def of_set(result, key):
 
 
 def peers_of(result, key):
-    """The runtimes that a set was measured with, but the first, in order; and the best of two, if that is asked."""
+    """Returns the runtimes of a set but the first, in order; and the better of two, if that is asked."""
     labels = list(result["versions"])[1:]
     peers = [label for label in labels if any(label in entry["results"] for entry in of_set(result, key))]
     best = BEST_OF.get(key)
@@ -117,7 +117,7 @@ def ratios(entries, base, label, measure):
 
 
 def mean(entries, base, label, measure):
-    """The geometric mean of ratios, and of how many."""
+    """Returns the geometric mean of ratios, and their number."""
     found = [r for r, _ in ratios(entries, base, label, measure)]
     return (math.exp(statistics.fmean(map(math.log, found))), len(found)) if found else (None, 0)
 

@@ -22,7 +22,7 @@ HOWS = {"spin": "busy loop", "sleep": "poll_oneoff", "read": "fd_read"}
 
 
 def late_by(wasmr, how, timeout_ms):
-    """One run: how many milliseconds late it ended."""
+    """Runs once. Returns the milliseconds by which it ended late."""
     words = [wasmr, "run", "--timeout", f"{timeout_ms}ms", str(GUEST), how]
     begin = time.monotonic()
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

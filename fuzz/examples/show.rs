@@ -1,13 +1,13 @@
-//! Writes the module that an input of the `differential` target stands for to standard output, and says on standard error
-//! what the target makes of it: `show INPUT > module.wasm`. With another module in its place, as a smaller one is looked for,
-//! `show INPUT OTHER.wasm` only says that. Fails if engines disagree.
+//! Writes the module of an input of the `differential` target to standard output, and the engines' results to standard error:
+//! `show INPUT > module.wasm`. `show INPUT OTHER.wasm` runs another module instead, for example a smaller one, and writes only
+//! the results. Fails if engines disagree.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use wasmr_fuzz::differential::{compare, parse};
 
-/// Writes all of it now: a panic of a thread that compiles ends the process without the rest of a buffer.
+/// Writes without a buffer: a panic of a compiler thread ends the process, and a buffer's contents would be lost.
 fn write(wasm: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(wasm)?;

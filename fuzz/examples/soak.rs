@@ -1,5 +1,5 @@
-//! The comparison of the `differential` target on the code as it is shipped: without the fuzzer's instrumentation, which
-//! gives handlers stack frames, so that the target itself has to do without guarded memories.
+//! The comparison of the `differential` target on code as it is shipped. The fuzzer's instrumentation gives handlers stack
+//! frames, so the target itself runs without guard-paged memories and copied code.
 //!
 //! `soak FILE-OR-DIRECTORY…` runs inputs, for example the corpus; `soak --random SECONDS [SEED]` makes its own. The first
 //! disagreement, panic, crash or hang ends it, with the input in `soak-input`.
@@ -12,20 +12,20 @@ use std::time::{Duration, Instant};
 use wasmr_fuzz::differential::{Depth, run};
 use wasmr_fuzz::value::Random;
 
-/// Where the input at work is: on disk, as a crash leaves no time to write it.
+/// File of the current input. It is written before the input runs, because a crash leaves no time for it.
 const INPUT: &str = "soak-input";
 
 /// Inputs begun.
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 
-/// How long an input may take.
+/// Time limit of an input.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         hook(info);
-        // Also on a thread that compiles, whose panics cost nothing but what it was compiling.
+        // This covers compiler threads too, whose panics would otherwise cost one function's code only.
         eprintln!("the input is in {INPUT}");
         std::process::exit(1);
     }));

@@ -1,4 +1,4 @@
-//! Execution in its parts: making an instance, calling in, calling out, and kernels of each kind.
+//! Parts of execution: making an instance, calls into the guest, calls out of it, and kernels of each kind.
 //!
 //! Runtimes take turns within each part. Calls and kernels count rounds, so times are per round: of `host_calls` one
 //! call from WebAssembly to Rust and back with the loop around it, of `fib` one activation.

@@ -1,4 +1,4 @@
-//! From bytes to something that can run: decoding and validating, translating; for peers, the call that does as much.
+//! Loading: decoding and validating, translating; for peers, the call that does as much.
 //!
 //! In: QuickJS, if `scripts/fetch-programs.sh` has fetched it, and CoreMark. Throughput counts bytes of the file.
 

@@ -1,7 +1,7 @@
-//! What having two tiers costs: compiling, calls from one tier to another, and the time until a hot loop is machine code.
+//! Costs of two tiers: compiling, calls from one tier to another, and the time until a hot loop is machine code.
 //!
-//! Which tier runs a function is chosen by its size: bodies over [`MAX_COMPILED_SIZE`] stay interpreted, and what makes them so large
-//! are `nop`s, which no tier executes. The benches check that it came out so.
+//! The size of a function chooses its tier: bodies over [`MAX_COMPILED_SIZE`] stay interpreted. They are padded with `nop`,
+//! which no tier executes. The benches check the choice.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -21,7 +21,8 @@ const MAX_COMPILED_SIZE: usize = 1024;
 /// Calls of each run.
 const ROUNDS: u32 = 100_000;
 
-/// All functions of a program, one after the other on one thread, as with `--mode jit`. Throughput counts bytes of bodies.
+/// Compiles all functions of a program, one after the other on one thread, as `--mode jit` does. Throughput counts bytes of
+/// bodies.
 fn compile(criterion: &mut Criterion) {
     for (name, bytes) in programs() {
         let types = Arc::new(TypeRegistry::new());
@@ -54,7 +55,7 @@ fn compile(criterion: &mut Criterion) {
                     empty,
                     |(jit, scratch)| {
                         for &index in &small {
-                            // What the compiler refuses stays interpreted.
+                            // A function that the compiler refuses stays interpreted.
                             let _ = black_box(jit.compile(index, Entry::Start, scratch));
                         }
                     },
@@ -66,7 +67,7 @@ fn compile(criterion: &mut Criterion) {
     }
 }
 
-/// What a function of the calls' module runs in.
+/// Tier of a function in the module of calls.
 #[derive(Clone, Copy)]
 enum In {
     Interp,
@@ -92,7 +93,7 @@ impl In {
     }
 }
 
-/// What each tier calls: a function in either, and a host function.
+/// Callees of each tier: a function in either tier, and a host function.
 const CALLEES: [&str; 3] = ["interp", "jit", "host"];
 
 /// A function for each tier, and for each tier loops that call both and the host.
@@ -116,7 +117,7 @@ fn calls_module() -> String {
     text + ")"
 }
 
-/// Calls across every boundary there is, with the loop around them; from the host without.
+/// Measures calls across every boundary, with the loop around them; from the host without.
 fn boundaries(criterion: &mut Criterion) {
     let tuning = Tuning { max_compiled_size: MAX_COMPILED_SIZE, copy_and_patch_after: 0, ..Tuning::default() };
     let engine = Engine::new(Config::new().mode(Mode::Jit).tuning(tuning));
@@ -161,7 +162,7 @@ fn boundaries(criterion: &mut Criterion) {
 /// Rounds of a hot loop between two looks.
 const LOOK_EVERY: u32 = 64;
 
-/// Watches on which stack the host is called: machine code has one of its own.
+/// Notes on which stack the host is called: machine code has one of its own.
 struct Watch {
     began: Instant,
     stack: Option<usize>,
@@ -176,7 +177,7 @@ impl Watch {
         Watch { began: Instant::now(), stack: None, changed: None }
     }
 
-    /// Looks where the stack is.
+    /// Notes the address of the stack.
     fn look(&mut self) {
         let here = 0_u8;
         let here = (&raw const here).addr();

@@ -1,4 +1,4 @@
-//! What the benches of this crate share: one small guest, and the same few steps for every runtime that is measured.
+//! Shared by the benches of this crate: one small guest, and the same few steps for every runtime that is measured.
 //!
 //! [`Runtime`] is the list of steps: prepare a module and its imports once, make instances of it, call exports. Each
 //! runtime implements it with its plainest API, so that the same bench, monomorphised, measures all of them.
@@ -18,7 +18,7 @@ pub use self::wasmr::{Wasmr, WasmrInterp};
 #[cfg(feature = "wasmtime")]
 pub use self::wasmtime::Wasmtime;
 
-/// The programs that benches of real code are about, by name; without those that are not there, which it says.
+/// Returns the programs for benches of real code, by name. Prints the names of those that were not fetched, and omits them.
 pub fn programs() -> Vec<(&'static str, Vec<u8>)> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let fetched = std::env::var_os("WASMR_PROGRAMS").map_or(root.join("target/programs"), PathBuf::from);
@@ -33,20 +33,20 @@ pub fn programs() -> Vec<(&'static str, Vec<u8>)> {
     there.collect()
 }
 
-/// A runtime's way through the steps that are measured. All exports that are called take and give one `i32`.
+/// The measured steps of one runtime. All called exports take and return one `i32`.
 pub trait Runtime {
-    /// What the results call it.
+    /// Name in the results.
     const NAME: &'static str;
     /// An engine, a module and its imports, ready to make instances.
     type Prepared;
-    /// Where instances live.
+    /// Owner of instances.
     type Store;
     /// An export with its type compared.
     type Func;
 
     /// Prepares a binary module.
     fn prepare(binary: &[u8]) -> Self::Prepared;
-    /// A new store that may hold many instances.
+    /// Makes a store for many instances.
     fn store(prepared: &Self::Prepared) -> Self::Store;
     /// Instantiates in `store` and looks up an export.
     fn export(prepared: &Self::Prepared, store: &mut Self::Store, name: &str) -> Self::Func;
@@ -59,7 +59,7 @@ pub fn guest() -> Vec<u8> {
     wat::parse_str(include_str!("guest.wat")).expect("the guest is well formed")
 }
 
-/// A guest as a plug-in might be: two functions, a table, a global, and a memory with some data if `memory`.
+/// Returns a guest like a plug-in: two functions, a table, a global, and, if `memory`, a memory with some data.
 pub fn plugin(memory: bool) -> Vec<u8> {
     let memory = if memory { r#"(memory (export "memory") 1) (data (i32.const 16) "a plug-in's data")"# } else { "" };
     wat::parse_str(format!(

@@ -1,10 +1,10 @@
-//! wasmr, by its plainest API: as it is by default, and interpreting everything.
+//! wasmr, by its plainest API: in its default mode, and with the interpreter alone.
 
 use ::wasmr::{Config, Engine, Linker, Mode, Module, Store, StoreLimits, TypedFunc};
 
 use crate::Runtime;
 
-/// Declares a way to execute: name of the type, name in the results, mode.
+/// Declares a configuration: name of the type, name in the results, mode.
 macro_rules! ways {
     ($($(#[$doc:meta])* $way:ident $name:literal $mode:expr;)*) => {$(
         $(#[$doc])*
@@ -39,7 +39,7 @@ macro_rules! ways {
 }
 
 ways! {
-    /// wasmr as it is by default: what is hot is compiled.
+    /// wasmr in its default mode: hot functions are compiled.
     Wasmr "wasmr" Mode::default();
     /// wasmr's interpreter.
     WasmrInterp "wasmr interp" Mode::Interp;

@@ -1,10 +1,10 @@
-//! Makes many instances of a small module and says what each took: time, and memory that stayed.
+//! Makes many instances of a small module. Prints the time and the remaining memory of each.
 //!
-//!     instances wasmr 100000 fresh     a new store for each instance, dropped after one call: what grows is lost
-//!     instances wasmr 10000 kept       all in one store that is kept: what grows is what an instance needs
+//!     instances wasmr 100000 fresh     a new store for each instance, dropped after one call: growth is a leak
+//!     instances wasmr 10000 kept       all in one store that is kept: growth is an instance's need
 //!
-//! Prints the runtime's name, the number, the way, microseconds per instance, bytes per instance by which the resident
-//! set grew. One runtime in a process, because the growth of two could not be told apart; `benches/parts.py` takes turns.
+//! Prints the runtime's name, the number, `fresh` or `kept`, microseconds per instance, and growth of the resident set in bytes
+//! per instance. A process runs one runtime, because the growth of two could not be told apart; `benches/parts.py` alternates.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use wasmr_parts::{Runtime, Wasmr, plugin};
 
-/// Bytes of this process that are in memory.
+/// Returns the resident set of this process in bytes.
 fn resident() -> i64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split(' ').nth(1).and_then(|pages| pages.parse::<i64>().ok()).unwrap_or(0) * 4096
@@ -34,7 +34,7 @@ fn kept<R: Runtime>(prepared: &R::Prepared, store: &mut R::Store, count: i32) ->
 }
 
 fn measure<R: Runtime>(count: i32, keep: bool) {
-    // Memories that stay reserve address space, of which there is not enough for ten thousand.
+    // Memories reserve address space, and ten thousand kept ones need more than there is.
     let prepared = R::prepare(&plugin(!keep));
     fresh::<R>(&prepared, 100);
     let mut store = R::store(&prepared);
