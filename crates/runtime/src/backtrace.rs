@@ -1,4 +1,5 @@
-//! The text of a [`Backtrace`]: one line a frame, with endless recursions folded. The command line and embedders print the same.
+//! The text of a [`Backtrace`]: one line per frame, with endless recursions folded. The command line and embedders print the
+//! same text.
 //!
 //! The layout is stable enough to grep: `wasm backtrace:`, then `   0: 0x2a - module!function` for each frame. Names are demangled and
 //! escaped by [`symbol`](crate::symbol).
@@ -10,10 +11,10 @@ use wasmr_core::count::grouped;
 
 use crate::trap::{Backtrace, FrameInfo};
 
-/// The longest cycle of calls that is recognised as a recursion.
+/// Length of the longest cycle of calls that is recognised as a recursion.
 const MAX_CYCLE: usize = 8;
 
-/// Shows nothing if there are no frames. Ends without a line feed.
+/// Writes nothing if there are no frames. Ends without a line feed.
 impl fmt::Display for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.frames.is_empty() {
@@ -64,7 +65,7 @@ mod tests {
     use wasmr_core::registry::TypeRegistry;
     use wasmr_module::{Features, Module};
 
-    /// The functions that a backtrace of calls `a b …` shows, and the remark about the rest.
+    /// Returns the functions that a backtrace of calls `a b …` shows, and the remark about the rest.
     fn folded(names: &str, total: usize) -> String {
         let functions = "abcdefx".chars().map(|name| format!("(func (export \"{name}\"))")).collect::<String>();
         let bytes = wat::parse_str(format!("(module {functions})")).unwrap();

@@ -1,13 +1,14 @@
-//! [`Func`]: a function of a store, and the one way into guest code.
+//! [`Func`]: a function in a store, and the only way into guest code.
 //!
-//! Comes in: typed values ([`Func::call`], [`TypedFunc`]) from the embedder or from a host function that calls back.
-//! Goes through [`VmFunc::entry`](crate::vm::VmFunc::entry) with one array of slots. Goes out: results, or a [`Stop`].
+//! In: typed values ([`Func::call`], [`TypedFunc`]) from the embedder, or from a host function that calls back. They go through
+//! [`VmFunc::entry`](crate::vm::VmFunc::entry) in one array of slots. Out: results, or a [`Stop`].
 //!
 //! # At the boundary
-//! `call_slots` is the outermost frame of a run of guest code on the native stack. It maps the value stack at the first
-//! call, gives the thread its signal stack, bounds how often host and guest may nest on the native stack, and
-//! afterwards turns a [`Status`] into a [`Stop`]: a trap gets its backtrace here, an error of the host is taken out of
-//! the store, and a panic that was caught before it could unwind through guest frames goes on.
+//! `call_slots` is the outermost frame of a run of guest code on the native stack.
+//! - Before the run, it maps the value stack at the first call, gives the thread its signal stack, and bounds how often host
+//!   and guest may nest on the native stack.
+//! - After the run, it turns a [`Status`] into a [`Stop`]. A trap gets its backtrace here. An error of the host is taken out of
+//!   the store. A panic, which was caught before it could unwind through guest frames, continues.
 
 use std::panic::resume_unwind;
 use std::ptr::{self, NonNull};
@@ -32,7 +33,7 @@ use crate::value::{TypeMismatch, Val};
 use crate::vm::{Status, VmFunc, VmStore, call_entry};
 use crate::walk::{Frame, Walk};
 
-/// A function of a store: the guest's or the host's.
+/// A function in a store, of the guest or of the host.
 ///
 /// # Examples
 /// ```
@@ -56,40 +57,40 @@ use crate::walk::{Frame, Walk};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Func(Handle<VmFunc>);
 
-/// A call from the host that does not fit the function.
+/// The error of a call from the host that does not fit the function.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// Another number of parameters.
+    /// The number of parameters is not the function's.
     #[error("the function takes {}, not {found}", Count(*.expected, "parameter"))]
     ParamCount {
-        /// How many it takes.
+        /// Number of the function's parameters.
         expected: usize,
-        /// How many were given.
+        /// Number of parameters given.
         found: usize,
     },
     /// Another number of results.
     #[error("the function returns {}, but there is room for {found}", Count(*.expected, "result"))]
     ResultCount {
-        /// How many it returns.
+        /// Number of the function's results.
         expected: usize,
-        /// How many there is room for.
+        /// Number of results that the caller has room for.
         found: usize,
     },
-    /// A parameter is of another type.
+    /// A parameter is not of the function's type.
     #[error("parameter {index}: {source}")]
     Param {
-        /// Which, from 0.
+        /// Index of the parameter, from 0.
         index: usize,
-        /// What is wrong with it.
+        /// The types expected and found.
         #[source]
         source: TypeMismatch,
     },
 }
 
 impl Func {
-    /// A host function of any type, with values. `results` holds the zero or null of each type when `func` is called;
-    /// results that are not of their types are the host function's failure. A [`Stop`] is made of most errors by `?`, of
-    /// every other one by [`Stop::host`].
+    /// Creates a host function of any type, over values. When `func` is called, `results` holds the zero or null of each type.
+    /// Results that are not of their types are a failure of the host function. The operator `?` makes a [`Stop`] of most
+    /// errors, and [`Stop::host`] of every other one.
     pub fn new<T: 'static>(
         store: impl AsContextMut<Data = T>,
         ty: FuncType,
@@ -98,9 +99,9 @@ impl Func {
         Func::from_def(store, &Arc::new(HostFuncDef::new(ty, func)))
     }
 
-    /// A host function from a Rust closure, whose parameters and results decide its type. The first parameter may be a
-    /// [`Caller`]. Results may be in a `Result` with any error ([`HostResults`](crate::typed::HostResults)): the call of the
-    /// guest ends with it, and [`Stop::downcast_ref`] gives it back.
+    /// Creates a host function from a Rust closure, whose parameters and results determine its type. The first parameter may be
+    /// a [`Caller`]. Results may be in a `Result` with any error ([`HostResults`](crate::typed::HostResults)). Such an error
+    /// ends the guest's call, and [`Stop::downcast_ref`] returns it.
     ///
     /// # Examples
     /// ```
@@ -130,7 +131,7 @@ impl Func {
         Func::from_def(store, &Arc::new(func.into_def()))
     }
 
-    /// A host function over numbers that works on slots: parameters in `slots[0..]` at entry, results in `slots[0..]`
+    /// Creates a host function over numbers that works on slots: parameters in `slots[0..]` at entry, results in `slots[0..]`
     /// at return, in the form of [`wasmr_core::value`]. For host calls that must cost little.
     ///
     /// # Panics
@@ -145,28 +146,28 @@ impl Func {
 
     fn from_def(mut store: impl AsContextMut, def: &Arc<HostFuncDef>) -> Func {
         let mut context = store.as_context_mut();
-        // SAFETY: both callers made the definition for the type of this store's data.
+        // SAFETY: `T` of the definition is `T` of this store's data in all callers; no importer is given.
         unsafe { def.instantiate(context.inner_mut(), ptr::null_mut()) }
     }
 
     /// # Safety
     /// `func` is a function of the store `store`.
     pub(crate) unsafe fn from_raw(func: NonNull<VmFunc>, store: StoreId) -> Func {
-        // SAFETY: functions live as long as their store.
+        // SAFETY: the caller promises a function of that store, which lives as long as the store.
         Func(unsafe { Handle::new(func, store) })
     }
 
-    /// The function in a slot of a funcref type; `None` for null.
+    /// Returns the function in a slot of a funcref type; `None` for null.
     ///
     /// # Safety
-    /// The slot holds such a reference, of this store.
+    /// The slot is null or a funcref of this store.
     pub(crate) unsafe fn from_slot(store: &StoreInner, word: u64) -> Option<Func> {
         let func = NonNull::new(ptr::with_exposed_provenance_mut::<VmFunc>(word as usize))?;
-        // SAFETY: the contract.
+        // SAFETY: the caller promises that a word other than null is a function of this store.
         Some(unsafe { Func::from_raw(func, store.id()) })
     }
 
-    /// As a slot of a funcref type.
+    /// Returns the function in the form of a funcref slot.
     pub(crate) fn as_slot(self) -> u64 {
         self.0.as_ptr().expose_provenance() as u64
     }
@@ -190,18 +191,18 @@ impl Func {
         ty.expect("a function's type is a function type")
     }
 
-    /// Its type.
+    /// Returns the type.
     pub fn ty(&self, store: impl AsContext) -> Arc<FuncType> {
         self.func_type(store.as_context().inner())
     }
 
-    /// Calls it.
+    /// Calls the function.
     ///
     /// # Errors
-    /// A [`Stop`] of any kind; [`CallError`] as a host's failure if the arguments do not fit.
+    /// Returns a [`Stop`] of any kind; a [`CallError`] as a host's failure if the arguments do not fit.
     ///
     /// # Panics
-    /// If the function or an argument is of another store; and on with the panic of a host function.
+    /// If the function or an argument is of another store. A panic of a host function continues here.
     pub fn call(&self, mut store: impl AsContextMut, params: &[Val], results: &mut [Val]) -> Result<(), Stop> {
         let mut context = store.as_context_mut();
         let ty = self.func_type(context.inner());
@@ -215,15 +216,18 @@ impl Func {
         }
         let mut slots = vec![0; ty.arg_slots()];
         write_params(context.inner(), params, ty.params(), &mut slots).map_err(Stop::host)?;
-        // SAFETY: `slots` has room for parameters and results and holds the checked parameters; the function is of this
-        // store, as `func_type` checked.
+        // SAFETY: `slots` has room for parameters and results, and has the parameters that `write_params` checked. `func_type`
+        // found the function to be of this store. The exclusive context gives no other reference to the store.
         unsafe { call_slots(context.root(), self.as_ptr(), slots.as_mut_ptr())? };
-        // SAFETY: the call returned, so the slots hold results of these types.
+        // SAFETY: the call returned, so the slots have results of these types, of this store.
         unsafe { read_values(context.inner_mut(), ty.results(), &slots, results) };
         Ok(())
     }
 
-    /// Checks its type once, for calls with Rust types.
+    /// Checks the function's type once, for calls with Rust types.
+    ///
+    /// # Errors
+    /// If the function is not of type `P` → `R`.
     pub fn typed<P: WasmTyList, R: WasmTyList>(&self, store: impl AsContext) -> Result<TypedFunc<P, R>, TypeMismatch> {
         TypedFunc::new(*self, store.as_context().inner())
     }
@@ -241,25 +245,25 @@ fn write_params(store: &StoreInner, params: &[Val], types: &[ValType], slots: &m
 /// Reads one value per type.
 ///
 /// # Safety
-/// `slots` holds values of `types`, of this store.
+/// `slots` has values of `types`, of this store.
 pub(crate) unsafe fn read_values(store: &mut StoreInner, types: &[ValType], slots: &[u64], values: &mut [Val]) {
     let mut at = 0;
     for (value, &ty) in values.iter_mut().zip(types) {
-        // SAFETY: the contract.
+        // SAFETY: the caller promises values of `types` one after another, so that a value of type `ty` is at `at`.
         *value = unsafe { Val::from_slots(store, ty, &slots[at..]) };
         at += ty.slots();
     }
 }
 
-/// Enters a function from the host.
+/// Calls a function from the host.
 ///
 /// # Safety
-/// `func` is alive and of the store at `store`; `slots` is as [`ArrayCall`](crate::vm::ArrayCall) asks; the caller's
-/// borrow of the store is exclusive and it holds no reference into it.
+/// `func` is a live function of the store at `store`. `slots` is as [`ArrayCall`](crate::vm::ArrayCall) requires. The caller's
+/// borrow of the store is exclusive, and it uses no reference into the store.
 pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, slots: *mut u64) -> Result<(), Stop> {
     let inner = store.as_ptr();
-    // SAFETY: the contract: alive, and reached through us alone until `entry` is called. No reference is kept across
-    // that call.
+    // SAFETY: the caller promises a live store, reached through this pointer alone until `entry` is called. No reference is
+    // kept across that call, and function and slots are as `call_entry` requires.
     unsafe {
         let vm = &raw mut (*inner).vm;
         if (*inner).boundary_depth >= MAX_NATIVE_DEPTH {
@@ -274,7 +278,7 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
         }
         let outer = preempt::enter(vm.cast());
         (*inner).boundary_depth += 1;
-        // A host function that the host calls has no caller, whoever called us.
+        // A host function called by the host has no calling instance, whatever called the host.
         let caller = ptr::replace(&raw mut (*vm).caller, ptr::null_mut());
         let top = (*vm).stack_top;
         let exit = InterpreterExit::of(vm);
@@ -283,7 +287,7 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
             Status::OK => Ok(()),
             status => Err(take_stop(&mut *inner, status)),
         };
-        // However the call ended: frames above are gone, and nothing may lead to them.
+        // However the call ended, the frames above are gone, and no field may refer to them.
         (*vm).stack_top = top;
         exit.note(vm);
         (*vm).caller = caller;
@@ -300,7 +304,7 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
     }
 }
 
-/// What a status other than [`Status::OK`] means, taken out of the store.
+/// Returns the end of the run that a status other than [`Status::OK`] reports, taken out of the store.
 fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
     match status {
         Status::TRAP => {
@@ -316,7 +320,7 @@ fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
                     }
                     Stop::from_kind(StopKind::Throw(Throw { exception, backtrace }))
                 }
-                // What `exception_new` gives when there is no room for one.
+                // `exception_new` returns 0 if the limit is reached.
                 None => Stop::host(ResourceError::ReferenceLimit { limit: store.limits().max_reference_bytes }),
             })
         }
@@ -325,7 +329,7 @@ fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
     }
 }
 
-/// The guest's frames as of now.
+/// Returns the guest's current frames.
 pub(crate) fn capture_backtrace(store: &StoreInner) -> Backtrace {
     backtrace(store, Walk::new(&store.vm, MAX_BACKTRACE_FRAMES))
 }
@@ -338,7 +342,7 @@ fn backtrace(store: &StoreInner, mut walk: Walk<'_>) -> Backtrace {
 }
 
 impl StoreInner {
-    /// An exception is about to leave the innermost trampoline into machine code.
+    /// Records the frames that an exception is about to leave, those of the innermost activation.
     pub(crate) fn note_thrown(&mut self, exception: u64) {
         let left = backtrace(self, Walk::within_activation(&self.vm, MAX_BACKTRACE_FRAMES));
         match &mut self.thrown {
@@ -351,16 +355,16 @@ impl StoreInner {
     }
 }
 
-/// Ends a run from inside: keeps `stop` for the boundary that will report it, and says what to return through guest
+/// Ends a run from inside: keeps `stop` for the boundary that will report it. Returns the status to return through guest
 /// frames.
 ///
-/// For host functions and for tiers that fail for a reason of the host's. A thrown exception becomes [`Status::THROW`],
-/// so that the guest may catch it; everything else passes through the guest. A trap or an error without a backtrace gets one here.
+/// For host functions, and for tiers that fail for a reason of the host. A thrown exception becomes [`Status::THROW`], so that
+/// the guest may catch it. Everything else passes through the guest. A trap or an error without a backtrace gets one here.
 ///
 /// # Safety
 /// `store` is alive, and no reference to it is in use.
 pub unsafe fn end_run(store: *mut VmStore, stop: Stop) -> Status {
-    // SAFETY: the contract; a live `VmStore` knows its store.
+    // SAFETY: the caller promises a live store that no reference is using; its `store` field points to its Rust side.
     let store = unsafe { &mut *(*store).store };
     store.end_run(stop)
 }
@@ -372,7 +376,7 @@ impl StoreInner {
                 self.vm.pending_exception = throw.exception.0.word();
                 return Status::THROW;
             }
-            StopKind::Throw(_) => stop = Stop::host("a host function threw an exception that it no longer held"),
+            StopKind::Throw(_) => stop = Stop::host("a host function threw an exception that was already collected"),
             StopKind::Trap(trap) if trap.backtrace.total == 0 => trap.backtrace = capture_backtrace(self),
             StopKind::Host(failure) if failure.backtrace.total == 0 => failure.backtrace = capture_backtrace(self),
             StopKind::Trap(_) | StopKind::Exit(_) | StopKind::Host(_) => {}
@@ -385,6 +389,7 @@ impl StoreInner {
 /// Calls a function of type `[] → []`, as a start function is.
 pub(crate) fn call_nullary<T>(context: &mut StoreContextMut<'_, T>, func: Func) -> Result<(), Stop> {
     debug_assert_eq!(*func.func_type(context.inner()), FuncType::new([], []));
-    // SAFETY: no parameters and no results; the handle was just checked to be of this store.
+    // SAFETY: without parameters and results no slot is used. `func_type` found the function to be of this store, whose context
+    // is exclusive.
     unsafe { call_slots(context.root(), func.as_ptr(), NonNull::dangling().as_ptr()) }
 }

@@ -1,16 +1,16 @@
-//! Host functions: what they are made of, what a call of one gets ([`Caller`]), and the entry through which guests
-//! reach them.
+//! Host functions: their definitions, the [`Caller`] that a call gets, and the entry through which guests reach them.
 //!
-//! Three things: a [`HostFuncDef`] is a closure with its type, belonging to no store (a linker keeps many); a
-//! `HostFunc` is one made callable in a store; a [`Caller`] is what one call sees.
+//! - A [`HostFuncDef`] is a closure with its type. It belongs to no store, and a linker keeps many.
+//! - A `HostFunc` is a definition made callable in a store.
+//! - A [`Caller`] is one call's view of the store.
 //!
-//! # Which instance calls
-//! The tier says it in [`VmStore::caller`]. A function that an import was satisfied with also knows the importing
-//! instance, which is the one that calls, nearly always; it stands in where a tier says nothing.
+//! # The calling instance
+//! The tier stores it in [`VmStore::caller`]. A function that satisfies an import also knows the importing instance, which
+//! nearly always is the caller. It is used where the tier stored none.
 //!
 //! # A panic must not cross guest frames
-//! They are not Rust's and cannot be unwound. The entry catches a panic and keeps it in the store; the guest sees
-//! [`Status::HOST`], and at the boundary where the guest was entered the panic goes on.
+//! Guest frames are not Rust's and cannot be unwound. The entry catches a panic and keeps it in the store. The guest's tier
+//! sees [`Status::HOST`], and the panic continues at the boundary at which the guest was entered.
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,7 +39,7 @@ pub(crate) struct RawCaller {
 
 type RawHostFn = dyn Fn(RawCaller, &mut [u64]) -> Result<(), Stop> + Send + Sync;
 
-/// A closure as a function of WebAssembly, not yet in a store.
+/// A closure with a WebAssembly function type, not yet in a store.
 pub struct HostFuncDef {
     ty: Arc<FuncType>,
     call: Box<RawHostFn>,
@@ -50,36 +50,37 @@ pub struct HostFuncDef {
 pub(crate) struct HostFunc {
     pub(crate) vm: VmHostFunc,
     def: Arc<HostFuncDef>,
-    /// The instance whose import it is; null if made otherwise.
+    /// The instance whose import the function is; null if it was made otherwise.
     importer: *mut VmInstance,
 }
 
-/// What a host function sees of its call: the store, and the instance that called.
+/// A host function's view of its call: the store, and the instance that called.
 pub struct Caller<'a, T> {
     store: StoreContextMut<'a, T>,
     instance: *mut VmInstance,
 }
 
 impl HostFuncDef {
-    /// From a closure over slots.
+    /// Returns a definition from a closure over slots.
     ///
     /// # Safety
-    /// The closure must leave well-typed results: an `i32` or `f32` zero-extended, and in the place of a reference only
-    /// null or a reference of that type, of the store. To be instantiated in stores with data of type `T`.
+    /// The closure must leave well-typed results: an `i32` or `f32` zero-extended, and a reference null or of its type and of
+    /// the store. The definition must be instantiated only in stores with data of type `T`.
     pub(crate) unsafe fn raw<T: 'static>(
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<(), Stop> + Send + Sync + 'static,
     ) -> HostFuncDef {
         let call = move |raw: RawCaller, slots: &mut [u64]| {
-            // SAFETY: the store at hand has data of type `T`, by the contract, and is lent to this call alone.
+            // SAFETY: the store has data of type `T`, as the caller of `raw` promises, and `host_entry` lends it to this call
+            // alone.
             let store = unsafe { StoreContextMut::new(raw.store) };
             func(Caller { store, instance: raw.instance }, slots)
         };
         HostFuncDef { ty: Arc::new(ty), call: Box::new(call) }
     }
 
-    /// From a closure over the slots of numbers: any bits are a number, and results narrower than their slot are cut.
-    /// To be instantiated in stores with data of type `T`.
+    /// Returns a definition from a closure over the slots of numbers: any bits are a number, and results narrower than their
+    /// slot are cut. To be instantiated only in stores with data of type `T`.
     ///
     /// # Panics
     /// If a parameter or result is a reference.
@@ -97,11 +98,11 @@ impl HostFuncDef {
             }
             Ok(())
         };
-        // SAFETY: results are numbers, which may have any bits, and narrow ones were cut.
+        // SAFETY: results are numbers, for which any bits are valid, and the masks zero-extend narrow ones.
         unsafe { HostFuncDef::raw(ty, call) }
     }
 
-    /// From a closure over values. To be instantiated in stores with data of type `T`.
+    /// Returns a definition from a closure over values. To be instantiated only in stores with data of type `T`.
     pub(crate) fn new<T: 'static>(
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Stop> + Send + Sync + 'static,
@@ -110,14 +111,14 @@ impl HostFuncDef {
         let call = move |mut caller: Caller<'_, T>, slots: &mut [u64]| {
             let store = caller.store.inner_mut();
             let mut params = vec![Val::I32(0); signature.params().len()];
-            // SAFETY: the caller left parameters of these types.
+            // SAFETY: the guest that calls left parameters of these types, of this store: `host_entry` requires it.
             unsafe { read_values(store, signature.params(), slots, &mut params) };
             let registry = store.registry().clone();
             let default = |&ty| Val::default_for(&registry, ty).unwrap_or(Val::AnyRef(None));
             let mut results: Vec<Val> = signature.results().iter().map(default).collect();
             let root = caller.store.root();
             func(caller, &params, &mut results)?;
-            // SAFETY: the closure is done with the store, which is ours for the rest of the call.
+            // SAFETY: the closure has returned the store that was lent to it, and no one else uses the store during the call.
             let store = unsafe { root.as_ref() };
             let mut at = 0;
             for (index, (&result, &ty)) in results.iter().zip(signature.results()).enumerate() {
@@ -126,20 +127,19 @@ impl HostFuncDef {
             }
             Ok(())
         };
-        // SAFETY: results are checked above.
+        // SAFETY: `to_slots` checks each result against its type and the store.
         unsafe { HostFuncDef::raw(ty, call) }
     }
 
-    /// Its type.
+    /// Returns the type.
     pub fn ty(&self) -> &Arc<FuncType> {
         &self.ty
     }
 
-    /// Makes it a function of a store.
+    /// Creates a function of a store from the definition.
     ///
     /// # Safety
-    /// The store's data is of the type that the definition was made for; `importer` is null or an instance of the
-    /// store.
+    /// The store's data is of the type that the definition was made for. `importer` is null or an instance of the store.
     pub(crate) unsafe fn instantiate(self: &Arc<Self>, store: &mut StoreInner, importer: *mut VmInstance) -> Func {
         let vm = VmFunc {
             code: store.tier().external_code(),
@@ -155,7 +155,7 @@ impl HostFuncDef {
         let vm = VmHostFunc { func: vm, store: store.vm_address() };
         let handle = store.add_host_func(HostFunc { vm, def: self.clone(), importer });
         let host: *mut HostFunc = handle.as_ptr();
-        // SAFETY: just made; the store keeps it at this address, and `vm` is its first field.
+        // SAFETY: the store keeps the new object at this address, no one else knows it yet, and `vm` is its first field.
         unsafe {
             (*host).vm.func.data = host.cast::<c_void>();
             (*host).vm.func.native_context = host.cast::<c_void>();
@@ -164,7 +164,7 @@ impl HostFuncDef {
     }
 }
 
-/// Which bits of its slots a number may have set.
+/// Returns the bits that a number of type `ty` may have set in its slots.
 fn result_masks(ty: ValType) -> &'static [u64] {
     match ty {
         ValType::I32 | ValType::F32 => &[u32::MAX as u64],
@@ -173,7 +173,8 @@ fn result_masks(ty: ValType) -> &'static [u64] {
     }
 }
 
-/// The failure of a host function whose result `index` is not of its type. A [`TypeMismatch`] can be taken out of it.
+/// Returns the failure of a host function whose result `index` is not of its type. [`Stop::downcast`] finds the
+/// [`TypeMismatch`].
 fn not_of_its_type(index: usize, mismatch: TypeMismatch) -> Stop {
     let text = format!("result {index} of a host function: {mismatch}");
     anyhow::Error::new(mismatch).context(text).into()
@@ -182,11 +183,10 @@ fn not_of_its_type(index: usize, mismatch: TypeMismatch) -> Stop {
 /// [`VmFunc::entry`] of every host function.
 ///
 /// # Safety
-/// As [`ArrayCall`](crate::vm::ArrayCall) says, for a function made by [`HostFuncDef::instantiate`].
+/// As [`ArrayCall`](crate::vm::ArrayCall) requires, for a function made by [`HostFuncDef::instantiate`].
 unsafe extern "C" fn host_entry(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: a host function's `data` is its `HostFunc`, which lives as long as the store; `slots` has room for
-    // `arg_slots` by the contract of the call. References are not kept across the closure, which reaches the store by
-    // its address.
+    // SAFETY: the caller promises a host function, whose `data` is its `HostFunc` and lives as long as the store, and room for
+    // `arg_slots` at `slots`. No reference to the store is kept across the closure, which reaches it by its address.
     unsafe {
         let inner = NonNull::new_unchecked((*store).store);
         let host = (*func).data.cast::<HostFunc>();
@@ -214,44 +214,45 @@ unsafe fn slots_of<'a>(slots: *mut u64, count: usize) -> &'a mut [u64] {
     if count == 0 {
         return &mut [];
     }
-    // SAFETY: the contract.
+    // SAFETY: the caller promises `count` slots, which nothing else uses during the call.
     unsafe { std::slice::from_raw_parts_mut(slots, count) }
 }
 
 impl<T> Caller<'_, T> {
-    /// The embedder's data.
+    /// Returns the embedder's data.
     pub fn data(&self) -> &T {
         self.store.data()
     }
 
-    /// The embedder's data, to change.
+    /// Returns the embedder's data for writing.
     pub fn data_mut(&mut self) -> &mut T {
         self.store.data_mut()
     }
 
     fn instance(&self) -> Option<&InstanceObject> {
-        // SAFETY: null or an instance of this store, whose Rust side lives as long as it.
+        // SAFETY: the pointer is null or an instance of this store, which lives as long as the store, and so does its Rust
+        // side.
         unsafe { Some(&*self.instance.as_ref()?.instance) }
     }
 
-    /// The module of the calling instance; `None` if no instance called.
+    /// Returns the module of the calling instance; `None` if no instance called.
     pub fn module(&self) -> Option<&Arc<Module>> {
         self.instance().map(InstanceObject::module)
     }
 
-    /// What the calling instance exports under that name; `None` if it exports no such thing or no instance called.
+    /// Returns the calling instance's export of that name; `None` if it exports no such name or no instance called.
     pub fn get_export(&self, name: &str) -> Option<Extern> {
         self.instance()?.export(name)
     }
 
-    /// What can end the run from another thread, for host functions that wait; `None` while nobody has a handle of this
-    /// store, so that there is nothing to watch.
+    /// Returns the handle by which another thread can end the run, for host functions that wait; `None` if only the store has
+    /// it, so that there is nothing to watch.
     pub fn interrupt_handle(&self) -> Option<&InterruptHandle> {
         Some(self.store.inner().interrupt()).filter(|handle| handle.is_shared())
     }
 
-    /// The memory that the calling instance exports as `memory`, if it does, and the embedder's data, both to change. No name
-    /// is looked up.
+    /// Returns the memory that the calling instance exports as `memory`, if it does, and the embedder's data, both for writing.
+    /// No name is looked up.
     pub fn memory_and_data(&mut self) -> (Option<&mut [u8]>, &mut T) {
         let memory = self.instance().and_then(InstanceObject::exported_memory);
         let (store, data) = self.store.as_context_mut().split();

@@ -1,15 +1,16 @@
-//! [`HostFailure`]: the error of a host function, on its way from the closure to whoever called the guest.
+//! [`HostFailure`]: the error of a host function, on its way from the closure to the caller of the guest.
 //!
-//! Comes in: whatever a closure returns as an error ([`Stop::host`], [`HostResults`](crate::typed::HostResults)). Goes out: the
-//! same error, with the guest's calls around it, in a [`Stop`], where [`Stop::downcast_ref`] finds it again.
+//! In: the error of a closure ([`Stop::host`], [`HostResults`](crate::typed::HostResults)). Out: the same error, with the
+//! guest's calls around it, in a [`Stop`], where [`Stop::downcast_ref`] finds it.
 //!
-//! # Why is every error looked at?
+//! # Why is every error inspected?
 //! A host function that calls back into the guest passes a [`Stop`] on with `?`, often in an error type that holds anything:
-//! [`anyhow::Error`], `Box<dyn Error>`. It must leave such a box again, or a trap and an exit of the guest would turn into
-//! errors of the host. `anyhow::Error` needs a way of its own, because as a boxed error it hides the type of what is in it.
+//! [`anyhow::Error`], `Box<dyn Error>`. The stop must be taken out of such a box again, or a trap and an exit of the guest
+//! would become errors of the host. `anyhow::Error` is handled apart, because as a boxed error it hides the type of its
+//! contents.
 //!
-//! # Why is an `anyhow::Error` kept as it is?
-//! Only that type gives back the error below its context. A boxed error lends its sources, but nobody can take one out.
+//! # Why is an `anyhow::Error` kept as such?
+//! Only that type returns the error below its context. A boxed error lends its sources, but they cannot be taken out.
 
 use std::any::Any;
 use std::error::Error;
@@ -17,26 +18,26 @@ use std::fmt;
 
 use crate::trap::{Backtrace, Stop, StopKind, Trap};
 
-/// An error of a host function. `E: Into<HostError>` holds for every error type that is `Send` and `Sync`, for
-/// `anyhow::Error`, and for strings.
+/// An error of a host function. `E: Into<HostError>` holds for every error type that is `Send` and `Sync`, for `anyhow::Error`,
+/// and for strings.
 pub type HostError = Box<dyn Error + Send + Sync + 'static>;
 
 /// The failure of a host function.
 #[derive(Debug)]
 pub struct HostFailure {
-    error: Held,
+    error: ErrorBox,
     /// The guest's calls that led to the function; empty if no guest code was running.
     pub backtrace: Backtrace,
 }
 
-/// An error in the box that it came in.
-enum Held {
+/// An error in its original box.
+enum ErrorBox {
     Boxed(HostError),
     Anyhow(anyhow::Error),
 }
 
 impl HostFailure {
-    /// The error that the function returned.
+    /// Returns the error that the function returned.
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
         self.error.get()
     }
@@ -44,48 +45,48 @@ impl HostFailure {
     /// Returns the error that the function returned, without the backtrace.
     pub fn into_error(self) -> HostError {
         match self.error {
-            Held::Boxed(error) => error,
-            // In this form the error and its sources show their own types.
-            Held::Anyhow(error) => error.reallocate_into_boxed_dyn_error_without_backtrace(),
+            ErrorBox::Boxed(error) => error,
+            // In this form, the error and its sources keep their own types.
+            ErrorBox::Anyhow(error) => error.reallocate_into_boxed_dyn_error_without_backtrace(),
         }
     }
 }
 
-impl Held {
+impl ErrorBox {
     fn get(&self) -> &(dyn Error + Send + Sync + 'static) {
         match self {
-            Held::Boxed(error) => &**error,
-            Held::Anyhow(error) => error.as_ref(),
+            ErrorBox::Boxed(error) => &**error,
+            ErrorBox::Anyhow(error) => error.as_ref(),
         }
     }
 
-    /// The error of type `E`, as [`take`](Held::take) returns it.
+    /// Returns the error of type `E`, as [`take`](ErrorBox::take) does, by reference.
     fn find<E: Error + Send + Sync + 'static>(&self) -> Option<&E> {
         match self {
-            Held::Boxed(error) => error.downcast_ref(),
-            Held::Anyhow(error) => {
+            ErrorBox::Boxed(error) => error.downcast_ref(),
+            ErrorBox::Anyhow(error) => {
                 error.downcast_ref::<E>().or_else(|| error.downcast_ref::<Stop>()?.downcast_ref::<E>())
             }
         }
     }
 
-    /// Returns the error of type `E`, or the box as it was.
-    fn take<E: Error + Send + Sync + 'static>(self) -> Result<E, Held> {
+    /// Returns the error of type `E`, or the unchanged box.
+    fn take<E: Error + Send + Sync + 'static>(self) -> Result<E, ErrorBox> {
         match self {
-            Held::Boxed(error) => error.downcast().map(|found| *found).map_err(Held::Boxed),
-            Held::Anyhow(error) => error.downcast::<E>().or_else(|error| {
-                // A stop is only taken out if it has the error, as it cannot be put back.
+            ErrorBox::Boxed(error) => error.downcast().map(|found| *found).map_err(ErrorBox::Boxed),
+            ErrorBox::Anyhow(error) => error.downcast::<E>().or_else(|error| {
+                // A stop is taken out only if it has the error, because it cannot be put back.
                 if !error.downcast_ref::<Stop>().is_some_and(Stop::is::<E>) {
-                    return Err(Held::Anyhow(error));
+                    return Err(ErrorBox::Anyhow(error));
                 }
-                let stop = error.downcast::<Stop>().map_err(Held::Anyhow)?;
-                stop.downcast().map_err(|stop| Held::Boxed(Box::new(stop)))
+                let stop = error.downcast::<Stop>().map_err(ErrorBox::Anyhow)?;
+                stop.downcast().map_err(|stop| ErrorBox::Boxed(Box::new(stop)))
             }),
         }
     }
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for ErrorBox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.get(), f)
     }
@@ -98,9 +99,9 @@ impl fmt::Display for HostFailure {
 }
 
 impl Stop {
-    /// A host function's failure. The guest's backtrace is added when the function returns it.
+    /// Returns the failure of a host function. The guest's backtrace is added when the function returns it.
     ///
-    /// A `Stop` remains what it is, also in an `anyhow::Error` or a boxed error.
+    /// A `Stop` is returned unchanged, also out of an `anyhow::Error` or a boxed error.
     pub fn host(error: impl Into<HostError> + 'static) -> Stop {
         let mut error = Some(error);
         let any: &mut dyn Any = &mut error;
@@ -113,11 +114,11 @@ impl Stop {
         let error: HostError = error.expect("it was not taken").into();
         match error.downcast() {
             Ok(stop) => *stop,
-            Err(error) => failure(Held::Boxed(error), Backtrace::default()),
+            Err(error) => failure(ErrorBox::Boxed(error), Backtrace::default()),
         }
     }
 
-    /// The failure of a host function, if one failed: its error and the guest's backtrace.
+    /// Returns the failure, error and backtrace, if a host function failed.
     pub fn host_failure(&self) -> Option<&HostFailure> {
         match self.kind() {
             StopKind::Host(failure) => Some(failure),
@@ -125,15 +126,16 @@ impl Stop {
         }
     }
 
-    /// The error that a host function returned, if one failed. [`Stop::downcast_ref`] gives it with its own type.
+    /// Returns the error of a host function, if one failed. [`Stop::downcast_ref`] returns it with its own type.
     pub fn host_error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.host_failure().map(HostFailure::error)
     }
 
-    /// The error of type `E` that a host function returned, below any context of an [`anyhow::Error`]; a [`Trap`] for a trap.
+    /// Returns the error of type `E` that a host function returned, below any context of an [`anyhow::Error`]; a [`Trap`] for a
+    /// trap.
     ///
-    /// [`downcast`](Stop::downcast) takes the same error out. The sources of an error, which nobody can take out of it, do not
-    /// count: they are found from [`host_error`](Stop::host_error) on by [`Error::source`].
+    /// [`downcast`](Stop::downcast) takes the same error out. The sources of an error, which cannot be taken out of it, do not
+    /// count. [`Error::source`] finds them, from [`host_error`](Stop::host_error) on.
     ///
     /// # Examples
     /// ```
@@ -171,8 +173,10 @@ impl Stop {
         }
     }
 
-    /// Returns the error that [`downcast_ref`](Stop::downcast_ref) finds, or the stop as it was if there is none. The context
-    /// and the backtrace go, but for that of a [`Trap`].
+    /// Returns the error that [`downcast_ref`](Stop::downcast_ref) finds, without context and backtrace (except a [`Trap`]'s).
+    ///
+    /// # Errors
+    /// Returns the unchanged stop if it has no such error.
     pub fn downcast<E: Error + Send + Sync + 'static>(self) -> Result<E, Stop> {
         match self.into_kind() {
             StopKind::Host(HostFailure { error, backtrace }) => error.take().map_err(|error| failure(error, backtrace)),
@@ -189,7 +193,7 @@ impl Stop {
 
     /// Returns the error that a host function returned, without the backtrace; any other stop as an error.
     ///
-    /// For callers that pass errors on in a box and look at their types there.
+    /// For callers that pass errors on in a box and inspect their types there.
     ///
     /// # Examples
     /// ```
@@ -213,26 +217,26 @@ impl Stop {
         }
     }
 
-    /// Returns true if there is an error of type `E`, as [`downcast_ref`](Stop::downcast_ref) finds it.
+    /// Returns true if [`downcast_ref`](Stop::downcast_ref) finds an error of type `E`.
     pub fn is<E: Error + Send + Sync + 'static>(&self) -> bool {
         self.downcast_ref::<E>().is_some()
     }
 }
 
-fn failure(error: Held, backtrace: Backtrace) -> Stop {
+fn failure(error: ErrorBox, backtrace: Backtrace) -> Stop {
     Stop::from_kind(StopKind::Host(HostFailure { error, backtrace }))
 }
 
-/// The stop in an error of anyhow, or the error as a failure of the host.
+/// Returns the stop in an `anyhow::Error`, or the error as a failure of the host.
 fn of_anyhow(error: anyhow::Error) -> Stop {
     let outermost: &(dyn Error + Send + Sync + 'static) = error.as_ref();
     let backtrace = match error.downcast_ref::<Stop>().map(Stop::kind) {
-        // What was added to a failure of the host on its way is kept with it.
+        // Context added to a failure of the host is kept with it.
         Some(StopKind::Host(inner)) if !outermost.is::<Stop>() => inner.backtrace.clone(),
         Some(_) => return error.downcast().expect("it is a stop"),
         None => Backtrace::default(),
     };
-    failure(Held::Anyhow(error), backtrace)
+    failure(ErrorBox::Anyhow(error), backtrace)
 }
 
 impl From<anyhow::Error> for Stop {
@@ -253,8 +257,8 @@ impl From<Trap> for Stop {
     }
 }
 
-/// Errors that host functions pass on with `?` where they return a [`Stop`]. (Not all errors: a stop is one itself.) Those of this
-/// crate say so where they are declared.
+/// Implements `From` for errors that host functions pass on with `?` where they return a [`Stop`]. A blanket implementation is
+/// impossible, because a stop is an error itself. Errors of this crate invoke this where they are declared.
 macro_rules! stop_from {
     ($($error:ty)*) => {$(
         impl From<$error> for $crate::trap::Stop {
@@ -296,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_original_is_found_whatever_it_came_in() {
+    fn the_original_error_is_found_in_every_box() {
         for stop in [
             Stop::host(NoPaper),
             Stop::host(boxed(NoPaper)),
@@ -313,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn the_original_can_be_taken_out() {
+    fn the_original_error_can_be_taken_out() {
         let in_context = || anyhow::Error::new(NoPaper).context("cannot print").context(Outer(NoPaper));
         let made: [&dyn Fn() -> Stop; 5] = [
             &|| Stop::host(NoPaper),
@@ -337,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_can_be_taken_out() {
+    fn downcast_agrees_with_downcast_ref_and_is() {
         fn agrees<E: Error + Send + Sync + 'static>(made: &dyn Fn() -> Stop) -> bool {
             let (stop, is) = (made(), made().is::<E>());
             assert_eq!(stop.downcast_ref::<E>().is_some(), is, "{stop:?}");
@@ -347,7 +351,7 @@ mod tests {
         let outer = || Stop::host(anyhow::Error::new(Outer(NoPaper)));
         let in_context = || Stop::host(anyhow::Error::new(NoPaper).context(fmt::Error));
         let trap = || Stop::host(anyhow::Error::new(Stop::trap(TrapCode::Unreachable)).context("while it ran"));
-        // Which of `NoPaper`, `Outer`, `fmt::Error`, `Trap` and `Stop` each has.
+        // Expected presence of `NoPaper`, `Outer`, `fmt::Error`, `Trap` and `Stop` in each.
         let made: [(&dyn Fn() -> Stop, [bool; 5]); 11] = [
             (&|| Stop::host(NoPaper), [true, false, false, false, false]),
             (&|| Stop::host(boxed(NoPaper)), [true, false, false, false, false]),
@@ -378,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_remains_what_it_is() {
+    fn a_stop_stays_a_stop() {
         let again: [fn(Stop) -> Stop; 5] = [
             |stop| Stop::host(stop),
             |stop| Stop::host(boxed(stop)),

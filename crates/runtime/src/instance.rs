@@ -1,11 +1,10 @@
-//! Instances: [`InstanceObject`] owns one and knows its Rust side, [`Instance`] is its handle, and the
-//! [`VmInstance`] inside is what code sees.
+//! Instances: [`InstanceObject`] is the Rust side, [`Instance`] its handle, and the [`VmInstance`] inside is the part that code
+//! reads.
 //!
-//! The `VmInstance` is one allocation laid out by [`VmLayout`]. This file is the only one that computes addresses in it
-//! on the Rust side.
+//! The `VmInstance` is one allocation laid out by [`VmLayout`]. On the Rust side, only this file computes addresses in it.
 //!
-//! Invariants: from the moment that the object is in a store, every slot of every array behind the header is filled, so
-//! that even an instance whose instantiation failed half way is whole as far as others can reach it.
+//! Invariant: once the object is in a store, every entry of every array after the header is filled. So an instance whose
+//! instantiation failed half way is complete as far as others can reach it.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::{self, NonNull};
@@ -40,18 +39,18 @@ pub struct InstanceObject {
     layout: VmLayout,
     store: StoreId,
     loaded: LoadedModule,
-    /// The types of imported globals as they are, which may be subtypes of those that the module declares.
+    /// The actual types of imported globals, which may be subtypes of those that the module declares.
     imported_global_types: Box<[GlobalType]>,
     pub(crate) segments: Segments,
     exported_memory: Option<Memory>,
 }
 
 impl InstanceObject {
-    /// An instance whose arrays are still zero.
+    /// Creates an instance whose arrays are still zero.
     pub(crate) fn new(store: &mut StoreInner, loaded: &LoadedModule) -> Result<InstanceObject, ResourceError> {
         let layout = VmLayout::for_module(&loaded.module);
         let allocation = allocation(&layout);
-        // SAFETY: the size is that of a header at least.
+        // SAFETY: the size is not 0: a layout includes the header.
         let vm = NonNull::new(unsafe { alloc_zeroed(allocation) }.cast::<VmInstance>());
         let Some(vm) = vm else {
             let source = std::io::ErrorKind::OutOfMemory.into();
@@ -70,7 +69,7 @@ impl InstanceObject {
             tier_data: loaded.code.vm_data(),
             instance: ptr::null_mut(),
         };
-        // SAFETY: just allocated, large enough and aligned for a header.
+        // SAFETY: the allocation is new, and large and aligned enough for a header.
         unsafe { vm.write(header) };
         Ok(InstanceObject {
             vm,
@@ -83,79 +82,79 @@ impl InstanceObject {
         })
     }
 
-    /// Puts the finished arrays into the store's care and tells the [`VmInstance`] its Rust side.
+    /// Moves the object, whose arrays are complete, into the store, and writes its address to the [`VmInstance`].
     pub(crate) fn adopt(mut self, store: &mut StoreInner) -> Instance {
         self.exported_memory = self.export("memory").and_then(Extern::into_memory);
         let vm = self.vm;
         let handle = store.add_instance(self);
-        // SAFETY: the allocation is alive as long as the object that owns it, which the store now keeps.
+        // SAFETY: the allocation lives as long as the object that owns it, which the store now owns.
         unsafe { (*vm.as_ptr()).instance = handle.as_ptr() };
         Instance(handle)
     }
 
-    /// What code sees of it.
+    /// Returns the part that code reads.
     pub(crate) fn vm(&self) -> *mut VmInstance {
         self.vm.as_ptr()
     }
 
-    /// The module that it is an instance of.
+    /// Returns the module of the instance.
     pub fn module(&self) -> &Arc<Module> {
         &self.loaded.module
     }
 
-    /// What executes its functions.
+    /// Returns the code of the instance's functions.
     pub(crate) fn code(&self) -> &dyn Executable {
         &*self.loaded.code
     }
 
-    /// Where things are behind the header.
+    /// Returns the layout of the allocation.
     pub fn layout(&self) -> &VmLayout {
         &self.layout
     }
 
-    /// The memory exported as `memory`.
+    /// Returns the memory exported as `memory`.
     pub(crate) fn exported_memory(&self) -> Option<Memory> {
         self.exported_memory
     }
 
-    /// The address at `offset` in the allocation.
+    /// Returns the address at `offset` in the allocation.
     fn at<F>(&self, offset: u32) -> *mut F {
         debug_assert!(offset as usize + size_of::<F>() <= self.layout.size() as usize);
-        // SAFETY: offsets come from the layout by which this was allocated, for indices that validation bounded.
+        // SAFETY: the offset is one of the layout by which this was allocated, for an index that validation bounded.
         unsafe { self.vm.as_ptr().byte_add(offset as usize).cast() }
     }
 
-    /// Where the pointer to an imported function is kept.
+    /// Returns the address of the pointer to an imported function.
     pub(crate) fn imported_func_place(&self, index: u32) -> *mut *mut VmFunc {
         self.at(self.layout.imported_func(index))
     }
 
-    /// Where the pointer to an imported global is kept.
+    /// Returns the address of the pointer to an imported global.
     pub(crate) fn imported_global_place(&self, index: u32) -> *mut *mut VmGlobal {
         self.at(self.layout.imported_global(index))
     }
 
-    /// Where the pointer to a table is kept.
+    /// Returns the address of the pointer to a table.
     pub(crate) fn table_place(&self, index: u32) -> *mut *mut VmTable {
         self.at(self.layout.table(index))
     }
 
-    /// Where the pointer to a memory is kept.
+    /// Returns the address of the pointer to a memory.
     pub(crate) fn memory_place(&self, index: u32) -> *mut *mut VmMemory {
         self.at(self.layout.memory(index))
     }
 
-    /// Where the pointer to a tag is kept.
+    /// Returns the address of the pointer to a tag.
     pub(crate) fn tag_place(&self, index: u32) -> *mut *const VmTag {
         self.at(self.layout.tag(index))
     }
 
-    /// A defined function, counted from the first defined one.
+    /// Returns a defined function, counted from the first defined one.
     pub(crate) fn defined_func(&self, index: u32) -> *mut VmFunc {
         self.at(self.layout.defined_func(index))
     }
 
-    /// A defined global, counted from the first defined one.
+    /// Returns a defined global, counted from the first defined one.
     pub(crate) fn defined_global(&self, index: u32) -> *mut VmGlobal {
         self.at(self.layout.defined_global(index))
     }
@@ -167,12 +166,12 @@ impl InstanceObject {
     pub(crate) fn func(&self, index: u32) -> *mut VmFunc {
         match index.checked_sub(self.layout.imported_func_count) {
             Some(defined) => self.defined_func(defined),
-            // SAFETY: filled before the object is reachable.
+            // SAFETY: instantiation fills the pointers to imports before the object is reachable, and the index is an import's.
             None => unsafe { *self.imported_func_place(index) },
         }
     }
 
-    /// A function, by its index, as a funcref in a slot.
+    /// Returns the function of that index as a funcref in slot form.
     pub(crate) fn func_slot(&self, index: u32) -> u64 {
         self.func(index).expose_provenance() as u64
     }
@@ -180,50 +179,51 @@ impl InstanceObject {
     pub(crate) fn global(&self, index: u32) -> *mut VmGlobal {
         match index.checked_sub(self.layout.imported_global_count) {
             Some(defined) => self.defined_global(defined),
-            // SAFETY: filled before the object is reachable.
+            // SAFETY: instantiation fills the pointers to imports before the object is reachable, and the index is an import's.
             None => unsafe { *self.imported_global_place(index) },
         }
     }
 
-    /// A global's value, by its index.
+    /// Returns the value of the global of that index.
     pub(crate) fn global_value(&self, index: u32) -> [u64; 2] {
-        // SAFETY: globals live as long as the store.
+        // SAFETY: globals live as long as the store, which the borrow of the object keeps from running.
         unsafe { (*self.global(index)).value }
     }
 
     pub(crate) fn memory(&self, index: u32) -> *mut MemoryObject {
-        // SAFETY: filled before the object is reachable; a `VmMemory` is the first field of its object.
+        // SAFETY: instantiation fills the pointer before the object is reachable. A `VmMemory` is the first field of its
+        // object.
         unsafe { (*self.memory_place(index)).cast() }
     }
 
     pub(crate) fn table(&self, index: u32) -> *mut TableObject {
-        // SAFETY: as for memories.
+        // SAFETY: instantiation fills the pointer before the object is reachable. A `VmTable` is the first field of its object.
         unsafe { (*self.table_place(index)).cast() }
     }
 
     pub(crate) fn tag(&self, index: u32) -> *const VmTag {
-        // SAFETY: as for memories.
+        // SAFETY: instantiation fills the pointer before the object is reachable.
         unsafe { *self.tag_place(index) }
     }
 
-    /// Gives the collector the globals defined here.
+    /// Passes the values of the globals defined here to the collector.
     pub(crate) fn for_each_root(&self, mark: &mut dyn FnMut(&[u64])) {
         let count = self.module().globals().len() as u32 - self.layout.imported_global_count;
         for index in 0..count {
-            // SAFETY: globals live as long as the instance.
+            // SAFETY: the globals are part of the allocation, and no guest code runs during a collection.
             mark(unsafe { &(*self.defined_global(index)).value });
         }
     }
 
-    /// What the instance exports under a name.
+    /// Returns the instance's export of that name.
     pub(crate) fn export(&self, name: &str) -> Option<Extern> {
         self.module().export(name).map(|export| self.exported(export))
     }
 
-    /// The object behind an export of its module.
+    /// Returns the object of an export of the module.
     fn exported(&self, export: &Export) -> Extern {
         let (index, store) = (export.index, self.store);
-        // SAFETY: everything that an instance refers to is in its store and lives as long as it.
+        // SAFETY: every object that an instance refers to is in its store and lives as long as the store.
         unsafe {
             match export.kind {
                 ExternKind::Func => Extern::Func(Func::from_raw(non_null(self.func(index)), store)),
@@ -252,8 +252,8 @@ fn allocation(layout: &VmLayout) -> Layout {
 
 impl Drop for InstanceObject {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` by the same layout; the store that could lead to it is going away. Nothing in it
-        // owns anything.
+        // SAFETY: `new` allocated it by the same layout. The store, whose objects alone refer to it, is being dropped, and
+        // nothing in it owns anything.
         unsafe { dealloc(self.vm.as_ptr().cast(), allocation(&self.layout)) };
     }
 }
@@ -291,23 +291,23 @@ impl std::fmt::Debug for InstanceObject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Instance(pub(crate) Handle<InstanceObject>);
 
-/// Why an export could not be had with the type that was asked for.
+/// The error of looking up an exported function with Rust types.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// There is no function of that name.
+    /// No function is exported under that name.
     #[error("no function is exported as `{}`", printable(.name))]
     Missing {
-        /// The name.
+        /// Name that was looked up.
         name: String,
     },
     /// It has another type.
     #[error("the function exported as `{}` has type {found}, expected {expected}", printable(.name))]
     Type {
-        /// The name.
+        /// Name of the export.
         name: String,
-        /// The type that was asked for, as text.
+        /// Type that was asked for, as text.
         expected: String,
-        /// The function's type, as text.
+        /// Type of the function, as text.
         found: String,
     },
 }
@@ -315,8 +315,11 @@ pub enum ExportError {
 stop_from! { ExportError }
 
 impl Instance {
-    /// An instance whose imports are `imports`, in the module's order. Runs its start function, but neither `_start` nor
-    /// `_initialize` (see [`Instance::initialize`]).
+    /// Creates an instance whose imports are `imports`, in the module's order. Runs its start function, but neither `_start`
+    /// nor `_initialize` (see [`Instance::initialize`]).
+    ///
+    /// # Errors
+    /// As [`InstantiateError`] lists.
     ///
     /// # Panics
     /// If there are more than the module imports, one is of another store, or the module of another engine.
@@ -330,52 +333,55 @@ impl Instance {
         let mut provided: Vec<_> = imports.iter().map(|&object| Some(Provided::Extern(object))).collect();
         provided.resize_with(expected, || None);
         let mut context = store.as_context_mut();
-        // SAFETY: objects of a store come with no condition on its data; theirs is checked.
+        // SAFETY: no host function definitions are given, only objects. `instantiate` checks that they are of this store.
         unsafe { instantiate(&mut context, module, provided) }
     }
 
-    /// The module that it is an instance of.
+    /// Returns the module of the instance.
     pub fn module<'a, C: AsContext>(&self, store: &'a C) -> &'a Arc<Module> {
         self.0.get(store.as_context().inner()).module()
     }
 
-    /// What it exports under a name.
+    /// Returns the export of that name.
     pub fn get_export(&self, store: impl AsContext, name: &str) -> Option<Extern> {
         self.0.get(store.as_context().inner()).export(name)
     }
 
-    /// Everything it exports, in the module's order.
+    /// Returns all exports, in the module's order.
     pub fn exports<'a, C: AsContext>(&self, store: &'a C) -> impl Iterator<Item = (&'a str, Extern)> {
         let object = self.0.get(store.as_context().inner());
         object.module().exports().iter().map(|export| (&*export.name, object.exported(export)))
     }
 
-    /// The function exported under a name.
+    /// Returns the function exported under that name.
     pub fn get_func(&self, store: impl AsContext, name: &str) -> Option<Func> {
         self.get_export(store, name).and_then(Extern::into_func)
     }
 
-    /// The memory exported under a name.
+    /// Returns the memory exported under that name.
     pub fn get_memory(&self, store: impl AsContext, name: &str) -> Option<Memory> {
         self.get_export(store, name).and_then(Extern::into_memory)
     }
 
-    /// The table exported under a name.
+    /// Returns the table exported under that name.
     pub fn get_table(&self, store: impl AsContext, name: &str) -> Option<Table> {
         self.get_export(store, name).and_then(Extern::into_table)
     }
 
-    /// The global exported under a name.
+    /// Returns the global exported under that name.
     pub fn get_global(&self, store: impl AsContext, name: &str) -> Option<Global> {
         self.get_export(store, name).and_then(Extern::into_global)
     }
 
-    /// The tag exported under a name.
+    /// Returns the tag exported under that name.
     pub fn get_tag(&self, store: impl AsContext, name: &str) -> Option<Tag> {
         self.get_export(store, name).and_then(Extern::into_tag)
     }
 
-    /// The function exported under a name, with Rust types.
+    /// Returns the function exported under that name, with Rust types.
+    ///
+    /// # Errors
+    /// If no function is exported under that name, or its type is another.
     pub fn get_typed_func<P: WasmTyList, R: WasmTyList>(
         &self,
         store: impl AsContext,

@@ -1,11 +1,11 @@
-//! Instantiation, in the steps of the specification ("Execution / Modules / Instantiation").
+//! Instantiation, in the steps of the [specification](https://webassembly.github.io/spec/core/exec/modules.html#instantiation).
 //!
-//! Comes in: a module with its code, and something for each import. Goes out: an [`Instance`]; or, sorted by whose
-//! fault, all imports that do not fit ([`LinkError`]), a limit, or the guest's own trap.
+//! In: a module with its code, and an object for each import. Out: an [`Instance`], or an error by the party at fault: all
+//! imports that do not fit ([`LinkError`]), a limit, or the guest's own trap.
 //!
-//! Until step 4 nothing that others can see has changed. From there on the specification keeps what was done when a
-//! later step fails, and functions of the new instance may already be in somebody's table: so the instance stays in the
-//! store, whole, even if its instantiation failed.
+//! Up to step 3 nothing that others can see changes. From step 4 on, the specification keeps the effects of earlier steps when
+//! a later one fails, and functions of the new instance may already be in another instance's table. So the complete instance
+//! stays in the store even if its instantiation failed.
 
 use std::ffi::c_void;
 use std::fmt;
@@ -36,12 +36,12 @@ use crate::tier::Executable;
 use crate::trap::Stop;
 use crate::vm::{VmFunc, VmInstance};
 
-/// A module, and what executes its functions.
+/// A module and the code of its functions.
 #[derive(Clone)]
 pub struct LoadedModule {
     /// The module.
     pub module: Arc<Module>,
-    /// Its functions' entries.
+    /// The entry pointers of its functions.
     pub code: Arc<dyn Executable>,
 }
 
@@ -51,22 +51,22 @@ impl fmt::Debug for LoadedModule {
     }
 }
 
-/// What is given for an import.
+/// A definition for an import.
 #[derive(Clone)]
 pub(crate) enum Provided {
     /// An object of the store.
     Extern(Extern),
-    /// A host function that becomes one for this instance.
+    /// A host function definition, instantiated for this instance.
     Host(Arc<HostFuncDef>),
 }
 
-/// Why there is no instance.
+/// The error of an instantiation.
 #[derive(Debug, thiserror::Error)]
 pub enum InstantiateError {
-    /// Imports do not fit. Fault: the embedder's.
+    /// Imports are missing or of another type. Fault: the embedder's.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// A limit, or the system, refuses what the module declares.
+    /// A limit or the system refuses an object that the module declares.
     #[error(transparent)]
     Resource(#[from] ResourceError),
     /// A segment was out of bounds, or the start function stopped. Fault: the guest's.
@@ -74,29 +74,29 @@ pub enum InstantiateError {
     Stop(#[from] Stop),
 }
 
-/// Imports of a module that nothing fits. All of them, so that one message is enough.
+/// The imports of a module for which no definition fits: all of them, so that one message is enough.
 #[derive(Clone, Debug)]
 pub struct LinkError {
-    /// What messages call the module.
+    /// Name of the module in messages.
     pub importer: String,
-    /// The imports.
+    /// One failure per import.
     pub failures: Vec<ImportFailure>,
 }
 
 stop_from! { LinkError }
 
-/// One import that nothing fits.
+/// An import for which no definition fits.
 #[derive(Clone, Debug)]
 pub struct ImportFailure {
     /// First part of its name.
     pub module: String,
     /// Second part of its name.
     pub name: String,
-    /// What the module asks for.
+    /// Type that the module requires.
     pub expected: ExternType,
-    /// The same as text.
+    /// Type that the module requires, as text.
     pub expected_text: String,
-    /// What was there, as text; `None` if nothing.
+    /// Type of the definition, as text; `None` if there is none.
     pub found_text: Option<String>,
 }
 
@@ -111,7 +111,7 @@ impl fmt::Display for LinkError {
 }
 
 impl ImportFailure {
-    /// The failure of an import of `module`, where `found` stands in its place.
+    /// Returns the failure of an import of `module` whose definition is of type `found`.
     pub(crate) fn new(module: &Module, import: &Import, found: Option<ExternType>) -> ImportFailure {
         let registry = module.registry();
         ImportFailure {
@@ -138,13 +138,13 @@ impl fmt::Display for ImportFailure {
 
 impl std::error::Error for LinkError {}
 
-/// Makes an instance.
+/// Creates an instance.
 ///
 /// # Panics
-/// If the module was validated for another engine, or an object given is of another store.
+/// If the module was validated for another engine, or an object is of another store.
 ///
 /// # Safety
-/// Host functions given were made for the type `T` of this store's data.
+/// Host function definitions in `provided` were made for the type `T` of this store's data.
 pub(crate) unsafe fn instantiate<T>(
     context: &mut StoreContextMut<'_, T>,
     loaded: &LoadedModule,
@@ -158,25 +158,26 @@ pub(crate) unsafe fn instantiate<T>(
     );
     store.check_instance_limit()?;
 
-    // 1. Every import has something of a matching type.
+    // 1. Match every import with an object of a matching type.
     let provided = match_imports(store, module, provided)?;
 
-    // 2. Allocate: the instance, then its own memories, tables and tags.
+    // 2. Allocate the instance, then its own memories, tables and tags.
     let mut object = InstanceObject::new(store, loaded)?;
-    // SAFETY: the contract.
+    // SAFETY: the caller promises that host function definitions were made for the type of this store's data.
     unsafe { fill_imports(store, &mut object, provided) };
     allocate_own(store, &object, module)?;
     fill_funcs(&object, loaded, store.tier().unresolved_native());
     let instance = object.adopt(store);
 
-    // 3. Initial values of globals, then of tables' elements. Each expression may use the globals before it.
+    // 3. Initialise the globals, then the elements of tables. Each expression may use the globals before it.
     let object = instance.0.get(store);
     initialize_globals(object, module);
     let vm = object.vm();
     initialize_tables(store, instance, module);
 
-    // 4. Active element segments, then active data segments, in order. The first that does not fit traps; those before
-    // it stay. SAFETY: the instance is alive and whole; indices were validated.
+    // 4. Run the active element segments, then the active data segments, in order. The first one out of bounds traps; the
+    // effects of those before it stay.
+    // SAFETY: the instance is alive and complete, and no reference into the store is used after this.
     unsafe {
         run_elements(vm, module).map_err(Stop::from)?;
         run_data(vm, module).map_err(Stop::from)?;
@@ -196,7 +197,7 @@ fn match_imports(
     provided: Vec<Option<Provided>>,
 ) -> Result<Vec<Provided>, LinkError> {
     let registry = store.registry();
-    // Only for messages: the type of something that fits is kept by the module.
+    // Only for messages: the module keeps the type of a definition that fits.
     let mut unknown = Types::new(registry);
     let mut failures = Vec::new();
     let mut matched = Vec::with_capacity(provided.len());
@@ -219,19 +220,18 @@ fn match_imports(
 /// Writes the pointers to imported objects.
 ///
 /// # Safety
-/// Host functions given were made for the type of the store's data.
+/// Host function definitions in `provided` were made for the type of the store's data.
 unsafe fn fill_imports(store: &mut StoreInner, object: &mut InstanceObject, provided: Vec<Provided>) {
     let (mut funcs, mut tables, mut memories, mut globals, mut tags) = (0.., 0.., 0.., 0.., 0..);
     let mut global_types = Vec::new();
     for provided in provided {
         let given = match provided {
             Provided::Extern(given) => given,
-            // SAFETY: the contract; the importer stays in the store or is dropped with the call that failed, which
-            // calls nothing.
+            // SAFETY: the caller promises a definition for this store's data. The importer either stays in the store or is
+            // dropped with the failed instantiation, after which no call can reach the function.
             Provided::Host(def) => Extern::Func(unsafe { def.instantiate(store, object.vm()) }),
         };
-        // SAFETY: imports are counted as the layout counted them, and the place is ours alone until the object is
-        // adopted.
+        // SAFETY: imports are counted in the order of the layout. No one else reads the arrays until `adopt`.
         unsafe {
             match given {
                 Extern::Func(func) => *object.imported_func_place(next(&mut funcs)) = func.as_ptr(),
@@ -254,25 +254,25 @@ fn next(counter: &mut std::ops::RangeFrom<u32>) -> u32 {
     index
 }
 
-/// Memories, tables and tags that the module defines; then what the header caches of memory 0.
+/// Allocates the memories, tables and tags that the module defines, then sets the header's cache of memory 0.
 fn allocate_own(store: &mut StoreInner, object: &InstanceObject, module: &Module) -> Result<(), ResourceError> {
     for index in module.imported_memory_count()..module.memories().len() as u32 {
         let memory = Memory::in_store(store, module.memories()[index as usize])?;
-        // SAFETY: the index is within the layout.
+        // SAFETY: the index is within the layout, and no one else reads the arrays until `adopt`.
         unsafe { *object.memory_place(index) = memory.0.as_ptr().cast() };
     }
     for index in module.imported_table_count()..module.tables().len() as u32 {
         let table = Table::in_store(store, module.tables()[index as usize].ty, 0)?;
-        // SAFETY: as above.
+        // SAFETY: the index is within the layout, and no one else reads the arrays until `adopt`.
         unsafe { *object.table_place(index) = table.0.as_ptr().cast() };
     }
     for index in module.imported_tag_count()..module.tags().len() as u32 {
         let tag = Tag::in_store(store, module.tags()[index as usize]);
-        // SAFETY: as above.
+        // SAFETY: the index is within the layout, and no one else reads the arrays until `adopt`.
         unsafe { *object.tag_place(index) = tag.0.as_ptr() };
     }
     if !module.memories().is_empty() {
-        // SAFETY: memory 0 exists and was filled by import or above; the header is ours alone.
+        // SAFETY: memory 0 exists, imported or allocated above. No one else uses the header until `adopt`.
         unsafe {
             let memory = &(*object.memory(0)).vm;
             let header: *mut VmInstance = object.vm();
@@ -283,7 +283,7 @@ fn allocate_own(store: &mut StoreInner, object: &InstanceObject, module: &Module
     Ok(())
 }
 
-/// Returns the records of the functions that the module defines.
+/// Writes the records of the functions that the module defines.
 fn fill_funcs(object: &InstanceObject, loaded: &LoadedModule, native: *const c_void) {
     let module = &loaded.module;
     let arg_slots: Vec<u32> = (0..module.type_count())
@@ -305,7 +305,7 @@ fn fill_funcs(object: &InstanceObject, loaded: &LoadedModule, native: *const c_v
             native,
             native_context: place.cast(),
         };
-        // SAFETY: the place is ours alone.
+        // SAFETY: the record is inside the allocation, and no one else uses it until `adopt`.
         unsafe { place.write(func) };
     }
 }
@@ -315,7 +315,7 @@ fn initialize_globals(object: &InstanceObject, module: &Module) {
     for (defined, global) in (0..).zip(&module.globals()[imported as usize..]) {
         if let Some(init) = &global.init {
             let value = evaluate(object, init);
-            // SAFETY: the index is within the layout; no code has run that could refer to it.
+            // SAFETY: the index is within the layout, and no code that could use the global has run yet.
             unsafe { (*object.defined_global(defined)).value = value };
         }
     }
@@ -327,21 +327,21 @@ fn initialize_tables(store: &mut StoreInner, instance: Instance, module: &Module
             let object = instance.0.get(store);
             let [value, _] = evaluate(object, init);
             let table = object.table(index);
-            // SAFETY: a table of the store, which is exclusively borrowed.
+            // SAFETY: the table is one of the store, which is borrowed exclusively.
             unsafe { (*table).elements_mut() }.fill(value);
         }
     }
 }
 
 /// # Safety
-/// `instance` is alive and whole.
+/// `instance` is alive and complete, in a store that no Rust reference is using.
 unsafe fn run_elements(instance: *mut VmInstance, module: &Module) -> Result<(), TrapCode> {
     for (index, segment) in (0..).zip(module.elements()) {
         match &segment.mode {
             ElementMode::Passive => {}
-            // SAFETY: the contract; indices were validated.
+            // SAFETY: the caller promises such an instance, and the module's indices were validated.
             ElementMode::Declared => unsafe { builtins::table::elem_drop(instance, index) },
-            // SAFETY: as above.
+            // SAFETY: the caller promises such an instance, and the module's indices were validated.
             ElementMode::Active { table, offset } => unsafe {
                 let [offset, _] = evaluate(&*(*instance).instance, offset);
                 let len = builtins::table::segment_len(instance, index);
@@ -354,13 +354,13 @@ unsafe fn run_elements(instance: *mut VmInstance, module: &Module) -> Result<(),
 }
 
 /// # Safety
-/// `instance` is alive and whole.
+/// `instance` is alive and complete, in a store that no Rust reference is using.
 unsafe fn run_data(instance: *mut VmInstance, module: &Module) -> Result<(), TrapCode> {
     for (index, segment) in (0..).zip(module.data()) {
         if let DataMode::Active { memory, offset } = &segment.mode {
-            // Modules are smaller than 4 GiB.
+            // Modules are smaller than 4 GiB, so the length fits.
             let len = segment.range.len() as u32;
-            // SAFETY: the contract; indices were validated.
+            // SAFETY: the caller promises such an instance, and the module's indices were validated.
             unsafe {
                 let [offset, _] = evaluate(&*(*instance).instance, offset);
                 builtins::memory::memory_init(instance, *memory, index, offset, 0, len)?;
@@ -372,10 +372,10 @@ unsafe fn run_data(instance: *mut VmInstance, module: &Module) -> Result<(), Tra
 }
 
 impl Instance {
-    /// A function by its index.
+    /// Returns the function of that index.
     fn func(self, store: &StoreInner, index: u32) -> Func {
         let func = self.0.get(store).func(index);
-        // SAFETY: functions of an instance live as long as its store.
+        // SAFETY: functions of an instance are in its store and live as long as the store.
         unsafe { Func::from_raw(std::ptr::NonNull::new(func).expect("functions are filled in step 2"), store.id()) }
     }
 }

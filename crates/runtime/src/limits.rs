@@ -1,8 +1,8 @@
-//! What a store lets its guests take, and the error when they ask for more than the store or the host gives.
+//! Resource limits of a store, and the error when a guest asks for more than the store or the host gives.
 //!
-//! Comes from the embedder (the CLI's `--max-…` options); asked by `memory`,
-//! `table`, `store` and `instantiate`. Rule: nothing of the host is taken in proportion to a number that a guest chose
-//! before that number was held against one of these.
+//! The embedder sets the limits (the command by its `--max-…` options). `memory`, `table`, `store` and `instantiate` check
+//! them. Rule: the host allocates nothing in proportion to a number that a guest chose before that number was compared with one
+//! of these.
 
 use std::io;
 
@@ -10,18 +10,18 @@ use wasmr_core::count::Count;
 
 use wasmr_core::limits;
 
-/// Upper bounds of one store. They bound the sum over everything in the store, not each object.
+/// Upper bounds of one store. Each bounds the sum over all objects of the store, not each object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreLimits {
-    /// Bytes of all linear memories together. `memory.grow` beyond it gives -1.
+    /// Bytes of all linear memories together. `memory.grow` beyond it returns -1.
     pub max_memory_bytes: u64,
-    /// Elements of all tables together. `table.grow` beyond it gives -1.
+    /// Elements of all tables together. `table.grow` beyond it returns -1.
     pub max_table_elements: u64,
-    /// Bytes of the guest's value stack, where the interpreter has its frames. Calls beyond it trap with "call stack exhausted".
-    /// Machine code has a stack of half as many bytes again ([`native_stack_bytes`](crate::vm::native_stack_bytes)), on which
-    /// calls get about as deep.
+    /// Bytes of the guest's value stack, which has the interpreter's frames. Calls beyond it trap with "call stack exhausted".
+    /// The native stack, for compiled code, has half as many bytes again
+    /// ([`native_stack_bytes`](crate::vm::native_stack_bytes)), so that calls get about as deep.
     pub max_stack_bytes: usize,
-    /// Instances, ever, as a store keeps them until it is dropped.
+    /// Number of instances ever created, because a store keeps each of them until it is dropped itself.
     pub max_instances: usize,
     /// Bytes of exceptions and of entries for host references that are reachable at the same time.
     pub max_reference_bytes: usize,
@@ -39,20 +39,20 @@ impl Default for StoreLimits {
     }
 }
 
-/// Which memories get a reservation in which faults stand in for checks.
+/// The choice between guard-paged and checked memories.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MemoryStrategy {
-    /// Every 32-bit memory for which the system gives the address space; others are checked.
+    /// Every 32-bit memory is guard-paged if the system gives the address space. Others are checked.
     #[default]
     Guarded,
-    /// None: every access is checked. For hosts without address space to spare, and for tests of that path.
+    /// Every memory is checked. For hosts without address space to spare, and for tests of that path.
     Checked,
 }
 
-/// A store or the operating system refused to give a guest what its module declares. Fault: too little for this module.
+/// The error of a store or operating system that refuses an object that a module declares. Fault: too little for this module.
 #[derive(Debug, thiserror::Error)]
 pub enum ResourceError {
-    /// A memory's initial size.
+    /// A memory's initial size is over the limit.
     #[error(
         "a memory of {} exceeds the limit: all memories of a store may have {} ({used} in use)",
         Count(*.asked, "byte"),
@@ -66,7 +66,7 @@ pub enum ResourceError {
         /// Bytes that the store's memories already have.
         used: u64,
     },
-    /// A table's initial size.
+    /// A table's initial size is over the limit.
     #[error(
         "a table of {} exceeds the limit: all tables of a store may have {} ({used} in use)",
         Count(*.asked, "element"),
@@ -80,7 +80,7 @@ pub enum ResourceError {
         /// Elements that the store's tables already have.
         used: u64,
     },
-    /// Too many instances.
+    /// The store has as many instances as it may have.
     #[error("another instance exceeds the limit: a store may have {}", Count(*.limit, "instance"))]
     InstanceLimit {
         /// [`StoreLimits::max_instances`].
@@ -92,12 +92,12 @@ pub enum ResourceError {
         /// [`StoreLimits::max_reference_bytes`].
         limit: usize,
     },
-    /// The operating system has no more.
+    /// The operating system refuses memory.
     #[error("the system provides no memory for {what}")]
     System {
-        /// What it was for.
+        /// Purpose of the memory.
         what: &'static str,
-        /// Why.
+        /// Reason of the operating system.
         #[source]
         source: io::Error,
     },

@@ -1,7 +1,7 @@
-//! [`Linker`]: what the names in imports mean.
+//! [`Linker`]: definitions of the names in imports.
 //!
-//! A host function defined here belongs to no store and costs none anything until an instance imports it; objects of a
-//! store may be defined as well and then tie the linker to it.
+//! A host function defined here belongs to no store, and costs a store nothing until an instance imports it. Objects of a store
+//! may be defined as well, and then tie the linker to that store.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -22,7 +22,7 @@ use crate::trap::Stop;
 use crate::typed::IntoFunc;
 use crate::value::Val;
 
-/// Definitions for imports, by module and name. `T` is the type of data of the stores it is used with.
+/// Definitions for imports, by module and name. `T` is the type of data of the stores that the linker is used with.
 ///
 /// # Examples
 /// ```
@@ -49,7 +49,7 @@ pub struct Linker<T> {
     marker: Invariant<T>,
 }
 
-/// A name was defined twice.
+/// The error of a name that is defined already.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` `{}` is already defined", printable(.module), printable(.name))]
 pub struct DuplicateDefinition {
@@ -59,22 +59,22 @@ pub struct DuplicateDefinition {
     pub name: String,
 }
 
-/// Why [`Linker::module`] has no library.
+/// The error of [`Linker::module`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LibraryError {
-    /// There is no instance, or its initialisation stopped ([`InstantiateError::Stop`]).
+    /// The instantiation failed, or the initialisation stopped ([`InstantiateError::Stop`]).
     #[error(transparent)]
     Instantiate(#[from] InstantiateError),
-    /// The initialisation that the module exports cannot be called. Fault: the module's.
+    /// The initialisation function that the module exports cannot be called. Fault: the module's.
     #[error(transparent)]
     Initializer(#[from] InitializerError),
-    /// A name is taken. Fault: the embedder's.
+    /// A name is defined already. Fault: the embedder's.
     #[error(transparent)]
     Duplicate(#[from] DuplicateDefinition),
 }
 
-/// A function stood in for an unknown import, and was called.
+/// The error of a call of an unknown import that a trapping function replaces.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the guest called `{}` `{}`, which is not defined", printable(.module), printable(.name))]
 pub struct UnknownImportCalled {
@@ -84,7 +84,7 @@ pub struct UnknownImportCalled {
     pub name: String,
 }
 
-/// A module whose imports were found, ready to be instantiated many times: see [`Linker::instantiate_pre`].
+/// A module with the definitions of its imports, ready to be instantiated many times: see [`Linker::instantiate_pre`].
 pub struct InstancePre<T> {
     module: LoadedModule,
     provided: Vec<Option<Provided>>,
@@ -92,15 +92,18 @@ pub struct InstancePre<T> {
 }
 
 impl<T> InstancePre<T> {
-    /// The module.
+    /// Returns the module.
     pub fn module(&self) -> &LoadedModule {
         &self.module
     }
 
-    /// Makes an instance, as [`Linker::instantiate`] does.
+    /// Creates an instance, as [`Linker::instantiate`] does.
+    ///
+    /// # Errors
+    /// As [`InstantiateError`] lists.
     pub fn instantiate(&self, mut store: impl AsContextMut<Data = T>) -> Result<Instance, InstantiateError> {
         let mut context = store.as_context_mut();
-        // SAFETY: the definitions were made for `T`, which is the type of the store's data.
+        // SAFETY: `Linker<T>` accepts definitions for `T` only, which is the type of the store's data.
         unsafe { instantiate(&mut context, &self.module, self.provided.clone()) }
     }
 }
@@ -137,12 +140,12 @@ impl<T> std::fmt::Debug for Linker<T> {
 }
 
 impl<T> Linker<T> {
-    /// A linker without definitions.
+    /// Returns a linker without definitions.
     pub fn new() -> Linker<T> {
         Linker { definitions: HashMap::new(), allow_shadowing: false, marker: PhantomData }
     }
 
-    /// Whether a name may be defined again; the last definition counts. At first it may not.
+    /// Sets whether a name may be defined again, which replaces its definition. Not allowed by default.
     pub fn allow_shadowing(&mut self, allow: bool) -> &mut Self {
         self.allow_shadowing = allow;
         self
@@ -199,7 +202,7 @@ impl<T> Linker<T> {
         self.insert(module, name, Provided::Host(Arc::new(HostFuncDef::numeric(ty, func))))
     }
 
-    /// Defines everything that an instance exports, under a module name.
+    /// Defines all exports of an instance, under a module name.
     pub fn instance(
         &mut self,
         store: impl AsContext,
@@ -214,13 +217,14 @@ impl<T> Linker<T> {
         Ok(self)
     }
 
-    /// Instantiates a library, initialises it, and defines everything that it exports under a module name.
+    /// Instantiates a library, initialises it, and defines all its exports under a module name.
     ///
-    /// The initialisation is the one that [`Instance::initialize`] tells: a reactor's `_initialize` runs, once, before
-    /// anything else of it can be called. A command's `_start` does not run; it is defined like every other export.
+    /// The initialisation is that of [`Instance::initialize`]: a reactor's `_initialize` runs once, before any other export can
+    /// be called. A command's `_start` does not run; it is defined like every other export.
     ///
     /// # Errors
-    /// As [`instantiate`](Linker::instantiate); besides, the initialisation stopped or cannot be called, or a name is taken.
+    /// As [`instantiate`](Linker::instantiate). Also if the initialisation stopped or cannot be called, or a name is defined
+    /// already.
     ///
     /// # Examples
     /// ```
@@ -250,7 +254,7 @@ impl<T> Linker<T> {
         name: &str,
         module: &LoadedModule,
     ) -> Result<&mut Self, LibraryError> {
-        // What cannot be initialised is refused before anything of it runs.
+        // A module that cannot be initialised is refused before any of its code runs.
         initializer(&module.module)?;
         let instance = self.instantiate(&mut store, module)?;
         self.instance(&store, name, instance)?;
@@ -258,7 +262,7 @@ impl<T> Linker<T> {
         Ok(self)
     }
 
-    /// Gives everything defined under a module name a second module name.
+    /// Defines everything under a module name a second time, under the name `alias`.
     pub fn alias_module(&mut self, module: &str, alias: &str) -> Result<&mut Self, DuplicateDefinition> {
         for (name, definition) in self.definitions.get(module).cloned().unwrap_or_default() {
             self.insert(alias, &name, definition)?;
@@ -266,7 +270,7 @@ impl<T> Linker<T> {
         Ok(self)
     }
 
-    /// Defines every function import of a module that is not defined yet as one that fails when it is called
+    /// Defines every function import of a module that has no definition yet as a function that fails when it is called
     /// ([`UnknownImportCalled`]).
     pub fn define_unknown_imports_as_traps(&mut self, module: &LoadedModule) -> Result<&mut Self, DuplicateDefinition>
     where
@@ -275,13 +279,13 @@ impl<T> Linker<T> {
         self.define_unknown_imports(module, |module, name, ty| {
             let error = UnknownImportCalled { module: module.to_owned(), name: name.to_owned() };
             let fail = move |_: Caller<'_, T>, _: &mut [u64]| Err(Stop::host(error.clone()));
-            // SAFETY: it never returns results.
+            // SAFETY: the closure never returns results. `T` is the type of this linker's stores.
             unsafe { HostFuncDef::raw(ty, fail) }
         })
     }
 
-    /// Defines every function import of a module that is not defined yet as one that returns zeros and nulls. A function with a
-    /// result that has no such value, a reference that may not be null, fails when it is called.
+    /// Defines every function import of a module that has no definition yet as a function that returns zeros and nulls. A
+    /// function with a result that has no such value, a reference that may not be null, fails when it is called.
     pub fn define_unknown_imports_as_default_values(
         &mut self,
         module: &LoadedModule,
@@ -311,9 +315,11 @@ impl<T> Linker<T> {
         Ok(self)
     }
 
-    /// Makes an instance whose imports are the definitions of their names. Runs its start function, but neither `_start` nor
-    /// `_initialize`: a program's `_start` is for the embedder to call, and for libraries there is
-    /// [`Instance::initialize`].
+    /// Creates an instance whose imports are the definitions of their names. Runs its start function, but neither `_start` nor
+    /// `_initialize`. The embedder calls a program's `_start`; for libraries there is [`Instance::initialize`].
+    ///
+    /// # Errors
+    /// As [`InstantiateError`] lists.
     pub fn instantiate(
         &self,
         mut store: impl AsContextMut<Data = T>,
@@ -322,14 +328,15 @@ impl<T> Linker<T> {
         let imports = module.module.imports();
         let provided = imports.iter().map(|import| self.provided(&import.module, &import.name).cloned()).collect();
         let mut context = store.as_context_mut();
-        // SAFETY: the definitions were made for `T`, which is the type of the store's data.
+        // SAFETY: `Linker<T>` accepts definitions for `T` only, which is the type of the store's data.
         unsafe { instantiate(&mut context, module, provided) }
     }
 
-    /// Finds the definitions of a module's imports once, to instantiate it many times. What is defined later does not count.
+    /// Looks up the definitions of a module's imports once, to instantiate it many times. Later definitions have no effect on
+    /// it.
     ///
     /// # Errors
-    /// Nothing is defined for an import. Types are compared when it is instantiated.
+    /// If an import has no definition. Types are compared at instantiation.
     ///
     /// # Examples
     /// ```
@@ -363,20 +370,21 @@ impl<T> Linker<T> {
         Err(LinkError { importer: module.module.name().to_owned(), failures })
     }
 
-    /// The function that a module defined under this name runs by default: its export with the empty name, or else its
+    /// Returns the function that a module defined under this name runs by default: its export with the empty name, or else its
     /// `_start`; `None` if it has neither.
     pub fn get_default(&self, mut store: impl AsContextMut<Data = T>, module: &str) -> Option<Func> {
         let mut func = |name| self.get(&mut store, module, name).and_then(Extern::into_func);
         func("").or_else(|| func("_start"))
     }
 
-    /// The definition of a name, as an object of the store.
+    /// Returns the definition of a name, as an object of the store.
     pub fn get(&self, mut store: impl AsContextMut<Data = T>, module: &str, name: &str) -> Option<Extern> {
         Some(match self.provided(module, name)? {
             Provided::Extern(object) => *object,
             Provided::Host(def) => {
                 let mut context = store.as_context_mut();
-                // SAFETY: as in `instantiate`.
+                // SAFETY: `Linker<T>` accepts definitions for `T` only, which is the type of the store's data. No importer is
+                // given.
                 Extern::Func(unsafe { def.instantiate(context.inner_mut(), ptr::null_mut()) })
             }
         })

@@ -1,16 +1,15 @@
-//! [`Store`]: owns every live object, the value stack, and the embedder's data.
+//! [`Store`]: the owner of every live object, the value stack, and the embedder's data.
 //!
-//! Words that are easily confused: a [`Store`] is what the embedder owns; a [`StoreInner`] is the same store without
-//! the type of the embedder's data, which is all that the rest of this crate and host entries see; a [`VmStore`] is the
-//! few words of it that tiers read and write, pinned inside the `StoreInner`.
+//! Three types that are easily confused: a [`Store`] is the embedder's. A [`StoreInner`] is the same store without the type of
+//! the embedder's data; the rest of this crate and host entries see only this. A [`VmStore`] is the part of it that tiers read
+//! and write, pinned inside the `StoreInner`.
 //!
 //! # Invariants
-//! - A `StoreInner` has one address from birth to death, kept in [`VmStore::store`], from which every pointer to it is
-//!   derived.
-//! - Objects are only ever added. Whatever was made in a store lives until the store is dropped, so a pointer between
-//!   objects of one store never dangles and instances may refer to each other in cycles. (Exceptions and host
-//!   references are the exception: they are collected, see `ref_heap`.)
-//! - At most one thread uses a store at a time; [`InterruptHandle`] is the only thing shared with others.
+//! - A `StoreInner` has one address for its life, kept in [`VmStore::store`]. Every pointer to it is derived from that.
+//! - Objects are added and never removed. An object of a store lives until the store is dropped. So a pointer between objects
+//!   of one store never dangles, and instances may refer to each other in cycles. Exceptions and host references are different:
+//!   they are collected, see `ref_heap`.
+//! - At most one thread uses a store at a time. Only [`InterruptHandle`] is shared with others.
 
 use std::any::Any;
 use std::io;
@@ -39,34 +38,34 @@ use crate::tier::Tier;
 use crate::trap::{HostEnd, Thrown};
 use crate::vm::{VmGlobal, VmStore, VmTag, native_stack_bytes};
 
-/// Inaccessible bytes below the stack of machine code.
+/// Inaccessible bytes below the native stack.
 const NATIVE_GUARD: usize = 1 << 20;
-/// What the host's frames may take of that stack when machine code has used up its part.
+/// Bytes of the native stack that are left to the host's frames when compiled code has used up its part.
 const NATIVE_HEADROOM: usize = 1 << 20;
 
-/// What a store is made of besides the embedder's data.
+/// Configuration of a store.
 #[derive(Clone)]
 pub struct StoreConfig {
-    /// Where the types of its modules are interned.
+    /// Registry of the types of its modules.
     pub registry: Arc<TypeRegistry>,
-    /// What executes.
+    /// The tiers.
     pub tier: Arc<dyn Tier>,
-    /// How much its guests may take.
+    /// Resource limits of its guests.
     pub limits: StoreLimits,
-    /// How memories are backed.
+    /// Choice between guard-paged and checked memories.
     pub memory: MemoryStrategy,
     /// True if the code of its modules uses up fuel.
     pub metered: bool,
 }
 
-/// Fuel was asked for in a store whose engine does not count it.
+/// The error of using fuel in a store whose engine does not count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this store counts no fuel: its engine was made without `Config::consume_fuel(true)`")]
 pub struct FuelError;
 
 stop_from! { FuelError }
 
-/// Owns instances and everything in them, and data of the embedder's choice that host functions see.
+/// The owner of instances and all their objects, and of data of the embedder's choice that host functions see.
 ///
 /// # Examples
 /// ```
@@ -91,15 +90,14 @@ stop_from! { FuelError }
 pub struct Store<T> {
     inner: NonNull<StoreInner>,
     owned: PhantomData<T>,
-    /// Host functions rely on the very type.
+    /// Invariant in `T`, because host functions rely on the exact type.
     data: Invariant<T>,
 }
 
-// SAFETY: the store owns all that its pointers lead to. Those that are not `Send` by themselves are addresses of its
-// own objects; host functions and host references are `Send + Sync` by their bounds, tiers by their traits, and the
-// data by the bound here.
+// SAFETY: the store owns every object that its pointers lead to. Host functions and host references are `Send + Sync` by their
+// bounds, tiers by their traits, and the data by the bound here.
 unsafe impl<T: Send> Send for Store<T> {}
-// SAFETY: a shared store only gives out shared borrows of plain memory and of the data.
+// SAFETY: a shared store gives only shared borrows of plain memory and of the data, which is `Sync` by the bound here.
 unsafe impl<T: Sync> Sync for Store<T> {}
 
 /// A store without the type of its data.
@@ -107,24 +105,24 @@ pub struct StoreInner {
     pub(crate) vm: VmStore,
     id: StoreId,
     registry: Arc<TypeRegistry>,
-    /// The types of what the host made here. Those of instances are kept by their modules.
+    /// Types of the objects that the host made here. Modules keep the types of instances.
     types: Types,
     tier: Arc<dyn Tier>,
     limits: StoreLimits,
     memory_strategy: MemoryStrategy,
     metered: bool,
-    /// Bytes of all memories.
+    /// Bytes of all memories together.
     memory_bytes: u64,
-    /// Elements of all tables.
+    /// Elements of all tables together.
     table_elements: u64,
     interrupt: InterruptHandle,
-    /// Calls from the host that are active, each inside a host function of the one before.
+    /// Number of active calls from the host, each inside a host function of the one before.
     pub(crate) boundary_depth: u32,
     stack: Option<StackPages>,
     native_stack: Option<StackPages>,
-    /// Why the host ended the run, between `Status::HOST` and the boundary that reports it.
+    /// End of the run by the host, between `Status::HOST` and the boundary that reports it.
     pub(crate) host_end: Option<HostEnd>,
-    /// What the exception in flight has left, until somebody catches it.
+    /// Frames that the exception in flight has left, until it is caught.
     pub(crate) thrown: Option<Thrown>,
     pub(crate) ref_heap: RefHeap,
     memories: Vec<Pinned<MemoryObject>>,
@@ -133,14 +131,14 @@ pub struct StoreInner {
     tags: Vec<Pinned<VmTag>>,
     host_funcs: Vec<Pinned<HostFunc>>,
     instances: Vec<Pinned<InstanceObject>>,
-    /// Code that functions here lead to and that belongs to no instance.
+    /// Code that functions of the store lead to and that belongs to no instance.
     code: Vec<Arc<dyn Any + Send + Sync>>,
     /// The embedder's data, a boxed `T`.
     data: NonNull<()>,
 }
 
 impl<T> Store<T> {
-    /// An empty store. An engine is a configuration, too.
+    /// Creates an empty store. An engine can be its configuration.
     pub fn new(config: impl Into<StoreConfig>, data: T) -> Store<T> {
         let config = config.into();
         let interrupt = InterruptHandle::new();
@@ -192,30 +190,31 @@ impl<T> Store<T> {
             code: Vec::new(),
             data: NonNull::from(Box::leak(Box::new(data))).cast(),
         })));
-        // SAFETY: just allocated, and nobody else has the address yet.
+        // SAFETY: the allocation is new, and no one else has its address yet.
         unsafe { (*inner.as_ptr()).vm.store = inner.as_ptr() };
         Store { inner, owned: PhantomData, data: PhantomData }
     }
 
-    /// An empty store with limits of its own instead of those of `config`.
+    /// Creates an empty store with limits other than those of `config`.
     pub fn with_limits(config: impl Into<StoreConfig>, limits: StoreLimits, data: T) -> Store<T> {
         Store::new(StoreConfig { limits, ..config.into() }, data)
     }
 
-    /// The embedder's data.
+    /// Returns the embedder's data.
     pub fn data(&self) -> &T {
         self.as_context().data()
     }
 
-    /// The embedder's data, to change.
+    /// Returns the embedder's data for writing.
     pub fn data_mut(&mut self) -> &mut T {
         self.as_context_mut().split().1
     }
 
-    /// Drops the store and keeps the data.
+    /// Drops the store and returns the data.
     pub fn into_data(self) -> T {
         let this = ManuallyDrop::new(self);
-        // SAFETY: `this` is never dropped, so its parts are freed exactly here. The objects go first, as in `drop`.
+        // SAFETY: `this` is never dropped, so its parts are freed only here. `new` leaked both from boxes. The objects are
+        // dropped before the data, as in `drop`.
         unsafe {
             let data = Box::from_raw(this.as_context().inner().data.cast::<T>().as_ptr());
             drop(Box::from_raw(this.inner.as_ptr()));
@@ -223,28 +222,28 @@ impl<T> Store<T> {
         }
     }
 
-    /// The limits it was made with.
+    /// Returns the limits that the store was created with.
     pub fn limits(&self) -> &StoreLimits {
         &self.as_context().inner().limits
     }
 
-    /// Where the types of its modules are interned.
+    /// Returns the registry of the types of its modules.
     pub fn registry(&self) -> &Arc<TypeRegistry> {
         &self.as_context().inner().registry
     }
 
-    /// Gives the guest this much fuel (see [`wasmr_core::fuel`]) from now on, in place of what it has. It traps with "all fuel
-    /// consumed" when that is used up. A new store has none.
+    /// Sets the guest's remaining fuel (see [`wasmr_core::fuel`]). The guest traps with "all fuel consumed" when it is used up.
+    /// A new store has none.
     ///
     /// # Errors
-    /// The engine does not count fuel (`Config::consume_fuel`), so that this would be no limit.
+    /// If the engine does not count fuel (`Config::consume_fuel`), so that this would be no limit.
     pub fn set_fuel(&mut self, fuel: u64) -> Result<(), FuelError> {
         self.fuel()?;
         self.as_context_mut().inner_mut().vm.fuel = fuel;
         Ok(())
     }
 
-    /// The fuel that is left.
+    /// Returns the remaining fuel.
     ///
     /// # Errors
     /// As [`set_fuel`](Store::set_fuel).
@@ -254,18 +253,18 @@ impl<T> Store<T> {
         if inner.metered { Ok(inner.vm.fuel) } else { Err(FuelError) }
     }
 
-    /// A way to stop the guest from another thread.
+    /// Returns a handle by which another thread can stop the guest.
     pub fn interrupt_handle(&self) -> InterruptHandle {
         self.as_context().inner().interrupt.clone()
     }
 
-    /// Bytes of all its linear memories.
+    /// Returns the size of all linear memories together, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         self.as_context().inner().memory_bytes
     }
 
-    /// Runs `body` in a handle scope of its own: the references to exceptions and host values that it obtained end with it, unless
-    /// pinned or reachable by the guest. Outside of host functions and this, they last until the store is dropped.
+    /// Runs `body` in a handle scope of its own. The references to exceptions and host values that it obtained end with it,
+    /// unless pinned or reachable by the guest. Outside of host functions and this, references last until the store is dropped.
     pub fn scope<R>(&mut self, body: impl FnOnce(&mut Store<T>) -> R) -> R {
         let scope = self.as_context().inner().ref_heap.open_scope();
         let result = body(self);
@@ -276,8 +275,8 @@ impl<T> Store<T> {
 
 impl<T> Drop for Store<T> {
     fn drop(&mut self) {
-        // SAFETY: both were leaked from boxes in `new`, and the store is their only owner. The objects go first: host
-        // closures may hold anything, but never the data, which is reached through the store alone.
+        // SAFETY: `new` leaked both from boxes, and the store is their only owner. The objects are dropped first: host closures
+        // may own anything, but never the data, which only the store reaches.
         unsafe {
             let data = self.as_context().inner().data.cast::<T>();
             drop(Box::from_raw(self.inner.as_ptr()));
@@ -290,15 +289,14 @@ impl<T> AsContext for Store<T> {
     type Data = T;
 
     fn as_context(&self) -> StoreContext<'_, T> {
-        // SAFETY: the store owns `inner` and its data of type `T`; the borrow of `self` keeps others from changing
-        // them.
+        // SAFETY: the store owns `inner` and its data of type `T`. The shared borrow of `self` excludes changes.
         unsafe { StoreContext::new(self.inner) }
     }
 }
 
 impl<T> AsContextMut for Store<T> {
     fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
-        // SAFETY: as above, and the borrow is exclusive.
+        // SAFETY: the store owns `inner` and its data of type `T`. The exclusive borrow of `self` excludes all other uses.
         unsafe { StoreContextMut::new(self.inner) }
     }
 }
@@ -320,9 +318,10 @@ impl StoreInner {
         self.id
     }
 
-    /// The address by which tiers know the store, derived from that of the whole.
+    /// Returns the address of the part that tiers use, derived from that of the whole.
     pub(crate) fn vm_address(&self) -> *mut VmStore {
-        // SAFETY: a store knows its own address, and this only computes another.
+        // SAFETY: `vm.store` is the address of this live store since `new`; the expression computes the address of a field and
+        // reads nothing.
         unsafe { &raw mut (*self.vm.store).vm }
     }
 
@@ -330,19 +329,19 @@ impl StoreInner {
         &self.registry
     }
 
-    /// Keeps code as long as the store lives.
+    /// Keeps code alive as long as the store lives.
     pub(crate) fn keep_code(&mut self, code: Arc<dyn Any + Send + Sync>) {
         if !self.code.iter().any(|kept| Arc::ptr_eq(kept, &code)) {
             self.code.push(code);
         }
     }
 
-    /// What keeps types as long as the store lives.
+    /// Returns the types that the store keeps alive.
     pub(crate) fn types(&mut self) -> &mut Types {
         &mut self.types
     }
 
-    /// Keeps the type that a value type refers to, if it does.
+    /// Keeps alive the type that a value type refers to, if it refers to one.
     pub(crate) fn keep_types_of(&mut self, ty: ValType) {
         if let ValType::Ref(RefType { heap: HeapType::Concrete(id), .. }) = ty {
             self.types.keep(id);
@@ -369,7 +368,7 @@ impl StoreInner {
         self.data
     }
 
-    /// Maps the value stack if there is none yet.
+    /// Maps the value stack if the store has none yet.
     pub(crate) fn ensure_stack(&mut self) -> Result<(), ResourceError> {
         if self.stack.is_some() {
             return Ok(());
@@ -383,18 +382,19 @@ impl StoreInner {
             .map_err(|source| ResourceError::System { what: "the value stack", source })?;
         self.vm.stack_base = stack.base().as_ptr().cast();
         self.vm.stack_top = self.vm.stack_base;
-        // SAFETY: the mapping has more than `slots` slots.
+        // SAFETY: the mapping has `STACK_SLACK` more than `slots` slots.
         self.vm.stack_limit = unsafe { self.vm.stack_base.add(slots) };
         self.stack = Some(stack);
         Ok(())
     }
 
-    /// Maps the stack for machine code if there is none yet: [`native_stack_bytes`], and some more for the host's frames.
+    /// Maps the native stack if the store has none yet: [`native_stack_bytes`], the headroom for the host's frames, and the
+    /// guard.
     pub(crate) fn ensure_native_stack(&mut self) -> Result<(), ResourceError> {
         if self.native_stack.is_some() {
             return Ok(());
         }
-        let refused = |source| ResourceError::System { what: "the stack of machine code", source };
+        let refused = |source| ResourceError::System { what: "the native stack", source };
         let page = sys::page_size();
         let below = NATIVE_GUARD + NATIVE_HEADROOM;
         let size = native_stack_bytes(self.limits.max_stack_bytes)
@@ -402,7 +402,7 @@ impl StoreInner {
             .and_then(|size| size.checked_next_multiple_of(page));
         let size = size.ok_or_else(|| refused(io::Error::from(io::ErrorKind::OutOfMemory)))?;
         let stack = StackPages::downward(NATIVE_GUARD, size).map_err(refused)?;
-        // SAFETY: both are inside the mapping or at its end.
+        // SAFETY: `below` is less than `size`, which is the size of the mapping: both addresses are inside it or at its end.
         unsafe {
             self.vm.native_stack_top = stack.base().as_ptr().add(size);
             self.vm.native_stack_limit = stack.base().as_ptr().add(below);
@@ -411,14 +411,14 @@ impl StoreInner {
         Ok(())
     }
 
-    /// Takes `bytes` from the memory limit; whether there were enough.
+    /// Takes `bytes` from the memory limit. Returns false and takes nothing if less is left.
     pub(crate) fn take_memory(&mut self, bytes: u64) -> bool {
         let after = self.memory_bytes.checked_add(bytes).filter(|&after| after <= self.limits.max_memory_bytes);
         self.memory_bytes = after.unwrap_or(self.memory_bytes);
         after.is_some()
     }
 
-    /// Gives back what [`take_memory`](StoreInner::take_memory) took, when the system then refused.
+    /// Returns bytes taken by [`take_memory`](StoreInner::take_memory) to the limit, after the system refused them.
     pub(crate) fn return_memory(&mut self, bytes: u64) {
         self.memory_bytes -= bytes;
     }
@@ -427,14 +427,14 @@ impl StoreInner {
         ResourceError::MemoryLimit { asked, limit: self.limits.max_memory_bytes, used: self.memory_bytes }
     }
 
-    /// Takes `count` from the table limit; whether there were enough.
+    /// Takes `count` elements from the table limit. Returns false and takes nothing if fewer are left.
     pub(crate) fn take_elements(&mut self, count: u64) -> bool {
         let after = self.table_elements.checked_add(count).filter(|&after| after <= self.limits.max_table_elements);
         self.table_elements = after.unwrap_or(self.table_elements);
         after.is_some()
     }
 
-    /// Gives back what [`take_elements`](StoreInner::take_elements) took, when the system then refused.
+    /// Returns elements taken by [`take_elements`](StoreInner::take_elements) to the limit, after the system refused them.
     pub(crate) fn return_elements(&mut self, count: u64) {
         self.table_elements -= count;
     }
@@ -443,7 +443,7 @@ impl StoreInner {
         ResourceError::TableLimit { asked, limit: self.limits.max_table_elements, used: self.table_elements }
     }
 
-    /// Fails if there may be no further instance.
+    /// Returns an error if the store has as many instances as it may have.
     pub(crate) fn check_instance_limit(&self) -> Result<(), ResourceError> {
         let limit = self.limits.max_instances;
         if self.instances.len() < limit { Ok(()) } else { Err(ResourceError::InstanceLimit { limit }) }
@@ -473,7 +473,7 @@ impl StoreInner {
         keep(self.id, &mut self.instances, instance)
     }
 
-    /// Adds an exception or a host reference, after a collection if one is due; its word.
+    /// Adds an exception or a host reference, after a collection if one is due. Returns its word.
     pub(crate) fn insert_reference(&mut self, object: Object) -> Result<u64, ResourceError> {
         if self.ref_heap.wants_collection(&object) {
             let extra: &[u64] = match &object {
@@ -486,10 +486,10 @@ impl StoreInner {
         self.ref_heap.insert(object).ok_or(ResourceError::ReferenceLimit { limit })
     }
 
-    /// Frees the exceptions and host references that nothing leads to; `extra` are roots that are nowhere else.
+    /// Frees the exceptions and host references that are not reachable. `extra` are roots that are stored nowhere else.
     ///
-    /// Machine code has references wherever its compiler put them: in its frames and in registers. So while any of it is
-    /// active, all words of its stack are roots.
+    /// The compiler keeps references in frames and in registers. So while compiled code is active, all words of the native
+    /// stack are roots.
     fn collect(&mut self, extra: &[u64]) {
         let StoreInner { ref_heap, vm, tier, stack, native_stack, globals, tables, instances, .. } = self;
         ref_heap.collect(|mark| {
@@ -497,8 +497,8 @@ impl StoreInner {
             mark(&[vm.pending_exception]);
             if stack.is_some() {
                 let end = tier.stack_in_use(vm).clamp(vm.stack_base, vm.stack_limit);
-                // SAFETY: the value stack is mapped, zeroed at first, and plain words throughout. Slots between may be
-                // stale, which only keeps an object longer.
+                // SAFETY: the value stack is mapped, was zeroed at first, and consists of plain words. `end` is inside it.
+                // Stale slots between frames only keep an object longer.
                 let slots = unsafe {
                     let count = end.offset_from(vm.stack_base);
                     std::slice::from_raw_parts(vm.stack_base.cast_const(), usize::try_from(count).unwrap_or(0))
@@ -509,19 +509,20 @@ impl StoreInner {
                 && !vm.activation.is_null()
             {
                 let start = native.base().as_ptr().expose_provenance();
-                // SAFETY: from the guard on the mapping is accessible, and aligned as pages are.
+                // SAFETY: the mapping is readable above the guard, its provenance was exposed above, and its bounds are
+                // multiples of the page size.
                 unsafe { sys::for_each_word(start + NATIVE_GUARD..start + native.size(), mark) };
             }
             for global in globals.iter() {
-                // SAFETY: the store owns it and nobody writes to it now.
+                // SAFETY: the store owns the global, and no code that could write to it runs during a collection.
                 mark(unsafe { &global.as_ptr().as_ref().value });
             }
             for table in tables.iter() {
-                // SAFETY: as above.
+                // SAFETY: the store owns the table, and no code that could write to it runs during a collection.
                 mark(unsafe { table.as_ptr().as_ref() }.collectable_slots());
             }
             for instance in instances.iter() {
-                // SAFETY: as above.
+                // SAFETY: the store owns the instance, and no code that could write to it runs during a collection.
                 unsafe { instance.as_ptr().as_ref() }.for_each_root(mark);
             }
         });
@@ -532,6 +533,7 @@ fn keep<O>(store: StoreId, list: &mut Vec<Pinned<O>>, object: O) -> Handle<O> {
     let pinned = Pinned::new(object);
     let address = pinned.as_ptr();
     list.push(pinned);
-    // SAFETY: the list belongs to the store and never shrinks.
+    // SAFETY: the list belongs to the store and never shrinks, so that the pinned object stays at its address until the store
+    // is dropped.
     unsafe { Handle::new(address, store) }
 }

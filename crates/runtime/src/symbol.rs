@@ -1,20 +1,21 @@
-//! Names of functions and modules for people: demangled, bounded, and unable to steer a terminal.
+//! Readable names of functions and modules: demangled, bounded, and safe on a terminal.
 //!
-//! The guest chose every name, so each is text of an attacker's: a mangled name of a few hundred bytes can stand for one of
-//! gigabytes, and control characters move cursors and change titles. What is written goes through one bounded, escaping writer.
+//! The guest chose every name, so each is an attacker's text. A mangled name of a few hundred bytes can expand to gigabytes,
+//! and control characters move cursors and change titles. All output goes through one bounded, escaping writer.
 
 use std::fmt::{self, Write};
 
 use wasmr_module::printable::is_unprintable;
 
-/// The bytes of one name that are shown. With [`MAX_BACKTRACE_FRAMES`](wasmr_core::limits::MAX_BACKTRACE_FRAMES) frames a
-/// backtrace stays below 16 KiB.
+/// Bytes of one name that are shown. With [`MAX_BACKTRACE_FRAMES`](wasmr_core::limits::MAX_BACKTRACE_FRAMES) frames a backtrace
+/// stays below 16 KiB.
 const MAX_NAME: usize = 200;
 
-/// The longest name that is demangled: parsing takes some hundred times as many bytes.
+/// Bytes of the longest name that is demangled: parsing takes some hundred times as many bytes.
 const MAX_MANGLED: usize = 16 << 10;
 
-/// The readable form of a function's name: Rust and C++ names are demangled, others stay. Safe to print on a terminal.
+/// Returns the readable form of a function's name. Rust and C++ names are demangled, others are kept. The result is safe to
+/// print on a terminal.
 ///
 /// ```
 /// use wasmr::symbol::readable;
@@ -26,10 +27,10 @@ pub fn readable(name: &str) -> String {
     demangled(name).unwrap_or_else(|| printable(name))
 }
 
-/// The name with control characters escaped, cut if it is long.
+/// Returns the name with control characters escaped, cut if it is long.
 pub fn printable(name: &str) -> String {
     let mut out = Printable::default();
-    // It fails when the rest is cut off.
+    // The write fails when the rest is cut off.
     let _ = out.write_str(name);
     out.text
 }
@@ -40,7 +41,7 @@ fn demangled(name: &str) -> Option<String> {
     }
     let mut out = Printable::default();
     let written = if let Ok(rust) = rustc_demangle::try_demangle(name) {
-        // The alternate form leaves out the hash at the end.
+        // The alternate form omits the hash at the end.
         write!(out, "{rust:#}")
     } else if name.starts_with("_Z") {
         cpp_demangle::Symbol::new(name).ok()?.structured_demangle(&mut out, &cpp_demangle::DemangleOptions::default())
@@ -50,7 +51,7 @@ fn demangled(name: &str) -> Option<String> {
     (written.is_ok() || out.is_cut).then_some(out.text)
 }
 
-/// A text that only grows by what can be shown, up to a length.
+/// A text of printable characters with a maximum length.
 #[derive(Default)]
 struct Printable {
     text: String,
@@ -95,7 +96,7 @@ mod tests {
         assert_eq!(printable(&"x".repeat(1000)).chars().count(), MAX_NAME + 1);
     }
 
-    /// Most types in it are pairs of an earlier one, so that the whole doubles again and again.
+    /// Most types in this name are pairs of an earlier one, so that its length doubles again and again.
     #[test]
     fn a_short_name_of_a_huge_type_is_cut() {
         let mut name = String::from("_Z1fI1aIiiE");

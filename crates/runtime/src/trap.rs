@@ -1,12 +1,11 @@
-//! How a call ends early: [`Stop`], with a [`Trap`]'s code and where it happened.
+//! The early end of a call: [`Stop`], and a [`Trap`] with its code and backtrace.
 //!
-//! Four words that differ in whose doing the end is: a *trap* is the guest's fault, a *throw* is an exception that no
-//! guest frame caught, an *exit* is the guest's wish (`proc_exit`), and a *host* error is a host function's.
+//! The four kinds differ in who ends the call: a *trap* is the guest's fault, a *throw* is an exception that no guest frame
+//! caught, an *exit* is the guest's wish (`proc_exit`), and a *host* error is a host function's.
 //!
-//! Inside the machine a call ends with a [`Status`](crate::vm::Status); [`Func::call`](crate::func::Func::call) turns
-//! it into a [`Stop`], once, at the boundary where it leaves guest code. A host function that passes a `Stop` on hands
-//! it back to the machine unchanged, so that the frames of the first, innermost boundary are the ones that are
-//! reported.
+//! Between tiers a call ends with a [`Status`](crate::vm::Status). [`Func::call`](crate::func::Func::call) turns it into a
+//! [`Stop`], once, at the boundary where it leaves guest code. A host function that passes a `Stop` on returns it to the
+//! guest's tier unchanged, so that the frames of the first, innermost boundary are reported.
 
 use std::any::Any;
 use std::error::Error;
@@ -21,56 +20,56 @@ use crate::exception::ExnRef;
 use crate::host_error::HostFailure;
 use crate::symbol::{printable, readable};
 
-/// Why a call returned no results. One word, as it travels through every call.
+/// The reason why a call returned no results. One word, because every call may return it.
 ///
-/// Host functions return one, or any other error ([`HostResults`](crate::typed::HostResults)); which of the four it is tell
-/// [`trap_code`](Stop::trap_code), [`exit_code`](Stop::exit_code) and [`downcast_ref`](Stop::downcast_ref).
+/// Host functions return one, or any other error ([`HostResults`](crate::typed::HostResults)). [`trap_code`](Stop::trap_code),
+/// [`exit_code`](Stop::exit_code) and [`downcast_ref`](Stop::downcast_ref) tell the kinds apart.
 pub struct Stop(Box<StopKind>);
 
-/// The four ways in which a call ends early.
+/// The four kinds of early ends.
 #[derive(Debug)]
 pub enum StopKind {
     /// The guest trapped.
     Trap(Trap),
     /// An exception left the outermost guest frame.
     Throw(Throw),
-    /// The guest asked to end with this code.
+    /// The guest ended the program with this exit code.
     Exit(u32),
     /// A host function failed, or the call itself was wrong.
     Host(HostFailure),
 }
 
-/// A trap: why, and where.
+/// A trap: code and place.
 #[derive(Clone, Debug)]
 pub struct Trap {
-    /// Why.
+    /// The reason, in the specification's words.
     pub code: TrapCode,
-    /// The details that a host function gave, such as its name and the argument that was wrong.
+    /// Details from a host function, such as its name and the wrong argument.
     pub detail: Option<Box<str>>,
-    /// Where; empty if no guest code was running.
+    /// The guest's frames at the trap; empty if no guest code was running.
     pub backtrace: Backtrace,
 }
 
-/// An exception that nobody caught.
+/// An exception that no frame caught.
 #[derive(Clone, Debug)]
 pub struct Throw {
     /// The exception.
     pub exception: ExnRef,
-    /// Where it was thrown.
+    /// The guest's frames at the throw.
     pub backtrace: Backtrace,
 }
 
 /// The innermost frames of a guest's call stack.
 #[derive(Clone, Debug, Default)]
 pub struct Backtrace {
-    /// At most [`MAX_BACKTRACE_FRAMES`], innermost first.
+    /// At most [`MAX_BACKTRACE_FRAMES`] frames, innermost first.
     pub frames: Vec<FrameInfo>,
-    /// How many frames there were.
+    /// Number of frames of the call stack.
     pub total: usize,
 }
 
 impl Backtrace {
-    /// Puts the frames of a backtrace that ends where this one begins before those of this.
+    /// Inserts the frames of `inner`, a backtrace that ends where this one begins, before the frames of this one.
     pub(crate) fn put_before(&mut self, inner: Backtrace) {
         let outer = std::mem::replace(&mut self.frames, inner.frames);
         self.frames.extend(outer);
@@ -92,28 +91,28 @@ impl FrameInfo {
         FrameInfo { module, func_index, offset }
     }
 
-    /// The module whose function it is.
+    /// Returns the module of the function.
     pub fn module(&self) -> &Arc<Module> {
         &self.module
     }
 
-    /// The function's index.
+    /// Returns the index of the function.
     pub fn func_index(&self) -> u32 {
         self.func_index
     }
 
-    /// The function's name in the module's name section, read now.
+    /// Returns the name of the function in the module's name section, which is read now.
     pub fn func_name(&self) -> Option<&str> {
         self.module.names().func_name(self.func_index)
     }
 
-    /// The first name under which the module exports the function.
+    /// Returns the first name under which the module exports the function.
     pub fn export_name(&self) -> Option<&str> {
         let is_it = |export: &&Export| export.kind == ExternKind::Func && export.index == self.func_index;
         self.module.exports().iter().find(is_it).map(|export| &*export.name)
     }
 
-    /// The function's name for people: that of the name section or of an export, demangled, or else its index.
+    /// Returns a readable name: that of the name section or of an export, demangled, or else the index.
     pub fn readable_name(&self) -> String {
         match self.func_name().or_else(|| self.export_name()) {
             Some(name) => readable(name),
@@ -121,7 +120,7 @@ impl FrameInfo {
         }
     }
 
-    /// Offset in the module of the operator that was being executed, if known.
+    /// Returns the offset in the module of the operator that was being executed, if known.
     pub fn offset(&self) -> Option<usize> {
         self.offset
     }
@@ -133,7 +132,7 @@ impl fmt::Debug for FrameInfo {
     }
 }
 
-/// `module!function`, as [`readable_name`](FrameInfo::readable_name) gives it.
+/// `module!function`, with the name of [`readable_name`](FrameInfo::readable_name).
 impl fmt::Display for FrameInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(offset) = self.offset {
@@ -144,17 +143,17 @@ impl fmt::Display for FrameInfo {
 }
 
 impl Trap {
-    /// A trap without a place. A host function that returns it gets the place of its caller.
+    /// Returns a trap without a backtrace. If a host function returns it, it gets that of its caller.
     pub fn new(code: TrapCode) -> Trap {
         Trap { code, detail: None, backtrace: Backtrace::default() }
     }
 
-    /// The same trap with details for people.
+    /// Returns the trap with readable details.
     pub fn with_detail(self, detail: impl Into<Box<str>>) -> Trap {
         Trap { detail: Some(detail.into()), ..self }
     }
 
-    /// The phrase of the code, and the details after a colon.
+    /// Returns the phrase of the code, followed by a colon and the details if there are any.
     pub fn message(&self) -> String {
         match &self.detail {
             Some(detail) => format!("{}: {detail}", self.code),
@@ -172,17 +171,17 @@ impl fmt::Display for Trap {
 impl Error for Trap {}
 
 impl Stop {
-    /// A trap.
+    /// Returns a trap.
     pub fn trap(code: TrapCode) -> Stop {
         Stop::from(Trap::new(code))
     }
 
-    /// The guest's wish to end.
+    /// Returns the end of the program with an exit code.
     pub fn exit(code: u32) -> Stop {
         Stop::from_kind(StopKind::Exit(code))
     }
 
-    /// An exception, thrown by a host function or again.
+    /// Returns the throw of an exception by a host function.
     pub fn throw(exception: ExnRef) -> Stop {
         Stop::from_kind(StopKind::Throw(Throw { exception, backtrace: Backtrace::default() }))
     }
@@ -191,12 +190,12 @@ impl Stop {
         Stop(Box::new(kind))
     }
 
-    /// Which of the four.
+    /// Returns the kind.
     pub fn kind(&self) -> &StopKind {
         &self.0
     }
 
-    /// Which of the four, to keep.
+    /// Returns the kind by value.
     pub fn into_kind(self) -> StopKind {
         *self.0
     }
@@ -205,7 +204,7 @@ impl Stop {
         &mut self.0
     }
 
-    /// The trap's code, if it is a trap.
+    /// Returns the trap's code, if it is a trap.
     pub fn trap_code(&self) -> Option<TrapCode> {
         match self.kind() {
             StopKind::Trap(trap) => Some(trap.code),
@@ -213,7 +212,7 @@ impl Stop {
         }
     }
 
-    /// The exit code, if the guest asked to end.
+    /// Returns the exit code, if the guest ended the program.
     pub fn exit_code(&self) -> Option<u32> {
         match self.kind() {
             StopKind::Exit(code) => Some(*code),
@@ -221,7 +220,7 @@ impl Stop {
         }
     }
 
-    /// Where the guest was, if it was anywhere.
+    /// Returns the guest's frames, unless it is an exit.
     pub fn backtrace(&self) -> Option<&Backtrace> {
         match self.kind() {
             StopKind::Trap(Trap { backtrace, .. })
@@ -232,15 +231,15 @@ impl Stop {
     }
 }
 
-/// Why a host function ended the run.
+/// The end of a run by a host function.
 pub(crate) enum HostEnd {
-    /// It returned this.
+    /// The function returned a stop.
     Stop(Stop),
-    /// It panicked.
+    /// The function panicked.
     Panic(Box<dyn Any + Send>),
 }
 
-/// The frames that an exception has left so far, for those that leave none behind.
+/// The frames that an exception has left so far, and of which no trace is left on the stacks.
 pub(crate) struct Thrown {
     pub(crate) exception: u64,
     pub(crate) backtrace: Backtrace,
@@ -290,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_carry_the_phrase_of_the_specification() {
+    fn messages_have_the_phrase_of_the_specification() {
         assert_eq!(Stop::trap(TrapCode::IntegerDivideByZero).to_string(), "wasm trap: integer divide by zero");
         let trap = Trap::new(TrapCode::MemoryOutOfBounds).with_detail("fd_read: buf");
         assert_eq!(trap.to_string(), "wasm trap: out of bounds memory access: fd_read: buf");

@@ -1,7 +1,7 @@
-//! Functions with Rust types: [`TypedFunc`] to call, and closures as host functions ([`IntoFunc`]).
+//! Functions with Rust types: [`TypedFunc`] for calls, and closures as host functions ([`IntoFunc`]).
 //!
-//! A Rust type that stands for one WebAssembly type is a [`WasmTy`]; a tuple of them, or one alone, or `()`, is a
-//! [`WasmTyList`]. Types are compared once, when a function is made or typed; calls then only move words.
+//! A [`WasmTy`] is the Rust type of a WebAssembly type. A [`WasmTyList`] is `()`, one `WasmTy`, or a tuple of them. Types are
+//! compared once, when a function is created or typed. Calls then only move words.
 
 use std::marker::PhantomData;
 
@@ -22,28 +22,28 @@ use crate::trap::Stop;
 use crate::value::TypeMismatch;
 
 mod sealed {
-    /// Which types stand for WebAssembly's is ours to say: slots are trusted.
+    /// Only this crate implements [`WasmTy`](super::WasmTy), because slots are trusted.
     pub trait Sealed {}
 }
 
-/// A Rust type that stands for a WebAssembly type.
+/// The Rust type of a WebAssembly type.
 pub trait WasmTy: sealed::Sealed + Copy + 'static {
     /// The WebAssembly type.
     const TYPE: ValType;
 
-    /// Writes it into the first of `slots`. Panics if it is a reference of another store.
+    /// Writes the value into the first of `slots`. Panics if it is a reference of another store.
     #[doc(hidden)]
     fn write(self, store: &StoreInner, slots: &mut [u64]);
 
-    /// Reads it from the first of `slots`.
+    /// Reads a value from the first of `slots`.
     ///
     /// # Safety
-    /// They hold a value of that type, of this store.
+    /// The slots have a value of that type, of this store.
     #[doc(hidden)]
     unsafe fn read(store: &mut StoreInner, slots: &[u64]) -> Self;
 }
 
-/// Numbers: `type = WebAssembly type: value to slot, slot to value`.
+/// Implements [`WasmTy`] for numbers: `type = WebAssembly type: value to slot, slot to value`.
 macro_rules! numbers {
     ($($rust:ty = $wasm:ident: $value:ident => $to:expr, $slot:ident => $from:expr;)*) => {$(
         impl sealed::Sealed for $rust {}
@@ -100,12 +100,12 @@ impl WasmTy for Option<Func> {
     }
 
     unsafe fn read(store: &mut StoreInner, slots: &[u64]) -> Option<Func> {
-        // SAFETY: the contract.
+        // SAFETY: the caller promises a funcref of this store.
         unsafe { Func::from_slot(store, slots[0]) }
     }
 }
 
-/// References that the collector owns.
+/// Implements [`WasmTy`] for references to collected objects.
 macro_rules! collected {
     ($($rust:ty = $wasm:ident;)*) => {$(
         impl sealed::Sealed for Option<$rust> {}
@@ -132,19 +132,19 @@ collected! {
     ExnRef = EXNREF;
 }
 
-/// The most slots that a [`WasmTyList`] takes: 16 vectors.
+/// Slots of the largest [`WasmTyList`]: 16 vectors.
 const MAX_SLOTS: usize = 32;
 
-/// Parameters or results as a Rust type: `()`, one [`WasmTy`], or a tuple of up to 16.
+/// The Rust type of parameters or results: `()`, one [`WasmTy`], or a tuple of up to 16.
 pub trait WasmTyList: sealed::Sealed + Copy + 'static {
-    /// The types.
+    /// Returns the WebAssembly types.
     fn types() -> Vec<ValType>;
 
     #[doc(hidden)]
     fn write_all(self, store: &StoreInner, slots: &mut [u64]);
 
     /// # Safety
-    /// As for [`WasmTy::read`], for each.
+    /// As for [`WasmTy::read`], for each type in turn.
     #[doc(hidden)]
     unsafe fn read_all(store: &mut StoreInner, slots: &[u64]) -> Self;
 }
@@ -159,17 +159,17 @@ impl<A: WasmTy> WasmTyList for A {
     }
 
     unsafe fn read_all(store: &mut StoreInner, slots: &[u64]) -> A {
-        // SAFETY: the contract.
+        // SAFETY: the caller promises a value of the only type, of this store.
         unsafe { A::read(store, slots) }
     }
 }
 
-/// What a host closure may return: a [`WasmTyList`], or one in a `Result` with any error that becomes a [`HostError`].
+/// The result type of a host closure: a [`WasmTyList`], or one in a `Result` with any error that converts to a [`HostError`].
 ///
-/// That is every error type that is `Send` and `Sync`, `anyhow::Error`, `Box<dyn Error + Send + Sync>`, a string, and [`Stop`],
-/// which remains what it is. A closure has to say which: `|n: i32| -> anyhow::Result<i32> { … }`.
+/// These are every error type that is `Send` and `Sync`, `anyhow::Error`, `Box<dyn Error + Send + Sync>`, a string, and
+/// [`Stop`], which stays a stop. The closure has to name the type: `|n: i32| -> anyhow::Result<i32> { … }`.
 pub trait HostResults {
-    /// The results proper.
+    /// The results without the `Result`.
     type List: WasmTyList;
 
     #[doc(hidden)]
@@ -192,13 +192,13 @@ impl<R: WasmTyList, E: Into<HostError> + 'static> HostResults for Result<R, E> {
     }
 }
 
-/// A closure that can be a host function. `P` and `R` only tell the shapes of closures apart.
+/// A closure that can be a host function. `P` and `R` only distinguish the shapes of closures.
 pub trait IntoFunc<T, P, R>: Send + Sync + 'static {
     #[doc(hidden)]
     fn into_def(self) -> HostFuncDef;
 }
 
-/// Tuples of WebAssembly types, and closures over as many parameters with and without a [`Caller`].
+/// Implements the traits for tuples, and for closures over as many parameters with and without a [`Caller`].
 macro_rules! tuples {
     ($(($($name:ident)*))*) => {$(
         impl<$($name: WasmTy),*> sealed::Sealed for ($($name,)*) {}
@@ -221,7 +221,8 @@ macro_rules! tuples {
             unsafe fn read_all(store: &mut StoreInner, slots: &[u64]) -> Self {
                 let mut at = 0;
                 $(
-                    // SAFETY: the contract; `at` has passed the slots of the types before this one.
+                    // SAFETY: the caller promises a value of each type, of this store. `at` has passed the slots of the types
+                    // before this one.
                     let $name = unsafe { $name::read(store, &slots[at..]) };
                     at += $name::TYPE.slots();
                 )*
@@ -284,18 +285,19 @@ fn typed_def<T: 'static, P: WasmTyList, R: HostResults>(
     let call = move |mut caller: Caller<'_, T>, slots: &mut [u64]| {
         let mut context = caller.as_context_mut();
         let root = context.root();
-        // SAFETY: the guest left parameters of the function's type, which is that of `P`.
+        // SAFETY: the guest left parameters of the function's type, which is that of `P`, and of this store.
         let params = unsafe { P::read_all(context.inner_mut(), slots) };
         let results = func(caller, params).into_result()?;
-        // SAFETY: the closure is done with the store, which is ours for the rest of the call.
+        // SAFETY: the closure has returned the store that was lent to it, and no one else uses the store during the call.
         results.write_all(unsafe { root.as_ref() }, slots);
         Ok(())
     };
-    // SAFETY: `R` writes what its types say.
+    // SAFETY: `write_all` of a sealed trait writes values of `R`'s types, and checks that references are of this store. `T` is
+    // that of the closure.
     unsafe { HostFuncDef::raw(ty, call) }
 }
 
-/// A function whose type was compared with Rust types. Calling it costs less than [`Func::call`].
+/// A function whose type was compared with Rust types. A call costs less than [`Func::call`].
 ///
 /// # Examples
 /// ```
@@ -346,12 +348,15 @@ impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
         Err(TypeMismatch { expected, found })
     }
 
-    /// The function without the Rust types.
+    /// Returns the function without the Rust types.
     pub fn func(&self) -> Func {
         self.func
     }
 
-    /// Calls it.
+    /// Calls the function.
+    ///
+    /// # Errors
+    /// As [`Func::call`].
     ///
     /// # Panics
     /// As [`Func::call`].
@@ -360,9 +365,10 @@ impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
         check_store(self.func.store_id(), context.inner());
         let mut slots = [0; MAX_SLOTS];
         params.write_all(context.inner(), &mut slots);
-        // SAFETY: the function is of this store and takes what was written; no list takes more than `MAX_SLOTS`.
+        // SAFETY: `check_store` found the function to be of this store, and `new` found its parameters to be of type `P`. No
+        // list takes more than `MAX_SLOTS`, so that results fit as well.
         unsafe { call_slots(context.root(), self.func.as_ptr(), slots.as_mut_ptr())? };
-        // SAFETY: the call returned, so the slots hold its results, which match `R`.
+        // SAFETY: the call returned, so that the slots have its results, of this store. `new` found their types to match `R`.
         Ok(unsafe { R::read_all(context.inner_mut(), &slots) })
     }
 }

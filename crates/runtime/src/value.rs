@@ -1,7 +1,7 @@
-//! [`Val`]: a value with its type, as the embedder sees it; and the way to and from slots.
+//! [`Val`]: a value with its type, as the embedder sees it, and its conversion to and from slots.
 //!
-//! Slots are the machine's untyped form ([`wasmr_core::value`]). Everything from the host is checked here before it
-//! becomes one: its type, and that references belong to the store.
+//! Slots are the untyped form of values in code ([`wasmr_core::value`]). Every value of the host is checked here before it
+//! becomes one: its type, and that references are of the store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub enum Val {
     AnyRef(Option<AnyRef>),
 }
 
-/// Numbers as people write them, a NaN with its bits.
+/// Numbers in decimal, a NaN with its bits.
 impl fmt::Debug for Val {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -69,20 +69,20 @@ fn reference_text<R: fmt::Debug>(f: &mut fmt::Formatter<'_>, kind: &str, referen
     }
 }
 
-/// A value of the host is not of the type that was asked for.
+/// The error of a value of the host that is not of the required type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a value of type {expected}, found {found}")]
 pub struct TypeMismatch {
-    /// The type that was asked for.
+    /// Required type, as text.
     pub expected: String,
-    /// What was given.
+    /// Type of the value, as text.
     pub found: String,
 }
 
 stop_from! { TypeMismatch }
 
 impl Val {
-    /// The null reference of a type's hierarchy.
+    /// Returns the null reference of a type's hierarchy.
     pub fn null(registry: &TypeRegistry, heap: HeapType) -> Val {
         match heap_top(registry, heap) {
             HeapType::Func => Val::FuncRef(None),
@@ -92,7 +92,7 @@ impl Val {
         }
     }
 
-    /// Zero or null, if the type has such a value.
+    /// Returns zero or null, if the type has such a value.
     pub fn default_for(registry: &TypeRegistry, ty: ValType) -> Option<Val> {
         Some(match ty {
             ValType::I32 => Val::I32(0),
@@ -105,27 +105,27 @@ impl Val {
         })
     }
 
-    /// The `i32`.
+    /// Returns the value, if it is an `i32`.
     pub fn i32(&self) -> Option<i32> {
         if let Val::I32(value) = *self { Some(value) } else { None }
     }
 
-    /// The `i64`.
+    /// Returns the value, if it is an `i64`.
     pub fn i64(&self) -> Option<i64> {
         if let Val::I64(value) = *self { Some(value) } else { None }
     }
 
-    /// The `f32`.
+    /// Returns the value, if it is an `f32`.
     pub fn f32(&self) -> Option<f32> {
         if let Val::F32(bits) = *self { Some(f32::from_bits(bits)) } else { None }
     }
 
-    /// The `f64`.
+    /// Returns the value, if it is an `f64`.
     pub fn f64(&self) -> Option<f64> {
         if let Val::F64(bits) = *self { Some(f64::from_bits(bits)) } else { None }
     }
 
-    /// Which store a reference belongs to.
+    /// Returns the store of a reference.
     fn store_id(&self) -> Option<StoreId> {
         match self {
             Val::FuncRef(Some(func)) => Some(func.store_id()),
@@ -136,10 +136,10 @@ impl Val {
         }
     }
 
-    /// Whether it is of type `expected`.
+    /// Returns true if the value is of type `expected`.
     ///
     /// # Panics
-    /// If it is a reference of another store.
+    /// If the value is a reference of another store.
     #[track_caller]
     pub(crate) fn matches(&self, store: &StoreInner, expected: ValType) -> bool {
         if let Some(id) = self.store_id() {
@@ -153,7 +153,7 @@ impl Val {
             Val::F64(_) => return expected == ValType::F64,
             Val::V128(_) => return expected == ValType::V128,
             Val::FuncRef(Some(func)) => Some(HeapType::Concrete(func.type_id(store))),
-            // One that was let go and collected is of no type any more.
+            // A reference to a collected object is of no type.
             Val::ExternRef(Some(reference)) => {
                 if reference.0.object(store).is_none() {
                     return false;
@@ -176,7 +176,7 @@ impl Val {
         }
     }
 
-    /// Writes it into the first of `slots`, as a value of type `expected`.
+    /// Writes the value into the first of `slots`, as a value of type `expected`.
     #[track_caller]
     pub(crate) fn to_slots(self, store: &StoreInner, expected: ValType, slots: &mut [u64]) -> Result<(), TypeMismatch> {
         if !self.matches(store, expected) {
@@ -225,7 +225,7 @@ impl Val {
         TypeMismatch { expected: val_type_text(registry, expected), found }
     }
 
-    /// As the slot of a reference type.
+    /// Returns the value as a slot of the reference type `expected`.
     #[track_caller]
     pub(crate) fn to_ref_slot(self, store: &StoreInner, expected: RefType) -> Result<u64, TypeMismatch> {
         let mut slots = [0; 2];
@@ -233,7 +233,7 @@ impl Val {
         Ok(slots[0])
     }
 
-    /// As the contents of a global.
+    /// Returns the value as the contents of a global of type `expected`.
     #[track_caller]
     pub(crate) fn to_global(self, store: &StoreInner, expected: ValType) -> Result<VmGlobal, TypeMismatch> {
         let mut value = [0; 2];
@@ -241,10 +241,11 @@ impl Val {
         Ok(VmGlobal { value })
     }
 
-    /// The value of type `ty` in the first of `slots`. References to collected objects become handles of the current handle scope.
+    /// Returns the value of type `ty` in the first of `slots`. References to collected objects become handles of the current
+    /// handle scope.
     ///
     /// # Safety
-    /// The slots hold a value of that type, of this store.
+    /// The slots have a value of that type, of this store.
     pub(crate) unsafe fn from_slots(store: &mut StoreInner, ty: ValType, slots: &[u64]) -> Val {
         let word = slots[0];
         match ty {
@@ -253,18 +254,18 @@ impl Val {
             ValType::F32 => Val::F32(word as u32),
             ValType::F64 => Val::F64(word),
             ValType::V128 => Val::V128(V128::from_slots([word, slots[1]])),
-            // SAFETY: the contract.
+            // SAFETY: the caller promises a reference of type `ty`, of this store.
             ValType::Ref(ty) => unsafe { Val::from_ref_slot(store, ty, word) },
         }
     }
 
-    /// The reference of type `ty` in a slot.
+    /// Returns the reference of type `ty` in a slot.
     ///
     /// # Safety
-    /// The slot holds a value of that type, of this store.
+    /// The slot has a value of that type, of this store.
     pub(crate) unsafe fn from_ref_slot(store: &mut StoreInner, ty: RefType, word: u64) -> Val {
         match heap_top(store.registry(), ty.heap) {
-            // SAFETY: the contract.
+            // SAFETY: the caller promises a reference of type `ty`, which here is null or a function of this store.
             HeapType::Func => Val::FuncRef(unsafe { Func::from_slot(store, word) }),
             HeapType::Extern => Val::ExternRef(ExternRef::from_slot(store, word)),
             HeapType::Exn => Val::ExnRef(ExnRef::from_slot(store, word)),

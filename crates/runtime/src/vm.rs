@@ -1,7 +1,7 @@
-//! Every structure that generated or threaded code reads and writes: the one file of shared layouts.
+//! Every structure that compiled or translated code reads and writes: the only file of shared layouts.
 //!
-//! The `Vm…` types are `repr(C)`; tiers address their fields with `offset_of!` and the offsets of [`VmLayout`], never
-//! with literals. The Rust-side owners (`Memory`, `Table`, `Instance`, …) embed or box them and keep them up to date.
+//! The `Vm…` types are `repr(C)`. Tiers address their fields with `offset_of!` and the offsets of [`VmLayout`], never with
+//! literals. The Rust-side owners (`Memory`, `Table`, `Instance`, …) embed or box them and keep them up to date.
 //!
 //! # An instance is one allocation
 //! ```text
@@ -9,18 +9,18 @@
 //!                     | memories: [*mut VmMemory]      | tags: [*const VmTag]
 //!                     | defined_globals: [VmGlobal]    | defined_funcs: [VmFunc]
 //! ```
-//! so that a direct call, a defined global or a table is one load at a constant offset from the instance pointer. The
-//! arrays' offsets depend on the module's counts alone ([`VmLayout`]), hence translated code is shared by all
-//! instances.
+//! So a direct call, a defined global or a table is one load at a constant offset from the instance pointer. The offsets of the
+//! arrays depend on the module's counts alone ([`VmLayout`]), and translated code is shared by all instances.
 //!
 //! # Three ways to call a function
-//! - [`VmFunc::entry`]: the host's way, an [`ArrayCall`]: arguments and results in one slot array. Callable from birth.
-//! - [`VmFunc::code`]: the interpreter's way, a pointer to its first instruction; for a function that the interpreter does not
-//!   run itself (host functions, compiled ones) it points to an instruction that goes through `entry`.
-//! - [`VmFunc::native`]: the way of compiled code, with arguments in registers; for a function that is not compiled it points
-//!   to a trampoline that goes through `entry`. Null where nothing compiles.
+//! - [`VmFunc::entry`]: the entry pointer for the host, an [`ArrayCall`]: arguments and results in one slot array. Callable
+//!   from the start.
+//! - [`VmFunc::code`]: the entry pointer for the interpreter, the function's first cell. For an external function (of the host,
+//!   or compiled) it is a cell that calls `entry`.
+//! - [`VmFunc::native`]: the entry pointer for compiled code, with arguments in registers. For a function that is not compiled
+//!   it is a trampoline that calls `entry`. Null where nothing compiles.
 //!
-//! Changing tier is storing others. Nobody asks which kind of function it is.
+//! A change of tier stores other entry pointers. Callers never check the kind of a function.
 
 use std::ffi::c_void;
 use std::mem::{offset_of, size_of};
@@ -31,30 +31,30 @@ use wasmr_module::Module;
 
 use crate::frame::{Fp, Ip};
 
-/// How a call ended, as a machine word. Details of a non-[`OK`](Status::OK) status are in the [`VmStore`].
+/// The end of a call, as a machine word. The [`VmStore`] has the details of a status other than [`OK`](Status::OK).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Status(pub usize);
 
 impl Status {
-    /// The call returned; its results are in the slots.
+    /// The call returned, with its results in the slots.
     pub const OK: Status = Status(0);
     /// The guest trapped: [`VmStore::trap_code`].
     pub const TRAP: Status = Status(1);
     /// An exception left the call: [`VmStore::pending_exception`].
     pub const THROW: Status = Status(2);
-    /// A host function ended the run; the store's Rust side holds the reason.
+    /// A host function ended the run. The store's Rust side has the reason.
     pub const HOST: Status = Status(3);
-    /// The function ends with a tail call of [`VmStore::tail_func`]; whoever called must make it ([`finish_tail_calls`]), so
-    /// that tail calls from tier to tier take no native stack.
+    /// The function ends with a tail call of [`VmStore::tail_func`], which the caller must make ([`finish_tail_calls`]). So
+    /// tail calls from tier to tier take no native stack.
     pub const TAIL: Status = Status(4);
 }
 
-/// Calls `func` with its parameters in `slots[0..]`; on [`Status::OK`] the results are in `slots[0..]`.
+/// Calls `func` with its parameters in `slots[0..]`. After [`Status::OK`] the results are in `slots[0..]`.
 ///
 /// # Safety
-/// `func` is alive and belongs to `store`; `slots` has room for the larger of the parameter and result slots of the
-/// function's type and holds well-typed parameters in slot form (see [`wasmr_core::value`]).
+/// `func` is alive and belongs to `store`. `slots` has room for the larger of the parameter and result slots of the function's
+/// type, and has well-typed parameters in slot form (see [`wasmr_core::value`]).
 pub type ArrayCall = unsafe extern "C" fn(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status;
 
 /// A function record: the words that callers of a function in one instance read. A better tier may replace its entry pointers. A
@@ -62,39 +62,39 @@ pub type ArrayCall = unsafe extern "C" fn(store: *mut VmStore, func: *mut VmFunc
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmFunc {
-    /// The interpreter's first instruction.
+    /// The entry pointer for the interpreter: the first cell.
     pub code: Ip,
-    /// The instance it belongs to; null for a host function.
+    /// The instance of the function; null for a host function.
     pub instance: *mut VmInstance,
-    /// The host's entry.
+    /// The entry pointer for the host.
     pub entry: ArrayCall,
-    /// Its canonical type.
+    /// Canonical type of the function.
     pub type_id: TypeId,
-    /// Its index in the function index space of its module (0 for a host function).
+    /// Index in the function index space of the module (0 for a host function).
     pub index: u32,
-    /// Slots of its argument area: the larger of the parameter and the result slots of its type.
+    /// Slots of the argument area: the larger of the parameter and the result slots of the type.
     pub arg_slots: u32,
-    /// What `entry` needs: the closure of a host function, the way into the machine code of a compiled one, else null.
+    /// Data of `entry`: the closure of a host function, the entry trampoline of a compiled function, else null.
     pub data: *const c_void,
-    /// Machine code that compiled code calls, in a calling convention of the compiling tier's; its first argument is
-    /// `native_context`. Never null where a tier compiles: [`Tier::unresolved_native`](crate::tier::Tier::unresolved_native).
+    /// The entry pointer for compiled code, in the compiling tier's calling convention, with `native_context` as first
+    /// argument. Never null where a tier compiles: [`Tier::unresolved_native`](crate::tier::Tier::unresolved_native).
     pub native: *const c_void,
     /// The instance if `native` is the function's own code, else the `VmFunc` itself.
     pub native_context: *mut c_void,
 }
 
-/// A host function: what compiled code may see of it.
+/// A host function: the part that compiled code may read.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmHostFunc {
-    /// The slot.
+    /// The function record.
     pub func: VmFunc,
-    /// The store it lives in.
+    /// The store of the function.
     pub store: *mut VmStore,
 }
 
-/// One trampoline from the host or the interpreter into machine code, in its frame on the native stack. The trampoline pushes the
-/// words last first and pops them by position: the assertions below pin their order.
+/// One activation of compiled code, in the frame of its entry trampoline on the native stack. The trampoline pushes the words
+/// last first and pops them by position: the assertions below pin their order.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmActivation {
@@ -138,12 +138,12 @@ const _: () = {
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmMemory {
-    /// First byte. Never changes while `guarded`; changes at growth otherwise.
+    /// First byte. Never changes if `guarded`, otherwise changes at growth.
     pub base: *mut u8,
     /// Current size in bytes.
     pub len: usize,
-    /// Whether any 32-bit address plus any 32-bit offset stays within the reservation, so that code may access the
-    /// memory without a check and the fault is turned into a trap.
+    /// True if the memory is guard-paged: any 32-bit address plus any 32-bit offset stays within the reservation, so that code
+    /// accesses the memory without a check and a fault becomes a trap.
     pub guarded: bool,
 }
 
@@ -151,7 +151,7 @@ pub struct VmMemory {
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmTable {
-    /// First element; changes at growth.
+    /// First element. Changes at growth.
     pub elements: *mut u64,
     /// Current number of elements.
     pub len: usize,
@@ -161,11 +161,11 @@ pub struct VmTable {
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(16))]
 pub struct VmGlobal {
-    /// One slot, or both for a `v128`.
+    /// The value: one slot, or both for a `v128`.
     pub value: [u64; 2],
 }
 
-/// An exception tag; its identity is its address.
+/// An exception tag. Its address is its identity.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmTag {
@@ -173,110 +173,112 @@ pub struct VmTag {
     pub type_id: TypeId,
 }
 
-/// The header of an instance; see the module documentation for what follows it.
+/// The header of an instance. The module documentation shows the arrays that follow it.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmInstance {
-    /// Base of memory 0 if that is guarded, else null.
+    /// Base of memory 0 if that is guard-paged, else null.
     pub memory0_base: *mut u8,
     /// Function entries and loop iterations of the interpreter left until its budget interrupt (sampling, interruption).
     pub budget: i32,
-    /// Whether memory 0 is guarded.
+    /// True if memory 0 is guard-paged.
     pub memory0_guarded: bool,
     /// A word for the engine, 0 at first ([`RunningFunc::engine_word`](crate::running::RunningFunc::engine_word)).
     pub engine_word: u32,
-    /// The store it lives in.
+    /// The store of the instance.
     pub store: *mut VmStore,
-    /// [`VmStore::native_stack_limit`], where prologues find it with one load; null while nothing of the instance is compiled.
+    /// Copy of [`VmStore::native_stack_limit`] that prologues read with one load; null while nothing of the instance is
+    /// compiled.
     pub native_stack_limit: *mut u8,
-    /// The interpreter's frame with which machine code that can start at a loop as well as at its beginning is to go on; null
-    /// but for the moment of such a call.
+    /// The interpreter's frame with which dual-entry code begins at its loop; null except during such an entry.
     pub loop_frame: Fp,
-    /// Which data segments are dropped: a `bool` for each, owned by the Rust side.
+    /// One `bool` per data segment, true if it is dropped; owned by the Rust side.
     pub data_dropped: *const bool,
-    /// What the executing tier keeps per module ([`Executable::vm_data`](crate::tier::Executable::vm_data)).
+    /// Data of the executing tier per module ([`Executable::vm_data`](crate::tier::Executable::vm_data)).
     pub tier_data: *const c_void,
     /// The Rust side of the instance.
     pub instance: *mut crate::instance::InstanceObject,
 }
 
-/// Bytes that machine code's frames may take where those on the value stack may take `bytes`: half as many again. Many frames
-/// in machine code need less than on the value stack, others need a little more; and the ways from tier to tier take
-/// hundreds of bytes of this stack and none of the other.
+/// Returns the bytes of the native stack for compiled frames, where frames on the value stack may take `bytes`: half as many
+/// again. Many compiled frames need less than on the value stack, others a little more. Transitions between tiers take hundreds
+/// of bytes of this stack and none of the other.
 pub const fn native_stack_bytes(bytes: usize) -> Option<usize> {
     bytes.checked_add(bytes / 2)
 }
 
-/// The part of a store that tiers use. It is pinned inside the store.
+/// The part of a store that tiers use, pinned inside the store.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmStore {
     /// Lowest slot of the value stack, which grows upward.
     pub stack_base: *mut u64,
-    /// No frame may reach this slot. Another [`STACK_SLACK`](crate::frame::STACK_SLACK) slots behind it are there for
-    /// arguments that are written before a callee checks.
+    /// End of the slots for frames. Another [`STACK_SLACK`](crate::frame::STACK_SLACK) slots follow for arguments that are
+    /// written before a callee checks.
     pub stack_limit: *mut u64,
-    /// First free slot: where a host-to-wasm call may put its frames.
+    /// First free slot, for the frames of a call from the host.
     pub stack_top: *mut u64,
-    /// Why the guest trapped, after [`Status::TRAP`].
+    /// The trap code, after [`Status::TRAP`].
     pub trap_code: TrapCode,
     /// The interpreter's frame at which it was left; null if never. See [`exit`](crate::exit) for this, `exit_ip` and
     /// `native_exit_fp`.
     pub exit_fp: Fp,
-    /// The instruction at which it was left.
+    /// The cell at which that frame was left.
     pub exit_ip: Ip,
-    /// Where a driver loop keeps the machine registers between handlers, in builds without tail calls.
+    /// Registers of the interpreter between handlers, in builds without tail calls, whose driver loop keeps them here.
     pub registers: *mut c_void,
     /// The exception in flight, after [`Status::THROW`], in slot form.
     pub pending_exception: u64,
-    /// The instance whose code is calling out. A tier stores it before it goes through the [`VmFunc::entry`] of a
-    /// function that it does not run itself; the host function takes it (and leaves null), so that it knows whose
-    /// memory it serves.
+    /// The instance whose code is calling out. A tier stores it before it calls the [`VmFunc::entry`] of an external function.
+    /// The host function takes it, and leaves null, to know whose memory it serves.
     pub caller: *mut VmInstance,
-    /// Fuel that is left (see [`wasmr_core::fuel`]); code that is not metered leaves it alone.
+    /// Remaining fuel (see [`wasmr_core::fuel`]). Code that is not metered does not change it.
     pub fuel: u64,
-    /// Set from another thread to stop the guest. The interpreter asks it at budget interrupts, machine code only behind what takes
-    /// long, and the handler of the signal that stops machine code ([`sys::preempt`](crate::sys::preempt)).
+    /// Flag that another thread sets to stop the guest. The interpreter reads it at budget interrupts, compiled code only after
+    /// long operations, and so does the handler of the signal that stops compiled code ([`sys::preempt`](crate::sys::preempt)).
     pub interrupt: *const std::sync::atomic::AtomicBool,
     /// The Rust side of the store.
     pub store: *mut crate::store::StoreInner,
     /// The function to call after [`Status::TAIL`].
     pub tail_func: *mut VmFunc,
-    /// Its arguments, behind `stack_top`.
+    /// Arguments of that function, above `stack_top`.
     pub tail_slots: *mut u64,
-    /// The innermost trampoline into machine code that is active; null if none.
+    /// The innermost activation of compiled code; null if there is none.
     pub activation: *mut VmActivation,
     /// The frame of machine code at which that was left for the host, the interpreter or a libcall.
     pub native_exit_fp: *const NativeFrame,
     /// Where the outermost activation starts on the native stack for machine code, which grows downward; null before there is one.
     pub native_stack_top: *mut u8,
-    /// Frames of machine code stay above this address; what is below is for the host's frames on the same stack.
+    /// Lowest address for frames of compiled code. The host's frames on the same stack may go below.
     pub native_stack_limit: *mut u8,
-    /// The table of libcalls that machine code calls.
+    /// The table of libcalls of compiled code.
     pub native_libcalls: *const c_void,
 }
 
-/// Calls a function through its entry, and whatever it ends with a tail call of: never gives [`Status::TAIL`].
+/// Calls a function through its entry, and then every function that it ends with a tail call of. Never returns
+/// [`Status::TAIL`].
 ///
 /// # Safety
-/// As [`ArrayCall`] says.
+/// As [`ArrayCall`] requires.
 #[inline]
 pub unsafe fn call_entry(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: the contract.
+    // SAFETY: the caller promises what `entry` requires. After `TAIL`, the slots have room for `arg_slots`, which covers the
+    // function's results.
     unsafe {
         let status = ((*func).entry)(store, func, slots);
         if status == Status::TAIL { finish_tail_calls(store, slots, (*func).arg_slots as usize) } else { status }
     }
 }
 
-/// Makes the call that a [`Status::TAIL`] asks for, and those that follow from it, in constant space. The first `count` slots
-/// that the last of them leaves go to `slots`.
+/// Makes the call that a [`Status::TAIL`] asks for, and the calls that follow from it, in constant space. Copies the first
+/// `count` slots of the last call to `slots`.
 ///
 /// # Safety
-/// The store is alive, an entry just gave `TAIL`, and `slots` has room for `count` slots, at least those of the results.
+/// The store is alive, an entry just returned `TAIL`, and `slots` has room for `count` slots, at least those of the results.
 #[cold]
 pub unsafe fn finish_tail_calls(store: *mut VmStore, slots: *mut u64, count: usize) -> Status {
-    // SAFETY: the arguments are in `tail_slots`, behind `stack_top`; `STACK_SLACK` covers those of one call.
+    // SAFETY: the entry that returned `TAIL` left a live function and its arguments in `tail_func` and `tail_slots`, above
+    // `stack_top`. The area is below `stack_limit`, and `STACK_SLACK` covers the arguments of one call.
     unsafe {
         let area = (*store).stack_top;
         if area >= (*store).stack_limit {
@@ -301,12 +303,12 @@ pub unsafe fn finish_tail_calls(store: *mut VmStore, slots: *mut u64, count: usi
     }
 }
 
-/// Byte offsets, from the instance pointer, of the arrays behind a [`VmInstance`].
+/// Byte offsets, from the instance pointer, of the arrays after a [`VmInstance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VmLayout {
-    /// Functions imported.
+    /// Number of imported functions.
     pub imported_func_count: u32,
-    /// Globals imported.
+    /// Number of imported globals.
     pub imported_global_count: u32,
     imported_funcs: u32,
     imported_globals: u32,
@@ -321,7 +323,7 @@ pub struct VmLayout {
 const POINTER: u32 = size_of::<*const u8>() as u32;
 
 impl VmLayout {
-    /// Computes the layout of a module's instances. The module stage bounds every count to a million, so offsets fit.
+    /// Returns the layout of a module's instances. The module stage bounds every count to a million, so that offsets fit.
     pub fn for_module(module: &Module) -> VmLayout {
         let imported_func_count = module.imported_func_count();
         let imported_global_count = module.imported_global_count();
@@ -349,42 +351,42 @@ impl VmLayout {
         }
     }
 
-    /// Bytes of the whole allocation, which is aligned as [`VmGlobal`].
+    /// Returns the bytes of the whole allocation, which is aligned as [`VmGlobal`].
     pub fn size(&self) -> u32 {
         self.size
     }
 
-    /// Offset of the `*mut VmFunc` of an imported function.
+    /// Returns the offset of the `*mut VmFunc` of an imported function.
     pub fn imported_func(&self, index: u32) -> u32 {
         self.imported_funcs + index * POINTER
     }
 
-    /// Offset of the `VmFunc` of a defined function; `index` counts from the first defined one.
+    /// Returns the offset of the `VmFunc` of a defined function; `index` counts from the first defined one.
     pub fn defined_func(&self, index: u32) -> u32 {
         self.defined_funcs + index * size_of::<VmFunc>() as u32
     }
 
-    /// Offset of the `*mut VmGlobal` of an imported global.
+    /// Returns the offset of the `*mut VmGlobal` of an imported global.
     pub fn imported_global(&self, index: u32) -> u32 {
         self.imported_globals + index * POINTER
     }
 
-    /// Offset of the `VmGlobal` of a defined global; `index` counts from the first defined one.
+    /// Returns the offset of the `VmGlobal` of a defined global; `index` counts from the first defined one.
     pub fn defined_global(&self, index: u32) -> u32 {
         self.defined_globals + index * size_of::<VmGlobal>() as u32
     }
 
-    /// Offset of the `*mut VmTable` of a table.
+    /// Returns the offset of the `*mut VmTable` of a table.
     pub fn table(&self, index: u32) -> u32 {
         self.tables + index * POINTER
     }
 
-    /// Offset of the `*mut VmMemory` of a memory.
+    /// Returns the offset of the `*mut VmMemory` of a memory.
     pub fn memory(&self, index: u32) -> u32 {
         self.memories + index * POINTER
     }
 
-    /// Offset of the `*const VmTag` of a tag.
+    /// Returns the offset of the `*const VmTag` of a tag.
     pub fn tag(&self, index: u32) -> u32 {
         self.tags + index * POINTER
     }
