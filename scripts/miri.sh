@@ -27,5 +27,5 @@ fi
 # The crates below follow no pointers. Left out are tests that need system calls which Miri lacks, and those that allocate
 # thousands of objects or megabytes, which take minutes each.
 test_with -p wasmr-runtime --lib -- --skip sys:: --skip interrupt:: --skip ref_heap::
-test_with -p wasmr-runtime --test runtime -- calls:: linking:: instantiation:: memories:: tables:: throws_and_passes nobody_catches \
+test_with -p wasmr-runtime --test runtime -- calls:: linking:: instantiation:: memories:: tables:: throws_and_passes an_uncaught_exception \
     --skip a_memory_grows --skip no_byte_of --skip without_address_space

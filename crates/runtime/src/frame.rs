@@ -1,16 +1,16 @@
-//! The frame of a call on the value stack: the one place that says what it looks like, for every tier.
+//! The frame of a call on the value stack: the only description of its layout, for every tier.
 //!
 //! ```text
 //!              slots of the callee, by number from its frame pointer
 //!  … caller's temporaries | -4-S … -5           | -4 … -1 | 0 …          | …
 //!                         | arguments = results | header  | other locals | temporaries by height
 //! ```
-//! `S` is [`VmFunc::arg_slots`]. The caller builds the arguments where its own temporaries are, so a call copies nothing. The
-//! callee leaves the results at the same place.
+//! `S` is [`VmFunc::arg_slots`]. The caller builds the arguments where its own temporaries are, so that a call copies nothing.
+//! The callee leaves the results in the same place.
 //!
-//! The interpreter makes such a frame for every function that it calls, also for those that the host or another tier executes.
-//! Machine code keeps its values in registers and on the native stack. It uses the value stack for arguments and results of calls
-//! that leave it, and for the frame that it takes over at a loop.
+//! The interpreter makes such a frame for every function that it calls, also for external functions. Compiled code keeps its
+//! values in registers and on the native stack. It uses the value stack for arguments and results of calls that leave it, and
+//! for the frame that it takes over at a loop (on-stack replacement).
 //!
 //! # Header
 //!
@@ -21,23 +21,24 @@
 //! | -3 | [`return_to`](Fp::return_to) | the caller's next instruction, or the instruction that restores the caller's instance | the instruction that ends the run |
 //! | -4 | [`real_return`](Fp::real_return) | the caller's next instruction if -3 restores the instance, else unused | [`VmStore::exit_ip`](crate::vm::VmStore::exit_ip) before the call |
 //!
-//! The last column lets a [walk](crate::walk) go on across the host.
+//! The last column lets a [walk](crate::walk) continue across the host.
 //!
-//! # Taking a frame over at a loop
+//! # On-stack replacement at a loop
 //!
-//! Machine code for a loop (`jit/src/translate/control.rs`) continues a frame that the interpreter left at the loop's first instruction.
-//! [`FrameMap`] says where its values are. The code relies on these invariants, whichever way control came to that instruction:
+//! OSR code (`jit/src/translate/control.rs`) continues a frame that the interpreter left at the loop's first instruction (Fink
+//! and Qian 2003, see `docs/glossary.md`). [`FrameMap`] has the slots of its values. The code relies on these invariants, on
+//! every path of control to that instruction:
 //!
-//! - Every local and every operand is in its slot, in slot form; constants too, which the interpreter elsewhere keeps in its instructions
-//!   only. The interpreter's accumulators hold nothing (`interp/src/translate/mod.rs`).
-//! - All frames in use end at [`VmStore::stack_top`](crate::vm::VmStore::stack_top): whoever enters the code sets it to the end of
-//!   the frame (`interp/src/profile.rs`).
-//! - The code runs the function to its end and leaves the results in the argument area ([`Fp::args`]), from where the interpreter
-//!   returns to the caller.
-//! - [`VmInstance::loop_frame`](crate::vm::VmInstance::loop_frame) is null except while code that can also start at the function's
-//!   beginning is entered at its loop. The code takes the frame and clears the field. If the prologue finds no stack left, the
-//!   caller clears it (`jit/src/module.rs`).
-//! - Of several loops that start at one instruction, the code is of the outermost (`interp/src/loops.rs`).
+//! - Every local and every operand is in its slot, in slot form. So are constants, which the interpreter elsewhere keeps in its
+//!   instructions only. The interpreter's accumulators are dead (`interp/src/translate/mod.rs`).
+//! - All frames in use end at [`VmStore::stack_top`](crate::vm::VmStore::stack_top), which the interpreter sets to the end of
+//!   the frame before it enters the code (`interp/src/profile.rs`).
+//! - The code executes the function to its end and leaves the results in the argument area ([`Fp::args`]). From there the
+//!   interpreter returns to the caller.
+//! - [`VmInstance::loop_frame`](crate::vm::VmInstance::loop_frame) is null except while dual-entry code is entered at its loop.
+//!   The code takes the frame and clears the field. If the prologue finds no stack left, the caller clears it
+//!   (`jit/src/module.rs`).
+//! - If several loops start at one instruction, the code is that of the outermost (`interp/src/loops.rs`).
 
 use crate::vm::VmFunc;
 
@@ -52,9 +53,9 @@ const _: () = assert!(FUNC < CALLER && CALLER < RETURN_TO && RETURN_TO < REAL_RE
 const _: () = assert!(size_of::<*mut VmFunc>() == size_of::<u64>(), "slots hold pointers");
 
 /// Slots above [`VmStore::stack_limit`](crate::vm::VmStore::stack_limit) that may be written: arguments, results and headers of
-/// one call, of which the module stage bounds the first two to 1000 values each.
+/// one call. The module stage bounds the first two to 1000 values each.
 pub const STACK_SLACK: usize = 8192;
-/// A caller writes arguments and header before the callee looks at the limit. Each of the values may be a `v128`.
+/// A caller writes arguments and header before the callee compares with the limit. Each value may be a `v128`.
 const _: () = assert!(2 * 1000 + FRAME_HEADER < STACK_SLACK);
 
 /// A frame pointer: the address of a frame's slot 0, or null.
@@ -67,34 +68,34 @@ pub struct Fp(*mut u64);
 #[repr(transparent)]
 pub struct Ip(*const u64);
 
-/// Where a frame has its function's values when control is at the start of a loop: see the module documentation.
+/// Slots of a frame's values when control is at the start of a loop: see the module documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FrameMap {
     /// First slot of each local, parameters first.
     pub locals: Vec<i32>,
-    /// Slot of the operand at height 0. Those above follow, a `v128` in two slots.
+    /// Slot of the operand at height 0. Higher ones follow, a `v128` in two slots.
     pub operands: i32,
 }
 
-/// These are parts of the interpreter's handlers, which keep no frame on the native stack. So they access memory by `read` and
-/// `write`: to `*`, and to sums, builds with debug assertions add checks that call.
+/// The interpreter's handlers contain these functions and keep no frame on the native stack. So memory is accessed by `read`
+/// and `write`: builds with debug assertions add checks that call to `*` and to sums.
 impl Fp {
-    /// No frame.
+    /// The null frame pointer.
     pub const NULL: Fp = Fp(std::ptr::null_mut());
 
-    /// The frame whose slot 0 is there.
+    /// Returns the frame pointer with the given slot 0.
     #[inline(always)]
     pub const fn new(slot0: *mut u64) -> Fp {
         Fp(slot0)
     }
 
-    /// The address of slot 0.
+    /// Returns the address of slot 0.
     #[inline(always)]
     pub const fn as_ptr(self) -> *mut u64 {
         self.0
     }
 
-    /// Returns true if this is no frame.
+    /// Returns true if the frame pointer is null.
     #[inline(always)]
     pub fn is_null(self) -> bool {
         self.0.is_null()
@@ -106,17 +107,17 @@ impl Fp {
     /// The slot is inside the value stack.
     #[inline(always)]
     pub unsafe fn offset(self, slot: isize) -> *mut u64 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that the slot is inside the value stack, one allocation.
         unsafe { self.0.offset(slot) }
     }
 
     /// Returns the frame that starts `slots` above this one's slot 0.
     ///
     /// # Safety
-    /// That is inside the value stack.
+    /// The slot at which the frame starts is inside the value stack.
     #[inline(always)]
     pub unsafe fn callee(self, slots: usize) -> Fp {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that the new frame starts inside the value stack, one allocation.
         unsafe { Fp(self.0.add(slots)) }
     }
 
@@ -126,17 +127,17 @@ impl Fp {
     /// The frame is live.
     #[inline(always)]
     pub unsafe fn func(self) -> *mut VmFunc {
-        // SAFETY: the header of a live frame.
+        // SAFETY: the caller promises a live frame, whose header is below slot 0.
         unsafe { self.0.sub(FUNC).read() as usize as *mut VmFunc }
     }
 
     /// Returns the frame that waits for this one, null if none does.
     ///
     /// # Safety
-    /// The frame is live, or was and nothing has been written over it.
+    /// The frame is live, or its header has not been overwritten since it was.
     #[inline(always)]
     pub unsafe fn caller(self) -> Fp {
-        // SAFETY: the header of a frame.
+        // SAFETY: the caller promises a frame whose header is intact, below slot 0.
         unsafe { Fp(self.0.sub(CALLER).read() as usize as *mut u64) }
     }
 
@@ -146,17 +147,18 @@ impl Fp {
     /// As for [`caller`](Fp::caller).
     #[inline(always)]
     pub unsafe fn return_to(self) -> Ip {
-        // SAFETY: the header of a frame.
+        // SAFETY: the caller promises a frame whose header is intact, below slot 0.
         unsafe { Ip(self.0.sub(RETURN_TO).read() as usize as *const u64) }
     }
 
-    /// Returns the header's last word: where the caller goes on if [`return_to`](Fp::return_to) is not the caller's own instruction.
+    /// Returns the header's last word: where the caller continues if [`return_to`](Fp::return_to) is not the caller's own
+    /// instruction.
     ///
     /// # Safety
     /// As for [`caller`](Fp::caller).
     #[inline(always)]
     pub unsafe fn real_return(self) -> Ip {
-        // SAFETY: the header of a frame.
+        // SAFETY: the caller promises a frame whose header is intact, below slot 0.
         unsafe { Ip(self.0.sub(REAL_RETURN).read() as usize as *const u64) }
     }
 
@@ -173,10 +175,10 @@ impl Fp {
     /// Writes the header, except for its last word.
     ///
     /// # Safety
-    /// The slots of the header are inside the value stack and of no other use.
+    /// The slots of the header are inside the value stack and have no other use.
     #[inline(always)]
     pub unsafe fn set_header(self, func: *mut VmFunc, caller: Fp, return_to: Ip) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises slots of the value stack for the header that have no other use.
         unsafe {
             self.0.sub(FUNC).write(func as u64);
             self.0.sub(CALLER).write(caller.0 as u64);
@@ -190,54 +192,54 @@ impl Fp {
     /// As for [`set_header`](Fp::set_header).
     #[inline(always)]
     pub unsafe fn set_real_return(self, ip: Ip) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises slots of the value stack for the header that have no other use.
         unsafe { self.0.sub(REAL_RETURN).write(ip.0 as u64) }
     }
 }
 
 impl Ip {
-    /// No place in code.
+    /// The null instruction pointer.
     pub const NULL: Ip = Ip(std::ptr::null());
 
-    /// The word at that address.
+    /// Returns the instruction pointer to that word.
     #[inline(always)]
     pub const fn new(word: *const u64) -> Ip {
         Ip(word)
     }
 
-    /// The address of the word.
+    /// Returns the address of the word.
     #[inline(always)]
     pub const fn as_ptr(self) -> *const u64 {
         self.0
     }
 
-    /// Returns true if this is no place in code.
+    /// Returns true if the instruction pointer is null.
     #[inline(always)]
     pub fn is_null(self) -> bool {
         self.0.is_null()
     }
 
-    /// Returns the place so many words further.
+    /// Returns the instruction pointer `words` further.
     ///
     /// # Safety
-    /// That is in, or right behind, the same code.
+    /// The result is in the same code or at its end.
     #[inline(always)]
     pub unsafe fn add(self, words: usize) -> Ip {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises a result in the same code, one allocation, or at its end.
         unsafe { Ip(self.0.add(words)) }
     }
 
-    /// Returns the place so many words further, or back if negative.
+    /// Returns the instruction pointer `words` further, or back if negative.
     ///
     /// # Safety
     /// As for [`add`](Ip::add).
     #[inline(always)]
     pub unsafe fn offset(self, words: isize) -> Ip {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises a result in the same code, one allocation, or at its end.
         unsafe { Ip(self.0.offset(words)) }
     }
 
-    /// Returns a word of the call that returns to this instruction. A call is the instruction before; this is its last word.
+    /// Returns a word of the call that returns to this instruction: the last word of the instruction before, which is the call.
     #[inline(always)]
     pub fn call_before(self) -> Ip {
         Ip(self.0.wrapping_sub(1))
@@ -258,7 +260,7 @@ mod tests {
         let fp = Fp::new(base.wrapping_add(6));
         let code = [0u64; 2];
         let (first, second) = (Ip::new(&raw const code[0]), Ip::new(&raw const code[1]));
-        // SAFETY: the slots are this test's.
+        // SAFETY: the header and arguments are slots of this test's array.
         unsafe {
             fp.set_header(func, Fp::new(base), second);
             fp.set_real_return(first);

@@ -68,7 +68,7 @@ pub enum CallError {
         /// Number of parameters given.
         found: usize,
     },
-    /// Another number of results.
+    /// The number of results is not the function's.
     #[error("the function returns {}, but there is room for {found}", Count(*.expected, "result"))]
     ResultCount {
         /// Number of the function's results.

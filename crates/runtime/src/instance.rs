@@ -300,7 +300,7 @@ pub enum ExportError {
         /// Name that was looked up.
         name: String,
     },
-    /// It has another type.
+    /// The function has another type.
     #[error("the function exported as `{}` has type {found}, expected {expected}", printable(.name))]
     Type {
         /// Name of the export.

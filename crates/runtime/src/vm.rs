@@ -15,8 +15,8 @@
 //! # Three ways to call a function
 //! - [`VmFunc::entry`]: the entry pointer for the host, an [`ArrayCall`]: arguments and results in one slot array. Callable
 //!   from the start.
-//! - [`VmFunc::code`]: the entry pointer for the interpreter, the function's first cell. For an external function (of the host,
-//!   or compiled) it is a cell that calls `entry`.
+//! - [`VmFunc::code`]: the entry pointer for the interpreter, the function's first instruction. For an external function (of
+//!   the host, or compiled) it is an instruction that calls `entry`.
 //! - [`VmFunc::native`]: the entry pointer for compiled code, with arguments in registers. For a function that is not compiled
 //!   it is a trampoline that calls `entry`. Null where nothing compiles.
 //!
@@ -62,7 +62,7 @@ pub type ArrayCall = unsafe extern "C" fn(store: *mut VmStore, func: *mut VmFunc
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmFunc {
-    /// The entry pointer for the interpreter: the first cell.
+    /// The entry pointer for the interpreter: the first instruction.
     pub code: Ip,
     /// The instance of the function; null for a host function.
     pub instance: *mut VmInstance,
@@ -223,7 +223,7 @@ pub struct VmStore {
     /// The interpreter's frame at which it was left; null if never. See [`exit`](crate::exit) for this, `exit_ip` and
     /// `native_exit_fp`.
     pub exit_fp: Fp,
-    /// The cell at which that frame was left.
+    /// The instruction at which that frame was left.
     pub exit_ip: Ip,
     /// Registers of the interpreter between handlers, in builds without tail calls, whose driver loop keeps them here.
     pub registers: *mut c_void,
@@ -245,9 +245,10 @@ pub struct VmStore {
     pub tail_slots: *mut u64,
     /// The innermost activation of compiled code; null if there is none.
     pub activation: *mut VmActivation,
-    /// The frame of machine code at which that was left for the host, the interpreter or a libcall.
+    /// The frame of compiled code at which that was left for the host, the interpreter or a libcall.
     pub native_exit_fp: *const NativeFrame,
-    /// Where the outermost activation starts on the native stack for machine code, which grows downward; null before there is one.
+    /// Upper end of the native stack, at which the outermost activation starts and which grows downward; null before it is
+    /// mapped.
     pub native_stack_top: *mut u8,
     /// Lowest address for frames of compiled code. The host's frames on the same stack may go below.
     pub native_stack_limit: *mut u8,

@@ -1,17 +1,17 @@
-//! [`Walk`]: from the innermost frame of a store's guests outward, across tiers.
+//! [`Walk`]: a stack walk from the innermost frame of a store's guests outward, across tiers.
 //!
-//! Each tier knows how its own frames follow one another, and nothing of the others'. Frames come in *segments*: those of one
-//! run of the interpreter, or of one trampoline into machine code ([`VmActivation`]). A walk says which segment is next; the tier
-//! that it belongs to adds its frames and goes on to what is behind it. Whoever knows all tiers leads the walk.
+//! Each tier knows how its own frames follow one another, and nothing of other tiers' frames. Frames come in *segments*: those
+//! of one run of the interpreter, or of one activation of compiled code ([`VmActivation`]). A walk tells which segment is next.
+//! The tier of the segment adds its frames and moves the walk to the segment after it. The [`Tier`](crate::tier::Tier) of the
+//! store, which knows all tiers, drives the walk.
 //!
 //! # Which segment is next?
-//! Every trampoline into machine code keeps [`VmStore::exit_fp`] as it was: the interpreter's frame at which that waits. So if the
-//! walk has come to the frame that the innermost trampoline kept, what ran last, seen from there, is machine code; else it is the
-//! interpreter.
+//! Every entry trampoline saves [`VmStore::exit_fp`], the interpreter's frame that waits for it. So if the walk has reached the
+//! frame that the innermost activation saved, the next segment is compiled code. Otherwise it is the interpreter.
 //!
 //! # Invariants
-//! A walk is made from a store that is not running while the walk lasts, and only `unsafe` functions move it elsewhere than to
-//! what the store says: so tiers can walk without a contract of their own.
+//! The store does not run while a walk lasts, and only `unsafe` functions move the walk elsewhere than to places that the store
+//! recorded. So tiers can walk without a contract of their own.
 
 use std::marker::PhantomData;
 use std::ptr;
@@ -27,7 +27,7 @@ use crate::vm::{NativeFrame, VmActivation, VmStore};
 pub struct Frame {
     /// The module.
     pub module: Arc<Module>,
-    /// The function's index in it.
+    /// Index of the function in the module.
     pub func_index: u32,
     /// Offset in the module's bytes of the operator being executed, if known.
     pub offset: Option<usize>,
@@ -42,12 +42,12 @@ pub struct FrameList {
 }
 
 impl FrameList {
-    /// A list that keeps the first `max` frames and counts the others.
+    /// Returns a list that keeps the first `max` frames and counts the others.
     pub fn new(max: usize) -> FrameList {
         FrameList { frames: Vec::new(), max, total: 0 }
     }
 
-    /// Adds a frame; where it is, is asked only if it is kept.
+    /// Adds a frame. Calls `offset` only if the frame is kept.
     pub fn add(&mut self, module: &Arc<Module>, func_index: u32, offset: impl FnOnce() -> Option<usize>) {
         if self.frames.len() < self.max {
             self.frames.push(Frame { module: module.clone(), func_index, offset: offset() });
@@ -55,7 +55,7 @@ impl FrameList {
         self.total += 1;
     }
 
-    /// The frames that were kept, and how many there are in all.
+    /// Returns the kept frames and the number of all frames.
     pub fn finish(self) -> (Vec<Frame>, usize) {
         (self.frames, self.total)
     }
@@ -74,17 +74,17 @@ pub struct Walk<'a> {
     frames: FrameList,
 }
 
-/// Frames of one tier that follow one another.
+/// Consecutive frames of one tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Segment {
     /// A run of the interpreter.
     Interpreted {
-        /// Its innermost frame.
+        /// Innermost frame of the run.
         fp: Fp,
-        /// The instruction at which that was left; `None` if it was made for a function that others execute.
+        /// The instruction at which that frame was left; `None` if the frame is that of an external function.
         ip: Option<Ip>,
     },
-    /// A trampoline into machine code.
+    /// An activation of compiled code.
     Native {
         /// The frame in which machine code was left: that of the code that left it, whose own frames, if it has any, are not the
         /// guest's.
@@ -95,7 +95,8 @@ pub enum Segment {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk from where the store's guest was left, which collects the first `max` frames and counts the others.
+    /// Returns a walk from the place where the store's guest was left. It collects the first `max` frames and counts the
+    /// others.
     pub fn new(store: &'a VmStore, max: usize) -> Walk<'a> {
         let exit = store.interpreter_exit();
         Walk {
@@ -109,14 +110,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A walk like that, which ends behind the innermost trampoline into machine code.
+    /// Returns a walk as [`new`](Walk::new) does, which ends with the innermost activation.
     pub fn within_activation(store: &'a VmStore, max: usize) -> Walk<'a> {
         Walk { last: store.activation, ..Walk::new(store, max) }
     }
 
-    /// The segment at hand; `None` at the end.
+    /// Returns the current segment; `None` at the end.
     pub fn segment(&self) -> Option<Segment> {
-        // SAFETY: an activation that is linked is in a live frame, and the store does not run meanwhile.
+        // SAFETY: a linked activation is in a live frame of the native stack, and the store does not run during the walk.
         let activation = unsafe { self.activation.as_ref() };
         if activation.is_some_and(|activation| activation.exit_fp == self.fp) {
             return Some(Segment::Native { fp: self.native_fp, activation: self.activation });
@@ -124,28 +125,28 @@ impl<'a> Walk<'a> {
         (!self.fp.is_null()).then_some(Segment::Interpreted { fp: self.fp, ip: self.ip })
     }
 
-    /// Where the tier of the segment at hand puts its frames.
+    /// Returns the list for the frames of the current segment.
     pub fn frames(&mut self) -> &mut FrameList {
         &mut self.frames
     }
 
-    /// Goes on behind a run of the interpreter.
+    /// Moves to the segment after a run of the interpreter.
     ///
     /// # Safety
-    /// The segment at hand is a run that was entered when [`VmStore::exit_fp`] and [`VmStore::exit_ip`] were these.
+    /// The current segment is a run that was entered when [`VmStore::exit_fp`] and [`VmStore::exit_ip`] were these.
     pub unsafe fn leave_interpreted(&mut self, fp: Fp, ip: Ip) {
         (self.fp, self.ip) = (fp, instruction(ip));
     }
 
-    /// Goes on behind a trampoline into machine code; does nothing in the interpreter.
+    /// Moves to the segment after an activation. Does nothing in a run of the interpreter.
     pub fn leave_native(&mut self) {
         if let Some(Segment::Native { activation, .. }) = self.segment() {
             let is_last = activation == self.last;
-            // SAFETY: as in `segment`.
+            // SAFETY: a linked activation is in a live frame of the native stack, and the store does not run during the walk.
             let activation = unsafe { &*activation };
             self.activation = activation.prev;
             self.native_fp = activation.native_exit_fp;
-            // The interpreter calls machine code through a frame that it makes for the callee.
+            // The interpreter calls compiled code through a frame that it makes for the callee.
             self.ip = None;
             if is_last {
                 (self.activation, self.fp) = (ptr::null(), Fp::NULL);
@@ -153,13 +154,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The frames that were kept, and how many there are in all.
+    /// Returns the kept frames and the number of all frames.
     pub fn finish(self) -> (Vec<Frame>, usize) {
         self.frames.finish()
     }
 }
 
-/// An instruction, if it is one: whoever leaves for good the frames above one that others execute leaves none.
+/// Returns the instruction, or `None` if it is null. It is null if the frames above one of an external function were left for
+/// good.
 fn instruction(ip: Ip) -> Option<Ip> {
     (!ip.is_null()).then_some(ip)
 }
@@ -178,7 +180,7 @@ mod tests {
         let at = |n: usize| Fp::new(base.wrapping_add(n));
         let native = |n: usize| (0x1000 * n) as *const NativeFrame;
         let (mut outer, mut middle, mut inner);
-        // SAFETY: pointers and numbers, and a code whose first value is 0.
+        // SAFETY: all fields are pointers, numbers, and a trap code whose first variant is 0, so that zero is valid.
         let mut vm: VmStore = unsafe { MaybeUninit::zeroed().assume_init() };
         let link = |prev: *mut VmActivation, exit_fp, native_exit_fp| VmActivation {
             prev,
@@ -199,12 +201,12 @@ mod tests {
             walk.leave_native();
         }
         assert_eq!(walk.segment(), Some(Segment::Interpreted { fp: at(3), ip: None }));
-        // SAFETY: the words are as this test says.
+        // SAFETY: the run at frame 3 was entered with these values of `exit_fp` and `exit_ip`, as set up above.
         unsafe { walk.leave_interpreted(at(1), Ip::NULL) };
         assert_eq!(walk.segment(), Some(Segment::Native { fp: native(1), activation: &raw const outer }));
         walk.leave_native();
         assert_eq!(walk.segment(), Some(Segment::Interpreted { fp: at(1), ip: None }));
-        // SAFETY: as above.
+        // SAFETY: the run at frame 1 is the outermost: it was entered with null values.
         unsafe { walk.leave_interpreted(Fp::NULL, Ip::NULL) };
         assert_eq!(walk.segment(), None);
 

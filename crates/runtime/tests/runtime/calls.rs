@@ -1,4 +1,4 @@
-//! Calls into functions of the host and of instances, and every way they can end.
+//! Calls of host and instance functions, and every way in which they can end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -102,7 +102,7 @@ fn a_host_function_with_results_of_other_types_fails() {
 }
 
 #[test]
-fn a_trap_says_where() {
+fn a_trap_has_its_place() {
     let world = World::new();
     let mut store = world.store(());
     let module = world.module(r#"(module $m (func $boom (export "run")))"#, &[trap]);
@@ -150,7 +150,7 @@ fn a_trap_of_a_host_function_gets_the_place_of_its_caller_and_keeps_an_inner_one
 }
 
 #[test]
-fn errors_of_the_host_arrive_as_they_were() {
+fn errors_of_the_host_arrive_unchanged() {
     #[derive(Debug, thiserror::Error)]
     #[error("no paper")]
     struct NoPaper(u32);
@@ -247,7 +247,7 @@ fn a_caller_knows_the_calling_instance() {
 }
 
 #[test]
-fn references_of_the_host_come_back_as_they_went() {
+fn references_of_the_host_return_unchanged() {
     let world = World::new();
     let mut store = world.store(());
     let text = ExternRef::new(&mut store, String::from("kept")).unwrap();

@@ -10,9 +10,9 @@ use wasmr_runtime::{
 
 use crate::fake::{World, call_import};
 
-/// Throws an exception of the module's tag 0 with its own arguments.
+/// An entry that throws an exception of the module's tag 0 with its own arguments.
 unsafe extern "C" fn throw(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: the instance has a tag whose parameters are the function's.
+    // SAFETY: the instance of a running function is alive, and its tag 0 has the function's parameters.
     unsafe {
         (*store).pending_exception = exception_new((*func).instance, 0, slots);
         (*store).exit_fp = wasmr_runtime::frame::Fp::new(func.cast());
@@ -20,14 +20,14 @@ unsafe extern "C" fn throw(store: *mut VmStore, func: *mut VmFunc, slots: *mut u
     Status::THROW
 }
 
-/// Makes as many exceptions as its argument says, keeping none; returns the last one's payload.
+/// An entry that creates as many exceptions as its argument says and keeps none. Returns the payload of the last.
 unsafe extern "C" fn churn(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: as above; the payload is one slot.
+    // SAFETY: the instance of a running function is alive, and the payload of its tag 0 is one slot.
     unsafe {
         let mut last = 0;
         for number in 0..*slots {
             last = exception_new((*func).instance, 0, &number);
-            assert!(!exception_tag(store, last).is_null(), "just made");
+            assert!(!exception_tag(store, last).is_null(), "it is new");
         }
         assert!(exception_tag(store, 0).is_null() && exception_tag(store, 12345).is_null());
         exception_payload(store, last, slots);
@@ -35,10 +35,11 @@ unsafe extern "C" fn churn(store: *mut VmStore, func: *mut VmFunc, slots: *mut u
     Status::OK
 }
 
-/// Makes an exception whose only reference is on the value stack, and as many others as its argument says; returns whether
-/// the first is alive while the reference is there, and after it is gone.
+/// An entry that creates an exception with its only reference on the value stack, and as many others as its argument says.
+/// Returns two bits: the exception is alive while the reference is there, and after it is gone.
 unsafe extern "C" fn on_the_stack(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: as above; the value stack is mapped during a call, and this tier has no frames on it.
+    // SAFETY: the instance of a running function is alive. The value stack is mapped during a call, and this tier has no frames
+    // on it.
     unsafe {
         let exception = exception_new((*func).instance, 0, &7);
         let slot = (*store).stack_base.add(1000);
@@ -56,9 +57,9 @@ unsafe extern "C" fn on_the_stack(store: *mut VmStore, func: *mut VmFunc, slots:
     Status::OK
 }
 
-/// Makes exceptions that each hold the one before, until there is no more room; returns how many.
+/// An entry that creates exceptions of which each holds the one before, until the limit. Returns their number.
 unsafe extern "C" fn chain(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: as above; the payload is one reference.
+    // SAFETY: the instance of a running function is alive, and the payload of its tag 0 is one reference.
     unsafe {
         let (mut count, mut last) = (0, 0);
         loop {
@@ -80,7 +81,7 @@ const THROWER: &str = r#"(module
     (func (export "run") (param i32 i64) unreachable))"#;
 
 #[test]
-fn an_exception_that_nobody_catches_arrives_with_its_arguments() {
+fn an_uncaught_exception_arrives_with_its_arguments() {
     let world = World::new();
     let mut store = world.store(());
     let instance = Instance::new(&mut store, &world.module(THROWER, &[throw]), &[]).unwrap();
@@ -106,7 +107,7 @@ fn a_host_function_throws_and_passes_exceptions_on() {
     });
     *store.data_mut() = Some((tag, thrower));
     let module = world.module(r#"(module (import "h" "f" (func)) (func (export "run") (call 0)))"#, &[call_import]);
-    // guest → host, which calls a host function that throws and passes it on.
+    // guest → host function, which calls a host function that throws, and passes the exception on.
     let relay = Func::wrap(&mut store, |mut caller: Caller<'_, Option<(Tag, Func)>>| -> Result<(), Stop> {
         let thrower = caller.data().unwrap().1;
         thrower.call(&mut caller, &[], &mut [])
@@ -123,7 +124,7 @@ fn a_host_function_throws_and_passes_exceptions_on() {
 #[test]
 fn a_guest_that_throws_for_ever_stays_within_bounds() {
     let world = World::new();
-    // A tenth of what the exceptions take together.
+    // A tenth of the bytes of all exceptions together.
     let limits = StoreLimits { max_reference_bytes: 4 << 20, ..StoreLimits::default() };
     let mut store = Store::new(StoreConfig { limits, ..world.config() }, ());
     let module = world
@@ -134,7 +135,7 @@ fn a_guest_that_throws_for_ever_stays_within_bounds() {
 }
 
 #[test]
-fn the_value_stack_keeps_what_it_refers_to() {
+fn the_value_stack_keeps_objects_alive() {
     let world = World::new();
     let mut store = world.store(());
     let module = world.module(
@@ -173,14 +174,14 @@ fn an_exception_without_room_is_reported_as_that() {
     assert!(matches!(failure.error().downcast_ref(), Some(ResourceError::ReferenceLimit { limit: 16 })));
 }
 
-/// Makes garbage until the store has surely collected.
+/// Creates garbage until the store must have collected.
 fn collect(store: &mut Store<()>) {
     store.scope(|store| {
         let churn = Func::wrap(&mut *store, |mut caller: Caller<'_, ()>| {
             ExternRef::new(&mut caller, [0u8; 1000]).unwrap();
         });
         let churn = churn.typed::<(), ()>(&*store).unwrap();
-        // More than the stack that is looked at for roots.
+        // More bytes than those of the stack that the collector reads.
         for _ in 0..20_000 {
             churn.call(&mut *store, ()).unwrap();
         }
@@ -188,7 +189,7 @@ fn collect(store: &mut Store<()>) {
 }
 
 #[test]
-fn what_the_guest_can_reach_survives_and_the_rest_does_not() {
+fn reachable_objects_survive_and_others_do_not() {
     let world = World::new();
     let mut store = world.store(());
     let (in_table, in_global, in_exception, pinned, lost) = store.scope(|store| {
@@ -220,7 +221,7 @@ fn what_the_guest_can_reach_survives_and_the_rest_does_not() {
 }
 
 #[test]
-fn what_the_host_holds_outside_of_functions_survives() {
+fn handles_outside_of_scopes_survive() {
     let world = World::new();
     let mut store = world.store(());
     let held = ExternRef::new(&mut store, 9u32).unwrap();
@@ -229,7 +230,7 @@ fn what_the_host_holds_outside_of_functions_survives() {
 }
 
 #[test]
-fn an_instance_keeps_what_its_globals_refer_to() {
+fn globals_of_an_instance_keep_objects_alive() {
     let world = World::new();
     let mut store = world.store(());
     let module = world.module(r#"(module (global (export "g") (mut externref) (ref.null extern)))"#, &[]);

@@ -1,4 +1,4 @@
-//! A tier whose functions are Rust functions, and shorthand for modules and stores.
+//! A tier whose functions are Rust functions, and helpers for modules and stores.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -13,7 +13,7 @@ use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmStore};
 use wasmr_runtime::walk::{Segment, Walk};
 use wasmr_runtime::{LoadedModule, MemoryStrategy, Store, StoreConfig, StoreLimits};
 
-/// Says that the guest's only frame is the one that an entry left in `exit_fp`.
+/// A tier with one guest frame, the one that an entry left in `exit_fp`.
 struct FakeTier;
 
 static CODE: u64 = 0;
@@ -29,13 +29,13 @@ impl Tier for FakeTier {
     fn walk(&self, walk: &mut Walk<'_>) {
         let Some(Segment::Interpreted { fp, .. }) = walk.segment() else { return };
         let func = fp.as_ptr().cast::<VmFunc>();
-        // SAFETY: an entry left its function there, whose instance lives as long as the store.
+        // SAFETY: an entry of this file left its function in `exit_fp`, whose instance lives as long as the store.
         let (module, func_index) = unsafe { ((*(*(*func).instance).instance).module().clone(), (*func).index) };
         walk.frames().add(&module, func_index, || Some(0x2a));
     }
 }
 
-/// A module's functions, in order.
+/// The entries of a module's functions, in order.
 struct FakeCode(Vec<ArrayCall>);
 
 impl Executable for FakeCode {
@@ -56,16 +56,16 @@ unsafe extern "C" fn unexpected(_: *mut VmStore, _: *mut VmFunc, _: *mut u64) ->
     panic!("a test called a function for which it gave no entry")
 }
 
-/// Returns its parameters plus one, each `i32`.
+/// An entry that returns its `i32` parameter plus one.
 pub unsafe extern "C" fn add_one(_: *mut VmStore, _: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: a function of one parameter and one result.
+    // SAFETY: the function has one parameter and one result, so that there is one slot.
     unsafe { *slots = u64::from((*slots as u32).wrapping_add(1)) };
     Status::OK
 }
 
-/// Traps with `unreachable`.
+/// An entry that traps with `unreachable`.
 pub unsafe extern "C" fn trap(store: *mut VmStore, func: *mut VmFunc, _: *mut u64) -> Status {
-    // SAFETY: the store is alive.
+    // SAFETY: the store of a running function is alive.
     unsafe {
         (*store).trap_code = TrapCode::Unreachable;
         (*store).exit_fp = Fp::new(func.cast());
@@ -73,9 +73,9 @@ pub unsafe extern "C" fn trap(store: *mut VmStore, func: *mut VmFunc, _: *mut u6
     Status::TRAP
 }
 
-/// Calls the module's function 0, an import, with its own arguments, as a tier calls a foreign function.
+/// An entry that calls the module's function 0, an import, with its own arguments, as a tier calls an external function.
 pub unsafe extern "C" fn call_import(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: the instance is alive and has an import.
+    // SAFETY: the instance of a running function is alive, and its module has an import of the function's type.
     unsafe {
         let instance = (*func).instance;
         let offset = (*(*instance).instance).layout().imported_func(0);
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn call_import(store: *mut VmStore, func: *mut VmFunc, slo
 
 pub const NO_ENTRIES: &[ArrayCall] = &[];
 
-/// One engine's worth of shared state.
+/// The state that an engine shares between stores.
 pub struct World {
     pub registry: Arc<TypeRegistry>,
 }
@@ -98,7 +98,7 @@ impl World {
         World { registry: Arc::new(TypeRegistry::new()) }
     }
 
-    /// A module from text, with an entry for each function that it defines.
+    /// Returns a module from text, with an entry for each function that it defines.
     pub fn module(&self, text: &str, entries: &[ArrayCall]) -> LoadedModule {
         let bytes = ModuleBytes::from(wat::parse_str(text).unwrap());
         let module = Module::new(bytes, "test.wasm", &Features::default(), &self.registry, 1).unwrap();

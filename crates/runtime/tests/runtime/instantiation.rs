@@ -1,4 +1,4 @@
-//! Instantiation: the order of the steps, what stays when one fails, and what code finds in an instance.
+//! Instantiation: the order of the steps, the effects that stay when one fails, and the layout of an instance.
 
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, Limits, MemoryType, RefType, TableType, ValType};
@@ -47,10 +47,10 @@ fn globals_are_evaluated_in_order() {
     }
 }
 
-/// Reads what the layout says straight from the instance, as code does: memory 0's cached base must be the memory's;
-/// returns the sum of an imported and a defined global.
+/// An entry that reads an instance by its layout, as code does. The cached base of memory 0 must be the memory's. Returns the
+/// sum of an imported and a defined global.
 unsafe extern "C" fn look_around(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: the instance is of the module below.
+    // SAFETY: the instance is of the module in the test below, which has these objects.
     unsafe {
         let instance = (*func).instance;
         let layout: VmLayout = *(*(*instance).instance).layout();
@@ -71,7 +71,7 @@ unsafe extern "C" fn look_around(store: *mut VmStore, func: *mut VmFunc, slots: 
 }
 
 #[test]
-fn code_finds_everything_where_the_layout_says() {
+fn the_layout_matches_the_instance() {
     let world = World::new();
     let module = world.module(
         r#"(module
@@ -102,14 +102,14 @@ fn imported_table_and_memory(store: &mut Store<()>) -> (Table, Memory) {
 }
 
 #[test]
-fn a_segment_out_of_bounds_traps_and_what_came_before_stays() {
+fn a_segment_out_of_bounds_traps_and_earlier_effects_stay() {
     let world = World::new();
     let mut store = world.store(());
     let (table, memory) = imported_table_and_memory(&mut store);
     let import = r#"(import "m" "t" (table 4 funcref)) (import "m" "m" (memory 1)) (func $f (param i32) (result i32) unreachable)"#;
     let imports = [table.into(), memory.into()];
 
-    // The last data segment does not fit: elements and earlier data are there, and the function works.
+    // The last data segment does not fit: elements and earlier data were copied, and the function works.
     let text = format!(
         r#"(module {import} (elem (i32.const 1) func $f)
             (data (i32.const 0) "hello") (data (i32.const 65535) "xy") (data (i32.const 9) "never"))"#

@@ -1,4 +1,4 @@
-//! The linker: names, matching, and messages that name everything that is wrong at once.
+//! The linker: names, matching of types, and messages that list every failure at once.
 
 use wasmr_core::types::{FuncType, GlobalType, Limits, MemoryType, RefType, TableType, ValType};
 use wasmr_runtime::UnknownImportCalled;
@@ -16,7 +16,7 @@ fn link_error(result: Result<Instance, InstantiateError>) -> String {
 }
 
 #[test]
-fn everything_that_does_not_fit_is_listed_with_its_types() {
+fn all_failures_are_listed_with_their_types() {
     let world = World::new();
     let mut store = world.store(());
     let module = world.module(

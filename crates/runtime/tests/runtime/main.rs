@@ -1,5 +1,5 @@
-//! Live objects without a real tier: functions' entries are written in Rust here ([`fake`]), so that these tests see
-//! exactly what the runtime does on its own. Real execution is tested with the interpreter.
+//! Live objects without a real tier: the entries of functions are written in Rust ([`fake`]), so that these tests see only what
+//! the runtime does itself. The interpreter's tests cover real execution.
 
 mod calls;
 mod exceptions;

@@ -1,4 +1,4 @@
-//! Memories: both backings, growth, limits, what the embedder sees.
+//! Memories: both backings, growth, limits, and the embedder's view.
 
 use wasmr_core::types::MemoryType;
 use wasmr_runtime::builtins::memory::{data_drop, memory_copy, memory_fill, memory_grow, memory_init};
@@ -20,7 +20,7 @@ fn store(memory: MemoryStrategy, max_memory_bytes: u64) -> Store<()> {
 }
 
 #[test]
-fn a_memory_grows_keeps_its_bytes_and_fresh_ones_are_zero() {
+fn a_memory_grows_and_fresh_bytes_are_zero() {
     for (strategy, is64) in
         [(MemoryStrategy::Guarded, false), (MemoryStrategy::Checked, false), (MemoryStrategy::Guarded, true)]
     {
@@ -38,7 +38,7 @@ fn a_memory_grows_keeps_its_bytes_and_fresh_ones_are_zero() {
         assert_eq!(data.len(), 11 * PAGE);
         assert!(data[..PAGE].iter().all(|&byte| byte == 0xaa) && data[PAGE..].iter().all(|&byte| byte == 0));
         if guarded {
-            assert_eq!(data.as_ptr(), base, "a guarded base never moves");
+            assert_eq!(data.as_ptr(), base, "the base of a guard-paged memory never moves");
         }
         assert_eq!(memory.grow(&mut store, 10), None, "beyond the declared maximum");
         assert_eq!(memory.grow(&mut store, u64::MAX), None);
@@ -105,7 +105,7 @@ fn the_host_reads_and_writes_within_bounds() {
 }
 
 #[test]
-fn no_byte_of_an_earlier_guest_shows() {
+fn no_byte_of_an_earlier_guest_is_visible() {
     for _ in 0..50 {
         let mut store = store(MemoryStrategy::Guarded, 1 << 30);
         let memory = Memory::new(&mut store, ty(4, None, false)).unwrap();
@@ -140,9 +140,10 @@ fn without_address_space_memories_are_checked_and_work() {
     assert_eq!(memory.data(&store)[5], b'x');
 }
 
-/// Runs bulk operations on memory 0 and returns how each ended.
+/// An entry that executes bulk operations on memory 0. Returns how each ended.
 unsafe extern "C" fn bulk(_: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: the instance has a memory and a passive data segment; the function has one result.
+    // SAFETY: the instance of a running function is alive, with a memory and a passive data segment. The function has one
+    // result.
     unsafe {
         let instance = (*func).instance;
         let outcomes = [

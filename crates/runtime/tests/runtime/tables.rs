@@ -1,4 +1,4 @@
-//! Tables, globals and tags as the embedder and the slow paths see them.
+//! Tables, globals and tags, by the embedder's API and by the slow paths of tiers.
 
 use wasmr_core::registry::Types;
 use wasmr_core::types::{FuncType, GlobalType, HeapType, Limits, RefType, TableType, ValType};
@@ -17,7 +17,7 @@ fn ty(min: u64, max: Option<u64>, element: RefType) -> TableType {
 }
 
 #[test]
-fn a_table_holds_what_its_type_says() {
+fn a_table_accepts_only_values_of_its_type() {
     let world = World::new();
     let mut store = world.store(());
     let func = Func::wrap(&mut store, || {});
@@ -63,9 +63,10 @@ fn the_limit_is_over_all_tables_of_a_store() {
     assert_eq!(other.grow(&mut store, 10, Val::ExternRef(None)).unwrap(), 30);
 }
 
-/// Runs bulk operations on table 0 and returns how each ended.
+/// An entry that executes bulk operations on table 0. Returns how each ended.
 unsafe extern "C" fn bulk(_: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: the instance has a table of 5 and two passive segments of 3 items; the function has one result.
+    // SAFETY: the instance of a running function is alive, with a table of 5 and two passive segments of 3 items. The function
+    // has one result.
     unsafe {
         let instance = (*func).instance;
         let this = ref_func(instance, 0);
@@ -116,7 +117,7 @@ fn bulk_operations_check_their_ranges_first() {
 }
 
 #[test]
-fn globals_keep_every_type_and_refuse_other_values() {
+fn globals_accept_only_values_of_their_type() {
     let world = World::new();
     let mut store = world.store(());
     let func = Func::wrap(&mut store, || {});
