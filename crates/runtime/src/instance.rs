@@ -283,7 +283,7 @@ impl std::fmt::Debug for InstanceObject {
 /// assert_eq!(double.call(&mut store, 21)?, 42);
 /// assert_eq!(
 ///     instance.get_typed_func::<i64, i64>(&store, "double").unwrap_err().to_string(),
-///     "the function exported as `double` is (func (param i32) (result i32)), not (func (param i64) (result i64)) as was asked for"
+///     "the function exported as `double` has type (func (param i32) (result i32)), expected (func (param i64) (result i64))"
 /// );
 /// # Ok(())
 /// # }
