@@ -56,7 +56,7 @@ pub(crate) mod fdflags {
     pub(crate) const DSYNC: u16 = 1 << 1;
     /// An operation that would wait fails with `AGAIN`.
     pub(crate) const NONBLOCK: u16 = 1 << 2;
-    /// Reads wait as writes do with `DSYNC` or `SYNC`.
+    /// Set beside `DSYNC` or `SYNC`: a read first waits for pending writes of the file, as that flag says.
     pub(crate) const RSYNC: u16 = 1 << 3;
     /// Writes wait until data and metadata are on the device.
     pub(crate) const SYNC: u16 = 1 << 4;
@@ -158,8 +158,8 @@ impl Filestat {
         }
     }
 
-    /// Writes the structure at `ptr` in `SIZE` bytes: 64 in Preview 1, 56 in `wasi_unstable`. The link count of the latter is
-    /// 32 bits wide and lies in padding of the former.
+    /// Writes the structure at `ptr` in `SIZE` bytes: 64 in Preview 1, 56 in `wasi_unstable`. The latter has a link count of
+    /// 32 bits, at an offset that is padding in Preview 1.
     pub(crate) fn write<const SIZE: usize>(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
         const { assert!(SIZE == layout::FILESTAT.size as usize || SIZE == layout::FILESTAT_UNSTABLE.size as usize) };
         let mut bytes = [0; SIZE];
@@ -213,7 +213,7 @@ pub(crate) mod eventtype {
     pub(crate) const FD_WRITE: u8 = 2;
 }
 
-/// `event`: what `poll_oneoff` reports for one subscription.
+/// `event`: the report of `poll_oneoff` on one subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     /// Number that the guest passed in the subscription.
@@ -250,7 +250,7 @@ pub(crate) enum Wanted {
         id: u32,
         /// Time in nanoseconds.
         timeout: u64,
-        /// True for a point in time, false for a span from now.
+        /// True if `timeout` is a point in time, false if it is a span from now.
         absolute: bool,
     },
     /// The descriptor can be read.

@@ -81,9 +81,9 @@ pub struct WasiCtx {
     pub(crate) fds: FdTable,
     pub(crate) interrupt: Option<InterruptHandle>,
     pub(crate) random: Random,
-    /// Resolutions of the clocks in nanoseconds, for those that the guest asked for. They do not change.
+    /// Resolution of each clock in nanoseconds, kept from the guest's first question because it never changes.
     pub(crate) resolutions: [Option<u64>; 4],
-    /// Bytes that the guest may still write to standard output and error together; `None` without limit.
+    /// Bytes that the guest may still write to standard output and error together; `None` if there is no limit.
     pub(crate) output_left: Option<u64>,
 }
 
@@ -213,7 +213,8 @@ impl WasiCtxBuilder {
         self.stdin(Stdin::Inherit).stdout(Stdout::Inherit).stderr(Stdout::Inherit)
     }
 
-    /// Grants `directory` and everything below it. The guest knows it as `guest`. With `read_only` every change is `ROFS`.
+    /// Grants `directory` and everything below it. Its guest path is `guest`. With `read_only`, every change fails with
+    /// `ROFS`.
     pub fn dir(&mut self, directory: cap_std::fs::Dir, guest: impl Into<String>, read_only: bool) -> &mut Self {
         self.directories.push(Grant { directory, guest: guest.into(), read_only });
         self
@@ -242,15 +243,16 @@ impl WasiCtxBuilder {
         self
     }
 
-    /// Limits the number of descriptors that the guest holds at once, including standard streams and grants. All numbers stay
-    /// below the limit. Opening one more is `MFILE`. Default: [`DEFAULT_MAX_FDS`]. The root directory that
-    /// [`build`](Self::build) may add raises the limit by one.
+    /// Limits the number of descriptors that the guest holds at once, including standard streams and grants. All descriptor
+    /// numbers stay below the limit. Opening one more fails with `MFILE`. Default: [`DEFAULT_MAX_FDS`]. If
+    /// [`build`](Self::build) adds a root directory, the limit is one higher.
     pub fn max_fds(&mut self, max_fds: u32) -> &mut Self {
         self.max_fds = max_fds;
         self
     }
 
-    /// Limits the number of bytes written to standard output and error together. Writing more is `NOSPC`. Default: no limit.
+    /// Limits the number of bytes written to standard output and error together. Writing more fails with `NOSPC`. Default: no
+    /// limit.
     pub fn max_output(&mut self, max_output: u64) -> &mut Self {
         self.max_output = Some(max_output);
         self
@@ -259,14 +261,14 @@ impl WasiCtxBuilder {
     /// Builds the context and resets the builder to its defaults.
     ///
     /// Descriptors 0 to 2 are the streams. Directories follow from 3 in the order of their grants, then listeners. Guests
-    /// search for preopened directories from 3 up to the first number that is none.
+    /// search for granted directories from 3 upward and stop at the first descriptor that is not one.
     ///
-    /// Without a listener, and without a directory granted as `/` or `.`, one more directory follows the last: `/`. It holds
+    /// If directories but no listener are granted, and none as `/` or `.`, one more directory follows the last: `/`. It holds
     /// the guest paths of the grants, so that guests can list them. If only one directory is granted, paths below `/` that do
     /// not begin with its guest path continue in it.
     ///
     /// # Errors
-    /// [`BuildError`] for a string or a number of grants that the guest cannot get.
+    /// [`BuildError`] for a string that cannot be passed to the guest, or for grants beyond a limit.
     pub fn build(&mut self) -> Result<WasiCtx, BuildError> {
         std::mem::take(self).into_ctx()
     }
@@ -296,8 +298,8 @@ impl WasiCtxBuilder {
             return Err(BuildError::TooManyStrings(bytes));
         }
 
-        // The number after the last directory ends the guest's search for directories. If there is a listener, it has that
-        // number.
+        // The root takes the number after the last granted directory, at which a guest's search for directories would end
+        // otherwise. A listener has that number already, so there is no root beside listeners.
         let granted = self.directories.iter().map(|grant| &*grant.guest);
         let root = if self.listeners.is_empty() { VirtualDir::root(granted) } else { None };
         let mut fds = FdTable::new(self.max_fds.saturating_add(u32::from(root.is_some())));

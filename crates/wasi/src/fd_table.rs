@@ -4,7 +4,7 @@
 //! rights. Dropping a descriptor closes the host object that it owns.
 //!
 //! Terms: an *entry* is a place in the table, a *descriptor* is an object with its rights and flags, and an *object* is a host
-//! file or an in-process stream.
+//! file, a directory or an in-process stream.
 //!
 //! Invariants:
 //!
@@ -32,8 +32,8 @@ use crate::rights;
 use crate::stdio::{Input, OutputBuffer};
 use crate::virtual_dir::VirtualDir;
 
-/// Limit on the bytes of listings that directories keep between two `fd_readdir` calls, besides the one in use. Without it a
-/// guest could make the host keep one copy of a huge directory per descriptor.
+/// Limit, in bytes of host memory, on the listings that directories keep between two `fd_readdir` calls. The listing in use
+/// does not count. Without the limit a guest could make the host keep one copy of a huge directory per descriptor.
 const LISTINGS_BUDGET: usize = 16 << 20;
 
 /// A host descriptor: owned and closed on drop, or a standard stream of this process, which outlives the guest.
@@ -163,7 +163,7 @@ impl Object {
         }
     }
 
-    /// The entries as `fd_readdir` last saw them, of a directory.
+    /// Returns the place in which a directory keeps its listing. Returns `None` if the object is not a directory.
     pub(crate) fn listing(&mut self) -> Option<&mut Option<Listing>> {
         match self {
             Object::Directory(directory) => Some(&mut directory.listing),
@@ -191,12 +191,12 @@ pub(crate) struct Revoked {
 }
 
 impl Revoked {
-    /// Returns the rights revoked by either.
+    /// Returns the rights revoked in either.
     pub(crate) fn union(self, other: Self) -> Self {
         Revoked { base: self.base | other.base, inheriting: self.inheriting | other.inheriting }
     }
 
-    /// Returns the rights that are revoked from a descriptor opened through one with these.
+    /// Returns the revoked rights of a new descriptor that is opened through a descriptor with these.
     pub(crate) fn inherited(self) -> Self {
         Revoked { base: self.inheriting, inheriting: self.inheriting }
     }
@@ -222,7 +222,7 @@ pub(crate) struct Descriptor {
 }
 
 impl Descriptor {
-    /// Returns a standard stream of this process; `None` if it is closed on the host.
+    /// Returns a standard stream of this process, or `None` if it is closed on the host.
     pub(crate) fn inherit(fd: BorrowedFd<'static>, wanted: u64) -> Option<Self> {
         let stat = fstat(fd).ok()?;
         let file = HostFile::new(HostFd::Standard(fd), &stat);
@@ -298,8 +298,8 @@ impl Descriptor {
     /// Checks that the descriptor has the rights `wanted`.
     ///
     /// # Errors
-    /// `BADF` if they include reading or writing and the descriptor is not open for it. `NOTCAPABLE` if any other right of
-    /// them was revoked.
+    /// `BADF` if `wanted` includes reading or writing and the descriptor is not open for it. `NOTCAPABLE` if any other wanted
+    /// right was revoked.
     pub(crate) fn require(&self, wanted: u64) -> Result<(), Errno> {
         let access = rights::FD_READ | rights::FD_WRITE;
         if wanted & access & !self.rights_base != 0 {
@@ -356,10 +356,11 @@ impl FdTable {
         self.first_free = self.entries.len();
     }
 
-    /// Checks that a number is free. Calls that create a file or accept a connection check this first.
+    /// Checks that a number is free. Calls that create a file or accept a connection check this first, so that failing changes
+    /// nothing.
     ///
     /// # Errors
-    /// `MFILE` if none is.
+    /// `MFILE` if no number is free.
     pub(crate) fn check_free(&self) -> Result<(), Errno> {
         if self.first_free < self.limit { Ok(()) } else { Err(Errno::Mfile) }
     }
@@ -388,7 +389,7 @@ impl FdTable {
         }
     }
 
-    /// Returns the descriptor with this number for a change.
+    /// Returns the descriptor with this number, mutably.
     pub(crate) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
         match self.entries.get_mut(fd as usize) {
             Some(Entry::Open(descriptor)) => Ok(descriptor),
@@ -399,7 +400,7 @@ impl FdTable {
     /// Returns the descriptor with this number if it is a directory.
     ///
     /// # Errors
-    /// `NOTDIR` if it is not, `NOTCAPABLE` if any of the rights `wanted` was revoked.
+    /// `NOTDIR` if it is not a directory, `NOTCAPABLE` if any of the rights `wanted` was revoked.
     pub(crate) fn directory(&self, fd: u32, wanted: u64) -> Result<&Descriptor, Errno> {
         let descriptor = self.get(fd)?;
         if !matches!(descriptor.object, Object::Directory(_) | Object::Virtual(_)) {
@@ -444,7 +445,7 @@ impl FdTable {
         Ok(())
     }
 
-    /// Drops the listings of all directories but `keep` if they exceed [`LISTINGS_BUDGET`].
+    /// Drops the listings of all directories but `keep` if together they exceed [`LISTINGS_BUDGET`].
     pub(crate) fn trim_listings(&mut self, keep: u32) {
         let others = |entries: &mut Vec<Entry>, act: &mut dyn FnMut(&mut Option<Listing>)| {
             for (number, entry) in entries.iter_mut().enumerate() {

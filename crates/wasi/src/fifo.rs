@@ -5,8 +5,9 @@
 //!
 //! # Why does the host's `open` not wait?
 //! Only a signal could end that wait. Both functions here try repeatedly, at most 16 ms apart, and sleep in `poll(2)`
-//! meanwhile. A writer that wrote, or that opened and closed the FIFO, wakes a waiting reader at once. For writers that were
-//! there before the reader opened, Linux reports neither event.
+//! meanwhile. A writer that wrote, or that opened and closed the FIFO, wakes a waiting reader at once. A writer that has not
+//! written, or that opened the FIFO before the reader did, causes no such event. The next try finds it if it still has the
+//! FIFO open.
 //!
 //! [POSIX open]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/open.html
 
@@ -27,8 +28,8 @@ use crate::wait::Pauses;
 
 /// Waits until the FIFO `reader`, open for reading, has had a writer.
 pub(crate) fn until_written(interrupt: Option<&InterruptHandle>, reader: BorrowedFd<'_>) -> Result<(), Fail> {
-    // A writer that has not written shows only in the result of a read: "would block" instead of the end. `tee(2)` returns the
-    // same results and consumes no byte.
+    // With a writer that has not written, a read reports "would block" instead of the end. Nothing else shows that there is a
+    // writer. `tee(2)` returns the same results as a read and consumes no byte.
     let (_copy, copier) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(Errno::from)?;
     let mut pauses = Pauses::default();
     loop {
@@ -47,10 +48,10 @@ pub(crate) fn until_written(interrupt: Option<&InterruptHandle>, reader: Borrowe
 
 /// Waits until a process reads the FIFO that `named` refers to without access (`O_PATH`), and opens it for writing.
 ///
-/// The open goes through `/proc/self/fd`, so that it reaches the same file even if another file has its path by then.
+/// The open goes through `/proc/self/fd`, so that it reaches the same file even if another file has taken over its path.
 ///
 /// # Errors
-/// `NXIO` without `/proc`.
+/// `NXIO` if the host has no `/proc`.
 pub(crate) fn open_when_read(interrupt: Option<&InterruptHandle>, named: &File, extra: OFlags) -> Result<File, Fail> {
     let descriptors = proc_self_fd().map_err(|_| Errno::Nxio)?;
     let how = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | extra;

@@ -1,6 +1,6 @@
 //! Grants taken over from this process: directories by path, variables, arguments.
 //!
-//! In: calls of the builder's methods. Out: the same grants as by [`WasiCtxBuilder::dir`], [`env`](WasiCtxBuilder::env) and
+//! In: calls of the builder's methods. Out: the same grants as from [`WasiCtxBuilder::dir`], [`env`](WasiCtxBuilder::env) and
 //! [`arg`](WasiCtxBuilder::arg). No grant is made unless the embedder calls one of these methods.
 //!
 //! # Why does this file exist?
@@ -17,11 +17,11 @@ use cap_std::fs::Dir;
 use crate::ctx::WasiCtxBuilder;
 
 impl WasiCtxBuilder {
-    /// Grants the directory at `path` and everything below it. The guest knows it as `guest`. With `read_only` every change is
-    /// `ROFS`.
+    /// Grants the directory at `path` and everything below it. Its guest path is `guest`. With `read_only`, every change fails
+    /// with `ROFS`.
     ///
     /// # Errors
-    /// An I/O error that names the directory if it cannot be opened.
+    /// The host's error, with a text that names the directory, if the directory cannot be opened.
     pub fn preopened_dir(
         &mut self,
         path: impl AsRef<Path>,

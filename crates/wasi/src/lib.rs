@@ -5,7 +5,7 @@
 //!
 //! | file | its one job |
 //! |---|---|
-//! | `table` | the list of calls: names, parameters, functions |
+//! | `table` | the list of calls: names, parameters, implementing functions |
 //! | `ctx` | the grants of a guest, none by default, and their builder |
 //! | `inherit` | grants taken over from this process, only on the embedder's request |
 //! | `stdio` | sources and destinations of the standard streams |
@@ -40,12 +40,12 @@
 //!
 //! # Signals
 //!
-//! A write to a pipe without readers is `PIPE`. This requires that the process ignores `SIGPIPE`, as Rust programs do from the
-//! start. An embedder in another language must ignore it too. Writes to sockets never raise it.
+//! A write to a pipe without readers fails with `PIPE`. This requires that the process ignores `SIGPIPE`, as Rust programs do
+//! from the start. An embedder in another language must ignore it too. Writes to sockets never raise it.
 //!
-//! A file that grows beyond the process's `RLIMIT_FSIZE` is `FBIG` if the process ignores `SIGXFSZ`. The default action of
-//! that signal ends the process ([POSIX write]). This library does not change its embedder's signal handling; the command
-//! `wasmr` ignores the signal.
+//! A write that would extend a file beyond the process's `RLIMIT_FSIZE` fails with `FBIG` if the process ignores `SIGXFSZ`.
+//! The default action of that signal ends the process ([POSIX write]). This library does not change its embedder's signal
+//! handling; the command `wasmr` ignores the signal.
 //!
 //! [`wasi_snapshot_preview1`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md
 //! [POSIX write]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/write.html

@@ -7,8 +7,8 @@
 //!
 //! # Why a snapshot?
 //! A guest that deletes files while it reads a directory must see each of the others exactly once. Not every host file system
-//! keeps its positions stable under deletion; indices into a copy are stable. The copy is as large as the directory, and its
-//! size depends on no number of the guest.
+//! keeps its positions stable under deletion; indices into a copy are stable. The copy is as large as the directory. No number
+//! that the guest passes affects its size.
 
 use std::fs::File;
 
@@ -89,7 +89,7 @@ impl Listing {
         self.names.capacity() + self.entries.capacity() * size_of::<Entry>()
     }
 
-    /// Copies entries from `cookie` on into `buffer`. Returns the number of bytes copied. The entry that does not fit is cut
+    /// Copies entries from `cookie` on into `buffer`. Returns the number of bytes copied. An entry that does not fit is cut
     /// off at the end of the buffer: a full buffer tells the guest to call again.
     pub(crate) fn copy(&self, cookie: u64, buffer: &mut [u8]) -> usize {
         let mut used = 0;

@@ -7,9 +7,9 @@
 //! passes. The host reads and writes guest memory in place, without copies.
 //!
 //! # Why does a bad pointer end the guest?
-//! The [Preview 1 text] has a call trap on a misaligned pointer, or on one outside of the memory that the call needs to
-//! dereference, "rather than returning `errno.fault`". A range of no bytes is not dereferenced, so its pointer may have any
-//! value.
+//! The [Preview 1 text] requires that a call traps "rather than returning `errno.fault`" if a pointer is misaligned, or if a
+//! pointer that the call needs to dereference is out of bounds. A range of no bytes is not dereferenced, so its pointer may
+//! have any value.
 //!
 //! # Why may a read be shorter than asked when buffers overlap?
 //! Rust does not allow two mutable slices of one memory to overlap. If the guest passes overlapping buffers, only the first is
@@ -35,7 +35,7 @@ pub struct GuestMemory<'a> {
 }
 
 impl<'a> GuestMemory<'a> {
-    /// Wraps a guest's whole memory. With `None`, for a guest that exports no memory, every access is
+    /// Wraps a guest's whole memory. With `None`, for a guest that exports no memory, every access fails with
     /// [`MemoryFault::NoMemory`].
     pub fn new(memory: Option<&'a mut [u8]>) -> Self {
         let exists = memory.is_some();
@@ -58,8 +58,8 @@ impl<'a> GuestMemory<'a> {
         }
     }
 
-    /// Checks that `count` values of a layout are in memory and aligned. `table` does so for every pointer before a call has
-    /// any effect.
+    /// Checks that `pointer` points to `count` aligned values of a layout, all in memory. `table` checks every pointer before
+    /// a call has any effect.
     pub(crate) fn check(&self, pointer: Pointer, count: u32, layout: Layout) -> Result<(), MemoryFault> {
         self.range(pointer, u64::from(count) * u64::from(layout.size))?;
         if count > 0 && !pointer.address.is_multiple_of(layout.align) {
@@ -116,7 +116,8 @@ impl<'a> GuestMemory<'a> {
         Ok(std::str::from_utf8(self.slice(pointer, len)?).map_err(|_| Errno::Ilseq)?)
     }
 
-    /// Returns the buffers of an `iovec` or `ciovec` array, cut so that they hold at most [`MAX_HOST_TRANSFER`] bytes.
+    /// Returns the buffers of an `iovec` or `ciovec` array, cut so that together they hold at most [`MAX_HOST_TRANSFER`]
+    /// bytes.
     ///
     /// # Errors
     /// `INVAL` for more than [`MAX_IOVECS`] buffers.

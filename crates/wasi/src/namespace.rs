@@ -6,12 +6,12 @@
 //! # Where does an absolute link lead?
 //!
 //! It leads where the guest's own `open` of that path would lead. libc compares an absolute path with the guest paths of the
-//! granted directories and takes the longest that matches by whole names. A leading `/` or `./` of a guest path is ignored, so
-//! `.` and `/` match every path. [Preopens in wasi-libc] describes this rule, and links follow it here.
+//! granted directories and takes the longest that is a prefix of it by whole names. A leading `/` or `./` of a guest path is
+//! ignored, so `.` and `/` match every path. [Preopens in wasi-libc] describes this rule, and links follow it here.
 //!
-//! A link made by the user may also hold the path that a granted directory has on the host. Host paths are therefore compared
-//! too. The longest match of all wins, and a guest path wins over a host path of the same length. A link that matches none
-//! continues in the root's [`VirtualDir`]. If that leads nowhere, the link is refused.
+//! A link that was made on the host may also hold the path that a granted directory has there. Host paths are therefore
+//! compared too. The longest match of all wins, and a guest path wins over a host path of the same length. A link that matches
+//! none continues in the root's [`VirtualDir`]. If that leads nowhere, the link is refused.
 //!
 //! # Why can no path escape?
 //!
@@ -23,7 +23,7 @@
 //!
 //! Absolute links are rare. [`crate::sandbox`] refuses them, and only then [`expand`] looks for one by resolving the path name
 //! by name. If another process renames files meanwhile, [`expand`] may see other files than the attempts before and after it.
-//! The result may then be an error, but never a file outside.
+//! The result may then be an error, but never a file outside the granted directories.
 //!
 //! [Preopens in wasi-libc]: https://github.com/WebAssembly/wasi-libc/blob/main/libc-bottom-half/sources/preopens.c
 
@@ -50,7 +50,7 @@ use crate::virtual_dir::{VirtualDir, ino, names};
 /// [path_resolution(7)]: https://man7.org/linux/man-pages/man7/path_resolution.7.html
 const MAX_LINKS: u32 = 40;
 
-/// Largest number of names that the kernel may have to resolve for one path. A path that needs more is `LOOP`.
+/// Largest number of names that the kernel may have to resolve for one path. A path that needs more fails with `LOOP`.
 const MAX_STEPS: usize = 100_000;
 
 /// Treatment of the last name of a path if it is a symbolic link.
@@ -157,7 +157,7 @@ struct Walk<'t> {
     fds: &'t FdTable,
     /// Directory that the last absolute link led into, if there was one.
     entered: Option<(&'t Descriptor, &'t Directory)>,
-    /// Virtual directory at which the path ends.
+    /// Virtual directory at which the path ends, if an absolute link led to one.
     end: Option<(&'t Descriptor, VirtualDir)>,
     start: &'t File,
     /// Names of directories from `start` to the current one, none of them a link.
@@ -171,8 +171,8 @@ struct Walk<'t> {
     steps: usize,
 }
 
-/// Expands the links of `path` until no absolute link is left in it. Returns `None` if there was none, or if one leads
-/// nowhere.
+/// Expands the links of `path` until no absolute link is left in it. Returns `None` if the path has no absolute link, or if
+/// one leads to no granted or virtual directory.
 ///
 /// # Errors
 /// `LOOP` for too many links.
@@ -199,7 +199,7 @@ fn expand<'t>(
         return Ok(Some(Found::Virtual(descriptor, dir)));
     }
     let Some((descriptor, directory)) = walk.entered else { return Ok(None) };
-    // The remaining path is one that the host can resolve, or fail to, by itself.
+    // The host resolves the remaining path, which has no absolute link, or reports why it cannot.
     let mut path = walk.done.join(&b'/');
     if path.is_empty() {
         path.push(b'.');
@@ -213,7 +213,7 @@ fn expand<'t>(
 }
 
 impl<'t> Walk<'t> {
-    /// Resolves one name. Returns false if the rest is for the host: a plain name, or an error that the host will report.
+    /// Resolves one name. Returns false at the end of the expansion: the host then resolves the rest, or reports its error.
     fn step(&mut self, last: Last) -> Result<bool, Errno> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
@@ -323,7 +323,7 @@ pub(crate) fn link_text(fds: &FdTable, target: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// The end of a path.
+/// Result of resolving a path in the guest's namespace.
 #[derive(Debug)]
 pub(crate) enum Found<'t, 'p> {
     Spot(Spot<'t, 'p>),

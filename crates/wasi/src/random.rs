@@ -1,7 +1,7 @@
 //! Random bytes for guests: [`Random`], the embedder's source or a generator seeded by the host.
 //!
-//! In: a buffer of the guest. Out: the same buffer, filled. A call of the host's `getrandom` takes longer than producing the
-//! few bytes that guests usually ask for. So [`Generator`] asks for a seed and fills many buffers from it.
+//! In: a buffer of the guest. Out: the same buffer, filled. Guests usually ask for a few bytes, and a call of the host's
+//! `getrandom` takes longer than producing them. [`Generator`] therefore asks for one seed and fills many buffers from it.
 //!
 //! # Invariants
 //! - No byte is returned twice. Each context seeds its own generator at its first call, and a forked process seeds again
@@ -90,7 +90,7 @@ fn host_seed(seed: &mut [u8; KEY]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// A generator: a block that starts with the key of the next block. The rest is for guests.
+/// A generator of random bytes. Its block starts with the key of the next block; the rest is for guests.
 pub(crate) struct Generator {
     block: [u8; BLOCK],
     /// Number of bytes of the block that were used.

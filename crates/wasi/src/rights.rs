@@ -11,12 +11,14 @@
 //! and files without `FD_SEEK`, and then truncate through the former and seek in the latter. A right that the guest revokes
 //! with `fd_fdstat_set_rights` is refused from then on, on that descriptor and on descriptors opened through it.
 //!
-//! | calls | rights that they check |
-//! |---|---|
-//! | `fd_read`, `fd_pread`, `sock_recv` | `FD_READ` of the access mode; `fd_pread` also `FD_SEEK`, if revoked |
-//! | `fd_write`, `fd_pwrite`, `sock_send` | `FD_WRITE` of the access mode; `fd_pwrite` also `FD_SEEK`, if revoked |
-//! | every other call on a descriptor or below a directory | the right of the same name, if revoked |
-//! | `fd_close`, `fd_renumber`, `fd_prestat_*`, `fd_fdstat_get`, `fd_fdstat_set_rights`, and calls without descriptor | none |
+//! | calls | access mode that they need | right whose revocation they check |
+//! |---|---|---|
+//! | `fd_read`, `sock_recv` | `FD_READ` | none |
+//! | `fd_pread` | `FD_READ` | `FD_SEEK` |
+//! | `fd_write`, `sock_send` | `FD_WRITE` | none |
+//! | `fd_pwrite` | `FD_WRITE` | `FD_SEEK` |
+//! | `fd_close`, `fd_renumber`, `fd_prestat_*`, `fd_fdstat_get`, `fd_fdstat_set_rights` | none | none |
+//! | every other call on a descriptor or below a directory | none | the right of the same name |
 //!
 //! An inherited standard stream is granted for its bytes only. The rights to change its file's size, blocks and times are
 //! revoked from the start.
@@ -133,8 +135,8 @@ pub const FILE: u64 = FD_DATASYNC
     | FD_FILESTAT_SET_TIMES
     | POLL_FD_READWRITE;
 
-/// Rights that make sense for a stream, such as a terminal or a pipe. They lack `FD_SEEK` and `FD_TELL`, by which [wasi-libc]
-/// recognises a terminal.
+/// Rights that make sense for a stream, such as a terminal or a pipe. [wasi-libc] recognises a terminal by the absence of
+/// `FD_SEEK` and `FD_TELL`.
 ///
 /// [wasi-libc]: https://github.com/WebAssembly/wasi-libc/blob/main/libc-bottom-half/sources/isatty.c
 pub const STREAM: u64 = FILE & !(FD_SEEK | FD_TELL | FD_ADVISE | FD_ALLOCATE | FD_FILESTAT_SET_SIZE);

@@ -1,18 +1,18 @@
 //! Path resolution: from a guest's string to a host file, never outside the directory that the path starts from.
 //!
 //! In: an open directory and a path relative to it. Out: an open file, a status, or a parent directory and one plain name in
-//! it. On the latter the caller makes one system call that follows no link.
+//! it. With a parent directory and a name, the caller makes one system call that follows no link.
 //!
-//! `cap-primitives` resolves the path. Where the kernel has [`openat2`], it resolves the path with `RESOLVE_BENEATH`. On other
-//! kernels `cap-primitives` opens each component by itself and expands links by hand. Absolute paths, absolute links, links
-//! that lead outside and the magic links of `/proc` fail with `PERM` or `LOOP`. [`crate::namespace`] then checks whether an
-//! absolute link leads into a granted directory.
+//! `cap-primitives` resolves the path. If the kernel has [`openat2`], it leaves the resolution to the kernel, with
+//! `RESOLVE_BENEATH`. On other kernels `cap-primitives` opens each component by itself and expands links by hand. Absolute
+//! paths, absolute links, links that lead outside and the magic links of `/proc` fail with `PERM` or `LOOP`.
+//! [`crate::namespace`] then checks whether an absolute link leads into a granted directory.
 //!
 //! Invariants:
 //!
 //! - A path that reaches the kernel directly is one name without a slash, or `.`.
-//! - This file implements trailing slashes, never the kernel, because some system calls follow `link/` and others do not.
-//!   [POSIX, pathname resolution] has the rule.
+//! - This file implements the rule for trailing slashes ([POSIX, pathname resolution]) and never leaves it to the kernel,
+//!   because some system calls follow `link/` and others do not.
 //! - Opening a FIFO never waits.
 //!
 //! # Why not `cap_std::fs::Dir`'s methods for the last step?
@@ -60,7 +60,7 @@ pub(crate) fn as_path(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
 }
 
-/// The parent directory: the guest's own, or one that was opened during resolution.
+/// A parent directory: the one that the path starts from, or one that was opened during resolution.
 #[derive(Debug)]
 pub(crate) enum Parent<'d> {
     Start(&'d File),
@@ -206,7 +206,7 @@ pub(crate) fn open(start: &File, path: &[u8], how: OpenHow) -> Result<(File, Sta
 /// Opens a directory, for a call with `DIRECTORY`.
 ///
 /// # Errors
-/// `INVAL` with `CREAT`, `ISDIR` for a directory that is to be written.
+/// `INVAL` with `CREAT`, `ISDIR` if the directory is to be written or truncated.
 fn open_directory(start: &File, path: &[u8], how: OpenHow) -> Result<File, Errno> {
     if how.create {
         return Err(Errno::Inval);

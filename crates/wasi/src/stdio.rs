@@ -3,8 +3,8 @@
 //! In: the embedder's choice, [`Stdin`] or [`Stdout`]. Out: an object for the descriptor table. `Input` and [`OutputBuffer`]
 //! are streams within this process, for embedders and tests.
 //!
-//! The default of all three streams is *closed*, which is `BADF` to the guest. The number of a stream that the embedder left
-//! closed is never assigned, so that no file that the guest opens becomes its standard output.
+//! All three streams are *closed* by default: the guest's calls on them fail with `BADF`. The number of a stream that the
+//! embedder left closed is never assigned, so that no file that the guest opens becomes its standard output.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,7 +74,7 @@ pub struct OutputBuffer {
 }
 
 impl OutputBuffer {
-    /// Returns an empty buffer for `limit` bytes. Writing more is `NOSPC` to the guest.
+    /// Returns an empty buffer for `limit` bytes. Writing more fails with `NOSPC` in the guest.
     pub fn new(limit: usize) -> Self {
         OutputBuffer { bytes: Arc::default(), limit }
     }

@@ -14,7 +14,7 @@
 //! | `i32`, `i64` | a number |
 //! | `[U32]` | a pointer to one value with this layout of `layout` |
 //! | `[U8; path_len]` | a pointer to as many values as parameter `path_len` says |
-//! | `[]` | a pointer to a number of values that only the call knows; the call checks it |
+//! | `[]` | a pointer to values whose number only the call knows; the call itself checks the pointer |
 //!
 //! The generated code checks that all pointees are in memory before the call has any effect, even before it decodes its other
 //! arguments. A call with a list of buffers first reads that list, which checks the buffers that it points to.

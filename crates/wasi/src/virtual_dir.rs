@@ -28,8 +28,8 @@ pub(crate) struct VirtualDir {
 }
 
 impl VirtualDir {
-    /// Returns the root for these guest paths. Returns `None` without grants, as there is nothing to list. Returns `None` too
-    /// if a grant fits every path, as `/` and `.` do: that grant is the root already.
+    /// Returns the root for these guest paths. Returns `None` if there are no grants, because the root would list nothing, and
+    /// if a grant is named `/` or `.`, because that grant is the root already.
     pub(crate) fn root<'n>(granted: impl IntoIterator<Item = &'n str>) -> Option<Self> {
         let mut count = 0;
         let open = granted.into_iter().inspect(|_| count += 1).all(|name| names(name.as_bytes()).next().is_some());
@@ -61,7 +61,7 @@ pub(crate) fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Returns an inode number for the virtual directory with this path. It differs from those of its ancestors, because programs
-/// recognise a loop by equal numbers. It has 48 bits, so that a double holds it exactly, and is not 0, which means none.
+/// recognise a loop by equal numbers. It has 48 bits, so that a double holds it exactly, and is never 0, which means no inode.
 pub(crate) fn ino(path: &[Vec<u8>]) -> u64 {
     let mut hasher = DefaultHasher::new();
     path.hash(&mut hasher);

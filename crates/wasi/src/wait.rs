@@ -8,7 +8,7 @@
 //!
 //! - The guest's is `NONBLOCK` in its descriptor flags. An operation that would block returns `AGAIN` to the guest.
 //! - The host's is an implementation detail. Every host descriptor opened for a guest is non-blocking. An operation that would
-//!   block returns to this file, which waits where an interrupt can end the wait.
+//!   block returns to this file, which waits in a `poll(2)` that an interrupt can end.
 //!
 //! The standard streams are an exception. This process shares them with the process that started it and must not change their
 //! mode ([POSIX fcntl]: file status flags belong to the open file description). Calls therefore ask for readiness before they
@@ -34,7 +34,7 @@ pub(crate) fn check(interrupt: Option<&InterruptHandle>) -> Result<(), Exit> {
     }
 }
 
-/// Longest wait if the host has no descriptor left by which `poll` could watch the interrupt: 50 ms.
+/// Longest single wait, 50 ms, if the host has no descriptor left with which `poll` could watch the interrupt.
 const SLICE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Waits until one of `fds` is ready or `timeout` has passed; `None` waits without end. A signal, or a lack of host
@@ -134,7 +134,8 @@ pub(crate) struct WaitMode<'a> {
 }
 
 impl WaitMode<'_> {
-    /// Runs `operation` until it succeeds, fails with another error than a would-block, or may not wait.
+    /// Runs `operation` on `fd`. If it would block and the mode permits a wait, waits until `fd` is ready for `wanted` and
+    /// runs it again.
     pub(crate) fn run<T>(
         self,
         fd: BorrowedFd<'_>,

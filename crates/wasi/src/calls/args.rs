@@ -1,4 +1,4 @@
-//! `args_*`: the program's arguments. `environ_*` shares the copying of string lists.
+//! `args_*`: the program's arguments, and the copying of string lists, which `environ_*` uses too.
 
 use crate::ctx::{Strings, WasiCtx};
 use crate::layout;

@@ -27,7 +27,7 @@ pub(crate) fn nanoseconds(time: Timespec) -> u64 {
     timestamp(time.tv_sec, time.tv_nsec as u64)
 }
 
-/// Returns a clock's resolution in nanoseconds. The first call for a clock gets it by `ask`.
+/// Returns a clock's resolution in nanoseconds. The first call for a clock gets it from `ask` and keeps it in `known`.
 ///
 /// # Errors
 /// `INVAL` for an unknown clock.

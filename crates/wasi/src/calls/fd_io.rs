@@ -23,8 +23,9 @@ use crate::pointer::Pointer;
 use crate::rights;
 use crate::wait::WaitMode;
 
-/// Bytes that a writable pipe accepts without blocking: `PIPE_BUF` ([`pipe(7)`]). A write to a standard stream is cut to this
-/// size if the guest can be interrupted or must not wait, because the host's descriptor may block.
+/// Bytes that a pipe accepts without blocking once `poll(2)` reports it writable: `PIPE_BUF` ([`pipe(7)`]). The host's
+/// descriptor of a standard stream may block. If the guest can be interrupted or must not wait, a write to such a stream is
+/// therefore cut to this size.
 ///
 /// [`pipe(7)`]: https://man7.org/linux/man-pages/man7/pipe.7.html
 const READY_PIPE: usize = 4096;
@@ -45,7 +46,7 @@ pub(crate) fn wait_mode<'a>(file: &HostFile, flags: u16, interrupt: Option<&'a I
 /// [`fd_read`]: reads at the position, moves it, and writes the number of bytes read.
 ///
 /// # Errors
-/// `BADF` if not open for reading, `ISDIR` for a directory, `AGAIN` if it must not wait and would.
+/// `BADF` if not open for reading, `ISDIR` for a directory, `AGAIN` if the read would wait and `NONBLOCK` is set.
 ///
 /// [`fd_read`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_read
 pub(crate) fn fd_read(
@@ -158,8 +159,8 @@ pub(crate) fn fd_pwrite(
     Ok(mem.write_u32(nwritten, written as u32)?)
 }
 
-/// [`fd_readdir`]: writes directory entries from `cookie` on. The last one is cut where the buffer ends. Fewer bytes than
-/// `buf_len` mean the end. Cookie 0 reads the directory again.
+/// [`fd_readdir`]: writes directory entries from `cookie` on. The last one is cut where the buffer ends. If fewer bytes than
+/// `buf_len` are written, the directory has no further entries. Cookie 0 reads the directory again.
 ///
 /// [`fd_readdir`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_readdir
 pub(crate) fn fd_readdir(

@@ -131,7 +131,7 @@ pub(crate) fn path_filestat_set_times(
     })?)
 }
 
-/// [`path_link`]: makes a hard link. Of a symbolic link, it links the link itself.
+/// [`path_link`]: makes a hard link. If the old path names a symbolic link, the hard link is to that link itself.
 ///
 /// # Errors
 /// `INVAL` for `SYMLINK_FOLLOW`, because no host call follows a link and stays within a directory. `EXIST` if the new name
@@ -168,15 +168,15 @@ pub(crate) fn path_link(
 
 /// [`path_open`]: opens or creates a file, or opens a directory, and writes the new descriptor.
 ///
-/// `FD_READ` and `FD_WRITE` decide the access. Inheriting rights are reduced by those that were revoked from what the
-/// directory passes on.
+/// `FD_READ` and `FD_WRITE` in `rights_base` are the access mode. If the guest revoked inheriting rights of the directory, the
+/// new descriptor does not pass these on either.
 ///
 /// Opening a FIFO only for reading, or only for writing, waits for its other end. With `NONBLOCK` it does not wait, as in
-/// [POSIX `open`]: for reading it succeeds, and for writing it is `NXIO` if the FIFO has no reader.
+/// [POSIX `open`]: opening for reading succeeds, and opening for writing fails with `NXIO` if the FIFO has no reader.
 ///
 /// # Errors
-/// `NOTCAPABLE` for a right that was revoked from what the directory passes on. `MFILE` if no number is free; no file is
-/// created then. `PERM` for `TRUNC` if the right to set sizes was revoked.
+/// `NOTCAPABLE` if `rights_base` has a right that was revoked from the directory's inheriting rights. `MFILE` if no number is
+/// free; no file is created then. `PERM` for `TRUNC` if the right to set sizes was revoked.
 ///
 /// [`path_open`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_open
 /// [POSIX `open`]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/open.html
@@ -243,7 +243,7 @@ enum Opened {
     Host {
         file: std::fs::File,
         stat: Stat,
-        /// True for a FIFO without a reader that is to be written. `file` has no access then and only names it.
+        /// True for a FIFO that is to be written and has no reader. `file` is then open without access and only names it.
         unread: bool,
         read_only: bool,
         revoked: Revoked,
@@ -352,7 +352,7 @@ fn missing_is_read_only(error: Errno) -> Errno {
 
 /// [`path_readlink`]: writes the target of a link, cut where the buffer ends, and the number of bytes written.
 ///
-/// An absolute target is shown only if it leads to a file, as the path by which the guest knows that file.
+/// The guest gets an absolute target only if it leads to an existing file, in the form of that file's guest path.
 ///
 /// # Errors
 /// `INVAL` if the path is no link. `PERM` for any other absolute target, which would reveal paths of the host.
@@ -374,7 +374,7 @@ pub(crate) fn path_readlink(
         let start = &spot.directory.file;
         let place = Place::find(start, &spot.path)?;
         if place.slash {
-            // With a slash after it, the path names the directory that the link leads to, which is no link.
+            // A slash makes the path name the directory to which the link leads, and a directory is no link.
             sandbox::open_as_path(start, &spot.path, true)?;
             return Err(Errno::Inval);
         }
@@ -452,8 +452,8 @@ pub(crate) fn path_rename(
 /// [`path_symlink`]: makes a link with the target `old_path`.
 ///
 /// # Errors
-/// `PERM` for an absolute target: a host program that follows the link would leave the directory. A relative target may be
-/// any, because following it stays inside.
+/// `PERM` for an absolute target: a host program that follows the link would leave the directory. Any relative target is
+/// allowed, because no call of the guest follows it out of the directory.
 ///
 /// [`path_symlink`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#path_symlink
 pub(crate) fn path_symlink(

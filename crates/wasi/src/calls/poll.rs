@@ -1,9 +1,9 @@
 //! [`poll_oneoff`]: waits for clocks and descriptors at once.
 //!
 //! All subscriptions become one [`poll(2)`]: descriptors directly, clocks as the earliest deadline. Deadlines are points in
-//! time, so that a signal or a spurious return shortens no wait. A subscription that cannot be waited for gets an event with
-//! the error at once, besides the others. No system call is made if there is no descriptor to watch and either an event is
-//! ready or a deadline has passed.
+//! time, so that a signal or a spurious return shortens no wait. A subscription that cannot be waited for becomes an event
+//! with the error at once; the other subscriptions are then polled without a wait. The call makes no system call if there is
+//! no descriptor to watch and either an event is ready or a deadline has passed.
 //!
 //! Regular files, directories and streams within this process are always ready.
 //!
@@ -133,7 +133,7 @@ fn event(userdata: u64, eventtype: u8, error: Errno) -> Event {
 /// Returns the clock and the time at which a clock subscription is due.
 ///
 /// # Errors
-/// The outer error is for the call, the inner one for this event. CPU time does not pass while the guest waits, so waiting for
+/// The outer error is for the call, the inner one for this event. CPU time does not pass while the guest waits, so a wait for
 /// it is `NOTSUP`.
 fn deadline(id: u32, timeout: u64, absolute: bool) -> Result<Result<(ClockId, u64), Errno>, Errno> {
     let clock = match id {

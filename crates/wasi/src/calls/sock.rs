@@ -1,7 +1,7 @@
 //! `sock_*`: connections on listeners that the embedder granted.
 //!
 //! Preview 1 has no call that makes a socket. Common errors: `BADF` if the descriptor is not open, `NOTSOCK` if it is no
-//! socket, `NOTCAPABLE` if the right was revoked, `AGAIN` if the call must not wait and would.
+//! socket, `NOTCAPABLE` if the right was revoked, `AGAIN` if the call would wait and `NONBLOCK` is set.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::AsFd;
@@ -75,7 +75,7 @@ pub(crate) fn sock_accept(
     Ok(mem.write_u32(accepted, number)?)
 }
 
-/// [`sock_recv`]: receives into the buffers. Writes the number of bytes, and `ro_flags`, which tell if a message was cut.
+/// [`sock_recv`]: receives into the buffers. Writes the number of bytes, and `ro_flags`, which tell whether a message was cut.
 ///
 /// `PEEK` keeps the bytes for the next call. `WAITALL` without `PEEK` continues until the buffers are full or the peer has
 /// ended the stream.
@@ -126,7 +126,7 @@ pub(crate) fn sock_recv(
 /// [`sock_send`]: sends the buffers and writes the number of bytes sent.
 ///
 /// # Errors
-/// `INVAL` for any flag, as none is defined, `PIPE` if the connection has ended.
+/// `INVAL` for any flag, because none is defined. `PIPE` if the connection has ended.
 ///
 /// [`sock_send`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#sock_send
 pub(crate) fn sock_send(

@@ -48,7 +48,7 @@ fn a_reader_waits_for_a_writer_and_then_sees_what_it_writes() {
     let (_dir, mut guest, path) = with_fifo();
     let fd =
         while_waiting(|| writer(&path).write_all(b"late").unwrap(), || guest.open("fifo", 0, ALL_BUT_WRITE)).unwrap();
-    assert_eq!(guest.read(fd, 99), Ok(b"late".to_vec()), "and not the end, because there had been no writer");
+    assert_eq!(guest.read(fd, 99), Ok(b"late".to_vec()), "the read must not report the end");
     assert_eq!(guest.read(fd, 99), Ok(vec![]));
 }
 
@@ -111,17 +111,17 @@ fn a_writer_that_waits_keeps_the_file_that_it_named() {
 fn opening_does_not_wait_if_the_other_end_is_open() {
     let (_dir, mut guest, path) = with_fifo();
     let begin = Instant::now();
-    let both = guest.open("fifo", 0, READ | WRITE).expect("for both, as on Linux");
+    let both = guest.open("fifo", 0, READ | WRITE).expect("opening for both must not wait, as on Linux");
     let reader = guest.open("fifo", 0, READ).unwrap();
     let writer = guest.open("fifo", 0, WRITE).unwrap();
     assert_eq!(guest.write(writer, b"through"), Ok(7));
     assert_eq!(guest.read(reader, 100), Ok(b"through".to_vec()));
     assert!(begin.elapsed() < Duration::from_secs(5));
-    guest.open("fifo", 0, 0).expect("to be neither read nor written");
+    guest.open("fifo", 0, 0).expect("opening for neither must succeed");
     for fd in [both, reader, writer] {
         guest.close(fd).unwrap();
     }
-    guest.open("fifo", 0, 0).expect("even without another end");
+    guest.open("fifo", 0, 0).expect("opening for neither must not wait for another end");
     assert!(guest.stat("fifo").is_ok() && path.exists());
 }
 

@@ -288,7 +288,7 @@ fn an_interrupt_ends_sleep_without_descriptors_to_watch_it_with() {
         assert_eq!(
             poll(&mut guest, &[clock(1, MONOTONIC, 120 * MS, 0)]),
             Ok(vec![ok(1, 0, 0)]),
-            "the slices of a wait do not end it"
+            "a wait must continue after each of its slices"
         );
     });
 }

@@ -171,7 +171,7 @@ fn a_directory_opened_without_rights_permits_all_that_its_grant_permits() {
     }
 }
 
-/// Rights with which Go opens a directory: all but those that it takes to be for files or for writing.
+/// Rights with which Go opens a directory. Go takes the missing three for rights of files or of writing.
 const DIRECTORY_OF_GO: u64 = rights::DIRECTORY & !(FD_DATASYNC | PATH_FILESTAT_SET_SIZE | POLL_FD_READWRITE);
 
 #[test]
