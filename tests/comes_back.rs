@@ -1,7 +1,7 @@
-//! What the host refuses for a moment is not remembered: as soon as it gives memory for code, threads or stacks again, engines
-//! that had to do without compile.
+//! Recovery from temporary refusals: engines that could not compile, because the host refused code memory, threads or stacks,
+//! compile as soon as the host grants them again.
 //!
-//! A program of its own: it changes limits of the whole process.
+//! This file has a test binary to itself, because it changes limits of the whole process.
 #![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use seccompiler::{
 };
 use wasmr::{Caller, Config, Engine, Instance, Linker, Mode, Module, Store, StoreLimits, Tuning, TypedFunc};
 
-/// A loop long enough for budget interrupts, and a call of the host's.
+/// A loop that is long enough for budget interrupts, and a call of a host function.
 const GUEST: &str = r#"(module
     (import "host" "look" (func $look))
     (func (export "run") (param $n i32) (result i32) (local $sum i32)
@@ -22,7 +22,7 @@ const GUEST: &str = r#"(module
             (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
         (local.get $sum)))"#;
 
-/// A guest that notes on which stack the host was called last.
+/// A guest. Its store's data is an address on the stack on which the host function was last called.
 struct World {
     engine: Engine,
     store: Store<usize>,
@@ -49,7 +49,8 @@ impl World {
         assert_eq!(self.run.call(&mut self.store, 5000).unwrap(), 12_502_500);
     }
 
-    /// Runs, which may not compile anything, until whoever compiles says why, and on.
+    /// Runs the guest until the engine reports why it cannot compile, and a little longer. Checks the reason, and that nothing
+    /// was compiled.
     fn stays_interpreted(&mut self, why: &str) {
         self.soon(|world| world.engine.report().unavailable.is_some());
         (0..20).for_each(|_| self.run());
@@ -58,7 +59,7 @@ impl World {
         assert!(report.unavailable.as_ref().is_some_and(|reason| reason.contains(why)), "{report}");
     }
 
-    /// Runs until something is compiled.
+    /// Runs the guest until a function is compiled and executes on the native stack.
     fn is_compiled_soon(&mut self) {
         self.soon(|world| world.engine.report().functions > 0);
         assert_eq!(self.engine.report().unavailable, None);
@@ -87,7 +88,8 @@ fn engine(mode: Mode) -> Engine {
     Engine::new(Config::new().mode(mode).tuning(tuning))
 }
 
-/// Refuses system calls to this thread, each if the argument has these bits.
+/// Makes the kernel refuse these system calls of this thread. A call with a condition, which is an argument's index and bits,
+/// is refused only if the argument has all these bits.
 fn refuse(calls: &[(i64, Option<(u8, u64)>)]) {
     let rules = calls.iter().map(|&(call, condition)| {
         let condition = condition.map(|(argument, bits)| {
@@ -104,10 +106,10 @@ fn refuse(calls: &[(i64, Option<(u8, u64)>)]) {
     apply_filter(&program).unwrap();
 }
 
-/// Sets how large a file may be made, as that for code is.
+/// Limits the size to which this process can extend a file. Code memory is a file, so the limit affects it too.
 fn limit_files(bytes: libc::rlim_t) {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the structure outlives the calls.
+    // SAFETY: both calls get a pointer to `limit`, a valid `rlimit`, and use it only until they return.
     unsafe {
         assert_eq!(libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit), 0);
         limit.rlim_cur = bytes.min(limit.rlim_max);
@@ -115,8 +117,8 @@ fn limit_files(bytes: libc::rlim_t) {
     }
 }
 
-/// Bytes of the interpreter's own machine code that are in memory, which they are from their execution on; `None` if there is
-/// no place for it.
+/// Returns the number of resident bytes of copied code, or `None` if the process has no code memory for it. A page of copied
+/// code becomes resident when it is first executed.
 fn copied_bytes() -> Option<u64> {
     let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let mut lines = maps.lines().skip_while(|line| !(line.contains(" r-xs ") && line.contains("wasmr code")));
@@ -124,8 +126,8 @@ fn copied_bytes() -> Option<u64> {
     Some(size.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
 }
 
-/// The interpreter's machine code is there as soon as files may be large again: for functions that were executed before,
-/// whether they asked for it then or not.
+/// Checks that functions which were executed while code memory was refused are copied as soon as files may be large again. One
+/// engine copied at the first execution, and was refused; the other copies only later.
 fn copying_comes_back() {
     let mut worlds = [0, 1].map(|copy_and_patch_after| {
         let tuning = Tuning { copy_and_patch_after, ..Tuning::default() };
@@ -138,7 +140,7 @@ fn copying_comes_back() {
     assert_eq!(copied_bytes(), None);
     limit_files(libc::RLIM_INFINITY);
     for world in &mut worlds {
-        // Modules do not share pages.
+        // Each module has pages of its own, so the number grows with each.
         let before = copied_bytes().unwrap_or(0);
         world.soon(|_| copied_bytes().is_some_and(|bytes| bytes > before));
     }
@@ -148,7 +150,7 @@ fn copying_comes_back() {
 fn what_was_refused_for_a_moment_is_tried_again() {
     copying_comes_back();
 
-    // Memory for code, which the process has none of yet.
+    // Code memory of the compiler, of which the process has none yet.
     limit_files(1 << 20);
     let mut worlds = [Mode::Tiered, Mode::Jit].map(|mode| World::new(&engine(mode), StoreLimits::default()));
     worlds.iter_mut().for_each(|world| world.stays_interpreted("memory"));
@@ -165,7 +167,8 @@ fn what_was_refused_for_a_moment_is_tried_again() {
     });
     worlds.iter_mut().for_each(World::is_compiled_soon);
 
-    // A stack for machine code: the only mapping of more than 1 GiB, in a store of its own. Another store has one meanwhile.
+    // A native stack. The limit on this store's stack makes it the only mapping of more than 1 GiB, so the filter refuses
+    // nothing else. Another store of the engine has its native stack already.
     for mode in [Mode::Tiered, Mode::Jit] {
         let engine = engine(mode);
         World::new(&engine, StoreLimits::default()).is_compiled_soon();
@@ -177,7 +180,7 @@ fn what_was_refused_for_a_moment_is_tried_again() {
                 for _ in 0..50 {
                     world.run();
                     std::thread::sleep(Duration::from_millis(2));
-                    assert!(!world.is_on_the_stack_of_machine_code(), "there is none");
+                    assert!(!world.is_on_the_stack_of_machine_code(), "the store must not have a native stack");
                 }
             });
         });

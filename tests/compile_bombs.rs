@@ -1,9 +1,9 @@
-//! Functions that are small and yet would take gigabytes or minutes to compile: they are refused, stay interpreted, and the
-//! process stays small.
+//! Compile bombs: small functions whose compilation would take gigabytes or minutes. The compiler refuses them, they stay
+//! interpreted, and the process stays small.
 //!
-//! Each shape is one function of some 10 to 60 KiB. The built binary compiles it before its first call, or from a loop on, and
-//! says in its statistics how much of its memory was resident at once. Several that are just not refused are compiled in this
-//! process.
+//! Each shape is one function of some 10 to 60 KiB. A test runs the built binary, which compiles the function before its first
+//! call or with an entry at a loop, and reads the peak of resident memory from its statistics. One test compiles several
+//! functions that are just below the refusal in its own process.
 #![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 
 use std::fmt::Write;
@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use wasmr::{Config, Engine, Instance, Mode, Module, Store, Tuning};
 
-/// Bytes that the whole process may have resident at once: the compiler's bound, and as much for the modules' text and
-/// for estimates that are too low.
+/// Largest number of bytes that the process may have resident: the compiler's bound, and as much again for the modules' text
+/// and for estimates that are too low.
 const MOST_RESIDENT: u64 = 600 << 20;
-/// The longest that a run may take, in a build without optimisation.
+/// Longest time of a run, in a build without optimisation.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// `text` for each number below `count`.
+/// Returns one line of `text` for each number below `count`.
 fn each(count: usize, text: impl Fn(usize) -> String) -> String {
     (0..count).fold(String::new(), |mut all, index| {
         let _ = writeln!(all, "{}", text(index));
@@ -30,7 +30,7 @@ fn thousand(text: &str) -> String {
     text.repeat(1000)
 }
 
-/// A module whose function `bomb` has a parameter, so many locals from 1 on, and this body.
+/// Returns a module whose function `bomb` has one parameter, `locals` locals from index 1 on, and this body.
 fn module(locals: usize, body: &str) -> String {
     let many = thousand("i32 ");
     format!(
@@ -45,7 +45,7 @@ fn module(locals: usize, body: &str) -> String {
     )
 }
 
-/// Runs the function, which returns at once, and gives its peak memory and how many functions were refused.
+/// Runs `bomb`, which returns at once. Returns the peak of resident bytes and the number of functions that were refused.
 fn run(name: &str, text: &str) -> (u64, u64) {
     run_with(name, text, &["--mode", "jit"], "0")
 }
@@ -71,7 +71,7 @@ fn run_with(name: &str, text: &str, options: &[&str], argument: &str) -> (u64, u
     (number("peak_memory_bytes"), number("refused"))
 }
 
-/// The function is refused, and little was made of it before.
+/// Checks that the compiler refuses the function before it has used much memory.
 #[track_caller]
 fn is_refused(name: &str, text: &str) {
     let (peak, refused) = run(name, text);
@@ -142,23 +142,24 @@ fn calls_with_hundreds_of_handlers() {
     is_refused("handlers", &module(0, &body));
 }
 
-/// Operands that are alive over as many branches, of which every other has its way out in the middle of the code.
-fn operands_over_ways_out(operands: usize, branches: usize) -> String {
-    let way_out = |n| match n % 2 {
+/// Returns code that keeps `operands` values on the operand stack over `branches` conditional returns. Every other return is
+/// in an `else` arm, so that it lies in the middle of the machine code.
+fn operands_over_returns(operands: usize, branches: usize) -> String {
+    let conditional_return = |n| match n % 2 {
         0 => "(if (i32.load offset=4 (local.get 0)) (then (return)))",
         _ => "(if (i32.load offset=4 (local.get 0)) (then) (else (i32.store (local.get 0) (i32.const 1)) (return)))",
     };
     format!(
         "{} {} {} local.set 0 (i32.store (i32.const 0) (local.get 0))",
         each(operands, |n| format!("(i32.load8_u offset={n} (local.get 0))")),
-        each(branches, |n| way_out(n).to_owned()),
+        each(branches, |n| conditional_return(n).to_owned()),
         "i32.add ".repeat(operands - 1)
     )
 }
 
 #[test]
-fn operands_alive_over_thousands_of_ways_out() {
-    is_refused("operands", &module(0, &operands_over_ways_out(3000, 3000)));
+fn operands_alive_over_thousands_of_returns() {
+    is_refused("operands", &module(0, &operands_over_returns(3000, 3000)));
 }
 
 #[test]
@@ -167,7 +168,7 @@ fn bombs_entered_at_a_loop() {
         (if (i32.eqz (local.get 0)) (then (return)))";
     let both = each(6000, |_| "(loop (type $both) (br_if 0 (i32.const 0)))".to_owned());
     for (name, body) in [
-        ("loop-operands", operands_over_ways_out(3000, 3000)),
+        ("loop-operands", operands_over_returns(3000, 3000)),
         ("loop-loops", format!("{} {both} {}", thousand("(i32.const 0)"), thousand("drop "))),
     ] {
         let text = module(0, &format!("{hot} {body}"));
@@ -178,7 +179,7 @@ fn bombs_entered_at_a_loop() {
 }
 
 #[test]
-fn bodies_in_place_of_calls() {
+fn inlined_bodies() {
     let calls = each(18, |_| "call $results".to_owned());
     let text = module(0, &each(1000, |_| "(call $inlined)".to_owned()));
     let text = text.replace("(func $none)", &format!("(func $none) (func $inlined {calls} unreachable)"));
@@ -186,13 +187,14 @@ fn bodies_in_place_of_calls() {
     assert!(peak < MOST_RESIDENT, "{} MiB", peak >> 20);
 }
 
-/// Functions that are not refused are compiled by all threads, but not all of them at once.
+/// Checks that several threads compile all of these large functions, but not at the same time: the peak of memory is below the
+/// sum for all of them. The compiler does not refuse functions of this size.
 #[test]
 fn several_at_once() {
     const BOMBS: u64 = 4;
     let funcs = each(BOMBS as usize, |n| {
         let start = "(if (i32.eqz (local.get 0)) (then (return)))";
-        format!("(func (export \"bomb{n}\") (param i32) {start} {})", operands_over_ways_out(2000, 1000))
+        format!("(func (export \"bomb{n}\") (param i32) {start} {})", operands_over_returns(2000, 1000))
     });
     let tuning = Tuning {
         tier_up_after: 1,
@@ -209,7 +211,7 @@ fn several_at_once() {
         (0..BOMBS).map(|n| instance.get_typed_func::<i32, ()>(&store, &format!("bomb{n}")).unwrap()).collect();
     let began = Instant::now();
     while engine.report().functions < BOMBS {
-        // So many calls in a row that the samples find each of them.
+        // Enough calls in a row for samples to find each function.
         for bomb in &bombs {
             (0..3000).for_each(|_| bomb.call(&mut store, 0).unwrap());
         }
@@ -220,7 +222,7 @@ fn several_at_once() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak = peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10;
-    // One takes 150 MiB.
+    // The compilation of one function takes 150 MiB.
     assert!(peak < MOST_RESIDENT / 3 * 2, "{} MiB", peak >> 20);
 }
 

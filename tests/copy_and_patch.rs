@@ -1,4 +1,4 @@
-//! Copied functions behave like threaded ones: the same results, and the same traps at the same operators. A function is copied
+//! Copied code behaves like threaded code: the same results, and the same traps at the same operators. A function is copied
 //! before its first execution or in the middle of a loop.
 
 use wasmr::{Config, Engine, Instance, Mode, Module, Stop, Store, Tuning};
@@ -32,8 +32,8 @@ fn ends(tuning: Tuning, wat: &str, arguments: &[i32]) -> Vec<End> {
 /// Iterations of the loops: more than the calls and backward jumps between two samples.
 const LOOPS: u32 = 10_000;
 
-/// Returns a module whose `run` accesses memory many times at address 64 and at the end at its argument. The access is in a
-/// function of its own and in the loop. `access` may use the locals `$at` and `$zero`; it leaves an `i64`.
+/// Returns a module whose `run` accesses memory many times at address 64 and finally at its argument. The access is in the
+/// loop and in a function that the loop calls. `access` may use the locals `$at` and `$zero`, and leaves an `i64`.
 fn module(access: &str) -> String {
     format!(
         "(module (memory 1)
@@ -51,7 +51,7 @@ fn module(access: &str) -> String {
     )
 }
 
-/// Expressions of an address, each with the offset of the access.
+/// Address expressions, each with the offset of the access.
 const ADDRESSES: [(&str, u32); 6] = [
     ("(local.get $at)", 0),
     ("(local.get $at)", 24),

@@ -1,8 +1,8 @@
-//! Hosts that refuse what wasmr's fast paths need: executable memory, address space for a whole memory,
-//! threads. Every mode runs programs there all the same, with the same results and traps.
+//! Hosts that refuse the resources of wasmr's fast paths: executable memory, address space for a guard-paged memory, threads.
+//! Every mode runs programs there too, with the same results and traps.
 //!
-//! The hosts are made of this one: by limits of the shell's, and by filters of system calls that a thread of the test puts on
-//! itself before it starts the binary, which inherits them.
+//! The tests imitate such hosts by the shell's limits, and by seccomp filters. A thread of the test installs the filters and
+//! then starts the binary, which inherits them.
 #![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 
 use std::collections::BTreeMap;
@@ -16,37 +16,38 @@ use seccompiler::{
 
 const WASMR: &str = env!("CARGO_BIN_EXE_wasmr");
 
-/// The words that choose a mode, and that have everything compiled at once if the mode compiles at all.
-const WAYS: [&[&str]; 4] =
+/// Options of each configuration. In all that compile but the third, a function is compiled before its first execution.
+const CONFIGURATIONS: [&[&str]; 4] =
     [&["--mode", "interp"], &["--mode", "jit"], &["--mode", "tiered"], &["--mode", "tiered", "-O", "tier-up-after=0"]];
 
-/// A system call to refuse if all these bits of its arguments are set.
+/// A system call to refuse if its arguments have all these bits.
 struct Refused {
     call: i64,
     bits: &'static [(u8, u64)],
     errno: u32,
 }
 
-/// A mapping that is executable and either shared, as memory for code is, or of no file. The loader maps libraries otherwise.
+/// Refuses executable mappings that are shared, as code memory is, or anonymous. The loader's mappings of libraries are
+/// neither.
 const NO_CODE_MAPPINGS: &[Refused] = &[
     Refused { call: libc::SYS_mmap, bits: &[(2, EXEC), (3, libc::MAP_SHARED as u64)], errno: libc::EPERM as u32 },
     Refused { call: libc::SYS_mmap, bits: &[(2, EXEC), (3, libc::MAP_ANONYMOUS as u64)], errno: libc::EPERM as u32 },
     Refused { call: libc::SYS_mprotect, bits: &[(2, EXEC)], errno: libc::EACCES as u32 },
     Refused { call: libc::SYS_pkey_mprotect, bits: &[(2, EXEC)], errno: libc::EACCES as u32 },
 ];
-/// No file that is in memory only.
+/// Refuses files that exist only in memory.
 const NO_MEMORY_FILES: &[Refused] = &[Refused { call: libc::SYS_memfd_create, bits: &[], errno: libc::ENOSYS as u32 }];
-/// No threads, whichever call starts them. Processes are started without this flag.
+/// Refuses threads, whichever call starts them. Calls that start a process do not have this flag.
 const NO_THREADS: &[Refused] = &[
     Refused { call: libc::SYS_clone, bits: &[(0, libc::CLONE_THREAD as u64)], errno: libc::EAGAIN as u32 },
     Refused { call: libc::SYS_clone3, bits: &[], errno: libc::ENOSYS as u32 },
 ];
 const EXEC: u64 = libc::PROT_EXEC as u64;
 
-/// Makes the thread, and what it starts, one that is refused these.
+/// Makes the kernel refuse these system calls of this thread and of the processes that it starts.
 fn refuse(all: &[Refused]) {
     let arch: TargetArch = std::env::consts::ARCH.try_into().unwrap();
-    // A filter has one answer.
+    // A filter returns the same error number for all its calls.
     let mut by_errno: BTreeMap<u32, BTreeMap<i64, Vec<SeccompRule>>> = BTreeMap::new();
     for Refused { call, bits, errno } in all {
         let rules = by_errno.entry(*errno).or_default().entry(*call).or_default();
@@ -68,7 +69,7 @@ fn guest(name: &str) -> String {
     format!("{}/tests/guests/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The code with which a run ended, and what it printed, without figures of speed and how deep a recursion got.
+/// Exit code and printed text of a run, without figures of speed and the depth of a recursion.
 type Outcome = (Option<i32>, String, String);
 
 fn outcome(output: Output) -> Outcome {
@@ -94,8 +95,8 @@ const PROGRAMS: [(&str, &[&str], i32); 8] = [
     ("trap.wasm", &["stack"], 134),
 ];
 
-/// Runs all programs in all configurations, started by `command`; what they print is what the interpreter printed on the whole
-/// host.
+/// Runs all programs in all configurations, started by `command` and under the filters `refused`. Checks that they end and
+/// print as with the interpreter on the unrestricted host.
 fn check(command: &(dyn Fn() -> Command + Sync), refused: &[&[Refused]]) {
     let usual: Vec<Outcome> = PROGRAMS
         .iter()
@@ -106,11 +107,11 @@ fn check(command: &(dyn Fn() -> Command + Sync), refused: &[&[Refused]]) {
             usual
         })
         .collect();
-    // A thread can give up its rights, and takes them along when it ends.
+    // A filter holds until its thread ends, so a thread of its own installs it.
     std::thread::scope(|scope| {
         scope.spawn(|| {
             refused.iter().for_each(|all| refuse(all));
-            for configuration in WAYS {
+            for configuration in CONFIGURATIONS {
                 for ((name, words, _), usual) in PROGRAMS.iter().zip(&usual) {
                     let output =
                         command().arg("run").args(configuration).arg(guest(name)).args(*words).output().unwrap();
@@ -125,7 +126,7 @@ fn plain() -> Command {
     Command::new(WASMR)
 }
 
-/// The binary, with so many KiB of address space.
+/// Returns commands that start the binary with `kib` KiB of address space.
 fn within(kib: u64) -> impl Fn() -> Command {
     move || {
         let mut command = Command::new("sh");
@@ -135,7 +136,7 @@ fn within(kib: u64) -> impl Fn() -> Command {
 }
 
 #[test]
-fn what_is_refused_is_refused() {
+fn filters_refuse_what_they_name() {
     let make = || MmapMut::map_anon(1).unwrap().make_exec();
     assert!(make().is_ok());
     let refused = std::thread::spawn(move || {
@@ -163,15 +164,14 @@ fn without_threads() {
 
 #[test]
 fn with_little_address_space() {
-    // What a container of 200 MB has; what one memory needs for a guard and code does not; what code needs and a guard does
-    // not.
+    // From the address space of a 200 MB container to a little less than the 10 GiB that a guard-paged memory reserves.
     for kib in [200_000, 1_500_000, 9_500_000] {
         check(&within(kib), &[]);
     }
 }
 
 #[test]
-fn with_nothing_but_the_least() {
+fn with_little_address_space_and_no_code_or_threads() {
     check(&within(150_000), &[NO_CODE_MAPPINGS, NO_THREADS]);
 }
 
@@ -182,17 +182,17 @@ fn with_too_little_address_space_to_run_there_is_an_error() {
         (local.get $i)))";
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("little_address_space.wat");
     std::fs::write(&file, program).unwrap();
-    for configuration in [WAYS[1], WAYS[3]] {
-        // From where the binary itself can be loaded.
+    for configuration in [CONFIGURATIONS[1], CONFIGURATIONS[3]] {
+        // Begins at about the least address space in which the binary can be loaded.
         for kib in (26_000..100_000).step_by(5_000) {
             let run =
                 within(kib)().arg("run").args(configuration).args(["--invoke", "run"]).arg(&file).output().unwrap();
             let (code, stdout, stderr) = outcome(run);
             match code {
                 Some(0) => assert_eq!(stdout, "100000", "{configuration:?}, {kib}"),
-                // The system says it, or the loader.
+                // wasmr reports the error, or the loader (code 127).
                 Some(1 | 127) => assert!(stdout.is_empty() && !stderr.is_empty(), "{configuration:?}, {kib}: {stderr}"),
-                // The binary is larger in other builds: it may be killed before its first instruction.
+                // In builds with a larger binary, the system may kill the process before its first instruction.
                 other => assert!(kib < 40_000, "{configuration:?}, {kib}: {other:?} {stdout} {stderr}"),
             }
         }

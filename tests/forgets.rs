@@ -1,27 +1,27 @@
-//! What an engine keeps of modules that are gone: nothing. Each round loads a module whose types no other has, and drops it;
-//! some are instantiated and called, some compiled, with trampolines of signatures of their own.
+//! An engine keeps nothing of modules that were dropped. Each round loads a module with types that no other module has, and
+//! drops it. Some modules are instantiated and called, and some are compiled, with trampolines for their own signatures.
 //!
-//! `WASMR_FORGET_ROUNDS=1000000 cargo test --release --test forgets` does it a million times.
+//! `WASMR_FORGET_ROUNDS=1000000 cargo test --release --test forgets` runs a million rounds.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use wasmr::{Caller, Config, Engine, ExternType, Linker, Mode, Module, Store, Val};
 
-/// Bytes that the process holds in memory.
+/// Returns the number of resident bytes of this process.
 fn resident() -> usize {
     let text = fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = text.split(' ').nth(1).unwrap().parse().unwrap();
     pages * 4096
 }
 
-/// Types that tell one round from every other.
+/// Returns parameter types that no other round has.
 fn types(round: usize) -> String {
     let bits = (0..24).map(|bit| if round >> bit & 1 == 1 { "i64 " } else { "f64 " });
     bits.collect()
 }
 
-/// One life. Returns the arguments that the host saw.
+/// Loads a module, calls it if `is_called`, and drops it. Returns the number of arguments that the host function received.
 fn live_and_die(engine: &Engine, round: usize, is_called: bool) -> usize {
     let own = types(round);
     let gets: String = (0..24).map(|index| format!("(local.get {index})")).collect();
@@ -75,11 +75,14 @@ fn modules_leave_nothing_behind() {
         }
     }
     #[cfg(feature = "jit")]
-    assert!(engines.iter().any(|engine| engine.report().functions > rounds as u64 / 100), "they are compiled as well");
+    assert!(
+        engines.iter().any(|engine| engine.report().functions > rounds as u64 / 100),
+        "some modules must have been compiled"
+    );
     let after = resident();
     println!("{rounds} modules: {before} bytes became {after}");
     assert!(after <= before + (2 << 20), "{before} bytes became {after}");
-    // A thread that compiled has its hands on the last module a little longer than whoever waited for the code.
+    // A compiler thread holds the last module a little longer than the caller that waited for its code.
     let began = Instant::now();
     for registry in registries {
         while !registry.is_empty() {

@@ -1,5 +1,6 @@
-//! Frames with more slots than an instruction's fields can number: arithmetic, calls, branches with values and vectors work at
-//! both ends. A script as text would be hundreds of kilobytes of `i64`, so it is put together here.
+//! Frames with more slots than an operand field of an instruction can number. Arithmetic, calls, branches with values, and
+//! vectors work at both ends of such a frame. As a file the script would have hundreds of kilobytes of `i64`, so the test
+//! generates it.
 
 use wasmr::wast::run_script;
 use wasmr::{Config, Engine, Mode};

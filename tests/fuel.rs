@@ -1,4 +1,4 @@
-//! Fuel: what execution costs is exact, the same each time, and a limit that holds.
+//! Fuel: the cost of execution is exact and the same each time, and the limit holds.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ fn each_operator_costs_one_and_marks_nothing() {
 fn only_the_path_taken_costs() {
     let wat = "(module (func (export \"run\") (param i32) (result i32)
         (if (result i32) (local.get 0) (then (i32.const 1)) (else (i32.add (i32.const 1) (i32.const 2))))))";
-    // local.get and if, then one or three.
+    // local.get and if, then one operator in the first arm or three in the second.
     assert_eq!(used(&engine(), wat, 1, GIVEN).0, 3);
     assert_eq!(used(&engine(), wat, 0, GIVEN).0, 5);
 }
@@ -76,14 +76,14 @@ fn bulk_operators_cost_by_size() {
         (i32.const 0)))";
     let base = used(&engine(), wat, 0, GIVEN).0;
     assert_eq!(used(&engine(), wat, 65536, GIVEN).0, base + 65536 / 64);
-    // Taken before the operator looks at its operands, so that a huge one cannot be had for free.
+    // The fuel is taken before the operator checks its operands, so that an operator with a huge size is not free.
     let (spent, result) = used(&engine(), wat, -1, GIVEN);
     assert_eq!(result.unwrap_err().trap_code(), Some(TrapCode::MemoryOutOfBounds));
     assert_eq!(spent, base - 1 + 1 + u32::MAX as u64 / 64);
 }
 
 #[test]
-fn bulk_operators_of_any_size_cost_the_same_however_they_are_executed() {
+fn bulk_operators_of_any_size_cost_the_same_in_all_configurations() {
     // The size is a parameter; the segment has 100 bytes.
     let segment = "x".repeat(100);
     for operator in [
@@ -103,7 +103,8 @@ fn bulk_operators_of_any_size_cost_the_same_however_they_are_executed() {
                     let traps = size >= traps_from;
                     let ended = result.map(drop).map_err(|stop| stop.trap_code());
                     assert_eq!(ended, if traps { Err(Some(TrapCode::MemoryOutOfBounds)) } else { Ok(()) }, "{case}");
-                    // All operators of the block are paid for before the first; the size where its operator stands.
+                    // The cost of the block's operators is taken before the first of them, that of the size when its operator
+                    // executes.
                     assert_eq!(spent, 8 + u64::from(size) / 64, "{case}");
                 }
             }
@@ -125,7 +126,7 @@ fn a_block_costs_all_of_it_though_a_call_in_it_does_not_return() {
     }
 }
 
-/// Checks in every configuration that `run` costs so much more with the argument 1 than with 0.
+/// Checks in every configuration that `run` costs `expected` more with the argument 1 than with 0.
 #[track_caller]
 fn costs_more(wat: &str, expected: u64) {
     for (name, engine) in engines() {
@@ -140,7 +141,7 @@ fn costs_more(wat: &str, expected: u64) {
 
 #[test]
 fn a_call_pays_for_the_locals_that_it_clears() {
-    // Where nothing else of the callee costs, and where its first operator opens a block of its own.
+    // A callee that costs nothing else, and callees whose first operator opens a block.
     for body in ["", "(loop (nop))", "(block (block))"] {
         let wat = format!(
             "(module
@@ -155,12 +156,12 @@ fn a_call_pays_for_the_locals_that_it_clears() {
     }
 }
 
-/// Code between which and the drops behind it are so many values; calls of functions that take and give as many; slots carried,
-/// as multiples of that number.
+/// Operators that carry the values on the operand stack to another place. Each row: the code; the number of calls that it
+/// makes of functions with these values as parameters and results; the number of times that it carries each value.
 const CARRIERS: &[(&str, u64, u64)] = &[
     ("(br $out)", 0, 1),
     ("(br_if $out (i32.const 1))", 0, 1),
-    // Behind it, the end of the block.
+    // A branch that is not taken pays for the values too, and then the end of the block pays again.
     ("(br_if $out (i32.const 0))", 0, 2),
     ("(br_table $out $out (i32.const 0))", 0, 1),
     ("(block (type $many))", 0, 2),
@@ -182,7 +183,7 @@ const CARRIERS: &[(&str, u64, u64)] = &[
     ("(try_table (type $many) (catch $tag $out) (throw $tag))", 0, 2),
 ];
 
-/// A program that executes `carrier` once, with so many values to carry.
+/// Returns a program that executes `carrier` once, with `count` values to carry.
 fn carrying(carrier: &str, count: usize) -> String {
     let (types, push, drop) = ("i64 ".repeat(count), "(i64.const 5) ".repeat(count), "(drop) ".repeat(count));
     let gets: String = (0..count).map(|index| format!("(local.get {index}) ")).collect();
@@ -204,7 +205,7 @@ fn carrying(carrier: &str, count: usize) -> String {
 }
 
 #[test]
-fn whatever_carries_values_pays_for_them() {
+fn operators_pay_for_the_values_that_they_carry() {
     for (name, engine) in engines() {
         for (carrier, calls, carried) in CARRIERS {
             let cost = |count| {
@@ -212,7 +213,7 @@ fn whatever_carries_values_pays_for_them() {
                 result.unwrap_or_else(|stop| panic!("{name}, {carrier}: {stop}"));
                 spent
             };
-            // Each value is pushed, dropped, and pushed again by what is called.
+            // Each value is pushed, dropped, and pushed again by each callee.
             assert_eq!(cost(400) - cost(0), 400 * (2 + calls) + 400 / 8 * carried, "{name}, {carrier}");
         }
     }
@@ -235,7 +236,7 @@ fn every_operator_that_may_carry_values_is_among_the_carriers() {
         | OperatorClass::Elements
         | OperatorClass::Nop
         | OperatorClass::Trap => false,
-        // The payload of an exception that is thrown again stays where it is.
+        // Throwing an exception again carries nothing: its payload stays in the exception.
         OperatorClass::Throw => row.name != "ThrowRef",
         OperatorClass::Block
         | OperatorClass::Try
@@ -285,19 +286,19 @@ fn unmetered_code_needs_no_fuel_and_takes_none() {
 
 const TEN: &str = "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32";
 
-/// A generator of programs: nested loops and branches over locals, memory and calls that all end.
+/// Generator of programs with nested loops and branches over locals, memory and calls. All of them end.
 struct Programs(u64);
 
 impl Programs {
     fn below(&mut self, bound: u64) -> u64 {
-        // xorshift64*: any sequence will do, as long as it is the same each time.
+        // xorshift64*. Any sequence serves that is the same each time.
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
     }
 
-    /// An `i32` expression over the locals 0 to 3.
+    /// Returns an `i32` expression over the locals 0 to 3.
     fn expression(&mut self, depth: u32) -> String {
         if depth == 0 {
             return match self.below(3) {
@@ -380,7 +381,7 @@ impl Programs {
     }
 }
 
-/// Every configuration with fuel, the plainest first.
+/// Returns every configuration, metered, with the plain interpreter first.
 fn engines() -> Vec<(&'static str, Engine)> {
     use wasmr::{MemoryStrategy, Mode, Tuning};
 
@@ -399,7 +400,7 @@ fn engines() -> Vec<(&'static str, Engine)> {
     #[cfg(feature = "jit")]
     let compiled = {
         let at_once = || Tuning { tier_up_after: 0, ..usual() };
-        // Compiled meanwhile, at another place each time.
+        // Compiles in the background, so that machine code takes over at another point of the program in each run.
         let soon = Tuning {
             sample_every: 16,
             tier_up_after: 1,
@@ -408,7 +409,7 @@ fn engines() -> Vec<(&'static str, Engine)> {
             loop_patience: 20,
             ..usual()
         };
-        // The caller is compiled and what it calls is not, or the other way round.
+        // Compiles callers but not their callees, or the reverse.
         let small = |tuning: Tuning| Tuning { max_compiled_size: 30, ..tuning };
         [
             ("jit", engine(Mode::Jit, guarded, usual())),
@@ -424,7 +425,7 @@ fn engines() -> Vec<(&'static str, Engine)> {
 }
 
 #[test]
-fn generated_programs_cost_the_same_however_they_are_executed() {
+fn generated_programs_cost_the_same_in_all_configurations() {
     let all = engines();
     let ((_, plain), others) = all.split_first().expect("there is one");
     let mut programs = Programs(0x9e37_79b9_7f4a_7c15);
@@ -436,7 +437,7 @@ fn generated_programs_cost_the_same_however_they_are_executed() {
         for (name, engine) in others {
             let (fuel, other) = used(engine, &wat, number, GIVEN);
             assert_eq!((fuel, other.unwrap()), (expected, result), "program {number}, {name}:\n{wat}");
-            // Just enough, and one too little.
+            // With just enough fuel, and with one unit too little.
             assert_eq!(used(engine, &wat, number, expected).1.unwrap(), result, "program {number}, {name}:\n{wat}");
             let (fuel, other) = used(engine, &wat, number, expected - 1);
             let end = (fuel, other.unwrap_err().trap_code());
@@ -444,5 +445,5 @@ fn generated_programs_cost_the_same_however_they_are_executed() {
         }
         total += expected;
     }
-    assert!(total > 100_000, "programs that use {total} in all prove little");
+    assert!(total > 100_000, "the programs must use more fuel than {total} in all");
 }

@@ -1,20 +1,20 @@
-//! What thousands of instances leave behind in a process: nothing that can be measured.
+//! Thousands of instances leave nothing measurable behind in a process.
 //!
-//! One test, so that the process is its own: other tests would take memory and descriptors meanwhile.
+//! This file has one test, because other tests in the process would take memory and descriptors at the same time.
 
 use std::fs;
 
 use wasmr::wasi::{self, OutputBuffer, Stdout, WasiCtx};
 use wasmr::{Caller, Engine, Instance, Linker, Mode, Module, Store};
 
-/// Bytes that the process holds in memory.
+/// Returns the number of resident bytes of this process.
 fn resident() -> usize {
     let text = fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = text.split(' ').nth(1).unwrap().parse().unwrap();
     pages * 4096
 }
 
-/// Descriptors that it has open, and regions of address space that it has mapped.
+/// Returns the numbers of open descriptors and of mapped regions of this process.
 fn descriptors_and_mappings() -> (usize, usize) {
     (fs::read_dir("/proc/self/fd").unwrap().count(), fs::read_to_string("/proc/self/maps").unwrap().lines().count())
 }
@@ -35,7 +35,7 @@ const GUEST: &str = r#"
     (memory.fill (i32.const 0x10000) (i32.const 7) (i32.const 0x40000))
     (drop (table.grow (ref.null func) (i32.const 1000)))
     (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
-    ;; A sleep of no time at all.
+    ;; A sleep of zero nanoseconds.
     (drop (call $poll (i32.const 0x200) (i32.const 0x300) (i32.const 1) (i32.const 8)))
     (block $caught (result i64)
       (try_table (catch $tag $caught) (throw $tag (i64.const 1)))
@@ -46,7 +46,7 @@ const GUEST: &str = r#"
   (func (export "trap") (unreachable)))
 "#;
 
-/// One life: engine shared, everything else new.
+/// Creates a linker, a store and an instance, uses them and drops them. Only engine and module are shared with other calls.
 fn live_and_die(engine: &Engine, module: &Module, index: i32) {
     let output = OutputBuffer::new(100);
     let ctx = WasiCtx::builder().arg("guest").stdout(Stdout::Buffer(output.clone())).build().unwrap();
@@ -87,7 +87,7 @@ fn ten_thousand_instances_leave_nothing_behind() {
         assert!(still_open.1 <= open.1 + 8, "{mode}: {} mappings became {}", open.1, still_open.1);
     }
 
-    // Engines and modules come and go as well, and so do their types.
+    // Engines and modules, with types of their own, are created and dropped too.
     let generations = |count: usize| {
         for index in 0..count {
             let engine = Engine::default();

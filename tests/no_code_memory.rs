@@ -1,13 +1,13 @@
-//! Where the system gives no memory that can be executed, programs are interpreted, and the engine says why.
+//! If the system refuses executable memory, the engine interprets programs and reports the reason.
 //!
-//! A program of its own: code that any other test had made would still be there.
+//! This file has a test binary to itself, because code memory that another test had mapped would still be there.
 #![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 
 use std::sync::{Arc, Mutex};
 
 use wasmr::{Config, Engine, Instance, Mode, Module, Store, TierEvent, Tuning};
 
-/// Refuses executable mappings to this thread, and to those that it starts, for ever.
+/// Makes the kernel refuse executable mappings of this thread, and of threads that it starts, from now on.
 fn refuse_executable_memory() {
     const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
     const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
@@ -15,20 +15,21 @@ fn refuse_executable_memory() {
     let if_equal = |value, skip| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, skip, 0, value);
     let answer = |value| step(libc::BPF_RET | libc::BPF_K, 0, 0, value);
     let mut program = [
-        // The number of the call.
+        // The number of the system call.
         load(0),
         if_equal(libc::SYS_mmap as u32, 3),
         if_equal(libc::SYS_mprotect as u32, 2),
         if_equal(libc::SYS_pkey_mprotect as u32, 1),
         answer(ALLOW),
-        // The third argument of all of them is the protection.
+        // The third argument of each of these calls is the protection.
         load(32),
         step(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, 1, libc::PROT_EXEC as u32),
         answer(REFUSE),
         answer(ALLOW),
     ];
     let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: plain numbers, and a filter that outlives the call, which copies it.
+    // SAFETY: `prctl` reads `filter` and the instructions that it points to only during the call, and both live longer. The
+    // other arguments are plain numbers.
     unsafe {
         assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
         assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter), 0);
@@ -73,9 +74,9 @@ fn without_memory_for_code_everything_is_interpreted() {
         }
         let report = engine.report();
         assert_eq!((report.functions, report.loops), (0, 0), "{report}");
-        let why = report.unavailable.as_deref().expect("it says why");
+        let why = report.unavailable.as_deref().expect("the report has a reason");
         assert!(why.contains("memory"), "{why}");
         assert!(report.to_string().contains(why), "{report}");
-        assert_eq!(*told.lock().unwrap(), [why], "it is told once");
+        assert_eq!(*told.lock().unwrap(), [why], "the observer gets the reason once");
     }
 }

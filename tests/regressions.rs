@@ -1,17 +1,16 @@
-//! What once went wrong stays right: every module of `tests/regressions/`, validated and run in every mode by name, with
-//! memories guarded and checked.
+//! Regressions: validates and runs every module of `tests/regressions/` in every mode, with guard-paged and checked memories.
 //!
-//! In: `.wat` and `.wasm` files, each of which says in a comment (a `.wasm` in the `.wat` beside it) what was wrong. Every
-//! exported function without parameters is called, in order, each within [`DEADLINE`]. What it is called says what it has
-//! to do:
+//! In: `.wat` and `.wasm` files. A comment in each `.wat` describes the fault that it showed; a `.wasm` has a `.wat` of the
+//! same name beside it for the comment. Every exported function without parameters is called, in the order of the exports,
+//! each within [`DEADLINE`]. The function's name determines the expected end:
 //!
-//! | name begins | the call must |
+//! | name begins with | the call must |
 //! |---|---|
 //! | `traps: TEXT` | trap with that text |
-//! | `any: ` | end, however |
-//! | otherwise | return, and if it gives one `i32`, give 1 |
+//! | `any: ` | end in any manner |
+//! | anything else | return, and return 1 if the only result is an `i32` |
 //!
-//! A file whose name begins with `refused_` must not validate.
+//! A module whose file name begins with `refused_` must not validate.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,20 +27,20 @@ fn files() -> Vec<PathBuf> {
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|kind| kind == "wat" || kind == "wasm"));
-    // A binary stands in for the text beside it, which only explains it.
+    // A text beside a binary of the same name only explains the binary.
     files.retain(|file| file.extension().is_some_and(|kind| kind == "wasm") || !file.with_extension("wasm").exists());
     files.sort();
-    assert!(!files.is_empty(), "the regressions are found");
+    assert!(!files.is_empty(), "there must be regressions");
     files
 }
 
-/// Runs every file in a mode as it is.
+/// Runs every file in a mode with its default tuning.
 fn replay(mode: &str) {
     let mode = Mode::from_name(mode).unwrap_or_else(|| panic!("there is no mode `{mode}`"));
     replay_in(mode, &Tuning::default());
 }
 
-/// Runs every file; gives what went wrong.
+/// Runs every file. Fails with the list of wrong outcomes.
 fn replay_in(mode: Mode, tuning: &Tuning) {
     let mut wrong = Vec::new();
     for file in files() {
@@ -100,7 +99,7 @@ fn judge(name: &str, outcome: Result<(), Stop>, results: &[Val]) -> Result<(), S
     }
 }
 
-/// Calls with a thread beside it that interrupts the guest when the time is up.
+/// Makes a call while another thread waits to interrupt it after [`DEADLINE`].
 fn within_deadline(store: &mut Store<()>, call: impl FnOnce(&mut Store<()>) -> Result<(), Stop>) -> Result<(), Stop> {
     let interrupt = store.interrupt_handle();
     let (done, wait) = channel::<()>();

@@ -1,12 +1,12 @@
-//! Functions move from the interpreter to machine code while they run, at their calls and in their loops, and nobody notices
-//! but by the time it takes: results, traps and backtraces are the same.
+//! Tier-up: functions move from the interpreter to machine code while they run, at calls and in loops. Results, traps and
+//! backtraces stay the same.
 #![cfg(feature = "jit")]
 
 use std::time::Duration;
 
 use wasmr::{Config, Engine, Instance, Mode, Module, Stop, Store, Tuning};
 
-/// Every call and loop is compiled when it is first executed.
+/// Returns the tuning for synchronous tier-up: every function and loop is compiled when control first reaches it.
 fn at_once() -> Tuning {
     Tuning { tier_up_after: 0, ..Tuning::default() }
 }
@@ -30,14 +30,14 @@ fn instance(engine: &Engine, wat: &str) -> (Store<()>, Instance) {
     (store, instance)
 }
 
-/// The end of a call of `run` with each argument, one after the other in the same instance.
+/// Calls `run` with each argument, one after the other in the same instance. Returns the end of each call.
 fn ends(engine: &Engine, wat: &str, arguments: &[i32]) -> Vec<End> {
     let (mut store, instance) = instance(engine, wat);
     let run = instance.get_typed_func::<i32, i64>(&mut store, "run").unwrap();
     arguments.iter().map(|&argument| run.call(&mut store, argument).map_err(end)).collect()
 }
 
-/// Loops in loops, calls, a trap when the sum is `$trap` in the innermost loop.
+/// Three nested loops with calls. The innermost one traps when the sum is `$trap`.
 const NEST: &str = r#"(module
     (func $add (param i64 i64) (result i64)
         ;; A function with a tail call is never inlined.
@@ -60,7 +60,7 @@ const NEST: &str = r#"(module
         (local.get $sum)))"#;
 
 #[test]
-fn loops_are_taken_over_in_the_middle() {
+fn machine_code_takes_over_in_the_middle_of_loops() {
     let arguments = [-1, 445, 0, -1];
     let expected = ends(&engine(Mode::Interp, Tuning::default()), NEST, &arguments);
     assert!(expected[0].is_ok() && expected[1].is_err());
@@ -81,7 +81,8 @@ fn everything_is_compiled_before_its_first_call() {
     assert_eq!((report.functions, report.loops, report.refused), (2, 0, 0), "{report}");
 }
 
-/// A loop with operands of every kind below it, and parameters; control never comes to the one around it again.
+/// An inner loop with parameters, and with operands of every type below these. Control does not reach the outer loop's header
+/// again.
 const INSIDE: &str = r#"(module
     (func (export "run") (param $n i32) (result i64) (local $r i64)
         (local.set $r (i64.const 1))
@@ -119,14 +120,14 @@ const INSIDE: &str = r#"(module
         (local.get $r)))"#;
 
 #[test]
-fn inner_loops_are_taken_over_with_what_is_below_them() {
+fn machine_code_takes_over_inner_loops_with_the_operands_below_them() {
     let tiered = engine(Mode::Tiered, at_once());
     assert_eq!(ends(&tiered, INSIDE, &[20, 1, 30]), [Ok(80_2663), Ok(42_2663), Ok(100_2663)]);
     let report = tiered.report();
     assert_eq!((report.functions, report.loops), (1, 2), "{report}");
 }
 
-/// One long call of a small function with one loop: only its loop can be taken over.
+/// A small function with one loop. During one long call, machine code can take over only at the loop.
 const SPIN: &str = r#"(module
     (func (export "run") (param $n i32) (result i64) (local $sum i64)
         (loop
@@ -135,7 +136,7 @@ const SPIN: &str = r#"(module
         (local.get $sum)))"#;
 
 #[test]
-fn a_long_loop_is_compiled_meanwhile() {
+fn a_long_loop_is_compiled_in_the_background() {
     let rounds = 300_000_000;
     let tiered = engine(Mode::Tiered, Tuning::default());
     let result = ends(&tiered, SPIN, &[rounds]);
@@ -164,7 +165,7 @@ fn short_programs_start_no_thread() {
 }
 
 #[test]
-fn all_instances_come_to_the_same_code() {
+fn all_instances_use_the_same_code() {
     let tiered = engine(Mode::Tiered, at_once());
     let module = Module::new(&tiered, NEST).unwrap();
     let run = |store: &mut Store<()>, instance: Instance| {
@@ -183,7 +184,7 @@ fn all_instances_come_to_the_same_code() {
         assert_eq!(run(&mut second, instance_3), expected);
         assert_eq!(run(&mut first, instance_1), expected);
     }
-    assert_eq!(tiered.report().functions, functions, "nothing is compiled twice");
+    assert_eq!(tiered.report().functions, functions, "no function may be compiled twice");
 }
 
 #[test]
@@ -214,11 +215,11 @@ fn large_functions_stay_interpreted() {
         let expected = ends(&self::engine(Mode::Interp, Tuning::default()), NEST, &[-1, 445]);
         assert_eq!(ends(&engine, NEST, &[-1, 445]), expected);
         let report = engine.report();
-        assert_eq!((report.functions, report.loops), (1, 0), "only the small one: {report}");
+        assert_eq!((report.functions, report.loops), (1, 0), "only the small function may be compiled: {report}");
     }
 }
 
-/// Even and odd call each other as their last act; one of them is too large to be compiled.
+/// `$even` and `$odd` tail-call each other. With a small `max_compiled_size`, `$odd` is too large to be compiled.
 const TAIL_CALLS: &str = r#"(module
     (func $even (export "run") (param $n i32) (result i64)
         (if (i32.eqz (local.get $n)) (then (return (i64.const 1))))

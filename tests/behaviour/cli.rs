@@ -1,11 +1,11 @@
-//! The command line: where options stand, what reaches the guest, where modules come from.
+//! The command line: positions of options, arguments and variables of the guest, sources of modules.
 
 use std::fs;
 
 use crate::harness::{Outcome, Run, Scratch, WASMR, guest};
 use crate::tiers::{Tier, on_every_tier};
 
-/// Runs `args_env.wasm` with words before and after the module; gives the guest's arguments and variables.
+/// Runs `args_env.wasm` with words before and after the module. Returns the guest's arguments and variables.
 #[track_caller]
 fn seen(tier: Tier, before: &[&str], after: &[&str]) -> (Vec<String>, Vec<String>) {
     parts(Run::on(tier).words(before).guest("args_env.wasm").words(after).end())
@@ -16,7 +16,7 @@ fn parts(outcome: Outcome) -> (Vec<String>, Vec<String>) {
     parts_and_more(outcome.quietly())
 }
 
-/// The same if something is said on standard error.
+/// Does the same as [`parts`], but permits text on standard error.
 #[track_caller]
 fn parts_and_more(outcome: Outcome) -> (Vec<String>, Vec<String>) {
     let outcome = outcome.exits(0);
@@ -31,7 +31,7 @@ on_every_tier! {
         let (args, env) = seen(tier, &[], &words);
         assert_eq!(args[0], "args_env.wasm");
         assert_eq!(args[1..], words);
-        assert!(env.is_empty(), "nothing is inherited: {env:?}");
+        assert!(env.is_empty(), "no variable may be inherited: {env:?}");
     }
 
     fn after_module_dir_and_env_are_ours_up_to_the_first_other_word(tier) {
@@ -52,16 +52,16 @@ on_every_tier! {
         assert_eq!(seen(tier, &[], &["-test.run=X"]).0[1..], ["-test.run=X"]);
     }
 
-    fn options_that_went_to_the_guest_are_noted_unless_dashes_stand_there(tier) {
+    fn options_that_went_to_the_guest_are_noted_unless_intended(tier) {
         let late = ["--timeout", "1s"];
         let noted = |before: &[&str], after: &[&str]| {
             let outcome = Run::on(tier).words(before).guest("args_env.wasm").words(after).words(late).end();
             outcome.exits(0).stderr.contains("note: `--timeout` after MODULE goes to the program")
         };
         assert!(noted(&[], &[]) && noted(&["--env=A=1"], &["input.txt"]) && noted(&[], &["--env=A=1"]));
-        assert!(!noted(&["--timeout=9s"], &["input.txt"]), "who puts one in its place knows where that is");
+        assert!(!noted(&["--timeout=9s"], &["input.txt"]), "an option before MODULE shows that the user knows its place");
         assert!(!noted(&["--"], &[]) && !noted(&[], &["--"]) && !noted(&[], &["--env=A=1", "--", "x"]));
-        assert!(!noted(&[], &["x", "--"]), "the guest has dashes of its own");
+        assert!(!noted(&[], &["x", "--"]), "`--` among the guest's arguments shows intent");
     }
 
     fn options_that_programs_often_have_are_not_noted(tier) {
@@ -85,7 +85,7 @@ on_every_tier! {
         refused("-W", "fuel=-1", "-W fuel=-1: a count cannot be negative");
         refused("-W", "-gc", "-W -gc: no such key");
         refused("--listen", "-1", "expected ADDR:PORT");
-        // A value that was forgotten is said to be missing.
+        // The message for a forgotten value names the missing value, not the option that stands in its place.
         refused("--dir", "--env=A=1", "a value is required for '--dir");
         let missing = Run::on(tier).words(["--dir", "-x"]).guest("hello.wasm").end().exits(1);
         missing.says("cannot grant the host directory `-x`");
@@ -95,7 +95,7 @@ on_every_tier! {
         let (args, env) = seen(tier, &[], &["--env=A=1", "--", "--env=B=2"]);
         assert_eq!((&args[1..], env), (&["--env=B=2".to_string()][..], vec!["A=1".to_string()]));
         assert_eq!(seen(tier, &[], &["--", "--", "x"]).0[1..], ["--", "x"]);
-        assert_eq!(seen(tier, &[], &["x", "--", "y"]).0[1..], ["x", "--", "y"], "only the first word counts");
+        assert_eq!(seen(tier, &[], &["x", "--", "y"]).0[1..], ["x", "--", "y"], "`--` ends options only as the first word after MODULE");
     }
 
     fn two_dashes_before_module_are_strict(tier) {

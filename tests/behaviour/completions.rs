@@ -26,7 +26,7 @@ fn bash_completes_commands_options_and_values() {
     let scratch = Scratch::new();
     let file = scratch.file("wasmr.bash", script("bash"));
     let complete = |words: &[&str]| {
-        // What bash does when Tab is pressed after these words.
+        // Simulates bash when Tab is pressed after these words.
         let program = r#"source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
             _wasmr "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"; printf '%s\n' "${COMPREPLY[@]}""#;
         let run = Run::of("bash").words(["--norc", "-c", program, "bash"]).word(&file).words(words);

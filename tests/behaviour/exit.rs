@@ -1,4 +1,4 @@
-//! Exit codes: how the end of a guest becomes the status of the process.
+//! Exit codes: the status of the process for each end of a guest.
 
 use crate::harness::{Run, Scratch};
 use crate::tiers::{Tier, on_every_tier};
@@ -25,12 +25,12 @@ on_every_tier! {
         assert_eq!(code_of(tier, &["-1"]), 255);
     }
 
-    fn returning_a_code_from_main_is_leaving_with_it(tier) {
+    fn returning_a_code_from_main_exits_with_it(tier) {
         assert_eq!(code_of(tier, &["return", "7"]), 7);
         assert_eq!(code_of(tier, &["return", "0"]), 0);
     }
 
-    fn leaving_says_nothing(tier) {
+    fn an_exit_prints_nothing(tier) {
         Run::on(tier).guest("exit.wasm").word("9").end().exits(9).prints("").quietly();
     }
 
@@ -53,7 +53,8 @@ on_every_tier! {
     }
 
     fn an_invalid_module_is_1_and_nothing_runs(tier) {
-        // A body that does not type-check, behind one that would print: validation comes before execution.
+        // The invalid body follows a valid one that would print, so that this test fails if execution begins before validation
+        // ends.
         let scratch = Scratch::new();
         let text = r#"(module
             (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))

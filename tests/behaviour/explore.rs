@@ -1,13 +1,13 @@
-//! `wasmr explore`: every form of a function, each line with the operators that it came from, as text and as a page; and which
-//! function a word means.
+//! `wasmr explore`: every form of a function, each line with the operators that it came from, as text and as an HTML page. The
+//! choice of a function by name or index.
 //!
 //! The golden file has the forms that are the same on every host. Compiled forms depend on the processor and on the compiler's
-//! version: of those it is checked that they are there and lead back to the operators.
+//! version, so the tests only check that they exist and that their lines lead back to operators.
 
 use crate::golden;
 use crate::harness::{GUARDS_MEMORIES, Outcome, Run, Scratch};
 
-/// A loop with an access, a call and a global.
+/// A module whose `sum` has a loop with a memory access, a call and a global.
 const SUM: &str = r#"(module
     (memory 1)
     (global $calls (mut i32) (i32.const 0))
@@ -31,14 +31,14 @@ fn explore(text: &str, words: &[&str]) -> Outcome {
     Run::bare().word("explore").words(words).word("m.wat").current_dir(scratch.path()).end()
 }
 
-/// The lines of a form, without its heading and notes.
+/// Returns the lines of a form, without its heading and notes.
 fn section<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
     let lines = text.lines().skip_while(|line| *line != title).skip(1).take_while(|line| !line.is_empty());
     lines.filter(|line| !line.starts_with("  ;")).collect()
 }
 
 #[test]
-fn wasm_and_cells_as_text() {
+fn wasm_and_interpreter_code_as_text() {
     let words = ["--func", "sum", "--show", "wasm,interp"];
     let outcome = explore(SUM, &words);
     golden::compare("explore_text", "explore --func sum --show wasm,interp m.wat", &outcome);
@@ -52,7 +52,7 @@ fn each_line_leads_back_to_an_operator() {
         let line = wasm.iter().find(|line| line.ends_with(operator)).unwrap_or_else(|| panic!("{operator}: {wasm:?}"));
         line.split_whitespace().next().unwrap()
     };
-    // The end of the loop, which no form can do without.
+    // The branch at the end of the loop, which every form has.
     let branch = offset_of("br_if 0");
     let forms = ["interpreter code", "CLIF as translated", "CLIF optimised", "machine code"];
     for (title, word) in forms.into_iter().zip(["br @", "brif", "brif", "j"]) {
@@ -78,7 +78,7 @@ fn machine_code_ends_in_instructions() {
 }
 
 #[test]
-fn how_it_is_run_shows() {
+fn the_options_of_a_run_affect_the_code() {
     let instructions = |words: &[&str]| explore(SUM, words).exits(0).stdout;
     let plain = instructions(&["--func", "byte", "--show", "interp"]);
     assert!(!plain.contains("charge"), "{plain}");
@@ -101,9 +101,9 @@ fn a_page_with_all_forms_side_by_side() {
     assert_eq!(page.matches("<section>").count(), 4);
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
     for word in ["://", "src=", "href=", "url("] {
-        assert!(!page.contains(word), "the page needs {word}");
+        assert!(!page.contains(word), "the page must not refer to other files: {word}");
     }
-    // The load is in the other function; the call is in wasm, instructions, and what is compiled of it.
+    // The load is in the other function. The call is in the wasm form, in interpreter code, and in the compiled forms.
     let line = page.lines().find(|line| line.contains("<code>  call 1</code>")).expect("the call is in the page");
     let operator = line.split('"').nth(1).unwrap();
     assert!(line.contains("<i>byte</i>"), "{line}");
@@ -127,7 +127,7 @@ fn names_from_a_module_are_only_text() {
 }
 
 #[test]
-fn functions_that_are_not_there() {
+fn functions_that_do_not_exist() {
     let several = r#"(module (import "" "" (func $host)) (func $one (export "first")) (func $two))"#;
     explore(several, &["--func", "none"])
         .exits(1)
@@ -147,7 +147,7 @@ fn functions_that_are_not_there() {
 }
 
 #[test]
-fn command_lines_that_make_no_sense() {
+fn invalid_command_lines() {
     explore(SUM, &["--func", "sum", "--show", "assembly"])
         .exits(2)
         .prints("")

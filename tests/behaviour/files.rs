@@ -1,4 +1,4 @@
-//! Granted directories: what a guest can do in them, and that it can do nothing outside.
+//! Granted directories: a guest works with the files in them, and cannot reach files outside.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::harness::{Run, Scratch, WASMR};
 use crate::tiers::on_every_tier;
 
-/// The names in a directory, sorted.
+/// Returns the names in a directory, sorted.
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> =
         fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -17,7 +17,7 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// The lines of `tree.wasm` that try the way out, after everything that a directory offers.
+/// Returns the lines in which `tree.wasm` reports its attempts to read files outside.
 fn escapes(stdout: &str) -> Vec<&str> {
     stdout
         .lines()
@@ -25,7 +25,7 @@ fn escapes(stdout: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A guest that makes a file and ends with the error number of `call`, whose descriptor is in local 0.
+/// Returns a guest that makes a file and exits with the error number of `call`. Local 0 is the file's descriptor.
 fn grows_a_file(call: &str) -> String {
     format!(
         r#"(module
@@ -46,7 +46,7 @@ fn grows_a_file(call: &str) -> String {
 }
 
 on_every_tier! {
-    /// The signal of this would end the process.
+    /// If wasmr did not ignore `SIGXFSZ`, the system would kill the process.
     fn a_file_beyond_the_limit_of_the_process_is_an_error(tier) {
         for call in [
             "(call $pwrite (local.get 0) (i32.const 0) (i32.const 1) (i64.const 1000000) (i32.const 32))",
@@ -86,17 +86,17 @@ on_every_tier! {
         scratch.file("escape.txt", "secret");
         symlink("../escape.txt", dir.join("link-out")).unwrap();
         symlink("/etc", dir.join("etc")).unwrap();
-        // By the program's own words, inside the directory that it is granted as its current one.
+        // By paths of the program itself, which gets the directory as its current one.
         let outcome = Run::on(tier).dir(&dir, ".").guest("tree.wasm").end().exits(0);
         let tried = escapes(&outcome.stdout);
         assert_eq!(tried.len(), 3, "{}", outcome.stdout);
         assert!(tried.iter().all(|line| !line.contains('"')), "{tried:#?}");
-        // Through links that the host left there.
+        // Through links that were made on the host.
         for path in ["/w/link-out", "/w/etc/passwd", "/w/../escape.txt", "/w/./../escape.txt", "/etc/passwd", "/w/etc/../../escape.txt"] {
             let run = Run::on(tier).dir(&dir, "/w").word("--").guest("../../examples/wordcount.wasm").words([path, "/w/out"]);
             run.end().exits(1).prints("").says("cannot read");
         }
-        // And a link out is no way to write, either.
+        // A link that leads outside does not permit writing either.
         symlink("../made", dir.join("new-out")).unwrap();
         scratch.file("d/in.txt", "word");
         let run = Run::on(tier).dir(&dir, "/w").word("--").guest("../../examples/wordcount.wasm").words(["/w/in.txt", "/w/new-out"]);
@@ -152,7 +152,7 @@ on_every_tier! {
         run("/w", ["../secret", "no.txt"]).exits(1).says("cannot read ../secret");
         run("/w", ["nosuch", "no.txt"]).exits(1).says("cannot read nosuch");
         assert_eq!(names(&dir), ["in.txt", "out.txt", "out2.txt"]);
-        // The directory's own name hides an entry of that name.
+        // A relative path that starts with the guest path's name leads to the directory, not to its entry of that name.
         let warning = "warning: relative paths that start with `d` lead to the guest path `";
         scratch.dir("d/d");
         scratch.file("d/d/in.txt", "a");
@@ -160,7 +160,7 @@ on_every_tier! {
         run("/d/e::ro", ["d/in.txt", "no.txt"]).exits(1).says(warning).says("::/::ro\n");
         run("/w", ["d/in.txt", "out4.txt"]).exits(0).prints("1 words, 1 different, written to out4.txt\n").quietly();
         run("/", ["d/in.txt", "out4.txt"]).exits(0).prints("1 words, 1 different, written to out4.txt\n").quietly();
-        // Of two directories, either could be meant.
+        // With two directories, a relative path is ambiguous and leads to neither.
         let run = Run::on(tier).dir(&dir, "/w").dir(&dir, "/v").guest("../../examples/wordcount.wasm");
         run.words(["in.txt", "no.txt"]).end().exits(1).says("cannot read in.txt");
     }
@@ -169,7 +169,7 @@ on_every_tier! {
         let scratch = Scratch::new();
         let (one, two) = (scratch.dir("one"), scratch.dir("two"));
         fs::write(two.join("in.txt"), "b a b").unwrap();
-        // By a guest's name, and by the path on the host.
+        // Links that hold a guest path, and the directory's path on the host.
         symlink("/two/in.txt", one.join("guest")).unwrap();
         symlink(one.join("real.txt"), one.join("host")).unwrap();
         fs::write(one.join("real.txt"), "a").unwrap();
@@ -181,14 +181,14 @@ on_every_tier! {
         assert!(run("guest").exits(0).stdout.starts_with("3 words"));
         assert!(run("host").exits(0).stdout.starts_with("1 words"));
         run("outside").exits(1).prints("").says("cannot read");
-        // The directory that a link leads into is the one that counts.
+        // The directory into which a link leads decides whether writing is permitted.
         symlink("/two/in.txt", one.join("read-only")).unwrap();
         let run = Run::on(tier).dir(&one, "/one").dir(&two, "/two::ro").guest("../../examples/wordcount.wasm");
         run.words(["/one/real.txt", "/one/read-only"]).end().exits(1).says("cannot write /one/read-only");
         assert_eq!(fs::read_to_string(two.join("in.txt")).unwrap(), "b a b");
     }
 
-    fn a_fifo_is_waited_for(tier) {
+    fn opening_a_fifo_waits_for_its_other_end(tier) {
         let scratch = Scratch::new();
         let dir = scratch.dir("d");
         let fifo = dir.join("fifo");
@@ -205,7 +205,7 @@ on_every_tier! {
         std::thread::sleep(late);
         assert_eq!(fs::read_to_string(&fifo).unwrap(), "     1 a\n     1 b\n");
         assert_eq!(writing.end().exits(0).stderr, "");
-        // Nobody comes.
+        // No other process opens the FIFO.
         for words in [["/w/fifo", "/w/out.txt"], ["/w/out.txt", "/w/fifo"]] {
             let run = Run::on(tier).dir(&dir, "/w").words(["--timeout", "200ms"]).guest("../../examples/wordcount.wasm");
             run.words(words).end().exits(124).says("timeout");

@@ -1,21 +1,21 @@
-//! Text that others chose (file names, words of the command line, names in modules) neither steers the terminal nor forges a
-//! line, in whatever wasmr prints.
+//! Foreign text, such as file names, words of the command line and names in modules, can neither control the terminal nor
+//! forge a line of wasmr's output.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 
 use crate::harness::{Outcome, Run, Scratch};
 
-/// Sets the title and the colour, turns the direction of writing, and begins a line.
+/// Text that sets the terminal's title and colour, reverses the direction of writing, and begins a new line.
 const EXTERNAL: &str = "x\u{1b}]0;t\u{7}\u{9b}31m\u{202e}\u{2066}\rerror: forged\nerror: forged";
 
-/// Part of what is shown instead.
+/// Part of the escaped text that wasmr must show instead.
 const SHOWN: &str = "x\\u{1b}]0;t\\u{7}\\u{9b}31m\\u{202e}\\u{2066}\\u{d}error: forged";
 
-/// The same in JSON.
+/// The escaped text in JSON.
 const IN_JSON: &str = "x\\u001b]0;t\\u0007\\u009b31m\\u202e\\u2066\\u000derror: forged\\nerror: forged";
 
-/// Checks that nothing that was printed is dangerous. Returns all of it.
+/// Checks that the whole output is harmless, and returns it.
 #[track_caller]
 fn harmless(outcome: &Outcome) -> String {
     let all = format!("{}{}", outcome.stdout, outcome.stderr);
@@ -26,19 +26,19 @@ fn harmless(outcome: &Outcome) -> String {
     all
 }
 
-/// Checks that a command line shows the text, escaped.
+/// Checks that the output of a command line has the escaped text and is harmless.
 #[track_caller]
 fn shows<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) {
     let all = harmless(&Run::bare().words(words).end());
     assert!(all.contains(SHOWN), "{all}");
 }
 
-/// A word or a file name with something in front and behind.
+/// Returns the foreign text between `before` and `after`.
 fn around(before: &str, after: &str) -> String {
     format!("{before}{EXTERNAL}{after}")
 }
 
-/// A module in which everything has the name, as text: imports, exports, functions, the module.
+/// Returns the text of a module whose imports, exports, functions, sections and own name are the foreign text.
 fn module(start: &str) -> String {
     let name: String = EXTERNAL.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     format!(
@@ -48,7 +48,7 @@ fn module(start: &str) -> String {
     )
 }
 
-/// The module as a file of that name.
+/// Writes the module to a file whose name is the foreign text too.
 fn file(scratch: &Scratch, start: &str) -> OsString {
     scratch.file(&around("", ".wasm"), wat::parse_str(module(start)).unwrap()).into_os_string()
 }
@@ -73,7 +73,7 @@ fn names_in_modules() {
     let start = r#"(func $start (export "_start") (call 1))"#;
     let file = file(&scratch, start);
     let file = file.to_str().unwrap();
-    // Unknown imports; a list of exports; a backtrace; an import that does not exist.
+    // Messages with unknown imports, a list of exports, a backtrace, and an import that a library lacks.
     shows(["run", file]);
     shows(["run", "--invoke", "no", file]);
     shows(["run", "-W", "unknown-imports-default", file]);

@@ -1,7 +1,7 @@
-//! Compares everything that a run printed, and its exit code, with a file of `tests/golden/`.
+//! Compares the whole output of a run, and its exit code, with a file of `tests/golden/`.
 //!
-//! `WASMR_BLESS=1` writes the files instead; what changed is then read in the diff. The files hold no path and no time: the
-//! runs start in the guests' directory, and numbers that depend on the tier are replaced ([`steady`]).
+//! With `WASMR_BLESS=1`, the tests write the files instead; check the changes with `git diff`. The files hold no path and no
+//! time: the runs start in the guests' directory, and [`steady`] replaces numbers that depend on the tier.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ pub fn check(tier: Tier, name: &str, words: &[&str]) {
     compare(name, &format!("run {}", words.join(" ")), &outcome);
 }
 
-/// The same for a module given as text, which the run finds as `guest.wat`.
+/// Does the same for a module given as text, which the run finds as `guest.wat`.
 #[track_caller]
 pub fn check_text(tier: Tier, name: &str, text: &str, words: &[&str]) {
     let scratch = Scratch::new();
@@ -25,7 +25,7 @@ pub fn check_text(tier: Tier, name: &str, text: &str, words: &[&str]) {
     compare(name, &format!("run {}", words.join(" ")), &outcome);
 }
 
-/// Compares a run with `NAME.txt`; `shown` is the command line as the file shows it.
+/// Compares a run with `NAME.txt`. The file shows the command line as `shown`.
 #[track_caller]
 pub fn compare(name: &str, shown: &str, outcome: &Outcome) {
     let actual = format!(
@@ -48,7 +48,7 @@ pub fn compare(name: &str, shown: &str, outcome: &Outcome) {
     );
 }
 
-/// Replaces what may differ from tier to tier: how many frames a stack overflow left out.
+/// Replaces the number of frames that the backtrace of a stack overflow leaves out, which depends on the tier.
 fn steady(text: &str) -> String {
     let line = |line: &str| match line.strip_suffix(" more").and_then(|line| line.split_once("… ")) {
         Some((before, count)) if count.chars().all(|c| c.is_ascii_digit() || c == ' ') => format!("{before}… N more\n"),
@@ -62,7 +62,7 @@ fn steady(text: &str) -> String {
 }
 
 #[test]
-fn what_differs_is_replaced() {
+fn numbers_of_frames_are_replaced() {
     assert_eq!(steady("a\n    … 31 998 more\nno more\n"), "a\n    … N more\nno more\n");
     assert_eq!(steady("a"), "a\n(no line feed)\n");
 }
@@ -86,7 +86,7 @@ on_every_tier! {
         check_text(tier, "trap_in_start_function", text, &["guest.wat"]);
     }
 
-    /// Names from a module reach a terminal; they must not bring control sequences along.
+    /// Names from a module must not bring control sequences to the terminal.
     fn hostile_names(tier) {
         let text = "(module (func (export \"_start\") (call $evil)) (func $evil (@name \"a\\1b[31mred\\0abell\\07\") unreachable))";
         check_text(tier, "hostile_names", text, &["guest.wat"]);

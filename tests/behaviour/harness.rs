@@ -1,9 +1,10 @@
-//! Runs the binary as a user would, bounded in time, and tells how it ended.
+//! Runs the binary as a user would, with a deadline, and reports its end.
 //!
-//! In: arguments, standard input, directories of the test's own. Out: [`Outcome`], or a [`Terminal`] to talk to. A run that
-//! does not end within [`DEADLINE`] is killed and fails its test, so that a hang is a failure and not a stuck CI job. Signals
-//! that whoever runs the tests ignores, as `nohup` and background jobs do, are not ignored in a run. Unsafe: that is done
-//! between `fork` and `exec`.
+//! In: arguments, standard input, directories of the test. Out: an [`Outcome`], or a [`Terminal`] to talk to. A run that does
+//! not end within [`DEADLINE`] is killed and fails its test, so that a hang is a failure and not a stuck CI job.
+//!
+//! If the tests run under `nohup` or as a background job, some signals are ignored. A run resets them to their default action.
+//! The code for that is `unsafe`, because it runs between `fork` and `exec`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -22,21 +23,22 @@ use crate::tiers::Tier;
 /// Time after which a run counts as hanging. It is generous, because tests share slow machines.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
-/// True if memories are guard-paged in this build: with the interpreter's driver loop, a fault is no trap.
+/// True if memories are guard-paged in this build. They are not with the interpreter's driver loop, in which a fault cannot
+/// become a trap.
 pub const GUARDS_MEMORIES: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"))
     && !matches!(option_env!("WASMR_DISPATCH"), Some(dispatch) if matches!(dispatch.as_bytes(), b"loop"));
 
 /// The binary under test.
 pub const WASMR: &str = env!("CARGO_BIN_EXE_wasmr");
 
-/// The path of a guest in `tests/guests/`.
+/// Returns the path of a guest in `tests/guests/`.
 pub fn guest(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests").join(name);
-    assert!(path.is_file(), "{} is not there", path.display());
+    assert!(path.is_file(), "{} does not exist", path.display());
     path
 }
 
-/// A directory of the test's own, removed when dropped.
+/// A directory for one test, removed when dropped.
 pub struct Scratch(PathBuf);
 
 impl Scratch {
@@ -52,14 +54,14 @@ impl Scratch {
         &self.0
     }
 
-    /// Writes a file and gives its path.
+    /// Writes a file and returns its path.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.join(name);
         fs::write(&path, content).unwrap();
         path
     }
 
-    /// Makes a directory and gives its path.
+    /// Makes a directory and returns its path.
     pub fn dir(&self, name: &str) -> PathBuf {
         let path = self.0.join(name);
         fs::create_dir_all(&path).unwrap();
@@ -69,29 +71,29 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What stays behind stays below target/.
+        // If this fails, the files stay below target/.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// A run to be: the words of the command line and what surrounds it.
+/// A command to run: its arguments, environment and standard input.
 pub struct Run {
     command: Command,
     stdin: Vec<u8>,
 }
 
 impl Run {
-    /// `wasmr run --mode TIER`, to be followed by options, module and arguments.
+    /// Returns the command `wasmr run` with the options of a configuration, without module and arguments.
     pub fn on(tier: Tier) -> Run {
         Run::bare().word("run").words(tier.0)
     }
 
-    /// `wasmr`, without a word.
+    /// Returns the command `wasmr` without arguments.
     pub fn bare() -> Run {
         Run::of(WASMR)
     }
 
-    /// Some other program, such as a shell that starts the binary in a special way.
+    /// Returns another command, such as a shell that starts the binary.
     pub fn of(program: impl AsRef<OsStr>) -> Run {
         let mut command = Command::new(program);
         command.env_remove("WASMR_LOG").env_remove("RUST_BACKTRACE");
@@ -108,7 +110,7 @@ impl Run {
         self
     }
 
-    /// `--dir HOST::GUEST`.
+    /// Adds `--dir HOST::GUEST`.
     pub fn dir(self, host: &Path, guest: &str) -> Run {
         let mut spec = OsString::from(host);
         spec.push("::");
@@ -135,40 +137,40 @@ impl Run {
         self
     }
 
-    /// Runs to the end.
+    /// Runs the command to its end.
     #[track_caller]
     pub fn end(self) -> Outcome {
         let stdin = self.stdin.clone();
         let mut running = self.start();
         let mut pipe = running.child.stdin.take().unwrap();
-        // A guest may end without reading: a broken pipe is fine.
+        // A guest may end without reading its input, so a broken pipe is no failure.
         std::thread::spawn(move || {
             let _ = pipe.write_all(&stdin);
         });
         running.end()
     }
 
-    /// Starts, with pipes on all three streams and standard input left open.
+    /// Starts the command with pipes on all three streams. Standard input stays open.
     #[track_caller]
     pub fn start(mut self) -> Running {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.spawn()
     }
 
-    /// Starts with standard output somewhere else.
+    /// Starts the command with this standard output and an empty standard input.
     #[track_caller]
     pub fn start_with_stdout(mut self, stdout: Stdio) -> Running {
         self.command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
         self.spawn()
     }
 
-    /// Starts on a terminal of its own, which is all three streams.
+    /// Starts the command on a new terminal, which is all three streams.
     #[track_caller]
     pub fn start_on_terminal(mut self) -> Terminal {
         let (control, end) = terminal::open();
         let stream = || Stdio::from(end.try_clone().unwrap());
         self.command.stdin(stream()).stdout(stream()).stderr(stream());
-        // SAFETY: both calls are system calls and nothing else.
+        // SAFETY: after `fork`, the closure must neither take a lock nor allocate. It only makes two system calls.
         unsafe {
             self.command.pre_exec(|| {
                 rustix::process::setsid()?;
@@ -181,13 +183,14 @@ impl Run {
 
     #[track_caller]
     fn spawn(mut self) -> Running {
-        // SAFETY: these are system calls and nothing else, and the handlers that go are not this process's.
+        // SAFETY: after `fork`, the closure must neither take a lock nor allocate. It only makes system calls. It removes
+        // signal handlers in the child alone.
         unsafe {
             self.command.pre_exec(|| {
                 for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP] {
                     libc::signal(signal, libc::SIG_DFL);
                 }
-                // Tests that want core dumps raise the limit.
+                // Tests of core dumps raise the limit again.
                 let limit = rustix::process::getrlimit(Resource::Core);
                 Ok(rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit })?)
             })
@@ -207,7 +210,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Reads standard output up to and including `text`; what follows is left unread.
+    /// Reads standard output up to and including `text`, and no further.
     #[track_caller]
     pub fn wait_for_output(&mut self, text: &str) {
         let mut seen = Vec::new();
@@ -228,7 +231,7 @@ impl Running {
         assert!(status.unwrap().success());
     }
 
-    /// Waits for the end and collects what was not read yet.
+    /// Waits for the end and collects the output that was not read yet.
     #[track_caller]
     pub fn end(mut self) -> Outcome {
         let stdout = drain(self.child.stdout.take());
@@ -275,7 +278,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The exit code; a process that a signal killed has none.
+    /// Returns the exit code. Fails if a signal killed the process.
     #[track_caller]
     pub fn code(&self) -> i32 {
         self.status.code().unwrap_or_else(|| panic!("killed by signal {:?}\n{self:#?}", self.status.signal()))

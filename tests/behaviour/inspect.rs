@@ -1,9 +1,9 @@
-//! `wasmr inspect`: what is in a module, for people and for tools. Nothing is executed, so there is nothing to do per tier.
+//! `wasmr inspect`: the contents of a module, as text and as JSON. It executes nothing, so no test depends on the tier.
 
 use crate::golden::compare;
 use crate::harness::{Run, Scratch, guest};
 
-/// Something of everything that a module can have.
+/// A module with an item of every kind.
 const EVERYTHING: &str = r#"(module $everything
     (@producers (language "C17" "") (processed-by "clang" "17.0.6") (sdk "Emscripten" "3.1"))
     (@custom "notes" "hello\1b[31m")
@@ -89,7 +89,7 @@ fn modules_come_from_standard_input_too() {
 }
 
 #[test]
-fn what_cannot_be_run_can_be_inspected() {
+fn modules_that_wasmr_cannot_run_can_be_inspected() {
     let scratch = Scratch::new();
     let cases = [
         (
@@ -115,14 +115,14 @@ fn what_cannot_be_run_can_be_inspected() {
         let refusal = outcome.stdout.lines().find(|line| line.starts_with("  cannot be run: "));
         let refusal = refusal.and_then(|line| line.strip_prefix("  cannot be run: ")).unwrap_or_default();
         assert!(refusal.contains(why), "{}", outcome.stdout);
-        assert!(run.stderr.contains(refusal), "{refusal} is not what a run says: {}", run.stderr);
+        assert!(run.stderr.contains(refusal), "a run must refuse with `{refusal}`: {}", run.stderr);
         let json = Run::bare().words(["inspect", "--json"]).word(&module).end().exits(0).quietly().stdout;
         assert!(json.contains("\"refusal\": \"") && json.contains(why), "{json}");
     }
 }
 
 #[test]
-fn what_is_no_module_is_an_error() {
+fn other_files_are_errors() {
     let scratch = Scratch::new();
     let bad = scratch.file("bad.wat", "(module (func (result i32)))");
     Run::bare().word("inspect").word(bad).end().exits(1).prints("").says("type mismatch");

@@ -1,4 +1,4 @@
-//! `--invoke`: arguments typed by the signature, results one a line and nothing else.
+//! `--invoke` parses arguments by the function's signature, and prints one result a line and nothing else.
 
 use crate::harness::{Outcome, Run, Scratch};
 use crate::tiers::{Tier, on_every_tier};
@@ -56,7 +56,7 @@ on_every_tier! {
         ] {
             let outcome = invoke(tier, name, &[word]).prints("");
             assert_eq!(outcome.code(), 2, "{name} {word:?}: {}", outcome.stderr);
-            assert!(outcome.stderr.contains("(param "), "the signature is shown: {}", outcome.stderr);
+            assert!(outcome.stderr.contains("(param "), "the message must show the signature: {}", outcome.stderr);
         }
     }
 
@@ -110,7 +110,7 @@ on_every_tier! {
         run(&["7", "8"]).exits(2).prints("").says("expected 1 argument, got 2; signature: (func");
     }
 
-    fn words_that_nobody_can_read_are_refused(tier) {
+    fn words_are_refused_if_no_parameter_takes_them(tier) {
         invoke(tier, "nothing", &["1"]).exits(2).prints("").says("expected 0 arguments, got 1");
     }
 

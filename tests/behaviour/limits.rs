@@ -1,15 +1,15 @@
-//! Limits: time, memory, stack, tables, instances, descriptors, output, modules. A guest that runs into one ends in an orderly
-//! way, whatever it was doing.
+//! Limits: time, memory, stack, tables, instances, descriptors, output, module size. A guest at a limit gets an error or stops
+//! with a message, whatever it was doing.
 
 use std::time::Duration;
 
 use crate::harness::{Outcome, Run, Scratch, WASMR, guest};
 use crate::tiers::{Tier, on_every_tier};
 
-/// Time after its timeout at which a run must have ended on a busy machine.
+/// Time after the start of a run by which its timeout must have ended it, on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
 
-/// Runs `loop.wasm HOW` with a timeout and an open standard input that never says anything.
+/// Runs `loop.wasm HOW` with a timeout and an open, silent standard input.
 #[track_caller]
 fn timed_out(tier: Tier, option: &[&str], how: &str) -> Outcome {
     let mut running = Run::on(tier).words(option).guest("loop.wasm").word(how).start();
@@ -115,7 +115,7 @@ on_every_tier! {
     }
 
     fn descriptors_are_refused_beyond_their_limit(tier) {
-        // Opens the granted directory again until that fails, and gives the last descriptor and the error.
+        // Opens the granted directory again until that fails, and returns the last descriptor and the error.
         let text = r#"(module
             (import "wasi_snapshot_preview1" "path_open"
               (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
@@ -143,11 +143,11 @@ on_every_tier! {
         let spew = |options: &[&str]| Run::on(tier).words(options).guest("spew.wasm").word("20").end();
         let all = spew(&[]).exits(0).quietly().stdout;
         assert_eq!(all.len(), 150);
-        // The guest's own message about it finds no room either: the limit counts both streams.
+        // The guest's own error message has no room either, because the limit counts both streams.
         spew(&["--max-output", "100"]).exits(4).prints(&all[..100]).quietly();
         spew(&["--max-output", "0"]).exits(4).prints("").quietly();
         spew(&["--max-output", "150"]).exits(0).prints(&all).quietly();
-        // Results of --invoke and messages of wasmr are not the guest's.
+        // Results of --invoke and messages of wasmr do not count.
         let fib = Run::on(tier).words(["--max-output", "0", "--invoke", "fib"]).guest("../../examples/fib.wat").word("10");
         fib.end().exits(0).prints("55\n");
         let trap = Run::on(tier).words(["--max-output", "7"]).guest("trap.wasm").word("divide");
@@ -165,7 +165,7 @@ on_every_tier! {
               (call $try (i32.const 1)) (call $try (i32.const 2)) (call $try (i32.const 1))))"#;
         let scratch = Scratch::new();
         let run = Run::on(tier).words(["--max-output", "8", "--invoke", "write"]).word(scratch.file("m.wat", text)).end();
-        // Six bytes, then two of six on the other stream, then NOSPC.
+        // Writes six bytes, then two of six on the other stream, and then fails with NOSPC (51).
         let outcome = run.exits(0).prints("abcdef0\n6\n0\n2\n51\n2\n");
         assert_eq!(outcome.stderr, "ab");
     }
@@ -180,12 +180,12 @@ on_every_tier! {
         let bytes = std::fs::read(&hello).unwrap();
         run(size - 1).word("-").stdin(bytes.clone()).end().exits(1).prints("").says("standard input").says(&message);
         run(size).word("-").stdin(bytes).end().exits(0).prints("hello from wasm\n").quietly();
-        // A source without an end is not read without an end.
+        // An endless source is read only up to the limit.
         Run::on(tier).words(["--max-module-size", "1MiB"]).word("/dev/zero").end().exits(1).says("at most 1 MiB");
     }
 
     fn a_small_address_space_changes_nothing(tier) {
-        // No room to reserve what a 32-bit memory can address: accesses are checked instead.
+        // The address space is too small for a guard-paged memory, so memories are checked.
         let limited = |kib: u32, module: &str, word: &str| {
             let script = format!("ulimit -v {kib} && exec \"$@\"");
             let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run"]).words(tier.0);
@@ -193,7 +193,7 @@ on_every_tier! {
         };
         limited(200_000, "coremark.wasm", "20").exits(0);
         limited(200_000, "trap.wasm", "load").exits(134).prints("before\n").says("out of bounds memory access");
-        // However little is left in the end, it is enough for the host.
+        // The guest grows its memory until growing fails. The address space that is left must suffice for the host.
         for kib in (190_000..=215_000).step_by(1000) {
             limited(kib, "grow.wasm", "1000").exits(0).quietly();
         }
@@ -226,7 +226,7 @@ on_every_tier! {
     }
 
     fn endless_recursion_of_wide_functions_is_a_trap(tier) {
-        // Many parameters and locals a frame, through an indirect call.
+        // Each frame has many parameters and locals. The call is indirect.
         let scratch = Scratch::new();
         let params = "i64 ".repeat(200);
         let args = "(i64.const 1)".repeat(200);

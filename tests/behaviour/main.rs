@@ -1,8 +1,8 @@
-//! What users see: the built `wasmr` binary on small programs, once per configuration.
+//! Behaviour of the built `wasmr` binary, as users see it: small programs, in every configuration.
 //!
-//! One test binary, so that it links once. [`harness`] runs processes, if need be on a [`terminal`], [`tiers`] multiplies tests
-//! by configurations, [`golden`] compares whole outputs with the files of `tests/golden/`; the other modules are tests, by
-//! subject.
+//! All tests are in one test binary, so that they link once. [`harness`] runs processes, some of them on a [`terminal`].
+//! [`tiers`] makes a test for each configuration. [`golden`] compares whole outputs with the files of `tests/golden/`. The
+//! other modules are tests, one for each subject.
 
 mod cli;
 mod completions;

@@ -1,4 +1,4 @@
-//! Messages as users see them, whole, in golden files: what failed, on what, and what to do.
+//! Complete messages as users see them, in golden files: the failure, its object, and the next step.
 
 use crate::golden::{check, check_text, compare};
 use crate::harness::{Run, Scratch, guest};
@@ -84,7 +84,7 @@ on_every_tier! {
     }
 
     fn own_stack_used_up(tier) {
-        // What a compiler makes of a recursion: a frame in linear memory, below the one before.
+        // A recursion as compilers translate it, with a frame in linear memory for each call, each below the one before.
         let text = r#"(module (memory 1) (global $sp (mut i32) (i32.const 65536))
             (func $walk (param i32) (result i32)
                 (global.set $sp (i32.sub (global.get $sp) (i32.const 32)))
@@ -182,7 +182,7 @@ on_every_tier! {
     }
 
     fn not_executed(tier) {
-        // Refused before anything runs: nothing is printed.
+        // The module is refused before anything runs, so the guest prints nothing.
         let text = r#"(module
             (type $pair (struct (field i32 i32)))
             (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))

@@ -1,30 +1,29 @@
-//! Instances that are not the main one: in which order they come to life, who initialises them, and who is named when they
-//! do not.
+//! `--preload`: the order in which libraries are instantiated and initialised, and the messages that name a library at fault.
 
 use crate::harness::{Run, Scratch};
 use crate::tiers::on_every_tier;
 
-/// A program that exits with what `get` of module `lib` returns.
+/// A program that exits with the result of `get` of module `lib`.
 const ASKS: &str = r#"(module
     (import "lib" "get" (func $get (result i32)))
     (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
     (memory (export "memory") 1)
     (func (export "_start") (call $exit (call $get))))"#;
 
-/// `--preload NAME=FILE`, the file made of this text.
+/// Writes `text` to a file and returns the words of `--preload NAME=FILE` for it.
 fn preload(scratch: &Scratch, name: &str, text: &str) -> [String; 2] {
     let file = scratch.file(&format!("{name}.wat"), text);
     ["--preload".to_string(), format!("{name}={}", file.display())]
 }
 
-/// A library that imports a function from another one.
+/// Returns a library that imports a function from `module`.
 fn imports(module: &str) -> String {
     format!(r#"(module (import "{module}" "f" (func $f)) (export "f" (func $f)))"#)
 }
 
 on_every_tier! {
-    /// Behind MODULE it is a word of the program.
-    fn a_preload_behind_the_program_is_told_its_place(tier) {
+    /// After MODULE, `--preload` is an argument of the program. If an import is missing then, the message says so.
+    fn a_preload_after_the_program_gets_a_hint(tier) {
         let scratch = Scratch::new();
         let program = scratch.file("main.wat", ASKS);
         let [option, value] = preload(&scratch, "lib", r#"(module (func (export "get") (result i32) (i32.const 7)))"#);
@@ -37,7 +36,7 @@ on_every_tier! {
         for words in [&["x", "--", &option, &value][..], &["--preload", "other=x.wat"], &["--preload"], &["--preload", "lib"]] {
             run(words).says(elsewhere);
         }
-        // No toolchain is blamed for a name that the user gave.
+        // The name `env` otherwise gets a hint about a toolchain, but not if the user gave it.
         let text = ASKS.replace(r#""lib""#, r#""env""#);
         let program = scratch.file("env.wat", text);
         let run = Run::on(tier).word(&program).words(["--preload", "env=lib.wat"]).end().exits(1);
@@ -96,7 +95,8 @@ on_every_tier! {
             let run = Run::on(tier).words(libraries.into_iter().flatten()).word(&program).end().exits(1).prints("");
             run.says(" import from each other, so no order of --preload works: link them into one module\n");
         }
-        // Only `z` is at fault: it can go behind `x`, but `x` and `y` are in each other's way.
+        // The hint concerns the first library, `z`, for which an order exists: after `x`. Only `x` and `y` import from each
+        // other.
         let run = Run::on(tier).words(&z).words(&x).words(&y).word(&program).end().exits(1).prints("");
         run.says("hint: `x` comes later: put its --preload before this one\n");
         let (x, y) = (preload(&scratch, "x", &imports("y")), preload(&scratch, "y", &imports("z")));
@@ -144,7 +144,8 @@ on_every_tier! {
         run(["--preload".into(), "=fine.wat".into()], &fine).exits(2).prints("").says("the module has no name");
     }
 
-    /// A library loaded earlier may already have imported a function of WASI, or its replacement.
+    /// A library named as WASI's module replaces a function for the program, though an earlier library has imported WASI's
+    /// own.
     fn a_library_may_stand_between_a_program_and_wasi(tier) {
         let scratch = Scratch::new();
         let program = scratch.file("main.wat", r#"(module
@@ -197,7 +198,7 @@ on_every_tier! {
             let run = Run::on(tier).words(["--invoke", "get"]).word(library).end().exits(1).prints("");
             run.says("error: cannot run `lib.wat`\n  `lib.wat` exports `_initialize` as (");
         }
-        // Whoever names it calls it as it is.
+        // With `--invoke _initialize`, the user calls it as any other function.
         let library = scratch.file("lib.wat", r#"(module (func (export "_initialize") (param i32) (result i32) (local.get 0)))"#);
         Run::on(tier).words(["--invoke", "_initialize"]).word(library).word("5").end().exits(0).prints("5\n").quietly();
     }
@@ -216,7 +217,7 @@ on_every_tier! {
         Run::on(tier).words(["--invoke", "_initialize"]).word(&program).end().exits(0).prints("").quietly();
     }
 
-    /// Each writes its own text, wherever it is called from.
+    /// Each instance writes the text in its own memory, whatever instance calls it.
     fn system_calls_use_the_memory_of_the_instance_that_calls(tier) {
         let scratch = Scratch::new();
         let module = |text: &str, rest: &str| format!(r#"(module
@@ -234,7 +235,7 @@ on_every_tier! {
         run.exits(0).prints("lib.\nlib.\nlib.\nmain\nmain\n").quietly();
     }
 
-    fn a_library_that_cannot_be_had_is_named_with_its_option(tier) {
+    fn a_library_that_cannot_be_loaded_is_named_with_its_option(tier) {
         let scratch = Scratch::new();
         let program = scratch.file("main.wat", ASKS);
         let missing = Run::on(tier).words(["--preload", "lib=no/such.wat"]).word(&program).end().exits(1).prints("");

@@ -1,11 +1,11 @@
-//! Programs that compute: what they print is known, from other engines or from the algorithm itself.
+//! Programs with known output, from other engines or from the algorithm itself.
 
 use crate::golden::check;
 use crate::harness::Run;
 use crate::tiers::on_every_tier;
 
 on_every_tier! {
-    /// The checksums are those that CoreMark's own documentation lists for the 2K performance run.
+    /// CoreMark's documentation lists these checksums for the 2K performance run.
     fn coremark(tier) {
         Run::on(tier).guest("coremark.wasm").word("200").end().exits(0).prints(include_str!("../programs/coremark.expected"));
     }

@@ -1,4 +1,4 @@
-//! `--raw-tty`: keys reach the guest as they are, and the terminal is as before whatever ends or stops the run.
+//! `--raw-tty` passes keys to the guest unchanged, and restores the terminal whatever ends or stops the run.
 
 use rustix::process::{Signal, kill_process};
 
@@ -7,7 +7,8 @@ use crate::signals::{settle, shell};
 use crate::terminal::{Modes, Terminal};
 use crate::tiers::{Tier, on_every_tier};
 
-/// Says "ready" and does what keys tell: `r` returns, `x` exits with 7, `u` and `m` trap, `s` spins, all others are printed.
+/// A guest that prints "ready" and then obeys keys: `r` returns, `x` exits with 7, `u` and `m` trap, `s` spins. It prints all
+/// other keys.
 const KEYS: &str = r#"(module
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
@@ -28,7 +29,7 @@ const KEYS: &str = r#"(module
             (drop (call $write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 64)))
             (br $next))))"#;
 
-/// A run that is ready, and the modes before it.
+/// Starts a run and waits until it is ready. Returns its terminal, and the terminal's modes before the run.
 #[track_caller]
 fn start(tier: Tier, words: &[&str]) -> (Terminal, Modes) {
     let scratch = Scratch::new();
@@ -40,7 +41,7 @@ fn start(tier: Tier, words: &[&str]) -> (Terminal, Modes) {
     (terminal, before)
 }
 
-/// A shell on a terminal that leaves the modes alone.
+/// Returns a shell with job control that does not change the terminal's modes.
 fn job_control() -> Run {
     shell("bash").words(["--norc", "--noediting", "-i"])
 }
@@ -53,7 +54,7 @@ on_every_tier! {
         terminal.types(keys);
         assert_eq!(terminal.sees("\u{1b}[A"), keys);
         terminal.types("\n");
-        assert_eq!(terminal.sees("\n"), "\r\n", "output is processed");
+        assert_eq!(terminal.sees("\n"), "\r\n", "a line feed must still become CR LF");
         terminal.types("r");
         terminal.end().0.exits(0);
     }
@@ -121,7 +122,7 @@ on_every_tier! {
         terminal.sees("PROMPT> ");
         terminal.types(&line);
         terminal.sees("ready");
-        // By a key, by a signal, and by the one that no handler sees.
+        // Stopped by a key, by SIGTSTP, and by SIGSTOP, which no process can handle.
         for signal in [None, Some(Signal::TSTP), Some(Signal::STOP)] {
             assert!(terminal.modes().are_raw());
             match signal {
@@ -158,7 +159,7 @@ on_every_tier! {
         terminal.sees("ready");
         terminal.types("x");
         terminal.becomes(|modes| *modes == before);
-        // Otherwise the terminal may echo the words before the shell prompts for them.
+        // Without this, the terminal could echo the command before the shell's prompt.
         terminal.sees("PROMPT> ");
         terminal.types("echo code $?\n");
         terminal.sees("\r\ncode 7\r\n");

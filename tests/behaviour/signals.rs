@@ -1,4 +1,4 @@
-//! Termination signals: wasmr dies of them whatever it is busy with, and shells notice.
+//! Termination signals kill wasmr whatever it is doing, and shells see that a signal killed it.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -14,12 +14,12 @@ use crate::tiers::{Tier, on_every_tier};
 const TERMINATION: [(&str, i32); 4] =
     [("HUP", libc::SIGHUP), ("INT", libc::SIGINT), ("QUIT", libc::SIGQUIT), ("TERM", libc::SIGTERM)];
 
-/// Past what was printed last, into the loop or the call.
+/// Waits until the guest, which has just printed something, is in the following loop or call.
 pub fn settle() {
     std::thread::sleep(Duration::from_millis(50));
 }
 
-/// Sends the signal and checks that the process dies of it, at once.
+/// Sends the signal and checks that it kills the process within seconds.
 #[track_caller]
 fn dies(mut running: Running, (name, number): (&str, i32)) {
     let stdin = running.child.stdin.take();
@@ -41,12 +41,12 @@ const HALF_A_LINE: &str = r#"(module
         (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))
         (drop (call $poll (i32.const 64) (i32.const 128) (i32.const 1) (i32.const 32)))))"#;
 
-/// A shell on a terminal, with a prompt that is easily told.
+/// Returns a shell with a prompt that tests can recognise.
 pub fn shell(program: &str) -> Run {
     Run::of(program).env("PS1", "PROMPT> ").env("TERM", "dumb").env("ENV", "").env("BASH_ENV", "")
 }
 
-/// The line that runs a module on a tier, for a shell.
+/// Returns the shell command that runs a module in a configuration.
 pub fn command_line(tier: Tier, module: &Path) -> String {
     format!("{WASMR} run {} {}", tier.0.join(" "), module.display())
 }
@@ -63,10 +63,10 @@ on_every_tier! {
         }
     }
 
-    fn a_guest_dies_while_nobody_takes_what_it_writes(tier) {
+    fn a_guest_dies_while_its_output_is_blocked(tier) {
         for signal in TERMINATION {
             let mut running = Run::on(tier).guest("spew.wasm").start();
-            // The pipe is full soon after.
+            // Soon after, the pipe is full and the guest blocks.
             running.wait_for_output("line 1000\n");
             settle();
             running.signal(signal.0);
@@ -133,7 +133,7 @@ fn every_command_dies_of_a_signal_while_it_reads() {
 }
 
 #[test]
-fn a_command_dies_while_nobody_takes_what_it_prints() {
+fn a_command_dies_while_its_output_is_blocked() {
     let scratch = Scratch::new();
     let exports: String = (0..10_000).map(|number| format!("(export \"name {number}\" (func 0))")).collect();
     let module = scratch.file("guest.wat", format!("(module (func) {exports})"));
@@ -181,7 +181,7 @@ fn slow_to_compile() -> String {
 
 #[test]
 #[cfg(feature = "jit")]
-fn threads_that_compile_are_no_hindrance() {
+fn signals_kill_while_threads_compile() {
     let scratch = Scratch::new();
     let module = scratch.file("guest.wasm", wat::parse_str(slow_to_compile()).unwrap());
     for tier in [Tier(&["--mode", "jit"]), Tier(&["-O", "tier-up-after=0,compile-threads=4"])] {
@@ -197,7 +197,7 @@ fn threads_that_compile_are_no_hindrance() {
 #[test]
 fn sigquit_dumps_no_core() {
     let scratch = Scratch::new();
-    // A limit that may not be raised stays.
+    // If the limit cannot be raised, the test runs with the lower limit.
     let script = "ulimit -c unlimited 2>/dev/null; exec \"$@\"";
     let run = Run::of("sh").words(["-c", script, "sh", WASMR]).guest("loop.wasm").word("sleep");
     let mut running = run.current_dir(scratch.path()).start();
@@ -205,7 +205,7 @@ fn sigquit_dumps_no_core() {
     dies(running, ("QUIT", libc::SIGQUIT));
 }
 
-/// `wasmr` as process 1 of a namespace, if the system lets us make one.
+/// Returns a command that runs `wasmr` as process 1 of a new namespace, or `None` if the system permits no namespace.
 fn as_process_1() -> Option<Run> {
     let unshare = || Run::of("unshare").words(["--user", "--map-root-user", "--pid", "--fork", "--kill-child"]);
     let is_possible = std::process::Command::new("unshare").args(["--user", "--pid", "--fork", "true"]).status();
@@ -249,7 +249,7 @@ fn a_second_signal_ends_the_clean_up() {
     let mut terminal = run.guest("loop.wasm").word("sleep").start_on_terminal();
     terminal.sees("ready\r\n");
     let wasmr = terminal.child();
-    // A terminal that is stopped, as by Ctrl-S: the line that is to be ended there waits.
+    // Output to the terminal is suspended, as by Ctrl-S, so wasmr's clean-up waits when it ends the line there.
     tcflow(terminal.end_of_processes(), Action::OOff).unwrap();
     kill_process(wasmr, Signal::INT).unwrap();
     settle();
@@ -259,7 +259,7 @@ fn a_second_signal_ends_the_clean_up() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_what_prints() {
+fn commands_die_if_the_reader_of_their_output_is_gone() {
     let module = guest("../../examples/fib.wat");
     let module = module.to_str().unwrap();
     for words in [&["inspect", module][..], &["completions", "bash"], &["explore", "--func", "fib", module]] {

@@ -1,4 +1,5 @@
-//! `--stats`, `WASMR_LOG` and `-C`: what a run took and why it was as fast as it was; and that asking changes nothing else.
+//! `--stats`, `WASMR_LOG` and `-C`: the resources that a run used and the reasons for its speed. These options change nothing
+//! else.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use crate::golden::compare;
 use crate::harness::{GUARDS_MEMORIES, Outcome, Run, WASMR};
 use crate::tiers::{Tier, on_every_tier};
 
-/// The value of a key in the last line of standard error.
+/// Returns the value of a key in the last line of standard error.
 #[track_caller]
 fn value<'a>(outcome: &'a Outcome, key: &str) -> &'a str {
     let line = outcome.stderr.lines().last().unwrap_or_default();
@@ -25,14 +26,14 @@ fn compiles(tier: Tier) -> bool {
 }
 
 on_every_tier! {
-    fn a_program_that_returns_is_told_about(tier) {
+    fn a_program_that_returns(tier) {
         let outcome = Run::on(tier).word("--stats=json").guest("hello.wasm").end().exits(0).prints("hello from wasm\n");
         assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:#?}");
         assert_eq!((value(&outcome, "program"), value(&outcome, "ended")), ("\"hello.wasm\"", "\"returned\""));
         assert_eq!(value(&outcome, "mode").trim_matches('"'), tier.0[1]);
         let phases: u64 = ["load_us", "instantiate_us", "run_us"].map(|phase| number(&outcome, phase)).iter().sum();
         assert!(number(&outcome, "load_us") > 0 && phases <= number(&outcome, "wall_us"), "{outcome:#?}");
-        // The program is compiled or translated, and has pages of its own.
+        // The program has code of its tier, and pages of memory.
         let (functions, translated) = (number(&outcome, "functions"), number(&outcome, "translated"));
         let compiled = number(&outcome, "compiled_functions") + number(&outcome, "compiled_loops");
         assert!(translated + compiled > 0 && translated <= functions, "{outcome:#?}");
@@ -45,23 +46,23 @@ on_every_tier! {
         assert_eq!((value(&outcome, "fuel_used"), value(&outcome, "fuel_left")), ("null", "null"));
     }
 
-    fn a_program_that_leaves_is_told_about(tier) {
+    fn a_program_that_exits(tier) {
         let outcome = Run::on(tier).word("--stats=json").guest("exit.wasm").word("3").end().exits(3);
         assert_eq!((value(&outcome, "ended"), value(&outcome, "detail")), ("\"exit\"", "\"3\""));
     }
 
-    fn a_trap_is_told_about_after_its_backtrace(tier) {
+    fn statistics_of_a_trap_follow_its_backtrace(tier) {
         let outcome = Run::on(tier).word("--stats=json").guest("trap.wasm").word("divide").end().exits(134);
         assert_eq!((value(&outcome, "ended"), value(&outcome, "detail")), ("\"trap\"", "\"integer divide by zero\""));
         outcome.says("wasm backtrace:");
     }
 
-    fn an_uncaught_exception_is_told_about(tier) {
+    fn an_uncaught_exception(tier) {
         let outcome = Run::on(tier).word("--stats=json").guest("throw.wasm").word("uncaught").end().exits(134);
         assert_eq!((value(&outcome, "ended"), value(&outcome, "detail")), ("\"exception\"", "null"));
     }
 
-    fn a_timeout_is_told_about(tier) {
+    fn a_timeout(tier) {
         let run = Run::on(tier).words(["--stats=json", "--timeout=300ms"]).guest("loop.wasm").word("spin");
         let outcome = run.end().exits(124).says("timeout");
         assert_eq!((value(&outcome, "ended"), value(&outcome, "detail")), ("\"timeout\"", "\"300ms\""));
@@ -77,7 +78,7 @@ on_every_tier! {
         assert!(used > 0 && used + number(&outcome, "fuel_left") == given, "{outcome:#?}");
     }
 
-    fn what_does_not_start_has_no_statistics(tier) {
+    fn a_run_that_does_not_start_has_no_statistics(tier) {
         for words in [&["--stats", "no-such-file.wasm"][..], &["--stats", "--invoke", "no_such_function"]] {
             let run = Run::on(tier).words(words);
             let run = if words.len() > 2 { run.guest("hello.wasm") } else { run };
@@ -86,7 +87,7 @@ on_every_tier! {
         }
     }
 
-    fn memories_without_a_reservation_are_told_about(tier) {
+    fn memories_without_a_reservation(tier) {
         let script = "ulimit -v 1000000 && exec \"$@\"";
         let run = Run::of("sh").words(["-c", script, "sh", WASMR, "run"]).words(tier.0);
         let run = run.env("WASMR_LOG", "fallback").word("--stats=json").guest("hello.wasm");
@@ -104,7 +105,7 @@ on_every_tier! {
         if compiles(tier) {
             outcome.says(" of `hello.wasm`: ");
         }
-        // None may be so large.
+        // Every function is larger than this limit.
         let outcome = run().words(["-O", "max-compiled-size=0"]).guest("hello.wasm").end().exits(0);
         let lines = outcome.stderr.lines().filter(|line| line.starts_with("log: did not compile ")).count() as u64;
         assert_eq!(lines, number(&outcome, "refused"), "{outcome:#?}");
@@ -117,7 +118,7 @@ on_every_tier! {
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn invalid_options_are_refused() {
     Run::bare().words(["run", "--stats=xml"]).guest("hello.wasm").end().exits(2).prints("").says("text, json");
     Run::bare()
         .words(["run", "-C", "speed=9"])
@@ -128,7 +129,7 @@ fn nonsense_is_refused() {
         .says("-C speed=9: no such key");
     let run = Run::bare().env("WASMR_LOG", "debug").guest("hello.wasm");
     run.end().exits(0).says("warning: WASMR_LOG has no topic `debug`; the topics are compile, fallback, all\n");
-    // After MODULE it is the guest's.
+    // After MODULE, the option is an argument of the guest.
     let outcome = Run::bare().word("run").guest("args_env.wasm").words(["--", "--stats"]).end().exits(0).quietly();
     assert!(outcome.stdout.contains("--stats"), "{outcome:#?}");
 }
@@ -138,14 +139,14 @@ fn the_list_of_code_keys() {
     compare("help_code_keys", "run -C help", &Run::bare().words(["run", "-C", "help"]).end());
 }
 
-/// Modes in which interpreting is the user's choice, or in which there is machine code.
+/// Tables of builds with a compiler, which either interpret by the user's choice or have machine code.
 #[cfg(feature = "jit")]
 mod with_a_compiler {
     use super::number;
     use crate::golden::compare;
     use crate::harness::{Run, Scratch, guest};
 
-    /// Replaces numbers and their units, so that a table is the same each time.
+    /// Replaces numbers and their units by `N`, so that a table is the same in each run.
     fn masked(text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;
@@ -156,7 +157,7 @@ mod with_a_compiler {
             rest = &rest[unit.map_or(0, |unit| unit.len())..];
             out.push('N');
         }
-        // One function or thread reads as several do.
+        // Singular nouns become plural ones.
         let mut out = out + rest;
         for noun in ["function", "loop", "thread"] {
             out = out
@@ -180,18 +181,18 @@ mod with_a_compiler {
     }
 
     #[test]
-    fn a_table_for_people() {
+    fn tables_of_the_interpreter() {
         check("stats_interp", &["--stats", "--mode", "interp", "--fuel", "1000000", "hello.wasm"]);
         check("stats_json", &["--stats=json", "--mode", "interp", "exit.wasm", "3"]);
     }
 
     #[test]
-    fn a_table_for_people_who_compile() {
+    fn tables_of_modes_that_compile() {
         check("stats_jit", &["--stats", "--mode", "jit", "trap.wasm", "load"]);
         check("stats_tiered", &["--stats", "-O", "tier-up-delay=1h", "hello.wasm"]);
     }
 
-    /// The guards are code: without them there is less of it, and it computes the same.
+    /// Without the guards there is less machine code, and its result is the same.
     #[test]
     fn spectre_guards_can_be_switched_off() {
         let scratch = Scratch::new();

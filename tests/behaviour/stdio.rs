@@ -1,4 +1,4 @@
-//! The standard streams: passed on unchanged, and all the ways in which they can be missing or broken.
+//! The standard streams: bytes pass unchanged, and missing or broken streams are errors of the guest.
 
 use std::fs::OpenOptions;
 use std::process::Stdio;
@@ -45,7 +45,7 @@ on_every_tier! {
     }
 
     fn closed_streams_do_no_harm(tier) {
-        // Were a closed descriptor left free, the module or a directory would be opened as the guest's standard stream.
+        // If a closed descriptor stayed free, the module's file or a directory would become the guest's standard stream.
         let shell = |redirect: &str, module: &str, words: &[&str]| {
             let script = format!("exec \"$@\" {redirect}");
             let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run"]).words(tier.0).word("--dir=.");

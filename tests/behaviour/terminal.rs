@@ -1,4 +1,4 @@
-//! A pseudo-terminal with a process on it: what a user types, sees, and finds the terminal's modes to be.
+//! A pseudo-terminal with a process on it. Tests type on it, read what it shows, and check its modes.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use rustix::termios::{ControlModes, InputModes, LocalModes, OutputModes, tcgetat
 
 use crate::harness::{DEADLINE, Outcome, Running};
 
-/// Opens a terminal: the user's side, and the side that processes have as their streams.
+/// Opens a terminal. Returns the user's side, and the side that processes have as their streams.
 pub fn open() -> (OwnedFd, OwnedFd) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let control = rustix::pty::openpt(flags).unwrap();
@@ -30,7 +30,7 @@ impl Modes {
         Modes(modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes)
     }
 
-    /// Returns true if keys are bytes at once, unseen, and output is still processed.
+    /// Returns true if each key reaches the program at once, keys are not echoed, and output is still processed.
     pub fn are_raw(&self) -> bool {
         let Modes(input, output, _, local) = self;
         let cooked = LocalModes::ICANON | LocalModes::ECHO | LocalModes::IEXTEN;
@@ -46,14 +46,14 @@ impl Modes {
 /// A terminal on which a process runs.
 pub struct Terminal {
     control: OwnedFd,
-    /// Open until the end, so that the modes outlive the process.
+    /// The processes' side, kept open so that the modes outlive the process.
     end: OwnedFd,
     /// The modes before the process started.
     pub modes_before: Modes,
     pub running: Running,
-    /// All that was shown.
+    /// Everything that the terminal has shown.
     shown: String,
-    /// Length of the part of `shown` that was asked for.
+    /// Length of the part of `shown` that [`Terminal::sees`] has returned.
     seen: usize,
 }
 
@@ -62,12 +62,12 @@ impl Terminal {
         Terminal { control, end, modes_before, running, shown: String::new(), seen: 0 }
     }
 
-    /// Types something.
+    /// Types `text`.
     pub fn types(&self, keys: &str) {
         assert_eq!(rustix::io::write(&self.control, keys.as_bytes()).unwrap(), keys.len());
     }
 
-    /// Waits until `text` is shown. Returns what was shown since the last call, up to and including it.
+    /// Waits until `text` is shown. Returns everything shown since the last call, up to and including `text`.
     #[track_caller]
     pub fn sees(&mut self, text: &str) -> String {
         let begin = Instant::now();
@@ -83,7 +83,7 @@ impl Terminal {
         }
     }
 
-    /// Reads what is shown until nothing comes for `patience`.
+    /// Reads output until none comes for `patience`.
     fn read(&mut self, patience: Duration) {
         let patience = Timespec { tv_sec: 0, tv_nsec: patience.subsec_nanos().into() };
         let mut buffer = [0; 4096];
@@ -93,17 +93,17 @@ impl Terminal {
         }
     }
 
-    /// The side that processes have as their streams.
+    /// Returns the side that processes have as their streams.
     pub fn end_of_processes(&self) -> &OwnedFd {
         &self.end
     }
 
-    /// The modes at this moment.
+    /// Returns the current modes.
     pub fn modes(&self) -> Modes {
         Modes::of(&self.end)
     }
 
-    /// Waits until the modes are such.
+    /// Waits until the modes fulfil a condition.
     #[track_caller]
     pub fn becomes(&mut self, are_such: impl Fn(&Modes) -> bool) {
         let begin = Instant::now();
@@ -113,32 +113,32 @@ impl Terminal {
         }
     }
 
-    /// The process that the one on the terminal started.
+    /// Returns the child of the process on the terminal.
     pub fn child(&self) -> Pid {
         let parent = self.running.child.id();
         let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
         Pid::from_raw(children.trim().parse().unwrap()).unwrap()
     }
 
-    /// Waits until the process that the one on the terminal started is stopped.
+    /// Waits until the child of the process on the terminal is stopped.
     #[track_caller]
     pub fn child_stops(&mut self) {
         let begin = Instant::now();
         let file = format!("/proc/{}/stat", self.child());
         while !std::fs::read_to_string(&file).unwrap().contains(") T ") {
-            assert!(begin.elapsed() < DEADLINE, "it goes on; shown: {:?}", self.shown);
+            assert!(begin.elapsed() < DEADLINE, "the child does not stop; shown: {:?}", self.shown);
             self.read(Duration::from_millis(10));
         }
     }
 
-    /// Waits for the process to end. The second result is all that was shown.
+    /// Waits for the process to end. The second result is everything that the terminal has shown.
     #[track_caller]
     pub fn end(self) -> (Outcome, String) {
         let (outcome, shown, _) = self.end_with_modes();
         (outcome, shown)
     }
 
-    /// Waits for the process to end. The third result are the modes that it left.
+    /// Waits for the process to end. The third result is the terminal's modes after the end.
     #[track_caller]
     pub fn end_with_modes(mut self) -> (Outcome, String, Modes) {
         let begin = Instant::now();

@@ -1,12 +1,13 @@
-//! Configurations, and the macro that makes every test one test for each of them, by name: `exit::trap::interp`.
+//! Configurations, and the macro that makes a test for each of them. Test names end in the configuration's name, as in
+//! `exit::a_trap_is_134::interp`.
 
-/// A configuration: the words that choose it on the command line.
+/// A configuration: the options that choose it on the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Tier(pub &'static [&'static str]);
 
 /// Declares tests that run on every tier: `on_every_tier! { fn name(tier) { … } }`.
 ///
-/// Adding a tier is adding a line here; [`every_mode_has_its_tests`] fails until it is there.
+/// A new mode needs a function here and an entry in [`TIERS`]. [`every_mode_has_its_tests`] fails without the entry.
 macro_rules! on_every_tier {
     ($($(#[$meta:meta])* fn $name:ident($tier:ident) $body:block)*) => {
         $(

@@ -31,7 +31,7 @@ on_every_tier! {
     }
 
     fn a_listening_socket_is_handed_in(tier) {
-        // The port is free when asked for; that it stays free until the guest has it is very likely.
+        // The port was free a moment ago. Very likely it still is when the guest gets it.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let running = Run::on(tier).words(["--listen", &address.to_string()]).guest("sock.wasm").start();
         let begin = Instant::now();
@@ -60,12 +60,12 @@ on_every_tier! {
         Run::on(tier).guest("sock.wasm").end().exits(1).prints("accept: errno 8\n");
     }
 
-    /// A host that trusts a number from a guest dies here.
+    /// The guest passes numbers that crash a host which trusts them.
     fn bad_numbers_are_errors_of_the_guest(tier) {
         compare("wasi_bad_numbers", "run wasi_bad_numbers.wat", &Run::on(tier).guest("wasi_bad_numbers.wat").end());
     }
 
-    /// The first of the two buffers could be written.
+    /// The first of the two buffers is valid, but nothing is written.
     fn a_pointer_outside_the_memory_traps(tier) {
         let text = r#"(module
             (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -76,7 +76,7 @@ on_every_tier! {
         check_text(tier, "wasi_pointer_outside", text, &["guest.wat"]);
     }
 
-    fn a_memory_by_another_name_is_told(tier) {
+    fn a_memory_by_another_name_gets_a_message(tier) {
         let text = r#"(module
             (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
@@ -87,7 +87,7 @@ on_every_tier! {
         check_text(tier, "wasi_memory_not_exported", text, &["guest.wat"]);
     }
 
-    fn what_needs_no_memory_works_without(tier) {
+    fn calls_without_pointers_work_without_a_memory(tier) {
         let scratch = Scratch::new();
         let text = r#"(module
             (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))

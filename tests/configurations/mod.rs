@@ -1,23 +1,23 @@
-//! Configurations, for tests of what happens where they meet: every mode, and tunings that make functions change tier at once,
-//! soon, or never.
+//! Configurations for tests of tier transitions: every mode, and tunings by which functions change tier at their first
+//! execution, soon after it, or never.
 //!
-//! A test decides function by function with [`Body`]: in all configurations that compile, a body of more than
-//! [`MAX_COMPILED_SIZE`] bytes stays interpreted, whatever calls it and whatever it calls. The first of [`configurations`] only
-//! interprets; it is what the others are compared with.
+//! A test chooses the tier of each function with [`Body`]: in all configurations that compile, a body of more than
+//! [`MAX_COMPILED_SIZE`] bytes stays interpreted, whatever calls it and whatever it calls. The first of [`configurations`]
+//! only interprets, and tests compare the others with it.
 
 use wasmr::{Config, Engine, Mode, Tuning};
 
-/// Bytes of the largest body that is compiled.
+/// Size in bytes of the largest body that is compiled.
 pub const MAX_COMPILED_SIZE: usize = 1024;
 
-/// Bytes of the largest body that is inlined for being small, and a few more.
+/// Size in bytes of a body that is just too large to be inlined for being small.
 const TOO_LARGE_TO_INLINE: usize = 130;
 
-/// A configuration.
+/// A mode with its tuning.
 #[derive(Clone)]
 pub struct Configuration {
     pub name: String,
-    /// True if every called function is compiled unless it is too large. Then one call shows a fault.
+    /// True if every function that is not too large is compiled before its first execution, so that one call shows a fault.
     pub compiles_at_once: bool,
     pub config: Config,
 }
@@ -28,12 +28,12 @@ impl Configuration {
     }
 }
 
-/// Code at the start of a function's body that decides whether it is compiled.
+/// Treatment of a function, chosen by the padding at the start of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
-    /// Compiled, and inlined where it is small.
+    /// Compiled, and inlined if its body is small.
     Small,
-    /// Compiled by itself.
+    /// Compiled, and never inlined.
     Compiled,
     /// Interpreted.
     Interpreted,
@@ -42,7 +42,7 @@ pub enum Body {
 impl Body {
     pub const ALL: [Body; 3] = [Body::Small, Body::Compiled, Body::Interpreted];
 
-    /// Returns operators without effect that make a body this long.
+    /// Returns operators without effect that make a body long enough for this treatment.
     pub fn padding(self) -> String {
         "nop ".repeat(match self {
             Body::Small => 0,
@@ -52,8 +52,8 @@ impl Body {
     }
 }
 
-/// Returns all configurations, the interpreter first. They compile bodies of at most `max_compiled_size` bytes, which is nearly
-/// always [`MAX_COMPILED_SIZE`].
+/// Returns all configurations, the interpreter first. They compile bodies of at most `max_compiled_size` bytes. Nearly all
+/// tests pass [`MAX_COMPILED_SIZE`].
 pub fn configurations(max_compiled_size: usize) -> Vec<Configuration> {
     let configuration = |name: &str, mode: Mode, tuning: Tuning| {
         let mut config = Config::new();
@@ -75,7 +75,7 @@ pub fn configurations(max_compiled_size: usize) -> Vec<Configuration> {
     #[cfg(feature = "jit")]
     {
         let at_once = Tuning { tier_up_after: 0, ..Tuning::default() };
-        // In the background, at a place that is another one each time.
+        // Compiles in the background, so that machine code takes over at another point of the program in each run.
         let soon = Tuning {
             sample_every: 16,
             tier_up_after: 1,

@@ -1,4 +1,4 @@
-//! Runs the programs of `examples/`. They check themselves what they print.
+//! Runs the programs of `examples/`, which check their results themselves.
 
 #[path = "../../examples/embed_function.rs"]
 mod embed_function;

@@ -1,4 +1,4 @@
-//! Host functions: state, the caller's exports, values of every type, calls back into the guest, and every way to fail.
+//! Host functions: state, the caller's exports, values of every type, calls back into the guest, and every kind of failure.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -19,7 +19,7 @@ in_every_mode! {
             caller.data_mut().push(value);
             caller.data().iter().sum::<i64>()
         }).unwrap();
-        // One linker, two stores: their data are their own.
+        // Two stores of one linker have data of their own.
         for seed in [5, 7] {
             let mut store = Store::new(&engine, vec![seed]);
             let instance = linker.instantiate(&mut store, &module(&engine, text)).unwrap();
@@ -85,7 +85,7 @@ in_every_mode! {
         run.call(&mut store, &[&params[..5], &nulls].concat(), &mut results).unwrap();
         assert_eq!(results[5..], nulls);
         assert_eq!(*store.data(), 2);
-        // As Rust types, all of them at once.
+        // The same as a function over Rust types.
         type All = (i32, u64, f32, f64, V128, Option<Func>, Option<ExternRef>);
         let run = instance.get_typed_func::<All, All>(&store, "run").unwrap();
         let all: All = (7, u64::MAX, 0.5, -0.25, V128::default(), Some(run.func()), None);
@@ -94,7 +94,7 @@ in_every_mode! {
 
     fn a_host_function_calls_back_into_the_guest(config) {
         let engine = Engine::new(&config);
-        // fib, every other call through the host.
+        // Fibonacci numbers, with every other call through the host.
         let text = r#"(module (import "h" "fib" (func $fib (param i32) (result i32)))
             (func (export "fib") (param i32) (result i32)
               (if (result i32) (i32.lt_u (local.get 0) (i32.const 2)) (then (local.get 0))
@@ -113,7 +113,7 @@ in_every_mode! {
         assert_eq!(*store.data(), 1972);
     }
 
-    fn every_way_to_stop_comes_out_of_the_call(config) {
+    fn every_stop_reaches_the_caller_of_the_guest(config) {
         let engine = Engine::new(&config);
         let text = r#"(module $named (import "h" "stop" (func $stop (param i32)))
             (func $outer (export "run") (param i32) (call $inner (local.get 0)) (unreachable))
@@ -139,7 +139,7 @@ in_every_mode! {
         let stop = run.call(&mut store, 0).unwrap_err();
         assert_eq!(stop.trap_code(), Some(TrapCode::IntegerOverflow));
         let names: Vec<_> = stop.backtrace().unwrap().frames.iter().map(|frame| frame.func_name()).collect();
-        assert_eq!(names, [Some("inner"), Some("outer")], "the trap of a host function happened at its caller");
+        assert_eq!(names, [Some("inner"), Some("outer")], "the backtrace must begin at the host function's caller");
         assert_eq!(run.call(&mut store, 1).unwrap_err().exit_code(), Some(42));
         let stop = run.call(&mut store, 2).unwrap_err();
         assert_eq!(stop.host_error().unwrap().to_string(), "disk on fire");
@@ -147,7 +147,7 @@ in_every_mode! {
         let StopKind::Throw(throw) = run.call(&mut store, 3).unwrap_err().into_kind() else { panic!("not thrown") };
         assert_eq!(throw.exception.tag(&store), Some(tag));
         assert_eq!(throw.exception.arguments(&mut store), Some(vec![Val::I64(9)]));
-        // None of them broke anything.
+        // The store works after all of them.
         assert_eq!(run.call(&mut store, 1).unwrap_err().exit_code(), Some(42));
     }
 

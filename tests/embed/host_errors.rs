@@ -1,4 +1,4 @@
-//! Errors of host functions: in which types they may come, with which backtrace they arrive, and what they are afterwards.
+//! Errors of host functions: the types that they may have, the backtrace that they get, and the access to the original error.
 
 use std::error::Error;
 use std::fmt;
@@ -20,17 +20,17 @@ impl fmt::Display for NoPaper {
 
 impl Error for NoPaper {}
 
-/// Calls `h` `f` two calls deep.
+/// A guest that calls `f` of module `h` two calls deep.
 const GUEST: &str = r#"(module (import "h" "f" (func $f (param i32) (result i32)))
     (func $_ZN5outer4callEv (export "run") (param i32) (result i32) (call $named (local.get 0)))
     (func $named (param i32) (result i32) (i32.add (call $f (local.get 0)) (i32.const 1))))"#;
 
-/// The same without names, but for an export.
+/// Returns the guest without names of functions. Only the export has a name.
 fn without_names() -> String {
     GUEST.replace("$_ZN5outer4callEv ", "").replace("(func $named", "(func").replace("$named", "2")
 }
 
-/// Returns the end of a call of the guest that has this function as its import.
+/// Returns the stop of the guest with the import that `define` defines, which fails for the argument 0.
 #[track_caller]
 fn stop_of(engine: &Engine, text: &str, define: impl FnOnce(&mut Linker<()>)) -> Stop {
     let mut linker = Linker::new();
@@ -38,7 +38,7 @@ fn stop_of(engine: &Engine, text: &str, define: impl FnOnce(&mut Linker<()>)) ->
     let mut store = Store::new(engine, ());
     let instance = linker.instantiate(&mut store, &module(engine, text)).unwrap();
     let run = instance.get_typed_func::<i32, i32>(&store, "run").unwrap();
-    assert_eq!(run.call(&mut store, 7).unwrap(), 8, "the function works otherwise");
+    assert_eq!(run.call(&mut store, 7).unwrap(), 8, "the function must succeed for other arguments");
     run.call(&mut store, 0).unwrap_err()
 }
 
@@ -81,7 +81,7 @@ in_every_mode! {
         ] {
             assert!(stop.is::<ParseIntError>(), "{stop:?}");
             assert!(stop.host_error().is_some() && stop.trap_code().is_none() && stop.exit_code().is_none());
-            // What others make of it.
+            // The error survives conversion to other error types.
             let error: Box<dyn Error + Send + Sync> = stop.into();
             assert!(error.downcast_ref::<Stop>().unwrap().is::<ParseIntError>());
             let error = anyhow::Error::from_boxed(error).context("cannot run");
@@ -89,7 +89,7 @@ in_every_mode! {
             let stop = boxed.and_then(|error| error.downcast_ref::<Stop>());
             assert!(stop.is_some_and(Stop::is::<ParseIntError>), "{error:?}");
             let text = format!("{error:#}");
-            assert_eq!(text.matches("invalid digit found in string").count(), 1, "each cause is shown once: {text}");
+            assert_eq!(text.matches("invalid digit found in string").count(), 1, "the text must have each cause once: {text}");
             assert_eq!(text.matches("wasm backtrace:").count(), 1, "{text}");
         }
         let stop = stop_of(&engine, GUEST, |linker| { linker.func_wrap("h", "f", by_name).unwrap(); });
@@ -118,7 +118,7 @@ in_every_mode! {
         assert_eq!(names, ["<wasm function 2>", "run"]);
     }
 
-    /// A host function that calls the guest again passes on what it got in an error of its own.
+    /// A host function calls the guest again and returns the inner stop within an error of its own.
     fn a_stop_in_another_error_remains_a_stop(config) {
         let engine = Engine::new(&config);
         let text = r#"(module (import "h" "again" (func $again (param i32)))
@@ -147,7 +147,7 @@ in_every_mode! {
         assert_eq!(trap.downcast_ref::<Trap>().unwrap().backtrace.frames[0].readable_name(), "inner");
         let failure = outer.call(&mut store, 3).unwrap_err();
         assert_eq!(failure.downcast_ref(), Some(&NoPaper(3)));
-        assert!(failure.to_string().starts_with("twice"), "what was added stays: {failure}");
+        assert!(failure.to_string().starts_with("twice"), "the added context must stay: {failure}");
         assert_eq!(failure.backtrace().unwrap().frames[0].readable_name(), "inner");
     }
 

@@ -1,4 +1,4 @@
-//! Interruption from another thread: a guest that computes, sleeps, reads, or is in a host function that waits.
+//! Interruption from another thread, of a guest that computes, sleeps, reads, or is in a host function that waits.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,11 +11,11 @@ use wasmr::{Caller, Engine, Instance, InterruptHandle, Linker, Stop, Store, Trap
 
 use crate::support::{in_every_mode, instance, module};
 
-/// Time in which a guest must end on a machine that is busy with other tests. On an idle one it takes microseconds;
-/// `benches/timeout_overshoot.py` measures.
+/// Time within which an interrupted guest must end on a machine that is busy with other tests. On an idle machine it takes
+/// microseconds, as `benches/timeout_overshoot.py` measures.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// Calls `run` of an instance and interrupts it after a while: it traps, soon.
+/// Calls an export and interrupts it after 100 ms. Checks that the call traps soon after.
 #[track_caller]
 fn ends<T: Send>(store: &mut Store<T>, instance: Instance, name: &str) {
     let handle = store.interrupt_handle();
@@ -31,16 +31,16 @@ fn ends<T: Send>(store: &mut Store<T>, instance: Instance, name: &str) {
     });
     let took = begin.elapsed();
     assert_eq!(stop.trap_code(), Some(TrapCode::Interrupted), "{stop}");
-    assert!(!stop.backtrace().unwrap().frames.is_empty(), "it says where");
+    assert!(!stop.backtrace().unwrap().frames.is_empty(), "the trap must have a backtrace");
     assert!(took >= after && took < after + SLACK, "{took:?}");
-    // Until it is cleared, nothing waits or loops any more.
+    // Until the interrupt is cleared, every further wait or loop ends too.
     let begin = Instant::now();
     assert_eq!(func.call(&mut *store, ()).unwrap_err().trap_code(), Some(TrapCode::Interrupted));
     assert!(begin.elapsed() < SLACK);
     handle.clear();
 }
 
-/// A WASI guest with functions that never return, granted `dir` as `/` if there is one.
+/// Returns a WASI guest whose functions do not return by themselves, except `nap`. It gets `dir` as `/` if there is one.
 fn waiting(engine: &Engine, dir: Option<&PathBuf>) -> (Store<WasiCtx>, Instance) {
     let text = r#"(module
         (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
@@ -81,7 +81,7 @@ fn waiting(engine: &Engine, dir: Option<&PathBuf>) -> (Store<WasiCtx>, Instance)
     (store, instance)
 }
 
-/// A directory with a FIFO of this name's own.
+/// Makes a directory for the test `name`, with a FIFO in it.
 fn with_fifo(name: &str) -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("embed-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&dir);
@@ -138,7 +138,7 @@ in_every_mode! {
         let engine = Engine::new(&config);
         let (mut store, instance) = waiting(&engine, None);
         ends(&mut store, instance, "sleep");
-        // And the next one lasts as long as it should.
+        // The next sleep ends by itself, without a trap.
         let nap = instance.get_typed_func::<(), ()>(&store, "nap").unwrap();
         nap.call(&mut store, ()).unwrap();
     }
@@ -166,7 +166,7 @@ in_every_mode! {
         let counter = slices.clone();
         let mut linker = Linker::new();
         linker.func_wrap("h", "wait", move |caller: Caller<'_, ()>| -> Result<(), Stop> {
-            // Nobody can interrupt a store of which nobody has a handle.
+            // A store without a handle cannot be interrupted.
             let Some(handle) = caller.interrupt_handle() else { return Ok(()) };
             while !handle.is_interrupted() {
                 counter.fetch_add(1, Ordering::Relaxed);
@@ -203,7 +203,7 @@ fn handles_and_stores_move_between_threads() {
     moves(&store);
     moves(&handle);
     moves(&engine);
-    // It outlives its store and then does nothing.
+    // A handle outlives its store, and then has no effect.
     drop(store);
     handle.interrupt();
     assert!(handle.is_interrupted());

@@ -1,11 +1,11 @@
-//! Limits of stores, modules and contexts, as an embedder sets them and as guests and embedder see them.
+//! Limits of stores, modules and WASI contexts that an embedder sets, and the errors that guests and the embedder get.
 
 use wasmr::wasi::{self, OutputBuffer, Stdout, WasiCtx};
 use wasmr::{Engine, Fault, Instance, InstantiateError, Linker, Module, ResourceError, Store, StoreLimits, TrapCode};
 
 use crate::support::{in_every_mode, module};
 
-/// The resource that an instantiation lacked.
+/// Returns the resource error of an instantiation.
 #[track_caller]
 fn lacking(result: Result<Instance, InstantiateError>) -> ResourceError {
     match result {
@@ -29,7 +29,7 @@ in_every_mode! {
         assert_eq!(store.memory_bytes(), 3 << 16);
         let ResourceError::MemoryLimit { asked, limit, used } = lacking(Instance::new(&mut store, &one, &[])) else { panic!() };
         assert_eq!((asked, limit, used), (1 << 16, 3 << 16, 3 << 16));
-        // Another store of the same engine has its own.
+        // Another store of the same engine may have a limit of its own.
         let mut store = Store::with_limits(&engine, StoreLimits { max_memory_bytes: 1 << 16, ..StoreLimits::default() }, ());
         let instance = Instance::new(&mut store, &one, &[]).unwrap();
         assert_eq!((grow(&mut store, instance, 1), grow(&mut store, instance, 0)), (-1, 1));
@@ -57,7 +57,7 @@ in_every_mode! {
         assert!(matches!(lacking(Instance::new(&mut store, &module, &[])), ResourceError::InstanceLimit { limit: 2 }));
     }
 
-    fn the_stack_is_limited_and_lives_on(config) {
+    fn the_stack_is_limited_and_works_after_an_overflow(config) {
         let engine = Engine::new(config.max_stack(64 << 10));
         let text = r#"(module (func $f (export "f") (param i32) (result i32)
             (if (result i32) (local.get 0) (then (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1))))) (else (i32.const 0)))))"#;
@@ -75,7 +75,7 @@ in_every_mode! {
         assert!(Module::new(&engine, "(module)").is_ok());
         let error = Module::new(&engine, "(module (func) (func))").unwrap_err();
         assert_eq!((error.fault(), error.message()), (Fault::OverLimit, "it has 22 bytes, but the limit is 16"));
-        // Not even looked at.
+        // The size is checked first: these bytes are not a module at all.
         assert_eq!(Module::new(&engine, [0xff; 17]).unwrap_err().fault(), Fault::OverLimit);
     }
 
@@ -107,7 +107,7 @@ in_every_mode! {
         assert!(error.to_string().contains("the limit is 2"), "{error}");
     }
 
-    fn fuel_is_no_limit_where_nobody_counts_it(config) {
+    fn unmetered_code_has_no_fuel_limit(config) {
         let mut store = Store::new(&Engine::new(&config), ());
         assert!(store.fuel().is_err());
         assert!(store.set_fuel(10).unwrap_err().to_string().contains("consume_fuel"));

@@ -1,4 +1,4 @@
-//! Linking: what fits, what does not and what is said about it, and objects that instances share.
+//! Linking: imports that match and imports that do not, the messages about them, and objects that instances share.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -55,7 +55,7 @@ in_every_mode! {
             ("global", "(global (mut i32))", "(global i32)"),
             ("tag", "(tag (param i32))", "(tag (param i64))"),
         ]);
-        // A memory that has grown enough fits.
+        // A memory matches if it has grown to the required size.
         memory.grow(&mut store, 1).unwrap();
         let error = link_error(linker.instantiate(&mut store, &module(&engine, text)));
         assert!(error.failures.iter().all(|failure| failure.name != "memory"));
@@ -90,7 +90,7 @@ in_every_mode! {
         assert_eq!(instance.get_typed_func::<(), i32>(&store, "run").unwrap().call(&mut store, ()).unwrap(), 3);
     }
 
-    fn a_library_is_initialised_by_whoever_defines_it(config) {
+    fn defining_a_library_initialises_it(config) {
         let engine = Engine::new(&config);
         let library = module(&engine, r#"(module (global $g (mut i32) (i32.const 40))
             (func (export "_initialize") (global.set $g (i32.add (global.get $g) (i32.const 1))))
@@ -105,7 +105,7 @@ in_every_mode! {
         assert_eq!(run.call(&mut store, ()).unwrap(), 41);
         assert!(matches!(linker.module(&mut store, "lib", &library), Err(LibraryError::Duplicate(_))));
 
-        // By hand: instantiating alone does not.
+        // Instantiation alone does not initialise the library; `initialize` does.
         let instance = linker.instantiate(&mut store, &library).unwrap();
         let get = instance.get_typed_func::<(), i32>(&store, "get").unwrap();
         assert_eq!(get.call(&mut store, ()).unwrap(), 40);
@@ -193,7 +193,7 @@ in_every_mode! {
         assert_eq!(link_error(Instance::new(&mut store, &module, &[b.into(), a.into()])).failures.len(), 2);
     }
 
-    fn imports_that_nobody_offers_can_be_made_to_trap(config) {
+    fn unknown_imports_can_be_made_to_trap(config) {
         let engine = Engine::new(&config);
         let text = r#"(module (import "env" "abort" (func $abort)) (func (export "run") (param i32) (if (local.get 0) (then (call $abort)))))"#;
         let module = module(&engine, text);
@@ -239,7 +239,7 @@ in_every_mode! {
         assert!(module.get_export("none").is_none());
     }
 
-    fn a_module_has_the_name_that_somebody_gave_it(config) {
+    fn a_module_has_the_embedders_name_or_its_own(config) {
         let engine = Engine::new(&config);
         for (text, expected) in [("(module)", "<module>"), ("(module $own)", "own")] {
             assert_eq!(Module::new(&engine, text).unwrap().name(), expected);

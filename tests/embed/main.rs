@@ -1,8 +1,7 @@
-//! The library as an embedder uses it: by behaviour, through the facade alone, once per configuration.
+//! The library as an embedder uses it: behaviour through the `wasmr` crate alone, in every mode.
 //!
-//! [`support`] makes engines and multiplies tests by configurations; the other modules are tests, by subject; [`examples`]
-//! runs the programs of `examples/`. What many instances leave behind is measured in `tests/leaks.rs`, which has a process to
-//! itself.
+//! [`support`] makes a test for each mode. [`examples`] runs the programs of `examples/`. The other modules are tests, one for
+//! each subject. `tests/leaks.rs`, which has a process to itself, measures leaks over many instances.
 
 mod examples;
 mod host;

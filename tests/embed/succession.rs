@@ -1,7 +1,7 @@
-//! Stores in succession: what they use of the system is used again, and no guest can tell.
+//! Stores in succession reuse reservations and stacks, and no guest can notice.
 //!
-//! The guest reports what it finds before it writes: where its memory ends, by faults and not by its size, and the sum of all
-//! words in it, which must be zero. Then it grows, fills everything with ones, and leaves deep marks on the stack.
+//! Before it writes, the guest finds the end of its memory by accesses that trap, and checks that all words in the memory are
+//! zero. Then it grows the memory, fills it with ones, and writes ones to the stack in a deep recursion.
 
 use std::thread;
 
@@ -28,7 +28,7 @@ const GUEST: &str = r#"(module
 
 const PAGE: i32 = 65536;
 
-/// One life of a store whose memory has `min` pages and grows by `more`.
+/// Creates, uses and drops a store whose memory has `min` pages and grows by `1 + more`.
 fn live(engine: &Engine, module: &Module, min: i32, more: i32) {
     let mut store = Store::new(engine, ());
     let instance = Instance::new(&mut store, module, &[]).unwrap();

@@ -1,8 +1,8 @@
-//! Shared by the tests: engines by configuration, and a module instantiated in one line.
+//! Helpers of the tests: the macro that makes a test for each mode, and instantiation in one line.
 
 use wasmr::{Config, Engine, Extern, Instance, Mode, Module, Store};
 
-/// Declares tests that run in every mode: `in_every_mode! { fn name(config) { … } }`, the configuration ready for an engine.
+/// Declares tests that run in every mode: `in_every_mode! { fn name(config) { … } }`. `config` is a [`Config`] of the mode.
 macro_rules! in_every_mode {
     ($($(#[$meta:meta])* fn $name:ident($config:ident) $body:block)*) => {
         $(
@@ -26,13 +26,13 @@ pub fn config(mode: Mode) -> Config {
     config
 }
 
-/// A module of this text.
+/// Compiles a module from text.
 #[track_caller]
 pub fn module(engine: &Engine, text: &str) -> Module {
     Module::new(engine, text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A store with these data, and an instance in it with these imports.
+/// Returns a store with these data, and an instance in it with these imports.
 #[track_caller]
 pub fn instance<T>(engine: &Engine, text: &str, data: T, imports: &[Extern]) -> (Store<T>, Instance) {
     let mut store = Store::new(engine, data);

@@ -1,4 +1,4 @@
-//! What a context grants: by handle, by path, and what it takes over from the process.
+//! Grants of a WASI context: directories by handle and by path, and arguments and variables taken over from the process.
 
 use std::fs::{self, File};
 
@@ -42,7 +42,7 @@ fn arguments_and_variables_come_in_any_form() {
 }
 
 #[test]
-fn the_process_passes_on_what_the_builder_is_told_to() {
+fn the_builder_takes_over_arguments_and_variables_on_request() {
     let lines = seen(WasiCtx::builder().inherit_args().inherit_env());
     for (index, arg) in std::env::args().enumerate() {
         assert!(lines.contains(&format!("arg {index}: {arg}")), "{lines:?}");

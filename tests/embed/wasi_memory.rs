@@ -1,5 +1,5 @@
-//! The system interface from the embedder's side: which memory a call uses, and how it ends when there is none or a pointer is
-//! outside.
+//! WASI calls from the embedder's side: the memory that a call uses, and the errors if there is none or a pointer is out of
+//! bounds.
 
 use wasmr::wasi::{self, MissingMemory, OutputBuffer, Stdout, WasiCtx};
 use wasmr::{Engine, Extern, InstantiateError, Linker, Stop, StopKind, Store, TrapCode};
@@ -7,7 +7,7 @@ use wasmr_wasi::{MODULES, ParamType};
 
 use crate::support::{in_every_mode, module};
 
-/// A store whose guests have an argument, a variable and standard output, and a linker with all calls.
+/// Returns a store whose guests have an argument, a variable and standard output, a linker with all calls, and the output.
 fn world(engine: &Engine) -> (Store<WasiCtx>, Linker<WasiCtx>, OutputBuffer) {
     let output = OutputBuffer::new(1 << 10);
     let ctx = WasiCtx::builder().arg("prog").env("A", "b").stdout(Stdout::Buffer(output.clone())).build().unwrap();
@@ -16,12 +16,12 @@ fn world(engine: &Engine) -> (Store<WasiCtx>, Linker<WasiCtx>, OutputBuffer) {
     (Store::new(engine, ctx), linker, output)
 }
 
-/// Imports of the two calls that the tests make.
+/// Imports of two WASI calls, one with pointers and one without.
 const IMPORTS: &str = r#"
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))"#;
 
-/// A memory's contents from which [`WRITE`] writes `text`.
+/// Returns data segments of a memory from which [`WRITE`] writes `text`.
 fn contents(text: &str) -> String {
     format!(
         r#"(data (memory $m) (i32.const 0) "\10\00\00\00\{:02x}\00\00\00") (data (memory $m) (i32.const 16) "{text}")"#,
@@ -29,10 +29,10 @@ fn contents(text: &str) -> String {
     )
 }
 
-/// Writes what [`contents`] says.
+/// Call of `fd_write` that writes the text of [`contents`].
 const WRITE: &str = "(drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))";
 
-/// Runs `run` of a module.
+/// Calls `run` of a module. Returns its result and the output.
 fn run(engine: &Engine, text: &str) -> (Result<(), Stop>, Vec<u8>) {
     let (mut store, linker, output) = world(engine);
     let instance = linker.instantiate(&mut store, &module(engine, text)).unwrap();
@@ -40,7 +40,7 @@ fn run(engine: &Engine, text: &str) -> (Result<(), Stop>, Vec<u8>) {
     (result, output.take())
 }
 
-/// Returns the message to a guest without a memory.
+/// Returns the error of a call that found no memory.
 #[track_caller]
 fn missing(result: Result<(), Stop>) -> MissingMemory {
     match result.unwrap_err().into_kind() {
@@ -95,7 +95,7 @@ in_every_mode! {
             (r#"(memory $m (export "memory") i64 1)"#, "wide"),
             (r#"(import "owner" "m" (memory $m 1)) (export "memory" (memory $m))"#, "imported"),
         ] {
-            // Imports come before definitions.
+            // In the text format, imports come before definitions.
             let (imported, defined) = if memories.starts_with("(import") { (memories, "") } else { ("", memories) };
             let index = if text == "wide" { "i64" } else { "i32" };
             let contents = contents(text).replace("i32.const", &format!("{index}.const"));
@@ -106,7 +106,7 @@ in_every_mode! {
         }
     }
 
-    fn what_is_wrong_with_the_memory_is_told_at_the_first_call_that_needs_it(config) {
+    fn a_missing_memory_is_an_error_of_the_first_call_that_needs_it(config) {
         let engine = Engine::new(&config);
         for (memory, exports) in [
             (r#"(memory (export "mem") 1)"#, "`mem` (a memory), `run`"),
@@ -137,11 +137,11 @@ in_every_mode! {
         let main = linker.instantiate(&mut store, &module(&engine, &main)).unwrap();
         main.get_typed_func::<(), ()>(&store, "run").unwrap().call(&mut store, ()).unwrap();
         assert_eq!(output.take(), b"library main");
-        // The host gets it from the library, to which it was linked.
+        // If the host calls the library's export, the call uses the library's memory.
         let write = library.get_typed_func::<(i32, i32, i32, i32), i32>(&store, "write").unwrap();
         assert_eq!(write.call(&mut store, (1, 0, 1, 8)).unwrap(), 0);
         assert_eq!(output.take(), b"library");
-        // From the linker it belongs to nobody.
+        // A function from the linker belongs to no instance, so the call has no memory.
         let write = linker.get(&mut store, "wasi_snapshot_preview1", "fd_write").and_then(Extern::into_func).unwrap();
         let write = write.typed::<(i32, i32, i32, i32), i32>(&store).unwrap();
         let missing = missing(write.call(&mut store, (1, 0, 1, 8)).map(drop));

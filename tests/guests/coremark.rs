@@ -1,5 +1,5 @@
-//! EEMBC CoreMark 1.0 (the crate `coremark`), for a fixed number of iterations: `coremark.wasm [ITERATIONS]`.
-//! Prints the checksums, which do not depend on the machine, and on standard error the score, which does.
+//! EEMBC CoreMark 1.0 (the crate `coremark`), with a fixed number of iterations: `coremark.wasm [ITERATIONS]`. Prints the
+//! checksums, which do not depend on the machine. Prints the score, which does, on standard error.
 
 fn main() {
     let iterations = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(20);

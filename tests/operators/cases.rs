@@ -1,5 +1,5 @@
-//! One case per numeric row of the operator table: the operator as text, the types of its operands, and its meaning in
-//! `wasmr_core::ops`; some expressions of several operators; and the operands that are worth trying for each type.
+//! Cases to test: one for each numeric row of the operator table, with the operator's text, the types of its operands, and its
+//! function in `wasmr_core::ops`. Some cases are expressions of several operators. Also the operands to try for each type.
 
 use std::any::Any;
 
@@ -13,22 +13,22 @@ use wasmr_core::trap::TrapCode;
 use wasmr_core::types::ValType;
 use wasmr_core::value::V128;
 
-/// True if every tier must give the same NaN. On x86-64 it must; elsewhere there is only the interpreter, and LLVM and the
+/// True if every tier must return the same NaN, as on x86-64. Elsewhere there is only the interpreter, and LLVM and the
 /// processor choose the bits.
 pub const NANS_ARE_SETTLED: bool = cfg!(target_arch = "x86_64");
 
-/// Meaning of operands to an operator.
+/// Function from an operator's operands to its result or trap.
 type Meaning = Box<dyn Fn(&[Val]) -> Result<Val, TrapCode>>;
 
-/// An operator with its immediate, or an expression.
+/// An operator with its immediates, or an expression.
 pub struct Case {
-    /// As in the text format. An expression has `$0`, `$1`, `$2` for its operands.
+    /// The operator or expression in the text format. In an expression, `$0`, `$1`, `$2` stand for the operands.
     pub text: String,
-    /// Types of the operands, first one first.
+    /// Types of the operands, in order.
     pub operands: Vec<ValType>,
     /// Type of the result.
     pub result: ValType,
-    /// The result.
+    /// Computes the expected result.
     pub meaning: Meaning,
 }
 
@@ -85,7 +85,8 @@ fn ternary(text: &str, function: fn(V128, V128, V128) -> V128) -> Case {
     case(text, &[ValType::V128; 3], ValType::V128, Box::new(meaning))
 }
 
-/// Makes the cases of a row: one, or one for each lane that an immediate may name; none for accesses to memory.
+/// Makes the cases of a row of the table: one for each lane that the immediate may name, or one if it has none. Accesses to
+/// memory have no case.
 struct Cases(&'static str);
 
 impl Visitor for Cases {
@@ -162,7 +163,7 @@ impl Visitor for Cases {
     }
 }
 
-/// Some picks of lanes for which compilers have code of their own, and some for which they do not.
+/// Lanes of `i8x16.shuffle`: some choices for which compilers have special code, and some for which they do not.
 const SHUFFLES: [[u8; 16]; 8] = [
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
     [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
@@ -190,7 +191,7 @@ macro_rules! expressions {
     };
 }
 
-/// Expressions of which a compiler makes something else than of their operators one by one.
+/// Returns expressions that compilers translate as a whole and not operator by operator.
 fn expressions() -> Vec<Case> {
     use ops::*;
     expressions! {
@@ -261,7 +262,7 @@ fn expressions() -> Vec<Case> {
     }
 }
 
-/// Every numeric operator, and the expressions.
+/// Returns the cases of every numeric operator, and the expressions.
 pub fn cases() -> Vec<Case> {
     let rows = Op::ALL.iter().flat_map(|op| op.visit(Cases(op.info().name)));
     rows.chain(shuffles()).chain(expressions()).collect()
@@ -320,7 +321,7 @@ const F32S: [f32; 26] = [
     f32::NEG_INFINITY,
 ];
 
-/// Canonical, negative, with a payload, and signalling.
+/// NaNs: canonical, negative, with a payload, and signalling.
 const F32_NANS: [u32; 5] = [0x7fc0_0000, 0xffc0_0000, 0x7fc1_2345, 0x7fa0_0000, 0xff80_0001];
 
 const F64S: [f64; 28] = [
@@ -357,7 +358,7 @@ const F64S: [f64; 28] = [
 const F64_NANS: [u64; 5] =
     [0x7ff8_0000_0000_0000, 0xfff8_0000_0000_0000, 0x7ff8_0000_dead_beef, 0x7ff4_0000_0000_0000, 0xfff0_0000_0000_0001];
 
-/// Values of a type on which an operator may go wrong.
+/// Returns values of a type on which an operator may be wrong.
 pub fn values(ty: ValType) -> Vec<Val> {
     match ty {
         ValType::I32 => I32S.map(Val::I32).to_vec(),
@@ -369,7 +370,7 @@ pub fn values(ty: ValType) -> Vec<Val> {
     }
 }
 
-/// Vectors that have extreme lanes of every type, equal and different ones.
+/// Returns vectors with extreme lanes of every type, equal lanes and different ones.
 fn vectors() -> Vec<V128> {
     let f32s: Vec<u32> = F32S.map(f32::to_bits).into_iter().chain(F32_NANS).collect();
     let f64s: Vec<u64> = F64S.map(f64::to_bits).into_iter().chain(F64_NANS).collect();
@@ -407,7 +408,7 @@ fn vectors() -> Vec<V128> {
 }
 
 impl Case {
-    /// The expression with these operands.
+    /// Returns the operator or expression applied to these operands, as text.
     pub fn with_operands(&self, operands: &[String]) -> String {
         if !self.text.starts_with('(') {
             return format!("({} {})", self.text, operands.join(" "));
@@ -416,7 +417,7 @@ impl Case {
         operands.iter().enumerate().fold(self.text.clone(), replace)
     }
 
-    /// Constant operands of a function: none, one of several, all.
+    /// Returns choices of constant operands: none, one of several, or all.
     pub fn constants(&self) -> Vec<Vec<Option<Val>>> {
         let open = vec![None; self.operands.len()];
         let mut constants = vec![open.clone()];
@@ -433,14 +434,14 @@ impl Case {
         constants
     }
 
-    /// Combinations of operands, given which are constants: all combinations, or if there are more than `max`, some that
-    /// between them have every value in every place.
+    /// Returns combinations of operands with these constants. If there are more than `max`, returns a selection that has every
+    /// value in every place.
     pub fn arguments(&self, constants: &[Option<Val>], max: usize) -> Vec<Vec<Val>> {
         let places = self.operands.iter().zip(constants);
         let values: Vec<Vec<Val>> =
             places.map(|(&ty, &constant)| constant.map_or_else(|| values(ty), |value| vec![value])).collect();
         let total: usize = values.iter().map(Vec::len).product();
-        // A step without a factor in common with the counts, so that no place sees a part of its values only.
+        // A step that is coprime to the number of combinations reaches every value in every place.
         let step = (total.div_ceil(max)..).find(|step| gcd(*step, total) == 1).expect("a prime above is one");
         let combination = |mut index: usize| {
             let mut pick = |values: &Vec<Val>| {
@@ -453,8 +454,8 @@ impl Case {
         (0..total).step_by(step).map(combination).collect()
     }
 
-    /// Returns true if a result is acceptable for the one that the operator's function gives: where NaN bits are not settled,
-    /// floats that are computed may be other NaNs.
+    /// Returns true if `actual` is acceptable for the `expected` result: they are equal, or where [`NANS_ARE_SETTLED`] is
+    /// false, both are computed NaNs.
     pub fn allows(&self, expected: Val, actual: Val) -> bool {
         if NANS_ARE_SETTLED {
             return expected == actual;
@@ -498,7 +499,7 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// A value as a constant instruction.
+/// Returns a value as a constant operator.
 pub fn constant(value: Val) -> String {
     match value {
         Val::I32(value) => format!("(i32.const {value})"),
@@ -519,7 +520,7 @@ pub fn constant(value: Val) -> String {
     }
 }
 
-/// A float as in the text format, `number` if it is one.
+/// Returns a float in the text format: a NaN with this sign and payload, or `number`.
 fn float(nan: bool, negative: bool, payload: u64, number: String) -> String {
     let sign = if negative { "-" } else { "" };
     if nan { format!("{sign}nan:{payload:#x}") } else { number }

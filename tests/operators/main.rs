@@ -1,8 +1,8 @@
-//! Every numeric operator against its meaning in `wasmr_core::ops`, in every mode.
+//! Compares every numeric operator with its function in `wasmr_core::ops`, in every mode.
 //!
-//! The interpreter calls those functions and only has to call the right one; a compiler has its own idea of what an
-//! operator means, and another one if it knows an operand. So each operator is tried with operands that are parameters,
-//! with each of them a constant, and with constants only. [`nans`] tries operands of every other origin.
+//! The interpreter calls these functions and only has to select the right one. A compiler implements operators itself, and
+//! differently if it knows an operand. The tests therefore use operands that are all parameters, one constant at a time, and
+//! constants only. [`nans`] uses operands from all other sources.
 
 mod cases;
 #[path = "../configurations/mod.rs"]
@@ -12,7 +12,7 @@ mod nans;
 use cases::{Case, cases, constant};
 use wasmr::{Config, Engine, Instance, Mode, Module, Store, TrapCode, Val, ValType};
 
-/// Most calls of one function.
+/// Largest number of calls of one function.
 const MAX_CALLS: usize = 1500;
 
 fn name(ty: ValType) -> &'static str {
@@ -26,7 +26,7 @@ fn name(ty: ValType) -> &'static str {
     }
 }
 
-/// A module with a function for each choice of constant operands, exported by its number.
+/// Returns a module with a function for each choice of constant operands, exported by its number.
 fn module(case: &Case) -> String {
     let function = |(number, constants): (usize, Vec<Option<Val>>)| {
         let mut params = String::new();
@@ -43,7 +43,7 @@ fn module(case: &Case) -> String {
     format!("(module {})", case.constants().into_iter().enumerate().map(function).collect::<String>())
 }
 
-/// Calls all functions of a case with all operands; gives the number of calls.
+/// Calls all functions of a case with all operands. Returns the number of calls.
 fn check(mode: Mode, case: &Case) -> usize {
     let engine = Engine::new(Config::new().mode(mode));
     let text = module(case);
@@ -78,7 +78,7 @@ fn check(mode: Mode, case: &Case) -> usize {
     calls
 }
 
-/// Checks the cases that `wanted` names, which must be so many.
+/// Checks the cases that `wanted` selects. Their number must be `count`.
 fn check_all(count: usize, wanted: impl Fn(&Case) -> bool) {
     let cases: Vec<Case> = cases().into_iter().filter(|case| wanted(case)).collect();
     assert_eq!(cases.len(), count);

@@ -1,7 +1,9 @@
-//! Which NaN comes out: every operator on floats, on pairs of NaNs that differ in everything, wherever its operands come from.
+//! The NaN that an operator returns: every operator on floats, on pairs of NaNs with different bits, from all sources of
+//! operands.
 //!
-//! A compiler may take `a + b` for `b + a`, and does so where that saves an instruction: if an operand is in memory, say. So
-//! each operator is tried with operands from each [`SOURCES`], the two the same one, and before and in a loop.
+//! A compiler may compute `b + a` for `a + b` if that saves an instruction, for example because an operand is in memory. The
+//! tests therefore try each operator with operands from all combinations of [`SOURCES`], with the same operand twice, and in a
+//! loop.
 
 use wasmr::{Instance, Module, Store, Val, ValType};
 use wasmr_core::ops;
@@ -11,7 +13,7 @@ use crate::cases::{Case, NANS_ARE_SETTLED, cases};
 use crate::configurations::{Body, Configuration, MAX_COMPILED_SIZE, configurations};
 use crate::name;
 
-/// Quiet and signalling, of either sign, with different payloads; a number at the end.
+/// NaNs, quiet and signalling, of either sign and with different payloads. The last value is a number.
 const F32S: [u32; 7] =
     [0x7fc0_0001, 0xffc0_0002, 0x7f80_0004, 0xff80_0008, 0x7fc0_0000, 0xffff_ffff, 1.5_f32.to_bits()];
 const F64S: [u64; 7] = [
@@ -26,9 +28,9 @@ const F64S: [u64; 7] = [
 
 /// Source of an operand.
 struct Source {
-    /// As text, of the operand's place, its type, and the operators of its lanes.
+    /// Returns the operand as text, from its place, its type, and the prefix of operators on its lanes.
     text: fn(usize, &str, &str) -> String,
-    /// Returns the operand's value, in lanes of this kind.
+    /// Returns the operand's value, from the argument and the prefix of operators on its lanes.
     value: fn(Val, &str) -> Val,
 }
 
@@ -59,7 +61,7 @@ const SOURCES: [Source; 6] = [
     },
 ];
 
-/// The operator of the lanes of an operand of this type, in an operator of that name.
+/// Returns the prefix of operators on the lanes of an operand of this type, such as `f32x4`.
 fn lanes(ty: ValType, operator: &str) -> &str {
     match ty {
         ValType::V128 => operator.split('.').next().expect("never empty"),
@@ -67,10 +69,9 @@ fn lanes(ty: ValType, operator: &str) -> &str {
     }
 }
 
-/// Tuples of values for the operands: every pair in two places next to each other.
+/// Returns arguments for the operands: in any two adjacent places, they have every pair of values.
 fn arguments(case: &Case) -> Vec<Vec<Val>> {
     let count = case.operands.len();
-    // Of the value at `index` in the first place and the one at `other` in the others.
     let scalar = |ty, index: usize| match ty {
         ValType::F32 => Val::F32(F32S[index % 7]),
         _ => Val::F64(F64S[index % 7]),
@@ -95,7 +96,7 @@ fn arguments(case: &Case) -> Vec<Vec<Val>> {
         .collect()
 }
 
-/// A function, by the sources of its operands, and the places of the arguments that they are of.
+/// A function of the module: the source and the argument of each operand, and whether the operator is in a loop.
 struct Shape {
     sources: Vec<usize>,
     places: Vec<usize>,
@@ -114,7 +115,7 @@ fn shapes(case: &Case) -> Vec<Shape> {
         (0..count).map(|_| digit()).collect::<Vec<_>>()
     };
     let mut shapes = Vec::new();
-    // Of three operands not all combinations, but all pairs.
+    // Three operands have every pair of sources in adjacent places, but not every combination.
     for number in (0..combinations).step_by(if count > 2 { 5 } else { 1 }) {
         for in_loop in [false, true] {
             shapes.push(Shape { sources: digits(number), places: (0..count as usize).collect(), in_loop });
@@ -174,7 +175,7 @@ fn module(case: &Case, shapes: &[Shape]) -> String {
     text + ")"
 }
 
-/// Calls all functions of a case with all arguments; gives the number of calls.
+/// Calls all functions of a case with all arguments. Returns the number of calls.
 fn check(configuration: &Configuration, case: &Case) -> usize {
     let engine = configuration.engine();
     let shapes = shapes(case);
@@ -186,7 +187,7 @@ fn check(configuration: &Configuration, case: &Case) -> usize {
     let functions: Vec<_> =
         (0..shapes.len()).map(|number| instance.get_func(&store, &number.to_string()).unwrap()).collect();
     let mut calls = 0;
-    // Some functions are compiled when they were called a few times.
+    // In some configurations, functions are compiled only after a few calls.
     let rounds = if configuration.compiles_at_once { 1 } else { 3 };
     for arguments in arguments(case).into_iter().cycle().take(rounds * 49) {
         set.call(&mut store, &arguments, &mut []).unwrap();
@@ -211,7 +212,7 @@ fn check(configuration: &Configuration, case: &Case) -> usize {
     calls
 }
 
-/// The operators on floats alone whose text begins so.
+/// Checks the operators whose text begins with `shape` and whose operands are all floats. Their number must be `count`.
 fn check_all(count: usize, shape: &str) {
     let takes_floats = |case: &Case| {
         case.text.starts_with(shape)
@@ -245,11 +246,11 @@ fn f64x2_operators() {
     check_all(33, "f64x2.");
 }
 
-/// The rule in so many words, so that not everything is only compared with itself.
+/// States the rule explicitly, because the other tests compare with functions that have the rule too.
 #[test]
 fn of_two_nans_the_first_is_the_result_and_quiet() {
     if !NANS_ARE_SETTLED {
-        // Other processors and LLVM have rules of their own.
+        // On other processors, the processor and LLVM choose the NaN.
         return;
     }
     let is_nan = |bits: u32| f32::from_bits(bits).is_nan();

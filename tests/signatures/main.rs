@@ -1,12 +1,12 @@
-//! Signatures: arguments and results of every type, in every number, arrive as they were sent for every pair of caller and
-//! callee and every kind of call: host, interpreter and machine code; directly, through a table, through a reference, as a tail
-//! call, into another instance, through the host and back.
+//! Signatures: arguments and results of every type and number arrive unchanged. Callers and callees are in the host, in the
+//! interpreter and in machine code. Calls are direct, through a table, through a reference, tail calls, into another instance,
+//! and through the host and back.
 //!
-//! For each random [`signature`] there is a [`plan`]: a module with *leaves*, which note their arguments in globals and return
-//! results that the host put into others, and *forwarders*, which call a leaf, a host function or another forwarder with the
-//! values they received, in another order. A [`trial`] calls each forwarder with random bits and compares the arguments at the
-//! leaf, the results, and the forwarder's own parameters after the call. Every signature has its own seed, which a failure
-//! names.
+//! For each random [`signature`] there is a [`plan`]: a module with leaves and forwarders. A *leaf* notes its arguments in
+//! globals, and returns values that the host put into other globals. A *forwarder* calls a leaf, a host function or another
+//! forwarder with its own parameters, in another order. A [`trial`] calls each forwarder with random bits. It compares the
+//! arguments at the leaf, the results, and the forwarder's own parameters after the call. Every signature has its own seed,
+//! which a failure names.
 #![cfg(feature = "jit")]
 
 #[path = "../configurations/mod.rs"]
@@ -28,7 +28,7 @@ const FIRST_SEED: u64 = 0x5eed_0000_0000_0000;
 /// Number of random signatures.
 const SIGNATURES: u64 = 300;
 
-/// Carries out plans in all configurations in which the first call shows something.
+/// Carries out plans in all configurations in which the first call already executes the final tier.
 fn check(max_compiled_size: usize, plans: impl Iterator<Item = Plan>) {
     let configurations = configurations(max_compiled_size).into_iter().enumerate();
     let configurations: Vec<Configuration> = configurations
@@ -77,7 +77,7 @@ fn signatures_wider_than_any_frame_keep_their_values() {
         let signature = Signature { params: list(params), results: list(results) };
         Plan::new(seed, Some(signature))
     };
-    // Bodies are larger than padding makes them: by one limit all are compiled, by the others some.
+    // Wide signatures make bodies larger than their padding does. With the first limit all are compiled, with the others some.
     for most in [usize::MAX, 10_000, 4_000] {
         let plans = (FIRST_SEED + SIGNATURES + 100..).zip([(400, 3), (2, 300), (150, 150), (1000, 1000)]);
         check(most, plans.map(plan));

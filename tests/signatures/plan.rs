@@ -9,9 +9,9 @@ use crate::configurations::Body;
 use crate::random::Random;
 use crate::signature::{Signature, name, names};
 
-/// Forwarders of a signature, without those that call others.
+/// Number of forwarders of a signature that do not call a forwarder.
 pub(crate) const FORWARDERS: usize = 8;
-/// Forwarders of a signature that call a forwarder.
+/// Number of forwarders of a signature that call a forwarder.
 pub(crate) const CHAINED: usize = 4;
 
 /// Kind of call that a forwarder makes.
@@ -19,9 +19,9 @@ pub(crate) const CHAINED: usize = 4;
 pub(crate) enum Kind {
     Direct,
     Indirect,
-    /// By a reference that the code knows.
+    /// Through a reference that the compiler knows, from `ref.func`.
     KnownRef,
-    /// By a reference that it does not.
+    /// Through a reference that the compiler does not know, from a global.
     Ref,
     ReturnDirect,
     ReturnIndirect,
@@ -50,13 +50,13 @@ pub(crate) enum Target {
     Leaf(Body),
     /// A leaf of another instance.
     Other(Body),
-    /// A host function over values.
+    /// A host function with values as arguments.
     Host,
-    /// A host function over slots; of values if there are references.
+    /// A host function with slots as arguments, or with values if the signature has references.
     Numeric,
     /// A host function that calls a leaf.
     Bounce(Body),
-    /// A forwarder before.
+    /// The forwarder with this number, which is lower than the caller's.
     Forwarder(usize),
 }
 
@@ -83,7 +83,7 @@ impl Target {
         }
     }
 
-    /// Returns the number by which a leaf names itself when it notes the arguments.
+    /// Returns the number that a leaf notes beside its arguments, to identify itself.
     pub(crate) fn number(self) -> i32 {
         Target::ALL.iter().position(|other| *other == self).unwrap() as i32
     }
@@ -94,18 +94,19 @@ pub(crate) struct Forwarder {
     pub(crate) kind: Kind,
     pub(crate) body: Body,
     pub(crate) target: Target,
-    /// Orders of the parameters and of the results: 0 is the signature's, 1 the other one.
+    /// Indices into [`Plan::orders`] of the order of the parameters and of the results.
     pub(crate) orders: [usize; 2],
     /// Leaf or host function that notes the arguments at the end of the chain.
     pub(crate) end: Target,
 }
 
-/// All that is tried with one signature.
+/// The calls to try with one signature.
 pub(crate) struct Plan {
     pub(crate) signature: Signature,
-    /// Two orders of the parameters, then two of the results. `order[at]` is the signature's number of the one at `at`.
+    /// Two orders of the parameters, then two of the results. The first of each is the signature's own. `order[at]` is the
+    /// position in the signature of the value at `at`.
     pub(crate) orders: [[Vec<usize>; 2]; 2],
-    /// Source of each result of a leaf: a parameter, or a global that the host has set.
+    /// Source of each result of a leaf: the parameter with this position, or with `None` a global that the host has set.
     pub(crate) sources: Vec<Option<usize>>,
     pub(crate) forwarders: Vec<Forwarder>,
     /// Seed of the random choices.
@@ -113,7 +114,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// A plan for this signature, or a random one. Seeds that follow one another go through all combinations.
+    /// Makes a plan for this signature, or for a random one. Consecutive seeds go through all combinations of call and callee.
     pub(crate) fn new(seed: u64, signature: Option<Signature>) -> Plan {
         let random = &mut Random(seed);
         let signature = signature.unwrap_or_else(|| Signature::random(random));
@@ -151,12 +152,12 @@ impl Plan {
         self.forwarders.push(Forwarder { kind, body, target, orders, end });
     }
 
-    /// Whose parameters and results are in which order.
+    /// Returns the orders of the parameters and results of a callee.
     pub(crate) fn orders_of(&self, target: Target) -> [usize; 2] {
         if let Target::Forwarder(number) = target { self.forwarders[number].orders } else { [0, 0] }
     }
 
-    /// `(global …)` imports for arguments and results.
+    /// Returns imports of the globals for arguments and results.
     pub(crate) fn imported_globals(&self) -> String {
         let mut text = "(import \"h\" \"who\" (global $who (mut i32)))\n".to_string();
         for (letter, types) in [("p", &self.signature.params), ("r", &self.signature.results)] {
@@ -199,7 +200,7 @@ impl Plan {
         [Body::Compiled, Body::Interpreted].map(|body| self.leaf(who(body), body)).concat()
     }
 
-    /// The module of the other instance.
+    /// Returns the module of the other instance.
     pub(crate) fn other_module(&self) -> String {
         format!("(module {} {} {})", self.types(), self.imported_globals(), self.leaves(Target::Other))
     }
@@ -231,7 +232,7 @@ impl Plan {
         };
         write!(text, "{call} ").unwrap();
         if !kind.is_tail() {
-            // What the call left of the parameters.
+            // Notes the parameters as they are after the call.
             for which in 0..self.signature.params.len() {
                 write!(text, "local.get {} global.set $q{which} ", param(which)).unwrap();
             }

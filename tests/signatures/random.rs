@@ -1,6 +1,6 @@
-//! [`Random`]: the numbers that signatures, orders and values are chosen by.
+//! [`Random`]: the generator that chooses signatures, orders and values.
 
-/// xorshift64*: any sequence will do, as long as it is the same each time.
+/// Generator of random numbers (xorshift64*). Any sequence serves that is the same each time.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -19,7 +19,7 @@ impl Random {
         all[self.below(all.len())]
     }
 
-    /// The numbers below `count` in some order.
+    /// Returns the numbers below `count` in random order.
     pub(crate) fn order(&mut self, count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..count).collect();
         for at in (1..count).rev() {

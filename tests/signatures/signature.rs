@@ -32,7 +32,7 @@ impl Signature {
         let mut list = |most: usize| -> Vec<ValType> {
             let count = random.below(most + 1);
             match random.below(4) {
-                // What fills the registers of one kind.
+                // Enough values of one type to fill the registers for it.
                 0 => vec![random.of(&TYPES).0; count],
                 1 => (0..count).map(|_| random.of(&TYPES[..5]).0).collect(),
                 _ => (0..count).map(|_| random.of(&TYPES).0).collect(),

@@ -1,4 +1,4 @@
-//! [`Trial`]: an instance of a [`Plan`]'s modules, and the comparison of each value that arrives with the one that was sent.
+//! [`Trial`]: instantiates a [`Plan`]'s modules and compares each value that arrives with the value that was sent.
 
 use wasmr::{
     Caller, Engine, Extern, ExternRef, Func, Global, GlobalType, Instance, Linker, Module, Stop, Store, V128, Val,
@@ -9,7 +9,7 @@ use crate::configurations::Body;
 use crate::plan::{Plan, Target};
 use crate::random::Random;
 
-/// Values that the host received, and values that it returns.
+/// Values that a host function received, and values that it returns.
 #[derive(Default)]
 pub(crate) struct Data {
     pub(crate) noted: Vec<Val>,
@@ -17,7 +17,7 @@ pub(crate) struct Data {
     pub(crate) sources: Vec<Option<usize>>,
 }
 
-/// The values at these places.
+/// Returns the values in this order.
 pub(crate) fn in_order(values: &[Val], order: &[usize]) -> Vec<Val> {
     order.iter().map(|&at| values[at]).collect()
 }
@@ -50,21 +50,21 @@ pub(crate) fn read_slots(types: &[ValType], slots: &[u64]) -> Vec<Val> {
     types.iter().map(value).collect()
 }
 
-/// A plan made real in a store.
+/// The instances of a plan in a store.
 pub(crate) struct Trial<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) store: Store<Data>,
     pub(crate) instance: Instance,
-    /// The globals of arguments and of results.
+    /// Globals for arguments, then globals for results.
     pub(crate) globals: [Vec<Global>; 2],
-    /// The global in which whoever notes arguments says so.
+    /// Global in which the leaf or host function that notes arguments identifies itself.
     pub(crate) who: Global,
     /// References to choose from.
     pub(crate) references: Vec<(ValType, Val)>,
 }
 
 impl<'a> Trial<'a> {
-    /// The modules are those of the plan, in the binary format.
+    /// Instantiates the plan's modules, which are in the binary format.
     pub(crate) fn new(engine: &Engine, plan: &'a Plan, [module, other]: &[Vec<u8>; 2]) -> Trial<'a> {
         let mut store = Store::new(engine, Data { sources: plan.sources.clone(), ..Data::default() });
         let mut linker = Linker::new();
@@ -139,7 +139,7 @@ impl<'a> Trial<'a> {
         let mut value = |&ty: &ValType| match ty {
             ValType::I32 => Val::I32(random.bits() as i32),
             ValType::I64 => Val::I64(random.bits() as i64),
-            // Any bits, those of signalling NaNs among them.
+            // Any bits, including those of signalling NaNs.
             ValType::F32 => Val::F32(random.bits() as u32 | if random.below(4) == 0 { 0x7f80_0000 } else { 0 }),
             ValType::F64 => Val::F64(random.bits() | if random.below(4) == 0 { 0x7ff0_0000_0000_0000 } else { 0 }),
             ValType::V128 => Val::V128(V128::from_lanes([random.bits(), random.bits()])),
@@ -152,8 +152,8 @@ impl<'a> Trial<'a> {
         types.iter().map(&mut value).collect()
     }
 
-    /// Calls a function whose parameters and results are in these orders. Where the arguments arrived, which they were, and
-    /// what came back, in the signature's order.
+    /// Calls a function whose parameters and results are in these orders. Returns the number of the leaf or host function at
+    /// which the arguments arrived, the arguments there, and the results, all in the signature's order.
     pub(crate) fn call(
         &mut self,
         func: Func,
@@ -213,7 +213,7 @@ impl<'a> Trial<'a> {
                 let func = self.instance.get_func(&self.store, &format!("f{number}")).unwrap();
                 let (who, arrived, came) = self.call(func, forwarder.orders, &params, &given);
                 let context = || format!("call {round} of f{number}, {forwarder:?}, {}", context());
-                assert_eq!(who, Val::I32(forwarder.end.number()), "who was called, {}", context());
+                assert_eq!(who, Val::I32(forwarder.end.number()), "end of the chain, {}", context());
                 assert_eq!(arrived, params, "arguments, {}", context());
                 assert_eq!(came, self.expected(&params, &given), "results, {}", context());
                 if !forwarder.kind.is_tail() {
@@ -227,7 +227,7 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// The module without what makes bodies long.
+/// Returns the module's text with a short comment in place of each padding.
 pub(crate) fn shown(text: &str) -> String {
     let mut text = text.to_string();
     for body in [Body::Interpreted, Body::Compiled] {

@@ -1,12 +1,12 @@
-//! The documents for contributors name only what exists: files, names inside files, packages and tests.
+//! Checks that the documents for contributors name only files, names in files, packages and tests that exist.
 //!
 //! In: `CONTRIBUTING.md`, `spec-tests/README.md` and the pages in `docs/`. Each test lists every offender, so that one run is
 //! enough to mend all. The rules for a page:
 //!
-//! - A code span with a slash is a path, written from the root of the checkout, and exists. So does every path in a fenced
-//!   block that begins with a directory of the root. A code span like `file.rs` is the name of some file.
-//! - In "`name` in `path/of/file.rs`", the file contains the name. Several names may stand before the "in", separated by commas
-//!   or "and". Of `Type::method`, the file contains both words.
+//! - A code span with a slash is a path from the root of the checkout, and the path exists. A path in a fenced block that
+//!   begins with a directory of the root exists too. A code span like `file.rs` is the name of a file in some folder.
+//! - In "`name` in `path/of/file.rs`", the file contains the name. Several names may stand before the "in", separated by
+//!   commas or "and". For `Type::method`, the file contains both words.
 //! - A relative link leads to a file, its anchor to a heading there.
 //! - A `cargo` command names packages of the checkout after `-p`, integration tests of that package (of the root without `-p`)
 //!   after `--test`, and modules of those tests with `::` at the end. Code spans that begin with `-p` or `--test` count as
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use crate::scan::{files, has_word, read, root};
 
-/// The pages, by their path from the root.
+/// Returns the paths of the pages, from the root.
 fn pages() -> Vec<String> {
     let is_page = |file: &String| {
         ["CONTRIBUTING.md", "spec-tests/README.md"].contains(&&**file)
@@ -27,7 +27,7 @@ fn pages() -> Vec<String> {
     files().into_iter().filter(is_page).collect()
 }
 
-/// A page without its fenced blocks, and the lines of those.
+/// Returns a page without its fenced blocks, and the lines of these blocks.
 fn split(text: &str) -> (String, Vec<&str>) {
     let (mut prose, mut fenced, mut inside) = (String::new(), Vec::new(), false);
     for line in text.lines() {
@@ -43,7 +43,7 @@ fn split(text: &str) -> (String, Vec<&str>) {
     (prose, fenced)
 }
 
-/// The code spans of a prose text, each with the text before it, white space folded.
+/// Returns the code spans of a prose text, each with the text before it. White space is folded.
 fn spans(prose: &str) -> Vec<(String, &str)> {
     let mut parts = prose.split('`');
     let mut spans = Vec::new();
@@ -54,14 +54,14 @@ fn spans(prose: &str) -> Vec<(String, &str)> {
     spans
 }
 
-/// Returns true if a code span or word is a path of the checkout. What is built is none.
+/// Returns true if a code span or word is a path of the checkout. Paths of build products are not.
 fn is_path(word: &str) -> bool {
     let begins = word.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.');
     let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "_./-".contains(c));
     begins && plain && word.contains('/') && !word.starts_with("target/")
 }
 
-/// Paths of a page that do not exist.
+/// Returns the paths of a page that do not exist.
 fn missing_paths(text: &str) -> Vec<String> {
     let (prose, fenced) = split(text);
     let in_prose = spans(&prose).into_iter().map(|(_, span)| span).filter(|span| is_path(span));
@@ -71,14 +71,14 @@ fn missing_paths(text: &str) -> Vec<String> {
     in_prose.chain(words).filter(|path| !root().join(path).exists()).map(str::to_owned).collect()
 }
 
-/// File names of a page that no file has.
+/// Returns the file names of a page that no file has.
 fn missing_files(text: &str, names: &BTreeSet<String>) -> Vec<String> {
     let (prose, _) = split(text);
     let spans = spans(&prose).into_iter().map(|(_, span)| span).filter(|span| span.ends_with(".rs"));
     spans.filter(|span| !span.contains('/') && !names.contains(*span)).map(str::to_owned).collect()
 }
 
-/// Names that a page says are in a file, and that are not.
+/// Returns the names that a page places in a file and that the file does not contain.
 fn missing_names(text: &str) -> Vec<String> {
     let (prose, _) = split(text);
     let spans = spans(&prose);
@@ -106,13 +106,13 @@ fn missing_names(text: &str) -> Vec<String> {
     missing
 }
 
-/// The anchor of a heading.
+/// Returns the anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c));
     kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
 }
 
-/// Relative links of a page in `folder` that lead nowhere.
+/// Returns the relative links of a page in `folder` that lead to no file or heading.
 fn dead_links(folder: &Path, own: &str) -> Vec<String> {
     let (prose, _) = split(own);
     let targets = prose.split("](").skip(1).filter_map(|rest| rest.split(')').next());
@@ -130,7 +130,7 @@ fn dead_links(folder: &Path, own: &str) -> Vec<String> {
     targets.filter(|target| !target.starts_with("http")).filter(is_dead).map(str::to_owned).collect()
 }
 
-/// Packages of the checkout: name and folder.
+/// Returns the packages of the checkout: name and folder.
 fn packages() -> Vec<(String, PathBuf)> {
     let package = |file: String| {
         let folder = file.strip_suffix("Cargo.toml")?;
@@ -141,7 +141,7 @@ fn packages() -> Vec<(String, PathBuf)> {
     files().into_iter().filter_map(package).collect()
 }
 
-/// Packages and tests that the `cargo` commands of a page name, and that do not exist.
+/// Returns the packages and tests that `cargo` commands of a page name and that do not exist.
 fn unknown_targets(text: &str) -> Vec<String> {
     let packages = packages();
     let (prose, fenced) = split(text);
@@ -181,11 +181,11 @@ fn unknown_targets(text: &str) -> Vec<String> {
     unknown
 }
 
-/// Fails with all offenders of all pages.
+/// Fails with all offenders of all pages, if there are any.
 #[track_caller]
 fn check(rule: &str, offenders_of: impl Fn(&str, &str) -> Vec<String>) {
     let pages = pages();
-    assert!(pages.len() > 3, "the pages are found");
+    assert!(pages.len() > 3, "there must be more than three pages");
     let named = |page: &String| {
         let offenders = offenders_of(page, &read(page));
         offenders.into_iter().map(|offender| format!("{page}: {offender}")).collect::<Vec<_>>()

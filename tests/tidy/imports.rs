@@ -1,18 +1,20 @@
-//! No circle of files: whoever opens a file finds what it stands on below it, and never comes back to where they started.
+//! Checks that the files of a crate do not import each other in a circle, except for the listed [`CIRCLES`]. A reader can then
+//! understand a file from the files that it imports, without coming back to it.
 //!
-//! In: the sources of each crate. A file imports another if its code names something by a path into it (`crate::…`,
-//! `super::…`, `self::…`, or a module that it declares itself). A `mod` line is no import, and neither is a `pub use` of
-//! something below: both only show the way, and a path through such a face counts as a path to the file behind it. Code
-//! under `#[cfg(test)]` is left out, because a test may use all of its crate.
+//! In: the sources of each crate. A file imports another if its code names an item by a path into it (`crate::…`, `super::…`,
+//! `self::…`, or a module that it declares itself). A `mod` line is no import, and neither is a `pub use` of an item further
+//! down in the tree. A path through such a re-export counts as a path to the file that has the item. Code under `#[cfg(test)]`
+//! is left out, because a test may use all of its crate.
 //!
-//! Why a text scanner? The compiler does not tell which file needs which, and a syntax tree would need a parser as a
-//! dependency. Methods are invisible to both: splitting the `impl` of one type over several files makes no circle.
+//! # Why a text scanner?
+//! The compiler does not report the imports of a file, and a syntax tree would need a parser as a dependency. Neither sees
+//! calls of methods, so the `impl` of one type may be split over several files without a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::scan::{code_of, sources};
 
-/// The folders that each hold the modules of one crate.
+/// The source folders, each of one crate.
 const CRATES: &[&str] = &[
     "crates/core/src/",
     "crates/module/src/",
@@ -24,10 +26,10 @@ const CRATES: &[&str] = &[
     "src/",
 ];
 
-/// The circles that may be: the reason, and their files. A circle is allowed if one row has all its files.
+/// Permitted circles: the reason, and the files. A circle is permitted if one row has all its files.
 const CIRCLES: &[(&str, &[&str])] = &[
     (
-        "a store owns the objects, each object holds its place in a store, and values, errors and ends of runs hold objects",
+        "a store owns the objects, each object refers to its store, and values, errors and stops refer to objects",
         &[
             "crates/runtime/src/ref_heap.rs",
             "crates/runtime/src/builtins/mod.rs",
@@ -59,7 +61,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "a handler continues in other handlers: at a budget interrupt, a stop, a return",
+        "handlers continue in other handlers: at a budget interrupt, a stop, a return",
         &[
             "crates/interp/src/execute/dispatch.rs",
             "crates/interp/src/execute/exception.rs",
@@ -82,22 +84,22 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// A path in code, absolute within its crate, and whether it is re-exported under a name (`*` for all of them).
+/// A path in code, absolute within its crate, and the name under which it is re-exported, if it is (`*` for a glob).
 #[derive(Debug)]
 struct Mention {
     path: Vec<String>,
     shown_as: Option<String>,
 }
 
-/// The modules of one crate: the file of each, and the names that a file passes on.
+/// The modules of one crate: the file of each module, and the names that it re-exports.
 struct Modules {
     files: BTreeMap<Vec<String>, String>,
     shown: BTreeMap<Vec<String>, Vec<(String, Vec<String>)>>,
 }
 
 impl Modules {
-    /// The module that `path` leads into, behind all re-exports, and what it names there: the longest part of the path that
-    /// is a file's is its module.
+    /// Returns the module into which `path` leads after all re-exports, and the name of the item there. The module is the
+    /// longest part of the path that has a file.
     fn resolve<'a>(&'a self, path: &'a [String], steps: usize) -> Option<(&'a [String], &'a str)> {
         let len = (0..=path.len()).rev().find(|len| self.files.contains_key(&path[..*len]))?;
         let module = &path[..len];
@@ -107,7 +109,7 @@ impl Modules {
     }
 }
 
-/// Words and signs of code: identifiers, `::` as one, every other sign by itself.
+/// Splits code into tokens: identifiers, `::`, and every other character by itself.
 fn tokens(code: &str) -> Vec<&str> {
     let mut out = Vec::new();
     let mut rest = code;
@@ -128,7 +130,7 @@ fn tokens(code: &str) -> Vec<&str> {
     out
 }
 
-/// The place behind the bracket that closes the one at `open`.
+/// Returns the index after the bracket that closes the bracket at `open`.
 fn behind(tokens: &[&str], open: usize) -> usize {
     let mut depth = 0;
     for (at, token) in tokens.iter().enumerate().skip(open) {
@@ -142,7 +144,7 @@ fn behind(tokens: &[&str], open: usize) -> usize {
     tokens.len()
 }
 
-/// The code without what only tests are made of: items under `#[cfg(test)]` or `#[cfg(all(test, …))]`.
+/// Returns the code without items under `#[cfg(test)]` or `#[cfg(all(test, …))]`.
 fn without_tests<'a>(tokens: &[&'a str]) -> Vec<&'a str> {
     let mut out = Vec::new();
     let mut at = 0;
@@ -151,7 +153,7 @@ fn without_tests<'a>(tokens: &[&'a str]) -> Vec<&'a str> {
         let condition = tokens.get(at + 4..).filter(|_| is_cfg).unwrap_or_default();
         if condition.starts_with(&["test", ")"]) || condition.starts_with(&["all", "(", "test", ","]) {
             at = behind(tokens, at + 1);
-            // To the end of the item: a semicolon, or the body's closing brace.
+            // The item ends with a semicolon or with the closing brace of its body.
             while at < tokens.len() && tokens[at] != ";" && tokens[at] != "{" {
                 at += 1;
             }
@@ -164,7 +166,7 @@ fn without_tests<'a>(tokens: &[&'a str]) -> Vec<&'a str> {
     out
 }
 
-/// Reads the rest of a path at `at`, which may branch in braces. Returns the place behind it.
+/// Reads the rest of a path at `at`, which may have alternatives in braces. Returns the index after it.
 fn read_path(tokens: &[&str], mut at: usize, prefix: Vec<String>, public: bool, out: &mut Vec<Mention>) -> usize {
     let mut path = prefix;
     loop {
@@ -183,7 +185,7 @@ fn read_path(tokens: &[&str], mut at: usize, prefix: Vec<String>, public: bool, 
             Some(word) if *word == "*" || word.starts_with(|c: char| c.is_alphabetic() || c == '_') => {
                 path.push(word.to_string());
             }
-            // Generic arguments, or the brace behind the last of a list.
+            // Generic arguments, or the brace after the last alternative.
             _ => break,
         }
         at += 1;
@@ -201,12 +203,12 @@ fn read_path(tokens: &[&str], mut at: usize, prefix: Vec<String>, public: bool, 
     at
 }
 
-/// All paths into the crate that the code of `module` has.
+/// Returns all paths in the code of `module` that lead into its crate.
 fn mentions(module: &[String], code: &str) -> Vec<Mention> {
     let tokens = without_tests(&tokens(code));
     let children: BTreeSet<&str> = tokens.windows(3).filter(|t| t[0] == "mod" && t[2] == ";").map(|t| t[1]).collect();
     let mut out = Vec::new();
-    // Names of the modules written out in this file, each with the depth of braces that it stands at.
+    // Names of the inline modules of this file, each with its depth of braces.
     let mut inside: Vec<(String, usize)> = Vec::new();
     let (mut at, mut depth, mut public) = (0, 0, false);
     while at < tokens.len() {
@@ -244,7 +246,7 @@ fn mentions(module: &[String], code: &str) -> Vec<Mention> {
     out
 }
 
-/// The imports of each file of the crate in `folder`: to which files, by which names.
+/// Returns the imports of each file of the crate in `folder`: the imported files, and the names used from each.
 fn imports(folder: &str, sources: &[(String, String)]) -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
     let mut modules = Modules { files: BTreeMap::new(), shown: BTreeMap::new() };
     let mut said = Vec::new();
@@ -276,7 +278,7 @@ fn imports(folder: &str, sources: &[(String, String)]) -> BTreeMap<String, BTree
     all
 }
 
-/// The sets of files that reach each other, each with the imports among them.
+/// Returns the sets of files that reach each other by imports.
 fn circles(imports: &BTreeMap<String, BTreeMap<String, BTreeSet<String>>>) -> Vec<BTreeSet<String>> {
     let reached = |from: &String| {
         let mut seen = BTreeSet::new();
@@ -301,7 +303,7 @@ fn files_import_each_other_in_no_circle() {
     let mut met = BTreeSet::new();
     for folder in CRATES {
         let imports = imports(folder, &sources);
-        assert!(imports.values().any(|of_file| !of_file.is_empty()), "{folder}: its imports are read");
+        assert!(imports.values().any(|of_file| !of_file.is_empty()), "{folder}: no imports were found");
         for circle in circles(&imports) {
             if CIRCLES.iter().any(|(_, files)| circle.iter().all(|file| files.contains(&&**file))) {
                 met.extend(circle);

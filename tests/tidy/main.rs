@@ -1,9 +1,9 @@
-//! Rules about the tree itself, which no compiler checks: sizes and tours of files, where `unsafe` may stand, which crate may
-//! use which, nothing unfinished, no dependency below a version with a known hole, no path of somebody's machine. Rules about
-//! documents are in [`documents`].
+//! Rules about the source tree that no compiler checks: length and opening tour of files, places of `unsafe`, dependencies
+//! between crates, no unfinished code, no dependency with a known hole, no paths of a developer's machine. Rules about
+//! documents are in [`documents`], rules about imports in [`imports`].
 //!
-//! In: the files of the checkout, found by walking it. Each test lists every offender, so that one run is enough to fix all.
-//! Source text is scanned with comments and strings blanked out ([`code_of`]), so that prose may name what code may not use.
+//! In: the files of the checkout. Each test lists every offender, so that one run is enough to fix all. Before a scan for
+//! words, [`code_of`] blanks out comments and strings, so that prose may name what code may not use.
 
 mod documents;
 mod imports;
@@ -13,13 +13,13 @@ use std::fs;
 
 use scan::{code_of, files, has_word, read, root, sources, split};
 
-/// Lines of a file, at most.
+/// Largest number of lines of a file.
 const MAX_LINES: usize = 600;
 
 /// Crates that must not contain `unsafe` at all.
 const SAFE_CRATES: &[&str] = &["module", "engine", "wasi"];
 
-/// The files that may contain `unsafe`, and must: a file that lost its last block leaves the list. A name that ends in `/`
+/// The files that contain `unsafe`. No other file may, and a file without any must leave the list. A name that ends in `/`
 /// stands for all files of a directory.
 const UNSAFE_FILES: &[&str] = &[
     "crates/core/src/ops/ordered.rs",
@@ -53,7 +53,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/jit/src/running.rs",
     "crates/jit/src/trap.rs",
     "crates/jit/src/unwind.rs",
-    // A tier made of nothing but machine code, to test it without the interpreter.
+    // A tier of machine code alone, which tests it without the interpreter.
     "crates/jit/tests/native/",
     "crates/runtime/src/builtins/exception.rs",
     "crates/runtime/src/builtins/memory.rs",
@@ -89,15 +89,15 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/src/value.rs",
     "crates/runtime/src/vm.rs",
     "crates/runtime/src/walk.rs",
-    // A tier made of Rust closures, to test the runtime without one.
+    // A tier of Rust closures, which tests the runtime without interpreter and compiler.
     "crates/runtime/tests/runtime/",
     "src/cli/load.rs",
     "src/cli/mask.rs",
     "src/cli/signals.rs",
     "src/cli/usage.rs",
-    // Resets signals in the processes that it starts.
+    // Resets signals in child processes before `exec`.
     "tests/behaviour/harness.rs",
-    // Takes rights from itself.
+    // Installs a system-call filter in its own process.
     "tests/comes_back.rs",
     "tests/no_code_memory.rs",
 ];
@@ -147,10 +147,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Files that may name `wasmparser` in code.
 const WASMPARSER_PLACES: &[&str] = &["crates/module/", "crates/interp/src/translate/", "crates/jit/src/translate/"];
 
-/// Packages of the lock file that must not be older: name, version, why.
+/// Least versions of packages in the lock file: name, version, reason.
 const LEAST_VERSIONS: &[(&str, [u64; 3], &str)] = &[
-    ("cap-primitives", [4, 0, 3], "older ones let a path leave its directory"),
-    ("cranelift-codegen", [0, 135, 8], "older ones miscompile"),
+    ("cap-primitives", [4, 0, 3], "earlier versions let a path leave its directory"),
+    ("cranelift-codegen", [0, 135, 8], "earlier versions miscompile"),
 ];
 
 #[track_caller]
@@ -201,16 +201,16 @@ fn safe_crates_forbid_unsafe() {
 #[test]
 fn only_the_decoder_and_the_translators_name_wasmparser() {
     let offenders = sources().into_iter().filter(|(file, text)| {
-        // The fuzzers make modules, the pipeline reads them.
+        // Fuzz targets generate modules, and the pipeline tool reads them.
         !file.starts_with("fuzz/")
             && has_word(&code_of(text), "wasmparser")
             && !WASMPARSER_PLACES.iter().any(|place| file.starts_with(place))
     });
-    assert_none(offenders.map(|(file, _)| file).collect(), "later stages use the words of `core` instead");
+    assert_none(offenders.map(|(file, _)| file).collect(), "later stages use the types of `core` instead");
 }
 
-/// Files that may use the process's own authority over files, variables and arguments: for the command line, where its options
-/// are resolved; for embedders, where they call a method that says so.
+/// Files that may use the process's own authority over files, variables and arguments. The command line resolves its options
+/// in the first. The second has the builder methods by which an embedder asks for that authority.
 const AUTHORITY_PLACES: &[&str] = &["src/cli/plan.rs", "crates/wasi/src/inherit.rs"];
 
 #[test]
@@ -222,7 +222,10 @@ fn the_processs_authority_is_used_in_two_places() {
             has_word(&code, "ambient_authority") || file.starts_with("crates/wasi/src/") && code.contains("std::env::");
         uses && !AUTHORITY_PLACES.contains(&&**file) && !test
     });
-    assert_none(offenders.map(|(file, _)| file).collect(), "what a guest may reach is opened in AUTHORITY_PLACES");
+    assert_none(
+        offenders.map(|(file, _)| file).collect(),
+        "only the files in AUTHORITY_PLACES open files and read variables for a guest",
+    );
 }
 
 #[test]
@@ -253,10 +256,10 @@ fn nothing_is_left_unfinished() {
             offenders.extend(words.chain(calls).map(|what| format!("{file}:{}: {what}", index + 1)));
         }
     }
-    assert_none(offenders, "finish it, or say why it is as it is without a marker");
+    assert_none(offenders, "finish the code, or explain it in a comment without a marker");
 }
 
-/// The names under `[dependencies]` (and target-specific ones), not under `[dev-dependencies]`.
+/// Returns the names under `[dependencies]`, including target-specific ones, but not under `[dev-dependencies]`.
 fn dependencies(manifest: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut counted = false;
@@ -265,7 +268,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
             let section = section.trim_end_matches(']');
             counted =
                 section == "dependencies" || section.ends_with(".dependencies") && section != "workspace.dependencies";
-            // `[dependencies.name]` is one dependency by itself.
+            // A table `[dependencies.name]` is one dependency.
             names.extend(section.strip_prefix("dependencies.").map(str::to_string));
         } else if counted && !line.is_empty() && !line.starts_with('#') {
             let name = line.split(['=', '.', ' ']).next().unwrap_or_default();
@@ -309,13 +312,13 @@ fn locked_packages_have_no_known_holes() {
             }
         }
     }
-    assert!(lock.contains("name = \"cap-primitives\""), "the lock file is read");
+    assert!(lock.contains("name = \"cap-primitives\""), "the lock file must have cap-primitives");
     assert_none(offenders, "a locked package is too old");
 }
 
 #[test]
-fn no_text_names_somebodys_machine() {
-    // In pieces, so that this file does not name them either.
+fn no_file_has_a_path_of_a_developers_machine() {
+    // The patterns are in pieces, so that this file does not have them.
     let patterns = [
         concat!("/ro", "ot/"),
         concat!("/wo", "rk/"),
@@ -329,10 +332,10 @@ fn no_text_names_somebodys_machine() {
     ];
     let mut offenders = Vec::new();
     for file in files() {
-        // Guests are scanned too: compilers like to leave paths in them.
+        // Guests are scanned too, because compilers leave paths in them.
         let bytes = fs::read(root().join(&file)).unwrap();
         let text = String::from_utf8_lossy(&bytes);
-        // In text the name must begin the path: `self/root/x` is no machine's. In a binary any byte may stand before it.
+        // In text, the pattern must begin the path: `self/root/x` does not count. In a binary, any byte may stand before it.
         let begins = |at: usize| {
             let before = text[..at].chars().next_back().unwrap_or(' ');
             file.ends_with(".wasm") || !(before.is_alphanumeric() || "._-".contains(before))
@@ -340,7 +343,7 @@ fn no_text_names_somebodys_machine() {
         let found = patterns.iter().filter(|pattern| text.match_indices(**pattern).any(|(at, _)| begins(at)));
         offenders.extend(found.map(|pattern| format!("{file}: {pattern}")));
     }
-    assert_none(offenders, "a committed file works, and reads the same, on every machine");
+    assert_none(offenders, "a committed file must not depend on a machine");
 }
 
 #[test]
@@ -350,5 +353,5 @@ fn every_guest_has_its_source() {
         let stem = file.trim_end_matches(".wasm");
         !["c", "cpp", "rs", "wat"].iter().any(|ext| all.contains(&format!("{stem}.{ext}")))
     });
-    assert_none(missing.cloned().collect(), "a committed .wasm stands beside its source");
+    assert_none(missing.cloned().collect(), "a committed .wasm must have its source beside it");
 }

@@ -1,4 +1,4 @@
-//! The files of the checkout and their text, told apart into code and comments.
+//! Finds the files of the checkout, and separates their text into code and comments.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file of the checkout that is not built or fetched, by its path from the root, sorted.
+/// Returns the path from the root of every file of the checkout that is not built or fetched, sorted.
 pub(crate) fn files() -> Vec<String> {
     fn walk(dir: &Path, prefix: &str, out: &mut Vec<String>) {
         for entry in fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())) {
@@ -27,11 +27,11 @@ pub(crate) fn files() -> Vec<String> {
     let mut out = Vec::new();
     walk(&root(), "", &mut out);
     out.sort();
-    assert!(out.iter().any(|file| file == "crates/core/src/lib.rs"), "the walk finds the sources");
+    assert!(out.iter().any(|file| file == "crates/core/src/lib.rs"), "the walk must find the sources");
     out
 }
 
-/// The Rust files with their text. Guests are compiled by other means and follow their own habits.
+/// Returns the Rust files with their text. Guests are left out, because other tools compile them and the rules do not apply.
 pub(crate) fn sources() -> Vec<(String, String)> {
     let rust = files().into_iter().filter(|file| file.ends_with(".rs") && !file.starts_with("tests/guests/"));
     rust.map(|file| (file.clone(), read(&file))).collect()
@@ -51,7 +51,7 @@ pub(crate) fn comments_of(text: &str) -> String {
     split(text).1
 }
 
-/// Code and comments, each with everything else blanked out.
+/// Returns the code and the comments, each with everything else blanked out.
 pub(crate) fn split(text: &str) -> (String, String) {
     #[derive(Clone, Copy, PartialEq)]
     enum In {
@@ -86,7 +86,7 @@ pub(crate) fn split(text: &str) -> (String, String) {
                 {
                     (state, step) = (if now == 'r' { In::RawText(hashes) } else { In::Text }, 2 + hashes);
                 } else if now == '\'' && (next == '\\' || chars.get(at + 2) == Some(&'\'')) {
-                    // A character, not a lifetime: up to its closing quote.
+                    // A character literal, not a lifetime. It ends at its closing quote.
                     let body = if next == '\\' { 3 } else { 2 };
                     step = body + chars[at + body..].iter().take_while(|c| **c != '\'').count() + 1;
                 } else {

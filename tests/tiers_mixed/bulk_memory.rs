@@ -1,8 +1,9 @@
-//! `memory.copy`, `memory.fill` and `memory.init` of every size that some tier has special code for, constant and not,
-//! in 32-bit and 64-bit memories, guarded and checked: against a model of memories as arrays.
+//! Compares `memory.copy`, `memory.fill` and `memory.init` with a model in which memories are arrays. The sizes are those for
+//! which some tier has special code, as constants and as parameters. The memories are of 32 and 64 bits, guard-paged and
+//! checked.
 //!
 //! The ranges touch the ends of memories, reach one byte beyond, overlap in both directions, and wrap around. An operator that
-//! traps leaves every byte as it was; the message and the place are the interpreter's.
+//! traps leaves every byte as it was. Its message and place are the same as in the interpreter.
 
 use std::fmt::Write;
 
@@ -12,28 +13,28 @@ use crate::configurations::configurations;
 
 const PAGE: u64 = 65_536;
 
-/// Sizes around all those where the way to move them changes.
+/// Sizes around each size at which some tier's code for the move changes.
 const SIZES: &[u64] =
     &[0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 15, 16, 17, 20, 31, 32, 33, 48, 49, 63, 64, 65, 100, 127, 128, 129, 300];
 
-/// The memories: true for a 64-bit one. The last one is empty.
+/// The memories of the module: true for a 64-bit memory. The last memory is empty.
 const MEMORIES: [bool; 4] = [false, false, true, false];
 
-/// The byte to fill with, and more bits that do not count.
+/// Operand of `memory.fill`. Only its low byte counts.
 const FILL: i32 = 0x1234_56a7;
 
-/// Bytes of the data segment: none repeats the one before.
+/// Returns the bytes of the data segment, of which none equals the byte before it.
 fn segment() -> Vec<u8> {
     (0..400u32).map(|n| (n * 37 + n / 7) as u8).collect()
 }
 
-/// Contents of a memory at the start of each call.
+/// Returns the contents of a memory at the start of each call.
 fn pattern(memory: usize) -> Vec<u8> {
     let len = if memory == 3 { 0 } else { PAGE };
     (0..len).map(|n| (n * 73 + n / 251 + memory as u64 * 11) as u8).collect()
 }
 
-/// One function of the module: an operator on these memories, with a size that is constant or a parameter.
+/// One function of the module: an operator on these memories, with a constant size or the size as a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Op {
     Copy { dst: usize, src: usize, size: Option<u64> },
@@ -69,14 +70,14 @@ impl Op {
         }
     }
 
-    /// The memory that it writes.
+    /// Returns the index of the memory that the operator writes.
     fn dst(self) -> usize {
         match self {
             Op::Copy { dst, .. } | Op::Fill { dst, .. } | Op::Init { dst, .. } => dst,
         }
     }
 
-    /// The function: parameters are destination, source and size, as 64-bit numbers.
+    /// Returns the function as text. Its parameters are destination, source and size, as 64-bit numbers.
     fn text(self, name: usize) -> String {
         let narrow =
             |is64: bool, operand: &str| if is64 { operand.to_owned() } else { format!("(i32.wrap_i64 {operand})") };
@@ -140,7 +141,7 @@ impl Op {
         true
     }
 
-    /// Destinations and sources that show something for a size.
+    /// Returns pairs of destination and source to try with a size.
     fn places(self, size: u64) -> Vec<(u64, u64)> {
         let end = PAGE.wrapping_sub(size);
         match self {
@@ -190,8 +191,8 @@ fn module() -> String {
     text + ")"
 }
 
-/// Makes every call of some functions in one way. Returns the messages of those that trapped. `sizes` are for functions that
-/// take one.
+/// Makes every call of the functions that `is_tried` selects, in one configuration. Returns the messages of the calls that
+/// trapped. `sizes` are for functions with the size as a parameter.
 fn run(config: &Config, name: &str, sizes: &[u64], is_tried: impl Fn(Op) -> bool) -> Vec<String> {
     let engine = Engine::new(config);
     let module = Module::new(&engine, module().as_bytes()).unwrap();
@@ -236,24 +237,24 @@ fn run(config: &Config, name: &str, sizes: &[u64], is_tried: impl Fn(Op) -> bool
 }
 
 #[test]
-fn small_ranges_are_moved_and_checked_the_same_however_they_are_executed() {
+fn small_ranges_are_moved_and_checked_the_same_in_all_configurations() {
     for strategy in [MemoryStrategy::Guarded, MemoryStrategy::Checked] {
         let mut expected: Option<Vec<String>> = None;
         for mut configuration in configurations(usize::MAX) {
             configuration.config.memory_strategy(strategy);
             let ends = run(&configuration.config, &configuration.name, SIZES, |_| true);
-            assert!(ends.len() > 1000, "many of them trap");
+            assert!(ends.len() > 1000, "there must be more than 1000 traps");
             let expected = expected.get_or_insert_with(|| ends.clone());
-            assert!(*expected == ends, "{}, {strategy:?}: traps have another message or place", configuration.name);
+            assert!(*expected == ends, "{}, {strategy:?}: traps differ in message or place", configuration.name);
         }
     }
 }
 
 #[test]
-fn every_size_that_has_moves_of_its_own() {
+fn every_size_with_special_code() {
     let sizes: Vec<u64> = (0..=130).collect();
     for strategy in [MemoryStrategy::Guarded, MemoryStrategy::Checked] {
-        // Tiered modes execute the same code as those of one tier.
+        // The tiered configurations execute no code that the others do not.
         for mut configuration in
             configurations(usize::MAX).into_iter().filter(|configuration| !configuration.name.starts_with("tiered"))
         {

@@ -1,16 +1,17 @@
-//! Calls through tables and references that go to one function for long, and then to another: what was found at first is an
-//! expectation, not a promise.
+//! Calls through tables and references that go to one function for a long time, and then to another. Code with guarded calls
+//! must handle callees that the profile has not seen.
 
 use wasmr::Val;
 
 use crate::configurations::Body;
 use crate::support::{End, mixes, padded, same_ends, tier_mixes};
 
-/// Rounds after which code was made, with what was found until then in it.
+/// Rounds after which the function is compiled, with the profile of these rounds.
 const ROUNDS: i32 = 30_000;
 
-/// Two instances share a table: `$add` of this one and of the other are the same function of the same module, or another with
-/// the same number. `run` calls what is at an index through the table, and what is in a global by reference, so many times.
+/// Returns a module for two instances that share a table. Functions of the same name have the same index in both. The exports
+/// `table`, `ref` and `caught` call the function at an index of the table, or in a global, `$n` times. `step` tells the
+/// instances apart.
 fn module(imports: &str, step: &str) -> String {
     format!(
         r#"(module
@@ -55,7 +56,7 @@ fn module(imports: &str, step: &str) -> String {
     )
 }
 
-/// Indices of the table: functions of this instance, null, those of the other one, one of another type, one of the host.
+// Indices of the table: functions of the instance under test, null, and from `OTHERS` on functions of the other instance.
 const ADD: i32 = 0;
 const DIVIDE: i32 = 1;
 const THROW: i32 = 2;
@@ -64,7 +65,7 @@ const TAIL: i32 = 4;
 const NULL: i32 = 5;
 const OTHERS: i32 = 6;
 
-/// The other module and the one under test, with a table of typed references if those are to be called.
+/// Returns the other module and the module under test. With `typed`, the table is of typed references, which `call_ref` calls.
 fn modules(bodies: &[Body], typed: bool) -> [String; 2] {
     let (ty, set, wrong) = if typed {
         ("(ref null $t)", r#"(func (export "set") (param i32) (global.set $ref (table.get $t (local.get 0))))"#, "")
@@ -78,7 +79,7 @@ fn modules(bodies: &[Body], typed: bool) -> [String; 2] {
             ["add", "divide", "throw", "recurse", "tail"].map(|name| format!("(item ref.func ${name}) ")).concat();
         format!("(elem (table $t) (i32.const {at}) {ty} {items})")
     };
-    // All functions have the same numbers in both.
+    // All functions have the same indices in both modules.
     let other = module(&format!(r#"(table $t (export "functions") 13 {ty}) {}"#, elements(OTHERS)), "7");
     let main = module(&format!(r#"(import "other" "functions" (table $t 13 {ty})) {}"#, elements(0)), "3");
     [padded(&other.replace("SET", set), bodies), padded(&main.replace("SET", &format!("{set} {wrong}")), bodies)]
@@ -99,7 +100,8 @@ fn phases(name: &'static str, phases: &[(i32, i32, i64)]) -> Vec<End> {
     last.into_iter().skip(1).step_by(2).collect()
 }
 
-/// One after the other: an own function for long, then all the others, then the first again.
+/// Calls in order, each with rounds, index and argument: a function of the instance itself for a long time, then all others,
+/// then the first again.
 const TOUR: [(i32, i32, i64); 14] = [
     (ROUNDS, ADD, 1),
     (3, OTHERS + ADD, 1),
@@ -118,7 +120,7 @@ const TOUR: [(i32, i32, i64); 14] = [
 ];
 
 fn check_tour(ends: &[End], last: &str) {
-    // Each adds its own number, and the digit of it in its memory.
+    // Each instance adds its step as a number and as the digit in its memory.
     let mine = i64::from(3 + b'3');
     let others = i64::from(7 + b'7');
     let long = i64::from(ROUNDS);
@@ -143,7 +145,7 @@ fn calls_by_reference_change_their_target() {
 }
 
 #[test]
-fn elements_that_are_not_there_are_found_out_late() {
+fn missing_elements_are_called_after_long_success() {
     let ends = phases("table", &[(ROUNDS, ADD, 1), (1, 11, 1), (1, 12, 1), (1, 13, 1), (1, -1, 1), (5, ADD, 1)]);
     let messages: Vec<&str> = ends[1..5].iter().map(|end| end.trap().0).collect();
     assert_eq!(
@@ -157,7 +159,8 @@ fn elements_that_are_not_there_are_found_out_late() {
 fn an_expected_function_throws_into_the_handler_around_its_call() {
     let ends =
         phases("caught", &[(ROUNDS, THROW, 0), (10, OTHERS + THROW, 0), (10, ADD, 0), (4, THROW, 1), (2, NULL, 1)]);
-    // Thrown where the number is odd, else two more; one more in any case. The other instance's tag is another one.
+    // `$throw` throws for an odd argument and adds 2 for an even one; the caller adds 1 in either case. The other instance has
+    // a tag of its own, which the caller does not catch.
     let long = i64::from(ROUNDS);
     assert_eq!(ends[0].i64(), long / 2 * 2 + long);
     assert!(matches!(ends[1], End::Throw { .. }));
@@ -206,8 +209,8 @@ fn subtypes_are_called_where_their_supertype_is_expected() {
     }
 }
 
-/// Calls from one place to three functions in turn, and now and then to one that divides by what it is given, an absent one, or
-/// one of another type.
+/// One call site calls three functions in turn. The last round may call a function that divides by its argument, a null
+/// element, or a function of another type.
 #[test]
 fn calls_from_one_place_go_to_several_functions() {
     let text = r#"(module

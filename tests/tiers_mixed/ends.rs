@@ -1,5 +1,5 @@
-//! Other ends of a run: errors and panics of host functions, the guest's own wish to end. They pass through frames of all
-//! tiers, are caught by none, and leave a store that works.
+//! Stops other than traps and exceptions: errors and panics of host functions, and exits. They pass through frames of all
+//! tiers, no handler catches them, and the store works afterwards.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,8 +7,9 @@ use wasmr::Val;
 
 use crate::support::{End, Program, configurations, mixes, padded, same_ends, shown};
 
-/// Ends as its parameter says, after two calls, one of them in a `try_table` that catches everything the guest may catch, and,
-/// if the parameter is 10 more, a trampoline through the host.
+/// A guest whose `run` makes two nested calls and then stops: with an exit (parameter 1), an error (2), a panic (3), or not at
+/// all (0). One of the calls is in a `try_table` that catches all exceptions. Each 10 that is added to the parameter adds a
+/// call through the host.
 const GUEST: &str = r#"(module
   (import "h" "call" (func $call (param i32) (result i32)))
   (import "h" "exit" (func $exit (param i32)))
@@ -62,7 +63,7 @@ fn panics_of_host_functions_pass_through() {
                     configuration.name,
                     shown(&[("", &text)])
                 );
-                assert_eq!(program.global("after"), 0, "nothing is caught");
+                assert_eq!(program.global("after"), 0, "no handler may catch a panic");
             }
         }
     }

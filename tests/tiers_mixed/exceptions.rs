@@ -1,4 +1,4 @@
-//! Exceptions: thrown in any tier, caught in any other, through frames of all of them, with all that they carry.
+//! Exceptions are thrown in any tier and caught in any other, pass through frames of all tiers, and keep their payload.
 
 use wasmr::{V128, Val};
 
@@ -62,8 +62,7 @@ fn payloads_of_every_type_arrive() {
     }
 }
 
-/// Handlers of all four kinds at several depths, inside one another and in a loop; by number, what is thrown and where it is
-/// caught.
+/// Handlers of all four kinds, nested over several calls, and in a loop. `$what` selects the exception that `$throw` throws.
 const HANDLERS: &str = r#"(module
   (import "h" "tag" (tag $host (param i64)))
   (import "h" "throw" (func $host_throw (param i64)))
@@ -74,7 +73,7 @@ const HANDLERS: &str = r#"(module
     (if (i32.eq (local.get $what) (i32.const 3)) (then (throw $c)))
     (if (i32.eq (local.get $what) (i32.const 4)) (then (call $host_throw (i64.const 44))))
     (local.get $what))
-  ;; Catches a by its tag, c by reference, and throws c again as a with 33.
+  ;; Catches $a by its tag. Catches $c by reference, rethrows and catches it, and throws $a with 33 instead.
   (func $inner (param $what i32) (result i32) (local $exn exnref) PAD1
     (block $on_a (result i32)
       (block $on_c (result exnref)
@@ -89,7 +88,7 @@ const HANDLERS: &str = r#"(module
       (drop)
       (throw $a (i32.const 33)))
     (i32.add (i32.const 1000)))
-  ;; Catches the rest: b by its tag with everything it carries, all others by reference, to be thrown again where `all` says.
+  ;; Catches the rest: $b by its tag, with its payload; all others by reference, and rethrows them if $again is not 0.
   (func $outer (export "outer") (param $what i32) (param $again i32) (result i32) (local $x i32) (local $y i64) PAD2
     (local.set $x (i32.const 5))
     (block $on_all (result exnref)
@@ -113,7 +112,7 @@ const HANDLERS: &str = r#"(module
     (local.get $sum)))"#;
 
 #[test]
-fn handlers_catch_what_is_theirs() {
+fn handlers_catch_the_exceptions_that_they_name() {
     for bodies in mixes(4) {
         let text = padded(HANDLERS, &bodies);
         let outer: Vec<[Val; 2]> =
@@ -131,7 +130,8 @@ fn handlers_catch_what_is_theirs() {
             |end: &End| if let End::Throw { payload, .. } = end { payload.clone() } else { panic!("{end:?}") };
         assert_eq!(payload(&ends[7]), [Value::Number(Val::I32(33))]);
         assert_eq!(payload(&ends[9]), [Value::Number(Val::I64(44))]);
-        // Of each six: 6, 1017 twice 250, 7006 or nothing, …
+        // The loop calls `outer` with each `$what` in turn, and with `$again` for each odd one. A rethrown exception adds
+        // nothing.
         let each: i64 = [0, 3, 4, 7, 8, 11]
             .iter()
             .map(|at| if let End::Results(_) = ends[*at] { ends[*at].i64() } else { 0 })
@@ -184,7 +184,7 @@ fn exceptions_pass_through_the_host_and_other_instances() {
 }
 
 #[test]
-fn what_nobody_catches_leaves_with_its_backtrace() {
+fn an_uncaught_exception_has_its_backtrace() {
     for bodies in mixes(3) {
         let text = padded(
             r#"(module
@@ -236,7 +236,7 @@ fn traps_are_not_caught() {
 
 #[test]
 fn locals_after_an_exception_are_those_of_the_throw() {
-    // Of all types, changed before and between calls that throw at a different one each time.
+    // Locals of all types change before and between calls. Each run throws at another of these calls.
     let text = r#"(module
         (tag $t)
         (global $countdown (mut i32) (i32.const 0))
@@ -278,7 +278,8 @@ fn locals_after_an_exception_are_those_of_the_throw() {
 
 #[test]
 fn exceptions_that_only_compiled_frames_hold_are_kept() {
-    // One is kept in a local and on the operand stack while so many others come and go that they have to be collected.
+    // One exception is in a local and another on the operand stack while the loop makes enough others for the collector to
+    // run.
     let text = r#"(module
         (tag $t (param i64))
         (func $make (param i64) (result exnref) (local $exn exnref) PAD0

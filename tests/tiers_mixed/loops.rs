@@ -1,20 +1,20 @@
-//! Loops that are taken over while they run: wherever control is, all that a frame holds goes along, and the function ends as
-//! it would have.
+//! On-stack replacement at loops: wherever control is, machine code takes over everything that the frame holds, and the
+//! function ends as in the interpreter.
 //!
-//! Every function here is called once or a few times only, so that its loops are what is hot.
+//! The tests call each function only once or a few times, so that its loops are hot and its entry is not.
 
 use wasmr::{MemoryStrategy, V128, Val};
 
 use crate::configurations::Body;
 use crate::support::{Program, configurations, padded, same_ends, same_ends_in, shown, tier_mixes};
 
-/// Rounds of a loop that is long enough to be noticed in all configurations but the one that needs milliseconds.
+/// Rounds of a loop that becomes hot in all configurations but the default tiered one, which needs milliseconds.
 const ROUNDS: i32 = 20_000;
 
 #[test]
-fn every_loop_of_a_nest_can_be_the_one() {
-    // By turns the outer, the middle and the inner one are long; values of all types live through them, some on the operand
-    // stack, below the loops and as their parameters.
+fn every_loop_of_a_nest_can_be_the_hot_one() {
+    // The outer, the middle and the inner loop are long in turn. Values of all types are live through the loops: in locals, on
+    // the operand stack below the loops, and as loop parameters.
     let text = r#"(module
         (func (export "run") (param $a i32) (param $b i32) (param $c i32) (result i32 i64 f32 f64 v128 i64)
           (local $i i32) (local $j i32) (local $k i32) (local $s i64) (local $f f32) (local $d f64) (local $v v128) PAD0
@@ -48,7 +48,7 @@ fn every_loop_of_a_nest_can_be_the_one() {
         let shapes =
             [[1, 1, ROUNDS], [1, ROUNDS, 1], [ROUNDS, 1, 1], [27, 27, 27], [2, 100, 100], [100, 2, 100], [3, 2, 1]];
         let params: Vec<[Val; 3]> = shapes.map(|shape| shape.map(Val::I32)).into();
-        // All in one instance in turn, and each in one of its own.
+        // All calls in one instance, and each call in an instance of its own.
         let calls: Vec<_> = params.iter().map(|params| ("run", &params[..])).collect();
         let together = same_ends(&[("main", &text)], &calls);
         for (call, expected) in calls.iter().zip(&together) {
@@ -80,8 +80,9 @@ fn sum_of_nest(a: i32, b: i32, c: i32) -> i64 {
 }
 
 #[test]
-fn long_loops_in_the_usual_way() {
-    // Long enough to be compiled on another thread, by the usual tuning; the result is used afterwards, twice.
+fn long_loops_with_default_tuning() {
+    // The loop is long enough for background compilation with the default tuning. The second loop and the second call read the
+    // memory that it wrote.
     let text = r#"(module
         (memory 1)
         (func $mix (param i64) (result i64) (i64.xor (i64.mul (local.get 0) (i64.const 6364136223846793005)) (i64.const 1442695040888963407)))
@@ -114,7 +115,8 @@ fn long_loops_in_the_usual_way() {
 
 #[test]
 fn a_loop_inside_handlers_throws_and_goes_on() {
-    // The handlers around the loop, in it and around it further out; what is thrown comes from a call and from the loop itself.
+    // Handlers stand in the loop, around it, and around the loop outside it. A call in the loop throws, and so does the loop
+    // itself.
     for bodies in tier_mixes(2) {
         let text = padded(
             r#"(module
@@ -215,7 +217,7 @@ fn memory_grows_in_a_loop() {
               (func $grow (param i32) (result i32) PAD0 (memory.grow (local.get 0)))
               (func (export "run") (param $n i32) (result i64) (local $i i32) (local $sum i64) PAD1
                 (loop
-                  ;; The last word of the memory as it is now.
+                  ;; The last word of the memory at its current size.
                   (i64.store (i32.sub (i32.mul (memory.size) (i32.const 0x10000)) (i32.const 8)) (i64.extend_i32_u (local.get $i)))
                   (if (i32.eqz (i32.rem_u (local.get $i) (i32.const 100))) (then (drop {inner})))
                   (local.set $sum (i64.add (local.get $sum)
@@ -237,7 +239,7 @@ fn memory_grows_in_a_loop() {
             let calls = [("run", &[Val::I32(5000)][..]), ("run", &[Val::I32(5000)])];
             let guarded = same_ends(&[("main", &text)], &calls);
             assert_eq!(same_ends_in(&checked, &[("main", &text)], &calls), guarded);
-            // Where the memory has just grown, a zero is read.
+            // Right after the memory has grown, the last word is zero.
             let sum: i64 = (0..5000).filter(|i| i % 100 != 0).sum();
             assert_eq!(guarded[0].i64(), sum * 1000 + 51);
         }
@@ -321,8 +323,8 @@ fn jump_tables_lead_into_and_out_of_loops() {
 }
 
 #[test]
-fn what_lies_below_an_if_before_the_loop_is_there_in_both_arms() {
-    // Entered at the inner loop, control comes to the `if` first by way of the outer one.
+fn operands_below_an_if_before_the_loop_survive_in_both_arms() {
+    // If machine code takes over at the inner loop, control reaches the `if` first through the outer loop's header.
     let text = padded(
         r#"(module (func (export "run") (param $n i32) (result i32) (local $i i32) (local $j i32) (local $count i32) PAD0
           (local.set $i (i32.const 5))
@@ -371,8 +373,8 @@ fn loops_at_many_depths_of_recursion() {
 }
 
 #[test]
-fn the_store_outlives_what_its_loops_did() {
-    // One program for all: a trap in a loop, its retry, another function's loop, all of them again.
+fn a_store_works_after_traps_in_its_loops() {
+    // All calls are in one instance: a trap in a loop, the same loop without a trap, another function's loop, and all again.
     let text = r#"(module
         (global $sum (export "sum") (mut i64) (i64.const 0))
         (func (export "add") (param $n i32) (param $by i32) (result i64)

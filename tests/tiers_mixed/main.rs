@@ -1,8 +1,8 @@
-//! What happens where tiers meet: whatever mix of functions is interpreted, compiled and inlined, a program gives the same
-//! results, and ends in the same way at the same place.
+//! Tier transitions: whatever mix of its functions is interpreted, compiled and inlined, a program returns the same results,
+//! and stops with the same error at the same place.
 //!
-//! [`support`] runs one module in all [`configurations`] and compares; the other modules are tests, by what crosses from tier
-//! to tier. Values that cross as arguments and results are the business of `tests/signatures/`.
+//! [`support`] runs one module in all [`configurations`] and compares the ends. The other modules are tests, one for each
+//! subject of a transition. `tests/signatures/` tests arguments and results.
 #![cfg(feature = "jit")]
 
 mod bulk_memory;

@@ -1,4 +1,5 @@
-//! Memories: of 32 and 64 bits, several of them, guarded and checked, shared between instances, at and beyond their ends.
+//! Memories: of 32 and 64 bits, several in one module, guard-paged and checked, shared between instances. Accesses at and
+//! beyond their ends.
 
 use wasmr::{MemoryStrategy, Val};
 
@@ -13,7 +14,7 @@ fn checked() -> Vec<Configuration> {
     configurations().into_iter().map(checked).collect()
 }
 
-/// Loads and stores of all sizes at an address and a constant offset, in a memory.
+/// Returns loads and stores of all sizes in a memory, at an address with a constant offset.
 fn accesses(address: &str, memory: &str, offset: u64) -> String {
     let at = format!("{memory} offset={offset} {address}");
     [
@@ -39,7 +40,7 @@ fn accesses(address: &str, memory: &str, offset: u64) -> String {
 fn check(index_type: &str, configurations: &[Configuration]) -> Vec<End> {
     let mut all = Vec::new();
     let wide = index_type == "i64";
-    // Offsets that a guard does or does not cover; the last one takes an address beyond everything.
+    // Offsets that the guard pages cover and offsets that they do not. With the last one, no address is in memory.
     let offsets: &[u64] = if wide { &[0, 8, 70_000, 1 << 33, u64::MAX - 3] } else { &[0, 8, 70_000, u32::MAX as u64] };
     for &offset in offsets {
         for memory in ["$first", "$second"] {
@@ -139,7 +140,8 @@ fn bulk_operators_between_memories() {
 
 #[test]
 fn instances_share_a_memory_that_grows() {
-    // One imports it as its first memory, the other as its second; each grows it and writes what the other reads.
+    // One instance imports it as its first memory, the other as its second. Each grows it, and reads the bytes that the other
+    // wrote.
     for bodies in tier_mixes(2) {
         let library = padded(
             r#"(module

@@ -1,7 +1,7 @@
-//! Random programs of loops in expressions: whatever lies on the operand stack below a loop, an `if` or a block, wherever
-//! control is when machine code takes over, and whichever functions are compiled, the result is the interpreter's.
+//! Random programs with loops inside expressions. Their results are the interpreter's whatever lies on the operand stack below
+//! a loop, an `if` or a block, wherever machine code takes over, and whichever functions are compiled.
 //!
-//! Every value computed ends up in the result or in memory, which is part of the result. Nothing traps, every loop ends.
+//! Every computed value affects the result or the memory, and the tests compare both. No operator traps, and every loop ends.
 
 use std::fmt::Write;
 
@@ -13,21 +13,22 @@ use crate::support::{Program, configurations, shown};
 const SEED: u64 = 0x0dd_b1a5_0000_0000;
 const PROGRAMS: u64 = 150;
 
-/// The types of values; each has that many locals in every function.
+/// Types of values.
 const TYPES: [&str; 4] = ["i32", "i64", "f64", "v128"];
+/// Number of locals of each type in every function.
 const LOCALS: usize = 3;
-/// Depth of loops at most, each with a counter of its own.
+/// Largest depth of nested loops. Each depth has a counter of its own.
 const LOOPS: usize = 4;
 
 struct Generator {
     state: u64,
-    /// Labels that are open, with the types of what a branch carries.
+    /// Labels that are in scope, each with the type of the value that a branch to it carries.
     labels: Vec<(String, Option<usize>)>,
     next_label: usize,
     loops: usize,
     /// Number of operators that may still be generated.
     budget: i32,
-    /// Functions that may be called.
+    /// Number of functions that may be called, all with lower indices.
     callable: usize,
 }
 
@@ -59,7 +60,8 @@ impl Generator {
         }
     }
 
-    /// Code that leaves a value of a type. Operators are given operands that may be blocks, so that values lie below these.
+    /// Returns code that leaves a value of a type. Operands may be blocks, so that the operands before them lie below these
+    /// blocks.
     fn value(&mut self, ty: usize) -> String {
         self.budget -= 1;
         if self.budget < 0 {
@@ -77,7 +79,7 @@ impl Generator {
                     _ => &["i32x4.add", "v128.xor", "i64x2.sub", "i8x16.swizzle"],
                 };
                 let text = format!("({} {a} {b})", operators[self.below(operators.len())]);
-                // Never a NaN, which may have any sign.
+                // Converts NaN to 0, because the sign of a NaN is not determined.
                 if TYPES[ty] == "f64" { format!("(f64.convert_i32_s (i32.trunc_sat_f64_s {text}))") } else { text }
             }
             6 => self.converted(ty),
@@ -99,7 +101,7 @@ impl Generator {
         }
     }
 
-    /// From another type.
+    /// Returns code that converts a value of a random type.
     fn converted(&mut self, ty: usize) -> String {
         let from = self.below(4);
         let value = self.value(from);
@@ -122,12 +124,12 @@ impl Generator {
         format!("({operator} {value}{close}")
     }
 
-    /// A block with branches out of its middle, one of which may be an exception.
+    /// Returns a block that control may leave in the middle, by a branch or by an exception.
     fn block(&mut self, ty: usize) -> String {
         let label = self.label();
         let name = TYPES[ty];
         if ty < 2 && self.below(4) == 0 {
-            // Thrown here or in what is called, or not.
+            // The exception is thrown in the block, in a callee, or not at all.
             let (condition, thrown, value) = (self.value(0), self.value(ty), self.value(ty));
             let statements = self.statements();
             return format!(
@@ -146,7 +148,7 @@ impl Generator {
         )
     }
 
-    /// A loop that gives a value, some with a parameter.
+    /// Returns a loop with a result and, at random, a parameter.
     fn loop_value(&mut self, ty: usize) -> String {
         if self.loops == LOOPS {
             return self.leaf(ty);
@@ -176,10 +178,10 @@ impl Generator {
         text
     }
 
-    /// A call of a function that takes one value of each type and gives one.
+    /// Returns a call of a function with one parameter of each type and one result.
     fn call(&mut self, ty: usize) -> String {
         let candidates: Vec<usize> = (0..self.callable).filter(|number| number % 4 == ty).collect();
-        // In a loop it would be too often.
+        // Calls in nested loops would make the program run for too long.
         if candidates.is_empty() || self.loops > 1 {
             return self.leaf(ty);
         }
@@ -211,14 +213,14 @@ impl Generator {
                 format!("(if {condition} (then {then}))")
             }
             5 => {
-                // Ways out of several blocks.
+                // A branch table that leaves one or two blocks.
                 let (inner, outer) = (self.label(), self.label());
                 let (first, index, second) = (self.statements(), self.value(0), self.statements());
                 let inner_block = format!("(block {inner} {first} (br_table {inner} {outer} {inner} {index}))");
                 format!("(block {outer} {inner_block} {second})")
             }
             _ => {
-                // Out of an open block with its value, now and then.
+                // A conditional branch to the innermost label, with its value.
                 let Some(at) = self.labels.len().checked_sub(1) else { return String::new() };
                 let (label, carried) = self.labels[at].clone();
                 let condition = self.value(0);
@@ -243,7 +245,7 @@ impl Generator {
             write!(text, " (local $count{counter} i32)").unwrap();
         }
         let (statements, value) = (self.statements(), self.value(ty));
-        // With a loop around that goes on, or with one that does not.
+        // The whole body is in a loop of one or three rounds.
         let (counter, rounds) = (LOOPS, [1, 1, 3][self.below(3)]);
         writeln!(
             text,

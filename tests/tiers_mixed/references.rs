@@ -1,11 +1,11 @@
-//! References in frames and registers of compiled code: nothing that is in use is collected, nothing else is kept.
+//! References in frames and registers of compiled code: the collector keeps every object in use, and frees the others.
 
 use wasmr::{StoreLimits, Val};
 
 use crate::configurations::Configuration;
 use crate::support::{configurations, padded, same_ends_in, tier_mixes};
 
-/// Stores with a limit on references, so that the collector must run.
+/// Returns all configurations with a limit on references so small that the collector must run.
 fn tight_configurations() -> Vec<Configuration> {
     let tight = |mut configuration: Configuration| {
         configuration.config.limits(StoreLimits { max_reference_bytes: 64 << 10, ..StoreLimits::default() });
@@ -16,8 +16,8 @@ fn tight_configurations() -> Vec<Configuration> {
 
 #[test]
 fn references_in_locals_arguments_and_on_the_operand_stack_are_kept() {
-    // Some are held while many others come and go: by a caller, as an argument in a register, as one on the stack, on the
-    // operand stack, in a table and a global.
+    // While the loop makes many others, some references are held: by a caller, as an argument in a register, as an argument on
+    // the stack, on the operand stack, in a table, and in a global.
     for bodies in tier_mixes(3) {
         let text = padded(
             r#"(module
@@ -58,7 +58,7 @@ fn references_in_locals_arguments_and_on_the_operand_stack_are_kept() {
 
 #[test]
 fn references_that_are_held_are_limited() {
-    // Endless recursion with a reference in each frame: the limit stops it, in whatever tier.
+    // Endless recursion with a reference in each frame stops at the limit in every tier.
     for bodies in tier_mixes(1) {
         let text = padded(
             r#"(module

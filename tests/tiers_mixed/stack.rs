@@ -1,14 +1,14 @@
-//! Stack overflow: the same trap in every tier and across them, at a comparable depth, and a store that works afterwards.
+//! Stack overflow is the same trap in every tier and across tiers, at a comparable depth, and the store works afterwards.
 
 use wasmr::{StoreLimits, Val};
 
 use crate::configurations::{Body, Configuration};
 use crate::support::{Program, configurations, padded, tier_mixes};
 
-/// Factor by which the greatest depth of calls may differ between modes.
+/// Largest factor between the greatest depths of calls in two configurations.
 const COMPARABLE: i64 = 3;
 
-/// Calls itself until the stack is used up, through whatever `CALL` does; counts how deep it got.
+/// Returns a module with a function that calls itself by `call` until the stack is used up, and counts the depth.
 fn recursion(head: &str, call: &str) -> String {
     format!(
         r#"(module {head}
@@ -25,7 +25,7 @@ fn recursion(head: &str, call: &str) -> String {
     )
 }
 
-/// The same with another stack.
+/// Returns the configuration with a stack of this size.
 fn with_stack(mut configuration: Configuration, bytes: usize) -> Configuration {
     configuration.config.limits(StoreLimits { max_stack_bytes: bytes, ..StoreLimits::default() });
     configuration
@@ -50,7 +50,7 @@ fn endless_recursion_is_the_same_trap_at_a_comparable_depth() {
                     let end = program.call("back", &[Val::I32(1)]);
                     assert_eq!(end.trap().0, "call stack exhausted", "{}, {bodies:?}, {call}", configuration.name);
                     depth = program.global("depth");
-                    assert!(end.total() as i64 >= depth, "every call has a frame");
+                    assert!(end.total() as i64 >= depth, "the backtrace must count a frame for every call");
                     assert_eq!(program.call("sum", &[Val::I32(1000)]).i64(), 500_500, "the store works");
                 }
                 depths.push((depth, format!("{}, {bodies:?}", configuration.name)));
@@ -64,8 +64,8 @@ fn endless_recursion_is_the_same_trap_at_a_comparable_depth() {
     }
 }
 
-/// A recursion in which a frame holds locals of a type, read before the call and used after it, and operands that wait for it.
-/// Gives the depth it was asked for, and counts.
+/// Returns a module with a recursion whose frames hold values over the call: `locals` locals of a type, and `operands`
+/// operands below the call's result. The parameter of `f` is the depth, and the global `depth` counts the calls.
 fn holding(ty: &str, locals: usize, operands: usize, call: &str) -> String {
     let declared = format!("{ty} ").repeat(locals);
     let read = |at: usize| format!("(local.set {} ({ty}.load offset={} (i32.const 0)))", at + 1, 16 * at);
@@ -87,7 +87,7 @@ fn holding(ty: &str, locals: usize, operands: usize, call: &str) -> String {
 }
 
 #[test]
-fn calls_get_about_as_deep_in_every_mode_whatever_their_frames_hold() {
+fn calls_reach_a_comparable_depth_in_every_mode_whatever_their_frames_hold() {
     const CALL: &str = "(call $f ARG)";
     const INDIRECT: &str = "(call_indirect (type $t) ARG (i32.const 0))";
     let shapes = [
@@ -128,7 +128,8 @@ fn calls_get_about_as_deep_in_every_mode_whatever_their_frames_hold() {
             configurations.iter().map(|configuration| (depth_of(configuration), configuration.name.as_str())).collect();
         let (least, most) = (depths.iter().min().unwrap().0, depths.iter().max().unwrap().0);
         assert!(most <= COMPARABLE * least, "{what}: {depths:?}");
-        // What a program asks for itself ends everywhere as it does in one mode, unless it goes to the limit.
+        // A recursion to a depth well below the interpreter's limit succeeds everywhere, and one well beyond it traps
+        // everywhere.
         for configuration in &configurations {
             let mut program = Program::new(configuration, &text);
             for _ in 0..3 {
@@ -148,10 +149,12 @@ fn calls_get_about_as_deep_in_every_mode_whatever_their_frames_hold() {
 }
 
 #[test]
-fn large_functions_that_keep_little_get_deeper_when_compiled_but_not_without_bound() {
-    // Forty locals that are not needed after the call, in a body too large for its compiled frame to be enlarged as others are.
+fn compiled_large_functions_that_keep_little_reach_a_greater_but_bounded_depth() {
+    // The locals are dead after the call. The body is so large that the compiler does not enlarge its frame to the
+    // interpreter's size.
     const LOCALS: usize = 40;
-    // Seven times in compiled code, and once more where a recursion begins in the interpreter: it uses up both stacks.
+    // Seven times the interpreter's depth in compiled code. A recursion that begins in the interpreter uses up both stacks,
+    // which adds the interpreter's depth once more.
     const MOST: i64 = 8;
     let read = |at: usize| format!("(local.set {} (i32.load offset={} (i32.const 0)))", at % LOCALS + 1, 4 * at);
     let used = |at: usize| format!("(i32.store offset={} (i32.const 4096) (local.get {}))", 4 * at, at % LOCALS + 1);
@@ -184,7 +187,8 @@ fn a_larger_stack_is_deeper_and_a_smaller_one_is_not() {
     let text = recursion("", "(call $g (local.get 0))");
     for bodies in tier_mixes(2) {
         let text = padded(&text, &bodies);
-        // Where functions change tier on the way down, it depends on when.
+        // Leaves out configurations whose functions change tier during the recursion, because the depth depends on the moment
+        // of the change.
         for configuration in configurations()
             .into_iter()
             .filter(|configuration| configuration.compiles_at_once || !configuration.name.starts_with("tiered"))
@@ -230,7 +234,8 @@ fn recursion_through_the_host_is_the_same_trap() {
 
 #[test]
 fn deep_recursion_between_trampolines_through_the_host() {
-    // The host is called from deep down, and what it calls goes deep again: to the end, and just not so far.
+    // Deep in the recursion, the guest calls the host, which calls a recursion: once beyond the end of the stack, and once to
+    // just below it.
     let text = r#"(module
         (import "h" "call" (func $call (param i32) (result i32)))
         (func $down (param $n i32) (param $then i32) (result i32) PAD0
@@ -290,7 +295,7 @@ fn recursion_between_instances_is_the_same_trap() {
 
 #[test]
 fn wide_frames_overflow_as_well() {
-    // Arguments, results and locals of hundreds of slots a frame.
+    // Frames with hundreds of slots of arguments, results and locals.
     let many = "i64 ".repeat(90);
     let args = "(local.get 1) ".repeat(89);
     let sets: String =
@@ -321,7 +326,7 @@ fn wide_frames_overflow_as_well() {
 
 #[test]
 fn a_thread_with_a_small_stack_is_enough() {
-    // Guests have stacks of their own, whatever the thread has.
+    // Guests run on stacks of their own, whatever the size of the thread's stack.
     let text = recursion("", "(call $g (local.get 0))");
     let host = recursion(r#"(import "h" "call" (func $call (param i32) (result i32)))"#, "(call $call (local.get 0))");
     for bodies in tier_mixes(2) {

@@ -1,4 +1,5 @@
-//! One module, all configurations: instances with host functions that call back, and how calls in them end.
+//! Runs modules in all configurations: instances with host functions that call back, and the ends of calls in a form that can
+//! be compared.
 
 use wasmr::{
     Caller, Engine, Extern, ExternRef, Func, FuncType, Instance, Linker, Module, Stop, StopKind, Store, Tag, Val,
@@ -7,10 +8,10 @@ use wasmr::{
 
 use crate::configurations::{Body, Configuration, MAX_COMPILED_SIZE};
 
-/// State that the host functions share.
+/// Data of the store, which the host functions share.
 #[derive(Default)]
 pub struct Data {
-    /// Calls of the host so far.
+    /// Number of calls of the host so far.
     pub calls: u64,
 }
 
@@ -32,7 +33,7 @@ pub type FrameText = (String, String, Option<usize>);
 pub enum Value {
     Number(Val),
     Null,
-    /// A reference to this number of the host's.
+    /// A reference to this number, which belongs to the host.
     Extern(u64),
     /// A reference of another kind.
     Reference,
@@ -56,7 +57,7 @@ impl End {
         }
     }
 
-    /// The message of the trap, and the functions on the stack, innermost first.
+    /// Returns the message of the trap, and the names of the functions on the stack, innermost first.
     #[track_caller]
     pub fn trap(&self) -> (&str, Vec<&str>) {
         let End::Trap { message, frames, .. } = self else { panic!("it ended with {self:?}") };
@@ -83,25 +84,24 @@ pub struct Program {
     pub engine: Engine,
 }
 
-/// Text between braces would have to be doubled in `format!`; this replaces `PAD0`, `PAD1`, … by what makes bodies what they
-/// are to be.
+/// Replaces `PAD0`, `PAD1`, … in `text` by the padding of the bodies with these numbers.
 pub fn padded(text: &str, bodies: &[Body]) -> String {
     let mut text = text.to_string();
     for (number, body) in bodies.iter().enumerate() {
         let mark = format!("PAD{number}");
-        assert!(text.contains(&mark), "{mark} is in {text}");
+        assert!(text.contains(&mark), "no {mark} in {text}");
         text = text.replace(&mark, &body.padding());
     }
     assert!(!text.contains("PAD"), "{text}");
     text
 }
 
-/// All choices of a tier for each of `count` functions.
+/// Returns all combinations of treatments of `count` functions.
 pub fn mixes(count: u32) -> impl Iterator<Item = Vec<Body>> {
     mixes_of(&Body::ALL, count)
 }
 
-/// All choices of a tier for each of `count` functions, none of which is inlined.
+/// Returns all combinations of treatments of `count` functions, none of which is inlined.
 pub fn tier_mixes(count: u32) -> impl Iterator<Item = Vec<Body>> {
     mixes_of(&[Body::Compiled, Body::Interpreted], count)
 }
@@ -132,7 +132,8 @@ fn value(store: &mut Store<Data>, value: Val) -> Value {
 }
 
 impl Program {
-    /// The last of some modules, each of which can import from those before it by their names, and all of them from the host.
+    /// Instantiates modules in this order and keeps the last instance. Each module can import from the modules before it by
+    /// their names, and from the host.
     pub fn linked(configuration: &Configuration, modules: &[(&str, &str)]) -> Program {
         let engine = configuration.engine();
         let mut store = Store::new(&engine, Data::default());
@@ -184,7 +185,7 @@ impl Program {
         }
     }
 
-    /// A global of the instance.
+    /// Returns the value of an exported global.
     pub fn global(&mut self, name: &str) -> i64 {
         match self.instance.get_global(&self.store, name).expect("an exported global").get(&mut self.store) {
             Val::I32(value) => i64::from(value),
@@ -194,13 +195,13 @@ impl Program {
     }
 }
 
-/// The host module `h` that guests import:
-/// - `call: [i32] → [i32]`, `call64: [i64] → [i64]`: the caller's export `back` with that argument; a stop is passed on;
-/// - `count: [i32] → [i32]`: one more, counted;
-/// - `tag`: exceptions with an `i64`; `throw: [i64] → []` throws one;
-/// - `trap`, `exit: [i32] → []`, `fail`, `panic`: other ends of a call;
-/// - `catch: [i32] → [i32]`: as `call`, but gives -7 if that is stopped.
-/// - `extern: [i64] → [externref]`: a reference to that number; `number: [externref] → [i64]`: the number.
+/// Returns a linker with the host module `h`:
+/// - `call: [i32] → [i32]` calls the caller's export `back` with the argument and passes a stop on.
+/// - `catch: [i32] → [i32]` is like `call`, but returns -7 if the call stops.
+/// - `count: [i32] → [i32]` counts its calls and returns the argument plus 1.
+/// - `throw: [i64] → []` throws an exception with the tag `tag`.
+/// - `trap`, `exit: [i32] → []`, `fail` and `panic` end the call in other ways.
+/// - `extern: [i64] → [externref]` makes a reference to a number, and `number: [externref] → [i64]` returns that number.
 fn host(store: &mut Store<Data>) -> Linker<Data> {
     let mut linker = Linker::new();
     let tag = Tag::new(&mut *store, FuncType::new([ValType::I64], []));
@@ -243,7 +244,7 @@ fn host(store: &mut Store<Data>) -> Linker<Data> {
     linker
 }
 
-/// All configurations, with the usual limit.
+/// Returns all configurations, with the usual limit on compiled bodies.
 pub fn configurations() -> Vec<Configuration> {
     crate::configurations::configurations(MAX_COMPILED_SIZE)
 }
@@ -251,16 +252,16 @@ pub fn configurations() -> Vec<Configuration> {
 /// One call of an export.
 pub type Call<'a> = (&'a str, &'a [Val]);
 
-/// Returns the ends of these calls, made one after the other in one instance.
+/// Makes these calls in every configuration, one after the other in one instance. Returns their ends.
 ///
 /// # Panics
-/// Panics if they differ between configurations.
+/// Panics if the ends differ between configurations.
 #[track_caller]
 pub fn same_ends(modules: &[(&str, &str)], calls: &[Call<'_>]) -> Vec<End> {
     same_ends_in(&configurations(), modules, calls)
 }
 
-/// As [`same_ends`], in some configurations only.
+/// Does the same as [`same_ends`] in these configurations only.
 #[track_caller]
 pub fn same_ends_in(configurations: &[Configuration], modules: &[(&str, &str)], calls: &[Call<'_>]) -> Vec<End> {
     let mut expected: Option<Vec<End>> = None;
@@ -278,7 +279,7 @@ pub fn same_ends_in(configurations: &[Configuration], modules: &[(&str, &str)], 
     expected.unwrap_or_default()
 }
 
-/// The modules without what makes bodies long.
+/// Returns the modules' text, with a short comment in place of each padding.
 pub fn shown(modules: &[(&str, &str)]) -> String {
     let mut text: String = modules.iter().map(|(name, text)| format!("\n;; {name}\n{text}")).collect();
     for body in [Body::Interpreted, Body::Compiled] {

@@ -1,4 +1,4 @@
-//! Tables, and calls through them: they change, grow and move while code of all tiers uses them.
+//! Tables change, grow and move while code of all tiers uses them and calls through them.
 
 use wasmr::{TrapCode, Val};
 
@@ -6,7 +6,7 @@ use crate::support::{Program, configurations, mixes, padded, same_ends, tier_mix
 
 #[test]
 fn calls_through_a_table_that_grows_and_changes() {
-    // Growth moves the elements; each round calls what was set in the round before, by code of another tier.
+    // Growth moves the elements. Each round calls the element that code of another tier set in the round before.
     for bodies in tier_mixes(3) {
         let text = padded(
             r#"(module
@@ -33,7 +33,7 @@ fn calls_through_a_table_that_grows_and_changes() {
 }
 
 #[test]
-fn calls_of_what_is_not_there_or_of_another_type() {
+fn calls_of_missing_elements_and_of_other_types() {
     for bodies in mixes(2) {
         let text = padded(
             r#"(module
@@ -93,7 +93,7 @@ fn calls_of_what_is_not_there_or_of_another_type() {
 }
 
 #[test]
-fn bulk_operators_reach_what_compiled_code_reads() {
+fn compiled_code_reads_elements_that_bulk_operators_wrote() {
     for bodies in tier_mixes(2) {
         let text = padded(
             r#"(module
@@ -131,7 +131,7 @@ fn bulk_operators_reach_what_compiled_code_reads() {
 
 #[test]
 fn the_host_changes_tables_while_code_runs() {
-    // `back` is called by the host in the middle of a loop and grows the table that the loop calls through.
+    // In the middle of a loop, the host calls `back`, which grows the table that the loop calls through.
     for bodies in tier_mixes(2) {
         let text = padded(
             r#"(module

@@ -1,4 +1,4 @@
-//! Tail calls: a million of them from tier to tier, in any order, take no stack and lose no argument.
+//! A million tail calls between tiers, in any order, use no stack and lose no argument.
 
 use wasmr::{StoreLimits, Val};
 
@@ -7,13 +7,13 @@ use crate::support::{End, configurations, padded, same_ends_in, tier_mixes};
 
 const STEPS: i32 = 1_000_000;
 
-/// With a small stack: a frame for each step would not fit.
+/// Returns configurations with a stack too small for a frame of each step.
 fn tight_configurations() -> Vec<Configuration> {
     let tight = |mut configuration: Configuration| {
         configuration.config.limits(StoreLimits { max_stack_bytes: 256 << 10, ..StoreLimits::default() });
         configuration
     };
-    // Here the others are these, sooner or later.
+    // The other configurations only reach the same tiers later.
     configurations()
         .into_iter()
         .map(tight)
@@ -21,8 +21,8 @@ fn tight_configurations() -> Vec<Configuration> {
         .collect()
 }
 
-/// Three functions in a circle, with 1, 13 and 5 parameters: some go in registers, some on the stack. Each hands on all it got.
-/// `LAST` is how the third calls the first.
+/// Three functions that tail-call each other in a circle, with 1, 13 and 5 parameters, so that some are in registers and some
+/// on the stack. All parameters affect the results.
 const CIRCLE: &str = r#"(module
   (type $one (func (param i32) (result i64 f64)))
   (type $many (func (param i32 i64 f64 i64 i64 f32 v128 i64 i64 i64 i64 f64 i64) (result i64 f64)))
@@ -55,7 +55,7 @@ const CIRCLE: &str = r#"(module
 fn functions_of_all_tiers_in_a_circle() {
     for bodies in tier_mixes(3) {
         let text = padded(CIRCLE, &bodies);
-        // A few steps at first, so that what is compiled is.
+        // A few steps first, so that the functions are compiled before the long run.
         let calls = [("run", &[Val::I32(5)][..]), ("run", &[Val::I32(STEPS / 10)]), ("run", &[Val::I32(0)])];
         let ends = same_ends_in(&tight_configurations(), &[("main", &text)], &calls);
         let rounds = i64::from((STEPS / 10).cast_unsigned().div_ceil(3));
@@ -66,7 +66,8 @@ fn functions_of_all_tiers_in_a_circle() {
 
 #[test]
 fn a_million_steps_between_two() {
-    // Where everything is compiled at its first call, what is not compiled asks at each.
+    // With synchronous tier-up in tiered mode, a function that stays interpreted would ask for its code at each call, so these
+    // configurations are left out.
     let configurations: Vec<Configuration> =
         tight_configurations().into_iter().filter(|configuration| !configuration.name.starts_with("tiered")).collect();
     for bodies in tier_mixes(2) {
@@ -91,7 +92,7 @@ fn a_million_steps_between_two() {
 
 #[test]
 fn tail_calls_of_the_host_and_through_it() {
-    // Each step is a loop's call of a function that ends with a call of the host, which calls back.
+    // In each step, a loop calls a function that tail-calls the host, which calls back.
     for bodies in tier_mixes(3) {
         let text = padded(
             r#"(module
@@ -149,8 +150,8 @@ fn tail_calls_between_instances() {
 }
 
 #[test]
-fn the_end_of_a_tail_call_is_that_of_its_caller() {
-    // Traps, throws and exits of what was called in tail position; handlers of the frame that is gone do not count.
+fn a_stop_in_a_tail_call_ends_its_caller() {
+    // Traps, exceptions and exits of functions called in tail position. Handlers of the replaced frame do not catch.
     for bodies in tier_mixes(3) {
         let text = padded(
             r#"(module

@@ -1,11 +1,11 @@
-//! Traps: the same message and the same frames, whatever tiers the frames are of, inlined ones included.
+//! Traps have the same message and the same frames whatever the tiers of these frames, including inlined ones.
 
 use wasmr::{TrapCode, Val};
 
 use crate::configurations::Body;
 use crate::support::{End, Program, configurations, mixes, padded, same_ends, shown};
 
-/// Everything that can trap, by number. `$g` and a host function are of another type than what is asked for.
+/// One operator for each cause of a trap, selected by local 0. `$g` has another type than the indirect call expects.
 const TRAPS: &str = r#"
   (block $b11 (block $b10 (block $b9 (block $b8 (block $b7 (block $b6 (block $b5 (block $b4 (block $b3 (block $b2 (block $b1 (block $b0
     (br_table $b0 $b1 $b2 $b3 $b4 $b5 $b6 $b7 $b8 $b9 $b10 $b11 (local.get 0)))
@@ -55,7 +55,7 @@ fn every_trap_is_the_same_at_the_same_place() {
         );
         let text = padded(&text, &bodies);
         let params: Vec<[Val; 1]> = (0..12).map(|how| [Val::I32(how)]).collect();
-        // Twice, the second time when everything is where it is going to be.
+        // Twice, the second time in the final tiers.
         let calls: Vec<_> = params.iter().chain(&params).map(|params| ("a", &params[..])).collect();
         let ends = same_ends(&[("main", &text)], &calls);
         for (how, end) in ends.iter().enumerate() {
@@ -88,7 +88,7 @@ fn inlined_frames_are_shown_at_every_depth() {
 
 #[test]
 fn recursion_is_shown_frame_by_frame() {
-    // Small enough to be inlined into itself, and called from both sides.
+    // `$other` is small enough to be inlined into itself. It is called by itself and by `$down`.
     for bodies in mixes(2) {
         let text = padded(
             r#"(module
@@ -109,7 +109,7 @@ fn recursion_is_shown_frame_by_frame() {
         );
         let (message, names) = ends[1].trap();
         assert_eq!((message, names.len()), ("unreachable", ends[1].total()));
-        // Three of four calls of `other` are its own.
+        // `other` makes three of four calls of `other`.
         let mut expected = ["down", "other", "other", "other", "other"].repeat(2);
         expected.extend(["down", "other", "down", "run"]);
         assert_eq!(names, expected);
@@ -119,7 +119,7 @@ fn recursion_is_shown_frame_by_frame() {
 
 #[test]
 fn frames_of_all_boundaries_are_shown() {
-    // Through the host and back, and through another instance.
+    // The stack passes through the host and back, and through another instance.
     for bodies in mixes(3) {
         let library = padded(
             r#"(module
@@ -154,7 +154,7 @@ fn frames_of_all_boundaries_are_shown() {
 }
 
 #[test]
-fn a_trap_of_a_host_function_is_its_callers() {
+fn a_trap_in_a_host_function_is_at_its_caller() {
     for bodies in mixes(2) {
         let text = padded(
             r#"(module
@@ -171,7 +171,7 @@ fn a_trap_of_a_host_function_is_its_callers() {
 
 #[test]
 fn traps_leave_nothing_behind() {
-    // Activations, frames and stacks that a trap left behind would be used up by so many.
+    // If a trap left an activation, a frame or a stack behind, this many traps would use up the limit.
     use Body::{Compiled, Interpreted, Small};
     for bodies in [[Small; 3], [Compiled; 3], [Compiled, Interpreted, Compiled], [Interpreted, Compiled, Interpreted]] {
         let text = padded(
@@ -188,7 +188,7 @@ fn traps_leave_nothing_behind() {
         );
         for configuration in configurations() {
             let mut program = Program::new(&configuration, &text);
-            // The even numbers up to 2000, less 7 for each of the odd ones.
+            // The sum of the even numbers up to 2000, less 7 for each odd one.
             for _ in 0..2 {
                 assert_eq!(
                     program.call("run", &[Val::I32(2000)]).i64(),

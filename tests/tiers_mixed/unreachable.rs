@@ -1,12 +1,12 @@
-//! Unreachable code: every tier skips the operators behind one that control never goes on from, up to the end of the arm, with
-//! all blocks in it. They change neither results nor fuel.
+//! Unreachable code: after an operator that control never continues from, every tier skips the operators up to the end of the
+//! arm, with all blocks among them. They change neither results nor fuel.
 
 use wasmr::Val;
 use wasmr_module::operator_class::{OPERATORS, Row};
 
 use crate::support::{End, Program, configurations, mixes, padded, same_ends};
 
-/// Operators that control never goes on from, by the name in wasmparser's list, where `$out` takes an `i32`.
+/// Operators that control never continues from: wasmparser's name, and the text. The label `$out` takes an `i32`.
 const TRANSFERS: &[(&str, &str)] = &[
     ("Br", "(br $out (i32.const 1))"),
     ("BrTable", "(br_table $out $out (i32.const 2) (i32.const 0))"),
@@ -19,7 +19,7 @@ const TRANSFERS: &[(&str, &str)] = &[
     ("Unreachable", "(unreachable)"),
 ];
 
-/// Places where control does not go on to the end of an arm: `TRANSFER` stands for the operator and what follows it.
+/// Places for such an operator at the end of an arm. `TRANSFER` stands for the operator and the skipped code after it.
 const PLACES: &[&str] = &[
     "TRANSFER",
     "(block (result i32) TRANSFER)",
@@ -30,7 +30,7 @@ const PLACES: &[&str] = &[
     "(block $caught (br $out (try_table (result i32) (catch_all $caught) TRANSFER))) (i32.const 13)",
 ];
 
-/// Operators that would take operands from an empty stack, and blocks of all kinds that open and close.
+/// Skipped code: operators whose operands are missing, and complete blocks of all kinds.
 const SKIPPED: &str = "
     i32.add drop
     block (result i32) i32.const 1 block end end drop
@@ -76,7 +76,7 @@ fn skipped_code_changes_no_result() {
         for bodies in mixes(1) {
             let ends = |skipped| {
                 let mut ends = same_ends(&[("main", &padded(&text(transfer, place, skipped), &bodies))], &calls);
-                // The skipped code moves the operators behind it.
+                // Skipped code changes the offsets of the operators after it.
                 for end in &mut ends {
                     if let End::Trap { frames, .. } | End::Throw { frames, .. } = end {
                         frames.iter_mut().for_each(|(_, _, offset)| *offset = None);
