@@ -6,8 +6,7 @@
 
 use std::sync::Arc;
 
-use wasmr_interp::ModuleCode;
-use wasmr_interp::listing::{LEGEND, Listing, list};
+use wasmr_interp::{LEGEND, Listing, ModuleCode, list};
 use wasmr_module::operators::{OperatorText, locals, operators};
 use wasmr_runtime::limits::MemoryStrategy;
 

@@ -34,7 +34,7 @@ impl Tier for Tiers {
     fn walk(&self, walk: &mut Walk<'_>) {
         while let Some(segment) = walk.segment() {
             match segment {
-                Segment::Interpreted { .. } => wasmr_interp::tier::walk_segment(walk),
+                Segment::Interpreted { .. } => wasmr_interp::walk_segment(walk),
                 Segment::Native { .. } => wasmr_jit::walk_segment(walk),
             }
         }

@@ -33,8 +33,7 @@ use std::sync::Arc;
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::trap::TrapCode;
 use wasmr_engine::Tuning;
-use wasmr_interp::listing::list;
-use wasmr_interp::{CodeOptions as InterpOptions, ModuleCode};
+use wasmr_interp::{CodeOptions as InterpOptions, ModuleCode, list};
 use wasmr_jit::{CodeOptions, Entry, JitModule, OsrEntry};
 use wasmr_module::operators::operators;
 use wasmr_module::{Features, Module};
@@ -106,7 +105,7 @@ impl Show {
             None => Entry::Start,
             Some((number, dual_entry)) => {
                 let block = code.get_or_translate(self.func, !self.checked).unwrap();
-                let offset = block.loops.offsets().nth(number).expect("there are as many loops");
+                let offset = block.loop_offsets().nth(number).expect("there are as many loops");
                 let osr = OsrEntry { offset, frame: code.frame_map(self.func).unwrap() };
                 if dual_entry { Entry::StartOrLoop(osr) } else { Entry::Loop(osr) }
             }

@@ -10,8 +10,8 @@ use wasmr_runtime::vm::VmTag;
 use crate::code::code_block_of;
 use crate::regions::CatchKind;
 
-/// Returns the instruction at which the innermost matching catch clause around `at` continues, null if there is none. Puts the values
-/// that the clause passes on in place.
+/// Returns the instruction at which the innermost matching catch clause around `at` continues, null if there is none. Puts the
+/// values that the clause passes on in place.
 ///
 /// # Safety
 /// `fp` is a live frame of a wasm function that this crate executes, and `at` points into the instruction that it is at.

@@ -4,11 +4,11 @@
 //! [`ModuleCode`], in offsets of the module: the loops around a loop, the frame at a loop header, the offset of a call.
 //!
 //! # Why have calls no table?
-//! A profile names a call by [`CallSiteId`], a code word. [`ModuleCode::call_offsets`] resolves the calls of a function when it is
-//! compiled, by translating the function once more on the compiler's thread. A table of calls would save that work, but every
-//! translated function would pay for it, while one in eight is compiled. Measured with the start of CPython: the table would take
-//! 170 KB for 21,000 calls, 4 % of the code; to resolve the calls takes 2.4 ms, 1 % of the compiler's time. The table of loops, which
-//! the guest's thread needs, takes 16 KB.
+//! A profile names a call by [`CallSiteId`], a code word. [`ModuleCode::call_offsets`] resolves the calls of a function when it
+//! is compiled, by translating the function once more on the compiler's thread. A table of calls would save that work, but
+//! every translated function would pay for it, while one in eight is compiled. Measured with the start of CPython: the table
+//! would take 170 KB for 21,000 calls, 4 % of the code; to resolve the calls takes 2.4 ms, 1 % of the compiler's time. The
+//! table of loops, which the guest's thread needs, takes 16 KB.
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -32,7 +32,7 @@ use crate::translate::{self, Source, TranslateError};
 pub struct CodeOptions {
     /// True if the code uses up fuel.
     pub metered: bool,
-    /// When functions are [copied](crate::copy_patch); `None` for never.
+    /// When functions get copy-and-patch code; `None` for never.
     pub copy_and_patch: Option<CopyWhen>,
     /// Function entries and backward jumps before a budget interrupt; with 0 each is one.
     pub budget: i32,
@@ -59,7 +59,8 @@ pub struct ModuleCode {
     layout: VmLayout,
     options: CodeOptions,
     copy_patch: Option<CopyPatch>,
-    /// One code block per function: first for instances whose memory 0 is checked, then for those whose memory 0 is guard-paged.
+    /// One code block per function: first for instances whose memory 0 is checked, then for those whose memory 0 is
+    /// guard-paged.
     blocks: [OnceLock<Box<[AtomicPtr<CodeBlock>]>>; 2],
 }
 
@@ -78,7 +79,7 @@ impl ModuleCode {
     }
 
     /// Returns the copy-and-patch compiler, if the module has one.
-    pub fn copy_patch(&self) -> Option<&CopyPatch> {
+    pub(crate) fn copy_patch(&self) -> Option<&CopyPatch> {
         self.copy_patch.as_ref()
     }
 
@@ -144,8 +145,8 @@ impl ModuleCode {
         Ok(unsafe { &*winner })
     }
 
-    /// Returns the offsets of the loops around the loop at `offset`, outermost first, and that loop last. Empty if the function has
-    /// not been translated, or has no such loop.
+    /// Returns the offsets of the loops around the loop at `offset`, outermost first, and that loop last. Empty if the function
+    /// has not been translated, or has no such loop.
     pub fn loop_nest(&self, defined_index: u32, guarded: bool, offset: usize) -> Vec<usize> {
         self.get(defined_index, guarded).map_or_else(Vec::new, |block| block.loops.nest(offset))
     }
@@ -156,8 +157,8 @@ impl ModuleCode {
         translate::frame_map(&self.source(defined_index, false))
     }
 
-    /// Returns the offset in the module of each of these calls of a function, as far as there is such a call. This translates the
-    /// function once more, so it is no work for the guest's thread.
+    /// Returns the offset in the module of each of these calls of a function, as far as there is such a call. This translates
+    /// the function once more, so it is no work for the guest's thread.
     pub fn call_offsets(&self, defined_index: u32, guarded: bool, sites: &[CallSiteId]) -> Vec<Option<usize>> {
         let words: Vec<u32> = sites.iter().map(|site| site.0).collect();
         translate::locate_all(&self.source(defined_index, guarded), &words)
@@ -196,7 +197,7 @@ impl Executable for ModuleCode {
 ///
 /// # Safety
 /// `func` is alive and belongs to an instance that this crate executes.
-pub unsafe fn identify<'a>(func: *const VmFunc) -> Option<(&'a ModuleCode, u32, bool)> {
+pub(crate) unsafe fn identify<'a>(func: *const VmFunc) -> Option<(&'a ModuleCode, u32, bool)> {
     // SAFETY: the instance of a live function is alive. It keeps its `Executable` alive, and with that the `ModuleCode` whose
     // `vm_data` the instance has as `tier_data`.
     unsafe {
@@ -213,7 +214,7 @@ pub unsafe fn identify<'a>(func: *const VmFunc) -> Option<(&'a ModuleCode, u32, 
 ///
 /// # Safety
 /// As for [`identify`].
-pub unsafe fn code_block_of<'a>(func: *const VmFunc) -> Option<&'a CodeBlock> {
+pub(crate) unsafe fn code_block_of<'a>(func: *const VmFunc) -> Option<&'a CodeBlock> {
     // SAFETY: the caller promises what `identify` asks for.
     let (code, index, guarded) = unsafe { identify(func) }?;
     code.get(index, guarded)
@@ -227,7 +228,7 @@ pub unsafe fn code_block_of<'a>(func: *const VmFunc) -> Option<&'a CodeBlock> {
 ///
 /// # Safety
 /// As for [`identify`]; `func` is a wasm function, and this thread runs its store.
-pub unsafe fn code_of(func: *mut VmFunc) -> Result<Ip, TranslateError> {
+pub(crate) unsafe fn code_of(func: *mut VmFunc) -> Result<Ip, TranslateError> {
     // SAFETY: the caller's promise covers `identify` and `RunningFunc::new`; no reference into the record is in use here.
     unsafe {
         let (code, index, guarded) = identify(func).expect("only wasm functions are translated");
@@ -242,8 +243,8 @@ pub unsafe fn code_of(func: *mut VmFunc) -> Result<Ip, TranslateError> {
     }
 }
 
-/// Translates the function of a frame, which is called for the first time. Returns its first instruction, or null with the reason in
-/// the store.
+/// Translates the function of a frame, which is called for the first time. Returns its first instruction, or null with the
+/// reason in the store.
 ///
 /// # Safety
 /// `fp` is the live frame of a wasm function that this crate executes, and this thread runs its store.

@@ -12,76 +12,79 @@ use crate::regions::TryRegions;
 #[derive(Debug)]
 pub struct CodeBlock {
     /// Instructions; the first is the function's entry.
-    pub words: CodeWords,
+    pub(crate) words: CodeWords,
     /// Slots of the frame from the frame pointer on.
-    pub frame_slots: u32,
+    pub(crate) frame_slots: u32,
     /// `try_table` regions.
-    pub try_regions: TryRegions,
+    pub(crate) try_regions: TryRegions,
     /// Layout of the instances.
-    pub layout: VmLayout,
+    pub(crate) layout: VmLayout,
     /// Loops.
-    pub loops: LoopTable,
+    pub(crate) loops: LoopTable,
     /// Samples that found the function.
-    pub hotness: Hotness,
+    pub(crate) hotness: Hotness,
 }
 
 /// The words of translated code. The handler word of each instruction may be exchanged while other threads execute it.
 #[derive(Debug)]
-pub struct CodeWords(Box<[AtomicU64]>);
+pub(crate) struct CodeWords(Box<[AtomicU64]>);
 
 impl CodeWords {
     /// Makes code of words.
-    pub fn new(words: Vec<u64>) -> CodeWords {
+    pub(crate) fn new(words: Vec<u64>) -> CodeWords {
         CodeWords(words.into_iter().map(AtomicU64::new).collect())
     }
 
     /// Returns the words as they are now.
-    pub fn to_vec(&self) -> Vec<u64> {
+    pub(crate) fn to_vec(&self) -> Vec<u64> {
         self.0.iter().map(|word| word.load(Ordering::Relaxed)).collect()
     }
 
     /// Returns the number of words.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Returns true if there is no word.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Returns the first instruction.
-    pub fn first(&self) -> Ip {
+    pub(crate) fn first(&self) -> Ip {
         Ip::new(self.0.as_ptr().cast())
     }
 
     /// Returns the handler word of the instruction at `word`.
-    pub fn handler(&self, word: usize) -> u64 {
+    #[cfg(all(test, wasmr_copy_patch))]
+    pub(crate) fn handler(&self, word: usize) -> u64 {
         self.0[word].load(Ordering::Relaxed)
     }
 
     /// Exchanges the handler word of the instruction at `word`. The new handler must do the same as the old one.
-    pub fn set_handler(&self, word: usize, handler: u64) {
+    #[cfg(wasmr_copy_patch)]
+    pub(crate) fn set_handler(&self, word: usize, handler: u64) {
         self.0[word].store(handler, Ordering::Release);
     }
 }
 
 impl CodeBlock {
+    /// Returns the offsets in the module of the function's loops, in order; of several that start at one code word, the
+    /// outermost.
+    pub fn loop_offsets(&self) -> impl Iterator<Item = usize> {
+        self.loops.offsets()
+    }
+
     /// Returns the code word that `ip` points to, if it points into this code.
-    pub fn position(&self, ip: Ip) -> Option<u32> {
+    pub(crate) fn position(&self, ip: Ip) -> Option<u32> {
         let distance = ip.as_ptr().addr().wrapping_sub(self.words.first().as_ptr().addr()) / 8;
         (distance < self.words.len()).then_some(distance as u32)
     }
 
     /// Returns the instruction at a code word.
-    pub fn instruction(&self, word: u32) -> Ip {
+    pub(crate) fn instruction(&self, word: u32) -> Ip {
         Ip::new((&raw const self.words.0[word as usize]).cast())
     }
 }
 
-/// Number of samples that found a function, and whether it was copied.
+/// Number of samples that found a function, and true once it was copied.
 #[derive(Debug, Default)]
-pub struct Hotness {
+pub(crate) struct Hotness {
     samples: AtomicU32,
     copied: AtomicBool,
 }

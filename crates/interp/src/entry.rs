@@ -1,5 +1,5 @@
-//! [`call`]: the entry into the interpreter from the host and from compiled code. It makes the outermost frame of a run, runs, and
-//! copies the results back.
+//! [`call`]: the entry into the interpreter from the host and from compiled code. It makes the outermost frame of a run, runs,
+//! and copies the results back.
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::exit::InterpreterExit;
@@ -10,15 +10,15 @@ use crate::execute::dispatch::{Machine, run};
 use crate::execute::frame::exit_instruction;
 use crate::execute::operand::zero_float_acc;
 
-/// Calls a wasm function: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall). Returns [`Status::TAIL`] if the function ends with a tail
-/// call of a function that another tier or the host executes.
+/// Calls a wasm function: an [`ArrayCall`](wasmr_runtime::vm::ArrayCall). Returns [`Status::TAIL`] if the function ends with a
+/// tail call of a function that another tier or the host executes.
 ///
 /// # Safety
 /// As for [`ArrayCall`](wasmr_runtime::vm::ArrayCall); the function belongs to an instance that this crate executes.
-pub unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: store, function and instance are alive, as `ArrayCall` asks, and `slots` holds the arguments. The new frame is above
-    // all others in use and inside the value stack: `STACK_SLACK` covers arguments and header, and the function's first instruction
-    // checks the rest.
+pub(crate) unsafe extern "C" fn call(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
+    // SAFETY: store, function and instance are alive, as `ArrayCall` asks, and `slots` holds the arguments. The new frame is
+    // above all others in use and inside the value stack: `STACK_SLACK` covers arguments and header, and the function's first
+    // instruction checks the rest.
     unsafe {
         let arg_slots = (*func).arg_slots as usize;
         let top = (*store).stack_top;

@@ -1,38 +1,46 @@
-//! Stage 3a: takes a validated function body and executes it. The interpreter is the first tier: it runs every operator, and starts
-//! without delay.
+//! Stage 3a: takes a validated function body and executes it. The interpreter is the first tier: it runs every operator, and
+//! starts without delay.
 //!
+//! From below to above:
+//!
+//! - `execute`: the handlers of the instructions. Each jumps to the next one.
+//! - `instr`: the instruction set, a table of the handlers.
 //! - `translate`: operators → instructions, in one pass at a function's first call.
-//! - `instr`: the instruction set as a table.
-//! - [`execute`]: the handlers of the instructions, threaded through one another.
-//! - [`profile`]: the samples of a profile, and their effects.
-//! - [`copy_patch`]: machine code for hot functions, made of copies of the handlers.
-//! - [`listing`]: translated code as text, for people.
-//! - [`regions`]: the `try_table`s around an instruction; [`loops`]: the loops of a function.
-//! - [`code`]: the translated functions of a module; [`entry`]: the entry from the host; [`tier`]: the interpreter as a tier.
+//! - `code_block`: the code of one function; `regions`, `loops`: its `try_table`s and loops.
+//! - `copy_patch`: machine code for functions that are executed often, made of the handlers' own.
+//! - `code`: the code of a module, shared by its instances.
+//! - `profile`: samples of the functions that are executed, and their effects; `catch`: the search for a catch clause.
+//! - `hooks`: the calls from handlers to the above.
+//! - `entry`: the host's way in; `tier`: the answers to the questions that a store asks of a tier.
+//! - `listing`: translated code as text.
 //!
-//! The layouts of instances, functions and memories are in [`wasmr_runtime::vm`], the numeric operators in [`wasmr_core::ops`], and
-//! the slow operators in [`wasmr_runtime::builtins`].
+//! The layouts of instances, functions and memories are in [`wasmr_runtime::vm`], the meaning of each numeric operator in
+//! [`wasmr_core::ops`], slow operators in [`wasmr_runtime::builtins`].
 
+#![warn(unreachable_pub)]
 #![allow(
     improper_ctypes_definitions,
     reason = "handlers pass a vector register to one another only; no other language sees their signature"
 )]
 
 mod catch;
-pub mod code;
-pub mod code_block;
-pub mod copy_patch;
-pub mod entry;
-pub mod execute;
+mod code;
+mod code_block;
+mod copy_patch;
+mod entry;
+mod execute;
 mod hooks;
 mod instr;
-pub mod listing;
-pub mod loops;
-pub mod profile;
-pub mod regions;
-pub mod tier;
-pub(crate) mod translate;
+mod listing;
+mod loops;
+mod profile;
+mod regions;
+mod tier;
+mod translate;
 
 pub use code::{CodeOptions, ModuleCode};
+pub use code_block::CodeBlock;
 pub use copy_patch::CopyWhen;
-pub use tier::{InterpTier, MAY_FAULT};
+pub use listing::{InstructionText, LEGEND, Listing, list};
+pub use tier::{InterpTier, MAY_FAULT, walk_segment};
+pub use translate::{Source, TranslateError};

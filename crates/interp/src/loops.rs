@@ -1,8 +1,8 @@
 //! [`LoopTable`]: the loops of a translated function, by code word and by offset in the module.
 //!
-//! The translator notes the loops while it translates the function. A budget interrupt looks up the loop at whose header it came
-//! ([`LoopTable::at_word`]); the engine looks up the loops around that one ([`LoopTable::nest`]). A loop takes 12 bytes, a function
-//! without loops none.
+//! The translator notes the loops while it translates the function. A budget interrupt looks up the loop at whose header it
+//! came ([`LoopTable::at_word`]); the engine looks up the loops around that one ([`LoopTable::nest`]). A loop takes 12 bytes, a
+//! function without loops none.
 //!
 //! Several loops may start at one code word, if nothing between their headers emits code. The frame is then the same at all of
 //! them, so the table has only the outermost, which stands for all.
@@ -23,18 +23,18 @@ const NONE: u32 = u32::MAX;
 
 /// The loops of a function, in the order of their operators, so sorted by word and by offset.
 #[derive(Debug, Default)]
-pub struct LoopTable(Box<[Loop]>);
+pub(crate) struct LoopTable(Box<[Loop]>);
 
 impl LoopTable {
     /// Returns the offset of the loop that starts at a code word, if one does.
-    pub fn at_word(&self, word: u32) -> Option<usize> {
+    pub(crate) fn at_word(&self, word: u32) -> Option<usize> {
         let index = self.0.binary_search_by_key(&word, |it| it.word).ok()?;
         Some(self.0[index].offset as usize)
     }
 
-    /// Returns the offsets of the loops around the loop at `offset`, outermost first, and that loop last. Empty if the table has no
-    /// such loop.
-    pub fn nest(&self, offset: usize) -> Vec<usize> {
+    /// Returns the offsets of the loops around the loop at `offset`, outermost first, and that loop last. Empty if the table
+    /// has no such loop.
+    pub(crate) fn nest(&self, offset: usize) -> Vec<usize> {
         let found = self.0.binary_search_by_key(&offset, |it| it.offset as usize).ok();
         let outward = std::iter::successors(found, |&index| {
             let parent = self.0[index].parent;
@@ -46,14 +46,14 @@ impl LoopTable {
     }
 
     /// Returns the offsets of all loops, in order.
-    pub fn offsets(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn offsets(&self) -> impl Iterator<Item = usize> {
         self.0.iter().map(|it| it.offset as usize)
     }
 }
 
 /// A [`LoopTable`] in the making, in one pass over the operators.
 #[derive(Debug, Default)]
-pub struct LoopTableBuilder {
+pub(crate) struct LoopTableBuilder {
     loops: Vec<Loop>,
     /// Indices of the open loops.
     open: Vec<u32>,
@@ -61,7 +61,7 @@ pub struct LoopTableBuilder {
 
 impl LoopTableBuilder {
     /// Opens the loop of the operator at `offset`, whose code starts at `word`.
-    pub fn open(&mut self, offset: usize, word: usize) {
+    pub(crate) fn open(&mut self, offset: usize, word: usize) {
         let word = word as u32;
         if self.loops.last().is_none_or(|last| last.word != word) {
             let parent = self.open.last().copied().unwrap_or(NONE);
@@ -71,12 +71,12 @@ impl LoopTableBuilder {
     }
 
     /// Closes the innermost open loop.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.open.pop();
     }
 
     /// Returns the table.
-    pub fn finish(self) -> LoopTable {
+    pub(crate) fn finish(self) -> LoopTable {
         LoopTable(self.loops.into_boxed_slice())
     }
 }

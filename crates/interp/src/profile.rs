@@ -1,8 +1,8 @@
 //! The profile: samples that the interpreter takes at budget interrupts, once in about a thousand function entries and backward
 //! jumps.
 //!
-//! The dispatcher calls [`event`] with the frame and its current instruction. A sample counts the function of that frame and of its
-//! callers. A function with enough samples is [copied](crate::copy_patch). Every sample is reported to the module's
+//! The dispatcher calls [`event`] with the frame and its current instruction. A sample counts the function of that frame and of
+//! its callers. A function with enough samples is [copied](crate::copy_patch). Every sample is reported to the module's
 //! [`Executable`](wasmr_runtime::tier::Executable), in which the engine decides what is compiled. If the engine
 //! returns OSR code for the current loop, that code takes the frame over and runs the function to its end.
 
@@ -19,15 +19,15 @@ use crate::execute::dispatch::is_interrupted;
 use crate::execute::frame::{external_instruction, is_outermost};
 use crate::execute::hooks::GO_ON;
 
-/// Handles a budget interrupt at the instruction `ip` in the frame `fp`. Returns [`GO_ON`], or if OSR code ran the function to its
-/// end, the [`Status`] of that end.
+/// Handles a budget interrupt at the instruction `ip` in the frame `fp`. Returns [`GO_ON`], or if OSR code ran the function to
+/// its end, the [`Status`] of that end.
 ///
 /// # Safety
 /// `fp` is a live frame of a function that this crate executes, at `ip`, with all values in it as between two instructions.
 #[inline(never)]
 pub(crate) unsafe fn event(fp: Fp, ip: Ip) -> usize {
-    // SAFETY: the frame is live, so its function and instance are, and this thread runs their store. At a loop header all values are
-    // in the frame, as OSR code expects.
+    // SAFETY: the frame is live, so its function and instance are, and this thread runs their store. At a loop header all
+    // values are in the frame, as OSR code expects.
     unsafe {
         let func = fp.func();
         let Some((code, index, guarded)) = identify(func) else { return GO_ON };
@@ -46,14 +46,14 @@ pub(crate) unsafe fn event(fp: Fp, ip: Ip) -> usize {
     }
 }
 
-/// Handles a budget interrupt at a call whose callee another tier executes; `fp` is the callee's frame. Calls count in whatever tier
-/// the callee is: a function that often calls compiled functions is soon compiled as well, and then calls them directly.
+/// Handles a budget interrupt at a call whose callee another tier executes; `fp` is the callee's frame. Calls count in whatever
+/// tier the callee is: a function that often calls compiled functions is soon compiled as well, and then calls them directly.
 ///
 /// # Safety
 /// `fp` is the live frame of such a callee, not outermost in its run, and `instance` is the live instance of its caller.
 #[cold]
 #[inline(never)]
-pub unsafe fn tier_transition(instance: *mut VmInstance, fp: Fp) {
+pub(crate) unsafe fn tier_transition(instance: *mut VmInstance, fp: Fp) {
     // SAFETY: a frame that is not outermost has a live caller.
     unsafe {
         if let Some((code, ..)) = identify(fp.caller().func()) {

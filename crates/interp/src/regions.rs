@@ -1,35 +1,35 @@
 //! [`TryRegions`]: the `try_table`s around an instruction.
 //!
-//! Input are the regions in the order of translation, outer ones first. A search yields the regions around a code word, inner ones
-//! first, and visits no other region: a guest that throws pays fuel for the visited ones alone ([`wasmr_core::fuel`]).
+//! Input are the regions in the order of translation, outer ones first. A search yields the regions around a code word, inner
+//! ones first, and visits no other region: a guest that throws pays fuel for the visited ones alone ([`wasmr_core::fuel`]).
 
 use std::ops::Range;
 
 /// The code of a `try_table`.
 #[derive(Clone, Debug)]
-pub struct TryRegion {
+pub(crate) struct TryRegion {
     /// Code words covered.
-    pub range: Range<u32>,
+    pub(crate) range: Range<u32>,
     /// Catch clauses, in order.
-    pub catches: Vec<CatchClause>,
+    pub(crate) catches: Vec<CatchClause>,
 }
 
 /// A catch clause.
 #[derive(Clone, Debug)]
-pub struct CatchClause {
+pub(crate) struct CatchClause {
     /// Exceptions that the clause catches.
-    pub kind: CatchKind,
+    pub(crate) kind: CatchKind,
     /// Code word at which execution continues.
-    pub target: u32,
+    pub(crate) target: u32,
     /// First slot of the values that the clause passes to its label.
-    pub slot: i32,
+    pub(crate) slot: i32,
     /// Slots of the exception's values. The exception reference follows them.
-    pub payload_slots: u32,
+    pub(crate) payload_slots: u32,
 }
 
 /// Exceptions that a catch clause catches, and the values that it passes on. Tags are named by index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CatchKind {
+pub(crate) enum CatchKind {
     /// `catch`.
     One(u32),
     /// `catch_ref`.
@@ -42,7 +42,7 @@ pub enum CatchKind {
 
 /// The `try_table`s of a function.
 #[derive(Debug, Default)]
-pub struct TryRegions {
+pub(crate) struct TryRegions {
     regions: Vec<TryRegion>,
     /// Index of the innermost region around each region.
     outer: Vec<Option<usize>>,
@@ -52,7 +52,7 @@ pub struct TryRegions {
 
 impl TryRegions {
     /// Creates the table of regions that are nested or disjoint, given in the order of their starts, outer ones first.
-    pub fn new(regions: Vec<TryRegion>) -> TryRegions {
+    pub(crate) fn new(regions: Vec<TryRegion>) -> TryRegions {
         let mut these = TryRegions { outer: Vec::with_capacity(regions.len()), regions, borders: Vec::new() };
         let mut open: Vec<usize> = Vec::new();
         for index in 0..these.regions.len() {
@@ -83,14 +83,14 @@ impl TryRegions {
     }
 
     /// Returns the regions around a code word, inner ones first.
-    pub fn around(&self, word: u32) -> impl Iterator<Item = &TryRegion> {
+    pub(crate) fn around(&self, word: u32) -> impl Iterator<Item = &TryRegion> {
         let after = self.borders.partition_point(|&(start, _)| start <= word);
         let innermost = after.checked_sub(1).and_then(|border| self.borders[border].1);
         std::iter::successors(innermost, |&index| self.outer[index]).map(|index| &self.regions[index])
     }
 
     /// Returns all regions, inner ones before those around them.
-    pub fn iter(&self) -> impl Iterator<Item = &TryRegion> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &TryRegion> {
         self.regions.iter().rev()
     }
 }

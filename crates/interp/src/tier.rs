@@ -12,8 +12,8 @@ use crate::execute::frame::{exit_instruction, external_instruction, restore_inst
 use crate::execute::self_test::self_test;
 use crate::translate;
 
-/// True if the handlers of this build may access guard-paged memory. After a fault another handler continues, as if by a jump, so a
-/// handler that faults must have nothing on the native stack. That is known only of handlers that tail-call one another
+/// True if the handlers of this build may access guard-paged memory. After a fault another handler continues, as if by a jump,
+/// so a handler that faults must have nothing on the native stack. That is known only of handlers that tail-call one another
 /// (`execute/tests.rs`).
 pub const MAY_FAULT: bool = cfg!(wasmr_tail);
 
@@ -25,8 +25,8 @@ impl InterpTier {
     /// Makes the interpreter ready to run. From now on memory faults of its handlers become traps.
     pub fn new() -> InterpTier {
         self_test();
-        // SAFETY: `landing` is async-signal-safe, as it only reads a constant table and the address range of copied code. It returns
-        // the address of a handler that may follow any instruction of the table (`execute/access.rs`).
+        // SAFETY: `landing` is async-signal-safe, as it only reads a constant table and the address range of copied code. It
+        // returns the address of a handler that may follow any instruction of the table (`execute/access.rs`).
         unsafe { wasmr_runtime::sys::install_fault_handler(landing) };
         InterpTier
     }
@@ -83,14 +83,15 @@ pub fn walk_segment(walk: &mut Walk<'_>) {
 /// A frame and its current instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
-    /// The frame; null if there is none.
+    /// Frame; null if there is none.
     fp: Fp,
-    /// The instruction; [`external_instruction`] if the interpreter only made the frame, and another tier or the host executes the function.
+    /// The instruction; [`external_instruction`] if the interpreter only made the frame, and another tier or the host executes
+    /// the function.
     ip: Ip,
 }
 
-/// Adds the frames of one run to `frames`, from `place` to the run's outermost frame. Returns the place at which the interpreter was
-/// left before that run.
+/// Adds the frames of one run to `frames`, from `place` to the run's outermost frame. Returns the place at which the
+/// interpreter was left before that run.
 ///
 /// # Safety
 /// There is a live frame at `place`.

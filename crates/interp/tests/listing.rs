@@ -1,12 +1,11 @@
-//! Listings of translated code: every instruction says what it does and which operators it came from.
+//! Listings of translated code: every instruction has a text and the operators that it came from.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
-use wasmr_interp::ModuleCode;
-use wasmr_interp::listing::{Listing, list};
+use wasmr_interp::{Listing, ModuleCode, list};
 use wasmr_module::operators::operators;
 use wasmr_module::{Features, Module};
 
@@ -115,7 +114,7 @@ fn accesses_calls_and_globals_name_their_objects() {
     );
 }
 
-/// Every function of every guest, translated in both ways.
+/// Translates every function of every guest, with and without checks of memory 0.
 #[test]
 fn every_instruction_of_real_programs_has_a_name_and_an_operator() {
     let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests");
@@ -142,7 +141,7 @@ fn every_instruction_of_real_programs_has_a_name_and_an_operator() {
                         .flat_map(|instruction| &instruction.operators)
                         .all(|offset| known.contains(offset))
                 );
-                // Only the first instruction is of no operator.
+                // Only the first instruction has no operator.
                 orphans +=
                     listing.instructions.iter().skip(1).filter(|instruction| instruction.operators.is_empty()).count();
             }

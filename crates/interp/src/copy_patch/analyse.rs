@@ -20,7 +20,7 @@ use super::walk::{State, Walk, step_for};
 ///
 /// # Errors
 /// The assumptions that the handler breaks, the decisive one first, if it cannot be copied.
-pub fn analyse(handler: usize, infos: &mut InstructionInfoFactory) -> Result<Template, Vec<Broken>> {
+pub(crate) fn analyse(handler: usize, infos: &mut InstructionInfoFactory) -> Result<Template, Vec<Broken>> {
     analyse_code(decode::code(handler).map_err(|broken| vec![broken])?, infos)
 }
 
@@ -28,7 +28,7 @@ pub fn analyse(handler: usize, infos: &mut InstructionInfoFactory) -> Result<Tem
 ///
 /// # Errors
 /// As for [`analyse`].
-pub fn analyse_code(code: &'static [u8], infos: &mut InstructionInfoFactory) -> Result<Template, Vec<Broken>> {
+pub(crate) fn analyse_code(code: &'static [u8], infos: &mut InstructionInfoFactory) -> Result<Template, Vec<Broken>> {
     let blocks = decode::decode(code, infos).map_err(|broken| vec![broken])?;
     let analysis = Analysis::new(&blocks);
     if !analysis.copied[0] {

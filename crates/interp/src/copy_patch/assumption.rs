@@ -7,7 +7,7 @@ use std::fmt;
 
 /// An assumption about the machine code of a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Assumption {
+pub(crate) enum Assumption {
     /// The handler is in the code of the program.
     InImage = 1,
     /// The handler is small and in one piece.
@@ -44,7 +44,8 @@ pub enum Assumption {
 
 impl Assumption {
     /// All assumptions, by number.
-    pub const ALL: [Assumption; 16] = [
+    #[cfg(test)]
+    pub(crate) const ALL: [Assumption; 16] = [
         Assumption::InImage,
         Assumption::OnePiece,
         Assumption::KnownInstructions,
@@ -64,12 +65,12 @@ impl Assumption {
     ];
 
     /// Returns the number.
-    pub fn number(self) -> u8 {
+    pub(crate) fn number(self) -> u8 {
         self as u8
     }
 
     /// Returns the assumption as a sentence without its full stop.
-    pub fn statement(self) -> &'static str {
+    pub(crate) fn statement(self) -> &'static str {
         match self {
             Assumption::InImage => "The handler is in the code of the program",
             Assumption::OnePiece => "The handler is small and in one piece",
@@ -99,11 +100,11 @@ impl fmt::Display for Assumption {
 
 /// An assumption and the instruction that breaks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub(crate) struct Broken {
     /// The assumption.
-    pub assumption: Assumption,
+    pub(crate) assumption: Assumption,
     /// Address of the instruction.
-    pub at: u64,
+    pub(crate) at: u64,
 }
 
 impl fmt::Display for Broken {

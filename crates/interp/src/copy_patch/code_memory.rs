@@ -1,7 +1,7 @@
 //! The code memory of copied code: one [`CodeAllocator`] per process, from which each module has a [`CodeRegion`].
 //!
-//! Input: the code of a function. Output: its address, or an error if the code memory is used up or the system refuses executable
-//! memory. No memory is mapped before the first code.
+//! Input: the code of a function. Output: its address, or an error if the code memory is used up or the system refuses
+//! executable memory. No memory is mapped before the first code.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -65,7 +65,7 @@ fn code_memory() -> Option<&'static CodeMemory> {
 }
 
 /// Returns true if code memory is mapped and no request was refused in the last `PAUSE_LENGTH`.
-pub fn is_available() -> bool {
+pub(crate) fn is_available() -> bool {
     code_memory().is_some()
         && PAUSE.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|end| Instant::now() >= end)
 }
@@ -127,8 +127,8 @@ impl ModuleRegion {
         let address = mapping.base() + at;
         let Placed { code, entries, owners: words } = function.place(address as u64).ok_or(Unplaced::NoCode)?;
         assert!(code.len() <= size, "`finish` returns the length of the code");
-        // SAFETY: `find` returns bytes of a chunk that this region owns and that are not in use: no address in them was returned by
-        // this function before.
+        // SAFETY: `find` returns bytes of a chunk that this region owns and that are not in use: no address in them was
+        // returned by this function before.
         unsafe { mapping.write(at, &code) }.map_err(|_| Unplaced::NoCode)?;
         region.use_up_to(at + code.len());
         let owner = Owner { len: code.len(), first, words };

@@ -4,8 +4,8 @@
 //! code in them, and the instruction of each position. The code of an instruction falls through to that of the next one. Blocks
 //! that branch away from this path come after the code of all instructions, and constants after them.
 //!
-//! At the start of an instruction's code all registers but `rdi` are as the handlers' contract says, and `rdi` has any value. So
-//! handlers can enter the code, and the code before it needs no `rdi`. The code sets `rdi` where it leaves for handlers.
+//! At the start of an instruction's code all registers but `rdi` are as the handlers' contract says, and `rdi` has any value.
+//! So handlers can enter the code, and the code before it needs no `rdi`. The code sets `rdi` where it leaves for handlers.
 
 use super::assemble::{self, Assembler};
 use super::template::{Addressed, Bytes, Field, Finish, Spot, Step, Template, Way};

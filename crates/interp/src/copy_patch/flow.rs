@@ -5,6 +5,7 @@
 use iced_x86::RflagsBits;
 
 use super::decode::{ARGUMENTS, Block, Edge, End};
+use crate::execute::is_continued_in;
 
 /// Largest number of blocks that are searched in a row for an answer.
 const DEPTH: usize = 8;
@@ -35,6 +36,7 @@ impl Flow<'_> {
     fn live(self, reg: usize, edge: Edge, depth: usize) -> bool {
         match edge {
             Edge::Block(block) if depth > 0 => self.live_from(reg, block, 0, depth - 1),
+            Edge::Address(at) if is_continued_in(at) => ARGUMENTS.has(reg),
             _ => true,
         }
     }
@@ -67,6 +69,8 @@ impl Flow<'_> {
         }
         let at_edge = |edge| match edge {
             Edge::Block(block) if depth > 0 => self.flags_from(flags, block, 0, depth - 1),
+            // The entry of a function, as below.
+            Edge::Address(at) if is_continued_in(at) => false,
             _ => true,
         };
         match block.end {

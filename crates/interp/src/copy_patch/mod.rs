@@ -1,17 +1,17 @@
 //! Copy-and-patch: machine code for functions that are executed often, made of copies of their handlers' code.
 //!
-//! Called by [`profile`](crate::profile), which counts samples. The only effect on a function is that word 0 of its instructions, the
-//! address of the handler, is replaced by that of code that does the same for this one instruction. The tier is optional: a
-//! function or instruction that cannot be copied stays with its handlers.
+//! Called by [`profile`](crate::profile), which counts samples. The only effect on a function is that word 0 of its
+//! instructions, the address of the handler, is replaced by that of code that does the same for this one instruction. The tier
+//! is optional: a function or instruction that cannot be copied stays with its handlers.
 //!
 //! `docs/copy-and-patch.md` describes the technique, its source (Xu and Kjolstad 2021,
 //! [doi:10.1145/3485513](https://doi.org/10.1145/3485513)) and the assumptions about the compiler's output.
 //!
 //! # Why
 //! A processor predicts the target of an indirect jump from earlier ones. One copy of each handler has too few such jumps to
-//! distinguish the paths of a program, and a misprediction costs as much as several handlers. In copied code instructions follow
-//! one another without a jump, branches are jumps to known addresses, and slot numbers and constants are part of the machine
-//! instructions instead of loads.
+//! distinguish the paths of a program, and a misprediction costs as much as several handlers. In copied code instructions
+//! follow one another without a jump, branches are jumps to known addresses, and slot numbers and constants are part of the
+//! machine instructions instead of loads.
 //!
 //! # Stages
 //! - `decode`: handler → basic blocks; `flow`: liveness in them.
@@ -21,21 +21,21 @@
 //! - `code_memory`: memory for it, never writable and executable at the same address.
 //!
 //! # Invariants
-//! - Between instructions all machine registers but `rdi` are as the handlers' contract says. So a handler can enter the code at
-//!   any instruction, and a frame that was in the function before continues unchanged. The code sets `rdi`, the address of the
-//!   instruction, where it leaves for handlers; after a fault, `instruction_at` finds it by the address of the code.
+//! - Between instructions all machine registers but `rdi` are as the handlers' contract says. So a handler can enter the code
+//!   at any instruction, and a frame that was in the function before continues unchanged. The code sets `rdi`, the address of
+//!   the instruction, where it leaves for handlers; after a fault, `instruction_at` finds it by the address of the code.
 //! - Operand words of instructions do not change after translation, so that they can be constants of the code.
-//! - The translator records instruction boundaries. If a handler's code advances by another length than its instruction has, the
-//!   function is not copied.
+//! - The instruction set gives the length of each instruction. If a handler's code advances by another length, the function is
+//!   not copied.
 
 #[cfg(wasmr_copy_patch)]
-pub mod analyse;
+pub(crate) mod analyse;
 #[cfg(wasmr_copy_patch)]
 mod assemble;
 #[cfg(wasmr_copy_patch)]
-pub mod assumption;
+pub(crate) mod assumption;
 #[cfg(wasmr_copy_patch)]
-pub mod code_memory;
+pub(crate) mod code_memory;
 #[cfg(wasmr_copy_patch)]
 mod decode;
 #[cfg(wasmr_copy_patch)]
@@ -48,7 +48,7 @@ mod outcome;
 #[cfg(wasmr_copy_patch)]
 mod rewrite;
 #[cfg(wasmr_copy_patch)]
-pub mod template;
+pub(crate) mod template;
 #[cfg(wasmr_copy_patch)]
 mod walk;
 
@@ -70,7 +70,7 @@ pub struct CopyWhen {
 
 /// The copy-and-patch compiler of one module.
 #[derive(Debug)]
-pub struct CopyPatch {
+pub(crate) struct CopyPatch {
     when: CopyWhen,
     /// Number of budget interrupts.
     events: AtomicU32,
@@ -80,7 +80,7 @@ pub struct CopyPatch {
 
 impl CopyPatch {
     /// Makes a compiler without code.
-    pub fn new(when: CopyWhen) -> CopyPatch {
+    pub(crate) fn new(when: CopyWhen) -> CopyPatch {
         CopyPatch {
             when,
             events: AtomicU32::new(0),
@@ -90,19 +90,19 @@ impl CopyPatch {
     }
 
     /// Counts a budget interrupt.
-    pub fn count_event(&self) {
+    pub(crate) fn count_event(&self) {
         self.events.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns true if a function with this number of samples is to be copied.
-    pub fn is_due(&self, samples: u32) -> bool {
+    pub(crate) fn is_due(&self, samples: u32) -> bool {
         let CopyWhen { after, events_per_sample } = self.when;
         samples >= after
             && self.events.load(Ordering::Relaxed) >= events_per_sample.saturating_mul(after.saturating_sub(1))
     }
 
     /// Returns true if functions are copied before their first execution.
-    pub fn is_ahead_of_first_call(&self) -> bool {
+    pub(crate) fn is_ahead_of_first_call(&self) -> bool {
         self.when.after == 0
     }
 
@@ -128,7 +128,7 @@ impl CopyPatch {
 
 /// Returns true if an address is in copied code. Takes no lock and allocates nothing.
 #[cfg(wasmr_copy_patch)]
-pub fn contains(address: usize) -> bool {
+pub(crate) fn contains(address: usize) -> bool {
     code_memory::contains(address)
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn instruction_at(address: usize) -> Option<Ip> {
 
 /// Returns false: this build copies nothing.
 #[cfg(not(wasmr_copy_patch))]
-pub fn contains(_address: usize) -> bool {
+pub(crate) fn contains(_address: usize) -> bool {
     false
 }
 
@@ -151,20 +151,4 @@ pub(crate) fn instruction_at(_address: usize) -> Option<Ip> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_due_before_the_program_has_run_for_a_while() {
-        let copy_patch = |after| CopyPatch::new(CopyWhen { after, events_per_sample: 20 });
-        let three = copy_patch(3);
-        let due = |copy_patch: &CopyPatch| [2, 3, 4].map(|samples| copy_patch.is_due(samples));
-        assert_eq!(due(&three), [false; 3]);
-        (0..2 * 20 - 1).for_each(|_| three.count_event());
-        assert_eq!(due(&three), [false; 3]);
-        three.count_event();
-        assert_eq!(due(&three), [false, true, true]);
-        assert!(copy_patch(1).is_due(1), "the first sample needs no budget interrupts");
-        assert!(copy_patch(0).is_ahead_of_first_call() && !copy_patch(u32::MAX).is_due(u32::MAX));
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CopyOutcome {
     /// The function has copied code.
+    #[cfg(wasmr_copy_patch)]
     Done,
     /// The code memory is used up or refused by the system. A later attempt may succeed.
     NotNow,

@@ -7,18 +7,18 @@ use super::assumption::Broken;
 
 /// A constant of an instruction, as a register holds it after the handler's load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field {
+pub(crate) struct Field {
     /// Distance in bytes from the start of the instruction.
-    pub at: u16,
+    pub(crate) at: u16,
     /// Size and extension.
-    pub load: Load,
+    pub(crate) load: Load,
     /// True if the handler keeps only the low 32 bits.
-    pub narrow: bool,
+    pub(crate) narrow: bool,
 }
 
 /// Size and extension of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Load {
+pub(crate) enum Load {
     /// Sign-extended from 8 bits.
     I8,
     /// Zero-extended from 8 bits.
@@ -48,7 +48,7 @@ impl Load {
 
 impl Field {
     /// Returns the value in the instruction that `words` start with; `None` if the field ends after them.
-    pub fn value(self, words: &[u64]) -> Option<u64> {
+    pub(crate) fn value(self, words: &[u64]) -> Option<u64> {
         let at = usize::from(self.at);
         let bits = 8 * (at % 8);
         if at % 8 + self.load.size() > 8 {
@@ -69,7 +69,7 @@ impl Field {
 }
 
 /// A range of [`Template::bytes`].
-pub type Bytes = std::ops::Range<u16>;
+pub(crate) type Bytes = std::ops::Range<u16>;
 
 /// The bytes that steps copy, while a template is made.
 #[derive(Debug, Default)]
@@ -91,7 +91,7 @@ impl Pool {
 
 /// A value of `rdi`, relative to the instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spot {
+pub(crate) enum Spot {
     /// Bytes after the start of the instruction.
     After(i32),
     /// The target of a jump: the field's value is its distance in code words.
@@ -100,20 +100,20 @@ pub enum Spot {
 
 /// A machine instruction without the displacement of its memory operand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addressed {
+pub(crate) struct Addressed {
     /// Bytes before the displacement.
-    pub head: Bytes,
+    pub(crate) head: Bytes,
     /// Position of the ModRM byte in `head`. Its mode bits are 0.
-    pub modrm_at: u8,
+    pub(crate) modrm_at: u8,
     /// True if the encoding has no form without a displacement.
-    pub needs_displacement: bool,
+    pub(crate) needs_displacement: bool,
     /// Bytes after the displacement.
-    pub tail: Bytes,
+    pub(crate) tail: Bytes,
 }
 
 /// A step of a template. Registers go by hardware number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// A machine instruction, copied unchanged.
     Copy(Bytes),
     /// A machine instruction with a 32-bit distance from its end to an address.
@@ -196,7 +196,7 @@ pub enum Step {
 
 /// The destination of an edge between blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     /// Another block of the template.
     Block(u8),
     /// An address in the handler, which executes the rest there.
@@ -205,11 +205,11 @@ pub enum Way {
 
 /// The end of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finish {
+pub(crate) enum Finish {
     /// A conditional jump: number of the condition, the way if it holds, the way if not.
     Branch(u8, Way, Way),
-    /// A conditional jump on the comparison of a field with 0: signed, of 32 bits if the field is narrow, else of 64. Its outcome
-    /// is known when the template is expanded.
+    /// A conditional jump on the comparison of a field with 0: signed, of 32 bits if the field is narrow, else of 64. Its
+    /// outcome is known when the template is expanded.
     Test(u8, Field, Way, Way),
     /// A jump.
     Goto(Way),
@@ -223,24 +223,24 @@ pub enum Finish {
 
 /// A basic block.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Block {
+pub(crate) struct Block {
     /// The steps, in order.
-    pub steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     /// The end.
-    pub finish: Finish,
+    pub(crate) finish: Finish,
     /// True if a path without jumps leads from here to the next instruction.
-    pub falls: bool,
+    pub(crate) falls: bool,
 }
 
 /// The template of a handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
+pub(crate) struct Template {
     /// The blocks, the entry first.
-    pub blocks: Vec<Block>,
+    pub(crate) blocks: Vec<Block>,
     /// The bytes that steps copy.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Code words of the instruction, if it continues with the one after it.
-    pub words: Option<usize>,
+    pub(crate) words: Option<usize>,
     /// The assumptions about the handler's code that do not hold and without which it is copied.
-    pub deviations: Vec<Broken>,
+    pub(crate) deviations: Vec<Broken>,
 }

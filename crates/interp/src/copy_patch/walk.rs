@@ -1,12 +1,13 @@
 //! Symbolic execution of a block, which makes the steps of its template.
 //!
-//! The state has two parts: the distance of `rdi` from the start of the instruction, and the registers whose value is *deferred*.
-//! A load of an operand field emits nothing and defers the field. A machine instruction that only uses the register as an index
-//! gets the field in its displacement. Any other one that reads it is preceded by a move of the constant to the register. The
-//! same holds for `rdi`: while its value is known, no step keeps it, and an instruction that reads it gets it first.
+//! The state has two parts: the distance of `rdi` from the start of the instruction, and the registers whose value is
+//! *deferred*. A load of an operand field emits nothing and defers the field. A machine instruction that only uses the register
+//! as an index gets the field in its displacement. Any other one that reads it is preceded by a move of the constant to the
+//! register. The same holds for `rdi`: while its value is known, no step keeps it, and an instruction that reads it gets it
+//! first.
 //!
-//! An instruction of any other kind is copied unchanged. All registers but the deferred ones have the values that they would have
-//! in the handler, so copying needs no understanding of the instruction.
+//! An instruction of any other kind is copied unchanged. All registers but the deferred ones have the values that they would
+//! have in the handler, so copying needs no understanding of the instruction.
 
 use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register};
 
@@ -477,7 +478,8 @@ impl<'b, 'p> Walk<'b, 'p> {
         Some((insn.reads_without[0], Step::Literal { insn: addressed, at, size }))
     }
 
-    /// Returns an instruction whose memory operand is at `rdi` and a displacement, with one relative to the instruction pointer.
+    /// Returns an instruction whose memory operand is at `rdi` and a displacement, with one relative to the instruction
+    /// pointer.
     fn relocated(&mut self, insn: &Insn) -> Option<Addressed> {
         if insn.reads_without[0].has(RDI) {
             return None;

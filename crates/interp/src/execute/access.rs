@@ -1,14 +1,14 @@
-//! The machine's accesses to guarded memory, and the table of their addresses.
+//! Accesses to guard-paged memory, and the table of their addresses.
 //!
-//! A guarded memory lies in a reservation so large that no 32-bit address plus 32-bit offset leaves it; what is not
-//! committed faults. Each access here is one `asm!` instruction that
-//! - has `ip` in `rdi`, `fp` in `rsi` and `inst` in `rcx`, where the handlers' calling convention has them anyway;
+//! A guard-paged memory is in a reservation so large that no 32-bit address plus 32-bit offset leaves it. Pages that are not
+//! committed fault. Each access here is one machine instruction, written with `asm!`. It
+//! - has `ip` in `rdi`, `fp` in `rsi` and `inst` in `rcx`, as the handlers' calling convention does anyway;
 //! - records its own address in the section `wasmr_sites`, as a distance from the record itself.
 //!
-//! The fault handler of the runtime asks [`landing`] for a faulting pc. For a recorded one execution goes on in
-//! `fault_landing`, a handler like any other, with the fault address in `r8`, that is in `acc`, and the pc in `r9`, that is
-//! in `scratch`: as handlers keep nothing on the native stack (a test proves it for those that access memory), jumping there is
-//! a tail call. In [copied](crate::copy_patch) code `rdi` is not kept; there the pc tells the instruction.
+//! After a fault the runtime's signal handler asks [`is_site`] about the pc. For a recorded one, execution continues at the
+//! landing pad `fault_landing`, which is a handler. The address of the fault is in `r8`, which is `acc`, and the pc in `r9`,
+//! which is `scratch`. This is a tail call, as handlers keep nothing on the native stack; a test proves that for those that
+//! access memory. In [copied](crate::copy_patch) code `rdi` is not kept. There the instruction is found by the pc.
 
 use wasmr_core::op::{Access, MemoryInt, VectorMemory};
 use wasmr_core::trap::TrapCode;
@@ -59,11 +59,11 @@ macro_rules! store_word {
 /// Reads a word at `base + at`.
 ///
 /// # Safety
-/// The handlers' contract for `m`, and memory 0 is guarded; `at` is at most `2 * u32::MAX`.
+/// The handlers' contract for `m`, and memory 0 is guard-paged; `at` is at most `2 * u32::MAX`.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 unsafe fn load_word(m: &Machine, at: u64, access: Access) -> u64 {
-    // One of them is left when a handler is compiled.
+    // The size is a constant in each handler, so one arm is left.
     match access {
         Access { bytes: 1, signed: false } => load_word!(m, at, "movzx {value:e}, byte ptr [{base} + {at}]"),
         Access { bytes: 1, signed: true } => load_word!(m, at, "movsx {value:r}, byte ptr [{base} + {at}]"),
@@ -93,30 +93,30 @@ unsafe fn store_word(m: &Machine, at: u64, bytes: u8, word: u64) {
 /// Reads a word at `base + at`.
 ///
 /// # Safety
-/// Never called: no memory is guarded on this architecture.
+/// Never called: no memory is guard-paged on this architecture.
 #[cfg(not(target_arch = "x86_64"))]
 unsafe fn load_word(m: &Machine, at: u64, access: Access) -> u64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises a guard-paged memory and an address inside its reservation.
     unsafe { super::memory::read_word(m.mem.add(at as usize), access.bytes) }
 }
 
 /// Writes the low bytes of a word at `base + at`.
 ///
 /// # Safety
-/// Never called: no memory is guarded on this architecture.
+/// Never called: no memory is guard-paged on this architecture.
 #[cfg(not(target_arch = "x86_64"))]
 unsafe fn store_word(m: &Machine, at: u64, bytes: u8, word: u64) {
-    // SAFETY: the caller's promise; the word has as many bytes.
+    // SAFETY: the caller promises an address inside the reservation; the word has as many bytes.
     unsafe { m.mem.add(at as usize).copy_from(word.to_le_bytes().as_ptr(), bytes as usize) }
 }
 
 /// Reads an integer at `base + at`.
 ///
 /// # Safety
-/// The handlers' contract for `m`, and memory 0 is guarded; `at` is at most `2 * u32::MAX`.
+/// The handlers' contract for `m`, and memory 0 is guard-paged; `at` is at most `2 * u32::MAX`.
 #[inline(always)]
-pub unsafe fn load<T: MemoryInt>(m: &Machine, at: u64) -> T {
-    // SAFETY: the caller's promise.
+pub(crate) unsafe fn load<T: MemoryInt>(m: &Machine, at: u64) -> T {
+    // SAFETY: the caller promises a guard-paged memory and an address inside its reservation.
     T::from_word(unsafe { load_word(m, at, T::ACCESS) })
 }
 
@@ -125,18 +125,18 @@ pub unsafe fn load<T: MemoryInt>(m: &Machine, at: u64) -> T {
 /// # Safety
 /// As for [`load`].
 #[inline(always)]
-pub unsafe fn store<T: MemoryInt>(m: &Machine, at: u64, value: T) {
-    // SAFETY: the caller's promise.
+pub(crate) unsafe fn store<T: MemoryInt>(m: &Machine, at: u64, value: T) {
+    // SAFETY: the caller promises a guard-paged memory and an address inside its reservation.
     unsafe { store_word(m, at, T::ACCESS.bytes, value.to_word()) }
 }
 
-/// Reads for a vector at `base + at`.
+/// Reads the bytes for a vector at `base + at`.
 ///
 /// # Safety
 /// As for [`load`].
 #[inline(always)]
-pub unsafe fn load_for_vector<M: VectorMemory>(m: &Machine, at: u64) -> M::Loaded {
-    // SAFETY: the caller's promise.
+pub(crate) unsafe fn load_for_vector<M: VectorMemory>(m: &Machine, at: u64) -> M::Loaded {
+    // SAFETY: the caller promises a guard-paged memory and an address inside its reservation.
     unsafe {
         match (M::IN_VECTOR, M::BYTES) {
             (true, 4) => M::vector_loaded(load_quarter(m, at)),
@@ -147,7 +147,7 @@ pub unsafe fn load_for_vector<M: VectorMemory>(m: &Machine, at: u64) -> M::Loade
     }
 }
 
-/// Declares a read of a vector's low bytes, the rest zero, that does not pass through a general register, which would cost a
+/// Declares a read of a vector's low bytes, the rest zero. It does not pass through a general register, which would cost a
 /// stack frame.
 macro_rules! load_low {
     ($($(#[$doc:meta])* $name:ident $word:ty, $load:literal;)*) => {$(
@@ -172,7 +172,7 @@ macro_rules! load_low {
         /// As for [`load`].
         #[cfg(not(target_arch = "x86_64"))]
         unsafe fn $name(m: &Machine, at: u64) -> V128 {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller promises a guard-paged memory and an address inside its reservation.
             V128::from_u128(unsafe { m.mem.add(at as usize).cast::<$word>().read_unaligned() } as u128)
         }
     )*};
@@ -193,7 +193,7 @@ load_low! {
 /// As for [`load`].
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-pub unsafe fn store_vector(m: &Machine, at: u64, value: V128) {
+pub(crate) unsafe fn store_vector(m: &Machine, at: u64, value: V128) {
     // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`. The transmute keeps all bits.
     unsafe {
         let value: std::arch::x86_64::__m128i = std::mem::transmute(value);
@@ -210,14 +210,14 @@ pub unsafe fn store_vector(m: &Machine, at: u64, value: V128) {
 /// # Safety
 /// As for [`load`].
 #[cfg(not(target_arch = "x86_64"))]
-pub unsafe fn store_vector(m: &Machine, at: u64, value: V128) {
-    // SAFETY: the caller's promise.
+pub(crate) unsafe fn store_vector(m: &Machine, at: u64, value: V128) {
+    // SAFETY: the caller promises a guard-paged memory and an address inside its reservation.
     unsafe { m.mem.add(at as usize).cast::<V128>().write_unaligned(value) }
 }
 
 handlers! {
-    /// An access to memory, whose code is at `scratch`, faulted at the address in `acc`. If that is not a guarded memory, it is a
-    /// fault of ours and must not pass for a trap.
+    /// Landing pad of the access at `scratch`, which faulted at the address in `acc`. If the address is in no reservation, the
+    /// fault is wasmr's own and must not become a trap.
     #[cold]
     #[inline(never)]
     fn fault_landing[](m) {
@@ -231,9 +231,9 @@ handlers! {
     }
 }
 
-/// The addresses of the accesses above.
+/// Returns the addresses of the accesses above.
 #[cfg(target_arch = "x86_64")]
-pub fn sites() -> impl Iterator<Item = usize> {
+pub(crate) fn sites() -> impl Iterator<Item = usize> {
     unsafe extern "C" {
         #[link_name = "__start_wasmr_sites"]
         static START: i32;
@@ -252,19 +252,19 @@ pub fn sites() -> impl Iterator<Item = usize> {
     })
 }
 
-/// The addresses of the accesses above: none, no memory is guarded on this architecture.
+/// Returns no address: no memory is guard-paged on this architecture.
 #[cfg(not(target_arch = "x86_64"))]
-pub fn sites() -> impl Iterator<Item = usize> {
+pub(crate) fn sites() -> impl Iterator<Item = usize> {
     std::iter::empty()
 }
 
 /// Returns true if one of the accesses above is at `pc`.
-pub fn is_site(pc: usize) -> bool {
+pub(crate) fn is_site(pc: usize) -> bool {
     sites().any(|site| site == pc)
 }
 
 /// Returns the address of the landing pad, at which execution continues after a fault of an access above or of a copy of one.
-pub fn landing_pad() -> usize {
+pub(crate) fn landing_pad() -> usize {
     let landing: super::dispatch::Handler = fault_landing;
     landing as usize
 }

@@ -11,15 +11,15 @@ use super::exception::leave_with;
 /// # Safety
 /// The handlers' contract, for a `builtin` instruction.
 #[inline(always)]
-pub unsafe fn operands(m: &Machine) -> *mut u64 {
+pub(crate) unsafe fn operands(m: &Machine) -> *mut u64 {
     // SAFETY: by the handlers' contract, each slot that the instruction names is in the frame.
     unsafe { m.fp.offset(m.imm() as isize) }
 }
 
 handlers! {
-    /// Executes an operator by a libcall. The lower half of word 1 is its row in the table of libcalls; operands are in the slots from
-    /// `imm` on, and the result replaces the first; word 2 is the function, word 3 the immediates. Further words are for
-    /// handlers that do some cases themselves. Not inlined into those, as this handler keeps a frame.
+    /// Executes an operator by a libcall. The lower half of word 1 is its row in the table of libcalls; operands are in the
+    /// slots from `imm` on, and the result replaces the first; word 2 is the function, word 3 the immediates. Further words are
+    /// for handlers that do some cases themselves. Not inlined into those, as this handler keeps a frame.
     #[inline(never)]
     fn builtin[const WORDS: usize](m) {
         // The libcall may collect garbage. The collector looks for references in the frames from here on.

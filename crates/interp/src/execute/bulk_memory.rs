@@ -1,8 +1,8 @@
 //! `memory.copy` and `memory.fill` of small sizes.
 //!
-//! Copies and fills of at most `MAX_IN_PLACE` bytes are a few moves in the handler. All others are libcalls. A libcall takes as long
-//! as several operators, and many sizes are small: compilers emit `memory.copy` for assignments of structures. `memory.init` has
-//! no such form, as programs execute it once for each segment.
+//! Copies and fills of at most `MAX_IN_PLACE` bytes are a few moves in the handler. All others are libcalls. A libcall takes as
+//! long as several operators, and many sizes are small: compilers emit `memory.copy` for assignments of structures.
+//! `memory.init` has no such form, as programs execute it once for each segment.
 //!
 //! # Invariants
 //! - A range is compared with its memory's size before a byte is written. The libcall traps for a range that is outside.
@@ -24,8 +24,8 @@ type Vector = std::arch::x86_64::__m128i;
 #[cfg(not(target_arch = "x86_64"))]
 type Vector = [u64; 2];
 
-/// Returns the first byte of a range, if the whole range is inside a memory. `memory` is the offset of the memory's pointer in the
-/// instance.
+/// Returns the first byte of a range, if the whole range is inside a memory. `memory` is the offset of the memory's pointer in
+/// the instance.
 ///
 /// # Safety
 /// The handlers' contract; `memory` is such an offset.
@@ -108,7 +108,8 @@ unsafe fn fill_ends<T: Copy>(to: *mut u8, value: T, len: usize) {
 #[inline(always)]
 unsafe fn fill_in_place(to: *mut u8, value: u8, len: usize) {
     let word = value as u64 * 0x0101_0101_0101_0101;
-    // SAFETY: the caller promises the range; in each branch `len` is at least the size of the values written. A vector is two words.
+    // SAFETY: the caller promises the range; in each branch `len` is at least the size of the values written. A vector is two
+    // words.
     unsafe {
         if len > size_of::<Vector>() {
             #[allow(clippy::useless_transmute, reason = "on other processors a vector is two words")]

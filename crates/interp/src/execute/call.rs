@@ -39,8 +39,8 @@ unsafe fn indirect(m: &Machine, table: u32, index: u64, expected: TypeId) -> Res
     }
 }
 
-/// Replaces the current frame by one for `func`. Fields: `low` is the first slot of the arguments, `imm` their number of slots; the
-/// low half of word 2 is the argument area's size `S` of the current function, the high half that of the callee's type
+/// Replaces the current frame by one for `func`. Fields: `low` is the first slot of the arguments, `imm` their number of slots;
+/// the low half of word 2 is the argument area's size `S` of the current function, the high half that of the callee's type
 /// (`docs/frames.md`).
 ///
 /// # Safety
@@ -59,7 +59,8 @@ unsafe fn tail_call(mut m: Machine, func: *mut VmFunc) -> usize {
         let mut to = base;
         let end = from.add(m.imm() as u32 as usize);
         while from < end {
-            // Upward, as the destination lies below. Volatile, or the optimiser calls `memmove`, and a handler that calls keeps a frame.
+            // Upward, as the destination lies below. Volatile, or the optimiser calls `memmove`, and a handler that calls keeps
+            // a frame.
             to.write_volatile(*from);
             from = from.add(1);
             to = to.add(1);
@@ -101,8 +102,8 @@ handlers! {
         call(m, func, callee, 2)
     }
 
-    /// Calls through a table. Word 2: the index' slot in field `d2`, unused if the index is in the accumulator; the expected type in
-    /// the high half. `imm` is the offset of the table's pointer. Anything but an element of exactly this type goes to
+    /// Calls through a table. Word 2: the index' slot in field `d2`, unused if the index is in the accumulator; the expected
+    /// type in the high half. `imm` is the offset of the table's pointer. Anything but an element of exactly this type goes to
     /// `call_indirect_checked`.
     fn call_indirect[X: Source](m) {
         let index = X::read::<i32>(&m.second()) as u32 as usize;
@@ -157,7 +158,8 @@ handlers! {
         tail_call(m, func)
     }
 
-    /// Tail-calls through a table. Word 3: offset of the table's pointer, expected type in the high half; word 4: the index' slot.
+    /// Tail-calls through a table. Word 3: offset of the table's pointer, expected type in the high half; word 4: the index'
+    /// slot.
     fn return_call_indirect[const IS64: bool](m) {
         let slot = *m.fp.offset(m.word(4) as isize);
         let index = if IS64 { slot } else { slot as u32 as u64 };

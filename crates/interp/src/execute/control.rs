@@ -41,8 +41,8 @@ handlers! {
         }
     }
 
-    /// Jumps by the table's entry for the index in slot `d` or the accumulator, plus word 2. `imm` is the number of entries without
-    /// the default. Each is a distance in half a word, from word 3 on.
+    /// Jumps by the table's entry for the index in slot `d` or the accumulator, plus word 2. `imm` is the number of entries
+    /// without the default. Each is a distance in half a word, from word 3 on.
     fn br_table[X: Source](m) {
         let index = (ops::i32_add(X::read(&m), m.word(2) as i32) as u32).min(m.imm() as u32);
         let distance = *m.ip.add(3).as_ptr().cast::<i32>().add(index as usize);

@@ -1,8 +1,9 @@
 //! The step from one handler to the next: machine registers, the handlers' signature, the layout of instructions, the jump.
 //!
 //! # Instructions
-//! Translated code is a sequence of 8-byte *code words*. An instruction has the address of its handler in word 0. Word 1 has narrow
-//! fields, which the handler reads with loads of their own width ([`instr`](crate::instr) lists the fields of each instruction):
+//! Translated code is a sequence of 8-byte *code words*. An instruction has the address of its handler in word 0. Word 1 has
+//! narrow fields, which the handler reads with loads of their own width ([`instr`](crate::instr) lists the fields of each
+//! instruction):
 //!
 //! ```text
 //! byte 8      10      12      14      16
@@ -14,22 +15,23 @@
 //! # Registers
 //! The machine's registers travel as arguments, which the calling convention keeps in processor registers. `acc` and `facc`
 //! hold the latest integer or reference, and the latest float, result. The translator knows at each instruction whether a slot
-//! has the same value. The scratch register has no meaning between instructions, but for two cases: after a return it is the frame
-//! that was left, and in the landing pad of a fault the address of the access.
+//! has the same value. The scratch register has no meaning between instructions, but for two cases: after a return it is the
+//! frame that was left, and in the landing pad of a fault the address of the access.
 //!
 //! # Why `extern "sysv64"` and tail calls
-//! A handler ends in a call to the next one in tail position. An optimised build turns that into a jump (*threaded code*, Bell 1973;
-//! the technique with tail calls is Haberman's, 2021: see `docs/glossary.md`). So each handler has its own indirect jump, and the
-//! native stack stays as it is. Rust does not promise this optimisation. Therefore a test disassembles every handler, and
-//! [`self_test`](super::self_test::self_test) checks the running build when an engine is made. In builds without the optimisation
-//! (`not(wasmr_tail)`), handlers return to a driver loop instead.
+//! A handler ends in a call to the next one in tail position. An optimised build turns that into a jump (*threaded code*, Bell
+//! 1973; the technique with tail calls is Haberman's, 2021: see `docs/glossary.md`). So each handler has its own indirect jump,
+//! and the native stack stays as it is. Rust does not promise this optimisation. Therefore a test disassembles every handler,
+//! and
+//! [`self_test`](super::self_test::self_test) checks the running build when an engine is made. In builds without the
+//! optimisation (`not(wasmr_tail)`), handlers return to a driver loop instead.
 //!
 //! # The handlers' contract
 //! Every handler may assume, and the translator guarantees:
 //!
 //! - `ip` points to an instruction with this handler, which the translator emitted for a validated body;
-//! - `fp` is a frame of that instruction's function, with as many slots as the function's `enter` reserved. So every slot number of
-//!   the instruction is inside the frame;
+//! - `fp` is a frame of that instruction's function, with as many slots as the function's `enter` reserved. So every slot
+//!   number of the instruction is inside the frame;
 //! - `inst` is the live instance of that function, and `mem` its `memory0_base`.
 //!
 //! All `unsafe` blocks of `execute/` rest on this.
@@ -44,28 +46,28 @@ use wasmr_runtime::vm::{Status, VmInstance, VmStore};
 
 /// Type of the float accumulator: its low lane is the value.
 #[cfg(target_arch = "x86_64")]
-pub type FloatAcc = std::arch::x86_64::__m128d;
+pub(crate) type FloatAcc = std::arch::x86_64::__m128d;
 /// Type of the float accumulator.
 #[cfg(not(target_arch = "x86_64"))]
-pub type FloatAcc = f64;
+pub(crate) type FloatAcc = f64;
 
 /// Machine registers.
 #[derive(Clone, Copy)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// Instruction being executed.
-    pub ip: Ip,
+    pub(crate) ip: Ip,
     /// Frame pointer: the first local that is no parameter.
-    pub fp: Fp,
+    pub(crate) fp: Fp,
     /// Base of memory 0 if it is guard-paged.
-    pub mem: *mut u8,
+    pub(crate) mem: *mut u8,
     /// Instance of the function.
-    pub inst: *mut VmInstance,
+    pub(crate) inst: *mut VmInstance,
     /// Integer and reference accumulator, in slot form.
-    pub acc: u64,
+    pub(crate) acc: u64,
     /// Scratch register. After a return: the frame that was left.
-    pub scratch: u64,
+    pub(crate) scratch: u64,
     /// Float accumulator.
-    pub facc: FloatAcc,
+    pub(crate) facc: FloatAcc,
 }
 
 /// Declares the handlers' calling convention once, for the type and the functions.
@@ -81,9 +83,9 @@ pub(crate) use with_abi;
 
 macro_rules! with_abi_named {
     ($abi:literal type $name:ident) => {
-        /// Handler: executes the instruction at `ip`, then all that follow. Returns a [`Status`] word, or [`CONTINUE`] to the driver
-        /// loop of a build without tail calls.
-        pub type $name = unsafe extern $abi fn(
+        /// Handler: executes the instruction at `ip`, then all that follow. Returns a [`Status`] word, or `CONTINUE` to the
+        /// driver loop of a build without tail calls.
+        pub(crate) type $name = unsafe extern $abi fn(
             wasmr_runtime::frame::Ip,
             wasmr_runtime::frame::Fp,
             *mut u8,
@@ -127,7 +129,8 @@ macro_rules! handlers {
 pub(crate) use handlers;
 
 /// Result of a handler for the driver loop: the registers are in the store, and execution continues.
-pub const CONTINUE: usize = usize::MAX;
+#[cfg(not(wasmr_tail))]
+pub(crate) const CONTINUE: usize = usize::MAX;
 
 impl Machine {
     /// Returns word `n` of the instruction.
@@ -135,7 +138,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract; the instruction has more than `n` words.
     #[inline(always)]
-    pub unsafe fn word(&self, n: usize) -> u64 {
+    pub(crate) unsafe fn word(&self, n: usize) -> u64 {
         // SAFETY: the caller promises that the word is part of the instruction at `ip`.
         unsafe { *self.ip.as_ptr().add(n) }
     }
@@ -145,7 +148,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract; the instruction has the field.
     #[inline(always)]
-    pub unsafe fn half(&self, n: usize) -> u32 {
+    pub(crate) unsafe fn half(&self, n: usize) -> u32 {
         // SAFETY: the caller promises that the field is part of the instruction; a word is aligned for u32.
         unsafe { *self.ip.as_ptr().cast::<u32>().add(n) }
     }
@@ -155,7 +158,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract; the instruction has two words.
     #[inline(always)]
-    pub unsafe fn narrow(&self, n: usize) -> isize {
+    pub(crate) unsafe fn narrow(&self, n: usize) -> isize {
         // SAFETY: the caller promises that the instruction has word 1, which is aligned for i16.
         unsafe { *self.ip.as_ptr().cast::<i16>().add(4 + n) as isize }
     }
@@ -165,7 +168,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract; the instruction has the field.
     #[inline(always)]
-    pub unsafe fn d(&self) -> *mut u64 {
+    pub(crate) unsafe fn d(&self) -> *mut u64 {
         // SAFETY: by the handlers' contract, each slot that the instruction names is in the frame.
         unsafe { self.fp.offset(self.narrow(0)) }
     }
@@ -175,7 +178,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract; the instruction has the field.
     #[inline(always)]
-    pub unsafe fn a(&self) -> *mut u64 {
+    pub(crate) unsafe fn a(&self) -> *mut u64 {
         // SAFETY: by the handlers' contract, each slot that the instruction names is in the frame.
         unsafe { self.fp.offset(self.narrow(1)) }
     }
@@ -185,7 +188,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract; the instruction has the field.
     #[inline(always)]
-    pub unsafe fn b(&self) -> *mut u64 {
+    pub(crate) unsafe fn b(&self) -> *mut u64 {
         // SAFETY: by the handlers' contract, each slot that the instruction names is in the frame.
         unsafe { self.fp.offset(self.narrow(2)) }
     }
@@ -195,7 +198,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract; the instruction has the field.
     #[inline(always)]
-    pub unsafe fn x(&self) -> *mut u64 {
+    pub(crate) unsafe fn x(&self) -> *mut u64 {
         // SAFETY: by the handlers' contract, each slot that the instruction names is in the frame.
         unsafe { self.fp.offset(self.narrow(3)) }
     }
@@ -205,7 +208,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract; the instruction has the field.
     #[inline(always)]
-    pub unsafe fn a_imm(&self) -> i16 {
+    pub(crate) unsafe fn a_imm(&self) -> i16 {
         // SAFETY: the caller promises that the instruction has the field.
         unsafe { self.narrow(1) as i16 }
     }
@@ -215,7 +218,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract; the instruction has the field.
     #[inline(always)]
-    pub unsafe fn imm(&self) -> i32 {
+    pub(crate) unsafe fn imm(&self) -> i32 {
         // SAFETY: the caller promises that the instruction has the field; byte 12 is aligned for i32.
         unsafe { *self.ip.as_ptr().cast::<i32>().add(3) }
     }
@@ -225,7 +228,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract; the instruction has the field.
     #[inline(always)]
-    pub unsafe fn low(&self) -> u32 {
+    pub(crate) unsafe fn low(&self) -> u32 {
         // SAFETY: the caller promises that the instruction has the field; byte 8 is aligned for u32.
         unsafe { *self.ip.as_ptr().cast::<u32>().add(2) }
     }
@@ -235,7 +238,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract; at the offset there is a `T`.
     #[inline(always)]
-    pub unsafe fn in_instance<T>(&self, offset: u32) -> *mut T {
+    pub(crate) unsafe fn in_instance<T>(&self, offset: u32) -> *mut T {
         // SAFETY: the caller promises that the instance's allocation has a `T` at the offset.
         unsafe { self.inst.byte_add(offset as usize).cast() }
     }
@@ -245,7 +248,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract holds for that instruction.
     #[inline(always)]
-    pub unsafe fn next(mut self, len: usize) -> usize {
+    pub(crate) unsafe fn next(mut self, len: usize) -> usize {
         // SAFETY: the caller promises the contract for the next instruction, which is in the same code.
         unsafe {
             self.ip = self.ip.add(len);
@@ -259,7 +262,7 @@ impl Machine {
     /// The handlers' contract holds for that instruction.
     #[cfg(wasmr_tail)]
     #[inline(always)]
-    pub unsafe fn dispatch(self) -> usize {
+    pub(crate) unsafe fn dispatch(self) -> usize {
         // SAFETY: the caller promises the contract for the instruction at `ip`, whose word 0 is its handler.
         unsafe {
             // Another thread may exchange the handler word.
@@ -274,7 +277,7 @@ impl Machine {
     /// The handlers' contract holds for that instruction.
     #[cfg(not(wasmr_tail))]
     #[inline(always)]
-    pub unsafe fn dispatch(self) -> usize {
+    pub(crate) unsafe fn dispatch(self) -> usize {
         // SAFETY: the driver loop set `registers` to a `Machine` that outlives every handler it calls.
         unsafe {
             let registers = (*(*self.inst).store).registers.cast::<Machine>();
@@ -288,18 +291,18 @@ impl Machine {
     /// # Safety
     /// The contract of `handler`.
     #[inline(always)]
-    pub unsafe fn enter(self, handler: Handler) -> usize {
+    pub(crate) unsafe fn enter(self, handler: Handler) -> usize {
         // SAFETY: the caller promises what `handler` asks for.
         unsafe { handler(self.ip, self.fp, self.mem, self.inst, self.acc, self.scratch, self.facc) }
     }
 
-    /// Jumps `distance` words from the instruction. A jump that is not forward takes one from the instance's budget; an instruction may
-    /// be a loop by itself.
+    /// Jumps `distance` words from the instruction. A jump that is not forward takes one from the instance's budget; an
+    /// instruction may be a loop by itself.
     ///
     /// # Safety
     /// The handlers' contract holds for that instruction.
     #[inline(always)]
-    pub unsafe fn jump(mut self, distance: i32) -> usize {
+    pub(crate) unsafe fn jump(mut self, distance: i32) -> usize {
         // SAFETY: the caller promises the contract for the target, which is in the same code.
         unsafe {
             self.ip = self.ip.offset(distance as isize);
@@ -315,7 +318,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract.
     #[inline(always)]
-    pub unsafe fn spend(&self) -> bool {
+    pub(crate) unsafe fn spend(&self) -> bool {
         // SAFETY: the instance is alive.
         unsafe {
             let left = (*self.inst).budget - 1;
@@ -329,7 +332,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract.
     #[inline(always)]
-    pub unsafe fn trap(mut self, code: TrapCode) -> usize {
+    pub(crate) unsafe fn trap(mut self, code: TrapCode) -> usize {
         self.acc = code as u64;
         // SAFETY: `raise` takes the code from `acc`.
         unsafe { self.enter(raise) }
@@ -340,7 +343,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract.
     #[inline(always)]
-    pub unsafe fn stop(mut self, status: Status) -> usize {
+    pub(crate) unsafe fn stop(mut self, status: Status) -> usize {
         self.acc = status.0 as u64;
         // SAFETY: `leave` takes the status from `acc`.
         unsafe { self.enter(leave) }
@@ -351,7 +354,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract.
     #[inline(always)]
-    pub unsafe fn note_exit(&self) {
+    pub(crate) unsafe fn note_exit(&self) {
         // SAFETY: the instance and its store are alive.
         unsafe { InterpreterExit { fp: self.fp, ip: self.ip }.note((*self.inst).store) }
     }
@@ -361,7 +364,7 @@ impl Machine {
     /// # Safety
     /// The handlers' contract.
     #[inline(always)]
-    pub unsafe fn reload_memory(&mut self) {
+    pub(crate) unsafe fn reload_memory(&mut self) {
         // SAFETY: the instance is alive.
         unsafe { self.mem = (*self.inst).memory0_base };
     }
@@ -379,16 +382,16 @@ handlers! {
         m.stop(Status::TRAP)
     }
 
-    /// Leaves the interpreter with the status in `acc`. If this returned a constant, the optimiser could turn the jumps to it into
-    /// calls.
+    /// Leaves the interpreter with the status in `acc`. If this returned a constant, the optimiser could turn the jumps to it
+    /// into calls.
     #[cold]
     #[inline(never)]
     fn leave[](m) {
         m.acc as usize
     }
 
-    /// The work when the budget is used up: polls the interrupt flag, then continues at `ip`. If another tier ran the function to its
-    /// end, execution continues in its caller.
+    /// The work when the budget is used up: polls the interrupt flag, then continues at `ip`. If another tier ran the function
+    /// to its end, execution continues in its caller.
     #[cold]
     #[inline(never)]
     fn budget_interrupt[](m) {
@@ -408,7 +411,7 @@ handlers! {
 ///
 /// # Safety
 /// The store is alive.
-pub unsafe fn is_interrupted(store: *mut VmStore) -> bool {
+pub(crate) unsafe fn is_interrupted(store: *mut VmStore) -> bool {
     // SAFETY: the flag lives as long as its store.
     unsafe {
         let interrupt = (*store).interrupt;
@@ -421,7 +424,7 @@ pub unsafe fn is_interrupted(store: *mut VmStore) -> bool {
 /// # Safety
 /// The handlers' contract holds for the instruction at `machine.ip`.
 #[cfg(wasmr_tail)]
-pub unsafe fn run(machine: Machine) -> Status {
+pub(crate) unsafe fn run(machine: Machine) -> Status {
     // SAFETY: the caller promises the contract for the first instruction; each handler keeps it for the next.
     Status(unsafe { machine.dispatch() })
 }
@@ -431,9 +434,9 @@ pub unsafe fn run(machine: Machine) -> Status {
 /// # Safety
 /// The handlers' contract holds for the instruction at `machine.ip`.
 #[cfg(not(wasmr_tail))]
-pub unsafe fn run(mut machine: Machine) -> Status {
-    // SAFETY: the caller promises the contract for the first instruction; each handler keeps it for the next. `store` outlives the
-    // run, and the previous registers are put back.
+pub(crate) unsafe fn run(mut machine: Machine) -> Status {
+    // SAFETY: the caller promises the contract for the first instruction; each handler keeps it for the next. `store` outlives
+    // the run, and the previous registers are put back.
     unsafe {
         let store = (*machine.inst).store;
         let outer = std::mem::replace(&mut (*store).registers, (&raw mut machine).cast());
@@ -452,7 +455,7 @@ pub unsafe fn run(mut machine: Machine) -> Status {
 }
 
 /// Returns the word that instructions with this handler start with.
-pub fn handler_word(handler: Handler) -> u64 {
+pub(crate) fn handler_word(handler: Handler) -> u64 {
     handler as usize as u64
 }
 

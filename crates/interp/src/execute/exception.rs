@@ -1,7 +1,7 @@
 //! Exceptions, and other stops of a call.
 //!
-//! A throw searches the frames for a `try_table` around the instruction that each is at. The tables are side data of the translated
-//! code and cost nothing until then.
+//! A throw searches the frames for a `try_table` around the instruction that each is at. The tables are side data of the
+//! translated code and cost nothing until then.
 
 use wasmr_runtime::builtins;
 use wasmr_runtime::exit::InterpreterExit;
@@ -35,11 +35,12 @@ unsafe fn resume(mut m: Machine, landing: Ip) -> usize {
     }
 }
 
-/// Searches for the catch clause of an exception thrown at `at` in the frame `fp`. Returns the instruction to continue with, and
-/// notes it with its frame as the interpreter's exit. If there is none, returns null and leaves the exception in `VmStore::pending_exception`.
+/// Searches for the catch clause of an exception thrown at `at` in the frame `fp`. Returns the instruction to continue with,
+/// and notes it with its frame as the interpreter's exit. If there is none, returns null and leaves the exception in
+/// `VmStore::pending_exception`.
 ///
-/// Arguments and results are plain words or in the store. So the handlers that call this keep no locals in memory, which would cost
-/// them their tail call.
+/// Arguments and results are plain words or in the store. So the handlers that call this keep no locals in memory, which would
+/// cost them their tail call.
 ///
 /// # Safety
 /// `inst` is a live instance of the store, `fp` a live frame; `exception` is a live exception reference, or 0 if none could
@@ -77,14 +78,14 @@ unsafe fn unwind(inst: *mut VmInstance, mut fp: Fp, mut at: Ip, exception: u64) 
     }
 }
 
-/// Continues after a libcall, or a call of a function through its entry, that ended early. For an exception, searches for a catch
-/// clause from the frame `m.fp` on. Any other status leaves the interpreter.
+/// Continues after a libcall, or a call of a function through its entry, that ended early. For an exception, searches for a
+/// catch clause from the frame `m.fp` on. Any other status leaves the interpreter.
 ///
 /// # Safety
-/// The handlers' contract; `status` is not `OK`, and the store has the details of it. `m.fp` is the frame that called, or the one
-/// made for the function.
+/// The handlers' contract; `status` is not `OK`, and the store has the details of it. `m.fp` is the frame that called, or the
+/// one made for the function.
 #[inline(always)]
-pub unsafe fn leave_with(m: Machine, status: Status) -> usize {
+pub(crate) unsafe fn leave_with(m: Machine, status: Status) -> usize {
     // SAFETY: the instance and its store are alive, and the frames of the run with them.
     unsafe {
         if status != Status::THROW {

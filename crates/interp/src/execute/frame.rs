@@ -1,8 +1,8 @@
 //! Calls and returns, and the instructions that are not part of any function.
 //!
-//! [`wasmr_runtime::frame`] describes a frame. A call that changes the instance returns to [`restore_instruction`], which restores the
-//! caller's instance and then continues at the frame's [`real_return`](Fp::real_return). The frame of a call from outside returns
-//! to [`exit_instruction`].
+//! [`wasmr_runtime::frame`] describes a frame. A call that changes the instance returns to [`restore_instruction`], which
+//! restores the caller's instance and then continues at the frame's [`real_return`](Fp::real_return). The frame of a call from
+//! outside returns to [`exit_instruction`].
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::exit::InterpreterExit;
@@ -22,22 +22,22 @@ static EXTERNAL: StaticInstruction = StaticInstruction(foreign);
 static LAZY: StaticInstruction = StaticInstruction(translate_first);
 
 /// Returns the instruction that ends a run: the return address of the run's outermost frame.
-pub fn exit_instruction() -> Ip {
+pub(crate) fn exit_instruction() -> Ip {
     Ip::new((&raw const EXIT).cast())
 }
 
 /// Returns the instruction that a call into another instance returns to.
-pub fn restore_instruction() -> Ip {
+pub(crate) fn restore_instruction() -> Ip {
     Ip::new((&raw const RESTORE).cast())
 }
 
 /// Returns the code of functions that are called through their entry.
-pub fn external_instruction() -> Ip {
+pub(crate) fn external_instruction() -> Ip {
     Ip::new((&raw const EXTERNAL).cast())
 }
 
 /// Returns the code of functions that are not translated yet.
-pub fn lazy_instruction() -> Ip {
+pub(crate) fn lazy_instruction() -> Ip {
     Ip::new((&raw const LAZY).cast())
 }
 
@@ -47,7 +47,7 @@ pub fn lazy_instruction() -> Ip {
 /// The handlers' contract; the header below `callee` is inside the value stack (see
 /// [`STACK_SLACK`](wasmr_runtime::frame::STACK_SLACK)).
 #[inline(always)]
-pub unsafe fn write_header(m: &Machine, callee: Fp, func: *mut VmFunc, return_to: Ip) {
+pub(crate) unsafe fn write_header(m: &Machine, callee: Fp, func: *mut VmFunc, return_to: Ip) {
     // SAFETY: the caller promises that the header is inside the value stack.
     unsafe { callee.set_header(func, m.fp, return_to) }
 }
@@ -57,7 +57,7 @@ pub unsafe fn write_header(m: &Machine, callee: Fp, func: *mut VmFunc, return_to
 /// # Safety
 /// The handlers' contract; `func` is a live function whose arguments are in place below `callee`.
 #[inline(always)]
-pub unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: Fp, len: usize) -> usize {
+pub(crate) unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: Fp, len: usize) -> usize {
     // SAFETY: `func` is alive, and the header fits below `callee`, as `STACK_SLACK` covers it.
     unsafe {
         let instance = (*func).instance;
@@ -83,7 +83,7 @@ pub unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: Fp, len: usize) ->
 /// # Safety
 /// The handlers' contract; the results are in place.
 #[inline(always)]
-pub unsafe fn leave(mut m: Machine) -> usize {
+pub(crate) unsafe fn leave(mut m: Machine) -> usize {
     // SAFETY: the header of a live frame.
     unsafe {
         m.scratch = m.fp.as_ptr() as u64;
@@ -94,8 +94,8 @@ pub unsafe fn leave(mut m: Machine) -> usize {
 }
 
 handlers! {
-    /// The first instruction of a function. `low` is the number of slots of the frame from `fp` on. Clears the first `2 * PAIRS`
-    /// slots, which are at least the locals. Slots after the locals are not in use yet.
+    /// The first instruction of a function. `low` is the number of slots of the frame from `fp` on. Clears the first
+    /// `2 * PAIRS` slots, which are at least the locals. Slots after the locals are not in use yet.
     fn enter[const PAIRS: usize](m) {
         let end = m.fp.as_ptr().add(m.low() as usize);
         if end >= (*(*m.inst).store).stack_limit {
@@ -151,8 +151,8 @@ handlers! {
         m.dispatch()
     }
 
-    /// Calls the function of this frame through its entry: a host function, or a function of another tier. If this is the outermost
-    /// frame of the run, the run ends instead and its caller makes the call, so that a tail call keeps no frame.
+    /// Calls the function of this frame through its entry: a host function, or a function of another tier. If this is the
+    /// outermost frame of the run, the run ends instead and its caller makes the call, so that a tail call keeps no frame.
     fn foreign[](m) {
         // These carry nothing here, so they need not be kept over the calls.
         m.scratch = m.fp.as_ptr() as u64;
@@ -195,7 +195,7 @@ handlers! {
 ///
 /// # Safety
 /// `fp` is a live frame.
-pub unsafe fn is_outermost(fp: Fp) -> bool {
+pub(crate) unsafe fn is_outermost(fp: Fp) -> bool {
     // SAFETY: the frame is live.
     unsafe { fp.return_to() == exit_instruction() }
 }
@@ -206,7 +206,7 @@ pub unsafe fn is_outermost(fp: Fp) -> bool {
 /// # Safety
 /// The handlers' contract, but for the instruction, which no longer matters; the function ended with `status`.
 #[inline(always)]
-pub unsafe fn end_external(mut m: Machine, status: Status) -> usize {
+pub(crate) unsafe fn end_external(mut m: Machine, status: Status) -> usize {
     // SAFETY: results are where the frame's caller looks for them.
     unsafe {
         if status != Status::OK {

@@ -1,6 +1,6 @@
-//! Fused instructions (superinstructions, Proebsting 1995): one instruction for a pair of operators that is frequent in compiled
-//! programs, counted over CoreMark, QuickJS and CPython. One instruction less is one indirect jump less. Each handler calls the
-//! functions of the operators that it replaces.
+//! Fused instructions (superinstructions, Proebsting 1995): one instruction for a pair of operators that is frequent in
+//! compiled programs, counted over CoreMark, QuickJS and CPython. One instruction less is one indirect jump less. Each handler
+//! calls the functions of the operators that it replaces.
 
 use wasmr_core::op::{Compare, Load, Scalar};
 use wasmr_core::ops;
@@ -65,8 +65,8 @@ handlers! {
         m.next(3)
     }
 
-    /// The end of a counting loop: slot `d` becomes slot `a` plus the low half of word 2. Jumps `imm` words if the comparison of the
-    /// sum with the high half gives `WANTED`. For comparisons of `i32`s only.
+    /// The end of a counting loop: slot `d` becomes slot `a` plus the low half of word 2. Jumps `imm` words if the comparison
+    /// of the sum with the high half gives `WANTED`. For comparisons of `i32`s only.
     fn count_and_branch[O: Compare, const WANTED: bool](m) {
         let value = ops::i32_add(SlotA::read(&m), m.word(2) as i32);
         SlotD::write(&mut m, value);

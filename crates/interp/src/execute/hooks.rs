@@ -1,8 +1,8 @@
 //! Calls from handlers to the parts of the crate that are built on them: the profile, translation, catch clauses, copied code.
 //!
-//! Handlers are at the bottom: translated code is made of their addresses. On rare occasions they need something from above. It is
-//! reached through [`Hooks`], whose address is the first word of the instance's `tier_data`. Each function here is out of line, so
-//! that the handlers that call it keep no frame.
+//! Handlers are at the bottom: translated code is made of their addresses. On rare occasions they need something from above. It
+//! is reached through [`Hooks`], whose address is the first word of the instance's `tier_data`. Each function here is out of
+//! line, so that the handlers that call it keep no frame.
 
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{VmInstance, VmTag};
@@ -26,8 +26,8 @@ pub(crate) struct Hooks {
 /// # Safety
 /// `inst` is a live instance that this crate executes.
 unsafe fn hooks_of<'a>(inst: *mut VmInstance) -> &'a Hooks {
-    // SAFETY: the `tier_data` of such an instance points to a `ModuleCode`, which lives as long as the instance. It is `repr(C)` and
-    // begins with the reference.
+    // SAFETY: the `tier_data` of such an instance points to a `ModuleCode`, which lives as long as the instance. It is
+    // `repr(C)` and begins with the reference.
     unsafe { *(*inst).tier_data.cast::<&Hooks>() }
 }
 
@@ -43,8 +43,8 @@ unsafe fn instance_of(fp: Fp) -> *mut VmInstance {
 /// Value of [`budget_interrupt`] that is no status: execution continues where it was.
 pub(crate) const GO_ON: usize = usize::MAX;
 
-/// Handles a budget interrupt at the instruction `ip` in the frame `fp`. Returns [`GO_ON`] or, if compiled code ran the function to
-/// its end, the status of that end.
+/// Handles a budget interrupt at the instruction `ip` in the frame `fp`. Returns [`GO_ON`] or, if compiled code ran the
+/// function to its end, the status of that end.
 ///
 /// # Safety
 /// `fp` is a live frame of a function that this crate executes, at `ip`, with all values in it as between two instructions.
@@ -77,8 +77,8 @@ pub(crate) unsafe fn first_call(fp: Fp) -> Ip {
     unsafe { (hooks_of(instance_of(fp)).first_call)(fp) }
 }
 
-/// Returns the instruction at which the innermost matching catch clause around `at` continues, null if there is none. Puts the values
-/// that the clause passes on in place.
+/// Returns the instruction at which the innermost matching catch clause around `at` continues, null if there is none. Puts the
+/// values that the clause passes on in place.
 ///
 /// # Safety
 /// `fp` is a live frame of a wasm function that this crate executes, and `at` points into the instruction that it is at.

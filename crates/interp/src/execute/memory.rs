@@ -14,7 +14,7 @@ use super::operand::{Destination, SlotD, Source, Travels};
 /// Returns the distance from the memory's base of a 32-bit access to guard-paged memory. It cannot overflow, and is inside the
 /// reservation.
 #[inline(always)]
-pub fn guarded_address(address: i32, offset: i32) -> u64 {
+pub(crate) fn guarded_address(address: i32, offset: i32) -> u64 {
     address as u32 as u64 + offset as u32 as u64
 }
 
@@ -24,7 +24,7 @@ pub fn guarded_address(address: i32, offset: i32) -> u64 {
 /// # Safety
 /// The handlers' contract; `memory` is such an offset.
 #[inline(always)]
-pub unsafe fn checked(m: &Machine, memory: u32, address: u64, offset: u64, size: u64) -> Option<*mut u8> {
+pub(crate) unsafe fn checked(m: &Machine, memory: u32, address: u64, offset: u64, size: u64) -> Option<*mut u8> {
     // SAFETY: at that offset is the pointer of a memory, which lives as long as the instance.
     let memory = unsafe { &**m.in_instance::<*mut VmMemory>(memory) };
     let at = address.checked_add(offset)?;
@@ -42,7 +42,7 @@ pub unsafe fn checked(m: &Machine, memory: u32, address: u64, offset: u64, size:
 /// # Safety
 /// The handlers' contract; the instruction has the field.
 #[inline(always)]
-pub unsafe fn checked_address<const IS64: bool>(m: &Machine) -> u64 {
+pub(crate) unsafe fn checked_address<const IS64: bool>(m: &Machine) -> u64 {
     // SAFETY: the caller promises that field `a` is a slot.
     let slot = unsafe { *m.a() };
     if IS64 { slot } else { slot as u32 as u64 }
@@ -53,7 +53,7 @@ pub unsafe fn checked_address<const IS64: bool>(m: &Machine) -> u64 {
 /// # Safety
 /// `at` points to that many bytes in a memory of the instance.
 #[inline(always)]
-pub unsafe fn read_word(at: *const u8, bytes: u8) -> u64 {
+pub(crate) unsafe fn read_word(at: *const u8, bytes: u8) -> u64 {
     // SAFETY: the caller promises that the bytes are in the memory.
     unsafe {
         match bytes {
@@ -70,7 +70,7 @@ pub unsafe fn read_word(at: *const u8, bytes: u8) -> u64 {
 /// # Safety
 /// `at` points to that many bytes in a memory of the instance.
 #[inline(always)]
-pub unsafe fn write_word(at: *mut u8, bytes: u8, word: u64) {
+pub(crate) unsafe fn write_word(at: *mut u8, bytes: u8, word: u64) {
     // SAFETY: the caller promises that the bytes are in the memory.
     unsafe {
         match bytes {

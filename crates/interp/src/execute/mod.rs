@@ -1,30 +1,54 @@
 //! Execution of translated code: the handlers, in files by instruction category as in `translate/`.
 //!
 //! [`dispatch`] is the only file that knows how one handler continues in the next. [`operand`] has the places of operands and
-//! results, [`hooks`] the calls to the parts of the crate that are built on handlers, [`frame`] calls and returns, [`access`] the way from memory faults to traps. [`fused`] has the instructions that do the
-//! work of two operators. The other files have the operators. [`instr`](crate::instr) tells which handler belongs to which
-//! instruction.
+//! results, [`hooks`] the calls to the parts of the crate that are built on handlers, [`frame`] calls and returns, [`access`]
+//! the way from memory faults to traps. [`fused`] has the instructions that do the work of two operators. The other files have
+//! the operators. [`instr`](crate::instr) tells which handler belongs to which instruction.
 
-pub mod access;
-pub mod builtin;
-pub mod bulk_memory;
-pub mod call;
-pub mod control;
-pub mod dispatch;
-pub mod exception;
-pub mod frame;
-pub mod fuel;
-pub mod fused;
+pub(crate) mod access;
+pub(crate) mod builtin;
+pub(crate) mod bulk_memory;
+pub(crate) mod call;
+pub(crate) mod control;
+pub(crate) mod dispatch;
+pub(crate) mod exception;
+pub(crate) mod frame;
+pub(crate) mod fuel;
+pub(crate) mod fused;
 pub(crate) mod hooks;
-pub mod memory;
-pub mod numeric;
-pub mod operand;
-pub mod reference;
-pub mod self_test;
-pub mod simd;
-pub mod simd_memory;
-pub mod table;
-pub mod variable;
+pub(crate) mod memory;
+pub(crate) mod numeric;
+pub(crate) mod operand;
+pub(crate) mod reference;
+pub(crate) mod self_test;
+pub(crate) mod simd;
+pub(crate) mod simd_memory;
+pub(crate) mod table;
+pub(crate) mod variable;
+
+use dispatch::Handler;
+use operand::{Acc, SlotD};
+
+/// Handlers that no instruction starts with, but other handlers continue in. Their addresses are taken here: if all that uses
+/// such a function are jumps of this crate, LLVM drops its unused arguments, and every handler that may jump there has to move
+/// registers.
+#[used]
+static CONTINUED_IN: [Handler; 8] = [
+    builtin::builtin::<5>,
+    builtin::builtin_ended,
+    call::call_indirect_checked::<Acc>,
+    call::call_indirect_checked::<SlotD>,
+    dispatch::budget_interrupt,
+    dispatch::leave,
+    dispatch::raise,
+    frame::taken_over,
+];
+
+/// Returns true if `address` is the entry of a handler that others continue in.
+#[cfg(wasmr_copy_patch)]
+pub(crate) fn is_continued_in(address: u64) -> bool {
+    CONTINUED_IN.iter().any(|&handler| dispatch::handler_word(handler) == address)
+}
 
 #[cfg(all(test, wasmr_tail))]
 mod tests;

@@ -13,8 +13,8 @@ use super::operand::{Destination, Source};
 /// Operation on the low lanes of float registers.
 type InPlace = fn(FloatAcc, FloatAcc) -> FloatAcc;
 
-/// Returns the operator on the low lanes of float registers, if there is a machine instruction for it. With it the accumulator stays
-/// in its register, and LLVM exchanges no operands.
+/// Returns the operator on the low lanes of float registers, if there is a machine instruction for it. With it the accumulator
+/// stays in its register, and LLVM exchanges no operands.
 #[cfg(target_arch = "x86_64")]
 const fn in_place(op: Op) -> Option<InPlace> {
     match op {

@@ -12,7 +12,7 @@ use super::dispatch::{FloatAcc, Machine};
 
 /// Moves of a scalar through the machine: floats travel in `facc`, integers in `acc`. Each method is one register move or none,
 /// as the type is known when a handler is compiled.
-pub trait Travels: Scalar {
+pub(crate) trait Travels: Scalar {
     /// Words that a constant takes after word 1.
     const IMM_WORDS: usize = if matches!(Self::TYPE, ValType::F64) { 1 } else { 0 };
 
@@ -78,32 +78,32 @@ mod facc {
     use std::arch::x86_64::*;
 
     #[inline(always)]
-    pub fn get_f64(acc: FloatAcc) -> f64 {
+    pub(crate) fn get_f64(acc: FloatAcc) -> f64 {
         // SAFETY: SSE2 is part of x86-64.
         unsafe { _mm_cvtsd_f64(acc) }
     }
 
     #[inline(always)]
-    pub fn set_f64(acc: FloatAcc, value: f64) -> FloatAcc {
+    pub(crate) fn set_f64(acc: FloatAcc, value: f64) -> FloatAcc {
         // SAFETY: SSE2 is part of x86-64.
         unsafe { _mm_move_sd(acc, _mm_set_sd(value)) }
     }
 
     #[inline(always)]
-    pub fn get_f32(acc: FloatAcc) -> f32 {
+    pub(crate) fn get_f32(acc: FloatAcc) -> f32 {
         // SAFETY: SSE2 is part of x86-64.
         unsafe { _mm_cvtss_f32(_mm_castpd_ps(acc)) }
     }
 
     #[inline(always)]
-    pub fn set_f32(acc: FloatAcc, value: f32) -> FloatAcc {
+    pub(crate) fn set_f32(acc: FloatAcc, value: f32) -> FloatAcc {
         // SAFETY: SSE2 is part of x86-64.
         unsafe { _mm_castps_pd(_mm_move_ss(_mm_castpd_ps(acc), _mm_set_ss(value))) }
     }
 
     /// Returns a register without a value.
     #[inline(always)]
-    pub fn zero() -> FloatAcc {
+    pub(crate) fn zero() -> FloatAcc {
         // SAFETY: SSE2 is part of x86-64.
         unsafe { _mm_setzero_pd() }
     }
@@ -114,31 +114,31 @@ mod facc {
     //! A plain `f64`; an `f32` is in its low bits.
     use super::FloatAcc;
 
-    pub fn get_f64(acc: FloatAcc) -> f64 {
+    pub(crate) fn get_f64(acc: FloatAcc) -> f64 {
         acc
     }
 
-    pub fn set_f64(_: FloatAcc, value: f64) -> FloatAcc {
+    pub(crate) fn set_f64(_: FloatAcc, value: f64) -> FloatAcc {
         value
     }
 
-    pub fn get_f32(acc: FloatAcc) -> f32 {
+    pub(crate) fn get_f32(acc: FloatAcc) -> f32 {
         f32::from_bits(acc.to_bits() as u32)
     }
 
-    pub fn set_f32(_: FloatAcc, value: f32) -> FloatAcc {
+    pub(crate) fn set_f32(_: FloatAcc, value: f32) -> FloatAcc {
         f64::from_bits(value.to_bits() as u64)
     }
 
     /// Returns a register without a value.
-    pub fn zero() -> FloatAcc {
+    pub(crate) fn zero() -> FloatAcc {
         0.0
     }
 }
-pub use facc::zero as zero_float_acc;
+pub(crate) use facc::zero as zero_float_acc;
 
 /// Place of an operand.
-pub trait Source {
+pub(crate) trait Source {
     /// Returns the number of words that the operand takes after word 1.
     fn words<T: Scalar>() -> usize {
         0
@@ -160,7 +160,7 @@ pub trait Source {
 }
 
 /// Place of a result.
-pub trait Destination {
+pub(crate) trait Destination {
     /// Writes the result.
     ///
     /// # Safety
@@ -174,19 +174,19 @@ pub trait Destination {
 }
 
 /// Slot that field `a` names.
-pub struct SlotA;
+pub(crate) struct SlotA;
 /// Slot that field `b` names.
-pub struct SlotB;
+pub(crate) struct SlotB;
 /// Accumulator of the operand's class.
-pub struct Acc;
+pub(crate) struct Acc;
 /// Constant of the instruction.
-pub struct Imm;
+pub(crate) struct Imm;
 /// Constant in word 2.
-pub struct Wide;
+pub(crate) struct Wide;
 /// Small constant in field `a`.
-pub struct ImmA;
+pub(crate) struct ImmA;
 /// Slot that field `d` names, and the accumulator.
-pub struct SlotD;
+pub(crate) struct SlotD;
 
 impl Source for SlotA {
     #[inline(always)]
@@ -283,6 +283,6 @@ impl Destination for SlotD {
 
 /// Returns the float accumulator for a value in slot form, of either float type.
 #[inline(always)]
-pub fn float_acc(slot: u64) -> FloatAcc {
+pub(crate) fn float_acc(slot: u64) -> FloatAcc {
     facc::set_f64(facc::zero(), f64::from_bits(slot))
 }

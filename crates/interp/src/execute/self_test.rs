@@ -1,12 +1,12 @@
-//! A test at the creation of an engine that handlers jump to one another. Rust does not promise it, and a guest must not be able to
-//! overflow the native stack because an optimiser changed. Takes less than a microsecond.
+//! A test at the creation of an engine that handlers jump to one another. Rust does not promise it, and a guest must not be
+//! able to overflow the native stack because an optimiser changed. Takes less than a microsecond.
 
 /// Runs a row of instructions that compare their stack pointers.
 ///
 /// # Panics
 /// If an instruction finds another stack pointer than the one before it. Such a build must not run anything.
 #[cfg(wasmr_tail)]
-pub fn self_test() {
+pub(crate) fn self_test() {
     use wasmr_runtime::frame::{Fp, Ip};
 
     use super::dispatch::{Machine, run};
@@ -32,7 +32,7 @@ pub fn self_test() {
 
 /// Does nothing: handlers return to the driver loop.
 #[cfg(not(wasmr_tail))]
-pub fn self_test() {}
+pub(crate) fn self_test() {}
 
 #[cfg(wasmr_tail)]
 static ROW: [super::dispatch::Handler; 9] = [probe, probe, probe, probe, probe, probe, probe, probe, end];

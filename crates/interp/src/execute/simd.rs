@@ -1,4 +1,5 @@
-//! Vector operators: a handler for each shape, compiled for each operator. Operands and results are in slots. A `v128` takes two.
+//! Vector operators: a handler for each shape, compiled for each operator. Operands and results are in slots. A `v128` takes
+//! two.
 
 use wasmr_core::op::{
     ExtractLane, ReplaceLane, Scalar, Shift, Splat, VectorBinary, VectorTernary, VectorTest, VectorUnary,
@@ -14,7 +15,7 @@ use super::operand::{Destination, SlotD};
 /// # Safety
 /// The handlers' contract: `slot` and the next one are in the frame.
 #[inline(always)]
-pub unsafe fn read(slot: *mut u64) -> V128 {
+pub(crate) unsafe fn read(slot: *mut u64) -> V128 {
     // SAFETY: the caller promises two slots, which are plain bytes.
     V128(unsafe { slot.cast::<[u8; 16]>().read() })
 }
@@ -24,7 +25,7 @@ pub unsafe fn read(slot: *mut u64) -> V128 {
 /// # Safety
 /// The handlers' contract: `slot` and the next one are in the frame.
 #[inline(always)]
-pub unsafe fn write(slot: *mut u64, value: V128) {
+pub(crate) unsafe fn write(slot: *mut u64, value: V128) {
     // SAFETY: the caller promises two slots.
     unsafe { slot.cast::<[u8; 16]>().write(value.0) }
 }

@@ -1,8 +1,8 @@
-//! Proves from the machine code what the interpreter relies on and the language does not promise: handlers reach one another by
-//! jumps, hot ones keep no frame, and accesses to guarded memory are made with nothing on the native stack.
+//! Proofs from the machine code that the language does not give: handlers reach one another by jumps, hot ones keep no frame,
+//! and accesses to guard-paged memory have nothing on the native stack.
 //!
-//! Reads the code of this very test program, so it checks what this build made. A build without tail calls (see `build.rs`)
-//! has nothing to prove and leaves this file out.
+//! The tests read the code of this test program, that is, of this build. A build without tail calls (see `build.rs`) leaves
+//! this file out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use super::{access, frame};
 use crate::ModuleCode;
 use crate::instr::with_handler;
 
-/// A function under `execute/`: its path there, and its instructions.
+/// A function under `execute/`: path there, and machine instructions.
 struct Function {
     path: String,
     instructions: Vec<Instruction>,
 }
 
-/// The functions under `execute/` that are in this program, by address; and the address at which the program was linked minus
+/// Returns the functions under `execute/` in this program, by address, and the address at which the program was linked minus
 /// the one at which it runs.
 fn functions() -> (BTreeMap<u64, Function>, u64) {
-    // Translating anything keeps the tables of handlers, and so all handlers, in the program.
+    // A translation keeps the tables of handlers, and so all handlers, in the program.
     let bytes = wat::parse_str("(module (func))").unwrap();
     let types = Arc::new(TypeRegistry::new());
     let module = Module::new(bytes.into(), "keep", &Features::default(), &types, 1).unwrap();
@@ -56,15 +56,15 @@ fn functions() -> (BTreeMap<u64, Function>, u64) {
     (functions, bias)
 }
 
-/// Whether the instruction moves the stack pointer down.
+/// Returns true if the instruction moves the stack pointer down.
 fn makes_frame(instruction: &Instruction) -> bool {
     instruction.mnemonic() == Mnemonic::Push
         || (instruction.op0_register() == Register::RSP
             && matches!(instruction.mnemonic(), Mnemonic::Sub | Mnemonic::Lea | Mnemonic::And))
 }
 
-/// A call whose target is a pointer from a register or from memory other than the linker's table: that is how a call of the next
-/// handler would look.
+/// Returns true if the instruction calls a pointer from a register, or from memory other than the linker's table. A call of the
+/// next handler would look like this.
 fn calls_pointer(instruction: &Instruction) -> bool {
     instruction.flow_control() == FlowControl::IndirectCall
         && !(instruction.op0_kind() == OpKind::Memory && instruction.is_ip_rel_memory_operand())
@@ -123,7 +123,7 @@ fn hot_handlers_keep_no_frame() {
         let is_hot = hot.contains(&function.path.as_str())
             || function.path.starts_with("control::")
             || function.path.starts_with("variable::");
-        // Those that pick a handler for the translator are not handlers.
+        // Functions that do not jump to a handler are no handlers.
         if !is_hot || !function.instructions.iter().any(jumps_on) {
             continue;
         }
@@ -159,10 +159,10 @@ fn guarded_accesses_have_nothing_on_the_native_stack() {
 #[test]
 fn every_handler_has_an_instruction() {
     let (functions, bias) = functions();
-    // CodeWords outside of functions, what handlers go on in, and functions that jump for another reason.
+    // Instructions outside of functions, handlers that other handlers continue in, and functions that jump for another reason.
     let others = [
         "access::fault_landing",
-        // The five words of a copy or fill that is not done in place.
+        // The libcall of a copy or fill that is not done in place: five words.
         "builtin::builtin",
         "builtin::builtin_ended",
         "call::call_indirect_checked",

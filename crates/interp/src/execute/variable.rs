@@ -38,7 +38,8 @@ handlers! {
         m.next(2)
     }
 
-    /// Copies between any two places of a large frame: word 1 is the source, word 2 the destination, word 3 the number of slots.
+    /// Copies between any two places of a large frame: word 1 is the source, word 2 the destination, word 3 the number of
+    /// slots.
     fn copy_far[](m) {
         let from = m.fp.offset(m.word(1) as isize);
         let to = m.fp.offset(m.word(2) as isize);
@@ -120,7 +121,8 @@ handlers! {
     }
 
     /// `select`: slot `a` if the condition is not zero, else slot `b`. The condition is in slot `x` or the accumulator.
-    /// Both values are read. The reads are volatile, or the optimiser would read one slot whose number depends on the condition.
+    /// Both values are read. The reads are volatile, or the optimiser would read one slot whose number depends on the
+    /// condition.
     fn select_slot[D: Destination](m) {
         let (condition, a, b) = (*m.x() as u32, m.a().read_volatile(), m.b().read_volatile());
         D::write(&mut m, select_unpredictable(condition != 0, a, b) as i64);

@@ -1,8 +1,8 @@
 //! Fields of instructions: the bits of each, and the meaning that a row of the table gives them.
 //!
-//! A row's text names its fields in braces: a place of [`PLACES`] and, after a dot, the kind of value if it is not the usual one
-//! of that place. So `{a}` is a slot, `{a.int}` a small constant in the same bits, `{high2.slot}` a slot in the upper half of word
-//! 2, and `{d+1}` the slot after `{d}`.
+//! A row's text names its fields in braces: a place of [`PLACES`] and, after a dot, the kind of value if it is not the usual
+//! one of that place. So `{a}` is a slot, `{a.int}` a small constant in the same bits, `{high2.slot}` a slot in the upper half
+//! of word 2, and `{d+1}` the slot after `{d}`.
 //!
 //! Handlers read the same fields with loads of their own width: the methods of
 //! [`Machine`](crate::execute::dispatch::Machine).

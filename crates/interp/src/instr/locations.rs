@@ -1,8 +1,8 @@
 //! Places of an instruction's operands and result, as the translator chooses them: the index of a [family](super::Family)'s
 //! instruction.
 //!
-//! A family takes one value of a type below, or a tuple of them, and lists its instructions in the order of [`Locations::index`]:
-//! the last element of a tuple changes fastest.
+//! A family takes one value of a type below, or a tuple of them, and lists its instructions in the order of
+//! [`Locations::index`]: the last element of a tuple changes fastest.
 
 /// A choice among the instructions of a family.
 pub(crate) trait Locations: Copy {

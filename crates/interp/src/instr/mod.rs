@@ -14,13 +14,14 @@
 //! - the way back from a handler's address: [`with_handler`].
 //!
 //! # Why are lengths not noted as code is emitted?
-//! Two readers need to know where instructions start: copy-and-patch, once per function that it copies, and listings. Both find it
-//! by the length of each instruction. The map from addresses that this takes is made at the first such question and no sooner.
+//! Two readers need to know where instructions start: copy-and-patch, once per function that it copies, and listings. Both find
+//! it by the length of each instruction. The map from addresses that this takes is made at the first such question and no
+//! sooner.
 //!
 //! # Merged handlers
-//! LLVM and the linker may make one function of handlers with the same machine code. So an address can have several instructions.
-//! They do the same with the same fields, and have the same length (a test compares). [`with_handler`] returns all of them, and a
-//! listing picks the text that speaks of the operators at hand.
+//! LLVM and the linker may make one function of handlers with the same machine code. So an address can have several
+//! instructions. All of them do the same with the same fields and have the same length (a test compares). [`with_handler`]
+//! returns all, and a listing picks the text that names most of the instruction's operators.
 
 mod family;
 pub(crate) mod field;
@@ -148,13 +149,14 @@ pub(crate) fn with_handler(word: u64) -> impl Iterator<Item = Instr> {
     all[first..].iter().take_while(move |(address, _)| *address == word).map(|(_, instr)| *instr)
 }
 
-/// Returns the number of words of the instruction at the start of `code`; `None` if its handler word is not the address of a handler.
+/// Returns the number of words of the instruction at the start of `code`; `None` if its handler word is not the address of a
+/// handler.
 pub(crate) fn length(code: &[u64]) -> Option<usize> {
     with_handler(*code.first()?).next().map(|instr| instr.length().of(code))
 }
 
-/// Returns the words of `code` from `from` on at which instructions start, in order. Instructions before `from` do not matter; one
-/// starts there. Ends at a word that is not the address of a handler, as in code that was copied.
+/// Returns the words of `code` from `from` on at which instructions start, in order. Instructions before `from` do not matter;
+/// one starts there. Ends at a word that is not the address of a handler, as in code that was copied.
 pub(crate) fn boundaries(code: &[u64], from: usize) -> impl Iterator<Item = usize> {
     let mut next = Some(from);
     std::iter::from_fn(move || {

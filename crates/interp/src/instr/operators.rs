@@ -1,11 +1,11 @@
 //! The instructions of each operator of [`core`'s table](wasmr_core::op), by the operator's shape.
 //!
-//! A block below is a shape; in it stand the shape's families with their [`Locations`], the text and the handler for each choice.
-//! `O` is the operator's marker type. An operator's instructions are one constant array of handlers: those of the shape's
-//! families, in order. So a choice is two loads.
+//! A block below is a shape; in it stand the shape's families with their [`Locations`], the text and the handler for each
+//! choice. `O` is the operator's marker type. An operator's instructions are one constant array of handlers: those of the
+//! shape's families, in order. So a choice is two loads.
 //!
-//! In texts, `$op` is the operator's name, `$x` the accumulator of its first operand's type, `$r` that of its result's; `$imm` is a
-//! constant of the operand's type where it fits, `$wide` one in word 2.
+//! In texts, `$op` is the operator's name, `$x` the accumulator of its first operand's type, `$r` that of its result's; `$imm`
+//! is a constant of the operand's type where it fits, `$wide` one in word 2.
 
 use wasmr_core::op::{self, Op, Shape, Value, Visitor};
 use wasmr_core::types::ValType;
@@ -141,7 +141,8 @@ shapes! {
             "$r = $op $x, $wide"                    => compare::<O, Acc, Wide, Acc>,
             "{d} = $op $x, $wide"                   => compare::<O, Acc, Wide, SlotD>,
         }
-        /// A branch on a comparison. Operands stand one field further left, as there is no result; a small constant has 16 bits.
+        /// A branch on a comparison. Operands stand one field further left, as there is no result; a small constant has 16
+        /// bits.
         BranchCompare: (Ordered, Wanted) {
             "br {to} unless $op {d}, {a}"           => branch_compare::<O, SlotD, SlotA, false>,
             "br {to} if $op {d}, {a}"               => branch_compare::<O, SlotD, SlotA, true>,

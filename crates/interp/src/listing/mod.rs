@@ -1,8 +1,8 @@
 //! Translated code as text: a function's instructions, and the operators that each came from.
 //!
-//! A [`Source`] is translated for the purpose, and the text goes to the command line. Instructions are shown as they are emitted,
-//! before anything [copies](crate::copy_patch) them. [`instr`](crate::instr) has the texts, `render` fills in the fields. Nothing that
-//! runs code uses this.
+//! A [`Source`] is translated for the purpose, and the text goes to the command line. Instructions are shown as they are
+//! emitted, before anything [copies](crate::copy_patch) them. [`instr`](crate::instr) has the texts, `render` fills in the
+//! fields. Nothing that runs code uses this.
 
 mod render;
 
@@ -38,8 +38,8 @@ pub struct InstructionText {
     pub operators: Vec<usize>,
 }
 
-/// Lists the code of a function. `name_of` gives the text of the operator at an offset. It tells instructions apart whose handlers are
-/// one function in this build.
+/// Lists the code of a function. `name_of` gives the text of the operator at an offset. It tells instructions apart whose
+/// handlers are one function in this build.
 ///
 /// # Errors
 /// If the function cannot be translated.

@@ -11,26 +11,26 @@ use crate::instr::{Part, parts};
 use crate::translate::provenance::Slots;
 
 /// Knowledge for showing the instructions of a function.
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// Module of the function.
-    pub module: &'a Module,
+    pub(crate) module: &'a Module,
     /// Layout of the module's instances.
-    pub layout: &'a VmLayout,
+    pub(crate) layout: &'a VmLayout,
     /// Names of the slots.
-    pub slots: &'a Slots,
+    pub(crate) slots: &'a Slots,
 }
 
 /// An instruction to be shown.
 #[derive(Clone, Copy)]
-pub struct Instruction<'a> {
+pub(crate) struct Instruction<'a> {
     /// First code word.
-    pub at: usize,
+    pub(crate) at: usize,
     /// Words of the instruction.
-    pub words: &'a [u64],
+    pub(crate) words: &'a [u64],
 }
 
 /// Returns a text with its fields filled in.
-pub fn render(text: &str, instruction: Instruction<'_>, context: &Context<'_>) -> String {
+pub(crate) fn render(text: &str, instruction: Instruction<'_>, context: &Context<'_>) -> String {
     let mut out = String::new();
     for part in parts(text) {
         match part {

@@ -11,7 +11,7 @@ use crate::instr::{Builtin, MemoryCopy, MemoryFill, handler};
 
 impl Translator<'_> {
     /// Translates `operator` if the runtime executes it. Returns true if it does.
-    pub fn builtin_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(crate) fn builtin_operator(&mut self, operator: &Operator<'_>) -> bool {
         let Some(call) = BuiltinCall::of(operator) else { return false };
         let (count, _) = call.operand_counts(self.module);
         self.flush_top(count);
@@ -40,7 +40,8 @@ impl Translator<'_> {
         true
     }
 
-    /// Returns the handler that executes small cases of the operator without a libcall, if there is one, and the handler's word 4.
+    /// Returns the handler that executes small cases of the operator without a libcall, if there is one, and the handler's word
+    /// 4.
     fn without_call(&self, operator: &Operator<'_>) -> Option<(Handler, u64)> {
         let memory = |index: u32| self.layout.memory(index) as u64;
         match *operator {

@@ -15,7 +15,7 @@ use wasmr_runtime::frame::FRAME_HEADER;
 
 impl<'m> Translator<'m> {
     /// Translates `operator` if it is a call. Returns true if it was.
-    pub fn call_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(crate) fn call_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::Call { function_index } => self.call(*function_index),
             Operator::CallIndirect { type_index, table_index } => self.call_indirect(*type_index, *table_index),
@@ -49,7 +49,7 @@ impl<'m> Translator<'m> {
     }
 
     /// Returns true if a table has 64-bit indices.
-    pub fn is_table64(&self, table: u32) -> bool {
+    pub(crate) fn is_table64(&self, table: u32) -> bool {
         self.module.tables()[table as usize].ty.is64
     }
 

@@ -20,7 +20,7 @@ use crate::instr::{
 
 impl<'m> Translator<'m> {
     /// Translates `operator` if it is a control operator. Returns true if it was.
-    pub fn control_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(crate) fn control_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::Nop => {}
             Operator::Unreachable => {
@@ -79,7 +79,7 @@ impl<'m> Translator<'m> {
     }
 
     /// Skips an operator in unreachable code, where only the structure of blocks matters.
-    pub fn skip(&mut self, operator: &Operator<'_>) {
+    pub(crate) fn skip(&mut self, operator: &Operator<'_>) {
         let nested = self.unreachable.unwrap_or(0);
         match OperatorClass::of(operator).nesting() {
             Nesting::Opens => self.unreachable = Some(nested + 1),
@@ -91,20 +91,20 @@ impl<'m> Translator<'m> {
     }
 
     /// Marks the rest of the block as unreachable.
-    pub fn become_unreachable(&mut self) {
+    pub(crate) fn become_unreachable(&mut self) {
         self.unreachable = Some(0);
         self.settle();
     }
 
     /// Flushes what all paths through a block expect in slots: pushed locals, the block's parameters, what is pending.
-    pub fn enter_block(&mut self, sig: BlockSig<'m>) {
+    pub(crate) fn enter_block(&mut self, sig: BlockSig<'m>) {
         self.settle();
         self.flush_locals();
         self.flush_top(sig.params().len());
     }
 
     /// Opens a block whose label is its end.
-    pub fn open(&mut self, kind: LabelKind, sig: BlockSig<'m>) {
+    pub(crate) fn open(&mut self, kind: LabelKind, sig: BlockSig<'m>) {
         self.enter_block(sig);
         self.push_label(kind, sig);
     }
@@ -163,8 +163,8 @@ impl<'m> Translator<'m> {
         self.reset_stack(&label, label.sig.results());
     }
 
-    /// Pops a condition. The branch absorbs the instructions that computed it where possible. `moves` is true if instructions may be
-    /// emitted before the branch: an instruction that writes a slot must not move past them.
+    /// Pops a condition. The branch absorbs the instructions that computed it where possible. `moves` is true if instructions
+    /// may be emitted before the branch: an instruction that writes a slot must not move past them.
     fn pop_condition(&mut self, moves: bool) -> Condition {
         if moves {
             self.last_count = None;
@@ -277,7 +277,7 @@ impl<'m> Translator<'m> {
     }
 
     /// Branches to a label if the `i64` or reference in slot `d` is not zero, or if it is and `wanted` is false.
-    pub fn branch_if_reference(&mut self, slot: i16, wanted: bool, depth: u32) {
+    pub(crate) fn branch_if_reference(&mut self, slot: i16, wanted: bool, depth: u32) {
         let handlers = [false, true].map(|wanted| handler(BrIf64, (In::Slot, wanted)));
         self.branch_if(Condition { handlers, d: slot, a: 0, more: None }, wanted, depth);
     }
@@ -401,7 +401,7 @@ impl<'m> Translator<'m> {
     }
 
     /// Returns from the function and consumes its results.
-    pub fn return_values(&mut self) {
+    pub(crate) fn return_values(&mut self) {
         let ty = self.ty;
         let base = self.base_slot();
         match ty.results() {
@@ -458,9 +458,9 @@ impl<'m> Translator<'m> {
         self.emit(handler(ReturnPlain, ()), &[0]);
     }
 
-    /// Emits the code of a catch clause whose label is the function: it returns the values, which are at the current height. Returns
-    /// its first word.
-    pub fn landing_that_returns(&mut self, types: &[Ty]) -> usize {
+    /// Emits the code of a catch clause whose label is the function: it returns the values, which are at the current height.
+    /// Returns its first word.
+    pub(crate) fn landing_that_returns(&mut self, types: &[Ty]) -> usize {
         let over = self.emit(handler(Br, ()), &[0]);
         let landing = self.code.len();
         self.barrier = landing;

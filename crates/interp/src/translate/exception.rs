@@ -9,7 +9,7 @@ use crate::regions::{CatchClause, CatchKind, TryRegion};
 
 impl Translator<'_> {
     /// Translates `operator` if it is an exception operator. Returns true if it was.
-    pub fn exception_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(crate) fn exception_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::TryTable { try_table } => self.try_table(try_table),
             _ => return false,

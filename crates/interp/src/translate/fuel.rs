@@ -10,7 +10,7 @@ use crate::instr::{Charge, ChargeBySize, handler};
 
 /// Fuel costs of the function, and of the current block.
 #[derive(Debug)]
-pub struct Meter<'m> {
+pub(crate) struct Meter<'m> {
     costs: Costs<'m>,
     block: Block,
 }
@@ -26,7 +26,7 @@ struct Block {
 
 impl<'m> Meter<'m> {
     /// Creates the meter of a function, before its first operator.
-    pub fn new(costs: Costs<'m>) -> Meter<'m> {
+    pub(crate) fn new(costs: Costs<'m>) -> Meter<'m> {
         Meter { costs, block: Block::default() }
     }
 }
@@ -34,7 +34,7 @@ impl<'m> Meter<'m> {
 impl Translator<'_> {
     /// Counts an operator before it is translated or skipped.
     #[inline]
-    pub fn charge(&mut self, operator: &Operator<'_>) {
+    pub(crate) fn charge(&mut self, operator: &Operator<'_>) {
         if let Some(meter) = &mut self.meter {
             let cost = meter.costs.next(operator);
             if cost > 0 && self.unreachable.is_none() {
@@ -62,14 +62,14 @@ impl Translator<'_> {
     }
 
     /// Ends the block if the operator does. Called after the operator was translated.
-    pub fn end_charge(&mut self, operator: &Operator<'_>) {
+    pub(crate) fn end_charge(&mut self, operator: &Operator<'_>) {
         if self.meter.is_some() && OperatorClass::of(operator).ends_fuel_block() {
             self.end_metered_block();
         }
     }
 
     /// Writes the block's cost into the instruction that takes it.
-    pub fn end_metered_block(&mut self) {
+    pub(crate) fn end_metered_block(&mut self) {
         let Some(meter) = &mut self.meter else { return };
         let Block { instruction, cost } = std::mem::take(&mut meter.block);
         if let Some(instruction) = instruction {

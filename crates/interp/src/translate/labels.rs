@@ -7,7 +7,7 @@ use super::stack::{Kind, Ty};
 
 /// Operator that opened a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LabelKind {
+pub(crate) enum LabelKind {
     /// The function body: a branch to it returns.
     Function,
     /// `block`, and `if` from its `else` on.
@@ -31,26 +31,27 @@ pub enum LabelKind {
 
 /// An open block.
 #[derive(Clone, Copy, Debug)]
-pub struct Label<'m> {
+pub(crate) struct Label<'m> {
     /// Operator that opened the block.
-    pub kind: LabelKind,
+    pub(crate) kind: LabelKind,
     /// Parameters and results; none for the function label.
-    pub sig: BlockSig<'m>,
+    pub(crate) sig: BlockSig<'m>,
     /// Slots on the operand stack below the parameters.
-    pub height: u32,
+    pub(crate) height: u32,
     /// Values on the operand stack below the parameters.
-    pub depth: usize,
-    /// Number of values at the bottom of the operand stack that are in their canonical slots throughout the block, constants too.
-    pub stored: usize,
+    pub(crate) depth: usize,
+    /// Number of values at the bottom of the operand stack that are in their canonical slots throughout the block, constants
+    /// too.
+    pub(crate) stored: usize,
     /// Latest branch to the block's end: its index in `Translator::fixups` plus one, or 0.
-    pub fixups: u32,
+    pub(crate) fixups: u32,
     /// The `br_table` that emitted moves to this label last, and the word of these moves.
-    pub moves: Option<(usize, usize)>,
+    pub(crate) moves: Option<(usize, usize)>,
 }
 
 /// Place to fill in when the code word of a label is known.
 #[derive(Clone, Copy, Debug)]
-pub enum FixupPlace {
+pub(crate) enum FixupPlace {
     /// Field `to` of the branch at this word.
     Branch(usize),
     /// Entry of the `br_table` at this word.
@@ -61,7 +62,7 @@ pub enum FixupPlace {
 
 /// Branch to a label whose code word is not known yet.
 #[derive(Clone, Copy, Debug)]
-pub struct Fixup {
+pub(crate) struct Fixup {
     place: FixupPlace,
     /// Next branch to the same label: its index plus one, or 0.
     next: u32,
@@ -69,7 +70,7 @@ pub struct Fixup {
 
 impl<'m> Label<'m> {
     /// Returns the label of a function body.
-    pub fn function() -> Label<'m> {
+    pub(crate) fn function() -> Label<'m> {
         Label {
             kind: LabelKind::Function,
             sig: BlockSig::Empty,
@@ -82,7 +83,7 @@ impl<'m> Label<'m> {
     }
 
     /// Returns the types of the values that a branch to the label carries.
-    pub fn branch_types(&self) -> &[wasmr_core::types::ValType] {
+    pub(crate) fn branch_types(&self) -> &[wasmr_core::types::ValType] {
         match self.kind {
             LabelKind::Loop { .. } => self.sig.params(),
             _ => self.sig.results(),
@@ -92,12 +93,12 @@ impl<'m> Label<'m> {
 
 impl<'m> Translator<'m> {
     /// Returns the index of the label at relative depth `depth`.
-    pub fn label_index(&self, depth: u32) -> usize {
+    pub(crate) fn label_index(&self, depth: u32) -> usize {
         self.labels.len() - 1 - depth as usize
     }
 
     /// Makes `place` lead to a label, now or when the label's code word is known.
-    pub fn link(&mut self, label: usize, place: FixupPlace) {
+    pub(crate) fn link(&mut self, label: usize, place: FixupPlace) {
         if let LabelKind::Loop { start } = self.labels[label].kind {
             self.set_target(place, start);
             return;
@@ -107,7 +108,7 @@ impl<'m> Translator<'m> {
     }
 
     /// Makes all branches to a label lead here that are not linked yet.
-    pub fn bind(&mut self, label: &Label<'_>) {
+    pub(crate) fn bind(&mut self, label: &Label<'_>) {
         let here = self.code.len();
         self.barrier = here;
         let mut next = label.fixups;
@@ -119,14 +120,14 @@ impl<'m> Translator<'m> {
     }
 
     /// Makes `place` lead here.
-    pub fn set_target_here(&mut self, place: FixupPlace) {
+    pub(crate) fn set_target_here(&mut self, place: FixupPlace) {
         let here = self.code.len();
         self.barrier = here;
         self.set_target(place, here);
     }
 
     /// Makes `place` lead to the word `target`.
-    pub fn set_target(&mut self, place: FixupPlace, target: usize) {
+    pub(crate) fn set_target(&mut self, place: FixupPlace, target: usize) {
         match place {
             FixupPlace::Branch(instruction) => {
                 let distance = (target as i64 - instruction as i64) as i32 as u32;
@@ -144,7 +145,7 @@ impl<'m> Translator<'m> {
     }
 
     /// Drops operands down to `depth` values.
-    pub fn truncate(&mut self, depth: usize) {
+    pub(crate) fn truncate(&mut self, depth: usize) {
         while self.stack.len() > depth {
             let value = self.stack.pop().expect("length checked");
             self.height = value.height;
@@ -156,7 +157,7 @@ impl<'m> Translator<'m> {
     }
 
     /// Sets the symbolic stack to that at the start or end of a block: the values below the block, then temps of these types.
-    pub fn reset_stack(&mut self, label: &Label<'_>, types: &[wasmr_core::types::ValType]) {
+    pub(crate) fn reset_stack(&mut self, label: &Label<'_>, types: &[wasmr_core::types::ValType]) {
         self.truncate(label.depth);
         self.height = label.height;
         for &ty in types {
@@ -165,8 +166,9 @@ impl<'m> Translator<'m> {
         self.clobber_all();
     }
 
-    /// Returns true if the values that a branch to the label carries will be in the label's canonical slots once they are flushed.
-    pub fn in_place(&self, label: usize) -> bool {
+    /// Returns true if the values that a branch to the label carries will be in the label's canonical slots once they are
+    /// flushed.
+    pub(crate) fn in_place(&self, label: usize) -> bool {
         let label = &self.labels[label];
         let count = label.branch_types().len();
         count == 0 || self.stack[self.stack.len() - count].height == label.height

@@ -13,7 +13,7 @@ use crate::instr::{Load, LoadChecked, LoadDisplaced, LoadIndexed, MemorySize, St
 
 impl Translator<'_> {
     /// Translates an operator on a whole memory or a data segment. Returns true if it was one.
-    pub fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(crate) fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::MemorySize { mem } => {
                 let ty = self.address_type(*mem);
@@ -31,12 +31,12 @@ impl Translator<'_> {
     }
 
     /// Returns true if an access needs no check.
-    pub fn is_guarded(&self, memarg: &MemArg) -> bool {
+    pub(crate) fn is_guarded(&self, memarg: &MemArg) -> bool {
         memory_of(memarg) == 0 && self.guarded && self.address_type(0) == Ty::I32
     }
 
     /// Returns the operands of a checked access: true if addresses have 64 bits, and the offset of the memory's pointer.
-    pub fn checked_access(&self, memarg: &MemArg) -> (bool, u32) {
+    pub(crate) fn checked_access(&self, memarg: &MemArg) -> (bool, u32) {
         let memory = memory_of(memarg);
         (self.address_type(memory) == Ty::I64, self.layout.memory(memory))
     }
@@ -52,7 +52,7 @@ impl Translator<'_> {
     }
 
     /// Translates a load of a scalar.
-    pub fn load(&mut self, op: Op, memarg: &MemArg) {
+    pub(crate) fn load(&mut self, op: Op, memarg: &MemArg) {
         let ty = result_type(op);
         if self.is_guarded(memarg) {
             if self.fused_load(op, ty, memarg.offset as u32) {
@@ -69,8 +69,8 @@ impl Translator<'_> {
         self.emit_slot_result(handler(LoadChecked(op), is64), fields_imm(0, a, memory), &[memarg.offset], ty);
     }
 
-    /// Emits one instruction for a load and the addition that made its address, if there is such an instruction. Returns true if it
-    /// did.
+    /// Emits one instruction for a load and the addition that made its address, if there is such an instruction. Returns true
+    /// if it did.
     fn fused_load(&mut self, op: Op, ty: Ty, offset: u32) -> bool {
         let top = self.stack.len() - 1;
         let Some(Fuse::Add { start, a, b }) =
@@ -100,7 +100,7 @@ impl Translator<'_> {
     }
 
     /// Translates a store of a scalar.
-    pub fn store(&mut self, op: Op, memarg: &MemArg) {
+    pub(crate) fn store(&mut self, op: Op, memarg: &MemArg) {
         if !self.is_guarded(memarg) {
             let d = self.pop_slot();
             let a = self.pop_slot();

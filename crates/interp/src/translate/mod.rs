@@ -1,13 +1,13 @@
 //! Translation of one validated function body into instructions, in one pass over its operators.
 //!
-//! [`code`](crate::code) asks for it at a function's first call. It gives a [`CodeBlock`], which `execute` runs. Files are named by
-//! instruction category, as in `execute/`. [`stack`] explains how operands, destinations and constants are folded into
+//! [`code`](crate::code) asks for it at a function's first call. It gives a [`CodeBlock`], which `execute` runs. Files are
+//! named by instruction category, as in `execute/`. [`stack`] explains how operands, destinations and constants are folded into
 //! instructions, [`labels`] how branches find their targets. The [instruction set](crate::instr) has the handlers.
 //!
 //! # Invariants
 //! - Translation looks only at the module and the body: instances share its result.
-//! - At every label the accumulators hold nothing, and all operands but constants are in their canonical slots. At a loop header
-//!   constants are as well, so that compiled code can continue the function from there (OSR).
+//! - At every label the accumulators hold nothing, and all operands but constants are in their canonical slots. At a loop
+//!   header constants are as well, so that compiled code can continue the function from there (OSR).
 //! - All locals are in their slots at all times. A throw, a trap or a collection finds them there.
 //!
 //! The same pass, run again with `trace` on, tells which operator each instruction came from. So backtraces need no side table.
@@ -30,7 +30,7 @@ pub(crate) mod table;
 pub(crate) mod variable;
 
 /// The decoder's error for bytes that it cannot read.
-pub use wasmparser::BinaryReaderError as ReadError;
+pub(crate) use wasmparser::BinaryReaderError as ReadError;
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 use wasmr_core::op::{Op, Shape};
 use wasmr_core::types::FuncType;
@@ -73,15 +73,15 @@ pub enum TranslateError {
 
 /// A local.
 #[derive(Clone, Copy, Debug)]
-pub struct Local {
+pub(crate) struct Local {
     /// First slot.
-    pub slot: i32,
+    pub(crate) slot: i32,
     /// Type.
-    pub ty: Ty,
+    pub(crate) ty: Ty,
 }
 
 /// The state of one translation.
-pub struct Translator<'m> {
+pub(crate) struct Translator<'m> {
     module: &'m Module,
     layout: &'m VmLayout,
     /// True if memory 0 is accessed without checks.
@@ -145,19 +145,19 @@ pub struct Source<'m> {
 }
 
 /// Translates the body of a defined function.
-pub fn translate(source: &Source<'_>) -> Result<CodeBlock, TranslateError> {
+pub(crate) fn translate(source: &Source<'_>) -> Result<CodeBlock, TranslateError> {
     let mut translator = Translator::new(source);
     translator.body(source.defined_index)?;
     Ok(translator.finish())
 }
 
 /// Returns the offset in the module of the operator that word `position` of the function's code came from.
-pub fn locate(source: &Source<'_>, position: u32) -> Option<usize> {
+pub(crate) fn locate(source: &Source<'_>, position: u32) -> Option<usize> {
     locate_all(source, &[position]).pop()?
 }
 
 /// The same for several words at once.
-pub fn locate_all(source: &Source<'_>, positions: &[u32]) -> Vec<Option<usize>> {
+pub(crate) fn locate_all(source: &Source<'_>, positions: &[u32]) -> Vec<Option<usize>> {
     let mut translator = Translator::new(source);
     translator.trace = Some(Vec::new());
     if translator.body(source.defined_index).is_err() {
@@ -171,9 +171,9 @@ pub fn locate_all(source: &Source<'_>, positions: &[u32]) -> Vec<Option<usize>> 
     positions.iter().map(locate).collect()
 }
 
-/// Returns the places of a function's values in its frame, at every loop header. Reads only the declarations of locals; `None` if
-/// they cannot be read.
-pub fn frame_map(source: &Source<'_>) -> Option<FrameMap> {
+/// Returns the places of a function's values in its frame, at every loop header. Reads only the declarations of locals; `None`
+/// if they cannot be read.
+pub(crate) fn frame_map(source: &Source<'_>) -> Option<FrameMap> {
     let mut translator = Translator::new(source);
     translator.open_body(source.defined_index).ok()?;
     let locals = translator.locals.iter().map(|local| local.slot).collect();

@@ -81,12 +81,12 @@ fn commutes(op: Op) -> bool {
 }
 
 /// Returns the type of the result.
-pub fn result_type(op: Op) -> Ty {
+pub(crate) fn result_type(op: Op) -> Ty {
     Ty::of(op.info().result.expect("the operator has a result"))
 }
 
 /// Returns the type of the first operand.
-pub fn operand_type(op: Op) -> Ty {
+pub(crate) fn operand_type(op: Op) -> Ty {
     Ty::of(op.info().operands[0])
 }
 
@@ -105,7 +105,7 @@ fn unary_handlers(op: Op, at: In) -> [Handler; 2] {
 
 impl Translator<'_> {
     /// Translates an operator of two scalars.
-    pub fn binary(&mut self, op: Op) {
+    pub(crate) fn binary(&mut self, op: Op) {
         if self.fused_binary(op) {
             return;
         }
@@ -117,8 +117,8 @@ impl Translator<'_> {
         self.emit_result(handlers, word1, more.as_slice(), ty, fuse);
     }
 
-    /// Emits one instruction for the operator and the one that made an operand of it, if there is such an instruction. Returns true if
-    /// it did.
+    /// Emits one instruction for the operator and the one that made an operand of it, if there is such an instruction. Returns
+    /// true if it did.
     fn fused_binary(&mut self, op: Op) -> bool {
         let top = self.stack.len() - 1;
         let Some(pending) = self.pending.filter(|pending| pending.index + 1 >= top) else { return false };
@@ -237,7 +237,7 @@ impl Translator<'_> {
     }
 
     /// Returns the operand in the accumulator if that mirrors the operand's slot.
-    pub fn prefer_acc(&self, operand: Operand, class: Class) -> Operand {
+    pub(crate) fn prefer_acc(&self, operand: Operand, class: Class) -> Operand {
         let mirrored = match class {
             Class::Int => self.acc,
             Class::Float => self.facc,
@@ -250,7 +250,7 @@ impl Translator<'_> {
     }
 
     /// Translates a comparison.
-    pub fn compare(&mut self, op: Op) {
+    pub(crate) fn compare(&mut self, op: Op) {
         let ty = operand_type(op);
         let b_height = self.stack.last().expect("validated").height;
         let (mut b, _) = self.pop();
@@ -307,7 +307,7 @@ impl Translator<'_> {
     }
 
     /// `i32.eqz`, `i64.eqz` and, as the zero word is null, `ref.is_null`.
-    pub fn eqz(&mut self, op: Op) {
+    pub(crate) fn eqz(&mut self, op: Op) {
         let height = self.stack.last().expect("validated").height;
         let (operand, ty, fuse) = self.pop_fusable();
         match fuse {
@@ -348,7 +348,7 @@ impl Translator<'_> {
     }
 
     /// Translates an operator of one scalar.
-    pub fn unary(&mut self, op: Op) {
+    pub(crate) fn unary(&mut self, op: Op) {
         let height = self.stack.last().expect("validated").height;
         let (operand, ty) = self.pop();
         let operand = match operand {

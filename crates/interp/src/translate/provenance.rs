@@ -1,8 +1,9 @@
 //! Provenance: the operators that each instruction came from, for listings.
 //!
-//! As for [`locate`](super::locate), the function is translated again. But `locate` finds one operator for any word, as a backtrace
-//! needs it. This finds all operators: also those that were folded into an instruction as operands, and those for which the
-//! instruction of another operator was changed. It observes the effect of each operator on the code and on the symbolic stack.
+//! As for [`locate`](super::locate), the function is translated again. But `locate` finds one operator for any word, as a
+//! backtrace needs it. This finds all operators: also operators that were folded into an instruction as operands, and operators
+//! for which the instruction of another one was changed. It observes the effect of each operator on the code and on the
+//! symbolic stack.
 
 use super::TranslateError;
 use super::stack::{Kind, SCRATCH_SLOTS};
@@ -12,35 +13,35 @@ use crate::instr::{boundaries, length};
 
 /// Instructions of a function with their provenance.
 #[derive(Debug)]
-pub struct Provenance {
+pub(crate) struct Provenance {
     /// Translated code.
-    pub block: CodeBlock,
+    pub(crate) block: CodeBlock,
     /// Instructions, in order.
-    pub instructions: Vec<InstructionProvenance>,
+    pub(crate) instructions: Vec<InstructionProvenance>,
     /// Names of the frame's slots.
-    pub slots: Slots,
+    pub(crate) slots: Slots,
 }
 
 /// Provenance of an instruction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct InstructionProvenance {
+pub(crate) struct InstructionProvenance {
     /// First word of the instruction.
-    pub word: usize,
+    pub(crate) word: usize,
     /// Offsets of its operators in the module, in order. Only the function's first instruction has none.
-    pub operators: Vec<usize>,
+    pub(crate) operators: Vec<usize>,
 }
 
 /// Names of the slots of a frame.
 #[derive(Clone, Debug, Default)]
-pub struct Slots {
+pub(crate) struct Slots {
     /// Locals, by slot.
-    pub locals: Vec<Local>,
+    pub(crate) locals: Vec<Local>,
     /// Slot of the operand at height 0.
-    pub operands: i32,
+    pub(crate) operands: i32,
     /// First slot of the argument area.
-    pub arguments: i32,
+    pub(crate) arguments: i32,
     /// Number of scratch slots, from slot 0 on.
-    pub scratch: u32,
+    pub(crate) scratch: u32,
 }
 
 /// Number of latest instructions that an operator may replace.
@@ -57,7 +58,7 @@ struct Folded {
 ///
 /// # Errors
 /// If the function cannot be translated.
-pub fn provenance(source: &Source<'_>) -> Result<Provenance, TranslateError> {
+pub(crate) fn provenance(source: &Source<'_>) -> Result<Provenance, TranslateError> {
     let mut translator = Translator::new(source);
     let mut operators = translator.open_body(source.defined_index)?;
     let mut watch =
@@ -153,8 +154,9 @@ impl Watch {
     }
 }
 
-/// Returns true if there is another instruction now in place of one. An instruction with the same handler may have got the distance of
-/// its jump. One of which only handler and destination changed was settled, which happens when the next one is emitted.
+/// Returns true if there is another instruction now in place of one. An instruction with the same handler may have got the
+/// distance of its jump. One of which only handler and destination changed was settled, which happens when the next one is
+/// emitted.
 fn is_another(before: &[u64], now: &[u64]) -> bool {
     const DESTINATION: u64 = 0xffff;
     let rest = |words: &[u64]| words[1] & !DESTINATION;
@@ -162,9 +164,9 @@ fn is_another(before: &[u64], now: &[u64]) -> bool {
 }
 
 impl Slots {
-    /// Returns the name of a slot: `l` for locals, `t` for operands by height, `r` for the argument area after the parameters, where
-    /// results go, `s` for scratch.
-    pub fn name(&self, slot: i32) -> String {
+    /// Returns the name of a slot: `l` for locals, `t` for operands by height, `r` for the argument area after the parameters,
+    /// where results go, `s` for scratch.
+    pub(crate) fn name(&self, slot: i32) -> String {
         if slot >= self.operands {
             return format!("t{}", slot - self.operands);
         }

@@ -10,7 +10,7 @@ use crate::instr::{RefAsNonNull, handler};
 
 impl Translator<'_> {
     /// Translates `operator` if it is a reference operator. Returns true if it was.
-    pub fn reference_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(crate) fn reference_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::RefNull { .. } => self.push(Kind::Const(0), Ty::Ref),
             Operator::RefIsNull => self.eqz(Op::I64Eqz),

@@ -14,7 +14,7 @@ use crate::instr::{
 
 impl Translator<'_> {
     /// Translates a vector operator that is not in core's table. Returns true if it was one.
-    pub fn simd_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(crate) fn simd_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::V128Const { value } => {
                 let bits = value.i128() as u128;
@@ -34,7 +34,7 @@ impl Translator<'_> {
     }
 
     /// Translates an operator of the table without immediates: its operands go to the fields `a`, `b`, `x`, in order.
-    pub fn vector(&mut self, op: Op) {
+    pub(crate) fn vector(&mut self, op: Op) {
         let mut slots = [0; 3];
         for slot in slots[..op.info().operands.len()].iter_mut().rev() {
             *slot = self.pop_slot();
@@ -44,20 +44,20 @@ impl Translator<'_> {
     }
 
     /// Translates the extraction of a lane.
-    pub fn extract_lane(&mut self, op: Op, lane: u8) {
+    pub(crate) fn extract_lane(&mut self, op: Op, lane: u8) {
         let a = self.pop_slot();
         self.emit_slot_result(handler(Vector(op), ()), fields(0, a, lane as i16, 0), &[], result_type(op));
     }
 
     /// Translates the replacement of a lane.
-    pub fn replace_lane(&mut self, op: Op, lane: u8) {
+    pub(crate) fn replace_lane(&mut self, op: Op, lane: u8) {
         let b = self.pop_slot();
         let a = self.pop_slot();
         self.emit_slot_result(handler(Vector(op), ()), fields(0, a, b, lane as i16), &[], Ty::V128);
     }
 
     /// Translates a load that makes a whole vector.
-    pub fn vector_load(&mut self, op: Op, memarg: &MemArg) {
+    pub(crate) fn vector_load(&mut self, op: Op, memarg: &MemArg) {
         if self.is_guarded(memarg) {
             let (at, a) = self.pop_address();
             let word1 = fields_imm(0, a, memarg.offset as u32);
@@ -71,7 +71,7 @@ impl Translator<'_> {
     }
 
     /// Translates the store of a whole vector.
-    pub fn vector_store(&mut self, op: Op, memarg: &MemArg) {
+    pub(crate) fn vector_store(&mut self, op: Op, memarg: &MemArg) {
         let d = self.pop_slot();
         if self.is_guarded(memarg) {
             let (at, a) = self.pop_address();
@@ -84,7 +84,7 @@ impl Translator<'_> {
     }
 
     /// Translates the load or store of one lane.
-    pub fn lane_access(&mut self, op: Op, memarg: &MemArg, lane: u8) {
+    pub(crate) fn lane_access(&mut self, op: Op, memarg: &MemArg, lane: u8) {
         let vector = self.pop_slot();
         let a = self.pop_slot();
         let (is64, memory) = self.checked_access(memarg);

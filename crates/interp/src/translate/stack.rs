@@ -3,9 +3,9 @@
 //! An operand is a local that was pushed and is not needed yet, a constant, or a *temp*, a value in its canonical slot. The
 //! canonical slot depends on the operand's height alone. So all paths to a label agree without moves.
 //!
-//! The latest result may be *pending*: it is in its accumulator only, and the instruction that made it can still be changed to store
-//! it to a slot as well. This slot is the canonical one, or that of the local or result which the value turns out to be for.
-//! Before an instruction is emitted, what is pending is *settled* (stored to its canonical slot), unless the instruction
+//! The latest result may be *pending*: it is in its accumulator only, and the instruction that made it can still be changed to
+//! store it to a slot as well. This slot is the canonical one, or that of the local or result which the value turns out to be
+//! for. Before an instruction is emitted, what is pending is *settled* (stored to its canonical slot), unless the instruction
 //! consumes it.
 //!
 //! `acc` and `facc` *mirror* a slot while they hold the value that was last written to it.
@@ -20,7 +20,7 @@ use crate::instr::{Constant, ConstantWide, CopyFar, CopyPair, CopySlot, CopyTwo,
 
 /// Type of an operand, as far as translation needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ty {
+pub(crate) enum Ty {
     /// `i32`.
     I32,
     /// `i64`.
@@ -37,7 +37,7 @@ pub enum Ty {
 
 impl Ty {
     /// Returns the type of an operand of this value type.
-    pub fn of(ty: ValType) -> Ty {
+    pub(crate) fn of(ty: ValType) -> Ty {
         match ty {
             ValType::I32 => Ty::I32,
             ValType::I64 => Ty::I64,
@@ -49,12 +49,12 @@ impl Ty {
     }
 
     /// Returns the number of slots of a value.
-    pub fn slots(self) -> u32 {
+    pub(crate) fn slots(self) -> u32 {
         if self == Ty::V128 { 2 } else { 1 }
     }
 
     /// Returns the accumulator of a value.
-    pub fn class(self) -> Class {
+    pub(crate) fn class(self) -> Class {
         match self {
             Ty::I32 | Ty::I64 | Ty::Ref => Class::Int,
             Ty::F32 | Ty::F64 => Class::Float,
@@ -65,7 +65,7 @@ impl Ty {
 
 /// Accumulator of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub(crate) enum Class {
     /// `acc`.
     Int,
     /// `facc`.
@@ -76,7 +76,7 @@ pub enum Class {
 
 /// Knowledge about an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Current value of a local.
     Local(u32),
     /// Constant, in slot form.
@@ -87,18 +87,18 @@ pub enum Kind {
 
 /// An operand on the symbolic stack.
 #[derive(Clone, Copy, Debug)]
-pub struct Value {
+pub(crate) struct Value {
     /// Knowledge about the operand.
-    pub kind: Kind,
-    /// Its type.
-    pub ty: Ty,
+    pub(crate) kind: Kind,
+    /// Type.
+    pub(crate) ty: Ty,
     /// Slots below the operand on the operand stack.
-    pub height: u32,
+    pub(crate) height: u32,
 }
 
 /// Place of a popped operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operand {
+pub(crate) enum Operand {
     /// Slot of the frame.
     Slot(i32),
     /// Accumulator of the operand's class. No slot need have the value.
@@ -109,7 +109,7 @@ pub enum Operand {
 
 /// Pending instruction that the next operator may absorb. `start` is the first word to drop if it does.
 #[derive(Clone, Copy, Debug)]
-pub enum Fuse {
+pub(crate) enum Fuse {
     /// No such instruction.
     None,
     /// Comparison.
@@ -168,50 +168,50 @@ pub enum Fuse {
 
 /// The latest result, while its instruction is the last one.
 #[derive(Clone, Copy, Debug)]
-pub struct Pending {
+pub(crate) struct Pending {
     /// First word of the instruction.
-    pub start: usize,
+    pub(crate) start: usize,
     /// Handler that stores to slot `d` as well; `None` if the instruction does so already.
-    pub storing: Option<Handler>,
+    pub(crate) storing: Option<Handler>,
     /// Index of the value on the symbolic stack.
-    pub index: usize,
+    pub(crate) index: usize,
     /// Class of the value.
-    pub class: Class,
+    pub(crate) class: Class,
     /// Instruction that the next operator may absorb.
-    pub fuse: Fuse,
+    pub(crate) fuse: Fuse,
 }
 
 /// Instruction that adds a constant to a slot and stores the sum to a slot.
 #[derive(Clone, Copy, Debug)]
-pub struct Count {
+pub(crate) struct Count {
     /// First word of the instruction.
-    pub start: usize,
+    pub(crate) start: usize,
     /// Slot of the sum.
-    pub d: i16,
+    pub(crate) d: i16,
     /// Slot of the operand.
-    pub a: i16,
+    pub(crate) a: i16,
     /// Constant.
-    pub addend: i32,
+    pub(crate) addend: i32,
 }
 
 /// Scratch slot of a result whose own slot is too far for field `d`. It may take two.
 const SCRATCH_RESULT: i32 = 6;
 /// Number of scratch slots at the start of the frame of a function that may have slots too far for fields.
-pub const SCRATCH_SLOTS: u32 = 8;
+pub(crate) const SCRATCH_SLOTS: u32 = 8;
 
 /// Returns true if a slot number fits a field.
-pub fn is_near(slot: i32) -> bool {
+pub(crate) fn is_near(slot: i32) -> bool {
     i16::try_from(slot).is_ok()
 }
 
 impl Translator<'_> {
     /// Returns the canonical slot of an operand at `height`.
-    pub fn temp_slot(&self, height: u32) -> i32 {
+    pub(crate) fn temp_slot(&self, height: u32) -> i32 {
         self.temp_base + height as i32
     }
 
     /// Pushes an operand without emitting an instruction.
-    pub fn push(&mut self, kind: Kind, ty: Ty) {
+    pub(crate) fn push(&mut self, kind: Kind, ty: Ty) {
         let index = self.stack.len();
         self.stack.push(Value { kind, ty, height: self.height });
         self.height += ty.slots();
@@ -230,7 +230,7 @@ impl Translator<'_> {
     }
 
     /// Notes that the operand at `index` is not of this kind any more.
-    pub fn forget(&mut self, kind: Kind, index: usize) {
+    pub(crate) fn forget(&mut self, kind: Kind, index: usize) {
         let indices = match kind {
             Kind::Local(_) => &mut self.local_values,
             Kind::Const(_) => &mut self.const_values,
@@ -241,13 +241,13 @@ impl Translator<'_> {
     }
 
     /// Settles what is pending. Returns the word of the next instruction.
-    pub fn begin(&mut self) -> usize {
+    pub(crate) fn begin(&mut self) -> usize {
         self.settle();
         self.code.len()
     }
 
     /// Emits an instruction without a result. Returns its first word.
-    pub fn emit(&mut self, handler: Handler, words: &[u64]) -> usize {
+    pub(crate) fn emit(&mut self, handler: Handler, words: &[u64]) -> usize {
         let start = self.begin();
         self.code.push(handler_word(handler));
         self.code.extend_from_slice(words);
@@ -255,9 +255,9 @@ impl Translator<'_> {
         start
     }
 
-    /// Emits an instruction whose result goes to the accumulator and, once settled, to slot `d`. Pushes the result. Field `d` of
-    /// `word1` is zero.
-    pub fn emit_result(&mut self, handlers: [Handler; 2], word1: u64, more: &[u64], ty: Ty, fuse: Fuse) {
+    /// Emits an instruction whose result goes to the accumulator and, once settled, to slot `d`. Pushes the result. Field `d`
+    /// of `word1` is zero.
+    pub(crate) fn emit_result(&mut self, handlers: [Handler; 2], word1: u64, more: &[u64], ty: Ty, fuse: Fuse) {
         let start = self.emit(handlers[0], &[word1]);
         self.code.extend_from_slice(more);
         let class = ty.class();
@@ -267,9 +267,9 @@ impl Translator<'_> {
         self.push(Kind::Temp, ty);
     }
 
-    /// Emits an instruction that stores its result to slot `d` at once, and may change the accumulators. Pushes the result. Field `d`
-    /// of `word1` is zero.
-    pub fn emit_slot_result(&mut self, handler: Handler, word1: u64, more: &[u64], ty: Ty) {
+    /// Emits an instruction that stores its result to slot `d` at once, and may change the accumulators. Pushes the result.
+    /// Field `d` of `word1` is zero.
+    pub(crate) fn emit_slot_result(&mut self, handler: Handler, word1: u64, more: &[u64], ty: Ty) {
         let slot = self.temp_slot(self.height);
         let near = if is_near(slot) { slot } else { SCRATCH_RESULT };
         let start = self.emit(handler, &[word1 | near as u16 as u64]);
@@ -285,7 +285,7 @@ impl Translator<'_> {
     }
 
     /// Stores what is pending to its canonical slot.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if let Some(pending) = self.pending {
             let value = self.stack[pending.index];
             self.settle_to(self.temp_slot(value.height), value.ty);
@@ -293,7 +293,7 @@ impl Translator<'_> {
     }
 
     /// Stores what is pending to `slot`.
-    pub fn settle_to(&mut self, slot: i32, ty: Ty) {
+    pub(crate) fn settle_to(&mut self, slot: i32, ty: Ty) {
         let Some(pending) = self.pending.take() else { return };
         if let Fuse::Add { start, a: Operand::Slot(a), b: Operand::Imm(addend) } = pending.fuse
             && is_near(slot)
@@ -320,7 +320,7 @@ impl Translator<'_> {
     }
 
     /// Notes that `slot` has a new value that no accumulator mirrors.
-    pub fn wrote(&mut self, slot: i32) {
+    pub(crate) fn wrote(&mut self, slot: i32) {
         if self.acc == Some(slot) {
             self.acc = None;
         }
@@ -330,7 +330,7 @@ impl Translator<'_> {
     }
 
     /// Notes that the accumulator of a class has a new value.
-    pub fn clobber(&mut self, class: Class) {
+    pub(crate) fn clobber(&mut self, class: Class) {
         match class {
             Class::Int => self.acc = None,
             Class::Float => self.facc = None,
@@ -339,20 +339,20 @@ impl Translator<'_> {
     }
 
     /// Notes that both accumulators may have new values.
-    pub fn clobber_all(&mut self) {
+    pub(crate) fn clobber_all(&mut self) {
         self.acc = None;
         self.facc = None;
     }
 
-    /// Pops an operand from any place. If it was pending, the caller must consume it in the next instruction that it emits. Copies and
-    /// constants may come before, as they leave the accumulators alone.
-    pub fn pop(&mut self) -> (Operand, Ty) {
+    /// Pops an operand from any place. If it was pending, the caller must consume it in the next instruction that it emits.
+    /// Copies and constants may come before, as they leave the accumulators alone.
+    pub(crate) fn pop(&mut self) -> (Operand, Ty) {
         let (operand, ty, _) = self.pop_fusable();
         (operand, ty)
     }
 
     /// Pops an operand. Returns with it the instruction that made it, if the next operator may absorb that.
-    pub fn pop_fusable(&mut self) -> (Operand, Ty, Fuse) {
+    pub(crate) fn pop_fusable(&mut self) -> (Operand, Ty, Fuse) {
         let value = self.stack.pop().expect("validated");
         self.height = value.height;
         self.forget(value.kind, self.stack.len());
@@ -377,7 +377,7 @@ impl Translator<'_> {
     }
 
     /// Pops an operand into a slot that a field can name.
-    pub fn pop_slot(&mut self) -> i16 {
+    pub(crate) fn pop_slot(&mut self) -> i16 {
         let index = self.stack.len() - 1;
         if self.pending.is_some_and(|pending| pending.index == index) {
             self.settle();
@@ -388,7 +388,7 @@ impl Translator<'_> {
     }
 
     /// Returns a near slot that holds `operand`, which is not in an accumulator and was at `height`.
-    pub fn operand_slot(&mut self, operand: Operand, ty: Ty, height: u32) -> i16 {
+    pub(crate) fn operand_slot(&mut self, operand: Operand, ty: Ty, height: u32) -> i16 {
         match operand {
             Operand::Slot(slot) => self.near(slot, ty.slots()),
             Operand::Imm(bits) => {
@@ -401,7 +401,7 @@ impl Translator<'_> {
     }
 
     /// Returns a slot with the content of `slot` that a field can name: itself, or a scratch slot that it is copied to.
-    pub fn near(&mut self, slot: i32, slots: u32) -> i16 {
+    pub(crate) fn near(&mut self, slot: i32, slots: u32) -> i16 {
         if let Ok(near) = i16::try_from(slot) {
             return near;
         }
@@ -413,14 +413,14 @@ impl Translator<'_> {
     }
 
     /// Emits a copy between any two slots. Does not settle what is pending.
-    pub fn code_copy_far(&mut self, from: i32, to: i32, slots: u32) {
+    pub(crate) fn code_copy_far(&mut self, from: i32, to: i32, slots: u32) {
         self.code.extend([handler_word(handler(CopyFar, ())), from as i64 as u64, to as i64 as u64, slots as u64]);
         self.wrote(to);
         self.wrote(to + slots as i32 - 1);
     }
 
     /// Emits a copy. The accumulators stay.
-    pub fn emit_copy(&mut self, from: i32, to: i32, ty: Ty) {
+    pub(crate) fn emit_copy(&mut self, from: i32, to: i32, ty: Ty) {
         self.begin();
         if !is_near(from) || !is_near(to) {
             self.code_copy_far(from, to, ty.slots());
@@ -443,7 +443,7 @@ impl Translator<'_> {
     }
 
     /// Emits a constant into a slot. The accumulators stay.
-    pub fn emit_constant(&mut self, slot: i32, bits: u64) {
+    pub(crate) fn emit_constant(&mut self, slot: i32, bits: u64) {
         self.begin();
         let near = if is_near(slot) { slot } else { SCRATCH_RESULT } as i16;
         if bits <= u32::MAX as u64 {
@@ -458,7 +458,7 @@ impl Translator<'_> {
     }
 
     /// Puts the operand at `index` of the stack into its canonical slot.
-    pub fn flush(&mut self, index: usize) {
+    pub(crate) fn flush(&mut self, index: usize) {
         let value = self.stack[index];
         let slot = self.temp_slot(value.height);
         match value.kind {
@@ -475,7 +475,7 @@ impl Translator<'_> {
     }
 
     /// Puts the top `count` operands into their canonical slots.
-    pub fn flush_top(&mut self, count: usize) {
+    pub(crate) fn flush_top(&mut self, count: usize) {
         let mut index = self.stack.len() - count;
         while index < self.stack.len() {
             index += if self.flush_pair(index) { 2 } else { 1 };
@@ -483,8 +483,8 @@ impl Translator<'_> {
         self.settle();
     }
 
-    /// Puts two neighbouring locals into their canonical slots with one instruction, or else the operand at `index`. Returns true if it
-    /// was two.
+    /// Puts two neighbouring locals into their canonical slots with one instruction, or else the operand at `index`. Returns
+    /// true if it was two.
     fn flush_pair(&mut self, index: usize) -> bool {
         if let [first, second] = self.stack[index..self.stack.len().min(index + 2)]
             && let (Kind::Local(a), Kind::Local(b)) = (first.kind, second.kind)
@@ -510,15 +510,15 @@ impl Translator<'_> {
     }
 
     /// Puts all locals on the stack into their canonical slots.
-    pub fn flush_locals(&mut self) {
+    pub(crate) fn flush_locals(&mut self) {
         while let Some(&index) = self.local_values.first() {
             self.flush(index);
         }
     }
 
-    /// Stores all constants on the stack to their canonical slots, for OSR. On the symbolic stack they stay constants: paths around
-    /// this place did not store those below the block.
-    pub fn store_constants(&mut self) {
+    /// Stores all constants on the stack to their canonical slots, for OSR. On the symbolic stack they stay constants: paths
+    /// around this place did not store those below the block.
+    pub(crate) fn store_constants(&mut self) {
         let stored = self.labels.last().map_or(0, |label| label.stored);
         for place in self.const_values.partition_point(|&index| index < stored)..self.const_values.len() {
             let value = self.stack[self.const_values[place]];
@@ -528,7 +528,7 @@ impl Translator<'_> {
     }
 
     /// Puts the pushed values of local `index` into their canonical slots, before it changes.
-    pub fn preserve(&mut self, local: u32) {
+    pub(crate) fn preserve(&mut self, local: u32) {
         let mut place = 0;
         while let Some(&index) = self.local_values.get(place) {
             if self.stack[index].kind == Kind::Local(local) {

@@ -9,7 +9,7 @@ use crate::instr::{TableGet, TableSet, TableSize, handler};
 
 impl Translator<'_> {
     /// Translates `operator` if it is a table operator. Returns true if it was.
-    pub fn table_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(crate) fn table_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::TableGet { table: index } => {
                 let a = self.pop_slot();

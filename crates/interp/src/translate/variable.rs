@@ -1,4 +1,5 @@
-//! Locals, globals and `select`. A `local.get` emits nothing. A `local.set` usually redirects the instruction that made the value.
+//! Locals, globals and `select`. A `local.get` emits nothing. A `local.set` usually redirects the instruction that made the
+//! value.
 
 use wasmparser::Operator;
 use wasmr_core::types::ValType;
@@ -12,19 +13,19 @@ use crate::instr::{GlobalGet, GlobalGetV128, GlobalSet, GlobalSetV128, Select, S
 
 impl Translator<'_> {
     /// `local.get`.
-    pub fn local_get(&mut self, local: u32) {
+    pub(crate) fn local_get(&mut self, local: u32) {
         let ty = self.locals[local as usize].ty;
         self.push(Kind::Local(local), ty);
     }
 
     /// `local.set`.
-    pub fn local_set(&mut self, local: u32) {
+    pub(crate) fn local_set(&mut self, local: u32) {
         self.assign(local);
         self.truncate(self.stack.len() - 1);
     }
 
     /// `local.tee`.
-    pub fn local_tee(&mut self, local: u32) {
+    pub(crate) fn local_tee(&mut self, local: u32) {
         self.assign(local);
     }
 
@@ -55,7 +56,7 @@ impl Translator<'_> {
     }
 
     /// Translates `operator` if it accesses a global or is a `select`. Returns true if it was.
-    pub fn variable_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(crate) fn variable_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::GlobalGet { global_index } => self.global_get(*global_index),
             Operator::GlobalSet { global_index } => self.global_set(*global_index),

@@ -1,10 +1,11 @@
 //! The text of broken assumptions, with the machine instruction of each.
 
 use iced_x86::{Decoder, DecoderOptions};
-use wasmr_interp::copy_patch::assumption::Broken;
+
+use crate::copy_patch::assumption::Broken;
 
 /// Returns the machine instruction at an address of `code`, which starts at address `base`.
-pub fn instruction(at: u64, code: &[u8], base: u64) -> String {
+pub(crate) fn instruction(at: u64, code: &[u8], base: u64) -> String {
     let offset = usize::try_from(at.wrapping_sub(base)).unwrap_or(usize::MAX);
     match code.get(offset..) {
         Some(code) if !code.is_empty() => Decoder::with_ip(64, code, at, DecoderOptions::NONE).decode().to_string(),
@@ -13,7 +14,7 @@ pub fn instruction(at: u64, code: &[u8], base: u64) -> String {
 }
 
 /// Returns a line for each broken assumption of the handler `name`, which starts `code` at address `base`.
-pub fn explain(name: &str, broken: &[Broken], code: &[u8], base: u64) -> String {
+pub(crate) fn explain(name: &str, broken: &[Broken], code: &[u8], base: u64) -> String {
     let lines = broken.iter().map(|broken| {
         let text = instruction(broken.at, code, base);
         let offset = broken.at.wrapping_sub(base) as i64;

@@ -1,26 +1,24 @@
-//! Proves that copy-and-patch can use the handlers as this build's compiler made them: the hot ones have a template, fall through
-//! to the next instruction, and jump by known distances.
+//! Proves that copy-and-patch can use the handlers as this build's compiler made them: the hot ones have a template, fall
+//! through to the next instruction, and jump by known distances.
 //!
 //! A failure names the handler, the machine instruction and the assumption of `docs/copy-and-patch.md` that it breaks. A build
-//! without copy-and-patch (see `build.rs`) has nothing to prove and this file is empty.
-#![cfg(wasmr_copy_patch)]
-
-mod disassembly;
+//! without copy-and-patch (see `build.rs`) leaves this file out.
 
 use std::sync::{Arc, LazyLock};
 
-use disassembly::explain;
 use iced_x86::InstructionInfoFactory;
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use wasmr_core::registry::TypeRegistry;
-use wasmr_interp::code::CodeOptions;
-use wasmr_interp::copy_patch::assumption::Broken;
-use wasmr_interp::copy_patch::template::{Finish, Step, Template};
-use wasmr_interp::copy_patch::{self, analyse::analyse};
-use wasmr_interp::execute::frame;
-use wasmr_interp::{CopyWhen, ModuleCode};
 use wasmr_module::{Features, Module};
 use wasmr_runtime::frame::Ip;
+
+use super::disassembly::explain;
+use crate::code::CodeOptions;
+use crate::copy_patch::assumption::Broken;
+use crate::copy_patch::template::{Finish, Step, Template};
+use crate::copy_patch::{self, analyse::analyse};
+use crate::execute::frame;
+use crate::{CopyWhen, ModuleCode};
 
 /// The code of this program and the functions under `execute/` in it.
 struct Program {

@@ -1,16 +1,9 @@
 //! Proves that the analysis of copy-and-patch names each assumption of `docs/copy-and-patch.md` that a handler breaks, and the
 //! instruction that breaks it, on handlers assembled by hand.
 //!
-//! A build without copy-and-patch (see `build.rs`) has nothing to prove and this file is empty.
-#![cfg(wasmr_copy_patch)]
+//! A build without copy-and-patch (see `build.rs`) leaves this file out.
 
-mod disassembly;
-
-use disassembly::{explain, instruction};
 use iced_x86::InstructionInfoFactory;
-use wasmr_interp::copy_patch::analyse::{analyse, analyse_code};
-use wasmr_interp::copy_patch::assumption::{Assumption, Broken};
-use wasmr_interp::copy_patch::template::{Bytes, Finish, Step, Template};
 
 /// The effect of a broken assumption on its handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +14,11 @@ enum Effect {
     Copied,
 }
 use Effect::{Copied, Refused};
+
+use super::disassembly::{explain, instruction};
+use crate::copy_patch::analyse::{analyse, analyse_code};
+use crate::copy_patch::assumption::{Assumption, Broken};
+use crate::copy_patch::template::{Bytes, Finish, Step, Template};
 
 /// A handler: the assumption that it breaks, the instruction that breaks it, and the machine code.
 struct Case(Assumption, Effect, &'static str, &'static [u8]);
