@@ -1,5 +1,5 @@
-//! The comparison of the `differential` target on code as it is shipped. The fuzzer's instrumentation gives handlers stack
-//! frames, so the target itself runs without guard-paged memories and copied code.
+//! Runs the comparison of the `differential` target on uninstrumented code, as it is shipped. The fuzzer's instrumentation gives
+//! handlers stack frames, so the target itself runs without guard-paged memories and copied code.
 //!
 //! `soak FILE-OR-DIRECTORY…` runs inputs, for example the corpus; `soak --random SECONDS [SEED]` makes its own. The first
 //! disagreement, panic, crash or hang ends it, with the input in `soak-input`.

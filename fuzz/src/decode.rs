@@ -15,7 +15,7 @@ use wasmr_module::{Features, Module, ModuleBytes, ModuleError, bytes_from_input}
 /// Maximum number of changes to a generated module.
 const CHANGES: usize = 12;
 
-/// A change to bytes. Positions are modulo their number.
+/// A change to bytes. Positions are modulo the number of bytes.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 enum Change {
     Set { at: u32, byte: u8 },

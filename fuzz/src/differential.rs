@@ -1,14 +1,14 @@
-//! One generated module, run by two engines that have to agree: wasmr in one of its variants, and either wasmi or, if the
-//! module may use what wasmi does not have, wasmr's interpreter.
+//! Runs one generated module on two engines, which must agree. One is wasmr in any variant. The other is wasmi, or wasmr's
+//! interpreter if the module may use features that wasmi lacks.
 //!
-//! After every call these are compared: results or the kind of end, what the host saw, globals, memories, and which elements
-//! of tables are null; between two variants of wasmr also where a trap or a throw happened, what was thrown, and how much fuel
-//! is left. What says nothing about the program, an engine's own limit, ends the comparison without a verdict.
+//! After every call, the target compares the results or the kind of the end, the host's record, globals, memories, and the
+//! nullness of table elements. Between two variants of wasmr it also compares the place of a trap or throw, the thrown values and
+//! the remaining fuel. If an engine reaches a limit of its own, the comparison ends without a verdict.
 //!
 //! # NaNs
-//! The specification leaves bits of NaNs open, but wasmr's tiers all give the same ones, so between two variants of wasmr they
-//! are compared as any others. wasmi may give others, and a module that is generated plain may show them. So when wasmr and
-//! wasmi disagree on one, the same program is generated once more with every NaN made canonical, and only that verdict counts.
+//! The specification leaves the bits of NaNs open, but all tiers of wasmr return the same bits. Two variants of wasmr must
+//! therefore agree on them. wasmi may return other bits, and a generated module may make them visible. If wasmr and wasmi disagree,
+//! the same program is generated again with every NaN made canonical, and only the second verdict counts.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
@@ -24,9 +24,9 @@ const CALLS: usize = 24;
 /// The test that the bytes select.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 pub struct Plan {
-    /// Compare wasmr with its interpreter, so that modules may use what wasmi does not have.
+    /// True if wasmr is compared with its interpreter. Modules may then use features that wasmi lacks.
     pub own: bool,
-    /// Make NaNs canonical from the start. Only where wasmr is compared with wasmi.
+    /// True if NaNs are canonical from the start. Always false if wasmr is compared with its interpreter.
     pub canonical_nans: bool,
     /// Variant of wasmr under test.
     pub variant: Variant,
@@ -38,7 +38,7 @@ pub struct Plan {
     pub two: bool,
     /// True if loops are repeated.
     pub repetition: bool,
-    /// True if functions are padded, so that some are not inlined and some not compiled.
+    /// True if functions are padded. Some are then too large to be inlined, and some too large to be compiled.
     pub padding: bool,
     /// Seed of the arguments.
     pub seed: u64,
@@ -47,15 +47,15 @@ pub struct Plan {
 /// The fuel counting of two variants of wasmr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
 pub enum Fuel {
-    /// Each counts or does not, as it is. There is enough.
+    /// Each variant counts fuel or not, by its own setting. The fuel suffices.
     Any,
-    /// Both count. There is enough.
+    /// Both variants count fuel. The fuel suffices.
     Enough,
-    /// Both count, and in many calls there is not enough.
+    /// Both variants count fuel, and many calls run out of it.
     Little,
 }
 
-/// Enough fuel.
+/// Fuel that nearly all calls stay below.
 const ENOUGH: u64 = u64::MAX / 2;
 
 /// End of a call that ran out of fuel.
@@ -157,12 +157,12 @@ impl Plan {
         if !(self.own && self.fuel == Fuel::Little) {
             return ENOUGH;
         }
-        // Of all magnitudes up to 2^16.
+        // A number of any magnitude below 2^16.
         random.next() >> (48 + random.next() % 16)
     }
 
-    /// Whether an end says nothing about the program. What a guest asks in vain to grow by costs fuel, too, so enough of it may
-    /// not be enough.
+    /// Returns true if an end is due to a limit and says nothing about the program. A `table.grow` that fails still costs fuel in
+    /// proportion to its operand, so even [`ENOUGH`] may run out.
     fn is_limit(&self, end: &End) -> bool {
         matches!(end, End::Limit(_)) || (!self.own || self.fuel == Fuel::Any) && *end == OUT_OF_FUEL
     }
@@ -192,10 +192,10 @@ fn compare_runs<A: Running, B: Running>(
         .filter_map(|(name, kind)| if let ExportKind::Func(params, _) = kind { Some((name, params)) } else { None })
         .collect();
     let names: Vec<String> = functions.iter().map(|(name, _)| (*name).clone()).collect();
-    // From now on the guest may be called back, the start functions being done.
+    // The start functions have returned. From now on the host may call back into the guest.
     a.host_mut().functions.clone_from(&names);
     b.host_mut().functions.clone_from(&names);
-    // Every function once, then the first ones again, on the state that the others left.
+    // Calls every function once, then the first ones again, in the state that the other calls left.
     for (turn, (name, params)) in functions.iter().cycle().take(CALLS.min(3 * functions.len())).enumerate() {
         let args: Vec<Value> = params.iter().map(|&ty| random.value(ty, &names)).collect();
         for instance in 0..instances {

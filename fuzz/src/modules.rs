@@ -1,7 +1,7 @@
-//! Generated modules: bytes of the fuzzer in, valid modules out.
+//! Generates valid modules from the fuzzer's bytes.
 //!
-//! Words: a *profile* says which engines the module is for, and so which proposals it may use. Everything else about a
-//! module is drawn from the bytes, kinds of instructions included, so that some modules are all vectors and others all calls.
+//! A *profile* determines the engines that must execute a module, and thereby its proposals. The bytes determine everything else,
+//! including the allowed kinds of instructions. Some modules are therefore full of vectors and others full of calls.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use wasm_encoder::{Encode, RawSection};
@@ -85,7 +85,7 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     config.allow_start_export = u.arbitrary()?;
 
     config.max_types = u.int_in_range(1..=12)?;
-    // Imported ones count, of which there may be seven.
+    // The number includes imported functions, of which there are at most seven.
     config.min_funcs = u.int_in_range(1..=16)?;
     config.max_funcs = 24;
     config.max_globals = u.int_in_range(0..=16)?;
@@ -95,7 +95,7 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     config.max_data_segments = u.int_in_range(0..=4)?;
     config.max_tags = if own { u.int_in_range(0..=4)? } else { 0 };
 
-    // Sizes that both engines give: where growing fails must not depend on the host.
+    // Both engines can always allocate these sizes, so the failure of a growth does not depend on the host.
     config.max_memories = u.int_in_range(0..=3)?;
     config.max_memory32_bytes = 1 << 20;
     config.max_memory64_bytes = 1 << 20;
@@ -105,7 +105,7 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     config.max_table_elements = 100;
     config.table_max_size_required = true;
 
-    // Always valid, so that imports and types may use them; whether they are generated, the allowed instructions decide.
+    // Imports and types may always use these features. The allowed instructions decide if a body contains their operators.
     config.reference_types_enabled = true;
     config.bulk_memory_enabled = true;
     config.simd_enabled = true;
@@ -123,8 +123,8 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     config.compact_imports_enabled = false;
     config.custom_descriptors_enabled = false;
     config.allow_invalid_funcs = false;
-    // What wasmr has of garbage collection is its types, and references to functions; without objects there are not many
-    // operators left that would have a module refused.
+    // wasmr supports the types of garbage collection, and references to functions. Without instructions on objects, a module
+    // seldom has an operator for which wasmr refuses it.
     config.gc_enabled = own && u.ratio(1, 4)?;
     if config.gc_enabled {
         let kinds = NOT_OBJECTS.into_iter().filter(|&kind| config.allowed_instructions.contains(kind));
@@ -134,7 +134,7 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     Ok(config)
 }
 
-/// The module with one more export, of a global.
+/// Returns the module with one more export, a global.
 fn with_global_export(wasm: &[u8], name: &str, global: u32) -> Vec<u8> {
     const EXPORTS: u8 = wasm_encoder::SectionId::Export as u8;
     /// Start, elements, data count, code, data.
@@ -144,7 +144,7 @@ fn with_global_export(wasm: &[u8], name: &str, global: u32) -> Vec<u8> {
     exports.export(name, wasm_encoder::ExportKind::Global, global);
     let mut section = Vec::new();
     exports.encode(&mut section);
-    // The section's size and the count, one byte each, stand before the entry.
+    // The section's size and the number of entries, one byte each, precede the entry.
     let entry = &section[2..];
 
     let mut out = wasm_encoder::Module::new();

@@ -1,11 +1,11 @@
-//! Shapes that generated modules do not have by themselves: a valid module in, a valid module out that does as much or more.
+//! Gives valid modules shapes that the generator hardly ever produces. The results are valid modules as well.
 //!
-//! - *Calls through references*: some direct calls become `ref.func` and `call_ref`, with the operators on references between
-//!   them that change nothing. They need no table and no cast, so every engine with typed function references runs them.
-//! - *Repetition*: loops go round up to four times, some functions' bodies become loops, and below those are operands that must
-//!   be there afterwards. Otherwise a generated loop hardly ever goes round, and there is nothing to enter compiled code at.
-//! - *Padding*: `nop`s at the start of some functions make their bodies too large to be inlined, or so large that functions
-//!   of [`Shaped::max_compiled_size`] are compiled and they are not. So every mix of tiers comes up, and the module says which.
+//! - *Calls through references*: some direct calls become `ref.func` and `call_ref`, with operators between the two that do not
+//!   change the reference. They need no table and no cast, so every engine with typed function references executes them.
+//! - *Repetition*: loops run up to four times. Some function bodies become loops, with operands below them that must stay
+//!   unchanged. The generator's own loops hardly ever run twice, so on-stack replacement would find no loop to enter.
+//! - *Padding*: `nop`s at the start of some functions make their bodies too large to be inlined, or larger than
+//!   [`Shaped::max_compiled_size`], so that they stay interpreted. Every mix of tiers occurs, and it depends on the module alone.
 
 use std::collections::HashSet;
 
@@ -38,7 +38,7 @@ pub struct Shaped {
     pub max_compiled_size: usize,
 }
 
-/// More than any body that is inlined for being small.
+/// Number of `nop`s that makes a body too large for the inlining of small functions.
 const TOO_LARGE_TO_INLINE: usize = 130;
 
 /// The facts about a module before its code section.
@@ -216,7 +216,7 @@ impl<'a> Body<'a> {
         function
     }
 
-    /// Returns true if a loop may get more rounds: it has no parameters.
+    /// Returns true if a loop may be repeated. Loops with parameters are not.
     fn may_go_round(&self, ty: wasmparser::BlockType) -> bool {
         let has_params = match ty {
             wasmparser::BlockType::FuncType(ty) => {
@@ -286,7 +286,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Before the end of a loop without parameters: another round, unless four were made.
+    /// Emits the code before the end of a repeated loop: a branch back to its start unless it has run four times.
     fn go_round(&mut self) {
         let rounds = self.local(ValType::I32);
         self.code.extend([
@@ -300,7 +300,7 @@ impl<'a> Body<'a> {
         ]);
     }
 
-    /// Opens a loop around the body, for some functions, with operands below it.
+    /// Opens a loop around the bodies of some functions, with operands below the loop. Returns `None` for the other functions.
     fn open_loop(&mut self) -> Option<OuterLoop> {
         let ty = match *self.results {
             [] => BlockType::Empty,
@@ -331,7 +331,7 @@ impl<'a> Body<'a> {
         Some(OuterLoop { below })
     }
 
-    /// Closes it. Traps if an operand below it is another than it was.
+    /// Closes the loop. The emitted code traps if an operand below the loop has changed.
     fn close_loop(&mut self, OuterLoop { below }: OuterLoop) {
         self.code.push(Instruction::End);
         self.go_round();
@@ -362,7 +362,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Compares the bits of two floats.
+    /// Emits a comparison of the bits of two floats.
     fn differs(&mut self, bits: Instruction<'a>, ty: ValType, not_equal: Instruction<'a>) {
         let right = self.local(ty);
         self.code.extend([bits.clone(), Instruction::LocalSet(right), bits, Instruction::LocalGet(right), not_equal]);
@@ -371,6 +371,6 @@ impl<'a> Body<'a> {
 
 /// A loop around a body.
 struct OuterLoop {
-    /// The operands below it: a local with the same value, and their type.
+    /// The operands below the loop: for each a local with the same value, and its type.
     below: Vec<(u32, ValType)>,
 }

@@ -1,8 +1,8 @@
-//! A guest's file calls, in any order and with any arguments, against granted directories beside ones that are not.
+//! Makes a guest's file calls in any order and with any arguments, on granted directories beside others.
 //!
-//! Arguments are drawn by the names that parameters have in the table of calls, so that every call is covered and most
-//! arguments mean something. Afterwards: nothing outside of the writable directories changed ([`Tree::check`]), no byte
-//! or inode of it was seen in the guest's memory, and no descriptor stayed open.
+//! The name of a parameter in the table of calls selects the range of its argument. Every call is therefore covered, and most
+//! arguments are meaningful. A run fails if anything outside the writable directories changed ([`Tree::check`]), if secret bytes
+//! or inodes reached the guest's memory, or if a descriptor stayed open.
 
 use std::cell::RefCell;
 
@@ -62,7 +62,7 @@ pub fn run(data: &[u8]) {
         tree.reset().expect("the writable directories can be made anew");
         let open_before = open_descriptors();
         let mut log = Vec::new();
-        // The end of the bytes is the end of the calls.
+        // An error means that the bytes are used up, which ends the calls.
         let _ = calls(tree, &mut Unstructured::new(data), &mut log);
         let verdict = tree.check();
         assert!(verdict.is_ok(), "{}\nafter {log:#?}", verdict.unwrap_err());
@@ -113,7 +113,7 @@ fn calls(tree: &Tree, u: &mut Unstructured<'_>, log: &mut Vec<String>) -> Result
         let result = (call.func)(&mut ctx, &mut GuestMemory::new(Some(&mut memory)), &slots);
         let errno = match result {
             Ok(errno) => errno,
-            // It would be the end of the guest; that the call did nothing shows in what follows.
+            // This error would end the guest. The run continues, so that later checks show if the call had an effect.
             Err(Exit::Memory(_)) => continue,
             Err(_) => break,
         };
@@ -130,7 +130,7 @@ fn calls(tree: &Tree, u: &mut Unstructured<'_>, log: &mut Vec<String>) -> Result
     Ok(())
 }
 
-/// Slots for a call, and their text.
+/// Returns the slots of a call's arguments, and their text for the log.
 fn arguments(call: &Call, u: &mut Unstructured<'_>, memory: &mut [u8]) -> Result<(Vec<u64>, String)> {
     let mut slots: Vec<u64> = Vec::new();
     let mut shown = String::new();
@@ -161,7 +161,7 @@ fn arguments(call: &Call, u: &mut Unstructured<'_>, memory: &mut [u8]) -> Result
                 "iovs_len" | "si_data_len" | "ri_data_len" => u64::from(u.int_in_range(0..=4u8)?),
                 "buf" => BUFFER.into(),
                 "buf_len" => u.arbitrary::<u16>()?.min(BUFFER as u16 - 1).into(),
-                // A guest may fill the disk; this one shall not.
+                // A guest may fill the disk, but the fuzzer must not.
                 "len" if call.name == "fd_allocate" => u.int_in_range(0..=1 << 16)?,
                 "offset" | "cookie" | "size" | "len" => match u.arbitrary::<u8>()? {
                     byte @ 0..=199 => byte.into(),
@@ -174,7 +174,7 @@ fn arguments(call: &Call, u: &mut Unstructured<'_>, memory: &mut [u8]) -> Result
             }
         };
         let value = match (call.name, name) {
-            // Also where any number was drawn.
+            // This limit holds for arbitrary numbers too.
             ("fd_allocate", "len" | "offset") => value.min(1 << 20),
             _ => value,
         };
@@ -184,7 +184,7 @@ fn arguments(call: &Call, u: &mut Unstructured<'_>, memory: &mut [u8]) -> Result
     Ok((slots, shown.trim_end().to_owned()))
 }
 
-/// A path of known parts, or of any few bytes.
+/// Returns a path of known parts, or a few arbitrary bytes.
 fn path(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     if u.ratio(1, 16)? {
         let length = u.int_in_range(0..=8usize)?;

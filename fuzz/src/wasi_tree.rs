@@ -4,7 +4,7 @@
 //! ROOT              a temporary directory whose name holds MAGIC
 //! ├─ outside/       never granted; its contents and a name in it hold MAGIC
 //! ├─ readable/      granted read-only
-//! ├─ first/         granted; made anew for every run, with links of all kinds, most of which lead out
+//! ├─ first/         granted; refilled for every run, with links of all kinds, most of which lead out
 //! └─ second/        granted; empty at first
 //! ```
 

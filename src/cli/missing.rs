@@ -17,7 +17,7 @@ struct Toolchain {
     advice: &'static str,
 }
 
-/// The table. The first row that fits an import counts.
+/// Known toolchains. The first row that matches an import applies.
 const TOOLCHAINS: &[Toolchain] = &[
     Toolchain { module: "env", names: &["abort"], advice: ASSEMBLY_SCRIPT },
     Toolchain {
@@ -97,7 +97,7 @@ impl<'a> Preloads<'a> {
         self.names.iter().any(|own| own == name) || self.late(name).is_some()
     }
 
-    /// Returns the shortest cycle of imports from the preload `from` over `to`, from which it imports, back to `from`.
+    /// Returns the shortest cycle of imports that begins with the import of the preload `from` from `to`.
     fn cycle(&self, from: usize, to: usize) -> Option<Vec<usize>> {
         let mut paths = vec![vec![from, to]];
         let mut seen = vec![to];
@@ -119,7 +119,7 @@ impl<'a> Preloads<'a> {
     }
 }
 
-/// Returns hints about unknown imports of a preload or of another library: imports that neither WASI nor a known toolchain names.
+/// Returns hints about unknown imports whose module is a preload, or belongs neither to WASI nor to a known toolchain.
 fn library_hints(error: &LinkError, preloads: Preloads<'_>) -> Vec<String> {
     let mut hints: Vec<String> = Vec::new();
     for ImportFailure { module, name, .. } in error.failures.iter().filter(|failure| failure.found_text.is_none()) {

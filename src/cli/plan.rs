@@ -1,5 +1,5 @@
-//! Resolves the options of `run`: parses keys, opens directories and sockets, reads variables. *Resolve* of "parse, resolve, act",
-//! and the only file that uses the user's authority over files, sockets and the environment.
+//! Resolves the options of `run`: parses keys, opens directories and sockets, reads variables. This is the *resolve* step of "parse,
+//! resolve, act", and the only file that uses the user's authority over files, sockets and the environment.
 //!
 //! In: [`RunFlags`]. Out: a [`RunPlan`], which contains everything but the modules.
 
@@ -114,7 +114,7 @@ pub enum UnknownImports {
     Default,
 }
 
-/// Parses the keyed options, and opens and reads whatever the options name.
+/// Parses the keyed options, and opens and reads everything that the options name, except for the modules.
 pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     let wasm_options: WasmOptions = option_keys::parse(&flags.wasm)?;
     let tuning: Tuning = option_keys::parse(&flags.tuning)?;

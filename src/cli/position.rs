@@ -1,8 +1,8 @@
 //! The rule that separates wasmr's words from the guest's on a command line.
 //!
 //! In: the words after the program's name. Out: the same words in the *strict* form that the flag parser reads, `COMMAND OPTIONS --
-//! MODULE ARGS`, and the guest's words that look like options given too late ([`Words::late`]). In the strict form the parser can
-//! take neither a word after `--` nor a value before it for an option.
+//! MODULE ARGS`, and the guest's words that look like options given too late ([`Words::late`]). In the strict form the parser cannot
+//! mistake a value or a word of the guest for an option.
 //!
 //! The rule:
 //! - Options go before MODULE.
@@ -17,8 +17,8 @@
 //! an option to its option, so that the parser applies the rules of the value.
 //!
 //! # Which options are late?
-//! Because wasmr takes two options after MODULE, users expect it to take the others there too, such as a limit. So a long option of
-//! wasmr that goes to the guest in `run MODULE …` is late. Guests have options of the same names, hence three exceptions:
+//! Because wasmr takes two options after MODULE, users expect it to take the others there too, such as a limit. A long option of
+//! wasmr that goes to the guest in `run MODULE …` is therefore late. Guests have options of the same names, hence three exceptions:
 //! - everything after `--`, and the strict forms: their author knows the rule;
 //! - an option that also occurs before MODULE: its author knows the rule too;
 //! - the names in [`OFTEN_THE_GUESTS`].

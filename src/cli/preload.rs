@@ -3,8 +3,8 @@
 //! In: the [`PreloadSpec`]s of a command line, in order. Out: instances whose exports the modules after them can import.
 //!
 //! # Why in three steps?
-//! The effects of a library's initialisation cannot be undone. So [`plan`](super::plan) checks all names first. Then all files are loaded
-//! ([`Library::load`]) and all imports are resolved by name ([`check_all_imports`]). Only then the first library runs
+//! The effects of a library's initialisation cannot be undone. [`plan`](super::plan) therefore checks all names first. Then all files
+//! are loaded ([`Library::load`]), and all imports are resolved by name ([`check_all_imports`]). Only then does the first library run
 //! ([`Library::instantiate`]).
 //!
 //! # Which definition counts?
@@ -93,8 +93,8 @@ fn library_imports<'m>(engine: &Engine, module: &'m Module, linking: &Linking) -
     Ok(module.imports().filter(is_needed).collect())
 }
 
-/// Checks that a library `before` the module exports each of the `imports` of `module` by name. `needs` contains the modules from which
-/// each library imports.
+/// Checks that a library in `before` exports each of the `imports` of `module` by name. `needs` lists, for each library, the modules
+/// from which it imports.
 fn check_imports(
     before: &[Library],
     module: &Module,

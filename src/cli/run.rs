@@ -41,7 +41,7 @@ enum End {
     LibraryStopped(PreloadSpec, Stop),
 }
 
-/// Number of frames from which an out-of-bounds access probably comes from an overflow of the stack that the program keeps in its
+/// Number of frames from which an out-of-bounds access is probably an overflow of the program's own stack, which is in its linear
 /// memory.
 const DEEP: usize = 1000;
 
@@ -98,7 +98,7 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
     let libraries = plan.preload.iter().map(|spec| Library::load(&engine, spec.clone(), stats));
     let libraries = libraries.collect::<anyhow::Result<Vec<_>>>()?;
     let is_runnable = has_entry(&module, &plan.entry);
-    // A module for another host lacks its entry and its imports. The error about the imports says what to do.
+    // A module for another host lacks both the entry and definitions of its imports. The error about the imports says what to do.
     if !is_runnable || !libraries.is_empty() {
         preload::check_all_imports(&engine, &libraries, &module, &plan.linking)?;
     }

@@ -46,17 +46,17 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The end by return from the called function.
+    /// Describes a run whose called function returned.
     pub fn returned() -> Ended {
         Ended { kind: "returned", detail: None }
     }
 
-    /// The end by `--timeout`.
+    /// Describes a run that `--timeout` ended.
     pub fn timeout(limit: Duration) -> Ended {
         Ended { kind: "timeout", detail: Some(format!("{limit:?}")) }
     }
 
-    /// The end by a stop.
+    /// Describes a run that ended by a stop.
     pub fn stopped(stop: &Stop) -> Ended {
         let (kind, detail) = match stop.kind() {
             StopKind::Exit(code) => ("exit", Some(code.to_string())),
@@ -112,7 +112,7 @@ struct Fuel {
 }
 
 impl Stats {
-    /// Begins with the first phase, at the time `began`.
+    /// Creates the statistics of a run that began at `began`, in its first phase.
     pub fn new(format: Format, program: &str, began: Instant) -> Stats {
         let seen = Seen {
             phase: Phase::Load,
@@ -135,17 +135,17 @@ impl Stats {
         self.seen().enter(phase);
     }
 
-    /// Notes the engine of the run.
+    /// Records the engine of the run.
     pub fn engine(&self, engine: &Engine) {
         self.seen().engine = Some(engine.clone());
     }
 
-    /// Notes a module of the run.
+    /// Records a module of the run.
     pub fn module(&self, module: &Module) {
         self.seen().modules.push(module.clone());
     }
 
-    /// Notes the store after the guest ended. `given` is the fuel at the start.
+    /// Records memory and fuel of the store after the guest ended. `given` is the fuel at the start.
     pub fn store<T>(&self, store: &Store<T>, instance: Instance, given: Option<u64>) {
         let mut seen = self.seen();
         let memories = instance.exports(store).filter_map(|(_, item)| match item {

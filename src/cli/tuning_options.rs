@@ -63,7 +63,7 @@ impl KeyedOptions for Tuning {
     ];
 }
 
-/// Returns the count, or the largest number of 32 bits if it is larger: as good as no limit.
+/// Returns the count, saturated to 32 bits. The largest value is as good as no limit.
 fn saturating(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -1,7 +1,7 @@
 //! `-S key[=value],…` and `-D key[=value],…`: wasmtime's keys for WASI and for debugging.
 //!
-//! Each key of `-S` is another name of an option of wasmr's. `-D` has none of its own: [`habits`](super::habits) knows the keys
-//! of both that describe wasmr without a change.
+//! Each key of `-S` is another name for an option of wasmr, and `-D` has no keys of its own. For both, [`habits`](super::habits)
+//! accepts wasmtime's keys with a value that is true of wasmr.
 
 use std::net::SocketAddr;
 

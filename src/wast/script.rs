@@ -164,7 +164,7 @@ impl Script {
         Module::from_bytes(&self.engine, bytes, "").map_err(Refusal::Module)
     }
 
-    /// Loads and instantiates a module. The outer error is an invalid module.
+    /// Loads and instantiates a module. The outer error describes a module that is refused.
     fn instantiate(&mut self, module: &mut QuoteWat) -> Result<Result<Instance, Outcome>, String> {
         let module = self.module(module)?;
         self.link(&module)
@@ -237,8 +237,8 @@ fn name_of(id: Option<Id>) -> Option<String> {
     id.map(|id| id.name().to_string())
 }
 
-/// Returns true if a call ended by the trap that a directive names. Scripts may name a longer (`undefined element 7`) or a shorter text
-/// than the phrase.
+/// Returns true if a call ended by the trap that a directive names. The text in a script may be longer (`undefined element 7`) or
+/// shorter than the trap's message.
 fn is_trap(stop: &Stop, message: &str) -> bool {
     let Some(code) = stop.trap_code() else { return false };
     let phrase = code.message();

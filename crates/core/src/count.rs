@@ -14,7 +14,7 @@ impl<N: fmt::Display + PartialEq + From<u8>> fmt::Display for Count<N> {
     }
 }
 
-/// Returns a number with its thousands apart: `31 998`.
+/// Returns the digits of a number in groups of three, with a space between groups: `31 998`.
 pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut out = String::new();

@@ -10,8 +10,8 @@
 //! - Slots that a function clears or that an operator moves cost one unit for each [`SLOTS_PER_FUEL`], as part of the
 //!   block. The first operator of a function pays for its declared locals; a call for parameters and results; a branch, a
 //!   `return` or the end of a block for the values that it carries; a `throw` for its arguments.
-//! - A `try_table` pays as if it moved one slot for each of its clauses, and its largest payload. A throw that
-//!   searches the clauses has therefore been paid for.
+//! - A `try_table` pays for its largest payload and one slot for each of its clauses, as if it moved them. This pays in advance
+//!   for the search of a later throw through the clauses.
 
 /// Binary logarithm of the bytes that a bulk memory operator processes for one unit of fuel.
 pub const BYTES_PER_FUEL_LOG2: u32 = 6;

@@ -48,7 +48,7 @@ pub const MAX_ARGS_ENV: usize = 1 << 20;
 /// Bytes of a path: Linux's `PATH_MAX` without the terminator. A longer path would be copied first, and then fail in the host.
 pub const MAX_PATH: u32 = 4095;
 
-/// Buffers of one vectored read or write: Linux's `IOV_MAX`. The host would split longer lists anyway.
+/// Buffers of one vectored read or write: Linux's `IOV_MAX`. The host would refuse longer lists anyway.
 pub const MAX_IOVECS: u32 = 1024;
 
 /// Subscriptions of one `poll_oneoff`: several for each descriptor that can be open. The host allocates memory for each.

@@ -397,7 +397,7 @@ fn alone(ty: Arc<FuncType>) -> SubType {
     SubType { is_final: true, supertype: None, composite: CompositeType::Func(ty) }
 }
 
-/// A group as a key of the hash set. Keys compare with references among members relative, as in a [`RecGroup`].
+/// A group as a key of the hash set. The comparison of keys treats references among members as relative, as in a [`RecGroup`].
 trait Form {
     fn key(&self) -> u64;
     fn types(&self) -> &[SubType];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// The bytes of a module, in a vector, a static slice or a memory map. Clones share them.
 ///
-/// The bytes must not change while a module uses them. In a memory map they change when a process writes the file.
+/// The bytes must not change while a module uses them. Those of a memory map change if any process writes the file.
 #[derive(Clone)]
 pub struct ModuleBytes(Arc<dyn AsRef<[u8]> + Send + Sync>);
 

@@ -1,7 +1,7 @@
 //! [Constant expressions](https://webassembly.github.io/spec/core/valid/instructions.html#constant-expressions) as data:
 //! initial values of globals and tables, offsets and items of segments.
 //!
-//! Comes from a validated `wasmparser::ConstExpr`; goes to the runtime, which evaluates the operators on a small stack.
+//! In: a validated `wasmparser::ConstExpr`. Out: a [`ConstExpr`], whose operators the runtime evaluates on a small stack.
 //! Nearly every expression in real modules is one operator (all of CPython's 24 000 data segments have one `i32.const`). An
 //! expression of one operator is therefore stored inline, without an allocation.
 //!

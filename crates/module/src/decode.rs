@@ -1,10 +1,10 @@
 //! The section loop: one pass over the binary that validates and stores each section.
 //!
-//! Called by [`Module::new`](crate::Module::new). Passes each section to wasmparser's validator and then to the function
-//! of the same name in `sections`, and the function bodies to `validate`. Returns the module's declarations.
+//! [`Module::new`](crate::Module::new) calls [`decode`], which passes each section to wasmparser's validator and then to the
+//! function of the same name in `sections`. Function bodies go to `validate`. The result is the module's declarations.
 //!
 //! # Order
-//! Every reported error is the one at the lowest byte offset. Function bodies are therefore validated at the end of the code
+//! The reported error is always the one at the lowest byte offset. Function bodies are therefore validated at the end of the code
 //! section. If that happened after the data section, an invalid data segment would hide an invalid body.
 //!
 //! # Untrusted counts

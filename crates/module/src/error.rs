@@ -51,11 +51,11 @@ struct Report {
     place: Option<String>,
 }
 
-/// Bytes of a name or snippet of the module that a message repeats.
+/// Maximum number of bytes that a message quotes of a name or snippet of the module.
 const MAX_QUOTE: usize = 600;
 
 impl ModuleError {
-    /// Creates an error with a message of wasmr.
+    /// Creates an error with wasmr's own message, not wasmparser's.
     pub(crate) fn new(fault: Fault, message: impl Into<String>, offset: Option<u64>) -> ModuleError {
         ModuleError(Box::new(Report {
             fault,
@@ -150,7 +150,7 @@ impl ModuleError {
         format!("{}{}", self.0.message, Place(&self.0))
     }
 
-    /// Returns the feature because of which the module is refused: it is off, or wasmr does not execute all of it.
+    /// Returns the feature that caused the refusal: it is off, or wasmr does not execute all of it.
     pub fn missing_feature(&self) -> Option<Feature> {
         self.0.missing
     }
@@ -165,7 +165,7 @@ impl ModuleError {
         self.0.func.as_ref().map(|(index, _)| *index)
     }
 
-    /// Returns the name of that function, if it has one. The name is not demangled; control characters are escaped.
+    /// Returns the name of the function with the fault, if it has one. The name is not demangled; control characters are escaped.
     pub fn func_name(&self) -> Option<&str> {
         self.0.func.as_ref().and_then(|(_, name)| name.as_deref())
     }
@@ -236,7 +236,7 @@ fn is_limit(message: &str) -> bool {
     MARKS.iter().any(|mark| message.contains(mark))
 }
 
-/// Returns a text of the module in the form in which messages repeat it: escaped and shortened.
+/// Returns text from the module as messages quote it: escaped and shortened.
 pub(crate) fn quoted(text: &str) -> String {
     printable(text, MAX_QUOTE)
 }

@@ -1,11 +1,12 @@
 //! Refuses valid modules with an operator that no tier executes, before any of their code runs.
 //!
-//! Checks function bodies from `validate`, constant expressions and memory types. The [`ModuleError`] has the operator in the
+//! In: function bodies from `validate`, constant expressions and memory types. Out: a [`ModuleError`] with the operator in the
 //! text format, its feature, and advice to the builder of the module.
 //!
 //! # Why at load?
 //! A program that stops half-way has already had effects. The table in `operator_class` maps operators to features, and
-//! [`Feature::lacks`] marks the features that wasmr does not execute. A new operator of such a feature is thus refused, too.
+//! [`Feature::lacks`] marks the features that wasmr does not execute. A new operator of such a feature is thus refused without
+//! a change here.
 //!
 //! # Cost
 //! None for a module that uses only executed operators. `validate` first checks a body with the executed features alone, and

@@ -3,12 +3,13 @@
 //! The command line or the embedder chooses features; wasmparser's decoder and validator follow them. The names are those of
 //! wasmtime's `-W` option, so that one spelling works in both.
 //!
-//! By default all proposals of [Wasm 3.0](https://webassembly.github.io/spec/core/appendix/changes.html) and 2.0 are on, and
-//! wide arithmetic. Mutable globals, sign extension and saturating conversions cannot be switched off. A module that uses a
-//! feature that is off is [`Fault::Unsupported`](crate::Fault::Unsupported).
+//! By default wide arithmetic and all proposals of Wasm 2.0 and
+//! [3.0](https://webassembly.github.io/spec/core/appendix/changes.html) are on. Mutable globals, sign extension and saturating
+//! conversions cannot be switched off. A module that uses a feature that is off is
+//! [`Fault::Unsupported`](crate::Fault::Unsupported).
 //!
-//! A row that ends in `lacks` is a proposal that wasmr validates but executes only in part or not at all. `execution` refuses
-//! a module that uses the missing part when it is loaded, even if the feature is on.
+//! A row with `lacks` is a proposal that wasmr validates but executes only in part or not at all. Even if the feature is on,
+//! `execution` refuses to load a module that uses the missing part.
 
 use wasmparser::WasmFeatures;
 
@@ -104,7 +105,8 @@ features! {
     WideArithmetic     "wide-arithmetic"     (WIDE_ARITHMETIC)     on  []                   "integers of 128 bits";
 }
 
-/// A set of features. With a feature it contains the features that it requires, except where this crate documents otherwise.
+/// A set of features. A set that contains a feature also contains the features that it requires, except where this crate
+/// documents otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Features(u32);
 
@@ -141,8 +143,8 @@ impl Features {
         self
     }
 
-    /// Returns the set with one feature switched on or off and all others unchanged. A feature that it contains may then lack
-    /// features that it requires.
+    /// Returns the set with one feature switched on or off and all others unchanged. The result may contain a feature without
+    /// the features that it requires.
     pub(crate) fn with_alone(self, feature: Feature, on: bool) -> Features {
         let bit = 1 << feature as u32;
         Features(if on { self.0 | bit } else { self.0 & !bit })

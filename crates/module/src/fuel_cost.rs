@@ -1,6 +1,6 @@
-//! Fuel cost of each operator of a function, by the rules of [`wasmr_core::fuel`]. Both tiers use it when they meter code.
+//! Fuel cost of each operator of a function, by the rules of [`wasmr_core::fuel`]. Both translators use it for metered code.
 //!
-//! The [class](OperatorClass) of an operator determines its own cost, and if it *carries* values to a label, a callee or a
+//! The [class](OperatorClass) of an operator determines its own cost, and whether it *carries* values to a label, a callee or a
 //! handler. The number of carried slots follows from the module and the open blocks. For a new operator whose class carries
 //! values, this file must read the immediate. `tests/fuel.rs` has a program for each such operator and fails without one.
 
@@ -13,8 +13,8 @@ use crate::{BlockSig, Module};
 
 /// Computes the fuel costs of a function's operators, which the caller passes in order.
 ///
-/// Unreachable operators are passed as well, to follow the block structure. A result that skipped them would depend on
-/// which code a tier considers unreachable.
+/// The caller passes unreachable operators as well, because they open and close blocks. If they were skipped, the costs would
+/// depend on the code that a tier considers unreachable.
 #[derive(Debug)]
 pub struct Costs<'m> {
     module: &'m Module,
@@ -34,7 +34,7 @@ struct Label {
 }
 
 impl<'m> Costs<'m> {
-    /// Starts before the first operator of a defined function.
+    /// Creates the state before the first operator of a defined function.
     pub fn new(module: &'m Module, defined_index: u32) -> Costs<'m> {
         let results = module.func_type(module.imported_func_count() + defined_index).results();
         let carried = slots(results);

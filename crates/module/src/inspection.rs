@@ -1,7 +1,7 @@
-//! [`Inspection`]: a valid module that is only displayed, with any features.
+//! [`Inspection`]: a valid module for display only, which may use every feature of the table.
 //!
-//! Comes from bytes; goes to `wasmr inspect`. An `Inspection` derefs to [`Module`] for its declarations. It is a separate type,
-//! because the module may use features that no tier executes and must not be instantiated.
+//! In: bytes. Out: an `Inspection`, which `wasmr inspect` shows. It derefs to [`Module`] for its declarations. It is a separate
+//! type, because the module may use features that no tier executes and must not be instantiated.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -19,7 +19,8 @@ use crate::required_features;
 pub struct Inspection(Module);
 
 impl Inspection {
-    /// Decodes and validates a binary module, function bodies on up to `threads` threads. Messages call it `name`.
+    /// Decodes and validates a binary module. Up to `threads` threads validate function bodies. `name` is the module's name in
+    /// messages.
     ///
     /// # Errors
     /// The fault at the lowest byte offset, if the module is not valid even with all features of the table.

@@ -1,4 +1,4 @@
-//! Stage 1: takes bytes, gives an `Arc<Module>`: decoded, validated, immutable.
+//! Stage 1: turns bytes into an `Arc<Module>`, which is decoded, validated and immutable.
 //!
 //! [`wasmparser`] decodes and validates. This crate keeps the parts that later stages use, as types of
 //! [`wasmr_core::types`] with canonical [`TypeId`](wasmr_core::types::TypeId)s, and does not copy the code.
@@ -10,17 +10,17 @@
 //! - [`op`]: decoded operators as operators of core's table; `builtin`: the table of the operators that the runtime executes.
 //! - [`operators`]: the code of a module as text, for display; `operator_text`: one operator.
 //! - `text`: accepts `.wat` where a binary is expected; `text_place`: line and column of a fault in it; `text_hints`:
-//!   the present-day words for obsolete ones.
+//!   hints for obsolete words of the text format.
 //! - [`printable`](mod@printable): escaping of foreign text for terminals.
-//! - `error`: [`ModuleError`], always the fault of the bytes, with offset and function.
-//! - `inspection`: [`Inspection`], a module that is only displayed, with any features.
+//! - `error`: [`ModuleError`], the reason for a refusal, with offset and function.
+//! - `inspection`: [`Inspection`], a module for display only, which may use every feature of the table.
 //!
 //! Internal: `decode` is the section loop, and `sections` has one function for each section. `validate` checks function
 //! bodies on several threads. `execution` refuses operators that no tier executes. `required_features` finds the
 //! features that a module requires. `types` converts wasmparser's types to core's.
 //!
 //! # Invariant
-//! A [`Module`] exists only if every byte of it was accepted. A [`FuncBody`] therefore always holds validated code.
+//! A [`Module`] exists only if the whole binary is valid. A [`FuncBody`] therefore always holds validated code.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 

@@ -53,7 +53,7 @@ impl FuncBody<'_> {
     }
 }
 
-/// Name in messages of a module without a name.
+/// Name that messages use for a module without a name.
 pub const UNNAMED: &str = "<module>";
 
 /// A decoded and validated module.
@@ -67,12 +67,12 @@ pub struct Module {
 }
 
 impl Module {
-    /// Decodes and validates a binary module, function bodies on up to `threads` threads, including the calling thread.
+    /// Decodes and validates a binary module. Up to `threads` threads, including the calling one, validate function bodies.
     ///
     /// `name` is the module's name in messages, usually the file's base name. Types are interned in `types`.
     ///
     /// # Errors
-    /// The fault at the lowest byte offset, with any number of threads. A valid module is
+    /// The fault at the lowest byte offset, for every number of threads. A valid module is
     /// [`Fault::Unsupported`](crate::Fault::Unsupported) if no tier executes all of it
     /// ([`Feature::lacks`](crate::Feature::lacks)).
     pub fn new(
@@ -85,7 +85,7 @@ impl Module {
         Module::decode(bytes, name, features, types, threads, Purpose::Run).map(Arc::new)
     }
 
-    /// Decodes and validates a binary module like [`Module::new`], for a purpose.
+    /// Decodes and validates a binary module like [`Module::new`], for execution or display.
     pub(crate) fn decode(
         bytes: ModuleBytes,
         name: &str,

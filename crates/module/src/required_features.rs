@@ -1,16 +1,15 @@
 //! Decodes a module with its *required features*: the features without which it is not valid.
 //!
-//! Called by [`Inspection`](crate::Inspection). The validator itself answers; a second list of the operators and types of each
-//! feature could contradict it.
+//! [`Inspection`](crate::Inspection) uses this file. The answer comes from the validator, because a second list of the
+//! operators and types of each feature could contradict it.
 //!
 //! # Method
 //! The first validation has no feature switched on. If it fails, the error names the missing feature, which is required. The
 //! next validation has that feature switched on, and so on until the module is valid. Most of these validations end early;
 //! the last one yields the module.
 //!
-//! An error that names no feature may still be due to a missing one. If the module is not valid with all features either, the
-//! module is at fault, and that error is reported. Otherwise a required feature is one without which all others
-//! together do not suffice.
+//! An error that names no feature may still be due to a missing one. The module is then validated with all features. If that
+//! fails, its error is reported. Otherwise a feature is required if the module is not valid with all features but this one.
 //!
 //! Features are switched on one by one, without the features that they imply: a module of the garbage collection
 //! proposal that uses no bulk operator does not require bulk memory.
@@ -54,7 +53,7 @@ pub(crate) fn decode_with_required(bytes: &ModuleBytes, name: &str, threads: usi
         }
         match missing {
             Some(feature) => required = required.with_alone(feature, true),
-            // Each missing feature alone is replaceable by others, which no features of the table are.
+            // Reached only if two features can replace each other, so that neither is required. No features of the table can.
             None => return decode(&all),
         }
     }

@@ -91,7 +91,7 @@ impl<'a> Iterator for SectionMap<'a> {
                 custom_name = reader.read_string().ok()?;
                 start += reader.current_position();
             }
-            // The start section and the data count section hold one index and one number.
+            // Not lists: the start section is an index, and the data count section a number.
             8 | 12 => {}
             _ => items = reader.read_var_u32().ok(),
         }

@@ -1,7 +1,7 @@
 //! Conversion of wasmparser's items to [`Declarations`], with one function for each section.
 //!
 //! `decode` has validated the section before it calls the function. The only further check is for parts that no tier
-//! executes. Vectors grow while items are read; no memory is reserved by a declared count.
+//! executes. Vectors grow as items are read; no memory is reserved for a declared count.
 
 use std::sync::Arc;
 

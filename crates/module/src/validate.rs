@@ -19,7 +19,7 @@ use crate::decls::{BodyRange, Declarations};
 use crate::error::{Fault, ModuleError};
 use crate::execution;
 
-/// Bytes of code from which on more threads pay off. Starting one takes some 30 µs; validation runs at about 75 MB/s.
+/// Minimum size of the code, in bytes, for several threads. Starting one takes some 30 µs; validation runs at about 75 MB/s.
 const PARALLEL_BYTES: usize = 256 << 10;
 
 /// Bytes of code in a chunk: large compared with the cost of taking a chunk, small compared with the whole.
@@ -34,7 +34,7 @@ pub(crate) struct Bodies<'a> {
     pub resources: &'a ValidatorResources,
     /// Features that a valid module may use.
     pub features: WasmFeatures,
-    /// The executed ones among these features; all of them if the module is only inspected.
+    /// The features among `features` that wasmr executes; all of `features` if the module is only inspected.
     pub executed: WasmFeatures,
 }
 
@@ -105,15 +105,16 @@ impl Bodies<'_> {
         ends
     }
 
-    /// Validates a body. If the module is to be executed, refuses a body with operators that no tier executes. Returns the
-    /// allocations.
+    /// Validates a body and returns the allocations for reuse. If the module is to be executed, an operator that no tier executes
+    /// is an error.
     fn validate_one(
         &self,
         defined: usize,
         allocations: FuncValidatorAllocations,
     ) -> Result<FuncValidatorAllocations, Found> {
-        // Nearly every body is valid with the executed features alone. Any other body is validated again: it may be invalid, or
-        // use types of a feature that is not executed, which is allowed, or operators of such a feature.
+        // Nearly every body is valid with the executed features alone. Any other body is validated again with all features. It
+        // may be invalid. It may use only types of a feature that is not executed, which is allowed. Or it uses operators of
+        // such a feature, which `check_body` refuses.
         let result = match self.validate_with(self.executed, defined, allocations) {
             Err(_) if self.executed != self.features => {
                 self.validate_with(self.features, defined, FuncValidatorAllocations::default()).and_then(
@@ -125,7 +126,7 @@ impl Bodies<'_> {
         result.map_err(|error| (self.decls.imported.funcs + defined as u32, error))
     }
 
-    /// Validates a body with a set of features. Returns the allocations.
+    /// Validates a body with a set of features and returns the allocations for reuse.
     fn validate_with(
         &self,
         features: WasmFeatures,

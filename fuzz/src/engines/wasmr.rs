@@ -98,8 +98,8 @@ pub fn exports(module: &Module) -> Vec<(String, ExportKind)> {
     module.exports().iter().map(|export| (export.name.to_string(), kind(export.kind, export.index))).collect()
 }
 
-/// Validates a module for a variant that compiles functions of up to a number of bytes. Returns `Ok(None)` if the module uses
-/// something that wasmr does not support.
+/// Validates a module in an engine of a variant. Functions of more than `max_compiled_size` bytes are not compiled. Returns
+/// `Ok(None)` if the module uses a feature that wasmr does not support.
 pub fn load(wasm: &[u8], variant: Variant, max_compiled_size: usize) -> Result<Option<(Engine, Module)>, String> {
     let checked = variant.checked || INSTRUMENTED;
     let tuning = Tuning {
@@ -137,7 +137,7 @@ pub fn load(wasm: &[u8], variant: Variant, max_compiled_size: usize) -> Result<O
 fn tier_tuning(tier: Tier) -> Tuning {
     match tier {
         Tier::Interpreted | Tier::Compiled => Tuning::default(),
-        // Some bodies with one code, some with two.
+        // Larger bodies are compiled once, with two entries; smaller ones separately for the start and for each loop.
         Tier::AtOnce => Tuning { tier_up_after: 0, dual_entry_from: 100, ..Tuning::default() },
         Tier::Soon => Tuning {
             sample_every: 16,
@@ -159,7 +159,7 @@ fn limit(store: &mut Store<Host>, fuel: u64) {
 }
 
 impl Wasmr {
-    /// Creates `count` instances that share the imports of [`crate::modules::IMPORTS`], with an amount of fuel.
+    /// Creates `count` instances that share the imports of [`crate::modules::IMPORTS`]. `fuel` is the fuel of their start functions.
     pub fn start(engine: &Engine, module: &Module, count: usize, fuel: u64) -> Result<Wasmr, End> {
         let mut store = Store::new(engine, Host::default());
         limit(&mut store, fuel);
@@ -182,7 +182,7 @@ impl Wasmr {
     fn trace_of(&mut self, stop: &Stop) -> Option<Trace> {
         let backtrace = stop.backtrace()?;
         let mut frames: Vec<_> = backtrace.frames.iter().map(|frame| (frame.func_index(), frame.offset())).collect();
-        // A load that is fused with a later operator is reported as that operator.
+        // The interpreter reports a load that is fused with a later operator at the offset of that operator.
         if stop.trap_code() == Some(TrapCode::MemoryOutOfBounds)
             && let Some((_, offset)) = frames.first_mut()
         {
@@ -347,7 +347,7 @@ fn end(stop: &Stop) -> End {
         }
         StopKind::Throw(_) => End::Exception,
         StopKind::Host(failure) if failure.error().is::<HostEnded>() => End::Host,
-        // Reported at the function's first call in every variant.
+        // Every variant reports an unsupported operator at the function's first call.
         StopKind::Host(failure) if failure.error().to_string().contains("is not supported yet") => {
             End::Trap("unsupported operator")
         }

@@ -1,6 +1,7 @@
 //! Finds the function of a module that a word names: by index, or by a name in the name section or the exports.
 //!
-//! A word can match the name in the module or its demangled form. The error for no match or several names the candidates.
+//! A word can match the name in the module or its demangled form. If no function or more than one matches, the error lists
+//! candidates.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;

@@ -117,7 +117,7 @@ mod tests {
     fn nothing_from_a_module_becomes_markup() {
         let page = page(&view("</script><img src=x onerror=alert(1)>\"'&"));
         let shown = "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;";
-        // Title twice, a fact; five times a note, a text and a remark, and but for wasm a label.
+        // The title occurs twice, the fact once. Each of the five forms has a note, a text and a remark, and each but wasm a label.
         assert_eq!(page.matches(shown).count(), 3 + 5 * 3 + 4);
         assert!(!page.contains("<img"));
         assert_eq!(page.matches("</script>").count(), 1, "the page's own");

@@ -1,7 +1,8 @@
 //! `wasmr explore MODULE --func FUNC`: shows all forms of a function without running it.
 //!
-//! [`find`](mod@find) finds the function, and the engine makes all its forms. [`view`](mod@view) lays them out as lines that know the
-//! operators they came from; [`machine`] disassembles the last form. [`text`](mod@text) and [`html`] print the lines.
+//! [`find`](mod@find) finds the function, and the engine makes all its forms. [`view`](mod@view) lays them out as lines, each with
+//! the offsets of the operators that it came from. [`machine`] disassembles the last form. [`text`](mod@text) and [`html`] print
+//! the lines.
 
 mod find;
 mod html;

@@ -1,8 +1,8 @@
 //! `wasmr inspect FILE`: shows the contents of a module without running it.
 //!
 //! [`facts`] collects facts about a valid module, [`text`](mod@text) prints them for people, [`as_json`] for tools. Validation accepts
-//! all features, so that modules can be inspected that wasmr does not run, or only with `-W`. The required features are among the
-//! facts.
+//! all features. Modules that wasmr does not run, or runs only with `-W`, can therefore be inspected too. The required features are
+//! among the facts.
 
 mod as_json;
 mod facts;

@@ -6,8 +6,8 @@
 //! - a *marker type* of the same name, for instance [`I32Add`]. It implements the trait of the row's *shape* (`shapes.rs`),
 //!   which gives generic code the operator's meaning on values.
 //!
-//! [`Op::visit`] leads from the number to the type: it calls the method for the shape of a [`Visitor`] with the marker type. A
-//! tier can therefore write one generic function per shape and select its instance by number at run time.
+//! [`Op::visit`] converts the number to the type: it calls the [`Visitor`] method of the operator's shape, with the marker type
+//! as type argument. A tier can therefore write one generic function per shape and select its instance by number at run time.
 //! `wasmr_module::op` converts operators of the binary format to `Op`s.
 
 mod number;

@@ -1,5 +1,5 @@
-//! Shapes of operators, each with a trait for the marker types of its rows; and the types of values and of memory operands
-//! in rows.
+//! The shapes of operators: one trait per shape, which the marker types of its rows implement. Also the types of values and
+//! memory operands in rows.
 //!
 //! The compiler instantiates generic code over a shape once per row, with the row's function inlined.
 
@@ -121,7 +121,7 @@ pub trait VectorMemory {
     const BYTES: u8;
     /// True if the load reads the bytes into a vector register.
     const IN_VECTOR: bool;
-    /// Converts from a word that holds the bytes. There must be at most eight.
+    /// Converts from a word that holds the bytes, of which there are at most eight.
     fn word_loaded(word: u64) -> Self::Loaded;
     /// Converts from a vector register with the bytes at its low end and zeros above.
     fn vector_loaded(vector: V128) -> Self::Loaded;

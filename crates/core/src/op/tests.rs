@@ -53,7 +53,7 @@ fn the_names_of_a_row_agree() {
     }
 }
 
-/// Returns the number, the facts and the shape of a marker type.
+/// Visitor that returns the number, the facts and the shape of a marker type.
 struct Seen;
 
 macro_rules! seen {

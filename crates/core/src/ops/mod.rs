@@ -11,16 +11,16 @@
 //! # NaN
 //! Bit operations on floats (`abs`, `neg`, `copysign`, `reinterpret`, lane moves, `pmin`, `pmax`) keep every bit of a
 //! NaN. All others return a NaN with its quiet bit set, and a canonical one if all NaN operands are canonical, as
-//! [NaN propagation](https://webassembly.github.io/spec/core/exec/numerics.html#nan-propagation) requires. A function that
-//! does not end in an arithmetic instruction, which would set the quiet bit, documents its way to do so.
+//! [NaN propagation](https://webassembly.github.io/spec/core/exec/numerics.html#nan-propagation) requires. Arithmetic
+//! instructions set the quiet bit. A function that does not end in one documents how it sets that bit.
 //!
 //! On x86-64 all tiers return the same bits: those of the first NaN operand, made quiet. Two cases return the negative
 //! canonical NaN instead: a lane of a vector `min` or `max` with a NaN operand, and an operation without NaN operands that has
 //! no numeric result, like 0/0. On other processors LLVM and the processor determine the bits.
 //!
 //! # Relaxed SIMD
-//! Where the specification allows several results, all tiers must return the same one; otherwise a program's results would
-//! change when it tiers up. wasmr follows the [deterministic
+//! If the specification allows several results, all tiers must return the same one. Otherwise a program's results would change
+//! at tier-up. wasmr follows the [deterministic
 //! profile](https://webassembly.github.io/spec/core/appendix/profiles.html): a relaxed operator equals its strict counterpart,
 //! `madd` rounds twice, lane selection selects bits, and the 7-bit operand of a dot product is signed.
 //!

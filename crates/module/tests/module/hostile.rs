@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::common::{binary, load, registry};
 use wasmr_module::{Fault, Features, Module, ModuleError};
 
-/// Returns a module with every section.
+/// A module with every section.
 const SAMPLE: &str = r#"(module $sample
     (type $t (func (param i32) (result i32)))
     (rec (type $s (struct (field (mut i32)) (field (ref null $s)))) (type $a (array i8)))
@@ -67,7 +67,7 @@ fn truncated_anywhere() {
             Err(e) => assert!(e.offset().is_some_and(|offset| offset <= len as u64), "{len}: {e}"),
         }
     }
-    // Between two sections the rest may be absent: before the functions, and before the custom section.
+    // A prefix is a module if it ends between two sections, and either has no functions yet or lacks only the custom section.
     assert!((1..=8).contains(&accepted), "{accepted} prefixes are modules");
 }
 

@@ -21,7 +21,7 @@ fn read_back(declarations: &str, signature: &str, body: &str) {
     assert_eq!(first.body(0).bytes, again.body(0).bytes, "{operators:#?}");
 }
 
-/// Does the same for operators separated by `|`, each in unreachable code, which is valid with any operands.
+/// Calls [`read_back`] for operators separated by `|`. Each is in unreachable code, which is valid with any operands.
 #[track_caller]
 fn read_back_each(declarations: &str, operators: &str) {
     read_back(
