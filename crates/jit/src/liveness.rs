@@ -42,7 +42,7 @@ struct Edge {
     from: u32,
     /// Number of edges that the allocator splits, that is, makes blocks of.
     blocks: u32,
-    /// Number of those that do not follow an edge to the same block, so that they begin a stretch.
+    /// Number of split edges that begin a stretch, because the edge before them leads to another block.
     stretches: u32,
 }
 

@@ -159,6 +159,11 @@ mod x86_64 {
 mod without {
     use std::process::abort;
 
+    use wasmr_runtime::vm::VmFunc;
+
+    // The function that the stub of a supported host calls, so that every host checks it.
+    const _: unsafe extern "C" fn(*mut VmFunc) = super::resolve_or_stop;
+
     pub(crate) unsafe extern "C" fn lazy_resolution_stub() {
         abort()
     }

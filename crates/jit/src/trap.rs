@@ -165,6 +165,12 @@ mod x86_64 {
 mod without {
     use std::process::abort;
 
+    use wasmr_runtime::vm::NativeFrame;
+
+    // The functions that the landing pads of a supported host call, so that every host checks them.
+    const _: unsafe extern "C" fn(*const NativeFrame, usize) -> ! = super::trapped;
+    const _: unsafe extern "C" fn(*const NativeFrame) -> ! = super::stopped;
+
     pub(crate) unsafe extern "C" fn fault_landing_pad() -> ! {
         abort()
     }

@@ -176,16 +176,16 @@ impl Translator<'_, '_> {
             };
             let next = tag.map(|tag| {
                 let thrown = *thrown.get_or_insert_with(|| {
-                    let asked = self.libcall(LibCall::ExceptionTag, &[exception]);
-                    self.builder.inst_results(asked)[0]
+                    let call = self.libcall(LibCall::ExceptionTag, &[exception]);
+                    self.builder.inst_results(call)[0]
                 });
-                let (taken, next) = (self.builder.create_block(), self.builder.create_block());
-                let wanted = self.tag_pointer(tag);
-                let is_it = self.builder.ins().icmp(IntCC::Equal, thrown, wanted);
-                self.builder.ins().brif(is_it, taken, &[], next, &[]);
-                self.builder.seal_block(taken);
+                let (caught, next) = (self.builder.create_block(), self.builder.create_block());
+                let expected = self.tag_pointer(tag);
+                let is_equal = self.builder.ins().icmp(IntCC::Equal, thrown, expected);
+                self.builder.ins().brif(is_equal, caught, &[], next, &[]);
+                self.builder.seal_block(caught);
                 self.builder.seal_block(next);
-                self.builder.switch_to_block(taken);
+                self.builder.switch_to_block(caught);
                 self.push_payload(tag, exception);
                 next
             });

@@ -8,10 +8,10 @@
 //! the size of the interpreter's.
 //!
 //! # Why not larger frames?
-//! They would bring the depths still closer together. But Cranelift puts the padding between the stack pointer and the spilled
-//! values. These are then out of reach of 8-bit displacements, instructions get longer, and deep calls touch more of the cache.
-//! Frames of 125 % cost recursive functions 3 to 5 %, and QuickJS about as much. For the same reason a large function gets only
-//! `MOST_ADDED_TO_LARGE`. It mostly has many values to spill, so its frame is large anyway.
+//! Larger frames would bring the depths still closer together. But Cranelift puts the padding between the stack pointer and the
+//! spilled values. These are then out of reach of 8-bit displacements, instructions get longer, and deep calls touch more of
+//! the cache. Frames of 125 % cost recursive functions 3 to 5 %, and QuickJS about as much. For the same reason a large
+//! function gets only `MOST_ADDED_TO_LARGE`. It mostly has many values to spill, so its frame is large anyway.
 //!
 //! The size of the interpreter's frames follows from the types of locals and operands. The translator adds it up at each call,
 //! over all bodies that are open there.

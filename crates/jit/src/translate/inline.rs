@@ -1,9 +1,9 @@
 //! Inlining: the body of a small function in place of a call.
 //!
-//! The translator inlines on the way, which takes no more time than the translation of the body. The body becomes a block of
-//! the control stack that ends after the call, with the arguments as its parameters. `return` is then a branch to its end, the
-//! landing pads around the call are also those of the body, and the source map knows both functions. Inlining saves the call,
-//! which is most of the time of a small function, and lets Cranelift optimise across it.
+//! The translator inlines a call when it meets it, which takes no more time than the translation of the body. The body becomes
+//! a block of the control stack that ends after the call, with the arguments as its parameters. `return` is then a branch to
+//! its end, the landing pads around the call are also those of the body, and the source map knows both functions. Inlining
+//! saves the call, which is most of the time of a small function, and lets Cranelift optimise across it.
 
 use cranelift_codegen::ir::SourceLoc;
 use wasmr_module::operator_class::OperatorClass;
