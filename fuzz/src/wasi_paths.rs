@@ -1,4 +1,4 @@
-//! Makes a guest's file calls in any order and with any arguments, on granted directories beside others.
+//! Makes a guest's file calls in any order and with any arguments. Some directories of the tree are granted, others are not.
 //!
 //! The name of a parameter in the table of calls selects the range of its argument. Every call is therefore covered, and most
 //! arguments are meaningful. A run fails if anything outside the writable directories changed ([`Tree::check`]), if secret bytes
