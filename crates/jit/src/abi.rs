@@ -4,7 +4,7 @@
 //! passes, as the last argument, the address of an array with 16 bytes for each result. The convention is Cranelift's `Tail`,
 //! the only one with tail calls.
 //!
-//! OSR code takes the context and a pointer to the interpreter's frame, and has the function's results.
+//! OSR code takes the context and a pointer to the interpreter's frame. It returns the function's results in the same way.
 
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;

@@ -8,7 +8,7 @@
 //! # Why these weights?
 //! Each weight is measured: the growth of resident memory per item, when modules are compiled that consist of that kind of
 //! item. The largest functions of CPython, QuickJS and Yosys reach at most half of the bound. The largest of Ruby reaches 350
-//! MiB, because of the number of blocks in which its values are alive, and really takes as much.
+//! MiB, because of the number of blocks in which its values are alive, and compiling it really takes that much.
 //!
 //! # Several threads
 //! The bound is for one function. Functions above [`HEAVY_BYTES`] are compiled one at a time in the whole process ([`Turn`]),
@@ -34,7 +34,7 @@ const LIST_WORD: usize = 48;
 const EDGE: usize = 800;
 /// Bytes per entry in the frontend's table of variables by blocks.
 const DEFINITION: usize = 4;
-/// Bytes per unknown variable of a block and block before it, when the block is sealed.
+/// Bytes per pair of an unknown variable of a block and a predecessor of the block, when the block is sealed.
 const LOOKUP: usize = 12;
 /// Bytes per block parameter after optimisation, with the pieces into which the register allocator splits its live range.
 const PARAM: usize = 1500;
@@ -83,7 +83,8 @@ impl Made {
         targets.saturating_mul(EDGE.saturating_add(args.saturating_mul(LIST_WORD)))
     }
 
-    /// Returns the estimated bytes of sealing a block with `unknown` variables from unknown predecessors.
+    /// Returns the estimated bytes of sealing a block with `unknown` variables. Cranelift looks each of them up in all
+    /// predecessors of the block, as which all blocks and edges are counted.
     pub(crate) fn seal_bytes(&self, unknown: usize) -> usize {
         unknown.saturating_mul(self.blocks.saturating_add(self.edges)).saturating_mul(LOOKUP)
     }

@@ -53,7 +53,7 @@ pub(crate) fn compile(
     let mut turn = Turn::default();
     let compiled = compile_in_turn(request, isa, id, context, &mut turn);
     if compiled.is_err() || turn.is_taken() {
-        // A half-made function must not meet the next one, and the buffers of a heavy function are too large to keep.
+        // A failure leaves a half-made function in the buffers, and those of a heavy function are too large to keep.
         *context = CompilerContext::default();
     }
     compiled

@@ -1,15 +1,16 @@
 //! Entry into machine code and early exit from it, in assembly.
 //!
-//! Everything here is for x86-64 and the System V ABI (<https://gitlab.com/x86-psABIs/x86-64-ABI>). It must agree with
-//! `trampoline.rs`, which it calls, and with [`VmActivation`](wasmr_runtime::vm::VmActivation), which it builds on the stack.
+//! Everything here is for x86-64 and the System V ABI (<https://gitlab.com/x86-psABIs/x86-64-ABI>). It must agree with the
+//! trampolines of `trampoline.rs`, which it calls, and with the layout of [`VmActivation`](wasmr_runtime::vm::VmActivation),
+//! which it builds on the stack.
 //!
 //! # The native stack
 //! Machine code of a store has its own stack, at [`VmStore::native_stack_top`](wasmr_runtime::vm::VmStore::native_stack_top).
 //! The outermost entry switches to it. Host functions and the interpreter that machine code calls run on it as well, so an
-//! entry from one of them stays on it.
+//! entry from one of them stays on it. Addresses fall from left to right:
 //! ```text
 //!   the caller's stack:  … | return address | rbp | rbx r12 r13 r14 r15 | (free)
-//!   the native stack:    (free) | address of the above | func | activation: prev, exit_fp, native_exit_fp, store   ← rbp
+//!   the native stack:    address of the above | func | activation: store, native_exit_fp, exit_fp, prev   ← rbp
 //!                        return address into `enter_loop` | activation's address (rbp) | frame of the trampoline (trampoline.rs)
 //!                        …frames of compiled functions, each starting with a return address and the frame pointer before
 //! ```
@@ -19,8 +20,8 @@
 //! # Early ends
 //! Code that cannot return calls [`leave`], which ends the innermost activation with a status, as if its entry had returned
 //! that status; or [`resume`], which continues at a landing pad in the activation. Both discard the frames in between. These
-//! belong to compiled functions, to trampolines, and to functions of this crate that hold nothing to drop when they call the
-//! two.
+//! belong to compiled functions, to trampolines, and to functions of this crate that hold nothing to drop when they call
+//! `leave` or `resume`.
 
 use wasmr_runtime::Stop;
 use wasmr_runtime::frame::Fp;

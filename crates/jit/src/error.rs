@@ -12,7 +12,7 @@ pub enum CompileError {
         offset: usize,
     },
     /// The body costs more to compile than compiling gains.
-    #[error("the body has {bytes} bytes")]
+    #[error("the body of {bytes} bytes is too large to compile")]
     TooLarge {
         /// Bytes of the body.
         bytes: usize,

@@ -35,7 +35,7 @@ const SETTINGS: &[(&str, &str)] = &[
 
 fn build() -> Result<OwnedTargetIsa, Unavailable> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        return Err(Unavailable::Host("no machine code is made for this system yet"));
+        return Err(Unavailable::Host("the compiler needs Linux on x86-64"));
     }
     let mut flags = settings::builder();
     for (name, value) in SETTINGS {

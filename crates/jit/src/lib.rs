@@ -1,6 +1,7 @@
-//! The optimising compiler (stage 3b of `docs/design.md`): compiles functions to machine code with Cranelift.
+//! Stage 3b: the optimising compiler. It takes a validated function body and makes machine code of it, with Cranelift.
 //!
-//! - `translate`: from WebAssembly to CLIF, Cranelift's intermediate representation; one file for each category of operators.
+//! - `translate`: from WebAssembly to CLIF, Cranelift's intermediate representation, with one file for each category of
+//!   operators.
 //! - `compile`: from CLIF to machine code and its tables (`compiled`). `link` copies the code to executable memory. `module`
 //!   has the code of one module.
 //! - `budget`, `liveness`: bounds on the memory and time that compiling one function takes.

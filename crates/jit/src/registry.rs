@@ -1,7 +1,7 @@
-//! From code addresses to the tables of the code there, for traps, exceptions and backtraces, which start from an address.
+//! Finds the tables of linked code by an address in the code. Traps, exceptions and backtraces start from such an address.
 //!
 //! A function is registered with the tables of its [`CompiledCode`] once it is linked. Trampolines are registered for their
-//! traps; they have no source map, so they do not show in backtraces, and no landing pads.
+//! traps. They have no landing pads, and without a source map they do not show in backtraces.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -82,7 +82,7 @@ impl RegisteredCode {
     }
 }
 
-/// The registry, locked for reading. Other threads wait with registering and removing code until it is dropped.
+/// The registry, locked for reading. Until this is dropped, other threads cannot register or remove code.
 pub(crate) struct Registry(RwLockReadGuard<'static, BTreeMap<usize, Arc<RegisteredCode>>>);
 
 /// Locks the registry for reading.

@@ -4,8 +4,8 @@
 //! - *Entry trampoline*: the host or the interpreter calls a compiled function. [`VmFunc::data`] of that function points to it,
 //!   and `enter.rs` calls it as `fn(store, func, slots)` in the C convention.
 //! - *OSR trampoline*: the interpreter continues one of its frames in OSR code. `enter.rs` calls it as `fn(store, func, frame,
-//!   code)`; it leaves the results in the frame's argument area. Code with a dual entry gets the frame by
-//!   [`VmInstance::loop_frame`], and arguments without a meaning.
+//!   code)`; it leaves the results in the frame's argument area. Code with a dual entry takes the frame from
+//!   [`VmInstance::loop_frame`] and ignores its arguments.
 //! - *Exit trampoline*: compiled code calls a function that is not compiled. [`VmFunc::native`] of that function points to it,
 //!   and its context is the `VmFunc`. It calls [`VmFunc::entry`] with arguments and results on the value stack. Host functions
 //!   have a kind of their own, since they belong to no instance.

@@ -5,8 +5,8 @@
 //! alive.
 //!
 //! # Why does the address of the fault matter?
-//! An instruction that may fault for the guest's sake also faults if the compiled code is wrong. Only faults that a guest can
-//! cause are traps: an access inside the reservation of a guard-paged memory, or one through null. Any other fault aborts the
+//! An instruction whose fault stands for a trap also faults if the compiled code is wrong. Only faults that a guest can cause
+//! are traps: an access inside the reservation of a guard-paged memory, or one through null. Any other fault aborts the
 //! process.
 
 use std::ffi::c_void;
@@ -30,7 +30,7 @@ use x86_64 as machine;
 /// Bytes from null within which every field lies that compiled code reads through a pointer that may be null.
 const NULL_REACH: usize = 4096;
 
-/// Makes faults in compiled code traps, and stop signals effective there, from now on.
+/// Installs the signal handlers. From now on a fault in compiled code becomes a trap, and a stop signal in it ends the run.
 pub(crate) fn prepare() {
     // SAFETY: a signal handler may call all three functions, as they only read atomics. Both landing pads may be continued at
     // from any instruction of compiled code: they read only the stack pointer, the frame pointer and the registers that the
@@ -106,7 +106,7 @@ fn is_guests_fault(code: TrapCode, pc: usize, address: usize) -> bool {
 /// Aborts the process because of a fault that only wrong compiled code can cause.
 #[cold]
 fn fail(pc: usize, address: usize) -> ! {
-    eprintln!("wasmr: compiled code at {pc:#x} faulted at {address:#x}, which is no trap");
+    eprintln!("wasmr: compiled code at {pc:#x} faulted at {address:#x}: a bug in wasmr, not a trap");
     std::process::abort()
 }
 

@@ -29,8 +29,8 @@ struct ResumePoint {
     fp: usize,
 }
 
-/// Throws an exception from the call with which machine code was left. 0 is an exception that could not be allocated, which no
-/// clause catches.
+/// Throws an exception from the call with which machine code was left. If `exception` is 0, no exception could be allocated,
+/// and no clause catches the throw.
 ///
 /// # Safety
 /// [`VmStore::native_exit_fp`] is a live frame in the innermost activation that compiled code called. No frame since that call,
@@ -90,8 +90,8 @@ unsafe fn landing_pad_for(site: &CallSite, sp: usize, tag: *const VmTag) -> Opti
     site.landing_pads.iter().find(|pad| pad.tag.is_none_or(names)).map(|pad| pad.code)
 }
 
-/// Continues after the callee of an exit trampoline ended with a status other than [`Status::OK`]. A tail call is made; this
-/// function then returns, with the results in `slots`, if that ended with `OK`. Any other status ends the activation or
+/// Continues after the callee of an exit trampoline ended with a status other than [`Status::OK`]. After [`Status::TAIL`],
+/// makes the tail call, and returns with the results in `slots` if that ends with `OK`. Otherwise ends the activation or
 /// continues at a landing pad.
 ///
 /// # Safety

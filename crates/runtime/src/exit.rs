@@ -3,16 +3,17 @@
 //! A store has two exits, one for each stack: [`InterpreterExit`] in [`VmStore::exit_fp`] and [`VmStore::exit_ip`], and the
 //! [`NativeFrame`] in [`VmStore::native_exit_fp`]. The rules:
 //!
-//! 1. The interpreter notes its exit before it calls out, and before it ends a run by a trap or a throw. `ip` is the instruction;
-//!    it is the external cell if another tier executes the function of the frame.
-//! 2. An entry into the interpreter keeps the exit in the header of the run's outermost frame. It restores the exit if the run
+//! 1. The interpreter notes its exit before it calls out, and before it ends a run by a trap or a throw. `ip` is the
+//!    instruction at which it leaves, or the external instruction if another tier executes the function of the frame.
+//! 2. An entry into the interpreter saves the exit in the header of the run's outermost frame. It restores the exit if the run
 //!    ends with results or a tail call. After any other end the exit stays: the backtrace starts there.
-//! 3. An exit trampoline and a libcall of compiled code note the native exit. An activation keeps both exits as they were when it
-//!    began. Its end restores the native exit and leaves the interpreter's, for the same reason as in 2.
-//! 4. A handler for an exception drops the frames above its own. In the interpreter the exit becomes the handler's frame; compiled
-//!    code calls [`drop_interpreted`]. A stop signal in compiled code and a tail call out of it do the same.
-//! 5. A call by the host restores the interpreter's exit, however it ended (`call_slots` in `func.rs`). No exit leads to a frame
-//!    of a call that has ended.
+//! 3. An exit trampoline and a libcall of compiled code note the native exit. An activation saves both exits when it begins.
+//!    When it ends, it restores the native exit and leaves the interpreter's, for the same reason as in 2.
+//! 4. A caught exception drops the frames above the one that catches it. In the interpreter the exit becomes the frame that
+//!    catches; the unwinder of compiled code calls [`drop_interpreted`]. A stop signal in compiled code, and a tail call out of
+//!    compiled code, drop frames in the same way.
+//! 5. A call by the host restores the interpreter's exit, however it ends (`call_slots` in `func.rs`). No exit ever names a
+//!    frame of a call that has ended.
 
 use crate::frame::{Fp, Ip};
 use crate::vm::{NativeFrame, VmStore};
@@ -52,7 +53,7 @@ impl InterpreterExit {
 }
 
 impl VmStore {
-    /// Returns the interpreter's exit of a store that does not run meanwhile.
+    /// Returns the interpreter's exit. The shared borrow of the store keeps the guest from running.
     pub fn interpreter_exit(&self) -> InterpreterExit {
         InterpreterExit { fp: self.exit_fp, ip: self.exit_ip }
     }
@@ -67,7 +68,7 @@ pub unsafe fn drop_interpreted(store: *mut VmStore) {
     unsafe { InterpreterExit { fp: (*(*store).activation).exit_fp, ip: Ip::NULL }.note(store) }
 }
 
-/// Notes that compiled code was left, with `frame` as the frame of the code that left it.
+/// Notes the native exit: `frame` is the frame with which compiled code was left.
 ///
 /// # Safety
 /// The store is alive, and this thread runs it. `frame` belongs to its innermost activation.

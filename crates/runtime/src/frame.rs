@@ -77,8 +77,9 @@ pub struct FrameMap {
     pub operands: i32,
 }
 
-/// The interpreter's handlers contain these functions and keep no frame on the native stack. So memory is accessed by `read`
-/// and `write`: builds with debug assertions add checks that call to `*` and to sums.
+/// The interpreter's handlers inline these functions. Handlers have no frame on the native stack, so they must not contain
+/// calls. In builds with debug assertions, `*` and `+` contain checks, which are calls. These functions therefore use `read`,
+/// `write` and `wrapping_add`.
 impl Fp {
     /// The null frame pointer.
     pub const NULL: Fp = Fp(std::ptr::null_mut());
@@ -151,8 +152,8 @@ impl Fp {
         unsafe { Ip(self.0.sub(RETURN_TO).read() as usize as *const u64) }
     }
 
-    /// Returns the header's last word: where the caller continues if [`return_to`](Fp::return_to) is not the caller's own
-    /// instruction.
+    /// Returns the header's last word: the caller's next instruction, if [`return_to`](Fp::return_to) is not an instruction of
+    /// the caller.
     ///
     /// # Safety
     /// As for [`caller`](Fp::caller).
@@ -239,7 +240,7 @@ impl Ip {
         unsafe { Ip(self.0.offset(words)) }
     }
 
-    /// Returns a word of the call that returns to this instruction: the last word of the instruction before, which is the call.
+    /// Returns the last word of the instruction before this one. If this is a return address, that instruction is the call.
     #[inline(always)]
     pub fn call_before(self) -> Ip {
         Ip(self.0.wrapping_sub(1))

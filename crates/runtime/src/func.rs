@@ -88,8 +88,8 @@ pub enum CallError {
 }
 
 impl Func {
-    /// Creates a host function of any type, over values. When `func` is called, `results` holds the zero or null of each type.
-    /// Results that are not of their types are a failure of the host function. The operator `?` makes a [`Stop`] of most
+    /// Creates a host function of any type from a closure over [`Val`]s. When `func` is called, `results` holds the zero or
+    /// null of each type. If a result has another type, the host function fails. The operator `?` makes a [`Stop`] of most
     /// errors, and [`Stop::host`] of every other one.
     pub fn new<T: 'static>(
         store: impl AsContextMut<Data = T>,
@@ -131,8 +131,8 @@ impl Func {
         Func::from_def(store, &Arc::new(func.into_def()))
     }
 
-    /// Creates a host function over numbers that works on slots: parameters in `slots[0..]` at entry, results in `slots[0..]`
-    /// at return, in the form of [`wasmr_core::value`]. For host calls that must cost little.
+    /// Creates a host function from a closure over the slots of numbers: parameters in `slots[0..]` at entry, results in
+    /// `slots[0..]` at return, in the form of [`wasmr_core::value`]. Such calls cost the least.
     ///
     /// # Panics
     /// If a parameter or result is a reference.
@@ -278,7 +278,7 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
         }
         let outer = preempt::enter(vm.cast());
         (*inner).boundary_depth += 1;
-        // A host function called by the host has no calling instance, whatever called the host.
+        // A host function that the host calls has no calling instance, even if an instance called the host.
         let caller = ptr::replace(&raw mut (*vm).caller, ptr::null_mut());
         let top = (*vm).stack_top;
         let exit = InterpreterExit::of(vm);
@@ -355,8 +355,8 @@ impl StoreInner {
     }
 }
 
-/// Ends a run from inside: keeps `stop` for the boundary that will report it. Returns the status to return through guest
-/// frames.
+/// Ends a run from inside: keeps `stop` for the boundary at which the host entered the guest. Returns the status to return
+/// through guest frames.
 ///
 /// For host functions, and for tiers that fail for a reason of the host. A thrown exception becomes [`Status::THROW`], so that
 /// the guest may catch it. Everything else passes through the guest. A trap or an error without a backtrace gets one here.

@@ -5,8 +5,8 @@
 //! - A [`Caller`] is one call's view of the store.
 //!
 //! # The calling instance
-//! The tier stores it in [`VmStore::caller`]. A function that satisfies an import also knows the importing instance, which
-//! nearly always is the caller. It is used where the tier stored none.
+//! The tier stores the calling instance in [`VmStore::caller`]. A function that satisfies an import also knows the importing
+//! instance, which nearly always is the caller. The entry takes that one if the tier stored none.
 //!
 //! # A panic must not cross guest frames
 //! Guest frames are not Rust's and cannot be unwound. The entry catches a panic and keeps it in the store. The guest's tier
@@ -50,7 +50,7 @@ pub struct HostFuncDef {
 pub(crate) struct HostFunc {
     pub(crate) vm: VmHostFunc,
     def: Arc<HostFuncDef>,
-    /// The instance whose import the function is; null if it was made otherwise.
+    /// The instance that imports the function; null if it was not made for an import.
     importer: *mut VmInstance,
 }
 
@@ -79,8 +79,8 @@ impl HostFuncDef {
         HostFuncDef { ty: Arc::new(ty), call: Box::new(call) }
     }
 
-    /// Returns a definition from a closure over the slots of numbers: any bits are a number, and results narrower than their
-    /// slot are cut. To be instantiated only in stores with data of type `T`.
+    /// Returns a definition from a closure over the slots of numbers. Any bits are a number, and the definition zero-extends
+    /// results that are narrower than their slot. It must be instantiated only in stores with data of type `T`.
     ///
     /// # Panics
     /// If a parameter or result is a reference.
@@ -102,7 +102,7 @@ impl HostFuncDef {
         unsafe { HostFuncDef::raw(ty, call) }
     }
 
-    /// Returns a definition from a closure over values. To be instantiated only in stores with data of type `T`.
+    /// Returns a definition from a closure over values. It must be instantiated only in stores with data of type `T`.
     pub(crate) fn new<T: 'static>(
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Stop> + Send + Sync + 'static,

@@ -3,8 +3,8 @@
 //!
 //! The `VmInstance` is one allocation laid out by [`VmLayout`]. On the Rust side, only this file computes addresses in it.
 //!
-//! Invariant: once the object is in a store, every entry of every array after the header is filled. So an instance whose
-//! instantiation failed half way is complete as far as others can reach it.
+//! Invariant: once the object is in a store, every entry of every array after the header is filled. This holds even for an
+//! instance whose instantiation failed afterwards, because other instances may have references to its functions.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::{self, NonNull};
@@ -186,7 +186,7 @@ impl InstanceObject {
 
     /// Returns the value of the global of that index.
     pub(crate) fn global_value(&self, index: u32) -> [u64; 2] {
-        // SAFETY: globals live as long as the store, which the borrow of the object keeps from running.
+        // SAFETY: globals live as long as the store. No code that could write to them runs during the borrow of the object.
         unsafe { (*self.global(index)).value }
     }
 
@@ -252,8 +252,8 @@ fn allocation(layout: &VmLayout) -> Layout {
 
 impl Drop for InstanceObject {
     fn drop(&mut self) {
-        // SAFETY: `new` allocated it by the same layout. The store, whose objects alone refer to it, is being dropped, and
-        // nothing in it owns anything.
+        // SAFETY: `new` allocated the memory with this layout. Either the store is being dropped, whose objects alone refer to
+        // it, or instantiation failed before `adopt` and no code can reach it. Nothing in it needs to be dropped.
         unsafe { dealloc(self.vm.as_ptr().cast(), allocation(&self.layout)) };
     }
 }
@@ -322,7 +322,7 @@ impl Instance {
     /// As [`InstantiateError`] lists.
     ///
     /// # Panics
-    /// If there are more than the module imports, one is of another store, or the module of another engine.
+    /// If there are more `imports` than the module has, one is of another store, or the module is of another engine.
     pub fn new<C: AsContextMut>(
         mut store: C,
         module: &LoadedModule,

@@ -1,10 +1,10 @@
 //! Instantiation, in the steps of the [specification](https://webassembly.github.io/spec/core/exec/modules.html#instantiation).
 //!
-//! In: a module with its code, and an object for each import. Out: an [`Instance`], or an error by the party at fault: all
-//! imports that do not fit ([`LinkError`]), a limit, or the guest's own trap.
+//! In: a module with its code, and an object for each import. Out: an [`Instance`], or an error that says which party is at
+//! fault: all imports that do not fit ([`LinkError`]), a limit, or the guest's own trap.
 //!
-//! Up to step 3 nothing that others can see changes. From step 4 on, the specification keeps the effects of earlier steps when
-//! a later one fails, and functions of the new instance may already be in another instance's table. So the complete instance
+//! Steps 1 to 3 change nothing that others can see. From step 4 on, the specification keeps the effects of earlier steps when a
+//! later one fails, and functions of the new instance may already be in another instance's table. So the complete instance
 //! stays in the store even if its instantiation failed.
 
 use std::ffi::c_void;
@@ -183,7 +183,7 @@ pub(crate) unsafe fn instantiate<T>(
         run_data(vm, module).map_err(Stop::from)?;
     }
 
-    // 5. The start function.
+    // 5. Call the start function.
     if let Some(index) = module.start() {
         let start = Instance::func(instance, context.inner(), index);
         call_nullary(context, start)?;

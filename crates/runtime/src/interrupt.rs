@@ -11,7 +11,7 @@
 //! Flag and pipe change together, under one lock. Once created, the pipe holds one byte exactly while the flag is set.
 //!
 //! # Why is the pipe created late?
-//! It costs two descriptors. Most stores are never interrupted, and most of the others never wait. So only the first wait
+//! The pipe costs two descriptors. Most stores are never interrupted, and most of the others never wait. So only the first wait
 //! of a guest with a shared handle creates it.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -43,8 +43,7 @@ struct Stopping {
 static STOPPING: Mutex<Stopping> = Mutex::new(Stopping { guests: Vec::new(), has_thread: false });
 
 impl Stopping {
-    /// Adds a guest, and calls `start` to start the thread if it does not run. If that fails, the next guest tries
-    /// again, and so does the next request to stop this one.
+    /// Adds a guest, and calls `start` to start the thread if it does not run. If `start` fails, the next call tries again.
     fn add(&mut self, guest: &Arc<Shared>, start: impl FnOnce() -> io::Result<()>) {
         let same = |other: &Weak<Shared>| other.as_ptr() == Arc::as_ptr(guest);
         self.guests.retain(|other| other.strong_count() > 0 && !same(other));

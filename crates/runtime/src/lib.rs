@@ -1,4 +1,4 @@
-//! Stage 2: takes a [`Module`](wasmr_module::Module) and a way to execute it, and makes live objects: the
+//! Stage 2: takes a [`Module`](wasmr_module::Module) with its code, and makes live objects: those of the
 //! specification's [runtime structure](https://webassembly.github.io/spec/core/exec/runtime.html), host functions, and
 //! the ends of a run. This crate names no tier.
 //!
@@ -8,14 +8,14 @@
 //! - `instantiate` makes an instance of a module, and `initialize` calls the initialisation function of a library.
 //!   `linker` finds the imports by name. Segments and constant expressions are internal to them.
 //! - [`vm`] has every layout that code reads and writes, and [`frame`] that of the value stack. [`tier`], [`running`]
-//!   and [`walk`] are the seam to the tiers. [`builtins`] are the slow paths that tiers share. [`sys`] is the operating
-//!   system.
+//!   and [`walk`] are the interface to the tiers. [`builtins`] are the slow paths that tiers share. [`sys`] is the
+//!   operating system.
 //! - `host` and `typed` are host functions. `value` has the embedder's typed values.
 //! - `trap` describes the end of a run, `backtrace` and [`symbol`] show it, and `host_error` has the errors of the host.
 //!   [`limits`] bounds the resources of a run, and `interrupt` ends it from another thread.
 //!
 //! # Invariants
-//! An object lives until its store is dropped. Handles are checked against the store they are used with.
+//! An object lives until its store is dropped. Every use of a handle checks that the handle belongs to the store.
 //! [`StoreLimits`] bounds the memory that a guest can make the host allocate.
 #![warn(unreachable_pub)]
 

@@ -49,7 +49,8 @@ pub enum MemoryStrategy {
     Checked,
 }
 
-/// The error of a store or operating system that refuses an object that a module declares. Fault: too little for this module.
+/// The error of an object that the store's limits or the operating system refuse. Fault: the limits or the host are too small
+/// for the object.
 #[derive(Debug, thiserror::Error)]
 pub enum ResourceError {
     /// A memory's initial size is over the limit.

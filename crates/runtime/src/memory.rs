@@ -200,8 +200,8 @@ pub(crate) unsafe fn grow(store: &mut StoreInner, memory: *mut MemoryObject, del
 /// let first = instance.get_typed_func::<i32, i32>(&store, "first")?;
 /// assert_eq!(first.call(&mut store, 8)?, i32::from(b'j'));
 ///
-/// assert_eq!(memory.grow(&mut store, 2), Some(1), "so many pages there were");
-/// assert_eq!(memory.grow(&mut store, 1), None, "three pages are all there may be");
+/// assert_eq!(memory.grow(&mut store, 2), Some(1), "the size before");
+/// assert_eq!(memory.grow(&mut store, 1), None, "the maximum is three pages");
 /// assert!(memory.write(&mut store, 3 << 16, b"!").is_err());
 /// # Ok(())
 /// # }

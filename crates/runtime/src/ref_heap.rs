@@ -4,17 +4,17 @@
 //! of the entry, so that a stale word finds nothing rather than another object.
 //!
 //! # The collector
-//! Mark and sweep, run when more bytes are alive than twice what survived the last run, and than the roots that it
-//! read. So a guest that throws for ever stays within bounded memory, and the work is proportional to what is
-//! allocated. The collector is *conservative* (Boehm and Weiser 1988, see `docs/glossary.md`): any root word that
-//! happens to name an entry keeps it. That needs no knowledge of types, costs nothing while nothing is allocated, and
-//! moves nothing. Roots: the value stack, the native stack, globals, tables, the exception in flight
-//! ([`StoreInner::collect`]), and the handles in open scopes (here).
+//! The collector marks and sweeps. It runs when the heap has more bytes than twice those that survived the last run, and more
+//! than the roots that the last run read. So a guest that throws for ever stays within bounded memory, and the work is
+//! proportional to the bytes that are allocated. The collector is *conservative* (Boehm and Weiser 1988, see
+//! `docs/glossary.md`): any root word that happens to name an entry keeps it. That needs no knowledge of types, costs nothing
+//! while nothing is allocated, and moves nothing. Roots: the value stack, the native stack, globals, tables, the exception in
+//! flight ([`StoreInner::collect`]), and the handles in open scopes (here).
 //!
 //! # Handle scopes
-//! Each call of a host function opens a handle scope, and [`Store::scope`](crate::store::Store::scope) another. A handle that the
-//! host is given or makes is a root until the innermost scope of that time ends; outside of every scope, until the store is
-//! dropped. [`pin`](RefHeap::pin) keeps an object longer.
+//! Each call of a host function opens a handle scope, and [`Store::scope`](crate::store::Store::scope) another. A handle that
+//! the host gets or makes is a root until the end of the scope that is innermost at that time. Without a scope, it is a root
+//! until the store is dropped. [`pin`](RefHeap::pin) keeps an object longer.
 //!
 //! [`StoreInner::collect`]: crate::store::StoreInner::collect
 
@@ -44,9 +44,9 @@ struct Entry {
 pub(crate) struct RefHeap {
     entries: Vec<Entry>,
     free: Vec<u32>,
-    /// Bytes of live entries.
+    /// Bytes of all entries in use.
     bytes: usize,
-    /// Bytes of live entries beyond which to collect.
+    /// Bytes of entries above which the next insertion collects.
     threshold: usize,
     limit: usize,
     /// True if the last collection left so little below the limit that the next one would come soon.
@@ -58,8 +58,8 @@ pub(crate) struct RefHeap {
 /// Bytes below which no collection runs.
 const MIN_THRESHOLD: usize = 1 << 20;
 
-/// Divisor of the limit: the part of it that a collection must leave free. The collector reads all that is alive once
-/// for each such part that is allocated.
+/// Divisor of the limit that gives the bytes which a collection must leave free. A heap near its limit is thus read once for
+/// each such part that the guest allocates, not once for each object.
 const HEADROOM: usize = 8;
 
 impl RefHeap {
@@ -309,7 +309,7 @@ mod tests {
             last = heap.insert(exception(&[last])).unwrap();
         }
         collect(&mut heap, &[last]);
-        // It would fit, but the collector would read all that is alive for each further object.
+        // The object would fit, but the collector would read all live objects for each further one.
         assert!(heap.insert(exception(&[0])).is_none());
         assert!(heap.wants_collection(&exception(&[0])));
         collect(&mut heap, &[]);

@@ -1,7 +1,7 @@
-//! [`RunningFunc`]: a function in the hands of the thread that runs its store.
+//! [`RunningFunc`]: a function of a store that the current thread runs.
 //!
-//! Made by the tier that executes it, for [`Executable`]: what that does with function records is then safe, as
-//! it cannot come by one in another way.
+//! Only the tier that executes the function creates one, by an `unsafe` call, and passes it to [`Executable`]. The value proves
+//! that this thread may change the function record, so the methods of `Executable` are safe.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,67 +13,68 @@ use crate::instance::InstanceObject;
 use crate::tier::Executable;
 use crate::vm::{VmFunc, VmInstance};
 
-/// A function that a module defines, in an instance of a store that this thread runs.
+/// A defined function of an instance, whose store this thread runs.
 #[derive(Clone, Copy, Debug)]
 pub struct RunningFunc<'a> {
     func: *mut VmFunc,
-    /// Neither sent to other threads nor kept.
+    /// Keeps the value on this thread, and within `'a`.
     here: PhantomData<&'a *mut VmFunc>,
 }
 
 impl<'a> RunningFunc<'a> {
     /// # Safety
-    /// `func` is the record of a function that its instance defines, in a store that this thread runs for as long as `'a`; no
-    /// reference into the slot or the instance's header is in use.
+    /// `func` is the record of a function that its instance defines, in a store that this thread runs during `'a`. No Rust
+    /// reference to the record or to the instance's header is in use.
     pub unsafe fn new(func: *mut VmFunc) -> RunningFunc<'a> {
         RunningFunc { func, here: PhantomData }
     }
 
-    /// The slot.
+    /// Returns the function record.
     pub fn as_ptr(&self) -> *mut VmFunc {
         self.func
     }
 
     fn instance(&self) -> *mut VmInstance {
-        // SAFETY: the slot is alive, as `new` was promised.
+        // SAFETY: the caller of `new` promised a live function record.
         unsafe { (*self.func).instance }
     }
 
     fn object(&self) -> &InstanceObject {
-        // SAFETY: the instance of a live function is alive, and knows its Rust side.
+        // SAFETY: the instance of a live function is alive, and its `instance` field points to its Rust side.
         unsafe { &*(*self.instance()).instance }
     }
 
-    /// The module that defines it.
+    /// Returns the module that defines the function.
     pub fn module(&self) -> &Arc<Module> {
         self.object().module()
     }
 
-    /// Returns the executable of its module, to which the tiers report what the function does.
+    /// Returns the module's code, to which tiers report.
     pub fn executable(&self) -> &dyn Executable {
         self.object().code()
     }
 
-    /// Its index, counted from the first function that the module defines.
+    /// Returns the function's index, counted from the first defined one.
     pub fn defined_index(&self) -> u32 {
-        // SAFETY: as above.
+        // SAFETY: the caller of `new` promised a live function record.
         let index = unsafe { (*self.func).index };
         index - self.object().layout().imported_func_count
     }
 
-    /// Whether memory 0 of its instance is guarded.
+    /// Returns true if memory 0 of the instance is guard-paged.
     pub fn memory0_guarded(&self) -> bool {
-        // SAFETY: as above.
+        // SAFETY: the instance of a live function is alive, and no other thread writes its header.
         unsafe { (*self.instance()).memory0_guarded }
     }
 
-    /// What [`VmFunc::code`] is for functions of its store that the first tier does not execute itself.
+    /// Returns the [`VmFunc::code`] of external callees, which the interpreter calls through [`VmFunc::entry`].
     pub fn external_code(&self) -> Ip {
-        // SAFETY: the store of a live instance is alive and knows its Rust side, to which this thread has no reference in use.
+        // SAFETY: the store of a live instance is alive, and its `store` field points to its Rust side. This thread
+        // runs the store, so nothing else uses it meanwhile.
         unsafe { (*(*(*self.instance()).store).store).tier().external_code() }
     }
 
-    /// Another function that the instance defines.
+    /// Returns another defined function of the instance.
     ///
     /// # Panics
     /// If the module defines no function of that index.
@@ -82,21 +83,21 @@ impl<'a> RunningFunc<'a> {
         RunningFunc { func: self.object().defined_func(defined_index), here: PhantomData }
     }
 
-    /// Lets the next budget interrupt come after so many calls and loops.
+    /// Makes the next budget interrupt come after `budget` calls and backward jumps.
     pub fn set_budget(&self, budget: i32) {
-        // SAFETY: as above; nobody refers to the field.
+        // SAFETY: the instance is alive, and the caller of `new` promised that no reference to its header is in use.
         unsafe { (*self.instance()).budget = budget }
     }
 
     /// Returns the engine's word of the instance, 0 at first.
     pub fn engine_word(&self) -> u32 {
-        // SAFETY: as above.
+        // SAFETY: the instance of a live function is alive, and no other thread writes its header.
         unsafe { (*self.instance()).engine_word }
     }
 
     /// Stores the engine's word of the instance.
     pub fn set_engine_word(&self, word: u32) {
-        // SAFETY: as above; nobody refers to the field.
+        // SAFETY: the instance is alive, and the caller of `new` promised that no reference to its header is in use.
         unsafe { (*self.instance()).engine_word = word }
     }
 }

@@ -1,14 +1,14 @@
 //! [`Store`]: the owner of every live object, the value stack, and the embedder's data.
 //!
-//! Three types that are easily confused: a [`Store`] is the embedder's. A [`StoreInner`] is the same store without the type of
-//! the embedder's data; the rest of this crate and host entries see only this. A [`VmStore`] is the part of it that tiers read
-//! and write, pinned inside the `StoreInner`.
+//! Three types are easily confused. The embedder owns a [`Store`]. A [`StoreInner`] is the same store without the type of the
+//! embedder's data, and the rest of this crate uses only this one. A [`VmStore`] is the part of it that tiers read and write,
+//! pinned inside the `StoreInner`.
 //!
 //! # Invariants
-//! - A `StoreInner` has one address for its life, kept in [`VmStore::store`]. Every pointer to it is derived from that.
+//! - A `StoreInner` has one address for its life, kept in [`VmStore::store`]. Every pointer to it is derived from that address.
 //! - Objects are added and never removed. An object of a store lives until the store is dropped. So a pointer between objects
-//!   of one store never dangles, and instances may refer to each other in cycles. Exceptions and host references are different:
-//!   they are collected, see `ref_heap`.
+//!   of one store never dangles, and instances may refer to each other in cycles. Exceptions and host references are the
+//!   exception: `ref_heap` collects them.
 //! - At most one thread uses a store at a time. Only [`InterruptHandle`] is shared with others.
 
 use std::any::Any;
@@ -46,15 +46,15 @@ const NATIVE_HEADROOM: usize = 1 << 20;
 /// Configuration of a store.
 #[derive(Clone)]
 pub struct StoreConfig {
-    /// Registry of the types of its modules.
+    /// Registry of the types of the store's modules.
     pub registry: Arc<TypeRegistry>,
     /// The tiers.
     pub tier: Arc<dyn Tier>,
-    /// Resource limits of its guests.
+    /// Resource limits of the store's guests.
     pub limits: StoreLimits,
     /// Choice between guard-paged and checked memories.
     pub memory: MemoryStrategy,
-    /// True if the code of its modules uses up fuel.
+    /// True if the code of the store's modules uses up fuel.
     pub metered: bool,
 }
 
@@ -227,7 +227,7 @@ impl<T> Store<T> {
         &self.as_context().inner().limits
     }
 
-    /// Returns the registry of the types of its modules.
+    /// Returns the registry of the types of the store's modules.
     pub fn registry(&self) -> &Arc<TypeRegistry> {
         &self.as_context().inner().registry
     }
@@ -263,8 +263,9 @@ impl<T> Store<T> {
         self.as_context().inner().memory_bytes
     }
 
-    /// Runs `body` in a handle scope of its own. The references to exceptions and host values that it obtained end with it,
-    /// unless pinned or reachable by the guest. Outside of host functions and this, references last until the store is dropped.
+    /// Runs `body` in a handle scope. When the scope ends, it releases the references to exceptions and host values that `body`
+    /// obtained, except for those that are pinned or that the guest can reach. References obtained outside of scopes and of
+    /// host functions last until the store is dropped.
     pub fn scope<R>(&mut self, body: impl FnOnce(&mut Store<T>) -> R) -> R {
         let scope = self.as_context().inner().ref_heap.open_scope();
         let result = body(self);

@@ -1,7 +1,7 @@
 //! [`Val`]: a value with its type, as the embedder sees it, and its conversion to and from slots.
 //!
-//! Slots are the untyped form of values in code ([`wasmr_core::value`]). Every value of the host is checked here before it
-//! becomes one: its type, and that references are of the store.
+//! Slots are the untyped form of values in code ([`wasmr_core::value`]). This file checks each value of the host before it
+//! becomes a slot: its type, and the store of a reference.
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,11 +39,11 @@ pub enum Val {
     ExternRef(Option<ExternRef>),
     /// A reference to an exception, or null.
     ExnRef(Option<ExnRef>),
-    /// A reference to something else of the guest, or null.
+    /// A reference of the `any` hierarchy, or null.
     AnyRef(Option<AnyRef>),
 }
 
-/// Numbers in decimal, a NaN with its bits.
+/// Writes numbers in decimal, and a NaN with its bits.
 impl fmt::Debug for Val {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

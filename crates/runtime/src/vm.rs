@@ -1,4 +1,5 @@
-//! Every structure that compiled or translated code reads and writes: the only file of shared layouts.
+//! The structures that compiled and translated code read and write. Tiers share no other layouts, except for that of a frame on
+//! the value stack ([`frame`](crate::frame)).
 //!
 //! The `Vm…` types are `repr(C)`. Tiers address their fields with `offset_of!` and the offsets of [`VmLayout`], never with
 //! literals. The Rust-side owners (`Memory`, `Table`, `Instance`, …) embed or box them and keep them up to date.
@@ -9,8 +10,8 @@
 //!                     | memories: [*mut VmMemory]      | tags: [*const VmTag]
 //!                     | defined_globals: [VmGlobal]    | defined_funcs: [VmFunc]
 //! ```
-//! So a direct call, a defined global or a table is one load at a constant offset from the instance pointer. The offsets of the
-//! arrays depend on the module's counts alone ([`VmLayout`]), and translated code is shared by all instances.
+//! Each entry is thus at a constant offset from the instance pointer. The offsets depend on the module's counts alone
+//! ([`VmLayout`]), so all instances of a module share its code.
 //!
 //! # Three ways to call a function
 //! - [`VmFunc::entry`]: the entry pointer for the host, an [`ArrayCall`]: arguments and results in one slot array. Callable
@@ -18,7 +19,8 @@
 //! - [`VmFunc::code`]: the entry pointer for the interpreter, the function's first instruction. For an external function (of
 //!   the host, or compiled) it is an instruction that calls `entry`.
 //! - [`VmFunc::native`]: the entry pointer for compiled code, with arguments in registers. For a function that is not compiled
-//!   it is a trampoline that calls `entry`. Null where nothing compiles.
+//!   it is the exit trampoline, which calls `entry`, and before the first call the lazy-resolution stub. Null where nothing
+//!   compiles.
 //!
 //! A change of tier stores other entry pointers. Callers never check the kind of a function.
 
@@ -93,12 +95,12 @@ pub struct VmHostFunc {
     pub store: *mut VmStore,
 }
 
-/// One activation of compiled code, in the frame of its entry trampoline on the native stack. The trampoline pushes the words
-/// last first and pops them by position: the assertions below pin their order.
+/// One activation of compiled code, on the native stack. When it begins, `jit/src/enter.rs` pushes the words, the last first.
+/// When it ends, they are popped. The assertions below pin their order.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmActivation {
-    /// The activation before, null if none.
+    /// The activation before this one; null if there is none.
     pub prev: *mut VmActivation,
     /// [`VmStore::exit_fp`] when the activation began.
     pub exit_fp: Fp,
@@ -179,7 +181,7 @@ pub struct VmTag {
 pub struct VmInstance {
     /// Base of memory 0 if that is guard-paged, else null.
     pub memory0_base: *mut u8,
-    /// Function entries and loop iterations of the interpreter left until its budget interrupt (sampling, interruption).
+    /// Calls and backward jumps of the interpreter left until the next budget interrupt.
     pub budget: i32,
     /// True if memory 0 is guard-paged.
     pub memory0_guarded: bool,
@@ -200,9 +202,9 @@ pub struct VmInstance {
     pub instance: *mut crate::instance::InstanceObject,
 }
 
-/// Returns the bytes of the native stack for compiled frames, where frames on the value stack may take `bytes`: half as many
-/// again. Many compiled frames need less than on the value stack, others a little more. Transitions between tiers take hundreds
-/// of bytes of this stack and none of the other.
+/// Returns the bytes of the native stack that compiled frames may take, for a value stack of `bytes`: half as many again. Many
+/// compiled frames need less than the interpreter's frame of the same function, others a little more. A transition between
+/// tiers takes hundreds of bytes of the native stack and none of the value stack.
 pub const fn native_stack_bytes(bytes: usize) -> Option<usize> {
     bytes.checked_add(bytes / 2)
 }
@@ -220,22 +222,23 @@ pub struct VmStore {
     pub stack_top: *mut u64,
     /// The trap code, after [`Status::TRAP`].
     pub trap_code: TrapCode,
-    /// The interpreter's frame at which it was left; null if never. See [`exit`](crate::exit) for this, `exit_ip` and
-    /// `native_exit_fp`.
+    /// The frame at which the interpreter was left; null if it never was. The file [`exit`](crate::exit) has the rules for this
+    /// field, `exit_ip` and `native_exit_fp`.
     pub exit_fp: Fp,
-    /// The instruction at which that frame was left.
+    /// The instruction at which the interpreter was left.
     pub exit_ip: Ip,
     /// Registers of the interpreter between handlers, in builds without tail calls, whose driver loop keeps them here.
     pub registers: *mut c_void,
     /// The exception in flight, after [`Status::THROW`], in slot form.
     pub pending_exception: u64,
     /// The instance whose code is calling out. A tier stores it before it calls the [`VmFunc::entry`] of an external function.
-    /// The host function takes it, and leaves null, to know whose memory it serves.
+    /// The entry of a host function reads it, for [`Caller`](crate::Caller), and sets it to null.
     pub caller: *mut VmInstance,
     /// Remaining fuel (see [`wasmr_core::fuel`]). Code that is not metered does not change it.
     pub fuel: u64,
-    /// Flag that another thread sets to stop the guest. The interpreter reads it at budget interrupts, compiled code only after
-    /// long operations, and so does the handler of the signal that stops compiled code ([`sys::preempt`](crate::sys::preempt)).
+    /// Flag that another thread sets to stop the guest. The interpreter reads it at budget interrupts. Compiled code reads it
+    /// only after operations that may take long. Elsewhere a signal stops compiled code, and the handler of the signal reads
+    /// the flag ([`sys::preempt`](crate::sys::preempt)).
     pub interrupt: *const std::sync::atomic::AtomicBool,
     /// The Rust side of the store.
     pub store: *mut crate::store::StoreInner,
@@ -245,7 +248,7 @@ pub struct VmStore {
     pub tail_slots: *mut u64,
     /// The innermost activation of compiled code; null if there is none.
     pub activation: *mut VmActivation,
-    /// The frame of compiled code at which that was left for the host, the interpreter or a libcall.
+    /// The frame with which compiled code was left for the host, the interpreter or a libcall.
     pub native_exit_fp: *const NativeFrame,
     /// Upper end of the native stack, at which the outermost activation starts and which grows downward; null before it is
     /// mapped.
@@ -256,7 +259,7 @@ pub struct VmStore {
     pub native_libcalls: *const c_void,
 }
 
-/// Calls a function through its entry, and then every function that it ends with a tail call of. Never returns
+/// Calls a function through its entry pointer. If it ends with a tail call, makes that call as well, and so on. Never returns
 /// [`Status::TAIL`].
 ///
 /// # Safety

@@ -6,12 +6,12 @@
 //! store, which knows all tiers, drives the walk.
 //!
 //! # Which segment is next?
-//! Every entry trampoline saves [`VmStore::exit_fp`], the interpreter's frame that waits for it. So if the walk has reached the
-//! frame that the innermost activation saved, the next segment is compiled code. Otherwise it is the interpreter.
+//! Every entry into compiled code saves [`VmStore::exit_fp`], the interpreter's frame that waits for it. So if the walk has
+//! reached the frame that the innermost activation saved, the next segment is compiled code. Otherwise it is the interpreter.
 //!
 //! # Invariants
-//! The store does not run while a walk lasts, and only `unsafe` functions move the walk elsewhere than to places that the store
-//! recorded. So tiers can walk without a contract of their own.
+//! The store does not run while a walk lasts, and only `unsafe` functions move the walk to frames that the store did not
+//! record. So the walks of the tiers need no `unsafe` contract of their own.
 
 use std::marker::PhantomData;
 use std::ptr;
@@ -69,7 +69,7 @@ pub struct Walk<'a> {
     ip: Option<Ip>,
     activation: *const VmActivation,
     native_fp: *const NativeFrame,
-    /// Where the walk ends, if not behind the last frame.
+    /// Last activation of the walk; null if the walk continues to the last frame.
     last: *const VmActivation,
     frames: FrameList,
 }
@@ -86,10 +86,10 @@ pub enum Segment {
     },
     /// An activation of compiled code.
     Native {
-        /// The frame in which machine code was left: that of the code that left it, whose own frames, if it has any, are not the
-        /// guest's.
+        /// The frame with which machine code was left, of an exit trampoline, of a libcall's shim or of a landing pad. It is
+        /// not a guest frame itself; its callers are.
         fp: *const NativeFrame,
-        /// Where the segment ends.
+        /// Activation at which the segment ends.
         activation: *const VmActivation,
     },
 }

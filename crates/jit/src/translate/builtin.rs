@@ -1,9 +1,9 @@
 //! Operators that the runtime executes, as calls of one libcall.
 //!
-//! The operands are stored in an area of the frame, and the results loaded from there. The libcall does not return if the
-//! operator traps or throws. Operators that have a translation of their own, for all or some operands, are tried before: bulk
-//! memory and wide arithmetic by `builtin_operator`, and others by `operator` in `mod.rs`, such as a `throw` that this function
-//! catches.
+//! Compiled code stores the operands in an area of its frame, and loads the results from there. The libcall does not return if
+//! the operator traps or throws. Some operators have a translation of their own for all or some operands, which the translator
+//! tries first. `builtin_operator` tries those of bulk memory and wide arithmetic. `operator` in `mod.rs` tries the others,
+//! such as a `throw` that this function catches.
 
 use cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKey, StackSlotKind, Value, types,
@@ -33,7 +33,7 @@ impl Translator<'_, '_> {
         }
         self.call_builtin(call);
         if OperatorClass::of(operator).size_log2().is_some() {
-            // The time that it takes is up to the guest, and a stop signal in it had no effect.
+            // The guest chose the size and thus the duration. A stop signal during the libcall had no effect.
             self.check_interrupt();
         }
         if call.builtin.result() == BuiltinResult::Never {

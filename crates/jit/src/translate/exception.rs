@@ -11,8 +11,9 @@
 //! branches there. An exception that no clause catches continues at the landing pad of the next `try_table` around.
 //!
 //! # Why do calls list tags?
-//! A call could continue at the innermost landing pad for every exception, and the outermost one could throw again. But an
-//! exception that nothing catches must find the frames as they were when it was thrown, for the backtrace.
+//! Without tags, a call would continue at the innermost landing pad for every exception, and the outermost landing pad would
+//! throw again what it does not catch. That would discard the frames of the throw, which the backtrace of an uncaught exception
+//! needs.
 
 use cranelift_codegen::ir::{
     Block, BlockArg, ExceptionTableItem, ExceptionTag, InstBuilder, Signature, Value, condcodes::IntCC, types,
@@ -202,8 +203,8 @@ impl Translator<'_, '_> {
                 None => return,
             }
         }
-        // The exception is for a `try_table` further out. If there is none, this code is never reached: the call lists no other
-        // tags.
+        // The exception is for a `try_table` further out. If there is none, control never gets here, because calls list only
+        // the tags of the clauses around them.
         match self.landing_pad() {
             Some(outer) => {
                 self.builder.ins().jump(outer, &[BlockArg::Value(exception)]);

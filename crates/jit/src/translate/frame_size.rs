@@ -1,7 +1,7 @@
 //! Sizes of compiled frames: about the same share of the native stack as the interpreter's frames have of the value stack.
 //!
 //! The depth that calls reach should not depend on the tier, as far as that costs nothing. Some compiled frames have a word for
-//! each value that is needed after a call, as the interpreter's have. Others have next to nothing, and may replace several
+//! each value that is needed after a call, as the interpreter's have. Others are nearly empty, and one may replace several
 //! frames of the interpreter, because bodies were inlined. Two measures bring the depths together. The native stack is
 //! [larger](wasmr_runtime::vm::native_stack_bytes) than the value stack, which pays for frames with many values and for tier
 //! transitions. And a function that calls others gets padding in its frame, so that the frame has at least `LEAST_PERCENT` of

@@ -20,9 +20,8 @@ impl<'a> Translator<'a, '_> {
         Meter { costs: metered.then(|| Costs::new(module, defined_index)), block: FuelBlock::default() }
     }
 
-    /// Counts the cost of the next operator. In unreachable code an operator counts if its fuel block was entered: it comes
-    /// after an operator that always traps, or after an inlined call that does not return, and neither of these ends a fuel
-    /// block.
+    /// Counts the cost of the next operator. An operator in unreachable code counts if its fuel block was entered. It then
+    /// follows an operator that always traps, or an inlined call that does not return, and neither of these ends a fuel block.
     pub(super) fn charge(&mut self, operator: &Operator<'_>) {
         let Some(costs) = &mut self.meter.costs else { return };
         let cost = costs.next(operator);

@@ -119,7 +119,7 @@ impl Translator<'_, '_> {
         memory == 0 && self.request.guard_paged && !self.request.module.memories()[0].is64
     }
 
-    /// Returns the truth value of an access of `size` bytes ending after the memory's end.
+    /// Returns the condition, as a truth value in the code, that an access of `size` bytes ends after the memory's end.
     fn is_outside(&mut self, memarg: &MemArg, size: u32, index: Value, is64: bool) -> Value {
         let len = self.memory_len(memory_of(memarg));
         let Some(reach) = memarg.offset.checked_add(u64::from(size)) else {

@@ -11,8 +11,8 @@
 //! (<https://webassembly.github.io/spec/core/exec/numerics.html#relaxed-operations>).
 //!
 //! # Why these sequences of instructions?
-//! Widening products, pairwise sums, dot products, `pmin`, `pmax`, `max` and the truncations of doubles have the form of which
-//! Cranelift makes few machine instructions, or the only form that it has code for.
+//! Widening products, pairwise sums, dot products, `pmin`, `pmax`, `max` and the truncations of doubles have the form for which
+//! Cranelift emits the fewest machine instructions, or the only form that it supports.
 
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};

@@ -37,7 +37,8 @@ impl Translator<'_, '_> {
         self.as_vector(value, ty)
     }
 
-    /// Returns the number that an operand is, zero-extended if it has 32 bits, or `None` if it is not a constant.
+    /// Returns the value of a constant operand, zero-extended if it has 32 bits; `None` if the operand is not a
+    /// constant.
     pub(super) fn constant(&self, value: Value) -> Option<u64> {
         let dfg = &self.builder.func.dfg;
         match dfg.insts[dfg.value_def(value).inst()?] {

@@ -85,8 +85,8 @@ fn the_host_is_called_and_calls_back() {
     assert_eq!(running.call::<(i32, f64), (f64, i32)>("down", (10, 1.0)), (1024.0, 7));
 }
 
-/// Adds one to its second argument, subtracts one from its first, and makes a tail call of function 0 of its module. This is
-/// how a tier makes a tail call after it has discarded its own frames.
+/// Adds one to its second argument, subtracts one from its first, and makes a tail call of function 0 of its module. A tier
+/// makes a tail call in this way after it has discarded its own frames.
 unsafe extern "C" fn tail_call_first(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
     // SAFETY: the instance is alive and defines a function 0 that takes two numbers.
     unsafe {

@@ -15,8 +15,8 @@ fn inlined_and_called(text: &str, mut test: impl FnMut(&mut Running)) {
     }
 }
 
-/// `run(n, depth)` calls `$throw` at a depth of calls. `$throw` throws one of three exceptions, or none. The result says which
-/// clause caught it.
+/// `run(n, depth)` calls `$throw` at a depth of calls. `$throw` throws one of three exceptions, or none. The result is
+/// different for each clause that may catch it, and 1 if nothing was thrown.
 const CLAUSES: &str = r#"(module
     (tag $a (param i32)) (tag $b (param i64 f32)) (tag $c)
     (func $throw (param i32)

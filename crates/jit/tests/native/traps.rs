@@ -109,7 +109,7 @@ fn recursion_through_the_host_exhausts_a_stack_and_ends() {
     assert!(stop.backtrace().unwrap().total > 10);
 }
 
-/// Ends with a trap in the way in which another tier does.
+/// An entry that traps as another tier does.
 unsafe extern "C" fn trap(store: *mut VmStore, _func: *mut VmFunc, _slots: *mut u64) -> Status {
     // SAFETY: the store is alive.
     unsafe { (*store).trap_code = TrapCode::IntegerOverflow };

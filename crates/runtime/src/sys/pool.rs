@@ -8,7 +8,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-/// Values of one type that are kept at most.
+/// Most values that a pool keeps.
 pub(super) const PLACES: usize = 8;
 
 /// Up to [`PLACES`] values.

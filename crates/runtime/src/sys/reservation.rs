@@ -14,7 +14,7 @@
 //!   larger one go back to the system. One larger than [`LARGEST`] is not kept, because filling it cost more than
 //!   mapping it.
 //! - None is kept if the process has a limit of address space (`RLIMIT_AS`).
-//! - The addresses of a kept space count as no memory's.
+//! - [`is_guarded_address`] returns false for the addresses of a kept space.
 
 use std::io;
 use std::mem::ManuallyDrop;

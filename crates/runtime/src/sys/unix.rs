@@ -32,7 +32,7 @@ pub fn page_size() -> usize {
 
 /// Lowers the scheduling priority of the calling thread, for work that can wait while other threads want the processor.
 /// Linux applies [setpriority(2)](https://man7.org/linux/man-pages/man2/setpriority.2.html) to one thread; other
-/// systems would to the whole process, so that nothing is done there.
+/// systems would apply it to the whole process, so there this function does nothing.
 pub fn lower_priority() {
     #[cfg(target_os = "linux")]
     // SAFETY: no preconditions. If the system refuses, the priority stays.
@@ -224,7 +224,7 @@ fn round_to_pages(len: usize) -> io::Result<usize> {
     }
 }
 
-/// Questions of tests to the system about an address.
+/// Functions by which tests ask the system about pages.
 #[cfg(test)]
 pub(super) mod probe {
     use std::os::fd::AsRawFd;

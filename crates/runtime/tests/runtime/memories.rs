@@ -58,7 +58,7 @@ fn any_32_bit_address_and_offset_stay_in_the_reservation() {
     let farthest = u32::MAX as usize + u32::MAX as usize + 16;
     assert!(farthest < GUARDED_SPACE);
     assert!(is_guarded_address(base) && is_guarded_address(base + farthest));
-    assert!(is_guarded_address(base - 1), "in front as well");
+    assert!(is_guarded_address(base - 1), "the guard in front is part of the reservation");
     drop(store);
 }
 

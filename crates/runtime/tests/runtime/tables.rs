@@ -44,7 +44,7 @@ fn typed_function_tables_check_the_function_type() {
     let wanted = types.intern_func(FuncType::new([ValType::I32], []));
     let element = RefType { nullable: false, heap: HeapType::Concrete(wanted) };
     let (right, wrong) = (Func::wrap(&mut store, |_: i32| {}), Func::wrap(&mut store, |_: i64| {}));
-    assert!(Table::new(&mut store, ty(1, None, element), Val::FuncRef(None)).is_err(), "null is not in the type");
+    assert!(Table::new(&mut store, ty(1, None, element), Val::FuncRef(None)).is_err(), "the type excludes null");
     let table = Table::new(&mut store, ty(1, None, element), Val::from(right)).unwrap();
     assert!(table.set(&mut store, 0, Val::from(wrong)).is_err());
     assert_eq!(table.get(&mut store, 0), Some(Val::from(right)));
