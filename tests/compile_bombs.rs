@@ -178,6 +178,21 @@ fn bombs_entered_at_a_loop() {
     }
 }
 
+/// Checks that a hot loop after many values is compiled apart from its function. One body with entries at both takes the register
+/// allocator minutes, because each value is a parameter of the loop header.
+#[test]
+fn a_loop_after_locals_over_thousands_of_returns() {
+    const LOCALS: usize = 3000;
+    let sets = each(LOCALS, |n| format!("(local.set {} (i32.load8_u offset={n} (local.get 0)))", n + 1));
+    let returns = "(if (i32.load offset=4 (local.get 0)) (then (return)))".repeat(LOCALS);
+    let hot = "(loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))";
+    let uses = each(LOCALS, |n| format!("(i32.store (i32.const {n}) (local.get {}))", n + 1));
+    let text = module(LOCALS, &format!("{sets} {returns} {hot} {uses}"));
+    let (peak, refused) = run_with("loop-locals", &text, &["--mode", "tiered", "-O", "tier-up-after=0"], "5");
+    assert_eq!(refused, 0);
+    assert!(peak < MOST_RESIDENT, "{} MiB", peak >> 20);
+}
+
 #[test]
 fn inlined_bodies() {
     let calls = each(18, |_| "call $results".to_owned());

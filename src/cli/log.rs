@@ -48,12 +48,15 @@ impl Log {
             return;
         }
         config.observe(move |event| match event {
-            TierEvent::Compiled { module, func, at_loop, time, result } if self.compile => {
+            TierEvent::Compiled { module, func, at_loop, also_at_loop, time, result } if self.compile => {
                 let name = name_of(module, *func).map(|name| format!(" `{name}`")).unwrap_or_default();
                 let part = at_loop.map(|offset| format!("the loop at {offset:#x} of ")).unwrap_or_default();
                 let what = format!("{part}function {func}{name} of `{}`", printable(module.name()));
                 say(&match result {
-                    Ok(bytes) => format!("compiled {what}: {bytes} bytes in {time:.1?}"),
+                    Ok(bytes) => {
+                        let entry = also_at_loop.map(|offset| format!(", with an entry at the loop at {offset:#x}"));
+                        format!("compiled {what}{}: {bytes} bytes in {time:.1?}", entry.unwrap_or_default())
+                    }
                     Err(why) => format!("did not compile {what}: {why}"),
                 });
             }

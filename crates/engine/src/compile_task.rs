@@ -63,11 +63,32 @@ impl CompileTask {
             return Err(Failure { why: "nothing is compiled now".to_owned(), is_for_now: true });
         };
         self.hand_over_calls(tiers, native);
-        native.compile(index, entry, context)?;
+        match (native.compile(index, entry.clone(), context), entry) {
+            (Err(CompileError::TooMuch), Entry::StartOrLoop(osr)) => self.compile_apart(native, osr, context)?,
+            (result, _) => result?,
+        }
         Ok(match at_loop {
             None => native.function(index).map_or(0, |code| code.len),
             Some(offset) => native.osr_code(index, offset).map_or(0, |code| code.len),
         })
+    }
+
+    /// Compiles a body of code for each entry, as one with both is too expensive. A loop that is refused then is refused alone.
+    fn compile_apart(
+        &self,
+        native: &JitModule,
+        osr: OsrEntry,
+        context: &mut CompilerContext,
+    ) -> Result<(), CompileError> {
+        let index = self.work.index;
+        if self.work.at_loop.is_some() {
+            return native.compile(index, Entry::Loop(osr), context);
+        }
+        native.compile(index, Entry::Start, context)?;
+        match native.compile(index, Entry::Loop(osr), context) {
+            Err(CompileError::Unavailable(why)) => Err(why.into()),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Hands the function's call profile over to the compiler.
@@ -87,7 +108,17 @@ impl CompileTask {
     }
 
     fn finish(&self, tiers: &ModuleTiers, progress: &Progress) {
-        self.along.get().into_iter().chain([&self.work]).for_each(|&work| tiers.finish(work, progress.clone()));
+        if let Some(&along) = self.along.get() {
+            let is_refused = matches!(progress, Progress::Ready) && self.entry_at_loop(tiers).is_none();
+            tiers.finish(along, if is_refused { Progress::Refused } else { progress.clone() });
+        }
+        tiers.finish(self.work, progress.clone());
+    }
+
+    /// Returns the offset of the loop at which the function got a second entry, if it did.
+    fn entry_at_loop(&self, tiers: &ModuleTiers) -> Option<usize> {
+        let Work { index, guarded, at_loop } = *self.along.get()?;
+        tiers.native(guarded)?.osr_code(index, at_loop?).and(at_loop)
     }
 }
 
@@ -104,13 +135,14 @@ impl Task for CompileTask {
             Err(failure) if failure.is_for_now => Progress::Postponed,
             Err(_) => Progress::Refused,
         };
-        tiers.count(self.work, began.elapsed(), result.map_err(|failure| failure.why));
+        let also_at_loop = self.entry_at_loop(&tiers);
+        tiers.count(self.work, also_at_loop, began.elapsed(), result.map_err(|failure| failure.why));
         self.finish(&tiers, &progress);
     }
 
     fn fail(self) {
         if let Some(tiers) = self.tiers.upgrade() {
-            tiers.count(self.work, Duration::ZERO, Err("the compiler failed".to_owned()));
+            tiers.count(self.work, None, Duration::ZERO, Err("the compiler failed".to_owned()));
             self.finish(&tiers, &Progress::Refused);
         }
     }

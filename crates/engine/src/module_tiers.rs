@@ -203,7 +203,8 @@ impl ModuleTiers {
             if size > max {
                 state.work.insert(work, Progress::Refused);
                 drop(state);
-                self.count(work, Duration::ZERO, Err(format!("its {size} bytes are more than {max}")));
+                let why = format!("its {size} bytes are more than {max} (-O max-compiled-size)");
+                self.count(work, None, Duration::ZERO, Err(why));
                 return Progress::Refused;
             }
             if state.postponed.get(&work).is_some_and(|pause| !pause.is_over()) || self.compiler.is_paused() {
@@ -284,8 +285,9 @@ impl ModuleTiers {
         self.lock().calls.remove(&(index, guarded)).unwrap_or_default()
     }
 
-    /// Counts the result of some work: bytes of code, or the reason why there is none.
-    pub(crate) fn count(&self, work: Work, time: Duration, result: Result<usize, String>) {
+    /// Counts the result of some work: bytes of code, or the reason why there is none. `also_at_loop` is the offset of the loop at
+    /// which the function got a second entry.
+    pub(crate) fn count(&self, work: Work, also_at_loop: Option<usize>, time: Duration, result: Result<usize, String>) {
         let what = match (&result, work.at_loop) {
             (Err(_), _) => Compiled::Refused,
             (Ok(_), None) => Compiled::Function,
@@ -293,7 +295,8 @@ impl ModuleTiers {
         };
         self.compiler.count(what, *result.as_ref().unwrap_or(&0), time);
         let func = self.module().imported_func_count() + work.index;
-        self.compiler.tell(|| TierEvent::Compiled { module: self.module(), func, at_loop: work.at_loop, time, result });
+        let at_loop = work.at_loop;
+        self.compiler.tell(|| TierEvent::Compiled { module: self.module(), func, at_loop, also_at_loop, time, result });
     }
 
     /// Notes the outcome of some work.

@@ -20,6 +20,8 @@ pub enum TierEvent<'a> {
         func: u32,
         /// Offset of the loop at which the code starts; `None` for the function's start.
         at_loop: Option<usize>,
+        /// Offset of a loop at which a running call of the function can continue in the code as well.
+        also_at_loop: Option<usize>,
         /// Time that the attempt took.
         time: Duration,
         /// Bytes of machine code, or the reason why there is none.

@@ -142,9 +142,11 @@ fn finish(
     cranelift.optimize(isa, &mut control).map_err(failed)?;
     operand_order::keep(&mut cranelift.func);
     let func = &cranelift.func;
+    let params = || func.layout.blocks().map(|block| func.dfg.block_params(block).len());
     let optimised = Optimised {
         instructions: func.layout.blocks().map(|block| func.layout.block_insts(block).count()).sum(),
-        params: func.layout.blocks().map(|block| func.dfg.block_params(block).len()).sum(),
+        params: params().sum(),
+        most_params: params().max().unwrap_or(0),
         variables,
     };
     let live = liveness::count(func, &cranelift.domtree, |live| optimised.bytes(live).is_none());

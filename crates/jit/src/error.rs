@@ -11,12 +11,6 @@ pub enum CompileError {
         /// Offset of the operator in the module.
         offset: usize,
     },
-    /// The body costs more to compile than compiling gains.
-    #[error("the body of {bytes} bytes is too large to compile")]
-    TooLarge {
-        /// Bytes of the body.
-        bytes: usize,
-    },
     /// The function would take too much memory or time to compile, however small its body is.
     #[error("compiling the function would take more than {} MiB of memory, or too long", MAX_BYTES >> 20)]
     TooMuch,
