@@ -196,8 +196,12 @@ pub struct WastFlags {
     #[arg(short = 'O', value_name = "KEY[=VALUE],...")]
     pub tuning: Vec<String>,
 
+    /// Set WebAssembly features; `-W help` lists the keys. Example: -W simd=n
+    #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
+    pub wasm: Vec<String>,
+
     /// The scripts: .wast files, or - for standard input
-    #[arg(value_name = "FILE", required_unless_present = "tuning")]
+    #[arg(value_name = "FILE", required_unless_present_any = ["tuning", "wasm"])]
     pub files: Vec<PathBuf>,
 }
 
@@ -248,9 +252,13 @@ pub struct ExploreFlags {
     #[arg(long)]
     pub checked: bool,
 
+    /// Set WebAssembly features; `-W help` lists the keys. Example: -W simd=n
+    #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
+    pub wasm: Vec<String>,
+
     /// The module: a .wasm or .wat file, or - for standard input
-    #[arg(value_name = "MODULE", value_hint = ValueHint::FilePath)]
-    pub module: PathBuf,
+    #[arg(value_name = "MODULE", value_hint = ValueHint::FilePath, required_unless_present = "wasm")]
+    pub module: Option<PathBuf>,
 }
 
 /// A form of a function on its way to execution.

@@ -76,7 +76,7 @@ impl KeyedOptions for WasmOptions {
         ),
         OptionKey(
             "all-proposals",
-            Setter::Switch(|options, on| options.features = if on { Features::default() } else { Features::NONE }),
+            Setter::Switch(|options, on| options.features = if on { supported() } else { Features::NONE }),
             "Accept all features below that wasmr supports; with n, accept none of them",
         ),
     ];
@@ -103,6 +103,12 @@ impl WasmOptions {
             }
         }
     }
+}
+
+/// Returns the features that are on by default, and those that wasmr supports in full.
+fn supported() -> Features {
+    let supported = Feature::ALL.iter().filter(|feature| feature.lacks().is_none());
+    supported.fold(Features::default(), |features, &feature| features.with(feature, true))
 }
 
 /// Returns the help text of a feature, with its default and the part that wasmr does not support.
@@ -145,6 +151,7 @@ mod tests {
         }
         let all = wasm("all-proposals").unwrap().features;
         assert!(all.iter().all(|feature| feature.lacks().is_none() || feature.on_by_default()), "{all:?}");
+        assert!(Feature::ALL.iter().all(|&feature| feature.lacks().is_some() || all.contains(feature)), "{all:?}");
     }
 
     #[test]

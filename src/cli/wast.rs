@@ -4,24 +4,25 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use wasmr::{Config, Engine, Features, Tuning};
+use wasmr::{Config, Engine, Tuning};
 use wasmr_core::count::Count;
 
 use super::exit::UsageError;
 use super::flags::WastFlags;
 use super::report::printable_word;
+use super::wasm_options::WasmOptions;
 use super::{exit, load, option_keys, report};
 
 /// Runs the scripts.
 pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
     let tuning: Tuning = option_keys::parse(&flags.tuning)?;
+    let options: WasmOptions = option_keys::parse(&flags.wasm)?;
     if flags.files.is_empty() {
         bail!(UsageError("FILE is missing: name the scripts to run".to_string()));
     }
     load::check_standard_input(flags.files.iter().map(PathBuf::as_path))?;
     let mut config = Config::new();
-    // Scripts expect the features of the specification, which are the default.
-    config.features(Features::default()).mode(flags.mode.unwrap_or_default()).tuning(tuning);
+    config.features(options.features).mode(flags.mode.unwrap_or_default()).tuning(tuning);
     let engine = Engine::new(&config);
     let mut status = exit::SUCCESS;
     for file in &flags.files {

@@ -272,4 +272,8 @@ fn wast_runs_scripts_and_reports_lines() {
     Run::bare().word("wast").word(&good).end().exits(0).quietly();
     let outcome = Run::bare().word("wast").word(&good).word(&bad).end().exits(1);
     assert!(outcome.stdout.contains("bad.wast:2"), "{}", outcome.stdout);
+    let vectors = scratch.file("vectors.wast", "(module (func (result v128) (v128.const i32x4 0 0 0 0)))");
+    Run::bare().word("wast").word(&vectors).end().exits(0).quietly();
+    let outcome = Run::bare().words(["wast", "-W", "simd=n"]).word(&vectors).end().exits(1);
+    assert!(outcome.stdout.contains("vectors.wast:1"), "{}", outcome.stdout);
 }

@@ -90,6 +90,13 @@ fn the_options_of_a_run_affect_the_code() {
 }
 
 #[test]
+fn features_are_those_of_the_option() {
+    let text = "(module (func (param i64 i64) (result i64 i64) (i64.mul_wide_u (local.get 0) (local.get 1))))";
+    explore(text, &[]).exits(0).quietly();
+    explore(text, &["-W", "wide-arithmetic=n"]).exits(1).prints("").says("-W wide-arithmetic");
+}
+
+#[test]
 fn a_page_with_all_forms_side_by_side() {
     let scratch = Scratch::new();
     scratch.file("m.wat", SUM);
@@ -153,6 +160,7 @@ fn invalid_command_lines() {
         .prints("")
         .says("wasm, interp, clif, optimized, code");
     Run::bare().words(["explore"]).end().exits(2).prints("");
+    Run::bare().words(["explore", "-W", "simd=n"]).end().exits(2).prints("").says("MODULE is missing");
     Run::bare().words(["explore", "no-such-file.wasm"]).end().exits(1).prints("").says("no-such-file.wasm");
     let scratch = Scratch::new();
     let bad = scratch.file("bad.wat", "(module (func (result i32)))");

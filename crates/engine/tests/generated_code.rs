@@ -21,7 +21,7 @@
 //! | `clif` | the translation into Cranelift's representation |
 //! | `optimised` | that representation after Cranelift's optimisations |
 //!
-//! Names replace offsets of fields, places of libcalls and numbers of traps: the files do not depend on layouts and tables.
+//! Names replace offsets of fields, places of libcalls, and numbers of traps and of operators that the runtime executes: the files do not depend on layouts and tables.
 #![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 
 use std::collections::{HashMap, HashSet};
@@ -36,7 +36,7 @@ use wasmr_engine::Tuning;
 use wasmr_interp::{CodeOptions as InterpOptions, ModuleCode, list};
 use wasmr_jit::{CodeOptions, Entry, JitModule, OsrEntry};
 use wasmr_module::operators::operators;
-use wasmr_module::{Features, Module};
+use wasmr_module::{Builtin, Features, Module};
 use wasmr_runtime::vm::{VmInstance, VmLayout, VmStore};
 
 /// Mark of the line at which shown code starts.
@@ -151,7 +151,12 @@ struct Names {
     stores: HashSet<String>,
     /// Values that are pointers to the table of libcalls.
     libcalls: HashSet<String>,
+    /// Values that are numbers of operators that the runtime executes.
+    builtins: HashSet<String>,
 }
+
+/// Parameters of the libcall for the operators that the runtime executes: instance, number, immediates, operands.
+const BUILTIN_SIGNATURE: &str = " = (i64, i32, i64, i64) system_v";
 
 impl Names {
     fn new(module: &Module, layout: &VmLayout) -> Names {
@@ -172,11 +177,15 @@ impl Names {
         add("global", module.globals().len() as u32 - imported_globals, &|index| layout.defined_global(index));
         let funcs = 0..module.defined_func_count();
         let funcs = funcs.map(|index| (i64::from(layout.defined_func(index)), format!("func{index}"))).collect();
-        Names { instance, store, funcs, stores: HashSet::new(), libcalls: HashSet::new() }
+        Names { instance, store, funcs, stores: HashSet::new(), libcalls: HashSet::new(), builtins: HashSet::new() }
     }
 
     /// Appends the lines without source locations and remarks.
     fn write(mut self, clif: &str, out: &mut String) {
+        let signature = clif.lines().find_map(|line| line.trim().strip_suffix(BUILTIN_SIGNATURE));
+        let call = signature.map(|signature| format!("call_indirect {signature}, "));
+        let args = clif.lines().filter_map(|line| line.split_once(call.as_ref()?)?.1.split_once('('));
+        self.builtins = args.filter_map(|(_, args)| Some(args.split(", ").nth(1)?.to_owned())).collect();
         for line in clif.lines() {
             let located = line.strip_prefix('@').and_then(|rest| rest.split_once(' '));
             let text = located.map_or(line, |(_, rest)| rest);
@@ -204,6 +213,11 @@ impl Names {
             && let Some(func) = source.parse().ok().and_then(|number: i64| self.funcs.get(&number))
         {
             return format!("{value} = iconst.i64 {func}");
+        } else if what.starts_with("iconst.i32 ")
+            && self.builtins.contains(value)
+            && let Some(builtin) = source.parse().ok().and_then(|number: usize| Builtin::ALL.get(number))
+        {
+            return format!("{value} = iconst.i32 {}", builtin.name());
         }
         named
     }

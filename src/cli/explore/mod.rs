@@ -15,26 +15,32 @@ pub use find::name_of;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use wasmr::{Config, Engine, MemoryStrategy};
 use wasmr_engine::explore::explore;
 
+use super::exit::UsageError;
 use super::flags::ExploreFlags;
 use super::report::printable_word;
-use super::{exit, load, report};
+use super::wasm_options::WasmOptions;
+use super::{exit, load, option_keys, report};
 
 /// Explores a function.
 pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let options: WasmOptions = option_keys::parse(&flags.wasm)?;
+    let Some(file) = &flags.module else {
+        bail!(UsageError("MODULE is missing: name the module of the function".to_string()));
+    };
     let mut config = Config::new();
-    config.consume_fuel(flags.metered);
+    config.features(options.features).consume_fuel(flags.metered);
     if flags.checked {
         config.memory_strategy(MemoryStrategy::Checked);
     }
     let engine = Engine::new(&config);
-    let module = load::module(&engine, &flags.module)?;
+    let module = load::module(&engine, file)?;
     let index = find::find(&module.module, flags.func.as_deref())?;
     let explored = explore(&module, index, &config)
-        .with_context(|| format!("cannot explore function {index} of `{}`", printable_word(&flags.module)))?;
+        .with_context(|| format!("cannot explore function {index} of `{}`", printable_word(file)))?;
     let view = view::view(&module.module, &explored, &flags.show);
     match &flags.html {
         None => print(out, &text::text(&view)),
