@@ -139,7 +139,7 @@ pub struct RunFlags {
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_module_size: Option<u64>,
 
-    /// Print statistics on standard error after the run: how it ended, times, tiers, memory, fuel
+    /// Print statistics on standard error after the run: how it ended, times, tiers, memory, fuel. WASMR_LOG=compile in the environment logs each compilation
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text", value_parser = stats_parser())]
     pub stats: Option<Format>,
 

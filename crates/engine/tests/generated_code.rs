@@ -156,7 +156,7 @@ struct Names {
 }
 
 /// Parameters of the libcall for the operators that the runtime executes: instance, number, immediates, operands.
-const BUILTIN_SIGNATURE: &str = " = (i64, i32, i64, i64) system_v";
+const BUILTIN_PARAMS: &str = " = (i64, i32, i64, i64) ";
 
 impl Names {
     fn new(module: &Module, layout: &VmLayout) -> Names {
@@ -182,10 +182,11 @@ impl Names {
 
     /// Appends the lines without source locations and remarks.
     fn write(mut self, clif: &str, out: &mut String) {
-        let signature = clif.lines().find_map(|line| line.trim().strip_suffix(BUILTIN_SIGNATURE));
-        let call = signature.map(|signature| format!("call_indirect {signature}, "));
-        let args = clif.lines().filter_map(|line| line.split_once(call.as_ref()?)?.1.split_once('('));
-        self.builtins = args.filter_map(|(_, args)| Some(args.split(", ").nth(1)?.to_owned())).collect();
+        let signatures = clif.lines().filter_map(|line| Some(line.trim().split_once(BUILTIN_PARAMS)?.0));
+        for call in signatures.map(|signature| format!("call_indirect {signature}, ")) {
+            let args = clif.lines().filter_map(|line| line.split_once(&call)?.1.split_once('('));
+            self.builtins.extend(args.filter_map(|(_, args)| Some(args.split(", ").nth(1)?.to_owned())));
+        }
         for line in clif.lines() {
             let located = line.strip_prefix('@').and_then(|rest| rest.split_once(' '));
             let text = located.map_or(line, |(_, rest)| rest);

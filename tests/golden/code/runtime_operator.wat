@@ -24,7 +24,7 @@
 ;;       v3 = stack_addr.i64 ss0
 ;;       v4 = uextend.i64 v1
 ;;       store notrap v4, v3
-;;       v5 = iconst.i32 0
+;;       v5 = iconst.i32 memory.grow
 ;;       v6 = iconst.i64 0
 ;;       v7 = load.i64 notrap aligned readonly can_move v0+store
 ;;       v8 = load.i64 notrap aligned readonly can_move v7+native_libcalls
@@ -56,7 +56,7 @@
 ;;       store notrap v6, v4+8
 ;;       v7 = uextend.i64 v3
 ;;       store notrap v7, v4+16
-;;       v8 = iconst.i32 7
+;;       v8 = iconst.i32 table.copy
 ;;       v9 = iconst.i64 0
 ;;       v10 = load.i64 notrap aligned readonly can_move v0+store
 ;;       v11 = load.i64 notrap aligned readonly can_move v10+native_libcalls

@@ -50,7 +50,7 @@
 ;;   block6:
 ;;       v16 = stack_addr.i64 ss0
 ;;       store.i64 notrap v4, v16
-;;       v17 = iconst.i32 12
+;;       v17 = iconst.i32 throw_ref
 ;;       v18 = iconst.i64 0
 ;;       v19 = load.i64 notrap aligned readonly can_move v0+store
 ;;       v20 = load.i64 notrap aligned readonly can_move v19+native_libcalls
