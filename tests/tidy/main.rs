@@ -8,6 +8,7 @@
 mod documents;
 mod imports;
 mod scan;
+mod words;
 
 use std::fs;
 

@@ -5,7 +5,7 @@
 //!
 //! # Where does an absolute link lead?
 //!
-//! It leads where the guest's own `open` of that path would lead. libc compares an absolute path with the guest paths of the
+//! The link leads where the guest's own `open` of that path would lead. libc compares an absolute path with the guest paths of the
 //! granted directories and takes the longest that is a prefix of it by whole names. A leading `/` or `./` of a guest path is
 //! ignored, so `.` and `/` match every path. [Preopens in wasi-libc] describes this rule, and links follow it here.
 //!
