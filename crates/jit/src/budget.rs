@@ -89,7 +89,7 @@ impl Made {
     }
 
     /// Returns the estimated bytes of sealing a block with `unknown` variables. Cranelift looks each of them up in all
-    /// predecessors of the block, as which all blocks and edges are counted.
+    /// predecessors of the block. The estimate counts all blocks and edges as predecessors.
     pub(crate) fn seal_bytes(&self, unknown: usize) -> usize {
         unknown.saturating_mul(self.blocks.saturating_add(self.edges)).saturating_mul(LOOKUP)
     }

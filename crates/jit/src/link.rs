@@ -85,7 +85,7 @@ impl Linker {
     /// Creates a linker without code.
     ///
     /// # Errors
-    /// Returns an error if the system does not allow memory that was written to be executed.
+    /// Returns an error if the system provides no executable memory.
     pub(crate) fn new(isa: OwnedTargetIsa) -> Result<Linker, Unavailable> {
         let memory = code_memory()?;
         let start = memory.mapping().writable(0).map_err(|error| Unavailable::Memory(error.to_string()))?;

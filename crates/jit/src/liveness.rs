@@ -2,9 +2,9 @@
 //!
 //! [`compile`](crate::compile) counts between optimisation and code generation, and passes the sums to
 //! [`budget`](crate::budget). The allocator (regalloc2) stores a set of live values for the start and for the end of each
-//! block, and for each value a live range per stretch of consecutive blocks in which it is alive. The size of the function
-//! bounds neither: 3000 values alive over 3000 branches are in 18 million sets, and have 4 million ranges if every other branch
-//! returns.
+//! block. For each value it stores a live range per stretch of consecutive blocks in which the value is alive. The size of the
+//! function bounds neither: 3000 values alive over 3000 branches are in 18 million sets, and have 4 million ranges if every
+//! other branch returns.
 //!
 //! # Why not by data flow over all blocks?
 //! A walk from each use up to the definition (Boissinot and others, *Computing liveness sets for SSA-form programs*, 2011,

@@ -170,8 +170,8 @@ impl JitModule {
         let request = self.request(defined_index, entry.clone(), &direct, &guard_targets);
         let mut code = compile(&request, &*self.isa.0, id, context)?;
         let len = code.code.len();
-        // Trampolines are made here, on a compiler thread. A trampoline that is missing when the guest makes the call would
-        // make the guest wait.
+        // Trampolines are made here, on a compiler thread. If one is missing when the guest makes the call, the guest waits for
+        // it.
         for Exit { type_index, imported } in std::mem::take(&mut code.exits) {
             let kind = if imported { TrampolineKind::HostExit } else { TrampolineKind::Exit };
             self.trampoline(kind, self.module.func_type_of(type_index))?;

@@ -32,9 +32,10 @@ const NULL_REACH: usize = 4096;
 
 /// Installs the signal handlers. From now on a fault in compiled code becomes a trap, and a stop signal in it ends the run.
 pub(crate) fn prepare() {
-    // SAFETY: a signal handler may call all three functions, as they only read atomics. Both landing pads may be continued at
-    // from any instruction of compiled code: they read only the stack pointer, the frame pointer and the registers that the
-    // handler sets, and they push a frame below the stack pointer, where compiled code keeps nothing (it has no red zone).
+    // SAFETY: a signal handler may call all three functions, as they only read atomics. Execution may continue at either
+    // landing pad from any instruction of compiled code. The landing pads read only the stack pointer, the frame pointer and
+    // the registers that the handler sets. They push a frame below the stack pointer, where compiled code keeps nothing (it has
+    // no red zone).
     unsafe {
         sys::install_fault_handler(fault_landing_pad);
         sys::preempt::install_preemption(is_to_stop, stop_landing_pad);

@@ -21,8 +21,9 @@ use crate::tag::Tag;
 use crate::value::{TypeMismatch, Val};
 use crate::vm::VmTag;
 
-/// A reference to an exception. It names the exception until the host function that got it returns; outside of host
-/// functions, for the store's life. Afterwards it names nothing.
+/// A reference to an exception. It names the exception until its handle scope ends: when the host function that got it
+/// returns, or [`Store::scope`](crate::Store::scope). Without a scope, it names the exception for the store's life.
+/// Afterwards it names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExnRef(pub(crate) HandleWord);
 

@@ -89,7 +89,10 @@ impl HostFuncDef {
         func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<(), Stop> + Send + Sync + 'static,
     ) -> HostFuncDef {
         let is_ref = |ty: &ValType| matches!(ty, ValType::Ref(_));
-        assert!(!ty.params().iter().chain(ty.results()).any(is_ref), "the type of a numeric function has a reference");
+        assert!(
+            !ty.params().iter().chain(ty.results()).any(is_ref),
+            "a numeric function takes and returns no references"
+        );
         let masks: Box<[u64]> = ty.results().iter().flat_map(|&ty| result_masks(ty)).copied().collect();
         let call = move |caller: Caller<'_, T>, slots: &mut [u64]| {
             func(caller, slots)?;
@@ -147,7 +150,7 @@ impl HostFuncDef {
             entry: host_entry,
             type_id: store.types().intern_func(self.ty.clone()),
             index: 0,
-            arg_slots: u32::try_from(self.ty.arg_slots()).expect("a signature of more than 4 G slots"),
+            arg_slots: u32::try_from(self.ty.arg_slots()).expect("a signature has fewer than 2^32 slots"),
             data: ptr::null(),
             native: store.tier().unresolved_native(),
             native_context: ptr::null_mut(),

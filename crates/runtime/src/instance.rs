@@ -242,7 +242,7 @@ impl InstanceObject {
 }
 
 fn non_null<F>(pointer: *mut F) -> NonNull<F> {
-    NonNull::new(pointer).expect("every array of an instance is filled before it can be asked")
+    NonNull::new(pointer).expect("every array of an instance is filled before code can reach it")
 }
 
 fn allocation(layout: &VmLayout) -> Layout {

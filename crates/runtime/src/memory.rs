@@ -42,8 +42,8 @@ const MAX_PAGES_64: u64 = 1 << 48;
 /// for the width of the access.
 pub const GUARDED_SPACE: usize = (8 << 30) + PAGE as usize;
 
-/// Inaccessible bytes in front of a guard-paged memory, which no correct code can reach: half of the distance that a
-/// wrongly sign-extended address can have.
+/// Inaccessible bytes in front of a guard-paged memory, which no correct code can reach. A wrongly sign-extended 32-bit
+/// address is at most so far below the base.
 const FRONT_GUARD: usize = 2 << 30;
 
 /// Bytes of address space that must be free for a checked memory to grow. Under a limit of address space, a guest could

@@ -19,7 +19,7 @@ impl Tag {
     /// # Panics
     /// If the type has results.
     pub fn new(mut store: impl AsContextMut, ty: FuncType) -> Tag {
-        assert!(ty.results().is_empty(), "the type of an exception tag has no results");
+        assert!(ty.results().is_empty(), "the type of an exception tag must have no results");
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
         let type_id = store.types().intern_func(ty);

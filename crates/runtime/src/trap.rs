@@ -1,7 +1,7 @@
 //! The early end of a call: [`Stop`], and a [`Trap`] with its code and backtrace.
 //!
-//! The four kinds differ in who ends the call: a *trap* is the guest's fault, a *throw* is an exception that no guest frame
-//! caught, an *exit* is the guest's wish (`proc_exit`), and a *host* error is a host function's.
+//! There are four kinds. A *trap* is the guest's fault. A *throw* is an exception that no guest frame caught. An *exit* is the
+//! guest's wish (`proc_exit`). A *host* error is the failure of a host function.
 //!
 //! Between tiers a call ends with a [`Status`](crate::vm::Status). [`Func::call`](crate::func::Func::call) turns it into a
 //! [`Stop`], once, at the boundary where it leaves guest code. A host function that passes a `Stop` on returns it to the
@@ -143,7 +143,8 @@ impl fmt::Display for FrameInfo {
 }
 
 impl Trap {
-    /// Returns a trap without a backtrace. If a host function returns it, it gets that of its caller.
+    /// Returns a trap without a backtrace. If a host function returns the trap, the trap gets the backtrace of the function's
+    /// caller.
     pub fn new(code: TrapCode) -> Trap {
         Trap { code, detail: None, backtrace: Backtrace::default() }
     }
@@ -239,7 +240,7 @@ pub(crate) enum HostEnd {
     Panic(Box<dyn Any + Send>),
 }
 
-/// The frames that an exception has left so far, and of which no trace is left on the stacks.
+/// The frames that an exception has left so far. The stacks no longer have them.
 pub(crate) struct Thrown {
     pub(crate) exception: u64,
     pub(crate) backtrace: Backtrace,

@@ -95,8 +95,8 @@ pub struct VmHostFunc {
     pub store: *mut VmStore,
 }
 
-/// One activation of compiled code, on the native stack. When it begins, `jit/src/enter.rs` pushes the words, the last first.
-/// When it ends, they are popped. The assertions below pin their order.
+/// One activation of compiled code, on the native stack. `jit/src/enter.rs` pushes the words when the activation begins, the
+/// last first, and pops them when it ends. The assertions below pin their order.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmActivation {

@@ -11,8 +11,8 @@
 //! # Invariants
 //! - An operator that traps writes nothing (<https://webassembly.github.io/spec/core/exec/instructions.html#exec-memory-copy>).
 //!   Either both ranges are compared with the sizes of their memories before the first store. Or, in a guard-paged memory, the
-//!   store of the highest bytes comes first: a memory has no holes, so the lower stores cannot fault if that one does not, and
-//!   a store that faults writes nothing.
+//!   store of the highest bytes comes first. A memory has no holes, so the lower stores cannot fault if that one does not. A
+//!   store that faults writes nothing.
 //! - All loads come before all stores, since the ranges may overlap.
 
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Type, Value, condcodes::IntCC, types};
@@ -217,7 +217,7 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Fills by `moves` with the lowest byte of the `i32` operand `value`, the highest first.
+    /// Stores copies of the lowest byte of the `i32` operand `value` by `moves`, the highest move first.
     fn fill_by(&mut self, moves: &[Move], value: Value, target: Range) {
         let mut known: Option<(Type, Value)> = None;
         for &step in moves.iter().rev() {
@@ -304,8 +304,8 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Returns a range of constant length. In a guard-paged memory it is not checked: an access to it may trap, which the
-    /// highest one does if any.
+    /// Returns a range of constant length. In a guard-paged memory the range is not checked, and accesses to it may trap. If
+    /// any of them traps, that of the highest bytes does.
     fn constant_range(&mut self, memory: u32, start: Value, len: u64) -> Range {
         let flags = self.memory_flags();
         if self.is_guard_paged(memory) && len > 0 {

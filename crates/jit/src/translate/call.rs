@@ -85,8 +85,8 @@ impl Translator<'_, '_> {
     }
 
     /// Calls the function of `func`, which is a pointer to a `VmFunc` or null, as a guarded call if the call site's profile
-    /// allows it. `callee` emits the checks of the general path. The code calls a callee that the profile names like a known
-    /// function, without checks.
+    /// allows it. `callee` emits the checks of the general path. A callee of the profile needs no checks: the code calls it
+    /// like a known function.
     fn guarded_call(
         &mut self,
         type_index: u32,

@@ -129,7 +129,7 @@ impl Translator<'_, '_> {
     /// Makes a loop the OSR entry. Two blocks jump to its header: the current one, which is unreachable without a dual entry,
     /// and `entry`, with the values of the interpreter's frame.
     fn enter_loop(&mut self, header: Block, param_count: usize, entry: Block, frame: Value) {
-        let osr = self.request.entry.osr().expect("only such functions have a loop pending");
+        let osr = self.request.entry.osr().expect("a loop is pending only if there is an OSR entry");
         let params = self.pop_many(param_count);
         let below = self.stack.len();
         self.save_operands(below);

@@ -2,8 +2,8 @@
 //! (<https://webassembly.github.io/spec/core/exec/instructions.html#exec-try-table>).
 //!
 //! A `try_table` with catch clauses has a *landing pad*: a block whose only parameter is an exception. Each call inside the
-//! `try_table` is a `try_call`, which continues at the landing pad if the callee throws an exception that a clause around the
-//! call catches, in this `try_table` or in one around it ([`call`](super::call)). Entering and leaving a `try_table` therefore
+//! `try_table` is a `try_call` ([`call`](super::call)). It continues at the landing pad if the callee throws an exception that
+//! a clause around the call catches: one of this `try_table`, or of one around it. Entering and leaving a `try_table` therefore
 //! costs nothing. A `throw` inside the `try_table`, in the same function, jumps to the landing pad if a clause is known to
 //! catch it.
 //!

@@ -39,7 +39,7 @@ fn instructions_trap_with_their_codes_and_frames() {
         ("(throw_ref (ref.null exn))", TrapCode::NullExceptionReference),
     ];
     for (instruction, code) in cases {
-        // Both with and without inlining: a function with a tail call is never inlined.
+        // Once with and once without inlining: a function with a tail call is never inlined.
         for tail in [false, true] {
             let end = |name| if tail { format!("(return_call ${name})") } else { String::new() };
             traps(instruction, *code, &end("inner"), &end("middle"));

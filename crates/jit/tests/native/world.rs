@@ -122,7 +122,8 @@ impl World {
         Store::new(config, data)
     }
 
-    /// Returns a module from text. The listed functions, by defined index, are the Rust functions instead of their bodies.
+    /// Returns a module from text. `in_rust` has pairs of a defined index and a Rust function that takes the place of that
+    /// function's body.
     pub fn module(&self, text: &str, in_rust: &[(u32, ArrayCall)]) -> LoadedModule {
         let bytes = ModuleBytes::from(wat::parse_str(text).unwrap());
         let module = Module::new(bytes, "test.wasm", &Features::default(), &self.registry, 1).unwrap();

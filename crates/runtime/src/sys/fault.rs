@@ -76,7 +76,7 @@ mod linux_x86_64 {
             let there = slot.load(Ordering::Acquire);
             there.is_null() || there == wanted
         });
-        free.expect("more tiers install a fault handler than exist").store(wanted, Ordering::Release);
+        free.expect("more than MAX_TIERS tiers install a fault handler").store(wanted, Ordering::Release);
         if PREVIOUS.get().is_none() {
             let previous = SIGNALS.map(current_action);
             PREVIOUS.get_or_init(|| previous);

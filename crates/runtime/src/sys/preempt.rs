@@ -1,9 +1,9 @@
 //! Signal-based preemption: stops compiled code, which polls nothing, by a signal to its thread. Go does the same
 //! (Clements 2019, see `docs/glossary.md`).
 //!
-//! A poll in a short loop costs more than the work. Instead, [`preempt`] sends `SIGURG` to the thread. Its default
-//! action is to ignore it, and programs that use it must expect spurious ones. If the signal interrupts code for which
-//! the tier has a landing pad, and the guest was asked to stop, execution continues at the landing pad: as after a
+//! A poll in a short loop costs more than the work. Instead, [`preempt`] sends `SIGURG` to the thread. The default
+//! action ignores this signal, and programs that use it must expect spurious ones. If the guest was asked to stop, and
+//! the tier has a landing pad for the interrupted code, execution continues at the landing pad. This is as after a
 //! fault, but at an arbitrary instruction. Otherwise the signal does nothing, so the sender repeats it until the guest
 //! has ended.
 //!

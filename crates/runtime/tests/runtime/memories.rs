@@ -140,7 +140,7 @@ fn without_address_space_memories_are_checked_and_work() {
     assert_eq!(memory.data(&store)[5], b'x');
 }
 
-/// An entry that executes bulk operations on memory 0. Returns how each ended.
+/// An entry that executes bulk operations on memory 0. Returns the outcomes as bits, the first one highest.
 unsafe extern "C" fn bulk(_: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
     // SAFETY: the instance of a running function is alive, with a memory and a passive data segment. The function has one
     // result.

@@ -63,7 +63,7 @@ fn the_limit_is_over_all_tables_of_a_store() {
     assert_eq!(other.grow(&mut store, 10, Val::ExternRef(None)).unwrap(), 30);
 }
 
-/// An entry that executes bulk operations on table 0. Returns how each ended.
+/// An entry that executes bulk operations on table 0. Returns the outcomes as bits, the first one highest.
 unsafe extern "C" fn bulk(_: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
     // SAFETY: the instance of a running function is alive, with a table of 5 and two passive segments of 3 items. The function
     // has one result.
