@@ -48,10 +48,11 @@ const SET_WORD: usize = 40;
 /// Most pairs of a value and a block at whose start the value is alive. The register allocator visits each pair several times:
 /// 36 million take 5 s. The largest function of Ruby has 19 million.
 const MAX_LIVE_IN: usize = 64 << 20;
-/// Most pairs of a value and a block at whose start it is alive, times the parameters of the block with the most. The register
-/// allocator puts a parameter and its arguments into one bundle. Many bundles at one block that are alive over many others are
-/// split again and again: 2,500 million (1000 parameters) take 4 s, 8,500 million 19 s. The largest function of SQLite has 4
-/// million. Only the loop header of a function with two entries has so many parameters.
+/// Bound on the product of two counts: the pairs of a value and a block at whose start the value is alive, and the parameters
+/// of the block that has the most. The register allocator puts a parameter and its arguments into one bundle. If many bundles
+/// of one block are alive over many other blocks, the allocator splits them again and again: a product of 2,500 million (1000
+/// parameters) takes 4 s, one of 8,500 million 19 s. The largest function of SQLite has 4 million. Only the loop header of a
+/// dual entry has so many parameters.
 const MAX_SPLITS: usize = 1 << 30;
 /// Least number of variables to assume, because operands of blocks have parameters as well.
 const LEAST_VARIABLES: usize = 64;
