@@ -1,6 +1,6 @@
-//! Says how the interpreter's handlers reach one another: `wasmr_tail` where the optimiser turns a call in tail position
-//! into a jump (x86-64, optimised, no debug assertions), a driver loop otherwise; and
-//! `wasmr_copy_patch` where their code can be copied to functions of their own (Linux as well). `WASMR_DISPATCH=loop` forces the loop.
+//! Selects the dispatch of the interpreter. `wasmr_tail` is set where the optimiser turns a call in tail position into a jump:
+//! x86-64, optimised, no debug assertions. Other builds use a driver loop. `wasmr_copy_patch` is set where handlers can be
+//! copied as well: builds with `wasmr_tail` for Linux. `WASMR_DISPATCH=loop` forces the driver loop.
 
 fn main() {
     println!("cargo:rerun-if-env-changed=WASMR_DISPATCH");
@@ -10,7 +10,7 @@ fn main() {
     let optimised = var("OPT_LEVEL") != "0";
     let x86_64 = var("CARGO_CFG_TARGET_ARCH") == "x86_64";
     if !optimised {
-        // Cargo shows it to those who have the crate by its path or from a repository.
+        // Cargo shows these warnings only to users of the crate as a path or repository dependency.
         println!("cargo:warning=the interpreter is built without optimisation and runs some thirty times slower");
         println!("cargo:warning=paste the four lines that the documentation of wasmr begins with into your Cargo.toml");
     }

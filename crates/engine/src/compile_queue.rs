@@ -1,8 +1,9 @@
 //! [`CompileQueue`]: the compilations that wait, the most worthwhile first.
 //!
-//! The worth is hotness over size at the time of the question, so samples taken while a function waits count. A loop that a program
-//! is in is worth more: its code is of use now, that of a function only at its next call. A giant function comes late because of its
-//! size, but its hotness grows. While one is being compiled, the [workers](crate::workers) compile others as well.
+//! The worth of a compilation is its hotness over its size, computed when a thread asks for the next one. Samples taken while a
+//! function waits therefore count. A loop that a program is in is worth more: its code is of use now, the code of a function
+//! only at the next call. A giant function comes late because of its size, but its hotness grows. While a giant function is
+//! being compiled, the [workers](crate::workers) compile others as well.
 //!
 //! Few compilations wait at a time, so the search through all of them costs nothing beside one compilation.
 
@@ -56,7 +57,7 @@ impl<T> CompileQueue<T> {
         self.waiting.into_iter().map(|waiting| waiting.task)
     }
 
-    /// Removes and returns the compilation of the highest worth; of equals the first that came.
+    /// Removes and returns the compilation of the highest worth; among equals, the earliest.
     pub(crate) fn pop(&mut self) -> Option<Waiting<T>> {
         let places = 0..self.waiting.len();
         let best = places.max_by_key(|&place| (self.waiting[place].worth(), std::cmp::Reverse(place)))?;

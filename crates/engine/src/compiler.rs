@@ -17,7 +17,7 @@ pub(crate) struct Compiler<T: Task> {
     /// True if compiled code mitigates Spectre v1 at bounds checks.
     spectre_guards: bool,
     observer: Option<Observer>,
-    /// Number of processors, asked of the system when it first matters.
+    /// Number of processors, read from the system at the first use.
     processors: OnceLock<usize>,
     workers: OnceLock<Workers<T>>,
     /// Time of the first sample that would have led to a compilation.
@@ -33,9 +33,9 @@ pub(crate) struct Compiler<T: Task> {
 struct Outage {
     /// The reason; `None` if there is no outage.
     why: Option<String>,
-    /// Time until the next try; `None` for an outage for good.
+    /// Time until the next try; `None` for a permanent outage.
     pause: Option<Pause>,
-    /// The last reason that the observer was told.
+    /// The last reason reported to the observer.
     told: Option<String>,
 }
 
@@ -86,7 +86,8 @@ impl<T: Task> Compiler<T> {
         *self.processors.get_or_init(processors)
     }
 
-    /// Returns true if it is time to compile a function, or a loop of it, that `samples` found and whose body has `body_bytes` bytes.
+    /// Returns true if it is time to compile a function or loop that `samples` samples found. `body_bytes` is the size of the
+    /// function's body.
     pub(crate) fn pays(&self, samples: u32, body_bytes: usize) -> bool {
         samples >= self.tuning.samples_for(body_bytes, false)
             && self.began.get_or_init(Instant::now).elapsed() >= self.tuning.delay()
@@ -112,7 +113,7 @@ impl<T: Task> Compiler<T> {
         self.go_out(outage, why);
     }
 
-    /// Begins an outage for good: this host can never compile.
+    /// Begins a permanent outage: this host can never compile.
     pub(crate) fn give_up(&self, why: String) {
         let mut outage = self.outage();
         outage.pause = None;

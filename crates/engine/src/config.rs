@@ -64,7 +64,7 @@ impl Config {
         self
     }
 
-    /// Sets which memories are guard-paged: faults then replace bounds checks.
+    /// Sets the choice of guard-paged memories, in which faults replace bounds checks.
     pub fn memory_strategy(&mut self, strategy: MemoryStrategy) -> &mut Config {
         self.memory = strategy;
         self
@@ -76,51 +76,52 @@ impl Config {
         self
     }
 
-    /// Sets the most bytes of all linear memories of a store together.
+    /// Limits the total size of all linear memories of a store, in bytes.
     pub fn max_memory(&mut self, bytes: u64) -> &mut Config {
         self.limits.max_memory_bytes = bytes;
         self
     }
 
-    /// Sets the bytes of the stack for the guest's calls. A call that does not fit traps with "call stack exhausted".
+    /// Sets the size in bytes of the stack for the guest's calls. A call that does not fit traps with "call stack exhausted".
     ///
-    /// The number is that of the interpreter's frames: 32 bytes for each call, and 8 for each argument, local and waiting operand, or
-    /// 16 if that is a vector. Machine code has a second stack of one and a half times as many bytes, with frames to match. So the
-    /// possible depth of calls is about the same in all modes: it differs by a factor of at most 3, for frames of up to some 80 KiB.
-    /// A large function with many locals, of which it needs few after a call, may get some 7 times as deep in machine code. The exact
-    /// depth depends on the mode, and in mode `tiered` on the time at which functions are compiled. A stack takes memory as far as it
-    /// is used. Both together never take more than two and a half times `bytes`, and 1 MiB for host functions.
+    /// `bytes` counts the interpreter's frames: 32 bytes for each call, and 8 for each argument, local and waiting operand, or
+    /// 16 for a vector. Compiled code has a second stack of one and a half times as many bytes. The possible depth of calls is
+    /// therefore about the same in all modes: it differs by a factor of at most 3, for frames of up to some 80 KiB. Compiled
+    /// code of a large function with many locals may nest some 7 times as deep, if it needs few of the locals after a call. The
+    /// exact depth depends on the mode, and in mode `tiered` on the time at which functions are compiled. A stack takes memory
+    /// only as far as it is used. Both stacks together never take more than two and a half times `bytes`, plus 1 MiB for host
+    /// functions.
     pub fn max_stack(&mut self, bytes: usize) -> &mut Config {
         self.limits.max_stack_bytes = bytes;
         self
     }
 
-    /// Sets the most elements of all tables of a store together.
+    /// Limits the total number of elements of all tables of a store.
     pub fn max_table_elements(&mut self, count: u64) -> &mut Config {
         self.limits.max_table_elements = count;
         self
     }
 
-    /// Sets the most instances of a store.
+    /// Limits the number of instances of a store.
     pub fn max_instances(&mut self, count: usize) -> &mut Config {
         self.limits.max_instances = count;
         self
     }
 
-    /// Sets the most bytes of a module. A larger one is refused unread.
+    /// Limits the size of a module, in bytes. A larger module is refused unread.
     pub fn max_module_size(&mut self, bytes: u64) -> &mut Config {
         self.max_module_size = bytes;
         self
     }
 
-    /// Sets whether guests use up fuel, which `set_fuel` gives to a store. Fuel bounds execution deterministically.
+    /// Enables or disables fuel, which bounds execution deterministically. `set_fuel` gives fuel to a store.
     pub fn consume_fuel(&mut self, on: bool) -> &mut Config {
         self.metered = on;
         self
     }
 
-    /// Sets whether compiled code mitigates Spectre v1: a processor that mispredicts a bounds check then uses no value from out of
-    /// bounds. On by default.
+    /// Enables or disables the mitigation of Spectre v1 in compiled code: a processor that mispredicts a bounds check then uses
+    /// no out-of-bounds value. On by default.
     pub fn spectre_guards(&mut self, on: bool) -> &mut Config {
         self.spectre_guards = on;
         self

@@ -19,7 +19,7 @@ use crate::report::TierReport;
 use crate::tier::Tiers;
 use crate::tuning::SAMPLED_FRAMES;
 
-/// Makes modules and stores. Cloning is cheap and shares everything.
+/// The context that modules and stores share. Cloning is cheap: all clones are one engine.
 ///
 /// # Examples
 /// ```
@@ -67,7 +67,7 @@ impl Engine {
         &self.0.config
     }
 
-    /// Returns the most bytes that a module may have.
+    /// Returns the largest permitted size of a module, in bytes.
     pub fn max_module_size(&self) -> u64 {
         self.0.config.max_module_size
     }
@@ -77,12 +77,12 @@ impl Engine {
         self.0.config.mode
     }
 
-    /// Returns the registry of the types of all its modules.
+    /// Returns the type registry of all modules of the engine.
     pub fn types(&self) -> &Arc<TypeRegistry> {
         &self.0.types
     }
 
-    /// Returns the compilations so far.
+    /// Returns a report of the compilations so far.
     #[cfg(feature = "jit")]
     pub fn report(&self) -> TierReport {
         self.0.compiler.report()

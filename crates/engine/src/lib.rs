@@ -1,13 +1,14 @@
-//! Stage 4: takes a [`Config`], gives an [`Engine`], which makes [`Module`]s and stores, and decides when which tier runs a function.
-//! Every function starts in the interpreter; hot ones get machine code.
+//! Stage 4: takes a [`Config`], gives an [`Engine`]. The engine makes [`Module`]s and stores, and chooses the tier that runs
+//! each function. Every function starts in the interpreter; hot ones get machine code.
 //!
-//! - [`Config`] changes behaviour, [`Tuning`] only speed. [`Features`](wasmr_module::Features) are the valid modules.
+//! - [`Config`] changes behaviour, [`Tuning`] only speed. [`Features`](wasmr_module::Features) decides which modules are valid.
 //! - `modes` is the table of modes.
 //! - [`Engine`] is shared by everything of one embedding; [`Module`] is a module made ready to run.
-//! - `tier` is the tiers as stores see them. `module_tiers` owns the code of a module and decides what is compiled when; `loops` are
-//!   the profiles of its loops, `small_leaf` the functions that stay interpreted. `compile_task` is one compilation.
-//! - `compiler` is shared by all modules; `compile_queue` is its order, `workers` its threads, `work` a unit of compilation, `pause`
-//!   the time until the next try after a refusal by the host. `report` tells what was done.
+//! - `tier` presents all tiers to stores as one. `module_tiers` owns the code of a module and decides what is compiled when;
+//!   `loops` has the profiles of its loops, `small_leaf` the functions that stay interpreted. `compile_task` is one
+//!   compilation.
+//! - `compiler` is shared by all modules; `compile_queue` is its order, `workers` its threads, `work` a unit of compilation,
+//!   `pause` the time until the next try after a refusal by the host. `report` has counts and events of compilations.
 //! - [`explore`] shows a function in all its forms.
 //!
 //! No other crate names the tiers. Without the feature `jit` there is only the interpreter.

@@ -1,8 +1,8 @@
 //! [`LoopProfile`]: the samples of a module's loops, and the loop to compile for each.
 //!
-//! A loop is counted until it was found often enough, then *watched*. The outermost loop around it is compiled first. Once that has
-//! code, control should be found at its header. If it is not for long, the next loop further inside is compiled, and so on inward to
-//! the loop itself.
+//! The samples of a loop are counted until there are enough. The loop is then *watched*, and the outermost loop around it is
+//! compiled first. Once that loop has code, a budget interrupt should soon come at its header. If none comes for long, the next
+//! loop further inside is compiled, and so on inward to the watched loop.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::work::Progress;
 pub(crate) struct LoopHeader {
     /// Index of the function, counted from the first that the module defines.
     pub index: u32,
-    /// True if the function is that of instances whose memory 0 is guard-paged.
+    /// True for instances whose memory 0 is guard-paged.
     pub guarded: bool,
     /// Offset of the `loop` operator in the module.
     pub offset: usize,
@@ -27,9 +27,9 @@ pub(crate) struct LoopProfile {
 
 #[derive(Debug)]
 enum Decision {
-    /// None yet; so many samples found the loop.
+    /// No decision yet; the number of samples that found the loop.
     Undecided(u32),
-    /// The code of some loop is to be entered.
+    /// Code for a loop of the nest is to be entered.
     Watched(Watch),
     /// Neither the loop nor one around it can be compiled.
     Refused,
@@ -43,7 +43,7 @@ struct Watch {
     here: usize,
     /// Index in `nest` of the loop to enter.
     target: usize,
-    /// Budget interrupts that came here although the target had code.
+    /// Budget interrupts at this loop while the target, another loop, had code.
     misses: u32,
 }
 
@@ -52,16 +52,17 @@ struct Watch {
 pub(crate) enum Advice {
     /// Continue interpreting: the code is not ready, or control may still come to the target.
     Wait,
-    /// Look out for control at the target for a while.
+    /// Continue interpreting with an outer-loop watch: control may come to the target.
     WatchOuterLoop,
-    /// Ask again: the target is now a loop further inside.
+    /// Ask for advice again: the target is now a loop further inside.
     Inward,
     /// Enter the target's code: control is at its header.
     Enter,
 }
 
 impl LoopProfile {
-    /// Counts a budget interrupt, unless it came early. Returns the number of samples if nothing is decided yet and this was one.
+    /// Counts a budget interrupt as a sample, if it did not come early and the loop is undecided. Returns the number of samples
+    /// in that case.
     pub(crate) fn count(&mut self, header: LoopHeader, early: bool) -> Option<u32> {
         match self.known.entry(header).or_insert(Decision::Undecided(0)) {
             Decision::Undecided(samples) if !early => {
@@ -72,7 +73,7 @@ impl LoopProfile {
         }
     }
 
-    /// Returns the number of samples of a loop about which nothing is decided, else 0.
+    /// Returns the number of samples of an undecided loop; 0 for any other.
     fn samples(&self, header: LoopHeader) -> u32 {
         match self.known.get(&header) {
             Some(Decision::Undecided(samples)) => *samples,
@@ -80,7 +81,7 @@ impl LoopProfile {
         }
     }
 
-    /// Returns the loop of a function with the most samples among those about which nothing is decided; of equals the first.
+    /// Returns the undecided loop of a function with the most samples; among equals, the first.
     pub(crate) fn hottest_undecided(&self, index: u32, guarded: bool) -> Option<LoopHeader> {
         let in_function = self.known.iter().filter(|(header, _)| header.index == index && header.guarded == guarded);
         let undecided = in_function.filter_map(|(header, decision)| match decision {
@@ -90,14 +91,15 @@ impl LoopProfile {
         undecided.max_by_key(|(samples, header)| (*samples, std::cmp::Reverse(header.offset))).map(|(_, header)| header)
     }
 
-    /// Decides to enter code for a loop, `nest` being the loops around it and that loop last. The outermost is the first target. The
-    /// others of the nest are decided as well, so that each can be entered when control is first found there.
+    /// Decides to enter code for a loop. `nest` lists the loops around it, outermost first, and the loop itself last. The
+    /// outermost loop is the first target. The decision holds for all undecided loops of the nest: code is then entered at the
+    /// first budget interrupt at the target's header.
     pub(crate) fn watch(&mut self, header: LoopHeader, nest: Vec<usize>) {
         self.watch_inside(header, nest, 0);
     }
 
-    /// As [`watch`](LoopProfile::watch), with the loop at index `target` of the nest as the first target. Nothing is decided about the
-    /// loops around that.
+    /// As [`watch`](LoopProfile::watch), with the loop at index `target` of the nest as the first target. The loops around the
+    /// target stay undecided.
     pub(crate) fn watch_inside(&mut self, header: LoopHeader, nest: Vec<usize>, target: usize) {
         let nest: Arc<[usize]> = nest.into();
         for (here, &offset) in nest.iter().enumerate().skip(target) {
@@ -108,14 +110,14 @@ impl LoopProfile {
         }
     }
 
-    /// Returns the index of the outermost loop in a nest that samples found, else of the innermost. Enough samples were taken to find
-    /// a loop to which control comes more than hardly ever.
+    /// Returns the index of the outermost loop of a nest that samples found; of the innermost loop if they found none. The
+    /// samples are enough to find every loop to whose header control comes often.
     pub(crate) fn outermost_found(&self, header: LoopHeader, nest: &[usize]) -> usize {
         let is_found = |&offset: &usize| self.samples(LoopHeader { offset, ..header }) > 0;
         nest.iter().position(is_found).unwrap_or(nest.len().saturating_sub(1))
     }
 
-    /// Returns the offset of the loop to enter, and whether it is this one; `None` if no code is to be entered here.
+    /// Returns the offset of the loop to enter, and true if it is this one; `None` if no code is to be entered here.
     pub(crate) fn target(&self, header: LoopHeader) -> Option<(usize, bool)> {
         match self.known.get(&header) {
             Some(Decision::Watched(watch)) => Some((watch.nest[watch.target], watch.target == watch.here)),

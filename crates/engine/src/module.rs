@@ -47,13 +47,13 @@ pub struct Module {
     interp: Arc<ModuleCode>,
 }
 
-/// Reason why a file is no module.
+/// Reason why a file cannot be loaded as a module.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file could not be read.
     #[error("cannot read `{path}`")]
     Read {
-        /// The file, as it was named.
+        /// Path of the file, as the caller gave it.
         path: String,
         /// The error of the system.
         #[source]
@@ -62,7 +62,7 @@ pub enum LoadError {
     /// The file is larger than any module may be.
     #[error("`{path}` is too large: a module may have at most {}", Count(*.limit, "byte"))]
     TooLarge {
-        /// The file, as it was named.
+        /// Path of the file, as the caller gave it.
         path: String,
         /// [`Config::max_module_size`](crate::Config::max_module_size).
         limit: u64,
@@ -216,7 +216,8 @@ fn func_type(registry: &TypeRegistry, ty: &ExternType) -> Option<Arc<FuncType>> 
 /// Reads a source to its end. Returns `None` if it has more than `cap` bytes, and never allocates more than that. `expected`, the
 /// likely number of bytes, only saves work.
 pub fn read_capped(source: impl Read, cap: u64, expected: u64) -> std::io::Result<Option<Vec<u8>>> {
-    // One byte more, to see the end without growing. At most 1 MiB, because `expected` may be any number.
+    // The extra byte lets the read reach the end without growing the buffer. The cap of 1 MiB is for an `expected` that may be
+    // any number.
     let mut bytes = Vec::with_capacity(expected.min(1 << 20) as usize + 1);
     source.take(cap + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= cap).then_some(bytes))
@@ -250,13 +251,13 @@ impl Module {
         module.export(name).map(|export| module.export_type(export))
     }
 
-    /// Returns the number of functions, and of those that were executed so far.
+    /// Returns the number of functions that the module defines, and the number of those executed so far.
     pub fn function_count(&self) -> FunctionCount {
         let defined = self.loaded.module.defined_func_count();
         FunctionCount { defined, translated: self.interp.translated_count() }
     }
 
-    /// Returns the registry of its types, which resolves the ids in them.
+    /// Returns the type registry, which resolves the ids in the module's types.
     pub fn registry(&self) -> &TypeRegistry {
         self.loaded.module.registry()
     }

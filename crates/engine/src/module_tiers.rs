@@ -1,5 +1,5 @@
-//! [`ModuleTiers`]: the life of one module's functions. It owns the interpreter's and the compiler's code, hears of every first call,
-//! budget interrupt and sample, and decides what is compiled and when.
+//! [`ModuleTiers`]: the life of one module's functions. It owns the interpreter's and the compiler's code, receives a report of
+//! every first call, budget interrupt and sample, and decides what is compiled and when.
 //!
 //! Functions and loops are compiled on other threads ([`CompileTask`], [`Compiler`]). The code is installed by a thread that runs an
 //! instance, when it next reports anything: no other thread may change the function records of a store. `installable` lists the
@@ -7,10 +7,10 @@
 //! in all stores get the code, each in its own time.
 //!
 //! # Loops
-//! Code for the next call is of no use to a function that is in a long loop. So loops are counted too ([`loops`](crate::loops)),
-//! and a hot one becomes OSR code, which takes over the interpreter's frame. The code should be that of the outermost loop. If that
-//! has code while the hot loop is one inside it, the next calls and loops are budget interrupts one by one: the *outer-loop watch*.
-//! Without it, control might hardly ever be found at the outer loop.
+//! Code for the next call is of no use to a function that is in a long loop. So loops are counted too
+//! ([`loops`](crate::loops)), and a hot one becomes OSR code, which takes over the interpreter's frame. The code should be that
+//! of the outermost loop. If that loop has code while samples find an inner one, the *outer-loop watch* begins: for a while
+//! each call and backward jump is a budget interrupt. Without it, a budget interrupt might hardly ever come at the outer loop.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry::Vacant;
@@ -59,7 +59,7 @@ struct State {
     work: HashMap<Work, Progress>,
     /// Work for which the host lacked means, until the next try.
     postponed: HashMap<Work, Pause>,
-    /// The time in which no code is installed, because the host refused a store the stack for machine code.
+    /// The time in which no code is installed, because the host refused a store the native stack.
     no_stack: Option<Pause>,
     /// Compiled functions, in the order in which they were finished, each with its kind of memory.
     installable: Vec<(u32, bool)>,
@@ -86,7 +86,7 @@ pub(crate) struct CompileTask {
 }
 
 impl ModuleTiers {
-    /// Takes over the interpreter's code of a module of which nothing is compiled.
+    /// Creates the tiers of a module from the interpreter's code. Nothing is compiled yet.
     pub(crate) fn new(
         interp: Arc<ModuleCode>,
         compiler: Arc<Compiler<CompileTask>>,
@@ -127,7 +127,7 @@ impl ModuleTiers {
         self.module().body(index).bytes.len()
     }
 
-    /// Returns true if interpreted callers are best served by interpreting the function. Then the caller is the one to compile.
+    /// Returns true if interpreted callers should keep interpreting the function. The caller is compiled instead.
     fn is_small_leaf(&self, index: u32) -> bool {
         !self.ahead_of_first_call && !self.is_synchronous() && self.small_leaves.contains(self.module(), index)
     }
@@ -185,8 +185,7 @@ impl ModuleTiers {
         func.set_engine_word(all);
     }
 
-    /// Notes that the host refused a store the stack for machine code. The store stays interpreted until one of its next events
-    /// after a pause.
+    /// Notes that the host refused a store the native stack. The store stays interpreted until its first event after a pause.
     fn note_missing_stack(&self, mut state: MutexGuard<'_, State>, why: &ResourceError) {
         state.no_stack = Some(Pause::after(state.no_stack));
         drop(state);
@@ -257,8 +256,8 @@ impl ModuleTiers {
         matches!(self.compile(work, samples, false), Progress::Waiting(_))
     }
 
-    /// Claims the loop at which the code of a large function gets its second entry: of the loops around the hottest one, the outermost
-    /// that samples found. The caller compiles it, and no other thread does meanwhile. Called by a compiler thread.
+    /// Claims the loop at which the code of a large function gets its second entry: of the loops around the hottest one, the
+    /// outermost that samples found. The caller, a compiler thread, has exclusive ownership of the loop until it finishes.
     pub(crate) fn claim_loop(&self, work: Work) -> Option<Work> {
         let Work { index, guarded, at_loop } = work;
         if at_loop.is_some() || !self.has_dual_entry(index) || self.is_synchronous() {
@@ -346,7 +345,7 @@ impl ModuleTiers {
             let nest = self.interp.loop_nest(index, guarded, offset);
             self.lock().loops.watch(header, nest);
         }
-        // Each round is about another loop, ever further inside.
+        // Each round asks for advice with a target further inside.
         loop {
             let (target, is_here) = self.lock().loops.target(header)?;
             let work = Work { index, guarded, at_loop: Some(target) };
@@ -372,7 +371,7 @@ impl ModuleTiers {
         }
     }
 
-    /// Returns OSR code with the store made ready to run it; `None` if the host refuses the store the stack for that.
+    /// Prepares the store to run OSR code and returns that code; `None` if the host refuses the store the native stack.
     fn ready_osr_code(&self, func: &RunningFunc<'_>, offset: usize) -> Option<OsrCode> {
         let native = self.native(func.memory0_guarded())?;
         let code = native.osr_code(func.defined_index(), offset)?;

@@ -1,11 +1,11 @@
-//! [`Pause`]: the time until something that the host refused is tried again. Memory, threads and code memory come back, so no
-//! refusal that may pass is remembered for good.
+//! [`Pause`]: the time until something that the host refused is tried again. Memory, threads and code memory may become
+//! available again, so a refusal for lack of them is not permanent.
 
 use std::time::{Duration, Instant};
 
 use crate::tuning::PAUSES;
 
-/// A time in which something is not tried.
+/// A span of time before the next try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pause {
     length: Duration,
@@ -13,7 +13,7 @@ pub(crate) struct Pause {
 }
 
 impl Pause {
-    /// Begins a pause now. If a previous one led to another refusal, this one is longer.
+    /// Begins a pause now. If the host refused again after a `previous` pause, this one is longer.
     pub(crate) fn after(previous: Option<Pause>) -> Pause {
         let (first, longest) = PAUSES;
         let length = previous.map_or(first, |previous| (previous.length * 2).min(longest));

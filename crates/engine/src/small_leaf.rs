@@ -8,7 +8,7 @@ use wasmr_module::Module;
 
 use crate::tuning::SMALL_LEAF;
 
-/// The functions examined so far, and whether they are leaves.
+/// The functions examined so far, with true for each small leaf.
 #[derive(Debug, Default)]
 pub(crate) struct SmallLeaves {
     known: Mutex<HashMap<u32, bool>>,

@@ -4,11 +4,11 @@
 //! `CallPolicy` of the compiler.
 //!
 //! # When is a function compiled?
-//! One in [`sample_every`](Tuning::sample_every) calls and backward jumps is a *sample*, which counts for the function that it finds
-//! executing and for two callers. A sample stands for about 20 µs of interpretation. To compile a body takes about 1.5 µs a byte.
-//! Nobody knows how much longer a program runs, so the best time to compile a function is when it has been executed for as long as
-//! compiling takes; for half as long if another processor compiles meanwhile. That is one sample for every
-//! [`bytes_per_sample`](Tuning::bytes_per_sample) bytes of the body.
+//! One in [`sample_every`](Tuning::sample_every) calls and backward jumps is a *sample*, which counts for the function that it
+//! finds executing and for two callers. A sample stands for about 20 µs of interpretation. Compiling a body takes about 1.5 µs
+//! a byte. The remaining run time of a program is unknown. The best time to compile a function is therefore when it has been
+//! executed for as long as compiling takes; for half as long if another processor compiles meanwhile. That is one sample for
+//! every [`bytes_per_sample`](Tuning::bytes_per_sample) bytes of the body.
 
 use std::time::Duration;
 
@@ -41,8 +41,9 @@ pub struct Tuning {
     /// Budget interrupts at a hot inner loop before it is compiled, while the loop around it has code and control may come there.
     /// Code that is entered at an inner loop is worse: the outer loop is then repeated in it together with the inner one.
     pub loop_patience: u32,
-    /// Bytes of a body from which its code has a dual entry, at the function's start and at the loop that samples found most. To
-    /// compile a large body twice would take long. A smaller body gets two pieces of code, each as good as can be.
+    /// Bytes of a body from which its code has a dual entry, at the function's start and at the loop that samples found most.
+    /// Compiling a large body twice would take long. A smaller body gets two pieces of code, each with one entry and the better
+    /// for it.
     pub dual_entry_from: usize,
     /// Bytes of the largest body that is compiled. Time and memory for compiling a function grow faster than its size.
     pub max_compiled_size: usize,
@@ -77,16 +78,16 @@ pub(crate) const SAMPLED_FRAMES: usize = 3;
 /// Factor on the budget before the first budget interrupt of an instance: the code that sets a program up is seldom executed again.
 const INITIAL_BUDGET_FACTOR: i32 = 4;
 
-/// Budget interrupts of the module before its first function is copied, for each but one of the samples that must have found the
-/// function. The first copies are the dearest, because each handler is disassembled when it is first met. A program that ends after
-/// some milliseconds does not get that time back.
+/// Budget interrupts of the module before its first function is copied, for each sample that the function needs beyond the
+/// first. The first copies cost most, because each handler is disassembled at its first use. A program that ends after some
+/// milliseconds does not recover that time.
 const EVENTS_PER_SAMPLE: u32 = 20;
 
 /// Bytes of the largest [small leaf](crate::small_leaf). Measured: 40 gains half as much as 80, and 160 no more.
 #[cfg(feature = "jit")]
 pub(crate) const SMALL_LEAF: usize = 128;
 
-/// Bytes of a body that takes so long to compile that another thread compiles other bodies meanwhile.
+/// Bytes from which a body is a giant: compiling it takes so long that one more thread compiles other bodies meanwhile.
 #[cfg(feature = "jit")]
 pub(crate) const GIANT: usize = 32 << 10;
 
@@ -94,11 +95,11 @@ pub(crate) const GIANT: usize = 32 << 10;
 #[cfg(feature = "jit")]
 pub(crate) const LOOP_WEIGHT: u64 = 8;
 
-/// Bytes that a body counts at least in the compile queue: every compilation has a fixed cost.
+/// Smallest size that the compile queue assumes for a body, because every compilation has a fixed cost.
 #[cfg(feature = "jit")]
 pub(crate) const LEAST_SIZE: u64 = 64;
 
-/// Length of an outer-loop watch: calls and backward jumps that are budget interrupts one by one.
+/// Length of an outer-loop watch: the number of calls and backward jumps that are each a budget interrupt.
 #[cfg(feature = "jit")]
 pub(crate) const OUTER_LOOP_WATCH: u32 = 64;
 
@@ -142,7 +143,8 @@ impl Tuning {
         self.tier_up_after == 0
     }
 
-    /// Returns the calls and backward jumps before a budget interrupt. The interrupt comes with the next one after these.
+    /// Returns the number of calls and backward jumps before a budget interrupt. The interrupt comes at the next call or jump
+    /// after them.
     pub fn budget_in(&self, mode: Mode) -> i32 {
         let synchronous = self.is_synchronous() && mode != Mode::Interp;
         if synchronous { 0 } else { i32::try_from(self.sample_every.saturating_sub(1)).unwrap_or(i32::MAX) }

@@ -23,6 +23,6 @@ pub(crate) enum Progress {
     Ready,
     /// There will be no code.
     Refused,
-    /// The host lacked means. The work is to be requested again.
+    /// The host lacked memory, code memory or a thread. The work is to be requested again.
     Postponed,
 }

@@ -1,8 +1,8 @@
 //! [`Workers`]: the compiler threads, started when there is first something to compile.
 //!
-//! The threads take [`Task`]s from a [`CompileQueue`], at lower priority than the program. Neither the end of the process nor that of the
-//! engine waits for a thread; the rest of the queue is then dropped. A panic in a task is the compiler's failure and costs only that
-//! task.
+//! The threads take [`Task`]s from a [`CompileQueue`], at lower priority than the program. The end of the process or of the
+//! engine waits for no thread; the rest of the queue is then dropped. A panic in a task is the compiler's failure and costs
+//! only that task.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ const STACK_SIZE: usize = 8 << 20;
 
 /// A task for a compiler thread.
 pub(crate) trait Task: Send + 'static {
-    /// State of a thread that it keeps from one task to the next.
+    /// State that a thread keeps from one task to the next.
     type Context: Default;
 
     /// Runs the task. After a panic, [`fail`](Task::fail) is called.
@@ -37,7 +37,7 @@ pub(crate) struct Workers<T: Task> {
 struct Shared<T> {
     state: Mutex<State<T>>,
     wake: Condvar,
-    /// Most tasks that run at a time while none of them is giant.
+    /// Limit on the tasks that run at a time, while none of them is a giant.
     most: usize,
 }
 
@@ -64,7 +64,7 @@ impl<T: Task> Shared<T> {
     /// Wakes or starts a thread for the next task, if there is one and it may run now.
     ///
     /// # Errors
-    /// If there is no thread and the system gives none.
+    /// If there is no thread yet and the system refuses to start one.
     fn provide(self: &Arc<Self>, state: &mut State<T>) -> io::Result<()> {
         if state.queue.is_empty() || !self.has_room(state) {
             return Ok(());
@@ -100,7 +100,7 @@ impl<T: Task> Workers<T> {
     /// Submits a task.
     ///
     /// # Errors
-    /// If there is no thread and the system gives none. All tasks that wait are then postponed.
+    /// If there is no thread yet and the system refuses to start one. All tasks that wait are then postponed.
     pub(crate) fn submit(&self, waiting: Waiting<T>) -> io::Result<()> {
         let mut state = self.shared.lock();
         state.queue.push(waiting);
@@ -144,7 +144,7 @@ fn work<T: Task>(shared: &Arc<Shared<T>>) {
         drop(state);
         if catch_unwind(AssertUnwindSafe(|| task.run(&mut context))).is_err() {
             task.fail();
-            // The panic may have left it half changed.
+            // The panic may have left the context inconsistent.
             context = T::Context::default();
         }
         state = shared.lock();

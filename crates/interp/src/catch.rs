@@ -14,7 +14,7 @@ use crate::regions::CatchKind;
 /// values that the clause passes on in place.
 ///
 /// # Safety
-/// `fp` is a live frame of a wasm function that this crate executes, and `at` points into the instruction that it is at.
+/// `fp` is a live frame of a wasm function that this crate executes, and `at` points into the frame's current instruction.
 pub(crate) unsafe fn catch_clause(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Ip {
     // SAFETY: the caller promises what `clause` asks for.
     unsafe { clause(fp, at, tag, exception) }.unwrap_or(Ip::NULL)

@@ -1,14 +1,14 @@
 //! [`ModuleCode`]: the translated functions of one module, shared by all its instances, and [`CodeBlock`]: one of them.
 //!
-//! A function is translated at its first interpreted call. Everything about the code that another crate may ask is a method of
-//! [`ModuleCode`], in offsets of the module: the loops around a loop, the frame at a loop header, the offset of a call.
+//! A function is translated at its first interpreted call. Other crates query the code through methods of [`ModuleCode`], in
+//! offsets of the module: the loops around a loop, the frame at a loop header, the offset of a call.
 //!
 //! # Why have calls no table?
 //! A profile names a call by [`CallSiteId`], a code word. [`ModuleCode::call_offsets`] resolves the calls of a function when it
 //! is compiled, by translating the function once more on the compiler's thread. A table of calls would save that work, but
 //! every translated function would pay for it, while one in eight is compiled. Measured with the start of CPython: the table
-//! would take 170 KB for 21,000 calls, 4 % of the code; to resolve the calls takes 2.4 ms, 1 % of the compiler's time. The
-//! table of loops, which the guest's thread needs, takes 16 KB.
+//! would take 170 KB for 21,000 calls, 4 % of the code; resolving the calls takes 2.4 ms, 1 % of the compiler's time. The table
+//! of loops, which the guest's thread needs, takes 16 KB.
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -53,7 +53,7 @@ impl Default for CodeOptions {
 /// The code of a module's functions, translated at their first calls.
 #[repr(C)]
 pub struct ModuleCode {
-    /// First, as [`hooks`](crate::execute::hooks) reads it through the `tier_data` of an instance.
+    /// The first field: [`hooks`](crate::execute::hooks) reads it through the `tier_data` of an instance.
     hooks: &'static Hooks,
     module: Arc<Module>,
     layout: VmLayout,
@@ -98,7 +98,7 @@ impl ModuleCode {
         Source { module: &self.module, layout: &self.layout, defined_index, guarded, metered: self.options.metered }
     }
 
-    fn slot(&self, defined_index: u32, guarded: bool) -> &AtomicPtr<CodeBlock> {
+    fn block(&self, defined_index: u32, guarded: bool) -> &AtomicPtr<CodeBlock> {
         let blocks = self.blocks[guarded as usize].get_or_init(|| {
             (0..self.module.defined_func_count()).map(|_| AtomicPtr::new(std::ptr::null_mut())).collect()
         });
@@ -107,8 +107,8 @@ impl ModuleCode {
 
     /// Returns the code of a defined function, if it has been translated.
     pub fn get(&self, defined_index: u32, guarded: bool) -> Option<&CodeBlock> {
-        let block = self.slot(defined_index, guarded).load(Ordering::Acquire);
-        // SAFETY: a pointer in a slot came from `Box::into_raw` and stays until `self` is dropped.
+        let block = self.block(defined_index, guarded).load(Ordering::Acquire);
+        // SAFETY: a pointer in `blocks` came from `Box::into_raw` and stays valid until `self` is dropped.
         unsafe { block.as_ref() }
     }
 
@@ -132,8 +132,8 @@ impl ModuleCode {
             copy_patch.copy_once(&block);
         }
         let new = Box::into_raw(Box::new(block));
-        let slot = self.slot(defined_index, guarded);
-        let winner = match slot.compare_exchange(std::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
+        let pointer = self.block(defined_index, guarded);
+        let winner = match pointer.compare_exchange(std::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => new,
             Err(other) => {
                 // SAFETY: `new` was made above, and no other thread has seen it.
@@ -141,7 +141,7 @@ impl ModuleCode {
                 other
             }
         };
-        // SAFETY: the pointer is not null, came from `Box::into_raw`, and stays until `self` is dropped.
+        // SAFETY: the pointer is not null, came from `Box::into_raw`, and stays valid until `self` is dropped.
         Ok(unsafe { &*winner })
     }
 
@@ -157,8 +157,8 @@ impl ModuleCode {
         translate::frame_map(&self.source(defined_index, false))
     }
 
-    /// Returns the offset in the module of each of these calls of a function, as far as there is such a call. This translates
-    /// the function once more, so it is no work for the guest's thread.
+    /// Returns the offset in the module of each of these calls of a function; `None` for a call site that the function does not
+    /// have. Translates the function once more, which is too slow for the guest's thread.
     pub fn call_offsets(&self, defined_index: u32, guarded: bool, sites: &[CallSiteId]) -> Vec<Option<usize>> {
         let words: Vec<u32> = sites.iter().map(|site| site.0).collect();
         translate::locate_all(&self.source(defined_index, guarded), &words)
@@ -170,7 +170,8 @@ impl Drop for ModuleCode {
         for block in self.blocks.iter_mut().filter_map(OnceLock::take).flatten() {
             let block = block.into_inner();
             if !block.is_null() {
-                // SAFETY: the pointer came from `Box::into_raw`, and no instance that could run the code is left.
+                // SAFETY: the pointer came from `Box::into_raw`. Each instance that can run the code keeps `self` alive, so
+                // none is left.
                 drop(unsafe { Box::from_raw(block) });
             }
         }
@@ -220,8 +221,8 @@ pub(crate) unsafe fn code_block_of<'a>(func: *const VmFunc) -> Option<&'a CodeBl
     code.get(index, guarded)
 }
 
-/// Makes the `code` pointer of a function lead to code, and returns it: that of a better tier if the function has one after the
-/// report of its first call, else its translation.
+/// Reports the first call of a function, then sets and returns its `code` pointer: the one that the report installed for a
+/// better tier, else the first instruction of the function's translation.
 ///
 /// # Errors
 /// If the function cannot be translated.

@@ -35,7 +35,7 @@ impl CodeWords {
         CodeWords(words.into_iter().map(AtomicU64::new).collect())
     }
 
-    /// Returns the words as they are now.
+    /// Returns a copy of the words.
     pub(crate) fn to_vec(&self) -> Vec<u64> {
         self.0.iter().map(|word| word.load(Ordering::Relaxed)).collect()
     }
@@ -64,8 +64,8 @@ impl CodeWords {
 }
 
 impl CodeBlock {
-    /// Returns the offsets in the module of the function's loops, in order; of several that start at one code word, the
-    /// outermost.
+    /// Returns the offsets in the module of the function's loops, in order; of several loops that start at one code word, only
+    /// the outermost.
     pub fn loop_offsets(&self) -> impl Iterator<Item = usize> {
         self.loops.offsets()
     }
@@ -82,7 +82,7 @@ impl CodeBlock {
     }
 }
 
-/// Number of samples that found a function, and true once it was copied.
+/// The number of samples that found a function, and the claim to copy it.
 #[derive(Debug, Default)]
 pub(crate) struct Hotness {
     samples: AtomicU32,

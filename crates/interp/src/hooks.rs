@@ -1,5 +1,5 @@
-//! The [hooks](crate::execute::hooks) of every [`ModuleCode`], and with them its constructors. This file is above all others
-//! that translated code needs, so that none of those needs it.
+//! The [hooks](crate::execute::hooks) of every [`ModuleCode`], and with them its constructors. This file uses every file that
+//! handlers call through the hooks, and none of those uses this file.
 
 use std::sync::Arc;
 

@@ -51,7 +51,7 @@ impl LoopTable {
     }
 }
 
-/// A [`LoopTable`] in the making, in one pass over the operators.
+/// Builder of a [`LoopTable`], in one pass over the operators.
 #[derive(Debug, Default)]
 pub(crate) struct LoopTableBuilder {
     loops: Vec<Loop>,

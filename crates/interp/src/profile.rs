@@ -46,8 +46,9 @@ pub(crate) unsafe fn event(fp: Fp, ip: Ip) -> usize {
     }
 }
 
-/// Handles a budget interrupt at a call whose callee another tier executes; `fp` is the callee's frame. Calls count in whatever
-/// tier the callee is: a function that often calls compiled functions is soon compiled as well, and then calls them directly.
+/// Handles a budget interrupt at a call whose callee another tier executes; `fp` is the callee's frame. Calls count whichever
+/// tier executes the callee. A function that often calls compiled functions is therefore soon compiled as well, and then calls
+/// them directly.
 ///
 /// # Safety
 /// `fp` is the live frame of such a callee, not outermost in its run, and `instance` is the live instance of its caller.
@@ -68,7 +69,7 @@ pub(crate) unsafe fn tier_transition(instance: *mut VmInstance, fp: Fp) {
 /// # Safety
 /// `fp` is a live frame of the store that this thread runs.
 unsafe fn sample(mut fp: Fp, count: usize) {
-    // Of the frame before this one, which this one waits for: return address, instance and index of the function.
+    // Return address, instance and function index of the previous frame, which this frame called.
     let mut awaited: Option<(Ip, *mut VmInstance, u32)> = None;
     for frame in 0..count {
         if fp.is_null() {

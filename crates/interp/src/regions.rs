@@ -46,7 +46,7 @@ pub(crate) struct TryRegions {
     regions: Vec<TryRegion>,
     /// Index of the innermost region around each region.
     outer: Vec<Option<usize>>,
-    /// Code words from which another region is the innermost, in order, with the index of that region.
+    /// Code words at which the innermost region changes, in order, each with the index of the new innermost region.
     borders: Vec<(u32, Option<usize>)>,
 }
 

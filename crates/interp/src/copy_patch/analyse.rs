@@ -1,11 +1,11 @@
-//! The analysis of a handler: which loads read operand fields, and where the handler continues with another one.
+//! The analysis of a handler: which loads read operand fields, and where the handler jumps to another one.
 //!
 //! Input: the blocks of `decode`. Output: a [`Template`], or the assumptions that the code breaks and without which it cannot
 //! be executed at another address. This file orders the blocks and joins them; `walk` executes each symbolically.
 //!
 //! # Cold code
-//! A block from which no jump to another handler can be reached leads to a trap, a budget interrupt or another function. Copied
-//! code jumps to such a block where it is. A block that uses the native stack is not copied either. If the entry is such a
+//! A block is cold if it reaches no jump to another handler: it leads to a trap, a budget interrupt or another function. Copied
+//! code jumps to the cold block in the handler. A block that uses the native stack is not copied either. If the entry is such a
 //! block, the handler has no template.
 
 use iced_x86::InstructionInfoFactory;
@@ -24,7 +24,7 @@ pub(crate) fn analyse(handler: usize, infos: &mut InstructionInfoFactory) -> Res
     analyse_code(decode::code(handler).map_err(|broken| vec![broken])?, infos)
 }
 
-/// Makes the template of the handler at the start of `code`. It may have edges to addresses outside of `code`.
+/// Makes the template of the handler at the start of `code`. The handler may have edges to addresses outside of `code`.
 ///
 /// # Errors
 /// As for [`analyse`].
@@ -108,7 +108,7 @@ impl<'b> Analysis<'b> {
         })
     }
 
-    /// Returns for each block whether it leads, through blocks for which `may_copy` holds, to a jump to another handler.
+    /// Returns, for each block, true if it leads to a jump to another handler through blocks for which `may_copy` holds.
     fn dispatching(&self, may_copy: impl Fn(&decode::Block) -> bool) -> Vec<bool> {
         let mut dispatching = vec![false; self.flow.blocks.len()];
         loop {
@@ -132,8 +132,8 @@ impl<'b> Analysis<'b> {
         }
     }
 
-    /// Returns the assumptions that keep the handler from being copied: uses of the native stack on the way to another handler,
-    /// or else all ends that are no such way.
+    /// Returns the assumptions that keep the handler from being copied: uses of the native stack on the way to another handler
+    /// or, without any, all block ends that do not lead to one.
     fn obstacles(&self) -> Vec<Broken> {
         let dispatching = self.dispatching(|_| true);
         let blocks = self.flow.blocks.iter();
@@ -189,7 +189,7 @@ impl<'b> Analysis<'b> {
         Ok(Template { blocks, bytes: self.bytes.into_bytes(), words: self.words, deviations: self.deviations })
     }
 
-    /// Returns the state at the start of a block. Appends steps to its predecessors for what they do not agree on.
+    /// Returns the state at the start of a block. Appends steps to the predecessors where their states differ.
     fn enter(&mut self, block: usize) -> Result<State, Broken> {
         let before = |other: &usize| self.copied[*other] && self.successors(*other).contains(&block);
         let all: Vec<usize> = (0..self.copied.len()).filter(before).collect();
@@ -208,7 +208,7 @@ impl<'b> Analysis<'b> {
         Ok(state)
     }
 
-    /// Makes a finished block leave the state that its successor expects.
+    /// Appends steps to a finished block, after which the state is the one that its successor expects.
     fn settle_at_end(&mut self, from: usize, to: usize, expected: &State) {
         let Some(mut state) = self.after[from] else { return };
         let steps = &mut self.done[from].as_mut().expect("a block with a state after it is finished").steps;
@@ -312,8 +312,8 @@ impl<'b> Analysis<'b> {
         Ok(())
     }
 
-    /// Returns the way that an edge is. If it leads to code that is not copied, the registers that may be read there get their
-    /// values first, in a block of their own.
+    /// Returns the way of an edge. If the edge leads to code that is not copied, an extra block first materialises the
+    /// registers that may be read there.
     fn way(&mut self, edge: Edge, state: &State) -> Way {
         let address = match edge {
             Edge::Block(block) if self.copied[block] => return Way::Block(block as u8),
@@ -334,8 +334,8 @@ impl<'b> Analysis<'b> {
     }
 }
 
-/// Returns true if the last value of a register in a block is from the program's own data: a jump to it is one through a jump
-/// table or to an imported function.
+/// Returns true if a block last loads the register from the program's own data. A jump to that value goes through a jump table
+/// or to an imported function.
 fn is_from_table(block: &decode::Block, reg: usize) -> bool {
     let last_write = block.insns.iter().rev().find(|insn| insn.writes.has(reg));
     last_write.is_some_and(|insn| insn.op.is_ip_rel_memory_operand())

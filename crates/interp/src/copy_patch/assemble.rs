@@ -83,8 +83,8 @@ impl Assembler {
         self.displaced(&head[..length], 2, true, displacement);
     }
 
-    /// Appends an instruction up to its displacement, whose ModRM byte is at `modrm_at`, and the displacement in its shortest
-    /// form.
+    /// Appends an instruction up to its displacement, then the displacement in its shortest form. `modrm_at` is the position of
+    /// the ModRM byte in `head`.
     pub(crate) fn displaced(&mut self, head: &[u8], modrm_at: u8, needs_displacement: bool, displacement: i32) {
         let start = self.0.len();
         self.0.extend_from_slice(head);

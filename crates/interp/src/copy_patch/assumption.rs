@@ -1,7 +1,7 @@
 //! The assumptions about the compiler's output, by the numbers of `docs/copy-and-patch.md`.
 //!
 //! `decode`, `analyse` and `walk` report each machine instruction that breaks one. A broken assumption costs speed, not
-//! correctness: the page says what becomes of the handler.
+//! correctness: the page describes the effect on the handler.
 
 use std::fmt;
 

@@ -110,11 +110,11 @@ pub(crate) struct ModuleRegion {
 }
 
 impl ModuleRegion {
-    /// Places the code of a function whose first instruction is at address `first`. Returns the code's address and the start of
-    /// each instruction's code, where there is some: (code word, position).
+    /// Places the code of a function whose first instruction is at address `first`. Returns the code's address, and (code word,
+    /// position of its code) for each instruction that has code.
     ///
     /// # Errors
-    /// [`Unplaced`] says whether a later attempt may succeed.
+    /// [`Unplaced::NoRoom`] if a later attempt may succeed, else [`Unplaced::NoCode`].
     pub(crate) fn place(&mut self, first: usize, mut function: Function) -> Result<(u64, Vec<(u32, u32)>), Unplaced> {
         let memory = code_memory().ok_or(Unplaced::NoRoom)?;
         let size = function.finish();

@@ -14,7 +14,7 @@ use wasmr_runtime::sys::Image;
 use super::assumption::{Assumption, Broken};
 use crate::execute::frame;
 
-/// Bytes from a handler's entry in which its blocks may lie. The largest handler has a tenth of it.
+/// Bytes from a handler's entry within which its blocks may lie. The largest handler has a tenth of that size.
 const NEIGHBOURHOOD: usize = 4 << 10;
 /// Largest number of instructions in a handler that gets a template.
 const MAX_INSTRUCTIONS: usize = 256;
@@ -69,7 +69,7 @@ pub(crate) struct Insn {
     pub(crate) reads: Regs,
     /// Registers that the instruction may change.
     pub(crate) writes: Regs,
-    /// `reads` if the memory operand had no base, and if it had no index.
+    /// `reads` of the instruction without the base of its memory operand, and without the index.
     pub(crate) reads_without: [Regs; 2],
     /// Bytes read from the memory operand, if the instruction has one and only reads it.
     pub(crate) only_loads: Option<usize>,
@@ -304,7 +304,8 @@ impl Decoding {
     }
 }
 
-/// Returns the registers that `op` would read without `part` of its memory operand's address. `other` is `op` without it.
+/// Returns the registers that `op` would read without `part` of its memory operand's address. `other` is `op` without that
+/// part.
 fn without(
     part: Register,
     op: &Instruction,
@@ -315,7 +316,7 @@ fn without(
     if !part.is_gpr() {
         return reads;
     }
-    // The usual case, without a second query: the operands name every register that is read, and `part` once.
+    // The usual case needs no second query: the operands name every register that is read, and name `part` once.
     let named = (0..op.op_count()).map(|operand| op.op_register(operand));
     let named = named.chain([op.memory_base(), op.memory_index()]).filter(|register| register.is_gpr());
     let mut times = 0;

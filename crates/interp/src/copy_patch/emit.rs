@@ -4,8 +4,9 @@
 //! code in them, and the instruction of each position. The code of an instruction falls through to that of the next one. Blocks
 //! that branch away from this path come after the code of all instructions, and constants after them.
 //!
-//! At the start of an instruction's code all registers but `rdi` are as the handlers' contract says, and `rdi` has any value.
-//! So handlers can enter the code, and the code before it needs no `rdi`. The code sets `rdi` where it leaves for handlers.
+//! At the start of an instruction's code all registers but `rdi` are as the handlers' contract says, and `rdi` may have any
+//! value. Handlers can therefore enter the code, and the preceding code need not maintain `rdi`. The code sets `rdi` where it
+//! leaves for handlers.
 
 use super::assemble::{self, Assembler};
 use super::template::{Addressed, Bytes, Field, Finish, Spot, Step, Template, Way};
@@ -22,11 +23,11 @@ pub(crate) struct Function {
     /// The constants. They follow `side`.
     constants: Vec<u8>,
     links: Vec<Link>,
-    /// Start of each instruction's code, where there is some: (code word, position).
+    /// Start of the code of each instruction that has code: (code word, position).
     entries: Vec<(u32, u32)>,
     /// Positions from which the code belongs to another instruction: (position, code word). For `main` and `side`.
     owners: [Vec<(u32, u32)>; 2],
-    /// The code word with which the end of `main` continues.
+    /// Code word of the instruction whose code must follow the end of `main`.
     open: Option<u32>,
     /// Buffers of [`Expansion`], empty between instructions.
     places: Vec<Option<Place>>,
@@ -60,7 +61,7 @@ enum Goal {
     Address(u64),
 }
 
-/// A field has a value for which the template has no form, so that the instruction gets no code.
+/// The error that a field's value does not fit the template. The instruction then gets no code.
 struct DoesNotFit;
 
 /// The template of one instruction, being expanded.
@@ -76,7 +77,7 @@ struct Expansion<'t> {
     jumps: Vec<(Place, u8)>,
 }
 
-/// The lengths of all parts of a [`Function`] at one time.
+/// The lengths of all parts of a [`Function`], to which a failed expansion is undone.
 struct Mark([usize; 4], [usize; 2], Option<u32>);
 
 /// The code of a function at its address.
@@ -84,7 +85,7 @@ struct Mark([usize; 4], [usize; 2], Option<u32>);
 pub(crate) struct Placed {
     /// The bytes.
     pub(crate) code: Vec<u8>,
-    /// Start of each instruction's code, where there is some: (code word, position).
+    /// Start of the code of each instruction that has code: (code word, position).
     pub(crate) entries: Vec<(u32, u32)>,
     /// Positions from which the code belongs to another instruction: (position, code word), in order.
     pub(crate) owners: Vec<(u32, u32)>,
@@ -206,7 +207,7 @@ impl Function {
 
     fn expand(&mut self, expansion: &mut Expansion<'_>) -> Result<(), DoesNotFit> {
         self.open = self.path(expansion, 0, false)?;
-        // The blocks to which the path only jumps, and those to which they jump in turn.
+        // Expands the blocks to which the path only jumps. Each may add jumps to further blocks.
         let mut next = 0;
         while next < expansion.jumps.len() {
             let (at, block) = expansion.jumps[next];
@@ -220,8 +221,8 @@ impl Function {
         Ok(())
     }
 
-    /// Expands a block and those that follow it, up to one that has been expanded. Returns the code word with which the end
-    /// continues, if the end does not jump. With `aside` the code goes to `side`.
+    /// Expands a block and its successors, up to a block that has been expanded. Returns the code word of the instruction into
+    /// which the code falls through; `None` if the code ends in a jump. With `aside` the code goes to `side`.
     fn path(&mut self, expansion: &mut Expansion<'_>, mut block: u8, aside: bool) -> Result<Option<u32>, DoesNotFit> {
         let owner = (self.part(aside).size() as u32, expansion.word);
         self.owners[usize::from(aside)].push(owner);
@@ -435,7 +436,7 @@ impl Expansion<'_> {
         Ok(holds != (condition & 1 == 1))
     }
 
-    /// Returns the code word with which a way continues, if its blocks have no steps.
+    /// Returns the code word of the instruction to which a way leads, if the blocks on it have no steps.
     fn only_goal(&self, mut way: Way) -> Result<Option<u32>, DoesNotFit> {
         for _ in 0..self.template.blocks.len() {
             let Way::Block(block) = way else { return Ok(None) };

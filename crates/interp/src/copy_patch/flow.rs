@@ -69,7 +69,7 @@ impl Flow<'_> {
         }
         let at_edge = |edge| match edge {
             Edge::Block(block) if depth > 0 => self.flags_from(flags, block, 0, depth - 1),
-            // The entry of a function, as below.
+            // As for a jump to a register: flags mean nothing at the entry of a function.
             Edge::Address(at) if is_continued_in(at) => false,
             _ => true,
         };

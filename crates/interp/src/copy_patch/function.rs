@@ -62,7 +62,7 @@ fn make(first: usize, words: &[u64]) -> Option<Function> {
 
 /// A handler that was analysed.
 struct Known {
-    /// Length of the handler's instructions; `None` if the instruction set does not have it.
+    /// Length of the handler's instructions; `None` if no instruction of the instruction set has the handler.
     length: Option<Length>,
     /// Template, if the handler can have one.
     template: Option<Template>,

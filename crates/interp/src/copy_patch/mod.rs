@@ -1,8 +1,8 @@
 //! Copy-and-patch: machine code for functions that are executed often, made of copies of their handlers' code.
 //!
-//! Called by [`profile`](crate::profile), which counts samples. The only effect on a function is that word 0 of its
-//! instructions, the address of the handler, is replaced by that of code that does the same for this one instruction. The tier
-//! is optional: a function or instruction that cannot be copied stays with its handlers.
+//! Called by [`profile`](crate::profile), which counts samples. Copying changes only word 0 of a function's instructions: the
+//! handler's address is replaced by the address of code that does the same for this one instruction. The tier is optional: a
+//! function or instruction that cannot be copied stays with its handlers.
 //!
 //! `docs/copy-and-patch.md` describes the technique, its source (Xu and Kjolstad 2021,
 //! [doi:10.1145/3485513](https://doi.org/10.1145/3485513)) and the assumptions about the compiler's output.
@@ -15,15 +15,17 @@
 //!
 //! # Stages
 //! - `decode`: handler → basic blocks; `flow`: liveness in them.
-//! - `analyse` and `walk`: blocks → `template`, once per handler. They copy unchanged what they do not understand, and leave in
-//!   place what uses the native stack. `rewrite` changes memory operands; `assumption` names what a handler's code lacks.
+//! - `analyse` and `walk`: blocks → `template`, once per handler. They copy other machine instructions unchanged, and leave
+//!   blocks that use the native stack in place. `rewrite` changes memory operands; `assumption` names the assumptions that a
+//!   handler breaks.
 //! - `emit` and `assemble`: templates and instructions → the code of a function.
 //! - `code_memory`: memory for it, never writable and executable at the same address.
 //!
 //! # Invariants
-//! - Between instructions all machine registers but `rdi` are as the handlers' contract says. So a handler can enter the code
-//!   at any instruction, and a frame that was in the function before continues unchanged. The code sets `rdi`, the address of
-//!   the instruction, where it leaves for handlers; after a fault, `instruction_at` finds it by the address of the code.
+//! - Between instructions all machine registers but `rdi` are as the handlers' contract says. Handlers can therefore enter the
+//!   code at any instruction, and frames that the function already has continue in it unchanged. The code sets `rdi`, the
+//!   address of the instruction, where it leaves for handlers; after a fault, `instruction_at` finds it by the address of the
+//!   code.
 //! - Operand words of instructions do not change after translation, so that they can be constants of the code.
 //! - The instruction set gives the length of each instruction. If a handler's code advances by another length, the function is
 //!   not copied.
@@ -64,7 +66,7 @@ use outcome::CopyOutcome;
 pub struct CopyWhen {
     /// Samples of the function. With 0 it is copied before its first execution.
     pub after: u32,
-    /// Budget interrupts of the module for each sample in `after` but the first.
+    /// Budget interrupts that the module must have had, for each sample in `after` beyond the first.
     pub events_per_sample: u32,
 }
 
@@ -106,7 +108,8 @@ impl CopyPatch {
         self.when.after == 0
     }
 
-    /// Copies a function, unless that was tried before. If the host refuses for the moment, the next call of this tries again.
+    /// Copies a function, unless that was tried before. If the host refuses memory for now, the next call of `copy_once` tries
+    /// again.
     pub(crate) fn copy_once(&self, block: &CodeBlock) {
         if block.hotness.claim_copying() && self.copy(block) == CopyOutcome::NotNow {
             block.hotness.postpone_copying();

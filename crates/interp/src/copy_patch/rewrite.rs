@@ -1,4 +1,4 @@
-//! Machine instructions with another memory operand than in the handler.
+//! Changes of the memory operands of machine instructions.
 //!
 //! Each function returns `None` for an encoding that it does not know; the caller then copies the instruction unchanged. The
 //! encodings are in the Intel 64 manual, volume 2, chapter 2 ("Instruction Format").
@@ -57,7 +57,7 @@ pub(crate) fn with_address(pool: &mut Pool, insn: &Insn, address: &Address) -> O
     let extension = (address.base >> 3 | (index >> 3) << 1) as u8;
     let prefix = head[prefix_at];
     if insn.op.encoding() == EncodingKind::VEX {
-        // The prefix of three bytes has the bits inverted, that of two bytes has none of them.
+        // The VEX prefix of three bytes has the bits inverted. The one of two bytes has none of them.
         match prefix {
             0xc4 => head[prefix_at + 1] = head[prefix_at + 1] & !0x60 | (!extension & 0b11) << 5,
             _ if extension != 0 => return None,
@@ -66,7 +66,7 @@ pub(crate) fn with_address(pool: &mut Pool, insn: &Insn, address: &Address) -> O
     } else if prefix_at < modrm_at && prefix & 0xf0 == 0x40 {
         head[prefix_at] = prefix & !0b11 | extension;
     } else if extension != 0 {
-        // With a REX prefix the numbers of these registers mean others.
+        // With a REX prefix, the numbers of these registers stand for other registers.
         let high_bytes = [Register::AH, Register::BH, Register::CH, Register::DH];
         if (0..insn.op.op_count()).any(|operand| high_bytes.contains(&insn.op.op_register(operand))) {
             return None;
@@ -95,7 +95,7 @@ pub(crate) fn with_address(pool: &mut Pool, insn: &Insn, address: &Address) -> O
 fn is_laid_out(op: &Instruction) -> bool {
     match op.encoding() {
         EncodingKind::Legacy | EncodingKind::EVEX => true,
-        // A fourth register is in a last byte that does not count as an immediate.
+        // A fourth register is in a last byte, which iced does not count as an immediate.
         EncodingKind::VEX => op.op_count() < 4 || op.op3_kind() != OpKind::Register,
         _ => false,
     }

@@ -199,7 +199,7 @@ pub(crate) enum Step {
 pub(crate) enum Way {
     /// Another block of the template.
     Block(u8),
-    /// An address in the handler, which executes the rest there.
+    /// An address in the handler, at which the handler's own code executes the rest.
     Address(u64),
 }
 
@@ -241,6 +241,7 @@ pub(crate) struct Template {
     pub(crate) bytes: Vec<u8>,
     /// Code words of the instruction, if it continues with the one after it.
     pub(crate) words: Option<usize>,
-    /// The assumptions about the handler's code that do not hold and without which it is copied.
+    /// The assumptions that the handler breaks although it can be copied: the machine instructions at fault are copied
+    /// unchanged.
     pub(crate) deviations: Vec<Broken>,
 }

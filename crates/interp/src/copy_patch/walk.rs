@@ -2,9 +2,9 @@
 //!
 //! The state has two parts: the distance of `rdi` from the start of the instruction, and the registers whose value is
 //! *deferred*. A load of an operand field emits nothing and defers the field. A machine instruction that only uses the register
-//! as an index gets the field in its displacement. Any other one that reads it is preceded by a move of the constant to the
-//! register. The same holds for `rdi`: while its value is known, no step keeps it, and an instruction that reads it gets it
-//! first.
+//! as an index gets the field in its displacement. A move of the constant to the register precedes any other instruction that
+//! reads the register. `rdi` is treated alike: while its value is known, no step maintains it, and a move precedes an
+//! instruction that reads it.
 //!
 //! An instruction of any other kind is copied unchanged. All registers but the deferred ones have the values that they would
 //! have in the handler, so copying needs no understanding of the instruction.
@@ -198,7 +198,7 @@ impl<'b, 'p> Walk<'b, 'p> {
         Ok(())
     }
 
-    /// Notes the assumptions that an instruction breaks which reads these registers and is of no other kind.
+    /// Notes the assumptions that an instruction breaks by reading these registers without being of a known kind.
     fn note_reads(&mut self, reads: decode::Regs, insn: &Insn) {
         let is_ip_known = self.state.ip.is_some();
         if insn.writes.has(RDI) && is_ip_known {
@@ -264,8 +264,8 @@ impl<'b, 'p> Walk<'b, 'p> {
         Ok(Step::Near { bytes, at: insn.displacement_at as u8, target: insn.op.ip_rel_memory_address() })
     }
 
-    /// Executes an instruction that compares a field with 0 for the jump at the end of the block and nothing else. Returns true
-    /// if it was one, as do the next functions for other kinds.
+    /// Executes an instruction if it compares a field with 0 and only the jump at the end of the block uses the result. Returns
+    /// true if it did. The next functions do the same for other kinds of instructions.
     fn test(&mut self, insn: &Insn, at: usize) -> bool {
         let End::Branch(0x4 | 0x5 | 0x8 | 0x9 | 0xc..=0xf, ..) = self.block.end else { return false };
         let op = &insn.op;
@@ -519,7 +519,7 @@ impl<'b, 'p> Walk<'b, 'p> {
         } else {
             return None;
         };
-        // The base of a sum has its value: its only deferred one is this sum, if it is `gone` itself.
+        // The register of the base holds its value. If the base is `gone` itself, only this sum is deferred there.
         let reads = insn.reads_without[usize::from(gone == index)];
         if reads.has(gone) {
             return None;

@@ -5,10 +5,11 @@
 //! - has `ip` in `rdi`, `fp` in `rsi` and `inst` in `rcx`, as the handlers' calling convention does anyway;
 //! - records its own address in the section `wasmr_sites`, as a distance from the record itself.
 //!
-//! After a fault the runtime's signal handler asks [`is_site`] about the pc. For a recorded one, execution continues at the
-//! landing pad `fault_landing`, which is a handler. The address of the fault is in `r8`, which is `acc`, and the pc in `r9`,
-//! which is `scratch`. This is a tail call, as handlers keep nothing on the native stack; a test proves that for those that
-//! access memory. In [copied](crate::copy_patch) code `rdi` is not kept. There the instruction is found by the pc.
+//! After a fault the runtime's signal handler looks the pc up with [`is_site`]. If the pc is recorded, execution continues at
+//! the landing pad `fault_landing`, which is a handler. The address of the fault is in `r8`, which is `acc`, and the pc in
+//! `r9`, which is `scratch`. The landing acts as a tail call, because handlers that access memory keep nothing on the native
+//! stack; a test proves that. [Copied](crate::copy_patch) code does not maintain `rdi`; there the pc identifies the
+//! instruction.
 
 use wasmr_core::op::{Access, MemoryInt, VectorMemory};
 use wasmr_core::trap::TrapCode;
@@ -38,7 +39,7 @@ macro_rules! guarded_asm {
 macro_rules! load_word {
     ($m:ident, $at:ident, $instruction:literal) => {{
         let value: u64;
-        // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`.
+        // SAFETY: by the caller's promise the address is inside the reservation; a fault lands in `fault_landing`.
         unsafe {
             guarded_asm!($m, $at, $instruction, value = out(reg) value, options(readonly, nostack, preserves_flags));
         }
@@ -49,7 +50,7 @@ macro_rules! load_word {
 #[cfg(target_arch = "x86_64")]
 macro_rules! store_word {
     ($m:ident, $at:ident, $instruction:literal, $value:ident) => {
-        // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`.
+        // SAFETY: by the caller's promise the address is inside the reservation; a fault lands in `fault_landing`.
         unsafe {
             guarded_asm!($m, $at, $instruction, value = in(reg) $value, options(nostack, preserves_flags));
         }
@@ -147,8 +148,8 @@ pub(crate) unsafe fn load_for_vector<M: VectorMemory>(m: &Machine, at: u64) -> M
     }
 }
 
-/// Declares a read of a vector's low bytes, the rest zero. It does not pass through a general register, which would cost a
-/// stack frame.
+/// Declares a read of a vector's low bytes; the other bytes are zero. The value does not pass through a general register, which
+/// would cost a stack frame.
 macro_rules! load_low {
     ($($(#[$doc:meta])* $name:ident $word:ty, $load:literal;)*) => {$(
         $(#[$doc])*
@@ -159,7 +160,8 @@ macro_rules! load_low {
         #[inline(always)]
         unsafe fn $name(m: &Machine, at: u64) -> V128 {
             let value: std::arch::x86_64::__m128i;
-            // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`. The transmute keeps all bits.
+            // SAFETY: by the caller's promise the address is inside the reservation; a fault lands in `fault_landing`. The
+            // transmute keeps all bits.
             unsafe {
                 guarded_asm!(m, at, $load, value = out(xmm_reg) value, options(readonly, nostack, preserves_flags));
                 std::mem::transmute(value)
@@ -194,7 +196,8 @@ load_low! {
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(crate) unsafe fn store_vector(m: &Machine, at: u64, value: V128) {
-    // SAFETY: the address is inside the reservation; a fault lands in `fault_landing`. The transmute keeps all bits.
+    // SAFETY: by the caller's promise the address is inside the reservation; a fault lands in `fault_landing`. The transmute
+    // keeps all bits.
     unsafe {
         let value: std::arch::x86_64::__m128i = std::mem::transmute(value);
         guarded_asm!(

@@ -59,8 +59,8 @@ unsafe fn tail_call(mut m: Machine, func: *mut VmFunc) -> usize {
         let mut to = base;
         let end = from.add(m.imm() as u32 as usize);
         while from < end {
-            // Upward, as the destination lies below. Volatile, or the optimiser calls `memmove`, and a handler that calls keeps
-            // a frame.
+            // The loop runs upward, because the destination lies below. The write is volatile: otherwise the optimiser calls
+            // `memmove`, and a handler with a call keeps a frame.
             to.write_volatile(*from);
             from = from.add(1);
             to = to.add(1);
@@ -88,7 +88,7 @@ handlers! {
         let func = m.in_instance::<VmFunc>(m.imm() as u32);
         let callee = m.fp.callee(m.low() as usize);
         write_header(&m, callee, func, m.ip.add(2));
-        // The scratch register carries nothing here; this frees it.
+        // The scratch register carries no value here. Assigning a value at hand ends the live range of the old one.
         m.scratch = callee.as_ptr() as u64;
         m.fp = callee;
         m.ip = (*func).code;

@@ -14,7 +14,7 @@ handlers! {
         m.jump(m.imm())
     }
 
-    /// Jumps `imm` words if the `i32` in slot `d` or the accumulator is not zero (or is, if not `WANTED`).
+    /// Jumps `imm` words if the `i32` in slot `d` or the accumulator is not zero (zero, if not `WANTED`).
     fn br_if[X: Source, const WANTED: bool](m) {
         if (X::read::<i32>(&m) != 0) == WANTED {
             m.jump(m.imm())
@@ -32,7 +32,7 @@ handlers! {
         }
     }
 
-    /// Jumps if `d & a` is not zero (or is, if not `WANTED`).
+    /// Jumps if `d & a` is not zero (zero, if not `WANTED`).
     fn br_if_and[X: Source, Y: Source, const WANTED: bool](m) {
         if (X::read::<i32>(&m) & Y::read::<i32>(&m) != 0) == WANTED {
             m.jump(m.imm())
@@ -41,8 +41,8 @@ handlers! {
         }
     }
 
-    /// Jumps by the table's entry for the index in slot `d` or the accumulator, plus word 2. `imm` is the number of entries
-    /// without the default. Each is a distance in half a word, from word 3 on.
+    /// Jumps by the distance in a table, whose index is slot `d` or the accumulator, plus word 2. `imm` is the number of
+    /// entries without the default. The table starts at word 3; an entry takes half a word.
     fn br_table[X: Source](m) {
         let index = (ops::i32_add(X::read(&m), m.word(2) as i32) as u32).min(m.imm() as u32);
         let distance = *m.ip.add(3).as_ptr().cast::<i32>().add(index as usize);
@@ -54,7 +54,7 @@ handlers! {
         leave(m)
     }
 
-    /// Returns one value, that of slot `a`, the accumulator or the constant. It goes to slot `d`.
+    /// Returns one value: slot `a`, the accumulator or the constant. Writes it to slot `d`.
     fn return_value[T: Scalar, X: Source](m) {
         let value: T = X::read(&m);
         value.to_acc(&mut m);

@@ -16,14 +16,13 @@
 //! The machine's registers travel as arguments, which the calling convention keeps in processor registers. `acc` and `facc`
 //! hold the latest integer or reference, and the latest float, result. The translator knows at each instruction whether a slot
 //! has the same value. The scratch register has no meaning between instructions, but for two cases: after a return it is the
-//! frame that was left, and in the landing pad of a fault the address of the access.
+//! frame that was left, and in the landing pad of a fault it is the pc of the access.
 //!
 //! # Why `extern "sysv64"` and tail calls
 //! A handler ends in a call to the next one in tail position. An optimised build turns that into a jump (*threaded code*, Bell
 //! 1973; the technique with tail calls is Haberman's, 2021: see `docs/glossary.md`). So each handler has its own indirect jump,
 //! and the native stack stays as it is. Rust does not promise this optimisation. Therefore a test disassembles every handler,
-//! and
-//! [`self_test`](super::self_test::self_test) checks the running build when an engine is made. In builds without the
+//! and [`self_test`](super::self_test::self_test) checks the running build when an engine is made. In builds without the
 //! optimisation (`not(wasmr_tail)`), handlers return to a driver loop instead.
 //!
 //! # The handlers' contract
@@ -319,7 +318,7 @@ impl Machine {
     /// The handlers' contract.
     #[inline(always)]
     pub(crate) unsafe fn spend(&self) -> bool {
-        // SAFETY: the instance is alive.
+        // SAFETY: by the handlers' contract the instance is alive.
         unsafe {
             let left = (*self.inst).budget - 1;
             (*self.inst).budget = left;
@@ -355,7 +354,7 @@ impl Machine {
     /// The handlers' contract.
     #[inline(always)]
     pub(crate) unsafe fn note_exit(&self) {
-        // SAFETY: the instance and its store are alive.
+        // SAFETY: by the handlers' contract the instance is alive, and so is its store.
         unsafe { InterpreterExit { fp: self.fp, ip: self.ip }.note((*self.inst).store) }
     }
 
@@ -365,7 +364,7 @@ impl Machine {
     /// The handlers' contract.
     #[inline(always)]
     pub(crate) unsafe fn reload_memory(&mut self) {
-        // SAFETY: the instance is alive.
+        // SAFETY: by the handlers' contract the instance is alive.
         unsafe { self.mem = (*self.inst).memory0_base };
     }
 }

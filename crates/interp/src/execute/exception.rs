@@ -1,6 +1,6 @@
 //! Exceptions, and other stops of a call.
 //!
-//! A throw searches the frames for a `try_table` around the instruction that each is at. The tables are side data of the
+//! A throw searches the frames for a `try_table` around each frame's current instruction. The tables are side data of the
 //! translated code and cost nothing until then.
 
 use wasmr_runtime::builtins;

@@ -70,7 +70,7 @@ pub(crate) unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: Fp, len: us
         } else {
             write_header(&m, callee, func, return_to);
         }
-        // The scratch register carries nothing here; this frees it.
+        // The scratch register carries no value here. Assigning a value at hand ends the live range of the old one.
         m.scratch = callee.as_ptr() as u64;
         m.fp = callee;
         m.ip = (*func).code;
@@ -154,7 +154,7 @@ handlers! {
     /// Calls the function of this frame through its entry: a host function, or a function of another tier. If this is the
     /// outermost frame of the run, the run ends instead and its caller makes the call, so that a tail call keeps no frame.
     fn foreign[](m) {
-        // These carry nothing here, so they need not be kept over the calls.
+        // These registers carry no values here. After the assignments nothing has to be kept over the calls.
         m.scratch = m.fp.as_ptr() as u64;
         m.facc = super::operand::float_acc(0);
         if is_outermost(m.fp) {

@@ -11,7 +11,7 @@ use super::dispatch::handlers;
 /// The handlers' contract.
 #[inline(always)]
 unsafe fn take(inst: *mut VmInstance, cost: u64) -> bool {
-    // SAFETY: the instance's store is alive.
+    // SAFETY: by the handlers' contract the instance is alive, and so is its store.
     let fuel = unsafe { &mut (*(*inst).store).fuel };
     let enough = *fuel >= cost;
     *fuel = fuel.saturating_sub(cost);

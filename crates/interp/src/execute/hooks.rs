@@ -1,8 +1,8 @@
 //! Calls from handlers to the parts of the crate that are built on them: the profile, translation, catch clauses, copied code.
 //!
-//! Handlers are at the bottom: translated code is made of their addresses. On rare occasions they need something from above. It
-//! is reached through [`Hooks`], whose address is the first word of the instance's `tier_data`. Each function here is out of
-//! line, so that the handlers that call it keep no frame.
+//! Handlers are the lowest layer: translated code is made of their addresses. Their rare calls to higher layers go through
+//! [`Hooks`], whose address is the first word that the instance's `tier_data` points to. Each function here is out of line, so
+//! that the handlers that call it keep no frame.
 
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{VmInstance, VmTag};
@@ -40,7 +40,7 @@ unsafe fn instance_of(fp: Fp) -> *mut VmInstance {
     unsafe { (*fp.func()).instance }
 }
 
-/// Value of [`budget_interrupt`] that is no status: execution continues where it was.
+/// Result of [`budget_interrupt`] that is no status: execution continues at the instruction of the interrupt.
 pub(crate) const GO_ON: usize = usize::MAX;
 
 /// Handles a budget interrupt at the instruction `ip` in the frame `fp`. Returns [`GO_ON`] or, if compiled code ran the
@@ -81,7 +81,7 @@ pub(crate) unsafe fn first_call(fp: Fp) -> Ip {
 /// values that the clause passes on in place.
 ///
 /// # Safety
-/// `fp` is a live frame of a wasm function that this crate executes, and `at` points into the instruction that it is at.
+/// `fp` is a live frame of a wasm function that this crate executes, and `at` points into the frame's current instruction.
 #[cold]
 #[inline(never)]
 pub(crate) unsafe fn catch_clause(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Ip {

@@ -29,9 +29,9 @@ pub(crate) mod variable;
 use dispatch::Handler;
 use operand::{Acc, SlotD};
 
-/// Handlers that no instruction starts with, but other handlers continue in. Their addresses are taken here: if all that uses
-/// such a function are jumps of this crate, LLVM drops its unused arguments, and every handler that may jump there has to move
-/// registers.
+/// Handlers that no instruction starts with, but other handlers continue in. Taking their addresses keeps their signatures. If
+/// all uses of such a function were jumps of this crate, LLVM would drop its unused arguments, and every handler that may jump
+/// there would have to move registers.
 #[used]
 static CONTINUED_IN: [Handler; 8] = [
     builtin::builtin::<5>,

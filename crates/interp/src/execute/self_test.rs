@@ -1,5 +1,5 @@
-//! A test at the creation of an engine that handlers jump to one another. Rust does not promise it, and a guest must not be
-//! able to overflow the native stack because an optimiser changed. Takes less than a microsecond.
+//! A test, run when an engine is created, that handlers jump to one another. Rust does not promise these jumps; without them a
+//! guest could overflow the native stack. The test takes less than a microsecond.
 
 /// Runs a row of instructions that compare their stack pointers.
 ///

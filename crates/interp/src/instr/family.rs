@@ -5,11 +5,11 @@ use crate::execute::dispatch::Handler;
 
 /// Instructions that do the same with operands in different places.
 pub(crate) trait Family: Copy {
-    /// Choices that the family leaves.
+    /// Places of operands and results that distinguish the family's instructions.
     type Locations: Locations;
     /// Index of the family's first instruction in its row.
     const BASE: usize = 0;
-    /// Returns an array that has the family's handlers.
+    /// Returns the row that contains the family's handlers.
     fn row(self) -> &'static [Handler];
 }
 

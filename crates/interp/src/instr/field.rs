@@ -113,7 +113,7 @@ impl Field {
         Some(Field { word, shift, bits, kind, plus: plus.parse().ok()? })
     }
 
-    /// Returns the last word that the field has a part of, but for the rest of a table.
+    /// Returns the last word that contains a part of the field; for a table, its first word.
     pub(crate) fn last_word(self) -> usize {
         self.word as usize + usize::from(self.kind == Kind::Lanes)
     }

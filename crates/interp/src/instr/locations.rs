@@ -1,5 +1,5 @@
-//! Places of an instruction's operands and result, as the translator chooses them: the index of a [family](super::Family)'s
-//! instruction.
+//! Places of an instruction's operands and result, as the translator chooses them: the index of a
+//! [family](super::family::Family)'s instruction.
 //!
 //! A family takes one value of a type below, or a tuple of them, and lists its instructions in the order of
 //! [`Locations::index`]: the last element of a tuple changes fastest.
@@ -56,7 +56,7 @@ pub(crate) enum Form {
     ImmSlot,
 }
 
-/// A form of a comparison: its right operand is not the accumulator, its left one no constant.
+/// A form of a comparison: its right operand is not the accumulator, and its left operand is not a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ordered(pub(crate) Form);
 
@@ -81,7 +81,7 @@ pub(crate) type IsFloat = bool;
 pub(crate) type IsImported = bool;
 /// True if addresses or indices have 64 bits.
 pub(crate) type Is64 = bool;
-/// True if the second operand is a constant or, of a counting loop, if the bound is in a slot.
+/// True if the second operand is a constant.
 pub(crate) type IsConstant = bool;
 /// True if the bound of a counting loop is in a slot, false if it is a constant.
 pub(crate) type IsSlot = bool;

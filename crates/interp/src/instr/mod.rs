@@ -14,9 +14,8 @@
 //! - the way back from a handler's address: [`with_handler`].
 //!
 //! # Why are lengths not noted as code is emitted?
-//! Two readers need to know where instructions start: copy-and-patch, once per function that it copies, and listings. Both find
-//! it by the length of each instruction. The map from addresses that this takes is made at the first such question and no
-//! sooner.
+//! Two readers need to know where instructions start: copy-and-patch, once per function that it copies, and listings. Both step
+//! by the length of each instruction. The map from handler addresses that this needs is made at the first use.
 //!
 //! # Merged handlers
 //! LLVM and the linker may make one function of handlers with the same machine code. So an address can have several
@@ -78,7 +77,7 @@ impl Length {
 /// A part of an instruction's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part<'t> {
-    /// Words as they stand.
+    /// Literal text.
     Words(&'t str),
     /// The value of a field.
     Field(Field),
@@ -108,7 +107,7 @@ impl Instr {
         operators.chain(own.flat_map(move |(number, family)| of_row((family.row)(), Table::Own(number as u8))))
     }
 
-    /// Returns what the instruction does, as text with its fields in braces.
+    /// Returns the text of the instruction's effect, with its fields in braces.
     pub(crate) fn text(self) -> Cow<'static, str> {
         let index = self.index as usize;
         match self.table {
@@ -155,8 +154,8 @@ pub(crate) fn length(code: &[u64]) -> Option<usize> {
     with_handler(*code.first()?).next().map(|instr| instr.length().of(code))
 }
 
-/// Returns the words of `code` from `from` on at which instructions start, in order. Instructions before `from` do not matter;
-/// one starts there. Ends at a word that is not the address of a handler, as in code that was copied.
+/// Returns the words of `code` from `from` on at which instructions start, in order. An instruction must start at `from`. The
+/// sequence ends at a word that is not the address of a handler, as in a function that was copied.
 pub(crate) fn boundaries(code: &[u64], from: usize) -> impl Iterator<Item = usize> {
     let mut next = Some(from);
     std::iter::from_fn(move || {

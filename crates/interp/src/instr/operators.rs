@@ -1,6 +1,6 @@
 //! The instructions of each operator of [`core`'s table](wasmr_core::op), by the operator's shape.
 //!
-//! A block below is a shape; in it stand the shape's families with their [`Locations`], the text and the handler for each
+//! Each block below is a shape. It lists the shape's families with their [`Locations`], and the text and the handler of each
 //! choice. `O` is the operator's marker type. An operator's instructions are one constant array of handlers: those of the
 //! shape's families, in order. So a choice is two loads.
 //!
@@ -158,7 +158,7 @@ shapes! {
             "br {to} if $op $x, $wide"              => branch_compare::<O, Acc, Wide, true>,
         }
     }, if (matches!(O::Operand::TYPE, ValType::I32)) {
-        /// The end of a counting loop: a sum, and a branch on its comparison. Of comparisons of `i32`s only.
+        /// The end of a counting loop: a sum, and a branch on its comparison. For comparisons of `i32`s only.
         CountAndBranch: (IsSlot, Wanted) {
             "{d} = i32.add {a}, {low2}; br {to} unless $op {d}, {high2}"      => count_and_branch::<O, false>,
             "{d} = i32.add {a}, {low2}; br {to} if $op {d}, {high2}"          => count_and_branch::<O, true>,

@@ -10,7 +10,7 @@ use crate::execute::dispatch::Handler;
 use crate::execute::operand::{Acc, Imm, ImmA, SlotA, SlotB, SlotD};
 use crate::execute::{bulk_memory, call, control, frame, fuel, fused, memory, reference, simd, table, variable};
 
-/// A family, for those who look at all of them.
+/// A family in the list of all families.
 pub(super) struct OwnFamily {
     pub(super) mnemonic: &'static str,
     pub(super) texts: &'static [&'static str],

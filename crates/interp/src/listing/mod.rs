@@ -2,7 +2,7 @@
 //!
 //! A [`Source`] is translated for the purpose, and the text goes to the command line. Instructions are shown as they are
 //! emitted, before anything [copies](crate::copy_patch) them. [`instr`](crate::instr) has the texts, `render` fills in the
-//! fields. Nothing that runs code uses this.
+//! fields. Execution does not use listings.
 
 mod render;
 
@@ -38,8 +38,8 @@ pub struct InstructionText {
     pub operators: Vec<usize>,
 }
 
-/// Lists the code of a function. `name_of` gives the text of the operator at an offset. It tells instructions apart whose
-/// handlers are one function in this build.
+/// Lists the code of a function. `name_of` gives the text of the operator at an offset. These texts distinguish instructions
+/// whose handlers are one function in this build.
 ///
 /// # Errors
 /// If the function cannot be translated.
@@ -81,16 +81,16 @@ pub fn list(source: &Source<'_>, name_of: &dyn Fn(usize) -> Option<String>) -> R
     })
 }
 
-/// Returns the text of the instruction with these words; if several have its handler, the one that speaks of most of the
-/// operators.
+/// Returns the text of the instruction with these words; if several instructions have the handler, the text that names most of
+/// the operators.
 fn text_of(words: &[u64], operators: &[String]) -> Option<Cow<'static, str>> {
-    // In texts `if` is another word.
+    // In texts `if` means something else.
     let named: Vec<&str> =
         operators.iter().filter_map(|operator| operator.split(' ').next()).filter(|name| *name != "if").collect();
     let rank = |text: &Cow<'static, str>| {
         let words: Vec<&str> = text.split([' ', ';', '(']).collect();
         let unspoken = named.iter().filter(|name| !words.contains(name)).count();
-        // The opposite of the opposite is harder to read.
+        // Among equals, a text without `unless` is easier to read.
         (unspoken, words.contains(&"unless"))
     };
     let as_long = with_handler(words[0]).filter(|instr| instr.length().of(words) == words.len());

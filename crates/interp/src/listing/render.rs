@@ -10,7 +10,7 @@ use crate::instr::field::{Field, Kind};
 use crate::instr::{Part, parts};
 use crate::translate::provenance::Slots;
 
-/// Knowledge for showing the instructions of a function.
+/// The declarations and layouts by which fields of a function's instructions are named.
 pub(crate) struct Context<'a> {
     /// Module of the function.
     pub(crate) module: &'a Module,

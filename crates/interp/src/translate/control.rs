@@ -96,7 +96,8 @@ impl<'m> Translator<'m> {
         self.settle();
     }
 
-    /// Flushes what all paths through a block expect in slots: pushed locals, the block's parameters, what is pending.
+    /// Flushes the values that all paths through a block expect in slots: pushed locals, the block's parameters, the pending
+    /// value.
     pub(crate) fn enter_block(&mut self, sig: BlockSig<'m>) {
         self.settle();
         self.flush_locals();
@@ -164,7 +165,8 @@ impl<'m> Translator<'m> {
     }
 
     /// Pops a condition. The branch absorbs the instructions that computed it where possible. `moves` is true if instructions
-    /// may be emitted before the branch: an instruction that writes a slot must not move past them.
+    /// may be emitted before the branch. An instruction that writes a slot is then not absorbed, because it would move past
+    /// them.
     fn pop_condition(&mut self, moves: bool) -> Condition {
         if moves {
             self.last_count = None;
@@ -276,7 +278,7 @@ impl<'m> Translator<'m> {
         self.clobber_all();
     }
 
-    /// Branches to a label if the `i64` or reference in slot `d` is not zero, or if it is and `wanted` is false.
+    /// Branches to a label if the `i64` or reference in `slot` is not zero (zero, if not `wanted`).
     pub(crate) fn branch_if_reference(&mut self, slot: i16, wanted: bool, depth: u32) {
         let handlers = [false, true].map(|wanted| handler(BrIf64, (In::Slot, wanted)));
         self.branch_if(Condition { handlers, d: slot, a: 0, more: None }, wanted, depth);

@@ -61,7 +61,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Ends the block if the operator does. Called after the operator was translated.
+    /// Ends the fuel block if the operator ends one. Called after the operator was translated.
     pub(crate) fn end_charge(&mut self, operator: &Operator<'_>) {
         if self.meter.is_some() && OperatorClass::of(operator).ends_fuel_block() {
             self.end_metered_block();

@@ -107,7 +107,7 @@ impl<'m> Translator<'m> {
         self.labels[label].fixups = self.fixups.len() as u32;
     }
 
-    /// Makes all branches to a label lead here that are not linked yet.
+    /// Makes all branches to a label that are not linked yet lead here.
     pub(crate) fn bind(&mut self, label: &Label<'_>) {
         let here = self.code.len();
         self.barrier = here;

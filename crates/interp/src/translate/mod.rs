@@ -110,13 +110,13 @@ pub(crate) struct Translator<'m> {
     far: bool,
     /// Latest word that a jump may lead to. Instructions from there on are not merged with those before.
     barrier: usize,
-    /// Latest instruction, if it is a copy that another may join.
+    /// Latest instruction, if it is a copy that another copy may join.
     last_copy: Option<usize>,
     /// Latest instruction, if it adds a constant to a slot and stores the sum.
     last_count: Option<stack::Count>,
     labels: Vec<Label<'m>>,
     fixups: Vec<Fixup>,
-    /// Blocks opened since the code became unreachable, if it is.
+    /// Blocks opened since the code became unreachable; `None` in reachable code.
     unreachable: Option<u32>,
     try_regions: Vec<TryRegion>,
     /// Offset of the current operator in the module.
@@ -156,7 +156,7 @@ pub(crate) fn locate(source: &Source<'_>, position: u32) -> Option<usize> {
     locate_all(source, &[position]).pop()?
 }
 
-/// The same for several words at once.
+/// Returns the result of [`locate`] for several words at once.
 pub(crate) fn locate_all(source: &Source<'_>, positions: &[u32]) -> Vec<Option<usize>> {
     let mut translator = Translator::new(source);
     translator.trace = Some(Vec::new());

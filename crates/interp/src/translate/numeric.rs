@@ -117,8 +117,8 @@ impl Translator<'_> {
         self.emit_result(handlers, word1, more.as_slice(), ty, fuse);
     }
 
-    /// Emits one instruction for the operator and the one that made an operand of it, if there is such an instruction. Returns
-    /// true if it did.
+    /// Emits one instruction for the operator and the instruction that made one of its operands, if there is a fused
+    /// instruction. Returns true if it did.
     fn fused_binary(&mut self, op: Op) -> bool {
         let top = self.stack.len() - 1;
         let Some(pending) = self.pending.filter(|pending| pending.index + 1 >= top) else { return false };
@@ -386,7 +386,7 @@ fn immediate(bits: u64, ty: Ty) -> (u32, Extra) {
     if ty == Ty::F64 { (0, Extra::Word([bits])) } else { (bits as u32, Extra::None) }
 }
 
-/// Returns what the next operator needs to absorb this instruction.
+/// Returns the description by which the next operator can absorb this instruction.
 fn fuse_of(op: Op, start: usize, form: Form, word1: u64) -> Fuse {
     let a = Operand::Slot((word1 >> 16) as i16 as i32);
     let b = Operand::Slot((word1 >> 32) as i16 as i32);
@@ -396,7 +396,7 @@ fn fuse_of(op: Op, start: usize, form: Form, word1: u64) -> Fuse {
         Form::SlotImm => (a, imm),
         Form::AccSlot => (Operand::Acc, b),
         Form::AccImm => (Operand::Acc, imm),
-        // Exchanged: the operators below that can have this form commute.
+        // The operands are exchanged: all operators below that can have this form commute.
         Form::SlotAcc => (Operand::Acc, a),
         Form::ImmSlot | Form::SlotWide | Form::AccWide => return Fuse::None,
     };

@@ -1,9 +1,9 @@
 //! Provenance: the operators that each instruction came from, for listings.
 //!
-//! As for [`locate`](super::locate), the function is translated again. But `locate` finds one operator for any word, as a
-//! backtrace needs it. This finds all operators: also operators that were folded into an instruction as operands, and operators
-//! for which the instruction of another one was changed. It observes the effect of each operator on the code and on the
-//! symbolic stack.
+//! As for [`locate`](super::locate), the function is translated again. `locate` finds one operator for any word, for a
+//! backtrace. Provenance has all operators of an instruction, including those that were folded into it as operands and those
+//! that changed the instruction of another operator. It observes the effect of each operator on the code and on the symbolic
+//! stack.
 
 use super::TranslateError;
 use super::stack::{Kind, SCRATCH_SLOTS};
@@ -101,7 +101,7 @@ impl Before {
     }
 }
 
-/// Knowledge so far.
+/// Observations of the operators so far.
 struct Watch {
     instructions: Vec<InstructionProvenance>,
     folded: Vec<Folded>,
@@ -154,9 +154,9 @@ impl Watch {
     }
 }
 
-/// Returns true if there is another instruction now in place of one. An instruction with the same handler may have got the
-/// distance of its jump. One of which only handler and destination changed was settled, which happens when the next one is
-/// emitted.
+/// Returns true if the words `now` are another instruction than the words `before`. The same handler stands for the same
+/// instruction: at most a jump got its distance. A difference in handler and destination alone means that the instruction was
+/// settled, which happens when the next one is emitted.
 fn is_another(before: &[u64], now: &[u64]) -> bool {
     const DESTINATION: u64 = 0xffff;
     let rest = |words: &[u64]| words[1] & !DESTINATION;

@@ -4,9 +4,9 @@
 //! canonical slot depends on the operand's height alone. So all paths to a label agree without moves.
 //!
 //! The latest result may be *pending*: it is in its accumulator only, and the instruction that made it can still be changed to
-//! store it to a slot as well. This slot is the canonical one, or that of the local or result which the value turns out to be
-//! for. Before an instruction is emitted, what is pending is *settled* (stored to its canonical slot), unless the instruction
-//! consumes it.
+//! store it to a slot as well. That slot is the canonical one, or the slot of the local or function result that the value is
+//! assigned to. Before an instruction is emitted, what is pending is *settled* (stored to its canonical slot), unless the
+//! instruction consumes it.
 //!
 //! `acc` and `facc` *mirror* a slot while they hold the value that was last written to it.
 
@@ -400,7 +400,8 @@ impl Translator<'_> {
         }
     }
 
-    /// Returns a slot with the content of `slot` that a field can name: itself, or a scratch slot that it is copied to.
+    /// Returns a slot that a field can name and that has the content of `slot`: `slot` itself, or a scratch slot with a copy of
+    /// it.
     pub(crate) fn near(&mut self, slot: i32, slots: u32) -> i16 {
         if let Ok(near) = i16::try_from(slot) {
             return near;
@@ -516,8 +517,8 @@ impl Translator<'_> {
         }
     }
 
-    /// Stores all constants on the stack to their canonical slots, for OSR. On the symbolic stack they stay constants: paths
-    /// around this place did not store those below the block.
+    /// Stores all constants on the stack to their canonical slots, for OSR. On the symbolic stack they stay constants, because
+    /// paths around this place do not store the constants below the block.
     pub(crate) fn store_constants(&mut self) {
         let stored = self.labels.last().map_or(0, |label| label.stored);
         for place in self.const_values.partition_point(|&index| index < stored)..self.const_values.len() {
