@@ -25,7 +25,7 @@ pub(crate) unsafe fn catch_clause(fp: Fp, at: Ip, tag: *const VmTag, exception: 
 /// # Safety
 /// As for [`catch_clause`].
 unsafe fn clause(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Option<Ip> {
-    // SAFETY: the function of a live frame and its instance are alive; a clause's slots are in the frame.
+    // SAFETY: the function of a live frame and its instance are alive. The translator gave the clause slots of the frame.
     unsafe {
         let func = fp.func();
         let inst = (*func).instance;

@@ -221,8 +221,8 @@ pub(crate) unsafe fn code_block_of<'a>(func: *const VmFunc) -> Option<&'a CodeBl
     code.get(index, guarded)
 }
 
-/// Reports the first call of a function, then sets and returns its `code` pointer: the one that the report installed for a
-/// better tier, else the first instruction of the function's translation.
+/// Reports the first call of a function and returns its `code` pointer. If the report installed no better tier, translates the
+/// function and lets `code` point to the first instruction.
 ///
 /// # Errors
 /// If the function cannot be translated.
@@ -250,7 +250,8 @@ pub(crate) unsafe fn code_of(func: *mut VmFunc) -> Result<Ip, TranslateError> {
 /// # Safety
 /// `fp` is the live frame of a wasm function that this crate executes, and this thread runs its store.
 pub(crate) unsafe fn first_call(fp: Fp) -> Ip {
-    // SAFETY: the function of a live frame and its instance are alive.
+    // SAFETY: the function of a live frame and its instance are alive. The caller promises a wasm function, and that this
+    // thread runs its store.
     unsafe {
         let func = fp.func();
         match code_of(func) {

@@ -19,7 +19,6 @@ pub struct CodeBlock {
     pub(crate) try_regions: TryRegions,
     /// Layout of the instances.
     pub(crate) layout: VmLayout,
-    /// Loops.
     pub(crate) loops: LoopTable,
     /// Samples that found the function.
     pub(crate) hotness: Hotness,

@@ -7,7 +7,7 @@
 //! Several loops may start at one code word, if nothing between their headers emits code. The frame is then the same at all of
 //! them, so the table has only the outermost, which stands for all.
 
-/// A loop.
+/// A loop of the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Loop {
     /// First code word.

@@ -132,8 +132,8 @@ impl<'b> Analysis<'b> {
         }
     }
 
-    /// Returns the assumptions that keep the handler from being copied: uses of the native stack on the way to another handler
-    /// or, without any, all block ends that do not lead to one.
+    /// Returns the assumptions that keep the handler from being copied. If it reaches another handler, these are the uses of
+    /// the native stack on the way; else all block ends that lead outside of the handler.
     fn obstacles(&self) -> Vec<Broken> {
         let dispatching = self.dispatching(|_| true);
         let blocks = self.flow.blocks.iter();

@@ -101,7 +101,6 @@ impl fmt::Display for Assumption {
 /// An assumption and the instruction that breaks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// The assumption.
     pub(crate) assumption: Assumption,
     /// Address of the instruction.
     pub(crate) at: u64,

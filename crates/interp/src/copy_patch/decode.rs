@@ -104,7 +104,6 @@ pub(crate) struct Block {
     pub(crate) at: u64,
     /// The instructions, without a direct jump at the end.
     pub(crate) insns: Vec<Insn>,
-    /// The end.
     pub(crate) end: End,
 }
 

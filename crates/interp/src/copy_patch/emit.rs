@@ -83,7 +83,6 @@ struct Mark([usize; 4], [usize; 2], Option<u32>);
 /// The code of a function at its address.
 #[derive(Debug)]
 pub(crate) struct Placed {
-    /// The bytes.
     pub(crate) code: Vec<u8>,
     /// Start of the code of each instruction that has code: (code word, position).
     pub(crate) entries: Vec<(u32, u32)>,

@@ -118,20 +118,14 @@ pub(crate) enum Step {
     Copy(Bytes),
     /// A machine instruction with a 32-bit distance from its end to an address.
     Near {
-        /// The machine instruction.
         bytes: Bytes,
-        /// Position of the distance in it.
+        /// Position of the distance in `bytes`.
         at: u8,
         /// The address.
         target: u64,
     },
     /// A move of a field to a register.
-    Load {
-        /// The register.
-        reg: u8,
-        /// The field.
-        field: Field,
-    },
+    Load { reg: u8, field: Field },
     /// A move of an address in the function's instructions to `rdi`.
     Ip(Spot),
     /// A load of the handler of the instruction at `rdi`.
@@ -145,14 +139,11 @@ pub(crate) enum Step {
         reg: u8,
         /// Register to which the field is added.
         base: u8,
-        /// The field.
         field: Field,
     },
     /// A machine instruction with a multiple of a field added to its displacement.
     Displaced {
-        /// The machine instruction.
         insn: Addressed,
-        /// The field.
         field: Field,
         /// Factor of the field.
         scale: u8,
@@ -172,7 +163,6 @@ pub(crate) enum Step {
     Arithmetic {
         /// Number of the operation.
         operation: u8,
-        /// The register.
         reg: u8,
         /// True for 64 bits, false for 32.
         wide: bool,
@@ -185,11 +175,9 @@ pub(crate) enum Step {
     Shift {
         /// Number of the operation.
         operation: u8,
-        /// The register.
         reg: u8,
         /// True for 64 bits, false for 32.
         wide: bool,
-        /// The field.
         field: Field,
     },
 }
@@ -226,7 +214,6 @@ pub(crate) enum Finish {
 pub(crate) struct Block {
     /// The steps, in order.
     pub(crate) steps: Vec<Step>,
-    /// The end.
     pub(crate) finish: Finish,
     /// True if a path without jumps leads from here to the next instruction.
     pub(crate) falls: bool,

@@ -20,7 +20,6 @@ use super::template::{Addressed, Field, Finish, Load, Pool, Spot, Step};
 /// A value that a register should have and that no step has put there yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deferred {
-    /// A field.
     Field(Field),
     /// The sum of a register, by number, and a field.
     Sum(usize, Field),

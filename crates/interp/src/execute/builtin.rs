@@ -17,9 +17,9 @@ pub(crate) unsafe fn operands(m: &Machine) -> *mut u64 {
 }
 
 handlers! {
-    /// Executes an operator by a libcall. The lower half of word 1 is its row in the table of libcalls; operands are in the
-    /// slots from `imm` on, and the result replaces the first; word 2 is the function, word 3 the immediates. Further words are
-    /// for handlers that execute some cases themselves. This handler keeps a frame, so it is not inlined into them.
+    /// Executes an operator by a libcall. The lower half of word 1 is its row in the table of libcalls. Operands are in the
+    /// slots from `imm` on; the result replaces the first operand. Word 2 is the function, word 3 the immediates. Further words
+    /// are for handlers that execute some cases themselves. This handler keeps a frame, so it is not inlined into them.
     #[inline(never)]
     fn builtin[const WORDS: usize](m) {
         // The libcall may collect garbage. The collector looks for references in the frames from here on.

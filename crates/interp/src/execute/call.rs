@@ -39,15 +39,16 @@ unsafe fn indirect(m: &Machine, table: u32, index: u64, expected: TypeId) -> Res
     }
 }
 
-/// Replaces the current frame by one for `func`. Fields: `low` is the first slot of the arguments, `imm` their number of slots;
-/// the low half of word 2 is the argument area's size `S` of the current function, the high half that of the callee's type
+/// Replaces the current frame by one for `func`. Fields: `low` is the first slot of the arguments, `imm` their number of slots.
+/// The low half of word 2 is the size of the current function's argument area, the high half that of the callee's type
 /// (`docs/frames.md`).
 ///
 /// # Safety
 /// The handlers' contract; `func` is alive and of that type.
 #[inline(always)]
 unsafe fn tail_call(mut m: Machine, func: *mut VmFunc) -> usize {
-    // SAFETY: the arguments are in the frame; the new ones fit below the stack's slack.
+    // SAFETY: the arguments are in the frame, at or above the place that they move to. The new header is inside the value
+    // stack, because `STACK_SLACK` covers arguments and header.
     unsafe {
         let sizes = m.word(2);
         let (current, callee) = (sizes as u32 as usize, (sizes >> 32) as usize);

@@ -18,7 +18,8 @@ use super::hooks::catch_clause;
 /// `landing` is a result of `unwind`.
 #[inline(always)]
 unsafe fn resume(mut m: Machine, landing: Ip) -> usize {
-    // SAFETY: `unwind` left the handler's frame in the store.
+    // SAFETY: `unwind` noted the frame of the catch clause in the store. That frame is live, and so is the instance of its
+    // function.
     unsafe {
         if landing.is_null() {
             return m.stop(Status::THROW);
@@ -82,11 +83,11 @@ unsafe fn unwind(inst: *mut VmInstance, mut fp: Fp, mut at: Ip, exception: u64) 
 /// catch clause from the frame `m.fp` on. Any other status leaves the interpreter.
 ///
 /// # Safety
-/// The handlers' contract; `status` is not `OK`, and the store has the details of it. `m.fp` is the frame that called, or the
-/// one made for the function.
+/// The handlers' contract; `status` is not `OK`, and the store has the details of it. `m.fp` is the calling frame, or the frame
+/// made for the called function.
 #[inline(always)]
 pub(crate) unsafe fn leave_with(m: Machine, status: Status) -> usize {
-    // SAFETY: the instance and its store are alive, and the frames of the run with them.
+    // SAFETY: by the handlers' contract the instance, its store and the frames of the run are alive.
     unsafe {
         if status != Status::THROW {
             return m.stop(status);

@@ -84,7 +84,7 @@ pub(crate) unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: Fp, len: us
 /// The handlers' contract; the results are in place.
 #[inline(always)]
 pub(crate) unsafe fn leave(mut m: Machine) -> usize {
-    // SAFETY: the header of a live frame.
+    // SAFETY: by the handlers' contract `m.fp` is a live frame, so its header is valid.
     unsafe {
         m.scratch = m.fp.as_ptr() as u64;
         m.ip = m.fp.return_to();
@@ -196,18 +196,19 @@ handlers! {
 /// # Safety
 /// `fp` is a live frame.
 pub(crate) unsafe fn is_outermost(fp: Fp) -> bool {
-    // SAFETY: the frame is live.
+    // SAFETY: the caller promises a live frame, so its header is valid.
     unsafe { fp.return_to() == exit_instruction() }
 }
 
-/// Continues after another tier or the host executed the function of this frame to its end: in the caller if the function
-/// returned. [`Status::TAIL`] is for outermost frames.
+/// Continues after another tier or the host executed the function of this frame to its end. If the function returned, execution
+/// continues in its caller. Only an outermost frame has [`Status::TAIL`].
 ///
 /// # Safety
 /// The handlers' contract, but for the instruction, which no longer matters; the function ended with `status`.
 #[inline(always)]
 pub(crate) unsafe fn end_external(mut m: Machine, status: Status) -> usize {
-    // SAFETY: results are where the frame's caller looks for them.
+    // SAFETY: the caller promises the contract of both functions. If the status is `OK`, the entry left the results where the
+    // arguments began.
     unsafe {
         if status != Status::OK {
             // Catch clauses around the instruction at which the frame was left do not apply any more.
@@ -224,7 +225,7 @@ pub(crate) unsafe fn end_external(mut m: Machine, status: Status) -> usize {
 /// The handlers' contract, but for the instruction, which no longer matters; the results are where the arguments began.
 #[inline(always)]
 unsafe fn return_from_external(mut m: Machine) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: by the handlers' contract frame and instance are live, and the caller promises that the results are in place.
     unsafe {
         m.reload_memory();
         let func = m.fp.func();
@@ -241,7 +242,8 @@ unsafe fn return_from_external(mut m: Machine) -> usize {
 /// `inst` is a live instance of the store, `fp` the frame, outermost of its run.
 #[inline(never)]
 unsafe fn ask_for_call(inst: *mut VmInstance, fp: Fp) -> Status {
-    // SAFETY: the arguments are in place, where the run began.
+    // SAFETY: the caller promises a live instance and frame, so the store and the function record are alive. The arguments stay
+    // in place.
     unsafe {
         let store = (*inst).store;
         let func = fp.func();
@@ -258,7 +260,8 @@ unsafe fn ask_for_call(inst: *mut VmInstance, fp: Fp) -> Status {
 /// `inst` is a live instance of the store, `fp` the frame.
 #[inline(never)]
 unsafe fn call_external(inst: *mut VmInstance, fp: Fp) -> Status {
-    // SAFETY: the frame's arguments are in place by the caller's code; nothing of ours is above `fp`.
+    // SAFETY: the caller promises a live instance and frame. The calling instruction put the arguments in place, and no frame
+    // is above `fp`, to which `stack_top` is set.
     unsafe {
         let store = (*inst).store;
         let func = fp.func();

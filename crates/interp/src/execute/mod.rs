@@ -1,9 +1,9 @@
 //! Execution of translated code: the handlers, in files by instruction category as in `translate/`.
 //!
 //! [`dispatch`] is the only file that knows how one handler continues in the next. [`operand`] has the places of operands and
-//! results, [`hooks`] the calls to the parts of the crate that are built on handlers, [`frame`] calls and returns, [`access`]
-//! the way from memory faults to traps. [`fused`] has the instructions that do the work of two operators. The other files have
-//! the operators. [`instr`](crate::instr) tells which handler belongs to which instruction.
+//! results, [`frame`] calls and returns. [`hooks`] has the calls to the parts of the crate that are built on handlers.
+//! [`access`] turns memory faults into traps. [`fused`] has the instructions that do the work of two operators. The other files
+//! have the operators. [`instr`](crate::instr) tells which handler belongs to which instruction.
 
 pub(crate) mod access;
 pub(crate) mod builtin;

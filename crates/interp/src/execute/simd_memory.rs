@@ -1,5 +1,5 @@
-//! Vector loads and stores. Plain, extending, splatting and zero-filling loads have a guarded form. Accesses of single lanes
-//! are always checked, which is right for any memory.
+//! Vector loads and stores. Plain, extending, splatting and zero-filling loads have a form for guard-paged memory. Accesses of
+//! single lanes are always checked, which is right for any memory.
 
 use wasmr_core::op::{LoadLane, MemoryInt, StoreLane, VectorLoad, VectorMemory};
 use wasmr_core::trap::TrapCode;

@@ -1,5 +1,5 @@
-//! Proofs from the machine code that the language does not give: handlers reach one another by jumps, hot ones keep no frame,
-//! and accesses to guard-paged memory have nothing on the native stack.
+//! Tests on the machine code of properties that Rust does not guarantee. Handlers reach one another by jumps, hot handlers keep
+//! no frame, and handlers that access guard-paged memory have nothing on the native stack.
 //!
 //! The tests read the code of this test program, that is, of this build. A build without tail calls (see `build.rs`) leaves
 //! this file out.

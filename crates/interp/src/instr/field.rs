@@ -42,7 +42,7 @@ pub(crate) enum Kind {
     Hidden,
 }
 
-/// A field.
+/// Position and meaning of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Field {
     /// Word of the instruction; word 0 is the handler.

@@ -4,8 +4,9 @@
 //! choice. `O` is the operator's marker type. An operator's instructions are one constant array of handlers: those of the
 //! shape's families, in order. So a choice is two loads.
 //!
-//! In texts, `$op` is the operator's name, `$x` the accumulator of its first operand's type, `$r` that of its result's; `$imm`
-//! is a constant of the operand's type where it fits, `$wide` one in word 2.
+//! In texts, `$op` is the operator's name. `$x` is the accumulator of the first operand's type, `$r` the accumulator of the
+//! result's type. `$imm` is a constant of the operand's type, in `imm` or, for an `f64`, in word 2. `$wide` is any constant in
+//! word 2.
 
 use wasmr_core::op::{self, Op, Shape, Value, Visitor};
 use wasmr_core::types::ValType;

@@ -84,7 +84,7 @@ pub fn list(source: &Source<'_>, name_of: &dyn Fn(usize) -> Option<String>) -> R
 /// Returns the text of the instruction with these words; if several instructions have the handler, the text that names most of
 /// the operators.
 fn text_of(words: &[u64], operators: &[String]) -> Option<Cow<'static, str>> {
-    // In texts `if` means something else.
+    // In texts `if` stands before the condition of a branch.
     let named: Vec<&str> =
         operators.iter().filter_map(|operator| operator.split(' ').next()).filter(|name| *name != "if").collect();
     let rank = |text: &Cow<'static, str>| {

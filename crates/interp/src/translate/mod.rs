@@ -71,12 +71,11 @@ pub enum TranslateError {
     Changed(#[from] ReadError),
 }
 
-/// A local.
+/// Slot and type of a local.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Local {
     /// First slot.
     pub(crate) slot: i32,
-    /// Type.
     pub(crate) ty: Ty,
 }
 

@@ -90,7 +90,6 @@ pub(crate) enum Kind {
 pub(crate) struct Value {
     /// Knowledge about the operand.
     pub(crate) kind: Kind,
-    /// Type.
     pub(crate) ty: Ty,
     /// Slots below the operand on the operand stack.
     pub(crate) height: u32,
@@ -115,7 +114,6 @@ pub(crate) enum Fuse {
     /// Comparison.
     Compare {
         start: usize,
-        /// Operator.
         op: Op,
         /// Left operand.
         a: Operand,
@@ -125,7 +123,6 @@ pub(crate) enum Fuse {
     /// Test of an operand for zero.
     Eqz {
         start: usize,
-        /// Operand.
         operand: Operand,
         /// True if all 64 bits count.
         is64: bool,
