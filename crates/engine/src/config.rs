@@ -85,12 +85,12 @@ impl Config {
     /// Sets the size in bytes of the stack for the guest's calls. A call that does not fit traps with "call stack exhausted".
     ///
     /// `bytes` counts the interpreter's frames: 32 bytes for each call, and 8 for each argument, local and waiting operand, or
-    /// 16 for a vector. Compiled code has a second stack of one and a half times as many bytes. The possible depth of calls is
-    /// therefore about the same in all modes: it differs by a factor of at most 3, for frames of up to some 80 KiB. Compiled
-    /// code of a large function with many locals may nest some 7 times as deep, if it needs few of the locals after a call. The
-    /// exact depth depends on the mode, and in mode `tiered` on the time at which functions are compiled. A stack takes memory
-    /// only as far as it is used. Both stacks together never take more than two and a half times `bytes`, plus 1 MiB for host
-    /// functions.
+    /// 16 for a vector. Compiled code, some of whose frames are larger, has a second stack of one and a half times as many
+    /// bytes. The possible depth of calls is therefore about the same in all modes: it differs by a factor of at most 3, for
+    /// frames of up to some 80 KiB. Compiled code of a large function with many locals may nest some 7 times as deep, if it
+    /// needs few of the locals after a call. The exact depth depends on the mode, and in mode `tiered` on the time at which
+    /// functions are compiled. A stack takes memory only as far as it is used. Both stacks together never take more than two
+    /// and a half times `bytes`, plus 1 MiB for host functions.
     pub fn max_stack(&mut self, bytes: usize) -> &mut Config {
         self.limits.max_stack_bytes = bytes;
         self

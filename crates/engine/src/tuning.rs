@@ -38,8 +38,9 @@ pub struct Tuning {
     pub bytes_per_sample: u32,
     /// Time after the first budget interrupt in which nothing is compiled. A program that ends sooner needs no threads.
     pub tier_up_delay: Duration,
-    /// Budget interrupts at a hot inner loop before it is compiled, while the loop around it has code and control may come there.
-    /// Code that is entered at an inner loop is worse: the outer loop is then repeated in it together with the inner one.
+    /// Budget interrupts at a hot inner loop before it is compiled although the loop around it has code, to which control may
+    /// still come. Code entered at an inner loop is worse: in the next round of the outer loop it continues with values of
+    /// which Cranelift knows nothing.
     pub loop_patience: u32,
     /// Bytes of a body from which its code has a dual entry, at the function's start and at the loop that samples found most.
     /// Compiling a large body twice would take long. A smaller body gets two pieces of code, each with one entry and the better
