@@ -18,7 +18,7 @@ struct StaticInstruction(Handler);
 
 static EXIT: StaticInstruction = StaticInstruction(exit);
 static RESTORE: StaticInstruction = StaticInstruction(restore_instance);
-static EXTERNAL: StaticInstruction = StaticInstruction(foreign);
+static EXTERNAL: StaticInstruction = StaticInstruction(external);
 static LAZY: StaticInstruction = StaticInstruction(translate_first);
 
 /// Returns the instruction that ends a run: the return address of the run's outermost frame.
@@ -153,7 +153,7 @@ handlers! {
 
     /// Calls the function of this frame through its entry: a host function, or a function of another tier. If this is the
     /// outermost frame of the run, the run ends instead and its caller makes the call, so that a tail call keeps no frame.
-    fn foreign[](m) {
+    fn external[](m) {
         // These registers carry no values here. After the assignments nothing has to be kept over the calls.
         m.scratch = m.fp.as_ptr() as u64;
         m.facc = super::operand::float_acc(0);

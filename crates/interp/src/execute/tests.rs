@@ -170,7 +170,7 @@ fn every_handler_has_an_instruction() {
         "dispatch::run",
         "exception::unwind",
         "frame::exit",
-        "frame::foreign",
+        "frame::external",
         "frame::restore_instance",
         "frame::taken_over",
         "frame::translate_first",
