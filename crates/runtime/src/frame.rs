@@ -78,8 +78,10 @@ pub struct FrameMap {
 }
 
 /// The interpreter's handlers inline these functions. Handlers have no frame on the native stack, so they must not contain
-/// calls. In builds with debug assertions, `*` and `+` contain checks, which are calls. These functions therefore use `read`,
-/// `write` and `wrapping_add`.
+/// calls, least of all before an access that may fault: the fault handler continues at a landing pad with the stack of a handler's
+/// start. In builds with debug assertions, `*`, `+`, and `add`, `sub` and `offset` of pointers contain checks, which are calls. If
+/// this crate is optimised, its inlined functions keep them in a crate without debug assertions. These functions therefore use
+/// `read`, `write` and wrapping arithmetic.
 impl Fp {
     /// The null frame pointer.
     pub const NULL: Fp = Fp(std::ptr::null_mut());
@@ -108,8 +110,7 @@ impl Fp {
     /// The slot is inside the value stack.
     #[inline(always)]
     pub unsafe fn offset(self, slot: isize) -> *mut u64 {
-        // SAFETY: the caller promises that the slot is inside the value stack, one allocation.
-        unsafe { self.0.offset(slot) }
+        self.0.wrapping_offset(slot)
     }
 
     /// Returns the frame that starts `slots` above this one's slot 0.
@@ -118,8 +119,7 @@ impl Fp {
     /// The slot at which the frame starts is inside the value stack.
     #[inline(always)]
     pub unsafe fn callee(self, slots: usize) -> Fp {
-        // SAFETY: the caller promises that the new frame starts inside the value stack, one allocation.
-        unsafe { Fp(self.0.add(slots)) }
+        Fp(self.0.wrapping_add(slots))
     }
 
     /// Returns the function of a frame.
@@ -129,7 +129,7 @@ impl Fp {
     #[inline(always)]
     pub unsafe fn func(self) -> *mut VmFunc {
         // SAFETY: the caller promises a live frame, whose header is below slot 0.
-        unsafe { self.0.sub(FUNC).read() as usize as *mut VmFunc }
+        unsafe { self.0.wrapping_sub(FUNC).read() as usize as *mut VmFunc }
     }
 
     /// Returns the frame that waits for this one, null if none does.
@@ -139,7 +139,7 @@ impl Fp {
     #[inline(always)]
     pub unsafe fn caller(self) -> Fp {
         // SAFETY: the caller promises a frame whose header is intact, below slot 0.
-        unsafe { Fp(self.0.sub(CALLER).read() as usize as *mut u64) }
+        unsafe { Fp(self.0.wrapping_sub(CALLER).read() as usize as *mut u64) }
     }
 
     /// Returns the instruction at which the function returns.
@@ -149,7 +149,7 @@ impl Fp {
     #[inline(always)]
     pub unsafe fn return_to(self) -> Ip {
         // SAFETY: the caller promises a frame whose header is intact, below slot 0.
-        unsafe { Ip(self.0.sub(RETURN_TO).read() as usize as *const u64) }
+        unsafe { Ip(self.0.wrapping_sub(RETURN_TO).read() as usize as *const u64) }
     }
 
     /// Returns the header's last word: the caller's next instruction, if [`return_to`](Fp::return_to) is not an instruction of
@@ -160,7 +160,7 @@ impl Fp {
     #[inline(always)]
     pub unsafe fn real_return(self) -> Ip {
         // SAFETY: the caller promises a frame whose header is intact, below slot 0.
-        unsafe { Ip(self.0.sub(REAL_RETURN).read() as usize as *const u64) }
+        unsafe { Ip(self.0.wrapping_sub(REAL_RETURN).read() as usize as *const u64) }
     }
 
     /// Returns the first slot of the area for arguments and results; `arg_slots` is that of the frame's function.
@@ -169,8 +169,7 @@ impl Fp {
     /// The frame is live.
     #[inline(always)]
     pub unsafe fn args(self, arg_slots: u32) -> *mut u64 {
-        // SAFETY: a live frame has the area of its function below the header.
-        unsafe { self.0.sub(FRAME_HEADER.wrapping_add(arg_slots as usize)) }
+        self.0.wrapping_sub(FRAME_HEADER.wrapping_add(arg_slots as usize))
     }
 
     /// Writes the header, except for its last word.
@@ -181,9 +180,9 @@ impl Fp {
     pub unsafe fn set_header(self, func: *mut VmFunc, caller: Fp, return_to: Ip) {
         // SAFETY: the caller promises slots of the value stack for the header that have no other use.
         unsafe {
-            self.0.sub(FUNC).write(func as u64);
-            self.0.sub(CALLER).write(caller.0 as u64);
-            self.0.sub(RETURN_TO).write(return_to.0 as u64);
+            self.0.wrapping_sub(FUNC).write(func as u64);
+            self.0.wrapping_sub(CALLER).write(caller.0 as u64);
+            self.0.wrapping_sub(RETURN_TO).write(return_to.0 as u64);
         }
     }
 
@@ -194,7 +193,7 @@ impl Fp {
     #[inline(always)]
     pub unsafe fn set_real_return(self, ip: Ip) {
         // SAFETY: the caller promises slots of the value stack for the header that have no other use.
-        unsafe { self.0.sub(REAL_RETURN).write(ip.0 as u64) }
+        unsafe { self.0.wrapping_sub(REAL_RETURN).write(ip.0 as u64) }
     }
 }
 
@@ -226,8 +225,7 @@ impl Ip {
     /// The result is in the same code or at its end.
     #[inline(always)]
     pub unsafe fn add(self, words: usize) -> Ip {
-        // SAFETY: the caller promises a result in the same code, one allocation, or at its end.
-        unsafe { Ip(self.0.add(words)) }
+        Ip(self.0.wrapping_add(words))
     }
 
     /// Returns the instruction pointer `words` further, or back if negative.
@@ -236,8 +234,7 @@ impl Ip {
     /// As for [`add`](Ip::add).
     #[inline(always)]
     pub unsafe fn offset(self, words: isize) -> Ip {
-        // SAFETY: the caller promises a result in the same code, one allocation, or at its end.
-        unsafe { Ip(self.0.offset(words)) }
+        Ip(self.0.wrapping_offset(words))
     }
 
     /// Returns the last word of the instruction before this one. If this is a return address, that instruction is the call.
