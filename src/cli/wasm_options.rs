@@ -107,8 +107,7 @@ impl WasmOptions {
 
 /// Returns the features that are on by default, and those that wasmr supports in full.
 fn supported() -> Features {
-    let supported = Feature::ALL.iter().filter(|feature| feature.lacks().is_none());
-    supported.fold(Features::default(), |features, &feature| features.with(feature, true))
+    Features::all().executed().iter().fold(Features::default(), |features, feature| features.with(feature, true))
 }
 
 /// Returns the help text of a feature, with its default and the part that wasmr does not support.

@@ -24,7 +24,7 @@ const RETIRED: &[(&[&str], &str)] = &[
 
 /// Words that make a clause the subject of a comment, or refer to a subject that the reader has not seen.
 const OPENINGS: &[&str] =
-    &["What", "How", "Whether", "Where", "Who", "Whoever", "Which", "Whatever", "Its", "It", "They", "Those"];
+    &["What", "How", "Whether", "Where", "Who", "Whoever", "Which", "Whatever", "Its", "It", "They", "Their", "Those"];
 
 /// Returns the lines of `text`, counted from 1, that contain a retired term.
 fn retired(text: &str) -> Vec<String> {

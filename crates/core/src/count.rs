@@ -6,11 +6,23 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count<N>(pub N, pub &'static str);
 
+impl<N: PartialEq + From<u8>> Count<N> {
+    /// Returns the ending of the noun.
+    fn plural(&self) -> &'static str {
+        if self.0 == N::from(1) { "" } else { "s" }
+    }
+}
+
 impl<N: fmt::Display + PartialEq + From<u8>> fmt::Display for Count<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Count(number, noun) = self;
-        let plural = if *number == N::from(1) { "" } else { "s" };
-        write!(f, "{number} {noun}{plural}")
+        write!(f, "{} {}{}", self.0, self.1, self.plural())
+    }
+}
+
+impl Count<usize> {
+    /// Returns the number, its digits [`grouped`], with its noun.
+    pub fn grouped(&self) -> String {
+        format!("{} {}{}", grouped(self.0), self.1, self.plural())
     }
 }
 
@@ -41,5 +53,6 @@ mod tests {
         let shown = [0_u64, 1, 2].map(|number| Count(number, "byte").to_string());
         assert_eq!(shown, ["0 bytes", "1 byte", "2 bytes"]);
         assert_eq!(Count(1_usize, "result").to_string(), "1 result");
+        assert_eq!([1, 1234].map(|number| Count(number, "byte").grouped()), ["1 byte", "1 234 bytes"]);
     }
 }

@@ -1,4 +1,4 @@
-//! [`ModuleCode`]: the translated functions of one module, shared by all its instances, and [`CodeBlock`]: one of them.
+//! [`ModuleCode`]: the translated functions of one module, shared by all its instances. A [`CodeBlock`] is one of them.
 //!
 //! A function is translated at its first interpreted call. Other crates query the code through methods of [`ModuleCode`], in
 //! offsets of the module: the loops around a loop, the frame at a loop header, the offset of a call.

@@ -35,6 +35,8 @@ mod listing;
 mod loops;
 mod profile;
 mod regions;
+#[cfg(test)]
+mod test_program;
 mod tier;
 mod translate;
 

@@ -85,18 +85,14 @@ impl LoopTableBuilder {
 mod tests {
     use std::sync::Arc;
 
-    use wasmr_core::registry::TypeRegistry;
-    use wasmr_module::{Features, Module};
     use wasmr_runtime::frame::FrameMap;
 
     use crate::ModuleCode;
+    use crate::test_program::module;
 
     /// Returns the code of a module whose function 0 is translated.
     fn translated(wat: &str) -> Arc<ModuleCode> {
-        let bytes = wat::parse_str(wat).unwrap();
-        let types = Arc::new(TypeRegistry::new());
-        let module = Module::new(bytes.into(), "loops", &Features::default(), &types, 1).unwrap();
-        let code = ModuleCode::new(module);
+        let code = ModuleCode::new(module(wat));
         code.get_or_translate(0, false).unwrap();
         code
     }

@@ -140,22 +140,15 @@ unsafe fn enter_osr_code(func: *mut VmFunc, fp: Fp, block: &CodeBlock, osr: &Osr
 
 #[cfg(all(test, wasmr_copy_patch))]
 mod tests {
-    use std::sync::Arc;
-
-    use wasmr_core::registry::TypeRegistry;
-    use wasmr_module::{Features, Module};
-
     use crate::ModuleCode;
     use crate::code::CodeOptions;
     use crate::copy_patch::{CopyWhen, contains};
+    use crate::test_program::module;
 
     #[test]
     fn a_function_copied_before_its_first_execution_is_not_copied_again() {
-        let bytes = wat::parse_str("(module (func (result i32) (i32.const 1)))").unwrap();
-        let types = Arc::new(TypeRegistry::new());
-        let module = Module::new(bytes.into(), "a", &Features::default(), &types, 1).unwrap();
         let code = ModuleCode::with_options(
-            module,
+            module("(module (func (result i32) (i32.const 1)))"),
             CodeOptions { copy_and_patch: Some(CopyWhen { after: 0, events_per_sample: 0 }), ..CodeOptions::default() },
         );
         let block = code.get_or_translate(0, true).unwrap();

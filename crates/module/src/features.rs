@@ -156,7 +156,7 @@ impl Features {
     }
 
     /// Returns the set without the features that wasmr executes only in part or not at all.
-    pub(crate) fn executed(self) -> Features {
+    pub fn executed(self) -> Features {
         let executed = self.iter().filter(|feature| feature.lacks().is_none());
         executed.fold(Features::NONE, |set, feature| set.with_alone(feature, true))
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use wasmr::symbol::{printable, readable};
-use wasmr_core::count::grouped;
+use wasmr_core::count::{Count, grouped};
 
 use super::facts::{Facts, Object, Port, Segments};
 
@@ -89,7 +89,7 @@ fn functions(out: &mut String, facts: &Facts<'_>) {
     }
 }
 
-fn segments(out: &mut String, segments: &Segments, what: &str, of: &str) {
+fn segments(out: &mut String, segments: &Segments, what: &'static str, of: &'static str) {
     if segments.count > 0 {
         line(out, format_args!("  {} with {}", count(segments.count, what), count(segments.size as usize, of)));
     }
@@ -132,6 +132,6 @@ fn objects(out: &mut String, what: &str, objects: &[Object]) {
 }
 
 /// Returns a number with its noun: `1 item`, `2 items`.
-fn count(number: usize, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
+fn count(number: usize, noun: &'static str) -> String {
+    Count(number, noun).grouped()
 }

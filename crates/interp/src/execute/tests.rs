@@ -5,17 +5,12 @@
 //! this file out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
-use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
-use wasmr_core::registry::TypeRegistry;
-use wasmr_module::{Features, Module};
-use wasmr_runtime::frame::Ip;
 
-use super::{access, frame};
-use crate::ModuleCode;
+use super::access;
 use crate::instr::with_handler;
+use crate::test_program::Program;
 
 /// A function under `execute/`: path there, and machine instructions.
 struct Function {
@@ -23,37 +18,15 @@ struct Function {
     instructions: Vec<Instruction>,
 }
 
-/// Returns the functions under `execute/` in this program, by address, and the address at which the program was linked minus
-/// the one at which it runs.
-fn functions() -> (BTreeMap<u64, Function>, u64) {
-    // A translation keeps the tables of handlers, and so all handlers, in the program.
-    let bytes = wat::parse_str("(module (func))").unwrap();
-    let types = Arc::new(TypeRegistry::new());
-    let module = Module::new(bytes.into(), "keep", &Features::default(), &types, 1).unwrap();
-    ModuleCode::new(module).get_or_translate(0, true).unwrap();
-
-    let file = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-    let elf = object::File::parse(&*file).unwrap();
-    let text = elf.section_by_name(".text").unwrap();
-    let code = text.data().unwrap();
-    let mut functions = BTreeMap::new();
-    let mut exit_instruction = None;
-    for symbol in elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
-        let name = format!("{:#}", rustc_demangle::demangle(symbol.name().unwrap_or_default()));
-        let path = name.strip_prefix("wasmr_interp::execute::").filter(|path| !path.starts_with("tests::"));
-        let Some(path) = path else { continue };
-        if path == "frame::exit_instruction" {
-            exit_instruction = Some(symbol.address());
-        }
-        let start = (symbol.address() - text.address()) as usize;
-        let bytes = &code[start..start + symbol.size() as usize];
-        let decoder = Decoder::with_ip(64, bytes, symbol.address(), DecoderOptions::NONE);
-        functions
-            .insert(symbol.address(), Function { path: path.to_owned(), instructions: decoder.into_iter().collect() });
-    }
-    let running = frame::exit_instruction as fn() -> Ip as usize as u64;
-    let bias = exit_instruction.expect("a known function is in the symbol table").wrapping_sub(running);
-    (functions, bias)
+/// Returns the functions under `execute/` in this program, by address.
+fn functions() -> BTreeMap<u64, Function> {
+    let program = Program::read();
+    let decoded = program.functions.iter().map(|function| {
+        let (address, bytes) = (function.address as u64, &program.code(function.address)[..function.size]);
+        let instructions = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE).into_iter().collect();
+        (address, Function { path: function.path.clone(), instructions })
+    });
+    decoded.collect()
 }
 
 /// Returns true if the instruction moves the stack pointer down.
@@ -76,7 +49,7 @@ fn jumps_on(instruction: &Instruction) -> bool {
 
 #[test]
 fn no_handler_calls_the_next() {
-    let (functions, _) = functions();
+    let functions = functions();
     // Functions that may call through a pointer: the way in, calls of other functions' entries, libcalls, and hooks.
     let allowed = ["dispatch::run", "frame::call_external", "builtin::builtin"];
     let allowed = |path: &str| allowed.contains(&path) || path.starts_with("hooks::");
@@ -94,7 +67,7 @@ fn no_handler_calls_the_next() {
 
 #[test]
 fn hot_handlers_keep_no_frame() {
-    let (functions, _) = functions();
+    let functions = functions();
     let hot = [
         "numeric::binary",
         "numeric::compare",
@@ -138,10 +111,10 @@ fn hot_handlers_keep_no_frame() {
 
 #[test]
 fn guarded_accesses_have_nothing_on_the_native_stack() {
-    let (functions, bias) = functions();
+    let functions = functions();
     let mut sites = 0;
     for site in access::sites() {
-        let address = (site as u64).wrapping_add(bias);
+        let address = site as u64;
         let (_, function) = functions.range(..=address).next_back().expect("a site is in a handler");
         assert!(
             function.instructions.iter().any(|instruction| instruction.ip() == address),
@@ -158,7 +131,7 @@ fn guarded_accesses_have_nothing_on_the_native_stack() {
 
 #[test]
 fn every_handler_has_an_instruction() {
-    let (functions, bias) = functions();
+    let functions = functions();
     // Instructions outside of functions, handlers that other handlers continue in, and functions that jump for another reason.
     let others = [
         "access::fault_landing",
@@ -185,7 +158,7 @@ fn every_handler_has_an_instruction() {
     let mut named = 0;
     let mut nameless = Vec::new();
     for (address, function) in &functions {
-        let known = with_handler(address.wrapping_sub(bias)).next().is_some();
+        let known = with_handler(*address).next().is_some();
         named += usize::from(known);
         let path = function.path.as_str();
         if function.instructions.iter().any(jumps_on) && !others.contains(&path) && !known {

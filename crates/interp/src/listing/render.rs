@@ -134,16 +134,12 @@ fn object(context: &Context<'_>, offset: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-    use wasmr_core::registry::TypeRegistry;
-    use wasmr_module::Features;
+    use crate::test_program::module;
 
     fn shown(template: &str, words: &[u64]) -> String {
-        let bytes = wat::parse_str(
+        let module = module(
             r#"(module (import "" "" (func)) (import "" "" (global i32)) (memory 1) (memory 1) (global i32 (i32.const 0)) (func))"#,
         );
-        let types = Arc::new(TypeRegistry::new());
-        let module = Module::new(bytes.unwrap().into(), "m", &Features::default(), &types, 1).unwrap();
         let layout = VmLayout::for_module(&module);
         let slots = Slots { locals: Vec::new(), operands: 4, arguments: -6, scratch: 2 };
         let objects = [

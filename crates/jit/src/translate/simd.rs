@@ -1,6 +1,6 @@
 //! Vector operators without memory access that take several instructions, relaxed ones included.
 //!
-//! Their rows in [`clif`](super::clif), like those of operators with one instruction, name the vector type of the operands. A
+//! The rows of these operators in [`clif`](super::clif), like those of operators with one instruction, name the vector type of the operands. A
 //! result stays on the operand stack with the vector type of its instruction. The operator that pops it casts it to the type
 //! that it needs, which costs no machine instruction.
 //!

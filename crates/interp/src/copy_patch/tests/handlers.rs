@@ -4,76 +4,47 @@
 //! A failure names the handler, the machine instruction and the assumption of `docs/copy-and-patch.md` that it breaks. A build
 //! without copy-and-patch (see `build.rs`) leaves this file out.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use iced_x86::InstructionInfoFactory;
-use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
-use wasmr_core::registry::TypeRegistry;
-use wasmr_module::{Features, Module};
-use wasmr_runtime::frame::Ip;
 
 use super::disassembly::explain;
 use crate::code::CodeOptions;
 use crate::copy_patch::assumption::Broken;
 use crate::copy_patch::template::{Finish, Step, Template};
 use crate::copy_patch::{self, analyse::analyse};
-use crate::execute::frame;
+use crate::test_program::{Program, module};
 use crate::{CopyWhen, ModuleCode};
 
-/// The code of this program and the functions under `execute/` in it.
-struct Program {
-    /// The section of code.
-    text: Vec<u8>,
-    /// Address at which it runs.
-    text_at: usize,
-    handlers: Vec<Handler>,
+/// The code of this program, and the handlers in it.
+struct Handlers {
+    program: Program,
+    all: Vec<Handler>,
 }
 
 /// A function under `execute/`: a handler, or something else there.
 struct Handler {
     /// Path under `execute/`.
     path: String,
-    /// Address at which the function runs.
+    /// Address of the function.
     address: usize,
     template: Result<Template, Vec<Broken>>,
 }
 
-static PROGRAM: LazyLock<Program> = LazyLock::new(|| {
-    // A translation keeps the tables of handlers, and so all handlers, in the program.
-    let bytes = wat::parse_str("(module (func))").unwrap();
-    let types = Arc::new(TypeRegistry::new());
-    let module = Module::new(bytes.into(), "keep", &Features::default(), &types, 1).unwrap();
-    ModuleCode::new(module).get_or_translate(0, true).unwrap();
-
-    let file = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-    let elf = object::File::parse(&*file).unwrap();
-    let mut functions = Vec::new();
-    let mut bias = None;
-    for symbol in elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
-        let name = format!("{:#}", rustc_demangle::demangle(symbol.name().unwrap_or_default()));
-        let Some(path) = name.strip_prefix("wasmr_interp::execute::") else { continue };
-        let address = symbol.address() as usize;
-        if path == "frame::exit_instruction" {
-            bias = Some((frame::exit_instruction as fn() -> Ip as usize).wrapping_sub(address));
-        }
-        functions.push((path.to_owned(), address));
-    }
-    let bias = bias.expect("a known function is in the symbol table");
+static HANDLERS: LazyLock<Handlers> = LazyLock::new(|| {
+    let program = Program::read();
     let mut infos = InstructionInfoFactory::new();
-    let handlers = functions.into_iter().map(|(path, address)| {
-        let address = address.wrapping_add(bias);
-        Handler { path, address, template: analyse(address, &mut infos) }
+    let handlers = program.functions.iter().map(|function| {
+        let template = analyse(function.address, &mut infos);
+        Handler { path: function.path.clone(), address: function.address, template }
     });
-    let handlers = handlers.collect();
-    let text = elf.section_by_name(".text").unwrap();
-    let text_at = (text.address() as usize).wrapping_add(bias);
-    Program { text: text.data().unwrap().to_vec(), text_at, handlers }
+    Handlers { all: handlers.collect(), program }
 });
 
-impl Program {
+impl Handlers {
     /// Returns all handlers of a name, one for each operator and choice of operands.
     fn named(&self, name: &str) -> Vec<&Handler> {
-        let found: Vec<&Handler> = self.handlers.iter().filter(|handler| handler.path == name).collect();
+        let found: Vec<&Handler> = self.all.iter().filter(|handler| handler.path == name).collect();
         assert!(!found.is_empty(), "{name} is no handler any more");
         found
     }
@@ -84,7 +55,7 @@ impl Program {
             Ok(template) => &template.deviations,
             Err(broken) => broken,
         };
-        explain(&handler.path, broken, &self.text[handler.address - self.text_at..], handler.address as u64)
+        explain(&handler.path, broken, self.program.code(handler.address), handler.address as u64)
     }
 
     /// Checks the templates of all handlers of some names.
@@ -104,8 +75,7 @@ fn the_instructions_of_a_copied_function_lead_to_its_code() {
     let wat = "(module (func (param i32) (result i32) (local i32)
         (loop (br_if 0 (i32.lt_u (local.tee 1 (i32.add (local.get 1) (i32.const 1))) (local.get 0))))
         (i32.mul (local.get 1) (i32.const 3))))";
-    let types = Arc::new(TypeRegistry::new());
-    let module = Module::new(wat::parse_str(wat).unwrap().into(), "a", &Features::default(), &types, 1).unwrap();
+    let module = module(wat);
     let first_handler = |copy_and_patch_after: Option<u32>| {
         let copy_and_patch = copy_and_patch_after.map(|after| CopyWhen { after, events_per_sample: 0 });
         let options = CodeOptions { copy_and_patch, ..CodeOptions::default() };
@@ -156,14 +126,14 @@ const HOT: &[&str] = &[
 
 #[test]
 fn hot_handlers_have_templates() {
-    PROGRAM.check(HOT, "have a template", |_| true);
-    let all: usize = HOT.iter().map(|name| PROGRAM.named(name).len()).sum();
+    HANDLERS.check(HOT, "have a template", |_| true);
+    let all: usize = HOT.iter().map(|name| HANDLERS.named(name).len()).sum();
     assert!(all > 1500, "only {all} hot handlers found; the check would prove nothing");
 }
 
 #[test]
 fn a_handler_without_template_has_a_reason() {
-    for handler in &PROGRAM.handlers {
+    for handler in &HANDLERS.all {
         if let Err(broken) = &handler.template {
             assert!(!broken.is_empty(), "nothing says why {} has no template", handler.path);
         }
@@ -175,7 +145,7 @@ fn the_path_to_the_next_instruction_has_no_jump() {
     let leaves = ["call::", "control::br_table", "control::return", "control::br"];
     let others = HOT.iter().filter(|name| !leaves.iter().any(|leaves| name.starts_with(leaves)));
     let others: Vec<&str> = others.copied().collect();
-    PROGRAM.check(&others, "fall through to the next instruction", |template| {
+    HANDLERS.check(&others, "fall through to the next instruction", |template| {
         template.words.is_some() && template.blocks[0].falls
     });
 }
@@ -184,7 +154,7 @@ fn the_path_to_the_next_instruction_has_no_jump() {
 fn branches_jump_by_known_distances() {
     let branches =
         ["control::br", "control::br_if", "control::br_if_and", "control::br_if_i64", "numeric::branch_compare"];
-    PROGRAM.check(&branches, "jump once, by a distance whose sign is known", |template| {
+    HANDLERS.check(&branches, "jump once, by a distance whose sign is known", |template| {
         let count = |is_it: fn(&Finish) -> bool| template.blocks.iter().filter(|block| is_it(&block.finish)).count();
         let mut reached = template.blocks.iter().filter(|block| block.falls || !block.steps.is_empty());
         count(|finish| matches!(finish, Finish::Jump(_))) == 1
@@ -195,7 +165,7 @@ fn branches_jump_by_known_distances() {
 
 #[test]
 fn slot_numbers_are_part_of_the_instructions() {
-    PROGRAM.check(&["variable::copy", "variable::copy_pair"], "only read and write slots", |template| {
+    HANDLERS.check(&["variable::copy", "variable::copy_pair"], "only read and write slots", |template| {
         let steps = &template.blocks[0].steps;
         !steps.is_empty() && steps.iter().all(|step| matches!(step, Step::Displaced { .. }))
     });
@@ -203,7 +173,7 @@ fn slot_numbers_are_part_of_the_instructions() {
 
 #[test]
 fn addresses_of_loads_are_part_of_the_instructions() {
-    PROGRAM.check(&["memory::load"], "load from an address without computing it first", |template| {
+    HANDLERS.check(&["memory::load"], "load from an address without computing it first", |template| {
         let steps = &template.blocks[0].steps;
         !steps.iter().any(|step| matches!(step, Step::Sum { .. } | Step::Load { .. } | Step::Ip(_)))
     });
