@@ -1,8 +1,8 @@
 //! Decodes arbitrary bytes as a module.
 //!
 //! The first byte selects the kind of the others: a binary, a binary after a valid header, text, or a generated module with
-//! changes. All accessors of an accepted module must work, and wasmparser must accept the module in one piece. A refused
-//! module must have the same error with any number of threads.
+//! changes. All accessors of an accepted module must work, and wasmparser must accept the module in one piece. Its outline must
+//! give the same module. A refused module must have the same error with any number of threads.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -78,7 +78,11 @@ pub fn run(data: &[u8]) {
     if let Ok(module) = result {
         let all = Validator::new_with_features(WasmFeatures::all()).validate_all(bytes.as_ref()).err();
         assert!(all.is_none(), "accepted here, refused by the validator: {all:?}");
-        ask_everything(&module);
+        let outline = module.outline();
+        let again = Module::from_outline(bytes, "fuzz.wasm", &features, module.registry(), &outline);
+        let again = again.expect("the outline is that of the module");
+        assert_eq!(again.outline(), outline, "the outline gives other bodies or data segments");
+        assert_eq!(ask_everything(&again), ask_everything(&module), "the outline gives other declarations");
     }
 }
 
@@ -102,8 +106,8 @@ fn changed_module(data: &[u8]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Calls every accessor of a module, so that an index out of range causes a panic.
-fn ask_everything(module: &Module) {
+/// Calls every accessor of a module, so that an index out of range causes a panic. Returns the declarations as text.
+fn ask_everything(module: &Module) -> String {
     let names = module.names();
     for index in 0..module.func_count() {
         let _ = (names.func_name(index), module.func_type(index), module.func_type_id(index));
@@ -131,8 +135,8 @@ fn ask_everything(module: &Module) {
         module.tags(),
         module.elements(),
     );
-    assert!(!declared.is_empty());
     for section in module.custom_sections() {
         let _ = format!("{section:?}");
     }
+    declared
 }

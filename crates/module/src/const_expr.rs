@@ -103,7 +103,7 @@ impl ConstExpr {
                 Operator::F32Const { value } => ConstOp::F32Const(value.bits()),
                 Operator::F64Const { value } => ConstOp::F64Const(value.bits()),
                 Operator::V128Const { value } => ConstOp::V128Const(V128(*value.bytes())),
-                Operator::RefNull { hty } => ConstOp::RefNull(types.heap_type(hty)),
+                Operator::RefNull { hty } => ConstOp::RefNull(types.heap_type(hty)?),
                 Operator::RefFunc { function_index } => ConstOp::RefFunc(function_index),
                 Operator::GlobalGet { global_index } => ConstOp::GlobalGet(global_index),
                 Operator::I32Add => ConstOp::I32Add,

@@ -1,6 +1,6 @@
 //! Declarations of a module: the contents of its sections, as data.
 //!
-//! `decode` and `sections` fill them; [`Module`](crate::Module) owns them.
+//! `decode`, `outline` and `sections` fill them; [`Module`](crate::Module) owns them.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::execution::Purpose;
 use crate::types::TypeTable;
 
 /// An import.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
     /// First part of the name.
     pub module: Box<str>,
@@ -48,7 +48,7 @@ pub enum ExternKind {
 }
 
 /// A table, imported or defined.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableDecl {
     /// Type of the table.
     pub ty: TableType,
@@ -57,7 +57,7 @@ pub struct TableDecl {
 }
 
 /// A global, imported or defined.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GlobalDecl {
     /// Type of the global.
     pub ty: GlobalType,
@@ -66,7 +66,7 @@ pub struct GlobalDecl {
 }
 
 /// An element segment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElementSegment {
     /// Type of the items.
     pub ty: RefType,
@@ -77,7 +77,7 @@ pub struct ElementSegment {
 }
 
 /// The items of an element segment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ElementItems {
     /// Function indices.
     Funcs(Box<[u32]>),
@@ -86,7 +86,7 @@ pub enum ElementItems {
 }
 
 /// The use of an element segment at instantiation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ElementMode {
     /// None: `table.init` copies the segment later.
     Passive,
@@ -101,26 +101,33 @@ pub enum ElementMode {
     },
 }
 
-/// A data segment.
-#[derive(Clone, Debug)]
+/// A data segment. Some programs have 20,000 of them, so the type is small.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSegment {
     /// Range of the contents in [`Module::bytes`](crate::Module::bytes).
-    pub range: Range<usize>,
+    pub range: Range<u32>,
     /// Use of the segment at instantiation.
     pub mode: DataMode,
 }
 
 /// The use of a data segment at instantiation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataMode {
     /// None: `memory.init` copies the segment later.
     Passive,
-    /// The segment is copied into a memory, then dropped.
+    /// The segment is copied into a memory, then dropped. Its offset is one constant.
     Active {
         /// Index of the memory.
         memory: u32,
         /// Address of the first byte in the memory.
-        offset: ConstExpr,
+        address: u64,
+    },
+    /// Like `Active`, with an offset that is not just a constant.
+    Computed {
+        /// Index of the memory.
+        memory: u32,
+        /// Address of the first byte in the memory.
+        offset: Box<ConstExpr>,
     },
 }
 
@@ -157,7 +164,7 @@ pub(crate) struct ImportCounts {
 }
 
 /// The range of a function's body in the module's bytes. `decode` checks that a module is smaller than 4 GiB.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BodyRange {
     pub start: u32,
     pub end: u32,
@@ -190,5 +197,15 @@ impl BodyRange {
     /// Returns the number of bytes of the body.
     pub(crate) fn len(&self) -> usize {
         (self.end - self.start) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_segment_is_three_words() {
+        assert_eq!(size_of::<DataSegment>(), 24);
     }
 }

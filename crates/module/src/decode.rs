@@ -1,7 +1,8 @@
 //! The section loop: one pass over the binary that validates and stores each section.
 //!
-//! [`Module::new`](crate::Module::new) calls [`decode`], which passes each section to wasmparser's validator and then to the
-//! function of the same name in `sections`. Function bodies go to `validate`. The result is the module's declarations.
+//! [`Module::new`](crate::Module::new) calls [`decode`], which passes each section to wasmparser's validator and then to
+//! `sections`. Function bodies go to `validate`. The result is the module's declarations. `outline` has the section loop for a
+//! binary that was validated earlier.
 //!
 //! # Order
 //! The reported error is always the one at the lowest byte offset. Function bodies are therefore validated at the end of the code
@@ -47,7 +48,6 @@ pub(crate) fn decode(
     let mut decoder = Decoder {
         bytes,
         features,
-        registry,
         threads,
         validator: Validator::new_with_features(features.to_wasmparser()),
         decls: Declarations { purpose, ..Declarations::default() },
@@ -74,7 +74,8 @@ pub(crate) fn decode(
             }
             payload => {
                 decoder.validate_bodies()?;
-                decoder.section(payload)?;
+                decoder.validate(&payload)?;
+                sections::section(&mut decoder.decls, registry, binary, payload)?;
             }
         }
     }
@@ -109,7 +110,6 @@ fn refuse_component(binary: &[u8]) -> Result<(), ModuleError> {
 struct Decoder<'a> {
     bytes: &'a ModuleBytes,
     features: &'a Features,
-    registry: &'a Arc<TypeRegistry>,
     threads: usize,
     validator: Validator,
     decls: Declarations,
@@ -118,13 +118,13 @@ struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    /// Validates and stores one section. [`Decoder::body`] handles function bodies.
-    fn section(&mut self, payload: Payload<'_>) -> Result<(), ModuleError> {
-        let Decoder { validator, decls, registry, .. } = self;
+    /// Validates a section. [`Decoder::body`] handles function bodies.
+    fn validate(&mut self, payload: &Payload<'_>) -> Result<(), ModuleError> {
+        let validator = &mut self.validator;
         match payload {
             Payload::Version { num, encoding, range } => {
-                debug_assert_eq!(encoding, Encoding::Module, "components were refused");
-                validator.version(num, encoding, &range).map_err(ModuleError::malformed)
+                debug_assert_eq!(*encoding, Encoding::Module, "components were refused");
+                validator.version(*num, *encoding, range).map_err(ModuleError::malformed)
             }
             Payload::TypeSection(reader) => {
                 let size = reader.range().end - reader.range().start;
@@ -132,56 +132,24 @@ impl Decoder<'_> {
                     let message = format!("its types take {size} bytes, but the limit is {MAX_TYPE_SECTION}");
                     return Err(ModuleError::new(Fault::OverLimit, message, Some(reader.range().start)));
                 }
-                checked(&reader, |reader| validator.type_section(reader))?;
-                sections::types(decls, registry, reader)
+                checked(reader, |reader| validator.type_section(reader))
             }
-            Payload::ImportSection(reader) => {
-                checked(&reader, |reader| validator.import_section(reader))?;
-                sections::imports(decls, reader)
-            }
-            Payload::FunctionSection(reader) => {
-                checked(&reader, |reader| validator.function_section(reader))?;
-                sections::functions(decls, reader)
-            }
-            Payload::TableSection(reader) => {
-                checked(&reader, |reader| validator.table_section(reader))?;
-                sections::tables(decls, reader)
-            }
-            Payload::MemorySection(reader) => {
-                checked(&reader, |reader| validator.memory_section(reader))?;
-                sections::memories(decls, reader)
-            }
-            Payload::TagSection(reader) => {
-                checked(&reader, |reader| validator.tag_section(reader))?;
-                sections::tags(decls, reader)
-            }
-            Payload::GlobalSection(reader) => {
-                checked(&reader, |reader| validator.global_section(reader))?;
-                sections::globals(decls, reader)
-            }
-            Payload::ExportSection(reader) => {
-                checked(&reader, |reader| validator.export_section(reader))?;
-                sections::exports(decls, reader)
-            }
-            Payload::StartSection { func, range } => {
-                validator.start_section(func, &range).map_err(invalid)?;
-                decls.start = Some(func);
-                Ok(())
-            }
-            Payload::ElementSection(reader) => {
-                checked(&reader, |reader| validator.element_section(reader))?;
-                sections::elements(decls, reader)
-            }
-            Payload::DataCountSection { count, range } => validator.data_count_section(count, &range).map_err(invalid),
+            Payload::ImportSection(reader) => checked(reader, |reader| validator.import_section(reader)),
+            Payload::FunctionSection(reader) => checked(reader, |reader| validator.function_section(reader)),
+            Payload::TableSection(reader) => checked(reader, |reader| validator.table_section(reader)),
+            Payload::MemorySection(reader) => checked(reader, |reader| validator.memory_section(reader)),
+            Payload::TagSection(reader) => checked(reader, |reader| validator.tag_section(reader)),
+            Payload::GlobalSection(reader) => checked(reader, |reader| validator.global_section(reader)),
+            Payload::ExportSection(reader) => checked(reader, |reader| validator.export_section(reader)),
+            Payload::StartSection { func, range } => validator.start_section(*func, range).map_err(invalid),
+            Payload::ElementSection(reader) => checked(reader, |reader| validator.element_section(reader)),
+            Payload::DataCountSection { count, range } => validator.data_count_section(*count, range).map_err(invalid),
             Payload::CodeSectionStart { unchecked_range, .. } => {
-                validator.code_section_start(&unchecked_range).map_err(invalid)
+                validator.code_section_start(unchecked_range).map_err(invalid)
             }
-            Payload::DataSection(reader) => {
-                checked(&reader, |reader| validator.data_section(reader))?;
-                sections::data(decls, reader)
-            }
+            Payload::DataSection(reader) => checked(reader, |reader| validator.data_section(reader)),
             Payload::CustomSection(_) => Ok(()),
-            other => validator.payload(&other).map(drop).map_err(ModuleError::malformed),
+            other => validator.payload(other).map(drop).map_err(ModuleError::malformed),
         }
     }
 

@@ -150,6 +150,11 @@ impl Features {
         Features(if on { self.0 | bit } else { self.0 & !bit })
     }
 
+    /// Returns the set as a number.
+    pub(crate) fn bits(self) -> u32 {
+        self.0
+    }
+
     /// Returns the set of all features.
     pub fn all() -> Features {
         Feature::ALL.iter().fold(Features::NONE, |set, &feature| set.with(feature, true))

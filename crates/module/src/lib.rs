@@ -16,11 +16,12 @@
 //! - `inspection`: [`Inspection`], a module for display only, which may use every feature of the table.
 //!
 //! Internal: `decode` is the section loop, and `sections` has one function for each section. `validate` checks function
-//! bodies on several threads. `execution` refuses operators that no tier executes. `required_features` finds the
-//! features that a module requires. `types` converts wasmparser's types to core's.
+//! bodies on several threads. `execution` refuses operators that no tier executes. `outline` decodes a binary that was validated
+//! earlier. `required_features` finds the features that a module requires. `types` converts wasmparser's types to core's.
 //!
 //! # Invariant
-//! A [`Module`] exists only if the whole binary is valid. A [`FuncBody`] therefore always holds validated code.
+//! A [`Module`] exists only if the whole binary is valid. [`Module::new`] validates it; the caller of [`Module::from_outline`]
+//! vouches that the same binary was validated earlier. A [`FuncBody`] therefore always holds validated code.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
@@ -40,6 +41,7 @@ pub mod op;
 pub mod operator_class;
 mod operator_text;
 pub mod operators;
+mod outline;
 pub mod printable;
 mod required_features;
 mod section_map;
@@ -64,6 +66,7 @@ pub use fuel_cost::Costs;
 pub use inspection::Inspection;
 pub use module::{FuncBody, Module, UNNAMED};
 pub use names::{CustomSections, Names};
+pub use outline::OutlineMismatch;
 pub use section_map::{Producers, Section, SectionMap};
 pub use text::bytes_from_input;
 #[cfg(not(feature = "wat"))]

@@ -1,6 +1,6 @@
 //! [`Module`]: a decoded and validated module. It is immutable and shared.
 //!
-//! `decode` creates it. The runtime instantiates its declarations; the tiers translate its bodies and types. The code is not
+//! `decode` creates it, or `outline` for a binary that was validated earlier. The runtime instantiates its declarations; the tiers translate its bodies and types. The code is not
 //! copied: a body is a range of the module's bytes.
 //!
 //! # Indices
@@ -9,7 +9,8 @@
 //! the module's types; a [`TypeId`] is canonical in the engine.
 //!
 //! # Invariants
-//! All indices in declarations are in range, all bodies are valid, and nothing changes after [`Module::new`].
+//! All indices in declarations are in range, all bodies are valid, and nothing changes after [`Module::new`] or
+//! [`Module::from_outline`].
 
 use std::sync::{Arc, OnceLock};
 
@@ -27,6 +28,7 @@ use crate::execution::Purpose;
 use crate::features::Features;
 use crate::names::{CustomSections, Names};
 use crate::operator_class::OperatorClass;
+use crate::outline::{self, OutlineMismatch};
 use crate::section_map::{self, Producers, SectionMap};
 use crate::types::BlockSig;
 
@@ -52,6 +54,8 @@ impl FuncBody<'_> {
         operators.into_iter().all(|operator| operator.is_ok_and(|operator| condition(OperatorClass::of(&operator))))
     }
 }
+
+const VALIDATED: &str = "validation has checked the types";
 
 /// Name that messages use for a module without a name.
 pub const UNNAMED: &str = "<module>";
@@ -95,14 +99,41 @@ impl Module {
         purpose: Purpose,
     ) -> Result<Module, ModuleError> {
         let decls = decode::decode(&bytes, features, types, threads, purpose).map_err(|error| error.in_module(name))?;
-        Ok(Module {
-            bytes,
-            name: name.into(),
-            features: *features,
-            registry: types.clone(),
-            decls,
-            names: OnceLock::new(),
-        })
+        Ok(Module::with_declarations(decls, bytes, name, features, types))
+    }
+
+    /// Decodes a binary without validation, by the [outline](Module::outline) of a module with the same bytes and features.
+    ///
+    /// The caller vouches that the outline is of such a module, because compiled and interpreted code rely on validation: it
+    /// has compared the whole binary, or a cryptographic hash of it, and has kept the outline where no one else can change it.
+    ///
+    /// # Errors
+    /// If the outline is found not to fit. Not every wrong outline is found.
+    pub fn from_outline(
+        bytes: ModuleBytes,
+        name: &str,
+        features: &Features,
+        types: &Arc<TypeRegistry>,
+        outline: &[u8],
+    ) -> Result<Arc<Module>, OutlineMismatch> {
+        let decls = outline::decode(&bytes, features, types, outline)?;
+        Ok(Arc::new(Module::with_declarations(decls, bytes, name, features, types)))
+    }
+
+    fn with_declarations(
+        decls: Declarations,
+        bytes: ModuleBytes,
+        name: &str,
+        features: &Features,
+        types: &Arc<TypeRegistry>,
+    ) -> Module {
+        Module { bytes, name: name.into(), features: *features, registry: types.clone(), decls, names: OnceLock::new() }
+    }
+
+    /// Returns the outline of the module, for [`Module::from_outline`]. The outline of an [`Inspection`](crate::Inspection) is
+    /// empty and fits no module.
+    pub fn outline(&self) -> Vec<u8> {
+        outline::write(self.bytes(), &self.features, &self.decls).unwrap_or_default()
     }
 
     /// Returns the binary.
@@ -133,7 +164,7 @@ impl Module {
 
     /// Returns the canonical id of a type.
     pub fn type_id(&self, type_index: u32) -> TypeId {
-        self.decls.types.id(type_index)
+        self.decls.types.id(type_index).expect(VALIDATED)
     }
 
     /// Returns the number of types.
@@ -176,7 +207,7 @@ impl Module {
 
     /// Returns the canonical id of a function's type.
     pub fn func_type_id(&self, func_index: u32) -> TypeId {
-        self.decls.types.id(self.func_type_index(func_index))
+        self.type_id(self.func_type_index(func_index))
     }
 
     /// Returns the type index of a function's type.
@@ -278,7 +309,7 @@ impl Module {
 
     /// Returns the contents of a data segment.
     pub fn data_bytes(&self, segment: &DataSegment) -> &[u8] {
-        &self.bytes()[segment.range.clone()]
+        &self.bytes()[segment.range.start as usize..segment.range.end as usize]
     }
 
     /// Returns the name section. The first call reads it.
@@ -303,22 +334,22 @@ impl Module {
 
     /// Converts a value type of this module.
     pub fn val_type(&self, ty: wasmparser::ValType) -> ValType {
-        self.decls.types.val_type(ty)
+        self.decls.types.val_type(ty).expect(VALIDATED)
     }
 
     /// Converts a reference type of this module.
     pub fn ref_type(&self, ty: wasmparser::RefType) -> RefType {
-        self.decls.types.ref_type(ty)
+        self.decls.types.ref_type(ty).expect(VALIDATED)
     }
 
     /// Converts a heap type of this module.
     pub fn heap_type(&self, ty: wasmparser::HeapType) -> HeapType {
-        self.decls.types.heap_type(ty)
+        self.decls.types.heap_type(ty).expect(VALIDATED)
     }
 
     /// Converts a block type of this module.
     pub fn block_sig(&self, ty: wasmparser::BlockType) -> BlockSig<'_> {
-        self.decls.types.block_sig(ty)
+        self.decls.types.block_sig(ty).expect(VALIDATED)
     }
 }
 

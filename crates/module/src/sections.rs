@@ -1,37 +1,66 @@
 //! Conversion of wasmparser's items to [`Declarations`], with one function for each section.
 //!
-//! `decode` has validated the section before it calls the function. The only further check is for parts that no tier
-//! executes. Vectors grow as items are read; no memory is reserved for a declared count.
+//! `decode` validates a section before it calls [`section`]; `outline` calls it for the sections of a binary that was validated
+//! earlier. The only further check is for parts that no tier executes. The functions do not rely on validation: for bytes that no
+//! valid module has, they return an error or wrong declarations, and do not panic. Vectors grow as items are read; no memory is
+//! reserved for a declared count.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use wasmparser::{
-    DataKind, DataSectionReader, ElementItems as ElementItemsReader, ElementKind, ElementSectionReader,
+    BinaryReader, DataKind, DataSectionReader, ElementItems as ElementItemsReader, ElementKind, ElementSectionReader,
     ExportSectionReader, ExternalKind, FunctionSectionReader, GlobalSectionReader, ImportSectionReader,
-    MemorySectionReader, SectionLimited, TableInit, TableSectionReader, TagSectionReader, TypeRef, TypeSectionReader,
+    MemorySectionReader, Payload, SectionLimited, TableInit, TableSectionReader, TagSectionReader, TypeRef,
+    TypeSectionReader,
 };
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, RefType};
 
-use crate::const_expr::ConstExpr;
+use crate::const_expr::{ConstExpr, ConstOp};
 use crate::decls::{
     DataMode, DataSegment, Declarations, ElementItems, ElementMode, ElementSegment, Export, ExternKind, GlobalDecl,
     Import, TableDecl,
 };
-use crate::error::{Fault, ModuleError};
+use crate::error::ModuleError;
 use crate::types::memory_type;
 
 type Done = Result<(), ModuleError>;
 
-pub(crate) fn types(decls: &mut Declarations, registry: &Arc<TypeRegistry>, reader: TypeSectionReader<'_>) -> Done {
+/// Converts a section of `binary`. Sections without declarations are ignored, among them the code section.
+pub(crate) fn section(
+    decls: &mut Declarations,
+    registry: &Arc<TypeRegistry>,
+    binary: &[u8],
+    payload: Payload<'_>,
+) -> Done {
+    match payload {
+        Payload::TypeSection(reader) => types(decls, registry, reader),
+        Payload::ImportSection(reader) => imports(decls, reader),
+        Payload::FunctionSection(reader) => functions(decls, binary, reader),
+        Payload::TableSection(reader) => tables(decls, reader),
+        Payload::MemorySection(reader) => memories(decls, reader),
+        Payload::TagSection(reader) => tags(decls, reader),
+        Payload::GlobalSection(reader) => globals(decls, reader),
+        Payload::ExportSection(reader) => exports(decls, reader),
+        Payload::StartSection { func, .. } => {
+            decls.start = Some(func);
+            Ok(())
+        }
+        Payload::ElementSection(reader) => elements(decls, reader),
+        Payload::DataSection(reader) => data(decls, reader),
+        _ => Ok(()),
+    }
+}
+
+fn types(decls: &mut Declarations, registry: &Arc<TypeRegistry>, reader: TypeSectionReader<'_>) -> Done {
     for group in reader {
-        let pushed = decls.types.push_group(&group.map_err(ModuleError::malformed)?, registry);
-        pushed.map_err(|full| ModuleError::new(Fault::OverLimit, full.to_string(), None))?;
+        decls.types.push_group(&group.map_err(ModuleError::malformed)?, registry)?;
     }
     Ok(())
 }
 
-pub(crate) fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>) -> Done {
+fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>) -> Done {
     for import in reader.into_imports_with_offsets() {
         let (offset, import) = import.map_err(ModuleError::malformed)?;
         let types = &decls.types;
@@ -39,10 +68,10 @@ pub(crate) fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>)
             TypeRef::Func(index) | TypeRef::FuncExact(index) => {
                 decls.funcs.push(index);
                 decls.imported.funcs += 1;
-                ExternType::Func(types.id(index))
+                ExternType::Func(types.id(index)?)
             }
             TypeRef::Table(ty) => {
-                let ty = types.table_type(ty);
+                let ty = types.table_type(ty)?;
                 decls.tables.push(TableDecl { ty, init: None });
                 decls.imported.tables += 1;
                 ExternType::Table(ty)
@@ -54,13 +83,13 @@ pub(crate) fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>)
                 ExternType::Memory(ty)
             }
             TypeRef::Global(ty) => {
-                let ty = types.global_type(ty);
+                let ty = types.global_type(ty)?;
                 decls.globals.push(GlobalDecl { ty, init: None });
                 decls.imported.globals += 1;
                 ExternType::Global(ty)
             }
             TypeRef::Tag(ty) => {
-                let id = types.id(ty.func_type_idx);
+                let id = types.id(ty.func_type_idx)?;
                 decls.tags.push(id);
                 decls.imported.tags += 1;
                 ExternType::Tag(id)
@@ -71,26 +100,31 @@ pub(crate) fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>)
     Ok(())
 }
 
-pub(crate) fn functions(decls: &mut Declarations, reader: FunctionSectionReader<'_>) -> Done {
-    for type_index in reader {
-        decls.funcs.push(type_index.map_err(ModuleError::malformed)?);
+/// Converts the function section. It has a number for each function, and wasmparser's iterator over a section takes twice as
+/// long as its reader.
+fn functions(decls: &mut Declarations, binary: &[u8], section: FunctionSectionReader<'_>) -> Done {
+    let Range { start, end } = section.range();
+    let mut reader = BinaryReader::new(&binary[start as usize..end as usize], start);
+    let count = reader.read_var_u32().map_err(ModuleError::malformed)?;
+    for _ in 0..count {
+        decls.funcs.push(reader.read_var_u32().map_err(ModuleError::malformed)?);
     }
     Ok(())
 }
 
-pub(crate) fn tables(decls: &mut Declarations, reader: TableSectionReader<'_>) -> Done {
+fn tables(decls: &mut Declarations, reader: TableSectionReader<'_>) -> Done {
     for table in reader {
         let table = table.map_err(ModuleError::malformed)?;
         let init = match &table.init {
             TableInit::RefNull => None,
             TableInit::Expr(expr) => Some(ConstExpr::decode(expr, &decls.types, decls.purpose)?),
         };
-        decls.tables.push(TableDecl { ty: decls.types.table_type(table.ty), init });
+        decls.tables.push(TableDecl { ty: decls.types.table_type(table.ty)?, init });
     }
     Ok(())
 }
 
-pub(crate) fn memories(decls: &mut Declarations, reader: MemorySectionReader<'_>) -> Done {
+fn memories(decls: &mut Declarations, reader: MemorySectionReader<'_>) -> Done {
     for memory in reader.into_iter_with_offsets() {
         let (offset, ty) = memory.map_err(ModuleError::malformed)?;
         decls.memories.push(memory_type(ty, offset, decls.purpose)?);
@@ -98,25 +132,25 @@ pub(crate) fn memories(decls: &mut Declarations, reader: MemorySectionReader<'_>
     Ok(())
 }
 
-pub(crate) fn tags(decls: &mut Declarations, reader: TagSectionReader<'_>) -> Done {
+fn tags(decls: &mut Declarations, reader: TagSectionReader<'_>) -> Done {
     for tag in reader {
         let tag = tag.map_err(ModuleError::malformed)?;
-        decls.tags.push(decls.types.id(tag.func_type_idx));
+        decls.tags.push(decls.types.id(tag.func_type_idx)?);
     }
     Ok(())
 }
 
-pub(crate) fn globals(decls: &mut Declarations, reader: GlobalSectionReader<'_>) -> Done {
+fn globals(decls: &mut Declarations, reader: GlobalSectionReader<'_>) -> Done {
     for global in reader {
         let global = global.map_err(ModuleError::malformed)?;
         let init = Some(ConstExpr::decode(&global.init_expr, &decls.types, decls.purpose)?);
-        decls.globals.push(GlobalDecl { ty: decls.types.global_type(global.ty), init });
+        decls.globals.push(GlobalDecl { ty: decls.types.global_type(global.ty)?, init });
     }
     Ok(())
 }
 
 /// Converts the export section. Validation has refused duplicate names.
-pub(crate) fn exports(decls: &mut Declarations, reader: ExportSectionReader<'_>) -> Done {
+fn exports(decls: &mut Declarations, reader: ExportSectionReader<'_>) -> Done {
     for export in reader {
         let export = export.map_err(ModuleError::malformed)?;
         let kind = match export.kind {
@@ -135,7 +169,7 @@ pub(crate) fn exports(decls: &mut Declarations, reader: ExportSectionReader<'_>)
     Ok(())
 }
 
-pub(crate) fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_>) -> Done {
+fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_>) -> Done {
     for element in reader {
         let element = element.map_err(ModuleError::malformed)?;
         let mode = match &element.kind {
@@ -157,7 +191,7 @@ pub(crate) fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_
                 for expr in exprs {
                     items.push(ConstExpr::decode(&expr.map_err(ModuleError::malformed)?, &decls.types, decls.purpose)?);
                 }
-                (decls.types.ref_type(ty), ElementItems::Exprs(items.into()))
+                (decls.types.ref_type(ty)?, ElementItems::Exprs(items.into()))
             }
         };
         decls.elements.push(ElementSegment { ty, items, mode });
@@ -165,19 +199,23 @@ pub(crate) fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_
     Ok(())
 }
 
-pub(crate) fn data(decls: &mut Declarations, reader: DataSectionReader<'_>) -> Done {
+fn data(decls: &mut Declarations, reader: DataSectionReader<'_>) -> Done {
     for segment in reader {
         let segment = segment.map_err(ModuleError::malformed)?;
         let mode = match &segment.kind {
             DataKind::Passive => DataMode::Passive,
-            DataKind::Active { memory_index, offset_expr } => DataMode::Active {
-                memory: *memory_index,
-                offset: ConstExpr::decode(offset_expr, &decls.types, decls.purpose)?,
-            },
+            DataKind::Active { memory_index: memory, offset_expr } => {
+                let (memory, offset) = (*memory, ConstExpr::decode(offset_expr, &decls.types, decls.purpose)?);
+                match offset.as_single() {
+                    Some(ConstOp::I32Const(address)) => DataMode::Active { memory, address: address as u32 as u64 },
+                    Some(ConstOp::I64Const(address)) => DataMode::Active { memory, address: address as u64 },
+                    _ => DataMode::Computed { memory, offset: Box::new(offset) },
+                }
+            }
         };
-        // The contents are the last part of the segment.
-        let end = segment.range.end as usize;
-        decls.data.push(DataSegment { range: end - segment.data.len()..end, mode });
+        // The contents are the last part of the segment. Lossless: the whole module is smaller than 4 GiB.
+        let end = segment.range.end as u32;
+        decls.data.push(DataSegment { range: end - segment.data.len() as u32..end, mode });
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Conversion of wasmparser's types to core's, with canonical ids instead of type indices.
 //!
-//! `sections` converts the type section; later the tiers' translators convert types in function bodies. All types were
-//! validated, so type indices are always in range.
+//! `sections` converts the type section; later the tiers' translators convert types in function bodies. Conversion does not rely
+//! on validation: a type that a valid module cannot have is the error [`UnknownType`]. `outline` decodes without a validator, and
+//! must refuse bytes that do not fit the outline.
 //!
 //! A type index refers to the types of this module; a [`TypeId`] is canonical in the engine. Type indices occur only in this
 //! crate and in the translators' calls of it.
@@ -9,13 +10,13 @@
 use std::sync::Arc;
 
 use wasmparser::{AbstractHeapType, CompositeInnerType, UnpackedIndex};
-use wasmr_core::registry::{IdsUsedUp, RecGroup, TypeRegistry, Types};
+use wasmr_core::registry::{RecGroup, TypeRegistry, Types};
 use wasmr_core::types::{
     CompositeType, DEFAULT_PAGE_SIZE_LOG2, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
     StorageType, SubType, TableType, TypeId, ValType,
 };
 
-use crate::error::ModuleError;
+use crate::error::{Fault, ModuleError};
 use crate::execution::{self, Purpose};
 use crate::features::Feature;
 
@@ -32,6 +33,18 @@ struct TypeDecl {
     id: TypeId,
     func: Option<Arc<FuncType>>,
 }
+
+/// A type that no valid module has: its index is out of range, or no row of the feature table admits it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnknownType;
+
+impl From<UnknownType> for ModuleError {
+    fn from(_: UnknownType) -> ModuleError {
+        ModuleError::new(Fault::Invalid, "unknown type", None)
+    }
+}
+
+type Known<T> = Result<T, UnknownType>;
 
 /// A [block type](https://webassembly.github.io/spec/core/valid/types.html#block-types): parameters and results of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,20 +82,25 @@ impl TypeTable {
         &mut self,
         group: &wasmparser::RecGroup,
         registry: &Arc<TypeRegistry>,
-    ) -> Result<(), IdsUsedUp> {
+    ) -> Result<(), ModuleError> {
         let base = self.entries.len() as u32;
-        let id = |index: u32| match index.checked_sub(base) {
-            Some(local) => RecGroup::local(local),
-            None => self.entries[index as usize].id,
+        let count = group.types().len() as u32;
+        let id_below = |end: u32, index: u32| match index.checked_sub(base) {
+            Some(local) if local < end => Ok(RecGroup::local(local)),
+            Some(_) => Err(UnknownType),
+            None => self.id(index),
         };
-        let convert = |ty: &wasmparser::SubType| SubType {
-            is_final: ty.is_final,
-            supertype: ty.supertype_idxs.first().and_then(|index| index.as_module_index()).map(id),
-            composite: composite_type(&ty.composite_type.inner, &id),
+        let convert = |(at, ty): (u32, &wasmparser::SubType)| -> Known<SubType> {
+            let supertype = ty.supertype_idxs.first().map(|index| match index.unpack() {
+                UnpackedIndex::Module(index) => id_below(at, index),
+                _ => Err(UnknownType),
+            });
+            let composite = composite_type(&ty.composite_type.inner, &|index| id_below(count, index))?;
+            Ok(SubType { is_final: ty.is_final, supertype: supertype.transpose()?, composite })
         };
-        let types: Vec<SubType> = group.types().map(convert).collect();
-        let count = types.len() as u32;
-        let first = self.kept.get_or_insert_with(|| Types::new(registry)).intern(RecGroup { types })?;
+        let types = (0..).zip(group.types()).map(convert).collect::<Known<Vec<SubType>>>()?;
+        let interned = self.kept.get_or_insert_with(|| Types::new(registry)).intern(RecGroup { types });
+        let first = interned.map_err(|full| ModuleError::new(Fault::OverLimit, full.to_string(), None))?;
         for offset in 0..count {
             let id = TypeId(first.0 + offset);
             self.entries.push(TypeDecl { id, func: registry.func_type(id) });
@@ -96,8 +114,8 @@ impl TypeTable {
     }
 
     /// Returns the canonical id of a type.
-    pub(crate) fn id(&self, type_index: u32) -> TypeId {
-        self.entries[type_index as usize].id
+    pub(crate) fn id(&self, type_index: u32) -> Known<TypeId> {
+        self.entries.get(type_index as usize).map(|entry| entry.id).ok_or(UnknownType)
     }
 
     /// Returns the function type at a type index. Validation has checked that it is one.
@@ -111,36 +129,36 @@ impl TypeTable {
         self.entries.get(type_index as usize)?.func.as_ref()
     }
 
-    pub(crate) fn val_type(&self, ty: wasmparser::ValType) -> ValType {
+    pub(crate) fn val_type(&self, ty: wasmparser::ValType) -> Known<ValType> {
         val_type(ty, &|index| self.id(index))
     }
 
-    pub(crate) fn ref_type(&self, ty: wasmparser::RefType) -> RefType {
+    pub(crate) fn ref_type(&self, ty: wasmparser::RefType) -> Known<RefType> {
         ref_type(ty, &|index| self.id(index))
     }
 
-    pub(crate) fn heap_type(&self, ty: wasmparser::HeapType) -> HeapType {
+    pub(crate) fn heap_type(&self, ty: wasmparser::HeapType) -> Known<HeapType> {
         heap_type(ty, &|index| self.id(index))
     }
 
-    pub(crate) fn block_sig(&self, ty: wasmparser::BlockType) -> BlockSig<'_> {
-        match ty {
+    pub(crate) fn block_sig(&self, ty: wasmparser::BlockType) -> Known<BlockSig<'_>> {
+        Ok(match ty {
             wasmparser::BlockType::Empty => BlockSig::Empty,
-            wasmparser::BlockType::Type(ty) => BlockSig::Result(self.val_type(ty)),
-            wasmparser::BlockType::FuncType(index) => BlockSig::Func(self.func(index)),
-        }
+            wasmparser::BlockType::Type(ty) => BlockSig::Result(self.val_type(ty)?),
+            wasmparser::BlockType::FuncType(index) => BlockSig::Func(self.as_func(index).ok_or(UnknownType)?),
+        })
     }
 
-    pub(crate) fn global_type(&self, ty: wasmparser::GlobalType) -> GlobalType {
-        GlobalType { content: self.val_type(ty.content_type), mutable: ty.mutable }
+    pub(crate) fn global_type(&self, ty: wasmparser::GlobalType) -> Known<GlobalType> {
+        Ok(GlobalType { content: self.val_type(ty.content_type)?, mutable: ty.mutable })
     }
 
-    pub(crate) fn table_type(&self, ty: wasmparser::TableType) -> TableType {
-        TableType {
+    pub(crate) fn table_type(&self, ty: wasmparser::TableType) -> Known<TableType> {
+        Ok(TableType {
             limits: Limits { min: ty.initial, max: ty.maximum },
             is64: ty.table64,
-            element: self.ref_type(ty.element_type),
-        }
+            element: self.ref_type(ty.element_type)?,
+        })
     }
 }
 
@@ -157,8 +175,7 @@ pub(crate) fn memory_type(
     let page_size_log2 = ty.page_size_log2.map_or(DEFAULT_PAGE_SIZE_LOG2, |log2| log2 as u8);
     if purpose == Purpose::Run {
         if page_size_log2 != DEFAULT_PAGE_SIZE_LOG2 {
-            let what = format!("memories with pages of {} byte", 1u64 << page_size_log2);
-            return Err(execution::declaration(&what, Feature::CustomPageSizes, offset));
+            return Err(execution::declaration("memories with pages of 1 byte", Feature::CustomPageSizes, offset));
         }
         if ty.shared {
             return Err(execution::declaration("shared memories", Feature::Threads, offset));
@@ -168,33 +185,33 @@ pub(crate) fn memory_type(
     Ok(MemoryType { limits, is64: ty.memory64, shared: ty.shared, page_size_log2 })
 }
 
-/// Converts a value type. `id` returns the canonical id for a type index.
-fn val_type(ty: wasmparser::ValType, id: &dyn Fn(u32) -> TypeId) -> ValType {
-    match ty {
+/// Returns the canonical id for a type index.
+type Ids<'a> = &'a dyn Fn(u32) -> Known<TypeId>;
+
+fn val_type(ty: wasmparser::ValType, id: Ids<'_>) -> Known<ValType> {
+    Ok(match ty {
         wasmparser::ValType::I32 => ValType::I32,
         wasmparser::ValType::I64 => ValType::I64,
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
         wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty, id)),
-    }
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty, id)?),
+    })
 }
 
-fn ref_type(ty: wasmparser::RefType, id: &dyn Fn(u32) -> TypeId) -> RefType {
-    RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type(), id) }
+fn ref_type(ty: wasmparser::RefType, id: Ids<'_>) -> Known<RefType> {
+    Ok(RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type(), id)? })
 }
 
-fn heap_type(ty: wasmparser::HeapType, id: &dyn Fn(u32) -> TypeId) -> HeapType {
+fn heap_type(ty: wasmparser::HeapType, id: Ids<'_>) -> Known<HeapType> {
     let kind = match ty {
         wasmparser::HeapType::Abstract { ty, .. } => ty,
         wasmparser::HeapType::Concrete(index) | wasmparser::HeapType::Exact(index) => {
-            let UnpackedIndex::Module(index) = index else {
-                unreachable!("types read from the binary are module type indices")
-            };
-            return HeapType::Concrete(id(index));
+            let UnpackedIndex::Module(index) = index else { return Err(UnknownType) };
+            return id(index).map(HeapType::Concrete);
         }
     };
-    match kind {
+    Ok(match kind {
         AbstractHeapType::Func => HeapType::Func,
         AbstractHeapType::Extern => HeapType::Extern,
         AbstractHeapType::Any => HeapType::Any,
@@ -207,33 +224,31 @@ fn heap_type(ty: wasmparser::HeapType, id: &dyn Fn(u32) -> TypeId) -> HeapType {
         AbstractHeapType::I31 => HeapType::I31,
         AbstractHeapType::Exn => HeapType::Exn,
         AbstractHeapType::NoExn => HeapType::NoExn,
-        AbstractHeapType::Cont | AbstractHeapType::NoCont => {
-            unreachable!("no row of the feature table admits stack switching")
-        }
-    }
+        AbstractHeapType::Cont | AbstractHeapType::NoCont => return Err(UnknownType),
+    })
 }
 
-fn field_type(ty: wasmparser::FieldType, id: &dyn Fn(u32) -> TypeId) -> FieldType {
+fn field_type(ty: wasmparser::FieldType, id: Ids<'_>) -> Known<FieldType> {
     let storage = match ty.element_type {
         wasmparser::StorageType::I8 => StorageType::I8,
         wasmparser::StorageType::I16 => StorageType::I16,
-        wasmparser::StorageType::Val(ty) => StorageType::Val(val_type(ty, id)),
+        wasmparser::StorageType::Val(ty) => StorageType::Val(val_type(ty, id)?),
     };
-    FieldType { storage, mutable: ty.mutable }
+    Ok(FieldType { storage, mutable: ty.mutable })
 }
 
-fn composite_type(ty: &CompositeInnerType, id: &dyn Fn(u32) -> TypeId) -> CompositeType {
-    match ty {
+fn composite_type(ty: &CompositeInnerType, id: Ids<'_>) -> Known<CompositeType> {
+    Ok(match ty {
         CompositeInnerType::Func(func) => {
-            let convert = |types: &[wasmparser::ValType]| -> Box<[ValType]> {
+            let convert = |types: &[wasmparser::ValType]| -> Known<Box<[ValType]>> {
                 types.iter().map(|&ty| val_type(ty, id)).collect()
             };
-            CompositeType::Func(Arc::new(FuncType::new(convert(func.params()), convert(func.results()))))
+            CompositeType::Func(Arc::new(FuncType::new(convert(func.params())?, convert(func.results())?)))
         }
-        CompositeInnerType::Array(array) => CompositeType::Array(field_type(array.0, id)),
+        CompositeInnerType::Array(array) => CompositeType::Array(field_type(array.0, id)?),
         CompositeInnerType::Struct(fields) => {
-            CompositeType::Struct(fields.fields.iter().map(|&field| field_type(field, id)).collect())
+            CompositeType::Struct(fields.fields.iter().map(|&field| field_type(field, id)).collect::<Known<_>>()?)
         }
-        CompositeInnerType::Cont(_) => unreachable!("no row of the feature table admits stack switching"),
-    }
+        CompositeInnerType::Cont(_) => return Err(UnknownType),
+    })
 }

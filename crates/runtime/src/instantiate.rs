@@ -357,15 +357,18 @@ unsafe fn run_elements(instance: *mut VmInstance, module: &Module) -> Result<(),
 /// `instance` is alive and complete, in a store that no Rust reference is using.
 unsafe fn run_data(instance: *mut VmInstance, module: &Module) -> Result<(), TrapCode> {
     for (index, segment) in (0..).zip(module.data()) {
-        if let DataMode::Active { memory, offset } = &segment.mode {
-            // Modules are smaller than 4 GiB, so the length fits.
-            let len = segment.range.len() as u32;
-            // SAFETY: the caller promises such an instance, and the module's indices were validated.
-            unsafe {
-                let [offset, _] = evaluate(&*(*instance).instance, offset);
-                builtins::memory::memory_init(instance, *memory, index, offset, 0, len)?;
-                builtins::memory::data_drop(instance, index);
-            }
+        let (memory, address) = match &segment.mode {
+            DataMode::Passive => continue,
+            DataMode::Active { memory, address } => (*memory, *address),
+            // SAFETY: the caller promises such an instance.
+            DataMode::Computed { memory, offset } => (*memory, evaluate(unsafe { &*(*instance).instance }, offset)[0]),
+        };
+        // Modules are smaller than 4 GiB, so the length fits.
+        let len = segment.range.len() as u32;
+        // SAFETY: the caller promises such an instance, and the module's indices were validated.
+        unsafe {
+            builtins::memory::memory_init(instance, memory, index, address, 0, len)?;
+            builtins::memory::data_drop(instance, index);
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::outline;
 use wasmr_core::registry::TypeRegistry;
 use wasmr_module::{Features, Module, ModuleBytes, ModuleError, bytes_from_input};
 
@@ -31,7 +32,10 @@ pub fn error(text: &str) -> ModuleError {
     try_module(text).expect_err("the test's module is not valid")
 }
 
-/// Decodes a binary.
+/// Decodes a binary. If it is valid, checks that its outline gives the same module.
 pub fn load(bytes: impl Into<ModuleBytes>) -> Result<Arc<Module>, ModuleError> {
-    Module::new(bytes.into(), "test", &Features::default(), &registry(), 1)
+    let bytes = bytes.into();
+    let module = Module::new(bytes.clone(), "test", &Features::default(), &registry(), 1)?;
+    outline::assert_same(&module, &outline::decode(bytes, &module));
+    Ok(module)
 }

@@ -9,7 +9,7 @@ use crate::common::{binary, load, registry};
 use wasmr_module::{Fault, Features, Module, ModuleError};
 
 /// A module with every section.
-const SAMPLE: &str = r#"(module $sample
+pub const SAMPLE: &str = r#"(module $sample
     (type $t (func (param i32) (result i32)))
     (rec (type $s (struct (field (mut i32)) (field (ref null $s)))) (type $a (array i8)))
     (import "e" "f" (func $f (type $t)))
@@ -39,7 +39,7 @@ fn load_on(threads: usize, bytes: &[u8]) -> Result<Arc<Module>, ModuleError> {
 }
 
 /// Calls every accessor of a module.
-fn walk(module: &Module) {
+pub fn walk(module: &Module) {
     for defined in 0..module.defined_func_count() {
         std::hint::black_box(module.body(defined).bytes.len());
     }

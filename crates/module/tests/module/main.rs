@@ -6,4 +6,5 @@ mod hostile;
 mod names;
 mod operator_class;
 mod operators;
+mod outline;
 mod required_features;
