@@ -17,6 +17,7 @@ use crate::scan::{code_of, sources};
 /// The source folders, each of one crate.
 const CRATES: &[&str] = &[
     "crates/core/src/",
+    "crates/cache/src/",
     "crates/module/src/",
     "crates/runtime/src/",
     "crates/interp/src/",

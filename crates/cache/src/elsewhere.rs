@@ -1,0 +1,64 @@
+//! A cache that cannot be opened, for systems without the owners and permissions of Unix. Containers work there.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use crate::{Builder, Content, EntryId, Found, Info, Removed, Unusable};
+
+/// A cache, which does not exist on this system.
+#[derive(Debug)]
+pub enum Cache {}
+
+/// State of a file, of which this system keeps no record.
+#[derive(Debug)]
+pub struct FileState(());
+
+impl FileState {
+    /// Returns an empty state.
+    pub fn of(_: &File) -> io::Result<FileState> {
+        Ok(FileState(()))
+    }
+}
+
+impl Cache {
+    /// Returns [`Unusable::Unsupported`].
+    pub fn open(_: &Path) -> Result<Cache, Unusable> {
+        Err(Unusable::Unsupported)
+    }
+
+    /// Cannot be called.
+    pub fn with_max_bytes(self, _: u64) -> Cache {
+        match self {}
+    }
+
+    /// Cannot be called.
+    pub fn find(&self, _: &Content, _: &[u8]) -> Option<Found> {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    pub fn store(&self, _: &Content, _: &[u8], _: Option<&EntryId>, _: &Builder<'_>) -> io::Result<bool> {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    pub fn content_of(&self, _: &FileState) -> Option<Content> {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    pub fn note_content(&self, _: &FileState, _: &Content) {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    pub fn info(&self) -> io::Result<Info> {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    pub fn clean(&self) -> io::Result<Removed> {
+        match *self {}
+    }
+}
