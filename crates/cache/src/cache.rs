@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -117,6 +118,13 @@ impl Cache {
         let container = Container::open_new(file, u64::try_from(stat.st_size).ok()?).ok()?;
         let is_right = container.section(CONTENT)? == content.as_bytes() && container.section(KEY)? == key;
         is_right.then_some((container, stat))
+    }
+}
+
+/// The directory, for a process that closes all other descriptors before it stores an entry.
+impl AsFd for Cache {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
     }
 }
 

@@ -132,6 +132,11 @@ impl Container {
         Ok(Container { bytes: Bytes::Mapped(map), rows, checksum, file: None }.with_file(file))
     }
 
+    /// Returns true if a file that begins with these bytes is a container, of any version, or a damaged one.
+    pub fn is_start(bytes: &[u8]) -> bool {
+        bytes.starts_with(&MAGIC)
+    }
+
     /// Verifies bytes in memory.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Container, Refused> {
         let checksum = read_header(&bytes)?;

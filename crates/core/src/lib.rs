@@ -6,6 +6,7 @@
 //! - [`trap`]: the traps, with the specification's texts.
 //! - [`op`] and [`ops`]: one table row and one plain function per numeric operator and per memory access. The interpreter
 //!   and constant expressions call that function; tests compare compiled code with it.
+//! - [`encoding`]: numbers and lists as bytes, for tables that outlive the process.
 //! - [`count`]: numbers with their nouns, for messages.
 //! - [`fuel`]: the fuel costs, the same in every tier.
 //! - [`limits`]: implementation limits, each with its reason.
@@ -13,6 +14,7 @@
 #![warn(unreachable_pub)]
 
 pub mod count;
+pub mod encoding;
 pub mod fuel;
 pub mod limits;
 pub mod op;

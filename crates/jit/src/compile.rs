@@ -1,17 +1,20 @@
 //! Compiles one function from WebAssembly to machine code that is not linked yet: translation, then Cranelift.
 
 use cranelift_codegen::Context;
+use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir;
 use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::{ExceptionContextLoc, FinalizedMachCallSite, FinalizedMachExceptionHandler};
+use cranelift_codegen::{
+    ExceptionContextLoc, FinalizedMachCallSite, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
+};
 use cranelift_frontend::FunctionBuilderContext;
-use cranelift_module::{FuncId, ModuleReloc};
 
 use crate::budget::{Optimised, Turn};
-use crate::compiled::{CallSite, CompiledCode, LandingPad};
+use crate::compiled::{CallReloc, CompiledCode};
 use crate::error::CompileError;
 use crate::source_map::{SourceMap, WasmPc};
+use crate::tables::{CallSite, CodeTables, LandingPad};
 use crate::translate::{Request, Translated, translate};
 use crate::trap_code::meaning;
 use crate::{liveness, operand_order};
@@ -39,19 +42,18 @@ impl std::fmt::Debug for CompilerContext {
     }
 }
 
-/// Compiles a function of a module, which is going to be linked as `id`.
+/// Compiles a function of a module.
 ///
 /// # Errors
 /// Returns the reason why the function stays interpreted.
 pub(crate) fn compile(
     request: &Request<'_>,
     isa: &dyn TargetIsa,
-    id: FuncId,
     context: &mut CompilerContext,
 ) -> Result<CompiledCode, CompileError> {
     context.cranelift.clear();
     let mut turn = Turn::default();
-    let compiled = compile_in_turn(request, isa, id, context, &mut turn);
+    let compiled = compile_in_turn(request, isa, context, &mut turn);
     if compiled.is_err() || turn.is_taken() {
         // A failure leaves a half-made function in the buffers, and those of a heavy function are too large to keep.
         *context = CompilerContext::default();
@@ -62,14 +64,13 @@ pub(crate) fn compile(
 fn compile_in_turn(
     request: &Request<'_>,
     isa: &dyn TargetIsa,
-    id: FuncId,
     context: &mut CompilerContext,
     turn: &mut Turn,
 ) -> Result<CompiledCode, CompileError> {
     let Translated { source_map, exits, variables } =
         translate(request, isa, &mut context.cranelift.func, &mut context.function_builder, turn)?;
-    let mut compiled = finish(isa, id, context, variables, turn)?;
-    compiled.source_map = Some(source_map);
+    let mut compiled = finish(isa, context, variables, turn)?;
+    compiled.tables.source_map = Some(source_map);
     compiled.exits = exits;
     Ok(compiled)
 }
@@ -104,9 +105,9 @@ pub(crate) fn examine(
     let Translated { source_map, variables, .. } =
         translate(request, isa, &mut context.cranelift.func, &mut context.function_builder, &mut turn)?;
     let clif = context.cranelift.func.display().to_string();
-    let code = finish(isa, FuncId::from_u32(0), context, variables, &mut turn)?;
+    let code = finish(isa, context, variables, &mut turn)?;
     let optimized = context.cranelift.func.display().to_string();
-    let locations = code.source_locations.iter();
+    let locations = code.tables.source_locations.iter();
     let wasm_pcs = locations.map(|&(offset, location)| (offset, source_map.wasm_pcs(location))).collect();
     Ok(Disassembly { clif, optimized, code: code.code, wasm_pcs, source_map })
 }
@@ -117,20 +118,18 @@ pub(crate) fn examine(
 /// Returns an error if Cranelift fails.
 pub(crate) fn compile_with(
     isa: &dyn TargetIsa,
-    id: FuncId,
     context: &mut CompilerContext,
     build: impl FnOnce(&mut ir::Function, &mut FunctionBuilderContext),
 ) -> Result<CompiledCode, CompileError> {
     context.cranelift.clear();
     build(&mut context.cranelift.func, &mut context.function_builder);
-    finish(isa, id, context, 0, &mut Turn::default())
+    finish(isa, context, 0, &mut Turn::default())
 }
 
 /// Optimises the function in `context` and makes its machine code. `variables` is the number of variables that its translation
 /// used.
 fn finish(
     isa: &dyn TargetIsa,
-    id: FuncId,
     context: &mut CompilerContext,
     variables: usize,
     turn: &mut Turn,
@@ -156,18 +155,32 @@ fn finish(
         isa.compile_function(func, &cranelift.domtree, register_allocator, false, &mut control).map_err(failed)?;
     let compiled = compiled.apply_params(&func.params);
     let buffer = &compiled.buffer;
-    let relocs = buffer.relocs().iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, func, id)).collect();
+    let relocs = buffer.relocs().iter().map(|reloc| call_reloc(reloc, func));
     let call_sites =
         buffer.call_sites().filter(|site| !site.exception_handlers.is_empty()).map(|site| call_site(&site));
-    Ok(CompiledCode {
-        code: buffer.data().to_vec(),
-        relocs,
+    let mut tables = CodeTables {
         traps: buffer.traps().iter().map(|trap| (trap.offset, meaning(trap))).collect(),
         call_sites: call_sites.collect::<Result<_, CompileError>>()?,
         source_locations: buffer.get_srclocs_sorted().iter().map(|range| (range.start, range.loc.bits())).collect(),
         source_map: None,
-        exits: Vec::new(),
-    })
+    };
+    tables.sort();
+    let relocs = relocs.collect::<Result<_, CompileError>>()?;
+    Ok(CompiledCode { code: buffer.data().to_vec(), relocs, tables, exits: Vec::new() })
+}
+
+/// Converts Cranelift's description of a relocation.
+///
+/// # Errors
+/// Returns an error if it is no direct call of a function of the module. The translator emits no other.
+fn call_reloc(reloc: &FinalizedMachReloc, func: &ir::Function) -> Result<CallReloc, CompileError> {
+    match (reloc.kind, &reloc.target, reloc.addend) {
+        (Reloc::X86CallPCRel4, FinalizedRelocTarget::ExternalName(ir::ExternalName::User(name)), -4) => {
+            let callee = func.params.user_named_funcs()[*name].index;
+            Ok(CallReloc { offset: reloc.offset, callee })
+        }
+        _ => Err(CompileError::Codegen(format!("a relocation of an unexpected kind: {reloc:?}"))),
+    }
 }
 
 /// Converts Cranelift's description of a call with landing pads.

@@ -1,49 +1,39 @@
-//! [`CompiledCode`]: the machine code of a function before it is linked, with its tables.
+//! [`CompiledCode`]: the machine code of a function before it is linked, with its [tables](CodeTables).
 //!
 //! `compile` makes it. `link` copies the code to code memory, and `registry` keeps the tables to look addresses up.
 
-use cranelift_module::ModuleReloc;
-use wasmr_core::trap::TrapCode;
+use crate::tables::CodeTables;
 
-use crate::source_map::SourceMap;
-
-/// Machine code and its tables. All offsets are from the start of the code.
+/// Machine code that is not linked. All offsets are from the start of the code.
 pub(crate) struct CompiledCode {
     pub code: Vec<u8>,
-    /// Relocations: the addresses that the linker fills in.
-    pub relocs: Vec<ModuleReloc>,
-    /// Offsets and trap codes of the instructions that may trap, in order of offsets.
-    pub traps: Vec<(u32, TrapCode)>,
-    /// Calls with landing pads, in order of offsets.
-    pub call_sites: Vec<CallSite>,
-    /// Pairs of an offset and the source location of the code from there on, in order of offsets.
-    pub source_locations: Vec<(u32, u32)>,
-    /// Meaning of the source locations. `None` for trampolines, which are not code of a function of a module.
-    pub source_map: Option<SourceMap>,
+    /// Calls of functions of the module, whose distances the linker fills in.
+    pub relocs: Vec<CallReloc>,
+    pub tables: CodeTables,
     /// Exit trampolines that calls of the code may need.
     pub exits: Vec<Exit>,
 }
 
-/// A call that an exception may leave for a landing pad.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CallSite {
-    /// Offset of the instruction that the call returns to.
-    pub return_offset: u32,
-    /// Bytes from the stack pointer at the call up to the frame pointer.
-    pub frame_offset: u32,
-    /// Bytes from that stack pointer up to the word which holds the instance. `None` if no landing pad names a tag.
-    pub instance_offset: Option<u32>,
-    /// Landing pads, in any order.
-    pub landing_pads: Vec<LandingPad>,
+/// A direct call of a defined function. The linker writes the distance of the callee, as for `R_X86_64_PC32` of the System V ABI for
+/// x86-64, section 4.4.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CallReloc {
+    /// Offset of the 32-bit distance.
+    pub offset: u32,
+    /// Index of the callee among the functions that the module defines.
+    pub callee: u32,
 }
 
-/// A landing pad for exceptions of one tag, or of all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LandingPad {
-    /// Offset of the tag's pointer in the instance. `None` for any exception.
-    pub tag: Option<u32>,
-    /// Offset of the landing pad's first instruction.
-    pub code: u32,
+impl CallReloc {
+    /// Writes the distance into `code`, which is going to be at `address` and to call a function at `callee`. Both are addresses, or
+    /// both are offsets in an image. Returns `None` if the callee is too far away.
+    pub(crate) fn write(&self, code: &mut [u8], address: usize, callee: usize) -> Option<()> {
+        let field = self.offset as usize..self.offset as usize + 4;
+        // The processor counts from the next instruction, which begins after the field.
+        let distance = callee.wrapping_sub(address + field.end).cast_signed();
+        code[field].copy_from_slice(&i32::try_from(distance).ok()?.to_le_bytes());
+        Some(())
+    }
 }
 
 /// An exit trampoline that a call needs if its callee has no machine code.

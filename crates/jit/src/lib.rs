@@ -2,8 +2,9 @@
 //!
 //! - `translate`: from WebAssembly to CLIF, Cranelift's intermediate representation, with one file for each category of
 //!   operators.
-//! - `compile`: from CLIF to machine code and its tables (`compiled`). `link` copies the code to executable memory. `module`
+//! - `compile`: from CLIF to machine code (`compiled`) and its `tables`. `link` copies the code to executable memory. `module`
 //!   has the code of one module.
+//! - `image`: machine code that outlives the process; `precompile` makes one ahead of time.
 //! - `budget`, `liveness`: bounds on the memory and time that compiling one function takes.
 //! - `abi`, `trampoline`, `enter`: calls between compiled code, the interpreter and the host.
 //! - `running`: installation of compiled code, and lazy resolution of callees.
@@ -21,6 +22,7 @@ mod compiled;
 mod enter;
 mod error;
 mod frames;
+mod image;
 mod isa;
 mod libcalls;
 mod link;
@@ -28,10 +30,14 @@ mod liveness;
 mod module;
 mod operand_order;
 mod options;
+mod precompile;
+mod registered;
 mod registry;
 mod running;
 mod source_map;
+mod tables;
 mod trampoline;
+mod trampoline_key;
 mod translate;
 mod trap;
 mod trap_code;
@@ -40,8 +46,11 @@ mod unwind;
 pub use compile::{CompilerContext, Disassembly};
 pub use error::{CompileError, Unavailable};
 pub use frames::walk_segment;
+pub use image::copy_image;
+pub use isa::processor_features;
 pub use module::{Callers, CodeOptions, JitModule, NativeCode};
 pub use options::CallPolicy;
+pub use precompile::Precompiled;
 pub use running::lazy_resolution_stub;
 pub use source_map::{SourceMap, WasmPc};
 pub use translate::{Entry, OsrEntry};

@@ -1,22 +1,22 @@
-//! Links compiled code: copies [`CompiledCode`] to code memory, fills in the addresses of its callees, and returns the address
-//! at which it can be executed.
+//! Links compiled code: copies it to code memory, fills in the distances of its callees, and returns the address at which it can be
+//! executed.
 //!
-//! Cranelift's `JITModule` applies the relocations. It writes to memory of ours: the writable view of the process's
-//! [`CodeAllocator`], of which each linker has a [`CodeRegion`]. No address is therefore both writable and executable, no page
-//! changes its protection, and the distances between pieces of code are the same in both views.
+//! All code of the process is in one mapping with two views: the linker writes to the one, and the other is executable
+//! ([`CodeAllocator`]). No address is therefore both writable and executable, and no page changes its protection. Each linker
+//! has a [`CodeRegion`]. Code of a file, which was linked earlier, is mapped over the executable view instead of copied.
+//!
+//! The only relocations are direct calls within a module: compiled code has no address of the host program
+//! ([`libcalls`](crate::libcalls)).
 //!
 //! Code is freed together with its linker and not before, since frames and function records may point to it.
 
+use std::fs::File;
 use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use cranelift_codegen::ir::Signature;
-use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_jit::{BranchProtection, JITBuilder, JITMemoryKind, JITMemoryProvider, JITModule};
-use cranelift_module::{FuncId, Module, ModuleResult};
 use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion, Image};
 
-use crate::compiled::CompiledCode;
+use crate::compiled::CallReloc;
 use crate::error::Unavailable;
 
 /// Bytes of address space for all compiled code of the process.
@@ -24,7 +24,7 @@ const SIZE: usize = 512 << 20;
 /// Least number of bytes that a linker allocates at a time.
 const CHUNK: usize = 64 << 10;
 /// Alignment of functions in bytes.
-const ALIGN: u64 = 32;
+pub(crate) const ALIGN: usize = 32;
 
 static CODE_MEMORY: OnceLock<CodeAllocator> = OnceLock::new();
 
@@ -51,34 +51,19 @@ pub(crate) fn is_code(address: usize) -> bool {
     CODE_MEMORY.get().is_some_and(|memory| memory.contains(address))
 }
 
-/// The code memory of one linker.
-struct LinkerMemory(CodeRegion);
-
-impl JITMemoryProvider for LinkerMemory {
-    fn allocate(&mut self, size: usize, align: u64, _kind: JITMemoryKind) -> io::Result<*mut u8> {
-        let at = self.0.find(size, align as usize)?;
-        self.0.use_up_to(at + size);
-        self.0.allocator().mapping().writable(at)
-    }
-
-    unsafe fn free_memory(&mut self) {}
-
-    fn finalize(&mut self, _branch_protection: BranchProtection) -> ModuleResult<()> {
-        Ok(())
-    }
+/// Returns a copy of linked code.
+///
+/// # Safety
+/// The code was linked, and its linker is alive.
+pub(crate) unsafe fn code_at(address: usize, len: usize) -> Vec<u8> {
+    // SAFETY: linked code is readable and does not change, as the caller promises that it is still there.
+    unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance::<u8>(address), len) }.to_vec()
 }
 
 /// Links functions that may call one another directly.
+#[derive(Debug)]
 pub(crate) struct Linker {
-    module: JITModule,
-    /// Bytes from the writable address of code to the executable one.
-    distance: usize,
-}
-
-impl std::fmt::Debug for Linker {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Linker").finish_non_exhaustive()
-    }
+    region: CodeRegion,
 }
 
 impl Linker {
@@ -86,75 +71,84 @@ impl Linker {
     ///
     /// # Errors
     /// Returns an error if the system provides no executable memory.
-    pub(crate) fn new(isa: OwnedTargetIsa) -> Result<Linker, Unavailable> {
-        let memory = code_memory()?;
-        let start = memory.mapping().writable(0).map_err(|error| Unavailable::Memory(error.to_string()))?;
-        let distance = memory.mapping().base().wrapping_sub(start.addr());
-        let mut builder = JITBuilder::with_isa(isa, cranelift_module::default_libcall_names());
-        builder.memory_provider(Box::new(LinkerMemory(memory.region())));
-        Ok(Linker { module: JITModule::new(builder), distance })
+    pub(crate) fn new() -> Result<Linker, Unavailable> {
+        Ok(Linker { region: code_memory()?.region() })
     }
 
-    /// Declares a function that [`define`](Linker::define) links later.
-    ///
-    /// # Errors
-    /// Returns an error if Cranelift rejects the declaration.
-    pub(crate) fn declare(&mut self, signature: &Signature) -> Result<FuncId, Unavailable> {
-        self.module.declare_anonymous_function(signature).map_err(|error| Unavailable::Compiler(error.to_string()))
-    }
-
-    /// Links the code of a declared function. Returns its executable address.
+    /// Copies code to code memory. `address_of` returns the address of the callee of a direct call, given the address of the code
+    /// itself. Returns the executable address of the code.
     ///
     /// # Errors
     /// Returns an error if there is no code memory left.
-    pub(crate) fn define(&mut self, id: FuncId, code: &CompiledCode) -> Result<usize, Unavailable> {
-        let failed = |error: cranelift_module::ModuleError| Unavailable::Memory(error.to_string());
-        self.module.define_function_bytes(id, ALIGN, &code.code, &code.relocs).map_err(failed)?;
-        self.module.finalize_definitions().map_err(failed)?;
-        let written = self.module.get_finalized_function(id);
-        Ok(written.addr().wrapping_add(self.distance))
+    ///
+    /// # Panics
+    /// Panics if a callee has no address.
+    pub(crate) fn link(
+        &mut self,
+        code: &mut [u8],
+        relocs: &[CallReloc],
+        address_of: impl Fn(u32, usize) -> Option<usize>,
+    ) -> Result<usize, Unavailable> {
+        let refused = |error: io::Error| Unavailable::Memory(error.to_string());
+        let at = self.region.find(code.len(), ALIGN).map_err(refused)?;
+        let mapping = self.region.allocator().mapping();
+        let address = mapping.base() + at;
+        for reloc in relocs {
+            let callee = address_of(reloc.callee, address).expect("only functions with code are called directly");
+            reloc.write(code, address, callee).expect("all code is in one mapping of less than 2 GiB");
+        }
+        // SAFETY: the bytes are free in a region of this linker, which `&mut self` uses alone. Nothing knows their address yet.
+        unsafe { mapping.write(at, code) }.map_err(refused)?;
+        self.region.use_up_to(at + code.len());
+        Ok(address)
+    }
+
+    /// Maps code that is linked already: `len` bytes of a file, from `offset` on, a multiple of the page size. Returns the address.
+    ///
+    /// # Errors
+    /// Returns an error if there is no code memory left, or if the system refuses to map the file.
+    pub(crate) fn map(&mut self, file: &File, offset: u64, len: usize) -> Result<usize, Unavailable> {
+        let at = self.region.map_file(file, offset, len).map_err(|error| Unavailable::Memory(error.to_string()))?;
+        Ok(self.region.allocator().mapping().base() + at)
     }
 }
 
 #[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
 mod tests {
     use super::*;
-    use crate::compile::{CompilerContext, compile_with};
-    use crate::isa;
 
-    /// Links a function that only returns.
-    fn link(linker: &mut Linker) -> Result<usize, Unavailable> {
-        use cranelift_codegen::ir::InstBuilder;
-        use cranelift_codegen::isa::CallConv;
+    /// `ret`.
+    const RETURN: u8 = 0xc3;
 
-        let isa = isa::host()?;
-        let signature = Signature::new(CallConv::SystemV);
-        let id = linker.declare(&signature)?;
-        let code = compile_with(&*isa, id, &mut CompilerContext::default(), |func, function_builder| {
-            func.signature = signature;
-            let mut builder = cranelift_frontend::FunctionBuilder::new(func, function_builder);
-            let block = builder.create_block();
-            builder.switch_to_block(block);
-            builder.seal_all_blocks();
-            builder.ins().return_(&[]);
-            builder.finalize(isa.frontend_config());
-        });
-        linker.define(id, &code.expect("it is compiled"))
+    #[test]
+    fn calls_get_the_distance_of_their_callee() {
+        let mut linker = Linker::new().unwrap();
+        let callee = linker.link(&mut [RETURN], &[], |_, _| None).unwrap();
+        // `call callee; call self`, of which the second is never executed.
+        let mut code = [0xe8, 0, 0, 0, 0, RETURN, 0xe8, 0, 0, 0, 0];
+        let relocs = [CallReloc { offset: 1, callee: 7 }, CallReloc { offset: 7, callee: 8 }];
+        let address = linker.link(&mut code, &relocs, |func, own| Some(if func == 7 { callee } else { own })).unwrap();
+        assert_eq!(address % ALIGN, 0);
+        let field = |at: usize| i32::from_le_bytes(code[at..at + 4].try_into().unwrap()) as isize;
+        assert_eq!(address.wrapping_add_signed(5 + field(1)), callee);
+        assert_eq!(address.wrapping_add_signed(11 + field(7)), address);
+        // SAFETY: the code calls a function that returns, and returns.
+        unsafe { std::mem::transmute::<usize, extern "C" fn()>(address)() };
     }
 
     #[test]
     fn freed_code_memory_is_used_again() {
         let memory = code_memory().unwrap();
-        let mut linker = Linker::new(isa::host().unwrap()).unwrap();
+        let mut linker = Linker::new().unwrap();
         let one_more = || {
             let mut region = memory.region();
             region.find(1, 1).ok().map(|_| region)
         };
         let all: Vec<CodeRegion> = std::iter::from_fn(one_more).collect();
-        let refused = link(&mut linker).unwrap_err();
+        let refused = linker.link(&mut [RETURN], &[], |_, _| None).unwrap_err();
         assert!(!refused.is_permanent(), "{refused}");
         drop(all);
-        let address = link(&mut linker).unwrap();
+        let address = linker.link(&mut [RETURN], &[], |_, _| None).unwrap();
         assert!(is_code(address));
         let before = memory.taken();
         drop(linker);

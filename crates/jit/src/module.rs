@@ -5,10 +5,11 @@
 //! no atomic accesses.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::Vacant;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_module::FuncId;
+use wasmr_cache::{Builder, Container};
 use wasmr_core::types::FuncType;
 use wasmr_module::Module;
 use wasmr_runtime::builtins;
@@ -18,15 +19,18 @@ use wasmr_runtime::tier::OsrCode;
 use wasmr_runtime::vm::{Status, VmFunc, VmLayout, VmStore};
 
 use crate::compile::{CompilerContext, Disassembly, compile, examine};
-use crate::compiled::Exit;
+use crate::compiled::{CallReloc, CompiledCode, Exit};
 use crate::error::{CompileError, Unavailable};
+use crate::image::{Entries, Image, LoadedImage, NewFunction, NewTrampoline, Written};
 use crate::libcalls::LIBCALLS;
-use crate::link::Linker;
+use crate::link::{self, Linker};
 use crate::options::CallPolicy;
-use crate::registry::{self, RegisteredCode};
-use crate::trampoline::{self, Batch, Made, TrampolineKind};
+use crate::registered::RegisteredCode;
+use crate::registry;
+use crate::trampoline::{self, Made};
+use crate::trampoline_key::{TrampolineKey, TrampolineKind};
 use crate::translate::{Entry, Request};
-use crate::{abi, enter, isa, trap};
+use crate::{enter, isa, trap};
 
 /// Properties of a module's code, and of the instances that may run it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,16 +53,29 @@ pub struct JitModule {
     options: CodeOptions,
     isa: HostIsa,
     linker: Mutex<Linker>,
-    functions: Box<[OnceLock<NativeCode>]>,
+    /// Code of functions, by index among the defined ones.
+    functions: Mutex<HashMap<u32, NativeCode>>,
     /// OSR code, by function and offset of the loop.
     osr: Mutex<HashMap<(u32, usize), OsrCode>>,
     /// Profiles of call sites: callees, by index among the defined functions, and their hotness. The key is the offset of the
     /// call operator in the module.
     call_profiles: Mutex<HashMap<usize, Vec<(u32, u32)>>>,
-    /// Start addresses of the module's code in the registry.
-    registered: Mutex<Vec<usize>>,
-    /// Batches of all trampolines that the code uses.
-    trampolines: Mutex<Vec<Arc<Batch>>>,
+    /// Code that was compiled in this process, in order.
+    compiled: Mutex<Vec<Linked>>,
+    /// Code that an earlier process compiled.
+    image: OnceLock<Arc<LoadedImage>>,
+    /// All trampolines that the code uses.
+    trampolines: Mutex<HashMap<TrampolineKey, Made>>,
+}
+
+/// Code that was compiled in this process and linked.
+#[derive(Debug)]
+struct Linked {
+    defined_index: u32,
+    /// Entries that callers use. None if another thread was faster.
+    entries: Entries,
+    relocs: Vec<CallReloc>,
+    code: Arc<RegisteredCode>,
 }
 
 struct HostIsa(OwnedTargetIsa);
@@ -78,7 +95,6 @@ pub struct NativeCode {
     pub len: usize,
     /// Address of the entry trampoline.
     entry_trampoline: usize,
-    id: FuncId,
 }
 
 /// The callers of a function that run its compiled code.
@@ -97,19 +113,19 @@ impl JitModule {
     /// Returns an error if this host cannot make or execute machine code.
     pub fn new(module: Arc<Module>, layout: VmLayout, options: CodeOptions) -> Result<Arc<JitModule>, Unavailable> {
         let isa = isa::host()?;
-        let linker = Linker::new(isa.clone())?;
+        let linker = Linker::new()?;
         trap::prepare();
-        let functions = (0..module.defined_func_count()).map(|_| OnceLock::new()).collect();
         Ok(Arc::new(JitModule {
             module,
             layout,
             options,
             isa: HostIsa(isa),
             linker: Mutex::new(linker),
-            functions,
+            functions: Mutex::default(),
             osr: Mutex::default(),
             call_profiles: Mutex::default(),
-            registered: Mutex::default(),
+            compiled: Mutex::default(),
+            image: OnceLock::new(),
             trampolines: Mutex::default(),
         }))
     }
@@ -133,12 +149,26 @@ impl JitModule {
 
     /// Returns the address of a trampoline, and keeps it alive as long as the code.
     fn trampoline(&self, kind: TrampolineKind, ty: &FuncType) -> Result<usize, CompileError> {
-        let Made { address, batch } = trampoline::get(kind, ty)?;
-        let mut trampolines = self.trampolines.lock().unwrap_or_else(PoisonError::into_inner);
-        if !trampolines.iter().any(|kept| Arc::ptr_eq(kept, &batch)) {
-            trampolines.push(batch);
+        let key = TrampolineKey::of(kind, ty);
+        if let Some(made) = self.trampolines().get(&key) {
+            return Ok(made.address);
         }
+        let made = trampoline::get(kind, ty)?;
+        let address = made.address;
+        self.trampolines().insert(key, made);
         Ok(address)
+    }
+
+    fn trampolines(&self) -> MutexGuard<'_, HashMap<TrampolineKey, Made>> {
+        self.trampolines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn functions(&self) -> MutexGuard<'_, HashMap<u32, NativeCode>> {
+        self.functions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn compiled(&self) -> MutexGuard<'_, Vec<Linked>> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Compiles a function, unless it has code with this entry already.
@@ -155,47 +185,69 @@ impl JitModule {
             return Ok(());
         }
         let ty = self.func_type(defined_index);
-        let signature = match &entry {
-            Entry::Start | Entry::StartOrLoop(_) => abi::signature(ty),
-            Entry::Loop(_) => abi::loop_signature(ty),
+        let at_start = !matches!(entry, Entry::Loop(_));
+        let is_direct = |callee| (at_start && callee == defined_index) || self.function(callee).is_some();
+        let compiled = self.compile_unlinked(defined_index, entry.clone(), &is_direct, context)?;
+        let CompiledCode { mut code, relocs, tables, exits } = compiled;
+        let len = code.len();
+        self.make_exit_trampolines(&exits)?;
+        let at_loop = entry.osr().map(|osr| osr.offset);
+        let entry_trampoline = at_start.then(|| self.trampoline(TrampolineKind::Entry, ty)).transpose()?;
+        let osr_kind = TrampolineKind::Osr { dual_entry: at_start };
+        let osr_trampoline = at_loop.map(|_| self.trampoline(osr_kind, ty)).transpose()?;
+        let address_of = |callee, own| match callee == defined_index && at_start {
+            true => Some(own),
+            false => self.function(callee).map(|code| code.address),
         };
-        let id = self.linker().declare(&signature)?;
-        let direct = |callee: u32| {
-            if callee == defined_index && !matches!(entry, Entry::Loop(_)) {
-                return Some(id.as_u32());
-            }
-            self.function(callee).map(|code| code.id.as_u32())
-        };
+        let address = self.linker().link(&mut code, &relocs, address_of)?;
+        let code = Arc::new(RegisteredCode::new(address, len, tables, Some(self.module.clone())));
+        registry::insert(code.clone());
+        // Another thread may have compiled the same function meanwhile. Both pieces of code are equivalent, so the first one
+        // stays.
+        let mut entries = Entries { at_start: false, at_loop: None };
+        if let (Some(trampoline), Some(offset)) = (osr_trampoline, at_loop)
+            && let Vacant(place) = self.osr().entry((defined_index, offset))
+        {
+            place.insert(OsrCode { enter: enter_osr_code, address, len, trampoline, dual_entry: at_start });
+            // Lossless: a module has less than 4 GiB.
+            entries.at_loop = Some(offset as u32);
+        }
+        if let Some(entry_trampoline) = entry_trampoline
+            && let Vacant(place) = self.functions().entry(defined_index)
+        {
+            place.insert(NativeCode { address, len, entry_trampoline });
+            entries.at_start = true;
+        }
+        self.compiled().push(Linked { defined_index, entries, relocs, code });
+        Ok(())
+    }
+
+    /// Compiles a function without linking it. `is_direct` returns true for functions that it may call directly.
+    pub(crate) fn compile_unlinked(
+        &self,
+        defined_index: u32,
+        entry: Entry,
+        is_direct: &dyn Fn(u32) -> bool,
+        context: &mut CompilerContext,
+    ) -> Result<CompiledCode, CompileError> {
         let guard_targets = |offset: usize| self.guard_targets(offset);
-        let request = self.request(defined_index, entry.clone(), &direct, &guard_targets);
-        let mut code = compile(&request, &*self.isa.0, id, context)?;
-        let len = code.code.len();
-        // Trampolines are made here, on a compiler thread. If one is missing when the guest makes the call, the guest waits for
-        // it.
-        for Exit { type_index, imported } in std::mem::take(&mut code.exits) {
+        compile(&self.request(defined_index, entry, is_direct, &guard_targets), &*self.isa.0, context)
+    }
+
+    /// Makes the trampolines by which compiled code calls others. They are made on a compiler thread. If one is missing when the guest
+    /// makes the call, the guest waits for it.
+    fn make_exit_trampolines(&self, exits: &[Exit]) -> Result<(), CompileError> {
+        for &Exit { type_index, imported } in exits {
             let kind = if imported { TrampolineKind::HostExit } else { TrampolineKind::Exit };
             self.trampoline(kind, self.module.func_type_of(type_index))?;
         }
-        let osr = |dual_entry| self.trampoline(TrampolineKind::Osr { dual_entry }, ty);
-        let (entry_trampoline, osr_trampoline) = match &entry {
-            Entry::Start => (Some(self.trampoline(TrampolineKind::Entry, ty)?), None),
-            Entry::Loop(_) => (None, Some(osr(false)?)),
-            Entry::StartOrLoop(_) => (Some(self.trampoline(TrampolineKind::Entry, ty)?), Some(osr(true)?)),
-        };
-        let address = self.linker().define(id, &code)?;
-        registry::insert(Arc::new(RegisteredCode::new(address, code, Some(self.module.clone()))));
-        self.registered.lock().unwrap_or_else(PoisonError::into_inner).push(address);
-        // Another thread may have compiled the same function meanwhile. Both pieces of code are equivalent, so the first one
-        // stays.
-        if let (Some(trampoline), Some(osr)) = (osr_trampoline, entry.osr()) {
-            let dual_entry = entry_trampoline.is_some();
-            let code = OsrCode { enter: enter_osr_code, address, len, trampoline, dual_entry };
-            self.osr().entry((defined_index, osr.offset)).or_insert(code);
-        }
-        if let Some(entry_trampoline) = entry_trampoline {
-            let _ = self.functions[defined_index as usize].set(NativeCode { address, len, entry_trampoline, id });
-        }
         Ok(())
+    }
+
+    /// Makes all trampolines of a function that is entered at its start.
+    pub(crate) fn make_trampolines(&self, defined_index: u32, exits: &[Exit]) -> Result<(), CompileError> {
+        self.make_exit_trampolines(exits)?;
+        self.trampoline(TrampolineKind::Entry, self.func_type(defined_index)).map(drop)
     }
 
     /// Compiles a function for people to look at. The code has no direct calls of other functions, and is not kept.
@@ -204,9 +256,9 @@ impl JitModule {
     /// Returns the reason why the function stays interpreted.
     pub fn examine(&self, defined_index: u32, entry: Entry) -> Result<Disassembly, CompileError> {
         let calls_itself = !matches!(entry, Entry::Loop(_));
-        let direct = |callee| (calls_itself && callee == defined_index).then_some(0);
+        let is_direct = |callee| calls_itself && callee == defined_index;
         let guard_targets = |offset: usize| self.guard_targets(offset);
-        let request = self.request(defined_index, entry, &direct, &guard_targets);
+        let request = self.request(defined_index, entry, &is_direct, &guard_targets);
         examine(&request, &*self.isa.0, &mut CompilerContext::default())
     }
 
@@ -214,7 +266,7 @@ impl JitModule {
         &'a self,
         defined_index: u32,
         entry: Entry,
-        direct: &'a dyn Fn(u32) -> Option<u32>,
+        is_direct: &'a dyn Fn(u32) -> bool,
         guard_targets: &'a dyn Fn(usize) -> Vec<u32>,
     ) -> Request<'a> {
         Request {
@@ -226,7 +278,7 @@ impl JitModule {
             metered: self.options.metered,
             spectre_guards: self.options.spectre_guards,
             calls: self.options.calls,
-            direct,
+            is_direct,
             guard_targets,
         }
     }
@@ -264,7 +316,7 @@ impl JitModule {
 
     /// Returns the code of a defined function, or `None` if it is not compiled.
     pub fn function(&self, defined_index: u32) -> Option<NativeCode> {
-        self.functions[defined_index as usize].get().copied()
+        self.functions().get(&defined_index).copied()
     }
 
     /// Returns the OSR code of a defined function for the `loop` operator at `offset` in the module, or `None` if there is
@@ -307,10 +359,127 @@ impl JitModule {
     }
 }
 
+/// Code that outlives the process.
+impl JitModule {
+    /// Loads the image of a container, if it has one that fits this module. Returns the functions whose code was loaded, by index
+    /// among the defined ones, each with the offset of the loop at which the code has an entry; `None` is the function's start.
+    ///
+    /// # Errors
+    /// Returns an error if there is no code memory left.
+    ///
+    /// # Panics
+    /// If an image was loaded before.
+    ///
+    /// # Safety
+    /// The machine code of the container is that of this build of wasmr, for this processor, this module and the
+    /// [options](Self::options).
+    pub unsafe fn load_image(&self, container: &Arc<Container>) -> Result<Vec<(u32, Option<usize>)>, CompileError> {
+        let Some(image) = Image::read(container, &self.module, self.options.guarded) else { return Ok(Vec::new()) };
+        let mut linker = self.linker();
+        let loaded = LoadedImage::load(container, &self.module, self.options.guarded, &image, &mut linker)?;
+        drop(linker);
+        let loaded = Arc::new(loaded);
+        for record in image.trampolines {
+            let key = record.key.clone();
+            let made = trampoline::load(record)?;
+            self.trampolines().insert(key, made);
+        }
+        registry::insert_image(loaded.clone());
+        let mut entry_trampolines: HashMap<u32, usize> = HashMap::new();
+        let mut entries = Vec::with_capacity(image.functions.len());
+        for (record, address) in image.functions.iter().zip(loaded.addresses()) {
+            let (index, len) = (record.defined_index, record.len as usize);
+            let ty = self.func_type(index);
+            if record.entries.at_start {
+                let type_index = self.module.func_type_index(self.module.imported_func_count() + index);
+                let entry_trampoline = match entry_trampolines.get(&type_index) {
+                    Some(&known) => known,
+                    None => self.trampoline(TrampolineKind::Entry, ty)?,
+                };
+                entry_trampolines.insert(type_index, entry_trampoline);
+                self.functions().insert(index, NativeCode { address, len, entry_trampoline });
+                entries.push((index, None));
+            }
+            if let Some(offset) = record.entries.at_loop {
+                let dual_entry = record.entries.at_start;
+                let trampoline = self.trampoline(TrampolineKind::Osr { dual_entry }, ty)?;
+                let code = OsrCode { enter: enter_osr_code, address, len, trampoline, dual_entry };
+                self.osr().insert((index, offset as usize), code);
+                entries.push((index, Some(offset as usize)));
+            }
+        }
+        assert!(self.image.set(loaded).is_ok(), "a module has one image");
+        Ok(entries)
+    }
+
+    /// Returns the functions with an entry at their start in the image of a container, by index among the defined ones.
+    pub fn functions_in_image(&self, container: &Container) -> Vec<u32> {
+        let image = Image::read(container, &self.module, self.options.guarded);
+        let functions = image.map(|image| image.functions).unwrap_or_default();
+        functions.iter().filter(|record| record.entries.at_start).map(|record| record.defined_index).collect()
+    }
+
+    /// Adds all code of the module to a container.
+    pub fn write_image(&self, builder: &mut Builder<'_>) {
+        let compiled = self.compiled();
+        let new = compiled.iter().filter(|linked| linked.entries.at_start || linked.entries.at_loop.is_some());
+        let new = new.map(|Linked { defined_index, entries, relocs, code }| NewFunction {
+            defined_index: *defined_index,
+            entries: *entries,
+            code: self.code_of(code),
+            relocs,
+            tables: code.tables(),
+        });
+        let new: Vec<NewFunction<'_>> = new.collect();
+        let old = self.image.get().and_then(|image| image.image(self.options.guarded));
+        self.make_image(old.as_ref(), &new).add_to(builder);
+    }
+
+    /// Makes an image of an earlier one, of new functions, and of all trampolines of the module.
+    pub(crate) fn make_image(&self, old: Option<&Image<'_>>, new: &[NewFunction<'_>]) -> Written {
+        let trampolines = self.trampolines();
+        let registered = |address: usize| registry::find(address).expect("a trampoline is registered");
+        let made: Vec<_> = trampolines.iter().map(|(key, made)| (key, registered(made.address))).collect();
+        let trampolines =
+            made.iter().map(|(key, code)| NewTrampoline { key, code: self.code_of(code), tables: code.tables() });
+        let trampolines: Vec<NewTrampoline<'_>> = trampolines.collect();
+        Written::new(&self.module, self.options.guarded, old, new, &trampolines)
+    }
+
+    /// Returns a copy of code that this module linked, or of one of its trampolines.
+    fn code_of(&self, code: &RegisteredCode) -> Vec<u8> {
+        // SAFETY: registered code was written before, and stays as long as this module, which keeps its trampolines.
+        unsafe { link::code_at(code.start(), code.len()) }
+    }
+
+    /// Returns the number of bytes of code that were loaded.
+    pub fn loaded_bytes(&self) -> usize {
+        self.image.get().map_or(0, |image| image.len())
+    }
+
+    /// Returns the profiles of call sites: the offset of each call operator in the module, a callee, and samples.
+    pub fn call_profiles(&self) -> Vec<(usize, u32, u32)> {
+        let profiles = self.call_profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = |(&offset, profile): (&usize, &Vec<(u32, u32)>)| {
+            let rows = profile.iter().map(move |&(callee, samples)| (offset, callee, samples));
+            rows.collect::<Vec<_>>()
+        };
+        profiles.iter().flat_map(each).collect()
+    }
+
+    /// Returns the number of bytes of code that were compiled in this process.
+    pub fn compiled_bytes(&self) -> usize {
+        self.compiled().iter().map(|linked| linked.code.len()).sum()
+    }
+}
+
 impl Drop for JitModule {
     fn drop(&mut self) {
-        let registered = self.registered.get_mut().unwrap_or_else(PoisonError::into_inner);
-        registered.iter().for_each(|&address| registry::remove(address));
+        let compiled = self.compiled.get_mut().unwrap_or_else(PoisonError::into_inner);
+        compiled.iter().for_each(|linked| registry::remove(linked.code.start()));
+        if let Some(image) = self.image.get() {
+            registry::remove(image.start());
+        }
     }
 }
 

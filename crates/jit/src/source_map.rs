@@ -5,6 +5,7 @@
 //! start of the body as its location. Each inlined body gets a range of locations of its own, after all ranges before, and
 //! keeps the location of the call that it replaces. One number thus identifies an operator and all inlined calls around it.
 
+use wasmr_core::encoding::{Decoder, Encoder};
 use wasmr_module::Module;
 
 /// The bodies that a compiled function consists of, its own first, with their ranges of source locations.
@@ -96,4 +97,48 @@ impl SourceMap {
         }
         pcs
     }
+
+    /// Appends the map to an image.
+    pub(crate) fn encode(&self, out: &mut Encoder) {
+        out.list(&self.bodies, |out, body| {
+            out.u32(body.func_index);
+            out.u32(offset_u32(body.offset));
+            out.u32(body.start);
+            out.option(body.call.map(|(location, _)| location));
+            if let Some((_, index)) = body.call {
+                out.u32(offset_u32(index));
+            }
+        });
+        out.u32(self.next);
+    }
+
+    /// Appends the absence of a map, which is a map without bodies.
+    pub(crate) fn encode_none(out: &mut Encoder) {
+        out.list::<()>(&[], |_, ()| {});
+        out.u32(0);
+    }
+
+    /// Reads a map, or its absence. Returns `None` if the bytes are neither.
+    pub(crate) fn decode(from: &mut Decoder<'_>) -> Option<Option<SourceMap>> {
+        let bodies = from.list(|from| {
+            let (func_index, offset, start) = (from.u32()?, from.u32()? as usize, from.u32()?);
+            let call = match from.option()? {
+                Some(location) => Some((location, from.u32()? as usize)),
+                None => None,
+            };
+            Some(MappedBody { func_index, offset, start, call })
+        })?;
+        let next = from.u32()?;
+        // A body is called by one before it, so that `wasm_pcs` comes to an end.
+        let is_called_before = |(index, body): (usize, &MappedBody)| body.call.is_none_or(|(_, caller)| caller < index);
+        if !bodies.iter().enumerate().all(is_called_before) {
+            return None;
+        }
+        Some((!bodies.is_empty()).then_some(SourceMap { bodies, current: 0, next }))
+    }
+}
+
+/// Converts an offset in a module, or the index of a body: both are smaller than the module, which has less than 4 GiB.
+fn offset_u32(offset: usize) -> u32 {
+    u32::try_from(offset).expect("a module has less than 4 GiB")
 }

@@ -22,7 +22,7 @@ use cranelift_codegen::ir::{
     AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Type, Value,
     condcodes::IntCC, types,
 };
-use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
+use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::FuncType;
@@ -32,34 +32,21 @@ use wasmr_runtime::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
 use crate::abi::{self, RESULT_CELL, ResultsIn, slots, value_type};
 use crate::compile::{CompilerContext, compile_with};
 use crate::error::CompileError;
+use crate::image::TrampolineRecord;
 use crate::isa;
 use crate::libcalls::LibCall;
 use crate::link::Linker;
-use crate::registry::{self, RegisteredCode};
+use crate::registered::RegisteredCode;
+use crate::registry;
+use crate::tables::CodeTables;
+use crate::trampoline_key::{TrampolineKey, TrampolineKind};
 use crate::trap_code::trap_code;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum TrampolineKind {
-    /// Calls a compiled function.
-    Entry,
-    /// Continues an interpreter's frame in OSR code.
-    Osr {
-        /// True if the code has a dual entry, at the function's start as well.
-        dual_entry: bool,
-    },
-    /// Calls a function of an instance that is not compiled.
-    Exit,
-    /// Calls a host function.
-    HostExit,
-}
 
 /// Flags of accesses to slots, without `aligned`: slots are aligned to 8 bytes, so vectors in them may not be to 16.
 const SLOT_FLAGS: MemFlagsData = MemFlagsData::new().with_notrap();
 
 /// Bytes of code from which on a batch gets no further trampolines. A linker allocates as much code memory at a time.
 const BATCH: usize = 64 << 10;
-
-type Key = (TrampolineKind, Box<[Type]>, Box<[Type]>);
 
 /// Trampolines that are freed together, and their code memory.
 #[derive(Debug)]
@@ -92,7 +79,7 @@ pub(crate) struct Made {
 #[derive(Default)]
 struct All {
     context: CompilerContext,
-    known: HashMap<Key, (usize, Weak<Batch>)>,
+    known: HashMap<TrampolineKey, (usize, Weak<Batch>)>,
     /// The batch that gets the next trampoline.
     latest: Weak<Batch>,
     /// Number of known trampolines at which `sweep` next removes the freed ones.
@@ -109,51 +96,17 @@ impl All {
     }
 }
 
+static ALL: Mutex<Option<All>> = Mutex::new(None);
+
 /// Returns a trampoline for functions of a type. Compiles it if there is none.
 ///
 /// # Errors
 /// Returns an error if the trampoline cannot be compiled or linked.
 pub(crate) fn get(kind: TrampolineKind, ty: &FuncType) -> Result<Made, CompileError> {
-    static ALL: Mutex<Option<All>> = Mutex::new(None);
-    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    let all = all.get_or_insert_default();
-    let clif = |types: &[wasmr_core::types::ValType]| types.iter().map(|&ty| value_type(ty)).collect();
-    let key = (kind, clif(ty.params()), clif(ty.results()));
-    if let Some((address, batch)) = all.known.get(&key)
-        && let Some(batch) = batch.upgrade()
-    {
-        return Ok(Made { address: *address, batch });
-    }
-    let isa = isa::host()?;
-    let batch = match all.latest.upgrade() {
-        Some(batch) if batch.contents.lock().unwrap_or_else(PoisonError::into_inner).bytes < BATCH => batch,
-        _ => {
-            let linker = Linker::new(isa.clone())?;
-            Arc::new(Batch { contents: Mutex::new(Contents { linker, bytes: 0, starts: Vec::new() }) })
-        }
-    };
-    let address = batch.make(kind, ty, &isa, &mut all.context)?;
-    all.latest = Arc::downgrade(&batch);
-    all.sweep();
-    all.known.insert(key, (address, Arc::downgrade(&batch)));
-    Ok(Made { address, batch })
-}
-
-impl Batch {
-    /// Compiles and links a trampoline. Returns its address.
-    fn make(
-        &self,
-        kind: TrampolineKind,
-        ty: &FuncType,
-        isa: &OwnedTargetIsa,
-        context: &mut CompilerContext,
-    ) -> Result<usize, CompileError> {
-        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
-        let Contents { linker, bytes, starts } = &mut *contents;
-        let signature = signature(kind, ty);
-        let id = linker.declare(&signature)?;
-        let code = compile_with(&**isa, id, context, |func, function_builder| {
-            func.signature = signature;
+    All::get_or_link(TrampolineKey::of(kind, ty), |context| {
+        let isa = isa::host()?;
+        let code = compile_with(&*isa, context, |func, function_builder| {
+            func.signature = signature(kind, ty);
             let mut trampoline = Trampoline::new(func, function_builder, ty);
             match kind {
                 TrampolineKind::Entry => trampoline.entry(),
@@ -164,10 +117,56 @@ impl Batch {
             trampoline.builder.seal_all_blocks();
             trampoline.builder.finalize(isa.frontend_config());
         })?;
-        let address = linker.define(id, &code)?;
-        *bytes += code.code.len();
+        Ok((code.code, code.tables))
+    })
+}
+
+/// Returns the trampoline of an image. Links its code if there is no trampoline of this key.
+///
+/// # Errors
+/// Returns an error if there is no code memory left.
+pub(crate) fn load(record: TrampolineRecord<'_>) -> Result<Made, CompileError> {
+    All::get_or_link(record.key, |_| Ok((record.code.to_vec(), record.tables)))
+}
+
+impl All {
+    /// Returns the trampoline of a key. Links the code and tables that `make` returns if there is none.
+    fn get_or_link(
+        key: TrampolineKey,
+        make: impl FnOnce(&mut CompilerContext) -> Result<(Vec<u8>, CodeTables), CompileError>,
+    ) -> Result<Made, CompileError> {
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = all.get_or_insert_default();
+        if let Some((address, batch)) = all.known.get(&key)
+            && let Some(batch) = batch.upgrade()
+        {
+            return Ok(Made { address: *address, batch });
+        }
+        let batch = match all.latest.upgrade() {
+            Some(batch) if batch.contents.lock().unwrap_or_else(PoisonError::into_inner).bytes < BATCH => batch,
+            _ => {
+                let linker = Linker::new()?;
+                Arc::new(Batch { contents: Mutex::new(Contents { linker, bytes: 0, starts: Vec::new() }) })
+            }
+        };
+        let (code, tables) = make(&mut all.context)?;
+        let address = batch.link(code, tables)?;
+        all.latest = Arc::downgrade(&batch);
+        all.sweep();
+        all.known.insert(key, (address, Arc::downgrade(&batch)));
+        Ok(Made { address, batch })
+    }
+}
+
+impl Batch {
+    /// Links a trampoline, which calls no function directly. Returns its address.
+    fn link(&self, mut code: Vec<u8>, tables: CodeTables) -> Result<usize, CompileError> {
+        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        let Contents { linker, bytes, starts } = &mut *contents;
+        let address = linker.link(&mut code, &[], |_, _| None)?;
+        *bytes += code.len();
         starts.push(address);
-        registry::insert(Arc::new(RegisteredCode::new(address, code, None)));
+        registry::insert(Arc::new(RegisteredCode::new(address, code.len(), tables, None)));
         Ok(address)
     }
 }

@@ -16,10 +16,10 @@ use wasmr_runtime::builtins::exception::{exception_caught, exception_leaves, exc
 use wasmr_runtime::exit::{drop_interpreted, note_native_exit};
 use wasmr_runtime::vm::{NativeFrame, Status, VmInstance, VmStore, VmTag};
 
-use crate::compiled::CallSite;
 use crate::enter;
 use crate::frames::Callers;
 use crate::registry;
+use crate::tables::CallSite;
 
 /// A landing pad, with the stack and frame pointers that its code expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -166,9 +166,9 @@ impl Translator<'_, '_> {
     fn callee(&mut self, func_index: u32) -> (Callee, Value) {
         let request = self.request;
         if let Some(defined) = func_index.checked_sub(request.layout.imported_func_count) {
-            if let Some(number) = (request.direct)(defined) {
+            if (request.is_direct)(defined) {
                 let signature = self.call_signature(request.module.func_type_index(func_index));
-                let name = UserExternalName { namespace: 0, index: number };
+                let name = UserExternalName { namespace: 0, index: defined };
                 let name = self.builder.func.declare_imported_user_function(name);
                 let name = ExternalName::user(name);
                 let data = ExtFuncData { name, signature, colocated: true, patchable: false };

@@ -3,6 +3,7 @@
 
 mod calls;
 mod exceptions;
+mod images;
 mod loops;
 mod references;
 mod traps;

@@ -5,6 +5,7 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 
+use wasmr_cache::Container;
 use wasmr_core::registry::TypeRegistry;
 use wasmr_jit::{CallPolicy, Callers, CodeOptions, CompilerContext, Entry, JitModule};
 use wasmr_module::{Features, Module, ModuleBytes};
@@ -48,13 +49,20 @@ impl Tier for NativeTier {
 }
 
 /// Code of a module's functions: compiled, or Rust functions by defined index.
-struct Code {
+pub struct Code {
     module: Arc<Module>,
     jit: OnceLock<Arc<JitModule>>,
     in_rust: HashMap<u32, ArrayCall>,
+    /// The container from which the image is loaded before the first function is compiled.
+    container: Option<Arc<Container>>,
 }
 
 impl Code {
+    /// Returns the machine code. Functions must have been called before.
+    pub fn jit(&self) -> &JitModule {
+        self.jit.get().expect("a function was called")
+    }
+
     fn compile(&self, func: &RunningFunc<'_>) {
         let index = func.defined_index();
         if self.in_rust.contains_key(&index) {
@@ -63,7 +71,13 @@ impl Code {
         let jit = self.jit.get_or_init(|| {
             let options =
                 CodeOptions { guarded: func.memory0_guarded(), metered: false, spectre_guards: false, calls: CALLS };
-            JitModule::new(self.module.clone(), VmLayout::for_module(&self.module), options).expect("code can be made")
+            let jit = JitModule::new(self.module.clone(), VmLayout::for_module(&self.module), options);
+            let jit = jit.expect("code can be made");
+            if let Some(container) = &self.container {
+                // SAFETY: the container was made by this process, of code for the same module with the same options.
+                unsafe { jit.load_image(container) }.expect("it is loaded");
+            }
+            jit
         });
         jit.compile(index, Entry::Start, &mut CompilerContext::default()).expect("it compiles");
         assert!(jit.install(func, Callers::All).expect("there is room for a stack"));
@@ -128,7 +142,17 @@ impl World {
         let bytes = ModuleBytes::from(wat::parse_str(text).unwrap());
         let module = Module::new(bytes, "test.wasm", &Features::default(), &self.registry, 1).unwrap();
         let in_rust = in_rust.iter().copied().collect();
-        LoadedModule { code: Arc::new(Code { module: module.clone(), jit: OnceLock::new(), in_rust }), module }
+        let code = Code { module: module.clone(), jit: OnceLock::new(), in_rust, container: None };
+        LoadedModule { code: Arc::new(code), module }
+    }
+
+    /// Returns a module whose machine code is loaded from a container, if there is one, and its code.
+    pub fn module_with_image(&self, text: &str, container: Option<Arc<Container>>) -> (LoadedModule, Arc<Code>) {
+        let bytes = ModuleBytes::from(wat::parse_str(text).unwrap());
+        let module = Module::new(bytes, "test.wasm", &Features::default(), &self.registry, 1).unwrap();
+        let code = Code { module: module.clone(), jit: OnceLock::new(), in_rust: HashMap::new(), container };
+        let code = Arc::new(code);
+        (LoadedModule { code: code.clone(), module }, code)
     }
 }
 

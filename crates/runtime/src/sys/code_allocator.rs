@@ -3,6 +3,7 @@
 //!
 //! Copy-and-patch and the compiler have one allocator per process each. Every module or linker has a region of its own.
 
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -39,7 +40,7 @@ impl CodeAllocator {
 
     /// Returns an empty region.
     pub fn region(&'static self) -> CodeRegion {
-        CodeRegion { allocator: self, chunks: Vec::new(), free: 0..0 }
+        CodeRegion { allocator: self, chunks: Vec::new(), mapped: Vec::new(), free: 0..0 }
     }
 
     /// Returns the number of chunks that regions own.
@@ -68,6 +69,8 @@ impl CodeAllocator {
 pub struct CodeRegion {
     allocator: &'static CodeAllocator,
     chunks: Vec<Range<usize>>,
+    /// Chunks over which a file is mapped.
+    mapped: Vec<Range<usize>>,
     /// The unused end of the last chunk.
     free: Range<usize>,
 }
@@ -100,6 +103,20 @@ impl CodeRegion {
         Ok(self.free.start)
     }
 
+    /// Maps `len` bytes of a file from `offset` on, a multiple of the page size, over the executable view of chunks that it takes.
+    /// They are mapped privately: later changes of the file by the system's `write` may or may not show, so the file must not be
+    /// changed. Returns the offset in the mapping.
+    ///
+    /// # Errors
+    /// If the allocator has too few free chunks next to one another, or the system refuses to map the file.
+    pub fn map_file(&mut self, file: &File, offset: u64, len: usize) -> io::Result<usize> {
+        let chunk = self.allocator.take(len).ok_or(io::ErrorKind::OutOfMemory)?;
+        self.mapped.push(chunk.clone());
+        // SAFETY: this region has just taken the chunks, so they have no code.
+        unsafe { self.allocator.mapping.map_file(chunk.start, file, offset, len)? };
+        Ok(chunk.start)
+    }
+
     /// Marks all bytes of the last chunk before the offset `end` as used.
     ///
     /// # Panics
@@ -113,6 +130,12 @@ impl CodeRegion {
 impl Drop for CodeRegion {
     fn drop(&mut self) {
         self.chunks.iter().for_each(|chunk| self.allocator.free(chunk));
+        for chunk in &self.mapped {
+            // SAFETY: no code of the region runs any more. Chunks that cannot be restored stay taken.
+            if unsafe { self.allocator.mapping.unmap_file(chunk.start, chunk.len()) }.is_ok() {
+                self.allocator.free(chunk);
+            }
+        }
     }
 }
 

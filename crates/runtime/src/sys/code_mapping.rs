@@ -5,6 +5,8 @@
 //! [`CodeMapping`], or an error where the system refuses a part of it (no executable mappings, little address space, a
 //! limit on file sizes, another operating system).
 
+#[cfg(not(target_os = "linux"))]
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 
@@ -18,6 +20,9 @@ pub struct CodeMapping {
     len: usize,
     /// Id of the process that may write. A forked process shares the pages.
     owner: u32,
+    /// The pages of both views.
+    #[cfg(target_os = "linux")]
+    pages: std::os::fd::OwnedFd,
 }
 
 // SAFETY: both views stay mapped while the value lives, and no method touches their bytes but `write`, whose contract
@@ -90,6 +95,14 @@ impl CodeMapping {
     pub fn near(_range: Range<usize>, _len: usize) -> io::Result<CodeMapping> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
+
+    pub(super) unsafe fn map_file(&self, _at: usize, _file: &File, _offset: u64, _len: usize) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    pub(super) unsafe fn unmap_file(&self, _at: usize, _len: usize) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -103,6 +116,7 @@ impl Image {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::ffi::{c_int, c_void};
+    use std::fs::File;
     use std::ops::Range;
     use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
     use std::{io, ptr};
@@ -147,12 +161,49 @@ mod linux {
                 }
             });
             match execute.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::AddrNotAvailable))) {
-                Ok(execute) => Ok(CodeMapping { execute, write, len, owner: std::process::id() }),
+                Ok(execute) => Ok(CodeMapping { execute, write, len, owner: std::process::id(), pages: file }),
                 Err(error) => {
                     unmap(write, len);
                     Err(error)
                 }
             }
+        }
+    }
+
+    impl CodeMapping {
+        /// Maps a part of a file, readable and executable, at distance `at` from [`base`](CodeMapping::base), instead of the
+        /// mapping's own pages. Writes to the writable view then have no effect there.
+        ///
+        /// # Safety
+        /// No code in the range is in use until [`unmap_file`](CodeMapping::unmap_file).
+        pub(in crate::sys) unsafe fn map_file(
+            &self,
+            at: usize,
+            file: &File,
+            offset: u64,
+            len: usize,
+        ) -> io::Result<()> {
+            self.replace(at, len, libc::MAP_PRIVATE, file.as_raw_fd(), offset)
+        }
+
+        /// Maps the mapping's own pages again.
+        ///
+        /// # Safety
+        /// As for [`map_file`](CodeMapping::map_file).
+        pub(in crate::sys) unsafe fn unmap_file(&self, at: usize, len: usize) -> io::Result<()> {
+            self.replace(at, len, libc::MAP_SHARED, self.pages.as_raw_fd(), at as u64)
+        }
+
+        fn replace(&self, at: usize, len: usize, flags: c_int, fd: c_int, offset: u64) -> io::Result<()> {
+            assert!(at.is_multiple_of(page_size()) && at <= self.len && len <= self.len - at, "a range of the mapping");
+            let offset = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+            let protection = libc::PROT_READ | libc::PROT_EXEC;
+            // SAFETY: the range is inside the executable view, which this value owns, and no code of it is in use, as the callers'
+            // callers promise.
+            let base = unsafe {
+                libc::mmap(self.execute.add(at).cast(), len, protection, flags | libc::MAP_FIXED, fd, offset)
+            };
+            if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
         }
     }
 

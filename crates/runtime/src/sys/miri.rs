@@ -35,6 +35,9 @@ pub fn page_size() -> usize {
 /// Does nothing: Miri has no thread priorities.
 pub fn lower_priority() {}
 
+/// Does nothing: Miri does not fork.
+pub(super) fn leave_out_of_forks(_start: usize, _len: usize) {}
+
 /// Returns true. No mapping is kept, so that Miri detects each use after the owner's end.
 pub fn address_space_is_limited() -> bool {
     true

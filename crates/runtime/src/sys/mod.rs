@@ -8,6 +8,7 @@
 //! - [`StackPages`]: the pages of a stack. Dropped stacks and reservations are kept for the next store.
 //! - [`CodeMapping`]: pages mapped once for writing machine code and once for executing it. [`CodeAllocator`] divides one among
 //!   [`CodeRegion`]s.
+//! - [`build_id()`]: identifies the build of the program.
 //! - [`for_each_word`]: reads a stack word by word, for the collector.
 //! - [`lower_priority`]: the background priority of compiler threads.
 //! - [`mod@preempt`]: stops compiled code from another thread.
@@ -24,6 +25,7 @@ compile_error!(
     "wasmr needs a Unix host: the Windows versions of memory reservations and fault handling do not exist yet"
 );
 
+mod build_id;
 mod code_allocator;
 mod code_mapping;
 mod fault;
@@ -41,11 +43,12 @@ mod unix;
 #[cfg(miri)]
 use miri as unix;
 
+pub use build_id::build_id;
 pub use code_allocator::{CodeAllocator, CodeRegion};
 pub use code_mapping::{CodeMapping, Image};
 pub use fault::{FAULTS_BECOME_TRAPS, install_fault_handler, prepare_thread};
 pub use fork::generation;
-pub use reservation::{Reservation, is_guarded_address};
+pub use reservation::{Reservation, is_guarded_address, leave_memories_out_of_forks};
 pub use stack::for_each_word;
 pub use stack_pages::StackPages;
 pub use unix::{Mapping, lower_priority, page_size};

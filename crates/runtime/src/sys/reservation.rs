@@ -22,7 +22,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::pool::Pool;
-use super::unix::{Mapping, address_space_is_limited};
+use super::unix::{Mapping, address_space_is_limited, leave_out_of_forks};
 
 /// Bytes of a kept space that may be in memory.
 pub(super) const RESIDENT: usize = 128 << 10;
@@ -110,6 +110,17 @@ impl Drop for Reservation {
         if space.make_fresh().is_ok() {
             let (front, size) = (space.front, space.mapping.size());
             drop(KEPT.put(space, |other| other.is_like(front, size)));
+        }
+    }
+}
+
+/// Leaves all guard-paged memories out of processes that are forked from now on, where their addresses are then not mapped. The
+/// process that forks need not copy their page tables.
+pub fn leave_memories_out_of_forks() {
+    for (start, end) in &RESERVATIONS[..RESERVATIONS_USED.load(Ordering::Acquire).min(MAX_RESERVATIONS)] {
+        let (start, end) = (start.load(Ordering::Acquire), end.load(Ordering::Acquire));
+        if start != 0 && end > start {
+            leave_out_of_forks(start, end - start);
         }
     }
 }

@@ -41,6 +41,18 @@ pub fn lower_priority() {
     }
 }
 
+/// Leaves a range of pages out of processes that are forked from now on. See
+/// [madvise(2)](https://man7.org/linux/man-pages/man2/madvise.2.html).
+pub(super) fn leave_out_of_forks(start: usize, len: usize) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the advice changes nothing in this process. In a forked one the pages are missing, so that a use of them is a fault.
+    unsafe {
+        libc::madvise(std::ptr::without_provenance_mut(start), len, libc::MADV_DONTFORK);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, len);
+}
+
 impl Mapping {
     /// Reserves `len` bytes of address space without access. `len` is rounded up to pages and must not be 0.
     pub fn reserve(len: usize) -> io::Result<Mapping> {
