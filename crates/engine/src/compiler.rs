@@ -94,6 +94,11 @@ impl<T: Task> Compiler<T> {
             && (self.processors() > 1 || samples >= self.tuning.samples_for(body_bytes, true))
     }
 
+    /// Returns true if the samples of earlier runs are enough to compile a function of this size at once.
+    pub(crate) fn would_pay(&self, samples: u32, body_bytes: usize) -> bool {
+        samples >= self.tuning.samples_for(body_bytes, self.processors() == 1)
+    }
+
     /// Submits a compilation. If there is no thread for it, an outage begins.
     pub(crate) fn submit(&self, waiting: Waiting<T>) {
         let workers = self.workers.get_or_init(|| Workers::new(self.tuning.compile_threads_on(self.processors())));

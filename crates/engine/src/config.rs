@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use wasmr_cache::Cache;
 use wasmr_core::limits::DEFAULT_MAX_MODULE_SIZE;
 use wasmr_module::{Feature, Features};
 use wasmr_runtime::limits::{MemoryStrategy, StoreLimits};
@@ -22,6 +23,7 @@ pub struct Config {
     pub(crate) spectre_guards: bool,
     pub(crate) tuning: Tuning,
     pub(crate) observer: Option<Observer>,
+    pub(crate) cache: Option<Arc<Cache>>,
 }
 
 impl Default for Config {
@@ -36,6 +38,7 @@ impl Default for Config {
             spectre_guards: true,
             tuning: Tuning::default(),
             observer: None,
+            cache: None,
         }
     }
 }
@@ -133,9 +136,28 @@ impl Config {
         self
     }
 
+    /// Sets the cache in which the engine keeps what it learns of modules, for later processes. There is none by default.
+    ///
+    /// A module that is in the cache is not validated again, and its machine code runs from the first call on. What a process
+    /// learns is stored when the last clone of the module is dropped. The cache is best effort: an entry that is missing or damaged,
+    /// or belongs to another build of wasmr, costs only time.
+    ///
+    /// Machine code in the cache is executed, so whoever can write the directory can do what this process can. The cache uses a
+    /// directory only if it belongs to the effective user and nobody else can write it.
+    pub fn cache(&mut self, cache: Option<Arc<Cache>>) -> &mut Config {
+        self.cache = cache;
+        self
+    }
+
     /// Sets the policy that changes only speed.
     pub fn tuning(&mut self, tuning: Tuning) -> &mut Config {
         self.tuning = tuning;
         self
+    }
+
+    /// Returns true if memory 0 of the module's instances is guard-paged, provided that the system has room for the reservation.
+    pub(crate) fn may_guard_memory0(&self, module: &wasmr_module::Module) -> bool {
+        let allowed = self.memory == MemoryStrategy::Guarded && wasmr_interp::MAY_FAULT;
+        allowed && module.memories().first().is_some_and(|memory| !memory.is64)
     }
 }

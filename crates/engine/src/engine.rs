@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use wasmr_cache::{Container, FileState};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_interp::{CodeOptions, InterpTier, ModuleCode};
 use wasmr_runtime::StoreConfig;
 use wasmr_runtime::limits::MemoryStrategy;
 use wasmr_runtime::tier::{Executable, Tier};
 
+use crate::cache_key::CacheKey;
 #[cfg(feature = "jit")]
 use crate::compiler::Compiler;
 use crate::config::Config;
+use crate::knowledge::Knowledge;
 use crate::modes::Mode;
+use crate::module_cache::ModuleCache;
 #[cfg(feature = "jit")]
 use crate::module_tiers::{CompileTask, ModuleTiers};
 use crate::report::TierReport;
@@ -67,6 +71,11 @@ impl Engine {
         &self.0.config
     }
 
+    /// Returns true if the engine keeps what it learns in a cache.
+    pub fn has_cache(&self) -> bool {
+        self.0.config.cache.is_some()
+    }
+
     /// Returns the largest permitted size of a module, in bytes.
     pub fn max_module_size(&self) -> u64 {
         self.0.config.max_module_size
@@ -94,8 +103,21 @@ impl Engine {
         TierReport { unavailable: Some("this build has no compiler".to_owned()), ..TierReport::default() }
     }
 
-    /// Creates the code of a module: the interpreter's, and the owner of all its code.
-    pub(crate) fn code(&self, module: Arc<wasmr_module::Module>) -> (Arc<ModuleCode>, Arc<dyn Executable>) {
+    /// Looks for a module in the cache; `None` if there is no cache, or no key for its entries.
+    pub(crate) fn find_in_cache(&self, binary: &[u8], file: Option<&FileState>) -> Option<ModuleCache> {
+        let config = self.config();
+        let cache = config.cache.clone()?;
+        Some(ModuleCache::find(cache, CacheKey::new(config)?, binary, file))
+    }
+
+    /// Creates the code of a module. `entry` has what earlier processes learnt of it, and `cached` is its place in the cache.
+    pub(crate) fn code(
+        &self,
+        module: Arc<wasmr_module::Module>,
+        #[cfg_attr(not(feature = "jit"), expect(unused_variables, reason = "only compiled code is loaded"))]
+        entry: Option<Arc<Container>>,
+        cached: Option<ModuleCache>,
+    ) -> Code {
         let Config { metered, tuning, mode, .. } = &self.0.config;
         let options = CodeOptions {
             metered: *metered,
@@ -105,13 +127,23 @@ impl Engine {
             sampled_frames: SAMPLED_FRAMES,
         };
         let interp = ModuleCode::with_options(module, options);
-        let executable: Arc<dyn Executable> = match mode {
-            Mode::Interp => interp.clone(),
+        match mode {
+            Mode::Interp => Code { executable: interp.clone(), knowledge: Knowledge::new(interp, cached) },
             #[cfg(feature = "jit")]
-            Mode::Tiered | Mode::Jit => ModuleTiers::new(interp.clone(), self.0.compiler.clone(), *mode == Mode::Jit),
-        };
-        (interp, executable)
+            Mode::Tiered | Mode::Jit => {
+                let ahead_of_first_call = *mode == Mode::Jit;
+                let tiers = ModuleTiers::new(interp.clone(), self.0.compiler.clone(), ahead_of_first_call, entry);
+                Code { executable: tiers.clone(), knowledge: Knowledge::with_tiers(interp, cached, tiers) }
+            }
+        }
     }
+}
+
+/// The code of a module.
+pub(crate) struct Code {
+    /// The owner of all code.
+    pub executable: Arc<dyn Executable>,
+    pub knowledge: Arc<Knowledge>,
 }
 
 impl Default for Engine {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use wasmr_interp::{LEGEND, Listing, ModuleCode, list};
 use wasmr_module::operators::{OperatorText, locals, operators};
-use wasmr_runtime::limits::MemoryStrategy;
 
 use crate::config::Config;
 use crate::module::Module;
@@ -101,7 +100,7 @@ pub fn explore(module: &Module, func_index: u32, config: &Config) -> Result<Expl
     let locals = locals(decls, defined_index).map_err(|error| changed(&error))?;
     let operators = operators(decls, defined_index).map_err(|error| changed(&error))?;
 
-    let guarded = may_be_guarded(decls, config);
+    let guarded = config.may_guard_memory0(decls);
     let options = wasmr_interp::CodeOptions { metered: config.metered, ..Default::default() };
     let code = ModuleCode::with_options(decls.clone(), options);
     let name_of = |offset: usize| {
@@ -111,12 +110,6 @@ pub fn explore(module: &Module, func_index: u32, config: &Config) -> Result<Expl
     let instructions = list(&code.source(defined_index, guarded), &name_of).map_err(|error| error.to_string());
     let compiled = compiled(decls, defined_index, guarded, config);
     Ok(Explored { func_index, body, locals, operators, instructions, compiled })
-}
-
-/// Returns true if memory 0 is guard-paged, provided that the system has room for the reservation.
-fn may_be_guarded(module: &wasmr_module::Module, config: &Config) -> bool {
-    let allowed = config.memory == MemoryStrategy::Guarded && wasmr_interp::MAY_FAULT;
-    allowed && module.memories().first().is_some_and(|memory| !memory.is64)
 }
 
 #[cfg(feature = "jit")]
@@ -183,6 +176,8 @@ fn split_location(line: &str) -> (Option<u32>, String) {
 
 #[cfg(test)]
 mod tests {
+    use wasmr_runtime::limits::MemoryStrategy;
+
     use super::*;
     use crate::Engine;
 

@@ -9,12 +9,16 @@
 //!   compilation.
 //! - `compiler` is shared by all modules; `compile_queue` is its order, `workers` its threads, `work` a unit of compilation,
 //!   `pause` the time until the next try after a refusal by the host. `report` has counts and events of compilations.
+//! - `knowledge` is the part of a module that outlives the process: `module_cache` finds and stores it, by the `cache_key`.
+//!   `saved_profile` is a part of it, `earlier_runs` is what was found, and `warm_start` begins with it.
+//! - `precompile` and `precompiled` make and load modules that were compiled ahead of time.
 //! - [`explore`] shows a function in all its forms.
 //!
 //! No other crate names the tiers. Without the feature `jit` there is only the interpreter.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(unreachable_pub)]
 
+mod cache_key;
 #[cfg(feature = "jit")]
 mod compile_queue;
 #[cfg(feature = "jit")]
@@ -22,31 +26,44 @@ mod compile_task;
 #[cfg(feature = "jit")]
 mod compiler;
 mod config;
+#[cfg(feature = "jit")]
+mod earlier_runs;
 mod engine;
 pub mod explore;
+mod knowledge;
 #[cfg(feature = "jit")]
 mod loops;
 mod modes;
 mod module;
+mod module_cache;
 #[cfg(feature = "jit")]
 mod module_tiers;
 #[cfg(feature = "jit")]
 mod pause;
+mod precompile;
+mod precompiled;
 mod report;
+#[cfg(feature = "jit")]
+mod saved_profile;
 #[cfg(feature = "jit")]
 mod small_leaf;
 #[cfg(feature = "jit")]
 mod tier;
 mod tuning;
 #[cfg(feature = "jit")]
+mod warm_start;
+#[cfg(feature = "jit")]
 mod work;
 #[cfg(feature = "jit")]
 mod workers;
 
+pub use cache_key::Mismatch;
 pub use config::Config;
 pub use engine::Engine;
 pub use modes::Mode;
 pub use module::{ExportType, ImportType, LoadError, Module, read_capped};
+pub use precompile::{Precompile, PrecompileError};
+pub use precompiled::{DeserializeError, PrecompiledModule};
 pub use report::{FunctionCount, TierEvent, TierReport};
 pub use tuning::Tuning;
 

@@ -9,14 +9,16 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
+use wasmr_cache::FileState;
 use wasmr_core::count::Count;
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, FuncType};
-use wasmr_interp::ModuleCode;
 use wasmr_module::{Import, ModuleBytes, ModuleError};
 use wasmr_runtime::{LoadedModule, extern_type_text};
 
-use crate::engine::Engine;
+use crate::engine::{Code, Engine};
+use crate::knowledge::Knowledge;
+use crate::module_cache::{ModuleCache, OUTLINE};
 use crate::report::FunctionCount;
 
 /// A validated module with the code that runs it. Cloning is cheap.
@@ -44,7 +46,7 @@ use crate::report::FunctionCount;
 #[derive(Clone)]
 pub struct Module {
     loaded: LoadedModule,
-    interp: Arc<ModuleCode>,
+    knowledge: Arc<Knowledge>,
 }
 
 /// Reason why a file cannot be loaded as a module.
@@ -85,6 +87,17 @@ impl Module {
 
     /// Makes a module of bytes without copying them; messages call it `name`.
     pub fn from_bytes(engine: &Engine, bytes: impl Into<ModuleBytes>, name: &str) -> Result<Module, ModuleError> {
+        Module::from_file_bytes(engine, bytes, name, None)
+    }
+
+    /// Makes a module of the bytes of a file, like [`from_bytes`](Module::from_bytes). `file` is the state of the file before it was
+    /// read or mapped. With it, the [cache](crate::Config::cache) can recognise a file without reading all of it.
+    pub fn from_file_bytes(
+        engine: &Engine,
+        bytes: impl Into<ModuleBytes>,
+        name: &str,
+        file: Option<&FileState>,
+    ) -> Result<Module, ModuleError> {
         let config = engine.config();
         let bytes = bytes.into();
         let size = bytes.as_ref().len();
@@ -93,12 +106,28 @@ impl Module {
         }
         let path = Path::new(name);
         let binary = wasmr_module::bytes_from_input(bytes.clone(), path)?;
-        let threads = config.tuning.threads_for(binary.as_ref().len());
-        let decoded = wasmr_module::Module::new(binary.clone(), name, &config.features, engine.types(), threads);
-        let module =
-            decoded.map_err(|error| wasmr_module::with_text_place(error, bytes.as_ref(), binary.as_ref(), path))?;
-        let (interp, code) = engine.code(module.clone());
-        Ok(Module { loaded: LoadedModule { module, code }, interp })
+        let is_converted = bytes.as_ref().as_ptr() != binary.as_ref().as_ptr();
+        let cached = engine.find_in_cache(binary.as_ref(), file.filter(|_| !is_converted));
+        let module = match cached.as_ref().and_then(|cached| decode_again(engine, &binary, name, cached)) {
+            Some(module) => module,
+            None => {
+                let threads = config.tuning.threads_for(binary.as_ref().len());
+                let decoded =
+                    wasmr_module::Module::new(binary.clone(), name, &config.features, engine.types(), threads);
+                decoded.map_err(|error| wasmr_module::with_text_place(error, bytes.as_ref(), binary.as_ref(), path))?
+            }
+        };
+        let entry = cached.as_ref().and_then(ModuleCache::container).cloned();
+        let Code { executable, knowledge } = engine.code(module.clone(), entry, cached);
+        Ok(Module::from_parts(LoadedModule { module, code: executable }, knowledge))
+    }
+
+    pub(crate) fn from_parts(loaded: LoadedModule, knowledge: Arc<Knowledge>) -> Module {
+        Module { loaded, knowledge }
+    }
+
+    pub(crate) fn knowledge(&self) -> &Knowledge {
+        &self.knowledge
     }
 
     /// Reads a file and makes a module of it.
@@ -106,16 +135,43 @@ impl Module {
         let path = path.as_ref();
         let shown = path.display().to_string();
         let limit = engine.max_module_size();
-        let bytes = std::fs::File::open(path)
+        let (bytes, state) = std::fs::File::open(path)
             .and_then(|file| {
+                let state = FileState::of(&file)?;
                 let expected = file.metadata()?.len();
-                read_capped(file, limit, expected)
+                Ok((read_capped(file, limit, expected)?, state))
             })
-            .map_err(|source| LoadError::Read { path: shown.clone(), source })?
-            .ok_or(LoadError::TooLarge { path: shown, limit })?;
+            .map_err(|source| LoadError::Read { path: shown.clone(), source })?;
+        let bytes = bytes.ok_or(LoadError::TooLarge { path: shown, limit })?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Ok(Module::from_bytes(engine, bytes, &name)?)
+        Ok(Module::from_file_bytes(engine, bytes, &name, Some(&state))?)
     }
+
+    /// Returns true if so much was learnt of the module that its entry in the [cache](crate::Config::cache) should be written.
+    /// Takes some microseconds.
+    pub fn has_news(&self) -> bool {
+        self.knowledge.has_news()
+    }
+
+    /// Stores what was learnt of the module in the [cache](crate::Config::cache), if it [should be](Module::has_news). Returns true if
+    /// an entry was written. The drop of the last clone of a module does the same.
+    ///
+    /// # Errors
+    /// Returns the error of the system. The entry is then as it was before.
+    pub fn store_in_cache(&self) -> std::io::Result<bool> {
+        self.knowledge.store()
+    }
+}
+
+/// Decodes a binary that an earlier process validated; `None` if the cache has no entry.
+fn decode_again(
+    engine: &Engine,
+    binary: &ModuleBytes,
+    name: &str,
+    cached: &ModuleCache,
+) -> Option<Arc<wasmr_module::Module>> {
+    let outline = cached.container()?.section(OUTLINE)?;
+    wasmr_module::Module::from_outline(binary.clone(), name, &engine.config().features, engine.types(), outline).ok()
 }
 
 /// An import of a module. It is displayed in the text format: `(import "env" "f" (func (param i32)))`.
@@ -254,7 +310,7 @@ impl Module {
     /// Returns the number of functions that the module defines, and the number of those executed so far.
     pub fn function_count(&self) -> FunctionCount {
         let defined = self.loaded.module.defined_func_count();
-        FunctionCount { defined, translated: self.interp.translated_count() }
+        FunctionCount { defined, translated: self.knowledge.interp().translated_count() }
     }
 
     /// Returns the type registry, which resolves the ids in the module's types.

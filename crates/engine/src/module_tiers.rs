@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use wasmr_cache::Container;
 use wasmr_interp::ModuleCode;
 use wasmr_jit::{Callers, CodeOptions, JitModule};
 use wasmr_module::Module;
@@ -28,9 +29,11 @@ use wasmr_runtime::tier::{BudgetInterrupt, CallSiteId, Executable, FuncEntry, Os
 
 use crate::compile_queue::Waiting;
 use crate::compiler::{Compiled, Compiler};
+use crate::earlier_runs::{EarlierRuns, refused_work};
 use crate::loops::{Advice, LoopHeader, LoopProfile};
 use crate::pause::Pause;
 use crate::report::TierEvent;
+use crate::saved_profile::RefusedWork;
 use crate::small_leaf::SmallLeaves;
 use crate::tuning::{CALL_SAMPLES, OUTER_LOOP_WATCH};
 use crate::work::{Progress, Work};
@@ -52,6 +55,8 @@ pub(crate) struct ModuleTiers {
     installable: AtomicU32,
     /// Budget interrupts left of the outer-loop watch; each of them comes early.
     outer_loop_watch: AtomicU32,
+    /// Code and profile of earlier processes.
+    pub(crate) earlier: EarlierRuns,
 }
 
 #[derive(Default)]
@@ -86,11 +91,13 @@ pub(crate) struct CompileTask {
 }
 
 impl ModuleTiers {
-    /// Creates the tiers of a module from the interpreter's code. Nothing is compiled yet.
+    /// Creates the tiers of a module from the interpreter's code. Nothing is compiled or loaded yet. `entry` is the module's entry in
+    /// the cache.
     pub(crate) fn new(
         interp: Arc<ModuleCode>,
         compiler: Arc<Compiler<CompileTask>>,
         ahead_of_first_call: bool,
+        entry: Option<Arc<Container>>,
     ) -> Arc<ModuleTiers> {
         Arc::new_cyclic(|this| ModuleTiers {
             this: this.clone(),
@@ -103,6 +110,7 @@ impl ModuleTiers {
             done: Condvar::new(),
             installable: AtomicU32::new(0),
             outer_loop_watch: AtomicU32::new(0),
+            earlier: EarlierRuns::new(entry),
         })
     }
 
@@ -121,6 +129,11 @@ impl ModuleTiers {
     /// Returns true if everything is compiled when control first reaches it, while the guest waits.
     pub(crate) fn is_synchronous(&self) -> bool {
         self.compiler.tuning().is_synchronous()
+    }
+
+    /// Returns true if functions are compiled before their first call, instead of when they are hot.
+    pub(crate) fn is_ahead_of_first_call(&self) -> bool {
+        self.ahead_of_first_call
     }
 
     fn body_size(&self, index: u32) -> usize {
@@ -160,6 +173,11 @@ impl ModuleTiers {
         }
     }
 
+    /// Returns the machine code for instances of a kind, if there is any.
+    pub(crate) fn native_if_made(&self, guarded: bool) -> Option<&Arc<JitModule>> {
+        self.native[usize::from(guarded)].get()
+    }
+
     /// Installs the code that was finished since this was last called for the function's instance.
     fn install(&self, func: &RunningFunc<'_>) {
         let all = self.installable.load(Ordering::Acquire);
@@ -193,16 +211,25 @@ impl ModuleTiers {
         self.compiler.tell(|| TierEvent::Unavailable { why: &why });
     }
 
+    /// Returns the reason why a function is too large to be compiled; `None` if it is not.
+    pub(crate) fn refusal_by_size(&self, index: u32) -> Option<String> {
+        let (size, max) = (self.body_size(index), self.compiler.tuning().max_compiled_size);
+        (size > max).then(|| format!("its {size} bytes are more than {max} (-O max-compiled-size)"))
+    }
+
+    /// Returns the reason why no machine code can be made now.
+    pub(crate) fn why_unavailable(&self) -> String {
+        self.compiler.report().unavailable.unwrap_or_default()
+    }
+
     /// Requests some work, unless it was requested before, and waits for it if `wait`. Returns its progress.
     fn compile(&self, work: Work, samples: u32, wait: bool) -> Progress {
         let mut state = self.lock();
         if !state.work.contains_key(&work) {
             let size = self.body_size(work.index);
-            let max = self.compiler.tuning().max_compiled_size;
-            if size > max {
+            if let Some(why) = self.refusal_by_size(work.index) {
                 state.work.insert(work, Progress::Refused);
                 drop(state);
-                let why = format!("its {size} bytes are more than {max} (-O max-compiled-size)");
                 self.count(work, None, Duration::ZERO, Err(why));
                 return Progress::Refused;
             }
@@ -232,6 +259,36 @@ impl ModuleTiers {
                 Progress::Ready | Progress::Refused | Progress::Postponed => return progress,
             }
         }
+    }
+
+    /// Returns true if a function is worth compiling that so many samples found in earlier runs.
+    pub(crate) fn is_worth_compiling(&self, index: u32, samples: u32) -> bool {
+        self.compiler.would_pay(samples, self.body_size(index))
+    }
+
+    /// Requests some work without waiting for it.
+    pub(crate) fn request(&self, work: Work, samples: u32) {
+        self.compile(work, samples, false);
+    }
+
+    /// Notes that code was loaded, so that instances install it.
+    pub(crate) fn add_ready(&self, work: Work) {
+        self.finish(work, Progress::Ready);
+    }
+
+    /// Notes that an earlier process could not compile this.
+    pub(crate) fn add_refused(&self, work: Work) {
+        self.finish(work, Progress::Refused);
+    }
+
+    /// Returns all work that was refused.
+    pub(crate) fn refused(&self) -> Vec<RefusedWork> {
+        self.lock().work.iter().filter_map(|(work, progress)| refused_work(work, progress)).collect()
+    }
+
+    /// Returns a copy of the call profiles of functions that are not compiled.
+    pub(crate) fn waiting_calls(&self) -> Vec<((u32, bool), Vec<CallSample>)> {
+        self.lock().calls.iter().map(|(func, calls)| (*func, calls.clone())).collect()
     }
 
     /// Requests the function's code. Waits for it if the function is not to be interpreted meanwhile.
@@ -329,6 +386,10 @@ impl ModuleTiers {
         true
     }
 
+    fn is_ready(&self, work: Work) -> bool {
+        matches!(self.lock().work.get(&work), Some(Progress::Ready))
+    }
+
     /// Counts a budget interrupt at the loop whose operator is at `offset`. Returns the loop's OSR code if it is to be entered here.
     fn osr_code_at(&self, func: &RunningFunc<'_>, offset: usize, early: bool) -> Option<OsrCode> {
         let (index, guarded) = (func.defined_index(), func.memory0_guarded());
@@ -336,14 +397,21 @@ impl ModuleTiers {
         let size = self.body_size(index);
         let samples = self.lock().loops.count(header, early);
         if let Some(samples) = samples {
-            if !self.compiler.pays(samples, size)
+            let nest = || self.interp.loop_nest(index, guarded, offset);
+            if self.is_ready(Work { index, guarded, at_loop: Some(offset) }) {
+                // The code came from the cache.
+                let nest = nest();
+                let target = nest.len().saturating_sub(1);
+                self.lock().loops.watch_inside(header, nest, target);
+            } else if !self.compiler.pays(samples, size)
                 || self.compiler.is_paused()
                 || self.comes_with_function(func, samples)
             {
                 return None;
+            } else {
+                let nest = nest();
+                self.lock().loops.watch(header, nest);
             }
-            let nest = self.interp.loop_nest(index, guarded, offset);
-            self.lock().loops.watch(header, nest);
         }
         // Each round asks for advice with a target further inside.
         loop {
@@ -401,6 +469,7 @@ impl Executable for ModuleTiers {
     }
 
     fn first_call(&self, func: &RunningFunc<'_>) {
+        self.start_warm(func.memory0_guarded());
         if self.ahead_of_first_call {
             self.compile_function(func, 1);
         } else {
@@ -430,6 +499,7 @@ impl Executable for ModuleTiers {
     fn sampled(&self, func: &RunningFunc<'_>, samples: u32, by_interpreter: bool) {
         self.install(func);
         let index = func.defined_index();
+        let samples = samples.saturating_add(self.earlier_samples(index, func.memory0_guarded()));
         if !self.ahead_of_first_call
             && self.compiler.pays(samples, self.body_size(index))
             && !(by_interpreter && self.is_small_leaf(index))

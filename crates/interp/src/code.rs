@@ -112,6 +112,22 @@ impl ModuleCode {
         unsafe { block.as_ref() }
     }
 
+    /// Returns the functions that samples found: index, true if memory 0 is guard-paged, and the number of samples.
+    pub fn samples(&self) -> Vec<(u32, bool, u32)> {
+        let mut found = Vec::new();
+        for (guarded, blocks) in [false, true].into_iter().zip(&self.blocks) {
+            for (index, block) in blocks.get().into_iter().flatten().enumerate() {
+                // SAFETY: a pointer in `blocks` came from `Box::into_raw` and stays valid until `self` is dropped.
+                let block = unsafe { block.load(Ordering::Acquire).as_ref() };
+                let samples = block.map_or(0, |block| block.hotness.samples());
+                if samples > 0 {
+                    found.push((index as u32, guarded, samples));
+                }
+            }
+        }
+        found
+    }
+
     /// Returns the number of translated functions, counted once for each kind of memory.
     pub fn translated_count(&self) -> u32 {
         let all = self.blocks.iter().filter_map(OnceLock::get).flatten();

@@ -94,6 +94,11 @@ impl Hotness {
         self.samples.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
+    /// Returns the number of samples so far.
+    pub(crate) fn samples(&self) -> u32 {
+        self.samples.load(Ordering::Relaxed)
+    }
+
     /// Claims the right to copy the function. Returns false if it was claimed before.
     pub(crate) fn claim_copying(&self) -> bool {
         !self.copied.load(Ordering::Relaxed) && !self.copied.swap(true, Ordering::Relaxed)

@@ -1,0 +1,121 @@
+//! [`Knowledge`]: the part of a module that outlives the process. It decides when that is worth an entry in the cache, and makes the
+//! entry.
+//!
+//! # When is an entry written?
+//! The first time, if the module takes noticeable time to validate or has machine code. Later, if new code is at least an eighth of
+//! the code in the entry, or if the samples without code have doubled. A program that runs a thousand times is therefore
+//! written some ten times.
+
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+
+use wasmr_cache::Builder;
+use wasmr_interp::ModuleCode;
+
+use crate::config::Config;
+use crate::module_cache::{ModuleCache, OUTLINE};
+#[cfg(feature = "jit")]
+use crate::module_tiers::ModuleTiers;
+use crate::precompile::{Precompile, PrecompileError, PrecompiledFunctions};
+
+/// Bytes of a module from which on its validation alone is worth an entry: it takes 0.2 ms or more.
+const WORTH_AN_OUTLINE: usize = 16 << 10;
+
+/// The code of a module, and its place in the cache.
+pub(crate) struct Knowledge {
+    interp: Arc<ModuleCode>,
+    cached: Option<ModuleCache>,
+    /// `None` in a mode that only interprets.
+    #[cfg(feature = "jit")]
+    tiers: Option<Arc<ModuleTiers>>,
+}
+
+impl Knowledge {
+    /// Returns the knowledge of a module that is only interpreted.
+    pub(crate) fn new(interp: Arc<ModuleCode>, cached: Option<ModuleCache>) -> Arc<Knowledge> {
+        Arc::new(Knowledge {
+            interp,
+            cached,
+            #[cfg(feature = "jit")]
+            tiers: None,
+        })
+    }
+
+    /// Returns the knowledge of a module that is also compiled.
+    #[cfg(feature = "jit")]
+    pub(crate) fn with_tiers(
+        interp: Arc<ModuleCode>,
+        cached: Option<ModuleCache>,
+        tiers: Arc<ModuleTiers>,
+    ) -> Arc<Knowledge> {
+        Arc::new(Knowledge { interp, cached, tiers: Some(tiers) })
+    }
+
+    pub(crate) fn interp(&self) -> &ModuleCode {
+        &self.interp
+    }
+
+    /// Compiles functions ahead of time, and adds the code to a container.
+    #[cfg(feature = "jit")]
+    pub(crate) fn precompile(
+        &self,
+        config: &Config,
+        what: Precompile,
+        threads: usize,
+        builder: &mut Builder<'_>,
+    ) -> Result<PrecompiledFunctions, PrecompileError> {
+        let why = || "the mode `interp` only interprets".to_owned();
+        let tiers = self.tiers.as_ref().ok_or_else(|| PrecompileError::Unavailable(why()))?;
+        tiers.precompile(config.may_guard_memory0(self.interp.module()), what, threads, builder)
+    }
+
+    /// Returns an error: this build has no compiler.
+    #[cfg(not(feature = "jit"))]
+    pub(crate) fn precompile(
+        &self,
+        _config: &Config,
+        _what: Precompile,
+        _threads: usize,
+        _builder: &mut Builder<'_>,
+    ) -> Result<PrecompiledFunctions, PrecompileError> {
+        Err(PrecompileError::Unavailable("this build has no compiler".to_owned()))
+    }
+
+    /// Returns true if an entry should be written.
+    pub(crate) fn has_news(&self) -> bool {
+        let Some(cached) = &self.cached else { return false };
+        if cached.container().is_none() && self.interp.module().bytes().len() >= WORTH_AN_OUTLINE {
+            return true;
+        }
+        #[cfg(feature = "jit")]
+        return self.tiers.as_ref().is_some_and(|tiers| tiers.has_news());
+        #[cfg(not(feature = "jit"))]
+        return false;
+    }
+
+    /// Writes an entry if it should be. Returns true if it was.
+    pub(crate) fn store(&self) -> io::Result<bool> {
+        let Some(cached) = self.cached.as_ref().filter(|_| self.has_news()) else { return Ok(false) };
+        let mut builder = Builder::new();
+        builder.section(OUTLINE, Cow::Owned(self.interp.module().outline()), false);
+        #[cfg(feature = "jit")]
+        if let Some(tiers) = &self.tiers {
+            tiers.write(&mut builder);
+        }
+        cached.store(&builder)
+    }
+}
+
+impl Drop for Knowledge {
+    fn drop(&mut self) {
+        // The cache is best effort.
+        let _ = self.store();
+    }
+}
+
+impl std::fmt::Debug for Knowledge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Knowledge").field("cached", &self.cached).finish_non_exhaustive()
+    }
+}

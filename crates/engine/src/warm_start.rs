@@ -1,0 +1,210 @@
+//! The warm start of a module: code and profile of earlier processes, from the module's entry in the cache; and the way of this
+//! process's code and profile into the next entry.
+//!
+//! The image of a kind of memory 0 is loaded before the first call in the first instance of that kind. Its functions are then
+//! installed like functions that a compiler thread has just finished. Functions without code whose samples in earlier runs
+//! would have sufficed are requested at the same time, so that the compiler thread has work from the start.
+#![allow(unsafe_code)]
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use wasmr_cache::{Builder, Container};
+use wasmr_jit::JitModule;
+
+use crate::module_cache::PROFILE;
+use crate::module_tiers::ModuleTiers;
+use crate::precompile::{Precompile, PrecompileError, PrecompiledFunctions};
+use crate::saved_profile::{CallSamples, FunctionSamples, RefusedWork, SavedProfile};
+use crate::work::Work;
+
+impl ModuleTiers {
+    fn defined_funcs(&self) -> u32 {
+        self.module().defined_func_count()
+    }
+
+    /// Loads the code of earlier processes for instances of a kind, unless that was done before, and requests the code that their
+    /// samples are worth.
+    pub(crate) fn start_warm(&self, guarded: bool) {
+        let Some(entry) = &self.earlier.entry else { return };
+        self.earlier.loaded[usize::from(guarded)].get_or_init(|| {
+            let bytes = self.native(guarded).map_or(0, |native| self.load(native, entry));
+            self.request_again(guarded);
+            bytes
+        });
+    }
+
+    /// Loads the image of an entry. Returns its bytes of code.
+    fn load(&self, native: &JitModule, entry: &Arc<Container>) -> usize {
+        let guarded = native.options().guarded;
+        for call in &self.earlier.profile(self.defined_funcs()).calls {
+            native.record_calls(call.offset as usize, call.callee, call.samples);
+        }
+        // SAFETY: the cache has checked that only this user can have written the entry. Its key is that of this build, processor and
+        // configuration, and has the hash of the module.
+        let loaded = unsafe { native.load_image(entry) };
+        let Ok(loaded) = loaded else { return 0 };
+        for &(index, at_loop) in &loaded {
+            self.add_ready(Work { index, guarded, at_loop });
+        }
+        native.loaded_bytes()
+    }
+
+    /// Requests functions without code that earlier runs found hot, the hottest first.
+    fn request_again(&self, guarded: bool) {
+        if self.is_ahead_of_first_call() || self.is_synchronous() {
+            return;
+        }
+        let profile = self.earlier.profile(self.defined_funcs());
+        for work in profile.refused.iter().filter(|work| work.guarded == guarded) {
+            let RefusedWork { index, at_loop, .. } = *work;
+            self.add_refused(Work { index, guarded, at_loop: at_loop.map(|offset| offset as usize) });
+        }
+        for &FunctionSamples { index, samples, .. } in profile.functions.iter().filter(|func| func.guarded == guarded) {
+            if self.is_worth_compiling(index, samples) {
+                self.request(Work { index, guarded, at_loop: None }, samples);
+            }
+        }
+    }
+
+    /// Compiles functions ahead of time for instances of a kind, and adds the code to a container.
+    pub(crate) fn precompile(
+        &self,
+        guarded: bool,
+        what: Precompile,
+        threads: usize,
+        builder: &mut Builder<'_>,
+    ) -> Result<PrecompiledFunctions, PrecompileError> {
+        let Some(native) = self.native(guarded) else {
+            return Err(PrecompileError::Unavailable(self.why_unavailable()));
+        };
+        let functions = match what {
+            Precompile::All => (0..self.defined_funcs()).collect(),
+            Precompile::Profiled => self.profiled_functions(native)?,
+        };
+        let (wanted, too_large): (Vec<u32>, Vec<u32>) =
+            functions.into_iter().partition(|&index| self.refusal_by_size(index).is_none());
+        let compiled =
+            native.precompile(&wanted, threads).map_err(|why| PrecompileError::Unavailable(why.to_string()))?;
+        let too_large = too_large.into_iter().filter_map(|index| Some((index, self.refusal_by_size(index)?)));
+        let refused = compiled.refused.iter().map(|(index, why)| (*index, why.to_string()));
+        let refused = too_large.chain(refused).collect();
+        let (functions, code_bytes) = (compiled.functions, compiled.code_bytes);
+        compiled.add_to(builder);
+        Ok(PrecompiledFunctions { functions, code_bytes, refused })
+    }
+
+    /// Returns the functions that earlier runs compiled or sampled, in order, and hands their call profile over to the compiler.
+    fn profiled_functions(&self, native: &JitModule) -> Result<Vec<u32>, PrecompileError> {
+        let entry = self.earlier.entry.as_ref().ok_or(PrecompileError::NoProfile)?;
+        let profile = self.earlier.profile(self.defined_funcs());
+        for call in &profile.calls {
+            native.record_calls(call.offset as usize, call.callee, call.samples);
+        }
+        let guarded = native.options().guarded;
+        let sampled = profile.functions.iter().filter(|func| func.guarded == guarded).map(|func| func.index);
+        let mut functions = native.functions_in_image(entry);
+        functions.extend(sampled);
+        functions.sort_unstable();
+        functions.dedup();
+        if functions.is_empty() { Err(PrecompileError::NoProfile) } else { Ok(functions) }
+    }
+
+    /// Returns the samples that found a function in earlier runs, if it had no code.
+    pub(crate) fn earlier_samples(&self, index: u32, guarded: bool) -> u32 {
+        if self.earlier.entry.is_none() {
+            return 0;
+        }
+        self.earlier.samples(self.defined_funcs()).get(&(index, guarded)).copied().unwrap_or(0)
+    }
+
+    /// Returns true if so much was learnt that the module's entry should be written.
+    pub(crate) fn has_news(&self) -> bool {
+        let compiled: usize = self.natives().map(|native| native.compiled_bytes()).sum();
+        let loaded: usize = self.earlier.loaded.iter().filter_map(OnceLock::get).sum();
+        if compiled > 0 && compiled >= loaded / 8 {
+            return true;
+        }
+        let total = |samples: &mut dyn Iterator<Item = u32>| samples.map(u64::from).sum::<u64>();
+        let earlier = total(&mut self.earlier.profile(self.defined_funcs()).functions.iter().map(|func| func.samples));
+        let new = total(&mut self.uncompiled_samples().into_iter().map(|(.., samples)| samples));
+        new > 0 && new >= earlier
+    }
+
+    /// Returns functions without code that samples of this process found: index, kind of memory 0, samples.
+    fn uncompiled_samples(&self) -> Vec<(u32, bool, u32)> {
+        let mut samples = self.interp().samples();
+        samples.retain(|&(index, guarded, _)| !self.has_code(index, guarded));
+        samples
+    }
+
+    /// Adds code and profile to a new entry for the module.
+    pub(crate) fn write<'a>(&'a self, builder: &mut Builder<'a>) {
+        builder.section(PROFILE, Cow::Owned(self.saved_profile().encode()), false);
+        for guarded in [false, true] {
+            // Without an instance of this kind the code of the entry was not loaded.
+            let is_loaded = self.earlier.entry.is_none() || self.earlier.loaded[usize::from(guarded)].get().is_some();
+            match (self.native_if_made(guarded), &self.earlier.entry) {
+                (Some(native), _) if is_loaded => native.write_image(builder),
+                (_, Some(entry)) => wasmr_jit::copy_image(entry, guarded, builder),
+                _ => {}
+            }
+        }
+    }
+
+    fn saved_profile(&self) -> SavedProfile {
+        let mut samples = self.earlier.samples(self.defined_funcs()).clone();
+        for (index, guarded, new) in self.uncompiled_samples() {
+            let samples = samples.entry((index, guarded)).or_default();
+            *samples = samples.saturating_add(new);
+        }
+        samples.retain(|&(index, guarded), _| !self.has_code(index, guarded));
+        let mut functions: Vec<FunctionSamples> = samples
+            .into_iter()
+            .map(|((index, guarded), samples)| FunctionSamples { index, guarded, samples })
+            .collect();
+        functions.sort_unstable_by_key(|func| (std::cmp::Reverse(func.samples), func.index, func.guarded));
+        let mut calls: Vec<CallSamples> = self
+            .all_call_profiles()
+            .into_iter()
+            .map(|((offset, callee), samples)| CallSamples { offset, callee, samples })
+            .collect();
+        calls.sort_unstable_by_key(|call| (call.offset, std::cmp::Reverse(call.samples), call.callee));
+        let mut refused: Vec<RefusedWork> = self.refused();
+        refused.sort_unstable_by_key(|work| (work.index, work.guarded, work.at_loop));
+        SavedProfile { functions, calls, refused }
+    }
+
+    /// Returns the samples of calls by offset and callee, of this and of earlier processes.
+    fn all_call_profiles(&self) -> HashMap<(u32, u32), u32> {
+        let mut all = HashMap::new();
+        let mut add = |offset: usize, callee: u32, samples: u32| {
+            // Lossless: a module has less than 4 GiB.
+            let sum: &mut u32 = all.entry((offset as u32, callee)).or_default();
+            *sum = sum.saturating_add(samples);
+        };
+        // The profile of the entry was handed over to the code that is loaded.
+        for native in self.natives() {
+            native.call_profiles().into_iter().for_each(|(offset, callee, samples)| add(offset, callee, samples));
+        }
+        for ((index, guarded), calls) in self.waiting_calls() {
+            let sites: Vec<_> = calls.iter().map(|call| call.site).collect();
+            let offsets = self.interp().call_offsets(index, guarded, &sites);
+            for (call, offset) in calls.iter().zip(offsets) {
+                if let Some(offset) = offset {
+                    add(offset, call.callee, call.count);
+                }
+            }
+        }
+        all
+    }
+
+    fn natives(&self) -> impl Iterator<Item = &Arc<JitModule>> {
+        [false, true].into_iter().filter_map(|guarded| self.native_if_made(guarded))
+    }
+
+    fn has_code(&self, index: u32, guarded: bool) -> bool {
+        self.native_if_made(guarded).is_some_and(|native| native.function(index).is_some())
+    }
+}
