@@ -216,8 +216,8 @@ pub use wasmr_core::types::{
 };
 pub use wasmr_core::value::V128;
 pub use wasmr_engine::{
-    COMPILE_THREAD, Config, Engine, ExportType, FunctionCount, ImportType, LoadError, Mode, Module, TierEvent,
-    TierReport, Tuning, read_capped,
+    COMPILE_THREAD, Config, DeserializeError, Engine, ExportType, FunctionCount, ImportType, LoadError, Mismatch, Mode,
+    Module, Precompile, PrecompileError, PrecompiledModule, TierEvent, TierReport, Tuning, read_capped,
 };
 pub use wasmr_module::{
     Export, ExternKind, Fault, Feature, Features, Import, Inspection, Lacks, ModuleBytes, ModuleError, bytes_from_input,
@@ -284,4 +284,9 @@ pub mod wasi {
         BuildError, MissingMemory, OutputBuffer, Stdin, Stdout, WasiCtx, WasiCtxBuilder, add_imports_to_linker,
         add_to_linker,
     };
+}
+
+/// The cache of an engine: [`Config::cache`].
+pub mod cache {
+    pub use wasmr_cache::{Cache, FileState, Info, Removed, Unusable};
 }

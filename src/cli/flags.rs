@@ -34,6 +34,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a program: call its `_start`, or the export that --invoke names
     Run(Box<RunFlags>),
+    /// Compile a module ahead of time, for `run --allow-precompiled`
+    Compile(CompileFlags),
     /// Run script tests (.wast) and report every failed directive
     Wast(WastFlags),
     /// Check modules and report the first error of each
@@ -135,6 +137,11 @@ pub struct RunFlags {
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_output: Option<u64>,
 
+    /// Run modules of `wasmr compile` as well. Their machine code is executed as it is: give this only for files that you trust as much
+    /// as wasmr itself
+    #[arg(long)]
+    pub allow_precompiled: bool,
+
     /// Limit the bytes of each module. Example: 64MiB [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_module_size: Option<u64>,
@@ -183,6 +190,43 @@ pub enum RawKeys {
     Bytes,
     /// Let Ctrl-C and Ctrl-\ end the run and Ctrl-Z suspend it, as usual
     Signals,
+}
+
+/// Options and arguments of `compile`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The file runs with this build of wasmr, on processors with the same features, under the same -W and -C options and \
+                        --fuel. Any other wasmr refuses it and says why.\n\n\
+                        Example: wasmr compile tool.wasm -o tool.cwasm && wasmr run --allow-precompiled tool.cwasm"
+)]
+pub struct CompileFlags {
+    /// Write to FILE [default: MODULE with the extension .cwasm]
+    #[arg(short = 'o', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+
+    /// Compile only the functions that earlier runs found hot, as the cache knows them
+    #[arg(long)]
+    pub profile: bool,
+
+    /// Compile for runs with --fuel
+    #[arg(long)]
+    pub fuel: bool,
+
+    /// Set WebAssembly features; `-W help` lists the keys. Example: -W simd=n
+    #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
+    pub wasm: Vec<String>,
+
+    /// Set how machine code is generated; `-C help` lists the keys. Example: -C spectre-guards=n
+    #[arg(short = 'C', value_name = "KEY[=VALUE],...")]
+    pub code: Vec<String>,
+
+    /// Set what changes only speed; `-O help` lists the keys. Example: -O compile-threads=2
+    #[arg(short = 'O', value_name = "KEY[=VALUE],...")]
+    pub tuning: Vec<String>,
+
+    /// The module: a .wasm or .wat file, or - for standard input
+    #[arg(value_name = "MODULE", value_hint = ValueHint::FilePath, required_unless_present_any = ["wasm", "code", "tuning"])]
+    pub module: Option<PathBuf>,
 }
 
 /// Options and arguments of `wast`.

@@ -48,7 +48,6 @@ const OPTIONS: &[(&[&str], &str)] = &[
         "choose how to execute with `--mode tiered`, `--mode jit` or `--mode interp`",
     ),
     (&["--cache", "--disable-cache", "--cache-dir", "--cachedir", "--no-cache"], NO_CACHE),
-    (&["--allow-precompiled"], "wasmr does not load precompiled code yet; give it a .wasm or .wat file"),
     (&["--target"], "wasmr compiles only for the machine that it runs on"),
     (&["--config"], "wasmr reads no configuration file; give options on the command line"),
     (&["--profile", "--profiler"], "wasmr has no profiler yet; `--stats` shows the time of each phase"),
@@ -72,10 +71,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "to see what a module contains, type `wasmr inspect FILE`; to see the code of a function, `wasmr explore FILE`",
     ),
     (&["verify", "check"], "to check a module, type `wasmr validate FILE`"),
-    (
-        &["compile", "cache", "create-exe"],
-        "wasmr does not store compiled code yet; programs start at once with `wasmr run MODULE`",
-    ),
+    (&["create-exe"], "wasmr makes no executables; compile ahead of time with `wasmr compile MODULE`"),
     (
         &["serve"],
         "wasmr does not run components; to give a program a socket, type `wasmr run --listen ADDR:PORT MODULE`",

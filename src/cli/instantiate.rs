@@ -13,10 +13,15 @@ use super::plan::{Linking, UnknownImports};
 use super::report::exact_size;
 use super::stats::{MaybeStats, Phase, enter};
 
-/// Loads and validates a module.
-pub fn load_module(engine: &Engine, path: &Path, stats: &MaybeStats) -> anyhow::Result<Module> {
+/// Loads a module.
+pub fn load_module(
+    engine: &Engine,
+    path: &Path,
+    allow_precompiled: bool,
+    stats: &MaybeStats,
+) -> anyhow::Result<Module> {
     enter(stats, Phase::Load);
-    let module = load::module(engine, path)?;
+    let module = load::module(engine, path, allow_precompiled)?;
     if let Some(stats) = stats {
         stats.module(&module);
     }

@@ -13,8 +13,9 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
 use clap::CommandFactory;
+use wasmr::cache::FileState;
 use wasmr::limits::DEFAULT_MAX_MODULE_SIZE;
-use wasmr::{Inspection, Module, ModuleBytes, ModuleError, bytes_from_input};
+use wasmr::{Engine, Inspection, Module, ModuleBytes, ModuleError, bytes_from_input};
 
 use super::exit::UsageError;
 use super::flags::Cli;
@@ -24,11 +25,28 @@ use super::report::{exact_size, printable_word};
 /// Size in bytes from which a file is mapped. Smaller files are read.
 const MAP_FROM: u64 = 1 << 20;
 
-/// Loads and validates a module. `-` is standard input.
-pub fn module(engine: &wasmr::Engine, path: &Path) -> anyhow::Result<Module> {
-    let bytes = bytes(path, engine.max_module_size())?;
-    let module = Module::from_bytes(engine, bytes, &name(path));
-    module.map_err(with_switch).with_context(|| cannot_load(path))
+/// Loads a module: validates it, or recognises it in the cache. A precompiled one is loaded only if that is allowed. `-` is standard
+/// input.
+pub fn module(engine: &Engine, path: &Path, allow_precompiled: bool) -> anyhow::Result<Module> {
+    let Input { bytes, state } = input(path, engine.max_module_size(), engine.has_cache())?;
+    if !Module::is_precompiled(bytes.as_ref()) {
+        let module = Module::from_file_bytes(engine, bytes, &name(path), state.as_ref());
+        return module.map_err(with_switch).with_context(|| cannot_load(path));
+    }
+    if !allow_precompiled {
+        let why = "it is a precompiled module, whose machine code is executed as it is; if you trust the file as much as wasmr itself, \
+                   run it with `wasmr run --allow-precompiled`";
+        bail!(anyhow!(why).context(cannot_load(path)));
+    }
+    // SAFETY: the user says with --allow-precompiled that the file comes from `wasmr compile` and is as trusted as wasmr.
+    let module = unsafe {
+        if is_standard_input(path) {
+            Module::deserialize(engine, bytes.as_ref().to_vec())
+        } else {
+            Module::deserialize_file(engine, path)
+        }
+    };
+    module.with_context(|| cannot_load(path))
 }
 
 /// Adds the option that accepts the module, if the module is refused only because a feature is off.
@@ -46,7 +64,7 @@ fn with_switch(error: ModuleError) -> anyhow::Error {
 
 /// Loads a module for inspection, with all features on. `-` is standard input.
 pub fn inspection(path: &Path) -> anyhow::Result<Inspection> {
-    let bytes = bytes(path, DEFAULT_MAX_MODULE_SIZE)?;
+    let bytes = input(path, DEFAULT_MAX_MODULE_SIZE, false)?.bytes;
     let name = name(path);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let module = bytes_from_input(bytes, Path::new(&name)).and_then(|bytes| Inspection::new(bytes, &name, threads));
@@ -93,11 +111,20 @@ fn standard_input(what: &str) -> anyhow::Result<StdinLock<'static>> {
     Ok(stdin.lock())
 }
 
-fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
+/// A file that was read or mapped.
+struct Input {
+    bytes: ModuleBytes,
+    /// State of the file before it was read, for the cache.
+    state: Option<FileState>,
+}
+
+/// Reads or maps a file.
+fn input(path: &Path, limit: u64, with_state: bool) -> anyhow::Result<Input> {
     if is_standard_input(path) {
         let bytes = wasmr::read_capped(standard_input("a module")?, limit, 64 << 10);
         let bytes = bytes.context("cannot read standard input")?;
-        return bytes.map(ModuleBytes::from).with_context(|| too_large("standard input", limit));
+        let bytes = bytes.map(ModuleBytes::from).with_context(|| too_large("standard input", limit))?;
+        return Ok(Input { bytes, state: None });
     }
     let shown = printable_word(path);
     let cannot_read = || format!("cannot read `{shown}`");
@@ -116,6 +143,7 @@ fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
         }
         result => result.with_context(cannot_read)?,
     };
+    let state = if with_state { FileState::of(&file).ok() } else { None };
     let metadata = file.metadata().with_context(cannot_read)?;
     if metadata.is_file() && metadata.len() > limit {
         bail!(too_large(&format!("`{shown}`"), limit));
@@ -124,11 +152,12 @@ fn bytes(path: &Path, limit: u64) -> anyhow::Result<ModuleBytes> {
         // SAFETY: `map` asks that nobody changes the file while it is mapped. wasmr itself only reads the map. It cannot stop other
         // processes, so every reader checks the meaning of the bytes as it reads them; see the module documentation.
         if let Ok(map) = unsafe { memmap2::Mmap::map(&file) } {
-            return Ok(ModuleBytes::new(map));
+            return Ok(Input { bytes: ModuleBytes::new(map), state });
         }
     }
     let bytes = wasmr::read_capped(file, limit, metadata.len()).with_context(cannot_read)?;
-    bytes.map(ModuleBytes::from).with_context(|| too_large(&format!("`{shown}`"), limit))
+    let bytes = bytes.map(ModuleBytes::from).with_context(|| too_large(&format!("`{shown}`"), limit))?;
+    Ok(Input { bytes, state })
 }
 
 fn too_large(what: &str, limit: u64) -> String {

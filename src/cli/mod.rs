@@ -5,13 +5,14 @@
 //!   words of other runtimes.
 //! - Resolve: [`plan`] opens directories and sockets and reads the environment. It is the only file that uses the user's
 //!   authority. [`grants`] explains directories that cannot be opened, [`load`] reads modules.
-//! - Act: [`run`](mod@run), [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] are the commands. [`preload`] and
+//! - Act: [`run`](mod@run), [`compile`], [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] are the commands. [`preload`] and
 //!   [`instantiate`] prepare modules; [`invoke`] and [`literal`] convert arguments and results; [`json`] writes output for tools.
 //! - Report: [`report`] prints errors and [`missing`] explains imports and entries that are missing; [`exit`] has the exit codes.
 //!   [`stats`] and [`usage`] measure a run, [`log`] reports compilations.
-//! - End: [`signals`], [`timeout`] and [`panics`] end a process that does not end by itself. [`terminal`] restores the terminal.
+//! - End: [`save`] stores in the cache what a run learnt. [`signals`], [`timeout`] and [`panics`] end a process that does not end by itself. [`terminal`] restores the terminal.
 
 mod codegen_options;
+mod compile;
 mod completions;
 pub mod exit;
 mod explore;
@@ -34,6 +35,7 @@ mod position;
 mod preload;
 mod report;
 mod run;
+mod save;
 pub mod signals;
 mod stats;
 mod terminal;
@@ -88,6 +90,7 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
     };
     let done = match cli.command {
         Command::Run(flags) => run::run(RunFlags { late, ..*flags }, out, err),
+        Command::Compile(flags) => compile::run(flags, err),
         Command::Wast(flags) => wast::run(flags, out, err),
         Command::Validate(flags) => validate::run(flags, err),
         Command::Inspect(flags) => inspect::run(flags, out),

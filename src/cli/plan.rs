@@ -6,11 +6,13 @@
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use wasmr::cache::Cache;
 use wasmr::wasi::WasiCtx;
 use wasmr::{Config, Tuning};
 
@@ -31,10 +33,14 @@ use super::{grants, load, position};
 pub struct RunPlan {
     /// Configuration of the engine.
     pub config: Config,
+    /// The cache of the configuration.
+    pub cache: Option<Arc<Cache>>,
     /// The guest's grants, arguments and variables.
     pub wasi: WasiCtx,
     /// The program's file.
     pub module: PathBuf,
+    /// True if modules may be precompiled.
+    pub allow_precompiled: bool,
     /// Libraries to instantiate first, in order.
     pub preload: Vec<PreloadSpec>,
     /// The function to call.
@@ -185,6 +191,8 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     if let Some(bytes) = flags.max_module_size {
         config.max_module_size(bytes);
     }
+    let cache = std::env::var_os("WASMR_CACHE_DIR").and_then(|dir| Cache::open(Path::new(&dir)).ok()).map(Arc::new);
+    config.cache(cache.clone());
     let fuel = flags.fuel.or(wasm_options.fuel);
     config.consume_fuel(fuel.is_some());
     let unknown_imports = match (wasm_options.unknown_imports_trap, wasm_options.unknown_imports_default) {
@@ -198,8 +206,10 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     };
     Ok(RunPlan {
         config,
+        cache,
         wasi,
         module,
+        allow_precompiled: flags.allow_precompiled,
         linking: Linking {
             unknown: unknown_imports,
             libraries: flags.preload.iter().map(|library| library.name.clone()).collect(),

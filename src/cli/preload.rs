@@ -33,11 +33,22 @@ pub struct Library {
 }
 
 impl Library {
-    /// Loads and validates a library. Fails if its `_initialize` is no function that wasmr can call.
-    pub fn load(engine: &Engine, spec: PreloadSpec, stats: &MaybeStats) -> anyhow::Result<Library> {
-        let module = ManuallyDrop::new(load_module(engine, &spec.file, stats).with_context(|| cannot_use(&spec))?);
+    /// Loads a library. Fails if its `_initialize` is no function that wasmr can call.
+    pub fn load(
+        engine: &Engine,
+        spec: PreloadSpec,
+        allow_precompiled: bool,
+        stats: &MaybeStats,
+    ) -> anyhow::Result<Library> {
+        let module = load_module(engine, &spec.file, allow_precompiled, stats);
+        let module = ManuallyDrop::new(module.with_context(|| cannot_use(&spec))?);
         wasmr::initializer(&module.module).with_context(|| cannot_use(&spec))?;
         Ok(Library { spec, module })
+    }
+
+    /// Returns the library's module.
+    pub fn module(&self) -> &Module {
+        &self.module
     }
 
     /// Instantiates the library and makes its exports importable. The inner error is a start or initialisation function that did not

@@ -25,7 +25,7 @@ use super::preload::{self, Library};
 use super::report::printable_word;
 use super::stats::{Ended, MaybeStats, Phase, Stats, enter};
 use super::values::PreloadSpec;
-use super::{exit, invoke, literal, load, missing, report, signals, terminal, timeout};
+use super::{exit, invoke, literal, load, missing, report, save, signals, terminal, timeout};
 
 /// The end of a run, other than by an error of wasmr or its user.
 enum End {
@@ -67,7 +67,10 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
             signals::watch_terminal();
         }
     }
-    let (status, ended) = match execute(plan, &stats, out, err)? {
+    let cache = plan.cache.clone();
+    // Not dropped, as that would store what was learnt while the user waits.
+    let mut modules = ManuallyDrop::new(Vec::new());
+    let (status, ended) = match execute(plan, &mut modules, &stats, out, err)? {
         End::NotRun(status) => return Ok(status),
         End::Returned => (exit::SUCCESS, Ended::returned()),
         End::Stopped(stop) => {
@@ -86,16 +89,27 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
     if let Some(stats) = stats {
         report::print(err, &stats.render(&ended));
     }
+    if let Some(cache) = cache {
+        save::store(&cache, &modules);
+    }
     Ok(status)
 }
 
-fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<End> {
+/// Runs the program. Adds the modules that ran to `modules`.
+fn execute(
+    plan: RunPlan,
+    modules: &mut Vec<Module>,
+    stats: &MaybeStats,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<End> {
     let engine = ManuallyDrop::new(Engine::new(&plan.config));
     if let Some(stats) = stats {
         stats.engine(&engine);
     }
-    let module = ManuallyDrop::new(load_module(&engine, &plan.module, stats)?);
-    let libraries = plan.preload.iter().map(|spec| Library::load(&engine, spec.clone(), stats));
+    let module = ManuallyDrop::new(load_module(&engine, &plan.module, plan.allow_precompiled, stats)?);
+    let load = |spec: &PreloadSpec| Library::load(&engine, spec.clone(), plan.allow_precompiled, stats);
+    let libraries = plan.preload.iter().map(load);
     let libraries = libraries.collect::<anyhow::Result<Vec<_>>>()?;
     let is_runnable = has_entry(&module, &plan.entry);
     // A module for another host lacks both the entry and definitions of its imports. The error about the imports says what to do.
@@ -120,6 +134,7 @@ fn execute(plan: RunPlan, stats: &MaybeStats, out: &mut dyn Write, err: &mut dyn
         store.set_fuel(fuel)?;
     }
     let mut linker = ManuallyDrop::new(Linker::new());
+    modules.extend(libraries.iter().map(|library| library.module().clone()).chain([(*module).clone()]));
     for (index, library) in libraries.into_iter().enumerate() {
         let preloads = plan.linking.preloads(index);
         if let Err(stop) = library.instantiate(&mut store, &mut linker, &plan.linking, preloads, stats)? {

@@ -20,7 +20,7 @@ pub fn run(flags: ValidateFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
     let engine = Engine::new(Config::new().features(options.features));
     let mut status = exit::SUCCESS;
     for file in &flags.files {
-        if let Err(error) = load::module(&engine, file) {
+        if let Err(error) = load::module(&engine, file, false) {
             report::error(err, &error);
             status = exit::FAILURE;
         }

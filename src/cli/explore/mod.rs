@@ -37,7 +37,7 @@ pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
         config.memory_strategy(MemoryStrategy::Checked);
     }
     let engine = Engine::new(&config);
-    let module = load::module(&engine, file)?;
+    let module = load::module(&engine, file, false)?;
     let index = find::find(&module.module, flags.func.as_deref())?;
     let explored = explore(&module, index, &config)
         .with_context(|| format!("cannot explore function {index} of `{}`", printable_word(file)))?;
