@@ -29,6 +29,8 @@ binary=$(command -v "$1") || {
 }
 binary=$(realpath "$binary")
 cd "$root"
+# A file is no directory, so no run has a cache: each does everything itself.
+export WASMR_CACHE_DIR=/dev/null
 export WASMR_PROGRAMS=${WASMR_PROGRAMS:-target/programs}
 mkdir -p "$WASMR_PROGRAMS"
 programs=$(realpath "$WASMR_PROGRAMS")

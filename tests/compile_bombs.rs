@@ -57,7 +57,13 @@ fn run_with(name: &str, text: &str, options: &[&str], argument: &str) -> (u64, u
     std::fs::write(&file, text).unwrap();
     let began = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_wasmr"));
-    command.arg("run").args(options).args(["--stats=json", "--invoke", "bomb"]).arg(&file).arg(argument);
+    command
+        .env("WASMR_CACHE_DIR", "/dev/null")
+        .arg("run")
+        .args(options)
+        .args(["--stats=json", "--invoke", "bomb"])
+        .arg(&file)
+        .arg(argument);
     let output = command.output().unwrap();
     let _ = std::fs::remove_file(&file);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();

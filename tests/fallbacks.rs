@@ -101,7 +101,7 @@ fn check(command: &(dyn Fn() -> Command + Sync), refused: &[&[Refused]]) {
     let usual: Vec<Outcome> = PROGRAMS
         .iter()
         .map(|(name, words, code)| {
-            let run = Command::new(WASMR).args(["run", "--mode", "interp"]).arg(guest(name)).args(*words).output();
+            let run = plain().args(["run", "--mode", "interp"]).arg(guest(name)).args(*words).output();
             let usual = outcome(run.unwrap());
             assert_eq!(usual.0, Some(*code), "{name}: {usual:?}");
             usual
@@ -122,14 +122,21 @@ fn check(command: &(dyn Fn() -> Command + Sync), refused: &[&[Refused]]) {
     });
 }
 
+/// Returns a command that runs a program without a cache.
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env("WASMR_CACHE_DIR", "/dev/null");
+    command
+}
+
 fn plain() -> Command {
-    Command::new(WASMR)
+    command(WASMR)
 }
 
 /// Returns commands that start the binary with `kib` KiB of address space.
 fn within(kib: u64) -> impl Fn() -> Command {
     move || {
-        let mut command = Command::new("sh");
+        let mut command = command("sh");
         command.args(["-c", &format!("ulimit -v {kib} && exec \"$@\""), "sh", WASMR]);
         command
     }

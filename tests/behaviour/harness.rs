@@ -31,6 +31,10 @@ pub const GUARDS_MEMORIES: bool = cfg!(all(target_os = "linux", target_arch = "x
 /// The binary under test.
 pub const WASMR: &str = env!("CARGO_BIN_EXE_wasmr");
 
+/// Directory of the cache for every run, unless the test names another: there can be none. No run sees the user's cache or what another
+/// run left.
+const NO_CACHE: &str = "/dev/null";
+
 /// Returns the path of a guest in `tests/guests/`.
 pub fn guest(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests").join(name);
@@ -96,7 +100,7 @@ impl Run {
     /// Returns another command, such as a shell that starts the binary.
     pub fn of(program: impl AsRef<OsStr>) -> Run {
         let mut command = Command::new(program);
-        command.env_remove("WASMR_LOG").env_remove("RUST_BACKTRACE");
+        command.env_remove("WASMR_LOG").env_remove("RUST_BACKTRACE").env("WASMR_CACHE_DIR", NO_CACHE);
         Run { command, stdin: Vec::new() }
     }
 

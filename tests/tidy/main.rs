@@ -357,6 +357,20 @@ fn no_file_has_a_path_of_a_developers_machine() {
 }
 
 #[test]
+fn tests_read_and_write_no_cache_of_the_user() {
+    // The patterns are in pieces, so that this file does not have them.
+    let starts = [concat!("CARGO_BIN_EXE_", "wasmr"), concat!("release/", "wasmr")];
+    let is_test =
+        |file: &&String| file.ends_with(".rs") || ["scripts/", ".ci/"].iter().any(|dir| file.starts_with(dir));
+    let files = files();
+    let texts = files.iter().filter(is_test).map(|file| (file, read(file)));
+    let starting: Vec<_> = texts.filter(|(_, text)| starts.iter().any(|start| text.contains(start))).collect();
+    assert!(starting.len() > 3, "the check must find the tests that start the binary");
+    let offenders = starting.into_iter().filter(|(_, text)| !text.contains("WASMR_CACHE_DIR"));
+    assert_none(offenders.map(|(file, _)| file.clone()).collect(), "who starts the binary sets WASMR_CACHE_DIR");
+}
+
+#[test]
 fn every_guest_has_its_source() {
     let all = files();
     let missing = all.iter().filter(|file| file.ends_with(".wasm")).filter(|file| {
