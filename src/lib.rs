@@ -216,8 +216,9 @@ pub use wasmr_core::types::{
 };
 pub use wasmr_core::value::V128;
 pub use wasmr_engine::{
-    COMPILE_THREAD, Config, DeserializeError, Engine, ExportType, FunctionCount, ImportType, LoadError, Mismatch, Mode,
-    Module, Precompile, PrecompileError, PrecompiledModule, TierEvent, TierReport, Tuning, read_capped,
+    COMPILE_THREAD, Config, DeserializeError, Engine, ExportType, FunctionCount, FunctionsToCompile, ImportType,
+    LoadError, Mismatch, Mode, Module, Precompile, PrecompileError, PrecompiledFunctions, PrecompiledModule, TierEvent,
+    TierReport, Tuning, read_capped,
 };
 pub use wasmr_module::{
     Export, ExternKind, Fault, Feature, Features, Import, Inspection, Lacks, ModuleBytes, ModuleError, bytes_from_input,

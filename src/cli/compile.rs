@@ -4,17 +4,19 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
-use wasmr::{Config, Engine, Precompile, PrecompiledModule, Tuning};
+use anyhow::{Context, bail};
+use wasmr::{Config, Engine, FunctionsToCompile, Precompile, PrecompiledFunctions, PrecompiledModule, Tuning};
 
 use super::codegen_options::CodegenOptions;
 use super::exit::UsageError;
 use super::flags::CompileFlags;
 use super::report::{exact_size, printable_word};
+use super::usage::Usage;
 use super::wasm_options::WasmOptions;
-use super::{exit, load, option_keys, report};
+use super::{exit, load, option_keys, plan, report};
 
 /// Number of functions without machine code that are named.
 const NAMED: usize = 5;
@@ -28,23 +30,37 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
         flags.module.ok_or_else(|| UsageError("MODULE is missing: name the module to compile".to_owned()))?;
     let output = match flags.output {
         Some(output) => output,
+        None if flags.into_cache => PathBuf::new(),
         None if module_path == Path::new("-") => {
             bail!(UsageError("-o FILE is missing: standard input has no name for the output".to_owned()))
         }
         None => module_path.with_extension("cwasm"),
     };
-    let threads = tuning.compile_threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let goes_on = || flags.limit.is_none_or(|limit| Usage::now().is_none_or(|usage| usage.cpu < limit));
+    let mut what = Precompile::default();
+    what.threads = tuning.compile_threads.unwrap_or(what.threads);
+    if flags.profile {
+        what.functions = FunctionsToCompile::Profiled;
+    }
+    if flags.limit.is_some() {
+        what.goes_on = Some(&goes_on);
+    }
     let mut config = Config::new();
+    config.cache(plan::cache());
     config.features(wasm_options.features).tuning(tuning).spectre_guards(codegen.spectre_guards);
-    config.consume_fuel(flags.fuel);
+    config.consume_fuel(flags.fuel || wasm_options.fuel.is_some());
     let engine = Engine::new(&config);
-    let module = load::module(&engine, &module_path, false)?;
-    let what = if flags.profile { Precompile::Profiled } else { Precompile::All };
-    let compiled = module
-        .precompile(&engine, what, threads)
-        .map_err(|error| anyhow!(error).context(format!("cannot compile `{}`", printable_word(&module_path))))?;
-    write(&compiled, &output).with_context(|| format!("cannot write `{}`", printable_word(&output)))?;
-    note_refusals(&compiled, err);
+    // Not dropped, as that would store it in the cache once more.
+    let module = ManuallyDrop::new(load::module(&engine, &module_path, false)?);
+    let cannot_compile = || format!("cannot compile `{}`", printable_word(&module_path));
+    if flags.into_cache {
+        let compiled = module.precompile_into_cache(&engine, &what).with_context(cannot_compile)?;
+        note_refusals(&compiled, err);
+        return Ok(exit::SUCCESS);
+    }
+    let precompiled = module.precompile(&engine, &what).with_context(cannot_compile)?;
+    write(&precompiled, &output).with_context(|| format!("cannot write `{}`", printable_word(&output)))?;
+    note_refusals(&precompiled.compiled, err);
     Ok(exit::SUCCESS)
 }
 
@@ -71,7 +87,7 @@ fn write_to(compiled: &PrecompiledModule<'_>, file: File) -> std::io::Result<()>
 }
 
 /// Says which functions have no machine code.
-fn note_refusals(compiled: &PrecompiledModule<'_>, err: &mut dyn Write) {
+fn note_refusals(compiled: &PrecompiledFunctions, err: &mut dyn Write) {
     let refused = &compiled.refused;
     if refused.is_empty() {
         return;

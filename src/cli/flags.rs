@@ -204,9 +204,17 @@ pub struct CompileFlags {
     #[arg(short = 'o', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 
-    /// Compile only the functions that earlier runs found hot, as the cache knows them
+    /// Compile only the functions that earlier runs executed, as the cache knows them
     #[arg(long)]
     pub profile: bool,
+
+    /// Compile into the cache instead of a file, so that later runs of MODULE start with the code
+    #[arg(long, conflicts_with = "output")]
+    pub into_cache: bool,
+
+    /// Stop compiling after this processor time, with the functions so far. Examples: 1s, 500ms [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = values::parse_duration)]
+    pub limit: Option<Duration>,
 
     /// Compile for runs with --fuel
     #[arg(long)]

@@ -35,6 +35,8 @@ pub struct RunPlan {
     pub config: Config,
     /// The cache of the configuration.
     pub cache: Option<Arc<Cache>>,
+    /// Words of the command that compiles for later runs when this one is over; `None` if nothing is to be compiled.
+    pub learn: Option<Vec<OsString>>,
     /// The guest's grants, arguments and variables.
     pub wasi: WasiCtx,
     /// The program's file.
@@ -124,6 +126,7 @@ pub enum UnknownImports {
 pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     let wasm_options: WasmOptions = option_keys::parse(&flags.wasm)?;
     let tuning: Tuning = option_keys::parse(&flags.tuning)?;
+    let learn = learning_command(&flags);
     let codegen: CodegenOptions = option_keys::parse(&flags.code)?;
     let wasi_options: WasiOptions = option_keys::parse(&flags.wasi)?;
     let _: DebugOptions = option_keys::parse(&flags.debug)?;
@@ -191,7 +194,7 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     if let Some(bytes) = flags.max_module_size {
         config.max_module_size(bytes);
     }
-    let cache = std::env::var_os("WASMR_CACHE_DIR").and_then(|dir| Cache::open(Path::new(&dir)).ok()).map(Arc::new);
+    let cache = cache();
     config.cache(cache.clone());
     let fuel = flags.fuel.or(wasm_options.fuel);
     config.consume_fuel(fuel.is_some());
@@ -207,6 +210,7 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     Ok(RunPlan {
         config,
         cache,
+        learn,
         wasi,
         module,
         allow_precompiled: flags.allow_precompiled,
@@ -227,6 +231,31 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
         log,
         warnings,
     })
+}
+
+/// Returns the words of the command that compiles for later runs of the same program with the same options.
+///
+/// Code depends on the order in which an engine sees the types of its modules. The command loads one module, so its code would be of no
+/// use to a run with preloads.
+fn learning_command(flags: &RunFlags) -> Option<Vec<OsString>> {
+    let module = flags.module.clone().filter(|path| path != Path::new("-"))?;
+    if !flags.preload.is_empty() || flags.mode.is_some_and(|mode| mode.name() == "interp") {
+        return None;
+    }
+    let mut words: Vec<OsString> = ["compile", "--into-cache", "--profile"].map(OsString::from).into();
+    for (letter, keys) in [("-W", &flags.wasm), ("-C", &flags.code), ("-O", &flags.tuning)] {
+        words.extend(keys.iter().flat_map(|keys| [letter.into(), keys.into()]));
+    }
+    if flags.fuel.is_some() {
+        words.push("--fuel".into());
+    }
+    words.push(module.into());
+    Some(words)
+}
+
+/// Opens the cache.
+pub fn cache() -> Option<Arc<Cache>> {
+    std::env::var_os("WASMR_CACHE_DIR").and_then(|dir| Cache::open(Path::new(&dir)).ok()).map(Arc::new)
 }
 
 /// Rejects two preloads with the same name.

@@ -1,47 +1,80 @@
-//! Stores in the cache what a run learnt. In: the modules of the run, at its end. Out: entries in the cache, written by a forked
-//! process, so that the run ends at once. Unsafe: forks.
+//! Stores in the cache what a run learnt, and continues to learn when the run is over.
 //!
+//! In: the modules of the run, at its end. Out: entries in the cache. A forked process writes them, so that the run ends at once. It
+//! then becomes `wasmr compile --into-cache`, which compiles the functions that the run executed but that were not worth compiling
+//! for one run. This takes at most twice as much processor time as the run took ([`LEARNING_TIME`] has the bounds), and runs only while
+//! no other process wants the processor. Unsafe: forks.
+//!
+//! # Limits of the forked process
 //! The forked process makes the entries from its copy of this process's memory. Only the thread that forked exists in it. A lock that
 //! a compiler thread held at that moment is never released there, so an alarm ends the process if it waits for one. The memory
 //! of guests is left out of the copy; copying its page tables could take milliseconds.
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
 
 use wasmr::Module;
 use wasmr::cache::Cache;
 
-/// Seconds after which the forked process gives up.
-const TIME_LIMIT: u32 = 20;
+use super::usage::Usage;
 
-/// Stores what was learnt of these modules, if that is enough. Returns at once.
-pub fn store(cache: &Cache, modules: &[Module]) {
+/// Seconds after which the forked process gives up.
+const TIME_LIMIT: u32 = 600;
+
+/// Least and most processor time for compiling after a run.
+const LEARNING_TIME: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Stores what was learnt of these modules, if that is enough. Returns at once. `learn` has the words of the command that continues to
+/// learn, if anything does.
+pub fn store(cache: &Cache, modules: &[Module], learn: Option<Vec<OsString>>) {
     if !modules.iter().any(Module::has_news) {
         return;
     }
+    let used = Usage::now().map_or(Duration::ZERO, |usage| usage.cpu);
     wasmr_runtime::sys::leave_memories_out_of_forks();
     // SAFETY: the child calls nothing that needs the other threads, but for memory allocation, which the C library keeps usable in
     // the child, and locks of the engine, for which the alarm is.
     if unsafe { libc::fork() } == 0 {
-        in_child(cache, modules);
+        leave_run(cache);
+        let mut is_stored = false;
+        for module in modules {
+            // Best effort: without an entry the next run learns again.
+            is_stored |= module.store_in_cache().unwrap_or(false);
+        }
+        if let Some(words) = learn.filter(|_| is_stored) {
+            let limit = (2 * used).clamp(LEARNING_TIME.0, LEARNING_TIME.1).as_millis();
+            // Returns only if the program cannot be started.
+            let _ = Command::new("/proc/self/exe").args(words).arg(format!("--limit={limit}ms")).exec();
+        }
         // SAFETY: `_exit` ends the process without running handlers, which belong to the parent.
         unsafe { libc::_exit(0) };
     }
 }
 
-fn in_child(cache: &Cache, modules: &[Module]) {
+/// Detaches the forked process from the run: from its terminal, from its pipes and sockets, which must not stay open after it, and
+/// from its share of the processors.
+fn leave_run(cache: &Cache) {
     let kept = cache.as_fd().as_raw_fd();
-    // SAFETY: the calls change only this process. Its descriptors are closed, as pipes and sockets of the run must not stay open
-    // after it; nothing of what follows uses them.
+    // SAFETY: the calls change only this process. Nothing of what follows uses the descriptors that are closed. The standard streams
+    // become the null device, so that no file takes their numbers.
     unsafe {
         libc::alarm(TIME_LIMIT);
-        if kept > 0 {
-            libc::close_range(0, kept as u32 - 1, 0);
+        libc::setsid();
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+        for stream in 0..=2 {
+            if null < 0 || libc::dup2(null, stream) < 0 {
+                libc::_exit(0);
+            }
+        }
+        if kept > 3 {
+            libc::close_range(3, kept as u32 - 1, 0);
         }
         libc::close_range(kept as u32 + 1, u32::MAX, 0);
         libc::setpriority(libc::PRIO_PROCESS, 0, 19);
-    }
-    for module in modules {
-        // Best effort: without an entry the next run learns again.
-        let _ = module.store_in_cache();
+        #[cfg(target_os = "linux")]
+        libc::sched_setscheduler(0, libc::SCHED_IDLE, &libc::sched_param { sched_priority: 0 });
     }
 }

@@ -26,10 +26,14 @@ pub(crate) struct Waiting<T> {
 
 impl<T> Waiting<T> {
     fn worth(&self) -> u64 {
-        let hotness = u64::from(self.hotness.load(Ordering::Relaxed)).max(1) << 24;
         let weight = if self.is_loop { LOOP_WEIGHT } else { 1 };
-        hotness * weight / (self.size as u64).max(LEAST_SIZE)
+        worth(self.hotness.load(Ordering::Relaxed), self.size) * weight
     }
+}
+
+/// Returns the worth of compiling a function: its hotness over the size of its body in bytes.
+pub(crate) fn worth(hotness: u32, size: usize) -> u64 {
+    (u64::from(hotness.max(1)) << 24) / (size as u64).max(LEAST_SIZE)
 }
 
 #[derive(Debug)]

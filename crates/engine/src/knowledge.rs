@@ -2,9 +2,9 @@
 //! entry.
 //!
 //! # When is an entry written?
-//! The first time, if the module takes noticeable time to validate or has machine code. Later, if new code is at least an eighth of
-//! the code in the entry, or if the samples without code have doubled. A program that runs a thousand times is therefore
-//! written some ten times.
+//! The first time, if the module takes noticeable time to validate or has machine code. Later, if there is new code, or if the
+//! samples of this run are an eighth of those in the entry: then functions without code may have become worth compiling. A program
+//! that runs a thousand times is therefore written some fifty times.
 
 use std::borrow::Cow;
 use std::io;
@@ -56,30 +56,11 @@ impl Knowledge {
         &self.interp
     }
 
-    /// Compiles functions ahead of time, and adds the code to a container.
-    #[cfg(feature = "jit")]
-    pub(crate) fn precompile(
-        &self,
-        config: &Config,
-        what: Precompile,
-        threads: usize,
-        builder: &mut Builder<'_>,
-    ) -> Result<PrecompiledFunctions, PrecompileError> {
-        let why = || "the mode `interp` only interprets".to_owned();
-        let tiers = self.tiers.as_ref().ok_or_else(|| PrecompileError::Unavailable(why()))?;
-        tiers.precompile(config.may_guard_memory0(self.interp.module()), what, threads, builder)
-    }
-
-    /// Returns an error: this build has no compiler.
-    #[cfg(not(feature = "jit"))]
-    pub(crate) fn precompile(
-        &self,
-        _config: &Config,
-        _what: Precompile,
-        _threads: usize,
-        _builder: &mut Builder<'_>,
-    ) -> Result<PrecompiledFunctions, PrecompileError> {
-        Err(PrecompileError::Unavailable("this build has no compiler".to_owned()))
+    /// Returns an entry with the outline alone.
+    fn new_entry(&self) -> Builder<'_> {
+        let mut builder = Builder::new();
+        builder.section(OUTLINE, Cow::Owned(self.interp.module().outline()), false);
+        builder
     }
 
     /// Returns true if an entry should be written.
@@ -97,13 +78,73 @@ impl Knowledge {
     /// Writes an entry if it should be. Returns true if it was.
     pub(crate) fn store(&self) -> io::Result<bool> {
         let Some(cached) = self.cached.as_ref().filter(|_| self.has_news()) else { return Ok(false) };
-        let mut builder = Builder::new();
-        builder.section(OUTLINE, Cow::Owned(self.interp.module().outline()), false);
-        #[cfg(feature = "jit")]
-        if let Some(tiers) = &self.tiers {
-            tiers.write(&mut builder);
-        }
+        let mut builder = self.new_entry();
+        self.add_code(&mut builder);
         cached.store(&builder)
+    }
+}
+
+#[cfg(feature = "jit")]
+impl Knowledge {
+    /// Adds code and profile to an entry.
+    fn add_code<'a>(&'a self, builder: &mut Builder<'a>) {
+        if let Some(tiers) = &self.tiers {
+            tiers.write(builder);
+        }
+    }
+
+    /// Compiles functions ahead of time, and adds the code to a container.
+    pub(crate) fn precompile(
+        &self,
+        config: &Config,
+        what: &Precompile<'_>,
+        builder: &mut Builder<'_>,
+    ) -> Result<PrecompiledFunctions, PrecompileError> {
+        self.tiers()?.precompile(config.may_guard_memory0(self.interp.module()), what, builder)
+    }
+
+    /// Compiles functions ahead of time, and stores them in the cache with what is there.
+    pub(crate) fn precompile_into_cache(
+        &self,
+        config: &Config,
+        what: &Precompile<'_>,
+    ) -> Result<PrecompiledFunctions, PrecompileError> {
+        let cached = self.cached.as_ref().ok_or(PrecompileError::NoCache)?;
+        let mut builder = self.new_entry();
+        let guarded = config.may_guard_memory0(self.interp.module());
+        let compiled = self.tiers()?.extend(guarded, what, &mut builder)?;
+        if compiled.functions > 0 || !compiled.refused.is_empty() {
+            cached.store(&builder).map_err(PrecompileError::Unwritable)?;
+        }
+        Ok(compiled)
+    }
+
+    fn tiers(&self) -> Result<&ModuleTiers, PrecompileError> {
+        let why = || PrecompileError::Unavailable("the mode `interp` only interprets".to_owned());
+        self.tiers.as_deref().ok_or_else(why)
+    }
+}
+
+/// Without a compiler there is no code.
+#[cfg(not(feature = "jit"))]
+impl Knowledge {
+    fn add_code(&self, _builder: &mut Builder<'_>) {}
+
+    pub(crate) fn precompile(
+        &self,
+        _config: &Config,
+        _what: &Precompile<'_>,
+        _builder: &mut Builder<'_>,
+    ) -> Result<PrecompiledFunctions, PrecompileError> {
+        Err(PrecompileError::Unavailable("this build has no compiler".to_owned()))
+    }
+
+    pub(crate) fn precompile_into_cache(
+        &self,
+        config: &Config,
+        what: &Precompile<'_>,
+    ) -> Result<PrecompiledFunctions, PrecompileError> {
+        self.precompile(config, what, &mut self.new_entry())
     }
 }
 

@@ -62,7 +62,7 @@ pub use config::Config;
 pub use engine::Engine;
 pub use modes::Mode;
 pub use module::{ExportType, ImportType, LoadError, Module, read_capped};
-pub use precompile::{Precompile, PrecompileError};
+pub use precompile::{FunctionsToCompile, Precompile, PrecompileError, PrecompiledFunctions};
 pub use precompiled::{DeserializeError, PrecompiledModule};
 pub use report::{FunctionCount, TierEvent, TierReport};
 pub use tuning::Tuning;

@@ -27,7 +27,7 @@ use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{BudgetInterrupt, CallSiteId, Executable, FuncEntry, OsrCode};
 
-use crate::compile_queue::Waiting;
+use crate::compile_queue::{Waiting, worth};
 use crate::compiler::{Compiled, Compiler};
 use crate::earlier_runs::{EarlierRuns, refused_work};
 use crate::loops::{Advice, LoopHeader, LoopProfile};
@@ -215,6 +215,11 @@ impl ModuleTiers {
     pub(crate) fn refusal_by_size(&self, index: u32) -> Option<String> {
         let (size, max) = (self.body_size(index), self.compiler.tuning().max_compiled_size);
         (size > max).then(|| format!("its {size} bytes are more than {max} (-O max-compiled-size)"))
+    }
+
+    /// Returns the worth of compiling a function that so many samples found.
+    pub(crate) fn worth(&self, index: u32, samples: u32) -> u64 {
+        worth(samples, self.body_size(index))
     }
 
     /// Returns the reason why no machine code can be made now.

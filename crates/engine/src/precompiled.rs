@@ -19,7 +19,7 @@ use crate::cache_key::{CacheKey, Mismatch};
 use crate::engine::{Code, Engine};
 use crate::module::Module;
 use crate::module_cache::OUTLINE;
-use crate::precompile::{Precompile, PrecompileError};
+use crate::precompile::{Precompile, PrecompileError, PrecompiledFunctions};
 
 /// Section with the key.
 const KEY: SectionName = *b"key ";
@@ -28,16 +28,12 @@ const BINARY: SectionName = *b"wasm";
 /// Section with the module's name in messages.
 const NAME: SectionName = *b"name";
 
-/// Result of a compilation ahead of time.
+/// A module that was compiled ahead of time: the contents of a `.cwasm` file.
 #[derive(Debug)]
 pub struct PrecompiledModule<'a> {
     builder: Builder<'a>,
-    /// Number of functions with machine code.
-    pub functions: usize,
-    /// Bytes of machine code.
-    pub code_bytes: usize,
-    /// Functions that stay interpreted: index in the module, and the reason.
-    pub refused: Vec<(u32, String)>,
+    /// The functions of the module.
+    pub compiled: PrecompiledFunctions,
 }
 
 impl PrecompiledModule<'_> {
@@ -69,16 +65,11 @@ pub enum DeserializeError {
 }
 
 impl Module {
-    /// Compiles functions of the module ahead of time, on so many threads. The result can be written to a file.
+    /// Compiles functions of the module ahead of time. The result can be written to a file.
     ///
     /// # Errors
     /// Returns an error if nothing can be compiled. A function that cannot be compiled is no error: it is interpreted.
-    pub fn precompile(
-        &self,
-        engine: &Engine,
-        what: Precompile,
-        threads: usize,
-    ) -> Result<PrecompiledModule<'_>, PrecompileError> {
+    pub fn precompile(&self, engine: &Engine, what: &Precompile<'_>) -> Result<PrecompiledModule<'_>, PrecompileError> {
         let module = &self.module;
         let key = CacheKey::new(engine.config()).ok_or(PrecompileError::NoBuildId)?;
         let mut builder = Builder::new();
@@ -86,10 +77,21 @@ impl Module {
         builder.section(NAME, Cow::Owned(module.name().as_bytes().to_vec()), false);
         builder.section(OUTLINE, Cow::Owned(module.outline()), false);
         builder.section(BINARY, Cow::Borrowed(module.bytes()), false);
-        let compiled = self.knowledge().precompile(engine.config(), what, threads, &mut builder)?;
-        let imported = module.imported_func_count();
-        let refused = compiled.refused.into_iter().map(|(index, why)| (imported + index, why)).collect();
-        Ok(PrecompiledModule { builder, functions: compiled.functions, code_bytes: compiled.code_bytes, refused })
+        let compiled = self.knowledge().precompile(engine.config(), what, &mut builder)?;
+        Ok(PrecompiledModule { builder, compiled })
+    }
+
+    /// Compiles functions of the module ahead of time into the engine's [cache](crate::Config::cache), in addition to those that are
+    /// there. This module does not use the code; the next process that loads it does.
+    ///
+    /// # Errors
+    /// Returns an error if nothing can be compiled or if the cache cannot be written.
+    pub fn precompile_into_cache(
+        &self,
+        engine: &Engine,
+        what: &Precompile<'_>,
+    ) -> Result<PrecompiledFunctions, PrecompileError> {
+        self.knowledge().precompile_into_cache(engine.config(), what)
     }
 
     /// Compiles all functions ahead of time, on all processors, and returns the contents of a `.cwasm` file.
@@ -115,10 +117,7 @@ impl Module {
     /// ```
     pub fn serialize(&self, engine: &Engine) -> Result<Vec<u8>, PrecompileError> {
         let mut bytes = Vec::new();
-        let threads = crate::tuning::processors();
-        self.precompile(engine, Precompile::All, threads)?
-            .write(&mut bytes)
-            .expect("writing to a vector does not fail");
+        self.precompile(engine, &Precompile::default())?.write(&mut bytes).expect("writing to a vector does not fail");
         Ok(bytes)
     }
 

@@ -8,16 +8,19 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use wasmr_cache::{Builder, Container};
-use wasmr_jit::JitModule;
+use wasmr_jit::{JitModule, Precompilation, Precompiled};
 
 use crate::module_cache::PROFILE;
 use crate::module_tiers::ModuleTiers;
-use crate::precompile::{Precompile, PrecompileError, PrecompiledFunctions};
+use crate::precompile::{FunctionsToCompile, Precompile, PrecompileError, PrecompiledFunctions};
 use crate::saved_profile::{CallSamples, FunctionSamples, RefusedWork, SavedProfile};
 use crate::work::Work;
+
+/// Part of the samples in an entry that a run must add to be worth a new entry: one in so many.
+const SAMPLES_FOR_NEWS: u64 = 8;
 
 impl ModuleTiers {
     fn defined_funcs(&self) -> u32 {
@@ -72,42 +75,88 @@ impl ModuleTiers {
     pub(crate) fn precompile(
         &self,
         guarded: bool,
-        what: Precompile,
-        threads: usize,
+        what: &Precompile<'_>,
         builder: &mut Builder<'_>,
     ) -> Result<PrecompiledFunctions, PrecompileError> {
+        let functions = match what.functions {
+            FunctionsToCompile::All => (0..self.defined_funcs()).collect(),
+            FunctionsToCompile::Profiled => self.executed_functions(guarded)?,
+        };
+        let (compiled, result) = self.compile_ahead(guarded, functions, None, what)?;
+        compiled.add_to(builder);
+        Ok(result)
+    }
+
+    /// Compiles functions ahead of time for instances of a kind. Adds the code, together with that of earlier processes, and the rest
+    /// of their profile to a new entry for the module.
+    pub(crate) fn extend<'a>(
+        &'a self,
+        guarded: bool,
+        what: &Precompile<'_>,
+        builder: &mut Builder<'a>,
+    ) -> Result<PrecompiledFunctions, PrecompileError> {
+        let base = self.earlier.entry.as_deref();
+        let mut profile = self.earlier.profile(self.defined_funcs()).clone();
+        let functions = match what.functions {
+            FunctionsToCompile::All => (0..self.defined_funcs()).collect(),
+            FunctionsToCompile::Profiled => self.executed_functions(guarded)?,
+        };
+        let (compiled, result) = self.compile_ahead(guarded, functions, base, what)?;
+        let first = self.module().imported_func_count();
+        let refused =
+            result.refused.iter().map(|(index, _)| RefusedWork { index: index - first, guarded, at_loop: None });
+        profile.refused.extend(refused);
+        let is_done = |func: &FunctionSamples| {
+            func.guarded == guarded
+                && (compiled.contains(func.index) || profile.refused.iter().any(|work| work.index == func.index))
+        };
+        profile.functions.retain(|func| !is_done(func));
+        builder.section(PROFILE, Cow::Owned(profile.encode()), false);
+        compiled.add_to(builder);
+        if let Some(base) = base {
+            wasmr_jit::copy_image(base, !guarded, builder);
+        }
+        Ok(result)
+    }
+
+    /// Compiles functions that are not too large, in addition to the image of `base`.
+    fn compile_ahead(
+        &self,
+        guarded: bool,
+        functions: Vec<u32>,
+        base: Option<&Container>,
+        what: &Precompile<'_>,
+    ) -> Result<(Precompiled, PrecompiledFunctions), PrecompileError> {
         let Some(native) = self.native(guarded) else {
             return Err(PrecompileError::Unavailable(self.why_unavailable()));
         };
-        let functions = match what {
-            Precompile::All => (0..self.defined_funcs()).collect(),
-            Precompile::Profiled => self.profiled_functions(native)?,
-        };
-        let (wanted, too_large): (Vec<u32>, Vec<u32>) =
-            functions.into_iter().partition(|&index| self.refusal_by_size(index).is_none());
-        let compiled =
-            native.precompile(&wanted, threads).map_err(|why| PrecompileError::Unavailable(why.to_string()))?;
-        let too_large = too_large.into_iter().filter_map(|index| Some((index, self.refusal_by_size(index)?)));
-        let refused = compiled.refused.iter().map(|(index, why)| (*index, why.to_string()));
-        let refused = too_large.chain(refused).collect();
-        let (functions, code_bytes) = (compiled.functions, compiled.code_bytes);
-        compiled.add_to(builder);
-        Ok(PrecompiledFunctions { functions, code_bytes, refused })
-    }
-
-    /// Returns the functions that earlier runs compiled or sampled, in order, and hands their call profile over to the compiler.
-    fn profiled_functions(&self, native: &JitModule) -> Result<Vec<u32>, PrecompileError> {
-        let entry = self.earlier.entry.as_ref().ok_or(PrecompileError::NoProfile)?;
-        let profile = self.earlier.profile(self.defined_funcs());
-        for call in &profile.calls {
+        for call in &self.earlier.profile(self.defined_funcs()).calls {
             native.record_calls(call.offset as usize, call.callee, call.samples);
         }
-        let guarded = native.options().guarded;
-        let sampled = profile.functions.iter().filter(|func| func.guarded == guarded).map(|func| func.index);
+        let (functions, too_large): (Vec<u32>, Vec<u32>) =
+            functions.into_iter().partition(|&index| self.refusal_by_size(index).is_none());
+        let work = Precompilation { functions: &functions, threads: what.threads, base, goes_on: what.goes_on };
+        let compiled = native.precompile(&work).map_err(|why| PrecompileError::Unavailable(why.to_string()))?;
+        let first = self.module().imported_func_count();
+        let too_large = too_large.into_iter().filter_map(|index| Some((first + index, self.refusal_by_size(index)?)));
+        let refused = compiled.refused.iter().map(|(index, why)| (first + index, why.to_string()));
+        let refused = too_large.chain(refused).collect();
+        let result = PrecompiledFunctions { functions: compiled.functions, code_bytes: compiled.code_bytes, refused };
+        Ok((compiled, result))
+    }
+
+    /// Returns the functions that earlier runs executed in instances of a kind and that were not refused: first those with code, then
+    /// those with the most samples for their size.
+    fn executed_functions(&self, guarded: bool) -> Result<Vec<u32>, PrecompileError> {
+        let entry = self.earlier.entry.as_ref().ok_or(PrecompileError::NoProfile)?;
+        let profile = self.earlier.profile(self.defined_funcs());
+        let native = self.native(guarded).ok_or_else(|| PrecompileError::Unavailable(self.why_unavailable()))?;
         let mut functions = native.functions_in_image(entry);
-        functions.extend(sampled);
-        functions.sort_unstable();
-        functions.dedup();
+        let is_refused = |index| profile.refused.iter().any(|work| work.index == index && work.at_loop.is_none());
+        let without_code = profile.functions.iter().filter(|func| func.guarded == guarded && !is_refused(func.index));
+        let mut without_code: Vec<&FunctionSamples> = without_code.collect();
+        without_code.sort_by_key(|func| std::cmp::Reverse(self.worth(func.index, func.samples)));
+        functions.extend(without_code.iter().map(|func| func.index));
         if functions.is_empty() { Err(PrecompileError::NoProfile) } else { Ok(functions) }
     }
 
@@ -122,20 +171,21 @@ impl ModuleTiers {
     /// Returns true if so much was learnt that the module's entry should be written.
     pub(crate) fn has_news(&self) -> bool {
         let compiled: usize = self.natives().map(|native| native.compiled_bytes()).sum();
-        let loaded: usize = self.earlier.loaded.iter().filter_map(OnceLock::get).sum();
-        if compiled > 0 && compiled >= loaded / 8 {
+        if compiled > 0 {
             return true;
         }
         let total = |samples: &mut dyn Iterator<Item = u32>| samples.map(u64::from).sum::<u64>();
         let earlier = total(&mut self.earlier.profile(self.defined_funcs()).functions.iter().map(|func| func.samples));
         let new = total(&mut self.uncompiled_samples().into_iter().map(|(.., samples)| samples));
-        new > 0 && new >= earlier
+        new > 0 && new >= earlier / SAMPLES_FOR_NEWS
     }
 
-    /// Returns functions without code that samples of this process found: index, kind of memory 0, samples.
+    /// Returns functions without code that this process executed: index, kind of memory 0, samples. The first call of a function, at
+    /// which it is translated, counts as a sample, since it takes as long as the calls between two samples.
     fn uncompiled_samples(&self) -> Vec<(u32, bool, u32)> {
-        let mut samples = self.interp().samples();
+        let mut samples = self.interp().interpreted();
         samples.retain(|&(index, guarded, _)| !self.has_code(index, guarded));
+        samples.iter_mut().for_each(|(.., samples)| *samples = samples.saturating_add(1));
         samples
     }
 

@@ -112,16 +112,16 @@ impl ModuleCode {
         unsafe { block.as_ref() }
     }
 
-    /// Returns the functions that samples found: index, true if memory 0 is guard-paged, and the number of samples.
-    pub fn samples(&self) -> Vec<(u32, bool, u32)> {
+    /// Returns the functions that were interpreted: index, true if memory 0 is guard-paged, and the number of samples that found the
+    /// function.
+    pub fn interpreted(&self) -> Vec<(u32, bool, u32)> {
         let mut found = Vec::new();
         for (guarded, blocks) in [false, true].into_iter().zip(&self.blocks) {
             for (index, block) in blocks.get().into_iter().flatten().enumerate() {
                 // SAFETY: a pointer in `blocks` came from `Box::into_raw` and stays valid until `self` is dropped.
                 let block = unsafe { block.load(Ordering::Acquire).as_ref() };
-                let samples = block.map_or(0, |block| block.hotness.samples());
-                if samples > 0 {
-                    found.push((index as u32, guarded, samples));
+                if let Some(block) = block {
+                    found.push((index as u32, guarded, block.hotness.samples()));
                 }
             }
         }

@@ -50,7 +50,7 @@ pub use image::copy_image;
 pub use isa::processor_features;
 pub use module::{Callers, CodeOptions, JitModule, NativeCode};
 pub use options::CallPolicy;
-pub use precompile::Precompiled;
+pub use precompile::{Precompilation, Precompiled};
 pub use running::lazy_resolution_stub;
 pub use source_map::{SourceMap, WasmPc};
 pub use translate::{Entry, OsrEntry};

@@ -21,7 +21,7 @@ use wasmr_runtime::vm::{Status, VmFunc, VmLayout, VmStore};
 use crate::compile::{CompilerContext, Disassembly, compile, examine};
 use crate::compiled::{CallReloc, CompiledCode, Exit};
 use crate::error::{CompileError, Unavailable};
-use crate::image::{Entries, Image, LoadedImage, NewFunction, NewTrampoline, Written};
+use crate::image::{Entries, Image, LoadedImage, NewFunction, NewTrampoline, TrampolineRecord, Written};
 use crate::libcalls::LIBCALLS;
 use crate::link::{self, Linker};
 use crate::options::CallPolicy;
@@ -379,11 +379,7 @@ impl JitModule {
         let loaded = LoadedImage::load(container, &self.module, self.options.guarded, &image, &mut linker)?;
         drop(linker);
         let loaded = Arc::new(loaded);
-        for record in image.trampolines {
-            let key = record.key.clone();
-            let made = trampoline::load(record)?;
-            self.trampolines().insert(key, made);
-        }
+        self.keep_trampolines(image.trampolines)?;
         registry::insert_image(loaded.clone());
         let mut entry_trampolines: HashMap<u32, usize> = HashMap::new();
         let mut entries = Vec::with_capacity(image.functions.len());
@@ -410,6 +406,23 @@ impl JitModule {
         }
         assert!(self.image.set(loaded).is_ok(), "a module has one image");
         Ok(entries)
+    }
+
+    /// Links the trampolines of a container's image, and keeps them as long as the code.
+    pub(crate) fn load_trampolines(&self, container: &Container) -> Result<(), CompileError> {
+        match Image::read(container, &self.module, self.options.guarded) {
+            Some(image) => self.keep_trampolines(image.trampolines),
+            None => Ok(()),
+        }
+    }
+
+    fn keep_trampolines(&self, records: Vec<TrampolineRecord<'_>>) -> Result<(), CompileError> {
+        for record in records {
+            let key = record.key.clone();
+            let made = trampoline::load(record)?;
+            self.trampolines().insert(key, made);
+        }
+        Ok(())
     }
 
     /// Returns the functions with an entry at their start in the image of a container, by index among the defined ones.

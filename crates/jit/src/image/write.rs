@@ -1,7 +1,7 @@
 //! Makes the sections of an image: the functions of the image that was loaded, and behind them those compiled since.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use wasmr_cache::{Builder, Container};
 use wasmr_core::encoding::Encoder;
@@ -47,6 +47,8 @@ impl NewTrampoline<'_> {
 pub(crate) struct Written {
     names: Names,
     code: Vec<u8>,
+    /// Functions with an entry at their start, by index among the defined ones.
+    callable: HashSet<u32>,
     functions: Vec<u8>,
     tables: Vec<u8>,
     trampolines: Vec<u8>,
@@ -118,15 +120,21 @@ impl Written {
         Written {
             names: Names::of(guarded),
             code,
+            callable: starts.into_keys().collect(),
             functions: functions.into_bytes(),
             tables: tables.into_bytes(),
             trampolines: encoded.into_bytes(),
         }
     }
 
+    /// Returns true if the image has code for calls of the function.
+    pub(crate) fn contains(&self, defined_index: u32) -> bool {
+        self.callable.contains(&defined_index)
+    }
+
     /// Adds the sections to a container. The code comes last, as a whole number of pages is mapped.
     pub(crate) fn add_to(self, builder: &mut Builder<'_>) {
-        let Written { names, code, functions, tables, trampolines } = self;
+        let Written { names, code, callable: _, functions, tables, trampolines } = self;
         builder.section(names.functions, Cow::Owned(functions), false);
         builder.section(names.tables, Cow::Owned(tables), false);
         builder.section(names.trampolines, Cow::Owned(trampolines), false);

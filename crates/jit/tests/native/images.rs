@@ -2,9 +2,11 @@
 
 use std::io::{Seek, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmr_cache::{Builder, Container};
 use wasmr_core::trap::TrapCode;
+use wasmr_jit::{Precompilation, Precompiled};
 use wasmr_runtime::{Instance, Store};
 
 use crate::world::{Code, World};
@@ -183,13 +185,41 @@ fn functions_compiled_ahead_of_time_call_one_another() {
     let mut compiled = Loaded::new(&text, None);
     compiled.call("run", 0).unwrap();
     let all: Vec<u32> = (0..300).collect();
-    let precompiled = compiled.code.jit().precompile(&all, 2).unwrap();
+    let what = Precompilation { functions: &all, threads: 2, base: None, goes_on: None };
+    let precompiled = compiled.code.jit().precompile(&what).unwrap();
     assert_eq!((precompiled.functions, precompiled.refused.len()), (300, 0));
+    let mut loaded = Loaded::new(&text, Some(container(precompiled)));
+    assert_eq!(loaded.call("run", 0).unwrap(), 1);
+    assert_eq!(loaded.code.jit().compiled_bytes(), 0);
+}
+
+fn container(precompiled: Precompiled) -> Arc<Container> {
     let mut builder = Builder::new();
     precompiled.add_to(&mut builder);
     let mut bytes = Vec::new();
     builder.write(&mut bytes).unwrap();
-    let mut loaded = Loaded::new(&text, Some(Arc::new(Container::from_bytes(bytes).unwrap())));
-    assert_eq!(loaded.call("run", 0).unwrap(), 1);
-    assert_eq!(loaded.code.jit().compiled_bytes(), 0);
+    Arc::new(Container::from_bytes(bytes).unwrap())
+}
+
+#[test]
+fn a_limit_leaves_an_image_of_the_functions_so_far() {
+    let mut first = Loaded::new(PROGRAM, None);
+    let expected = results(&mut first);
+    let mut image = None;
+    // Defined functions by index: `fac` first, then in order, two at a time.
+    let order = [1, 0, 2, 3, 4, 5, 6];
+    for end in 1..=order.len() {
+        let left = AtomicUsize::new(1);
+        let goes_on = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        let base: Option<Arc<Container>> = image.take();
+        let what = Precompilation { functions: &order, threads: 1, base: base.as_deref(), goes_on: Some(&goes_on) };
+        let precompiled = first.code.jit().precompile(&what).unwrap();
+        assert_eq!(precompiled.functions, 1);
+        let container = container(precompiled);
+        let mut loaded = Loaded::new(PROGRAM, Some(container.clone()));
+        assert_eq!(results(&mut loaded), expected);
+        let compiled = loaded.code.jit().functions_in_image(&container);
+        assert_eq!(compiled, order[..end]);
+        image = Some(container);
+    }
 }
