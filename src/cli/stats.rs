@@ -174,6 +174,7 @@ impl Stats {
             functions: seen.modules.iter().map(Module::function_count).fold(FunctionCount::default(), |sum, one| {
                 FunctionCount { defined: sum.defined + one.defined, translated: sum.translated + one.translated }
             }),
+            cache: CacheUse::of(&seen.modules),
             memory: seen.memory,
             fuel: seen.fuel,
         };
@@ -205,18 +206,35 @@ struct Summary<'a> {
     mode: Option<&'static str>,
     tiers: TierReport,
     functions: FunctionCount,
+    cache: Option<CacheUse>,
     memory: Option<Memory>,
     fuel: Option<Fuel>,
+}
+
+/// Modules that the cache had an entry for, and all modules.
+#[derive(Clone, Copy)]
+struct CacheUse {
+    known: usize,
+    all: usize,
+}
+
+impl CacheUse {
+    /// Returns the use of the cache; `None` without a cache.
+    fn of(modules: &[Module]) -> Option<CacheUse> {
+        let answers: Vec<bool> = modules.iter().filter_map(Module::was_cached).collect();
+        let known = answers.iter().filter(|known| **known).count();
+        (!answers.is_empty()).then_some(CacheUse { known, all: answers.len() })
+    }
 }
 
 impl Summary<'_> {
     /// Returns the reason why nothing, or nothing more, was compiled. Returns `None` if the engine compiled what was hot.
     fn why_interpreted(&self) -> Option<String> {
-        let TierReport { unavailable, functions, loops, refused, .. } = &self.tiers;
+        let TierReport { unavailable, loaded, functions, loops, refused, .. } = &self.tiers;
         match (unavailable, self.mode) {
             (Some(why), _) => Some(why.clone()),
             (None, Some("interp")) => Some("mode interp".to_string()),
-            (None, _) if functions + loops > 0 => None,
+            (None, _) if loaded + functions + loops > 0 => None,
             (None, _) if *refused > 0 => Some("the compiler refused all hot functions".to_string()),
             (None, _) => Some("no function ran long enough".to_string()),
         }
@@ -244,6 +262,18 @@ impl Summary<'_> {
         }
         let FunctionCount { defined, translated } = self.functions;
         row("functions", format!("{defined} defined, {translated} translated for the interpreter"));
+        if let Some(CacheUse { known, all }) = self.cache {
+            let what = match known {
+                0 => "no entry".to_string(),
+                _ if known == all => "hit".to_string(),
+                _ => format!("hit for {known} of {all} modules"),
+            };
+            row("cache", what);
+        }
+        let TierReport { loaded, loaded_bytes, .. } = &self.tiers;
+        if *loaded > 0 {
+            row("loaded", format!("{}, {} of machine code", Count(*loaded, "function"), size(*loaded_bytes)));
+        }
         let why = self.why_interpreted();
         if functions + loops > 0 {
             row("compiled", format!("{}, {}; {refused} refused", Count(*functions, "function"), Count(*loops, "loop")));
@@ -253,7 +283,7 @@ impl Summary<'_> {
             );
         }
         match why {
-            Some(why) if functions + loops > 0 => row("not compiled", format!("the rest ({why})")),
+            Some(why) if loaded + functions + loops > 0 => row("not compiled", format!("the rest ({why})")),
             Some(why) => row("compiled", format!("nothing ({why})")),
             None => {}
         }
@@ -294,6 +324,9 @@ impl Summary<'_> {
             ("compile_threads", (*threads).into()),
             ("functions", self.functions.defined.into()),
             ("translated", self.functions.translated.into()),
+            ("cached_modules", self.cache.map(|cache| cache.known as u64).into()),
+            ("loaded_functions", self.tiers.loaded.into()),
+            ("loaded_code_bytes", self.tiers.loaded_bytes.into()),
             ("compiled_functions", (*functions).into()),
             ("compiled_loops", (*loops).into()),
             ("refused", (*refused).into()),
@@ -334,8 +367,17 @@ mod tests {
             spent: [1, 2, 3].map(Duration::from_millis),
             usage: Some(Usage { cpu: Duration::from_secs(2), peak_bytes: 5 << 20 }),
             mode: Some("tiered"),
-            tiers: TierReport { functions: 2, loops: 1, code_bytes: 300, threads: 1, ..TierReport::default() },
+            tiers: TierReport {
+                loaded: 3,
+                loaded_bytes: 2048,
+                functions: 2,
+                loops: 1,
+                code_bytes: 300,
+                threads: 1,
+                ..TierReport::default()
+            },
             functions: FunctionCount { defined: 9, translated: 4 },
+            cache: Some(CacheUse { known: 1, all: 2 }),
             memory: Some(Memory { bytes: 64 << 10, guarded: Some(false) }),
             fuel: Some(Fuel { given: 10_000, left: 1 }),
         }
@@ -350,6 +392,8 @@ mod tests {
   wall time     1.5s: load 1.0ms, instantiate 2.0ms, run 3.0ms
   cpu time      2.0s on all threads
   functions     9 defined, 4 translated for the interpreter
+  cache         hit for 1 of 2 modules
+  loaded        3 functions, 2.0 KiB of machine code
   compiled      2 functions, 1 loop; 0 refused
   machine code  300 bytes in 0.0ns on 1 thread
   peak memory   5.0 MiB

@@ -137,6 +137,19 @@ impl Container {
         bytes.starts_with(&MAGIC)
     }
 
+    /// Maps a file without verifying its checksum, for which all of it would have to be read. Damage other than in the section table
+    /// goes unnoticed. Nobody may change the file afterwards; to replace or remove it is permitted.
+    pub fn open_unverified(file: File) -> Result<Container, Refused> {
+        let len = file.metadata()?.len();
+        if len < MAP_FROM {
+            return Container::open(file);
+        }
+        let map = Map::of(&file, usize::try_from(len).map_err(|_| Refused::TooLarge)?)?;
+        let checksum = read_header(&map)?;
+        let rows = read_table(&map)?;
+        Ok(Container { bytes: Bytes::Mapped(map), rows, checksum, file: None }.with_file(file))
+    }
+
     /// Verifies bytes in memory.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Container, Refused> {
         let checksum = read_header(&bytes)?;

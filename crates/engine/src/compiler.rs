@@ -43,6 +43,8 @@ struct Outage {
 struct Counts {
     functions: AtomicU64,
     loops: AtomicU64,
+    loaded: AtomicU64,
+    loaded_bytes: AtomicU64,
     refused: AtomicU64,
     bytes: AtomicU64,
     nanoseconds: AtomicU64,
@@ -178,11 +180,19 @@ impl<T: Task> Compiler<T> {
         add(&self.counts.nanoseconds, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
+    /// Counts code that was loaded.
+    pub(crate) fn count_loaded(&self, entries: usize, bytes: usize) {
+        self.counts.loaded.fetch_add(entries as u64, Ordering::Relaxed);
+        self.counts.loaded_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     /// Returns the counts so far.
     pub(crate) fn report(&self) -> TierReport {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         TierReport {
             unavailable: self.outage().why.clone(),
+            loaded: get(&self.counts.loaded),
+            loaded_bytes: get(&self.counts.loaded_bytes),
             functions: get(&self.counts.functions),
             loops: get(&self.counts.loops),
             refused: get(&self.counts.refused),

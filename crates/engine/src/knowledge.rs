@@ -56,6 +56,11 @@ impl Knowledge {
         &self.interp
     }
 
+    /// Returns true if the cache had an entry; `None` if there is no cache.
+    pub(crate) fn was_cached(&self) -> Option<bool> {
+        self.cached.as_ref().map(|cached| cached.container().is_some())
+    }
+
     /// Returns an entry with the outline alone.
     fn new_entry(&self) -> Builder<'_> {
         let mut builder = Builder::new();

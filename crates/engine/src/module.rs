@@ -147,6 +147,11 @@ impl Module {
         Ok(Module::from_file_bytes(engine, bytes, &name, Some(&state))?)
     }
 
+    /// Returns true if the [cache](crate::Config::cache) had an entry for the module; `None` if there is no cache.
+    pub fn was_cached(&self) -> Option<bool> {
+        self.knowledge.was_cached()
+    }
+
     /// Returns true if so much was learnt of the module that its entry in the [cache](crate::Config::cache) should be written.
     /// Takes some microseconds.
     pub fn has_news(&self) -> bool {

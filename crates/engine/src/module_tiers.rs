@@ -276,9 +276,10 @@ impl ModuleTiers {
         self.compile(work, samples, false);
     }
 
-    /// Notes that code was loaded, so that instances install it.
-    pub(crate) fn add_ready(&self, work: Work) {
-        self.finish(work, Progress::Ready);
+    /// Notes that code was loaded, `bytes` together, so that instances install it.
+    pub(crate) fn add_loaded(&self, loaded: impl ExactSizeIterator<Item = Work>, bytes: usize) {
+        self.compiler.count_loaded(loaded.len(), bytes);
+        loaded.for_each(|work| self.finish(work, Progress::Ready));
     }
 
     /// Notes that an earlier process could not compile this.

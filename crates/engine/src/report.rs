@@ -59,13 +59,17 @@ pub struct FunctionCount {
 pub struct TierReport {
     /// The reason why nothing is compiled at the moment, although the mode asks for it; `None` if nothing prevents it.
     pub unavailable: Option<String>,
+    /// Functions and loops whose code was loaded, because an earlier process compiled them.
+    pub loaded: u64,
+    /// Bytes of machine code that were loaded.
+    pub loaded_bytes: u64,
     /// Functions compiled, counted once for guard-paged and once for checked memories.
     pub functions: u64,
     /// Loops compiled: functions with code that starts at a loop.
     pub loops: u64,
     /// Functions and loops that the compiler refused, so that they stay interpreted. Each try counts.
     pub refused: u64,
-    /// Bytes of machine code.
+    /// Bytes of machine code that were compiled.
     pub code_bytes: u64,
     /// Time that all compiler threads spent together.
     pub compile_time: Duration,

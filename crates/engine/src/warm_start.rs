@@ -48,10 +48,9 @@ impl ModuleTiers {
         // configuration, and has the hash of the module.
         let loaded = unsafe { native.load_image(entry) };
         let Ok(loaded) = loaded else { return 0 };
-        for &(index, at_loop) in &loaded {
-            self.add_ready(Work { index, guarded, at_loop });
-        }
-        native.loaded_bytes()
+        let bytes = native.loaded_bytes();
+        self.add_loaded(loaded.into_iter().map(|(index, at_loop)| Work { index, guarded, at_loop }), bytes);
+        bytes
     }
 
     /// Requests functions without code that earlier runs found hot, the hottest first.
@@ -171,12 +170,14 @@ impl ModuleTiers {
     /// Returns true if so much was learnt that the module's entry should be written.
     pub(crate) fn has_news(&self) -> bool {
         let compiled: usize = self.natives().map(|native| native.compiled_bytes()).sum();
-        if compiled > 0 {
-            return true;
+        let executed = self.uncompiled_samples();
+        if compiled > 0 || self.earlier.entry.is_none() {
+            // The second sample of a function is one of a thousand calls. A program without any is over before code would help.
+            return compiled > 0 || executed.iter().any(|&(.., samples)| samples > 1);
         }
         let total = |samples: &mut dyn Iterator<Item = u32>| samples.map(u64::from).sum::<u64>();
         let earlier = total(&mut self.earlier.profile(self.defined_funcs()).functions.iter().map(|func| func.samples));
-        let new = total(&mut self.uncompiled_samples().into_iter().map(|(.., samples)| samples));
+        let new = total(&mut executed.into_iter().map(|(.., samples)| samples));
         new > 0 && new >= earlier / SAMPLES_FOR_NEWS
     }
 
