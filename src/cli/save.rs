@@ -46,6 +46,7 @@ pub fn store(cache: &Cache, modules: &[Module], learn: Option<Vec<OsString>>) {
         }
         if let Some(words) = learn.filter(|_| is_stored) {
             let limit = (2 * used).clamp(LEARNING_TIME.0, LEARNING_TIME.1).as_millis();
+            be_idle();
             // Returns only if the program cannot be started.
             let _ = Command::new("/proc/self/exe").args(words).arg(format!("--limit={limit}ms")).exec();
         }
@@ -54,8 +55,7 @@ pub fn store(cache: &Cache, modules: &[Module], learn: Option<Vec<OsString>>) {
     }
 }
 
-/// Detaches the forked process from the run: from its terminal, from its pipes and sockets, which must not stay open after it, and
-/// from its share of the processors.
+/// Detaches the forked process from the run: from its terminal, and from its pipes and sockets, which must not stay open after it.
 fn leave_run(cache: &Cache) {
     let kept = cache.as_fd().as_raw_fd();
     // SAFETY: the calls change only this process. Nothing of what follows uses the descriptors that are closed. The standard streams
@@ -73,6 +73,13 @@ fn leave_run(cache: &Cache) {
             libc::close_range(3, kept as u32 - 1, 0);
         }
         libc::close_range(kept as u32 + 1, u32::MAX, 0);
+    }
+}
+
+/// Lets all other processes go first.
+fn be_idle() {
+    // SAFETY: the calls change only the scheduling of this process.
+    unsafe {
         libc::setpriority(libc::PRIO_PROCESS, 0, 19);
         #[cfg(target_os = "linux")]
         libc::sched_setscheduler(0, libc::SCHED_IDLE, &libc::sched_param { sched_priority: 0 });

@@ -15,6 +15,7 @@
 //! | `temporary` | a file that is written under another name, by one process at a time |
 //! | `cache` | [`Cache`]: finds and stores entries |
 //! | `housekeeping` | the size of a cache: removal of entries least recently used, of leftovers, of everything |
+//! | `beginnings` | tells modules that certainly have no entry, before they are hashed |
 //! | `records` | [`FileState`]: content hashes of files that did not change since |
 //! | `location` | the directory if the user names none |
 //! | `elsewhere` | a cache that cannot be opened, for systems other than Unix |
@@ -47,6 +48,8 @@
 
 #![warn(unreachable_pub)]
 
+#[cfg(unix)]
+mod beginnings;
 mod builder;
 #[cfg(unix)]
 mod cache;

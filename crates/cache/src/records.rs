@@ -59,7 +59,7 @@ const LOCAL: &[u32] = &[
 ];
 
 /// Folder of the records.
-const FOLDER: &str = "files";
+pub(crate) const FOLDER: &str = "files";
 
 /// Largest number of records.
 const MAX_RECORDS: usize = 4096;
@@ -77,7 +77,7 @@ const HASH_LEN: usize = 32;
 const RECORD_LEN: usize = MAGIC.len() + STATE_LEN + 2 * HASH_LEN;
 
 /// State of a file that tells if its content has changed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FileState {
     state: [u8; STATE_LEN],
     /// Only trusted users can write the file, and its file system reports all changes.
@@ -181,7 +181,7 @@ impl Cache {
 }
 
 /// Removes the oldest quarter of the records if there are too many, so that their times are not read for every new record.
-fn forget_oldest(directory: &Directory) -> io::Result<()> {
+pub(crate) fn forget_oldest(directory: &Directory) -> io::Result<()> {
     let paths = paths(directory)?;
     if paths.len() <= MAX_RECORDS {
         return Ok(());

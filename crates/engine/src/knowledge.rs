@@ -85,7 +85,7 @@ impl Knowledge {
         let Some(cached) = self.cached.as_ref().filter(|_| self.has_news()) else { return Ok(false) };
         let mut builder = self.new_entry();
         self.add_code(&mut builder);
-        cached.store(&builder)
+        cached.store(self.interp.module().bytes(), &builder)
     }
 }
 
@@ -119,7 +119,7 @@ impl Knowledge {
         let guarded = config.may_guard_memory0(self.interp.module());
         let compiled = self.tiers()?.extend(guarded, what, &mut builder)?;
         if compiled.functions > 0 || !compiled.refused.is_empty() {
-            cached.store(&builder).map_err(PrecompileError::Unwritable)?;
+            cached.store(self.interp.module().bytes(), &builder).map_err(PrecompileError::Unwritable)?;
         }
         Ok(compiled)
     }

@@ -10,7 +10,7 @@
 //! Nothing here fails: without an entry, the module is validated and learnt of as in a first run.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use wasmr_cache::{Builder, Cache, Container, Content, EntryId, FileState, SectionName};
 
@@ -26,25 +26,35 @@ pub(crate) const PROFILE: SectionName = *b"prof";
 #[derive(Debug)]
 pub(crate) struct ModuleCache {
     cache: Arc<Cache>,
-    content: Content,
     key: CacheKey,
+    /// Hash of the module. Unknown as long as the module certainly has no entry.
+    content: OnceLock<Content>,
+    /// State of the module's file, for which the cache has no record.
+    file: Option<FileState>,
     /// The entry that was found when the module was loaded.
     found: Option<(Arc<Container>, EntryId)>,
 }
 
 impl ModuleCache {
     /// Looks for the entry of a module. `file` is the state of the file that the bytes were read from, as it was before. If the cache knows
-    /// the contents of the file, and the file was not changed since, the bytes are not read.
+    /// the contents of the file, and the file was not changed since, the bytes are not read. If it knows no module that begins with the
+    /// same bytes, only these are read.
     pub(crate) fn find(cache: Arc<Cache>, key: CacheKey, binary: &[u8], file: Option<&FileState>) -> ModuleCache {
-        let content = file.and_then(|file| cache.content_of(file)).unwrap_or_else(|| {
-            let content = Content::of(binary);
-            if let Some(file) = file {
-                cache.note_content(file, &content);
+        let recorded = file.and_then(|file| cache.content_of(file));
+        let mut place = ModuleCache { cache, key, content: OnceLock::new(), file: None, found: None };
+        if recorded.is_none() {
+            place.file = file.cloned();
+            if !place.cache.knows_beginning(binary) {
+                return place;
             }
-            content
-        });
-        let found = cache.find(&content, key.as_bytes()).map(|found| (Arc::new(found.container), found.id));
-        ModuleCache { cache, content, key, found }
+        }
+        let content = place.content.get_or_init(|| recorded.unwrap_or_else(|| Content::of(binary)));
+        let found = place.cache.find(content, place.key.as_bytes());
+        if let (Some(_), Some(file)) = (&found, &place.file) {
+            place.cache.note_content(file, content);
+        }
+        place.found = found.map(|found| (Arc::new(found.container), found.id));
+        place
     }
 
     /// Returns the entry that was found.
@@ -52,8 +62,13 @@ impl ModuleCache {
         self.found.as_ref().map(|(container, _)| container)
     }
 
-    /// Stores an entry in place of the one that was found. Returns false if another process stored one since.
-    pub(crate) fn store(&self, builder: &Builder<'_>) -> io::Result<bool> {
-        self.cache.store(&self.content, self.key.as_bytes(), self.found.as_ref().map(|(_, id)| id), builder)
+    /// Stores an entry for the module in place of the one that was found. Returns false if another process stored one since.
+    pub(crate) fn store(&self, binary: &[u8], builder: &Builder<'_>) -> io::Result<bool> {
+        let content = self.content.get_or_init(|| Content::of(binary));
+        if let Some(file) = &self.file {
+            self.cache.note_content(file, content);
+        }
+        self.cache.note_beginning(binary);
+        self.cache.store(content, self.key.as_bytes(), self.found.as_ref().map(|(_, id)| id), builder)
     }
 }

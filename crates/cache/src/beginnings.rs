@@ -1,0 +1,70 @@
+//! Remembers the beginnings of modules that have entries, so that a large module that was never seen is not hashed before it runs.
+//!
+//! A beginning is the size of a module and its first [`BEGINNING`] bytes. Without a note of its beginning, a module has no entry, or
+//! one that is not worth looking for: notes can be lost. Many modules may have one beginning; it decides nothing else.
+//!
+//! A note is an empty file in the folder of the [records](crate::records), which bound their number together.
+
+use std::io;
+
+use crate::Cache;
+use crate::records::FOLDER;
+
+/// Bytes of a module that count as its beginning. Hashing them takes some 15 µs.
+const BEGINNING: usize = 64 << 10;
+
+impl Cache {
+    /// Returns true if a module with this beginning may have an entry.
+    pub fn knows_beginning(&self, module: &[u8]) -> bool {
+        module.len() <= BEGINNING || self.directory.file(&path(module)).is_some()
+    }
+
+    /// Notes the beginning of a module that gets an entry.
+    pub fn note_beginning(&self, module: &[u8]) {
+        if !self.knows_beginning(module) {
+            // Without the note, the entry is not found next time.
+            let _ = self.write_beginning(&path(module));
+        }
+    }
+
+    fn write_beginning(&self, path: &str) -> io::Result<()> {
+        let note = match self.directory.new_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.directory.make_folder(FOLDER)?;
+                self.directory.new_file(path)
+            }
+            result => result,
+        };
+        note?;
+        crate::records::forget_oldest(&self.directory)
+    }
+}
+
+fn path(module: &[u8]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    // Records are named by hashes of 16 bytes.
+    hasher.update(b"beginning").update(&module.len().to_le_bytes()).update(&module[..BEGINNING.min(module.len())]);
+    format!("{FOLDER}/{}", hasher.finalize().to_hex())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_are_known_once_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&dir.path().join("cache")).unwrap();
+        let module = vec![7; BEGINNING + 5];
+        assert!(!cache.knows_beginning(&module));
+        cache.note_beginning(&module);
+        assert!(cache.knows_beginning(&module));
+        let mut other_end = module.clone();
+        other_end[BEGINNING] = 8;
+        assert!(cache.knows_beginning(&other_end), "the end does not count");
+        assert!(!cache.knows_beginning(&module[1..]), "the size does");
+        assert!(cache.knows_beginning(&module[..BEGINNING]), "a small module is hashed as a whole");
+        cache.clean().unwrap();
+        assert!(!cache.knows_beginning(&module));
+    }
+}
