@@ -14,7 +14,7 @@
 #   pandoc      libpandoc.wasm from `scripts/fetch-programs.sh --all`, node, and the npm package binaryen 132.0.0 by npm
 #   native      gcc and g++
 # One line each: BUILT, HAVE (there already, newer than its driver), or SKIPPED with the reason. The exit code is 0 if
-# nothing that was tried failed to compile. `avr-zlib` and `records.cpp` are no programs but what compilers are given.
+# nothing that was tried failed to compile. `avr-zlib` and `records` are no programs but what compilers are given.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p "${WASMR_PROGRAMS:-target/programs}"
@@ -235,9 +235,10 @@ if due avr-zlib ../build-programs.sh avr-zlib/inflate.c && sources avr-zlib yes;
     touch "$to/avr-zlib/inflate.c"
     echo "BUILT   avr-zlib"
 fi
-if due records.cpp records.py records.cpp; then
-    python3 "$drivers/records.py" >"$to/records.cpp"
-    echo "BUILT   records.cpp"
+if due records records.py records/records.cpp; then
+    mkdir -p "$to/records"
+    python3 "$drivers/records.py" >"$to/records/records.cpp"
+    echo "BUILT   records/records.cpp"
 fi
 
 echo "programs are in $to"

@@ -7,25 +7,38 @@
     benches/compare.py --group short --out benches/results --merge     and those of another set join them
     benches/compare.py --runs 9 --only quickjs new=target/release/wasmr old=/elsewhere/wasmr
 
-Each argument is LABEL=COMMAND. COMMAND may carry options ("target/release/wasmr run --mode interp"); how a bare command
-is called follows from its name (PEERS below). The first label is the base that ratios refer to. See benches/README.md
-for how to get the peers and the programs, and what to make of the numbers.
+    benches/compare.py --group warm --second                   the second run of each program
+    benches/compare.py --only lua 'wasmr warm' 'wasmtime warm' only these, called as usual
 
-Lines come in three sets: `total`, programs as one runs them, start-up and compiling included; `short`, some of them with
+Each argument is LABEL=COMMAND, or the label of a runtime that the script knows. COMMAND may carry options
+("target/release/wasmr run --mode interp"); how a bare command is called follows from its name (PEERS below). The first
+label is the base that ratios refer to. See benches/README.md for how to get the peers and the programs, and what to make
+of the numbers.
+
+Lines come in four sets: `total`, programs as one runs them, start-up and compiling included; `short`, some of them with
 so little to do that they end within tens of milliseconds; `steady`, with so much that only the speed of compiled code
-counts. In the last, interpreters and compilers that begin anew are left out unless they are named as arguments.
+counts; `warm`, programs of all kinds whose second run counts. In the last two, runtimes that say little there are left out
+unless they are named as arguments.
+
+A runtime whose command has `{cache}` is warm: the word is replaced by a private directory, new for each line, that unmeasured
+runs fill. With `--second` it is new for each measured run, so that this run is the second of the module. `{config}` is a
+file that tells wasmtime of its private directory. All lines use one, as wasmtime learns nothing more in later runs.
 
 Only the standard library is used: wall time from a monotonic clock, CPU time and the largest resident set from wait4.
+Processes that a run leaves behind are waited for; their CPU time counts, and the time they take after the end does not.
 Runs are interleaved (A B C, A B C, …), because the load of a machine drifts; what is printed is the median.
 A run that exits with another code, or prints something else than the first runtime that ran the program, is shown as
-what it was and not as a time. What is measured and how is in this file; tables and plots are made by report.py.
+what it was and not as a time. What is measured and how is in this file, with which programs in lines.py; tables and plots
+are made by report.py.
 """
 
 import argparse
+import ctypes
 import datetime
 import json
 import os
 import platform
+import resource
 import shlex
 import shutil
 import signal
@@ -38,145 +51,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import report
+from lines import GUESTS, HERE, LINES, PROGRAMS, ROOT
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-PROGRAMS = Path(os.environ.get("WASMR_PROGRAMS", ROOT / "target" / "programs"))
-GUESTS = ROOT / "tests" / "guests"
-FETCH, BUILD = "scripts/fetch-programs.sh", "benches/build-programs.sh"
-
-
-def text(name):
-    return (HERE / "programs" / name).read_text()
-
-
-def fib(n):
-    return ["-c", f"f=lambda n:n if n<2 else f(n-1)+f(n-2)\nprint(f({n}))"]
-
-
-def loop(rounds):
-    return ["-e", f"let s=0;for(let i=0;i<{rounds};i++)s=(s*31+i)|0;print(s)"]
-
-
-def script(option, name, usual, rounds):
-    """A script with another number of rounds than it has by itself."""
-    assert usual in text(name), f"{name} has no {usual}"
-    return [option, text(name).replace(usual, rounds)]
-
-
-class Line(NamedTuple):
-    """A program with arguments. Lines of different sets may share a name."""
-
-    set: str
-    name: str
-    group: str  # has a mean of its own
-    kind: str
-    path: Path
-    arguments: list
-    script: str  # puts the file there
-
-
-PYTHON, QUICKJS = PROGRAMS / "python.wasm", PROGRAMS / "quickjs.wasm"
-
-# Description of a program, its file, the script that puts it there.
-HELLO = ("start of a small program", GUESTS / "hello.wasm", "")
-PYTHON_HI = ("start of a large program", PYTHON, FETCH)
-QUICKJS_HI = ("start of a middling program", QUICKJS, FETCH)
-YOSYS = ("start of a giant in C++", PROGRAMS / "yosys.wasm", FETCH)
-PYTHON_FIB = ("an interpreter in C, calls", PYTHON, FETCH)
-PYTHON_TEXT = ("JSON, regular expressions, dictionaries", PYTHON, FETCH)
-QUICKJS_LOOP = ("an interpreter in C, one hot loop", QUICKJS, FETCH)
-QUICKJS_OBJECTS = ("strings, objects, maps", QUICKJS, FETCH)
-LUA = ("tables, strings, closures", PROGRAMS / "lua.wasm", BUILD)
-SQLITE = ("a database in memory", PROGRAMS / "sqlite.wasm", BUILD)
-BZIP2 = ("compression, byte by byte", PROGRAMS / "bzip2.wasm", BUILD)
-ZSTD = ("compression, word by word", PROGRAMS / "zstd.wasm", BUILD)
-GO = ("goroutines, maps, garbage collection", PROGRAMS / "goroutines.wasm", BUILD)
-RUST = ("hash maps, B-trees, heaps, sorting", PROGRAMS / "maps.wasm", BUILD)
-EXCEPTIONS = ("throwing through frames with destructors", PROGRAMS / "exceptions.wasm", BUILD)
-COREMARK = ("lists, matrices, state machines", GUESTS / "coremark.wasm", "")
-MANDEL = ("floating point in a tight loop", GUESTS / "mandel.wasm", "")
-SIMD = ("128-bit vectors", PROGRAMS / "simd_kernels.wasm", BUILD)
-SIEVE = ("loads and stores in nested loops", GUESTS / "sieve.wasm", "")
-VM = ("a byte-code machine: one hot br_table", PROGRAMS / "vm.wasm", BUILD)
-
-
-def calls(kind):
-    return (kind, PROGRAMS / "calls.wasm", BUILD)
-
-
-# set, name, group, program, arguments
-LINES = [
-    Line(set_name, name, group, kind, path, arguments, script_name)
-    for set_name, name, group, (kind, path, script_name), arguments in [
-        ("total", "hello", "start", HELLO, []),
-        ("total", "cpython hi", "start", PYTHON_HI, ["-c", "print('hi')"]),
-        ("total", "quickjs hi", "start", QUICKJS_HI, ["-e", "print('hi')"]),
-        ("total", "yosys -V", "start", YOSYS, ["-V"]),
-        ("total", "cpython fib", "scripts", PYTHON_FIB, fib(27)),
-        ("total", "cpython text", "scripts", PYTHON_TEXT, ["-c", text("text.py")]),
-        ("total", "quickjs loop", "scripts", QUICKJS_LOOP, loop("1e6")),
-        ("total", "quickjs objects", "scripts", QUICKJS_OBJECTS, ["-e", text("objects.js")]),
-        ("total", "lua", "scripts", LUA, ["800"]),
-        ("total", "sqlite", "programs", SQLITE, ["15000"]),
-        ("total", "bzip2", "programs", BZIP2, ["800"]),
-        ("total", "zstd", "programs", ZSTD, ["800"]),
-        ("total", "go", "programs", GO, ["300"]),
-        ("total", "rust", "programs", RUST, ["20"]),
-        ("total", "c++ exceptions", "programs", EXCEPTIONS, ["200000"]),
-        ("total", "coremark", "kernels", COREMARK, ["1500"]),
-        ("total", "mandel", "kernels", MANDEL, ["500", "500"]),
-        ("total", "simd", "kernels", SIMD, ["200"]),
-        ("total", "sieve", "kernels", SIEVE, ["20000000"]),
-        ("total", "vm", "kernels", VM, ["20000"]),
-        # 10 to 500 ms in an interpreter.
-        ("short", "cpython fib", "short", PYTHON_FIB, fib(18)),
-        ("short", "quickjs loop", "short", QUICKJS_LOOP, loop("1e5")),
-        ("short", "quickjs objects", "short", QUICKJS_OBJECTS, script("-e", "objects.js", "r < 25", "r < 4")),
-        ("short", "lua", "short", LUA, ["80"]),
-        ("short", "sqlite", "short", SQLITE, ["1500"]),
-        ("short", "bzip2", "short", BZIP2, ["50"]),
-        ("short", "zstd", "short", ZSTD, ["50"]),
-        ("short", "go", "short", GO, ["40"]),
-        ("short", "rust", "short", RUST, ["2"]),
-        ("short", "c++ exceptions", "short", EXCEPTIONS, ["10000"]),
-        ("short", "coremark", "short", COREMARK, ["150"]),
-        ("short", "mandel", "short", MANDEL, ["150", "150"]),
-        ("short", "simd", "short", SIMD, ["20"]),
-        ("short", "sieve", "short", SIEVE, ["2000000"]),
-        ("short", "vm", "short", VM, ["2000"]),
-        ("short", "fib", "short", calls("recursion"), ["fib", "31"]),
-        ("short", "sort", "short", calls("heap sort, told what comes first"), ["sort", "20"]),
-        ("short", "formula", "short", calls("a tree of closures"), ["formula", "2000"]),
-        # 2 to 5 s in compiled code.
-        ("steady", "cpython fib", "steady scripts", PYTHON_FIB, fib(34)),
-        ("steady", "cpython text", "steady scripts", PYTHON_TEXT, script("-c", "text.py", "range(4)", "range(140)")),
-        ("steady", "quickjs loop", "steady scripts", QUICKJS_LOOP, loop("3e7")),
-        ("steady", "quickjs objects", "steady scripts", QUICKJS_OBJECTS,
-         script("-e", "objects.js", "r < 25", "r < 200")),
-        ("steady", "lua", "steady scripts", LUA, ["18000"]),
-        ("steady", "sqlite", "steady programs", SQLITE, ["400000"]),
-        ("steady", "bzip2", "steady programs", BZIP2, ["16000"]),
-        ("steady", "zstd", "steady programs", ZSTD, ["26000"]),
-        ("steady", "go", "steady programs", GO, ["2500"]),
-        ("steady", "rust", "steady programs", RUST, ["700"]),
-        ("steady", "c++ exceptions", "steady programs", EXCEPTIONS, ["100000"]),
-        ("steady", "coremark", "steady kernels", COREMARK, ["45000"]),
-        ("steady", "mandel", "steady kernels", MANDEL, ["1350", "1350"]),
-        ("steady", "simd", "steady kernels", SIMD, ["10000"]),
-        ("steady", "sieve", "steady kernels", SIEVE, ["200000000"]),
-        ("steady", "vm", "steady kernels", VM, ["550000"]),
-        ("steady", "fib", "steady calls", calls("recursion"), ["fib", "43"]),
-        ("steady", "tak", "steady calls", calls("recursion, three parameters"), ["tak", "8000"]),
-        ("steady", "ackermann", "steady calls", calls("deep recursion"), ["ackermann", "4000"]),
-        ("steady", "mutual", "steady calls", calls("two functions of five parameters"), ["mutual", "6000000"]),
-        ("steady", "method", "steady indirect calls", calls("tables of methods, one kind of object"), ["method", "600000"]),
-        ("steady", "methods", "steady indirect calls",
-         calls("tables of methods, four kinds of objects"), ["methods", "300000"]),
-        ("steady", "sort", "steady indirect calls", calls("heap sort, told what comes first"), ["sort", "3000"]),
-        ("steady", "formula", "steady indirect calls", calls("a tree of closures"), ["formula", "1100000"]),
-    ]
-]
+FETCHED = Path(os.environ.get("WASMR_PEERS", ROOT / "target" / "peers"))  # by scripts/fetch-peers.sh
 
 # Seconds below which the runs of a program are so short that more of them are taken.
 SHORT = 1.0
@@ -184,42 +61,170 @@ SHORT = 1.0
 # label, the words that follow the program
 MODES = [
     ("wasmr", ["run"]),
+    ("wasmr warm", ["run", "--cache-dir", "{cache}"]),
     ("wasmr interp", ["run", "--mode", "interp"]),
     ("wasmr jit", ["run", "--mode", "jit"]),
 ]
-
-# Left out of the set `steady` unless they are named.
-NOT_STEADY = {"wasmr interp", "wasmi", "wasm3", "iwasm", "wasmtime cold"}
 
 # label, program, the words that follow it
 PEERS = [
     ("wasmi", "wasmi", ["run"]),
     ("wasm3", "wasm3", []),
-    ("iwasm", "iwasm", []),
+    ("iwasm", "iwasm", ["--stack-size=8388608", "--heap-size=0"]),
     ("wasmtime cold", "wasmtime", ["run", "-C", "cache=n"]),
-    ("wasmtime warm", "wasmtime", ["run", "-C", "cache=y"]),
+    ("wasmtime warm", "wasmtime", ["run", "-C", "cache=y,cache-config={config}"]),
     ("node", "node", ["--no-warnings", str(HERE / "node-wasi.mjs")]),
 ]
 
+# The program itself, built for this machine.
+NATIVE = "native"
 
-def command_for(spec):
-    """Returns the words that run a module, before the module's path."""
+# Left out of a set unless they are named.
+LEFT_OUT = {
+    "steady": {"wasmr interp", "wasmi", "wasm3", "iwasm", "wasmtime cold"},
+    "warm": {"wasmr interp", "wasmr jit", "wasmi", "wasm3", "iwasm", "wasmtime cold"},
+}
+
+# Runtimes that can grant directories under other names, preload libraries and call any export.
+ABLE = {"wasmr", "wasmtime", "node"}
+
+
+class Runtime(NamedTuple):
+    """A way to run programs."""
+
+    label: str
+    words: list  # before the program's own
+
+    def name(self):
+        """Returns the project's name: builds of wasmr may have any file name."""
+        called = Path(self.words[0]).name
+        return called if called in {program for _, program, _ in PEERS} | {NATIVE} else "wasmr"
+
+    def learns(self):
+        """Returns true if each run may add to what the next one finds."""
+        return any("{cache}" in word for word in self.words)
+
+    def is_warm(self):
+        return self.learns() or any("{config}" in word for word in self.words)
+
+    def command(self, line, places):
+        """Returns the words that run LINE, or None if this runtime cannot."""
+        program = line.program
+        if self.name() == NATIVE:
+            return [str(program.native()), *line.arguments] if program.native().exists() else None
+        options = []
+        for place, seen in program.grants:
+            options += ["--dir", f"{place or places.scratch}::{seen}"]
+        for name, file in program.preload:
+            options += ["--preload", f"{name}={file}"]
+        if program.invoke:
+            options += ["--invoke", program.invoke]
+        if options and self.name() not in ABLE:
+            return None
+        words = [word.replace("{cache}", str(places.cache)).replace("{config}", str(places.config)) for word in self.words]
+        return [*words, *options, str(program.path), *line.arguments]
+
+
+class Places:
+    """Private directories of a measurement."""
+
+    def __init__(self, root, kept=None):
+        self.root, self.scratch = Path(root), Path(root) / "scratch"
+        self.config, self.cache, self.made = self.root / "wasmtime.toml", None, 0
+        code = Path(kept).resolve() if kept else self.root / "wasmtime"
+        code.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.config.write_text(f"[cache]\ndirectory = {json.dumps(str(code))}\n")
+
+    def new_cache(self):
+        """Makes an empty directory for `{cache}` and returns it."""
+        self.made += 1
+        self.cache = self.root / f"cache-{self.made}"
+        self.cache.mkdir(mode=0o700)
+        return self.cache
+
+    def empty_scratch(self):
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir()
+
+
+def knows(program, option):
+    """Returns true if `PROGRAM run` has OPTION. Builds of wasmr from before the cache have none for it."""
+    try:
+        said = subprocess.run([program, "run", "--help"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return option in said.stdout
+
+
+def uncached(words):
+    """Returns the words of a call of wasmr with the cache off, if it has one."""
+    return [*words, "--no-cache"] if knows(words[0], "--no-cache") else words
+
+
+def peer(program):
+    """Returns the path of a peer, or None: as fetch-peers.sh left it, or else on the PATH."""
+    fetched = FETCHED / program
+    return str(fetched) if fetched.exists() else shutil.which(program)
+
+
+def known_runtimes(wasmr):
+    """wasmr in all its modes, the peers that are there, and no runtime at all."""
+    found = []
+    for label, more in MODES:
+        if "--cache-dir" not in more:
+            found.append(Runtime(label, uncached([str(wasmr), *more])))
+        elif knows(str(wasmr), "--cache-dir"):
+            found.append(Runtime(label, [str(wasmr), *more]))
+    found += [Runtime(label, [peer(program), *more]) for label, program, more in PEERS if peer(program)]
+    return [*found, Runtime(NATIVE, [NATIVE])]
+
+
+def named_runtime(argument, known):
+    """Returns the runtime of an argument, LABEL=COMMAND or the label of one in KNOWN."""
+    label, is_command, spec = argument.partition("=")
+    if not is_command:
+        if found := [runtime for runtime in known if runtime.label == label]:
+            return found[0]
+        sys.exit(f"there is no runtime {label}; there are {', '.join(runtime.label for runtime in known)}")
     words = shlex.split(spec)
     if len(words) > 1:
-        return words
+        return Runtime(label, words)
     called = Path(words[0]).name
     if called == "wasmtime-cold":
-        return [words[0].removesuffix("-cold"), "run", "-C", "cache=n"]
-    for label, program, more in reversed(PEERS):
+        return Runtime(label, [words[0].removesuffix("-cold"), "run", "-C", "cache=n"])
+    for _, program, more in reversed(PEERS):
         if program == called:
-            return [words[0], *more]
-    return [words[0], "run"]
+            return Runtime(label, [words[0], *more])
+    return Runtime(label, uncached([words[0], "run"]))
 
 
-def runtimes_on_path(wasmr):
-    """wasmr in all its modes, and the peers that are there."""
-    found = [(label, [str(wasmr), *more]) for label, more in MODES]
-    return found + [(label, [program, *more]) for label, program, more in PEERS if shutil.which(program)]
+class Failed(Exception):
+    """A run that does not count, and why."""
+
+
+def adopt_orphans():
+    """Makes processes that outlive their parents children of this one, so that it can wait for them. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def wait_for_the_rest(limit):
+    """Waits for processes that a run left behind. Returns (cpu s, peak MiB)."""
+    cpu = peak = 0
+
+    def late(*_):
+        raise Failed("left a process behind that does not end")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(limit)
+    try:
+        while True:
+            _, _, used = os.wait4(-1, 0)
+            cpu, peak = cpu + used.ru_utime + used.ru_stime, max(peak, used.ru_maxrss / 1024)
+    except ChildProcessError:
+        return cpu, peak
+    finally:
+        signal.alarm(0)
 
 
 def run_once(words, limit):
@@ -239,25 +244,28 @@ def run_once(words, limit):
         signal.alarm(0)
         out.seek(0)
         code = os.waitstatus_to_exitcode(status)
-        return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, code, out.read()
+        cpu, peak = wait_for_the_rest(limit)
+        return wall, cpu + used.ru_utime + used.ru_stime, max(peak, used.ru_maxrss / 1024), code, out.read()
 
 
 def exact_peak(words):
-    """Returns the largest resident set by GNU time, or None. wait4 gives at least Python's own at the spawn."""
+    """Returns the largest resident set in MiB by GNU time, or None. wait4 gives at least Python's own at the spawn."""
     tool = shutil.which("time", path="/usr/bin:/bin")
     if not tool:
         return None
     with tempfile.NamedTemporaryFile("r") as said:
         null = subprocess.DEVNULL
         subprocess.run([tool, "-f", "%M", "-o", said.name, *words], stdin=null, stdout=null, stderr=null, check=False)
+        _, rest = wait_for_the_rest(60)
         lines = said.read().split()
-        return int(lines[-1]) / 1024 if lines and lines[-1].isdigit() else None
+        return max(rest, int(lines[-1]) / 1024) if lines and lines[-1].isdigit() else None
 
 
 def complaint(words, code):
     """Returns the standard error of a run that failed with CODE, without paths of this machine."""
     null = subprocess.DEVNULL
     said = subprocess.run(words, stdin=null, capture_output=True, text=True, errors="replace", check=False)
+    wait_for_the_rest(60)
     lines = [line.strip() for line in said.stderr.splitlines() if "rror" in line]
     ended = f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
     if said.returncode != code:
@@ -268,48 +276,86 @@ def complaint(words, code):
     return reason if len(reason) < 200 else reason[:200] + "…"
 
 
-def measure(line, runtimes, options):
+def once(runtime, line, places, limit):
+    """Runs LINE once. Returns what it printed and wrote, and (wall s, cpu s, peak MiB)."""
+    words = runtime.command(line, places)
+    places.empty_scratch()
+    try:
+        wall, cpu, peak, code, output = run_once(words, limit)
+    except OSError as error:
+        raise Failed(f"cannot start: {error.strerror}") from error
+    if code != 0:
+        raise Failed(f"took over {limit} s" if code == -signal.SIGKILL else complaint(words, code))
+    if result := line.program.result:
+        written = places.scratch / result
+        if not written.exists():
+            raise Failed(f"did not write {result}")
+        output += written.read_bytes()
+    return output, (wall, cpu, peak)
+
+
+def measure(line, runtimes, options, places):
     """Runs one program on every runtime. Returns {label: {"wall": […], "cpu": […], "peak": MiB} or {"failed": reason}}."""
-    path, arguments = line.path, line.arguments
-    samples = {label: [] for label, _ in runtimes}
-    failed, expected = {}, None
+    runtimes = [runtime for runtime in runtimes if runtime.command(line, places)]
+    samples = {runtime.label: [] for runtime in runtimes}
+    caches, failed, expected = {}, {}, None
     # Runs of a few milliseconds scatter more, and cost little.
     for turn in range(4 * options.runs + 1):
-        for label, words in runtimes:
-            taken = samples[label]
+        for runtime in runtimes:
+            label, taken = runtime.label, samples[runtime.label]
             spent = sum(wall for wall, _, _ in taken)
             enough = SHORT if turn > options.runs else options.budget
             if label in failed or (taken and spent > enough):
                 continue
+            unmeasured = 0 if turn else 1
+            if runtime.learns():
+                if options.second:
+                    if turn == 0:
+                        continue
+                    unmeasured = 1
+                elif turn == 0:
+                    unmeasured = options.prime
+                if unmeasured:
+                    shutil.rmtree(caches.get(label, ""), ignore_errors=True)
+                    caches[label] = places.new_cache()
+                places.cache = caches[label]
             try:
-                wall, cpu, peak, code, output = run_once([*words, str(path), *arguments], options.limit)
-            except OSError as error:
-                failed[label] = f"cannot start: {error.strerror}"
-                continue
-            if code != 0:
-                late = code == -signal.SIGKILL
-                failed[label] = f"took over {options.limit} s" if late else complaint([*words, str(path), *arguments], code)
-                continue
-            if expected is None:
-                expected = output
-            if output != expected:
-                failed[label] = "printed something else"
-            elif turn > 0:
-                taken.append((wall, cpu, peak))
+                # The first run of a warm runtime compiles, and may take longer than any other.
+                for _ in range(unmeasured):
+                    output, _ = once(runtime, line, places, options.limit * (4 if runtime.is_warm() else 1))
+                    expected = output if expected is None else expected
+                    if output != expected:
+                        raise Failed("printed something else")
+                if turn == 0:
+                    continue
+                output, sample = once(runtime, line, places, options.limit)
+                if output != expected:
+                    raise Failed("printed something else")
+                taken.append(sample)
+            except Failed as reason:
+                failed[label] = str(reason)
     results = {}
-    for label, words in runtimes:
+    for runtime in runtimes:
+        label = runtime.label
         if label in failed or not samples[label]:
             results[label] = {"failed": failed.get(label, "no run")}
             continue
         wall, cpu, peak = (list(column) for column in zip(*samples[label]))
         peak = statistics.median(peak)
-        if peak < 24:
-            peak = exact_peak([*words, str(path), *arguments]) or peak
+        if peak < 1.2 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:
+            places.cache = caches.get(label)
+            places.empty_scratch()
+            peak = exact_peak(runtime.command(line, places)) or peak
         results[label] = {"wall": wall, "cpu": cpu, "peak": peak}
+    for cache in caches.values():
+        shutil.rmtree(cache, ignore_errors=True)
     return results
 
 
 def version_of(words):
+    """Returns the first line that a program says of its version."""
+    if words == [NATIVE]:
+        words = ["gcc"]
     try:
         said = subprocess.run([words[0], "--version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -342,6 +388,13 @@ def chosen(options):
             yield line
 
 
+def warm_runs(options):
+    """Returns the meaning of a warm run, for the tables."""
+    if options.second:
+        return "the second run of the module, in a cache directory of its own"
+    return f"run {options.prime + 1} of the module and later ones, in one cache directory"
+
+
 def begin(options, runtimes):
     """Returns the results to add to: empty, or those already there if they are to be kept."""
     result = {
@@ -349,8 +402,9 @@ def begin(options, runtimes):
         "machine": machine(),
         "commands": [report.command_line(sys.argv)],
         "runs": options.runs,
-        "versions": {label: version_of(words) for label, words in runtimes},
-        "calls": {label: report.command_line(words) for label, words in runtimes},
+        "versions": {runtime.label: version_of(runtime.words) for runtime in runtimes},
+        "calls": {runtime.label: "gcc -O2" if runtime.words == [NATIVE] else report.command_line(runtime.words)
+                  for runtime in runtimes},
         "programs": [],
     }
     before = options.out / "programs.json" if options.merge else None
@@ -366,10 +420,16 @@ def begin(options, runtimes):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runtimes", nargs="*", metavar="LABEL=COMMAND")
+    parser.add_argument("runtimes", nargs="*", metavar="LABEL[=COMMAND]")
     parser.add_argument("--wasmr", type=Path, default=ROOT / "target" / "release" / "wasmr", metavar="FILE",
                         help="the wasmr to measure in all modes, unless there are arguments (default target/release/wasmr)")
     parser.add_argument("--runs", type=int, default=5, help="measured runs of each, after one to warm up (default 5)")
+    parser.add_argument("--prime", type=int, default=1, metavar="N",
+                        help="unmeasured runs of a warm runtime before the measured ones (default 1)")
+    parser.add_argument("--second", action="store_true",
+                        help="measure strictly the second run: a new cache directory before each, filled by one run")
+    parser.add_argument("--wasmtime-cache", type=Path, metavar="DIR",
+                        help="keep the code of wasmtime there between calls, as it takes minutes to compile (default: a new one)")
     parser.add_argument("--group", action="append", default=[], help="only lines of this set or group; repeatable")
     parser.add_argument("--only", action="append", default=[], help="only lines whose name contains this; repeatable")
     parser.add_argument("--limit", type=int, default=300, help="seconds that one run may take (default 300)")
@@ -379,41 +439,51 @@ def main():
     parser.add_argument("--merge", action="store_true", help="keep the lines in DIR that are not measured now")
     parser.add_argument("--list", action="store_true", help="say what would be run, and run nothing")
     options = parser.parse_args()
-    options.runs = max(options.runs, 1)
+    options.runs, options.prime = max(options.runs, 1), max(options.prime, 1)
     if options.merge and not options.out:
         parser.error("--merge needs --out")
-    named = [(label, command_for(spec)) for label, _, spec in (r.partition("=") for r in options.runtimes)]
-    runtimes = named or runtimes_on_path(options.wasmr)
+    known = known_runtimes(options.wasmr)
+    named = [named_runtime(argument, known) for argument in options.runtimes]
+    runtimes = named or known
     lines = list(chosen(options))
     if options.list:
         for line in lines:
             words = " ".join(word if len(word) < 60 and "\n" not in word else "…" for word in line.arguments)
-            print(f"{line.set:<7} {line.group:<22} {line.name:<16} {line.path.name} {words}")
+            print(f"{line.set:<7} {line.group:<22} {line.name:<16} {line.program.path.name} {words}")
         return
 
     result = begin(options, runtimes)
-    print(report.heading([label for label, _ in runtimes]))
-    for line in lines:
-        if not line.path.exists():
-            print(f"{line.name:<16} skipped: {line.path.name} is not there ({line.script})")
-            continue
-        some = [r for r in runtimes if named or line.set != "steady" or r[0] not in NOT_STEADY]
-        entry = {"set": line.set, "name": line.name, "group": line.group, "kind": line.kind,
-                 "results": measure(line, some, options)}
-        same = [at for at, old in enumerate(result["programs"]) if (old["set"], old["name"]) == (line.set, line.name)]
-        if same:
-            result["programs"][same[0]] = entry
-        else:
-            result["programs"].append(entry)
-        order = {(line.set, line.name): at for at, line in enumerate(LINES)}
-        result["programs"].sort(key=lambda entry: order.get((entry["set"], entry["name"]), len(order)))
-        print(report.console_rows(entry))
-        sys.stdout.flush()
-        if options.json:
-            options.json.write_text(json.dumps(result, indent=1) + "\n")
-        if options.out:
-            report.write_all(result, options.out)
+    adopt_orphans()
+    print(report.heading(result))
+    with tempfile.TemporaryDirectory(prefix="compare-") as root:
+        places = Places(root, options.wasmtime_cache)
+        for line in lines:
+            if missing := line.program.missing():
+                print(f"{line.name:<16} skipped: {missing.name} is not there ({line.program.script})")
+                continue
+            some = [r for r in runtimes if named or r.label not in LEFT_OUT.get(line.set, ())]
+            entry = {"set": line.set, "name": line.name, "group": line.group, "kind": line.program.kind}
+            if any(runtime.is_warm() for runtime in some):
+                entry["warm"] = warm_runs(options)
+            add(result, {**entry, "results": measure(line, some, options, places)}, options)
     print(report.console_means(result))
+
+
+def add(result, entry, options):
+    """Adds the results of a line in the place of former ones, says them and writes all."""
+    same = [at for at, old in enumerate(result["programs"]) if (old["set"], old["name"]) == (entry["set"], entry["name"])]
+    if same:
+        result["programs"][same[0]] = entry
+    else:
+        result["programs"].append(entry)
+    order = {(line.set, line.name): at for at, line in enumerate(LINES)}
+    result["programs"].sort(key=lambda entry: order.get((entry["set"], entry["name"]), len(order)))
+    print(report.console_rows(result, entry))
+    sys.stdout.flush()
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    if options.out:
+        report.write_all(result, options.out)
 
 
 if __name__ == "__main__":

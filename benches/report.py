@@ -4,9 +4,9 @@
     benches/report.py benches/results       makes programs.md and the plots again from programs.json
 
 In: the dictionary that compare.py writes as programs.json: all samples, which runtimes, which machine, which command.
-Out: rows for the terminal, a Markdown file, SVG plots. A ratio is always "times as much as the first runtime"; below 1
-the peer was faster. Geometric means take the programs that both ran, and say how many those were. Programs are summed up by
-the sets of compare.py; each set has its tables and plots.
+Out: rows for the terminal, a Markdown file, SVG plots. A ratio is always "times as much as the base", which is the first
+runtime unless the set has another; below 1 the peer was faster. Geometric means take the programs that both ran, and say how
+many those were. Programs are summed up by the sets of compare.py; each set has its tables and plots.
 """
 
 import json
@@ -23,7 +23,8 @@ MEASURES = [
     ("cpu", "CPU time", "s", "all threads together, so a compiler in the background shows"),
     ("peak", "Peak memory", "MiB", "largest resident set of the process"),
 ]
-COLOURS = ["#111111", "#d1495b", "#00798c", "#edae49", "#66a182", "#7b5ea7", "#8d6e63", "#2e4057"]
+COLOURS = ["#111111", "#d1495b", "#00798c", "#edae49", "#66a182", "#7b5ea7", "#8d6e63", "#2e4057", "#f08a5d", "#4cb5f5",
+           "#c44ec4", "#9aa300"]
 
 
 def command_line(words):
@@ -58,6 +59,8 @@ class Set(NamedTuple):
     meaning: str
     groups: dict  # key: what it is
     measures: list  # the columns that say something about them
+    base: str = ""  # what ratios refer to, if it was measured; else the first runtime
+    goal: tuple = ()  # (runtime, peer): how much of the peer the runtime takes
 
 
 SETS = [
@@ -77,6 +80,9 @@ SETS = [
         "steady calls": "calls",
         "steady indirect calls": "calls through tables of functions",
     }, ["wall", "cpu", "peak"]),
+    Set("warm", "Second run", "A program that has run before: what a cache of the first run saves.", {
+        "warm": "programs of all kinds",
+    }, ["wall", "cpu", "peak"], base="wasmr warm", goal=("wasmr warm", "wasmtime warm")),
 ]
 
 # A peer that is always the better of two, where that is the question.
@@ -99,9 +105,16 @@ def of_set(result, key):
     return [entry for entry in result["programs"] if entry["set"] == key]
 
 
+def base_of(result, key):
+    """Returns the runtime that the ratios of a set refer to."""
+    labels = list(result["versions"])
+    wanted = next((kind.base for kind in SETS if kind.key == key), "")
+    return wanted if wanted in labels else labels[0]
+
+
 def peers_of(result, key):
-    """Returns the runtimes of a set but the first, in order; and the better of two, if that is asked."""
-    labels = list(result["versions"])[1:]
+    """Returns the runtimes of a set but its base, in order; and the better of two, if that is asked."""
+    labels = [label for label in result["versions"] if label != base_of(result, key)]
     peers = [label for label in labels if any(label in entry["results"] for entry in of_set(result, key))]
     best = BEST_OF.get(key)
     return peers + ([best] if best and set(best) <= set(peers) else [])
@@ -122,13 +135,34 @@ def mean(entries, base, label, measure):
     return (math.exp(statistics.fmean(map(math.log, found))), len(found)) if found else (None, 0)
 
 
-def heading(labels):
+def worst(entries, base, label, measure):
+    """Returns the ratio that speaks most for a peer, and the name of the program, or None."""
+    return min(ratios(entries, base, label, measure), default=None)
+
+
+def verdict(result, kind):
+    """Returns sentences that say how much of its peer the runtime of a set's goal takes, by measures."""
+    if not kind.goal or not set(kind.goal) <= set(result["versions"]):
+        return []
+    entries, said = of_set(result, kind.key), []
+    ours, peer = kind.goal
+    for measure, title, *_ in MEASURES:
+        found = ratios(entries, peer, ours, measure)
+        if found:
+            among = max(found)
+            said.append(f"{title}: {ours} takes {mean(entries, peer, ours, measure)[0]:.2f} of {peer}'s (geometric mean of"
+                        f" {len(found)} programs); at most {among[0]:.2f} ({among[1]}).")
+    return said
+
+
+def heading(result):
     columns = f"{'wall s':>8} {'ratio':>6} {'cpu s':>8} {'ratio':>6} {'peak MiB':>9}  min..max wall"
-    return f"ratios: times as much as {labels[0]}\n{'program':<16} {'runtime':<14} {columns}"
+    bases = {base_of(result, kind.key): None for kind in SETS}
+    return f"ratios: times as much as {' or '.join(bases)}, which has none\n{'program':<16} {'runtime':<14} {columns}"
 
 
-def console_rows(entry):
-    rows, base = [], next(iter(entry["results"]))
+def console_rows(result, entry):
+    rows, base = [], base_of(result, entry["set"])
     for label, found in entry["results"].items():
         if "failed" in found:
             rows.append(f"{entry['name']:<16} {label:<14} {found['failed']}")
@@ -144,23 +178,24 @@ def console_rows(entry):
 
 
 def console_means(result):
-    base = next(iter(result["versions"]))
     rows = []
     for kind in SETS:
-        entries = of_set(result, kind.key)
+        entries, base = of_set(result, kind.key), base_of(result, kind.key)
         for label in peers_of(result, kind.key) if entries else []:
             means = [(measure, *mean(entries, base, label, measure)) for measure in kind.measures]
             if means[0][1]:
                 words = ", ".join(f"{measure} {g:.2f}" for measure, g, _ in means)
-                least, name = min(ratios(entries, base, label, "wall"))
+                least = ", ".join(f"{measure} {found[0]:.2f} ({found[1]})" for measure in kind.measures
+                                  if (found := worst(entries, base, label, measure)))
                 rows.append(f"geometric mean of {kind.key:<7} {shown(label):<32} {words}"
-                            f"  ({means[0][2]} programs; least wall {least:.2f}, {name})")
+                            f"  ({means[0][2]} programs; least {least})")
+        if entries:
+            rows += verdict(result, kind)
     return "\n".join(rows)
 
 
 def markdown(result):
     labels = list(result["versions"])
-    base = labels[0]
     out = [
         "# Whole programs",
         "",
@@ -175,11 +210,16 @@ def markdown(result):
         "|---|---|---|",
     ]
     out += [f"| {label} | {result['versions'][label]} | `{result['calls'][label]}` |" for label in labels]
-    out += ["", "## Summary", "", f"Geometric means of the programs that both run, as times as much as {base}: below 1 the"
-            " peer needed less. *Least* is the program that speaks most for the peer; the median does not mind one that is far off."]
+    out += ["", "## Summary", "", "Geometric means of the programs that both run, as times as much as the runtime named in"
+            " the first column: below 1 the peer needed less. *Least* is the program that speaks most for the peer; the median does not mind one that is far off."]
     present = [kind for kind in SETS if of_set(result, kind.key)]
     for kind in present:
-        out += ["", f"### {kind.title}", "", kind.meaning, "", *summary(result, kind)]
+        out += ["", f"### {kind.title}", "", kind.meaning]
+        if warm := sorted({entry["warm"] for entry in of_set(result, kind.key) if "warm" in entry}):
+            out.append(f"A run that is called *warm* is {', or '.join(warm)}.")
+        out += ["", *summary(result, kind)]
+        if said := verdict(result, kind):
+            out += ["", *(f"- {sentence}" for sentence in said)]
     for kind in present:
         for measure, title, unit, meaning in MEASURES:
             if measure in kind.measures:
@@ -197,7 +237,7 @@ def markdown(result):
 
 def table(result, kind, measure, unit, meaning):
     """One measure of the programs of a set, as rows of a Markdown table."""
-    base = next(iter(result["versions"]))
+    base = base_of(result, kind.key)
     peers, entries = peers_of(result, kind.key), of_set(result, kind.key)
     out = [
         f"{meaning[0].upper()}{meaning[1:]}. The column of {base} is in {unit}; the others are times as much as"
@@ -230,7 +270,7 @@ def table(result, kind, measure, unit, meaning):
 
 def summary(result, kind):
     """Geometric means of a set: wall time by groups and at worst, the other measures of all."""
-    base = next(iter(result["versions"]))
+    base = base_of(result, kind.key)
     peers, entries = peers_of(result, kind.key), of_set(result, kind.key)
     titles = {measure: title for measure, title, *_ in MEASURES}
     out = [f"| times as much as {base} | " + " | ".join(map(shown, peers)) + " |", "|---|" + "--:|" * len(peers)]
@@ -247,15 +287,15 @@ def summary(result, kind):
         if measure == "wall":
             medians = [[r for r, _ in ratios(entries, base, label, measure)] for label in peers]
             out.append("| median | " + " | ".join(f"{statistics.median(m):.2f}" if m else "" for m in medians) + " |")
-            least = [min(ratios(entries, base, label, measure), default=None) for label in peers]
+        if measure == "wall" or kind.goal:
+            least = [worst(entries, base, label, measure) for label in peers]
             out.append("| least | " + " | ".join(f"{found[0]:.2f} ({found[1]})" if found else "" for found in least) + " |")
     return out
 
 
 def plots(result):
     """[(name of the file, title, entries, runtimes, measure, factor to a unit of its own or None for ratios)]"""
-    labels = list(result["versions"])
-    total, short, steady = (of_set(result, kind.key) for kind in SETS)
+    total, short, steady, warm = (of_set(result, kind.key) for kind in SETS)
     start = [entry for entry in total if entry["group"] == "start"]
     rows = [
         ("start", "Time to start and end, in milliseconds", start, "total", "wall", 1e3),
@@ -264,9 +304,11 @@ def plots(result):
         ("steady", "Time in steady state", steady, "steady", "wall", None),
         ("peak", "Peak memory", total, "total", "peak", None),
         ("cpu", "Processor time, cold", total, "total", "cpu", None),
+        ("warm", "Time of the second run", warm, "warm", "wall", None),
+        ("warm-peak", "Peak memory of the second run", warm, "warm", "peak", None),
     ]
     for name, title, entries, key, measure, factor in rows:
-        known = labels[:1] + [label for label in peers_of(result, key) if isinstance(label, str)]
+        known = [base_of(result, key)] + [label for label in peers_of(result, key) if isinstance(label, str)]
         if any(value(entry, label, measure) for entry in entries for label in known):
             yield name, title, entries, known, measure, factor
 
@@ -285,7 +327,15 @@ def svg(result, title, entries, labels, measure, factor):
         rows.append(("geometric mean", [mean(entries, base, label, measure)[0] for label in labels]))
     seen = [v for _, values in rows for v in values if v]
     low, high = math.floor(math.log2(min(seen))), math.ceil(math.log2(max(seen)))
-    left, top, width, step = 130, 62, 640, 22
+    left, width, step = 130, 640, 22
+    # The legend takes as many lines as it needs.
+    places, at, line = [], left, 0
+    for label in labels:
+        if at + 15 + 7 * len(label) > left + width + 20:
+            at, line = left, line + 1
+        places.append((at, 38 + 18 * line))
+        at += 30 + 7 * len(label)
+    top = 62 + 18 * line
     height = top + step * len(rows) + 36
 
     def x(v):
@@ -298,11 +348,9 @@ def svg(result, title, entries, labels, measure, factor):
         f'<text x="10" y="20" font-size="15">{escape(said)}</text>',
     ]
     colours = {label: COLOURS[at % len(COLOURS)] for at, label in enumerate(result["versions"])}
-    at = left
-    for label in labels:
-        out.append(f'<circle cx="{at}" cy="38" r="5" fill="{colours[label]}"/>')
-        out.append(f'<text x="{at + 9}" y="42">{escape(label)}</text>')
-        at += 30 + 7 * len(label)
+    for label, (at, y) in zip(labels, places):
+        out.append(f'<circle cx="{at}" cy="{y}" r="5" fill="{colours[label]}"/>')
+        out.append(f'<text x="{at + 9}" y="{y + 4}">{escape(label)}</text>')
     bottom = top + step * len(rows)
     for power in range(low, high + 1):
         place = x(2.0**power)

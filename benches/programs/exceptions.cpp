@@ -35,7 +35,7 @@ __attribute__((noinline)) static int middle(int n) {
 
 int main(int argc, char **argv) {
     int rounds = argc > 1 ? std::atoi(argv[1]) : 10000;
-    unsigned long total = 0;
+    unsigned total = 0;
     long caught[3] = {};
     for (int n = 0; n < rounds; n++) {
         try {
@@ -48,6 +48,6 @@ int main(int argc, char **argv) {
             caught[2]++;
         }
     }
-    std::printf("total %lu, caught %ld %ld %ld, left %ld, alive %ld\n", total, caught[0], caught[1], caught[2], leaves, alive);
+    std::printf("total %u, caught %ld %ld %ld, left %ld, alive %ld\n", total, caught[0], caught[1], caught[2], leaves, alive);
     return 0;
 }

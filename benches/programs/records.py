@@ -5,7 +5,6 @@ KINDS = {
     "Invoice": [("number", "int"), ("customer", "std::string"), ("amount", "double")],
     "Sensor": [("station", "std::string"), ("channel", "int"), ("level", "double"), ("drift", "double")],
     "Voyage": [("ship", "std::string"), ("harbour", "std::string"), ("days", "int")],
-    "Match": [("home", "std::string"), ("away", "std::string"), ("goals", "int"), ("minutes", "int")],
     "Packet": [("source", "int"), ("target", "int"), ("protocol", "std::string"), ("bytes", "int")],
     "Star": [("name", "std::string"), ("magnitude", "double"), ("distance", "double")],
     "Recipe": [("dish", "std::string"), ("servings", "int"), ("minutes", "int"), ("spice", "std::string")],
@@ -74,6 +73,10 @@ std::ostream &operator<<(std::ostream &out, const Summary &summary) {
     return out << summary.count << " of " << summary.least << " to " << summary.greatest << ", mean " << summary.mean();
 }
 
+const std::string &most_frequent(const std::map<std::string, int> &counts) {
+    return std::max_element(counts.begin(), counts.end(), [](const auto &a, const auto &b) { return a.second < b.second; })->first;
+}
+
 class Table {
 public:
     virtual ~Table() = default;
@@ -86,7 +89,6 @@ public:
 
 def record(kind, fields):
     """Returns the class of one kind of record and of the table that keeps such records."""
-    key = fields[0][0]
     numbers = [name for name, type in fields if type != "std::string"]
     words = [name for name, type in fields if type == "std::string"]
     pattern = f"{kind.lower()}\\\\s+" + ",\\\\s*".join(f"{name}=" + PATTERN[type] for name, type in fields)
@@ -100,10 +102,10 @@ def record(kind, fields):
             f"        {kind} made;"]
     out += [f"        made.{name} = {READ[type].format(f'found[{at}]')};" for at, (name, type) in enumerate(fields, 1)]
     out += ["        return made;", "    }", "",
-            f"    bool operator<(const {kind} &other) const {{",
-            "        return std::tie(" + ", ".join(name for name, _ in fields) + ")",
-            "            < std::tie(" + ", ".join(f"other.{name}" for name, _ in fields) + ");",
-            "    }", "};", "",
+            f"    bool operator<(const {kind} &other) const {{"]
+    for name, _ in fields:
+        out += [f"        if ({name} != other.{name})", f"            return {name} < other.{name};"]
+    out += ["        return false;", "    }", "};", "",
             f"std::ostream &operator<<(std::ostream &out, const {kind} &one) {{",
             f'    out << "{kind.lower()}";']
     out += [f'    out << " {name}=" << one.{name};' for name, _ in fields]
@@ -113,24 +115,21 @@ def record(kind, fields):
             f"        const auto made = {kind}::parse(line);",
             "        if (!made)",
             "            return false;",
-            f"        by_{key}[made->{key}].push_back(*made);"]
+            "        if (!count || *made < first)",
+            "            first = *made;",
+            "        if (!count || last < *made)",
+            "            last = *made;",
+            "        count++;"]
     out += [f"        {name}.add(made->{name});" for name in numbers]
     out += [f"        {name}s[made->{name}]++;" for name in words]
     out += ["        return true;", "    }", "",
             "    void report(std::ostream &out) const override {",
-            f'        out << "{kind}: " << by_{key}.size() << " groups\\n";']
+            f'        out << "{kind}: " << count << " records\\n";',
+            "        if (!count)",
+            "            return;"]
     out += [f'        out << "  {name}: " << {name} << "\\n";' for name in numbers]
-    for name in words:
-        out += [f"        const auto most_{name} = std::max_element({name}s.begin(), {name}s.end(),",
-                "            [](const auto &a, const auto &b) { return a.second < b.second; });",
-                f"        if (most_{name} != {name}s.end())",
-                f'            out << "  most frequent {name}: " << most_{name}->first << "\\n";']
-    out += [f"        std::vector<{kind}> all;",
-            f"        for (const auto &[key, group] : by_{key})",
-            "            all.insert(all.end(), group.begin(), group.end());",
-            "        std::sort(all.begin(), all.end());",
-            "        if (!all.empty())",
-            '            out << "  first: " << all.front() << "\\n  last: " << all.back() << "\\n";',
+    out += [f'        out << "  most frequent {name}: " << most_frequent({name}s) << "\\n";' for name in words]
+    out += ['        out << "  first: " << first << "\\n  last: " << last << "\\n";',
             "    }", "",
             "    std::string example(Generator &from) const override {",
             "        std::ostringstream line;",
@@ -139,7 +138,7 @@ def record(kind, fields):
         value = {"int": "from.whole(40)", "double": "from.real(90)", "std::string": "from.word()"}[type]
         out.append(f'        line << "{", " if at else ""}{name}=" << {value};')
     out += ["        return line.str();", "    }", "", "private:",
-            f"    std::map<{dict(fields)[key]}, std::vector<{kind}>> by_{key};"]
+            f"    {kind} first, last;", "    int count = 0;"]
     if numbers:
         out.append("    Summary " + ", ".join(numbers) + ";")
     if words:
