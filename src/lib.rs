@@ -289,5 +289,5 @@ pub mod wasi {
 
 /// The cache of an engine: [`Config::cache`].
 pub mod cache {
-    pub use wasmr_cache::{Cache, FileState, Info, Removed, Unusable};
+    pub use wasmr_cache::{Cache, DEFAULT_MAX_BYTES, FileState, Info, Removed, Unusable};
 }

@@ -13,6 +13,7 @@ use wasmr::{Config, Engine, FunctionsToCompile, Precompile, PrecompiledFunctions
 use super::codegen_options::CodegenOptions;
 use super::exit::UsageError;
 use super::flags::CompileFlags;
+use super::log::Log;
 use super::report::{exact_size, printable_word};
 use super::usage::Usage;
 use super::wasm_options::WasmOptions;
@@ -46,9 +47,15 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
         what.goes_on = Some(&goes_on);
     }
     let mut config = Config::new();
-    config.cache(plan::cache());
     config.features(wasm_options.features).tuning(tuning).spectre_guards(codegen.spectre_guards);
     config.consume_fuel(flags.fuel || wasm_options.fuel.is_some());
+    if codegen.cache {
+        let (cache, warning) = plan::cache(flags.cache_dir, Log::default());
+        if let Some(warning) = warning {
+            report::print(err, &format!("warning: {warning}\n"));
+        }
+        config.cache(cache);
+    }
     let engine = Engine::new(&config);
     // Not dropped, as that would store it in the cache once more.
     let module = ManuallyDrop::new(load::module(&engine, &module_path, false)?);

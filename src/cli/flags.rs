@@ -44,6 +44,8 @@ pub enum Command {
     Inspect(InspectFlags),
     /// Show all forms of a function: wasm, interpreter code, CLIF, machine code
     Explore(ExploreFlags),
+    /// Show the size of the cache, or empty it
+    Cache(CacheFlags),
     /// Print a completion script for a shell
     Completions(CompletionsFlags),
 }
@@ -146,6 +148,15 @@ pub struct RunFlags {
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_module_size: Option<u64>,
 
+    /// Keep the results of loading and compiling in DIR, for the next run of the same module [default: the variable WASMR_CACHE_DIR,
+    /// or ~/.cache/wasmr]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub cache_dir: Option<PathBuf>,
+
+    /// Neither read nor write the cache
+    #[arg(long)]
+    pub no_cache: bool,
+
     /// Print statistics on standard error after the run: how it ended, times, tiers, memory, fuel. WASMR_LOG=compile in the environment logs each compilation
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text", value_parser = stats_parser())]
     pub stats: Option<Format>,
@@ -215,6 +226,10 @@ pub struct CompileFlags {
     /// Stop compiling after this processor time, with the functions so far. Examples: 1s, 500ms [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = values::parse_duration)]
     pub limit: Option<Duration>,
+
+    /// Use the cache in DIR [default: the variable WASMR_CACHE_DIR, or ~/.cache/wasmr]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub cache_dir: Option<PathBuf>,
 
     /// Compile for runs with --fuel
     #[arg(long)]
@@ -339,6 +354,27 @@ impl Form {
             Form::Code => "machine code",
         }
     }
+}
+
+/// Options and arguments of `cache`.
+#[derive(Debug, Args)]
+pub struct CacheFlags {
+    /// Choose what to do
+    #[arg(value_name = "ACTION")]
+    pub action: CacheAction,
+
+    /// Use the cache in DIR [default: the variable WASMR_CACHE_DIR, or ~/.cache/wasmr]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// An action of `cache`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CacheAction {
+    /// Print the directory, the number of entries, their size and its limit
+    Info,
+    /// Remove all entries
+    Clean,
 }
 
 /// Argument of `completions`.

@@ -4,7 +4,7 @@
 //! such thing, or, for a key, acceptance.
 //!
 //! # When is a foreign key accepted?
-//! A foreign key is accepted if its value is true of wasmr whatever else is on the command line (`cache=n`: wasmr has no cache).
+//! A foreign key is accepted if its value is true of wasmr whatever else is on the command line (`compiler=cranelift`: wasmr has no other).
 //! A key that would limit the guest, forbid it something, or promise a feature that wasmr lacks is an error, never ignored.
 
 use super::grants;
@@ -47,7 +47,9 @@ const OPTIONS: &[(&[&str], &str)] = &[
         ],
         "choose how to execute with `--mode tiered`, `--mode jit` or `--mode interp`",
     ),
-    (&["--cache", "--disable-cache", "--cache-dir", "--cachedir", "--no-cache"], NO_CACHE),
+    (&["--cache"], "the cache is on without an option; `--cache-dir DIR` names its directory"),
+    (&["--cachedir"], "name the directory of the cache with `--cache-dir DIR`"),
+    (&["--disable-cache"], "switch the cache off with `--no-cache`"),
     (&["--target"], "wasmr compiles only for the machine that it runs on"),
     (&["--config"], "wasmr reads no configuration file; give options on the command line"),
     (&["--profile", "--profiler"], "wasmr has no profiler yet; `--stats` shows the time of each phase"),
@@ -58,7 +60,6 @@ const OPTIONS: &[(&[&str], &str)] = &[
 ];
 
 const NO_NETWORK: &str = "programs can use no network but the sockets of `--listen ADDR:PORT`";
-const NO_CACHE: &str = "wasmr has no cache of compiled code yet";
 const NO_DEBUGGER: &str = "wasmr has no debugger yet; backtraces contain function names without this option";
 
 /// Commands of other runtimes, and what to do instead.
@@ -84,8 +85,12 @@ const COMMANDS: &[(&[&str], &str)] = &[
 type Row = (char, &'static [&'static str], &'static [&'static str], &'static str);
 
 const KEYS: &[Row] = &[
-    ('C', &["cache"], &["n"], NO_CACHE),
-    ('C', &["cache-config"], &[], NO_CACHE),
+    (
+        'C',
+        &["cache-config"],
+        &[],
+        "wasmr reads no configuration file; name the directory of the cache with `--cache-dir DIR`",
+    ),
     ('C', &["compiler"], &["cranelift"], "the compiler is always Cranelift; choose how to execute with `--mode`"),
     ('C', &["parallel-compilation"], &["y"], "use `-O compile-threads=1`"),
     ('C', &["inlining"], &["y"], "the compiler always inlines small functions"),
@@ -312,7 +317,7 @@ mod tests {
     fn keys_that_are_true_anyway_are_accepted_and_no_others() {
         let none = || std::iter::empty();
         for (letter, name, value) in [
-            ('C', "cache", Some("n")),
+            ('C', "compiler", Some("cranelift")),
             ('O', "opt-level", Some("2")),
             ('W', "component-model", Some("no")),
             ('S', "cli", None),
@@ -321,7 +326,7 @@ mod tests {
             assert_eq!(key(letter, name, value, none()), Ok(()), "-{letter} {name}");
         }
         for (letter, name, value, why) in [
-            ('C', "cache", None, "no cache"),
+            ('C', "cache-config", Some("file"), "--cache-dir"),
             ('O', "opt-level", Some("0"), "always optimises"),
             ('W', "max-memories", Some("1"), "--max-memory"),
             ('W', "nan-canonicalization", None, "does not canonicalise"),

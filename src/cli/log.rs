@@ -15,6 +15,8 @@ pub struct Log {
     compile: bool,
     /// Fast paths that this host does not support.
     fallback: bool,
+    /// Use of the cache.
+    cache: bool,
 }
 
 /// Function that switches a topic on.
@@ -24,7 +26,8 @@ type Switch = fn(&mut Log);
 const TOPICS: &[(&str, Switch)] = &[
     ("compile", |log| log.compile = true),
     ("fallback", |log| log.fallback = true),
-    ("all", |log| *log = Log { compile: true, fallback: true }),
+    ("cache", |log| log.cache = true),
+    ("all", |log| *log = Log { compile: true, fallback: true, cache: true }),
 ];
 
 impl Log {
@@ -67,6 +70,13 @@ impl Log {
         });
     }
 
+    /// Logs the reason why a run has no cache.
+    pub fn no_cache(self, why: &str) {
+        if self.cache {
+            say(&format!("no cache: {why}"));
+        }
+    }
+
     /// Logs the exported memories of an instance that are not guard-paged.
     pub fn memories<T>(self, store: &Store<T>, instance: Instance) {
         if !self.fallback {
@@ -96,13 +106,13 @@ mod tests {
     #[test]
     fn topics_add_up() {
         assert_eq!(Log::parse("").unwrap(), Log::default());
-        assert_eq!(Log::parse("compile,fallback"), Log::parse("all"));
-        assert_eq!(Log::parse("fallback").unwrap(), Log { compile: false, fallback: true });
+        assert_eq!(Log::parse("compile,fallback,cache"), Log::parse("all"));
+        assert_eq!(Log::parse("fallback").unwrap(), Log { fallback: true, ..Log::default() });
     }
 
     #[test]
     fn an_unknown_topic_is_named() {
         let why = Log::parse("compile,debug").unwrap_err();
-        assert_eq!(why, "WASMR_LOG has no topic `debug`; the topics are compile, fallback, all");
+        assert_eq!(why, "WASMR_LOG has no topic `debug`; the topics are compile, fallback, cache, all");
     }
 }

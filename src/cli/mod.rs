@@ -5,12 +5,15 @@
 //!   words of other runtimes.
 //! - Resolve: [`plan`] opens directories and sockets and reads the environment. It is the only file that uses the user's
 //!   authority. [`grants`] explains directories that cannot be opened, [`load`] reads modules.
-//! - Act: [`run`](mod@run), [`compile`], [`wast`], [`validate`], [`inspect`], [`explore`] and [`completions`] are the commands. [`preload`] and
-//!   [`instantiate`] prepare modules; [`invoke`] and [`literal`] convert arguments and results; [`json`] writes output for tools.
+//! - Act: [`run`](mod@run), [`compile`], [`wast`], [`validate`], [`inspect`], [`explore`], [`cache`] and [`completions`] are the
+//!   commands. [`preload`] and [`instantiate`] prepare modules; [`invoke`] and [`literal`] convert arguments and results; [`json`]
+//!   writes output for tools.
 //! - Report: [`report`] prints errors and [`missing`] explains imports and entries that are missing; [`exit`] has the exit codes.
 //!   [`stats`] and [`usage`] measure a run, [`log`] reports compilations.
-//! - End: [`save`] stores in the cache what a run learnt. [`signals`], [`timeout`] and [`panics`] end a process that does not end by itself. [`terminal`] restores the terminal.
+//! - End: [`save`] stores in the cache what a run learnt. [`signals`], [`timeout`] and [`panics`] end a process that does not end by
+//!   itself. [`terminal`] restores the terminal.
 
+mod cache;
 mod codegen_options;
 mod compile;
 mod completions;
@@ -95,6 +98,7 @@ pub fn run(words: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8
         Command::Validate(flags) => validate::run(flags, err),
         Command::Inspect(flags) => inspect::run(flags, out),
         Command::Explore(flags) => explore::run(flags, out),
+        Command::Cache(flags) => cache::run(flags, out),
         Command::Completions(flags) => completions::run(flags, out),
     };
     match done {

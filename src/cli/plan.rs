@@ -178,6 +178,10 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
         .spectre_guards(codegen.spectre_guards);
     let (log, log_warning) = log();
     warnings.extend(log_warning);
+    let is_cached = codegen.cache && !flags.no_cache;
+    let (cache, cache_warning) = if is_cached { cache(flags.cache_dir, log) } else { (None, None) };
+    warnings.extend(cache_warning);
+    config.cache(cache.clone());
     log.observe(&mut config);
     if let Some(bytes) = flags.max_memory.or(wasm_options.max_memory) {
         config.max_memory(bytes);
@@ -194,8 +198,6 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     if let Some(bytes) = flags.max_module_size {
         config.max_module_size(bytes);
     }
-    let cache = cache();
-    config.cache(cache.clone());
     let fuel = flags.fuel.or(wasm_options.fuel);
     config.consume_fuel(fuel.is_some());
     let unknown_imports = match (wasm_options.unknown_imports_trap, wasm_options.unknown_imports_default) {
@@ -249,13 +251,11 @@ fn learning_command(flags: &RunFlags) -> Option<Vec<OsString>> {
     if flags.fuel.is_some() {
         words.push("--fuel".into());
     }
+    if let Some(dir) = &flags.cache_dir {
+        words.extend(["--cache-dir".into(), dir.into()]);
+    }
     words.push(module.into());
     Some(words)
-}
-
-/// Opens the cache.
-pub fn cache() -> Option<Arc<Cache>> {
-    std::env::var_os("WASMR_CACHE_DIR").and_then(|dir| Cache::open(Path::new(&dir)).ok()).map(Arc::new)
 }
 
 /// Rejects two preloads with the same name.
@@ -285,6 +285,37 @@ fn log() -> (Log, Option<String>) {
         None => (Log::default(), None),
     }
 }
+
+/// Returns the directory of the cache: that of the option `--cache-dir`, that of `WASMR_CACHE_DIR`, or the default. There is no default
+/// without a home directory.
+pub fn cache_dir(option: Option<PathBuf>) -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    option.or_else(|| variable("WASMR_CACHE_DIR").map(PathBuf::from)).or_else(|| Cache::default_dir(variable))
+}
+
+/// Opens the cache. A directory that cannot be used is no error, because everything works without a cache. It is worth a warning,
+/// which is the second result, only if the option names it.
+pub fn cache(option: Option<PathBuf>, log: Log) -> (Option<Arc<Cache>>, Option<String>) {
+    let is_named = option.is_some();
+    let Some(dir) = cache_dir(option) else {
+        log.no_cache(NO_CACHE_DIR);
+        return (None, None);
+    };
+    match Cache::open(&dir) {
+        Ok(cache) => (Some(Arc::new(cache)), None),
+        Err(why) if is_named => {
+            let warning = format!("cannot use `{}` for --cache-dir: {why}; there is no cache", printable_word(&dir));
+            (None, Some(warning))
+        }
+        Err(why) => {
+            log.no_cache(&format!("cannot use `{}`: {why}", printable_word(&dir)));
+            (None, None)
+        }
+    }
+}
+
+/// Reason why [`cache_dir`] returns no directory.
+pub const NO_CACHE_DIR: &str = "there is no home directory: set HOME or WASMR_CACHE_DIR";
 
 /// Range of `--max-stack`. Less is too little for any program, more is not worth the address space.
 const STACK_RANGE: std::ops::RangeInclusive<u64> = 16 << 10..=1 << 30;

@@ -35,7 +35,8 @@ const AFTER_MODULE: [&str; 2] = ["--dir", "--env"];
 
 /// Options whose names many programs use for options of their own, and whose absence the user notices. Limits are not among them: a
 /// missing limit goes unnoticed.
-pub const OFTEN_THE_GUESTS: [&str; 5] = ["--env-file", "--listen", "--mode", "--preload", "--stats"];
+pub const OFTEN_THE_GUESTS: [&str; 7] =
+    ["--cache-dir", "--env-file", "--listen", "--mode", "--no-cache", "--preload", "--stats"];
 
 /// The options of a command. The value is true if the option takes the next word as its value (`--fuel 5`).
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ fn script(shell: &str) -> String {
 fn every_script_knows_all_commands_and_options() {
     for shell in ["bash", "zsh", "fish"] {
         let script = script(shell);
-        for word in ["run", "wast", "validate", "inspect", "explore", "completions"] {
+        for word in ["run", "wast", "validate", "inspect", "explore", "cache", "completions"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
         // fish writes long options without their dashes.
@@ -37,6 +37,7 @@ fn bash_completes_commands_options_and_values() {
     assert_eq!(complete(&["wasmr", "run", "--max-mo"]), ["--max-module-size"]);
     assert_eq!(complete(&["wasmr", "inspect", "--j"]), ["--json"]);
     assert_eq!(complete(&["wasmr", "run", "--mode", "int"]), ["interp"]);
+    assert_eq!(complete(&["wasmr", "cache", "i"]), ["info"]);
     assert_eq!(complete(&["wasmr", "completions", "f"]), ["fish"]);
 }
 

@@ -4,6 +4,7 @@
 //! [`tiers`] makes a test for each configuration. [`golden`] compares whole outputs with the files of `tests/golden/`. The
 //! other modules are tests, one for each subject.
 
+mod cache;
 mod cli;
 mod completions;
 mod exit;

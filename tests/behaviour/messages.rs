@@ -140,13 +140,13 @@ on_every_tier! {
 
     fn keys_of_others(tier) {
         let accepted = [
-            "-C", "cache=n", "-O", "opt-level=2", "-S", "cli,common=y,http=n", "-D", "debug-info=n,address-map", "-W", "component-model=n",
+            "-C", "compiler=cranelift", "-O", "opt-level=2", "-S", "cli,common=y,http=n", "-D", "debug-info=n,address-map", "-W", "component-model=n",
         ];
         Run::on(tier).words(accepted).guest("hello.wasm").end().exits(0).prints("hello from wasm\n").quietly();
         let run = Run::on(tier).env("FROM_HOST", "yes").words(["-S", "inherit-env=y"]).guest("args_env.wasm").end();
         assert!(run.exits(0).stdout.contains("env: FROM_HOST=yes\n"));
         for (name, letter, key) in [
-            ("key_cache", "-C", "cache"),
+            ("key_cache_config", "-C", "cache-config=x"),
             ("key_opt_level", "-O", "opt-level=0"),
             ("key_max_memories", "-W", "max-memories=1"),
             ("key_no_cli", "-S", "cli=n"),
@@ -276,6 +276,7 @@ fn help() {
         ("help", &["--help"][..]),
         ("help_run", &["run", "--help"]),
         ("help_inspect", &["inspect", "--help"]),
+        ("help_cache", &["cache", "--help"]),
         ("help_completions", &["completions", "--help"]),
         ("help_keys", &["run", "-W", "help", "m.wasm"]),
         ("help_wasi_keys", &["run", "-S", "help"]),

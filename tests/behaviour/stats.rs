@@ -128,7 +128,7 @@ fn invalid_options_are_refused() {
         .prints("")
         .says("-C speed=9: no such key");
     let run = Run::bare().env("WASMR_LOG", "debug").guest("hello.wasm");
-    run.end().exits(0).says("warning: WASMR_LOG has no topic `debug`; the topics are compile, fallback, all\n");
+    run.end().exits(0).says("warning: WASMR_LOG has no topic `debug`; the topics are compile, fallback, cache, all\n");
     // After MODULE, the option is an argument of the guest.
     let outcome = Run::bare().word("run").guest("args_env.wasm").words(["--", "--stats"]).end().exits(0).quietly();
     assert!(outcome.stdout.contains("--stats"), "{outcome:#?}");
