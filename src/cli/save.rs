@@ -2,8 +2,8 @@
 //!
 //! In: the modules of the run, at its end. Out: entries in the cache. A forked process writes them, so that the run ends at once. It
 //! then becomes `wasmr compile --into-cache`, which compiles the functions that the run executed but that were not worth compiling
-//! for one run. This takes at most twice as much processor time as the run took ([`LEARNING_TIME`] has the bounds), and runs only while
-//! no other process wants the processor. Unsafe: forks.
+//! for one run. This takes at most twice the processor time of the run, or a second if that is more ([`LEARNING_TIME`]), and runs only
+//! while no other process wants the processor. Unsafe: forks.
 //!
 //! # Limits of the forked process
 //! The forked process makes the entries from its copy of this process's memory. Only the thread that forked exists in it. A lock that
@@ -21,8 +21,11 @@ use wasmr::cache::Cache;
 
 use super::usage::Usage;
 
-/// Seconds after which the forked process gives up.
-const TIME_LIMIT: u32 = 600;
+/// Seconds after which the forked process gives up storing.
+const STORING_LIMIT: u32 = 10;
+
+/// Seconds after which it gives up compiling.
+const LEARNING_LIMIT: u32 = 600;
 
 /// Least and most processor time for compiling after a run.
 const LEARNING_TIME: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -61,7 +64,7 @@ fn leave_run(cache: &Cache) {
     // SAFETY: the calls change only this process. Nothing of what follows uses the descriptors that are closed. The standard streams
     // become the null device, so that no file takes their numbers.
     unsafe {
-        libc::alarm(TIME_LIMIT);
+        libc::alarm(STORING_LIMIT);
         libc::setsid();
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
         for stream in 0..=2 {
@@ -76,10 +79,11 @@ fn leave_run(cache: &Cache) {
     }
 }
 
-/// Lets all other processes go first.
+/// Lets all other processes go first, and sets the alarm for a time without a processor.
 fn be_idle() {
-    // SAFETY: the calls change only the scheduling of this process.
+    // SAFETY: the calls change only the scheduling of this process and its alarm.
     unsafe {
+        libc::alarm(LEARNING_LIMIT);
         libc::setpriority(libc::PRIO_PROCESS, 0, 19);
         #[cfg(target_os = "linux")]
         libc::sched_setscheduler(0, libc::SCHED_IDLE, &libc::sched_param { sched_priority: 0 });

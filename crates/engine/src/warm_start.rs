@@ -44,8 +44,9 @@ impl ModuleTiers {
         for call in &self.earlier.profile(self.defined_funcs()).calls {
             native.record_calls(call.offset as usize, call.callee, call.samples);
         }
-        // SAFETY: the cache has checked that only this user can have written the entry. Its key is that of this build, processor and
-        // configuration, and has the hash of the module.
+        // SAFETY: an entry comes from the cache, which has checked that only this user can have written it, or from a precompiled
+        // module, for which the caller of `deserialize` answers. Its key is that of this build, processor and configuration, and it is
+        // of this module: the entry has the hash of the module, and a precompiled module has the module itself.
         let loaded = unsafe { native.load_image(entry) };
         let Ok(loaded) = loaded else { return 0 };
         let bytes = native.loaded_bytes();
@@ -235,7 +236,11 @@ impl ModuleTiers {
             let sum: &mut u32 = all.entry((offset as u32, callee)).or_default();
             *sum = sum.saturating_add(samples);
         };
-        // The profile of the entry was handed over to the code that is loaded.
+        if self.natives().next().is_none() {
+            let earlier = &self.earlier.profile(self.defined_funcs()).calls;
+            earlier.iter().for_each(|call| add(call.offset as usize, call.callee, call.samples));
+        }
+        // These include the profile of the entry, which they got when they were made.
         for native in self.natives() {
             native.call_profiles().into_iter().for_each(|(offset, callee, samples)| add(offset, callee, samples));
         }
