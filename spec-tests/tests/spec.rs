@@ -4,12 +4,14 @@
 //! in the suite. When a script passes, the run fails until its line is removed, so the lists only shrink. The last line of
 //! output counts files and directives.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use wasmr::wast::{Report, run_script};
-use wasmr::{Config, Engine, Mode, Tuning};
+use wasmr::cache::Cache;
+use wasmr::wast::{Report, run_script_with};
+use wasmr::{Config, Engine, Mode, Module, Tuning};
 use wasmr_spec_tests::{Script, expected_failures, scripts};
 
 /// Number of failed directives of a script that are printed.
@@ -21,6 +23,15 @@ struct Totals {
     files_passed: AtomicUsize,
     directives: AtomicUsize,
     directives_passed: AtomicUsize,
+}
+
+impl Totals {
+    fn add(&self, report: &Report) {
+        self.files.fetch_add(1, Ordering::Relaxed);
+        self.files_passed.fetch_add(report.is_success().into(), Ordering::Relaxed);
+        self.directives.fetch_add(report.total(), Ordering::Relaxed);
+        self.directives_passed.fetch_add(report.passed, Ordering::Relaxed);
+    }
 }
 
 fn main() {
@@ -50,25 +61,50 @@ fn main() {
     conclusion.exit();
 }
 
-/// A mode, with default or extreme tuning.
+/// A mode, with default or extreme tuning, and the source of the code.
 #[derive(Clone)]
 struct Configuration {
     name: String,
     mode: Mode,
     tuning: Tuning,
+    source: Source,
+}
+
+/// The origin of the machine code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// This engine.
+    Compiled,
+    /// An engine that has run the script before, and left its code in a cache.
+    Cache,
+    /// A compilation ahead of time.
+    Precompiled,
 }
 
 /// Returns the configurations: every mode with default tuning; the interpreter with copy-and-patch code for every function
-/// before its first execution; and tiered mode with tier-up in the middle of every first execution.
+/// before its first execution; tiered mode with tier-up in the middle of every first execution; and code of an earlier process.
 fn configurations() -> Vec<Configuration> {
-    let as_it_is = |&mode: &Mode| Configuration { name: mode.to_string(), mode, tuning: Tuning::default() };
-    let mut configurations: Vec<Configuration> = Mode::ALL.iter().map(as_it_is).collect();
+    let from = |mode: Mode, what: &str, tuning: &Tuning, source: Source| {
+        let name = if what.is_empty() { mode.to_string() } else { format!("{mode}, {what}") };
+        Configuration { name, mode, tuning: tuning.clone(), source }
+    };
+    let (default, compiled) = (Tuning::default(), Source::Compiled);
+    let mut configurations: Vec<Configuration> =
+        Mode::ALL.iter().map(|&mode| from(mode, "", &default, compiled)).collect();
     let copied = Tuning { copy_and_patch: true, copy_and_patch_after: 0, ..Tuning::default() };
-    configurations.push(Configuration { name: "interp, copied".to_owned(), mode: Mode::Interp, tuning: copied });
+    configurations.push(from(Mode::Interp, "copied", &copied, compiled));
     let at_once = Tuning { tier_up_after: 0, ..Tuning::default() };
-    configurations.push(Configuration { name: "tiered, at once".to_owned(), mode: Mode::Tiered, tuning: at_once });
+    configurations.push(from(Mode::Tiered, "at once", &at_once, compiled));
+    if COMPILES {
+        configurations.push(from(Mode::Jit, "cached", &default, Source::Cache));
+        configurations.push(from(Mode::Tiered, "at once, cached", &at_once, Source::Cache));
+        configurations.push(from(Mode::Jit, "precompiled", &default, Source::Precompiled));
+    }
     configurations
 }
+
+/// True if there is machine code for this processor and system.
+const COMPILES: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
 
 /// Returns the expected failures of a mode.
 fn list(mode: Mode) -> &'static str {
@@ -89,19 +125,22 @@ fn list_is_current(configuration: &Configuration, expected: &[&'static str], all
 }
 
 fn run(configuration: &Configuration, script: &Script, expected_to_fail: bool, totals: &Totals) -> Result<(), Failed> {
-    let engine = Engine::new(
-        Config::new().mode(configuration.mode).tuning(configuration.tuning.clone()).features(script.features),
-    );
-    let report = run_script(&engine, script.text);
-    totals.files.fetch_add(1, Ordering::Relaxed);
-    totals.files_passed.fetch_add(report.is_success().into(), Ordering::Relaxed);
-    totals.directives.fetch_add(report.total(), Ordering::Relaxed);
-    totals.directives_passed.fetch_add(report.passed, Ordering::Relaxed);
-    let tiers = engine.report();
-    let compiles = cfg!(all(target_os = "linux", target_arch = "x86_64"));
-    if compiles && !expected_to_fail && (tiers.refused > 0 || tiers.unavailable.is_some()) {
-        return Err(Failed::from(format!("not everything was compiled: {tiers}")));
-    }
+    let mut config = Config::new();
+    config.mode(configuration.mode).tuning(configuration.tuning.clone()).features(script.features);
+    let report = match configuration.source {
+        Source::Compiled => run_on(&Engine::new(&config), script, expected_to_fail, totals)?,
+        Source::Cache => run_twice(&mut config, script, expected_to_fail, totals)?,
+        Source::Precompiled => {
+            let engine = Engine::new(&config);
+            let report = run_script_with(&engine, script.text, &precompiled);
+            totals.add(&report);
+            let compiled = engine.report().functions + engine.report().loops;
+            if compiled > 0 {
+                return Err(Failed::from(format!("{compiled} functions were compiled again")));
+            }
+            report
+        }
+    };
     match (report.is_success(), expected_to_fail) {
         (true, false) | (false, true) => Ok(()),
         (true, true) => {
@@ -109,6 +148,56 @@ fn run(configuration: &Configuration, script: &Script, expected_to_fail: bool, t
         }
         (false, false) => Err(Failed::from(text(script, &report))),
     }
+}
+
+/// Runs a script, and checks that everything was compiled.
+fn run_on(engine: &Engine, script: &Script, expected_to_fail: bool, totals: &Totals) -> Result<Report, Failed> {
+    // A module is stored in the cache when its last clone is dropped, so no clone is until the script has ended.
+    let modules = RefCell::new(Vec::new());
+    let keep = |_: &Engine, module: Module| {
+        modules.borrow_mut().push(module.clone());
+        module
+    };
+    let report = run_script_with(engine, script.text, &keep);
+    drop(modules);
+    totals.add(&report);
+    let tiers = engine.report();
+    if COMPILES && !expected_to_fail && (tiers.refused > 0 || tiers.unavailable.is_some()) {
+        return Err(Failed::from(format!("not everything was compiled: {tiers}")));
+    }
+    Ok(report)
+}
+
+/// Runs a script with an empty cache, then with what that run left. Returns the report of the second run.
+fn run_twice(config: &mut Config, script: &Script, expected_to_fail: bool, totals: &Totals) -> Result<Report, Failed> {
+    let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let cache = Cache::open(dir.path()).map_err(|error| error.to_string())?;
+    config.cache(Some(Arc::new(cache)));
+    let (first, second) = (Engine::new(config), Engine::new(config));
+    let report = run_on(&first, script, expected_to_fail, totals)?;
+    let again = run_on(&second, script, expected_to_fail, totals)?;
+    let failures =
+        |report: &Report| -> Vec<_> { report.failures.iter().map(|f| (f.line, f.message.clone())).collect() };
+    if failures(&report) != failures(&again) {
+        return Err(Failed::from(format!(
+            "only without a cache:\n{}\nonly with it:\n{}",
+            text(script, &report),
+            text(script, &again)
+        )));
+    }
+    let compiled = |engine: &Engine| engine.report().functions + engine.report().loops;
+    let (before, after) = (compiled(&first), compiled(&second));
+    if before > 0 && after >= before {
+        return Err(Failed::from(format!("{before} functions and loops were compiled, and {after} with the cache")));
+    }
+    Ok(again)
+}
+
+/// Returns a module as another process reads it that was compiled ahead of time.
+fn precompiled(engine: &Engine, module: Module) -> Module {
+    let bytes = module.serialize(engine).unwrap_or_else(|error| panic!("cannot compile: {error}"));
+    // SAFETY: the bytes are those that `serialize` has just returned.
+    unsafe { Module::deserialize(engine, bytes) }.unwrap_or_else(|error| panic!("cannot load: {error}"))
 }
 
 fn text(script: &Script, report: &Report) -> String {

@@ -17,7 +17,7 @@ use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::{Wast, WastDirective};
 
-use crate::Engine;
+use crate::{Engine, Module};
 
 /// The result of a script.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +58,11 @@ impl Report {
 
 /// Runs every directive of a script.
 pub fn run_script(engine: &Engine, text: &str) -> Report {
+    run_script_with(engine, text, &|_, module| module)
+}
+
+/// Runs every directive of a script, with the modules that `prepare` makes of those in the script.
+pub fn run_script_with(engine: &Engine, text: &str, prepare: &dyn Fn(&Engine, Module) -> Module) -> Report {
     let mut report = Report::default();
     let mut lexer = Lexer::new(text);
     // The suite contains such characters on purpose.
@@ -68,7 +73,7 @@ pub fn run_script(engine: &Engine, text: &str) -> Report {
         .map_err(|error| (error.span(), error.message()))
         .and_then(|buffer| parser::parse::<Wast>(buffer).map_err(|error| (error.span(), error.message())));
     match script {
-        Ok(script) => run_directives(engine, text, script.directives, &mut report),
+        Ok(script) => run_directives(engine, text, script.directives, prepare, &mut report),
         Err((span, message)) => {
             let hint = wasmr_module::hint_at(text, span.offset()).map(|hint| format!("; {hint}"));
             let message = format!("cannot parse the script: {message}{}", hint.unwrap_or_default());
@@ -78,8 +83,14 @@ pub fn run_script(engine: &Engine, text: &str) -> Report {
     report
 }
 
-fn run_directives(engine: &Engine, text: &str, directives: Vec<WastDirective>, report: &mut Report) {
-    let mut script = match script::Script::new(engine) {
+fn run_directives(
+    engine: &Engine,
+    text: &str,
+    directives: Vec<WastDirective>,
+    prepare: &dyn Fn(&Engine, Module) -> Module,
+    report: &mut Report,
+) {
+    let mut script = match script::Script::new(engine, prepare) {
         Ok(script) => script,
         Err(why) => return report.fail((0, 0), format!("cannot set up the host module `spectest`: {why}")),
     };

@@ -12,8 +12,10 @@ use crate::{
 };
 
 /// State that the directives of a script share.
-pub struct Script {
+pub struct Script<'a> {
     engine: Engine,
+    /// Makes the module to use of one in the script.
+    prepare: &'a dyn Fn(&Engine, Module) -> Module,
     store: Store<()>,
     linker: Linker<()>,
     /// The instance that directives without a name refer to.
@@ -51,9 +53,9 @@ enum Outcome {
     Unlinkable(LinkError),
 }
 
-impl Script {
+impl<'a> Script<'a> {
     /// Returns the state before the first directive.
-    pub fn new(engine: &Engine) -> Result<Script, String> {
+    pub fn new(engine: &Engine, prepare: &'a dyn Fn(&Engine, Module) -> Module) -> Result<Script<'a>, String> {
         let mut store = Store::new(engine, ());
         let mut linker = Linker::new();
         // Scripts may register a name twice.
@@ -61,6 +63,7 @@ impl Script {
         spectest::define(&mut store, &mut linker)?;
         Ok(Script {
             engine: engine.clone(),
+            prepare,
             store,
             linker,
             current: None,
@@ -161,7 +164,8 @@ impl Script {
     /// Encodes, decodes and validates a module.
     fn module(&self, module: &mut QuoteWat) -> Result<Module, Refusal> {
         let bytes = module.encode().map_err(|error| Refusal::Text(error.message()))?;
-        Module::from_bytes(&self.engine, bytes, "").map_err(Refusal::Module)
+        let module = Module::from_bytes(&self.engine, bytes, "").map_err(Refusal::Module)?;
+        Ok((self.prepare)(&self.engine, module))
     }
 
     /// Loads and instantiates a module. The outer error describes a module that is refused.

@@ -102,6 +102,8 @@ const UNSAFE_FILES: &[&str] = &[
     "src/cli/save.rs",
     "src/cli/signals.rs",
     "src/cli/usage.rs",
+    // Loads modules that it has just compiled ahead of time.
+    "spec-tests/tests/spec.rs",
     // Resets signals in child processes before `exec`.
     "tests/behaviour/harness.rs",
     // Installs a system-call filter in its own process.
