@@ -25,7 +25,7 @@ runs fill. With `--second` it is new for each measured run, so that this run is 
 file that tells wasmtime of its private directory. All lines use one, as wasmtime learns nothing more in later runs.
 
 Only the standard library is used: wall time from a monotonic clock, CPU time and the largest resident set from wait4.
-Processes that a run leaves behind are waited for; their CPU time counts, and the time they take after the end does not.
+Processes that a run leaves behind, as wasmr does to fill its cache, are waited for and accounted for apart.
 Runs are interleaved (A B C, A B C, …), because the load of a machine drifts; what is printed is the median.
 A run that exits with another code, or prints something else than the first runtime that ran the program, is shown as
 what it was and not as a time. What is measured and how is in this file, with which programs in lines.py; tables and plots
@@ -142,6 +142,10 @@ class Places:
         self.cache.mkdir(mode=0o700)
         return self.cache
 
+    def remove_caches(self):
+        for number in range(1, self.made + 1):
+            shutil.rmtree(self.root / f"cache-{number}", ignore_errors=True)
+
     def empty_scratch(self):
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir()
@@ -198,6 +202,16 @@ def named_runtime(argument, known):
     return Runtime(label, uncached([words[0], "run"]))
 
 
+class Sample(NamedTuple):
+    """What one run took."""
+
+    wall: float  # s
+    cpu: float  # s
+    peak: float  # MiB
+    after_cpu: float  # s, of processes that it left behind
+    after_peak: float  # MiB
+
+
 class Failed(Exception):
     """A run that does not count, and why."""
 
@@ -228,7 +242,7 @@ def wait_for_the_rest(limit):
 
 
 def run_once(words, limit):
-    """Runs WORDS. Returns (wall s, cpu s, peak MiB, exit code, standard output)."""
+    """Runs WORDS. Returns a sample, the exit code and standard output."""
     with tempfile.TemporaryFile() as out, open(os.devnull, "r+b") as null:
         actions = [
             (os.POSIX_SPAWN_DUP2, null.fileno(), 0),
@@ -244,8 +258,8 @@ def run_once(words, limit):
         signal.alarm(0)
         out.seek(0)
         code = os.waitstatus_to_exitcode(status)
-        cpu, peak = wait_for_the_rest(limit)
-        return wall, cpu + used.ru_utime + used.ru_stime, max(peak, used.ru_maxrss / 1024), code, out.read()
+        after = wait_for_the_rest(3 * limit)
+        return Sample(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, *after), code, out.read()
 
 
 def exact_peak(words):
@@ -256,16 +270,16 @@ def exact_peak(words):
     with tempfile.NamedTemporaryFile("r") as said:
         null = subprocess.DEVNULL
         subprocess.run([tool, "-f", "%M", "-o", said.name, *words], stdin=null, stdout=null, stderr=null, check=False)
-        _, rest = wait_for_the_rest(60)
+        wait_for_the_rest(600)
         lines = said.read().split()
-        return max(rest, int(lines[-1]) / 1024) if lines and lines[-1].isdigit() else None
+        return int(lines[-1]) / 1024 if lines and lines[-1].isdigit() else None
 
 
 def complaint(words, code):
     """Returns the standard error of a run that failed with CODE, without paths of this machine."""
     null = subprocess.DEVNULL
     said = subprocess.run(words, stdin=null, capture_output=True, text=True, errors="replace", check=False)
-    wait_for_the_rest(60)
+    wait_for_the_rest(600)
     lines = [line.strip() for line in said.stderr.splitlines() if "rror" in line]
     ended = f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
     if said.returncode != code:
@@ -277,11 +291,11 @@ def complaint(words, code):
 
 
 def once(runtime, line, places, limit):
-    """Runs LINE once. Returns what it printed and wrote, and (wall s, cpu s, peak MiB)."""
+    """Runs LINE once. Returns what it printed and wrote, and the sample."""
     words = runtime.command(line, places)
     places.empty_scratch()
     try:
-        wall, cpu, peak, code, output = run_once(words, limit)
+        sample, code, output = run_once(words, limit)
     except OSError as error:
         raise Failed(f"cannot start: {error.strerror}") from error
     if code != 0:
@@ -291,11 +305,12 @@ def once(runtime, line, places, limit):
         if not written.exists():
             raise Failed(f"did not write {result}")
         output += written.read_bytes()
-    return output, (wall, cpu, peak)
+    return output, sample
 
 
 def measure(line, runtimes, options, places):
-    """Runs one program on every runtime. Returns {label: {"wall": […], "cpu": […], "peak": MiB} or {"failed": reason}}."""
+    """Runs one program on every runtime. Returns {label: results}: {"wall": […], "cpu": […], "peak": MiB}, with "after_cpu" and
+    "after_peak" if it left processes behind, or {"failed": reason}."""
     runtimes = [runtime for runtime in runtimes if runtime.command(line, places)]
     samples = {runtime.label: [] for runtime in runtimes}
     caches, failed, expected = {}, {}, None
@@ -303,7 +318,7 @@ def measure(line, runtimes, options, places):
     for turn in range(4 * options.runs + 1):
         for runtime in runtimes:
             label, taken = runtime.label, samples[runtime.label]
-            spent = sum(wall for wall, _, _ in taken)
+            spent = sum(sample.wall for sample in taken)
             enough = SHORT if turn > options.runs else options.budget
             if label in failed or (taken and spent > enough):
                 continue
@@ -316,7 +331,6 @@ def measure(line, runtimes, options, places):
                 elif turn == 0:
                     unmeasured = options.prime
                 if unmeasured:
-                    shutil.rmtree(caches.get(label, ""), ignore_errors=True)
                     caches[label] = places.new_cache()
                 places.cache = caches[label]
             try:
@@ -340,15 +354,19 @@ def measure(line, runtimes, options, places):
         if label in failed or not samples[label]:
             results[label] = {"failed": failed.get(label, "no run")}
             continue
-        wall, cpu, peak = (list(column) for column in zip(*samples[label]))
+        wall, cpu, peak, after_cpu, after_peak = (list(column) for column in zip(*samples[label]))
         peak = statistics.median(peak)
         if peak < 1.2 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:
             places.cache = caches.get(label)
+            if runtime.learns() and options.second:
+                places.new_cache()
+                once(runtime, line, places, options.limit)
             places.empty_scratch()
             peak = exact_peak(runtime.command(line, places)) or peak
         results[label] = {"wall": wall, "cpu": cpu, "peak": peak}
-    for cache in caches.values():
-        shutil.rmtree(cache, ignore_errors=True)
+        if any(after_cpu):
+            results[label] |= {"after_cpu": after_cpu, "after_peak": statistics.median(after_peak)}
+    places.remove_caches()
     return results
 
 
@@ -454,6 +472,8 @@ def main():
 
     result = begin(options, runtimes)
     adopt_orphans()
+    # Without an option, no build of wasmr uses the cache of the user: a file is no directory.
+    os.environ["WASMR_CACHE_DIR"] = os.devnull
     print(report.heading(result))
     with tempfile.TemporaryDirectory(prefix="compare-") as root:
         places = Places(root, options.wasmtime_cache)

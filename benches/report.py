@@ -155,6 +155,13 @@ def verdict(result, kind):
     return said
 
 
+def left_behind(entry, label):
+    """Returns words on the processes that the runs left behind, if any."""
+    if not (cpu := value(entry, label, "after_cpu")):
+        return ""
+    return f", then {cpu:.3f} s of CPU and {value(entry, label, 'after_peak'):.1f} MiB"
+
+
 def heading(result):
     columns = f"{'wall s':>8} {'ratio':>6} {'cpu s':>8} {'ratio':>6} {'peak MiB':>9}  min..max wall"
     bases = {base_of(result, kind.key): None for kind in SETS}
@@ -172,7 +179,7 @@ def console_rows(result, entry):
         rows.append(
             f"{entry['name']:<16} {label:<14} {value(entry, label, 'wall'):8.3f} {wall}"
             f" {value(entry, label, 'cpu'):8.3f} {cpu} {found['peak']:9.1f}"
-            f"  {min(found['wall']):.3f}..{max(found['wall']):.3f}"
+            f"  {min(found['wall']):.3f}..{max(found['wall']):.3f}{left_behind(entry, label)}"
         )
     return "\n".join(rows)
 
@@ -259,8 +266,12 @@ def table(result, kind, measure, unit, meaning):
         ours = entry["results"].get(base, {}).get("failed", "") if ours is None else f"{ours:.{digits}f}"
         out.append(f"| {entry['name']} | {entry['kind']} | {ours} | " + " | ".join(cells) + " |")
     means = [mean(entries, base, label, measure) for label in peers]
+    after = f"after_{measure}"
+    behind = [f"{entry['name']} {v:.{digits}f}" for entry in entries if (v := value(entry, base, after))]
     out.append("| **geometric mean** | of the programs that both run | | "
                + " | ".join(f"**{g:.2f}** ({n})" if g else "" for g, n in means) + " |")
+    if behind:
+        out += ["", f"Beyond that, processes that a run of {base} left behind took, in {unit}: {', '.join(behind)}."]
     if kind.key == "short" and measure == "wall":
         times = [t for entry in entries if (t := value(entry, base, measure)) is not None]
         inside = sum(SHORT[0] <= t <= SHORT[1] for t in times)
