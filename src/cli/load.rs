@@ -148,7 +148,9 @@ fn input(path: &Path, limit: u64, with_state: bool) -> anyhow::Result<Input> {
     if metadata.is_file() && metadata.len() > limit {
         bail!(too_large(&format!("`{shown}`"), limit));
     }
-    if metadata.is_file() && metadata.len() >= MAP_FROM {
+    // With a cache, the mapping must not change without a trace: see `Module::from_file_bytes`.
+    let is_mappable = !with_state || state.as_ref().is_some_and(FileState::is_stable);
+    if metadata.is_file() && metadata.len() >= MAP_FROM && is_mappable {
         // SAFETY: `map` asks that nobody changes the file while it is mapped. wasmr itself only reads the map. It cannot stop other
         // processes, so every reader checks the meaning of the bytes as it reads them; see the module documentation.
         if let Ok(map) = unsafe { memmap2::Mmap::map(&file) } {

@@ -11,7 +11,7 @@
 //! of guests is left out of the copy; copying its page tables could take milliseconds.
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
@@ -41,7 +41,8 @@ pub fn store(cache: &Cache, modules: &[Module], learn: Option<Vec<OsString>>) {
     // SAFETY: the child calls nothing that needs the other threads, but for memory allocation, which the C library keeps usable in
     // the child, and locks of the engine, for which the alarm is.
     if unsafe { libc::fork() } == 0 {
-        leave_run(cache);
+        let files = modules.iter().filter_map(Module::file).map(AsRawFd::as_raw_fd);
+        leave_run(files.chain([cache.as_fd().as_raw_fd()]).collect());
         let mut is_stored = false;
         for module in modules {
             // Best effort: without an entry the next run learns again.
@@ -59,8 +60,9 @@ pub fn store(cache: &Cache, modules: &[Module], learn: Option<Vec<OsString>>) {
 }
 
 /// Detaches the forked process from the run: from its terminal, and from its pipes and sockets, which must not stay open after it.
-fn leave_run(cache: &Cache) {
-    let kept = cache.as_fd().as_raw_fd();
+/// `kept` are the descriptors that stay open.
+fn leave_run(mut kept: Vec<RawFd>) {
+    kept.sort_unstable();
     // SAFETY: the calls change only this process. Nothing of what follows uses the descriptors that are closed. The standard streams
     // become the null device, so that no file takes their numbers.
     unsafe {
@@ -72,10 +74,14 @@ fn leave_run(cache: &Cache) {
                 libc::_exit(0);
             }
         }
-        if kept > 3 {
-            libc::close_range(3, kept as u32 - 1, 0);
+        let mut first = 3;
+        for fd in kept.into_iter().filter_map(|fd| u32::try_from(fd).ok()) {
+            if fd > first {
+                libc::close_range(first, fd - 1, 0);
+            }
+            first = first.max(fd + 1);
         }
-        libc::close_range(kept as u32 + 1, u32::MAX, 0);
+        libc::close_range(first, u32::MAX, 0);
     }
 }
 

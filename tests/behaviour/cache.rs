@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -144,6 +144,55 @@ fn without_a_home_there_is_no_cache() {
     let scratch = Scratch::new();
     let run = wasmr(scratch.path(), &["run"]).env("WASMR_LOG", "cache").guest("hello.wasm").end().exits(0);
     assert_eq!(run.stderr, "log: no cache: there is no home directory: set HOME or WASMR_CACHE_DIR\n");
+}
+
+/// Returns a module of more than 1 MiB that prints a line and waits for the end of its input, and a module of the same length that is
+/// not valid.
+fn valid_and_invalid() -> (Vec<u8>, Vec<u8>) {
+    let text = format!(
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 0) "\10\00\00\00\06\00\00\00") (data (i32.const 16) "ready\n")
+            (func (export "other") (result i32) (i32.const 0xffffff))
+            (func (export "_start")
+                (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+                (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8))))
+            (@custom "large" "{}"))"#,
+        " ".repeat(1 << 20)
+    );
+    let valid = wat::parse_str(text).unwrap();
+    let body = [0x41, 0xff, 0xff, 0xff, 0x07, 0x0b];
+    let at = valid.windows(body.len()).position(|window| window == body).unwrap();
+    let mut invalid = valid.clone();
+    // An `f32.const`, whose operand is as long.
+    invalid[at] = 0x43;
+    (valid, invalid)
+}
+
+#[test]
+fn a_module_that_is_overwritten_while_it_runs_does_not_pass_as_valid_later() {
+    let (valid, invalid) = valid_and_invalid();
+    // A file that was just written may change again without a new time. One that has settled is mapped.
+    for age in [Duration::ZERO, Duration::from_millis(3500)] {
+        let scratch = Scratch::new();
+        let file = scratch.file("module.wasm", &valid);
+        let cache = scratch.path().join("cache");
+        std::thread::sleep(age);
+        let run = || Run::bare().words(["run", "--cache-dir"]).word(&cache).word(&file);
+        let mut running = run().start();
+        running.wait_for_output("ready\n");
+        fs::File::options().write(true).open(&file).unwrap().write_all_at(&invalid, 0).unwrap();
+        drop(running.child.stdin.take());
+        running.end().exits(0).quietly();
+        // The run may store an entry after its end, but not for the new bytes.
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(1) && fs::read_dir(&cache).unwrap().count() == 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        run().end().exits(1).says("type mismatch");
+    }
 }
 
 #[test]

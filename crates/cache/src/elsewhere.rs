@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::{Builder, Content, EntryId, Found, Info, Removed, Unusable};
 
@@ -12,12 +13,27 @@ pub enum Cache {}
 
 /// State of a file, of which this system keeps no record.
 #[derive(Clone, Debug)]
-pub struct FileState(());
+pub struct FileState(Arc<File>);
 
 impl FileState {
-    /// Returns an empty state.
-    pub fn of(_: &File) -> io::Result<FileState> {
-        Ok(FileState(()))
+    /// Returns a state that tells nothing.
+    pub fn of(file: &File) -> io::Result<FileState> {
+        Ok(FileState(Arc::new(file.try_clone()?)))
+    }
+
+    /// Returns false: a change may leave no trace.
+    pub fn is_stable(&self) -> bool {
+        false
+    }
+
+    /// Returns false: a change may have left no trace.
+    pub fn is_unchanged(&self) -> bool {
+        false
+    }
+
+    /// Returns the file.
+    pub fn file(&self) -> &File {
+        &self.0
     }
 }
 

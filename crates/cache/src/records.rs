@@ -12,24 +12,30 @@
 //! the reading of the state and the hashing of the content.
 //!
 //! This depends on the file system and on everybody who can write the file, and a false record would let a module pass as
-//! validated that is not. A file has a record only if:
+//! validated that is not. A file has a record only if its state is *reliable*:
 //!
-//! - it belongs to the effective user or to root, and group and others have no write permission. Another user could write through a
-//!   shared mapping: the times are set when a page becomes dirty, and not again before it has been written back.
-//! - it is on a file system of this machine's kernel and disks ([`LOCAL`]). A server, or a file system in user space, returns
+//! - The file belongs to the effective user or to root, and nobody else has write permission. Another user could write through a
+//!   shared mapping: the times are set when a page becomes dirty, and not again before it has been written back. The group may
+//!   write if its number is that of the owner: such a group is the user's own, and systems that make one for each user also make
+//!   files writable for it.
+//! - The file is on a file system of this machine's kernel and disks ([`LOCAL`]). A server, or a file system in user space, returns
 //!   times and contents as it likes, and a server has a clock of its own.
 //!
 //! The rule fails for a user who writes a module through a mapping of his own more than 3 s after he began and runs it
 //! meanwhile, and for a file system that was made to deceive, on a device that the user mounts.
+//!
+//! The state is *stable* if it is reliable and the file settled. It then also tells, at any later time, if the content is still the
+//! same ([`FileState::is_unchanged`]).
 //!
 //! Only Linux reports the kind of a file system in a form that is read here. Other systems have no records.
 //!
 //! [POSIX]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/futimens.html
 //! [racily clean]: https://git-scm.com/docs/racy-git
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::geteuid;
@@ -79,6 +85,7 @@ const RECORD_LEN: usize = MAGIC.len() + STATE_LEN + 2 * HASH_LEN;
 /// State of a file that tells if its content has changed.
 #[derive(Clone, Debug)]
 pub struct FileState {
+    file: Arc<File>,
     state: [u8; STATE_LEN],
     /// Only trusted users can write the file, and its file system reports all changes.
     is_reliable: bool,
@@ -96,27 +103,30 @@ impl FileState {
     /// Does the same as [`of`](FileState::of) with a time that the clock showed before.
     fn at(now: SystemTime, file: &File) -> io::Result<FileState> {
         let metadata = file.metadata()?;
-        let mut state = [0; STATE_LEN];
-        let numbers = [
-            metadata.dev(),
-            metadata.ino(),
-            metadata.size(),
-            metadata.mtime() as u64,
-            metadata.mtime_nsec() as u64,
-            metadata.ctime() as u64,
-            metadata.ctime_nsec() as u64,
-        ];
-        for (bytes, number) in state.chunks_exact_mut(8).zip(numbers) {
-            bytes.copy_from_slice(&number.to_le_bytes());
-        }
-        let has_trusted_writers =
-            [geteuid().as_raw(), 0].contains(&metadata.uid()) && metadata.mode() & 0o022 == 0 && metadata.is_file();
         let changes = [(metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec())];
         Ok(FileState {
-            state,
-            is_reliable: has_trusted_writers && is_local(file),
+            file: Arc::new(file.try_clone()?),
+            state: state(&metadata),
+            is_reliable: has_trusted_writers(&metadata, geteuid().as_raw()) && is_local(file),
             is_settled: changes.into_iter().all(|change| is_settled(change, now)),
         })
+    }
+
+    /// Returns true if every later change of the file will be seen. A file that is not stable may change without a trace while it is
+    /// mapped.
+    pub fn is_stable(&self) -> bool {
+        self.is_reliable && self.is_settled
+    }
+
+    /// Returns true if the file is stable and has not changed since its state was read. Everything that was read from it before this
+    /// call is then of one content.
+    pub fn is_unchanged(&self) -> bool {
+        self.is_stable() && self.file.metadata().is_ok_and(|metadata| state(&metadata) == self.state)
+    }
+
+    /// Returns the file.
+    pub fn file(&self) -> &File {
+        &self.file
     }
 
     /// Returns the place of the file's record.
@@ -153,7 +163,7 @@ impl Cache {
     /// Notes the content hash of a file whose state was read before its content. Does nothing if the file is not settled, if its
     /// state does not tell reliably of changes, or if the record cannot be written.
     pub fn note_content(&self, file: &FileState, content: &Content) {
-        if file.is_reliable && file.is_settled {
+        if file.is_stable() {
             // Without the record, the file is hashed again next time.
             let _ = self.write_record(file, content);
         }
@@ -210,6 +220,30 @@ fn paths(directory: &Directory) -> io::Result<Vec<String>> {
         result => result?,
     };
     Ok(names.into_iter().filter(|name| is_hash_with(name, "")).map(|name| format!("{FOLDER}/{name}")).collect())
+}
+
+/// Returns the state of a file as bytes.
+fn state(metadata: &Metadata) -> [u8; STATE_LEN] {
+    let mut state = [0; STATE_LEN];
+    let numbers = [
+        metadata.dev(),
+        metadata.ino(),
+        metadata.size(),
+        metadata.mtime() as u64,
+        metadata.mtime_nsec() as u64,
+        metadata.ctime() as u64,
+        metadata.ctime_nsec() as u64,
+    ];
+    for (bytes, number) in state.chunks_exact_mut(8).zip(numbers) {
+        bytes.copy_from_slice(&number.to_le_bytes());
+    }
+    state
+}
+
+/// Returns true if only this user and root can write a file.
+fn has_trusted_writers(metadata: &Metadata, user: u32) -> bool {
+    let others = if metadata.gid() == metadata.uid() { 0o002 } else { 0o022 };
+    metadata.is_file() && [user, 0].contains(&metadata.uid()) && metadata.mode() & others == 0
 }
 
 /// Returns true if a file that was changed at this time, in seconds and nanoseconds since 1970, is settled.
@@ -362,17 +396,43 @@ mod tests {
 
     #[test]
     fn a_file_that_others_may_write_gets_no_record() {
-        for mode in [0o666, 0o620, 0o602] {
+        for mode in [0o666, 0o602] {
             let scene = Scene::new();
             set_mode(&scene.file, mode);
             scene.note();
             assert_eq!(scene.records().len(), 0, "{mode:o}");
         }
-        let scene = Scene::new();
         // Only root can give a file away.
-        if chown(&scene.file, Some(54321), None).is_ok() {
-            scene.note();
-            assert_eq!(scene.records().len(), 0);
+        for (owner, group) in [(Some(54321), None), (None, Some(54321))] {
+            let scene = Scene::new();
+            set_mode(&scene.file, 0o660);
+            if chown(&scene.file, owner, group).is_ok() {
+                scene.note();
+                assert_eq!(scene.records().len(), 0, "{owner:?} {group:?}");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_that_the_users_own_group_may_write_gets_a_record() {
+        let scene = Scene::new();
+        set_mode(&scene.file, 0o664);
+        let metadata = fs::metadata(&scene.file).unwrap();
+        scene.note();
+        assert_eq!(scene.records().len(), usize::from(metadata.uid() == metadata.gid()));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_change_after_the_state_was_read_is_seen() {
+        let scene = Scene::new();
+        let stable = scene.state();
+        let fresh = FileState::of(&File::open(&scene.file).unwrap()).unwrap();
+        assert!(stable.is_stable() && stable.is_unchanged());
+        assert!(!fresh.is_stable() && !fresh.is_unchanged(), "it could change without a trace");
+        while stable.is_unchanged() {
+            fs::write(&scene.file, "CONTENT").unwrap();
         }
     }
 

@@ -7,6 +7,7 @@
 //! that runs a thousand times is therefore written some fifty times.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
@@ -59,6 +60,11 @@ impl Knowledge {
     /// Returns true if the cache had an entry; `None` if there is no cache.
     pub(crate) fn was_cached(&self) -> Option<bool> {
         self.cached.as_ref().map(|cached| cached.container().is_some())
+    }
+
+    /// Returns the file that the bytes of the module may be a mapping of.
+    pub(crate) fn file(&self) -> Option<&File> {
+        self.cached.as_ref()?.file()
     }
 
     /// Returns an entry with the outline alone.

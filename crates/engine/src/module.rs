@@ -4,6 +4,7 @@
 //! with the code of the tiers.
 
 use std::fmt;
+use std::fs::File;
 use std::io::Read;
 use std::ops::Deref;
 use std::path::Path;
@@ -91,7 +92,9 @@ impl Module {
     }
 
     /// Makes a module of the bytes of a file, like [`from_bytes`](Module::from_bytes). `file` is the state of the file before it was
-    /// read or mapped. With it, the [cache](crate::Config::cache) can recognise a file without reading all of it.
+    /// read or mapped. With it, the [cache](crate::Config::cache) can recognise a file without reading all of it. If there is a cache,
+    /// only a file with a [stable](FileState::is_stable) state may be mapped: others can change without a trace, and the cache would
+    /// take the new bytes for those that were validated.
     pub fn from_file_bytes(
         engine: &Engine,
         bytes: impl Into<ModuleBytes>,
@@ -135,7 +138,7 @@ impl Module {
         let path = path.as_ref();
         let shown = path.display().to_string();
         let limit = engine.max_module_size();
-        let (bytes, state) = std::fs::File::open(path)
+        let (bytes, state) = File::open(path)
             .and_then(|file| {
                 let state = FileState::of(&file)?;
                 let expected = file.metadata()?.len();
@@ -150,6 +153,11 @@ impl Module {
     /// Returns true if the [cache](crate::Config::cache) had an entry for the module; `None` if there is no cache.
     pub fn was_cached(&self) -> Option<bool> {
         self.knowledge.was_cached()
+    }
+
+    /// Returns the file that the bytes may be a mapping of. [`store_in_cache`](Module::store_in_cache) needs it once more.
+    pub fn file(&self) -> Option<&File> {
+        self.knowledge.file()
     }
 
     /// Returns true if so much was learnt of the module that its entry in the [cache](crate::Config::cache) should be written.

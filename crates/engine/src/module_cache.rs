@@ -8,7 +8,14 @@
 //! | others | machine code for each kind of memory 0 | [`JitModule::write_image`](wasmr_jit::JitModule::write_image) |
 //!
 //! Nothing here fails: without an entry, the module is validated and learnt of as in a first run.
+//!
+//! # Why is the file looked at again?
+//! The bytes of a large module are a mapping of its file, in which everybody sees what is written to the file, the guest included. An
+//! entry says of a content that it is valid. It must not be stored for bytes that were hashed after such a change but validated
+//! before it, nor found by a content that the file no longer has. [`Module::from_file_bytes`](crate::Module::from_file_bytes)
+//! requires that only files are mapped whose state tells of every change, and the state is compared after the bytes were read.
 
+use std::fs::File;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -29,8 +36,10 @@ pub(crate) struct ModuleCache {
     key: CacheKey,
     /// Hash of the module. Unknown as long as the module certainly has no entry.
     content: OnceLock<Content>,
-    /// State of the module's file, for which the cache has no record.
+    /// State of the module's file, if it is stable. The bytes are then perhaps a mapping of the file.
     file: Option<FileState>,
+    /// True if the cache had a record for the state of the file.
+    is_recorded: bool,
     /// The entry that was found when the module was loaded.
     found: Option<(Arc<Container>, EntryId)>,
 }
@@ -40,18 +49,17 @@ impl ModuleCache {
     /// the contents of the file, and the file was not changed since, the bytes are not read. If it knows no module that begins with the
     /// same bytes, only these are read.
     pub(crate) fn find(cache: Arc<Cache>, key: CacheKey, binary: &[u8], file: Option<&FileState>) -> ModuleCache {
-        let recorded = file.and_then(|file| cache.content_of(file));
-        let mut place = ModuleCache { cache, key, content: OnceLock::new(), file: None, found: None };
-        if recorded.is_none() {
-            place.file = file.cloned();
-            if !place.cache.knows_beginning(binary) {
-                return place;
-            }
+        let file = file.filter(|file| file.is_stable()).cloned();
+        let recorded = file.as_ref().and_then(|file| cache.content_of(file).filter(|_| file.is_unchanged()));
+        let is_recorded = recorded.is_some();
+        let mut place = ModuleCache { cache, key, content: OnceLock::new(), file, is_recorded, found: None };
+        if !is_recorded && !place.cache.knows_beginning(binary) {
+            return place;
         }
         let content = place.content.get_or_init(|| recorded.unwrap_or_else(|| Content::of(binary)));
         let found = place.cache.find(content, place.key.as_bytes());
-        if let (Some(_), Some(file)) = (&found, &place.file) {
-            place.cache.note_content(file, content);
+        if found.is_some() {
+            place.note_content(content);
         }
         place.found = found.map(|found| (Arc::new(found.container), found.id));
         place
@@ -62,12 +70,27 @@ impl ModuleCache {
         self.found.as_ref().map(|(container, _)| container)
     }
 
-    /// Stores an entry for the module in place of the one that was found. Returns false if another process stored one since.
-    pub(crate) fn store(&self, binary: &[u8], builder: &Builder<'_>) -> io::Result<bool> {
-        let content = self.content.get_or_init(|| Content::of(binary));
-        if let Some(file) = &self.file {
+    /// Returns the file that the bytes may be a mapping of.
+    pub(crate) fn file(&self) -> Option<&File> {
+        self.file.as_ref().map(FileState::file)
+    }
+
+    /// Notes the content of the file, for which the cache has no record.
+    fn note_content(&self, content: &Content) {
+        if let Some(file) = self.file.as_ref().filter(|_| !self.is_recorded) {
             self.cache.note_content(file, content);
         }
+    }
+
+    /// Stores an entry for the module in place of the one that was found. Returns false if another process stored one since, or if the
+    /// file has changed.
+    pub(crate) fn store(&self, binary: &[u8], builder: &Builder<'_>) -> io::Result<bool> {
+        let content = self.content.get_or_init(|| Content::of(binary));
+        // After everything was read.
+        if self.file.as_ref().is_some_and(|file| !file.is_unchanged()) {
+            return Ok(false);
+        }
+        self.note_content(content);
         self.cache.note_beginning(binary);
         self.cache.store(content, self.key.as_bytes(), self.found.as_ref().map(|(_, id)| id), builder)
     }
