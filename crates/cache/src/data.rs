@@ -64,6 +64,12 @@ pub enum Unusable {
         /// Effective user ID of this process.
         user: u32,
     },
+    /// The directory does not exist, and would be root's among the files of another user, who could then have no cache.
+    #[error("it does not exist, and root makes no directory among the files of user {owner}")]
+    OtherUsersPlace {
+        /// User ID of the owner of the directory above.
+        owner: u32,
+    },
     /// Users other than the owner may write to the directory.
     #[error("other users may write to it: its mode is {mode:03o}, which `chmod 700` changes")]
     WritableByOthers {

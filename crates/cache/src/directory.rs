@@ -50,13 +50,11 @@ impl Directory {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             rustix::fs::openat(CWD, &path, flags, Mode::empty()).map_err(io::Error::from)
         };
-        let fd = open().or_else(|error| {
-            if error.kind() != io::ErrorKind::NotFound {
-                return Err(error);
-            }
-            DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
-            open()
-        });
+        let mut fd = open();
+        if fd.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            check_place(&path)?;
+            fd = DirBuilder::new().recursive(true).mode(0o700).create(&path).and_then(|()| open());
+        }
         let file = File::from(fd.map_err(|error| why_not(&path, error))?);
         let (metadata, user) = (file.metadata()?, geteuid());
         if metadata.uid() != user.as_raw() {
@@ -151,6 +149,16 @@ impl Directory {
         FileType::from_raw_mode(stat.st_mode).is_file()
             && stat.st_uid == self.user.as_raw()
             && !Mode::from_raw_mode(stat.st_mode).intersects(OTHERS_WRITE)
+    }
+}
+
+/// Checks that root does not make a directory below one of another user, as with `sudo` that keeps `HOME`.
+fn check_place(path: &Path) -> Result<(), Unusable> {
+    let named = |path: &Path| if path.as_os_str().is_empty() { Path::new(".").metadata() } else { path.metadata() };
+    let above = path.ancestors().skip(1).find_map(|above| named(above).ok());
+    match above.map(|above| above.uid()) {
+        Some(owner) if geteuid().is_root() && owner != 0 => Err(Unusable::OtherUsersPlace { owner }),
+        _ => Ok(()),
     }
 }
 

@@ -55,6 +55,17 @@ fn a_directory_of_somebody_else_is_refused() {
 }
 
 #[test]
+fn root_makes_no_directory_among_the_files_of_somebody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    // Only root can give a directory away.
+    if chown(dir.path(), Some(STRANGER), None).is_ok() {
+        let why = why_not(&dir.path().join("a/b"));
+        assert!(matches!(why, Unusable::OtherUsersPlace { owner: STRANGER }), "{why}");
+        assert!(!dir.path().join("a").exists());
+    }
+}
+
+#[test]
 fn a_symbolic_link_to_a_directory_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("real")).unwrap();
