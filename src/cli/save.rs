@@ -2,7 +2,7 @@
 //!
 //! In: the modules of the run, at its end. Out: entries in the cache. A forked process writes them, so that the run ends at once. It
 //! then becomes `wasmr compile --into-cache`, which compiles the functions that the run executed but that were not worth compiling
-//! for one run. This takes at most twice the processor time of the run, or a second if that is more ([`LEARNING_TIME`]), and runs only
+//! for one run. This takes at most three times the processor time of the run, or a second if that is more ([`LEARNING_TIME`]), and runs only
 //! while no other process wants the processor. Unsafe: forks.
 //!
 //! # Limits of the forked process
@@ -49,7 +49,7 @@ pub fn store(cache: &Cache, modules: &[Module], learn: Option<Vec<OsString>>) {
             is_stored |= module.store_in_cache().unwrap_or(false);
         }
         if let Some(words) = learn.filter(|_| is_stored) {
-            let limit = (2 * used).clamp(LEARNING_TIME.0, LEARNING_TIME.1).as_millis();
+            let limit = (3 * used).clamp(LEARNING_TIME.0, LEARNING_TIME.1).as_millis();
             be_idle();
             // Returns only if the program cannot be started.
             let _ = Command::new("/proc/self/exe").args(words).arg(format!("--limit={limit}ms")).exec();

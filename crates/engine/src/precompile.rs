@@ -15,7 +15,7 @@ pub struct Precompile<'a> {
     pub functions: FunctionsToCompile,
     /// Number of threads; by default, one for each processor.
     pub threads: usize,
-    /// Limit: returns false if no further function is to be compiled. With a limit, there is one thread. By default, there is none.
+    /// Limit: returns false if no further function is to be compiled. By default, there is none.
     pub goes_on: Option<&'a (dyn Fn() -> bool + Sync)>,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! - `translate`: from WebAssembly to CLIF, Cranelift's intermediate representation, with one file for each category of
 //!   operators.
-//! - `compile`: from CLIF to machine code (`compiled`) and its `tables`. `link` copies the code to executable memory. `module`
+//! - `compile`: from CLIF to machine code (`compiled`) and its `tables`. `link` copies the code to executable memory, with `call_stub`s
+//!   for callees without code. `module`
 //!   has the code of one module.
 //! - `image`: machine code that outlives the process; `precompile` makes one ahead of time.
 //! - `budget`, `liveness`: bounds on the memory and time that compiling one function takes.
@@ -17,6 +18,7 @@
 
 mod abi;
 mod budget;
+mod call_stub;
 mod compile;
 mod compiled;
 mod enter;

@@ -10,12 +10,14 @@
 //!
 //! Code is freed together with its linker and not before, since frames and function records may point to it.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion, Image};
 
+use crate::call_stub::STUB_LEN;
 use crate::compiled::CallReloc;
 use crate::error::Unavailable;
 
@@ -40,7 +42,6 @@ fn code_memory() -> Result<&'static CodeAllocator, Unavailable> {
     }
     let here = code_memory as fn() -> Result<&'static CodeAllocator, Unavailable>;
     let image = Image::around(here as usize).ok_or(Unavailable::Host("the program's own code cannot be found"))?;
-    let refused = |error: io::Error| Unavailable::Memory(error.to_string());
     let mapping = CodeMapping::near(image.all, SIZE).map_err(refused)?;
     Ok(CODE_MEMORY.get_or_init(|| CodeAllocator::new(mapping, CHUNK)))
 }
@@ -64,6 +65,8 @@ pub(crate) unsafe fn code_at(address: usize, len: usize) -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct Linker {
     region: CodeRegion,
+    /// Addresses of call stubs, by callee.
+    stubs: HashMap<u32, usize>,
 }
 
 impl Linker {
@@ -72,35 +75,50 @@ impl Linker {
     /// # Errors
     /// Returns an error if the system provides no executable memory.
     pub(crate) fn new() -> Result<Linker, Unavailable> {
-        Ok(Linker { region: code_memory()?.region() })
+        Ok(Linker { region: code_memory()?.region(), stubs: HashMap::new() })
     }
 
     /// Copies code to code memory. `address_of` returns the address of the callee of a direct call, given the address of the code
-    /// itself. Returns the executable address of the code.
+    /// itself; `None` if the callee has no code. `stub` returns the code of a call stub. Returns the executable address of the code.
     ///
     /// # Errors
     /// Returns an error if there is no code memory left.
-    ///
-    /// # Panics
-    /// Panics if a callee has no address.
     pub(crate) fn link(
         &mut self,
         code: &mut [u8],
         relocs: &[CallReloc],
         address_of: impl Fn(u32, usize) -> Option<usize>,
+        stub: &dyn Fn(u32) -> [u8; STUB_LEN],
     ) -> Result<usize, Unavailable> {
-        let refused = |error: io::Error| Unavailable::Memory(error.to_string());
-        let at = self.region.find(code.len(), ALIGN).map_err(refused)?;
-        let mapping = self.region.allocator().mapping();
-        let address = mapping.base() + at;
         for reloc in relocs {
-            let callee = address_of(reloc.callee, address).expect("only functions with code are called directly");
+            if address_of(reloc.callee, 0).is_none() && !self.stubs.contains_key(&reloc.callee) {
+                let address = self.place(&stub(reloc.callee), STUB_LEN)?;
+                self.stubs.insert(reloc.callee, address);
+            }
+        }
+        let address = self.base() + self.region.find(code.len(), ALIGN).map_err(refused)?;
+        for reloc in relocs {
+            let callee = address_of(reloc.callee, address).unwrap_or_else(|| self.stubs[&reloc.callee]);
             reloc.write(code, address, callee).expect("all code is in one mapping of less than 2 GiB");
         }
+        self.place(code, ALIGN)
+    }
+
+    /// Copies code that calls nothing directly, or whose calls are linked, to code memory. Returns the executable address.
+    ///
+    /// # Errors
+    /// Returns an error if there is no code memory left.
+    pub(crate) fn place(&mut self, code: &[u8], align: usize) -> Result<usize, Unavailable> {
+        let at = self.region.find(code.len(), align).map_err(refused)?;
         // SAFETY: the bytes are free in a region of this linker, which `&mut self` uses alone. Nothing knows their address yet.
-        unsafe { mapping.write(at, code) }.map_err(refused)?;
+        unsafe { self.region.allocator().mapping().write(at, code) }.map_err(refused)?;
         self.region.use_up_to(at + code.len());
-        Ok(address)
+        Ok(self.base() + at)
+    }
+
+    /// Returns the first address of the executable view.
+    fn base(&self) -> usize {
+        self.region.allocator().mapping().base()
     }
 
     /// Maps code that is linked already: `len` bytes of a file, from `offset` on, a multiple of the page size. Returns the address.
@@ -108,9 +126,13 @@ impl Linker {
     /// # Errors
     /// Returns an error if there is no code memory left, or if the system refuses to map the file.
     pub(crate) fn map(&mut self, file: &File, offset: u64, len: usize) -> Result<usize, Unavailable> {
-        let at = self.region.map_file(file, offset, len).map_err(|error| Unavailable::Memory(error.to_string()))?;
-        Ok(self.region.allocator().mapping().base() + at)
+        Ok(self.base() + self.region.map_file(file, offset, len).map_err(refused)?)
     }
+}
+
+/// Converts an error of the code memory.
+fn refused(error: io::Error) -> Unavailable {
+    Unavailable::Memory(error.to_string())
 }
 
 #[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
@@ -123,15 +145,25 @@ mod tests {
     #[test]
     fn calls_get_the_distance_of_their_callee() {
         let mut linker = Linker::new().unwrap();
-        let callee = linker.link(&mut [RETURN], &[], |_, _| None).unwrap();
-        // `call callee; call self`, of which the second is never executed.
-        let mut code = [0xe8, 0, 0, 0, 0, RETURN, 0xe8, 0, 0, 0, 0];
-        let relocs = [CallReloc { offset: 1, callee: 7 }, CallReloc { offset: 7, callee: 8 }];
-        let address = linker.link(&mut code, &relocs, |func, own| Some(if func == 7 { callee } else { own })).unwrap();
+        let callee = linker.place(&[RETURN], ALIGN).unwrap();
+        // `call callee; return; call self; call stub`, of which the last two are never executed.
+        let mut code = [0xe8, 0, 0, 0, 0, RETURN, 0xe8, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0];
+        let relocs = [(1, 7), (7, 8), (12, 9)].map(|(offset, callee)| CallReloc { offset, callee });
+        let address_of = |func, own| match func {
+            7 => Some(callee),
+            8 => Some(own),
+            _ => None,
+        };
+        let stub = |func| [func as u8; STUB_LEN];
+        let address = linker.link(&mut code, &relocs, address_of, &stub).unwrap();
         assert_eq!(address % ALIGN, 0);
         let field = |at: usize| i32::from_le_bytes(code[at..at + 4].try_into().unwrap()) as isize;
         assert_eq!(address.wrapping_add_signed(5 + field(1)), callee);
         assert_eq!(address.wrapping_add_signed(11 + field(7)), address);
+        // SAFETY: the linker has put the stub there.
+        assert_eq!(unsafe { code_at(address.wrapping_add_signed(16 + field(12)), STUB_LEN) }, stub(9));
+        let again = linker.link(&mut code, &relocs, address_of, &stub).unwrap();
+        assert_eq!(again.wrapping_sub(address), ALIGN, "a callee has one stub");
         // SAFETY: the code calls a function that returns, and returns.
         unsafe { std::mem::transmute::<usize, extern "C" fn()>(address)() };
     }
@@ -145,10 +177,10 @@ mod tests {
             region.find(1, 1).ok().map(|_| region)
         };
         let all: Vec<CodeRegion> = std::iter::from_fn(one_more).collect();
-        let refused = linker.link(&mut [RETURN], &[], |_, _| None).unwrap_err();
+        let refused = linker.place(&[RETURN], ALIGN).unwrap_err();
         assert!(!refused.is_permanent(), "{refused}");
         drop(all);
-        let address = linker.link(&mut [RETURN], &[], |_, _| None).unwrap();
+        let address = linker.place(&[RETURN], ALIGN).unwrap();
         assert!(is_code(address));
         let before = memory.taken();
         drop(linker);

@@ -18,6 +18,7 @@ use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::tier::OsrCode;
 use wasmr_runtime::vm::{Status, VmFunc, VmLayout, VmStore};
 
+use crate::call_stub::call_stub;
 use crate::compile::{CompilerContext, Disassembly, compile, examine};
 use crate::compiled::{CallReloc, CompiledCode, Exit};
 use crate::error::{CompileError, Unavailable};
@@ -186,11 +187,12 @@ impl JitModule {
         }
         let ty = self.func_type(defined_index);
         let at_start = !matches!(entry, Entry::Loop(_));
-        let is_direct = |callee| (at_start && callee == defined_index) || self.function(callee).is_some();
-        let compiled = self.compile_unlinked(defined_index, entry.clone(), &is_direct, context)?;
+        let compiled = self.compile_unlinked(defined_index, entry.clone(), context)?;
         let CompiledCode { mut code, relocs, tables, exits } = compiled;
         let len = code.len();
         self.make_exit_trampolines(&exits)?;
+        let has_code = |callee| (at_start && callee == defined_index) || self.function(callee).is_some();
+        self.make_stub_trampolines(&relocs, &has_code)?;
         let at_loop = entry.osr().map(|osr| osr.offset);
         let entry_trampoline = at_start.then(|| self.trampoline(TrampolineKind::Entry, ty)).transpose()?;
         let osr_kind = TrampolineKind::Osr { dual_entry: at_start };
@@ -199,7 +201,7 @@ impl JitModule {
             true => Some(own),
             false => self.function(callee).map(|code| code.address),
         };
-        let address = self.linker().link(&mut code, &relocs, address_of)?;
+        let address = self.linker().link(&mut code, &relocs, address_of, &|callee| call_stub(&self.layout, callee))?;
         let code = Arc::new(RegisteredCode::new(address, len, tables, Some(self.module.clone())));
         registry::insert(code.clone());
         // Another thread may have compiled the same function meanwhile. Both pieces of code are equivalent, so the first one
@@ -222,16 +224,15 @@ impl JitModule {
         Ok(())
     }
 
-    /// Compiles a function without linking it. `is_direct` returns true for functions that it may call directly.
+    /// Compiles a function without linking it.
     pub(crate) fn compile_unlinked(
         &self,
         defined_index: u32,
         entry: Entry,
-        is_direct: &dyn Fn(u32) -> bool,
         context: &mut CompilerContext,
     ) -> Result<CompiledCode, CompileError> {
         let guard_targets = |offset: usize| self.guard_targets(offset);
-        compile(&self.request(defined_index, entry, is_direct, &guard_targets), &*self.isa.0, context)
+        compile(&self.request(defined_index, entry, &guard_targets), &*self.isa.0, context)
     }
 
     /// Makes the trampolines by which compiled code calls others. They are made on a compiler thread. If one is missing when the guest
@@ -244,21 +245,34 @@ impl JitModule {
         Ok(())
     }
 
-    /// Makes all trampolines of a function that is entered at its start.
-    pub(crate) fn make_trampolines(&self, defined_index: u32, exits: &[Exit]) -> Result<(), CompileError> {
-        self.make_exit_trampolines(exits)?;
+    /// Makes the exit trampolines that call stubs may lead to: those for direct callees without code.
+    fn make_stub_trampolines(&self, relocs: &[CallReloc], has_code: &dyn Fn(u32) -> bool) -> Result<(), CompileError> {
+        for reloc in relocs.iter().filter(|reloc| !has_code(reloc.callee)) {
+            self.trampoline(TrampolineKind::Exit, self.func_type(reloc.callee))?;
+        }
+        Ok(())
+    }
+
+    /// Makes all trampolines of a function that is entered at its start. `has_code` returns true for functions that are called without
+    /// a stub.
+    pub(crate) fn make_trampolines(
+        &self,
+        defined_index: u32,
+        code: &CompiledCode,
+        has_code: &dyn Fn(u32) -> bool,
+    ) -> Result<(), CompileError> {
+        self.make_exit_trampolines(&code.exits)?;
+        self.make_stub_trampolines(&code.relocs, has_code)?;
         self.trampoline(TrampolineKind::Entry, self.func_type(defined_index)).map(drop)
     }
 
-    /// Compiles a function for people to look at. The code has no direct calls of other functions, and is not kept.
+    /// Compiles a function for people to look at. The code is not linked, and not kept.
     ///
     /// # Errors
     /// Returns the reason why the function stays interpreted.
     pub fn examine(&self, defined_index: u32, entry: Entry) -> Result<Disassembly, CompileError> {
-        let calls_itself = !matches!(entry, Entry::Loop(_));
-        let is_direct = |callee| calls_itself && callee == defined_index;
         let guard_targets = |offset: usize| self.guard_targets(offset);
-        let request = self.request(defined_index, entry, &is_direct, &guard_targets);
+        let request = self.request(defined_index, entry, &guard_targets);
         examine(&request, &*self.isa.0, &mut CompilerContext::default())
     }
 
@@ -266,7 +280,6 @@ impl JitModule {
         &'a self,
         defined_index: u32,
         entry: Entry,
-        is_direct: &'a dyn Fn(u32) -> bool,
         guard_targets: &'a dyn Fn(usize) -> Vec<u32>,
     ) -> Request<'a> {
         Request {
@@ -278,7 +291,6 @@ impl JitModule {
             metered: self.options.metered,
             spectre_guards: self.options.spectre_guards,
             calls: self.options.calls,
-            is_direct,
             guard_targets,
         }
     }
@@ -456,7 +468,8 @@ impl JitModule {
         let trampolines =
             made.iter().map(|(key, code)| NewTrampoline { key, code: self.code_of(code), tables: code.tables() });
         let trampolines: Vec<NewTrampoline<'_>> = trampolines.collect();
-        Written::new(&self.module, self.options.guarded, old, new, &trampolines)
+        let stub = |callee| call_stub(&self.layout, callee);
+        Written::new(&self.module, self.options.guarded, old, new, &trampolines, &stub)
     }
 
     /// Returns a copy of code that this module linked, or of one of its trampolines.

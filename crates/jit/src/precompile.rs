@@ -1,9 +1,6 @@
-//! Compilation ahead of time: functions of a module become an image, without being linked in this process.
+//! Compilation ahead of time: functions of a module become an image, on several threads, without being linked in this process.
 //!
-//! Without a limit, functions are compiled on several threads, in any order, and call one another directly. A function that is
-//! refused has no code, so its callers are compiled once more, with a call through its function record. With a limit, one
-//! thread compiles function after function, and each calls those before it directly: what is done when the limit is reached
-//! is then an image.
+//! With a limit, the functions that are done when it is reached make an image: calls of the others lead to call stubs.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,7 +28,7 @@ pub struct Precompilation<'a> {
     pub threads: usize,
     /// Container whose image gets the functions in addition to its own.
     pub base: Option<&'a Container>,
-    /// Limit: returns false if no further function is to be compiled. With a limit, there is one thread.
+    /// Limit: returns false if no further function is to be compiled. All threads ask it.
     pub goes_on: Option<&'a (dyn Fn() -> bool + Sync)>,
 }
 
@@ -59,13 +56,6 @@ impl Precompiled {
     }
 }
 
-/// Functions with code, and those that were refused.
-#[derive(Default)]
-struct Outcomes {
-    done: Vec<(u32, CompiledCode)>,
-    refused: Vec<(u32, CompileError)>,
-}
-
 impl JitModule {
     /// Compiles functions ahead of time. They are not linked in this process.
     ///
@@ -76,18 +66,26 @@ impl JitModule {
         let in_base = base.iter().flat_map(|image| &image.functions).filter(|record| record.entries.at_start);
         let in_base: HashSet<u32> = in_base.map(|record| record.defined_index).collect();
         let functions: Vec<u32> = what.functions.iter().copied().filter(|index| !in_base.contains(index)).collect();
-        let Outcomes { mut done, mut refused } = match what.goes_on {
-            Some(goes_on) => self.compile_in_order(&functions, in_base, goes_on)?,
-            None => self.compile_all(functions, in_base, what.threads)?,
-        };
+        let goes_on = |_: &u32| what.goes_on.is_none_or(|goes_on| goes_on());
+        let outcomes = self.compile_in_parallel(&functions, &goes_on, what.threads);
+        let (mut done, mut refused) = (Vec::with_capacity(outcomes.len()), Vec::new());
+        for (index, outcome) in outcomes {
+            match outcome {
+                Ok(code) => done.push((index, code)),
+                Err(CompileError::Unavailable(why)) => return Err(why.into()),
+                Err(why) => refused.push((index, why)),
+            }
+        }
         // Equal modules are equal bytes, on however many threads they were compiled.
         done.sort_unstable_by_key(|(index, _)| *index);
         refused.sort_unstable_by_key(|(index, _)| *index);
         if let Some(container) = what.base {
             self.load_trampolines(container)?;
         }
+        let mut callable = in_base;
+        callable.extend(done.iter().map(|(index, _)| *index));
         for (index, code) in &done {
-            self.make_trampolines(*index, &code.exits)?;
+            self.make_trampolines(*index, code, &|callee| callable.contains(&callee))?;
         }
         let code_bytes = done.iter().map(|(_, code)| code.code.len()).sum();
         let new = done.iter_mut().map(|(index, code)| NewFunction {
@@ -101,59 +99,20 @@ impl JitModule {
         Ok(Precompiled { image: self.make_image(base.as_ref(), &new), functions: new.len(), code_bytes, refused })
     }
 
-    /// Compiles functions one after the other, as long as `goes_on` returns true.
-    fn compile_in_order(
-        &self,
-        functions: &[u32],
-        mut callable: HashSet<u32>,
-        goes_on: &dyn Fn() -> bool,
-    ) -> Result<Outcomes, CompileError> {
-        let mut outcomes = Outcomes::default();
-        let mut context = CompilerContext::default();
-        for &index in functions.iter().take_while(|_| goes_on()) {
-            let is_direct = |callee| callee == index || callable.contains(&callee);
-            if outcomes.add(index, self.compile_safely(index, &is_direct, &mut context))? {
-                callable.insert(index);
-            }
-        }
-        Ok(outcomes)
-    }
-
-    /// Compiles functions on so many threads, until all that were not refused call one another directly.
-    fn compile_all(
-        &self,
-        mut todo: Vec<u32>,
-        mut callable: HashSet<u32>,
-        threads: usize,
-    ) -> Result<Outcomes, CompileError> {
-        let mut outcomes = Outcomes::default();
-        callable.extend(&todo);
-        while !todo.is_empty() {
-            for (index, outcome) in self.compile_in_parallel(&todo, &callable, threads) {
-                if !outcomes.add(index, outcome)? {
-                    callable.remove(&index);
-                }
-            }
-            let calls_refused =
-                |(_, code): &mut (u32, CompiledCode)| code.relocs.iter().any(|reloc| !callable.contains(&reloc.callee));
-            todo = outcomes.done.extract_if(.., calls_refused).map(|(index, _)| index).collect();
-        }
-        Ok(outcomes)
-    }
-
-    /// Compiles functions of which those in `callable` are called directly.
+    /// Compiles functions in order, as long as `goes_on` returns true.
     fn compile_in_parallel(
         &self,
         functions: &[u32],
-        callable: &HashSet<u32>,
+        goes_on: &(dyn Fn(&u32) -> bool + Sync),
         threads: usize,
     ) -> Vec<(u32, Result<CompiledCode, CompileError>)> {
         let outcomes = Mutex::new(Vec::with_capacity(functions.len()));
         let cursor = AtomicUsize::new(0);
         let work = || {
             let mut context = CompilerContext::default();
-            while let Some(&index) = functions.get(cursor.fetch_add(1, Ordering::Relaxed)) {
-                let outcome = self.compile_safely(index, &|callee| callable.contains(&callee), &mut context);
+            let next = || functions.get(cursor.fetch_add(1, Ordering::Relaxed)).copied();
+            while let Some(index) = next().filter(goes_on) {
+                let outcome = self.compile_safely(index, &mut context);
                 outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((index, outcome));
             }
         };
@@ -171,35 +130,12 @@ impl JitModule {
     }
 
     /// Compiles a function. A panic is the compiler's failure and costs only this function.
-    fn compile_safely(
-        &self,
-        index: u32,
-        is_direct: &dyn Fn(u32) -> bool,
-        context: &mut CompilerContext,
-    ) -> Result<CompiledCode, CompileError> {
-        let compile = || self.compile_unlinked(index, Entry::Start, is_direct, context);
+    fn compile_safely(&self, index: u32, context: &mut CompilerContext) -> Result<CompiledCode, CompileError> {
+        let compile = || self.compile_unlinked(index, Entry::Start, context);
         catch_unwind(AssertUnwindSafe(compile)).unwrap_or_else(|_| {
             // The panic may have left the context inconsistent.
             *context = CompilerContext::default();
             Err(CompileError::Codegen("the compiler failed".to_owned()))
         })
-    }
-}
-
-impl Outcomes {
-    /// Adds the outcome of a function. Returns true if the function has code.
-    ///
-    /// # Errors
-    /// Returns the reason if no code can be made at all.
-    fn add(&mut self, index: u32, outcome: Result<CompiledCode, CompileError>) -> Result<bool, CompileError> {
-        match outcome {
-            Ok(code) => self.done.push((index, code)),
-            Err(CompileError::Unavailable(why)) => return Err(why.into()),
-            Err(why) => {
-                self.refused.push((index, why));
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 }

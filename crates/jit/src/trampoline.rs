@@ -35,7 +35,7 @@ use crate::error::CompileError;
 use crate::image::TrampolineRecord;
 use crate::isa;
 use crate::libcalls::LibCall;
-use crate::link::Linker;
+use crate::link::{ALIGN, Linker};
 use crate::registered::RegisteredCode;
 use crate::registry;
 use crate::tables::CodeTables;
@@ -150,7 +150,7 @@ impl All {
             }
         };
         let (code, tables) = make(&mut all.context)?;
-        let address = batch.link(code, tables)?;
+        let address = batch.link(&code, tables)?;
         all.latest = Arc::downgrade(&batch);
         all.sweep();
         all.known.insert(key, (address, Arc::downgrade(&batch)));
@@ -160,10 +160,10 @@ impl All {
 
 impl Batch {
     /// Links a trampoline, which calls no function directly. Returns its address.
-    fn link(&self, mut code: Vec<u8>, tables: CodeTables) -> Result<usize, CompileError> {
+    fn link(&self, code: &[u8], tables: CodeTables) -> Result<usize, CompileError> {
         let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         let Contents { linker, bytes, starts } = &mut *contents;
-        let address = linker.link(&mut code, &[], |_, _| None)?;
+        let address = linker.place(code, ALIGN)?;
         *bytes += code.len();
         starts.push(address);
         registry::insert(Arc::new(RegisteredCode::new(address, code.len(), tables, None)));

@@ -52,15 +52,13 @@ impl LoadedImage {
         let names = Names::of(guarded);
         let start = match container.file_range(names.code) {
             Some((file, offset, len)) if len >= MAP_FROM => linker.map(file, offset, len)?,
-            _ => linker.link(&mut image.code.to_vec(), &[], |_, _| None)?,
+            _ => linker.place(image.code, ALIGN)?,
         };
-        let (mut code_end, mut tables_end) = (0usize, 0);
-        let functions = image.functions.iter().map(|function| {
-            let code_start = code_end.next_multiple_of(ALIGN);
-            code_end = code_start + function.len as usize;
+        let mut tables_end = 0;
+        let functions = image.functions.iter().zip(image.ranges()).map(|(function, code)| {
             let tables_start = tables_end;
             tables_end = tables_start + function.tables_len as usize;
-            LoadedFunction { code: code_start..code_end, tables: tables_start..tables_end, registered: OnceLock::new() }
+            LoadedFunction { code, tables: tables_start..tables_end, registered: OnceLock::new() }
         });
         let functions = functions.collect();
         let (container, module) = (container.clone(), module.clone());

@@ -7,17 +7,19 @@
 //!
 //! | section | contents |
 //! |---|---|
-//! | `cod` | the functions' code, each aligned like linked code |
+//! | `cod` | the functions' code, each aligned like linked code, then a call stub for each callee that has no code |
 //! | `fun` | the numbers of the types, then a record for each function, in the order of the code |
 //! | `tab` | the tables of each function, in the same order |
+//! | `rel` | the relocations of each function, in the same order |
 //! | `tra` | the trampolines that the functions use |
 //!
 //! The fourth byte of a section's name is `g` for code that relies on a guard-paged memory 0, and `c` for code that checks
 //! accesses.
 //!
 //! # Invariants
-//! - A function that another one calls directly is in the same image, and the distance between both is final. A later image
-//!   keeps all code of an earlier one at its offsets, and appends new functions.
+//! - Every direct call leads to a function of the image or to a call stub behind the functions. A later image has the functions of
+//!   an earlier one in the same order, then new ones; all calls are linked again, so that they reach functions that had no code
+//!   before.
 //! - An image depends on the numbers of the module's types in the engine ([`TypeId`](wasmr_core::types::TypeId)), which code
 //!   compares. `fun` begins with them, and a module whose types have other numbers does not load the image.
 //!
@@ -26,6 +28,8 @@
 
 mod loaded;
 mod write;
+
+use std::ops::Range;
 
 use wasmr_cache::{Container, SectionName};
 use wasmr_core::encoding::{Decoder, Encoder};
@@ -45,6 +49,7 @@ struct Names {
     code: SectionName,
     functions: SectionName,
     tables: SectionName,
+    relocs: SectionName,
     trampolines: SectionName,
 }
 
@@ -52,7 +57,13 @@ impl Names {
     fn of(guarded: bool) -> Names {
         let kind = if guarded { b'g' } else { b'c' };
         let name = |[a, b, c]: [u8; 3]| [a, b, c, kind];
-        Names { code: name(*b"cod"), functions: name(*b"fun"), tables: name(*b"tab"), trampolines: name(*b"tra") }
+        Names {
+            code: name(*b"cod"),
+            functions: name(*b"fun"),
+            tables: name(*b"tab"),
+            relocs: name(*b"rel"),
+            trampolines: name(*b"tra"),
+        }
     }
 }
 
@@ -112,6 +123,7 @@ pub(crate) struct Image<'a> {
     pub trampolines: Vec<TrampolineRecord<'a>>,
     pub code: &'a [u8],
     pub tables: &'a [u8],
+    pub relocs: &'a [u8],
 }
 
 impl<'a> Image<'a> {
@@ -136,6 +148,7 @@ impl<'a> Image<'a> {
             trampolines,
             code: container.section(names.code)?,
             tables: container.section(names.tables)?,
+            relocs: container.section(names.relocs)?,
         };
         image.is_consistent(module).then_some(image)
     }
@@ -148,7 +161,17 @@ impl<'a> Image<'a> {
             .functions
             .iter()
             .try_fold(0usize, |end, function| end.next_multiple_of(ALIGN).checked_add(function.len as usize));
-        exist && tables == self.tables.len() as u64 && end == Some(self.code.len())
+        exist && tables == self.tables.len() as u64 && end.is_some_and(|end| end <= self.code.len())
+    }
+
+    /// Returns the range of each function's code.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        let mut end = 0usize;
+        self.functions.iter().map(move |function| {
+            let start = end.next_multiple_of(ALIGN);
+            end = start + function.len as usize;
+            start..end
+        })
     }
 }
 

@@ -1,13 +1,14 @@
-//! Makes the sections of an image: the functions of the image that was loaded, and behind them those compiled since.
+//! Makes the sections of an image: the functions of the image that was loaded, and behind them those compiled since, all linked anew.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use wasmr_cache::{Builder, Container};
-use wasmr_core::encoding::Encoder;
+use wasmr_core::encoding::{Decoder, Encoder};
 use wasmr_module::Module;
 
 use super::{Entries, FunctionRecord, Image, Names, type_numbers};
+use crate::call_stub::STUB_LEN;
 use crate::compiled::CallReloc;
 use crate::link::ALIGN;
 use crate::tables::CodeTables;
@@ -51,67 +52,58 @@ pub(crate) struct Written {
     callable: HashSet<u32>,
     functions: Vec<u8>,
     tables: Vec<u8>,
+    relocs: Vec<u8>,
     trampolines: Vec<u8>,
 }
 
+/// A function of an image that is being made.
+struct Part<'a> {
+    record: FunctionRecord,
+    code: &'a [u8],
+    relocs: Vec<CallReloc>,
+}
+
 impl Written {
-    /// Makes an image of the functions of `old` and the new ones. The new functions may call one another and those of `old`.
-    ///
-    /// # Panics
-    /// If a new function calls one that is in neither.
+    /// Makes an image of the functions of `old` and the new ones. All of them may call one another. `stub` returns the code of a call
+    /// stub.
     pub(crate) fn new(
         module: &Module,
         guarded: bool,
         old: Option<&Image<'_>>,
         new: &[NewFunction<'_>],
         trampolines: &[NewTrampoline<'_>],
+        stub: &dyn Fn(u32) -> [u8; STUB_LEN],
     ) -> Written {
-        let mut code = Vec::new();
         let mut tables = Encoder::default();
-        let mut records: Vec<FunctionRecord> = Vec::new();
-        let mut starts: HashMap<u32, usize> = HashMap::new();
-        if let Some(old) = old {
-            code.extend_from_slice(old.code);
+        let mut parts: Vec<Part<'_>> = Vec::new();
+        if let Some((old, of_old)) = old.and_then(|old| Some((old, parts_of(old)?))) {
+            parts = of_old;
             tables.raw(old.tables);
-            let mut end = 0usize;
-            for record in &old.functions {
-                let start = end.next_multiple_of(ALIGN);
-                end = start + record.len as usize;
-                if record.entries.at_start {
-                    starts.insert(record.defined_index, start);
-                }
-            }
-            records.extend_from_slice(&old.functions);
         }
-        let mut end = code.len();
-        let new_starts = new.iter().map(|function| {
-            let start = end.next_multiple_of(ALIGN);
-            end = start + function.code.len();
-            if function.entries.at_start {
-                starts.insert(function.defined_index, start);
-            }
-            start
-        });
-        let new_starts: Vec<usize> = new_starts.collect();
-        for (function, &start) in new.iter().zip(&new_starts) {
-            code.resize(start, 0);
-            code.extend_from_slice(&function.code);
-            for reloc in function.relocs {
-                let callee = starts[&reloc.callee];
-                reloc.write(&mut code[start..], start, callee).expect("code of a process is smaller than 2 GiB");
-            }
+        for function in new {
             let tables_start = tables.len();
             function.tables.encode(&mut tables);
-            records.push(FunctionRecord {
+            let record = FunctionRecord {
                 defined_index: function.defined_index,
                 entries: function.entries,
                 len: function.code.len() as u32,
                 tables_len: (tables.len() - tables_start) as u32,
-            });
+            };
+            parts.push(Part { record, code: &function.code, relocs: function.relocs.to_vec() });
         }
+        let (code, starts) = link(&parts, stub);
         let mut functions = Encoder::default();
         functions.list(&type_numbers(module), |out, &number| out.u32(number));
-        functions.list(&records, |out, record| record.encode(out));
+        functions.list(&parts, |out, part| part.record.encode(out));
+        let mut relocs = Encoder::default();
+        for part in &parts {
+            let mut last = 0;
+            relocs.list(&part.relocs, |out, reloc| {
+                out.difference(last, reloc.offset);
+                out.u32(reloc.callee);
+                last = reloc.offset;
+            });
+        }
         let mut trampolines: Vec<Vec<u8>> = trampolines.iter().map(NewTrampoline::encode).collect();
         // Equal images are equal bytes, in whichever order the trampolines were made.
         trampolines.sort_unstable();
@@ -123,6 +115,7 @@ impl Written {
             callable: starts.into_keys().collect(),
             functions: functions.into_bytes(),
             tables: tables.into_bytes(),
+            relocs: relocs.into_bytes(),
             trampolines: encoded.into_bytes(),
         }
     }
@@ -134,18 +127,69 @@ impl Written {
 
     /// Adds the sections to a container. The code comes last, as a whole number of pages is mapped.
     pub(crate) fn add_to(self, builder: &mut Builder<'_>) {
-        let Written { names, code, callable: _, functions, tables, trampolines } = self;
+        let Written { names, code, callable: _, functions, tables, relocs, trampolines } = self;
         builder.section(names.functions, Cow::Owned(functions), false);
         builder.section(names.tables, Cow::Owned(tables), false);
+        builder.section(names.relocs, Cow::Owned(relocs), false);
         builder.section(names.trampolines, Cow::Owned(trampolines), false);
         builder.section(names.code, Cow::Owned(code), true);
     }
 }
 
+/// Returns the functions of an image. The container's checksum was correct, so the relocations are as they were written; if not, it
+/// returns `None`, and the functions are compiled again.
+fn parts_of<'a>(image: &'a Image<'_>) -> Option<Vec<Part<'a>>> {
+    let mut relocs = Decoder::new(image.relocs);
+    let functions = image.functions.iter().zip(image.ranges()).map(|(record, range)| {
+        let mut last = 0;
+        let relocs = relocs.list(|from| {
+            last = from.difference(last)?;
+            Some(CallReloc { offset: last, callee: from.u32()? })
+        });
+        Some(Part { record: record.clone(), code: &image.code[range], relocs: relocs? })
+    });
+    functions.collect()
+}
+
+/// Links functions with one another. Returns their code, with the call stubs that they need, and the offset of each function that can
+/// be called, by index among the defined ones.
+fn link(parts: &[Part<'_>], stub: &dyn Fn(u32) -> [u8; STUB_LEN]) -> (Vec<u8>, HashMap<u32, usize>) {
+    let mut starts = HashMap::new();
+    let mut offsets = Vec::with_capacity(parts.len());
+    let mut end = 0usize;
+    for part in parts {
+        let start = end.next_multiple_of(ALIGN);
+        end = start + part.code.len();
+        offsets.push(start);
+        if part.record.entries.at_start {
+            starts.insert(part.record.defined_index, start);
+        }
+    }
+    let callees: BTreeSet<u32> = parts.iter().flat_map(|part| &part.relocs).map(|reloc| reloc.callee).collect();
+    let without_code: Vec<u32> = callees.into_iter().filter(|callee| !starts.contains_key(callee)).collect();
+    let stubs_start = end.next_multiple_of(STUB_LEN);
+    let stub_of = |callee: &u32| stubs_start + STUB_LEN * without_code.binary_search(callee).expect("it has a stub");
+
+    let mut code = vec![0; stubs_start + STUB_LEN * without_code.len()];
+    for (part, &start) in parts.iter().zip(&offsets) {
+        let own = &mut code[start..start + part.code.len()];
+        own.copy_from_slice(part.code);
+        for reloc in &part.relocs {
+            let callee = starts.get(&reloc.callee).copied().unwrap_or_else(|| stub_of(&reloc.callee));
+            reloc.write(own, start, callee).expect("code of a module is smaller than 2 GiB");
+        }
+    }
+    for callee in &without_code {
+        let start = stub_of(callee);
+        code[start..start + STUB_LEN].copy_from_slice(&stub(*callee));
+    }
+    (code, starts)
+}
+
 /// Adds the image of a container to another one, for one kind of memory 0. Does nothing if there is none.
 pub fn copy_image<'a>(container: &'a Container, guarded: bool, builder: &mut Builder<'a>) {
-    let Names { code, functions, tables, trampolines } = Names::of(guarded);
-    for (name, is_code) in [(functions, false), (tables, false), (trampolines, false), (code, true)] {
+    let Names { code, functions, tables, relocs, trampolines } = Names::of(guarded);
+    for (name, is_code) in [(functions, false), (tables, false), (relocs, false), (trampolines, false), (code, true)] {
         if let Some(bytes) = container.section(name) {
             builder.section(name, Cow::Borrowed(bytes), is_code);
         }

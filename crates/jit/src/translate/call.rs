@@ -1,8 +1,8 @@
 //! Calls and tail calls.
 //!
-//! A small function of the module is inlined. A function of the module that has code is called directly. All others are called
-//! through their [`VmFunc`]: the call loads `native` and `native_context`, which other code may have changed since the last
-//! call.
+//! A small function of the module is inlined. Other functions of the module are called directly; the linker fills in the target,
+//! which is a [call stub](crate::call_stub) as long as the callee has no code. All others are called through their [`VmFunc`]:
+//! the call loads `native` and `native_context`, which other code may have changed since the last call.
 //!
 //! A call through a table or a reference whose profile has few callees is a *guarded call*: it compares the callee with those
 //! first, and calls a match like a known function. This is profile-guided receiver class prediction (D. Grove and others,
@@ -31,7 +31,7 @@ use crate::trap_code::trap_code;
 /// The callee of a call instruction.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Callee {
-    /// A function of the module that has code.
+    /// A function of the module.
     Direct(FuncRef),
     /// An address of code, known at run time.
     Indirect(Value),
@@ -165,20 +165,16 @@ impl Translator<'_, '_> {
     /// Returns a function of the module as a callee, and its context.
     fn callee(&mut self, func_index: u32) -> (Callee, Value) {
         let request = self.request;
-        if let Some(defined) = func_index.checked_sub(request.layout.imported_func_count) {
-            if (request.is_direct)(defined) {
-                let signature = self.call_signature(request.module.func_type_index(func_index));
-                let name = UserExternalName { namespace: 0, index: defined };
-                let name = self.builder.func.declare_imported_user_function(name);
-                let name = ExternalName::user(name);
-                let data = ExtFuncData { name, signature, colocated: true, patchable: false };
-                return (Callee::Direct(self.builder.import_function(data)), self.context);
-            }
-        } else {
-            self.store_caller();
-        }
         let type_index = request.module.func_type_index(func_index);
-        self.require_exit_trampoline(type_index, func_index < request.layout.imported_func_count);
+        if let Some(defined) = func_index.checked_sub(request.layout.imported_func_count) {
+            let signature = self.call_signature(type_index);
+            let name = UserExternalName { namespace: 0, index: defined };
+            let name = ExternalName::user(self.builder.func.declare_imported_user_function(name));
+            let data = ExtFuncData { name, signature, colocated: true, patchable: false };
+            return (Callee::Direct(self.builder.import_function(data)), self.context);
+        }
+        self.store_caller();
+        self.require_exit_trampoline(type_index, true);
         let func = self.func_pointer(func_index);
         let (code, context) = self.native(func);
         (Callee::Indirect(code), context)

@@ -37,8 +37,6 @@ pub(crate) struct Request<'a> {
     pub spectre_guards: bool,
     /// Limits of inlining and guarded calls.
     pub calls: CallPolicy,
-    /// Returns true if a defined function can be called directly, because it has code.
-    pub is_direct: &'a dyn Fn(u32) -> bool,
     /// Returns the callees that a call at an offset in the module compares with first, as indices of defined functions, hottest
     /// first. Returns none if the call site has no profile, or too flat a one.
     pub guard_targets: &'a dyn Fn(usize) -> Vec<u32>,
