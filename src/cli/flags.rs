@@ -206,8 +206,8 @@ pub enum RawKeys {
 /// Options and arguments of `compile`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The file runs with this build of wasmr, on processors with the same features, under the same -W and -C options and \
-                        --fuel. Any other wasmr refuses it and says why.\n\n\
+    after_help = "The file runs with this build of wasmr, on processors with at least the same features, under the same -W and -C options \
+                        and --fuel. Any other wasmr refuses it and says why.\n\n\
                         Example: wasmr compile tool.wasm -o tool.cwasm && wasmr run --allow-precompiled tool.cwasm"
 )]
 pub struct CompileFlags {

@@ -5,7 +5,8 @@
 //! Validation reads a module once, and execution reads the functions that it runs. For a short run, copying tens of megabytes first
 //! would cost more than both. A map has one weakness: another process can change the file while the guest runs. If the file is
 //! truncated, reading the lost part ends wasmr by SIGBUS. If it is overwritten in place, later reads see code that was not validated.
-//! Tools that build modules write a new file and rename it, which is safe. Files below [`MAP_FROM`] are copied, which is as fast.
+//! Tools that build modules write a new file and rename it, which is safe. With a cache, a file is mapped only if its state would tell
+//! of every change. Files below [`MAP_FROM`] are copied, which is as fast.
 
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, StdinLock};

@@ -7,8 +7,9 @@
 //!
 //! # Limits of the forked process
 //! The forked process makes the entries from its copy of this process's memory. Only the thread that forked exists in it. A lock that
-//! a compiler thread held at that moment is never released there, so an alarm ends the process if it waits for one. The memory
-//! of guests is left out of the copy; copying its page tables could take milliseconds.
+//! a compiler thread held at that moment is never released there, so an alarm ends the process if it waits for one. For this reason
+//! it stores entries and compiles nothing itself. The memory of guests is left out of the copy, because copying its page tables could
+//! take milliseconds.
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -24,14 +25,14 @@ use super::usage::Usage;
 /// Seconds after which the forked process gives up storing.
 const STORING_LIMIT: u32 = 10;
 
-/// Seconds after which it gives up compiling.
+/// Seconds after which the program that it executes gives up compiling.
 const LEARNING_LIMIT: u32 = 600;
 
 /// Least and most processor time for compiling after a run.
 const LEARNING_TIME: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// Stores what was learnt of these modules, if that is enough. Returns at once. `learn` has the words of the command that continues to
-/// learn, if anything does.
+/// Stores what was learnt of these modules, if that is enough for any of them. Returns at once. `learn` has the words of the command
+/// that continues to learn; `None` if nothing is to be compiled.
 pub fn store(cache: &Cache, modules: &[Module], learn: Option<Vec<OsString>>) {
     if !modules.iter().any(Module::has_news) {
         return;
@@ -85,7 +86,7 @@ fn leave_run(mut kept: Vec<RawFd>) {
     }
 }
 
-/// Lets all other processes go first, and sets the alarm for a time without a processor.
+/// Lets all other processes go first, and sets an alarm in case that the process never gets a processor.
 fn be_idle() {
     // SAFETY: the calls change only the scheduling of this process and its alarm.
     unsafe {

@@ -1,9 +1,10 @@
 //! Remembers the beginnings of modules that have entries, so that a large module that was never seen is not hashed before it runs.
 //!
-//! A beginning is the size of a module and its first [`BEGINNING`] bytes. Without a note of its beginning, a module has no entry, or
-//! one that is not worth looking for: notes can be lost. Many modules may have one beginning; it decides nothing else.
+//! A beginning is the size of a module and its first [`BEGINNING`] bytes. A module gets a note of its beginning together with its entry.
+//! A module without a note is loaded as if it had no entry. A note decides nothing else: modules with one beginning share it, and a
+//! lost note costs one run without the entry.
 //!
-//! A note is an empty file in the folder of the [records](crate::records), which bound their number together.
+//! A note is an empty file in the folder of the [records](crate::records). The limit on their number counts notes as well.
 
 use std::io;
 
@@ -14,7 +15,7 @@ use crate::records::FOLDER;
 const BEGINNING: usize = 64 << 10;
 
 impl Cache {
-    /// Returns true if a module with this beginning may have an entry.
+    /// Returns true if a module with this beginning may have an entry: there is a note, or the module is so small that it needs none.
     pub fn knows_beginning(&self, module: &[u8]) -> bool {
         module.len() <= BEGINNING || self.directory.file(&path(module)).is_some()
     }
@@ -42,7 +43,7 @@ impl Cache {
 
 fn path(module: &[u8]) -> String {
     let mut hasher = blake3::Hasher::new();
-    // Records are named by hashes of 16 bytes.
+    // No record has this name: those are hashes of 16 other bytes.
     hasher.update(b"beginning").update(&module.len().to_le_bytes()).update(&module[..BEGINNING.min(module.len())]);
     format!("{FOLDER}/{}", hasher.finalize().to_hex())
 }

@@ -87,7 +87,7 @@ impl Cache {
         let name = format!("{stem}{SUFFIX}");
         let temporary = Temporary::create(&self.directory, stem + temporary::SUFFIX)?;
         let Some(temporary) = temporary else { return Ok(false) };
-        // Nobody else can replace the entry from here on.
+        // No other process can replace the entry from here on.
         if self.is_newer(&name, content, key, replaces) {
             return Ok(false);
         }

@@ -53,7 +53,7 @@ pub(crate) const PAGE: usize = 4096;
 /// Largest number of sections.
 pub(crate) const MAX_SECTIONS: usize = 256;
 
-/// Size in bytes from which a file is mapped. Smaller files are read, which takes fewer system calls and page faults.
+/// Size in bytes from which a file is mapped. A smaller file is read, which takes fewer system calls and page faults.
 const MAP_FROM: u64 = 64 << 10;
 
 /// Bytes of a piece that is read for the checksum. A processor's second-level cache holds it, and an allocator need not map it.
@@ -110,7 +110,7 @@ struct Row {
 }
 
 impl Container {
-    /// Verifies a file, and reads or maps it. Nobody may change the file afterwards; to replace or remove it is permitted.
+    /// Verifies a file, and reads or maps it. The file must not be changed afterwards; it may be replaced or removed.
     pub fn open(mut file: File) -> Result<Container, Refused> {
         file.rewind()?;
         let len = file.metadata()?.len();
@@ -138,7 +138,7 @@ impl Container {
     }
 
     /// Maps a file without verifying its checksum, for which all of it would have to be read. Damage other than in the section table
-    /// goes unnoticed. Nobody may change the file afterwards; to replace or remove it is permitted.
+    /// goes unnoticed. A file below 64 KiB is verified nevertheless. The file must not be changed afterwards; it may be replaced or removed.
     pub fn open_unverified(file: File) -> Result<Container, Refused> {
         let len = file.metadata()?.len();
         if len < MAP_FROM {

@@ -15,7 +15,7 @@
 //! | `temporary` | a file that is written under another name, by one process at a time |
 //! | `cache` | [`Cache`]: finds and stores entries |
 //! | `housekeeping` | the size of a cache: removal of entries least recently used, of leftovers, of everything |
-//! | `beginnings` | tells modules that certainly have no entry, before they are hashed |
+//! | `beginnings` | recognises large modules without an entry, before they are hashed |
 //! | `records` | [`FileState`]: content hashes of files that did not change since |
 //! | `location` | the directory if the user names none |
 //! | `elsewhere` | a cache that cannot be opened, for systems other than Unix |
@@ -31,8 +31,8 @@
 //! The user of an entry may execute it as machine code. An entry is therefore used only if nobody else could have written it: the
 //! directory and the file belong to the effective user, have no write permission for group and others (which POSIX access control
 //! lists show as permission of the group), and are no symbolic links. The checksum is no signature. It finds files that are torn
-//! or damaged, not files that somebody made on purpose. Whoever can write as the user can do anything that a false entry
-//! could do.
+//! or damaged, not files that somebody made on purpose. A program with the user's rights could forge an entry, but needs none: it can
+//! already do everything that the entry could do.
 //!
 //! # Failure
 //!

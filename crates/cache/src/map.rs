@@ -13,8 +13,8 @@ impl Map {
     /// Maps the first `len` bytes of a file.
     pub(crate) fn of(file: &File, len: usize) -> io::Result<Map> {
         // SAFETY: `map` asks that nobody changes the file while it is mapped. wasmr changes only files with a temporary name, and
-        // maps none of these (see `temporary`). Another user cannot write the file of a cache. Whoever names a file to wasmr
-        // himself is asked for the same by `Container::open`.
+        // maps none of these (see `temporary`). Another user cannot write the file of a cache. For a file from elsewhere,
+        // `Container::open` and `open_unverified` ask their caller for the same.
         unsafe { MmapOptions::new().len(len).map(file) }.map(Map)
     }
 }

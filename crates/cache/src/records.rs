@@ -67,7 +67,7 @@ const LOCAL: &[u32] = &[
 /// Folder of the records.
 pub(crate) const FOLDER: &str = "files";
 
-/// Largest number of records.
+/// Largest number of records and notes together.
 const MAX_RECORDS: usize = 4096;
 
 /// First bytes of a record, with a version.
@@ -190,7 +190,8 @@ impl Cache {
     }
 }
 
-/// Removes the oldest quarter of the records if there are too many, so that their times are not read for every new record.
+/// Removes the oldest quarter of records and [notes](crate::beginnings) if there are too many. A quarter, as the times of all are read
+/// for it, which would take long for every new record.
 pub(crate) fn forget_oldest(directory: &Directory) -> io::Result<()> {
     let paths = paths(directory)?;
     if paths.len() <= MAX_RECORDS {
@@ -205,7 +206,7 @@ pub(crate) fn forget_oldest(directory: &Directory) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes all records.
+/// Removes all records and notes.
 pub(crate) fn clean(directory: &Directory) -> io::Result<()> {
     for path in paths(directory)? {
         directory.remove(&path)?;
@@ -213,7 +214,7 @@ pub(crate) fn clean(directory: &Directory) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the places of all records.
+/// Returns the places of all records and notes.
 fn paths(directory: &Directory) -> io::Result<Vec<String>> {
     let names = match directory.names(FOLDER) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,6 +1,6 @@
 //! [`CacheKey`]: everything that knowledge of a module depends on, besides the module's bytes.
 //!
-//! The key is text, one line for each thing, so that a refusal can say which line differs.
+//! The key is text with four lines: build, processor, features, settings. A refusal can therefore say which line differs.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::config::Config;
 pub(crate) struct CacheKey(String);
 
 impl CacheKey {
-    /// Returns the key for a configuration; `None` if the program has no build id, which would have to tell builds apart.
+    /// Returns the key for a configuration. Returns `None` if the program has no build id, without which builds cannot be told apart.
     pub(crate) fn new(config: &Config) -> Option<CacheKey> {
         let mut key = format!("wasmr {}, build ", env!("CARGO_PKG_VERSION"));
         for byte in wasmr_runtime::sys::build_id()? {
@@ -37,7 +37,7 @@ impl CacheKey {
         self.0.as_bytes()
     }
 
-    /// Checks that what was made under another key can be used under this one: build, features and settings are the same, and this
+    /// Checks that code made under another key can be used under this one: build, features and settings are the same, and this
     /// processor has all features of the other one.
     pub(crate) fn accepts(&self, other: &str) -> Result<(), Mismatch> {
         let lines = |key: &str| -> Vec<Vec<String>> {

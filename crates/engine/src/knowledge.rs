@@ -2,9 +2,9 @@
 //! entry.
 //!
 //! # When is an entry written?
-//! The first time, if the module takes noticeable time to validate or has machine code. Later, if there is new code, or if the
-//! samples of this run are an eighth of those in the entry: then functions without code may have become worth compiling. A program
-//! that runs a thousand times is therefore written some fifty times.
+//! The first time, if the module takes noticeable time to validate, has machine code, or has a function with a second sample. Later, if
+//! there is new code, or if this run has an eighth of the samples in the entry: functions without code may then have become worth
+//! compiling. The entry of a program that runs a thousand times without new code is therefore written some fifty times.
 
 use std::borrow::Cow;
 use std::fs::File;

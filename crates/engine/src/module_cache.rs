@@ -4,10 +4,10 @@
 //! | section of an entry | contents | made by |
 //! |---|---|---|
 //! | `outl` | the offsets that decoding computed; its presence says that the module is valid | [`wasmr_module::Module::outline`] |
-//! | `prof` | [`SavedProfile`](crate::saved_profile::SavedProfile) | `module_tiers` |
+//! | `prof` | [`SavedProfile`](crate::saved_profile::SavedProfile) | `warm_start` |
 //! | others | machine code for each kind of memory 0 | [`JitModule::write_image`](wasmr_jit::JitModule::write_image) |
 //!
-//! Nothing here fails: without an entry, the module is validated and learnt of as in a first run.
+//! Nothing here fails: without an entry, the module is validated as in a first run.
 //!
 //! # Why is the file looked at again?
 //! The bytes of a large module are a mapping of its file, in which everybody sees what is written to the file, the guest included. An
@@ -34,7 +34,7 @@ pub(crate) const PROFILE: SectionName = *b"prof";
 pub(crate) struct ModuleCache {
     cache: Arc<Cache>,
     key: CacheKey,
-    /// Hash of the module. Unknown as long as the module certainly has no entry.
+    /// Hash of the module. Not computed before the end if the cache does not know the module's beginning.
     content: OnceLock<Content>,
     /// State of the module's file, if it is stable. The bytes are then perhaps a mapping of the file.
     file: Option<FileState>,
@@ -45,9 +45,8 @@ pub(crate) struct ModuleCache {
 }
 
 impl ModuleCache {
-    /// Looks for the entry of a module. `file` is the state of the file that the bytes were read from, as it was before. If the cache knows
-    /// the contents of the file, and the file was not changed since, the bytes are not read. If it knows no module that begins with the
-    /// same bytes, only these are read.
+    /// Looks for the entry of a module. `file` is the state of the file before the bytes were read from it. If the cache has a record for
+    /// this state, the bytes are not read. If it knows no module with the same beginning, only the beginning is read.
     pub(crate) fn find(cache: Arc<Cache>, key: CacheKey, binary: &[u8], file: Option<&FileState>) -> ModuleCache {
         let file = file.filter(|file| file.is_stable()).cloned();
         let recorded = file.as_ref().and_then(|file| cache.content_of(file).filter(|_| file.is_unchanged()));

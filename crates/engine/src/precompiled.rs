@@ -1,8 +1,8 @@
 //! Modules compiled ahead of time: [`Module::precompile`] makes a `.cwasm` file of a module, and [`Module::deserialize`] loads one.
 //!
 //! The file is a container with the module's binary, its outline, the machine code of its functions, and the key that they depend on.
-//! It runs with the build of wasmr that made it, on processors that have all features which the code may use, and under the same
-//! settings. Any other use is refused with the reason.
+//! It runs with the build of wasmr that made it, under the same settings, on processors that have all features which the code may
+//! use. Any other use is refused with the reason.
 #![allow(unsafe_code)]
 
 use std::borrow::Cow;
@@ -139,8 +139,8 @@ impl Module {
         load(engine, Container::from_bytes(bytes)?)
     }
 
-    /// Loads a precompiled module from a file. Its machine code is mapped, not copied, and read as far as it is executed. The checksum
-    /// of a file of 64 KiB or more is not verified, which would take longer than all the rest.
+    /// Loads a precompiled module from a file. 64 KiB of machine code or more are mapped, not copied, and read as far as they are
+    /// executed. The checksum of a file of 64 KiB or more is not verified, because that would take longer than all the rest.
     ///
     /// # Errors
     /// As for [`deserialize`](Module::deserialize), or if the file cannot be read.

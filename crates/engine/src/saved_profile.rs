@@ -8,13 +8,13 @@ use wasmr_core::encoding::{Decoder, Encoder};
 pub(crate) struct SavedProfile {
     /// Samples of functions that have no machine code.
     pub functions: Vec<FunctionSamples>,
-    /// Samples of calls that found one of few callees.
+    /// Samples of calls, by callee.
     pub calls: Vec<CallSamples>,
     /// Functions and loops that the compiler refused.
     pub refused: Vec<RefusedWork>,
 }
 
-/// The samples that found a function, in all runs.
+/// The samples that found a function, in all runs. The first call in a run counts as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FunctionSamples {
     /// Index of the function, counted from the first that the module defines.
@@ -24,7 +24,7 @@ pub(crate) struct FunctionSamples {
     pub samples: u32,
 }
 
-/// The samples that found a call waiting for one callee, in all runs.
+/// The samples that found a call operator waiting for one callee, in all runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CallSamples {
     /// Offset of the call operator in the module.
@@ -34,9 +34,10 @@ pub(crate) struct CallSamples {
     pub samples: u32,
 }
 
-/// A function or loop without hope of code.
+/// A function or loop that the compiler refused, and would refuse again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RefusedWork {
+    /// Index of the function, counted from the first that the module defines.
     pub index: u32,
     pub guarded: bool,
     /// Offset of the loop; `None` for the function's start.

@@ -1,5 +1,5 @@
-//! The warm start of a module: code and profile of earlier processes, from the module's entry in the cache; and the way of this
-//! process's code and profile into the next entry.
+//! The warm start of a module. In: its entry in the cache, with code and profile of earlier processes. Out: functions that are ready
+//! at the first call; and, at the end, code and profile of this process for the next entry.
 //!
 //! The image of a kind of memory 0 is loaded before the first call in the first instance of that kind. Its functions are then
 //! installed like functions that a compiler thread has just finished. Functions without code whose samples in earlier runs
@@ -54,7 +54,7 @@ impl ModuleTiers {
         bytes
     }
 
-    /// Requests functions without code that earlier runs found hot, the hottest first.
+    /// Requests functions without code whose samples in earlier runs suffice, those with the most first. Notes work that was refused.
     fn request_again(&self, guarded: bool) {
         if self.is_ahead_of_first_call() || self.is_synchronous() {
             return;
@@ -173,7 +173,8 @@ impl ModuleTiers {
         let compiled: usize = self.natives().map(|native| native.compiled_bytes()).sum();
         let executed = self.uncompiled_samples();
         if compiled > 0 || self.earlier.entry.is_none() {
-            // The second sample of a function is one of a thousand calls. A program without any is over before code would help.
+            // The first call of a function counts as one sample; a second one takes about a thousand calls and loops. A program
+            // without a second sample ends before code would help.
             return compiled > 0 || executed.iter().any(|&(.., samples)| samples > 1);
         }
         let total = |samples: &mut dyn Iterator<Item = u32>| samples.map(u64::from).sum::<u64>();

@@ -5,12 +5,13 @@
 //! - `compile`: from CLIF to machine code (`compiled`) and its `tables`. `link` copies the code to executable memory, with `call_stub`s
 //!   for callees without code. `module`
 //!   has the code of one module.
-//! - `image`: machine code that outlives the process; `precompile` makes one ahead of time.
+//! - `image`: machine code that outlives the process; `precompile` makes an image ahead of time.
 //! - `budget`, `liveness`: bounds on the memory and time that compiling one function takes.
-//! - `abi`, `trampoline`, `enter`: calls between compiled code, the interpreter and the host.
+//! - `abi`, `trampoline`, `trampoline_key`, `enter`: calls between compiled code, the interpreter and the host.
 //! - `running`: installation of compiled code, and lazy resolution of callees.
 //! - `libcalls`: the functions of the runtime that compiled code calls.
-//! - `registry`, `source_map`: from code addresses to functions and operators.
+//! - `registry`, `registered`, `source_map`: from code addresses to functions and operators.
+//! - `isa`, `options`, `operand_order`: the processor and Cranelift's settings; limits of inlining; the order of float operands.
 //! - `trap`, `unwind`, `frames`: traps, exceptions and backtraces.
 //!
 //! This crate knows no other tier. The engine decides when to compile a function, and with which entry.

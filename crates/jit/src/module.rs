@@ -1,6 +1,7 @@
 //! The machine code of one module, compiled function by function and shared by all its instances.
 //!
-//! Any thread may call [`JitModule::compile`]. Afterwards [`JitModule::function`] or [`JitModule::osr_code`] returns the code.
+//! Any thread may call [`JitModule::compile`], and [`JitModule::load_image`] loads code that an earlier process compiled. Afterwards
+//! [`JitModule::function`] or [`JitModule::osr_code`] returns the code.
 //! The thread that runs a store [installs](JitModule::install) the code in the store's instances, so that generated code needs
 //! no atomic accesses.
 
@@ -73,7 +74,7 @@ pub struct JitModule {
 #[derive(Debug)]
 struct Linked {
     defined_index: u32,
-    /// Entries that callers use. None if another thread was faster.
+    /// Entries that callers use. Has none if another thread compiled the same function first.
     entries: Entries,
     relocs: Vec<CallReloc>,
     code: Arc<RegisteredCode>,

@@ -1,6 +1,6 @@
 //! Compilation ahead of time: functions of a module become an image, on several threads, without being linked in this process.
 //!
-//! With a limit, the functions that are done when it is reached make an image: calls of the others lead to call stubs.
+//! The functions that are done when the limit is reached make an image too: calls of functions without code lead to call stubs.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -99,7 +99,7 @@ impl JitModule {
         Ok(Precompiled { image: self.make_image(base.as_ref(), &new), functions: new.len(), code_bytes, refused })
     }
 
-    /// Compiles functions in order, as long as `goes_on` returns true.
+    /// Compiles functions on this number of threads, which take them in order as long as `goes_on` returns true.
     fn compile_in_parallel(
         &self,
         functions: &[u32],

@@ -1,8 +1,8 @@
 //! Finds the tables of linked code by an address in the code. Traps, exceptions and backtraces start from such an address.
 //!
-//! A function is registered with its [`CodeTables`] once it is linked. Trampolines are registered for their traps. They have no
-//! landing pads, and without a source map they do not show in backtraces. The functions of a loaded [image](crate::image) are
-//! registered together; tables are decoded when an address is first found in their function.
+//! A function is registered with its [`CodeTables`](crate::tables::CodeTables) once it is linked. Trampolines are registered for
+//! their traps. They have no landing pads, and without a source map they do not show in backtraces. The functions of a loaded
+//! [image](crate::image) are registered together; tables are decoded when an address is first found in their function.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};

@@ -1,5 +1,5 @@
-//! Trampolines between compiled code and all other code. Cranelift compiles one for each kind and signature when it is first
-//! needed.
+//! Trampolines between compiled code and all other code. There is one for each kind and signature. Cranelift compiles it when it is
+//! first needed, or an [image](crate::image) has it.
 //!
 //! - *Entry trampoline*: the host or the interpreter calls a compiled function. [`VmFunc::data`] of that function points to it,
 //!   and `enter.rs` calls it as `fn(store, func, slots)` in the C convention.

@@ -1,7 +1,7 @@
 //! [`Module`]: a decoded and validated module. It is immutable and shared.
 //!
-//! `decode` creates it, or `outline` for a binary that was validated earlier. The runtime instantiates its declarations; the tiers translate its bodies and types. The code is not
-//! copied: a body is a range of the module's bytes.
+//! `decode` creates it, or `outline` for a binary that was validated earlier. The runtime instantiates its declarations; the tiers
+//! translate its bodies and types. The code is not copied: a body is a range of the module's bytes.
 //!
 //! # Indices
 //! A function *index* is that of the [specification](https://webassembly.github.io/spec/core/syntax/modules.html#indices), with

@@ -1,7 +1,7 @@
 //! The *outline* of a module: results of decoding that take long to find again. With it, the same binary is decoded without
 //! validation and without a look at its code.
 //!
-//! [`write`] creates the outline of a decoded module, for a cache to keep. [`decode`] decodes the same binary by it, usually
+//! [`write()`] creates the outline of a decoded module, for a cache to keep. [`decode`] decodes the same binary by it, usually
 //! in another process: wasmparser's section loop finds the sections, and `sections` converts them as always. Only two sections
 //! are skipped, because the outline has their results: the code section, with the range of each body, and the data section,
 //! with the range and address of each segment. The pages of their contents are not read.

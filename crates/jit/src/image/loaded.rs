@@ -13,7 +13,7 @@ use crate::link::{ALIGN, Linker};
 use crate::registered::RegisteredCode;
 use crate::tables::CodeTables;
 
-/// Bytes of code from which on an image is mapped from its file. Less code is copied, which takes no pages of its own.
+/// Bytes of code from which on an image is mapped from its file. Less code is copied, which takes fewer page faults.
 const MAP_FROM: usize = 64 << 10;
 
 /// An image in code memory. Its code stays as long as the linker that it was loaded with.
@@ -38,7 +38,7 @@ struct LoadedFunction {
 }
 
 impl LoadedImage {
-    /// Brings the code of an image to code memory. The offsets of the functions' code are those of `functions`.
+    /// Brings the code of an image to code memory. `image` is that of `container` for the kind of memory 0 that `guarded` names.
     ///
     /// # Errors
     /// Returns an error if there is no code memory left.
@@ -96,7 +96,8 @@ impl LoadedImage {
         Some(function.registered.get_or_init(|| {
             let tables = self.container.section(self.names.tables).and_then(|all| all.get(function.tables.clone()));
             let tables = tables.and_then(|bytes| CodeTables::decode(&mut Decoder::new(bytes)));
-            // The container's checksum was correct, so the tables are as they were written.
+            // The tables of an entry are as they were written, because its checksum was correct. That of a large precompiled file was not
+            // verified. A damaged one has no tables here, and a trap in its code aborts the process.
             let tables = tables.unwrap_or_default();
             let start = self.start + function.code.start;
             Arc::new(RegisteredCode::new(start, function.code.len(), tables, Some(self.module.clone())))

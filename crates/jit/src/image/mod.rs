@@ -1,9 +1,10 @@
 //! An *image*: machine code of a module's functions in a form that outlives the process. The functions are linked with one another,
-//! so that the code can be mapped and executed as it is; all addresses of the host program are behind pointers of the instance.
+//! so that the code can be mapped and executed as it is. It contains no address of the host program, but reads them through its
+//! instance.
 //!
 //! In: the compiled functions of a [`JitModule`](crate::JitModule). Out: sections of a [`Container`], from which another process
-//! with the same build of wasmr, the same processor features and the same settings loads them ([`Image::read`]). `write` makes
-//! the sections, and `loaded` is an image in code memory.
+//! with the same build of wasmr, the same settings, and at least the same processor features loads them ([`Image::read`]). `write`
+//! makes the sections, and `loaded` is an image in code memory.
 //!
 //! | section | contents |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Makes the sections of an image: the functions of the image that was loaded, and behind them those compiled since, all linked anew.
+//! Makes the sections of an image: the functions of an earlier image, followed by those compiled since, all linked anew.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -125,7 +125,8 @@ impl Written {
         self.callable.contains(&defined_index)
     }
 
-    /// Adds the sections to a container. The code comes last, as a whole number of pages is mapped.
+    /// Adds the sections to a container. The code comes last: no other section may have bytes in its pages, so one after it would begin
+    /// at a new page.
     pub(crate) fn add_to(self, builder: &mut Builder<'_>) {
         let Written { names, code, callable: _, functions, tables, relocs, trampolines } = self;
         builder.section(names.functions, Cow::Owned(functions), false);

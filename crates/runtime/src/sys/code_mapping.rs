@@ -1,5 +1,6 @@
 //! Memory for machine code that is written while other code in it runs. One set of pages is mapped twice, once for
-//! writing and once for executing, so no address is ever both writable and executable.
+//! writing and once for executing, so no address is ever both writable and executable. Files with code of earlier processes
+//! are mapped over parts of the executable view.
 //!
 //! In: an address range to be near to, because code reaches the host's own code and data by 32-bit distances. Out: a
 //! [`CodeMapping`], or an error where the system refuses a part of it (no executable mappings, little address space, a
