@@ -2,8 +2,8 @@
 //!
 //! In: the modules of the run, at its end. Out: entries in the cache. A forked process writes them, so that the run ends at once. It
 //! then becomes `wasmr compile --into-cache`, which compiles the functions that the run executed but that were not worth compiling
-//! for one run. This takes at most three times the processor time of the run, or a second if that is more ([`LEARNING_TIME`]), and runs only
-//! while no other process wants the processor. Unsafe: forks.
+//! for one run. This takes at most three times the processor time of the run, within the range of [`LEARNING_TIME`], and only time that
+//! no other process wants. Unsafe: forks.
 //!
 //! # Limits of the forked process
 //! The forked process makes the entries from its copy of this process's memory. Only the thread that forked exists in it. A lock that

@@ -3,8 +3,7 @@
 //! - `translate`: from WebAssembly to CLIF, Cranelift's intermediate representation, with one file for each category of
 //!   operators.
 //! - `compile`: from CLIF to machine code (`compiled`) and its `tables`. `link` copies the code to executable memory, with `call_stub`s
-//!   for callees without code. `module`
-//!   has the code of one module.
+//!   for callees without code. `module` has the code of one module.
 //! - `image`: machine code that outlives the process; `precompile` makes an image ahead of time.
 //! - `budget`, `liveness`: bounds on the memory and time that compiling one function takes.
 //! - `abi`, `trampoline`, `trampoline_key`, `enter`: calls between compiled code, the interpreter and the host.

@@ -18,8 +18,8 @@
 //! accesses.
 //!
 //! # Invariants
-//! - Every direct call leads to a function of the image or to a call stub behind the functions. A later image has the functions of
-//!   an earlier one in the same order, then new ones; all calls are linked again, so that they reach functions that had no code
+//! - Every direct call leads to a function of the image or to a call stub after the functions. A later image has the functions of
+//!   an earlier one in the same order, then new ones. All calls are linked again, so that they reach functions that had no code
 //!   before.
 //! - An image depends on the numbers of the module's types in the engine ([`TypeId`](wasmr_core::types::TypeId)), which code
 //!   compares. `fun` begins with them, and a module whose types have other numbers does not load the image.
