@@ -3,8 +3,12 @@
 //!
 //! Functions and loops are compiled on other threads ([`CompileTask`], [`Compiler`]). The code is installed by a thread that runs an
 //! instance, when it next reports anything: no other thread may change the function records of a store. `installable` lists the
-//! compiled functions in order; each instance keeps the number of entries already installed as the engine's word. So all instances
-//! in all stores get the code, each in its own time.
+//! compiled and loaded functions in order; each instance keeps the number of entries already installed as the engine's word. So all
+//! instances in all stores get the code, each in its own time.
+//!
+//! # Earlier processes
+//! If the module has an entry in the cache, the first call in an instance of each kind loads the code of the entry
+//! ([`warm_start`](crate::warm_start)). That code is ready without ever having waited.
 //!
 //! # Loops
 //! Code for the next call is of no use to a function that is in a long loop. So loops are counted too
@@ -66,7 +70,7 @@ struct State {
     postponed: HashMap<Work, Pause>,
     /// The time in which no code is installed, because the host refused a store the native stack.
     no_stack: Option<Pause>,
-    /// Compiled functions, in the order in which they were finished, each with its kind of memory.
+    /// Functions with code, in the order in which they were finished or loaded, each with its kind of memory.
     installable: Vec<(u32, bool)>,
     loops: LoopProfile,
     /// Call profiles by function and kind of memory, until the function is compiled.
