@@ -35,7 +35,7 @@ pub struct RunPlan {
     pub config: Config,
     /// The cache of the configuration.
     pub cache: Option<Arc<Cache>>,
-    /// Words of the command that compiles for later runs when this one is over; `None` if nothing is to be compiled.
+    /// Options of the command that compiles for later runs when this one is over; `None` if nothing is to be compiled.
     pub learn: Option<Vec<OsString>>,
     /// The guest's grants, arguments and variables.
     pub wasi: WasiCtx,
@@ -235,13 +235,13 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     })
 }
 
-/// Returns the words of the command that compiles for later runs of the same program with the same options.
+/// Returns the options of the command that compiles for later runs of the same program with the same options.
 ///
 /// Code depends on the order in which an engine sees the types of its modules. The command loads one module, so its code would be of no
 /// use to a run with preloads.
 fn learning_command(flags: &RunFlags) -> Option<Vec<OsString>> {
-    let module = flags.module.clone().filter(|path| path != Path::new("-"))?;
-    if !flags.preload.is_empty() || flags.mode.is_some_and(|mode| mode.name() == "interp") {
+    let is_file = flags.module.as_ref().is_some_and(|path| path != Path::new("-"));
+    if !is_file || !flags.preload.is_empty() || flags.mode.is_some_and(|mode| mode.name() == "interp") {
         return None;
     }
     let mut words: Vec<OsString> = ["compile", "--into-cache", "--profile"].map(OsString::from).into();
@@ -254,7 +254,6 @@ fn learning_command(flags: &RunFlags) -> Option<Vec<OsString>> {
     if let Some(dir) = &flags.cache_dir {
         words.extend(["--cache-dir".into(), dir.into()]);
     }
-    words.push(module.into());
     Some(words)
 }
 

@@ -67,7 +67,7 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
             signals::watch_terminal();
         }
     }
-    let (cache, learn) = (plan.cache.clone(), plan.learn.clone());
+    let (cache, learn, program) = (plan.cache.clone(), plan.learn.clone(), plan.module.clone());
     // Not dropped, as that would store what was learnt while the user waits.
     let mut modules = ManuallyDrop::new(Vec::new());
     let (status, ended) = match execute(plan, &mut modules, &stats, out, err)? {
@@ -90,7 +90,7 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
         report::print(err, &stats.render(&ended));
     }
     if let Some(cache) = cache {
-        save::store(&cache, &modules, learn);
+        save::store(&cache, &modules, learn, &program);
     }
     Ok(status)
 }

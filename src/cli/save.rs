@@ -14,6 +14,7 @@
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -31,9 +32,9 @@ const LEARNING_LIMIT: u32 = 600;
 /// Least and most processor time for compiling after a run.
 const LEARNING_TIME: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// Stores what was learnt of these modules, if that is enough for any of them. Returns at once. `learn` has the words of the command
-/// that continues to learn; `None` if nothing is to be compiled.
-pub fn store(cache: &Cache, modules: &[Module], learn: Option<Vec<OsString>>) {
+/// Stores what was learnt of these modules, if that is enough for any of them. Returns at once. `learn` has the options of the command
+/// that continues to learn of `program`; `None` if nothing is to be compiled.
+pub fn store(cache: &Cache, modules: &[Module], learn: Option<Vec<OsString>>, program: &Path) {
     if !modules.iter().any(Module::has_news) {
         return;
     }
@@ -53,7 +54,8 @@ pub fn store(cache: &Cache, modules: &[Module], learn: Option<Vec<OsString>>) {
             let limit = (3 * used).clamp(LEARNING_TIME.0, LEARNING_TIME.1).as_millis();
             be_idle();
             // Returns only if the program cannot be started.
-            let _ = Command::new("/proc/self/exe").args(words).arg(format!("--limit={limit}ms")).exec();
+            let limit = format!("--limit={limit}ms");
+            let _ = Command::new("/proc/self/exe").args(words).arg(limit).arg("--").arg(program).exec();
         }
         // SAFETY: `_exit` ends the process without running handlers, which belong to the parent.
         unsafe { libc::_exit(0) };
