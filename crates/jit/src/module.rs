@@ -207,7 +207,7 @@ impl JitModule {
         registry::insert(code.clone());
         // Another thread may have compiled the same function meanwhile. Both pieces of code are equivalent, so the first one
         // stays.
-        let mut entries = Entries { at_start: false, at_loop: None };
+        let mut entries = Entries { at_start: false, at_loop: None, is_dual: at_start && at_loop.is_some() };
         if let (Some(trampoline), Some(offset)) = (osr_trampoline, at_loop)
             && let Vacant(place) = self.osr().entry((defined_index, offset))
         {
@@ -392,8 +392,10 @@ impl JitModule {
         let loaded = LoadedImage::load(container, &self.module, self.options.guarded, &image, &mut linker)?;
         drop(linker);
         let loaded = Arc::new(loaded);
-        self.keep_trampolines(image.trampolines)?;
         registry::insert_image(loaded.clone());
+        // Before anything can fail: from here on, functions may be known that only the image has.
+        assert!(self.image.set(loaded.clone()).is_ok(), "a module has one image");
+        self.keep_trampolines(image.trampolines)?;
         let mut entry_trampolines: HashMap<u32, usize> = HashMap::new();
         let mut entries = Vec::with_capacity(image.functions.len());
         for (record, address) in image.functions.iter().zip(loaded.addresses()) {
@@ -410,14 +412,13 @@ impl JitModule {
                 entries.push((index, None));
             }
             if let Some(offset) = record.entries.at_loop {
-                let dual_entry = record.entries.at_start;
+                let dual_entry = record.entries.is_dual;
                 let trampoline = self.trampoline(TrampolineKind::Osr { dual_entry }, ty)?;
                 let code = OsrCode { enter: enter_osr_code, address, len, trampoline, dual_entry };
                 self.osr().insert((index, offset as usize), code);
                 entries.push((index, Some(offset as usize)));
             }
         }
-        assert!(self.image.set(loaded).is_ok(), "a module has one image");
         Ok(entries)
     }
 

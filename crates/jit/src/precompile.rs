@@ -90,7 +90,7 @@ impl JitModule {
         let code_bytes = done.iter().map(|(_, code)| code.code.len()).sum();
         let new = done.iter_mut().map(|(index, code)| NewFunction {
             defined_index: *index,
-            entries: Entries { at_start: true, at_loop: None },
+            entries: Entries { at_start: true, at_loop: None, is_dual: false },
             code: std::mem::take(&mut code.code),
             relocs: &code.relocs,
             tables: &code.tables,

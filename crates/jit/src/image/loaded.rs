@@ -50,9 +50,12 @@ impl LoadedImage {
         linker: &mut Linker,
     ) -> Result<LoadedImage, Unavailable> {
         let names = Names::of(guarded);
-        let start = match container.file_range(names.code) {
-            Some((file, offset, len)) if len >= MAP_FROM => linker.map(file, offset, len)?,
-            _ => linker.place(image.code, ALIGN)?,
+        let range = container.file_range(names.code).filter(|(.., len)| *len >= MAP_FROM);
+        // A file system may forbid executable mappings (`noexec`).
+        let mapped = range.and_then(|(file, offset, len)| linker.map(file, offset, len).ok());
+        let start = match mapped {
+            Some(start) => start,
+            None => linker.place(image.code, ALIGN)?,
         };
         let mut tables_end = 0;
         let functions = image.functions.iter().zip(image.ranges()).map(|(function, code)| {

@@ -68,13 +68,15 @@ impl Names {
     }
 }
 
-/// The entries of a function's code in an image.
+/// The entries of a function's code in an image, as far as callers use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entries {
     /// True if the code has an entry at the function's start.
     pub at_start: bool,
     /// Offset in the module of the loop at which the code has an entry.
     pub at_loop: Option<u32>,
+    /// True if the code was compiled for both kinds of entries, whichever of them are used.
+    pub is_dual: bool,
 }
 
 /// The record of a function in an image.
@@ -91,18 +93,19 @@ pub(crate) struct FunctionRecord {
 
 impl FunctionRecord {
     fn encode(&self, out: &mut Encoder) {
-        let Entries { at_start, at_loop } = self.entries;
+        let Entries { at_start, at_loop, is_dual } = self.entries;
         out.u32(self.defined_index);
-        out.option(at_start.then_some(0));
+        out.u32(u32::from(at_start) | u32::from(is_dual) << 1);
         out.option(at_loop);
         out.u32(self.len);
         out.u32(self.tables_len);
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<FunctionRecord> {
+        let (defined_index, flags, at_loop) = (from.u32()?, from.u32()?, from.option()?);
         Some(FunctionRecord {
-            defined_index: from.u32()?,
-            entries: Entries { at_start: from.option()?.is_some(), at_loop: from.option()? },
+            defined_index,
+            entries: Entries { at_start: flags & 1 != 0, at_loop, is_dual: flags & 2 != 0 },
             len: from.u32()?,
             tables_len: from.u32()?,
         })

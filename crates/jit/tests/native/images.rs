@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmr_cache::{Builder, Container};
 use wasmr_core::trap::TrapCode;
-use wasmr_jit::{Precompilation, Precompiled};
+use wasmr_jit::{CompilerContext, Entry, OsrEntry, Precompilation, Precompiled};
+use wasmr_runtime::frame::FrameMap;
 use wasmr_runtime::{Instance, Store};
 
 use crate::world::{Code, World};
@@ -222,4 +223,22 @@ fn a_limit_leaves_an_image_of_the_functions_so_far() {
         assert_eq!(compiled, order[..end]);
         image = Some(container);
     }
+}
+
+#[test]
+fn code_for_two_entries_of_which_one_is_used_keeps_its_way_of_entering() {
+    let text = r#"(module (func (export "f") (param $n i32) (result i64)
+        (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+        (i64.const 7)))"#;
+    let mut first = Loaded::new(text, None);
+    // The function has code with an entry at its start before that with both entries is compiled.
+    assert_eq!(first.call("f", 3).unwrap(), 7);
+    let operators = wasmr_module::operators::operators(first.code.module(), 0).unwrap();
+    let offset = operators.iter().find(|operator| operator.text == "loop").unwrap().offset;
+    let osr = OsrEntry { offset, frame: FrameMap { locals: vec![0], operands: 1 } };
+    first.code.jit().compile(0, Entry::StartOrLoop(osr), &mut CompilerContext::default()).unwrap();
+    let mut loaded = Loaded::new(text, Some(first.image()));
+    assert_eq!(loaded.call("f", 3).unwrap(), 7);
+    let is_dual = |loaded: &Loaded| loaded.code.jit().osr_code(0, offset).unwrap().dual_entry;
+    assert_eq!((is_dual(&first), is_dual(&loaded)), (true, true));
 }

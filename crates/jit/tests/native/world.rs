@@ -58,6 +58,10 @@ pub struct Code {
 }
 
 impl Code {
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
     /// Returns the machine code. Functions must have been called before.
     pub fn jit(&self) -> &JitModule {
         self.jit.get().expect("a function was called")
