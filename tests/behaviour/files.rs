@@ -56,7 +56,7 @@ on_every_tier! {
             let scratch = Scratch::new();
             let module = scratch.file("m.wat", grows_a_file(call));
             let script = r#"ulimit -f 16; exec "$0" run "$@""#;
-            let run = Run::of("sh").words(["-c", script, WASMR]).words(tier.0).dir(scratch.path(), "/").word(module);
+            let run = Run::of("sh").words(["-c", script, WASMR]).tier(tier).dir(scratch.path(), "/").word(module);
             // FBIG is 22.
             run.end().exits(22).quietly();
         }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit};
 
 use crate::terminal::{self, Modes, Terminal};
-use crate::tiers::Tier;
+use crate::tiers::{NO_CACHE, Tier};
 
 /// Time after which a run counts as hanging. It is generous, because tests share slow machines.
 pub const DEADLINE: Duration = Duration::from_secs(120);
@@ -30,10 +30,6 @@ pub const GUARDS_MEMORIES: bool = cfg!(all(target_os = "linux", target_arch = "x
 
 /// The binary under test.
 pub const WASMR: &str = env!("CARGO_BIN_EXE_wasmr");
-
-/// Directory of the cache for every run, unless the test names another: there can be none. No run sees the user's cache or what another
-/// run left.
-const NO_CACHE: &str = "/dev/null";
 
 /// Returns the path of a guest in `tests/guests/`.
 pub fn guest(name: &str) -> PathBuf {
@@ -89,7 +85,7 @@ pub struct Run {
 impl Run {
     /// Returns the command `wasmr run` with the options of a configuration, without module and arguments.
     pub fn on(tier: Tier) -> Run {
-        Run::bare().word("run").words(tier.0)
+        Run::bare().word("run").tier(tier)
     }
 
     /// Returns the command `wasmr` without arguments.
@@ -102,6 +98,11 @@ impl Run {
         let mut command = Command::new(program);
         command.env_remove("WASMR_LOG").env_remove("RUST_BACKTRACE").env("WASMR_CACHE_DIR", NO_CACHE);
         Run { command, stdin: Vec::new() }
+    }
+
+    /// Adds the options of a configuration, and sets its cache.
+    pub fn tier(self, tier: Tier) -> Run {
+        self.words(tier.0).env("WASMR_CACHE_DIR", tier.1)
     }
 
     pub fn word(mut self, word: impl AsRef<OsStr>) -> Run {

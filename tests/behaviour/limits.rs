@@ -188,7 +188,7 @@ on_every_tier! {
         // The address space is too small for a guard-paged memory, so memories are checked.
         let limited = |kib: u32, module: &str, word: &str| {
             let script = format!("ulimit -v {kib} && exec \"$@\"");
-            let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run"]).words(tier.0);
+            let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run"]).tier(tier);
             run.word(guest(module)).word(word).end()
         };
         limited(200_000, "coremark.wasm", "20").exits(0);
@@ -202,7 +202,7 @@ on_every_tier! {
     fn few_descriptors_are_an_error_not_a_crash(tier) {
         for descriptors in 4..8 {
             let script = format!("ulimit -n {descriptors} && exec \"$@\"");
-            let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run"]).words(tier.0).word("--dir=.");
+            let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run"]).tier(tier).word("--dir=.");
             let outcome = run.word(guest("hello.wasm")).end();
             assert!([0, 1].contains(&outcome.code()), "{descriptors}: {outcome:?}");
         }

@@ -8,7 +8,7 @@ use rustix::process::{Signal, kill_process};
 use rustix::termios::{Action, tcflow};
 
 use crate::harness::{Run, Running, Scratch, WASMR, guest};
-use crate::tiers::{Tier, on_every_tier};
+use crate::tiers::{NO_CACHE, Tier, on_every_tier};
 
 /// The signals by which people and supervisors end a program, by name and number.
 const TERMINATION: [(&str, i32); 4] =
@@ -76,7 +76,7 @@ on_every_tier! {
 
     fn ignored_signals_stay_ignored(tier) {
         let script = "trap '' HUP INT QUIT; exec \"$@\"";
-        let run = Run::of("sh").words(["-c", script, "sh", WASMR, "run"]).words(tier.0);
+        let run = Run::of("sh").words(["-c", script, "sh", WASMR, "run"]).tier(tier);
         let mut running = run.guest("loop.wasm").word("sleep").start();
         running.wait_for_output("ready\n");
         for name in ["HUP", "INT", "QUIT"] {
@@ -184,7 +184,7 @@ fn slow_to_compile() -> String {
 fn signals_kill_while_threads_compile() {
     let scratch = Scratch::new();
     let module = scratch.file("guest.wasm", wat::parse_str(slow_to_compile()).unwrap());
-    for tier in [Tier(&["--mode", "jit"]), Tier(&["-O", "tier-up-after=0,compile-threads=4"])] {
+    for tier in [Tier(&["--mode", "jit"], NO_CACHE), Tier(&["-O", "tier-up-after=0,compile-threads=4"], NO_CACHE)] {
         for signal in TERMINATION {
             let mut running = Run::on(tier).word(&module).start();
             running.wait_for_output("ready\n");

@@ -48,7 +48,7 @@ on_every_tier! {
         // If a closed descriptor stayed free, the module's file or a directory would become the guest's standard stream.
         let shell = |redirect: &str, module: &str, words: &[&str]| {
             let script = format!("exec \"$@\" {redirect}");
-            let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run"]).words(tier.0).word("--dir=.");
+            let run = Run::of("sh").words(["-c", &script, "sh", WASMR, "run"]).tier(tier).word("--dir=.");
             run.word(guest(module)).words(words).end()
         };
         shell("<&-", "cat.wasm", &[]).prints("");

@@ -1,9 +1,16 @@
 //! Configurations, and the macro that makes a test for each of them. Test names end in the configuration's name, as in
 //! `exit::a_trap_is_134::interp`.
 
-/// A configuration: the options that choose it on the command line.
+/// A configuration: the options that choose it on the command line, and the directory of the cache.
 #[derive(Clone, Copy, Debug)]
-pub struct Tier(pub &'static [&'static str]);
+pub struct Tier(pub &'static [&'static str], pub &'static str);
+
+/// Directory of the cache for runs without one. There can be none: no run sees the user's cache or what another run left.
+pub const NO_CACHE: &str = "/dev/null";
+
+/// Directory of a cache that all runs share. The first run of a guest leaves its code there, and later ones execute that.
+#[cfg(feature = "jit")]
+pub const CODE_OF_GUESTS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/code-of-guests");
 
 /// Declares tests that run on every tier: `on_every_tier! { fn name(tier) { … } }`.
 ///
@@ -18,25 +25,30 @@ macro_rules! on_every_tier {
                 #[test]
                 #[cfg(feature = "jit")]
                 fn tiered() {
-                    on_tier($crate::tiers::Tier(&["--mode", "tiered"]));
+                    on_tier($crate::tiers::Tier(&["--mode", "tiered"], $crate::tiers::NO_CACHE));
                 }
                 #[test]
                 #[cfg(feature = "jit")]
                 fn tiered_at_once() {
-                    on_tier($crate::tiers::Tier(&["--mode", "tiered", "-O", "tier-up-after=0"]));
+                    on_tier($crate::tiers::Tier(&["--mode", "tiered", "-O", "tier-up-after=0"], $crate::tiers::NO_CACHE));
                 }
                 #[test]
                 #[cfg(feature = "jit")]
                 fn jit() {
-                    on_tier($crate::tiers::Tier(&["--mode", "jit"]));
+                    on_tier($crate::tiers::Tier(&["--mode", "jit"], $crate::tiers::NO_CACHE));
+                }
+                #[test]
+                #[cfg(feature = "jit")]
+                fn jit_cached() {
+                    on_tier($crate::tiers::Tier(&["--mode", "jit"], $crate::tiers::CODE_OF_GUESTS));
                 }
                 #[test]
                 fn interp() {
-                    on_tier($crate::tiers::Tier(&["--mode", "interp"]));
+                    on_tier($crate::tiers::Tier(&["--mode", "interp"], $crate::tiers::NO_CACHE));
                 }
                 #[test]
                 fn interp_copied() {
-                    on_tier($crate::tiers::Tier(&["--mode", "interp", "-O", "copy-and-patch-after=0"]));
+                    on_tier($crate::tiers::Tier(&["--mode", "interp", "-O", "copy-and-patch-after=0"], $crate::tiers::NO_CACHE));
                 }
             }
         )*

@@ -8,6 +8,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use wasmr_runtime::check_room;
+
 use crate::compile_queue::{CompileQueue, Waiting};
 use crate::tuning::GIANT;
 
@@ -75,7 +77,7 @@ impl<T: Task> Shared<T> {
         }
         let shared = self.clone();
         let thread = std::thread::Builder::new().name(crate::COMPILE_THREAD.to_owned()).stack_size(STACK_SIZE);
-        match thread.spawn(move || work(&shared)) {
+        match check_room(STACK_SIZE).and_then(|()| thread.spawn(move || work(&shared))) {
             Ok(_) => state.threads += 1,
             Err(error) if state.threads == 0 => return Err(error),
             // The existing threads take the task.

@@ -68,7 +68,7 @@ pub use instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule};
 pub use interrupt::InterruptHandle;
 pub use limits::{MemoryStrategy, ResourceError, StoreLimits};
 pub use linker::{DuplicateDefinition, InstancePre, LibraryError, Linker, UnknownImportCalled};
-pub use memory::{GUARDED_SPACE, Memory, MemoryAccessError};
+pub use memory::{GUARDED_SPACE, Memory, MemoryAccessError, check_room};
 pub use reference::{AnyRef, ExternRef};
 pub use store::{FuelError, Store, StoreConfig};
 pub use table::{Table, TableError};

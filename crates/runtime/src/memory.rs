@@ -50,6 +50,15 @@ const FRONT_GUARD: usize = 2 << 30;
 /// otherwise take everything, and the host's next allocation would abort the process.
 const LEFT_TO_THE_HOST: usize = 8 << 20;
 
+/// Checks that address space for `bytes` is free, and [`LEFT_TO_THE_HOST`] besides. A thread that is started when a guest has taken the
+/// rest would otherwise have its stack from what is left to the host.
+///
+/// # Errors
+/// If there is less.
+pub fn check_room(bytes: usize) -> std::io::Result<()> {
+    Mapping::reserve(bytes + LEFT_TO_THE_HOST).map(drop)
+}
+
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct MemoryObject {
