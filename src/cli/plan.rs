@@ -240,7 +240,8 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
 /// Code depends on the order in which an engine sees the types of its modules. The command loads one module, so its code would be of no
 /// use to a run with preloads.
 fn learning_command(flags: &RunFlags) -> Option<Vec<OsString>> {
-    let is_file = flags.module.as_ref().is_some_and(|path| path != Path::new("-"));
+    // To open a pipe again could take what its next reader waits for.
+    let is_file = flags.module.as_ref().is_some_and(|path| path != Path::new("-") && path.is_file());
     if !is_file || !flags.preload.is_empty() || flags.mode.is_some_and(|mode| mode.name() == "interp") {
         return None;
     }

@@ -12,6 +12,7 @@
 //! take milliseconds.
 
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -80,11 +81,32 @@ fn leave_run(mut kept: Vec<RawFd>) {
         let mut first = 3;
         for fd in kept.into_iter().filter_map(|fd| u32::try_from(fd).ok()) {
             if fd > first {
-                libc::close_range(first, fd - 1, 0);
+                close(first..=fd - 1);
             }
             first = first.max(fd + 1);
         }
-        libc::close_range(first, u32::MAX, 0);
+        close(first..=u32::MAX);
+    }
+}
+
+/// Closes all open descriptors with these numbers. Ends the process if that is impossible.
+///
+/// # Safety
+/// Nothing uses the descriptors any more.
+unsafe fn close(numbers: RangeInclusive<u32>) {
+    // SAFETY: the caller promises that nobody uses the descriptors.
+    if unsafe { libc::close_range(*numbers.start(), *numbers.end(), 0) } == 0 {
+        return;
+    }
+    // Linux before 5.9 has no such call, and some sandboxes refuse it.
+    let Ok(open) = std::fs::read_dir("/proc/self/fd") else {
+        // SAFETY: as in `store`.
+        unsafe { libc::_exit(0) }
+    };
+    let open: Vec<u32> = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for number in open.into_iter().filter(|number| numbers.contains(number)) {
+        // SAFETY: as above. The descriptor of the listing itself is closed already, and the call then fails.
+        unsafe { libc::close(number as RawFd) };
     }
 }
 
