@@ -56,6 +56,9 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
         }
         config.cache(cache);
     }
+    if let Some(bytes) = flags.max_module_size {
+        config.max_module_size(bytes);
+    }
     let engine = Engine::new(&config);
     // Not dropped, as that would store it in the cache once more.
     let module = ManuallyDrop::new(load::module(&engine, &module_path, false)?);

@@ -235,6 +235,10 @@ pub struct CompileFlags {
     #[arg(long)]
     pub fuel: bool,
 
+    /// Limit the bytes of the module. Example: 64MiB [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
+    pub max_module_size: Option<u64>,
+
     /// Set WebAssembly features; `-W help` lists the keys. Example: -W simd=n
     #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
     pub wasm: Vec<String>,

@@ -235,14 +235,12 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     })
 }
 
-/// Returns the options of the command that compiles for later runs of the same program with the same options.
-///
-/// Code depends on the order in which an engine sees the types of its modules. The command loads one module, so its code would be of no
-/// use to a run with preloads.
+/// Returns the options of the command that compiles for later runs of the same program with the same options. Libraries need no
+/// mention: a run loads the program first, so that its code is the same without them.
 fn learning_command(flags: &RunFlags) -> Option<Vec<OsString>> {
     // To open a pipe again could take what its next reader waits for.
     let is_file = flags.module.as_ref().is_some_and(|path| path != Path::new("-") && path.is_file());
-    if !is_file || !flags.preload.is_empty() || flags.mode.is_some_and(|mode| mode.name() == "interp") {
+    if !is_file || flags.mode.is_some_and(|mode| mode.name() == "interp") {
         return None;
     }
     let mut words: Vec<OsString> = ["compile", "--into-cache", "--profile"].map(OsString::from).into();
@@ -254,6 +252,9 @@ fn learning_command(flags: &RunFlags) -> Option<Vec<OsString>> {
     }
     if let Some(dir) = &flags.cache_dir {
         words.extend(["--cache-dir".into(), dir.into()]);
+    }
+    if let Some(bytes) = flags.max_module_size {
+        words.push(format!("--max-module-size={bytes}").into());
     }
     Some(words)
 }

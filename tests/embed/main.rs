@@ -3,6 +3,7 @@
 //! [`support`] makes a test for each mode. [`examples`] runs the programs of `examples/`. The other modules are tests, one for
 //! each subject. `tests/leaks.rs`, which has a process to itself, measures leaks over many instances.
 
+mod cache;
 mod examples;
 mod host;
 mod host_errors;

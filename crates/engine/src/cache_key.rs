@@ -33,6 +33,14 @@ impl CacheKey {
         Some(CacheKey(key))
     }
 
+    /// Returns the key for a module that is loaded after others with so many types. Code depends on the numbers of its types, so a
+    /// module that is loaded first has other code than after a library.
+    pub(crate) fn after_types(mut self, count: usize) -> CacheKey {
+        // Writing to a string does not fail.
+        let _ = write!(self.0, "\ntypes {count}");
+        self
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }

@@ -107,7 +107,8 @@ impl Engine {
     pub(crate) fn find_in_cache(&self, binary: &[u8], file: Option<&FileState>) -> Option<ModuleCache> {
         let config = self.config();
         let cache = config.cache.clone()?;
-        Some(ModuleCache::find(cache, CacheKey::new(config)?, binary, file))
+        let key = CacheKey::new(config)?.after_types(self.types().len());
+        Some(ModuleCache::find(cache, key, binary, file))
     }
 
     /// Creates the code of a module. `entry` has what earlier processes learnt of it, and `cached` is its place in the cache.

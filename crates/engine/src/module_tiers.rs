@@ -291,9 +291,11 @@ impl ModuleTiers {
         self.finish(work, Progress::Refused);
     }
 
-    /// Returns all work that was refused.
+    /// Returns all work that the compiler refused. A refusal by size is left out, since the next process may have another limit.
     pub(crate) fn refused(&self) -> Vec<RefusedWork> {
-        self.lock().work.iter().filter_map(|(work, progress)| refused_work(work, progress)).collect()
+        let state = self.lock();
+        let by_compiler = state.work.iter().filter(|(work, _)| self.refusal_by_size(work.index).is_none());
+        by_compiler.filter_map(|(work, progress)| refused_work(work, progress)).collect()
     }
 
     /// Returns a copy of the call profiles of functions that are not compiled.

@@ -45,6 +45,12 @@ pub(crate) struct RefusedWork {
 }
 
 impl SavedProfile {
+    /// Returns the functions that the compiler refused for instances of a kind.
+    pub(crate) fn refused_functions(&self, guarded: bool) -> impl Iterator<Item = u32> {
+        let refused = self.refused.iter().filter(move |work| work.guarded == guarded && work.at_loop.is_none());
+        refused.map(|work| work.index)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::default();
         out.list(&self.functions, |out, function| {

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use wasmr_cache::{Builder, Container};
@@ -97,20 +97,19 @@ impl ModuleTiers {
     ) -> Result<PrecompiledFunctions, PrecompileError> {
         let base = self.earlier.entry.as_deref();
         let mut profile = self.earlier.profile(self.defined_funcs()).clone();
-        let functions = match what.functions {
+        let known: HashSet<u32> = profile.refused_functions(guarded).collect();
+        let mut functions = match what.functions {
             FunctionsToCompile::All => (0..self.defined_funcs()).collect(),
             FunctionsToCompile::Profiled => self.executed_functions(guarded)?,
         };
+        functions.retain(|index| !known.contains(index));
         let (compiled, result) = self.compile_ahead(guarded, functions, base, what)?;
-        let first = self.module().imported_func_count();
-        let refused =
-            result.refused.iter().map(|(index, _)| RefusedWork { index: index - first, guarded, at_loop: None });
+        // A refusal by size is not kept, since the next process may have another limit.
+        let refused = compiled.refused.iter().map(|&(index, _)| RefusedWork { index, guarded, at_loop: None });
         profile.refused.extend(refused);
-        let is_done = |func: &FunctionSamples| {
-            func.guarded == guarded
-                && (compiled.contains(func.index) || profile.refused.iter().any(|work| work.index == func.index))
-        };
-        profile.functions.retain(|func| !is_done(func));
+        let refused: HashSet<u32> = profile.refused_functions(guarded).collect();
+        let is_done = |index| compiled.contains(index) || refused.contains(&index);
+        profile.functions.retain(|func| func.guarded != guarded || !is_done(func.index));
         builder.section(PROFILE, Cow::Owned(profile.encode()), false);
         compiled.add_to(builder);
         if let Some(base) = base {
@@ -152,8 +151,9 @@ impl ModuleTiers {
         let profile = self.earlier.profile(self.defined_funcs());
         let native = self.native(guarded).ok_or_else(|| PrecompileError::Unavailable(self.why_unavailable()))?;
         let mut functions = native.functions_in_image(entry);
-        let is_refused = |index| profile.refused.iter().any(|work| work.index == index && work.at_loop.is_none());
-        let without_code = profile.functions.iter().filter(|func| func.guarded == guarded && !is_refused(func.index));
+        let refused: HashSet<u32> = profile.refused_functions(guarded).collect();
+        let is_wanted = |func: &&FunctionSamples| func.guarded == guarded && !refused.contains(&func.index);
+        let without_code = profile.functions.iter().filter(is_wanted);
         let mut without_code: Vec<&FunctionSamples> = without_code.collect();
         without_code.sort_by_key(|func| std::cmp::Reverse(self.worth(func.index, func.samples)));
         functions.extend(without_code.iter().map(|func| func.index));

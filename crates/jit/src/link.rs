@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion, Image};
+use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion, ProgramImage};
 
 use crate::call_stub::STUB_LEN;
 use crate::compiled::CallReloc;
@@ -41,7 +41,8 @@ fn code_memory() -> Result<&'static CodeAllocator, Unavailable> {
         return Ok(memory);
     }
     let here = code_memory as fn() -> Result<&'static CodeAllocator, Unavailable>;
-    let image = Image::around(here as usize).ok_or(Unavailable::Host("the program's own code cannot be found"))?;
+    let image =
+        ProgramImage::around(here as usize).ok_or(Unavailable::Host("the program's own code cannot be found"))?;
     let mapping = CodeMapping::near(image.all, SIZE).map_err(refused)?;
     Ok(CODE_MEMORY.get_or_init(|| CodeAllocator::new(mapping, CHUNK)))
 }

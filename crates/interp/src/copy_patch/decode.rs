@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
 };
-use wasmr_runtime::sys::Image;
+use wasmr_runtime::sys::ProgramImage;
 
 use super::assumption::{Assumption, Broken};
 use crate::execute::frame;
@@ -131,9 +131,9 @@ impl Insn {
 }
 
 /// Returns the program or library that contains the handlers.
-pub(crate) fn image() -> Option<&'static Image> {
-    static IMAGE: OnceLock<Option<Image>> = OnceLock::new();
-    IMAGE.get_or_init(|| Image::around(frame::enter_plain as *const () as usize)).as_ref()
+pub(crate) fn image() -> Option<&'static ProgramImage> {
+    static IMAGE: OnceLock<Option<ProgramImage>> = OnceLock::new();
+    IMAGE.get_or_init(|| ProgramImage::around(frame::enter_plain as *const () as usize)).as_ref()
 }
 
 /// Returns the code from a handler's entry to the end of its [`NEIGHBOURHOOD`].

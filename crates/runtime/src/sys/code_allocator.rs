@@ -142,11 +142,11 @@ impl Drop for CodeRegion {
 #[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
 mod tests {
     use super::*;
-    use crate::sys::{Image, page_size};
+    use crate::sys::{ProgramImage, page_size};
 
     #[test]
     fn a_dropped_region_frees_its_chunks() {
-        let image = Image::around(page_size as fn() -> usize as usize).unwrap();
+        let image = ProgramImage::around(page_size as fn() -> usize as usize).unwrap();
         let chunk = page_size();
         let mapping = CodeMapping::near(image.all, 4 * chunk).unwrap();
         let allocator: &'static CodeAllocator = Box::leak(Box::new(CodeAllocator::new(mapping, chunk)));

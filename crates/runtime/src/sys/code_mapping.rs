@@ -43,22 +43,6 @@ impl CodeMapping {
         self.len
     }
 
-    /// Returns the address in the writable view of the byte at distance `at` from [`base`](CodeMapping::base), for a
-    /// linker that writes by itself. The linker decides when it may write there.
-    ///
-    /// # Errors
-    /// If this process was forked from the one that made the mapping.
-    ///
-    /// # Panics
-    /// If `at` is beyond the mapping.
-    pub fn writable(&self, at: usize) -> io::Result<*mut u8> {
-        assert!(at <= self.len, "the position must be in the mapping");
-        if std::process::id() != self.owner {
-            return Err(io::Error::from(io::ErrorKind::PermissionDenied));
-        }
-        Ok(self.write.wrapping_add(at))
-    }
-
     /// Writes code at distance `at` from [`base`](CodeMapping::base).
     ///
     /// # Errors
@@ -83,7 +67,7 @@ impl CodeMapping {
 
 /// Address ranges of a loaded program or library.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Image {
+pub struct ProgramImage {
     /// The code and data.
     pub all: Range<usize>,
     /// The readable and executable segment around the address that was asked for.
@@ -107,9 +91,9 @@ impl CodeMapping {
 }
 
 #[cfg(not(target_os = "linux"))]
-impl Image {
+impl ProgramImage {
     /// Returns `None`: not implemented for this system.
-    pub fn around(_code: usize) -> Option<Image> {
+    pub fn around(_code: usize) -> Option<ProgramImage> {
         None
     }
 }
@@ -122,7 +106,7 @@ mod linux {
     use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
     use std::{io, ptr};
 
-    use super::{CodeMapping, Image};
+    use super::{CodeMapping, ProgramImage};
     use crate::sys::page_size;
 
     /// Largest distance in code, a little below that of a 32-bit offset because an access may reach beyond its address.
@@ -244,9 +228,9 @@ mod linux {
         unsafe { libc::munmap(base.cast(), len) };
     }
 
-    impl Image {
+    impl ProgramImage {
         /// Returns the program or library that has code at `code`.
-        pub fn around(code: usize) -> Option<Image> {
+        pub fn around(code: usize) -> Option<ProgramImage> {
             let mut search = Search { code, found: None };
             // SAFETY: dl_iterate_phdr calls `look` only before it returns, and passes it the pointer to `search`, which
             // lives until then.
@@ -257,7 +241,7 @@ mod linux {
 
     struct Search {
         code: usize,
-        found: Option<Image>,
+        found: Option<ProgramImage>,
     }
 
     /// Examines one program or library. Returns 1, which ends the search, if the code is in it, else 0. See
@@ -281,7 +265,7 @@ mod linux {
         let start = loaded.clone().map(|(range, _)| range.start).min();
         let end = loaded.map(|(range, _)| range.end).max();
         let all = start.unwrap_or(code.start)..end.unwrap_or(code.end);
-        search.found = Some(Image { all, code });
+        search.found = Some(ProgramImage { all, code });
         1
     }
 
@@ -331,12 +315,12 @@ mod linux {
         #[test]
         fn this_program_is_found_by_its_code() {
             static DATA: u8 = 1;
-            let image = Image::around(here()).unwrap();
+            let image = ProgramImage::around(here()).unwrap();
             assert!(image.code.contains(&here()) && image.all.contains(&here()));
             assert!(image.all.contains(&(&raw const DATA).addr()) && !image.code.contains(&(&raw const DATA).addr()));
-            assert_eq!(Image::around(8), None);
+            assert_eq!(ProgramImage::around(8), None);
             let local = 0u8;
-            assert_eq!(Image::around((&raw const local).addr()), None, "the stack belongs to no image");
+            assert_eq!(ProgramImage::around((&raw const local).addr()), None, "the stack belongs to no image");
         }
 
         #[test]

@@ -45,7 +45,7 @@ use miri as unix;
 
 pub use build_id::build_id;
 pub use code_allocator::{CodeAllocator, CodeRegion};
-pub use code_mapping::{CodeMapping, Image};
+pub use code_mapping::{CodeMapping, ProgramImage};
 pub use fault::{FAULTS_BECOME_TRAPS, install_fault_handler, prepare_thread};
 pub use fork::generation;
 pub use reservation::{Reservation, is_guarded_address, leave_memories_out_of_forks};
