@@ -8,7 +8,9 @@ use rustix::process::{Signal, kill_process};
 use rustix::termios::{Action, tcflow};
 
 use crate::harness::{Run, Running, Scratch, WASMR, guest};
-use crate::tiers::{NO_CACHE, Tier, on_every_tier};
+#[cfg(feature = "jit")]
+use crate::tiers::NO_CACHE;
+use crate::tiers::{Tier, on_every_tier};
 
 /// The signals by which people and supervisors end a program, by name and number.
 const TERMINATION: [(&str, i32); 4] =

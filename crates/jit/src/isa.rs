@@ -51,7 +51,7 @@ fn build() -> Result<OwnedTargetIsa, Unavailable> {
 /// Declares the features of the processor that Cranelift may use: Cranelift's flag, and the name of the standard library.
 macro_rules! features {
     ($($flag:literal $name:tt;)*) => {
-        #[cfg(test)]
+        #[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
         const FLAGS: &[(&str, &str)] = &[$(($flag, $name),)*];
 
         /// Returns the names of the features of this processor that compiled code may use. Takes some nanoseconds for each, unlike

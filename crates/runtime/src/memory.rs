@@ -50,7 +50,7 @@ const FRONT_GUARD: usize = 2 << 30;
 /// otherwise take everything, and the host's next allocation would abort the process.
 const LEFT_TO_THE_HOST: usize = 8 << 20;
 
-/// Checks that address space for `bytes` is free, and [`LEFT_TO_THE_HOST`] besides. A thread that is started when a guest has taken the
+/// Checks that address space for `bytes` is free, and `LEFT_TO_THE_HOST` besides. A thread that is started when a guest has taken the
 /// rest would otherwise have its stack from what is left to the host.
 ///
 /// # Errors
