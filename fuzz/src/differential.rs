@@ -10,7 +10,10 @@
 //! therefore agree on them. wasmi may return other bits, and a generated module may make them visible. If wasmr and wasmi disagree,
 //! the same program is generated again with every NaN made canonical, and only the second verdict counts.
 
+use std::sync::Arc;
+
 use arbitrary::{Arbitrary, Result, Unstructured};
+use wasmr_cache::Cache;
 
 use crate::engines::wasmr::{Tier, Variant};
 use crate::engines::{Compiled, ExportKind, Running, wasmi, wasmr};
@@ -80,6 +83,8 @@ pub struct Depth {
     pub loops: u64,
     /// Functions and loops that could not be compiled.
     pub refused: u64,
+    /// Functions and loops whose code was loaded from a cache.
+    pub loaded: u64,
 }
 
 impl std::ops::AddAssign for Depth {
@@ -92,6 +97,7 @@ impl std::ops::AddAssign for Depth {
         self.functions += other.functions;
         self.loops += other.loops;
         self.refused += other.refused;
+        self.loaded += other.loaded;
     }
 }
 
@@ -128,21 +134,33 @@ pub fn run(data: &[u8]) -> Result<Depth> {
     panic!("engines disagree: {difference}");
 }
 
-/// Runs a module by the plan. The error describes the disagreement of the engines.
+/// Runs a module by the plan, and once more with the code of the first time if the variant has a cache. The error describes the
+/// disagreement of the engines.
 pub fn compare(plan: Plan, module: &Shaped) -> std::result::Result<Depth, String> {
+    if !plan.variant.cached || plan.variant.tier == Tier::Interpreted {
+        return compare_once(plan, module, None);
+    }
+    let dir = tempfile::tempdir().expect("there is a directory for temporary files");
+    let cache = Arc::new(Cache::open(dir.path()).expect("the directory is new"));
+    let mut depth = compare_once(plan, module, Some(cache.clone()))?;
+    depth += compare_once(plan, module, Some(cache)).map_err(|difference| format!("with loaded code: {difference}"))?;
+    Ok(depth)
+}
+
+fn compare_once(plan: Plan, module: &Shaped, cache: Option<Arc<Cache>>) -> std::result::Result<Depth, String> {
     let Shaped { ref wasm, max_compiled_size } = *module;
     let count = 1 + usize::from(plan.two);
     let mut random = Random::new(plan.seed);
     let fuel = plan.next_fuel(&mut random);
-    let load = |variant| {
-        let loaded = wasmr::load(wasm, variant, max_compiled_size);
+    let load = |variant, cache| {
+        let loaded = wasmr::load(wasm, variant, max_compiled_size, cache);
         loaded.map_err(|error| format!("wasmr rejects the module: {error}"))
     };
-    let Some((engine, module)) = load(plan.variant)? else { return Ok(Depth { unsupported: 1, ..Depth::default() }) };
+    let Some((engine, module)) = load(plan.variant, cache)? else { return Ok(Depth { unsupported: 1, ..Depth::default() }) };
     let exports = wasmr::exports(&module);
     let ours = wasmr::Wasmr::start(&engine, &module, count, fuel);
     if plan.own {
-        let (engine, module) = load(plan.other)?.expect("both support the same");
+        let (engine, module) = load(plan.other, None)?.expect("both support the same");
         let other = wasmr::Wasmr::start(&engine, &module, count, fuel);
         compare_runs(plan, random, &exports, ours, other)
     } else {
@@ -221,8 +239,8 @@ fn compare_runs<A: Running, B: Running>(
         same_way(&call, plan.variant.metered && plan.other.metered, &a, &b)?;
         same_state(&call, instances, exports, &mut a, &mut b)?;
     }
-    for Compiled { functions, loops, refused } in [a.compiled(), b.compiled()] {
-        depth += Depth { functions, loops, refused, ..Depth::default() };
+    for Compiled { functions, loops, refused, loaded } in [a.compiled(), b.compiled()] {
+        depth += Depth { functions, loops, refused, loaded, ..Depth::default() };
     }
     Ok(depth)
 }

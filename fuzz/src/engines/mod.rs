@@ -40,6 +40,8 @@ pub struct Compiled {
     pub loops: u64,
     /// Functions and loops that could not be compiled.
     pub refused: u64,
+    /// Functions and loops whose code was loaded from a cache.
+    pub loaded: u64,
 }
 
 /// Instances of one module, with all objects that they can reach and share.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
+use wasmr_cache::Cache;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType};
 use wasmr_core::value::V128;
@@ -41,6 +42,8 @@ pub struct Variant {
     pub metered: bool,
     /// True if compiled code is hardened against speculation past its checks.
     pub spectre_guards: bool,
+    /// True if a second engine does the same with the code that the first one left in a cache.
+    pub cached: bool,
 }
 
 /// The time at which functions are compiled, if they are not too large.
@@ -100,7 +103,12 @@ pub fn exports(module: &Module) -> Vec<(String, ExportKind)> {
 
 /// Validates a module in an engine of a variant. Functions of more than `max_compiled_size` bytes are not compiled. Returns
 /// `Ok(None)` if the module uses a feature that wasmr does not support.
-pub fn load(wasm: &[u8], variant: Variant, max_compiled_size: usize) -> Result<Option<(Engine, Module)>, String> {
+pub fn load(
+    wasm: &[u8],
+    variant: Variant,
+    max_compiled_size: usize,
+    cache: Option<Arc<Cache>>,
+) -> Result<Option<(Engine, Module)>, String> {
     let checked = variant.checked || INSTRUMENTED;
     let tuning = Tuning {
         copy_and_patch: variant.copy_and_patch != CopyAndPatch::Off && !INSTRUMENTED,
@@ -117,7 +125,7 @@ pub fn load(wasm: &[u8], variant: Variant, max_compiled_size: usize) -> Result<O
     let mut config = Config::new();
     config.mode(mode).max_stack(STACK).feature(Feature::Gc, true).consume_fuel(variant.metered).tuning(tuning);
     config.memory_strategy(if checked { MemoryStrategy::Checked } else { MemoryStrategy::Guarded });
-    config.spectre_guards(variant.spectre_guards);
+    config.spectre_guards(variant.spectre_guards).cache(cache);
     config.observe(|event| {
         // The only valid reasons are the size and unsupported operators.
         if let TierEvent::Compiled { func, at_loop, result: Err(why), .. } = event
@@ -425,7 +433,12 @@ impl Running for Wasmr {
     fn compiled(&self) -> Compiled {
         let report = self.engine.report();
         assert_eq!(report.unavailable, None, "there is a compiler");
-        Compiled { functions: report.functions, loops: report.loops, refused: report.refused }
+        Compiled {
+            functions: report.functions,
+            loops: report.loops,
+            refused: report.refused,
+            loaded: report.loaded,
+        }
     }
 
     fn host(&self) -> &Host {
