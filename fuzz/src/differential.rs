@@ -156,7 +156,9 @@ fn compare_once(plan: Plan, module: &Shaped, cache: Option<Arc<Cache>>) -> std::
         let loaded = wasmr::load(wasm, variant, max_compiled_size, cache);
         loaded.map_err(|error| format!("wasmr rejects the module: {error}"))
     };
-    let Some((engine, module)) = load(plan.variant, cache)? else { return Ok(Depth { unsupported: 1, ..Depth::default() }) };
+    let Some((engine, module)) = load(plan.variant, cache)? else {
+        return Ok(Depth { unsupported: 1, ..Depth::default() });
+    };
     let exports = wasmr::exports(&module);
     let ours = wasmr::Wasmr::start(&engine, &module, count, fuel);
     if plan.own {

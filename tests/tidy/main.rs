@@ -58,6 +58,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/jit/src/trap.rs",
     "crates/jit/src/unwind.rs",
     // A tier of machine code alone, which tests it without the interpreter.
+    "crates/jit/tests/damaged_images.rs",
     "crates/jit/tests/native/",
     "crates/runtime/src/builtins/exception.rs",
     "crates/runtime/src/builtins/memory.rs",

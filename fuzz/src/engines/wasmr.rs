@@ -433,12 +433,7 @@ impl Running for Wasmr {
     fn compiled(&self) -> Compiled {
         let report = self.engine.report();
         assert_eq!(report.unavailable, None, "there is a compiler");
-        Compiled {
-            functions: report.functions,
-            loops: report.loops,
-            refused: report.refused,
-            loaded: report.loaded,
-        }
+        Compiled { functions: report.functions, loops: report.loops, refused: report.refused, loaded: report.loaded }
     }
 
     fn host(&self) -> &Host {
