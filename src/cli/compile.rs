@@ -3,11 +3,14 @@
 //! The file is written under a temporary name and then renamed, so that nobody sees half of it.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::mem::ManuallyDrop;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use wasmr::cache::Cache;
 use wasmr::{Config, Engine, FunctionsToCompile, Precompile, PrecompiledFunctions, PrecompiledModule, Tuning};
 
 use super::codegen_options::CodegenOptions;
@@ -37,6 +40,12 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
         }
         None => module_path.with_extension("cwasm"),
     };
+    if is_same_file(&module_path, &output) {
+        let word = printable_word(&output);
+        bail!(UsageError(format!(
+            "`{word}` is the module, and the output would replace it: name another file with -o FILE"
+        )));
+    }
     let goes_on = || flags.limit.is_none_or(|limit| Usage::now().is_none_or(|usage| usage.cpu < limit));
     let mut what = Precompile::default();
     what.threads = tuning.compile_threads.unwrap_or(what.threads);
@@ -49,7 +58,13 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
     let mut config = Config::new();
     config.features(wasm_options.features).tuning(tuning).spectre_guards(codegen.spectre_guards);
     config.consume_fuel(flags.fuel || wasm_options.fuel.is_some());
-    if codegen.cache {
+    if flags.into_cache || flags.profile {
+        if !codegen.cache {
+            let option = if flags.into_cache { "--into-cache" } else { "--profile" };
+            bail!(UsageError(format!("{option} needs the cache, which -C cache=n switches off")));
+        }
+        config.cache(Some(needed_cache(flags.cache_dir)?));
+    } else if codegen.cache {
         let (cache, warning) = plan::cache(flags.cache_dir, Log::default());
         if let Some(warning) = warning {
             report::print(err, &format!("warning: {warning}\n"));
@@ -74,6 +89,19 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
     Ok(exit::SUCCESS)
 }
 
+/// Returns true if both paths lead to one file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let id = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| (file.dev(), file.ino()));
+    id(one).is_some_and(|one| id(other) == Some(one))
+}
+
+/// Opens the cache, without which there is nothing to do.
+fn needed_cache(dir: Option<PathBuf>) -> anyhow::Result<Arc<Cache>> {
+    let dir = plan::cache_dir(dir).with_context(|| format!("cannot find the cache: {}", plan::NO_CACHE_DIR))?;
+    let cache = Cache::open(&dir);
+    Ok(Arc::new(cache.with_context(|| format!("cannot use the cache directory `{}`", printable_word(&dir)))?))
+}
+
 /// Writes the file at once: it appears whole, or not at all.
 fn write(compiled: &PrecompiledModule<'_>, output: &Path) -> std::io::Result<()> {
     // A device, such as the standard output, cannot be replaced.
@@ -83,7 +111,15 @@ fn write(compiled: &PrecompiledModule<'_>, output: &Path) -> std::io::Result<()>
     let mut name = output.as_os_str().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = PathBuf::from(name);
-    let written = write_to(compiled, File::create(&temporary)?).and_then(|()| fs::rename(&temporary, output));
+    let file = match File::create_new(&temporary) {
+        // A process of the same number left it, or somebody else put a link there.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_file(&temporary)?;
+            File::create_new(&temporary)?
+        }
+        result => result?,
+    };
+    let written = write_to(compiled, file).and_then(|()| fs::rename(&temporary, output));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }

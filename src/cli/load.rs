@@ -8,7 +8,7 @@
 //! Tools that build modules write a new file and rename it, which is safe. With a cache, a file is mapped only if its state would tell
 //! of every change. Files below [`MAP_FROM`] are copied, which is as fast.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, IsTerminal, Read, StdinLock};
 use std::path::Path;
 
@@ -29,6 +29,11 @@ const MAP_FROM: u64 = 1 << 20;
 /// Loads a module: validates it, or recognises it in the cache. A precompiled one is loaded only if that is allowed. `-` is standard
 /// input.
 pub fn module(engine: &Engine, path: &Path, allow_precompiled: bool) -> anyhow::Result<Module> {
+    if allow_precompiled && is_precompiled_file(path) {
+        check_size(&path.metadata()?, path, engine.max_module_size())?;
+        // SAFETY: the user says with --allow-precompiled that the file comes from `wasmr compile` and is as trusted as wasmr.
+        return unsafe { Module::deserialize_file(engine, path) }.with_context(|| cannot_load(path));
+    }
     let Input { bytes, state } = input(path, engine.max_module_size(), engine.has_cache())?;
     if !Module::is_precompiled(bytes.as_ref()) {
         let module = Module::from_file_bytes(engine, bytes, &name(path), state.as_ref());
@@ -39,15 +44,17 @@ pub fn module(engine: &Engine, path: &Path, allow_precompiled: bool) -> anyhow::
                    run it with `wasmr run --allow-precompiled`";
         bail!(anyhow!(why).context(cannot_load(path)));
     }
-    // SAFETY: the user says with --allow-precompiled that the file comes from `wasmr compile` and is as trusted as wasmr.
-    let module = unsafe {
-        if is_standard_input(path) {
-            Module::deserialize(engine, bytes.as_ref().to_vec())
-        } else {
-            Module::deserialize_file(engine, path)
-        }
-    };
-    module.with_context(|| cannot_load(path))
+    // SAFETY: as above.
+    unsafe { Module::deserialize(engine, bytes.as_ref().to_vec()) }.with_context(|| cannot_load(path))
+}
+
+/// Returns true if a regular file begins like a precompiled module. No other file can be read twice.
+fn is_precompiled_file(path: &Path) -> bool {
+    let mut start = [0; 8];
+    !is_standard_input(path)
+        && path.is_file()
+        && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
+        && Module::is_precompiled(&start)
 }
 
 /// Adds the option that accepts the module, if the module is refused only because a feature is off.
@@ -66,6 +73,10 @@ fn with_switch(error: ModuleError) -> anyhow::Error {
 /// Loads a module for inspection, with all features on. `-` is standard input.
 pub fn inspection(path: &Path) -> anyhow::Result<Inspection> {
     let bytes = input(path, DEFAULT_MAX_MODULE_SIZE, false)?.bytes;
+    if Module::is_precompiled(bytes.as_ref()) {
+        let why = "it is a precompiled module; inspect the module that it was compiled from";
+        bail!(anyhow!(why).context(cannot_load(path)));
+    }
     let name = name(path);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let module = bytes_from_input(bytes, Path::new(&name)).and_then(|bytes| Inspection::new(bytes, &name, threads));
@@ -146,9 +157,7 @@ fn input(path: &Path, limit: u64, with_state: bool) -> anyhow::Result<Input> {
     };
     let state = if with_state { FileState::of(&file).ok() } else { None };
     let metadata = file.metadata().with_context(cannot_read)?;
-    if metadata.is_file() && metadata.len() > limit {
-        bail!(too_large(&format!("`{shown}`"), limit));
-    }
+    check_size(&metadata, path, limit)?;
     // With a cache, the mapping must not change without a trace: see `Module::from_file_bytes`.
     let is_mappable = !with_state || state.as_ref().is_some_and(FileState::is_stable);
     if metadata.is_file() && metadata.len() >= MAP_FROM && is_mappable {
@@ -161,6 +170,14 @@ fn input(path: &Path, limit: u64, with_state: bool) -> anyhow::Result<Input> {
     let bytes = wasmr::read_capped(file, limit, metadata.len()).with_context(cannot_read)?;
     let bytes = bytes.map(ModuleBytes::from).with_context(|| too_large(&format!("`{shown}`"), limit))?;
     Ok(Input { bytes, state })
+}
+
+/// Refuses a regular file that is larger than a module may be.
+fn check_size(metadata: &Metadata, path: &Path, limit: u64) -> anyhow::Result<()> {
+    if metadata.is_file() && metadata.len() > limit {
+        bail!(too_large(&format!("`{}`", printable_word(path)), limit));
+    }
+    Ok(())
 }
 
 fn too_large(what: &str, limit: u64) -> String {

@@ -70,7 +70,7 @@ fn leave_run(mut kept: Vec<RawFd>) {
     // SAFETY: the calls change only this process. Nothing of what follows uses the descriptors that are closed. The standard streams
     // become the null device, so that no file takes their numbers.
     unsafe {
-        libc::alarm(STORING_LIMIT);
+        end_after(STORING_LIMIT);
         libc::setsid();
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
         for stream in 0..=2 {
@@ -110,6 +110,19 @@ unsafe fn close(numbers: RangeInclusive<u32>) {
     }
 }
 
+/// Lets an alarm end this process after some seconds, also if its parent ignored or blocked the signal.
+fn end_after(seconds: u32) {
+    // SAFETY: the calls change only how this process, which has one thread, takes this signal. `sigemptyset` makes a set of the bytes.
+    unsafe {
+        let mut alarm = std::mem::zeroed();
+        libc::sigemptyset(&mut alarm);
+        libc::sigaddset(&mut alarm, libc::SIGALRM);
+        libc::signal(libc::SIGALRM, libc::SIG_DFL);
+        libc::sigprocmask(libc::SIG_UNBLOCK, &alarm, std::ptr::null_mut());
+        libc::alarm(seconds);
+    }
+}
+
 /// Lets all other processes go first, and sets an alarm in case that the process never gets a processor.
 fn be_idle() {
     // SAFETY: the calls change only the scheduling of this process and its alarm.
@@ -118,5 +131,28 @@ fn be_idle() {
         libc::setpriority(libc::PRIO_PROCESS, 0, 19);
         #[cfg(target_os = "linux")]
         libc::sched_setscheduler(0, libc::SCHED_IDLE, &libc::sched_param { sched_priority: 0 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alarm_comes_also_if_the_parent_ignored_it() {
+        // SAFETY: the child calls only functions that a signal handler may call, and ends without running handlers.
+        let status = unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                libc::signal(libc::SIGALRM, libc::SIG_IGN);
+                end_after(1);
+                libc::sleep(10);
+                libc::_exit(0);
+            }
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &mut status, 0), child);
+            status
+        };
+        assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGALRM, "{status:#x}");
     }
 }

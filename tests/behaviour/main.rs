@@ -6,6 +6,8 @@
 
 mod cache;
 mod cli;
+#[cfg(feature = "jit")]
+mod compile;
 mod completions;
 mod exit;
 mod explore;

@@ -64,10 +64,10 @@ const PIECE: usize = 64 << 10;
 #[non_exhaustive]
 pub enum Refused {
     /// The file cannot be read.
-    #[error("it cannot be read: {0}")]
+    #[error(transparent)]
     Unreadable(#[from] io::Error),
     /// There is no complete header.
-    #[error("it has only {0} bytes")]
+    #[error("it is cut off: it has only {0} bytes")]
     TooShort(usize),
     /// The file is larger than the address space.
     #[error("it is too large")]

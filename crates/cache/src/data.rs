@@ -48,7 +48,7 @@ pub struct Removed {
 #[non_exhaustive]
 pub enum Unusable {
     /// The directory cannot be opened or created.
-    #[error("{0}")]
+    #[error(transparent)]
     Failed(#[from] io::Error),
     /// The directory itself, not one above it, is a symbolic link.
     #[error("it is a symbolic link")]

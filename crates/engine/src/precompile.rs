@@ -73,6 +73,6 @@ pub enum PrecompileError {
     #[error("there is no cache")]
     NoCache,
     /// The entry of the cache cannot be written.
-    #[error("the cache cannot be written: {0}")]
+    #[error("the cache cannot be written")]
     Unwritable(#[source] std::io::Error),
 }

@@ -51,10 +51,10 @@ impl PrecompiledModule<'_> {
 #[non_exhaustive]
 pub enum DeserializeError {
     /// The file cannot be opened.
-    #[error("it cannot be read: {0}")]
+    #[error(transparent)]
     Unreadable(#[from] io::Error),
     /// The bytes are no precompiled module, or damaged.
-    #[error("{0}")]
+    #[error(transparent)]
     Malformed(#[from] Refused),
     /// The bytes are a container with other contents.
     #[error("it is not a precompiled module: it has no section `{0}`")]

@@ -191,7 +191,7 @@ fn no_value_of_any_byte_of_the_table_panics() {
 #[test]
 fn files_of_others_are_named() {
     let refused = |bytes: &[u8]| Container::open(file_with(bytes)).unwrap_err().to_string();
-    assert_eq!(refused(b""), "it has only 0 bytes");
+    assert_eq!(refused(b""), "it is cut off: it has only 0 bytes");
     assert_eq!(refused(&[0; 100_000]), "wasmr did not write it");
     let mut other = small();
     other[VERSION] = 9;
