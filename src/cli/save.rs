@@ -94,12 +94,15 @@ fn leave_run(mut kept: Vec<RawFd>) {
 /// # Safety
 /// Nothing uses the descriptors any more.
 unsafe fn close(numbers: RangeInclusive<u32>) {
+    #[cfg(target_os = "linux")]
     // SAFETY: the caller promises that nobody uses the descriptors.
     if unsafe { libc::close_range(*numbers.start(), *numbers.end(), 0) } == 0 {
         return;
     }
     // Linux before 5.9 has no such call, and some sandboxes refuse it.
-    let Ok(open) = std::fs::read_dir("/proc/self/fd") else {
+    // Other systems than Linux have the folder in another place.
+    let folder = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+    let Ok(open) = std::fs::read_dir(folder) else {
         // SAFETY: as in `store`.
         unsafe { libc::_exit(0) }
     };

@@ -272,7 +272,7 @@ impl Summary<'_> {
         }
         let TierReport { loaded, loaded_bytes, .. } = &self.tiers;
         if *loaded > 0 {
-            row("loaded", format!("{}, {} of machine code", Count(*loaded, "function"), size(*loaded_bytes)));
+            row("loaded", format!("{} and loops, {} of machine code", Count(*loaded, "function"), size(*loaded_bytes)));
         }
         let why = self.why_interpreted();
         if functions + loops > 0 {
@@ -393,7 +393,7 @@ mod tests {
   cpu time      2.0s on all threads
   functions     9 defined, 4 translated for the interpreter
   cache         hit for 1 of 2 modules
-  loaded        3 functions, 2.0 KiB of machine code
+  loaded        3 functions and loops, 2.0 KiB of machine code
   compiled      2 functions, 1 loop; 0 refused
   machine code  300 bytes in 0.0ns on 1 thread
   peak memory   5.0 MiB

@@ -25,6 +25,11 @@ pub(crate) struct CallReloc {
 }
 
 impl CallReloc {
+    /// Returns true if the field is within code of so many bytes, and the callee is one of so many defined functions.
+    pub(crate) fn fits(&self, code_len: usize, defined_funcs: u32) -> bool {
+        (self.offset as usize).checked_add(4).is_some_and(|end| end <= code_len) && self.callee < defined_funcs
+    }
+
     /// Writes the distance into `code`, which is going to be at `address` and to call a function at `callee`. Both are addresses, or
     /// both are offsets in an image. Returns `None` if the callee is too far away.
     pub(crate) fn write(&self, code: &mut [u8], address: usize, callee: usize) -> Option<()> {

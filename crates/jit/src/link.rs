@@ -25,8 +25,9 @@ use crate::error::Unavailable;
 const SIZE: usize = 512 << 20;
 /// Least number of bytes that a linker allocates at a time.
 const CHUNK: usize = 64 << 10;
-/// Alignment of functions in bytes.
-pub(crate) const ALIGN: usize = 32;
+/// Alignment of functions in bytes: a cache line. With half of it, a loop over a branch table took 5.0 or 2.2 ns a round, depending on
+/// the functions before it.
+pub(crate) const ALIGN: usize = 64;
 
 static CODE_MEMORY: OnceLock<CodeAllocator> = OnceLock::new();
 

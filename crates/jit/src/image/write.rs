@@ -76,7 +76,7 @@ impl Written {
     ) -> Written {
         let mut tables = Encoder::default();
         let mut parts: Vec<Part<'_>> = Vec::new();
-        if let Some((old, of_old)) = old.and_then(|old| Some((old, parts_of(old)?))) {
+        if let Some((old, of_old)) = old.and_then(|old| Some((old, parts_of(old, module.defined_func_count())?))) {
             parts = of_old;
             tables.raw(old.tables);
         }
@@ -137,15 +137,16 @@ impl Written {
     }
 }
 
-/// Returns the functions of an image. The container's checksum was correct, so the relocations are as they were written; if not, it
-/// returns `None`, and the functions are compiled again.
-fn parts_of<'a>(image: &'a Image<'_>) -> Option<Vec<Part<'a>>> {
+/// Returns the functions of an image of a module with so many defined functions. Returns `None` if the relocations are damaged; the
+/// functions are then compiled again.
+fn parts_of<'a>(image: &'a Image<'_>, defined_funcs: u32) -> Option<Vec<Part<'a>>> {
     let mut relocs = Decoder::new(image.relocs);
     let functions = image.functions.iter().zip(image.ranges()).map(|(record, range)| {
         let mut last = 0;
         let relocs = relocs.list(|from| {
             last = from.difference(last)?;
-            Some(CallReloc { offset: last, callee: from.u32()? })
+            let reloc = CallReloc { offset: last, callee: from.u32()? };
+            reloc.fits(range.len(), defined_funcs).then_some(reloc)
         });
         Some(Part { record: record.clone(), code: &image.code[range], relocs: relocs? })
     });
