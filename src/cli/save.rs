@@ -53,6 +53,8 @@ pub fn store(cache: &Cache, modules: &[Module], learn: Option<Vec<OsString>>, pr
         }
         if let Some(words) = learn.filter(|_| is_stored) {
             let limit = (3 * used).clamp(LEARNING_TIME.0, LEARNING_TIME.1).as_millis();
+            // The process may never get a processor.
+            end_after(LEARNING_LIMIT);
             be_idle();
             // Returns only if the program cannot be started.
             let limit = format!("--limit={limit}ms");
@@ -99,8 +101,7 @@ unsafe fn close(numbers: RangeInclusive<u32>) {
     if unsafe { libc::close_range(*numbers.start(), *numbers.end(), 0) } == 0 {
         return;
     }
-    // Linux before 5.9 has no such call, and some sandboxes refuse it.
-    // Other systems than Linux have the folder in another place.
+    // Linux before 5.9 and other systems have no such call, and some sandboxes refuse it.
     let folder = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
     let Ok(open) = std::fs::read_dir(folder) else {
         // SAFETY: as in `store`.
@@ -126,11 +127,10 @@ fn end_after(seconds: u32) {
     }
 }
 
-/// Lets all other processes go first, and sets an alarm in case that the process never gets a processor.
+/// Lets all other processes go first.
 fn be_idle() {
-    // SAFETY: the calls change only the scheduling of this process and its alarm.
+    // SAFETY: the calls change only the scheduling of this process.
     unsafe {
-        libc::alarm(LEARNING_LIMIT);
         libc::setpriority(libc::PRIO_PROCESS, 0, 19);
         #[cfg(target_os = "linux")]
         libc::sched_setscheduler(0, libc::SCHED_IDLE, &libc::sched_param { sched_priority: 0 });

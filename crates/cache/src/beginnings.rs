@@ -9,7 +9,7 @@
 use std::io;
 
 use crate::Cache;
-use crate::records::FOLDER;
+use crate::records::{self, FOLDER};
 
 /// Bytes of a module that count as its beginning. Hashing them takes some 15 µs.
 const BEGINNING: usize = 64 << 10;
@@ -29,15 +29,8 @@ impl Cache {
     }
 
     fn write_beginning(&self, path: &str) -> io::Result<()> {
-        let note = match self.directory.new_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.directory.make_folder(FOLDER)?;
-                self.directory.new_file(path)
-            }
-            result => result,
-        };
-        note?;
-        crate::records::forget_oldest(&self.directory)
+        records::new_file(&self.directory, path)?;
+        records::forget_oldest(&self.directory)
     }
 }
 

@@ -56,7 +56,7 @@ impl<'a> Builder<'a> {
     /// Writes the container.
     ///
     /// # Errors
-    /// Those of `out`. [`io::ErrorKind::InvalidInput`] if two sections have the same name, or if there are more than 256.
+    /// Returns the errors of `out`, and [`io::ErrorKind::InvalidInput`] if two sections have the same name, or if there are more than 256.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         self.check()?;
         let mut front = Vec::with_capacity(self.table_end());

@@ -172,13 +172,7 @@ impl Cache {
     fn write_record(&self, state: &FileState, content: &Content) -> io::Result<()> {
         let path = state.record_path();
         let is_new = !self.directory.remove(&path)?;
-        let mut file = match self.directory.new_file(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.directory.make_folder(FOLDER)?;
-                self.directory.new_file(&path)
-            }
-            result => result,
-        }?;
+        let mut file = new_file(&self.directory, &path)?;
         if let Err(error) = file.write_all(&state.record(content)) {
             self.directory.remove(&path)?;
             return Err(error);
@@ -187,6 +181,17 @@ impl Cache {
             forget_oldest(&self.directory)?;
         }
         Ok(())
+    }
+}
+
+/// Creates the file of a record or note, and their folder if there is none.
+pub(crate) fn new_file(directory: &Directory, path: &str) -> io::Result<File> {
+    match directory.new_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            directory.make_folder(FOLDER)?;
+            directory.new_file(path)
+        }
+        result => result,
     }
 }
 

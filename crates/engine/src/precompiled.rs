@@ -40,7 +40,7 @@ impl PrecompiledModule<'_> {
     /// Writes the contents of a `.cwasm` file.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Returns the errors of `out`.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         self.builder.write(out)
     }

@@ -41,9 +41,7 @@ impl ModuleTiers {
     /// Loads the image of an entry. Returns its bytes of code.
     fn load(&self, native: &JitModule, entry: &Arc<Container>) -> usize {
         let guarded = native.options().guarded;
-        for call in &self.earlier.profile(self.defined_funcs()).calls {
-            native.record_calls(call.offset as usize, call.callee, call.samples);
-        }
+        self.record_earlier_calls(native);
         // SAFETY: an entry comes from the cache, which has checked that only this user can have written it, or from a precompiled
         // module, for which the caller of `deserialize` answers. Its key is that of this build, processor and configuration, and it is
         // of this module: the entry has the hash of the module, and a precompiled module has the module itself.
@@ -78,10 +76,7 @@ impl ModuleTiers {
         what: &Precompile<'_>,
         builder: &mut Builder<'_>,
     ) -> Result<PrecompiledFunctions, PrecompileError> {
-        let functions = match what.functions {
-            FunctionsToCompile::All => (0..self.defined_funcs()).collect(),
-            FunctionsToCompile::Profiled => self.executed_functions(guarded)?,
-        };
+        let functions = self.functions_to_compile(guarded, what)?;
         let (compiled, result) = self.compile_ahead(guarded, functions, None, what)?;
         compiled.add_to(builder);
         Ok(result)
@@ -98,10 +93,7 @@ impl ModuleTiers {
         let base = self.earlier.entry.as_deref();
         let mut profile = self.earlier.profile(self.defined_funcs()).clone();
         let known: HashSet<u32> = profile.refused_functions(guarded).collect();
-        let mut functions = match what.functions {
-            FunctionsToCompile::All => (0..self.defined_funcs()).collect(),
-            FunctionsToCompile::Profiled => self.executed_functions(guarded)?,
-        };
+        let mut functions = self.functions_to_compile(guarded, what)?;
         functions.retain(|index| !known.contains(index));
         let (compiled, result) = self.compile_ahead(guarded, functions, base, what)?;
         // A refusal by size is not kept, since the next process may have another limit.
@@ -118,6 +110,13 @@ impl ModuleTiers {
         Ok(result)
     }
 
+    /// Records the samples of calls in earlier runs.
+    fn record_earlier_calls(&self, native: &JitModule) {
+        for call in &self.earlier.profile(self.defined_funcs()).calls {
+            native.record_calls(call.offset as usize, call.callee, call.samples);
+        }
+    }
+
     /// Compiles functions that are not too large, in addition to the image of `base`.
     fn compile_ahead(
         &self,
@@ -129,9 +128,7 @@ impl ModuleTiers {
         let Some(native) = self.native(guarded) else {
             return Err(PrecompileError::Unavailable(self.why_unavailable()));
         };
-        for call in &self.earlier.profile(self.defined_funcs()).calls {
-            native.record_calls(call.offset as usize, call.callee, call.samples);
-        }
+        self.record_earlier_calls(native);
         let (functions, too_large): (Vec<u32>, Vec<u32>) =
             functions.into_iter().partition(|&index| self.refusal_by_size(index).is_none());
         let work = Precompilation { functions: &functions, threads: what.threads, base, goes_on: what.goes_on };
@@ -142,6 +139,14 @@ impl ModuleTiers {
         let refused = too_large.chain(refused).collect();
         let result = PrecompiledFunctions { functions: compiled.functions, code_bytes: compiled.code_bytes, refused };
         Ok((compiled, result))
+    }
+
+    /// Returns the functions that `what` names for instances of a kind.
+    fn functions_to_compile(&self, guarded: bool, what: &Precompile<'_>) -> Result<Vec<u32>, PrecompileError> {
+        match what.functions {
+            FunctionsToCompile::All => Ok((0..self.defined_funcs()).collect()),
+            FunctionsToCompile::Profiled => self.executed_functions(guarded),
+        }
     }
 
     /// Returns the functions that earlier runs executed in instances of a kind and that were not refused: first those with code, then
