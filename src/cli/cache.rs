@@ -13,8 +13,7 @@ use super::{exit, plan, report};
 
 /// Performs the action.
 pub fn run(flags: CacheFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let dir =
-        plan::cache_dir(flags.cache_dir).with_context(|| format!("cannot find the cache: {}", plan::NO_CACHE_DIR))?;
+    let dir = plan::needed_cache_dir(flags.cache_dir)?;
     let shown = printable_word(&dir);
     let cache = open(&dir).with_context(|| format!("cannot use the cache directory `{shown}`"))?;
     let text = match flags.action {

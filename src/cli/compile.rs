@@ -97,7 +97,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 
 /// Opens the cache, without which there is nothing to do.
 fn needed_cache(dir: Option<PathBuf>) -> anyhow::Result<Arc<Cache>> {
-    let dir = plan::cache_dir(dir).with_context(|| format!("cannot find the cache: {}", plan::NO_CACHE_DIR))?;
+    let dir = plan::needed_cache_dir(dir)?;
     let cache = Cache::open(&dir);
     Ok(Arc::new(cache.with_context(|| format!("cannot use the cache directory `{}`", printable_word(&dir)))?))
 }

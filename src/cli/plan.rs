@@ -289,9 +289,14 @@ fn log() -> (Log, Option<String>) {
 
 /// Returns the directory of the cache: that of the option `--cache-dir`, that of `WASMR_CACHE_DIR`, or the default. There is no default
 /// without a home directory.
-pub fn cache_dir(option: Option<PathBuf>) -> Option<PathBuf> {
+fn cache_dir(option: Option<PathBuf>) -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     option.or_else(|| variable("WASMR_CACHE_DIR").map(PathBuf::from)).or_else(|| Cache::default_dir(variable))
+}
+
+/// Returns the directory of the cache for a command that is nothing without one.
+pub fn needed_cache_dir(option: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    cache_dir(option).with_context(|| format!("cannot find the cache: {NO_CACHE_DIR}"))
 }
 
 /// Opens the cache. A directory that cannot be used is no error, because everything works without a cache. It is worth a warning,
@@ -316,7 +321,7 @@ pub fn cache(option: Option<PathBuf>, log: Log) -> (Option<Arc<Cache>>, Option<S
 }
 
 /// Reason why [`cache_dir`] returns no directory.
-pub const NO_CACHE_DIR: &str = "there is no home directory: set HOME or WASMR_CACHE_DIR";
+const NO_CACHE_DIR: &str = "there is no home directory: set HOME or WASMR_CACHE_DIR";
 
 /// Range of `--max-stack`. Less is too little for any program, more is not worth the address space.
 const STACK_RANGE: std::ops::RangeInclusive<u64> = 16 << 10..=1 << 30;

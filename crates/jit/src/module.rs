@@ -422,15 +422,8 @@ impl JitModule {
         Ok(entries)
     }
 
-    /// Links the trampolines of a container's image, and keeps them as long as the code.
-    pub(crate) fn load_trampolines(&self, container: &Container) -> Result<(), CompileError> {
-        match Image::read(container, &self.module, self.options.guarded) {
-            Some(image) => self.keep_trampolines(image.trampolines),
-            None => Ok(()),
-        }
-    }
-
-    fn keep_trampolines(&self, records: Vec<TrampolineRecord<'_>>) -> Result<(), CompileError> {
+    /// Links the trampolines of an image, and keeps them as long as the code.
+    pub(crate) fn keep_trampolines(&self, records: Vec<TrampolineRecord<'_>>) -> Result<(), CompileError> {
         for record in records {
             let key = record.key.clone();
             let made = trampoline::load(record)?;

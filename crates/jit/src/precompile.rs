@@ -62,7 +62,7 @@ impl JitModule {
     /// # Errors
     /// Returns an error if no code can be made for this host at all. A function that cannot be compiled is no error.
     pub fn precompile(&self, what: &Precompilation<'_>) -> Result<Precompiled, CompileError> {
-        let base = what.base.and_then(|base| Image::read(base, self.module(), self.options().guarded));
+        let mut base = what.base.and_then(|base| Image::read(base, self.module(), self.options().guarded));
         let in_base = base.iter().flat_map(|image| &image.functions).filter(|record| record.entries.at_start);
         let in_base: HashSet<u32> = in_base.map(|record| record.defined_index).collect();
         let functions: Vec<u32> = what.functions.iter().copied().filter(|index| !in_base.contains(index)).collect();
@@ -79,8 +79,8 @@ impl JitModule {
         // Equal modules are equal bytes, on however many threads they were compiled.
         done.sort_unstable_by_key(|(index, _)| *index);
         refused.sort_unstable_by_key(|(index, _)| *index);
-        if let Some(container) = what.base {
-            self.load_trampolines(container)?;
+        if let Some(image) = &mut base {
+            self.keep_trampolines(std::mem::take(&mut image.trampolines))?;
         }
         let mut callable = in_base;
         callable.extend(done.iter().map(|(index, _)| *index));

@@ -161,22 +161,25 @@ impl<'a> Image<'a> {
     fn is_consistent(&self, module: &Module) -> bool {
         let tables: u64 = self.functions.iter().map(|function| u64::from(function.tables_len)).sum();
         let exist = self.functions.iter().all(|function| function.defined_index < module.defined_func_count());
-        let end = self
-            .functions
-            .iter()
-            .try_fold(0usize, |end, function| end.next_multiple_of(ALIGN).checked_add(function.len as usize));
-        exist && tables == self.tables.len() as u64 && end.is_some_and(|end| end <= self.code.len())
+        let code_end = self.ranges().last().map_or(0, |last| last.end);
+        exist && tables == self.tables.len() as u64 && code_end <= self.code.len()
     }
 
     /// Returns the range of each function's code.
     pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
-        let mut end = 0usize;
-        self.functions.iter().map(move |function| {
-            let start = end.next_multiple_of(ALIGN);
-            end = start + function.len as usize;
-            start..end
-        })
+        ranges(self.functions.iter().map(|function| function.len))
     }
+}
+
+/// Returns the range of each function's code in an image, given the lengths.
+fn ranges(lens: impl Iterator<Item = u32>) -> impl Iterator<Item = Range<usize>> {
+    let mut end = 0usize;
+    // The sum does not overflow: there are fewer than 2^32 lengths, and machine code is made only on 64-bit hosts.
+    lens.map(move |len| {
+        let start = end.next_multiple_of(ALIGN);
+        end = start + len as usize;
+        start..end
+    })
 }
 
 /// Returns the numbers that the module's types have in the engine, by type index.

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 use wasmr_cache::{Builder, Container};
 use wasmr_core::encoding::{Decoder, Encoder};
 use wasmr_module::Module;
 
-use super::{Entries, FunctionRecord, Image, Names, type_numbers};
+use super::{Entries, FunctionRecord, Image, Names, ranges, type_numbers};
 use crate::call_stub::STUB_LEN;
 use crate::compiled::CallReloc;
-use crate::link::ALIGN;
 use crate::tables::CodeTables;
 use crate::trampoline_key::TrampolineKey;
 
@@ -157,24 +157,22 @@ fn parts_of<'a>(image: &'a Image<'_>, defined_funcs: u32) -> Option<Vec<Part<'a>
 /// be called, by index among the defined ones.
 fn link(parts: &[Part<'_>], stub: &dyn Fn(u32) -> [u8; STUB_LEN]) -> (Vec<u8>, HashMap<u32, usize>) {
     let mut starts = HashMap::new();
-    let mut offsets = Vec::with_capacity(parts.len());
-    let mut end = 0usize;
-    for part in parts {
-        let start = end.next_multiple_of(ALIGN);
-        end = start + part.code.len();
-        offsets.push(start);
+    let ranges: Vec<Range<usize>> = ranges(parts.iter().map(|part| part.record.len)).collect();
+    for (part, range) in parts.iter().zip(&ranges) {
         if part.record.entries.at_start {
-            starts.insert(part.record.defined_index, start);
+            starts.insert(part.record.defined_index, range.start);
         }
     }
+    let end = ranges.last().map_or(0, |last| last.end);
     let callees: BTreeSet<u32> = parts.iter().flat_map(|part| &part.relocs).map(|reloc| reloc.callee).collect();
     let without_code: Vec<u32> = callees.into_iter().filter(|callee| !starts.contains_key(callee)).collect();
     let stubs_start = end.next_multiple_of(STUB_LEN);
     let stub_of = |callee: &u32| stubs_start + STUB_LEN * without_code.binary_search(callee).expect("it has a stub");
 
     let mut code = vec![0; stubs_start + STUB_LEN * without_code.len()];
-    for (part, &start) in parts.iter().zip(&offsets) {
-        let own = &mut code[start..start + part.code.len()];
+    for (part, range) in parts.iter().zip(ranges) {
+        let start = range.start;
+        let own = &mut code[range];
         own.copy_from_slice(part.code);
         for reloc in &part.relocs {
             let callee = starts.get(&reloc.callee).copied().unwrap_or_else(|| stub_of(&reloc.callee));
