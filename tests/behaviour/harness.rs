@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit};
 
+use crate::default_signals;
 use crate::terminal::{self, Modes, Terminal};
 use crate::tiers::{NO_CACHE, Tier};
 
@@ -188,13 +189,10 @@ impl Run {
 
     #[track_caller]
     fn spawn(mut self) -> Running {
-        // SAFETY: after `fork`, the closure must neither take a lock nor allocate. It only makes system calls. It removes
-        // signal handlers in the child alone.
+        default_signals::restore(&mut self.command);
+        // SAFETY: after `fork`, the closure must neither take a lock nor allocate. It only makes system calls.
         unsafe {
             self.command.pre_exec(|| {
-                for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP] {
-                    libc::signal(signal, libc::SIG_DFL);
-                }
                 // Tests of core dumps raise the limit again.
                 let limit = rustix::process::getrlimit(Resource::Core);
                 Ok(rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit })?)

@@ -9,6 +9,8 @@ mod cli;
 #[cfg(feature = "jit")]
 mod compile;
 mod completions;
+#[path = "../default_signals/mod.rs"]
+mod default_signals;
 mod exit;
 mod explore;
 mod files;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -12,6 +13,7 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
+use crate::default_signals;
 use crate::support::{Bed, End, processes_of, wait_until};
 
 /// Returns a program that executes many functions which are not worth compiling in one run, and prints its result.
@@ -163,10 +165,16 @@ fn a_run_that_is_killed_leaves_no_process() {
     for (signal, number) in [(Signal::INT, libc::SIGINT), (Signal::TERM, libc::SIGTERM), (Signal::KILL, libc::SIGKILL)]
     {
         let mut command = bed.run(&["--mode", "jit"]);
+        default_signals::restore(&mut command);
         let mut child = command.arg(&guest).arg("spin").stdout(Stdio::piped()).spawn().unwrap();
         child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
         kill_process(Pid::from_child(&child), signal).unwrap();
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(number));
+        let mut status = None;
+        wait_until("the signal ends the run", || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        assert_eq!(status.and_then(|status| status.signal()), Some(number));
         assert!(processes_of(&bed.cache()).is_empty(), "{signal:?}");
     }
 }

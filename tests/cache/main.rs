@@ -10,6 +10,8 @@ mod afterlife;
 mod builds;
 mod crowd;
 mod damage;
+#[path = "../default_signals/mod.rs"]
+mod default_signals;
 mod disk;
 mod modules;
 mod settings;
