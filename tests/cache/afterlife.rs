@@ -110,7 +110,7 @@ fn check_learning() {
     let allowed = [Path::new("/dev/null"), &module];
     let is_own = |path: &Path| path.starts_with(bed.cache()) || path.starts_with("/memfd:wasmr code (deleted)");
     assert!(open.iter().all(|path| allowed.contains(&&**path) || is_own(path)), "{open:?}");
-    assert_ne!(rustix::process::getsid(Some(learning)).unwrap(), rustix::process::getsid(None).unwrap());
+    assert_ne!(status(learning).unwrap().session, status(rustix::process::getpid()).unwrap().session);
     assert_ne!(learning, run);
     kill_process(learning, Signal::CONT).unwrap();
     bed.settle();
@@ -121,9 +121,22 @@ fn check_learning() {
 
 /// Returns true if the process is no child of this one, so that it is for others to collect it.
 fn is_of_others(pid: Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).map(str::to_owned);
-    parent != Some(std::process::id().to_string())
+    status(pid).is_none_or(|status| status.parent != std::process::id())
+}
+
+/// A part of what `proc(5)` says of a process.
+struct Status {
+    parent: u32,
+    /// Session. 0 if its leader is outside of this process's PID namespace, as in a container.
+    session: u32,
+}
+
+/// Returns `None` if there is no such process.
+fn status(pid: Pid) -> Option<Status> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // After the name, which stands in parentheses: state, parent, process group, session.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    Some(Status { parent: fields[1].parse().unwrap(), session: fields[3].parse().unwrap() })
 }
 
 #[test]

@@ -105,10 +105,12 @@ const UNSAFE_FILES: &[&str] = &[
     "src/cli/usage.rs",
     // Loads modules that it has just compiled ahead of time.
     "spec-tests/tests/spec.rs",
-    // Resets signals in child processes before `exec`.
+    // Limits what child processes may use, before `exec`.
     "tests/behaviour/harness.rs",
     // Installs a system-call filter in its own process.
     "tests/comes_back.rs",
+    // Resets signals in child processes before `exec`.
+    "tests/default_signals/mod.rs",
     "tests/no_code_memory.rs",
 ];
 
