@@ -4,7 +4,7 @@
 //! including the allowed kinds of instructions. Some modules are therefore full of vectors and others full of calls.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use wasm_encoder::{Encode, RawSection};
+use wasm_encoder::{Encode, MemoryType, RawSection};
 use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
 use wasmparser::{Parser, Payload};
 
@@ -71,7 +71,7 @@ pub fn generate(wish: Wish, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let config = config(wish, u)?;
     let mut module = Module::new(config, u)?;
     let fuel = module.ensure_termination(FUEL).map_err(|_| arbitrary::Error::IncorrectFormat)?;
-    Ok(with_global_export(&module.to_bytes(), FUEL_EXPORT, fuel))
+    Ok(with_global_export(&without_sharing(&module.to_bytes()), FUEL_EXPORT, fuel))
 }
 
 fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
@@ -116,7 +116,8 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
 
     // Each relaxed operator has one meaning in wasmr, but another engine may choose another.
     config.relaxed_simd_enabled = own;
-    config.threads_enabled = false;
+    // Atomic operators. `without_sharing` makes the shared memories ordinary ones, on which waits trap.
+    config.threads_enabled = own && u.arbitrary()?;
     config.shared_everything_threads_enabled = false;
     config.custom_page_sizes_enabled = false;
     config.wide_arithmetic_enabled = own;
@@ -132,6 +133,27 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     }
     config.exceptions_enabled = own;
     Ok(config)
+}
+
+/// Returns the module with memories of its own that are not shared.
+fn without_sharing(wasm: &[u8]) -> Vec<u8> {
+    let mut out = wasm_encoder::Module::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload.expect("generated modules are well formed");
+        if let Payload::MemorySection(reader) = &payload {
+            let mut memories = wasm_encoder::MemorySection::new();
+            for memory in reader.clone() {
+                let wasmparser::MemoryType { memory64, initial, maximum, page_size_log2, .. } =
+                    memory.expect("generated modules are well formed");
+                let ty = MemoryType { minimum: initial, maximum, memory64, shared: false, page_size_log2 };
+                memories.memory(ty);
+            }
+            out.section(&memories);
+        } else if let Some((id, range)) = payload.as_section() {
+            out.section(&RawSection { id, data: &wasm[range.start as usize..range.end as usize] });
+        }
+    }
+    out.finish()
 }
 
 /// Returns the module with one more export, a global.

@@ -43,7 +43,8 @@ const LATER: [Proposal; 2] = [Proposal::Threads, Proposal::WideArithmetic];
 const BEFORE: [(&str, Feature); 1] = [("spec/memory64/memory64.wast", Feature::MultiMemory)];
 
 /// Scripts of this project in `own/`, for behaviour that the official suite does not cover.
-const OWN: [(&str, &str); 2] = [
+const OWN: [(&str, &str); 3] = [
+    ("own/atomic.wast", include_str!("../own/atomic.wast")),
     ("own/fused.wast", include_str!("../own/fused.wast")),
     ("own/instances.wast", include_str!("../own/instances.wast")),
 ];

@@ -5,8 +5,9 @@ use std::any::Any;
 
 use wasmr::Val;
 use wasmr_core::op::{
-    Binary, Compare, ExtractLane, Load, LoadLane, Op, ReplaceLane, Shift, Splat, Store, StoreLane, Unary, Value,
-    VectorBinary, VectorLoad, VectorStore, VectorTernary, VectorTest, VectorUnary, Visitor,
+    AtomicCmpxchg, AtomicLoad, AtomicRmw, AtomicStore, Binary, Compare, ExtractLane, Load, LoadLane, Op, ReplaceLane,
+    Shift, Splat, Store, StoreLane, Unary, Value, VectorBinary, VectorLoad, VectorStore, VectorTernary, VectorTest,
+    VectorUnary, Visitor,
 };
 use wasmr_core::ops;
 use wasmr_core::trap::TrapCode;
@@ -159,6 +160,22 @@ impl Visitor for Cases {
     }
 
     fn store_lane<O: StoreLane>(self) -> Vec<Case> {
+        Vec::new()
+    }
+
+    fn atomic_load<O: AtomicLoad>(self) -> Vec<Case> {
+        Vec::new()
+    }
+
+    fn atomic_store<O: AtomicStore>(self) -> Vec<Case> {
+        Vec::new()
+    }
+
+    fn atomic_rmw<O: AtomicRmw>(self) -> Vec<Case> {
+        Vec::new()
+    }
+
+    fn atomic_cmpxchg<O: AtomicCmpxchg>(self) -> Vec<Case> {
         Vec::new()
     }
 }

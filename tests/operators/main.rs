@@ -4,6 +4,7 @@
 //! differently if it knows an operand. The tests therefore use operands that are all parameters, one constant at a time, and
 //! constants only. [`nans`] uses operands from all other sources.
 
+mod atomics;
 mod cases;
 #[path = "../configurations/mod.rs"]
 mod configurations;

@@ -31,6 +31,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/interp/src/code.rs",
     "crates/interp/src/entry.rs",
     "crates/interp/src/execute/access.rs",
+    "crates/interp/src/execute/atomic.rs",
     "crates/interp/src/execute/builtin.rs",
     "crates/interp/src/execute/bulk_memory.rs",
     "crates/interp/src/execute/call.rs",
@@ -60,6 +61,7 @@ const UNSAFE_FILES: &[&str] = &[
     // A tier of machine code alone, which tests it without the interpreter.
     "crates/jit/tests/damaged_images.rs",
     "crates/jit/tests/native/",
+    "crates/runtime/src/builtins/atomic.rs",
     "crates/runtime/src/builtins/exception.rs",
     "crates/runtime/src/builtins/memory.rs",
     "crates/runtime/src/builtins/mod.rs",

@@ -25,6 +25,10 @@ trap_codes! {
     Unreachable = "unreachable";
     /// A load, store or bulk operation outside the memory.
     MemoryOutOfBounds = "out of bounds memory access";
+    /// An atomic access at an address that is no multiple of its size.
+    UnalignedAtomic = "unaligned atomic";
+    /// `memory.atomic.wait32` or `memory.atomic.wait64` on a memory that is not shared.
+    ExpectedSharedMemory = "expected shared memory";
     /// A table access outside the table.
     TableOutOfBounds = "out of bounds table access";
     /// `call_indirect` with an index outside the table.

@@ -7,17 +7,18 @@
 //!
 //! | part of a row | meaning |
 //! |---|---|
-//! | `MemoryFill { mem }` | the operator with at most two immediates, in the order of the function's parameters |
+//! | `MemoryFill { mem }` | the operator with at most two immediates, in the order of the function's parameters; `memarg` is an immediate by itself, see [`AccessImmediate`] |
 //! | `memory::memory_fill` | the file of the function, and the function |
 //! | `(dst: u64, value: u8, len: u64)` | the operands, deepest in the stack first, with the types that the function reads from slots |
 //! | `-> address` | the result, see [`BuiltinResult`] |
 //!
 //! A tier may execute some operators of the table faster. It then handles them before it calls [`BuiltinCall::of`].
 
-use wasmparser::Operator;
+use wasmparser::{MemArg, Operator};
 use wasmr_core::types::{FuncType, ValType};
 
 use crate::Module;
+use crate::op::memory_of;
 use crate::operator_text::visitor_name;
 
 /// Calls `$each!` with the rows of the operators that the runtime executes. The documentation of `builtin.rs` explains the
@@ -39,6 +40,9 @@ macro_rules! for_each_builtin {
             RefFunc { function_index }          reference::ref_func() -> function;
             Throw { tag_index }                 exception::throw(payload: Payload) -> never;
             ThrowRef { }                        exception::throw_ref(exception: u64) -> never;
+            MemoryAtomicNotify { memarg }       atomic::memory_atomic_notify(address: u64, count: u32) -> int;
+            MemoryAtomicWait32 { memarg }       atomic::memory_atomic_wait32(address: u64, expected: u32, timeout: u64) -> int;
+            MemoryAtomicWait64 { memarg }       atomic::memory_atomic_wait64(address: u64, expected: u64, timeout: u64) -> int;
             I64Add128 { }                       wide::i64_add128(a: u64, a_high: u64, b: u64, b_high: u64) -> wide;
             I64Sub128 { }                       wide::i64_sub128(a: u64, a_high: u64, b: u64, b_high: u64) -> wide;
             I64MulWideS { }                     wide::i64_mul_wide_s(a: u64, b: u64) -> wide;
@@ -54,6 +58,8 @@ pub enum BuiltinResult {
     Nothing,
     /// No value: the operator traps or throws.
     Never,
+    /// An `i32`.
+    Int,
     /// An address in the memory that the first immediate names.
     Address,
     /// An index of the table that the first immediate names.
@@ -78,7 +84,7 @@ pub enum BuiltinOperands {
 pub struct BuiltinCall {
     /// The row.
     pub builtin: Builtin,
-    /// The first immediate in the low half, the second in the high one.
+    /// The first immediate in the low half, the second in the high one; or an [`AccessImmediate`], packed.
     pub immediates: u64,
 }
 
@@ -91,12 +97,24 @@ macro_rules! operands {
     };
 }
 
+macro_rules! has_access {
+    (memarg) => {
+        true
+    };
+    ($($immediate:ident),*) => {
+        false
+    };
+}
+
 macro_rules! result {
     (nothing) => {
         BuiltinResult::Nothing
     };
     (never) => {
         BuiltinResult::Never
+    };
+    (int) => {
+        BuiltinResult::Int
     };
     (address) => {
         BuiltinResult::Address
@@ -146,6 +164,11 @@ macro_rules! rows {
                 match self { $(Builtin::$op => <[&str]>::len(&[$(stringify!($immediate)),*]),)* }
             }
 
+            /// Returns true if the only immediate is an [`AccessImmediate`].
+            const fn has_access(self) -> bool {
+                match self { $(Builtin::$op => has_access!($($immediate),*),)* }
+            }
+
             /// Returns the operator's name in the text format.
             pub fn name(self) -> String {
                 match self { $(Builtin::$op => visitor_name(stringify!($name)),)* }
@@ -158,7 +181,7 @@ macro_rules! rows {
             pub fn of(operator: &Operator<'_>) -> Option<BuiltinCall> {
                 match *operator {
                     $(Operator::$op { $($immediate),* } => {
-                        Some(BuiltinCall { builtin: Builtin::$op, immediates: pack([$($immediate),*]) })
+                        Some(BuiltinCall { builtin: Builtin::$op, immediates: pack([$(Immediate::word(&$immediate)),*]) })
                     })*
                     _ => None,
                 }
@@ -168,15 +191,73 @@ macro_rules! rows {
 }
 for_each_builtin!(rows);
 
+/// An immediate as the decoder returns it.
+trait Immediate {
+    /// Returns the immediate as a word: 32 bits, or all bits of the only immediate.
+    fn word(&self) -> u64;
+}
+
+impl Immediate for u32 {
+    fn word(&self) -> u64 {
+        (*self).into()
+    }
+}
+
+impl Immediate for MemArg {
+    fn word(&self) -> u64 {
+        AccessImmediate { memory: memory_of(self), offset: self.offset }.pack()
+    }
+}
+
 /// Packs immediates into one word, the first in the low half.
-fn pack<const N: usize>(immediates: [u32; N]) -> u64 {
-    immediates.iter().rev().fold(0, |word, &immediate| word << 32 | u64::from(immediate))
+fn pack<const N: usize>(immediates: [u64; N]) -> u64 {
+    immediates.iter().rev().fold(0, |word, &immediate| word << 32 | immediate)
+}
+
+/// The memory and the offset of a memory access, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccessImmediate {
+    /// Index of the memory.
+    pub memory: u32,
+    /// Offset to add to the address.
+    pub offset: u64,
+}
+
+impl AccessImmediate {
+    /// Bits of the packed memory index. A module has at most 100 memories.
+    const MEMORY_BITS: u32 = 8;
+    /// First offset that does not fit. No memory is so large, so that an access there is out of bounds whatever its address.
+    const FAR: u64 = 1 << (u64::BITS - AccessImmediate::MEMORY_BITS);
+    /// Largest alignment of an atomic access. A packed offset is the same modulo this number.
+    const MAX_ALIGN: u64 = 8;
+
+    /// Packs both numbers. An offset that does not fit becomes another one that is out of bounds as well.
+    fn pack(self) -> u64 {
+        let far = AccessImmediate::FAR - AccessImmediate::MAX_ALIGN + self.offset % AccessImmediate::MAX_ALIGN;
+        self.offset.min(far) << AccessImmediate::MEMORY_BITS | u64::from(self.memory)
+    }
+
+    /// Returns the numbers of a packed word.
+    pub fn unpack(word: u64) -> AccessImmediate {
+        let memory = word % (1 << AccessImmediate::MEMORY_BITS);
+        AccessImmediate { memory: memory as u32, offset: word >> AccessImmediate::MEMORY_BITS }
+    }
 }
 
 impl BuiltinCall {
     /// Returns the first immediate.
     fn first(self) -> u32 {
         self.immediates as u32
+    }
+
+    /// Returns the immediates as text.
+    pub fn immediates_text(self) -> Vec<String> {
+        if self.builtin.has_access() {
+            let AccessImmediate { memory, offset } = AccessImmediate::unpack(self.immediates);
+            return vec![memory.to_string(), format!("offset={offset}")];
+        }
+        let halves = [self.immediates as u32, (self.immediates >> 32) as u32];
+        halves.iter().take(self.builtin.immediate_count()).map(u32::to_string).collect()
     }
 
     /// Returns the number of operands, and the number of their slots.
@@ -198,6 +279,7 @@ impl BuiltinCall {
             BuiltinResult::Nothing | BuiltinResult::Never => &[],
             BuiltinResult::Address => word(module.memories()[self.first() as usize].is64),
             BuiltinResult::Index => word(module.tables()[self.first() as usize].ty.is64),
+            BuiltinResult::Int => &[ValType::I32],
             BuiltinResult::Function => &[ValType::FUNCREF],
             BuiltinResult::Wide => &[ValType::I64, ValType::I64],
         }
@@ -221,6 +303,19 @@ mod tests {
         assert_eq!(Builtin::ThrowRef.name(), "throw_ref");
         assert_eq!(Builtin::ElemDrop.operands(), BuiltinOperands::Words(0));
         assert_eq!(BuiltinCall::of(&Operator::Nop), None);
+    }
+
+    #[test]
+    fn a_packed_offset_is_itself_or_out_of_bounds() {
+        let packed = |offset| AccessImmediate::unpack(AccessImmediate { memory: 99, offset }.pack());
+        for offset in [0, 1, u64::from(u32::MAX), AccessImmediate::FAR - 9] {
+            assert_eq!(packed(offset), AccessImmediate { memory: 99, offset });
+        }
+        for offset in [AccessImmediate::FAR - 8, AccessImmediate::FAR - 1, AccessImmediate::FAR, u64::MAX - 2, u64::MAX]
+        {
+            let AccessImmediate { memory, offset: is } = packed(offset);
+            assert!(memory == 99 && is >= AccessImmediate::FAR - 8 && is % 8 == offset % 8, "{offset:#x} is {is:#x}");
+        }
     }
 
     #[test]

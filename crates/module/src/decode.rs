@@ -178,7 +178,7 @@ impl Decoder<'_> {
             resources: &resources,
             features: self.features.to_wasmparser(),
             executed: match self.decls.purpose {
-                Purpose::Run => self.features.executed().to_wasmparser(),
+                Purpose::Run => self.features.with_operators().to_wasmparser(),
                 Purpose::Inspect => self.features.to_wasmparser(),
             },
         };

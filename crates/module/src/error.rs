@@ -97,10 +97,10 @@ impl ModuleError {
         let missing = features::missing(error);
         match missing.map(|feature| (feature, feature.lacks())) {
             // wasmparser's sentence would advise to enable a feature that wasmr cannot execute.
-            Some((feature, Some(lacks))) => {
+            Some((feature, Some(lacks))) if lacks.operators || !feature.on_by_default() => {
                 message = format!("wasmr does not support {} yet{}", lacks.what, feature.advice());
             }
-            Some((feature, None)) => message.push_str(&format!("; the feature {} is off", feature.name())),
+            Some((feature, _)) => message.push_str(&format!("; the feature {} is off", feature.name())),
             None if error.missing_wasm_feature().is_some() => message.push_str("; wasmr does not support that"),
             None => {}
         }

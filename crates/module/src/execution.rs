@@ -5,7 +5,7 @@
 //!
 //! # Why at load?
 //! A program that stops half-way has already had effects. The table in `operator_class` maps operators to features, and
-//! [`Feature::lacks`] marks the features that wasmr does not execute. A new operator of such a feature is thus refused without
+//! [`Feature::lacks`] marks the features whose operators wasmr does not execute. A new operator of such a feature is thus refused without
 //! a change here.
 //!
 //! # Cost
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(feature(Operator::StructNew { struct_type_index: 0 }), Some(Feature::Gc));
         assert_eq!(feature(Operator::RefEq), Some(Feature::Gc));
         assert_eq!(feature(Operator::Rethrow { relative_depth: 0 }), Some(Feature::LegacyExceptions));
-        assert_eq!(feature(Operator::AtomicFence { ordering: wasmparser::Ordering::SeqCst }), Some(Feature::Threads));
+        assert_eq!(feature(Operator::AtomicFence { ordering: wasmparser::Ordering::SeqCst }), None);
         assert_eq!(feature(Operator::I64MulWideS), None);
         assert_eq!(feature(Operator::ThrowRef), None);
         assert_eq!(feature(Operator::CallRef { type_index: 0 }), None);

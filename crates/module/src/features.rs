@@ -3,20 +3,21 @@
 //! The command line or the embedder chooses features; wasmparser's decoder and validator follow them. The names are those of
 //! wasmtime's `-W` option, so that one spelling works in both.
 //!
-//! By default wide arithmetic and all proposals of Wasm 2.0 and
+//! By default threads, wide arithmetic and all proposals of Wasm 2.0 and
 //! [3.0](https://webassembly.github.io/spec/core/appendix/changes.html) are on. Mutable globals, sign extension and saturating
 //! conversions cannot be switched off. A module that uses a feature that is off is
 //! [`Fault::Unsupported`](crate::Fault::Unsupported).
 //!
-//! A row with `lacks` is a proposal that wasmr validates but executes only in part or not at all. Even if the feature is on,
-//! `execution` refuses to load a module that uses the missing part.
+//! A row with `lacks` is a proposal that wasmr validates but executes only in part or not at all: `lacks operators` if the
+//! missing part has operators, `lacks types` if it has only declarations. Even if the feature is on, `execution` refuses to load
+//! a module that uses the missing part.
 
 use wasmparser::WasmFeatures;
 
 /// Expands the table, which has one row for each feature.
 macro_rules! features {
     ($($variant:ident $name:literal ($($bit:ident)|+) $default:ident [$($implies:ident)*] $help:literal
-        $(, lacks $lacks:literal, instead $instead:literal)?;)*) => {
+        $(, lacks $part:ident $lacks:literal, instead $instead:literal)?;)*) => {
         /// A proposal that can be switched on or off.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
@@ -51,7 +52,7 @@ macro_rules! features {
             /// Returns the part of the proposal that wasmr does not execute, if there is one.
             pub const fn lacks(self) -> Option<Lacks> {
                 match self {
-                    $($(Feature::$variant => Some(Lacks { what: $lacks, instead: $instead }),)?)*
+                    $($(Feature::$variant => Some(Lacks { what: $lacks, instead: $instead, operators: features!(@part $part) }),)?)*
                     _ => None,
                 }
             }
@@ -70,6 +71,8 @@ macro_rules! features {
     };
     (@default on) => { true };
     (@default off) => { false };
+    (@part operators) => { true };
+    (@part types) => { false };
 }
 
 /// The part of a proposal that wasmr validates but does not execute.
@@ -79,6 +82,8 @@ pub struct Lacks {
     pub what: &'static str,
     /// Advice to the builder of a module with that part, in the imperative.
     pub instead: &'static str,
+    /// True if no tier executes the proposal's operators.
+    pub operators: bool,
 }
 
 features! {
@@ -94,14 +99,14 @@ features! {
     Exceptions         "exceptions"          (EXCEPTIONS)          on  [ReferenceTypes]     "tags, throw, try_table";
     FunctionReferences "function-references" (FUNCTION_REFERENCES) on  [ReferenceTypes]     "typed function references, call_ref";
     Gc                 "gc"                  (GC)                  on  [FunctionReferences] "recursive types and subtyping",
-        lacks "structs, arrays, i31 references and casts", instead "compile the program to linear memory";
+        lacks operators "structs, arrays, i31 references and casts", instead "compile the program to linear memory";
     LegacyExceptions   "legacy-exceptions"   (LEGACY_EXCEPTIONS)   off [Exceptions]         "the retired draft of exceptions",
-        lacks "try, catch, rethrow and delegate",
+        lacks operators "try, catch, rethrow and delegate",
         instead "build it with `-mllvm -wasm-use-legacy-eh=false`, or convert it with `wasm-opt --translate-to-exnref`";
-    Threads            "threads"             (THREADS)             off []                   "several threads in one program",
-        lacks "shared memories and atomic operators", instead "build it without `-pthread` and `-matomics`";
+    Threads            "threads"             (THREADS)             on  []                   "atomic operators, shared memories",
+        lacks types "shared memories", instead "build it without `-pthread`";
     CustomPageSizes    "custom-page-sizes"   (CUSTOM_PAGE_SIZES)   off []                   "memories with small pages",
-        lacks "memories with pages of one byte", instead "build it with pages of 64 KiB";
+        lacks types "memories with pages of one byte", instead "build it with pages of 64 KiB";
     WideArithmetic     "wide-arithmetic"     (WIDE_ARITHMETIC)     on  []                   "integers of 128 bits";
 }
 
@@ -166,6 +171,12 @@ impl Features {
         executed.fold(Features::NONE, |set, feature| set.with_alone(feature, true))
     }
 
+    /// Returns the set without the features whose operators wasmr does not execute.
+    pub(crate) fn with_operators(self) -> Features {
+        let executed = self.iter().filter(|feature| feature.lacks().is_none_or(|lacks| !lacks.operators));
+        executed.fold(Features::NONE, |set, feature| set.with_alone(feature, true))
+    }
+
     /// Returns the features that are on, in the order of the table.
     pub fn iter(&self) -> impl Iterator<Item = Feature> + use<> {
         let set = *self;
@@ -217,10 +228,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn default_is_wasm_3_and_wide_arithmetic() {
+    fn default_is_wasm_3_threads_and_wide_arithmetic() {
         // wasmparser's constant includes `threads`, which is not part of Wasm 3.0.
-        let wasm3 = WasmFeatures::WASM3.difference(WasmFeatures::THREADS);
-        assert_eq!(Features::default().to_wasmparser(), wasm3.union(WasmFeatures::WIDE_ARITHMETIC));
+        let expected = WasmFeatures::WASM3.union(WasmFeatures::THREADS).union(WasmFeatures::WIDE_ARITHMETIC);
+        assert_eq!(Features::default().to_wasmparser(), expected);
     }
 
     #[test]

@@ -54,7 +54,7 @@ mod text_place;
 mod types;
 mod validate;
 
-pub use builtin::{Builtin, BuiltinCall, BuiltinOperands, BuiltinResult};
+pub use builtin::{AccessImmediate, Builtin, BuiltinCall, BuiltinOperands, BuiltinResult};
 pub use bytes::ModuleBytes;
 pub use const_expr::{ConstExpr, ConstOp};
 pub use decls::{

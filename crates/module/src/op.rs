@@ -13,7 +13,7 @@ macro_rules! lookups {
                 -> $lane_result:ident;
         )* })* }
         memory { $($memory_shape:ident { $(
-            $memory_function:ident $memory_op:ident $memory_text:literal $memory_operand:ident -> $memory_result:ident;
+            $memory_function:ident $memory_op:ident $memory_text:literal $($memory_operand:ident)+ -> $memory_result:ident;
         )* })* }
         memory_lane { $($both_shape:ident { $(
             $both_function:ident $both_op:ident $both_text:literal $($both_operand:ident)+ [$both_lanes:literal]

@@ -19,7 +19,7 @@
 use wasmparser::Operator;
 use wasmr_core::fuel::{BYTES_PER_FUEL_LOG2, ELEMENTS_PER_FUEL_LOG2};
 
-use crate::features::Feature;
+use crate::features::{Feature, Lacks};
 
 /// The fuel cost of an operator itself. [`Costs`](crate::fuel_cost::Costs) adds the cost of carried values.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -148,7 +148,7 @@ impl OperatorClass {
 pub enum Support {
     /// No feature switches the operator off, and wasmr executes it.
     Always,
-    /// The operator belongs to this feature. wasmr does not execute it if [`Feature::lacks`] returns a part.
+    /// The operator belongs to this feature. wasmr does not execute it if [`Feature::lacks`] returns a part with operators.
     Feature(Feature),
     /// The operator belongs to a proposal without a feature in wasmr, so no valid module has it.
     Unknown,
@@ -159,7 +159,7 @@ impl Support {
     pub const fn is_executed(self) -> bool {
         match self {
             Support::Always => true,
-            Support::Feature(feature) => feature.lacks().is_none(),
+            Support::Feature(feature) => !matches!(feature.lacks(), Some(Lacks { operators: true, .. })),
             Support::Unknown => false,
         }
     }

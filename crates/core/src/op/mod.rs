@@ -20,9 +20,9 @@ use crate::value::V128 as v128;
 use number::for_each_shape;
 pub use number::{Access, Op, OpInfo, Shape};
 pub use shapes::{
-    Binary, Compare, ExtractLane, Load, LoadLane, MemoryInt, Number, ReplaceLane, Row, Scalar, Shift, Splat, Store,
-    StoreLane, Unary, Value, VectorBinary, VectorLoad, VectorMemory, VectorStore, VectorTernary, VectorTest,
-    VectorUnary,
+    AtomicCmpxchg, AtomicInt, AtomicLoad, AtomicRmw, AtomicStore, Binary, Compare, ExtractLane, Load, LoadLane,
+    MemoryInt, Number, ReplaceLane, Row, Scalar, Shift, Splat, Store, StoreLane, Unary, Value, VectorBinary,
+    VectorLoad, VectorMemory, VectorStore, VectorTernary, VectorTest, VectorUnary,
 };
 
 /// The names of [`Low`](shapes::Low) types in the table.
@@ -253,6 +253,50 @@ macro_rules! row {
             #[inline(always)]
             fn extract(vector: v128, lane: u8) -> $raw {
                 ops::$function(vector, lane)
+            }
+        }
+    };
+    (atomic_load $op:ident $text:literal $function:ident $raw:ident -> $r:ident) => {
+        info! { $op $text AtomicLoad () ($r) .access($raw::ACCESS) }
+        impl AtomicLoad for $op {
+            type Memory = $raw;
+            type Result = $r;
+            #[inline(always)]
+            fn apply(cell: &<$raw as AtomicInt>::Cell) -> $r {
+                ops::$function(cell)
+            }
+        }
+    };
+    (atomic_store $op:ident $text:literal $function:ident $a:ident -> $raw:ident) => {
+        info! { $op $text AtomicStore ($a) () .access($raw::ACCESS) }
+        impl AtomicStore for $op {
+            type Memory = $raw;
+            type Operand = $a;
+            #[inline(always)]
+            fn apply(cell: &<$raw as AtomicInt>::Cell, value: $a) {
+                ops::$function(cell, value)
+            }
+        }
+    };
+    (atomic_rmw $op:ident $text:literal $function:ident $raw:ident $a:ident -> $r:ident) => {
+        info! { $op $text AtomicRmw ($a) ($r) .access($raw::ACCESS) }
+        impl AtomicRmw for $op {
+            type Memory = $raw;
+            type Operand = $r;
+            #[inline(always)]
+            fn apply(cell: &<$raw as AtomicInt>::Cell, value: $r) -> $r {
+                ops::$function(cell, value)
+            }
+        }
+    };
+    (atomic_cmpxchg $op:ident $text:literal $function:ident $raw:ident $a:ident $b:ident -> $r:ident) => {
+        info! { $op $text AtomicCmpxchg ($a $b) ($r) .access($raw::ACCESS) }
+        impl AtomicCmpxchg for $op {
+            type Memory = $raw;
+            type Operand = $r;
+            #[inline(always)]
+            fn apply(cell: &<$raw as AtomicInt>::Cell, expected: $r, replacement: $r) -> $r {
+                ops::$function(cell, expected, replacement)
             }
         }
     };

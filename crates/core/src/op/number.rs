@@ -70,6 +70,10 @@ macro_rules! for_each_shape {
             VectorStore vector_store
             LoadLane load_lane
             StoreLane store_lane
+            AtomicLoad atomic_load
+            AtomicStore atomic_store
+            AtomicRmw atomic_rmw
+            AtomicCmpxchg atomic_cmpxchg
         }
     };
 }

@@ -3,6 +3,8 @@
 //!
 //! The compiler instantiates generic code over a shape once per row, with the row's function inlined.
 
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
+
 use super::number::{Access, Op, OpInfo};
 use crate::trap::TrapCode;
 use crate::types::ValType;
@@ -112,6 +114,22 @@ macro_rules! memory_ints {
 }
 
 memory_ints! { u8 as u8; i8 as u8; u16 as u16; i16 as u16; u32 as u32; i32 as u32; u64 as u64; }
+
+/// An integer in memory that operators access atomically.
+pub trait AtomicInt: MemoryInt {
+    /// The integer as an atomic, of the same size, and aligned to it.
+    type Cell: 'static;
+}
+
+macro_rules! atomic_ints {
+    ($($ty:ident $cell:ident;)*) => {$(
+        impl AtomicInt for $ty {
+            type Cell = $cell;
+        }
+    )*};
+}
+
+atomic_ints! { u8 AtomicU8; u16 AtomicU16; u32 AtomicU32; u64 AtomicU64; }
 
 /// The memory operand of a vector load: an integer, or some bytes at the low end of a vector.
 pub trait VectorMemory {
@@ -295,4 +313,48 @@ pub trait StoreLane: Row {
     type Memory: MemoryInt;
     /// Returns the lane to store.
     fn extract(vector: V128, lane: u8) -> Self::Memory;
+}
+
+/// An atomic load.
+pub trait AtomicLoad: Row {
+    /// Type of the memory operand.
+    type Memory: AtomicInt;
+    /// Type of the result.
+    type Result: Scalar;
+    /// Loads from the cell.
+    fn apply(cell: &<Self::Memory as AtomicInt>::Cell) -> Self::Result;
+}
+
+/// An atomic store.
+pub trait AtomicStore: Row {
+    /// Type of the memory operand.
+    type Memory: AtomicInt;
+    /// Type of the operand above the address.
+    type Operand: Scalar;
+    /// Stores to the cell.
+    fn apply(cell: &<Self::Memory as AtomicInt>::Cell, value: Self::Operand);
+}
+
+/// An atomic modification, with the value before as its result.
+pub trait AtomicRmw: Row {
+    /// Type of the memory operand.
+    type Memory: AtomicInt;
+    /// Type of the operand above the address, and of the result.
+    type Operand: Scalar;
+    /// Modifies the cell.
+    fn apply(cell: &<Self::Memory as AtomicInt>::Cell, value: Self::Operand) -> Self::Operand;
+}
+
+/// An atomic exchange if the cell has the expected value, with the value before as its result.
+pub trait AtomicCmpxchg: Row {
+    /// Type of the memory operand.
+    type Memory: AtomicInt;
+    /// Type of the expected value, of the replacement, and of the result.
+    type Operand: Scalar;
+    /// Compares and exchanges the cell.
+    fn apply(
+        cell: &<Self::Memory as AtomicInt>::Cell,
+        expected: Self::Operand,
+        replacement: Self::Operand,
+    ) -> Self::Operand;
 }

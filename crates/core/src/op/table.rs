@@ -19,13 +19,17 @@
 //! | | `store` | `fn(A) -> M` |
 //! | | `vector_load` | `fn(M) -> V128` |
 //! | | `vector_store` | `fn(V128) -> V128` |
+//! | | `atomic_load` | `fn(&C) -> R` |
+//! | | `atomic_store` | `fn(&C, A)` |
+//! | | `atomic_rmw` | `fn(&C, A) -> A` |
+//! | | `atomic_cmpxchg` | `fn(&C, A, A) -> A` |
 //! | `memory_lane` | `load_lane` | `fn(V128, M, u8) -> V128` |
 //! | | `store_lane` | `fn(V128, u8) -> M` |
 //!
 //! Scalar functions return `R`; `bool` for an `i32` that is 1 or 0; or `Result<R, TrapCode>` if the operator can trap. Operands
 //! and results are the identifiers `i32 i64 f32 f64 v128`. `[N]` is a lane immediate of a vector with `N` lanes. The memory
 //! operand, `M` above, is an integer, signed if the load extends its sign; or `low4 low8 low16`, bytes at the low end of a
-//! vector register. Addresses and `memarg` immediates are common to all memory accesses and not in the rows.
+//! vector register. `C` is the atomic cell of the memory operand, which precedes the other operands in these rows. Addresses and `memarg` immediates are common to all memory accesses and not in the rows.
 //!
 //! The table does not have constants, `i8x16.shuffle` (its immediate is 16 lanes; [`ops`](crate::ops) has its function), and
 //! operators that use more than their operands and one memory access.
@@ -474,6 +478,77 @@ macro_rules! for_each_op {
                 }
                 vector_store {
                     v128_store  V128Store  "v128.store"  v128 -> v128;
+                }
+                atomic_load {
+                    i32_atomic_load      I32AtomicLoad     "i32.atomic.load"      u32 -> i32;
+                    i32_atomic_load8_u   I32AtomicLoad8U   "i32.atomic.load8_u"   u8  -> i32;
+                    i32_atomic_load16_u  I32AtomicLoad16U  "i32.atomic.load16_u"  u16 -> i32;
+                    i64_atomic_load      I64AtomicLoad     "i64.atomic.load"      u64 -> i64;
+                    i64_atomic_load8_u   I64AtomicLoad8U   "i64.atomic.load8_u"   u8  -> i64;
+                    i64_atomic_load16_u  I64AtomicLoad16U  "i64.atomic.load16_u"  u16 -> i64;
+                    i64_atomic_load32_u  I64AtomicLoad32U  "i64.atomic.load32_u"  u32 -> i64;
+                }
+                atomic_store {
+                    i32_atomic_store    I32AtomicStore    "i32.atomic.store"    i32 -> u32;
+                    i32_atomic_store8   I32AtomicStore8   "i32.atomic.store8"   i32 -> u8;
+                    i32_atomic_store16  I32AtomicStore16  "i32.atomic.store16"  i32 -> u16;
+                    i64_atomic_store    I64AtomicStore    "i64.atomic.store"    i64 -> u64;
+                    i64_atomic_store8   I64AtomicStore8   "i64.atomic.store8"   i64 -> u8;
+                    i64_atomic_store16  I64AtomicStore16  "i64.atomic.store16"  i64 -> u16;
+                    i64_atomic_store32  I64AtomicStore32  "i64.atomic.store32"  i64 -> u32;
+                }
+                atomic_rmw {
+                    i32_atomic_rmw_add       I32AtomicRmwAdd      "i32.atomic.rmw.add"       u32 i32 -> i32;
+                    i32_atomic_rmw8_add_u    I32AtomicRmw8AddU    "i32.atomic.rmw8.add_u"    u8  i32 -> i32;
+                    i32_atomic_rmw16_add_u   I32AtomicRmw16AddU   "i32.atomic.rmw16.add_u"   u16 i32 -> i32;
+                    i64_atomic_rmw_add       I64AtomicRmwAdd      "i64.atomic.rmw.add"       u64 i64 -> i64;
+                    i64_atomic_rmw8_add_u    I64AtomicRmw8AddU    "i64.atomic.rmw8.add_u"    u8  i64 -> i64;
+                    i64_atomic_rmw16_add_u   I64AtomicRmw16AddU   "i64.atomic.rmw16.add_u"   u16 i64 -> i64;
+                    i64_atomic_rmw32_add_u   I64AtomicRmw32AddU   "i64.atomic.rmw32.add_u"   u32 i64 -> i64;
+                    i32_atomic_rmw_sub       I32AtomicRmwSub      "i32.atomic.rmw.sub"       u32 i32 -> i32;
+                    i32_atomic_rmw8_sub_u    I32AtomicRmw8SubU    "i32.atomic.rmw8.sub_u"    u8  i32 -> i32;
+                    i32_atomic_rmw16_sub_u   I32AtomicRmw16SubU   "i32.atomic.rmw16.sub_u"   u16 i32 -> i32;
+                    i64_atomic_rmw_sub       I64AtomicRmwSub      "i64.atomic.rmw.sub"       u64 i64 -> i64;
+                    i64_atomic_rmw8_sub_u    I64AtomicRmw8SubU    "i64.atomic.rmw8.sub_u"    u8  i64 -> i64;
+                    i64_atomic_rmw16_sub_u   I64AtomicRmw16SubU   "i64.atomic.rmw16.sub_u"   u16 i64 -> i64;
+                    i64_atomic_rmw32_sub_u   I64AtomicRmw32SubU   "i64.atomic.rmw32.sub_u"   u32 i64 -> i64;
+                    i32_atomic_rmw_and       I32AtomicRmwAnd      "i32.atomic.rmw.and"       u32 i32 -> i32;
+                    i32_atomic_rmw8_and_u    I32AtomicRmw8AndU    "i32.atomic.rmw8.and_u"    u8  i32 -> i32;
+                    i32_atomic_rmw16_and_u   I32AtomicRmw16AndU   "i32.atomic.rmw16.and_u"   u16 i32 -> i32;
+                    i64_atomic_rmw_and       I64AtomicRmwAnd      "i64.atomic.rmw.and"       u64 i64 -> i64;
+                    i64_atomic_rmw8_and_u    I64AtomicRmw8AndU    "i64.atomic.rmw8.and_u"    u8  i64 -> i64;
+                    i64_atomic_rmw16_and_u   I64AtomicRmw16AndU   "i64.atomic.rmw16.and_u"   u16 i64 -> i64;
+                    i64_atomic_rmw32_and_u   I64AtomicRmw32AndU   "i64.atomic.rmw32.and_u"   u32 i64 -> i64;
+                    i32_atomic_rmw_or        I32AtomicRmwOr       "i32.atomic.rmw.or"        u32 i32 -> i32;
+                    i32_atomic_rmw8_or_u     I32AtomicRmw8OrU     "i32.atomic.rmw8.or_u"     u8  i32 -> i32;
+                    i32_atomic_rmw16_or_u    I32AtomicRmw16OrU    "i32.atomic.rmw16.or_u"    u16 i32 -> i32;
+                    i64_atomic_rmw_or        I64AtomicRmwOr       "i64.atomic.rmw.or"        u64 i64 -> i64;
+                    i64_atomic_rmw8_or_u     I64AtomicRmw8OrU     "i64.atomic.rmw8.or_u"     u8  i64 -> i64;
+                    i64_atomic_rmw16_or_u    I64AtomicRmw16OrU    "i64.atomic.rmw16.or_u"    u16 i64 -> i64;
+                    i64_atomic_rmw32_or_u    I64AtomicRmw32OrU    "i64.atomic.rmw32.or_u"    u32 i64 -> i64;
+                    i32_atomic_rmw_xor       I32AtomicRmwXor      "i32.atomic.rmw.xor"       u32 i32 -> i32;
+                    i32_atomic_rmw8_xor_u    I32AtomicRmw8XorU    "i32.atomic.rmw8.xor_u"    u8  i32 -> i32;
+                    i32_atomic_rmw16_xor_u   I32AtomicRmw16XorU   "i32.atomic.rmw16.xor_u"   u16 i32 -> i32;
+                    i64_atomic_rmw_xor       I64AtomicRmwXor      "i64.atomic.rmw.xor"       u64 i64 -> i64;
+                    i64_atomic_rmw8_xor_u    I64AtomicRmw8XorU    "i64.atomic.rmw8.xor_u"    u8  i64 -> i64;
+                    i64_atomic_rmw16_xor_u   I64AtomicRmw16XorU   "i64.atomic.rmw16.xor_u"   u16 i64 -> i64;
+                    i64_atomic_rmw32_xor_u   I64AtomicRmw32XorU   "i64.atomic.rmw32.xor_u"   u32 i64 -> i64;
+                    i32_atomic_rmw_xchg      I32AtomicRmwXchg     "i32.atomic.rmw.xchg"      u32 i32 -> i32;
+                    i32_atomic_rmw8_xchg_u   I32AtomicRmw8XchgU   "i32.atomic.rmw8.xchg_u"   u8  i32 -> i32;
+                    i32_atomic_rmw16_xchg_u  I32AtomicRmw16XchgU  "i32.atomic.rmw16.xchg_u"  u16 i32 -> i32;
+                    i64_atomic_rmw_xchg      I64AtomicRmwXchg     "i64.atomic.rmw.xchg"      u64 i64 -> i64;
+                    i64_atomic_rmw8_xchg_u   I64AtomicRmw8XchgU   "i64.atomic.rmw8.xchg_u"   u8  i64 -> i64;
+                    i64_atomic_rmw16_xchg_u  I64AtomicRmw16XchgU  "i64.atomic.rmw16.xchg_u"  u16 i64 -> i64;
+                    i64_atomic_rmw32_xchg_u  I64AtomicRmw32XchgU  "i64.atomic.rmw32.xchg_u"  u32 i64 -> i64;
+                }
+                atomic_cmpxchg {
+                    i32_atomic_rmw_cmpxchg      I32AtomicRmwCmpxchg     "i32.atomic.rmw.cmpxchg"      u32 i32 i32 -> i32;
+                    i32_atomic_rmw8_cmpxchg_u   I32AtomicRmw8CmpxchgU   "i32.atomic.rmw8.cmpxchg_u"   u8  i32 i32 -> i32;
+                    i32_atomic_rmw16_cmpxchg_u  I32AtomicRmw16CmpxchgU  "i32.atomic.rmw16.cmpxchg_u"  u16 i32 i32 -> i32;
+                    i64_atomic_rmw_cmpxchg      I64AtomicRmwCmpxchg     "i64.atomic.rmw.cmpxchg"      u64 i64 i64 -> i64;
+                    i64_atomic_rmw8_cmpxchg_u   I64AtomicRmw8CmpxchgU   "i64.atomic.rmw8.cmpxchg_u"   u8  i64 i64 -> i64;
+                    i64_atomic_rmw16_cmpxchg_u  I64AtomicRmw16CmpxchgU  "i64.atomic.rmw16.cmpxchg_u"  u16 i64 i64 -> i64;
+                    i64_atomic_rmw32_cmpxchg_u  I64AtomicRmw32CmpxchgU  "i64.atomic.rmw32.cmpxchg_u"  u32 i64 i64 -> i64;
                 }
             }
             memory_lane {

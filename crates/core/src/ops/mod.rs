@@ -1,5 +1,6 @@
 //! The meaning of each operator of the table in [`op`](crate::op): one pure function per row, named like the row, for instance
-//! `ops::i32_add`. For a load or store, the function is the part that does not access memory.
+//! `ops::i32_add`. For a load or store, the function is the part that does not access memory; for an atomic access it is the whole
+//! access to a cell that the caller found.
 //!
 //! Operands and results are the Rust types `i32`, `i64`, `f32`, `f64` and [`V128`](crate::value::V128). Unsigned operators
 //! reinterpret their operands. An operator that can trap returns a `Result` with the [`TrapCode`](crate::trap::TrapCode). No
@@ -37,6 +38,7 @@ macro_rules! operators {
     )*};
 }
 
+mod atomic;
 mod convert;
 mod float;
 mod int;
@@ -44,6 +46,7 @@ mod memory;
 pub mod ordered;
 mod simd;
 
+pub use atomic::*;
 pub use convert::*;
 pub use float::*;
 pub use int::*;

@@ -6,6 +6,7 @@
 //! have the operators. [`instr`](crate::instr) tells which handler belongs to which instruction.
 
 pub(crate) mod access;
+pub(crate) mod atomic;
 pub(crate) mod builtin;
 pub(crate) mod bulk_memory;
 pub(crate) mod call;

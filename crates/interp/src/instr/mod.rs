@@ -37,8 +37,9 @@ use crate::execute::dispatch::{Handler, handler_word};
 pub(crate) use family::handler;
 use field::{Field, Kind};
 pub(crate) use operators::{
-    Binary, BranchCompare, Compare, CountAndBranch, Load, LoadChecked, LoadDisplaced, LoadIndexed, LoadLane, Store,
-    StoreChecked, StoreLane, Unary, Vector, VectorLoad, VectorLoadChecked, VectorStore, VectorStoreChecked,
+    AtomicCmpxchg, AtomicLoad, AtomicRmw, AtomicStore, Binary, BranchCompare, Compare, CountAndBranch, Load,
+    LoadChecked, LoadDisplaced, LoadIndexed, LoadLane, Store, StoreChecked, StoreLane, Unary, Vector, VectorLoad,
+    VectorLoadChecked, VectorStore, VectorStoreChecked,
 };
 pub(crate) use own::*;
 

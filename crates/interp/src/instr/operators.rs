@@ -18,7 +18,7 @@ use crate::execute::fused::{count_and_branch, count_and_branch_slot, load_displa
 use crate::execute::memory::{load, load_checked, store_acc, store_checked, store_imm, store_slot};
 use crate::execute::numeric::{binary, branch_compare, compare, unary};
 use crate::execute::operand::{Acc, Imm, ImmA, SlotA, SlotB, SlotD, Wide};
-use crate::execute::{simd, simd_memory};
+use crate::execute::{atomic, simd, simd_memory};
 
 /// Declares families of one shape, the first of which starts at an index of the operator's array.
 macro_rules! families {
@@ -253,6 +253,38 @@ shapes! {
         StoreLane: Is64 {
             "$op {object}[{a} + {w2.uint}], {low3.slot}, lane {high3}" => simd_memory::store_lane::<O, false>,
             "$op {object}[{a} + {w2.uint}], {low3.slot}, lane {high3}" => simd_memory::store_lane::<O, true>,
+        }
+    }
+
+    AtomicLoad atomic_load {
+        /// An atomic load, always checked.
+        AtomicLoad: Is64 {
+            "{d} = $op {object}[{a} + {w2.uint}]"   => atomic::load::<O, false>,
+            "{d} = $op {object}[{a} + {w2.uint}]"   => atomic::load::<O, true>,
+        }
+    }
+
+    AtomicStore atomic_store {
+        /// An atomic store, always checked.
+        AtomicStore: Is64 {
+            "$op {object}[{a} + {w2.uint}], {d}"    => atomic::store::<O, false>,
+            "$op {object}[{a} + {w2.uint}], {d}"    => atomic::store::<O, true>,
+        }
+    }
+
+    AtomicRmw atomic_rmw {
+        /// An atomic modification, always checked.
+        AtomicRmw: Is64 {
+            "{d} = $op {object}[{a} + {w2.uint}], {low3.slot}" => atomic::rmw::<O, false>,
+            "{d} = $op {object}[{a} + {w2.uint}], {low3.slot}" => atomic::rmw::<O, true>,
+        }
+    }
+
+    AtomicCmpxchg atomic_cmpxchg {
+        /// An atomic exchange under a condition, always checked.
+        AtomicCmpxchg: Is64 {
+            "{d} = $op {object}[{a} + {w2.uint}], {low3.slot}, {high3.slot}" => atomic::cmpxchg::<O, false>,
+            "{d} = $op {object}[{a} + {w2.uint}], {low3.slot}, {high3.slot}" => atomic::cmpxchg::<O, true>,
         }
     }
 

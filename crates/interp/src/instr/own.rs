@@ -8,7 +8,9 @@ use super::locations::{Cleared, Dst, In, Is64, IsConstant, IsFloat, IsImported, 
 use crate::execute::builtin::builtin;
 use crate::execute::dispatch::Handler;
 use crate::execute::operand::{Acc, Imm, ImmA, SlotA, SlotB, SlotD};
-use crate::execute::{bulk_memory, call, control, frame, fuel, fused, memory, reference, simd, table, variable};
+use crate::execute::{
+    atomic, bulk_memory, call, control, frame, fuel, fused, memory, reference, simd, table, variable,
+};
 
 /// A family in the list of all families.
 pub(super) struct OwnFamily {
@@ -280,6 +282,12 @@ instructions! {
     }
     "i8x16.shuffle" Shuffle: () {
         "{d} = $op {a}, {b}, {w2.lanes}"              => simd::shuffle,
+    }
+
+    // Atomic accesses.
+
+    "atomic.fence" AtomicFence: () {
+        "$op"                                         => atomic::fence,
     }
 
     // Fuel.

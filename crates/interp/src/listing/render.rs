@@ -99,9 +99,7 @@ fn builtin(instruction: Instruction<'_>, context: &Context<'_>) -> Option<String
     let call = BuiltinCall { builtin, immediates };
     let slot = |n: usize| context.slots.name((word1 >> 32) as i32 + n as i32);
     let (_, slots) = call.operand_counts(context.module);
-    let halves = [immediates as u32, (immediates >> 32) as u32];
-    let immediates = halves.iter().take(builtin.immediate_count()).map(u32::to_string);
-    let words: Vec<String> = immediates.chain((0..slots).map(slot)).collect();
+    let words: Vec<String> = call.immediates_text().into_iter().chain((0..slots).map(slot)).collect();
     let results: Vec<String> = (0..call.results(context.module).len()).map(slot).collect();
     let equals = if results.is_empty() { "" } else { " = " };
     Some(format!("{}{equals}{} {}", results.join(", "), builtin.name(), words.join(", ")))

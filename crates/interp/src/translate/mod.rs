@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod atomic;
 pub(crate) mod builtin;
 pub(crate) mod call;
 pub(crate) mod control;
@@ -331,6 +332,7 @@ impl<'m> Translator<'m> {
                     || self.table_operator(other)
                     || self.exception_operator(other)
                     || self.simd_operator(other)
+                    || self.atomic_operator(other)
                     || self.builtin_operator(other);
                 if !known {
                     return Err(self.untranslated(other));
@@ -359,6 +361,9 @@ impl<'m> Translator<'m> {
             Shape::ReplaceLane => self.replace_lane(op, lane_of(operator)),
             Shape::VectorLoad => self.vector_load(op, memarg_of(operator)),
             Shape::VectorStore => self.vector_store(op, memarg_of(operator)),
+            Shape::AtomicLoad | Shape::AtomicStore | Shape::AtomicRmw | Shape::AtomicCmpxchg => {
+                self.atomic_access(op, memarg_of(operator));
+            }
             Shape::LoadLane | Shape::StoreLane => self.lane_access(op, memarg_of(operator), lane_of(operator)),
         }
     }

@@ -8,7 +8,7 @@
 //! The macro makes an exhaustive `match` of the table, so an operator without a row does not compile.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_frontend::FuncInstBuilder;
 use wasmparser::{MemArg, Operator};
 use wasmr_core::op::Op;
@@ -46,7 +46,7 @@ enum Clif {
     Steps(fn(&mut Translator<'_, '_>, Type) -> Value, Type),
     /// Such a method for an operator with a lane immediate.
     Lane(fn(&mut Translator<'_, '_>, Type, u8) -> Value, Type),
-    /// Load or store of a scalar.
+    /// Load, store or atomic access of a scalar.
     Access(fn(&mut Translator<'_, '_>, Op, &MemArg)),
     /// Vector load by one instruction.
     VectorLoad(fn(FuncInstBuilder<'_, '_>, Site) -> Value),
@@ -291,6 +291,34 @@ table! {
         V128Load8Lane as I8X16, V128Load16Lane as I16X8, V128Load32Lane as I32X4, V128Load64Lane as I64X2;
     LaneAccess(|t, lanes, memarg, lane| t.store_lane(lanes, memarg, lane)) =>
         V128Store8Lane as I8X16, V128Store16Lane as I16X8, V128Store32Lane as I32X4, V128Store64Lane as I64X2;
+    // Atomic accesses.
+    Access(|t, op, memarg| t.atomic_load(op, memarg)) =>
+        I32AtomicLoad, I32AtomicLoad8U, I32AtomicLoad16U, I64AtomicLoad,
+        I64AtomicLoad8U, I64AtomicLoad16U, I64AtomicLoad32U;
+    Access(|t, op, memarg| t.atomic_store(op, memarg)) =>
+        I32AtomicStore, I32AtomicStore8, I32AtomicStore16, I64AtomicStore,
+        I64AtomicStore8, I64AtomicStore16, I64AtomicStore32;
+    Access(|t, op, memarg| t.atomic_rmw(op, memarg, AtomicRmwOp::Add)) =>
+        I32AtomicRmwAdd, I32AtomicRmw8AddU, I32AtomicRmw16AddU, I64AtomicRmwAdd,
+        I64AtomicRmw8AddU, I64AtomicRmw16AddU, I64AtomicRmw32AddU;
+    Access(|t, op, memarg| t.atomic_rmw(op, memarg, AtomicRmwOp::Sub)) =>
+        I32AtomicRmwSub, I32AtomicRmw8SubU, I32AtomicRmw16SubU, I64AtomicRmwSub,
+        I64AtomicRmw8SubU, I64AtomicRmw16SubU, I64AtomicRmw32SubU;
+    Access(|t, op, memarg| t.atomic_rmw(op, memarg, AtomicRmwOp::And)) =>
+        I32AtomicRmwAnd, I32AtomicRmw8AndU, I32AtomicRmw16AndU, I64AtomicRmwAnd,
+        I64AtomicRmw8AndU, I64AtomicRmw16AndU, I64AtomicRmw32AndU;
+    Access(|t, op, memarg| t.atomic_rmw(op, memarg, AtomicRmwOp::Or)) =>
+        I32AtomicRmwOr, I32AtomicRmw8OrU, I32AtomicRmw16OrU, I64AtomicRmwOr,
+        I64AtomicRmw8OrU, I64AtomicRmw16OrU, I64AtomicRmw32OrU;
+    Access(|t, op, memarg| t.atomic_rmw(op, memarg, AtomicRmwOp::Xor)) =>
+        I32AtomicRmwXor, I32AtomicRmw8XorU, I32AtomicRmw16XorU, I64AtomicRmwXor,
+        I64AtomicRmw8XorU, I64AtomicRmw16XorU, I64AtomicRmw32XorU;
+    Access(|t, op, memarg| t.atomic_rmw(op, memarg, AtomicRmwOp::Xchg)) =>
+        I32AtomicRmwXchg, I32AtomicRmw8XchgU, I32AtomicRmw16XchgU, I64AtomicRmwXchg,
+        I64AtomicRmw8XchgU, I64AtomicRmw16XchgU, I64AtomicRmw32XchgU;
+    Access(|t, op, memarg| t.atomic_cmpxchg(op, memarg)) =>
+        I32AtomicRmwCmpxchg, I32AtomicRmw8CmpxchgU, I32AtomicRmw16CmpxchgU, I64AtomicRmwCmpxchg,
+        I64AtomicRmw8CmpxchgU, I64AtomicRmw16CmpxchgU, I64AtomicRmw32CmpxchgU;
 }
 
 impl Translator<'_, '_> {

@@ -27,7 +27,7 @@ pub(super) struct Site {
 }
 
 /// Returns the integer type of an access.
-fn memory_type(access: Access) -> Type {
+pub(super) fn memory_type(access: Access) -> Type {
     Type::int(u16::from(access.bytes) * 8).expect("a whole number of bytes, at most eight")
 }
 

@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod atomic;
 mod builtin;
 mod bulk_memory;
 mod call;
@@ -215,6 +216,7 @@ impl<'a> Translator<'a, '_> {
             || self.table_operator(operator)
             || self.exception_operator(operator)
             || self.simd_operator(operator)
+            || self.atomic_operator(operator)
             || self.builtin_operator(operator);
         if known { Ok(()) } else { Err(CompileError::Operator { offset }) }
     }

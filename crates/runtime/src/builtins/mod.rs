@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, TypeId};
-use wasmr_module::Builtin;
+use wasmr_module::{AccessImmediate, Builtin};
 
 use crate::host_error::HostError;
 use crate::instance::InstanceObject;
@@ -30,6 +30,7 @@ use crate::limits::ResourceError;
 use crate::trap::Stop;
 use crate::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
 
+pub mod atomic;
 pub mod exception;
 pub mod memory;
 pub mod reference;
@@ -62,13 +63,12 @@ macro_rules! entries {
                 immediates: u64,
                 slots: *mut u64,
             ) -> Status {
-                let _halves = [immediates as u32, (immediates >> 32) as u32];
                 let _words = slots;
                 // SAFETY: the caller promises what the function requires of the instance and the immediates, and slots
                 // for all operands. Each operand is read from its slot as the row lists them, and the result fits the
                 // same slots.
                 unsafe {
-                    entries!(@immediates _halves $($immediate)*);
+                    entries!(@immediates immediates $($immediate)*);
                     $(
                         let $operand = <$ty>::from_slots(_words);
                         let _words = _words.add(1);
@@ -80,15 +80,35 @@ macro_rules! entries {
 
         static ENTRIES: [BuiltinFn; Builtin::ALL.len()] = [$(entries::$name),*];
     };
-    (@immediates $halves:ident) => {};
-    (@immediates $halves:ident $first:ident) => {
-        let [$first, _] = $halves;
+    (@immediates $word:ident) => {
+        let _ = $word;
     };
-    (@immediates $halves:ident $first:ident $second:ident) => {
-        let [$first, $second] = $halves;
+    (@immediates $word:ident $first:ident) => {
+        let $first = Immediate::unpack($word);
+    };
+    (@immediates $word:ident $first:ident $second:ident) => {
+        let [$first, $second] = [$word as u32, ($word >> 32) as u32];
     };
 }
 wasmr_module::for_each_builtin!(entries);
+
+/// The only immediate of an operator.
+trait Immediate {
+    /// Converts from the word in which the operator's row packs it.
+    fn unpack(word: u64) -> Self;
+}
+
+impl Immediate for u32 {
+    fn unpack(word: u64) -> u32 {
+        word as u32
+    }
+}
+
+impl Immediate for AccessImmediate {
+    fn unpack(word: u64) -> AccessImmediate {
+        AccessImmediate::unpack(word)
+    }
+}
 
 /// Address of the operands of a `throw`.
 type Payload = *const u64;

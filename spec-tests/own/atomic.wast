@@ -1,0 +1,67 @@
+;; Atomic operators on memories that are not shared. The official script has only those on a shared memory.
+
+(module
+  (memory 1)
+  (memory $second 1)
+  (memory $far i64 1)
+  (func (export "fence") (result i32) (i32.store (i32.const 8) (i32.const 7)) (atomic.fence) (i32.load (i32.const 8)))
+  ;; A plain load after an atomic store, and the other way round.
+  (func (export "mixed") (param i32) (result i64)
+    (i32.atomic.store (i32.const 16) (local.get 0))
+    (i32.store (i32.const 20) (i32.add (i32.load (i32.const 16)) (i32.const 1)))
+    (drop (i32.atomic.rmw.add (i32.const 20) (i32.const 1)))
+    (i64.atomic.load (i32.const 16)))
+  ;; A lock as compilers make it.
+  (func (export "lock") (result i32)
+    (local $spins i32)
+    (loop $again
+      (local.set $spins (i32.add (local.get $spins) (i32.const 1)))
+      (if (i32.eq (local.get $spins) (i32.const 5)) (then (i32.atomic.store (i32.const 32) (i32.const 0))))
+      (br_if $again (i32.atomic.rmw.cmpxchg (i32.const 32) (i32.const 0) (i32.const 1))))
+    (i32.atomic.rmw8.xchg_u (i32.const 32) (i32.const 0x100))
+    (i32.add (i32.mul (local.get $spins) (i32.const 10))))
+  (func (export "take") (i32.atomic.store (i32.const 32) (i32.const 1)))
+  ;; An expected value with bits above the cell is wrapped.
+  (func (export "narrow") (param i32) (result i32)
+    (i32.store8 $second (i32.const 3) (i32.const 0x11))
+    (drop (i32.atomic.rmw8.cmpxchg_u $second (i32.const 3) (local.get 0) (i32.const 0x22)))
+    (i32.load8_u $second (i32.const 3)))
+
+  (func (export "notify") (param i32 i32) (result i32) (memory.atomic.notify (local.get 0) (local.get 1)))
+  (func (export "notify-second") (param i32) (result i32)
+    (memory.atomic.notify $second offset=4 (local.get 0) (i32.const -1)))
+  (func (export "notify-far") (param i64) (result i32)
+    (memory.atomic.notify $far offset=0xffffffffffffff00 (local.get 0) (i32.const 1)))
+  (func (export "wait32") (param i32) (result i32)
+    (memory.atomic.wait32 offset=4 (local.get 0) (i32.const 0) (i64.const -1)))
+  (func (export "wait64") (param i64) (result i32)
+    (memory.atomic.wait64 $far (local.get 0) (i64.const 1) (i64.const 0))))
+
+(assert_return (invoke "fence") (i32.const 7))
+(assert_return (invoke "mixed" (i32.const 5)) (i64.const 0x700000005))
+(assert_return (invoke "lock") (i32.const 11))
+(invoke "take")
+(assert_return (invoke "lock") (i32.const 51))
+(assert_return (invoke "narrow" (i32.const 0x11)) (i32.const 0x22))
+(assert_return (invoke "narrow" (i32.const 0xabcdef11)) (i32.const 0x22))
+(assert_return (invoke "narrow" (i32.const 0x12)) (i32.const 0x11))
+
+(assert_return (invoke "notify" (i32.const 0) (i32.const 0)) (i32.const 0))
+(assert_return (invoke "notify" (i32.const 65532) (i32.const 7)) (i32.const 0))
+(assert_trap (invoke "notify" (i32.const 65536) (i32.const 0)) "out of bounds memory access")
+(assert_trap (invoke "notify" (i32.const 65537) (i32.const 0)) "unaligned atomic")
+(assert_trap (invoke "notify" (i32.const -4) (i32.const 1)) "out of bounds memory access")
+(assert_return (invoke "notify-second" (i32.const 65528)) (i32.const 0))
+(assert_trap (invoke "notify-second" (i32.const 65532)) "out of bounds memory access")
+(assert_trap (invoke "notify-second" (i32.const -4)) "out of bounds memory access")
+(assert_trap (invoke "notify-far" (i64.const 0)) "out of bounds memory access")
+(assert_trap (invoke "notify-far" (i64.const 256)) "out of bounds memory access")
+(assert_trap (invoke "notify-far" (i64.const 1)) "unaligned atomic")
+
+;; Nothing could end the wait.
+(assert_trap (invoke "wait32" (i32.const 0)) "expected shared memory")
+(assert_trap (invoke "wait32" (i32.const 65532)) "out of bounds memory access")
+(assert_trap (invoke "wait32" (i32.const 2)) "unaligned atomic")
+(assert_trap (invoke "wait64" (i64.const 8)) "expected shared memory")
+(assert_trap (invoke "wait64" (i64.const 4)) "unaligned atomic")
+(assert_trap (invoke "wait64" (i64.const 65536)) "out of bounds memory access")
