@@ -221,7 +221,8 @@ pub use wasmr_engine::{
     TierReport, Tuning, read_capped,
 };
 pub use wasmr_module::{
-    Export, ExternKind, Fault, Feature, Features, Import, Inspection, Lacks, ModuleBytes, ModuleError, bytes_from_input,
+    Export, ExternKind, Fault, Feature, Features, Import, Inspection, Lacks, ModuleBytes, ModuleError, Standard,
+    bytes_from_input,
 };
 pub use wasmr_runtime::limits::{MemoryStrategy, ResourceError, StoreLimits};
 pub use wasmr_runtime::symbol;

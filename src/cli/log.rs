@@ -84,7 +84,7 @@ impl Log {
         }
         for (name, item) in instance.exports(store) {
             let Extern::Memory(memory) = item else { continue };
-            if !memory.ty(store).is64 && !memory.is_guarded(store) {
+            if memory.ty(store).may_be_guarded() && !memory.is_guarded(store) {
                 say(&format!(
                     "memory `{}` of `{}` has a bounds check at every access: the system reserved no address space for it",
                     printable(name),

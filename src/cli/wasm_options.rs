@@ -153,6 +153,21 @@ mod tests {
         assert!(Feature::ALL.iter().all(|&feature| feature.lacks().is_some() || all.contains(feature)), "{all:?}");
     }
 
+    /// Returns the line of a feature in the table of `README.md`.
+    fn row(feature: Feature) -> String {
+        let default = if feature.on_by_default() { "on" } else { "off" };
+        let lacks = feature.lacks().map_or(String::new(), |lacks| format!(" (not yet: {})", lacks.what));
+        format!("| `{}` | {} | {default} | {}{lacks} |", feature.name(), feature.standard(), feature.help())
+    }
+
+    #[test]
+    fn the_readme_lists_the_features() {
+        let expected: Vec<String> = Feature::ALL.iter().map(|&feature| row(feature)).collect();
+        let lines = include_str!("../../README.md").lines().skip_while(|line| !line.starts_with("| `-W` |")).skip(2);
+        let actual: Vec<&str> = lines.take_while(|line| line.starts_with('|')).collect();
+        assert_eq!(actual, expected, "the table in README.md should be\n{}", expected.join("\n"));
+    }
+
     #[test]
     fn limits_take_values() {
         let options =

@@ -189,7 +189,7 @@ on_every_tier! {
             (func $make (result (ref $pair)) (struct.new $pair (i32.const 1) (i32.const 2)))
             (func (export "_start") (call $exit (i32.const 3)) (drop (call $make))))"#;
         check_text(tier, "not_executed", text, &["guest.wat"]);
-        check_text(tier, "not_executed_switch", text, &["-W", "custom-page-sizes", "guest.wat"]);
+        check_text(tier, "not_executed_switch", text, &["-W", "legacy-exceptions", "guest.wat"]);
     }
 
     fn feature_off(tier) {

@@ -141,7 +141,7 @@ pub struct MemoryType {
     pub is64: bool,
     /// True if threads can share the memory.
     pub shared: bool,
-    /// Binary logarithm of the page size in bytes. No tier executes other values than [`DEFAULT_PAGE_SIZE_LOG2`].
+    /// Binary logarithm of the page size in bytes, 0 or [`DEFAULT_PAGE_SIZE_LOG2`].
     pub page_size_log2: u8,
 }
 
@@ -238,6 +238,18 @@ impl MemoryType {
     /// Creates the type of a memory with 32-bit addresses and `min` to `max` pages.
     pub const fn new(min: u64, max: Option<u64>) -> MemoryType {
         MemoryType { limits: Limits { min, max }, is64: false, shared: false, page_size_log2: DEFAULT_PAGE_SIZE_LOG2 }
+    }
+
+    /// Returns true if the memory may be guard-paged: its addresses have 32 bits, and its size is a number of pages that the
+    /// processor can protect.
+    pub const fn may_be_guarded(&self) -> bool {
+        !self.is64 && self.page_size_log2 == DEFAULT_PAGE_SIZE_LOG2
+    }
+
+    /// Returns the largest number of pages that addresses reach and that `memory.size` can return.
+    pub const fn max_pages(&self) -> u64 {
+        let (last, bits) = if self.is64 { (u64::MAX, u64::BITS) } else { (u32::MAX as u64, u32::BITS) };
+        if self.page_size_log2 == 0 { last } else { 1 << (bits - self.page_size_log2 as u32) }
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wasmr_cache::Cache;
 use wasmr_core::limits::DEFAULT_MAX_MODULE_SIZE;
+use wasmr_core::types::MemoryType;
 use wasmr_module::{Feature, Features};
 use wasmr_runtime::limits::{MemoryStrategy, StoreLimits};
 
@@ -158,6 +159,6 @@ impl Config {
     /// Returns true if memory 0 of the module's instances is guard-paged, provided that the system has room for the reservation.
     pub(crate) fn may_guard_memory0(&self, module: &wasmr_module::Module) -> bool {
         let allowed = self.memory == MemoryStrategy::Guarded && wasmr_interp::MAY_FAULT;
-        allowed && module.memories().first().is_some_and(|memory| !memory.is64)
+        allowed && module.memories().first().is_some_and(MemoryType::may_be_guarded)
     }
 }

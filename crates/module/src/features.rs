@@ -3,8 +3,8 @@
 //! The command line or the embedder chooses features; wasmparser's decoder and validator follow them. The names are those of
 //! wasmtime's `-W` option, so that one spelling works in both.
 //!
-//! By default threads, wide arithmetic and all proposals of Wasm 2.0 and
-//! [3.0](https://webassembly.github.io/spec/core/appendix/changes.html) are on. Mutable globals, sign extension and saturating
+//! By default all proposals are on that are part of WebAssembly 2.0 or
+//! [3.0](https://webassembly.github.io/spec/core/appendix/changes.html), or in phase 4. Mutable globals, sign extension and saturating
 //! conversions cannot be switched off. A module that uses a feature that is off is
 //! [`Fault::Unsupported`](crate::Fault::Unsupported).
 //!
@@ -16,7 +16,7 @@ use wasmparser::WasmFeatures;
 
 /// Expands the table, which has one row for each feature.
 macro_rules! features {
-    ($($variant:ident $name:literal ($($bit:ident)|+) $default:ident [$($implies:ident)*] $help:literal
+    ($($variant:ident $name:literal ($($bit:ident)|+) $standard:ident $default:ident [$($implies:ident)*] $help:literal
         $(, lacks $part:ident $lacks:literal, instead $instead:literal)?;)*) => {
         /// A proposal that can be switched on or off.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,6 +37,11 @@ macro_rules! features {
             /// Returns one line of help.
             pub const fn help(self) -> &'static str {
                 match self { $(Feature::$variant => $help,)* }
+            }
+
+            /// Returns the standing of the proposal.
+            pub const fn standard(self) -> Standard {
+                match self { $(Feature::$variant => Standard::$standard,)* }
             }
 
             /// Returns true if the feature is on by default.
@@ -75,6 +80,45 @@ macro_rules! features {
     (@part types) => { false };
 }
 
+/// The standing of a proposal in the [process of standardisation](https://github.com/WebAssembly/proposals).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standard {
+    /// Part of WebAssembly 2.0.
+    Wasm2,
+    /// Part of WebAssembly 3.0.
+    Wasm3,
+    /// Phase 4: complete, and to become part of the next version.
+    Phase4,
+    /// Phase 3: being implemented, and may change.
+    Phase3,
+    /// Replaced by another proposal before it was finished.
+    Retired,
+}
+
+impl Standard {
+    /// Returns true if the proposal is part of a version of WebAssembly.
+    pub const fn is_merged(self) -> bool {
+        matches!(self, Standard::Wasm2 | Standard::Wasm3)
+    }
+
+    /// Returns true if the proposal will not change any more. Such proposals are on by default.
+    pub const fn is_final(self) -> bool {
+        self.is_merged() || matches!(self, Standard::Phase4)
+    }
+}
+
+impl std::fmt::Display for Standard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Standard::Wasm2 => "WebAssembly 2.0",
+            Standard::Wasm3 => "WebAssembly 3.0",
+            Standard::Phase4 => "phase 4",
+            Standard::Phase3 => "phase 3",
+            Standard::Retired => "retired",
+        })
+    }
+}
+
 /// The part of a proposal that wasmr validates but does not execute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lacks {
@@ -87,27 +131,26 @@ pub struct Lacks {
 }
 
 features! {
-    BulkMemory         "bulk-memory"         (BULK_MEMORY)         on  []                   "memory.copy, memory.fill, passive segments";
-    ReferenceTypes     "reference-types"     (REFERENCE_TYPES)     on  [BulkMemory]         "externref, funcref values, several tables";
-    MultiValue         "multi-value"         (MULTI_VALUE)         on  []                   "functions and blocks with several results";
-    Simd               "simd"                (SIMD)                on  []                   "128-bit vectors";
-    RelaxedSimd        "relaxed-simd"        (RELAXED_SIMD)        on  [Simd]               "vector operators with implementation-defined edges";
-    TailCall           "tail-call"           (TAIL_CALL)           on  []                   "return_call and return_call_indirect";
-    ExtendedConst      "extended-const"      (EXTENDED_CONST)      on  []                   "add, sub and mul in constant expressions";
-    MultiMemory        "multi-memory"        (MULTI_MEMORY)        on  []                   "several memories in a module";
-    Memory64           "memory64"            (MEMORY64)            on  []                   "memories and tables with 64-bit indices";
-    Exceptions         "exceptions"          (EXCEPTIONS)          on  [ReferenceTypes]     "tags, throw, try_table";
-    FunctionReferences "function-references" (FUNCTION_REFERENCES) on  [ReferenceTypes]     "typed function references, call_ref";
-    Gc                 "gc"                  (GC)                  on  [FunctionReferences] "recursive types and subtyping",
+    BulkMemory         "bulk-memory"         (BULK_MEMORY)         Wasm2   on  []                   "memory.copy, memory.fill, passive segments";
+    ReferenceTypes     "reference-types"     (REFERENCE_TYPES)     Wasm2   on  [BulkMemory]         "externref, funcref values, several tables";
+    MultiValue         "multi-value"         (MULTI_VALUE)         Wasm2   on  []                   "functions and blocks with several results";
+    Simd               "simd"                (SIMD)                Wasm2   on  []                   "128-bit vectors";
+    RelaxedSimd        "relaxed-simd"        (RELAXED_SIMD)        Wasm3   on  [Simd]               "vector operators with implementation-defined edges";
+    TailCall           "tail-call"           (TAIL_CALL)           Wasm3   on  []                   "return_call and return_call_indirect";
+    ExtendedConst      "extended-const"      (EXTENDED_CONST)      Wasm3   on  []                   "add, sub and mul in constant expressions";
+    MultiMemory        "multi-memory"        (MULTI_MEMORY)        Wasm3   on  []                   "several memories in a module";
+    Memory64           "memory64"            (MEMORY64)            Wasm3   on  []                   "memories and tables with 64-bit indices";
+    Exceptions         "exceptions"          (EXCEPTIONS)          Wasm3   on  [ReferenceTypes]     "tags, throw, try_table";
+    FunctionReferences "function-references" (FUNCTION_REFERENCES) Wasm3   on  [ReferenceTypes]     "typed function references, call_ref";
+    Gc                 "gc"                  (GC)                  Wasm3   on  [FunctionReferences] "recursive types and subtyping",
         lacks operators "structs, arrays, i31 references and casts", instead "compile the program to linear memory";
-    LegacyExceptions   "legacy-exceptions"   (LEGACY_EXCEPTIONS)   off [Exceptions]         "the retired draft of exceptions",
+    LegacyExceptions   "legacy-exceptions"   (LEGACY_EXCEPTIONS)   Retired off [Exceptions]         "the retired draft of exceptions",
         lacks operators "try, catch, rethrow and delegate",
         instead "build it with `-mllvm -wasm-use-legacy-eh=false`, or convert it with `wasm-opt --translate-to-exnref`";
-    Threads            "threads"             (THREADS)             on  []                   "atomic operators, shared memories",
+    Threads            "threads"             (THREADS)             Phase4  on  []                   "atomic operators, shared memories",
         lacks types "shared memories", instead "build it without `-pthread`";
-    CustomPageSizes    "custom-page-sizes"   (CUSTOM_PAGE_SIZES)   off []                   "memories with small pages",
-        lacks types "memories with pages of one byte", instead "build it with pages of 64 KiB";
-    WideArithmetic     "wide-arithmetic"     (WIDE_ARITHMETIC)     on  []                   "integers of 128 bits";
+    CustomPageSizes    "custom-page-sizes"   (CUSTOM_PAGE_SIZES)   Phase3  off []                   "memories with pages of one byte";
+    WideArithmetic     "wide-arithmetic"     (WIDE_ARITHMETIC)     Phase4  on  []                   "integers of 128 bits";
 }
 
 /// A set of features. A set that contains a feature also contains the features that it requires, except where this crate
@@ -228,7 +271,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn default_is_wasm_3_threads_and_wide_arithmetic() {
+    fn final_proposals_are_on_by_default() {
+        assert!(Feature::ALL.iter().all(|feature| feature.on_by_default() == feature.standard().is_final()));
         // wasmparser's constant includes `threads`, which is not part of Wasm 3.0.
         let expected = WasmFeatures::WASM3.union(WasmFeatures::THREADS).union(WasmFeatures::WIDE_ARITHMETIC);
         assert_eq!(Features::default().to_wasmparser(), expected);

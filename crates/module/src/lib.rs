@@ -61,7 +61,7 @@ pub use decls::{
     DataMode, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExternKind, GlobalDecl, Import, TableDecl,
 };
 pub use error::{Fault, ModuleError};
-pub use features::{Feature, Features, Lacks, UnknownFeature};
+pub use features::{Feature, Features, Lacks, Standard, UnknownFeature};
 pub use fuel_cost::Costs;
 pub use inspection::Inspection;
 pub use module::{FuncBody, Module, UNNAMED};

@@ -173,13 +173,8 @@ pub(crate) fn memory_type(
 ) -> Result<MemoryType, ModuleError> {
     // Validation admits pages of 1 byte and of 64 KiB only.
     let page_size_log2 = ty.page_size_log2.map_or(DEFAULT_PAGE_SIZE_LOG2, |log2| log2 as u8);
-    if purpose == Purpose::Run {
-        if page_size_log2 != DEFAULT_PAGE_SIZE_LOG2 {
-            return Err(execution::declaration("memories with pages of 1 byte", Feature::CustomPageSizes, offset));
-        }
-        if ty.shared {
-            return Err(execution::declaration("shared memories", Feature::Threads, offset));
-        }
+    if purpose == Purpose::Run && ty.shared {
+        return Err(execution::declaration("shared memories", Feature::Threads, offset));
     }
     let limits = Limits { min: ty.initial, max: ty.maximum };
     Ok(MemoryType { limits, is64: ty.memory64, shared: ty.shared, page_size_log2 })

@@ -5,13 +5,13 @@
 //!   access stays inside. Its base never moves, code accesses it without checks, and pages beyond the current size
 //!   fault. Growing is one `mprotect`.
 //! - *Checked*: only the pages of the current size. Every access is compared with [`VmMemory::len`], and growing may
-//!   move the base. Used for 64-bit memories, on hosts where faults do not become traps, and when the system refuses
-//!   the reservation (`ulimit -v`).
+//!   move the base. Used for 64-bit memories, for memories with pages of one byte, on hosts where faults do not become
+//!   traps, and when the system refuses the reservation (`ulimit -v`).
 //!
 //! [`VmMemory::guarded`] tells them apart. Results and traps are the same.
 //!
 //! # Invariants
-//! - `len` is a multiple of WebAssembly's page size and never shrinks
+//! - `len` is a multiple of the page size of the memory's type and never shrinks
 //!   ([spec](https://webassembly.github.io/spec/core/exec/runtime.html#memory-instances)).
 //! - The first `len` bytes at `base` are readable and writable.
 //! - A fresh page is zero, even if the address space belonged to another memory before (see [`crate::sys`]).
@@ -22,7 +22,7 @@ use std::ptr::NonNull;
 
 use wasmr_core::count::Count;
 use wasmr_core::limits::PAGE_SIZE as PAGE;
-use wasmr_core::types::MemoryType;
+use wasmr_core::types::{DEFAULT_PAGE_SIZE_LOG2, MemoryType};
 
 use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
@@ -31,12 +31,6 @@ use crate::limits::{MemoryStrategy, ResourceError};
 use crate::store::StoreInner;
 use crate::sys::{FAULTS_BECOME_TRAPS, Mapping, Reservation};
 use crate::vm::VmMemory;
-
-/// Most pages of a 32-bit memory.
-const MAX_PAGES_32: u64 = 1 << 16;
-
-/// Most pages of a 64-bit memory.
-const MAX_PAGES_64: u64 = 1 << 48;
 
 /// Bytes of a reservation from the base of a guard-paged memory on: any 32-bit address, any 32-bit offset, and a page
 /// for the width of the access.
@@ -78,11 +72,11 @@ enum Backing {
 impl MemoryObject {
     /// Creates a zeroed memory of its minimal size.
     pub(crate) fn new(store: &mut StoreInner, ty: MemoryType) -> Result<MemoryObject, ResourceError> {
-        let asked = u128::from(ty.limits.min) * u128::from(PAGE);
+        let asked = u128::from(ty.limits.min) << ty.page_size_log2;
         let bytes = u64::try_from(asked).ok().filter(|&bytes| store.take_memory(bytes));
         let Some(bytes) = bytes else { return Err(store.memory_limit_error(asked)) };
         let guarded = match store.memory_strategy() {
-            MemoryStrategy::Guarded if FAULTS_BECOME_TRAPS && !ty.is64 => MemoryObject::guarded(bytes),
+            MemoryStrategy::Guarded if FAULTS_BECOME_TRAPS && ty.may_be_guarded() => MemoryObject::guarded(bytes),
             _ => None,
         };
         let (base, backing) = match guarded.map_or_else(|| MemoryObject::checked(bytes), Ok) {
@@ -112,7 +106,7 @@ impl MemoryObject {
 
     /// Returns the current size in pages.
     pub(crate) fn pages(&self) -> u64 {
-        self.vm.len as u64 / PAGE
+        self.vm.len as u64 >> self.ty.page_size_log2
     }
 
     /// Returns the type with the current size as its minimum, which an [import is matched
@@ -125,16 +119,17 @@ impl MemoryObject {
 
     /// Returns the size in bytes after growing by `delta` pages; `None` if the type does not allow it.
     fn grown_len(&self, delta: u64) -> Option<u64> {
-        let most = if self.ty.is64 { MAX_PAGES_64 } else { MAX_PAGES_32 };
+        let most = self.ty.max_pages();
         let max = self.ty.limits.max.unwrap_or(most).min(most);
         let pages = self.pages().checked_add(delta).filter(|&pages| pages <= max)?;
-        pages.checked_mul(PAGE).filter(|&bytes| bytes <= isize::MAX as u64)
+        pages.checked_mul(1 << self.ty.page_size_log2).filter(|&bytes| bytes <= isize::MAX as u64)
     }
 
     /// Makes the memory `len` bytes long, which the store has granted.
     fn enlarge(&mut self, len: usize) -> std::io::Result<()> {
         match &mut self.backing {
             Backing::Guarded(reservation) => reservation.enlarge(len)?,
+            Backing::Checked(Some(mapping)) if len <= mapping.size() => {}
             Backing::Checked(Some(mapping)) => {
                 let _free = Mapping::reserve(LEFT_TO_THE_HOST)?;
                 mapping.enlarge(len)?;
@@ -235,7 +230,11 @@ impl Memory {
     ///
     /// # Errors
     /// If the store's limit or the system refuses it.
+    ///
+    /// # Panics
+    /// If the page size of the type is neither 1 byte nor 64 KiB.
     pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Memory, ResourceError> {
+        assert!([0, DEFAULT_PAGE_SIZE_LOG2].contains(&ty.page_size_log2), "pages have 1 byte or 64 KiB");
         let mut store = store.as_context_mut();
         Memory::in_store(store.inner_mut(), ty)
     }
@@ -250,7 +249,7 @@ impl Memory {
         self.0.get(store.as_context().inner()).ty
     }
 
-    /// Returns the current size in pages of 64 KiB.
+    /// Returns the current size in pages, which have 64 KiB or one byte.
     pub fn size(&self, store: impl AsContext) -> u64 {
         self.0.get(store.as_context().inner()).pages()
     }

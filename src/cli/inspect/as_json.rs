@@ -73,12 +73,12 @@ fn objects(objects: &[Object]) -> Json {
         let mut fields: Vec<(&'static str, Json)> =
             vec![("index", index.into()), ("imported", object.imported.into()), ("type", object.ty.as_str().into())];
         match &object.detail {
-            Detail::Sized { min, max, is64, shared, element } => {
+            Detail::Sized { min, max, is64, shared, page_size, element } => {
                 fields.extend([("min", (*min).into()), ("max", (*max).into())]);
                 fields.push(("index_type", if *is64 { "i64" } else { "i32" }.into()));
                 match element {
                     Some(element) => fields.push(("element", element.as_str().into())),
-                    None => fields.push(("shared", (*shared).into())),
+                    None => fields.extend([("shared", (*shared).into()), ("page_size", (*page_size).into())]),
                 }
             }
             Detail::Global { content, mutable } => {

@@ -58,6 +58,7 @@ pub enum Detail {
         max: Option<u64>,
         is64: bool,
         shared: bool,
+        page_size: u64,
         element: Option<String>,
     },
     Global {
@@ -138,6 +139,7 @@ impl<'a> Facts<'a> {
                 max: ty.limits.max,
                 is64: ty.is64,
                 shared: ty.shared,
+                page_size: 1 << ty.page_size_log2,
                 element: None,
             },
         });
@@ -149,6 +151,7 @@ impl<'a> Facts<'a> {
                 max: table.ty.limits.max,
                 is64: table.ty.is64,
                 shared: false,
+                page_size: 1,
                 element: Some(val_type_text(registry, wasmr::ValType::Ref(table.ty.element))),
             },
         });

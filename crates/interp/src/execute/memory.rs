@@ -132,10 +132,10 @@ handlers! {
         m.next(3)
     }
 
-    /// Puts the size in pages of the memory that `imm` names into slot `d`.
-    fn memory_size[](m) {
+    /// Puts the size of the memory that `imm` names into slot `d`, in pages of `1 << LOG2` bytes.
+    fn memory_size[const LOG2: u32](m) {
         let memory = *m.in_instance::<*mut VmMemory>(m.imm() as u32);
-        SlotD::write(&mut m, ((*memory).len >> 16) as i64);
+        SlotD::write(&mut m, ((*memory).len >> LOG2) as i64);
         m.next(2)
     }
 }

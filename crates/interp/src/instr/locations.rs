@@ -81,6 +81,8 @@ pub(crate) type IsFloat = bool;
 pub(crate) type IsImported = bool;
 /// True if addresses or indices have 64 bits.
 pub(crate) type Is64 = bool;
+/// True if a page has one byte, false if it has 64 KiB.
+pub(crate) type HasSmallPages = bool;
 /// True if the second operand is a constant.
 pub(crate) type IsConstant = bool;
 /// True if the bound of a counting loop is in a slot, false if it is a constant.

@@ -4,7 +4,7 @@
 //! handler. `$op` in a text is the mnemonic; [`field`](super::field) explains the braces.
 
 use super::family::Family;
-use super::locations::{Cleared, Dst, In, Is64, IsConstant, IsFloat, IsImported, Locations, Wanted};
+use super::locations::{Cleared, Dst, HasSmallPages, In, Is64, IsConstant, IsFloat, IsImported, Locations, Wanted};
 use crate::execute::builtin::builtin;
 use crate::execute::dispatch::Handler;
 use crate::execute::operand::{Acc, Imm, ImmA, SlotA, SlotB, SlotD};
@@ -265,8 +265,9 @@ instructions! {
 
     // Memories, tables, references, vectors.
 
-    "memory.size" MemorySize: () {
-        "{d} = $op {object}"                          => memory::memory_size,
+    "memory.size" MemorySize: HasSmallPages {
+        "{d} = $op {object}"                          => memory::memory_size::<16>,
+        "{d} = $op {object}"                          => memory::memory_size::<0>,
     }
     "table.get" TableGet: () {
         "{d} = $op {object}[{a}]"                     => table::table_get,

@@ -18,7 +18,8 @@ impl Translator<'_> {
             Operator::MemorySize { mem } => {
                 let ty = self.address_type(*mem);
                 let offset = self.layout.memory(*mem);
-                self.emit_slot_result(handler(MemorySize, ()), fields_imm(0, 0, offset), &[], ty);
+                let has_small_pages = self.module.memories()[*mem as usize].page_size_log2 == 0;
+                self.emit_slot_result(handler(MemorySize, has_small_pages), fields_imm(0, 0, offset), &[], ty);
             }
             _ => return false,
         }
@@ -32,7 +33,7 @@ impl Translator<'_> {
 
     /// Returns true if an access needs no check.
     pub(crate) fn is_guarded(&self, memarg: &MemArg) -> bool {
-        memory_of(memarg) == 0 && self.guarded && self.address_type(0) == Ty::I32
+        memory_of(memarg) == 0 && self.guarded && self.module.memories()[0].may_be_guarded()
     }
 
     /// Returns the operands of a checked access: true if addresses have 64 bits, and the offset of the memory's pointer.

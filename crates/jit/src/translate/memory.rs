@@ -14,8 +14,6 @@ use super::state::Translator;
 use crate::abi::value_type;
 use crate::trap_code::trap_code;
 
-const PAGE_LOG2: i64 = 16;
-
 /// The location of an access, as operands of a load or store instruction.
 #[derive(Clone, Copy)]
 pub(super) struct Site {
@@ -37,7 +35,8 @@ impl Translator<'_, '_> {
         match *operator {
             Operator::MemorySize { mem } => {
                 let len = self.memory_len(mem);
-                let pages = self.builder.ins().ushr_imm_u(len, PAGE_LOG2);
+                let page_log2 = self.request.module.memories()[mem as usize].page_size_log2;
+                let pages = self.builder.ins().ushr_imm_u(len, i64::from(page_log2));
                 self.push_address(mem, pages);
             }
             _ => return false,
@@ -116,7 +115,7 @@ impl Translator<'_, '_> {
 
     /// Returns true if a memory is guard-paged: no 32-bit address and offset can leave its reservation.
     pub(super) fn is_guard_paged(&self, memory: u32) -> bool {
-        memory == 0 && self.request.guard_paged && !self.request.module.memories()[0].is64
+        memory == 0 && self.request.guard_paged && self.request.module.memories()[0].may_be_guarded()
     }
 
     /// Returns the condition, as a truth value in the code, that an access of `size` bytes ends after the memory's end.

@@ -163,7 +163,6 @@ fn operators_that_no_tier_executes_are_refused_by_name() {
         (Feature::LegacyExceptions, "`try`", "(module (func try end))"),
         (Feature::Threads, "shared memories", "(module (memory 1 1 shared))"),
         (Feature::Threads, "shared memories", r#"(module (import "a" "b" (memory 1 1 shared)))"#),
-        (Feature::CustomPageSizes, "", "(module (memory 1 (pagesize 1)))"),
     ];
     for (feature, named, text) in cases {
         let lacks = feature.lacks().expect("the feature is not executed");

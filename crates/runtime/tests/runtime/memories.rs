@@ -20,6 +20,27 @@ fn store(memory: MemoryStrategy, max_memory_bytes: u64) -> Store<()> {
 }
 
 #[test]
+fn pages_of_one_byte_count_as_bytes() {
+    for is64 in [false, true] {
+        let mut store = store(MemoryStrategy::Guarded, 100_000);
+        let memory = Memory::new(&mut store, MemoryType { page_size_log2: 0, ..ty(3, None, is64) }).unwrap();
+        assert!(!memory.is_guarded(&store), "no page of the processor ends after 3 bytes");
+        assert_eq!((memory.size(&store), memory.data_size(&store)), (3, 3));
+        memory.data_mut(&mut store).fill(0xaa);
+        assert_eq!(memory.grow(&mut store, 2), Some(3));
+        assert_eq!(memory.data(&store), [0xaa, 0xaa, 0xaa, 0, 0]);
+        assert_eq!(memory.grow(&mut store, 99_996), None, "the store's limit");
+        assert_eq!(memory.grow(&mut store, u64::MAX), None);
+        assert_eq!(memory.grow(&mut store, 99_995), Some(5));
+        assert!(memory.data(&store)[5..].iter().all(|&byte| byte == 0));
+        assert!(memory.write(&mut store, 100_000, b"!").is_err());
+    }
+    // The most that `memory.size` can return with 32 bits.
+    assert_eq!(MemoryType { page_size_log2: 0, ..ty(0, None, false) }.max_pages(), u32::MAX.into());
+    assert_eq!([false, true].map(|is64| ty(0, None, is64).max_pages()), [1 << 16, 1 << 48]);
+}
+
+#[test]
 fn a_memory_grows_and_fresh_bytes_are_zero() {
     for (strategy, is64) in
         [(MemoryStrategy::Guarded, false), (MemoryStrategy::Checked, false), (MemoryStrategy::Guarded, true)]
