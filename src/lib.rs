@@ -227,12 +227,13 @@ pub use wasmr_module::{
 pub use wasmr_runtime::limits::{MemoryStrategy, ResourceError, StoreLimits};
 pub use wasmr_runtime::symbol;
 pub use wasmr_runtime::{
-    AnyRef, AsContext, AsContextMut, Backtrace, CallError, Caller, DuplicateDefinition, ExceptionError, ExnRef,
-    ExportError, Extern, ExternRef, FrameInfo, FuelError, Func, Global, GlobalError, HostError, HostFailure,
+    AnyRef, AsContext, AsContextMut, Backtrace, CallError, Caller, CallerMemory, DuplicateDefinition, ExceptionError,
+    ExnRef, ExportError, Extern, ExternRef, FrameInfo, FuelError, Func, Global, GlobalError, HostError, HostFailure,
     HostResults, ImportFailure, InitializerError, Instance, InstancePre, InstantiateError, InterruptHandle, IntoFunc,
-    LibraryError, LinkError, Linker, LoadedModule, Memory, MemoryAccessError, Stop, StopKind, Store, StoreConfig,
-    StoreContext, StoreContextMut, Table, TableError, Tag, Throw, Trap, TypeMismatch, TypedFunc, UnknownImportCalled,
-    Val, WasmTy, WasmTyList, extern_type_text, func_type_text, initializer, type_text, val_type_text,
+    LibraryError, LinkError, Linker, LoadedModule, Memory, MemoryAccessError, SharedMemory, SharedUsage, Stop,
+    StopKind, Store, StoreConfig, StoreContext, StoreContextMut, Table, TableError, Tag, Throw, Trap, TypeMismatch,
+    TypedFunc, UnknownImportCalled, Val, WaitResult, WasmTy, WasmTyList, extern_type_text, func_type_text, initializer,
+    type_text, val_type_text,
 };
 
 /// The system interface of WASI Preview 1. A guest can reach only the resources that a builder grants.

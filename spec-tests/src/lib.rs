@@ -25,7 +25,12 @@ const ALWAYS: [Proposal; 4] = [
 ];
 
 /// Scripts that expect a module to be invalid although a later proposal makes it valid. Each runs without that proposal.
-const BEFORE: [(&str, Feature); 1] = [("spec/memory64/memory64.wast", Feature::MultiMemory)];
+const BEFORE: [(&str, Feature); 4] = [
+    ("spec/memory64/memory64.wast", Feature::MultiMemory),
+    ("spec/threads/imports.wast", Feature::MultiMemory),
+    ("spec/threads/imports.wast", Feature::ReferenceTypes),
+    ("spec/threads/memory.wast", Feature::MultiMemory),
+];
 
 /// Scripts of this project in `own/`, for behaviour that the official suite does not cover.
 const OWN: [(&str, &str); 4] = [

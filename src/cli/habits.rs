@@ -117,7 +117,7 @@ const KEYS: &[Row] = &[
     ('W', &["unknown-exports-allow"], &["y"], "unused exports are always allowed"),
     ('W', &["branch-hinting"], &["y", "n"], "wasmr ignores branch hints"),
     ('W', &["wmemcheck"], &["n"], "wasmr has no checker of memory accesses"),
-    ('W', &["shared-memory"], &["n"], "wasmr does not support shared memories yet; build it without `-pthread`"),
+    ('W', &["shared-memory"], &["y"], "use `-W threads=n`"),
     (
         'W',
         &["stack-switching", "shared-everything-threads", "memory-control"],

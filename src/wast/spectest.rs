@@ -2,8 +2,8 @@
 //! [reference interpreter](https://github.com/WebAssembly/spec/blob/main/interpreter/README.md).
 
 use crate::{
-    Extern, Func, FuncType, Global, GlobalType, Limits, Linker, Memory, MemoryType, RefType, Store, Table, TableType,
-    Val, ValType,
+    Extern, Func, FuncType, Global, GlobalType, Limits, Linker, Memory, MemoryType, RefType, SharedMemory, Store,
+    Table, TableType, Val, ValType,
 };
 
 /// Printing functions: name and parameters. They print nothing.
@@ -47,6 +47,8 @@ pub fn define(store: &mut Store<()>, linker: &mut Linker<()>) -> Result<(), Stri
     let ty = MemoryType::new(1, Some(2));
     let memory = Memory::new(&mut *store, ty);
     offer(linker, "memory", memory.map_err(|error| error.to_string())?);
+    let shared = SharedMemory::new(store.config_for_thread(), MemoryType { shared: true, ..ty });
+    offer(linker, "shared_memory", shared.map_err(|error| error.to_string())?);
     Ok(())
 }
 

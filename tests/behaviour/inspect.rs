@@ -92,7 +92,6 @@ fn modules_come_from_standard_input_too() {
 fn modules_that_wasmr_cannot_run_can_be_inspected() {
     let scratch = Scratch::new();
     let cases = [
-        ("(module (memory 1 1 shared))", "threads", "wasmr does not support shared memories yet (feature threads)"),
         ("(module (memory 1 (pagesize 1)))", "custom-page-sizes", "the feature custom-page-sizes is off"),
         ("(module (func try end))", "legacy-exceptions", "wasmr does not execute `try` yet"),
         (

@@ -50,6 +50,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "crates/runtime/src/memory.rs",
             "crates/runtime/src/reference.rs",
             "crates/runtime/src/running.rs",
+            "crates/runtime/src/shared_memory.rs",
             "crates/runtime/src/store.rs",
             "crates/runtime/src/table.rs",
             "crates/runtime/src/tag.rs",

@@ -80,6 +80,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/src/linker.rs",
     "crates/runtime/src/memory.rs",
     "crates/runtime/src/running.rs",
+    "crates/runtime/src/shared_memory.rs",
     "crates/runtime/src/store.rs",
     "crates/runtime/src/sys/build_id.rs",
     "crates/runtime/src/sys/code_allocator.rs",

@@ -58,6 +58,9 @@ pub const MAX_SUBSCRIPTIONS: u32 = 4096;
 /// POSIX always allows.
 pub const MAX_HOST_TRANSFER: usize = 128 << 20;
 
+/// Bytes that one host call moves from or to a memory that threads share. The host copies them.
+pub const MAX_SHARED_TRANSFER: usize = 4 << 20;
+
 /// Bytes that a host call produces between two polls of the interrupt flag.
 pub const HOST_CHUNK: usize = 64 << 10;
 

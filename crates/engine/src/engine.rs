@@ -159,7 +159,7 @@ impl From<&Engine> for StoreConfig {
         let Shared { config, types, tier, .. } = &*engine.0;
         let memory = if wasmr_interp::MAY_FAULT { config.memory } else { MemoryStrategy::Checked };
         let metered = config.metered;
-        StoreConfig { registry: types.clone(), tier: tier.clone(), limits: config.limits, memory, metered }
+        StoreConfig { registry: types.clone(), tier: tier.clone(), limits: config.limits, memory, metered, usage: None }
     }
 }
 

@@ -80,6 +80,7 @@ fn run(text: &str) -> Arc<Recorder> {
         limits: StoreLimits::default(),
         memory: MemoryStrategy::Checked,
         metered: false,
+        usage: None,
     };
     let mut store = Store::new(config, ());
     let loaded = LoadedModule { module, code: recorder.clone() };

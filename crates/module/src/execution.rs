@@ -73,11 +73,6 @@ pub(crate) fn in_constant(operator: &Operator<'_>, offset: u64) -> ModuleError {
     }
 }
 
-/// Returns the error for a declaration that wasmr does not support. `what` is a noun phrase, for instance "shared memories".
-pub(crate) fn declaration(what: &str, feature: Feature, offset: u64) -> ModuleError {
-    ModuleError::lacking(format!("wasmr does not support {what} yet{}", feature.advice()), feature, Some(offset))
-}
-
 fn not_executed(operator: &Operator<'_>, feature: Feature, offset: u64) -> ModuleError {
     let message = format!("wasmr does not execute `{}` yet{}", operator_name(operator), feature.advice());
     ModuleError::lacking(message, feature, Some(offset))

@@ -147,8 +147,7 @@ features! {
     LegacyExceptions   "legacy-exceptions"   (LEGACY_EXCEPTIONS)   Retired off [Exceptions]         "the retired draft of exceptions",
         lacks operators "try, catch, rethrow and delegate",
         instead "build it with `-mllvm -wasm-use-legacy-eh=false`, or convert it with `wasm-opt --translate-to-exnref`";
-    Threads            "threads"             (THREADS)             Phase4  on  []                   "atomic operators, shared memories",
-        lacks types "shared memories", instead "build it without `-pthread`";
+    Threads            "threads"             (THREADS)             Phase4  on  []                   "atomic operators, shared memories";
     CustomPageSizes    "custom-page-sizes"   (CUSTOM_PAGE_SIZES)   Phase3  off []                   "memories with pages of one byte";
     WideArithmetic     "wide-arithmetic"     (WIDE_ARITHMETIC)     Phase4  on  []                   "integers of 128 bits";
 }

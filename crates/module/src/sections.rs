@@ -61,8 +61,8 @@ fn types(decls: &mut Declarations, registry: &Arc<TypeRegistry>, reader: TypeSec
 }
 
 fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>) -> Done {
-    for import in reader.into_imports_with_offsets() {
-        let (offset, import) = import.map_err(ModuleError::malformed)?;
+    for import in reader.into_imports() {
+        let import = import.map_err(ModuleError::malformed)?;
         let types = &decls.types;
         let ty = match import.ty {
             TypeRef::Func(index) | TypeRef::FuncExact(index) => {
@@ -77,7 +77,7 @@ fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>) -> Done {
                 ExternType::Table(ty)
             }
             TypeRef::Memory(ty) => {
-                let ty = memory_type(ty, offset, decls.purpose)?;
+                let ty = memory_type(ty);
                 decls.memories.push(ty);
                 decls.imported.memories += 1;
                 ExternType::Memory(ty)
@@ -125,9 +125,8 @@ fn tables(decls: &mut Declarations, reader: TableSectionReader<'_>) -> Done {
 }
 
 fn memories(decls: &mut Declarations, reader: MemorySectionReader<'_>) -> Done {
-    for memory in reader.into_iter_with_offsets() {
-        let (offset, ty) = memory.map_err(ModuleError::malformed)?;
-        decls.memories.push(memory_type(ty, offset, decls.purpose)?);
+    for memory in reader {
+        decls.memories.push(memory_type(memory.map_err(ModuleError::malformed)?));
     }
     Ok(())
 }

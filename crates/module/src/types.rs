@@ -17,8 +17,6 @@ use wasmr_core::types::{
 };
 
 use crate::error::{Fault, ModuleError};
-use crate::execution::{self, Purpose};
-use crate::features::Feature;
 
 /// The types of a module, by type index.
 #[derive(Debug, Default)]
@@ -163,21 +161,11 @@ impl TypeTable {
 }
 
 /// Converts a memory type.
-///
-/// # Errors
-/// If the module is to be executed and wasmr does not support such memories. The error has the `offset`.
-pub(crate) fn memory_type(
-    ty: wasmparser::MemoryType,
-    offset: u64,
-    purpose: Purpose,
-) -> Result<MemoryType, ModuleError> {
+pub(crate) fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
     // Validation admits pages of 1 byte and of 64 KiB only.
     let page_size_log2 = ty.page_size_log2.map_or(DEFAULT_PAGE_SIZE_LOG2, |log2| log2 as u8);
-    if purpose == Purpose::Run && ty.shared {
-        return Err(execution::declaration("shared memories", Feature::Threads, offset));
-    }
     let limits = Limits { min: ty.initial, max: ty.maximum };
-    Ok(MemoryType { limits, is64: ty.memory64, shared: ty.shared, page_size_log2 })
+    MemoryType { limits, is64: ty.memory64, shared: ty.shared, page_size_log2 }
 }
 
 /// Returns the canonical id for a type index.

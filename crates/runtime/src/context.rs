@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use crate::store::StoreInner;
+use crate::store::{StoreConfig, StoreInner};
 
 /// Makes a type invariant in `T`: bound to `T` itself, not to a subtype or supertype of it.
 pub(crate) type Invariant<T> = PhantomData<fn(T) -> T>;
@@ -51,6 +51,11 @@ impl<'a, T> StoreContext<'a, T> {
     pub(crate) fn inner(&self) -> &'a StoreInner {
         // SAFETY: the caller of `new` promised that the store lives and does not change during `'a`.
         unsafe { self.inner.as_ref() }
+    }
+
+    /// Returns the configuration of a store for another thread of the same guest. The limits bound both stores together.
+    pub fn config_for_thread(&self) -> StoreConfig {
+        self.inner().config_for_thread()
     }
 
     /// Returns the embedder's data.

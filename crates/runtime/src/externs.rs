@@ -7,19 +7,22 @@ use crate::context::AsContext;
 use crate::func::Func;
 use crate::global::Global;
 use crate::memory::Memory;
+use crate::shared_memory::SharedMemory;
 use crate::store::StoreInner;
 use crate::table::Table;
 use crate::tag::Tag;
 
 /// An import or export of a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extern {
     /// A function.
     Func(Func),
     /// A table.
     Table(Table),
-    /// A memory.
+    /// A memory of the store.
     Memory(Memory),
+    /// A memory that threads share.
+    SharedMemory(SharedMemory),
     /// A global.
     Global(Global),
     /// An exception tag.
@@ -38,6 +41,7 @@ impl Extern {
             Extern::Func(func) => ExternType::Func(func.type_id(store)),
             Extern::Table(table) => ExternType::Table(table.0.get(store).current_type()),
             Extern::Memory(memory) => ExternType::Memory(memory.0.get(store).current_type()),
+            Extern::SharedMemory(memory) => ExternType::Memory(memory.current_type()),
             Extern::Global(global) => {
                 global.handle.check(store);
                 ExternType::Global(global.ty)
@@ -56,7 +60,12 @@ impl Extern {
         if let Extern::Table(table) = self { Some(table) } else { None }
     }
 
-    /// Returns the memory, if it is one.
+    /// Returns the shared memory, if it is one.
+    pub fn into_shared_memory(self) -> Option<SharedMemory> {
+        if let Extern::SharedMemory(memory) = self { Some(memory) } else { None }
+    }
+
+    /// Returns the memory, if it is one that no other thread shares.
     pub fn into_memory(self) -> Option<Memory> {
         if let Extern::Memory(memory) = self { Some(memory) } else { None }
     }
@@ -83,4 +92,4 @@ macro_rules! from_kinds {
     )*};
 }
 
-from_kinds! { Func Table Memory Global Tag }
+from_kinds! { Func Table Memory SharedMemory Global Tag }

@@ -23,9 +23,10 @@ use wasmr_module::Module;
 use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 use crate::externs::Extern;
 use crate::func::{Func, read_values};
-use crate::instance::InstanceObject;
+use crate::instance::{ExportedMemory, InstanceObject};
 use crate::interrupt::InterruptHandle;
-use crate::store::StoreInner;
+use crate::shared_memory::SharedMemory;
+use crate::store::{FuelError, StoreInner};
 use crate::trap::{HostEnd, Stop};
 use crate::value::{TypeMismatch, Val};
 use crate::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
@@ -58,6 +59,22 @@ pub(crate) struct HostFunc {
 pub struct Caller<'a, T> {
     store: StoreContextMut<'a, T>,
     instance: *mut VmInstance,
+}
+
+/// The memory of a call's instance.
+#[derive(Debug)]
+pub enum CallerMemory<'a> {
+    /// The bytes of a memory that only this store has.
+    Own(&'a mut [u8]),
+    /// A memory that other threads change at any time.
+    Shared(&'a SharedMemory),
+}
+
+impl<'a> CallerMemory<'a> {
+    /// Returns the bytes; `None` if other threads share the memory.
+    pub fn into_bytes(self) -> Option<&'a mut [u8]> {
+        if let CallerMemory::Own(bytes) = self { Some(bytes) } else { None }
+    }
 }
 
 impl HostFuncDef {
@@ -232,6 +249,22 @@ impl<T> Caller<'_, T> {
         self.store.data_mut()
     }
 
+    /// Returns the remaining fuel.
+    ///
+    /// # Errors
+    /// As [`Store::fuel`](crate::Store::fuel).
+    pub fn fuel(&self) -> Result<u64, FuelError> {
+        self.store.inner().fuel()
+    }
+
+    /// Sets the remaining fuel, as [`Store::set_fuel`](crate::Store::set_fuel) does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<(), FuelError> {
+        self.store.inner_mut().set_fuel(fuel)
+    }
+
     fn instance(&self) -> Option<&InstanceObject> {
         // SAFETY: the pointer is null or an instance of this store, which lives as long as the store, and so does its Rust
         // side.
@@ -256,10 +289,16 @@ impl<T> Caller<'_, T> {
 
     /// Returns the memory that the calling instance exports as `memory`, if it does, and the embedder's data, both for writing.
     /// No name is looked up.
-    pub fn memory_and_data(&mut self) -> (Option<&mut [u8]>, &mut T) {
-        let memory = self.instance().and_then(InstanceObject::exported_memory);
+    pub fn memory_and_data(&mut self) -> (Option<CallerMemory<'_>>, &mut T) {
+        // SAFETY: the pointer is null or an instance of this store, which lives as long as the store, and so does its Rust
+        // side. Its exported memory never changes.
+        let memory = unsafe { self.instance.as_ref().and_then(|vm| (*vm.instance).exported_memory()) };
         let (store, data) = self.store.as_context_mut().split();
-        (memory.map(|memory| memory.0.get_mut(store).bytes_mut()), data)
+        let memory = memory.map(|memory| match memory {
+            ExportedMemory::Own(memory) => CallerMemory::Own(memory.0.get_mut(store).bytes_mut()),
+            ExportedMemory::Shared(memory) => CallerMemory::Shared(memory),
+        });
+        (memory, data)
     }
 }
 

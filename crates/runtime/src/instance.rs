@@ -22,8 +22,9 @@ use crate::handle::{Handle, StoreId};
 use crate::host_error::stop_from;
 use crate::instantiate::{InstantiateError, LoadedModule, Provided, instantiate};
 use crate::limits::ResourceError;
-use crate::memory::{Memory, MemoryObject};
+use crate::memory::Memory;
 use crate::segment::Segments;
+use crate::shared_memory::SharedMemory;
 use crate::store::StoreInner;
 use crate::symbol::printable;
 use crate::table::{Table, TableObject};
@@ -42,7 +43,13 @@ pub struct InstanceObject {
     /// The actual types of imported globals, which may be subtypes of those that the module declares.
     imported_global_types: Box<[GlobalType]>,
     pub(crate) segments: Segments,
-    exported_memory: Option<Memory>,
+    exported_memory: Option<ExportedMemory>,
+}
+
+/// The memory exported as `memory`.
+pub(crate) enum ExportedMemory {
+    Own(Memory),
+    Shared(SharedMemory),
 }
 
 impl InstanceObject {
@@ -84,7 +91,11 @@ impl InstanceObject {
 
     /// Moves the object, whose arrays are complete, into the store, and writes its address to the [`VmInstance`].
     pub(crate) fn adopt(mut self, store: &mut StoreInner) -> Instance {
-        self.exported_memory = self.export("memory").and_then(Extern::into_memory);
+        self.exported_memory = match self.export("memory") {
+            Some(Extern::Memory(memory)) => Some(ExportedMemory::Own(memory)),
+            Some(Extern::SharedMemory(memory)) => Some(ExportedMemory::Shared(memory)),
+            _ => None,
+        };
         let vm = self.vm;
         let handle = store.add_instance(self);
         // SAFETY: the allocation lives as long as the object that owns it, which the store now owns.
@@ -113,8 +124,8 @@ impl InstanceObject {
     }
 
     /// Returns the memory exported as `memory`.
-    pub(crate) fn exported_memory(&self) -> Option<Memory> {
-        self.exported_memory
+    pub(crate) fn exported_memory(&self) -> Option<&ExportedMemory> {
+        self.exported_memory.as_ref()
     }
 
     /// Returns the address at `offset` in the allocation.
@@ -190,10 +201,9 @@ impl InstanceObject {
         unsafe { (*self.global(index)).value }
     }
 
-    pub(crate) fn memory(&self, index: u32) -> *mut MemoryObject {
-        // SAFETY: instantiation fills the pointer before the object is reachable. A `VmMemory` is the first field of its
-        // object.
-        unsafe { (*self.memory_place(index)).cast() }
+    pub(crate) fn memory(&self, index: u32) -> *mut VmMemory {
+        // SAFETY: instantiation fills the pointer before the object is reachable.
+        unsafe { *self.memory_place(index) }
     }
 
     pub(crate) fn table(&self, index: u32) -> *mut TableObject {
@@ -228,7 +238,11 @@ impl InstanceObject {
             match export.kind {
                 ExternKind::Func => Extern::Func(Func::from_raw(non_null(self.func(index)), store)),
                 ExternKind::Table => Extern::Table(Table(Handle::new(non_null(self.table(index)), store))),
-                ExternKind::Memory => Extern::Memory(Memory(Handle::new(non_null(self.memory(index)), store))),
+                ExternKind::Memory if (*self.memory(index)).shared => {
+                    Extern::SharedMemory(SharedMemory::from_vm(self.memory(index)))
+                }
+                // A `VmMemory` that is not shared is the first field of its object.
+                ExternKind::Memory => Extern::Memory(Memory(Handle::new(non_null(self.memory(index).cast()), store))),
                 ExternKind::Global => {
                     let handle = Handle::new(non_null(self.global(index)), store);
                     let imported = self.imported_global_types.get(index as usize).copied();
@@ -330,7 +344,7 @@ impl Instance {
     ) -> Result<Instance, InstantiateError> {
         let expected = module.module.imports().len();
         assert!(imports.len() <= expected, "{} objects were given for {expected} imports", imports.len());
-        let mut provided: Vec<_> = imports.iter().map(|&object| Some(Provided::Extern(object))).collect();
+        let mut provided: Vec<_> = imports.iter().map(|object| Some(Provided::Extern(object.clone()))).collect();
         provided.resize_with(expected, || None);
         let mut context = store.as_context_mut();
         // SAFETY: no host function definitions are given, only objects. `instantiate` checks that they are of this store.
@@ -358,7 +372,12 @@ impl Instance {
         self.get_export(store, name).and_then(Extern::into_func)
     }
 
-    /// Returns the memory exported under that name.
+    /// Returns the shared memory exported under that name.
+    pub fn get_shared_memory(&self, store: impl AsContext, name: &str) -> Option<SharedMemory> {
+        self.get_export(store, name).and_then(Extern::into_shared_memory)
+    }
+
+    /// Returns the memory exported under that name, if no other thread shares it.
     pub fn get_memory(&self, store: impl AsContext, name: &str) -> Option<Memory> {
         self.get_export(store, name).and_then(Extern::into_memory)
     }

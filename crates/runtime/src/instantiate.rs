@@ -28,6 +28,7 @@ use crate::host_error::stop_from;
 use crate::instance::{Instance, InstanceObject};
 use crate::limits::ResourceError;
 use crate::memory::Memory;
+use crate::shared_memory::SharedMemory;
 use crate::store::StoreInner;
 use crate::symbol::printable;
 use crate::table::Table;
@@ -237,6 +238,10 @@ unsafe fn fill_imports(store: &mut StoreInner, object: &mut InstanceObject, prov
                 Extern::Func(func) => *object.imported_func_place(next(&mut funcs)) = func.as_ptr(),
                 Extern::Table(table) => *object.table_place(next(&mut tables)) = table.0.as_ptr().cast(),
                 Extern::Memory(memory) => *object.memory_place(next(&mut memories)) = memory.0.as_ptr().cast(),
+                Extern::SharedMemory(memory) => {
+                    *object.memory_place(next(&mut memories)) = memory.vm();
+                    store.keep_shared_memory(memory);
+                }
                 Extern::Global(global) => {
                     *object.imported_global_place(next(&mut globals)) = global.handle.as_ptr();
                     global_types.push(global.ty);
@@ -257,9 +262,16 @@ fn next(counter: &mut std::ops::RangeFrom<u32>) -> u32 {
 /// Allocates the memories, tables and tags that the module defines, then sets the header's cache of memory 0.
 fn allocate_own(store: &mut StoreInner, object: &InstanceObject, module: &Module) -> Result<(), ResourceError> {
     for index in module.imported_memory_count()..module.memories().len() as u32 {
-        let memory = Memory::in_store(store, module.memories()[index as usize])?;
+        let ty = module.memories()[index as usize];
+        let memory = if ty.shared {
+            let memory = SharedMemory::in_store(store, ty)?;
+            store.keep_shared_memory(memory.clone());
+            memory.vm()
+        } else {
+            Memory::in_store(store, ty)?.0.as_ptr().cast()
+        };
         // SAFETY: the index is within the layout, and no one else reads the arrays until `adopt`.
-        unsafe { *object.memory_place(index) = memory.0.as_ptr().cast() };
+        unsafe { *object.memory_place(index) = memory };
     }
     for index in module.imported_table_count()..module.tables().len() as u32 {
         let table = Table::in_store(store, module.tables()[index as usize].ty, 0)?;
@@ -274,7 +286,7 @@ fn allocate_own(store: &mut StoreInner, object: &InstanceObject, module: &Module
     if !module.memories().is_empty() {
         // SAFETY: memory 0 exists, imported or allocated above. No one else uses the header until `adopt`.
         unsafe {
-            let memory = &(*object.memory(0)).vm;
+            let memory = &*object.memory(0);
             let header: *mut VmInstance = object.vm();
             (*header).memory0_guarded = memory.guarded;
             (*header).memory0_base = if memory.guarded { memory.base } else { std::ptr::null_mut() };

@@ -5,10 +5,12 @@
 //! - Compiled code polls nothing and is found by a signal ([`sys::preempt`](crate::sys::preempt)). The signal may
 //!   arrive while the guest is elsewhere, so a thread repeats it until the guest has ended.
 //! - A host function that waits for a descriptor or for time also watches a pipe ([`InterruptHandle::wake`]), which is
-//!   readable while the flag is set.
+//!   readable while the flag is set. A wait in a shared memory needs no descriptor: the interrupter unparks the thread
+//!   ([`InterruptHandle::unpark_when_raised`]).
 //!
 //! # Invariants
-//! Flag and pipe change together, under one lock. Once created, the pipe holds one byte exactly while the flag is set.
+//! Flag and pipe change together, under one lock. Once created, the pipe holds one byte exactly while the flag is set. The
+//! parked thread is known under the same lock, so that a thread either sees the flag or is unparked.
 //!
 //! # Why is the pipe created late?
 //! The pipe costs two descriptors. Most stores are never interrupted, and most of the others never wait. So only the first wait
@@ -17,6 +19,7 @@
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::thread::Thread;
 use std::time::Duration;
 
 use crate::sys::preempt::{preempt, thread_id};
@@ -29,7 +32,8 @@ pub struct InterruptHandle(Arc<Shared>);
 struct Shared {
     raised: AtomicBool,
     pipe: OnceLock<(PipeReader, PipeWriter)>,
-    change: Mutex<()>,
+    /// The thread to unpark when the flag is set, while it waits in a shared memory.
+    change: Mutex<Option<Thread>>,
     /// Id of the thread that runs the guest, 0 if none does.
     thread: AtomicI32,
 }
@@ -80,7 +84,7 @@ fn stop_all() {
 }
 
 impl Shared {
-    fn change(&self) -> MutexGuard<'_, ()> {
+    fn change(&self) -> MutexGuard<'_, Option<Thread>> {
         self.change.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -107,6 +111,9 @@ impl InterruptHandle {
         if !was_raised && let Some((_, writer)) = self.0.pipe.get() {
             Shared::wake(writer);
         }
+        if let Some(parked) = &*change {
+            parked.unpark();
+        }
         drop(change);
         let thread = self.0.thread.load(Ordering::SeqCst);
         if thread == 0 {
@@ -129,6 +136,13 @@ impl InterruptHandle {
     /// Records that no thread runs the guest.
     pub(crate) fn leave(&self) {
         self.0.thread.store(0, Ordering::SeqCst);
+    }
+
+    /// Makes an interrupt unpark the calling thread, until the result is dropped. The thread reads
+    /// [`is_interrupted`](InterruptHandle::is_interrupted) before it parks, and after that.
+    pub(crate) fn unpark_when_raised(&self) -> Parked<'_> {
+        *self.0.change() = Some(std::thread::current());
+        Parked(self)
     }
 
     /// Lets the guest run again.
@@ -178,6 +192,15 @@ impl InterruptHandle {
     /// Returns the flag that the interpreter polls and the signal handler reads; valid as long as any clone.
     pub(crate) fn flag(&self) -> *const AtomicBool {
         &raw const self.0.raised
+    }
+}
+
+/// The registration of a parked thread.
+pub(crate) struct Parked<'a>(&'a InterruptHandle);
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        *self.0.0.change() = None;
     }
 }
 

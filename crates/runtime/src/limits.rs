@@ -93,6 +93,15 @@ pub enum ResourceError {
         /// [`StoreLimits::max_reference_bytes`].
         limit: usize,
     },
+    /// The memory is shared but the function makes memories of one store, or the reverse. Fault: the embedder's.
+    #[error(
+        "{}",
+        if *.shared { "a shared memory is made by `SharedMemory::new`" } else { "`SharedMemory::new` makes only shared memories" }
+    )]
+    Sharing {
+        /// True if the type is that of a shared memory.
+        shared: bool,
+    },
     /// The operating system refuses memory.
     #[error("the system provides no memory for {what}")]
     System {

@@ -97,6 +97,12 @@ impl<T> InstancePre<T> {
         &self.module
     }
 
+    /// Returns true if no import is an object of a certain store, so that the module can be instantiated in any.
+    pub fn fits_any_store(&self) -> bool {
+        let is_of_a_store = |provided: &Provided| matches!(provided, Provided::Extern(object) if !matches!(object, Extern::SharedMemory(_)));
+        !self.provided.iter().flatten().any(is_of_a_store)
+    }
+
     /// Creates an instance, as [`Linker::instantiate`] does.
     ///
     /// # Errors
@@ -380,7 +386,7 @@ impl<T> Linker<T> {
     /// Returns the definition of a name, as an object of the store.
     pub fn get(&self, mut store: impl AsContextMut<Data = T>, module: &str, name: &str) -> Option<Extern> {
         Some(match self.provided(module, name)? {
-            Provided::Extern(object) => *object,
+            Provided::Extern(object) => object.clone(),
             Provided::Host(def) => {
                 let mut context = store.as_context_mut();
                 // SAFETY: `Linker<T>` accepts definitions for `T` only, which is the type of the store's data. No importer is

@@ -19,6 +19,7 @@
 //!   no instance.
 
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicUsize;
 
 use wasmr_core::count::Count;
 use wasmr_core::limits::PAGE_SIZE as PAGE;
@@ -72,13 +73,14 @@ enum Backing {
 impl MemoryObject {
     /// Creates a zeroed memory of its minimal size.
     pub(crate) fn new(store: &mut StoreInner, ty: MemoryType) -> Result<MemoryObject, ResourceError> {
+        if ty.shared {
+            return Err(ResourceError::Sharing { shared: true });
+        }
         let asked = u128::from(ty.limits.min) << ty.page_size_log2;
         let bytes = u64::try_from(asked).ok().filter(|&bytes| store.take_memory(bytes));
         let Some(bytes) = bytes else { return Err(store.memory_limit_error(asked)) };
-        let guarded = match store.memory_strategy() {
-            MemoryStrategy::Guarded if FAULTS_BECOME_TRAPS && ty.may_be_guarded() => MemoryObject::guarded(bytes),
-            _ => None,
-        };
+        let guarded = reserve_guarded(store.memory_strategy(), &ty, bytes);
+        let guarded = guarded.map(|backing| (backing.base(), Backing::Guarded(backing)));
         let (base, backing) = match guarded.map_or_else(|| MemoryObject::checked(bytes), Ok) {
             Ok(made) => made,
             Err(source) => {
@@ -87,12 +89,8 @@ impl MemoryObject {
             }
         };
         let guarded = matches!(backing, Backing::Guarded(_));
-        Ok(MemoryObject { vm: VmMemory { base: base.as_ptr(), len: bytes as usize, guarded }, backing, ty })
-    }
-
-    fn guarded(bytes: u64) -> Option<(NonNull<u8>, Backing)> {
-        let reservation = Reservation::new(FRONT_GUARD, GUARDED_SPACE, usize::try_from(bytes).ok()?).ok()?;
-        Some((reservation.base(), Backing::Guarded(reservation)))
+        let len = AtomicUsize::new(bytes as usize);
+        Ok(MemoryObject { vm: VmMemory { base: base.as_ptr(), len, guarded, shared: false }, backing, ty })
     }
 
     fn checked(bytes: u64) -> std::io::Result<(NonNull<u8>, Backing)> {
@@ -106,7 +104,7 @@ impl MemoryObject {
 
     /// Returns the current size in pages.
     pub(crate) fn pages(&self) -> u64 {
-        self.vm.len as u64 >> self.ty.page_size_log2
+        self.vm.size() as u64 >> self.ty.page_size_log2
     }
 
     /// Returns the type with the current size as its minimum, which an [import is matched
@@ -115,14 +113,6 @@ impl MemoryObject {
         let mut ty = self.ty;
         ty.limits.min = self.pages();
         ty
-    }
-
-    /// Returns the size in bytes after growing by `delta` pages; `None` if the type does not allow it.
-    fn grown_len(&self, delta: u64) -> Option<u64> {
-        let most = self.ty.max_pages();
-        let max = self.ty.limits.max.unwrap_or(most).min(most);
-        let pages = self.pages().checked_add(delta).filter(|&pages| pages <= max)?;
-        pages.checked_mul(1 << self.ty.page_size_log2).filter(|&bytes| bytes <= isize::MAX as u64)
     }
 
     /// Makes the memory `len` bytes long, which the store has granted.
@@ -141,21 +131,37 @@ impl MemoryObject {
                 self.vm.base = mapping.base().as_ptr();
             }
         }
-        self.vm.len = len;
+        *self.vm.len.get_mut() = len;
         Ok(())
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: by the invariants of the module, `len` bytes at `base` are readable, and `base` is not null. The
         // shared borrow of the store excludes guest code, which alone writes them.
-        unsafe { std::slice::from_raw_parts(self.vm.base, self.vm.len) }
+        unsafe { std::slice::from_raw_parts(self.vm.base, self.vm.size()) }
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: by the invariants of the module, `len` bytes at `base` are readable and writable. The exclusive
         // borrow of the store excludes guest code.
-        unsafe { std::slice::from_raw_parts_mut(self.vm.base, self.vm.len) }
+        unsafe { std::slice::from_raw_parts_mut(self.vm.base, self.vm.size()) }
     }
+}
+
+/// Reserves address space for a memory of type `ty` whose first `bytes` are accessible. Returns `None` if the memory cannot be
+/// guard-paged.
+pub(crate) fn reserve_guarded(strategy: MemoryStrategy, ty: &MemoryType, bytes: u64) -> Option<Reservation> {
+    let may_be = strategy == MemoryStrategy::Guarded && FAULTS_BECOME_TRAPS && ty.may_be_guarded();
+    if may_be { Reservation::new(FRONT_GUARD, GUARDED_SPACE, usize::try_from(bytes).ok()?).ok() } else { None }
+}
+
+/// Returns the size in bytes of a memory of type `ty` after it grew by `delta` from `pages` pages; `None` if the type does not
+/// allow it.
+pub(crate) fn grown_len(ty: &MemoryType, pages: u64, delta: u64) -> Option<u64> {
+    let most = ty.max_pages();
+    let max = ty.limits.max.unwrap_or(most).min(most);
+    let pages = pages.checked_add(delta).filter(|&pages| pages <= max)?;
+    pages.checked_mul(1 << ty.page_size_log2).filter(|&bytes| bytes <= isize::MAX as u64)
 }
 
 /// Grows a memory by `delta` pages. Returns the size before in pages, or `None` with nothing changed.
@@ -169,8 +175,8 @@ pub(crate) unsafe fn grow(store: &mut StoreInner, memory: *mut MemoryObject, del
     if delta == 0 {
         return Some(before);
     }
-    let len = memory.grown_len(delta)?;
-    let more = len - memory.vm.len as u64;
+    let len = grown_len(&memory.ty, before, delta)?;
+    let more = len - memory.vm.size() as u64;
     if !store.take_memory(more) {
         return None;
     }
@@ -229,7 +235,7 @@ impl Memory {
     /// Creates a zeroed memory of the host.
     ///
     /// # Errors
-    /// If the store's limit or the system refuses it.
+    /// If the store's limit or the system refuses it, or if `ty` is shared: [`SharedMemory`](crate::SharedMemory) has those.
     ///
     /// # Panics
     /// If the page size of the type is neither 1 byte nor 64 KiB.
@@ -256,7 +262,7 @@ impl Memory {
 
     /// Returns the current size in bytes.
     pub fn data_size(&self, store: impl AsContext) -> usize {
-        self.0.get(store.as_context().inner()).vm.len
+        self.0.get(store.as_context().inner()).vm.size()
     }
 
     /// Returns true if the memory is guard-paged: an access out of bounds faults, so that code compares nothing.

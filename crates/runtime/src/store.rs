@@ -32,10 +32,12 @@ use crate::interrupt::InterruptHandle;
 use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
 use crate::memory::MemoryObject;
 use crate::ref_heap::{Object, RefHeap};
+use crate::shared_memory::SharedMemory;
 use crate::sys::{self, StackPages};
 use crate::table::TableObject;
 use crate::tier::Tier;
 use crate::trap::{HostEnd, Thrown};
+use crate::usage::SharedUsage;
 use crate::vm::{VmGlobal, VmStore, VmTag, native_stack_bytes};
 
 /// Inaccessible bytes below the native stack.
@@ -56,6 +58,8 @@ pub struct StoreConfig {
     pub memory: MemoryStrategy,
     /// True if the code of the store's modules uses up fuel.
     pub metered: bool,
+    /// Resources that the store shares with the stores of the guest's other threads; `None` for a guest of its own.
+    pub usage: Option<SharedUsage>,
 }
 
 /// The error of using fuel in a store whose engine does not count it.
@@ -111,10 +115,14 @@ pub struct StoreInner {
     limits: StoreLimits,
     memory_strategy: MemoryStrategy,
     metered: bool,
-    /// Bytes of all memories together.
+    /// Bytes of this store's own memories together.
     memory_bytes: u64,
-    /// Elements of all tables together.
+    /// Elements of this store's tables together.
     table_elements: u64,
+    /// Use of the limits by this store, by those of the guest's other threads, and by shared memories.
+    usage: SharedUsage,
+    /// Shared memories to which instances of the store refer.
+    shared_memories: Vec<SharedMemory>,
     interrupt: InterruptHandle,
     /// Number of active calls from the host, each inside a host function of the one before.
     pub(crate) boundary_depth: u32,
@@ -174,6 +182,8 @@ impl<T> Store<T> {
             metered: config.metered,
             memory_bytes: 0,
             table_elements: 0,
+            usage: config.usage.unwrap_or_default(),
+            shared_memories: Vec::new(),
             interrupt,
             boundary_depth: 0,
             stack: None,
@@ -227,6 +237,11 @@ impl<T> Store<T> {
         &self.as_context().inner().limits
     }
 
+    /// Returns the configuration of a store for another thread of the same guest. The limits bound both stores together.
+    pub fn config_for_thread(&self) -> StoreConfig {
+        self.as_context().config_for_thread()
+    }
+
     /// Returns the registry of the types of the store's modules.
     pub fn registry(&self) -> &Arc<TypeRegistry> {
         &self.as_context().inner().registry
@@ -238,9 +253,7 @@ impl<T> Store<T> {
     /// # Errors
     /// If the engine does not count fuel (`Config::consume_fuel`), so that this would be no limit.
     pub fn set_fuel(&mut self, fuel: u64) -> Result<(), FuelError> {
-        self.fuel()?;
-        self.as_context_mut().inner_mut().vm.fuel = fuel;
-        Ok(())
+        self.as_context_mut().inner_mut().set_fuel(fuel)
     }
 
     /// Returns the remaining fuel.
@@ -248,9 +261,7 @@ impl<T> Store<T> {
     /// # Errors
     /// As [`set_fuel`](Store::set_fuel).
     pub fn fuel(&self) -> Result<u64, FuelError> {
-        let context = self.as_context();
-        let inner = context.inner();
-        if inner.metered { Ok(inner.vm.fuel) } else { Err(FuelError) }
+        self.as_context().inner().fuel()
     }
 
     /// Returns a handle by which another thread can stop the guest.
@@ -258,9 +269,9 @@ impl<T> Store<T> {
         self.as_context().inner().interrupt.clone()
     }
 
-    /// Returns the size of all linear memories together, in bytes.
+    /// Returns the size of all linear memories together, in bytes. Those of the guest's other threads count as well.
     pub fn memory_bytes(&self) -> u64 {
-        self.as_context().inner().memory_bytes
+        self.as_context().inner().usage.memory_bytes()
     }
 
     /// Runs `body` in a handle scope. When the scope ends, it releases the references to exceptions and host values that `body`
@@ -315,6 +326,28 @@ impl std::fmt::Debug for StoreInner {
 }
 
 impl StoreInner {
+    pub(crate) fn fuel(&self) -> Result<u64, FuelError> {
+        if self.metered { Ok(self.vm.fuel) } else { Err(FuelError) }
+    }
+
+    pub(crate) fn set_fuel(&mut self, fuel: u64) -> Result<(), FuelError> {
+        self.fuel()?;
+        self.vm.fuel = fuel;
+        Ok(())
+    }
+
+    /// Returns the configuration of a store for another thread of the same guest.
+    pub(crate) fn config_for_thread(&self) -> StoreConfig {
+        StoreConfig {
+            registry: self.registry.clone(),
+            tier: self.tier.clone(),
+            limits: self.limits,
+            memory: self.memory_strategy,
+            metered: self.metered,
+            usage: Some(self.usage.clone()),
+        }
+    }
+
     pub(crate) fn id(&self) -> StoreId {
         self.id
     }
@@ -414,40 +447,53 @@ impl StoreInner {
 
     /// Takes `bytes` from the memory limit. Returns false and takes nothing if less is left.
     pub(crate) fn take_memory(&mut self, bytes: u64) -> bool {
-        let after = self.memory_bytes.checked_add(bytes).filter(|&after| after <= self.limits.max_memory_bytes);
-        self.memory_bytes = after.unwrap_or(self.memory_bytes);
-        after.is_some()
+        let is_taken = self.usage.take_memory(bytes, self.limits.max_memory_bytes);
+        self.memory_bytes += if is_taken { bytes } else { 0 };
+        is_taken
     }
 
     /// Returns bytes taken by [`take_memory`](StoreInner::take_memory) to the limit, after the system refused them.
     pub(crate) fn return_memory(&mut self, bytes: u64) {
+        self.usage.return_memory(bytes);
         self.memory_bytes -= bytes;
     }
 
     pub(crate) fn memory_limit_error(&self, asked: u128) -> ResourceError {
-        ResourceError::MemoryLimit { asked, limit: self.limits.max_memory_bytes, used: self.memory_bytes }
+        ResourceError::MemoryLimit { asked, limit: self.limits.max_memory_bytes, used: self.usage.memory_bytes() }
     }
 
     /// Takes `count` elements from the table limit. Returns false and takes nothing if fewer are left.
     pub(crate) fn take_elements(&mut self, count: u64) -> bool {
-        let after = self.table_elements.checked_add(count).filter(|&after| after <= self.limits.max_table_elements);
-        self.table_elements = after.unwrap_or(self.table_elements);
-        after.is_some()
+        let is_taken = self.usage.take_elements(count, self.limits.max_table_elements);
+        self.table_elements += if is_taken { count } else { 0 };
+        is_taken
     }
 
     /// Returns elements taken by [`take_elements`](StoreInner::take_elements) to the limit, after the system refused them.
     pub(crate) fn return_elements(&mut self, count: u64) {
+        self.usage.return_elements(count);
         self.table_elements -= count;
     }
 
     pub(crate) fn table_limit_error(&self, asked: u64) -> ResourceError {
-        ResourceError::TableLimit { asked, limit: self.limits.max_table_elements, used: self.table_elements }
+        ResourceError::TableLimit { asked, limit: self.limits.max_table_elements, used: self.usage.table_elements() }
     }
 
     /// Returns an error if the store has as many instances as it may have.
     pub(crate) fn check_instance_limit(&self) -> Result<(), ResourceError> {
         let limit = self.limits.max_instances;
         if self.instances.len() < limit { Ok(()) } else { Err(ResourceError::InstanceLimit { limit }) }
+    }
+
+    pub(crate) fn usage(&self) -> &SharedUsage {
+        &self.usage
+    }
+
+    /// Keeps a shared memory alive as long as the store lives.
+    pub(crate) fn keep_shared_memory(&mut self, memory: SharedMemory) {
+        if !self.shared_memories.contains(&memory) {
+            self.shared_memories.push(memory);
+        }
     }
 
     pub(crate) fn add_memory(&mut self, memory: MemoryObject) -> Handle<MemoryObject> {
@@ -527,6 +573,13 @@ impl StoreInner {
                 unsafe { instance.as_ptr().as_ref() }.for_each_root(mark);
             }
         });
+    }
+}
+
+impl Drop for StoreInner {
+    fn drop(&mut self) {
+        self.usage.return_memory(self.memory_bytes);
+        self.usage.return_elements(self.table_elements);
     }
 }
 

@@ -26,6 +26,7 @@
 
 use std::ffi::c_void;
 use std::mem::{offset_of, size_of};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::TypeId;
@@ -140,13 +141,23 @@ const _: () = {
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmMemory {
-    /// First byte. Never changes if `guarded`, otherwise changes at growth.
+    /// First byte. Never changes if `guarded` or `shared`, otherwise changes at growth.
     pub base: *mut u8,
-    /// Current size in bytes.
-    pub len: usize,
+    /// Current size in bytes. Changes by growth, at any moment if `shared`.
+    pub len: AtomicUsize,
     /// True if the memory is guard-paged: any 32-bit address plus any 32-bit offset stays within the reservation, so that code
     /// accesses the memory without a check and a fault becomes a trap.
     pub guarded: bool,
+    /// True if threads share the memory. `base` then never changes.
+    pub shared: bool,
+}
+
+impl VmMemory {
+    /// Returns the current size in bytes.
+    #[inline(always)]
+    pub fn size(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
 }
 
 /// A table. Elements are references in slot form.

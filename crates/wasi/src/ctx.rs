@@ -19,6 +19,7 @@ use crate::random::Random;
 use crate::rights;
 use crate::stdio::{Input, Stdin, Stdout};
 use crate::virtual_dir::VirtualDir;
+use crate::wait::Waits;
 
 /// The reason why a context could not be built.
 #[derive(Debug, Error)]
@@ -79,7 +80,7 @@ pub struct WasiCtx {
     pub(crate) args: Strings,
     pub(crate) env: Strings,
     pub(crate) fds: FdTable,
-    pub(crate) interrupt: Option<InterruptHandle>,
+    pub(crate) waits: Waits,
     pub(crate) random: Random,
     /// Resolution of each clock in nanoseconds, kept from the guest's first question because it never changes.
     pub(crate) resolutions: [Option<u64>; 4],
@@ -96,7 +97,7 @@ impl WasiCtx {
     /// Sets the handle that ends the guest's waits. Calls through a [`Linker`](wasmr_runtime::Linker) set it to the handle of
     /// their store.
     pub fn set_interrupt_handle(&mut self, handle: Option<InterruptHandle>) {
-        self.interrupt = handle;
+        self.waits = Waits::until(handle);
     }
 }
 
@@ -339,7 +340,7 @@ impl WasiCtxBuilder {
             args,
             env,
             fds,
-            interrupt: None,
+            waits: Waits::default(),
             random: self.random,
             resolutions: [None; 4],
             output_left: self.max_output,

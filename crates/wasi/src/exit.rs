@@ -13,6 +13,8 @@ pub enum Exit {
     Code(u32),
     /// The call was waiting when the embedder interrupted the guest.
     Interrupted,
+    /// The call would have to wait, but its context is shared with other threads: the caller waits, and calls again.
+    Deferred,
     /// The guest passed an invalid pointer. The call had no effect.
     Memory(MemoryFault),
 }

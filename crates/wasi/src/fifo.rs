@@ -14,20 +14,19 @@
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFlags;
 use rustix::fs::{Mode, OFlags, fstat, openat};
 use rustix::io::Errno as HostErrno;
 use rustix::path::DecInt;
 use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, tee};
 use rustix_linux_procfs::proc_self_fd;
-use wasmr_runtime::InterruptHandle;
 
 use crate::errno::Errno;
 use crate::exit::Fail;
-use crate::wait::Pauses;
+use crate::wait::{Pauses, Waits, Watched};
 
 /// Waits until the FIFO `reader`, open for reading, has had a writer.
-pub(crate) fn until_written(interrupt: Option<&InterruptHandle>, reader: BorrowedFd<'_>) -> Result<(), Fail> {
+pub(crate) fn until_written(waits: &Waits, reader: BorrowedFd<'_>) -> Result<(), Fail> {
     // With a writer that has not written, a read reports "would block" instead of the end. Nothing else shows that there is a
     // writer. `tee(2)` returns the same results as a read and consumes no byte.
     let (_copy, copier) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(Errno::from)?;
@@ -38,9 +37,9 @@ pub(crate) fn until_written(interrupt: Option<&InterruptHandle>, reader: Borrowe
             Ok(_) | Err(HostErrno::AGAIN) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        let mut fds = vec![PollFd::from_borrowed_fd(reader, PollFlags::IN)];
-        pauses.pause(interrupt, &mut fds)?;
-        if !fds[0].revents().is_empty() {
+        let mut fds = [Watched::new(reader, PollFlags::IN)];
+        pauses.pause(waits, &mut fds)?;
+        if !fds[0].seen.is_empty() {
             return Ok(());
         }
     }
@@ -52,7 +51,7 @@ pub(crate) fn until_written(interrupt: Option<&InterruptHandle>, reader: Borrowe
 ///
 /// # Errors
 /// `NXIO` if the host has no `/proc`.
-pub(crate) fn open_when_read(interrupt: Option<&InterruptHandle>, named: &File, extra: OFlags) -> Result<File, Fail> {
+pub(crate) fn open_when_read(waits: &Waits, named: &File, extra: OFlags) -> Result<File, Fail> {
     let descriptors = proc_self_fd().map_err(|_| Errno::Nxio)?;
     let how = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | extra;
     let mut pauses = Pauses::default();
@@ -63,7 +62,7 @@ pub(crate) fn open_when_read(interrupt: Option<&InterruptHandle>, named: &File, 
                 let same = (opened.st_dev, opened.st_ino) == (wanted.st_dev, wanted.st_ino);
                 return if same { Ok(writer.into()) } else { Err(Errno::Nxio.into()) };
             }
-            Err(HostErrno::NXIO) => pauses.pause(interrupt, &mut Vec::new())?,
+            Err(HostErrno::NXIO) => pauses.pause(waits, &mut [])?,
             Err(error) => return Err(error.into()),
         }
     }

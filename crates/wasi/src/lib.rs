@@ -24,6 +24,7 @@
 //! | `listing` | directory entries with stable cookies |
 //! | `random` | random bytes: a generator seeded by the host, or the embedder's source |
 //! | `calls` | one short function a call, by family |
+//! | `shared` | one context for all threads of a guest |
 //! | `link` | the calls as host functions of the runtime |
 //!
 //! A call proceeds in four steps. The linker finds a [`Call`] by module and name and checks the import's type. The host
@@ -68,12 +69,12 @@ mod layout;
 mod link;
 mod listing;
 mod memory;
-
 mod namespace;
 mod pointer;
 mod random;
 pub mod rights;
 mod sandbox;
+mod shared;
 mod stdio;
 mod table;
 mod virtual_dir;
@@ -83,8 +84,9 @@ pub use ctx::{BuildError, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
 pub use exit::Exit;
 pub use layout::Layout;
-pub use link::{MissingMemory, add_imports_to_linker, add_to_linker};
+pub use link::{MissingMemory, add_imports_to_linker, add_imports_to_linker_with, add_to_linker, add_to_linker_with};
 pub use memory::GuestMemory;
 pub use pointer::{MemoryFault, Pointer};
+pub use shared::{SharedWasiCtx, WasiAccess};
 pub use stdio::{OutputBuffer, Stdin, Stdout};
 pub use table::{Call, CallFn, MODULES, Param, ParamType, find};

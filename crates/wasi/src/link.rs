@@ -1,6 +1,6 @@
 //! Defines the calls of [`table`](crate::table) in the runtime's linker.
 //!
-//! In: a linker, and a function from a store's data to its [`WasiCtx`]. Out: host functions. Each takes its arguments from
+//! In: a linker, and a function from a store's data to its [`WasiCtx`] or [`WasiAccess`]. Out: host functions. Each takes its arguments from
 //! slots, lends the guest's memory and the context to the call, and converts an [`Exit`] to a [`Stop`].
 //!
 //! # Which memory does a call use?
@@ -22,6 +22,7 @@ use crate::ctx::WasiCtx;
 use crate::exit::Exit;
 use crate::memory::GuestMemory;
 use crate::pointer::MemoryFault;
+use crate::shared::WasiAccess;
 use crate::table::{Call, MODULES, ParamType, find};
 
 /// Defines all calls of both modules.
@@ -31,6 +32,22 @@ use crate::table::{Call, MODULES, ParamType, find};
 pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     ctx: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
+) -> Result<(), DuplicateDefinition> {
+    for (module, calls) in MODULES {
+        for call in calls {
+            define(linker, module, call, move |data| WasiAccess::Own(ctx(data)))?;
+        }
+    }
+    Ok(())
+}
+
+/// As [`add_to_linker`], for guests that may share their context with other threads.
+///
+/// # Errors
+/// [`DuplicateDefinition`] if the linker has one of the calls already.
+pub fn add_to_linker_with<T: 'static>(
+    linker: &mut Linker<T>,
+    ctx: impl Fn(&mut T) -> WasiAccess<'_> + Copy + Send + Sync + 'static,
 ) -> Result<(), DuplicateDefinition> {
     for (module, calls) in MODULES {
         for call in calls {
@@ -46,6 +63,15 @@ pub fn add_imports_to_linker<T: 'static>(
     module: &LoadedModule,
     ctx: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
 ) {
+    add_imports_to_linker_with(linker, module, move |data| WasiAccess::Own(ctx(data)));
+}
+
+/// As [`add_imports_to_linker`], for guests that may share their context with other threads.
+pub fn add_imports_to_linker_with<T: 'static>(
+    linker: &mut Linker<T>,
+    module: &LoadedModule,
+    ctx: impl Fn(&mut T) -> WasiAccess<'_> + Copy + Send + Sync + 'static,
+) {
     for import in module.module.imports() {
         if let Some(call) = find(&import.module, &import.name) {
             // An existing definition takes precedence.
@@ -58,7 +84,7 @@ fn define<T: 'static>(
     linker: &mut Linker<T>,
     module: &str,
     call: &'static Call,
-    ctx: impl Fn(&mut T) -> &mut WasiCtx + Send + Sync + 'static,
+    ctx: impl Fn(&mut T) -> WasiAccess<'_> + Send + Sync + 'static,
 ) -> Result<(), DuplicateDefinition> {
     let params: Vec<ValType> = call.params.iter().map(|param| val_type(param.ty)).collect();
     let results: Vec<ValType> = call.result.map(val_type).into_iter().collect();
@@ -66,9 +92,15 @@ fn define<T: 'static>(
     linker.func_numeric(module, call.name, ty, move |mut caller, slots| {
         let interrupt = caller.interrupt_handle().cloned();
         let (memory, data) = caller.memory_and_data();
-        let ctx = ctx(data);
-        ctx.set_interrupt_handle(interrupt);
-        match (call.func)(ctx, &mut GuestMemory::new(memory), &slots[..call.params.len()]) {
+        let (mut memory, args) = (GuestMemory::of_caller(memory), &slots[..call.params.len()]);
+        let outcome = match ctx(data) {
+            WasiAccess::Own(ctx) => {
+                ctx.set_interrupt_handle(interrupt);
+                (call.func)(ctx, &mut memory, args)
+            }
+            WasiAccess::Shared(ctx) => ctx.call(interrupt, |ctx| (call.func)(ctx, &mut memory, args)),
+        };
+        match outcome {
             Ok(errno) => {
                 if let Some(result) = slots.first_mut() {
                     *result = errno.into();
@@ -76,7 +108,8 @@ fn define<T: 'static>(
                 Ok(())
             }
             Err(Exit::Code(code)) => Err(Stop::exit(code)),
-            Err(Exit::Interrupted) => Err(Stop::trap(TrapCode::Interrupted)),
+            // Only a shared context defers, and its `call` waits.
+            Err(Exit::Interrupted | Exit::Deferred) => Err(Stop::trap(TrapCode::Interrupted)),
             Err(Exit::Memory(fault)) => Err(memory_stop(fault, call, &caller)),
         }
     })?;
@@ -176,7 +209,7 @@ mod tests {
         add_to_linker(&mut linker, |ctx| ctx).unwrap();
         for (module, calls) in MODULES {
             for call in calls {
-                let again = define(&mut linker, module, call, |ctx: &mut WasiCtx| ctx);
+                let again = define(&mut linker, module, call, |ctx: &mut WasiCtx| WasiAccess::Own(ctx));
                 assert!(again.is_err(), "{module} {} was not defined", call.name);
             }
         }

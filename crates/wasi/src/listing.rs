@@ -89,24 +89,23 @@ impl Listing {
         self.names.capacity() + self.entries.capacity() * size_of::<Entry>()
     }
 
-    /// Copies entries from `cookie` on into `buffer`. Returns the number of bytes copied. An entry that does not fit is cut
-    /// off at the end of the buffer: a full buffer tells the guest to call again.
-    pub(crate) fn copy(&self, cookie: u64, buffer: &mut [u8]) -> usize {
-        let mut used = 0;
+    /// Returns the entries from `cookie` on, as the guest reads them, at most `size` bytes. An entry that does not fit is cut
+    /// off at the end: as many bytes as asked for tell the guest to call again.
+    pub(crate) fn copy(&self, cookie: u64, size: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
         let first = usize::try_from(cookie).unwrap_or(usize::MAX).min(self.entries.len());
         for (index, entry) in self.entries.iter().enumerate().skip(first) {
             let name_start = if index == 0 { 0 } else { self.entries[index - 1].name_end };
             let name = &self.names[name_start..entry.name_end];
             let head = dirent(index as u64 + 1, entry.ino, name.len() as u32, entry.filetype);
             for part in [&head[..], name] {
-                let taken = part.len().min(buffer.len() - used);
-                buffer[used..used + taken].copy_from_slice(&part[..taken]);
-                used += taken;
+                let taken = part.len().min(size - bytes.len());
+                bytes.extend_from_slice(&part[..taken]);
             }
-            if used == buffer.len() {
+            if bytes.len() == size {
                 break;
             }
         }
-        used
+        bytes
     }
 }

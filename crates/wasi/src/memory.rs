@@ -3,8 +3,13 @@
 //! In: the memory's bytes, and the [`Pointer`]s and lengths that the guest passed. Out: slices, little-endian integers,
 //! strings and vectors of host buffers that lie inside the memory, or a [`MemoryFault`], which ends the guest.
 //!
-//! Invariants: no pointer arithmetic wraps. No function here allocates more than [`MAX_IOVECS`] entries, whatever the guest
-//! passes. The host reads and writes guest memory in place, without copies.
+//! Invariants: no pointer arithmetic wraps. No function here allocates more than [`MAX_IOVECS`] entries, and a copy of at most
+//! [`MAX_SHARED_TRANSFER`] bytes, whatever the guest passes. The host reads and writes guest memory in place, without copies,
+//! unless threads share the memory.
+//!
+//! # Why are transfers with a shared memory copied?
+//! Another thread may write to it at any time, and a Rust slice of such bytes is not allowed. The calls of all threads run one
+//! after the other, so that only one copy exists at a time.
 //!
 //! # Why does a bad pointer end the guest?
 //! The [Preview 1 text] requires that a call traps "rather than returning `errno.fault`" if a pointer is misaligned, or if a
@@ -17,10 +22,12 @@
 //!
 //! [Preview 1 text]: https://github.com/WebAssembly/WASI/blob/main/legacy/tools/witx-docs.md#pointers
 
+use std::borrow::Cow;
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 
-use wasmr_core::limits::{MAX_HOST_TRANSFER, MAX_IOVECS};
+use wasmr_core::limits::{HOST_CHUNK, MAX_HOST_TRANSFER, MAX_IOVECS, MAX_SHARED_TRANSFER};
+use wasmr_runtime::{CallerMemory, SharedMemory};
 
 use crate::errno::Errno;
 use crate::exit::Fail;
@@ -29,17 +36,92 @@ use crate::pointer::{MemoryFault, Pointer};
 
 /// A guest's memory, borrowed for one call. Its 32-bit pointers reach the first 4 GiB.
 #[derive(Debug)]
-pub struct GuestMemory<'a> {
-    bytes: &'a mut [u8],
-    exists: bool,
+pub struct GuestMemory<'a>(Option<CallerMemory<'a>>);
+
+/// The buffers from which the host reads.
+#[derive(Debug)]
+pub(crate) enum Gathered<'a> {
+    /// The buffers themselves.
+    InPlace(Vec<IoSlice<'a>>),
+    /// A copy of all buffers, one after the other.
+    Copied(Vec<u8>),
+}
+
+/// The buffers that the host fills.
+#[derive(Debug)]
+pub(crate) enum Scattered<'a> {
+    /// The buffers themselves.
+    InPlace(Vec<IoSliceMut<'a>>),
+    /// Bytes that [`finish`](Scattered::finish) copies into the buffers.
+    Copied {
+        /// Bytes of all buffers, one after the other.
+        bytes: Vec<u8>,
+        /// Ranges of the buffers.
+        buffers: Vec<Range<usize>>,
+        /// The memory of the buffers.
+        memory: &'a SharedMemory,
+    },
+}
+
+impl Gathered<'_> {
+    /// Returns the buffers.
+    pub(crate) fn slices(&self) -> Cow<'_, [IoSlice<'_>]> {
+        match self {
+            Gathered::InPlace(slices) => Cow::Borrowed(slices),
+            Gathered::Copied(bytes) => Cow::Owned(vec![IoSlice::new(bytes)]),
+        }
+    }
+}
+
+impl Scattered<'_> {
+    /// Returns true if there is no byte to fill.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Scattered::InPlace(slices) => slices.is_empty(),
+            Scattered::Copied { bytes, .. } => bytes.is_empty(),
+        }
+    }
+
+    /// Lends the buffers to `fill`.
+    pub(crate) fn with<R>(&mut self, fill: impl FnOnce(&mut [IoSliceMut<'_>]) -> R) -> R {
+        match self {
+            Scattered::InPlace(slices) => fill(slices),
+            Scattered::Copied { bytes, .. } => fill(&mut [IoSliceMut::new(bytes)]),
+        }
+    }
+
+    /// Ends the transfer: the first `filled` bytes become visible to the guest, if they are not yet.
+    pub(crate) fn finish(self, filled: usize) {
+        let Scattered::Copied { bytes, buffers, memory } = self else { return };
+        let mut left = bytes.get(..filled).unwrap_or(&bytes);
+        for buffer in buffers {
+            let (taken, rest) = left.split_at(buffer.len().min(left.len()));
+            // The range was checked when the call began, and a memory never shrinks.
+            let _ = memory.write(buffer.start as u64, taken);
+            left = rest;
+        }
+    }
 }
 
 impl<'a> GuestMemory<'a> {
     /// Wraps a guest's whole memory. With `None`, for a guest that exports no memory, every access fails with
     /// [`MemoryFault::NoMemory`].
     pub fn new(memory: Option<&'a mut [u8]>) -> Self {
-        let exists = memory.is_some();
-        GuestMemory { bytes: memory.unwrap_or_default(), exists }
+        GuestMemory(memory.map(CallerMemory::Own))
+    }
+
+    /// Wraps the memory of the instance that made a call.
+    pub fn of_caller(memory: Option<CallerMemory<'a>>) -> Self {
+        GuestMemory(memory)
+    }
+
+    /// Returns the size in bytes.
+    fn size(&self) -> u64 {
+        match &self.0 {
+            None => 0,
+            Some(CallerMemory::Own(bytes)) => bytes.len() as u64,
+            Some(CallerMemory::Shared(memory)) => memory.data_size() as u64,
+        }
     }
 
     /// Returns the `len` bytes at `pointer` as a range of host indices.
@@ -47,11 +129,11 @@ impl<'a> GuestMemory<'a> {
         if len == 0 {
             return Ok(0..0);
         }
-        let memory = self.bytes.len() as u64;
+        let memory = self.size();
         let end = u64::from(pointer.address).saturating_add(len);
         if end <= memory {
             Ok(pointer.address as usize..end as usize)
-        } else if self.exists {
+        } else if self.0.is_some() {
             Err(MemoryFault::OutOfBounds { pointer, len, memory })
         } else {
             Err(MemoryFault::NoMemory)
@@ -68,21 +150,56 @@ impl<'a> GuestMemory<'a> {
         Ok(())
     }
 
-    /// Returns the `len` bytes at `pointer`.
-    pub fn slice(&self, pointer: Pointer, len: u32) -> Result<&[u8], MemoryFault> {
-        self.range(pointer, len.into()).map(|range| &self.bytes[range])
+    /// Returns the `len` bytes at `pointer`. The caller bounds `len`, because they are copied from a shared memory.
+    pub fn slice(&self, pointer: Pointer, len: u32) -> Result<Cow<'_, [u8]>, MemoryFault> {
+        let range = self.range(pointer, len.into())?;
+        Ok(match &self.0 {
+            None => Cow::Borrowed(&[]),
+            Some(CallerMemory::Own(bytes)) => Cow::Borrowed(&bytes[range]),
+            Some(CallerMemory::Shared(memory)) => {
+                let mut copy = vec![0; range.len()];
+                // The range is within the memory, which never shrinks.
+                let _ = memory.read(range.start as u64, &mut copy);
+                Cow::Owned(copy)
+            }
+        })
     }
 
-    /// Returns the `len` bytes at `pointer` for writing.
-    pub fn slice_mut(&mut self, pointer: Pointer, len: u32) -> Result<&mut [u8], MemoryFault> {
+    /// Lets `fill` write the `len` bytes at `pointer`, piece after piece.
+    pub(crate) fn fill(
+        &mut self,
+        pointer: Pointer,
+        len: u32,
+        mut fill: impl FnMut(&mut [u8]) -> Result<(), Fail>,
+    ) -> Result<(), Fail> {
         let range = self.range(pointer, len.into())?;
-        Ok(&mut self.bytes[range])
+        match &mut self.0 {
+            None => Ok(()),
+            Some(CallerMemory::Own(bytes)) => bytes[range].chunks_mut(HOST_CHUNK).try_for_each(fill),
+            Some(CallerMemory::Shared(memory)) => {
+                let mut piece = vec![0; range.len().min(HOST_CHUNK)];
+                for start in range.clone().step_by(HOST_CHUNK) {
+                    let piece = &mut piece[..HOST_CHUNK.min(range.end - start)];
+                    fill(piece)?;
+                    // The range is within the memory, which never shrinks.
+                    let _ = memory.write(start as u64, piece);
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Copies `bytes` to `pointer`.
     pub fn write(&mut self, pointer: Pointer, bytes: &[u8]) -> Result<(), MemoryFault> {
         let range = self.range(pointer, bytes.len() as u64)?;
-        self.bytes[range].copy_from_slice(bytes);
+        match &mut self.0 {
+            None => {}
+            Some(CallerMemory::Own(memory)) => memory[range].copy_from_slice(bytes),
+            Some(CallerMemory::Shared(memory)) => {
+                // The range is within the memory, which never shrinks.
+                let _ = memory.write(range.start as u64, bytes);
+            }
+        }
         Ok(())
     }
 
@@ -104,7 +221,7 @@ impl<'a> GuestMemory<'a> {
     /// Returns a copy of the `N` bytes at `pointer`.
     pub fn array<const N: usize>(&self, pointer: Pointer) -> Result<[u8; N], MemoryFault> {
         let mut bytes = [0; N];
-        bytes.copy_from_slice(self.slice(pointer, N as u32)?);
+        bytes.copy_from_slice(&self.slice(pointer, N as u32)?);
         Ok(bytes)
     }
 
@@ -112,12 +229,12 @@ impl<'a> GuestMemory<'a> {
     ///
     /// # Errors
     /// `ILSEQ` if the bytes are not UTF-8.
-    pub fn utf8(&self, pointer: Pointer, len: u32) -> Result<&str, Fail> {
-        Ok(std::str::from_utf8(self.slice(pointer, len)?).map_err(|_| Errno::Ilseq)?)
+    pub fn utf8(&self, pointer: Pointer, len: u32) -> Result<String, Fail> {
+        Ok(String::from_utf8(self.slice(pointer, len)?.into_owned()).map_err(|_| Errno::Ilseq)?)
     }
 
     /// Returns the buffers of an `iovec` or `ciovec` array, cut so that together they hold at most [`MAX_HOST_TRANSFER`]
-    /// bytes.
+    /// bytes, or [`MAX_SHARED_TRANSFER`] in a shared memory.
     ///
     /// # Errors
     /// `INVAL` for more than [`MAX_IOVECS`] buffers.
@@ -125,7 +242,8 @@ impl<'a> GuestMemory<'a> {
         if count > MAX_IOVECS {
             return Err(Errno::Inval.into());
         }
-        let mut left = MAX_HOST_TRANSFER;
+        let is_shared = matches!(self.0, Some(CallerMemory::Shared(_)));
+        let mut left = if is_shared { MAX_SHARED_TRANSFER } else { MAX_HOST_TRANSFER };
         let array = self.slice(iovs, count * layout::IOVEC.size)?;
         let mut buffers = Vec::with_capacity(count as usize);
         for (index, iovec) in (0..).zip(array.chunks_exact(layout::IOVEC.size as usize)) {
@@ -140,14 +258,39 @@ impl<'a> GuestMemory<'a> {
     }
 
     /// Returns the buffers of a `ciovec` array, from which the host reads.
-    pub fn gather(&self, iovs: Pointer, count: u32) -> Result<Vec<IoSlice<'_>>, Fail> {
-        Ok(self.buffers(iovs, count)?.into_iter().map(|range| IoSlice::new(&self.bytes[range])).collect())
+    pub(crate) fn gather(&self, iovs: Pointer, count: u32) -> Result<Gathered<'_>, Fail> {
+        let buffers = self.buffers(iovs, count)?;
+        Ok(match &self.0 {
+            None => Gathered::Copied(Vec::new()),
+            Some(CallerMemory::Own(bytes)) => {
+                Gathered::InPlace(buffers.into_iter().map(|range| IoSlice::new(&bytes[range])).collect())
+            }
+            Some(CallerMemory::Shared(memory)) => {
+                let mut copy = vec![0; buffers.iter().map(Range::len).sum()];
+                let mut left = &mut *copy;
+                for range in buffers {
+                    let (piece, rest) = left.split_at_mut(range.len());
+                    // The range is within the memory, which never shrinks.
+                    let _ = memory.read(range.start as u64, piece);
+                    left = rest;
+                }
+                Gathered::Copied(copy)
+            }
+        })
     }
 
     /// Returns the buffers of an `iovec` array, which the host fills. If any two overlap, returns only the first that is not
     /// empty.
-    pub fn scatter(&mut self, iovs: Pointer, count: u32) -> Result<Vec<IoSliceMut<'_>>, Fail> {
+    pub(crate) fn scatter(&mut self, iovs: Pointer, count: u32) -> Result<Scattered<'_>, Fail> {
         let buffers = self.buffers(iovs, count)?;
+        let bytes = match &mut self.0 {
+            None => return Ok(Scattered::InPlace(Vec::new())),
+            Some(CallerMemory::Own(bytes)) => &mut **bytes,
+            Some(CallerMemory::Shared(memory)) => {
+                let bytes = vec![0; buffers.iter().map(Range::len).sum()];
+                return Ok(Scattered::Copied { bytes, buffers, memory });
+            }
+        };
         let mut order: Vec<usize> = (0..buffers.len()).filter(|&i| !buffers[i].is_empty()).collect();
         order.sort_unstable_by_key(|&i| buffers[i].start);
         if order.windows(2).any(|pair| buffers[pair[0]].end > buffers[pair[1]].start) {
@@ -155,7 +298,7 @@ impl<'a> GuestMemory<'a> {
         }
 
         let mut slices: Vec<(usize, IoSliceMut<'_>)> = Vec::with_capacity(order.len());
-        let mut rest: &mut [u8] = self.bytes;
+        let mut rest: &mut [u8] = bytes;
         let mut rest_start = 0;
         for i in order {
             let (_, from_start) = rest.split_at_mut(buffers[i].start - rest_start);
@@ -165,7 +308,7 @@ impl<'a> GuestMemory<'a> {
             slices.push((i, IoSliceMut::new(slice)));
         }
         slices.sort_unstable_by_key(|(i, _)| *i);
-        Ok(slices.into_iter().map(|(_, slice)| slice).collect())
+        Ok(Scattered::InPlace(slices.into_iter().map(|(_, slice)| slice).collect()))
     }
 }
 
@@ -212,7 +355,7 @@ mod tests {
         for memory in [None, Some(&mut [0; 16][..])] {
             let mem = GuestMemory::new(memory);
             for address in [0, 1, 16, 17, u32::MAX] {
-                assert_eq!(mem.slice(at(address), 0), Ok(&[][..]));
+                assert_eq!(mem.slice(at(address), 0).as_deref(), Ok(&[][..]));
                 assert_eq!(mem.check(at(address), 0, layout::U64), Ok(()));
             }
         }
@@ -256,7 +399,7 @@ mod tests {
     fn strings_are_utf8() {
         let mut bytes = b"ok\xff".to_vec();
         let mem = GuestMemory::new(Some(&mut bytes));
-        assert_eq!(mem.utf8(at(0), 2), Ok("ok"));
+        assert_eq!(mem.utf8(at(0), 2).as_deref(), Ok("ok"));
         assert_eq!(mem.utf8(at(0), 3), Err(Errno::Ilseq.into()));
         assert_eq!(mem.utf8(at(0), 4), Err(Exit::Memory(outside(0, 4, 3)).into()));
     }
@@ -273,10 +416,11 @@ mod tests {
     fn buffers_keep_their_order_wherever_they_lie() {
         let mut bytes = with_iovecs(64, &[(40, 2), (50, 0), (30, 3)]);
         let mut mem = GuestMemory::new(Some(&mut bytes));
-        let mut vecs = mem.scatter(at(0), 3).unwrap();
-        assert_eq!(vecs.iter().map(|v| v.len()).collect::<Vec<_>>(), [2, 3]);
-        vecs[0].copy_from_slice(b"ab");
-        vecs[1].copy_from_slice(b"cde");
+        mem.scatter(at(0), 3).unwrap().with(|vecs| {
+            assert_eq!(vecs.iter().map(|v| v.len()).collect::<Vec<_>>(), [2, 3]);
+            vecs[0].copy_from_slice(b"ab");
+            vecs[1].copy_from_slice(b"cde");
+        });
         assert_eq!(&bytes[40..42], b"ab");
         assert_eq!(&bytes[30..33], b"cde");
     }
@@ -286,9 +430,10 @@ mod tests {
         for pairs in [[(32, 8), (36, 8)], [(36, 8), (32, 8)], [(32, 8), (32, 8)]] {
             let mut bytes = with_iovecs(64, &pairs);
             let mut mem = GuestMemory::new(Some(&mut bytes));
-            let mut vecs = mem.scatter(at(0), 2).unwrap();
-            assert_eq!(vecs.len(), 1);
-            vecs[0][0] = 7;
+            mem.scatter(at(0), 2).unwrap().with(|vecs| {
+                assert_eq!(vecs.len(), 1);
+                vecs[0][0] = 7;
+            });
             assert_eq!(bytes[pairs[0].0 as usize], 7);
         }
     }
@@ -297,7 +442,7 @@ mod tests {
     fn the_number_of_buffers_is_bounded() {
         let mut bytes = vec![0; MAX_IOVECS as usize * 8 + 8];
         let mut mem = GuestMemory::new(Some(&mut bytes));
-        assert_eq!(mem.gather(at(0), MAX_IOVECS).map(|v| v.len()), Ok(MAX_IOVECS as usize));
+        assert_eq!(mem.gather(at(0), MAX_IOVECS).map(|v| v.slices().len()), Ok(MAX_IOVECS as usize));
         assert_eq!(mem.gather(at(0), MAX_IOVECS + 1).err(), Some(Errno::Inval.into()));
         assert_eq!(mem.gather(at(0), u32::MAX).err(), Some(Errno::Inval.into()));
         assert_eq!(
@@ -312,7 +457,7 @@ mod tests {
         let len = MAX_HOST_TRANSFER as u32 / 2;
         let mut bytes = with_iovecs(size, &[(64, len), (64, len), (64, len)]);
         let mem = GuestMemory::new(Some(&mut bytes));
-        let total: usize = mem.gather(at(0), 3).unwrap().iter().map(|v| v.len()).sum();
+        let total: usize = mem.gather(at(0), 3).unwrap().slices().iter().map(|v| v.len()).sum();
         assert_eq!(total, MAX_HOST_TRANSFER);
     }
 }

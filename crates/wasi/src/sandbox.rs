@@ -21,6 +21,7 @@
 //! [`openat2`]: https://man7.org/linux/man-pages/man2/openat2.2.html
 //! [POSIX, pathname resolution]: https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap04.html
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::ops::Deref;
@@ -41,7 +42,7 @@ use crate::pointer::Pointer;
 ///
 /// # Errors
 /// `INVAL` for NUL, `NOENT` for an empty path, `NAMETOOLONG` for more than [`MAX_PATH`] bytes.
-pub(crate) fn guest_path<'m>(mem: &'m GuestMemory<'_>, ptr: Pointer, len: u32) -> Result<&'m [u8], Fail> {
+pub(crate) fn guest_path<'m>(mem: &'m GuestMemory<'_>, ptr: Pointer, len: u32) -> Result<Cow<'m, [u8]>, Fail> {
     if len > MAX_PATH {
         return Err(Errno::Nametoolong.into());
     }

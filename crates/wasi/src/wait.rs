@@ -4,6 +4,11 @@
 //! [`poll(2)`], never through a loop that spins. Every wait also watches the store's [`InterruptHandle`], if there is one. So
 //! a time limit ends a guest that sleeps, or that reads from a silent terminal, as surely as a guest that computes.
 //!
+//! Guests with threads share one context, behind a lock ([`crate::shared`]). Their calls do not sleep here: the first wait ends
+//! the call with [`Exit::Deferred`], the thread sleeps without the lock, and makes the same call again. [`Deferral`] has the
+//! wait. Its copies of the descriptors stay open until that second call has returned, so that a FIFO whose other end just
+//! appeared does not lose it.
+//!
 //! Two kinds of non-blocking are distinct:
 //!
 //! - The guest's is `NONBLOCK` in its descriptor flags. An operation that would block returns `AGAIN` to the guest.
@@ -17,55 +22,155 @@
 //! [`poll(2)`]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/poll.html
 //! [POSIX fcntl]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/fcntl.html
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno as HostErrno;
+use rustix::io::{Errno as HostErrno, fcntl_dupfd_cloexec};
+use rustix::time::{ClockId, clock_gettime};
 use wasmr_runtime::InterruptHandle;
 
 use crate::errno::Errno;
 use crate::exit::{Exit, Fail};
 
+/// The conditions under which the calls of a context wait.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
+    /// Handle that ends a wait from outside.
+    pub interrupt: Option<InterruptHandle>,
+    /// The place for a wait that the caller of the host function makes; `None` if calls wait themselves.
+    pub deferral: Option<OnceLock<Deferral>>,
+    /// Time on the monotonic clock, in nanoseconds, from which the call counts spans.
+    began: OnceLock<u64>,
+}
+
+/// A wait that a call left to its caller.
+#[derive(Debug)]
+pub(crate) struct Deferral {
+    /// Copies of the descriptors, with the readiness to wait for.
+    fds: Vec<(OwnedFd, PollFlags)>,
+    timeout: Option<Timespec>,
+    began: u64,
+}
+
+impl Waits {
+    /// Returns the conditions for a call that waits itself, until `interrupt` is raised.
+    pub(crate) fn until(interrupt: Option<InterruptHandle>) -> Waits {
+        Waits { interrupt, ..Waits::default() }
+    }
+
+    /// Returns the conditions for a call of a thread that shares its context. `last` is the wait after the previous try.
+    pub(crate) fn deferring(interrupt: Option<InterruptHandle>, last: Option<&Deferral>) -> Waits {
+        let began = last.map_or_else(OnceLock::new, |last| OnceLock::from(last.began));
+        Waits { interrupt, deferral: Some(OnceLock::new()), began }
+    }
+
+    /// Returns the time at which the call began, in nanoseconds of the monotonic clock: that of its first question, if it is
+    /// tried again.
+    pub(crate) fn began(&self) -> u64 {
+        if self.deferral.is_some() { *self.began.get_or_init(monotonic) } else { monotonic() }
+    }
+
+    /// Returns true if something ends a wait early, so that no call may block elsewhere.
+    pub(crate) fn are_watched(&self) -> bool {
+        self.interrupt.is_some() || self.deferral.is_some()
+    }
+
+    /// Ends the call with a wait for its caller.
+    ///
+    /// # Errors
+    /// [`Exit::Deferred`]. Returns without an error if the host has no descriptor left for the copies.
+    fn defer(&self, place: &OnceLock<Deferral>, fds: &[Watched<'_>], timeout: Option<Timespec>) -> Result<(), Exit> {
+        let copy = |watched: &Watched<'_>| Ok((fcntl_dupfd_cloexec(watched.fd, 0)?, watched.wanted));
+        let Ok(fds) = fds.iter().map(copy).collect::<rustix::io::Result<_>>() else { return Ok(()) };
+        // A call ends at its first wait, so the place is empty.
+        let _ = place.set(Deferral { fds, timeout, began: self.began() });
+        Err(Exit::Deferred)
+    }
+}
+
+impl Deferral {
+    /// Sleeps until one of the descriptors is ready, the time has passed, or the guest is interrupted.
+    pub(crate) fn sleep(&self, interrupt: Option<InterruptHandle>) -> Result<(), Fail> {
+        let mut fds: Vec<_> = self.fds.iter().map(|(fd, wanted)| Watched::new(fd.as_fd(), *wanted)).collect();
+        poll_once(&Waits::until(interrupt), &mut fds, self.timeout)
+    }
+}
+
+/// Returns the time on the monotonic clock in nanoseconds.
+pub(crate) fn monotonic() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// Returns [`Exit::Interrupted`] if the guest was interrupted.
-pub(crate) fn check(interrupt: Option<&InterruptHandle>) -> Result<(), Exit> {
-    match interrupt {
+pub(crate) fn check(waits: &Waits) -> Result<(), Exit> {
+    match &waits.interrupt {
         Some(interrupt) if interrupt.is_interrupted() => Err(Exit::Interrupted),
         _ => Ok(()),
+    }
+}
+
+/// A descriptor to wait for.
+#[derive(Debug)]
+pub(crate) struct Watched<'a> {
+    fd: BorrowedFd<'a>,
+    wanted: PollFlags,
+    /// The readiness that the last wait found.
+    pub seen: PollFlags,
+}
+
+impl<'a> Watched<'a> {
+    pub(crate) fn new(fd: BorrowedFd<'a>, wanted: PollFlags) -> Self {
+        Watched { fd, wanted, seen: PollFlags::empty() }
     }
 }
 
 /// Longest single wait, 50 ms, if the host has no descriptor left with which `poll` could watch the interrupt.
 const SLICE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
+/// No time.
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
 /// Waits until one of `fds` is ready or `timeout` has passed; `None` waits without end. A signal, or a lack of host
 /// descriptors, ends the wait early with no descriptor ready. The caller then checks its deadlines and calls again.
-pub(crate) fn poll_once<'a>(
-    interrupt: Option<&'a InterruptHandle>,
-    fds: &mut Vec<PollFd<'a>>,
-    timeout: Option<Timespec>,
-) -> Result<(), Fail> {
-    check(interrupt)?;
-    let result = match interrupt.map(InterruptHandle::wake) {
-        None => poll(fds, timeout.as_ref()),
-        Some(Err(_)) => {
-            let slice = timeout.map_or(SLICE, |timeout| timeout.min(SLICE));
-            poll(fds, Some(&slice))
+///
+/// # Errors
+/// [`Exit::Interrupted`]. [`Exit::Deferred`] if none is ready and the caller of the host function is to wait.
+pub(crate) fn poll_once(waits: &Waits, fds: &mut [Watched<'_>], timeout: Option<Timespec>) -> Result<(), Fail> {
+    check(waits)?;
+    let mut timeout = timeout;
+    if let Some(place) = &waits.deferral
+        && timeout != Some(NOW)
+    {
+        poll_all(fds, None, Some(NOW))?;
+        if fds.iter().any(|watched| !watched.seen.is_empty()) {
+            return Ok(());
         }
-        Some(Ok(wake)) => {
-            let mut watched: Vec<PollFd<'_>> = Vec::with_capacity(fds.len() + 1);
-            watched.append(fds);
-            watched.push(PollFd::from_borrowed_fd(wake.as_fd(), PollFlags::IN));
-            let result = poll(&mut watched, timeout.as_ref());
-            watched.pop();
-            *fds = watched;
-            result
-        }
-    };
-    check(interrupt)?;
-    match result {
-        Ok(_) | Err(HostErrno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
+        waits.defer(place, fds, timeout)?;
+        timeout = Some(timeout.map_or(SLICE, |timeout| timeout.min(SLICE)));
     }
+    match waits.interrupt.as_ref().map(InterruptHandle::wake) {
+        None => poll_all(fds, None, timeout)?,
+        Some(Err(_)) => poll_all(fds, None, Some(timeout.map_or(SLICE, |timeout| timeout.min(SLICE))))?,
+        Some(Ok(wake)) => poll_all(fds, Some(wake.as_fd()), timeout)?,
+    }
+    Ok(check(waits)?)
+}
+
+/// Calls `poll(2)` for `fds`, and for `wake` to become readable.
+fn poll_all(fds: &mut [Watched<'_>], wake: Option<BorrowedFd<'_>>, timeout: Option<Timespec>) -> Result<(), Errno> {
+    let watched = fds.iter().map(|watched| PollFd::from_borrowed_fd(watched.fd, watched.wanted));
+    let wake = wake.map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN));
+    let mut all: Vec<PollFd<'_>> = watched.chain(wake).collect();
+    match poll(&mut all, timeout.as_ref()) {
+        Ok(_) | Err(HostErrno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    for (watched, polled) in fds.iter_mut().zip(&all) {
+        watched.seen = polled.revents();
+    }
+    Ok(())
 }
 
 /// Pauses between two tries of an operation that `poll(2)` cannot watch. The first is 1 ms, and each is twice as long as the
@@ -86,27 +191,19 @@ impl Pauses {
     const LONGEST: i64 = 16_000_000;
 
     /// Sleeps for the next pause, or until one of `fds` is ready.
-    pub(crate) fn pause<'a>(
-        &mut self,
-        interrupt: Option<&'a InterruptHandle>,
-        fds: &mut Vec<PollFd<'a>>,
-    ) -> Result<(), Fail> {
+    pub(crate) fn pause(&mut self, waits: &Waits, fds: &mut [Watched<'_>]) -> Result<(), Fail> {
         let pause = Timespec { tv_sec: 0, tv_nsec: self.nanoseconds };
         self.nanoseconds = (2 * self.nanoseconds).min(Pauses::LONGEST);
-        poll_once(interrupt, fds, Some(pause))
+        poll_once(waits, fds, Some(pause))
     }
 }
 
 /// Waits until `fd` is ready for `wanted`.
-pub(crate) fn until_ready(
-    interrupt: Option<&InterruptHandle>,
-    fd: BorrowedFd<'_>,
-    wanted: PollFlags,
-) -> Result<(), Fail> {
+pub(crate) fn until_ready(waits: &Waits, fd: BorrowedFd<'_>, wanted: PollFlags) -> Result<(), Fail> {
     loop {
-        let mut fds = vec![PollFd::from_borrowed_fd(fd, wanted)];
-        poll_once(interrupt, &mut fds, None)?;
-        if !fds[0].revents().is_empty() {
+        let mut fds = [Watched::new(fd, wanted)];
+        poll_once(waits, &mut fds, None)?;
+        if !fds[0].seen.is_empty() {
             return Ok(());
         }
     }
@@ -115,16 +212,15 @@ pub(crate) fn until_ready(
 /// Returns true if `fd` is ready for `wanted` now.
 pub(crate) fn is_ready(fd: BorrowedFd<'_>, wanted: PollFlags) -> Result<bool, Errno> {
     let mut fds = [PollFd::from_borrowed_fd(fd, wanted)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    rustix::io::retry_on_intr(|| poll(&mut fds, Some(&now)))?;
+    rustix::io::retry_on_intr(|| poll(&mut fds, Some(&NOW)))?;
     Ok(!fds[0].revents().is_empty())
 }
 
 /// Wait mode: whether an operation on a descriptor may block, and what ends the wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WaitMode<'a> {
-    /// Handle that ends the wait from outside.
-    pub interrupt: Option<&'a InterruptHandle>,
+    /// The conditions of waits.
+    pub waits: &'a Waits,
     /// False for regular files, whose reads and writes always return.
     pub may_wait: bool,
     /// True if the guest wants `AGAIN` instead of a wait.
@@ -147,14 +243,14 @@ impl WaitMode<'_> {
                 if !is_ready(fd, wanted)? {
                     return Err(Errno::Again.into());
                 }
-            } else if self.interrupt.is_some() {
-                until_ready(self.interrupt, fd, wanted)?;
+            } else if self.waits.are_watched() {
+                until_ready(self.waits, fd, wanted)?;
             }
         }
         loop {
             match operation() {
-                Err(HostErrno::INTR) => check(self.interrupt)?,
-                Err(HostErrno::AGAIN) if self.may_wait && !self.nonblock => until_ready(self.interrupt, fd, wanted)?,
+                Err(HostErrno::INTR) => check(self.waits)?,
+                Err(HostErrno::AGAIN) if self.may_wait && !self.nonblock => until_ready(self.waits, fd, wanted)?,
                 result => return Ok(result?),
             }
         }

@@ -33,8 +33,9 @@ type Vector = [u64; 2];
 unsafe fn range_start(m: &Machine, memory: u32, start: u64, len: u64) -> Option<*mut u8> {
     // SAFETY: at that offset is the pointer of a memory, which lives as long as the instance.
     let memory = unsafe { &**m.in_instance::<*mut VmMemory>(memory) };
-    // Bounds check of the ranges that are copied or filled in place.
-    if start.checked_add(len)? > memory.len as u64 {
+    // Bounds check of the ranges that are copied or filled in place. The size is an atomic, which takes a register: the difference
+    // needs no other.
+    if (memory.size() as u64).checked_sub(start)? < len {
         return None;
     }
     // SAFETY: `start` is at most the memory's size, so the pointer is inside the memory or one past its end.

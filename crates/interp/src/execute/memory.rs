@@ -28,9 +28,8 @@ pub(crate) unsafe fn checked(m: &Machine, memory: u32, address: u64, offset: u64
     // SAFETY: at that offset is the pointer of a memory, which lives as long as the instance.
     let memory = unsafe { &**m.in_instance::<*mut VmMemory>(memory) };
     let at = address.checked_add(offset)?;
-    let end = at.checked_add(size)?;
-    // Bounds check of all checked accesses.
-    if end > memory.len as u64 {
+    // Bounds check of all checked accesses. The memory's size is an atomic, which takes a register: the difference needs no other.
+    if at > (memory.size() as u64).checked_sub(size)? {
         return None;
     }
     // SAFETY: `at <= len`, so the pointer is inside the memory or one past its end.
@@ -123,11 +122,11 @@ handlers! {
 
     /// A store of slot `d` to the memory that `imm` names, at slot `a` plus word 2.
     fn store_checked[S: Store, const IS64: bool](m) {
-        let value = S::Operand::from_slot(*m.d());
         let address = checked_address::<IS64>(&m);
         let Some(at) = checked(&m, m.imm() as u32, address, m.word(2), S::Memory::ACCESS.bytes as u64) else {
             return m.trap(TrapCode::MemoryOutOfBounds);
         };
+        let value = S::Operand::from_slot(*m.d());
         write_word(at, S::Memory::ACCESS.bytes, S::wrap(value).to_word());
         m.next(3)
     }
@@ -135,7 +134,7 @@ handlers! {
     /// Puts the size of the memory that `imm` names into slot `d`, in pages of `1 << LOG2` bytes.
     fn memory_size[const LOG2: u32](m) {
         let memory = *m.in_instance::<*mut VmMemory>(m.imm() as u32);
-        SlotD::write(&mut m, ((*memory).len >> LOG2) as i64);
+        SlotD::write(&mut m, ((*memory).size() >> LOG2) as i64);
         m.next(2)
     }
 }

@@ -152,7 +152,20 @@ impl Translator<'_, '_> {
         self.builder.ins().load(types::I64, flags, memory, offset_of!(VmMemory, base) as i32)
     }
 
-    /// Loads the size of a memory in bytes.
+    /// Loads the size of a memory in bytes, for the guest to see. A loop that waits for another thread to grow the memory must
+    /// load it each time, which only an atomic load ensures.
+    pub(super) fn memory_size(&mut self, index: u32) -> Value {
+        if !self.request.module.memories()[index as usize].shared {
+            return self.memory_len(index);
+        }
+        let memory = self.memory_pointer(index);
+        let place = self.builder.ins().iadd_imm_s(memory, offset_of!(VmMemory, len) as i64);
+        let flags = self.trusted(Region::Vm);
+        self.builder.ins().atomic_load(types::I64, flags, place)
+    }
+
+    /// Loads the size of a memory in bytes, to compare an address with. It may be older than that of another thread's growth if
+    /// nothing orders the two. Atomic operators do.
     pub(super) fn memory_len(&mut self, index: u32) -> Value {
         let memory = self.memory_pointer(index);
         let flags = self.trusted(Region::Vm);

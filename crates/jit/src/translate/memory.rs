@@ -34,7 +34,7 @@ impl Translator<'_, '_> {
     pub(super) fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::MemorySize { mem } => {
-                let len = self.memory_len(mem);
+                let len = self.memory_size(mem);
                 let page_log2 = self.request.module.memories()[mem as usize].page_size_log2;
                 let pages = self.builder.ins().ushr_imm_u(len, i64::from(page_log2));
                 self.push_address(mem, pages);

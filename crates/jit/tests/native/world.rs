@@ -136,6 +136,7 @@ impl World {
             limits: self.limits,
             memory: MemoryStrategy::Guarded,
             metered: false,
+            usage: None,
         };
         Store::new(config, data)
     }

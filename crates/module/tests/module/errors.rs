@@ -161,8 +161,6 @@ fn operators_that_no_tier_executes_are_refused_by_name() {
             "(module (func (param anyref) (block (result i31ref) (br_on_cast 0 anyref i31ref (local.get 0)) unreachable) drop))",
         ),
         (Feature::LegacyExceptions, "`try`", "(module (func try end))"),
-        (Feature::Threads, "shared memories", "(module (memory 1 1 shared))"),
-        (Feature::Threads, "shared memories", r#"(module (import "a" "b" (memory 1 1 shared)))"#),
     ];
     for (feature, named, text) in cases {
         let lacks = feature.lacks().expect("the feature is not executed");

@@ -223,7 +223,7 @@ fn a_caller_knows_the_calling_instance() {
             assert!(caller.get_export("run").unwrap().into_func().is_some());
             assert!(caller.get_export("nothing").is_none());
             let (memory, data) = caller.memory_and_data();
-            let memory = memory.unwrap();
+            let memory = memory.unwrap().into_bytes().unwrap();
             memory[at as usize..][..3].copy_from_slice(data);
             data.push(4);
             memory.len() as i32

@@ -112,6 +112,7 @@ impl World {
             limits: StoreLimits::default(),
             memory: MemoryStrategy::Guarded,
             metered: false,
+            usage: None,
         }
     }
 

@@ -151,7 +151,7 @@ fn the_start_function_runs_last_and_its_trap_is_reported() {
     linker
         .func_wrap("h", "f", |mut caller: wasmr_runtime::Caller<'_, Vec<u8>>| {
             let (memory, seen) = caller.memory_and_data();
-            seen.extend_from_slice(&memory.unwrap()[..5]);
+            seen.extend_from_slice(&memory.unwrap().into_bytes().unwrap()[..5]);
         })
         .unwrap();
     linker.instantiate(&mut store, &module).unwrap();

@@ -7,4 +7,5 @@ mod fake;
 mod instantiation;
 mod linking;
 mod memories;
+mod shared_memories;
 mod tables;

@@ -38,11 +38,8 @@ pub(crate) fn copy(
 ) -> Result<(), MemoryFault> {
     mem.check(pointers, strings.starts.len() as u32, layout::U32)?;
     mem.write(buf, &strings.bytes)?;
-    let slots = mem.slice_mut(pointers, strings.starts.len() as u32 * layout::U32.size)?;
-    for (slot, start) in slots.chunks_exact_mut(4).zip(&strings.starts) {
-        slot.copy_from_slice(&(buf.address + start).to_le_bytes());
-    }
-    Ok(())
+    let addresses: Vec<u8> = strings.starts.iter().flat_map(|start| (buf.address + start).to_le_bytes()).collect();
+    mem.write(pointers, &addresses)
 }
 
 /// Writes the number of strings and the number of their bytes.

@@ -10,7 +10,6 @@ use rustix::event::PollFlags;
 use rustix::fs::SeekFrom;
 use rustix::io::{Errno as HostErrno, ReadWriteFlags, preadv, pwritev, pwritev2, readv, retry_on_intr, writev};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
-use wasmr_runtime::InterruptHandle;
 
 use crate::abi::fdflags;
 use crate::ctx::WasiCtx;
@@ -21,7 +20,7 @@ use crate::listing::Listing;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 use crate::rights;
-use crate::wait::WaitMode;
+use crate::wait::{WaitMode, Waits};
 
 /// Bytes that a pipe accepts without blocking once `poll(2)` reports it writable: `PIPE_BUF` ([`pipe(7)`]). The host's
 /// descriptor of a standard stream may block. If the guest can be interrupted or must not wait, a write to such a stream is
@@ -34,9 +33,9 @@ const READY_PIPE: usize = 4096;
 const OWN_POSITION: u64 = u64::MAX;
 
 /// Returns the wait mode of an operation on `file`.
-pub(crate) fn wait_mode<'a>(file: &HostFile, flags: u16, interrupt: Option<&'a InterruptHandle>) -> WaitMode<'a> {
+pub(crate) fn wait_mode<'a>(file: &HostFile, flags: u16, waits: &'a Waits) -> WaitMode<'a> {
     WaitMode {
-        interrupt,
+        waits,
         may_wait: file.kind != Kind::File,
         nonblock: flags & fdflags::NONBLOCK != 0,
         host_blocks: matches!(file.fd, HostFd::Standard(_)),
@@ -65,14 +64,14 @@ pub(crate) fn fd_read(
     descriptor.require(rights::FD_READ)?;
     let read = match &mut descriptor.object {
         _ if buffers.is_empty() => 0,
-        Object::Input(input) => input.read(&mut buffers),
+        Object::Input(input) => buffers.with(|buffers| input.read(buffers)),
         Object::Host(file) => {
-            let mode = wait_mode(file, descriptor.flags, ctx.interrupt.as_ref());
-            mode.run(file.fd.as_fd(), PollFlags::IN, || readv(&file.fd, &mut buffers))?
+            let mode = wait_mode(file, descriptor.flags, &ctx.waits);
+            mode.run(file.fd.as_fd(), PollFlags::IN, || buffers.with(|buffers| readv(&file.fd, buffers)))?
         }
         _ => return Err(Errno::Badf.into()),
     };
-    drop(buffers);
+    buffers.finish(read);
     Ok(mem.write_u32(nread, read as u32)?)
 }
 
@@ -93,8 +92,8 @@ pub(crate) fn fd_pread(
 ) -> Result<(), Fail> {
     let mut buffers = mem.scatter(iovs, iovs_len)?;
     let file = positioned(ctx, fd, rights::FD_READ, offset)?;
-    let read = retry_on_intr(|| preadv(&file.fd, &mut buffers, offset))?;
-    drop(buffers);
+    let read = retry_on_intr(|| buffers.with(|buffers| preadv(&file.fd, buffers, offset)))?;
+    buffers.finish(read);
     Ok(mem.write_u32(nread, read as u32)?)
 }
 
@@ -112,7 +111,8 @@ pub(crate) fn fd_write(
     iovs_len: u32,
     nwritten: Pointer,
 ) -> Result<(), Fail> {
-    let buffers = mem.gather(iovs, iovs_len)?;
+    let gathered = mem.gather(iovs, iovs_len)?;
+    let buffers = gathered.slices();
     let descriptor = ctx.fds.get(fd)?;
     descriptor.require(rights::FD_WRITE)?;
     let output_limited = descriptor.output_limited;
@@ -121,8 +121,8 @@ pub(crate) fn fd_write(
         Object::Output(output) => output.write(&clip(&buffers, limit))?,
         Object::Discard => limit,
         Object::Host(file) => {
-            let mode = wait_mode(file, descriptor.flags, ctx.interrupt.as_ref());
-            if (mode.interrupt.is_some() || mode.nonblock) && mode.host_blocks && mode.may_wait {
+            let mode = wait_mode(file, descriptor.flags, &ctx.waits);
+            if (mode.waits.are_watched() || mode.nonblock) && mode.host_blocks && mode.may_wait {
                 limit = limit.min(READY_PIPE);
             }
             let append = descriptor.flags & fdflags::APPEND != 0;
@@ -150,7 +150,8 @@ pub(crate) fn fd_pwrite(
     offset: u64,
     nwritten: Pointer,
 ) -> Result<(), Fail> {
-    let buffers = mem.gather(iovs, iovs_len)?;
+    let gathered = mem.gather(iovs, iovs_len)?;
+    let buffers = gathered.slices();
     let file = positioned(ctx, fd, rights::FD_WRITE, offset)?;
     let output_limited = ctx.fds.get(fd)?.output_limited;
     let buffers = clip(&buffers, allowance(ctx, output_limited, &buffers)?);
@@ -181,11 +182,12 @@ pub(crate) fn fd_readdir(
         (_, Object::Virtual(dir)) => dir.list(&ctx.fds)?,
         _ => return Err(Errno::Notdir.into()),
     };
-    let used = listing.copy(cookie, mem.slice_mut(buf, buf_len)?);
+    let entries = listing.copy(cookie, buf_len as usize);
+    mem.write(buf, &entries)?;
     if let Some(kept) = ctx.fds.get_mut(fd)?.object.listing() {
         *kept = Some(listing);
     }
-    Ok(mem.write_u32(bufused, used as u32)?)
+    Ok(mem.write_u32(bufused, entries.len() as u32)?)
 }
 
 /// Returns the file of `fd` for an access at `offset` that needs the right `wanted`.

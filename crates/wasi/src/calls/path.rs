@@ -7,6 +7,7 @@
 //! Paths are bytes, as on the host, whatever their encoding. An absolute link leads where the guest's own `open` of that path
 //! would lead; see [`crate::namespace`].
 
+use std::borrow::Cow;
 use std::os::fd::AsFd as _;
 
 use rustix::fs::{
@@ -14,7 +15,6 @@ use rustix::fs::{
     utimensat,
 };
 use rustix::io::Errno as HostErrno;
-use wasmr_runtime::InterruptHandle;
 
 use super::fd::timestamps;
 use crate::abi::{Filestat, Filetype, SYMLINK_FOLLOW, fdflags, flags, oflags};
@@ -29,7 +29,7 @@ use crate::pointer::Pointer;
 use crate::rights;
 use crate::sandbox::{self, OpenHow, Place, guest_path, sync_flags};
 use crate::virtual_dir::VirtualDir;
-use crate::wait::Pauses;
+use crate::wait::{Pauses, Waits};
 
 /// Decodes `lookupflags`.
 fn follows(lookup: u32) -> Result<bool, Errno> {
@@ -44,7 +44,7 @@ fn path_below<'m>(
     right: u64,
     path: Pointer,
     path_len: u32,
-) -> Result<&'m [u8], Fail> {
+) -> Result<Cow<'m, [u8]>, Fail> {
     ctx.fds.directory(fd, right)?;
     guest_path(mem, path, path_len)
 }
@@ -63,7 +63,7 @@ pub(crate) fn path_create_directory(
     path_len: u32,
 ) -> Result<(), Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_CREATE_DIRECTORY, path, path_len)?;
-    Ok(reach(&ctx.fds, fd, rights::PATH_CREATE_DIRECTORY, path, Last::Kept, |spot| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_CREATE_DIRECTORY, &path, Last::Kept, |spot| {
         let place = Place::find(&spot.directory.writable()?.file, &spot.path)?;
         Ok(mkdirat(&*place.parent, place.name, Mode::from_raw_mode(0o777))?)
     })?)
@@ -85,7 +85,7 @@ pub(crate) fn path_filestat_get<const SIZE: usize>(
     let path = path_below(ctx, mem, fd, rights::PATH_FILESTAT_GET, path, path_len)?;
     let follow = follows(lookup)?;
     let last = Last::followed_if(follow);
-    let status = reach_any(&ctx.fds, fd, rights::PATH_FILESTAT_GET, path, last, |found| match found {
+    let status = reach_any(&ctx.fds, fd, rights::PATH_FILESTAT_GET, &path, last, |found| match found {
         Found::Spot(spot) => Ok(Filestat::from_host(&sandbox::stat(&spot.directory.file, &spot.path, follow)?)),
         Found::Virtual(_, dir) => Ok(dir.stat()),
     })?;
@@ -110,7 +110,7 @@ pub(crate) fn path_filestat_set_times(
     let path = path_below(ctx, mem, fd, rights::PATH_FILESTAT_SET_TIMES, path, path_len)?;
     let times = timestamps(atim, mtim, fst_flags)?;
     let follow = follows(lookup)?;
-    Ok(reach(&ctx.fds, fd, rights::PATH_FILESTAT_SET_TIMES, path, Last::followed_if(follow), |spot| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_FILESTAT_SET_TIMES, &path, Last::followed_if(follow), |spot| {
         let start = &spot.directory.writable()?.file;
         let place = Place::find(start, &spot.path)?;
         if !follow && !place.slash {
@@ -155,9 +155,9 @@ pub(crate) fn path_link(
     if follows(old_lookup)? {
         return Err(Errno::Inval.into());
     }
-    Ok(reach(&ctx.fds, old_fd, rights::PATH_LINK_SOURCE, old_path, Last::Kept, |old| {
+    Ok(reach(&ctx.fds, old_fd, rights::PATH_LINK_SOURCE, &old_path, Last::Kept, |old| {
         let old = Place::find(&old.directory.writable()?.file, &old.path)?;
-        reach(&ctx.fds, new_fd, rights::PATH_LINK_TARGET, new_path, Last::Kept, |new| {
+        reach(&ctx.fds, new_fd, rights::PATH_LINK_TARGET, &new_path, Last::Kept, |new| {
             let new = Place::find(&new.directory.writable()?.file, &new.path)?;
             old.check_slash()?;
             new.check_slash()?;
@@ -213,13 +213,13 @@ pub(crate) fn path_open(
     let last = if how.create && how.exclusive { Last::Kept } else { Last::followed_if(how.follow) };
     let mut pauses = Pauses::default();
     let found = loop {
-        match reach_any(&ctx.fds, fd, needed, path, last, |found| open_at(found, how, rights_base, revoked)) {
+        match reach_any(&ctx.fds, fd, needed, &path, last, |found| open_at(found, how, rights_base, revoked)) {
             // On the host a blocking `open` would wait, for example for the end of a lease.
-            Err(Errno::Again) if how.waits() => pauses.pause(ctx.interrupt.as_ref(), &mut Vec::new())?,
+            Err(Errno::Again) if how.waits() => pauses.pause(&ctx.waits, &mut [])?,
             result => break result?,
         }
     };
-    let new = found.into_descriptor(ctx.interrupt.as_ref(), how, wanted)?;
+    let new = found.into_descriptor(&ctx.waits, how, wanted)?;
     Ok(mem.write_u32(opened, ctx.fds.insert(new)?)?)
 }
 
@@ -290,12 +290,7 @@ fn open_virtual(dir: VirtualDir, how: OpenHow, revoked: Revoked) -> Result<Opene
 
 impl Opened {
     /// Makes the guest's descriptor, after the wait for the other end of a FIFO.
-    fn into_descriptor(
-        self,
-        interrupt: Option<&InterruptHandle>,
-        how: OpenHow,
-        (base, inheriting): (u64, u64),
-    ) -> Result<Descriptor, Fail> {
+    fn into_descriptor(self, waits: &Waits, how: OpenHow, (base, inheriting): (u64, u64)) -> Result<Descriptor, Fail> {
         let (mut file, stat, unread, read_only, revoked) = match self {
             Opened::Host { file, stat, unread, read_only, revoked } => (file, stat, unread, read_only, revoked),
             Opened::Virtual { dir, revoked } => {
@@ -303,7 +298,7 @@ impl Opened {
             }
         };
         if unread {
-            file = fifo::open_when_read(interrupt, &file, sync_flags(how.flags))?;
+            file = fifo::open_when_read(waits, &file, sync_flags(how.flags))?;
         }
         let host = HostFile { read_only, ..HostFile::new(HostFd::Owned(file.into()), &stat) };
         Ok(match host {
@@ -313,7 +308,7 @@ impl Opened {
             }
             host => {
                 if host.kind == Kind::Pipe && how.read && !how.write && how.waits() {
-                    fifo::until_written(interrupt, host.fd.as_fd())?;
+                    fifo::until_written(waits, host.fd.as_fd())?;
                 }
                 Descriptor {
                     rights_base: base & host.applicable_rights(),
@@ -370,7 +365,7 @@ pub(crate) fn path_readlink(
     bufused: Pointer,
 ) -> Result<(), Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_READLINK, path, path_len)?;
-    let target = reach(&ctx.fds, fd, rights::PATH_READLINK, path, Last::KeptUnlessSlash, |spot| {
+    let target = reach(&ctx.fds, fd, rights::PATH_READLINK, &path, Last::KeptUnlessSlash, |spot| {
         let start = &spot.directory.file;
         let place = Place::find(start, &spot.path)?;
         if place.slash {
@@ -385,7 +380,7 @@ pub(crate) fn path_readlink(
             Found::Spot(spot) => sandbox::stat(&spot.directory.file, &spot.path, true).map(drop),
             Found::Virtual(..) => Ok(()),
         };
-        reach_any(&ctx.fds, fd, rights::PATH_READLINK, path, Last::Followed, leads).map_err(|_| Errno::Perm)?;
+        reach_any(&ctx.fds, fd, rights::PATH_READLINK, &path, Last::Followed, leads).map_err(|_| Errno::Perm)?;
         link_text(&ctx.fds, &target).ok_or(Errno::Perm)?
     } else {
         target
@@ -409,7 +404,7 @@ pub(crate) fn path_remove_directory(
     path_len: u32,
 ) -> Result<(), Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_REMOVE_DIRECTORY, path, path_len)?;
-    Ok(reach(&ctx.fds, fd, rights::PATH_REMOVE_DIRECTORY, path, Last::Kept, |spot| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_REMOVE_DIRECTORY, &path, Last::Kept, |spot| {
         let place = Place::find(&spot.directory.writable()?.file, &spot.path)?;
         if place.dotdot {
             return Err(Errno::Notempty);
@@ -436,9 +431,9 @@ pub(crate) fn path_rename(
 ) -> Result<(), Fail> {
     let old_path = path_below(ctx, mem, fd, rights::PATH_RENAME_SOURCE, old_path, old_path_len)?;
     let new_path = path_below(ctx, mem, new_fd, rights::PATH_RENAME_TARGET, new_path, new_path_len)?;
-    Ok(reach(&ctx.fds, fd, rights::PATH_RENAME_SOURCE, old_path, Last::Kept, |old| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_RENAME_SOURCE, &old_path, Last::Kept, |old| {
         let old = Place::find(&old.directory.writable()?.file, &old.path)?;
-        reach(&ctx.fds, new_fd, rights::PATH_RENAME_TARGET, new_path, Last::Kept, |new| {
+        reach(&ctx.fds, new_fd, rights::PATH_RENAME_TARGET, &new_path, Last::Kept, |new| {
             let new = Place::find(&new.directory.writable()?.file, &new.path)?;
             // A slash after either path requires that a directory is moved.
             if (old.slash || new.slash) && !old.is_directory()? {
@@ -470,10 +465,10 @@ pub(crate) fn path_symlink(
     if old_path.starts_with(b"/") {
         return Err(Errno::Perm.into());
     }
-    Ok(reach(&ctx.fds, fd, rights::PATH_SYMLINK, new_path, Last::Kept, |spot| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_SYMLINK, &new_path, Last::Kept, |spot| {
         let place = Place::find(&spot.directory.writable()?.file, &spot.path)?;
         place.check_slash()?;
-        Ok(symlinkat(old_path, &*place.parent, place.name)?)
+        Ok(symlinkat(&*old_path, &*place.parent, place.name)?)
     })?)
 }
 
@@ -491,7 +486,7 @@ pub(crate) fn path_unlink_file(
     path_len: u32,
 ) -> Result<(), Fail> {
     let path = path_below(ctx, mem, fd, rights::PATH_UNLINK_FILE, path, path_len)?;
-    Ok(reach(&ctx.fds, fd, rights::PATH_UNLINK_FILE, path, Last::Kept, |spot| {
+    Ok(reach(&ctx.fds, fd, rights::PATH_UNLINK_FILE, &path, Last::Kept, |spot| {
         let place = Place::find(&spot.directory.writable()?.file, &spot.path)?;
         place.check_slash()?;
         match unlinkat(&*place.parent, place.name, AtFlags::empty()) {

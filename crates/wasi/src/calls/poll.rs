@@ -12,7 +12,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::{PollFlags, Timespec};
 use rustix::fs::{fstat, tell};
 use rustix::io::ioctl_fionread;
 use rustix::time::{ClockId, clock_gettime};
@@ -28,7 +28,7 @@ use crate::layout;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 use crate::rights;
-use crate::wait;
+use crate::wait::{self, Waits, Watched};
 
 /// [`poll_oneoff`]: waits for the first of the subscriptions, writes a 32-byte event for each that is ready, and writes their
 /// number. Each module has its own layout of subscriptions.
@@ -84,7 +84,7 @@ pub(crate) fn poll(
     for index in 0..count {
         let Subscription { userdata, wanted } = read(mem, subscriptions.offset(index * size))?;
         match wanted {
-            Wanted::Clock { id, timeout, absolute } => match deadline(id, timeout, absolute)? {
+            Wanted::Clock { id, timeout, absolute } => match deadline(&ctx.waits, id, timeout, absolute)? {
                 Ok((clock, at)) => deadlines.push(Deadline { userdata, clock, at }),
                 Err(error) => ready.push(event(userdata, eventtype::CLOCK, error)),
             },
@@ -98,13 +98,13 @@ pub(crate) fn poll(
         let timeout = if may_wait { earliest(&deadlines) } else { Some(0) };
         if watches.is_empty() && timeout == Some(0) {
             // No descriptor is watched and the time is over: a system call would add nothing.
-            wait::check(ctx.interrupt.as_ref())?;
+            wait::check(&ctx.waits)?;
         } else {
-            let mut fds: Vec<PollFd<'_>> = watches.iter().map(Watch::poll_fd).collect();
-            wait::poll_once(ctx.interrupt.as_ref(), &mut fds, timeout.map(timespec))?;
+            let mut fds: Vec<Watched<'_>> = watches.iter().map(Watch::watched).collect();
+            wait::poll_once(&ctx.waits, &mut fds, timeout.map(timespec))?;
             for (watch, fd) in watches.iter().zip(&fds) {
-                if !fd.revents().is_empty() {
-                    ready.push(watch.event(fd.revents()));
+                if !fd.seen.is_empty() {
+                    ready.push(watch.event(fd.seen));
                 }
             }
         }
@@ -135,7 +135,7 @@ fn event(userdata: u64, eventtype: u8, error: Errno) -> Event {
 /// # Errors
 /// The outer error is for the call, the inner one for this event. CPU time does not pass while the guest waits, so a wait for
 /// it is `NOTSUP`.
-fn deadline(id: u32, timeout: u64, absolute: bool) -> Result<Result<(ClockId, u64), Errno>, Errno> {
+fn deadline(waits: &Waits, id: u32, timeout: u64, absolute: bool) -> Result<Result<(ClockId, u64), Errno>, Errno> {
     let clock = match id {
         0 => ClockId::Realtime,
         1 => ClockId::Monotonic,
@@ -146,8 +146,7 @@ fn deadline(id: u32, timeout: u64, absolute: bool) -> Result<Result<(ClockId, u6
         return Ok(Ok((clock, timeout)));
     }
     // A span is measured on the monotonic clock, so that setting the realtime clock does not change it.
-    let now = nanoseconds(clock_gettime(ClockId::Monotonic));
-    Ok(Ok((ClockId::Monotonic, now.saturating_add(timeout))))
+    Ok(Ok((ClockId::Monotonic, waits.began().saturating_add(timeout))))
 }
 
 /// Returns the nanoseconds until the first deadline.
@@ -186,10 +185,10 @@ fn left_in(file: &HostFile) -> u64 {
 }
 
 impl Watch<'_> {
-    fn poll_fd(&self) -> PollFd<'_> {
+    fn watched(&self) -> Watched<'_> {
         let wanted = if self.eventtype == eventtype::FD_READ { PollFlags::IN } else { PollFlags::OUT };
         let fd: BorrowedFd<'_> = self.file.fd.as_fd();
-        PollFd::from_borrowed_fd(fd, wanted)
+        Watched::new(fd, wanted)
     }
 
     /// Returns the event of a descriptor that `poll` reports.

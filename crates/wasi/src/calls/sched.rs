@@ -10,5 +10,5 @@ use crate::wait;
 /// [`sched_yield`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#sched_yield
 pub(crate) fn sched_yield(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>) -> Result<(), Fail> {
     std::thread::yield_now();
-    Ok(wait::check(ctx.interrupt.as_ref())?)
+    Ok(wait::check(&ctx.waits)?)
 }

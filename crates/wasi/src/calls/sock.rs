@@ -3,7 +3,7 @@
 //! Preview 1 has no call that makes a socket. Common errors: `BADF` if the descriptor is not open, `NOTSOCK` if it is no
 //! socket, `NOTCAPABLE` if the right was revoked, `AGAIN` if the call would wait and `NONBLOCK` is set.
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSliceMut;
 use std::os::fd::AsFd;
 
 use rustix::event::PollFlags;
@@ -17,7 +17,7 @@ use super::fd_io::wait_mode;
 use crate::abi::{fdflags, flags};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
-use crate::exit::Fail;
+use crate::exit::{Exit, Fail};
 use crate::fd_table::{Descriptor, HostFd, HostFile, Kind, Object};
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
@@ -58,7 +58,7 @@ pub(crate) fn sock_accept(
     let new_flags = flags(new_flags, fdflags::NONBLOCK)?;
     ctx.fds.check_free()?;
     let (file, descriptor) = socket(ctx, fd, rights::SOCK_ACCEPT)?;
-    let mode = wait_mode(file, descriptor.flags, ctx.interrupt.as_ref());
+    let mode = wait_mode(file, descriptor.flags, &ctx.waits);
     let host_flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let connection = mode.run(file.fd.as_fd(), PollFlags::IN, || accept_with(&file.fd, host_flags))?;
     let (rights_base, revoked) = (rights::SOCKET & descriptor.rights_inheriting, descriptor.revoked.inherited());
@@ -95,30 +95,32 @@ pub(crate) fn sock_recv(
     let mut buffers = mem.scatter(ri_data, ri_data_len)?;
     let ri_flags = flags(ri_flags, RECV_PEEK | RECV_WAITALL)?;
     let (file, descriptor) = socket(ctx, fd, rights::FD_READ)?;
-    let mode = wait_mode(file, descriptor.flags, ctx.interrupt.as_ref());
+    let mode = wait_mode(file, descriptor.flags, &ctx.waits);
     let peek = if ri_flags & RECV_PEEK != 0 { RecvFlags::PEEK } else { RecvFlags::empty() };
-    let mut rest: &mut [IoSliceMut<'_>] = &mut buffers;
-    let mut received = 0;
-    let mut truncated = 0;
-    while !rest.is_empty() {
-        let once = mode
-            .run(file.fd.as_fd(), PollFlags::IN, || recvmsg(&file.fd, rest, &mut RecvAncillaryBuffer::default(), peek));
-        let message = match once {
-            Ok(message) => message,
-            // Received bytes are returned rather than lost to an error. The next call reports the error again.
-            Err(Fail::Errno(_)) if received > 0 => break,
-            Err(fail) => return Err(fail),
-        };
-        received += message.bytes;
-        if message.flags.contains(ReturnFlags::TRUNC) {
-            truncated = RECV_DATA_TRUNCATED;
+    let (received, truncated) = buffers.with(|buffers| {
+        let mut rest: &mut [IoSliceMut<'_>] = buffers;
+        let mut received = 0;
+        let mut truncated = 0;
+        while !rest.is_empty() {
+            let receive = || recvmsg(&file.fd, rest, &mut RecvAncillaryBuffer::default(), peek);
+            let message = match mode.run(file.fd.as_fd(), PollFlags::IN, receive) {
+                Ok(message) => message,
+                // Received bytes are returned rather than lost to an error. The next call reports the error again.
+                Err(Fail::Errno(_) | Fail::Exit(Exit::Deferred)) if received > 0 => break,
+                Err(fail) => return Err(fail),
+            };
+            received += message.bytes;
+            if message.flags.contains(ReturnFlags::TRUNC) {
+                truncated = RECV_DATA_TRUNCATED;
+            }
+            if ri_flags != RECV_WAITALL || message.bytes == 0 {
+                break;
+            }
+            IoSliceMut::advance_slices(&mut rest, message.bytes);
         }
-        if ri_flags != RECV_WAITALL || message.bytes == 0 {
-            break;
-        }
-        IoSliceMut::advance_slices(&mut rest, message.bytes);
-    }
-    drop(buffers);
+        Ok((received, truncated))
+    })?;
+    buffers.finish(received);
     mem.write_u32(nread, received as u32)?;
     Ok(mem.write_u16(ro_flags, truncated)?)
 }
@@ -138,10 +140,11 @@ pub(crate) fn sock_send(
     si_flags: u32,
     nwritten: Pointer,
 ) -> Result<(), Fail> {
-    let buffers: Vec<IoSlice<'_>> = mem.gather(si_data, si_data_len)?;
+    let gathered = mem.gather(si_data, si_data_len)?;
+    let buffers = gathered.slices();
     flags(si_flags, 0)?;
     let (file, descriptor) = socket(ctx, fd, rights::FD_WRITE)?;
-    let mode = wait_mode(file, descriptor.flags, ctx.interrupt.as_ref());
+    let mode = wait_mode(file, descriptor.flags, &ctx.waits);
     let sent = mode.run(file.fd.as_fd(), PollFlags::OUT, || {
         sendmsg(&file.fd, &buffers, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
     })?;
