@@ -115,7 +115,6 @@ const KEYS: &[Row] = &[
     ('W', &["relaxed-simd-deterministic"], &["n"], "wasmr has no switch for deterministic relaxed SIMD"),
     ('W', &["epoch-interruption"], &["n"], "`--timeout` needs no such switch"),
     ('W', &["unknown-exports-allow"], &["y"], "unused exports are always allowed"),
-    ('W', &["branch-hinting"], &["y", "n"], "wasmr ignores branch hints"),
     ('W', &["wmemcheck"], &["n"], "wasmr has no checker of memory accesses"),
     ('W', &["shared-memory"], &["y"], "use `-W threads=n`"),
     (

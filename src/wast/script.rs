@@ -132,8 +132,7 @@ impl<'a> Script<'a> {
                     Err(other) => Err(format!("expected a link error, `{message}`, but {}", describe(&other))),
                 }
             }
-            WastDirective::AssertInvalid { mut module, message, .. }
-            | WastDirective::AssertInvalidCustom { mut module, message, .. } => match self.module(&mut module) {
+            WastDirective::AssertInvalid { mut module, message, .. } => match self.module(&mut module) {
                 // A module that wasmr does not support is not invalid, unless the reason is the stated one.
                 Err(Refusal::Module(error))
                     if error.fault() == Fault::Unsupported && !error.message().contains(message) =>
@@ -144,10 +143,17 @@ impl<'a> Script<'a> {
                 Ok(_) => Err(format!("expected an invalid module, `{message}`, but it is accepted")),
             },
             // Malformed bytes may have a meaning in a proposal that is off. wasmr then refuses them for that reason.
-            WastDirective::AssertMalformed { mut module, message, .. }
-            | WastDirective::AssertMalformedCustom { mut module, message, .. } => match self.module(&mut module) {
+            WastDirective::AssertMalformed { mut module, message, .. } => match self.module(&mut module) {
                 Err(_) => Ok(()),
                 Ok(_) => Err(format!("expected a malformed module, `{message}`, but it is accepted")),
+            },
+            // A faulty custom section does not make a module invalid, so the module may be accepted.
+            WastDirective::AssertMalformedCustom { mut module, message, .. }
+            | WastDirective::AssertInvalidCustom { mut module, message, .. } => match module.encode() {
+                Ok(binary) if wasmr_module::check_branch_hints(&binary).is_ok() => {
+                    Err(format!("expected a faulty annotation, `{message}`, but it is accepted"))
+                }
+                _ => Ok(()),
             },
             WastDirective::AssertSuspension { .. } => Err("stack switching is not supported".to_string()),
             WastDirective::Thread(_) | WastDirective::Wait { .. } => Err("threads are not supported".to_string()),

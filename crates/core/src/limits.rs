@@ -15,6 +15,10 @@ pub const DEFAULT_MAX_MODULE_SIZE: u64 = 256 << 20;
 /// bytes, more than any other part of a module. The type sections of programs in use are below 1 MiB.
 pub const MAX_TYPE_SECTION: u64 = 8 << 20;
 
+/// Bytes of the names of a module's imports together. A compact import section writes the name of a module once for up to a million
+/// imports, each of which then has it. The names in programs in use take less than 1 MiB.
+pub const MAX_IMPORT_NAMES: usize = 8 << 20;
+
 /// Bytes of all memories of a store together: the address space of one 32-bit memory. The operating system commits
 /// pages when they are touched, so a high limit costs nothing.
 pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;

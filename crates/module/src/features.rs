@@ -16,7 +16,7 @@ use wasmparser::WasmFeatures;
 
 /// Expands the table, which has one row for each feature.
 macro_rules! features {
-    ($($variant:ident $name:literal ($($bit:ident)|+) $standard:ident $default:ident [$($implies:ident)*] $help:literal
+    ($($variant:ident $name:literal ($($bit:ident)?) $standard:ident $default:ident [$($implies:ident)*] $help:literal
         $(, lacks $part:ident $lacks:literal, instead $instead:literal)?;)*) => {
         /// A proposal that can be switched on or off.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,9 +68,9 @@ macro_rules! features {
                 format!(" (feature {}){instead}", self.name())
             }
 
-            /// Returns the feature's flags in wasmparser.
+            /// Returns the feature's flag in wasmparser. A feature without one changes how a valid module is executed or shown.
             pub(crate) const fn bits(self) -> WasmFeatures {
-                match self { $(Feature::$variant => WasmFeatures::empty()$(.union(WasmFeatures::$bit))+,)* }
+                match self { $(Feature::$variant => WasmFeatures::empty()$(.union(WasmFeatures::$bit))?,)* }
             }
         }
     };
@@ -144,12 +144,14 @@ features! {
     FunctionReferences "function-references" (FUNCTION_REFERENCES) Wasm3   on  [ReferenceTypes]     "typed function references, call_ref";
     Gc                 "gc"                  (GC)                  Wasm3   on  [FunctionReferences] "recursive types and subtyping",
         lacks operators "structs, arrays, i31 references and casts", instead "compile the program to linear memory";
+    BranchHinting      "branch-hinting"      ()                    Wasm3   on  []                   "hints to the compiler about branches";
     LegacyExceptions   "legacy-exceptions"   (LEGACY_EXCEPTIONS)   Retired off [Exceptions]         "the retired draft of exceptions",
         lacks operators "try, catch, rethrow and delegate",
         instead "build it with `-mllvm -wasm-use-legacy-eh=false`, or convert it with `wasm-opt --translate-to-exnref`";
     Threads            "threads"             (THREADS)             Phase4  on  []                   "atomic operators, shared memories";
     CustomPageSizes    "custom-page-sizes"   (CUSTOM_PAGE_SIZES)   Phase3  off []                   "memories with pages of one byte";
     WideArithmetic     "wide-arithmetic"     (WIDE_ARITHMETIC)     Phase4  on  []                   "integers of 128 bits";
+    CompactImports     "compact-imports"     (COMPACT_IMPORTS)     Phase4  on  []                   "imports in groups";
 }
 
 /// A set of features. A set that contains a feature also contains the features that it requires, except where this crate
@@ -262,7 +264,7 @@ pub struct UnknownFeature(pub String);
 /// Returns the feature whose absence caused an error of wasmparser, if the table has it.
 pub(crate) fn missing(error: &wasmparser::Error) -> Option<Feature> {
     let bits = error.missing_wasm_feature()?;
-    Feature::ALL.iter().copied().find(|feature| feature.bits().contains(bits))
+    Feature::ALL.iter().copied().find(|feature| !bits.is_empty() && feature.bits().contains(bits))
 }
 
 #[cfg(test)]
@@ -274,6 +276,7 @@ mod tests {
         assert!(Feature::ALL.iter().all(|feature| feature.on_by_default() == feature.standard().is_final()));
         // wasmparser's constant includes `threads`, which is not part of Wasm 3.0.
         let expected = WasmFeatures::WASM3.union(WasmFeatures::THREADS).union(WasmFeatures::WIDE_ARITHMETIC);
+        let expected = expected.union(WasmFeatures::COMPACT_IMPORTS);
         assert_eq!(Features::default().to_wasmparser(), expected);
     }
 

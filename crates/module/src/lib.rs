@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
+mod branch_hints;
 mod builtin;
 mod bytes;
 mod const_expr;
@@ -54,6 +55,7 @@ mod text_place;
 mod types;
 mod validate;
 
+pub use branch_hints::check_branch_hints;
 pub use builtin::{AccessImmediate, Builtin, BuiltinCall, BuiltinOperands, BuiltinResult};
 pub use bytes::ModuleBytes;
 pub use const_expr::{ConstExpr, ConstOp};

@@ -18,6 +18,7 @@ use wasmparser::{BinaryReader, FunctionBody};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, FuncType, HeapType, MemoryType, RefType, TypeId, ValType};
 
+use crate::branch_hints::{self, BranchHints};
 use crate::bytes::ModuleBytes;
 use crate::decls::{
     BodyRange, DataSegment, Declarations, ElementSegment, Export, ExternKind, GlobalDecl, Import, TableDecl,
@@ -25,7 +26,7 @@ use crate::decls::{
 use crate::decode;
 use crate::error::ModuleError;
 use crate::execution::Purpose;
-use crate::features::Features;
+use crate::features::{Feature, Features};
 use crate::names::{CustomSections, Names};
 use crate::operator_class::OperatorClass;
 use crate::outline::{self, OutlineMismatch};
@@ -68,6 +69,7 @@ pub struct Module {
     registry: Arc<TypeRegistry>,
     decls: Declarations,
     names: OnceLock<Names>,
+    branch_hints: OnceLock<BranchHints>,
 }
 
 impl Module {
@@ -127,7 +129,15 @@ impl Module {
         features: &Features,
         types: &Arc<TypeRegistry>,
     ) -> Module {
-        Module { bytes, name: name.into(), features: *features, registry: types.clone(), decls, names: OnceLock::new() }
+        Module {
+            bytes,
+            name: name.into(),
+            features: *features,
+            registry: types.clone(),
+            decls,
+            names: OnceLock::new(),
+            branch_hints: OnceLock::new(),
+        }
     }
 
     /// Returns the outline of the module, for [`Module::from_outline`]. The outline of an [`Inspection`](crate::Inspection) is
@@ -315,6 +325,22 @@ impl Module {
     /// Returns the name section. The first call reads it.
     pub fn names(&self) -> &Names {
         self.names.get_or_init(|| Names::read(&self.bytes, self.func_count()))
+    }
+
+    /// Returns the hint for the branch at an offset in the module: true if it is usually taken. The first call reads all hints.
+    pub fn branch_hint(&self, offset: usize) -> Option<bool> {
+        if !self.features.contains(Feature::BranchHinting) {
+            return None;
+        }
+        let body = |func: u32| {
+            let index =
+                func.checked_sub(self.imported_func_count()).filter(|&index| index < self.defined_func_count())?;
+            let body = self.body(index);
+            Some((body.offset as u32, body.bytes.len() as u32))
+        };
+        let hints = self.branch_hints.get_or_init(|| branch_hints::read(self.bytes(), body));
+        let found = hints.binary_search_by_key(&offset, |&(at, _)| at as usize).ok()?;
+        Some(hints[found].1)
     }
 
     /// Returns the custom sections, in order, each with its name and the range of its contents in [`Module::bytes`].

@@ -14,6 +14,7 @@ use wasmparser::{
     MemorySectionReader, Payload, SectionLimited, TableInit, TableSectionReader, TagSectionReader, TypeRef,
     TypeSectionReader,
 };
+use wasmr_core::limits::MAX_IMPORT_NAMES;
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, RefType};
 
@@ -22,7 +23,7 @@ use crate::decls::{
     DataMode, DataSegment, Declarations, ElementItems, ElementMode, ElementSegment, Export, ExternKind, GlobalDecl,
     Import, TableDecl,
 };
-use crate::error::ModuleError;
+use crate::error::{Fault, ModuleError};
 use crate::types::memory_type;
 
 type Done = Result<(), ModuleError>;
@@ -61,8 +62,14 @@ fn types(decls: &mut Declarations, registry: &Arc<TypeRegistry>, reader: TypeSec
 }
 
 fn imports(decls: &mut Declarations, reader: ImportSectionReader<'_>) -> Done {
-    for import in reader.into_imports() {
-        let import = import.map_err(ModuleError::malformed)?;
+    let mut bytes = 0;
+    for import in reader.into_imports_with_offsets() {
+        let (offset, import) = import.map_err(ModuleError::malformed)?;
+        bytes += import.module.len() + import.name.len();
+        if bytes > MAX_IMPORT_NAMES {
+            let message = format!("the names of its imports take more than the limit of {MAX_IMPORT_NAMES} bytes");
+            return Err(ModuleError::new(Fault::OverLimit, message, Some(offset)));
+        }
         let types = &decls.types;
         let ty = match import.ty {
             TypeRef::Func(index) | TypeRef::FuncExact(index) => {

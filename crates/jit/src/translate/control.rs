@@ -46,6 +46,9 @@ impl Translator<'_, '_> {
                 }
                 let then = self.builder.create_block();
                 let otherwise = self.block_with(&params);
+                if let Some(taken) = self.request.module.branch_hint(offset) {
+                    self.builder.set_cold_block(if taken { otherwise } else { then });
+                }
                 self.builder.ins().brif(condition, then, &[], otherwise, &block_args(&values));
                 self.builder.seal_block(then);
                 self.builder.seal_block(otherwise);
@@ -61,7 +64,7 @@ impl Translator<'_, '_> {
             }
             Operator::BrIf { relative_depth } => {
                 let condition = self.pop();
-                self.branch_if(condition, *relative_depth);
+                self.hinted_branch_if(condition, *relative_depth, self.request.module.branch_hint(offset));
             }
             Operator::BrTable { targets } => {
                 self.br_table(targets);
@@ -94,7 +97,16 @@ impl Translator<'_, '_> {
         if is_saved {
             self.save_operands(height);
         }
-        self.frames.push(Frame { kind, end, params, results, height, is_saved, end_reached: false });
+        self.frames.push(Frame {
+            kind,
+            end,
+            params,
+            results,
+            height,
+            is_saved,
+            end_reached: false,
+            end_is_likely: false,
+        });
     }
 
     /// Pushes a function's body on the control stack.
@@ -206,6 +218,7 @@ impl Translator<'_, '_> {
         let was_reachable = self.reachable;
         let frame = self.frames.last_mut().expect("as above");
         frame.end_reached |= was_reachable;
+        frame.end_is_likely |= was_reachable;
         frame.kind = FrameKind::Block;
         self.stack.truncate(height);
         self.builder.switch_to_block(otherwise);
@@ -222,14 +235,14 @@ impl Translator<'_, '_> {
         if self.reachable {
             let values = self.pop_many(frame.results.len());
             self.builder.ins().jump(frame.end, &block_args(&values));
-            frame.end_reached = true;
+            (frame.end_reached, frame.end_is_likely) = (true, true);
         }
         if let FrameKind::If { otherwise } = frame.kind {
             // Without an `else`, an `if` whose condition is zero returns its parameters as results.
             self.builder.switch_to_block(otherwise);
             let values = self.builder.block_params(otherwise).to_vec();
             self.builder.ins().jump(frame.end, &block_args(&values));
-            frame.end_reached = true;
+            (frame.end_reached, frame.end_is_likely) = (true, true);
         }
         if let FrameKind::Loop { header } = frame.kind {
             self.seal_header(header, frame.params.len());
@@ -241,6 +254,9 @@ impl Translator<'_, '_> {
         self.stack.truncate(frame.height);
         self.reachable = frame.end_reached;
         if self.reachable {
+            if !frame.end_is_likely {
+                self.builder.set_cold_block(frame.end);
+            }
             self.builder.switch_to_block(frame.end);
             let results = self.builder.block_params(frame.end).to_vec();
             if frame.is_saved {
@@ -266,7 +282,7 @@ impl Translator<'_, '_> {
         if let FrameKind::Loop { header } = frame.kind {
             return (header, frame.params.len());
         }
-        frame.end_reached = true;
+        (frame.end_reached, frame.end_is_likely) = (true, true);
         (frame.end, frame.results.len())
     }
 
@@ -284,6 +300,21 @@ impl Translator<'_, '_> {
         self.builder.ins().brif(condition, block, &block_args(&values), next, &[]);
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
+    }
+
+    /// Emits a branch that is taken if the condition is not 0. `hint` is true if it is usually taken. The block that is seldom
+    /// reached is laid out after all others.
+    fn hinted_branch_if(&mut self, condition: Value, depth: u32, hint: Option<bool>) {
+        let was_likely = self.target(depth).end_is_likely;
+        self.branch_if(condition, depth);
+        match hint {
+            Some(true) => {
+                let next = self.builder.current_block().expect("`branch_if` has switched to a block");
+                self.builder.set_cold_block(next);
+            }
+            Some(false) => self.target(depth).end_is_likely = was_likely,
+            None => {}
+        }
     }
 
     fn br_table(&mut self, targets: &BrTable<'_>) {

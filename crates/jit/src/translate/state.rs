@@ -149,6 +149,8 @@ pub(super) struct Frame {
     pub is_saved: bool,
     /// True if control can reach the end, by a branch or by falling through.
     pub end_reached: bool,
+    /// True if control can reach the end other than by branches that are usually not taken.
+    pub end_is_likely: bool,
 }
 
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! Tests of the accessors of declarations, section by section.
 
-use crate::common::{module, registry};
+use crate::common::{load, module, registry};
 use wasmr_core::types::{ExternType, HeapType, Limits, RefType, ValType};
 use wasmr_core::value::V128;
-use wasmr_module::{ConstOp, DataMode, ElementItems, ElementMode, ExternKind, Features, Module};
+use wasmr_module::{ConstOp, DataMode, ElementItems, ElementMode, ExternKind, Fault, Features, Module};
 
 #[test]
 fn empty() {
@@ -250,4 +250,31 @@ fn types_in_code_are_converted() {
 fn a_module_is_shared_between_threads() {
     fn shared<T: Send + Sync>(_: &T) {}
     shared(&module("(module)"));
+}
+
+#[test]
+fn names_of_imports_in_groups_are_limited() {
+    // A group of `count` functions without a name, each imported from a module with a name of 100,000 bytes.
+    let group = |count: u32| {
+        let mut imports = vec![1];
+        let leb = |out: &mut Vec<u8>, mut value: u32| {
+            while value >= 0x80 {
+                out.push(value as u8 | 0x80);
+                value >>= 7;
+            }
+            out.push(value as u8);
+        };
+        leb(&mut imports, 100_000);
+        imports.extend([b'm'; 100_000]);
+        imports.extend([0, 0x7e, 0, 0]);
+        leb(&mut imports, count);
+        imports.extend(std::iter::repeat_n(0, count as usize));
+        let mut binary = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02".to_vec();
+        leb(&mut binary, imports.len() as u32);
+        binary.extend(imports);
+        binary
+    };
+    assert_eq!(load(group(80)).unwrap().imports().len(), 80);
+    let error = load(group(500_000)).unwrap_err();
+    assert_eq!(error.fault(), Fault::OverLimit, "{error}");
 }

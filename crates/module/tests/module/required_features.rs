@@ -45,6 +45,7 @@ fn a_module_requires_the_features_that_it_uses() {
             &[MultiValue, WideArithmetic],
             "(module (func (param i64 i64) (result i64 i64) (i64.mul_wide_s (local.get 0) (local.get 1))))",
         ),
+        (&[CompactImports], r#"(module (import "m" (item "a" (func)) (item "b" (func))))"#),
         (&[Threads], "(module (memory 1 1 shared))"),
         (&[Threads], "(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))"),
     ];
