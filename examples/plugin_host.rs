@@ -72,7 +72,7 @@ const LIMITS: StoreLimits = StoreLimits {
     max_table_elements: 1000,
     max_stack_bytes: 64 << 10,
     max_instances: 1,
-    max_reference_bytes: 1 << 20,
+    max_gc_heap_bytes: 1 << 20,
 };
 const FUEL: u64 = 1_000_000;
 const TIME: Duration = Duration::from_millis(100);

@@ -82,7 +82,8 @@ enum Source {
 }
 
 /// Returns the configurations: every mode with default tuning; the interpreter with copy-and-patch code for every function
-/// before its first execution; tiered mode with tier-up in the middle of every first execution; and code of an earlier process.
+/// before its first execution; tiered mode with tier-up in the middle of every first execution; all of these with a collection
+/// at each allocation; and code of an earlier process.
 fn configurations() -> Vec<Configuration> {
     let from = |mode: Mode, what: &str, tuning: &Tuning, source: Source| {
         let name = if what.is_empty() { mode.to_string() } else { format!("{mode}, {what}") };
@@ -95,6 +96,12 @@ fn configurations() -> Vec<Configuration> {
     configurations.push(from(Mode::Interp, "copied", &copied, compiled));
     let at_once = Tuning { tier_up_after: 0, ..Tuning::default() };
     configurations.push(from(Mode::Tiered, "at once", &at_once, compiled));
+    // A collection at each allocation: a reference that the collector misses leads to overwritten memory.
+    let stressed = |tuning: &Tuning| Tuning { gc_stress: true, ..tuning.clone() };
+    configurations.push(from(Mode::Interp, "gc stress", &stressed(&default), compiled));
+    configurations.push(from(Mode::Interp, "copied, gc stress", &stressed(&copied), compiled));
+    configurations.push(from(Mode::Jit, "gc stress", &stressed(&default), compiled));
+    configurations.push(from(Mode::Tiered, "at once, gc stress", &stressed(&at_once), compiled));
     if COMPILES {
         configurations.push(from(Mode::Jit, "cached", &default, Source::Cache));
         configurations.push(from(Mode::Tiered, "at once, cached", &at_once, Source::Cache));

@@ -123,6 +123,10 @@ pub struct RunFlags {
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_stack: Option<u64>,
 
+    /// Limit the bytes of the garbage-collected heap. Example: 64MiB [default: 4GiB]
+    #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
+    pub max_gc_heap: Option<u64>,
+
     /// Limit the elements of all tables together [default: 10000000]
     #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
     pub max_table_elements: Option<u64>,

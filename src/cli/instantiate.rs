@@ -76,8 +76,8 @@ fn resource_error(name: &str, error: ResourceError) -> anyhow::Error {
         ResourceError::InstanceLimit { limit } => {
             anyhow::anyhow!("cannot instantiate `{name}`: only {} allowed (--max-instances)", Count(limit, "instance"))
         }
-        error @ (ResourceError::ReferenceLimit { .. }
-        | ResourceError::Sharing { .. }
-        | ResourceError::System { .. }) => anyhow::Error::new(error).context(format!("cannot instantiate `{name}`")),
+        error @ (ResourceError::HeapLimit { .. } | ResourceError::Sharing { .. } | ResourceError::System { .. }) => {
+            anyhow::Error::new(error).context(format!("cannot instantiate `{name}`"))
+        }
     }
 }

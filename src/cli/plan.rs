@@ -189,6 +189,9 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     if let Some(bytes) = flags.max_stack.or(wasm_options.max_stack) {
         config.max_stack(stack_bytes(bytes)?);
     }
+    if let Some(bytes) = flags.max_gc_heap {
+        config.max_gc_heap(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
     if let Some(count) = flags.max_table_elements.or(wasm_options.max_table_elements) {
         config.max_table_elements(count);
     }

@@ -56,6 +56,11 @@ impl KeyedOptions for Tuning {
             "Size up to which a function is compiled; larger ones stay interpreted [default: 256KiB]",
         ),
         OptionKey(
+            "gc-stress",
+            Setter::Switch(|tuning, on| tuning.gc_stress = on),
+            "Collect garbage at each allocation and overwrite freed objects, for tests of wasmr [default: n]",
+        ),
+        OptionKey(
             "compile-threads",
             Setter::Count(|tuning, count| tuning.compile_threads = Some(count.min(MAX_THREADS) as usize)),
             "Compiler threads [default: one less than the processors, at most 4]",

@@ -6,7 +6,7 @@ use wast::{WastArg, WastRet};
 
 use wasmr_core::count::Count;
 
-use crate::{ExternRef, Store, V128, Val};
+use crate::{AnyRef, ExternRef, Store, V128, Val};
 
 /// Converts a directive's argument to a value.
 pub fn argument(store: &mut Store<()>, arg: &WastArg) -> Result<Val, String> {
@@ -21,7 +21,10 @@ pub fn argument(store: &mut Store<()>, arg: &WastArg) -> Result<Val, String> {
         WastArgCore::RefExtern(number) => {
             Val::ExternRef(Some(ExternRef::new(&mut *store, *number).map_err(|error| error.to_string())?))
         }
-        WastArgCore::RefHost(_) => return Err(format!("a host reference as argument is not supported: {arg:?}")),
+        WastArgCore::RefHost(number) => {
+            let value = ExternRef::new(&mut *store, *number).map_err(|error| error.to_string())?;
+            Val::AnyRef(AnyRef::convert_extern(store, value))
+        }
     })
 }
 
@@ -50,7 +53,7 @@ fn vector(value: &V128Const) -> V128 {
 ///
 /// # Errors
 /// A description of the first difference.
-pub fn results(store: &Store<()>, actual: &[Val], expected: &[WastRet]) -> Result<(), String> {
+pub fn results(store: &mut Store<()>, actual: &[Val], expected: &[WastRet]) -> Result<(), String> {
     if actual.len() != expected.len() {
         return Err(format!("expected {}, got {}", Count(expected.len(), "result"), actual.len()));
     }
@@ -63,7 +66,7 @@ pub fn results(store: &Store<()>, actual: &[Val], expected: &[WastRet]) -> Resul
     Ok(())
 }
 
-fn matches(store: &Store<()>, actual: &Val, expected: &WastRetCore) -> bool {
+fn matches(store: &mut Store<()>, actual: &Val, expected: &WastRetCore) -> bool {
     match (expected, actual) {
         (WastRetCore::Either(choices), _) => choices.iter().any(|choice| matches(store, actual, choice)),
         (WastRetCore::I32(expected), Val::I32(actual)) => expected == actual,
@@ -79,8 +82,18 @@ fn matches(store: &Store<()>, actual: &Val, expected: &WastRetCore) -> bool {
         (WastRetCore::RefFunc(_), Val::FuncRef(Some(_))) => true,
         (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
         (WastRetCore::RefExtern(Some(expected)), Val::ExternRef(Some(actual))) => {
-            actual.data(&store).and_then(|data| data.downcast_ref::<u32>()) == Some(expected)
+            actual.data(&*store).and_then(|data| data.downcast_ref::<u32>()) == Some(expected)
         }
+        (WastRetCore::RefHost(expected), Val::AnyRef(Some(actual))) => {
+            let value = ExternRef::convert_any(&mut *store, *actual);
+            let data = value.as_ref().and_then(|value| value.data(&*store));
+            data.and_then(|data| data.downcast_ref::<u32>()) == Some(expected)
+        }
+        (WastRetCore::RefAny, Val::AnyRef(Some(_))) => true,
+        (WastRetCore::RefEq, Val::AnyRef(Some(actual))) => actual.is_eqref(&*store),
+        (WastRetCore::RefI31, Val::AnyRef(Some(actual))) => actual.is_i31(&*store),
+        (WastRetCore::RefStruct, Val::AnyRef(Some(actual))) => actual.is_struct(&*store),
+        (WastRetCore::RefArray, Val::AnyRef(Some(actual))) => actual.is_array(&*store),
         _ => false,
     }
 }

@@ -162,7 +162,7 @@ impl<'a> Script<'a> {
 
     fn assert_return(&mut self, exec: WastExecute, expected: &[WastRet]) -> Result<(), String> {
         match self.execute(exec)? {
-            Outcome::Values(values) => expect::results(&self.store, &values, expected),
+            Outcome::Values(values) => expect::results(&mut self.store, &values, expected),
             other => Err(format!("expected a return, but {}", describe(&other))),
         }
     }

@@ -94,11 +94,6 @@ fn modules_that_wasmr_cannot_run_can_be_inspected() {
     let cases = [
         ("(module (memory 1 (pagesize 1)))", "custom-page-sizes", "the feature custom-page-sizes is off"),
         ("(module (func try end))", "legacy-exceptions", "wasmr does not execute `try` yet"),
-        (
-            "(module (global (ref i31) (ref.i31 (i32.const 0))))",
-            "reference-types, gc",
-            "wasmr does not execute `ref.i31` yet",
-        ),
     ];
     for (text, features, why) in cases {
         let module = scratch.file("m.wat", text);

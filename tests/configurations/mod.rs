@@ -20,11 +20,14 @@ pub struct Configuration {
     /// True if every function that is not too large is compiled before its first execution, so that one call shows a fault.
     pub compiles_at_once: bool,
     pub config: Config,
+    /// Tuning of the engine, in place of that of `config`.
+    pub tuning: Tuning,
 }
 
 impl Configuration {
     pub fn engine(&self) -> Engine {
-        Engine::new(&self.config)
+        let mut config = self.config.clone();
+        Engine::new(config.tuning(self.tuning.clone()))
     }
 }
 
@@ -64,8 +67,9 @@ pub fn configurations(max_compiled_size: usize) -> Vec<Configuration> {
             #[cfg(feature = "jit")]
             Mode::Tiered => tuning.is_synchronous(),
         };
-        config.mode(mode).tuning(Tuning { max_compiled_size, ..tuning });
-        Configuration { name: name.to_string(), compiles_at_once, config }
+        let tuning = Tuning { max_compiled_size, ..tuning };
+        config.mode(mode).tuning(tuning.clone());
+        Configuration { name: name.to_string(), compiles_at_once, config, tuning }
     };
     #[cfg_attr(not(feature = "jit"), expect(unused_mut, reason = "nothing is compiled"))]
     let mut configurations = vec![

@@ -3,6 +3,7 @@
 use wasmr::{V128, Val};
 
 use crate::configurations::Body;
+use crate::references::stressed_configurations;
 use crate::support::{End, Program, Value, configurations, mixes, padded, same_ends, same_ends_in};
 
 #[test]
@@ -299,26 +300,16 @@ fn exceptions_that_only_compiled_frames_hold_are_kept() {
           (local.set $sum)
           (call $value)
           (i64.add (i64.mul (local.get $sum) (i64.const 1000)))))"#;
-    let configurations: Vec<_> = configurations()
-        .into_iter()
-        .map(|mut configuration| {
-            let limits = wasmr::StoreLimits { max_reference_bytes: 64 << 10, ..Default::default() };
-            configuration.config.limits(limits);
-            configuration
-        })
-        .collect();
+    let configurations = stressed_configurations();
     for bodies in [Body::Small, Body::Compiled, Body::Interpreted].map(|body| [body; 3]).into_iter().chain([
         [Body::Compiled, Body::Interpreted, Body::Compiled],
         [Body::Interpreted, Body::Compiled, Body::Compiled],
         [Body::Compiled, Body::Compiled, Body::Interpreted],
     ]) {
         let text = padded(text, &bodies);
-        let ends = same_ends_in(
-            &configurations,
-            &[("main", &text)],
-            &[("run", &[Val::I32(5000)]), ("run", &[Val::I32(5000)])],
-        );
-        assert_eq!(ends[0].i64(), (5000 * 5001 / 2 + 42_000_000) * 1000 + 43);
+        let ends =
+            same_ends_in(&configurations, &[("main", &text)], &[("run", &[Val::I32(500)]), ("run", &[Val::I32(500)])]);
+        assert_eq!(ends[0].i64(), (500 * 501 / 2 + 42_000_000) * 1000 + 43);
         assert_eq!(ends[1], ends[0]);
     }
 }

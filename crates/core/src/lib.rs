@@ -3,6 +3,7 @@
 //! - [`types`]: value, reference, function and composite types, with [`TypeId`](types::TypeId)s that are canonical
 //!   across modules. [`registry`] assigns the ids, [`subtype`] has the matching rules, [`type_text`] prints types.
 //! - [`value`]: vectors ([`V128`](value::V128)), and the form of a value in untyped 8-byte slots.
+//! - [`layout`]: the places of fields and elements in objects of the heap.
 //! - [`trap`]: the traps, with the specification's texts.
 //! - [`op`] and [`ops`]: one table row and one plain function per numeric operator and per memory access. The interpreter
 //!   and constant expressions call that function; tests compare compiled code with it.
@@ -16,6 +17,7 @@
 pub mod count;
 pub mod encoding;
 pub mod fuel;
+pub mod layout;
 pub mod limits;
 pub mod op;
 pub mod ops;

@@ -34,8 +34,9 @@ pub const DEFAULT_MAX_STACK: usize = 8 << 20;
 /// Instances that a store creates in its lifetime. A store keeps every instance until it is dropped.
 pub const DEFAULT_MAX_INSTANCES: usize = 10_000;
 
-/// Bytes of exceptions and of entries for host references that are reachable at the same time.
-pub const DEFAULT_MAX_REFERENCE_BYTES: usize = 256 << 20;
+/// Bytes of the heap of collected objects: the reach of a compressed reference. The operating system commits pages when they are
+/// touched, so a high limit costs nothing.
+pub const DEFAULT_MAX_GC_HEAP: usize = 4 << 30;
 
 /// Open descriptors of a guest, and one more than the largest descriptor number: the usual soft limit of a host process.
 /// The descriptor table is dense, and the guest can choose a number with `fd_renumber`.

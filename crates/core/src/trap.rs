@@ -51,6 +51,18 @@ trap_codes! {
     NullFunctionReference = "null function reference";
     /// `throw_ref` on null.
     NullExceptionReference = "null exception reference";
+    /// An access to a struct through null.
+    NullStructReference = "null structure reference";
+    /// An access to an array through null.
+    NullArrayReference = "null array reference";
+    /// `i31.get_s` or `i31.get_u` of null.
+    NullI31Reference = "null i31 reference";
+    /// An array access outside the array.
+    ArrayOutOfBounds = "out of bounds array access";
+    /// `ref.cast` to a type that the object is not an instance of.
+    CastFailure = "cast failure";
+    /// An allocation for which the store's limit left no room.
+    HeapFull = "garbage-collected heap is full";
     /// A pointer passed to a host function that lacks the required alignment.
     MisalignedPointer = "misaligned pointer";
     /// No fuel left of the amount that the embedder supplied.

@@ -112,6 +112,13 @@ impl Config {
         self
     }
 
+    /// Limits the heap of structs, arrays, exceptions and values of the host of a store, in bytes, at most 4 GiB. An allocation
+    /// that does not fit after a collection traps with "garbage-collected heap is full".
+    pub fn max_gc_heap(&mut self, bytes: usize) -> &mut Config {
+        self.limits.max_gc_heap_bytes = bytes;
+        self
+    }
+
     /// Limits the size of a module, in bytes. A larger module is refused unread.
     pub fn max_module_size(&mut self, bytes: u64) -> &mut Config {
         self.max_module_size = bytes;

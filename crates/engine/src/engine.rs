@@ -159,7 +159,16 @@ impl From<&Engine> for StoreConfig {
         let Shared { config, types, tier, .. } = &*engine.0;
         let memory = if wasmr_interp::MAY_FAULT { config.memory } else { MemoryStrategy::Checked };
         let metered = config.metered;
-        StoreConfig { registry: types.clone(), tier: tier.clone(), limits: config.limits, memory, metered, usage: None }
+        let gc_stress = config.tuning.gc_stress;
+        StoreConfig {
+            registry: types.clone(),
+            tier: tier.clone(),
+            limits: config.limits,
+            memory,
+            metered,
+            gc_stress,
+            usage: None,
+        }
     }
 }
 

@@ -48,6 +48,9 @@ pub struct Tuning {
     pub dual_entry_from: usize,
     /// Bytes of the largest body that is compiled. Time and memory for compiling a function grow faster than its size.
     pub max_compiled_size: usize,
+    /// True if each allocation in the garbage-collected heap collects first, and freed objects are overwritten. For tests: a
+    /// reference that the collector missed is then noticed at once.
+    pub gc_stress: bool,
     /// Compiler threads; `None` leaves one processor to the program and uses at most four.
     pub compile_threads: Option<usize>,
 }
@@ -66,6 +69,7 @@ impl Default for Tuning {
             loop_patience: 1 << 12,
             dual_entry_from: 4 << 10,
             max_compiled_size: 256 << 10,
+            gc_stress: false,
             compile_threads: None,
         }
     }

@@ -81,6 +81,7 @@ fn run(text: &str) -> Arc<Recorder> {
         memory: MemoryStrategy::Checked,
         metered: false,
         usage: None,
+        gc_stress: false,
     };
     let mut store = Store::new(config, ());
     let loaded = LoadedModule { module, code: recorder.clone() };

@@ -142,6 +142,8 @@ libcalls! {
     /// Executes an operator of the table of [`Builtin`](wasmr_module::Builtin). The arguments are its row, its immediates, and
     /// the address of its operands in slot form, where its results go as well.
     Builtin builtin(VmInstance, row: u32, immediates: u64, slots: *mut u64);
+    /// Allocates an object of a number of bytes. Returns its reference. Header and fields are for the caller to write.
+    Allocate allocate(VmInstance, bytes: u32) -> u64;
     /// Returns 1 if a function of one canonical type may be called as one of another, else 0.
     IsSubtype is_subtype(VmInstance, actual: u32, expected: u32) -> u32;
     /// Makes an exception with the payload in slots at an address. Returns its reference.
@@ -186,6 +188,17 @@ mod imp {
             let status = builtins::entry(Builtin::ALL[row as usize])(instance, immediates, slots);
             if status != Status::OK {
                 unwind::stopped((*instance).store, status)
+            }
+        }
+    }
+
+    pub(super) unsafe extern "C" fn allocate(instance: *mut VmInstance, bytes: u32) -> u64 {
+        // SAFETY: the instance is alive, and compiled code writes the whole object before it does anything else. The shim has set
+        // `native_exit_fp`, and this function holds nothing to drop, as `stopped` requires.
+        unsafe {
+            match builtins::allocate(instance, bytes) {
+                Some(object) => object.into(),
+                None => unwind::stopped((*instance).store, Status::TRAP),
             }
         }
     }
@@ -238,7 +251,7 @@ mod tests {
     fn rows_determine_offsets_and_signatures() {
         let word = size_of::<Shim>() as i32;
         assert_eq!(LibCall::Builtin.offset(), 0);
-        assert_eq!(LibCall::IsSubtype.offset(), word);
+        assert_eq!(LibCall::Allocate.offset(), word);
         assert_eq!(LibCall::LeaveStopped.offset() + word, size_of::<LibCalls>() as i32);
         assert_eq!(LibCall::Builtin.params(), [types::I64, types::I32, types::I64, types::I64]);
         assert_eq!(LibCall::Builtin.results(), []);

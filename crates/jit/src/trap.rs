@@ -99,7 +99,10 @@ fn is_guests_fault(code: TrapCode, pc: usize, address: usize) -> bool {
     // The compiler emits instructions that trap by themselves for nothing but traps.
     address == pc
         || match code {
-            TrapCode::MemoryOutOfBounds => sys::is_guarded_address(address),
+            // The guard at the base of a heap is part of a reservation.
+            TrapCode::MemoryOutOfBounds | TrapCode::NullStructReference | TrapCode::NullArrayReference => {
+                sys::is_guarded_address(address)
+            }
             _ => address < NULL_REACH,
         }
 }

@@ -38,7 +38,21 @@ macro_rules! for_each_builtin {
             TableInit { table, elem_index }     table::table_init(dst: u64, src: u32, len: u32) -> nothing;
             ElemDrop { elem_index }             table::elem_drop() -> nothing;
             RefFunc { function_index }          reference::ref_func() -> function;
-            Throw { tag_index }                 exception::throw(payload: Payload) -> never;
+            StructNew { struct_type_index }     heap::struct_new(fields: Typed) -> object;
+            StructNewDefault { struct_type_index } heap::struct_new_default() -> object;
+            ArrayNew { array_type_index }       heap::array_new(element: Typed) -> object;
+            ArrayNewDefault { array_type_index } heap::array_new_default(len: u32) -> object;
+            ArrayNewFixed { array_type_index, array_size } heap::array_new_fixed(elements: Typed) -> object;
+            ArrayNewData { array_type_index, array_data_index } heap::array_new_data(src: u32, len: u32) -> object;
+            ArrayNewElem { array_type_index, array_elem_index } heap::array_new_elem(src: u32, len: u32) -> object;
+            ArrayFill { array_type_index }      heap::array_fill(operands: Typed) -> nothing;
+            ArrayCopy { array_type_index_dst, array_type_index_src }
+                heap::array_copy(dst: u64, at: u32, src: u64, from: u32, len: u32) -> nothing;
+            ArrayInitData { array_type_index, array_data_index }
+                heap::array_init_data(dst: u64, at: u32, src: u32, len: u32) -> nothing;
+            ArrayInitElem { array_type_index, array_elem_index }
+                heap::array_init_elem(dst: u64, at: u32, src: u32, len: u32) -> nothing;
+            Throw { tag_index }                 exception::throw(payload: Typed) -> never;
             ThrowRef { }                        exception::throw_ref(exception: u64) -> never;
             MemoryAtomicNotify { memarg }       atomic::memory_atomic_notify(address: u64, count: u32) -> int;
             MemoryAtomicWait32 { memarg }       atomic::memory_atomic_wait32(address: u64, expected: u32, timeout: u64) -> int;
@@ -68,6 +82,8 @@ pub enum BuiltinResult {
     Function,
     /// A 128-bit integer as two values, low half first.
     Wide,
+    /// A reference to an object.
+    Object,
 }
 
 /// The operands of an operator.
@@ -75,8 +91,8 @@ pub enum BuiltinResult {
 pub enum BuiltinOperands {
     /// This number of values, one slot each.
     Words(usize),
-    /// The parameters of the tag that the first immediate names.
-    Payload,
+    /// Values whose types depend on the immediates ([`BuiltinCall::operand_counts`]). The function gets their address.
+    Typed,
 }
 
 /// An operator of the table with its immediates.
@@ -89,8 +105,8 @@ pub struct BuiltinCall {
 }
 
 macro_rules! operands {
-    (payload: Payload) => {
-        BuiltinOperands::Payload
+    ($operands:ident: Typed) => {
+        BuiltinOperands::Typed
     };
     ($($operand:ident: $ty:ident),*) => {
         BuiltinOperands::Words(<[&str]>::len(&[$(stringify!($operand)),*]))
@@ -127,6 +143,9 @@ macro_rules! result {
     };
     (wide) => {
         BuiltinResult::Wide
+    };
+    (object) => {
+        BuiltinResult::Object
     };
 }
 
@@ -260,11 +279,31 @@ impl BuiltinCall {
         halves.iter().take(self.builtin.immediate_count()).map(u32::to_string).collect()
     }
 
+    /// Returns the second immediate.
+    fn second(self) -> u32 {
+        (self.immediates >> 32) as u32
+    }
+
     /// Returns the number of operands, and the number of their slots.
     pub fn operand_counts(self, module: &Module) -> (usize, usize) {
         match self.builtin.operands() {
             BuiltinOperands::Words(count) => (count, count),
-            BuiltinOperands::Payload => {
+            BuiltinOperands::Typed => self.typed_counts(module),
+        }
+    }
+
+    /// Returns the number of operands whose types depend on the immediates, and the number of their slots.
+    fn typed_counts(self, module: &Module) -> (usize, usize) {
+        let element = || module.array_element(self.first()).stored.slots();
+        match self.builtin {
+            Builtin::StructNew => {
+                let fields = &module.struct_layout(self.first()).fields;
+                (fields.len(), fields.iter().map(|field| field.stored.slots()).sum())
+            }
+            Builtin::ArrayNew => (2, element() + 1),
+            Builtin::ArrayNewFixed => (self.second() as usize, self.second() as usize * element()),
+            Builtin::ArrayFill => (4, element() + 3),
+            _ => {
                 let ty = module.registry().func_type(module.tags()[self.first() as usize]);
                 let of = |ty: &FuncType| (ty.params().len(), ty.param_slots());
                 of(ty.as_deref().expect("validated: a tag has a function type"))
@@ -282,6 +321,7 @@ impl BuiltinCall {
             BuiltinResult::Int => &[ValType::I32],
             BuiltinResult::Function => &[ValType::FUNCREF],
             BuiltinResult::Wide => &[ValType::I64, ValType::I64],
+            BuiltinResult::Object => &[ValType::ANYREF],
         }
     }
 }
@@ -298,7 +338,7 @@ mod tests {
         assert_eq!(call.builtin.operands(), BuiltinOperands::Words(3));
         assert_eq!(
             BuiltinCall::of(&Operator::Throw { tag_index: 1 }).unwrap().builtin.operands(),
-            BuiltinOperands::Payload
+            BuiltinOperands::Typed
         );
         assert_eq!(Builtin::ThrowRef.name(), "throw_ref");
         assert_eq!(Builtin::ElemDrop.operands(), BuiltinOperands::Words(0));

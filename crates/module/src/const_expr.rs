@@ -5,10 +5,10 @@
 //! Nearly every expression in real modules is one operator (all of CPython's 24 000 data segments have one `i32.const`). An
 //! expression of one operator is therefore stored inline, without an allocation.
 //!
-//! Invariant: validation has checked the expression against its expected type. Evaluation of the operators below never fails.
+//! Invariant: validation has checked the expression against its expected type. Evaluation fails only if an operator makes an
+//! object ([`ConstOp::allocates`]) and the heap is full.
 //!
-//! The constant operators of the GC proposal are refused as unsupported, because wasmr has no heap for their objects.
-//! An inspected module has [`ConstOp::NotExecuted`] in their place.
+//! An inspected module has [`ConstOp::NotExecuted`] in place of an operator that no tier executes.
 
 use wasmparser::Operator;
 use wasmr_core::types::HeapType;
@@ -49,8 +49,30 @@ pub enum ConstOp {
     I64Sub,
     /// `i64.mul`.
     I64Mul,
+    /// `struct.new` with a type index.
+    StructNew(u32),
+    /// `struct.new_default` with a type index.
+    StructNewDefault(u32),
+    /// `array.new` with a type index.
+    ArrayNew(u32),
+    /// `array.new_default` with a type index.
+    ArrayNewDefault(u32),
+    /// `array.new_fixed` with a type index and the number of elements.
+    ArrayNewFixed(u32, u32),
+    /// `ref.i31`.
+    RefI31,
+    /// `any.convert_extern` or `extern.convert_any`: the reference has the same form in both hierarchies.
+    Convert,
     /// An operator that no tier executes. It occurs only in an [`Inspection`](crate::Inspection), which is never evaluated.
     NotExecuted,
+}
+
+impl ConstOp {
+    /// Returns true if the operator makes an object.
+    pub const fn allocates(self) -> bool {
+        use ConstOp::{ArrayNew, ArrayNewDefault, ArrayNewFixed, StructNew, StructNewDefault};
+        matches!(self, StructNew(_) | StructNewDefault(_) | ArrayNew(_) | ArrayNewDefault(_) | ArrayNewFixed(..))
+    }
 }
 
 /// A constant expression: its operators in order, without the final `end`, at least one.
@@ -85,6 +107,11 @@ impl ConstExpr {
         }
     }
 
+    /// Returns true if the evaluation makes objects.
+    pub fn allocates(&self) -> bool {
+        self.ops().iter().any(|op| op.allocates())
+    }
+
     /// Decodes a validated expression of the module that `types` belongs to.
     pub(crate) fn decode(
         expr: &wasmparser::ConstExpr<'_>,
@@ -112,6 +139,15 @@ impl ConstExpr {
                 Operator::I64Add => ConstOp::I64Add,
                 Operator::I64Sub => ConstOp::I64Sub,
                 Operator::I64Mul => ConstOp::I64Mul,
+                Operator::StructNew { struct_type_index } => ConstOp::StructNew(struct_type_index),
+                Operator::StructNewDefault { struct_type_index } => ConstOp::StructNewDefault(struct_type_index),
+                Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(array_type_index),
+                Operator::ArrayNewDefault { array_type_index } => ConstOp::ArrayNewDefault(array_type_index),
+                Operator::ArrayNewFixed { array_type_index, array_size } => {
+                    ConstOp::ArrayNewFixed(array_type_index, array_size)
+                }
+                Operator::RefI31 => ConstOp::RefI31,
+                Operator::AnyConvertExtern | Operator::ExternConvertAny => ConstOp::Convert,
                 _ if purpose == Purpose::Inspect => ConstOp::NotExecuted,
                 other => return Err(execution::in_constant(&other, offset)),
             };

@@ -142,8 +142,7 @@ features! {
     Memory64           "memory64"            (MEMORY64)            Wasm3   on  []                   "memories and tables with 64-bit indices";
     Exceptions         "exceptions"          (EXCEPTIONS)          Wasm3   on  [ReferenceTypes]     "tags, throw, try_table";
     FunctionReferences "function-references" (FUNCTION_REFERENCES) Wasm3   on  [ReferenceTypes]     "typed function references, call_ref";
-    Gc                 "gc"                  (GC)                  Wasm3   on  [FunctionReferences] "recursive types and subtyping",
-        lacks operators "structs, arrays, i31 references and casts", instead "compile the program to linear memory";
+    Gc                 "gc"                  (GC)                  Wasm3   on  [FunctionReferences] "structs, arrays, i31 references and casts";
     BranchHinting      "branch-hinting"      ()                    Wasm3   on  []                   "hints to the compiler about branches";
     LegacyExceptions   "legacy-exceptions"   (LEGACY_EXCEPTIONS)   Retired off [Exceptions]         "the retired draft of exceptions",
         lacks operators "try, catch, rethrow and delegate",

@@ -28,6 +28,7 @@
 mod branch_hints;
 mod builtin;
 mod bytes;
+pub mod cast;
 mod const_expr;
 mod decls;
 mod decode;

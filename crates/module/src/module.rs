@@ -15,6 +15,7 @@
 use std::sync::{Arc, OnceLock};
 
 use wasmparser::{BinaryReader, FunctionBody};
+use wasmr_core::layout::{Field, Layout, StructLayout};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::{ExternType, FuncType, HeapType, MemoryType, RefType, TypeId, ValType};
 
@@ -208,6 +209,38 @@ impl Module {
     /// Returns the number of defined functions.
     pub fn defined_func_count(&self) -> u32 {
         self.decls.bodies.len() as u32
+    }
+
+    /// Returns the layout of the objects of the type at a type index; `None` for a function type.
+    pub fn layout(&self, type_index: u32) -> Option<&Layout> {
+        self.decls.types.layout(type_index)
+    }
+
+    /// Returns true if the module has a struct or array type.
+    pub fn has_objects(&self) -> bool {
+        self.decls.types.has_objects()
+    }
+
+    /// Returns the layout of a struct type.
+    ///
+    /// # Panics
+    /// If the type is no struct type. Validation excludes that for the operators of structs.
+    pub fn struct_layout(&self, type_index: u32) -> &StructLayout {
+        match self.layout(type_index) {
+            Some(Layout::Struct(layout)) => layout,
+            _ => panic!("validated: type {type_index} is a struct type"),
+        }
+    }
+
+    /// Returns the first element of an array type.
+    ///
+    /// # Panics
+    /// If the type is no array type. Validation excludes that for the operators of arrays.
+    pub fn array_element(&self, type_index: u32) -> Field {
+        match self.layout(type_index) {
+            Some(Layout::Array(element)) => *element,
+            _ => panic!("validated: type {type_index} is an array type"),
+        }
     }
 
     /// Returns the type of a function.

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use wasmparser::{AbstractHeapType, CompositeInnerType, UnpackedIndex};
+use wasmr_core::layout::Layout;
 use wasmr_core::registry::{RecGroup, TypeRegistry, Types};
 use wasmr_core::types::{
     CompositeType, DEFAULT_PAGE_SIZE_LOG2, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
@@ -24,12 +25,16 @@ pub(crate) struct TypeTable {
     entries: Vec<TypeDecl>,
     /// Owner of the types in the registry; `None` before the first type.
     kept: Option<Types>,
+    /// True if a type is a struct or array type.
+    has_objects: bool,
 }
 
 #[derive(Debug)]
 struct TypeDecl {
     id: TypeId,
     func: Option<Arc<FuncType>>,
+    /// Layout of the objects; `None` for a function type.
+    layout: Option<Layout>,
 }
 
 /// A type that no valid module has: its index is out of range, or no row of the feature table admits it.
@@ -101,7 +106,10 @@ impl TypeTable {
         let first = interned.map_err(|full| ModuleError::new(Fault::OverLimit, full.to_string(), None))?;
         for offset in 0..count {
             let id = TypeId(first.0 + offset);
-            self.entries.push(TypeDecl { id, func: registry.func_type(id) });
+            let func = registry.func_type(id);
+            let layout = if func.is_some() { None } else { Layout::of(registry, &registry.sub_type(id)) };
+            self.has_objects |= layout.is_some();
+            self.entries.push(TypeDecl { id, func, layout });
         }
         Ok(())
     }
@@ -125,6 +133,16 @@ impl TypeTable {
     /// Returns the type at a type index, if it is a function type.
     pub(crate) fn as_func(&self, type_index: u32) -> Option<&Arc<FuncType>> {
         self.entries.get(type_index as usize)?.func.as_ref()
+    }
+
+    /// Returns the layout of the objects of the type at a type index; `None` for a function type.
+    pub(crate) fn layout(&self, type_index: u32) -> Option<&Layout> {
+        self.entries.get(type_index as usize)?.layout.as_ref()
+    }
+
+    /// Returns true if the module has a struct or array type.
+    pub(crate) fn has_objects(&self) -> bool {
+        self.has_objects
     }
 
     pub(crate) fn val_type(&self, ty: wasmparser::ValType) -> Known<ValType> {

@@ -1,4 +1,4 @@
-//! Exceptions: objects of the store's reference heap, with [`ExnRef`] as the host's handle.
+//! Exceptions: objects of the store's heap, with [`ExnRef`] as the host's handle.
 //!
 //! An exception is a tag and the arguments it was thrown with, in slot form
 //! ([spec](https://webassembly.github.io/spec/core/exec/runtime.html#exception-instances)). `throw` (through
@@ -14,12 +14,10 @@ use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
 use crate::host_error::stop_from;
 use crate::limits::ResourceError;
-use crate::ref_heap::Object;
 use crate::reference::HandleWord;
 use crate::store::StoreInner;
 use crate::tag::Tag;
 use crate::value::{TypeMismatch, Val};
-use crate::vm::VmTag;
 
 /// A reference to an exception. It names the exception until its handle scope ends: when the host function that got it
 /// returns, or [`Store::scope`](crate::Store::scope). Without a scope, it names the exception for the store's life.
@@ -67,14 +65,14 @@ impl ExnRef {
             at += ty.slots();
         }
         let tag = NonNull::new(tag.0.as_ptr()).expect("handles are not null");
-        let word = store.insert_reference(Object::Exception { tag, payload: payload.into() })?;
+        let word = store.new_exception(tag, &payload)?;
         Ok(ExnRef::from_slot(store, word).expect("no word of an object is 0"))
     }
 
     /// Returns the tag; `None` if the exception was collected.
     pub fn tag(&self, store: impl AsContext) -> Option<Tag> {
         let context = store.as_context();
-        let (tag, _) = exception(self.0.object(context.inner()))?;
+        let (tag, _) = context.inner().heap.exception(self.0.reference(context.inner())?)?;
         // SAFETY: exceptions are made with tags of their own store, which live as long as the store.
         Some(Tag(unsafe { Handle::new(tag, context.inner().id()) }))
     }
@@ -84,7 +82,7 @@ impl ExnRef {
         let ty = self.tag(&store)?.ty(&store);
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
-        let (_, payload) = exception(self.0.object(store))?;
+        let (_, payload) = store.heap.exception(self.0.reference(store)?)?;
         let payload: Box<[u64]> = payload.into();
         let mut at = 0;
         let values = ty.params().iter().map(|&ty| {
@@ -119,13 +117,5 @@ impl ExnRef {
 
     pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<ExnRef> {
         HandleWord::from_slot(store, word).map(ExnRef)
-    }
-}
-
-/// Returns tag and payload if the object is an exception.
-pub(crate) fn exception(object: Option<&Object>) -> Option<(NonNull<VmTag>, &[u64])> {
-    match object {
-        Some(Object::Exception { tag, payload }) => Some((*tag, payload)),
-        _ => None,
     }
 }

@@ -321,7 +321,7 @@ fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
                     Stop::from_kind(StopKind::Throw(Throw { exception, backtrace }))
                 }
                 // `exception_new` returns 0 if the limit is reached.
-                None => Stop::host(ResourceError::ReferenceLimit { limit: store.limits().max_reference_bytes }),
+                None => Stop::host(ResourceError::HeapLimit { limit: store.limits().max_gc_heap_bytes }),
             })
         }
         Status::HOST => store.host_end.take().expect("a host function that ends the run says why"),
@@ -372,11 +372,13 @@ pub unsafe fn end_run(store: *mut VmStore, stop: Stop) -> Status {
 impl StoreInner {
     pub(crate) fn end_run(&mut self, mut stop: Stop) -> Status {
         match stop.kind_mut() {
-            StopKind::Throw(throw) if throw.exception.0.object(self).is_some() => {
-                self.vm.pending_exception = throw.exception.0.word();
-                return Status::THROW;
+            StopKind::Throw(throw) => {
+                if let Some(exception) = throw.exception.0.reference(self) {
+                    self.vm.pending_exception = exception;
+                    return Status::THROW;
+                }
+                stop = Stop::host("a host function threw an exception that was already collected");
             }
-            StopKind::Throw(_) => stop = Stop::host("a host function threw an exception that was already collected"),
             StopKind::Trap(trap) if trap.backtrace.total == 0 => trap.backtrace = capture_backtrace(self),
             StopKind::Host(failure) if failure.backtrace.total == 0 => failure.backtrace = capture_backtrace(self),
             StopKind::Trap(_) | StopKind::Exit(_) | StopKind::Host(_) => {}

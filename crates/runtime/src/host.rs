@@ -213,7 +213,7 @@ unsafe extern "C" fn host_entry(store: *mut VmStore, func: *mut VmFunc, slots: *
         let said = ptr::replace(&raw mut (*store).caller, ptr::null_mut());
         let instance = if said.is_null() { (*host).importer } else { said };
         let slots = slots_of(slots, (*func).arg_slots as usize);
-        let scope = (*inner.as_ptr()).ref_heap.open_scope();
+        let scope = (*inner.as_ptr()).heap.open_scope();
         let def: &HostFuncDef = &(*host).def;
         let run = || match (def.call)(RawCaller { store: inner, instance }, slots) {
             Ok(()) => Status::OK,
@@ -223,7 +223,7 @@ unsafe extern "C" fn host_entry(store: *mut VmStore, func: *mut VmFunc, slots: *
             (*inner.as_ptr()).host_end = Some(HostEnd::Panic(payload));
             Status::HOST
         });
-        (*inner.as_ptr()).ref_heap.close_scope(scope);
+        (*inner.as_ptr()).heap.close_scope(scope);
         status
     }
 }

@@ -75,6 +75,7 @@ impl InstanceObject {
             data_dropped: segments.data_dropped(),
             tier_data: loaded.code.vm_data(),
             instance: ptr::null_mut(),
+            heap_base: ptr::null_mut(),
         };
         // SAFETY: the allocation is new, and large and aligned enough for a header.
         unsafe { vm.write(header) };
@@ -160,6 +161,17 @@ impl InstanceObject {
         self.at(self.layout.tag(index))
     }
 
+    /// Returns the address of the place of a type's descriptor. The module has struct or array types.
+    pub(crate) fn descriptor_place(&self, type_index: u32) -> *mut u32 {
+        self.at(self.layout.descriptor(type_index))
+    }
+
+    /// Returns the place of a type's descriptor in the heap. The type is a struct or array type.
+    pub(crate) fn descriptor(&self, type_index: u32) -> u32 {
+        // SAFETY: instantiation fills the place before the object is reachable.
+        unsafe { *self.descriptor_place(type_index) }
+    }
+
     /// Returns a defined function, counted from the first defined one.
     pub(crate) fn defined_func(&self, index: u32) -> *mut VmFunc {
         self.at(self.layout.defined_func(index))
@@ -216,13 +228,14 @@ impl InstanceObject {
         unsafe { *self.tag_place(index) }
     }
 
-    /// Passes the values of the globals defined here to the collector.
+    /// Passes the values of the globals defined here, and the items of element segments, to the collector.
     pub(crate) fn for_each_root(&self, mark: &mut dyn FnMut(&[u64])) {
         let count = self.module().globals().len() as u32 - self.layout.imported_global_count;
         for index in 0..count {
             // SAFETY: the globals are part of the allocation, and no guest code runs during a collection.
             mark(unsafe { &(*self.defined_global(index)).value });
         }
+        self.segments.for_each_root(mark);
     }
 
     /// Returns the instance's export of that name.

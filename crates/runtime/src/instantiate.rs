@@ -16,10 +16,10 @@ use wasmr_core::subtype::extern_matches;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::type_text::extern_type_text;
 use wasmr_core::types::ExternType;
-use wasmr_module::{DataMode, ElementMode, Import, Module};
+use wasmr_module::{ConstExpr, DataMode, ElementItems, ElementMode, Import, Module};
 
 use crate::builtins;
-use crate::const_eval::evaluate;
+use crate::const_eval::{evaluate, evaluate_pure};
 use crate::context::StoreContextMut;
 use crate::externs::Extern;
 use crate::func::{Func, call_nullary};
@@ -167,14 +167,15 @@ pub(crate) unsafe fn instantiate<T>(
     // SAFETY: the caller promises that host function definitions were made for the type of this store's data.
     unsafe { fill_imports(store, &mut object, provided) };
     allocate_own(store, &object, module)?;
+    fill_descriptors(store, &object, module)?;
     fill_funcs(&object, loaded, store.tier().unresolved_native());
     let instance = object.adopt(store);
 
     // 3. Initialise the globals, then the elements of tables. Each expression may use the globals before it.
-    let object = instance.0.get(store);
-    initialize_globals(object, module);
-    let vm = object.vm();
-    initialize_tables(store, instance, module);
+    initialize_globals(store, instance, module)?;
+    initialize_tables(store, instance, module)?;
+    evaluate_elements(store, instance, module)?;
+    let vm = instance.0.get(store).vm();
 
     // 4. Run the active element segments, then the active data segments, in order. The first one out of bounds traps; the
     // effects of those before it stay.
@@ -295,6 +296,25 @@ fn allocate_own(store: &mut StoreInner, object: &InstanceObject, module: &Module
     Ok(())
 }
 
+/// Writes the places of the descriptors of the module's struct and array types, which it makes where they do not exist.
+fn fill_descriptors(store: &mut StoreInner, object: &InstanceObject, module: &Module) -> Result<(), ResourceError> {
+    if !module.has_objects() {
+        return Ok(());
+    }
+    for index in 0..module.type_count() {
+        if let Some(layout) = module.layout(index) {
+            let StoreInner { heap, vm, .. } = store;
+            let descriptor = heap.descriptor(&mut vm.heap, module.registry(), module.type_id(index), layout)?;
+            // SAFETY: the index is within the layout, and no one else reads the array until `adopt`.
+            unsafe { *object.descriptor_place(index) = descriptor };
+        }
+    }
+    let header: *mut VmInstance = object.vm();
+    // SAFETY: no one else uses the header until `adopt`.
+    unsafe { (*header).heap_base = store.vm.heap.base };
+    Ok(())
+}
+
 /// Writes the records of the functions that the module defines.
 fn fill_funcs(object: &InstanceObject, loaded: &LoadedModule, native: *const c_void) {
     let module = &loaded.module;
@@ -322,27 +342,45 @@ fn fill_funcs(object: &InstanceObject, loaded: &LoadedModule, native: *const c_v
     }
 }
 
-fn initialize_globals(object: &InstanceObject, module: &Module) {
+fn initialize_globals(store: &mut StoreInner, instance: Instance, module: &Module) -> Result<(), ResourceError> {
     let imported = module.imported_global_count();
     for (defined, global) in (0..).zip(&module.globals()[imported as usize..]) {
         if let Some(init) = &global.init {
-            let value = evaluate(object, init);
+            let value = evaluate(store, instance, init, &[])?;
             // SAFETY: the index is within the layout, and no code that could use the global has run yet.
-            unsafe { (*object.defined_global(defined)).value = value };
+            unsafe { (*instance.0.get(store).defined_global(defined)).value = value };
         }
     }
+    Ok(())
 }
 
-fn initialize_tables(store: &mut StoreInner, instance: Instance, module: &Module) {
+fn initialize_tables(store: &mut StoreInner, instance: Instance, module: &Module) -> Result<(), ResourceError> {
     for (index, table) in (0..).zip(module.tables()) {
         if let Some(init) = &table.init {
-            let object = instance.0.get(store);
-            let [value, _] = evaluate(object, init);
-            let table = object.table(index);
+            let [value, _] = evaluate(store, instance, init, &[])?;
+            let table = instance.0.get(store).table(index);
             // SAFETY: the table is one of the store, which is borrowed exclusively.
             unsafe { (*table).elements_mut() }.fill(value);
         }
     }
+    Ok(())
+}
+
+/// Evaluates the items of element segments that make objects.
+fn evaluate_elements(store: &mut StoreInner, instance: Instance, module: &Module) -> Result<(), ResourceError> {
+    for (index, segment) in (0..).zip(module.elements()) {
+        if let ElementItems::Exprs(exprs) = &segment.items
+            && exprs.iter().any(ConstExpr::allocates)
+        {
+            let mut items = Vec::with_capacity(exprs.len());
+            for expr in exprs {
+                let [item, _] = evaluate(store, instance, expr, &items)?;
+                items.push(item);
+            }
+            instance.0.get_mut(store).segments.add_evaluated(index, items.into());
+        }
+    }
+    Ok(())
 }
 
 /// # Safety
@@ -355,7 +393,7 @@ unsafe fn run_elements(instance: *mut VmInstance, module: &Module) -> Result<(),
             ElementMode::Declared => unsafe { builtins::table::elem_drop(instance, index) },
             // SAFETY: the caller promises such an instance, and the module's indices were validated.
             ElementMode::Active { table, offset } => unsafe {
-                let [offset, _] = evaluate(&*(*instance).instance, offset);
+                let [offset, _] = evaluate_pure(&*(*instance).instance, offset);
                 let len = builtins::table::segment_len(instance, index);
                 builtins::table::table_init(instance, *table, index, offset, 0, len)?;
                 builtins::table::elem_drop(instance, index);
@@ -372,8 +410,10 @@ unsafe fn run_data(instance: *mut VmInstance, module: &Module) -> Result<(), Tra
         let (memory, address) = match &segment.mode {
             DataMode::Passive => continue,
             DataMode::Active { memory, address } => (*memory, *address),
-            // SAFETY: the caller promises such an instance.
-            DataMode::Computed { memory, offset } => (*memory, evaluate(unsafe { &*(*instance).instance }, offset)[0]),
+            DataMode::Computed { memory, offset } => {
+                // SAFETY: the caller promises such an instance.
+                (*memory, evaluate_pure(unsafe { &*(*instance).instance }, offset)[0])
+            }
         };
         // Modules are smaller than 4 GiB, so the length fits.
         let len = segment.range.len() as u32;

@@ -4,10 +4,10 @@
 //!
 //! # The tour
 //! - `store` owns everything, and `context` lends it. The other objects are handles into it: `func`, `memory`, `table`,
-//!   `global`, `tag`, `instance`, `reference`, `exception`. `ref_heap` owns the collected objects.
+//!   `global`, `tag`, `instance`, `reference`, `exception`. `gc` owns the collected objects.
 //! - `instantiate` makes an instance of a module, and `initialize` calls the initialisation function of a library.
 //!   `linker` finds the imports by name. Segments and constant expressions are internal to them.
-//! - [`vm`] has every layout that code reads and writes, and [`frame`] that of the value stack. [`tier`], [`running`]
+//! - [`vm`] has every layout that code reads and writes, [`vm_gc`] those of the heap, and [`frame`] that of the value stack. [`tier`], [`running`]
 //!   and [`walk`] are the interface to the tiers. [`builtins`] are the slow paths that tiers share. [`sys`] is the
 //!   operating system.
 //! - `host` and `typed` are host functions. `value` has the embedder's typed values.
@@ -21,6 +21,7 @@
 
 mod backtrace;
 pub mod builtins;
+mod collect;
 mod const_eval;
 mod context;
 mod exception;
@@ -28,6 +29,7 @@ pub mod exit;
 mod externs;
 pub mod frame;
 mod func;
+mod gc;
 mod global;
 mod handle;
 mod host;
@@ -39,11 +41,12 @@ mod interrupt;
 pub mod limits;
 mod linker;
 mod memory;
-mod ref_heap;
+mod objects;
 mod reference;
 pub mod running;
 mod segment;
 mod shared_memory;
+mod slots;
 mod store;
 pub mod symbol;
 pub mod sys;
@@ -55,6 +58,7 @@ mod typed;
 mod usage;
 mod value;
 pub mod vm;
+pub mod vm_gc;
 mod waiting;
 pub mod walk;
 

@@ -23,8 +23,9 @@ pub struct StoreLimits {
     pub max_stack_bytes: usize,
     /// Number of instances ever created, because a store keeps each of them until it is dropped itself.
     pub max_instances: usize,
-    /// Bytes of exceptions and of entries for host references that are reachable at the same time.
-    pub max_reference_bytes: usize,
+    /// Bytes of the heap of structs, arrays, exceptions and values of the host. An allocation beyond it traps with
+    /// "garbage-collected heap is full".
+    pub max_gc_heap_bytes: usize,
 }
 
 impl Default for StoreLimits {
@@ -34,7 +35,7 @@ impl Default for StoreLimits {
             max_table_elements: limits::DEFAULT_MAX_TABLE_ELEMENTS,
             max_stack_bytes: limits::DEFAULT_MAX_STACK,
             max_instances: limits::DEFAULT_MAX_INSTANCES,
-            max_reference_bytes: limits::DEFAULT_MAX_REFERENCE_BYTES,
+            max_gc_heap_bytes: limits::DEFAULT_MAX_GC_HEAP,
         }
     }
 }
@@ -87,10 +88,10 @@ pub enum ResourceError {
         /// [`StoreLimits::max_instances`].
         limit: usize,
     },
-    /// Too many exceptions or host references are alive.
-    #[error("exceptions and host references exceed the limit of {}", Count(*.limit, "byte"))]
-    ReferenceLimit {
-        /// [`StoreLimits::max_reference_bytes`].
+    /// Too many structs, arrays, exceptions and values of the host are alive.
+    #[error("the garbage-collected heap exceeds the limit of {}", Count(*.limit, "byte"))]
+    HeapLimit {
+        /// [`StoreLimits::max_gc_heap_bytes`].
         limit: usize,
     },
     /// The memory is shared but the function makes memories of one store, or the reverse. Fault: the embedder's.

@@ -8,7 +8,7 @@
 //! - A `StoreInner` has one address for its life, kept in [`VmStore::store`]. Every pointer to it is derived from that address.
 //! - Objects are added and never removed. An object of a store lives until the store is dropped. So a pointer between objects
 //!   of one store never dangles, and instances may refer to each other in cycles. Exceptions and host references are the
-//!   exception: `ref_heap` collects them.
+//!   exception: `gc` collects them.
 //! - At most one thread uses a store at a time. Only [`InterruptHandle`] is shared with others.
 
 use std::any::Any;
@@ -24,6 +24,7 @@ use wasmr_core::types::{HeapType, RefType, ValType};
 
 use crate::context::{AsContext, AsContextMut, Invariant, StoreContext, StoreContextMut};
 use crate::frame::{Fp, Ip, STACK_SLACK};
+use crate::gc::GcHeap;
 use crate::handle::{Handle, Pinned, StoreId};
 use crate::host::HostFunc;
 use crate::host_error::stop_from;
@@ -31,7 +32,6 @@ use crate::instance::InstanceObject;
 use crate::interrupt::InterruptHandle;
 use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
 use crate::memory::MemoryObject;
-use crate::ref_heap::{Object, RefHeap};
 use crate::shared_memory::SharedMemory;
 use crate::sys::{self, StackPages};
 use crate::table::TableObject;
@@ -39,9 +39,10 @@ use crate::tier::Tier;
 use crate::trap::{HostEnd, Thrown};
 use crate::usage::SharedUsage;
 use crate::vm::{VmGlobal, VmStore, VmTag, native_stack_bytes};
+use crate::vm_gc::VmHeap;
 
 /// Inaccessible bytes below the native stack.
-const NATIVE_GUARD: usize = 1 << 20;
+pub(crate) const NATIVE_GUARD: usize = 1 << 20;
 /// Bytes of the native stack that are left to the host's frames when compiled code has used up its part.
 const NATIVE_HEADROOM: usize = 1 << 20;
 
@@ -60,6 +61,8 @@ pub struct StoreConfig {
     pub metered: bool,
     /// Resources that the store shares with the stores of the guest's other threads; `None` for a guest of its own.
     pub usage: Option<SharedUsage>,
+    /// True if each allocation in the heap collects, and freed objects are overwritten: for tests.
+    pub gc_stress: bool,
 }
 
 /// The error of using fuel in a store whose engine does not count it.
@@ -111,7 +114,7 @@ pub struct StoreInner {
     registry: Arc<TypeRegistry>,
     /// Types of the objects that the host made here. Modules keep the types of instances.
     types: Types,
-    tier: Arc<dyn Tier>,
+    pub(crate) tier: Arc<dyn Tier>,
     limits: StoreLimits,
     memory_strategy: MemoryStrategy,
     metered: bool,
@@ -126,19 +129,19 @@ pub struct StoreInner {
     interrupt: InterruptHandle,
     /// Number of active calls from the host, each inside a host function of the one before.
     pub(crate) boundary_depth: u32,
-    stack: Option<StackPages>,
-    native_stack: Option<StackPages>,
+    pub(crate) stack: Option<StackPages>,
+    pub(crate) native_stack: Option<StackPages>,
     /// End of the run by the host, between `Status::HOST` and the boundary that reports it.
     pub(crate) host_end: Option<HostEnd>,
     /// Frames that the exception in flight has left, until it is caught.
     pub(crate) thrown: Option<Thrown>,
-    pub(crate) ref_heap: RefHeap,
+    pub(crate) heap: GcHeap,
     memories: Vec<Pinned<MemoryObject>>,
-    tables: Vec<Pinned<TableObject>>,
-    globals: Vec<Pinned<VmGlobal>>,
+    pub(crate) tables: Vec<Pinned<TableObject>>,
+    pub(crate) globals: Vec<Pinned<VmGlobal>>,
     tags: Vec<Pinned<VmTag>>,
     host_funcs: Vec<Pinned<HostFunc>>,
-    instances: Vec<Pinned<InstanceObject>>,
+    pub(crate) instances: Vec<Pinned<InstanceObject>>,
     /// Code that functions of the store lead to and that belongs to no instance.
     code: Vec<Arc<dyn Any + Send + Sync>>,
     /// The embedder's data, a boxed `T`.
@@ -170,6 +173,7 @@ impl<T> Store<T> {
             native_stack_top: ptr::null_mut(),
             native_stack_limit: ptr::null_mut(),
             native_libcalls: ptr::null(),
+            heap: VmHeap::absent(),
         };
         let inner = NonNull::from(Box::leak(Box::new(StoreInner {
             vm,
@@ -190,7 +194,7 @@ impl<T> Store<T> {
             native_stack: None,
             host_end: None,
             thrown: None,
-            ref_heap: RefHeap::new(config.limits.max_reference_bytes),
+            heap: GcHeap::new(config.limits.max_gc_heap_bytes, config.gc_stress),
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
@@ -278,9 +282,9 @@ impl<T> Store<T> {
     /// obtained, except for those that are pinned or that the guest can reach. References obtained outside of scopes and of
     /// host functions last until the store is dropped.
     pub fn scope<R>(&mut self, body: impl FnOnce(&mut Store<T>) -> R) -> R {
-        let scope = self.as_context().inner().ref_heap.open_scope();
+        let scope = self.as_context_mut().inner_mut().heap.open_scope();
         let result = body(self);
-        self.as_context_mut().inner_mut().ref_heap.close_scope(scope);
+        self.as_context_mut().inner_mut().heap.close_scope(scope);
         result
     }
 }
@@ -344,6 +348,7 @@ impl StoreInner {
             limits: self.limits,
             memory: self.memory_strategy,
             metered: self.metered,
+            gc_stress: self.heap.is_stressed(),
             usage: Some(self.usage.clone()),
         }
     }
@@ -518,61 +523,6 @@ impl StoreInner {
 
     pub(crate) fn add_instance(&mut self, instance: InstanceObject) -> Handle<InstanceObject> {
         keep(self.id, &mut self.instances, instance)
-    }
-
-    /// Adds an exception or a host reference, after a collection if one is due. Returns its word.
-    pub(crate) fn insert_reference(&mut self, object: Object) -> Result<u64, ResourceError> {
-        if self.ref_heap.wants_collection(&object) {
-            let extra: &[u64] = match &object {
-                Object::Exception { payload, .. } => payload,
-                _ => &[],
-            };
-            self.collect(extra);
-        }
-        let limit = self.limits.max_reference_bytes;
-        self.ref_heap.insert(object).ok_or(ResourceError::ReferenceLimit { limit })
-    }
-
-    /// Frees the exceptions and host references that are not reachable. `extra` are roots that are stored nowhere else.
-    ///
-    /// The compiler keeps references in frames and in registers. So while compiled code is active, all words of the native
-    /// stack are roots.
-    fn collect(&mut self, extra: &[u64]) {
-        let StoreInner { ref_heap, vm, tier, stack, native_stack, globals, tables, instances, .. } = self;
-        ref_heap.collect(|mark| {
-            mark(extra);
-            mark(&[vm.pending_exception]);
-            if stack.is_some() {
-                let end = tier.stack_in_use(vm).clamp(vm.stack_base, vm.stack_limit);
-                // SAFETY: the value stack is mapped, was zeroed at first, and consists of plain words. `end` is inside it.
-                // Stale slots between frames only keep an object longer.
-                let slots = unsafe {
-                    let count = end.offset_from(vm.stack_base);
-                    std::slice::from_raw_parts(vm.stack_base.cast_const(), usize::try_from(count).unwrap_or(0))
-                };
-                mark(slots);
-            }
-            if let Some(native) = native_stack
-                && !vm.activation.is_null()
-            {
-                let start = native.base().as_ptr().expose_provenance();
-                // SAFETY: the mapping is readable above the guard, its provenance was exposed above, and its bounds are
-                // multiples of the page size.
-                unsafe { sys::for_each_word(start + NATIVE_GUARD..start + native.size(), mark) };
-            }
-            for global in globals.iter() {
-                // SAFETY: the store owns the global, and no code that could write to it runs during a collection.
-                mark(unsafe { &global.as_ptr().as_ref().value });
-            }
-            for table in tables.iter() {
-                // SAFETY: the store owns the table, and no code that could write to it runs during a collection.
-                mark(unsafe { table.as_ptr().as_ref() }.collectable_slots());
-            }
-            for instance in instances.iter() {
-                // SAFETY: the store owns the instance, and no code that could write to it runs during a collection.
-                unsafe { instance.as_ptr().as_ref() }.for_each_root(mark);
-            }
-        });
     }
 }
 

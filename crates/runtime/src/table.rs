@@ -5,9 +5,6 @@
 //! Invariants: [`VmTable`] always describes the vector. Every element is null or a reference of the table's element
 //! type. The size never shrinks ([spec](https://webassembly.github.io/spec/core/exec/runtime.html#table-instances)).
 
-use std::alloc::{Layout, alloc_zeroed};
-use std::ptr::NonNull;
-
 use wasmr_core::count::Count;
 use wasmr_core::subtype::heap_top;
 use wasmr_core::types::{HeapType, TableType, ValType};
@@ -16,6 +13,7 @@ use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
 use crate::host_error::stop_from;
 use crate::limits::ResourceError;
+use crate::slots::filled;
 use crate::store::StoreInner;
 use crate::value::{TypeMismatch, Val};
 use crate::vm::VmTable;
@@ -74,25 +72,6 @@ impl TableObject {
         let max = self.ty.limits.max.unwrap_or(most).min(most);
         self.size().checked_add(delta).is_some_and(|after| after <= max)
     }
-}
-
-/// Returns `count` slots of `value`; `None` if memory runs out. Zeroed slots come untouched from the system, so a large
-/// empty table costs nothing.
-fn filled(count: u64, value: u64) -> Option<Vec<u64>> {
-    let count = usize::try_from(count).ok()?;
-    if value == 0 && count != 0 {
-        let layout = Layout::array::<u64>(count).ok()?;
-        // SAFETY: the layout is not empty. The memory comes from the global allocator with the layout of a vector of
-        // `count` slots, and zero is a valid slot. `Vec` has no fallible constructor of zeroes.
-        return unsafe {
-            let slots = NonNull::new(alloc_zeroed(layout))?;
-            Some(Vec::from_raw_parts(slots.cast().as_ptr(), count, count))
-        };
-    }
-    let mut slots = Vec::new();
-    slots.try_reserve_exact(count).ok()?;
-    slots.resize(count, value);
-    Some(slots)
 }
 
 /// Grows a table by `delta` elements of `value`. Returns the size before, or `None` with nothing changed.

@@ -114,10 +114,8 @@ macro_rules! collected {
             const TYPE: ValType = ValType::$wasm;
 
             fn write(self, store: &StoreInner, slots: &mut [u64]) {
-                slots[0] = self.map_or(0, |reference| {
-                    check_store(reference.0.store, store);
-                    reference.0.word()
-                });
+                // A handle whose scope has ended passes null.
+                slots[0] = self.and_then(|reference| reference.0.reference(store)).unwrap_or(0);
             }
 
             unsafe fn read(store: &mut StoreInner, slots: &[u64]) -> Option<$rust> {

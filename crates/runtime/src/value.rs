@@ -19,6 +19,7 @@ use crate::host_error::stop_from;
 use crate::reference::{AnyRef, ExternRef};
 use crate::store::StoreInner;
 use crate::vm::VmGlobal;
+use crate::vm_gc::Kind;
 
 /// A value of any type. Two values are equal if their bits are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,18 +156,21 @@ impl Val {
             Val::FuncRef(Some(func)) => Some(HeapType::Concrete(func.type_id(store))),
             // A reference to a collected object is of no type.
             Val::ExternRef(Some(reference)) => {
-                if reference.0.object(store).is_none() {
+                if reference.0.reference(store).is_none() {
                     return false;
                 }
                 Some(HeapType::Extern)
             }
             Val::ExnRef(Some(reference)) => {
-                if reference.0.object(store).is_none() {
+                if reference.0.reference(store).is_none() {
                     return false;
                 }
                 Some(HeapType::Exn)
             }
-            Val::AnyRef(Some(_)) => Some(HeapType::Any),
+            Val::AnyRef(Some(reference)) => match reference.0.reference(store) {
+                Some(reference) => Some(heap_type_of(store, reference)),
+                None => return false,
+            },
             Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => None,
         };
         let ValType::Ref(expected) = expected else { return false };
@@ -193,9 +197,10 @@ impl Val {
                 low
             }
             Val::FuncRef(func) => func.map_or(0, |func| func.as_slot()),
-            Val::ExternRef(reference) => reference.map_or(0, |reference| reference.0.word()),
-            Val::ExnRef(reference) => reference.map_or(0, |reference| reference.0.word()),
-            Val::AnyRef(reference) => reference.map_or(0, |reference| reference.0.word()),
+            Val::ExternRef(Some(reference)) => reference.0.reference(store).unwrap_or(0),
+            Val::ExnRef(Some(reference)) => reference.0.reference(store).unwrap_or(0),
+            Val::AnyRef(Some(reference)) => reference.0.reference(store).unwrap_or(0),
+            Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => 0,
         };
         Ok(())
     }
@@ -212,11 +217,17 @@ impl Val {
                 let heap = HeapType::Concrete(func.type_id(store));
                 val_type_text(registry, ValType::Ref(RefType { nullable: false, heap }))
             }
-            Val::ExternRef(Some(handle)) if handle.0.object(store).is_none() => "a collected reference".into(),
-            Val::ExnRef(Some(handle)) if handle.0.object(store).is_none() => "a collected exception".into(),
+            Val::ExternRef(Some(handle)) if handle.0.reference(store).is_none() => "a collected reference".into(),
+            Val::ExnRef(Some(handle)) if handle.0.reference(store).is_none() => "a collected exception".into(),
             Val::ExternRef(Some(_)) => "(ref extern)".into(),
             Val::ExnRef(Some(_)) => "(ref exn)".into(),
-            Val::AnyRef(Some(_)) => "(ref any)".into(),
+            Val::AnyRef(Some(handle)) => match handle.0.reference(store) {
+                None => "a collected reference".into(),
+                Some(reference) => {
+                    let heap = heap_type_of(store, reference);
+                    val_type_text(registry, ValType::Ref(RefType { nullable: false, heap }))
+                }
+            },
             Val::FuncRef(None) => "nullfuncref".into(),
             Val::ExternRef(None) => "nullexternref".into(),
             Val::ExnRef(None) => "nullexnref".into(),
@@ -271,6 +282,15 @@ impl Val {
             HeapType::Exn => Val::ExnRef(ExnRef::from_slot(store, word)),
             _ => Val::AnyRef(AnyRef::from_slot(store, word)),
         }
+    }
+}
+
+/// Returns the type of a value of the `any` hierarchy that is not null.
+fn heap_type_of(store: &StoreInner, reference: u64) -> HeapType {
+    match store.heap.kind(reference) {
+        None => HeapType::I31,
+        Some((Kind::STRUCT | Kind::ARRAY, type_id)) => HeapType::Concrete(type_id),
+        Some(_) => HeapType::Any,
     }
 }
 

@@ -1,5 +1,5 @@
-//! The structures that compiled and translated code read and write. Tiers share no other layouts, except for that of a frame on
-//! the value stack ([`frame`](crate::frame)).
+//! The structures that compiled and translated code read and write. Tiers share no other layouts, except for those of a frame on
+//! the value stack ([`frame`](crate::frame)) and of the heap ([`vm_gc`](crate::vm_gc)).
 //!
 //! The `Vm…` types are `repr(C)`. Tiers address their fields with `offset_of!` and the offsets of [`VmLayout`], never with
 //! literals. The Rust-side owners (`Memory`, `Table`, `Instance`, …) embed or box them and keep them up to date.
@@ -8,7 +8,7 @@
 //! ```text
 //! VmInstance (header) | imported_funcs: [*mut VmFunc]  | imported_globals: [*mut VmGlobal] | tables: [*mut VmTable]
 //!                     | memories: [*mut VmMemory]      | tags: [*const VmTag]
-//!                     | defined_globals: [VmGlobal]    | defined_funcs: [VmFunc]
+//!                     | defined_globals: [VmGlobal]    | defined_funcs: [VmFunc]          | descriptors: [u32]
 //! ```
 //! Each entry is thus at a constant offset from the instance pointer. The offsets depend on the module's counts alone
 //! ([`VmLayout`]), so all instances of a module share its code.
@@ -33,6 +33,7 @@ use wasmr_core::types::TypeId;
 use wasmr_module::Module;
 
 use crate::frame::{Fp, Ip};
+use crate::vm_gc::VmHeap;
 
 /// The end of a call, as a machine word. The [`VmStore`] has the details of a status other than [`OK`](Status::OK).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +212,8 @@ pub struct VmInstance {
     pub tier_data: *const c_void,
     /// The Rust side of the instance.
     pub instance: *mut crate::instance::InstanceObject,
+    /// Copy of [`VmHeap::base`]; null if the module has no struct and array types.
+    pub heap_base: *mut u8,
 }
 
 /// Returns the bytes of the native stack that compiled frames may take, for a value stack of `bytes`: half as many again. Many
@@ -268,6 +271,8 @@ pub struct VmStore {
     pub native_stack_limit: *mut u8,
     /// The table of libcalls of compiled code.
     pub native_libcalls: *const c_void,
+    /// The heap of collected objects.
+    pub heap: VmHeap,
 }
 
 /// Calls a function through its entry pointer. If it ends with a tail call, makes that call as well, and so on. Never returns
@@ -332,6 +337,7 @@ pub struct VmLayout {
     tags: u32,
     defined_globals: u32,
     defined_funcs: u32,
+    descriptors: u32,
     size: u32,
 }
 
@@ -351,7 +357,9 @@ impl VmLayout {
         let end_of_pointers = tags + module.tags().len() as u32 * POINTER;
         let defined_globals = end_of_pointers.next_multiple_of(align_of::<VmGlobal>() as u32);
         let defined_funcs = defined_globals + defined_global_count * size_of::<VmGlobal>() as u32;
-        let size = defined_funcs + module.defined_func_count() * size_of::<VmFunc>() as u32;
+        let descriptors = defined_funcs + module.defined_func_count() * size_of::<VmFunc>() as u32;
+        let descriptor_count = if module.has_objects() { module.type_count() } else { 0 };
+        let size = descriptors + descriptor_count * size_of::<u32>() as u32;
         VmLayout {
             imported_func_count,
             imported_global_count,
@@ -362,6 +370,7 @@ impl VmLayout {
             tags,
             defined_globals,
             defined_funcs,
+            descriptors,
             size,
         }
     }
@@ -399,6 +408,12 @@ impl VmLayout {
     /// Returns the offset of the `*mut VmMemory` of a memory.
     pub fn memory(&self, index: u32) -> u32 {
         self.memories + index * POINTER
+    }
+
+    /// Returns the offset of the place of a type's descriptor in the heap, a `u32`; 0 for function types. A module without
+    /// struct and array types has no places.
+    pub fn descriptor(&self, type_index: u32) -> u32 {
+        self.descriptors + type_index * size_of::<u32>() as u32
     }
 
     /// Returns the offset of the `*const VmTag` of a tag.

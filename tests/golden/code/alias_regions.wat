@@ -29,8 +29,8 @@
     (i32.add (i32.load (i32.const 8)))))
 ;; == func 0: optimised
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
-;;       region0 = 4 "global"
-;;       region1 = 5 "global"
+;;       region0 = 7 "global"
+;;       region1 = 8 "global"
 ;;       region2 = 0 "memory"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+native_stack_limit
@@ -51,7 +51,7 @@
 ;; == func 1: optimised
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {
 ;;       region0 = 0 "memory"
-;;       region1 = 4 "global"
+;;       region1 = 7 "global"
 ;;       region2 = 2 "table"
 ;;       gv0 = vmctx
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+native_stack_limit

@@ -16,6 +16,7 @@ pub(crate) mod exception;
 pub(crate) mod frame;
 pub(crate) mod fuel;
 pub(crate) mod fused;
+pub(crate) mod heap;
 pub(crate) mod hooks;
 pub(crate) mod memory;
 pub(crate) mod numeric;

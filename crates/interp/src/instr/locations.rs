@@ -71,6 +71,63 @@ pub(crate) enum StoreValue {
     Imm,
 }
 
+/// The stored form of a field, and the type of the value that a read gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldForm {
+    /// 8 bits, sign-extended.
+    S8,
+    /// 8 bits, zero-extended.
+    U8,
+    /// 16 bits, sign-extended.
+    S16,
+    /// 16 bits, zero-extended.
+    U16,
+    /// `i32`.
+    I32,
+    /// `i64`, or a reference to a function.
+    I64,
+    /// `f32`.
+    F32,
+    /// `f64`.
+    F64,
+    /// A compressed reference.
+    Ref,
+}
+
+/// The bits of a slot that a write to a field stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// The low 8.
+    Bits8,
+    /// The low 16.
+    Bits16,
+    /// The low 32.
+    Bits32,
+    /// All.
+    Bits64,
+}
+
+/// The test of a cast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TestForm {
+    /// All references pass.
+    Always,
+    /// No reference passes.
+    Never,
+    /// Unboxed integers, structs and arrays pass.
+    Eq,
+    /// Unboxed integers pass.
+    I31,
+    /// Structs pass.
+    Struct,
+    /// Arrays pass.
+    Array,
+    /// Instances of a struct or array type pass.
+    Object,
+    /// Functions of a type pass.
+    Func,
+}
+
 /// Number of slots that a function clears when it is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cleared(pub(crate) u32);
@@ -79,6 +136,10 @@ pub(crate) struct Cleared(pub(crate) u32);
 pub(crate) type IsFloat = bool;
 /// True if the object belongs to another module.
 pub(crate) type IsImported = bool;
+/// True if a value is sign-extended.
+pub(crate) type IsSigned = bool;
+/// True if null passes a test.
+pub(crate) type IsNullable = bool;
 /// True if addresses or indices have 64 bits.
 pub(crate) type Is64 = bool;
 /// True if a page has one byte, false if it has 64 KiB.
@@ -101,7 +162,7 @@ macro_rules! numbered {
         }
     )*};
 }
-numbered! { In 2  Dst 2  Form 8  StoreValue 3  bool 2 }
+numbered! { In 2  Dst 2  Form 8  StoreValue 3  FieldForm 9  Width 4  TestForm 8  bool 2 }
 
 impl Locations for () {
     const COUNT: usize = 1;

@@ -4,12 +4,15 @@
 //! handler. `$op` in a text is the mnemonic; [`field`](super::field) explains the braces.
 
 use super::family::Family;
-use super::locations::{Cleared, Dst, HasSmallPages, In, Is64, IsConstant, IsFloat, IsImported, Locations, Wanted};
+use super::locations::{
+    Cleared, Dst, FieldForm, HasSmallPages, In, Is64, IsConstant, IsFloat, IsImported, IsNullable, IsSigned, Locations,
+    TestForm, Wanted, Width,
+};
 use crate::execute::builtin::builtin;
 use crate::execute::dispatch::Handler;
 use crate::execute::operand::{Acc, Imm, ImmA, SlotA, SlotB, SlotD};
 use crate::execute::{
-    atomic, bulk_memory, call, control, frame, fuel, fused, memory, reference, simd, table, variable,
+    atomic, bulk_memory, call, control, frame, fuel, fused, heap, memory, reference, simd, table, variable,
 };
 
 /// A family in the list of all families.
@@ -289,6 +292,153 @@ instructions! {
 
     "atomic.fence" AtomicFence: () {
         "$op"                                         => atomic::fence,
+    }
+
+    // Structs, arrays, unboxed integers, casts.
+
+    /// A read of a field.
+    "struct.get" StructGet: (FieldForm, In, Dst) {
+        "acc = $op {a}+{imm}, i8"                => heap::struct_get::<heap::S8, SlotA, Acc>,
+        "{d} = $op {a}+{imm}, i8"                => heap::struct_get::<heap::S8, SlotA, SlotD>,
+        "acc = $op acc+{imm}, i8"                => heap::struct_get::<heap::S8, Acc, Acc>,
+        "{d} = $op acc+{imm}, i8"                => heap::struct_get::<heap::S8, Acc, SlotD>,
+        "acc = $op {a}+{imm}, u8"                => heap::struct_get::<heap::U8, SlotA, Acc>,
+        "{d} = $op {a}+{imm}, u8"                => heap::struct_get::<heap::U8, SlotA, SlotD>,
+        "acc = $op acc+{imm}, u8"                => heap::struct_get::<heap::U8, Acc, Acc>,
+        "{d} = $op acc+{imm}, u8"                => heap::struct_get::<heap::U8, Acc, SlotD>,
+        "acc = $op {a}+{imm}, i16"               => heap::struct_get::<heap::S16, SlotA, Acc>,
+        "{d} = $op {a}+{imm}, i16"               => heap::struct_get::<heap::S16, SlotA, SlotD>,
+        "acc = $op acc+{imm}, i16"               => heap::struct_get::<heap::S16, Acc, Acc>,
+        "{d} = $op acc+{imm}, i16"               => heap::struct_get::<heap::S16, Acc, SlotD>,
+        "acc = $op {a}+{imm}, u16"               => heap::struct_get::<heap::U16, SlotA, Acc>,
+        "{d} = $op {a}+{imm}, u16"               => heap::struct_get::<heap::U16, SlotA, SlotD>,
+        "acc = $op acc+{imm}, u16"               => heap::struct_get::<heap::U16, Acc, Acc>,
+        "{d} = $op acc+{imm}, u16"               => heap::struct_get::<heap::U16, Acc, SlotD>,
+        "acc = $op {a}+{imm}, i32"               => heap::struct_get::<heap::W32, SlotA, Acc>,
+        "{d} = $op {a}+{imm}, i32"               => heap::struct_get::<heap::W32, SlotA, SlotD>,
+        "acc = $op acc+{imm}, i32"               => heap::struct_get::<heap::W32, Acc, Acc>,
+        "{d} = $op acc+{imm}, i32"               => heap::struct_get::<heap::W32, Acc, SlotD>,
+        "acc = $op {a}+{imm}, i64"               => heap::struct_get::<heap::W64, SlotA, Acc>,
+        "{d} = $op {a}+{imm}, i64"               => heap::struct_get::<heap::W64, SlotA, SlotD>,
+        "acc = $op acc+{imm}, i64"               => heap::struct_get::<heap::W64, Acc, Acc>,
+        "{d} = $op acc+{imm}, i64"               => heap::struct_get::<heap::W64, Acc, SlotD>,
+        "facc = $op {a}+{imm}, f32"              => heap::struct_get::<heap::Float32, SlotA, Acc>,
+        "{d} = $op {a}+{imm}, f32"               => heap::struct_get::<heap::Float32, SlotA, SlotD>,
+        "facc = $op acc+{imm}, f32"              => heap::struct_get::<heap::Float32, Acc, Acc>,
+        "{d} = $op acc+{imm}, f32"               => heap::struct_get::<heap::Float32, Acc, SlotD>,
+        "facc = $op {a}+{imm}, f64"              => heap::struct_get::<heap::Float64, SlotA, Acc>,
+        "{d} = $op {a}+{imm}, f64"               => heap::struct_get::<heap::Float64, SlotA, SlotD>,
+        "facc = $op acc+{imm}, f64"              => heap::struct_get::<heap::Float64, Acc, Acc>,
+        "{d} = $op acc+{imm}, f64"               => heap::struct_get::<heap::Float64, Acc, SlotD>,
+        "acc = $op {a}+{imm}, ref"               => heap::struct_get::<heap::Reference, SlotA, Acc>,
+        "{d} = $op {a}+{imm}, ref"               => heap::struct_get::<heap::Reference, SlotA, SlotD>,
+        "acc = $op acc+{imm}, ref"               => heap::struct_get::<heap::Reference, Acc, Acc>,
+        "{d} = $op acc+{imm}, ref"               => heap::struct_get::<heap::Reference, Acc, SlotD>,
+    }
+    "struct.get" StructGetV128: () {
+        "{d} = $op {a}+{imm}, v128"                   => heap::struct_get_v128,
+    }
+    /// A write to a field.
+    "struct.set" StructSet: Width {
+        "$op {a}+{imm}, {d}, i8"                      => heap::struct_set_8,
+        "$op {a}+{imm}, {d}, i16"                     => heap::struct_set_16,
+        "$op {a}+{imm}, {d}, i32"                     => heap::struct_set::<i32>,
+        "$op {a}+{imm}, {d}, i64"                     => heap::struct_set::<i64>,
+    }
+    "struct.set" StructSetV128: () {
+        "$op {a}+{imm}, {d}, v128"                    => heap::struct_set_v128,
+    }
+    "array.get" ArrayGet: (FieldForm, Dst) {
+        "acc = $op {a}[{b}], i8"                    => heap::array_get::<heap::S8, Acc>,
+        "{d} = $op {a}[{b}], i8"                    => heap::array_get::<heap::S8, SlotD>,
+        "acc = $op {a}[{b}], u8"                    => heap::array_get::<heap::U8, Acc>,
+        "{d} = $op {a}[{b}], u8"                    => heap::array_get::<heap::U8, SlotD>,
+        "acc = $op {a}[{b}], i16"                   => heap::array_get::<heap::S16, Acc>,
+        "{d} = $op {a}[{b}], i16"                   => heap::array_get::<heap::S16, SlotD>,
+        "acc = $op {a}[{b}], u16"                   => heap::array_get::<heap::U16, Acc>,
+        "{d} = $op {a}[{b}], u16"                   => heap::array_get::<heap::U16, SlotD>,
+        "acc = $op {a}[{b}], i32"                   => heap::array_get::<heap::W32, Acc>,
+        "{d} = $op {a}[{b}], i32"                   => heap::array_get::<heap::W32, SlotD>,
+        "acc = $op {a}[{b}], i64"                   => heap::array_get::<heap::W64, Acc>,
+        "{d} = $op {a}[{b}], i64"                   => heap::array_get::<heap::W64, SlotD>,
+        "facc = $op {a}[{b}], f32"                  => heap::array_get::<heap::Float32, Acc>,
+        "{d} = $op {a}[{b}], f32"                   => heap::array_get::<heap::Float32, SlotD>,
+        "facc = $op {a}[{b}], f64"                  => heap::array_get::<heap::Float64, Acc>,
+        "{d} = $op {a}[{b}], f64"                   => heap::array_get::<heap::Float64, SlotD>,
+        "acc = $op {a}[{b}], ref"                   => heap::array_get::<heap::Reference, Acc>,
+        "{d} = $op {a}[{b}], ref"                   => heap::array_get::<heap::Reference, SlotD>,
+    }
+    "array.get" ArrayGetV128: () {
+        "{d} = $op {a}[{b}], v128"                    => heap::array_get_v128,
+    }
+    "array.set" ArraySet: Width {
+        "$op {a}[{b}], {d}, i8"                       => heap::array_set_8,
+        "$op {a}[{b}], {d}, i16"                      => heap::array_set_16,
+        "$op {a}[{b}], {d}, i32"                      => heap::array_set::<i32>,
+        "$op {a}[{b}], {d}, i64"                      => heap::array_set::<i64>,
+    }
+    "array.set" ArraySetV128: () {
+        "$op {a}[{b}], {d}, v128"                     => heap::array_set_v128,
+    }
+    "array.len" ArrayLen: (In, Dst) {
+        "acc = $op {a}"                               => heap::array_len::<SlotA, Acc>,
+        "{d} = $op {a}"                               => heap::array_len::<SlotA, SlotD>,
+        "acc = $op acc"                               => heap::array_len::<Acc, Acc>,
+        "{d} = $op acc"                               => heap::array_len::<Acc, SlotD>,
+    }
+    "ref.i31" RefI31: (In, Dst) {
+        "acc = $op {a}"                               => heap::ref_i31::<SlotA, Acc>,
+        "{d} = $op {a}"                               => heap::ref_i31::<SlotA, SlotD>,
+        "acc = $op acc"                               => heap::ref_i31::<Acc, Acc>,
+        "{d} = $op acc"                               => heap::ref_i31::<Acc, SlotD>,
+    }
+    "i31.get" I31Get: (IsSigned, In, Dst) {
+        "acc = $op_u {a}"                            => heap::i31_get::<SlotA, Acc, false>,
+        "{d} = $op_u {a}"                            => heap::i31_get::<SlotA, SlotD, false>,
+        "acc = $op_u acc"                            => heap::i31_get::<Acc, Acc, false>,
+        "{d} = $op_u acc"                            => heap::i31_get::<Acc, SlotD, false>,
+        "acc = $op_s {a}"                            => heap::i31_get::<SlotA, Acc, true>,
+        "{d} = $op_s {a}"                            => heap::i31_get::<SlotA, SlotD, true>,
+        "acc = $op_s acc"                            => heap::i31_get::<Acc, Acc, true>,
+        "{d} = $op_s acc"                            => heap::i31_get::<Acc, SlotD, true>,
+    }
+    /// The test of a reference.
+    "ref.test" RefTest: (TestForm, IsNullable) {
+        "{d} = $op {a}, any"                          => heap::ref_test::<heap::TestAlways, false>,
+        "{d} = $op {a}, null any"                     => heap::ref_test::<heap::TestAlways, true>,
+        "{d} = $op {a}, none"                         => heap::ref_test::<heap::TestNever, false>,
+        "{d} = $op {a}, null none"                    => heap::ref_test::<heap::TestNever, true>,
+        "{d} = $op {a}, eq"                           => heap::ref_test::<heap::TestEq, false>,
+        "{d} = $op {a}, null eq"                      => heap::ref_test::<heap::TestEq, true>,
+        "{d} = $op {a}, i31"                          => heap::ref_test::<heap::TestI31, false>,
+        "{d} = $op {a}, null i31"                     => heap::ref_test::<heap::TestI31, true>,
+        "{d} = $op {a}, struct"                       => heap::ref_test::<heap::TestStruct, false>,
+        "{d} = $op {a}, null struct"                  => heap::ref_test::<heap::TestStruct, true>,
+        "{d} = $op {a}, array"                        => heap::ref_test::<heap::TestArray, false>,
+        "{d} = $op {a}, null array"                   => heap::ref_test::<heap::TestArray, true>,
+        "{d} = $op {a}, {object}"                     => heap::ref_test::<heap::TestObject, false>,
+        "{d} = $op {a}, null {object}"                => heap::ref_test::<heap::TestObject, true>,
+        "{d} = $op {a}, {imm.type}"                   => heap::ref_test::<heap::TestFunc, false>,
+        "{d} = $op {a}, null {imm.type}"              => heap::ref_test::<heap::TestFunc, true>,
+    }
+    /// A trap unless a reference passes a test.
+    "ref.cast" RefCast: (TestForm, IsNullable) {
+        "$op {a}, any"                                => heap::ref_cast::<heap::TestAlways, false>,
+        "$op {a}, null any"                           => heap::ref_cast::<heap::TestAlways, true>,
+        "$op {a}, none"                               => heap::ref_cast::<heap::TestNever, false>,
+        "$op {a}, null none"                          => heap::ref_cast::<heap::TestNever, true>,
+        "$op {a}, eq"                                 => heap::ref_cast::<heap::TestEq, false>,
+        "$op {a}, null eq"                            => heap::ref_cast::<heap::TestEq, true>,
+        "$op {a}, i31"                                => heap::ref_cast::<heap::TestI31, false>,
+        "$op {a}, null i31"                           => heap::ref_cast::<heap::TestI31, true>,
+        "$op {a}, struct"                             => heap::ref_cast::<heap::TestStruct, false>,
+        "$op {a}, null struct"                        => heap::ref_cast::<heap::TestStruct, true>,
+        "$op {a}, array"                              => heap::ref_cast::<heap::TestArray, false>,
+        "$op {a}, null array"                         => heap::ref_cast::<heap::TestArray, true>,
+        "$op {a}, {object}"                           => heap::ref_cast::<heap::TestObject, false>,
+        "$op {a}, null {object}"                      => heap::ref_cast::<heap::TestObject, true>,
+        "$op {a}, {imm.type}"                         => heap::ref_cast::<heap::TestFunc, false>,
+        "$op {a}, null {imm.type}"                    => heap::ref_cast::<heap::TestFunc, true>,
     }
 
     // Fuel.

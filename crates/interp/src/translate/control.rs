@@ -59,12 +59,7 @@ impl<'m> Translator<'m> {
                 self.branch(label);
                 self.become_unreachable();
             }
-            Operator::BrIf { relative_depth } => {
-                let label = self.label_index(*relative_depth);
-                let moves = self.branch_value_count(label) != 0;
-                let condition = self.pop_condition(moves);
-                self.branch_if(condition, true, *relative_depth);
-            }
+            Operator::BrIf { relative_depth } => self.branch_on(true, *relative_depth),
             Operator::BrTable { targets } => {
                 self.br_table(targets);
                 self.become_unreachable();
@@ -276,6 +271,14 @@ impl<'m> Translator<'m> {
         self.branch_keeping(label);
         self.set_target_here(FixupPlace::Branch(around));
         self.clobber_all();
+    }
+
+    /// Pops a condition, and branches to a label if it is `wanted`.
+    pub(crate) fn branch_on(&mut self, wanted: bool, depth: u32) {
+        let label = self.label_index(depth);
+        let moves = self.branch_value_count(label) != 0;
+        let condition = self.pop_condition(moves);
+        self.branch_if(condition, wanted, depth);
     }
 
     /// Branches to a label if the `i64` or reference in `slot` is not zero (zero, if not `wanted`).

@@ -20,6 +20,7 @@ pub(crate) mod call;
 pub(crate) mod control;
 pub(crate) mod exception;
 pub(crate) mod fuel;
+pub(crate) mod heap;
 pub(crate) mod labels;
 pub(crate) mod memory;
 pub(crate) mod numeric;
@@ -329,6 +330,7 @@ impl<'m> Translator<'m> {
                     || self.call_operator(other)
                     || self.variable_operator(other)
                     || self.reference_operator(other)
+                    || self.heap_operator(other)
                     || self.table_operator(other)
                     || self.exception_operator(other)
                     || self.simd_operator(other)

@@ -24,6 +24,12 @@ pub(super) enum Region {
     Table,
     /// All other fields of instances and stores.
     Vm,
+    /// Fields and elements of objects.
+    Heap,
+    /// Headers of objects.
+    HeapHeader,
+    /// The intervals of the allocator.
+    Allocator,
 }
 
 const OFFSET_STORE: i32 = offset_of!(VmInstance, store) as i32;
@@ -54,7 +60,10 @@ impl Translator<'_, '_> {
             Region::ImportedGlobal => (1, "imported global"),
             Region::Table => (2, "table"),
             Region::Vm => (3, "vm"),
-            Region::Global(index) => (4 + index, "global"),
+            Region::Heap => (4, "heap"),
+            Region::HeapHeader => (5, "heap header"),
+            Region::Allocator => (6, "allocator"),
+            Region::Global(index) => (7 + index, "global"),
         };
         self.builder.func.dfg.alias_regions.insert(AliasRegionData { user_id, description: description.into() })
     }

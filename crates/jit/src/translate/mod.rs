@@ -27,6 +27,7 @@ mod environment;
 mod exception;
 mod frame_size;
 mod fuel;
+mod heap;
 mod inline;
 mod memory;
 mod numeric;
@@ -213,6 +214,7 @@ impl<'a> Translator<'a, '_> {
             || self.control_operator(operator, offset)
             || self.call_operator(operator, offset)?
             || self.reference_operator(operator)
+            || self.heap_operator(operator)
             || self.table_operator(operator)
             || self.exception_operator(operator)
             || self.simd_operator(operator)

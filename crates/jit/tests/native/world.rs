@@ -137,6 +137,7 @@ impl World {
             memory: MemoryStrategy::Guarded,
             metered: false,
             usage: None,
+            gc_stress: false,
         };
         Store::new(config, data)
     }

@@ -6,8 +6,6 @@ use std::ptr::{self, NonNull};
 use wasmr_core::trap::TrapCode;
 
 use super::{Thrown, object};
-use crate::exception::exception;
-use crate::ref_heap::Object;
 use crate::vm::{VmInstance, VmStore, VmTag};
 
 /// Creates an exception with the payload at `payload`: the slots of the parameters of the tag's type. Returns its
@@ -26,13 +24,13 @@ pub unsafe fn exception_new(instance: *mut VmInstance, tag_index: u32, payload: 
         let tag = object.tag(tag_index);
         let ty = object.module().registry().func_type((*tag).type_id);
         let count = ty.map_or(0, |ty| ty.param_slots());
-        let payload: Box<[u64]> = match count {
-            0 => Box::default(),
-            _ => std::slice::from_raw_parts(payload, count).into(),
+        let payload: &[u64] = match count {
+            0 => &[],
+            _ => std::slice::from_raw_parts(payload, count),
         };
         let Some(tag) = NonNull::new(tag.cast_mut()) else { return 0 };
         let store = &mut *(*(*instance).store).store;
-        store.insert_reference(Object::Exception { tag, payload }).unwrap_or(0)
+        store.new_exception(tag, payload).unwrap_or(0)
     }
 }
 
@@ -60,7 +58,7 @@ pub(super) unsafe fn throw_ref(_: *mut VmInstance, exception: u64) -> Result<Thr
 pub unsafe fn exception_tag(store: *mut VmStore, exn: u64) -> *const VmTag {
     // SAFETY: the caller promises a live store that no Rust reference is using.
     let store = unsafe { &*(*store).store };
-    exception(store.ref_heap.get(exn)).map_or(ptr::null(), |(tag, _)| tag.as_ptr())
+    store.heap.exception(exn).map_or(ptr::null(), |(tag, _)| tag.as_ptr())
 }
 
 /// Writes an exception's payload to `out`. Writes nothing if the word names no exception.
@@ -69,10 +67,10 @@ pub unsafe fn exception_tag(store: *mut VmStore, exn: u64) -> *const VmTag {
 /// As for [`exception_tag`], and `out` has room for the slots of the parameters of the tag's type.
 pub unsafe fn exception_payload(store: *mut VmStore, exn: u64, out: *mut u64) {
     // SAFETY: the caller promises a live store and room at `out`. A payload has exactly the slots of the tag's
-    // parameters. No pointer to it exists outside of the reference heap, so that the ranges do not overlap.
+    // parameters. `out` is no part of the heap, so that the ranges do not overlap.
     unsafe {
         let store = &*(*store).store;
-        if let Some((_, payload)) = exception(store.ref_heap.get(exn)) {
+        if let Some((_, payload)) = store.heap.exception(exn) {
             ptr::copy_nonoverlapping(payload.as_ptr(), out, payload.len());
         }
     }

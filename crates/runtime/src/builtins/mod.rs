@@ -32,6 +32,7 @@ use crate::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
 
 pub mod atomic;
 pub mod exception;
+mod heap;
 pub mod memory;
 pub mod reference;
 pub mod table;
@@ -110,8 +111,8 @@ impl Immediate for AccessImmediate {
     }
 }
 
-/// Address of the operands of a `throw`.
-type Payload = *const u64;
+/// Address of operands whose types depend on the immediates.
+type Typed = *const u64;
 
 /// An operand in slot form.
 trait Operand {
@@ -134,8 +135,8 @@ macro_rules! words {
 }
 words!(u8 u32 u64);
 
-impl Operand for Payload {
-    unsafe fn from_slots(slot: *const u64) -> Payload {
+impl Operand for Typed {
+    unsafe fn from_slots(slot: *const u64) -> Typed {
         slot
     }
 }
@@ -197,6 +198,23 @@ impl<T: Outcome> Outcome for Result<T, TrapCode> {
                 Status::TRAP
             }
         }
+    }
+}
+
+/// Allocates an object for compiled code, which writes header and fields before it does anything else. Returns `None` with the
+/// store's trap code set if the heap is full. May collect.
+///
+/// # Safety
+/// See the [module](self). The instance's module has struct or array types.
+pub unsafe fn allocate(instance: *mut VmInstance, bytes: u32) -> Option<u32> {
+    // SAFETY: the caller promises a live instance of a store that no Rust reference is using.
+    unsafe {
+        let store = (*instance).store;
+        let object = (*(*store).store).allocate(bytes.into(), 0, 0, &[]);
+        if object.is_none() {
+            (*store).trap_code = TrapCode::HeapFull;
+        }
+        object
     }
 }
 

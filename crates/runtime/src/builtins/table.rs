@@ -3,13 +3,15 @@
 //!
 //! Each checks its whole range before it changes an element.
 
+use std::ops::Range;
 use std::ptr;
 
 use wasmr_core::trap::TrapCode;
 use wasmr_module::ElementItems;
 
 use super::{index_max, object, range_within};
-use crate::const_eval::evaluate;
+use crate::const_eval::evaluate_pure;
+use crate::instance::InstanceObject;
 use crate::table;
 use crate::vm::VmInstance;
 
@@ -90,25 +92,34 @@ pub unsafe fn table_init(
     let available = unsafe { segment_len(instance, segment) };
     let from = range_within(src.into(), len.into(), available as usize).ok_or(TrapCode::TableOutOfBounds)?;
     let to = range_within(dst, len.into(), elements.len()).ok_or(TrapCode::TableOutOfBounds)?;
-    if from.is_empty() {
+    read_items(object, segment, from, |index, item| elements[to.start + index] = item);
+    Ok(())
+}
+
+/// Passes the items of a range of an element segment to `write`, with their indices in the range. The range is inside the
+/// segment, or empty.
+pub(super) fn read_items(
+    object: &InstanceObject,
+    segment: u32,
+    range: Range<usize>,
+    mut write: impl FnMut(usize, u64),
+) {
+    if range.is_empty() {
         // Covers a dropped segment, whose items the module still has.
-        return Ok(());
+        return;
     }
-    let targets = &mut elements[to];
+    if let Some(items) = object.segments.evaluated(segment) {
+        items[range].iter().enumerate().for_each(|(index, &item)| write(index, item));
+        return;
+    }
     match &object.module().elements()[segment as usize].items {
         ElementItems::Funcs(indices) => {
-            for (target, &index) in targets.iter_mut().zip(&indices[from]) {
-                *target = object.func_slot(index);
-            }
+            indices[range].iter().enumerate().for_each(|(index, &func)| write(index, object.func_slot(func)));
         }
         ElementItems::Exprs(exprs) => {
-            for (target, expr) in targets.iter_mut().zip(&exprs[from]) {
-                let [value, _] = evaluate(object, expr);
-                *target = value;
-            }
+            exprs[range].iter().enumerate().for_each(|(index, expr)| write(index, evaluate_pure(object, expr)[0]));
         }
     }
-    Ok(())
 }
 
 /// `elem.drop`.

@@ -18,6 +18,7 @@
 
 use std::io;
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -98,6 +99,21 @@ impl Reservation {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
         self.0.set_accessible(len)
+    }
+}
+
+impl Reservation {
+    /// Returns the pages of a range of the memory to the system. They are zero afterwards. The bounds are multiples of the page
+    /// size, inside the accessible bytes.
+    ///
+    /// # Errors
+    /// If the range is not accessible, or the system refuses.
+    pub fn discard(&mut self, range: Range<usize>) -> io::Result<()> {
+        if range.end > self.0.accessible {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        let front = self.0.front;
+        self.0.mapping.discard(front + range.start..front + range.end)
     }
 }
 

@@ -44,10 +44,13 @@ unsafe extern "C" fn on_the_stack(store: *mut VmStore, func: *mut VmFunc, slots:
         let exception = exception_new((*func).instance, 0, &7);
         let slot = (*store).stack_base.add(1000);
         let alive_after_churn = || {
+            // A freed cell gets another payload.
             for number in 0..*slots {
-                exception_new((*func).instance, 0, &number);
+                exception_new((*func).instance, 0, &(100 + number));
             }
-            u64::from(!exception_tag(store, exception).is_null())
+            let mut payload = 0;
+            exception_payload(store, exception, &mut payload);
+            u64::from(payload == 7)
         };
         *slot = exception;
         let alive = alive_after_churn();
@@ -125,7 +128,7 @@ fn a_host_function_throws_and_passes_exceptions_on() {
 fn a_guest_that_throws_for_ever_stays_within_bounds() {
     let world = World::new();
     // A tenth of the bytes of all exceptions together.
-    let limits = StoreLimits { max_reference_bytes: 4 << 20, ..StoreLimits::default() };
+    let limits = StoreLimits { max_gc_heap_bytes: 4 << 20, ..StoreLimits::default() };
     let mut store = Store::new(StoreConfig { limits, ..world.config() }, ());
     let module = world
         .module(r#"(module (tag (param i64)) (func (export "run") (param i64) (result i64) unreachable))"#, &[churn]);
@@ -150,7 +153,7 @@ fn the_value_stack_keeps_objects_alive() {
 #[test]
 fn reachable_exceptions_are_bounded_by_the_limit() {
     let world = World::new();
-    let limits = StoreLimits { max_reference_bytes: 1 << 20, ..StoreLimits::default() };
+    let limits = StoreLimits { max_gc_heap_bytes: 1 << 20, ..StoreLimits::default() };
     let mut store = Store::new(StoreConfig { limits, ..world.config() }, ());
     let module =
         world.module(r#"(module (tag (param exnref)) (func (export "run") (result i64) unreachable))"#, &[chain]);
@@ -164,14 +167,14 @@ fn reachable_exceptions_are_bounded_by_the_limit() {
 #[test]
 fn an_exception_without_room_is_reported_as_that() {
     let world = World::new();
-    let limits = StoreLimits { max_reference_bytes: 16, ..StoreLimits::default() };
+    let limits = StoreLimits { max_gc_heap_bytes: 16, ..StoreLimits::default() };
     let mut store = Store::new(StoreConfig { limits, ..world.config() }, ());
     let instance = Instance::new(&mut store, &world.module(THROWER, &[throw]), &[]).unwrap();
     let run = instance.get_typed_func::<(i32, i64), ()>(&store, "run").unwrap();
     let StopKind::Host(failure) = run.call(&mut store, (0, 0)).unwrap_err().into_kind() else {
         panic!("no host error")
     };
-    assert!(matches!(failure.error().downcast_ref(), Some(ResourceError::ReferenceLimit { limit: 16 })));
+    assert!(matches!(failure.error().downcast_ref(), Some(ResourceError::HeapLimit { limit: 16 })));
 }
 
 /// Creates garbage until the store must have collected.
@@ -192,7 +195,7 @@ fn collect(store: &mut Store<()>) {
 fn reachable_objects_survive_and_others_do_not() {
     let world = World::new();
     let mut store = world.store(());
-    let (in_table, in_global, in_exception, pinned, lost) = store.scope(|store| {
+    let (table, globals, pinned, lost) = store.scope(|store| {
         let mut value = |n: u32| ExternRef::new(&mut *store, n).unwrap();
         let [in_table, in_global, in_exception, pinned, lost] = [1, 2, 3, 4, 5].map(&mut value);
         assert!(pinned.pin(&mut *store));
@@ -200,16 +203,20 @@ fn reachable_objects_survive_and_others_do_not() {
         let table = Table::new(&mut *store, ty, Val::ExternRef(None)).unwrap();
         table.set(&mut *store, 1, in_table.into()).unwrap();
         let ty = |content| GlobalType { content, mutable: true };
-        Global::new(&mut *store, ty(ValType::EXTERNREF), in_global.into()).unwrap();
+        let global = Global::new(&mut *store, ty(ValType::EXTERNREF), in_global.into()).unwrap();
         let tag = Tag::new(&mut *store, FuncType::new([ValType::EXTERNREF], []));
         let exception = ExnRef::new(&mut *store, tag, &[in_exception.into()]).unwrap();
-        Global::new(&mut *store, ty(ValType::EXNREF), exception.into()).unwrap();
-        (in_table, in_global, in_exception, pinned, lost)
+        let holder = Global::new(&mut *store, ty(ValType::EXNREF), exception.into()).unwrap();
+        (table, [global, holder], pinned, lost)
     });
     collect(&mut store);
-    for (number, kept) in [(1, in_table), (2, in_global), (3, in_exception), (4, pinned)] {
-        let value = kept.data(&store).unwrap_or_else(|| panic!("{number} was collected"));
-        assert_eq!(value.downcast_ref::<u32>(), Some(&number));
+    let in_table = table.get(&mut store, 1).unwrap();
+    let in_global = globals[0].get(&mut store);
+    let Val::ExnRef(Some(exception)) = globals[1].get(&mut store) else { panic!("no exception") };
+    let in_exception = exception.arguments(&mut store).unwrap()[0];
+    for (number, kept) in [(1, in_table), (2, in_global), (3, in_exception), (4, pinned.into())] {
+        let Val::ExternRef(Some(kept)) = kept else { panic!("{kept:?}") };
+        assert_eq!(kept.data(&store).unwrap().downcast_ref::<u32>(), Some(&number));
     }
     assert!(lost.data(&store).is_none());
     pinned.unpin(&mut store);

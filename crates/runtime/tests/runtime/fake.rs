@@ -113,6 +113,7 @@ impl World {
             memory: MemoryStrategy::Guarded,
             metered: false,
             usage: None,
+            gc_stress: false,
         }
     }
 

@@ -1,0 +1,185 @@
+//! The layout of structs and arrays in the heap of a store: the place and the stored form of each field and element.
+//!
+//! In: a defined type. Out: a [`Layout`], by which all tiers and the collector access objects of the type.
+//!
+//! An object begins with a header of [`HEADER`] bytes. Fields follow in the order of their declaration, each aligned to its
+//! size, at most to 8 bytes. A subtype declares the fields of its supertype first, and a field of the subtype is stored in the
+//! same form as the field that it refines. So the layout of the supertype is a prefix of the layout of the subtype.
+//!
+//! References of the `any`, `extern` and `exn` hierarchies are *compressed*: 4 bytes, the distance of the object from the base of
+//! the heap. References to functions are addresses.
+
+use crate::registry::TypeRegistry;
+use crate::subtype::heap_top;
+use crate::types::{CompositeType, FieldType, HeapType, StorageType, SubType, ValType};
+
+/// Bytes of an object's header.
+pub const HEADER: u32 = 8;
+
+/// Alignment of objects in bytes.
+pub const ALIGN: u32 = 8;
+
+/// The form in which a field or element is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// The low 8 bits of an `i32`.
+    I8,
+    /// The low 16 bits of an `i32`.
+    I16,
+    /// 32 bits: an `i32` or an `f32`.
+    Word32,
+    /// 64 bits: an `i64` or an `f64`.
+    Word64,
+    /// A vector.
+    Vector,
+    /// A compressed reference to a collected object, or an unboxed integer.
+    Ref,
+    /// A reference to a function.
+    Func,
+}
+
+impl Stored {
+    fn of(registry: &TypeRegistry, storage: StorageType) -> Stored {
+        match storage {
+            StorageType::I8 => Stored::I8,
+            StorageType::I16 => Stored::I16,
+            StorageType::Val(ValType::I32 | ValType::F32) => Stored::Word32,
+            StorageType::Val(ValType::I64 | ValType::F64) => Stored::Word64,
+            StorageType::Val(ValType::V128) => Stored::Vector,
+            StorageType::Val(ValType::Ref(ty)) if heap_top(registry, ty.heap) == HeapType::Func => Stored::Func,
+            StorageType::Val(ValType::Ref(_)) => Stored::Ref,
+        }
+    }
+
+    /// Returns the size in bytes.
+    pub const fn size(self) -> u32 {
+        match self {
+            Stored::I8 => 1,
+            Stored::I16 => 2,
+            Stored::Word32 | Stored::Ref => 4,
+            Stored::Word64 | Stored::Func => 8,
+            Stored::Vector => 16,
+        }
+    }
+
+    /// Returns the number of slots of the value: 2 for a vector, 1 for others.
+    pub const fn slots(self) -> usize {
+        if matches!(self, Stored::Vector) { 2 } else { 1 }
+    }
+}
+
+/// A field of a struct, or the first element of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Stored form.
+    pub stored: Stored,
+    /// Distance from the start of the object in bytes.
+    pub offset: u32,
+    /// Type of the value on the operand stack: an `i32` for packed fields.
+    pub ty: ValType,
+}
+
+/// The layout of a struct type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StructLayout {
+    /// The fields, in the order of their declaration.
+    pub fields: Box<[Field]>,
+    /// Bytes of an object, header included; a multiple of [`ALIGN`].
+    pub size: u32,
+}
+
+/// The layout of the objects of a defined type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// A struct.
+    Struct(StructLayout),
+    /// An array, by its first element.
+    Array(Field),
+}
+
+impl Layout {
+    /// Returns the layout of a type's objects; `None` for a function type. The registry must have the types of the fields.
+    pub fn of(registry: &TypeRegistry, ty: &SubType) -> Option<Layout> {
+        match &ty.composite {
+            CompositeType::Func(_) => None,
+            CompositeType::Array(element) => Some(Layout::Array(field(registry, element, HEADER))),
+            CompositeType::Struct(fields) => {
+                let mut end = HEADER;
+                let fields: Box<[Field]> = fields
+                    .iter()
+                    .map(|ty| {
+                        let field = field(registry, ty, end);
+                        end = field.offset + field.stored.size();
+                        field
+                    })
+                    .collect();
+                Some(Layout::Struct(StructLayout { fields, size: end.next_multiple_of(ALIGN) }))
+            }
+        }
+    }
+}
+
+/// Returns a field at the first suitable offset from `end` on.
+fn field(registry: &TypeRegistry, ty: &FieldType, end: u32) -> Field {
+    let stored = Stored::of(registry, ty.storage);
+    let value = match ty.storage {
+        StorageType::I8 | StorageType::I16 => ValType::I32,
+        StorageType::Val(ty) => ty,
+    };
+    Field { stored, offset: end.next_multiple_of(stored.size().min(ALIGN)), ty: value }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::registry::Types;
+    use crate::types::{FuncType, RefType};
+
+    fn of(fields: &[StorageType]) -> StructLayout {
+        let registry = Arc::new(TypeRegistry::new());
+        let fields = fields.iter().map(|&storage| FieldType { storage, mutable: true }).collect();
+        let ty = SubType { is_final: true, supertype: None, composite: CompositeType::Struct(fields) };
+        match Layout::of(&registry, &ty) {
+            Some(Layout::Struct(layout)) => layout,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn offsets(layout: &StructLayout) -> Vec<u32> {
+        layout.fields.iter().map(|field| field.offset).collect()
+    }
+
+    #[test]
+    fn fields_are_aligned_in_the_order_of_their_declaration() {
+        use StorageType::{I8, I16, Val};
+        let any = Val(ValType::Ref(RefType { nullable: true, heap: HeapType::Any }));
+        let layout = of(&[I8, I16, any, I8, Val(ValType::I64), Val(ValType::V128), Val(ValType::FUNCREF), any]);
+        assert_eq!(offsets(&layout), [8, 10, 12, 16, 24, 32, 48, 56]);
+        assert_eq!(layout.size, 64);
+        assert_eq!(of(&[]).size, HEADER);
+    }
+
+    #[test]
+    fn a_supertypes_layout_is_a_prefix() {
+        use StorageType::{I8, Val};
+        let (parent, child) = (of(&[Val(ValType::I64), I8]), of(&[Val(ValType::I64), I8, I8, Val(ValType::I32)]));
+        assert_eq!(offsets(&parent), offsets(&child)[..2]);
+    }
+
+    #[test]
+    fn references_to_functions_are_addresses() {
+        let registry = Arc::new(TypeRegistry::new());
+        let mut types = Types::new(&registry);
+        let func = types.intern_func(FuncType::new([], []));
+        for heap in [HeapType::Func, HeapType::NoFunc, HeapType::Concrete(func)] {
+            let storage = StorageType::Val(ValType::Ref(RefType { nullable: true, heap }));
+            assert_eq!(Stored::of(&registry, storage), Stored::Func);
+        }
+        for heap in [HeapType::Any, HeapType::Extern, HeapType::Exn, HeapType::I31] {
+            let storage = StorageType::Val(ValType::Ref(RefType { nullable: true, heap }));
+            assert_eq!(Stored::of(&registry, storage), Stored::Ref);
+        }
+    }
+}

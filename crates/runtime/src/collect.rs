@@ -1,0 +1,106 @@
+//! Allocation in the heap of a store, with a collection where one is due, and the roots of a collection.
+//!
+//! `gc` allocates and collects without knowledge of the store. This file connects the two: a failed allocation collects and tries
+//! again, and a collection reads the roots of the store. These are the handles of the host (in `gc`), the value stack, the native
+//! stack and the registers, globals, tables, instances and the exception in flight.
+
+use std::any::Any;
+use std::ptr::NonNull;
+
+use crate::limits::ResourceError;
+use crate::store::{NATIVE_GUARD, StoreInner};
+use crate::sys;
+use crate::vm::VmTag;
+
+impl StoreInner {
+    /// Allocates an object in the heap. Its fields have arbitrary contents, which the caller must replace before the next
+    /// allocation. `extra` are roots that are stored nowhere else. Returns `None` if the heap is full.
+    pub(crate) fn allocate(&mut self, bytes: u64, descriptor: u32, len: u32, extra: &[u64]) -> Option<u32> {
+        let bytes = u32::try_from(bytes).ok()?;
+        if !self.heap.is_stressed()
+            && let Some(object) = self.heap.allocate(&mut self.vm.heap, bytes, descriptor, len)
+        {
+            return Some(object);
+        }
+        self.collect(extra);
+        self.heap.allocate(&mut self.vm.heap, bytes, descriptor, len)
+    }
+
+    /// Allocates an exception. Returns its reference in slot form.
+    ///
+    /// # Errors
+    /// If the heap is full, or the system refuses its memory.
+    pub(crate) fn new_exception(&mut self, tag: NonNull<VmTag>, payload: &[u64]) -> Result<u64, ResourceError> {
+        if !self.heap.is_stressed()
+            && let Some(exception) = self.heap.new_exception(&mut self.vm.heap, tag, payload)?
+        {
+            return Ok(exception.into());
+        }
+        self.collect(payload);
+        let exception = self.heap.new_exception(&mut self.vm.heap, tag, payload)?;
+        exception.map(u64::from).ok_or_else(|| self.heap.full())
+    }
+
+    /// Moves a value of the host into the heap. Returns its reference in slot form.
+    ///
+    /// # Errors
+    /// If the heap is full, or the system refuses its memory.
+    pub(crate) fn new_host_value(&mut self, value: Box<dyn Any + Send + Sync>) -> Result<u64, ResourceError> {
+        if self.heap.is_stressed() {
+            self.collect(&[]);
+        }
+        let value = match self.heap.new_host_value(&mut self.vm.heap, value)? {
+            Ok(reference) => return Ok(reference.into()),
+            Err(value) => value,
+        };
+        self.collect(&[]);
+        let reference = self.heap.new_host_value(&mut self.vm.heap, value)?;
+        reference.map(u64::from).map_err(|_| self.heap.full())
+    }
+
+    /// Frees the objects that are not reachable. `extra` are roots that are stored nowhere else.
+    ///
+    /// The compiler keeps references in frames and in registers. So while compiled code is active, all words of the native
+    /// stack are roots.
+    pub(crate) fn collect(&mut self, extra: &[u64]) {
+        let StoreInner { heap, vm, tier, stack, native_stack, globals, tables, instances, .. } = self;
+        let stack_end = tier.stack_in_use(vm).clamp(vm.stack_base, vm.stack_limit);
+        let (stack_base, pending, is_native) = (vm.stack_base, vm.pending_exception, !vm.activation.is_null());
+        let freed = heap.collect(&mut vm.heap, |marker| {
+            marker.slots(extra);
+            marker.slots(&[pending]);
+            if stack.is_some() {
+                // SAFETY: the value stack is mapped, was zeroed at first, and consists of plain words. `stack_end` is inside it.
+                // Stale slots between frames only keep an object longer.
+                let slots = unsafe {
+                    let count = stack_end.offset_from(stack_base);
+                    std::slice::from_raw_parts(stack_base.cast_const(), usize::try_from(count).unwrap_or(0))
+                };
+                marker.slots(slots);
+            }
+            if let Some(native) = native_stack
+                && is_native
+            {
+                let start = native.base().as_ptr().expose_provenance();
+                let words = start + NATIVE_GUARD..start + native.size();
+                // SAFETY: the mapping is readable above the guard, its provenance was exposed above, and its bounds are
+                // multiples of the page size.
+                unsafe { sys::for_each_word(words, &mut |words| marker.native_words(words)) };
+            }
+            for global in globals.iter() {
+                // SAFETY: the store owns the global, and no code that could write to it runs during a collection.
+                marker.slots(unsafe { &global.as_ptr().as_ref().value });
+            }
+            for table in tables.iter() {
+                // SAFETY: the store owns the table, and no code that could write to it runs during a collection.
+                marker.slots(unsafe { table.as_ptr().as_ref() }.collectable_slots());
+            }
+            for instance in instances.iter() {
+                // SAFETY: the store owns the instance, and no code that could write to it runs during a collection.
+                unsafe { instance.as_ptr().as_ref() }.for_each_root(&mut |slots| marker.slots(slots));
+            }
+        });
+        // Last, because a value may have a destructor of the embedder's.
+        drop(freed);
+    }
+}

@@ -1,0 +1,159 @@
+//! Marking: finds the objects that can be reached from the roots.
+//!
+//! References in objects are *exact*: the descriptor of the type says where they are, and each is null, an unboxed integer or an
+//! object. Words of stacks are *conservative* (Boehm and Weiser 1988, see `docs/glossary.md`): a word that could be a reference
+//! keeps the object that it would refer to.
+//!
+//! Compiled code may keep an address or a number inside an object instead of the reference itself. Therefore every position
+//! within an object counts for words of the native stack, and so do absolute addresses.
+//!
+//! The stack of objects whose references are not yet visited is bounded. If it is full, further objects are only marked, and
+//! all marked objects are visited once more afterwards.
+
+use super::bitmap::Bitmap;
+use super::blocks::Blocks;
+use super::types::Descriptors;
+use crate::vm_gc::{EXCEPTION_PAYLOAD, Kind, MORE_REFS, VmDescriptor, VmObject};
+
+/// Objects whose references are not yet visited, at most: 4 MiB. Tests exceed it.
+const MAX_PENDING: usize = if cfg!(test) { 1 << 8 } else { 1 << 20 };
+
+/// A marking phase.
+pub(crate) struct Marker<'a> {
+    blocks: &'a Blocks,
+    descriptors: &'a Descriptors,
+    marks: &'a mut Bitmap,
+    pending: Vec<u32>,
+    /// True if an object was marked and not put into `pending`.
+    has_overflowed: bool,
+    /// Checks that exact references lead to objects.
+    is_checked: bool,
+    base: u64,
+    /// Bytes of roots that were read.
+    root_bytes: usize,
+}
+
+impl<'a> Marker<'a> {
+    pub(super) fn new(
+        blocks: &'a Blocks,
+        descriptors: &'a Descriptors,
+        marks: &'a mut Bitmap,
+        is_checked: bool,
+    ) -> Marker<'a> {
+        let base = blocks.memory.base().addr() as u64;
+        Marker {
+            blocks,
+            descriptors,
+            marks,
+            pending: Vec::new(),
+            has_overflowed: false,
+            is_checked,
+            base,
+            root_bytes: 0,
+        }
+    }
+
+    /// Marks the objects that slots refer to: of a value stack, of globals, of tables. A slot may have any value.
+    pub(crate) fn slots(&mut self, slots: &[u64]) {
+        self.root_bytes += size_of_val(slots);
+        for &slot in slots {
+            self.slot(slot);
+        }
+    }
+
+    fn slot(&mut self, slot: u64) {
+        if let Ok(at) = u32::try_from(slot)
+            && self.blocks.object_at(at) == Some(at)
+        {
+            self.mark(at);
+        }
+    }
+
+    /// Marks the objects that words of the native stack may refer to.
+    pub(crate) fn native_words(&mut self, words: &[u64]) {
+        self.root_bytes += size_of_val(words);
+        for &word in words {
+            let address = u32::try_from(word.wrapping_sub(self.base)).unwrap_or(0);
+            for at in [word as u32, (word >> 32) as u32, address] {
+                if let Some(object) = self.blocks.object_at(at) {
+                    self.mark(object);
+                }
+            }
+        }
+    }
+
+    fn mark(&mut self, object: u32) {
+        if !self.marks.replace(object) {
+            if self.pending.len() < MAX_PENDING {
+                self.pending.push(object);
+            } else {
+                self.has_overflowed = true;
+            }
+        }
+    }
+
+    /// Marks the object of an exact reference.
+    #[inline(always)]
+    fn reference(&mut self, reference: u32) {
+        if reference != 0 && reference & 1 == 0 {
+            if self.is_checked {
+                let is_object = self.blocks.object_at(reference) == Some(reference);
+                assert!(is_object, "the reference {reference:#x} in an object leads to no object");
+            }
+            self.mark(reference);
+        }
+    }
+
+    /// Marks everything that is reachable from the marked objects. Returns the bytes of roots that were read.
+    pub(super) fn finish(mut self) -> usize {
+        loop {
+            while let Some(object) = self.pending.pop() {
+                self.visit(object);
+            }
+            if !std::mem::take(&mut self.has_overflowed) {
+                return self.root_bytes;
+            }
+            let mut marked = Vec::new();
+            self.blocks.for_each_marked(self.marks, |object| marked.push(object));
+            for object in marked {
+                self.visit(object);
+                while let Some(object) = self.pending.pop() {
+                    self.visit(object);
+                }
+            }
+        }
+    }
+
+    /// Marks the objects that an object refers to.
+    fn visit(&mut self, at: u32) {
+        let memory = &self.blocks.memory;
+        let object: VmObject = memory.read(at);
+        let descriptor: VmDescriptor = memory.read(object.descriptor);
+        match descriptor.kind {
+            Kind::STRUCT if descriptor.refs == MORE_REFS => {
+                for &offset in self.descriptors.references(object.descriptor) {
+                    self.reference(memory.read_u32(at + offset));
+                }
+            }
+            Kind::STRUCT => {
+                let mut refs = descriptor.refs;
+                while refs != 0 {
+                    self.reference(memory.read_u32(at + 8 + 4 * refs.trailing_zeros()));
+                    refs &= refs - 1;
+                }
+            }
+            Kind::ARRAY if descriptor.refs != 0 => {
+                for index in 0..object.len {
+                    self.reference(memory.read_u32(at + 8 + 4 * index));
+                }
+            }
+            Kind::EXCEPTION => {
+                // Slots are exact for references, and conservative for numbers.
+                for index in 0..object.len {
+                    self.slot(memory.read_u64(at + EXCEPTION_PAYLOAD + 8 * index));
+                }
+            }
+            _ => {}
+        }
+    }
+}
