@@ -180,6 +180,9 @@ const CARRIERS: &[(&str, u64, u64)] = &[
     ("(br_on_null $out (ref.func $many)) (drop)", 0, 2),
     ("(block $some (type $more) (br_on_non_null $some (ref.func $many)) (ref.null func)) (drop)", 0, 2),
     ("(block $some (type $more) (br_on_non_null $some (ref.null func)) (ref.null func)) (drop)", 0, 3),
+    ("(block $some (type $more) (br_on_cast $some funcref (ref func) (ref.func $many))) (drop)", 0, 2),
+    ("(block $some (type $more) (br_on_cast $some funcref (ref nofunc) (ref.func $many))) (drop)", 0, 3),
+    ("(block $some (type $more) (br_on_cast_fail $some funcref (ref nofunc) (ref.func $many))) (drop)", 0, 2),
     ("(try_table (type $many) (catch $tag $out) (throw $tag))", 0, 2),
 ];
 

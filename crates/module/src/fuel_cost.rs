@@ -126,7 +126,9 @@ fn label(operator: &Operator<'_>) -> Option<u32> {
         Operator::Br { relative_depth }
         | Operator::BrIf { relative_depth }
         | Operator::BrOnNull { relative_depth }
-        | Operator::BrOnNonNull { relative_depth } => Some(*relative_depth),
+        | Operator::BrOnNonNull { relative_depth }
+        | Operator::BrOnCast { relative_depth, .. }
+        | Operator::BrOnCastFail { relative_depth, .. } => Some(*relative_depth),
         Operator::BrTable { targets } => Some(targets.default()),
         _ => None,
     }
