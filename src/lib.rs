@@ -284,8 +284,9 @@ pub use wasmr_runtime::{
 pub mod wasi {
     pub use cap_std::fs::Dir;
     pub use wasmr_wasi::{
-        BuildError, MissingMemory, OutputBuffer, Stdin, Stdout, WasiCtx, WasiCtxBuilder, add_imports_to_linker,
-        add_to_linker,
+        BuildError, MissingMemory, OutputBuffer, SharedWasiCtx, Stdin, Stdout, ThreadCounts, ThreadData, ThreadEnd,
+        WasiAccess, WasiCtx, WasiCtxBuilder, WasiThreads, add_imports_to_linker, add_imports_to_linker_with,
+        add_threads_to_linker, add_to_linker, add_to_linker_with, imports_threads,
     };
 }
 

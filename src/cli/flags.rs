@@ -110,7 +110,7 @@ pub struct RunFlags {
     #[arg(long, value_name = "TIME", value_parser = values::parse_duration)]
     pub timeout: Option<Duration>,
 
-    /// End the program with a trap after about this many operators. An operator that moves or clears more than 64 bytes counts as
+    /// End the program with a trap after about this many operators, on all threads together. An operator that moves or clears more than 64 bytes counts as
     /// several. Examples: 1000000, 1e6 [default: no limit]
     #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
     pub fuel: Option<u64>,
@@ -119,7 +119,7 @@ pub struct RunFlags {
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_memory: Option<u64>,
 
-    /// Limit the bytes of the program's call stack, in frames of the interpreter. Example: 1MiB [default: 8MiB]
+    /// Limit the bytes of the call stack of each thread, in frames of the interpreter. Example: 1MiB [default: 8MiB]
     #[arg(long, value_name = "SIZE", value_parser = values::parse_size)]
     pub max_stack: Option<u64>,
 
@@ -134,6 +134,10 @@ pub struct RunFlags {
     /// Limit the number of instances, libraries of --preload included [default: 10000]
     #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
     pub max_instances: Option<u64>,
+
+    /// Limit the program's threads at once, the main one not counted; 0 forbids them [default: 256]
+    #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
+    pub max_threads: Option<u64>,
 
     /// Limit the program's open descriptors, standard streams and grants included [default: 1024]
     #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]

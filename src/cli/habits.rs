@@ -141,7 +141,7 @@ const KEYS: &[Row] = &[
     ('S', &["preview0"], &["y"], "programs that import wasi_unstable always get it"),
     ('S', &["preview2", "p2", "p3"], &["n"], "wasmr supports only WASI Preview 1"),
     ('S', &["http", "nn", "config", "keyvalue", "tls"], &["n"], "wasmr supports only WASI Preview 1"),
-    ('S', &["threads"], &["n"], "wasmr does not support wasi-threads"),
+    ('S', &["threads"], &["y"], "forbid threads with `--max-threads 0`"),
     ('S', &["inherit-network", "allow-ip-name-lookup", "tcp", "udp"], &["n"], NO_NETWORK),
     ('S', &["listenfd"], &["n"], "give the program a listening socket with `--listen 127.0.0.1:8080`"),
     ('S', &["inherit-stdin"], &["y"], "the program always gets standard input; redirect it in the shell: `</dev/null`"),

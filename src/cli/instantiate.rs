@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use wasmr::symbol::printable;
-use wasmr::wasi::WasiCtx;
-use wasmr::{Engine, Instance, InstantiateError, Linker, Module, ResourceError, Stop, Store};
+use wasmr::wasi::{add_imports_to_linker_with, add_threads_to_linker, imports_threads};
+use wasmr::{Engine, ExternType, Instance, InstantiateError, Linker, Module, ResourceError, SharedMemory, Stop, Store};
 use wasmr_core::count::Count;
 
+use super::guest::Guest;
 use super::load;
 use super::missing::{self, Preloads};
 use super::plan::{Linking, UnknownImports};
@@ -28,15 +29,33 @@ pub fn load_module(
     Ok(module)
 }
 
-/// Links and instantiates a module. The inner error is a start function that did not return.
-pub fn instantiate(
-    store: &mut Store<WasiCtx>,
-    linker: &mut Linker<WasiCtx>,
+/// Defines what a module imports from WASI, `thread-spawn` included.
+pub fn define_wasi(linker: &mut Linker<Guest>, module: &Module) {
+    add_imports_to_linker_with(linker, module, Guest::wasi);
+    if imports_threads(module) {
+        // An existing definition takes precedence.
+        let _ = add_threads_to_linker(linker);
+    }
+}
+
+/// Defines everything that a module imports and that no library offers: WASI, shared memories, and substitutes for unknown imports.
+pub fn define(
+    store: &mut Store<Guest>,
+    linker: &mut Linker<Guest>,
     module: &Module,
     linking: &Linking,
-    preloads: Preloads<'_>,
-) -> anyhow::Result<Result<Instance, Stop>> {
-    wasmr::wasi::add_imports_to_linker(linker, module, |wasi: &mut WasiCtx| wasi);
+) -> anyhow::Result<()> {
+    define_wasi(linker, module);
+    for import in module.module.imports() {
+        if let ExternType::Memory(ty) = import.ty
+            && ty.shared
+            && linker.get(&mut *store, &import.module, &import.name).is_none()
+        {
+            let memory = SharedMemory::new(store.config_for_thread(), ty);
+            let memory = memory.map_err(|error| resource_error(module.name(), error))?;
+            linker.define(&import.module, &import.name, memory)?;
+        }
+    }
     match linking.unknown {
         UnknownImports::Refuse => {}
         UnknownImports::Trap => {
@@ -46,6 +65,16 @@ pub fn instantiate(
             linker.define_unknown_imports_as_default_values(module)?;
         }
     }
+    Ok(())
+}
+
+/// Instantiates a module whose imports are defined. The inner error is a start function that did not return.
+pub fn instantiate(
+    store: &mut Store<Guest>,
+    linker: &Linker<Guest>,
+    module: &Module,
+    preloads: Preloads<'_>,
+) -> anyhow::Result<Result<Instance, Stop>> {
     let name = module.name();
     match linker.instantiate(&mut *store, module) {
         Ok(instance) => Ok(Ok(instance)),

@@ -33,7 +33,6 @@ const TOOLCHAINS: &[Toolchain] = &[
     Toolchain { module: "gojs", names: &[], advice: GO_JS },
     Toolchain { module: "wasix_32v1", names: &[], advice: WASIX },
     Toolchain { module: "wasix_64v1", names: &[], advice: WASIX },
-    Toolchain { module: "wasi", names: &["thread-spawn"], advice: THREADS },
     Toolchain { module: "wasi:*", names: &[], advice: COMPONENT },
     Toolchain { module: "wasi_ephemeral_*", names: &[], advice: NO_PREVIEW1 },
     Toolchain { module: "GOT.*", names: &[], advice: SIDE_MODULE },
@@ -44,7 +43,6 @@ const ASSEMBLY_SCRIPT: &str =
     "the module looks built by AssemblyScript: rebuild it with `--use abort=`, or with AssemblyScript's wasi-shim";
 const EMSCRIPTEN: &str = "the module looks built by Emscripten for JavaScript: rebuild it with `-sSTANDALONE_WASM`, or with wasi-sdk for wasm32-wasip1";
 const UNDEFINED_SYMBOL: &str = "imports from `env` are symbols that the linker left undefined: link the library that defines them, or rebuild the module for wasm32-wasip1";
-const THREADS: &str = "the module needs wasi-threads, which wasmr does not support: rebuild it without threads";
 const WASM_BINDGEN: &str = "the module is built by wasm-bindgen for JavaScript: rebuild it for wasm32-wasip1, without wasm-bindgen or wasm-pack";
 const GO_JS: &str = "the module is built by Go for JavaScript: rebuild it with GOOS=wasip1 GOARCH=wasm";
 const WASIX: &str = "the module needs WASIX, which wasmr does not support: rebuild it for wasm32-wasip1";

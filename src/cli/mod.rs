@@ -21,6 +21,7 @@ pub mod exit;
 mod explore;
 mod flags;
 mod grants;
+mod guest;
 mod habits;
 mod inspect;
 mod instantiate;

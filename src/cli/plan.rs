@@ -13,6 +13,7 @@ use anyhow::{Context, bail};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use wasmr::cache::Cache;
+use wasmr::limits::DEFAULT_MAX_THREADS;
 use wasmr::wasi::WasiCtx;
 use wasmr::{Config, Tuning};
 
@@ -39,6 +40,8 @@ pub struct RunPlan {
     pub learn: Option<Vec<OsString>>,
     /// The guest's grants, arguments and variables.
     pub wasi: WasiCtx,
+    /// Threads that the program may have at once, beside its main one.
+    pub max_threads: u32,
     /// The program's file.
     pub module: PathBuf,
     /// True if modules may be precompiled.
@@ -217,6 +220,8 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
         cache,
         learn,
         wasi,
+        // A count beyond 32 bits limits nothing.
+        max_threads: flags.max_threads.map_or(DEFAULT_MAX_THREADS, |count| u32::try_from(count).unwrap_or(u32::MAX)),
         module,
         allow_precompiled: flags.allow_precompiled,
         linking: Linking {

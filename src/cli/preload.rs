@@ -16,9 +16,10 @@ use std::mem::ManuallyDrop;
 
 use anyhow::{Context, bail};
 use wasmr::wasi::WasiCtx;
-use wasmr::{Engine, ImportFailure, ImportType, LinkError, Linker, Module, Stop, Store};
+use wasmr::{Engine, ExternType, ImportFailure, ImportType, LinkError, Linker, Module, Stop, Store};
 
-use super::instantiate::{instantiate, load_module};
+use super::guest::Guest;
+use super::instantiate::{define, define_wasi, instantiate, load_module};
 use super::missing::{self, Preloads};
 use super::plan::{Linking, UnknownImports};
 use super::report::printable_word;
@@ -55,14 +56,15 @@ impl Library {
     /// return.
     pub fn instantiate(
         &self,
-        store: &mut Store<WasiCtx>,
-        linker: &mut Linker<WasiCtx>,
+        store: &mut Store<Guest>,
+        linker: &mut Linker<Guest>,
         linking: &Linking,
         preloads: Preloads<'_>,
         stats: &MaybeStats,
     ) -> anyhow::Result<Result<(), Stop>> {
         enter(stats, Phase::Instantiate);
-        let linked = instantiate(store, linker, &self.module, linking, preloads);
+        let linked = define(store, linker, &self.module, linking);
+        let linked = linked.and_then(|()| instantiate(store, linker, &self.module, preloads));
         let instance = match linked.with_context(|| cannot_use(&self.spec))? {
             Ok(instance) => instance,
             Err(stop) => return Ok(Err(stop)),
@@ -94,11 +96,12 @@ pub fn check_all_imports(
 
 /// Returns the imports that only a library can define: WASI does not define them, and no option substitutes them.
 fn library_imports<'m>(engine: &Engine, module: &'m Module, linking: &Linking) -> anyhow::Result<Vec<ImportType<'m>>> {
-    let mut store = Store::new(engine, WasiCtx::builder().build()?);
+    let mut store = Store::new(engine, Guest::Single(Box::new(WasiCtx::builder().build()?)));
     let mut linker = Linker::new();
-    wasmr::wasi::add_imports_to_linker(&mut linker, module, |wasi: &mut WasiCtx| wasi);
+    define_wasi(&mut linker, module);
     let is_needed = |import: &ImportType<'_>| {
-        let stands_in = linking.unknown != UnknownImports::Refuse && import.func_type().is_some();
+        let is_shared_memory = matches!(import.ty(), ExternType::Memory(ty) if ty.shared);
+        let stands_in = is_shared_memory || linking.unknown != UnknownImports::Refuse && import.func_type().is_some();
         !stands_in && linker.get(&mut store, import.module(), import.name()).is_none()
     };
     Ok(module.imports().filter(is_needed).collect())

@@ -11,15 +11,17 @@ use std::time::Instant;
 
 use anyhow::Context;
 use wasmr::symbol::printable;
-use wasmr::wasi::{MissingMemory, WasiCtx};
+use wasmr::wasi::{MissingMemory, ThreadData, ThreadEnd, WasiThreads};
 use wasmr::{
     Engine, Extern, ExternType, Instance, Linker, Module, Stop, StopKind, Store, TrapCode, UnknownImportCalled, Val,
     val_type_text,
 };
+use wasmr_core::count::Count;
 
 use super::exit::UsageError;
 use super::flags::RunFlags;
-use super::instantiate::{instantiate, load_module};
+use super::guest::Guest;
+use super::instantiate::{define, instantiate, load_module};
 use super::plan::{self, Entry, RunPlan};
 use super::preload::{self, Library};
 use super::report::printable_word;
@@ -37,6 +39,8 @@ enum End {
     Stopped(Stop),
     /// The program was stopped by the exception that the text describes.
     Threw(Stop, String),
+    /// A thread of the program, other than the main one, was stopped: its number, and the exception if there is one.
+    ThreadStopped(i32, Stop, String),
     /// A library was stopped during its initialisation, before the program started.
     LibraryStopped(PreloadSpec, Stop),
 }
@@ -80,6 +84,11 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
         End::Threw(stop, exception) => {
             let ended = Ended::stopped(&stop);
             (stopped(stop, &exception, &format!("the program `{}`", printable_word(&name)), err), ended)
+        }
+        End::ThreadStopped(id, stop, exception) => {
+            let ended = Ended::stopped(&stop);
+            let subject = format!("thread {id} of the program `{}`", printable_word(&name));
+            (stopped(stop, &exception, &subject, err), ended)
         }
         End::LibraryStopped(library, stop) => {
             let ended = Ended::stopped(&stop);
@@ -129,7 +138,10 @@ fn execute(
     }
 
     terminal::enter();
-    let mut store = ManuallyDrop::new(Store::new(&*engine, plan.wasi));
+    let max_threads = plan.max_threads;
+    let guest = Guest::new(plan.wasi, &module, max_threads);
+    let threads = guest.threads().cloned();
+    let mut store = ManuallyDrop::new(Store::new(&*engine, guest));
     if let Some(fuel) = plan.fuel {
         store.set_fuel(fuel)?;
     }
@@ -143,9 +155,18 @@ fn execute(
     }
     enter(stats, Phase::Instantiate);
     let preloads = plan.linking.preloads(plan.linking.libraries.len());
-    let instance = match instantiate(&mut store, &mut linker, &module, &plan.linking, preloads)? {
+    define(&mut store, &mut linker, &module, &plan.linking)?;
+    if let Some(threads) = &threads
+        && let Ok(program) = linker.instantiate_pre(&module)
+    {
+        if !program.fits_any_store() {
+            report::print(err, "note: a program cannot start threads with --preload\n");
+        }
+        threads.begin(&store, program);
+    }
+    let instance = match instantiate(&mut store, &linker, &module, preloads)? {
         Ok(instance) => instance,
-        Err(stop) => return Ok(End::Stopped(stop)),
+        Err(stop) => return Ok(end_threads(threads.as_ref(), max_threads, err).unwrap_or(End::Stopped(stop))),
     };
     plan.log.memories(&store, instance);
     // A function without parameters leaves all words to a program that reads its arguments with WASI.
@@ -153,8 +174,12 @@ fn execute(
     let args = if left { &[] } else { plan.args.as_slice() };
     enter(stats, Phase::Run);
     let end = call_entry(&mut store, instance, &plan.entry, args, out);
+    let other = end_threads(threads.as_ref(), max_threads, err);
     if let Some(stats) = stats {
-        stats.store(&store, instance, plan.fuel);
+        stats.store(&store, instance, plan.fuel, threads.as_ref());
+    }
+    if let Some(other) = other {
+        return Ok(other);
     }
     Ok(match end? {
         End::Stopped(stop) => match describe_exception(&mut store, instance, &stop) {
@@ -165,8 +190,27 @@ fn execute(
     })
 }
 
+/// Ends the program's other threads. Returns the end of the run by one of them.
+fn end_threads(threads: Option<&WasiThreads<Guest>>, max: u32, err: &mut dyn Write) -> Option<End> {
+    let threads = threads?;
+    let end = threads.finish();
+    let refused = threads.counts().refused;
+    if refused > 0 {
+        let how_many = Count(refused, "thread");
+        report::print(
+            err,
+            &format!("note: {how_many} did not start, because only {max} may exist at once (--max-threads)\n"),
+        );
+    }
+    let ThreadEnd { id, store, instance, stop } = end?;
+    // The process ends soon.
+    let mut store = ManuallyDrop::new(store);
+    let exception = instance.and_then(|instance| describe_exception(&mut store, instance, &stop));
+    Some(End::ThreadStopped(id, stop, exception.unwrap_or_default()))
+}
+
 /// Describes the exception that ended a run: the name of its tag if the program exports it, and its arguments.
-fn describe_exception(store: &mut Store<WasiCtx>, instance: Instance, stop: &Stop) -> Option<String> {
+fn describe_exception(store: &mut Store<Guest>, instance: Instance, stop: &Stop) -> Option<String> {
     let StopKind::Throw(throw) = stop.kind() else { return None };
     let tag = throw.exception.tag(&*store)?;
     let is_it = |(name, object)| {
@@ -237,13 +281,13 @@ fn takes_nothing(module: &Module, entry: &Entry) -> bool {
 }
 
 /// Returns true if a linked module imports a WASI call for program arguments. The linker defines only calls that are imported.
-fn arguments_are_read(store: &mut Store<WasiCtx>, linker: &Linker<WasiCtx>) -> bool {
+fn arguments_are_read(store: &mut Store<Guest>, linker: &Linker<Guest>) -> bool {
     let mut is_defined = |module: &str| linker.get(&mut *store, module, "args_sizes_get").is_some();
     is_defined("wasi_snapshot_preview1") || is_defined("wasi_unstable")
 }
 
 fn call_entry(
-    store: &mut Store<WasiCtx>,
+    store: &mut Store<Guest>,
     instance: Instance,
     entry: &Entry,
     args: &[String],
@@ -253,7 +297,7 @@ fn call_entry(
         Entry::Start => ("_start", [].as_slice()),
         Entry::Invoke(name) => (name.as_str(), args),
     };
-    let func = |store: &mut Store<WasiCtx>, name: &str| instance.get_func(&*store, name);
+    let func = |store: &mut Store<Guest>, name: &str| instance.get_func(&*store, name);
     let target = func(store, name).with_context(|| format!("there is no function `{name}`"))?;
     let ty = target.ty(&*store);
     let args = invoke::arguments(store.registry(), &ty, words)

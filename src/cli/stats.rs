@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmr::symbol::printable;
+use wasmr::wasi::{ThreadCounts, ThreadData, WasiThreads};
 use wasmr::{Engine, Extern, FunctionCount, Instance, Module, Stop, StopKind, Store, TierReport};
 use wasmr_core::count::{Count, grouped};
 
@@ -95,6 +96,7 @@ struct Seen {
     modules: Vec<Module>,
     memory: Option<Memory>,
     fuel: Option<Fuel>,
+    threads: Option<ThreadCounts>,
 }
 
 /// The linear memories at the end of the run.
@@ -122,6 +124,7 @@ impl Stats {
             modules: Vec::new(),
             memory: None,
             fuel: None,
+            threads: None,
         };
         Stats { format, program: program.to_string(), began, seen: Mutex::new(seen) }
     }
@@ -146,15 +149,25 @@ impl Stats {
     }
 
     /// Records memory and fuel of the store after the guest ended. `given` is the fuel at the start.
-    pub fn store<T>(&self, store: &Store<T>, instance: Instance, given: Option<u64>) {
+    /// `threads` are those of the guest, if it may have any.
+    pub fn store<T: ThreadData>(
+        &self,
+        store: &Store<T>,
+        instance: Instance,
+        given: Option<u64>,
+        threads: Option<&WasiThreads<T>>,
+    ) {
         let mut seen = self.seen();
         let memories = instance.exports(store).filter_map(|(_, item)| match item {
             Extern::Memory(memory) => Some(memory.is_guarded(store)),
+            Extern::SharedMemory(memory) => Some(memory.is_guarded()),
             _ => None,
         });
         let guarded = memories.reduce(|all, one| all && one);
         seen.memory = Some(Memory { bytes: store.memory_bytes(), guarded });
-        seen.fuel = given.zip(store.fuel().ok()).map(|(given, left)| Fuel { given, left });
+        let left_by_threads = threads.map_or(0, WasiThreads::fuel_left);
+        seen.fuel = given.zip(store.fuel().ok()).map(|(given, left)| Fuel { given, left: left + left_by_threads });
+        seen.threads = threads.map(WasiThreads::counts);
     }
 
     /// Returns the text to print.
@@ -177,6 +190,7 @@ impl Stats {
             cache: CacheUse::of(&seen.modules),
             memory: seen.memory,
             fuel: seen.fuel,
+            threads: seen.threads,
         };
         match self.format {
             Format::Text => summary.text(),
@@ -209,6 +223,7 @@ struct Summary<'a> {
     cache: Option<CacheUse>,
     memory: Option<Memory>,
     fuel: Option<Fuel>,
+    threads: Option<ThreadCounts>,
 }
 
 /// Modules that the cache had an entry for, and all modules.
@@ -298,6 +313,9 @@ impl Summary<'_> {
             };
             row("linear memory", format!("{}{how}", size(bytes)));
         }
+        if let Some(ThreadCounts { started, most, .. }) = self.threads {
+            row("guest threads", format!("{started} started, at most {most} at once"));
+        }
         if let Some(Fuel { given, left }) = self.fuel {
             let number = |fuel: u64| grouped(usize::try_from(fuel).unwrap_or(usize::MAX));
             row("fuel", format!("{} used, {} left", number(given.saturating_sub(left)), number(left)));
@@ -335,6 +353,7 @@ impl Summary<'_> {
             ("peak_memory_bytes", self.usage.map(|usage| usage.peak_bytes).into()),
             ("linear_memory_bytes", self.memory.map(|memory| memory.bytes).into()),
             ("linear_memory_guarded", self.memory.and_then(|memory| memory.guarded).into()),
+            ("threads_started", self.threads.map(|threads| threads.started).into()),
             ("fuel_used", self.fuel.map(|fuel| fuel.given.saturating_sub(fuel.left)).into()),
             ("fuel_left", self.fuel.map(|fuel| fuel.left).into()),
         ])
@@ -378,6 +397,7 @@ mod tests {
             },
             functions: FunctionCount { defined: 9, translated: 4 },
             cache: Some(CacheUse { known: 1, all: 2 }),
+            threads: Some(ThreadCounts { started: 7, most: 3, refused: 0 }),
             memory: Some(Memory { bytes: 64 << 10, guarded: Some(false) }),
             fuel: Some(Fuel { given: 10_000, left: 1 }),
         }

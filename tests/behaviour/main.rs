@@ -28,5 +28,6 @@ mod signals;
 mod stats;
 mod stdio;
 mod terminal;
+mod threads;
 mod tiers;
 mod wasi;

@@ -86,6 +86,11 @@ if [ -n "$zig" ]; then
         built ../../examples/wordcount.wasm
     fi
     c_guest simd -O2 -s -msimd128
+    # The memory comes from the host, for all threads. threads keeps its names.
+    threads=(-O2 -matomics -mbulk-memory -Wl,--import-memory,--export-memory,--shared-memory,--max-memory=1073741824)
+    c_guest psort "${threads[@]}" -s
+    c_guest threads "${threads[@]}" -g
+    if want threads; then keep_names threads.wasm; fi
     for name in trap deep; do
         c_guest "$name" -O1 -g
         if want "$name"; then keep_names "$name.wasm"; fi

@@ -42,6 +42,10 @@ pub const DEFAULT_MAX_GC_HEAP: usize = 4 << 30;
 /// The descriptor table is dense, and the guest can choose a number with `fd_renumber`.
 pub const DEFAULT_MAX_FDS: u32 = 1024;
 
+/// Threads that a guest has at once, beside its main one. Each takes two stacks ([`DEFAULT_MAX_STACK`]) and an instance of the
+/// program, which the host pays for.
+pub const DEFAULT_MAX_THREADS: u32 = 256;
+
 /// Nested calls host → guest → host → … that may be active at once. Each costs native stack. With this limit a thread of
 /// 2 MiB (Rust's default) has 8 KiB for each, frames of host functions included.
 pub const MAX_NATIVE_DEPTH: u32 = 250;

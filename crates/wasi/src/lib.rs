@@ -25,6 +25,7 @@
 //! | `random` | random bytes: a generator seeded by the host, or the embedder's source |
 //! | `calls` | one short function a call, by family |
 //! | `shared` | one context for all threads of a guest |
+//! | `threads` | `wasi.thread-spawn`, and the end of a guest with threads |
 //! | `link` | the calls as host functions of the runtime |
 //!
 //! A call proceeds in four steps. The linker finds a [`Call`] by module and name and checks the import's type. The host
@@ -77,6 +78,7 @@ mod sandbox;
 mod shared;
 mod stdio;
 mod table;
+mod threads;
 mod virtual_dir;
 mod wait;
 
@@ -90,3 +92,4 @@ pub use pointer::{MemoryFault, Pointer};
 pub use shared::{SharedWasiCtx, WasiAccess};
 pub use stdio::{OutputBuffer, Stdin, Stdout};
 pub use table::{Call, CallFn, MODULES, Param, ParamType, find};
+pub use threads::{ThreadCounts, ThreadData, ThreadEnd, WasiThreads, add_threads_to_linker, imports_threads};
