@@ -2,9 +2,10 @@
 //!
 //! In: a defined type. Out: a [`Layout`], by which all tiers and the collector access objects of the type.
 //!
-//! An object begins with a header of [`HEADER`] bytes. Fields follow in the order of their declaration, each aligned to its
-//! size, at most to 8 bytes. A subtype declares the fields of its supertype first, and a field of the subtype is stored in the
-//! same form as the field that it refines. So the layout of the supertype is a prefix of the layout of the subtype.
+//! An object begins with a header of [`HEADER`] bytes. Fields get their places in the order of their declaration: each the first
+//! free place that is aligned to its size, at most to 8 bytes. So a small field fills the gap before a large one. A subtype
+//! declares the fields of its supertype first, and a field of the subtype is stored in the same form as the field that it
+//! refines. So the fields of the supertype have the same places in both.
 //!
 //! References of the `any`, `extern` and `exn` hierarchies are *compressed*: 4 bytes, the distance of the object from the base of
 //! the heap. References to functions are addresses.
@@ -102,31 +103,61 @@ impl Layout {
     pub fn of(registry: &TypeRegistry, ty: &SubType) -> Option<Layout> {
         match &ty.composite {
             CompositeType::Func(_) => None,
-            CompositeType::Array(element) => Some(Layout::Array(field(registry, element, HEADER))),
+            CompositeType::Array(element) => Some(Layout::Array(Places::new().field(registry, element))),
             CompositeType::Struct(fields) => {
-                let mut end = HEADER;
-                let fields: Box<[Field]> = fields
-                    .iter()
-                    .map(|ty| {
-                        let field = field(registry, ty, end);
-                        end = field.offset + field.stored.size();
-                        field
-                    })
-                    .collect();
-                Some(Layout::Struct(StructLayout { fields, size: end.next_multiple_of(ALIGN) }))
+                let mut places = Places::new();
+                let fields: Box<[Field]> = fields.iter().map(|ty| places.field(registry, ty)).collect();
+                Some(Layout::Struct(StructLayout { fields, size: places.end.next_multiple_of(ALIGN) }))
             }
         }
     }
 }
 
-/// Returns a field at the first suitable offset from `end` on.
-fn field(registry: &TypeRegistry, ty: &FieldType, end: u32) -> Field {
-    let stored = Stored::of(registry, ty.storage);
-    let value = match ty.storage {
-        StorageType::I8 | StorageType::I16 => ValType::I32,
-        StorageType::Val(ty) => ty,
-    };
-    Field { stored, offset: end.next_multiple_of(stored.size().min(ALIGN)), ty: value }
+/// The free places of a struct.
+struct Places {
+    /// End of the fields so far.
+    end: u32,
+    /// Gaps between fields, at most one of each size: 1, 2 and 4 bytes. Each is aligned to its size.
+    gaps: [Option<u32>; 3],
+}
+
+impl Places {
+    fn new() -> Places {
+        Places { end: HEADER, gaps: [None; 3] }
+    }
+
+    /// Returns a field at the first free place.
+    fn field(&mut self, registry: &TypeRegistry, ty: &FieldType) -> Field {
+        let stored = Stored::of(registry, ty.storage);
+        let value = match ty.storage {
+            StorageType::I8 | StorageType::I16 => ValType::I32,
+            StorageType::Val(ty) => ty,
+        };
+        Field { stored, offset: self.take(stored.size()), ty: value }
+    }
+
+    fn take(&mut self, size: u32) -> u32 {
+        // Of the gaps that are large enough, the smallest.
+        let large_enough = (0..self.gaps.len()).filter(|&log2| 1 << log2 >= size);
+        if let Some((log2, at)) = large_enough.filter_map(|log2| Some((log2, self.gaps[log2].take()?))).next() {
+            self.add_gaps(at + size, at + (1 << log2));
+            return at;
+        }
+        let at = self.end.next_multiple_of(size.min(ALIGN));
+        self.add_gaps(self.end, at);
+        self.end = at + size;
+        at
+    }
+
+    /// Adds the gaps from `start` to `end`, which is less than 8 bytes further.
+    fn add_gaps(&mut self, mut start: u32, end: u32) {
+        while start < end {
+            let log2 = start.trailing_zeros().min((end - start).ilog2());
+            // A second gap of the same size is lost.
+            self.gaps[log2 as usize].get_or_insert(start);
+            start += 1 << log2;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -152,20 +183,32 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_aligned_in_the_order_of_their_declaration() {
+    fn fields_get_the_first_free_place() {
         use StorageType::{I8, I16, Val};
         let any = Val(ValType::Ref(RefType { nullable: true, heap: HeapType::Any }));
         let layout = of(&[I8, I16, any, I8, Val(ValType::I64), Val(ValType::V128), Val(ValType::FUNCREF), any]);
-        assert_eq!(offsets(&layout), [8, 10, 12, 16, 24, 32, 48, 56]);
-        assert_eq!(layout.size, 64);
+        assert_eq!(offsets(&layout), [8, 10, 12, 9, 16, 24, 40, 48]);
+        assert_eq!(layout.size, 56);
+        let layout = of(&[I8, Val(ValType::I64), I16, any, I8, I8]);
+        assert_eq!(offsets(&layout), [8, 16, 10, 12, 9, 24]);
         assert_eq!(of(&[]).size, HEADER);
     }
 
     #[test]
-    fn a_supertypes_layout_is_a_prefix() {
-        use StorageType::{I8, Val};
-        let (parent, child) = (of(&[Val(ValType::I64), I8]), of(&[Val(ValType::I64), I8, I8, Val(ValType::I32)]));
-        assert_eq!(offsets(&parent), offsets(&child)[..2]);
+    fn fields_of_a_supertype_keep_their_places() {
+        use StorageType::{I8, I16, Val};
+        let all =
+            [I8, Val(ValType::I64), I8, I16, Val(ValType::I32), I8, Val(ValType::V128), I16, I8, Val(ValType::F32)];
+        let child = of(&all);
+        for count in 0..all.len() {
+            assert_eq!(offsets(&of(&all[..count])), offsets(&child)[..count]);
+        }
+        // No two fields overlap.
+        let mut bytes: Vec<u32> =
+            child.fields.iter().flat_map(|field| field.offset..field.offset + field.stored.size()).collect();
+        bytes.sort_unstable();
+        assert!(bytes.is_sorted_by(|a, b| a < b));
+        assert!(child.fields.iter().all(|field| field.offset.is_multiple_of(field.stored.size().min(ALIGN))));
     }
 
     #[test]

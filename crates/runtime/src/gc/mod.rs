@@ -8,9 +8,9 @@
 //! the first value of the host.
 //!
 //! # Growth
-//! A collection runs when as many bytes were handed out as survived the last collection, and more than the roots that it read, at
-//! least [`MIN_BUDGET`]. So the heap takes about twice the memory of its live objects, and the work of the collector is
-//! proportional to the bytes that are allocated. Free blocks beyond the next budget go back to the system.
+//! A collection runs when one and a half times as many bytes were handed out as survived the last collection, and more than the
+//! roots that it read, at least [`MIN_BUDGET`]. So the heap takes about two and a half times the memory of its live objects, and the
+//! work of the collector is proportional to the bytes that are allocated. Free blocks beyond the next budget go back to the system.
 //!
 //! The limit bounds the blocks in use. If a collection leaves less than an [`HEADROOM`]th of it free, the heap counts as full:
 //! otherwise a guest near the limit would collect for each of the last objects.
@@ -385,7 +385,7 @@ impl GcHeap {
         let poison = self.is_stressed.then_some(POISON);
         let live = parts.blocks.sweep(&mut parts.marks, poison) + self.host_bytes;
         let used = parts.blocks.used_bytes() + self.host_bytes;
-        parts.blocks.budget = live.max(root_bytes).max(MIN_BUDGET).min(self.limit);
+        parts.blocks.budget = (live + live / 2).max(root_bytes).max(MIN_BUDGET).min(self.limit);
         parts.is_full = live > self.limit - self.limit / HEADROOM || used > self.limit;
         parts.blocks.trim();
         freed
