@@ -144,6 +144,8 @@ libcalls! {
     Builtin builtin(VmInstance, row: u32, immediates: u64, slots: *mut u64);
     /// Allocates an object of a number of bytes. Returns its reference. Header and fields are for the caller to write.
     Allocate allocate(VmInstance, bytes: u32) -> u64;
+    /// Makes an array of `len` zeros or nulls of `size` bytes each. Returns its reference.
+    NewArray new_array(VmInstance, descriptor: u32, len: u32, size: u32) -> u64;
     /// Returns 1 if a function of one canonical type may be called as one of another, else 0.
     IsSubtype is_subtype(VmInstance, actual: u32, expected: u32) -> u32;
     /// Makes an exception with the payload in slots at an address. Returns its reference.
@@ -197,6 +199,17 @@ mod imp {
         // `native_exit_fp`, and this function holds nothing to drop, as `stopped` requires.
         unsafe {
             match builtins::allocate(instance, bytes) {
+                Some(object) => object.into(),
+                None => unwind::stopped((*instance).store, Status::TRAP),
+            }
+        }
+    }
+
+    pub(super) unsafe extern "C" fn new_array(instance: *mut VmInstance, descriptor: u32, len: u32, size: u32) -> u64 {
+        // SAFETY: the instance is alive, and the descriptor is that of an array type with elements of this size. The shim has
+        // set `native_exit_fp`, and this function holds nothing to drop, as `stopped` requires.
+        unsafe {
+            match builtins::new_array(instance, descriptor, len, size) {
                 Some(object) => object.into(),
                 None => unwind::stopped((*instance).store, Status::TRAP),
             }

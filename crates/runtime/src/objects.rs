@@ -77,6 +77,14 @@ impl StoreInner {
         }
         Some(object.into())
     }
+
+    /// Makes an array of `len` zeros or nulls of `size` bytes each. Returns `None` if the heap is full. May collect.
+    pub(crate) fn new_zeroed_array(&mut self, descriptor: u32, len: u32, size: u32) -> Option<u32> {
+        let bytes = u64::from(len) * u64::from(size);
+        let object = self.allocate(u64::from(HEADER) + bytes, descriptor, len, &[])?;
+        self.heap.bytes_mut(object + HEADER, bytes as usize).fill(0);
+        Some(object)
+    }
 }
 
 /// Writes a field or element at `at`, from slots.

@@ -35,7 +35,7 @@ const MAX_VARIABLE_SITES: u32 = 64;
 
 /// A load or store of one width, at an offset from an end of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Move {
+pub(super) struct Move {
     ty: Type,
     from: Edge,
     offset: i32,
@@ -48,15 +48,15 @@ enum Edge {
     End,
 }
 
-/// A range of a memory.
+/// A range of a memory or of the heap.
 #[derive(Clone, Copy, Debug)]
-struct Range {
+pub(super) struct Range {
     /// Address of the first byte.
-    start: Value,
+    pub(super) start: Value,
     /// Address after the last byte. `None` if the length is constant.
-    end: Option<Value>,
+    pub(super) end: Option<Value>,
     /// Flags of accesses to the range.
-    flags: MemFlagsData,
+    pub(super) flags: MemFlagsData,
 }
 
 impl Range {
@@ -130,8 +130,8 @@ impl Translator<'_, '_> {
     }
 
     /// Emits the call of the runtime for an operator with these operands.
-    fn leave_to_runtime(&mut self, call: BuiltinCall, operands: [Value; 3]) {
-        self.push_all(&operands);
+    fn leave_to_runtime(&mut self, call: BuiltinCall, operands: &[Value]) {
+        self.push_all(operands);
         self.call_builtin(call);
         self.check_interrupt();
     }
@@ -148,12 +148,12 @@ impl Translator<'_, '_> {
         }
         let operands = [dst, src, len];
         if constant.is_some() || !self.take_variable_site() {
-            self.leave_to_runtime(call, operands);
+            self.leave_to_runtime(call, &operands);
             return;
         }
         let source = self.variable_range(src_mem, src, len);
         let target = self.variable_range(dst_mem, dst, len);
-        self.by_size(call, operands, |this, moves| this.copy_by(moves, source, target));
+        self.by_size(len, call, &operands, |this, moves| this.copy_by(moves, source, target));
     }
 
     fn memory_fill(&mut self, call: BuiltinCall, mem: u32) {
@@ -167,11 +167,11 @@ impl Translator<'_, '_> {
         }
         let operands = [dst, value, len];
         if constant.is_some() || !self.take_variable_site() {
-            self.leave_to_runtime(call, operands);
+            self.leave_to_runtime(call, &operands);
             return;
         }
         let target = self.variable_range(mem, dst, len);
-        self.by_size(call, operands, |this, moves| this.fill_by(moves, value, target));
+        self.by_size(len, call, &operands, |this, moves| this.fill_by(moves, value, target));
     }
 
     /// Stores constants if the range of the segment is constant. In all other cases the code would need the address of the
@@ -187,7 +187,7 @@ impl Translator<'_, '_> {
         });
         let dst = self.as_slot(dst);
         let Some(bytes) = bytes else {
-            self.leave_to_runtime(call, [dst, src, len]);
+            self.leave_to_runtime(call, &[dst, src, len]);
             return;
         };
         let is_dropped = self.is_data_dropped(data_index);
@@ -200,13 +200,13 @@ impl Translator<'_, '_> {
     }
 
     /// Counts an operator of variable size. Returns false if the function has too many for this one to become loads and stores.
-    fn take_variable_site(&mut self) -> bool {
+    pub(super) fn take_variable_site(&mut self) -> bool {
         self.variable_sites += 1;
         self.variable_sites <= MAX_VARIABLE_SITES
     }
 
     /// Copies by `moves`: all loads, then all stores, the highest first.
-    fn copy_by(&mut self, moves: &[Move], source: Range, target: Range) {
+    pub(super) fn copy_by(&mut self, moves: &[Move], source: Range, target: Range) {
         let load = |&step: &Move| {
             let pointer = source.pointer(step);
             self.builder.ins().load(step.ty, source.flags, pointer, step.offset)
@@ -262,10 +262,15 @@ impl Translator<'_, '_> {
         self.builder.ins().iconst(ty, i64::from_le_bytes(word))
     }
 
-    /// Branches on the size, which is the last operand, and emits `in_place` with the moves of each size class. For larger
-    /// sizes emits the call of the runtime.
-    fn by_size(&mut self, call: BuiltinCall, operands: [Value; 3], mut in_place: impl FnMut(&mut Self, &[Move])) {
-        let [.., len] = operands;
+    /// Branches on the size `len`, and emits `in_place` with the moves of each size class. For larger sizes emits the call of the
+    /// runtime with the operands.
+    pub(super) fn by_size(
+        &mut self,
+        len: Value,
+        call: BuiltinCall,
+        operands: &[Value],
+        mut in_place: impl FnMut(&mut Self, &[Move]),
+    ) {
         let mut classes =
             vec![Class { least: 0, moves: Some(Vec::new()) }, Class { least: 1, moves: Some(moves_of(1)) }];
         classes.extend(

@@ -21,6 +21,7 @@ use wasmr_runtime::vm_gc::{
     CELL_SIZES, DISPLAY, Kind, NULL_GUARD, VmDescriptor, VmHeap, VmInterval, VmObject, cell_class,
 };
 
+use super::bulk_memory::Range;
 use super::control::block_args;
 use super::environment::{Region, constant};
 use super::state::Translator;
@@ -95,6 +96,19 @@ impl Translator<'_, '_> {
             Operator::StructNewDefault { struct_type_index } => self.struct_new(struct_type_index, operator, true),
             Operator::ArrayNewFixed { array_type_index, array_size } => {
                 self.array_new_fixed(array_type_index, array_size, operator);
+            }
+            Operator::ArrayNewDefault { array_type_index } => {
+                let size = self.request.module.array_element(array_type_index).stored.size();
+                let len = self.pop();
+                let (descriptor, size) = (self.descriptor(array_type_index), self.index(size));
+                let call = self.libcall(LibCall::NewArray, &[descriptor, len, size]);
+                let array = self.builder.inst_results(call)[0];
+                self.push(array);
+                // The guest chose the length and thus the duration.
+                self.check_interrupt();
+            }
+            Operator::ArrayCopy { array_type_index_dst, array_type_index_src } => {
+                self.array_copy(operator, array_type_index_dst, array_type_index_src);
             }
             _ => return self.cast_operator(operator),
         }
@@ -182,23 +196,67 @@ impl Translator<'_, '_> {
         self.builder.ins().load(types::I32, flags, pointer, offset_of!(VmObject, len) as i32)
     }
 
-    /// Returns the address of an element, less the header, and the flags of an access. Traps if there is no such element. The
-    /// distance from the base is computed in 32 bits, so that an access past a mispredicted check stays in the heap.
+    /// Returns the address of an element, less the header, and the flags of an access. Traps if there is no such element.
     fn element(&mut self, element: Field, array: Value, index: Value) -> (Value, MemFlagsData) {
         let len = self.array_len(array);
         let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
         self.builder.ins().trapnz(is_outside, trap_code(TrapCode::ArrayOutOfBounds));
+        let pointer = self.element_pointer_less_header(element.stored.size(), array, index);
+        let flags = self.field_flags().with_notrap();
+        (pointer, flags)
+    }
+
+    /// Returns the address of an element, less the header. The distance from the base is computed in 32 bits, so that an access
+    /// past a mispredicted check stays in the heap.
+    fn element_pointer_less_header(&mut self, size: u32, array: Value, index: Value) -> Value {
         let array = self.builder.ins().ireduce(types::I32, array);
-        let distance = match element.stored.size().ilog2() {
+        let distance = match size.ilog2() {
             0 => index,
             log2 => self.builder.ins().ishl_imm_u(index, i64::from(log2)),
         };
         let place = self.builder.ins().iadd(array, distance);
         let place = self.builder.ins().uextend(types::I64, place);
         let base = self.heap_base();
-        let pointer = self.builder.ins().iadd(base, place);
-        let flags = self.field_flags().with_notrap();
-        (pointer, flags)
+        self.builder.ins().iadd(base, place)
+    }
+
+    /// Copies a few elements in place, and leaves more to the runtime.
+    fn array_copy(&mut self, operator: &Operator<'_>, dst_type: u32, src_type: u32) {
+        let call = BuiltinCall::of(operator).expect("the runtime copies arrays");
+        if !self.take_variable_site() {
+            self.call_builtin(call);
+            self.check_interrupt();
+            return;
+        }
+        let (from, len) = self.pop2();
+        let (dst, at, src) = self.pop3();
+        let (target_size, source_size) =
+            [dst_type, src_type].map(|ty| self.request.module.array_element(ty).stored.size()).into();
+        // Null traps before bounds do.
+        let (target_len, source_len) = (self.array_len(dst), self.array_len(src));
+        let target = self.elements(target_size, dst, target_len, at, len);
+        let source = self.elements(source_size, src, source_len, from, len);
+        let len_word = self.builder.ins().uextend(types::I64, len);
+        let bytes = self.builder.ins().ishl_imm_u(len_word, i64::from(source_size.ilog2()));
+        let (target, source) = (self.object_range(target, bytes), self.object_range(source, bytes));
+        self.by_size(bytes, call, &[dst, at, src, from, len], |this, moves| this.copy_by(moves, source, target));
+    }
+
+    /// Returns the address of `len` elements of an array with `available` elements. Traps if they are not all inside it.
+    fn elements(&mut self, size: u32, array: Value, available: Value, index: Value, len: Value) -> Value {
+        let [available, first, count] =
+            [available, index, len].map(|value| self.builder.ins().uextend(types::I64, value));
+        let end = self.builder.ins().iadd(first, count);
+        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, available);
+        self.builder.ins().trapnz(is_outside, trap_code(TrapCode::ArrayOutOfBounds));
+        let pointer = self.element_pointer_less_header(size, array, index);
+        self.builder.ins().iadd_imm_u(pointer, i64::from(HEADER))
+    }
+
+    /// Returns the range of these bytes in the heap.
+    fn object_range(&mut self, start: Value, bytes: Value) -> Range {
+        let end = self.builder.ins().iadd(start, bytes);
+        Range { start, end: Some(end), flags: self.field_flags().with_notrap() }
     }
 
     /// Loads a field or element.

@@ -164,6 +164,9 @@ pub(super) unsafe fn array_copy(
     let (object, store) = unsafe { sides(instance) };
     // Validation has checked that the elements of both types are stored in the same form.
     let stored = object.module().array_element(ty).stored;
+    if src == 0 {
+        return Err(TrapCode::NullArrayReference);
+    }
     let to = objects::elements(&store.heap, dst, stored, at, len)?;
     let from = objects::elements(&store.heap, src, stored, from, len)?;
     store.heap.copy(to, from, len as usize * stored.size() as usize);

@@ -218,6 +218,23 @@ pub unsafe fn allocate(instance: *mut VmInstance, bytes: u32) -> Option<u32> {
     }
 }
 
+/// Makes an array of `len` zeros or nulls of `size` bytes each, for compiled code. Returns `None` with the store's trap code set
+/// if the heap is full. May collect.
+///
+/// # Safety
+/// See the [module](self). `descriptor` is that of an array type of the instance's module, with elements of this size.
+pub unsafe fn new_array(instance: *mut VmInstance, descriptor: u32, len: u32, size: u32) -> Option<u32> {
+    // SAFETY: the caller promises a live instance of a store that no Rust reference is using.
+    unsafe {
+        let store = (*instance).store;
+        let object = (*(*store).store).new_zeroed_array(descriptor, len, size);
+        if object.is_none() {
+            (*store).trap_code = TrapCode::HeapFull;
+        }
+        object
+    }
+}
+
 /// Returns true if `actual` is a subtype of `expected`: the check of `call_indirect` when the two types differ
 /// ([spec](https://webassembly.github.io/spec/core/exec/instructions.html#control-instructions)).
 ///
