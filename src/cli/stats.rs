@@ -418,6 +418,7 @@ mod tests {
   machine code  300 bytes in 0.0ns on 1 thread
   peak memory   5.0 MiB
   linear memory 64.0 KiB, bounds check at every access
+  guest threads 7 started, at most 3 at once
   fuel          9 999 used, 1 left
 ";
         assert_eq!(summary(&ended).text(), expected);
