@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::harness::{Outcome, Run, Scratch};
+use crate::harness::{Outcome, Run, Scratch, WASMR};
 use crate::tiers::{Tier, on_every_tier};
 
 /// Time in which a run must end, on a busy machine.
@@ -105,6 +105,14 @@ on_every_tier! {
         threads(tier, &["--max-memory", "20MiB"], &["grow", "4"]).exits(0).prints("grown\n").quietly();
         let refused = threads(tier, &["--max-memory", "64KiB"], &["count"]).exits(1).prints("");
         refused.says("cannot allocate the memory that `threads.wasm` declares");
+    }
+
+    fn a_lack_of_address_space_only_refuses_threads(tier) {
+        let script = "ulimit -v 800000 && exec \"$@\"";
+        let run = Run::of("sh").words(["-c", script, "sh", WASMR, "run"]).tier(tier).guest("threads.wasm");
+        let outcome = run.words(["count", "100"]).end().exits(0);
+        let count: u32 = outcome.stdout.trim().parse().unwrap();
+        assert!(count >= 1000 && count.is_multiple_of(1000), "{count}");
     }
 
     fn notifications_from_all_sides_wake_everyone(tier) {

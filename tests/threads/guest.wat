@@ -112,9 +112,10 @@
       (br_if $again (i32.lt_u (local.get $first) (local.get $last))))
     (local.get $sum))
 
-  ;; Waits in a loop, without any call, until another thread has grown the memory. Returns a byte of the new page.
+  ;; Stores 1 at 256, then waits in a loop, without any call, until another thread has grown the memory. Returns a byte of the new page.
   (func (export "until_grown") (result i32) (local $before i32)
     (local.set $before (memory.size))
+    (i32.atomic.store (i32.const 256) (i32.const 1))
     (loop $again (br_if $again (i32.eq (memory.size) (local.get $before))))
     (i32.load8_u (i32.shl (local.get $before) (i32.const 16))))
   (func (export "grow") (result i32) (memory.grow (i32.const 1)))

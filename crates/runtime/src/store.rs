@@ -268,6 +268,14 @@ impl<T> Store<T> {
         self.as_context().inner().fuel()
     }
 
+    /// Maps the stack of the store's guest now, which its first call does otherwise.
+    ///
+    /// # Errors
+    /// If the system refuses memory for it.
+    pub fn reserve_stack(&mut self) -> Result<(), ResourceError> {
+        self.as_context_mut().inner_mut().ensure_stack()
+    }
+
     /// Returns a handle by which another thread can stop the guest.
     pub fn interrupt_handle(&self) -> InterruptHandle {
         self.as_context().inner().interrupt.clone()

@@ -166,6 +166,8 @@ impl<T: ThreadData> WasiThreads<T> {
         let program = self.0.program.get().filter(|program| program.fits_any_store() && has_entry(program))?;
         let data = caller.data().for_thread()?;
         let mut store = Store::new(caller.as_context().config_for_thread(), data);
+        // Without address space for its stack, the thread could only end the process.
+        store.reserve_stack().ok()?;
         let id = self.register(store.interrupt_handle())?;
         let fuel = self.share_fuel(caller);
         if let Some(fuel) = fuel {
