@@ -212,7 +212,8 @@ pub use wasmr_core::limits;
 pub use wasmr_core::registry::TypeRegistry;
 pub use wasmr_core::trap::TrapCode;
 pub use wasmr_core::types::{
-    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, TypeId, ValType,
+    ExternType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, StorageType, TableType, TypeId,
+    ValType,
 };
 pub use wasmr_core::value::V128;
 pub use wasmr_engine::{
@@ -227,13 +228,15 @@ pub use wasmr_module::{
 pub use wasmr_runtime::limits::{MemoryStrategy, ResourceError, StoreLimits};
 pub use wasmr_runtime::symbol;
 pub use wasmr_runtime::{
-    AnyRef, AsContext, AsContextMut, Backtrace, CallError, Caller, CallerMemory, DuplicateDefinition, ExceptionError,
-    ExnRef, ExportError, Extern, ExternRef, FrameInfo, FuelError, Func, Global, GlobalError, HostError, HostFailure,
-    HostResults, ImportFailure, InitializerError, Instance, InstancePre, InstantiateError, InterruptHandle, IntoFunc,
-    LibraryError, LinkError, Linker, LoadedModule, Memory, MemoryAccessError, SharedMemory, SharedUsage, Stop,
-    StopKind, Store, StoreConfig, StoreContext, StoreContextMut, Table, TableError, Tag, Throw, Trap, TypeMismatch,
-    TypedFunc, UnknownImportCalled, Val, WaitResult, WasmTy, WasmTyList, extern_type_text, func_type_text, initializer,
-    type_text, val_type_text,
+    AnyRef, ArrayRef, ArrayRefPre, ArrayType, AsContext, AsContextMut, Backtrace, CallError, Caller, CallerMemory,
+    DuplicateDefinition, EqRef, ExceptionError, ExnRef, ExportError, Extern, ExternRef, FrameInfo, FuelError, Func,
+    GcRef, GcStats, Global, GlobalError, HostError, HostFailure, HostResults, I31, ImportFailure, InAny,
+    InitializerError, Instance, InstancePre, InstantiateError, InterruptHandle, IntoFunc, LibraryError, LinkError,
+    Linker, LoadedModule, Memory, MemoryAccessError, ObjectError, ObjectTypeError, OwnedRooted, RootScope, Rooted,
+    SharedMemory, SharedUsage, Stop, StopKind, Store, StoreConfig, StoreContext, StoreContextMut, StructRef,
+    StructRefPre, StructType, Table, TableError, Tag, Throw, Trap, TypeMismatch, TypedFunc, UnknownImportCalled,
+    Unrooted, Val, WaitResult, WasmTy, WasmTyList, extern_type_text, func_type_text, initializer, type_text,
+    val_type_text,
 };
 
 /// The system interface of WASI Preview 1. A guest can reach only the resources that a builder grants.

@@ -2,7 +2,7 @@
 //!
 //! [`literal`] reads and writes numbers and vectors. The only reference that a user can write is `null`.
 
-use wasmr::{FuncType, Store, TypeRegistry, Val, ValType, func_type_text, val_type_text};
+use wasmr::{AnyRef, FuncType, Rooted, Store, TypeRegistry, Unrooted, Val, ValType, func_type_text, val_type_text};
 use wasmr_core::count::Count;
 
 use super::literal;
@@ -39,10 +39,22 @@ pub fn result_text<T>(store: &Store<T>, value: &Val) -> String {
         Val::FuncRef(Some(func)) => func_type_text(store.registry(), &func.ty(store)),
         Val::ExternRef(Some(_)) => "externref".to_string(),
         Val::ExnRef(Some(_)) => "exnref".to_string(),
-        Val::AnyRef(Some(_)) => "anyref".to_string(),
+        Val::AnyRef(Some(reference)) => any_text(store, reference).unwrap_or_else(|error| error.to_string()),
         _ => "null".to_string(),
     };
     literal::text(value).unwrap_or_else(reference)
+}
+
+/// Returns the kind of an object, or the value of an unboxed integer.
+fn any_text<T>(store: &Store<T>, reference: &Rooted<AnyRef>) -> Result<String, Unrooted> {
+    if let Some(integer) = reference.as_i31(store)? {
+        return Ok(format!("(ref.i31 {})", integer.get_i32()));
+    }
+    Ok(match (reference.is_struct(store)?, reference.is_array(store)?) {
+        (true, _) => "(ref struct)".to_string(),
+        (_, true) => "(ref array)".to_string(),
+        _ => "(ref any)".to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -79,5 +91,16 @@ mod tests {
         assert_eq!(text(Val::F64(0xfff0_0000_0000_0001)), "-nan:0x1");
         assert_eq!(text(Val::ExternRef(None)), "null");
         assert_eq!(text(Val::FuncRef(None)), "null");
+    }
+
+    #[test]
+    fn references_show_their_kind() {
+        let mut store = wasmr::Store::new(&wasmr::Engine::default(), ());
+        let integer = AnyRef::from_i31(&mut store, wasmr::I31::wrapping_i32(-5));
+        assert_eq!(result_text(&store, &integer.into()), "(ref.i31 -5)");
+        let ty = wasmr::StructType::new(store.registry(), []).unwrap();
+        let pre = wasmr::StructRefPre::new(&mut store, &ty).unwrap();
+        let object = wasmr::StructRef::new(&mut store, &pre, &[]).unwrap();
+        assert_eq!(result_text(&store, &object.into()), "(ref struct)");
     }
 }

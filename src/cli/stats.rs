@@ -1,4 +1,4 @@
-//! `--stats`: statistics of a run on standard error, with its end, time by phase, tiers, memory and fuel.
+//! `--stats`: statistics of a run on standard error, with its end, time by phase, tiers, memory, heap and fuel.
 //!
 //! In: marks that [`run`](mod@super::run) sets. Out: a table for people, or one line of JSON for tools. The statistics exist only if the
 //! option asks for them, and are read only at the end, so that the guest runs as without them. The thread of `--timeout` may read
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use wasmr::symbol::printable;
 use wasmr::wasi::{ThreadCounts, ThreadData, WasiThreads};
-use wasmr::{Engine, Extern, FunctionCount, Instance, Module, Stop, StopKind, Store, TierReport};
+use wasmr::{Engine, Extern, FunctionCount, GcStats, Instance, Module, Stop, StopKind, Store, TierReport};
 use wasmr_core::count::{Count, grouped};
 
 use super::json::Json;
@@ -95,6 +95,7 @@ struct Seen {
     engine: Option<Engine>,
     modules: Vec<Module>,
     memory: Option<Memory>,
+    heap: Option<GcStats>,
     fuel: Option<Fuel>,
     threads: Option<ThreadCounts>,
 }
@@ -123,6 +124,7 @@ impl Stats {
             engine: None,
             modules: Vec::new(),
             memory: None,
+            heap: None,
             fuel: None,
             threads: None,
         };
@@ -148,7 +150,7 @@ impl Stats {
         self.seen().modules.push(module.clone());
     }
 
-    /// Records memory and fuel of the store after the guest ended. `given` is the fuel at the start.
+    /// Records memory, heap and fuel of the store after the guest ended. `given` is the fuel at the start.
     /// `threads` are those of the guest, if it may have any.
     pub fn store<T: ThreadData>(
         &self,
@@ -165,6 +167,7 @@ impl Stats {
         });
         let guarded = memories.reduce(|all, one| all && one);
         seen.memory = Some(Memory { bytes: store.memory_bytes(), guarded });
+        seen.heap = store.gc_stats();
         let left_by_threads = threads.map_or(0, WasiThreads::fuel_left);
         seen.fuel = given.zip(store.fuel().ok()).map(|(given, left)| Fuel { given, left: left + left_by_threads });
         seen.threads = threads.map(WasiThreads::counts);
@@ -189,6 +192,7 @@ impl Stats {
             }),
             cache: CacheUse::of(&seen.modules),
             memory: seen.memory,
+            heap: seen.heap,
             fuel: seen.fuel,
             threads: seen.threads,
         };
@@ -222,6 +226,7 @@ struct Summary<'a> {
     functions: FunctionCount,
     cache: Option<CacheUse>,
     memory: Option<Memory>,
+    heap: Option<GcStats>,
     fuel: Option<Fuel>,
     threads: Option<ThreadCounts>,
 }
@@ -316,6 +321,13 @@ impl Summary<'_> {
         if let Some(ThreadCounts { started, most, .. }) = self.threads {
             row("guest threads", format!("{started} started, at most {most} at once"));
         }
+        if let Some(heap) = self.heap {
+            let size = |bytes: usize| size(bytes as u64);
+            row("gc heap", format!("{} at the end, {} at most", size(heap.bytes), size(heap.peak_bytes)));
+            let (time, longest) = (heap.time, heap.longest_pause);
+            let count = Count(heap.collections, "collection");
+            row("gc time", format!("{time:.1?} in {count}, at most {longest:.1?} at once"));
+        }
         if let Some(Fuel { given, left }) = self.fuel {
             let number = |fuel: u64| grouped(usize::try_from(fuel).unwrap_or(usize::MAX));
             row("fuel", format!("{} used, {} left", number(given.saturating_sub(left)), number(left)));
@@ -354,6 +366,11 @@ impl Summary<'_> {
             ("linear_memory_bytes", self.memory.map(|memory| memory.bytes).into()),
             ("linear_memory_guarded", self.memory.and_then(|memory| memory.guarded).into()),
             ("threads_started", self.threads.map(|threads| threads.started).into()),
+            ("gc_heap_bytes", self.heap.map(|heap| heap.bytes as u64).into()),
+            ("gc_heap_peak_bytes", self.heap.map(|heap| heap.peak_bytes as u64).into()),
+            ("gc_collections", self.heap.map(|heap| heap.collections).into()),
+            ("gc_us", self.heap.map_or(Json::Null, |heap| micros(heap.time))),
+            ("gc_longest_pause_us", self.heap.map_or(Json::Null, |heap| micros(heap.longest_pause))),
             ("fuel_used", self.fuel.map(|fuel| fuel.given.saturating_sub(fuel.left)).into()),
             ("fuel_left", self.fuel.map(|fuel| fuel.left).into()),
         ])
@@ -399,6 +416,13 @@ mod tests {
             cache: Some(CacheUse { known: 1, all: 2 }),
             threads: Some(ThreadCounts { started: 7, most: 3, refused: 0 }),
             memory: Some(Memory { bytes: 64 << 10, guarded: Some(false) }),
+            heap: Some(GcStats {
+                bytes: 3 << 20,
+                peak_bytes: 4 << 20,
+                collections: 2,
+                time: Duration::from_millis(5),
+                longest_pause: Duration::from_millis(4),
+            }),
             fuel: Some(Fuel { given: 10_000, left: 1 }),
         }
     }
@@ -419,6 +443,8 @@ mod tests {
   peak memory   5.0 MiB
   linear memory 64.0 KiB, bounds check at every access
   guest threads 7 started, at most 3 at once
+  gc heap       3.0 MiB at the end, 4.0 MiB at most
+  gc time       5.0ms in 2 collections, at most 4.0ms at once
   fuel          9 999 used, 1 left
 ";
         assert_eq!(summary(&ended).text(), expected);
@@ -428,7 +454,12 @@ mod tests {
     fn tools_get_one_line() {
         let text = summary(&Ended::returned()).json().to_string();
         assert!(!text.contains('\n'), "{text}");
-        for part in ["\"ended\": \"returned\", \"detail\": null", "\"run_us\": 3000", "\"fuel_left\": 1}"] {
+        for part in [
+            "\"ended\": \"returned\", \"detail\": null",
+            "\"run_us\": 3000",
+            "\"gc_collections\": 2",
+            "\"fuel_left\": 1}",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }

@@ -23,7 +23,7 @@ pub fn argument(store: &mut Store<()>, arg: &WastArg) -> Result<Val, String> {
         }
         WastArgCore::RefHost(number) => {
             let value = ExternRef::new(&mut *store, *number).map_err(|error| error.to_string())?;
-            Val::AnyRef(AnyRef::convert_extern(store, value))
+            AnyRef::convert_extern(store, value).map_err(|error| error.to_string())?.into()
         }
     })
 }
@@ -86,14 +86,14 @@ fn matches(store: &mut Store<()>, actual: &Val, expected: &WastRetCore) -> bool 
         }
         (WastRetCore::RefHost(expected), Val::AnyRef(Some(actual))) => {
             let value = ExternRef::convert_any(&mut *store, *actual);
-            let data = value.as_ref().and_then(|value| value.data(&*store));
+            let data = value.as_ref().ok().and_then(|value| value.data(&*store));
             data.and_then(|data| data.downcast_ref::<u32>()) == Some(expected)
         }
         (WastRetCore::RefAny, Val::AnyRef(Some(_))) => true,
-        (WastRetCore::RefEq, Val::AnyRef(Some(actual))) => actual.is_eqref(&*store),
-        (WastRetCore::RefI31, Val::AnyRef(Some(actual))) => actual.is_i31(&*store),
-        (WastRetCore::RefStruct, Val::AnyRef(Some(actual))) => actual.is_struct(&*store),
-        (WastRetCore::RefArray, Val::AnyRef(Some(actual))) => actual.is_array(&*store),
+        (WastRetCore::RefEq, Val::AnyRef(Some(actual))) => actual.is_eqref(&*store) == Ok(true),
+        (WastRetCore::RefI31, Val::AnyRef(Some(actual))) => actual.is_i31(&*store) == Ok(true),
+        (WastRetCore::RefStruct, Val::AnyRef(Some(actual))) => actual.is_struct(&*store) == Ok(true),
+        (WastRetCore::RefArray, Val::AnyRef(Some(actual))) => actual.is_array(&*store) == Ok(true),
         _ => false,
     }
 }

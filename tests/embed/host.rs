@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wasmr::{
-    Caller, Engine, ExnRef, Extern, ExternRef, Func, FuncType, Linker, Stop, StopKind, Store, Tag, TrapCode, V128, Val,
-    ValType,
+    Caller, Engine, ExnRef, Extern, ExternRef, Func, FuncType, Linker, Rooted, Stop, StopKind, Store, Tag, TrapCode,
+    V128, Val, ValType,
 };
 
 use crate::support::{in_every_mode, instance, module};
@@ -86,7 +86,7 @@ in_every_mode! {
         assert_eq!(results[5..], nulls);
         assert_eq!(*store.data(), 2);
         // The same as a function over Rust types.
-        type All = (i32, u64, f32, f64, V128, Option<Func>, Option<ExternRef>);
+        type All = (i32, u64, f32, f64, V128, Option<Func>, Option<Rooted<ExternRef>>);
         let run = instance.get_typed_func::<All, All>(&store, "run").unwrap();
         let all: All = (7, u64::MAX, 0.5, -0.25, V128::default(), Some(run.func()), None);
         assert_eq!(run.call(&mut store, all).unwrap(), all);

@@ -5,6 +5,7 @@
 
 mod cache;
 mod examples;
+mod gc;
 mod host;
 mod host_errors;
 mod interrupt;

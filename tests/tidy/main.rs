@@ -62,6 +62,7 @@ const UNSAFE_FILES: &[&str] = &[
     // A tier of machine code alone, which tests it without the interpreter.
     "crates/jit/tests/damaged_images.rs",
     "crates/jit/tests/native/",
+    "crates/runtime/src/array_ref.rs",
     "crates/runtime/src/builtins/atomic.rs",
     "crates/runtime/src/builtins/exception.rs",
     "crates/runtime/src/builtins/heap.rs",
@@ -87,6 +88,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/src/shared_memory.rs",
     "crates/runtime/src/slots.rs",
     "crates/runtime/src/store.rs",
+    "crates/runtime/src/struct_ref.rs",
     "crates/runtime/src/sys/build_id.rs",
     "crates/runtime/src/sys/code_allocator.rs",
     "crates/runtime/src/sys/code_mapping.rs",

@@ -2,8 +2,8 @@
 //! be compared.
 
 use wasmr::{
-    Caller, Engine, Extern, ExternRef, Func, FuncType, Instance, Linker, Module, Stop, StopKind, Store, Tag, Val,
-    ValType,
+    Caller, Engine, Extern, ExternRef, Func, FuncType, Instance, Linker, Module, Rooted, Stop, StopKind, Store, Tag,
+    Val, ValType,
 };
 
 use crate::configurations::{Body, Configuration, MAX_COMPILED_SIZE};
@@ -231,15 +231,23 @@ fn host(store: &mut Store<Data>) -> Linker<Data> {
     linker.func_wrap("h", "fail", || -> Result<(), Stop> { Err(Stop::host("disk on fire")) }).unwrap();
     linker.func_wrap("h", "panic", || -> () { panic!("a host function that panics") }).unwrap();
     linker
-        .func_wrap("h", "extern", |mut caller: Caller<'_, Data>, number: i64| -> Result<Option<ExternRef>, Stop> {
-            Ok(Some(ExternRef::new(&mut caller, number as u64)?))
-        })
+        .func_wrap(
+            "h",
+            "extern",
+            |mut caller: Caller<'_, Data>, number: i64| -> Result<Option<Rooted<ExternRef>>, Stop> {
+                Ok(Some(ExternRef::new(&mut caller, number as u64)?))
+            },
+        )
         .unwrap();
     linker
-        .func_wrap("h", "number", |caller: Caller<'_, Data>, reference: Option<ExternRef>| -> Result<i64, Stop> {
-            let data = reference.and_then(|reference| reference.data(&caller)?.downcast_ref::<u64>().copied());
-            Ok(data.ok_or_else(|| Stop::host("the reference is gone"))? as i64)
-        })
+        .func_wrap(
+            "h",
+            "number",
+            |caller: Caller<'_, Data>, reference: Option<Rooted<ExternRef>>| -> Result<i64, Stop> {
+                let data = reference.and_then(|reference| reference.data(&caller)?.downcast_ref::<u64>().copied());
+                Ok(data.ok_or_else(|| Stop::host("the reference is gone"))? as i64)
+            },
+        )
         .unwrap();
     linker
 }

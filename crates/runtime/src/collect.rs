@@ -5,12 +5,33 @@
 //! stack and the registers, globals, tables, instances and the exception in flight.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::time::{Duration, Instant};
 
+use crate::context::{StoreContext, StoreContextMut};
 use crate::limits::ResourceError;
 use crate::store::{NATIVE_GUARD, StoreInner};
 use crate::sys;
 use crate::vm::VmTag;
+
+/// A value of the host whose object was freed.
+pub(crate) type FreedValue = Box<dyn Any + Send + Sync>;
+
+/// Figures about the heap of collected objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GcStats {
+    /// Bytes in use: blocks with objects, and values of the host. Garbage counts until it is collected.
+    pub bytes: usize,
+    /// Most bytes that were in use at once.
+    pub peak_bytes: usize,
+    /// Number of collections.
+    pub collections: u64,
+    /// Time of all collections together.
+    pub time: Duration,
+    /// Time of the longest collection, during which the guest stood still.
+    pub longest_pause: Duration,
+}
 
 impl StoreInner {
     /// Allocates an object in the heap. Its fields have arbitrary contents, which the caller must replace before the next
@@ -63,6 +84,16 @@ impl StoreInner {
     /// The compiler keeps references in frames and in registers. So while compiled code is active, all words of the native
     /// stack are roots.
     pub(crate) fn collect(&mut self, extra: &[u64]) {
+        let start = Instant::now();
+        self.gc_stats.peak_bytes = self.gc_stats.peak_bytes.max(self.heap.used_bytes());
+        self.mark_and_sweep(extra);
+        let pause = start.elapsed();
+        self.gc_stats.collections += 1;
+        self.gc_stats.time += pause;
+        self.gc_stats.longest_pause = self.gc_stats.longest_pause.max(pause);
+    }
+
+    fn mark_and_sweep(&mut self, extra: &[u64]) {
         let StoreInner { heap, vm, tier, stack, native_stack, globals, tables, instances, .. } = self;
         let stack_end = tier.stack_in_use(vm).clamp(vm.stack_base, vm.stack_limit);
         let (stack_base, pending, is_native) = (vm.stack_base, vm.pending_exception, !vm.activation.is_null());
@@ -100,7 +131,50 @@ impl StoreInner {
                 unsafe { instance.as_ptr().as_ref() }.for_each_root(&mut |slots| marker.slots(slots));
             }
         });
-        // Last, because a value may have a destructor of the embedder's.
-        drop(freed);
+        // Their destructors are the embedder's. They run where nothing is borrowed.
+        self.freed.extend(freed);
+    }
+}
+
+impl<T> StoreContext<'_, T> {
+    /// Returns figures about the heap of collected objects; `None` if the store has not used it.
+    pub(crate) fn gc_stats(&self) -> Option<GcStats> {
+        let store = self.inner();
+        let bytes = store.heap.used_bytes();
+        let stats = GcStats { bytes, peak_bytes: store.gc_stats.peak_bytes.max(bytes), ..store.gc_stats };
+        store.heap.exists().then_some(stats)
+    }
+}
+
+impl<T> StoreContextMut<'_, T> {
+    /// Collects garbage now.
+    pub(crate) fn gc(&mut self) {
+        self.inner_mut().collect(&[]);
+        self.drop_freed();
+    }
+
+    /// Drops the values of the host that collections freed. Nothing of the store is borrowed meanwhile.
+    pub(crate) fn drop_freed(&mut self) {
+        if !self.inner().freed.is_empty() {
+            drop_values(std::mem::take(&mut self.inner_mut().freed));
+        }
+    }
+
+    /// Drops all values of the host, before the store itself is dropped.
+    pub(crate) fn drop_host_values(&mut self) {
+        let values = self.inner_mut().heap.take_host_values();
+        self.inner_mut().freed.extend(values);
+        self.drop_freed();
+    }
+}
+
+/// Drops values of the host. A panic of a destructor ends here, because the operation that happens to run the destructor has
+/// nothing to do with it.
+pub(crate) fn drop_values(values: Vec<FreedValue>) {
+    for value in values {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+            // The destructor of the payload might panic again.
+            std::mem::forget(payload);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Exceptions: objects of the store's heap, with [`ExnRef`] as the host's handle.
+//! Exceptions: objects of the store's heap, of kind [`ExnRef`].
 //!
 //! An exception is a tag and the arguments it was thrown with, in slot form
 //! ([spec](https://webassembly.github.io/spec/core/exec/runtime.html#exception-instances)). `throw` (through
@@ -14,16 +14,14 @@ use crate::context::{AsContext, AsContextMut};
 use crate::handle::Handle;
 use crate::host_error::stop_from;
 use crate::limits::ResourceError;
-use crate::reference::HandleWord;
-use crate::store::StoreInner;
+use crate::rooted::{Rooted, gc_refs};
 use crate::tag::Tag;
 use crate::value::{TypeMismatch, Val};
 
-/// A reference to an exception. It names the exception until its handle scope ends: when the host function that got it
-/// returns, or [`Store::scope`](crate::Store::scope). Without a scope, it names the exception for the store's life.
-/// Afterwards it names nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExnRef(pub(crate) HandleWord);
+gc_refs! {
+    /// An exception.
+    ExnRef = Exn;
+}
 
 /// The error of creating an exception.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +48,8 @@ impl ExnRef {
     /// Creates an exception. A host function throws it by returning [`Stop::throw`](crate::trap::Stop::throw).
     ///
     /// # Errors
-    /// If the arguments do not fit the tag, or the store's limit of references is reached.
-    pub fn new(mut store: impl AsContextMut, tag: Tag, arguments: &[Val]) -> Result<ExnRef, ExceptionError> {
+    /// If the arguments do not fit the tag, or the heap is full.
+    pub fn new(mut store: impl AsContextMut, tag: Tag, arguments: &[Val]) -> Result<Rooted<ExnRef>, ExceptionError> {
         let ty = tag.ty(&store);
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
@@ -65,24 +63,28 @@ impl ExnRef {
             at += ty.slots();
         }
         let tag = NonNull::new(tag.0.as_ptr()).expect("handles are not null");
-        let word = store.new_exception(tag, &payload)?;
-        Ok(ExnRef::from_slot(store, word).expect("no word of an object is 0"))
+        let made = store.new_exception(tag, &payload);
+        context.drop_freed();
+        let store = context.inner_mut();
+        Ok(Rooted::from_object(store, made?))
     }
+}
 
-    /// Returns the tag; `None` if the exception was collected.
+impl Rooted<ExnRef> {
+    /// Returns the tag; `None` if the reference's handle scope has ended.
     pub fn tag(&self, store: impl AsContext) -> Option<Tag> {
         let context = store.as_context();
-        let (tag, _) = context.inner().heap.exception(self.0.reference(context.inner())?)?;
+        let (tag, _) = context.inner().heap.exception(self.slot(context.inner()).ok()?)?;
         // SAFETY: exceptions are made with tags of their own store, which live as long as the store.
         Some(Tag(unsafe { Handle::new(tag, context.inner().id()) }))
     }
 
-    /// Returns the arguments it was thrown with; `None` if it was collected.
+    /// Returns the arguments it was thrown with; `None` if the reference's handle scope has ended.
     pub fn arguments(&self, mut store: impl AsContextMut) -> Option<Vec<Val>> {
         let ty = self.tag(&store)?.ty(&store);
         let mut context = store.as_context_mut();
         let store = context.inner_mut();
-        let (_, payload) = store.heap.exception(self.0.reference(store)?)?;
+        let (_, payload) = store.heap.exception(self.slot(store).ok()?)?;
         let payload: Box<[u64]> = payload.into();
         let mut at = 0;
         let values = ty.params().iter().map(|&ty| {
@@ -95,27 +97,13 @@ impl ExnRef {
         Some(values.collect())
     }
 
-    /// Returns the arguments' types as text, for messages: `i32, externref`. `None` if the exception was collected.
+    /// Returns the arguments' types as text, for messages: `i32, externref`. Returns `None` if the reference's
+    /// handle scope has ended.
     pub fn describe(&self, store: impl AsContext) -> Option<String> {
         let ty = self.tag(&store)?.ty(&store);
         let context = store.as_context();
         let registry = context.inner().registry();
         let types: Vec<String> = ty.params().iter().map(|&ty| val_type_text(registry, ty)).collect();
         Some(types.join(", "))
-    }
-
-    /// Keeps the exception until [`unpin`](ExnRef::unpin) was called as often. Returns false if it was collected
-    /// already.
-    pub fn pin(&self, mut store: impl AsContextMut) -> bool {
-        self.0.pin(store.as_context_mut().inner_mut())
-    }
-
-    /// Undoes one [`pin`](ExnRef::pin).
-    pub fn unpin(&self, mut store: impl AsContextMut) {
-        self.0.unpin(store.as_context_mut().inner_mut());
-    }
-
-    pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<ExnRef> {
-        HandleWord::from_slot(store, word).map(ExnRef)
     }
 }

@@ -19,12 +19,13 @@ use wasmr_core::limits::{MAX_BACKTRACE_FRAMES, MAX_NATIVE_DEPTH};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, TypeId, ValType};
 
+use crate::collect::drop_values;
 use crate::context::{AsContext, AsContextMut, StoreContextMut};
-use crate::exception::ExnRef;
 use crate::exit::InterpreterExit;
 use crate::handle::{Handle, StoreId};
 use crate::host::{Caller, HostFuncDef};
 use crate::limits::ResourceError;
+use crate::rooted::Rooted;
 use crate::store::StoreInner;
 use crate::sys::{self, preempt};
 use crate::trap::{Backtrace, FrameInfo, HostEnd, Stop, StopKind, Throw, Thrown, Trap};
@@ -296,6 +297,9 @@ pub(crate) unsafe fn call_slots(store: NonNull<StoreInner>, func: *mut VmFunc, s
         if is_outermost {
             (*inner).interrupt().leave();
         }
+        if !(*inner).freed.is_empty() {
+            drop_values(std::mem::take(&mut (*inner).freed));
+        }
         match result {
             Ok(()) => Ok(()),
             Err(HostEnd::Stop(stop)) => Err(stop),
@@ -312,7 +316,7 @@ fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
         }
         Status::THROW => {
             let word = std::mem::take(&mut store.vm.pending_exception);
-            HostEnd::Stop(match ExnRef::from_slot(store, word) {
+            HostEnd::Stop(match Rooted::from_slot(store, word) {
                 Some(exception) => {
                     let mut backtrace = capture_backtrace(store);
                     if let Some(thrown) = store.thrown.take().filter(|thrown| thrown.exception == word) {
@@ -373,11 +377,11 @@ impl StoreInner {
     pub(crate) fn end_run(&mut self, mut stop: Stop) -> Status {
         match stop.kind_mut() {
             StopKind::Throw(throw) => {
-                if let Some(exception) = throw.exception.0.reference(self) {
+                if let Ok(exception) = throw.exception.slot(self) {
                     self.vm.pending_exception = exception;
                     return Status::THROW;
                 }
-                stop = Stop::host("a host function threw an exception that was already collected");
+                stop = Stop::host("a host function threw an exception whose handle scope has ended");
             }
             StopKind::Trap(trap) if trap.backtrace.total == 0 => trap.backtrace = capture_backtrace(self),
             StopKind::Host(failure) if failure.backtrace.total == 0 => failure.backtrace = capture_backtrace(self),

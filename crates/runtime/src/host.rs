@@ -265,6 +265,11 @@ impl<T> Caller<'_, T> {
         self.store.inner_mut().set_fuel(fuel)
     }
 
+    /// Collects garbage now, as [`Store::gc`](crate::Store::gc) does.
+    pub fn gc(&mut self) {
+        self.store.gc();
+    }
+
     fn instance(&self) -> Option<&InstanceObject> {
         // SAFETY: the pointer is null or an instance of this store, which lives as long as the store, and so does its Rust
         // side.

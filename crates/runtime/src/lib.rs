@@ -4,7 +4,8 @@
 //!
 //! # The tour
 //! - `store` owns everything, and `context` lends it. The other objects are handles into it: `func`, `memory`, `table`,
-//!   `global`, `tag`, `instance`, `reference`, `exception`. `gc` owns the collected objects.
+//!   `global`, `tag`, `instance`. `gc` owns the collected objects, which `rooted` names. Their kinds are in `reference`,
+//!   `struct_ref`, `array_ref` and `exception`, their types in `object_type`.
 //! - `instantiate` makes an instance of a module, and `initialize` calls the initialisation function of a library.
 //!   `linker` finds the imports by name. Segments and constant expressions are internal to them.
 //! - [`vm`] has every layout that code reads and writes, [`vm_gc`] those of the heap, and [`frame`] that of the value stack. [`tier`], [`running`]
@@ -19,6 +20,7 @@
 //! [`StoreLimits`] bounds the memory that a guest can make the host allocate.
 #![warn(unreachable_pub)]
 
+mod array_ref;
 mod backtrace;
 pub mod builtins;
 mod collect;
@@ -41,13 +43,16 @@ mod interrupt;
 pub mod limits;
 mod linker;
 mod memory;
+mod object_type;
 mod objects;
 mod reference;
+mod rooted;
 pub mod running;
 mod segment;
 mod shared_memory;
 mod slots;
 mod store;
+mod struct_ref;
 pub mod symbol;
 pub mod sys;
 mod table;
@@ -62,6 +67,8 @@ pub mod vm_gc;
 mod waiting;
 pub mod walk;
 
+pub use array_ref::{ArrayRef, ArrayRefPre};
+pub use collect::GcStats;
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use exception::{ExceptionError, ExnRef};
 pub use externs::Extern;
@@ -76,9 +83,12 @@ pub use interrupt::InterruptHandle;
 pub use limits::{MemoryStrategy, ResourceError, StoreLimits};
 pub use linker::{DuplicateDefinition, InstancePre, LibraryError, Linker, UnknownImportCalled};
 pub use memory::{GUARDED_SPACE, Memory, MemoryAccessError, check_room};
-pub use reference::{AnyRef, ExternRef};
+pub use object_type::{ArrayType, ObjectError, ObjectTypeError, StructType};
+pub use reference::{AnyRef, EqRef, ExternRef, I31, InAny};
+pub use rooted::{GcRef, OwnedRooted, RootScope, Rooted, Unrooted};
 pub use shared_memory::SharedMemory;
 pub use store::{FuelError, Store, StoreConfig};
+pub use struct_ref::{StructRef, StructRefPre};
 pub use table::{Table, TableError};
 pub use tag::Tag;
 pub use trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};

@@ -99,6 +99,14 @@ pub(crate) fn write_field(heap: &mut GcHeap, at: u32, stored: Stored, slots: &[u
     }
 }
 
+/// Reads a field or element at `at` into slots. A packed field is zero-extended.
+pub(crate) fn read_field(heap: &GcHeap, at: u32, stored: Stored) -> [u64; 2] {
+    let mut words = [0; 16];
+    words[..stored.size() as usize].copy_from_slice(heap.bytes(at, stored.size() as usize));
+    let (low, high) = (u128::from_le_bytes(words) as u64, (u128::from_le_bytes(words) >> 64) as u64);
+    [low, high]
+}
+
 /// Writes `len` copies of an element, from `at` on.
 pub(crate) fn fill(heap: &mut GcHeap, at: u32, stored: Stored, value: &[u64], len: u32) {
     if len == 0 {

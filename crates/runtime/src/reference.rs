@@ -1,175 +1,264 @@
-//! References to collected objects: [`ExternRef`] and [`AnyRef`].
+//! The kinds of references to collected objects, conversions between them, and unboxed integers.
 //!
-//! A handle is a place among the roots that the host holds, and the store's id. It names its object until its handle scope ends
-//! (see `gc`). Afterwards it names nothing, never another object.
+//! [`Rooted`] names an object; the types here say of which kind it is. Structs and arrays are in `struct_ref` and `array_ref`,
+//! exceptions in `exception`.
 
 use std::any::Any;
-use std::fmt;
 
+use wasmr_core::subtype::heap_matches;
+use wasmr_core::types::HeapType;
+
+use crate::array_ref::ArrayRef;
 use crate::context::{AsContext, AsContextMut};
-use crate::gc::HandlePlace;
-use crate::handle::{StoreId, check_store};
 use crate::limits::ResourceError;
+use crate::rooted::{GcRef, Rooted, Unrooted, gc_refs};
 use crate::store::StoreInner;
-use crate::vm_gc::{Kind, is_i31};
+use crate::struct_ref::StructRef;
+use crate::vm_gc::{Kind, i31_get_s, i31_get_u, i31_new, is_i31};
 
-/// A root that the host holds, and the id of its store.
-#[derive(Clone, Copy)]
-pub(crate) struct HandleWord {
-    /// The object, for comparisons. Objects do not move.
-    reference: u32,
-    place: HandlePlace,
-    pub(crate) store: StoreId,
+gc_refs! {
+    /// A value of the host, which the guest can keep and return but not inspect; or a reference of the `any` hierarchy that
+    /// `extern.convert_any` made a member of this hierarchy.
+    ExternRef = Extern;
+    /// A struct, an array, an unboxed integer, or a value of the host that `any.convert_extern` made a member of this hierarchy.
+    AnyRef = Any;
+    /// A struct, an array or an unboxed integer: a reference that `ref.eq` can compare.
+    EqRef = Eq;
 }
-
-/// Two handles are equal if they were made for the same object.
-impl PartialEq for HandleWord {
-    fn eq(&self, other: &HandleWord) -> bool {
-        self.reference == other.reference && self.store == other.store
-    }
-}
-
-impl Eq for HandleWord {}
-
-impl fmt::Debug for HandleWord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.reference)
-    }
-}
-
-impl HandleWord {
-    /// Returns a handle, in the current handle scope, to the reference in a slot; `None` for null.
-    pub(crate) fn from_slot(store: &mut StoreInner, slot: u64) -> Option<HandleWord> {
-        if slot == 0 {
-            return None;
-        }
-        let place = store.heap.add_handle(slot);
-        Some(HandleWord { reference: slot as u32, place, store: store.id() })
-    }
-
-    /// Returns the reference in slot form, if the handle's scope has not ended.
-    ///
-    /// # Panics
-    /// If the handle is of another store.
-    #[track_caller]
-    pub(crate) fn reference(self, store: &StoreInner) -> Option<u64> {
-        check_store(self.store, store);
-        store.heap.handle(self.place).or_else(|| {
-            let reference = u64::from(self.reference);
-            store.heap.is_pinned(reference).then_some(reference)
-        })
-    }
-
-    /// Undoes one [`pin`](HandleWord::pin).
-    #[track_caller]
-    pub(crate) fn unpin(self, store: &mut StoreInner) {
-        check_store(self.store, store);
-        store.heap.unpin(self.reference.into());
-    }
-
-    #[track_caller]
-    pub(crate) fn pin(self, store: &mut StoreInner) -> bool {
-        let reference = self.reference(store);
-        if let Some(reference) = reference {
-            store.heap.pin(reference);
-        }
-        reference.is_some()
-    }
-}
-
-/// A reference to a value of the host, which the guest can keep and return but not inspect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExternRef(pub(crate) HandleWord);
 
 impl ExternRef {
-    /// Returns the reference in this hierarchy: `extern.convert_any`. Returns `None` if the handle's scope has ended.
-    pub fn convert_any(mut store: impl AsContextMut, reference: AnyRef) -> Option<ExternRef> {
-        let mut context = store.as_context_mut();
-        let store = context.inner_mut();
-        let slot = reference.0.reference(store)?;
-        ExternRef::from_slot(store, slot)
-    }
-
-    /// Moves a value into the store's heap.
+    /// Moves a value into the store's heap. The value is dropped after it became unreachable, at the latest with the store. A
+    /// panic of its destructor ends there.
     ///
     /// # Errors
-    /// If the store's limit of references is reached.
+    /// If the heap is full.
     pub fn new(
         mut store: impl AsContextMut,
         value: impl Any + Send + Sync + 'static,
-    ) -> Result<ExternRef, ResourceError> {
+    ) -> Result<Rooted<ExternRef>, ResourceError> {
         let mut context = store.as_context_mut();
+        let made = context.inner_mut().new_host_value(Box::new(value));
+        context.drop_freed();
         let store = context.inner_mut();
-        let reference = store.new_host_value(Box::new(value))?;
-        let handle = HandleWord::from_slot(store, reference).expect("no reference to an object is 0");
-        Ok(ExternRef(handle))
+        Ok(Rooted::from_object(store, made?))
     }
 
-    /// Returns the value; `None` if it was collected.
-    pub fn data<'a, C: AsContext>(&self, store: &'a C) -> Option<&'a (dyn Any + Send + Sync)> {
-        let store = store.as_context();
-        let store = store.inner();
-        store.heap.host_value(self.0.reference(store)?)
-    }
-
-    /// Keeps the value until [`unpin`](ExternRef::unpin) was called as often. Returns false if it was collected
-    /// already.
-    pub fn pin(&self, mut store: impl AsContextMut) -> bool {
-        self.0.pin(store.as_context_mut().inner_mut())
-    }
-
-    /// Undoes one [`pin`](ExternRef::pin).
-    pub fn unpin(&self, mut store: impl AsContextMut) {
-        self.0.unpin(store.as_context_mut().inner_mut());
-    }
-
-    pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<ExternRef> {
-        HandleWord::from_slot(store, word).map(ExternRef)
+    /// Returns the reference in this hierarchy: `extern.convert_any`.
+    ///
+    /// # Errors
+    /// If its handle scope has ended.
+    pub fn convert_any(mut store: impl AsContextMut, reference: Rooted<AnyRef>) -> Result<Rooted<ExternRef>, Unrooted> {
+        reference.slot(store.as_context_mut().inner())?;
+        Ok(reference.cast())
     }
 }
 
-/// A reference of the `any` hierarchy: a struct, an array, an unboxed integer, or a value of the host that `any.convert_extern`
-/// made a member of this hierarchy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AnyRef(pub(crate) HandleWord);
+impl Rooted<ExternRef> {
+    /// Returns the value; `None` if the reference's handle scope has ended, or if it is no value of the host.
+    pub fn data<'a, C: AsContext>(&self, store: &'a C) -> Option<&'a (dyn Any + Send + Sync)> {
+        let store = store.as_context();
+        let store = store.inner();
+        store.heap.host_value(self.slot(store).ok()?)
+    }
+}
 
 impl AnyRef {
-    /// Returns the reference in this hierarchy: `any.convert_extern`. Returns `None` if the handle's scope has ended.
-    pub fn convert_extern(mut store: impl AsContextMut, reference: ExternRef) -> Option<AnyRef> {
-        let mut context = store.as_context_mut();
-        let store = context.inner_mut();
-        let slot = reference.0.reference(store)?;
-        AnyRef::from_slot(store, slot)
+    /// Returns the reference in this hierarchy: `any.convert_extern`.
+    ///
+    /// # Errors
+    /// If its handle scope has ended.
+    pub fn convert_extern(
+        mut store: impl AsContextMut,
+        reference: Rooted<ExternRef>,
+    ) -> Result<Rooted<AnyRef>, Unrooted> {
+        reference.slot(store.as_context_mut().inner())?;
+        Ok(reference.cast())
+    }
+
+    /// Returns a reference to an unboxed integer: `ref.i31`.
+    pub fn from_i31(mut store: impl AsContextMut, value: I31) -> Rooted<AnyRef> {
+        Rooted::from_object(store.as_context_mut().inner_mut(), value.slot())
+    }
+}
+
+impl EqRef {
+    /// Returns a reference to an unboxed integer: `ref.i31`.
+    pub fn from_i31(mut store: impl AsContextMut, value: I31) -> Rooted<EqRef> {
+        Rooted::from_object(store.as_context_mut().inner_mut(), value.slot())
+    }
+}
+
+/// A kind of references of the `any` hierarchy.
+pub trait InAny: GcRef {}
+
+impl InAny for AnyRef {}
+impl InAny for EqRef {}
+impl InAny for StructRef {}
+impl InAny for ArrayRef {}
+
+/// Tests and conversions. Each fails if the reference's handle scope has ended, and panics if the reference is of another store.
+impl<T: InAny> Rooted<T> {
+    /// Returns the reference as an `anyref`.
+    pub fn to_anyref(self) -> Rooted<AnyRef> {
+        self.cast()
+    }
+
+    /// Returns true if the reference is of a heap type: `ref.test`.
+    pub fn matches_ty(&self, store: impl AsContext, ty: HeapType) -> Result<bool, Unrooted> {
+        let context = store.as_context();
+        let store = context.inner();
+        Ok(heap_matches(store.registry(), heap_type_of(store, self.slot(store)?), ty))
     }
 
     /// Returns true if the reference is an unboxed integer.
-    pub fn is_i31(&self, store: impl AsContext) -> bool {
-        self.0.reference(store.as_context().inner()).is_some_and(is_i31)
+    pub fn is_i31(&self, store: impl AsContext) -> Result<bool, Unrooted> {
+        Ok(is_i31(self.slot(store.as_context().inner())?))
     }
 
     /// Returns true if the reference is a struct.
-    pub fn is_struct(&self, store: impl AsContext) -> bool {
-        self.kind(store) == Some(Kind::STRUCT)
+    pub fn is_struct(&self, store: impl AsContext) -> Result<bool, Unrooted> {
+        Ok(self.kind(store)? == Some(Kind::STRUCT))
     }
 
     /// Returns true if the reference is an array.
-    pub fn is_array(&self, store: impl AsContext) -> bool {
-        self.kind(store) == Some(Kind::ARRAY)
+    pub fn is_array(&self, store: impl AsContext) -> Result<bool, Unrooted> {
+        Ok(self.kind(store)? == Some(Kind::ARRAY))
     }
 
     /// Returns true if `ref.eq` can compare the reference: it is an unboxed integer, a struct or an array.
-    pub fn is_eqref(&self, store: impl AsContext) -> bool {
-        self.is_i31(&store) || self.kind(store).is_some_and(|kind| kind <= Kind::ARRAY)
+    pub fn is_eqref(&self, store: impl AsContext) -> Result<bool, Unrooted> {
+        Ok(self.kind(store)?.is_none_or(|kind| kind <= Kind::ARRAY))
     }
 
-    /// Returns the kind of the object; `None` for an unboxed integer, or if the handle's scope has ended.
-    fn kind(&self, store: impl AsContext) -> Option<Kind> {
-        let store = store.as_context();
-        let store = store.inner();
-        store.heap.kind(self.0.reference(store)?).map(|(kind, _)| kind)
+    /// Returns the integer, if the reference is an unboxed one.
+    pub fn as_i31(&self, store: impl AsContext) -> Result<Option<I31>, Unrooted> {
+        let slot = self.slot(store.as_context().inner())?;
+        Ok(is_i31(slot).then(|| I31::from_slot(slot)))
     }
 
-    pub(crate) fn from_slot(store: &mut StoreInner, word: u64) -> Option<AnyRef> {
-        HandleWord::from_slot(store, word).map(AnyRef)
+    /// Returns the reference as a struct, if it is one.
+    pub fn as_struct(&self, store: impl AsContext) -> Result<Option<Rooted<StructRef>>, Unrooted> {
+        Ok(self.is_struct(store)?.then(|| self.cast()))
+    }
+
+    /// Returns the reference as an array, if it is one.
+    pub fn as_array(&self, store: impl AsContext) -> Result<Option<Rooted<ArrayRef>>, Unrooted> {
+        Ok(self.is_array(store)?.then(|| self.cast()))
+    }
+
+    /// Returns the reference as an `eqref`, if `ref.eq` can compare it.
+    pub fn as_eqref(&self, store: impl AsContext) -> Result<Option<Rooted<EqRef>>, Unrooted> {
+        Ok(self.is_eqref(store)?.then(|| self.cast()))
+    }
+
+    /// Returns the integer.
+    ///
+    /// # Panics
+    /// If the reference is no unboxed integer.
+    #[track_caller]
+    pub fn unwrap_i31(&self, store: impl AsContext) -> Result<I31, Unrooted> {
+        Ok(self.as_i31(store)?.expect("the reference is an unboxed integer"))
+    }
+
+    /// Returns the reference as a struct.
+    ///
+    /// # Panics
+    /// If it is no struct.
+    #[track_caller]
+    pub fn unwrap_struct(&self, store: impl AsContext) -> Result<Rooted<StructRef>, Unrooted> {
+        Ok(self.as_struct(store)?.expect("the reference is a struct"))
+    }
+
+    /// Returns the reference as an array.
+    ///
+    /// # Panics
+    /// If it is no array.
+    #[track_caller]
+    pub fn unwrap_array(&self, store: impl AsContext) -> Result<Rooted<ArrayRef>, Unrooted> {
+        Ok(self.as_array(store)?.expect("the reference is an array"))
+    }
+
+    /// Returns the kind of the object; `None` for an unboxed integer.
+    fn kind(&self, store: impl AsContext) -> Result<Option<Kind>, Unrooted> {
+        let context = store.as_context();
+        let store = context.inner();
+        Ok(store.heap.kind(self.slot(store)?).map(|(kind, _)| kind))
+    }
+}
+
+impl Rooted<StructRef> {
+    /// Returns the reference as an `eqref`.
+    pub fn to_eqref(self) -> Rooted<EqRef> {
+        self.cast()
+    }
+}
+
+impl Rooted<ArrayRef> {
+    /// Returns the reference as an `eqref`.
+    pub fn to_eqref(self) -> Rooted<EqRef> {
+        self.cast()
+    }
+}
+
+/// Returns the type of a value of the `any` hierarchy that is not null.
+pub(crate) fn heap_type_of(store: &StoreInner, reference: u64) -> HeapType {
+    match store.heap.kind(reference) {
+        None => HeapType::I31,
+        Some((Kind::STRUCT | Kind::ARRAY, type_id)) => HeapType::Concrete(type_id),
+        Some(_) => HeapType::Any,
+    }
+}
+
+/// An unboxed 31-bit integer.
+///
+/// # Examples
+/// ```
+/// use wasmr::I31;
+///
+/// assert_eq!(I31::wrapping_i32(-1).get_u32(), 0x7fff_ffff);
+/// assert_eq!(I31::new_u32(1 << 31), None);
+/// assert_eq!(I31::new_i32(-5).map(I31::get_i32), Some(-5));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct I31(u32);
+
+impl I31 {
+    /// Returns the integer; `None` if it does not fit in 31 bits, unsigned.
+    pub const fn new_u32(value: u32) -> Option<I31> {
+        if value >> 31 == 0 { Some(I31(value)) } else { None }
+    }
+
+    /// Returns the integer; `None` if it does not fit in 31 bits, signed.
+    pub const fn new_i32(value: i32) -> Option<I31> {
+        let integer = I31::wrapping_i32(value);
+        if integer.get_i32() == value { Some(integer) } else { None }
+    }
+
+    /// Returns the low 31 bits of `value`: `ref.i31`.
+    pub const fn wrapping_u32(value: u32) -> I31 {
+        I31(value & (u32::MAX >> 1))
+    }
+
+    /// Returns the low 31 bits of `value`: `ref.i31`.
+    pub const fn wrapping_i32(value: i32) -> I31 {
+        I31::wrapping_u32(value as u32)
+    }
+
+    /// Returns the zero-extended value: `i31.get_u`.
+    pub const fn get_u32(self) -> u32 {
+        self.0
+    }
+
+    /// Returns the sign-extended value: `i31.get_s`.
+    pub const fn get_i32(self) -> i32 {
+        i31_get_s(i31_new(self.0))
+    }
+
+    pub(crate) fn slot(self) -> u64 {
+        i31_new(self.0)
+    }
+
+    pub(crate) fn from_slot(slot: u64) -> I31 {
+        I31(i31_get_u(slot))
     }
 }

@@ -12,6 +12,7 @@
 //! - At most one thread uses a store at a time. Only [`InterruptHandle`] is shared with others.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -20,8 +21,9 @@ use std::sync::Arc;
 
 use wasmr_core::registry::{TypeRegistry, Types};
 use wasmr_core::trap::TrapCode;
-use wasmr_core::types::{HeapType, RefType, ValType};
+use wasmr_core::types::{HeapType, RefType, TypeId, ValType};
 
+use crate::collect::{FreedValue, GcStats};
 use crate::context::{AsContext, AsContextMut, Invariant, StoreContext, StoreContextMut};
 use crate::frame::{Fp, Ip, STACK_SLACK};
 use crate::gc::GcHeap;
@@ -32,6 +34,8 @@ use crate::instance::InstanceObject;
 use crate::interrupt::InterruptHandle;
 use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
 use crate::memory::MemoryObject;
+use crate::object_type::ObjectType;
+use crate::rooted::RootScope;
 use crate::shared_memory::SharedMemory;
 use crate::sys::{self, StackPages};
 use crate::table::TableObject;
@@ -136,6 +140,11 @@ pub struct StoreInner {
     /// Frames that the exception in flight has left, until it is caught.
     pub(crate) thrown: Option<Thrown>,
     pub(crate) heap: GcHeap,
+    /// Values of the host that collections freed and that were not dropped yet.
+    pub(crate) freed: Vec<FreedValue>,
+    pub(crate) gc_stats: GcStats,
+    /// Types of structs and arrays that the host uses.
+    pub(crate) object_types: HashMap<TypeId, Arc<ObjectType>>,
     memories: Vec<Pinned<MemoryObject>>,
     pub(crate) tables: Vec<Pinned<TableObject>>,
     pub(crate) globals: Vec<Pinned<VmGlobal>>,
@@ -195,6 +204,9 @@ impl<T> Store<T> {
             host_end: None,
             thrown: None,
             heap: GcHeap::new(config.limits.max_gc_heap_bytes, config.gc_stress),
+            freed: Vec::new(),
+            gc_stats: GcStats::default(),
+            object_types: HashMap::new(),
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
@@ -226,7 +238,8 @@ impl<T> Store<T> {
 
     /// Drops the store and returns the data.
     pub fn into_data(self) -> T {
-        let this = ManuallyDrop::new(self);
+        let mut this = ManuallyDrop::new(self);
+        this.as_context_mut().drop_host_values();
         // SAFETY: `this` is never dropped, so its parts are freed only here. `new` leaked both from boxes. The objects are
         // dropped before the data, as in `drop`.
         unsafe {
@@ -286,19 +299,27 @@ impl<T> Store<T> {
         self.as_context().inner().usage.memory_bytes()
     }
 
-    /// Runs `body` in a handle scope. When the scope ends, it releases the references to exceptions and host values that `body`
-    /// obtained, except for those that are pinned or that the guest can reach. References obtained outside of scopes and of
-    /// host functions last until the store is dropped.
+    /// Runs `body` in a handle scope. When the scope ends, it releases the [`Rooted`](crate::Rooted) references that `body`
+    /// obtained. References obtained outside of scopes and of host functions last until the store is dropped.
     pub fn scope<R>(&mut self, body: impl FnOnce(&mut Store<T>) -> R) -> R {
-        let scope = self.as_context_mut().inner_mut().heap.open_scope();
-        let result = body(self);
-        self.as_context_mut().inner_mut().heap.close_scope(scope);
-        result
+        let scope = RootScope::new(self);
+        body(&mut *scope.context)
+    }
+
+    /// Collects garbage now. The heap otherwise collects when it has grown by as much as survived the last collection.
+    pub fn gc(&mut self) {
+        self.as_context_mut().gc();
+    }
+
+    /// Returns figures about the heap of collected objects; `None` if the store has not used it.
+    pub fn gc_stats(&self) -> Option<GcStats> {
+        self.as_context().gc_stats()
     }
 }
 
 impl<T> Drop for Store<T> {
     fn drop(&mut self) {
+        self.as_context_mut().drop_host_values();
         // SAFETY: `new` leaked both from boxes, and the store is their only owner. The objects are dropped first: host closures
         // may own anything, but never the data, which only the store reaches.
         unsafe {

@@ -18,6 +18,7 @@ use wasmr_module::{Export, ExternKind, Module};
 
 use crate::exception::ExnRef;
 use crate::host_error::HostFailure;
+use crate::rooted::Rooted;
 use crate::symbol::{printable, readable};
 
 /// The reason why a call returned no results. One word, because every call may return it.
@@ -54,7 +55,7 @@ pub struct Trap {
 #[derive(Clone, Debug)]
 pub struct Throw {
     /// The exception.
-    pub exception: ExnRef,
+    pub exception: Rooted<ExnRef>,
     /// The guest's frames at the throw.
     pub backtrace: Backtrace,
 }
@@ -183,7 +184,7 @@ impl Stop {
     }
 
     /// Returns the throw of an exception by a host function.
-    pub fn throw(exception: ExnRef) -> Stop {
+    pub fn throw(exception: Rooted<ExnRef>) -> Stop {
         Stop::from_kind(StopKind::Throw(Throw { exception, backtrace: Backtrace::default() }))
     }
 

@@ -7,16 +7,16 @@ use std::marker::PhantomData;
 
 use wasmr_core::subtype::val_matches;
 use wasmr_core::type_text::func_type_text;
-use wasmr_core::types::{FuncType, ValType};
+use wasmr_core::types::{FuncType, HeapType, RefType, ValType};
 use wasmr_core::value::V128;
 
 use crate::context::AsContextMut;
-use crate::exception::ExnRef;
 use crate::func::{Func, call_slots};
 use crate::handle::check_store;
 use crate::host::{Caller, HostFuncDef};
 use crate::host_error::HostError;
-use crate::reference::ExternRef;
+use crate::reference::I31;
+use crate::rooted::{GcRef, Rooted, Unrooted};
 use crate::store::StoreInner;
 use crate::trap::Stop;
 use crate::value::TypeMismatch;
@@ -32,8 +32,11 @@ pub trait WasmTy: sealed::Sealed + Copy + 'static {
     const TYPE: ValType;
 
     /// Writes the value into the first of `slots`. Panics if it is a reference of another store.
+    ///
+    /// # Errors
+    /// If it is a reference whose handle scope has ended.
     #[doc(hidden)]
-    fn write(self, store: &StoreInner, slots: &mut [u64]);
+    fn write(self, store: &StoreInner, slots: &mut [u64]) -> Result<(), Unrooted>;
 
     /// Reads a value from the first of `slots`.
     ///
@@ -51,9 +54,10 @@ macro_rules! numbers {
         impl WasmTy for $rust {
             const TYPE: ValType = ValType::$wasm;
 
-            fn write(self, _store: &StoreInner, slots: &mut [u64]) {
+            fn write(self, _store: &StoreInner, slots: &mut [u64]) -> Result<(), Unrooted> {
                 let $value = self;
                 slots[0] = $to;
+                Ok(())
             }
 
             unsafe fn read(_store: &mut StoreInner, slots: &[u64]) -> $rust {
@@ -78,8 +82,9 @@ impl sealed::Sealed for V128 {}
 impl WasmTy for V128 {
     const TYPE: ValType = ValType::V128;
 
-    fn write(self, _store: &StoreInner, slots: &mut [u64]) {
+    fn write(self, _store: &StoreInner, slots: &mut [u64]) -> Result<(), Unrooted> {
         slots[..2].copy_from_slice(&self.to_slots());
+        Ok(())
     }
 
     unsafe fn read(_store: &mut StoreInner, slots: &[u64]) -> V128 {
@@ -92,11 +97,12 @@ impl sealed::Sealed for Option<Func> {}
 impl WasmTy for Option<Func> {
     const TYPE: ValType = ValType::FUNCREF;
 
-    fn write(self, store: &StoreInner, slots: &mut [u64]) {
+    fn write(self, store: &StoreInner, slots: &mut [u64]) -> Result<(), Unrooted> {
         slots[0] = self.map_or(0, |func| {
             check_store(func.store_id(), store);
             func.as_slot()
         });
+        Ok(())
     }
 
     unsafe fn read(store: &mut StoreInner, slots: &[u64]) -> Option<Func> {
@@ -105,29 +111,67 @@ impl WasmTy for Option<Func> {
     }
 }
 
-/// Implements [`WasmTy`] for references to collected objects.
-macro_rules! collected {
-    ($($rust:ty = $wasm:ident;)*) => {$(
-        impl sealed::Sealed for Option<$rust> {}
+impl<T: GcRef> sealed::Sealed for Option<Rooted<T>> {}
 
-        impl WasmTy for Option<$rust> {
-            const TYPE: ValType = ValType::$wasm;
+impl<T: GcRef> WasmTy for Option<Rooted<T>> {
+    const TYPE: ValType = ValType::Ref(RefType { nullable: true, heap: T::HEAP_TYPE });
 
-            fn write(self, store: &StoreInner, slots: &mut [u64]) {
-                // A handle whose scope has ended passes null.
-                slots[0] = self.and_then(|reference| reference.0.reference(store)).unwrap_or(0);
-            }
+    fn write(self, store: &StoreInner, slots: &mut [u64]) -> Result<(), Unrooted> {
+        slots[0] = match self {
+            Some(reference) => reference.slot(store)?,
+            None => 0,
+        };
+        Ok(())
+    }
 
-            unsafe fn read(store: &mut StoreInner, slots: &[u64]) -> Option<$rust> {
-                <$rust>::from_slot(store, slots[0])
-            }
-        }
-    )*};
+    unsafe fn read(store: &mut StoreInner, slots: &[u64]) -> Option<Rooted<T>> {
+        Rooted::from_slot(store, slots[0])
+    }
 }
 
-collected! {
-    ExternRef = EXTERNREF;
-    ExnRef = EXNREF;
+impl<T: GcRef> sealed::Sealed for Rooted<T> {}
+
+impl<T: GcRef> WasmTy for Rooted<T> {
+    const TYPE: ValType = ValType::Ref(RefType { nullable: false, heap: T::HEAP_TYPE });
+
+    fn write(self, store: &StoreInner, slots: &mut [u64]) -> Result<(), Unrooted> {
+        slots[0] = self.slot(store)?;
+        Ok(())
+    }
+
+    unsafe fn read(store: &mut StoreInner, slots: &[u64]) -> Rooted<T> {
+        Rooted::from_object(store, slots[0])
+    }
+}
+
+impl sealed::Sealed for Option<I31> {}
+
+impl WasmTy for Option<I31> {
+    const TYPE: ValType = ValType::Ref(RefType { nullable: true, heap: HeapType::I31 });
+
+    fn write(self, _store: &StoreInner, slots: &mut [u64]) -> Result<(), Unrooted> {
+        slots[0] = self.map_or(0, I31::slot);
+        Ok(())
+    }
+
+    unsafe fn read(_store: &mut StoreInner, slots: &[u64]) -> Option<I31> {
+        (slots[0] != 0).then(|| I31::from_slot(slots[0]))
+    }
+}
+
+impl sealed::Sealed for I31 {}
+
+impl WasmTy for I31 {
+    const TYPE: ValType = ValType::Ref(RefType { nullable: false, heap: HeapType::I31 });
+
+    fn write(self, _store: &StoreInner, slots: &mut [u64]) -> Result<(), Unrooted> {
+        slots[0] = self.slot();
+        Ok(())
+    }
+
+    unsafe fn read(_store: &mut StoreInner, slots: &[u64]) -> I31 {
+        I31::from_slot(slots[0])
+    }
 }
 
 /// Slots of the largest [`WasmTyList`]: 16 vectors.
@@ -138,8 +182,10 @@ pub trait WasmTyList: sealed::Sealed + Copy + 'static {
     /// Returns the WebAssembly types.
     fn types() -> Vec<ValType>;
 
+    /// # Errors
+    /// As [`WasmTy::write`].
     #[doc(hidden)]
-    fn write_all(self, store: &StoreInner, slots: &mut [u64]);
+    fn write_all(self, store: &StoreInner, slots: &mut [u64]) -> Result<(), Unrooted>;
 
     /// # Safety
     /// As for [`WasmTy::read`], for each type in turn.
@@ -152,8 +198,8 @@ impl<A: WasmTy> WasmTyList for A {
         vec![A::TYPE]
     }
 
-    fn write_all(self, store: &StoreInner, slots: &mut [u64]) {
-        self.write(store, slots);
+    fn write_all(self, store: &StoreInner, slots: &mut [u64]) -> Result<(), Unrooted> {
+        self.write(store, slots)
     }
 
     unsafe fn read_all(store: &mut StoreInner, slots: &[u64]) -> A {
@@ -207,13 +253,14 @@ macro_rules! tuples {
                 vec![$($name::TYPE),*]
             }
 
-            fn write_all(self, store: &StoreInner, slots: &mut [u64]) {
+            fn write_all(self, store: &StoreInner, slots: &mut [u64]) -> Result<(), Unrooted> {
                 let ($($name,)*) = self;
                 let mut at = 0;
                 $(
-                    WasmTy::write($name, store, &mut slots[at..]);
+                    WasmTy::write($name, store, &mut slots[at..])?;
                     at += $name::TYPE.slots();
                 )*
+                Ok(())
             }
 
             unsafe fn read_all(store: &mut StoreInner, slots: &[u64]) -> Self {
@@ -287,7 +334,7 @@ fn typed_def<T: 'static, P: WasmTyList, R: HostResults>(
         let params = unsafe { P::read_all(context.inner_mut(), slots) };
         let results = func(caller, params).into_result()?;
         // SAFETY: the closure has returned the store that was lent to it, and no one else uses the store during the call.
-        results.write_all(unsafe { root.as_ref() }, slots);
+        results.write_all(unsafe { root.as_ref() }, slots)?;
         Ok(())
     };
     // SAFETY: `write_all` of a sealed trait writes values of `R`'s types, and checks that references are of this store. `T` is
@@ -362,7 +409,7 @@ impl<P: WasmTyList, R: WasmTyList> TypedFunc<P, R> {
         let mut context = store.as_context_mut();
         check_store(self.func.store_id(), context.inner());
         let mut slots = [0; MAX_SLOTS];
-        params.write_all(context.inner(), &mut slots);
+        params.write_all(context.inner(), &mut slots)?;
         // SAFETY: `check_store` found the function to be of this store, and `new` found its parameters to be of type `P`. No
         // list takes more than `MAX_SLOTS`, so that results fit as well.
         unsafe { call_slots(context.root(), self.func.as_ptr(), slots.as_mut_ptr())? };

@@ -12,14 +12,16 @@ use wasmr_core::type_text::val_type_text;
 use wasmr_core::types::{HeapType, RefType, ValType};
 use wasmr_core::value::V128;
 
+use crate::array_ref::ArrayRef;
 use crate::exception::ExnRef;
 use crate::func::Func;
 use crate::handle::{StoreId, check_store};
 use crate::host_error::stop_from;
-use crate::reference::{AnyRef, ExternRef};
+use crate::reference::{AnyRef, EqRef, ExternRef, heap_type_of};
+use crate::rooted::Rooted;
 use crate::store::StoreInner;
+use crate::struct_ref::StructRef;
 use crate::vm::VmGlobal;
-use crate::vm_gc::Kind;
 
 /// A value of any type. Two values are equal if their bits are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,11 +39,11 @@ pub enum Val {
     /// A reference to a function, or null.
     FuncRef(Option<Func>),
     /// A reference to a value of the host, or null.
-    ExternRef(Option<ExternRef>),
+    ExternRef(Option<Rooted<ExternRef>>),
     /// A reference to an exception, or null.
-    ExnRef(Option<ExnRef>),
+    ExnRef(Option<Rooted<ExnRef>>),
     /// A reference of the `any` hierarchy, or null.
-    AnyRef(Option<AnyRef>),
+    AnyRef(Option<Rooted<AnyRef>>),
 }
 
 /// Writes numbers in decimal, and a NaN with its bits.
@@ -130,9 +132,9 @@ impl Val {
     fn store_id(&self) -> Option<StoreId> {
         match self {
             Val::FuncRef(Some(func)) => Some(func.store_id()),
-            Val::ExternRef(Some(reference)) => Some(reference.0.store),
-            Val::ExnRef(Some(reference)) => Some(reference.0.store),
-            Val::AnyRef(Some(reference)) => Some(reference.0.store),
+            Val::ExternRef(Some(reference)) => Some(reference.store_id()),
+            Val::ExnRef(Some(reference)) => Some(reference.store_id()),
+            Val::AnyRef(Some(reference)) => Some(reference.store_id()),
             _ => None,
         }
     }
@@ -154,22 +156,22 @@ impl Val {
             Val::F64(_) => return expected == ValType::F64,
             Val::V128(_) => return expected == ValType::V128,
             Val::FuncRef(Some(func)) => Some(HeapType::Concrete(func.type_id(store))),
-            // A reference to a collected object is of no type.
+            // A reference whose scope has ended is of no type.
             Val::ExternRef(Some(reference)) => {
-                if reference.0.reference(store).is_none() {
+                if reference.slot(store).is_err() {
                     return false;
                 }
                 Some(HeapType::Extern)
             }
             Val::ExnRef(Some(reference)) => {
-                if reference.0.reference(store).is_none() {
+                if reference.slot(store).is_err() {
                     return false;
                 }
                 Some(HeapType::Exn)
             }
-            Val::AnyRef(Some(reference)) => match reference.0.reference(store) {
-                Some(reference) => Some(heap_type_of(store, reference)),
-                None => return false,
+            Val::AnyRef(Some(reference)) => match reference.slot(store) {
+                Ok(reference) => Some(heap_type_of(store, reference)),
+                Err(_) => return false,
             },
             Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => None,
         };
@@ -197,9 +199,9 @@ impl Val {
                 low
             }
             Val::FuncRef(func) => func.map_or(0, |func| func.as_slot()),
-            Val::ExternRef(Some(reference)) => reference.0.reference(store).unwrap_or(0),
-            Val::ExnRef(Some(reference)) => reference.0.reference(store).unwrap_or(0),
-            Val::AnyRef(Some(reference)) => reference.0.reference(store).unwrap_or(0),
+            Val::ExternRef(Some(reference)) => reference.slot(store).unwrap_or(0),
+            Val::ExnRef(Some(reference)) => reference.slot(store).unwrap_or(0),
+            Val::AnyRef(Some(reference)) => reference.slot(store).unwrap_or(0),
             Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => 0,
         };
         Ok(())
@@ -217,13 +219,13 @@ impl Val {
                 let heap = HeapType::Concrete(func.type_id(store));
                 val_type_text(registry, ValType::Ref(RefType { nullable: false, heap }))
             }
-            Val::ExternRef(Some(handle)) if handle.0.reference(store).is_none() => "a collected reference".into(),
-            Val::ExnRef(Some(handle)) if handle.0.reference(store).is_none() => "a collected exception".into(),
+            Val::ExternRef(Some(reference)) if reference.slot(store).is_err() => UNROOTED.into(),
+            Val::ExnRef(Some(reference)) if reference.slot(store).is_err() => UNROOTED.into(),
             Val::ExternRef(Some(_)) => "(ref extern)".into(),
             Val::ExnRef(Some(_)) => "(ref exn)".into(),
-            Val::AnyRef(Some(handle)) => match handle.0.reference(store) {
-                None => "a collected reference".into(),
-                Some(reference) => {
+            Val::AnyRef(Some(reference)) => match reference.slot(store) {
+                Err(_) => UNROOTED.into(),
+                Ok(reference) => {
                     let heap = heap_type_of(store, reference);
                     val_type_text(registry, ValType::Ref(RefType { nullable: false, heap }))
                 }
@@ -278,21 +280,15 @@ impl Val {
         match heap_top(store.registry(), ty.heap) {
             // SAFETY: the caller promises a reference of type `ty`, which here is null or a function of this store.
             HeapType::Func => Val::FuncRef(unsafe { Func::from_slot(store, word) }),
-            HeapType::Extern => Val::ExternRef(ExternRef::from_slot(store, word)),
-            HeapType::Exn => Val::ExnRef(ExnRef::from_slot(store, word)),
-            _ => Val::AnyRef(AnyRef::from_slot(store, word)),
+            HeapType::Extern => Val::ExternRef(Rooted::from_slot(store, word)),
+            HeapType::Exn => Val::ExnRef(Rooted::from_slot(store, word)),
+            _ => Val::AnyRef(Rooted::from_slot(store, word)),
         }
     }
 }
 
-/// Returns the type of a value of the `any` hierarchy that is not null.
-fn heap_type_of(store: &StoreInner, reference: u64) -> HeapType {
-    match store.heap.kind(reference) {
-        None => HeapType::I31,
-        Some((Kind::STRUCT | Kind::ARRAY, type_id)) => HeapType::Concrete(type_id),
-        Some(_) => HeapType::Any,
-    }
-}
+/// The type of a reference whose handle scope has ended, in messages.
+const UNROOTED: &str = "a reference whose handle scope has ended";
 
 impl From<i32> for Val {
     fn from(value: i32) -> Val {
@@ -330,14 +326,28 @@ impl From<Func> for Val {
     }
 }
 
-impl From<ExternRef> for Val {
-    fn from(value: ExternRef) -> Val {
-        Val::ExternRef(Some(value))
-    }
+/// Implements `From` for the kinds of references: `kind: variant`.
+macro_rules! from_rooted {
+    ($($kind:ident: $variant:ident;)*) => {$(
+        impl From<Rooted<$kind>> for Val {
+            fn from(value: Rooted<$kind>) -> Val {
+                Val::$variant(Some(value.cast()))
+            }
+        }
+
+        impl From<Option<Rooted<$kind>>> for Val {
+            fn from(value: Option<Rooted<$kind>>) -> Val {
+                Val::$variant(value.map(Rooted::cast))
+            }
+        }
+    )*};
 }
 
-impl From<ExnRef> for Val {
-    fn from(value: ExnRef) -> Val {
-        Val::ExnRef(Some(value))
-    }
+from_rooted! {
+    ExternRef: ExternRef;
+    ExnRef: ExnRef;
+    AnyRef: AnyRef;
+    EqRef: AnyRef;
+    StructRef: AnyRef;
+    ArrayRef: AnyRef;
 }

@@ -1,6 +1,6 @@
 //! References in frames and registers of machine code while the collector runs.
 
-use wasmr_runtime::{Caller, ExternRef, Func, Stop};
+use wasmr_runtime::{Caller, ExternRef, Func, Rooted, Stop};
 
 use crate::world::Running;
 
@@ -43,14 +43,16 @@ const KEEPER: &str = r#"(module
 
 fn keeper() -> Running<usize> {
     Running::importing(0, KEEPER, |store| {
-        let make =
-            Func::wrap(&mut *store, |mut caller: Caller<'_, usize>, n: i32| -> Result<Option<ExternRef>, Stop> {
+        let make = Func::wrap(
+            &mut *store,
+            |mut caller: Caller<'_, usize>, n: i32| -> Result<Option<Rooted<ExternRef>>, Stop> {
                 // Large objects make the collector run often.
                 Ok(Some(ExternRef::new(&mut caller, [n; 4096])?))
-            });
+            },
+        );
         let check = Func::wrap(
             store,
-            |mut caller: Caller<'_, usize>, reference: Option<ExternRef>, n: i32| -> Result<(), Stop> {
+            |mut caller: Caller<'_, usize>, reference: Option<Rooted<ExternRef>>, n: i32| -> Result<(), Stop> {
                 let reference = reference.ok_or_else(|| Stop::host("null"))?;
                 let data = reference.data(&caller).ok_or_else(|| Stop::host(format!("{n} was collected")))?;
                 if data.downcast_ref::<[i32; 4096]>() != Some(&[n; 4096]) {

@@ -128,7 +128,6 @@ impl HeapMemory {
     }
 
     /// Returns bytes of the heap.
-    #[cfg(test)]
     pub(super) fn bytes(&self, at: u32, len: usize) -> &[u8] {
         // SAFETY: `at` checks that the bytes are accessible. The shared borrow excludes writers: code that could write runs only
         // while its store is borrowed exclusively.

@@ -18,7 +18,8 @@
 //! # Handle scopes
 //! Each call of a host function opens a handle scope, and [`Store::scope`](crate::store::Store::scope) another. A handle that
 //! the host gets or makes is a root until the end of the scope that is innermost at that time. Without a scope, it is a root
-//! until the store is dropped. A pinned object is a root until it is unpinned.
+//! until the store is dropped. An owned root lasts until the host drops its last clone. Dropping it needs no store: the heap
+//! shares a counter with the clones, and looks at it when it collects and when the number of owned roots has doubled.
 //!
 //! # Values of the host
 //! An object for a value of the host has the number of an entry in a table. When the object is freed, the value is dropped,
@@ -31,8 +32,8 @@ mod memory;
 mod types;
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use wasmr_core::layout::Layout;
 use wasmr_core::registry::TypeRegistry;
@@ -68,15 +69,21 @@ struct HostValue {
 #[derive(Clone, Copy, Debug)]
 struct HandleRoot {
     reference: u32,
-    generation: u32,
+    generation: u64,
 }
 
 /// A place among the roots that the host holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct HandlePlace {
+    /// The object, for comparisons.
+    pub(crate) reference: u32,
     index: u32,
-    generation: u32,
+    /// The generation of the root. With 64 bits, no generation returns.
+    generation: u64,
 }
+
+/// Owned roots that the heap keeps without looking for dropped ones, at least.
+const MIN_OWNED: usize = 64;
 
 /// The Rust side of a heap.
 pub(crate) struct GcHeap {
@@ -86,9 +93,11 @@ pub(crate) struct GcHeap {
     /// The roots of all open handle scopes, the innermost scope last.
     handles: Vec<HandleRoot>,
     /// Number of handle scopes that have ended.
-    generation: u32,
-    /// Number of pins of each pinned object.
-    pins: HashMap<u32, u32>,
+    generation: u64,
+    /// Objects with owned roots. A root is gone if the heap has the only clone of its counter.
+    owned: Vec<(u32, Arc<()>)>,
+    /// Number of owned roots at which the heap next looks for dropped ones.
+    owned_limit: usize,
     host_values: Vec<HostValue>,
     free_host_values: Vec<u32>,
     /// Bytes of the values of the host.
@@ -115,7 +124,8 @@ impl GcHeap {
             parts: None,
             handles: Vec::new(),
             generation: 0,
-            pins: HashMap::new(),
+            owned: Vec::new(),
+            owned_limit: MIN_OWNED,
             host_values: Vec::new(),
             free_host_values: Vec::new(),
             host_bytes: 0,
@@ -241,6 +251,16 @@ impl GcHeap {
         self.parts.as_ref().map_or(0, |parts| parts.blocks.used_bytes()) + self.host_bytes
     }
 
+    /// Returns true if the heap was used.
+    pub(crate) fn exists(&self) -> bool {
+        self.parts.is_some()
+    }
+
+    /// Takes all values of the host out of the heap, which is not used any more.
+    pub(crate) fn take_host_values(&mut self) -> impl Iterator<Item = Box<dyn Any + Send + Sync>> + use<> {
+        std::mem::take(&mut self.host_values).into_iter().filter_map(|entry| entry.value)
+    }
+
     fn memory(&self) -> Option<&HeapMemory> {
         self.parts.as_ref().map(|parts| &parts.blocks.memory)
     }
@@ -284,7 +304,6 @@ impl GcHeap {
     }
 
     /// Returns `len` bytes of an object.
-    #[cfg(test)]
     pub(crate) fn bytes(&self, at: u32, len: usize) -> &[u8] {
         self.memory().map_or(&[], |memory| memory.bytes(at, len))
     }
@@ -311,7 +330,8 @@ impl GcHeap {
             Some(last) if last.reference == reference && last.generation == self.generation => {}
             _ => self.handles.push(HandleRoot { reference, generation: self.generation }),
         }
-        HandlePlace { index: (self.handles.len() - 1) as u32, generation: self.generation }
+        let index = u32::try_from(self.handles.len() - 1).expect("the host holds fewer than 2^32 roots");
+        HandlePlace { reference, index, generation: self.generation }
     }
 
     /// Returns the reference of a root, if its scope has not ended.
@@ -323,34 +343,30 @@ impl GcHeap {
     /// Opens a handle scope. Returns its start, for [`close_scope`](GcHeap::close_scope).
     pub(crate) fn open_scope(&mut self) -> usize {
         // Handles of the scopes around have other generations, so that this scope shares no root with them.
-        self.generation = self.generation.wrapping_add(1);
+        self.generation += 1;
         self.handles.len()
     }
 
     /// Ends the handle scope that [`open_scope`](GcHeap::open_scope) opened, and with it all handles made since.
     pub(crate) fn close_scope(&mut self, scope: usize) {
         self.handles.truncate(scope);
-        self.generation = self.generation.wrapping_add(1);
+        self.generation += 1;
     }
 
-    /// Keeps an object until [`unpin`](GcHeap::unpin) was called as often.
-    pub(crate) fn pin(&mut self, reference: u64) {
-        *self.pins.entry(reference as u32).or_insert(0) += 1;
-    }
-
-    /// Returns true if an object is pinned.
-    pub(crate) fn is_pinned(&self, reference: u64) -> bool {
-        self.pins.contains_key(&(reference as u32))
-    }
-
-    /// Undoes one [`pin`](GcHeap::pin).
-    pub(crate) fn unpin(&mut self, reference: u64) {
-        if let Some(count) = self.pins.get_mut(&(reference as u32)) {
-            *count -= 1;
-            if *count == 0 {
-                self.pins.remove(&(reference as u32));
-            }
+    /// Makes an object a root until the last clone of the result is dropped.
+    pub(crate) fn add_owned(&mut self, reference: u32) -> Arc<()> {
+        if self.owned.len() >= self.owned_limit {
+            self.forget_dropped();
+            self.owned_limit = MIN_OWNED.max(2 * self.owned.len());
         }
+        let counter = Arc::new(());
+        self.owned.push((reference, counter.clone()));
+        counter
+    }
+
+    /// Removes the owned roots that were dropped.
+    fn forget_dropped(&mut self) {
+        self.owned.retain(|(_, counter)| Arc::strong_count(counter) > 1);
     }
 
     /// Frees every object that is not reachable from a root. `roots` passes the roots to the marker, but those that the host
@@ -361,6 +377,7 @@ impl GcHeap {
         vm: &mut VmHeap,
         roots: impl FnOnce(&mut Marker<'_>),
     ) -> Vec<Box<dyn Any + Send + Sync>> {
+        self.forget_dropped();
         let Some(parts) = &mut self.parts else { return Vec::new() };
         parts.blocks.retire_intervals(vm);
         let mut marker = Marker::new(&parts.blocks, &parts.descriptors, &mut parts.marks, self.is_stressed);
@@ -368,8 +385,8 @@ impl GcHeap {
         for root in &self.handles {
             marker.slots(&[root.reference.into()]);
         }
-        for &pinned in self.pins.keys() {
-            marker.slots(&[pinned.into()]);
+        for (owned, _) in &self.owned {
+            marker.slots(&[(*owned).into()]);
         }
         let root_bytes = marker.finish();
         let mut freed = Vec::new();

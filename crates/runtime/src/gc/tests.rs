@@ -221,8 +221,9 @@ fn handles_are_roots_until_their_scope_ends() {
     let scope = world.heap.open_scope();
     let inner = world.pair(0).unwrap();
     let place = world.heap.add_handle(inner.into());
-    let pinned = world.pair(0).unwrap();
-    world.heap.pin(pinned.into());
+    let object = world.pair(0).unwrap();
+    let owned = world.heap.add_owned(object);
+    let clone = owned.clone();
     world.collect(&[]);
     assert_eq!(world.heap.count(), 3);
     assert_eq!(world.heap.handle(place), Some(inner.into()));
@@ -233,9 +234,23 @@ fn handles_are_roots_until_their_scope_ends() {
     assert_eq!([outer_place, again].map(|place| world.heap.handle(place)), [Some(outer.into()); 2]);
     world.collect(&[]);
     assert_eq!(world.heap.count(), 2);
-    world.heap.unpin(pinned.into());
+    drop(owned);
+    world.collect(&[]);
+    assert_eq!(world.heap.count(), 2);
+    drop(clone);
     world.collect(&[]);
     assert_eq!(world.heap.count(), 1);
+}
+
+#[test]
+fn dropped_owned_roots_take_no_memory() {
+    let mut world = World::new(1 << 30);
+    let object = world.pair(0).unwrap();
+    let kept: Vec<_> = (0..100).map(|_| world.heap.add_owned(object)).collect();
+    for _ in 0..100_000 {
+        drop(world.heap.add_owned(object));
+    }
+    assert!(world.heap.owned.len() <= 4 * kept.len(), "{}", world.heap.owned.len());
 }
 
 #[test]

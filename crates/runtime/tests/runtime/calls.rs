@@ -8,7 +8,7 @@ use wasmr_core::limits::MAX_NATIVE_DEPTH;
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
 use wasmr_core::value::V128;
-use wasmr_runtime::{Caller, ExternRef, Func, Instance, Linker, Stop, StopKind, Val};
+use wasmr_runtime::{Caller, ExternRef, Func, Instance, Linker, Rooted, Stop, StopKind, Val};
 
 use crate::fake::{World, add_one, call_import, trap};
 
@@ -251,8 +251,8 @@ fn references_of_the_host_return_unchanged() {
     let world = World::new();
     let mut store = world.store(());
     let text = ExternRef::new(&mut store, String::from("kept")).unwrap();
-    let identity = Func::wrap(&mut store, |r: Option<ExternRef>| r);
-    let typed = identity.typed::<Option<ExternRef>, Option<ExternRef>>(&store).unwrap();
+    let identity = Func::wrap(&mut store, |r: Option<Rooted<ExternRef>>| r);
+    let typed = identity.typed::<Option<Rooted<ExternRef>>, Option<Rooted<ExternRef>>>(&store).unwrap();
     let back = typed.call(&mut store, Some(text)).unwrap().unwrap();
     assert_eq!(back, text);
     assert_eq!(back.data(&store).unwrap().downcast_ref::<String>().unwrap(), "kept");

@@ -4,8 +4,8 @@ use wasmr_core::types::{FuncType, GlobalType, Limits, RefType, TableType, ValTyp
 use wasmr_runtime::builtins::exception::{exception_new, exception_payload, exception_tag};
 use wasmr_runtime::vm::{Status, VmFunc, VmStore};
 use wasmr_runtime::{
-    Caller, ExnRef, Extern, ExternRef, Func, Global, Instance, ResourceError, Stop, StopKind, Store, StoreConfig,
-    StoreLimits, Table, Tag, Val,
+    Caller, ExnRef, Extern, ExternRef, Func, Global, Instance, ResourceError, Rooted, Stop, StopKind, Store,
+    StoreConfig, StoreLimits, Table, Tag, Val,
 };
 
 use crate::fake::{World, call_import};
@@ -195,10 +195,10 @@ fn collect(store: &mut Store<()>) {
 fn reachable_objects_survive_and_others_do_not() {
     let world = World::new();
     let mut store = world.store(());
-    let (table, globals, pinned, lost) = store.scope(|store| {
+    let (table, globals, owned, lost) = store.scope(|store| {
         let mut value = |n: u32| ExternRef::new(&mut *store, n).unwrap();
-        let [in_table, in_global, in_exception, pinned, lost] = [1, 2, 3, 4, 5].map(&mut value);
-        assert!(pinned.pin(&mut *store));
+        let [in_table, in_global, in_exception, owned, lost] = [1, 2, 3, 4, 5].map(&mut value);
+        let owned = owned.to_owned_rooted(&mut *store).unwrap();
         let ty = TableType { limits: Limits { min: 2, max: None }, is64: false, element: RefType::EXTERNREF };
         let table = Table::new(&mut *store, ty, Val::ExternRef(None)).unwrap();
         table.set(&mut *store, 1, in_table.into()).unwrap();
@@ -207,24 +207,24 @@ fn reachable_objects_survive_and_others_do_not() {
         let tag = Tag::new(&mut *store, FuncType::new([ValType::EXTERNREF], []));
         let exception = ExnRef::new(&mut *store, tag, &[in_exception.into()]).unwrap();
         let holder = Global::new(&mut *store, ty(ValType::EXNREF), exception.into()).unwrap();
-        (table, [global, holder], pinned, lost)
+        (table, [global, holder], owned, lost)
     });
     collect(&mut store);
     let in_table = table.get(&mut store, 1).unwrap();
     let in_global = globals[0].get(&mut store);
     let Val::ExnRef(Some(exception)) = globals[1].get(&mut store) else { panic!("no exception") };
     let in_exception = exception.arguments(&mut store).unwrap()[0];
-    for (number, kept) in [(1, in_table), (2, in_global), (3, in_exception), (4, pinned.into())] {
+    for (number, kept) in [(1, in_table), (2, in_global), (3, in_exception), (4, owned.to_rooted(&mut store).into())] {
         let Val::ExternRef(Some(kept)) = kept else { panic!("{kept:?}") };
         assert_eq!(kept.data(&store).unwrap().downcast_ref::<u32>(), Some(&number));
     }
     assert!(lost.data(&store).is_none());
-    pinned.unpin(&mut store);
-    collect(&mut store);
-    assert!(pinned.data(&store).is_none());
-    let taker = Func::wrap(&mut store, |_: Option<ExternRef>| {});
+    let taker = Func::wrap(&mut store, |_: Option<Rooted<ExternRef>>| {});
     let stop = taker.call(&mut store, &[Val::from(lost)], &mut []).unwrap_err();
-    assert!(matches!(stop.kind(), StopKind::Host(_)), "a collected reference is no value");
+    assert!(matches!(stop.kind(), StopKind::Host(_)), "a reference without a scope is no value");
+    let typed = taker.typed::<Option<Rooted<ExternRef>>, ()>(&store).unwrap();
+    let stop = typed.call(&mut store, Some(lost)).unwrap_err();
+    assert!(stop.to_string().contains("its handle scope has ended"), "{stop}");
 }
 
 #[test]
