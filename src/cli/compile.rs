@@ -56,7 +56,11 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
         what.goes_on = Some(&goes_on);
     }
     let mut config = Config::new();
-    config.features(wasm_options.features).tuning(tuning).spectre_guards(codegen.spectre_guards);
+    config
+        .features(wasm_options.features)
+        .nan_canonicalization(wasm_options.nan_canonicalization)
+        .tuning(tuning)
+        .spectre_guards(codegen.spectre_guards);
     config.consume_fuel(flags.fuel || wasm_options.fuel.is_some());
     if flags.into_cache || flags.profile {
         if !codegen.cache {

@@ -176,6 +176,7 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     let mut config = Config::new();
     config
         .features(wasm_options.features)
+        .nan_canonicalization(wasm_options.nan_canonicalization)
         .mode(flags.mode.unwrap_or_default())
         .tuning(tuning)
         .spectre_guards(codegen.spectre_guards);

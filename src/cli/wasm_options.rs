@@ -25,6 +25,8 @@ pub struct WasmOptions {
     pub fuel: Option<u64>,
     /// Wall-clock time after which the run ends.
     pub timeout: Option<Duration>,
+    /// Make NaNs canonical.
+    pub nan_canonicalization: bool,
     /// Link missing functions with functions that trap.
     pub unknown_imports_trap: bool,
     /// Link missing functions with functions that return zeros.
@@ -63,6 +65,11 @@ impl KeyedOptions for WasmOptions {
             "timeout",
             Setter::Time(|options, time| options.timeout = Some(time)),
             "Limit the time of the run; same as --timeout",
+        ),
+        OptionKey(
+            "nan-canonicalization",
+            Setter::Switch(|options, on| options.nan_canonicalization = on),
+            "Make all NaNs that operators return the same, on every processor [default: n]",
         ),
         OptionKey(
             "unknown-imports-trap",

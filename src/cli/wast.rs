@@ -22,7 +22,11 @@ pub fn run(flags: WastFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
     }
     load::check_standard_input(flags.files.iter().map(PathBuf::as_path))?;
     let mut config = Config::new();
-    config.features(options.features).mode(flags.mode.unwrap_or_default()).tuning(tuning);
+    config
+        .features(options.features)
+        .nan_canonicalization(options.nan_canonicalization)
+        .mode(flags.mode.unwrap_or_default())
+        .tuning(tuning);
     let engine = Engine::new(&config);
     let mut status = exit::SUCCESS;
     for file in &flags.files {

@@ -29,6 +29,15 @@ fn invoke(tier: Tier, name: &str, args: &[&str]) -> Outcome {
 }
 
 on_every_tier! {
+    fn nans_are_canonical_if_asked_for(tier) {
+        let scratch = Scratch::new();
+        let text = r#"(module (func (export "nan") (param f64) (result i64)
+            (i64.reinterpret_f64 (f64.add (f64.div (local.get 0) (f64.const 0)) (f64.const nan:0x123)))))"#;
+        let module = scratch.file("nan.wat", text);
+        let run = Run::on(tier).words(["-W", "nan-canonicalization", "--invoke", "nan"]).word(module).word("0").end();
+        run.exits(0).prints(&format!("{}\n", 0x7ff8_0000_0000_0000_u64)).quietly();
+    }
+
     fn results_are_all_that_is_printed(tier) {
         invoke(tier, "add", &["2", "3"]).exits(0).prints("5\n").quietly();
         invoke(tier, "nothing", &[]).exits(0).prints("").quietly();

@@ -28,8 +28,8 @@ impl CacheKey {
             key.push(' ');
             key.push_str(feature.name());
         }
-        let (fuel, spectre) = (config.metered, config.spectre_guards);
-        let _ = write!(key, "\nsettings fuel={fuel} spectre-guards={spectre}");
+        let (fuel, spectre, nans) = (config.metered, config.spectre_guards, config.canonical_nans);
+        let _ = write!(key, "\nsettings fuel={fuel} spectre-guards={spectre} nan-canonicalization={nans}");
         Some(CacheKey(key))
     }
 
@@ -132,6 +132,7 @@ mod tests {
         assert_eq!(plain, key(Config::new().max_memory(1)));
         assert_ne!(plain, key(Config::new().consume_fuel(true)));
         assert_ne!(plain, key(Config::new().spectre_guards(false)));
+        assert_ne!(plain, key(Config::new().nan_canonicalization(true)));
         assert_ne!(plain, key(Config::new().feature(Feature::Simd, false)));
     }
 

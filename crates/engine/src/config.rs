@@ -21,6 +21,7 @@ pub struct Config {
     pub(crate) limits: StoreLimits,
     pub(crate) max_module_size: u64,
     pub(crate) metered: bool,
+    pub(crate) canonical_nans: bool,
     pub(crate) spectre_guards: bool,
     pub(crate) tuning: Tuning,
     pub(crate) observer: Option<Observer>,
@@ -36,6 +37,7 @@ impl Default for Config {
             limits: StoreLimits::default(),
             max_module_size: DEFAULT_MAX_MODULE_SIZE,
             metered: false,
+            canonical_nans: false,
             spectre_guards: true,
             tuning: Tuning::default(),
             observer: None,
@@ -128,6 +130,13 @@ impl Config {
     /// Enables or disables fuel, which bounds execution deterministically. `set_fuel` gives fuel to a store.
     pub fn consume_fuel(&mut self, on: bool) -> &mut Config {
         self.metered = on;
+        self
+    }
+
+    /// Enables or disables canonical NaNs: the result of a float operator is then never a NaN with other bits than
+    /// `0x7fc00000` or `0x7ff8000000000000`. Results do not depend on the processor any more. Off by default.
+    pub fn nan_canonicalization(&mut self, on: bool) -> &mut Config {
+        self.canonical_nans = on;
         self
     }
 

@@ -119,9 +119,10 @@ impl Engine {
         entry: Option<Arc<Container>>,
         cached: Option<ModuleCache>,
     ) -> Code {
-        let Config { metered, tuning, mode, .. } = &self.0.config;
+        let Config { metered, canonical_nans, tuning, mode, .. } = &self.0.config;
         let options = CodeOptions {
             metered: *metered,
+            canonical_nans: *canonical_nans,
             copy_and_patch: tuning.copying(),
             budget: tuning.budget_in(*mode),
             initial_budget: tuning.initial_budget_in(*mode),

@@ -101,7 +101,11 @@ pub fn explore(module: &Module, func_index: u32, config: &Config) -> Result<Expl
     let operators = operators(decls, defined_index).map_err(|error| changed(&error))?;
 
     let guarded = config.may_guard_memory0(decls);
-    let options = wasmr_interp::CodeOptions { metered: config.metered, ..Default::default() };
+    let options = wasmr_interp::CodeOptions {
+        metered: config.metered,
+        canonical_nans: config.canonical_nans,
+        ..Default::default()
+    };
     let code = ModuleCode::with_options(decls.clone(), options);
     let name_of = |offset: usize| {
         let at = operators.binary_search_by_key(&offset, |operator| operator.offset).ok()?;
@@ -125,6 +129,7 @@ fn compiled(
     let options = CodeOptions {
         guarded,
         metered: config.metered,
+        canonical_nans: config.canonical_nans,
         spectre_guards: config.spectre_guards,
         calls: config.tuning.calls(),
     };

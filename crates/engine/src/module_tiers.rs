@@ -161,6 +161,7 @@ impl ModuleTiers {
         let options = CodeOptions {
             guarded,
             metered: self.interp.options().metered,
+            canonical_nans: self.interp.options().canonical_nans,
             spectre_guards: self.compiler.spectre_guards(),
             calls: self.compiler.tuning().calls(),
         };

@@ -94,7 +94,13 @@ impl Show {
 
         let layout = VmLayout::for_module(module);
         let calls = Tuning::default().calls();
-        let options = CodeOptions { guarded: !self.checked, metered: self.metered, spectre_guards: false, calls };
+        let options = CodeOptions {
+            guarded: !self.checked,
+            metered: self.metered,
+            canonical_nans: false,
+            spectre_guards: false,
+            calls,
+        };
         let jit = JitModule::new(module.clone(), layout, options).unwrap();
         for operator in texts.iter().filter(|operator| operator.text.starts_with("call_")) {
             for (rank, &callee) in self.called.iter().enumerate() {

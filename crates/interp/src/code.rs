@@ -32,6 +32,8 @@ use crate::translate::{self, Source, TranslateError};
 pub struct CodeOptions {
     /// True if the code uses up fuel.
     pub metered: bool,
+    /// True if NaNs that operators make become canonical.
+    pub canonical_nans: bool,
     /// When functions get copy-and-patch code; `None` for never.
     pub copy_and_patch: Option<CopyWhen>,
     /// Function entries and backward jumps before a budget interrupt; with 0 each is one.
@@ -46,7 +48,14 @@ pub struct CodeOptions {
 impl Default for CodeOptions {
     fn default() -> CodeOptions {
         let budget = i32::MAX;
-        CodeOptions { metered: false, copy_and_patch: None, budget, initial_budget: budget, sampled_frames: 0 }
+        CodeOptions {
+            metered: false,
+            canonical_nans: false,
+            copy_and_patch: None,
+            budget,
+            initial_budget: budget,
+            sampled_frames: 0,
+        }
     }
 }
 
@@ -95,7 +104,8 @@ impl ModuleCode {
 
     /// Returns the input of a function's translation.
     pub fn source(&self, defined_index: u32, guarded: bool) -> Source<'_> {
-        Source { module: &self.module, layout: &self.layout, defined_index, guarded, metered: self.options.metered }
+        let CodeOptions { metered, canonical_nans, .. } = self.options;
+        Source { module: &self.module, layout: &self.layout, defined_index, guarded, metered, canonical_nans }
     }
 
     fn block(&self, defined_index: u32, guarded: bool) -> &AtomicPtr<CodeBlock> {

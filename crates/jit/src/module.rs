@@ -41,6 +41,8 @@ pub struct CodeOptions {
     pub guarded: bool,
     /// True if the code uses up fuel.
     pub metered: bool,
+    /// True if NaNs that operators make become canonical.
+    pub canonical_nans: bool,
     /// True if checked accesses are also safe from speculation past their checks (Spectre variant 1).
     pub spectre_guards: bool,
     /// Limits of inlining and guarded calls.
@@ -290,6 +292,7 @@ impl JitModule {
             entry,
             guard_paged: self.options.guarded,
             metered: self.options.metered,
+            canonical_nans: self.options.canonical_nans,
             spectre_guards: self.options.spectre_guards,
             calls: self.options.calls,
             guard_targets,

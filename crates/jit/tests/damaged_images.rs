@@ -45,7 +45,7 @@ fn code() -> Arc<JitModule> {
         profiled_targets: 2,
         compared_targets: 1,
     };
-    let options = CodeOptions { guarded: true, metered: false, spectre_guards: true, calls };
+    let options = CodeOptions { guarded: true, metered: false, canonical_nans: false, spectre_guards: true, calls };
     JitModule::new(module.clone(), VmLayout::for_module(&module), options).expect("code can be made")
 }
 

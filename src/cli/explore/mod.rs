@@ -32,7 +32,7 @@ pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
         bail!(UsageError("MODULE is missing: name the module of the function".to_string()));
     };
     let mut config = Config::new();
-    config.features(options.features).consume_fuel(flags.metered);
+    config.features(options.features).nan_canonicalization(options.nan_canonicalization).consume_fuel(flags.metered);
     if flags.checked {
         config.memory_strategy(MemoryStrategy::Checked);
     }

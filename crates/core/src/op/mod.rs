@@ -10,6 +10,7 @@
 //! as type argument. A tier can therefore write one generic function per shape and select its instance by number at run time.
 //! `wasmr_module::op` converts operators of the binary format to `Op`s.
 
+mod nan;
 mod number;
 mod shapes;
 mod table;
@@ -17,6 +18,7 @@ mod table;
 use crate::ops;
 use crate::trap::TrapCode;
 use crate::value::V128 as v128;
+pub use nan::Floats;
 use number::for_each_shape;
 pub use number::{Access, Op, OpInfo, Shape};
 pub use shapes::{

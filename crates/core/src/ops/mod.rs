@@ -19,6 +19,9 @@
 //! canonical NaN instead: a lane of a vector `min` or `max` with a NaN operand, and an operation without NaN operands that has
 //! no numeric result, like 0/0. On other processors LLVM and the processor determine the bits.
 //!
+//! If the embedder asks for canonical NaNs, a function of `nan.rs` follows each operator with a [NaN
+//! result](crate::op::Op::nan_result), in every tier.
+//!
 //! # Relaxed SIMD
 //! If the specification allows several results, all tiers must return the same one. Otherwise a program's results would change
 //! at tier-up. wasmr follows the [deterministic
@@ -43,6 +46,7 @@ mod convert;
 mod float;
 mod int;
 mod memory;
+mod nan;
 pub mod ordered;
 mod simd;
 
@@ -51,6 +55,7 @@ pub use convert::*;
 pub use float::*;
 pub use int::*;
 pub use memory::*;
+pub use nan::*;
 pub use simd::*;
 
 #[cfg(test)]

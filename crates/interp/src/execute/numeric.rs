@@ -4,7 +4,6 @@
 //! [`instr`](crate::instr) lists the handlers by operator and by the places of the operands.
 
 use wasmr_core::op::{Binary, Compare, Op, Unary};
-#[cfg(target_arch = "x86_64")]
 use wasmr_core::ops;
 
 use super::dispatch::{FloatAcc, handlers};
@@ -65,6 +64,18 @@ handlers! {
             }
             Err(code) => m.trap(code),
         }
+    }
+
+    fn canonical_f32[X: Source, D: Destination](m) {
+        let value = ops::canonical_f32(X::read(&m));
+        D::write(&mut m, value);
+        m.next(2)
+    }
+
+    fn canonical_f64[X: Source, D: Destination](m) {
+        let value = ops::canonical_f64(X::read(&m));
+        D::write(&mut m, value);
+        m.next(2)
     }
 
     /// Jumps `imm` words if the comparison gives `WANTED`.

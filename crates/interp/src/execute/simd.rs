@@ -46,6 +46,16 @@ handlers! {
         m.next(2)
     }
 
+    fn canonical_f32x4[](m) {
+        write(m.d(), ops::canonical_f32x4(read(m.a())));
+        m.next(2)
+    }
+
+    fn canonical_f64x2[](m) {
+        write(m.d(), ops::canonical_f64x2(read(m.a())));
+        m.next(2)
+    }
+
     /// The result goes to the accumulator too.
     fn test[O: VectorTest](m) {
         let value = O::apply(read(m.a()));

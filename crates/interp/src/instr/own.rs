@@ -12,7 +12,7 @@ use crate::execute::builtin::builtin;
 use crate::execute::dispatch::Handler;
 use crate::execute::operand::{Acc, Imm, ImmA, SlotA, SlotB, SlotD};
 use crate::execute::{
-    atomic, bulk_memory, call, control, frame, fuel, fused, heap, memory, reference, simd, table, variable,
+    atomic, bulk_memory, call, control, frame, fuel, fused, heap, memory, numeric, reference, simd, table, variable,
 };
 
 /// A family in the list of all families.
@@ -286,6 +286,25 @@ instructions! {
     }
     "i8x16.shuffle" Shuffle: () {
         "{d} = $op {a}, {b}, {w2.lanes}"              => simd::shuffle,
+    }
+
+    // Canonical NaNs.
+
+    /// Makes a NaN canonical; true for an `f64`.
+    "canonical_nan" CanonicalNan: (Is64, In, Dst) {
+        "facc = $op f32 {a}"                          => numeric::canonical_f32::<SlotA, Acc>,
+        "{d} = $op f32 {a}"                           => numeric::canonical_f32::<SlotA, SlotD>,
+        "facc = $op f32 facc"                         => numeric::canonical_f32::<Acc, Acc>,
+        "{d} = $op f32 facc"                          => numeric::canonical_f32::<Acc, SlotD>,
+        "facc = $op f64 {a}"                          => numeric::canonical_f64::<SlotA, Acc>,
+        "{d} = $op f64 {a}"                           => numeric::canonical_f64::<SlotA, SlotD>,
+        "facc = $op f64 facc"                         => numeric::canonical_f64::<Acc, Acc>,
+        "{d} = $op f64 facc"                          => numeric::canonical_f64::<Acc, SlotD>,
+    }
+    /// Makes the NaNs in a vector canonical; true for lanes of 64 bits.
+    "canonical_nan" CanonicalNans: Is64 {
+        "{d} = $op f32x4 {a}"                         => simd::canonical_f32x4,
+        "{d} = $op f64x2 {a}"                         => simd::canonical_f64x2,
     }
 
     // Atomic accesses.

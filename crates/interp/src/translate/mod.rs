@@ -122,6 +122,8 @@ pub(crate) struct Translator<'m> {
     try_regions: Vec<TryRegion>,
     /// Offset of the current operator in the module.
     offset: usize,
+    /// True if NaNs that operators make become canonical.
+    canonical_nans: bool,
     /// Fuel costs, if the code is metered.
     meter: Option<Meter<'m>>,
     /// First code word and offset of each operator, if asked for.
@@ -143,6 +145,8 @@ pub struct Source<'m> {
     pub guarded: bool,
     /// True if the code uses up fuel.
     pub metered: bool,
+    /// True if NaNs that operators make become canonical.
+    pub canonical_nans: bool,
 }
 
 /// Translates the body of a defined function.
@@ -183,7 +187,7 @@ pub(crate) fn frame_map(source: &Source<'_>) -> Option<FrameMap> {
 
 impl<'m> Translator<'m> {
     fn new(source: &Source<'m>) -> Translator<'m> {
-        let Source { module, layout, defined_index, guarded, metered } = *source;
+        let Source { module, layout, defined_index, guarded, metered, canonical_nans } = *source;
         let ty = module.func_type(module.imported_func_count() + defined_index);
         let body = module.body(defined_index).bytes.len();
         Translator {
@@ -213,6 +217,7 @@ impl<'m> Translator<'m> {
             unreachable: None,
             try_regions: Vec::new(),
             offset: 0,
+            canonical_nans,
             meter: metered.then(|| Meter::new(Costs::new(module, defined_index))),
             trace: None,
             loops: LoopTableBuilder::default(),
@@ -323,6 +328,9 @@ impl<'m> Translator<'m> {
             other => {
                 if let Some(op) = op_of(other) {
                     self.table_row(op, other);
+                    if let Some(floats) = op.nan_result().filter(|_| self.canonical_nans) {
+                        self.canonical_nan(floats);
+                    }
                     return Ok(());
                 }
                 let known = self.control_operator(other)

@@ -1,13 +1,13 @@
 //! Scalar numeric operators. The places of the operands decide about the form of each instruction.
 
-use wasmr_core::op::Op;
+use wasmr_core::op::{Floats, Op};
 
 use super::Translator;
 use super::stack::{Class, Fuse, Kind, Operand, Ty};
 use crate::execute::dispatch::Handler;
 use crate::instr::field::{fields, fields_imm};
 use crate::instr::locations::{Dst, Form, In, Ordered};
-use crate::instr::{AddScaled, Binary, BitField, Compare, GlobalPlus, Unary, handler};
+use crate::instr::{AddScaled, Binary, BitField, CanonicalNan, CanonicalNans, Compare, GlobalPlus, Unary, handler};
 
 /// Returns the comparison that gives the same result with its operands exchanged.
 fn swapped(op: Op) -> Op {
@@ -345,6 +345,21 @@ impl Translator<'_> {
             }
             Operand::Imm(_) => unreachable!("constants were put into a slot"),
         }
+    }
+
+    /// Makes NaNs in the result of the latest operator canonical.
+    pub(crate) fn canonical_nan(&mut self, floats: Floats) {
+        let is_64 = matches!(floats, Floats::F64 | Floats::F64x2);
+        if matches!(floats, Floats::F32x4 | Floats::F64x2) {
+            let a = self.pop_slot();
+            self.emit_slot_result(handler(CanonicalNans, is_64), fields(0, a, 0, 0), &[], Ty::V128);
+            return;
+        }
+        let (operand, ty) = self.pop();
+        let operand = self.prefer_acc(operand, ty.class());
+        let (at, word1) = self.unary_operand(operand);
+        let handlers = Dst::BOTH.map(|dst| handler(CanonicalNan, (is_64, at, dst)));
+        self.emit_result(handlers, word1, &[], ty, Fuse::None);
     }
 
     /// Translates an operator of one scalar.

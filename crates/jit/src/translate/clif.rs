@@ -377,5 +377,8 @@ impl Translator<'_, '_> {
             Clif::LaneAccess(access, lanes) => return access(self, lanes, memarg_of(operator), lane_of(operator)),
         };
         self.push(value);
+        if let Some(floats) = op.nan_result().filter(|_| self.request.canonical_nans) {
+            self.canonical_nan(floats);
+        }
     }
 }

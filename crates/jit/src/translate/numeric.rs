@@ -12,8 +12,12 @@
 //! - `neg`: an exclusive or with the sign, for the reason in `operand_order.rs`.
 //! - Comparisons: the result is an `I8`, which is widened at once. The optimiser removes that if the result is a condition.
 
-use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use wasmr_core::op::Floats;
+use wasmr_core::ops::{CANONICAL_F32, CANONICAL_F64};
+use wasmr_core::value::V128;
 
 use super::state::Translator;
 
@@ -26,6 +30,35 @@ impl Translator<'_, '_> {
             _ => self.builder.ins().f64const(-0.0),
         };
         self.builder.ins().bxor(a, sign)
+    }
+
+    /// Makes NaNs in the float or the vector on the operand stack canonical. A NaN is not ordered with itself.
+    pub(super) fn canonical_nan(&mut self, floats: Floats) {
+        let lanes = match floats {
+            Floats::F32 | Floats::F64 => {
+                let a = self.pop();
+                let canonical = match floats {
+                    Floats::F32 => self.builder.ins().f32const(Ieee32::with_bits(CANONICAL_F32)),
+                    _ => self.builder.ins().f64const(Ieee64::with_bits(CANONICAL_F64)),
+                };
+                let is_nan = self.builder.ins().fcmp(FloatCC::Unordered, a, a);
+                let value = self.builder.ins().select(is_nan, canonical, a);
+                return self.push(value);
+            }
+            Floats::F32x4 => types::F32X4,
+            Floats::F64x2 => types::F64X2,
+        };
+        let a = self.pop_vector(lanes);
+        let bytes = match floats {
+            Floats::F32x4 => V128::from_lanes([CANONICAL_F32; 4]),
+            _ => V128::from_lanes([CANONICAL_F64; 2]),
+        };
+        let constant = self.builder.func.dfg.constants.insert(bytes.0.as_slice().into());
+        let canonical = self.builder.ins().vconst(lanes, constant);
+        let is_nan = self.builder.ins().fcmp(FloatCC::Unordered, a, a);
+        let mask = self.as_vector(is_nan, lanes);
+        let value = self.builder.ins().bitselect(mask, canonical, a);
+        self.push(value);
     }
 
     /// Pops an operand of the result's type, and sign-extends its low bits, which are of type `narrow`.

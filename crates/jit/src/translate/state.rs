@@ -33,6 +33,8 @@ pub(crate) struct Request<'a> {
     pub guard_paged: bool,
     /// True if the code uses up fuel.
     pub metered: bool,
+    /// True if NaNs that operators make become canonical.
+    pub canonical_nans: bool,
     /// True if checked accesses are also safe from speculation past their checks (Spectre variant 1).
     pub spectre_guards: bool,
     /// Limits of inlining and guarded calls.

@@ -19,7 +19,8 @@ use crate::world::CALLS;
 fn compile_with_loop(text: &str, locals: i32, callees: u32) {
     let bytes = wat::parse_str(text).unwrap();
     let module = Module::new(bytes.into(), "test", &Features::default(), &Arc::new(TypeRegistry::new()), 1).unwrap();
-    let options = CodeOptions { guarded: true, metered: false, spectre_guards: false, calls: CALLS };
+    let options =
+        CodeOptions { guarded: true, metered: false, canonical_nans: false, spectre_guards: false, calls: CALLS };
     let jit = JitModule::new(module.clone(), VmLayout::for_module(&module), options).expect("code can be made");
     let body = operators(&module, 0).unwrap();
     for call in body.iter().filter(|operator| operator.text.starts_with("call_indirect")) {

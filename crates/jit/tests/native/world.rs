@@ -73,8 +73,13 @@ impl Code {
             return;
         }
         let jit = self.jit.get_or_init(|| {
-            let options =
-                CodeOptions { guarded: func.memory0_guarded(), metered: false, spectre_guards: false, calls: CALLS };
+            let options = CodeOptions {
+                guarded: func.memory0_guarded(),
+                metered: false,
+                canonical_nans: false,
+                spectre_guards: false,
+                calls: CALLS,
+            };
             let jit = JitModule::new(self.module.clone(), VmLayout::for_module(&self.module), options);
             let jit = jit.expect("code can be made");
             if let Some(container) = &self.container {
