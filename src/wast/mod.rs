@@ -119,6 +119,28 @@ mod tests {
         (global (export "g") i32 (i32.const 7)))"#;
 
     #[test]
+    fn modules_import_from_named_ones_without_register() {
+        let script = r#"
+            (module $one (func (export "get") (result i32) (i32.const 1)))
+            (module $spectest (func (export "get") (result i32) (i32.const 2)))
+            (module (import "one" "get" (func (result i32))) (import "spectest" "print" (func))
+                (export "get" (func 0)))
+            (assert_return (invoke "get") (i32.const 1))
+            (assert_return (invoke $one "get") (i32.const 1))
+            (module definition $three (func (export "get") (result i32) (i32.const 3)))
+            (module instance $third $three)
+            (module (import "third" "get" (func (result i32))) (export "get" (func 0)))
+            (assert_return (invoke "get") (i32.const 3))
+            (register "one" $third)
+            (module $one (func (export "get") (result i32) (i32.const 4)))
+            (module (import "one" "get" (func (result i32))) (export "get" (func 0)))
+            (assert_return (invoke "get") (i32.const 3))
+            (assert_return (invoke $one "get") (i32.const 4))
+            (assert_unlinkable (module (import "three" "get" (func (result i32)))) "unknown import")"#;
+        assert_eq!(failing_lines(script), (vec![], 15));
+    }
+
+    #[test]
     fn a_correct_script_passes() {
         let script = format!(
             r#"{ADD}

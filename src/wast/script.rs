@@ -1,6 +1,6 @@
 //! Executes the directives of a script, which share a store and named instances.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use wast::token::Id;
 use wast::{QuoteWat, WastDirective, WastExecute, WastInvoke, WastRet};
@@ -21,6 +21,8 @@ pub struct Script<'a> {
     /// The instance that directives without a name refer to.
     current: Option<Instance>,
     instances: HashMap<String, Instance>,
+    /// Names of `spectest` and of the instances that the script registered.
+    registered: HashSet<String>,
     /// The definition that `module instance` without a name refers to.
     last_definition: Option<Module>,
     definitions: HashMap<String, Module>,
@@ -68,6 +70,7 @@ impl<'a> Script<'a> {
             linker,
             current: None,
             instances: HashMap::new(),
+            registered: HashSet::from(["spectest".to_string()]),
             last_definition: None,
             definitions: HashMap::new(),
         })
@@ -105,8 +108,8 @@ impl<'a> Script<'a> {
             }
             WastDirective::Register { name, module, .. } => {
                 let instance = self.instance(module)?;
-                self.linker.instance(&self.store, name, instance).map_err(|error| error.to_string())?;
-                Ok(())
+                self.registered.insert(name.to_string());
+                self.offer(name, instance)
             }
             WastDirective::Invoke(call) => match self.invoke(call)? {
                 Outcome::Values(_) => Ok(()),
@@ -194,9 +197,18 @@ impl<'a> Script<'a> {
             self.link(module)?.map_err(|outcome| format!("cannot instantiate the module: {}", describe(&outcome)))?;
         self.current = Some(instance);
         if let Some(name) = name {
+            // Some scripts import from `$name` without `register`. A registered name is not replaced.
+            if !self.registered.contains(&name) {
+                self.offer(&name, instance)?;
+            }
             self.instances.insert(name, instance);
         }
         Ok(())
+    }
+
+    /// Lets modules import from an instance by a name.
+    fn offer(&mut self, name: &str, instance: Instance) -> Result<(), String> {
+        self.linker.instance(&self.store, name, instance).map(|_| ()).map_err(|error| error.to_string())
     }
 
     fn instance(&self, id: Option<Id>) -> Result<Instance, String> {
