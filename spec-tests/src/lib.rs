@@ -33,13 +33,14 @@ const BEFORE: [(&str, Feature); 4] = [
 ];
 
 /// Scripts of this project in `own/`, for behaviour that the official suite does not cover.
-const OWN: [(&str, &str); 6] = [
+const OWN: [(&str, &str); 7] = [
     ("own/atomic.wast", include_str!("../own/atomic.wast")),
     ("own/branch-hinting.wast", include_str!("../own/branch-hinting.wast")),
     ("own/compact-imports.wast", include_str!("../own/compact-imports.wast")),
     ("own/custom-page-sizes.wast", include_str!("../own/custom-page-sizes.wast")),
     ("own/fused.wast", include_str!("../own/fused.wast")),
     ("own/instances.wast", include_str!("../own/instances.wast")),
+    ("own/legacy-exceptions.wast", include_str!("../own/legacy-exceptions.wast")),
 ];
 
 /// A script of the suite.

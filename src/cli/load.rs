@@ -64,7 +64,8 @@ fn with_switch(error: ModuleError) -> anyhow::Error {
             // The place in the text may follow on lines of its own.
             let text = error.to_string();
             let (sentence, place) = text.split_at(text.find('\n').unwrap_or(text.len()));
-            anyhow!("{sentence}; to accept it, type -W {}{place}", feature.name())
+            let or = feature.alternative().map(|other| format!(", or {other}")).unwrap_or_default();
+            anyhow!("{sentence}; to accept it, type -W {}{or}{place}", feature.name())
         }
         None => error.into(),
     }

@@ -13,7 +13,7 @@ use anyhow::Context;
 use wasmr::symbol::printable;
 use wasmr::wasi::{MissingMemory, ThreadData, ThreadEnd, WasiThreads};
 use wasmr::{
-    Engine, Extern, ExternType, Instance, Linker, Module, Stop, StopKind, Store, TrapCode, UnknownImportCalled, Val,
+    Engine, ExternType, Instance, Linker, Module, Stop, StopKind, Store, TrapCode, UnknownImportCalled, Val,
     val_type_text,
 };
 use wasmr_core::count::Count;
@@ -35,14 +35,12 @@ enum End {
     NotRun(u8),
     /// The called function returned.
     Returned,
-    /// The program was stopped.
-    Stopped(Stop),
-    /// The program was stopped by the exception that the text describes.
-    Threw(Stop, String),
+    /// The program was stopped. The text describes the exception, if that is the reason.
+    Stopped(Stop, String),
     /// A thread of the program, other than the main one, was stopped: its number, and the exception if there is one.
     ThreadStopped(i32, Stop, String),
     /// A library was stopped during its initialisation, before the program started.
-    LibraryStopped(PreloadSpec, Stop),
+    LibraryStopped(PreloadSpec, Stop, String),
 }
 
 /// Number of frames from which an out-of-bounds access is probably an overflow of the program's own stack, which is in its linear
@@ -77,11 +75,7 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
     let (status, ended) = match execute(plan, &mut modules, &stats, out, err)? {
         End::NotRun(status) => return Ok(status),
         End::Returned => (exit::SUCCESS, Ended::returned()),
-        End::Stopped(stop) => {
-            let ended = Ended::stopped(&stop);
-            (stopped(stop, "", &format!("the program `{}`", printable_word(&name)), err), ended)
-        }
-        End::Threw(stop, exception) => {
+        End::Stopped(stop, exception) => {
             let ended = Ended::stopped(&stop);
             (stopped(stop, &exception, &format!("the program `{}`", printable_word(&name)), err), ended)
         }
@@ -90,9 +84,9 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
             let subject = format!("thread {id} of the program `{}`", printable_word(&name));
             (stopped(stop, &exception, &subject, err), ended)
         }
-        End::LibraryStopped(library, stop) => {
+        End::LibraryStopped(library, stop, exception) => {
             let ended = Ended::stopped(&stop);
-            (library_stopped(stop, &library, err), ended)
+            (library_stopped(stop, &exception, &library, err), ended)
         }
     };
     if let Some(stats) = stats {
@@ -150,7 +144,8 @@ fn execute(
     for (index, library) in libraries.into_iter().enumerate() {
         let preloads = plan.linking.preloads(index);
         if let Err(stop) = library.instantiate(&mut store, &mut linker, &plan.linking, preloads, stats)? {
-            return Ok(End::LibraryStopped(library.spec, stop));
+            let exception = describe_exception(&mut store, &stop);
+            return Ok(End::LibraryStopped(library.spec, stop, exception));
         }
     }
     enter(stats, Phase::Instantiate);
@@ -166,7 +161,10 @@ fn execute(
     }
     let instance = match instantiate(&mut store, &linker, &module, preloads)? {
         Ok(instance) => instance,
-        Err(stop) => return Ok(end_threads(threads.as_ref(), max_threads, err).unwrap_or(End::Stopped(stop))),
+        Err(stop) => {
+            let other = end_threads(threads.as_ref(), max_threads, err);
+            return Ok(other.unwrap_or_else(|| stopped_by(&mut store, stop)));
+        }
     };
     plan.log.memories(&store, instance);
     // A function without parameters leaves all words to a program that reads its arguments with WASI.
@@ -181,13 +179,7 @@ fn execute(
     if let Some(other) = other {
         return Ok(other);
     }
-    Ok(match end? {
-        End::Stopped(stop) => match describe_exception(&mut store, instance, &stop) {
-            Some(text) => End::Threw(stop, text),
-            None => End::Stopped(stop),
-        },
-        end => end,
-    })
+    end
 }
 
 /// Ends the program's other threads. Returns the end of the run by one of them.
@@ -202,28 +194,25 @@ fn end_threads(threads: Option<&WasiThreads<Guest>>, max: u32, err: &mut dyn Wri
             &format!("note: {how_many} did not start, because only {max} may exist at once (--max-threads)\n"),
         );
     }
-    let ThreadEnd { id, store, instance, stop } = end?;
+    let ThreadEnd { id, store, stop, .. } = end?;
     // The process ends soon.
     let mut store = ManuallyDrop::new(store);
-    let exception = instance.and_then(|instance| describe_exception(&mut store, instance, &stop));
-    Some(End::ThreadStopped(id, stop, exception.unwrap_or_default()))
+    let exception = describe_exception(&mut store, &stop);
+    Some(End::ThreadStopped(id, stop, exception))
 }
 
-/// Describes the exception that ended a run: the name of its tag if the program exports it, and its arguments.
-fn describe_exception(store: &mut Store<Guest>, instance: Instance, stop: &Stop) -> Option<String> {
-    let StopKind::Throw(throw) = stop.kind() else { return None };
-    let tag = throw.exception.tag(&*store)?;
-    let is_it = |(name, object)| {
-        matches!(object, Extern::Tag(other) if other == tag).then(|| format!("`{}` ", printable(name)))
-    };
-    let name = instance.exports(&*store).find_map(is_it).unwrap_or_default();
+/// Describes the exception that ended a run by its tag and its arguments. Returns an empty text for another end.
+fn describe_exception(store: &mut Store<Guest>, stop: &Stop) -> String {
+    let StopKind::Throw(throw) = stop.kind() else { return String::new() };
+    let tag = throw.exception.tag(&*store);
+    let (Some(tag), Some(arguments)) = (tag, throw.exception.arguments(&mut *store)) else { return String::new() };
     let types = tag.ty(&*store);
-    let arguments = throw.exception.arguments(&mut *store)?;
     let arguments = types.params().iter().zip(&arguments).map(|(ty, value)| {
         let ty = val_type_text(store.registry(), *ty);
         literal::text(value).map_or(ty.clone(), |value| format!("{ty} {value}"))
     });
-    Some(format!("{name}({})", arguments.collect::<Vec<_>>().join(", ")))
+    let arguments = arguments.collect::<Vec<_>>().join(", ");
+    format!("`{}` ({arguments})", tag.readable_name(&*store))
 }
 
 /// Returns true if the module exports the function to call.
@@ -305,11 +294,11 @@ fn call_entry(
     if !entry.is_initializer()
         && let Err(stop) = instance.initialize(&mut *store)
     {
-        return Ok(End::Stopped(stop));
+        return Ok(stopped_by(store, stop));
     }
     let mut results = vec![Val::I32(0); ty.results().len()];
     if let Err(stop) = target.call(&mut *store, &args, &mut results) {
-        return Ok(End::Stopped(stop));
+        return Ok(stopped_by(store, stop));
     }
     let lines: String = results.iter().map(|value| invoke::result_text(store, value) + "\n").collect();
     if !lines.is_empty() {
@@ -318,16 +307,21 @@ fn call_entry(
     Ok(End::Returned)
 }
 
+fn stopped_by(store: &mut Store<Guest>, stop: Stop) -> End {
+    let exception = describe_exception(store, &stop);
+    End::Stopped(stop, exception)
+}
+
 /// Prints why a library was stopped before the program started. Returns the exit code. Unlike a program's exit, a library's is
 /// reported, as the program did not run.
-fn library_stopped(stop: Stop, library: &PreloadSpec, err: &mut dyn Write) -> u8 {
+fn library_stopped(stop: Stop, exception: &str, library: &PreloadSpec, err: &mut dyn Write) -> u8 {
     let (name, file) = (printable_word(&library.name), printable_word(&library.file));
     let subject = format!("the preloaded module `{name}` (`{file}`)");
     if let Some(code) = stop.exit_code() {
         let sentence = format!("{subject} ended the run with exit code {code} before the program started");
         report::error_with_details(err, &sentence, "");
     }
-    stopped(stop, "", &subject, err)
+    stopped(stop, exception, &subject, err)
 }
 
 /// Prints why `subject` was stopped; `exception` describes the exception if there is one. Returns the exit code.

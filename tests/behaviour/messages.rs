@@ -95,11 +95,49 @@ on_every_tier! {
     }
 
     fn exception_with_arguments(tier) {
-        let text = r#"(module (tag $e (export "my error") (param i32 f64 externref)) (tag $other (param i64))
-            (func (export "_start") (throw $e (i32.const -1) (f64.const 0x1.8p0) (ref.null extern)))
-            (func (export "other") (throw $other (i64.const 7))))"#;
+        let text = r#"(module (tag (export "my error") (param i32 f64 externref)) (tag $other (param i64)) (tag (param v128 f32))
+            (func (export "_start") (throw 0 (i32.const -1) (f64.const 0x1.8p0) (ref.null extern)))
+            (func (export "other") (throw $other (i64.const 7)))
+            (func (export "unnamed") (throw 2 (v128.const i32x4 1 2 3 4) (f32.const nan))))"#;
         check_text(tier, "exception_arguments", text, &["guest.wat"]);
-        check_text(tier, "exception_unnamed", text, &["--invoke", "other", "guest.wat"]);
+        check_text(tier, "exception_named", text, &["--invoke", "other", "guest.wat"]);
+        check_text(tier, "exception_unnamed", text, &["--invoke", "unnamed", "guest.wat"]);
+    }
+
+    fn exception_through_frames(tier) {
+        // A handler for something else, a clause that throws the exception again, and a function small enough to be inlined.
+        let text = r#"(module (tag $thrown (param i32)) (tag $other)
+            (func $throw (param i32) (throw $thrown (local.get 0)))
+            (func $again (param i32)
+                (block $all (result exnref)
+                    (try_table (catch $other 1) (catch_all_ref $all) (call $throw (local.get 0)))
+                    (unreachable))
+                (throw_ref))
+            (func (export "_start") (block $other (try_table (catch $other $other) (call $again (i32.const 3))))))"#;
+        check_text(tier, "exception_frames", text, &["guest.wat"]);
+    }
+
+    fn exception_at_instantiation(tier) {
+        let library = r#"(module (tag $fatal (export "t") (param i64))
+            (func (export "throw") (throw $fatal (i64.const 5)))
+            (func $start (param i32)) (func $begin (if (i32.const 0) (then (throw $fatal (i64.const 6))))) (start $begin))"#;
+        let guest = r#"(module (import "lib" "throw" (func $throw)) (start $throw) (func (export "_start")))"#;
+        let scratch = Scratch::new();
+        scratch.file("guest.wat", guest);
+        scratch.file("lib.wat", library);
+        let words = ["--preload", "lib=lib.wat", "guest.wat"];
+        let outcome = Run::on(tier).words(words).current_dir(scratch.path()).end();
+        compare("exception_start", &format!("run {}", words.join(" ")), &outcome);
+        scratch.file("lib.wat", library.replace("(i32.const 0)", "(i32.const 1)"));
+        let outcome = Run::on(tier).words(words).current_dir(scratch.path()).end();
+        compare("exception_library", &format!("run {}", words.join(" ")), &outcome);
+    }
+
+    fn legacy_exceptions(tier) {
+        let text = "(module (tag $e (param i32))\n  (func (export \"run\") (param i32) (result i32)\n    try (result i32)\n      \
+                    local.get 0 throw $e\n    catch $e\n      i32.const 1 i32.add\n    end))\n";
+        check_text(tier, "legacy_off", text, &["--invoke", "run", "guest.wat", "6"]);
+        check_text(tier, "legacy_on", text, &["-W", "legacy-exceptions", "--invoke", "run", "guest.wat", "6"]);
     }
 
     fn unknown_log_topic(tier) {
@@ -179,16 +217,6 @@ on_every_tier! {
 
     fn missing_directory(tier) {
         check(tier, "missing_directory", &["--dir", "no-such-directory::/data::ro", "hello.wasm"]);
-    }
-
-    fn not_executed(tier) {
-        // The module is refused before anything runs, so the guest prints nothing.
-        let text = r#"(module
-            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-            (func $catch try end)
-            (func (export "_start") (call $exit (i32.const 3)) (call $catch)))"#;
-        check_text(tier, "not_executed", text, &["guest.wat"]);
-        check_text(tier, "not_executed_switch", text, &["-W", "legacy-exceptions", "guest.wat"]);
     }
 
     fn feature_off(tier) {

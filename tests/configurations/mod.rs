@@ -5,7 +5,7 @@
 //! [`MAX_COMPILED_SIZE`] bytes stays interpreted, whatever calls it and whatever it calls. The first of [`configurations`]
 //! only interprets, and tests compare the others with it.
 
-use wasmr::{Config, Engine, Mode, Tuning};
+use wasmr::{Config, Engine, Feature, Features, Mode, Tuning};
 
 /// Size in bytes of the largest body that is compiled.
 pub const MAX_COMPILED_SIZE: usize = 1024;
@@ -69,6 +69,7 @@ pub fn configurations(max_compiled_size: usize) -> Vec<Configuration> {
         };
         let tuning = Tuning { max_compiled_size, ..tuning };
         config.mode(mode).tuning(tuning.clone());
+        config.features(Features::default().with(Feature::LegacyExceptions, true));
         Configuration { name: name.to_string(), compiles_at_once, config, tuning }
     };
     #[cfg_attr(not(feature = "jit"), expect(unused_mut, reason = "nothing is compiled"))]

@@ -313,3 +313,60 @@ fn exceptions_that_only_compiled_frames_hold_are_kept() {
         assert_eq!(ends[1], ends[0]);
     }
 }
+
+#[test]
+fn legacy_handlers_catch_and_throw_again() {
+    // `$throw` throws $a, $b or the host's exception, or returns. `$inner` catches $a and throws it again for an odd payload.
+    // `$middle` delegates past a clause that catches all. Each value says which way control went.
+    let text = r#"(module
+      (import "h" "tag" (tag $host (param i64)))
+      (import "h" "throw" (func $host_throw (param i64)))
+      (tag $a (param i32)) (tag $b (param v128 i32))
+      (func $throw (param $what i32) (param $x i32) (result i32) PAD0
+        (if (i32.eq (local.get $what) (i32.const 1)) (then (throw $a (local.get $x))))
+        (if (i32.eq (local.get $what) (i32.const 2))
+          (then (throw $b (i32x4.splat (local.get $x)) (i32.const 22))))
+        (if (i32.eq (local.get $what) (i32.const 3)) (then (call $host_throw (i64.extend_i32_s (local.get $x)))))
+        (local.get $what))
+      (func $inner (param $what i32) (param $x i32) (result i32) PAD1
+        try (result i32)
+          local.get $what local.get $x call $throw
+        catch $a
+          local.set $x
+          local.get $x i32.const 1 i32.and if rethrow 1 end
+          local.get $x i32.const 100 i32.add
+        end)
+      (func $middle (param $what i32) (param $x i32) (result i32) PAD2
+        i32.const 10000
+        try $to (result i32)
+          try (result i32)
+            try (result i32)
+              local.get $what local.get $x call $inner
+            delegate $to
+          catch_all
+            i32.const -1
+          end
+        catch $b
+          local.set $x i32x4.extract_lane 3 local.get $x i32.add
+        end
+        i32.add)
+      (func (export "run") (param $what i32) (param $x i32) (result i32) PAD3
+        try (result i32)
+          try (result i32)
+            local.get $what local.get $x call $middle
+          catch_all
+            rethrow 0
+          end
+        catch $a
+          i32.const 20000 i32.add
+        catch $host
+          i32.wrap_i64 i32.const 30000 i32.add
+        end))"#;
+    for bodies in mixes(4) {
+        let text = padded(text, &bodies);
+        let params: Vec<[Val; 2]> = (0..4).flat_map(|what| [4, 5].map(|x| [Val::I32(what), Val::I32(x)])).collect();
+        let calls: Vec<_> = params.iter().map(|params| ("run", &params[..])).collect();
+        let values: Vec<i64> = same_ends(&[("main", &text)], &calls).iter().map(End::i64).collect();
+        assert_eq!(values, [10000, 10000, 10104, 20005, 10026, 10027, 30004, 30005]);
+    }
+}

@@ -10,6 +10,7 @@ use crate::support::{End, Program, configurations, mixes, padded, same_ends};
 const TRANSFERS: &[(&str, &str)] = &[
     ("Br", "(br $out (i32.const 1))"),
     ("BrTable", "(br_table $out $out (i32.const 2) (i32.const 0))"),
+    ("Rethrow", "try throw $tag catch_all rethrow 0 i32.add drop end unreachable"),
     ("Return", "(return (i32.const 3))"),
     ("ReturnCall", "(return_call $callee)"),
     ("ReturnCallIndirect", "(return_call_indirect (type $callee) (i32.const 0))"),
@@ -28,6 +29,9 @@ const PLACES: &[&str] = &[
     "(if (result i32) (local.get 0) (then (i32.const 11)) (else TRANSFER))",
     "(if (local.get 0) (then TRANSFER)) (i32.const 12)",
     "(block $caught (br $out (try_table (result i32) (catch_all $caught) TRANSFER))) (i32.const 13)",
+    "try (result i32) TRANSFER catch_all i32.const 14 end",
+    "try (result i32) throw $tag catch_all TRANSFER end",
+    "try (result i32) local.get 0 if throw $tag end try (result i32) TRANSFER delegate 0 catch $tag i32.const 15 end",
 ];
 
 /// Skipped code: operators whose operands are missing, and complete blocks of all kinds.
@@ -38,6 +42,8 @@ const SKIPPED: &str = "
     if (result i32) unreachable i32.add else block loop end end unreachable i32.sub end drop
     if i32.const 1 if else end end
     block $none try_table (catch_all $none) throw $tag end end
+    try unreachable i32.add drop catch $tag rethrow 0 catch_all try delegate 0 end
+    try try br 0 delegate 0 catch_all unreachable i32.mul drop end
     br_if $out drop
     call $callee drop
     br_table $out $out

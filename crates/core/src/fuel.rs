@@ -10,7 +10,7 @@
 //! - Slots that a function clears or that an operator moves cost one unit for each [`SLOTS_PER_FUEL`], as part of the
 //!   block. The first operator of a function pays for its declared locals; a call for parameters and results; a branch, a
 //!   `return` or the end of a block for the values that it carries; a `throw` for its arguments.
-//! - A `try_table` pays for its largest payload and one slot for each of its clauses, as if it moved them. This pays in advance
+//! - A `try_table` or legacy `try` pays for its largest payload and one slot for each of its clauses, as if it moved them. This pays in advance
 //!   for the search of a later throw through the clauses.
 
 /// Binary logarithm of the bytes that a bulk memory operator processes for one unit of fuel.

@@ -169,7 +169,7 @@ impl Names {
         let mut instance: Fields = fields!(VmInstance:
             memory0_base budget memory0_guarded engine_word store native_stack_limit loop_frame data_dropped tier_data instance);
         let store = fields!(VmStore:
-            stack_base stack_limit stack_top trap_code exit_fp exit_ip registers pending_exception caller fuel interrupt store
+            stack_base stack_limit stack_top trap_code exit_fp exit_ip registers pending_exception unallocated_tag payload caller fuel interrupt store
             tail_func tail_slots activation native_exit_fp native_stack_top native_stack_limit native_libcalls);
         let mut add = |kind: &str, count: u32, offset: &dyn Fn(u32) -> u32| {
             instance.extend((0..count).map(|index| (i64::from(offset(index)), format!("{kind}{index}"))));

@@ -8,10 +8,10 @@ use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::VmTag;
 
 use crate::code::code_block_of;
-use crate::regions::CatchKind;
 
 /// Returns the instruction at which the innermost matching catch clause around `at` continues, null if there is none. Puts the
-/// values that the clause passes on in place.
+/// values that the clause passes on in place. If there is no room for an object that the clause needs, returns null and sets
+/// `VmStore::pending_exception` to 0.
 ///
 /// # Safety
 /// `fp` is a live frame of a wasm function that this crate executes, and `at` points into the frame's current instruction.
@@ -34,21 +34,20 @@ unsafe fn clause(fp: Fp, at: Ip, tag: *const VmTag, exception: u64) -> Option<Ip
         let tag_at = |index| *inst.byte_add(block.layout.tag(index) as usize).cast::<*const VmTag>();
         for region in block.try_regions.around(position) {
             for catch in &region.catches {
-                let (matches, payload, reference) = match catch.kind {
-                    CatchKind::One(index) => (tag_at(index) == tag, true, false),
-                    CatchKind::OneRef(index) => (tag_at(index) == tag, true, true),
-                    CatchKind::All => (true, false, false),
-                    CatchKind::AllRef => (true, false, true),
-                };
-                if !matches {
+                if catch.tag.is_some_and(|index| tag_at(index) != tag) {
                     continue;
                 }
-                let out = fp.offset(catch.slot as isize);
-                if payload {
+                if catch.tag.is_some() {
+                    let out = fp.offset(catch.payload as isize);
                     builtins::exception::exception_payload((*inst).store, exception, out);
                 }
-                if reference {
-                    *out.add(catch.payload_slots as usize) = exception;
+                if let Some(slot) = catch.reference {
+                    let object = builtins::exception::exception_object((*inst).store, exception);
+                    if object == 0 {
+                        (*(*inst).store).pending_exception = 0;
+                        return None;
+                    }
+                    *fp.offset(slot as isize) = object;
                 }
                 return Some(block.instruction(catch.target));
             }

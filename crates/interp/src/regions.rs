@@ -1,15 +1,18 @@
-//! [`TryRegions`]: the `try_table`s around an instruction.
+//! [`TryRegions`]: the `try_table`s, and legacy `try`s, in force at an instruction.
 //!
-//! Input are the regions in the order of translation, outer ones first. A search yields the regions around a code word, inner
-//! ones first, and visits no other region: a guest that throws pays fuel for the visited ones alone ([`wasmr_core::fuel`]).
+//! Input are the regions in the order of translation, outer ones first. A search yields the regions in force at a code word,
+//! inner ones first, and visits no other region: a guest that throws pays fuel for the visited ones alone
+//! ([`wasmr_core::fuel`]).
 
 use std::ops::Range;
 
-/// The code of a `try_table`.
+/// The code inside a `try_table`, or inside a legacy `try` up to its first clause.
 #[derive(Clone, Debug)]
 pub(crate) struct TryRegion {
     /// Code words covered.
     pub(crate) range: Range<u32>,
+    /// Index of the region whose clauses are tried next: the innermost one around this, or the one that a `delegate` names.
+    pub(crate) outer: Option<usize>,
     /// Catch clauses, in order.
     pub(crate) catches: Vec<CatchClause>,
 }
@@ -17,35 +20,20 @@ pub(crate) struct TryRegion {
 /// A catch clause.
 #[derive(Clone, Debug)]
 pub(crate) struct CatchClause {
-    /// Exceptions that the clause catches.
-    pub(crate) kind: CatchKind,
+    /// Tag of the exceptions that the clause catches, by index; `None` if it catches all.
+    pub(crate) tag: Option<u32>,
     /// Code word at which execution continues.
     pub(crate) target: u32,
-    /// First slot of the values that the clause passes to its label.
-    pub(crate) slot: i32,
-    /// Slots of the exception's values. The exception reference follows them.
-    pub(crate) payload_slots: u32,
+    /// First slot for the exception's payload.
+    pub(crate) payload: i32,
+    /// Slot for the reference of the exception, if the clause passes it on.
+    pub(crate) reference: Option<i32>,
 }
 
-/// Exceptions that a catch clause catches, and the values that it passes on. Tags are named by index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CatchKind {
-    /// `catch`.
-    One(u32),
-    /// `catch_ref`.
-    OneRef(u32),
-    /// `catch_all`.
-    All,
-    /// `catch_all_ref`.
-    AllRef,
-}
-
-/// The `try_table`s of a function.
+/// The regions of a function.
 #[derive(Debug, Default)]
 pub(crate) struct TryRegions {
     regions: Vec<TryRegion>,
-    /// Index of the innermost region around each region.
-    outer: Vec<Option<usize>>,
     /// Code words at which the innermost region changes, in order, each with the index of the new innermost region.
     borders: Vec<(u32, Option<usize>)>,
 }
@@ -53,12 +41,11 @@ pub(crate) struct TryRegions {
 impl TryRegions {
     /// Creates the table of regions that are nested or disjoint, given in the order of their starts, outer ones first.
     pub(crate) fn new(regions: Vec<TryRegion>) -> TryRegions {
-        let mut these = TryRegions { outer: Vec::with_capacity(regions.len()), regions, borders: Vec::new() };
+        let mut these = TryRegions { regions, borders: Vec::new() };
         let mut open: Vec<usize> = Vec::new();
         for index in 0..these.regions.len() {
             let start = these.regions[index].range.start;
             these.close(&mut open, start);
-            these.outer.push(open.last().copied());
             these.border(start, Some(index));
             open.push(index);
         }
@@ -82,11 +69,11 @@ impl TryRegions {
         self.borders.push((word.max(latest), innermost));
     }
 
-    /// Returns the regions around a code word, inner ones first.
+    /// Returns the regions in force at a code word, inner ones first.
     pub(crate) fn around(&self, word: u32) -> impl Iterator<Item = &TryRegion> {
         let after = self.borders.partition_point(|&(start, _)| start <= word);
         let innermost = after.checked_sub(1).and_then(|border| self.borders[border].1);
-        std::iter::successors(innermost, |&index| self.outer[index]).map(|index| &self.regions[index])
+        std::iter::successors(innermost, |&index| self.regions[index].outer).map(|index| &self.regions[index])
     }
 
     /// Returns all regions, inner ones before those around them.
@@ -103,8 +90,13 @@ mod tests {
     fn the_regions_around_a_word_are_found_from_inside() {
         // Regions nested, side by side, empty, and with a start or an end in common.
         let ranges = [2..40, 4..10, 4..6, 5..5, 10..20, 12..20, 12..12, 50..60, 60..60, 60..61];
-        let regions = ranges.iter().map(|range| TryRegion { range: range.clone(), catches: Vec::new() });
-        let regions = TryRegions::new(regions.collect());
+        let outer = [None, Some(0), Some(1), Some(1), Some(0), Some(4), Some(4), None, None, None];
+        let region = |(range, outer): (&Range<u32>, Option<usize>)| TryRegion {
+            range: range.clone(),
+            outer,
+            catches: Vec::new(),
+        };
+        let regions = TryRegions::new(ranges.iter().zip(outer).map(region).collect());
         for word in 0..70 {
             let found: Vec<_> = regions.around(word).map(|region| region.range.clone()).collect();
             let expected: Vec<_> = ranges.iter().rev().filter(|range| range.contains(&word)).cloned().collect();
@@ -112,5 +104,14 @@ mod tests {
         }
         assert!(regions.iter().map(|region| region.range.clone()).eq(ranges.iter().rev().cloned()));
         assert_eq!(TryRegions::default().around(0).count(), 0);
+    }
+    #[test]
+    fn a_delegate_leaves_regions_out() {
+        let region = |range, outer| TryRegion { range, outer, catches: Vec::new() };
+        // The region at 10 delegates past the one around it.
+        let regions = TryRegions::new(vec![region(0..40, None), region(5..30, Some(0)), region(10..20, Some(0))]);
+        let found = |word| regions.around(word).map(|region| region.range.start).collect::<Vec<_>>();
+        assert_eq!(found(15), [10, 0]);
+        assert_eq!(found(25), [5, 0]);
     }
 }

@@ -14,7 +14,7 @@ use crate::budget::{Optimised, Turn};
 use crate::compiled::{CallReloc, CompiledCode};
 use crate::error::CompileError;
 use crate::source_map::{SourceMap, WasmPc};
-use crate::tables::{CallSite, CodeTables, LandingPad};
+use crate::tables::{CallSite, CodeTables, LandingPad, LandingTag};
 use crate::translate::{Request, Translated, translate};
 use crate::trap_code::meaning;
 use crate::{liveness, operand_order};
@@ -194,9 +194,10 @@ fn call_site(site: &FinalizedMachCallSite<'_>) -> Result<CallSite, CompileError>
     for handler in site.exception_handlers {
         match *handler {
             FinalizedMachExceptionHandler::Tag(tag, code) => {
-                landing_pads.push(LandingPad { tag: Some(tag.as_u32()), code });
+                landing_pads.push(LandingPad { landing: LandingTag::from_word(tag.as_u32()), code });
             }
-            FinalizedMachExceptionHandler::Default(code) => landing_pads.push(LandingPad { tag: None, code }),
+            // The translator has a tag for everything.
+            FinalizedMachExceptionHandler::Default(_) => return Err(unknown()),
             FinalizedMachExceptionHandler::Context(ExceptionContextLoc::SPOffset(offset)) => {
                 instance_offset = Some(offset);
             }

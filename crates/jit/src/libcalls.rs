@@ -150,10 +150,6 @@ libcalls! {
     IsSubtype is_subtype(VmInstance, actual: u32, expected: u32) -> u32;
     /// Makes an exception with the payload in slots at an address. Returns its reference.
     ExceptionNew exception_new(VmInstance, tag: u32, payload: *const u64) -> u64;
-    /// Returns the address of an exception's `VmTag`.
-    ExceptionTag exception_tag(VmInstance, exception: u64) -> usize;
-    /// Writes the payload of an exception to slots.
-    ExceptionPayload exception_payload(VmInstance, exception: u64, out: *mut u64);
     /// Continues after the callee of an exit trampoline ended with a status other than OK. Returns only after a tail call that
     /// ended with OK, with the results in `slots`.
     LeaveStopped leave_stopped(VmStore, status: usize, slots: *mut u64, fp: *const usize);
@@ -233,16 +229,6 @@ mod imp {
             }
             exception
         }
-    }
-
-    pub(super) unsafe extern "C" fn exception_tag(instance: *mut VmInstance, exception: u64) -> usize {
-        // SAFETY: compiled code passes the exception that its landing pad received, which is alive in this store.
-        unsafe { exception::exception_tag((*instance).store, exception).addr() }
-    }
-
-    pub(super) unsafe extern "C" fn exception_payload(instance: *mut VmInstance, exception: u64, out: *mut u64) {
-        // SAFETY: as for `exception_tag`; `out` is an area of the frame with as many slots as the tag's payload.
-        unsafe { exception::exception_payload((*instance).store, exception, out) }
     }
 
     pub(super) unsafe extern "C" fn leave_stopped(

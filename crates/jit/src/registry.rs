@@ -5,6 +5,7 @@
 //! [image](crate::image) are registered together; tables are decoded when an address is first found in their function.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::image::LoadedImage;
@@ -19,6 +20,9 @@ enum Registered {
 
 /// All registered code of the process, by start address. No two pieces overlap.
 static REGISTRY: RwLock<BTreeMap<usize, Registered>> = RwLock::new(BTreeMap::new());
+
+/// Number of pieces of code that were removed.
+static REMOVALS: AtomicU64 = AtomicU64::new(0);
 
 /// The registry, locked for reading. Until this is dropped, other threads cannot register or remove code.
 pub(crate) struct Registry(RwLockReadGuard<'static, BTreeMap<usize, Registered>>);
@@ -55,7 +59,16 @@ pub(crate) fn insert_image(image: Arc<LoadedImage>) {
 
 /// Removes the code or image that starts at an address. The caller knows that nothing executes it any more.
 pub(crate) fn remove(start: usize) {
-    REGISTRY.write().unwrap_or_else(PoisonError::into_inner).remove(&start);
+    let mut registry = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
+    registry.remove(&start);
+    // Before other code can be registered at the address.
+    REMOVALS.fetch_add(1, Ordering::Release);
+}
+
+/// Returns the number of pieces of code that were removed so far. As long as it stays the same, so does the answer for an
+/// address in code.
+pub(crate) fn removals() -> u64 {
+    REMOVALS.load(Ordering::Acquire)
 }
 
 /// Returns the code that contains an address, without keeping the registry locked.

@@ -28,17 +28,38 @@ pub(crate) struct CallSite {
     pub frame_offset: u32,
     /// Bytes from that stack pointer up to the word which holds the instance. `None` if no landing pad names a tag.
     pub instance_offset: Option<u32>,
-    /// Landing pads, in any order.
+    /// Landing pads, in the order in which their clauses are tried.
     pub landing_pads: Vec<LandingPad>,
 }
 
-/// A landing pad for exceptions of one tag, or of all.
+/// A landing pad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LandingPad {
-    /// Offset of the tag's pointer in the instance. `None` for any exception.
-    pub tag: Option<u32>,
+    pub landing: LandingTag,
     /// Offset of the landing pad's first instruction.
     pub code: u32,
+}
+
+/// The exceptions that a landing pad takes, and the form in which it takes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LandingTag {
+    /// Offset of the tag's pointer in the instance. `None` for any exception.
+    pub tag: Option<u32>,
+    /// True if the landing pad needs the reference of the exception, not just the payload.
+    pub with_reference: bool,
+}
+
+impl LandingTag {
+    /// Returns the landing tag as a word, which [`from_word`](LandingTag::from_word) reads. An offset is a multiple of 8 and not
+    /// 0, where the instance's header is.
+    pub(crate) fn word(self) -> u32 {
+        self.tag.unwrap_or(0) | u32::from(self.with_reference)
+    }
+
+    pub(crate) fn from_word(word: u32) -> LandingTag {
+        let tag = word & !1;
+        LandingTag { tag: (tag != 0).then_some(tag), with_reference: word & 1 != 0 }
+    }
 }
 
 impl CodeTables {
@@ -82,7 +103,7 @@ impl CodeTables {
             out.u32(site.frame_offset);
             out.option(site.instance_offset);
             out.list(&site.landing_pads, |out, pad| {
-                out.option(pad.tag);
+                out.u32(pad.landing.word());
                 out.u32(pad.code);
             });
         });
@@ -102,7 +123,9 @@ impl CodeTables {
     /// Reads tables that [`encode`](CodeTables::encode) wrote. Returns `None` if they are something else.
     pub(crate) fn decode(from: &mut Decoder<'_>) -> Option<CodeTables> {
         let traps = from.list(|from| Some((from.u32()?, *TrapCode::ALL.get(from.u32()? as usize)?)))?;
-        let landing_pad = |from: &mut Decoder<'_>| Some(LandingPad { tag: from.option()?, code: from.u32()? });
+        let landing_pad = |from: &mut Decoder<'_>| {
+            Some(LandingPad { landing: LandingTag::from_word(from.u32()?), code: from.u32()? })
+        };
         let call_sites = from.list(|from| {
             Some(CallSite {
                 return_offset: from.u32()?,
@@ -127,7 +150,8 @@ mod tests {
     use super::*;
 
     fn site() -> CallSite {
-        let landing_pads = vec![LandingPad { tag: None, code: 20 }, LandingPad { tag: Some(4), code: 300 }];
+        let pad = |tag, with_reference, code| LandingPad { landing: LandingTag { tag, with_reference }, code };
+        let landing_pads = vec![pad(Some(16), true, 300), pad(Some(24), false, 400), pad(None, true, 20)];
         CallSite { return_offset: 9, frame_offset: 48, instance_offset: Some(8), landing_pads }
     }
 

@@ -183,7 +183,7 @@ impl Decoder<'_> {
             },
         };
         work.validate(self.threads).map_err(|(func_index, error)| {
-            let names = Names::read(self.bytes, self.decls.funcs.len() as u32);
+            let names = Names::read(self.bytes, self.decls.funcs.len() as u32, self.decls.tags.len() as u32);
             error.in_func(func_index, names.func_name(func_index).or_else(|| self.decls.exported_name(func_index)))
         })
     }

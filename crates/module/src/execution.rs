@@ -86,7 +86,7 @@ mod tests {
     fn operators_of_proposals_that_are_not_executed() {
         let feature = |operator| lacking(&operator);
         assert_eq!(feature(Operator::StructNew { struct_type_index: 0 }), None);
-        assert_eq!(feature(Operator::Rethrow { relative_depth: 0 }), Some(Feature::LegacyExceptions));
+        assert_eq!(feature(Operator::Rethrow { relative_depth: 0 }), None);
         assert_eq!(feature(Operator::AtomicFence { ordering: wasmparser::Ordering::SeqCst }), None);
         assert_eq!(feature(Operator::I64MulWideS), None);
         assert_eq!(feature(Operator::ThrowRef), None);

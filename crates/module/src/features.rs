@@ -17,7 +17,7 @@ use wasmparser::WasmFeatures;
 /// Expands the table, which has one row for each feature.
 macro_rules! features {
     ($($variant:ident $name:literal ($($bit:ident)?) $standard:ident $default:ident [$($implies:ident)*] $help:literal
-        $(, lacks $part:ident $lacks:literal, instead $instead:literal)?;)*) => {
+        $(, lacks $part:ident $lacks:literal, instead $instead:literal)? $(, or $or:literal)?;)*) => {
         /// A proposal that can be switched on or off.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
@@ -58,6 +58,14 @@ macro_rules! features {
             pub const fn lacks(self) -> Option<Lacks> {
                 match self {
                     $($(Feature::$variant => Some(Lacks { what: $lacks, instead: $instead, operators: features!(@part $part) }),)?)*
+                    _ => None,
+                }
+            }
+
+            /// Returns another way than switching the feature on, as advice in the imperative, if there is one.
+            pub const fn alternative(self) -> Option<&'static str> {
+                match self {
+                    $($(Feature::$variant => Some($or),)?)*
                     _ => None,
                 }
             }
@@ -145,8 +153,7 @@ features! {
     Gc                 "gc"                  (GC)                  Wasm3   on  [FunctionReferences] "structs, arrays, i31 references and casts";
     BranchHinting      "branch-hinting"      ()                    Wasm3   on  []                   "hints to the compiler about branches";
     LegacyExceptions   "legacy-exceptions"   (LEGACY_EXCEPTIONS)   Retired off [Exceptions]         "the retired draft of exceptions",
-        lacks operators "try, catch, rethrow and delegate",
-        instead "build it with `-mllvm -wasm-use-legacy-eh=false`, or convert it with `wasm-opt --translate-to-exnref`";
+        or "convert the module with `wasm-opt --translate-to-exnref`";
     Threads            "threads"             (THREADS)             Phase4  on  []                   "atomic operators, shared memories";
     CustomPageSizes    "custom-page-sizes"   (CUSTOM_PAGE_SIZES)   Phase3  off []                   "memories with pages of one byte";
     WideArithmetic     "wide-arithmetic"     (WIDE_ARITHMETIC)     Phase4  on  []                   "integers of 128 bits";

@@ -4,10 +4,11 @@
 //! handler. The number of carried slots follows from the module and the open blocks. For a new operator whose class carries
 //! values, this file must read the immediate. `tests/fuel.rs` has a program for each such operator and fails without one.
 
-use wasmparser::{BinaryReader, BlockType, Catch, FunctionBody, Operator, TryTable};
+use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator};
 use wasmr_core::fuel::SLOTS_PER_FUEL;
 use wasmr_core::types::{FuncType, ValType};
 
+use crate::catches::{Clause, LegacyTries, LegacyTry};
 use crate::operator_class::OperatorClass;
 use crate::{BlockSig, Module};
 
@@ -18,6 +19,9 @@ use crate::{BlockSig, Module};
 #[derive(Debug)]
 pub struct Costs<'m> {
     module: &'m Module,
+    defined_index: u32,
+    /// The `try` operators that follow, last one first. `None` before the first one.
+    tries: Option<Vec<LegacyTry>>,
     /// Open blocks, outermost first. The first is the function's body.
     labels: Vec<Label>,
     /// Cost of clearing the function's locals; the first operator pays it and leaves 0.
@@ -41,6 +45,8 @@ impl<'m> Costs<'m> {
         let locals = local_slots(module, defined_index);
         Costs {
             module,
+            defined_index,
+            tries: None,
             labels: vec![Label { branch: carried, end: carried }],
             entering: u32::try_from(locals / u64::from(SLOTS_PER_FUEL)).unwrap_or(u32::MAX),
         }
@@ -54,7 +60,7 @@ impl<'m> Costs<'m> {
         own.saturating_add(self.carried(operator, class) / SLOTS_PER_FUEL).saturating_add(entering)
     }
 
-    /// Returns the number of slots that an operator carries, plus the clauses of a `try_table`. Opens and closes blocks.
+    /// Returns the number of slots that an operator carries, plus the clauses of a `try_table` or `try`. Opens and closes blocks.
     fn carried(&mut self, operator: &Operator<'_>, class: OperatorClass) -> u32 {
         match class {
             OperatorClass::Plain
@@ -65,7 +71,11 @@ impl<'m> Costs<'m> {
             OperatorClass::Block | OperatorClass::If | OperatorClass::Loop | OperatorClass::Try => {
                 self.open(block_type(operator), class == OperatorClass::Loop);
                 match operator {
-                    Operator::TryTable { try_table } => self.clauses(try_table),
+                    Operator::TryTable { try_table } => self.clauses(try_table.catches.iter().map(Clause::from)),
+                    Operator::Try { .. } => {
+                        let clauses = self.next_try().clauses;
+                        self.clauses(clauses.into_iter())
+                    }
                     _ => 0,
                 }
             }
@@ -75,7 +85,7 @@ impl<'m> Costs<'m> {
             OperatorClass::Return => self.labels.first().map_or(0, |body| body.branch),
             OperatorClass::Throw => match operator {
                 Operator::Throw { tag_index } => self.payload(*tag_index),
-                // `throw_ref` passes the exception on; its payload is not copied.
+                // `throw_ref` and `rethrow` pass the exception on; its payload is not copied.
                 _ => 0,
             },
             OperatorClass::Call | OperatorClass::TailCall => callee_type(self.module, operator).map_or(0, of_call),
@@ -98,20 +108,31 @@ impl<'m> Costs<'m> {
         ty.map_or(0, |ty| slots(ty.params()))
     }
 
-    fn clauses(&self, table: &TryTable) -> u32 {
-        let payload = |catch: &Catch| match *catch {
-            Catch::One { tag, .. } | Catch::OneRef { tag, .. } => self.payload(tag),
-            Catch::All { .. } | Catch::AllRef { .. } => 0,
-        };
-        let largest = table.catches.iter().map(payload).max().unwrap_or(0);
-        largest.saturating_add(table.catches.len() as u32)
+    /// Returns the next `try` operator.
+    fn next_try(&mut self) -> LegacyTry {
+        let (module, defined_index) = (self.module, self.defined_index);
+        let tries = self.tries.get_or_insert_with(|| {
+            let mut tries: Vec<LegacyTry> = LegacyTries::of(module, defined_index).into_ordered().collect();
+            tries.reverse();
+            tries
+        });
+        tries.pop().unwrap_or_default()
+    }
+
+    fn clauses(&self, clauses: impl ExactSizeIterator<Item = Clause>) -> u32 {
+        let count = clauses.len() as u32;
+        let largest = clauses.map(|clause| clause.tag.map_or(0, |tag| self.payload(tag))).max().unwrap_or(0);
+        largest.saturating_add(count)
     }
 }
 
 /// Returns the type of the block that an operator opens.
 fn block_type(operator: &Operator<'_>) -> BlockType {
     match operator {
-        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => *blockty,
+        Operator::Block { blockty }
+        | Operator::Loop { blockty }
+        | Operator::If { blockty }
+        | Operator::Try { blockty } => *blockty,
         Operator::TryTable { try_table } => try_table.ty,
         _ => BlockType::Empty,
     }

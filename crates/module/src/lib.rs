@@ -29,6 +29,7 @@ mod branch_hints;
 mod builtin;
 mod bytes;
 pub mod cast;
+mod catches;
 mod const_expr;
 mod decls;
 mod decode;
@@ -59,6 +60,7 @@ mod validate;
 pub use branch_hints::check_branch_hints;
 pub use builtin::{AccessImmediate, Builtin, BuiltinCall, BuiltinOperands, BuiltinResult};
 pub use bytes::ModuleBytes;
+pub use catches::{Clause, ClauseTarget, LegacyTries, LegacyTry};
 pub use const_expr::{ConstExpr, ConstOp};
 pub use decls::{
     DataMode, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExternKind, GlobalDecl, Import, TableDecl,

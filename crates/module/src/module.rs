@@ -315,6 +315,19 @@ impl Module {
         &self.decls.tags
     }
 
+    /// Returns the name of a tag: that of the name section, or of its first export, or of its import.
+    pub fn tag_name(&self, index: u32) -> Option<&str> {
+        let export = || {
+            let is_it = |export: &&Export| export.kind == ExternKind::Tag && export.index == index;
+            self.exports().iter().find(is_it).map(|export| &*export.name)
+        };
+        let import = || {
+            let tags = self.imports().iter().filter(|import| matches!(import.ty, ExternType::Tag(_)));
+            tags.map(|import| &*import.name).nth(index as usize)
+        };
+        self.names().tag_name(index).or_else(export).or_else(import)
+    }
+
     /// Returns the number of imported tables.
     pub fn imported_table_count(&self) -> u32 {
         self.decls.imported.tables
@@ -357,7 +370,7 @@ impl Module {
 
     /// Returns the name section. The first call reads it.
     pub fn names(&self) -> &Names {
-        self.names.get_or_init(|| Names::read(&self.bytes, self.func_count()))
+        self.names.get_or_init(|| Names::read(&self.bytes, self.func_count(), self.tags().len() as u32))
     }
 
     /// Returns the hint for the branch at an offset in the module: true if it is usually taken. The first call reads all hints.

@@ -9,16 +9,17 @@
 
 use std::ops::Range;
 
-use wasmparser::{BinaryReader, Name, Subsections};
+use wasmparser::{BinaryReader, Name, NameMap, Subsections};
 
 use crate::bytes::ModuleBytes;
 use crate::section_map::{Section, SectionMap};
 
-/// The name of a module, and the names of its functions, sorted by index.
+/// The name of a module, and the names of its functions and tags, sorted by index.
 pub struct Names {
     bytes: ModuleBytes,
     module: Option<Span>,
     funcs: Box<[(u32, Span)]>,
+    tags: Box<[(u32, Span)]>,
 }
 
 /// A range of the module's bytes. It is half as large as a `Range<usize>`.
@@ -29,10 +30,10 @@ struct Span {
 }
 
 impl Names {
-    /// Reads the first name section of a module, if it has one. Reading stops at a function index of `func_count` or more,
+    /// Reads the first name section of a module, if it has one. Reading stops at an index of `func_count` or `tag_count` or more,
     /// which limits the memory that a hostile section can consume.
-    pub(crate) fn read(bytes: &ModuleBytes, func_count: u32) -> Names {
-        let mut names = Names { bytes: bytes.clone(), module: None, funcs: Box::default() };
+    pub(crate) fn read(bytes: &ModuleBytes, func_count: u32, tag_count: u32) -> Names {
+        let mut names = Names { bytes: bytes.clone(), module: None, funcs: Box::default(), tags: Box::default() };
         let range = CustomSections::new(bytes.as_ref()).find(|(name, _)| *name == "name").map(|(_, range)| range);
         let Some(range) = range else { return names };
         let reader = BinaryReader::new(&bytes.as_ref()[range.clone()], range.start as u64);
@@ -41,19 +42,8 @@ impl Names {
                 Ok(Name::Module { name, name_range }) => {
                     names.module = Span::ending_at(name_range.end, name);
                 }
-                Ok(Name::Function(map)) => {
-                    let mut funcs: Vec<(u32, Span)> = Vec::new();
-                    let mut entries = map.names;
-                    while let Some(Ok(entry)) = entries.next() {
-                        let increasing = funcs.last().is_none_or(|&(last, _)| entry.index > last);
-                        if !increasing || entry.index >= func_count {
-                            break;
-                        }
-                        let Some(span) = Span::ending_at(entries.original_position(), entry.name) else { break };
-                        funcs.push((entry.index, span));
-                    }
-                    names.funcs = funcs.into();
-                }
+                Ok(Name::Function(map)) => names.funcs = spans(map, func_count),
+                Ok(Name::Tag(map)) => names.tags = spans(map, tag_count),
                 Ok(_) => {}
                 Err(_) => break,
             }
@@ -63,8 +53,17 @@ impl Names {
 
     /// Returns the name of a function.
     pub fn func_name(&self, index: u32) -> Option<&str> {
-        let at = self.funcs.binary_search_by_key(&index, |&(index, _)| index).ok()?;
-        self.text(self.funcs[at].1)
+        self.find(&self.funcs, index)
+    }
+
+    /// Returns the name of a tag.
+    pub fn tag_name(&self, index: u32) -> Option<&str> {
+        self.find(&self.tags, index)
+    }
+
+    fn find(&self, names: &[(u32, Span)], index: u32) -> Option<&str> {
+        let at = names.binary_search_by_key(&index, |&(index, _)| index).ok()?;
+        self.text(names[at].1)
     }
 
     /// Returns the name of the module.
@@ -82,6 +81,21 @@ impl Names {
         let bytes = self.bytes.as_ref().get(start..start + span.len as usize)?;
         std::str::from_utf8(bytes).ok()
     }
+}
+
+/// Returns the entries of a map with indices below `count`, up to the first that is malformed or out of order.
+fn spans(map: NameMap<'_>, count: u32) -> Box<[(u32, Span)]> {
+    let mut spans: Vec<(u32, Span)> = Vec::new();
+    let mut entries = map.names;
+    while let Some(Ok(entry)) = entries.next() {
+        let increasing = spans.last().is_none_or(|&(last, _)| entry.index > last);
+        if !increasing || entry.index >= count {
+            break;
+        }
+        let Some(span) = Span::ending_at(entries.original_position(), entry.name) else { break };
+        spans.push((entry.index, span));
+    }
+    spans.into()
 }
 
 impl std::fmt::Debug for Names {

@@ -15,8 +15,10 @@ use crate::handle::Handle;
 use crate::host_error::stop_from;
 use crate::limits::ResourceError;
 use crate::rooted::{Rooted, gc_refs};
+use crate::store::StoreInner;
 use crate::tag::Tag;
 use crate::value::{TypeMismatch, Val};
+use crate::vm::{UNALLOCATED, VmTag};
 
 gc_refs! {
     /// An exception.
@@ -105,5 +107,35 @@ impl Rooted<ExnRef> {
         let registry = context.inner().registry();
         let types: Vec<String> = ty.params().iter().map(|&ty| val_type_text(registry, ty)).collect();
         Some(types.join(", "))
+    }
+}
+impl StoreInner {
+    /// Returns the reference of a new exception in slot form, or 0 if the heap has no room for it. May collect.
+    ///
+    /// # Safety
+    /// The tag is alive, and at `payload` as many slots are readable as it has. No one writes them meanwhile.
+    pub(crate) unsafe fn allocate_exception(&mut self, tag: *const VmTag, payload: *const u64) -> u64 {
+        let Some(tag) = NonNull::new(tag.cast_mut()) else { return 0 };
+        // SAFETY: the caller promises a live tag and its payload.
+        let payload: &[u64] = unsafe {
+            match tag.as_ref().payload_slots as usize {
+                0 => &[],
+                count => std::slice::from_raw_parts(payload, count),
+            }
+        };
+        self.new_exception(tag, payload).unwrap_or(0)
+    }
+
+    /// Returns the reference of an exception: makes an object for one that has none. Returns 0 if the heap has no room
+    /// for it. May collect.
+    ///
+    /// # Safety
+    /// The word is that of an exception of the store, or 0.
+    pub(crate) unsafe fn exception_object(&mut self, exception: u64) -> u64 {
+        if exception != UNALLOCATED {
+            return exception;
+        }
+        // SAFETY: an exception without an object has its tag, which lives as long as the store, and its payload in the store.
+        unsafe { self.allocate_exception(self.vm.unallocated_tag, self.vm.payload) }
     }
 }

@@ -316,7 +316,9 @@ fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
         }
         Status::THROW => {
             let word = std::mem::take(&mut store.vm.pending_exception);
-            HostEnd::Stop(match Rooted::from_slot(store, word) {
+            // SAFETY: after this status the word is that of the exception in flight.
+            let object = unsafe { store.exception_object(word) };
+            HostEnd::Stop(match Rooted::from_slot(store, object) {
                 Some(exception) => {
                     let mut backtrace = capture_backtrace(store);
                     if let Some(thrown) = store.thrown.take().filter(|thrown| thrown.exception == word) {
@@ -324,7 +326,7 @@ fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
                     }
                     Stop::from_kind(StopKind::Throw(Throw { exception, backtrace }))
                 }
-                // `exception_new` returns 0 if the limit is reached.
+                // Without room for an object there is no exception.
                 None => Stop::host(ResourceError::HeapLimit { limit: store.limits().max_gc_heap_bytes }),
             })
         }

@@ -52,6 +52,14 @@ pub(crate) enum ExportedMemory {
     Shared(SharedMemory),
 }
 
+impl StoreInner {
+    /// Returns all instances, in the order of their creation.
+    pub(crate) fn instances(&self) -> impl Iterator<Item = &InstanceObject> {
+        // SAFETY: the store owns the instances, and its borrow keeps code from running that could change them.
+        self.instances.iter().map(|instance| unsafe { instance.as_ptr().as_ref() })
+    }
+}
+
 impl InstanceObject {
     /// Creates an instance whose arrays are still zero.
     pub(crate) fn new(store: &mut StoreInner, loaded: &LoadedModule) -> Result<InstanceObject, ResourceError> {

@@ -149,6 +149,8 @@ pub struct StoreInner {
     pub(crate) tables: Vec<Pinned<TableObject>>,
     pub(crate) globals: Vec<Pinned<VmGlobal>>,
     tags: Vec<Pinned<VmTag>>,
+    /// Memory of [`VmStore::payload`].
+    pub(crate) payload: Vec<u64>,
     host_funcs: Vec<Pinned<HostFunc>>,
     pub(crate) instances: Vec<Pinned<InstanceObject>>,
     /// Code that functions of the store lead to and that belongs to no instance.
@@ -171,6 +173,8 @@ impl<T> Store<T> {
             exit_ip: Ip::NULL,
             registers: ptr::null_mut(),
             pending_exception: 0,
+            unallocated_tag: ptr::null(),
+            payload: ptr::null_mut(),
             caller: ptr::null_mut(),
             fuel: 0,
             interrupt: interrupt.flag(),
@@ -211,6 +215,7 @@ impl<T> Store<T> {
             tables: Vec::new(),
             globals: Vec::new(),
             tags: Vec::new(),
+            payload: Vec::new(),
             host_funcs: Vec::new(),
             instances: Vec::new(),
             code: Vec::new(),

@@ -179,12 +179,18 @@ pub struct VmGlobal {
     pub value: [u64; 2],
 }
 
+/// Word of the exception in flight that has no object of the reference heap yet: its tag is [`VmStore::unallocated_tag`], its
+/// payload is in [`VmStore::payload`]. No reference is this word, and it never gets into a slot of the guest.
+pub const UNALLOCATED: u64 = 1;
+
 /// An exception tag. Its address is its identity.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmTag {
     /// The tag's function type.
     pub type_id: TypeId,
+    /// Slots of the parameters of that type.
+    pub payload_slots: u32,
 }
 
 /// The header of an instance. The module documentation shows the arrays that follow it.
@@ -243,8 +249,14 @@ pub struct VmStore {
     pub exit_ip: Ip,
     /// Registers of the interpreter between handlers, in builds without tail calls, whose driver loop keeps them here.
     pub registers: *mut c_void,
-    /// The exception in flight, after [`Status::THROW`], in slot form.
+    /// The exception in flight, after [`Status::THROW`]: its reference in slot form, or [`UNALLOCATED`]. 0 if the limit of
+    /// references left no room for it.
     pub pending_exception: u64,
+    /// Tag of the latest exception without an object.
+    pub unallocated_tag: *const VmTag,
+    /// Buffer for the payload of the exception in flight, with room for that of every tag of the store. It has the payload of an
+    /// exception without an object, and of the exception that compiled code is about to catch.
+    pub payload: *mut u64,
     /// The instance whose code is calling out. A tier stores it before it calls the [`VmFunc::entry`] of an external function.
     /// The entry of a host function reads it, for [`Caller`](crate::Caller), and sets it to null.
     pub caller: *mut VmInstance,

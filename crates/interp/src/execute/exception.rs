@@ -44,8 +44,8 @@ unsafe fn resume(mut m: Machine, landing: Ip) -> usize {
 /// cost them their tail call.
 ///
 /// # Safety
-/// `inst` is a live instance of the store, `fp` a live frame; `exception` is a live exception reference, or 0 if none could
-/// be made.
+/// `inst` is a live instance of the store, `fp` a live frame; `exception` is the exception in flight, or 0 if none could be
+/// made.
 #[inline(never)]
 unsafe fn unwind(inst: *mut VmInstance, mut fp: Fp, mut at: Ip, exception: u64) -> Ip {
     // SAFETY: all frames of the run are live, and the run's outermost one returns to the exit instruction.
@@ -65,6 +65,9 @@ unsafe fn unwind(inst: *mut VmInstance, mut fp: Fp, mut at: Ip, exception: u64) 
                 builtins::exception::exception_caught(store);
                 InterpreterExit { fp, ip: landing }.note(store);
                 return landing;
+            }
+            if (*store).pending_exception == 0 {
+                return Ip::NULL;
             }
             let mut return_to = fp.return_to();
             if return_to == exit_instruction() {

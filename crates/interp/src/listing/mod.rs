@@ -9,7 +9,6 @@ mod render;
 use std::borrow::Cow;
 
 use crate::instr::with_handler;
-use crate::regions::CatchKind;
 use crate::translate::provenance::provenance;
 use crate::translate::{Source, TranslateError};
 use render::{Context, Instruction, render};
@@ -62,13 +61,20 @@ pub fn list(source: &Source<'_>, name_of: &dyn Fn(usize) -> Option<String>) -> R
             .catches
             .iter()
             .map(|catch| {
-                let kind = match catch.kind {
-                    CatchKind::One(tag) => format!("tag {tag}"),
-                    CatchKind::OneRef(tag) => format!("tag {tag} with its reference"),
-                    CatchKind::All => "everything".to_owned(),
-                    CatchKind::AllRef => "everything with its reference".to_owned(),
+                let kind = match catch.tag {
+                    Some(tag) => format!("tag {tag}"),
+                    None => "everything".to_owned(),
                 };
-                format!("{kind} to @{}, values from {}", catch.target, provenance.slots.name(catch.slot))
+                let name = |slot| provenance.slots.name(slot);
+                match catch.reference {
+                    Some(reference) => format!(
+                        "{kind} to @{}, values from {}, reference in {}",
+                        catch.target,
+                        name(catch.payload),
+                        name(reference)
+                    ),
+                    None => format!("{kind} to @{}, values from {}", catch.target, name(catch.payload)),
+                }
             })
             .collect();
         format!("@{} up to @{}: {}", region.range.start, region.range.end, catches.join("; "))

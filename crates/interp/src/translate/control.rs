@@ -52,8 +52,8 @@ impl<'m> Translator<'m> {
                 let to_else = self.emit_branch_if(condition, false);
                 self.push_label(LabelKind::If { to_else }, sig);
             }
-            Operator::Else => self.else_(),
-            Operator::End => self.end(),
+            Operator::Else | Operator::Catch { .. } | Operator::CatchAll => self.divide(operator),
+            Operator::End | Operator::Delegate { .. } => self.end(),
             Operator::Br { relative_depth } => {
                 let label = self.label_index(*relative_depth);
                 self.branch(label);
@@ -80,7 +80,7 @@ impl<'m> Translator<'m> {
             Nesting::Opens => self.unreachable = Some(nested + 1),
             Nesting::Closes if nested > 0 => self.unreachable = Some(nested - 1),
             Nesting::Closes => self.end(),
-            Nesting::Divides if nested == 0 => self.else_(),
+            Nesting::Divides if nested == 0 => self.divide(operator),
             Nesting::Divides | Nesting::Same => {}
         }
     }
@@ -112,7 +112,19 @@ impl<'m> Translator<'m> {
             LabelKind::Loop { .. } => depth,
             _ => self.labels.last().map_or(0, |around| around.stored),
         };
-        self.labels.push(Label { kind, sig, height, depth, stored, fixups: 0, moves: None });
+        let region = match kind {
+            LabelKind::Try { region } | LabelKind::LegacyTry { region, .. } => Some(region),
+            _ => self.region(),
+        };
+        self.labels.push(Label { kind, sig, height, depth, stored, region, fixups: 0, moves: None });
+    }
+
+    /// Begins the next arm of the innermost block.
+    fn divide(&mut self, operator: &Operator<'_>) {
+        match operator {
+            Operator::Else => self.else_(),
+            _ => self.catch_body(),
+        }
     }
 
     fn else_(&mut self) {
@@ -126,7 +138,6 @@ impl<'m> Translator<'m> {
         }
         self.set_target_here(FixupPlace::Branch(to_else));
         self.labels[index].kind = LabelKind::Block;
-        self.pending = None;
         self.reset_stack(&label, label.sig.params());
     }
 
@@ -144,17 +155,21 @@ impl<'m> Translator<'m> {
         }
         if reached {
             self.flush_top(label.sig.results().len());
+            if let LabelKind::LegacyTry { .. } = label.kind {
+                // The reference of an exception may be below the results.
+                self.move_values(&label);
+            }
         }
         let mut joined = label.fixups != 0;
         if let LabelKind::If { to_else } = label.kind {
             self.set_target_here(FixupPlace::Branch(to_else));
             joined = true;
         }
-        if let LabelKind::Try { region } = label.kind {
-            self.try_regions[region].range.end = self.code.len() as u32;
+        match label.kind {
+            LabelKind::Try { region } | LabelKind::LegacyTry { region, begun: 0 } => self.end_region(region),
+            _ => {}
         }
         self.bind(&label);
-        self.pending = None;
         self.unreachable = if reached || joined { None } else { Some(0) };
         self.reset_stack(&label, label.sig.results());
     }
@@ -306,14 +321,13 @@ impl<'m> Translator<'m> {
             self.return_flushed();
             return;
         }
-        self.move_values(label);
+        self.move_values(&{ self.labels[label] });
         let instruction = self.emit(handler(Br, ()), &[0]);
         self.link(label, FixupPlace::Branch(instruction));
     }
 
     /// Copies the flushed values that a branch to the label carries to the label's canonical slots.
-    fn move_values(&mut self, label: usize) {
-        let label = self.labels[label];
+    fn move_values(&mut self, label: &Label<'_>) {
         let types = label.branch_types();
         let mut height = label.height;
         let first = self.stack.len() - types.len();
@@ -327,7 +341,7 @@ impl<'m> Translator<'m> {
     }
 
     /// Branches to a label and consumes the values that the branch carries.
-    fn branch(&mut self, label: usize) {
+    pub(crate) fn branch(&mut self, label: usize) {
         if self.labels[label].kind == LabelKind::Function {
             self.return_values();
             return;
@@ -340,7 +354,7 @@ impl<'m> Translator<'m> {
             self.move_top_to(slot);
         } else {
             self.flush_top(count);
-            self.move_values(label);
+            self.move_values(&target);
         }
         let instruction = self.emit(handler(Br, ()), &[0]);
         self.link(label, FixupPlace::Branch(instruction));

@@ -27,6 +27,13 @@ pub(crate) enum LabelKind {
         /// Index of the region.
         region: usize,
     },
+    /// Legacy `try`.
+    LegacyTry {
+        /// Index of the region.
+        region: usize,
+        /// Number of clauses whose body has begun.
+        begun: usize,
+    },
 }
 
 /// An open block.
@@ -43,6 +50,8 @@ pub(crate) struct Label<'m> {
     /// Number of values at the bottom of the operand stack that are in their canonical slots throughout the block, constants
     /// too.
     pub(crate) stored: usize,
+    /// Index of the innermost region in force directly inside the block.
+    pub(crate) region: Option<usize>,
     /// Latest branch to the block's end: its index in `Translator::fixups` plus one, or 0.
     pub(crate) fixups: u32,
     /// The `br_table` that emitted moves to this label last, and the word of these moves.
@@ -77,6 +86,7 @@ impl<'m> Label<'m> {
             height: 0,
             depth: 0,
             stored: 0,
+            region: None,
             fixups: 0,
             moves: None,
         }
@@ -158,10 +168,16 @@ impl<'m> Translator<'m> {
 
     /// Sets the symbolic stack to that at the start or end of a block: the values below the block, then temps of these types.
     pub(crate) fn reset_stack(&mut self, label: &Label<'_>, types: &[wasmr_core::types::ValType]) {
+        self.reset_stack_to(label, types.iter().map(|&ty| Ty::of(ty)));
+    }
+
+    /// Does the same as [`reset_stack`](Self::reset_stack).
+    pub(crate) fn reset_stack_to(&mut self, label: &Label<'_>, types: impl IntoIterator<Item = Ty>) {
+        self.pending = None;
         self.truncate(label.depth);
         self.height = label.height;
-        for &ty in types {
-            self.push(Kind::Temp, Ty::of(ty));
+        for ty in types {
+            self.push(Kind::Temp, ty);
         }
         self.clobber_all();
     }

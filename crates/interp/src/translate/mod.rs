@@ -36,10 +36,9 @@ pub(crate) use wasmparser::BinaryReaderError as ReadError;
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 use wasmr_core::op::{Op, Shape};
 use wasmr_core::types::FuncType;
-use wasmr_module::Costs;
-use wasmr_module::Module;
 use wasmr_module::op::{lane_of, memarg_of, op_of};
 use wasmr_module::operators::operator_text;
+use wasmr_module::{Costs, LegacyTries, Module};
 use wasmr_runtime::frame::{FRAME_HEADER, FrameMap};
 use wasmr_runtime::vm::VmLayout;
 
@@ -120,6 +119,10 @@ pub(crate) struct Translator<'m> {
     /// Blocks opened since the code became unreachable; `None` in reachable code.
     unreachable: Option<u32>,
     try_regions: Vec<TryRegion>,
+    /// The function among the defined ones.
+    defined_index: u32,
+    /// Legacy `try`s of the body. `None` before the first one.
+    tries: Option<LegacyTries>,
     /// Offset of the current operator in the module.
     offset: usize,
     /// True if NaNs that operators make become canonical.
@@ -216,6 +219,8 @@ impl<'m> Translator<'m> {
             fixups: Vec::new(),
             unreachable: None,
             try_regions: Vec::new(),
+            defined_index,
+            tries: None,
             offset: 0,
             canonical_nans,
             meter: metered.then(|| Meter::new(Costs::new(module, defined_index))),

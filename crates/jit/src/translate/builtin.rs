@@ -6,7 +6,7 @@
 //! such as a `throw` that this function catches.
 
 use cranelift_codegen::ir::{
-    InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKey, StackSlotKind, Value, types,
+    ExceptionTableItem, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKey, StackSlotKind, Value, types,
 };
 use wasmparser::Operator;
 use wasmr_module::operator_class::OperatorClass;
@@ -44,15 +44,12 @@ impl Translator<'_, '_> {
 
     /// Calls the runtime for an operator with the operands on the stack, and pushes its results.
     pub(super) fn call_builtin(&mut self, call: BuiltinCall) {
-        let (count, _) = call.operand_counts(self.request.module);
-        let area = self.pop_to_area(count);
-        let row = self.index(call.builtin as u32);
-        let immediates = self.builder.ins().iconst(types::I64, call.immediates as i64);
-        let args = [row, immediates, area];
         if call.builtin.result() == BuiltinResult::Never {
-            self.leaving_libcall(LibCall::Builtin, &args);
+            let landing_pads = self.landing_pads();
+            self.leave_by(call, landing_pads);
             return;
         }
+        let (area, args) = self.builtin_args(call);
         self.libcall(LibCall::Builtin, &args);
         for (index, &ty) in call.results(self.request.module).iter().enumerate() {
             let value = self.builder.ins().load(value_type(ty), in_slot_area(), area, 8 * index as i32);
@@ -60,13 +57,28 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Pops `count` operands and stores them in the area, the lowest first. Returns the area's address.
-    pub(super) fn pop_to_area(&mut self, count: usize) -> Value {
+    /// Calls the runtime for an operator that does not fall through, but may continue at one of `landing_pads`.
+    pub(super) fn leave_by(&mut self, call: BuiltinCall, landing_pads: Vec<ExceptionTableItem>) {
+        let (_, args) = self.builtin_args(call);
+        self.leaving_libcall(LibCall::Builtin, &args, landing_pads);
+    }
+
+    /// Pops the operands of an operator into the area. Returns the area's address and the arguments of the libcall.
+    fn builtin_args(&mut self, call: BuiltinCall) -> (Value, [Value; 3]) {
+        let (count, _) = call.operand_counts(self.request.module);
         let values = self.pop_many(count);
+        let area = self.store_to_area(&values);
+        let row = self.index(call.builtin as u32);
+        let immediates = self.builder.ins().iconst(types::I64, call.immediates as i64);
+        (area, [row, immediates, area])
+    }
+
+    /// Stores values in the area, the lowest first. Returns the area's address.
+    pub(super) fn store_to_area(&mut self, values: &[Value]) -> Value {
         let bytes: u32 = values.iter().map(|&value| self.builder.func.dfg.value_type(value).bytes().max(8)).sum();
         let area = self.slot_area(bytes / 8);
         let mut offset = 0;
-        for value in values {
+        for &value in values {
             let value = self.as_slot(value);
             self.builder.ins().store(in_slot_area(), value, area, offset);
             offset += self.builder.func.dfg.value_type(value).bytes() as i32;

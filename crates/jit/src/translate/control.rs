@@ -16,7 +16,7 @@ pub(super) fn block_args(values: &[Value]) -> Vec<BlockArg> {
     values.iter().map(|&value| BlockArg::Value(value)).collect()
 }
 
-fn types_of(types: &[ValType]) -> Vec<Type> {
+pub(super) fn types_of(types: &[ValType]) -> Vec<Type> {
     types.iter().map(|&ty| value_type(ty)).collect()
 }
 
@@ -56,8 +56,8 @@ impl Translator<'_, '_> {
                 self.push_all(&values);
                 self.open(FrameKind::If { otherwise }, params, results);
             }
-            Operator::Else => self.else_(),
-            Operator::End => self.end(),
+            Operator::Else | Operator::Catch { .. } | Operator::CatchAll => self.divide(operator),
+            Operator::End | Operator::Delegate { .. } => self.end(),
             Operator::Br { relative_depth } => {
                 self.branch(*relative_depth);
                 self.become_unreachable();
@@ -97,9 +97,11 @@ impl Translator<'_, '_> {
         if is_saved {
             self.save_operands(height);
         }
+        let handler = self.handler();
         self.frames.push(Frame {
             kind,
             end,
+            handler,
             params,
             results,
             height,
@@ -207,6 +209,14 @@ impl Translator<'_, '_> {
         self.builder.ins().load(ty, MemFlagsData::new().with_notrap(), frame, slot * 8)
     }
 
+    /// Begins the next arm of the innermost block.
+    fn divide(&mut self, operator: &Operator<'_>) {
+        match operator {
+            Operator::Else => self.else_(),
+            _ => self.catch_body(),
+        }
+    }
+
     fn else_(&mut self) {
         let frame = self.frames.last().expect("validated: else belongs to if");
         let FrameKind::If { otherwise } = frame.kind else { unreachable!("validated: else belongs to if") };
@@ -247,8 +257,9 @@ impl Translator<'_, '_> {
         if let FrameKind::Loop { header } = frame.kind {
             self.seal_header(header, frame.params.len());
         }
-        if let FrameKind::Try { landing_pad, .. } = frame.kind {
-            self.builder.seal_block(landing_pad);
+        match frame.kind {
+            FrameKind::Try { handler } | FrameKind::LegacyTry { handler, begun: 0 } => self.close_handler(handler),
+            _ => {}
         }
         self.builder.seal_block(frame.end);
         self.stack.truncate(frame.height);
@@ -270,15 +281,25 @@ impl Translator<'_, '_> {
         }
     }
 
+    /// Returns the index of the block that a branch of this depth refers to.
+    pub(super) fn frame_index(&self, depth: u32) -> usize {
+        self.frames.len() - 1 - depth as usize
+    }
+
     /// Returns the block that a branch of this depth refers to.
     fn target(&mut self, depth: u32) -> &mut Frame {
-        let index = self.frames.len() - 1 - depth as usize;
+        let index = self.frame_index(depth);
         &mut self.frames[index]
     }
 
     /// Returns the target of a branch of this depth, and the number of operands that it passes.
     pub(super) fn branch_target(&mut self, depth: u32) -> (Block, usize) {
-        let frame = self.target(depth);
+        self.label_of(self.frame_index(depth))
+    }
+
+    /// Returns the target of a branch to the open block with this index, and the number of operands that it passes.
+    pub(super) fn label_of(&mut self, index: usize) -> (Block, usize) {
+        let frame = &mut self.frames[index];
         if let FrameKind::Loop { header } = frame.kind {
             return (header, frame.params.len());
         }
@@ -364,7 +385,7 @@ impl Translator<'_, '_> {
             Nesting::Opens => self.skipped += 1,
             Nesting::Closes if self.skipped > 0 => self.skipped -= 1,
             Nesting::Closes => self.end(),
-            Nesting::Divides if self.skipped == 0 => self.else_(),
+            Nesting::Divides if self.skipped == 0 => self.divide(operator),
             Nesting::Divides | Nesting::Same => {}
         }
     }

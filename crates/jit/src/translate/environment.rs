@@ -5,7 +5,6 @@ use std::mem::offset_of;
 use cranelift_codegen::ir::{
     self, AliasRegion, AliasRegionData, GlobalValueData, Inst, InstBuilder, MemFlagsData, SigRef, Value, types,
 };
-use wasmr_core::types::ValType;
 use wasmr_runtime::vm::{VmFunc, VmInstance, VmMemory, VmStore, VmTable};
 
 use super::state::Translator;
@@ -245,9 +244,4 @@ impl Translator<'_, '_> {
     pub(super) fn index(&mut self, index: u32) -> Value {
         self.builder.ins().iconst(types::I32, i64::from(index))
     }
-}
-
-/// Returns the number of 8-byte slots of values of these types.
-pub(super) fn slots_of(types: &[ValType]) -> u32 {
-    types.iter().map(|ty| ty.slots() as u32).sum()
 }

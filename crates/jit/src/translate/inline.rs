@@ -60,6 +60,8 @@ impl Translator<'_, '_> {
         let frame = self.open_frame(ty);
         let locals = std::mem::take(&mut self.locals);
         let meter = std::mem::take(&mut self.meter);
+        let tries = self.tries.take();
+        let body_index = std::mem::replace(&mut self.body_index, defined_index);
         let caller = self.source_map.open_inlined(module, defined_index, offset);
         self.inlining.bytes += module.body(defined_index).bytes.len();
         self.inlining.open.push(defined_index);
@@ -70,6 +72,8 @@ impl Translator<'_, '_> {
         // Further instructions for the same call have the call's location again.
         self.builder.set_srcloc(SourceLoc::new(self.source_map.location(offset)));
         self.meter = meter;
+        self.tries = tries;
+        self.body_index = body_index;
         self.locals = locals;
         self.close_frame(frame);
         Ok(())

@@ -97,6 +97,10 @@ pub(crate) fn translate(
         results_pointer,
         stack: Vec::new(),
         frames: Vec::new(),
+        handlers: Vec::new(),
+        listed_pads: 0,
+        tries: None,
+        body_index: request.defined_index,
         locals: Vec::new(),
         reachable: true,
         skipped: 0,
@@ -216,7 +220,7 @@ impl<'a> Translator<'a, '_> {
             || self.reference_operator(operator)
             || self.heap_operator(operator)
             || self.table_operator(operator)
-            || self.exception_operator(operator)
+            || self.exception_operator(operator, offset)
             || self.simd_operator(operator)
             || self.atomic_operator(operator)
             || self.builtin_operator(operator);

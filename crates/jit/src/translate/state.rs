@@ -11,7 +11,7 @@ use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{Block, Inst, SigRef, Type, Value};
 use cranelift_frontend::{FunctionBuilder, Variable};
 use wasmr_core::types::TypeId;
-use wasmr_module::{Costs, Module};
+use wasmr_module::{Costs, LegacyTries, Module};
 use wasmr_runtime::frame::FrameMap;
 use wasmr_runtime::vm::{VmInstance, VmLayout};
 
@@ -20,6 +20,7 @@ use crate::compiled::Exit;
 use crate::libcalls::LibCall;
 use crate::options::CallPolicy;
 use crate::source_map::SourceMap;
+use crate::tables::LandingTag;
 
 /// A function to translate, with all that the code may depend on.
 pub(crate) struct Request<'a> {
@@ -99,6 +100,14 @@ pub(super) struct Translator<'a, 'b> {
     pub stack: Vec<Value>,
     /// Control stack: the open blocks, outermost first. The first one is the function's body.
     pub frames: Vec<Frame>,
+    /// Handlers of all `try_table`s and legacy `try`s so far, open or closed.
+    pub handlers: Vec<Handler>,
+    /// Number of landing pads in the lists of all handlers so far.
+    pub listed_pads: usize,
+    /// Legacy `try`s of the current body. `None` before the first one.
+    pub tries: Option<LegacyTries>,
+    /// The current body, among the defined functions.
+    pub body_index: u32,
     /// Locals of the current body, which is the function's or an inlined one.
     pub locals: Vec<(Variable, Type)>,
     /// True if control can reach the current operator.
@@ -143,6 +152,8 @@ pub(super) struct Frame {
     pub kind: FrameKind,
     /// Block after the end, with the results as its parameters.
     pub end: Block,
+    /// Index of the innermost handler in force directly inside the block.
+    pub handler: Option<usize>,
     pub params: Vec<Type>,
     pub results: Vec<Type>,
     /// Number of operands below the block's parameters.
@@ -175,13 +186,46 @@ pub(super) enum FrameKind {
     },
     /// `try_table` with clauses.
     Try {
-        /// Block for exceptions from inside, with the exception as its only parameter.
-        landing_pad: Block,
-        /// Tags that the clauses name.
-        tags: Vec<u32>,
-        /// True if a clause catches all exceptions.
-        catches_all: bool,
+        /// Index of its handler.
+        handler: usize,
     },
+    /// Legacy `try` with clauses.
+    LegacyTry {
+        /// Index of its handler.
+        handler: usize,
+        /// Number of clauses whose body has begun.
+        begun: usize,
+    },
+}
+
+/// The clauses of a `try_table` or of a legacy `try`.
+#[derive(Debug)]
+pub(super) struct Handler {
+    /// Index of the handler that is tried next.
+    pub outer: Option<usize>,
+    /// Clauses in order.
+    pub arms: Vec<Arm>,
+    /// Landing pads of calls inside, once there is such a call: for each tag the first one that is tried, in that order.
+    pub landing_pads: Option<Vec<(LandingTag, Block)>>,
+}
+
+/// A catch clause.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arm {
+    pub tag: Option<u32>,
+    pub with_reference: bool,
+    /// Block for exceptions of callees, with the parameters that `unwind` passes.
+    pub landing_pad: Block,
+    pub target: ArmTarget,
+}
+
+/// The place at which a clause continues.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ArmTarget {
+    /// The label of this open block, by index in [`Translator::frames`].
+    Label(usize),
+    /// A `catch` body.
+    Body(Block),
 }
 
 /// Fuel costs of the operators of the current body, and of the current fuel block.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::common::{binary, error, load, registry};
-use wasmr_module::{Fault, Feature, Features, Inspection, Module, ModuleError, bytes_from_input};
+use wasmr_module::{Fault, Feature, Features, Module, ModuleError, bytes_from_input};
 
 fn with_features(text: &str, features: Features) -> Result<(), ModuleError> {
     Module::new(binary(text), "test", &features, &registry(), 1).map(drop)
@@ -147,30 +147,6 @@ fn features_that_are_off() {
     assert!(e.message().ends_with("; the feature exceptions is off"), "{e}");
     let e = with_features("(module (global i32 (i32.add (i32.const 1) (i32.const 2))))", Features::NONE).unwrap_err();
     assert_ne!(e.fault(), Fault::Malformed, "{e}");
-}
-
-#[test]
-fn operators_that_no_tier_executes_are_refused_by_name() {
-    let cases = [(Feature::LegacyExceptions, "`try`", "(module (func try end))")];
-    for (feature, named, text) in cases {
-        let lacks = feature.lacks().expect("the feature is not executed");
-        // The error is the same with the feature on and off.
-        for features in [Features::default(), Features::all()] {
-            let e = with_features(text, features).expect_err(text);
-            assert_eq!((e.fault(), e.missing_feature()), (Fault::Unsupported, Some(feature)), "{e}");
-            assert!(e.offset().is_some() && e.message().contains(named) && e.message().ends_with(lacks.instead), "{e}");
-            assert!(e.message().contains(&format!("(feature {})", feature.name())), "{e}");
-            assert_eq!(e.func_index().is_some(), text.contains("(func"), "{e}");
-        }
-        Inspection::new(binary(text), "test", 1).unwrap_or_else(|e| panic!("{text}: {e}"));
-    }
-    let features = Features::default().with(Feature::LegacyExceptions, true);
-    let e = with_features("(module (func (i32.const 1) drop) (func $f try end))", features).unwrap_err();
-    assert_eq!(
-        e.to_string(),
-        "unsupported module `test`: wasmr does not execute `try` yet (feature legacy-exceptions); build it with \
-         `-mllvm -wasm-use-legacy-eh=false`, or convert it with `wasm-opt --translate-to-exnref` (in function 1 `f`, at offset 0x1e)"
-    );
 }
 
 #[test]
