@@ -4,6 +4,8 @@
 //! Each checks its whole range before it changes an element. The operands are in slots of a frame, where the collector finds
 //! them.
 
+use std::ops::Range;
+
 use wasmr_core::layout::Stored;
 use wasmr_core::trap::TrapCode;
 
@@ -117,13 +119,10 @@ pub(super) unsafe fn array_new_elem(instance: *mut VmInstance, ty: u32, segment:
     unsafe {
         let (object, store) = sides(instance);
         let stored = object.module().array_element(ty).stored;
-        let available = segment_len(instance, segment) as usize;
-        let from = range_within(src.into(), len.into(), available).ok_or(TrapCode::TableOutOfBounds)?;
+        let from = items_of(instance, segment, src, len)?;
         let array = make(object, store, ty, NewObject::ArrayUnset(stored, len))?;
         let at = objects::elements(&store.heap, array, stored, 0, len)?;
-        read_items(object, segment, from, |index, item| {
-            write_field(&mut store.heap, at + index as u32 * stored.size(), stored, &[item]);
-        });
+        write_items(object, store, segment, from, stored, at);
         Ok(array)
     }
 }
@@ -213,13 +212,34 @@ pub(super) unsafe fn array_init_elem(
         let (object, store) = sides(instance);
         let stored = object.module().array_element(ty).stored;
         let to = objects::elements(&store.heap, dst, stored, at, len)?;
-        let available = segment_len(instance, segment) as usize;
-        let from = range_within(src.into(), len.into(), available).ok_or(TrapCode::TableOutOfBounds)?;
-        read_items(object, segment, from, |index, item| {
-            write_field(&mut store.heap, to + index as u32 * stored.size(), stored, &[item]);
-        });
+        let from = items_of(instance, segment, src, len)?;
+        write_items(object, store, segment, from, stored, to);
     }
     Ok(())
+}
+
+/// Returns the range of `len` items of an element segment, from item `src` on.
+///
+/// # Safety
+/// See [`builtins`](super).
+unsafe fn items_of(instance: *mut VmInstance, segment: u32, src: u32, len: u32) -> Result<Range<usize>, TrapCode> {
+    // SAFETY: the caller promises a live instance and a valid segment index.
+    let available = unsafe { segment_len(instance, segment) } as usize;
+    range_within(src.into(), len.into(), available).ok_or(TrapCode::TableOutOfBounds)
+}
+
+/// Writes items of an element segment to elements of an array, from `at` on.
+fn write_items(
+    object: &InstanceObject,
+    store: &mut StoreInner,
+    segment: u32,
+    items: Range<usize>,
+    stored: Stored,
+    at: u32,
+) {
+    read_items(object, segment, items, |index, item| {
+        write_field(&mut store.heap, at + index as u32 * stored.size(), stored, &[item]);
+    });
 }
 
 /// Returns the bytes of `len` elements in a data segment, from byte `src` on.

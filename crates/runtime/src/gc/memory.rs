@@ -170,7 +170,7 @@ impl HeapMemory {
 /// Types of which every bit pattern is a value.
 ///
 /// # Safety
-/// That holds.
+/// Every bit pattern of the type is a value.
 pub(super) unsafe trait Plain: Copy {}
 
 // SAFETY: both consist of integers.
