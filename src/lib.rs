@@ -222,7 +222,7 @@ pub use wasmr_engine::{
     TierReport, Tuning, read_capped,
 };
 pub use wasmr_module::{
-    Export, ExternKind, Fault, Feature, Features, Import, Inspection, Lacks, ModuleBytes, ModuleError, Standard,
+    Export, ExternKind, Fault, Feature, Features, Import, Inspection, ModuleBytes, ModuleError, Standard,
     bytes_from_input,
 };
 pub use wasmr_runtime::limits::{MemoryStrategy, ResourceError, StoreLimits};

@@ -37,8 +37,8 @@ fn argument(registry: &TypeRegistry, ty: ValType, word: &str) -> Result<Val, Str
 pub fn result_text<T>(store: &Store<T>, value: &Val) -> String {
     let reference = || match value {
         Val::FuncRef(Some(func)) => func_type_text(store.registry(), &func.ty(store)),
-        Val::ExternRef(Some(_)) => "externref".to_string(),
-        Val::ExnRef(Some(_)) => "exnref".to_string(),
+        Val::ExternRef(Some(_)) => "(ref extern)".to_string(),
+        Val::ExnRef(Some(_)) => "(ref exn)".to_string(),
         Val::AnyRef(Some(reference)) => any_text(store, reference).unwrap_or_else(|error| error.to_string()),
         _ => "null".to_string(),
     };

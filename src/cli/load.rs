@@ -59,7 +59,7 @@ fn is_precompiled_file(path: &Path) -> bool {
 
 /// Adds the option that accepts the module, if the module is refused only because a feature is off.
 fn with_switch(error: ModuleError) -> anyhow::Error {
-    match error.missing_feature().filter(|feature| feature.lacks().is_none()) {
+    match error.missing_feature() {
         Some(feature) => {
             // The place in the text may follow on lines of its own.
             let text = error.to_string();

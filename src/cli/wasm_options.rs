@@ -83,7 +83,7 @@ impl KeyedOptions for WasmOptions {
         ),
         OptionKey(
             "all-proposals",
-            Setter::Switch(|options, on| options.features = if on { supported() } else { Features::NONE }),
+            Setter::Switch(|options, on| options.features = if on { Features::all() } else { Features::NONE }),
             "Accept all features below that wasmr supports; with n, accept none of them",
         ),
     ];
@@ -94,36 +94,14 @@ impl KeyedOptions for WasmOptions {
 
     fn set_further(&mut self, key: &str, value: Option<&str>) -> Option<Result<(), String>> {
         let feature = key.parse::<Feature>().ok()?;
-        Some(switch(value).and_then(|on| self.set_feature(feature, on)))
+        Some(switch(value).map(|on| self.features.set(feature, on)))
     }
 }
 
-impl WasmOptions {
-    fn set_feature(&mut self, feature: Feature, on: bool) -> Result<(), String> {
-        match feature.lacks() {
-            Some(lacks) if on && !feature.on_by_default() => {
-                Err(format!("wasmr does not support {} yet; {}", lacks.what, lacks.instead))
-            }
-            _ => {
-                self.features.set(feature, on);
-                Ok(())
-            }
-        }
-    }
-}
-
-/// Returns the features that are on by default, and those that wasmr supports in full.
-fn supported() -> Features {
-    Features::all().executed().iter().fold(Features::default(), |features, feature| features.with(feature, true))
-}
-
-/// Returns the help text of a feature, with its default and the part that wasmr does not support.
+/// Returns the help text of a feature, with its default.
 fn help(feature: Feature) -> String {
     let default = if feature.on_by_default() { "y" } else { "n" };
-    match feature.lacks() {
-        None => format!("Accept {} [default: {default}]", feature.help()),
-        Some(lacks) => format!("Accept {} [default: {default}; not supported yet: {}]", feature.help(), lacks.what),
-    }
+    format!("Accept {} [default: {default}]", feature.help())
 }
 
 #[cfg(test)]
@@ -144,27 +122,18 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_features_cannot_be_switched_on() {
+    fn every_feature_can_be_switched_on() {
         for &feature in Feature::ALL {
-            let result = wasm(feature.name());
-            match feature.lacks().filter(|_| !feature.on_by_default()) {
-                Some(lacks) => {
-                    let why = result.unwrap_err();
-                    assert!(why.contains(lacks.what) && why.contains(lacks.instead), "{why}");
-                }
-                None => assert!(result.unwrap().features.contains(feature)),
-            }
+            assert!(wasm(feature.name()).unwrap().features.contains(feature));
         }
         let all = wasm("all-proposals").unwrap().features;
-        assert!(all.iter().all(|feature| feature.lacks().is_none() || feature.on_by_default()), "{all:?}");
-        assert!(Feature::ALL.iter().all(|&feature| feature.lacks().is_some() || all.contains(feature)), "{all:?}");
+        assert!(Feature::ALL.iter().all(|&feature| all.contains(feature)), "{all:?}");
     }
 
     /// Returns the line of a feature in the table of `README.md`.
     fn row(feature: Feature) -> String {
         let default = if feature.on_by_default() { "on" } else { "off" };
-        let lacks = feature.lacks().map_or(String::new(), |lacks| format!(" (not yet: {})", lacks.what));
-        format!("| `{}` | {} | {default} | {}{lacks} |", feature.name(), feature.standard(), feature.help())
+        format!("| `{}` | {} | {default} | {} |", feature.name(), feature.standard(), feature.help())
     }
 
     #[test]

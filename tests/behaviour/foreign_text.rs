@@ -43,7 +43,9 @@ fn module(start: &str) -> String {
     let name: String = EXTERNAL.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     format!(
         r#"(module (@name "{name}") (import "{name}" "{name}" (func (@name "{name}")))
-            (memory (export "m{name}") 1) (func (@name "{name}") (export "f{name}") unreachable) {start}
+            (type (@name "{name}") (struct (field (@name "{name}") i32))) (table (@name "{name}") 1 funcref)
+            (global (@name "{name}") i32 (i32.const 0))
+            (memory (@name "{name}") (export "m{name}") 1) (func (@name "{name}") (export "f{name}") unreachable) {start}
             (@custom "{name}" "{name}"))"#
     )
 }

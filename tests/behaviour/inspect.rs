@@ -46,6 +46,30 @@ fn everything_for_tools() {
     inspect("inspect_json", &["--json", "module.wat"], EVERYTHING);
 }
 
+/// A module whose types refer to one another, with and without names.
+const OBJECTS: &str = r#"(module
+    (rec
+        (type $node (sub (struct (field $value i32) (field $next (mut (ref null $node))))))
+        (type $leaf (sub final $node (struct (field i32) (field (mut (ref null $node))) (field $bytes (ref $bytes)))))
+        (type $bytes (array (mut i8))))
+    (type (@name "no identifier") (array (ref null $leaf)))
+    (type (func (param (ref 3)) (result (ref $node))))
+    (import "env" "root" (global $root (ref null $node)))
+    (table $leaves (export "leaves") 1 (ref null $leaf))
+    (memory $heap 1)
+    (tag $failed (param (ref $bytes)))
+    (func (export "first") (type 4) (ref.as_non_null (array.get 3 (local.get 0) (i32.const 0)))))"#;
+
+#[test]
+fn objects_for_people() {
+    inspect("inspect_objects", &["module.wat"], OBJECTS);
+}
+
+#[test]
+fn objects_for_tools() {
+    inspect("inspect_objects_json", &["module.wat", "--json"], OBJECTS);
+}
+
 #[test]
 fn nothing() {
     inspect("inspect_empty", &["module.wat"], "(module)");

@@ -1,119 +1,267 @@
 //! Types in the [text format](https://webassembly.github.io/spec/core/text/types.html), for messages and `wasmr inspect`:
 //! `(func (param i32) (result i32))`.
 //!
-//! A defined type has no name of its own here. A reference to a function type spells that type out, one level deep; all other
-//! defined types appear as `<type N>` with their canonical id.
+//! A reference to a defined type spells the type out, as a canonical type has no name: `(ref null (struct (field i32)))`.
+//! Defined types inside of it are only named by their kind: `(ref (struct …))`. A printer with the [names](TypeNames) of a module
+//! writes the type's name or index there instead: `(ref null $node)`, `(ref null 3)`.
 
 use std::fmt::Write;
 
 use crate::registry::TypeRegistry;
 use crate::types::{
     CompositeType, DEFAULT_PAGE_SIZE_LOG2, ExternType, FieldType, FuncType, HeapType, Limits, MemoryType, RefType,
-    StorageType, TypeId, ValType,
+    StorageType, SubType, TypeId, ValType,
 };
 
-/// Returns a value type as text. A function type in it is spelled out.
+/// Number of fields, parameters or results of a spelled-out reference's type that are shown. Types with thousands exist.
+const SHOWN: usize = 12;
+
+/// The names of a module's types.
+pub trait TypeNames {
+    /// Returns the name of a type, with `$`, or its index.
+    fn type_name(&self, id: TypeId) -> String;
+
+    /// Returns the name of a field of a struct type, with `$`, if it has one.
+    fn field_name(&self, id: TypeId, field: u32) -> Option<String>;
+}
+
+/// Returns a value type as text.
 pub fn val_type_text(registry: &TypeRegistry, ty: ValType) -> String {
-    nested_val_type_text(registry, ty, true)
+    TypeText::new(registry).val_type(ty)
 }
 
-/// Returns a value type as text. A function type in it is spelled out if `expand` is true.
-fn nested_val_type_text(registry: &TypeRegistry, ty: ValType, expand: bool) -> String {
-    match ty {
-        ValType::I32 => "i32".into(),
-        ValType::I64 => "i64".into(),
-        ValType::F32 => "f32".into(),
-        ValType::F64 => "f64".into(),
-        ValType::V128 => "v128".into(),
-        ValType::Ref(ty) => ref_type_text(registry, ty, expand),
-    }
-}
-
-fn ref_type_text(registry: &TypeRegistry, ty: RefType, expand: bool) -> String {
-    let null = if ty.nullable { "null " } else { "" };
-    match heap_name(ty.heap) {
-        Some(name) if ty.nullable => match ty.heap {
-            HeapType::None => "nullref".into(),
-            HeapType::NoFunc => "nullfuncref".into(),
-            HeapType::NoExtern => "nullexternref".into(),
-            HeapType::NoExn => "nullexnref".into(),
-            _ => format!("{name}ref"),
-        },
-        Some(name) => format!("(ref {name})"),
-        None => match ty.heap {
-            HeapType::Concrete(id) => match registry.func_type(id).filter(|_| expand) {
-                Some(func) => format!("(ref {null}{})", func_type_text(registry, &func)),
-                None => format!("(ref {null}<type {}>)", id.0),
-            },
-            _ => String::new(),
-        },
-    }
-}
-
-fn heap_name(heap: HeapType) -> Option<&'static str> {
-    Some(match heap {
-        HeapType::Func => "func",
-        HeapType::Extern => "extern",
-        HeapType::Any => "any",
-        HeapType::Eq => "eq",
-        HeapType::I31 => "i31",
-        HeapType::Struct => "struct",
-        HeapType::Array => "array",
-        HeapType::Exn => "exn",
-        HeapType::None => "none",
-        HeapType::NoFunc => "nofunc",
-        HeapType::NoExtern => "noextern",
-        HeapType::NoExn => "noexn",
-        HeapType::Concrete(_) => return None,
-    })
-}
-
-/// Returns a function type as text. Defined types in it appear as `<type N>`.
+/// Returns a function type as text.
 pub fn func_type_text(registry: &TypeRegistry, ty: &FuncType) -> String {
-    let mut text = String::from("(func");
-    for (word, types) in [("param", ty.params()), ("result", ty.results())] {
-        if types.is_empty() {
-            continue;
-        }
-        let _ = write!(text, " ({word}");
-        for &ty in types {
-            let _ = write!(text, " {}", nested_val_type_text(registry, ty, false));
-        }
-        text.push(')');
-    }
-    text.push(')');
-    text
+    TypeText::new(registry).func_type(ty)
 }
 
-/// Returns a defined type of any kind as text. Defined types in it appear as `<type N>`.
+/// Returns a defined type of any kind as text.
 ///
 /// # Panics
 /// If no owner keeps a type with this id in the registry.
 pub fn type_text(registry: &TypeRegistry, id: TypeId) -> String {
-    let ty = registry.sub_type(id);
-    let field = |field: &FieldType| {
-        let storage = match field.storage {
-            StorageType::I8 => "i8".into(),
-            StorageType::I16 => "i16".into(),
-            StorageType::Val(ty) => nested_val_type_text(registry, ty, false),
+    TypeText::new(registry).defined_type(id)
+}
+
+/// Returns the type of an import or export as text.
+pub fn extern_type_text(registry: &TypeRegistry, ty: &ExternType) -> String {
+    TypeText::new(registry).extern_type(ty)
+}
+
+/// A printer of types.
+#[derive(Clone, Copy)]
+pub struct TypeText<'a> {
+    registry: &'a TypeRegistry,
+    names: Option<&'a dyn TypeNames>,
+}
+
+/// The position of a type in the printed text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The printed type itself, or a part of it.
+    Top,
+    /// Part of the type of a reference in the printed type.
+    Inner,
+}
+
+impl<'a> TypeText<'a> {
+    /// Creates a printer that spells out defined types.
+    pub fn new(registry: &'a TypeRegistry) -> TypeText<'a> {
+        TypeText { registry, names: None }
+    }
+
+    /// Creates a printer that writes the names of a module in place of defined types.
+    pub fn with_names(registry: &'a TypeRegistry, names: &'a dyn TypeNames) -> TypeText<'a> {
+        TypeText { registry, names: Some(names) }
+    }
+
+    /// Returns a value type as text.
+    pub fn val_type(self, ty: ValType) -> String {
+        let mut out = String::new();
+        self.write_val_type(&mut out, ty, Place::Top);
+        out
+    }
+
+    /// Returns a function type as text.
+    pub fn func_type(self, ty: &FuncType) -> String {
+        let mut out = String::new();
+        self.write_func_type(&mut out, "func", ty, Place::Top);
+        out
+    }
+
+    /// Returns a defined type of any kind as text.
+    ///
+    /// # Panics
+    /// If no owner keeps a type with this id in the registry.
+    pub fn defined_type(self, id: TypeId) -> String {
+        let mut out = String::new();
+        self.write_sub_type(&mut out, id, &self.registry.sub_type(id), Place::Top);
+        out
+    }
+
+    /// Returns the type of an import or export as text.
+    pub fn extern_type(self, ty: &ExternType) -> String {
+        let mut out = String::new();
+        match ty {
+            ExternType::Func(id) => self.write_signature(&mut out, "func", *id),
+            ExternType::Tag(id) => self.write_signature(&mut out, "tag", *id),
+            ExternType::Memory(ty) => out = memory_type_text(ty),
+            ExternType::Table(ty) => {
+                let _ = write!(out, "(table {}{} ", address_type_text(ty.is64), limits_text(ty.limits));
+                self.write_ref_type(&mut out, ty.element, Place::Top);
+                out.push(')');
+            }
+            ExternType::Global(ty) => {
+                out.push_str(if ty.mutable { "(global (mut " } else { "(global " });
+                self.write_val_type(&mut out, ty.content, Place::Top);
+                out.push_str(if ty.mutable { "))" } else { ")" });
+            }
+        }
+        out
+    }
+
+    /// Writes the type of a function or a tag. A type that has no owner any more is shown without its parts.
+    fn write_signature(self, out: &mut String, keyword: &str, id: TypeId) {
+        match self.registry.func_type(id) {
+            Some(func) => self.write_func_type(out, keyword, &func, Place::Top),
+            None => {
+                let _ = write!(out, "({keyword} …)");
+            }
+        }
+    }
+
+    fn write_val_type(self, out: &mut String, ty: ValType, place: Place) {
+        out.push_str(match ty {
+            ValType::I32 => "i32",
+            ValType::I64 => "i64",
+            ValType::F32 => "f32",
+            ValType::F64 => "f64",
+            ValType::V128 => "v128",
+            ValType::Ref(ty) => return self.write_ref_type(out, ty, place),
+        });
+    }
+
+    fn write_ref_type(self, out: &mut String, ty: RefType, place: Place) {
+        let name = match ty.heap {
+            HeapType::None if ty.nullable => return out.push_str("nullref"),
+            HeapType::NoFunc if ty.nullable => return out.push_str("nullfuncref"),
+            HeapType::NoExtern if ty.nullable => return out.push_str("nullexternref"),
+            HeapType::NoExn if ty.nullable => return out.push_str("nullexnref"),
+            HeapType::Func => "func",
+            HeapType::Extern => "extern",
+            HeapType::Any => "any",
+            HeapType::Eq => "eq",
+            HeapType::I31 => "i31",
+            HeapType::Struct => "struct",
+            HeapType::Array => "array",
+            HeapType::Exn => "exn",
+            HeapType::None => "none",
+            HeapType::NoFunc => "nofunc",
+            HeapType::NoExtern => "noextern",
+            HeapType::NoExn => "noexn",
+            HeapType::Concrete(id) => {
+                out.push_str(if ty.nullable { "(ref null " } else { "(ref " });
+                match self.names {
+                    Some(names) => out.push_str(&names.type_name(id)),
+                    None => self.write_referent(out, id, place),
+                }
+                return out.push(')');
+            }
         };
-        if field.mutable { format!("(mut {storage})") } else { storage }
-    };
-    let body = match &ty.composite {
-        CompositeType::Func(func) => func_type_text(registry, func),
-        CompositeType::Struct(fields) => {
-            let fields: Vec<String> = fields.iter().map(|ty| format!(" (field {})", field(ty))).collect();
-            format!("(struct{})", fields.concat())
+        let _ = if ty.nullable { write!(out, "{name}ref") } else { write!(out, "(ref {name})") };
+    }
+
+    /// Writes the defined type of a reference. A type that has no owner any more is shown as `…`.
+    fn write_referent(self, out: &mut String, id: TypeId, place: Place) {
+        match self.registry.get(id) {
+            Some(ty) if place == Place::Top => self.write_sub_type(out, id, &ty, Place::Inner),
+            Some(ty) => out.push_str(match ty.composite {
+                CompositeType::Func(_) => "(func …)",
+                CompositeType::Struct(_) => "(struct …)",
+                CompositeType::Array(_) => "(array …)",
+            }),
+            None => out.push('…'),
         }
-        CompositeType::Array(element) => format!("(array {})", field(element)),
-    };
-    match (ty.is_final, ty.supertype) {
-        (true, None) => body,
-        (is_final, supertype) => {
-            let is_final = if is_final { " final" } else { "" };
-            let supertype = supertype.map(|id| format!(" <type {}>", id.0)).unwrap_or_default();
-            format!("(sub{is_final}{supertype} {body})")
+    }
+
+    fn write_func_type(self, out: &mut String, keyword: &str, ty: &FuncType, place: Place) {
+        out.push('(');
+        out.push_str(keyword);
+        for (word, types) in [("param", ty.params()), ("result", ty.results())] {
+            if types.is_empty() {
+                continue;
+            }
+            let _ = write!(out, " ({word}");
+            let shown = shown(types.len(), place);
+            for &ty in &types[..shown] {
+                out.push(' ');
+                self.write_val_type(out, ty, place);
+            }
+            out.push_str(if shown < types.len() { " …)" } else { ")" });
         }
+        out.push(')');
+    }
+
+    fn write_sub_type(self, out: &mut String, id: TypeId, ty: &SubType, place: Place) {
+        // The type of a reference is shown by its parts alone.
+        let is_sub = place == Place::Top && !(ty.is_final && ty.supertype.is_none());
+        if is_sub {
+            out.push_str(if ty.is_final { "(sub final " } else { "(sub " });
+            if let Some(supertype) = ty.supertype {
+                match self.names {
+                    Some(names) => out.push_str(&names.type_name(supertype)),
+                    None => self.write_referent(out, supertype, Place::Top),
+                }
+                out.push(' ');
+            }
+        }
+        match &ty.composite {
+            CompositeType::Func(func) => self.write_func_type(out, "func", func, place),
+            CompositeType::Array(element) => {
+                out.push_str("(array ");
+                self.write_field(out, element, place);
+                out.push(')');
+            }
+            CompositeType::Struct(fields) => {
+                out.push_str("(struct");
+                let shown = shown(fields.len(), place);
+                for (index, field) in fields[..shown].iter().enumerate() {
+                    out.push_str(" (field ");
+                    if let Some(name) = self.names.and_then(|names| names.field_name(id, index as u32)) {
+                        out.push_str(&name);
+                        out.push(' ');
+                    }
+                    self.write_field(out, field, place);
+                    out.push(')');
+                }
+                out.push_str(if shown < fields.len() { " …)" } else { ")" });
+            }
+        }
+        if is_sub {
+            out.push(')');
+        }
+    }
+
+    fn write_field(self, out: &mut String, field: &FieldType, place: Place) {
+        if field.mutable {
+            out.push_str("(mut ");
+        }
+        match field.storage {
+            StorageType::I8 => out.push_str("i8"),
+            StorageType::I16 => out.push_str("i16"),
+            StorageType::Val(ty) => self.write_val_type(out, ty, place),
+        }
+        if field.mutable {
+            out.push(')');
+        }
+    }
+}
+
+/// Returns how many of `count` parts are shown.
+fn shown(count: usize, place: Place) -> usize {
+    match place {
+        Place::Top => count,
+        Place::Inner => count.min(SHOWN),
     }
 }
 
@@ -138,40 +286,13 @@ fn address_type_text(is64: bool) -> &'static str {
     if is64 { "i64 " } else { "" }
 }
 
-/// Returns the type of an import or export as text.
-pub fn extern_type_text(registry: &TypeRegistry, ty: &ExternType) -> String {
-    match ty {
-        ExternType::Func(id) => match registry.func_type(*id) {
-            Some(func) => func_type_text(registry, &func),
-            None => format!("(func <type {}>)", id.0),
-        },
-        ExternType::Table(ty) => {
-            format!(
-                "(table {}{} {})",
-                address_type_text(ty.is64),
-                limits_text(ty.limits),
-                ref_type_text(registry, ty.element, true)
-            )
-        }
-        ExternType::Memory(ty) => memory_type_text(ty),
-        ExternType::Global(ty) => {
-            let content = val_type_text(registry, ty.content);
-            if ty.mutable { format!("(global (mut {content}))") } else { format!("(global {content})") }
-        }
-        ExternType::Tag(id) => match registry.func_type(*id) {
-            Some(func) => func_type_text(registry, &func).replacen("(func", "(tag", 1),
-            None => format!("(tag <type {}>)", id.0),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::registry::{RecGroup, Types};
-    use crate::types::{GlobalType, SubType, TableType};
+    use crate::types::{GlobalType, TableType};
 
     fn nullable(heap: HeapType) -> RefType {
         RefType { nullable: true, heap }
@@ -215,7 +336,7 @@ mod tests {
         let content = ValType::Ref(non_null(HeapType::Exn));
         for (ty, text) in [
             (ExternType::Func(func), "(func (param i32 externref) (result v128))"),
-            (ExternType::Func(outer), &*format!("(func (param (ref null <type {}>)))", func.0)),
+            (ExternType::Func(outer), "(func (param (ref null (func (param i32 externref) (result v128)))))"),
             (ExternType::Tag(tag), "(tag (param i64))"),
             (ExternType::Memory(memory64), "(memory i64 1 2)"),
             (ExternType::Memory(shared), "(memory i64 1 2 shared)"),
@@ -237,15 +358,55 @@ mod tests {
         let registry = Arc::new(TypeRegistry::new());
         let mut types = Types::new(&registry);
         let func = types.intern_func(FuncType::new([], [ValType::V128]));
-        let element = nullable(HeapType::Concrete(func));
         let byte = FieldType { storage: StorageType::I8, mutable: true };
-        let next = FieldType { storage: StorageType::Val(ValType::Ref(element)), mutable: false };
-        let texts = [CompositeType::Array(byte), CompositeType::Struct([byte, next].into())].map(|composite| {
-            let group = RecGroup { types: vec![SubType { is_final: false, supertype: None, composite }] };
-            type_text(&registry, types.intern(group).unwrap())
-        });
+        let mut intern = |supertype, composite| {
+            let group = RecGroup { types: vec![SubType { is_final: false, supertype, composite }] };
+            types.intern(group).unwrap()
+        };
+        let reference = |id| FieldType {
+            storage: StorageType::Val(ValType::Ref(nullable(HeapType::Concrete(id)))),
+            mutable: false,
+        };
+        let bytes = intern(None, CompositeType::Array(byte));
+        let pair = intern(None, CompositeType::Struct([byte, reference(func)].into()));
+        let wide = intern(None, CompositeType::Struct(vec![reference(pair); 20].into()));
+        let outer = intern(Some(pair), CompositeType::Struct([byte, reference(func), reference(wide)].into()));
         assert_eq!(type_text(&registry, func), "(func (result v128))");
-        assert_eq!(texts[0], "(sub (array (mut i8)))");
-        assert_eq!(texts[1], format!("(sub (struct (field (mut i8)) (field (ref null <type {}>))))", func.0));
+        assert_eq!(type_text(&registry, bytes), "(sub (array (mut i8)))");
+        assert_eq!(
+            type_text(&registry, pair),
+            "(sub (struct (field (mut i8)) (field (ref null (func (result v128))))))"
+        );
+        assert_eq!(
+            val_type_text(&registry, ValType::Ref(non_null(HeapType::Concrete(pair)))),
+            "(ref (struct (field (mut i8)) (field (ref null (func …)))))"
+        );
+        let shown = [" (field (ref null (struct …)))"; SHOWN].concat();
+        assert_eq!(
+            type_text(&registry, outer),
+            format!(
+                "(sub (struct (field (mut i8)) (field (ref null (func …)))) (struct (field (mut i8)) (field (ref null \
+                 (func (result v128)))) (field (ref null (struct{shown} …)))))"
+            )
+        );
+        let names = Numbers { of: &[pair, func] };
+        let text = TypeText::with_names(&registry, &names);
+        assert_eq!(text.defined_type(pair), "(sub (struct (field $f0 (mut i8)) (field $f1 (ref null 1))))");
+        assert_eq!(text.extern_type(&ExternType::Func(func)), "(func (result v128))");
+    }
+
+    /// Names types by their positions in a list.
+    struct Numbers<'a> {
+        of: &'a [TypeId],
+    }
+
+    impl TypeNames for Numbers<'_> {
+        fn type_name(&self, id: TypeId) -> String {
+            self.of.iter().position(|&other| other == id).unwrap().to_string()
+        }
+
+        fn field_name(&self, _: TypeId, field: u32) -> Option<String> {
+            Some(format!("$f{field}"))
+        }
     }
 }

@@ -7,15 +7,13 @@
 //!
 //! Invariant: validation has checked the expression against its expected type. Evaluation fails only if an operator makes an
 //! object ([`ConstOp::allocates`]) and the heap is full.
-//!
-//! An inspected module has [`ConstOp::NotExecuted`] in place of an operator that no tier executes.
 
 use wasmparser::Operator;
 use wasmr_core::types::HeapType;
 use wasmr_core::value::V128;
 
 use crate::error::{Fault, ModuleError};
-use crate::execution::{self, Purpose};
+use crate::operator_text::operator_name;
 use crate::types::TypeTable;
 
 /// One operator of a constant expression. Operands are on the stack, like those of code.
@@ -63,8 +61,6 @@ pub enum ConstOp {
     RefI31,
     /// `any.convert_extern` or `extern.convert_any`: the reference has the same form in both hierarchies.
     Convert,
-    /// An operator that no tier executes. It occurs only in an [`Inspection`](crate::Inspection), which is never evaluated.
-    NotExecuted,
 }
 
 impl ConstOp {
@@ -113,11 +109,7 @@ impl ConstExpr {
     }
 
     /// Decodes a validated expression of the module that `types` belongs to.
-    pub(crate) fn decode(
-        expr: &wasmparser::ConstExpr<'_>,
-        types: &TypeTable,
-        purpose: Purpose,
-    ) -> Result<ConstExpr, ModuleError> {
+    pub(crate) fn decode(expr: &wasmparser::ConstExpr<'_>, types: &TypeTable) -> Result<ConstExpr, ModuleError> {
         let mut reader = expr.get_operators_reader();
         let mut first = None;
         let mut several = Vec::new();
@@ -148,8 +140,12 @@ impl ConstExpr {
                 }
                 Operator::RefI31 => ConstOp::RefI31,
                 Operator::AnyConvertExtern | Operator::ExternConvertAny => ConstOp::Convert,
-                _ if purpose == Purpose::Inspect => ConstOp::NotExecuted,
-                other => return Err(execution::in_constant(&other, offset)),
+                // Validation excludes this, but an outline may be of other bytes.
+                other => {
+                    let message =
+                        format!("wasmr does not execute `{}` in a constant expression", operator_name(&other));
+                    return Err(ModuleError::new(Fault::Unsupported, message, Some(offset)));
+                }
             };
             match first {
                 None => first = Some(op),

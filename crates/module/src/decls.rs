@@ -7,7 +7,6 @@ use std::ops::Range;
 use wasmr_core::types::{ExternType, GlobalType, MemoryType, RefType, TableType, TypeId};
 
 use crate::const_expr::ConstExpr;
-use crate::execution::Purpose;
 use crate::types::TypeTable;
 
 /// An import.
@@ -134,7 +133,6 @@ pub enum DataMode {
 /// All declarations of a module. They do not change after decoding.
 #[derive(Debug, Default)]
 pub(crate) struct Declarations {
-    pub purpose: Purpose,
     pub types: TypeTable,
     pub imports: Vec<Import>,
     /// Type index of each function.

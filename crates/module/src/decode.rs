@@ -25,7 +25,6 @@ use wasmr_core::registry::TypeRegistry;
 use crate::bytes::ModuleBytes;
 use crate::decls::{BodyRange, Declarations};
 use crate::error::{Fault, ModuleError};
-use crate::execution::Purpose;
 use crate::features::Features;
 use crate::names::Names;
 use crate::{section_map, sections, validate};
@@ -35,7 +34,6 @@ pub(crate) fn decode(
     features: &Features,
     registry: &Arc<TypeRegistry>,
     threads: usize,
-    purpose: Purpose,
 ) -> Result<Declarations, ModuleError> {
     let binary = bytes.as_ref();
     if binary.len() > u32::MAX as usize {
@@ -50,7 +48,7 @@ pub(crate) fn decode(
         features,
         threads,
         validator: Validator::new_with_features(features.to_wasmparser()),
-        decls: Declarations { purpose, ..Declarations::default() },
+        decls: Declarations::default(),
         resources: None,
     };
     let mut rest = binary;
@@ -177,10 +175,6 @@ impl Decoder<'_> {
             decls: &self.decls,
             resources: &resources,
             features: self.features.to_wasmparser(),
-            executed: match self.decls.purpose {
-                Purpose::Run => self.features.with_operators().to_wasmparser(),
-                Purpose::Inspect => self.features.to_wasmparser(),
-            },
         };
         work.validate(self.threads).map_err(|(func_index, error)| {
             let names = Names::read(self.bytes, self.decls.funcs.len() as u32, self.decls.tags.len() as u32);

@@ -68,13 +68,6 @@ impl ModuleError {
         }))
     }
 
-    /// Creates an error for a part of `feature` that wasmr does not execute.
-    pub(crate) fn lacking(message: String, feature: Feature, offset: Option<u64>) -> ModuleError {
-        let mut error = ModuleError::new(Fault::Unsupported, message, offset);
-        error.0.missing = Some(feature);
-        error
-    }
-
     /// Creates the error for a module with more bytes than the embedder allows.
     pub fn too_large(module: &str, size: usize, allowed: u64) -> ModuleError {
         let message = format!("it has {}, but the limit is {allowed}", Count(size, "byte"));
@@ -95,12 +88,8 @@ impl ModuleError {
         let sentence = text.lines().last().unwrap_or(text).trim().trim_end_matches('.');
         let mut message = quoted(sentence);
         let missing = features::missing(error);
-        match missing.map(|feature| (feature, feature.lacks())) {
-            // wasmparser's sentence would advise to enable a feature that wasmr cannot execute.
-            Some((feature, Some(lacks))) if lacks.operators || !feature.on_by_default() => {
-                message = format!("wasmr does not support {} yet{}", lacks.what, feature.advice());
-            }
-            Some((feature, _)) => message.push_str(&format!("; the feature {} is off", feature.name())),
+        match missing {
+            Some(feature) => message.push_str(&format!("; the feature {} is off", feature.name())),
             None if error.missing_wasm_feature().is_some() => message.push_str("; wasmr does not support that"),
             None => {}
         }

@@ -7,17 +7,12 @@
 //! [3.0](https://webassembly.github.io/spec/core/appendix/changes.html), or in phase 4. Mutable globals, sign extension and saturating
 //! conversions cannot be switched off. A module that uses a feature that is off is
 //! [`Fault::Unsupported`](crate::Fault::Unsupported).
-//!
-//! A row with `lacks` is a proposal that wasmr validates but executes only in part or not at all: `lacks operators` if the
-//! missing part has operators, `lacks types` if it has only declarations. Even if the feature is on, `execution` refuses to load
-//! a module that uses the missing part.
 
 use wasmparser::WasmFeatures;
 
 /// Expands the table, which has one row for each feature.
 macro_rules! features {
-    ($($variant:ident $name:literal ($($bit:ident)?) $standard:ident $default:ident [$($implies:ident)*] $help:literal
-        $(, lacks $part:ident $lacks:literal, instead $instead:literal)? $(, or $or:literal)?;)*) => {
+    ($($variant:ident $name:literal ($($bit:ident)?) $standard:ident $default:ident [$($implies:ident)*] $help:literal $(, or $or:literal)?;)*) => {
         /// A proposal that can be switched on or off.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
@@ -54,26 +49,12 @@ macro_rules! features {
                 match self { $(Feature::$variant => &[$(Feature::$implies),*],)* }
             }
 
-            /// Returns the part of the proposal that wasmr does not execute, if there is one.
-            pub const fn lacks(self) -> Option<Lacks> {
-                match self {
-                    $($(Feature::$variant => Some(Lacks { what: $lacks, instead: $instead, operators: features!(@part $part) }),)?)*
-                    _ => None,
-                }
-            }
-
             /// Returns another way than switching the feature on, as advice in the imperative, if there is one.
             pub const fn alternative(self) -> Option<&'static str> {
                 match self {
                     $($(Feature::$variant => Some($or),)?)*
                     _ => None,
                 }
-            }
-
-            /// Returns the end of a message about the missing part of the feature: its name, and advice.
-            pub(crate) fn advice(self) -> String {
-                let instead = self.lacks().map(|lacks| format!("; {}", lacks.instead)).unwrap_or_default();
-                format!(" (feature {}){instead}", self.name())
             }
 
             /// Returns the feature's flag in wasmparser. A feature without one changes how a valid module is executed or shown.
@@ -84,8 +65,6 @@ macro_rules! features {
     };
     (@default on) => { true };
     (@default off) => { false };
-    (@part operators) => { true };
-    (@part types) => { false };
 }
 
 /// The standing of a proposal in the [process of standardisation](https://github.com/WebAssembly/proposals).
@@ -125,17 +104,6 @@ impl std::fmt::Display for Standard {
             Standard::Retired => "retired",
         })
     }
-}
-
-/// The part of a proposal that wasmr validates but does not execute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lacks {
-    /// The part, as a noun phrase in the plural.
-    pub what: &'static str,
-    /// Advice to the builder of a module with that part, in the imperative.
-    pub instead: &'static str,
-    /// True if no tier executes the proposal's operators.
-    pub operators: bool,
 }
 
 features! {
@@ -213,18 +181,6 @@ impl Features {
     /// Returns the set of all features.
     pub fn all() -> Features {
         Feature::ALL.iter().fold(Features::NONE, |set, &feature| set.with(feature, true))
-    }
-
-    /// Returns the set without the features that wasmr executes only in part or not at all.
-    pub fn executed(self) -> Features {
-        let executed = self.iter().filter(|feature| feature.lacks().is_none());
-        executed.fold(Features::NONE, |set, feature| set.with_alone(feature, true))
-    }
-
-    /// Returns the set without the features whose operators wasmr does not execute.
-    pub(crate) fn with_operators(self) -> Features {
-        let executed = self.iter().filter(|feature| feature.lacks().is_none_or(|lacks| !lacks.operators));
-        executed.fold(Features::NONE, |set, feature| set.with_alone(feature, true))
     }
 
     /// Returns the features that are on, in the order of the table.

@@ -1,7 +1,7 @@
 //! [`Inspection`]: a valid module for display only, which may use every feature of the table.
 //!
 //! In: bytes. Out: an `Inspection`, which `wasmr inspect` shows. It derefs to [`Module`] for its declarations. It is a separate
-//! type, because the module may use features that no tier executes and must not be instantiated.
+//! type, because the module may use features that its user has not switched on.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -35,11 +35,9 @@ impl Inspection {
 
     /// Returns the reason why wasmr, with its default features, refuses to run the module.
     ///
-    /// Decodes the module once more, on up to `threads` threads, if it requires a feature that is off by default or not
-    /// executed in full.
+    /// Decodes the module once more, on up to `threads` threads, if it requires a feature that is off by default.
     pub fn refusal(&self, threads: usize) -> Option<ModuleError> {
-        let executed = Features::default().executed();
-        if self.0.features().iter().all(|feature| executed.contains(feature)) {
+        if self.0.features().iter().all(Feature::on_by_default) {
             return None;
         }
         let types = Arc::new(TypeRegistry::new());

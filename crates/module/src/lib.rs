@@ -5,7 +5,8 @@
 //!
 //! - `module`: the [`Module`]; `decls`: its declarations; `bytes`: its binary; `const_expr`: constant expressions as data.
 //! - `features`: the table of proposals that decide which modules are valid.
-//! - `names`: custom sections and the name section; `section_map`: the position of each section. Both are read on demand.
+//! - `names`: custom sections and the name section; `extended_names`: the names that only `inspect` shows; `section_map`: the
+//!   position of each section. All are read on demand.
 //! - [`operator_class`]: the facts about each operator that do not depend on its operands; `fuel_cost`: fuel.
 //! - [`op`]: decoded operators as operators of core's table; `builtin`: the table of the operators that the runtime executes.
 //! - [`operators`]: the code of a module as text, for display; `operator_text`: one operator.
@@ -16,8 +17,8 @@
 //! - `inspection`: [`Inspection`], a module for display only, which may use every feature of the table.
 //!
 //! Internal: `decode` is the section loop, and `sections` has one function for each section. `validate` checks function
-//! bodies on several threads. `execution` refuses operators that no tier executes. `outline` decodes a binary that was validated
-//! earlier. `required_features` finds the features that a module requires. `types` converts wasmparser's types to core's.
+//! bodies on several threads. `outline` decodes a binary that was validated earlier. `required_features` finds the features that
+//! a module requires. `types` converts wasmparser's types to core's.
 //!
 //! # Invariant
 //! A [`Module`] exists only if the whole binary is valid. [`Module::new`] validates it; the caller of [`Module::from_outline`]
@@ -34,7 +35,7 @@ mod const_expr;
 mod decls;
 mod decode;
 mod error;
-mod execution;
+mod extended_names;
 mod features;
 mod fuel_cost;
 mod inspection;
@@ -66,7 +67,8 @@ pub use decls::{
     DataMode, DataSegment, ElementItems, ElementMode, ElementSegment, Export, ExternKind, GlobalDecl, Import, TableDecl,
 };
 pub use error::{Fault, ModuleError};
-pub use features::{Feature, Features, Lacks, Standard, UnknownFeature};
+pub use extended_names::ExtendedNames;
+pub use features::{Feature, Features, Standard, UnknownFeature};
 pub use fuel_cost::Costs;
 pub use inspection::Inspection;
 pub use module::{FuncBody, Module, UNNAMED};

@@ -26,7 +26,6 @@ use crate::decls::{
 };
 use crate::decode;
 use crate::error::ModuleError;
-use crate::execution::Purpose;
 use crate::features::{Feature, Features};
 use crate::names::{CustomSections, Names};
 use crate::operator_class::OperatorClass;
@@ -79,9 +78,7 @@ impl Module {
     /// `name` is the module's name in messages, usually the file's base name. Types are interned in `types`.
     ///
     /// # Errors
-    /// The fault at the lowest byte offset, for every number of threads. A valid module is
-    /// [`Fault::Unsupported`](crate::Fault::Unsupported) if no tier executes all of it
-    /// ([`Feature::lacks`](crate::Feature::lacks)).
+    /// The fault at the lowest byte offset, for every number of threads.
     pub fn new(
         bytes: ModuleBytes,
         name: &str,
@@ -89,19 +86,18 @@ impl Module {
         types: &Arc<TypeRegistry>,
         threads: usize,
     ) -> Result<Arc<Module>, ModuleError> {
-        Module::decode(bytes, name, features, types, threads, Purpose::Run).map(Arc::new)
+        Module::decode(bytes, name, features, types, threads).map(Arc::new)
     }
 
-    /// Decodes and validates a binary module like [`Module::new`], for execution or display.
+    /// Decodes and validates a binary module like [`Module::new`].
     pub(crate) fn decode(
         bytes: ModuleBytes,
         name: &str,
         features: &Features,
         types: &Arc<TypeRegistry>,
         threads: usize,
-        purpose: Purpose,
     ) -> Result<Module, ModuleError> {
-        let decls = decode::decode(&bytes, features, types, threads, purpose).map_err(|error| error.in_module(name))?;
+        let decls = decode::decode(&bytes, features, types, threads).map_err(|error| error.in_module(name))?;
         Ok(Module::with_declarations(decls, bytes, name, features, types))
     }
 
@@ -141,8 +137,7 @@ impl Module {
         }
     }
 
-    /// Returns the outline of the module, for [`Module::from_outline`]. The outline of an [`Inspection`](crate::Inspection) is
-    /// empty and fits no module.
+    /// Returns the outline of the module, for [`Module::from_outline`].
     pub fn outline(&self) -> Vec<u8> {
         outline::write(self.bytes(), &self.features, &self.decls).unwrap_or_default()
     }

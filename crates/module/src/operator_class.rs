@@ -19,7 +19,7 @@
 use wasmparser::Operator;
 use wasmr_core::fuel::{BYTES_PER_FUEL_LOG2, ELEMENTS_PER_FUEL_LOG2};
 
-use crate::features::{Feature, Lacks};
+use crate::features::Feature;
 
 /// The fuel cost of an operator itself. [`Costs`](crate::fuel_cost::Costs) adds the cost of carried values.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -148,7 +148,7 @@ impl OperatorClass {
 pub enum Support {
     /// No feature switches the operator off, and wasmr executes it.
     Always,
-    /// The operator belongs to this feature. wasmr does not execute it if [`Feature::lacks`] returns a part with operators.
+    /// The operator belongs to this feature. wasmr executes it.
     Feature(Feature),
     /// The operator belongs to a proposal without a feature in wasmr, so no valid module has it.
     Unknown,
@@ -158,8 +158,7 @@ impl Support {
     /// Returns true if wasmr executes the operator.
     pub const fn is_executed(self) -> bool {
         match self {
-            Support::Always => true,
-            Support::Feature(feature) => !matches!(feature.lacks(), Some(Lacks { operators: true, .. })),
+            Support::Always | Support::Feature(_) => true,
             Support::Unknown => false,
         }
     }

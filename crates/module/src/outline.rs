@@ -39,7 +39,6 @@ use wasmr_core::registry::TypeRegistry;
 use crate::bytes::ModuleBytes;
 use crate::decls::{BodyRange, DataMode, DataSegment, Declarations};
 use crate::error::ModuleError;
-use crate::execution::Purpose;
 use crate::features::Features;
 use crate::sections;
 
@@ -75,11 +74,8 @@ impl From<wasmparser::Error> for OutlineMismatch {
     }
 }
 
-/// Returns the outline of a module; `None` for a module that is only displayed.
+/// Returns the outline of a module.
 pub(crate) fn write(binary: &[u8], features: &Features, decls: &Declarations) -> Option<Vec<u8>> {
-    if decls.purpose == Purpose::Inspect {
-        return None;
-    }
     let mut out = Vec::with_capacity(64 + RANGE * decls.bodies.len() + SEGMENT * decls.data.len());
     // Lossless: the whole module is smaller than 4 GiB.
     out.extend((binary.len() as u32).to_le_bytes());

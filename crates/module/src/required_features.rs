@@ -20,7 +20,6 @@ use wasmr_core::registry::TypeRegistry;
 
 use crate::bytes::ModuleBytes;
 use crate::error::ModuleError;
-use crate::execution::Purpose;
 use crate::features::{Feature, Features};
 use crate::module::Module;
 
@@ -31,7 +30,7 @@ use crate::module::Module;
 pub(crate) fn decode_with_required(bytes: &ModuleBytes, name: &str, threads: usize) -> Result<Module, ModuleError> {
     let decode = |features: &Features| {
         // A new registry each time, as a failed attempt may leave types in its registry.
-        Module::decode(bytes.clone(), name, features, &Arc::new(TypeRegistry::new()), threads, Purpose::Inspect)
+        Module::decode(bytes.clone(), name, features, &Arc::new(TypeRegistry::new()), threads)
     };
     let all = Features::all();
     let mut is_valid = false;

@@ -124,7 +124,7 @@ fn tables(decls: &mut Declarations, reader: TableSectionReader<'_>) -> Done {
         let table = table.map_err(ModuleError::malformed)?;
         let init = match &table.init {
             TableInit::RefNull => None,
-            TableInit::Expr(expr) => Some(ConstExpr::decode(expr, &decls.types, decls.purpose)?),
+            TableInit::Expr(expr) => Some(ConstExpr::decode(expr, &decls.types)?),
         };
         decls.tables.push(TableDecl { ty: decls.types.table_type(table.ty)?, init });
     }
@@ -149,7 +149,7 @@ fn tags(decls: &mut Declarations, reader: TagSectionReader<'_>) -> Done {
 fn globals(decls: &mut Declarations, reader: GlobalSectionReader<'_>) -> Done {
     for global in reader {
         let global = global.map_err(ModuleError::malformed)?;
-        let init = Some(ConstExpr::decode(&global.init_expr, &decls.types, decls.purpose)?);
+        let init = Some(ConstExpr::decode(&global.init_expr, &decls.types)?);
         decls.globals.push(GlobalDecl { ty: decls.types.global_type(global.ty)?, init });
     }
     Ok(())
@@ -183,7 +183,7 @@ fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_>) -> Done 
             ElementKind::Declared => ElementMode::Declared,
             ElementKind::Active { table_index, offset_expr } => ElementMode::Active {
                 table: table_index.unwrap_or(0),
-                offset: ConstExpr::decode(offset_expr, &decls.types, decls.purpose)?,
+                offset: ConstExpr::decode(offset_expr, &decls.types)?,
             },
         };
         let (ty, items) = match element.items {
@@ -195,7 +195,7 @@ fn elements(decls: &mut Declarations, reader: ElementSectionReader<'_>) -> Done 
             ElementItemsReader::Expressions(ty, exprs) => {
                 let mut items = Vec::new();
                 for expr in exprs {
-                    items.push(ConstExpr::decode(&expr.map_err(ModuleError::malformed)?, &decls.types, decls.purpose)?);
+                    items.push(ConstExpr::decode(&expr.map_err(ModuleError::malformed)?, &decls.types)?);
                 }
                 (decls.types.ref_type(ty)?, ElementItems::Exprs(items.into()))
             }
@@ -211,7 +211,7 @@ fn data(decls: &mut Declarations, reader: DataSectionReader<'_>) -> Done {
         let mode = match &segment.kind {
             DataKind::Passive => DataMode::Passive,
             DataKind::Active { memory_index: memory, offset_expr } => {
-                let (memory, offset) = (*memory, ConstExpr::decode(offset_expr, &decls.types, decls.purpose)?);
+                let (memory, offset) = (*memory, ConstExpr::decode(offset_expr, &decls.types)?);
                 match offset.as_single() {
                     Some(ConstOp::I32Const(address)) => DataMode::Active { memory, address: address as u32 as u64 },
                     Some(ConstOp::I64Const(address)) => DataMode::Active { memory, address: address as u64 },

@@ -17,7 +17,6 @@ use wasmparser::{
 
 use crate::decls::{BodyRange, Declarations};
 use crate::error::{Fault, ModuleError};
-use crate::execution;
 
 /// Minimum size of the code, in bytes, for several threads. Starting one takes some 30 µs; validation runs at about 75 MB/s.
 const PARALLEL_BYTES: usize = 256 << 10;
@@ -34,8 +33,6 @@ pub(crate) struct Bodies<'a> {
     pub resources: &'a ValidatorResources,
     /// Features that a valid module may use.
     pub features: WasmFeatures,
-    /// The features among `features` that wasmr executes; all of `features` if the module is only inspected.
-    pub executed: WasmFeatures,
 }
 
 /// The index of a function, and its error.
@@ -105,57 +102,31 @@ impl Bodies<'_> {
         ends
     }
 
-    /// Validates a body and returns the allocations for reuse. If the module is to be executed, an operator that no tier executes
-    /// is an error.
+    /// Validates a body and returns the allocations for reuse.
     fn validate_one(
         &self,
         defined: usize,
         allocations: FuncValidatorAllocations,
     ) -> Result<FuncValidatorAllocations, Found> {
-        // Nearly every body is valid with the executed features alone. Any other body is validated again with all features. It
-        // may be invalid. It may use only types of a feature that is not executed, which is allowed. Or it uses operators of
-        // such a feature, which `check_body` refuses.
-        let result = match self.validate_with(self.executed, defined, allocations) {
-            Err(_) if self.executed != self.features => {
-                self.validate_with(self.features, defined, FuncValidatorAllocations::default()).and_then(
-                    |allocations| execution::check_body(&self.body(defined, self.features)).map(|()| allocations),
-                )
-            }
-            result => result,
-        };
-        result.map_err(|error| (self.decls.imported.funcs + defined as u32, error))
-    }
-
-    /// Validates a body with a set of features and returns the allocations for reuse.
-    fn validate_with(
-        &self,
-        features: WasmFeatures,
-        defined: usize,
-        allocations: FuncValidatorAllocations,
-    ) -> Result<FuncValidatorAllocations, ModuleError> {
         let index = self.decls.imported.funcs + defined as u32;
-        let body = self.body(defined, features);
-        let to_validate =
-            FuncToValidate { resources: self.resources, index, ty: self.decls.funcs[index as usize], features };
+        let body = self.body(defined);
+        let ty = self.decls.funcs[index as usize];
+        let to_validate = FuncToValidate { resources: self.resources, index, ty, features: self.features };
         let mut validator = to_validate.into_validator(allocations);
         match validator.validate(&body) {
             Ok(()) => Ok(validator.into_allocations()),
             Err(error) => {
                 let malformed = decoding_error(&body).is_some_and(|first| first.offset() <= error.offset());
                 let fault = if malformed { Fault::Malformed } else { Fault::Invalid };
-                let error = ModuleError::from_parser(&error, fault);
-                let named = error.missing_feature().zip(error.offset()).and_then(|(feature, offset)| {
-                    execution::refuse_at(&self.body(defined, features | feature.bits()), offset)
-                });
-                Err(named.unwrap_or(error))
+                Err((index, ModuleError::from_parser(&error, fault)))
             }
         }
     }
 
-    fn body(&self, defined: usize, features: WasmFeatures) -> FunctionBody<'_> {
+    fn body(&self, defined: usize) -> FunctionBody<'_> {
         let BodyRange { start, end } = self.decls.bodies[defined];
         let bytes = &self.binary[start as usize..end as usize];
-        FunctionBody::new(BinaryReader::new_features(bytes, u64::from(start), features))
+        FunctionBody::new(BinaryReader::new_features(bytes, u64::from(start), self.features))
     }
 }
 

@@ -114,13 +114,18 @@ impl fmt::Display for LinkError {
 impl ImportFailure {
     /// Returns the failure of an import of `module` whose definition is of type `found`.
     pub(crate) fn new(module: &Module, import: &Import, found: Option<ExternType>) -> ImportFailure {
-        let registry = module.registry();
+        let expected_text = extern_type_text(module.registry(), &import.ty);
+        let found_text = found.map(|found| {
+            let text = extern_type_text(module.registry(), &found);
+            let is_alike = text == expected_text;
+            if is_alike { format!("{text} with another nested type, supertype or recursion group") } else { text }
+        });
         ImportFailure {
             module: import.module.to_string(),
             name: import.name.to_string(),
             expected: import.ty.clone(),
-            expected_text: extern_type_text(registry, &import.ty),
-            found_text: found.map(|found| extern_type_text(registry, &found)),
+            expected_text,
+            found_text,
         }
     }
 }

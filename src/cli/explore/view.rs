@@ -2,10 +2,11 @@
 //!
 //! In: the engine's [`Explored`]. Out: a [`View`]. Names are demangled and escaped for a terminal, but not for HTML.
 
-use wasmr::func_type_text;
 use wasmr::symbol::printable;
 use wasmr_core::count::Count;
+use wasmr_core::type_text::TypeText;
 use wasmr_engine::explore::{CELLS_LEGEND, ClifLine, Explored, Place};
+use wasmr_module::ExtendedNames;
 use wasmr_module::Module;
 
 use super::find::name_of;
@@ -51,7 +52,7 @@ pub fn view(module: &Module, explored: &Explored, forms: &[Form]) -> View {
     let (offset, bytes) = explored.body;
     let mut facts = vec![
         format!("{}: {bytes} bytes at {offset:#x}", printable(module.name())),
-        func_type_text(module.registry(), module.func_type(index)),
+        TypeText::with_names(module.registry(), &ExtendedNames::read(module)).func_type(module.func_type(index)),
     ];
     if !explored.locals.is_empty() {
         let groups = explored.locals.iter().map(|(count, ty)| match count {

@@ -30,7 +30,8 @@ pub fn json(facts: &Facts<'_>) -> Json {
         ("bytes", facts.bytes.into()),
         ("features", features.collect()),
         ("refusal", facts.refusal.as_deref().into()),
-        ("types", facts.types.iter().map(String::as_str).collect()),
+        ("types", facts.types.iter().map(|ty| ty.text.as_str()).collect()),
+        ("type_names", facts.types.iter().map(|ty| Json::from(ty.name)).collect()),
         ("imports", facts.imports.iter().map(port).collect()),
         ("exports", facts.exports.iter().map(port).collect()),
         (
@@ -68,10 +69,14 @@ fn port(port: &Port<'_>) -> Json {
     Json::Object(fields)
 }
 
-fn objects(objects: &[Object]) -> Json {
-    let object = |(index, object): (usize, &Object)| {
-        let mut fields: Vec<(&'static str, Json)> =
-            vec![("index", index.into()), ("imported", object.imported.into()), ("type", object.ty.as_str().into())];
+fn objects(objects: &[Object<'_>]) -> Json {
+    let object = |(index, object): (usize, &Object<'_>)| {
+        let mut fields: Vec<(&'static str, Json)> = vec![
+            ("index", index.into()),
+            ("name", object.name.into()),
+            ("imported", object.imported.into()),
+            ("type", object.ty.as_str().into()),
+        ];
         match &object.detail {
             Detail::Sized { min, max, is64, shared, page_size, element } => {
                 fields.extend([("min", (*min).into()), ("max", (*max).into())]);

@@ -5,7 +5,9 @@
 
 use std::cmp::Reverse;
 
-use wasmr::{ExternKind, ExternType, Feature, Inspection, extern_type_text, type_text, val_type_text};
+use wasmr::{ExternKind, ExternType, Feature, Inspection};
+use wasmr_core::type_text::TypeText;
+use wasmr_module::ExtendedNames;
 
 /// Number of the largest functions that are listed.
 const LARGEST: usize = 10;
@@ -18,13 +20,13 @@ pub struct Facts<'a> {
     pub features: Vec<Feature>,
     /// The reason why wasmr refuses to run the module, if it does.
     pub refusal: Option<String>,
-    pub types: Vec<String>,
+    pub types: Vec<TypeFacts<'a>>,
     pub imports: Vec<Port<'a>>,
     pub exports: Vec<Port<'a>>,
-    pub memories: Vec<Object>,
-    pub tables: Vec<Object>,
-    pub globals: Vec<Object>,
-    pub tags: Vec<Object>,
+    pub memories: Vec<Object<'a>>,
+    pub tables: Vec<Object<'a>>,
+    pub globals: Vec<Object<'a>>,
+    pub tags: Vec<Object<'a>>,
     pub functions: Functions<'a>,
     pub elements: Segments,
     pub data: Segments,
@@ -43,8 +45,17 @@ pub struct Port<'a> {
     pub ty: String,
 }
 
+/// A type.
+pub struct TypeFacts<'a> {
+    pub name: Option<&'a str>,
+    /// The type, with names or indices in place of other types.
+    pub text: String,
+}
+
 /// A memory, table, global or tag.
-pub struct Object {
+pub struct Object<'a> {
+    /// Name in the name section.
+    pub name: Option<&'a str>,
     pub imported: bool,
     pub ty: String,
     pub detail: Detail,
@@ -113,10 +124,14 @@ pub struct Producer<'a> {
 impl<'a> Facts<'a> {
     /// Collects the facts of a module. `file` is its path as typed.
     pub fn of(decls: &'a Inspection, file: &str) -> Facts<'a> {
-        let registry = decls.registry();
-        let text = |ty: &ExternType| extern_type_text(registry, ty);
+        let names = ExtendedNames::read(decls);
+        let printer = TypeText::with_names(decls.registry(), &names);
+        let text = |ty: &ExternType| printer.extern_type(ty);
         let index_of = |index: usize| index as u32;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
+
+        let types = (0..decls.type_count())
+            .map(|index| TypeFacts { name: names.type_name(index), text: printer.defined_type(decls.type_id(index)) });
 
         let mut next = [0u32; 5];
         let imports = decls.imports().iter().map(|import| {
@@ -132,6 +147,7 @@ impl<'a> Facts<'a> {
         });
 
         let memories = decls.memories().iter().enumerate().map(|(index, ty)| Object {
+            name: names.memory_name(index_of(index)),
             imported: index_of(index) < decls.imported_memory_count(),
             ty: text(&ExternType::Memory(*ty)),
             detail: Detail::Sized {
@@ -144,6 +160,7 @@ impl<'a> Facts<'a> {
             },
         });
         let tables = decls.tables().iter().enumerate().map(|(index, table)| Object {
+            name: names.table_name(index_of(index)),
             imported: index_of(index) < decls.imported_table_count(),
             ty: text(&ExternType::Table(table.ty)),
             detail: Detail::Sized {
@@ -152,15 +169,17 @@ impl<'a> Facts<'a> {
                 is64: table.ty.is64,
                 shared: false,
                 page_size: 1,
-                element: Some(val_type_text(registry, wasmr::ValType::Ref(table.ty.element))),
+                element: Some(printer.val_type(wasmr::ValType::Ref(table.ty.element))),
             },
         });
         let globals = decls.globals().iter().enumerate().map(|(index, global)| Object {
+            name: names.global_name(index_of(index)),
             imported: index_of(index) < decls.imported_global_count(),
             ty: text(&ExternType::Global(global.ty)),
-            detail: Detail::Global { content: val_type_text(registry, global.ty.content), mutable: global.ty.mutable },
+            detail: Detail::Global { content: printer.val_type(global.ty.content), mutable: global.ty.mutable },
         });
         let tags = decls.tags().iter().enumerate().map(|(index, &id)| Object {
+            name: decls.names().tag_name(index_of(index)),
             imported: index_of(index) < decls.imported_tag_count(),
             ty: text(&ExternType::Tag(id)),
             detail: Detail::Tag,
@@ -188,7 +207,7 @@ impl<'a> Facts<'a> {
             bytes: decls.bytes().len(),
             features: decls.required_features(),
             refusal: decls.refusal(threads).map(|error| error.message_with_place()),
-            types: (0..decls.type_count()).map(|index| type_text(registry, decls.type_id(index))).collect(),
+            types: types.collect(),
             imports,
             exports: exports.collect(),
             memories: memories.collect(),

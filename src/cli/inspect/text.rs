@@ -30,8 +30,9 @@ pub fn text(facts: &Facts<'_>) -> String {
     objects(&mut out, "tags", &facts.tags);
     objects(&mut out, "globals", &facts.globals);
     heading(&mut out, "types", facts.types.len());
+    let width = name_width(facts.types.iter().map(|ty| ty.name));
     for (index, ty) in facts.types.iter().enumerate().take(SHOWN) {
-        line(&mut out, format_args!("  {index:<4} {ty}"));
+        line(&mut out, format_args!("  {index:<4} {}{}", name_column(ty.name, width), ty.text));
     }
     rest(&mut out, facts.types.len());
 
@@ -122,13 +123,26 @@ fn ports(out: &mut String, what: &str, ports: &[Port<'_>]) {
     }
 }
 
-fn objects(out: &mut String, what: &str, objects: &[Object]) {
+fn objects(out: &mut String, what: &str, objects: &[Object<'_>]) {
     heading(out, what, objects.len());
+    let width = name_width(objects.iter().map(|object| object.name));
     for (index, object) in objects.iter().enumerate().take(SHOWN) {
         let imported = if object.imported { "  imported" } else { "" };
-        line(out, format_args!("  {index:<4} {}{imported}", object.ty));
+        line(out, format_args!("  {index:<4} {}{}{imported}", name_column(object.name, width), object.ty));
     }
     rest(out, objects.len());
+}
+
+/// Returns the width of the names of the listed entries, and of two blanks; 0 if none has a name.
+fn name_width<'a>(names: impl Iterator<Item = Option<&'a str>>) -> usize {
+    let widths = names.take(SHOWN).flatten().map(|name| printable(name).chars().count() + 2);
+    widths.filter(|&width| width <= MAX_WIDTH).max().unwrap_or_default()
+}
+
+/// Returns a name, padded to a width.
+fn name_column(name: Option<&str>, width: usize) -> String {
+    let name = name.map(printable).unwrap_or_default();
+    format!("{name:<width$}")
 }
 
 /// Returns a number with its noun: `1 item`, `2 items`.

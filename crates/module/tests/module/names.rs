@@ -1,5 +1,8 @@
 //! Tests of the name section and of custom sections, well-formed and malformed.
 
+use wasmr_core::type_text::TypeNames;
+use wasmr_module::ExtendedNames;
+
 use crate::common::{load, module};
 
 /// Returns a custom section.
@@ -72,4 +75,39 @@ fn reading_stops_at_an_index_out_of_order() {
     let m = load(two_functions(&custom("name", &[1, 7, 2, 1, 1, b'b', 0, 1, b'a']))).unwrap();
     assert_eq!(m.names().func_name(1), Some("b"));
     assert_eq!(m.names().func_name(0), None);
+}
+
+#[test]
+fn types_fields_and_objects() {
+    let m = module(
+        r#"(module (type $pair (struct (field $left i32) (field i64))) (type (struct)) (memory $heap 1)
+            (table $slots 1 funcref) (table 1 funcref) (global $count i32 (i32.const 0)))"#,
+    );
+    let names = ExtendedNames::read(&m);
+    assert_eq!([names.type_name(0), names.type_name(1)], [Some("pair"), None]);
+    assert_eq!([names.table_name(0), names.table_name(1)], [Some("slots"), None]);
+    assert_eq!([names.memory_name(0), names.global_name(0)], [Some("heap"), Some("count")]);
+    let names: &dyn TypeNames = &names;
+    assert_eq!((names.type_name(m.type_id(0)), names.type_name(m.type_id(1))), ("$pair".into(), "1".into()));
+    assert_eq!(names.field_name(m.type_id(0), 0).as_deref(), Some("$left"));
+    assert_eq!(names.field_name(m.type_id(0), 1), None);
+}
+
+#[test]
+fn faulty_names_of_types_are_left_out() {
+    let cases: [(&[u8], [Option<&str>; 2]); 4] = [
+        (&[4, 7, 2, 0, 1, b'f', 1, 1, b'g'], [Some("f"), None]),
+        // The map ends within its second entry.
+        (&[4, 6, 2, 0, 1, b'f', 0, 9], [Some("f"), None]),
+        // Not UTF-8.
+        (&[4, 4, 1, 0, 1, 0xff], [None, None]),
+        // Memory 0 does not exist.
+        (&[6, 4, 1, 0, 1, b'm'], [None, None]),
+    ];
+    for (contents, expected) in cases {
+        let m = load(two_functions(&custom("name", contents))).unwrap();
+        let names = ExtendedNames::read(&m);
+        assert_eq!([names.type_name(0), names.memory_name(0)], expected, "{contents:?}");
+        assert_eq!(names.type_name(1), None, "the module has one type");
+    }
 }

@@ -43,6 +43,34 @@ fn all_failures_are_listed_with_their_types() {
 }
 
 #[test]
+fn object_types_are_spelled_out() {
+    let world = World::new();
+    let mut store = world.store(());
+    let exporter = world.module(
+        r#"(module (type $list (struct (field i32) (field (ref null $list)))) (type $base (sub (struct)))
+            (type $leaf (sub $base (struct))) (global (export "list") (ref null $list) (ref.null none))
+            (global (export "leaf") (mut (ref null $leaf)) (ref.null none)))"#,
+        NO_ENTRIES,
+    );
+    let importer = world.module(
+        r#"(module (type $bytes (array (mut i8))) (type $leaf (sub (struct)))
+            (import "env" "list" (global (ref null $bytes))) (import "env" "leaf" (global (mut (ref null $leaf)))))"#,
+        NO_ENTRIES,
+    );
+    let mut linker = Linker::<()>::new();
+    let instance = linker.instantiate(&mut store, &exporter).unwrap();
+    linker.instance(&mut store, "env", instance).unwrap();
+    assert_eq!(
+        link_error(linker.instantiate(&mut store, &importer)),
+        "`test.wasm` cannot be linked:\n\
+         \x20 incompatible import type for `env` `list`: expected (global (ref null (array (mut i8)))), \
+         found (global (ref null (struct (field i32) (field (ref null (struct …))))))\n\
+         \x20 incompatible import type for `env` `leaf`: expected (global (mut (ref null (struct)))), \
+         found (global (mut (ref null (struct)))) with another nested type, supertype or recursion group"
+    );
+}
+
+#[test]
 fn imports_match_by_the_rules_of_the_specification() {
     let world = World::new();
     let mut store = world.store(());
