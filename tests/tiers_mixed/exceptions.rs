@@ -4,7 +4,7 @@ use wasmr::{V128, Val};
 
 use crate::configurations::Body;
 use crate::references::stressed_configurations;
-use crate::support::{End, Program, Value, configurations, mixes, padded, same_ends, same_ends_in};
+use crate::support::{End, Program, Value, configurations, mixes, padded, same_ends, same_ends_in, tier_mixes};
 
 #[test]
 fn payloads_of_every_type_arrive() {
@@ -368,5 +368,77 @@ fn legacy_handlers_catch_and_throw_again() {
         let calls: Vec<_> = params.iter().map(|params| ("run", &params[..])).collect();
         let values: Vec<i64> = same_ends(&[("main", &text)], &calls).iter().map(End::i64).collect();
         assert_eq!(values, [10000, 10000, 10104, 20005, 10026, 10027, 30004, 30005]);
+    }
+}
+
+#[test]
+fn frames_that_a_caught_exception_left_are_in_no_later_backtrace() {
+    // `$down` and `$up` call each other until `$up` throws. `run` catches that, then traps, throws the exception again or
+    // throws another one.
+    let text = r#"(module
+      (tag $a (param i32)) (tag $b)
+      (func $up (param $depth i32) (result i32) PAD0
+        (if (i32.eqz (local.get $depth)) (then (throw $a (i32.const 7))))
+        (i32.add (call $down (i32.sub (local.get $depth) (i32.const 1))) (i32.const 1)))
+      (func $down (param $depth i32) (result i32) PAD1
+        (block $other (try_table (catch $b $other) (return (call $up (local.get $depth)))))
+        (i32.const 4))
+      (func $caught (param $depth i32) (result exnref) PAD2
+        (block $all (result exnref)
+          (try_table (catch_all_ref $all) (drop (call $down (local.get $depth))))
+          (unreachable)))
+      (func (export "run") (param $depth i32) (param $then i32) (local $exn exnref) PAD3
+        (local.set $exn (call $caught (local.get $depth)))
+        (if (i32.eqz (local.get $then)) (then (unreachable)))
+        (if (i32.eq (local.get $then) (i32.const 1)) (then (throw_ref (local.get $exn))))
+        (if (i32.eq (local.get $then) (i32.const 2)) (then (throw $b))))
+      (func (export "uncaught") (param $depth i32) (param $then i32) (drop (call $down (local.get $depth)))))"#;
+    for bodies in mixes(4) {
+        let text = padded(text, &bodies);
+        let params: Vec<[Val; 2]> = (0..4).map(|then| [Val::I32(3), Val::I32(then)]).collect();
+        let deep = [Val::I32(40), Val::I32(0)];
+        let mut calls: Vec<_> = params.iter().map(|params| ("run", &params[..])).collect();
+        calls.extend([("uncaught", &deep[..]), ("run", &deep), ("uncaught", &params[0])]);
+        let ends = same_ends(&[("main", &text)], &calls);
+        let totals: Vec<usize> = ends
+            .iter()
+            .map(|end| match end {
+                End::Trap { total, .. } | End::Throw { total, .. } => *total,
+                _ => 0,
+            })
+            .collect();
+        assert_eq!(totals, [1, 1, 1, 0, 83, 1, 9]);
+    }
+}
+
+/// Checks that nobody pays for a backtrace that nobody sees. To locate a frame takes as long as hundreds of throws.
+#[test]
+fn a_caught_exception_costs_no_backtrace() {
+    let text = r#"(module
+      (tag $a)
+      (func $up (param $depth i32) PAD0
+        (if (i32.eqz (local.get $depth)) (then (throw $a)))
+        (call $down (i32.sub (local.get $depth) (i32.const 1))))
+      (func $down (param $depth i32) PAD1 (call $up (local.get $depth)))
+      (func (export "run") (param $n i32) PAD2
+        (loop $next
+          (block $caught (try_table (catch $a $caught) (call $up (i32.const 3))))
+          (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#;
+    let seconds = |bodies: [Body; 3], mode: &str| {
+        let configurations = configurations();
+        let configuration = configurations.iter().find(|configuration| configuration.name == mode).unwrap();
+        let mut program = Program::new(configuration, &padded(text, &bodies));
+        let mut run = || {
+            let began = std::time::Instant::now();
+            assert_eq!(program.call("run", &[Val::I32(2000)]).results(), []);
+            began.elapsed().as_secs_f64()
+        };
+        run();
+        (0..5).map(|_| run()).fold(f64::INFINITY, f64::min)
+    };
+    let interpreted = seconds([Body::Interpreted; 3], "interp");
+    for bodies in tier_mixes(3) {
+        let mixed = seconds([bodies[0], bodies[1], bodies[2]], "jit");
+        assert!(mixed < 30.0 * interpreted, "{bodies:?}: {mixed} s, interpreted {interpreted} s");
     }
 }

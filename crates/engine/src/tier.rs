@@ -9,7 +9,7 @@ use wasmr_interp::InterpTier;
 use wasmr_runtime::frame::Ip;
 use wasmr_runtime::tier::Tier;
 use wasmr_runtime::vm::VmStore;
-use wasmr_runtime::walk::{Segment, Walk};
+use wasmr_runtime::walk::{FrameList, Place, PlaceKind, Segment, Walk};
 
 #[derive(Debug)]
 pub(crate) struct Tiers {
@@ -37,6 +37,13 @@ impl Tier for Tiers {
                 Segment::Interpreted { .. } => wasmr_interp::walk_segment(walk),
                 Segment::Native { .. } => wasmr_jit::walk_segment(walk),
             }
+        }
+    }
+
+    fn locate(&self, place: Place, frames: &mut FrameList) {
+        match place.kind() {
+            PlaceKind::Interpreted { .. } => wasmr_interp::locate(place, frames),
+            PlaceKind::Native { .. } => wasmr_jit::locate(place, frames),
         }
     }
 

@@ -44,5 +44,5 @@ pub use code::{CodeOptions, ModuleCode};
 pub use code_block::CodeBlock;
 pub use copy_patch::CopyWhen;
 pub use listing::{InstructionText, LEGEND, Listing, list};
-pub use tier::{InterpTier, MAY_FAULT, walk_segment};
+pub use tier::{InterpTier, MAY_FAULT, locate, walk_segment};
 pub use translate::{Source, TranslateError};

@@ -1,9 +1,11 @@
 //! [`InterpTier`]: the interpreter as a [`Tier`]: code for external callees, the live part of the value stack, and stack walks.
 
+use std::ptr::NonNull;
+
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::tier::Tier;
 use wasmr_runtime::vm::VmStore;
-use wasmr_runtime::walk::{FrameList, Segment, Walk};
+use wasmr_runtime::walk::{FrameList, Place, PlaceKind, Segment, Walk};
 
 use crate::code::{code_block_of, identify};
 use crate::copy_patch;
@@ -66,48 +68,49 @@ impl Tier for InterpTier {
             walk_segment(walk);
         }
     }
+
+    fn locate(&self, place: Place, frames: &mut FrameList) {
+        locate(place, frames);
+    }
+}
+
+/// Adds the frame of a place in an interpreted function to a list. Does nothing for other places.
+pub fn locate(place: Place, frames: &mut FrameList) {
+    let PlaceKind::Interpreted { func, ip } = place.kind() else { return };
+    // SAFETY: the function of a place is alive, and `walk_run` visits functions that this crate executes.
+    let (found, func_index) = unsafe { (identify(func.as_ptr()), func.as_ref().index) };
+    let Some((code, index, guarded)) = found else { return };
+    frames.add(code.module(), func_index, || {
+        let position = code.get(index, guarded)?.position(ip)?;
+        translate::locate(&code.source(index, guarded), position)
+    });
 }
 
 /// Moves a walk over its current segment if that is a run of the interpreter. Does nothing otherwise.
 pub fn walk_segment(walk: &mut Walk<'_>) {
     let Some(Segment::Interpreted { fp, ip }) = walk.segment() else { return };
-    let place = Place { fp, ip: ip.unwrap_or(external_instruction()) };
     // SAFETY: the segment of a walk starts at a live frame. `walk_run` returns the exit that the entry of the run kept, as
     // `leave_interpreted` asks.
     unsafe {
-        let outer = walk_run(place, walk.frames());
-        walk.leave_interpreted(outer.fp, outer.ip);
+        let (fp, ip) = walk_run(fp, ip.unwrap_or(external_instruction()), walk);
+        walk.leave_interpreted(fp, ip);
     }
 }
 
-/// A frame and its current instruction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    /// Frame; null if there is none.
-    fp: Fp,
-    /// The instruction; [`external_instruction`] if the interpreter only made the frame, and another tier or the host executes
-    /// the function.
-    ip: Ip,
-}
-
-/// Adds the frames of one run to `frames`, from `place` to the run's outermost frame. Returns the place at which the
-/// interpreter was left before that run.
+/// Visits the frames of one run, from the frame `fp` at the instruction `at` to the run's outermost frame. Returns the frame, or
+/// null, and the instruction at which the interpreter was left before that run. An instruction is [`external_instruction`] if
+/// the interpreter only made the frame, and another tier or the host executes the function.
 ///
 /// # Safety
-/// There is a live frame at `place`.
-unsafe fn walk_run(place: Place, frames: &mut FrameList) -> Place {
-    let Place { mut fp, ip: mut at } = place;
+/// `fp` is a live frame.
+unsafe fn walk_run(mut fp: Fp, mut at: Ip, walk: &mut Walk<'_>) -> (Fp, Ip) {
     loop {
         // SAFETY: `fp` is live, so its header is valid and its function alive. The caller of a live frame is live.
         unsafe {
-            let func = fp.func();
             if at != external_instruction()
-                && let Some((code, index, guarded)) = identify(func)
+                && let Some(func) = NonNull::new(fp.func())
             {
-                frames.add(code.module(), (*func).index, || {
-                    let position = code.get(index, guarded)?.position(at)?;
-                    translate::locate(&code.source(index, guarded), position)
-                });
+                walk.visit(Place::interpreted(func, at));
             }
             let mut return_to = fp.return_to();
             let entered = return_to == exit_instruction();
@@ -116,7 +119,7 @@ unsafe fn walk_run(place: Place, frames: &mut FrameList) -> Place {
             }
             fp = fp.caller();
             if entered {
-                return Place { fp, ip: return_to };
+                return (fp, return_to);
             }
             at = return_to.call_before();
         }

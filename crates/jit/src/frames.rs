@@ -6,13 +6,9 @@
 //! begin likewise. Trampolines have such frames, too; a backtrace leaves them out since the registry knows no function for
 //! them.
 
-use std::sync::Arc;
-
-use wasmr_module::Module;
 use wasmr_runtime::vm::{NativeFrame, VmActivation};
-use wasmr_runtime::walk::{Segment, Walk};
+use wasmr_runtime::walk::{FrameList, Place, PlaceKind, Segment, Walk};
 
-use crate::source_map::WasmPc;
 use crate::{link, registry};
 
 /// A frame that waits for a call.
@@ -73,32 +69,34 @@ pub(crate) unsafe fn activation_of(mut fp: *const NativeFrame) -> *mut VmActivat
     }
 }
 
-/// Adds the frames of the walk's current segment, if that is an activation, and moves the walk on. Does nothing in a segment of
+/// Visits the frames of the walk's current segment, if that is an activation, and moves the walk on. Does nothing in a segment of
 /// the interpreter.
 pub fn walk_segment(walk: &mut Walk<'_>) {
     let Some(Segment::Native { fp, activation }) = walk.segment() else { return };
-    let registry = registry::read();
-    // The latest answer, as deep recursion asks for the same address again and again.
-    let mut known: Option<(usize, &Arc<Module>, u32, Vec<WasmPc>)> = None;
     // SAFETY: a walk is over a store that does not run meanwhile, and its segment names a live activation and the frame with
     // which that was left.
     for caller in unsafe { Callers::new(fp, activation) } {
-        // An address inside the call instruction: the code after it may belong to another operator.
-        let pc = caller.return_to - 1;
-        if known.as_ref().is_none_or(|(of, ..)| *of != pc) {
-            let Some(code) = registry.find(pc) else { continue };
-            let (Some(module), Some(func_index)) = (code.module(), code.func_index()) else { continue };
-            known = Some((pc, module, func_index, code.wasm_pcs(pc)));
-        }
-        let Some((_, module, func_index, pcs)) = &known else { continue };
-        if pcs.is_empty() {
-            walk.frames().add(module, *func_index, || None);
-        }
-        for pc in pcs {
-            walk.frames().add(module, pc.func_index, || Some(pc.offset));
-        }
+        walk.visit(Place::native(caller.return_to));
     }
     walk.leave_native();
+}
+
+/// Adds the frames of a place in compiled code to a list: those of inlined functions too, and none for a trampoline. Does nothing
+/// for other places.
+pub fn locate(place: Place, frames: &mut FrameList) {
+    let PlaceKind::Native { return_to } = place.kind() else { return };
+    // An address inside the call instruction: the code after it may belong to another operator.
+    let pc = return_to - 1;
+    let registry = registry::read();
+    let Some(code) = registry.find(pc) else { return };
+    let (Some(module), Some(func_index)) = (code.module(), code.func_index()) else { return };
+    let pcs = code.wasm_pcs(pc);
+    if pcs.is_empty() {
+        frames.add(module, func_index, || None);
+    }
+    for pc in pcs {
+        frames.add(module, pc.func_index, || Some(pc.offset));
+    }
 }
 
 #[cfg(test)]

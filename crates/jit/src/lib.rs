@@ -47,7 +47,7 @@ mod unwind;
 
 pub use compile::{CompilerContext, Disassembly};
 pub use error::{CompileError, Unavailable};
-pub use frames::walk_segment;
+pub use frames::{locate, walk_segment};
 pub use image::copy_image;
 pub use isa::processor_features;
 pub use module::{Callers, CodeOptions, JitModule, NativeCode};

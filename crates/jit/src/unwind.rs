@@ -101,7 +101,7 @@ pub(crate) unsafe fn throw(store: *mut VmStore, mut exception: u64) -> ! {
                         enter::resume(pc, sp, fp, exception)
                     }
                 }
-                None => exception_leaves(store, exception),
+                None => exception_leaves(store),
             }
             drop_interpreted(store);
         }

@@ -28,11 +28,11 @@ use crate::limits::ResourceError;
 use crate::rooted::Rooted;
 use crate::store::StoreInner;
 use crate::sys::{self, preempt};
-use crate::trap::{Backtrace, FrameInfo, HostEnd, Stop, StopKind, Throw, Thrown, Trap};
+use crate::trap::{Backtrace, FrameInfo, HostEnd, Stop, StopKind, Throw, Trap};
 use crate::typed::{IntoFunc, TypedFunc, WasmTyList};
 use crate::value::{TypeMismatch, Val};
 use crate::vm::{Status, VmFunc, VmStore, call_entry};
-use crate::walk::{Frame, Walk};
+use crate::walk::{Frame, FrameList, Locator, Visitor, Walk};
 
 /// A function in a store, of the guest or of the host.
 ///
@@ -318,45 +318,50 @@ fn take_stop(store: &mut StoreInner, status: Status) -> HostEnd {
             let word = std::mem::take(&mut store.vm.pending_exception);
             // SAFETY: after this status the word is that of the exception in flight.
             let object = unsafe { store.exception_object(word) };
-            HostEnd::Stop(match Rooted::from_slot(store, object) {
+            let stop = match Rooted::from_slot(store, object) {
                 Some(exception) => {
-                    let mut backtrace = capture_backtrace(store);
-                    if let Some(thrown) = store.thrown.take().filter(|thrown| thrown.exception == word) {
-                        backtrace.put_before(thrown.backtrace);
-                    }
+                    let backtrace = capture_backtrace(store);
                     Stop::from_kind(StopKind::Throw(Throw { exception, backtrace }))
                 }
                 // Without room for an object there is no exception.
                 None => Stop::host(ResourceError::HeapLimit { limit: store.limits().max_gc_heap_bytes }),
-            })
+            };
+            store.forget_left();
+            HostEnd::Stop(stop)
         }
         Status::HOST => store.host_end.take().expect("a host function that ends the run says why"),
         Status(other) => panic!("a call ended with status {other}, which does not exist"),
     }
 }
 
-/// Returns the guest's current frames.
+/// Returns the guest's current frames, after those that an exception in flight has left.
 pub(crate) fn capture_backtrace(store: &StoreInner) -> Backtrace {
-    backtrace(store, Walk::new(&store.vm, MAX_BACKTRACE_FRAMES))
-}
-
-fn backtrace(store: &StoreInner, mut walk: Walk<'_>) -> Backtrace {
-    store.tier().walk(&mut walk);
-    let (frames, total) = walk.finish();
+    let mut list = FrameList::new(MAX_BACKTRACE_FRAMES);
+    let mut locator = Locator::new(&**store.tier(), &mut list);
+    for &place in &store.left {
+        // SAFETY: a walk over this store visited the place.
+        unsafe { locator.add(place) };
+    }
+    store.tier().walk(&mut Walk::new(&store.vm, Visitor::Locate(locator)));
+    let (frames, total) = list.finish();
     let info = |frame: Frame| FrameInfo::new(frame.module, frame.func_index, frame.offset);
     Backtrace { frames: frames.into_iter().map(info).collect(), total }
 }
 
 impl StoreInner {
-    /// Records the frames that an exception is about to leave, those of the innermost activation.
-    pub(crate) fn note_thrown(&mut self, exception: u64) {
-        let left = backtrace(self, Walk::within_activation(&self.vm, MAX_BACKTRACE_FRAMES));
-        match &mut self.thrown {
-            Some(thrown) if thrown.exception == exception => {
-                let inner = std::mem::replace(&mut thrown.backtrace, left);
-                thrown.backtrace.put_before(inner);
-            }
-            thrown => *thrown = Some(Thrown { exception, backtrace: left }),
+    /// Notes the frames that the exception in flight is about to leave, those of the innermost activation.
+    pub(crate) fn note_left(&mut self) {
+        let StoreInner { vm, tier, left, .. } = self;
+        tier.walk(&mut Walk::within_activation(vm, Visitor::Keep(left)));
+    }
+
+    /// Forgets the frames that an exception left, which has been caught or reported.
+    pub(crate) fn forget_left(&mut self) {
+        // Deep recursion leaves as many frames as the stacks have room for.
+        const KEPT: usize = 1024;
+        self.left.clear();
+        if self.left.capacity() > KEPT {
+            self.left.shrink_to(KEPT);
         }
     }
 }

@@ -40,10 +40,11 @@ use crate::shared_memory::SharedMemory;
 use crate::sys::{self, StackPages};
 use crate::table::TableObject;
 use crate::tier::Tier;
-use crate::trap::{HostEnd, Thrown};
+use crate::trap::HostEnd;
 use crate::usage::SharedUsage;
 use crate::vm::{VmGlobal, VmStore, VmTag, native_stack_bytes};
 use crate::vm_gc::VmHeap;
+use crate::walk::Place;
 
 /// Inaccessible bytes below the native stack.
 pub(crate) const NATIVE_GUARD: usize = 1 << 20;
@@ -137,8 +138,8 @@ pub struct StoreInner {
     pub(crate) native_stack: Option<StackPages>,
     /// End of the run by the host, between `Status::HOST` and the boundary that reports it.
     pub(crate) host_end: Option<HostEnd>,
-    /// Frames that the exception in flight has left, until it is caught.
-    pub(crate) thrown: Option<Thrown>,
+    /// Frames that the exception in flight has left, innermost first. The stacks no longer have them. Empty if there is none.
+    pub(crate) left: Vec<Place>,
     pub(crate) heap: GcHeap,
     /// Values of the host that collections freed and that were not dropped yet.
     pub(crate) freed: Vec<FreedValue>,
@@ -206,7 +207,7 @@ impl<T> Store<T> {
             stack: None,
             native_stack: None,
             host_end: None,
-            thrown: None,
+            left: Vec::new(),
             heap: GcHeap::new(config.limits.max_gc_heap_bytes, config.gc_stress),
             freed: Vec::new(),
             gc_stats: GcStats::default(),

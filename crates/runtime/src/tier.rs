@@ -7,7 +7,7 @@ use std::ffi::c_void;
 use crate::frame::{Fp, Ip};
 use crate::running::RunningFunc;
 use crate::vm::{ArrayCall, Status, VmFunc, VmStore};
-use crate::walk::Walk;
+use crate::walk::{FrameList, Place, Walk};
 
 /// The two entry pointers of a new function record.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,10 @@ pub trait Tier: Send + Sync {
 
     /// Continues a stack walk to its end. The walk begins at the frame that trapped, threw or called the host.
     fn walk(&self, walk: &mut Walk<'_>);
+
+    /// Adds the frames of a place to a list, innermost first: several if functions were inlined, none if the place is in a
+    /// trampoline.
+    fn locate(&self, place: Place, frames: &mut FrameList);
 
     /// Returns the end of the slots of the value stack that may hold live values, for the collector. The default is the end of
     /// all slots for frames.

@@ -12,7 +12,6 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use wasmr_core::limits::MAX_BACKTRACE_FRAMES;
 use wasmr_core::trap::TrapCode;
 use wasmr_module::{Export, ExternKind, Module};
 
@@ -63,20 +62,10 @@ pub struct Throw {
 /// The innermost frames of a guest's call stack.
 #[derive(Clone, Debug, Default)]
 pub struct Backtrace {
-    /// At most [`MAX_BACKTRACE_FRAMES`] frames, innermost first.
+    /// At most [`MAX_BACKTRACE_FRAMES`](wasmr_core::limits::MAX_BACKTRACE_FRAMES) frames, innermost first.
     pub frames: Vec<FrameInfo>,
     /// Number of frames of the call stack.
     pub total: usize,
-}
-
-impl Backtrace {
-    /// Inserts the frames of `inner`, a backtrace that ends where this one begins, before the frames of this one.
-    pub(crate) fn put_before(&mut self, inner: Backtrace) {
-        let outer = std::mem::replace(&mut self.frames, inner.frames);
-        self.frames.extend(outer);
-        self.frames.truncate(MAX_BACKTRACE_FRAMES);
-        self.total += inner.total;
-    }
 }
 
 /// One frame of a [`Backtrace`].
@@ -239,12 +228,6 @@ pub(crate) enum HostEnd {
     Stop(Stop),
     /// The function panicked.
     Panic(Box<dyn Any + Send>),
-}
-
-/// The frames that an exception has left so far. The stacks no longer have them.
-pub(crate) struct Thrown {
-    pub(crate) exception: u64,
-    pub(crate) backtrace: Backtrace,
 }
 
 impl From<TrapCode> for Stop {

@@ -429,6 +429,7 @@ impl VmLayout {
     }
 
     /// Returns the offset of the `*const VmTag` of a tag.
+    #[inline]
     pub fn tag(&self, index: u32) -> u32 {
         self.tags + index * POINTER
     }

@@ -2,8 +2,13 @@
 //!
 //! Each tier knows how its own frames follow one another, and nothing of other tiers' frames. Frames come in *segments*: those
 //! of one run of the interpreter, or of one activation of compiled code ([`VmActivation`]). A walk tells which segment is next.
-//! The tier of the segment adds its frames and moves the walk to the segment after it. The [`Tier`](crate::tier::Tier) of the
+//! The tier of the segment visits its frames and moves the walk to the segment after it. The [`Tier`] of the
 //! store, which knows all tiers, drives the walk.
+//!
+//! # Why two steps?
+//! A visit yields the [`Place`] at which a frame was left, which is two words and needs no look-up. A backtrace locates
+//! each place at once (`Locator`). An exception that leaves frames keeps their places instead, because most exceptions are
+//! caught and need no backtrace.
 //!
 //! # Which segment is next?
 //! Every entry into compiled code saves [`VmStore::exit_fp`], the interpreter's frame that waits for it. So if the walk has
@@ -13,14 +18,60 @@
 //! The store does not run while a walk lasts, and only `unsafe` functions move the walk to frames that the store did not
 //! record. So the walks of the tiers need no `unsafe` contract of their own.
 
+use std::fmt;
 use std::marker::PhantomData;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use wasmr_module::Module;
 
 use crate::frame::{Fp, Ip};
-use crate::vm::{NativeFrame, VmActivation, VmStore};
+use crate::tier::Tier;
+use crate::vm::{NativeFrame, VmActivation, VmFunc, VmStore};
+
+/// The place at which a frame was left, in its tier's terms. It still tells the frame once that is gone, as long as the store
+/// lives. Only this crate keeps places: a tier gets them for as long as it locates them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(PlaceKind);
+
+/// The kinds of places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlaceKind {
+    /// An interpreted function, and its instruction.
+    Interpreted {
+        /// The function.
+        func: NonNull<VmFunc>,
+        /// The instruction.
+        ip: Ip,
+    },
+    /// A call in compiled code.
+    Native {
+        /// Address that the call returns to.
+        return_to: usize,
+    },
+}
+
+impl Place {
+    /// Returns the place of an interpreted function at an instruction.
+    ///
+    /// # Safety
+    /// The function is that of a live frame, so that it and its instruction live as long as their store.
+    #[inline]
+    pub unsafe fn interpreted(func: NonNull<VmFunc>, ip: Ip) -> Place {
+        Place(PlaceKind::Interpreted { func, ip })
+    }
+
+    /// Returns the place of a call in compiled code that returns to an address.
+    #[inline]
+    pub fn native(return_to: usize) -> Place {
+        Place(PlaceKind::Native { return_to })
+    }
+
+    /// Returns the kind. The function of an interpreted place is alive.
+    pub fn kind(self) -> PlaceKind {
+        self.0
+    }
+}
 
 /// One frame of a guest's call stack.
 #[derive(Clone, Debug)]
@@ -43,7 +94,7 @@ pub struct FrameList {
 
 impl FrameList {
     /// Returns a list that keeps the first `max` frames and counts the others.
-    pub fn new(max: usize) -> FrameList {
+    pub(crate) fn new(max: usize) -> FrameList {
         FrameList { frames: Vec::new(), max, total: 0 }
     }
 
@@ -56,13 +107,52 @@ impl FrameList {
     }
 
     /// Returns the kept frames and the number of all frames.
-    pub fn finish(self) -> (Vec<Frame>, usize) {
+    pub(crate) fn finish(self) -> (Vec<Frame>, usize) {
         (self.frames, self.total)
     }
 }
 
+/// Adds the frames of places to a list.
+pub(crate) struct Locator<'a> {
+    tier: &'a dyn Tier,
+    frames: &'a mut FrameList,
+    /// The latest place and the number of its frames, as deep recursion leaves the same place again and again.
+    latest: Option<(Place, usize)>,
+}
+
+impl<'a> Locator<'a> {
+    /// Returns a locator for places of this tier.
+    pub(crate) fn new(tier: &'a dyn Tier, frames: &'a mut FrameList) -> Locator<'a> {
+        Locator { tier, frames, latest: None }
+    }
+
+    /// Adds the frames of a place: several if functions were inlined, none if it is in a trampoline.
+    ///
+    /// # Safety
+    /// The store of the place is alive.
+    pub(crate) unsafe fn add(&mut self, place: Place) {
+        if let Some((latest, count)) = self.latest
+            && latest == place
+            && self.frames.frames.len() == self.frames.max
+        {
+            self.frames.total += count;
+            return;
+        }
+        let before = self.frames.total;
+        self.tier.locate(place, self.frames);
+        self.latest = Some((place, self.frames.total - before));
+    }
+}
+
+/// The use that a walk makes of its places.
+pub(crate) enum Visitor<'a> {
+    /// Keeps them.
+    Keep(&'a mut Vec<Place>),
+    /// Locates them for a backtrace.
+    Locate(Locator<'a>),
+}
+
 /// A walk over the frames of a store.
-#[derive(Debug)]
 pub struct Walk<'a> {
     store: PhantomData<&'a VmStore>,
     fp: Fp,
@@ -71,7 +161,13 @@ pub struct Walk<'a> {
     native_fp: *const NativeFrame,
     /// Last activation of the walk; null if the walk continues to the last frame.
     last: *const VmActivation,
-    frames: FrameList,
+    visitor: Visitor<'a>,
+}
+
+impl fmt::Debug for Walk<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Walk").field(&self.segment()).finish()
+    }
 }
 
 /// Consecutive frames of one tier.
@@ -95,9 +191,9 @@ pub enum Segment {
 }
 
 impl<'a> Walk<'a> {
-    /// Returns a walk from the place where the store's guest was left. It collects the first `max` frames and counts the
-    /// others.
-    pub fn new(store: &'a VmStore, max: usize) -> Walk<'a> {
+    /// Returns a walk from the place where the store's guest was left. The visitor gets the places of all frames, innermost
+    /// first.
+    pub(crate) fn new(store: &'a VmStore, visitor: Visitor<'a>) -> Walk<'a> {
         let exit = store.interpreter_exit();
         Walk {
             store: PhantomData,
@@ -106,16 +202,17 @@ impl<'a> Walk<'a> {
             activation: store.activation,
             native_fp: store.native_exit_fp,
             last: ptr::null(),
-            frames: FrameList::new(max),
+            visitor,
         }
     }
 
     /// Returns a walk as [`new`](Walk::new) does, which ends with the innermost activation.
-    pub fn within_activation(store: &'a VmStore, max: usize) -> Walk<'a> {
-        Walk { last: store.activation, ..Walk::new(store, max) }
+    pub(crate) fn within_activation(store: &'a VmStore, visitor: Visitor<'a>) -> Walk<'a> {
+        Walk { last: store.activation, ..Walk::new(store, visitor) }
     }
 
     /// Returns the current segment; `None` at the end.
+    #[inline]
     pub fn segment(&self) -> Option<Segment> {
         // SAFETY: a linked activation is in a live frame of the native stack, and the store does not run during the walk.
         let activation = unsafe { self.activation.as_ref() };
@@ -125,9 +222,14 @@ impl<'a> Walk<'a> {
         (!self.fp.is_null()).then_some(Segment::Interpreted { fp: self.fp, ip: self.ip })
     }
 
-    /// Returns the list for the frames of the current segment.
-    pub fn frames(&mut self) -> &mut FrameList {
-        &mut self.frames
+    /// Visits a frame of the current segment.
+    #[inline]
+    pub fn visit(&mut self, place: Place) {
+        match &mut self.visitor {
+            Visitor::Keep(places) => places.push(place),
+            // SAFETY: the store lives as long as the walk.
+            Visitor::Locate(locator) => unsafe { locator.add(place) },
+        }
     }
 
     /// Moves to the segment after a run of the interpreter.
@@ -152,11 +254,6 @@ impl<'a> Walk<'a> {
                 (self.activation, self.fp) = (ptr::null(), Fp::NULL);
             }
         }
-    }
-
-    /// Returns the kept frames and the number of all frames.
-    pub fn finish(self) -> (Vec<Frame>, usize) {
-        self.frames.finish()
     }
 }
 
@@ -195,7 +292,8 @@ mod tests {
         vm.exit_fp = at(3);
         vm.native_exit_fp = native(3);
 
-        let mut walk = Walk::new(&vm, 0);
+        let mut places = Vec::new();
+        let mut walk = Walk::new(&vm, Visitor::Keep(&mut places));
         for (expected, activation) in [(3, &raw const inner), (2, &raw const middle)] {
             assert_eq!(walk.segment(), Some(Segment::Native { fp: native(expected), activation }));
             walk.leave_native();
@@ -210,7 +308,7 @@ mod tests {
         unsafe { walk.leave_interpreted(Fp::NULL, Ip::NULL) };
         assert_eq!(walk.segment(), None);
 
-        let mut walk = Walk::within_activation(&vm, 0);
+        let mut walk = Walk::within_activation(&vm, Visitor::Keep(&mut places));
         assert_eq!(walk.segment(), Some(Segment::Native { fp: native(3), activation: &raw const inner }));
         walk.leave_native();
         assert_eq!(walk.segment(), None);

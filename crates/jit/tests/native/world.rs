@@ -13,7 +13,7 @@ use wasmr_runtime::frame::Ip;
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{Executable, FuncEntry, Tier};
 use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmLayout, VmStore};
-use wasmr_runtime::walk::{Segment, Walk};
+use wasmr_runtime::walk::{FrameList, Place, Segment, Walk};
 use wasmr_runtime::{Extern, Instance, LoadedModule, MemoryStrategy, Store, StoreConfig, StoreLimits, WasmTyList};
 
 /// Policy of the tests: bodies of a few operators are inlined, and guarded calls compare with a few callees.
@@ -45,6 +45,10 @@ impl Tier for NativeTier {
         while let Some(Segment::Native { .. }) = walk.segment() {
             wasmr_jit::walk_segment(walk);
         }
+    }
+
+    fn locate(&self, place: Place, frames: &mut FrameList) {
+        wasmr_jit::locate(place, frames);
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) unsafe fn throw_ref(_: *mut VmInstance, exception: u64) -> Result<Thr
 ///
 /// # Safety
 /// The store is alive and no Rust reference to it is in use.
+#[inline]
 pub unsafe fn exception_tag(store: *mut VmStore, exn: u64) -> *const VmTag {
     // SAFETY: the caller promises a live store that no Rust reference is using.
     unsafe {
@@ -73,6 +74,7 @@ pub unsafe fn exception_tag(store: *mut VmStore, exn: u64) -> *const VmTag {
 ///
 /// # Safety
 /// As for [`exception_tag`], and `out` has room for the slots of the parameters of the tag's type.
+#[inline]
 pub unsafe fn exception_payload(store: *mut VmStore, exn: u64, out: *mut u64) {
     // SAFETY: the caller promises a live store and room at `out`. A payload has exactly the slots of the tag's parameters. The
     // places of payloads are known to this crate alone, except for the buffer, which `out` may be: hence `copy`.
@@ -89,6 +91,7 @@ pub unsafe fn exception_payload(store: *mut VmStore, exn: u64, out: *mut u64) {
 ///
 /// # Safety
 /// As for [`exception_tag`].
+#[inline]
 pub unsafe fn load_payload(store: *mut VmStore, exn: u64) {
     if exn != UNALLOCATED {
         // SAFETY: the caller promises a live store. The buffer has room for the payload of every tag of the store.
@@ -107,16 +110,14 @@ pub unsafe fn exception_object(store: *mut VmStore, exn: u64) -> u64 {
     unsafe { (&mut *(*store).store).exception_object(exn) }
 }
 
-/// Records that an exception leaves the innermost activation, whose frames are about to go: keeps the part of them that
-/// a backtrace needs.
+/// Notes the frames of the innermost activation, which the exception in flight leaves: its backtrace needs them if nobody
+/// catches it.
 ///
 /// # Safety
-/// The store is alive, `native_exit_fp` and `exit_fp` say where its code was left, and no Rust reference to it is in
-/// use.
-pub unsafe fn exception_leaves(store: *mut VmStore, exn: u64) {
-    // SAFETY: the caller promises a live store that no Rust reference is using, with frames as `note_thrown` needs
-    // them.
-    unsafe { &mut *(*store).store }.note_thrown(exn);
+/// The store is alive, its exits say where its code was left, and no Rust reference to it is in use.
+pub unsafe fn exception_leaves(store: *mut VmStore) {
+    // SAFETY: the caller promises a live store that no Rust reference is using, with frames that a walk can visit.
+    unsafe { &mut *(*store).store }.note_left();
 }
 
 /// Records that an exception was caught.
@@ -125,5 +126,5 @@ pub unsafe fn exception_leaves(store: *mut VmStore, exn: u64) {
 /// As for [`exception_tag`].
 pub unsafe fn exception_caught(store: *mut VmStore) {
     // SAFETY: the caller promises a live store that no Rust reference is using.
-    unsafe { (*(*store).store).thrown = None };
+    unsafe { (*(*store).store).forget_left() };
 }

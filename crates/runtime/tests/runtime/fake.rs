@@ -1,7 +1,7 @@
 //! A tier whose functions are Rust functions, and helpers for modules and stores.
 
 use std::ffi::c_void;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use wasmr_core::registry::TypeRegistry;
@@ -10,7 +10,7 @@ use wasmr_module::{Features, Module, ModuleBytes};
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::tier::{Executable, FuncEntry, Tier};
 use wasmr_runtime::vm::{ArrayCall, Status, VmFunc, VmStore};
-use wasmr_runtime::walk::{Segment, Walk};
+use wasmr_runtime::walk::{FrameList, Place, PlaceKind, Segment, Walk};
 use wasmr_runtime::{LoadedModule, MemoryStrategy, Store, StoreConfig, StoreLimits};
 
 /// A tier with one guest frame, the one that an entry left in `exit_fp`.
@@ -28,10 +28,17 @@ impl Tier for FakeTier {
 
     fn walk(&self, walk: &mut Walk<'_>) {
         let Some(Segment::Interpreted { fp, .. }) = walk.segment() else { return };
-        let func = fp.as_ptr().cast::<VmFunc>();
+        let func = NonNull::new(fp.as_ptr().cast::<VmFunc>()).unwrap();
         // SAFETY: an entry of this file left its function in `exit_fp`, whose instance lives as long as the store.
-        let (module, func_index) = unsafe { ((*(*(*func).instance).instance).module().clone(), (*func).index) };
-        walk.frames().add(&module, func_index, || Some(0x2a));
+        walk.visit(unsafe { Place::interpreted(func, self.external_code()) });
+    }
+
+    fn locate(&self, place: Place, frames: &mut FrameList) {
+        let PlaceKind::Interpreted { func, .. } = place.kind() else { return };
+        // SAFETY: an entry of this file left its function in `exit_fp`, whose instance lives as long as the store.
+        let (module, func_index) =
+            unsafe { ((*(*func.as_ref().instance).instance).module().clone(), func.as_ref().index) };
+        frames.add(&module, func_index, || Some(0x2a));
     }
 }
 
