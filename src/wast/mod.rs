@@ -13,6 +13,7 @@ mod expect;
 mod script;
 mod spectest;
 
+use wasmr_module::{Unfolded, unfold_tries};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::{Wast, WastDirective};
@@ -64,6 +65,8 @@ pub fn run_script(engine: &Engine, text: &str) -> Report {
 /// Runs every directive of a script, with the modules that `prepare` makes of those in the script.
 pub fn run_script_with(engine: &Engine, text: &str, prepare: &dyn Fn(&Engine, Module) -> Module) -> Report {
     let mut report = Report::default();
+    let unfolded = unfold_tries(text);
+    let text = unfolded.as_ref().map_or(text, Unfolded::text);
     let mut lexer = Lexer::new(text);
     // The suite contains such characters on purpose.
     lexer.allow_confusing_unicode(true);

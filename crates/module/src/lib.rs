@@ -11,7 +11,7 @@
 //! - [`op`]: decoded operators as operators of core's table; `builtin`: the table of the operators that the runtime executes.
 //! - [`operators`]: the code of a module as text, for display; `operator_text`: one operator.
 //! - `text`: accepts `.wat` where a binary is expected; `text_place`: line and column of a fault in it; `text_hints`:
-//!   hints for obsolete words of the text format.
+//!   hints for obsolete words of the text format; `legacy_text`: the folded `try` of legacy exceptions.
 //! - [`printable`](mod@printable): escaping of foreign text for terminals.
 //! - `error`: [`ModuleError`], the reason for a refusal, with offset and function.
 //! - `inspection`: [`Inspection`], a module for display only, which may use every feature of the table.
@@ -39,6 +39,8 @@ mod extended_names;
 mod features;
 mod fuel_cost;
 mod inspection;
+#[cfg(feature = "wat")]
+mod legacy_text;
 mod module;
 mod names;
 pub mod op;
@@ -71,6 +73,8 @@ pub use extended_names::ExtendedNames;
 pub use features::{Feature, Features, Standard, UnknownFeature};
 pub use fuel_cost::Costs;
 pub use inspection::Inspection;
+#[cfg(feature = "wat")]
+pub use legacy_text::{Unfolded, unfold_tries};
 pub use module::{FuncBody, Module, UNNAMED};
 pub use names::{CustomSections, Names};
 pub use outline::OutlineMismatch;

@@ -12,6 +12,8 @@ use crate::bytes::ModuleBytes;
 use crate::error::quoted;
 use crate::error::{Fault, ModuleError};
 #[cfg(feature = "wat")]
+use crate::legacy_text::{Unfolded, unfold_tries};
+#[cfg(feature = "wat")]
 use crate::text_hints;
 
 /// [First bytes](https://webassembly.github.io/spec/core/binary/modules.html#binary-magic) of every binary module and
@@ -60,6 +62,8 @@ pub fn bytes_from_input(input: ModuleBytes, path: &Path) -> Result<ModuleBytes, 
 /// Returns the binary of a text.
 #[cfg(feature = "wat")]
 fn binary_of(text: &str, path: &Path) -> Result<ModuleBytes, ModuleError> {
+    let unfolded = unfold_tries(text);
+    let text = unfolded.as_ref().map_or(text, Unfolded::text);
     match wat::Parser::new().parse_str(Some(path), text) {
         Ok(binary) => Ok(binary.into()),
         Err(error) => {

@@ -63,13 +63,6 @@ pub fn hint_at(text: &str, offset: usize) -> Option<String> {
         return Some(format!("`{word}` is `{new}` today"));
     }
     let opener = opener(before)?;
-    if word == "do" && opener == "try" {
-        return Some(
-            "wasmr reads legacy exceptions only without parentheses, as `try … catch $tag … end`, and accepts them with -W \
-             legacy-exceptions. Write `try_table` in new modules"
-                .to_owned(),
-        );
-    }
     let is_block = ["block", "loop", "if"].contains(&opener);
     (is_block && NUMBER_TYPES.contains(&word))
         .then(|| format!("the result of a `{opener}` is written `(result {word})`"))
@@ -133,7 +126,6 @@ mod tests {
         hint("f32.convert_u/i64", Some("`f32.convert_u/i64` is `f32.convert_i64_u` today"));
         hint("block i32 end", Some("the result of a `block` is written `(result i32)`"));
         hint("(loop $l f64 (f64.const 0))", Some("the result of a `loop` is written `(result f64)`"));
-        assert!(hint_in("(module (func (try $l (do)))))").unwrap().contains("`try … catch $tag … end`"));
         for fine in ["i32.foo", "i32.foo/i64", "i128.wrap/i64", "(drop i32)", "do", "nop"] {
             hint(fine, None);
         }

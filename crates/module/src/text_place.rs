@@ -12,6 +12,7 @@ use wast::token::Span;
 use wast::{Wat, core};
 
 use crate::error::{ModuleError, quoted};
+use crate::legacy_text::{Unfolded, unfold_tries};
 
 /// Adds the place in `text` to an error about `binary`, its translation. The error is unchanged if `text` is not in the text
 /// format or the fault is not in a function.
@@ -25,7 +26,8 @@ pub fn with_text_place(error: ModuleError, text: &[u8], binary: &[u8], path: &Pa
 
 fn find(text: &str, binary: &[u8], offset: u64, path: &Path) -> Option<String> {
     let (body, operator) = operator_at(binary, offset)?;
-    let mut buffer = ParseBuffer::new(text).ok()?;
+    let unfolded = unfold_tries(text);
+    let mut buffer = ParseBuffer::new(unfolded.as_ref().map_or(text, Unfolded::text)).ok()?;
     buffer.track_instr_spans(true);
     let Ok(Wat::Module(core::Module { kind: ModuleKind::Text(fields), .. })) = parser::parse::<Wat<'_>>(&buffer) else {
         return None;
@@ -34,6 +36,8 @@ fn find(text: &str, binary: &[u8], offset: u64, path: &Path) -> Option<String> {
         // The `end` of the function after its last instruction has no word in the text.
         instructions.and_then(|spans| spans.get(operator).copied()).unwrap_or(func)
     })?;
+    let original = |unfolded: &Unfolded| Span::from_offset(unfolded.original_offset(span.offset()));
+    let span = unfolded.as_ref().map_or(span, original);
     let mut shown = wast::Error::new(span, String::new());
     shown.set_path(path);
     shown.set_text(text);
