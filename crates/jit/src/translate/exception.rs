@@ -304,7 +304,14 @@ impl Translator<'_, '_> {
         let inside = self.builder.create_block();
         self.builder.ins().jump(inside, &[]);
         self.builder.seal_block(inside);
-        let arms = clauses.into_iter().map(|clause| self.open_arm(clause)).collect();
+        let mut arms = Vec::with_capacity(clauses.len());
+        for clause in clauses {
+            arms.push(self.open_arm(clause));
+            // Ten thousand clauses may have payloads of a thousand values.
+            if self.is_over_budget() {
+                break;
+            }
+        }
         self.builder.switch_to_block(inside);
         self.handlers.push(Handler { outer: self.handler(), arms, landing_pads: None });
         self.handlers.len() - 1

@@ -245,12 +245,16 @@ impl<'a> Translator<'a, '_> {
     /// # Errors
     /// Returns [`CompileError::TooMuch`] if the function exceeds the budget.
     fn check_budget(&mut self) -> Result<(), CompileError> {
-        let bytes = self.made().bytes();
-        if self.is_too_much || bytes > MAX_BYTES {
+        if self.is_over_budget() {
             return Err(CompileError::TooMuch);
         }
-        self.turn.take_for(bytes);
+        self.turn.take_for(self.made().bytes());
         Ok(())
+    }
+
+    /// Returns true if the items made so far exceed the budget. Then the translation ends with the current operator.
+    pub(crate) fn is_over_budget(&self) -> bool {
+        self.is_too_much || self.made().bytes() > MAX_BYTES
     }
 
     /// Counts a variable that is read or written, once.

@@ -6,6 +6,8 @@
 //! functions that are just below the refusal in its own process.
 #![cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 
+mod exceptions;
+
 use std::fmt::Write;
 use std::process::Command;
 use std::time::{Duration, Instant};
