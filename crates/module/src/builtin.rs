@@ -15,7 +15,7 @@
 //! A tier may execute some operators of the table faster. It then handles them before it calls [`BuiltinCall::of`].
 
 use wasmparser::{MemArg, Operator};
-use wasmr_core::types::{FuncType, ValType};
+use wasmr_core::types::ValType;
 
 use crate::Module;
 use crate::op::memory_of;
@@ -304,9 +304,8 @@ impl BuiltinCall {
             Builtin::ArrayNewFixed => (self.second() as usize, self.second() as usize * element()),
             Builtin::ArrayFill => (4, element() + 3),
             _ => {
-                let ty = module.registry().func_type(module.tags()[self.first() as usize]);
-                let of = |ty: &FuncType| (ty.params().len(), ty.param_slots());
-                of(ty.as_deref().expect("validated: a tag has a function type"))
+                let ty = module.tag_type(self.first());
+                (ty.params().len(), ty.param_slots())
             }
         }
     }

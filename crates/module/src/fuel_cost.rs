@@ -104,8 +104,7 @@ impl<'m> Costs<'m> {
     }
 
     fn payload(&self, tag: u32) -> u32 {
-        let ty = self.module.registry().func_type(self.module.tags()[tag as usize]);
-        ty.map_or(0, |ty| slots(ty.params()))
+        slots(self.module.tag_type(tag).params())
     }
 
     /// Returns the next `try` operator.

@@ -197,6 +197,7 @@ impl Module {
     }
 
     /// Returns the number of imported functions.
+    #[inline]
     pub fn imported_func_count(&self) -> u32 {
         self.decls.imported.funcs
     }
@@ -308,6 +309,11 @@ impl Module {
     /// Returns the canonical function types of all tags, imports first.
     pub fn tags(&self) -> &[TypeId] {
         &self.decls.tags
+    }
+
+    /// Returns the type of a tag, whose parameters are the payload of its exceptions.
+    pub fn tag_type(&self, index: u32) -> Arc<FuncType> {
+        self.registry().func_type(self.decls.tags[index as usize]).expect("validated: a tag has a function type")
     }
 
     /// Returns the name of a tag: that of the name section, or of its first export, or of its import.

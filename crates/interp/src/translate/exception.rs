@@ -37,8 +37,7 @@ impl Translator<'_> {
     }
 
     fn tag_types(&self, tag: u32) -> Vec<Ty> {
-        let ty = self.module.registry().func_type(self.module.tags()[tag as usize]);
-        ty.expect("validated: a tag has a function type").params().iter().map(|&ty| Ty::of(ty)).collect()
+        self.module.tag_type(tag).params().iter().map(|&ty| Ty::of(ty)).collect()
     }
 
     /// Returns the types of the payload that a clause passes on; none if it catches all.

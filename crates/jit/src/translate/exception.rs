@@ -147,9 +147,7 @@ impl Translator<'_, '_> {
 
     /// Returns the types of a tag's payload.
     fn payload_types(&self, tag: u32) -> Vec<ValType> {
-        let module = self.request.module;
-        let ty = module.registry().func_type(module.tags()[tag as usize]);
-        ty.expect("validated: a tag has a function type").params().to_vec()
+        self.request.module.tag_type(tag).params().to_vec()
     }
 
     fn relation(&self, a: u32, b: u32) -> Relation {
