@@ -229,8 +229,8 @@ pub use wasmr_runtime::limits::{MemoryStrategy, ResourceError, StoreLimits};
 pub use wasmr_runtime::symbol;
 pub use wasmr_runtime::{
     AnyRef, ArrayRef, ArrayRefPre, ArrayType, AsContext, AsContextMut, Backtrace, CallError, Caller, CallerMemory,
-    DuplicateDefinition, EqRef, ExceptionError, ExnRef, ExportError, Extern, ExternRef, FrameInfo, FuelError, Func,
-    GcRef, GcStats, Global, GlobalError, HostError, HostFailure, HostResults, I31, ImportFailure, InAny,
+    DuplicateDefinition, EqRef, ExceptionError, ExnRef, ExportError, Extern, ExternRef, Finality, FrameInfo, FuelError,
+    Func, GcRef, GcStats, Global, GlobalError, HostError, HostFailure, HostResults, I31, ImportFailure, InAny,
     InitializerError, Instance, InstancePre, InstantiateError, InterruptHandle, IntoFunc, LibraryError, LinkError,
     Linker, LoadedModule, Memory, MemoryAccessError, ObjectError, ObjectTypeError, OwnedRooted, RootScope, Rooted,
     SharedMemory, SharedUsage, Stop, StopKind, Store, StoreConfig, StoreContext, StoreContextMut, StructRef,

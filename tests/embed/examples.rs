@@ -4,6 +4,8 @@
 mod embed_function;
 #[path = "../../examples/host_errors.rs"]
 mod host_errors;
+#[path = "../../examples/host_objects.rs"]
+mod host_objects;
 #[path = "../../examples/host_state.rs"]
 mod host_state;
 #[path = "../../examples/linking.rs"]
@@ -18,6 +20,11 @@ mod wasi_in_memory;
 #[test]
 fn embed_function_runs() {
     embed_function::main().unwrap();
+}
+
+#[test]
+fn host_objects_runs() {
+    host_objects::main().unwrap();
 }
 
 #[test]

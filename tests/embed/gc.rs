@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmr::{
     AnyRef, ArrayRef, ArrayRefPre, ArrayType, Caller, Config, Engine, EqRef, ExnRef, Extern, ExternRef, FieldType,
-    Func, FuncType, HeapType, I31, Instance, ObjectError, OwnedRooted, RefType, RootScope, Rooted, Stop, StorageType,
-    Store, StoreLimits, StructRef, StructRefPre, StructType, Tag, Tuning, Unrooted, V128, Val, ValType,
+    Finality, Func, FuncType, HeapType, I31, Instance, ObjectError, ObjectTypeError, OwnedRooted, RefType, RootScope,
+    Rooted, Stop, StorageType, Store, StoreLimits, StructRef, StructRefPre, StructType, Tag, Tuning, Unrooted, V128,
+    Val, ValType,
 };
 
 use crate::support::{in_every_mode, instance, module};
@@ -151,6 +152,54 @@ in_every_mode! {
             assert_eq!(array.ty(&store).unwrap().element(), ty.element());
             assert!(matches!(array.bytes(&store), Err(ObjectError::NotBytes)));
         }
+    }
+
+    fn types_with_supertypes_are_those_of_modules(config) {
+        let engine = Engine::new(&config);
+        let (mut store, instance) = instance(&engine, r#"(module
+            (type $shape (sub (struct (field (mut i32)))))
+            (type $circle (sub final $shape (struct (field (mut i32)) (field (mut f64)))))
+            (func (export "radius") (param (ref $shape)) (result f64)
+                (struct.get $circle 1 (ref.cast (ref $circle) (local.get 0)))))"#, (), &[]);
+        let new = |finality, supertype: Option<&StructType>, fields: &[FieldType]| {
+            StructType::with_finality_and_supertype(engine.types(), finality, supertype, fields.iter().copied())
+        };
+        let [id, size] = [field(ValType::I32), field(ValType::F64)];
+        let shape = new(Finality::NonFinal, None, &[id]).unwrap();
+        let circle = new(Finality::Final, Some(&shape), &[id, size]).unwrap();
+        let alone = new(Finality::Final, None, &[id, size]).unwrap();
+        assert_eq!((circle.finality(), circle.supertype()), (Finality::Final, Some(shape.clone())));
+        let radius = instance.get_func(&store, "radius").unwrap();
+        for (ty, result) in [(&circle, Ok(2.5)), (&shape, Err("cast failure")), (&alone, Err("expected a value of type"))] {
+            let pre = StructRefPre::new(&mut store, ty).unwrap();
+            let values = &[Val::I32(1), Val::from(2.5)][..ty.fields().len()];
+            let object = StructRef::new(&mut store, &pre, values).unwrap();
+            let mut results = [Val::I32(0)];
+            match (radius.call(&mut store, &[object.into()], &mut results), result) {
+                (Ok(()), Ok(number)) => assert_eq!(results[0], Val::from(number)),
+                (Err(error), Err(why)) => assert!(error.to_string().contains(why), "{error}"),
+                other => panic!("{other:?}"),
+            }
+        }
+
+        assert!(matches!(new(Finality::Final, Some(&circle), &[id, size]), Err(ObjectTypeError::FinalSupertype)));
+        for fields in [&[][..], &[size], &[FieldType { mutable: false, ..id }]] {
+            let error = new(Finality::Final, Some(&shape), fields).unwrap_err();
+            assert_eq!(error.to_string(), "the type does not match its supertype (sub (struct (field (mut i32))))");
+        }
+        let mut deepest = shape;
+        for _ in 0..63 {
+            deepest = new(Finality::NonFinal, Some(&deepest), &[id]).unwrap();
+        }
+        assert!(matches!(new(Finality::Final, Some(&deepest), &[id]), Err(ObjectTypeError::Depth)));
+        let wide = FieldType { storage: StorageType::Val(ValType::ANYREF), mutable: false };
+        let narrow = FieldType { storage: StorageType::Val(ValType::Ref(circle.ref_type(false))), mutable: false };
+        let array = |finality, supertype: Option<&ArrayType>, element| {
+            ArrayType::with_finality_and_supertype(engine.types(), finality, supertype, element)
+        };
+        let any = array(Finality::NonFinal, None, wide).unwrap();
+        assert_eq!(array(Finality::Final, Some(&any), narrow).unwrap().supertype(), Some(any.clone()));
+        assert!(matches!(array(Finality::Final, Some(&any), id), Err(ObjectTypeError::Supertype(_))));
     }
 
     fn strings_are_arrays_of_bytes(config) {

@@ -5,7 +5,7 @@
 //! Validation itself is the decoder's task.
 
 use crate::registry::TypeRegistry;
-use crate::types::{CompositeType, ExternType, HeapType, Limits, RefType, ValType};
+use crate::types::{CompositeType, ExternType, FieldType, HeapType, Limits, RefType, StorageType, ValType};
 
 /// Returns the top type of the hierarchy that a heap type belongs to: `Any`, `Func`, `Extern` or `Exn`.
 ///
@@ -57,6 +57,28 @@ pub fn val_matches(registry: &TypeRegistry, sub: ValType, sup: ValType) -> bool 
     match (sub, sup) {
         (ValType::Ref(sub), ValType::Ref(sup)) => ref_matches(registry, sub, sup),
         _ => sub == sup,
+    }
+}
+
+/// Returns true if a field of type `sub` can be used as one of type `sup`
+/// ([field types](https://webassembly.github.io/spec/core/valid/matching.html#field-types)).
+fn field_matches(registry: &TypeRegistry, sub: FieldType, sup: FieldType) -> bool {
+    match (sub.storage, sup.storage) {
+        _ if sub.mutable || sup.mutable => sub == sup,
+        (StorageType::Val(sub), StorageType::Val(sup)) => val_matches(registry, sub, sup),
+        (sub, sup) => sub == sup,
+    }
+}
+
+/// Returns true if a struct or array type may be declared as a subtype of `sup`
+/// ([composite types](https://webassembly.github.io/spec/core/valid/matching.html#composite-types)). Function types do not match.
+pub fn object_matches(registry: &TypeRegistry, sub: &CompositeType, sup: &CompositeType) -> bool {
+    match (sub, sup) {
+        (CompositeType::Struct(sub), CompositeType::Struct(sup)) => {
+            sub.len() >= sup.len() && sub.iter().zip(sup.iter()).all(|(&sub, &sup)| field_matches(registry, sub, sup))
+        }
+        (CompositeType::Array(sub), CompositeType::Array(sup)) => field_matches(registry, *sub, *sup),
+        _ => false,
     }
 }
 

@@ -38,6 +38,7 @@ use wasmr_jit::{CodeOptions, Entry, JitModule, OsrEntry};
 use wasmr_module::operators::operators;
 use wasmr_module::{Builtin, Features, Module};
 use wasmr_runtime::vm::{VmInstance, VmLayout, VmStore};
+use wasmr_runtime::vm_gc::{CELL_SIZES, VmHeap, VmInterval};
 
 /// Mark of the line at which shown code starts.
 const MARK: &str = ";; == ";
@@ -167,8 +168,8 @@ const BUILTIN_PARAMS: &str = " = (i64, i32, i64, i64) ";
 impl Names {
     fn new(module: &Module, layout: &VmLayout) -> Names {
         let mut instance: Fields = fields!(VmInstance:
-            memory0_base budget memory0_guarded engine_word store native_stack_limit loop_frame data_dropped tier_data instance);
-        let store = fields!(VmStore:
+            memory0_base budget memory0_guarded engine_word store native_stack_limit loop_frame data_dropped tier_data heap_base instance);
+        let mut store = fields!(VmStore:
             stack_base stack_limit stack_top trap_code exit_fp exit_ip registers pending_exception unallocated_tag payload caller fuel interrupt store
             tail_func tail_slots activation native_exit_fp native_stack_top native_stack_limit native_libcalls);
         let mut add = |kind: &str, count: u32, offset: &dyn Fn(u32) -> u32| {
@@ -181,6 +182,13 @@ impl Names {
         add("memory", module.memories().len() as u32, &|index| layout.memory(index));
         add("tag", module.tags().len() as u32, &|index| layout.tag(index));
         add("global", module.globals().len() as u32 - imported_globals, &|index| layout.defined_global(index));
+        let types = if module.has_objects() { module.type_count() } else { 0 };
+        add("descriptor", types, &|index| layout.descriptor(index));
+        for (class, size) in CELL_SIZES.iter().enumerate() {
+            let interval = offset_of!(VmStore, heap) + offset_of!(VmHeap, intervals) + class * size_of::<VmInterval>();
+            store.insert((interval + offset_of!(VmInterval, cursor)) as i64, format!("cursor_of_{size}_bytes"));
+            store.insert((interval + offset_of!(VmInterval, end)) as i64, format!("end_of_{size}_bytes"));
+        }
         let funcs = 0..module.defined_func_count();
         let funcs = funcs.map(|index| (i64::from(layout.defined_func(index)), format!("func{index}"))).collect();
         Names { instance, store, funcs, stores: HashSet::new(), libcalls: HashSet::new(), builtins: HashSet::new() }

@@ -83,7 +83,7 @@ pub use interrupt::InterruptHandle;
 pub use limits::{MemoryStrategy, ResourceError, StoreLimits};
 pub use linker::{DuplicateDefinition, InstancePre, LibraryError, Linker, UnknownImportCalled};
 pub use memory::{GUARDED_SPACE, Memory, MemoryAccessError, check_room};
-pub use object_type::{ArrayType, ObjectError, ObjectTypeError, StructType};
+pub use object_type::{ArrayType, Finality, ObjectError, ObjectTypeError, StructType};
 pub use reference::{AnyRef, EqRef, ExternRef, I31, InAny};
 pub use rooted::{GcRef, OwnedRooted, RootScope, Rooted, Unrooted};
 pub use shared_memory::SharedMemory;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use wasmr_core::count::Count;
 use wasmr_core::layout::Layout;
 use wasmr_core::registry::{IdsUsedUp, RecGroup, Type, TypeRegistry, Types};
+use wasmr_core::subtype::object_matches;
 use wasmr_core::type_text::type_text;
 use wasmr_core::types::{CompositeType, FieldType, HeapType, RefType, StorageType, SubType, TypeId, ValType};
 
@@ -19,6 +20,9 @@ use crate::value::TypeMismatch;
 
 /// Fields that a struct type may have, as in [validation](https://webassembly.github.io/spec/js-api/#limits).
 const MAX_FIELDS: usize = 10_000;
+
+/// Supertypes that a type may have, one above the other, as in validation.
+const MAX_DEPTH: usize = 63;
 
 /// The error of creating a struct or array, or of using one.
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +71,30 @@ pub enum ObjectTypeError {
     /// A field refers to a type that no module, store or other type of this engine keeps alive.
     #[error("a field refers to a type that does not exist in this engine")]
     UnknownType,
+    /// The supertype is final.
+    #[error("the supertype is final")]
+    FinalSupertype,
+    /// The fields do not begin with those of the supertype, or the element is not like the supertype's.
+    #[error("the type does not match its supertype {0}")]
+    Supertype(String),
+    /// The supertype has too many supertypes itself.
+    #[error("a type has at most {MAX_DEPTH} supertypes, one above the other")]
+    Depth,
     /// The engine has no ids left for new types.
     #[error(transparent)]
     IdsUsedUp(#[from] IdsUsedUp),
 }
 
 stop_from! { ObjectError ObjectTypeError }
+
+/// The permission to declare subtypes of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finality {
+    /// The type has no subtypes.
+    Final,
+    /// The type may have subtypes.
+    NonFinal,
+}
 
 /// A canonical type and its owner.
 #[derive(Clone)]
@@ -92,7 +114,12 @@ impl OwnedType {
         Some(OwnedType { registry: registry.clone(), ty: registry.sub_type(id), id, _owner: Arc::new(types) })
     }
 
-    fn new(registry: &Arc<TypeRegistry>, composite: CompositeType) -> Result<OwnedType, ObjectTypeError> {
+    fn new(
+        registry: &Arc<TypeRegistry>,
+        finality: Finality,
+        supertype: Option<&OwnedType>,
+        composite: CompositeType,
+    ) -> Result<OwnedType, ObjectTypeError> {
         let fields = match &composite {
             CompositeType::Struct(fields) => &fields[..],
             CompositeType::Array(element) => std::slice::from_ref(element),
@@ -109,10 +136,34 @@ impl OwnedType {
                 return Err(ObjectTypeError::UnknownType);
             }
         }
-        let ty = SubType { is_final: true, supertype: None, composite };
+        if let Some(supertype) = supertype {
+            check_supertype(registry, &composite, supertype)?;
+        }
+        let supertype = supertype.map(|supertype| supertype.id);
+        let ty = SubType { is_final: finality == Finality::Final, supertype, composite };
         let id = types.intern(RecGroup { types: vec![ty] })?;
         Ok(OwnedType { registry: registry.clone(), ty: registry.sub_type(id), id, _owner: Arc::new(types) })
     }
+}
+
+/// Checks that a type may be declared as a subtype of `supertype`.
+///
+/// # Panics
+/// If the supertype is of another engine.
+fn check_supertype(
+    registry: &Arc<TypeRegistry>,
+    composite: &CompositeType,
+    supertype: &OwnedType,
+) -> Result<(), ObjectTypeError> {
+    assert!(Arc::ptr_eq(registry, &supertype.registry), "a type of one engine was used with another engine");
+    if supertype.ty.is_final {
+        return Err(ObjectTypeError::FinalSupertype);
+    }
+    if !object_matches(registry, composite, &supertype.ty.composite) {
+        return Err(ObjectTypeError::Supertype(type_text(registry, supertype.id)));
+    }
+    let supertypes = std::iter::successors(Some(supertype.id), |&id| registry.sub_type(id).supertype);
+    if supertypes.count() > MAX_DEPTH { Err(ObjectTypeError::Depth) } else { Ok(()) }
 }
 
 /// Implements what struct and array types have in common.
@@ -122,6 +173,16 @@ macro_rules! object_types {
             /// Returns the id of the canonical type.
             pub fn id(&self) -> TypeId {
                 self.0.id
+            }
+
+            /// Returns the permission to declare subtypes.
+            pub fn finality(&self) -> Finality {
+                if self.0.ty.is_final { Finality::Final } else { Finality::NonFinal }
+            }
+
+            /// Returns the declared supertype.
+            pub fn supertype(&self) -> Option<$name> {
+                $name::from_id(&self.0.registry, self.0.ty.supertype?)
             }
 
             /// Returns the type of references to objects of the type, for function types and fields.
@@ -185,7 +246,39 @@ impl StructType {
         registry: &Arc<TypeRegistry>,
         fields: impl IntoIterator<Item = FieldType>,
     ) -> Result<StructType, ObjectTypeError> {
-        OwnedType::new(registry, CompositeType::Struct(fields.into_iter().collect())).map(StructType)
+        StructType::with_finality_and_supertype(registry, Finality::Final, None, fields)
+    }
+
+    /// Returns the type that has these fields, which begin with those of its supertype, if it has one.
+    ///
+    /// # Errors
+    /// As [`StructType::new`], and if the supertype is final or deep, or a field does not match that of the supertype.
+    ///
+    /// # Panics
+    /// If the supertype is of another engine.
+    ///
+    /// # Examples
+    /// ```
+    /// use wasmr::{Engine, FieldType, Finality, StorageType, StructType, ValType};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = Engine::default();
+    /// let id = FieldType { storage: StorageType::Val(ValType::I32), mutable: false };
+    /// let size = FieldType { storage: StorageType::Val(ValType::F64), mutable: true };
+    /// let shape = StructType::with_finality_and_supertype(engine.types(), Finality::NonFinal, None, [id])?;
+    /// let circle = StructType::with_finality_and_supertype(engine.types(), Finality::Final, Some(&shape), [id, size])?;
+    /// assert_eq!(circle.supertype(), Some(shape));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_finality_and_supertype(
+        registry: &Arc<TypeRegistry>,
+        finality: Finality,
+        supertype: Option<&StructType>,
+        fields: impl IntoIterator<Item = FieldType>,
+    ) -> Result<StructType, ObjectTypeError> {
+        let fields = CompositeType::Struct(fields.into_iter().collect());
+        OwnedType::new(registry, finality, supertype.map(|ty| &ty.0), fields).map(StructType)
     }
 
     /// Returns the struct type with this id, such as one from a function type of a module. Returns `None` if the engine has
@@ -211,7 +304,23 @@ impl ArrayType {
     /// # Errors
     /// If the element refers to a type that does not exist in the engine.
     pub fn new(registry: &Arc<TypeRegistry>, element: FieldType) -> Result<ArrayType, ObjectTypeError> {
-        OwnedType::new(registry, CompositeType::Array(element)).map(ArrayType)
+        ArrayType::with_finality_and_supertype(registry, Finality::Final, None, element)
+    }
+
+    /// Returns the type that has these elements, which match those of its supertype, if it has one.
+    ///
+    /// # Errors
+    /// As [`ArrayType::new`], and if the supertype is final or deep, or the element does not match that of the supertype.
+    ///
+    /// # Panics
+    /// If the supertype is of another engine.
+    pub fn with_finality_and_supertype(
+        registry: &Arc<TypeRegistry>,
+        finality: Finality,
+        supertype: Option<&ArrayType>,
+        element: FieldType,
+    ) -> Result<ArrayType, ObjectTypeError> {
+        OwnedType::new(registry, finality, supertype.map(|ty| &ty.0), CompositeType::Array(element)).map(ArrayType)
     }
 
     /// Returns the array type with this id, such as one from a function type of a module. Returns `None` if the engine has

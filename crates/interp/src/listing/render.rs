@@ -113,13 +113,15 @@ fn object(context: &Context<'_>, offset: u32) -> Option<String> {
     let globals = module.globals().len() as u32;
     let (tables, memories) = (module.tables().len() as u32, module.memories().len() as u32);
     type Place = fn(&VmLayout, u32) -> u32;
-    let kinds: [(&str, Place, u32, u32); 6] = [
+    let descriptors = if module.has_objects() { module.type_count() } else { 0 };
+    let kinds: [(&str, Place, u32, u32); 7] = [
         ("func", VmLayout::imported_func, 0, imported_funcs),
         ("global", VmLayout::imported_global, 0, imported_globals),
         ("table", VmLayout::table, 0, tables),
         ("memory", VmLayout::memory, 0, memories),
         ("global", VmLayout::defined_global, imported_globals, globals - imported_globals),
         ("func", VmLayout::defined_func, imported_funcs, module.defined_func_count()),
+        ("type", VmLayout::descriptor, 0, descriptors),
     ];
     kinds.iter().find_map(|&(kind, place, first, count)| {
         let distance = offset.checked_sub(place(layout, 0))?;
