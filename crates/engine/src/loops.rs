@@ -54,7 +54,7 @@ pub(crate) enum Advice {
     Wait,
     /// Continue interpreting with an outer-loop watch: control may come to the target.
     WatchOuterLoop,
-    /// Ask for advice again: the target is now a loop further inside.
+    /// Ask for advice again: the target is now a loop further inside, because of this thread or another one.
     Inward,
     /// Enter the target's code: control is at its header.
     Enter,
@@ -117,18 +117,29 @@ impl LoopProfile {
         nest.iter().position(is_found).unwrap_or(nest.len().saturating_sub(1))
     }
 
-    /// Returns the offset of the loop to enter, and true if it is this one; `None` if no code is to be entered here.
-    pub(crate) fn target(&self, header: LoopHeader) -> Option<(usize, bool)> {
+    /// Returns the offset of the loop to enter; `None` if no code is to be entered here.
+    pub(crate) fn target(&self, header: LoopHeader) -> Option<usize> {
         match self.known.get(&header) {
-            Some(Decision::Watched(watch)) => Some((watch.nest[watch.target], watch.target == watch.here)),
+            Some(Decision::Watched(watch)) => Some(watch.nest[watch.target]),
             _ => None,
         }
     }
 
-    /// Returns the next step at a loop, given the progress of the target's code.
-    pub(crate) fn advise(&mut self, header: LoopHeader, progress: &Progress, early: bool, patience: u32) -> Advice {
+    /// Returns the next step at a loop, given the progress of the code of `target`, which [`target`](LoopProfile::target)
+    /// returned. Another thread at the same loop may have changed the target since: its progress says nothing then.
+    pub(crate) fn advise(
+        &mut self,
+        header: LoopHeader,
+        target: usize,
+        progress: &Progress,
+        early: bool,
+        patience: u32,
+    ) -> Advice {
         let Some(known) = self.known.get_mut(&header) else { return Advice::Wait };
         let Decision::Watched(watch) = known else { return Advice::Wait };
+        if watch.nest[watch.target] != target {
+            return Advice::Inward;
+        }
         let is_here = watch.target == watch.here;
         match progress {
             Progress::Waiting(_) | Progress::Postponed => Advice::Wait,
@@ -174,47 +185,59 @@ mod tests {
         assert_eq!(loops.samples(INNER), 2);
         loops.watch(INNER, vec![200]);
         assert_eq!(loops.count(INNER, false), None);
-        assert_eq!(loops.target(INNER), Some((200, true)));
+        assert_eq!(loops.target(INNER), Some(200));
     }
 
     #[test]
     fn the_outermost_loop_is_entered_at_its_header() {
         let mut loops = nest();
-        assert_eq!(loops.target(INNER), Some((100, false)));
-        assert_eq!(loops.target(OUTER), Some((100, true)));
+        assert_eq!(loops.target(INNER), Some(100));
+        assert_eq!(loops.target(OUTER), Some(100));
         let waiting = Progress::Waiting(Arc::new(AtomicU32::new(1)));
-        assert_eq!(loops.advise(INNER, &waiting, false, 9), Advice::Wait);
-        assert_eq!(loops.advise(INNER, &Progress::Ready, false, 9), Advice::WatchOuterLoop);
-        assert_eq!(loops.advise(INNER, &Progress::Ready, true, 9), Advice::Wait);
-        assert_eq!(loops.advise(OUTER, &Progress::Ready, true, 9), Advice::Enter);
+        assert_eq!(loops.advise(INNER, 100, &waiting, false, 9), Advice::Wait);
+        assert_eq!(loops.advise(INNER, 100, &Progress::Ready, false, 9), Advice::WatchOuterLoop);
+        assert_eq!(loops.advise(INNER, 100, &Progress::Ready, true, 9), Advice::Wait);
+        assert_eq!(loops.advise(OUTER, 100, &Progress::Ready, true, 9), Advice::Enter);
     }
 
     #[test]
     fn the_inner_loop_is_entered_if_control_does_not_come_to_the_outer_one() {
         let mut loops = nest();
         for _ in 0..3 {
-            assert_eq!(loops.advise(INNER, &Progress::Ready, false, 3), Advice::WatchOuterLoop);
+            assert_eq!(loops.advise(INNER, 100, &Progress::Ready, false, 3), Advice::WatchOuterLoop);
         }
-        assert_eq!(loops.advise(INNER, &Progress::Ready, false, 3), Advice::Inward);
-        assert_eq!(loops.target(INNER), Some((200, true)));
-        assert_eq!(loops.advise(INNER, &Progress::Ready, false, 3), Advice::Enter);
+        assert_eq!(loops.advise(INNER, 100, &Progress::Ready, false, 3), Advice::Inward);
+        assert_eq!(loops.target(INNER), Some(200));
+        assert_eq!(loops.advise(INNER, 200, &Progress::Ready, false, 3), Advice::Enter);
     }
 
     #[test]
     fn postponed_loops_are_requested_again() {
         let mut loops = nest();
-        assert_eq!(loops.advise(INNER, &Progress::Postponed, false, 0), Advice::Wait);
-        assert_eq!(loops.advise(OUTER, &Progress::Postponed, false, 0), Advice::Wait);
-        assert_eq!(loops.target(INNER), Some((100, false)));
-        assert_eq!(loops.advise(OUTER, &Progress::Ready, false, 0), Advice::Enter);
+        assert_eq!(loops.advise(INNER, 100, &Progress::Postponed, false, 0), Advice::Wait);
+        assert_eq!(loops.advise(OUTER, 100, &Progress::Postponed, false, 0), Advice::Wait);
+        assert_eq!(loops.target(INNER), Some(100));
+        assert_eq!(loops.advise(OUTER, 100, &Progress::Ready, false, 0), Advice::Enter);
     }
 
     #[test]
     fn refused_loops_are_passed_over() {
         let mut loops = nest();
-        assert_eq!(loops.advise(INNER, &Progress::Refused, false, 3), Advice::Inward);
-        assert_eq!(loops.advise(INNER, &Progress::Refused, false, 3), Advice::Wait);
+        assert_eq!(loops.advise(INNER, 100, &Progress::Refused, false, 3), Advice::Inward);
+        assert_eq!(loops.advise(INNER, 200, &Progress::Refused, false, 3), Advice::Wait);
         assert_eq!(loops.target(INNER), None);
+    }
+
+    #[test]
+    fn the_progress_of_a_former_target_is_no_reason_to_enter() {
+        // Two threads are at the inner loop, and both ask for the code of the outer one. The first turns inward.
+        let mut loops = nest();
+        assert_eq!(loops.target(INNER), Some(100));
+        assert_eq!(loops.advise(INNER, 100, &Progress::Ready, false, 0), Advice::Inward);
+        assert_eq!(loops.advise(INNER, 100, &Progress::Ready, false, 0), Advice::Inward);
+        assert_eq!(loops.advise(INNER, 100, &Progress::Refused, false, 0), Advice::Inward);
+        assert_eq!(loops.target(INNER), Some(200));
+        assert_eq!(loops.advise(INNER, 200, &Progress::Ready, false, 0), Advice::Enter);
     }
 
     #[test]

@@ -428,12 +428,12 @@ impl ModuleTiers {
         }
         // Each round asks for advice with a target further inside.
         loop {
-            let (target, is_here) = self.lock().loops.target(header)?;
+            let target = self.lock().loops.target(header)?;
             let work = Work { index, guarded, at_loop: Some(target) };
             let samples = self.compiler.tuning().samples_for(size, false);
             let progress = self.compile(work, samples, self.is_synchronous());
             let patience = self.compiler.tuning().patience();
-            let advice = self.lock().loops.advise(header, &progress, early, patience);
+            let advice = self.lock().loops.advise(header, target, &progress, early, patience);
             match advice {
                 Advice::Wait => return None,
                 Advice::WatchOuterLoop => {
@@ -444,10 +444,7 @@ impl ModuleTiers {
                     return None;
                 }
                 Advice::Inward => {}
-                Advice::Enter => {
-                    debug_assert!(is_here, "OSR code is entered only at its own loop");
-                    return self.ready_osr_code(func, target);
-                }
+                Advice::Enter => return self.ready_osr_code(func, target),
             }
         }
     }
