@@ -169,7 +169,7 @@ fn listed(words: impl Iterator<Item = String>) -> String {
     }
 }
 
-/// Returns the error for unknown and incompatible imports: all of them with their types, and hints.
+/// Returns the error for unknown and incompatible imports: the first ones with their types, and hints.
 pub fn imports_error(name: &str, error: &LinkError, preloads: Preloads<'_>) -> anyhow::Error {
     let mut text = String::new();
     for failure in &error.failures {
@@ -181,6 +181,10 @@ pub fn imports_error(name: &str, error: &LinkError, preloads: Preloads<'_>) -> a
                 format!("incompatible import `{module}` `{name}`: expected {expected_text}, found {found}\n")
             }
         });
+    }
+    if let Some(more) = error.more_text() {
+        text.push_str(&more);
+        text.push('\n');
     }
     let unknown = error.failures.iter().filter(|failure| failure.found_text.is_none());
     // The name of a preload means the preload, even if a toolchain uses the same name.
@@ -195,12 +199,15 @@ pub fn imports_error(name: &str, error: &LinkError, preloads: Preloads<'_>) -> a
     anyhow::anyhow!("{}", text.trim_end()).context(format!("cannot link `{}`", printable(name)))
 }
 
+/// Number of exports that a message lists. A module chooses how many it has, and how long their types are.
+const LISTED_EXPORTS: usize = 50;
+
 /// Returns the list of exports of a program, with a command line that calls one. `file` is the program's path as typed.
 pub fn exports_help(module: &Module, file: &str) -> String {
     let registry = module.registry();
     let mut text = String::new();
     let mut example = None;
-    for export in module.exports() {
+    for export in module.exports().take(LISTED_EXPORTS) {
         let name = export.name();
         text.push_str(if text.is_empty() { "exports:\n" } else { "" });
         text.push_str(&format!("  {} {}\n", printable(name), export.type_text()));
@@ -211,6 +218,10 @@ pub fn exports_help(module: &Module, file: &str) -> String {
     }
     if text.is_empty() {
         return "the module exports nothing".to_string();
+    }
+    let more = module.exports().skip(LISTED_EXPORTS).count();
+    if more > 0 {
+        text.push_str(&format!("  and {more} more, which `wasmr inspect` lists\n"));
     }
     if let Some((name, ty)) = example {
         let params: Vec<String> =
@@ -271,6 +282,10 @@ mod tests {
         assert!(help.contains("\n  mem (memory 1)\n"), "{help}");
         assert!(help.contains("\n  add two (func (param i32 f64) (result i32))\n"), "{help}");
         assert!(help.ends_with("\n  wasmr run --invoke 'add two' 'my file.wasm' I32 F64"), "{help}");
+        let many: String = (0..60).map(|index| format!("(export \"f{index}\" (func 0))")).collect();
+        let many = Module::new(&wasmr::Engine::default(), format!("(module (func) {many})")).unwrap();
+        let help = exports_help(&many, "m");
+        assert!(help.contains("\n  f49 (func)\n  and 10 more, which `wasmr inspect` lists\n"), "{help}");
         let empty = Module::new(&wasmr::Engine::default(), "(module)").unwrap();
         assert_eq!(exports_help(&empty, "m"), "the module exports nothing");
     }

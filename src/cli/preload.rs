@@ -14,7 +14,7 @@
 
 use std::mem::ManuallyDrop;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use wasmr::wasi::WasiCtx;
 use wasmr::{Engine, ExternType, ImportFailure, ImportType, LinkError, Linker, Module, Stop, Store};
 
@@ -120,24 +120,18 @@ fn check_imports(
         let mut named = before.iter().filter(|library| library.spec.name == import.module());
         named.any(|library| library.module.get_export(import.name()).is_some())
     };
-    let failures: Vec<ImportFailure> = imports
-        .into_iter()
-        .filter(|import| !of_library(import))
-        .map(|import| ImportFailure {
+    let mut error = LinkError::new(module.name());
+    for import in imports.into_iter().filter(|import| !of_library(import)) {
+        error.add(|| ImportFailure {
             module: import.module().to_string(),
             name: import.name().to_string(),
             expected: import.ty().clone(),
             expected_text: import.type_text(),
             found_text: None,
-        })
-        .collect();
-    if failures.is_empty() {
-        return Ok(());
+        });
     }
-    let name = module.name();
-    let error = LinkError { importer: name.to_string(), failures };
     let preloads = Preloads { needs, ..linking.preloads(before.len()) };
-    bail!(missing::imports_error(name, &error, preloads));
+    error.or(()).map_err(|error| missing::imports_error(module.name(), &error, preloads))
 }
 
 /// Returns the sentence above the reason why a preload cannot be used.

@@ -312,3 +312,15 @@ fn help() {
         compare(name, &words.join(" "), &Run::bare().words(words).end());
     }
 }
+
+#[test]
+fn a_message_shows_few_of_many_imports() {
+    let scratch = Scratch::new();
+    let imports: String = (0..40).map(|index| format!("(import \"h\" \"f{index}\" (func))")).collect();
+    let file = scratch.file("many.wat", format!("(module {imports} (func (export \"_start\")))"));
+    for options in [&["run"][..], &["run", "--preload", "other=examples/fib.wat"]] {
+        let outcome = Run::bare().words(options).word(&file).end().exits(1).prints("");
+        let outcome = outcome.says("unknown import `h` `f9`: (func)\n").says("and 30 more imports\n  hint: ");
+        assert!(!outcome.stderr.contains("`f10`"), "{}", outcome.stderr);
+    }
+}

@@ -61,6 +61,28 @@ in_every_mode! {
         assert!(error.failures.iter().all(|failure| failure.name != "memory"));
     }
 
+    fn an_error_describes_few_of_many_imports(config) {
+        let engine = Engine::new(&config);
+        let params = "i64 ".repeat(60);
+        let imports: String = (0..10_000).map(|index| format!("(import \"h\" \"f{index}\" (func (type 0)))")).collect();
+        let module = module(&engine, &format!("(module (type (func (param {params}))) {imports})"));
+        let mut linker = Linker::new();
+        let check = |error: LinkError| {
+            assert_eq!((error.failures.len(), error.more), (LinkError::MAX_FAILURES, 10_000 - LinkError::MAX_FAILURES));
+            let text = error.to_string();
+            assert!(text.len() < 50_000 && text.ends_with("\n  and 9990 more imports"), "{} bytes", text.len());
+            assert!(text.contains("`h` `f9`") && !text.contains("`f10`"));
+        };
+        check(linker.instantiate_pre(&module).unwrap_err());
+        check(link_error(linker.instantiate(&mut Store::new(&engine, ()), &module)));
+        for index in 0..10_000 {
+            linker.func_wrap("h", &format!("f{index}"), || ()).unwrap();
+        }
+        let error = link_error(linker.instantiate(&mut Store::new(&engine, ()), &module));
+        assert!(error.failures.iter().all(|failure| failure.found_text.as_deref() == Some("(func)")));
+        assert_eq!((error.failures.len(), error.more), (LinkError::MAX_FAILURES, 10_000 - LinkError::MAX_FAILURES));
+    }
+
     fn names_in_errors_cannot_steer_a_terminal(config) {
         let engine = Engine::new(&config);
         let text = r#"(module (import "\1b[2J" "\e2\80\ae" (func $f)) (func (export "run") (call $f)))"#;

@@ -11,6 +11,7 @@ use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
 
+use wasmr_core::count::Count;
 use wasmr_core::registry::Types;
 use wasmr_core::subtype::extern_matches;
 use wasmr_core::trap::TrapCode;
@@ -75,13 +76,18 @@ pub enum InstantiateError {
     Stop(#[from] Stop),
 }
 
-/// The imports of a module for which no definition fits: all of them, so that one message is enough.
+/// The imports of a module for which no definition fits.
+///
+/// A module chooses the number of its imports and the length of their types, so an error describes only the first
+/// [`MAX_FAILURES`](LinkError::MAX_FAILURES).
 #[derive(Clone, Debug)]
 pub struct LinkError {
     /// Name of the module in messages.
     pub importer: String,
-    /// One failure per import.
+    /// One failure per import, in the order of the imports.
     pub failures: Vec<ImportFailure>,
+    /// Number of imports without a fitting definition that `failures` does not have.
+    pub more: usize,
 }
 
 stop_from! { LinkError }
@@ -101,13 +107,45 @@ pub struct ImportFailure {
     pub found_text: Option<String>,
 }
 
+impl LinkError {
+    /// Number of imports that an error describes: enough to recognise the toolchain, and few enough to read.
+    pub const MAX_FAILURES: usize = 10;
+
+    /// Returns an error without failures.
+    pub fn new(importer: &str) -> LinkError {
+        LinkError { importer: importer.to_owned(), failures: Vec::new(), more: 0 }
+    }
+
+    /// Adds an import without a fitting definition. Calls `describe` if the error describes this one, too.
+    pub fn add(&mut self, describe: impl FnOnce() -> ImportFailure) {
+        if self.failures.len() < Self::MAX_FAILURES {
+            self.failures.push(describe());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Returns `value` if there are no failures.
+    ///
+    /// # Errors
+    /// This error, if there are.
+    pub fn or<T>(self, value: T) -> Result<T, LinkError> {
+        if self.failures.is_empty() { Ok(value) } else { Err(self) }
+    }
+
+    /// Returns the text about the imports that the error does not describe; `None` if it describes all.
+    pub fn more_text(&self) -> Option<String> {
+        (self.more > 0).then(|| format!("and {}", Count(self.more, "more import")))
+    }
+}
+
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` cannot be linked:", printable(&self.importer))?;
         for failure in &self.failures {
             write!(f, "\n  {failure}")?;
         }
-        Ok(())
+        self.more_text().map_or(Ok(()), |more| write!(f, "\n  {more}"))
     }
 }
 
@@ -206,7 +244,7 @@ fn match_imports(
     let registry = store.registry();
     // Only for messages: the module keeps the type of a definition that fits.
     let mut unknown = Types::new(registry);
-    let mut failures = Vec::new();
+    let mut error = LinkError::new(module.name());
     let mut matched = Vec::with_capacity(provided.len());
     for (import, provided) in module.imports().iter().zip(provided) {
         let found = provided.as_ref().map(|provided| match provided {
@@ -218,10 +256,10 @@ fn match_imports(
         });
         match (provided, found) {
             (Some(provided), Some(found)) if extern_matches(registry, &found, &import.ty) => matched.push(provided),
-            (_, found) => failures.push(ImportFailure::new(module, import, found)),
+            (_, found) => error.add(|| ImportFailure::new(module, import, found)),
         }
     }
-    if failures.is_empty() { Ok(matched) } else { Err(LinkError { importer: module.name().to_owned(), failures }) }
+    error.or(matched)
 }
 
 /// Writes the pointers to imported objects.

@@ -368,12 +368,11 @@ impl<T> Linker<T> {
         let imports = module.module.imports();
         let found = imports.iter().map(|import| self.provided(&import.module, &import.name).cloned());
         let provided: Vec<Option<Provided>> = found.collect();
-        let missing = imports.iter().zip(&provided).filter(|(_, provided)| provided.is_none());
-        let failures: Vec<_> = missing.map(|(import, _)| ImportFailure::new(&module.module, import, None)).collect();
-        if failures.is_empty() {
-            return Ok(InstancePre { module: module.clone(), provided, marker: PhantomData });
+        let mut error = LinkError::new(module.module.name());
+        for (import, _) in imports.iter().zip(&provided).filter(|(_, provided)| provided.is_none()) {
+            error.add(|| ImportFailure::new(&module.module, import, None));
         }
-        Err(LinkError { importer: module.module.name().to_owned(), failures })
+        error.or(InstancePre { module: module.clone(), provided, marker: PhantomData })
     }
 
     /// Returns the function that a module defined under this name runs by default: its export with the empty name, or else its
