@@ -28,6 +28,18 @@ on_every_tier! {
         }
     }
 
+    fn posix_threads_work(tier) {
+        for count in ["1", "3"] {
+            let outcome = Run::on(tier).guest("pthreads.wasm").words(["all", count, "40"]).end().exits(0).quietly();
+            let mut lines: Vec<&str> = outcome.stdout.lines().collect();
+            lines.sort();
+            let threads = (0..count.parse().unwrap()).map(|id: u32| format!("thread {id} of {count}"));
+            assert_eq!(lines, ["0 wrong".to_string()].into_iter().chain(threads).collect::<Vec<_>>());
+        }
+        let run = Run::on(tier).guest("pthreads.wasm").words(["sort", "20000", "3"]);
+        run.end().exits(0).prints("sorted 20000: a79deef8d18ba306\n").quietly();
+    }
+
     fn threads_share_the_memory(tier) {
         threads(tier, &[], &["count", "16"]).exits(0).prints("16000\n").quietly();
     }

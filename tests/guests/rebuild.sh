@@ -7,6 +7,7 @@
 # The .wasm files are committed, so `cargo test` needs none of this. What it takes:
 #   C and C++   the PyPI package ziglang 0.17.1 (clang, wasm-ld, wasi-libc, libc++), installed into a virtual
 #               environment in a temporary directory; ZIG_PYTHON=python names one that has it already
+#   pthreads.c  the same clang, and the wasi-libc of wasi-sdk 25, whose sysroot WASI_THREADS_SYSROOT names
 #   Rust        Debian's rustc 1.63, libstd-rust-dev-wasm32 and lld-14, as /usr/bin/rustc and /usr/bin/lld-14
 #   CoreMark    the same, and the crate `coremark` 1.0.0 (MIT licence), fetched by cargo
 #   Go          nothing here: goroutines.wasm is large, so scripts/real-programs.sh builds it where it is needed
@@ -91,6 +92,25 @@ if [ -n "$zig" ]; then
     c_guest psort "${threads[@]}" -s
     c_guest threads "${threads[@]}" -g
     if want threads; then keep_names threads.wasm; fi
+    # The wasi-libc that ziglang ships has no threads; that of wasi-sdk 25 has.
+    if want pthreads; then
+        if [ -d "${WASI_THREADS_SYSROOT:-}/lib/wasm32-wasip1-threads" ]; then
+            lib=$("$zig" -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "lib"))')
+            include=$WASI_THREADS_SYSROOT/include/wasm32-wasip1-threads
+            libc=$WASI_THREADS_SYSROOT/lib/wasm32-wasip1-threads
+            (cd "$work" && "$zig" -m ziglang build-obj -OReleaseSmall -target wasm32-freestanding \
+                -mcpu generic+atomics+bulk_memory --name compiler_rt "$lib/compiler_rt.zig")
+            "$zig" -m ziglang clang --target=wasm32-wasip1-threads -pthread -O2 -nostdinc -isystem "$include" \
+                -isystem "$lib/include" -c pthreads.c -o "$work/pthreads.o"
+            "$zig" -m ziglang wasm-ld --shared-memory --import-memory --export-memory --max-memory=1073741824 -s \
+                "$libc/crt1-command.o" "$work/pthreads.o" "$libc/libc.a" "$work/compiler_rt.o" -o pthreads.wasm
+            chmod 644 pthreads.wasm
+            rm "$work/pthreads.o" "$work/compiler_rt.o"
+            built pthreads.wasm
+        else
+            skip pthreads "WASI_THREADS_SYSROOT names no sysroot with wasm32-wasip1-threads"
+        fi
+    fi
     for name in trap deep; do
         c_guest "$name" -O1 -g
         if want "$name"; then keep_names "$name.wasm"; fi
