@@ -36,7 +36,7 @@ const BEFORE: [(&str, Feature); 4] = [
 ];
 
 /// Scripts of this project in `own/`, for behaviour that the official suite does not cover.
-const OWN: [(&str, &str); 7] = [
+const OWN: [(&str, &str); 8] = [
     ("own/atomic.wast", include_str!("../own/atomic.wast")),
     ("own/branch-hinting.wast", include_str!("../own/branch-hinting.wast")),
     ("own/compact-imports.wast", include_str!("../own/compact-imports.wast")),
@@ -44,6 +44,7 @@ const OWN: [(&str, &str); 7] = [
     ("own/fused.wast", include_str!("../own/fused.wast")),
     ("own/instances.wast", include_str!("../own/instances.wast")),
     ("own/legacy-exceptions.wast", include_str!("../own/legacy-exceptions.wast")),
+    ("own/threads.wast", include_str!("../own/threads.wast")),
 ];
 
 /// Variable that names a checkout of the suite's [repository](https://github.com/WebAssembly/testsuite), whose folder `legacy` has

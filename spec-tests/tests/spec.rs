@@ -4,10 +4,9 @@
 //! in the suite. When a script passes, the run fails until its line is removed, so the lists only shrink. The last line of
 //! output counts files and directives.
 
-use std::cell::RefCell;
 use std::env;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use wasmr::cache::Cache;
@@ -164,9 +163,9 @@ fn run(configuration: &Configuration, script: &Script, expected_to_fail: bool, t
 /// Runs a script, and checks that everything was compiled.
 fn run_on(engine: &Engine, script: &Script, expected_to_fail: bool, totals: &Totals) -> Result<Report, Failed> {
     // A module is stored in the cache when its last clone is dropped, so no clone is until the script has ended.
-    let modules = RefCell::new(Vec::new());
+    let modules = Mutex::new(Vec::new());
     let keep = |_: &Engine, module: Module| {
-        modules.borrow_mut().push(module.clone());
+        modules.lock().unwrap_or_else(PoisonError::into_inner).push(module.clone());
         module
     };
     let report = run_script_with(engine, &script.text, &keep);

@@ -1,61 +1,34 @@
 //! Runs script tests (`.wast`), the format of the official test suite.
 //!
 //! In: an [`Engine`] and a script's text. Out: a [`Report`] with the number of directives that passed, and the failures with their
-//! positions. No directive is skipped: directives that wasmr does not support (threads, components) fail.
+//! positions. No directive is skipped: directives that wasmr does not support (components) fail.
 //!
 //! - [`script`](self) keeps the state that directives share: one store, the named and the registered instances.
 //! - `expect` compares results with the expected ones.
 //! - `spectest` is the host module that scripts import from.
+//! - `threads` starts and joins the threads of `(thread …)`.
 //!
-//! Each script has a store of its own.
+//! Each script has a store of its own, and so has each of its threads.
 
 mod expect;
+mod report;
 mod script;
 mod spectest;
+mod threads;
+
+use std::thread;
 
 use wasmr_module::{Unfolded, unfold_tries};
+use wast::Wast;
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
-use wast::{Wast, WastDirective};
 
-use crate::{Engine, Module};
+pub use report::{Failure, Report};
+pub use script::Prepare;
 
-/// The result of a script.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// Number of directives that passed.
-    pub passed: usize,
-    /// Directives that failed, in order.
-    pub failures: Vec<Failure>,
-}
+use script::Environment;
 
-/// A directive that failed.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// Line, counted from 1.
-    pub line: usize,
-    /// Column, counted from 1.
-    pub column: usize,
-    /// The expected and the actual outcome.
-    pub message: String,
-}
-
-impl Report {
-    /// Returns true if every directive passed.
-    pub fn is_success(&self) -> bool {
-        self.failures.is_empty()
-    }
-
-    /// Returns the number of all directives.
-    pub fn total(&self) -> usize {
-        self.passed + self.failures.len()
-    }
-
-    fn fail(&mut self, (line, column): (usize, usize), message: String) {
-        // The parser counts from 0.
-        self.failures.push(Failure { line: line + 1, column: column + 1, message });
-    }
-}
+use crate::Engine;
 
 /// Runs every directive of a script.
 pub fn run_script(engine: &Engine, text: &str) -> Report {
@@ -63,7 +36,7 @@ pub fn run_script(engine: &Engine, text: &str) -> Report {
 }
 
 /// Runs every directive of a script, with the modules that `prepare` makes of those in the script.
-pub fn run_script_with(engine: &Engine, text: &str, prepare: &dyn Fn(&Engine, Module) -> Module) -> Report {
+pub fn run_script_with(engine: &Engine, text: &str, prepare: Prepare<'_>) -> Report {
     let mut report = Report::default();
     let unfolded = unfold_tries(text);
     let text = unfolded.as_ref().map_or(text, Unfolded::text);
@@ -76,7 +49,12 @@ pub fn run_script_with(engine: &Engine, text: &str, prepare: &dyn Fn(&Engine, Mo
         .map_err(|error| (error.span(), error.message()))
         .and_then(|buffer| parser::parse::<Wast>(buffer).map_err(|error| (error.span(), error.message())));
     match script {
-        Ok(script) => run_directives(engine, text, script.directives, prepare, &mut report),
+        Ok(script) => {
+            let environment = Environment { engine, text, prepare };
+            report = thread::scope(|scope| script::run(scope, environment, None, script.directives));
+            // Directives of a thread are added when it is waited for.
+            report.failures.sort_by_key(|failure| (failure.line, failure.column));
+        }
         Err((span, message)) => {
             let hint = wasmr_module::hint_at(text, span.offset()).map(|hint| format!("; {hint}"));
             let message = format!("cannot parse the script: {message}{}", hint.unwrap_or_default());
@@ -84,26 +62,6 @@ pub fn run_script_with(engine: &Engine, text: &str, prepare: &dyn Fn(&Engine, Mo
         }
     }
     report
-}
-
-fn run_directives(
-    engine: &Engine,
-    text: &str,
-    directives: Vec<WastDirective>,
-    prepare: &dyn Fn(&Engine, Module) -> Module,
-    report: &mut Report,
-) {
-    let mut script = match script::Script::new(engine, prepare) {
-        Ok(script) => script,
-        Err(why) => return report.fail((0, 0), format!("cannot set up the host module `spectest`: {why}")),
-    };
-    for directive in directives {
-        let place = directive.span().linecol_in(text);
-        match script.run(directive) {
-            Ok(()) => report.passed += 1,
-            Err(message) => report.fail(place, message),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -184,10 +142,49 @@ mod tests {
             r#"(module (import "no" "such" (func)))"#,
             r#"(invoke "trap")"#,
             r#"(register "x" $nobody)"#,
-            r#"(thread $t (invoke "add"))"#,
+            r#"(wait $t)"#,
+            r#"(thread $t (shared (module $nobody)))"#,
         ] {
             assert_eq!(failing_lines(&format!("{}\n{wrong}", ADD.replace('\n', " "))), (vec![2], 1), "{wrong}");
         }
+    }
+
+    const THREADS: &str = r#"
+        (module $Mem (memory (export "m") 1 1 shared) (func (export "f")))
+        (thread $t (shared (module $Mem))
+            (register "mem" $Mem)
+            (module (import "mem" "m" (memory 1 1 shared))
+                (func (export "wait") (result i32)
+                    (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1))))
+            (assert_unlinkable (module (import "mem" "f" (func))) "unknown import")
+            (thread $u (shared (module $Mem))
+                (module (import "Mem" "m" (memory 1 1 shared))
+                    (func (export "wake") (loop (br_if 0 (i32.eqz (memory.atomic.notify (i32.const 0) (i32.const 1)))))))
+                (invoke "wake"))
+            (assert_return (invoke "wait") (i32.const 0))
+            (wait $u))
+        (wait $t)"#;
+
+    #[test]
+    fn threads_share_memories() {
+        assert_eq!(failing_lines(THREADS), (vec![], 12));
+    }
+
+    #[test]
+    fn directives_of_threads_fail_with_their_lines() {
+        // Also in a thread that no directive waits for, and in one that has the name of another.
+        let script = r#"(module (memory (export "m") 1 1 shared))
+            (thread $t (invoke "first") (module)
+                (invoke "second"))
+            (thread $t
+                (thread $u (invoke "third")))
+            (wait $t)
+            (wait $u)
+            (module)
+            (assert_unlinkable (module (memory (import "mem" "m") 1 1 shared)) "unknown import")"#;
+        assert_eq!(failing_lines(script), (vec![2, 3, 5, 7], 8));
+        let script = THREADS.replace("(register \"mem\" $Mem)", "(register \"mem\" $Mem) (invoke $Mem \"f\")");
+        assert_eq!(failing_lines(&script), (vec![4], 12));
     }
 
     #[test]

@@ -1,21 +1,54 @@
-//! Executes the directives of a script, which share a store and named instances.
+//! Executes the directives of a script or of one of its threads, which share a store and named instances.
 
 use std::collections::{HashMap, HashSet};
+use std::thread::Scope;
 
 use wast::token::Id;
 use wast::{QuoteWat, WastDirective, WastExecute, WastInvoke, WastRet};
 
+use super::report::Report;
+use super::threads::{SharedModule, Threads};
 use super::{expect, spectest};
 use crate::{
     Engine, Extern, Fault, Instance, InstantiateError, LinkError, Linker, Module, ModuleError, Stop, StopKind, Store,
     Val,
 };
 
-/// State that the directives of a script share.
-pub struct Script<'a> {
-    engine: Engine,
-    /// Makes the module to use of one in the script.
-    prepare: &'a dyn Fn(&Engine, Module) -> Module,
+/// Makes the module to use of one in a script. The threads of a script call it at the same time.
+pub type Prepare<'a> = &'a (dyn Fn(&Engine, Module) -> Module + Sync);
+
+/// Everything that is the same for all threads of a script.
+#[derive(Clone, Copy)]
+pub struct Environment<'a> {
+    pub engine: &'a Engine,
+    /// The script's text, for positions.
+    pub text: &'a str,
+    pub prepare: Prepare<'a>,
+}
+
+/// Executes the directives of a script, or of a thread with which another one shares a module.
+pub fn run<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    environment: Environment<'env>,
+    shared: Option<SharedModule>,
+    directives: Vec<WastDirective<'env>>,
+) -> Report {
+    match Script::new(environment, Threads::new(scope), shared) {
+        Ok(script) => script.run_all(directives),
+        Err(why) => {
+            let mut report = Report::default();
+            report.fail((0, 0), format!("cannot set up the host module `spectest`: {why}"));
+            report
+        }
+    }
+}
+
+/// State that the directives of a script, or of one of its threads, share.
+struct Script<'scope, 'env> {
+    environment: Environment<'env>,
+    threads: Threads<'scope, 'env>,
+    /// The module that the starting thread shares with this one.
+    shared: Option<SharedModule>,
     store: Store<()>,
     linker: Linker<()>,
     /// The instance that directives without a name refer to.
@@ -55,17 +88,25 @@ enum Outcome {
     Unlinkable(LinkError),
 }
 
-impl<'a> Script<'a> {
+impl<'scope, 'env> Script<'scope, 'env> {
     /// Returns the state before the first directive.
-    pub fn new(engine: &Engine, prepare: &'a dyn Fn(&Engine, Module) -> Module) -> Result<Script<'a>, String> {
-        let mut store = Store::new(engine, ());
+    fn new(
+        environment: Environment<'env>,
+        threads: Threads<'scope, 'env>,
+        shared: Option<SharedModule>,
+    ) -> Result<Script<'scope, 'env>, String> {
+        let mut store = Store::new(environment.engine, ());
         let mut linker = Linker::new();
         // Scripts may register a name twice.
         linker.allow_shadowing(true);
         spectest::define(&mut store, &mut linker)?;
+        if let Some(shared) = &shared {
+            shared.offer(&mut linker, &shared.name)?;
+        }
         Ok(Script {
-            engine: engine.clone(),
-            prepare,
+            environment,
+            threads,
+            shared,
             store,
             linker,
             current: None,
@@ -76,11 +117,25 @@ impl<'a> Script<'a> {
         })
     }
 
-    /// Executes a directive.
+    /// Executes directives, and waits for the threads that they start.
+    fn run_all(mut self, directives: Vec<WastDirective<'env>>) -> Report {
+        let mut report = Report::default();
+        for directive in directives {
+            let place = directive.span().linecol_in(self.environment.text);
+            match self.run(directive, &mut report) {
+                Ok(()) => report.passed += 1,
+                Err(message) => report.fail(place, message),
+            }
+        }
+        self.threads.wait_for_all(&mut report);
+        report
+    }
+
+    /// Executes a directive. A wait adds the directives of the thread to `report`.
     ///
     /// # Errors
     /// The expectation that does not hold, with the actual outcome.
-    pub fn run(&mut self, directive: WastDirective) -> Result<(), String> {
+    fn run(&mut self, directive: WastDirective<'env>, report: &mut Report) -> Result<(), String> {
         match directive {
             WastDirective::Module(mut module) => {
                 let name = name_of(module.name());
@@ -107,9 +162,13 @@ impl<'a> Script<'a> {
                 self.instantiate_as(name_of(instance), &module)
             }
             WastDirective::Register { name, module, .. } => {
-                let instance = self.instance(module)?;
+                if let Some(shared) = module.and_then(|id| self.shared_module(id)).cloned() {
+                    shared.offer(&mut self.linker, name)?;
+                } else {
+                    self.offer(name, self.instance(module)?)?;
+                }
                 self.registered.insert(name.to_string());
-                self.offer(name, instance)
+                Ok(())
             }
             WastDirective::Invoke(call) => match self.invoke(call)? {
                 Outcome::Values(_) => Ok(()),
@@ -159,7 +218,15 @@ impl<'a> Script<'a> {
                 _ => Ok(()),
             },
             WastDirective::AssertSuspension { .. } => Err("stack switching is not supported".to_string()),
-            WastDirective::Thread(_) | WastDirective::Wait { .. } => Err("threads are not supported".to_string()),
+            WastDirective::Thread(thread) => {
+                let shared = match thread.shared_module {
+                    Some(id) => Some(self.share(id)?),
+                    None => None,
+                };
+                let (scope, environment) = (self.threads.scope, self.environment);
+                self.threads.start(thread.name.name(), move || run(scope, environment, shared, thread.directives))
+            }
+            WastDirective::Wait { thread, .. } => self.threads.wait(thread.name(), report),
         }
     }
 
@@ -173,8 +240,8 @@ impl<'a> Script<'a> {
     /// Encodes, decodes and validates a module.
     fn module(&self, module: &mut QuoteWat) -> Result<Module, Refusal> {
         let bytes = module.encode().map_err(|error| Refusal::Text(error.message()))?;
-        let module = Module::from_bytes(&self.engine, bytes, "").map_err(Refusal::Module)?;
-        Ok((self.prepare)(&self.engine, module))
+        let module = Module::from_bytes(self.environment.engine, bytes, "").map_err(Refusal::Module)?;
+        Ok((self.environment.prepare)(self.environment.engine, module))
     }
 
     /// Loads and instantiates a module. The outer error describes a module that is refused.
@@ -209,6 +276,19 @@ impl<'a> Script<'a> {
     /// Lets modules import from an instance by a name.
     fn offer(&mut self, name: &str, instance: Instance) -> Result<(), String> {
         self.linker.instance(&self.store, name, instance).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Returns the module of that name that the starting thread shares, unless this thread has an instance of the name.
+    fn shared_module(&self, id: Id) -> Option<&SharedModule> {
+        self.shared.as_ref().filter(|shared| shared.name == id.name() && !self.instances.contains_key(id.name()))
+    }
+
+    /// Returns what a new thread can use of a module.
+    fn share(&self, id: Id) -> Result<SharedModule, String> {
+        match self.shared_module(id) {
+            Some(shared) => Ok(shared.clone()),
+            None => Ok(SharedModule::new(id.name(), self.instance(Some(id))?, &self.store)),
+        }
     }
 
     fn instance(&self, id: Option<Id>) -> Result<Instance, String> {
