@@ -7,9 +7,9 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::context::{StoreContext, StoreContextMut};
+use crate::context::StoreContextMut;
 use crate::limits::ResourceError;
 use crate::store::{NATIVE_GUARD, StoreInner};
 use crate::sys;
@@ -17,21 +17,6 @@ use crate::vm::VmTag;
 
 /// A value of the host whose object was freed.
 pub(crate) type FreedValue = Box<dyn Any + Send + Sync>;
-
-/// Figures about the heap of collected objects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GcStats {
-    /// Bytes in use: blocks with objects, and values of the host. Garbage counts until it is collected.
-    pub bytes: usize,
-    /// Most bytes that were in use at once.
-    pub peak_bytes: usize,
-    /// Number of collections.
-    pub collections: u64,
-    /// Time of all collections together.
-    pub time: Duration,
-    /// Time of the longest collection, during which the guest stood still.
-    pub longest_pause: Duration,
-}
 
 impl StoreInner {
     /// Allocates an object in the heap. Its fields have arbitrary contents, which the caller must replace before the next
@@ -85,12 +70,8 @@ impl StoreInner {
     /// stack are roots.
     pub(crate) fn collect(&mut self, extra: &[u64]) {
         let start = Instant::now();
-        self.gc_stats.peak_bytes = self.gc_stats.peak_bytes.max(self.heap.used_bytes());
         self.mark_and_sweep(extra);
-        let pause = start.elapsed();
-        self.gc_stats.collections += 1;
-        self.gc_stats.time += pause;
-        self.gc_stats.longest_pause = self.gc_stats.longest_pause.max(pause);
+        self.usage().count_collection(start.elapsed());
     }
 
     fn mark_and_sweep(&mut self, extra: &[u64]) {
@@ -133,16 +114,6 @@ impl StoreInner {
         });
         // Their destructors are the embedder's. They run where nothing is borrowed.
         self.freed.extend(freed);
-    }
-}
-
-impl<T> StoreContext<'_, T> {
-    /// Returns figures about the heap of collected objects; `None` if the store has not used it.
-    pub(crate) fn gc_stats(&self) -> Option<GcStats> {
-        let store = self.inner();
-        let bytes = store.heap.used_bytes();
-        let stats = GcStats { bytes, peak_bytes: store.gc_stats.peak_bytes.max(bytes), ..store.gc_stats };
-        store.heap.exists().then_some(stats)
     }
 }
 

@@ -68,7 +68,6 @@ mod waiting;
 pub mod walk;
 
 pub use array_ref::{ArrayRef, ArrayRefPre};
-pub use collect::GcStats;
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use exception::{ExceptionError, ExnRef};
 pub use externs::Extern;
@@ -93,7 +92,7 @@ pub use table::{Table, TableError};
 pub use tag::Tag;
 pub use trap::{Backtrace, FrameInfo, Stop, StopKind, Throw, Trap};
 pub use typed::{HostResults, IntoFunc, TypedFunc, WasmTy, WasmTyList};
-pub use usage::SharedUsage;
+pub use usage::{GcStats, SharedUsage};
 pub use value::{TypeMismatch, Val};
 pub use waiting::WaitResult;
 pub use wasmr_core::type_text::{extern_type_text, func_type_text, type_text, val_type_text};

@@ -10,7 +10,8 @@ use wasmr_core::count::Count;
 
 use wasmr_core::limits;
 
-/// Upper bounds of one store. Each bounds the sum over all objects of the store, not each object.
+/// Upper bounds of one store. Each bounds the sum over all objects of the store, not each object. The bounds on memories, tables and
+/// heaps hold for all stores of a guest with threads together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreLimits {
     /// Bytes of all linear memories together. `memory.grow` beyond it returns -1.

@@ -23,7 +23,7 @@ use wasmr_core::registry::{TypeRegistry, Types};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{HeapType, RefType, TypeId, ValType};
 
-use crate::collect::{FreedValue, GcStats};
+use crate::collect::FreedValue;
 use crate::context::{AsContext, AsContextMut, Invariant, StoreContext, StoreContextMut};
 use crate::frame::{Fp, Ip, STACK_SLACK};
 use crate::gc::GcHeap;
@@ -41,7 +41,7 @@ use crate::sys::{self, StackPages};
 use crate::table::TableObject;
 use crate::tier::Tier;
 use crate::trap::HostEnd;
-use crate::usage::SharedUsage;
+use crate::usage::{GcStats, SharedUsage};
 use crate::vm::{VmGlobal, VmStore, VmTag, native_stack_bytes};
 use crate::vm_gc::VmHeap;
 use crate::walk::Place;
@@ -143,7 +143,6 @@ pub struct StoreInner {
     pub(crate) heap: GcHeap,
     /// Values of the host that collections freed and that were not dropped yet.
     pub(crate) freed: Vec<FreedValue>,
-    pub(crate) gc_stats: GcStats,
     /// Types of structs and arrays that the host uses.
     pub(crate) object_types: HashMap<TypeId, Arc<ObjectType>>,
     memories: Vec<Pinned<MemoryObject>>,
@@ -164,6 +163,7 @@ impl<T> Store<T> {
     /// Creates an empty store. An engine can be its configuration.
     pub fn new(config: impl Into<StoreConfig>, data: T) -> Store<T> {
         let config = config.into();
+        let usage = config.usage.unwrap_or_default();
         let interrupt = InterruptHandle::new();
         let vm = VmStore {
             stack_base: ptr::null_mut(),
@@ -200,7 +200,7 @@ impl<T> Store<T> {
             metered: config.metered,
             memory_bytes: 0,
             table_elements: 0,
-            usage: config.usage.unwrap_or_default(),
+            usage: usage.clone(),
             shared_memories: Vec::new(),
             interrupt,
             boundary_depth: 0,
@@ -208,9 +208,8 @@ impl<T> Store<T> {
             native_stack: None,
             host_end: None,
             left: Vec::new(),
-            heap: GcHeap::new(config.limits.max_gc_heap_bytes, config.gc_stress),
+            heap: GcHeap::new(config.limits.max_gc_heap_bytes, usage, config.gc_stress),
             freed: Vec::new(),
-            gc_stats: GcStats::default(),
             object_types: HashMap::new(),
             memories: Vec::new(),
             tables: Vec::new(),
@@ -317,9 +316,9 @@ impl<T> Store<T> {
         self.as_context_mut().gc();
     }
 
-    /// Returns figures about the heap of collected objects; `None` if the store has not used it.
+    /// Returns figures about the heaps of collected objects, those of the guest's other threads included; `None` if none was used.
     pub fn gc_stats(&self) -> Option<GcStats> {
-        self.as_context().gc_stats()
+        self.as_context().inner().usage.gc_stats()
     }
 }
 

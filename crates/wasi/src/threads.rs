@@ -20,10 +20,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{ExternType, FuncType, ValType};
 use wasmr_runtime::{
-    AsContext, Caller, DuplicateDefinition, Instance, InstancePre, InstantiateError, InterruptHandle, Linker, Stop,
-    Store, check_room,
+    AsContext, Caller, DuplicateDefinition, Instance, InstancePre, InstantiateError, InterruptHandle, Linker,
+    ResourceError, Stop, Store, check_room,
 };
 
 /// Module and name of the import that starts a thread.
@@ -314,6 +315,8 @@ fn run<T>(
 ) -> Result<(), (Option<Instance>, Stop)> {
     let instance = program.instantiate(&mut *store).map_err(|error| match error {
         InstantiateError::Stop(stop) => (None, stop),
+        // As for the first object that has no room.
+        InstantiateError::Resource(ResourceError::HeapLimit { .. }) => (None, Stop::trap(TrapCode::HeapFull)),
         error => (None, Stop::host(error)),
     })?;
     let failed = |stop| (Some(instance), stop);

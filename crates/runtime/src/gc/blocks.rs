@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use super::bitmap::Bitmap;
 use super::memory::{BLOCK, HeapMemory};
+use crate::usage::HeapShare;
 use crate::vm_gc::{CELL_SIZES, NULL_GUARD, VmHeap, VmInterval, cell_class};
 
 /// Bytes that become accessible at once while the heap is small.
@@ -60,9 +61,9 @@ pub(super) struct Blocks {
     blocks: Vec<Block>,
     free: Vec<u32>,
     classes: [Class; CELL_SIZES.len()],
-    /// Blocks in use.
-    used: usize,
-    /// Blocks that may be in use.
+    /// Bytes of the blocks in use, and of values of the host.
+    pub(super) share: HeapShare,
+    /// Bytes that the blocks of all heaps of the guest may have together.
     limit: usize,
     /// Bytes handed out since the last collection.
     pub(super) allocated: usize,
@@ -85,7 +86,7 @@ impl Blocks {
         memory: HeapMemory,
         live: Bitmap,
         covered: usize,
-        limit: usize,
+        (share, limit): (HeapShare, usize),
         budget: usize,
         single: bool,
     ) -> Blocks {
@@ -96,8 +97,9 @@ impl Blocks {
             blocks: vec![Block::Guard; (NULL_GUARD / BLOCK) as usize],
             free: Vec::new(),
             classes: Default::default(),
-            used: 0,
-            limit: limit.div_ceil(BLOCK as usize),
+            share,
+            // A part of a block counts as one.
+            limit: limit.div_ceil(BLOCK as usize).saturating_mul(BLOCK as usize),
             allocated: 0,
             budget,
             single,
@@ -112,9 +114,14 @@ impl Blocks {
         self.blocks.len() as u32
     }
 
-    /// Returns the bytes of the blocks in use.
-    pub(super) fn used_bytes(&self) -> usize {
-        self.used * BLOCK as usize
+    /// Counts blocks as used. Returns false if the limit is reached.
+    fn take(&mut self, count: usize) -> bool {
+        self.share.take(count * BLOCK as usize, self.limit)
+    }
+
+    /// Counts blocks as free again.
+    fn give_back(&mut self, count: usize) {
+        self.share.give_back(count * BLOCK as usize);
     }
 
     /// Allocates the memory of an object of `bytes` bytes, a multiple of 8. Its contents are arbitrary. Returns `None` if a
@@ -165,19 +172,19 @@ impl Blocks {
 
     /// Takes a free block. Returns `None` if the limit is reached.
     fn take_block(&mut self) -> Option<u32> {
-        if self.used >= self.limit {
+        if !self.take(1) {
             return None;
         }
         while let Some(block) = self.free.pop() {
             if self.blocks[block as usize] == Block::Free {
-                self.used += 1;
                 return Some(block);
             }
         }
         self.extend(1)
     }
 
-    /// Takes new blocks at the end of the heap. Returns the first one.
+    /// Makes new blocks at the end of the heap, which count as used. Returns the first one. If the system refuses memory, they
+    /// count as free again.
     fn extend(&mut self, count: usize) -> Option<u32> {
         let first = self.blocks.len();
         let end = (first + count) * BLOCK as usize;
@@ -186,11 +193,11 @@ impl Blocks {
             let step = STEP.max(self.memory.end() / 8).next_multiple_of(BLOCK as usize);
             let generous = (self.memory.end() + step).max(end).min(self.covered);
             if end > generous || (self.memory.enlarge(generous).is_err() && self.memory.enlarge(end).is_err()) {
+                self.give_back(count);
                 return None;
             }
         }
         self.blocks.resize(first + count, Block::Free);
-        self.used += count;
         Some(first as u32)
     }
 
@@ -198,16 +205,10 @@ impl Blocks {
         let count = bytes.div_ceil(BLOCK) as usize;
         let size = count * BLOCK as usize;
         let is_due = self.allocated > 0 && self.allocated + size > self.budget;
-        if is_due || self.used + count > self.limit {
+        if is_due || !self.take(count) {
             return None;
         }
-        let first = match self.find_run(count) {
-            Some(first) => {
-                self.used += count;
-                first
-            }
-            None => self.extend(count)?,
-        };
+        let first = self.find_run(count).or_else(|| self.extend(count))?;
         self.blocks[first as usize] = Block::Large(count as u32);
         for rest in 1..count as u32 {
             self.blocks[(first + rest) as usize] = Block::Rest(rest);
@@ -335,7 +336,7 @@ impl Blocks {
             self.blocks[index as usize] = Block::Free;
             self.free.push(index);
         }
-        self.used -= count as usize;
+        self.give_back(count as usize);
     }
 
     /// Overwrites the free cells of a block.

@@ -12,8 +12,9 @@
 //! roots that it read, at least [`MIN_BUDGET`]. So the heap takes about two and a half times the memory of its live objects, and the
 //! work of the collector is proportional to the bytes that are allocated. Free blocks beyond the next budget go back to the system.
 //!
-//! The limit bounds the blocks in use. If a collection leaves less than an [`HEADROOM`]th of it free, the heap counts as full:
-//! otherwise a guest near the limit would collect for each of the last objects.
+//! The limit bounds the blocks in use, those of the guest's other threads included. If a collection leaves less than an
+//! [`HEADROOM`]th of it free, the heap counts as full: otherwise a guest near the limit would collect for each of the last objects.
+//! A thread can free only the garbage of its own heap.
 //!
 //! # Handle scopes
 //! Each call of a host function opens a handle scope, and [`Store::scope`](crate::store::Store::scope) another. A handle that
@@ -40,6 +41,7 @@ use wasmr_core::registry::TypeRegistry;
 use wasmr_core::types::TypeId;
 
 use crate::limits::ResourceError;
+use crate::usage::{HeapShare, SharedUsage};
 use crate::vm::VmTag;
 use crate::vm_gc::{EXCEPTION_PAYLOAD, Kind, VmDescriptor, VmHeap, VmObject};
 
@@ -52,7 +54,7 @@ use types::Descriptors;
 /// Bytes that are allocated between collections at least. With less, a small heap would be collected too often.
 const MIN_BUDGET: usize = 4 << 20;
 
-/// Divisor of the limit that gives the bytes which a collection must leave free.
+/// Divisor of the limit, less what other heaps have, that gives the bytes which a collection must leave free.
 const HEADROOM: usize = 8;
 
 /// The byte that a stress test writes over freed objects. Read as a reference, it leads to no object.
@@ -88,6 +90,8 @@ const MIN_OWNED: usize = 64;
 /// The Rust side of a heap.
 pub(crate) struct GcHeap {
     limit: usize,
+    /// The bytes that all heaps of the guest have.
+    usage: SharedUsage,
     is_stressed: bool,
     parts: Option<Parts>,
     /// The roots of all open handle scopes, the innermost scope last.
@@ -117,9 +121,11 @@ struct Parts {
 
 impl GcHeap {
     /// Returns a heap that does not exist yet. In a stress test each allocation collects, and freed objects are overwritten.
-    pub(crate) fn new(limit: usize, is_stressed: bool) -> GcHeap {
+    /// The limit holds for all heaps that count in `usage` together.
+    pub(crate) fn new(limit: usize, usage: SharedUsage, is_stressed: bool) -> GcHeap {
         GcHeap {
             limit,
+            usage,
             is_stressed,
             parts: None,
             handles: Vec::new(),
@@ -148,7 +154,8 @@ impl GcHeap {
             let bitmap = || Bitmap::new(covered).ok_or_else(no_memory);
             let (live, marks) = (bitmap()?, bitmap()?);
             let budget = MIN_BUDGET.min(self.limit);
-            let mut blocks = Blocks::new(memory, live, covered, self.limit, budget, self.is_stressed);
+            let share = (HeapShare::new(self.usage.clone()), self.limit);
+            let mut blocks = Blocks::new(memory, live, covered, share, budget, self.is_stressed);
             let full = ResourceError::HeapLimit { limit: self.limit };
             let own =
                 Descriptors::make_own(&mut blocks, Kind::EXCEPTION).zip(Descriptors::make_own(&mut blocks, Kind::HOST));
@@ -223,37 +230,38 @@ impl GcHeap {
         vm: &mut VmHeap,
         value: Box<dyn Any + Send + Sync>,
     ) -> Result<Result<u32, Box<dyn Any + Send + Sync>>, ResourceError> {
-        let descriptor = self.parts(vm)?.host_value;
+        let limit = self.limit;
+        let parts = self.parts(vm)?;
+        let descriptor = parts.host_value;
         let bytes = size_of::<HostValue>() + size_of_val(&*value);
-        if self.used_bytes().saturating_add(bytes) > self.limit {
+        if !parts.blocks.share.take(bytes, limit) {
             return Ok(Err(value));
         }
         let index = match self.free_host_values.last() {
             Some(&index) => index,
             None => self.host_values.len() as u32,
         };
-        let Some(at) = self.allocate(vm, size_of::<VmObject>() as u32, descriptor, index) else {
+        let at = self.allocate(vm, size_of::<VmObject>() as u32, descriptor, index);
+        let blocks = &mut self.parts.as_mut().expect("it was made above").blocks;
+        let Some(at) = at else {
+            blocks.share.give_back(bytes);
             return Ok(Err(value));
         };
+        // The bytes of the value count for the next collection like those of an object.
+        blocks.allocated += bytes;
         let entry = HostValue { object: at, value: Some(value) };
         match self.free_host_values.pop() {
             Some(index) => self.host_values[index as usize] = entry,
             None => self.host_values.push(entry),
         }
         self.host_bytes += bytes;
-        // The bytes of the value count for the next collection like those of an object.
-        self.parts.as_mut().expect("it was allocated there").blocks.allocated += bytes;
         Ok(Ok(at))
     }
 
     /// Returns the bytes that the heap takes: blocks in use, and values of the host.
+    #[cfg(test)]
     pub(crate) fn used_bytes(&self) -> usize {
-        self.parts.as_ref().map_or(0, |parts| parts.blocks.used_bytes()) + self.host_bytes
-    }
-
-    /// Returns true if the heap was used.
-    pub(crate) fn exists(&self) -> bool {
-        self.parts.is_some()
+        self.parts.as_ref().map_or(0, |parts| parts.blocks.share.own())
     }
 
     /// Takes all values of the host out of the heap, which is not used any more.
@@ -394,16 +402,18 @@ impl GcHeap {
             if entry.object != 0 && !parts.marks.get(entry.object) {
                 entry.object = 0;
                 let value = entry.value.take();
-                self.host_bytes -= size_of::<HostValue>() + value.as_deref().map_or(0, size_of_val);
+                let bytes = size_of::<HostValue>() + value.as_deref().map_or(0, size_of_val);
+                self.host_bytes -= bytes;
+                parts.blocks.share.give_back(bytes);
                 freed.extend(value);
                 self.free_host_values.push(index);
             }
         }
         let poison = self.is_stressed.then_some(POISON);
         let live = parts.blocks.sweep(&mut parts.marks, poison) + self.host_bytes;
-        let used = parts.blocks.used_bytes() + self.host_bytes;
+        let (used, available) = (parts.blocks.share.own(), self.limit.saturating_sub(parts.blocks.share.others()));
         parts.blocks.budget = (live + live / 2).max(root_bytes).max(MIN_BUDGET).min(self.limit);
-        parts.is_full = live > self.limit - self.limit / HEADROOM || used > self.limit;
+        parts.is_full = live > available - available / HEADROOM || used > available;
         parts.blocks.trim();
         freed
     }

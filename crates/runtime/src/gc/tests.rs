@@ -26,7 +26,12 @@ const NEXT: u32 = 8;
 
 impl World {
     fn new(limit: usize) -> World {
-        World::with(GcHeap::new(limit, false))
+        World::sharing(limit, SharedUsage::default())
+    }
+
+    /// Returns a world whose heap shares its limit with others.
+    fn sharing(limit: usize, usage: SharedUsage) -> World {
+        World::with(GcHeap::new(limit, usage, false))
     }
 
     fn with(mut heap: GcHeap) -> World {
@@ -176,6 +181,29 @@ fn the_limit_holds() {
 }
 
 #[test]
+fn heaps_of_one_guest_share_the_limit() {
+    let (limit, usage) = (4 << 20, SharedUsage::default());
+    let mut one = World::sharing(limit, usage.clone());
+    let mut two = World::sharing(limit, usage.clone());
+    let fill = |world: &mut World| (0..).take_while(|_| world.pair(0).is_some()).count() * 16;
+    let first = fill(&mut one);
+    assert!(first > limit / 2, "{first}");
+    assert!(fill(&mut two) < limit - first);
+    let stats = usage.gc_stats().unwrap();
+    assert_eq!(stats.bytes, one.heap.used_bytes() + two.heap.used_bytes());
+    assert!(stats.bytes <= limit && stats.peak_bytes == stats.bytes);
+    // A collection in one heap makes room for the other, and so does its end.
+    two.collect(&[]);
+    one.collect(&[]);
+    two.collect(&[]);
+    let second = fill(&mut two);
+    assert!(second > limit / 2, "{second}");
+    drop(two);
+    assert_eq!(usage.gc_stats().unwrap().bytes, one.heap.used_bytes());
+    assert!(fill(&mut one) > limit / 2);
+}
+
+#[test]
 fn a_long_list_needs_no_deep_stack() {
     let mut world = World::new(1 << 30);
     let mut last = 0;
@@ -293,7 +321,7 @@ fn exceptions_keep_their_payload() {
 #[test]
 #[should_panic(expected = "leads to no object")]
 fn a_stress_test_finds_a_reference_to_a_freed_object() {
-    let mut world = World::with(GcHeap::new(1 << 30, true));
+    let mut world = World::with(GcHeap::new(1 << 30, SharedUsage::default(), true));
     let freed = world.pair(0).unwrap();
     world.collect(&[]);
     let holder = world.pair(freed + 16).unwrap();
