@@ -155,7 +155,8 @@ fn execute(
         && let Ok(program) = linker.instantiate_pre(&module)
     {
         if !program.fits_any_store() {
-            report::print(err, "note: a program cannot start threads with --preload\n");
+            let note = "cannot start threads, because every thread would need the modules of --preload anew: link them into it";
+            report::print(err, &format!("note: `{}` {note}\n", printable(module.name())));
         }
         threads.begin(&store, program);
     }

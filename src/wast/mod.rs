@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn threads_share_memories() {
-        assert_eq!(failing_lines(THREADS), (vec![], 12));
+        assert_eq!(failing_lines(THREADS), (vec![], 11));
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
             (assert_unlinkable (module (memory (import "mem" "m") 1 1 shared)) "unknown import")"#;
         assert_eq!(failing_lines(script), (vec![2, 3, 5, 7], 8));
         let script = THREADS.replace("(register \"mem\" $Mem)", "(register \"mem\" $Mem) (invoke $Mem \"f\")");
-        assert_eq!(failing_lines(&script), (vec![4], 12));
+        assert_eq!(failing_lines(&script), (vec![4], 11));
     }
 
     #[test]

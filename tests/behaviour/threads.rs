@@ -9,6 +9,50 @@ use crate::tiers::{Tier, on_every_tier};
 /// Time in which a run must end, on a busy machine.
 const SLACK: Duration = Duration::from_secs(20);
 
+/// A program with four threads, each of which has a list of more than 1 MiB until all have theirs.
+const HEAPS: &str = r#"(module
+    (import "env" "memory" (memory 1 1 shared))
+    (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+    (type $node (struct (field (ref null $node)) (field i64)))
+    (func $add (param $at i32)
+        (drop (i32.atomic.rmw.add (local.get $at) (i32.const 1)))
+        (drop (memory.atomic.notify (local.get $at) (i32.const -1))))
+    (func $await (param $at i32) (param $value i32) (local $now i32)
+        (loop $again
+            (local.set $now (i32.atomic.load (local.get $at)))
+            (if (i32.ne (local.get $now) (local.get $value))
+                (then
+                    (drop (memory.atomic.wait32 (local.get $at) (local.get $now) (i64.const -1)))
+                    (br $again)))))
+    (func $work (local $list (ref null $node)) (local $left i32)
+        (local.set $left (i32.const 50000))
+        (loop $next
+            (local.set $list (struct.new $node (local.get $list) (i64.const 1)))
+            (br_if $next (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+        (call $add (i32.const 0))
+        (call $await (i32.const 0) (i32.const 4))
+        (if (i64.ne (struct.get $node 1 (local.get $list)) (i64.const 1)) (then unreachable))
+        (call $add (i32.const 4)))
+    (func (export "wasi_thread_start") (param i32 i32) (call $work))
+    (func (export "_start")
+        (drop (call $spawn (i32.const 0))) (drop (call $spawn (i32.const 0))) (drop (call $spawn (i32.const 0)))
+        (call $work)
+        (call $await (i32.const 4) (i32.const 4))))"#;
+
+/// A program whose export `run` waits for a thread that returns, traps, or exits with 9.
+const INVOKED: &str = r#"(module
+    (import "env" "memory" (memory 1 1 shared))
+    (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (func (export "wasi_thread_start") (param i32) (param $what i32)
+        (if (i32.eq (local.get $what) (i32.const 3)) (then (call $exit (i32.const 9))))
+        (i32.atomic.store (i32.const 0) (i32.div_u (i32.const 42) (i32.and (local.get $what) (i32.const 1))))
+        (drop (memory.atomic.notify (i32.const 0) (i32.const 1))))
+    (func (export "run") (param $what i32) (result i32)
+        (drop (call $spawn (local.get $what)))
+        (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))
+        (i32.atomic.load (i32.const 0))))"#;
+
 /// Runs `threads.wasm` with an open, silent standard input.
 #[track_caller]
 fn threads(tier: Tier, options: &[&str], words: &[&str]) -> Outcome {
@@ -51,6 +95,18 @@ on_every_tier! {
         assert_eq!(std::fs::read(scratch.path().join("made.txt")).unwrap(), b"text");
     }
 
+    fn threads_use_files_at_the_same_time(tier) {
+        let scratch = Scratch::new();
+        let run = Run::on(tier).dir(scratch.path(), "/").guest("pthreads.wasm").words(["files", "4", "20"]);
+        run.end().exits(0).prints("0 wrong\n").quietly();
+        let lines = std::fs::read_to_string(scratch.path().join("lines")).unwrap();
+        let mut lines: Vec<&str> = lines.lines().collect();
+        lines.sort();
+        let expected: Vec<_> = (0..80).map(|index| format!("line{:02}", index / 20)).collect();
+        assert_eq!(lines, expected);
+        assert_eq!(std::fs::metadata(scratch.path().join("file3")).unwrap().len(), 20 * 4096);
+    }
+
     fn no_line_of_any_thread_is_lost(tier) {
         let outcome = threads(tier, &[], &["lines"]).exits(0).quietly();
         for line in ["aaaaaaaaaa", "bbbbbbbbbb"] {
@@ -71,6 +127,15 @@ on_every_tier! {
         let outcome = threads(tier, &[], &["trap"]).exits(134).prints("");
         let outcome = outcome.says("error: thread 3 of the program `threads.wasm` trapped\n  wasm trap: unreachable\n");
         outcome.says("threads.wasm!trap").says("threads.wasm!wasi_thread_start");
+    }
+
+    fn a_trap_ends_threads_that_write(tier) {
+        let outcome = threads(tier, &[], &["trap-writing"]).exits(134).says("trapped\n  wasm trap: unreachable\n");
+        let (lines, rest) = outcome.stdout.rsplit_once('\n').unwrap();
+        assert_eq!(rest, "", "the last line is whole");
+        for line in lines.lines() {
+            assert!(["aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc"].contains(&line), "{line}");
+        }
     }
 
     fn the_exit_of_any_thread_ends_the_process(tier) {
@@ -131,6 +196,29 @@ on_every_tier! {
         threads(tier, &["--timeout", "60s"], &["storm", "4"]).exits(0).prints("calm\n").quietly();
     }
 
+    fn the_limit_of_the_heap_is_that_of_all_threads(tier) {
+        let scratch = Scratch::new();
+        let program = scratch.file("program.wat", HEAPS);
+        let run = |limit: &str| {
+            Run::on(tier).words(["--max-gc-heap", limit, "--fuel", "1e9", "--stats"]).word(&program).end()
+        };
+        let outcome = run("16MiB").exits(0).prints("").says("guest threads 3 started");
+        let heap = outcome.stderr.split_once("gc heap").unwrap().1.lines().next().unwrap().to_string();
+        let most: f64 = heap.split_once("end, ").unwrap().1.split_once(" MiB").unwrap().0.trim().parse().unwrap();
+        assert!((4.0..8.0).contains(&most), "four heaps of more than 1 MiB: {heap}");
+        outcome.says("fuel");
+        run("3MiB").exits(134).says("garbage-collected heap is full");
+    }
+
+    fn an_invoked_function_may_start_threads(tier) {
+        let scratch = Scratch::new();
+        let program = scratch.file("program.wat", INVOKED);
+        let run = |argument: &str| Run::on(tier).words(["--invoke", "run"]).word(&program).word(argument).end();
+        run("1").exits(0).prints("42\n").quietly();
+        run("2").exits(134).prints("").says("thread 1 of the program `program.wat` trapped\n  wasm trap: integer divide by zero");
+        run("3").exits(9).prints("").quietly();
+    }
+
     fn statistics_count_threads(tier) {
         let outcome = threads(tier, &["--stats", "--fuel", "1e9"], &["count", "5"]).exits(0).prints("5000\n");
         outcome.says("  guest threads 5 started, at most ").says("  ended         returned");
@@ -156,7 +244,7 @@ fn only_libraries_without_functions_permit_threads() {
     );
     let run =
         Run::bare().words(["run", "--invoke", "spawn", "--preload"]).word(format!("library={}", library.display()));
-    run.word(program).end().exits(0).prints("-1\n").says("note: a program cannot start threads with --preload\n");
+    run.word(program).end().exits(0).prints("-1\n").says("note: `program.wat` cannot start threads");
 }
 
 #[test]

@@ -1,5 +1,6 @@
-// POSIX threads of wasi-libc: pthreads sort COUNT THREADS, or pthreads all THREADS ROUNDS.
+// POSIX threads of wasi-libc: pthreads sort COUNT THREADS, pthreads all THREADS ROUNDS, or pthreads files THREADS ROUNDS.
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
@@ -168,6 +169,31 @@ static void *everything(void *number) {
     return (char *)number + 1;
 }
 
+// Writes a file of its own and reads it again, and adds lines to a file of all threads.
+static int all_lines;
+
+static void *files(void *number) {
+    char name[16], piece[4096], again[4096], line[8];
+    int id = (int)(intptr_t)number, ok = 1;
+    sprintf(name, "file%d", id);
+    sprintf(line, "line%02d\n", id);
+    int file = open(name, O_RDWR | O_CREAT | O_TRUNC, 0666);
+    for (int round = 0; round < rounds; round++) {
+        memset(piece, id + round, sizeof piece);
+        ok &= write(file, piece, sizeof piece) == sizeof piece;
+        ok &= pread(file, again, sizeof again, (off_t)round * sizeof again) == sizeof again;
+        ok &= !memcmp(piece, again, sizeof piece);
+        ok &= write(all_lines, line, 7) == 7;
+    }
+    ok &= !fsync(file) && lseek(file, 0, SEEK_SET) == 0;
+    for (int round = 0; round < rounds; round++) {
+        memset(piece, id + round, sizeof piece);
+        ok &= read(file, again, sizeof again) == sizeof again && !memcmp(piece, again, sizeof piece);
+    }
+    expect(ok && read(file, again, 1) == 0 && !close(file));
+    return (char *)number + 1;
+}
+
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "all";
     int first = argc > 2 ? atoi(argv[2]) : 4, second = argc > 3 ? atoi(argv[3]) : 4;
@@ -176,6 +202,12 @@ int main(int argc, char **argv) {
         return sort();
     }
     threads = first, rounds = second;
+    if (!strcmp(what, "files")) {
+        all_lines = open("lines", O_WRONLY | O_CREAT | O_APPEND, 0666);
+        on_threads(files);
+        printf("%d wrong\n", wrong);
+        return wrong != 0;
+    }
     pthread_barrier_init(&barrier, NULL, threads);
     pthread_key_create(&key, destroy);
     sem_init(&places, 0, 2);

@@ -46,6 +46,10 @@ static void lines(void *argument) {
     for (int i = 0; i < 50; i++)
         put(argument);
 }
+static void lines_forever(void *argument) {
+    for (;;)
+        put(argument);
+}
 static void trap(void *argument) {
     __builtin_trap();
 }
@@ -126,6 +130,11 @@ int main(int argc, char **argv) {
     } else if (!strcmp(what, "trap")) {
         start(wait_forever, 0), start(spin, 0), start(trap, 0);
         wait_forever(0);
+    } else if (!strcmp(what, "trap-writing")) {
+        start(lines_forever, "aaaaaaaaaa\n"), start(lines_forever, "bbbbbbbbbb\n");
+        sleep_for(20);
+        start(trap, 0);
+        lines_forever("cccccccccc\n");
     } else if (!strcmp(what, "exit")) {
         start(spin, 0), start(leave, (void *)(intptr_t)number);
         sleep_long(0);

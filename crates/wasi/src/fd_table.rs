@@ -20,9 +20,12 @@
 //!
 //! [POSIX, file descriptor allocation]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/V2_chap02.html
 
+use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
-use rustix::fs::{FileType, OFlags, Stat, fcntl_getfl, fstat};
+use rustix::fs::{FileType, OFlags, SeekFrom, Stat, fcntl_getfl, fdatasync, fstat, fsync, seek};
+use rustix::io::{Errno as HostErrno, ReadWriteFlags, pwritev2, retry_on_intr, writev};
 use rustix::termios::isatty;
 
 use crate::abi::{Filestat, Filetype, fdflags};
@@ -35,6 +38,9 @@ use crate::virtual_dir::VirtualDir;
 /// Limit, in bytes of host memory, on the listings that directories keep between two `fd_readdir` calls. The listing in use
 /// does not count. Without the limit a guest could make the host keep one copy of a huge directory per descriptor.
 const LISTINGS_BUDGET: usize = 16 << 20;
+
+/// Offset that makes `pwritev2` use the file's own position.
+const OWN_POSITION: u64 = u64::MAX;
 
 /// A host descriptor: owned and closed on drop, or a standard stream of this process, which outlives the guest.
 #[derive(Debug)]
@@ -50,6 +56,11 @@ impl AsFd for HostFd {
             HostFd::Standard(fd) => *fd,
         }
     }
+}
+
+/// Waits until the data of a file or directory, and its metadata unless `data_only`, are on the device.
+pub(crate) fn sync_host(fd: impl AsFd, data_only: bool) -> rustix::io::Result<()> {
+    retry_on_intr(|| if data_only { fdatasync(&fd) } else { fsync(&fd) })
 }
 
 /// Behaviour of a host descriptor that is not a directory.
@@ -111,6 +122,20 @@ impl HostFile {
         if matches!(self.kind, Kind::File | Kind::Device) { Ok(()) } else { Err(Errno::Spipe) }
     }
 
+    /// Writes to a regular file, at its end if `append`.
+    pub(crate) fn write(&self, append: bool, buffers: &[IoSlice<'_>]) -> rustix::io::Result<usize> {
+        if append {
+            match pwritev2(&self.fd, buffers, OWN_POSITION, ReadWriteFlags::APPEND) {
+                // The file system or kernel lacks this flag. Seeking first is not atomic.
+                Err(HostErrno::NOTSUP | HostErrno::NOSYS | HostErrno::INVAL) => {
+                    seek(&self.fd, SeekFrom::End(0))?;
+                }
+                result => return result,
+            }
+        }
+        writev(&self.fd, buffers)
+    }
+
     /// Checks that the file was not opened through a read-only grant.
     ///
     /// # Errors
@@ -148,7 +173,8 @@ impl Directory {
 pub(crate) enum Object {
     Directory(Directory),
     Virtual(VirtualDir),
-    Host(HostFile),
+    /// Shared with a thread that makes a transfer.
+    Host(Arc<HostFile>),
     Input(Input),
     Output(OutputBuffer),
     Discard,
@@ -241,7 +267,7 @@ impl Descriptor {
         let base = rights::FD_ALLOCATE | rights::FD_FILESTAT_SET_SIZE | rights::FD_FILESTAT_SET_TIMES;
         let revoked = Revoked { base, inheriting: 0 };
         Some(Descriptor {
-            object: Object::Host(file),
+            object: Object::Host(file.into()),
             rights_base,
             rights_inheriting: 0,
             revoked,
@@ -284,7 +310,7 @@ impl Descriptor {
             filetype: Filetype::SocketStream,
             read_only: false,
         };
-        let object = Object::Host(file);
+        let object = Object::Host(file.into());
         Descriptor {
             object,
             rights_base: rights::LISTENER,

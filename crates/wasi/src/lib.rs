@@ -25,6 +25,7 @@
 //! | `random` | random bytes: a generator seeded by the host, or the embedder's source |
 //! | `calls` | one short function a call, by family |
 //! | `shared` | one context for all threads of a guest |
+//! | `transfer` | bytes of regular files, moved while other threads make calls |
 //! | `threads` | `wasi.thread-spawn`, and the end of a guest with threads |
 //! | `link` | the calls as host functions of the runtime |
 //!
@@ -79,6 +80,7 @@ mod shared;
 mod stdio;
 mod table;
 mod threads;
+mod transfer;
 mod virtual_dir;
 mod wait;
 

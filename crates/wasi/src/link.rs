@@ -19,10 +19,10 @@ use wasmr_core::types::{FuncType, ValType};
 use wasmr_runtime::{Caller, DuplicateDefinition, Extern, Linker, LoadedModule, Stop, Trap};
 
 use crate::ctx::WasiCtx;
-use crate::exit::Exit;
+use crate::exit::{Exit, Outcome};
 use crate::memory::GuestMemory;
 use crate::pointer::MemoryFault;
-use crate::shared::WasiAccess;
+use crate::shared::{Step, WasiAccess};
 use crate::table::{Call, MODULES, ParamType, find};
 
 /// Defines all calls of both modules.
@@ -98,7 +98,10 @@ fn define<T: 'static>(
                 ctx.set_interrupt_handle(interrupt);
                 (call.func)(ctx, &mut memory, args)
             }
-            WasiAccess::Shared(ctx) => ctx.call(interrupt, |ctx| (call.func)(ctx, &mut memory, args)),
+            WasiAccess::Shared(ctx) => ctx.call(interrupt, |step| match step {
+                Step::Call(ctx) => (call.func)(ctx, &mut memory, args),
+                Step::Transfer(transfer) => transfer.run(&mut memory).outcome(),
+            }),
         };
         match outcome {
             Ok(errno) => {

@@ -9,7 +9,7 @@
 //!
 //! # Why are transfers with a shared memory copied?
 //! Another thread may write to it at any time, and a Rust slice of such bytes is not allowed. The calls of all threads run one
-//! after the other, so that only one copy exists at a time.
+//! after the other, but for a few [transfers](crate::transfer), so that only a few copies exist at a time.
 //!
 //! # Why does a bad pointer end the guest?
 //! The [Preview 1 text] requires that a call traps "rather than returning `errno.fault`" if a pointer is misaligned, or if a
@@ -23,6 +23,7 @@
 //! [Preview 1 text]: https://github.com/WebAssembly/WASI/blob/main/legacy/tools/witx-docs.md#pointers
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 
@@ -43,8 +44,15 @@ pub struct GuestMemory<'a>(Option<CallerMemory<'a>>);
 pub(crate) enum Gathered<'a> {
     /// The buffers themselves.
     InPlace(Vec<IoSlice<'a>>),
-    /// A copy of all buffers, one after the other.
-    Copied(Vec<u8>),
+    /// Buffers in a shared memory.
+    Shared {
+        /// A copy of all buffers, one after the other, once someone asked for it.
+        copy: OnceCell<Vec<u8>>,
+        /// Ranges of the buffers.
+        buffers: Vec<Range<usize>>,
+        /// The memory of the buffers.
+        memory: &'a SharedMemory,
+    },
 }
 
 /// The buffers that the host fills.
@@ -52,9 +60,9 @@ pub(crate) enum Gathered<'a> {
 pub(crate) enum Scattered<'a> {
     /// The buffers themselves.
     InPlace(Vec<IoSliceMut<'a>>),
-    /// Bytes that [`finish`](Scattered::finish) copies into the buffers.
-    Copied {
-        /// Bytes of all buffers, one after the other.
+    /// Buffers in a shared memory, into which [`finish`](Scattered::finish) copies bytes.
+    Shared {
+        /// Bytes of all buffers, one after the other, once someone asked for them.
         bytes: Vec<u8>,
         /// Ranges of the buffers.
         buffers: Vec<Range<usize>>,
@@ -68,9 +76,24 @@ impl Gathered<'_> {
     pub(crate) fn slices(&self) -> Cow<'_, [IoSlice<'_>]> {
         match self {
             Gathered::InPlace(slices) => Cow::Borrowed(slices),
-            Gathered::Copied(bytes) => Cow::Owned(vec![IoSlice::new(bytes)]),
+            Gathered::Shared { copy, buffers, memory } => {
+                Cow::Owned(vec![IoSlice::new(copy.get_or_init(|| copied(memory, buffers)))])
+            }
         }
     }
+}
+
+/// Returns a copy of ranges of a memory, one after the other.
+fn copied(memory: &SharedMemory, ranges: &[Range<usize>]) -> Vec<u8> {
+    let mut copy = vec![0; ranges.iter().map(Range::len).sum()];
+    let mut left = &mut *copy;
+    for range in ranges {
+        let (piece, rest) = left.split_at_mut(range.len());
+        // The range is within the memory, which never shrinks.
+        let _ = memory.read(range.start as u64, piece);
+        left = rest;
+    }
+    copy
 }
 
 impl Scattered<'_> {
@@ -78,7 +101,7 @@ impl Scattered<'_> {
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Scattered::InPlace(slices) => slices.is_empty(),
-            Scattered::Copied { bytes, .. } => bytes.is_empty(),
+            Scattered::Shared { buffers, .. } => buffers.iter().all(Range::is_empty),
         }
     }
 
@@ -86,13 +109,16 @@ impl Scattered<'_> {
     pub(crate) fn with<R>(&mut self, fill: impl FnOnce(&mut [IoSliceMut<'_>]) -> R) -> R {
         match self {
             Scattered::InPlace(slices) => fill(slices),
-            Scattered::Copied { bytes, .. } => fill(&mut [IoSliceMut::new(bytes)]),
+            Scattered::Shared { bytes, buffers, .. } => {
+                bytes.resize(buffers.iter().map(Range::len).sum(), 0);
+                fill(&mut [IoSliceMut::new(bytes)])
+            }
         }
     }
 
     /// Ends the transfer: the first `filled` bytes become visible to the guest, if they are not yet.
     pub(crate) fn finish(self, filled: usize) {
-        let Scattered::Copied { bytes, buffers, memory } = self else { return };
+        let Scattered::Shared { bytes, buffers, memory } = self else { return };
         let mut left = bytes.get(..filled).unwrap_or(&bytes);
         for buffer in buffers {
             let (taken, rest) = left.split_at(buffer.len().min(left.len()));
@@ -261,21 +287,11 @@ impl<'a> GuestMemory<'a> {
     pub(crate) fn gather(&self, iovs: Pointer, count: u32) -> Result<Gathered<'_>, Fail> {
         let buffers = self.buffers(iovs, count)?;
         Ok(match &self.0 {
-            None => Gathered::Copied(Vec::new()),
+            None => Gathered::InPlace(Vec::new()),
             Some(CallerMemory::Own(bytes)) => {
                 Gathered::InPlace(buffers.into_iter().map(|range| IoSlice::new(&bytes[range])).collect())
             }
-            Some(CallerMemory::Shared(memory)) => {
-                let mut copy = vec![0; buffers.iter().map(Range::len).sum()];
-                let mut left = &mut *copy;
-                for range in buffers {
-                    let (piece, rest) = left.split_at_mut(range.len());
-                    // The range is within the memory, which never shrinks.
-                    let _ = memory.read(range.start as u64, piece);
-                    left = rest;
-                }
-                Gathered::Copied(copy)
-            }
+            Some(CallerMemory::Shared(memory)) => Gathered::Shared { copy: OnceCell::new(), buffers, memory },
         })
     }
 
@@ -287,8 +303,7 @@ impl<'a> GuestMemory<'a> {
             None => return Ok(Scattered::InPlace(Vec::new())),
             Some(CallerMemory::Own(bytes)) => &mut **bytes,
             Some(CallerMemory::Shared(memory)) => {
-                let bytes = vec![0; buffers.iter().map(Range::len).sum()];
-                return Ok(Scattered::Copied { bytes, buffers, memory });
+                return Ok(Scattered::Shared { bytes: Vec::new(), buffers, memory });
             }
         };
         let mut order: Vec<usize> = (0..buffers.len()).filter(|&i| !buffers[i].is_empty()).collect();

@@ -7,7 +7,7 @@
 //! Guests with threads share one context, behind a lock ([`crate::shared`]). Their calls do not sleep here: the first wait ends
 //! the call with [`Exit::Deferred`], the thread sleeps without the lock, and makes the same call again. [`Deferral`] has the
 //! wait. Its copies of the descriptors stay open until that second call has returned, so that a FIFO whose other end just
-//! appeared does not lose it.
+//! appeared does not lose it. A [`Transfer`] of a regular file ends the call in the same way, and completes it.
 //!
 //! Two kinds of non-blocking are distinct:
 //!
@@ -23,7 +23,7 @@
 //! [POSIX fcntl]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/fcntl.html
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno as HostErrno, fcntl_dupfd_cloexec};
@@ -32,21 +32,34 @@ use wasmr_runtime::InterruptHandle;
 
 use crate::errno::Errno;
 use crate::exit::{Exit, Fail};
+use crate::fd_table::{HostFile, Kind};
+use crate::transfer::{Transfer, What};
 
 /// The conditions under which the calls of a context wait.
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
     /// Handle that ends a wait from outside.
     pub interrupt: Option<InterruptHandle>,
-    /// The place for a wait that the caller of the host function makes; `None` if calls wait themselves.
+    /// The place for what the caller of the host function is to do; `None` if calls wait themselves.
     pub deferral: Option<OnceLock<Deferral>>,
+    /// True if a call may leave its transfer to the caller.
+    may_leave: bool,
     /// Time on the monotonic clock, in nanoseconds, from which the call counts spans.
     began: OnceLock<u64>,
 }
 
+/// The part of a call that the call left to its caller.
+#[derive(Debug)]
+pub(crate) enum Deferral {
+    /// A wait, after which the call is to be made again.
+    Sleep(Sleep),
+    /// A transfer that completes the call.
+    Transfer(Transfer),
+}
+
 /// A wait that a call left to its caller.
 #[derive(Debug)]
-pub(crate) struct Deferral {
+pub(crate) struct Sleep {
     /// Copies of the descriptors, with the readiness to wait for.
     fds: Vec<(OwnedFd, PollFlags)>,
     timeout: Option<Timespec>,
@@ -59,10 +72,11 @@ impl Waits {
         Waits { interrupt, ..Waits::default() }
     }
 
-    /// Returns the conditions for a call of a thread that shares its context. `last` is the wait after the previous try.
-    pub(crate) fn deferring(interrupt: Option<InterruptHandle>, last: Option<&Deferral>) -> Waits {
+    /// Returns the conditions for a call of a thread that shares its context. `last` is the wait after the previous try. With
+    /// `may_leave`, the call may leave its transfer to the caller.
+    pub(crate) fn deferring(interrupt: Option<InterruptHandle>, last: Option<&Sleep>, may_leave: bool) -> Waits {
         let began = last.map_or_else(OnceLock::new, |last| OnceLock::from(last.began));
-        Waits { interrupt, deferral: Some(OnceLock::new()), began }
+        Waits { interrupt, deferral: Some(OnceLock::new()), may_leave, began }
     }
 
     /// Returns the time at which the call began, in nanoseconds of the monotonic clock: that of its first question, if it is
@@ -76,6 +90,21 @@ impl Waits {
         self.interrupt.is_some() || self.deferral.is_some()
     }
 
+    /// Ends the call with a transfer for its caller, if that is to make it and the file is a regular one.
+    ///
+    /// # Errors
+    /// [`Exit::Deferred`].
+    pub(crate) fn leave(&self, file: &Arc<HostFile>, what: What) -> Result<(), Exit> {
+        match &self.deferral {
+            Some(place) if self.may_leave && file.kind == Kind::File => {
+                // A call ends at its first deferral, so the place is empty.
+                let _ = place.set(Deferral::Transfer(Transfer { file: file.clone(), what }));
+                Err(Exit::Deferred)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Ends the call with a wait for its caller.
     ///
     /// # Errors
@@ -83,13 +112,13 @@ impl Waits {
     fn defer(&self, place: &OnceLock<Deferral>, fds: &[Watched<'_>], timeout: Option<Timespec>) -> Result<(), Exit> {
         let copy = |watched: &Watched<'_>| Ok((fcntl_dupfd_cloexec(watched.fd, 0)?, watched.wanted));
         let Ok(fds) = fds.iter().map(copy).collect::<rustix::io::Result<_>>() else { return Ok(()) };
-        // A call ends at its first wait, so the place is empty.
-        let _ = place.set(Deferral { fds, timeout, began: self.began() });
+        // A call ends at its first deferral, so the place is empty.
+        let _ = place.set(Deferral::Sleep(Sleep { fds, timeout, began: self.began() }));
         Err(Exit::Deferred)
     }
 }
 
-impl Deferral {
+impl Sleep {
     /// Sleeps until one of the descriptors is ready, the time has passed, or the guest is interrupted.
     pub(crate) fn sleep(&self, interrupt: Option<InterruptHandle>) -> Result<(), Fail> {
         let mut fds: Vec<_> = self.fds.iter().map(|(fd, wanted)| Watched::new(fd.as_fd(), *wanted)).collect();

@@ -4,11 +4,10 @@
 //! operation makes sense only for files.
 
 use std::num::NonZeroU64;
-use std::os::fd::AsFd;
 
 use rustix::fs::{
     Advice, AtFlags, FallocateFlags, Mode, OFlags, SeekFrom, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fadvise,
-    fallocate, fdatasync, fsync, ftruncate, futimens, openat, utimensat,
+    fallocate, ftruncate, futimens, openat, utimensat,
 };
 use rustix::io::retry_on_intr;
 
@@ -16,10 +15,11 @@ use crate::abi::{Fdstat, fdflags, flags, prestat_dir};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
-use crate::fd_table::{Descriptor, HostFile, Object};
+use crate::fd_table::{Descriptor, HostFile, Object, sync_host};
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 use crate::rights;
+use crate::transfer::What;
 use crate::virtual_dir::VirtualDir;
 
 /// Returns the file of `fd` for an operation that needs a position and the rights `wanted`.
@@ -108,32 +108,32 @@ pub(crate) fn fd_close(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -
 /// [`fd_datasync`]: waits until the data is on the device.
 ///
 /// [`fd_datasync`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_datasync
-pub(crate) fn fd_datasync(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -> Result<(), Errno> {
+pub(crate) fn fd_datasync(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -> Result<(), Fail> {
     sync(ctx, fd, true)
 }
 
 /// [`fd_sync`]: waits until data and metadata are on the device. Works for directories too.
 ///
 /// [`fd_sync`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_sync
-pub(crate) fn fd_sync(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -> Result<(), Errno> {
+pub(crate) fn fd_sync(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -> Result<(), Fail> {
     sync(ctx, fd, false)
 }
 
-fn sync(ctx: &WasiCtx, fd: u32, data_only: bool) -> Result<(), Errno> {
+fn sync(ctx: &WasiCtx, fd: u32, data_only: bool) -> Result<(), Fail> {
     let descriptor = ctx.fds.get(fd)?;
     descriptor.require(if data_only { rights::FD_DATASYNC } else { rights::FD_SYNC })?;
-    let reopened;
-    let host = match &descriptor.object {
-        Object::Host(file) => file.fd.as_fd(),
+    match &descriptor.object {
+        Object::Host(file) => {
+            ctx.waits.leave(file, What::Sync { data_only })?;
+            Ok(sync_host(&file.fd, data_only)?)
+        }
         Object::Directory(directory) => {
             let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            reopened = openat(&directory.file, ".", how, Mode::empty())?;
-            reopened.as_fd()
+            Ok(sync_host(openat(&directory.file, ".", how, Mode::empty())?, data_only)?)
         }
-        Object::Virtual(_) => return Ok(()),
-        Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Inval),
-    };
-    Ok(retry_on_intr(|| if data_only { fdatasync(host) } else { fsync(host) })?)
+        Object::Virtual(_) => Ok(()),
+        Object::Input(_) | Object::Output(_) | Object::Discard => Err(Errno::Inval.into()),
+    }
 }
 
 /// [`fd_fdstat_get`]: writes the descriptor's kind, flags and rights.

@@ -5,10 +5,10 @@
 use std::borrow::Cow;
 use std::io::IoSlice;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use rustix::event::PollFlags;
-use rustix::fs::SeekFrom;
-use rustix::io::{Errno as HostErrno, ReadWriteFlags, preadv, pwritev, pwritev2, readv, retry_on_intr, writev};
+use rustix::io::{preadv, pwritev, readv, retry_on_intr, writev};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
 use crate::abi::fdflags;
@@ -20,6 +20,7 @@ use crate::listing::Listing;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 use crate::rights;
+use crate::transfer::{Buffers, What};
 use crate::wait::{WaitMode, Waits};
 
 /// Bytes that a pipe accepts without blocking once `poll(2)` reports it writable: `PIPE_BUF` ([`pipe(7)`]). The host's
@@ -28,9 +29,6 @@ use crate::wait::{WaitMode, Waits};
 ///
 /// [`pipe(7)`]: https://man7.org/linux/man-pages/man7/pipe.7.html
 const READY_PIPE: usize = 4096;
-
-/// Offset that makes `pwritev2` use the file's own position.
-const OWN_POSITION: u64 = u64::MAX;
 
 /// Returns the wait mode of an operation on `file`.
 pub(crate) fn wait_mode<'a>(file: &HostFile, flags: u16, waits: &'a Waits) -> WaitMode<'a> {
@@ -66,6 +64,8 @@ pub(crate) fn fd_read(
         _ if buffers.is_empty() => 0,
         Object::Input(input) => buffers.with(|buffers| input.read(buffers)),
         Object::Host(file) => {
+            let buffers_at = Buffers { iovs, iovs_len, count: nread };
+            ctx.waits.leave(file, What::Read { buffers: buffers_at, offset: None })?;
             let mode = wait_mode(file, descriptor.flags, &ctx.waits);
             mode.run(file.fd.as_fd(), PollFlags::IN, || buffers.with(|buffers| readv(&file.fd, buffers)))?
         }
@@ -92,6 +92,8 @@ pub(crate) fn fd_pread(
 ) -> Result<(), Fail> {
     let mut buffers = mem.scatter(iovs, iovs_len)?;
     let file = positioned(ctx, fd, rights::FD_READ, offset)?;
+    let buffers_at = Buffers { iovs, iovs_len, count: nread };
+    ctx.waits.leave(file, What::Read { buffers: buffers_at, offset: Some(offset) })?;
     let read = retry_on_intr(|| buffers.with(|buffers| preadv(&file.fd, buffers, offset)))?;
     buffers.finish(read);
     Ok(mem.write_u32(nread, read as u32)?)
@@ -112,10 +114,17 @@ pub(crate) fn fd_write(
     nwritten: Pointer,
 ) -> Result<(), Fail> {
     let gathered = mem.gather(iovs, iovs_len)?;
-    let buffers = gathered.slices();
     let descriptor = ctx.fds.get(fd)?;
     descriptor.require(rights::FD_WRITE)?;
     let output_limited = descriptor.output_limited;
+    let append = descriptor.flags & fdflags::APPEND != 0;
+    if let Object::Host(file) = &descriptor.object
+        && !(output_limited && ctx.output_left.is_some())
+    {
+        let buffers = Buffers { iovs, iovs_len, count: nwritten };
+        ctx.waits.leave(file, What::Write { buffers, offset: None, append })?;
+    }
+    let buffers = gathered.slices();
     let mut limit = allowance(ctx, output_limited, &buffers)?;
     let written = match &descriptor.object {
         Object::Output(output) => output.write(&clip(&buffers, limit))?,
@@ -125,7 +134,6 @@ pub(crate) fn fd_write(
             if (mode.waits.are_watched() || mode.nonblock) && mode.host_blocks && mode.may_wait {
                 limit = limit.min(READY_PIPE);
             }
-            let append = descriptor.flags & fdflags::APPEND != 0;
             write_host(file, append, mode, &clip(&buffers, limit))?
         }
         Object::Directory(_) | Object::Virtual(_) | Object::Input(_) => return Err(Errno::Badf.into()),
@@ -151,9 +159,13 @@ pub(crate) fn fd_pwrite(
     nwritten: Pointer,
 ) -> Result<(), Fail> {
     let gathered = mem.gather(iovs, iovs_len)?;
-    let buffers = gathered.slices();
     let file = positioned(ctx, fd, rights::FD_WRITE, offset)?;
     let output_limited = ctx.fds.get(fd)?.output_limited;
+    if !(output_limited && ctx.output_left.is_some()) {
+        let buffers = Buffers { iovs, iovs_len, count: nwritten };
+        ctx.waits.leave(file, What::Write { buffers, offset: Some(offset), append: false })?;
+    }
+    let buffers = gathered.slices();
     let buffers = clip(&buffers, allowance(ctx, output_limited, &buffers)?);
     let written = retry_on_intr(|| pwritev(&file.fd, &buffers, offset))?;
     spend(ctx, output_limited, written);
@@ -195,7 +207,7 @@ pub(crate) fn fd_readdir(
 /// # Errors
 /// `ISDIR` or `BADF` for a directory, `SPIPE` for a stream, `BADF` if the file is not open for the access, `NOTCAPABLE` if
 /// `FD_SEEK` was revoked, `INVAL` for an invalid offset.
-fn positioned(ctx: &WasiCtx, fd: u32, wanted: u64, offset: u64) -> Result<&HostFile, Errno> {
+fn positioned(ctx: &WasiCtx, fd: u32, wanted: u64, offset: u64) -> Result<&Arc<HostFile>, Errno> {
     let descriptor = ctx.fds.get(fd)?;
     let file = match &descriptor.object {
         Object::Host(file) => file,
@@ -247,14 +259,7 @@ fn clip<'b>(buffers: &'b [IoSlice<'b>], limit: usize) -> Cow<'b, [IoSlice<'b>]> 
 fn write_host(file: &HostFile, append: bool, mode: WaitMode<'_>, buffers: &[IoSlice<'_>]) -> Result<usize, Fail> {
     mode.run(file.fd.as_fd(), PollFlags::OUT, || match file.kind {
         Kind::Socket => sendmsg(&file.fd, buffers, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL),
-        Kind::File if append => match pwritev2(&file.fd, buffers, OWN_POSITION, ReadWriteFlags::APPEND) {
-            // The file system or kernel lacks this flag. Seeking first is not atomic between processes.
-            Err(HostErrno::NOTSUP | HostErrno::NOSYS | HostErrno::INVAL) => {
-                rustix::fs::seek(&file.fd, SeekFrom::End(0))?;
-                writev(&file.fd, buffers)
-            }
-            result => result,
-        },
+        Kind::File => file.write(append, buffers),
         _ => writev(&file.fd, buffers),
     })
 }

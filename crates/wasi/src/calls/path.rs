@@ -314,7 +314,7 @@ impl Opened {
                     rights_base: base & host.applicable_rights(),
                     rights_inheriting: 0,
                     revoked,
-                    object: Object::Host(host),
+                    object: Object::Host(host.into()),
                     flags: how.flags,
                     output_limited: false,
                 }

@@ -63,7 +63,7 @@ pub(crate) fn sock_accept(
     let connection = mode.run(file.fd.as_fd(), PollFlags::IN, || accept_with(&file.fd, host_flags))?;
     let (rights_base, revoked) = (rights::SOCKET & descriptor.rights_inheriting, descriptor.revoked.inherited());
     let stat = fstat(&connection)?;
-    let object = Object::Host(HostFile::new(HostFd::Owned(connection), &stat));
+    let object = Object::Host(HostFile::new(HostFd::Owned(connection), &stat).into());
     let number = ctx.fds.insert(Descriptor {
         object,
         rights_base,
