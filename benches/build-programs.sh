@@ -207,14 +207,17 @@ if due goroutines goroutines.go; then
     fi
 fi
 
-# The library and its driver become one module, and its one legacy `try` a `try_table`, which wasmtime needs.
+# The library and its driver become one module. For wasmtime, which has no legacy exceptions, its one `try` becomes a `try_table`.
 build_pandoc() {
     local features=(--enable-bulk-memory --enable-exception-handling --enable-multivalue --enable-mutable-globals
         --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext --enable-simd --enable-tail-call)
     (cd "$work" && npm pack --silent binaryen@132.0.0 && tar -xzf binaryen-132.0.0.tgz package/bin) || return 1
-    node "$work/package/bin/wasm-merge" "$drivers/pandoc.wat" driver "$to/libpandoc.wasm" pandoc --skip-export-conflicts \
-        "${features[@]}" -o "$work/merged.wasm" || return 1
-    node "$work/package/bin/wasm-opt" "$work/merged.wasm" "${features[@]}" --translate-to-exnref -o "$work/pandoc.wasm"
+    # Of a memory that the driver exports as well, wasm-merge makes two.
+    sed 's/(export "memory") //' "$drivers/pandoc.wat" >"$work/driver.wat"
+    node "$work/package/bin/wasm-merge" "$work/driver.wat" driver "$to/libpandoc.wasm" pandoc --skip-export-conflicts \
+        "${features[@]}" -o "$work/pandoc.wasm" || return 1
+    node "$work/package/bin/wasm-opt" "$work/pandoc.wasm" "${features[@]}" --translate-to-exnref \
+        -o "$to/pandoc-exnref.wasm"
 }
 if due pandoc pandoc.wat; then
     if ! command -v npm >/dev/null || ! command -v node >/dev/null; then

@@ -122,7 +122,12 @@ class Runtime(NamedTuple):
         if options and self.name() not in ABLE:
             return None
         words = [word.replace("{cache}", str(places.cache)).replace("{config}", str(places.config)) for word in self.words]
-        return [*words, *options, str(program.path), *line.arguments]
+        path = program.path
+        if program.features and self.name() == "wasmr" and knows_feature(words[0], program.features):
+            options += ["-W", ",".join(program.features)]
+        elif program.features and self.name() != "node":
+            path = program.without
+        return [*words, *options, str(path), *line.arguments]
 
 
 class Places:
@@ -158,6 +163,13 @@ def knows(program, option):
     except (OSError, subprocess.TimeoutExpired):
         return False
     return option in said.stdout
+
+
+def knows_feature(wasmr, features):
+    """Returns true if this build of wasmr has all of the features."""
+    said = subprocess.run([wasmr, "run", "-W", "help"], capture_output=True, text=True, check=False).stdout
+    lines = [line for line in said.splitlines() if "not supported" not in line]
+    return all(any(feature in line for line in lines) for feature in features)
 
 
 def uncached(words):

@@ -44,10 +44,12 @@ class Program(NamedTuple):
     preload: tuple = ()  # (name, module) of a library
     invoke: str = ""  # export to call instead of `_start`
     result: str = ""  # file that the program writes into the empty directory, compared like standard output
+    features: tuple = ()  # those that are off by default in wasmr
+    without: Path | None = None  # the same program for runtimes that do not have these features
 
     def missing(self):
         """Returns the first file that is not there, or None."""
-        needed = [self.path, *(place for place, _ in self.grants if place), *(file for _, file in self.preload)]
+        needed = [self.path, *filter(None, [self.without]), *(place for place, _ in self.grants if place), *(file for _, file in self.preload)]
         return next((path for path in needed if not path.exists()), None)
 
     def native(self):
@@ -97,7 +99,8 @@ CLANG_CPP = CLANG_C._replace(kind="a compiler of 75 MB, much to do", script=f"{L
 AVR_CC1 = Program("a compiler in C++", PROGRAMS / "avr-cc1.wasm", f"{LARGE}, {BUILD}",
                   grants=((PROGRAMS / "avr-include", "/usr/include"), (PROGRAMS / "avr-zlib", "/w")))
 PANDOC = Program("Haskell, 58 MB, exceptions", PROGRAMS / "pandoc.wasm", f"{LARGE}, {BUILD}",
-                 grants=((None, "/"), (HERE / "programs", "/in")))
+                 grants=((None, "/"), (HERE / "programs", "/in")),
+                 features=("legacy-exceptions",), without=PROGRAMS / "pandoc-exnref.wasm")
 NUMPY = Program("a snapshot of CPython with numpy, 105 MB", PROGRAMS / "numpy.wasm", f"{LARGE}, {BUILD}", invoke="run",
                 grants=((PROGRAMS / "numpy-lib", "/usr/local/lib"),),
                 preload=(("host", PROGRAMS / "numpy_host.wasm"),))

