@@ -1,15 +1,17 @@
 //! Runs the comparison of the `differential` target on uninstrumented code, as it is shipped. The fuzzer's instrumentation gives
 //! handlers stack frames, so the target itself runs without guard-paged memories and copied code.
 //!
-//! `soak FILE-OR-DIRECTORY…` runs inputs, for example the corpus; `soak --random SECONDS [SEED]` makes its own. The first
-//! disagreement, panic, crash or hang ends it, with the input in `soak-input`.
+//! `soak FILE-OR-DIRECTORY…` runs inputs, for example the corpus; `soak --random SECONDS [SEED]` makes its own. With `--objects`
+//! as its first word, it does the same for the `objects` target. The first disagreement, panic, crash or hang ends it, with the
+//! input in `soak-input`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use wasmr_fuzz::differential::{Depth, run};
+use wasmr_fuzz::differential::{self, Depth};
+use wasmr_fuzz::objects;
 use wasmr_fuzz::value::Random;
 
 /// File of the current input. It is written before the input runs, because a crash leaves no time for it.
@@ -17,6 +19,9 @@ const INPUT: &str = "soak-input";
 
 /// Inputs begun.
 static BEGUN: AtomicU64 = AtomicU64::new(0);
+
+/// A comparison of an input.
+type Run = fn(&[u8]) -> arbitrary::Result<Depth>;
 
 /// Time limit of an input.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -30,14 +35,19 @@ fn main() -> ExitCode {
         std::process::exit(1);
     }));
     std::thread::spawn(watch);
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let mut run: Run = differential::run;
+    if words.first().is_some_and(|word| word == "--objects") {
+        words.remove(0);
+        run = objects::run::run;
+    }
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--random", seconds, ref rest @ ..] => {
             let seconds = seconds.parse().unwrap_or(600);
-            random(Duration::from_secs(seconds), rest.first().and_then(|seed| seed.parse().ok()).unwrap_or(1));
+            random(run, Duration::from_secs(seconds), rest.first().and_then(|seed| seed.parse().ok()).unwrap_or(1));
         }
         [] => {
-            eprintln!("usage: soak FILE-OR-DIRECTORY... | soak --random SECONDS [SEED]");
+            eprintln!("usage: soak [--objects] FILE-OR-DIRECTORY... | soak [--objects] --random SECONDS [SEED]");
             return ExitCode::FAILURE;
         }
         _ => {
@@ -53,7 +63,7 @@ fn main() -> ExitCode {
             for file in files {
                 if let Ok(data) = std::fs::read(&file) {
                     count += 1;
-                    depth += one(data);
+                    depth += one(run, data);
                 }
             }
             report(count, depth, begin);
@@ -71,13 +81,13 @@ fn watch() {
     }
 }
 
-fn one(data: Vec<u8>) -> Depth {
+fn one(run: Run, data: Vec<u8>) -> Depth {
     std::fs::write(INPUT, &data).unwrap_or_else(|error| panic!("{INPUT}: {error}"));
     BEGUN.fetch_add(1, Ordering::Relaxed);
     run(&data).unwrap_or_default()
 }
 
-fn random(time: Duration, seed: u64) {
+fn random(run: Run, time: Duration, seed: u64) {
     let begin = Instant::now();
     let mut random = Random::new(seed);
     let (mut count, mut depth) = (0, Depth::default());
@@ -85,7 +95,7 @@ fn random(time: Duration, seed: u64) {
         let length = 64 + random.next() as usize % 20_000;
         let data = std::iter::repeat_with(|| random.next().to_le_bytes()).flatten().take(length).collect();
         count += 1;
-        depth += one(data);
+        depth += one(run, data);
         if count % 2_000 == 0 {
             report(count, depth, begin);
         }

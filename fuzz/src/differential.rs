@@ -9,6 +9,9 @@
 //! The specification leaves the bits of NaNs open, but all tiers of wasmr return the same bits. Two variants of wasmr must
 //! therefore agree on them. wasmi may return other bits, and a generated module may make them visible. If wasmr and wasmi disagree,
 //! the same program is generated again with every NaN made canonical, and only the second verdict counts.
+//!
+//! A variant of wasmr may make NaNs canonical itself. wasmi then executes the program with operators that do the same, and both must
+//! agree on every bit.
 
 use std::sync::Arc;
 
@@ -75,8 +78,6 @@ pub struct Depth {
     pub limited: usize,
     /// Comparisons that disagreed only on NaNs.
     pub only_nans: usize,
-    /// Modules that use something that wasmr does not support.
-    pub unsupported: usize,
     /// Functions that were compiled.
     pub functions: u64,
     /// Loops with OSR code.
@@ -85,6 +86,8 @@ pub struct Depth {
     pub refused: u64,
     /// Functions and loops whose code was loaded from a cache.
     pub loaded: u64,
+    /// Collections of garbage. With stress there is one for each object.
+    pub collections: u64,
 }
 
 impl std::ops::AddAssign for Depth {
@@ -93,11 +96,11 @@ impl std::ops::AddAssign for Depth {
         self.returned += other.returned;
         self.limited += other.limited;
         self.only_nans += other.only_nans;
-        self.unsupported += other.unsupported;
         self.functions += other.functions;
         self.loops += other.loops;
         self.refused += other.refused;
         self.loaded += other.loaded;
+        self.collections += other.collections;
     }
 }
 
@@ -106,7 +109,8 @@ pub fn parse(data: &[u8], canonical_nans: Option<bool>) -> Result<(Plan, Shaped)
     let mut u = Unstructured::new(data);
     let mut plan = Plan::arbitrary(&mut u)?;
     plan.other.tier = Tier::Interpreted;
-    plan.canonical_nans &= !plan.own;
+    plan.other.canonical_nans = plan.variant.canonical_nans;
+    plan.canonical_nans &= !plan.own && !plan.variant.canonical_nans;
     if plan.own && plan.fuel != Fuel::Any {
         plan.variant.metered = true;
         plan.other.metered = true;
@@ -115,7 +119,12 @@ pub fn parse(data: &[u8], canonical_nans: Option<bool>) -> Result<(Plan, Shaped)
     let wish = Wish { profile, canonical_nans: canonical_nans.unwrap_or(plan.canonical_nans) };
     let wasm = generate(wish, &mut u)?;
     let Plan { own, repetition, padding, seed, .. } = plan;
-    Ok((plan, shape(&wasm, Shape { references: own, repetition, padding, seed })))
+    let kinds = Shape { references: own, repetition, padding, canonical_nans: false, seed };
+    let mut module = shape(&wasm, kinds);
+    if !plan.own && plan.variant.canonical_nans {
+        module.reference = Some(shape(&wasm, Shape { canonical_nans: true, ..kinds }).wasm);
+    }
+    Ok((plan, module))
 }
 
 /// Generates a module from the bytes and runs it everywhere. Panics if engines disagree.
@@ -125,7 +134,7 @@ pub fn run(data: &[u8]) -> Result<Depth> {
         Ok(depth) => return Ok(depth),
         Err(difference) => difference,
     };
-    if !plan.own && !plan.canonical_nans {
+    if !plan.own && !plan.canonical_nans && !plan.variant.canonical_nans {
         let (plan, module) = parse(data, Some(true))?;
         if let Ok(depth) = compare(plan, &module) {
             return Ok(Depth { only_nans: 1, ..depth });
@@ -148,7 +157,7 @@ pub fn compare(plan: Plan, module: &Shaped) -> std::result::Result<Depth, String
 }
 
 fn compare_once(plan: Plan, module: &Shaped, cache: Option<Arc<Cache>>) -> std::result::Result<Depth, String> {
-    let Shaped { ref wasm, max_compiled_size } = *module;
+    let Shaped { ref wasm, ref reference, max_compiled_size } = *module;
     let count = 1 + usize::from(plan.two);
     let mut random = Random::new(plan.seed);
     let fuel = plan.next_fuel(&mut random);
@@ -156,17 +165,16 @@ fn compare_once(plan: Plan, module: &Shaped, cache: Option<Arc<Cache>>) -> std::
         let loaded = wasmr::load(wasm, variant, max_compiled_size, cache);
         loaded.map_err(|error| format!("wasmr rejects the module: {error}"))
     };
-    let Some((engine, module)) = load(plan.variant, cache)? else {
-        return Ok(Depth { unsupported: 1, ..Depth::default() });
-    };
+    let (engine, module) = load(plan.variant, cache)?;
     let exports = wasmr::exports(&module);
     let ours = wasmr::Wasmr::start(&engine, &module, count, fuel);
     if plan.own {
-        let (engine, module) = load(plan.other, None)?.expect("both support the same");
+        let (engine, module) = load(plan.other, None)?;
         let other = wasmr::Wasmr::start(&engine, &module, count, fuel);
         compare_runs(plan, random, &exports, ours, other)
     } else {
-        let (engine, module) = wasmi::load(wasm).map_err(|error| format!("wasmi rejects the module: {error}"))?;
+        let loaded = wasmi::load(reference.as_ref().unwrap_or(wasm));
+        let (engine, module) = loaded.map_err(|error| format!("wasmi rejects the module: {error}"))?;
         compare_runs(plan, random, &exports, ours, wasmi::Wasmi::start(&engine, &module, count))
     }
 }
@@ -241,8 +249,8 @@ fn compare_runs<A: Running, B: Running>(
         same_way(&call, plan.variant.metered && plan.other.metered, &a, &b)?;
         same_state(&call, instances, exports, &mut a, &mut b)?;
     }
-    for Compiled { functions, loops, refused, loaded } in [a.compiled(), b.compiled()] {
-        depth += Depth { functions, loops, refused, loaded, ..Depth::default() };
+    for Compiled { functions, loops, refused, loaded, collections } in [a.compiled(), b.compiled()] {
+        depth += Depth { functions, loops, refused, loaded, collections, ..Depth::default() };
     }
     Ok(depth)
 }

@@ -6,6 +6,7 @@
 //! | [`decode`] | the decoder panics or contradicts itself |
 //! | [`wasi_paths`] | a guest's file calls reach an object outside the granted directories |
 //! | [`differential`] | two engines execute a generated module differently |
+//! | [`objects`] | two variants of wasmr execute a generated program with objects and exceptions differently |
 //!
 //! [`modules`] generates modules, and [`shape`] changes them. [`value`] has the values and host functions for all engines under
 //! test. [`engines`] gives the engines a common interface. [`wasi_tree`] is the file tree around the guest's directories.
@@ -14,6 +15,7 @@ pub mod decode;
 pub mod differential;
 pub mod engines;
 pub mod modules;
+pub mod objects;
 pub mod shape;
 pub mod value;
 pub mod wasi_paths;

@@ -5,7 +5,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use wasm_encoder::{Encode, MemoryType, RawSection};
-use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
+use wasm_smith::{Config, MemoryOffsetChoices, Module};
 use wasmparser::{Parser, Payload};
 
 /// Loop iterations, calls and bytes moved that a generated module may spend on one call.
@@ -32,21 +32,6 @@ pub const IMPORTS: &str = r#"
     (import "env" "memory" (memory 1 4))
     (import "env" "table" (table 10 20 funcref))
 )"#;
-
-/// All kinds of instructions but those on objects of garbage collection.
-const NOT_OBJECTS: [InstructionKind; 11] = [
-    InstructionKind::NumericInt,
-    InstructionKind::Numeric,
-    InstructionKind::VectorInt,
-    InstructionKind::Vector,
-    InstructionKind::Reference,
-    InstructionKind::Parametric,
-    InstructionKind::Variable,
-    InstructionKind::Table,
-    InstructionKind::MemoryInt,
-    InstructionKind::Memory,
-    InstructionKind::Control,
-];
 
 /// The engines for which a module is generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,13 +109,7 @@ fn config(wish: Wish, u: &mut Unstructured<'_>) -> Result<Config> {
     config.compact_imports_enabled = false;
     config.custom_descriptors_enabled = false;
     config.allow_invalid_funcs = false;
-    // wasmr supports the types of garbage collection, and references to functions. Without instructions on objects, a module
-    // seldom has an operator for which wasmr refuses it.
-    config.gc_enabled = own && u.ratio(1, 4)?;
-    if config.gc_enabled {
-        let kinds = NOT_OBJECTS.into_iter().filter(|&kind| config.allowed_instructions.contains(kind));
-        config.allowed_instructions = InstructionKinds::new(&kinds.collect::<Vec<_>>());
-    }
+    config.gc_enabled = own && u.ratio(1, 2)?;
     config.exceptions_enabled = own;
     Ok(config)
 }

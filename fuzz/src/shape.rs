@@ -4,13 +4,14 @@
 //!   change the reference. They need no table and no cast, so every engine with typed function references executes them.
 //! - *Repetition*: loops run up to four times. Some function bodies become loops, with operands below them that must stay
 //!   unchanged. The generator's own loops hardly ever run twice, so on-stack replacement would find no loop to enter.
+//! - *Canonical NaNs*: code behind operators on floats replaces their NaNs, for an engine that leaves NaNs as they come.
 //! - *Padding*: `nop`s at the start of some functions make their bodies too large to be inlined, or larger than
 //!   [`Shaped::max_compiled_size`], so that they stay interpreted. Every mix of tiers occurs, and it depends on the module alone.
 
 use std::collections::HashSet;
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
-use wasm_encoder::{BlockType, CodeSection, HeapType, Instruction, RawSection, RefType, ValType};
+use wasm_encoder::{BlockType, CodeSection, HeapType, Ieee32, Ieee64, Instruction, RawSection, RefType, ValType};
 use wasmparser::{CompositeInnerType, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef};
 use wasmr_module::operator_class::{Nesting, OperatorClass};
 
@@ -25,6 +26,9 @@ pub struct Shape {
     pub repetition: bool,
     /// Padding.
     pub padding: bool,
+    /// Canonical NaNs: code behind each operator whose NaNs the specification leaves open replaces them. Everything else stays the
+    /// same.
+    pub canonical_nans: bool,
     /// Seed that selects places and kinds of changes.
     pub seed: u64,
 }
@@ -34,8 +38,53 @@ pub struct Shape {
 pub struct Shaped {
     /// The module.
     pub wasm: Vec<u8>,
+    /// The same program with operators that make NaNs canonical, for an engine that does not.
+    pub reference: Option<Vec<u8>>,
     /// Bytes of the largest body that is to be compiled: bodies are either smaller, or padded to more.
     pub max_compiled_size: usize,
+}
+
+/// The canonical NaN of each width.
+const NAN32: u32 = 0x7fc0_0000;
+const NAN64: u64 = 0x7ff8_0000_0000_0000;
+
+/// The kind of a result whose NaNs the specification leaves open.
+#[derive(Clone, Copy)]
+enum Nan {
+    F32,
+    F64,
+    F32x4,
+    F64x2,
+}
+
+impl Nan {
+    fn ty(self) -> ValType {
+        match self {
+            Nan::F32 => ValType::F32,
+            Nan::F64 => ValType::F64,
+            Nan::F32x4 | Nan::F64x2 => ValType::V128,
+        }
+    }
+
+    /// Returns the kind of the operator's result, if its NaNs are open. Relaxed vectors are left out, as programs that are made
+    /// canonical have none.
+    fn of(operator: &Operator<'_>) -> Option<Nan> {
+        use Operator as O;
+        match operator {
+            O::F32Ceil | O::F32Floor | O::F32Trunc | O::F32Nearest | O::F32Sqrt | O::F32Add | O::F32Sub => {}
+            O::F32Mul | O::F32Div | O::F32Min | O::F32Max | O::F32DemoteF64 => {}
+            O::F64Ceil | O::F64Floor | O::F64Trunc | O::F64Nearest | O::F64Sqrt | O::F64Add => return Some(Nan::F64),
+            O::F64Sub | O::F64Mul | O::F64Div | O::F64Min | O::F64Max | O::F64PromoteF32 => return Some(Nan::F64),
+            O::F32x4Ceil | O::F32x4Floor | O::F32x4Trunc | O::F32x4Nearest => return Some(Nan::F32x4),
+            O::F32x4Sqrt | O::F32x4Add | O::F32x4Sub | O::F32x4Mul | O::F32x4Div => return Some(Nan::F32x4),
+            O::F32x4Min | O::F32x4Max | O::F32x4DemoteF64x2Zero => return Some(Nan::F32x4),
+            O::F64x2Ceil | O::F64x2Floor | O::F64x2Trunc | O::F64x2Nearest => return Some(Nan::F64x2),
+            O::F64x2Sqrt | O::F64x2Add | O::F64x2Sub | O::F64x2Mul | O::F64x2Div => return Some(Nan::F64x2),
+            O::F64x2Min | O::F64x2Max | O::F64x2PromoteLowF32x4 => return Some(Nan::F64x2),
+            _ => return None,
+        }
+        Some(Nan::F32)
+    }
 }
 
 /// Number of `nop`s that makes a body too large for the inlining of small functions.
@@ -81,7 +130,7 @@ pub fn shape(wasm: &[u8], shape: Shape) -> Shaped {
         }
     }
     finish_code(&mut out, &mut code);
-    Shaped { wasm: out.finish(), max_compiled_size }
+    Shaped { wasm: out.finish(), reference: None, max_compiled_size }
 }
 
 const CODE: u8 = wasm_encoder::SectionId::Code as u8;
@@ -248,8 +297,33 @@ impl<'a> Body<'a> {
                     Instruction::Unreachable,
                 ]);
             }
-            _ => self.code.push(RoundtripReencoder.instruction(operator).expect(VALID)),
+            _ => {
+                let nan = if self.shape.canonical_nans { Nan::of(&operator) } else { None };
+                self.code.push(RoundtripReencoder.instruction(operator).expect(VALID));
+                if let Some(nan) = nan {
+                    self.canonical(nan);
+                }
+            }
         }
+    }
+
+    /// Emits code that makes a NaN on the stack canonical.
+    fn canonical(&mut self, nan: Nan) {
+        let local = self.local(nan.ty());
+        let value = Instruction::LocalGet(local);
+        let (constant, equal, select) = match nan {
+            Nan::F32 => (Instruction::F32Const(Ieee32::new(NAN32)), Instruction::F32Eq, Instruction::Select),
+            Nan::F64 => (Instruction::F64Const(Ieee64::new(NAN64)), Instruction::F64Eq, Instruction::Select),
+            Nan::F32x4 => {
+                let lanes = u128::from(NAN32) * 0x1_0000_0001_0000_0001_0000_0001;
+                (Instruction::V128Const(lanes as i128), Instruction::F32x4Eq, Instruction::V128Bitselect)
+            }
+            Nan::F64x2 => {
+                let lanes = u128::from(NAN64) << 64 | u128::from(NAN64);
+                (Instruction::V128Const(lanes as i128), Instruction::F64x2Eq, Instruction::V128Bitselect)
+            }
+        };
+        self.code.extend([Instruction::LocalTee(local), constant, value.clone(), value, equal, select]);
     }
 
     /// Pushes a reference to a function of a type, in one of five ways.

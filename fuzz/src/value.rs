@@ -17,7 +17,7 @@ pub enum Type {
     Func,
     /// `externref`
     Extern,
-    /// A reference type that only some engines have. Of its values only nullness is compared.
+    /// A reference type that only some engines have. Its arguments are null.
     Other,
 }
 
@@ -38,8 +38,10 @@ pub enum Value {
     Func(Option<String>),
     /// `externref`: the host's number.
     Extern(Option<u32>),
-    /// Another reference, by nullness.
-    Other(bool),
+    /// Null of another type.
+    Null,
+    /// A reference to objects, by the description of [`crate::objects::walk`].
+    Object(Vec<u64>),
 }
 
 /// The end of a call without results.
@@ -118,7 +120,8 @@ impl Host {
                 Value::V128(bits) => bits as u64 ^ (bits >> 64) as u64,
                 Value::Func(ref func) => func.is_some().into(),
                 Value::Extern(number) => number.map_or(u64::MAX, u64::from),
-                Value::Other(null) => null.into(),
+                Value::Null => 1,
+                Value::Object(ref shape) => shape.iter().fold(0, |digest, &word| Random::new(digest ^ word).next()),
             };
             digest = Random::new(digest.next() ^ bits);
         }
@@ -199,7 +202,7 @@ impl Random {
                 Value::Func(functions.get(index).cloned())
             }
             Type::Extern => Value::Extern((!self.next().is_multiple_of(4)).then(|| self.bits() as u32)),
-            Type::Other => Value::Other(true),
+            Type::Other => Value::Null,
         }
     }
 }

@@ -27,11 +27,11 @@ pub struct Trace {
     pub frames: Vec<(u32, Option<usize>)>,
     /// Number of all frames.
     pub total: usize,
-    /// Values of the exception, if one ended the call.
-    pub payload: Vec<Value>,
+    /// Description of the exception's values, if one ended the call.
+    pub payload: Vec<u64>,
 }
 
-/// The numbers of compiled functions and loops.
+/// The numbers of compiled functions and loops, and of collections.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Compiled {
     /// Functions.
@@ -42,6 +42,8 @@ pub struct Compiled {
     pub refused: u64,
     /// Functions and loops whose code was loaded from a cache.
     pub loaded: u64,
+    /// Collections of garbage.
+    pub collections: u64,
 }
 
 /// Instances of one module, with all objects that they can reach and share.

@@ -9,17 +9,22 @@ use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, ValType};
 use wasmr_core::value::V128;
 use wasmr_engine::{Config, Engine, Mode, Module, TierEvent, Tuning};
-use wasmr_module::{ExternKind, Fault, Feature};
+use wasmr_module::{ExternKind, Feature};
 use wasmr_runtime::limits::MemoryStrategy;
 use wasmr_runtime::{
-    Caller, Extern, ExternRef, Global, Instance, InstantiateError, Linker, Memory, Stop, StopKind, Store, Table, Val,
+    AsContextMut, Caller, Extern, ExternRef, Global, Instance, InstantiateError, Linker, Memory, Stop, StopKind, Store,
+    Table, Val,
 };
 
 use super::{Compiled, ExportKind, Running, Trace};
+use crate::objects::walk::describe;
 use crate::value::{AGAIN, End, Host, Outcome, Random, Type, Value};
 
 /// Stack size of the guest, more than [`FUEL`](crate::modules::FUEL) calls need.
 const STACK: usize = 256 << 20;
+
+/// Maximum size of the heap. Garbage that one variant still keeps may use it up, so the end is no verdict.
+const MAX_HEAP: usize = 64 << 20;
 
 /// Instances in wasmr.
 pub struct Wasmr {
@@ -42,6 +47,10 @@ pub struct Variant {
     pub metered: bool,
     /// True if compiled code is hardened against speculation past its checks.
     pub spectre_guards: bool,
+    /// True if the engine makes the NaN results of operators canonical.
+    pub canonical_nans: bool,
+    /// True if each allocation of an object collects, and freed objects are overwritten.
+    pub gc_stress: bool,
     /// True if a second engine does the same with the code that the first one left in a cache.
     pub cached: bool,
 }
@@ -55,6 +64,8 @@ pub enum Tier {
     Compiled,
     /// At the first call or loop, which continues in the compiled code.
     AtOnce,
+    /// As [`AtOnce`](Tier::AtOnce), with one piece of code for a function's start and its loop.
+    DualEntry,
     /// In the background, a varying number of calls or loops after the first.
     Soon,
 }
@@ -101,29 +112,38 @@ pub fn exports(module: &Module) -> Vec<(String, ExportKind)> {
     module.exports().iter().map(|export| (export.name.to_string(), kind(export.kind, export.index))).collect()
 }
 
-/// Validates a module in an engine of a variant. Functions of more than `max_compiled_size` bytes are not compiled. Returns
-/// `Ok(None)` if the module uses a feature that wasmr does not support.
+/// Validates a module in an engine of a variant. Functions of more than `max_compiled_size` bytes are not compiled.
 pub fn load(
     wasm: &[u8],
     variant: Variant,
     max_compiled_size: usize,
     cache: Option<Arc<Cache>>,
-) -> Result<Option<(Engine, Module)>, String> {
+) -> Result<(Engine, Module), String> {
+    let engine = engine(variant, max_compiled_size, cache);
+    let module = Module::new(&engine, wasm).map_err(|error| error.to_string())?;
+    Ok((engine, module))
+}
+
+/// Creates the engine of a variant.
+pub fn engine(variant: Variant, max_compiled_size: usize, cache: Option<Arc<Cache>>) -> Engine {
     let checked = variant.checked || INSTRUMENTED;
     let tuning = Tuning {
         copy_and_patch: variant.copy_and_patch != CopyAndPatch::Off && !INSTRUMENTED,
         copy_and_patch_after: u32::from(variant.copy_and_patch == CopyAndPatch::Warm),
         max_compiled_size,
         compile_threads: Some(1),
+        gc_stress: variant.gc_stress,
         ..tier_tuning(variant.tier)
     };
     let mode = match variant.tier {
         Tier::Interpreted => Mode::Interp,
         Tier::Compiled => Mode::Jit,
-        Tier::AtOnce | Tier::Soon => Mode::Tiered,
+        Tier::AtOnce | Tier::DualEntry | Tier::Soon => Mode::Tiered,
     };
     let mut config = Config::new();
-    config.mode(mode).max_stack(STACK).feature(Feature::Gc, true).consume_fuel(variant.metered).tuning(tuning);
+    config.mode(mode).max_stack(STACK).max_gc_heap(MAX_HEAP).consume_fuel(variant.metered).tuning(tuning);
+    config.feature(Feature::LegacyExceptions, true).feature(Feature::CustomPageSizes, true);
+    config.nan_canonicalization(variant.canonical_nans);
     config.memory_strategy(if checked { MemoryStrategy::Checked } else { MemoryStrategy::Guarded });
     config.spectre_guards(variant.spectre_guards).cache(cache);
     config.observe(|event| {
@@ -134,12 +154,7 @@ pub fn load(
             panic!("function {func}, loop {at_loop:x?}, is not compiled: {why}");
         }
     });
-    let engine = Engine::new(&config);
-    match Module::new(&engine, wasm) {
-        Ok(module) => Ok(Some((engine, module))),
-        Err(error) if error.fault() == Fault::Unsupported => Ok(None),
-        Err(error) => Err(error.to_string()),
-    }
+    Engine::new(&config)
 }
 
 fn tier_tuning(tier: Tier) -> Tuning {
@@ -147,6 +162,7 @@ fn tier_tuning(tier: Tier) -> Tuning {
         Tier::Interpreted | Tier::Compiled => Tuning::default(),
         // Larger bodies are compiled once, with two entries; smaller ones separately for the start and for each loop.
         Tier::AtOnce => Tuning { tier_up_after: 0, dual_entry_from: 100, ..Tuning::default() },
+        Tier::DualEntry => Tuning { tier_up_after: 0, dual_entry_from: 0, ..Tuning::default() },
         Tier::Soon => Tuning {
             sample_every: 16,
             tier_up_after: 1,
@@ -186,23 +202,29 @@ impl Wasmr {
         }
         Ok(Wasmr { engine: engine.clone(), store, instances, trace: None })
     }
+}
 
-    fn trace_of(&mut self, stop: &Stop) -> Option<Trace> {
-        let backtrace = stop.backtrace()?;
-        let mut frames: Vec<_> = backtrace.frames.iter().map(|frame| (frame.func_index(), frame.offset())).collect();
-        // The interpreter reports a load that is fused with a later operator at the offset of that operator.
-        if stop.trap_code() == Some(TrapCode::MemoryOutOfBounds)
-            && let Some((_, offset)) = frames.first_mut()
-        {
-            *offset = None;
-        }
-        let payload = match stop.kind() {
-            StopKind::Throw(throw) => throw.exception.arguments(&mut self.store).unwrap_or_default(),
-            _ => Vec::new(),
-        };
-        let payload = payload.into_iter().map(|value| from_val(&self.store, value)).collect();
-        Some(Trace { frames, total: backtrace.total, payload })
+/// Returns true if a load may end with the trap: of a memory, or through a null reference.
+fn is_of_load(code: TrapCode) -> bool {
+    use TrapCode::{MemoryOutOfBounds, NullArrayReference, NullReference, NullStructReference};
+    matches!(code, MemoryOutOfBounds | NullArrayReference | NullReference | NullStructReference)
+}
+
+/// Returns the place at which a call ended.
+pub fn trace<T>(store: &mut Store<T>, stop: &Stop) -> Option<Trace> {
+    let backtrace = stop.backtrace()?;
+    let mut frames: Vec<_> = backtrace.frames.iter().map(|frame| (frame.func_index(), frame.offset())).collect();
+    // A load that is fused with a later operator traps at the offset of that operator, in the interpreter and in compiled code.
+    if stop.trap_code().is_some_and(is_of_load)
+        && let Some((_, offset)) = frames.first_mut()
+    {
+        *offset = None;
     }
+    let payload = match stop.kind() {
+        StopKind::Throw(throw) => throw.exception.arguments(&mut *store).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    Some(Trace { frames, total: backtrace.total, payload: describe(store, &payload) })
 }
 
 fn define(store: &mut Store<Host>, linker: &mut Linker<Host>, name: &str, ty: &ExternType) {
@@ -242,7 +264,7 @@ type HostCall = dyn Fn(Caller<'_, Host>, &[Val], &mut [Val]) -> Result<(), Stop>
 
 fn host_func(name: String, ty: Arc<FuncType>) -> Box<HostCall> {
     Box::new(move |mut caller, params, results| {
-        let args: Vec<Value> = params.iter().map(|&value| from_val(&caller, value)).collect();
+        let args: Vec<Value> = params.iter().map(|&value| from_val(&mut caller, value)).collect();
         if name == AGAIN
             && let Some((export, seed)) = caller.data_mut().enter(&args)
         {
@@ -258,7 +280,7 @@ fn host_func(name: String, ty: Arc<FuncType>) -> Box<HostCall> {
                 Value::Extern(_) => {
                     *params.iter().find(|p| matches!(p, Val::ExternRef(_))).unwrap_or(&Val::ExternRef(None))
                 }
-                Value::Other(_) => *result,
+                Value::Null | Value::Object(_) => *result,
                 number => number_to_val(&number).expect("not a reference"),
             };
         }
@@ -279,12 +301,13 @@ fn call_back(caller: &mut Caller<'_, Host>, export: &str, seed: u64) -> Result<(
         params.iter().map(|&ty| number_to_val(&random.value(ty, &[])).expect("not a reference")).collect();
     let mut given = vec![Val::I32(0); results.len()];
     func.call(&mut *caller, &args, &mut given)?;
-    let given = given.into_iter().map(|value| from_val(&*caller, value)).collect();
+    let given = given.into_iter().map(|value| from_val(&mut *caller, value)).collect();
     caller.data_mut().got(given);
     Ok(())
 }
 
-fn number_to_val(value: &Value) -> Option<Val> {
+/// Returns a number as a value of wasmr.
+pub fn number_to_val(value: &Value) -> Option<Val> {
     Some(match *value {
         Value::I32(bits) => Val::I32(bits as i32),
         Value::I64(bits) => Val::I64(bits as i64),
@@ -295,7 +318,7 @@ fn number_to_val(value: &Value) -> Option<Val> {
     })
 }
 
-fn from_val(store: &impl wasmr_runtime::AsContext, value: Val) -> Value {
+fn from_val(store: &mut impl AsContextMut, value: Val) -> Value {
     match value {
         Val::I32(value) => Value::I32(value as u32),
         Val::I64(value) => Value::I64(value as u64),
@@ -304,12 +327,12 @@ fn from_val(store: &impl wasmr_runtime::AsContext, value: Val) -> Value {
         Val::V128(vector) => Value::V128(vector.to_u128()),
         Val::FuncRef(func) => Value::Func(func.map(|_| String::new())),
         Val::ExternRef(None) => Value::Extern(None),
-        Val::ExternRef(Some(reference)) => {
-            let number = reference.data(store).and_then(|data| data.downcast_ref::<u32>());
-            Value::Extern(Some(*number.expect("a live reference is one of those that the host made")))
-        }
-        Val::ExnRef(reference) => Value::Other(reference.is_none()),
-        Val::AnyRef(reference) => Value::Other(reference.is_none()),
+        Val::ExternRef(Some(reference)) => match reference.data(store).and_then(|data| data.downcast_ref::<u32>()) {
+            Some(number) => Value::Extern(Some(*number)),
+            None => Value::Object(describe(store, &[value])),
+        },
+        Val::ExnRef(None) | Val::AnyRef(None) => Value::Null,
+        Val::ExnRef(_) | Val::AnyRef(_) => Value::Object(describe(store, &[value])),
     }
 }
 
@@ -341,13 +364,16 @@ fn types(types: &[ValType]) -> Vec<Type> {
         .collect()
 }
 
-fn end(stop: &Stop) -> End {
+/// Returns the end that a stop is.
+pub fn end(stop: &Stop) -> End {
     match stop.kind() {
         StopKind::Trap(trap) => {
             // Printing must not fail for any backtrace.
             let _ = stop.to_string();
             match trap.code {
-                TrapCode::StackExhausted | TrapCode::Interrupted => End::Limit(trap.code.to_string()),
+                TrapCode::StackExhausted | TrapCode::Interrupted | TrapCode::HeapFull => {
+                    End::Limit(trap.code.to_string())
+                }
                 // The other engine has one trap code for both.
                 TrapCode::UndefinedElement => End::Trap(TrapCode::TableOutOfBounds.message()),
                 code => End::Trap(code.message()),
@@ -355,10 +381,6 @@ fn end(stop: &Stop) -> End {
         }
         StopKind::Throw(_) => End::Exception,
         StopKind::Host(failure) if failure.error().is::<HostEnded>() => End::Host,
-        // Every variant reports an unsupported operator at the function's first call.
-        StopKind::Host(failure) if failure.error().to_string().contains("is not supported yet") => {
-            End::Trap("unsupported operator")
-        }
         StopKind::Host(failure) => panic!("wasmr fails on a valid module: {failure}"),
         StopKind::Exit(code) => panic!("nobody asked to exit with {code}"),
     }
@@ -378,23 +400,23 @@ impl Running for Wasmr {
                 Value::Extern(Some(number)) => {
                     Val::ExternRef(Some(ExternRef::new(&mut self.store, *number).expect("few references")))
                 }
-                Value::Other(_) => null(&self.store, ty),
+                Value::Null | Value::Object(_) => null(&self.store, ty),
                 number => number_to_val(number).expect("not a reference"),
             });
         }
         let mut results = vec![Val::I32(0); ty.results().len()];
         self.trace = None;
         if let Err(stop) = func.call(&mut self.store, &params, &mut results) {
-            self.trace = self.trace_of(&stop);
+            self.trace = trace(&mut self.store, &stop);
             return Err(end(&stop));
         }
-        Ok(results.into_iter().map(|value| from_val(&self.store, value)).collect())
+        Ok(results.into_iter().map(|value| from_val(&mut self.store, value)).collect())
     }
 
     fn global(&mut self, instance: usize, name: &str) -> Value {
         let global = self.instances[instance].get_global(&self.store, name).expect("it is exported");
         let value = global.get(&mut self.store);
-        from_val(&self.store, value)
+        from_val(&mut self.store, value)
     }
 
     fn set_global(&mut self, instance: usize, name: &str, value: Value) {
@@ -433,7 +455,9 @@ impl Running for Wasmr {
     fn compiled(&self) -> Compiled {
         let report = self.engine.report();
         assert_eq!(report.unavailable, None, "there is a compiler");
-        Compiled { functions: report.functions, loops: report.loops, refused: report.refused, loaded: report.loaded }
+        let collections = self.store.gc_stats().map_or(0, |stats| stats.collections);
+        let (functions, loops) = (report.functions, report.loops);
+        Compiled { functions, loops, refused: report.refused, loaded: report.loaded, collections }
     }
 
     fn host(&self) -> &Host {
