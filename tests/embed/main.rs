@@ -6,6 +6,7 @@
 mod cache;
 mod examples;
 mod gc;
+mod gc_edges;
 mod host;
 mod host_errors;
 mod interrupt;
