@@ -26,6 +26,7 @@ if [ $# -gt 0 ]; then
 fi
 # The crates that the runtime depends on follow no raw pointers. The list leaves out tests that need system calls which Miri
 # lacks, and tests that allocate thousands of objects or megabytes, which take minutes each.
-test_with -p wasmr-runtime --lib -- --skip sys:: --skip interrupt:: --skip ref_heap::
+test_with -p wasmr-runtime --lib -- --skip sys:: --skip interrupt:: --skip a_long_list --skip more_objects_than \
+    --skip large_roots --skip freed_cells --skip the_limit_holds --skip objects_of_all_sizes
 test_with -p wasmr-runtime --test runtime -- calls:: linking:: instantiation:: memories:: tables:: throws_and_passes an_uncaught_exception \
     --skip a_memory_grows --skip no_byte_of --skip without_address_space
