@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use wasmr::{Config, Engine, Func, Instance, Linker, Module, Store, Tuning, Val};
+use wasmr::{Caller, Config, Engine, ExternRef, Func, Instance, Linker, Module, Store, Tuning, Val};
 
 use crate::support::{in_every_mode, instance, module};
 
@@ -352,6 +352,63 @@ in_every_mode! {
             let results = [(); 3].map(|()| call(&mut store, instance, "roots"));
             let sum = 1 + 16 + 2 + 64 + 4 + (8 + 5 + 32) + (200 + 100 + 50);
             assert_eq!(results, [(); 3].map(|()| Ok(sum)));
+        }
+    }
+
+    fn modules_without_types_of_their_own(config) {
+        // The second module has no struct and array types, and exists before the heap. It gets objects from another module later,
+        // and from the host in the middle of a call.
+        let reader = r#"(module
+            (import "m" "fresh" (func $fresh (result externref)))
+            (global $g (export "global") (mut anyref) (ref.null any))
+            (func (export "null") (result i64) (i64.extend_i32_u (array.len (ref.null array))))
+            (func (export "null local") (result i64) (local $a arrayref) (i64.extend_i32_u (array.len (local.get $a))))
+            (func (export "length") (result i64) (i64.extend_i32_u (array.len (ref.cast (ref array) (global.get $g)))))
+            (func (export "kinds") (result i64)
+                (i64.extend_i32_u (i32.add
+                    (i32.add (ref.test (ref struct) (global.get $g)) (i32.mul (i32.const 2) (ref.test (ref array) (global.get $g))))
+                    (i32.add (i32.mul (i32.const 4) (ref.test (ref eq) (global.get $g))) (i32.mul (i32.const 8) (ref.test (ref i31) (global.get $g)))))))
+            (func (export "first") (result i64) (local $before anyref) (local $after anyref) (local $n i32)
+                (local.set $before (global.get $g))
+                (loop $again
+                    (local.set $n (i32.add (local.get $n) (i32.add
+                        (ref.test (ref eq) (local.get $before)) (ref.test (ref struct) (local.get $after)))))
+                    (local.set $before (any.convert_extern (call $fresh)))
+                    (local.set $after (local.get $before))
+                    (local.set $n (i32.add (local.get $n) (i32.const 10)))
+                    (br_if $again (i32.lt_u (local.get $n) (i32.const 30))))
+                (i64.extend_i32_u (i32.add (local.get $n) (i32.add
+                    (ref.test (ref eq) (local.get $before)) (ref.test (ref array) (local.get $after)))))))"#;
+        let maker = r#"(module
+            (type $a (array (mut i16))) (type $s (struct))
+            (import "m" "global" (global $g (mut anyref)))
+            (func (export "array") (result i64) (global.set $g (array.new_default $a (i32.const 321))) (i64.const 0))
+            (func (export "struct") (result i64) (global.set $g (struct.new $s)) (i64.const 0)))"#;
+        for config in tunings(&config) {
+            let engine = Engine::new(&config);
+            for first in [true, false] {
+                let mut store = Store::new(&engine, ());
+                let mut linker = Linker::new();
+                linker.func_wrap("m", "fresh", |mut caller: Caller<'_, ()>| ExternRef::new(&mut caller, 7u32).ok()).unwrap();
+                let reader = linker.instantiate(&mut store, &module(&engine, reader)).unwrap();
+                for name in ["null", "null local"] {
+                    assert_eq!(call(&mut store, reader, name), Err("null array reference".to_owned()));
+                }
+                if first {
+                    assert_eq!(call(&mut store, reader, "first"), Ok(30));
+                }
+                linker.instance(&mut store, "m", reader).unwrap();
+                let maker = linker.instantiate(&mut store, &module(&engine, maker)).unwrap();
+                for _ in 0..2 {
+                    assert_eq!(call(&mut store, maker, "array"), Ok(0));
+                    assert_eq!(call(&mut store, reader, "length"), Ok(321));
+                    assert_eq!(call(&mut store, reader, "kinds"), Ok(2 + 4));
+                    assert_eq!(call(&mut store, maker, "struct"), Ok(0));
+                    assert_eq!(call(&mut store, reader, "kinds"), Ok(1 + 4));
+                    assert_eq!(call(&mut store, reader, "length"), Err("cast failure".to_owned()));
+                    assert_eq!(call(&mut store, reader, "null local"), Err("null array reference".to_owned()));
+                }
+            }
         }
     }
 

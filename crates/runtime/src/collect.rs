@@ -37,6 +37,7 @@ impl StoreInner {
     /// # Errors
     /// If the heap is full, or the system refuses its memory.
     pub(crate) fn new_exception(&mut self, tag: NonNull<VmTag>, payload: &[u64]) -> Result<u64, ResourceError> {
+        self.create_heap()?;
         if !self.heap.is_stressed()
             && let Some(exception) = self.heap.new_exception(&mut self.vm.heap, tag, payload)?
         {
@@ -52,6 +53,7 @@ impl StoreInner {
     /// # Errors
     /// If the heap is full, or the system refuses its memory.
     pub(crate) fn new_host_value(&mut self, value: Box<dyn Any + Send + Sync>) -> Result<u64, ResourceError> {
+        self.create_heap()?;
         if self.heap.is_stressed() {
             self.collect(&[]);
         }
@@ -62,6 +64,24 @@ impl StoreInner {
         self.collect(&[]);
         let reference = self.heap.new_host_value(&mut self.vm.heap, value)?;
         reference.map(u64::from).map_err(|_| self.heap.full())
+    }
+
+    /// Creates the heap, if it does not exist, and tells all instances its address. Instances of modules without struct and array
+    /// types may be older than the heap.
+    ///
+    /// # Errors
+    /// If the limit leaves no room for the heap, or the system refuses its memory.
+    pub(crate) fn create_heap(&mut self) -> Result<(), ResourceError> {
+        if !self.vm.heap.base.is_null() {
+            return Ok(());
+        }
+        self.heap.create(&mut self.vm.heap)?;
+        for instance in &self.instances {
+            // SAFETY: the store owns the instance, and compiled code that runs reads the address anew for each object that may be
+            // the first one.
+            unsafe { (*instance.as_ptr().as_ref().vm()).heap_base = self.vm.heap.base };
+        }
+        Ok(())
     }
 
     /// Frees the objects that are not reachable. `extra` are roots that are stored nowhere else.

@@ -339,8 +339,15 @@ fn allocate_own(store: &mut StoreInner, object: &InstanceObject, module: &Module
     Ok(())
 }
 
-/// Writes the places of the descriptors of the module's struct and array types, which it makes where they do not exist.
+/// Writes the address of the heap, and the places of the descriptors of the module's struct and array types, which it makes where
+/// they do not exist.
 fn fill_descriptors(store: &mut StoreInner, object: &InstanceObject, module: &Module) -> Result<(), ResourceError> {
+    if module.has_objects() {
+        store.create_heap()?;
+    }
+    let header: *mut VmInstance = object.vm();
+    // SAFETY: no one else uses the header until `adopt`.
+    unsafe { (*header).heap_base = store.vm.heap.base };
     if !module.has_objects() {
         return Ok(());
     }
@@ -352,9 +359,6 @@ fn fill_descriptors(store: &mut StoreInner, object: &InstanceObject, module: &Mo
             unsafe { *object.descriptor_place(index) = descriptor };
         }
     }
-    let header: *mut VmInstance = object.vm();
-    // SAFETY: no one else uses the header until `adopt`.
-    unsafe { (*header).heap_base = store.vm.heap.base };
     Ok(())
 }
 

@@ -380,6 +380,7 @@ impl StoreInner {
     /// # Errors
     /// If the heap is full.
     pub(crate) fn object_descriptor(&mut self, ty: &ObjectType) -> Result<u32, ResourceError> {
+        self.create_heap()?;
         let registry = self.registry().clone();
         self.heap.descriptor(&mut self.vm.heap, &registry, ty.id, &ty.layout)
     }

@@ -218,7 +218,8 @@ pub struct VmInstance {
     pub tier_data: *const c_void,
     /// The Rust side of the instance.
     pub instance: *mut crate::instance::InstanceObject,
-    /// Copy of [`VmHeap::base`]; null if the module has no struct and array types.
+    /// Copy of [`VmHeap::base`]. It is null until the heap exists, which may be long after the instance if the module has no struct
+    /// and array types: references can still reach it.
     pub heap_base: *mut u8,
 }
 

@@ -141,9 +141,11 @@ impl Translator<'_, '_> {
         true
     }
 
-    /// Loads the address of the heap, which does not change once the instance exists.
+    /// Loads the address of the heap. Instances of modules with struct or array types are created after the heap, whose address does
+    /// not change. For other instances it may come into being at any call.
     fn heap_base(&mut self) -> Value {
-        self.builder.ins().load(types::I64, constant(), self.context, offset_of!(VmInstance, heap_base) as i32)
+        let flags = if self.request.module.has_objects() { constant() } else { MemFlagsData::trusted() };
+        self.builder.ins().load(types::I64, flags, self.context, offset_of!(VmInstance, heap_base) as i32)
     }
 
     /// Returns the flags of an access to a field, without a trap code.
@@ -190,6 +192,10 @@ impl Translator<'_, '_> {
 
     /// Loads the length of an array. Traps if it is null.
     fn array_len(&mut self, array: Value) -> Value {
+        if !self.request.module.has_objects() {
+            // Without a heap, null is no address that faults.
+            self.builder.ins().trapz(array, trap_code(TrapCode::NullArrayReference));
+        }
         let base = self.heap_base();
         let pointer = self.builder.ins().iadd(base, array);
         let flags = self.header_flags().with_trap_code(Some(trap_code(TrapCode::NullArrayReference)));

@@ -138,6 +138,14 @@ impl GcHeap {
         }
     }
 
+    /// Creates the heap, if it does not exist.
+    ///
+    /// # Errors
+    /// If the limit leaves no room for it, or the system refuses its memory.
+    pub(crate) fn create(&mut self, vm: &mut VmHeap) -> Result<(), ResourceError> {
+        self.parts(vm).map(|_| ())
+    }
+
     /// Returns the error for a heap that is full.
     pub(crate) fn full(&self) -> ResourceError {
         ResourceError::HeapLimit { limit: self.limit }
