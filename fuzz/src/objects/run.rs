@@ -177,6 +177,8 @@ struct World {
     engine: Engine,
     store: Store<Host>,
     instances: Vec<Instance>,
+    /// The modules, whose code goes into the cache when they are dropped.
+    modules: Vec<Module>,
     functions: Vec<(String, Func)>,
     /// Results of earlier calls.
     kept: Vec<Val>,
@@ -196,8 +198,15 @@ impl World {
         }
         let mut linker = Linker::new();
         define(&mut linker);
-        let mut world =
-            World { engine, store, instances: Vec::new(), functions: Vec::new(), kept: Vec::new(), trace: None };
+        let mut world = World {
+            engine,
+            store,
+            instances: Vec::new(),
+            modules: Vec::new(),
+            functions: Vec::new(),
+            kept: Vec::new(),
+            trace: None,
+        };
         for (number, wasm) in modules.iter().enumerate() {
             let module = Module::new(&world.engine, wasm).map_err(|error| format!("module {number}: {error}"))?;
             let instance = match linker.instantiate(&mut world.store, &module) {
@@ -215,6 +224,7 @@ impl World {
                 }
             }
             world.instances.push(instance);
+            world.modules.push(module);
         }
         Ok(Ok(world))
     }
