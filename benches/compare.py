@@ -15,10 +15,10 @@ Each argument is LABEL=COMMAND, or the label of a runtime that the script knows.
 label is the base that ratios refer to. See benches/README.md for how to get the peers and the programs, and what to make
 of the numbers.
 
-Lines come in four sets: `total`, programs as one runs them, start-up and compiling included; `short`, some of them with
+Lines come in five sets: `total`, programs as one runs them, start-up and compiling included; `short`, some of them with
 so little to do that they end within tens of milliseconds; `steady`, with so much that only the speed of compiled code
-counts; `warm`, programs of all kinds whose second run counts. In the last two, runtimes that say little there are left out
-unless they are named as arguments.
+counts; `gc`, programs with structs and arrays; `warm`, programs of all kinds whose second run counts. In the last three,
+runtimes that say little there are left out unless they are named as arguments.
 
 A runtime whose command has `{cache}` is warm: the word is replaced by a private directory, new for each line, that unmeasured
 runs fill. With `--second` it is new for each measured run, so that this run is the second of the module. `{config}` is a
@@ -38,6 +38,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import resource
 import shlex
 import shutil
@@ -82,8 +83,12 @@ NATIVE = "native"
 # Left out of a set unless they are named.
 LEFT_OUT = {
     "steady": {"wasmr interp", "wasmi", "wasm3", "iwasm", "wasmtime cold"},
+    "gc": {"wasmr warm", "wasmr interp", "wasmi", "wasm3", "iwasm", "wasmtime warm"},
     "warm": {"wasmr interp", "wasmr jit", "wasmi", "wasm3", "iwasm", "wasmtime cold"},
 }
+
+# Runs that find the longest pause of a collector. Their output differs, so that they are not timed.
+PAUSE_RUNS = 3
 
 # Runtimes that can grant directories under other names, preload libraries and call any export.
 ABLE = {"wasmr", "wasmtime", "node"}
@@ -287,6 +292,28 @@ def exact_peak(words):
         return int(lines[-1]) / 1024 if lines and lines[-1].isdigit() else None
 
 
+def longest_pause(runtime, words):
+    """Returns the longest pause of the garbage collector in ms as the runtime tells it, or None. The median of some runs."""
+    if runtime.name() == "wasmr":
+        place, options = 2, ["--stats=json"]
+    elif runtime.name() == "node":
+        place, options = 1, ["--trace-gc"]
+    else:
+        return None
+    found = []
+    for _ in range(PAUSE_RUNS):
+        said = subprocess.run([*words[:place], *options, *words[place:]], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace", check=False)
+        wait_for_the_rest(600)
+        if runtime.name() == "node":
+            # "… MB, pooled: 0 MB, 1.23 / 0.00 ms …": the program stands still for the first of the two.
+            pauses = [float(ms) for ms in re.findall(r" MB, ([0-9.]+) / [0-9.]+ ms", said.stdout)]
+        else:
+            pauses = [int(us) / 1e3 for us in re.findall(r'"gc_longest_pause_us": ([0-9]+)', said.stderr + said.stdout)]
+        found.append(max(pauses, default=0.0))
+    return statistics.median(found)
+
+
 def complaint(words, code):
     """Returns the standard error of a run that failed with CODE, without paths of this machine."""
     null = subprocess.DEVNULL
@@ -376,6 +403,8 @@ def measure(line, runtimes, options, places):
             places.empty_scratch()
             peak = exact_peak(runtime.command(line, places)) or peak
         results[label] = {"wall": wall, "cpu": cpu, "peak": peak}
+        if line.set == "gc" and (pause := longest_pause(runtime, runtime.command(line, places))) is not None:
+            results[label]["pause"] = pause
         if any(after_cpu):
             results[label] |= {"after_cpu": after_cpu, "after_peak": statistics.median(after_peak)}
     places.remove_caches()

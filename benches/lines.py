@@ -1,6 +1,6 @@
 """The programs that compare.py runs, and with which arguments.
 
-A line is a program with arguments. Lines come in sets, which report.py describes: `total`, `short`, `steady`, `warm`. The
+A line is a program with arguments. Lines come in sets, which report.py describes: `total`, `short`, `steady`, `warm`, `gc`. The
 program itself is there twice if it is in C: as a module, and as native/NAME for this machine.
 """
 
@@ -117,6 +117,18 @@ def clang(*words):
     return ["-cc1", "-triple", "wasm32-unknown-wasip1", "-emit-obj", *words[:-1], *system, "-o", "-", words[-1]]
 
 
+COLLECTED = HERE / "programs" / "gc"
+
+
+def collected(name, kind):
+    return Program(kind, COLLECTED / f"{name}.wasm", "", invoke="run")
+
+
+MOONBIT = Program("MoonBit: JSON, maps, closures, big integers", PROGRAMS / "documents.wasm", BUILD, invoke="run",
+                  preload=(("spectest", COLLECTED / "moonbit_spectest.wasm"),))
+P2W = Program("Python compiled by p2w: trees", PROGRAMS / "p2w_trees.wasm", BUILD, invoke="_start",
+              preload=(("env", COLLECTED / "p2w_env.wasm"), ("js", COLLECTED / "p2w_js.wasm")))
+
 JSON = """import json
 people = [{'id': i, 'name': f'n{i * 7919 % 1009}', 'share': i / 7, 'tags': ['a', 'b', str(i)]} for i in range(3000)]
 for _ in range(4):
@@ -194,6 +206,14 @@ LINES = [
          calls("tables of methods, four kinds of objects"), ["methods", "300000"]),
         ("steady", "sort", "steady indirect calls", calls("heap sort, told what comes first"), ["sort", "3000"]),
         ("steady", "formula", "steady indirect calls", calls("a tree of closures"), ["formula", "1100000"]),
+        # Structs and arrays in the heap.
+        ("gc", "trees", "gc", collected("trees", "binary trees"), ["18"]),
+        ("gc", "hash map", "gc", collected("hashmap", "boxed keys, virtual methods"), ["4"]),
+        ("gc", "objects", "gc", collected("objects", "an object-oriented interpreter"), ["150000"]),
+        ("gc", "strings", "gc", collected("strings", "arrays of bytes"), ["3000"]),
+        ("gc", "splay tree", "gc", collected("splay", "a changing tree of 25 MiB"), ["100"]),
+        ("gc", "python trees", "gc", P2W, []),
+        ("gc", "moonbit", "gc", MOONBIT, ["4"]),
         # Programs of all kinds, run again.
         ("warm", "cpython hi", "warm", PYTHON_HI, ["-c", "print('hi')"]),
         ("warm", "cpython json", "warm", PYTHON_TEXT._replace(kind="JSON"), ["-c", JSON]),

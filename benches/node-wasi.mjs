@@ -23,13 +23,20 @@ const load = async file => WebAssembly.compile(await readFile(file));
 const env = { LANG: 'C' };
 const wasi = new WASI({ version: 'preview1', args: words, env, preopens, returnOnExit: true });
 const imports = wasi.getImportObject();
+const isWasi = module => WebAssembly.Module.imports(module).some(({ module }) => module === 'wasi_snapshot_preview1');
 for (const [name, file] of libraries) {
-  imports[name] = (await WebAssembly.instantiate(await load(file), imports)).exports;
+  const module = await load(file);
+  // A library that makes calls of its own has a memory of its own.
+  const own = new WASI({ version: 'preview1' });
+  const library = await WebAssembly.instantiate(module, isWasi(module) ? own.getImportObject() : imports);
+  if (isWasi(module)) own.finalizeBindings(library);
+  imports[name] = library.exports;
 }
-const instance = await WebAssembly.instantiate(await load(words[0]), imports);
+const module = await load(words[0]);
+const instance = await WebAssembly.instantiate(module, imports);
 if (invoke === null) {
   process.exitCode = wasi.start(instance);
 } else {
-  wasi.initialize(instance);
-  console.log(instance.exports[invoke]());
+  if (isWasi(module)) wasi.initialize(instance);
+  console.log(String(instance.exports[invoke](...words.slice(1).map(Number))));
 }

@@ -22,6 +22,7 @@ MEASURES = [
     ("wall", "Wall time", "s", "what a user waits, from start to end of the process"),
     ("cpu", "CPU time", "s", "all threads together, so a compiler in the background shows"),
     ("peak", "Peak memory", "MiB", "largest resident set of the process"),
+    ("pause", "Longest pause", "ms", "longest time for which the collector stopped the program; wasmtime does not tell it"),
 ]
 COLOURS = ["#111111", "#d1495b", "#00798c", "#edae49", "#66a182", "#7b5ea7", "#8d6e63", "#2e4057", "#f08a5d", "#4cb5f5",
            "#c44ec4", "#9aa300"]
@@ -80,6 +81,9 @@ SETS = [
         "steady calls": "calls",
         "steady indirect calls": "calls through tables of functions",
     }, ["wall", "cpu", "peak"]),
+    Set("gc", "Garbage collection", "Programs with structs and arrays, most of whose time goes to making, using and freeing them.", {
+        "gc": "programs with collected objects",
+    }, ["wall", "cpu", "peak", "pause"]),
     Set("warm", "Second run", "A program that has run before: what a cache of the first run saves.", {
         "warm": "programs of all kinds",
     }, ["wall", "cpu", "peak"], base="wasmr warm", goal=("wasmr warm", "wasmtime warm")),
@@ -162,6 +166,12 @@ def left_behind(entry, label):
     return f", then {cpu:.3f} s of CPU and {value(entry, label, 'after_peak'):.1f} MiB"
 
 
+def longest_pause(entry, label):
+    """Returns words on the collector's longest pause, if it is known."""
+    pause = value(entry, label, "pause")
+    return f", pause {pause:.1f} ms" if pause else ""
+
+
 def heading(result):
     columns = f"{'wall s':>8} {'ratio':>6} {'cpu s':>8} {'ratio':>6} {'peak MiB':>9}  min..max wall"
     bases = {base_of(result, kind.key): None for kind in SETS}
@@ -179,7 +189,7 @@ def console_rows(result, entry):
         rows.append(
             f"{entry['name']:<16} {label:<14} {value(entry, label, 'wall'):8.3f} {wall}"
             f" {value(entry, label, 'cpu'):8.3f} {cpu} {found['peak']:9.1f}"
-            f"  {min(found['wall']):.3f}..{max(found['wall']):.3f}{left_behind(entry, label)}"
+            f"  {min(found['wall']):.3f}..{max(found['wall']):.3f}{longest_pause(entry, label)}{left_behind(entry, label)}"
         )
     return "\n".join(rows)
 
@@ -191,7 +201,7 @@ def console_means(result):
         for label in peers_of(result, kind.key) if entries else []:
             means = [(measure, *mean(entries, base, label, measure)) for measure in kind.measures]
             if means[0][1]:
-                words = ", ".join(f"{measure} {g:.2f}" for measure, g, _ in means)
+                words = ", ".join(f"{measure} {g:.2f}" for measure, g, _ in means if g)
                 least = ", ".join(f"{measure} {found[0]:.2f} ({found[1]})" for measure in kind.measures
                                   if (found := worst(entries, base, label, measure)))
                 rows.append(f"geometric mean of {kind.key:<7} {shown(label):<32} {words}"
@@ -306,7 +316,7 @@ def summary(result, kind):
 
 def plots(result):
     """[(name of the file, title, entries, runtimes, measure, factor to a unit of its own or None for ratios)]"""
-    total, short, steady, warm = (of_set(result, kind.key) for kind in SETS)
+    total, short, steady, gc, warm = (of_set(result, key) for key in ("total", "short", "steady", "gc", "warm"))
     start = [entry for entry in total if entry["group"] == "start"]
     rows = [
         ("start", "Time to start and end, in milliseconds", start, "total", "wall", 1e3),
@@ -315,6 +325,7 @@ def plots(result):
         ("steady", "Time in steady state", steady, "steady", "wall", None),
         ("peak", "Peak memory", total, "total", "peak", None),
         ("cpu", "Processor time, cold", total, "total", "cpu", None),
+        ("gc", "Time of programs with collected objects", gc, "gc", "wall", None),
         ("warm", "Time of the second run", warm, "warm", "wall", None),
         ("warm-peak", "Peak memory of the second run", warm, "warm", "peak", None),
     ]

@@ -1,0 +1,22 @@
+;; The module `env` of Python programs compiled by p2w: writes characters and numbers to standard output.
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func $char (export "write_char") (param $char i32)
+    (i32.store8 (i32.const 16) (local.get $char))
+    (i32.store (i32.const 0) (i32.const 16))
+    (i32.store (i32.const 4) (i32.const 1))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func $digits (param $value i64)
+    (if (i64.ge_u (local.get $value) (i64.const 10)) (then (call $digits (i64.div_u (local.get $value) (i64.const 10)))))
+    (call $char (i32.add (i32.const 48) (i32.wrap_i64 (i64.rem_u (local.get $value) (i64.const 10))))))
+  (func $number (export "write_i64") (param $value i64)
+    (if (i64.lt_s (local.get $value) (i64.const 0))
+      (then (call $char (i32.const 45)) (local.set $value (i64.sub (i64.const 0) (local.get $value)))))
+    (call $digits (local.get $value)))
+  (func (export "write_i32") (param $value i32) (call $number (i64.extend_i32_s (local.get $value))))
+  ;; Floating-point numbers are not printed here.
+  (func (export "write_f64") (param f64) unreachable)
+  (func (export "f64_to_string") (param f64 i32) (result i32) unreachable)
+  (func (export "f64_format_precision") (param f64 i32 i32) (result i32) unreachable)
+  (func (export "math_pow") (param f64 f64) (result f64) unreachable))
