@@ -53,6 +53,7 @@ impl Stored {
     }
 
     /// Returns the size in bytes.
+    #[inline]
     pub const fn size(self) -> u32 {
         match self {
             Stored::I8 => 1,
@@ -64,6 +65,7 @@ impl Stored {
     }
 
     /// Returns the number of slots of the value: 2 for a vector, 1 for others.
+    #[inline]
     pub const fn slots(self) -> usize {
         if matches!(self, Stored::Vector) { 2 } else { 1 }
     }
@@ -87,6 +89,8 @@ pub struct StructLayout {
     pub fields: Box<[Field]>,
     /// Bytes of an object, header included; a multiple of [`ALIGN`].
     pub size: u32,
+    /// Number of slots of the values of all fields.
+    pub slots: usize,
 }
 
 /// The layout of the objects of a defined type.
@@ -107,7 +111,8 @@ impl Layout {
             CompositeType::Struct(fields) => {
                 let mut places = Places::new();
                 let fields: Box<[Field]> = fields.iter().map(|ty| places.field(registry, ty)).collect();
-                Some(Layout::Struct(StructLayout { fields, size: places.end.next_multiple_of(ALIGN) }))
+                let slots = fields.iter().map(|field| field.stored.slots()).sum();
+                Some(Layout::Struct(StructLayout { fields, size: places.end.next_multiple_of(ALIGN), slots }))
             }
         }
     }

@@ -221,6 +221,7 @@ impl Module {
     ///
     /// # Panics
     /// If the type is no struct type. Validation excludes that for the operators of structs.
+    #[inline]
     pub fn struct_layout(&self, type_index: u32) -> &StructLayout {
         match self.layout(type_index) {
             Some(Layout::Struct(layout)) => layout,
@@ -232,6 +233,7 @@ impl Module {
     ///
     /// # Panics
     /// If the type is no array type. Validation excludes that for the operators of arrays.
+    #[inline]
     pub fn array_element(&self, type_index: u32) -> Field {
         match self.layout(type_index) {
             Some(Layout::Array(element)) => *element,

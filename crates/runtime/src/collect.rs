@@ -21,8 +21,19 @@ pub(crate) type FreedValue = Box<dyn Any + Send + Sync>;
 impl StoreInner {
     /// Allocates an object in the heap. Its fields have arbitrary contents, which the caller must replace before the next
     /// allocation. `extra` are roots that are stored nowhere else. Returns `None` if the heap is full.
+    #[inline]
     pub(crate) fn allocate(&mut self, bytes: u64, descriptor: u32, len: u32, extra: &[u64]) -> Option<u32> {
         let bytes = u32::try_from(bytes).ok()?;
+        // A stress test needs no check, as its intervals have one cell.
+        match self.heap.allocate_cell(&mut self.vm.heap, bytes, descriptor, len) {
+            Some(object) => Some(object),
+            None => self.allocate_slowly(bytes, descriptor, len, extra),
+        }
+    }
+
+    /// Allocates an object whose interval is used up, or that is too large for one.
+    #[inline(never)]
+    fn allocate_slowly(&mut self, bytes: u32, descriptor: u32, len: u32, extra: &[u64]) -> Option<u32> {
         if !self.heap.is_stressed()
             && let Some(object) = self.heap.allocate(&mut self.vm.heap, bytes, descriptor, len)
         {

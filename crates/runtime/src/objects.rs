@@ -46,6 +46,7 @@ impl NewObject<'_> {
 impl StoreInner {
     /// Makes a struct or an array of the type with this descriptor. Returns its reference in slot form, or `None` if the heap is
     /// full. May collect. `extra` are roots that are stored nowhere else.
+    #[inline]
     pub(crate) fn new_object(&mut self, descriptor: u32, new: NewObject<'_>, extra: &[u64]) -> Option<u64> {
         let (bytes, len) = new.size();
         let object = self.allocate(bytes, descriptor, len, extra)?;
@@ -88,14 +89,18 @@ impl StoreInner {
 }
 
 /// Writes a field or element at `at`, from slots.
+#[inline]
 pub(crate) fn write_field(heap: &mut GcHeap, at: u32, stored: Stored, slots: &[u64]) {
-    let bytes = heap.bytes_mut(at, stored.size() as usize);
+    let word = slots[0];
     match stored {
+        Stored::I8 => heap.write(at, (word as u8).to_le_bytes()),
+        Stored::I16 => heap.write(at, (word as u16).to_le_bytes()),
+        Stored::Word32 | Stored::Ref => heap.write(at, (word as u32).to_le_bytes()),
+        Stored::Word64 | Stored::Func => heap.write(at, word.to_le_bytes()),
         Stored::Vector => {
-            bytes[..8].copy_from_slice(&slots[0].to_le_bytes());
-            bytes[8..].copy_from_slice(&slots[1].to_le_bytes());
+            heap.write(at, word.to_le_bytes());
+            heap.write(at + 8, slots[1].to_le_bytes());
         }
-        _ => bytes.copy_from_slice(&slots[0].to_le_bytes()[..stored.size() as usize]),
     }
 }
 
@@ -109,19 +114,21 @@ pub(crate) fn read_field(heap: &GcHeap, at: u32, stored: Stored) -> [u64; 2] {
 
 /// Writes `len` copies of an element, from `at` on.
 pub(crate) fn fill(heap: &mut GcHeap, at: u32, stored: Stored, value: &[u64], len: u32) {
-    if len == 0 {
-        return;
+    let bytes = heap.bytes_mut(at, len as usize * stored.size() as usize);
+    let word = value[0];
+    match stored {
+        Stored::I8 => bytes.fill(word as u8),
+        Stored::I16 => fill_with(bytes, (word as u16).to_le_bytes()),
+        Stored::Word32 | Stored::Ref => fill_with(bytes, (word as u32).to_le_bytes()),
+        Stored::Word64 | Stored::Func => fill_with(bytes, word.to_le_bytes()),
+        Stored::Vector => fill_with(bytes, (u128::from(word) | u128::from(value[1]) << 64).to_le_bytes()),
     }
-    let size = stored.size() as usize;
-    write_field(heap, at, stored, value);
-    let bytes = heap.bytes_mut(at, len as usize * size);
-    let (first, rest) = bytes.split_at_mut(size);
-    if first.iter().all(|byte| *byte == first[0]) {
-        rest.fill(first[0]);
-        return;
-    }
-    for element in rest.chunks_exact_mut(size) {
-        element.copy_from_slice(first);
+}
+
+/// Fills bytes with copies of an element.
+fn fill_with<const SIZE: usize>(bytes: &mut [u8], element: [u8; SIZE]) {
+    for place in bytes.as_chunks_mut().0 {
+        *place = element;
     }
 }
 

@@ -146,6 +146,20 @@ impl VmHeap {
     pub(crate) fn absent() -> VmHeap {
         VmHeap { base: std::ptr::null_mut(), intervals: Default::default() }
     }
+
+    /// Takes the next cell for an object of `bytes` bytes from its interval. Returns `None` if the interval is used up, or the
+    /// object is too large for a cell.
+    #[inline]
+    pub(crate) fn take_cell(&mut self, bytes: u32) -> Option<u32> {
+        let class = cell_class(bytes)?;
+        let (interval, size) = (&mut self.intervals[class], CELL_SIZES[class]);
+        if interval.end - interval.cursor < size {
+            return None;
+        }
+        let at = interval.cursor;
+        interval.cursor += size;
+        Some(at)
+    }
 }
 
 /// Returns the reference to an unboxed integer, in slot form: `ref.i31`.

@@ -4,8 +4,7 @@
 //! inaccessible, so that an access through null faults, and the fault is the trap. Code keeps references wherever Cranelift puts
 //! them: the collector takes every word of the stack, and every position inside an object, for a reference.
 //!
-//! Small objects of a known size are made in place: the next cell of the interval for their size is taken
-//! ([`VmInterval`]). If there is none, a libcall finds one, and may collect before.
+//! `allocate.rs` makes objects.
 
 use std::mem::offset_of;
 
@@ -16,10 +15,8 @@ use wasmr_core::trap::TrapCode;
 use wasmr_core::types::TypeId;
 use wasmr_module::BuiltinCall;
 use wasmr_module::cast::{Cast, Test};
-use wasmr_runtime::vm::{VmFunc, VmInstance, VmStore};
-use wasmr_runtime::vm_gc::{
-    CELL_SIZES, DISPLAY, Kind, NULL_GUARD, VmDescriptor, VmHeap, VmInterval, VmObject, cell_class,
-};
+use wasmr_runtime::vm::{VmFunc, VmInstance};
+use wasmr_runtime::vm_gc::{DISPLAY, Kind, NULL_GUARD, VmDescriptor, VmObject};
 
 use super::bulk_memory::Range;
 use super::control::block_args;
@@ -28,9 +25,6 @@ use super::state::Translator;
 use crate::abi::value_type;
 use crate::libcalls::LibCall;
 use crate::trap_code::trap_code;
-
-/// Bytes of the largest object that is made in place. The code for a larger one would be longer than a libcall is slow.
-const MAX_IN_PLACE: u32 = 256;
 
 /// The number from which on there are null and the unboxed integers, after a rotation right by one and the subtraction of 1.
 const ROTATED_OBJECTS: i64 = 0x7fff_ffff;
@@ -97,16 +91,8 @@ impl Translator<'_, '_> {
             Operator::ArrayNewFixed { array_type_index, array_size } => {
                 self.array_new_fixed(array_type_index, array_size, operator);
             }
-            Operator::ArrayNewDefault { array_type_index } => {
-                let size = self.request.module.array_element(array_type_index).stored.size();
-                let len = self.pop();
-                let (descriptor, size) = (self.descriptor(array_type_index), self.index(size));
-                let call = self.libcall(LibCall::NewArray, &[descriptor, len, size]);
-                let array = self.builder.inst_results(call)[0];
-                self.push(array);
-                // The guest chose the length and thus the duration.
-                self.check_interrupt();
-            }
+            Operator::ArrayNewDefault { array_type_index } => self.array_new(array_type_index, operator, true),
+            Operator::ArrayNew { array_type_index } => self.array_new(array_type_index, operator, false),
             Operator::ArrayCopy { array_type_index_dst, array_type_index_src } => {
                 self.array_copy(operator, array_type_index_dst, array_type_index_src);
             }
@@ -143,19 +129,19 @@ impl Translator<'_, '_> {
 
     /// Loads the address of the heap. Instances of modules with struct or array types are created after the heap, whose address does
     /// not change. For other instances it may come into being at any call.
-    fn heap_base(&mut self) -> Value {
+    pub(super) fn heap_base(&mut self) -> Value {
         let flags = if self.request.module.has_objects() { constant() } else { MemFlagsData::trusted() };
         self.builder.ins().load(types::I64, flags, self.context, offset_of!(VmInstance, heap_base) as i32)
     }
 
-    /// Returns the flags of an access to a field, without a trap code.
-    fn field_flags(&mut self) -> MemFlagsData {
+    /// Returns the flags of an access to a field or element, without a trap code.
+    pub(super) fn field_flags(&mut self) -> MemFlagsData {
         let region = self.region(Region::Heap);
         MemFlagsData::new().with_endianness(Endianness::Little).with_alias_region(Some(region))
     }
 
     /// Returns the flags of an access to a header, without a trap code.
-    fn header_flags(&mut self) -> MemFlagsData {
+    pub(super) fn header_flags(&mut self) -> MemFlagsData {
         let region = self.region(Region::HeapHeader);
         MemFlagsData::new().with_aligned().with_alias_region(Some(region))
     }
@@ -277,7 +263,14 @@ impl Translator<'_, '_> {
     }
 
     /// Stores a field or element.
-    fn store_field(&mut self, stored: Stored, value: Value, pointer: Value, offset: u32, flags: MemFlagsData) {
+    pub(super) fn store_field(
+        &mut self,
+        stored: Stored,
+        value: Value,
+        pointer: Value,
+        offset: u32,
+        flags: MemFlagsData,
+    ) {
         let stored = stored_type(stored);
         let value = self.canonical(value);
         let value = match self.builder.func.dfg.value_type(value) {
@@ -288,93 +281,9 @@ impl Translator<'_, '_> {
     }
 
     /// Loads the place of a type's descriptor.
-    fn descriptor(&mut self, type_index: u32) -> Value {
+    pub(super) fn descriptor(&mut self, type_index: u32) -> Value {
         let offset = self.request.layout.descriptor(type_index) as i32;
         self.builder.ins().load(types::I32, constant(), self.context, offset)
-    }
-
-    fn struct_new(&mut self, ty: u32, operator: &Operator<'_>, is_default: bool) {
-        let layout = self.request.module.struct_layout(ty);
-        let size = layout.size;
-        if size > MAX_IN_PLACE {
-            self.call_builtin(BuiltinCall::of(operator).expect("the runtime makes objects"));
-            return;
-        }
-        let fields = layout.fields.clone();
-        let values = if is_default { Vec::new() } else { self.pop_many(fields.len()) };
-        let (reference, pointer) = self.allocate(ty, size, None);
-        let flags = self.field_flags().with_notrap();
-        if is_default {
-            let zero = self.builder.ins().iconst(types::I64, 0);
-            for offset in (HEADER..size).step_by(8) {
-                self.builder.ins().store(flags, zero, pointer, offset as i32);
-            }
-        }
-        for (field, value) in fields.iter().zip(values) {
-            self.store_field(field.stored, value, pointer, field.offset, flags);
-        }
-        self.push(reference);
-    }
-
-    fn array_new_fixed(&mut self, ty: u32, count: u32, operator: &Operator<'_>) {
-        let stored = self.request.module.array_element(ty).stored;
-        let bytes = u64::from(HEADER) + u64::from(count) * u64::from(stored.size());
-        if bytes > u64::from(MAX_IN_PLACE) {
-            self.call_builtin(BuiltinCall::of(operator).expect("the runtime makes objects"));
-            return;
-        }
-        let values = self.pop_many(count as usize);
-        let (reference, pointer) = self.allocate(ty, bytes as u32, Some(count));
-        let flags = self.field_flags().with_notrap();
-        for (index, value) in (0..).zip(values) {
-            self.store_field(stored, value, pointer, HEADER + index * stored.size(), flags);
-        }
-        self.push(reference);
-    }
-
-    /// Allocates an object of `bytes` bytes with a header. Returns its reference and its address.
-    fn allocate(&mut self, ty: u32, bytes: u32, len: Option<u32>) -> (Value, Value) {
-        let class = cell_class(bytes).expect("small objects are in cells");
-        let interval = offset_of!(VmStore, heap) + offset_of!(VmHeap, intervals) + class * size_of::<VmInterval>();
-        let cursor_at = (interval + offset_of!(VmInterval, cursor)) as i32;
-        let end_at = (interval + offset_of!(VmInterval, end)) as i32;
-        let store = self.store_pointer();
-        let flags = self.trusted(Region::Allocator);
-        let cursor = self.builder.ins().load(types::I32, flags, store, cursor_at);
-        let end = self.builder.ins().load(types::I32, flags, store, end_at);
-        let next = self.builder.ins().iadd_imm_u(cursor, i64::from(CELL_SIZES[class]));
-        let is_there = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, next, end);
-        let (fast, slow) = (self.builder.create_block(), self.builder.create_block());
-        let done = self.block_with(&[types::I64]);
-        self.builder.set_cold_block(slow);
-        self.builder.ins().brif(is_there, fast, &[], slow, &[]);
-        self.builder.seal_block(fast);
-        self.builder.seal_block(slow);
-
-        self.builder.switch_to_block(slow);
-        let size = self.index(bytes);
-        let call = self.libcall(LibCall::Allocate, &[size]);
-        let found = self.builder.inst_results(call)[0];
-        self.builder.ins().jump(done, &block_args(&[found]));
-
-        self.builder.switch_to_block(fast);
-        self.builder.ins().store(flags, next, store, cursor_at);
-        let reference = self.builder.ins().uextend(types::I64, cursor);
-        self.builder.ins().jump(done, &block_args(&[reference]));
-
-        self.builder.seal_block(done);
-        self.builder.switch_to_block(done);
-        let reference = self.builder.block_params(done)[0];
-        let base = self.heap_base();
-        let pointer = self.builder.ins().iadd(base, reference);
-        let descriptor = self.descriptor(ty);
-        let flags = self.header_flags().with_notrap();
-        self.builder.ins().store(flags, descriptor, pointer, offset_of!(VmObject, descriptor) as i32);
-        if let Some(len) = len {
-            let len = self.index(len);
-            self.builder.ins().store(flags, len, pointer, offset_of!(VmObject, len) as i32);
-        }
-        (reference, pointer)
     }
 
     /// Returns the outcome of a test, as a truth value in the code.

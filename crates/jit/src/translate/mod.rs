@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod allocate;
 mod atomic;
 mod builtin;
 mod bulk_memory;

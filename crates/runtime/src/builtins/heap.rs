@@ -30,6 +30,7 @@ unsafe fn sides<'a>(instance: *mut VmInstance) -> (&'a InstanceObject, &'a mut S
 }
 
 /// Makes an object of a type of the instance's module.
+#[inline]
 fn make(object: &InstanceObject, store: &mut StoreInner, ty: u32, new: NewObject<'_>) -> New {
     store.new_object(object.descriptor(ty), new, &[]).ok_or(TrapCode::HeapFull)
 }
@@ -43,8 +44,7 @@ pub(super) unsafe fn struct_new(instance: *mut VmInstance, ty: u32, fields: *con
     unsafe {
         let (object, store) = sides(instance);
         let layout = object.module().struct_layout(ty);
-        let count = layout.fields.iter().map(|field| field.stored.slots()).sum();
-        make(object, store, ty, NewObject::Struct(layout, slots(fields, count)))
+        make(object, store, ty, NewObject::Struct(layout, slots(fields, layout.slots)))
     }
 }
 

@@ -4,9 +4,28 @@ use std::ops::Range;
 
 use super::memory::BLOCK;
 use crate::slots::filled;
+use crate::vm_gc::CELL_SIZES;
 
 /// Words of the bitmap for a block.
 const BLOCK_WORDS: usize = BLOCK as usize / 8 / 64;
+
+/// The bits of the cells in a block.
+pub(super) type CellBits = [u64; BLOCK_WORDS];
+
+/// The bits of the cells in a block of each class.
+pub(super) static CELL_BITS: [CellBits; CELL_SIZES.len()] = {
+    let mut bits = [[0; BLOCK_WORDS]; CELL_SIZES.len()];
+    let mut class = 0;
+    while class < CELL_SIZES.len() {
+        let mut at = 0;
+        while at + CELL_SIZES[class] <= BLOCK {
+            bits[class][at as usize / 512] |= 1 << (at / 8 % 64);
+            at += CELL_SIZES[class];
+        }
+        class += 1;
+    }
+    bits
+};
 
 /// One bit for each possible object.
 #[derive(Debug)]
@@ -35,31 +54,24 @@ impl Bitmap {
         before
     }
 
-    /// Sets the bits of the cells of `size` bytes in a range.
-    pub(super) fn set_cells(&mut self, cells: Range<u32>, size: u32) {
-        for at in cells.step_by(size as usize) {
-            self.replace(at);
-        }
+    /// Sets the bits of the cells in a range within a block.
+    pub(super) fn set_cells(&mut self, range: Range<u32>, cells: &CellBits) {
+        for_each_word(range, |word, mask| self.0[word] |= cells[word % BLOCK_WORDS] & mask);
     }
 
     /// Clears the bits of a range.
     pub(super) fn clear(&mut self, range: Range<u32>) {
-        for at in range.step_by(8) {
-            self.0[at as usize / 512] &= !(1 << (at / 8 % 64));
-        }
+        for_each_word(range, |word, mask| self.0[word] &= !mask);
     }
 
     /// Returns the first object at or after `at` and before `end`, or `end`.
     pub(super) fn next(&self, at: u32, end: u32) -> u32 {
-        let mut bit = at / 8;
-        while bit < end / 8 {
-            let rest = self.0[bit as usize / 64] >> (bit % 64);
-            if rest != 0 {
-                return (8 * (bit + rest.trailing_zeros())).min(end);
-            }
-            bit = (bit / 64 + 1) * 64;
-        }
-        end
+        first_bit(at, end, |word| self.0[word])
+    }
+
+    /// Returns the first cell without an object at or after `at` and before `end`, or `end`. All are in one block.
+    pub(super) fn next_free(&self, at: u32, end: u32, cells: &CellBits) -> u32 {
+        first_bit(at, end, |word| cells[word % BLOCK_WORDS] & !self.0[word])
     }
 
     /// Returns the number of objects that begin in a block.
@@ -72,6 +84,30 @@ impl Bitmap {
     pub(super) fn clear_blocks(&mut self, end: u32) {
         self.0[..end as usize * BLOCK_WORDS].fill(0);
     }
+}
+
+/// Calls `visit` with each word that has bits of a range, and with a mask of these bits.
+fn for_each_word(range: Range<u32>, mut visit: impl FnMut(usize, u64)) {
+    let (mut bit, end) = (range.start / 8, range.end / 8);
+    while bit < end {
+        let next = (bit / 64 + 1) * 64;
+        let above = if next > end { u64::MAX << (end % 64) } else { 0 };
+        visit(bit as usize / 64, u64::MAX << (bit % 64) & !above);
+        bit = next;
+    }
+}
+
+/// Returns the place of the first bit of `words` at or after `at` and before `end`, or `end`.
+fn first_bit(at: u32, end: u32, words: impl Fn(usize) -> u64) -> u32 {
+    let mut bit = at / 8;
+    while bit < end / 8 {
+        let rest = words(bit as usize / 64) >> (bit % 64);
+        if rest != 0 {
+            return (8 * (bit + rest.trailing_zeros())).min(end);
+        }
+        bit = (bit / 64 + 1) * 64;
+    }
+    end
 }
 
 #[cfg(test)]
@@ -99,9 +135,20 @@ mod tests {
 
     #[test]
     fn cells_of_a_range() {
-        let mut bits = Bitmap::new(BLOCK as usize).unwrap();
-        bits.set_cells(24..96, 24);
-        assert_eq!(bits.count(0), 3);
-        assert!(bits.get(24) && bits.get(48) && bits.get(72));
+        for (cells, size) in CELL_BITS.iter().zip(CELL_SIZES) {
+            let in_block = BLOCK / size;
+            for (first, last) in [(0, in_block), (1, 2), (in_block - 1, in_block), (in_block / 2, in_block)] {
+                // The second block, as the first one would hide a missing offset.
+                let (start, end) = (BLOCK + first * size, BLOCK + last * size);
+                let mut bits = Bitmap::new(2 * BLOCK as usize).unwrap();
+                bits.set_cells(start..end, cells);
+                assert_eq!((bits.count(0), bits.count(1)), (0, last - first), "{size}");
+                assert!((first..last).all(|cell| bits.get(BLOCK + cell * size)), "{size}");
+                assert_eq!(bits.next_free(start, end, cells), end, "{size}");
+                bits.clear(end - size..end);
+                assert_eq!(bits.next_free(start, end, cells), end - size, "{size}");
+                assert_eq!(bits.count(1), last - first - 1, "{size}");
+            }
+        }
     }
 }

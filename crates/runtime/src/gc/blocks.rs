@@ -14,7 +14,7 @@
 
 use std::ops::Range;
 
-use super::bitmap::Bitmap;
+use super::bitmap::{Bitmap, CELL_BITS};
 use super::memory::{BLOCK, HeapMemory};
 use crate::usage::HeapShare;
 use crate::vm_gc::{CELL_SIZES, NULL_GUARD, VmHeap, VmInterval, cell_class};
@@ -128,14 +128,11 @@ impl Blocks {
     /// collection is due, or the limit is reached.
     pub(super) fn allocate(&mut self, vm: &mut VmHeap, bytes: u32) -> Option<u32> {
         let Some(class) = cell_class(bytes) else { return self.allocate_large(bytes) };
-        let size = CELL_SIZES[class];
-        if vm.intervals[class].end - vm.intervals[class].cursor < size {
-            vm.intervals[class] = self.next_interval(class)?;
+        if let Some(at) = vm.take_cell(bytes) {
+            return Some(at);
         }
-        let interval = &mut vm.intervals[class];
-        let at = interval.cursor;
-        interval.cursor += size;
-        Some(at)
+        vm.intervals[class] = self.next_interval(class)?;
+        vm.take_cell(bytes)
     }
 
     /// Returns the next run of free cells of a class.
@@ -143,15 +140,13 @@ impl Blocks {
         if self.allocated >= self.budget {
             return None;
         }
-        let size = CELL_SIZES[class];
+        let (size, cells) = (CELL_SIZES[class], &CELL_BITS[class]);
         loop {
-            if let Some((mut at, end)) = self.classes[class].search.take() {
-                while at < end && self.live.get(at) {
-                    at += size;
-                }
+            if let Some((at, end)) = self.classes[class].search.take() {
+                let at = self.live.next_free(at, end, cells);
                 if at < end {
                     let next = if self.single { at + size } else { self.live.next(at, end) };
-                    self.live.set_cells(at..next, size);
+                    self.live.set_cells(at..next, cells);
                     self.allocated += (next - at) as usize;
                     self.classes[class].search = Some((next, end));
                     return Some(VmInterval { cursor: at, end: next });
@@ -273,10 +268,8 @@ impl Blocks {
 
     /// Takes back the rest of all intervals, so that `live` has exactly the objects.
     pub(super) fn retire_intervals(&mut self, vm: &mut VmHeap) {
-        for (interval, &size) in vm.intervals.iter_mut().zip(&CELL_SIZES) {
-            for cell in (interval.cursor..interval.end).step_by(size as usize) {
-                self.live.clear(cell..cell + 8);
-            }
+        for interval in &mut vm.intervals {
+            self.live.clear(interval.cursor..interval.end);
             *interval = VmInterval::default();
         }
     }

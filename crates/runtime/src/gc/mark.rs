@@ -10,8 +10,13 @@
 //! An object is visited some steps after it was taken from the stack, and prefetched in between: most of the time of marking is
 //! spent on waiting for memory (Cher, Hosking and Vitek 2004, "Software prefetching for mark-sweep garbage collection").
 //!
+//! The methods that roots are passed to, and `finish`, are not inlined. They leave references on the native stack. In a frame of
+//! their own these are overwritten before the next collection reads the stack; in the caller's frame it would read them again.
+//!
 //! The stack of objects whose references are not yet visited is bounded. If it is full, further objects are only marked, and
 //! all marked objects are visited once more afterwards.
+
+use wasmr_core::layout::HEADER;
 
 use super::bitmap::Bitmap;
 use super::blocks::Blocks;
@@ -63,6 +68,7 @@ impl<'a> Marker<'a> {
     }
 
     /// Marks the objects that slots refer to: of a value stack, of globals, of tables. A slot may have any value.
+    #[inline(never)]
     pub(crate) fn slots(&mut self, slots: &[u64]) {
         self.root_bytes += size_of_val(slots);
         for &slot in slots {
@@ -79,6 +85,7 @@ impl<'a> Marker<'a> {
     }
 
     /// Marks the objects that words of the native stack may refer to.
+    #[inline(never)]
     pub(crate) fn native_words(&mut self, words: &[u64]) {
         self.root_bytes += size_of_val(words);
         for &word in words {
@@ -114,6 +121,7 @@ impl<'a> Marker<'a> {
     }
 
     /// Marks everything that is reachable from the marked objects. Returns the bytes of roots that were read.
+    #[inline(never)]
     pub(super) fn finish(mut self) -> usize {
         loop {
             self.visit_pending();
@@ -123,7 +131,7 @@ impl<'a> Marker<'a> {
             let mut marked = Vec::new();
             self.blocks.for_each_marked(self.marks, |object| marked.push(object));
             for object in marked {
-                self.visit(object);
+                self.pending.push(object);
                 self.visit_pending();
             }
         }
@@ -152,6 +160,7 @@ impl<'a> Marker<'a> {
     }
 
     /// Marks the objects that an object refers to.
+    #[inline(always)]
     fn visit(&mut self, at: u32) {
         let memory = &self.blocks.memory;
         let object: VmObject = memory.read(at);
@@ -159,23 +168,30 @@ impl<'a> Marker<'a> {
             let descriptor: VmDescriptor = memory.read(object.descriptor);
             self.latest = (object.descriptor, descriptor.kind, descriptor.refs);
         }
-        let (_, kind, refs) = self.latest;
-        match kind {
-            Kind::STRUCT if refs == MORE_REFS => {
-                for &offset in self.descriptors.references(object.descriptor) {
-                    self.reference(memory.read_u32(at + offset));
-                }
+        let (_, kind, mut refs) = self.latest;
+        if kind == Kind::STRUCT && refs != MORE_REFS {
+            while refs != 0 {
+                self.reference(memory.read_u32_at(at, HEADER as usize + 4 * refs.trailing_zeros() as usize));
+                refs &= refs - 1;
             }
+        } else if refs != 0 || kind == Kind::EXCEPTION {
+            self.visit_other(at, object);
+        }
+    }
+
+    /// Marks the objects that an array, an exception or a large struct refers to.
+    #[inline(never)]
+    fn visit_other(&mut self, at: u32, object: VmObject) {
+        let memory = &self.blocks.memory;
+        match self.latest.1 {
             Kind::STRUCT => {
-                let mut refs = refs;
-                while refs != 0 {
-                    self.reference(memory.read_u32(at + 8 + 4 * refs.trailing_zeros()));
-                    refs &= refs - 1;
+                for &offset in self.descriptors.references(object.descriptor) {
+                    self.reference(memory.read_u32_at(at, offset as usize));
                 }
             }
-            Kind::ARRAY if refs != 0 => {
-                for index in 0..object.len {
-                    self.reference(memory.read_u32(at + 8 + 4 * index));
+            Kind::ARRAY => {
+                for index in 0..object.len as usize {
+                    self.reference(memory.read_u32_at(at, HEADER as usize + 4 * index));
                 }
             }
             Kind::EXCEPTION => {

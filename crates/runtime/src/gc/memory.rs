@@ -82,8 +82,18 @@ impl HeapMemory {
     /// If they are not accessible.
     #[inline(always)]
     fn at(&self, at: u32, size: usize) -> *mut u8 {
-        assert!(at >= NULL_GUARD && at as usize + size <= self.end, "an object is in the heap");
-        self.base().wrapping_add(at as usize)
+        self.within(at, 0, size)
+    }
+
+    /// Returns a pointer to `size` bytes, `offset` bytes after `at`.
+    ///
+    /// # Panics
+    /// If they are not accessible.
+    #[inline(always)]
+    fn within(&self, at: u32, offset: usize, size: usize) -> *mut u8 {
+        let start = at as usize + offset;
+        assert!(at >= NULL_GUARD && start + size <= self.end, "an object is in the heap");
+        self.base().wrapping_add(start)
     }
 
     /// Asks the processor for the bytes at `at`, which are read soon.
@@ -99,11 +109,11 @@ impl HeapMemory {
         let _ = at;
     }
 
-    /// Reads a 32-bit number.
+    /// Reads the 32-bit number that is `offset` bytes after `at`.
     #[inline(always)]
-    pub(super) fn read_u32(&self, at: u32) -> u32 {
-        // SAFETY: `at` checks that the bytes are accessible. Every bit pattern is a number.
-        unsafe { self.at(at, 4).cast::<u32>().read_unaligned() }
+    pub(super) fn read_u32_at(&self, at: u32, offset: usize) -> u32 {
+        // SAFETY: `within` checks that the bytes are accessible. Every bit pattern is a number.
+        unsafe { self.within(at, offset, 4).cast::<u32>().read_unaligned() }
     }
 
     /// Writes a 32-bit number.
@@ -116,7 +126,7 @@ impl HeapMemory {
     /// Reads a 64-bit number.
     #[inline(always)]
     pub(super) fn read_u64(&self, at: u32) -> u64 {
-        // SAFETY: as in `read_u32`.
+        // SAFETY: as in `read_u32_at`.
         unsafe { self.at(at, 8).cast::<u64>().read_unaligned() }
     }
 

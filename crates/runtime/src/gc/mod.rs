@@ -8,9 +8,10 @@
 //! the first value of the host.
 //!
 //! # Growth
-//! A collection runs when one and a half times as many bytes were handed out as survived the last collection, and more than the
-//! roots that it read, at least [`MIN_BUDGET`]. So the heap takes about two and a half times the memory of its live objects, and the
-//! work of the collector is proportional to the bytes that are allocated. Free blocks beyond the next budget go back to the system.
+//! A collection runs when [`GROWTH`] times as many bytes were handed out as survived the last collection, and more than the roots that
+//! it read, at least [`MIN_BUDGET`]. So the heap takes about three times the memory of its live objects, and the work of the collector
+//! is proportional to the bytes that are allocated. Free blocks beyond the next budget go back to the system. `docs/rationale.md` has
+//! measurements of other values.
 //!
 //! The limit bounds the blocks in use, those of the guest's other threads included. If a collection leaves less than an
 //! [`HEADROOM`]th of it free, the heap counts as full: otherwise a guest near the limit would collect for each of the last objects.
@@ -51,8 +52,11 @@ pub(crate) use mark::Marker;
 use memory::{BLOCK, HeapMemory};
 use types::Descriptors;
 
+/// Bytes that are allocated between collections, for each byte that survived the last one.
+const GROWTH: usize = 2;
+
 /// Bytes that are allocated between collections at least. With less, a small heap would be collected too often.
-const MIN_BUDGET: usize = 4 << 20;
+const MIN_BUDGET: usize = 16 << 20;
 
 /// Divisor of the limit, less what other heaps have, that gives the bytes which a collection must leave free.
 const HEADROOM: usize = 8;
@@ -196,6 +200,16 @@ impl GcHeap {
         self.is_stressed
     }
 
+    /// Allocates an object with this header in the interval for its size. Its fields have arbitrary contents, which the caller must
+    /// replace before the next allocation. Returns `None` if the interval is used up.
+    #[inline]
+    pub(crate) fn allocate_cell(&mut self, vm: &mut VmHeap, bytes: u32, descriptor: u32, len: u32) -> Option<u32> {
+        let parts = self.parts.as_mut()?;
+        let at = vm.take_cell(bytes)?;
+        parts.blocks.memory.write(at, VmObject { descriptor, len });
+        Some(at)
+    }
+
     /// Allocates an object with this header. Its fields have arbitrary contents, which the caller must replace before the next
     /// allocation. Returns `None` if a collection is due or the heap is full.
     pub(crate) fn allocate(&mut self, vm: &mut VmHeap, bytes: u32, descriptor: u32, len: u32) -> Option<u32> {
@@ -325,11 +339,18 @@ impl GcHeap {
     }
 
     /// Returns `len` bytes of an object for writing.
+    #[inline]
     pub(crate) fn bytes_mut(&mut self, at: u32, len: usize) -> &mut [u8] {
         match &mut self.parts {
             Some(parts) => parts.blocks.memory.bytes_mut(at, len),
             None => &mut [],
         }
+    }
+
+    /// Writes bytes of an object.
+    #[inline(always)]
+    pub(crate) fn write<const SIZE: usize>(&mut self, at: u32, bytes: [u8; SIZE]) {
+        self.bytes_mut(at, SIZE).copy_from_slice(&bytes);
     }
 
     /// Copies `len` bytes of objects, which may overlap.
@@ -420,7 +441,7 @@ impl GcHeap {
         let poison = self.is_stressed.then_some(POISON);
         let live = parts.blocks.sweep(&mut parts.marks, poison) + self.host_bytes;
         let (used, available) = (parts.blocks.share.own(), self.limit.saturating_sub(parts.blocks.share.others()));
-        parts.blocks.budget = (live + live / 2).max(root_bytes).max(MIN_BUDGET).min(self.limit);
+        parts.blocks.budget = (GROWTH * live).max(root_bytes).max(MIN_BUDGET).min(self.limit);
         parts.is_full = live > available - available / HEADROOM || used > available;
         parts.blocks.trim();
         freed

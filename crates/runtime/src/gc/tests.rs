@@ -350,6 +350,6 @@ fn equal_types_have_one_descriptor_and_displays_have_ancestors() {
     assert_eq!((found.depth, found.display_len), (19, 20));
     let display = std::mem::offset_of!(VmDescriptor, display) as u32;
     for (index, &place) in (0..).zip(&places) {
-        assert_eq!(world.heap.memory().unwrap().read_u32(deepest + display + 4 * index), place);
+        assert_eq!(world.heap.memory().unwrap().read_u32_at(deepest, (display + 4 * index) as usize), place);
     }
 }

@@ -147,7 +147,7 @@ fn the_value_stack_keeps_objects_alive() {
     );
     let instance = Instance::new(&mut store, &module, &[]).unwrap();
     let run = instance.get_typed_func::<u64, u64>(&store, "run").unwrap();
-    assert_eq!(run.call(&mut store, 100_000).unwrap(), 0b10);
+    assert_eq!(run.call(&mut store, 1_000_000).unwrap(), 0b10);
 }
 
 #[test]
