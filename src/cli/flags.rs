@@ -111,7 +111,7 @@ pub struct RunFlags {
     pub timeout: Option<Duration>,
 
     /// End the program with a trap after about this many operators, on all threads together. An operator that moves or clears more than 64 bytes counts as
-    /// several. Examples: 1000000, 1e6 [default: no limit]
+    /// several. A new thread gets half of the fuel that the thread which starts it has left. Examples: 1000000, 1e6 [default: no limit]
     #[arg(long, value_name = "COUNT", value_parser = values::parse_count)]
     pub fuel: Option<u64>,
 

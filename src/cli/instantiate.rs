@@ -105,7 +105,10 @@ fn resource_error(name: &str, error: ResourceError) -> anyhow::Error {
         ResourceError::InstanceLimit { limit } => {
             anyhow::anyhow!("cannot instantiate `{name}`: only {} allowed (--max-instances)", Count(limit, "instance"))
         }
-        error @ (ResourceError::HeapLimit { .. } | ResourceError::Sharing { .. } | ResourceError::System { .. }) => {
+        error @ ResourceError::HeapLimit { .. } => {
+            anyhow::anyhow!("{error} (--max-gc-heap)").context(format!("cannot instantiate `{name}`"))
+        }
+        error @ (ResourceError::Sharing { .. } | ResourceError::System { .. }) => {
             anyhow::Error::new(error).context(format!("cannot instantiate `{name}`"))
         }
     }

@@ -27,7 +27,7 @@ use super::preload::{self, Library};
 use super::report::printable_word;
 use super::stats::{Ended, MaybeStats, Phase, Stats, enter};
 use super::values::PreloadSpec;
-use super::{exit, invoke, literal, load, missing, report, save, signals, terminal, timeout};
+use super::{exit, invoke, load, missing, report, save, signals, terminal, timeout};
 
 /// The end of a run, other than by an error of wasmr or its user.
 enum End {
@@ -208,10 +208,10 @@ fn describe_exception(store: &mut Store<Guest>, stop: &Stop) -> String {
     let tag = throw.exception.tag(&*store);
     let (Some(tag), Some(arguments)) = (tag, throw.exception.arguments(&mut *store)) else { return String::new() };
     let types = tag.ty(&*store);
-    let arguments = types.params().iter().zip(&arguments).map(|(ty, value)| {
-        let ty = val_type_text(store.registry(), *ty);
-        literal::text(value).map_or(ty.clone(), |value| format!("{ty} {value}"))
-    });
+    let arguments =
+        types.params().iter().zip(&arguments).map(|(ty, value)| {
+            format!("{} {}", val_type_text(store.registry(), *ty), invoke::result_text(store, value))
+        });
     let arguments = arguments.collect::<Vec<_>>().join(", ");
     format!("`{}` ({arguments})", tag.readable_name(&*store))
 }

@@ -77,7 +77,8 @@ impl ModuleError {
     /// Converts an error of wasmparser. The fault is `fault`, unless the error is due to a feature or a limit.
     pub(crate) fn from_parser(error: &wasmparser::Error, fault: Fault) -> ModuleError {
         let text = error.message();
-        let fault = if error.missing_wasm_feature().is_some() {
+        let missing = features::missing(error);
+        let fault = if missing.is_some() || error.missing_wasm_feature().is_some() {
             Fault::Unsupported
         } else if is_limit(text) {
             Fault::OverLimit
@@ -87,7 +88,6 @@ impl ModuleError {
         // Context lines, if any, precede the message, which is the last line.
         let sentence = text.lines().last().unwrap_or(text).trim().trim_end_matches('.');
         let mut message = quoted(sentence);
-        let missing = features::missing(error);
         match missing {
             Some(feature) => message.push_str(&format!("; the feature {} is off", feature.name())),
             None if error.missing_wasm_feature().is_some() => message.push_str("; wasmr does not support that"),

@@ -223,9 +223,22 @@ impl std::str::FromStr for Feature {
 #[error("unknown feature `{0}`")]
 pub struct UnknownFeature(pub String);
 
+/// Parts of the sentences of wasmparser's errors that are caused by the absence of a feature but do not name it.
+const UNNAMED: [(&str, Feature); 6] = [
+    ("gc proposal must be enabled", Feature::Gc),
+    ("gc proposal not supported", Feature::Gc),
+    ("the GC proposal is disabled", Feature::Gc),
+    ("multiple memories", Feature::MultiMemory),
+    ("multiple tables", Feature::ReferenceTypes),
+    ("requires the bulk-memory proposal", Feature::BulkMemory),
+];
+
 /// Returns the feature whose absence caused an error of wasmparser, if the table has it.
 pub(crate) fn missing(error: &wasmparser::Error) -> Option<Feature> {
-    let bits = error.missing_wasm_feature()?;
+    let Some(bits) = error.missing_wasm_feature() else {
+        let (_, feature) = UNNAMED.iter().find(|(part, _)| error.message().contains(part))?;
+        return Some(*feature);
+    };
     Feature::ALL.iter().copied().find(|feature| !bits.is_empty() && feature.bits().contains(bits))
 }
 

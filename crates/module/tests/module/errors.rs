@@ -136,12 +136,17 @@ fn features_that_are_off() {
         (Feature::Exceptions, "(module (tag))"),
         (Feature::FunctionReferences, "(module (type (func)) (func (param (ref 0))))"),
         (Feature::Gc, "(module (type (struct)))"),
+        // wasmparser's errors for these name no feature.
+        (Feature::Gc, "(module (type $a (sub (func))) (type (sub final $a (func))))"),
+        (Feature::Gc, "(module (rec (type $a (func (param (ref null $b)))) (type $b (func))))"),
+        (Feature::ReferenceTypes, "(module (table 1 funcref) (table 1 funcref))"),
+        (Feature::BulkMemory, "(module (memory 1) (func (data.drop 0)) (data \"\"))"),
     ];
     for (feature, text) in cases {
         let on = Features::default().with(feature, true);
         with_features(text, on).unwrap_or_else(|e| panic!("{text}: {e}"));
         let e = with_features(text, on.with(feature, false)).expect_err(text);
-        assert!(e.fault() == Fault::Unsupported || feature == Feature::MultiMemory, "{feature:?}: {e}");
+        assert_eq!((e.fault(), e.missing_feature()), (Fault::Unsupported, Some(feature)), "{e}");
     }
     let e = with_features("(module (tag))", Features::default().with(Feature::Exceptions, false)).unwrap_err();
     assert!(e.message().ends_with("; the feature exceptions is off"), "{e}");
