@@ -19,6 +19,12 @@ pub const MAX_TYPE_SECTION: u64 = 8 << 20;
 /// imports, each of which then has it. The names in programs in use take less than 1 MiB.
 pub const MAX_IMPORT_NAMES: usize = 8 << 20;
 
+/// Fields of a struct type, as [in the JS API](https://webassembly.github.io/spec/js-api/#limits). The decoder has the same limit.
+pub const MAX_STRUCT_FIELDS: u32 = 10_000;
+
+/// Supertypes of a type, one above the other, as in the JS API. The decoder has the same limit.
+pub const MAX_SUPERTYPES: u32 = 63;
+
 /// Bytes of all memories of a store together: the address space of one 32-bit memory. The operating system commits
 /// pages when they are touched, so a high limit costs nothing.
 pub const DEFAULT_MAX_MEMORY: u64 = 4 << 30;

@@ -6,18 +6,16 @@
 
 use std::collections::HashMap;
 
-use wasmparser::{BinaryReader, Name, NameMap, Subsections};
+use wasmparser::{Name, NameMap};
+use wasmr_core::limits::MAX_STRUCT_FIELDS;
 use wasmr_core::type_text::TypeNames;
 use wasmr_core::types::TypeId;
 
 use crate::module::Module;
-use crate::names::CustomSections;
+use crate::names::name_section;
 
 /// Maximum length of a name that appears in the text of a type.
 const MAX_LEN: usize = 64;
-
-/// Fields that a struct type has at most, by validation.
-const MAX_FIELDS: u32 = 10_000;
 
 /// Names by index.
 type Map<'a> = HashMap<u32, &'a str>;
@@ -41,11 +39,7 @@ impl<'a> ExtendedNames<'a> {
         for index in 0..module.type_count() {
             names.indices.entry(module.type_id(index)).or_insert(index);
         }
-        let binary = module.bytes();
-        let range = CustomSections::new(binary).find(|(name, _)| *name == "name").map(|(_, range)| range);
-        let Some(range) = range else { return names };
-        let reader = BinaryReader::new(&binary[range.clone()], range.start as u64);
-        for subsection in Subsections::<Name<'_>>::new(reader) {
+        for subsection in name_section(module.bytes()).into_iter().flatten() {
             match subsection {
                 Ok(Name::Type(map)) => names.types = entries(map, module.type_count()).collect(),
                 Ok(Name::Table(map)) => names.tables = entries(map, module.tables().len() as u32).collect(),
@@ -54,7 +48,7 @@ impl<'a> ExtendedNames<'a> {
                 Ok(Name::Field(types)) => {
                     let types = types.into_iter().map_while(Result::ok).filter(|ty| ty.index < module.type_count());
                     for ty in types {
-                        let fields = entries(ty.names, MAX_FIELDS);
+                        let fields = entries(ty.names, MAX_STRUCT_FIELDS);
                         names.fields.extend(fields.map(|(field, name)| ((ty.index, field), name)));
                     }
                 }

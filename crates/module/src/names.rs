@@ -34,10 +34,7 @@ impl Names {
     /// which limits the memory that a hostile section can consume.
     pub(crate) fn read(bytes: &ModuleBytes, func_count: u32, tag_count: u32) -> Names {
         let mut names = Names { bytes: bytes.clone(), module: None, funcs: Box::default(), tags: Box::default() };
-        let range = CustomSections::new(bytes.as_ref()).find(|(name, _)| *name == "name").map(|(_, range)| range);
-        let Some(range) = range else { return names };
-        let reader = BinaryReader::new(&bytes.as_ref()[range.clone()], range.start as u64);
-        for subsection in Subsections::<Name<'_>>::new(reader) {
+        for subsection in name_section(bytes.as_ref()).into_iter().flatten() {
             match subsection {
                 Ok(Name::Module { name, name_range }) => {
                     names.module = Span::ending_at(name_range.end, name);
@@ -81,6 +78,12 @@ impl Names {
         let bytes = self.bytes.as_ref().get(start..start + span.len as usize)?;
         std::str::from_utf8(bytes).ok()
     }
+}
+
+/// Returns the parts of the first name section of a binary, if it has one.
+pub(crate) fn name_section(binary: &[u8]) -> Option<Subsections<'_, Name<'_>>> {
+    let (_, range) = CustomSections::new(binary).find(|(name, _)| *name == "name")?;
+    Some(Subsections::new(BinaryReader::new(&binary[range.clone()], range.start as u64)))
 }
 
 /// Returns the entries of a map with indices below `count`, up to the first that is malformed or out of order.

@@ -1,13 +1,10 @@
 //! [`ArrayRef`]: arrays as the embedder makes, reads and writes them.
 
-use std::sync::Arc;
-
 use wasmr_core::layout::{Field, HEADER, Layout, Stored};
 
 use crate::context::{AsContext, AsContextMut};
-use crate::handle::{StoreId, check_store};
 use crate::limits::ResourceError;
-use crate::object_type::{ArrayType, ObjectError, ObjectType};
+use crate::object_type::{ArrayType, ObjectError, ObjectType, PreparedType};
 use crate::objects::{NewObject, fill, read_field, write_field};
 use crate::rooted::{Rooted, Unrooted, gc_refs};
 use crate::store::StoreInner;
@@ -42,11 +39,7 @@ gc_refs! {
 
 /// An array type that is prepared for the allocation of arrays in a store.
 #[derive(Clone, Debug)]
-pub struct ArrayRefPre {
-    store: StoreId,
-    ty: Arc<ObjectType>,
-    descriptor: u32,
-}
+pub struct ArrayRefPre(PreparedType);
 
 impl ArrayRefPre {
     /// Prepares a type. The store keeps the type alive.
@@ -56,13 +49,8 @@ impl ArrayRefPre {
     ///
     /// # Panics
     /// If the type is of another engine.
-    pub fn new(mut store: impl AsContextMut, ty: &ArrayType) -> Result<ArrayRefPre, ResourceError> {
-        let mut context = store.as_context_mut();
-        let store = context.inner_mut();
-        store.check_registry(ty.registry());
-        let ty = store.object_type(ty.id());
-        let descriptor = store.object_descriptor(&ty)?;
-        Ok(ArrayRefPre { store: store.id(), ty, descriptor })
+    pub fn new(store: impl AsContextMut, ty: &ArrayType) -> Result<ArrayRefPre, ResourceError> {
+        PreparedType::new(store, ty.registry(), ty.id()).map(ArrayRefPre)
     }
 }
 
@@ -76,7 +64,7 @@ impl ArrayRef {
         value: &Val,
         len: u32,
     ) -> Result<Rooted<ArrayRef>, ObjectError> {
-        let element = element(&pre.ty);
+        let element = element(&pre.0.ty);
         let mut slots = [0; 2];
         value.to_slots(store.as_context_mut().inner(), element.ty, &mut slots)?;
         let slots = &slots[..element.stored.slots()];
@@ -89,7 +77,7 @@ impl ArrayRef {
         pre: &ArrayRefPre,
         values: &[Val],
     ) -> Result<Rooted<ArrayRef>, ObjectError> {
-        let element = element(&pre.ty);
+        let element = element(&pre.0.ty);
         let step = element.stored.slots();
         let mut slots = vec![0; values.len() * step];
         let context = store.as_context_mut();
@@ -105,7 +93,7 @@ impl ArrayRef {
         pre: &ArrayRefPre,
         bytes: &[u8],
     ) -> Result<Rooted<ArrayRef>, ObjectError> {
-        if element(&pre.ty).stored != Stored::I8 {
+        if element(&pre.0.ty).stored != Stored::I8 {
             return Err(ObjectError::NotBytes);
         }
         let len = u32::try_from(bytes.len()).map_err(|_| store.as_context_mut().inner().heap.full())?;
@@ -123,16 +111,8 @@ fn allocate(
     new: NewObject<'_>,
     roots: &[u64],
 ) -> Result<Rooted<ArrayRef>, ObjectError> {
-    let mut context = store.as_context_mut();
-    let store = context.inner_mut();
-    check_store(pre.store, store);
-    let made = store.new_object(pre.descriptor, new, roots);
-    context.drop_freed();
-    let store = context.inner_mut();
-    match made {
-        Some(made) => Ok(Rooted::from_object(store, made)),
-        None => Err(store.heap.full().into()),
-    }
+    pre.0.check_store(store.as_context_mut().inner());
+    pre.0.allocate(store, new, roots)
 }
 
 /// Access to an array. Each method fails if the reference's handle scope has ended, and panics if the reference is of another
@@ -245,14 +225,6 @@ impl Rooted<ArrayRef> {
         let (at, _) = self.writable(store, index, len)?;
         store.heap.bytes_mut(at, bytes.len()).copy_from_slice(bytes);
         Ok(())
-    }
-
-    /// Returns the array and its type.
-    #[track_caller]
-    fn object(&self, store: &mut StoreInner) -> Result<(u32, Arc<ObjectType>), Unrooted> {
-        let slot = self.slot(store)?;
-        let (_, id) = store.heap.kind(slot).expect("the object is an array");
-        Ok((slot as u32, store.object_type(id)))
     }
 
     /// Returns the place of `len` elements from `index` on, and the form of an element.

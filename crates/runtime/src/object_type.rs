@@ -1,28 +1,26 @@
 //! Struct and array types as the embedder names them: [`StructType`] and [`ArrayType`]; and [`ObjectError`].
 //!
 //! A type of either kind keeps its canonical type in the engine's registry alive. A store caches the layouts of the types whose
-//! objects the host uses ([`ObjectType`]).
+//! objects the host uses ([`ObjectType`]). [`PreparedType`] adds what an allocation of the host needs.
 
 use std::sync::Arc;
 
 use wasmr_core::count::Count;
 use wasmr_core::layout::Layout;
+use wasmr_core::limits::{MAX_STRUCT_FIELDS, MAX_SUPERTYPES};
 use wasmr_core::registry::{IdsUsedUp, RecGroup, Type, TypeRegistry, Types};
 use wasmr_core::subtype::object_matches;
 use wasmr_core::type_text::type_text;
 use wasmr_core::types::{CompositeType, FieldType, HeapType, RefType, StorageType, SubType, TypeId, ValType};
 
+use crate::context::AsContextMut;
+use crate::handle::{StoreId, check_store};
 use crate::host_error::stop_from;
 use crate::limits::ResourceError;
-use crate::rooted::Unrooted;
+use crate::objects::NewObject;
+use crate::rooted::{GcRef, Rooted, Unrooted};
 use crate::store::StoreInner;
 use crate::value::TypeMismatch;
-
-/// Fields that a struct type may have, as in [validation](https://webassembly.github.io/spec/js-api/#limits).
-const MAX_FIELDS: usize = 10_000;
-
-/// Supertypes that a type may have, one above the other, as in validation.
-const MAX_DEPTH: usize = 63;
 
 /// The error of creating a struct or array, or of using one.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +64,7 @@ pub enum ObjectError {
 #[non_exhaustive]
 pub enum ObjectTypeError {
     /// A struct has more fields than [validation](https://webassembly.github.io/spec/js-api/#limits) permits.
-    #[error("a struct type has at most {MAX_FIELDS} fields, not {0}")]
+    #[error("a struct type has at most {MAX_STRUCT_FIELDS} fields, not {0}")]
     Fields(usize),
     /// A field refers to a type that no module, store or other type of this engine keeps alive.
     #[error("a field refers to a type that does not exist in this engine")]
@@ -78,7 +76,7 @@ pub enum ObjectTypeError {
     #[error("the type does not match its supertype {0}")]
     Supertype(String),
     /// The supertype has too many supertypes itself.
-    #[error("a type has at most {MAX_DEPTH} supertypes, one above the other")]
+    #[error("a type has at most {MAX_SUPERTYPES} supertypes, one above the other")]
     Depth,
     /// The engine has no ids left for new types.
     #[error(transparent)]
@@ -125,7 +123,7 @@ impl OwnedType {
             CompositeType::Array(element) => std::slice::from_ref(element),
             CompositeType::Func(_) => &[],
         };
-        if fields.len() > MAX_FIELDS {
+        if fields.len() > MAX_STRUCT_FIELDS as usize {
             return Err(ObjectTypeError::Fields(fields.len()));
         }
         let mut types = Types::new(registry);
@@ -163,7 +161,7 @@ fn check_supertype(
         return Err(ObjectTypeError::Supertype(type_text(registry, supertype.id)));
     }
     let supertypes = std::iter::successors(Some(supertype.id), |&id| registry.sub_type(id).supertype);
-    if supertypes.count() > MAX_DEPTH { Err(ObjectTypeError::Depth) } else { Ok(()) }
+    if supertypes.count() > MAX_SUPERTYPES as usize { Err(ObjectTypeError::Depth) } else { Ok(()) }
 }
 
 /// Implements what struct and array types have in common.
@@ -389,5 +387,71 @@ impl StoreInner {
     #[track_caller]
     pub(crate) fn check_registry(&self, registry: &Arc<TypeRegistry>) {
         assert!(Arc::ptr_eq(self.registry(), registry), "a type of one engine was used with a store of another engine");
+    }
+}
+
+/// A struct or array type that is prepared for allocations in a store.
+#[derive(Clone, Debug)]
+pub(crate) struct PreparedType {
+    store: StoreId,
+    pub(crate) ty: Arc<ObjectType>,
+    descriptor: u32,
+}
+
+impl PreparedType {
+    /// Prepares a type of `registry`. The store keeps the type alive.
+    ///
+    /// # Errors
+    /// If the heap is full.
+    ///
+    /// # Panics
+    /// If the registry is that of another engine.
+    pub(crate) fn new(
+        mut store: impl AsContextMut,
+        registry: &Arc<TypeRegistry>,
+        id: TypeId,
+    ) -> Result<PreparedType, ResourceError> {
+        let mut context = store.as_context_mut();
+        let store = context.inner_mut();
+        store.check_registry(registry);
+        let ty = store.object_type(id);
+        let descriptor = store.object_descriptor(&ty)?;
+        Ok(PreparedType { store: store.id(), ty, descriptor })
+    }
+
+    /// Panics unless the type was prepared for the store.
+    #[track_caller]
+    pub(crate) fn check_store(&self, store: &StoreInner) {
+        check_store(self.store, store);
+    }
+
+    /// Makes an object in the store that the type was prepared for. `roots` are the references among its values. May collect.
+    ///
+    /// # Errors
+    /// If the heap is full.
+    pub(crate) fn allocate<T: GcRef>(
+        &self,
+        mut store: impl AsContextMut,
+        new: NewObject<'_>,
+        roots: &[u64],
+    ) -> Result<Rooted<T>, ObjectError> {
+        let mut context = store.as_context_mut();
+        let made = context.inner_mut().new_object(self.descriptor, new, roots);
+        context.drop_freed();
+        let store = context.inner_mut();
+        match made {
+            Some(made) => Ok(Rooted::from_object(store, made)),
+            None => Err(store.heap.full().into()),
+        }
+    }
+}
+
+impl<T: GcRef> Rooted<T> {
+    /// Returns a struct or array, and its type.
+    #[track_caller]
+    pub(crate) fn object(&self, store: &mut StoreInner) -> Result<(u32, Arc<ObjectType>), Unrooted> {
+        let slot = self.slot(store)?;
+        let (_, id) = store.heap.kind(slot).expect("the object is a struct or an array");
+        Ok((slot as u32, store.object_type(id)))
     }
 }

@@ -1,16 +1,12 @@
 //! [`StructRef`]: structs as the embedder makes, reads and writes them.
 
-use std::sync::Arc;
-
 use wasmr_core::layout::{Layout, StructLayout};
 
 use crate::context::{AsContext, AsContextMut};
-use crate::handle::{StoreId, check_store};
 use crate::limits::ResourceError;
-use crate::object_type::{ObjectError, ObjectType, StructType};
+use crate::object_type::{ObjectError, ObjectType, PreparedType, StructType};
 use crate::objects::{NewObject, read_field, write_field};
 use crate::rooted::{Rooted, Unrooted, gc_refs};
-use crate::store::StoreInner;
 use crate::value::Val;
 
 gc_refs! {
@@ -53,11 +49,7 @@ gc_refs! {
 
 /// A struct type that is prepared for the allocation of structs in a store.
 #[derive(Clone, Debug)]
-pub struct StructRefPre {
-    store: StoreId,
-    ty: Arc<ObjectType>,
-    descriptor: u32,
-}
+pub struct StructRefPre(PreparedType);
 
 impl StructRefPre {
     /// Prepares a type. The store keeps the type alive.
@@ -67,13 +59,8 @@ impl StructRefPre {
     ///
     /// # Panics
     /// If the type is of another engine.
-    pub fn new(mut store: impl AsContextMut, ty: &StructType) -> Result<StructRefPre, ResourceError> {
-        let mut context = store.as_context_mut();
-        let store = context.inner_mut();
-        store.check_registry(ty.registry());
-        let ty = store.object_type(ty.id());
-        let descriptor = store.object_descriptor(&ty)?;
-        Ok(StructRefPre { store: store.id(), ty, descriptor })
+    pub fn new(store: impl AsContextMut, ty: &StructType) -> Result<StructRefPre, ResourceError> {
+        PreparedType::new(store, ty.registry(), ty.id()).map(StructRefPre)
     }
 }
 
@@ -90,26 +77,20 @@ impl StructRef {
         pre: &StructRefPre,
         fields: &[Val],
     ) -> Result<Rooted<StructRef>, ObjectError> {
-        let mut context = store.as_context_mut();
-        let store = context.inner_mut();
-        check_store(pre.store, store);
-        let layout = struct_layout(&pre.ty);
+        let context = store.as_context_mut();
+        let inner = context.inner();
+        pre.0.check_store(inner);
+        let layout = struct_layout(&pre.0.ty);
         if fields.len() != layout.fields.len() {
             return Err(ObjectError::Count { expected: layout.fields.len(), found: fields.len() });
         }
-        let mut slots = vec![0; layout.fields.iter().map(|field| field.stored.slots()).sum()];
+        let mut slots = vec![0; layout.slots];
         let mut at = 0;
         for (&value, field) in fields.iter().zip(&layout.fields) {
-            value.to_slots(store, field.ty, &mut slots[at..])?;
+            value.to_slots(inner, field.ty, &mut slots[at..])?;
             at += field.stored.slots();
         }
-        let made = store.new_object(pre.descriptor, NewObject::Struct(layout, &slots), &slots);
-        context.drop_freed();
-        let store = context.inner_mut();
-        match made {
-            Some(made) => Ok(Rooted::from_object(store, made)),
-            None => Err(store.heap.full().into()),
-        }
+        pre.0.allocate(context, NewObject::Struct(layout, &slots), &slots)
     }
 }
 
@@ -169,14 +150,6 @@ impl Rooted<StructRef> {
         value.to_slots(store, field.ty, &mut slots)?;
         write_field(&mut store.heap, object + field.offset, field.stored, &slots);
         Ok(())
-    }
-
-    /// Returns the object and its type.
-    #[track_caller]
-    fn object(&self, store: &mut StoreInner) -> Result<(u32, Arc<ObjectType>), Unrooted> {
-        let slot = self.slot(store)?;
-        let (_, id) = store.heap.kind(slot).expect("the object is a struct");
-        Ok((slot as u32, store.object_type(id)))
     }
 }
 

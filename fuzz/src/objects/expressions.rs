@@ -35,6 +35,18 @@ const ATOMIC: [&str; 5] = [
     "i32.atomic.rmw.or",
 ];
 
+/// A field or element to read, and an object that has it.
+struct Readable {
+    /// Local with the object.
+    object: usize,
+    /// Type of the object.
+    index: usize,
+    /// Number of the field.
+    number: usize,
+    /// Suffix of the operator for a packed field.
+    sign: &'static str,
+}
+
 impl Body<'_, '_> {
     /// Adds an expression with one value of a type.
     pub(super) fn value(&mut self, ty: Ty, depth: usize) {
@@ -370,25 +382,17 @@ impl Body<'_, '_> {
 
     /// Adds an expression that reads a field of a struct.
     fn read_field(&mut self, ty: Ty, depth: usize) {
-        let fields: Vec<(usize, usize, Field)> = self.fields_of(ty, true);
-        if fields.is_empty() {
+        let Some(Readable { object, index, number, sign }) = self.readable(ty, true, depth) else {
             return self.value(ty, depth - 1);
-        }
-        let (index, number, field) = *self.source.pick(&fields);
-        let object = self.kept_object(index, depth - 1);
-        let sign = self.sign(field);
+        };
         self.put(&format!("local.get {object} struct.get{sign} $t{index} {number}"));
     }
 
     /// Adds an expression that reads an element of an array.
     fn read_element(&mut self, ty: Ty, depth: usize) {
-        let arrays: Vec<(usize, usize, Field)> = self.fields_of(ty, false);
-        if arrays.is_empty() {
+        let Some(Readable { object, index, sign, .. }) = self.readable(ty, false, depth) else {
             return self.value(ty, depth - 1);
-        }
-        let (index, _, element) = *self.source.pick(&arrays);
-        let object = self.kept_object(index, depth - 1);
-        let sign = self.sign(element);
+        };
         if self.source.one_in(12) {
             self.put(&format!("local.get {object}"));
             self.value(Ty::I32, depth - 1);
@@ -403,6 +407,17 @@ impl Body<'_, '_> {
             body.put(&format!("local.get {object} array.len i32.rem_u array.get{sign} $t{index} else"));
             body.value(ty, depth - 1);
         });
+    }
+
+    /// Chooses a field of a struct, or the elements of an array, and keeps an object that has it. Returns `None` if no type has one.
+    fn readable(&mut self, ty: Ty, in_struct: bool, depth: usize) -> Option<Readable> {
+        let fields = self.fields_of(ty, in_struct);
+        if fields.is_empty() {
+            return None;
+        }
+        let (index, number, field) = *self.source.pick(&fields);
+        let object = self.kept_object(index, depth - 1);
+        Some(Readable { object, index, number, sign: self.sign(field) })
     }
 
     /// Returns the fields of structs, or the elements of arrays, that a value of a type can be read from.

@@ -40,6 +40,19 @@ const _: () = {
     assert!(size_of::<VmInterval>() == 8, "the place of an interval is the size of its cells plus a constant");
 };
 
+/// The next cell of an interval, which code has not taken yet.
+struct Cell {
+    /// Pointer from which the interval's cursor is `cursor_at` bytes away.
+    pointer: Value,
+    cursor_at: i32,
+    /// The cursor: the place of the cell.
+    cursor: Value,
+    /// The cursor after the cell.
+    next: Value,
+    /// True if the interval has the cell.
+    is_there: Value,
+}
+
 impl Translator<'_, '_> {
     pub(super) fn struct_new(&mut self, ty: u32, operator: &Operator<'_>, is_default: bool) {
         let layout = self.request.module.struct_layout(ty);
@@ -84,18 +97,12 @@ impl Translator<'_, '_> {
     fn allocate(&mut self, ty: u32, bytes: u32, len: Option<u32>) -> (Value, Value) {
         let class = cell_class(bytes).expect("small objects are in cells");
         let interval = offset_of!(VmStore, heap) + offset_of!(VmHeap, intervals) + class * size_of::<VmInterval>();
-        let cursor_at = (interval + offset_of!(VmInterval, cursor)) as i32;
-        let end_at = (interval + offset_of!(VmInterval, end)) as i32;
         let store = self.store_pointer();
-        let flags = self.trusted(Region::Allocator);
-        let cursor = self.builder.ins().load(types::I32, flags, store, cursor_at);
-        let end = self.builder.ins().load(types::I32, flags, store, end_at);
-        let next = self.builder.ins().iadd_imm_u(cursor, i64::from(CELL_SIZES[class]));
-        let is_there = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, next, end);
+        let cell = self.find_cell(store, interval, |this| this.index(CELL_SIZES[class]));
         let (fast, slow) = (self.builder.create_block(), self.builder.create_block());
         let done = self.block_with(&[types::I64]);
         self.builder.set_cold_block(slow);
-        self.builder.ins().brif(is_there, fast, &[], slow, &[]);
+        self.builder.ins().brif(cell.is_there, fast, &[], slow, &[]);
         self.builder.seal_block(fast);
         self.builder.seal_block(slow);
 
@@ -106,8 +113,7 @@ impl Translator<'_, '_> {
         self.builder.ins().jump(done, &block_args(&[found]));
 
         self.builder.switch_to_block(fast);
-        self.builder.ins().store(flags, next, store, cursor_at);
-        let reference = self.builder.ins().uextend(types::I64, cursor);
+        let reference = self.take_cell(cell);
         self.builder.ins().jump(done, &block_args(&[reference]));
 
         self.builder.seal_block(done);
@@ -116,6 +122,26 @@ impl Translator<'_, '_> {
         let len = len.map(|len| self.index(len));
         let pointer = self.write_header(reference, ty, len);
         (reference, pointer)
+    }
+
+    /// Finds the next cell of the interval that is `interval_at` bytes after `pointer`. `size` returns the bytes of a cell.
+    fn find_cell(&mut self, pointer: Value, interval_at: usize, size: impl FnOnce(&mut Self) -> Value) -> Cell {
+        let cursor_at = (interval_at + offset_of!(VmInterval, cursor)) as i32;
+        let end_at = (interval_at + offset_of!(VmInterval, end)) as i32;
+        let flags = self.trusted(Region::Allocator);
+        let cursor = self.builder.ins().load(types::I32, flags, pointer, cursor_at);
+        let end = self.builder.ins().load(types::I32, flags, pointer, end_at);
+        let size = size(self);
+        let next = self.builder.ins().iadd(cursor, size);
+        let is_there = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, next, end);
+        Cell { pointer, cursor_at, cursor, next, is_there }
+    }
+
+    /// Takes a cell that is there. Returns the reference of the object in it.
+    fn take_cell(&mut self, cell: Cell) -> Value {
+        let flags = self.trusted(Region::Allocator);
+        self.builder.ins().store(flags, cell.next, cell.pointer, cell.cursor_at);
+        self.builder.ins().uextend(types::I64, cell.cursor)
     }
 
     /// Writes the header of a new object. Returns its address.
@@ -163,15 +189,8 @@ impl Translator<'_, '_> {
         let store = self.store_pointer();
         let interval = self.builder.ins().iadd(store, cell);
         let interval_at = offset_of!(VmStore, heap) + offset_of!(VmHeap, intervals) - MIN_CELL as usize;
-        let cursor_at = (interval_at + offset_of!(VmInterval, cursor)) as i32;
-        let end_at = (interval_at + offset_of!(VmInterval, end)) as i32;
-        let flags = self.trusted(Region::Allocator);
-        let cursor = self.builder.ins().load(types::I32, flags, interval, cursor_at);
-        let end = self.builder.ins().load(types::I32, flags, interval, end_at);
-        let size = self.builder.ins().ireduce(types::I32, cell);
-        let next = self.builder.ins().iadd(cursor, size);
-        let is_there = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, next, end);
-        self.builder.ins().brif(is_there, fast, &[], slow, &[]);
+        let found = self.find_cell(interval, interval_at, |this| this.builder.ins().ireduce(types::I32, cell));
+        self.builder.ins().brif(found.is_there, fast, &[], slow, &[]);
         self.builder.seal_block(fast);
         self.builder.seal_block(slow);
 
@@ -180,8 +199,7 @@ impl Translator<'_, '_> {
         self.builder.ins().jump(done, &block_args(&[array]));
 
         self.builder.switch_to_block(fast);
-        self.builder.ins().store(flags, next, interval, cursor_at);
-        let array = self.builder.ins().uextend(types::I64, cursor);
+        let array = self.take_cell(found);
         let pointer = self.write_header(array, ty, Some(len));
         self.fill_cell(pointer, cell, word);
         self.builder.ins().jump(done, &block_args(&[array]));

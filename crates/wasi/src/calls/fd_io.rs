@@ -119,7 +119,7 @@ pub(crate) fn fd_write(
     let output_limited = descriptor.output_limited;
     let append = descriptor.flags & fdflags::APPEND != 0;
     if let Object::Host(file) = &descriptor.object
-        && !(output_limited && ctx.output_left.is_some())
+        && !is_counted(ctx, output_limited)
     {
         let buffers = Buffers { iovs, iovs_len, count: nwritten };
         ctx.waits.leave(file, What::Write { buffers, offset: None, append })?;
@@ -161,7 +161,7 @@ pub(crate) fn fd_pwrite(
     let gathered = mem.gather(iovs, iovs_len)?;
     let file = positioned(ctx, fd, rights::FD_WRITE, offset)?;
     let output_limited = ctx.fds.get(fd)?.output_limited;
-    if !(output_limited && ctx.output_left.is_some()) {
+    if !is_counted(ctx, output_limited) {
         let buffers = Buffers { iovs, iovs_len, count: nwritten };
         ctx.waits.leave(file, What::Write { buffers, offset: Some(offset), append: false })?;
     }
@@ -219,6 +219,11 @@ fn positioned(ctx: &WasiCtx, fd: u32, wanted: u64, offset: u64) -> Result<&Arc<H
     descriptor.require(wanted)?;
     descriptor.require(rights::FD_SEEK)?;
     if offset > i64::MAX as u64 { Err(Errno::Inval) } else { Ok(file) }
+}
+
+/// Returns true if written bytes count against a limit on output.
+fn is_counted(ctx: &WasiCtx, output_limited: bool) -> bool {
+    output_limited && ctx.output_left.is_some()
 }
 
 /// Returns the number of bytes of `buffers` that the limit on output permits.
