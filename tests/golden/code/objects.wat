@@ -93,12 +93,12 @@
 ;;       v8 = load.i32 NullStructReference little region0 v4+12
 ;;       v9 = uextend.i64 v8
 ;;       v11 = iadd v3, v9
-;;       v12 = load.i8 NullStructReference little region0 v11+8
+;;       v12 = uload8.i32 NullStructReference little region0 v11+8
 ;;       jump block1
 ;;   block1:
-;;       v16 = uextend.i64 v12
-;;       v15 = iadd.i64 v5, v16
-;;       return v15
+;;       v13 = uextend.i64 v12
+;;       v14 = iadd.i64 v5, v13
+;;       return v14
 ;;   }
 ;; == func 2: instructions
 ;;   @0   enter, 3 slots
@@ -119,18 +119,18 @@
 ;;       v7 = load.i32 NullArrayReference aligned region0 v6+4
 ;;       v8 = icmp uge v2, v7
 ;;       trapnz v8, ArrayOutOfBounds
-;;       v30 = iconst.i16 3
+;;       v29 = iconst.i16 3
 ;;       v9 = ireduce.i32 v1
 ;;       v10 = iconst.i32 1
 ;;       v11 = ishl v2, v10
 ;;       v12 = iadd v9, v11
 ;;       v13 = uextend.i64 v12
 ;;       v15 = iadd v5, v13
-;;       store notrap little region1 v30, v15+8
+;;       store notrap little region1 v29, v15+8
+;;       v28 = sload16.i32 notrap little region1 v15+8
 ;;       jump block1
 ;;   block1:
-;;       v4 = iconst.i32 3
-;;       return v4
+;;       return v28
 ;;   }
 ;; == func 3: instructions
 ;;   @0   enter, 2 slots

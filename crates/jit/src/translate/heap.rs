@@ -21,6 +21,7 @@ use wasmr_runtime::vm_gc::{DISPLAY, Kind, NULL_GUARD, VmDescriptor, VmObject};
 use super::bulk_memory::Range;
 use super::control::block_args;
 use super::environment::{Region, constant};
+use super::memory::Site;
 use super::state::Translator;
 use crate::abi::value_type;
 use crate::libcalls::LibCall;
@@ -255,11 +256,12 @@ impl Translator<'_, '_> {
     fn load_field(&mut self, field: Field, signed: bool, pointer: Value, offset: u32, flags: MemFlagsData) -> Value {
         let offset = offset as i32;
         let (stored, ty) = (stored_type(field.stored), value_type(field.ty));
-        if stored == ty || stored.bytes() == ty.bytes() {
-            return self.builder.ins().load(ty, flags, pointer, offset);
+        if stored == types::I32 && ty == types::I64 {
+            // A reference. Its extension costs no instruction, and a plain load may return what a store left.
+            let loaded = self.builder.ins().load(stored, flags, pointer, offset);
+            return self.builder.ins().uextend(ty, loaded);
         }
-        let loaded = self.builder.ins().load(stored, flags, pointer, offset);
-        if signed { self.builder.ins().sextend(ty, loaded) } else { self.builder.ins().uextend(ty, loaded) }
+        self.extending_load(stored, signed, ty, Site { flags, pointer, offset })
     }
 
     /// Stores a field or element.

@@ -54,19 +54,29 @@ impl Translator<'_, '_> {
     /// Translates a load of a scalar.
     pub(super) fn load(&mut self, op: Op, memarg: &MemArg) {
         let (Some(access), Some(result)) = (op.info().access, op.info().result) else { unreachable!("a load") };
-        let (memory, result) = (memory_type(access), value_type(result));
-        let Site { flags, pointer, offset } = self.site(memarg, memory.bytes());
-        let value = if memory.bytes() == result.bytes() {
-            self.builder.ins().load(result, flags, pointer, offset)
-        } else {
-            let loaded = self.builder.ins().load(memory, flags, pointer, offset);
-            if access.signed {
-                self.builder.ins().sextend(result, loaded)
-            } else {
-                self.builder.ins().uextend(result, loaded)
-            }
-        };
+        let memory = memory_type(access);
+        let site = self.site(memarg, memory.bytes());
+        let value = self.extending_load(memory, access.signed, value_type(result), site);
         self.push(value);
+    }
+
+    /// Emits a load of a `stored` integer that is extended to `result`. One instruction does both. An extension of its own would
+    /// be one more instruction in the machine code.
+    pub(super) fn extending_load(&mut self, stored: Type, signed: bool, result: Type, site: Site) -> Value {
+        let Site { flags, pointer, offset } = site;
+        if stored.bytes() == result.bytes() {
+            return self.builder.ins().load(result, flags, pointer, offset);
+        }
+        let ins = self.builder.ins();
+        match (stored, signed) {
+            (types::I8, false) => ins.uload8(result, flags, pointer, offset),
+            (types::I8, true) => ins.sload8(result, flags, pointer, offset),
+            (types::I16, false) => ins.uload16(result, flags, pointer, offset),
+            (types::I16, true) => ins.sload16(result, flags, pointer, offset),
+            (types::I32, false) => ins.uload32(flags, pointer, offset),
+            (types::I32, true) => ins.sload32(flags, pointer, offset),
+            _ => unreachable!("validated: no other integer is extended"),
+        }
     }
 
     /// Translates a store of a scalar.
