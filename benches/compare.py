@@ -15,10 +15,10 @@ Each argument is LABEL=COMMAND, or the label of a runtime that the script knows.
 label is the base that ratios refer to. See benches/README.md for how to get the peers and the programs, and what to make
 of the numbers.
 
-Lines come in five sets: `total`, programs as one runs them, start-up and compiling included; `short`, some of them with
-so little to do that they end within tens of milliseconds; `steady`, with so much that only the speed of compiled code
-counts; `gc`, programs with structs and arrays; `warm`, programs of all kinds whose second run counts. In the last three,
-runtimes that say little there are left out unless they are named as arguments.
+Lines come in six sets: `total`, programs as one runs them, start-up and compiling included; `short`, some of them and others
+with so little to do that they end within tens of milliseconds; `wide`, large programs that call thousands of functions, none
+of them often; `steady`, with so much that only the speed of compiled code counts; `gc`, programs with structs and arrays;
+`warm`, programs of all kinds whose second run counts. In the last four, runtimes that say little there are left out unless they are named as arguments.
 
 A runtime whose command has `{cache}` is warm: the word is replaced by a private directory, new for each line, that unmeasured
 runs fill. With `--second` it is new for each measured run, so that this run is the second of the module. `{config}` is a
@@ -82,6 +82,7 @@ NATIVE = "native"
 
 # Left out of a set unless they are named.
 LEFT_OUT = {
+    "wide": {"wasmr warm", "wasmr jit", "wasmi", "wasm3", "iwasm", "wasmtime cold"},
     "steady": {"wasmr interp", "wasmi", "wasm3", "iwasm", "wasmtime cold"},
     "gc": {"wasmr warm", "wasmr interp", "wasmi", "wasm3", "iwasm", "wasmtime warm"},
     "warm": {"wasmr interp", "wasmr jit", "wasmi", "wasm3", "iwasm", "wasmtime cold"},

@@ -1,6 +1,6 @@
 """The programs that compare.py runs, and with which arguments.
 
-A line is a program with arguments. Lines come in sets, which report.py describes: `total`, `short`, `steady`, `warm`, `gc`. The
+A line is a program with arguments. Lines come in sets, which report.py describes: `total`, `short`, `wide`, `steady`, `warm`, `gc`. The
 program itself is there twice if it is in C: as a module, and as native/NAME for this machine.
 """
 
@@ -88,6 +88,14 @@ COREMARK = Program("lists, matrices, state machines", GUESTS / "coremark.wasm", 
 MANDEL = Program("floating point in a tight loop", GUESTS / "mandel.wasm", "")
 SIMD = Program("128-bit vectors", PROGRAMS / "simd_kernels.wasm", BUILD)
 SIEVE = Program("loads and stores in nested loops", GUESTS / "sieve.wasm", "")
+MARKDOWN = Program("Markdown to HTML", PROGRAMS / "markdown.wasm", BUILD)
+PATTERNS = Program("regular expressions in Rust", PROGRAMS / "patterns.wasm", BUILD)
+CSV = Program("a table in text, quoted fields", PROGRAMS / "csv_rows.wasm", BUILD)
+JSON_RUST = Program("JSON in Rust", PROGRAMS / "json.wasm", BUILD)
+HIGHWAY = Program("a hash in 128-bit vectors", PROGRAMS / "highway_hash.wasm", BUILD)
+KECCAK = Program("SHA-3", PROGRAMS / "keccak.wasm", BUILD)
+MOVES = Program("memmove and memset of all sizes", PROGRAMS / "moves.wasm", BUILD)
+MESH = Program("meshes: ordering, encoding, 128-bit vectors", PROGRAMS / "mesh.wasm", BUILD)
 VM = Program("a byte-code machine: one hot br_table", PROGRAMS / "vm.wasm", BUILD)
 
 YOSYS_SYNTHESIS = Program("a synthesis by a giant in C++", PROGRAMS / "yosys.wasm", LARGE, result="cpu.blif",
@@ -98,6 +106,14 @@ CLANG_CPP = CLANG_C._replace(kind="a compiler of 75 MB, much to do", script=f"{L
                              grants=((PROGRAMS / "clang-include", "/usr/include"), (PROGRAMS / "records", "/w")))
 AVR_CC1 = Program("a compiler in C++", PROGRAMS / "avr-cc1.wasm", f"{LARGE}, {BUILD}",
                   grants=((PROGRAMS / "avr-include", "/usr/include"), (PROGRAMS / "avr-zlib", "/w")))
+AVR_CC1PLUS = AVR_CC1._replace(kind="a compiler in C++, templates", path=PROGRAMS / "avr-cc1plus.wasm", script=LARGE,
+                               grants=((HERE / "programs", "/w"),))
+GO_COMPILE = Program("Go's compiler", PROGRAMS / "go-compile.wasm", BUILD, result="parser.a",
+                     grants=((None, "/tmp"), (PROGRAMS / "go-parser", "/w")))
+GO_VET = Program("Go's checks of source text", PROGRAMS / "go-vet.wasm", BUILD, result="vet.out",
+                 grants=((None, "/tmp"), (PROGRAMS / "go-types", "/w")))
+PHP = Program("PHP: sorting, regular expressions, md5", PROGRAMS / "php.wasm", LARGE, grants=((HERE / "programs", "/w"),))
+RUBY = Program("Ruby: sorting, regular expressions, md5", PROGRAMS / "ruby32.wasm", LARGE)
 PANDOC = Program("Haskell, 58 MB, exceptions", PROGRAMS / "pandoc.wasm", f"{LARGE}, {BUILD}",
                  grants=((None, "/"), (HERE / "programs", "/in")),
                  features=("legacy-exceptions",), without=PROGRAMS / "pandoc-exnref.wasm")
@@ -117,6 +133,16 @@ def clang(*words):
     return ["-cc1", "-triple", "wasm32-unknown-wasip1", "-emit-obj", *words[:-1], *system, "-o", "-", words[-1]]
 
 
+# The arguments of some compilers proper, without their drivers.
+RECORDS = clang("-O1", "-x", "c++", "-std=c++17", "/w/records.cpp")
+AVR = ["-quiet", "-nostdinc", "-D__AVR_ATmega328P__", "-mn-flash=1", "-mmcu=avr5", "-mdouble=32", "-mlong-double=32"]
+INFLATE = [*AVR, "-isystem", "/usr/include/gcc", "-isystem", "/usr/include/gcc-fixed", "-isystem", "/usr/include/avr", "-O2",
+           "-dumpbase", "inflate.c", "-o", "-", "/w/inflate.c"]
+CONTAINERS = [*AVR, "-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-O3", "-dumpbase", "containers.cpp", "-o", "-",
+              "/w/containers.cpp"]
+PARSER = ["-p", "go/parser", "-std", "-complete", "-importcfg", "/w/importcfg", "-pack", "-o", "/tmp/parser.a",
+          "/w/interface.go", "/w/parser.go", "/w/resolver.go"]
+ARTICLE = ["+RTS", "-H64m", "-RTS", '{"from": "markdown", "to": "html", "standalone": true, "input-files": ["in/article.md"]}']
 COLLECTED = HERE / "programs" / "gc"
 
 
@@ -179,6 +205,27 @@ LINES = [
         ("short", "fib", "short", calls("recursion"), ["fib", "31"]),
         ("short", "sort", "short", calls("heap sort, told what comes first"), ["sort", "20"]),
         ("short", "formula", "short", calls("a tree of closures"), ["formula", "2000"]),
+        ("short", "markdown", "short", MARKDOWN, ["60"]),
+        ("short", "patterns", "short", PATTERNS, ["2000"]),
+        ("short", "csv", "short", CSV, ["15000"]),
+        ("short", "json", "short", JSON_RUST, ["4000"]),
+        ("short", "highway hash", "short", HIGHWAY, ["8"]),
+        ("short", "keccak", "short", KECCAK, ["6000"]),
+        ("short", "moves", "short", MOVES, ["3000"]),
+        ("short", "mesh", "short", MESH, ["50"]),
+        # Thousands of functions, none of them hot for long. 1 to 5 s in an interpreter; clang takes longer.
+        ("wide", "clang C++", "wide", CLANG_CPP, RECORDS),
+        ("wide", "avr cc1", "wide", AVR_CC1, INFLATE),
+        ("wide", "avr cc1plus", "wide", AVR_CC1PLUS, CONTAINERS),
+        ("wide", "go compile", "wide", GO_COMPILE, PARSER),
+        # The check `hostport` reads outside its memory on every runtime.
+        ("wide", "go vet", "wide", GO_VET, ["-json", "-hostport=false", "/w/vet.cfg"]),
+        ("wide", "php table", "wide", PHP, ["/w/table.php"]),
+        ("wide", "ruby table", "wide", RUBY, ["-e", text("table.rb")]),
+        ("wide", "pandoc", "wide", PANDOC, ARTICLE),
+        ("wide", "cpython json", "wide", PYTHON_TEXT._replace(kind="JSON, in Python too"), ["-c", text("json_documents.py")]),
+        ("wide", "cpython re", "wide", PYTHON_TEXT._replace(kind="regular expressions"), ["-c", text("patterns.py")]),
+        ("wide", "cpython unittest", "wide", PYTHON_TEXT._replace(kind="classes of tests"), ["-c", text("cases.py")]),
         # 2 to 5 s in compiled code.
         ("steady", "cpython fib", "steady scripts", PYTHON_FIB, fib(34)),
         ("steady", "cpython text", "steady scripts", PYTHON_TEXT, script("-c", "text.py", "range(4)", "range(140)")),
@@ -228,13 +275,9 @@ LINES = [
         ("warm", "yosys synthesis", "warm", YOSYS_SYNTHESIS,
          ["-q", "-p", "read_verilog /w/cpu.v; synth -top cpu; write_blif /tmp/cpu.blif"]),
         ("warm", "clang C", "warm", CLANG_C, clang("-O1", "/w/hello.c")),
-        ("warm", "clang C++", "warm", CLANG_CPP, clang("-O1", "-x", "c++", "-std=c++17", "/w/records.cpp")),
-        ("warm", "avr cc1", "warm", AVR_CC1,
-         ["-quiet", "-nostdinc", "-isystem", "/usr/include/gcc", "-isystem", "/usr/include/gcc-fixed", "-isystem",
-          "/usr/include/avr", "-D__AVR_ATmega328P__", "-mn-flash=1", "-mmcu=avr5", "-mdouble=32", "-mlong-double=32",
-          "-O2", "-dumpbase", "inflate.c", "-o", "-", "/w/inflate.c"]),
-        ("warm", "pandoc", "warm", PANDOC,
-         ["+RTS", "-H64m", "-RTS", '{"from": "markdown", "to": "html", "standalone": true, "input-files": ["in/article.md"]}']),
+        ("warm", "clang C++", "warm", CLANG_CPP, RECORDS),
+        ("warm", "avr cc1", "warm", AVR_CC1, INFLATE),
+        ("warm", "pandoc", "warm", PANDOC, ARTICLE),
         ("warm", "numpy", "warm", NUMPY, ["-c", text("arrays.py")]),
     ]
 ]

@@ -61,7 +61,7 @@ class Set(NamedTuple):
     groups: dict  # key: what it is
     measures: list  # the columns that say something about them
     base: str = ""  # what ratios refer to, if it was measured; else the first runtime
-    goal: tuple = ()  # (runtime, peer): how much of the peer the runtime takes
+    goal: tuple = ()  # (runtime, peers…): how much of each peer the runtime takes
 
 
 SETS = [
@@ -74,6 +74,9 @@ SETS = [
     Set("short", "Short runs", "The same and other programs with so little to do that they end within tens of milliseconds.", {
         "short": "short runs",
     }, ["wall", "cpu"]),
+    Set("wide", "Wide programs", "First runs of programs that call thousands of functions, none of them often.", {
+        "wide": "programs with thousands of warm functions",
+    }, ["wall", "cpu", "peak"], goal=("wasmr", "wasmr interp", "wasmtime warm", "node")),
     Set("steady", "Steady state", "Programs that run for seconds even as compiled code: starting and compiling count, but hardly.", {
         "steady scripts": "scripts in interpreters written in C",
         "steady programs": "programs in C, C++, Go and Rust",
@@ -145,17 +148,16 @@ def worst(entries, base, label, measure):
 
 
 def verdict(result, kind):
-    """Returns sentences that say how much of its peer the runtime of a set's goal takes, by measures."""
-    if not kind.goal or not set(kind.goal) <= set(result["versions"]):
-        return []
+    """Returns sentences that say how much of its peers the runtime of a set's goal takes, by measures."""
     entries, said = of_set(result, kind.key), []
-    ours, peer = kind.goal
-    for measure, title, *_ in MEASURES:
-        found = ratios(entries, peer, ours, measure)
-        if found:
-            among = max(found)
-            said.append(f"{title}: {ours} takes {mean(entries, peer, ours, measure)[0]:.2f} of {peer}'s (geometric mean of"
-                        f" {len(found)} programs); at most {among[0]:.2f} ({among[1]}).")
+    for peer in kind.goal[1:]:
+        ours = kind.goal[0]
+        for measure, title, *_ in MEASURES:
+            found = ratios(entries, peer, ours, measure)
+            if found:
+                among = max(found)
+                said.append(f"{title}: {ours} takes {mean(entries, peer, ours, measure)[0]:.2f} of {peer}'s (geometric mean of"
+                            f" {len(found)} programs); at most {among[0]:.2f} ({among[1]}).")
     return said
 
 
@@ -316,12 +318,14 @@ def summary(result, kind):
 
 def plots(result):
     """[(name of the file, title, entries, runtimes, measure, factor to a unit of its own or None for ratios)]"""
-    total, short, steady, gc, warm = (of_set(result, key) for key in ("total", "short", "steady", "gc", "warm"))
+    total, short, wide, steady, gc, warm = (
+        of_set(result, key) for key in ("total", "short", "wide", "steady", "gc", "warm"))
     start = [entry for entry in total if entry["group"] == "start"]
     rows = [
         ("start", "Time to start and end, in milliseconds", start, "total", "wall", 1e3),
         ("total", "Total time, cold", total, "total", "wall", None),
         ("short", "Total time of short runs", short, "short", "wall", None),
+        ("wide", "Time of the first run of wide programs", wide, "wide", "wall", None),
         ("steady", "Time in steady state", steady, "steady", "wall", None),
         ("peak", "Peak memory", total, "total", "peak", None),
         ("cpu", "Processor time, cold", total, "total", "cpu", None),
