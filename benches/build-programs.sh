@@ -393,6 +393,9 @@ if due records records.py records/records.cpp; then
     python3 "$drivers/records.py" >"$to/records/records.cpp"
     echo "BUILT   records/records.cpp"
 fi
+if due wide wide.py; then
+    keep wide bash -c 'python3 "$0" >"$1/wide.wasm"' "$drivers/wide.py" "$work"
+fi
 
 echo "programs are in $to"
 exit "$failed"

@@ -97,6 +97,7 @@ KECCAK = Program("SHA-3", PROGRAMS / "keccak.wasm", BUILD)
 MOVES = Program("memmove and memset of all sizes", PROGRAMS / "moves.wasm", BUILD)
 MESH = Program("meshes: ordering, encoding, 128-bit vectors", PROGRAMS / "mesh.wasm", BUILD)
 VM = Program("a byte-code machine: one hot br_table", PROGRAMS / "vm.wasm", BUILD)
+WIDE = Program("4,800 small functions, none of them hot", PROGRAMS / "wide.wasm", BUILD, invoke="run")
 
 YOSYS_SYNTHESIS = Program("a synthesis by a giant in C++", PROGRAMS / "yosys.wasm", LARGE, result="cpu.blif",
                           grants=((None, "/tmp"), (PROGRAMS / "yosys-share", "/share"), (HERE / "programs", "/w")))
@@ -226,6 +227,7 @@ LINES = [
         ("wide", "cpython json", "wide", PYTHON_TEXT._replace(kind="JSON, in Python too"), ["-c", text("json_documents.py")]),
         ("wide", "cpython re", "wide", PYTHON_TEXT._replace(kind="regular expressions"), ["-c", text("patterns.py")]),
         ("wide", "cpython unittest", "wide", PYTHON_TEXT._replace(kind="classes of tests"), ["-c", text("cases.py")]),
+        ("wide", "call graph", "wide", WIDE, ["90"]),
         # 2 to 5 s in compiled code.
         ("steady", "cpython fib", "steady scripts", PYTHON_FIB, fib(34)),
         ("steady", "cpython text", "steady scripts", PYTHON_TEXT, script("-c", "text.py", "range(4)", "range(140)")),
