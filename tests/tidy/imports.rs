@@ -75,6 +75,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "crates/interp/src/execute/exception.rs",
             "crates/interp/src/execute/frame.rs",
             "crates/interp/src/execute/operand.rs",
+            "crates/interp/src/execute/pairs.rs",
         ],
     ),
     (

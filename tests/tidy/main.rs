@@ -43,6 +43,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/interp/src/execute/hooks.rs",
     "crates/interp/src/execute/memory.rs",
     "crates/interp/src/execute/operand.rs",
+    "crates/interp/src/execute/pairs.rs",
     "crates/interp/src/execute/self_test.rs",
     "crates/interp/src/execute/simd.rs",
     "crates/interp/src/execute/simd_memory.rs",

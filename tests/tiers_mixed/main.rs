@@ -13,6 +13,7 @@ mod ends;
 mod exceptions;
 mod loops;
 mod memories;
+mod paired_calls;
 mod random;
 mod references;
 mod stack;

@@ -199,6 +199,9 @@ impl ModuleTiers {
         for &(index, _) in news.iter().filter(|(_, kind)| *kind == guarded) {
             let Some(code) = self.native(guarded) else { break };
             let callers = if self.is_small_leaf(index) { Callers::NotInterpreter } else { Callers::All };
+            if callers == Callers::All {
+                self.interp.leave_to_other_tier(index, guarded);
+            }
             if let Err(why) = code.install(&func.sibling(index), callers) {
                 self.note_missing_stack(state, &why);
                 return;

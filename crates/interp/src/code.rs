@@ -77,7 +77,8 @@ impl ModuleCode {
     /// Creates the code of a module, with no function translated, whose handlers call these hooks.
     pub(crate) fn with_hooks(module: Arc<Module>, options: CodeOptions, hooks: &'static Hooks) -> Arc<ModuleCode> {
         let layout = VmLayout::for_module(&module);
-        let copy_patch = options.copy_and_patch.map(CopyPatch::new);
+        let budget = options.budget.max(options.initial_budget);
+        let copy_patch = options.copy_and_patch.map(|when| CopyPatch::new(when, budget, module.defined_func_count()));
         let blocks = [OnceLock::new(), OnceLock::new()];
         Arc::new(ModuleCode { hooks, module, layout, options, copy_patch, blocks })
     }
@@ -155,12 +156,18 @@ impl ModuleCode {
         let source = self.source(defined_index, guarded);
         let block = translate::translate(&source)?;
         if let Some(copy_patch) = self.copy_patch.as_ref().filter(|copy_patch| copy_patch.is_ahead_of_first_call()) {
-            copy_patch.copy_once(&block);
+            copy_patch.copy_once(&block, (defined_index, guarded));
         }
         let new = Box::into_raw(Box::new(block));
         let pointer = self.block(defined_index, guarded);
         let winner = match pointer.compare_exchange(std::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => new,
+            Ok(_) => {
+                if let Some(copy_patch) = &self.copy_patch {
+                    // SAFETY: `new` was made above, and is only read since other threads see it.
+                    copy_patch.link(unsafe { &*new }, (defined_index, guarded));
+                }
+                new
+            }
             Err(other) => {
                 // SAFETY: `new` was made above, and no other thread has seen it.
                 drop(unsafe { Box::from_raw(new) });
@@ -169,6 +176,14 @@ impl ModuleCode {
         };
         // SAFETY: the pointer is not null, came from `Box::into_raw`, and stays valid until `self` is dropped.
         Ok(unsafe { &*winner })
+    }
+
+    /// Notes that another tier executes a function from now on, in some instance. Code of this crate then calls it as the function
+    /// record says.
+    pub fn leave_to_other_tier(&self, defined_index: u32, guarded: bool) {
+        if let Some(copy_patch) = &self.copy_patch {
+            copy_patch.leave_to_other_tier((defined_index, guarded));
+        }
     }
 
     /// Returns the offsets of the loops around the loop at `offset`, outermost first, and that loop last. Empty if the function

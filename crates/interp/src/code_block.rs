@@ -8,6 +8,9 @@ use wasmr_runtime::vm::VmLayout;
 use crate::loops::LoopTable;
 use crate::regions::TryRegions;
 
+/// A function of a module: its index among the defined functions, and true if its memory 0 is guard-paged.
+pub(crate) type FuncKey = (u32, bool);
+
 /// The translation of one function.
 #[derive(Debug)]
 pub struct CodeBlock {
@@ -50,7 +53,7 @@ impl CodeWords {
     }
 
     /// Returns the handler word of the instruction at `word`.
-    #[cfg(all(test, wasmr_copy_patch))]
+    #[cfg(wasmr_copy_patch)]
     pub(crate) fn handler(&self, word: usize) -> u64 {
         self.0[word].load(Ordering::Relaxed)
     }
@@ -97,6 +100,11 @@ impl Hotness {
     /// Returns the number of samples so far.
     pub(crate) fn samples(&self) -> u32 {
         self.samples.load(Ordering::Relaxed)
+    }
+
+    /// Returns true if nobody has claimed the right to copy the function.
+    pub(crate) fn is_unclaimed(&self) -> bool {
+        !self.copied.load(Ordering::Relaxed)
     }
 
     /// Claims the right to copy the function. Returns false if it was claimed before.

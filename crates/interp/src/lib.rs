@@ -8,6 +8,7 @@
 //! - `translate`: operators → instructions, in one pass at a function's first call.
 //! - `code_block`: the code of one function; `regions`, `loops`: its `try_table`s and loops.
 //! - `copy_patch`: machine code for functions that are executed often, made of the handlers' own.
+//! - `paired_call`: calls and returns in such code.
 //! - `code`: the code of a module, shared by its instances.
 //! - `profile`: samples of the functions that are executed, and their effects; `catch`: the search for a catch clause.
 //! - `hooks`: the calls from handlers to the above.
@@ -33,6 +34,8 @@ mod hooks;
 mod instr;
 mod listing;
 mod loops;
+#[cfg(wasmr_copy_patch)]
+mod paired_call;
 mod profile;
 mod regions;
 #[cfg(test)]

@@ -87,7 +87,7 @@ unsafe fn sample(mut fp: Fp, count: usize) {
                         copy_patch.count_event();
                     }
                     if copy_patch.is_due(samples) {
-                        copy_patch.copy_once(block);
+                        copy_patch.copy_and_link(block, (index, guarded));
                     }
                 }
                 let running = RunningFunc::new(func);

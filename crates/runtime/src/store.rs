@@ -173,6 +173,7 @@ impl<T> Store<T> {
             exit_fp: Fp::NULL,
             exit_ip: Ip::NULL,
             registers: ptr::null_mut(),
+            run_stack: ptr::null_mut(),
             pending_exception: 0,
             unallocated_tag: ptr::null(),
             payload: ptr::null_mut(),

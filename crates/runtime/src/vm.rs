@@ -250,6 +250,9 @@ pub struct VmStore {
     pub exit_ip: Ip,
     /// Registers of the interpreter between handlers, in builds without tail calls, whose driver loop keeps them here.
     pub registers: *mut c_void,
+    /// Stack pointer at the start of the interpreter's innermost run. The run ends with this value. In between it may be lower
+    /// (`interp/src/execute/pairs.rs`). Null outside of runs and in builds without tail calls.
+    pub run_stack: *mut u8,
     /// The exception in flight, after [`Status::THROW`]: its reference in slot form, or [`UNALLOCATED`]. 0 if the limit of
     /// references left no room for it.
     pub pending_exception: u64,

@@ -261,7 +261,7 @@ impl<'b> Analysis<'b> {
                     Finish::Next => true,
                     Finish::Branch(_, a, b) | Finish::Test(_, _, a, b) => falls(a) || falls(b),
                     Finish::Goto(a) => falls(a),
-                    Finish::Jump(_) | Finish::Done => false,
+                    Finish::Jump(_) | Finish::Dispatch | Finish::Done => false,
                 };
                 self.done[index].as_mut().expect("the block was found above").falls = falls;
             }

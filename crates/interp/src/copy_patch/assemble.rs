@@ -45,9 +45,9 @@ impl Assembler {
         self.0.extend([0x0f, 0x80 | condition]);
     }
 
-    /// Appends `mov rax, [rdi]; jmp rax`, which continues with the handler of the instruction at `rdi`.
+    /// Appends `jmp [rdi]`, which continues with the handler of the instruction at `rdi`.
     pub(crate) fn dispatch(&mut self) {
-        self.0.extend([0x48, 0x8b, 0x07, 0xff, 0xe0]);
+        self.0.extend([0xff, 0x27]);
     }
 
     /// Appends `mov reg, [rdi]`.

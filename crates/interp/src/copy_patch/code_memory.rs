@@ -3,7 +3,7 @@
 //! Input: the code of a function. Output: its address, or an error if the code memory is used up or the system refuses
 //! executable memory. No memory is mapped before the first code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion};
 
 use super::decode;
 use super::emit::{Function, Placed};
+use crate::code_block::FuncKey;
+use crate::paired_call;
 
 /// Address space for all copied code of the process: some ten million instructions.
 const SIZE: usize = 64 << 20;
@@ -107,9 +109,56 @@ pub(crate) enum Unplaced {
 pub(crate) struct ModuleRegion {
     /// `None` before the first code.
     code: Option<CodeRegion>,
+    /// Offset in the mapping of the [call stubs](paired_call), first for functions whose memory 0 is checked, then for those
+    /// whose memory 0 is guard-paged. `None` before the first function is copied.
+    stubs: [Option<usize>; 2],
+    /// The functions that another tier executes.
+    elsewhere: HashSet<FuncKey>,
 }
 
 impl ModuleRegion {
+    /// Returns the address of the call stubs of functions of a kind, in the order of their indices. Makes them, for `count`
+    /// functions, at the first call. `None` if there is no room.
+    pub(crate) fn call_stubs(&mut self, guarded: bool, count: u32) -> Option<u64> {
+        let memory = code_memory()?;
+        let (mapping, region) = (memory.code.mapping(), self.code.get_or_insert_with(|| memory.code.region()));
+        if let Some(at) = self.stubs[usize::from(guarded)] {
+            return Some((mapping.base() + at) as u64);
+        }
+        let stubs = paired_call::stubs(count as usize);
+        let at = region.find(stubs.len(), ALIGN).ok()?;
+        // SAFETY: `find` returns bytes of a chunk that this region owns and that are not in use.
+        unsafe { mapping.write(at, &stubs) }.ok()?;
+        region.use_up_to(at + stubs.len());
+        let first = at + paired_call::STUBS_START;
+        self.stubs[usize::from(guarded)] = Some(first);
+        Some((mapping.base() + first) as u64)
+    }
+
+    /// Makes paired calls of a function go to its copied code at an address, unless another tier executes it.
+    pub(crate) fn lead_to(&self, (index, guarded): FuncKey, address: u64) {
+        if !self.elsewhere.contains(&(index, guarded)) {
+            self.set_stub((index, guarded), |stub| paired_call::stub_to(stub, address));
+        }
+    }
+
+    /// Makes paired calls of a function go where its function record says, from now on: another tier executes it.
+    pub(crate) fn lead_elsewhere(&mut self, func: FuncKey) {
+        self.elsewhere.insert(func);
+        self.set_stub(func, |_| Some(paired_call::stub_by_record(func.0 as usize)));
+    }
+
+    fn set_stub(&self, (index, guarded): FuncKey, code: impl FnOnce(u64) -> Option<[u8; 8]>) {
+        let (Some(memory), Some(first)) = (CODE_MEMORY.get(), self.stubs[usize::from(guarded)]) else { return };
+        let at = first + paired_call::STUB * index as usize;
+        let mapping = memory.code.mapping();
+        if let Some(code) = code((mapping.base() + at) as u64) {
+            // SAFETY: the stub is one jump, before and after. Both ways lead to code that executes the function. If the process
+            // may not write, the stub stays as it is.
+            let _ = unsafe { mapping.exchange(at, code) };
+        }
+    }
+
     /// Places the code of a function whose first instruction is at address `first`. Returns the code's address, and (code word,
     /// position of its code) for each instruction that has code.
     ///
@@ -153,6 +202,7 @@ impl Drop for ModuleRegion {
 
 #[cfg(test)]
 mod tests {
+    use super::super::emit::Dispatch;
     use super::super::template::{Block, Finish, Step, Template};
     use super::*;
 
@@ -161,8 +211,36 @@ mod tests {
         let block = Block { steps: vec![Step::Copy(0..1)], finish: Finish::Done, falls: false };
         let template = Template { blocks: vec![block], bytes: vec![0xc3], words: None, deviations: Vec::new() };
         let mut function = Function::new(0x1000);
-        function.add(&template, &[0], 0);
+        function.add(&template, Dispatch::Jump, &[0], 0);
         function
+    }
+
+    /// Returns the address to which the jump at an address leads.
+    fn target(at: u64) -> u64 {
+        // SAFETY: the address is that of a stub, five bytes or more in mapped code memory, which nothing writes meanwhile.
+        let code = unsafe { std::slice::from_raw_parts(at as *const u8, 5) };
+        assert_eq!(code[0], 0xe9);
+        (at + 5).wrapping_add_signed(i32::from_le_bytes(code[1..].try_into().unwrap()).into())
+    }
+
+    #[test]
+    fn a_call_stub_leads_to_copied_code_until_another_tier_has_code() {
+        if !is_available() {
+            return;
+        }
+        let mut region = ModuleRegion::default();
+        let stubs = region.call_stubs(true, 3).unwrap();
+        assert_eq!(region.call_stubs(true, 3), Some(stubs));
+        let by_record = stubs - paired_call::STUBS_START as u64;
+        let targets = || [0, 1, 2].map(|index| target(stubs + (index * paired_call::STUB) as u64));
+        assert_eq!(targets(), [by_record; 3]);
+        let (code, _) = region.place(0x1000, function()).unwrap();
+        region.lead_to((1, true), code);
+        region.lead_to((1, false), code);
+        assert_eq!(targets(), [by_record, code, by_record]);
+        region.lead_elsewhere((1, true));
+        region.lead_to((1, true), code);
+        assert_eq!(targets(), [by_record; 3]);
     }
 
     #[test]

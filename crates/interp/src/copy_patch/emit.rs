@@ -6,10 +6,11 @@
 //!
 //! At the start of an instruction's code all registers but `rdi` are as the handlers' contract says, and `rdi` may have any
 //! value. Handlers can therefore enter the code, and the preceding code need not maintain `rdi`. The code sets `rdi` where it
-//! leaves for handlers.
+//! leaves for handlers. The code behind a call has two entries: [`paired_call`] says which is for whom.
 
 use super::assemble::{self, Assembler};
 use super::template::{Addressed, Bytes, Field, Finish, Spot, Step, Template, Way};
+use crate::paired_call;
 
 /// The code of a function, without an address.
 #[derive(Debug)]
@@ -29,6 +30,10 @@ pub(crate) struct Function {
     owners: [Vec<(u32, u32)>; 2],
     /// Code word of the instruction whose code must follow the end of `main`.
     open: Option<u32>,
+    /// Code words of the instructions to which paired calls return, in order.
+    returns: Vec<u32>,
+    /// The entries of these instructions for returns: (code word, position in `side`).
+    rejoins: Vec<(u32, u32)>,
     /// Buffers of [`Expansion`], empty between instructions.
     places: Vec<Option<Place>>,
     jumps: Vec<(Place, u8)>,
@@ -61,6 +66,30 @@ enum Goal {
     Address(u64),
 }
 
+/// The way in which the instruction at `rdi` is reached, for a handler that alone knows that instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dispatch {
+    /// By a jump.
+    Jump,
+    /// By a paired call. The number is the length of the calling instruction in code words.
+    Call(usize),
+    /// By a return, which may belong to a paired call.
+    Return,
+}
+
+/// A call of a function of the same instance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DirectCall {
+    /// Distance in slots from the caller's frame to the callee's.
+    pub(crate) frame: u32,
+    /// Offset of the function record in the instance.
+    pub(crate) func: i32,
+    /// Address of the callee's call stub.
+    pub(crate) stub: u64,
+    /// Length of the instruction in code words.
+    pub(crate) length: usize,
+}
+
 /// The error that a field's value does not fit the template. The instruction then gets no code.
 struct DoesNotFit;
 
@@ -71,6 +100,7 @@ struct Expansion<'t> {
     words: &'t [u64],
     /// Code word of the instruction.
     word: u32,
+    dispatch: Dispatch,
     /// Position of each block.
     places: Vec<Option<Place>>,
     /// Jumps to blocks: position of the distance, block.
@@ -78,13 +108,13 @@ struct Expansion<'t> {
 }
 
 /// The lengths of all parts of a [`Function`], to which a failed expansion is undone.
-struct Mark([usize; 4], [usize; 2], Option<u32>);
+struct Mark([usize; 5], [usize; 2], Option<u32>);
 
 /// The code of a function at its address.
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub(crate) code: Vec<u8>,
-    /// Start of the code of each instruction that has code: (code word, position).
+    /// Entry of each instruction that has code: (code word, position).
     pub(crate) entries: Vec<(u32, u32)>,
     /// Positions from which the code belongs to another instruction: (position, code word), in order.
     pub(crate) owners: Vec<(u32, u32)>,
@@ -102,6 +132,8 @@ impl Function {
             entries: Vec::new(),
             owners: [Vec::new(), Vec::new()],
             open: None,
+            returns: Vec::new(),
+            rejoins: Vec::new(),
             places: Vec::new(),
             jumps: Vec::new(),
         }
@@ -109,12 +141,12 @@ impl Function {
 
     /// Expands the template of the instruction at a code word. `words` are the function's code words from there on.
     /// Instructions are added in order.
-    pub(crate) fn add(&mut self, template: &Template, words: &[u64], word: u32) {
+    pub(crate) fn add(&mut self, template: &Template, dispatch: Dispatch, words: &[u64], word: u32) {
         let mark = self.mark();
         let start = self.main.size() as u32;
         let (mut places, jumps) = (std::mem::take(&mut self.places), std::mem::take(&mut self.jumps));
         places.resize(template.blocks.len(), None);
-        let mut expansion = Expansion { template, words, word, places, jumps };
+        let mut expansion = Expansion { template, words, word, dispatch, places, jumps };
         let expanded = self.expand(&mut expansion);
         expansion.places.clear();
         expansion.jumps.clear();
@@ -128,6 +160,22 @@ impl Function {
         }
     }
 
+    /// Adds the paired call that the instruction at a code word is.
+    pub(crate) fn add_call(&mut self, call: DirectCall, word: u32) {
+        let Some(frame) = call.frame.checked_mul(8).and_then(|bytes| i32::try_from(bytes).ok()) else {
+            return self.skip();
+        };
+        let next = word + call.length as u32;
+        self.entries.push((word, self.main.size() as u32));
+        self.owners[0].push((self.main.size() as u32, word));
+        let return_to = self.address(next);
+        paired_call::call(&mut self.main, frame, call.func, return_to);
+        self.distance(Goal::Address(call.stub), 0, false);
+        self.main.bytes(&paired_call::LANDING);
+        self.returns.push(next);
+        self.open = Some(next);
+    }
+
     /// Notes that the next instruction has no code.
     pub(crate) fn skip(&mut self) {
         if let Some(word) = self.open.take() {
@@ -138,6 +186,7 @@ impl Function {
     /// Ends the code with exits to the handlers of the instructions that have no code. Returns its size in bytes.
     pub(crate) fn finish(&mut self) -> usize {
         self.skip();
+        self.add_rejoins();
         let mut exits: Vec<(u32, Place)> = Vec::new();
         for link in 0..self.links.len() {
             let Goal::Word(word) = self.links[link].to else { continue };
@@ -161,9 +210,22 @@ impl Function {
         self.main.size() + self.side.size() + self.constants.len()
     }
 
+    /// Adds the entries for returns of the instructions behind paired calls.
+    fn add_rejoins(&mut self) {
+        for word in std::mem::take(&mut self.returns) {
+            if self.entries.binary_search_by_key(&word, |entry| entry.0).is_err() {
+                continue;
+            }
+            self.rejoins.push((word, self.side.size() as u32));
+            self.side.bytes(&paired_call::REJOIN);
+            self.distance(Goal::Word(word), 0, true);
+            self.side.bytes(&paired_call::REJOIN_END);
+        }
+    }
+
     /// Returns the finished code for an address; `None` if the address is too far from the addresses in the code.
     pub(crate) fn place(self, base: u64) -> Option<Placed> {
-        let Function { main, side, constants, links, entries, owners: [mut owners, aside], .. } = self;
+        let Function { main, side, constants, links, mut entries, rejoins, owners: [mut owners, aside], .. } = self;
         let mut code = main.into_bytes();
         let side_at = code.len() as u32;
         code.extend(side.into_bytes());
@@ -185,20 +247,27 @@ impl Function {
             let distance = i32::try_from(to.wrapping_sub(from) as i64).ok()?;
             code[at as usize..at as usize + 4].copy_from_slice(&distance.to_le_bytes());
         }
+        let mut rejoins = rejoins.into_iter().peekable();
+        for (word, position) in &mut entries {
+            if let Some((_, rejoin)) = rejoins.next_if(|rejoin| rejoin.0 == *word) {
+                *position = side_at + rejoin;
+            }
+        }
         owners.extend(aside.into_iter().map(|(at, word)| (side_at + at, word)));
         Some(Placed { code, entries, owners })
     }
 
     fn mark(&self) -> Mark {
-        let lengths = [self.main.size(), self.side.size(), self.constants.len(), self.links.len()];
+        let lengths = [self.main.size(), self.side.size(), self.constants.len(), self.links.len(), self.returns.len()];
         Mark(lengths, [self.owners[0].len(), self.owners[1].len()], self.open)
     }
 
-    fn reset(&mut self, Mark([main, side, constants, links], owners, open): Mark) {
+    fn reset(&mut self, Mark([main, side, constants, links, returns], owners, open): Mark) {
         self.main.truncate(main);
         self.side.truncate(side);
         self.constants.truncate(constants);
         self.links.truncate(links);
+        self.returns.truncate(returns);
         self.owners[0].truncate(owners[0]);
         self.owners[1].truncate(owners[1]);
         self.open = open;
@@ -239,15 +308,8 @@ impl Function {
             }
             let way = match made.finish {
                 Finish::Done => return Ok(None),
-                Finish::Next => {
-                    let next = expansion.next()?;
-                    if aside {
-                        self.part(aside).jump();
-                        self.distance(Goal::Word(next), 0, aside);
-                        return Ok(None);
-                    }
-                    return Ok(Some(next));
-                }
+                Finish::Dispatch => return Ok(self.leave(expansion, aside)),
+                Finish::Next => return Ok(self.go_on(expansion.next()?, aside)),
                 Finish::Jump(field) => {
                     let target = expansion.target(field)?;
                     self.part(aside).jump();
@@ -268,6 +330,16 @@ impl Function {
                     let (on_taken, on_other) = (rank(taken)?, rank(other)?);
                     let (condition, away, on) =
                         if on_taken > on_other { (condition ^ 1, other, taken) } else { (condition, taken, other) };
+                    if let Some(word) = expansion.only_goal(on)?
+                        && expansion.rank(on)? == 1
+                        && expansion.rank(away)? == 0
+                    {
+                        // A backward jump: only the budget interrupt takes two.
+                        self.part(aside).branch(condition ^ 1);
+                        self.distance(Goal::Word(word), 0, aside);
+                        self.jump(expansion, away, aside);
+                        return Ok(None);
+                    }
                     self.part(aside).branch(condition);
                     match expansion.only_goal(away)? {
                         Some(word) => self.distance(Goal::Word(word), 0, aside),
@@ -284,6 +356,35 @@ impl Function {
                 }
             }
         }
+    }
+
+    /// Continues with the instruction at a code word, which follows this one. Returns that code word if the code falls through.
+    fn go_on(&mut self, next: u32, aside: bool) -> Option<u32> {
+        if !aside {
+            return Some(next);
+        }
+        self.part(aside).jump();
+        self.distance(Goal::Word(next), 0, aside);
+        None
+    }
+
+    /// Continues with the instruction at `rdi`. Returns the code word of the instruction into which the code falls through.
+    fn leave(&mut self, expansion: &Expansion<'_>, aside: bool) -> Option<u32> {
+        let part = self.part(aside);
+        match expansion.dispatch {
+            Dispatch::Jump => part.dispatch(),
+            Dispatch::Return => part.bytes(&paired_call::RETURN),
+            Dispatch::Call(length) => {
+                part.bytes(&paired_call::CALL);
+                part.bytes(&paired_call::LANDING);
+                let next = expansion.word + length as u32;
+                if self.returns.last() != Some(&next) {
+                    self.returns.push(next);
+                }
+                return self.go_on(next, aside);
+            }
+        }
+        None
     }
 
     fn part(&mut self, aside: bool) -> &mut Assembler {
@@ -454,7 +555,7 @@ impl Expansion<'_> {
                         other
                     }
                 }
-                Finish::Branch(..) | Finish::Done => return Ok(None),
+                Finish::Branch(..) | Finish::Dispatch | Finish::Done => return Ok(None),
             };
         }
         Ok(None)

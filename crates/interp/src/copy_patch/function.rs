@@ -5,23 +5,32 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use iced_x86::InstructionInfoFactory;
+use wasmr_runtime::vm::VmFunc;
 
 use super::analyse;
 use super::code_memory::{self, ModuleRegion, Unplaced};
-use super::emit::Function;
+use super::emit::{DirectCall, Dispatch, Function};
 use super::outcome::CopyOutcome;
 use super::template::Template;
 use crate::code_block::CodeBlock;
+use crate::execute::{self, Role};
 use crate::instr::{self, Length};
+use crate::paired_call;
 
-/// Copies a function into its module's region.
-pub(crate) fn copy(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutcome {
+/// Copies a function into its module's region. Pairs its calls if `stubs` returns the address of the module's call stubs.
+pub(crate) fn copy(
+    block: &CodeBlock,
+    region: &Mutex<ModuleRegion>,
+    stubs: impl FnOnce(&mut ModuleRegion) -> Option<u64>,
+) -> CopyOutcome {
     if !code_memory::is_available() {
         return CopyOutcome::NotNow;
     }
+    let region = || region.lock().unwrap_or_else(PoisonError::into_inner);
+    let calls = stubs(&mut region()).map(|first| Calls { first, funcs: block.layout.defined_func(0) });
     let first = block.words.first().as_ptr().addr();
-    let Some(function) = make(first, &block.words.to_vec()) else { return CopyOutcome::Never };
-    let placed = region.lock().unwrap_or_else(PoisonError::into_inner).place(first, function);
+    let Some(function) = make(first, &block.words.to_vec(), calls) else { return CopyOutcome::Never };
+    let placed = region().place(first, function);
     match placed {
         Ok((base, entries)) => {
             for (word, position) in entries {
@@ -39,19 +48,29 @@ pub(crate) fn copy(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutco
 
 /// Makes the code of a function whose code words are at address `first`. Returns `None` if a handler advances by another length
 /// than the instruction set gives its instruction.
-fn make(first: usize, words: &[u64]) -> Option<Function> {
+fn make(first: usize, words: &[u64], calls: Option<Calls>) -> Option<Function> {
     let mut function = Function::new(first as u64);
     let mut templates = templates().lock().unwrap_or_else(PoisonError::into_inner);
     let mut start = 0;
     while let Some(here) = words.get(start..).filter(|here| !here.is_empty()) {
-        let Known { length, template } = templates.get(here[0]);
+        let Known { length, template, role } = templates.get(here[0]);
         let length = (*length)?.of(here);
+        let dispatch = match (role, calls) {
+            (Role::DirectCall, Some(calls)) => {
+                function.add_call(calls.call(here, length), start as u32);
+                start += length;
+                continue;
+            }
+            (Role::Call, Some(_)) => Dispatch::Call(length),
+            (Role::Return, Some(_)) => Dispatch::Return,
+            _ => Dispatch::Jump,
+        };
         match template {
             Some(template) => {
                 if template.words.is_some_and(|words| words != length) {
                     return None;
                 }
-                function.add(template, here, start as u32);
+                function.add(template, dispatch, here, start as u32);
             }
             None => function.skip(),
         }
@@ -60,12 +79,32 @@ fn make(first: usize, words: &[u64]) -> Option<Function> {
     Some(function)
 }
 
+/// The targets of paired calls.
+#[derive(Clone, Copy)]
+struct Calls {
+    /// Address of the call stub of the first defined function.
+    first: u64,
+    /// Offset of the record of the first defined function in the instance.
+    funcs: u32,
+}
+
+impl Calls {
+    /// Returns the call that an instruction of `call_defined` makes. Its fields are those of the handler.
+    fn call(self, words: &[u64], length: usize) -> DirectCall {
+        let (frame, func) = (words[1] as u32, (words[1] >> 32) as u32);
+        let index = (func - self.funcs) as usize / size_of::<VmFunc>();
+        let stub = self.first + (paired_call::STUB * index) as u64;
+        DirectCall { frame, func: func as i32, stub, length }
+    }
+}
+
 /// A handler that was analysed.
 struct Known {
     /// Length of the handler's instructions; `None` if no instruction of the instruction set has the handler.
     length: Option<Length>,
     /// Template, if the handler can have one.
     template: Option<Template>,
+    role: Role,
 }
 
 /// All handlers that were analysed.
@@ -100,6 +139,7 @@ impl Templates {
         self.by_handler.entry(handler).or_insert_with(|| Known {
             length: instr::with_handler(handler).next().map(|instr| instr.length()),
             template: analyse::analyse(handler as usize, infos).ok(),
+            role: execute::role(handler),
         })
     }
 }

@@ -33,7 +33,7 @@
 #[cfg(wasmr_copy_patch)]
 pub(crate) mod analyse;
 #[cfg(wasmr_copy_patch)]
-mod assemble;
+pub(crate) mod assemble;
 #[cfg(wasmr_copy_patch)]
 pub(crate) mod assumption;
 #[cfg(wasmr_copy_patch)]
@@ -58,7 +58,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use wasmr_runtime::frame::Ip;
 
-use crate::code_block::CodeBlock;
+use crate::code_block::{CodeBlock, FuncKey};
 use outcome::CopyOutcome;
 
 /// The condition under which a function is copied.
@@ -76,16 +76,29 @@ pub(crate) struct CopyPatch {
     when: CopyWhen,
     /// Number of budget interrupts.
     events: AtomicU32,
+    /// True if calls are [paired](crate::paired_call).
+    #[cfg(wasmr_copy_patch)]
+    paired: bool,
+    /// Number of defined functions.
+    #[cfg(wasmr_copy_patch)]
+    count: u32,
     #[cfg(wasmr_copy_patch)]
     region: std::sync::Mutex<code_memory::ModuleRegion>,
 }
 
 impl CopyPatch {
-    /// Makes a compiler without code.
-    pub(crate) fn new(when: CopyWhen) -> CopyPatch {
+    /// Makes a compiler without code for a module with `count` defined functions. A budget interrupt comes after `budget` calls
+    /// and backward jumps at most.
+    pub(crate) fn new(when: CopyWhen, budget: i32, count: u32) -> CopyPatch {
+        #[cfg(not(wasmr_copy_patch))]
+        let _ = (budget, count);
         CopyPatch {
             when,
             events: AtomicU32::new(0),
+            #[cfg(wasmr_copy_patch)]
+            paired: budget <= crate::paired_call::MAX_BUDGET,
+            #[cfg(wasmr_copy_patch)]
+            count,
             #[cfg(wasmr_copy_patch)]
             region: Default::default(),
         }
@@ -110,23 +123,61 @@ impl CopyPatch {
 
     /// Copies a function, unless that was tried before. If the host refuses memory for now, the next call of `copy_once` tries
     /// again.
-    pub(crate) fn copy_once(&self, block: &CodeBlock) {
-        if block.hotness.claim_copying() && self.copy(block) == CopyOutcome::NotNow {
+    pub(crate) fn copy_once(&self, block: &CodeBlock, func: FuncKey) {
+        if block.hotness.claim_copying() && self.copy(block, func) == CopyOutcome::NotNow {
             block.hotness.postpone_copying();
+        }
+    }
+
+    /// As [`copy_once`](CopyPatch::copy_once), then lets calls in copied code lead to the code. `block` is the translation that the
+    /// module keeps.
+    pub(crate) fn copy_and_link(&self, block: &CodeBlock, func: FuncKey) {
+        if block.hotness.is_unclaimed() {
+            self.copy_once(block, func);
+            self.link(block, func);
         }
     }
 
     /// Copies a function and lets the handler words of its instructions lead to the code.
     #[cfg(wasmr_copy_patch)]
-    fn copy(&self, block: &CodeBlock) -> CopyOutcome {
-        function::copy(block, &self.region)
+    fn copy(&self, block: &CodeBlock, func: FuncKey) -> CopyOutcome {
+        let stubs = |region: &mut code_memory::ModuleRegion| {
+            self.paired.then(|| region.call_stubs(func.1, self.count)).flatten()
+        };
+        function::copy(block, &self.region, stubs)
     }
 
     /// Returns [`CopyOutcome::Never`]: this build copies nothing.
     #[cfg(not(wasmr_copy_patch))]
-    fn copy(&self, _block: &CodeBlock) -> CopyOutcome {
+    fn copy(&self, _block: &CodeBlock, _func: FuncKey) -> CopyOutcome {
         CopyOutcome::Never
     }
+}
+
+#[cfg(wasmr_copy_patch)]
+impl CopyPatch {
+    /// Lets calls in copied code lead to the copied code of a function, if it has any. `block` is the translation that the module
+    /// keeps.
+    pub(crate) fn link(&self, block: &CodeBlock, func: FuncKey) {
+        let entry = block.words.handler(0);
+        if contains(entry as usize) {
+            self.region.lock().unwrap_or_else(std::sync::PoisonError::into_inner).lead_to(func, entry);
+        }
+    }
+
+    /// Notes that another tier executes a function from now on.
+    pub(crate) fn leave_to_other_tier(&self, func: FuncKey) {
+        self.region.lock().unwrap_or_else(std::sync::PoisonError::into_inner).lead_elsewhere(func);
+    }
+}
+
+#[cfg(not(wasmr_copy_patch))]
+impl CopyPatch {
+    /// Does nothing: this build copies nothing.
+    pub(crate) fn link(&self, _block: &CodeBlock, _func: FuncKey) {}
+
+    /// Does nothing: this build copies nothing.
+    pub(crate) fn leave_to_other_tier(&self, _func: FuncKey) {}
 }
 
 /// Returns true if an address is in copied code. Takes no lock and allocates nothing.

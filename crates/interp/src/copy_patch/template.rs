@@ -205,6 +205,8 @@ pub(crate) enum Finish {
     Next,
     /// Continues with the instruction at a distance in code words, which the field holds.
     Jump(Field),
+    /// Continues with the instruction at `rdi`, which only the handler knows.
+    Dispatch,
     /// Nothing: the last step jumped.
     Done,
 }

@@ -76,6 +76,14 @@ pub(crate) fn step_for(reg: usize, value: Deferred) -> Step {
     }
 }
 
+/// Returns true if an instruction is `mov reg, [rdi]`.
+fn is_load_of_handler(op: &Instruction) -> bool {
+    op.code() == Code::Mov_r64_rm64
+        && op.op1_kind() == OpKind::Memory
+        && decode::is_at(op, Register::RDI)
+        && op.memory_displacement64() == 0
+}
+
 /// The symbolic execution of one block.
 pub(crate) struct Walk<'b, 'p> {
     /// The state after the instructions so far.
@@ -90,6 +98,8 @@ pub(crate) struct Walk<'b, 'p> {
     deviations: Vec<Broken>,
     /// True if `rdi` has the value `state.ip`.
     has_ip: bool,
+    /// The register that has the handler of the instruction at an unknown `rdi`, and the step that loaded it.
+    loaded: Option<(usize, usize)>,
 }
 
 impl<'b, 'p> Walk<'b, 'p> {
@@ -97,7 +107,7 @@ impl<'b, 'p> Walk<'b, 'p> {
     pub(crate) fn new(flow: Flow<'b>, index: usize, state: State, pool: &'p mut Pool) -> Walk<'b, 'p> {
         let block = &flow.blocks[index];
         let (steps, deviations) = (Vec::new(), Vec::new());
-        Walk { state, tested: None, flow, index, block, pool, steps, deviations, has_ip: false }
+        Walk { state, tested: None, flow, index, block, pool, steps, deviations, has_ip: false, loaded: None }
     }
 
     /// Returns the steps, and the assumptions that instructions break.
@@ -168,6 +178,8 @@ impl<'b, 'p> Walk<'b, 'p> {
     pub(crate) fn instruction(&mut self, at: usize) -> Result<(), Broken> {
         let block = self.block;
         let insn = &block.insns[at];
+        let uses = |reg| insn.reads.has(reg) || insn.writes.has(reg);
+        self.loaded = self.loaded.filter(|&(reg, _)| !uses(reg) && !insn.writes.has(RDI));
         if self.test(insn, at)
             || self.load(insn, at)
             || self.step_on(insn, at)
@@ -192,6 +204,10 @@ impl<'b, 'p> Walk<'b, 'p> {
             if reg == RDI {
                 self.state.ip = None;
             }
+        }
+        if self.state.ip.is_none() && is_load_of_handler(&insn.op) {
+            let free = insn.register(0).filter(|&reg| !ARGUMENTS.has(reg));
+            self.loaded = free.map(|reg| (reg, self.steps.len()));
         }
         self.steps.push(step);
         Ok(())
@@ -239,11 +255,16 @@ impl<'b, 'p> Walk<'b, 'p> {
                 self.materialise(other);
             }
         }
-        if finish == Finish::Done {
-            self.materialise(reg);
-            let step = self.copied(jump)?;
-            self.steps.push(step);
+        if finish != Finish::Done {
+            return Ok(finish);
         }
+        if let Some((_, step)) = self.loaded.filter(|&(loaded, _)| loaded == reg) {
+            self.steps.remove(step);
+            return Ok(Finish::Dispatch);
+        }
+        self.materialise(reg);
+        let step = self.copied(jump)?;
+        self.steps.push(step);
         Ok(finish)
     }
 

@@ -67,7 +67,8 @@ unsafe fn tail_call(mut m: Machine, func: *mut VmFunc) -> usize {
             to = to.add(1);
         }
         let instance = (*func).instance;
-        if instance != m.inst && !instance.is_null() {
+        let leaves_instance = instance != m.inst && !instance.is_null();
+        if leaves_instance {
             if return_to != restore_instruction() && return_to != exit_instruction() {
                 real_return = return_to;
                 return_to = restore_instruction();
@@ -79,6 +80,9 @@ unsafe fn tail_call(mut m: Machine, func: *mut VmFunc) -> usize {
         m.fp.set_header(func, caller, return_to);
         m.fp.set_real_return(real_return);
         m.ip = (*func).code;
+        if leaves_instance {
+            return m.enter(super::pairs::limit_pairs);
+        }
         m.dispatch()
     }
 }

@@ -345,7 +345,7 @@ impl Machine {
     pub(crate) unsafe fn stop(mut self, status: Status) -> usize {
         self.acc = status.0 as u64;
         // SAFETY: `leave` takes the status from `acc`.
-        unsafe { self.enter(leave) }
+        unsafe { self.enter(super::pairs::leave) }
     }
 
     /// Notes in the store the frame and instruction at which the interpreter is left.
@@ -381,14 +381,6 @@ handlers! {
         m.stop(Status::TRAP)
     }
 
-    /// Leaves the interpreter with the status in `acc`. If this returned a constant, the optimiser could turn the jumps to it
-    /// into calls.
-    #[cold]
-    #[inline(never)]
-    fn leave[](m) {
-        m.acc as usize
-    }
-
     /// The work when the budget is used up: polls the interrupt flag, then continues at `ip`. If another tier ran the function
     /// to its end, execution continues in its caller.
     #[cold]
@@ -402,7 +394,7 @@ handlers! {
             m.acc = end as u64;
             return m.enter(super::frame::taken_over);
         }
-        m.dispatch()
+        m.enter(super::pairs::limit_pairs)
     }
 }
 
@@ -418,14 +410,15 @@ pub(crate) unsafe fn is_interrupted(store: *mut VmStore) -> bool {
     }
 }
 
-/// Executes from `machine.ip` until a handler returns a status.
+/// Executes from `machine.ip` until a handler ends the run with a status.
 ///
 /// # Safety
 /// The handlers' contract holds for the instruction at `machine.ip`.
 #[cfg(wasmr_tail)]
 pub(crate) unsafe fn run(machine: Machine) -> Status {
+    let Machine { ip, fp, mem, inst, acc, scratch, facc } = machine;
     // SAFETY: the caller promises the contract for the first instruction; each handler keeps it for the next.
-    Status(unsafe { machine.dispatch() })
+    Status(unsafe { super::pairs::run(ip, fp, mem, inst, acc, scratch, facc) })
 }
 
 /// Executes from `machine.ip` until a handler returns a status: the driver loop over the handlers.

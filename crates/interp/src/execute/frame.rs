@@ -7,7 +7,7 @@
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::exit::InterpreterExit;
 use wasmr_runtime::frame::{Fp, Ip};
-use wasmr_runtime::vm::{Status, VmFunc, VmInstance, call_entry};
+use wasmr_runtime::vm::{Status, VmFunc, VmInstance, finish_tail_calls};
 
 use super::dispatch::{Handler, Machine, handlers};
 use super::hooks;
@@ -18,7 +18,7 @@ struct StaticInstruction(Handler);
 
 static EXIT: StaticInstruction = StaticInstruction(exit);
 static RESTORE: StaticInstruction = StaticInstruction(restore_instance);
-static EXTERNAL: StaticInstruction = StaticInstruction(external);
+static EXTERNAL: StaticInstruction = StaticInstruction(super::pairs::external);
 static LAZY: StaticInstruction = StaticInstruction(translate_first);
 
 /// Returns the instruction that ends a run: the return address of the run's outermost frame.
@@ -67,9 +67,12 @@ pub(crate) unsafe fn call(mut m: Machine, func: *mut VmFunc, callee: Fp, len: us
             callee.set_real_return(return_to);
             m.inst = instance;
             m.reload_memory();
-        } else {
-            write_header(&m, callee, func, return_to);
+            m.scratch = callee.as_ptr() as u64;
+            m.fp = callee;
+            m.ip = (*func).code;
+            return m.enter(super::pairs::limit_pairs);
         }
+        write_header(&m, callee, func, return_to);
         // The scratch register carries no value here. Assigning a value at hand ends the live range of the old one.
         m.scratch = callee.as_ptr() as u64;
         m.fp = callee;
@@ -148,7 +151,7 @@ handlers! {
         m.ip = Fp::new(m.scratch as usize as *mut u64).real_return();
         m.inst = (*m.fp.func()).instance;
         m.reload_memory();
-        m.dispatch()
+        m.enter(super::pairs::limit_pairs)
     }
 
     /// Calls the function of this frame through its entry: a host function, or a function of another tier. If this is the
@@ -273,7 +276,13 @@ unsafe fn call_external(inst: *mut VmInstance, fp: Fp) -> Status {
         let (top, caller) = ((*store).stack_top, (*store).caller);
         (*store).caller = inst;
         (*store).stack_top = fp.as_ptr();
-        let status = call_entry(store, func, fp.args((*func).arg_slots));
+        let mut status = ((*func).entry)(store, func, fp.args((*func).arg_slots));
+        if status == Status::TAIL {
+            // Frame and function are read again: keeping them over the call would take room on the native stack.
+            let fp = Fp::new((*store).stack_top);
+            let arg_slots = (*fp.func()).arg_slots;
+            status = finish_tail_calls(store, fp.args(arg_slots), arg_slots as usize);
+        }
         (*store).stack_top = top;
         (*store).caller = caller;
         if status == Status::OK && super::dispatch::is_interrupted(store) {

@@ -1,7 +1,7 @@
 //! Execution of translated code: the handlers, in files by instruction category as in `translate/`.
 //!
 //! [`dispatch`] is the only file that knows how one handler continues in the next. [`operand`] has the places of operands and
-//! results, [`frame`] calls and returns. [`hooks`] has the calls to the parts of the crate that are built on handlers.
+//! results, [`frame`] calls and returns, [`pairs`] the native stack. [`hooks`] has the calls to the parts of the crate that are built on handlers.
 //! [`access`] turns memory faults into traps. [`fused`] has the instructions that do the work of two operators. The other files
 //! have the operators. [`instr`](crate::instr) tells which handler belongs to which instruction.
 
@@ -21,6 +21,7 @@ pub(crate) mod hooks;
 pub(crate) mod memory;
 pub(crate) mod numeric;
 pub(crate) mod operand;
+pub(crate) mod pairs;
 pub(crate) mod reference;
 pub(crate) mod self_test;
 pub(crate) mod simd;
@@ -35,16 +36,64 @@ use operand::{Acc, SlotD};
 /// all uses of such a function were jumps of this crate, LLVM would drop its unused arguments, and every handler that may jump
 /// there would have to move registers.
 #[used]
-static CONTINUED_IN: [Handler; 8] = [
+static CONTINUED_IN: [Handler; 9] = [
     builtin::builtin::<5>,
     builtin::builtin_ended,
     call::call_indirect_checked::<Acc>,
     call::call_indirect_checked::<SlotD>,
     dispatch::budget_interrupt,
-    dispatch::leave,
     dispatch::raise,
     frame::taken_over,
+    pairs::leave,
+    pairs::limit_pairs,
 ];
+
+/// The part of an instruction in calls.
+#[cfg(wasmr_copy_patch)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Calls the function of the same instance that the field `imm` names.
+    DirectCall,
+    /// Calls a function found at run time, which returns to the next instruction.
+    Call,
+    /// Returns from the function.
+    Return,
+    Other,
+}
+
+/// Returns the role of the instructions with this handler.
+#[cfg(wasmr_copy_patch)]
+pub(crate) fn role(address: u64) -> Role {
+    use control::{return_plain, return_value};
+    use operand::{Imm, SlotA};
+
+    const CALLS: [Handler; 5] = [
+        call::call_imported,
+        call::call_indirect::<Acc>,
+        call::call_indirect::<SlotD>,
+        call::call_indirect_64,
+        call::call_ref,
+    ];
+    const RETURNS: [Handler; 7] = [
+        return_plain,
+        return_value::<i64, SlotA>,
+        return_value::<i64, Acc>,
+        return_value::<f64, SlotA>,
+        return_value::<f64, Acc>,
+        return_value::<i32, Imm>,
+        return_value::<i64, Imm>,
+    ];
+    let is_one_of = |handlers: &[Handler]| handlers.iter().any(|&handler| dispatch::handler_word(handler) == address);
+    if is_one_of(&[call::call_defined]) {
+        Role::DirectCall
+    } else if is_one_of(&CALLS) {
+        Role::Call
+    } else if is_one_of(&RETURNS) {
+        Role::Return
+    } else {
+        Role::Other
+    }
+}
 
 /// Returns true if `address` is the entry of a handler that others continue in.
 #[cfg(wasmr_copy_patch)]

@@ -10,6 +10,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Address space for machine code. The system supplies pages as they are written.
 #[derive(Debug)]
@@ -61,6 +62,25 @@ impl CodeMapping {
         // SAFETY: the range is inside the writable mapping, and no other thread uses its bytes until this returns, as
         // the caller promises.
         unsafe { self.write.add(at).copy_from_nonoverlapping(code.as_ptr(), code.len()) };
+        Ok(())
+    }
+
+    /// Exchanges eight bytes of code at the offset `at`, a multiple of eight, at once. Another thread may be executing them. It
+    /// executes the old or the new bytes, if one machine instruction begins at `at` in both and no jump leads behind it.
+    ///
+    /// # Errors
+    /// As for [`write`](CodeMapping::write).
+    ///
+    /// # Safety
+    /// The bytes were written before, and both contents are right at any moment.
+    pub unsafe fn exchange(&self, at: usize, code: [u8; 8]) -> io::Result<()> {
+        assert!(at.is_multiple_of(8) && at < self.len, "a word of the mapping");
+        if std::process::id() != self.owner {
+            return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        }
+        // SAFETY: the word is inside the writable view, which is aligned to pages.
+        let word = unsafe { AtomicU64::from_ptr(self.write.add(at).cast()) };
+        word.store(u64::from_ne_bytes(code), Ordering::Release);
         Ok(())
     }
 }
