@@ -2,7 +2,8 @@
 //!
 //! The interpreter calls these functions and only has to select the right one. A compiler implements operators itself, and
 //! differently if it knows an operand. The tests therefore use operands that are all parameters, one constant at a time, and
-//! constants only. [`nans`] uses operands from all other sources.
+//! constants only. [`nans`] uses operands from all other sources, [`places`] vectors from all places that the interpreter
+//! distinguishes.
 
 mod atomics;
 mod canonical;
@@ -10,6 +11,7 @@ mod cases;
 #[path = "../configurations/mod.rs"]
 mod configurations;
 mod nans;
+mod places;
 
 use cases::{Case, cases, constant};
 use wasmr::{Config, Engine, Instance, Mode, Module, Store, TrapCode, Val, ValType};

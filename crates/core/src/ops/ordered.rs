@@ -5,6 +5,8 @@
 //! therefore need no functions.
 //!
 //! On other processors these functions are Rust's operators. LLVM and the processor determine which of two NaNs results.
+//!
+//! Also the signs of lanes as bits of an integer, for which x86-64 has instructions that LLVM does not find in a loop.
 
 #![allow(
     unsafe_code,
@@ -84,6 +86,32 @@ mod machine {
         pub div_low_f64: __m128d = "divsd";
     }
 
+    macro_rules! signs {
+        ($($name:ident = $instruction:literal;)*) => {$(
+            #[inline(always)]
+            pub(crate) fn $name(a: V128) -> i32 {
+                let signs: i32;
+                // SAFETY: both types of the `transmute` are 16 bytes in which all bit patterns are valid. Every x86-64 processor
+                // has the instruction. It accesses these two registers only.
+                unsafe {
+                    asm!(
+                        concat!($instruction, " {signs:e}, {a}"),
+                        signs = lateout(reg) signs,
+                        a = in(xmm_reg) std::mem::transmute::<[u8; 16], __m128i>(a.0),
+                        options(pure, nomem, nostack, preserves_flags)
+                    );
+                }
+                signs
+            }
+        )*};
+    }
+
+    signs! {
+        signs_i8x16 = "pmovmskb";
+        signs_i32x4 = "movmskps";
+        signs_i64x2 = "movmskpd";
+    }
+
     vector! {
         add_f32x4 = "addps";
         add_f64x2 = "addpd";
@@ -97,6 +125,21 @@ mod machine {
     use std::array::from_fn;
 
     use crate::value::V128;
+
+    macro_rules! signs {
+        ($($name:ident: [$lane:ident; $count:literal];)*) => {$(
+            #[inline(always)]
+            pub(crate) fn $name(a: V128) -> i32 {
+                a.lanes::<[$lane; $count]>().iter().rev().fold(0, |signs, &lane| signs << 1 | (lane < 0) as i32)
+            }
+        )*};
+    }
+
+    signs! {
+        signs_i8x16: [i8; 16];
+        signs_i32x4: [i32; 4];
+        signs_i64x2: [i64; 2];
+    }
 
     macro_rules! operations {
         ($($scalar:ident, $vector:ident: [$float:ident; $count:literal] = $operator:tt;)*) => {$(

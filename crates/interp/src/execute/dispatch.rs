@@ -14,7 +14,7 @@
 //!
 //! # Registers
 //! The machine's registers travel as arguments, which the calling convention keeps in processor registers. `acc` and `facc`
-//! hold the latest integer or reference, and the latest float, result. The translator knows at each instruction whether a slot
+//! hold the latest integer or reference, and the latest float or vector, result. The translator knows at each instruction whether a slot
 //! has the same value. The scratch register has no meaning between instructions, but for two cases: after a return it is the
 //! frame that was left, and in the landing pad of a fault it is the pc of the access.
 //!
@@ -43,12 +43,12 @@ use wasmr_runtime::exit::InterpreterExit;
 use wasmr_runtime::frame::{Fp, Ip};
 use wasmr_runtime::vm::{Status, VmInstance, VmStore};
 
-/// Type of the float accumulator: its low lane is the value.
+/// Type of the float and vector accumulator. A float is in its low lane.
 #[cfg(target_arch = "x86_64")]
 pub(crate) type FloatAcc = std::arch::x86_64::__m128d;
-/// Type of the float accumulator.
+/// Type of the float and vector accumulator. A float is in its low bytes.
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) type FloatAcc = f64;
+pub(crate) type FloatAcc = wasmr_core::value::V128;
 
 /// Machine registers.
 #[derive(Clone, Copy)]
@@ -65,7 +65,7 @@ pub(crate) struct Machine {
     pub(crate) acc: u64,
     /// Scratch register. After a return: the frame that was left.
     pub(crate) scratch: u64,
-    /// Float accumulator.
+    /// Float and vector accumulator.
     pub(crate) facc: FloatAcc,
 }
 

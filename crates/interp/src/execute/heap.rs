@@ -10,8 +10,7 @@ use wasmr_runtime::vm::VmFunc;
 use wasmr_runtime::vm_gc::{Kind, VmDescriptor, VmObject, i31_get_s, i31_get_u, i31_new, is_i31};
 
 use super::dispatch::{Machine, handlers};
-use super::operand::{Destination, SlotD, Source, Travels};
-use super::simd;
+use super::operand::{Destination, SlotD, Source, Travels, read_slots, write_slots};
 
 /// A form in which a field is stored, and the value that a read gives.
 pub(crate) trait FieldForm {
@@ -238,7 +237,7 @@ handlers! {
         if reference == 0 {
             return m.trap(TrapCode::NullStructReference);
         }
-        simd::write(m.d(), in_object::<V128>(&m, reference, m.imm() as u32).read_unaligned());
+        write_slots(m.d(), in_object::<V128>(&m, reference, m.imm() as u32).read_unaligned());
         m.next(2)
     }
 
@@ -275,7 +274,7 @@ handlers! {
         if reference == 0 {
             return m.trap(TrapCode::NullStructReference);
         }
-        in_object::<V128>(&m, reference, m.imm() as u32).write_unaligned(simd::read(m.d()));
+        in_object::<V128>(&m, reference, m.imm() as u32).write_unaligned(read_slots(m.d()));
         m.next(2)
     }
 
@@ -293,7 +292,7 @@ handlers! {
     fn array_get_v128[](m) {
         match element::<V128>(&m, *m.a(), *m.b()) {
             Ok(element) => {
-                simd::write(m.d(), element.read_unaligned());
+                write_slots(m.d(), element.read_unaligned());
                 m.next(2)
             }
             Err(code) => m.trap(code),
@@ -334,7 +333,7 @@ handlers! {
     fn array_set_v128[](m) {
         match element::<V128>(&m, *m.a(), *m.b()) {
             Ok(element) => {
-                element.write_unaligned(simd::read(m.d()));
+                element.write_unaligned(read_slots(m.d()));
                 m.next(2)
             }
             Err(code) => m.trap(code),

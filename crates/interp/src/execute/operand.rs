@@ -3,10 +3,14 @@
 //!
 //! Sources: [`SlotA`], [`SlotB`] (frame slots), [`Acc`] (the accumulator of the operand's class), [`Imm`] (a constant in the
 //! instruction). Destinations: [`Acc`] (the accumulator only: the next instruction is the sole user), [`SlotD`] (a slot, and
-//! the accumulator as well).
+//! the accumulator as well). The same types are places of vectors ([`VectorSource`], [`VectorDestination`]), which take two
+//! slots or all of `facc`.
+
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use wasmr_core::op::{Number, Scalar};
 use wasmr_core::types::ValType;
+use wasmr_core::value::V128;
 
 use super::dispatch::{FloatAcc, Machine};
 
@@ -74,7 +78,7 @@ impl<T: Scalar> Travels for T {}
 #[cfg(target_arch = "x86_64")]
 mod facc {
     //! The low lane of an SSE register. Writing keeps the upper lane, so that `f64` arithmetic is one machine instruction.
-    use super::FloatAcc;
+    use super::{FloatAcc, V128};
     use std::arch::x86_64::*;
 
     #[inline(always)]
@@ -101,6 +105,18 @@ mod facc {
         unsafe { _mm_castps_pd(_mm_move_ss(_mm_castpd_ps(acc), _mm_set_ss(value))) }
     }
 
+    #[inline(always)]
+    pub(crate) fn get_v128(acc: FloatAcc) -> V128 {
+        // SAFETY: both types are 16 bytes, in which all bit patterns are valid.
+        V128(unsafe { std::mem::transmute::<FloatAcc, [u8; 16]>(acc) })
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_v128(value: V128) -> FloatAcc {
+        // SAFETY: both types are 16 bytes, in which all bit patterns are valid.
+        unsafe { std::mem::transmute::<[u8; 16], FloatAcc>(value.0) }
+    }
+
     /// Returns a register without a value.
     #[inline(always)]
     pub(crate) fn zero() -> FloatAcc {
@@ -111,28 +127,36 @@ mod facc {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod facc {
-    //! A plain `f64`; an `f32` is in its low bits.
-    use super::FloatAcc;
+    //! A plain vector; a float is in its low bytes.
+    use super::{FloatAcc, V128};
 
     pub(crate) fn get_f64(acc: FloatAcc) -> f64 {
-        acc
+        f64::from_bits(acc.to_slots()[0])
     }
 
     pub(crate) fn set_f64(_: FloatAcc, value: f64) -> FloatAcc {
-        value
+        V128::from_slots([value.to_bits(), 0])
     }
 
     pub(crate) fn get_f32(acc: FloatAcc) -> f32 {
-        f32::from_bits(acc.to_bits() as u32)
+        f32::from_bits(acc.to_slots()[0] as u32)
     }
 
     pub(crate) fn set_f32(_: FloatAcc, value: f32) -> FloatAcc {
-        f64::from_bits(value.to_bits() as u64)
+        V128::from_slots([value.to_bits() as u64, 0])
+    }
+
+    pub(crate) fn get_v128(acc: FloatAcc) -> V128 {
+        acc
+    }
+
+    pub(crate) fn set_v128(value: V128) -> FloatAcc {
+        value
     }
 
     /// Returns a register without a value.
     pub(crate) fn zero() -> FloatAcc {
-        0.0
+        V128::default()
     }
 }
 pub(crate) use facc::zero as zero_float_acc;
@@ -173,10 +197,32 @@ pub(crate) trait Destination {
     unsafe fn write_wide<T: Scalar>(m: &mut Machine, value: FloatAcc);
 }
 
+/// Place of a vector operand.
+pub(crate) trait VectorSource {
+    /// Number of words that the operand takes after word 1.
+    const WORDS: usize = 0;
+    /// Reads the operand.
+    ///
+    /// # Safety
+    /// The handlers' contract; the instruction has a vector operand in this place.
+    unsafe fn read_vector(m: &Machine) -> V128;
+}
+
+/// Place of a vector result.
+pub(crate) trait VectorDestination {
+    /// Writes the result.
+    ///
+    /// # Safety
+    /// The handlers' contract; the instruction has a vector result in this place.
+    unsafe fn write_vector(m: &mut Machine, value: V128);
+}
+
 /// Slot that field `a` names.
 pub(crate) struct SlotA;
 /// Slot that field `b` names.
 pub(crate) struct SlotB;
+/// Slot that field `x` names.
+pub(crate) struct SlotX;
 /// Accumulator of the operand's class.
 pub(crate) struct Acc;
 /// Constant of the instruction.
@@ -278,6 +324,85 @@ impl Destination for SlotD {
         m.facc = value;
         // SAFETY: the caller promises that field `d` is the result's slot.
         unsafe { *m.d() = T::from_wide(value).to_slot() };
+    }
+}
+
+/// Reads the vector in two slots.
+///
+/// # Safety
+/// The handlers' contract: `slot` and the next one are in the frame.
+#[inline(always)]
+pub(crate) unsafe fn read_slots(slot: *mut u64) -> V128 {
+    // SAFETY: the caller promises two slots, which are plain bytes.
+    V128(unsafe { slot.cast::<[u8; 16]>().read() })
+}
+
+/// Writes a vector into two slots.
+///
+/// # Safety
+/// The handlers' contract: `slot` and the next one are in the frame.
+#[inline(always)]
+pub(crate) unsafe fn write_slots(slot: *mut u64, value: V128) {
+    // SAFETY: the caller promises two slots.
+    unsafe { slot.cast::<[u8; 16]>().write(value.0) }
+}
+
+/// Reads the vector constant in word `n` of the instruction and the next one.
+///
+/// # Safety
+/// The handlers' contract; the instruction has these words.
+#[inline(always)]
+pub(crate) unsafe fn read_constant(m: &Machine, n: usize) -> V128 {
+    // SAFETY: the caller promises that the words are part of the instruction at `ip`.
+    V128(unsafe { m.ip.as_ptr().add(n).cast::<[u8; 16]>().read() })
+}
+
+macro_rules! vectors_in_slots {
+    ($($place:ident $field:ident)*) => {$(
+        impl VectorSource for $place {
+            #[inline(always)]
+            unsafe fn read_vector(m: &Machine) -> V128 {
+                // SAFETY: the caller promises that the field is the first slot of a vector.
+                unsafe { read_slots(m.$field()) }
+            }
+        }
+    )*};
+}
+
+vectors_in_slots! { SlotA a  SlotB b  SlotX x  SlotD d }
+
+impl VectorSource for Acc {
+    #[inline(always)]
+    unsafe fn read_vector(m: &Machine) -> V128 {
+        facc::get_v128(m.facc)
+    }
+}
+
+/// Words 2 and 3.
+impl VectorSource for Imm {
+    const WORDS: usize = 2;
+    #[inline(always)]
+    unsafe fn read_vector(m: &Machine) -> V128 {
+        // SAFETY: the caller promises that the instruction has a constant vector.
+        unsafe { read_constant(m, 2) }
+    }
+}
+
+impl VectorDestination for Acc {
+    #[inline(always)]
+    unsafe fn write_vector(m: &mut Machine, value: V128) {
+        m.facc = facc::set_v128(value);
+    }
+}
+
+impl VectorDestination for SlotD {
+    #[inline(always)]
+    unsafe fn write_vector(m: &mut Machine, value: V128) {
+        m.facc = facc::set_v128(value);
+        // The optimiser would read the field before the operands, and find no register for it.
+        compiler_fence(Ordering::SeqCst);
+        // SAFETY: the caller promises that field `d` is the first slot of the result.
+        unsafe { write_slots(m.d(), value) };
     }
 }
 

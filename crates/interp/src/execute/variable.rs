@@ -6,7 +6,7 @@ use wasmr_core::op::Scalar;
 use wasmr_runtime::vm::VmGlobal;
 
 use super::dispatch::handlers;
-use super::operand::{Destination, Source};
+use super::operand::{Destination, Source, VectorDestination, read_slots};
 
 handlers! {
     /// Copies slot `a` to slot `d`. The accumulators stay.
@@ -147,10 +147,10 @@ handlers! {
         m.next(2)
     }
 
-    fn select_v128[](m) {
+    fn select_v128[D: VectorDestination](m) {
         let condition = *m.x() as u32;
         let from = if condition != 0 { m.a() } else { m.b() };
-        m.d().cast::<[u64; 2]>().write(from.cast::<[u64; 2]>().read());
+        D::write_vector(&mut m, read_slots(from));
         m.next(2)
     }
 }

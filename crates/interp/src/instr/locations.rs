@@ -26,7 +26,7 @@ pub(crate) enum In {
 pub(crate) enum Dst {
     /// The accumulator only.
     Acc,
-    /// The slot that field `d` names, and the accumulator.
+    /// The slot that field `d` names, or that one and the next one, and the accumulator.
     Slot,
 }
 
@@ -60,6 +60,49 @@ pub(crate) enum Form {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ordered(pub(crate) Form);
 
+/// Places of the two operands of a vector operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VectorForm {
+    /// Slot `a`, slot `b`.
+    SlotSlot,
+    /// Accumulator, slot `b`.
+    AccSlot,
+    /// Slot `a`, accumulator.
+    SlotAcc,
+    /// Slot `a`, constant in words 2 and 3.
+    SlotImm,
+    /// Accumulator, constant in words 2 and 3.
+    AccImm,
+}
+
+/// A form without a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Variable(pub(crate) VectorForm);
+
+/// Places of the three operands of a vector operator: slots `a`, `b` and `x`, but for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TernaryForm {
+    /// All are in slots.
+    Slots,
+    /// The first one is in the accumulator.
+    AccFirst,
+    /// The second one is in the accumulator.
+    AccSecond,
+    /// The third one is in the accumulator.
+    AccThird,
+}
+
+/// Place of the count of a shift of lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ShiftCount {
+    /// Slot `b`.
+    Slot,
+    /// The integer accumulator.
+    Acc,
+    /// `imm`.
+    Imm,
+}
+
 /// Place of the value that a store writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreValue {
@@ -67,7 +110,7 @@ pub(crate) enum StoreValue {
     Slot,
     /// The accumulator of its class.
     Acc,
-    /// Word 2.
+    /// Word 2; of a vector, words 2 and 3.
     Imm,
 }
 
@@ -162,7 +205,9 @@ macro_rules! numbered {
         }
     )*};
 }
-numbered! { In 2  Dst 2  Form 8  StoreValue 3  FieldForm 9  Width 4  TestForm 8  bool 2 }
+numbered! {
+    In 2  Dst 2  Form 8  VectorForm 5  TernaryForm 4  ShiftCount 3  StoreValue 3  FieldForm 9  Width 4  TestForm 8  bool 2
+}
 
 impl Locations for () {
     const COUNT: usize = 1;
@@ -174,6 +219,14 @@ impl Locations for () {
 
 impl Locations for Ordered {
     const COUNT: usize = Form::SlotAcc as usize;
+    #[inline(always)]
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Locations for Variable {
+    const COUNT: usize = VectorForm::SlotImm as usize;
     #[inline(always)]
     fn index(self) -> usize {
         self.0 as usize

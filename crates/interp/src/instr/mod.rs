@@ -36,10 +36,13 @@ use wasmr_core::op::Op;
 use crate::execute::dispatch::{Handler, handler_word};
 pub(crate) use family::handler;
 use field::{Field, Kind};
+#[cfg(all(test, wasmr_copy_patch))]
+pub(crate) use operators::row;
 pub(crate) use operators::{
-    AtomicCmpxchg, AtomicLoad, AtomicRmw, AtomicStore, Binary, BranchCompare, Compare, CountAndBranch, Load,
-    LoadChecked, LoadDisplaced, LoadIndexed, LoadLane, Store, StoreChecked, StoreLane, Unary, Vector, VectorLoad,
-    VectorLoadChecked, VectorStore, VectorStoreChecked,
+    AtomicCmpxchg, AtomicLoad, AtomicRmw, AtomicStore, Binary, BranchCompare, Compare, CountAndBranch, ExtractLane,
+    Load, LoadChecked, LoadDisplaced, LoadIndexed, LoadLane, LoadLaneChecked, ReplaceLane, Shift, Splat, Store,
+    StoreChecked, StoreLane, StoreLaneChecked, Unary, VectorBinary, VectorLoad, VectorLoadChecked, VectorLoadDisplaced,
+    VectorLoadIndexed, VectorStore, VectorStoreChecked, VectorTernary, VectorTest, VectorUnary,
 };
 pub(crate) use own::*;
 

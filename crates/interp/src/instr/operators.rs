@@ -4,26 +4,28 @@
 //! choice. `O` is the operator's marker type. An operator's instructions are one constant array of handlers: those of the
 //! shape's families, in order. So a choice is two loads.
 //!
-//! In texts, `$op` is the operator's name. `$x` is the accumulator of the first operand's type, `$r` the accumulator of the
-//! result's type. `$imm` is a constant of the operand's type, in `imm` or, for an `f64`, in word 2. `$wide` is any constant in
-//! word 2.
+//! In texts, `$op` is the operator's name. `$x` is the accumulator of the first operand's type, `$s` of the last one's, `$r` of
+//! the result's. `$imm` is a constant of the operand's type, in `imm`, for an `f64` in word 2, or for a vector in words 2 and 3.
+//! `$wide` is any constant of a scalar in word 2.
 
 use wasmr_core::op::{self, Op, Shape, Value, Visitor};
 use wasmr_core::types::ValType;
 
 use super::family::Family;
-use super::locations::{Dst, Form, In, Is64, IsSlot, Locations, Ordered, StoreValue, Wanted};
+use super::locations::{
+    Dst, Form, In, Is64, IsSlot, Locations, Ordered, ShiftCount, StoreValue, TernaryForm, Variable, VectorForm, Wanted,
+};
 use crate::execute::dispatch::Handler;
 use crate::execute::fused::{count_and_branch, count_and_branch_slot, load_displaced, load_indexed};
 use crate::execute::memory::{load, load_checked, store_acc, store_checked, store_imm, store_slot};
 use crate::execute::numeric::{binary, branch_compare, compare, unary};
-use crate::execute::operand::{Acc, Imm, ImmA, SlotA, SlotB, SlotD, Wide};
+use crate::execute::operand::{Acc, Imm, ImmA, SlotA, SlotB, SlotD, SlotX, Wide};
+use crate::execute::simd_memory::InWord2;
 use crate::execute::{atomic, simd, simd_memory};
 
 /// Declares families of one shape, the first of which starts at an index of the operator's array.
 macro_rules! families {
     ($base:expr;) => {};
-    ($base:expr; [] Vector $locations:ty, $($rest:tt)*) => {};
     ($base:expr; [$(#[$attr:meta])*] $family:ident $locations:ty, $($rest:tt)*) => {
         $(#[$attr])*
         #[derive(Clone, Copy, Debug)]
@@ -216,11 +218,27 @@ shapes! {
 
     VectorLoad vector_load {
         /// A load of a vector from the guard-paged memory 0.
-        VectorLoad: In {
-            "{d} = $op [{a} + {imm.uint}]"          => simd_memory::load::<O, SlotA>,
-            "{d} = $op [acc + {imm.uint}]"          => simd_memory::load::<O, Acc>,
+        VectorLoad: (In, Dst) {
+            "$r = $op [{a} + {imm.uint}]"           => simd_memory::load::<O, SlotA, Acc>,
+            "{d} = $op [{a} + {imm.uint}]"          => simd_memory::load::<O, SlotA, SlotD>,
+            "$r = $op [acc + {imm.uint}]"           => simd_memory::load::<O, Acc, Acc>,
+            "{d} = $op [acc + {imm.uint}]"          => simd_memory::load::<O, Acc, SlotD>,
         }
-        /// A load of a vector that compares with the memory's size.
+        /// A load of a vector at the sum of two operands.
+        VectorLoadIndexed: (In, Dst) {
+            "$r = $op [{a} + {b} + {x.uint}]"       => simd_memory::load_indexed::<O, SlotA, Acc>,
+            "{d} = $op [{a} + {b} + {x.uint}]"      => simd_memory::load_indexed::<O, SlotA, SlotD>,
+            "$r = $op [acc + {b} + {x.uint}]"       => simd_memory::load_indexed::<O, Acc, Acc>,
+            "{d} = $op [acc + {b} + {x.uint}]"      => simd_memory::load_indexed::<O, Acc, SlotD>,
+        }
+        /// A load of a vector at the sum of an operand and a constant.
+        VectorLoadDisplaced: (In, Dst) {
+            "$r = $op [(i32.add {a}, {imm}) + {w2}]"  => simd_memory::load_displaced::<O, SlotA, Acc>,
+            "{d} = $op [(i32.add {a}, {imm}) + {w2}]" => simd_memory::load_displaced::<O, SlotA, SlotD>,
+            "$r = $op [(i32.add acc, {imm}) + {w2}]"  => simd_memory::load_displaced::<O, Acc, Acc>,
+            "{d} = $op [(i32.add acc, {imm}) + {w2}]" => simd_memory::load_displaced::<O, Acc, SlotD>,
+        }
+        /// A load of a vector that compares with the memory's size. Writes slot `d` only.
         VectorLoadChecked: Is64 {
             "{d} = $op {object}[{a} + {w2.uint}]"   => simd_memory::load_checked::<O, false>,
             "{d} = $op {object}[{a} + {w2.uint}]"   => simd_memory::load_checked::<O, true>,
@@ -229,9 +247,13 @@ shapes! {
 
     VectorStore vector_store {
         /// A store of a vector to the guard-paged memory 0.
-        VectorStore: In {
-            "$op [{a} + {imm.uint}], {d}"           => simd_memory::store::<SlotA>,
-            "$op [acc + {imm.uint}], {d}"           => simd_memory::store::<Acc>,
+        VectorStore: (In, StoreValue) {
+            "$op [{a} + {imm.uint}], {d}"           => simd_memory::store::<SlotA, SlotD>,
+            "$op [{a} + {imm.uint}], $x"            => simd_memory::store::<SlotA, Acc>,
+            "$op [{a} + {imm.uint}], $imm"          => simd_memory::store::<SlotA, Imm>,
+            "$op [acc + {imm.uint}], {d}"           => simd_memory::store::<Acc, SlotD>,
+            "$op [acc + {imm.uint}], $x"            => simd_memory::store::<Acc, Acc>,
+            "$op [acc + {imm.uint}], $imm"          => simd_memory::store::<Acc, Imm>,
         }
         /// A store of a vector that compares with the memory's size.
         VectorStoreChecked: Is64 {
@@ -241,18 +263,34 @@ shapes! {
     }
 
     LoadLane load_lane {
-        /// A load of one lane, always checked.
-        LoadLane: Is64 {
-            "{d} = $op {object}[{a} + {w2.uint}], {low3.slot}, lane {high3}" => simd_memory::load_lane::<O, false>,
-            "{d} = $op {object}[{a} + {w2.uint}], {low3.slot}, lane {high3}" => simd_memory::load_lane::<O, true>,
+        /// A load of one lane from the guard-paged memory 0: address, vector, result.
+        LoadLane: (In, In, Dst) {
+            "$r = $op [{a} + {imm.uint}], {low2.slot}, lane {high2}"   => simd_memory::load_lane::<O, SlotA, InWord2, Acc>,
+            "{d} = $op [{a} + {imm.uint}], {low2.slot}, lane {high2}"  => simd_memory::load_lane::<O, SlotA, InWord2, SlotD>,
+            "$r = $op [{a} + {imm.uint}], $x, lane {high2}"            => simd_memory::load_lane::<O, SlotA, Acc, Acc>,
+            "{d} = $op [{a} + {imm.uint}], $x, lane {high2}"           => simd_memory::load_lane::<O, SlotA, Acc, SlotD>,
+            "$r = $op [acc + {imm.uint}], {low2.slot}, lane {high2}"   => simd_memory::load_lane::<O, Acc, InWord2, Acc>,
+            "{d} = $op [acc + {imm.uint}], {low2.slot}, lane {high2}"  => simd_memory::load_lane::<O, Acc, InWord2, SlotD>,
+            "$r = $op [acc + {imm.uint}], $x, lane {high2}"            => simd_memory::load_lane::<O, Acc, Acc, Acc>,
+            "{d} = $op [acc + {imm.uint}], $x, lane {high2}"           => simd_memory::load_lane::<O, Acc, Acc, SlotD>,
+        }
+        /// A load of one lane that compares with the memory's size. Writes slot `d` only.
+        LoadLaneChecked: Is64 {
+            "{d} = $op {object}[{a} + {w2.uint}], {low3.slot}, lane {high3}" => simd_memory::load_lane_checked::<O, false>,
+            "{d} = $op {object}[{a} + {w2.uint}], {low3.slot}, lane {high3}" => simd_memory::load_lane_checked::<O, true>,
         }
     }
 
     StoreLane store_lane {
-        /// A store of one lane, always checked.
-        StoreLane: Is64 {
-            "$op {object}[{a} + {w2.uint}], {low3.slot}, lane {high3}" => simd_memory::store_lane::<O, false>,
-            "$op {object}[{a} + {w2.uint}], {low3.slot}, lane {high3}" => simd_memory::store_lane::<O, true>,
+        /// A store of one lane to the guard-paged memory 0. The vector is in a slot.
+        StoreLane: In {
+            "$op [{a} + {imm.uint}], {low2.slot}, lane {high2}" => simd_memory::store_lane::<O, SlotA>,
+            "$op [acc + {imm.uint}], {low2.slot}, lane {high2}" => simd_memory::store_lane::<O, Acc>,
+        }
+        /// A store of one lane that compares with the memory's size.
+        StoreLaneChecked: Is64 {
+            "$op {object}[{a} + {w2.uint}], {low3.slot}, lane {high3}" => simd_memory::store_lane_checked::<O, false>,
+            "$op {object}[{a} + {w2.uint}], {low3.slot}, lane {high3}" => simd_memory::store_lane_checked::<O, true>,
         }
     }
 
@@ -288,26 +326,102 @@ shapes! {
         }
     }
 
-    // Vector operators without a memory have one instruction each, with operands and results in slots: family `Vector`.
-    VectorUnary   vector_unary   { Vector: () { "{d} = $op {a}"                   => simd::unary::<O>, } }
-    VectorTest    vector_test    { Vector: () { "{d} = $op {a}"                   => simd::test::<O>, } }
-    Splat         splat          { Vector: () { "{d} = $op {a}"                   => simd::splat::<O>, } }
-    VectorBinary  vector_binary  { Vector: () { "{d} = $op {a}, {b}"              => simd::binary::<O>, } }
-    Shift         shift          { Vector: () { "{d} = $op {a}, {b}"              => simd::shift::<O>, } }
-    VectorTernary vector_ternary { Vector: () { "{d} = $op {a}, {b}, {x}"         => simd::ternary::<O>, } }
-    ExtractLane   extract_lane   { Vector: () { "{d} = $op {a}, lane {b.int}"     => simd::extract_lane::<O>, } }
-    ReplaceLane   replace_lane   { Vector: () { "{d} = $op {a}, lane {x.int}, {b}" => simd::replace_lane::<O>, } }
-}
+    VectorUnary vector_unary {
+        /// An operator of one vector.
+        VectorUnary: (In, Dst) {
+            "$r = $op {a}"                          => simd::unary::<O, SlotA, Acc>,
+            "{d} = $op {a}"                         => simd::unary::<O, SlotA, SlotD>,
+            "$r = $op $x"                           => simd::unary::<O, Acc, Acc>,
+            "{d} = $op $x"                          => simd::unary::<O, Acc, SlotD>,
+        }
+    }
 
-/// A vector operator that accesses no memory.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Vector(pub(crate) Op);
+    VectorBinary vector_binary {
+        /// An operator of two vectors.
+        VectorBinary: (VectorForm, Dst) {
+            "$r = $op {a}, {b}"                     => simd::binary::<O, SlotA, SlotB, Acc>,
+            "{d} = $op {a}, {b}"                    => simd::binary::<O, SlotA, SlotB, SlotD>,
+            "$r = $op $x, {b}"                      => simd::binary::<O, Acc, SlotB, Acc>,
+            "{d} = $op $x, {b}"                     => simd::binary::<O, Acc, SlotB, SlotD>,
+            "$r = $op {a}, $s"                      => simd::binary::<O, SlotA, Acc, Acc>,
+            "{d} = $op {a}, $s"                     => simd::binary::<O, SlotA, Acc, SlotD>,
+            "$r = $op {a}, $imm"                    => simd::binary::<O, SlotA, Imm, Acc>,
+            "{d} = $op {a}, $imm"                   => simd::binary::<O, SlotA, Imm, SlotD>,
+            "$r = $op $x, $imm"                     => simd::binary::<O, Acc, Imm, Acc>,
+            "{d} = $op $x, $imm"                    => simd::binary::<O, Acc, Imm, SlotD>,
+        }
+    }
 
-impl Family for Vector {
-    type Locations = ();
-    #[inline(always)]
-    fn row(self) -> &'static [Handler] {
-        row(self.0)
+    VectorTernary vector_ternary {
+        /// An operator of three vectors.
+        VectorTernary: (TernaryForm, Dst) {
+            "$r = $op {a}, {b}, {x}"                => simd::ternary::<O, SlotA, SlotB, SlotX, Acc>,
+            "{d} = $op {a}, {b}, {x}"               => simd::ternary::<O, SlotA, SlotB, SlotX, SlotD>,
+            "$r = $op $x, {b}, {x}"                 => simd::ternary::<O, Acc, SlotB, SlotX, Acc>,
+            "{d} = $op $x, {b}, {x}"                => simd::ternary::<O, Acc, SlotB, SlotX, SlotD>,
+            "$r = $op {a}, $x, {x}"                 => simd::ternary::<O, SlotA, Acc, SlotX, Acc>,
+            "{d} = $op {a}, $x, {x}"                => simd::ternary::<O, SlotA, Acc, SlotX, SlotD>,
+            "$r = $op {a}, {b}, $s"                 => simd::ternary::<O, SlotA, SlotB, Acc, Acc>,
+            "{d} = $op {a}, {b}, $s"                => simd::ternary::<O, SlotA, SlotB, Acc, SlotD>,
+        }
+    }
+
+    VectorTest vector_test {
+        /// An operator of one vector with a scalar as result.
+        VectorTest: (In, Dst) {
+            "$r = $op {a}"                          => simd::test::<O, SlotA, Acc>,
+            "{d} = $op {a}"                         => simd::test::<O, SlotA, SlotD>,
+            "$r = $op $x"                           => simd::test::<O, Acc, Acc>,
+            "{d} = $op $x"                          => simd::test::<O, Acc, SlotD>,
+        }
+    }
+
+    Shift shift {
+        /// A shift of all lanes: vector, count, result.
+        Shift: (In, ShiftCount, Dst) {
+            "$r = $op {a}, {b}"                     => simd::shift::<O, SlotA, SlotB, Acc>,
+            "{d} = $op {a}, {b}"                    => simd::shift::<O, SlotA, SlotB, SlotD>,
+            "$r = $op {a}, $s"                      => simd::shift::<O, SlotA, Acc, Acc>,
+            "{d} = $op {a}, $s"                     => simd::shift::<O, SlotA, Acc, SlotD>,
+            "$r = $op {a}, {imm}"                   => simd::shift::<O, SlotA, Imm, Acc>,
+            "{d} = $op {a}, {imm}"                  => simd::shift::<O, SlotA, Imm, SlotD>,
+            "$r = $op $x, {b}"                      => simd::shift::<O, Acc, SlotB, Acc>,
+            "{d} = $op $x, {b}"                     => simd::shift::<O, Acc, SlotB, SlotD>,
+            "$r = $op $x, $s"                       => simd::shift::<O, Acc, Acc, Acc>,
+            "{d} = $op $x, $s"                      => simd::shift::<O, Acc, Acc, SlotD>,
+            "$r = $op $x, {imm}"                    => simd::shift::<O, Acc, Imm, Acc>,
+            "{d} = $op $x, {imm}"                   => simd::shift::<O, Acc, Imm, SlotD>,
+        }
+    }
+
+    Splat splat {
+        /// A vector of equal lanes.
+        Splat: (In, Dst) {
+            "$r = $op {a}"                          => simd::splat::<O, SlotA, Acc>,
+            "{d} = $op {a}"                         => simd::splat::<O, SlotA, SlotD>,
+            "$r = $op $x"                           => simd::splat::<O, Acc, Acc>,
+            "{d} = $op $x"                          => simd::splat::<O, Acc, SlotD>,
+        }
+    }
+
+    ExtractLane extract_lane {
+        /// A lane of a vector in a slot.
+        ExtractLane: Dst {
+            "$r = $op {a}, lane {b.int}"            => simd::extract_lane::<O, Acc>,
+            "{d} = $op {a}, lane {b.int}"           => simd::extract_lane::<O, SlotD>,
+        }
+    }
+
+    ReplaceLane replace_lane {
+        /// A vector with a lane replaced by a scalar.
+        ReplaceLane: (Variable, Dst) {
+            "$r = $op {a}, lane {x.int}, {b}"       => simd::replace_lane::<O, SlotA, SlotB, Acc>,
+            "{d} = $op {a}, lane {x.int}, {b}"      => simd::replace_lane::<O, SlotA, SlotB, SlotD>,
+            "$r = $op $x, lane {x.int}, {b}"        => simd::replace_lane::<O, Acc, SlotB, Acc>,
+            "{d} = $op $x, lane {x.int}, {b}"       => simd::replace_lane::<O, Acc, SlotB, SlotD>,
+            "$r = $op {a}, lane {x.int}, $s"        => simd::replace_lane::<O, SlotA, Acc, Acc>,
+            "{d} = $op {a}, lane {x.int}, $s"       => simd::replace_lane::<O, SlotA, Acc, SlotD>,
+        }
     }
 }
 
@@ -315,7 +429,7 @@ impl Family for Vector {
 struct RowOf;
 
 /// Returns the handlers of an operator.
-pub(super) fn row(op: Op) -> &'static [Handler] {
+pub(crate) fn row(op: Op) -> &'static [Handler] {
     op.visit(RowOf)
 }
 
@@ -324,11 +438,13 @@ pub(super) fn text(op: Op, index: usize) -> String {
     let info = op.info();
     // Loads have no operand but the address.
     let first = info.operands.first().copied().unwrap_or(ValType::I32);
-    let is_float = |ty| matches!(ty, ValType::F32 | ValType::F64);
-    let accumulator = |ty| if is_float(ty) { "facc" } else { "acc" };
+    let last = info.operands.last().copied().unwrap_or(ValType::I32);
+    let in_facc = |ty| matches!(ty, ValType::F32 | ValType::F64 | ValType::V128);
+    let accumulator = |ty| if in_facc(ty) { "facc" } else { "acc" };
     let (imm, wide) = match first {
         ValType::F32 => ("{imm.f32}", "{w2.f32}"),
         ValType::F64 => ("{w2.f64}", "{w2.f64}"),
+        ValType::V128 => ("{w2.bits}, {w3.bits}", "{w2.bits}"),
         _ => ("{imm}", "{w2}"),
     };
     texts(info.shape)[index]
@@ -336,5 +452,6 @@ pub(super) fn text(op: Op, index: usize) -> String {
         .replace("$imm", imm)
         .replace("$wide", wide)
         .replace("$x", accumulator(first))
+        .replace("$s", accumulator(last))
         .replace("$r", info.result.map_or("", accumulator))
 }

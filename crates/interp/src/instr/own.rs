@@ -6,7 +6,7 @@
 use super::family::Family;
 use super::locations::{
     Cleared, Dst, FieldForm, HasSmallPages, In, Is64, IsConstant, IsFloat, IsImported, IsNullable, IsSigned, Locations,
-    TestForm, Wanted, Width,
+    TestForm, Variable, Wanted, Width,
 };
 use crate::execute::builtin::builtin;
 use crate::execute::dispatch::Handler;
@@ -223,8 +223,9 @@ instructions! {
         "facc = $op {a}, {b} on acc"                  => variable::select_float_acc::<Acc>,
         "{d} = $op {a}, {b} on acc"                   => variable::select_float_acc::<SlotD>,
     }
-    "select" SelectV128: () {
-        "{d} = $op {a}, {b} on {x}, v128"             => variable::select_v128,
+    "select" SelectV128: Dst {
+        "facc = $op {a}, {b} on {x}, v128"            => variable::select_v128::<Acc>,
+        "{d} = $op {a}, {b} on {x}, v128"             => variable::select_v128::<SlotD>,
     }
 
     // Several operators at once.
@@ -287,6 +288,30 @@ instructions! {
     "i8x16.shuffle" Shuffle: () {
         "{d} = $op {a}, {b}, {w2.lanes}"              => simd::shuffle,
     }
+    /// A choice of bytes of two vectors. 128 stands for a zero, in the place of a byte of the other vector.
+    "i8x16.shuffle" ShuffleBytes: (Variable, Dst) {
+        "facc = $op {a} {w2.lanes}, {b} {w4.lanes}"   => simd::shuffle_bytes::<SlotA, SlotB, Acc>,
+        "{d} = $op {a} {w2.lanes}, {b} {w4.lanes}"    => simd::shuffle_bytes::<SlotA, SlotB, SlotD>,
+        "facc = $op facc {w2.lanes}, {b} {w4.lanes}"  => simd::shuffle_bytes::<Acc, SlotB, Acc>,
+        "{d} = $op facc {w2.lanes}, {b} {w4.lanes}"   => simd::shuffle_bytes::<Acc, SlotB, SlotD>,
+        "facc = $op {a} {w2.lanes}, facc {w4.lanes}"  => simd::shuffle_bytes::<SlotA, Acc, Acc>,
+        "{d} = $op {a} {w2.lanes}, facc {w4.lanes}"   => simd::shuffle_bytes::<SlotA, Acc, SlotD>,
+    }
+    /// A choice of bytes of one vector. 128 stands for a zero.
+    "i8x16.shuffle" PermuteBytes: (In, Dst) {
+        "facc = $op {a} {w2.lanes}"                   => simd::permute_bytes::<SlotA, Acc>,
+        "{d} = $op {a} {w2.lanes}"                    => simd::permute_bytes::<SlotA, SlotD>,
+        "facc = $op facc {w2.lanes}"                  => simd::permute_bytes::<Acc, Acc>,
+        "{d} = $op facc {w2.lanes}"                   => simd::permute_bytes::<Acc, SlotD>,
+    }
+    "i8x16.swizzle" SwizzleBytes: (Variable, Dst) {
+        "facc = $op {a}, {b}"                         => simd::swizzle_bytes::<SlotA, SlotB, Acc>,
+        "{d} = $op {a}, {b}"                          => simd::swizzle_bytes::<SlotA, SlotB, SlotD>,
+        "facc = $op facc, {b}"                        => simd::swizzle_bytes::<Acc, SlotB, Acc>,
+        "{d} = $op facc, {b}"                         => simd::swizzle_bytes::<Acc, SlotB, SlotD>,
+        "facc = $op {a}, facc"                        => simd::swizzle_bytes::<SlotA, Acc, Acc>,
+        "{d} = $op {a}, facc"                         => simd::swizzle_bytes::<SlotA, Acc, SlotD>,
+    }
 
     // Canonical NaNs.
 
@@ -302,9 +327,15 @@ instructions! {
         "{d} = $op f64 facc"                          => numeric::canonical_f64::<Acc, SlotD>,
     }
     /// Makes the NaNs in a vector canonical; true for lanes of 64 bits.
-    "canonical_nan" CanonicalNans: Is64 {
-        "{d} = $op f32x4 {a}"                         => simd::canonical_f32x4,
-        "{d} = $op f64x2 {a}"                         => simd::canonical_f64x2,
+    "canonical_nan" CanonicalNans: (Is64, In, Dst) {
+        "facc = $op f32x4 {a}"                        => simd::canonical_f32x4::<SlotA, Acc>,
+        "{d} = $op f32x4 {a}"                         => simd::canonical_f32x4::<SlotA, SlotD>,
+        "facc = $op f32x4 facc"                       => simd::canonical_f32x4::<Acc, Acc>,
+        "{d} = $op f32x4 facc"                        => simd::canonical_f32x4::<Acc, SlotD>,
+        "facc = $op f64x2 {a}"                        => simd::canonical_f64x2::<SlotA, Acc>,
+        "{d} = $op f64x2 {a}"                         => simd::canonical_f64x2::<SlotA, SlotD>,
+        "facc = $op f64x2 facc"                       => simd::canonical_f64x2::<Acc, Acc>,
+        "{d} = $op f64x2 facc"                        => simd::canonical_f64x2::<Acc, SlotD>,
     }
 
     // Atomic accesses.

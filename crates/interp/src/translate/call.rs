@@ -78,11 +78,7 @@ impl<'m> Translator<'m> {
         if let [result] = ty.results()
             && *result != ValType::V128
         {
-            match Ty::of(*result).class() {
-                Class::Int => self.acc = Some(slot),
-                Class::Float => self.facc = Some(slot),
-                Class::Vector => {}
-            }
+            self.mirror(Ty::of(*result).class(), slot);
         }
     }
 

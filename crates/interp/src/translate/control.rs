@@ -372,7 +372,7 @@ impl<'m> Translator<'m> {
         let (operand, ty) = self.pop();
         match operand {
             Operand::Slot(from) => self.emit_copy(from, slot, ty),
-            Operand::Imm(bits) => self.emit_constant(slot, bits),
+            Operand::Imm(bits) => self.emit_constant(slot, bits, ty),
             Operand::Acc => unreachable!("only a pending value is in an accumulator alone"),
         }
     }

@@ -56,13 +56,14 @@ impl Translator<'_> {
     pub(crate) fn load(&mut self, op: Op, memarg: &MemArg) {
         let ty = result_type(op);
         if self.is_guarded(memarg) {
-            if self.fused_load(op, ty, memarg.offset as u32) {
-                return;
-            }
-            let (at, a) = self.pop_address();
-            let word1 = fields_imm(0, a, memarg.offset as u32);
-            let handlers = Dst::BOTH.map(|dst| handler(Load(op), (at, dst)));
-            self.emit_result(handlers, word1, &[], ty, Fuse::None);
+            let address = self.load_address(memarg.offset as u32);
+            let (word1, word2) = address.words();
+            let handlers = Dst::BOTH.map(|dst| match address {
+                LoadAddress::Plain(at, _) => handler(Load(op), (at, dst)),
+                LoadAddress::Indexed(at, _) => handler(LoadIndexed(op), (at, dst)),
+                LoadAddress::Displaced(at, ..) => handler(LoadDisplaced(op), (at, dst)),
+            });
+            self.emit_result(handlers, word1, word2, ty, Fuse::None);
             return;
         }
         let a = self.pop_slot();
@@ -70,34 +71,28 @@ impl Translator<'_> {
         self.emit_slot_result(handler(LoadChecked(op), is64), fields_imm(0, a, memory), &[memarg.offset], ty);
     }
 
-    /// Emits one instruction for a load and the addition that made its address, if there is such an instruction. Returns true
-    /// if it did.
-    fn fused_load(&mut self, op: Op, ty: Ty, offset: u32) -> bool {
+    /// Pops the address of a load. If an addition made it, the load does the work of that instruction, which is dropped.
+    pub(super) fn load_address(&mut self, offset: u32) -> LoadAddress {
         let top = self.stack.len() - 1;
-        let Some(Fuse::Add { start, a, b }) =
+        if let Some(Fuse::Add { start, a, b }) =
             self.pending.filter(|pending| pending.index == top).map(|pending| pending.fuse)
-        else {
-            return false;
-        };
-        let (at, a) = slot_or_acc(a);
-        match b {
-            Operand::Slot(b) if offset <= u16::MAX as u32 => {
+        {
+            let (at, a) = slot_or_acc(a);
+            let address = match b {
+                Operand::Slot(b) if offset <= u16::MAX as u32 => {
+                    Some(LoadAddress::Indexed(at, fields(0, a, b as i16, offset as u16 as i16)))
+                }
+                Operand::Imm(bits) => Some(LoadAddress::Displaced(at, fields_imm(0, a, bits as u32), [offset as u64])),
+                _ => None,
+            };
+            if let Some(address) = address {
                 self.pop();
                 self.code.truncate(start);
-                let word1 = fields(0, a, b as i16, offset as u16 as i16);
-                let handlers = Dst::BOTH.map(|dst| handler(LoadIndexed(op), (at, dst)));
-                self.emit_result(handlers, word1, &[], ty, Fuse::None);
+                return address;
             }
-            Operand::Imm(bits) => {
-                self.pop();
-                self.code.truncate(start);
-                let word1 = fields_imm(0, a, bits as u32);
-                let handlers = Dst::BOTH.map(|dst| handler(LoadDisplaced(op), (at, dst)));
-                self.emit_result(handlers, word1, &[offset as u64], ty, Fuse::None);
-            }
-            _ => return false,
         }
-        true
+        let (at, a) = self.pop_address();
+        LoadAddress::Plain(at, fields_imm(0, a, offset))
     }
 
     /// Translates a store of a scalar.
@@ -110,21 +105,7 @@ impl Translator<'_> {
             return;
         }
         let ty = operand_type(op);
-        let (value, _) = self.pop();
-        let value = self.prefer_acc(value, ty.class());
-        let height = self.stack.last().expect("validated").height;
-        let (address, address_ty) = self.pop();
-        // The address may be in the accumulator, unless the value is in the same one.
-        let address = match address {
-            Operand::Slot(_) if value != Operand::Acc || ty.class() == Class::Float => {
-                self.prefer_acc(address, Class::Int)
-            }
-            other => other,
-        };
-        let (at, a) = match address {
-            Operand::Acc => (In::Acc, 0),
-            other => (In::Slot, self.operand_slot(other, address_ty, height)),
-        };
+        let (value, at, a) = self.pop_stored(ty);
         let offset = memarg.offset as u32;
         match value {
             Operand::Acc => {
@@ -137,6 +118,46 @@ impl Translator<'_> {
             Operand::Imm(bits) => {
                 self.emit(handler(Store(op), (at, StoreValue::Imm)), &[fields_imm(0, a, offset), bits]);
             }
+        }
+    }
+    /// Pops the operands of a store: a value of type `ty`, and the address. Returns the value, the place of the address and its slot
+    /// as a field.
+    pub(super) fn pop_stored(&mut self, ty: Ty) -> (Operand, In, i16) {
+        let (value, _) = self.pop();
+        let value = self.prefer_acc(value, ty.class());
+        let height = self.stack.last().expect("validated").height;
+        let (address, address_ty) = self.pop();
+        // The address may be in the accumulator, unless the value is in the same one.
+        let address = match address {
+            Operand::Slot(_) if value != Operand::Acc || ty.class() != Class::Int => {
+                self.prefer_acc(address, Class::Int)
+            }
+            other => other,
+        };
+        match address {
+            Operand::Acc => (value, In::Acc, 0),
+            other => (value, In::Slot, self.operand_slot(other, address_ty, height)),
+        }
+    }
+}
+
+/// The address of a guarded load, with the fields of the load's instruction.
+#[derive(Clone, Copy)]
+pub(super) enum LoadAddress {
+    /// An operand plus the offset. Word 1.
+    Plain(In, u64),
+    /// The sum of an operand and a slot, plus the offset. Word 1.
+    Indexed(In, u64),
+    /// The sum of an operand and a constant, plus the offset. Words 1 and 2.
+    Displaced(In, u64, [u64; 1]),
+}
+
+impl LoadAddress {
+    /// Returns word 1 and the words that follow.
+    pub(super) fn words(&self) -> (u64, &[u64]) {
+        match self {
+            LoadAddress::Plain(_, word1) | LoadAddress::Indexed(_, word1) => (*word1, &[]),
+            LoadAddress::Displaced(_, word1, word2) => (*word1, word2),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! instructions, [`labels`] how branches find their targets. The [instruction set](crate::instr) has the handlers.
 //!
 //! # Invariants
-//! - Translation looks only at the module and the body: instances share its result.
+//! - Translation looks only at the module, the body and the features of the processor: instances share its result.
 //! - At every label the accumulators hold nothing, and all operands but constants are in their canonical slots. At a loop
 //!   header constants are as well, so that compiled code can continue the function from there (OSR).
 //! - All locals are in their slots at all times. A throw, a trap or a collection finds them there.
@@ -103,8 +103,12 @@ pub(crate) struct Translator<'m> {
     pending: Option<Pending>,
     /// The slot that the integer accumulator mirrors.
     acc: Option<i32>,
-    /// The slot that the float accumulator mirrors.
+    /// The slot of the float that the float accumulator mirrors.
     facc: Option<i32>,
+    /// The first slot of the vector that the float accumulator mirrors. It does not mirror a float then.
+    facc_vector: Option<i32>,
+    /// Vector constants of the function.
+    vectors: Vec<[u64; 2]>,
     scratch_used: u32,
     /// True if slot numbers may be too large for fields.
     far: bool,
@@ -210,6 +214,8 @@ impl<'m> Translator<'m> {
             pending: None,
             acc: None,
             facc: None,
+            facc_vector: None,
+            vectors: Vec::new(),
             scratch_used: 0,
             far: false,
             barrier: 0,
@@ -366,12 +372,12 @@ impl<'m> Translator<'m> {
             Shape::Compare => self.compare(op),
             Shape::Unary if matches!(op, Op::I32Eqz | Op::I64Eqz) => self.eqz(op),
             Shape::Unary => self.unary(op),
-            Shape::VectorUnary
-            | Shape::VectorBinary
-            | Shape::VectorTernary
-            | Shape::VectorTest
-            | Shape::Shift
-            | Shape::Splat => self.vector(op),
+            Shape::VectorUnary => self.vector_unary(op),
+            Shape::VectorBinary => self.vector_binary(op),
+            Shape::VectorTernary => self.vector_ternary(op),
+            Shape::VectorTest => self.vector_test(op),
+            Shape::Shift => self.shift(op),
+            Shape::Splat => self.splat(op),
             Shape::ExtractLane => self.extract_lane(op, lane_of(operator)),
             Shape::ReplaceLane => self.replace_lane(op, lane_of(operator)),
             Shape::VectorLoad => self.vector_load(op, memarg_of(operator)),

@@ -219,13 +219,8 @@ impl Translator<'_> {
     }
 
     /// Takes one of two operands from the accumulator rather than from the slot that the accumulator mirrors.
-    fn prefer_accumulator(&self, a: &mut Operand, b: &mut Operand, class: Class) {
-        let mirrored = match class {
-            Class::Int => self.acc,
-            Class::Float => self.facc,
-            Class::Vector => None,
-        };
-        let Some(slot) = mirrored else { return };
+    pub(super) fn prefer_accumulator(&self, a: &mut Operand, b: &mut Operand, class: Class) {
+        let Some(slot) = self.mirrored(class) else { return };
         if *a == Operand::Acc || *b == Operand::Acc {
             return;
         }
@@ -238,12 +233,7 @@ impl Translator<'_> {
 
     /// Returns the operand in the accumulator if that mirrors the operand's slot.
     pub(crate) fn prefer_acc(&self, operand: Operand, class: Class) -> Operand {
-        let mirrored = match class {
-            Class::Int => self.acc,
-            Class::Float => self.facc,
-            Class::Vector => None,
-        };
-        match (operand, mirrored) {
+        match (operand, self.mirrored(class)) {
             (Operand::Slot(slot), Some(mirrored)) if slot == mirrored => Operand::Acc,
             _ => operand,
         }
@@ -332,15 +322,16 @@ impl Translator<'_> {
         };
         let start = self.begin();
         let fuse = Fuse::Eqz { start, operand, is64: op == Op::I64Eqz };
-        let (at, word1) = self.unary_operand(operand);
+        let (at, word1) = self.unary_operand(operand, ty);
         self.emit_result(unary_handlers(op, at), word1, &[], Ty::I32, fuse);
     }
 
-    fn unary_operand(&mut self, operand: Operand) -> (In, u64) {
+    /// Returns the place of an operand of type `ty` that is no constant, and word 1 with its slot as field `a`.
+    pub(super) fn unary_operand(&mut self, operand: Operand, ty: Ty) -> (In, u64) {
         match operand {
             Operand::Acc => (In::Acc, 0),
             Operand::Slot(slot) => {
-                let a = self.near(slot, 1);
+                let a = self.near(slot, ty.slots());
                 (In::Slot, fields(0, a, 0, 0))
             }
             Operand::Imm(_) => unreachable!("constants were put into a slot"),
@@ -350,28 +341,31 @@ impl Translator<'_> {
     /// Makes NaNs in the result of the latest operator canonical.
     pub(crate) fn canonical_nan(&mut self, floats: Floats) {
         let is_64 = matches!(floats, Floats::F64 | Floats::F64x2);
-        if matches!(floats, Floats::F32x4 | Floats::F64x2) {
-            let a = self.pop_slot();
-            self.emit_slot_result(handler(CanonicalNans, is_64), fields(0, a, 0, 0), &[], Ty::V128);
-            return;
-        }
         let (operand, ty) = self.pop();
         let operand = self.prefer_acc(operand, ty.class());
-        let (at, word1) = self.unary_operand(operand);
-        let handlers = Dst::BOTH.map(|dst| handler(CanonicalNan, (is_64, at, dst)));
+        let (at, word1) = self.unary_operand(operand, ty);
+        let handlers = Dst::BOTH.map(|dst| match floats {
+            Floats::F32 | Floats::F64 => handler(CanonicalNan, (is_64, at, dst)),
+            Floats::F32x4 | Floats::F64x2 => handler(CanonicalNans, (is_64, at, dst)),
+        });
         self.emit_result(handlers, word1, &[], ty, Fuse::None);
     }
 
     /// Translates an operator of one scalar.
     pub(crate) fn unary(&mut self, op: Op) {
+        let (at, word1) = self.pop_unary();
+        self.emit_result(unary_handlers(op, at), word1, &[], result_type(op), Fuse::None);
+    }
+
+    /// Pops an operand. Returns its place, and word 1 with its slot as field `a`.
+    pub(super) fn pop_unary(&mut self) -> (In, u64) {
         let height = self.stack.last().expect("validated").height;
         let (operand, ty) = self.pop();
         let operand = match operand {
             Operand::Imm(_) => Operand::Slot(self.operand_slot(operand, ty, height) as i32),
             other => self.prefer_acc(other, ty.class()),
         };
-        let (at, word1) = self.unary_operand(operand);
-        self.emit_result(unary_handlers(op, at), word1, &[], result_type(op), Fuse::None);
+        self.unary_operand(operand, ty)
     }
 }
 

@@ -8,7 +8,8 @@
 //! assigned to. Before an instruction is emitted, what is pending is *settled* (stored to its canonical slot), unless the
 //! instruction consumes it.
 //!
-//! `acc` and `facc` *mirror* a slot while they hold the value that was last written to it.
+//! `acc` and `facc` *mirror* a slot while they hold the value that was last written to it. `facc` holds a float or a vector; the
+//! translator knows which.
 
 use wasmr_core::op::Op;
 use wasmr_core::types::ValType;
@@ -16,7 +17,7 @@ use wasmr_core::types::ValType;
 use super::Translator;
 use crate::execute::dispatch::{Handler, handler_word};
 use crate::instr::field::{fields, fields_imm};
-use crate::instr::{Constant, ConstantWide, CopyFar, CopyPair, CopySlot, CopyTwo, CopyV128, handler};
+use crate::instr::{Constant, ConstantV128, ConstantWide, CopyFar, CopyPair, CopySlot, CopyTwo, CopyV128, handler};
 
 /// Type of an operand, as far as translation needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +69,9 @@ impl Ty {
 pub(crate) enum Class {
     /// `acc`.
     Int,
-    /// `facc`.
+    /// The low lane of `facc`.
     Float,
-    /// No accumulator.
+    /// `facc`.
     Vector,
 }
 
@@ -79,7 +80,7 @@ pub(crate) enum Class {
 pub(crate) enum Kind {
     /// Current value of a local.
     Local(u32),
-    /// Constant, in slot form.
+    /// Constant, in slot form. Of a vector: its index in the translator's `vectors`.
     Const(u64),
     /// Value in its canonical slot, or pending.
     Temp,
@@ -102,7 +103,7 @@ pub(crate) enum Operand {
     Slot(i32),
     /// Accumulator of the operand's class. No slot need have the value.
     Acc,
-    /// Constant, in slot form.
+    /// Constant, in the form of [`Kind::Const`].
     Imm(u64),
 }
 
@@ -304,15 +305,31 @@ impl Translator<'_> {
         let word1 = &mut self.code[pending.start + 1];
         *word1 = (*word1 & !0xffff) | near as u16 as u64;
         self.wrote(slot);
+        self.wrote(slot + ty.slots() as i32 - 1);
         if near != slot {
             self.code_copy_far(near, slot, ty.slots());
         }
         if pending.storing.is_some() {
-            match pending.class {
-                Class::Int => self.acc = Some(slot),
-                Class::Float => self.facc = Some(slot),
-                Class::Vector => {}
-            }
+            self.mirror(pending.class, slot);
+        }
+    }
+
+    /// Notes that the accumulator of a class has the value in `slot`.
+    pub(crate) fn mirror(&mut self, class: Class, slot: i32) {
+        self.clobber(class);
+        match class {
+            Class::Int => self.acc = Some(slot),
+            Class::Float => self.facc = Some(slot),
+            Class::Vector => self.facc_vector = Some(slot),
+        }
+    }
+
+    /// Returns the slot whose value of a class the accumulator has.
+    pub(crate) fn mirrored(&self, class: Class) -> Option<i32> {
+        match class {
+            Class::Int => self.acc,
+            Class::Float => self.facc,
+            Class::Vector => self.facc_vector,
         }
     }
 
@@ -324,21 +341,24 @@ impl Translator<'_> {
         if self.facc == Some(slot) {
             self.facc = None;
         }
+        // A vector has a second slot.
+        if self.facc_vector == Some(slot) || self.facc_vector == Some(slot - 1) {
+            self.facc_vector = None;
+        }
     }
 
     /// Notes that the accumulator of a class has a new value.
     pub(crate) fn clobber(&mut self, class: Class) {
         match class {
             Class::Int => self.acc = None,
-            Class::Float => self.facc = None,
-            Class::Vector => {}
+            Class::Float | Class::Vector => (self.facc, self.facc_vector) = (None, None),
         }
     }
 
     /// Notes that both accumulators may have new values.
     pub(crate) fn clobber_all(&mut self) {
-        self.acc = None;
-        self.facc = None;
+        self.clobber(Class::Int);
+        self.clobber(Class::Float);
     }
 
     /// Pops an operand from any place. If it was pending, the caller must consume it in the next instruction that it emits.
@@ -390,8 +410,8 @@ impl Translator<'_> {
             Operand::Slot(slot) => self.near(slot, ty.slots()),
             Operand::Imm(bits) => {
                 let slot = self.temp_slot(height);
-                self.emit_constant(slot, bits);
-                self.near(slot, 1)
+                self.emit_constant(slot, bits, ty);
+                self.near(slot, ty.slots())
             }
             Operand::Acc => unreachable!("an operand in an accumulator has no slot"),
         }
@@ -441,17 +461,21 @@ impl Translator<'_> {
     }
 
     /// Emits a constant into a slot. The accumulators stay.
-    pub(crate) fn emit_constant(&mut self, slot: i32, bits: u64) {
+    pub(crate) fn emit_constant(&mut self, slot: i32, bits: u64, ty: Ty) {
         self.begin();
         let near = if is_near(slot) { slot } else { SCRATCH_RESULT } as i16;
-        if bits <= u32::MAX as u64 {
+        if ty == Ty::V128 {
+            let [low, high] = self.vectors[bits as usize];
+            self.code.extend([handler_word(handler(ConstantV128, ())), fields(near, 0, 0, 0), low, high]);
+            self.wrote(slot + 1);
+        } else if bits <= u32::MAX as u64 {
             self.code.extend([handler_word(handler(Constant, ())), fields_imm(near, 0, bits as u32)]);
         } else {
             self.code.extend([handler_word(handler(ConstantWide, ())), fields(near, 0, 0, 0), bits]);
         }
         self.wrote(slot);
         if near as i32 != slot {
-            self.code_copy_far(near as i32, slot, 1);
+            self.code_copy_far(near as i32, slot, ty.slots());
         }
     }
 
@@ -461,7 +485,7 @@ impl Translator<'_> {
         let slot = self.temp_slot(value.height);
         match value.kind {
             Kind::Local(local) => self.emit_copy(self.locals[local as usize].slot, slot, value.ty),
-            Kind::Const(bits) => self.emit_constant(slot, bits),
+            Kind::Const(bits) => self.emit_constant(slot, bits, value.ty),
             Kind::Temp => {
                 if self.pending.is_some_and(|pending| pending.index == index) {
                     self.settle();
@@ -521,7 +545,7 @@ impl Translator<'_> {
         for place in self.const_values.partition_point(|&index| index < stored)..self.const_values.len() {
             let value = self.stack[self.const_values[place]];
             let Kind::Const(bits) = value.kind else { unreachable!("it is noted as one") };
-            self.emit_constant(self.temp_slot(value.height), bits);
+            self.emit_constant(self.temp_slot(value.height), bits, value.ty);
         }
     }
 

@@ -40,7 +40,7 @@ impl Translator<'_> {
         let slot = self.locals[local as usize].slot;
         match value.kind {
             Kind::Local(other) => self.emit_copy(self.locals[other as usize].slot, slot, value.ty),
-            Kind::Const(bits) => self.emit_constant(slot, bits),
+            Kind::Const(bits) => self.emit_constant(slot, bits, value.ty),
             Kind::Temp => {
                 if self.pending.is_some_and(|pending| pending.index == index) && is_near(slot) {
                     self.settle_to(slot, value.ty);
@@ -134,7 +134,8 @@ impl Translator<'_> {
         let b = self.pop_slot();
         let a = self.pop_slot();
         if ty == Ty::V128 {
-            self.emit_slot_result(handler(SelectV128, ()), fields(0, a, b, x), &[], ty);
+            let handlers = Dst::BOTH.map(|dst| handler(SelectV128, dst));
+            self.emit_result(handlers, fields(0, a, b, x), &[], ty, Fuse::None);
         } else {
             let is_float = ty.class() == Class::Float;
             let handlers = Dst::BOTH.map(|dst| handler(Select, (is_float, at, dst)));

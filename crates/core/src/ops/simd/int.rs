@@ -2,6 +2,8 @@
 //!
 //! A comparison sets a lane to all ones or all zeros. Shift counts are modulo the lane's width.
 
+use super::widen::i8x16_narrow_i16x8_s;
+use crate::ops::ordered::{signs_i8x16, signs_i32x4, signs_i64x2};
 use crate::value::V128;
 
 lanewise! { [i8; 16] -> i8:
@@ -166,22 +168,8 @@ all_true! {
 }
 
 operators! {
-    i8x16_bitmask(a: V128) -> i32 {
-        // The sign of lane i is bit 8i. The factor's bit 56-7i moves it to bit 56+i, where no other product of two bits lands.
-        let signs = |half: u64| ((half >> 7) & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        let [low, high] = a.to_slots();
-        (signs(low) | signs(high) << 8) as i32
-    }
-    i16x8_bitmask(a: V128) -> i32 {
-        // The sign of lane i is bit 16i. The factor's bit 45-15i moves it to bit 45+i.
-        let signs = |half: u64| ((half >> 15) & 0x0001_0001_0001_0001).wrapping_mul(0x2000_4000_8001) >> 45 & 0xf;
-        let [low, high] = a.to_slots();
-        (signs(low) | signs(high) << 4) as i32
-    }
-    i32x4_bitmask(a: V128) -> i32 {
-        a.lanes::<[i32; 4]>().iter().rev().fold(0, |mask, &lane| mask << 1 | (lane < 0) as i32)
-    }
-    i64x2_bitmask(a: V128) -> i32 {
-        a.lanes::<[i64; 2]>().iter().rev().fold(0, |mask, &lane| mask << 1 | (lane < 0) as i32)
-    }
+    i8x16_bitmask(a: V128) -> i32 { signs_i8x16(a) }
+    i16x8_bitmask(a: V128) -> i32 { signs_i8x16(i8x16_narrow_i16x8_s(a, V128::default())) }
+    i32x4_bitmask(a: V128) -> i32 { signs_i32x4(a) }
+    i64x2_bitmask(a: V128) -> i32 { signs_i64x2(a) }
 }

@@ -38,9 +38,10 @@ macro_rules! replace_lane {
     ($($name:ident([$lane:ty; $count:literal], $scalar:ty);)*) => {
         operators! {$(
             $name(a: V128, value: $scalar, lane: u8) -> V128 {
-                let mut lanes = a.lanes::<[$lane; $count]>();
-                lanes[lane as usize % $count] = value as $lane;
-                V128::from_lanes(lanes)
+                // A choice in each lane needs no array on the native stack, as an index would.
+                let (lanes, chosen) = (a.lanes::<[$lane; $count]>(), lane as usize % $count);
+                let new = value as $lane;
+                V128::from_lanes::<[$lane; $count]>(std::array::from_fn(|i| if i == chosen { new } else { lanes[i] }))
             }
         )*}
     };

@@ -7,12 +7,14 @@
 use std::sync::LazyLock;
 
 use iced_x86::InstructionInfoFactory;
+use wasmr_core::op::{Op, Shape};
 
 use super::disassembly::explain;
 use crate::code::CodeOptions;
 use crate::copy_patch::assumption::Broken;
 use crate::copy_patch::template::{Finish, Step, Template};
 use crate::copy_patch::{self, analyse::analyse};
+use crate::instr;
 use crate::test_program::{Program, module};
 use crate::{CopyWhen, ModuleCode};
 
@@ -113,8 +115,21 @@ const HOT: &[&str] = &[
     "numeric::branch_compare",
     "numeric::compare",
     "numeric::unary",
+    "simd::canonical_f32x4",
+    "simd::canonical_f64x2",
+    "simd::extract_lane",
+    "simd::permute_bytes",
+    "simd::shift",
+    "simd::shuffle_bytes",
+    "simd::splat",
+    "simd::swizzle_bytes",
+    "simd::test",
     "simd_memory::load",
+    "simd_memory::load_displaced",
+    "simd_memory::load_indexed",
+    "simd_memory::load_lane",
     "simd_memory::store",
+    "simd_memory::store_lane",
     "variable::constant",
     "variable::copy",
     "variable::copy_pair",
@@ -129,6 +144,38 @@ fn hot_handlers_have_templates() {
     HANDLERS.check(HOT, "have a template", |_| true);
     let all: usize = HOT.iter().map(|name| HANDLERS.named(name).len()).sum();
     assert!(all > 1500, "only {all} hot handlers found; the check would prove nothing");
+}
+
+/// Vector operators whose handlers need more registers than there are, or an array on the native stack.
+const WITHOUT_TEMPLATE: &[Op] = &[
+    Op::I8x16Swizzle,
+    Op::I8x16RelaxedSwizzle,
+    Op::I64x2ExtMulLowI32x4S,
+    Op::I64x2ExtMulHighI32x4S,
+    Op::I64x2ExtMulLowI32x4U,
+    Op::I64x2ExtMulHighI32x4U,
+    Op::I32x4TruncSatF32x4S,
+    Op::I32x4TruncSatF32x4U,
+    Op::I32x4RelaxedTruncF32x4S,
+    Op::I32x4RelaxedTruncF32x4U,
+    Op::I32x4RelaxedDotI8x16I7x16AddS,
+    Op::I64x2ReplaceLane,
+];
+
+#[test]
+fn vector_operators_have_templates() {
+    let shapes = [Shape::VectorUnary, Shape::VectorBinary, Shape::VectorTernary, Shape::ReplaceLane];
+    let mut infos = InstructionInfoFactory::new();
+    let mut count = 0;
+    for &op in Op::ALL.iter().filter(|op| shapes.contains(&op.shape()) && !WITHOUT_TEMPLATE.contains(op)) {
+        for &handler in instr::row(op) {
+            let template = analyse(handler as usize, &mut infos);
+            let falls = template.as_ref().is_ok_and(|template| template.words.is_some() && template.blocks[0].falls);
+            assert!(falls, "{}: {:?}", op.info().name, template.err());
+            count += 1;
+        }
+    }
+    assert!(count > 1300, "only {count} handlers of vector operators");
 }
 
 #[test]
