@@ -13,8 +13,10 @@ use super::emit::{DirectCall, Dispatch, Function};
 use super::outcome::CopyOutcome;
 use super::template::Template;
 use crate::code_block::CodeBlock;
-use crate::execute::{self, Role};
-use crate::instr::{self, Length};
+use crate::execute::dispatch::handler_word;
+use crate::instr::{
+    self, Call, CallIndirect, CallIndirect64, CallRef, Family, Length, Return, ReturnConstant, ReturnPlain,
+};
 use crate::paired_call;
 
 /// Copies a function into its module's region. Pairs its calls if `stubs` returns the address of the module's call stubs.
@@ -98,6 +100,35 @@ impl Calls {
     }
 }
 
+/// The part of an instruction in calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// Calls the function of the same instance that the field `imm` names.
+    DirectCall,
+    /// Calls a function found at run time, which returns to the next instruction.
+    Call,
+    /// Returns from the function.
+    Return,
+    Other,
+}
+
+/// Returns the role of the instructions with this handler.
+fn role(handler: u64) -> Role {
+    fn has<F: Family>(family: F, handler: u64) -> bool {
+        family.row().iter().any(|&other| handler_word(other) == handler)
+    }
+    if handler == handler_word(instr::handler(Call, false)) {
+        Role::DirectCall
+    } else if has(Call, handler) || has(CallIndirect, handler) || has(CallIndirect64, handler) || has(CallRef, handler)
+    {
+        Role::Call
+    } else if has(ReturnPlain, handler) || has(Return, handler) || has(ReturnConstant, handler) {
+        Role::Return
+    } else {
+        Role::Other
+    }
+}
+
 /// A handler that was analysed.
 struct Known {
     /// Length of the handler's instructions; `None` if no instruction of the instruction set has the handler.
@@ -139,7 +170,7 @@ impl Templates {
         self.by_handler.entry(handler).or_insert_with(|| Known {
             length: instr::with_handler(handler).next().map(|instr| instr.length()),
             template: analyse::analyse(handler as usize, infos).ok(),
-            role: execute::role(handler),
+            role: role(handler),
         })
     }
 }

@@ -48,53 +48,6 @@ static CONTINUED_IN: [Handler; 9] = [
     pairs::limit_pairs,
 ];
 
-/// The part of an instruction in calls.
-#[cfg(wasmr_copy_patch)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Calls the function of the same instance that the field `imm` names.
-    DirectCall,
-    /// Calls a function found at run time, which returns to the next instruction.
-    Call,
-    /// Returns from the function.
-    Return,
-    Other,
-}
-
-/// Returns the role of the instructions with this handler.
-#[cfg(wasmr_copy_patch)]
-pub(crate) fn role(address: u64) -> Role {
-    use control::{return_plain, return_value};
-    use operand::{Imm, SlotA};
-
-    const CALLS: [Handler; 5] = [
-        call::call_imported,
-        call::call_indirect::<Acc>,
-        call::call_indirect::<SlotD>,
-        call::call_indirect_64,
-        call::call_ref,
-    ];
-    const RETURNS: [Handler; 7] = [
-        return_plain,
-        return_value::<i64, SlotA>,
-        return_value::<i64, Acc>,
-        return_value::<f64, SlotA>,
-        return_value::<f64, Acc>,
-        return_value::<i32, Imm>,
-        return_value::<i64, Imm>,
-    ];
-    let is_one_of = |handlers: &[Handler]| handlers.iter().any(|&handler| dispatch::handler_word(handler) == address);
-    if is_one_of(&[call::call_defined]) {
-        Role::DirectCall
-    } else if is_one_of(&CALLS) {
-        Role::Call
-    } else if is_one_of(&RETURNS) {
-        Role::Return
-    } else {
-        Role::Other
-    }
-}
-
 /// Returns true if `address` is the entry of a handler that others continue in.
 #[cfg(wasmr_copy_patch)]
 pub(crate) fn is_continued_in(address: u64) -> bool {

@@ -75,6 +75,18 @@ macro_rules! naked_handlers {
     )*};
 }
 
+/// Code that drops all pairs if they take more than `{most}` bytes.
+#[cfg(wasmr_tail)]
+macro_rules! drop_above_most {
+    () => {
+        "mov rax, [rcx + {store}]
+        mov rax, [rax + {run_stack}]
+        lea r10, [rsp + {most}]
+        cmp r10, rax
+        cmovb rsp, rax"
+    };
+}
+
 #[cfg(wasmr_tail)]
 naked_handlers! {
     /// Executes a run: continues with the instruction at `ip` and returns the status with which [`leave`] ends the run.
@@ -99,22 +111,14 @@ naked_handlers! {
 
     /// Drops all pairs if they take more than [`MOST`] bytes, and continues with the instruction at `ip`.
     fn limit_pairs {
-        "mov rax, [rcx + {store}]",
-        "mov rax, [rax + {run_stack}]",
-        "lea r10, [rsp + {most}]",
-        "cmp r10, rax",
-        "cmovb rsp, rax",
+        drop_above_most!(),
         "jmp [rdi]",
         most = const MOST,
     }
 
     /// Drops all pairs if they take more than [`MOST_OUTSIDE`] bytes, and continues in [`external`](super::frame::external).
     fn external {
-        "mov rax, [rcx + {store}]",
-        "mov rax, [rax + {run_stack}]",
-        "lea r10, [rsp + {most}]",
-        "cmp r10, rax",
-        "cmovb rsp, rax",
+        drop_above_most!(),
         "jmp {external}",
         most = const MOST_OUTSIDE,
         external = sym super::frame::external,

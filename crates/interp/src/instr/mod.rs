@@ -34,6 +34,8 @@ use std::sync::OnceLock;
 use wasmr_core::op::Op;
 
 use crate::execute::dispatch::{Handler, handler_word};
+#[cfg(wasmr_copy_patch)]
+pub(crate) use family::Family;
 pub(crate) use family::handler;
 use field::{Field, Kind};
 #[cfg(all(test, wasmr_copy_patch))]
