@@ -6,12 +6,19 @@ use wasmr::{Config, Engine, Instance, Mode, Module, Stop, Store, Tuning};
 /// End of a call: the result, or the trap's message with the position of each frame.
 type End = Result<i64, (String, Vec<(u32, Option<usize>)>)>;
 
-/// Returns the tunings that never copy, that copy before the first execution, and that copy after the first sample, which comes
-/// in the middle of the loops below.
-fn tunings() -> [Tuning; 3] {
-    let tuning =
-        |copy_and_patch, copy_and_patch_after| Tuning { copy_and_patch, copy_and_patch_after, ..Tuning::default() };
-    [tuning(false, 0), tuning(true, 0), tuning(true, 1)]
+/// Returns the tuning that never makes code, then by name those that copy, and that compile with the baseline compiler, before
+/// the first execution and after the first sample, which comes in the middle of the loops below.
+fn tunings() -> (Tuning, [(&'static str, Tuning); 4]) {
+    let tuning = |copy_and_patch_after, baseline| Tuning { copy_and_patch_after, baseline, ..Tuning::default() };
+    (
+        Tuning { copy_and_patch: false, ..Tuning::default() },
+        [
+            ("copied at once", tuning(0, false)),
+            ("copied in the loop", tuning(1, false)),
+            ("compiled at once", tuning(0, true)),
+            ("compiled in the loop", tuning(1, true)),
+        ],
+    )
 }
 
 fn end(stop: Stop) -> (String, Vec<(u32, Option<usize>)>) {
@@ -61,14 +68,22 @@ const ADDRESSES: [(&str, u32); 6] = [
     ("(i32.and (i32.sub (local.get $at) (i32.const 3)) (i32.const -1))", 3),
 ];
 
+/// Compares the ends of calls in all tunings. Returns them.
+fn check_ends(wat: &str, arguments: &[i32]) -> Vec<End> {
+    let (never, others) = tunings();
+    let threaded = ends(never, wat, arguments);
+    for (name, tuning) in others {
+        assert_eq!(threaded, ends(tuning, wat, arguments), "{name}: {wat}");
+    }
+    threaded
+}
+
 fn check(access: &str) {
     let wat = module(access);
     // Inside, at the edge, and outside of memory.
     let arguments = [80, 65_200, 65_535, 65_540, -1, i32::MIN, 70_000, 64];
-    let [threaded, at_once, warm] = tunings().map(|tuning| ends(tuning, &wat, &arguments));
+    let threaded = check_ends(&wat, &arguments);
     assert!(threaded.iter().any(Result::is_ok) && threaded.iter().any(Result::is_err), "{wat}");
-    assert_eq!(threaded, at_once, "copied at once: {wat}");
-    assert_eq!(threaded, warm, "copied in the loop: {wat}");
 }
 
 #[test]
@@ -130,10 +145,8 @@ fn divisions_trap_alike() {
                 (br_if 0 (i32.le_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {LOOPS}))))
               (local.get $sum)))"
         );
-        let [threaded, at_once, warm] = tunings().map(|tuning| ends(tuning, &wat, &[7, -1, 0, -7]));
+        let threaded = check_ends(&wat, &[7, -1, 0, -7]);
         assert!(threaded[2].is_err() && threaded[0].is_ok(), "{threaded:?}");
-        assert_eq!(threaded, at_once);
-        assert_eq!(threaded, warm);
     }
 }
 
@@ -141,10 +154,8 @@ fn divisions_trap_alike() {
 fn deep_recursion_ends_alike() {
     let wat = "(module (func $deep (export \"run\") (param i32) (result i64)
         (i64.add (i64.const 1) (call $deep (local.get 0)))))";
-    let [threaded, at_once, warm] = tunings().map(|tuning| ends(tuning, wat, &[1]));
+    let threaded = check_ends(wat, &[1]);
     assert!(threaded[0].is_err());
-    assert_eq!(threaded, at_once);
-    assert_eq!(threaded, warm);
 }
 
 #[test]
@@ -163,8 +174,6 @@ fn a_table_of_jumps_leads_everywhere() {
             (br $again)))
           (local.get $sum)))"
     );
-    let [threaded, at_once, warm] = tunings().map(|tuning| ends(tuning, &wat, &[1, 2, 3]));
+    let threaded = check_ends(&wat, &[1, 2, 3]);
     assert!(threaded.iter().all(Result::is_ok));
-    assert_eq!(threaded, at_once);
-    assert_eq!(threaded, warm);
 }

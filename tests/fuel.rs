@@ -414,6 +414,10 @@ fn engines() -> Vec<(&'static str, Engine)> {
     let interpreted = [
         ("plain", engine(Mode::Interp, guarded, Tuning { copy_and_patch: false, ..usual() })),
         ("copied at once", engine(Mode::Interp, guarded, Tuning { copy_and_patch_after: 0, ..usual() })),
+        (
+            "baseline at once",
+            engine(Mode::Interp, guarded, Tuning { copy_and_patch_after: 0, baseline: true, ..usual() }),
+        ),
         ("checked memory", engine(Mode::Interp, checked, usual())),
     ];
     #[cfg(not(feature = "jit"))]

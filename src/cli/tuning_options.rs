@@ -21,6 +21,11 @@ impl KeyedOptions for Tuning {
             "Profile samples after which a function gets copied code; 0 copies before its first call [default: 4]",
         ),
         OptionKey(
+            "baseline",
+            Setter::Switch(|tuning, on| tuning.baseline = on),
+            "Compile these functions with the baseline compiler instead of copying; for tests of it [default: n]",
+        ),
+        OptionKey(
             "sample-every",
             Setter::Count(|tuning, count| tuning.sample_every = saturating(count)),
             "Calls and loop iterations from one profile sample to the next [default: 1021]",

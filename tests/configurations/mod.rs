@@ -76,6 +76,11 @@ pub fn configurations(max_compiled_size: usize) -> Vec<Configuration> {
     let mut configurations = vec![
         configuration("interp", Mode::Interp, Tuning { copy_and_patch: false, ..Tuning::default() }),
         configuration("interp, copied", Mode::Interp, Tuning { copy_and_patch_after: 0, ..Tuning::default() }),
+        configuration(
+            "interp, baseline",
+            Mode::Interp,
+            Tuning { copy_and_patch_after: 0, baseline: true, ..Tuning::default() },
+        ),
     ];
     #[cfg(feature = "jit")]
     {

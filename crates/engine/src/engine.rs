@@ -124,6 +124,7 @@ impl Engine {
             metered: *metered,
             canonical_nans: *canonical_nans,
             copy_and_patch: tuning.copying(),
+            baseline: tuning.baseline,
             budget: tuning.budget_in(*mode),
             initial_budget: tuning.initial_budget_in(*mode),
             sampled_frames: SAMPLED_FRAMES,

@@ -28,6 +28,8 @@ pub struct Tuning {
     pub copy_and_patch: bool,
     /// Samples that must have found a function before it is copied; 0 to copy every function before its first execution.
     pub copy_and_patch_after: u32,
+    /// True if the baseline compiler makes that code in place of copies.
+    pub baseline: bool,
     /// Calls and backward jumps from one sample to the next. A smaller number finds hot functions sooner and costs more. The default
     /// is a prime: if the number of calls in a loop divided it, every sample would find the same call, and none the loop.
     pub sample_every: u32,
@@ -62,6 +64,7 @@ impl Default for Tuning {
             parallel_validation_from: 128 << 10,
             copy_and_patch: true,
             copy_and_patch_after: 4,
+            baseline: false,
             sample_every: 1021,
             tier_up_after: 2,
             bytes_per_sample: 27,

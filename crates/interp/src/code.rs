@@ -36,6 +36,8 @@ pub struct CodeOptions {
     pub canonical_nans: bool,
     /// When functions get copy-and-patch code; `None` for never.
     pub copy_and_patch: Option<CopyWhen>,
+    /// True if the baseline compiler makes that code, false if it is copied from handlers.
+    pub baseline: bool,
     /// Function entries and backward jumps before a budget interrupt; with 0 each is one.
     pub budget: i32,
     /// Function entries and backward jumps before the first budget interrupt of a new instance.
@@ -52,6 +54,7 @@ impl Default for CodeOptions {
             metered: false,
             canonical_nans: false,
             copy_and_patch: None,
+            baseline: false,
             budget,
             initial_budget: budget,
             sampled_frames: 0,
@@ -78,7 +81,9 @@ impl ModuleCode {
     pub(crate) fn with_hooks(module: Arc<Module>, options: CodeOptions, hooks: &'static Hooks) -> Arc<ModuleCode> {
         let layout = VmLayout::for_module(&module);
         let budget = options.budget.max(options.initial_budget);
-        let copy_patch = options.copy_and_patch.map(|when| CopyPatch::new(when, budget, module.defined_func_count()));
+        let copy_patch = options
+            .copy_and_patch
+            .map(|when| CopyPatch::new(when, options.baseline, budget, module.defined_func_count()));
         let blocks = [OnceLock::new(), OnceLock::new()];
         Arc::new(ModuleCode { hooks, module, layout, options, copy_patch, blocks })
     }

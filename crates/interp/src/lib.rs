@@ -7,6 +7,7 @@
 //! - `instr`: the instruction set, a table of the handlers.
 //! - `translate`: operators → instructions, in one pass at a function's first call.
 //! - `code_block`: the code of one function; `regions`, `loops`: its `try_table`s and loops.
+//! - `baseline`: machine code for functions, made in one pass over their instructions.
 //! - `copy_patch`: machine code for functions that are executed often, made of the handlers' own.
 //! - `paired_call`: calls and returns in such code.
 //! - `code`: the code of a module, shared by its instances.
@@ -24,6 +25,8 @@
     reason = "handlers pass a vector register to one another only; no other language sees their signature"
 )]
 
+#[cfg(wasmr_copy_patch)]
+mod baseline;
 mod catch;
 mod code;
 mod code_block;

@@ -11,7 +11,6 @@ use wasmr_runtime::frame::Ip;
 use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion};
 
 use super::decode;
-use super::emit::{Function, Placed};
 use crate::code_block::FuncKey;
 use crate::paired_call;
 
@@ -95,6 +94,24 @@ pub(crate) fn instruction_at(address: usize) -> Option<Ip> {
     Some(Ip::new((owner.first + 8 * word as usize) as *const u64))
 }
 
+/// The code of a function, without an address.
+pub(crate) trait Placeable {
+    /// Ends the code. Returns its size in bytes, 0 if there is none.
+    fn finish(&mut self) -> usize;
+    /// Returns the finished code for an address; `None` if the address is too far from the addresses in the code.
+    fn place(self, base: u64) -> Option<Placed>;
+}
+
+/// The code of a function at its address.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) code: Vec<u8>,
+    /// Start of the code of each instruction that handlers may enter: (code word, position).
+    pub(crate) entries: Vec<(u32, u32)>,
+    /// Positions from which the code belongs to another instruction: (position, code word), in order.
+    pub(crate) owners: Vec<(u32, u32)>,
+}
+
 /// The reason why a function's code was not placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unplaced {
@@ -164,7 +181,11 @@ impl ModuleRegion {
     ///
     /// # Errors
     /// [`Unplaced::NoRoom`] if a later attempt may succeed, else [`Unplaced::NoCode`].
-    pub(crate) fn place(&mut self, first: usize, mut function: Function) -> Result<(u64, Vec<(u32, u32)>), Unplaced> {
+    pub(crate) fn place(
+        &mut self,
+        first: usize,
+        mut function: impl Placeable,
+    ) -> Result<(u64, Vec<(u32, u32)>), Unplaced> {
         let memory = code_memory().ok_or(Unplaced::NoRoom)?;
         let size = function.finish();
         if size == 0 {
@@ -205,6 +226,7 @@ mod tests {
     use super::super::emit::Dispatch;
     use super::super::template::{Block, Finish, Step, Template};
     use super::*;
+    use crate::copy_patch::emit::Function;
 
     /// Returns a function of one instruction, whose code returns.
     fn function() -> Function {

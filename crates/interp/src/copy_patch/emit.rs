@@ -9,6 +9,7 @@
 //! leaves for handlers. The code behind a call has two entries: [`paired_call`] says which is for whom.
 
 use super::assemble::{self, Assembler};
+use super::code_memory::{Placeable, Placed};
 use super::template::{Addressed, Bytes, Field, Finish, Spot, Step, Template, Way};
 use crate::paired_call;
 
@@ -110,16 +111,6 @@ struct Expansion<'t> {
 /// The lengths of all parts of a [`Function`], to which a failed expansion is undone.
 struct Mark([usize; 5], [usize; 2], Option<u32>);
 
-/// The code of a function at its address.
-#[derive(Debug)]
-pub(crate) struct Placed {
-    pub(crate) code: Vec<u8>,
-    /// Entry of each instruction that has code: (code word, position).
-    pub(crate) entries: Vec<(u32, u32)>,
-    /// Positions from which the code belongs to another instruction: (position, code word), in order.
-    pub(crate) owners: Vec<(u32, u32)>,
-}
-
 impl Function {
     /// Returns a function without code, whose first instruction is at address `first`.
     pub(crate) fn new(first: u64) -> Function {
@@ -183,33 +174,6 @@ impl Function {
         }
     }
 
-    /// Ends the code with exits to the handlers of the instructions that have no code. Returns its size in bytes.
-    pub(crate) fn finish(&mut self) -> usize {
-        self.skip();
-        self.add_rejoins();
-        let mut exits: Vec<(u32, Place)> = Vec::new();
-        for link in 0..self.links.len() {
-            let Goal::Word(word) = self.links[link].to else { continue };
-            let place = match self.entries.binary_search_by_key(&word, |entry| entry.0) {
-                Ok(entry) => Place::Main(self.entries[entry].1),
-                Err(_) => match exits.iter().find(|exit| exit.0 == word) {
-                    Some(exit) => exit.1,
-                    None => {
-                        let place = self.here(true);
-                        self.dispatch(word, true);
-                        exits.push((word, place));
-                        place
-                    }
-                },
-            };
-            self.links[link].to = Goal::Place(place);
-        }
-        while !(self.main.size() + self.side.size()).is_multiple_of(assemble::CONSTANT_ALIGN) {
-            self.side.pad();
-        }
-        self.main.size() + self.side.size() + self.constants.len()
-    }
-
     /// Adds the entries for returns of the instructions behind paired calls.
     fn add_rejoins(&mut self) {
         for word in std::mem::take(&mut self.returns) {
@@ -221,40 +185,6 @@ impl Function {
             self.distance(Goal::Word(word), 0, true);
             self.side.bytes(&paired_call::REJOIN_END);
         }
-    }
-
-    /// Returns the finished code for an address; `None` if the address is too far from the addresses in the code.
-    pub(crate) fn place(self, base: u64) -> Option<Placed> {
-        let Function { main, side, constants, links, mut entries, rejoins, owners: [mut owners, aside], .. } = self;
-        let mut code = main.into_bytes();
-        let side_at = code.len() as u32;
-        code.extend(side.into_bytes());
-        let constants_at = code.len() as u32;
-        code.extend(constants);
-        let position = |place| match place {
-            Place::Main(at) => at,
-            Place::Side(at) => side_at + at,
-            Place::Constant(at) => constants_at + at,
-        };
-        for Link { at, to, beyond } in links {
-            let at = position(at);
-            let to = match to {
-                Goal::Place(place) => base + u64::from(position(place)),
-                Goal::Address(address) => address,
-                Goal::Word(_) => return None,
-            };
-            let from = base + u64::from(at) + 4 + u64::from(beyond);
-            let distance = i32::try_from(to.wrapping_sub(from) as i64).ok()?;
-            code[at as usize..at as usize + 4].copy_from_slice(&distance.to_le_bytes());
-        }
-        let mut rejoins = rejoins.into_iter().peekable();
-        for (word, position) in &mut entries {
-            if let Some((_, rejoin)) = rejoins.next_if(|rejoin| rejoin.0 == *word) {
-                *position = side_at + rejoin;
-            }
-        }
-        owners.extend(aside.into_iter().map(|(at, word)| (side_at + at, word)));
-        Some(Placed { code, entries, owners })
     }
 
     fn mark(&self) -> Mark {
@@ -500,6 +430,68 @@ impl Function {
         self.distance(Goal::Place(place), tail.len() as u8, aside);
         self.part(aside).bytes(tail);
         Ok(())
+    }
+}
+
+impl Placeable for Function {
+    /// Ends the code with exits to the handlers of the instructions that have no code.
+    fn finish(&mut self) -> usize {
+        self.skip();
+        self.add_rejoins();
+        let mut exits: Vec<(u32, Place)> = Vec::new();
+        for link in 0..self.links.len() {
+            let Goal::Word(word) = self.links[link].to else { continue };
+            let place = match self.entries.binary_search_by_key(&word, |entry| entry.0) {
+                Ok(entry) => Place::Main(self.entries[entry].1),
+                Err(_) => match exits.iter().find(|exit| exit.0 == word) {
+                    Some(exit) => exit.1,
+                    None => {
+                        let place = self.here(true);
+                        self.dispatch(word, true);
+                        exits.push((word, place));
+                        place
+                    }
+                },
+            };
+            self.links[link].to = Goal::Place(place);
+        }
+        while !(self.main.size() + self.side.size()).is_multiple_of(assemble::CONSTANT_ALIGN) {
+            self.side.pad();
+        }
+        self.main.size() + self.side.size() + self.constants.len()
+    }
+
+    fn place(self, base: u64) -> Option<Placed> {
+        let Function { main, side, constants, links, mut entries, rejoins, owners: [mut owners, aside], .. } = self;
+        let mut code = main.into_bytes();
+        let side_at = code.len() as u32;
+        code.extend(side.into_bytes());
+        let constants_at = code.len() as u32;
+        code.extend(constants);
+        let position = |place| match place {
+            Place::Main(at) => at,
+            Place::Side(at) => side_at + at,
+            Place::Constant(at) => constants_at + at,
+        };
+        for Link { at, to, beyond } in links {
+            let at = position(at);
+            let to = match to {
+                Goal::Place(place) => base + u64::from(position(place)),
+                Goal::Address(address) => address,
+                Goal::Word(_) => return None,
+            };
+            let from = base + u64::from(at) + 4 + u64::from(beyond);
+            let distance = i32::try_from(to.wrapping_sub(from) as i64).ok()?;
+            code[at as usize..at as usize + 4].copy_from_slice(&distance.to_le_bytes());
+        }
+        let mut rejoins = rejoins.into_iter().peekable();
+        for (word, position) in &mut entries {
+            if let Some((_, rejoin)) = rejoins.next_if(|rejoin| rejoin.0 == *word) {
+                *position = side_at + rejoin;
+            }
+        }
+        owners.extend(aside.into_iter().map(|(at, word)| (side_at + at, word)));
+        Some(Placed { code, entries, owners })
     }
 }
 

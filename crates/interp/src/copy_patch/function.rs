@@ -1,17 +1,19 @@
 //! Copies one function: makes the code of its instructions, places it, and stores its addresses in their handler words.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use iced_x86::InstructionInfoFactory;
 use wasmr_runtime::vm::VmFunc;
 
+use super::address_hasher::AddressHasher;
 use super::analyse;
-use super::code_memory::{self, ModuleRegion, Unplaced};
+use super::code_memory::{self, ModuleRegion, Placeable, Unplaced};
 use super::emit::{DirectCall, Dispatch, Function};
 use super::outcome::CopyOutcome;
 use super::template::Template;
+use crate::baseline;
 use crate::code_block::CodeBlock;
 use crate::execute::dispatch::handler_word;
 use crate::instr::{
@@ -28,11 +30,26 @@ pub(crate) fn copy(
     if !code_memory::is_available() {
         return CopyOutcome::NotNow;
     }
-    let region = || region.lock().unwrap_or_else(PoisonError::into_inner);
-    let calls = stubs(&mut region()).map(|first| Calls { first, funcs: block.layout.defined_func(0) });
+    let first_stub = stubs(&mut region.lock().unwrap_or_else(PoisonError::into_inner));
+    let calls = first_stub.map(|first| Calls { first, funcs: block.layout.defined_func(0) });
     let first = block.words.first().as_ptr().addr();
-    let Some(function) = make(first, &block.words.to_vec(), calls) else { return CopyOutcome::Never };
-    let placed = region().place(first, function);
+    place(block, region, make(first, &block.words.to_vec(), calls))
+}
+
+/// Compiles a function with the baseline compiler into its module's region.
+pub(crate) fn compile(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutcome {
+    if !code_memory::is_available() {
+        return CopyOutcome::NotNow;
+    }
+    let words = block.words.to_vec();
+    place(block, region, baseline::compile(block, &words))
+}
+
+/// Places the code of a function, and lets the handler words of its instructions lead to it.
+fn place(block: &CodeBlock, region: &Mutex<ModuleRegion>, function: Option<impl Placeable>) -> CopyOutcome {
+    let Some(function) = function else { return CopyOutcome::Never };
+    let first = block.words.first().as_ptr().addr();
+    let placed = region.lock().unwrap_or_else(PoisonError::into_inner).place(first, function);
     match placed {
         Ok((base, entries)) => {
             for (word, position) in entries {
@@ -143,25 +160,6 @@ struct Templates {
     /// By the handler's address.
     by_handler: HashMap<u64, Known, BuildHasherDefault<AddressHasher>>,
     infos: InstructionInfoFactory,
-}
-
-/// A hasher for the addresses of handlers. A guest cannot choose them, so that it need not resist collisions.
-#[derive(Default)]
-struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        // Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4): 2^64 divided by the golden ratio.
-        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.rotate_left(26)
-    }
 }
 
 impl Templates {

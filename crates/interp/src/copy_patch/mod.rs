@@ -31,6 +31,8 @@
 //!   not copied.
 
 #[cfg(wasmr_copy_patch)]
+pub(crate) mod address_hasher;
+#[cfg(wasmr_copy_patch)]
 pub(crate) mod analyse;
 #[cfg(wasmr_copy_patch)]
 pub(crate) mod assemble;
@@ -74,6 +76,9 @@ pub struct CopyWhen {
 #[derive(Debug)]
 pub(crate) struct CopyPatch {
     when: CopyWhen,
+    /// True if the baseline compiler makes the code.
+    #[cfg_attr(not(wasmr_copy_patch), expect(dead_code, reason = "there is no code"))]
+    baseline: bool,
     /// Number of budget interrupts.
     events: AtomicU32,
     /// True if calls are [paired](crate::paired_call).
@@ -87,13 +92,14 @@ pub(crate) struct CopyPatch {
 }
 
 impl CopyPatch {
-    /// Makes a compiler without code for a module with `count` defined functions. A budget interrupt comes after `budget` calls
-    /// and backward jumps at most.
-    pub(crate) fn new(when: CopyWhen, budget: i32, count: u32) -> CopyPatch {
+    /// Makes a compiler without code for a module with `count` defined functions. It copies handlers or, with `baseline`, is the
+    /// baseline compiler. A budget interrupt comes after `budget` calls and backward jumps at most.
+    pub(crate) fn new(when: CopyWhen, baseline: bool, budget: i32, count: u32) -> CopyPatch {
         #[cfg(not(wasmr_copy_patch))]
         let _ = (budget, count);
         CopyPatch {
             when,
+            baseline,
             events: AtomicU32::new(0),
             #[cfg(wasmr_copy_patch)]
             paired: budget <= crate::paired_call::MAX_BUDGET,
@@ -141,6 +147,9 @@ impl CopyPatch {
     /// Copies a function and lets the handler words of its instructions lead to the code.
     #[cfg(wasmr_copy_patch)]
     fn copy(&self, block: &CodeBlock, func: FuncKey) -> CopyOutcome {
+        if self.baseline {
+            return function::compile(block, &self.region);
+        }
         let stubs = |region: &mut code_memory::ModuleRegion| {
             self.paired.then(|| region.call_stubs(func.1, self.count)).flatten()
         };

@@ -91,6 +91,9 @@ macro_rules! drop_above_most {
 naked_handlers! {
     /// Executes a run: continues with the instruction at `ip` and returns the status with which [`leave`] ends the run.
     fn run {
+        // Machine code changes these registers, which calls preserve.
+        "push rbx",
+        "push rbp",
         "mov rax, [rcx + {store}]",
         "push qword ptr [rax + {run_stack}]",
         "lea r10, [rsp - 8]",
@@ -98,6 +101,8 @@ naked_handlers! {
         "call [rdi]",
         // `leave` has put the store in `rcx`.
         "pop qword ptr [rcx + {run_stack}]",
+        "pop rbp",
+        "pop rbx",
         "ret",
     }
 

@@ -63,6 +63,16 @@ enum Table {
     Own(u8),
 }
 
+/// Row of an instruction.
+#[cfg(wasmr_copy_patch)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// The row of an operator.
+    Operator(Op),
+    /// The row of the family with this name.
+    Own(&'static str),
+}
+
 /// Length of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Length {
@@ -111,6 +121,16 @@ impl Instr {
         let operators = Op::ALL.iter().flat_map(move |&op| of_row(operators::row(op), Table::Operators(op)));
         let own = own::own_families().iter().enumerate();
         operators.chain(own.flat_map(move |(number, family)| of_row((family.row)(), Table::Own(number as u8))))
+    }
+
+    /// Returns the instruction's row, and its index in the row.
+    #[cfg(wasmr_copy_patch)]
+    pub(crate) fn row(self) -> (Row, usize) {
+        let row = match self.table {
+            Table::Operators(op) => Row::Operator(op),
+            Table::Own(number) => Row::Own(own::own_families()[number as usize].name),
+        };
+        (row, self.index as usize)
     }
 
     /// Returns the text of the instruction's effect, with its fields in braces.

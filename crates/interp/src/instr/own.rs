@@ -17,6 +17,7 @@ use crate::execute::{
 
 /// A family in the list of all families.
 pub(super) struct OwnFamily {
+    pub(super) name: &'static str,
     pub(super) mnemonic: &'static str,
     pub(super) texts: &'static [&'static str],
     pub(super) row: fn() -> &'static [Handler],
@@ -45,7 +46,7 @@ macro_rules! instructions {
 
         /// All families.
         pub(super) fn own_families() -> &'static [OwnFamily] {
-            const { &[$(OwnFamily { mnemonic: $mnemonic, texts: &[$($text),+], row: || $family.row() }),*] }
+            const { &[$(OwnFamily { name: stringify!($family), mnemonic: $mnemonic, texts: &[$($text),+], row: || $family.row() }),*] }
         }
     };
 }

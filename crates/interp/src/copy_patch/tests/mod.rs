@@ -11,7 +11,7 @@ use super::*;
 
 #[test]
 fn nothing_is_due_before_the_program_has_run_for_a_while() {
-    let copy_patch = |after| CopyPatch::new(CopyWhen { after, events_per_sample: 20 }, 1000, 1);
+    let copy_patch = |after| CopyPatch::new(CopyWhen { after, events_per_sample: 20 }, false, 1000, 1);
     let three = copy_patch(3);
     let due = |copy_patch: &CopyPatch| [2, 3, 4].map(|samples| copy_patch.is_due(samples));
     assert_eq!(due(&three), [false; 3]);

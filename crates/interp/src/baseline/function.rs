@@ -1,0 +1,507 @@
+//! The code of one function while it is made: the current instruction, both parts of the code, and the exits from it.
+//!
+//! Emitters (`numeric`, `memory`, `control`, `call`, `variable`) ask for operands and results here (`registers`), and append
+//! machine instructions to [`Compiler::asm`]. Code that is rarely executed goes to a second part, which follows the first.
+
+use super::assemble::{Assembler, Mem, R8, RCX, RDI, RSI, Rm};
+use super::rows::{Emitter, PLACES, Place, Row};
+use super::state::{State, XMM};
+use crate::copy_patch::code_memory::{Placeable, Placed};
+use crate::execute::dispatch::{Handler, budget_interrupt, handler_word};
+use wasmr_runtime::vm::VmInstance;
+
+/// Operand of an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Slot(i32),
+    Acc,
+    FloatAcc,
+    Constant(i64),
+}
+
+/// A 32-bit distance to fill in.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    at: Position,
+    to: Goal,
+    /// Bytes from the end of the distance to the address from which it counts.
+    beyond: i32,
+}
+
+/// A position in a part of the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Position {
+    Main(u32),
+    Side(u32),
+    Constant(u32),
+}
+
+/// The destination of a distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    Position(Position),
+    /// The code of the instruction at a code word.
+    Word(u32),
+    Address(u64),
+}
+
+/// The code of a function, being made.
+pub(crate) struct Compiler<'c> {
+    /// Address of the function's first instruction.
+    first: u64,
+    words: &'c [u64],
+    /// Code word of the current instruction.
+    pub(crate) word: u32,
+    /// Code words of the current instruction.
+    pub(crate) length: u32,
+    row: &'static Row,
+    /// The code that is executed in order.
+    pub(crate) asm: Assembler,
+    /// The code that is rarely executed.
+    pub(crate) side: Assembler,
+    constants: Vec<u8>,
+    links: Vec<Link>,
+    /// Start of the code of each instruction that has an entry: (code word, position).
+    entries: Vec<(u32, u32)>,
+    /// Machine instructions that may fault: (position, code word).
+    faults: Vec<(u32, u32)>,
+    /// Start of the code of each label, by code word.
+    labels: Vec<u32>,
+    pub(crate) state: State,
+    /// First slot of the operand stack: what is there is used once.
+    pub(crate) operand_slots: i32,
+    /// Slots that the current instruction overwrites or uses up.
+    pub(crate) gone: [Option<i32>; PLACES],
+    /// True if control does not come here from the code before.
+    pub(crate) is_cut: bool,
+    /// Position of the constant that the next machine instruction reads.
+    pub(crate) constant: Option<u32>,
+}
+
+/// Position of a label before its code is made.
+const UNKNOWN: u32 = u32::MAX;
+
+impl<'c> Compiler<'c> {
+    /// Returns a function without code. `row` is that of the first instruction, `slots` are the bounds of the frame.
+    pub(crate) fn new(
+        first: u64,
+        words: &'c [u64],
+        row: &'static Row,
+        slots: (i32, i32),
+        operand_slots: i32,
+    ) -> Compiler<'c> {
+        Compiler {
+            first,
+            words,
+            word: 0,
+            length: 0,
+            row,
+            asm: Assembler::with_capacity(words.len() * 12),
+            side: Assembler::default(),
+            constants: Vec::new(),
+            links: Vec::new(),
+            entries: Vec::new(),
+            faults: Vec::new(),
+            labels: vec![UNKNOWN; words.len() + 1],
+            state: State::new(slots.0, slots.1),
+            operand_slots,
+            gone: [None; PLACES],
+            is_cut: true,
+            constant: None,
+        }
+    }
+
+    /// Makes the code of the instruction at a code word. `is_label` is true if jumps lead to it.
+    pub(crate) fn add(&mut self, word: u32, length: u32, row: &'static Row, is_label: bool) {
+        (self.word, self.length, self.row) = (word, length, row);
+        if is_label || self.is_cut {
+            if !is_label && row.emitter.is_none() {
+                // The handler before continues in that of this instruction.
+                return;
+            }
+            self.enter(row.emitter.is_some());
+        }
+        self.begin();
+        match row.emitter {
+            Some(emitter) => self.emit(emitter),
+            None => self.leave_to_handler(),
+        }
+        self.state.unlock_all();
+    }
+
+    fn emit(&mut self, emitter: Emitter) {
+        match emitter {
+            Emitter::Binary(code) => self.binary(code),
+            Emitter::Unary(code) => self.unary(code),
+            Emitter::Compare(code) => self.compare(code),
+            Emitter::BranchCompare(code, wanted) => self.branch_compare(code, wanted),
+            Emitter::CountAndBranch(code, wanted) => self.count_and_branch(code, wanted),
+            Emitter::Load(code) => self.load(code),
+            Emitter::LoadIndexed(code) => self.load_indexed(code),
+            Emitter::LoadDisplaced(code) => self.load_displaced(code),
+            Emitter::LoadChecked(code, is_64) => self.load_checked(code, is_64),
+            Emitter::Store(bytes) => self.store(bytes),
+            Emitter::StoreChecked(bytes, is_64) => self.store_checked(bytes, is_64),
+            Emitter::Enter => self.enter_function(),
+            Emitter::ReturnPlain => self.return_plain(),
+            Emitter::Return { is_float } => self.return_value(is_float),
+            Emitter::ReturnConstant { wide } => self.return_constant(wide),
+            Emitter::Br => self.br(),
+            Emitter::BrIf { wide, wanted } => self.br_if(wide, wanted),
+            Emitter::BrIfAnd { wanted } => self.br_if_and(wanted),
+            Emitter::BrTable => self.br_table(),
+            Emitter::Call => self.call(),
+            Emitter::CallIndirect => self.call_indirect(),
+            Emitter::Copy { is_pair } => self.copy(is_pair),
+            Emitter::Constant => self.set_constant(),
+            Emitter::GlobalGet { is_float, is_imported } => self.global_get(is_float, is_imported),
+            Emitter::GlobalSet { is_float, is_imported } => self.global_set(is_float, is_imported),
+            Emitter::Select { is_float } => self.select(is_float),
+            Emitter::AddScaled => self.add_scaled(),
+            Emitter::BitField => self.bit_field(),
+            Emitter::GlobalPlus => self.global_plus(),
+            Emitter::SetGlobalPlus => self.set_global_plus(),
+            Emitter::Charge => self.charge(),
+        }
+    }
+
+    /// Notes the slots that the current instruction overwrites or uses up. An operand on the operand stack is used once, but for
+    /// the operands of copies and of branches on references.
+    fn begin(&mut self) {
+        self.gone = [None; PLACES];
+        let uses_up = !matches!(
+            self.row.emitter,
+            None | Some(
+                Emitter::Copy { .. }
+                    | Emitter::Constant
+                    | Emitter::BrIf { wide: true, .. }
+                    | Emitter::Call
+                    | Emitter::CallIndirect
+            )
+        );
+        if !uses_up {
+            return;
+        }
+        self.gone[0] = self.result_slot();
+        let row = self.row;
+        for (index, place) in row.operands().enumerate() {
+            let slot = match self.value(place) {
+                Value::Slot(slot) => Some(slot),
+                Value::Acc => self.state.accumulator_slot(self.state.acc()),
+                Value::FloatAcc => self.state.accumulator_slot(self.state.facc()),
+                Value::Constant(_) => None,
+            };
+            if let Some(free) = self.gone.get_mut(index + 1) {
+                *free = slot.filter(|&slot| slot >= self.operand_slots);
+            }
+        }
+    }
+
+    fn value(&self, place: Place) -> Value {
+        match place {
+            Place::Slot(field) => Value::Slot(field.value(&self.words[self.word as usize..]) as i32),
+            Place::Acc => Value::Acc,
+            Place::FloatAcc => Value::FloatAcc,
+            Place::Constant(field) => Value::Constant(field.value(&self.words[self.word as usize..])),
+        }
+    }
+
+    /// Returns operand `index` of the current instruction, without what is known of its slot.
+    pub(crate) fn place(&self, index: usize) -> Value {
+        self.row.operands().nth(index).map_or(Value::Constant(0), |place| self.value(place))
+    }
+
+    /// Returns operand `index` of the current instruction. A slot that is a known constant is one.
+    pub(crate) fn operand(&self, index: usize) -> Value {
+        let value = self.place(index);
+        let Value::Slot(slot) = value else { return value };
+        let known = self.state.holder(slot).and_then(|holder| self.state.constant(holder));
+        known.map_or(value, |known| Value::Constant(known as i64))
+    }
+
+    /// Returns operand `index` of the current instruction, which is a constant by its row.
+    pub(crate) fn field(&self, index: usize) -> i64 {
+        match self.place(index) {
+            Value::Constant(value) => value,
+            Value::Slot(slot) => slot.into(),
+            Value::Acc | Value::FloatAcc => 0,
+        }
+    }
+
+    /// Returns the slot of the result, if the result goes to one.
+    pub(crate) fn result_slot(&self) -> Option<i32> {
+        match self.row.result().map(|place| self.value(place)) {
+            Some(Value::Slot(slot)) => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// Returns a code word of the current instruction.
+    pub(crate) fn code_word(&self, index: usize) -> u64 {
+        self.words.get(self.word as usize + index).copied().unwrap_or(0)
+    }
+
+    /// Returns the code word to which field `to` leads.
+    pub(crate) fn target(&self) -> u32 {
+        self.word.wrapping_add((self.code_word(1) >> 32) as u32)
+    }
+
+    /// Returns the address of the instruction at a code word.
+    pub(crate) fn address(&self, word: u32) -> u64 {
+        self.first + 8 * u64::from(word)
+    }
+
+    // Entries and exits.
+
+    /// Begins code that is entered from elsewhere: from handlers too, if `is_published`.
+    fn enter(&mut self, is_published: bool) {
+        if !self.is_cut {
+            self.flush();
+        }
+        self.is_cut = false;
+        self.state.enter();
+        let position = self.asm.size() as u32;
+        self.labels[self.word as usize] = position;
+        if is_published {
+            self.entries.push((self.word, position));
+        }
+    }
+
+    /// Stores all dirty slots.
+    pub(crate) fn flush(&mut self) {
+        self.store_dirty(false);
+        self.state.clean_all();
+    }
+
+    /// Stores the dirty slots below `end`, and forgets that the others are dirty.
+    pub(crate) fn flush_below(&mut self, end: i32) {
+        for holder in self.state.dirty_holders() {
+            for (slot, is_dirty) in self.state.slots(holder) {
+                if is_dirty && slot < end {
+                    self.store_slot(false, holder, slot);
+                }
+            }
+        }
+        self.state.clean_all();
+    }
+
+    fn store_dirty(&mut self, aside: bool) {
+        for holder in self.state.dirty_holders() {
+            for (slot, is_dirty) in self.state.slots(holder) {
+                if is_dirty {
+                    self.store_slot(aside, holder, slot);
+                }
+            }
+        }
+    }
+
+    /// Stores the value of a holder to a slot. The flags stay; `rax` may be lost.
+    pub(crate) fn store_slot(&mut self, aside: bool, holder: u8, slot: i32) {
+        let (constant, to) = (self.state.constant(holder), slot_mem(slot));
+        let asm = if aside { &mut self.side } else { &mut self.asm };
+        match constant {
+            Some(value) => store_constant(asm, to, value),
+            None if holder >= XMM => asm.op(0xf200_0f11, false, holder - XMM, Rm::Mem(to)),
+            None => asm.store(true, to, holder),
+        }
+    }
+
+    /// Leaves the current instruction to its handler, which continues with the next instruction.
+    pub(crate) fn leave_to_handler(&mut self) {
+        self.flush();
+        self.home_accumulators(false);
+        self.jump_to(false, self.word, self.code_word(0));
+        self.is_cut = true;
+    }
+
+    /// Appends code that leaves the current instruction to its handler, in the state of now. Returns its position. The operands
+    /// of the instruction must still be there.
+    pub(crate) fn bail(&mut self) -> Goal {
+        let start = self.side.size() as u32;
+        self.store_dirty(true);
+        self.home_accumulators(true);
+        self.jump_to(true, self.word, self.code_word(0));
+        Goal::Position(Position::Side(start))
+    }
+
+    fn home_accumulators(&mut self, aside: bool) {
+        let (acc, facc) = (self.state.acc(), self.state.facc());
+        let asm = if aside { &mut self.side } else { &mut self.asm };
+        if acc != R8 {
+            asm.mov(true, R8, Rm::Reg(acc));
+        }
+        if facc != XMM {
+            asm.op(0x0f28, false, 0, Rm::Reg(facc - XMM));
+        }
+    }
+
+    /// Continues in a handler with the instruction at a code word.
+    fn jump_to(&mut self, aside: bool, word: u32, handler: u64) {
+        let address = self.address(word);
+        let asm = if aside { &mut self.side } else { &mut self.asm };
+        asm.constant(RDI, address);
+        asm.jump();
+        self.link_latest(aside, Goal::Address(handler));
+    }
+
+    /// Notes the destination of the distance that the latest machine instruction ends with.
+    fn link_latest(&mut self, aside: bool, to: Goal) {
+        let at = if aside { Position::Side(self.side.distance_at()) } else { Position::Main(self.asm.distance_at()) };
+        self.links.push(Link { at, to, beyond: 0 });
+    }
+
+    /// Appends a conditional jump.
+    pub(crate) fn branch(&mut self, condition: u8, to: Goal) {
+        self.asm.branch(condition);
+        self.link_latest(false, to);
+    }
+
+    /// Jumps to an instruction if a condition holds, with all slots stored. A jump backward takes one from the budget.
+    pub(crate) fn branch_to_word(&mut self, condition: Option<u8>, to: u32) {
+        let is_backward = to <= self.word;
+        match condition {
+            None if is_backward => self.take_budget(to),
+            None => {
+                self.asm.jump();
+                self.link_latest(false, Goal::Word(to));
+            }
+            Some(condition) if is_backward => {
+                let around = self.asm.branch_short(condition ^ 1);
+                self.take_budget(to);
+                self.asm.land_short(around);
+            }
+            Some(condition) => self.branch(condition, Goal::Word(to)),
+        }
+    }
+
+    /// Takes one from the budget and jumps to an instruction.
+    fn take_budget(&mut self, to: u32) {
+        self.asm.op(0xff, false, 1, Rm::Mem(budget()));
+        self.branch(super::assemble::condition::NOT_SIGN, Goal::Word(to));
+        self.asm.jump();
+        let stub = self.interrupt(to);
+        self.link_latest(false, stub);
+    }
+
+    /// Appends code that handles a budget interrupt and continues with an instruction, with all slots stored.
+    pub(crate) fn interrupt(&mut self, word: u32) -> Goal {
+        let start = self.side.size() as u32;
+        let handler: Handler = budget_interrupt;
+        self.jump_to(true, word, handler_word(handler));
+        Goal::Position(Position::Side(start))
+    }
+
+    /// Appends code that takes one from the budget and continues with an instruction, with all slots stored.
+    pub(crate) fn backward(&mut self, word: u32) -> Goal {
+        let start = self.side.size() as u32;
+        self.side.op(0xff, false, 1, Rm::Mem(budget()));
+        self.side.branch(super::assemble::condition::NOT_SIGN);
+        self.link_latest(true, Goal::Word(word));
+        self.interrupt(word);
+        Goal::Position(Position::Side(start))
+    }
+
+    /// Notes that the next machine instruction may fault.
+    pub(crate) fn may_fault(&mut self) {
+        self.faults.push((self.asm.size() as u32, self.word));
+    }
+
+    // Constants.
+
+    /// Adds a constant of some bytes. Returns its position.
+    pub(crate) fn add_constant(&mut self, bytes: &[u8]) -> u32 {
+        while !self.constants.len().is_multiple_of(bytes.len()) {
+            self.constants.push(0);
+        }
+        self.constants.extend_from_slice(bytes);
+        (self.constants.len() - bytes.len()) as u32
+    }
+
+    /// Appends an instruction. An operand [`Rm::Constant`] is the constant at [`Self::constant`].
+    pub(crate) fn op(&mut self, opcode: u32, wide: bool, reg: u8, rm: Rm) {
+        self.asm.op(opcode, wide, reg, rm);
+        if rm == Rm::Constant
+            && let Some(constant) = self.constant
+        {
+            self.link_latest(false, Goal::Position(Position::Constant(constant)));
+        }
+    }
+
+    /// Adds a table of distances from its own start, and a distance to it. Returns nothing: the latest machine instruction ends
+    /// with the distance to the table.
+    pub(crate) fn link_table(&mut self, goals: &[Goal]) {
+        while !self.constants.len().is_multiple_of(4) {
+            self.constants.push(0);
+        }
+        let table = self.constants.len() as u32;
+        self.link_latest(false, Goal::Position(Position::Constant(table)));
+        for (index, &to) in goals.iter().enumerate() {
+            let at = table + 4 * index as u32;
+            self.constants.extend([0; 4]);
+            self.links.push(Link { at: Position::Constant(at), to, beyond: -4 - 4 * index as i32 });
+        }
+    }
+}
+
+/// Alignment of a function's constants in bytes.
+const CONSTANT_ALIGN: usize = 8;
+
+impl Placeable for Compiler<'_> {
+    fn finish(&mut self) -> usize {
+        self.side.pad();
+        while !(self.asm.size() + self.side.size()).is_multiple_of(CONSTANT_ALIGN) {
+            self.side.pad();
+        }
+        self.asm.size() + self.side.size() + self.constants.len()
+    }
+
+    fn place(self, base: u64) -> Option<Placed> {
+        let Compiler { asm, side, constants, links, entries, faults, labels, .. } = self;
+        let mut code = asm.into_bytes();
+        let side_at = code.len() as u32;
+        code.extend(side.into_bytes());
+        let constants_at = code.len() as u32;
+        code.extend(constants);
+        let position = |position| match position {
+            Position::Main(at) => at,
+            Position::Side(at) => side_at + at,
+            Position::Constant(at) => constants_at + at,
+        };
+        for Link { at, to, beyond } in links {
+            let at = position(at);
+            let to = match to {
+                Goal::Position(to) => base + u64::from(position(to)),
+                Goal::Word(word) => {
+                    let label = *labels.get(word as usize)?;
+                    base + u64::from(Some(label).filter(|&label| label != UNKNOWN)?)
+                }
+                Goal::Address(address) => address,
+            };
+            let from = (base + u64::from(at) + 4).wrapping_add_signed(beyond.into());
+            let distance = i32::try_from(to.wrapping_sub(from) as i64).ok()?;
+            code[at as usize..at as usize + 4].copy_from_slice(&distance.to_le_bytes());
+        }
+        Some(Placed { code, entries, owners: faults })
+    }
+}
+
+/// Returns the memory of a slot.
+pub(crate) fn slot_mem(slot: i32) -> Mem {
+    Mem::at(RSI, slot.wrapping_mul(8))
+}
+
+/// Returns the instance's budget.
+pub(crate) fn budget() -> Mem {
+    Mem::at(RCX, std::mem::offset_of!(VmInstance, budget) as i32)
+}
+
+/// Appends a store of eight bytes. The flags stay; `rax` may be lost.
+pub(crate) fn store_constant(asm: &mut Assembler, to: Mem, value: u64) {
+    match i32::try_from(value as i64) {
+        Ok(short) => asm.store_imm(8, to, short),
+        Err(_) => {
+            asm.constant(super::assemble::RAX, value);
+            asm.store(true, to, super::assemble::RAX);
+        }
+    }
+}
