@@ -1,5 +1,7 @@
 //! Tests of the baseline compiler.
 
+mod agreement;
+
 use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 
 use super::assemble::{Alu, Assembler, Mem, RAX, RCX, RDI, RDX, RSI, Rm, Shift, condition};
