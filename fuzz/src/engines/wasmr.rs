@@ -41,6 +41,8 @@ pub struct Variant {
     pub tier: Tier,
     /// Time at which the interpreter creates copy-and-patch code.
     pub copy_and_patch: CopyAndPatch,
+    /// True if the baseline compiler makes that code in place of copies.
+    pub baseline: bool,
     /// True if memory accesses are checked where guard pages would suffice.
     pub checked: bool,
     /// True if fuel is counted.
@@ -130,6 +132,7 @@ pub fn engine(variant: Variant, max_compiled_size: usize, cache: Option<Arc<Cach
     let tuning = Tuning {
         copy_and_patch: variant.copy_and_patch != CopyAndPatch::Off && !INSTRUMENTED,
         copy_and_patch_after: u32::from(variant.copy_and_patch == CopyAndPatch::Warm),
+        baseline: variant.baseline,
         max_compiled_size,
         compile_threads: Some(1),
         gc_stress: variant.gc_stress,
