@@ -135,6 +135,16 @@ impl Assembler {
         self.0[end - 1] = distance as u8;
     }
 
+    /// Appends bytes.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Inserts bytes at a position.
+    pub(crate) fn insert(&mut self, at: usize, bytes: &[u8]) {
+        self.0.splice(at..at, bytes.iter().copied());
+    }
+
     /// Appends `int3`, which is never executed.
     pub(crate) fn pad(&mut self) {
         self.0.push(0xcc);

@@ -10,6 +10,8 @@ pub(crate) struct Features {
     pub(crate) bmi2: bool,
     pub(crate) popcnt: bool,
     pub(crate) sse41: bool,
+    /// SSE4.2, and those before it.
+    pub(crate) sse42: bool,
 }
 
 /// Returns the extensions of this processor.
@@ -21,5 +23,8 @@ pub(crate) fn features() -> Features {
         bmi2: is_x86_feature_detected!("bmi2"),
         popcnt: is_x86_feature_detected!("popcnt"),
         sse41: is_x86_feature_detected!("sse4.1"),
+        sse42: is_x86_feature_detected!("ssse3")
+            && is_x86_feature_detected!("sse4.1")
+            && is_x86_feature_detected!("sse4.2"),
     })
 }

@@ -4,8 +4,12 @@
 //! machine instructions to [`Compiler::asm`]. Code that is rarely executed goes to a second part, which follows the first.
 
 use super::assemble::{Assembler, Mem, R8, RCX, RDI, RSI, Rm};
+use super::heap_rows::Heap;
+use super::plain_loop::PlainLoop;
 use super::rows::{Emitter, PLACES, Place, Row};
-use super::state::{State, XMM};
+use super::sse;
+use super::state::{HeldSlot, State, XMM};
+use super::vector_rows::Vector;
 use crate::copy_patch::code_memory::{Placeable, Placed};
 use crate::execute::dispatch::{Handler, budget_interrupt, handler_word};
 use wasmr_runtime::vm::VmInstance;
@@ -74,6 +78,8 @@ pub(crate) struct Compiler<'c> {
     pub(crate) gone: [Option<i32>; PLACES],
     /// True if control does not come here from the code before.
     pub(crate) is_cut: bool,
+    /// The plain loop that the current instruction is in.
+    pub(crate) plain_loop: Option<PlainLoop>,
     /// Position of the constant that the next machine instruction reads.
     pub(crate) constant: Option<u32>,
 }
@@ -107,19 +113,25 @@ impl<'c> Compiler<'c> {
             operand_slots,
             gone: [None; PLACES],
             is_cut: true,
+            plain_loop: None,
             constant: None,
         }
     }
 
-    /// Makes the code of the instruction at a code word. `is_label` is true if jumps lead to it.
-    pub(crate) fn add(&mut self, word: u32, length: u32, row: &'static Row, is_label: bool) {
+    /// Makes the code of the instruction at a code word. `is_label` is true if jumps lead to it, `is_loop` if it is the first one of
+    /// a plain loop.
+    pub(crate) fn add(&mut self, word: u32, length: u32, row: &'static Row, is_label: bool, is_loop: bool) {
         (self.word, self.length, self.row) = (word, length, row);
         if is_label || self.is_cut {
             if !is_label && row.emitter.is_none() {
                 // The handler before continues in that of this instruction.
                 return;
             }
+            self.end_loop();
             self.enter(row.emitter.is_some());
+            if is_loop {
+                self.begin_loop();
+            }
         }
         self.begin();
         match row.emitter {
@@ -136,9 +148,7 @@ impl<'c> Compiler<'c> {
             Emitter::Compare(code) => self.compare(code),
             Emitter::BranchCompare(code, wanted) => self.branch_compare(code, wanted),
             Emitter::CountAndBranch(code, wanted) => self.count_and_branch(code, wanted),
-            Emitter::Load(code) => self.load(code),
-            Emitter::LoadIndexed(code) => self.load_indexed(code),
-            Emitter::LoadDisplaced(code) => self.load_displaced(code),
+            Emitter::Load(code, form) => self.load(code, form),
             Emitter::LoadChecked(code, is_64) => self.load_checked(code, is_64),
             Emitter::Store(bytes) => self.store(bytes),
             Emitter::StoreChecked(bytes, is_64) => self.store_checked(bytes, is_64),
@@ -162,11 +172,14 @@ impl<'c> Compiler<'c> {
             Emitter::GlobalPlus => self.global_plus(),
             Emitter::SetGlobalPlus => self.set_global_plus(),
             Emitter::Charge => self.charge(),
+            Emitter::MemorySize { log2 } => self.memory_size(log2),
+            Emitter::Vector(vector) => self.vector_instruction(vector),
+            Emitter::Heap(heap) => self.heap_instruction(heap),
         }
     }
 
     /// Notes the slots that the current instruction overwrites or uses up. An operand on the operand stack is used once, but for
-    /// the operands of copies and of branches on references.
+    /// the operands of copies, and references in tests and branches.
     fn begin(&mut self) {
         self.gone = [None; PLACES];
         let uses_up = !matches!(
@@ -174,6 +187,8 @@ impl<'c> Compiler<'c> {
             None | Some(
                 Emitter::Copy { .. }
                     | Emitter::Constant
+                    | Emitter::Vector(Vector::Copy | Vector::Constant)
+                    | Emitter::Heap(Heap::RefTest(_) | Heap::RefCast(_))
                     | Emitter::BrIf { wide: true, .. }
                     | Emitter::Call
                     | Emitter::CallIndirect
@@ -276,10 +291,8 @@ impl<'c> Compiler<'c> {
     /// Stores the dirty slots below `end`, and forgets that the others are dirty.
     pub(crate) fn flush_below(&mut self, end: i32) {
         for holder in self.state.dirty_holders() {
-            for (slot, is_dirty) in self.state.slots(holder) {
-                if is_dirty && slot < end {
-                    self.store_slot(false, holder, slot);
-                }
+            for held in self.state.slots(holder).filter(|held| held.is_dirty && held.slot < end) {
+                self.store_held(false, holder, held);
             }
         }
         self.state.clean_all();
@@ -287,15 +300,23 @@ impl<'c> Compiler<'c> {
 
     fn store_dirty(&mut self, aside: bool) {
         for holder in self.state.dirty_holders() {
-            for (slot, is_dirty) in self.state.slots(holder) {
-                if is_dirty {
-                    self.store_slot(aside, holder, slot);
-                }
+            for held in self.state.slots(holder).filter(|held| held.is_dirty) {
+                self.store_held(aside, holder, held);
             }
         }
     }
 
-    /// Stores the value of a holder to a slot. The flags stay; `rax` may be lost.
+    /// Stores the value of a slot that a holder has. The flags stay; `rax` may be lost.
+    pub(crate) fn store_held(&mut self, aside: bool, holder: u8, held: HeldSlot) {
+        if held.is_v128 {
+            let asm = if aside { &mut self.side } else { &mut self.asm };
+            asm.op(sse::MOVUPS_TO, false, holder - XMM, Rm::Mem(slot_mem(held.slot)));
+        } else {
+            self.store_slot(aside, holder, held.slot);
+        }
+    }
+
+    /// Stores the scalar in a holder to a slot. The flags stay; `rax` may be lost.
     pub(crate) fn store_slot(&mut self, aside: bool, holder: u8, slot: i32) {
         let (constant, to) = (self.state.constant(holder), slot_mem(slot));
         let asm = if aside { &mut self.side } else { &mut self.asm };
@@ -360,24 +381,25 @@ impl<'c> Compiler<'c> {
     pub(crate) fn branch_to_word(&mut self, condition: Option<u8>, to: u32) {
         let is_backward = to <= self.word;
         match condition {
-            None if is_backward => self.take_budget(to),
+            _ if is_backward && self.branch_to_head(condition, to) => {}
+            None if is_backward => self.take_budget(to, Goal::Word(to)),
             None => {
                 self.asm.jump();
                 self.link_latest(false, Goal::Word(to));
             }
             Some(condition) if is_backward => {
                 let around = self.asm.branch_short(condition ^ 1);
-                self.take_budget(to);
+                self.take_budget(to, Goal::Word(to));
                 self.asm.land_short(around);
             }
             Some(condition) => self.branch(condition, Goal::Word(to)),
         }
     }
 
-    /// Takes one from the budget and jumps to an instruction.
-    fn take_budget(&mut self, to: u32) {
+    /// Takes one from the budget and jumps to the code of an instruction.
+    pub(crate) fn take_budget(&mut self, to: u32, code: Goal) {
         self.asm.op(0xff, false, 1, Rm::Mem(budget()));
-        self.branch(super::assemble::condition::NOT_SIGN, Goal::Word(to));
+        self.branch(super::assemble::condition::NOT_SIGN, code);
         self.asm.jump();
         let stub = self.interrupt(to);
         self.link_latest(false, stub);
@@ -399,6 +421,24 @@ impl<'c> Compiler<'c> {
         self.link_latest(true, Goal::Word(word));
         self.interrupt(word);
         Goal::Position(Position::Side(start))
+    }
+
+    /// Returns the numbers of links and of faults.
+    pub(crate) fn lengths(&self) -> (usize, usize) {
+        (self.links.len(), self.faults.len())
+    }
+
+    /// Inserts code at a position. There were as many links and faults as `before` says, and no entry or label comes after it.
+    pub(crate) fn insert_code(&mut self, at: u32, code: &[u8], before: (usize, usize)) {
+        self.asm.insert(at as usize, code);
+        for link in &mut self.links[before.0..] {
+            if let Position::Main(position) = &mut link.at {
+                *position += code.len() as u32;
+            }
+        }
+        for (position, _) in &mut self.faults[before.1..] {
+            *position += code.len() as u32;
+        }
     }
 
     /// Notes that the next machine instruction may fault.
@@ -427,6 +467,17 @@ impl<'c> Compiler<'c> {
         }
     }
 
+    /// As [`op`](Self::op), with an 8-bit immediate.
+    pub(crate) fn op_imm8(&mut self, opcode: u32, wide: bool, reg: u8, rm: Rm, imm: u8) {
+        self.asm.op_imm8(opcode, wide, reg, rm, imm);
+        if rm == Rm::Constant
+            && let Some(constant) = self.constant
+        {
+            let at = Position::Main(self.asm.distance_at() - 1);
+            self.links.push(Link { at, to: Goal::Position(Position::Constant(constant)), beyond: 1 });
+        }
+    }
+
     /// Adds a table of distances from its own start, and a distance to it. Returns nothing: the latest machine instruction ends
     /// with the distance to the table.
     pub(crate) fn link_table(&mut self, goals: &[Goal]) {
@@ -444,7 +495,7 @@ impl<'c> Compiler<'c> {
 }
 
 /// Alignment of a function's constants in bytes.
-const CONSTANT_ALIGN: usize = 8;
+const CONSTANT_ALIGN: usize = 16;
 
 impl Placeable for Compiler<'_> {
     fn finish(&mut self) -> usize {

@@ -1,14 +1,14 @@
 //! Loads and stores.
 
-use super::assemble::{Alu, Mem, RAX, RCX, RDI, RDX, Rm, condition};
+use super::access::{Address, Loaded};
+use super::assemble::{Alu, Mem, RAX, RCX, RDI, RDX, Rm, Shift, condition};
 use super::function::{Compiler, Goal, Value};
-use super::rows::Loaded;
 use super::state::XMM;
 use wasmr_runtime::vm::VmMemory;
 
 impl Compiler<'_> {
     /// Returns the operand at a 32-bit address plus a 32-bit offset in guard-paged memory. It may be relative to `rax`.
-    fn guarded(&mut self, address: Value, offset: u64) -> Mem {
+    pub(crate) fn guarded(&mut self, address: Value, offset: u64) -> Mem {
         if let Value::Constant(address) = address {
             return self.at_constant(u64::from(address as u32) + offset);
         }
@@ -37,44 +37,44 @@ impl Compiler<'_> {
         Mem::indexed(RDX, RAX, 0)
     }
 
-    pub(crate) fn load(&mut self, code: Loaded) {
-        let (address, offset) = (self.operand(0), self.field(1) as u64);
-        let from = self.guarded(address, offset);
-        self.load_from(code, from);
-    }
-
-    /// A load at the sum of two operands.
-    pub(crate) fn load_indexed(&mut self, code: Loaded) {
-        let (x, y, offset) = (self.operand(0), self.operand(1), self.field(2) as u64);
-        let sum = match (x, y) {
-            (Value::Constant(x), Value::Constant(y)) => {
-                let from = self.at_constant(u64::from((x as u32).wrapping_add(y as u32)) + offset);
-                return self.load_from(code, from);
+    /// Returns the operand of a load.
+    pub(crate) fn load_address(&mut self, form: Address) -> Mem {
+        match form {
+            Address::Plain => {
+                let (address, offset) = (self.operand(0), self.field(1) as u64);
+                self.guarded(address, offset)
             }
-            (Value::Constant(constant), other) | (other, Value::Constant(constant)) => {
-                Mem::at(self.general(other, false), constant as i32)
+            Address::Indexed => {
+                let (x, y, offset) = (self.operand(0), self.operand(1), self.field(2) as u64);
+                let sum = match (x, y) {
+                    (Value::Constant(x), Value::Constant(y)) => {
+                        return self.at_constant(u64::from((x as u32).wrapping_add(y as u32)) + offset);
+                    }
+                    (Value::Constant(constant), other) | (other, Value::Constant(constant)) => {
+                        Mem::at(self.general(other, false), constant as i32)
+                    }
+                    (x, y) => {
+                        let x = self.general(x, false);
+                        Mem::indexed(x, self.general(y, false), 0)
+                    }
+                };
+                self.asm.lea(false, RAX, sum);
+                self.at_index(RAX, offset)
             }
-            (x, y) => {
-                let x = self.general(x, false);
-                Mem::indexed(x, self.general(y, false), 0)
-            }
-        };
-        self.asm.lea(false, RAX, sum);
-        let from = self.at_index(RAX, offset);
-        self.load_from(code, from);
-    }
-
-    /// A load at the sum of an operand and a constant.
-    pub(crate) fn load_displaced(&mut self, code: Loaded) {
-        let (x, addend, offset) = (self.operand(0), self.field(1) as i32, u64::from(self.field(2) as u32));
-        let from = match x {
-            Value::Constant(x) => self.at_constant(u64::from((x as u32).wrapping_add(addend as u32)) + offset),
-            x => {
+            Address::Displaced => {
+                let (x, addend, offset) = (self.operand(0), self.field(1) as i32, u64::from(self.field(2) as u32));
+                if let Value::Constant(x) = x {
+                    return self.at_constant(u64::from((x as u32).wrapping_add(addend as u32)) + offset);
+                }
                 let x = self.general(x, false);
                 self.asm.lea(false, RAX, Mem::at(x, addend));
                 self.at_index(RAX, offset)
             }
-        };
+        }
+    }
+
+    pub(crate) fn load(&mut self, code: Loaded, form: Address) {
+        let from = self.load_address(form);
         self.load_from(code, from);
     }
 
@@ -106,7 +106,7 @@ impl Compiler<'_> {
     }
 
     /// Puts the value of a store into a place. A constant that the machine instruction cannot have is put into a register.
-    fn stored(&mut self, bytes: u8, value: Value) -> Stored {
+    pub(crate) fn stored(&mut self, bytes: u8, value: Value) -> Stored {
         match (value, self.holder(value)) {
             (Value::Constant(value), _) if bytes < 8 => Stored::Constant(value as i32),
             (Value::Constant(value), _) if i32::try_from(value).is_ok() => Stored::Constant(value as i32),
@@ -118,7 +118,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn store_to(&mut self, bytes: u8, to: Mem, stored: Stored) {
+    pub(crate) fn store_to(&mut self, bytes: u8, to: Mem, stored: Stored) {
         match (stored, bytes) {
             (Stored::Constant(value), _) => self.asm.store_imm(bytes, to, value),
             (Stored::Vector(register), 4) => self.asm.op(0xf300_0f11, false, register, Rm::Mem(to)),
@@ -129,9 +129,21 @@ impl Compiler<'_> {
         }
     }
 
+    /// The size of a memory in pages of two to the power of `log2` bytes.
+    pub(crate) fn memory_size(&mut self, log2: u8) {
+        let memory = self.field(0) as i32;
+        let result = self.new_general();
+        self.asm.mov(true, RAX, Rm::Mem(Mem::at(RCX, memory)));
+        self.asm.mov(true, result, Rm::Mem(Mem::at(RAX, std::mem::offset_of!(VmMemory, len) as i32)));
+        if log2 != 0 {
+            self.asm.shift_imm(Shift::RightUnsigned, true, result, log2);
+        }
+        self.finish_general(result, false);
+    }
+
     /// Appends a bounds check. Returns the operand at an address plus an offset in the memory whose pointer is at `memory` in
     /// the instance. `limit` is a register for the check.
-    fn checked(&mut self, is_64: bool, bytes: u8, address: u8, limit: u8, bail: Goal) -> Mem {
+    pub(crate) fn checked(&mut self, is_64: bool, bytes: u8, address: u8, limit: u8, bail: Goal) -> Mem {
         let (memory, offset) = (self.field(0) as i32, self.field(2) as u64);
         self.asm.mov(true, RDI, Rm::Mem(Mem::at(RCX, memory)));
         match i32::try_from(offset) {
@@ -152,7 +164,7 @@ impl Compiler<'_> {
         Mem::at(RAX, 0)
     }
 
-    fn checked_address(&mut self, is_64: bool) -> u8 {
+    pub(crate) fn checked_address(&mut self, is_64: bool) -> u8 {
         let address = self.operand(1);
         if is_64 { self.general(address, true) } else { self.zero_extended(address) }
     }
@@ -185,7 +197,7 @@ impl Compiler<'_> {
 
 /// The value of a store, in its place.
 #[derive(Clone, Copy, Debug)]
-enum Stored {
+pub(crate) enum Stored {
     Constant(i32),
     General(u8),
     Vector(u8),

@@ -6,12 +6,16 @@
 //! # Stages
 //! - `rows`: handler → emitter, operand places. An instruction without an emitter is left to its handler.
 //! - `function`: the code of one function; entries, exits, jumps. `registers`: operands and results in registers.
-//! - `numeric`, `memory`, `variable`, `control`, `call`: the emitters, named by instruction category as in `execute/`.
+//! - `numeric`, `conversion`, `memory`, `variable`, `control`, `call`, `heap`, `vector`, `vector_memory`: the emitters, named by
+//!   instruction category as in `execute/`. `vector_rows` and `sse`: the machine instructions of vector operators.
+//!   `heap_rows`, `access`: the emitters of others.
+//! - `loops`: values that inner loops carry in registers.
 //! - `state`: the knowledge of slots during the pass; `assemble`: the encoder; `features`: those of the processor.
 //!
 //! # State
 //! Within a block a slot may be in a register, or be a known constant, and its memory be out of date. Everything is stored
-//! before labels, branches, calls and exits to handlers. An operand that was on the operand stack is used once and then
+//! before labels, branches, calls and exits to handlers. What is in memory stays in its register behind a branch that is not taken,
+//! and over the back edge of an inner loop without further labels. An operand that was on the operand stack is used once and then
 //! forgotten, without a store.
 //!
 //! # Entries
@@ -24,17 +28,27 @@
 //! traps or has a result. So no rule of a trap is written twice. A fault of an access to guard-paged memory stores nothing: the
 //! frame's slots are not read any more.
 
+mod access;
 mod assemble;
 mod call;
 mod control;
+mod conversion;
 mod features;
 mod function;
+mod heap;
+mod heap_rows;
+mod loops;
 mod memory;
 mod numeric;
+mod plain_loop;
 mod registers;
 mod rows;
+mod sse;
 mod state;
 mod variable;
+mod vector;
+mod vector_memory;
+mod vector_rows;
 
 use crate::code_block::CodeBlock;
 use crate::copy_patch::code_memory::Placeable;
@@ -57,6 +71,8 @@ fn compile_words<'w>(first: u64, words: &'w [u64], landings: &[u32]) -> Option<C
     let mut known = Rows::lock();
     let mut rows: Vec<(u32, &'static Row)> = Vec::with_capacity(words.len() / 2);
     let mut is_label = vec![false; words.len() + 1];
+    // Number of the branch, and its destination.
+    let mut back_edges: Vec<(usize, u32)> = Vec::new();
     let (mut lowest, mut highest) = (0, 0);
     let mut start = 0;
     while let Some(here) = words.get(start..).filter(|here| !here.is_empty()) {
@@ -69,6 +85,9 @@ fn compile_words<'w>(first: u64, words: &'w [u64], landings: &[u32]) -> Option<C
         };
         if row.branches {
             mark(here.get(1)? >> 32);
+            if (here[1] as i64) < 0 {
+                back_edges.push((rows.len() - 1, start.wrapping_add_signed((here[1] as i64 >> 32) as isize) as u32));
+            }
         }
         if row.has_table {
             for entry in 0..=(here.get(1)? >> 32) as usize {
@@ -91,10 +110,37 @@ fn compile_words<'w>(first: u64, words: &'w [u64], landings: &[u32]) -> Option<C
         Some(Emitter::Enter) => (words.get(1)? >> 32) as u32 as i32,
         _ => return None,
     };
-    let mut compiler = Compiler::new(first, words, rows.first()?.1, (lowest, highest + 1), operand_slots);
+    let mut compiler = Compiler::new(first, words, rows.first()?.1, (lowest, highest + 2), operand_slots);
+    let loops = plain_loops(&rows, &back_edges, &is_label);
+    let mut loops = loops.into_iter().peekable();
     for (index, &(word, row)) in rows.iter().enumerate() {
         let next = rows.get(index + 1).map_or(words.len() as u32, |next| next.0);
-        compiler.add(word, next - word, row, is_label[word as usize]);
+        let is_loop = loops.next_if_eq(&word).is_some();
+        compiler.add(word, next - word, row, is_label[word as usize], is_loop);
     }
+    compiler.end_loop();
     Some(compiler)
+}
+
+/// Returns the first code words of plain loops, in order.
+fn plain_loops(rows: &[(u32, &'static Row)], back_edges: &[(usize, u32)], is_label: &[bool]) -> Vec<u32> {
+    let continues = |row: &Row| {
+        use Emitter::{Br, BrTable, Call, CallIndirect, Return, ReturnConstant, ReturnPlain};
+        !matches!(
+            row.emitter,
+            None | Some(Br | BrTable | Call | CallIndirect | Return { .. } | ReturnConstant { .. } | ReturnPlain)
+        )
+    };
+    let mut loops: Vec<u32> = Vec::new();
+    for &(branch, first) in back_edges {
+        let body = rows[..branch].iter().rev();
+        let mut body = body.take_while(|(word, row)| continues(row) && (*word == first || !is_label[*word as usize]));
+        let last = rows[branch].0;
+        if last == first || !is_label[last as usize] && body.any(|(word, _)| *word == first) {
+            loops.push(first);
+        }
+    }
+    loops.sort_unstable();
+    loops.dedup();
+    loops
 }

@@ -54,6 +54,7 @@ impl Compiler<'_> {
                 self.op(opcode, false, result, rm);
                 self.finish_vector(result);
             }
+            Binary::CopySign { is_64 } => self.copy_sign(is_64, x, y),
             Binary::Extreme { opcode, equal, is_64 } => self.extreme(opcode, equal, is_64, x, y),
         }
     }
@@ -256,8 +257,8 @@ impl Compiler<'_> {
                 }
                 self.finish_general(result, !wide);
             }
-            Unary::Low => {
-                let rm = self.general_rm(x, false);
+            Unary::Low { wide } => {
+                let rm = self.general_rm(x, wide);
                 let result = match rm {
                     Rm::Reg(from) => self.general_after(from),
                     _ => self.new_general(),
@@ -313,6 +314,8 @@ impl Compiler<'_> {
                 }
                 self.finish_general(result, !wide);
             }
+            Unary::ConvertLong { opcode, add } => self.convert_long(opcode, add, x),
+            Unary::TruncateLong { opcode, subtract, is_64 } => self.truncate_long(opcode, subtract, is_64, x),
             Unary::Bits { is_64 } => {
                 let result = self.new_general();
                 self.load_general(result, x, true);
@@ -330,7 +333,7 @@ impl Compiler<'_> {
     }
 
     /// Clears a vector register, so that an instruction that writes a part of it need not wait for its old value.
-    fn zero_vector(&mut self, register: u8) {
+    pub(crate) fn zero_vector(&mut self, register: u8) {
         self.asm.op(0x0f57, false, register, Rm::Reg(register));
     }
 

@@ -2,6 +2,7 @@
 
 use super::assemble::{RAX, Rm};
 use super::function::{Compiler, Value, slot_mem};
+use super::plain_loop::LoadKind;
 use super::state::{Choice, Holder, XMM};
 
 impl Compiler<'_> {
@@ -10,15 +11,14 @@ impl Compiler<'_> {
         let holder = match choice {
             Choice::Free(holder) => holder,
             Choice::Taken(holder) => {
-                for (slot, is_dirty) in self.state.slots(holder) {
-                    if is_dirty {
-                        self.store_slot(false, holder, slot);
-                    }
+                for held in self.state.slots(holder).filter(|held| held.is_dirty) {
+                    self.store_held(false, holder, held);
                 }
                 self.state.drop_slots(holder);
                 holder
             }
         };
+        self.state.touch(holder);
         self.state.lock(holder);
         holder
     }
@@ -84,6 +84,14 @@ impl Compiler<'_> {
             self.state.lock(register);
             return register;
         }
+        if let Value::Slot(slot) = value
+            && self.state.holder(slot).is_none()
+            && let Some(register) = self.at_head(slot, LoadKind::General(wide))
+        {
+            self.state.set_narrow(register, !wide);
+            self.state.bind(register, slot, false);
+            return register;
+        }
         let register = self.new_general();
         self.load_general(register, value, wide);
         self.state.set_narrow(register, !wide && self.holder(value).is_none());
@@ -107,7 +115,11 @@ impl Compiler<'_> {
     /// Returns a value in a general register or in memory.
     pub(crate) fn general_rm(&mut self, value: Value, wide: bool) -> Rm {
         match value {
-            Value::Slot(slot) if self.general_holder(value).is_none() && !self.state.is_dirty(slot) => {
+            Value::Slot(slot)
+                if self.general_holder(value).is_none()
+                    && !self.state.is_dirty(slot)
+                    && !self.can_be_at_head(value, false) =>
+            {
                 Rm::Mem(slot_mem(slot))
             }
             _ => Rm::Reg(self.general(value, wide)),
@@ -124,7 +136,7 @@ impl Compiler<'_> {
     pub(crate) fn general_in_place(&mut self, value: Value, wide: bool) -> u8 {
         let is_local =
             matches!(value, Value::Slot(slot) if slot < self.operand_slots && !self.gone.contains(&Some(slot)));
-        if is_local && self.holder(value).is_none() {
+        if (is_local || self.can_be_at_head(value, false)) && self.holder(value).is_none() {
             self.general(value, wide);
         }
         if let Some(from) = self.general_holder(value) {
@@ -190,6 +202,13 @@ impl Compiler<'_> {
             self.state.lock(holder);
             return holder - XMM;
         }
+        if let Value::Slot(slot) = value
+            && self.state.holder(slot).is_none()
+            && let Some(holder) = self.at_head(slot, LoadKind::Float(load_float(is_64)))
+        {
+            self.state.bind(holder, slot, false);
+            return holder - XMM;
+        }
         let register = self.new_vector();
         self.load_vector(register, value, is_64);
         if let Value::Slot(slot) = value {
@@ -202,7 +221,11 @@ impl Compiler<'_> {
     /// Returns a value in a vector register or in memory.
     pub(crate) fn vector_rm(&mut self, value: Value, is_64: bool) -> Rm {
         match value {
-            Value::Slot(slot) if self.vector_holder(value).is_none() && !self.state.is_dirty(slot) => {
+            Value::Slot(slot)
+                if self.vector_holder(value).is_none()
+                    && !self.state.is_dirty(slot)
+                    && !self.can_be_at_head(value, true) =>
+            {
                 Rm::Mem(slot_mem(slot))
             }
             Value::Constant(value) => {
@@ -225,7 +248,7 @@ impl Compiler<'_> {
     pub(crate) fn vector_in_place(&mut self, value: Value, is_64: bool) -> u8 {
         let is_local =
             matches!(value, Value::Slot(slot) if slot < self.operand_slots && !self.gone.contains(&Some(slot)));
-        if is_local && self.vector_holder(value).is_none() {
+        if (is_local || self.can_be_at_head(value, true)) && self.vector_holder(value).is_none() {
             self.vector(value, is_64);
         }
         if let Some(from) = self.vector_holder(value) {

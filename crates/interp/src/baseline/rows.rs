@@ -11,13 +11,16 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use wasmr_core::op::{Access, Op, Shape};
 use wasmr_core::types::ValType;
 
+use super::access::{Address, Loaded};
 use super::assemble::{Alu, Opcode, Shift, condition};
+use super::heap_rows::{self, Heap};
+use super::vector_rows::{self, Vector};
 use crate::copy_patch::address_hasher::AddressHasher;
 use crate::instr::field::{Field, Kind};
 use crate::instr::locations::{Dst, In, Locations};
 use crate::instr::{
-    BranchCompare, CountAndBranch, Family, Instr, Length, LoadChecked, LoadDisplaced, LoadIndexed, Part, Row as Name,
-    StoreChecked, parts, with_handler,
+    BranchCompare, CountAndBranch, Family, Instr, Length, LoadChecked, Part, Row as Name, StoreChecked, parts,
+    with_handler,
 };
 
 /// Place of an operand or a result in an instruction.
@@ -61,9 +64,7 @@ pub(crate) enum Emitter {
     /// The flag is the outcome with which the branch is taken.
     BranchCompare(Compare, bool),
     CountAndBranch(Compare, bool),
-    Load(Loaded),
-    LoadIndexed(Loaded),
-    LoadDisplaced(Loaded),
+    Load(Loaded, Address),
     /// True for 64-bit addresses.
     LoadChecked(Loaded, bool),
     /// Bytes in memory.
@@ -109,6 +110,12 @@ pub(crate) enum Emitter {
     GlobalPlus,
     SetGlobalPlus,
     Charge,
+    MemorySize {
+        /// Logarithm of the bytes of a page.
+        log2: u8,
+    },
+    Vector(Vector),
+    Heap(Heap),
 }
 
 /// A machine instruction of an operator of two scalars.
@@ -134,6 +141,10 @@ pub(crate) enum Binary {
         opcode: Opcode,
         is_64: bool,
     },
+    /// The magnitude of the first float with the sign of the second one.
+    CopySign {
+        is_64: bool,
+    },
     /// `opcode` for different numbers, `equal` for equal ones, which may differ in sign.
     Extreme {
         opcode: Opcode,
@@ -155,8 +166,10 @@ pub(crate) enum Unary {
         wide: bool,
         narrow: bool,
     },
-    /// The low half.
-    Low,
+    /// The low half of an operand that has 64 bits, if it is `wide`.
+    Low {
+        wide: bool,
+    },
     Float {
         opcode: Opcode,
         is_64: bool,
@@ -182,6 +195,18 @@ pub(crate) enum Unary {
         opcode: Opcode,
         wide: bool,
         unsigned: bool,
+        is_64: bool,
+    },
+    /// A conversion to `opcode`'s float from an unsigned integer of 64 bits. `add` is its sum.
+    ConvertLong {
+        opcode: Opcode,
+        add: Opcode,
+    },
+    /// A conversion to an unsigned integer of 64 bits. `subtract` is the difference of the float. Unusual values are left to the
+    /// handler.
+    TruncateLong {
+        opcode: Opcode,
+        subtract: Opcode,
         is_64: bool,
     },
     /// The bits of a float.
@@ -212,17 +237,6 @@ pub(crate) enum Compare {
         negated: bool,
         is_64: bool,
     },
-}
-
-/// The machine instruction of a load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Loaded {
-    pub(crate) opcode: Opcode,
-    /// True for a 64-bit register.
-    pub(crate) wide: bool,
-    pub(crate) is_float: bool,
-    /// Bytes in memory.
-    pub(crate) bytes: u8,
 }
 
 /// The rows that were needed so far, by handler word.
@@ -343,7 +357,7 @@ fn is_supported(instr: Instr) -> bool {
             Name::Operator(F32Nearest | F64Nearest | F32Floor | F64Floor | F32Ceil | F64Ceil | F32Trunc | F64Trunc),
             _,
         ) => has.sse41,
-        _ => true,
+        _ => has.sse42 || !matches!(emitter(instr), Some(Emitter::Vector(_))),
     }
 }
 
@@ -358,9 +372,7 @@ fn operator(op: Op, index: usize, wanted: bool) -> Option<Emitter> {
         Shape::Load if index >= LoadChecked::BASE => {
             Some(Emitter::LoadChecked(loaded(op)?, is_64_bit_address(LoadChecked::BASE)))
         }
-        Shape::Load if index >= LoadDisplaced::BASE => loaded(op).map(Emitter::LoadDisplaced),
-        Shape::Load if index >= LoadIndexed::BASE => loaded(op).map(Emitter::LoadIndexed),
-        Shape::Load => loaded(op).map(Emitter::Load),
+        Shape::Load => Some(Emitter::Load(loaded(op)?, Address::of(index))),
         Shape::Store => {
             let bytes = op.info().access?.bytes;
             Some(if index >= StoreChecked::BASE {
@@ -369,7 +381,7 @@ fn operator(op: Op, index: usize, wanted: bool) -> Option<Emitter> {
                 Emitter::Store(bytes)
             })
         }
-        _ => None,
+        _ => vector_rows::operator(op, index).map(Emitter::Vector),
     }
 }
 
@@ -406,7 +418,11 @@ fn own(family: &str, index: usize, wanted: bool) -> Option<Emitter> {
         "GlobalPlus" => Emitter::GlobalPlus,
         "SetGlobalPlus" => Emitter::SetGlobalPlus,
         "Charge" => Emitter::Charge,
-        _ => return None,
+        "MemorySize" => Emitter::MemorySize { log2: if index == true.index() { 0 } else { 16 } },
+        _ => {
+            let vector = vector_rows::own(family, index).map(Emitter::Vector);
+            vector.or_else(|| heap_rows::own(family, index).map(Emitter::Heap))?
+        }
     })
 }
 
@@ -445,6 +461,7 @@ fn binary(op: Op) -> Option<Binary> {
         F32Div | F64Div => float(0x5e),
         F32Min | F64Min => extreme(0x5d, 0x0f56),
         F32Max | F64Max => extreme(0x5f, 0x0f54),
+        F32Copysign | F64Copysign => Binary::CopySign { is_64 },
         _ => return None,
     })
 }
@@ -469,7 +486,7 @@ fn unary(op: Op) -> Option<Unary> {
         I32Extend8S | I64Extend8S => general(0x0fbe, true),
         I32Extend16S | I64Extend16S => general(0x0fbf, false),
         I64Extend32S | I64ExtendI32S => general(0x63, false),
-        I32WrapI64 | I64ExtendI32U => Unary::Low,
+        I32WrapI64 | I64ExtendI32U => Unary::Low { wide: is_64 },
         F32Sqrt | F64Sqrt => float(scalar(0x51)),
         F32DemoteF64 | F64PromoteF32 => float(scalar(0x5a)),
         F32Nearest | F64Nearest => round(0),
@@ -480,6 +497,10 @@ fn unary(op: Op) -> Option<Unary> {
         F32Abs | F64Abs => Unary::Sign { opcode: 0x0f54, mask: sign - 1, is_64 },
         F32ConvertI32S | F64ConvertI32S | F32ConvertI64S | F64ConvertI64S => convert(false),
         F32ConvertI32U | F64ConvertI32U => convert(true),
+        F32ConvertI64U | F64ConvertI64U => Unary::ConvertLong { opcode: to_float(0x2a), add: to_float(0x58) },
+        I64TruncF32U | I64TruncF64U | I64TruncSatF32U | I64TruncSatF64U => {
+            Unary::TruncateLong { opcode: scalar(0x2c), subtract: scalar(0x5c), is_64 }
+        }
         I32TruncF32S | I32TruncF64S | I64TruncF32S | I64TruncF64S => truncate(false),
         I32TruncSatF32S | I32TruncSatF64S | I64TruncSatF32S | I64TruncSatF64S => truncate(false),
         I32TruncF32U | I32TruncF64U | I32TruncSatF32U | I32TruncSatF64U => truncate(true),

@@ -3,6 +3,9 @@
 //!
 //! A *holder* is a general register, a vector register or a constant. It may hold several slots, because copies of slots emit
 //! nothing. The accumulators are the holders of the latest results, `acc` a general and `facc` a vector register.
+//!
+//! A `v128` takes two slots. A vector register that holds one holds the first slot *as a `v128`*, and the second one has no
+//! holder. What overwrites one of the two ends the value: slots have one type at a time.
 
 /// Number of a holder: general registers from 0, vector registers from [`XMM`], constants from [`CONSTANT`].
 pub(crate) type Holder = u8;
@@ -12,6 +15,8 @@ pub(crate) const CONSTANT: Holder = 32;
 const CONSTANTS: usize = 8;
 const HOLDERS: usize = CONSTANT as usize + CONSTANTS;
 const NONE: Holder = u8::MAX;
+/// In place of a holder: the slot is the second one of a `v128` in a register.
+const SECOND: Holder = u8::MAX - 1;
 
 /// Slots that a holder can have at a time.
 const SLOTS: usize = 4;
@@ -30,6 +35,17 @@ struct Held {
     count: u8,
     /// Bit per slot.
     dirty: u8,
+    /// Bit per slot: it is the first one of a `v128`.
+    v128: u8,
+}
+
+/// A slot of a holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeldSlot {
+    pub(crate) slot: i32,
+    pub(crate) is_dirty: bool,
+    /// True if the slot and the next one are a `v128`.
+    pub(crate) is_v128: bool,
 }
 
 /// The state.
@@ -55,6 +71,12 @@ pub(crate) struct State {
     locked: u64,
     /// General registers whose upper half is known to be zero. A bit each.
     narrow: u32,
+    /// Holders that got a value since the entry. A bit each.
+    touched: u64,
+    /// Number of the entry since which each slot was last bound, from the lowest slot.
+    written: Vec<u32>,
+    /// Number of the latest entry.
+    entry: u32,
     /// Number of the holder to give up next, if none is free.
     turn: usize,
 }
@@ -84,6 +106,9 @@ impl State {
             dirty: 0,
             locked: 0,
             narrow: 0,
+            touched: 0,
+            written: vec![0; (end - lowest).max(0) as usize],
+            entry: 0,
             turn: 0,
         };
         state.enter();
@@ -96,7 +121,8 @@ impl State {
         (self.used, self.dirty) = (0, 0);
         (self.acc, self.facc) = (super::assemble::R8, XMM);
         (self.acc_slot, self.facc_slot) = (None, None);
-        (self.locked, self.narrow) = (0, 0);
+        (self.locked, self.narrow, self.touched) = (0, 0, 0);
+        self.entry += 1;
     }
 
     fn index(&self, slot: i32) -> Option<usize> {
@@ -105,7 +131,12 @@ impl State {
 
     /// Returns the holder of a slot.
     pub(crate) fn holder(&self, slot: i32) -> Option<Holder> {
-        self.index(slot).map(|index| self.holders[index]).filter(|&holder| holder != NONE)
+        self.index(slot).map(|index| self.holders[index]).filter(|&holder| holder < SECOND)
+    }
+
+    /// Returns the register that holds a slot as a `v128`.
+    pub(crate) fn v128_holder(&self, slot: i32) -> Option<Holder> {
+        self.holder(slot).filter(|&holder| self.slots(holder).any(|held| held.slot == slot && held.is_v128))
     }
 
     /// Returns the value of a holder that is a constant.
@@ -115,18 +146,30 @@ impl State {
 
     /// Returns true if the memory of a slot does not have its value.
     pub(crate) fn is_dirty(&self, slot: i32) -> bool {
-        self.holder(slot).is_some_and(|holder| self.slots(holder).any(|(held, dirty)| held == slot && dirty))
+        self.holder(slot).is_some_and(|holder| self.slots(holder).any(|held| held.slot == slot && held.is_dirty))
     }
 
-    /// Returns the slots of a holder, each with true if it is dirty.
-    pub(crate) fn slots(&self, holder: Holder) -> impl Iterator<Item = (i32, bool)> + use<> {
-        let Held { slots, count, dirty } = self.held[holder as usize];
-        (0..count).map(move |index| (slots[index as usize], dirty & 1 << index != 0))
+    /// Returns the slots of a holder.
+    pub(crate) fn slots(&self, holder: Holder) -> impl Iterator<Item = HeldSlot> + use<> {
+        let Held { slots, count, dirty, v128 } = self.held[holder as usize];
+        (0..count).map(move |index| HeldSlot {
+            slot: slots[index as usize],
+            is_dirty: dirty & 1 << index != 0,
+            is_v128: v128 & 1 << index != 0,
+        })
     }
 
     /// Returns the holders that may have dirty slots.
     pub(crate) fn dirty_holders(&self) -> impl Iterator<Item = Holder> + use<> {
         bits(self.dirty)
+    }
+
+    /// Notes that a slot of a holder is not dirty.
+    pub(crate) fn clean(&mut self, holder: Holder, slot: i32) {
+        let held = &mut self.held[holder as usize];
+        if let Some(place) = held.slots[..held.count as usize].iter().position(|&held| held == slot) {
+            held.dirty &= !(1 << place);
+        }
     }
 
     /// Notes that no slot is dirty.
@@ -138,7 +181,11 @@ impl State {
 
     /// Forgets the value of a slot.
     pub(crate) fn forget(&mut self, slot: i32) {
-        let Some(index) = self.index(slot) else { return };
+        let Some(mut index) = self.index(slot) else { return };
+        let mut slot = slot;
+        if self.holders[index] == SECOND {
+            (index, slot) = (index - 1, slot - 1);
+        }
         let holder = std::mem::replace(&mut self.holders[index], NONE);
         if holder == NONE {
             return;
@@ -148,15 +195,46 @@ impl State {
         // The last slot takes its place.
         let last = held.count - 1;
         held.slots[place as usize] = held.slots[last as usize];
-        let was_dirty = held.dirty >> last & 1;
-        held.dirty = held.dirty & !(1 << last) & !(1 << place) | if place == last { 0 } else { was_dirty << place };
+        let is_v128 = held.v128 >> place & 1 != 0;
+        for set in [&mut held.dirty, &mut held.v128] {
+            let was_set = *set >> last & 1;
+            *set = *set & !(1 << last) & !(1 << place) | if place == last { 0 } else { was_set << place };
+        }
         held.count = last;
+        if is_v128 {
+            self.holders[index + 1] = NONE;
+        }
     }
 
     /// Notes that a slot has the value of a holder. Returns false, and forgets the slot, if the holder has no room for it; the
     /// caller then stores the value.
     pub(crate) fn bind(&mut self, holder: Holder, slot: i32, dirty: bool) -> bool {
+        self.bind_one(holder, slot, dirty, false)
+    }
+
+    /// As [`bind`](State::bind), for a `v128` whose first slot this is.
+    pub(crate) fn bind_v128(&mut self, holder: Holder, slot: i32, dirty: bool) -> bool {
+        self.forget(slot + 1);
+        self.note_written(slot + 1);
+        for accumulator in [&mut self.acc_slot, &mut self.facc_slot] {
+            if *accumulator == Some(slot + 1) {
+                *accumulator = None;
+            }
+        }
+        let Some(second) = self.index(slot + 1) else {
+            self.forget(slot);
+            return false;
+        };
+        let is_bound = self.bind_one(holder, slot, dirty, true);
+        if is_bound {
+            self.holders[second] = SECOND;
+        }
+        is_bound
+    }
+
+    fn bind_one(&mut self, holder: Holder, slot: i32, dirty: bool, v128: bool) -> bool {
         self.forget(slot);
+        self.note_written(slot);
         if self.acc_slot == Some(slot) {
             self.acc_slot = None;
         }
@@ -170,6 +248,7 @@ impl State {
         }
         held.slots[held.count as usize] = slot;
         held.dirty |= u8::from(dirty) << held.count;
+        held.v128 |= u8::from(v128) << held.count;
         held.count += 1;
         self.used |= 1 << holder;
         self.dirty |= u64::from(dirty) << holder;
@@ -177,14 +256,40 @@ impl State {
         true
     }
 
+    fn note_written(&mut self, slot: i32) {
+        if let Some(index) = self.index(slot) {
+            self.written[index] = self.entry;
+        }
+    }
+
+    /// Returns true if a slot was bound since the entry.
+    pub(crate) fn is_written(&self, slot: i32) -> bool {
+        self.index(slot).is_none_or(|index| self.written[index] == self.entry)
+    }
+
+    /// Notes that a holder gets a value.
+    pub(crate) fn touch(&mut self, holder: Holder) {
+        self.touched |= 1 << holder;
+    }
+
+    /// Returns a register that got no value since the entry.
+    pub(crate) fn untouched(&self, is_vector: bool) -> Option<Holder> {
+        let among: &[Holder] = if is_vector { &VECTOR } else { &GENERAL };
+        let kept = self.touched | self.locked | 1 << self.acc | 1 << self.facc;
+        among.iter().copied().find(|&holder| kept & 1 << holder == 0)
+    }
+
     /// Forgets all slots of a holder.
     pub(crate) fn drop_slots(&mut self, holder: Holder) {
-        let Held { slots, count, .. } = std::mem::take(&mut self.held[holder as usize]);
-        for &slot in &slots[..count as usize] {
+        for HeldSlot { slot, is_v128, .. } in self.slots(holder) {
             if let Some(index) = self.index(slot) {
                 self.holders[index] = NONE;
+                if is_v128 {
+                    self.holders[index + 1] = NONE;
+                }
             }
         }
+        self.held[holder as usize] = Held::default();
     }
 
     /// Returns the register of the integer accumulator.
@@ -286,7 +391,7 @@ impl State {
     pub(crate) fn is_last_use(&self, holder: Holder, gone: &[Option<i32>], overwritten: Option<Holder>) -> bool {
         let is_accumulator = holder == self.acc || holder == self.facc;
         (!is_accumulator || overwritten == Some(holder))
-            && self.slots(holder).all(|(slot, _)| gone.contains(&Some(slot)))
+            && self.slots(holder).all(|held| gone.contains(&Some(held.slot)))
     }
 }
 
@@ -304,7 +409,7 @@ mod tests {
     use super::*;
 
     fn dirty(state: &State) -> Vec<(Holder, i32)> {
-        let slots = |holder| state.slots(holder).filter(|slot| slot.1).map(move |(slot, _)| (holder, slot));
+        let slots = |holder| state.slots(holder).filter(|held| held.is_dirty).map(move |held| (holder, held.slot));
         state.dirty_holders().flat_map(slots).collect()
     }
 
@@ -314,7 +419,8 @@ mod tests {
         assert!(state.bind(9, 3, true) && state.bind(9, -6, false) && state.bind(9, 4, true));
         assert_eq!(dirty(&state), [(9, 3), (9, 4)]);
         state.forget(3);
-        assert_eq!(state.slots(9).collect::<Vec<_>>(), [(4, true), (-6, false)]);
+        let held = |slot, is_dirty| HeldSlot { slot, is_dirty, is_v128: false };
+        assert_eq!(state.slots(9).collect::<Vec<_>>(), [held(4, true), held(-6, false)]);
         state.clean_all();
         assert_eq!(dirty(&state), []);
         assert!(state.bind(10, -6, true));
@@ -327,6 +433,25 @@ mod tests {
         assert!(state.is_dirty(-6) && !state.is_dirty(0) && !state.is_dirty(5));
         state.enter();
         assert!((-6..10).all(|slot| state.holder(slot).is_none()));
+    }
+
+    #[test]
+    fn a_vector_ends_with_either_slot() {
+        for overwritten in [3, 4] {
+            let mut state = State::new(0, 10);
+            assert!(state.bind(9, 4, true) && state.bind_v128(XMM + 2, 3, true) && state.bind_v128(XMM + 2, 6, true));
+            assert_eq!((state.v128_holder(3), state.holder(4), state.holder(6)), (Some(18), None, Some(18)));
+            assert!(state.bind(8, overwritten, false));
+            assert_eq!((state.v128_holder(3), state.v128_holder(6)), (None, Some(18)));
+            assert_eq!((dirty(&state), state.holder(overwritten)), (vec![(18, 6)], Some(8)));
+            state.clean(18, 6);
+            assert_eq!(dirty(&state), []);
+            assert!(state.bind_v128(XMM, 5, false), "it ends the one from 6 on");
+            assert_eq!((state.v128_holder(6), state.slots(18).count()), (None, 0));
+            assert!(!state.bind_v128(XMM, 9, true), "its second slot is outside of the frame");
+            state.drop_slots(XMM);
+            assert_eq!(state.v128_holder(5), None);
+        }
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Tests of the baseline compiler.
 
 mod agreement;
+mod loops;
 
 use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 
 use super::assemble::{Alu, Assembler, Mem, RAX, RCX, RDI, RDX, RSI, Rm, Shift, condition};
-use super::rows::emitter;
+use super::rows::{Emitter, emitter};
+use super::sse;
+use super::vector_rows::{Order, Place, Program, Step, Vector};
 use crate::instr::{Instr, Row};
 
 /// Returns the text of machine code, an instruction a line.
@@ -143,6 +146,78 @@ fn short_jumps_land_at_the_end() {
         asm.mov(false, RAX, Rm::Reg(5));
         asm.land_short(jump);
     });
+}
+
+#[test]
+fn opcodes_of_vectors_have_their_names() {
+    let encode = |name: &str, opcode, byte: Option<u8>| {
+        let mut asm = Assembler::default();
+        let rm = if name.ends_with("_TO") { Rm::Mem(Mem::at(RDX, 0)) } else { Rm::Reg(2) };
+        match byte {
+            Some(byte) => asm.op_imm8(opcode, false, 1, rm, byte),
+            None => asm.op(opcode, false, 1, rm),
+        }
+        text(&asm.into_bytes()).join("; ")
+    };
+    for (list, byte) in [(sse::PLAIN, None), (sse::WITH_BYTE, Some(9))] {
+        for &(name, opcode) in list {
+            let mnemonic = name.trim_end_matches("_TO").trim_end_matches("_FROM").to_lowercase();
+            let text = encode(name, opcode, byte);
+            assert!(text.starts_with(&format!("{mnemonic} ")) && !text.contains(';'), "{name}: {text}");
+            assert!(byte.is_none() || text.ends_with(",9"), "{name}: {text}");
+        }
+    }
+    let shifts = [
+        (sse::PSRLW_BYTE, "psrlw"),
+        (sse::PSRAW_BYTE, "psraw"),
+        (sse::PSLLW_BYTE, "psllw"),
+        (sse::PSRLD_BYTE, "psrld"),
+        (sse::PSRAD_BYTE, "psrad"),
+        (sse::PSLLD_BYTE, "pslld"),
+        (sse::PSRLQ_BYTE, "psrlq"),
+        (sse::PSLLQ_BYTE, "psllq"),
+    ];
+    for ((opcode, digit), name) in shifts {
+        check(&[&format!("{name} xmm9,5")], |asm| asm.op_imm8(opcode, false, digit, Rm::Reg(9), 5));
+    }
+}
+
+/// A program of one operand may have its result in the operand's register. Scratch registers have no value at the start.
+#[test]
+fn programs_read_what_they_may() {
+    let mut programs = 0;
+    for (_, instr) in Instr::all() {
+        use Vector::{Binary, Ternary, Test, Unary};
+        let Some(Emitter::Vector(Unary(program) | Binary(program) | Ternary(program) | Test(program, _))) =
+            emitter(instr)
+        else {
+            continue;
+        };
+        programs += 1;
+        let Program { order, steps } = program;
+        let mut known = vec![Place::Y, Place::Z];
+        if order != Order::Alone {
+            known.push(Place::X);
+        }
+        for &step in steps {
+            let (to, from) = match step {
+                Step::Plain(opcode, to, from) => {
+                    let is_constant = to == from && [sse::PXOR, sse::PCMPEQD].contains(&opcode);
+                    (to, Some(from).filter(|_| !is_constant))
+                }
+                Step::WithByte(_, to, from, _) => (to, Some(from)),
+                Step::Shift(_, to, _) => (to, Some(to)),
+            };
+            let from = from.filter(|from| !matches!(from, Place::Constant(..)));
+            assert!(from.is_none_or(|from| known.contains(&from)), "{}: {step:?}", instr.text());
+            assert!(![Place::Y, Place::Z].contains(&to) || steps.len() == 1, "{}: {step:?}", instr.text());
+            known.push(to);
+            if order == Order::Alone && to == Place::X {
+                known.retain(|&place| place != Place::Y);
+            }
+        }
+    }
+    assert!(programs > 1000, "{programs}");
 }
 
 /// The operators and families without any emitter, and the instructions without one of all others. `WASMR_BLESS=1` accepts the
