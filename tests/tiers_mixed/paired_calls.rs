@@ -1,4 +1,4 @@
-//! Calls of copied code leave pairs on the native stack (`crates/interp/src/execute/pairs.rs`). These programs leave pairs behind,
+//! Calls of copied code and of baseline code leave pairs on the native stack (`crates/interp/src/execute/pairs.rs`). These programs leave pairs behind,
 //! have more of them than may stay, or miss some. All tiers must agree with the interpreter that makes no machine code.
 
 use wasmr::{Instance, Mode, Module, Store, Tuning, Val};
@@ -15,10 +15,13 @@ fn copying() -> Vec<Configuration> {
         [("copied soon", 97, 1), ("copied late", 1021, 4), ("interrupt storm", 1, 0), ("frequent interrupts", 3, 2)]
     {
         let max_compiled_size = MAX_COMPILED_SIZE;
-        let tuning = Tuning { sample_every, copy_and_patch_after, max_compiled_size, ..Tuning::default() };
-        let mut config = interp.config.clone();
-        config.mode(Mode::Interp).tuning(tuning.clone());
-        all.push(Configuration { name: format!("interp, {name}"), config, tuning, ..interp.clone() });
+        for (compiler, baseline) in [("copies", false), ("baseline", true)] {
+            let tuning =
+                Tuning { sample_every, copy_and_patch_after, baseline, max_compiled_size, ..Tuning::default() };
+            let mut config = interp.config.clone();
+            config.mode(Mode::Interp).tuning(tuning.clone());
+            all.push(Configuration { name: format!("interp, {compiler}, {name}"), config, tuning, ..interp.clone() });
+        }
     }
     all
 }
@@ -101,6 +104,31 @@ fn tail_calls_return_for_their_callers() {
         (func (export \"run\") (param $n i32) (result i32)
           (i32.add (call $nest (i32.const 30) (local.get $n)) (call $nest (i32.const 31) (local.get $n)))))";
     let ends = ends(&[("main", wat)], &[0, 1, 50_000]);
+    assert!(ends.iter().all(|end| matches!(end, End::Results(_))));
+}
+
+#[test]
+fn tail_calls_of_functions_with_other_frames_return_for_their_callers() {
+    // The frame that returns is not where the caller made the one of its callee.
+    let wat = "(module
+        (func $sum (param i32 i32 i32 i32 i32) (result i32)
+          (i32.add (local.get 0) (i32.sub (i32.mul (local.get 1) (local.get 2)) (i32.xor (local.get 3) (local.get 4)))))
+        (func $none (result i32) (return_call $sum (i32.const 7) (i32.const 6) (i32.const 5) (i32.const 4) (i32.const 3)))
+        (func $one (param i32) (result i32)
+          (if (i32.and (local.get 0) (i32.const 1)) (then (return_call $none)))
+          (return_call $sum (local.get 0) (local.get 0) (i32.const 2) (local.get 0) (i32.const 9)))
+        (func $five (param i32 i32 i32 i32 i32) (result i32) (return_call $one (local.get 4)))
+        (func $pass (param i32) (result i32)
+          (i32.sub (local.get 0)
+            (call $five (i32.const 1) (i32.const 2) (i32.const 3) (i32.const 4)
+              (i32.add (local.get 0) (call $one (local.get 0))))))
+        (func (export \"run\") (param $n i32) (result i32) (local $i i32) (local $sum i32)
+          (loop
+            (local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const 3)) (call $pass (local.get $i))))
+            (local.set $sum (i32.xor (local.get $sum) (call $one (local.get $i))))
+            (br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
+          (local.get $sum)))";
+    let ends = ends(&[("main", wat)], &[1, 10, 3_000]);
     assert!(ends.iter().all(|end| matches!(end, End::Results(_))));
 }
 

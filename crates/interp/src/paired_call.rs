@@ -80,6 +80,25 @@ pub(crate) const REJOIN_END: [u8; 1] = [0xc3];
 /// Bytes of a call stub.
 pub(crate) const STUB: usize = 8;
 
+/// The call stubs of a module's functions of one kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallStubs {
+    /// Address of the stub of the first defined function.
+    pub(crate) first: u64,
+    /// Offset of the record of the first defined function in the instance.
+    pub(crate) funcs: u32,
+    /// Offset of the record of the function whose code is made.
+    pub(crate) own: u32,
+}
+
+impl CallStubs {
+    /// Returns the address of the stub of the function whose record has an offset in the instance.
+    pub(crate) fn of(self, func: u32) -> u64 {
+        let index = (func - self.funcs) as usize / size_of::<wasmr_runtime::vm::VmFunc>();
+        self.first + (STUB * index) as u64
+    }
+}
+
 /// Position of the first stub in the code of [`stubs`].
 pub(crate) const STUBS_START: usize = 16;
 

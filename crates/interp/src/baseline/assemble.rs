@@ -135,11 +135,6 @@ impl Assembler {
         self.0[end - 1] = distance as u8;
     }
 
-    /// Appends bytes.
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
     /// Inserts bytes at a position.
     pub(crate) fn insert(&mut self, at: usize, bytes: &[u8]) {
         self.0.splice(at..at, bytes.iter().copied());
@@ -148,6 +143,11 @@ impl Assembler {
     /// Appends `int3`, which is never executed.
     pub(crate) fn pad(&mut self) {
         self.0.push(0xcc);
+    }
+
+    /// Appends bytes.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
     }
 
     fn append(&mut self, bytes: &Bytes) {
@@ -340,6 +340,17 @@ impl Assembler {
     pub(crate) fn jump_short(&mut self) -> usize {
         self.0.extend([0xeb, 0]);
         self.0.len()
+    }
+
+    /// Appends a call up to and with its 32-bit distance, which is left 0.
+    pub(crate) fn call(&mut self) {
+        self.0.extend([0xe8, 0, 0, 0, 0]);
+    }
+
+    /// Appends `push reg`, of a register below 8.
+    pub(crate) fn push(&mut self, reg: u8) {
+        debug_assert!(reg < 8);
+        self.0.push(0x50 | reg);
     }
 
     /// Appends a jump to the address at `mem`.

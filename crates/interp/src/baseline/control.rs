@@ -1,7 +1,8 @@
 //! The first instruction of a function, branches, `br_table`, returns.
 
 use super::assemble::{Alu, Mem, R8, R9, RAX, RCX, RDI, RSI, Rm, condition};
-use super::function::{Compiler, Goal, Value, budget, slot_mem};
+use super::function::{Arrival, Compiler, Goal, Value, budget, slot_mem};
+use crate::paired_call;
 use wasmr_runtime::frame::FRAME_HEADER;
 use wasmr_runtime::vm::{VmInstance, VmStore};
 
@@ -42,7 +43,7 @@ impl Compiler<'_> {
         self.flush();
         let target = self.target();
         self.branch_to_word(None, target);
-        self.is_cut = true;
+        self.arrival = Arrival::None;
     }
 
     pub(crate) fn br_if(&mut self, wide: bool, wanted: bool) {
@@ -103,7 +104,7 @@ impl Compiler<'_> {
         self.asm.op(0x63, true, RAX, Rm::Mem(Mem { base: RDI, index: Some((RAX, 2)), displacement: 0 }));
         self.asm.alu(Alu::Add, true, RAX, Rm::Reg(RDI));
         self.asm.op(0xff, false, 4, Rm::Reg(RAX));
-        self.is_cut = true;
+        self.arrival = Arrival::None;
     }
 
     /// Returns with the results in place, in the argument area. Nothing reads the other slots any more.
@@ -151,7 +152,10 @@ impl Compiler<'_> {
         self.asm.mov(true, R9, Rm::Reg(RSI));
         self.asm.mov(true, RDI, header(3));
         self.asm.mov(true, RSI, header(2));
-        self.asm.jump_through(Mem::at(RDI, 0));
-        self.is_cut = true;
+        match self.stubs {
+            Some(_) => self.asm.bytes(&paired_call::RETURN),
+            None => self.asm.jump_through(Mem::at(RDI, 0)),
+        }
+        self.arrival = Arrival::None;
     }
 }

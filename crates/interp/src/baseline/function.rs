@@ -12,6 +12,7 @@ use super::state::{HeldSlot, State, XMM};
 use super::vector_rows::Vector;
 use crate::copy_patch::code_memory::{Placeable, Placed};
 use crate::execute::dispatch::{Handler, budget_interrupt, handler_word};
+use crate::paired_call::CallStubs;
 use wasmr_runtime::vm::VmInstance;
 
 /// Operand of an instruction.
@@ -49,6 +50,17 @@ pub(crate) enum Goal {
     Address(u64),
 }
 
+/// The way in which control comes from the code before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Not at all.
+    None,
+    /// From the instruction before.
+    Next,
+    /// By the return of a paired call, with all slots stored.
+    Return,
+}
+
 /// The code of a function, being made.
 pub(crate) struct Compiler<'c> {
     /// Address of the function's first instruction.
@@ -65,8 +77,8 @@ pub(crate) struct Compiler<'c> {
     pub(crate) side: Assembler,
     constants: Vec<u8>,
     links: Vec<Link>,
-    /// Start of the code of each instruction that has an entry: (code word, position).
-    entries: Vec<(u32, u32)>,
+    /// Start of the code of each instruction that has an entry, for handlers.
+    entries: Vec<(u32, Position)>,
     /// Machine instructions that may fault: (position, code word).
     faults: Vec<(u32, u32)>,
     /// Start of the code of each label, by code word.
@@ -76,8 +88,12 @@ pub(crate) struct Compiler<'c> {
     pub(crate) operand_slots: i32,
     /// Slots that the current instruction overwrites or uses up.
     pub(crate) gone: [Option<i32>; PLACES],
-    /// True if control does not come here from the code before.
-    pub(crate) is_cut: bool,
+    /// The way in which control comes from the code before.
+    pub(crate) arrival: Arrival,
+    /// Call stubs, if calls and returns are paired.
+    pub(crate) stubs: Option<CallStubs>,
+    /// Distance in slots to the frame of the callee, if the instruction before calls.
+    pub(crate) callee_frame: Option<i32>,
     /// The plain loop that the current instruction is in.
     pub(crate) plain_loop: Option<PlainLoop>,
     /// Position of the constant that the next machine instruction reads.
@@ -112,7 +128,9 @@ impl<'c> Compiler<'c> {
             state: State::new(slots.0, slots.1),
             operand_slots,
             gone: [None; PLACES],
-            is_cut: true,
+            arrival: Arrival::None,
+            stubs: None,
+            callee_frame: None,
             plain_loop: None,
             constant: None,
         }
@@ -122,9 +140,10 @@ impl<'c> Compiler<'c> {
     /// a plain loop.
     pub(crate) fn add(&mut self, word: u32, length: u32, row: &'static Row, is_label: bool, is_loop: bool) {
         (self.word, self.length, self.row) = (word, length, row);
-        if is_label || self.is_cut {
-            if !is_label && row.emitter.is_none() {
+        if is_label || self.arrival != Arrival::Next {
+            if !is_label && self.arrival == Arrival::None && row.emitter.is_none() {
                 // The handler before continues in that of this instruction.
+                self.callee_frame = None;
                 return;
             }
             self.end_loop();
@@ -270,15 +289,22 @@ impl<'c> Compiler<'c> {
 
     /// Begins code that is entered from elsewhere: from handlers too, if `is_published`.
     fn enter(&mut self, is_published: bool) {
-        if !self.is_cut {
+        let arrival = std::mem::replace(&mut self.arrival, Arrival::Next);
+        if arrival == Arrival::Next {
             self.flush();
         }
-        self.is_cut = false;
         self.state.enter();
+        let arrives_at = self.asm.size() as u32;
+        if let Some(frame) = self.callee_frame.take() {
+            self.guess_frame(frame);
+        }
         let position = self.asm.size() as u32;
         self.labels[self.word as usize] = position;
-        if is_published {
-            self.entries.push((self.word, position));
+        if arrival == Arrival::Return {
+            let rejoin = self.rejoin(arrives_at);
+            self.entries.push((self.word, rejoin));
+        } else if is_published {
+            self.entries.push((self.word, Position::Main(arrives_at)));
         }
     }
 
@@ -332,7 +358,7 @@ impl<'c> Compiler<'c> {
         self.flush();
         self.home_accumulators(false);
         self.jump_to(false, self.word, self.code_word(0));
-        self.is_cut = true;
+        self.arrival = Arrival::None;
     }
 
     /// Appends code that leaves the current instruction to its handler, in the state of now. Returns its position. The operands
@@ -345,7 +371,7 @@ impl<'c> Compiler<'c> {
         Goal::Position(Position::Side(start))
     }
 
-    fn home_accumulators(&mut self, aside: bool) {
+    pub(crate) fn home_accumulators(&mut self, aside: bool) {
         let (acc, facc) = (self.state.acc(), self.state.facc());
         let asm = if aside { &mut self.side } else { &mut self.asm };
         if acc != R8 {
@@ -357,7 +383,7 @@ impl<'c> Compiler<'c> {
     }
 
     /// Continues in a handler with the instruction at a code word.
-    fn jump_to(&mut self, aside: bool, word: u32, handler: u64) {
+    pub(crate) fn jump_to(&mut self, aside: bool, word: u32, handler: u64) {
         let address = self.address(word);
         let asm = if aside { &mut self.side } else { &mut self.asm };
         asm.constant(RDI, address);
@@ -366,7 +392,7 @@ impl<'c> Compiler<'c> {
     }
 
     /// Notes the destination of the distance that the latest machine instruction ends with.
-    fn link_latest(&mut self, aside: bool, to: Goal) {
+    pub(crate) fn link_latest(&mut self, aside: bool, to: Goal) {
         let at = if aside { Position::Side(self.side.distance_at()) } else { Position::Main(self.asm.distance_at()) };
         self.links.push(Link { at, to, beyond: 0 });
     }
@@ -532,6 +558,7 @@ impl Placeable for Compiler<'_> {
             let distance = i32::try_from(to.wrapping_sub(from) as i64).ok()?;
             code[at as usize..at as usize + 4].copy_from_slice(&distance.to_le_bytes());
         }
+        let entries = entries.into_iter().map(|(word, at)| (word, position(at))).collect();
         Some(Placed { code, entries, owners: faults })
     }
 }

@@ -52,6 +52,7 @@ mod vector_rows;
 
 use crate::code_block::CodeBlock;
 use crate::copy_patch::code_memory::Placeable;
+use crate::paired_call::CallStubs;
 use function::Compiler;
 use rows::{Emitter, Row, Rows};
 
@@ -59,15 +60,19 @@ use rows::{Emitter, Row, Rows};
 mod tests;
 
 /// Makes the code of a function whose instructions are `words`, a copy of the block's. Returns `None` if an instruction has no
-/// handler of the instruction set.
-pub(crate) fn compile<'w>(block: &CodeBlock, words: &'w [u64]) -> Option<impl Placeable + use<'w>> {
+/// handler of the instruction set. Calls and returns are [paired](crate::paired_call) if there are call stubs.
+pub(crate) fn compile<'w>(
+    block: &CodeBlock,
+    words: &'w [u64],
+    stubs: Option<CallStubs>,
+) -> Option<impl Placeable + use<'w>> {
     let catches = block.try_regions.iter().flat_map(|region| &region.catches);
     let landings: Vec<u32> = catches.map(|catch| catch.target).collect();
-    compile_words(block.words.first().as_ptr().addr() as u64, words, &landings)
+    compile_words(block.words.first().as_ptr().addr() as u64, words, &landings, stubs)
 }
 
 /// Makes the code of a function whose instructions are `words`, at address `first`. Exceptions land at the words `landings`.
-fn compile_words<'w>(first: u64, words: &'w [u64], landings: &[u32]) -> Option<Compiler<'w>> {
+fn compile_words<'w>(first: u64, words: &'w [u64], landings: &[u32], stubs: Option<CallStubs>) -> Option<Compiler<'w>> {
     let mut known = Rows::lock();
     let mut rows: Vec<(u32, &'static Row)> = Vec::with_capacity(words.len() / 2);
     let mut is_label = vec![false; words.len() + 1];
@@ -111,6 +116,7 @@ fn compile_words<'w>(first: u64, words: &'w [u64], landings: &[u32]) -> Option<C
         _ => return None,
     };
     let mut compiler = Compiler::new(first, words, rows.first()?.1, (lowest, highest + 2), operand_slots);
+    compiler.stubs = stubs;
     let loops = plain_loops(&rows, &back_edges, &is_label);
     let mut loops = loops.into_iter().peekable();
     for (index, &(word, row)) in rows.iter().enumerate() {

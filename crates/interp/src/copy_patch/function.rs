@@ -5,7 +5,6 @@ use std::hash::BuildHasherDefault;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use iced_x86::InstructionInfoFactory;
-use wasmr_runtime::vm::VmFunc;
 
 use super::address_hasher::AddressHasher;
 use super::analyse;
@@ -19,11 +18,12 @@ use crate::execute::dispatch::handler_word;
 use crate::instr::{
     self, Call, CallIndirect, CallIndirect64, CallRef, Family, Length, Return, ReturnConstant, ReturnPlain,
 };
-use crate::paired_call;
+use crate::paired_call::CallStubs;
 
 /// Copies a function into its module's region. Pairs its calls if `stubs` returns the address of the module's call stubs.
 pub(crate) fn copy(
     block: &CodeBlock,
+    index: u32,
     region: &Mutex<ModuleRegion>,
     stubs: impl FnOnce(&mut ModuleRegion) -> Option<u64>,
 ) -> CopyOutcome {
@@ -31,18 +31,28 @@ pub(crate) fn copy(
         return CopyOutcome::NotNow;
     }
     let first_stub = stubs(&mut region.lock().unwrap_or_else(PoisonError::into_inner));
-    let calls = first_stub.map(|first| Calls { first, funcs: block.layout.defined_func(0) });
     let first = block.words.first().as_ptr().addr();
-    place(block, region, make(first, &block.words.to_vec(), calls))
+    place(block, region, make(first, &block.words.to_vec(), call_stubs(block, index, first_stub)))
 }
 
-/// Compiles a function with the baseline compiler into its module's region.
-pub(crate) fn compile(block: &CodeBlock, region: &Mutex<ModuleRegion>) -> CopyOutcome {
+fn call_stubs(block: &CodeBlock, index: u32, first: Option<u64>) -> Option<CallStubs> {
+    let record = |index| block.layout.defined_func(index);
+    first.map(|first| CallStubs { first, funcs: record(0), own: record(index) })
+}
+
+/// Compiles a function with the baseline compiler into its module's region. `stubs` as for [`copy`].
+pub(crate) fn compile(
+    block: &CodeBlock,
+    index: u32,
+    region: &Mutex<ModuleRegion>,
+    stubs: impl FnOnce(&mut ModuleRegion) -> Option<u64>,
+) -> CopyOutcome {
     if !code_memory::is_available() {
         return CopyOutcome::NotNow;
     }
+    let first_stub = stubs(&mut region.lock().unwrap_or_else(PoisonError::into_inner));
     let words = block.words.to_vec();
-    place(block, region, baseline::compile(block, &words))
+    place(block, region, baseline::compile(block, &words, call_stubs(block, index, first_stub)))
 }
 
 /// Places the code of a function, and lets the handler words of its instructions lead to it.
@@ -67,7 +77,7 @@ fn place(block: &CodeBlock, region: &Mutex<ModuleRegion>, function: Option<impl 
 
 /// Makes the code of a function whose code words are at address `first`. Returns `None` if a handler advances by another length
 /// than the instruction set gives its instruction.
-fn make(first: usize, words: &[u64], calls: Option<Calls>) -> Option<Function> {
+fn make(first: usize, words: &[u64], calls: Option<CallStubs>) -> Option<Function> {
     let mut function = Function::new(first as u64);
     let mut templates = templates().lock().unwrap_or_else(PoisonError::into_inner);
     let mut start = 0;
@@ -76,7 +86,7 @@ fn make(first: usize, words: &[u64], calls: Option<Calls>) -> Option<Function> {
         let length = (*length)?.of(here);
         let dispatch = match (role, calls) {
             (Role::DirectCall, Some(calls)) => {
-                function.add_call(calls.call(here, length), start as u32);
+                function.add_call(direct_call(calls, here, length), start as u32);
                 start += length;
                 continue;
             }
@@ -98,23 +108,10 @@ fn make(first: usize, words: &[u64], calls: Option<Calls>) -> Option<Function> {
     Some(function)
 }
 
-/// The targets of paired calls.
-#[derive(Clone, Copy)]
-struct Calls {
-    /// Address of the call stub of the first defined function.
-    first: u64,
-    /// Offset of the record of the first defined function in the instance.
-    funcs: u32,
-}
-
-impl Calls {
-    /// Returns the call that an instruction of `call_defined` makes. Its fields are those of the handler.
-    fn call(self, words: &[u64], length: usize) -> DirectCall {
-        let (frame, func) = (words[1] as u32, (words[1] >> 32) as u32);
-        let index = (func - self.funcs) as usize / size_of::<VmFunc>();
-        let stub = self.first + (paired_call::STUB * index) as u64;
-        DirectCall { frame, func: func as i32, stub, length }
-    }
+/// Returns the call that an instruction of `call_defined` makes. Its fields are those of the handler.
+fn direct_call(stubs: CallStubs, words: &[u64], length: usize) -> DirectCall {
+    let (frame, func) = (words[1] as u32, (words[1] >> 32) as u32);
+    DirectCall { frame, func: func as i32, stub: stubs.of(func), length }
 }
 
 /// The part of an instruction in calls.

@@ -147,13 +147,13 @@ impl CopyPatch {
     /// Copies a function and lets the handler words of its instructions lead to the code.
     #[cfg(wasmr_copy_patch)]
     fn copy(&self, block: &CodeBlock, func: FuncKey) -> CopyOutcome {
-        if self.baseline {
-            return function::compile(block, &self.region);
-        }
         let stubs = |region: &mut code_memory::ModuleRegion| {
             self.paired.then(|| region.call_stubs(func.1, self.count)).flatten()
         };
-        function::copy(block, &self.region, stubs)
+        match self.baseline {
+            true => function::compile(block, func.0, &self.region, stubs),
+            false => function::copy(block, func.0, &self.region, stubs),
+        }
     }
 
     /// Returns [`CopyOutcome::Never`]: this build copies nothing.

@@ -1,6 +1,7 @@
 //! Tests of the baseline compiler.
 
 mod agreement;
+mod listings;
 mod loops;
 
 use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
