@@ -431,7 +431,6 @@ fn engines() -> Vec<(&'static str, Engine)> {
             tier_up_after: 1,
             bytes_per_sample: u32::MAX,
             tier_up_delay: std::time::Duration::ZERO,
-            loop_patience: 20,
             ..usual()
         };
         // Compiles callers but not their callees, or the reverse.

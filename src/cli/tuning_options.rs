@@ -18,7 +18,7 @@ impl KeyedOptions for Tuning {
         OptionKey(
             "copy-and-patch-after",
             Setter::Count(|tuning, count| tuning.copy_and_patch_after = saturating(count)),
-            "Profile samples after which a function gets copied code; 0 copies before its first call [default: 4]",
+            "Profile samples after which a small function gets copied code; 0 copies before its first call [default: 1]",
         ),
         OptionKey(
             "baseline",
@@ -38,17 +38,12 @@ impl KeyedOptions for Tuning {
         OptionKey(
             "bytes-per-sample",
             Setter::Count(|tuning, count| tuning.bytes_per_sample = saturating(count)),
-            "Bytes of function body that each profile sample pays for; larger functions need more samples [default: 27]",
+            "Bytes of function body that each profile sample pays for; fewer in programs of many functions [default: 27]",
         ),
         OptionKey(
             "tier-up-delay",
             Setter::Time(|tuning, time| tuning.tier_up_delay = time),
             "Time before the first compilation, from the first profile sample [default: 4ms]",
-        ),
-        OptionKey(
-            "loop-patience",
-            Setter::Count(|tuning, count| tuning.loop_patience = saturating(count)),
-            "Calls and loop iterations to wait for the outer loop before a hot inner loop is compiled [default: 4096]",
         ),
         OptionKey(
             "dual-entry-from",
@@ -68,7 +63,7 @@ impl KeyedOptions for Tuning {
         OptionKey(
             "compile-threads",
             Setter::Count(|tuning, count| tuning.compile_threads = Some(count.min(MAX_THREADS) as usize)),
-            "Compiler threads [default: one less than the processors, at most 4]",
+            "Compiler threads [default: one less than the processors, at least 1]",
         ),
     ];
 }
@@ -90,12 +85,12 @@ mod tests {
         let tuning: Tuning = parse_one("copy-and-patch=n,copy-and-patch").unwrap();
         assert!(tuning.copy_and_patch);
         let tuning: Tuning = parse_one(
-            "sample-every=9,tier-up-after=0,bytes-per-sample=5,tier-up-delay=1s,loop-patience=3,max-compiled-size=1KiB,dual-entry-from=2KiB,\
+            "sample-every=9,tier-up-after=0,bytes-per-sample=5,tier-up-delay=1s,max-compiled-size=1KiB,dual-entry-from=2KiB,\
              compile-threads=99999999999",
         )
         .unwrap();
         assert_eq!((tuning.sample_every, tuning.tier_up_after, tuning.bytes_per_sample), (9, 0, 5));
-        assert_eq!((tuning.tier_up_delay.as_secs(), tuning.loop_patience), (1, 3));
+        assert_eq!(tuning.tier_up_delay.as_secs(), 1);
         assert_eq!((tuning.max_compiled_size, tuning.dual_entry_from), (1024, 2048));
         assert_eq!(tuning.compile_threads, Some(256));
         assert_eq!(parse::<Tuning>(&[]).unwrap().copy_and_patch_after, Tuning::default().copy_and_patch_after);

@@ -91,7 +91,6 @@ pub fn configurations(max_compiled_size: usize) -> Vec<Configuration> {
             tier_up_after: 1,
             bytes_per_sample: u32::MAX,
             tier_up_delay: std::time::Duration::ZERO,
-            loop_patience: 20,
             dual_entry_from: 0,
             ..Tuning::default()
         };

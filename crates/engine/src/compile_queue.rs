@@ -7,9 +7,6 @@
 //!
 //! Few compilations wait at a time, so the search through all of them costs nothing beside one compilation.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use crate::tuning::{LEAST_SIZE, LOOP_WEIGHT};
 
 /// A compilation that waits.
@@ -20,14 +17,20 @@ pub(crate) struct Waiting<T> {
     pub size: usize,
     /// True if the code is for a loop that a program is in.
     pub is_loop: bool,
-    /// Samples that found the function or loop, counted on while it waits.
-    pub hotness: Arc<AtomicU32>,
+    /// Least worth: that of a function that waits for this one.
+    pub least_worth: u64,
 }
 
-impl<T> Waiting<T> {
-    fn worth(&self) -> u64 {
+/// A task whose hotness may grow while it waits.
+pub(crate) trait Hot {
+    /// Returns the number of samples that found the function or loop so far.
+    fn hotness(&self) -> u32;
+}
+
+impl<T: Hot> Waiting<T> {
+    pub(crate) fn worth(&self) -> u64 {
         let weight = if self.is_loop { LOOP_WEIGHT } else { 1 };
-        worth(self.hotness.load(Ordering::Relaxed), self.size) * weight
+        (worth(self.task.hotness(), self.size) * weight).max(self.least_worth)
     }
 }
 
@@ -47,13 +50,18 @@ impl<T> Default for CompileQueue<T> {
     }
 }
 
-impl<T> CompileQueue<T> {
+impl<T: Hot> CompileQueue<T> {
     pub(crate) fn push(&mut self, waiting: Waiting<T>) {
         self.waiting.push(waiting);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// Returns the bytes of all bodies.
+    pub(crate) fn bytes(&self) -> usize {
+        self.waiting.iter().map(|waiting| waiting.size).sum()
     }
 
     /// Returns all tasks, in the order in which they came.
@@ -72,14 +80,27 @@ impl<T> CompileQueue<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
 
-    fn waiting(task: &'static str, size: usize, is_loop: bool, hotness: u32) -> Waiting<&'static str> {
-        Waiting { task, size, is_loop, hotness: Arc::new(AtomicU32::new(hotness)) }
+    /// A name with a hotness.
+    #[derive(Debug)]
+    struct Named(&'static str, Arc<AtomicU32>);
+
+    impl Hot for Named {
+        fn hotness(&self) -> u32 {
+            self.1.load(Ordering::Relaxed)
+        }
     }
 
-    fn order(mut queue: CompileQueue<&'static str>) -> Vec<&'static str> {
-        std::iter::from_fn(|| queue.pop()).map(|waiting| waiting.task).collect()
+    fn waiting(name: &'static str, size: usize, is_loop: bool, hotness: u32) -> Waiting<Named> {
+        Waiting { task: Named(name, Arc::new(AtomicU32::new(hotness))), size, is_loop, least_worth: 0 }
+    }
+
+    fn order(mut queue: CompileQueue<Named>) -> Vec<&'static str> {
+        std::iter::from_fn(|| queue.pop()).map(|waiting| waiting.task.0).collect()
     }
 
     #[test]
@@ -97,17 +118,28 @@ mod tests {
         let mut queue = CompileQueue::default();
         queue.push(waiting("first", 400, false, 4));
         let late = waiting("late", 400, false, 4);
-        let hotness = late.hotness.clone();
+        let hotness = late.task.1.clone();
         queue.push(late);
         hotness.store(5, Ordering::Relaxed);
         assert_eq!(order(queue), ["late", "first"]);
     }
 
     #[test]
+    fn a_callee_comes_before_the_function_that_waits_for_it() {
+        let mut queue = CompileQueue::default();
+        let caller = waiting("caller", 400, true, 8);
+        let callee = Waiting { least_worth: caller.worth(), ..waiting("callee", 800, false, 2) };
+        queue.push(callee);
+        queue.push(caller);
+        queue.push(waiting("other", 400, false, 32));
+        assert_eq!(order(queue), ["callee", "caller", "other"]);
+    }
+
+    #[test]
     fn equals_keep_their_order_and_tiny_sizes_are_equal() {
         let mut queue = CompileQueue::default();
-        for (task, size) in [("a", 0), ("b", 1), ("c", 63)] {
-            queue.push(waiting(task, size, false, 1));
+        for (name, size) in [("a", 0), ("b", 1), ("c", 63)] {
+            queue.push(waiting(name, size, false, 1));
         }
         assert_eq!(order(queue), ["a", "b", "c"]);
     }

@@ -128,6 +128,9 @@ impl Task for CompileTask {
     fn run(&self, context: &mut CompilerContext) {
         // A module that is gone needs no code.
         let Some(tiers) = self.tiers.upgrade() else { return };
+        if self.waits_for_callees(&tiers) {
+            return;
+        }
         let began = Instant::now();
         let result = self.compile(&tiers, context);
         let progress = match &result {

@@ -8,7 +8,7 @@ use crate::compile_queue::Waiting;
 use crate::config::Config;
 use crate::pause::Pause;
 use crate::report::{Observer, TierEvent, TierReport};
-use crate::tuning::{Tuning, processors};
+use crate::tuning::{CompileLoad, GIANT, Gain, IDLE_AFTER, Tuning, processors};
 use crate::workers::{Task, Workers};
 
 /// The shared state. `T` is the type of the modules' compilations.
@@ -22,6 +22,8 @@ pub(crate) struct Compiler<T: Task> {
     workers: OnceLock<Workers<T>>,
     /// Time of the first sample that would have led to a compilation.
     began: OnceLock<Instant>,
+    /// True if the delay after `began` is over.
+    delay_is_over: AtomicBool,
     outage: Mutex<Outage>,
     /// True if `outage` has a reason.
     is_out: AtomicBool,
@@ -69,6 +71,7 @@ impl<T: Task> Compiler<T> {
             processors: OnceLock::new(),
             workers: OnceLock::new(),
             began: OnceLock::new(),
+            delay_is_over: AtomicBool::new(false),
             outage: Mutex::default(),
             is_out: AtomicBool::new(false),
             counts: Counts::default(),
@@ -90,15 +93,39 @@ impl<T: Task> Compiler<T> {
 
     /// Returns true if it is time to compile a function or loop that `samples` samples found. `body_bytes` is the size of the
     /// function's body.
-    pub(crate) fn pays(&self, samples: u32, body_bytes: usize) -> bool {
-        samples >= self.tuning.samples_for(body_bytes, false)
-            && self.began.get_or_init(Instant::now).elapsed() >= self.tuning.delay()
-            && (self.processors() > 1 || samples >= self.tuning.samples_for(body_bytes, true))
+    pub(crate) fn pays(&self, samples: u32, body_bytes: usize, gain: Gain) -> bool {
+        let is_enough = |load| samples >= self.tuning.samples_for(body_bytes, gain, load);
+        // The questions that take least time come first.
+        is_enough(CompileLoad::Idle)
+            && self.is_delay_over()
+            && if self.processors() == 1 {
+                is_enough(CompileLoad::OneProcessor)
+            } else {
+                // A giant would keep the thread from all that comes to be hot meanwhile.
+                is_enough(CompileLoad::Busy) || body_bytes < GIANT && self.is_idle()
+            }
+    }
+
+    /// Returns true if no compiler thread has anything to do, and the program has run for a while.
+    fn is_idle(&self) -> bool {
+        self.began.get().is_some_and(|began| began.elapsed() >= IDLE_AFTER)
+            && self.workers.get().is_none_or(Workers::are_idle)
+    }
+
+    /// Returns true if so much time has passed since the first sample that something may be compiled.
+    fn is_delay_over(&self) -> bool {
+        // A flag takes less time than the clock.
+        self.delay_is_over.load(Ordering::Relaxed) || {
+            let is_over = self.began.get_or_init(Instant::now).elapsed() >= self.tuning.delay();
+            self.delay_is_over.store(is_over, Ordering::Relaxed);
+            is_over
+        }
     }
 
     /// Returns true if the samples of earlier runs are enough to compile a function of this size at once.
     pub(crate) fn would_pay(&self, samples: u32, body_bytes: usize) -> bool {
-        samples >= self.tuning.samples_for(body_bytes, self.processors() == 1)
+        let load = if self.processors() == 1 { CompileLoad::OneProcessor } else { CompileLoad::Busy };
+        samples >= self.tuning.samples_for(body_bytes, Gain::Partial, load)
     }
 
     /// Submits a compilation. If there is no thread for it, an outage begins.

@@ -128,6 +128,7 @@ impl Engine {
             budget: tuning.budget_in(*mode),
             initial_budget: tuning.initial_budget_in(*mode),
             sampled_frames: SAMPLED_FRAMES,
+            sample_weight: tuning.sample_weight(),
         };
         let interp = ModuleCode::with_options(module, options);
         match mode {

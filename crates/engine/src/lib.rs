@@ -5,8 +5,8 @@
 //! - `modes` is the table of modes.
 //! - [`Engine`] is shared by everything of one embedding; [`Module`] is a module made ready to run.
 //! - `tier` presents all tiers to stores as one. `module_tiers` owns the code of a module and decides what is compiled when;
-//!   `loops` has the profiles of its loops, `small_leaf` the functions that stay interpreted. `compile_task` is one
-//!   compilation.
+//!   `loops` has the profiles of its loops, `crossings` keeps calls between tiers rare, with the functions of `small_leaf`, and
+//!   `func_states` has a byte for each function. `compile_task` is one compilation.
 //! - `compiler` is shared by all modules; `compile_queue` is its order, `workers` its threads, `work` a unit of compilation,
 //!   `pause` the time until the next try after a refusal by the host. `report` has counts and events of compilations.
 //! - `knowledge` is the part of a module that outlives the process: `module_cache` finds and stores it, by the `cache_key`.
@@ -27,9 +27,13 @@ mod compile_task;
 mod compiler;
 mod config;
 #[cfg(feature = "jit")]
+mod crossings;
+#[cfg(feature = "jit")]
 mod earlier_runs;
 mod engine;
 pub mod explore;
+#[cfg(feature = "jit")]
+mod func_states;
 mod knowledge;
 #[cfg(feature = "jit")]
 mod loops;

@@ -12,9 +12,7 @@
 //!
 //! # Loops
 //! Code for the next call is of no use to a function that is in a long loop. So loops are counted too
-//! ([`loops`](crate::loops)), and a hot one becomes OSR code, which takes over the interpreter's frame. The code should be that
-//! of the outermost loop. If that loop has code while samples find an inner one, the *outer-loop watch* begins: for a while
-//! each call and backward jump is a budget interrupt. Without it, a budget interrupt might hardly ever come at the outer loop.
+//! ([`loops`](crate::loops)), and a hot one becomes OSR code, which takes over the interpreter's frame.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry::Vacant;
@@ -31,15 +29,15 @@ use wasmr_runtime::limits::ResourceError;
 use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{BudgetInterrupt, CallSiteId, Executable, FuncEntry, OsrCode};
 
-use crate::compile_queue::{Waiting, worth};
+use crate::compile_queue::{Hot, Waiting, worth};
 use crate::compiler::{Compiled, Compiler};
 use crate::earlier_runs::{EarlierRuns, refused_work};
-use crate::loops::{Advice, LoopHeader, LoopProfile};
+use crate::func_states::FuncStates;
+use crate::loops::{Decision, LoopHeader, LoopProfile};
 use crate::pause::Pause;
 use crate::report::TierEvent;
 use crate::saved_profile::RefusedWork;
-use crate::small_leaf::SmallLeaves;
-use crate::tuning::{CALL_SAMPLES, OUTER_LOOP_WATCH};
+use crate::tuning::{CALL_SAMPLES, CompileLoad, Gain};
 use crate::work::{Progress, Work};
 
 /// All code of one module, and the policy for its functions.
@@ -52,13 +50,13 @@ pub(crate) struct ModuleTiers {
     /// True if functions are compiled before their first call, instead of when they are hot.
     ahead_of_first_call: bool,
     state: Mutex<State>,
-    small_leaves: SmallLeaves,
+    pub(crate) states: FuncStates,
     /// Signals that some work was finished.
     done: Condvar,
     /// Length of `State::installable`.
     installable: AtomicU32,
-    /// Budget interrupts left of the outer-loop watch; each of them comes early.
-    outer_loop_watch: AtomicU32,
+    /// Sum of the weights of all samples.
+    samples: AtomicU32,
     /// Code and profile of earlier processes.
     pub(crate) earlier: EarlierRuns,
 }
@@ -92,6 +90,44 @@ pub(crate) struct CompileTask {
     pub(crate) work: Work,
     /// The loop at which the function's code has its second entry.
     pub(crate) along: OnceLock<Work>,
+    /// Samples that found the loop since it was requested, or samples that count for the function.
+    requested: Arc<AtomicU32>,
+    /// The module's samples. The queue asks for them under the lock of the workers, so this must not keep the `ModuleTiers` alive,
+    /// whose end may take that lock.
+    samples: Weak<ModuleCode>,
+    /// True if hot callees were compiled first.
+    pub(crate) has_callees: bool,
+}
+
+impl Hot for CompileTask {
+    fn hotness(&self) -> u32 {
+        let Work { index, guarded, at_loop } = self.work;
+        let requested = self.requested.load(Ordering::Relaxed);
+        match self.samples.upgrade().filter(|_| at_loop.is_none()) {
+            Some(samples) => requested.max(samples.samples(index, guarded).all),
+            None => requested,
+        }
+    }
+}
+
+impl CompileTask {
+    /// Waits for hot callees without code, if there are any. Returns false if there are none, or if the task has waited for them.
+    pub(crate) fn waits_for_callees(&self, tiers: &ModuleTiers) -> bool {
+        if self.has_callees {
+            return false;
+        }
+        let work = self.work;
+        let mut again = tiers.task(work, self.requested.clone());
+        again.has_callees = true;
+        let (size, is_loop) = (tiers.body_size(work.index), work.at_loop.is_some());
+        let mut again = Waiting { task: again, size, is_loop, least_worth: 0 };
+        again.least_worth = again.worth();
+        let waits = tiers.request_callees(self, again.least_worth);
+        if waits {
+            tiers.compiler.submit(again);
+        }
+        waits
+    }
 }
 
 impl ModuleTiers {
@@ -110,10 +146,10 @@ impl ModuleTiers {
             compiler,
             ahead_of_first_call,
             state: Mutex::default(),
-            small_leaves: SmallLeaves::default(),
+            states: FuncStates::default(),
             done: Condvar::new(),
             installable: AtomicU32::new(0),
-            outer_loop_watch: AtomicU32::new(0),
+            samples: AtomicU32::new(0),
             earlier: EarlierRuns::new(entry),
         })
     }
@@ -140,13 +176,8 @@ impl ModuleTiers {
         self.ahead_of_first_call
     }
 
-    fn body_size(&self, index: u32) -> usize {
+    pub(crate) fn body_size(&self, index: u32) -> usize {
         self.module().body(index).bytes.len()
-    }
-
-    /// Returns true if interpreted callers should keep interpreting the function. The caller is compiled instead.
-    fn is_small_leaf(&self, index: u32) -> bool {
-        !self.ahead_of_first_call && !self.is_synchronous() && self.small_leaves.contains(self.module(), index)
     }
 
     /// Returns the machine code for instances of a kind; `None` if none can be made now.
@@ -198,7 +229,8 @@ impl ModuleTiers {
         let news = &state.installable[installed as usize..all as usize];
         for &(index, _) in news.iter().filter(|(_, kind)| *kind == guarded) {
             let Some(code) = self.native(guarded) else { break };
-            let callers = if self.is_small_leaf(index) { Callers::NotInterpreter } else { Callers::All };
+            let interpreted = self.stays_interpreted_for_interpreter(index, guarded);
+            let callers = if interpreted { Callers::NotInterpreter } else { Callers::All };
             if callers == Callers::All {
                 self.interp.leave_to_other_tier(index, guarded);
             }
@@ -235,8 +267,19 @@ impl ModuleTiers {
         self.compiler.report().unavailable.unwrap_or_default()
     }
 
+    /// Creates the task of some work that so many samples found.
+    fn task(&self, work: Work, requested: Arc<AtomicU32>) -> CompileTask {
+        let (tiers, samples) = (self.this.clone(), Arc::downgrade(&self.interp));
+        CompileTask { tiers, work, along: OnceLock::new(), requested, samples, has_callees: false }
+    }
+
     /// Requests some work, unless it was requested before, and waits for it if `wait`. Returns its progress.
     fn compile(&self, work: Work, samples: u32, wait: bool) -> Progress {
+        self.compile_with(work, samples, wait, 0)
+    }
+
+    /// As [`compile`](ModuleTiers::compile), with a least worth.
+    fn compile_with(&self, work: Work, samples: u32, wait: bool, least_worth: u64) -> Progress {
         let mut state = self.lock();
         if !state.work.contains_key(&work) {
             let size = self.body_size(work.index);
@@ -249,11 +292,12 @@ impl ModuleTiers {
             if state.postponed.get(&work).is_some_and(|pause| !pause.is_over()) || self.compiler.is_paused() {
                 return Progress::Postponed;
             }
-            let hotness = Arc::new(AtomicU32::new(samples));
-            state.work.insert(work, Progress::Waiting(hotness.clone()));
+            let requested = Arc::new(AtomicU32::new(samples));
+            state.work.insert(work, Progress::Waiting(requested.clone()));
             drop(state);
-            let task = CompileTask { tiers: self.this.clone(), work, along: OnceLock::new() };
-            self.compiler.submit(Waiting { task, size, is_loop: work.at_loop.is_some(), hotness });
+            self.note_requested(work, true);
+            let task = self.task(work, requested);
+            self.compiler.submit(Waiting { task, size, is_loop: work.at_loop.is_some(), least_worth });
             state = self.lock();
         }
         loop {
@@ -274,7 +318,14 @@ impl ModuleTiers {
         }
     }
 
-    /// Returns true if a function is worth compiling that so many samples found in earlier runs.
+    /// Notes that the function's code was requested, or that it is to be requested again.
+    fn note_requested(&self, work: Work, requested: bool) {
+        if work.at_loop.is_none() {
+            self.states.set_requested(work.index, work.guarded, self.module().defined_func_count(), requested);
+        }
+    }
+
+    /// Returns true if a function is worth compiling that so many samples found, in this run or in earlier ones.
     pub(crate) fn is_worth_compiling(&self, index: u32, samples: u32) -> bool {
         self.compiler.would_pay(samples, self.body_size(index))
     }
@@ -282,6 +333,11 @@ impl ModuleTiers {
     /// Requests some work without waiting for it.
     pub(crate) fn request(&self, work: Work, samples: u32) {
         self.compile(work, samples, false);
+    }
+
+    /// As [`request`](ModuleTiers::request), with a least worth.
+    pub(crate) fn request_with(&self, work: Work, samples: u32, least_worth: u64) {
+        self.compile_with(work, samples, false, least_worth);
     }
 
     /// Notes that code was loaded, `bytes` together, so that instances install it.
@@ -329,8 +385,8 @@ impl ModuleTiers {
         matches!(self.compile(work, samples, false), Progress::Waiting(_))
     }
 
-    /// Claims the loop at which the code of a large function gets its second entry: of the loops around the hottest one, the
-    /// outermost that samples found. The caller, a compiler thread, has exclusive ownership of the loop until it finishes.
+    /// Claims the loop at which the code of a large function gets its second entry: the hottest one. The caller, a compiler thread,
+    /// has exclusive ownership of the loop until it finishes.
     pub(crate) fn claim_loop(&self, work: Work) -> Option<Work> {
         let Work { index, guarded, at_loop } = work;
         if at_loop.is_some() || !self.has_dual_entry(index) || self.is_synchronous() {
@@ -338,10 +394,8 @@ impl ModuleTiers {
         }
         let mut state = self.lock();
         let hottest = state.loops.hottest_undecided(index, guarded)?;
-        let nest = self.interp.loop_nest(index, guarded, hottest.offset);
-        let target = state.loops.outermost_found(hottest, &nest);
-        let along = Work { at_loop: Some(*nest.get(target)?), ..work };
-        state.loops.watch_inside(hottest, nest, target);
+        state.loops.decide(hottest, Decision::Requested);
+        let along = Work { at_loop: Some(hottest.offset), ..work };
         let progress = state.work.get(&work).cloned()?;
         match state.work.entry(along) {
             Vacant(entry) => {
@@ -350,6 +404,11 @@ impl ModuleTiers {
             }
             _ => None,
         }
+    }
+
+    /// Returns a copy of the call profile of a function.
+    pub(crate) fn calls_of(&self, index: u32, guarded: bool) -> Vec<CallSample> {
+        self.lock().calls.get(&(index, guarded)).cloned().unwrap_or_default()
     }
 
     /// Removes and returns the call profile of a function.
@@ -373,6 +432,7 @@ impl ModuleTiers {
 
     /// Notes the outcome of some work.
     pub(crate) fn finish(&self, work: Work, progress: Progress) {
+        self.note_requested(work, !matches!(progress, Progress::Postponed));
         let mut state = self.lock();
         if matches!(progress, Progress::Ready) && work.at_loop.is_none() {
             state.installable.push((work.index, work.guarded));
@@ -390,65 +450,41 @@ impl ModuleTiers {
         self.done.notify_all();
     }
 
-    /// Returns true if this budget interrupt is an early one of the outer-loop watch. The next is then due at once, until the watch
-    /// ends.
-    fn is_watching_outer_loop(&self, func: &RunningFunc<'_>) -> bool {
-        let less = |left: u32| left.checked_sub(1);
-        let watch = &self.outer_loop_watch;
-        let Ok(left) = watch.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) else { return false };
-        if left > 1 {
-            func.set_budget(0);
-        }
-        true
-    }
-
     fn is_ready(&self, work: Work) -> bool {
         matches!(self.lock().work.get(&work), Some(Progress::Ready))
     }
 
     /// Counts a budget interrupt at the loop whose operator is at `offset`. Returns the loop's OSR code if it is to be entered here.
-    fn osr_code_at(&self, func: &RunningFunc<'_>, offset: usize, early: bool) -> Option<OsrCode> {
+    fn osr_code_at(&self, func: &RunningFunc<'_>, offset: usize, weight: u32) -> Option<OsrCode> {
         let (index, guarded) = (func.defined_index(), func.memory0_guarded());
         let header = LoopHeader { index, guarded, offset };
+        let work = Work { index, guarded, at_loop: Some(offset) };
         let size = self.body_size(index);
-        let samples = self.lock().loops.count(header, early);
-        if let Some(samples) = samples {
-            let nest = || self.interp.loop_nest(index, guarded, offset);
-            if self.is_ready(Work { index, guarded, at_loop: Some(offset) }) {
-                // The code came from the cache.
-                let nest = nest();
-                let target = nest.len().saturating_sub(1);
-                self.lock().loops.watch_inside(header, nest, target);
-            } else if !self.compiler.pays(samples, size)
-                || self.compiler.is_paused()
-                || self.comes_with_function(func, samples)
-            {
-                return None;
-            } else {
-                let nest = nest();
-                self.lock().loops.watch(header, nest);
-            }
-        }
-        // Each round asks for advice with a target further inside.
-        loop {
-            let target = self.lock().loops.target(header)?;
-            let work = Work { index, guarded, at_loop: Some(target) };
-            let samples = self.compiler.tuning().samples_for(size, false);
-            let progress = self.compile(work, samples, self.is_synchronous());
-            let patience = self.compiler.tuning().patience();
-            let advice = self.lock().loops.advise(header, target, &progress, early, patience);
-            match advice {
-                Advice::Wait => return None,
-                Advice::WatchOuterLoop => {
-                    if !self.is_synchronous() {
-                        self.outer_loop_watch.store(OUTER_LOOP_WATCH, Ordering::Relaxed);
-                        func.set_budget(0);
-                    }
+        let known = self.lock().loops.count(header, weight);
+        match known {
+            Decision::Refused => return None,
+            Decision::Requested => {}
+            Decision::Undecided(samples) => {
+                // Code from the cache is ready before it is requested.
+                if !self.is_ready(work)
+                    && (!self.compiler.pays(samples, size, Gain::Full)
+                        || self.compiler.is_paused()
+                        || self.next_call_is_near(index, guarded)
+                        || self.comes_with_function(func, samples))
+                {
                     return None;
                 }
-                Advice::Inward => {}
-                Advice::Enter => return self.ready_osr_code(func, target),
+                self.lock().loops.decide(header, Decision::Requested);
             }
+        }
+        let samples = self.compiler.tuning().samples_for(size, Gain::Full, CompileLoad::Busy);
+        match self.compile(work, samples, self.is_synchronous()) {
+            Progress::Ready => self.ready_osr_code(func, offset),
+            Progress::Refused => {
+                self.lock().loops.decide(header, Decision::Refused);
+                None
+            }
+            Progress::Waiting(_) | Progress::Postponed => None,
         }
     }
 
@@ -490,32 +526,34 @@ impl Executable for ModuleTiers {
         }
     }
 
-    fn budget_interrupt(&self, func: &RunningFunc<'_>, at_loop: Option<usize>) -> BudgetInterrupt {
+    fn budget_interrupt(&self, func: &RunningFunc<'_>, at_loop: Option<usize>, weight: u32) -> BudgetInterrupt {
         self.install(func);
+        self.samples.fetch_add(weight, Ordering::Relaxed);
         if self.ahead_of_first_call {
             // An interpreted function was refused, or postponed at its first call.
             self.compile_function(func, 1);
             return BudgetInterrupt::Ordinary;
         }
-        let early = self.is_watching_outer_loop(func);
-        match at_loop.and_then(|offset| self.osr_code_at(func, offset, early)) {
+        match at_loop.and_then(|offset| self.osr_code_at(func, offset, weight)) {
             Some(code) => {
                 // OSR code serves this call only; the next needs the function's own code.
                 self.compile_function(func, 1);
                 BudgetInterrupt::Enter(code)
             }
-            None if early => BudgetInterrupt::Early,
             None => BudgetInterrupt::Ordinary,
         }
     }
 
     fn sampled(&self, func: &RunningFunc<'_>, samples: u32, by_interpreter: bool) {
         self.install(func);
-        let index = func.defined_index();
-        let samples = samples.saturating_add(self.earlier_samples(index, func.memory0_guarded()));
-        if !self.ahead_of_first_call
-            && self.compiler.pays(samples, self.body_size(index))
-            && !(by_interpreter && self.is_small_leaf(index))
+        let (index, guarded) = (func.defined_index(), func.memory0_guarded());
+        if self.ahead_of_first_call || self.states.is_requested(index, guarded) {
+            return;
+        }
+        let samples = self.samples_that_count(index, guarded, samples, by_interpreter);
+        let gain = Gain::of_function(samples, self.samples.load(Ordering::Relaxed));
+        if self.compiler.pays(samples, self.body_size(index), gain)
+            && !(by_interpreter && self.stays_interpreted_for_interpreter(index, guarded))
         {
             self.compile_function(func, samples);
         }
@@ -525,8 +563,12 @@ impl Executable for ModuleTiers {
         if self.ahead_of_first_call {
             return;
         }
+        let (index, guarded) = (caller.defined_index(), caller.memory0_guarded());
+        if self.states.is_requested(index, guarded) && self.has_code(index, guarded) {
+            return;
+        }
         let mut state = self.lock();
-        let calls = state.calls.entry((caller.defined_index(), caller.memory0_guarded())).or_default();
+        let calls = state.calls.entry((index, guarded)).or_default();
         if let Some(call) = calls.iter_mut().find(|call| call.site == site && call.callee == callee) {
             call.count += 1;
         } else if calls.len() < CALL_SAMPLES {

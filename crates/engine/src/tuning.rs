@@ -5,14 +5,27 @@
 //!
 //! # When is a function compiled?
 //! One in [`sample_every`](Tuning::sample_every) calls and backward jumps is a *sample*, which counts for the function that it
-//! finds executing and for two callers. A sample stands for about 20 µs of interpretation. Compiling a body takes about 1.5 µs
-//! a byte. The remaining run time of a program is unknown. The best time to compile a function is therefore when it has been
-//! executed for as long as compiling takes; for half as long if another processor compiles meanwhile. That is one sample for
-//! every [`bytes_per_sample`](Tuning::bytes_per_sample) bytes of the body.
+//! finds executing and for two callers. A sample stands for about 20 µs of interpretation; one after a longer time counts several
+//! times ([`SAMPLE_WEIGHT`]). Compiling a body takes about 1.5 µs a byte.
+//!
+//! The remaining run time of a program is unknown. The best guess is that a function will be executed for as long again as it was.
+//! So the best time to compile it is when it has been executed for as long as compiling takes; for half as long if another
+//! processor compiles meanwhile. That is one sample for every [`bytes_per_sample`](Tuning::bytes_per_sample) bytes of the body.
+//!
+//! That holds where compiled code stays in compiled code: in loops, and in programs whose time is in few functions. If a function is
+//! one of many ([`ONE_OF_MANY`]), calls between the tiers take most of the gain, and its samples pay for fewer bytes
+//! ([`PARTIAL_DIVISOR`]). Otherwise a program of many functions takes up to twice the processor time for no gain.
+//!
+//! While the compiler threads have nothing to do, another processor is likely to have nothing to do either, and compiling delays
+//! nothing that would pay more. In a program that has run for a while, a fraction of the samples then suffices ([`IDLE_FACTOR`]).
+//! While anything is compiled or waits, the full number is necessary, and what pays most comes first.
+//!
+//! The first bytes to compile cost more than others: a thread starts, and the pages of the compiler are touched for the first time.
+//! So nothing is compiled in the first [`tier_up_delay`](Tuning::tier_up_delay).
 
 use std::time::Duration;
 
-use wasmr_interp::CopyWhen;
+use wasmr_interp::{CopyWhen, SampleWeight};
 
 use crate::modes::Mode;
 
@@ -26,7 +39,8 @@ pub struct Tuning {
     pub parallel_validation_from: usize,
     /// True if hot functions get copy-and-patch code.
     pub copy_and_patch: bool,
-    /// Samples that must have found a function before it is copied; 0 to copy every function before its first execution.
+    /// Samples that must have found a function before it is copied, more if it is large; 0 to copy every function before its first
+    /// execution.
     pub copy_and_patch_after: u32,
     /// True if the baseline compiler makes that code in place of copies.
     pub baseline: bool,
@@ -36,14 +50,10 @@ pub struct Tuning {
     /// Samples that must have found a function or a loop before it is compiled, however small it is. 0 makes tier-up
     /// [synchronous](Tuning::is_synchronous), which is for tests of the tier transitions.
     pub tier_up_after: u32,
-    /// Bytes of function body that each profile sample pays for.
+    /// Bytes of function body that each profile sample pays for; a sixth of that in functions that are one of many.
     pub bytes_per_sample: u32,
     /// Time after the first budget interrupt in which nothing is compiled. A program that ends sooner needs no threads.
     pub tier_up_delay: Duration,
-    /// Budget interrupts at a hot inner loop before it is compiled although the loop around it has code, to which control may
-    /// still come. Code entered at an inner loop is worse: in the next round of the outer loop it continues with values of
-    /// which Cranelift knows nothing.
-    pub loop_patience: u32,
     /// Bytes of a body from which its code has a dual entry, at the function's start and at the loop that samples found most.
     /// Compiling a large body twice would take long. A smaller body gets two pieces of code, each with one entry and the better
     /// for it.
@@ -53,7 +63,7 @@ pub struct Tuning {
     /// True if each allocation in the garbage-collected heap collects first, and freed objects are overwritten. For tests: a
     /// reference that the collector missed is then noticed at once.
     pub gc_stress: bool,
-    /// Compiler threads; `None` leaves one processor to the program and uses at most four.
+    /// Compiler threads; `None` leaves one processor to the program.
     pub compile_threads: Option<usize>,
 }
 
@@ -63,19 +73,45 @@ impl Default for Tuning {
             validation_threads: None,
             parallel_validation_from: 128 << 10,
             copy_and_patch: true,
-            copy_and_patch_after: 4,
+            copy_and_patch_after: 1,
             baseline: false,
             sample_every: 1021,
             tier_up_after: 2,
             bytes_per_sample: 27,
             tier_up_delay: Duration::from_millis(4),
-            loop_patience: 1 << 12,
             dual_entry_from: 4 << 10,
             max_compiled_size: 256 << 10,
             gc_stress: false,
             compile_threads: None,
         }
     }
+}
+
+/// The gain from compiling a function, beside the time that it takes in the interpreter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gain {
+    /// Control stays in the compiled code: samples found it at a loop, or the function has a part in the time of the whole program.
+    Full,
+    /// The function is one of many, whose callers and callees are mostly interpreted.
+    Partial,
+}
+
+impl Gain {
+    /// Returns the gain from compiling a function that so many of all samples found.
+    pub fn of_function(samples: u32, all: u32) -> Gain {
+        if samples.saturating_mul(ONE_OF_MANY) >= all { Gain::Full } else { Gain::Partial }
+    }
+}
+
+/// The compiler threads at the time of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompileLoad {
+    /// No thread has anything to do, and the program has run for a while.
+    Idle,
+    /// Threads compile on other processors while the program runs.
+    Busy,
+    /// The program stops while a thread compiles.
+    OneProcessor,
 }
 
 // The constants that follow cannot be set. Each has one value, which its users receive from here.
@@ -86,10 +122,61 @@ pub(crate) const SAMPLED_FRAMES: usize = 3;
 /// Factor on the budget before the first budget interrupt of an instance: the code that sets a program up is seldom executed again.
 const INITIAL_BUDGET_FACTOR: i32 = 4;
 
-/// Budget interrupts of the module before its first function is copied, for each sample that the function needs beyond the
-/// first. The first copies cost most, because each handler is disassembled at its first use. A program that ends after some
-/// milliseconds does not recover that time.
-const EVENTS_PER_SAMPLE: u32 = 20;
+/// The weight of samples. In small functions a thousand calls and loops take 20 µs.
+const SAMPLE_WEIGHT: SampleWeight = SampleWeight { nanoseconds: 20_000, words: 64 };
+
+/// Words of a function's code that each sample pays for when the function is to be copied. Copying takes about 0.1 µs a word, and
+/// copied code takes half the time of threaded code. Measured: with 150, bzip2's start takes 14 % longer.
+const COPIED_WORDS_PER_SAMPLE: u32 = 600;
+
+/// Budget interrupts of the module before its first function is copied. The first copies cost most, because each handler is
+/// disassembled at its first use. A program that ends after some milliseconds does not recover that time. Measured: with 60, programs
+/// of 10 to 60 ms take 3 % longer; with none, the start of QuickJS takes 15 % longer.
+const COPY_EVENTS: u32 = 20;
+
+/// Divisor of [`Tuning::bytes_per_sample`] if the gain is partial. Measured: without it, gcc's cc1 and Go's vet take 1.2 times the
+/// processor time, and the guest's thread as long as with it.
+const PARTIAL_DIVISOR: u32 = 6;
+
+/// A function is one of many if less than one in so many samples found it. Measured: with 64, gcc's cc1 and Go's vet take 1.1 times the
+/// processor time for no gain.
+const ONE_OF_MANY: u32 = 16;
+
+/// Factor on [`Tuning::bytes_per_sample`] while no compiler thread has anything to do. Measured: with the weights of samples, 27 for all
+/// gains most on programs of 10 to 50 ms, and 108 on a compiler of 2 s.
+const IDLE_FACTOR: u32 = 4;
+
+/// Time after the first sample before [`IDLE_FACTOR`] applies. The processor time that it costs is small beside that of a program
+/// that has run for so long.
+#[cfg(feature = "jit")]
+pub(crate) const IDLE_AFTER: Duration = Duration::from_millis(50);
+
+/// Bytes of function bodies in the compile queue from which another compiler thread starts. They take some 10 ms, a thread and
+/// its first accesses to memory one or two.
+#[cfg(feature = "jit")]
+pub(crate) const BYTES_FOR_THREAD: usize = 8 << 10;
+
+/// Calls and backward jumps in a call of a function, at most two calls deep, below which the function is light: a call from
+/// interpreted into compiled code takes as long as some interpreted calls.
+#[cfg(feature = "jit")]
+pub(crate) const LIGHT_CALL: u32 = 8;
+
+/// Samples at a function's entry from which it may be light. Fewer say too little.
+#[cfg(feature = "jit")]
+pub(crate) const LIGHT_CALL_SAMPLES: u32 = 3;
+
+/// Factor on the samples of a function that compiled code calls.
+#[cfg(feature = "jit")]
+pub(crate) const NATIVE_CALLER_FACTOR: u32 = 4;
+
+/// A callee is hot if one in so many sampled calls of a function is to it.
+#[cfg(feature = "jit")]
+pub(crate) const HOT_CALLEE: u32 = 8;
+
+/// Bytes of the largest body that is compiled before a small function that calls it. For a larger function that calls it, the limit
+/// is twice the function's size.
+#[cfg(feature = "jit")]
+pub(crate) const CALLEE_SIZE: usize = 1 << 10;
 
 /// Bytes of the largest [small leaf](crate::small_leaf). Measured: 40 gains half as much as 80, and 160 no more.
 #[cfg(feature = "jit")]
@@ -106,13 +193,6 @@ pub(crate) const LOOP_WEIGHT: u64 = 8;
 /// Smallest size that the compile queue assumes for a body, because every compilation has a fixed cost.
 #[cfg(feature = "jit")]
 pub(crate) const LEAST_SIZE: u64 = 64;
-
-/// Length of an outer-loop watch: the number of calls and backward jumps that are each a budget interrupt.
-#[cfg(feature = "jit")]
-pub(crate) const OUTER_LOOP_WATCH: u32 = 64;
-
-/// [`Tuning::loop_patience`] in synchronous tier-up.
-const SYNCHRONOUS_PATIENCE: u32 = 3;
 
 /// Pairs of a call site and a callee that the profile of one function distinguishes.
 #[cfg(feature = "jit")]
@@ -165,8 +245,16 @@ impl Tuning {
 
     /// Returns the policy for copying functions; `None` for never.
     pub(crate) fn copying(&self) -> Option<CopyWhen> {
-        self.copy_and_patch
-            .then_some(CopyWhen { after: self.copy_and_patch_after, events_per_sample: EVENTS_PER_SAMPLE })
+        self.copy_and_patch.then_some(CopyWhen {
+            after: self.copy_and_patch_after,
+            words_per_sample: COPIED_WORDS_PER_SAMPLE,
+            events: COPY_EVENTS,
+        })
+    }
+
+    /// Returns the weights of samples.
+    pub(crate) fn sample_weight(&self) -> Option<SampleWeight> {
+        Some(SAMPLE_WEIGHT)
     }
 
     /// Returns the policy for calls in compiled code.
@@ -176,15 +264,22 @@ impl Tuning {
         CALLS
     }
 
-    /// Returns the samples that must have found a function or a loop before it is compiled, given the bytes of the body. With only
-    /// one processor they are twice as many, because the guest stops while the compiler runs.
-    pub fn samples_for(&self, body_bytes: usize, one_processor: bool) -> u32 {
+    /// Returns the samples that must have found a function or a loop before it is compiled, given the bytes of the body.
+    pub fn samples_for(&self, body_bytes: usize, gain: Gain, load: CompileLoad) -> u32 {
         if self.is_synchronous() {
             return 1;
         }
-        let by_size = body_bytes / self.bytes_per_sample.max(1) as usize;
-        let samples = u32::try_from(by_size).unwrap_or(u32::MAX).max(self.tier_up_after);
-        if one_processor { samples.saturating_mul(2) } else { samples }
+        let (usual, idle) = match gain {
+            Gain::Full => (self.bytes_per_sample, self.bytes_per_sample.saturating_mul(IDLE_FACTOR)),
+            Gain::Partial => (self.bytes_per_sample / PARTIAL_DIVISOR, self.bytes_per_sample / PARTIAL_DIVISOR),
+        };
+        let (bytes_per_sample, factor) = match load {
+            CompileLoad::Idle => (idle, 1),
+            CompileLoad::Busy => (usual, 1),
+            CompileLoad::OneProcessor => (usual, 2),
+        };
+        let by_size = body_bytes / bytes_per_sample.max(1) as usize;
+        u32::try_from(by_size).unwrap_or(u32::MAX).max(self.tier_up_after).saturating_mul(factor)
     }
 
     /// Returns the time after the first budget interrupt in which nothing is compiled.
@@ -192,14 +287,9 @@ impl Tuning {
         if self.is_synchronous() { Duration::ZERO } else { self.tier_up_delay }
     }
 
-    /// Returns the budget interrupts at a hot inner loop before it is compiled although the loop around it has code.
-    pub fn patience(&self) -> u32 {
-        if self.is_synchronous() { SYNCHRONOUS_PATIENCE } else { self.loop_patience }
-    }
-
-    /// Returns the number of compiler threads on a host with so many processors.
+    /// Returns the largest number of compiler threads on a host with so many processors.
     pub fn compile_threads_on(&self, processors: usize) -> usize {
-        self.compile_threads.unwrap_or_else(|| processors.saturating_sub(1).min(4)).max(1)
+        self.compile_threads.unwrap_or_else(|| processors.saturating_sub(1)).max(1)
     }
 }
 
@@ -221,16 +311,34 @@ mod tests {
 
     #[test]
     fn large_functions_must_be_hotter() {
+        use CompileLoad::{Busy, Idle, OneProcessor};
         let tuning = Tuning { tier_up_after: 2, bytes_per_sample: 10, ..Tuning::default() };
-        assert_eq!([5, 20, 1000].map(|bytes| tuning.samples_for(bytes, false)), [2, 2, 100]);
-        assert_eq!(tuning.samples_for(1000, true), 200);
-        assert_eq!(tuning.samples_for(usize::MAX, true), u32::MAX);
+        assert_eq!([5, 20, 1000].map(|bytes| tuning.samples_for(bytes, Gain::Full, Busy)), [2, 2, 100]);
+        assert_eq!([5, 80, 1000].map(|bytes| tuning.samples_for(bytes, Gain::Full, Idle)), [2, 2, 25]);
+        assert_eq!([5, 20, 1000].map(|bytes| tuning.samples_for(bytes, Gain::Full, OneProcessor)), [4, 4, 200]);
+        assert_eq!(
+            [Idle, Busy, OneProcessor].map(|load| tuning.samples_for(1000, Gain::Partial, load)),
+            [1000, 1000, 2000]
+        );
+        assert_eq!(tuning.samples_for(usize::MAX, Gain::Full, OneProcessor), u32::MAX);
+    }
+
+    #[test]
+    fn the_gain_is_full_in_functions_with_a_part_in_all_samples() {
+        assert_eq!(
+            [15, 16, 17, 640].map(|all| Gain::of_function(1, all)),
+            [Gain::Full, Gain::Full, Gain::Partial, Gain::Partial]
+        );
+        assert_eq!(Gain::of_function(u32::MAX / 2, u32::MAX), Gain::Full);
     }
 
     #[test]
     fn synchronous_tier_up_needs_one_sample_and_no_delay() {
         let tuning = Tuning { tier_up_after: 0, ..Tuning::default() };
-        assert_eq!((tuning.samples_for(1 << 20, true), tuning.delay()), (1, Duration::ZERO));
+        assert_eq!(
+            (tuning.samples_for(1 << 20, Gain::Partial, CompileLoad::OneProcessor), tuning.delay()),
+            (1, Duration::ZERO)
+        );
         assert_eq!(tuning.budget_in(Mode::Interp), Tuning::default().budget_in(Mode::Interp));
         assert!(Mode::ALL.iter().all(|&mode| mode == Mode::Interp || tuning.budget_in(mode) == 0));
     }
@@ -238,7 +346,7 @@ mod tests {
     #[test]
     fn there_is_a_thread_to_compile_on() {
         let tuning = Tuning::default();
-        assert_eq!([1, 2, 4, 64].map(|processors| tuning.compile_threads_on(processors)), [1, 1, 3, 4]);
+        assert_eq!([1, 2, 4, 64].map(|processors| tuning.compile_threads_on(processors)), [1, 1, 3, 63]);
         assert_eq!(Tuning { compile_threads: Some(0), ..tuning }.compile_threads_on(8), 1);
     }
 }

@@ -269,7 +269,7 @@ impl ModuleTiers {
         [false, true].into_iter().filter_map(|guarded| self.native_if_made(guarded))
     }
 
-    fn has_code(&self, index: u32, guarded: bool) -> bool {
+    pub(crate) fn has_code(&self, index: u32, guarded: bool) -> bool {
         self.native_if_made(guarded).is_some_and(|native| native.function(index).is_some())
     }
 }

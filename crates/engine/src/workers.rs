@@ -6,18 +6,19 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use wasmr_runtime::check_room;
 
-use crate::compile_queue::{CompileQueue, Waiting};
-use crate::tuning::GIANT;
+use crate::compile_queue::{CompileQueue, Hot, Waiting};
+use crate::tuning::{BYTES_FOR_THREAD, GIANT};
 
 /// Bytes of a thread's stack. The recursion of the compiler follows the nesting of the function.
 const STACK_SIZE: usize = 8 << 20;
 
 /// A task for a compiler thread.
-pub(crate) trait Task: Send + 'static {
+pub(crate) trait Task: Hot + Send + 'static {
     /// State that a thread keeps from one task to the next.
     type Context: Default;
 
@@ -41,6 +42,8 @@ struct Shared<T> {
     wake: Condvar,
     /// Limit on the tasks that run at a time, while none of them is a giant.
     most: usize,
+    /// Tasks that wait or run.
+    tasks: AtomicUsize,
 }
 
 struct State<T> {
@@ -75,6 +78,10 @@ impl<T: Task> Shared<T> {
             self.wake.notify_one();
             return Ok(());
         }
+        if state.threads > 0 && state.giants == 0 && state.queue.bytes() < BYTES_FOR_THREAD {
+            // The existing threads take the task before a new one could.
+            return Ok(());
+        }
         let shared = self.clone();
         let thread = std::thread::Builder::new().name(crate::COMPILE_THREAD.to_owned()).stack_size(STACK_SIZE);
         match check_room(STACK_SIZE).and_then(|()| thread.spawn(move || work(&shared))) {
@@ -91,12 +98,18 @@ impl<T: Task> Workers<T> {
     /// Creates workers without a thread. They start at most `most` threads, and one more while a giant is being compiled.
     pub(crate) fn new(most: usize) -> Workers<T> {
         let state = State { queue: CompileQueue::default(), threads: 0, running: 0, giants: 0, closed: false };
-        Workers { shared: Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new(), most }) }
+        let shared = Shared { state: Mutex::new(state), wake: Condvar::new(), most, tasks: AtomicUsize::new(0) };
+        Workers { shared: Arc::new(shared) }
     }
 
     /// Returns the number of threads.
     pub(crate) fn threads(&self) -> usize {
         self.shared.lock().threads
+    }
+
+    /// Returns true if no task waits or runs. Takes no lock.
+    pub(crate) fn are_idle(&self) -> bool {
+        self.shared.tasks.load(Ordering::Relaxed) == 0
     }
 
     /// Submits a task.
@@ -106,9 +119,11 @@ impl<T: Task> Workers<T> {
     pub(crate) fn submit(&self, waiting: Waiting<T>) -> io::Result<()> {
         let mut state = self.shared.lock();
         state.queue.push(waiting);
+        self.shared.tasks.fetch_add(1, Ordering::Relaxed);
         let provided = self.shared.provide(&mut state);
         if provided.is_err() {
             let queue = std::mem::take(&mut state.queue);
+            self.shared.tasks.store(0, Ordering::Relaxed);
             drop(state);
             queue.into_tasks().for_each(Task::postpone);
         }
@@ -149,6 +164,7 @@ fn work<T: Task>(shared: &Arc<Shared<T>>) {
             // The panic may have left the context inconsistent.
             context = T::Context::default();
         }
+        shared.tasks.fetch_sub(1, Ordering::Relaxed);
         state = shared.lock();
         state.running -= 1;
         state.giants -= giant;
@@ -158,7 +174,6 @@ fn work<T: Task>(shared: &Arc<Shared<T>>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::Duration;
 
@@ -169,6 +184,12 @@ mod tests {
         what: &'static str,
         to: Sender<String>,
         wait: Option<Receiver<()>>,
+    }
+
+    impl Hot for Say {
+        fn hotness(&self) -> u32 {
+            1
+        }
     }
 
     impl Task for Say {
@@ -193,7 +214,7 @@ mod tests {
     }
 
     fn waiting(task: Say, size: usize) -> Waiting<Say> {
-        Waiting { task, size, is_loop: false, hotness: Arc::new(AtomicU32::new(1)) }
+        Waiting { task, size, is_loop: false, least_worth: 0 }
     }
 
     const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -239,6 +260,27 @@ mod tests {
         go.send(()).unwrap();
         assert!(said.recv_timeout(TIME_LIMIT).unwrap().starts_with("slow"));
         assert!(said.recv_timeout(TIME_LIMIT).unwrap().starts_with("next"));
+    }
+
+    #[test]
+    fn another_thread_starts_when_much_waits() {
+        let workers = Workers::new(3);
+        let (to, said) = channel();
+        let (go, wait) = channel();
+        assert!(workers.are_idle());
+        workers.submit(waiting(Say { what: "first", to: to.clone(), wait: Some(wait) }, 1)).unwrap();
+        while workers.shared.lock().running == 0 {
+            std::thread::yield_now();
+        }
+        workers.submit(waiting(Say { what: "small", to: to.clone(), wait: None }, BYTES_FOR_THREAD - 1)).unwrap();
+        assert_eq!(workers.threads(), 1);
+        assert!(!workers.are_idle());
+        workers.submit(waiting(Say { what: "smaller", to, wait: None }, 1)).unwrap();
+        assert_eq!(workers.threads(), 2);
+        let two: Vec<String> = (0..2).map(|_| said.recv_timeout(TIME_LIMIT).unwrap()).collect();
+        assert!(two.iter().all(|said| said.starts_with("small")), "{two:?}");
+        go.send(()).unwrap();
+        assert_eq!(said.recv_timeout(TIME_LIMIT).unwrap(), "first 1");
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::copy_patch::{CopyPatch, CopyWhen};
 use crate::entry;
 use crate::execute::frame::lazy_instruction;
 use crate::execute::hooks::Hooks;
+use crate::sample_clock::{self, SampleWeight};
 use crate::translate::{self, Source, TranslateError};
 
 /// Policy for a module's code.
@@ -44,6 +45,8 @@ pub struct CodeOptions {
     pub initial_budget: i32,
     /// Frames that a sample counts: the innermost and its callers.
     pub sampled_frames: usize,
+    /// The weights of samples; `None` if all samples have weight 1.
+    pub sample_weight: Option<SampleWeight>,
 }
 
 /// Code without a profile: budget interrupts are as rare as can be, and have no effect.
@@ -58,8 +61,18 @@ impl Default for CodeOptions {
             budget,
             initial_budget: budget,
             sampled_frames: 0,
+            sample_weight: None,
         }
     }
+}
+
+/// Samples that found a function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FuncSamples {
+    /// Sum of the weights of all samples.
+    pub all: u32,
+    /// Number of the samples at the function's entry, in calls by other functions.
+    pub calls: u32,
 }
 
 /// The code of a module's functions, translated at their first calls.
@@ -128,6 +141,14 @@ impl ModuleCode {
         unsafe { block.as_ref() }
     }
 
+    /// Returns the samples that found a function.
+    pub fn samples(&self, defined_index: u32, guarded: bool) -> FuncSamples {
+        self.get(defined_index, guarded).map_or(FuncSamples::default(), |block| FuncSamples {
+            all: block.hotness.samples(),
+            calls: block.hotness.calls(),
+        })
+    }
+
     /// Returns the functions that were interpreted: index, true if memory 0 is guard-paged, and the number of samples that found the
     /// function.
     pub fn interpreted(&self) -> Vec<(u32, bool, u32)> {
@@ -189,12 +210,6 @@ impl ModuleCode {
         if let Some(copy_patch) = &self.copy_patch {
             copy_patch.leave_to_other_tier((defined_index, guarded));
         }
-    }
-
-    /// Returns the offsets of the loops around the loop at `offset`, outermost first, and that loop last. Empty if the function
-    /// has not been translated, or has no such loop.
-    pub fn loop_nest(&self, defined_index: u32, guarded: bool, offset: usize) -> Vec<usize> {
-        self.get(defined_index, guarded).map_or_else(Vec::new, |block| block.loops.nest(offset))
     }
 
     /// Returns the places of a function's values in its frame, at every loop header; `None` if the module's bytes changed after
@@ -285,6 +300,7 @@ pub(crate) unsafe fn code_of(func: *mut VmFunc) -> Result<Ip, TranslateError> {
             return Ok((*func).code);
         }
         let first = code.get_or_translate(index, guarded)?.words.first();
+        sample_clock::stop(0);
         (*func).code = first;
         Ok(first)
     }

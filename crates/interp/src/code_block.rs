@@ -84,20 +84,28 @@ impl CodeBlock {
     }
 }
 
-/// The number of samples that found a function, and the claim to copy it.
+/// The samples that found a function, and the claim to copy it.
 #[derive(Debug, Default)]
 pub(crate) struct Hotness {
+    /// Sum of the weights of all samples.
     samples: AtomicU32,
+    /// Samples at the function's entry, in calls by other functions.
+    calls: AtomicU32,
     copied: AtomicBool,
 }
 
 impl Hotness {
-    /// Counts a sample. Returns the number of samples with it.
-    pub(crate) fn add(&self) -> u32 {
-        self.samples.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    /// Counts a sample. Returns the sum of the weights with it.
+    pub(crate) fn add(&self, weight: u32) -> u32 {
+        self.samples.fetch_add(weight, Ordering::Relaxed).saturating_add(weight)
     }
 
-    /// Returns the number of samples so far.
+    /// Counts a sample, which [`add`](Hotness::add) counts too, as one at the entry in a call by another function.
+    pub(crate) fn add_call(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the sum of the weights of all samples so far.
     pub(crate) fn samples(&self) -> u32 {
         self.samples.load(Ordering::Relaxed)
     }
@@ -105,6 +113,11 @@ impl Hotness {
     /// Returns true if nobody has claimed the right to copy the function.
     pub(crate) fn is_unclaimed(&self) -> bool {
         !self.copied.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of samples at the entry so far.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     /// Claims the right to copy the function. Returns false if it was claimed before.

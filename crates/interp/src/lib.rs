@@ -41,14 +41,16 @@ mod loops;
 mod paired_call;
 mod profile;
 mod regions;
+mod sample_clock;
 #[cfg(test)]
 mod test_program;
 mod tier;
 mod translate;
 
-pub use code::{CodeOptions, ModuleCode};
+pub use code::{CodeOptions, FuncSamples, ModuleCode};
 pub use code_block::CodeBlock;
 pub use copy_patch::CopyWhen;
 pub use listing::{InstructionText, LEGEND, Listing, list};
+pub use sample_clock::SampleWeight;
 pub use tier::{InterpTier, MAY_FAULT, locate, walk_segment};
 pub use translate::{Source, TranslateError};

@@ -2,9 +2,10 @@
 //! jumps.
 //!
 //! The dispatcher calls [`event`] with the frame and its current instruction. A sample counts the function of that frame and of
-//! its callers. A function with enough samples is [copied](crate::copy_patch). Every sample is reported to the module's
-//! [`Executable`](wasmr_runtime::tier::Executable), in which the engine decides what is compiled. If the engine
-//! returns OSR code for the current loop, that code takes the frame over and runs the function to its end.
+//! its callers, with a weight by the [time](crate::sample_clock) since the last sample. A function with enough samples is
+//! [copied](crate::copy_patch). Every sample is reported to the module's [`Executable`](wasmr_runtime::tier::Executable), in
+//! which the engine decides what is compiled. If the engine returns OSR code for the current loop, that code takes the frame
+//! over and runs the function to its end.
 
 use wasmr_core::trap::TrapCode;
 use wasmr_runtime::exit::InterpreterExit;
@@ -13,11 +14,15 @@ use wasmr_runtime::running::RunningFunc;
 use wasmr_runtime::tier::{BudgetInterrupt, CallSiteId, OsrCode};
 use wasmr_runtime::vm::{Status, VmFunc, VmInstance, finish_tail_calls};
 
-use crate::code::identify;
+use crate::code::{ModuleCode, identify};
 use crate::code_block::CodeBlock;
 use crate::execute::dispatch::is_interrupted;
 use crate::execute::frame::{external_instruction, is_outermost};
 use crate::execute::hooks::GO_ON;
+use crate::sample_clock::{self, SampleWeight, weight_by_time};
+
+/// Intervals after a sample at a call of another tier that count once. If one call in ten is one, most intervals do.
+const INTERVALS_WITH_OTHER_TIERS: u32 = 8;
 
 /// Handles a budget interrupt at the instruction `ip` in the frame `fp`. Returns [`GO_ON`], or if OSR code ran the function to
 /// its end, the [`Status`] of that end.
@@ -32,16 +37,19 @@ pub(crate) unsafe fn event(fp: Fp, ip: Ip) -> usize {
         let func = fp.func();
         let Some((code, index, guarded)) = identify(func) else { return GO_ON };
         (*(*func).instance).budget = code.options().budget;
+        let time = SampleTime::now(code);
         if let Some(block) = code.get(index, guarded) {
             let at_loop = block.position(ip).and_then(|word| block.loops.at_word(word));
             let running = RunningFunc::new(func);
-            match running.executable().budget_interrupt(&running, at_loop) {
+            match running.executable().budget_interrupt(&running, at_loop, time.of(block)) {
                 BudgetInterrupt::Ordinary => {}
-                BudgetInterrupt::Early => return GO_ON,
                 BudgetInterrupt::Enter(osr) => return enter_osr_code(func, fp, block, &osr).0,
             }
+            if at_loop.is_none() {
+                count_call(fp, block);
+            }
         }
-        sample(fp, code.options().sampled_frames);
+        sample(fp, code.options().sampled_frames, time);
         GO_ON
     }
 }
@@ -59,8 +67,59 @@ pub(crate) unsafe fn tier_transition(instance: *mut VmInstance, fp: Fp) {
     unsafe {
         if let Some((code, ..)) = identify(fp.caller().func()) {
             (*instance).budget = code.options().budget;
-            sample(fp, code.options().sampled_frames);
+            if let Some((callee_code, index, guarded)) = identify(fp.func())
+                && let Some(block) = callee_code.get(index, guarded)
+            {
+                count_call(fp, block);
+            }
+            sample_clock::stop(INTERVALS_WITH_OTHER_TIERS);
+            sample(fp, code.options().sampled_frames, SampleTime::ONE);
         }
+    }
+}
+
+/// Counts a sample at the entry of a function, unless the function called itself: recursion of compiled code stays in compiled
+/// code.
+///
+/// # Safety
+/// `fp` is the live frame of the function, at its entry.
+unsafe fn count_call(fp: Fp, block: &CodeBlock) {
+    // SAFETY: the frame is live; its caller is live, or null.
+    unsafe {
+        if fp.caller().is_null() || fp.caller().func() != fp.func() {
+            block.hotness.add_call();
+        }
+    }
+}
+
+/// The weight of a sample by time, as far as no function has taken it.
+#[derive(Clone, Copy)]
+struct SampleTime {
+    rest: u32,
+    weight: Option<SampleWeight>,
+}
+
+impl SampleTime {
+    /// A sample of weight 1.
+    const ONE: SampleTime = SampleTime { rest: 1, weight: None };
+
+    /// Ends an interval between samples.
+    fn now(code: &ModuleCode) -> SampleTime {
+        let weight = code.options().sample_weight;
+        SampleTime { rest: weight.map_or(1, weight_by_time), weight }
+    }
+
+    /// Returns the weight of the sample for a function, at least 1.
+    fn of(self, block: &CodeBlock) -> u32 {
+        self.weight.map_or(1, |weight| weight.for_function(self.rest, block.words.len()))
+    }
+
+    /// Takes the weight of the sample for a function. What is left is its caller's: the function is too small to have taken that
+    /// time.
+    fn take(&mut self, block: &CodeBlock) -> u32 {
+        let taken = self.of(block);
+        self.rest = self.rest.saturating_sub(taken);
+        taken
     }
 }
 
@@ -68,7 +127,7 @@ pub(crate) unsafe fn tier_transition(instance: *mut VmInstance, fp: Fp) {
 ///
 /// # Safety
 /// `fp` is a live frame of the store that this thread runs.
-unsafe fn sample(mut fp: Fp, count: usize) {
+unsafe fn sample(mut fp: Fp, count: usize, mut time: SampleTime) {
     // Return address, instance and function index of the previous frame, which this frame called.
     let mut awaited: Option<(Ip, *mut VmInstance, u32)> = None;
     for frame in 0..count {
@@ -81,12 +140,12 @@ unsafe fn sample(mut fp: Fp, count: usize) {
             if let Some((code, index, guarded)) = identify(func)
                 && let Some(block) = code.get(index, guarded)
             {
-                let samples = block.hotness.add();
+                let samples = block.hotness.add(time.take(block));
                 if let Some(copy_patch) = code.copy_patch() {
                     if frame == 0 {
                         copy_patch.count_event();
                     }
-                    if copy_patch.is_due(samples) {
+                    if copy_patch.is_due(samples, block.words.len()) {
                         copy_patch.copy_and_link(block, (index, guarded));
                     }
                 }
@@ -149,7 +208,10 @@ mod tests {
     fn a_function_copied_before_its_first_execution_is_not_copied_again() {
         let code = ModuleCode::with_options(
             module("(module (func (result i32) (i32.const 1)))"),
-            CodeOptions { copy_and_patch: Some(CopyWhen { after: 0, events_per_sample: 0 }), ..CodeOptions::default() },
+            CodeOptions {
+                copy_and_patch: Some(CopyWhen { after: 0, words_per_sample: 1, events: 0 }),
+                ..CodeOptions::default()
+            },
         );
         let block = code.get_or_translate(0, true).unwrap();
         assert!(

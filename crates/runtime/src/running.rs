@@ -83,12 +83,6 @@ impl<'a> RunningFunc<'a> {
         RunningFunc { func: self.object().defined_func(defined_index), here: PhantomData }
     }
 
-    /// Makes the next budget interrupt come after `budget` calls and backward jumps.
-    pub fn set_budget(&self, budget: i32) {
-        // SAFETY: the instance is alive, and the caller of `new` promised that no reference to its header is in use.
-        unsafe { (*self.instance()).budget = budget }
-    }
-
     /// Returns the engine's word of the instance, 0 at first.
     pub fn engine_word(&self) -> u32 {
         // SAFETY: the instance of a live function is alive, and no other thread writes its header.

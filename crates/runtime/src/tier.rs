@@ -63,13 +63,14 @@ pub trait Executable: Send + Sync {
     fn first_call(&self, _func: &RunningFunc<'_>) {}
 
     /// Reports a budget interrupt in the function: the interpreter used up the budget of the instance. If control is at a loop
-    /// header, `at_loop` is the offset of the `loop` operator in the module, and all values are in the frame.
-    fn budget_interrupt(&self, _func: &RunningFunc<'_>, _at_loop: Option<usize>) -> BudgetInterrupt {
+    /// header, `at_loop` is the offset of the `loop` operator in the module, and all values are in the frame. `weight` is the number
+    /// of samples as which the interrupt counts for the function.
+    fn budget_interrupt(&self, _func: &RunningFunc<'_>, _at_loop: Option<usize>, _weight: u32) -> BudgetInterrupt {
         BudgetInterrupt::Ordinary
     }
 
-    /// Reports that a sample found the function executing, or waiting for a call to return. `samples` is the number of all
-    /// samples that found it so far, in any instance. `by_interpreter` is true if its caller is interpreted.
+    /// Reports that a sample found the function executing, or waiting for a call to return. `samples` is the sum of the
+    /// weights of all samples that found it so far, in any instance. `by_interpreter` is true if its caller is interpreted.
     fn sampled(&self, _func: &RunningFunc<'_>, _samples: u32, _by_interpreter: bool) {}
 
     /// Reports that a sample found `caller` waiting at the call site `site` for a defined function of the same instance;
@@ -87,8 +88,6 @@ pub struct CallSiteId(pub u32);
 pub enum BudgetInterrupt {
     /// The interrupt counts as a sample.
     Ordinary,
-    /// The interrupt came early, because of [`RunningFunc::set_budget`]. It does not count as a sample.
-    Early,
     /// The interpreter enters this OSR code, which continues the function to its end.
     Enter(OsrCode),
 }

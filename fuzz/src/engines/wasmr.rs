@@ -171,7 +171,6 @@ fn tier_tuning(tier: Tier) -> Tuning {
             tier_up_after: 1,
             bytes_per_sample: u32::MAX,
             tier_up_delay: Duration::ZERO,
-            loop_patience: 20,
             dual_entry_from: 0,
             ..Tuning::default()
         },

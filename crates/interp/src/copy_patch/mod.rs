@@ -66,10 +66,12 @@ use outcome::CopyOutcome;
 /// The condition under which a function is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyWhen {
-    /// Samples of the function. With 0 it is copied before its first execution.
+    /// Least number of samples of the function. With 0 it is copied before its first execution.
     pub after: u32,
-    /// Budget interrupts that the module must have had, for each sample in `after` beyond the first.
-    pub events_per_sample: u32,
+    /// Words of the function's code that each of its samples pays for.
+    pub words_per_sample: u32,
+    /// Budget interrupts that the module must have had before the first function is copied.
+    pub events: u32,
 }
 
 /// The copy-and-patch compiler of one module.
@@ -115,11 +117,12 @@ impl CopyPatch {
         self.events.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns true if a function with this number of samples is to be copied.
-    pub(crate) fn is_due(&self, samples: u32) -> bool {
-        let CopyWhen { after, events_per_sample } = self.when;
+    /// Returns true if a function with this number of samples and of code words is to be copied.
+    pub(crate) fn is_due(&self, samples: u32, words: usize) -> bool {
+        let CopyWhen { after, words_per_sample, events } = self.when;
         samples >= after
-            && self.events.load(Ordering::Relaxed) >= events_per_sample.saturating_mul(after.saturating_sub(1))
+            && u64::from(samples) * u64::from(words_per_sample) >= words as u64
+            && self.events.load(Ordering::Relaxed) >= events
     }
 
     /// Returns true if functions are copied before their first execution.

@@ -41,7 +41,7 @@ impl<'m> Translator<'m> {
                 let start = self.begin();
                 self.barrier = start;
                 self.clobber_all();
-                self.loops.open(self.offset, start);
+                self.loops.add(self.offset, start);
                 self.push_label(LabelKind::Loop { start }, sig);
             }
             Operator::If { blockty } => {
@@ -143,9 +143,6 @@ impl<'m> Translator<'m> {
 
     fn end(&mut self) {
         let Some(label) = self.labels.pop() else { return };
-        if let LabelKind::Loop { .. } = label.kind {
-            self.loops.close();
-        }
         let reached = self.unreachable.is_none();
         if label.kind == LabelKind::Function {
             if reached {

@@ -32,6 +32,11 @@ pub fn page_size() -> usize {
     PAGE
 }
 
+/// Returns 0: Miri has no clock of a thread's processor time.
+pub fn thread_cpu_time() -> u64 {
+    0
+}
+
 /// Does nothing: Miri has no thread priorities.
 pub fn lower_priority() {}
 

@@ -10,7 +10,7 @@
 //!   [`CodeRegion`]s.
 //! - [`build_id()`]: identifies the build of the program.
 //! - [`for_each_word`]: reads a stack word by word, for the collector.
-//! - [`lower_priority`]: the background priority of compiler threads.
+//! - [`lower_priority`]: the background priority of compiler threads; [`thread_cpu_time`]: the processor time of a thread.
 //! - [`mod@preempt`]: stops compiled code from another thread.
 //! - [`landing`]: the registers at a landing pad, the code that continues after a fault or such a signal.
 //! - [`install_fault_handler`]: turns a fault at a known code address into a jump. Every other fault keeps its effect.
@@ -51,4 +51,4 @@ pub use fork::generation;
 pub use reservation::{Reservation, is_guarded_address, leave_memories_out_of_forks};
 pub use stack::for_each_word;
 pub use stack_pages::StackPages;
-pub use unix::{Mapping, lower_priority, page_size};
+pub use unix::{Mapping, lower_priority, page_size, thread_cpu_time};

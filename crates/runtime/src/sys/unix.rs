@@ -30,6 +30,16 @@ pub fn page_size() -> usize {
     usize::try_from(size).ok().filter(|size| size.is_power_of_two()).unwrap_or(4096)
 }
 
+/// Returns the processor time that the calling thread has used, in nanoseconds.
+pub fn thread_cpu_time() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is valid for writes. If the system refuses, it stays 0.
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
+    }
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
 /// Lowers the scheduling priority of the calling thread, for work that can wait while other threads want the processor.
 /// Linux applies [setpriority(2)](https://man7.org/linux/man-pages/man2/setpriority.2.html) to one thread; other
 /// systems would apply it to the whole process, so there this function does nothing.

@@ -79,7 +79,7 @@ fn the_instructions_of_a_copied_function_lead_to_its_code() {
         (i32.mul (local.get 1) (i32.const 3))))";
     let module = module(wat);
     let first_handler = |copy_and_patch_after: Option<u32>| {
-        let copy_and_patch = copy_and_patch_after.map(|after| CopyWhen { after, events_per_sample: 0 });
+        let copy_and_patch = copy_and_patch_after.map(|after| CopyWhen { after, words_per_sample: 1000, events: 0 });
         let options = CodeOptions { copy_and_patch, ..CodeOptions::default() };
         let code = ModuleCode::with_options(module.clone(), options);
         let block = code.get_or_translate(0, true).unwrap();
