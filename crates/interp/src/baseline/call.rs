@@ -5,7 +5,8 @@
 //! function than was predicted makes the predictor of returns lose its place as well.
 
 use super::assemble::{Alu, Mem, R9, RAX, RCX, RDI, RSI, Rm, condition};
-use super::function::{Arrival, Compiler, Goal, Position, Value, slot_mem};
+use super::function::{Compiler, Goal, Position, Value, slot_mem};
+use super::state::Arrival;
 use crate::paired_call;
 use wasmr_runtime::vm::{VmFunc, VmInstance, VmTable};
 
@@ -56,7 +57,7 @@ impl Compiler<'_> {
         }
         self.asm.lea(true, RSI, slot_mem(frame));
         self.callee_frame = Some(frame);
-        self.arrival = if is_paired { Arrival::Return } else { Arrival::None };
+        self.arrival = if is_paired { Arrival::Return } else { Arrival::Handler };
         let Some((stubs, object)) = self.stubs.zip(object) else {
             self.asm.mov(true, RDI, Rm::Mem(Mem::at(RAX, std::mem::offset_of!(VmFunc, code) as i32)));
             return self.asm.jump_through(Mem::at(RDI, 0));

@@ -1,7 +1,8 @@
 //! The first instruction of a function, branches, `br_table`, returns.
 
 use super::assemble::{Alu, Mem, R8, R9, RAX, RCX, RDI, RSI, Rm, condition};
-use super::function::{Arrival, Compiler, Goal, Value, budget, slot_mem};
+use super::function::{Compiler, Goal, Value, budget, slot_mem};
+use super::state::Arrival;
 use crate::paired_call;
 use wasmr_runtime::frame::FRAME_HEADER;
 use wasmr_runtime::vm::{VmInstance, VmStore};

@@ -8,11 +8,14 @@ use super::heap_rows::Heap;
 use super::plain_loop::PlainLoop;
 use super::rows::{Emitter, PLACES, Place, Row};
 use super::sse;
-use super::state::{HeldSlot, State, XMM};
+use super::state::{Arrival, HeldSlot, Label, Snapshot, State, XMM};
 use super::vector_rows::Vector;
+use crate::copy_patch::address_hasher::AddressHasher;
 use crate::copy_patch::code_memory::{Placeable, Placed};
 use crate::execute::dispatch::{Handler, budget_interrupt, handler_word};
 use crate::paired_call::CallStubs;
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use wasmr_runtime::vm::VmInstance;
 
 /// Operand of an instruction.
@@ -50,17 +53,6 @@ pub(crate) enum Goal {
     Address(u64),
 }
 
-/// The way in which control comes from the code before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arrival {
-    /// Not at all.
-    None,
-    /// From the instruction before.
-    Next,
-    /// By the return of a paired call, with all slots stored.
-    Return,
-}
-
 /// The code of a function, being made.
 pub(crate) struct Compiler<'c> {
     /// Address of the function's first instruction.
@@ -82,7 +74,7 @@ pub(crate) struct Compiler<'c> {
     /// Machine instructions that may fault: (position, code word).
     faults: Vec<(u32, u32)>,
     /// Start of the code of each label, by code word.
-    labels: Vec<u32>,
+    pub(crate) labels: Vec<u32>,
     pub(crate) state: State,
     /// First slot of the operand stack: what is there is used once.
     pub(crate) operand_slots: i32,
@@ -94,6 +86,8 @@ pub(crate) struct Compiler<'c> {
     pub(crate) stubs: Option<CallStubs>,
     /// Distance in slots to the frame of the callee, if the instruction before calls.
     pub(crate) callee_frame: Option<i32>,
+    /// Slots in registers at all jumps to a label ahead, by its code word.
+    pub(crate) arrivals: HashMap<u64, Snapshot, BuildHasherDefault<AddressHasher>>,
     /// The plain loop that the current instruction is in.
     pub(crate) plain_loop: Option<PlainLoop>,
     /// Position of the constant that the next machine instruction reads.
@@ -131,25 +125,26 @@ impl<'c> Compiler<'c> {
             arrival: Arrival::None,
             stubs: None,
             callee_frame: None,
+            arrivals: HashMap::default(),
             plain_loop: None,
             constant: None,
         }
     }
 
-    /// Makes the code of the instruction at a code word. `is_label` is true if jumps lead to it, `is_loop` if it is the first one of
-    /// a plain loop.
-    pub(crate) fn add(&mut self, word: u32, length: u32, row: &'static Row, is_label: bool, is_loop: bool) {
+    /// Makes the code of the instruction at a code word. If it is the first one of a plain loop, `loop_end` is the last one.
+    pub(crate) fn add(&mut self, word: u32, length: u32, row: &'static Row, label: Label, loop_end: Option<u32>) {
         (self.word, self.length, self.row) = (word, length, row);
-        if is_label || self.arrival != Arrival::Next {
-            if !is_label && self.arrival == Arrival::None && row.emitter.is_none() {
+        let is_known = label == Label::Forward && matches!(self.arrival, Arrival::None | Arrival::Next);
+        if (label != Label::None || self.arrival != Arrival::Next) && !(is_known && self.arrive()) {
+            if label == Label::None && self.arrival != Arrival::Return && row.emitter.is_none() {
                 // The handler before continues in that of this instruction.
                 self.callee_frame = None;
                 return;
             }
             self.end_loop();
             self.enter(row.emitter.is_some());
-            if is_loop {
-                self.begin_loop();
+            if let Some(last) = loop_end {
+                self.begin_loop(last);
             }
         }
         self.begin();
@@ -358,7 +353,7 @@ impl<'c> Compiler<'c> {
         self.flush();
         self.home_accumulators(false);
         self.jump_to(false, self.word, self.code_word(0));
-        self.arrival = Arrival::None;
+        self.arrival = Arrival::Handler;
     }
 
     /// Appends code that leaves the current instruction to its handler, in the state of now. Returns its position. The operands
@@ -410,6 +405,7 @@ impl<'c> Compiler<'c> {
             _ if is_backward && self.branch_to_head(condition, to) => {}
             None if is_backward => self.take_budget(to, Goal::Word(to)),
             None => {
+                self.note_jump(to);
                 self.asm.jump();
                 self.link_latest(false, Goal::Word(to));
             }
@@ -418,7 +414,10 @@ impl<'c> Compiler<'c> {
                 self.take_budget(to, Goal::Word(to));
                 self.asm.land_short(around);
             }
-            Some(condition) => self.branch(condition, Goal::Word(to)),
+            Some(condition) => {
+                self.note_jump(to);
+                self.branch(condition, Goal::Word(to));
+            }
         }
     }
 
@@ -454,9 +453,15 @@ impl<'c> Compiler<'c> {
         (self.links.len(), self.faults.len())
     }
 
-    /// Inserts code at a position. There were as many links and faults as `before` says, and no entry or label comes after it.
-    pub(crate) fn insert_code(&mut self, at: u32, code: &[u8], before: (usize, usize)) {
+    /// Inserts code at the start of the instruction at a code word, behind which no entry is. There were as many links and faults
+    /// as `before` says.
+    pub(crate) fn insert_code(&mut self, at: u32, word: u32, code: &[u8], before: (usize, usize)) {
         self.asm.insert(at as usize, code);
+        for label in &mut self.labels[word as usize + 1..=(self.word as usize).max(word as usize)] {
+            if *label != UNKNOWN {
+                *label += code.len() as u32;
+            }
+        }
         for link in &mut self.links[before.0..] {
             if let Position::Main(position) = &mut link.at {
                 *position += code.len() as u32;

@@ -1,8 +1,8 @@
 //! Registers over the back edges of inner loops.
 //!
-//! At a label all slots are in memory, so a value that a loop carries from one iteration to the next would go through memory. In
-//! a *plain* loop, which has no other label, the loads of slots move to the loop's head, before the code of its first
-//! instruction. The back edge puts each of these slots into its register and jumps behind the loads:
+//! At a loop's head all slots are in memory, so a value that a loop carries from one iteration to the next would go through
+//! memory. In a *plain* loop, which has neither a loop nor a call inside, the loads of slots move to the head, before the code of
+//! the first instruction. The last back edge puts each of these slots into its register and jumps behind the loads:
 //!
 //! ```text
 //!  label ──▶ loads ──▶ code of the loop … stores, moves between registers ─┐
@@ -37,10 +37,11 @@ fn append_load(asm: &mut Assembler, load: HeadLoad) {
 
 impl Compiler<'_> {
     /// Begins a plain loop at the current instruction.
-    pub(crate) fn begin_loop(&mut self) {
+    pub(crate) fn begin_loop(&mut self, last: u32) {
         let start = self.asm.size() as u32;
         let before = self.lengths();
-        self.plain_loop = Some(PlainLoop { word: self.word, start, before, loads: Vec::new() });
+        self.plain_loop =
+            Some(PlainLoop { word: self.word, last, start, before, loads: Vec::new(), jumps: Vec::new() });
     }
 
     /// Returns a register that a load at the head of the current loop gives a slot. `None` if there is no loop, or the load must
@@ -50,7 +51,15 @@ impl Compiler<'_> {
         if kind == LoadKind::V128 && self.state.is_written(slot + 1) {
             return None;
         }
-        self.plain_loop.as_mut()?.loads.push(HeadLoad { slot, holder, kind });
+        let current = self.plain_loop.as_mut()?;
+        let load = HeadLoad { slot, holder, kind };
+        current.loads.push(load);
+        for to in &current.jumps {
+            if let Some(snapshot) = self.arrivals.get_mut(&u64::from(*to)) {
+                let is_narrow = kind == LoadKind::General(false);
+                snapshot.add(holder, slot, kind == LoadKind::V128, is_narrow);
+            }
+        }
         self.state.touch(holder);
         self.state.lock(holder);
         Some(holder)
@@ -80,14 +89,16 @@ impl Compiler<'_> {
         let mut loads = Assembler::default();
         ended.loads.iter().for_each(|&load| append_load(&mut loads, load));
         let len = loads.size() as u32;
-        self.insert_code(ended.start, &loads.into_bytes(), ended.before);
+        self.insert_code(ended.start, ended.word, &loads.into_bytes(), ended.before);
         ended.start + len
     }
 
     /// Ends the current loop with a jump to its first instruction, with all slots stored. Returns false if `to` is none of a plain
     /// loop.
     pub(crate) fn branch_to_head(&mut self, condition: Option<u8>, to: u32) -> bool {
-        let Some(ended) = self.plain_loop.take_if(|current| current.word == to) else { return false };
+        let here = self.word;
+        let is_end = |current: &mut PlainLoop| current.word == to && current.last == here;
+        let Some(ended) = self.plain_loop.take_if(is_end) else { return false };
         let inside = self.insert_loads(&ended);
         let moves = self.moves(&ended.loads).into_bytes();
         if ended.loads.is_empty() || moves.len() > MOST_MOVES {

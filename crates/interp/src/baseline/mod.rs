@@ -9,19 +9,19 @@
 //! - `numeric`, `conversion`, `memory`, `variable`, `control`, `call`, `heap`, `vector`, `vector_memory`: the emitters, named by
 //!   instruction category as in `execute/`. `vector_rows` and `sse`: the machine instructions of vector operators.
 //!   `heap_rows`, `access`: the emitters of others.
-//! - `loops`: values that inner loops carry in registers.
+//! - `loops`: values that inner loops carry in registers. `labels`: registers over labels.
 //! - `state`: the knowledge of slots during the pass; `assemble`: the encoder; `features`: those of the processor.
 //!
 //! # State
 //! Within a block a slot may be in a register, or be a known constant, and its memory be out of date. Everything is stored
-//! before labels, branches, calls and exits to handlers. What is in memory stays in its register behind a branch that is not taken,
-//! and over the back edge of an inner loop without further labels. An operand that was on the operand stack is used once and then
-//! forgotten, without a store.
+//! before labels, branches, calls and exits to handlers. A stored slot also stays in its register behind branches, at `labels` to
+//! which only branches forward lead, and over the back edges of some `loops`. An operand that was on the operand stack is used
+//! once and then forgotten, without a store.
 //!
 //! # Entries
-//! Handlers enter code at function starts, labels, and after calls and after instructions that are left to a handler. There all
-//! slots are in memory, and the accumulators in their registers, as the handlers' contract says. Any other instruction keeps its
-//! handler. A frame that is at one continues with handlers up to the next entry.
+//! Handlers enter code at function starts, labels where nothing is in registers, and after calls and instructions that are left to
+//! a handler. There all slots are in memory, and the accumulators in their registers, as the handlers' contract says. Any other
+//! instruction keeps its handler. A frame that is at one continues with handlers up to the next entry.
 //!
 //! # Why are traps left to handlers?
 //! Code checks the usual case. In any other it stores what is dirty and executes the instruction once more by its handler, which
@@ -37,6 +37,7 @@ mod features;
 mod function;
 mod heap;
 mod heap_rows;
+mod labels;
 mod loops;
 mod memory;
 mod numeric;
@@ -55,6 +56,7 @@ use crate::copy_patch::code_memory::Placeable;
 use crate::paired_call::CallStubs;
 use function::Compiler;
 use rows::{Emitter, Row, Rows};
+use state::Label;
 
 #[cfg(test)]
 mod tests;
@@ -75,28 +77,31 @@ pub(crate) fn compile<'w>(
 fn compile_words<'w>(first: u64, words: &'w [u64], landings: &[u32], stubs: Option<CallStubs>) -> Option<Compiler<'w>> {
     let mut known = Rows::lock();
     let mut rows: Vec<(u32, &'static Row)> = Vec::with_capacity(words.len() / 2);
-    let mut is_label = vec![false; words.len() + 1];
-    // Number of the branch, and its destination.
-    let mut back_edges: Vec<(usize, u32)> = Vec::new();
+    let mut labels = vec![Label::None; words.len() + 1];
+    // Destination, and number of the branch.
+    let mut back_edges: Vec<(u32, usize)> = Vec::new();
     let (mut lowest, mut highest) = (0, 0);
     let mut start = 0;
     while let Some(here) = words.get(start..).filter(|here| !here.is_empty()) {
         let row = known.of(here[0]);
         rows.push((start as u32, row));
-        let mut mark = |distance: u64| {
-            if let Some(label) = is_label.get_mut(start.wrapping_add_signed(distance as i32 as isize)) {
-                *label = true;
+        let mut mark = |distance: u64, is_branch: bool| {
+            let distance = distance as i32;
+            let to = start.wrapping_add_signed(distance as isize);
+            if let Some(label) = labels.get_mut(to) {
+                let is_forward = is_branch && distance > 0 && row.emitter.is_some() && *label != Label::Any;
+                *label = if is_forward { Label::Forward } else { Label::Any };
+            }
+            if is_branch && distance <= 0 {
+                back_edges.push((to as u32, rows.len() - 1));
             }
         };
         if row.branches {
-            mark(here.get(1)? >> 32);
-            if (here[1] as i64) < 0 {
-                back_edges.push((rows.len() - 1, start.wrapping_add_signed((here[1] as i64 >> 32) as isize) as u32));
-            }
+            mark(here.get(1)? >> 32, true);
         }
         if row.has_table {
             for entry in 0..=(here.get(1)? >> 32) as usize {
-                mark(here.get(3 + entry / 2)? >> (32 * (entry % 2)));
+                mark(here.get(3 + entry / 2)? >> (32 * (entry % 2)), false);
             }
         }
         if row.emitter.is_some() {
@@ -107,7 +112,7 @@ fn compile_words<'w>(first: u64, words: &'w [u64], landings: &[u32], stubs: Opti
         start += row.length?.of(here);
     }
     for &landing in landings {
-        *is_label.get_mut(landing as usize)? = true;
+        *labels.get_mut(landing as usize)? = Label::Any;
     }
     drop(known);
     // The first instruction has the number of slots of locals, after which the operand stack begins.
@@ -117,36 +122,33 @@ fn compile_words<'w>(first: u64, words: &'w [u64], landings: &[u32], stubs: Opti
     };
     let mut compiler = Compiler::new(first, words, rows.first()?.1, (lowest, highest + 2), operand_slots);
     compiler.stubs = stubs;
-    let loops = plain_loops(&rows, &back_edges, &is_label);
-    let mut loops = loops.into_iter().peekable();
+    let mut loops = plain_loops(&rows, back_edges, &labels).into_iter().peekable();
     for (index, &(word, row)) in rows.iter().enumerate() {
         let next = rows.get(index + 1).map_or(words.len() as u32, |next| next.0);
-        let is_loop = loops.next_if_eq(&word).is_some();
-        compiler.add(word, next - word, row, is_label[word as usize], is_loop);
+        let loop_end = loops.next_if(|&(first, _)| first == word).map(|(_, last)| last);
+        compiler.add(word, next - word, row, labels[word as usize], loop_end);
     }
     compiler.end_loop();
     Some(compiler)
 }
 
-/// Returns the first code words of plain loops, in order.
-fn plain_loops(rows: &[(u32, &'static Row)], back_edges: &[(usize, u32)], is_label: &[bool]) -> Vec<u32> {
-    let continues = |row: &Row| {
-        use Emitter::{Br, BrTable, Call, CallIndirect, Return, ReturnConstant, ReturnPlain};
-        !matches!(
-            row.emitter,
-            None | Some(Br | BrTable | Call | CallIndirect | Return { .. } | ReturnConstant { .. } | ReturnPlain)
-        )
-    };
-    let mut loops: Vec<u32> = Vec::new();
-    for &(branch, first) in back_edges {
-        let body = rows[..branch].iter().rev();
-        let mut body = body.take_while(|(word, row)| continues(row) && (*word == first || !is_label[*word as usize]));
-        let last = rows[branch].0;
-        if last == first || !is_label[last as usize] && body.any(|(word, _)| *word == first) {
-            loops.push(first);
+/// Most instructions of a plain loop. A search for their start is that short in loops that are nested deeply.
+const LONGEST_LOOP: usize = 1000;
+
+/// Returns the first and the last code word of each plain loop, in order.
+fn plain_loops(rows: &[(u32, &'static Row)], mut back_edges: Vec<(u32, usize)>, labels: &[Label]) -> Vec<(u32, u32)> {
+    let mut loops = Vec::new();
+    back_edges.sort_unstable();
+    for edges in back_edges.chunk_by(|edge, next| edge.0 == next.0) {
+        let Some(&(first, branch)) = edges.last() else { continue };
+        let is_inside = |&&(word, row): &&(u32, &'static Row)| {
+            let continues = !matches!(row.emitter, None | Some(Emitter::Call | Emitter::CallIndirect));
+            continues && (word == first || labels[word as usize] != Label::Any)
+        };
+        let mut body = rows[..=branch].iter().rev().take(LONGEST_LOOP).take_while(is_inside);
+        if body.any(|&(word, _)| word == first) {
+            loops.push((first, rows[branch].0));
         }
     }
-    loops.sort_unstable();
-    loops.dedup();
     loops
 }

@@ -8,11 +8,15 @@ use super::state::Holder;
 pub(crate) struct PlainLoop {
     /// Code word of the first instruction.
     pub(crate) word: u32,
+    /// Code word of the last instruction, a branch to the first one. There may be others before it.
+    pub(crate) last: u32,
     /// Start of the code, where the loads go.
     pub(crate) start: u32,
     /// Number of links and of faults before the loop.
     pub(crate) before: (usize, usize),
     pub(crate) loads: Vec<HeadLoad>,
+    /// Code words to which only jumps of the loop lead so far.
+    pub(crate) jumps: Vec<u32>,
 }
 
 /// A load at the head of a loop.

@@ -81,6 +81,52 @@ pub(crate) struct State {
     turn: usize,
 }
 
+/// The slots in registers at some jumps. All of them are in memory as well.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    /// Register, slot, true for a `v128`.
+    held: Vec<(Holder, i32, bool)>,
+    narrow: u32,
+}
+
+impl Snapshot {
+    /// Adds a slot of a register, unless one of both is there.
+    pub(crate) fn add(&mut self, holder: Holder, slot: i32, is_v128: bool, is_narrow: bool) {
+        let overlaps = |other: i32, other_is_v128: bool| {
+            other == slot || is_v128 && other == slot + 1 || other_is_v128 && other + 1 == slot
+        };
+        if self.held.iter().all(|&(held, other, other_is_v128)| held != holder && !overlaps(other, other_is_v128)) {
+            self.held.push((holder, slot, is_v128));
+            if holder < XMM {
+                self.narrow = self.narrow & !(1 << holder) | u32::from(is_narrow) << holder;
+            }
+        }
+    }
+}
+
+/// The way in which control comes from the code before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Not at all.
+    None,
+    /// From the instruction before.
+    Next,
+    /// From the handler of the instruction before, or by a return to its word 0.
+    Handler,
+    /// By the return of a paired call, with all slots stored.
+    Return,
+}
+
+/// The jumps that lead to an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Label {
+    None,
+    /// Branches before it.
+    Forward,
+    /// Others.
+    Any,
+}
+
 /// The choice of a holder for a new value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
@@ -123,6 +169,36 @@ impl State {
         (self.acc_slot, self.facc_slot) = (None, None);
         (self.locked, self.narrow, self.touched) = (0, 0, 0);
         self.entry += 1;
+    }
+
+    /// Returns the slots in registers. None is dirty.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let registers = bits(self.used).filter(|&holder| holder < CONSTANT);
+        let held = registers.flat_map(|holder| self.slots(holder).map(move |held| (holder, held.slot, held.is_v128)));
+        Snapshot { held: held.collect(), narrow: self.narrow }
+    }
+
+    /// Removes from a snapshot what does not hold now.
+    pub(crate) fn meet(&self, snapshot: &mut Snapshot) {
+        snapshot.held.retain(|&(holder, slot, is_v128)| {
+            self.holder(slot) == Some(holder) && self.v128_holder(slot).is_some() == is_v128
+        });
+        snapshot.narrow &= self.narrow;
+    }
+
+    /// Sets the state at a label. The accumulators are without a value there.
+    pub(crate) fn resume(&mut self, snapshot: &Snapshot) {
+        bits(self.used).for_each(|holder| self.drop_slots(holder));
+        (self.used, self.dirty, self.locked, self.narrow) = (0, 0, 0, snapshot.narrow);
+        (self.acc, self.facc) = (super::assemble::R8, XMM);
+        (self.acc_slot, self.facc_slot) = (None, None);
+        for &(holder, slot, is_v128) in &snapshot.held {
+            if is_v128 {
+                self.bind_v128(holder, slot, false);
+            } else {
+                self.bind(holder, slot, false);
+            }
+        }
     }
 
     fn index(&self, slot: i32) -> Option<usize> {

@@ -8,7 +8,7 @@ use crate::execute::dispatch::handler_word;
 use crate::instr::field::{fields, fields_imm};
 use crate::instr::locations::{Cleared, Dst, Form, In, Ordered, VectorForm};
 use crate::instr::{
-    Binary, BranchCompare, ConstantV128, ConstantWide, CopyPair, CopySlot, CopyTwo, CopyV128, Enter, ReturnPlain,
+    Binary, Br, BranchCompare, ConstantV128, ConstantWide, CopyPair, CopySlot, CopyTwo, CopyV128, Enter, ReturnPlain,
     Unary, VectorBinary, handler,
 };
 
@@ -36,8 +36,25 @@ fn function(random: &mut Random) -> Vec<u64> {
         code.extend([word(handler(ConstantV128, ())), fields(slot, 0, 0, 0), random.value(), random.value()]);
     }
     let start = code.len();
-    let mut exits = Vec::new();
-    for _ in 0..1 + random.below(7) {
+    let (mut exits, mut skips) = (Vec::new(), Vec::new());
+    let bound = 1 + random.below(6) as i16;
+    // Counts, and branches to the start.
+    let end = |code: &mut Vec<u64>| {
+        let count = handler(Binary(Op::I32Add), (Form::SlotImm, Dst::Slot));
+        code.extend([word(count), fields_imm(COUNTER, COUNTER, 1)]);
+        let branch = handler(BranchCompare(Op::I32LtU), (Ordered(Form::SlotImm), true));
+        let back = (start as i64 - code.len() as i64) as u32;
+        code.extend([word(branch), fields(COUNTER, bound, 0, 0) | u64::from(back) << 32]);
+    };
+    let land = |code: &mut Vec<u64>, branches: &mut Vec<usize>| {
+        for branch in branches.drain(..) {
+            code[branch + 1] |= ((code.len() - branch) as u64) << 32;
+        }
+    };
+    for _ in 0..1 + random.below(9) {
+        if random.below(3) == 0 {
+            land(&mut code, &mut skips);
+        }
         let mut pick = |first: i16, count: u64, step: i16| first + random.below(count) as i16 * step;
         let longs = [(); 3].map(|()| pick(LONGS, 4, 1));
         let ints = [(); 3].map(|()| pick(INTS, 3, 1));
@@ -46,7 +63,7 @@ fn function(random: &mut Random) -> Vec<u64> {
         let all = |[d, a, b]: [i16; 3]| fields(d, a, b, 0);
         let choice = random.below(3) as usize;
         let slots = (Form::SlotSlot, Dst::Slot);
-        match random.below(13) {
+        match random.below(17) {
             0 | 1 => {
                 code.extend([word(handler(Binary([Op::I64Add, Op::I64Sub, Op::I64Mul][choice]), slots)), all(longs)])
             }
@@ -82,21 +99,43 @@ fn function(random: &mut Random) -> Vec<u64> {
                 code.extend([word(handler(Binary(Op::I64Add), (Form::SlotSlot, Dst::Acc))), all(longs)]);
                 code.extend([word(handler(Binary(Op::I64Mul), (Form::AccSlot, Dst::Slot))), all(longs)]);
             }
-            _ => {
+            12 => {
                 exits.push(code.len());
                 let exit = handler(BranchCompare(Op::I32Eq), (Ordered(Form::SlotImm), true));
                 code.extend([word(exit), fields(ints[0], random.below(5) as i16, 0, 0)]);
             }
+            13 | 14 => {
+                skips.push(code.len());
+                let skip = handler(BranchCompare(Op::I32LtS), (Ordered(Form::SlotSlot), true));
+                code.extend([word(skip), fields(ints[0], ints[1], 0, 0)]);
+            }
+            // One of two ways.
+            15 => {
+                let branch = code.len();
+                let to_second = handler(BranchCompare(Op::I32LtS), (Ordered(Form::SlotImm), true));
+                code.extend([word(to_second), fields(ints[2], 0, 0, 0)]);
+                code.extend([word(handler(CopySlot, ())), all(longs)]);
+                let jump = code.len();
+                code.extend([word(handler(Br, ())), 0]);
+                land(&mut code, &mut vec![branch]);
+                code.extend([word(handler(Binary(Op::I64Sub), slots)), all(longs)]);
+                code.extend([
+                    word(handler(VectorBinary(Op::I32x4Add), (VectorForm::SlotSlot, Dst::Slot))),
+                    all(vectors),
+                ]);
+                land(&mut code, &mut vec![jump]);
+            }
+            _ if random.below(3) == 0 => end(&mut code),
+            // It has no emitter.
+            _ => {
+                let op = Op::I16x8RelaxedDotI8x16I7x16S;
+                code.extend([word(handler(VectorBinary(op), (VectorForm::SlotSlot, Dst::Slot))), all(vectors)]);
+            }
         }
     }
-    let count = handler(Binary(Op::I32Add), (Form::SlotImm, Dst::Slot));
-    code.extend([word(count), fields_imm(COUNTER, COUNTER, 1)]);
-    let branch = handler(BranchCompare(Op::I32LtU), (Ordered(Form::SlotImm), true));
-    let back = (start as i64 - code.len() as i64) as u32;
-    code.extend([word(branch), fields(COUNTER, 1 + random.below(6) as i16, 0, 0) | u64::from(back) << 32]);
-    for exit in exits {
-        code[exit + 1] |= ((code.len() - exit) as u64) << 32;
-    }
+    land(&mut code, &mut skips);
+    end(&mut code);
+    land(&mut code, &mut exits);
     code.extend([word(handler(ReturnPlain, ())), 0]);
     code
 }
@@ -105,7 +144,7 @@ fn function(random: &mut Random) -> Vec<u64> {
 fn loops_agree_with_handlers() {
     let mut region = ModuleRegion::default();
     let mut random = Random(0x2545_f491_4f6c_dd1d);
-    for round in 0..2000 {
+    for round in 0..4000 {
         let words = function(&mut random);
         let compiled = with_code(&words, &mut region);
         let world = World::new(&mut random);
