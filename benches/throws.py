@@ -33,7 +33,7 @@ NODE = """const module = new WebAssembly.Module(require('fs').readFileSync(proce
 console.log(new WebAssembly.Instance(module).exports[process.argv[2]](+process.argv[3]))"""
 MODES = {
     "interp": ["--mode", "interp"],
-    "copied at once": ["--mode", "interp", "-O", "copy-and-patch-after=0"],
+    "baseline at once": ["--mode", "interp", "-O", "baseline-after=0"],
     "jit": ["--mode", "jit"],
     "tiered": ["--mode", "tiered"],
     "tiered at once": ["--mode", "tiered", "-O", "tier-up-after=0"],

@@ -117,38 +117,38 @@ fn limit_files(bytes: libc::rlim_t) {
     }
 }
 
-/// Returns the number of resident bytes of copied code, or `None` if the process has no code memory for it. A page of copied
-/// code becomes resident when it is first executed.
-fn copied_bytes() -> Option<u64> {
+/// Returns the number of resident bytes of baseline code, or `None` if the process has no code memory for it. A page of
+/// that code becomes resident when it is first executed.
+fn code_bytes() -> Option<u64> {
     let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let mut lines = maps.lines().skip_while(|line| !(line.contains(" r-xs ") && line.contains("wasmr code")));
     let size = lines.find_map(|line| line.strip_prefix("Rss:"))?;
     Some(size.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
 }
 
-/// Checks that functions which were executed while code memory was refused are copied as soon as files may be large again. One
-/// engine copied at the first execution, and was refused; the other copies only later.
-fn copying_comes_back() {
-    let mut worlds = [0, 1].map(|copy_and_patch_after| {
-        let tuning = Tuning { copy_and_patch_after, ..Tuning::default() };
+/// Checks that functions which were executed while code memory was refused get code as soon as files may be large again. One
+/// engine compiled at the first execution, and was refused; the other compiles only later.
+fn baseline_code_comes_back() {
+    let mut worlds = [0, 1].map(|baseline_after| {
+        let tuning = Tuning { baseline_after, ..Tuning::default() };
         World::new(&Engine::new(Config::new().mode(Mode::Interp).tuning(tuning)), StoreLimits::default())
     });
     limit_files(1 << 20);
     for world in &mut worlds {
         (0..20).for_each(|_| world.run());
     }
-    assert_eq!(copied_bytes(), None);
+    assert_eq!(code_bytes(), None);
     limit_files(libc::RLIM_INFINITY);
     for world in &mut worlds {
         // Each module has pages of its own, so the number grows with each.
-        let before = copied_bytes().unwrap_or(0);
-        world.soon(|_| copied_bytes().is_some_and(|bytes| bytes > before));
+        let before = code_bytes().unwrap_or(0);
+        world.soon(|_| code_bytes().is_some_and(|bytes| bytes > before));
     }
 }
 
 #[test]
 fn what_was_refused_for_a_moment_is_tried_again() {
-    copying_comes_back();
+    baseline_code_comes_back();
 
     // Code memory of the compiler, of which the process has none yet.
     limit_files(1 << 20);

@@ -412,12 +412,8 @@ fn engines() -> Vec<(&'static str, Engine)> {
     let usual = Tuning::default;
     let (guarded, checked) = (MemoryStrategy::Guarded, MemoryStrategy::Checked);
     let interpreted = [
-        ("plain", engine(Mode::Interp, guarded, Tuning { copy_and_patch: false, ..usual() })),
-        ("copied at once", engine(Mode::Interp, guarded, Tuning { copy_and_patch_after: 0, ..usual() })),
-        (
-            "baseline at once",
-            engine(Mode::Interp, guarded, Tuning { copy_and_patch_after: 0, baseline: true, ..usual() }),
-        ),
+        ("plain", engine(Mode::Interp, guarded, Tuning { baseline: false, ..usual() })),
+        ("baseline at once", engine(Mode::Interp, guarded, Tuning { baseline_after: 0, ..usual() })),
         ("checked memory", engine(Mode::Interp, checked, usual())),
     ];
     #[cfg(not(feature = "jit"))]

@@ -1,11 +1,11 @@
 //! Selects the dispatch of the interpreter. `wasmr_tail` is set where the optimiser turns a call in tail position into a jump:
-//! x86-64, optimised, no debug assertions. Other builds use a driver loop. `wasmr_copy_patch` is set where handlers can be
-//! copied as well: builds with `wasmr_tail` for Linux. `WASMR_DISPATCH=loop` forces the driver loop.
+//! x86-64, optimised, no debug assertions. Other builds use a driver loop. `wasmr_baseline` is set where functions can
+//! have machine code of the baseline compiler as well: builds with `wasmr_tail` for Linux. `WASMR_DISPATCH=loop` forces the driver loop.
 
 fn main() {
     println!("cargo:rerun-if-env-changed=WASMR_DISPATCH");
     println!("cargo:rustc-check-cfg=cfg(wasmr_tail)");
-    println!("cargo:rustc-check-cfg=cfg(wasmr_copy_patch)");
+    println!("cargo:rustc-check-cfg=cfg(wasmr_baseline)");
     let var = |name: &str| std::env::var(name).unwrap_or_default();
     let optimised = var("OPT_LEVEL") != "0";
     let x86_64 = var("CARGO_CFG_TARGET_ARCH") == "x86_64";
@@ -18,7 +18,7 @@ fn main() {
     if optimised && x86_64 && !debug_assertions && var("WASMR_DISPATCH") != "loop" {
         println!("cargo:rustc-cfg=wasmr_tail");
         if var("CARGO_CFG_TARGET_OS") == "linux" {
-            println!("cargo:rustc-cfg=wasmr_copy_patch");
+            println!("cargo:rustc-cfg=wasmr_baseline");
         }
     }
 }

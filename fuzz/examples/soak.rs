@@ -1,5 +1,5 @@
 //! Runs the comparison of the `differential` target on uninstrumented code, as it is shipped. The fuzzer's instrumentation gives
-//! handlers stack frames, so the target itself runs without guard-paged memories and copied code.
+//! handlers stack frames, so the target itself runs without guard-paged memories and baseline code.
 //!
 //! `soak FILE-OR-DIRECTORY…` runs inputs, for example the corpus; `soak --random SECONDS [SEED]` makes its own. With `--objects`
 //! as its first word, it does the same for the `objects` target. The first disagreement, panic, crash or hang ends it, with the

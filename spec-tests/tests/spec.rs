@@ -84,8 +84,8 @@ enum Source {
     Precompiled,
 }
 
-/// Returns the configurations: every mode with default tuning; the interpreter with copied and with baseline code for every
-/// function before its first execution; tiered mode with tier-up in the middle of every first execution; all of these with a collection
+/// Returns the configurations: every mode with default tuning; the interpreter with baseline code for every function
+/// before its first execution; tiered mode with tier-up in the middle of every first execution; all of these with a collection
 /// at each allocation; and code of an earlier process.
 fn configurations() -> Vec<Configuration> {
     let from = |mode: Mode, what: &str, tuning: &Tuning, source: Source| {
@@ -95,16 +95,13 @@ fn configurations() -> Vec<Configuration> {
     let (default, compiled) = (Tuning::default(), Source::Compiled);
     let mut configurations: Vec<Configuration> =
         Mode::ALL.iter().map(|&mode| from(mode, "", &default, compiled)).collect();
-    let copied = Tuning { copy_and_patch: true, copy_and_patch_after: 0, ..Tuning::default() };
-    configurations.push(from(Mode::Interp, "copied", &copied, compiled));
-    let baseline = Tuning { baseline: true, ..copied.clone() };
+    let baseline = Tuning { baseline_after: 0, ..Tuning::default() };
     configurations.push(from(Mode::Interp, "baseline", &baseline, compiled));
     let at_once = Tuning { tier_up_after: 0, ..Tuning::default() };
     configurations.push(from(Mode::Tiered, "at once", &at_once, compiled));
     // A collection at each allocation: a reference that the collector misses leads to overwritten memory.
     let stressed = |tuning: &Tuning| Tuning { gc_stress: true, ..tuning.clone() };
     configurations.push(from(Mode::Interp, "gc stress", &stressed(&default), compiled));
-    configurations.push(from(Mode::Interp, "copied, gc stress", &stressed(&copied), compiled));
     configurations.push(from(Mode::Interp, "baseline, gc stress", &stressed(&baseline), compiled));
     configurations.push(from(Mode::Jit, "gc stress", &stressed(&default), compiled));
     configurations.push(from(Mode::Tiered, "at once, gc stress", &stressed(&at_once), compiled));

@@ -11,19 +11,14 @@ impl KeyedOptions for Tuning {
     const LETTER: char = 'O';
     const KEYS: &'static [OptionKey<Tuning>] = &[
         OptionKey(
-            "copy-and-patch",
-            Setter::Switch(|tuning, on| tuning.copy_and_patch = on),
-            "Give frequently interpreted functions machine code copied from the interpreter's [default: y]",
-        ),
-        OptionKey(
-            "copy-and-patch-after",
-            Setter::Count(|tuning, count| tuning.copy_and_patch_after = saturating(count)),
-            "Profile samples after which a small function gets copied code; 0 copies before its first call [default: 1]",
-        ),
-        OptionKey(
             "baseline",
             Setter::Switch(|tuning, on| tuning.baseline = on),
-            "Compile these functions with the baseline compiler instead of copying; for tests of it [default: n]",
+            "Give frequently interpreted functions machine code of the baseline compiler [default: y]",
+        ),
+        OptionKey(
+            "baseline-after",
+            Setter::Count(|tuning, count| tuning.baseline_after = saturating(count)),
+            "Profile samples after which a small function gets baseline code; 0 compiles before its first call [default: 1]",
         ),
         OptionKey(
             "sample-every",
@@ -80,10 +75,10 @@ mod tests {
 
     #[test]
     fn keys_change_what_they_name() {
-        let tuning: Tuning = parse_one("copy-and-patch=n,copy-and-patch-after=7").unwrap();
-        assert_eq!((tuning.copy_and_patch, tuning.copy_and_patch_after), (false, 7));
-        let tuning: Tuning = parse_one("copy-and-patch=n,copy-and-patch").unwrap();
-        assert!(tuning.copy_and_patch);
+        let tuning: Tuning = parse_one("baseline=n,baseline-after=7").unwrap();
+        assert_eq!((tuning.baseline, tuning.baseline_after), (false, 7));
+        let tuning: Tuning = parse_one("baseline=n,baseline").unwrap();
+        assert!(tuning.baseline);
         let tuning: Tuning = parse_one(
             "sample-every=9,tier-up-after=0,bytes-per-sample=5,tier-up-delay=1s,max-compiled-size=1KiB,dual-entry-from=2KiB,\
              compile-threads=99999999999",
@@ -93,7 +88,7 @@ mod tests {
         assert_eq!(tuning.tier_up_delay.as_secs(), 1);
         assert_eq!((tuning.max_compiled_size, tuning.dual_entry_from), (1024, 2048));
         assert_eq!(tuning.compile_threads, Some(256));
-        assert_eq!(parse::<Tuning>(&[]).unwrap().copy_and_patch_after, Tuning::default().copy_and_patch_after);
+        assert_eq!(parse::<Tuning>(&[]).unwrap().baseline_after, Tuning::default().baseline_after);
         assert_eq!(parse_one::<Tuning>("sample-every=1e12").unwrap().sample_every, u32::MAX);
     }
 

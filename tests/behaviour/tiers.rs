@@ -47,15 +47,8 @@ macro_rules! on_every_tier {
                     on_tier($crate::tiers::Tier(&["--mode", "interp"], $crate::tiers::NO_CACHE));
                 }
                 #[test]
-                fn interp_copied() {
-                    on_tier($crate::tiers::Tier(&["--mode", "interp", "-O", "copy-and-patch-after=0"], $crate::tiers::NO_CACHE));
-                }
-                #[test]
                 fn interp_baseline() {
-                    on_tier($crate::tiers::Tier(
-                        &["--mode", "interp", "-O", "copy-and-patch-after=0,baseline"],
-                        $crate::tiers::NO_CACHE,
-                    ));
+                    on_tier($crate::tiers::Tier(&["--mode", "interp", "-O", "baseline-after=0"], $crate::tiers::NO_CACHE));
                 }
             }
         )*

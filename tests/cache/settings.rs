@@ -15,7 +15,7 @@ const OPTIONS: [&[&str]; 13] = [
     &["--mode", "jit", "-W", "simd=n,relaxed-simd=n"],
     &["--mode", "tiered"],
     &["--mode", "jit", "-W", "gc=n"],
-    &["--mode", "interp", "-O", "copy-and-patch-after=0"],
+    &["--mode", "interp", "-O", "baseline-after=0"],
     &["--mode", "jit", "--max-memory", "1MiB", "--max-stack", "64KiB"],
     &["--mode", "tiered", "-O", "tier-up-after=0,dual-entry-from=1"],
     &["--mode", "jit", "-O", "max-compiled-size=60"],

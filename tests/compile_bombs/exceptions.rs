@@ -7,8 +7,8 @@ const MANY: usize = 100_000;
 
 /// The options of each way to execute.
 const WAYS: [(&str, &[&str]); 4] = [
-    ("interp", &["--mode", "interp", "-O", "copy-and-patch=n"]),
-    ("copied", &["--mode", "interp", "-O", "copy-and-patch-after=0"]),
+    ("interp", &["--mode", "interp", "-O", "baseline=n"]),
+    ("baseline", &["--mode", "interp", "-O", "baseline-after=0"]),
     ("jit", &["--mode", "jit"]),
     ("at once", &["--mode", "tiered", "-O", "tier-up-after=0"]),
 ];

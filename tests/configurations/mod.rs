@@ -74,13 +74,8 @@ pub fn configurations(max_compiled_size: usize) -> Vec<Configuration> {
     };
     #[cfg_attr(not(feature = "jit"), expect(unused_mut, reason = "nothing is compiled"))]
     let mut configurations = vec![
-        configuration("interp", Mode::Interp, Tuning { copy_and_patch: false, ..Tuning::default() }),
-        configuration("interp, copied", Mode::Interp, Tuning { copy_and_patch_after: 0, ..Tuning::default() }),
-        configuration(
-            "interp, baseline",
-            Mode::Interp,
-            Tuning { copy_and_patch_after: 0, baseline: true, ..Tuning::default() },
-        ),
+        configuration("interp", Mode::Interp, Tuning { baseline: false, ..Tuning::default() }),
+        configuration("interp, baseline", Mode::Interp, Tuning { baseline_after: 0, ..Tuning::default() }),
     ];
     #[cfg(feature = "jit")]
     {

@@ -17,12 +17,12 @@ fn tunings(config: &Config) -> Vec<Config> {
         config.tuning(tuning);
         config
     };
-    let at_once = Tuning { tier_up_after: 0, copy_and_patch_after: 0, ..Tuning::default() };
+    let at_once = Tuning { tier_up_after: 0, baseline_after: 0, ..Tuning::default() };
     let dual_entry = Tuning { dual_entry_from: 0, ..at_once.clone() };
     let stressed = Tuning { gc_stress: true, ..at_once.clone() };
-    let mut never_copied = Tuning { copy_and_patch: false, gc_stress: true, ..Tuning::default() };
-    never_copied.max_compiled_size = 0;
-    [Tuning::default(), at_once, dual_entry, stressed, never_copied].map(tuned).into()
+    let mut never_compiled = Tuning { baseline: false, gc_stress: true, ..Tuning::default() };
+    never_compiled.max_compiled_size = 0;
+    [Tuning::default(), at_once, dual_entry, stressed, never_compiled].map(tuned).into()
 }
 
 /// Calls an export without parameters. Returns its `i64`, or the message of its end.

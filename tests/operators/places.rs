@@ -2,7 +2,7 @@
 //!
 //! An operand is a local, the result of the operator before it (an accumulator), a local that has just been set (which the
 //! accumulator mirrors), or a constant. A result is returned, used by one operator, or set into a local and used from there.
-//! Copied code has its own form of each.
+//! Baseline code has its own form of each.
 
 use wasmr::{Engine, Instance, Module, Store, Val, ValType};
 use wasmr_core::op::{Op, Shape};
@@ -11,7 +11,7 @@ use crate::cases::{Case, cases, constant};
 use crate::configurations::{MAX_COMPILED_SIZE, configurations};
 use crate::{is_expression, name, uses_vectors};
 
-/// Engines of the interpreter, threaded and copied.
+/// Engines of the interpreter, threaded and with baseline code.
 fn engines() -> impl Iterator<Item = (String, Engine)> {
     let configurations = configurations(MAX_COMPILED_SIZE).into_iter();
     configurations

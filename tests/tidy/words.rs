@@ -6,7 +6,7 @@ use crate::scan::{comments_of, files, has_word, read, sources};
 
 /// Retired terms, in their forms, and the term of the glossary in their place.
 const RETIRED: &[(&[&str], &str)] = &[
-    (&["stitch", "stitched", "stitches", "stitching", "stitcher", "Stitch", "Stitcher", "Stitched"], "copy-and-patch"),
+    (&["stitch", "stitched", "stitches", "stitching", "stitcher", "Stitch", "Stitcher", "Stitched"], "baseline code"),
     (&["passage", "passages", "Passage"], "trampoline"),
     (&["hot event", "hot events", "hot_event", "HotEvent"], "budget interrupt"),
     (&["foreign_code", "foreign_cell", "call_foreign"], "external callee"),
@@ -81,7 +81,7 @@ fn comments_open_with_a_name_or_a_verb() {
 fn the_checks_find_offenders() {
     assert_eq!(
         retired("a stitched function\nan unstitched one"),
-        ["1: \"stitched\" is *copy-and-patch* in the glossary"]
+        ["1: \"stitched\" is *baseline code* in the glossary"]
     );
     let comments =
         "/// What it is.\n/// Which goes on.\n\n//! A page.\n//!\n//! Its part.\n    // Nothing.\n    // It follows.\n";

@@ -1,4 +1,4 @@
-//! Calls of copied code and of baseline code leave pairs on the native stack (`crates/interp/src/execute/pairs.rs`). These programs leave pairs behind,
+//! Calls of baseline code leave pairs on the native stack (`crates/interp/src/execute/pairs.rs`). These programs leave pairs behind,
 //! have more of them than may stay, or miss some. All tiers must agree with the interpreter that makes no machine code.
 
 use wasmr::{Instance, Mode, Module, Store, Tuning, Val};
@@ -6,22 +6,19 @@ use wasmr::{Instance, Mode, Module, Store, Tuning, Val};
 use crate::configurations::{Configuration, MAX_COMPILED_SIZE};
 use crate::support::{End, Program, configurations};
 
-/// Returns all configurations, and those in which functions are copied at other moments: in the middle of a program, or with a
+/// Returns all configurations, and those in which functions get baseline code at other moments: in the middle of a program, or with a
 /// budget interrupt at each call, or at each third one.
-fn copying() -> Vec<Configuration> {
+fn compiling() -> Vec<Configuration> {
     let mut all = configurations();
     let interp = all[0].clone();
-    for (name, sample_every, copy_and_patch_after) in
-        [("copied soon", 97, 1), ("copied late", 1021, 4), ("interrupt storm", 1, 0), ("frequent interrupts", 3, 2)]
+    for (name, sample_every, baseline_after) in
+        [("compiled soon", 97, 1), ("compiled late", 1021, 4), ("interrupt storm", 1, 0), ("frequent interrupts", 3, 2)]
     {
         let max_compiled_size = MAX_COMPILED_SIZE;
-        for (compiler, baseline) in [("copies", false), ("baseline", true)] {
-            let tuning =
-                Tuning { sample_every, copy_and_patch_after, baseline, max_compiled_size, ..Tuning::default() };
-            let mut config = interp.config.clone();
-            config.mode(Mode::Interp).tuning(tuning.clone());
-            all.push(Configuration { name: format!("interp, {compiler}, {name}"), config, tuning, ..interp.clone() });
-        }
+        let tuning = Tuning { sample_every, baseline_after, max_compiled_size, ..Tuning::default() };
+        let mut config = interp.config.clone();
+        config.mode(Mode::Interp).tuning(tuning.clone());
+        all.push(Configuration { name: format!("interp, {name}"), config, tuning, ..interp.clone() });
     }
     all
 }
@@ -30,7 +27,7 @@ fn copying() -> Vec<Configuration> {
 #[track_caller]
 fn ends(modules: &[(&str, &str)], arguments: &[i32]) -> Vec<End> {
     let mut first: Option<Vec<End>> = None;
-    for configuration in copying() {
+    for configuration in compiling() {
         let mut program = Program::linked(&configuration, modules);
         let twice = arguments.iter().chain(arguments);
         let ends: Vec<End> = twice.map(|&argument| program.call("run", &[Val::I32(argument)])).collect();
@@ -232,7 +229,7 @@ fn fuel_is_exact_with_paired_calls() {
         (if (result i32) (i32.lt_u (local.get 0) (i32.const 2)) (then (local.get 0))
           (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1))) (call $fib (i32.sub (local.get 0) (i32.const 2))))))))";
     let mut seen = Vec::new();
-    for mut configuration in copying() {
+    for mut configuration in compiling() {
         configuration.config.consume_fuel(true);
         let engine = configuration.engine();
         let module = Module::new(&engine, wat.as_bytes()).unwrap();

@@ -119,7 +119,7 @@ fn calls_module() -> String {
 
 /// Measures calls across every boundary, with the loop around them; from the host without.
 fn boundaries(criterion: &mut Criterion) {
-    let tuning = Tuning { max_compiled_size: MAX_COMPILED_SIZE, copy_and_patch_after: 0, ..Tuning::default() };
+    let tuning = Tuning { max_compiled_size: MAX_COMPILED_SIZE, baseline_after: 0, ..Tuning::default() };
     let engine = Engine::new(Config::new().mode(Mode::Jit).tuning(tuning));
     let module = Module::new(&engine, calls_module()).expect("it is valid");
     let mut linker = Linker::new();

@@ -123,8 +123,7 @@ impl Engine {
         let options = CodeOptions {
             metered: *metered,
             canonical_nans: *canonical_nans,
-            copy_and_patch: tuning.copying(),
-            baseline: tuning.baseline,
+            baseline: tuning.baseline_when(),
             budget: tuning.budget_in(*mode),
             initial_budget: tuning.initial_budget_in(*mode),
             sampled_frames: SAMPLED_FRAMES,

@@ -1,6 +1,6 @@
 //! [`Tuning`]: policy that changes only speed. No result, error or limit depends on anything in this file.
 //!
-//! Every constant of policy is here. The other crates receive theirs from here: `CodeOptions` and `CopyWhen` of the interpreter,
+//! Every constant of policy is here. The other crates receive theirs from here: `CodeOptions` and `BaselineWhen` of the interpreter,
 //! `CallPolicy` of the compiler.
 //!
 //! # When is a function compiled?
@@ -25,7 +25,7 @@
 
 use std::time::Duration;
 
-use wasmr_interp::{CopyWhen, SampleWeight};
+use wasmr_interp::{BaselineWhen, SampleWeight};
 
 use crate::modes::Mode;
 
@@ -37,13 +37,11 @@ pub struct Tuning {
     /// Bytes of a module from which several threads validate it. Validation runs at about 75 MB/s a core. For a module of this size,
     /// a second thread saves about as much time as its start and the question for the number of processors take.
     pub parallel_validation_from: usize,
-    /// True if hot functions get copy-and-patch code.
-    pub copy_and_patch: bool,
-    /// Samples that must have found a function before it is copied, more if it is large; 0 to copy every function before its first
-    /// execution.
-    pub copy_and_patch_after: u32,
-    /// True if the baseline compiler makes that code in place of copies.
+    /// True if hot functions get machine code of the baseline compiler, on processors and systems that have one.
     pub baseline: bool,
+    /// Samples that must have found a function before it gets baseline code, more if it is large; 0 to compile every function
+    /// before its first execution.
+    pub baseline_after: u32,
     /// Calls and backward jumps from one sample to the next. A smaller number finds hot functions sooner and costs more. The default
     /// is a prime: if the number of calls in a loop divided it, every sample would find the same call, and none the loop.
     pub sample_every: u32,
@@ -72,9 +70,8 @@ impl Default for Tuning {
         Tuning {
             validation_threads: None,
             parallel_validation_from: 128 << 10,
-            copy_and_patch: true,
-            copy_and_patch_after: 1,
-            baseline: false,
+            baseline: true,
+            baseline_after: 1,
             sample_every: 1021,
             tier_up_after: 2,
             bytes_per_sample: 27,
@@ -125,14 +122,13 @@ const INITIAL_BUDGET_FACTOR: i32 = 4;
 /// The weight of samples. In small functions a thousand calls and loops take 20 µs.
 const SAMPLE_WEIGHT: SampleWeight = SampleWeight { nanoseconds: 20_000, words: 64 };
 
-/// Words of a function's code that each sample pays for when the function is to be copied. Copying takes about 0.1 µs a word, and
-/// copied code takes half the time of threaded code. Measured: with 150, bzip2's start takes 14 % longer.
-const COPIED_WORDS_PER_SAMPLE: u32 = 600;
+/// Words of a function's code that each sample pays for when the function is to get baseline code. That takes about 0.1 µs a word,
+/// and baseline code takes half the time of threaded code or less.
+const BASELINE_WORDS_PER_SAMPLE: u32 = 600;
 
-/// Budget interrupts of the module before its first function is copied. The first copies cost most, because each handler is
-/// disassembled at its first use. A program that ends after some milliseconds does not recover that time. Measured: with 60, programs
-/// of 10 to 60 ms take 3 % longer; with none, the start of QuickJS takes 15 % longer.
-const COPY_EVENTS: u32 = 20;
+/// Budget interrupts of the module before its first function gets baseline code. A program that ends after some milliseconds does not
+/// recover the time that this takes.
+const BASELINE_EVENTS: u32 = 20;
 
 /// Divisor of [`Tuning::bytes_per_sample`] if the gain is partial. Measured: without it, gcc's cc1 and Go's vet take 1.2 times the
 /// processor time, and the guest's thread as long as with it.
@@ -243,12 +239,12 @@ impl Tuning {
         self.budget_in(mode).saturating_mul(INITIAL_BUDGET_FACTOR)
     }
 
-    /// Returns the policy for copying functions; `None` for never.
-    pub(crate) fn copying(&self) -> Option<CopyWhen> {
-        self.copy_and_patch.then_some(CopyWhen {
-            after: self.copy_and_patch_after,
-            words_per_sample: COPIED_WORDS_PER_SAMPLE,
-            events: COPY_EVENTS,
+    /// Returns the policy for baseline code; `None` for never.
+    pub(crate) fn baseline_when(&self) -> Option<BaselineWhen> {
+        self.baseline.then_some(BaselineWhen {
+            after: self.baseline_after,
+            words_per_sample: BASELINE_WORDS_PER_SAMPLE,
+            events: BASELINE_EVENTS,
         })
     }
 

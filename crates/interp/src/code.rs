@@ -21,10 +21,10 @@ use wasmr_runtime::tier::{CallSiteId, Executable, FuncEntry};
 use wasmr_runtime::vm::{VmFunc, VmLayout};
 
 use crate::code_block::CodeBlock;
-use crate::copy_patch::{CopyPatch, CopyWhen};
 use crate::entry;
 use crate::execute::frame::lazy_instruction;
 use crate::execute::hooks::Hooks;
+use crate::machine_code::{BaselineTier, BaselineWhen};
 use crate::sample_clock::{self, SampleWeight};
 use crate::translate::{self, Source, TranslateError};
 
@@ -35,10 +35,8 @@ pub struct CodeOptions {
     pub metered: bool,
     /// True if NaNs that operators make become canonical.
     pub canonical_nans: bool,
-    /// When functions get copy-and-patch code; `None` for never.
-    pub copy_and_patch: Option<CopyWhen>,
-    /// True if the baseline compiler makes that code, false if it is copied from handlers.
-    pub baseline: bool,
+    /// When functions get baseline code; `None` for never.
+    pub baseline: Option<BaselineWhen>,
     /// Function entries and backward jumps before a budget interrupt; with 0 each is one.
     pub budget: i32,
     /// Function entries and backward jumps before the first budget interrupt of a new instance.
@@ -56,8 +54,7 @@ impl Default for CodeOptions {
         CodeOptions {
             metered: false,
             canonical_nans: false,
-            copy_and_patch: None,
-            baseline: false,
+            baseline: None,
             budget,
             initial_budget: budget,
             sampled_frames: 0,
@@ -83,7 +80,7 @@ pub struct ModuleCode {
     module: Arc<Module>,
     layout: VmLayout,
     options: CodeOptions,
-    copy_patch: Option<CopyPatch>,
+    baseline: Option<BaselineTier>,
     /// One code block per function: first for instances whose memory 0 is checked, then for those whose memory 0 is
     /// guard-paged.
     blocks: [OnceLock<Box<[AtomicPtr<CodeBlock>]>>; 2],
@@ -94,11 +91,9 @@ impl ModuleCode {
     pub(crate) fn with_hooks(module: Arc<Module>, options: CodeOptions, hooks: &'static Hooks) -> Arc<ModuleCode> {
         let layout = VmLayout::for_module(&module);
         let budget = options.budget.max(options.initial_budget);
-        let copy_patch = options
-            .copy_and_patch
-            .map(|when| CopyPatch::new(when, options.baseline, budget, module.defined_func_count()));
+        let baseline = options.baseline.map(|when| BaselineTier::new(when, budget, module.defined_func_count()));
         let blocks = [OnceLock::new(), OnceLock::new()];
-        Arc::new(ModuleCode { hooks, module, layout, options, copy_patch, blocks })
+        Arc::new(ModuleCode { hooks, module, layout, options, baseline, blocks })
     }
 
     /// Returns the policy.
@@ -106,9 +101,9 @@ impl ModuleCode {
         &self.options
     }
 
-    /// Returns the copy-and-patch compiler, if the module has one.
-    pub(crate) fn copy_patch(&self) -> Option<&CopyPatch> {
-        self.copy_patch.as_ref()
+    /// Returns the baseline tier, if the module has one.
+    pub(crate) fn baseline(&self) -> Option<&BaselineTier> {
+        self.baseline.as_ref()
     }
 
     /// Returns the module.
@@ -181,16 +176,16 @@ impl ModuleCode {
         }
         let source = self.source(defined_index, guarded);
         let block = translate::translate(&source)?;
-        if let Some(copy_patch) = self.copy_patch.as_ref().filter(|copy_patch| copy_patch.is_ahead_of_first_call()) {
-            copy_patch.copy_once(&block, (defined_index, guarded));
+        if let Some(baseline) = self.baseline.as_ref().filter(|baseline| baseline.is_ahead_of_first_call()) {
+            baseline.compile_once(&block, (defined_index, guarded));
         }
         let new = Box::into_raw(Box::new(block));
         let pointer = self.block(defined_index, guarded);
         let winner = match pointer.compare_exchange(std::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
-                if let Some(copy_patch) = &self.copy_patch {
+                if let Some(baseline) = &self.baseline {
                     // SAFETY: `new` was made above, and is only read since other threads see it.
-                    copy_patch.link(unsafe { &*new }, (defined_index, guarded));
+                    baseline.link(unsafe { &*new }, (defined_index, guarded));
                 }
                 new
             }
@@ -207,8 +202,8 @@ impl ModuleCode {
     /// Notes that another tier executes a function from now on, in some instance. Code of this crate then calls it as the function
     /// record says.
     pub fn leave_to_other_tier(&self, defined_index: u32, guarded: bool) {
-        if let Some(copy_patch) = &self.copy_patch {
-            copy_patch.leave_to_other_tier((defined_index, guarded));
+        if let Some(baseline) = &self.baseline {
+            baseline.leave_to_other_tier((defined_index, guarded));
         }
     }
 

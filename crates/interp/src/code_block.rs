@@ -53,13 +53,13 @@ impl CodeWords {
     }
 
     /// Returns the handler word of the instruction at `word`.
-    #[cfg(wasmr_copy_patch)]
+    #[cfg(wasmr_baseline)]
     pub(crate) fn handler(&self, word: usize) -> u64 {
         self.0[word].load(Ordering::Relaxed)
     }
 
     /// Exchanges the handler word of the instruction at `word`. The new handler must do the same as the old one.
-    #[cfg(wasmr_copy_patch)]
+    #[cfg(wasmr_baseline)]
     pub(crate) fn set_handler(&self, word: usize, handler: u64) {
         self.0[word].store(handler, Ordering::Release);
     }
@@ -84,14 +84,14 @@ impl CodeBlock {
     }
 }
 
-/// The samples that found a function, and the claim to copy it.
+/// The samples that found a function, and the claim to compile it.
 #[derive(Debug, Default)]
 pub(crate) struct Hotness {
     /// Sum of the weights of all samples.
     samples: AtomicU32,
     /// Samples at the function's entry, in calls by other functions.
     calls: AtomicU32,
-    copied: AtomicBool,
+    claimed: AtomicBool,
 }
 
 impl Hotness {
@@ -110,9 +110,9 @@ impl Hotness {
         self.samples.load(Ordering::Relaxed)
     }
 
-    /// Returns true if nobody has claimed the right to copy the function.
+    /// Returns true if nobody has claimed the right to compile the function.
     pub(crate) fn is_unclaimed(&self) -> bool {
-        !self.copied.load(Ordering::Relaxed)
+        !self.claimed.load(Ordering::Relaxed)
     }
 
     /// Returns the number of samples at the entry so far.
@@ -120,13 +120,13 @@ impl Hotness {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Claims the right to copy the function. Returns false if it was claimed before.
-    pub(crate) fn claim_copying(&self) -> bool {
-        !self.copied.load(Ordering::Relaxed) && !self.copied.swap(true, Ordering::Relaxed)
+    /// Claims the right to compile the function. Returns false if it was claimed before.
+    pub(crate) fn claim_compiling(&self) -> bool {
+        !self.claimed.load(Ordering::Relaxed) && !self.claimed.swap(true, Ordering::Relaxed)
     }
 
-    /// Gives a claim back: the function could not be copied now.
-    pub(crate) fn postpone_copying(&self) {
-        self.copied.store(false, Ordering::Relaxed);
+    /// Gives a claim back: the function could not be compiled now.
+    pub(crate) fn postpone_compiling(&self) {
+        self.claimed.store(false, Ordering::Relaxed);
     }
 }

@@ -7,12 +7,12 @@ use wasmr_module::Module;
 
 use crate::catch::catch_clause;
 use crate::code::{CodeOptions, ModuleCode, first_call};
-use crate::copy_patch::instruction_at;
 use crate::execute::hooks::Hooks;
+use crate::machine_code::instruction_at;
 use crate::profile::{event, tier_transition};
 
 static HOOKS: Hooks =
-    Hooks { budget_interrupt: event, tier_transition, first_call, catch_clause, copied_instruction: instruction_at };
+    Hooks { budget_interrupt: event, tier_transition, first_call, catch_clause, instruction_of_code: instruction_at };
 
 impl ModuleCode {
     /// Creates the code of a module, with no function translated and default options.

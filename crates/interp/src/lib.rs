@@ -7,8 +7,8 @@
 //! - `instr`: the instruction set, a table of the handlers.
 //! - `translate`: operators → instructions, in one pass at a function's first call.
 //! - `code_block`: the code of one function; `regions`, `loops`: its `try_table`s and loops.
-//! - `baseline`: machine code for functions, made in one pass over their instructions.
-//! - `copy_patch`: machine code for functions that are executed often, made of the handlers' own.
+//! - `baseline`: the baseline compiler: machine code, made in one pass over a function's instructions.
+//! - `machine_code`: the functions that get such code, and the memory of it.
 //! - `paired_call`: calls and returns in such code.
 //! - `code`: the code of a module, shared by its instances.
 //! - `profile`: samples of the functions that are executed, and their effects; `catch`: the search for a catch clause.
@@ -25,19 +25,19 @@
     reason = "handlers pass a vector register to one another only; no other language sees their signature"
 )]
 
-#[cfg(wasmr_copy_patch)]
+#[cfg(wasmr_baseline)]
 mod baseline;
 mod catch;
 mod code;
 mod code_block;
-mod copy_patch;
 mod entry;
 mod execute;
 mod hooks;
 mod instr;
 mod listing;
 mod loops;
-#[cfg(wasmr_copy_patch)]
+mod machine_code;
+#[cfg(wasmr_baseline)]
 mod paired_call;
 mod profile;
 mod regions;
@@ -49,8 +49,8 @@ mod translate;
 
 pub use code::{CodeOptions, FuncSamples, ModuleCode};
 pub use code_block::CodeBlock;
-pub use copy_patch::CopyWhen;
 pub use listing::{InstructionText, LEGEND, Listing, list};
+pub use machine_code::BaselineWhen;
 pub use sample_clock::SampleWeight;
 pub use tier::{InterpTier, MAY_FAULT, locate, walk_segment};
 pub use translate::{Source, TranslateError};

@@ -1,4 +1,4 @@
-//! The machine code of *paired calls* and returns, for every tier that makes machine code from the interpreter's instructions.
+//! The machine code of *paired calls* and returns, for the baseline compiler.
 //!
 //! Input: nothing. Output: bytes to append to the code of a function. [`pairs`](crate::execute::pairs) describes the native stack
 //! to which they belong, and its invariants.
@@ -12,7 +12,7 @@
 //!
 //! ```text
 //!          header of the callee's frame, rsi = callee's frame, r9 = rsi, rdi = VmFunc::code     as in the handler of the call
-//! CALL     push the header's return address; call the code of the instruction at rdi
+//! call     push the header's return address; call the callee's stub, or the code of the instruction at rdi
 //! LANDING  remove the pair
 //! X:       the code of the next instruction, X
 //! ```
@@ -28,7 +28,7 @@
 //! RETURN   ret if the topmost pair is that of rdi, else jump to the code of the instruction at rdi
 //! ```
 //!
-//! All registers but `rdi` pass through [`CALL`], [`LANDING`], [`REJOIN`] and [`RETURN`] unchanged. After `LANDING`, `rdi` is X.
+//! All registers but `rdi` pass through the call, [`LANDING`], [`REJOIN`] and [`RETURN`] unchanged. After `LANDING`, `rdi` is X.
 //!
 //! # Shadow stacks
 //! On a processor with control-flow enforcement (Intel SDM volume 1, chapter 17) the system could keep a second stack of return
@@ -36,33 +36,8 @@
 //! would leave their addresses on it: where pairs are dropped and a run ends, the code would have to take off as many by
 //! `incssp`.
 
-use crate::copy_patch::assemble::Assembler;
-
-/// Hardware numbers of registers.
-const RAX: u8 = 0;
-const RCX: u8 = 1;
-const RSI: u8 = 6;
-const RDI: u8 = 7;
-const R9: u8 = 9;
-
 /// Most calls between two budget interrupts for which machine code pairs them. It bounds the pairs between two checks.
 pub(crate) const MAX_BUDGET: i32 = 4096;
-
-/// Appends a call of a function of the same instance up to the distance to its call stub, which is the last part of the call.
-/// `frame` is the distance of the callee's frame in bytes, `func` the offset of the function record in the instance, `return_to` the
-/// address of the next instruction. [`LANDING`] follows.
-pub(crate) fn call(code: &mut Assembler, frame: i32, func: i32, return_to: u64) {
-    code.add_to(R9, RSI, frame);
-    code.add_to(RAX, RCX, func);
-    // mov [r9 - 8], rax; mov [r9 - 16], rsi
-    code.bytes(&[0x49, 0x89, 0x41, 0xf8, 0x49, 0x89, 0x71, 0xf0]);
-    code.constant(RDI, return_to);
-    // mov [r9 - 24], rdi; push rdi; mov rsi, r9; call
-    code.bytes(&[0x49, 0x89, 0x79, 0xe8, 0x57, 0x4c, 0x89, 0xce, 0xe8]);
-}
-
-/// A call: `push [rsi - 24]; call [rdi]`.
-pub(crate) const CALL: [u8; 5] = [0xff, 0x76, 0xe8, 0xff, 0x17];
 
 /// The code behind a call, which removes the pair: `pop rdi`.
 pub(crate) const LANDING: [u8; 1] = [0x5f];
@@ -143,19 +118,10 @@ mod tests {
 
     #[test]
     fn the_bytes_are_the_instructions_that_the_comments_name() {
-        assert_eq!(text(&CALL), "push qword ptr [rsi-18h]; call qword ptr [rdi]");
         assert_eq!(text(&LANDING), "pop rdi");
         assert_eq!(text(&RETURN), "cmp rdi,[rsp+8]; jne short 8; ret; jmp qword ptr [rdi]");
         let rejoin = [&REJOIN[..], &[0x10, 0, 0, 0], &REJOIN_END].concat();
         assert_eq!(text(&rejoin), "cmp rdi,[rsp+8]; je short 000000000000000Ch; jmp 000000000000001Ch; ret");
         assert_eq!(text(&BY_RECORD), "mov rdi,[rsi-8]; mov rdi,[rdi]; jmp qword ptr [rdi]");
-        let mut code = Assembler::default();
-        call(&mut code, 0x40, 0x1234, 0x1_2345_6789);
-        code.bytes(&[0x20, 0, 0, 0]);
-        assert_eq!(
-            text(&code.into_bytes()),
-            "lea r9,[rsi+40h]; lea rax,[rcx+1234h]; mov [r9-8],rax; mov [r9-10h],rsi; mov rdi,123456789h; \
-             mov [r9-18h],rdi; push rdi; mov rsi,r9; call 000000000000004Ah"
-        );
     }
 }

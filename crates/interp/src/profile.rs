@@ -2,8 +2,8 @@
 //! jumps.
 //!
 //! The dispatcher calls [`event`] with the frame and its current instruction. A sample counts the function of that frame and of
-//! its callers, with a weight by the [time](crate::sample_clock) since the last sample. A function with enough samples is
-//! [copied](crate::copy_patch). Every sample is reported to the module's [`Executable`](wasmr_runtime::tier::Executable), in
+//! its callers, with a weight by the [time](crate::sample_clock) since the last sample. A function with enough samples gets
+//! [baseline code](crate::machine_code). Every sample is reported to the module's [`Executable`](wasmr_runtime::tier::Executable), in
 //! which the engine decides what is compiled. If the engine returns OSR code for the current loop, that code takes the frame
 //! over and runs the function to its end.
 
@@ -141,12 +141,12 @@ unsafe fn sample(mut fp: Fp, count: usize, mut time: SampleTime) {
                 && let Some(block) = code.get(index, guarded)
             {
                 let samples = block.hotness.add(time.take(block));
-                if let Some(copy_patch) = code.copy_patch() {
+                if let Some(baseline) = code.baseline() {
                     if frame == 0 {
-                        copy_patch.count_event();
+                        baseline.count_event();
                     }
-                    if copy_patch.is_due(samples, block.words.len()) {
-                        copy_patch.copy_and_link(block, (index, guarded));
+                    if baseline.is_due(samples, block.words.len()) {
+                        baseline.compile_and_link(block, (index, guarded));
                     }
                 }
                 let running = RunningFunc::new(func);
@@ -197,19 +197,19 @@ unsafe fn enter_osr_code(func: *mut VmFunc, fp: Fp, block: &CodeBlock, osr: &Osr
     }
 }
 
-#[cfg(all(test, wasmr_copy_patch))]
+#[cfg(all(test, wasmr_baseline))]
 mod tests {
     use crate::ModuleCode;
     use crate::code::CodeOptions;
-    use crate::copy_patch::{CopyWhen, contains};
+    use crate::machine_code::{BaselineWhen, contains};
     use crate::test_program::module;
 
     #[test]
-    fn a_function_copied_before_its_first_execution_is_not_copied_again() {
+    fn a_function_compiled_before_its_first_execution_is_not_compiled_again() {
         let code = ModuleCode::with_options(
             module("(module (func (result i32) (i32.const 1)))"),
             CodeOptions {
-                copy_and_patch: Some(CopyWhen { after: 0, words_per_sample: 1, events: 0 }),
+                baseline: Some(BaselineWhen { after: 0, words_per_sample: 1, events: 0 }),
                 ..CodeOptions::default()
             },
         );
@@ -218,6 +218,6 @@ mod tests {
             contains(block.words.handler(0) as usize),
             "this test needs a system that lets it execute what it wrote"
         );
-        assert!(!block.hotness.claim_copying());
+        assert!(!block.hotness.claim_compiling());
     }
 }

@@ -8,10 +8,10 @@ use wasmr_runtime::vm::VmStore;
 use wasmr_runtime::walk::{FrameList, Place, PlaceKind, Segment, Walk};
 
 use crate::code::{code_block_of, identify};
-use crate::copy_patch;
 use crate::execute::access;
 use crate::execute::frame::{exit_instruction, external_instruction, restore_instruction};
 use crate::execute::self_test::self_test;
+use crate::machine_code;
 use crate::translate;
 
 /// True if the handlers of this build may access guard-paged memory. After a fault another handler continues, as if by a jump,
@@ -27,16 +27,16 @@ impl InterpTier {
     /// Makes the interpreter ready to run. From now on memory faults of its handlers become traps.
     pub fn new() -> InterpTier {
         self_test();
-        // SAFETY: `landing` is async-signal-safe, as it only reads a constant table and the address range of copied code. It
+        // SAFETY: `landing` is async-signal-safe, as it only reads a constant table and the address range of baseline code. It
         // returns the address of a handler that may follow any instruction of the table (`execute/access.rs`).
         unsafe { wasmr_runtime::sys::install_fault_handler(landing) };
         InterpTier
     }
 }
 
-/// Returns the address to continue at after a fault at `pc`, if that is an access of a handler or a copy of one.
+/// Returns the address to continue at after a fault at `pc`, if that is an access of a handler or of baseline code.
 fn landing(pc: usize) -> Option<usize> {
-    (access::is_site(pc) || copy_patch::contains(pc)).then(access::landing_pad)
+    (access::is_site(pc) || machine_code::contains(pc)).then(access::landing_pad)
 }
 
 impl Default for InterpTier {

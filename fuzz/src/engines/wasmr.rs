@@ -39,10 +39,8 @@ pub struct Wasmr {
 pub struct Variant {
     /// Time at which functions are compiled.
     pub tier: Tier,
-    /// Time at which the interpreter creates copy-and-patch code.
-    pub copy_and_patch: CopyAndPatch,
-    /// True if the baseline compiler makes that code in place of copies.
-    pub baseline: bool,
+    /// Time at which functions get baseline code.
+    pub baseline: Baseline,
     /// True if memory accesses are checked where guard pages would suffice.
     pub checked: bool,
     /// True if fuel is counted.
@@ -72,9 +70,9 @@ pub enum Tier {
     Soon,
 }
 
-/// The time at which the interpreter creates copy-and-patch code for a function.
+/// The time at which a function gets baseline code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
-pub enum CopyAndPatch {
+pub enum Baseline {
     /// Never.
     Off,
     /// Before its first execution.
@@ -83,7 +81,7 @@ pub enum CopyAndPatch {
     Warm,
 }
 
-/// True if instrumentation gives handlers stack frames. Faults then have no landing pads, and handlers cannot be copied.
+/// True if instrumentation gives handlers stack frames. Faults then have no landing pads, and machine code cannot enter handlers.
 const INSTRUMENTED: bool = cfg!(fuzzing);
 
 /// The stop of a guest by a host function, distinct from failures of the engine.
@@ -130,9 +128,8 @@ pub fn load(
 pub fn engine(variant: Variant, max_compiled_size: usize, cache: Option<Arc<Cache>>) -> Engine {
     let checked = variant.checked || INSTRUMENTED;
     let tuning = Tuning {
-        copy_and_patch: variant.copy_and_patch != CopyAndPatch::Off && !INSTRUMENTED,
-        copy_and_patch_after: u32::from(variant.copy_and_patch == CopyAndPatch::Warm),
-        baseline: variant.baseline,
+        baseline: variant.baseline != Baseline::Off && !INSTRUMENTED,
+        baseline_after: u32::from(variant.baseline == Baseline::Warm),
         max_compiled_size,
         compile_threads: Some(1),
         gc_stress: variant.gc_stress,

@@ -1,7 +1,7 @@
 //! The baseline compiler: machine code for functions that are executed often, made in one pass over their instructions.
 //!
-//! Called by [`copy_patch`](crate::copy_patch), whose code memory and trigger it shares, in place of copies of handlers. As
-//! there, code changes only word 0 of instructions: it becomes the address of code that does the same.
+//! Called by [`machine_code`](crate::machine_code), which decides when, and places the code. Code changes only word 0 of
+//! instructions: it becomes the address of code that does the same. `docs/baseline.md` describes the compiler as a whole.
 //!
 //! # Stages
 //! - `rows`: handler → emitter, operand places. An instruction without an emitter is left to its handler.
@@ -52,7 +52,7 @@ mod vector_memory;
 mod vector_rows;
 
 use crate::code_block::CodeBlock;
-use crate::copy_patch::code_memory::Placeable;
+use crate::machine_code::code_memory::Placeable;
 use crate::paired_call::CallStubs;
 use function::Compiler;
 use rows::{Emitter, Row, Rows};

@@ -15,13 +15,13 @@ use super::access::{Address, Loaded};
 use super::assemble::{Alu, Opcode, Shift, condition};
 use super::heap_rows::{self, Heap};
 use super::vector_rows::{self, Vector};
-use crate::copy_patch::address_hasher::AddressHasher;
 use crate::instr::field::{Field, Kind};
 use crate::instr::locations::{Dst, In, Locations};
 use crate::instr::{
     BranchCompare, CountAndBranch, Family, Instr, Length, LoadChecked, Part, Row as Name, StoreChecked, parts,
     with_handler,
 };
+use crate::machine_code::address_hasher::AddressHasher;
 
 /// Place of an operand or a result in an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

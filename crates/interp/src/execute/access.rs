@@ -8,7 +8,7 @@
 //! After a fault the runtime's signal handler looks the pc up with [`is_site`]. If the pc is recorded, execution continues at
 //! the landing pad `fault_landing`, which is a handler. The address of the fault is in `r8`, which is `acc`, and the pc in
 //! `r9`, which is `scratch`. The landing acts as a tail call, because handlers that access memory keep nothing on the native
-//! stack; a test proves that. [Copied](crate::copy_patch) code does not maintain `rdi`; there the pc identifies the
+//! stack; a test proves that. [Baseline code](crate::baseline) does not maintain `rdi`; there the pc identifies the
 //! instruction.
 
 use wasmr_core::op::{Access, MemoryInt, VectorMemory};
@@ -224,7 +224,7 @@ handlers! {
     #[cold]
     #[inline(never)]
     fn fault_landing[](m) {
-        if let Some(instruction) = super::hooks::copied_instruction(m.inst, m.scratch as usize) {
+        if let Some(instruction) = super::hooks::instruction_of_code(m.inst, m.scratch as usize) {
             m.ip = instruction;
         }
         if !wasmr_runtime::sys::is_guarded_address(m.acc as usize) {
@@ -266,7 +266,7 @@ pub(crate) fn is_site(pc: usize) -> bool {
     sites().any(|site| site == pc)
 }
 
-/// Returns the address of the landing pad, at which execution continues after a fault of an access above or of a copy of one.
+/// Returns the address of the landing pad, at which execution continues after a fault of an access above or of one in baseline code.
 pub(crate) fn landing_pad() -> usize {
     let landing: super::dispatch::Handler = fault_landing;
     landing as usize

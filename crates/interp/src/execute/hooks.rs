@@ -1,4 +1,4 @@
-//! Calls from handlers to the parts of the crate that are built on them: the profile, translation, catch clauses, copied code.
+//! Calls from handlers to the parts of the crate that are built on them: the profile, translation, catch clauses, baseline code.
 //!
 //! Handlers are the lowest layer: translated code is made of their addresses. Their rare calls to higher layers go through
 //! [`Hooks`], whose address is the first word that the instance's `tier_data` points to. Each function here is out of line, so
@@ -17,8 +17,8 @@ pub(crate) struct Hooks {
     pub(crate) first_call: unsafe fn(Fp) -> Ip,
     /// See [`catch_clause`].
     pub(crate) catch_clause: unsafe fn(Fp, Ip, *const VmTag, u64) -> Ip,
-    /// See [`copied_instruction`].
-    pub(crate) copied_instruction: fn(usize) -> Option<Ip>,
+    /// See [`instruction_of_code`].
+    pub(crate) instruction_of_code: fn(usize) -> Option<Ip>,
 }
 
 /// Returns the hooks of an instance.
@@ -89,13 +89,13 @@ pub(crate) unsafe fn catch_clause(fp: Fp, at: Ip, tag: *const VmTag, exception: 
     unsafe { (hooks_of(instance_of(fp)).catch_clause)(fp, at, tag, exception) }
 }
 
-/// Returns the instruction whose copied code has a machine instruction at `address`.
+/// Returns the instruction whose baseline code has a machine instruction at `address`.
 ///
 /// # Safety
 /// `inst` is a live instance that this crate executes.
 #[cold]
 #[inline(never)]
-pub(crate) unsafe fn copied_instruction(inst: *mut VmInstance, address: usize) -> Option<Ip> {
+pub(crate) unsafe fn instruction_of_code(inst: *mut VmInstance, address: usize) -> Option<Ip> {
     // SAFETY: the caller promises that the instance is this crate's.
-    unsafe { (hooks_of(inst).copied_instruction)(address) }
+    unsafe { (hooks_of(inst).instruction_of_code)(address) }
 }

@@ -48,11 +48,5 @@ static CONTINUED_IN: [Handler; 9] = [
     pairs::limit_pairs,
 ];
 
-/// Returns true if `address` is the entry of a handler that others continue in.
-#[cfg(wasmr_copy_patch)]
-pub(crate) fn is_continued_in(address: u64) -> bool {
-    CONTINUED_IN.iter().any(|&handler| dispatch::handler_word(handler) == address)
-}
-
 #[cfg(all(test, wasmr_tail))]
 mod tests;

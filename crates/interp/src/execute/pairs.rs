@@ -24,7 +24,7 @@
 //! - The word in the place of the instruction of a pair at the start of a run is no instruction's address. No return is to it.
 //! - A pair has 16 bytes, so handlers find the stack aligned as the System V ABI asks.
 //! - [`leave`] ends a run with the stack pointer of its start, wherever it is. So a trap in the middle of paired calls, a fault in
-//!   copied code included, needs nothing of its own.
+//!   baseline code included, needs nothing of its own.
 //!
 //! # How many pairs can there be?
 //! Nothing is checked in the path of a call. Calls use up the budget, so there are at most

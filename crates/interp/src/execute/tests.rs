@@ -148,7 +148,7 @@ fn every_handler_has_an_instruction() {
         "frame::translate_first",
         "hooks::budget_interrupt",
         "hooks::catch_clause",
-        "hooks::copied_instruction",
+        "hooks::instruction_of_code",
         "hooks::first_call",
         "hooks::tier_transition",
         "pairs::external",

@@ -14,7 +14,7 @@
 //! - the way back from a handler's address: [`with_handler`].
 //!
 //! # Why are lengths not noted as code is emitted?
-//! Two readers need to know where instructions start: copy-and-patch, once per function that it copies, and listings. Both step
+//! Two readers need to know where instructions start: the baseline compiler, once per function, and listings. Both step
 //! by the length of each instruction. The map from handler addresses that this needs is made at the first use.
 //!
 //! # Merged handlers
@@ -34,12 +34,10 @@ use std::sync::OnceLock;
 use wasmr_core::op::Op;
 
 use crate::execute::dispatch::{Handler, handler_word};
-#[cfg(wasmr_copy_patch)]
+#[cfg(wasmr_baseline)]
 pub(crate) use family::Family;
 pub(crate) use family::handler;
 use field::{Field, Kind};
-#[cfg(all(test, wasmr_copy_patch))]
-pub(crate) use operators::row;
 pub(crate) use operators::{
     AtomicCmpxchg, AtomicLoad, AtomicRmw, AtomicStore, Binary, BranchCompare, Compare, CountAndBranch, ExtractLane,
     Load, LoadChecked, LoadDisplaced, LoadIndexed, LoadLane, LoadLaneChecked, ReplaceLane, Shift, Splat, Store,
@@ -64,7 +62,7 @@ enum Table {
 }
 
 /// Row of an instruction.
-#[cfg(wasmr_copy_patch)]
+#[cfg(wasmr_baseline)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Row {
     /// The row of an operator.
@@ -124,7 +122,7 @@ impl Instr {
     }
 
     /// Returns the instruction's row, and its index in the row.
-    #[cfg(wasmr_copy_patch)]
+    #[cfg(wasmr_baseline)]
     pub(crate) fn row(self) -> (Row, usize) {
         let row = match self.table {
             Table::Operators(op) => Row::Operator(op),
@@ -181,7 +179,7 @@ pub(crate) fn length(code: &[u64]) -> Option<usize> {
 }
 
 /// Returns the words of `code` from `from` on at which instructions start, in order. An instruction must start at `from`. The
-/// sequence ends at a word that is not the address of a handler, as in a function that was copied.
+/// sequence ends at a word that is not the address of a handler, as in a function that has baseline code.
 pub(crate) fn boundaries(code: &[u64], from: usize) -> impl Iterator<Item = usize> {
     let mut next = Some(from);
     std::iter::from_fn(move || {

@@ -1,7 +1,7 @@
 //! Translated code as text: a function's instructions, and the operators that each came from.
 //!
 //! A [`Source`] is translated for the purpose, and the text goes to the command line. Instructions are shown as they are
-//! emitted, before anything [copies](crate::copy_patch) them. [`instr`](crate::instr) has the texts, `render` fills in the
+//! emitted, before any has [machine code](crate::machine_code). [`instr`](crate::instr) has the texts, `render` fills in the
 //! fields. Execution does not use listings.
 
 mod render;

@@ -14,7 +14,6 @@ use super::super::compile_words;
 use super::super::heap_rows::Heap;
 use super::super::rows::{Emitter, Place, Row, Rows};
 use super::super::vector_rows::Vector;
-use crate::copy_patch::code_memory::{ModuleRegion, is_available};
 use crate::execute::dispatch::{Machine, handler_word, run};
 use crate::execute::frame::exit_instruction;
 use crate::execute::operand::float_acc;
@@ -24,6 +23,7 @@ use crate::instr::{
     Br, Constant, ConstantV128, ConstantWide, CopySlot, CopyV128, Enter, GlobalGet, GlobalGetV128, GlobalSet, Instr,
     ReturnPlain, Row as Name, VectorBinary, VectorUnary, handler,
 };
+use crate::machine_code::code_memory::{ModuleRegion, is_available};
 
 /// Slots of the frame from the frame pointer on.
 const SLOTS: usize = 64;

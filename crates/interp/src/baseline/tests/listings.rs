@@ -8,8 +8,8 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, IntelFormatter, 
 
 use super::super::compile;
 use crate::ModuleCode;
-use crate::copy_patch::code_memory::Placeable;
 use crate::execute::dispatch::{Handler, budget_interrupt, handler_word};
+use crate::machine_code::code_memory::Placeable;
 use crate::paired_call::{CallStubs, STUB};
 use crate::test_program::module;
 

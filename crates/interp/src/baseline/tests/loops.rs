@@ -3,7 +3,6 @@
 use wasmr_core::op::Op;
 
 use super::agreement::{OPERANDS, Random, World, differ, with_code};
-use crate::copy_patch::code_memory::ModuleRegion;
 use crate::execute::dispatch::handler_word;
 use crate::instr::field::{fields, fields_imm};
 use crate::instr::locations::{Cleared, Dst, Form, In, Ordered, VectorForm};
@@ -11,6 +10,7 @@ use crate::instr::{
     Binary, Br, BranchCompare, ConstantV128, ConstantWide, CopyPair, CopySlot, CopyTwo, CopyV128, Enter, ReturnPlain,
     Unary, VectorBinary, handler,
 };
+use crate::machine_code::code_memory::ModuleRegion;
 
 /// Locals of each type: four `i64`, three `i32`, a counter, four `f64`, four vectors.
 const LONGS: i16 = 0;

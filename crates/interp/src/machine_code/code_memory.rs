@@ -1,4 +1,4 @@
-//! The code memory of copied code: one [`CodeAllocator`] per process, from which each module has a [`CodeRegion`].
+//! The code memory of baseline code: one [`CodeAllocator`] per process, from which each module has a [`CodeRegion`].
 //!
 //! Input: the code of a function. Output: its address, or an error if the code memory is used up or the system refuses
 //! executable memory. No memory is mapped before the first code.
@@ -8,13 +8,12 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmr_runtime::frame::Ip;
-use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion};
+use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion, ProgramImage};
 
-use super::decode;
 use crate::code_block::FuncKey;
 use crate::paired_call;
 
-/// Address space for all copied code of the process: some ten million instructions.
+/// Address space for all baseline code of the process.
 const SIZE: usize = 64 << 20;
 /// Smallest number of bytes that a module takes at a time.
 const CHUNK: usize = 16 << 10;
@@ -27,7 +26,7 @@ struct CodeMemory {
     owners: Mutex<BTreeMap<usize, Owner>>,
 }
 
-/// A function that has copied code.
+/// A function that has code.
 struct Owner {
     /// Length of the code in bytes.
     len: usize,
@@ -45,6 +44,11 @@ static PAUSE: Mutex<Option<Instant>> = Mutex::new(None);
 /// Length of that time.
 const PAUSE_LENGTH: Duration = Duration::from_millis(500);
 
+/// Returns the addresses of the program, to which the code jumps.
+fn image() -> Option<ProgramImage> {
+    ProgramImage::around(crate::execute::frame::enter_plain as *const () as usize)
+}
+
 /// Returns the code memory, and maps it at the first call.
 fn code_memory() -> Option<&'static CodeMemory> {
     if let Some(memory) = CODE_MEMORY.get() {
@@ -57,7 +61,7 @@ fn code_memory() -> Option<&'static CodeMemory> {
     if pause.is_some_and(|end| Instant::now() < end) {
         return None;
     }
-    let made = decode::image().and_then(|image| CodeMapping::near(image.all.clone(), SIZE).ok());
+    let made = image().and_then(|image| CodeMapping::near(image.all.clone(), SIZE).ok());
     let Some(mapping) = made else {
         *pause = Some(Instant::now() + PAUSE_LENGTH);
         return None;
@@ -121,13 +125,13 @@ pub(crate) enum Unplaced {
     NoCode,
 }
 
-/// The copied code of one module. It must not be executed any more when this is dropped.
+/// The code of one module. It must not be executed any more when this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleRegion {
     /// `None` before the first code.
     code: Option<CodeRegion>,
     /// Offset in the mapping of the [call stubs](paired_call), first for functions whose memory 0 is checked, then for those
-    /// whose memory 0 is guard-paged. `None` before the first function is copied.
+    /// whose memory 0 is guard-paged. `None` before the first function has code.
     stubs: [Option<usize>; 2],
     /// The functions that another tier executes.
     elsewhere: HashSet<FuncKey>,
@@ -152,7 +156,7 @@ impl ModuleRegion {
         Some((mapping.base() + first) as u64)
     }
 
-    /// Makes paired calls of a function go to its copied code at an address, unless another tier executes it.
+    /// Makes paired calls of a function go to its code at an address, unless another tier executes it.
     pub(crate) fn lead_to(&self, (index, guarded): FuncKey, address: u64) {
         if !self.elsewhere.contains(&(index, guarded)) {
             self.set_stub((index, guarded), |stub| paired_call::stub_to(stub, address));
@@ -223,18 +227,25 @@ impl Drop for ModuleRegion {
 
 #[cfg(test)]
 mod tests {
-    use super::super::emit::Dispatch;
-    use super::super::template::{Block, Finish, Step, Template};
     use super::*;
-    use crate::copy_patch::emit::Function;
 
-    /// Returns a function of one instruction, whose code returns.
-    fn function() -> Function {
-        let block = Block { steps: vec![Step::Copy(0..1)], finish: Finish::Done, falls: false };
-        let template = Template { blocks: vec![block], bytes: vec![0xc3], words: None, deviations: Vec::new() };
-        let mut function = Function::new(0x1000);
-        function.add(&template, Dispatch::Jump, &[0], 0);
-        function
+    /// A function whose code returns, or has no code.
+    struct Returning {
+        bytes: usize,
+    }
+
+    impl Placeable for Returning {
+        fn finish(&mut self) -> usize {
+            self.bytes
+        }
+
+        fn place(self, _base: u64) -> Option<Placed> {
+            Some(Placed { code: vec![0xc3; self.bytes], entries: vec![(0, 0)], owners: vec![(0, 0)] })
+        }
+    }
+
+    fn function() -> Returning {
+        Returning { bytes: 1 }
     }
 
     /// Returns the address to which the jump at an address leads.
@@ -246,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_stub_leads_to_copied_code_until_another_tier_has_code() {
+    fn a_call_stub_leads_to_code_until_another_tier_has_code() {
         if !is_available() {
             return;
         }
@@ -284,7 +295,7 @@ mod tests {
         drop(region);
         assert_eq!(instruction_at(first as usize), None);
         assert_eq!(instruction_at(third as usize), Some(Ip::new(0x3000 as *const u64)));
-        let empty = other.place(0x4000, Function::new(0x4000));
+        let empty = other.place(0x4000, Returning { bytes: 0 });
         assert_eq!(empty.unwrap_err(), Unplaced::NoCode, "no code takes no room");
     }
 }

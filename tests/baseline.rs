@@ -1,4 +1,4 @@
-//! Copied code behaves like threaded code: the same results, and the same traps at the same operators. A function is copied
+//! Baseline code behaves like threaded code: the same results, and the same traps at the same operators. A function is compiled
 //! before its first execution or in the middle of a loop.
 
 use wasmr::{Config, Engine, Instance, Mode, Module, Stop, Store, Tuning};
@@ -6,18 +6,13 @@ use wasmr::{Config, Engine, Instance, Mode, Module, Stop, Store, Tuning};
 /// End of a call: the result, or the trap's message with the position of each frame.
 type End = Result<i64, (String, Vec<(u32, Option<usize>)>)>;
 
-/// Returns the tuning that never makes code, then by name those that copy, and that compile with the baseline compiler, before
-/// the first execution and after the first sample, which comes in the middle of the loops below.
-fn tunings() -> (Tuning, [(&'static str, Tuning); 4]) {
-    let tuning = |copy_and_patch_after, baseline| Tuning { copy_and_patch_after, baseline, ..Tuning::default() };
+/// Returns the tuning without baseline code, then by name those that compile before the first execution, and after the first
+/// sample, which comes in the middle of the loops below.
+fn tunings() -> (Tuning, [(&'static str, Tuning); 2]) {
+    let tuning = |baseline_after| Tuning { baseline_after, ..Tuning::default() };
     (
-        Tuning { copy_and_patch: false, ..Tuning::default() },
-        [
-            ("copied at once", tuning(0, false)),
-            ("copied in the loop", tuning(1, false)),
-            ("compiled at once", tuning(0, true)),
-            ("compiled in the loop", tuning(1, true)),
-        ],
+        Tuning { baseline: false, ..Tuning::default() },
+        [("compiled at once", tuning(0)), ("compiled in the loop", tuning(1))],
     )
 }
 

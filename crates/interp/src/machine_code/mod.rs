@@ -1,0 +1,201 @@
+//! Machine code for functions that are executed often: when it is made, where it is, and how it takes over.
+//!
+//! Called by [`profile`](crate::profile), which counts samples. The [baseline compiler](crate::baseline) makes the code. Code
+//! changes only word 0 of a function's instructions: the handler's address is replaced by the address of code that does the same
+//! from there on. The tier is optional: a function or instruction without code stays with its handlers.
+//!
+//! - `install`: makes the code of one function, places it, and stores its addresses.
+//! - `code_memory`: memory for it, never writable and executable at the same address.
+//! - `address_hasher`: the hasher of tables by handler.
+//!
+//! # Invariants
+//! - At an entry all machine registers but `rdi` are as the handlers' contract says, and all slots are in memory. So frames that
+//!   the function already has continue in code at the next entry. The code sets `rdi`, the address of the instruction, where it
+//!   leaves for handlers; after a fault, `instruction_at` finds it by the address of the code.
+//! - Operand words of instructions do not change after translation, so that they can be constants of the code.
+
+#[cfg(wasmr_baseline)]
+pub(crate) mod address_hasher;
+#[cfg(wasmr_baseline)]
+pub(crate) mod code_memory;
+#[cfg(wasmr_baseline)]
+mod install;
+mod outcome;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use wasmr_runtime::frame::Ip;
+
+use crate::code_block::{CodeBlock, FuncKey};
+use outcome::Outcome;
+
+/// The condition under which a function gets baseline code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BaselineWhen {
+    /// Least number of samples of the function. With 0 it gets code before its first execution.
+    pub after: u32,
+    /// Words of the function's code that each of its samples pays for.
+    pub words_per_sample: u32,
+    /// Budget interrupts that the module must have had before the first function gets code.
+    pub events: u32,
+}
+
+/// The baseline tier of one module.
+#[derive(Debug)]
+pub(crate) struct BaselineTier {
+    when: BaselineWhen,
+    /// Number of budget interrupts.
+    events: AtomicU32,
+    /// True if calls are [paired](crate::paired_call).
+    #[cfg(wasmr_baseline)]
+    paired: bool,
+    /// Number of defined functions.
+    #[cfg(wasmr_baseline)]
+    count: u32,
+    #[cfg(wasmr_baseline)]
+    region: std::sync::Mutex<code_memory::ModuleRegion>,
+}
+
+impl BaselineTier {
+    /// Makes a tier without code for a module with `count` defined functions. A budget interrupt comes after `budget` calls and
+    /// backward jumps at most.
+    pub(crate) fn new(when: BaselineWhen, budget: i32, count: u32) -> BaselineTier {
+        #[cfg(not(wasmr_baseline))]
+        let _ = (budget, count);
+        BaselineTier {
+            when,
+            events: AtomicU32::new(0),
+            #[cfg(wasmr_baseline)]
+            paired: budget <= crate::paired_call::MAX_BUDGET,
+            #[cfg(wasmr_baseline)]
+            count,
+            #[cfg(wasmr_baseline)]
+            region: Default::default(),
+        }
+    }
+
+    /// Counts a budget interrupt.
+    pub(crate) fn count_event(&self) {
+        self.events.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns true if a function with this number of samples and of code words is to get code.
+    pub(crate) fn is_due(&self, samples: u32, words: usize) -> bool {
+        let BaselineWhen { after, words_per_sample, events } = self.when;
+        samples >= after
+            && u64::from(samples) * u64::from(words_per_sample) >= words as u64
+            && self.events.load(Ordering::Relaxed) >= events
+    }
+
+    /// Returns true if functions get code before their first execution.
+    pub(crate) fn is_ahead_of_first_call(&self) -> bool {
+        self.when.after == 0
+    }
+
+    /// Compiles a function, unless that was tried before. If the host refuses memory for now, the next call of `compile_once`
+    /// tries again.
+    pub(crate) fn compile_once(&self, block: &CodeBlock, func: FuncKey) {
+        if block.hotness.claim_compiling() && self.compile(block, func) == Outcome::NotNow {
+            block.hotness.postpone_compiling();
+        }
+    }
+
+    /// As [`compile_once`](BaselineTier::compile_once), then lets calls in baseline code lead to the code. `block` is the
+    /// translation that the module keeps.
+    pub(crate) fn compile_and_link(&self, block: &CodeBlock, func: FuncKey) {
+        if block.hotness.is_unclaimed() {
+            self.compile_once(block, func);
+            self.link(block, func);
+        }
+    }
+
+    /// Compiles a function and lets the handler words of its instructions lead to the code.
+    #[cfg(wasmr_baseline)]
+    fn compile(&self, block: &CodeBlock, func: FuncKey) -> Outcome {
+        install::compile(block, func.0, &self.region, |region| {
+            self.paired.then(|| region.call_stubs(func.1, self.count)).flatten()
+        })
+    }
+
+    /// Returns [`Outcome::Never`]: this build makes no machine code.
+    #[cfg(not(wasmr_baseline))]
+    fn compile(&self, _block: &CodeBlock, _func: FuncKey) -> Outcome {
+        Outcome::Never
+    }
+}
+
+#[cfg(wasmr_baseline)]
+impl BaselineTier {
+    /// Lets calls in baseline code lead to the code of a function, if it has any. `block` is the translation that the module
+    /// keeps.
+    pub(crate) fn link(&self, block: &CodeBlock, func: FuncKey) {
+        let entry = block.words.handler(0);
+        if contains(entry as usize) {
+            self.region.lock().unwrap_or_else(std::sync::PoisonError::into_inner).lead_to(func, entry);
+        }
+    }
+
+    /// Notes that another tier executes a function from now on.
+    pub(crate) fn leave_to_other_tier(&self, func: FuncKey) {
+        self.region.lock().unwrap_or_else(std::sync::PoisonError::into_inner).lead_elsewhere(func);
+    }
+}
+
+#[cfg(not(wasmr_baseline))]
+impl BaselineTier {
+    /// Does nothing: this build makes no machine code.
+    pub(crate) fn link(&self, _block: &CodeBlock, _func: FuncKey) {}
+
+    /// Does nothing: this build makes no machine code.
+    pub(crate) fn leave_to_other_tier(&self, _func: FuncKey) {}
+}
+
+/// Returns true if an address is in baseline code. Takes no lock and allocates nothing.
+#[cfg(wasmr_baseline)]
+pub(crate) fn contains(address: usize) -> bool {
+    code_memory::contains(address)
+}
+
+/// Returns the instruction whose baseline code contains an address.
+#[cfg(wasmr_baseline)]
+pub(crate) fn instruction_at(address: usize) -> Option<Ip> {
+    code_memory::instruction_at(address)
+}
+
+/// Returns false: this build makes no machine code.
+#[cfg(not(wasmr_baseline))]
+pub(crate) fn contains(_address: usize) -> bool {
+    false
+}
+
+/// Returns `None`: this build makes no machine code.
+#[cfg(not(wasmr_baseline))]
+pub(crate) fn instruction_at(_address: usize) -> Option<Ip> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_due_before_the_program_has_run_for_a_while() {
+        let tier = |after| BaselineTier::new(BaselineWhen { after, words_per_sample: 100, events: 2 }, 1000, 1);
+        let three = tier(3);
+        let due = |tier: &BaselineTier| [2, 3, 4].map(|samples| tier.is_due(samples, 10));
+        assert_eq!(due(&three), [false; 3]);
+        three.count_event();
+        assert_eq!(due(&three), [false; 3]);
+        three.count_event();
+        assert_eq!(due(&three), [false, true, true]);
+        assert!(tier(0).is_ahead_of_first_call() && !tier(u32::MAX).is_due(u32::MAX - 1, 10));
+    }
+
+    #[test]
+    fn a_large_function_is_compiled_after_as_much_time_as_compiling_takes() {
+        let tier = BaselineTier::new(BaselineWhen { after: 1, words_per_sample: 100, events: 0 }, 1000, 1);
+        assert_eq!([100, 101, 200, 201].map(|words| tier.is_due(2, words)), [true, true, true, false]);
+        assert_eq!([100, 101].map(|words| tier.is_due(1, words)), [true, false]);
+        assert!(tier.is_due(u32::MAX, usize::MAX >> 26));
+    }
+}
