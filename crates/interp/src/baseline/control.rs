@@ -1,5 +1,7 @@
 //! The first instruction of a function, branches, `br_table`, returns.
 
+use std::collections::HashMap;
+
 use super::assemble::{Alu, Mem, R8, R9, RAX, RCX, RDI, RSI, Rm, condition};
 use super::function::{Compiler, Goal, Value, budget, slot_mem};
 use super::state::Arrival;
@@ -81,7 +83,7 @@ impl Compiler<'_> {
         self.asm.constant(RDI, last.into());
         self.asm.alu(Alu::Cmp, false, RAX, Rm::Reg(RDI));
         self.asm.op(0x0f47, false, RAX, Rm::Reg(RDI));
-        let mut backward: Vec<(u32, Goal)> = Vec::new();
+        let mut backward: HashMap<u32, Goal> = HashMap::new();
         let mut goals = Vec::with_capacity(last as usize + 1);
         for entry in 0..=last as usize {
             let distance = (self.code_word(3 + entry / 2) >> (32 * (entry % 2))) as u32;
@@ -90,15 +92,7 @@ impl Compiler<'_> {
                 goals.push(Goal::Word(word));
                 continue;
             }
-            let goal = match backward.iter().find(|known| known.0 == word) {
-                Some(known) => known.1,
-                None => {
-                    let goal = self.backward(word);
-                    backward.push((word, goal));
-                    goal
-                }
-            };
-            goals.push(goal);
+            goals.push(*backward.entry(word).or_insert_with(|| self.backward(word)));
         }
         self.asm.op(0x8d, true, RDI, Rm::Constant);
         self.link_table(&goals);
