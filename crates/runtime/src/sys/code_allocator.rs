@@ -1,7 +1,7 @@
 //! [`CodeAllocator`]: divides one [`CodeMapping`] into chunks. A [`CodeRegion`] owns chunks and frees them together
 //! when it is dropped.
 //!
-//! Copy-and-patch and the compiler have one allocator per process each. Every module or linker has a region of its own.
+//! The baseline compiler and the optimising compiler have one allocator per process each. Every module or linker has a region of its own.
 
 use std::fs::File;
 use std::io;
