@@ -17,6 +17,8 @@ use crate::execute::{
 
 /// A family in the list of all families.
 pub(super) struct OwnFamily {
+    /// The name of its type, by which the baseline compiler knows it.
+    #[cfg(wasmr_baseline)]
     pub(super) name: &'static str,
     pub(super) mnemonic: &'static str,
     pub(super) texts: &'static [&'static str],
@@ -46,7 +48,7 @@ macro_rules! instructions {
 
         /// All families.
         pub(super) fn own_families() -> &'static [OwnFamily] {
-            const { &[$(OwnFamily { name: stringify!($family), mnemonic: $mnemonic, texts: &[$($text),+], row: || $family.row() }),*] }
+            const { &[$(OwnFamily { #[cfg(wasmr_baseline)] name: stringify!($family), mnemonic: $mnemonic, texts: &[$($text),+], row: || $family.row() }),*] }
         }
     };
 }
