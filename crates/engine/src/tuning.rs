@@ -9,10 +9,10 @@
 //! times ([`SAMPLE_WEIGHT`]). Compiling a body takes about 1.5 µs a byte.
 //!
 //! The remaining run time of a program is unknown. The best guess is that a function will be executed for as long again as it was.
-//! So the best time to compile it is when it has been executed for as long as compiling takes; for half as long if another
-//! processor compiles meanwhile. That is one sample for every [`bytes_per_sample`](Tuning::bytes_per_sample) bytes of the body.
+//! The best time to compile it is therefore when it has been executed for as long as compiling takes, or for half as long if another
+//! processor compiles meanwhile. Half as long is one sample for every [`bytes_per_sample`](Tuning::bytes_per_sample) bytes of the body.
 //!
-//! That holds where compiled code stays in compiled code: in loops, and in programs whose time is in few functions. If a function is
+//! This guess holds where compiled code stays in compiled code: in loops, and in programs whose time is in few functions. If a function is
 //! one of many ([`ONE_OF_MANY`]), calls between the tiers take most of the gain, and its samples pay for fewer bytes
 //! ([`PARTIAL_DIVISOR`]). Otherwise a program of many functions takes up to twice the processor time for no gain.
 //!
@@ -21,7 +21,7 @@
 //! While anything is compiled or waits, the full number is necessary, and what pays most comes first.
 //!
 //! The first bytes to compile cost more than others: a thread starts, and the pages of the compiler are touched for the first time.
-//! So nothing is compiled in the first [`tier_up_delay`](Tuning::tier_up_delay).
+//! Nothing is therefore compiled in the first [`tier_up_delay`](Tuning::tier_up_delay).
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! The callee may be machine code, translated code, or a function of another tier: all are entered with the handlers' registers
-//! and return by a jump to the code of the instruction in their header. Word 0 of X leads to [`Rejoin`], which ends in `ret` if
+//! and return by a jump to the code of the instruction in their header. Word 0 of X leads to [`REJOIN`], which ends in `ret` if
 //! the topmost pair is that of X, as after such a return. Jumps inside the function go to X directly.
 //!
 //! A return in machine code:

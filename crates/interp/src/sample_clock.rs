@@ -4,7 +4,7 @@
 //! take a hundred times as long as those of a short one. A sample that stands for a long time therefore counts several times.
 //!
 //! The wall clock is cheap, but its time may be that of other threads and processes. The clock of the thread needs a system call.
-//! So the wall clock tells which intervals are long, and the thread's clock measures those that follow a long one. The first long
+//! The wall clock therefore tells which intervals are long, and the thread's clock measures those that follow a long one. The first long
 //! interval counts once.
 //!
 //! The clock is stopped for an interval in which a function is translated, and for some after a call of another tier: its time may be

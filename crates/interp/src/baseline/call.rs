@@ -95,8 +95,8 @@ impl Compiler<'_> {
         if let Some((slot, holder)) = held {
             self.store_slot(true, holder, slot);
         }
-        self.home_accumulators(true);
-        self.jump_to(true, self.word, self.code_word(0));
+        // No other slot is dirty, so `bail` stores none.
+        self.bail();
         Goal::Position(Position::Side(start))
     }
 

@@ -88,11 +88,10 @@ impl Compiler<'_> {
         for entry in 0..=last as usize {
             let distance = (self.code_word(3 + entry / 2) >> (32 * (entry % 2))) as u32;
             let word = self.word.wrapping_add(distance);
-            if word > self.word {
-                goals.push(Goal::Word(word));
-                continue;
-            }
-            goals.push(*backward.entry(word).or_insert_with(|| self.backward(word)));
+            goals.push(match word > self.word {
+                true => Goal::Word(word),
+                false => *backward.entry(word).or_insert_with(|| self.backward(word)),
+            });
         }
         self.asm.op(0x8d, true, RDI, Rm::Constant);
         self.link_table(&goals);

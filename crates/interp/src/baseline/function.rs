@@ -366,7 +366,7 @@ impl<'c> Compiler<'c> {
         Goal::Position(Position::Side(start))
     }
 
-    pub(crate) fn home_accumulators(&mut self, aside: bool) {
+    fn home_accumulators(&mut self, aside: bool) {
         let (acc, facc) = (self.state.acc(), self.state.facc());
         let asm = if aside { &mut self.side } else { &mut self.asm };
         if acc != R8 {
@@ -378,7 +378,7 @@ impl<'c> Compiler<'c> {
     }
 
     /// Continues in a handler with the instruction at a code word.
-    pub(crate) fn jump_to(&mut self, aside: bool, word: u32, handler: u64) {
+    fn jump_to(&mut self, aside: bool, word: u32, handler: u64) {
         let address = self.address(word);
         let asm = if aside { &mut self.side } else { &mut self.asm };
         asm.constant(RDI, address);

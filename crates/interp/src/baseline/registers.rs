@@ -114,16 +114,18 @@ impl Compiler<'_> {
 
     /// Returns a value in a general register or in memory.
     pub(crate) fn general_rm(&mut self, value: Value, wide: bool) -> Rm {
-        match value {
-            Value::Slot(slot)
-                if self.general_holder(value).is_none()
-                    && !self.state.is_dirty(slot)
-                    && !self.can_be_at_head(value, false) =>
-            {
-                Rm::Mem(slot_mem(slot))
-            }
-            _ => Rm::Reg(self.general(value, wide)),
+        match self.memory_operand(value, false) {
+            Some(memory) => memory,
+            None => Rm::Reg(self.general(value, wide)),
         }
+    }
+
+    /// Returns the memory of a slot, if its value is there, in no register of the class, and need not be in one.
+    fn memory_operand(&self, value: Value, is_vector: bool) -> Option<Rm> {
+        let Value::Slot(slot) = value else { return None };
+        let holder = if is_vector { self.vector_holder(value) } else { self.general_holder(value) };
+        let is_operand = holder.is_none() && !self.state.is_dirty(slot) && !self.can_be_at_head(value, is_vector);
+        is_operand.then(|| Rm::Mem(slot_mem(slot)))
     }
 
     /// Returns a register for the result of an operation on the register `from`: the same one, if its value is not used again.
@@ -220,14 +222,10 @@ impl Compiler<'_> {
 
     /// Returns a value in a vector register or in memory.
     pub(crate) fn vector_rm(&mut self, value: Value, is_64: bool) -> Rm {
+        if let Some(memory) = self.memory_operand(value, true) {
+            return memory;
+        }
         match value {
-            Value::Slot(slot)
-                if self.vector_holder(value).is_none()
-                    && !self.state.is_dirty(slot)
-                    && !self.can_be_at_head(value, true) =>
-            {
-                Rm::Mem(slot_mem(slot))
-            }
             Value::Constant(value) => {
                 let bytes = value.to_le_bytes();
                 self.constant = Some(self.add_constant(&bytes[..if is_64 { 8 } else { 4 }]));
