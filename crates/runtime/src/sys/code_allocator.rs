@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use super::CodeMapping;
+use super::code_mapping::HUGE_PAGE;
 
 /// A code mapping and its free chunks.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl CodeAllocator {
 
     /// Returns an empty region.
     pub fn region(&'static self) -> CodeRegion {
-        CodeRegion { allocator: self, chunks: Vec::new(), mapped: Vec::new(), free: 0..0 }
+        CodeRegion { allocator: self, chunks: Vec::new(), mapped: Vec::new(), free: 0..0, row: 0..0 }
     }
 
     /// Returns the number of chunks that regions own.
@@ -73,6 +74,22 @@ pub struct CodeRegion {
     mapped: Vec<Range<usize>>,
     /// The unused end of the last chunk.
     free: Range<usize>,
+    /// The latest chunks that are neighbours, but for those that are in huge pages.
+    row: Range<usize>,
+}
+
+/// Adds a chunk to a row of neighbours. Returns the huge pages before the chunk that the row fills, and takes them off the row.
+fn full_huge_pages(row: &mut Range<usize>, chunk: &Range<usize>) -> Option<Range<usize>> {
+    if row.end != chunk.start {
+        row.start = chunk.start;
+    }
+    row.end = chunk.end;
+    let full = row.start.next_multiple_of(HUGE_PAGE)..chunk.start / HUGE_PAGE * HUGE_PAGE;
+    if full.is_empty() {
+        return None;
+    }
+    row.start = full.end;
+    Some(full)
 }
 
 impl CodeRegion {
@@ -98,6 +115,10 @@ impl CodeRegion {
         }
         // Chunks start at multiples of the page size, which suits every alignment of code.
         let chunk = self.allocator.take(size).ok_or(io::ErrorKind::OutOfMemory)?;
+        if let Some(full) = full_huge_pages(&mut self.row, &chunk) {
+            // If the system refuses, the pages stay small.
+            self.allocator.mapping.use_huge_pages(full);
+        }
         self.free = chunk.clone();
         self.chunks.push(chunk);
         Ok(self.free.start)
@@ -142,6 +163,39 @@ impl Drop for CodeRegion {
 #[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_region_that_fills_huge_pages_moves_into_them() {
+        let (mut row, page) = (0..0, HUGE_PAGE);
+        let mut full = |start, end| full_huge_pages(&mut row, &(start..end));
+        assert_eq!(full(page / 2, page), None);
+        assert_eq!(full(page, page + 100), None, "the first one began before the region");
+        assert_eq!(full(page + 100, 2 * page), None);
+        assert_eq!(full(2 * page, 3 * page + 100), Some(page..2 * page));
+        assert_eq!(full(3 * page + 100, 5 * page), Some(2 * page..3 * page));
+        assert_eq!(full(6 * page, 8 * page), None, "chunks between are another region's");
+        assert_eq!(full(8 * page, 9 * page), Some(6 * page..8 * page));
+    }
+
+    #[test]
+    fn the_code_of_a_large_program_is_in_huge_pages() {
+        let image = ProgramImage::around(page_size as fn() -> usize as usize).unwrap();
+        let mapping = CodeMapping::near(image.all, 4 * HUGE_PAGE).unwrap();
+        let allocator: &'static CodeAllocator = Box::leak(Box::new(CodeAllocator::new(mapping, HUGE_PAGE / 4)));
+        let mut region = allocator.region();
+        for _ in 0..9 {
+            let at = region.find(HUGE_PAGE / 4, 16).unwrap();
+            // SAFETY: the chunk is new.
+            unsafe { allocator.mapping().write(at, &[0xcc]).unwrap() };
+            region.use_up_to(at + HUGE_PAGE / 4);
+        }
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let (_, ours) = maps.split_once(&format!("{:x}-", allocator.mapping().base())).expect("it is mapped");
+        let huge = ours.lines().find_map(|line| line.strip_prefix("ShmemPmdMapped:")).expect("a size");
+        // The system may refuse, and then refuses a third one as well.
+        let refuses = !allocator.mapping().use_huge_pages(2 * HUGE_PAGE..3 * HUGE_PAGE);
+        assert!(huge.trim() == "4096 kB" || refuses, "{huge}");
+    }
     use crate::sys::{ProgramImage, page_size};
 
     #[test]
