@@ -11,11 +11,16 @@
 //! A call within the instance, in machine code:
 //!
 //! ```text
-//!          header of the callee's frame, rsi = callee's frame, r9 = rsi, rdi = VmFunc::code     as in the handler of the call
-//! call     push the header's return address; call the callee's stub, or the code of the instruction at rdi
+//! call     push X; call DIRECT before the callee's code, or the callee's stub, with X in rdi and the callee's frame in rax
+//! stub     the offset of the callee's record in r10; jump to DIRECT or to BY_RECORD
+//! DIRECT   header of the callee's frame, rsi = callee's frame
 //! LANDING  remove the pair
 //! X:       the code of the next instruction, X
 //! ```
+//!
+//! `DIRECT` is once in the code of each function, because calls are more numerous than functions. A call leads there if the callee
+//! had code when the caller was compiled. When another tier executes the callee from then on, `DIRECT` begins with a jump to the stub.
+//! A call of a function by itself jumps to its `DIRECT`, without a pair.
 //!
 //! The callee may be machine code, translated code, or a function of another tier: all are entered with the handlers' registers
 //! and return by a jump to the code of the instruction in their header. Word 0 of X leads to [`REJOIN`], which ends in `ret` if
@@ -36,6 +41,9 @@
 //! would leave their addresses on it: where pairs are dropped and a run ends, the code would have to take off as many by
 //! `incssp`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 /// Most calls between two budget interrupts for which machine code pairs them. It bounds the pairs between two checks.
 pub(crate) const MAX_BUDGET: i32 = 4096;
 
@@ -53,53 +61,121 @@ pub(crate) const REJOIN: [u8; 8] = [0x48, 0x3b, 0x7c, 0x24, 0x08, 0x74, 0x05, 0x
 pub(crate) const REJOIN_END: [u8; 1] = [0xc3];
 
 /// Bytes of a call stub.
-pub(crate) const STUB: usize = 8;
+pub(crate) const STUB: usize = 16;
+
+/// Position of a stub's first instruction.
+const STUB_START: usize = 2;
+
+/// Position of a stub's jump, which takes the rest.
+pub(crate) const STUB_JUMP: usize = 8;
 
 /// The call stubs of a module's functions of one kind.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CallStubs {
     /// Address of the stub of the first defined function.
     pub(crate) first: u64,
     /// Offset of the record of the first defined function in the instance.
     pub(crate) funcs: u32,
-    /// Offset of the record of the function whose code is made.
-    pub(crate) own: u32,
+    /// The functions that have code.
+    pub(crate) direct: DirectCode,
 }
 
 impl CallStubs {
-    /// Returns the address of the stub of the function whose record has an offset in the instance.
-    pub(crate) fn of(self, func: u32) -> u64 {
+    /// Returns the address that calls the function whose record has an offset in the instance.
+    pub(crate) fn of(&self, func: u32) -> u64 {
         let index = (func - self.funcs) as usize / size_of::<wasmr_runtime::vm::VmFunc>();
-        self.first + (STUB * index) as u64
+        self.direct.get(index).unwrap_or(self.first + (STUB * index + STUB_START) as u64)
     }
 }
 
-/// Position of the first stub in the code of [`stubs`].
-pub(crate) const STUBS_START: usize = 16;
+/// The addresses of the [`direct`] code of functions.
+#[derive(Clone, Debug)]
+pub(crate) struct DirectCode {
+    /// Start of the code memory.
+    base: u64,
+    /// Distance from there for each function; 0 if it has no code.
+    distances: Arc<[AtomicU32]>,
+}
 
-/// Calls the function whose record is in the header, as its record says: `mov rdi, [rsi - 8]; mov rdi, [rdi]; jmp [rdi]`.
-const BY_RECORD: [u8; 9] = [0x48, 0x8b, 0x7e, 0xf8, 0x48, 0x8b, 0x3f, 0xff, 0x27];
+impl DirectCode {
+    /// Returns the table for `count` functions without code.
+    pub(crate) fn new(base: u64, count: u32) -> DirectCode {
+        DirectCode { base, distances: (0..count).map(|_| AtomicU32::new(0)).collect() }
+    }
+
+    /// Returns the address for a function, if it has code.
+    pub(crate) fn get(&self, index: usize) -> Option<u64> {
+        let distance = self.distances.get(index)?.load(Ordering::Relaxed);
+        (distance != 0).then_some(self.base + u64::from(distance))
+    }
+
+    /// Sets the address for a function.
+    pub(crate) fn set(&self, index: usize, address: Option<u64>) {
+        let distance = address.and_then(|address| u32::try_from(address.wrapping_sub(self.base)).ok()).unwrap_or(0);
+        if let Some(known) = self.distances.get(index) {
+            known.store(distance, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Bytes of the [`direct`] code.
+pub(crate) const DIRECT: usize = 22;
+
+/// Returns the code before the code of the function whose record is at offset `own` in the instance. X is in `rdi`, the callee's frame
+/// in `rax`: `lea r10, [rcx + own]; mov [rax - 8], r10; mov [rax - 16], rsi; mov [rax - 24], rdi; mov rsi, rax`.
+pub(crate) fn direct(own: u32) -> [u8; DIRECT] {
+    let [a, b, c, d] = own.to_le_bytes();
+    [
+        0x4c, 0x8d, 0x91, a, b, c, d, 0x4c, 0x89, 0x50, 0xf8, 0x48, 0x89, 0x70, 0xf0, 0x48, 0x89, 0x78, 0xe8, 0x48,
+        0x89, 0xc6,
+    ]
+}
+
+/// Returns the first eight bytes of [`direct`] code at the address `at` that leads to the stub of function `index`, the first stub
+/// being at `first`. The eighth byte begins the second instruction, as before. `None` if the stub is too far away.
+pub(crate) fn turned_away(at: u64, first: u64, index: usize) -> Option<[u8; 8]> {
+    let to = first + (STUB * index + STUB_START) as u64;
+    let [a, b, c, d] = i32::try_from(to.wrapping_sub(at + 5) as i64).ok()?.to_le_bytes();
+    Some([0xe9, a, b, c, d, 0xcc, 0xcc, direct(0)[7]])
+}
+
+/// Position of the first stub in the code of [`stubs`].
+pub(crate) const STUBS_START: usize = 32;
+
+/// A call as the function record says, whose offset is in `r10`: `add r10, rcx`, then as [`direct`] code, then `mov rdi, [r10]; jmp
+/// [rdi]`.
+const BY_RECORD: [u8; 23] = [
+    0x49, 0x01, 0xca, 0x4c, 0x89, 0x50, 0xf8, 0x48, 0x89, 0x70, 0xf0, 0x48, 0x89, 0x78, 0xe8, 0x48, 0x89, 0xc6, 0x49,
+    0x8b, 0x3a, 0xff, 0x27,
+];
 const _: () = assert!(std::mem::offset_of!(wasmr_runtime::vm::VmFunc, code) == 0 && BY_RECORD.len() <= STUBS_START);
 
-/// Returns the code of call stubs for `count` functions, all of which call as the function record says.
-pub(crate) fn stubs(count: usize) -> Vec<u8> {
+/// Returns the code of call stubs for `count` functions, all of which call as the function record says. The records begin at
+/// offset `funcs` in the instance.
+pub(crate) fn stubs(count: usize, funcs: u32) -> Vec<u8> {
     let mut code = BY_RECORD.to_vec();
     code.resize(STUBS_START, 0xcc);
-    (0..count).for_each(|index| code.extend(stub_by_record(index)));
+    for index in 0..count {
+        // `mov r10d, record`
+        code.extend([0xcc, 0xcc, 0x41, 0xba]);
+        code.extend((funcs + (index * size_of::<wasmr_runtime::vm::VmFunc>()) as u32).to_le_bytes());
+        code.extend(stub_by_record(index));
+    }
     code
 }
 
-/// Returns the code of the stub of function `index` for calls as the function record says.
-pub(crate) fn stub_by_record(index: usize) -> [u8; 8] {
-    jump(-((STUBS_START + STUB * index + 5) as i32))
+/// Returns the jump of the stub of function `index` for calls as the function record says.
+pub(crate) fn stub_by_record(index: usize) -> [u8; STUB - STUB_JUMP] {
+    jump(-((STUBS_START + STUB * index + STUB_JUMP + 5) as i32))
 }
 
-/// Returns the code of the stub at the address `stub` for calls of the code at `address`; `None` if that is too far away.
-pub(crate) fn stub_to(stub: u64, address: u64) -> Option<[u8; 8]> {
-    i32::try_from(address.wrapping_sub(stub + 5) as i64).ok().map(jump)
+/// Returns the jump at the address `at`, in the stub of a function, for calls of the code at `address`; `None` if that is too far
+/// away.
+pub(crate) fn stub_to(at: u64, address: u64) -> Option<[u8; STUB - STUB_JUMP]> {
+    i32::try_from(address.wrapping_sub(at + 5) as i64).ok().map(jump)
 }
 
-fn jump(distance: i32) -> [u8; 8] {
+fn jump(distance: i32) -> [u8; STUB - STUB_JUMP] {
     let [a, b, c, d] = distance.to_le_bytes();
     [0xe9, a, b, c, d, 0xcc, 0xcc, 0xcc]
 }
@@ -122,6 +198,14 @@ mod tests {
         assert_eq!(text(&RETURN), "cmp rdi,[rsp+8]; jne short 8; ret; jmp qword ptr [rdi]");
         let rejoin = [&REJOIN[..], &[0x10, 0, 0, 0], &REJOIN_END].concat();
         assert_eq!(text(&rejoin), "cmp rdi,[rsp+8]; je short 000000000000000Ch; jmp 000000000000001Ch; ret");
-        assert_eq!(text(&BY_RECORD), "mov rdi,[rsi-8]; mov rdi,[rdi]; jmp qword ptr [rdi]");
+        let header = "mov [rax-8],r10; mov [rax-10h],rsi; mov [rax-18h],rdi; mov rsi,rax";
+        assert_eq!(text(&direct(0x1234)), format!("lea r10,[rcx+1234h]; {header}"));
+        assert_eq!(text(&BY_RECORD), format!("add r10,rcx; {header}; mov rdi,[r10]; jmp qword ptr [rdi]"));
+        let turned = turned_away(0, 0x1000, 2).unwrap();
+        assert_eq!(text(&turned[..5]), "jmp 0000000000001022h");
+        assert_eq!(turned[7], direct(0)[7], "another thread may have executed the old instruction");
+        let stubs = stubs(1, 0x1234);
+        let stub = &stubs[STUBS_START + STUB_START..STUBS_START + STUB_JUMP];
+        assert_eq!(text(stub), "mov r10d,1234h");
     }
 }

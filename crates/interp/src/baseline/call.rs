@@ -14,8 +14,30 @@ impl Compiler<'_> {
     pub(crate) fn call(&mut self) {
         let (object, frame) = (self.field(0) as i32, self.field(1) as i32);
         self.flush();
-        self.asm.lea(true, RAX, Mem::at(RCX, object));
-        self.call_rax(frame, Some(object as u32));
+        let Some(stubs) = &self.stubs else {
+            self.asm.lea(true, RAX, Mem::at(RCX, object));
+            return self.call_rax(frame);
+        };
+        let is_paired = self.own != object as u32;
+        let to = match is_paired {
+            true => Goal::Address(stubs.of(object as u32)),
+            false => Goal::Position(Position::Main(0)),
+        };
+        let next = self.address(self.word + self.length);
+        self.asm.constant(RDI, next);
+        self.asm.lea(true, RAX, slot_mem(frame));
+        if is_paired {
+            self.asm.push(RDI);
+            self.asm.call();
+        } else {
+            self.asm.jump();
+        }
+        self.link_latest(false, to);
+        if is_paired {
+            self.asm.bytes(&paired_call::LANDING);
+        }
+        self.callee_frame = Some(frame);
+        self.arrival = if is_paired { Arrival::Return } else { Arrival::Handler };
     }
 
     /// A call of an element of exactly the expected type, in this instance. Any other is left to the handler.
@@ -40,37 +62,21 @@ impl Compiler<'_> {
         self.branch(condition::NOT_EQUAL, bail);
         self.asm.alu(Alu::Cmp, true, RCX, in_func(std::mem::offset_of!(VmFunc, instance)));
         self.branch(condition::NOT_EQUAL, bail);
-        self.call_rax(frame, None);
+        self.call_rax(frame);
     }
 
-    /// Calls the function in `rax`, of this instance, whose frame is `frame` slots further. All slots are stored. If the
-    /// function is known, `object` is the offset of its record in the instance.
-    fn call_rax(&mut self, frame: i32, object: Option<u32>) {
+    /// Calls the function in `rax`, of this instance, whose frame is `frame` slots further, without a pair. All slots are stored.
+    fn call_rax(&mut self, frame: i32) {
         self.asm.store(true, slot_mem(frame - 1), RAX);
         self.asm.store(true, slot_mem(frame - 2), RSI);
         let next = self.address(self.word + self.length);
         self.asm.constant(RDI, next);
         self.asm.store(true, slot_mem(frame - 3), RDI);
-        let is_paired = object.is_some_and(|object| self.stubs.is_some_and(|stubs| stubs.own != object));
-        if is_paired {
-            self.asm.push(RDI);
-        }
         self.asm.lea(true, RSI, slot_mem(frame));
         self.callee_frame = Some(frame);
-        self.arrival = if is_paired { Arrival::Return } else { Arrival::Handler };
-        let Some((stubs, object)) = self.stubs.zip(object) else {
-            self.asm.mov(true, RDI, Rm::Mem(Mem::at(RAX, std::mem::offset_of!(VmFunc, code) as i32)));
-            return self.asm.jump_through(Mem::at(RDI, 0));
-        };
-        if is_paired {
-            self.asm.call()
-        } else {
-            self.asm.jump()
-        }
-        self.link_latest(false, Goal::Address(stubs.of(object)));
-        if is_paired {
-            self.asm.bytes(&paired_call::LANDING);
-        }
+        self.arrival = Arrival::Handler;
+        self.asm.mov(true, RDI, Rm::Mem(Mem::at(RAX, std::mem::offset_of!(VmFunc, code) as i32)));
+        self.asm.jump_through(Mem::at(RDI, 0));
     }
 
     /// Appends the code to which word 0 of the instruction behind a paired call leads. Its own code is at `code`.

@@ -82,6 +82,8 @@ pub(crate) struct Compiler<'c> {
     pub(crate) gone: [Option<i32>; PLACES],
     /// The way in which control comes from the code before.
     pub(crate) arrival: Arrival,
+    /// Offset in the instance of the record of the function.
+    pub(crate) own: u32,
     /// Call stubs, if calls and returns are paired.
     pub(crate) stubs: Option<CallStubs>,
     /// Distance in slots to the frame of the callee, if the instruction before calls.
@@ -123,6 +125,7 @@ impl<'c> Compiler<'c> {
             operand_slots,
             gone: [None; PLACES],
             arrival: Arrival::None,
+            own: 0,
             stubs: None,
             callee_frame: None,
             arrivals: HashMap::default(),

@@ -53,7 +53,7 @@ mod vector_rows;
 
 use crate::code_block::CodeBlock;
 use crate::machine_code::code_memory::Placeable;
-use crate::paired_call::CallStubs;
+use crate::paired_call::{self, CallStubs};
 use function::Compiler;
 use rows::{Emitter, Row, Rows};
 use state::Label;
@@ -61,20 +61,28 @@ use state::Label;
 #[cfg(test)]
 mod tests;
 
-/// Makes the code of a function whose instructions are `words`, a copy of the block's. Returns `None` if an instruction has no
+/// Makes the code of a function whose instructions are `words`, a copy of the block's, and whose record is at offset `own` in the
+/// instance. Returns `None` if an instruction has no
 /// handler of the instruction set. Calls and returns are [paired](crate::paired_call) if there are call stubs.
 pub(crate) fn compile<'w>(
     block: &CodeBlock,
     words: &'w [u64],
+    own: u32,
     stubs: Option<CallStubs>,
 ) -> Option<impl Placeable + use<'w>> {
     let catches = block.try_regions.iter().flat_map(|region| &region.catches);
     let landings: Vec<u32> = catches.map(|catch| catch.target).collect();
-    compile_words(block.words.first().as_ptr().addr() as u64, words, &landings, stubs)
+    compile_words(block.words.first().as_ptr().addr() as u64, words, &landings, own, stubs)
 }
 
 /// Makes the code of a function whose instructions are `words`, at address `first`. Exceptions land at the words `landings`.
-fn compile_words<'w>(first: u64, words: &'w [u64], landings: &[u32], stubs: Option<CallStubs>) -> Option<Compiler<'w>> {
+fn compile_words<'w>(
+    first: u64,
+    words: &'w [u64],
+    landings: &[u32],
+    own: u32,
+    stubs: Option<CallStubs>,
+) -> Option<Compiler<'w>> {
     let mut known = Rows::lock();
     let mut rows: Vec<(u32, &'static Row)> = Vec::with_capacity(words.len() / 2);
     let mut labels = vec![Label::None; words.len() + 1];
@@ -121,7 +129,8 @@ fn compile_words<'w>(first: u64, words: &'w [u64], landings: &[u32], stubs: Opti
         _ => return None,
     };
     let mut compiler = Compiler::new(first, words, rows.first()?.1, (lowest, highest + 2), operand_slots);
-    compiler.stubs = stubs;
+    (compiler.own, compiler.stubs) = (own, stubs);
+    compiler.asm.bytes(&paired_call::direct(own));
     let mut loops = plain_loops(&rows, back_edges, &labels).into_iter().peekable();
     for (index, &(word, row)) in rows.iter().enumerate() {
         let next = rows.get(index + 1).map_or(words.len() as u32, |next| next.0);

@@ -11,7 +11,7 @@ use wasmr_runtime::frame::Ip;
 use wasmr_runtime::sys::{CodeAllocator, CodeMapping, CodeRegion, ProgramImage};
 
 use crate::code_block::FuncKey;
-use crate::paired_call;
+use crate::paired_call::{self, CallStubs, DirectCode};
 
 /// Address space for all baseline code of the process.
 const SIZE: usize = 64 << 20;
@@ -130,51 +130,75 @@ pub(crate) enum Unplaced {
 pub(crate) struct ModuleRegion {
     /// `None` before the first code.
     code: Option<CodeRegion>,
-    /// Offset in the mapping of the [call stubs](paired_call), first for functions whose memory 0 is checked, then for those
-    /// whose memory 0 is guard-paged. `None` before the first function has code.
-    stubs: [Option<usize>; 2],
+    /// Offset in the mapping of the [call stubs](paired_call), and the functions that have code; first for functions whose memory 0 is
+    /// checked, then for those whose memory 0 is guard-paged. `None` before the first function has code.
+    stubs: [Option<(usize, DirectCode)>; 2],
     /// The functions that another tier executes.
     elsewhere: HashSet<FuncKey>,
 }
 
 impl ModuleRegion {
-    /// Returns the address of the call stubs of functions of a kind, in the order of their indices. Makes them, for `count`
-    /// functions, at the first call. `None` if there is no room.
-    pub(crate) fn call_stubs(&mut self, guarded: bool, count: u32) -> Option<u64> {
+    /// Returns the call stubs of functions of a kind, in the order of their indices. Makes them, for `count` functions whose records
+    /// begin at offset `funcs` in an instance, at the first call. `None` if there is no room.
+    pub(crate) fn call_stubs(&mut self, guarded: bool, count: u32, funcs: u32) -> Option<CallStubs> {
         let memory = code_memory()?;
         let (mapping, region) = (memory.code.mapping(), self.code.get_or_insert_with(|| memory.code.region()));
-        if let Some(at) = self.stubs[usize::from(guarded)] {
-            return Some((mapping.base() + at) as u64);
+        let base = mapping.base() as u64;
+        let stubs = |at: usize, direct: DirectCode| CallStubs { first: base + at as u64, funcs, direct };
+        if let Some((at, direct)) = &self.stubs[usize::from(guarded)] {
+            return Some(stubs(*at, direct.clone()));
         }
-        let stubs = paired_call::stubs(count as usize);
-        let at = region.find(stubs.len(), ALIGN).ok()?;
+        let code = paired_call::stubs(count as usize, funcs);
+        let at = region.find(code.len(), ALIGN).ok()?;
         // SAFETY: `find` returns bytes of a chunk that this region owns and that are not in use.
-        unsafe { mapping.write(at, &stubs) }.ok()?;
-        region.use_up_to(at + stubs.len());
+        unsafe { mapping.write(at, &code) }.ok()?;
+        region.use_up_to(at + code.len());
         let first = at + paired_call::STUBS_START;
-        self.stubs[usize::from(guarded)] = Some(first);
-        Some((mapping.base() + first) as u64)
+        let direct = DirectCode::new(base, count);
+        self.stubs[usize::from(guarded)] = Some((first, direct.clone()));
+        Some(stubs(first, direct))
     }
 
-    /// Makes paired calls of a function go to its code at an address, unless another tier executes it.
+    /// Makes paired calls of a function go to the [`direct`](paired_call::direct) code at an address, unless another tier executes it.
     pub(crate) fn lead_to(&self, (index, guarded): FuncKey, address: u64) {
-        if !self.elsewhere.contains(&(index, guarded)) {
-            self.set_stub((index, guarded), |stub| paired_call::stub_to(stub, address));
+        let Some((_, direct)) = &self.stubs[usize::from(guarded)] else { return };
+        if self.elsewhere.contains(&(index, guarded)) {
+            self.turn_away((index, guarded), address);
+        } else {
+            self.set_stub((index, guarded), |at| paired_call::stub_to(at, address));
+            direct.set(index as usize, Some(address));
         }
     }
 
     /// Makes paired calls of a function go where its function record says, from now on: another tier executes it.
-    pub(crate) fn lead_elsewhere(&mut self, func: FuncKey) {
-        self.elsewhere.insert(func);
-        self.set_stub(func, |_| Some(paired_call::stub_by_record(func.0 as usize)));
+    pub(crate) fn lead_elsewhere(&mut self, (index, guarded): FuncKey) {
+        self.elsewhere.insert((index, guarded));
+        self.set_stub((index, guarded), |_| Some(paired_call::stub_by_record(index as usize)));
+        let Some((_, direct)) = &self.stubs[usize::from(guarded)] else { return };
+        if let Some(address) = direct.get(index as usize) {
+            direct.set(index as usize, None);
+            self.turn_away((index, guarded), address);
+        }
+    }
+
+    /// Makes the [`direct`](paired_call::direct) code of a function lead to its stub.
+    fn turn_away(&self, (index, guarded): FuncKey, address: u64) {
+        let (Some(memory), Some((first, _))) = (CODE_MEMORY.get(), &self.stubs[usize::from(guarded)]) else { return };
+        let mapping = memory.code.mapping();
+        let base = mapping.base() as u64;
+        if let Some(code) = paired_call::turned_away(address, base + *first as u64, index as usize) {
+            // SAFETY: one instruction of seven bytes begins there, then one of five; what follows the seven stays. Both ways lead to
+            // code that executes the function. If the process may not write, the code stays as it is.
+            let _ = unsafe { mapping.exchange((address - base) as usize, code) };
+        }
     }
 
     fn set_stub(&self, (index, guarded): FuncKey, code: impl FnOnce(u64) -> Option<[u8; 8]>) {
-        let (Some(memory), Some(first)) = (CODE_MEMORY.get(), self.stubs[usize::from(guarded)]) else { return };
-        let at = first + paired_call::STUB * index as usize;
+        let (Some(memory), Some((first, _))) = (CODE_MEMORY.get(), &self.stubs[usize::from(guarded)]) else { return };
+        let at = first + paired_call::STUB * index as usize + paired_call::STUB_JUMP;
         let mapping = memory.code.mapping();
         if let Some(code) = code((mapping.base() + at) as u64) {
-            // SAFETY: the stub is one jump, before and after. Both ways lead to code that executes the function. If the process
+            // SAFETY: the bytes are the stub's jump, before and after. Both ways lead to code that executes the function. If the process
             // may not write, the stub stays as it is.
             let _ = unsafe { mapping.exchange(at, code) };
         }
@@ -262,18 +286,24 @@ mod tests {
             return;
         }
         let mut region = ModuleRegion::default();
-        let stubs = region.call_stubs(true, 3).unwrap();
-        assert_eq!(region.call_stubs(true, 3), Some(stubs));
-        let by_record = stubs - paired_call::STUBS_START as u64;
-        let targets = || [0, 1, 2].map(|index| target(stubs + (index * paired_call::STUB) as u64));
+        let stubs = region.call_stubs(true, 3, 0).unwrap();
+        assert_eq!(region.call_stubs(true, 3, 0).unwrap().first, stubs.first);
+        let by_record = stubs.first - paired_call::STUBS_START as u64;
+        let jump = |index| stubs.first + (index * paired_call::STUB + paired_call::STUB_JUMP) as u64;
+        let targets = || [0, 1, 2].map(|index| target(jump(index)));
+        let record = |index| (index * size_of::<wasmr_runtime::vm::VmFunc>()) as u32;
         assert_eq!(targets(), [by_record; 3]);
         let (code, _) = region.place(0x1000, function()).unwrap();
         region.lead_to((1, true), code);
         region.lead_to((1, false), code);
         assert_eq!(targets(), [by_record, code, by_record]);
+        assert_eq!(stubs.of(record(1)), code, "later callers call it without the stub");
         region.lead_elsewhere((1, true));
-        region.lead_to((1, true), code);
+        assert_eq!(stubs.of(record(1)), target(code), "the stub, to which earlier callers come through the code");
+        let (late, _) = region.place(0x1000, function()).unwrap();
+        region.lead_to((1, true), late);
         assert_eq!(targets(), [by_record; 3]);
+        assert_eq!([stubs.of(record(1)), target(late)], [target(code); 2]);
     }
 
     #[test]

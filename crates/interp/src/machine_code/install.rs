@@ -8,22 +8,20 @@ use crate::baseline;
 use crate::code_block::CodeBlock;
 use crate::paired_call::CallStubs;
 
-/// Compiles the function with this index into its module's region. Pairs its calls if `stubs` returns the address of the module's
-/// call stubs.
+/// Compiles the function with this index into its module's region. Pairs its calls if `stubs` returns the module's call stubs.
 pub(crate) fn compile(
     block: &CodeBlock,
     index: u32,
     region: &Mutex<ModuleRegion>,
-    stubs: impl FnOnce(&mut ModuleRegion) -> Option<u64>,
+    stubs: impl FnOnce(&mut ModuleRegion) -> Option<CallStubs>,
 ) -> Outcome {
     if !code_memory::is_available() {
         return Outcome::NotNow;
     }
-    let first_stub = stubs(&mut region.lock().unwrap_or_else(PoisonError::into_inner));
-    let record = |index| block.layout.defined_func(index);
-    let stubs = first_stub.map(|first| CallStubs { first, funcs: record(0), own: record(index) });
+    let stubs = stubs(&mut region.lock().unwrap_or_else(PoisonError::into_inner));
+    let own = block.layout.defined_func(index);
     let words = block.words.to_vec();
-    let Some(function) = baseline::compile(block, &words, stubs) else { return Outcome::Never };
+    let Some(function) = baseline::compile(block, &words, own, stubs) else { return Outcome::Never };
     let first = block.words.first().as_ptr().addr();
     let placed = region.lock().unwrap_or_else(PoisonError::into_inner).place(first, function);
     match placed {

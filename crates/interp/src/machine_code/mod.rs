@@ -113,7 +113,7 @@ impl BaselineTier {
     #[cfg(wasmr_baseline)]
     fn compile(&self, block: &CodeBlock, func: FuncKey) -> Outcome {
         install::compile(block, func.0, &self.region, |region| {
-            self.paired.then(|| region.call_stubs(func.1, self.count)).flatten()
+            self.paired.then(|| region.call_stubs(func.1, self.count, block.layout.defined_func(0))).flatten()
         })
     }
 
@@ -131,7 +131,9 @@ impl BaselineTier {
     pub(crate) fn link(&self, block: &CodeBlock, func: FuncKey) {
         let entry = block.words.handler(0);
         if contains(entry as usize) {
-            self.region.lock().unwrap_or_else(std::sync::PoisonError::into_inner).lead_to(func, entry);
+            // The entry of the first instruction is behind that code.
+            let direct = entry - crate::paired_call::DIRECT as u64;
+            self.region.lock().unwrap_or_else(std::sync::PoisonError::into_inner).lead_to(func, direct);
         }
     }
 

@@ -10,7 +10,7 @@ use super::super::compile;
 use crate::ModuleCode;
 use crate::execute::dispatch::{Handler, budget_interrupt, handler_word};
 use crate::machine_code::code_memory::Placeable;
-use crate::paired_call::{CallStubs, STUB};
+use crate::paired_call::{CallStubs, DirectCode, STUB};
 use crate::test_program::module;
 
 const MODULE: &str = r#"(module
@@ -45,8 +45,10 @@ fn listing(code: &ModuleCode, index: u32) -> String {
     let interrupt: Handler = budget_interrupt;
     let base = handler_word(interrupt) & !0xfff;
     let record = |index| block.layout.defined_func(index);
-    let stubs = CallStubs { first: base + 0x1_0000, funcs: record(0), own: record(index) };
-    let mut compiled = compile(block, &words, Some(stubs)).unwrap();
+    let direct = DirectCode::new(base, NAMES.len() as u32);
+    let stubs = CallStubs { first: base + 0x1_0000, funcs: record(0), direct };
+    let first_stub = stubs.first;
+    let mut compiled = compile(block, &words, record(index), Some(stubs)).unwrap();
     let size = compiled.finish();
     let placed = compiled.place(base).unwrap();
     assert_eq!(placed.code.len(), size);
@@ -64,6 +66,9 @@ fn listing(code: &ModuleCode, index: u32) -> String {
             break;
         }
         let at = instruction.ip();
+        if at == 0 {
+            writeln!(out, "from the stub:").unwrap();
+        }
         for (word, _) in placed.entries.iter().filter(|&&(_, position)| u64::from(position) == at) {
             writeln!(out, "@{word}:").unwrap();
         }
@@ -76,8 +81,8 @@ fn listing(code: &ModuleCode, index: u32) -> String {
             let name = match base.wrapping_add(target) {
                 _ if (target as usize) < size => format!("{target:x}"),
                 address if address == handler_word(interrupt) => "budget_interrupt".to_owned(),
-                address if address >= stubs.first && address - stubs.first < (NAMES.len() * STUB) as u64 => {
-                    format!("the stub of {}", NAMES[(address - stubs.first) as usize / STUB])
+                address if address >= first_stub && address - first_stub < (NAMES.len() * STUB) as u64 => {
+                    format!("the stub of {}", NAMES[(address - first_stub) as usize / STUB])
                 }
                 _ => "the handler".to_owned(),
             };
