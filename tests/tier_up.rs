@@ -127,6 +127,50 @@ fn machine_code_takes_over_inner_loops_with_the_operands_below_them() {
     assert_eq!((report.functions, report.loops), (1, 1), "{report}");
 }
 
+/// A loop that begins with a branch table whose index is the parameter at first, as in code of Go's compiler. Branches to it set the
+/// index to a constant, among them one past the table; to one of two constants; or to a computed number. The table has a block outside the loop.
+const STATES: &str = r#"(module
+    (func (export "run") (param $state i32) (result i64) (local $n i32) (local $r i64)
+        (block $out
+            (loop $again
+                (block $other (block $two (block $one (block $zero
+                    (br_table $zero $one $two $out $other (local.get $state)))
+                    ;; 0 goes on with 2.
+                    (local.set $r (i64.add (i64.mul (local.get $r) (i64.const 3)) (i64.const 1)))
+                    (local.set $state (i32.const 2))
+                    (br $again))
+                    ;; 1 goes on with the other one for some rounds, then falls through.
+                    (local.set $r (i64.add (i64.mul (local.get $r) (i64.const 3)) (i64.extend_i32_u (local.get $n))))
+                    (local.set $state (i32.const 77))
+                    (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 9))))
+                    ;; 2 ends with 3, or with a trap, or goes on with 0 or 1.
+                    (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                    (drop (i32.div_u (i32.const 1) (i32.sub (i32.const 33) (local.get $n))))
+                    (if (i32.gt_u (local.get $n) (i32.const 30)) (then (local.set $state (i32.const 3)) (br $again)))
+                    (if (i32.and (local.get $n) (i32.const 1))
+                        (then (local.set $state (i32.const 0)))
+                        (else (local.set $state (i32.const 1))))
+                    (br $again))
+                ;; The other one goes on with a number that is no constant.
+                (local.set $r (i64.xor (local.get $r) (i64.extend_i32_s (local.get $state))))
+                (local.set $n (i32.add (local.get $n) (i32.const 2)))
+                (local.set $state (i32.rem_u (local.get $n) (i32.const 3)))
+                (br $again)))
+        (i64.add (local.get $r) (i64.extend_i32_u (local.get $state)))))"#;
+
+#[test]
+fn branches_to_a_loop_find_their_way_through_its_table() {
+    let arguments = [0, 1, 2, 3, 4, -1, 0];
+    let expected = ends(&engine(Mode::Interp, Tuning::default()), STATES, &arguments);
+    assert_eq!(expected[3], Ok(3));
+    for (mode, tuning) in [(Mode::Jit, Tuning::default()), (Mode::Tiered, at_once())] {
+        assert_eq!(ends(&engine(mode, tuning), STATES, &arguments), expected, "{mode}");
+    }
+    let mut dual = at_once();
+    dual.dual_entry_from = 1;
+    assert_eq!(ends(&engine(Mode::Tiered, dual), STATES, &arguments), expected);
+}
+
 /// A small function with one loop. During one long call, machine code can take over only at the loop.
 const SPIN: &str = r#"(module
     (func (export "run") (param $n i32) (result i64) (local $sum i64)

@@ -7,7 +7,7 @@ use wasmr_core::trap::TrapCode;
 use wasmr_core::types::{FuncType, ValType};
 use wasmr_module::operator_class::{Nesting, OperatorClass};
 
-use super::state::{Entry, Frame, FrameKind, LOOP_FRAME, Translator};
+use super::state::{Entry, Frame, FrameKind, LOOP_FRAME, LoopTable, Translator};
 use crate::abi::{slots, value_type};
 use crate::trap_code::trap_code;
 
@@ -106,6 +106,7 @@ impl Translator<'_, '_> {
             results,
             height,
             is_saved,
+            is_sealed_late: false,
             end_reached: false,
             end_is_likely: false,
         });
@@ -123,6 +124,7 @@ impl Translator<'_, '_> {
         let is_entry = self.request.entry.osr().is_some_and(|osr| osr.offset == offset);
         let is_saved = self.pending_loop.is_some();
         let pending = if is_entry && self.inlining.is_outermost() { self.pending_loop.take() } else { None };
+        let table = self.loop_table(pending.is_some());
         if let Some((entry, frame)) = pending {
             self.enter_loop(header, params.len(), entry, frame);
         } else {
@@ -130,14 +132,23 @@ impl Translator<'_, '_> {
             if is_saved {
                 self.save_operands(self.stack.len());
             }
-            self.builder.ins().jump(header, &block_args(&values));
+            match &table {
+                Some(LoopTable { index, zero: Some(zero), .. }) => {
+                    let index = self.builder.use_var(*index);
+                    self.builder.ins().brif(index, header, &[], *zero, &[]);
+                    self.builder.seal_block(*zero);
+                }
+                _ => {
+                    self.builder.ins().jump(header, &block_args(&values));
+                }
+            }
         }
         self.builder.switch_to_block(header);
         if is_saved {
             self.restore_operands(self.stack.len());
         }
         self.push_all(&inside);
-        self.open(FrameKind::Loop { header }, params, results);
+        self.open(FrameKind::Loop { header, table }, params, results);
     }
 
     /// Makes a loop the OSR entry. Two blocks jump to its header: the current one, which is unreachable without a dual entry,
@@ -254,14 +265,17 @@ impl Translator<'_, '_> {
             self.builder.ins().jump(frame.end, &block_args(&values));
             (frame.end_reached, frame.end_is_likely) = (true, true);
         }
-        if let FrameKind::Loop { header } = frame.kind {
-            self.seal_header(header, frame.params.len());
+        if let FrameKind::Loop { header, table } = &frame.kind {
+            self.seal_header(*header, frame.params.len());
+            self.seal_targets(table.as_ref());
         }
         match frame.kind {
             FrameKind::Try { handler } | FrameKind::LegacyTry { handler, begun: 0 } => self.close_handler(handler),
             _ => {}
         }
-        self.builder.seal_block(frame.end);
+        if !frame.is_sealed_late {
+            self.builder.seal_block(frame.end);
+        }
         self.stack.truncate(frame.height);
         self.reachable = frame.end_reached;
         if self.reachable {
@@ -300,7 +314,7 @@ impl Translator<'_, '_> {
     /// Returns the target of a branch to the open block with this index, and the number of operands that it passes.
     pub(super) fn label_of(&mut self, index: usize) -> (Block, usize) {
         let frame = &mut self.frames[index];
-        if let FrameKind::Loop { header } = frame.kind {
+        if let FrameKind::Loop { header, .. } = frame.kind {
             return (header, frame.params.len());
         }
         (frame.end_reached, frame.end_is_likely) = (true, true);
@@ -308,14 +322,14 @@ impl Translator<'_, '_> {
     }
 
     fn branch(&mut self, depth: u32) {
-        let (block, count) = self.branch_target(depth);
+        let (block, count) = self.threaded_target(depth);
         let values = self.peek_many(count);
         self.builder.ins().jump(block, &block_args(&values));
     }
 
     /// Emits a branch that is taken if the condition is not 0.
     pub(super) fn branch_if(&mut self, condition: Value, depth: u32) {
-        let (block, count) = self.branch_target(depth);
+        let (block, count) = self.threaded_target(depth);
         let values = self.peek_many(count);
         let next = self.builder.create_block();
         self.builder.ins().brif(condition, block, &block_args(&values), next, &[]);
@@ -355,6 +369,7 @@ impl Translator<'_, '_> {
         let calls: Vec<_> = depths.into_iter().map(|depth| call(self, depth)).collect();
         let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
         self.builder.ins().br_table(index, table);
+        self.note_loop_table(targets);
     }
 
     /// Emits the return from the function.

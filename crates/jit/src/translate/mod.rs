@@ -30,6 +30,7 @@ mod frame_size;
 mod fuel;
 mod heap;
 mod inline;
+mod loop_table;
 mod memory;
 mod numeric;
 mod reference;
@@ -47,7 +48,7 @@ use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{self, Block, InstBuilder, MemFlagsData, SourceLoc, Type, Value, types};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
-use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody, Operator};
+use wasmparser::{BinaryReader, BinaryReaderError, BlockType, FunctionBody, Operator};
 use wasmr_core::trap::TrapCode;
 use wasmr_core::types::FuncType;
 use wasmr_module::Module;
@@ -107,6 +108,7 @@ pub(crate) fn translate(
         skipped: 0,
         source_map: SourceMap::new(request.module, request.defined_index),
         pending_loop: None,
+        next_loop_index: None,
         operand_variables: HashMap::new(),
         meter: Meter::default(),
         variable_sites: 0,
@@ -198,6 +200,9 @@ impl<'a> Translator<'a, '_> {
             self.builder.set_srcloc(SourceLoc::new(self.source_map.location(offset)));
             self.charge(&operator);
             if self.reachable {
+                if let Operator::Loop { blockty: BlockType::Empty } = operator {
+                    self.next_loop_index = loop_table::index_of(operators.clone());
+                }
                 self.operator(&operator, offset)?;
             } else {
                 self.skip(&operator);

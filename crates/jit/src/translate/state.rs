@@ -118,6 +118,8 @@ pub(super) struct Translator<'a, 'b> {
     /// Block that control enters at for OSR, and pointer to the interpreter's frame. `None` once the loop was translated, and
     /// in code without OSR entry.
     pub pending_loop: Option<(Block, Value)>,
+    /// The local with which the branch table at the start of the next loop is indexed. `None` if the loop begins otherwise.
+    pub next_loop_index: Option<u32>,
     /// Variables for operands around an OSR entry, by index on the stack and type.
     pub operand_variables: HashMap<(usize, Type), Variable>,
     /// Fuel costs in the current body.
@@ -160,10 +162,25 @@ pub(super) struct Frame {
     pub height: usize,
     /// True if the operands below are saved in variables, because the OSR entry may be inside of the block.
     pub is_saved: bool,
+    /// True if branches to the end may come after it, from the rest of a loop (see [`LoopTable`]).
+    pub is_sealed_late: bool,
     /// True if control can reach the end, by a branch or by falling through.
     pub end_reached: bool,
     /// True if control can reach the end other than by branches that are usually not taken.
     pub end_is_likely: bool,
+}
+
+/// The `br_table` with which a loop begins. Its index is a local.
+#[derive(Debug)]
+pub(super) struct LoopTable {
+    /// The local.
+    pub index: Variable,
+    /// Block that control enters at if the local is 0 when the loop begins, if this is tested. It is empty up to the `br_table`.
+    pub zero: Option<Block>,
+    /// Targets by value of the local; none before the `br_table`. The last one is for all other values.
+    pub targets: Vec<Block>,
+    /// Ends of the blocks between the loop and the table, which are sealed at the loop's end.
+    pub ends: Vec<Block>,
 }
 
 #[derive(Debug)]
@@ -178,6 +195,8 @@ pub(super) enum FrameKind {
     Loop {
         /// Target of branches to the loop.
         header: Block,
+        /// The branch table with which the loop begins, if it does.
+        table: Option<LoopTable>,
     },
     /// `if` before its `else`.
     If {
