@@ -17,7 +17,7 @@ use crate::source_map::{SourceMap, WasmPc};
 use crate::tables::{CallSite, CodeTables, LandingPad, LandingTag};
 use crate::translate::{Request, Translated, translate};
 use crate::trap_code::meaning;
-use crate::{liveness, operand_order};
+use crate::{dispatch, liveness, operand_order};
 
 /// Buffers that a compiler thread keeps from one function to the next.
 pub struct CompilerContext {
@@ -166,7 +166,11 @@ fn finish(
     };
     tables.sort();
     let relocs = relocs.collect::<Result<_, CompileError>>()?;
-    Ok(CompiledCode { code: buffer.data().to_vec(), relocs, tables, exits: Vec::new() })
+    let mut code = buffer.data().to_vec();
+    if !func.dfg.jump_tables.is_empty() {
+        dispatch::copy_to_jumps(&mut code, &mut tables, &compiled.bb_starts, &compiled.bb_edges);
+    }
+    Ok(CompiledCode { code, relocs, tables, exits: Vec::new() })
 }
 
 /// Converts Cranelift's description of a relocation.

@@ -30,6 +30,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("probestack_strategy", "inline"),
     ("probestack_size_log2", "16"),
     ("enable_llvm_abi_extensions", "false"),
+    // `dispatch.rs` reads the blocks of the machine code.
+    ("machine_code_cfg_info", "true"),
     ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
 ];
 

@@ -10,6 +10,7 @@
 //! - `running`: installation of compiled code, and lazy resolution of callees.
 //! - `libcalls`: the functions of the runtime that compiled code calls.
 //! - `registry`, `registered`, `source_map`: from code addresses to functions and operators.
+//! - `dispatch`, `x86`: copies of the code that leads to a branch table, made in machine code.
 //! - `isa`, `options`, `operand_order`: the processor and Cranelift's settings; limits of inlining; the order of float operands.
 //! - `trap`, `unwind`, `frames`: traps, exceptions and backtraces.
 //!
@@ -21,6 +22,7 @@ mod budget;
 mod call_stub;
 mod compile;
 mod compiled;
+mod dispatch;
 mod enter;
 mod error;
 mod frames;
@@ -44,6 +46,7 @@ mod translate;
 mod trap;
 mod trap_code;
 mod unwind;
+mod x86;
 
 pub use compile::{CompilerContext, Disassembly};
 pub use error::{CompileError, Unavailable};

@@ -59,7 +59,7 @@ fn sweep(code: &[u8], starts: &mut std::collections::BTreeSet<usize>) -> Vec<Ins
 
     let mut lines = Vec::new();
     let (mut at, mut reached) = (0, true);
-    let mut latest = [Decoded::default(); 2];
+    let mut latest = [Decoded::default(); 3];
     while at < code.len() {
         reached |= starts.contains(&at);
         let instruction = Decoder::with_ip(64, &code[at..], at as u64, DecoderOptions::NONE).decode();
@@ -76,27 +76,34 @@ fn sweep(code: &[u8], starts: &mut std::collections::BTreeSet<usize>) -> Vec<Ins
         if instruction.op_count() > 0 && instruction.op0_kind() == OpKind::NearBranch64 {
             starts.insert(instruction.near_branch_target() as usize);
         }
-        if instruction.flow_control() == FlowControl::IndirectBranch && is_table_jump(&latest, &instruction) {
-            jump_table(code, at, starts);
+        if instruction.flow_control() == FlowControl::IndirectBranch
+            && let Some(table) = table_of(&latest, &instruction)
+        {
+            jump_table(code, table, starts);
         }
-        latest = [latest[1], instruction];
+        latest = [latest[1], latest[2], instruction];
         use FlowControl::{Exception, IndirectBranch, Return, UnconditionalBranch};
         reached = !matches!(instruction.flow_control(), UnconditionalBranch | IndirectBranch | Return | Exception);
     }
     lines
 }
 
-/// Returns true if a jump goes through a table: `movsxd entry, [table+index*4]`, `add table, entry`, `jmp table`.
+/// Returns the offset of the table that a jump goes through: `lea table, [rip+distance]`, `movsxd entry, [table+index*4]`,
+/// `add table, entry`, `jmp table`. Returns `None` for any other jump. Several jumps may go through one table.
 #[cfg(feature = "jit")]
-fn is_table_jump(latest: &[iced_x86::Instruction; 2], jump: &iced_x86::Instruction) -> bool {
+fn table_of(latest: &[iced_x86::Instruction; 3], jump: &iced_x86::Instruction) -> Option<usize> {
     use iced_x86::Mnemonic;
 
-    let [load, add] = latest;
-    load.mnemonic() == Mnemonic::Movsxd
+    let [address, load, add] = latest;
+    let is_table_jump = address.mnemonic() == Mnemonic::Lea
+        && address.is_ip_rel_memory_operand()
+        && address.op0_register() == load.memory_base()
+        && load.mnemonic() == Mnemonic::Movsxd
         && add.mnemonic() == Mnemonic::Add
         && load.memory_base() == add.op0_register()
         && load.op0_register() == add.op1_register()
-        && add.op0_register() == jump.op0_register()
+        && add.op0_register() == jump.op0_register();
+    is_table_jump.then(|| address.ip_rel_memory_address() as usize)
 }
 
 /// Adds the targets of a jump table. Its entries are distances from the table. The table ends before the first of its targets.
@@ -167,31 +174,31 @@ mod tests {
 
     #[test]
     fn jump_tables_lead_to_code() {
-        // movsxd rcx, [rdx+rcx*4]; add rdx, rcx; jmp rdx; a table of two: to the `ret`, to the `nop` before it.
-        let code =
-            [0x48, 0x63, 0x0c, 0x8a, 0x48, 0x01, 0xca, 0xff, 0xe2, 9, 0, 0, 0, 8, 0, 0, 0, 0x90, 0xc3, 0x06, 0x06];
-        let expected = [
-            (0, "movsxd rcx, [rdx+rcx*4]"),
-            (4, "add rdx, rcx"),
-            (7, "jmp rdx"),
-            (9, ".byte 09 00 00 00 08 00 00 00"),
-            (17, "nop"),
-            (18, "ret"),
-            (19, ".byte 06 06"),
+        // lea rdx, [table]; movsxd rcx, [rdx+rcx*4]; add rdx, rcx; jmp rdx; a table of two: to the `ret`, to the `nop` before it.
+        // Behind the `ret` is another jump through the table, then data.
+        let code = [
+            0x48, 0x8d, 0x15, 9, 0, 0, 0, 0x48, 0x63, 0x0c, 0x8a, 0x48, 0x01, 0xca, 0xff, 0xe2, 9, 0, 0, 0, 8, 0, 0, 0,
+            0x90, 0xc3, 0x48, 0x8d, 0x15, 0xef, 0xff, 0xff, 0xff, 0x48, 0x63, 0x0c, 0x8a, 0x48, 0x01, 0xca, 0xff, 0xe2,
+            0x06, 0x06,
         ];
-        check(&code, &[], &expected);
+        let expected = [
+            (0, "lea rdx, [rip+9]"),
+            (7, "movsxd rcx, [rdx+rcx*4]"),
+            (11, "add rdx, rcx"),
+            (14, "jmp rdx"),
+            (16, ".byte 09 00 00 00 08 00 00 00"),
+            (24, "nop"),
+            (25, "ret"),
+            (26, "lea rdx, [rip-0x11]"),
+            (33, "movsxd rcx, [rdx+rcx*4]"),
+            (37, "add rdx, rcx"),
+            (40, "jmp rdx"),
+            (42, ".byte 06 06"),
+        ];
+        check(&code, &[26], &expected);
         // Without the load of a table entry, the jump is a tail call with constants after it.
-        check(
-            &code[4..],
-            &[],
-            &[
-                (0, "add rdx, rcx"),
-                (3, "jmp rdx"),
-                (5, ".byte 09 00 00"),
-                (8, ".byte 00 08 00 00 00 90 c3 06"),
-                (16, ".byte 06"),
-            ],
-        );
+        let expected = [(0, "add rdx, rcx"), (3, "jmp rdx"), (5, ".byte 09 00 00"), (8, ".byte 00 08 00 00 00")];
+        check(&code[11..24], &[], &expected);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! that a test provides in Rust. These take the part of another tier, with which compiled code has to cooperate.
 
 mod calls;
+mod dispatch;
 mod exceptions;
 mod images;
 mod loops;
