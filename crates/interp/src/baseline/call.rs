@@ -21,7 +21,7 @@ impl Compiler<'_> {
         let is_paired = self.own != object as u32;
         let to = match is_paired {
             true => Goal::Address(stubs.of(object as u32)),
-            false => Goal::Position(Position::Main(0)),
+            false => Goal::Position(Position::Main(paired_call::DIRECT_AT as u32)),
         };
         let next = self.address(self.word + self.length);
         self.asm.constant(RDI, next);

@@ -130,6 +130,7 @@ fn compile_words<'w>(
     };
     let mut compiler = Compiler::new(first, words, rows.first()?.1, (lowest, highest + 2), operand_slots);
     (compiler.own, compiler.stubs) = (own, stubs);
+    (0..paired_call::DIRECT_AT).for_each(|_| compiler.asm.pad());
     compiler.asm.bytes(&paired_call::direct(own));
     let mut loops = plain_loops(&rows, back_edges, &labels).into_iter().peekable();
     for (index, &(word, row)) in rows.iter().enumerate() {

@@ -10,7 +10,7 @@ use super::super::compile;
 use crate::ModuleCode;
 use crate::execute::dispatch::{Handler, budget_interrupt, handler_word};
 use crate::machine_code::code_memory::Placeable;
-use crate::paired_call::{CallStubs, DirectCode, STUB};
+use crate::paired_call::{CallStubs, DIRECT_AT, DirectCode, STUB};
 use crate::test_program::module;
 
 const MODULE: &str = r#"(module
@@ -61,12 +61,17 @@ fn listing(code: &ModuleCode, index: u32) -> String {
     let mut is_padding = false;
     while decoder.can_decode() {
         let instruction = decoder.decode();
-        is_padding |= instruction.mnemonic() == Mnemonic::Int3;
+        let at = instruction.ip();
+        // Padding comes before the code as well.
+        let at_start = at < DIRECT_AT as u64;
+        is_padding |= instruction.mnemonic() == Mnemonic::Int3 && !at_start;
         if is_padding {
             break;
         }
-        let at = instruction.ip();
-        if at == 0 {
+        if at_start {
+            continue;
+        }
+        if at == DIRECT_AT as u64 {
             writeln!(out, "from the stub:").unwrap();
         }
         for (word, _) in placed.entries.iter().filter(|&&(_, position)| u64::from(position) == at) {
