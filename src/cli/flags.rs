@@ -42,7 +42,7 @@ pub enum Command {
     Validate(ValidateFlags),
     /// Show the contents of a module: imports, exports, required features, sizes
     Inspect(InspectFlags),
-    /// Show all forms of a function: wasm, interpreter code, CLIF, machine code
+    /// Show all forms of a function: wasm, interpreter code, baseline code, CLIF, compiled code
     Explore(ExploreFlags),
     /// Show the size of the cache, or empty it
     Cache(CacheFlags),
@@ -340,18 +340,20 @@ pub struct ExploreFlags {
     pub module: Option<PathBuf>,
 }
 
-/// A form of a function on its way to execution.
+/// A form of a function on its way to execution, in the order in which the engine makes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Form {
     /// The operators of the module
     Wasm,
     /// The code that the interpreter executes
     Interp,
+    /// Machine code of the baseline compiler
+    Baseline,
     /// Cranelift's intermediate representation, as translated
     Clif,
     /// Cranelift's intermediate representation, optimised
     Optimized,
-    /// Machine code
+    /// Machine code of the optimising compiler, Cranelift
     Code,
 }
 
@@ -361,9 +363,10 @@ impl Form {
         match self {
             Form::Wasm => "wasm",
             Form::Interp => "interpreter code",
+            Form::Baseline => "baseline code",
             Form::Clif => "CLIF as translated",
             Form::Optimized => "CLIF optimised",
-            Form::Code => "machine code",
+            Form::Code => "compiled code",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `wasmr explore`: every form of a function, each line with the operators that it came from, as text and as an HTML page. The
 //! choice of a function by name or index.
 //!
-//! The golden file has the forms that are the same on every host. Compiled forms depend on the processor and on the compiler's
-//! version, so the tests only check that they exist and that their lines lead back to operators.
+//! One golden file has the forms that are the same on every host, one has baseline code. Compiled forms depend on the processor
+//! and on the compiler's version, so the tests only check that they exist and that their lines lead back to operators.
 
 use crate::golden;
 use crate::harness::{GUARDS_MEMORIES, Outcome, Run, Scratch};
@@ -21,7 +21,10 @@ const SUM: &str = r#"(module
         (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
         (i32.load8_u offset=16 (local.get 0))))"#;
 
-/// True if this build makes machine code for this host.
+/// True if this build has the baseline compiler.
+const HAS_BASELINE: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+
+/// True if this build makes compiled code for this host.
 const COMPILES: bool = cfg!(all(feature = "jit", target_os = "linux", target_arch = "x86_64"));
 
 #[track_caller]
@@ -45,6 +48,20 @@ fn wasm_and_interpreter_code_as_text() {
 }
 
 #[test]
+fn baseline_code_as_text() {
+    let outcome = explore(SUM, &["--func", "sum", "--show", "baseline"]);
+    if HAS_BASELINE {
+        golden::compare("explore_baseline", "explore --func sum --show baseline m.wat", &outcome);
+    } else {
+        let printed = outcome.exits(0).quietly().stdout;
+        assert!(
+            printed.contains("baseline code\n  ; no baseline code: this build has no baseline compiler"),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
 fn each_line_leads_back_to_an_operator() {
     let outcome = explore(SUM, &["--func", "sum"]).exits(0).quietly();
     let wasm = section(&outcome.stdout, "wasm");
@@ -54,10 +71,15 @@ fn each_line_leads_back_to_an_operator() {
     };
     // The branch at the end of the loop, which every form has.
     let branch = offset_of("br_if 0");
-    let forms = ["interpreter code", "CLIF as translated", "CLIF optimised", "machine code"];
-    for (title, word) in forms.into_iter().zip(["br @", "brif", "brif", "j"]) {
+    let forms = ["interpreter code", "baseline code", "CLIF as translated", "CLIF optimised", "compiled code"];
+    for (title, word) in forms.into_iter().zip(["br @", "jns", "brif", "brif", "j"]) {
         let lines = section(&outcome.stdout, title);
-        if title != "interpreter code" && !COMPILES {
+        let exists = match title {
+            "interpreter code" => true,
+            "baseline code" => HAS_BASELINE,
+            _ => COMPILES,
+        };
+        if !exists {
             assert!(lines.is_empty(), "{title}");
             continue;
         }
@@ -70,7 +92,7 @@ fn each_line_leads_back_to_an_operator() {
 fn machine_code_ends_in_instructions() {
     let outcome = explore(SUM, &["--func", "1", "--show", "code"]).exits(0).quietly();
     if COMPILES {
-        let lines = section(&outcome.stdout, "machine code");
+        let lines = section(&outcome.stdout, "compiled code");
         assert!(lines[0].contains("push rbp"), "{lines:?}");
         assert!(lines.iter().any(|line| line.ends_with(" ret")), "{lines:?}");
         assert!(!outcome.stdout.contains("(bad)"), "{}", outcome.stdout);
@@ -105,7 +127,7 @@ fn a_page_with_all_forms_side_by_side() {
     let page = std::fs::read_to_string(scratch.path().join("page.html")).unwrap();
     let printed = run().words(["m.wat", "--func", "total", "--html", "-"]).end().exits(0).quietly();
     assert_eq!(page, printed.stdout);
-    assert_eq!(page.matches("<section>").count(), 4);
+    assert_eq!(page.matches("<section>").count(), 5);
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
     for word in ["://", "src=", "href=", "url("] {
         assert!(!page.contains(word), "the page must not refer to other files: {word}");
@@ -118,7 +140,7 @@ fn a_page_with_all_forms_side_by_side() {
         let origins = line.strip_prefix("<div data-o=\"").and_then(|rest| rest.split('"').next());
         origins.is_some_and(|origins| origins.split(' ').any(|origin| origin == operator))
     });
-    assert!(with_it.count() >= if COMPILES { 5 } else { 2 });
+    assert!(with_it.count() >= 2 + usize::from(HAS_BASELINE) + if COMPILES { 3 } else { 0 });
 }
 
 #[test]
@@ -158,7 +180,7 @@ fn invalid_command_lines() {
     explore(SUM, &["--func", "sum", "--show", "assembly"])
         .exits(2)
         .prints("")
-        .says("wasm, interp, clif, optimized, code");
+        .says("wasm, interp, baseline, clif, optimized, code");
     Run::bare().words(["explore"]).end().exits(2).prints("");
     Run::bare().words(["explore", "-W", "simd=n"]).end().exits(2).prints("").says("MODULE is missing");
     Run::bare().words(["explore", "no-such-file.wasm"]).end().exits(1).prints("").says("no-such-file.wasm");

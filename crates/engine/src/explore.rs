@@ -1,16 +1,18 @@
 //! [`explore`]: a function in all its forms, for people who want to see how it is executed: wasm, the interpreter's instructions,
-//! Cranelift's representation, machine code.
+//! baseline code, Cranelift's representation, compiled code.
 //!
 //! Input is a module and the configuration of its engine; the output goes to the command line. All forms are made for this purpose,
 //! and none is run. Each line names the operators that it came from, by their offsets in the module.
 
 use std::sync::Arc;
 
-use wasmr_interp::{LEGEND, Listing, ModuleCode, list};
+use wasmr_interp::{LEGEND, Listing, ModuleCode, list, list_baseline};
 use wasmr_module::operators::{OperatorText, locals, operators};
 
 use crate::config::Config;
 use crate::module::Module;
+
+pub use wasmr_interp::{BaselineListing, Reference};
 
 /// Legend of the names of slots in [`Explored::instructions`].
 pub const CELLS_LEGEND: [&str; 2] = LEGEND;
@@ -28,6 +30,8 @@ pub struct Explored {
     pub operators: Vec<OperatorText>,
     /// The interpreter's instructions, or the reason why there are none.
     pub instructions: Result<Listing, String>,
+    /// Baseline code, or the reason why there is none.
+    pub baseline: Result<BaselineListing, String>,
     /// The compiled forms, or the reason why there are none.
     pub compiled: Result<Compiled, String>,
 }
@@ -111,9 +115,11 @@ pub fn explore(module: &Module, func_index: u32, config: &Config) -> Result<Expl
         let at = operators.binary_search_by_key(&offset, |operator| operator.offset).ok()?;
         Some(operators[at].text.clone())
     };
-    let instructions = list(&code.source(defined_index, guarded), &name_of).map_err(|error| error.to_string());
+    let source = code.source(defined_index, guarded);
+    let instructions = list(&source, &name_of).map_err(|error| error.to_string());
+    let baseline = list_baseline(&source).map_err(|error| error.to_string());
     let compiled = compiled(decls, defined_index, guarded, config);
-    Ok(Explored { func_index, body, locals, operators, instructions, compiled })
+    Ok(Explored { func_index, body, locals, operators, instructions, baseline, compiled })
 }
 
 #[cfg(feature = "jit")]
@@ -209,6 +215,10 @@ mod tests {
         let texts: Vec<&str> = explored.operators.iter().map(|operator| operator.text.as_str()).collect();
         assert_eq!(texts, ["local.get 0", "i32.load", "i32.const 77", "i32.add", "end"]);
         let add = explored.operators[3].offset;
+        if let Ok(baseline) = &explored.baseline {
+            let pieces = &baseline.pieces;
+            assert!(pieces.iter().any(|piece| piece.operators.contains(&add)), "{pieces:?}");
+        }
         let instructions = explored.instructions.unwrap().instructions;
         assert!(
             instructions
@@ -231,6 +241,16 @@ mod tests {
         }
         assert!(!compiled.code.is_empty());
         assert!(compiled.places.iter().any(|(_, places)| places == &[add]), "{:?}", compiled.places);
+    }
+
+    #[test]
+    fn builds_without_a_baseline_compiler_say_so() {
+        let baseline = explored(ADD, 1, &Config::default()).unwrap().baseline;
+        if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+            assert!(!baseline.unwrap().code.is_empty());
+        } else {
+            assert!(baseline.unwrap_err().starts_with("this build has no baseline compiler"));
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //! - `profile`: samples of the functions that are executed, and their effects; `catch`: the search for a catch clause.
 //! - `hooks`: the calls from handlers to the above.
 //! - `entry`: the host's way in; `tier`: the answers to the questions that a store asks of a tier.
-//! - `listing`: translated code as text.
+//! - `listing`: translated code as text, baseline code for a disassembler.
 //!
 //! The layouts of instances, functions and memories are in [`wasmr_runtime::vm`], the meaning of each numeric operator in
 //! [`wasmr_core::ops`], slow operators in [`wasmr_runtime::builtins`].
@@ -49,7 +49,9 @@ mod translate;
 
 pub use code::{CodeOptions, FuncSamples, ModuleCode};
 pub use code_block::CodeBlock;
-pub use listing::{InstructionText, LEGEND, Listing, list};
+pub use listing::{
+    BaselineError, BaselineListing, CodePiece, InstructionText, LEGEND, Listing, Reference, list, list_baseline,
+};
 pub use machine_code::BaselineWhen;
 pub use sample_clock::SampleWeight;
 pub use tier::{InterpTier, MAY_FAULT, locate, walk_segment};

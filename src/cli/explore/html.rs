@@ -103,22 +103,27 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum;
+
     use super::*;
     use crate::cli::explore::view::Line;
 
     fn view(text: &str) -> View {
         let line = || Line { origins: vec![7, 9], label: text.into(), text: text.into(), remark: text.into() };
         let section = |form| Section { form, notes: vec![text.into()], lines: vec![line()] };
-        let forms = [Form::Wasm, Form::Interp, Form::Clif, Form::Optimized, Form::Code];
-        View { title: text.into(), facts: vec![text.into()], sections: forms.map(section).into() }
+        View {
+            title: text.into(),
+            facts: vec![text.into()],
+            sections: Form::value_variants().iter().map(|&form| section(form)).collect(),
+        }
     }
 
     #[test]
     fn nothing_from_a_module_becomes_markup() {
         let page = page(&view("</script><img src=x onerror=alert(1)>\"'&"));
         let shown = "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;";
-        // The title occurs twice, the fact once. Each of the five forms has a note, a text and a remark, and each but wasm a label.
-        assert_eq!(page.matches(shown).count(), 3 + 5 * 3 + 4);
+        // The title occurs twice, the fact once. Each of the six forms has a note, a text and a remark, and each but wasm a label.
+        assert_eq!(page.matches(shown).count(), 3 + 6 * 3 + 5);
         assert!(!page.contains("<img"));
         assert_eq!(page.matches("</script>").count(), 1, "the page's own");
     }
@@ -135,8 +140,8 @@ mod tests {
     #[test]
     fn columns_and_origins() {
         let page = page(&view("x"));
-        assert_eq!(page.matches("<section>").count(), 4);
-        assert_eq!(page.matches("<div data-o=\"7 9\">").count(), 5);
+        assert_eq!(page.matches("<section>").count(), 5);
+        assert_eq!(page.matches("<div data-o=\"7 9\">").count(), 6);
         assert!(
             page.contains("<div class=\"form\" hidden>"),
             "the form before optimisation is hidden until its button is pressed"

@@ -4,11 +4,19 @@
 //! can reach from the start, from the start of a source location, and from the targets of jumps and jump tables. It shows the other
 //! bytes as data.
 
+use std::collections::BTreeSet;
+
+use iced_x86::{
+    Decoder, DecoderOptions, FlowControl, Formatter, Instruction as Decoded, IntelFormatter, Mnemonic, OpKind,
+};
+
 /// A line of a disassembly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instruction {
     /// Offset in the code.
     pub offset: u32,
+    /// Offset of the next byte after the instruction.
+    pub end: u32,
     pub text: String,
     /// True for bytes that control cannot reach.
     pub is_data: bool,
@@ -18,10 +26,7 @@ pub struct Instruction {
 const DATA_ON_LINE: usize = 8;
 
 /// Returns the lines of a disassembly. Instructions start at all offsets in `starts`.
-#[cfg(feature = "jit")]
 pub fn disassemble(code: &[u8], starts: &[u32]) -> Vec<Instruction> {
-    use std::collections::BTreeSet;
-
     let mut starts: BTreeSet<usize> = starts.iter().map(|&start| start as usize).chain([0]).collect();
     // Each round may find new targets of jumps.
     loop {
@@ -33,19 +38,15 @@ pub fn disassemble(code: &[u8], starts: &[u32]) -> Vec<Instruction> {
     }
 }
 
-/// Returns the bytes as data. Without the feature `jit` there is no machine code.
-#[cfg(not(feature = "jit"))]
-pub fn disassemble(code: &[u8], _starts: &[u32]) -> Vec<Instruction> {
+/// Returns the lines of constants that stand at an offset, a multiple of [`DATA_ON_LINE`], behind the code.
+pub fn constants(offset: u32, bytes: &[u8]) -> impl Iterator<Item = Instruction> {
     let mut lines = Vec::new();
-    data(code, 0, code.len(), &mut lines);
-    lines
+    data(bytes, 0, bytes.len(), &mut lines);
+    lines.into_iter().map(move |line| Instruction { offset: offset + line.offset, end: offset + line.end, ..line })
 }
 
 /// Decodes the code once, and adds the targets of its jumps to `starts`.
-#[cfg(feature = "jit")]
-fn sweep(code: &[u8], starts: &mut std::collections::BTreeSet<usize>) -> Vec<Instruction> {
-    use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, Instruction as Decoded, IntelFormatter, OpKind};
-
+fn sweep(code: &[u8], starts: &mut BTreeSet<usize>) -> Vec<Instruction> {
     let mut formatter = IntelFormatter::new();
     let options = formatter.options_mut();
     options.set_uppercase_hex(false);
@@ -71,8 +72,9 @@ fn sweep(code: &[u8], starts: &mut std::collections::BTreeSet<usize>) -> Vec<Ins
         }
         let mut text = String::new();
         formatter.format(&instruction, &mut text);
-        lines.push(Instruction { offset: at as u32, text, is_data: false });
+        let offset = at as u32;
         at += instruction.len();
+        lines.push(Instruction { offset, end: at as u32, text, is_data: false });
         if instruction.op_count() > 0 && instruction.op0_kind() == OpKind::NearBranch64 {
             starts.insert(instruction.near_branch_target() as usize);
         }
@@ -90,10 +92,7 @@ fn sweep(code: &[u8], starts: &mut std::collections::BTreeSet<usize>) -> Vec<Ins
 
 /// Returns the offset of the table that a jump goes through: `lea table, [rip+distance]`, `movsxd entry, [table+index*4]`,
 /// `add table, entry`, `jmp table`. Returns `None` for any other jump. Several jumps may go through one table.
-#[cfg(feature = "jit")]
-fn table_of(latest: &[iced_x86::Instruction; 3], jump: &iced_x86::Instruction) -> Option<usize> {
-    use iced_x86::Mnemonic;
-
+fn table_of(latest: &[Decoded; 3], jump: &Decoded) -> Option<usize> {
     let [address, load, add] = latest;
     let is_table_jump = address.mnemonic() == Mnemonic::Lea
         && address.is_ip_rel_memory_operand()
@@ -107,8 +106,7 @@ fn table_of(latest: &[iced_x86::Instruction; 3], jump: &iced_x86::Instruction) -
 }
 
 /// Adds the targets of a jump table. Its entries are distances from the table. The table ends before the first of its targets.
-#[cfg(feature = "jit")]
-fn jump_table(code: &[u8], table: usize, starts: &mut std::collections::BTreeSet<usize>) {
+fn jump_table(code: &[u8], table: usize, starts: &mut BTreeSet<usize>) {
     let mut end = starts.range(table + 1..).next().copied().unwrap_or(code.len()).min(code.len());
     let mut at = table;
     while at + 4 <= end
@@ -131,12 +129,13 @@ fn data(code: &[u8], from: usize, to: usize, lines: &mut Vec<Instruction>) {
         let before = if to == code.len() { at % DATA_ON_LINE } else { 0 };
         let next = to.min(at + DATA_ON_LINE - before);
         let shown: Vec<String> = code[at..next].iter().map(|byte| format!("{byte:02x}")).collect();
-        lines.push(Instruction { offset: at as u32, text: format!(".byte {}", shown.join(" ")), is_data: true });
+        let text = format!(".byte {}", shown.join(" "));
+        lines.push(Instruction { offset: at as u32, end: next as u32, text, is_data: true });
         at = next;
     }
 }
 
-#[cfg(all(test, feature = "jit"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -206,6 +205,14 @@ mod tests {
         // The block at 2 is found when the block after it jumps there.
         let code = [0xeb, 0x02, 0x90, 0xc3, 0xeb, 0xfc, 0x06];
         check(&code, &[], &[(0, "jmp 4"), (2, "nop"), (3, "ret"), (4, "jmp 2"), (6, ".byte 06")]);
+    }
+
+    #[test]
+    fn constants_have_their_offsets() {
+        let lines: Vec<Instruction> = constants(0x20, &[1; 12]).collect();
+        let shown: Vec<(u32, u32, &str)> = lines.iter().map(|line| (line.offset, line.end, &*line.text)).collect();
+        assert_eq!(shown[0], (0x20, 0x28, ".byte 01 01 01 01 01 01 01 01"));
+        assert_eq!(shown[1], (0x28, 0x2c, ".byte 01 01 01 01"));
     }
 
     #[test]

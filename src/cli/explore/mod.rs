@@ -1,7 +1,7 @@
 //! `wasmr explore MODULE --func FUNC`: shows all forms of a function without running it.
 //!
 //! [`find`](mod@find) finds the function, and the engine makes all its forms. [`view`](mod@view) lays them out as lines, each with
-//! the offsets of the operators that it came from. [`machine`] disassembles the last form. [`text`](mod@text) and [`html`] print
+//! the offsets of the operators that it came from. [`machine`] disassembles the forms that are machine code. [`text`](mod@text) and [`html`] print
 //! the lines.
 
 mod find;

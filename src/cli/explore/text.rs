@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::view::{Line, View};
+use crate::cli::flags::Form;
 
 /// Maximum width of the text before remarks. A longer text moves only its own remark.
 const MAX_WIDTH: usize = 56;
@@ -22,26 +23,34 @@ pub fn text(view: &View) -> String {
             line(&mut out, &format!("  ; {note}"));
         }
         let label_width = section.lines.iter().map(|line| line.label.len()).max().unwrap_or(0);
-        let widths = section.lines.iter().filter(|line| !remark(line).is_empty());
-        let text_width =
-            widths.map(|line| line.text.chars().count()).filter(|&width| width <= MAX_WIDTH).max().unwrap_or(0);
-        for shown in &section.lines {
-            let origin = shown.origins.last().map(|offset| format!("{offset:#08x}")).unwrap_or_default();
-            let label = if label_width == 0 { String::new() } else { format!("{:<label_width$}  ", shown.label) };
-            let remark = remark(shown);
-            let text =
-                if remark.is_empty() { shown.text.clone() } else { format!("{:<text_width$}  ; {remark}", shown.text) };
+        let mut before: &[usize] = &[];
+        let with_remark = |line| {
+            let remark = remark(line, before);
+            if section.form == Form::Baseline {
+                before = &line.origins;
+            }
+            (line, remark)
+        };
+        let shown: Vec<(&Line, String)> = section.lines.iter().map(with_remark).collect();
+        let widths = shown.iter().filter(|(_, remark)| !remark.is_empty()).map(|(line, _)| line.text.chars().count());
+        let text_width = widths.filter(|&width| width <= MAX_WIDTH).max().unwrap_or(0);
+        for (Line { origins, label, text, .. }, remark) in shown {
+            let origin = origins.last().map(|offset| format!("{offset:#08x}")).unwrap_or_default();
+            let label = if label_width == 0 { String::new() } else { format!("{label:<label_width$}  ") };
+            let text = if remark.is_empty() { text.clone() } else { format!("{text:<text_width$}  ; {remark}") };
             line(&mut out, &format!("  {origin:<8}  {label}{text}"));
         }
     }
     out
 }
 
-/// Returns the remark after a line, with the further operators that the line came from.
-fn remark(line: &Line) -> String {
+/// Returns the remark after a line, with the further operators that it came from, unless they are `before`: those of the line
+/// before.
+fn remark(line: &Line, before: &[usize]) -> String {
     let mut out = line.remark.clone();
     if let [others @ .., _] = &line.origins[..]
         && !others.is_empty()
+        && line.origins != before
     {
         if !out.is_empty() {
             out.push_str("; ");

@@ -2,10 +2,11 @@
 //!
 //! In: the engine's [`Explored`]. Out: a [`View`]. Names are demangled and escaped for a terminal, but not for HTML.
 
+use clap::ValueEnum;
 use wasmr::symbol::printable;
 use wasmr_core::count::Count;
 use wasmr_core::type_text::TypeText;
-use wasmr_engine::explore::{CELLS_LEGEND, ClifLine, Explored, Place};
+use wasmr_engine::explore::{BaselineListing, CELLS_LEGEND, ClifLine, Explored, Place, Reference};
 use wasmr_module::ExtendedNames;
 use wasmr_module::Module;
 
@@ -61,10 +62,11 @@ pub fn view(module: &Module, explored: &Explored, forms: &[Form]) -> View {
         });
         facts.push(format!("locals after the parameters: {}", groups.collect::<Vec<_>>().join(", ")));
     }
-    let all = [Form::Wasm, Form::Interp, Form::Clif, Form::Optimized, Form::Code];
-    let sections = all.into_iter().filter(|form| forms.is_empty() || forms.contains(form)).map(|form| match form {
+    let shown = Form::value_variants().iter().filter(|form| forms.is_empty() || forms.contains(form));
+    let sections = shown.map(|&form| match form {
         Form::Wasm => wasm(explored, &name),
         Form::Interp => instructions(explored),
+        Form::Baseline => baseline(explored, &name),
         Form::Clif | Form::Optimized | Form::Code => compiled(explored, form, &name),
     });
     View { title: format!("function {index}{named}"), facts, sections: sections.collect() }
@@ -98,6 +100,57 @@ fn instructions(explored: &Explored) -> Section {
         }
     };
     Section { form: Form::Interp, notes, lines }
+}
+
+fn baseline(explored: &Explored, name: &dyn Fn(u32) -> Option<String>) -> Section {
+    let (notes, lines) = match &explored.baseline {
+        Err(why) => (vec![format!("no baseline code: {}", printable(why))], Vec::new()),
+        Ok(listing) => {
+            let size = format!("{} bytes of code, {} of constants", listing.code.len(), listing.constants.1.len());
+            (vec![size].into_iter().chain(BASELINE_LEGEND.map(str::to_owned)).collect(), baseline_lines(listing, name))
+        }
+    };
+    Section { form: Form::Baseline, notes, lines }
+}
+
+/// Meaning of registers and labels in baseline code.
+const BASELINE_LEGEND: [&str; 2] = [
+    "call: is where baseline code of callers enters, @8: where handlers enter at word 8 of the interpreter code",
+    "rsi is the frame, rdx memory 0, rcx the instance; r8 and xmm0 are the accumulators at entries and exits",
+];
+
+fn baseline_lines(listing: &BaselineListing, name: &dyn Fn(u32) -> Option<String>) -> Vec<Line> {
+    let starts: Vec<u32> = listing.pieces.iter().map(|piece| piece.start).collect();
+    let mut lines = Vec::new();
+    let instructions = machine::disassemble(&listing.code, &starts).into_iter();
+    for instruction in instructions.filter(|instruction| instruction.offset >= listing.call_entry) {
+        let call = (instruction.offset == listing.call_entry).then(|| "call:".to_owned());
+        let entries = listing.entries_at(instruction.offset).map(|word| format!("@{word}:"));
+        lines.extend(call.into_iter().chain(entries).map(|text| Line { text, ..Line::default() }));
+        let reference = listing.reference(instruction.end);
+        let text = match reference {
+            // It takes the place of the last operand.
+            Some(reference) => {
+                let before = instruction.text.rfind(' ').map_or(0, |at| at + 1);
+                format!("{}{reference}", &instruction.text[..before])
+            }
+            None => instruction.text,
+        };
+        let remark = match reference {
+            Some(Reference::CallStub(func)) => name(func).unwrap_or_default(),
+            _ => String::new(),
+        };
+        let piece = listing.piece(instruction.offset);
+        let origins = piece.map(|piece| piece.operators.clone()).unwrap_or_default();
+        lines.push(Line { origins, label: format!("{:x}", instruction.offset), text, remark });
+    }
+    let (offset, bytes) = &listing.constants;
+    lines.extend(machine::constants(*offset, bytes).map(|constant| Line {
+        label: format!("{:x}", constant.offset),
+        text: constant.text,
+        ..Line::default()
+    }));
+    lines
 }
 
 fn compiled(explored: &Explored, form: Form, name: &dyn Fn(u32) -> Option<String>) -> Section {

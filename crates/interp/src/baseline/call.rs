@@ -5,7 +5,8 @@
 //! function than was predicted makes the predictor of returns lose its place as well.
 
 use super::assemble::{Alu, Mem, R9, RAX, RCX, RDI, RSI, Rm, condition};
-use super::function::{Compiler, Goal, Position, Value, slot_mem};
+use super::function::{Compiler, Value, slot_mem};
+use super::link::{Goal, Position};
 use super::state::Arrival;
 use crate::paired_call;
 use wasmr_runtime::vm::{VmFunc, VmInstance, VmTable};
@@ -23,8 +24,7 @@ impl Compiler<'_> {
             true => Goal::Address(stubs.of(object as u32)),
             false => Goal::Position(Position::Main(paired_call::DIRECT_AT as u32)),
         };
-        let next = self.address(self.word + self.length);
-        self.asm.constant(RDI, next);
+        self.set_instruction(false, self.word + self.length);
         self.asm.lea(true, RAX, slot_mem(frame));
         if is_paired {
             self.asm.push(RDI);
@@ -69,8 +69,7 @@ impl Compiler<'_> {
     fn call_rax(&mut self, frame: i32) {
         self.asm.store(true, slot_mem(frame - 1), RAX);
         self.asm.store(true, slot_mem(frame - 2), RSI);
-        let next = self.address(self.word + self.length);
-        self.asm.constant(RDI, next);
+        self.set_instruction(false, self.word + self.length);
         self.asm.store(true, slot_mem(frame - 3), RDI);
         self.asm.lea(true, RSI, slot_mem(frame));
         self.callee_frame = Some(frame);

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::assemble::{Alu, Mem, R8, R9, RAX, RCX, RDI, RSI, Rm, condition};
-use super::function::{Compiler, Goal, Value, budget, slot_mem};
+use super::function::{Compiler, Value, budget, slot_mem};
+use super::link::Goal;
 use super::state::Arrival;
 use crate::paired_call;
 use wasmr_runtime::frame::FRAME_HEADER;

@@ -4,7 +4,9 @@
 //! machine instructions to [`Compiler::asm`]. Code that is rarely executed goes to a second part, which follows the first.
 
 use super::assemble::{Assembler, Mem, R8, RCX, RDI, RSI, Rm};
+use super::code_map::CodeMap;
 use super::heap_rows::Heap;
+use super::link::{Goal, Link, Position, UNKNOWN};
 use super::plain_loop::PlainLoop;
 use super::rows::{Emitter, PLACES, Place, Row};
 use super::sse;
@@ -12,7 +14,6 @@ use super::state::{Arrival, HeldSlot, Label, Snapshot, State, XMM};
 use super::vector_rows::Vector;
 use crate::execute::dispatch::{Handler, budget_interrupt, handler_word};
 use crate::machine_code::address_hasher::AddressHasher;
-use crate::machine_code::code_memory::{Placeable, Placed};
 use crate::paired_call::CallStubs;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -25,32 +26,6 @@ pub(crate) enum Value {
     Acc,
     FloatAcc,
     Constant(i64),
-}
-
-/// A 32-bit distance to fill in.
-#[derive(Clone, Copy, Debug)]
-struct Link {
-    at: Position,
-    to: Goal,
-    /// Bytes from the end of the distance to the address from which it counts.
-    beyond: i32,
-}
-
-/// A position in a part of the code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Position {
-    Main(u32),
-    Side(u32),
-    Constant(u32),
-}
-
-/// The destination of a distance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Goal {
-    Position(Position),
-    /// The code of the instruction at a code word.
-    Word(u32),
-    Address(u64),
 }
 
 /// The code of a function, being made.
@@ -67,12 +42,12 @@ pub(crate) struct Compiler<'c> {
     pub(crate) asm: Assembler,
     /// The code that is rarely executed.
     pub(crate) side: Assembler,
-    constants: Vec<u8>,
-    links: Vec<Link>,
+    pub(crate) constants: Vec<u8>,
+    pub(crate) links: Vec<Link>,
     /// Start of the code of each instruction that has an entry, for handlers.
-    entries: Vec<(u32, Position)>,
+    pub(crate) entries: Vec<(u32, Position)>,
     /// Machine instructions that may fault: (position, code word).
-    faults: Vec<(u32, u32)>,
+    pub(crate) faults: Vec<(u32, u32)>,
     /// Start of the code of each label, by code word.
     pub(crate) labels: Vec<u32>,
     pub(crate) state: State,
@@ -94,10 +69,9 @@ pub(crate) struct Compiler<'c> {
     pub(crate) plain_loop: Option<PlainLoop>,
     /// Position of the constant that the next machine instruction reads.
     pub(crate) constant: Option<u32>,
+    /// The origin of the code, if it is for a listing.
+    pub(crate) code_map: Option<CodeMap>,
 }
-
-/// Position of a label before its code is made.
-const UNKNOWN: u32 = u32::MAX;
 
 impl<'c> Compiler<'c> {
     /// Returns a function without code. `row` is that of the first instruction, `slots` are the bounds of the frame.
@@ -131,6 +105,7 @@ impl<'c> Compiler<'c> {
             arrivals: HashMap::default(),
             plain_loop: None,
             constant: None,
+            code_map: None,
         }
     }
 
@@ -151,11 +126,20 @@ impl<'c> Compiler<'c> {
             }
         }
         self.begin();
+        self.note_start();
         match row.emitter {
             Some(emitter) => self.emit(emitter),
             None => self.leave_to_handler(),
         }
         self.state.unlock_all();
+    }
+
+    /// Notes the start of the current instruction's code, if it is for a listing.
+    fn note_start(&mut self) {
+        if let Some(map) = &mut self.code_map {
+            map.starts.push((Position::Main(self.asm.size() as u32), self.word));
+            map.starts.push((Position::Side(self.side.size() as u32), self.word));
+        }
     }
 
     fn emit(&mut self, emitter: Emitter) {
@@ -279,7 +263,7 @@ impl<'c> Compiler<'c> {
     }
 
     /// Returns the address of the instruction at a code word.
-    pub(crate) fn address(&self, word: u32) -> u64 {
+    fn address(&self, word: u32) -> u64 {
         self.first + 8 * u64::from(word)
     }
 
@@ -382,11 +366,21 @@ impl<'c> Compiler<'c> {
 
     /// Continues in a handler with the instruction at a code word.
     fn jump_to(&mut self, aside: bool, word: u32, handler: u64) {
+        self.set_instruction(aside, word);
+        let asm = if aside { &mut self.side } else { &mut self.asm };
+        asm.jump();
+        self.link_latest(aside, Goal::Address(handler));
+    }
+
+    /// Sets `rdi` to the address of the instruction at a code word.
+    pub(crate) fn set_instruction(&mut self, aside: bool, word: u32) {
         let address = self.address(word);
         let asm = if aside { &mut self.side } else { &mut self.asm };
         asm.constant(RDI, address);
-        asm.jump();
-        self.link_latest(aside, Goal::Address(handler));
+        let end = asm.size() as u32;
+        if let Some(map) = &mut self.code_map {
+            map.instructions.push((if aside { Position::Side(end) } else { Position::Main(end) }, word));
+        }
     }
 
     /// Notes the destination of the distance that the latest machine instruction ends with.
@@ -473,6 +467,9 @@ impl<'c> Compiler<'c> {
         for (position, _) in &mut self.faults[before.1..] {
             *position += code.len() as u32;
         }
+        if let Some(map) = &mut self.code_map {
+            map.insert(at, word, code.len() as u32);
+        }
     }
 
     /// Notes that the next machine instruction may fault.
@@ -525,49 +522,6 @@ impl<'c> Compiler<'c> {
             self.constants.extend([0; 4]);
             self.links.push(Link { at: Position::Constant(at), to, beyond: -4 - 4 * index as i32 });
         }
-    }
-}
-
-/// Alignment of a function's constants in bytes.
-const CONSTANT_ALIGN: usize = 16;
-
-impl Placeable for Compiler<'_> {
-    fn finish(&mut self) -> usize {
-        self.side.pad();
-        while !(self.asm.size() + self.side.size()).is_multiple_of(CONSTANT_ALIGN) {
-            self.side.pad();
-        }
-        self.asm.size() + self.side.size() + self.constants.len()
-    }
-
-    fn place(self, base: u64) -> Option<Placed> {
-        let Compiler { asm, side, constants, links, entries, faults, labels, .. } = self;
-        let mut code = asm.into_bytes();
-        let side_at = code.len() as u32;
-        code.extend(side.into_bytes());
-        let constants_at = code.len() as u32;
-        code.extend(constants);
-        let position = |position| match position {
-            Position::Main(at) => at,
-            Position::Side(at) => side_at + at,
-            Position::Constant(at) => constants_at + at,
-        };
-        for Link { at, to, beyond } in links {
-            let at = position(at);
-            let to = match to {
-                Goal::Position(to) => base + u64::from(position(to)),
-                Goal::Word(word) => {
-                    let label = *labels.get(word as usize)?;
-                    base + u64::from(Some(label).filter(|&label| label != UNKNOWN)?)
-                }
-                Goal::Address(address) => address,
-            };
-            let from = (base + u64::from(at) + 4).wrapping_add_signed(beyond.into());
-            let distance = i32::try_from(to.wrapping_sub(from) as i64).ok()?;
-            code[at as usize..at as usize + 4].copy_from_slice(&distance.to_le_bytes());
-        }
-        let entries = entries.into_iter().map(|(word, at)| (word, position(at))).collect();
-        Some(Placed { code, entries, owners: faults })
     }
 }
 

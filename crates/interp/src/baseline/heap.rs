@@ -6,8 +6,9 @@ use std::mem::offset_of;
 
 use super::access::Loaded;
 use super::assemble::{Alu, Mem, RAX, RCX, RDI, Rm, Shift, condition};
-use super::function::{Compiler, Goal, Value};
+use super::function::{Compiler, Value};
 use super::heap_rows::{Heap, Test};
+use super::link::Goal;
 use crate::instr::locations::TestForm;
 use wasmr_core::layout::HEADER;
 use wasmr_runtime::vm::VmInstance;

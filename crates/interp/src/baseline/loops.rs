@@ -13,7 +13,8 @@
 //! nor used its register before.
 
 use super::assemble::{Assembler, RAX, Rm};
-use super::function::{Compiler, Goal, Position, Value, slot_mem};
+use super::function::{Compiler, Value, slot_mem};
+use super::link::{Goal, Position};
 use super::plain_loop::{HeadLoad, LoadKind, PlainLoop};
 use super::sse::{MOVAPS, MOVUPS};
 use super::state::{Holder, XMM};

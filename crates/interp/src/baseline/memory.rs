@@ -2,7 +2,8 @@
 
 use super::access::{Address, Loaded};
 use super::assemble::{Alu, Mem, RAX, RCX, RDI, RDX, Rm, Shift, condition};
-use super::function::{Compiler, Goal, Value};
+use super::function::{Compiler, Value};
+use super::link::Goal;
 use super::state::XMM;
 use wasmr_runtime::vm::VmMemory;
 

@@ -6,6 +6,7 @@
 //! # Stages
 //! - `rows`: handler → emitter, operand places. An instruction without an emitter is left to its handler.
 //! - `function`: the code of one function; entries, exits, jumps. `registers`: operands and results in registers.
+//! - `link`, `place`: distances in the code, filled in when it gets its address. `code_map`: its origin, for listings.
 //! - `numeric`, `conversion`, `memory`, `variable`, `control`, `call`, `heap`, `vector`, `vector_memory`: the emitters, named by
 //!   instruction category as in `execute/`. `vector_rows` and `sse`: the machine instructions of vector operators.
 //!   `heap_rows`, `access`: the emitters of others.
@@ -31,6 +32,7 @@
 mod access;
 mod assemble;
 mod call;
+mod code_map;
 mod control;
 mod conversion;
 mod features;
@@ -38,9 +40,11 @@ mod function;
 mod heap;
 mod heap_rows;
 mod labels;
+mod link;
 mod loops;
 mod memory;
 mod numeric;
+mod place;
 mod plain_loop;
 mod registers;
 mod rows;
@@ -54,7 +58,9 @@ mod vector_rows;
 use crate::code_block::CodeBlock;
 use crate::machine_code::code_memory::Placeable;
 use crate::paired_call::{self, CallStubs};
+use code_map::CodeMap;
 use function::Compiler;
+use place::MappedCode;
 use rows::{Emitter, Row, Rows};
 use state::Label;
 
@@ -70,9 +76,19 @@ pub(crate) fn compile<'w>(
     own: u32,
     stubs: Option<CallStubs>,
 ) -> Option<impl Placeable + use<'w>> {
+    compile_words(block.words.first().as_ptr().addr() as u64, words, &landings(block), own, stubs, None)
+}
+
+/// As [`compile`], with the origin of the code.
+pub(crate) fn map_code(block: &CodeBlock, words: &[u64], own: u32, stubs: Option<CallStubs>) -> Option<MappedCode> {
+    let map = Some(CodeMap::default());
+    compile_words(block.words.first().as_ptr().addr() as u64, words, &landings(block), own, stubs, map)?.into_mapped()
+}
+
+/// Returns the code words at which exceptions land.
+fn landings(block: &CodeBlock) -> Vec<u32> {
     let catches = block.try_regions.iter().flat_map(|region| &region.catches);
-    let landings: Vec<u32> = catches.map(|catch| catch.target).collect();
-    compile_words(block.words.first().as_ptr().addr() as u64, words, &landings, own, stubs)
+    catches.map(|catch| catch.target).collect()
 }
 
 /// Makes the code of a function whose instructions are `words`, at address `first`. Exceptions land at the words `landings`.
@@ -82,6 +98,7 @@ fn compile_words<'w>(
     landings: &[u32],
     own: u32,
     stubs: Option<CallStubs>,
+    code_map: Option<CodeMap>,
 ) -> Option<Compiler<'w>> {
     let mut known = Rows::lock();
     let mut rows: Vec<(u32, &'static Row)> = Vec::with_capacity(words.len() / 2);
@@ -129,7 +146,7 @@ fn compile_words<'w>(
         _ => return None,
     };
     let mut compiler = Compiler::new(first, words, rows.first()?.1, (lowest, highest + 2), operand_slots);
-    (compiler.own, compiler.stubs) = (own, stubs);
+    (compiler.own, compiler.stubs, compiler.code_map) = (own, stubs, code_map);
     (0..paired_call::DIRECT_AT).for_each(|_| compiler.asm.pad());
     compiler.asm.bytes(&paired_call::direct(own));
     let mut loops = plain_loops(&rows, back_edges, &labels).into_iter().peekable();

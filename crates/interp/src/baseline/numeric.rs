@@ -1,7 +1,8 @@
 //! Scalar numeric operators, comparisons, and the instructions that do two operators.
 
 use super::assemble::{Alu, Mem, Opcode, RAX, RCX, RDI, RDX, Rm, Shift, condition};
-use super::function::{Compiler, Goal, Value};
+use super::function::{Compiler, Value};
+use super::link::Goal;
 use super::rows::{Binary, Compare, Unary};
 
 /// A comparison whose operands are in their places.

@@ -2,8 +2,9 @@
 //!
 //! A [`Source`] is translated for the purpose, and the text goes to the command line. Instructions are shown as they are
 //! emitted, before any has [machine code](crate::machine_code). [`instr`](crate::instr) has the texts, `render` fills in the
-//! fields. Execution does not use listings.
+//! fields; `baseline` has the machine code. Execution does not use listings.
 
+mod baseline;
 mod render;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use std::borrow::Cow;
 use crate::instr::with_handler;
 use crate::translate::provenance::provenance;
 use crate::translate::{Source, TranslateError};
+pub use baseline::{BaselineError, BaselineListing, CodePiece, Reference, list_baseline};
 use render::{Context, Instruction, render};
 
 /// Code of a function as text.

@@ -515,7 +515,7 @@ fn function(instr_handler: u64, row: &Row, before: Before, random: &mut Random) 
 pub(super) fn with_code(words: &[u64], region: &mut ModuleRegion) -> Vec<u64> {
     let mut compiled = words.to_vec();
     let first = compiled.as_ptr().addr();
-    let code = compile_words(first as u64, words, &[], 0, None).unwrap();
+    let code = compile_words(first as u64, words, &[], 0, None, None).unwrap();
     let (base, entries) = region.place(first, code).unwrap();
     assert!(!entries.is_empty());
     for (word, position) in entries {

@@ -1,17 +1,14 @@
 //! Golden listings: the code of small functions as text, so that a change of an emitter shows what became of them.
 //!
-//! Addresses count from the start of the code. Targets outside of it have names, because their addresses differ in each build.
+//! Addresses count from the start of the code. What is outside of it has a name.
 
 use std::fmt::Write;
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, IntelFormatter, Mnemonic};
+use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter, Mnemonic};
+use wasmr_module::operators::operators;
 
-use super::super::compile;
-use crate::ModuleCode;
-use crate::execute::dispatch::{Handler, budget_interrupt, handler_word};
-use crate::machine_code::code_memory::Placeable;
-use crate::paired_call::{CallStubs, DIRECT_AT, DirectCode, STUB};
 use crate::test_program::module;
+use crate::{ModuleCode, list_baseline};
 
 const MODULE: &str = r#"(module
     (type $value (func (param i32) (result i32)))
@@ -39,70 +36,53 @@ const NAMES: [&str; 5] = ["sum_of_array", "divide", "calls", "fibonacci", "choos
 
 /// Returns the code of a function as text.
 fn listing(code: &ModuleCode, index: u32) -> String {
-    let block = code.get_or_translate(index, true).unwrap();
-    let words = block.words.to_vec();
-    // The code is near to the handlers and, this time, to the stubs.
-    let interrupt: Handler = budget_interrupt;
-    let base = handler_word(interrupt) & !0xfff;
-    let record = |index| block.layout.defined_func(index);
-    let direct = DirectCode::new(base, NAMES.len() as u32);
-    let stubs = CallStubs { first: base + 0x1_0000, funcs: record(0), direct };
-    let first_stub = stubs.first;
-    let mut compiled = compile(block, &words, record(index), Some(stubs)).unwrap();
-    let size = compiled.finish();
-    let placed = compiled.place(base).unwrap();
-    assert_eq!(placed.code.len(), size);
-
+    let listed = list_baseline(&code.source(index, true)).unwrap();
     let mut out = String::new();
-    let first = block.words.first().as_ptr().addr() as u64;
     let (mut decoder, mut formatter) =
-        (Decoder::with_ip(64, &placed.code, 0, DecoderOptions::NONE), IntelFormatter::new());
-    // The last jump or `ret` is followed by constants.
-    let mut is_padding = false;
+        (Decoder::with_ip(64, &listed.code, 0, DecoderOptions::NONE), IntelFormatter::new());
+    formatter.options_mut().set_branch_leading_zeros(false);
+    formatter.options_mut().set_show_branch_size(false);
     while decoder.can_decode() {
         let instruction = decoder.decode();
         let at = instruction.ip();
-        // Padding comes before the code as well.
-        let at_start = at < DIRECT_AT as u64;
-        is_padding |= instruction.mnemonic() == Mnemonic::Int3 && !at_start;
-        if is_padding {
-            break;
-        }
-        if at_start {
+        // Padding comes before the code.
+        if (at as u32) < listed.call_entry {
             continue;
         }
-        if at == DIRECT_AT as u64 {
-            writeln!(out, "from the stub:").unwrap();
+        if at as u32 == listed.call_entry {
+            writeln!(out, "call:").unwrap();
         }
-        for (word, _) in placed.entries.iter().filter(|&&(_, position)| u64::from(position) == at) {
+        for word in listed.entries_at(at as u32) {
             writeln!(out, "@{word}:").unwrap();
         }
         let mut text = String::new();
         formatter.format(&instruction, &mut text);
-        let is_near = !matches!(instruction.flow_control(), FlowControl::Next | FlowControl::IndirectBranch)
-            && instruction.near_branch64() != 0;
-        if is_near {
-            let target = instruction.near_branch64();
-            let name = match base.wrapping_add(target) {
-                _ if (target as usize) < size => format!("{target:x}"),
-                address if address == handler_word(interrupt) => "budget_interrupt".to_owned(),
-                address if address >= first_stub && address - first_stub < (NAMES.len() * STUB) as u64 => {
-                    format!("the stub of {}", NAMES[(address - first_stub) as usize / STUB])
-                }
-                _ => "the handler".to_owned(),
-            };
-            text = format!("{} {name}", text.split(' ').next().unwrap());
-        }
-        // The only other addresses are those of instructions.
-        if instruction.mnemonic() == Mnemonic::Mov && instruction.immediate64() >= first {
-            let word = (instruction.immediate64() - first) / 8;
-            if (word as usize) < words.len() {
-                text = format!("{}@{word}", &text[..=text.find(',').unwrap()]);
-            }
+        if let Some(reference) = listed.reference(instruction.next_ip() as u32) {
+            let last = text.rfind([' ', ',']).unwrap();
+            text = format!("{}{reference}", &text[..=last]);
         }
         writeln!(out, "{at:5x}  {text}").unwrap();
     }
     out
+}
+
+/// The machine instruction of an operator belongs to that operator, and every reference is that of a machine instruction.
+#[test]
+fn pieces_lead_back_to_operators() {
+    let code = ModuleCode::new(module(MODULE));
+    let cases = [(0, "f64.add", Mnemonic::Addsd), (1, "i64.div_s", Mnemonic::Idiv), (2, "i32.xor", Mnemonic::Xor)];
+    for (index, operator, mnemonic) in cases {
+        let listed = list_baseline(&code.source(index, true)).unwrap();
+        let operators = operators(code.module(), index).unwrap();
+        let offset = operators.iter().find(|found| found.text == operator).unwrap().offset;
+        let decoded: Vec<_> = Decoder::with_ip(64, &listed.code, 0, DecoderOptions::NONE).into_iter().collect();
+        let at = decoded.iter().find(|instruction| instruction.mnemonic() == mnemonic).unwrap().ip();
+        assert!(listed.piece(at as u32).unwrap().operators.contains(&offset), "{operator}");
+        assert!(listed.pieces.is_sorted_by_key(|piece| piece.start));
+        assert!(listed.references.is_sorted_by_key(|&(end, _)| end));
+        let is_end = |end: u32| decoded.iter().any(|instruction| instruction.next_ip() == u64::from(end));
+        assert!(!listed.references.is_empty() && listed.references.iter().all(|&(end, _)| is_end(end)));
+    }
 }
 
 #[test]
