@@ -49,9 +49,10 @@ impl Compiler<'_> {
             Binary::Divide { signed, wide, remainder } => self.divide(signed, wide, remainder, x, y),
             Binary::Float { opcode, is_64 } => {
                 let rm = self.vector_rm(y, is_64);
+                let constant = self.constant;
                 let result = self.vector_in_place(x, is_64);
-                // The operand's constant is the latest, unless the other one is a constant too.
-                let rm = if rm == Rm::Constant { self.vector_rm(y, is_64) } else { rm };
+                // The other operand may be a constant, too.
+                self.constant = constant;
                 self.op(opcode, false, result, rm);
                 self.finish_vector(result);
             }

@@ -86,6 +86,15 @@ fn pieces_lead_back_to_operators() {
 }
 
 #[test]
+fn constants_follow_the_code() {
+    let code =
+        ModuleCode::new(module("(module (func (param f64) (result f64) (f64.mul (local.get 0) (f64.const 3))))"));
+    let listed = list_baseline(&code.source(0, true)).unwrap();
+    assert_eq!(listed.constants.1, 3f64.to_le_bytes());
+    assert!(listed.constants.0 as usize >= listed.code.len() && listed.constants.0.is_multiple_of(16));
+}
+
+#[test]
 fn code_is_as_listed() {
     let code = ModuleCode::new(module(MODULE));
     let mut listed = String::new();
