@@ -4,6 +4,8 @@
 //! One golden file has the forms that are the same on every host, one has baseline code. Compiled forms depend on the processor
 //! and on the compiler's version, so the tests only check that they exist and that their lines lead back to operators.
 
+use std::path::Path;
+
 use crate::golden;
 use crate::harness::{GUARDS_MEMORIES, Outcome, Run, Scratch};
 
@@ -59,6 +61,47 @@ fn baseline_code_as_text() {
             "{printed}"
         );
     }
+}
+
+/// Returns the words of a line without numbers, which change with the code around it.
+fn shape(line: &str) -> Vec<&str> {
+    let is_number = |word: &&str| word.trim_start_matches("0x").chars().all(|c| c.is_ascii_hexdigit());
+    line.split_whitespace().filter(|word| !is_number(word)).collect()
+}
+
+/// The listings of `docs/tiers.md` are lines of what their commands print.
+#[test]
+fn listings_of_the_page_about_tiers() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/tiers.md")).unwrap();
+    let mut renewed = String::new();
+    let mut printed: Option<Vec<String>> = None;
+    let mut at = 0;
+    for line in page.lines() {
+        let shown = match &printed {
+            Some(lines) if !["…", "```"].contains(&line) => {
+                let found = lines[at..].iter().position(|printed| shape(printed) == shape(line));
+                at += 1 + found.unwrap_or_else(|| panic!("`{line}` is not in what its command prints:\n{lines:#?}"));
+                &lines[at - 1]
+            }
+            _ => line,
+        };
+        renewed += &format!("{shown}\n");
+        if line == "```" {
+            printed = None;
+        }
+        let Some(command) = line.strip_prefix("$ wasmr explore ") else { continue };
+        let is_made = !command.contains("--show baseline") || HAS_BASELINE;
+        if is_made && (!command.contains("--show code") || COMPILES) {
+            let run = Run::bare().word("explore").words(command.split(' ')).current_dir(root);
+            (printed, at) = (Some(run.end().exits(0).quietly().stdout.lines().map(str::to_owned).collect()), 0);
+        }
+    }
+    if std::env::var_os("WASMR_BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(root.join("docs/tiers.md"), &renewed).unwrap();
+        return;
+    }
+    assert_eq!(page, renewed, "WASMR_BLESS=1 renews the listings; read the text around them");
 }
 
 #[test]
