@@ -33,12 +33,12 @@ impl KeyedOptions for Tuning {
         OptionKey(
             "bytes-per-sample",
             Setter::Count(|tuning, count| tuning.bytes_per_sample = saturating(count)),
-            "Bytes of function body that each profile sample pays for; fewer in programs of many functions [default: 27]",
+            "Bytes of function body that each profile sample pays for; fewer if the function takes a small part of the time [default: 27]",
         ),
         OptionKey(
             "tier-up-delay",
             Setter::Time(|tuning, time| tuning.tier_up_delay = time),
-            "Time before the first compilation, from the first profile sample [default: 4ms]",
+            "Time before the first compilation, from the first profile sample [default: 8ms]",
         ),
         OptionKey(
             "dual-entry-from",

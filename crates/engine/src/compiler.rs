@@ -125,7 +125,7 @@ impl<T: Task> Compiler<T> {
     /// Returns true if the samples of earlier runs are enough to compile a function of this size at once.
     pub(crate) fn would_pay(&self, samples: u32, body_bytes: usize) -> bool {
         let load = if self.processors() == 1 { CompileLoad::OneProcessor } else { CompileLoad::Busy };
-        samples >= self.tuning.samples_for(body_bytes, Gain::Partial, load)
+        samples >= self.tuning.samples_for(body_bytes, Gain::LEAST, load)
     }
 
     /// Submits a compilation. If there is no thread for it, an outage begins.

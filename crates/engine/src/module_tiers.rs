@@ -465,9 +465,10 @@ impl ModuleTiers {
             Decision::Refused => return None,
             Decision::Requested => {}
             Decision::Undecided(samples) => {
+                let gain = Gain::of(samples, self.samples.load(Ordering::Relaxed));
                 // Code from the cache is ready before it is requested.
                 if !self.is_ready(work)
-                    && (!self.compiler.pays(samples, size, Gain::Full)
+                    && (!self.compiler.pays(samples, size, gain)
                         || self.compiler.is_paused()
                         || self.next_call_is_near(index, guarded)
                         || self.comes_with_function(func, samples))
@@ -477,7 +478,7 @@ impl ModuleTiers {
                 self.lock().loops.decide(header, Decision::Requested);
             }
         }
-        let samples = self.compiler.tuning().samples_for(size, Gain::Full, CompileLoad::Busy);
+        let samples = self.compiler.tuning().samples_for(size, Gain::FULL, CompileLoad::Busy);
         match self.compile(work, samples, self.is_synchronous()) {
             Progress::Ready => self.ready_osr_code(func, offset),
             Progress::Refused => {
@@ -551,7 +552,7 @@ impl Executable for ModuleTiers {
             return;
         }
         let samples = self.samples_that_count(index, guarded, samples, by_interpreter);
-        let gain = Gain::of_function(samples, self.samples.load(Ordering::Relaxed));
+        let gain = Gain::of(samples, self.samples.load(Ordering::Relaxed));
         if self.compiler.pays(samples, self.body_size(index), gain)
             && !(by_interpreter && self.stays_interpreted_for_interpreter(index, guarded))
         {

@@ -12,12 +12,13 @@
 //! The best time to compile it is therefore when it has been executed for as long as compiling takes, or for half as long if another
 //! processor compiles meanwhile. Half as long is one sample for every [`bytes_per_sample`](Tuning::bytes_per_sample) bytes of the body.
 //!
-//! This guess holds where compiled code stays in compiled code: in loops, and in programs whose time is in few functions. If a function is
-//! one of many ([`ONE_OF_MANY`]), calls between the tiers take most of the gain, and its samples pay for fewer bytes
-//! ([`PARTIAL_DIVISOR`]). Otherwise a program of many functions takes up to twice the processor time for no gain.
+//! This guess holds where control stays in the code: for a function or loop with a large part of all samples. If it has a small part,
+//! calls between the tiers take most of the gain, and its samples pay for fewer bytes ([`Gain`]). Otherwise a program of many
+//! functions takes up to twice the processor time for no gain.
 //!
 //! While the compiler threads have nothing to do, another processor is likely to have nothing to do either, and compiling delays
-//! nothing that would pay more. In a program that has run for a while, a fraction of the samples then suffices ([`IDLE_FACTOR`]).
+//! nothing that would pay more. In a program that has run for a while, a fraction of the samples then suffices if the gain is
+//! full ([`IDLE_FACTOR`]).
 //! While anything is compiled or waits, the full number is necessary, and what pays most comes first.
 //!
 //! The first bytes to compile cost more than others: a thread starts, and the pages of the compiler are touched for the first time.
@@ -25,7 +26,7 @@
 
 use std::time::Duration;
 
-use wasmr_interp::{BaselineWhen, SampleWeight};
+use wasmr_interp::{Ahead, BaselineWhen, SampleWeight};
 
 use crate::modes::Mode;
 
@@ -48,7 +49,7 @@ pub struct Tuning {
     /// Samples that must have found a function or a loop before it is compiled, however small it is. 0 makes tier-up
     /// [synchronous](Tuning::is_synchronous), which is for tests of the tier transitions.
     pub tier_up_after: u32,
-    /// Bytes of function body that each profile sample pays for; a sixth of that in functions that are one of many.
+    /// Bytes of function body that each profile sample pays for; fewer in functions that have a small part of all samples.
     pub bytes_per_sample: u32,
     /// Time after the first budget interrupt in which nothing is compiled. A program that ends sooner needs no threads.
     pub tier_up_delay: Duration,
@@ -75,7 +76,7 @@ impl Default for Tuning {
             sample_every: 1021,
             tier_up_after: 2,
             bytes_per_sample: 27,
-            tier_up_delay: Duration::from_millis(4),
+            tier_up_delay: Duration::from_millis(8),
             dual_entry_from: 4 << 10,
             max_compiled_size: 256 << 10,
             gc_stress: false,
@@ -84,19 +85,22 @@ impl Default for Tuning {
     }
 }
 
-/// The gain from compiling a function, beside the time that it takes in the interpreter.
+/// The gain from compiling a function or loop, as a part of the gain that it would have if control stayed in its code: one in so many.
+///
+/// Control stays in code that has a large part in the time of the program. Code that is one of many gains less, because its callers
+/// and callees are interpreted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gain {
-    /// Control stays in the compiled code: samples found it at a loop, or the function has a part in the time of the whole program.
-    Full,
-    /// The function is one of many, whose callers and callees are mostly interpreted.
-    Partial,
-}
+pub struct Gain(u32);
 
 impl Gain {
-    /// Returns the gain from compiling a function that so many of all samples found.
-    pub fn of_function(samples: u32, all: u32) -> Gain {
-        if samples.saturating_mul(ONE_OF_MANY) >= all { Gain::Full } else { Gain::Partial }
+    /// The whole gain.
+    pub const FULL: Gain = Gain(1);
+    /// The smallest gain.
+    pub const LEAST: Gain = Gain(LEAST_GAIN);
+
+    /// Returns the gain from compiling what so many of all samples found.
+    pub fn of(samples: u32, all: u32) -> Gain {
+        Gain((all / samples.saturating_mul(LARGE_PART).max(1)).clamp(1, LEAST_GAIN))
     }
 }
 
@@ -130,13 +134,16 @@ const BASELINE_WORDS_PER_SAMPLE: u32 = 600;
 /// recover the time that this takes.
 const BASELINE_EVENTS: u32 = 20;
 
-/// Divisor of [`Tuning::bytes_per_sample`] if the gain is partial. Measured: without it, gcc's cc1 and Go's vet take 1.2 times the
-/// processor time, and the guest's thread as long as with it.
-const PARTIAL_DIVISOR: u32 = 6;
+/// When functions get baseline code before their first execution: after some 150 ms, and if it takes less than 2 ms. Measured: clang
+/// takes 7 % less time, other compilers and interpreters of scripts as long as without. Earlier, programs that only start take longer.
+const BASELINE_AHEAD: Ahead = Ahead { events: 8192, most_words: 16 << 10 };
 
-/// A function is one of many if less than one in so many samples found it. Measured: with 64, gcc's cc1 and Go's vet take 1.1 times the
-/// processor time for no gain.
-const ONE_OF_MANY: u32 = 16;
+/// The part of all samples from which the gain is full: one in so many. Measured: with 8, gcc's cc1 and Go's compiler take 1.1 times the
+/// processor time and the guest's thread as long as with 4.
+const LARGE_PART: u32 = 4;
+
+/// The smallest gain: one in so many. In a program that runs for minutes, every function that is executed often is compiled in the end.
+const LEAST_GAIN: u32 = 64;
 
 /// Factor on [`Tuning::bytes_per_sample`] while no compiler thread has anything to do. Measured: with the weights of samples, 27 for all
 /// gains most on programs of 10 to 50 ms, and 108 on a compiler of 2 s.
@@ -245,6 +252,7 @@ impl Tuning {
             after: self.baseline_after,
             words_per_sample: BASELINE_WORDS_PER_SAMPLE,
             events: BASELINE_EVENTS,
+            ahead: BASELINE_AHEAD,
         })
     }
 
@@ -265,16 +273,10 @@ impl Tuning {
         if self.is_synchronous() {
             return 1;
         }
-        let (usual, idle) = match gain {
-            Gain::Full => (self.bytes_per_sample, self.bytes_per_sample.saturating_mul(IDLE_FACTOR)),
-            Gain::Partial => (self.bytes_per_sample / PARTIAL_DIVISOR, self.bytes_per_sample / PARTIAL_DIVISOR),
-        };
-        let (bytes_per_sample, factor) = match load {
-            CompileLoad::Idle => (idle, 1),
-            CompileLoad::Busy => (usual, 1),
-            CompileLoad::OneProcessor => (usual, 2),
-        };
-        let by_size = body_bytes / bytes_per_sample.max(1) as usize;
+        let idle = if load == CompileLoad::Idle && gain == Gain::FULL { IDLE_FACTOR } else { 1 };
+        let bytes = (body_bytes as u64).saturating_mul(u64::from(gain.0));
+        let by_size = bytes / u64::from(self.bytes_per_sample.saturating_mul(idle).max(1));
+        let factor = if load == CompileLoad::OneProcessor { 2 } else { 1 };
         u32::try_from(by_size).unwrap_or(u32::MAX).max(self.tier_up_after).saturating_mul(factor)
     }
 
@@ -308,31 +310,26 @@ mod tests {
     #[test]
     fn large_functions_must_be_hotter() {
         use CompileLoad::{Busy, Idle, OneProcessor};
-        let tuning = Tuning { tier_up_after: 2, bytes_per_sample: 10, ..Tuning::default() };
-        assert_eq!([5, 20, 1000].map(|bytes| tuning.samples_for(bytes, Gain::Full, Busy)), [2, 2, 100]);
-        assert_eq!([5, 80, 1000].map(|bytes| tuning.samples_for(bytes, Gain::Full, Idle)), [2, 2, 25]);
-        assert_eq!([5, 20, 1000].map(|bytes| tuning.samples_for(bytes, Gain::Full, OneProcessor)), [4, 4, 200]);
-        assert_eq!(
-            [Idle, Busy, OneProcessor].map(|load| tuning.samples_for(1000, Gain::Partial, load)),
-            [1000, 1000, 2000]
-        );
-        assert_eq!(tuning.samples_for(usize::MAX, Gain::Full, OneProcessor), u32::MAX);
+        let tuning = Tuning { tier_up_after: 2, bytes_per_sample: 36, ..Tuning::default() };
+        let samples = |bytes: [usize; 3], gain, load| bytes.map(|bytes| tuning.samples_for(bytes, gain, load));
+        assert_eq!(samples([5, 72, 3600], Gain::FULL, Busy), [2, 2, 100]);
+        assert_eq!(samples([5, 288, 3600], Gain::FULL, Idle), [2, 2, 25]);
+        assert_eq!(samples([5, 72, 3600], Gain::FULL, OneProcessor), [4, 4, 200]);
+        assert_eq!([Idle, Busy, OneProcessor].map(|load| samples([5, 24, 3600], Gain(3), load)[2]), [300, 300, 600]);
+        assert_eq!(tuning.samples_for(usize::MAX, Gain::LEAST, OneProcessor), u32::MAX);
     }
 
     #[test]
-    fn the_gain_is_full_in_functions_with_a_part_in_all_samples() {
-        assert_eq!(
-            [15, 16, 17, 640].map(|all| Gain::of_function(1, all)),
-            [Gain::Full, Gain::Full, Gain::Partial, Gain::Partial]
-        );
-        assert_eq!(Gain::of_function(u32::MAX / 2, u32::MAX), Gain::Full);
+    fn the_gain_is_as_large_as_the_part_in_all_samples() {
+        assert_eq!([0, 3, 4, 7, 8, 40, 1000].map(|all| Gain::of(1, all).0), [1, 1, 1, 1, 2, 10, 64]);
+        assert_eq!((Gain::of(0, 0), Gain::of(u32::MAX / 2, u32::MAX)), (Gain::FULL, Gain::FULL));
     }
 
     #[test]
     fn synchronous_tier_up_needs_one_sample_and_no_delay() {
         let tuning = Tuning { tier_up_after: 0, ..Tuning::default() };
         assert_eq!(
-            (tuning.samples_for(1 << 20, Gain::Partial, CompileLoad::OneProcessor), tuning.delay()),
+            (tuning.samples_for(1 << 20, Gain::LEAST, CompileLoad::OneProcessor), tuning.delay()),
             (1, Duration::ZERO)
         );
         assert_eq!(tuning.budget_in(Mode::Interp), Tuning::default().budget_in(Mode::Interp));

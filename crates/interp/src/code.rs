@@ -176,7 +176,9 @@ impl ModuleCode {
         }
         let source = self.source(defined_index, guarded);
         let block = translate::translate(&source)?;
-        if let Some(baseline) = self.baseline.as_ref().filter(|baseline| baseline.is_ahead_of_first_call()) {
+        if let Some(baseline) =
+            self.baseline.as_ref().filter(|baseline| baseline.is_due_at_first_call(block.words.len()))
+        {
             baseline.compile_once(&block, (defined_index, guarded));
         }
         let new = Box::into_raw(Box::new(block));

@@ -52,7 +52,7 @@ pub use code_block::CodeBlock;
 pub use listing::{
     BaselineError, BaselineListing, CodePiece, InstructionText, LEGEND, Listing, Reference, list, list_baseline,
 };
-pub use machine_code::BaselineWhen;
+pub use machine_code::{Ahead, BaselineWhen};
 pub use sample_clock::SampleWeight;
 pub use tier::{InterpTier, MAY_FAULT, locate, walk_segment};
 pub use translate::{Source, TranslateError};

@@ -201,7 +201,7 @@ unsafe fn enter_osr_code(func: *mut VmFunc, fp: Fp, block: &CodeBlock, osr: &Osr
 mod tests {
     use crate::ModuleCode;
     use crate::code::CodeOptions;
-    use crate::machine_code::{BaselineWhen, contains};
+    use crate::machine_code::{Ahead, BaselineWhen, contains};
     use crate::test_program::module;
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
         let code = ModuleCode::with_options(
             module("(module (func (result i32) (i32.const 1)))"),
             CodeOptions {
-                baseline: Some(BaselineWhen { after: 0, words_per_sample: 1, events: 0 }),
+                baseline: Some(BaselineWhen { after: 0, words_per_sample: 1, events: 0, ahead: Ahead::NEVER }),
                 ..CodeOptions::default()
             },
         );

@@ -38,6 +38,23 @@ pub struct BaselineWhen {
     pub words_per_sample: u32,
     /// Budget interrupts that the module must have had before the first function gets code.
     pub events: u32,
+    /// The condition under which a function gets code before its first execution, although it has no samples.
+    pub ahead: Ahead,
+}
+
+/// The condition under which a function gets baseline code before its first execution. In a program that runs for long, most functions
+/// that are called at all are called often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// Budget interrupts that the module must have had.
+    pub events: u32,
+    /// Words of the largest code.
+    pub most_words: usize,
+}
+
+impl Ahead {
+    /// No function gets code before its first execution.
+    pub const NEVER: Ahead = Ahead { events: u32::MAX, most_words: 0 };
 }
 
 /// The baseline tier of one module.
@@ -81,15 +98,16 @@ impl BaselineTier {
 
     /// Returns true if a function with this number of samples and of code words is to get code.
     pub(crate) fn is_due(&self, samples: u32, words: usize) -> bool {
-        let BaselineWhen { after, words_per_sample, events } = self.when;
+        let BaselineWhen { after, words_per_sample, events, .. } = self.when;
         samples >= after
             && u64::from(samples) * u64::from(words_per_sample) >= words as u64
             && self.events.load(Ordering::Relaxed) >= events
     }
 
-    /// Returns true if functions get code before their first execution.
-    pub(crate) fn is_ahead_of_first_call(&self) -> bool {
-        self.when.after == 0
+    /// Returns true if a function with this number of code words is to get code before its first execution.
+    pub(crate) fn is_due_at_first_call(&self, words: usize) -> bool {
+        let BaselineWhen { after, ahead: Ahead { events, most_words }, .. } = self.when;
+        after == 0 || self.events.load(Ordering::Relaxed) >= events && words <= most_words
     }
 
     /// Compiles a function, unless that was tried before. If the host refuses memory for now, the next call of `compile_once`
@@ -182,7 +200,8 @@ mod tests {
 
     #[test]
     fn nothing_is_due_before_the_program_has_run_for_a_while() {
-        let tier = |after| BaselineTier::new(BaselineWhen { after, words_per_sample: 100, events: 2 }, 1000, 1);
+        let when = |after| BaselineWhen { after, words_per_sample: 100, events: 2, ahead: Ahead::NEVER };
+        let tier = |after| BaselineTier::new(when(after), 1000, 1);
         let three = tier(3);
         let due = |tier: &BaselineTier| [2, 3, 4].map(|samples| tier.is_due(samples, 10));
         assert_eq!(due(&three), [false; 3]);
@@ -190,14 +209,28 @@ mod tests {
         assert_eq!(due(&three), [false; 3]);
         three.count_event();
         assert_eq!(due(&three), [false, true, true]);
-        assert!(tier(0).is_ahead_of_first_call() && !tier(u32::MAX).is_due(u32::MAX - 1, 10));
+        assert!(!tier(u32::MAX).is_due(u32::MAX - 1, 10));
     }
 
     #[test]
     fn a_large_function_is_compiled_after_as_much_time_as_compiling_takes() {
-        let tier = BaselineTier::new(BaselineWhen { after: 1, words_per_sample: 100, events: 0 }, 1000, 1);
+        let when = BaselineWhen { after: 1, words_per_sample: 100, events: 0, ahead: Ahead::NEVER };
+        let tier = BaselineTier::new(when, 1000, 1);
         assert_eq!([100, 101, 200, 201].map(|words| tier.is_due(2, words)), [true, true, true, false]);
         assert_eq!([100, 101].map(|words| tier.is_due(1, words)), [true, false]);
         assert!(tier.is_due(u32::MAX, usize::MAX >> 26));
+    }
+
+    #[test]
+    fn a_program_that_runs_for_long_gets_code_ahead_of_the_first_call() {
+        let ahead = Ahead { events: 2, most_words: 100 };
+        let tier = |after| BaselineTier::new(BaselineWhen { after, words_per_sample: 100, events: 0, ahead }, 1000, 1);
+        let due = |tier: &BaselineTier| [100, 101].map(|words| tier.is_due_at_first_call(words));
+        assert_eq!(due(&tier(0)), [true, true], "if every function is to have code");
+        let one = tier(1);
+        one.count_event();
+        assert_eq!(due(&one), [false, false]);
+        one.count_event();
+        assert_eq!(due(&one), [true, false]);
     }
 }
