@@ -63,10 +63,16 @@ fn baseline_code_as_text() {
     }
 }
 
-/// Returns the words of a line without numbers, which change with the code around it.
+/// Returns the words of a line without offsets, which change with the code before it: those at its start, and the targets of jumps.
 fn shape(line: &str) -> Vec<&str> {
-    let is_number = |word: &&str| word.trim_start_matches("0x").chars().all(|c| c.is_ascii_hexdigit());
-    line.split_whitespace().filter(|word| !is_number(word)).collect()
+    let is_offset = |word: &str| word.trim_start_matches("0x").chars().all(|c| c.is_ascii_hexdigit());
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let start = words.iter().take(2).take_while(|word| is_offset(word)).count();
+    let is_jump = |index: usize| words[index].starts_with('j');
+    (start..words.len())
+        .filter(|&at| at == start || !is_jump(at - 1) || !is_offset(words[at]))
+        .map(|at| words[at])
+        .collect()
 }
 
 /// The listings of `docs/tiers.md` are lines of what their commands print.
