@@ -17,6 +17,8 @@ use crate::paired_call::{self, CallStubs, DirectCode};
 const SIZE: usize = 64 << 20;
 /// Smallest number of bytes that a module takes at a time.
 const CHUNK: usize = 16 << 10;
+/// Bytes of the code memory that are kept for functions that samples found.
+const RESERVED: usize = SIZE / 4;
 /// Alignment of each function's code.
 const ALIGN: usize = 16;
 
@@ -73,6 +75,12 @@ fn code_memory() -> Option<&'static CodeMemory> {
 pub(crate) fn is_available() -> bool {
     code_memory().is_some()
         && PAUSE.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|end| Instant::now() >= end)
+}
+
+/// Returns true if the code memory has room for functions that may be executed once. Code is not freed before its module is, so
+/// they would take the place of functions that are hot later.
+pub(crate) fn has_unreserved_room() -> bool {
+    code_memory().is_some_and(|memory| memory.code.taken() * CHUNK < SIZE - RESERVED)
 }
 
 /// Starts a pause after a refused request: other modules may give memory back meanwhile.
@@ -247,6 +255,19 @@ impl Drop for ModuleRegion {
             gone.iter().for_each(|address| drop(owners.remove(address)));
         }
     }
+}
+
+/// Takes code memory until only the reserved part is left, and gives it back when the result is dropped.
+#[cfg(test)]
+pub(crate) fn take_unreserved() -> Vec<CodeRegion> {
+    let mut taken = Vec::new();
+    while has_unreserved_room() {
+        // Less than a huge page, so that the system supplies no page.
+        let mut region = code_memory().unwrap().code.region();
+        region.find(1 << 20, ALIGN).unwrap();
+        taken.push(region);
+    }
+    taken
 }
 
 #[cfg(test)]

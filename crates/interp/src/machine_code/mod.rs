@@ -104,10 +104,12 @@ impl BaselineTier {
             && self.events.load(Ordering::Relaxed) >= events
     }
 
-    /// Returns true if a function with this number of code words is to get code before its first execution.
+    /// Returns true if a function with this number of code words is to get code before its first execution. A part of the code memory is
+    /// kept for functions that samples found.
     pub(crate) fn is_due_at_first_call(&self, words: usize) -> bool {
         let BaselineWhen { after, ahead: Ahead { events, most_words }, .. } = self.when;
-        after == 0 || self.events.load(Ordering::Relaxed) >= events && words <= most_words
+        let is_ahead = || self.events.load(Ordering::Relaxed) >= events && words <= most_words && has_unreserved_room();
+        after == 0 || is_ahead()
     }
 
     /// Compiles a function, unless that was tried before. If the host refuses memory for now, the next call of `compile_once`
@@ -182,6 +184,18 @@ pub(crate) fn instruction_at(address: usize) -> Option<Ip> {
     code_memory::instruction_at(address)
 }
 
+/// Returns true if there is room for code of functions that may be executed once.
+#[cfg(wasmr_baseline)]
+fn has_unreserved_room() -> bool {
+    code_memory::has_unreserved_room()
+}
+
+/// Returns true: this build makes no machine code.
+#[cfg(not(wasmr_baseline))]
+fn has_unreserved_room() -> bool {
+    true
+}
+
 /// Returns false: this build makes no machine code.
 #[cfg(not(wasmr_baseline))]
 pub(crate) fn contains(_address: usize) -> bool {
@@ -232,5 +246,13 @@ mod tests {
         assert_eq!(due(&one), [false, false]);
         one.count_event();
         assert_eq!(due(&one), [true, false]);
+        #[cfg(wasmr_baseline)]
+        if code_memory::is_available() {
+            let taken = code_memory::take_unreserved();
+            assert_eq!(due(&one), [false, false], "the rest is for functions that samples found");
+            assert_eq!(due(&tier(0)), [true, true]);
+            drop(taken);
+            assert_eq!(due(&one), [true, false]);
+        }
     }
 }
