@@ -168,7 +168,7 @@ fn finish(
     let relocs = relocs.collect::<Result<_, CompileError>>()?;
     let mut code = buffer.data().to_vec();
     if !func.dfg.jump_tables.is_empty() {
-        dispatch::copy_to_jumps(&mut code, &mut tables, &compiled.bb_starts, &compiled.bb_edges);
+        dispatch::copy_to_jumps(&mut code, &mut tables, &compiled.bb_starts);
     }
     Ok(CompiledCode { code, relocs, tables, exits: Vec::new() })
 }

@@ -14,6 +14,10 @@
 //! - A copy is made of instructions that [`decode`] knows, none of which is a call.
 //! - The tables have entries for the instructions of a copy as they have for the original ones.
 //! - Code before the copies keeps its length: only the distance of a jump changes.
+//!
+//! # Why not by Cranelift's edges of blocks?
+//! `CompiledCode::bb_edges` takes the first block of an edge from `bb_starts` by its index before cold blocks are laid out after all
+//! others. If there is a cold block, the edges are therefore those of other blocks.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -50,30 +54,24 @@ struct Step {
 /// Instructions in the order in which they are executed, up to a table jump.
 type Path = Vec<Step>;
 
-/// Copies each dispatch of a loop to the jumps that lead to it. `blocks` are the offsets of the blocks in order, `edges` pairs of blocks
-/// of which the second may follow the first, in order of the first.
-pub(crate) fn copy_to_jumps(code: &mut Vec<u8>, tables: &mut CodeTables, blocks: &[u32], edges: &[(u32, u32)]) {
+/// Copies each dispatch of a loop to the jumps that lead back to it. `blocks` are the offsets of the blocks in order.
+pub(crate) fn copy_to_jumps(code: &mut Vec<u8>, tables: &mut CodeTables, blocks: &[u32]) {
     // The jumps to each dispatch, which the offset of its table jump identifies.
-    let mut dispatches: HashMap<usize, Vec<(u32, usize)>> = HashMap::new();
+    let mut dispatches: HashMap<usize, Vec<usize>> = HashMap::new();
     let mut paths: HashMap<usize, Option<Path>> = HashMap::new();
     for pair in blocks.windows(2) {
-        let Some(target) = final_jump(code, pair[0], pair[1], edges) else { continue };
+        let Some((jump, target)) = final_jump(code, tables, pair[0], pair[1]) else { continue };
         let path = paths.entry(target).or_insert_with(|| path_from(code, target));
-        if let Some(table_jump) = path.as_ref().and_then(|path| path.last()) {
-            dispatches.entry(table_jump.offset).or_default().push((pair[0], pair[1] as usize - JUMP_LEN));
+        // Blocks are in reverse postorder, so only a loop leads back to an earlier one.
+        if let Some(table_jump) = path.as_ref().and_then(|path| path.last()).filter(|last| last.offset < jump) {
+            dispatches.entry(table_jump.offset).or_default().push(jump);
         }
     }
     let mut dispatches: Vec<_> = dispatches.into_iter().filter(|(_, jumps)| jumps.len() >= MIN_JUMPS).collect();
     dispatches.sort_unstable_by_key(|&(offset, _)| offset);
     let most = 2 * code.len() + SMALL;
-    for (table_jump, mut jumps) in dispatches {
-        let block = blocks[blocks.partition_point(|&block| block as usize <= table_jump) - 1];
-        let reachable = reachable_from(block, blocks, edges);
-        jumps.retain(|(block, _)| blocks.binary_search(block).is_ok_and(|index| reachable[index]));
-        if jumps.len() < MIN_JUMPS {
-            continue;
-        }
-        for (_, jump) in jumps {
+    for (_, jumps) in dispatches {
+        for jump in jumps {
             if code.len() >= most {
                 return;
             }
@@ -86,39 +84,20 @@ pub(crate) fn copy_to_jumps(code: &mut Vec<u8>, tables: &mut CodeTables, blocks:
     }
 }
 
-/// Returns the target of the jump that ends the block at `start`, which ends at `end`. Returns `None` if it ends otherwise.
+/// Returns the offset and the target of the jump that ends the block from `start` to `end`. Returns `None` if it ends otherwise, or if
+/// instructions that are not known are before the jump.
 ///
-/// The last bytes of a block without a jump at its end may look like one. Its edges tell them apart, as such a block either falls
-/// through to the next one or ends in a conditional jump, a return, a trap or a table.
-fn final_jump(code: &[u8], start: u32, end: u32, edges: &[(u32, u32)]) -> Option<usize> {
-    let at = (end as usize).checked_sub(JUMP_LEN).filter(|&at| at >= start as usize && code[at] == JUMP)?;
-    let target = distance_end(code, at..end as usize);
-    let is_edge = |target: u32| {
-        edges[first_edge(start, edges)..].iter().take_while(|edge| edge.0 == start).any(|edge| edge.1 == target)
-    };
-    let target = u32::try_from(target).ok().filter(|&target| target != end && is_edge(target) && !is_edge(end))?;
-    Some(target as usize)
-}
-
-/// Returns the index of the first edge of a block.
-fn first_edge(block: u32, edges: &[(u32, u32)]) -> usize {
-    edges.partition_point(|edge| edge.0 < block)
-}
-
-/// Returns, for each block, true if control can reach it from the end of `block`.
-fn reachable_from(block: u32, blocks: &[u32], edges: &[(u32, u32)]) -> Vec<bool> {
-    let mut reachable = vec![false; blocks.len()];
-    let mut pending = vec![block];
-    while let Some(block) = pending.pop() {
-        for edge in edges[first_edge(block, edges)..].iter().take_while(|edge| edge.0 == block) {
-            if let Ok(index) = blocks.binary_search(&edge.1)
-                && !std::mem::replace(&mut reachable[index], true)
-            {
-                pending.push(edge.1);
-            }
-        }
+/// The last bytes of another instruction may look like a jump, as those of `sub ecx, imm32`. The instructions are therefore
+/// decoded from the last offset before the jump that the tables have, which begins an instruction.
+fn final_jump(code: &[u8], tables: &CodeTables, start: u32, end: u32) -> Option<(usize, usize)> {
+    let jump = (end as usize).checked_sub(JUMP_LEN).filter(|&at| at >= start as usize && code[at] == JUMP)?;
+    let locations = &tables.source_locations;
+    let location = locations[..locations.partition_point(|&(offset, _)| offset as usize <= jump)].last();
+    let mut at = location.map_or(start, |&(offset, _)| offset.max(start)) as usize;
+    while at < jump {
+        at += decode(&code[at..])?.len;
     }
-    reachable
+    (at == jump).then(|| (jump, distance_end(code, jump..end as usize)))
 }
 
 /// Returns the path from `offset` to a table jump, or `None` if there is no short one.
@@ -217,11 +196,11 @@ mod tests {
     const DISPATCH: [u8; 19] =
         [0x48, 0x8b, 0x0e, 0x48, 0x8d, 0x15, 9, 0, 0, 0, 0x48, 0x63, 0x0c, 0x8a, 0x48, 0x01, 0xca, 0xff, 0xe2];
 
-    /// Code with a dispatch, its table, `count` blocks that jump to the dispatch, and a return. Returns it with its blocks and edges.
-    fn machine(count: usize) -> (Vec<u8>, Vec<u32>, Vec<(u32, u32)>) {
+    /// Code with a dispatch, its table, `count` blocks that jump to the dispatch, and a return. Returns it with its blocks.
+    fn machine(count: usize) -> (Vec<u8>, Vec<u32>) {
         let mut code = DISPATCH.to_vec();
         code.extend(vec![0; 4 * count]);
-        let (mut blocks, mut edges) = (vec![0], Vec::new());
+        let mut blocks = vec![0];
         for index in 0..count {
             blocks.push(code.len() as u32);
             let distance = code.len() as u32 - DISPATCH.len() as u32;
@@ -232,21 +211,19 @@ mod tests {
         }
         blocks.push(code.len() as u32);
         code.push(0xc3);
-        edges.extend(blocks[1..=count].iter().map(|&block| (0, block)));
-        edges.extend(blocks[1..=count].iter().map(|&block| (block, 0)));
-        (code, blocks, edges)
+        (code, blocks)
     }
 
     #[test]
     fn each_jump_gets_a_copy() {
-        let (mut code, blocks, edges) = machine(MIN_JUMPS);
+        let (mut code, blocks) = machine(MIN_JUMPS);
         let before = code.clone();
         let mut tables = CodeTables {
             traps: vec![(0, TrapCode::MemoryOutOfBounds)],
             source_locations: vec![(0, 5), (3, 6), (blocks[1], 7)],
             ..CodeTables::default()
         };
-        copy_to_jumps(&mut code, &mut tables, &blocks, &edges);
+        copy_to_jumps(&mut code, &mut tables, &blocks);
         assert_eq!(code.len(), before.len() + MIN_JUMPS * DISPATCH.len());
         for index in 0..MIN_JUMPS {
             let (copy, jump) = (before.len() + index * DISPATCH.len(), blocks[index + 2] as usize);
@@ -260,15 +237,46 @@ mod tests {
 
     #[test]
     fn few_jumps_and_jumps_outside_of_loops_stay() {
-        let (mut code, blocks, mut edges) = machine(MIN_JUMPS - 1);
+        let (mut code, blocks) = machine(MIN_JUMPS - 1);
         let before = code.clone();
-        copy_to_jumps(&mut code, &mut CodeTables::default(), &blocks, &edges);
+        copy_to_jumps(&mut code, &mut CodeTables::default(), &blocks);
         assert_eq!(code, before);
-        (code, _, edges) = machine(MIN_JUMPS);
-        let (before, blocks) = (code.clone(), machine(MIN_JUMPS).1);
-        edges.retain(|edge| edge.0 != 0);
-        copy_to_jumps(&mut code, &mut CodeTables::default(), &blocks, &edges);
+        // The dispatch is behind all jumps.
+        let (mut code, mut blocks) = (Vec::new(), Vec::new());
+        for left in (0..MIN_JUMPS as u8).rev() {
+            blocks.push(code.len() as u32);
+            code.extend([JUMP, left * JUMP_LEN as u8, 0, 0, 0]);
+        }
+        blocks.push(code.len() as u32);
+        code.extend(DISPATCH);
+        let before = code.clone();
+        assert_eq!(final_jump(&code, &CodeTables::default(), 0, 5), Some((0, before.len() - DISPATCH.len())));
+        copy_to_jumps(&mut code, &mut CodeTables::default(), &blocks);
         assert_eq!(code, before);
+    }
+
+    #[test]
+    fn bytes_of_other_instructions_are_no_jumps() {
+        // `sub ecx, imm32`, whose operand would be the distance to the dispatch.
+        let (mut code, mut blocks) = machine(MIN_JUMPS);
+        let start = blocks.pop().unwrap();
+        code.truncate(start as usize);
+        blocks.push(start);
+        code.extend([0x81, JUMP, 0, 0, 0, 0]);
+        let end = code.len();
+        write_distance(&mut code, end, 0);
+        blocks.push(end as u32);
+        code.push(0xc3);
+        let before = code.clone();
+        // Neither from the start of the block, nor from a location in it; nor behind an instruction that is not known.
+        let mut tables = CodeTables { source_locations: vec![(0, 1)], ..CodeTables::default() };
+        assert_eq!(final_jump(&code, &tables, start, end as u32), None);
+        copy_to_jumps(&mut code, &mut tables, &blocks);
+        assert_eq!(code[start as usize..end], before[start as usize..end]);
+        let code = [0xc3, 0x90, JUMP, 0, 0, 0, 0];
+        assert_eq!(final_jump(&code, &CodeTables::default(), 0, 7), None);
+        tables.source_locations = vec![(0, 1), (2, 1), (7, 2)];
+        assert_eq!(final_jump(&code, &tables, 0, 7), Some((2, 7)));
     }
 
     #[test]

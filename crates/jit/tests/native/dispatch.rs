@@ -1,8 +1,10 @@
 //! The dispatch of an interpreter's loop, of which each opcode's code has a copy.
 
 use wasmr_core::trap::TrapCode;
+use wasmr_jit::Entry;
+use wasmr_runtime::Instance;
 
-use crate::world::Running;
+use crate::world::{Running, World};
 
 /// A byte-code machine of ten opcodes and an accumulator. It reads the next opcode at the start of its loop, where it also counts
 /// down and may trap. Opcode 9 ends the program.
@@ -74,4 +76,34 @@ fn a_trap_in_a_copy_is_the_trap_of_its_operator() {
     let first = offset(&mut running, 65536);
     assert!(first.is_some());
     assert_eq!(offset(&mut running, 37), first);
+}
+
+/// The machine with code that a hint calls rare in the opcodes 1 and 3. This code is laid out after all other blocks.
+fn machine_with_rare_code() -> String {
+    let mut machine = MACHINE.to_owned();
+    for operator in ["i32.mul (local.get $sum) (i32.const 3)", "i32.sub (local.get $sum) (i32.const 5)"] {
+        let set = format!("(local.set $sum ({operator}))");
+        let rare = r#"(@metadata.code.branch_hint "\00")
+            (if (i32.eq (local.get $sum) (i32.const 0x12345678)) (then (local.set $sum (i32.load (i32.const 44)))))"#;
+        assert!(machine.contains(&set));
+        machine = machine.replace(&set, &format!("{set} {rare}"));
+    }
+    machine
+}
+
+#[test]
+fn rare_code_prevents_no_copies() {
+    let machine = machine_with_rare_code();
+    for text in [MACHINE, &machine] {
+        let world = World::new();
+        let (module, code) = world.module_with_image(text, None);
+        let mut store = world.store(());
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let mut running = Running { store, instance };
+        let program = [0, 1, 2, 3, 4, 5, 6, 7, 8, 5, 4, 3, 2, 1, 0, 8, 7, 6, 5, 1, 9];
+        assert_eq!(running.call::<_, u32>("run", (16, 1000)), expected(&program, 0x0302_0100));
+        let machine_code = code.jit().examine(0, Entry::Start).unwrap().code;
+        let table_jumps = machine_code.windows(2).filter(|bytes| bytes[0] == 0xff && bytes[1] & 0xf8 == 0xe0).count();
+        assert!(table_jumps >= 10, "one for each opcode but the last, and the one to begin with: {table_jumps}");
+    }
 }
