@@ -13,6 +13,10 @@ use wasmparser::{BlockType, BrTable, Operator, OperatorsReader};
 
 use super::state::{FrameKind, LoopTable, Translator};
 
+/// Most pairs of a target and a local for which branches are threaded. Each target then joins the values of each local from many
+/// branches, which takes compile time in proportion to the pairs or more.
+const MOST_PAIRS: usize = 1 << 15;
+
 /// Returns the local that indexes the branch table with which a loop begins, for the operators after `loop`. Only blocks without
 /// parameters and results may open before the table.
 pub(super) fn index_of(mut operators: OperatorsReader<'_>) -> Option<u32> {
@@ -64,6 +68,9 @@ impl Translator<'_, '_> {
         if let Some(zero) = zero {
             self.builder.switch_to_block(zero);
             self.builder.ins().jump(blocks[0], &[]);
+        }
+        if blocks.len().saturating_mul(self.locals.len()) > MOST_PAIRS {
+            return;
         }
         let mut ends = Vec::new();
         for frame in &mut self.frames[loop_index + 1..] {

@@ -9,10 +9,11 @@ use wasmr_core::registry::TypeRegistry;
 use wasmr_jit::{CodeOptions, CompilerContext, Entry, JitModule, OsrEntry};
 use wasmr_module::operators::operators;
 use wasmr_module::{Features, Module};
+use wasmr_runtime::Instance;
 use wasmr_runtime::frame::FrameMap;
 use wasmr_runtime::vm::VmLayout;
 
-use crate::world::CALLS;
+use crate::world::{CALLS, Running, World};
 
 /// Compiles the first defined function of a module with a dual entry, at its start and at its last loop. The profile of each
 /// `call_indirect` has the functions 1 to `callees`.
@@ -49,5 +50,40 @@ fn operands_below_guarded_calls_before_the_loop() {
         (func (param i32) (result i32) (unreachable)))"#;
     for callees in 1..=3 {
         compile_with_loop(text, 3, callees);
+    }
+}
+
+/// Returns the number of branches in CLIF to the block that ends in a table of branches.
+fn branches_to_table(clif: &str) -> usize {
+    let lines: Vec<&str> = clif.lines().map(str::trim).collect();
+    let table = lines.iter().position(|line| line.contains("br_table")).expect("a table");
+    let label = lines[..table].iter().rev().find(|line| line.starts_with("block") && line.ends_with(':')).unwrap();
+    let block = label.split([':', '(']).next().unwrap();
+    let names = |line: &&&str| line.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == block);
+    lines.iter().filter(|line| line.contains("jump") || line.contains("brif")).filter(names).count()
+}
+
+#[test]
+fn branches_know_their_way_through_a_table_unless_compiling_that_takes_long() {
+    for (locals, is_threaded) in [(1, true), (20_000, false)] {
+        let text = format!(
+            r#"(module (func (export "run") (param i32) (result i32) (local $state i32) (local {})
+                (local.set $state (local.get 0))
+                (loop $next
+                    (block $2 (block $1 (block $0
+                        (br_table $0 $1 $2 (local.get $state)))
+                        (local.set $state (i32.const 1)) (br $next))
+                        (local.set $state (i32.const 7)) (br $next)))
+                (local.get $state)))"#,
+            "i32 ".repeat(locals)
+        );
+        let world = World::new();
+        let (module, code) = world.module_with_image(&text, None);
+        let mut store = world.store(());
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let mut running = Running { store, instance };
+        assert_eq!([0, 1, 2].map(|state| running.call::<_, u32>("run", (state,))), [7, 7, 2]);
+        let clif = code.jit().examine(0, Entry::Start).unwrap().clif;
+        assert_eq!(branches_to_table(&clif), if is_threaded { 1 } else { 3 }, "{locals} locals");
     }
 }
