@@ -66,13 +66,9 @@ impl Compiler<'_> {
         let mut outside = Vec::new();
         for link in &mut self.links {
             if let Goal::Address(address) = link.to {
-                let end = match link.at {
-                    Position::Main(at) => Position::Main(at + 4),
-                    Position::Side(at) => Position::Side(at + 4),
-                    Position::Constant(at) => Position::Constant(at + 4),
-                };
-                outside.push((parts.offset(end), address));
-                link.to = Goal::Position(end);
+                let end = parts.offset(link.at) + 4;
+                outside.push((end, address));
+                link.to = Goal::Address(end.into());
             }
         }
         let Placed { code, entries, .. } = self.place(0)?;

@@ -163,6 +163,7 @@ impl Drop for CodeRegion {
 #[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
 mod tests {
     use super::*;
+    use crate::sys::{ProgramImage, page_size};
 
     #[test]
     fn a_region_that_fills_huge_pages_moves_into_them() {
@@ -196,7 +197,6 @@ mod tests {
         let refuses = !allocator.mapping().use_huge_pages(2 * HUGE_PAGE..3 * HUGE_PAGE);
         assert!(huge.trim() == "4096 kB" || refuses, "{huge}");
     }
-    use crate::sys::{ProgramImage, page_size};
 
     #[test]
     fn a_dropped_region_frees_its_chunks() {
