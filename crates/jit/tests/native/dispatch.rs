@@ -91,6 +91,11 @@ fn machine_with_rare_code() -> String {
     machine
 }
 
+/// Returns the number of jumps to an address in a register.
+fn table_jumps(machine_code: &[u8]) -> usize {
+    machine_code.windows(2).filter(|bytes| bytes[0] == 0xff && bytes[1] & 0xf8 == 0xe0).count()
+}
+
 #[test]
 fn rare_code_prevents_no_copies() {
     let machine = machine_with_rare_code();
@@ -103,7 +108,56 @@ fn rare_code_prevents_no_copies() {
         let program = [0, 1, 2, 3, 4, 5, 6, 7, 8, 5, 4, 3, 2, 1, 0, 8, 7, 6, 5, 1, 9];
         assert_eq!(running.call::<_, u32>("run", (16, 1000)), expected(&program, 0x0302_0100));
         let machine_code = code.jit().examine(0, Entry::Start).unwrap().code;
-        let table_jumps = machine_code.windows(2).filter(|bytes| bytes[0] == 0xff && bytes[1] & 0xf8 == 0xe0).count();
+        let table_jumps = table_jumps(&machine_code);
         assert!(table_jumps >= 10, "one for each opcode but the last, and the one to begin with: {table_jumps}");
     }
+}
+
+/// A state machine that reads bytes of a text. Its ten states join before the test for the end of the text, and three more tests are
+/// before the `br_table`. The first comma ends it, too. Returns a sum and the last state.
+fn state_machine(text: &str) -> String {
+    let labels: String = (0..10).map(|state| format!("$s{state} ")).collect();
+    let mut states = format!("(br_table {labels} (local.get $state))");
+    for state in 0..10 {
+        states = format!(
+            "(block $s{state} {states})
+            (local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const {})) (local.get $byte)))
+            (local.set $state (i32.rem_u (i32.add (local.get $byte) (i32.const {state})) (i32.const 10)))
+            (br $joined)",
+            2 * state + 3
+        );
+    }
+    format!(
+        r#"(module
+        (memory 1)
+        (data (i32.const 16) "{text}")
+        (func (export "run") (param $at i32) (param $end i32) (result i32 i32)
+            (local $state i32) (local $byte i32) (local $sum i32)
+            (block $out (loop $next
+                (br_if $out (i32.eqz (local.tee $byte (i32.load8_u (local.get $at)))))
+                (br_if $out (i32.gt_u (local.get $state) (i32.const 9)))
+                (br_if $out (i32.eq (local.get $byte) (i32.const 44)))
+                (block $joined {states})
+                (br_if $next (i32.ne (local.get $end) (local.tee $at (i32.add (local.get $at) (i32.const 1)))))))
+            (local.get $sum) (local.get $state)))"#
+    )
+}
+
+#[test]
+fn states_that_join_before_a_test_have_copies() {
+    let text = "a state machine reads a text byte by byte, and ends at a comma";
+    let world = World::new();
+    let (module, code) = world.module_with_image(&state_machine(text), None);
+    let mut store = world.store(());
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let mut running = Running { store, instance };
+    for end in 1..=text.len() {
+        let (mut sum, mut state) = (0_u32, 0);
+        for byte in text.bytes().take(end).take_while(|&byte| byte != b',').map(u32::from) {
+            (sum, state) = (sum.wrapping_mul(2 * state + 3).wrapping_add(byte), (byte + state) % 10);
+        }
+        assert_eq!(running.call::<_, (u32, u32)>("run", (16, 16 + end as i32)), (sum, state));
+    }
+    let table_jumps = table_jumps(&code.jit().examine(0, Entry::Start).unwrap().code);
+    assert!(table_jumps >= 10, "one for each state, and the one to begin with: {table_jumps}");
 }
