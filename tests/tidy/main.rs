@@ -99,6 +99,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/src/sys/stack.rs",
     "crates/runtime/src/sys/reservation.rs",
     "crates/runtime/src/sys/stack_pages.rs",
+    "crates/runtime/src/sys/placement.rs",
     "crates/runtime/src/sys/preempt.rs",
     "crates/runtime/src/sys/unix.rs",
     "crates/runtime/src/table.rs",

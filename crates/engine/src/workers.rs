@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use wasmr_runtime::check_room;
+use wasmr_runtime::sys::spawn_elsewhere;
 
 use crate::compile_queue::{CompileQueue, Hot, Waiting};
 use crate::tuning::{BYTES_FOR_THREAD, GIANT};
@@ -84,7 +85,7 @@ impl<T: Task> Shared<T> {
         }
         let shared = self.clone();
         let thread = std::thread::Builder::new().name(crate::COMPILE_THREAD.to_owned()).stack_size(STACK_SIZE);
-        match check_room(STACK_SIZE).and_then(|()| thread.spawn(move || work(&shared))) {
+        match check_room(STACK_SIZE).and_then(|()| spawn_elsewhere(thread, move || work(&shared))) {
             Ok(_) => state.threads += 1,
             Err(error) if state.threads == 0 => return Err(error),
             // The existing threads take the task.

@@ -11,6 +11,7 @@
 //! - [`build_id()`]: identifies the build of the program.
 //! - [`for_each_word`]: reads a stack word by word, for the collector.
 //! - [`lower_priority`]: the background priority of compiler threads; [`thread_cpu_time`]: the processor time of a thread.
+//! - [`spawn_elsewhere`]: starts a compiler thread beside the caller, not behind it.
 //! - [`mod@preempt`]: stops compiled code from another thread.
 //! - [`landing`]: the registers at a landing pad, the code that continues after a fault or such a signal.
 //! - [`install_fault_handler`]: turns a fault at a known code address into a jump. Every other fault keeps its effect.
@@ -33,6 +34,7 @@ mod fork;
 pub mod landing;
 #[cfg(miri)]
 mod miri;
+mod placement;
 mod pool;
 pub mod preempt;
 mod reservation;
@@ -48,6 +50,7 @@ pub use code_allocator::{CodeAllocator, CodeRegion};
 pub use code_mapping::{CodeMapping, ProgramImage};
 pub use fault::{FAULTS_BECOME_TRAPS, install_fault_handler, prepare_thread};
 pub use fork::generation;
+pub use placement::spawn_elsewhere;
 pub use reservation::{Reservation, is_guarded_address, leave_memories_out_of_forks};
 pub use stack::for_each_word;
 pub use stack_pages::StackPages;
