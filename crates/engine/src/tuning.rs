@@ -6,7 +6,7 @@
 //! # When is a function compiled?
 //! One in [`sample_every`](Tuning::sample_every) calls and backward jumps is a *sample*, which counts for the function that it
 //! finds executing and for two callers. A sample stands for about 20 µs of interpretation; one after a longer time counts several
-//! times ([`SAMPLE_WEIGHT`]). Compiling a body takes about 1.5 µs a byte.
+//! times ([`SAMPLE_WEIGHT`]), and after a much shorter one the next comes later. Compiling a body takes about 1.5 µs a byte.
 //!
 //! The remaining run time of a program is unknown. The best guess is that a function will be executed for as long again as it was.
 //! The best time to compile it is therefore when it has been executed for as long as compiling takes, or for half as long if another
@@ -43,7 +43,7 @@ pub struct Tuning {
     /// Samples that must have found a function before it gets baseline code, more if it is large; 0 to compile every function
     /// before its first execution.
     pub baseline_after: u32,
-    /// Calls and backward jumps from one sample to the next. A smaller number finds hot functions sooner and costs more. The default
+    /// Calls and backward jumps from one sample to the next; up to four times as many in quick loops. A smaller number finds hot functions sooner and costs more. The default
     /// is a prime: if the number of calls in a loop divided it, every sample would find the same call, and none the loop.
     pub sample_every: u32,
     /// Samples that must have found a function or a loop before it is compiled, however small it is. 0 makes tier-up
@@ -121,6 +121,7 @@ pub enum CompileLoad {
 pub(crate) const SAMPLED_FRAMES: usize = 3;
 
 /// Factor on the budget before the first budget interrupt of an instance: the code that sets a program up is seldom executed again.
+/// It also bounds the budget in quick loops.
 const INITIAL_BUDGET_FACTOR: i32 = 4;
 
 /// The weight of samples. In small functions a thousand calls and loops take 20 µs.

@@ -63,6 +63,14 @@ impl Default for CodeOptions {
     }
 }
 
+impl CodeOptions {
+    /// Returns the function entries and backward jumps before a budget interrupt after which samples are rarer by a factor. They are no
+    /// more than before the first budget interrupt, or than usual if those are more.
+    pub(crate) fn stretched_budget(&self, factor: i32) -> i32 {
+        self.budget.saturating_mul(factor).min(self.initial_budget.max(self.budget))
+    }
+}
+
 /// Samples that found a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FuncSamples {

@@ -36,8 +36,8 @@ pub(crate) unsafe fn event(fp: Fp, ip: Ip) -> usize {
     unsafe {
         let func = fp.func();
         let Some((code, index, guarded)) = identify(func) else { return GO_ON };
-        (*(*func).instance).budget = code.options().budget;
-        let time = SampleTime::now(code);
+        let (time, stretch) = SampleTime::now(code);
+        (*(*func).instance).budget = code.options().stretched_budget(stretch);
         if let Some(block) = code.get(index, guarded) {
             let at_loop = block.position(ip).and_then(|word| block.loops.at_word(word));
             let running = RunningFunc::new(func);
@@ -103,10 +103,11 @@ impl SampleTime {
     /// A sample of weight 1.
     const ONE: SampleTime = SampleTime { rest: 1, weight: None };
 
-    /// Ends an interval between samples.
-    fn now(code: &ModuleCode) -> SampleTime {
+    /// Ends an interval between samples. Also returns the factor on the calls and backward jumps of the next interval.
+    fn now(code: &ModuleCode) -> (SampleTime, i32) {
         let weight = code.options().sample_weight;
-        SampleTime { rest: weight.map_or(1, weight_by_time), weight }
+        let (rest, stretch) = weight.map_or((1, 1), weight_by_time);
+        (SampleTime { rest, weight }, stretch)
     }
 
     /// Returns the weight of the sample for a function, at least 1.

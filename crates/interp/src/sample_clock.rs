@@ -9,6 +9,9 @@
 //!
 //! The clock is stopped for an interval in which a function is translated, and for some after a call of another tier: its time may be
 //! that of compiled code.
+//!
+//! In a small loop of baseline code a thousand rounds take 1 or 2 µs, and a sample takes a tenth of that. After a brief interval the next
+//! one therefore has more calls and backward jumps, up to [`MOST_STRETCH`] times as many. After a long one it has as many as usual.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -36,6 +39,23 @@ impl SampleWeight {
 /// Weight from which an interval is long.
 const LONG: u64 = 4;
 
+/// Part of the time of a sample below which an interval is brief: one in so many.
+const BRIEF: u64 = 4;
+
+/// Largest factor on the calls and backward jumps of an interval.
+pub(crate) const MOST_STRETCH: i32 = 4;
+
+/// Returns the factor on the calls and backward jumps of the next interval, given that of an interval and the time that it took.
+fn next_stretch(stretch: i32, time: u64, unit: u64) -> i32 {
+    if time < unit / BRIEF {
+        (stretch * 2).min(MOST_STRETCH)
+    } else if time > unit {
+        1
+    } else {
+        stretch
+    }
+}
+
 /// The clock of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SampleClock {
@@ -48,16 +68,27 @@ enum SampleClock {
 }
 
 impl SampleClock {
-    /// Ends an interval. Returns its weight by time, at least 1, and the clock for the next one. The functions read the wall clock
-    /// and the thread's.
-    fn tick(self, unit: u64, wall: impl Fn() -> u64, thread: impl Fn() -> u64) -> (u32, SampleClock) {
+    /// Ends an interval. Returns its weight by time, at least 1, and the clock for the next one. Changes the factor on the calls and
+    /// backward jumps of the next interval. The functions read the wall clock and the thread's.
+    fn tick(
+        self,
+        unit: u64,
+        stretch: &mut i32,
+        wall: impl Fn() -> u64,
+        thread: impl Fn() -> u64,
+    ) -> (u32, SampleClock) {
         let unit = unit.max(1);
+        if !matches!(self, SampleClock::Wall(_)) {
+            *stretch = 1;
+        }
         match self {
             SampleClock::Stopped(0) => (1, SampleClock::Wall(wall())),
             SampleClock::Stopped(others) => (1, SampleClock::Stopped(others - 1)),
             SampleClock::Wall(start) => {
                 let now = wall();
-                let is_long = now.saturating_sub(start) >= LONG * unit;
+                let time = now.saturating_sub(start);
+                *stretch = next_stretch(*stretch, time, unit);
+                let is_long = time >= LONG * unit;
                 (1, if is_long { SampleClock::Thread(thread()) } else { SampleClock::Wall(now) })
             }
             SampleClock::Thread(start) => {
@@ -72,6 +103,7 @@ impl SampleClock {
 
 thread_local! {
     static CLOCK: Cell<SampleClock> = const { Cell::new(SampleClock::Stopped(0)) };
+    static STRETCH: Cell<i32> = const { Cell::new(1) };
 }
 
 /// Returns the nanoseconds since the first call.
@@ -89,11 +121,14 @@ pub(crate) fn stop(more: u32) {
     CLOCK.set(SampleClock::Stopped(more));
 }
 
-/// Returns the weight by time of a sample that this thread takes now.
-pub(crate) fn weight_by_time(weight: SampleWeight) -> u32 {
-    let (units, clock) = CLOCK.get().tick(weight.nanoseconds, wall_time, thread_cpu_time);
+/// Returns the weight by time of a sample that this thread takes now, and the factor on the calls and backward jumps before the next
+/// sample.
+pub(crate) fn weight_by_time(weight: SampleWeight) -> (u32, i32) {
+    let mut stretch = STRETCH.get();
+    let (units, clock) = CLOCK.get().tick(weight.nanoseconds, &mut stretch, wall_time, thread_cpu_time);
     CLOCK.set(clock);
-    units
+    STRETCH.set(stretch);
+    (units, stretch)
 }
 
 #[cfg(test)]
@@ -104,7 +139,7 @@ mod tests {
     fn weights(times: &[(u64, u64)]) -> Vec<u32> {
         let mut clock = SampleClock::Stopped(0);
         let tick = |&(wall, thread): &(u64, u64)| {
-            let (weight, next) = clock.tick(10, || wall, || thread);
+            let (weight, next) = clock.tick(10, &mut 1, || wall, || thread);
             clock = next;
             weight
         };
@@ -136,11 +171,30 @@ mod tests {
         let mut clock = SampleClock::Stopped(2);
         for now in [1000, 2000, 3000] {
             assert!(matches!(clock, SampleClock::Stopped(_)));
-            let (weight, next) = clock.tick(10, || now, || now);
+            let (weight, next) = clock.tick(10, &mut 1, || now, || now);
             assert_eq!(weight, 1);
             clock = next;
         }
         assert_eq!(clock, SampleClock::Wall(3000));
+    }
+
+    #[test]
+    fn after_brief_intervals_samples_are_rarer() {
+        let (mut clock, mut stretch) = (SampleClock::Stopped(0), 1);
+        let mut stretches = |times: &[u64]| -> Vec<i32> {
+            let tick = |&now: &u64| {
+                clock = clock.tick(20, &mut stretch, || now, || now).1;
+                stretch
+            };
+            times.iter().map(tick).collect()
+        };
+        assert_eq!(stretches(&[0, 4, 8, 12, 17]), [1, 2, 4, MOST_STRETCH, MOST_STRETCH]);
+        assert_eq!(
+            stretches(&[37, 58, 62]),
+            [MOST_STRETCH, 1, 2],
+            "an interval of middling length, a longer one, a brief one"
+        );
+        assert_eq!(stretches(&[162, 262, 263]), [1; 3], "the thread's clock measures intervals that are not brief");
     }
 
     #[test]

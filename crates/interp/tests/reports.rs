@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use wasmr_core::registry::TypeRegistry;
-use wasmr_interp::{CodeOptions, InterpTier, ModuleCode};
+use wasmr_interp::{CodeOptions, InterpTier, ModuleCode, SampleWeight};
 use wasmr_module::operators::operators;
 use wasmr_module::{Features, Module};
 use wasmr_runtime::running::RunningFunc;
@@ -68,10 +68,14 @@ impl Executable for Recorder {
 
 /// Calls the export `run` of a module with every function entry and backward jump a budget interrupt.
 fn run(text: &str) -> Arc<Recorder> {
+    run_with(text, CodeOptions { budget: 0, initial_budget: 0, sampled_frames: 2, ..CodeOptions::default() })
+}
+
+/// Calls the export `run` of a module.
+fn run_with(text: &str, options: CodeOptions) -> Arc<Recorder> {
     let registry = Arc::new(TypeRegistry::new());
     let bytes = wat::parse_str(text).unwrap();
     let module = Module::new(bytes.into(), "test.wasm", &Features::default(), &registry, 1).unwrap();
-    let options = CodeOptions { budget: 0, initial_budget: 0, sampled_frames: 2, ..CodeOptions::default() };
     let code = ModuleCode::with_options(module.clone(), options);
     let recorder = Arc::new(Recorder { code, reports: Mutex::default() });
     let config = StoreConfig {
@@ -149,4 +153,19 @@ fn a_sample_counts_the_function_and_its_caller() {
         })
         .collect();
     assert_eq!(samples, [0, 1, 0]);
+}
+
+#[test]
+fn samples_of_a_quick_loop_are_rarer_than_the_first_ones() {
+    let text = r#"(module (func (export "run") (local i32)
+        (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 1000))))))"#;
+    let interrupts = |nanoseconds| {
+        let sample_weight = Some(SampleWeight { nanoseconds, words: 1 });
+        let recorder =
+            run_with(text, CodeOptions { budget: 9, initial_budget: 39, sample_weight, ..CodeOptions::default() });
+        recorder.reports().iter().filter(|report| matches!(report, Report::Interrupt(..))).count()
+    };
+    // Intervals of 40, 10, 10, … calls and jumps; then of 40, 10, 19, 37, 37, …
+    assert_eq!(interrupts(1), 97);
+    assert_eq!(interrupts(1 << 60), 28);
 }
