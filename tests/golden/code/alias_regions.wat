@@ -36,17 +36,18 @@
 ;;       gv1 = load.i64 notrap aligned readonly can_move gv0+native_stack_limit
 ;;       stack_limit = gv1
 ;;   block0(v0: i64, v1: i32):
-;;       v3 = load.i32 notrap aligned region0 v0+global0
-;;       v4 = uextend.i64 v1
-;;       store notrap aligned region1 v4, v0+global1
-;;       v7 = load.i64 notrap aligned readonly can_move v0
-;;       v11 = iconst.i64 8
-;;       v8 = iadd v7, v11
-;;       store MemoryOutOfBounds little region2 v1, v8
+;;       v3 = load.i64 notrap aligned region0 v0+global0
+;;       v5 = uextend.i64 v1
+;;       store notrap aligned region1 v5, v0+global1
+;;       v8 = load.i64 notrap aligned readonly can_move v0
+;;       v13 = iconst.i64 8
+;;       v9 = iadd v8, v13
+;;       store MemoryOutOfBounds little region2 v1, v9
 ;;       jump block1
 ;;   block1:
-;;       v10 = iadd.i32 v3, v3
-;;       return v10
+;;       v4 = ireduce.i32 v3
+;;       v12 = iadd v4, v4
+;;       return v12
 ;;   }
 ;; == func 1: optimised
 ;;   function u0:0(i64 vmctx, i32) -> i32 tail {

@@ -50,7 +50,13 @@ impl Translator<'_, '_> {
             Operator::GlobalGet { global_index } => {
                 let ty = value_type(self.request.module.globals()[global_index as usize].ty.content);
                 let (base, offset, flags) = self.global(global_index);
-                let value = self.builder.ins().load(ty, flags, base, offset);
+                let value = if ty == types::I32 {
+                    // The whole slot, as `global.set` writes it: Cranelift passes a value from a store to a load of the same type.
+                    let slot = self.builder.ins().load(types::I64, flags, base, offset);
+                    self.builder.ins().ireduce(types::I32, slot)
+                } else {
+                    self.builder.ins().load(ty, flags, base, offset)
+                };
                 self.push(value);
             }
             Operator::GlobalSet { global_index } => {
