@@ -38,7 +38,7 @@ impl KeyedOptions for Tuning {
         OptionKey(
             "tier-up-delay",
             Setter::Time(|tuning, time| tuning.tier_up_delay = time),
-            "Time before the first compilation, from the first profile sample [default: 8ms]",
+            "Time before the first compilation, from the first profile sample [default: 12ms]",
         ),
         OptionKey(
             "dual-entry-from",

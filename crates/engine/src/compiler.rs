@@ -1,6 +1,6 @@
 //! [`Compiler`]: the part of compilation that the modules of an engine share: threads, clock, counts, and outages.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,9 @@ use crate::pause::Pause;
 use crate::report::{Observer, TierEvent, TierReport};
 use crate::tuning::{CompileLoad, GIANT, Gain, IDLE_AFTER, Tuning, processors};
 use crate::workers::{Task, Workers};
+
+/// Questions for the time since the first sample of which one asks the clock.
+const QUESTIONS_FOR_CLOCK: u32 = 4;
 
 /// The shared state. `T` is the type of the modules' compilations.
 pub(crate) struct Compiler<T: Task> {
@@ -24,6 +27,10 @@ pub(crate) struct Compiler<T: Task> {
     began: OnceLock<Instant>,
     /// True if the delay after `began` is over.
     delay_is_over: AtomicBool,
+    /// True if [`IDLE_AFTER`] is over.
+    may_be_idle: AtomicBool,
+    /// Number of questions for the time since `began`.
+    questions: AtomicU32,
     outage: Mutex<Outage>,
     /// True if `outage` has a reason.
     is_out: AtomicBool,
@@ -72,6 +79,8 @@ impl<T: Task> Compiler<T> {
             workers: OnceLock::new(),
             began: OnceLock::new(),
             delay_is_over: AtomicBool::new(false),
+            may_be_idle: AtomicBool::new(false),
+            questions: AtomicU32::new(0),
             outage: Mutex::default(),
             is_out: AtomicBool::new(false),
             counts: Counts::default(),
@@ -108,18 +117,24 @@ impl<T: Task> Compiler<T> {
 
     /// Returns true if no compiler thread has anything to do, and the program has run for a while.
     fn is_idle(&self) -> bool {
-        self.began.get().is_some_and(|began| began.elapsed() >= IDLE_AFTER)
-            && self.workers.get().is_none_or(Workers::are_idle)
+        self.workers.get().is_none_or(Workers::are_idle) && self.has_run_for(IDLE_AFTER, &self.may_be_idle)
     }
 
     /// Returns true if so much time has passed since the first sample that something may be compiled.
     fn is_delay_over(&self) -> bool {
-        // A flag takes less time than the clock.
-        self.delay_is_over.load(Ordering::Relaxed) || {
-            let is_over = self.began.get_or_init(Instant::now).elapsed() >= self.tuning.delay();
-            self.delay_is_over.store(is_over, Ordering::Relaxed);
-            is_over
-        }
+        self.has_run_for(self.tuning.delay(), &self.delay_is_over)
+    }
+
+    /// Returns true if so much time has passed since the first sample. `known` is true if an earlier answer was.
+    fn has_run_for(&self, time: Duration, known: &AtomicBool) -> bool {
+        // A flag takes less time than the clock, and so does a counter: the answer may be some samples late.
+        known.load(Ordering::Relaxed)
+            || (time.is_zero() || self.questions.fetch_add(1, Ordering::Relaxed).is_multiple_of(QUESTIONS_FOR_CLOCK))
+                && {
+                    let is_over = self.began.get_or_init(Instant::now).elapsed() >= time;
+                    known.store(is_over, Ordering::Relaxed);
+                    is_over
+                }
     }
 
     /// Returns true if the samples of earlier runs are enough to compile a function of this size at once.
@@ -227,5 +242,24 @@ impl<T: Task> Compiler<T> {
             compile_time: Duration::from_nanos(get(&self.counts.nanoseconds)),
             threads: self.workers.get().map_or(0, Workers::threads),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module_tiers::CompileTask;
+
+    #[test]
+    fn one_question_in_four_asks_the_clock() {
+        let compiler: Compiler<CompileTask> = Compiler::new(&Config::default());
+        let known = AtomicBool::new(false);
+        let ask = |time| compiler.has_run_for(time, &known);
+        assert!(!ask(Duration::MAX), "the time begins with the first question");
+        std::thread::sleep(Duration::from_millis(2));
+        let time = Duration::from_millis(1);
+        assert_eq!([(); QUESTIONS_FOR_CLOCK as usize].map(|()| ask(time)), [false, false, false, true]);
+        assert!(ask(time), "it is known now");
+        assert!(compiler.has_run_for(Duration::ZERO, &AtomicBool::new(false)));
     }
 }

@@ -450,8 +450,9 @@ impl ModuleTiers {
         self.done.notify_all();
     }
 
-    fn is_ready(&self, work: Work) -> bool {
-        matches!(self.lock().work.get(&work), Some(Progress::Ready))
+    /// Returns true if the code of some work was loaded. It is then ready before it is requested.
+    fn is_loaded(&self, work: Work) -> bool {
+        self.earlier.entry.is_some() && matches!(self.lock().work.get(&work), Some(Progress::Ready))
     }
 
     /// Counts a budget interrupt at the loop whose operator is at `offset`. Returns the loop's OSR code if it is to be entered here.
@@ -466,8 +467,7 @@ impl ModuleTiers {
             Decision::Requested => {}
             Decision::Undecided(samples) => {
                 let gain = Gain::of(samples, self.samples.load(Ordering::Relaxed));
-                // Code from the cache is ready before it is requested.
-                if !self.is_ready(work)
+                if !self.is_loaded(work)
                     && (!self.compiler.pays(samples, size, gain)
                         || self.compiler.is_paused()
                         || self.next_call_is_near(index, guarded)

@@ -76,7 +76,7 @@ impl Default for Tuning {
             sample_every: 1021,
             tier_up_after: 2,
             bytes_per_sample: 27,
-            tier_up_delay: Duration::from_millis(8),
+            tier_up_delay: Duration::from_millis(12),
             dual_entry_from: 4 << 10,
             max_compiled_size: 256 << 10,
             gc_stress: false,
