@@ -137,10 +137,10 @@ impl<T: Task> Compiler<T> {
                 }
     }
 
-    /// Returns true if the samples of earlier runs are enough to compile a function of this size at once.
-    pub(crate) fn would_pay(&self, samples: u32, body_bytes: usize) -> bool {
+    /// Returns true if a function of this size pays for its compilation that so many of all samples found, now or in earlier runs.
+    pub(crate) fn would_pay(&self, samples: u32, all: u32, body_bytes: usize) -> bool {
         let load = if self.processors() == 1 { CompileLoad::OneProcessor } else { CompileLoad::Busy };
-        samples >= self.tuning.samples_for(body_bytes, Gain::LEAST, load)
+        samples >= self.tuning.samples_for(body_bytes, Gain::of(samples, all), load)
     }
 
     /// Submits a compilation. If there is no thread for it, an outage begins.
@@ -261,5 +261,13 @@ mod tests {
         assert_eq!([(); QUESTIONS_FOR_CLOCK as usize].map(|()| ask(time)), [false, false, false, true]);
         assert!(ask(time), "it is known now");
         assert!(compiler.has_run_for(Duration::ZERO, &AtomicBool::new(false)));
+    }
+
+    #[test]
+    fn samples_of_earlier_runs_and_of_callees_pay_by_their_part_in_all() {
+        let compiler: Compiler<CompileTask> = Compiler::new(&Config::default());
+        let bytes = compiler.tuning().bytes_per_sample as usize * 10;
+        assert_eq!([20, 80, 800, 8000].map(|all| compiler.would_pay(20, all, bytes)), [true, true, false, false]);
+        assert!(compiler.would_pay(2000, 8000, bytes) && !compiler.would_pay(2, 2, bytes));
     }
 }

@@ -67,7 +67,7 @@ impl ModuleTiers {
                 && count.saturating_mul(HOT_CALLEE) >= all
                 && !self.states.is_requested(callee, guarded)
                 && self.body_size(callee) <= largest
-                && self.is_worth_compiling(callee, samples)
+                && self.is_worth_compiling(callee, samples, self.all_samples())
             {
                 found = true;
                 self.request_with(Work { index: callee, guarded, at_loop: None }, task.hotness(), least_worth);

@@ -325,9 +325,14 @@ impl ModuleTiers {
         }
     }
 
-    /// Returns true if a function is worth compiling that so many samples found, in this run or in earlier ones.
-    pub(crate) fn is_worth_compiling(&self, index: u32, samples: u32) -> bool {
-        self.compiler.would_pay(samples, self.body_size(index))
+    /// Returns true if a function is worth compiling that so many samples found, of `all` in this run or in earlier ones.
+    pub(crate) fn is_worth_compiling(&self, index: u32, samples: u32, all: u32) -> bool {
+        self.compiler.would_pay(samples, all, self.body_size(index))
+    }
+
+    /// Returns the sum of the weights of all samples of this run.
+    pub(crate) fn all_samples(&self) -> u32 {
+        self.samples.load(Ordering::Relaxed)
     }
 
     /// Requests some work without waiting for it.
@@ -466,7 +471,7 @@ impl ModuleTiers {
             Decision::Refused => return None,
             Decision::Requested => {}
             Decision::Undecided(samples) => {
-                let gain = Gain::of(samples, self.samples.load(Ordering::Relaxed));
+                let gain = Gain::of(samples, self.all_samples());
                 if !self.is_loaded(work)
                     && (!self.compiler.pays(samples, size, gain)
                         || self.compiler.is_paused()
@@ -552,7 +557,7 @@ impl Executable for ModuleTiers {
             return;
         }
         let samples = self.samples_that_count(index, guarded, samples, by_interpreter);
-        let gain = Gain::of(samples, self.samples.load(Ordering::Relaxed));
+        let gain = Gain::of(samples, self.all_samples());
         if self.compiler.pays(samples, self.body_size(index), gain)
             && !(by_interpreter && self.stays_interpreted_for_interpreter(index, guarded))
         {

@@ -62,8 +62,9 @@ impl ModuleTiers {
             let RefusedWork { index, at_loop, .. } = *work;
             self.add_refused(Work { index, guarded, at_loop: at_loop.map(|offset| offset as usize) });
         }
+        let all = profile.functions.iter().fold(0u32, |all, func| all.saturating_add(func.samples));
         for &FunctionSamples { index, samples, .. } in profile.functions.iter().filter(|func| func.guarded == guarded) {
-            if self.is_worth_compiling(index, samples) {
+            if self.is_worth_compiling(index, samples, all) {
                 self.request(Work { index, guarded, at_loop: None }, samples);
             }
         }
