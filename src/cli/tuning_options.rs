@@ -18,7 +18,7 @@ impl KeyedOptions for Tuning {
         OptionKey(
             "baseline-after",
             Setter::Count(|tuning, count| tuning.baseline_after = saturating(count)),
-            "Profile samples after which a small function gets baseline code; 0 compiles before its first call [default: 1]",
+            "Profile samples after which a small function gets baseline code; 0 compiles before its first call [default: 1, and without samples in programs that run for long]",
         ),
         OptionKey(
             "sample-every",

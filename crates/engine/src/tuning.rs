@@ -41,10 +41,11 @@ pub struct Tuning {
     /// True if hot functions get machine code of the baseline compiler, on processors and systems that have one.
     pub baseline: bool,
     /// Samples that must have found a function before it gets baseline code, more if it is large; 0 to compile every function
-    /// before its first execution.
+    /// before its first execution. With the default, a program that runs for long gets baseline code ahead of its samples as well.
     pub baseline_after: u32,
-    /// Calls and backward jumps from one sample to the next; up to four times as many in quick loops. A smaller number finds hot functions sooner and costs more. The default
-    /// is a prime: if the number of calls in a loop divided it, every sample would find the same call, and none the loop.
+    /// Calls and backward jumps from one sample to the next; up to four times as many in quick loops. A smaller number finds hot
+    /// functions sooner and costs more. The default is a prime: if the number of calls in a loop divided it, every sample would find the
+    /// same call, and none the loop.
     pub sample_every: u32,
     /// Samples that must have found a function or a loop before it is compiled, however small it is. 0 makes tier-up
     /// [synchronous](Tuning::is_synchronous), which is for tests of the tier transitions.
@@ -72,7 +73,7 @@ impl Default for Tuning {
             validation_threads: None,
             parallel_validation_from: 128 << 10,
             baseline: true,
-            baseline_after: 1,
+            baseline_after: BASELINE_AFTER,
             sample_every: 1021,
             tier_up_after: 2,
             bytes_per_sample: 27,
@@ -127,6 +128,9 @@ const INITIAL_BUDGET_FACTOR: i32 = 4;
 /// The weight of samples. In small functions a thousand calls and loops take 20 µs.
 const SAMPLE_WEIGHT: SampleWeight = SampleWeight { nanoseconds: 20_000, words: 64 };
 
+/// The default of [`Tuning::baseline_after`].
+const BASELINE_AFTER: u32 = 1;
+
 /// Words of a function's code that each sample pays for when the function is to get baseline code. That takes about 0.1 µs a word,
 /// and baseline code takes half the time of threaded code or less.
 const BASELINE_WORDS_PER_SAMPLE: u32 = 600;
@@ -135,7 +139,8 @@ const BASELINE_WORDS_PER_SAMPLE: u32 = 600;
 /// recover the time that this takes.
 const BASELINE_EVENTS: u32 = 20;
 
-/// When functions get baseline code before their first execution: after some 150 ms, and if it takes less than 2 ms. Measured: clang
+/// When functions get baseline code before their first execution: after some 150 ms, and if it takes less than 2 ms. If
+/// [`Tuning::baseline_after`] was set, they never do. Measured: clang
 /// takes 7 % less time, other compilers and interpreters of scripts as long as without. Earlier, programs that only start take longer.
 const BASELINE_AHEAD: Ahead = Ahead { events: 8192, most_words: 16 << 10 };
 
@@ -146,8 +151,8 @@ const LARGE_PART: u32 = 4;
 /// The smallest gain: one in so many. In a program that runs for minutes, every function that is executed often is compiled in the end.
 const LEAST_GAIN: u32 = 64;
 
-/// Factor on [`Tuning::bytes_per_sample`] while no compiler thread has anything to do. Measured: with the weights of samples, 27 for all
-/// gains most on programs of 10 to 50 ms, and 108 on a compiler of 2 s.
+/// Factor on [`Tuning::bytes_per_sample`] while no compiler thread has anything to do, after [`IDLE_AFTER`]. Measured: 27 bytes for each
+/// sample are best for programs of 10 to 50 ms, and 108 for a compiler that runs for 2 s.
 const IDLE_FACTOR: u32 = 4;
 
 /// Time after the first sample before [`IDLE_FACTOR`] applies. The processor time that it costs is small beside that of a program
@@ -253,7 +258,7 @@ impl Tuning {
             after: self.baseline_after,
             words_per_sample: BASELINE_WORDS_PER_SAMPLE,
             events: BASELINE_EVENTS,
-            ahead: BASELINE_AHEAD,
+            ahead: if self.baseline_after == BASELINE_AFTER { BASELINE_AHEAD } else { Ahead::NEVER },
         })
     }
 
@@ -306,6 +311,12 @@ mod tests {
         let tuning = Tuning { validation_threads: Some(8), ..Tuning::default() };
         assert_eq!((tuning.threads_for(1000), tuning.threads_for(100 << 20)), (1, 8));
         assert!(Tuning::default().threads_for(100 << 20) >= 1);
+    }
+
+    #[test]
+    fn a_long_program_gets_baseline_code_ahead_of_samples_unless_their_number_was_set() {
+        let ahead = |baseline_after| Tuning { baseline_after, ..Tuning::default() }.baseline_when().unwrap().ahead;
+        assert_eq!([BASELINE_AFTER, 2, u32::MAX].map(ahead), [BASELINE_AHEAD, Ahead::NEVER, Ahead::NEVER]);
     }
 
     #[test]

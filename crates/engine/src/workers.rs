@@ -285,6 +285,36 @@ mod tests {
     }
 
     #[test]
+    fn as_many_threads_start_as_have_work_and_what_pays_most_comes_first() {
+        let workers = Workers::new(7);
+        let (to, said) = channel();
+        let submit = |what, size| {
+            let (go, wait) = channel();
+            workers.submit(waiting(Say { what, to: to.clone(), wait: Some(wait) }, size)).unwrap();
+            go
+        };
+        let wait_for = |running| {
+            while workers.shared.lock().running < running {
+                std::thread::yield_now();
+            }
+        };
+        let mut all = vec![submit("first", 100)];
+        wait_for(1);
+        all.extend([("large", 400), ("middle", 300), ("small", 200)].map(|(what, size)| submit(what, size)));
+        assert_eq!(workers.threads(), 1, "one thread takes these before another one has started");
+        assert!(!workers.are_idle(), "one task suffices, however many threads there may be");
+        all.iter().for_each(|go| go.send(()).unwrap());
+        let order: Vec<String> = (0..4).map(|_| said.recv_timeout(TIME_LIMIT).unwrap()).collect();
+        assert_eq!(order, ["first 1", "small 2", "middle 3", "large 4"]);
+        let all: Vec<Sender<()>> = (0..9).map(|_| submit("much", BYTES_FOR_THREAD)).collect();
+        wait_for(7);
+        assert_eq!(workers.threads(), 7);
+        all.iter().for_each(|go| go.send(()).unwrap());
+        assert!((0..9).all(|_| said.recv_timeout(TIME_LIMIT).unwrap().starts_with("much")));
+        assert_eq!(workers.threads(), 7);
+    }
+
+    #[test]
     fn threads_end_with_the_workers() {
         let workers: Workers<Say> = Workers::new(1);
         let (to, said) = channel();

@@ -206,6 +206,18 @@ mod tests {
     use crate::test_program::module;
 
     #[test]
+    fn in_a_program_that_runs_for_long_a_function_is_compiled_before_its_first_execution() {
+        let has_code = |ahead| {
+            let baseline = Some(BaselineWhen { after: 1, words_per_sample: 1, events: 0, ahead });
+            let text = "(module (func (result i32) (i32.const 1)))";
+            let code = ModuleCode::with_options(module(text), CodeOptions { baseline, ..CodeOptions::default() });
+            contains(code.get_or_translate(0, true).unwrap().words.handler(0) as usize)
+        };
+        assert!(has_code(Ahead { events: 0, most_words: 100 }));
+        assert!(!has_code(Ahead { events: 1, most_words: 100 }) && !has_code(Ahead::NEVER));
+    }
+
+    #[test]
     fn a_function_compiled_before_its_first_execution_is_not_compiled_again() {
         let code = ModuleCode::with_options(
             module("(module (func (result i32) (i32.const 1)))"),
