@@ -18,7 +18,7 @@ impl KeyedOptions for Tuning {
         OptionKey(
             "baseline-after",
             Setter::Count(|tuning, count| tuning.baseline_after = saturating(count)),
-            "Profile samples after which a small function gets baseline code; 0 compiles before its first call [default: 1, and without samples in programs that run for long]",
+            "Profile samples after which a small function gets baseline code; 0 compiles before its first call, 1 also without samples in programs that run for long [default: 1]",
         ),
         OptionKey(
             "sample-every",
