@@ -111,6 +111,26 @@ in_every_mode! {
         }
     }
 
+    fn a_loop_of_long_operators_ends(config) {
+        let engine = Engine::new(&config);
+        // After a quick loop, budget interrupts are rarest.
+        let text = r#"(module (import "h" "long" (func $long)) (memory 1024)
+            (func $quick (local i32) (loop
+                (br_if 0 (i32.ne (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 300_000)))))
+            (func (export "fill") (call $quick)
+                (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x3ffffff)) (br 0)))
+            (func (export "copy") (call $quick)
+                (loop (memory.copy (i32.const 0) (i32.const 1) (i32.const 0x3ffffff)) (br 0)))
+            (func (export "host") (call $quick) (loop (call $long) (br 0))))"#;
+        let mut linker = Linker::new();
+        linker.func_wrap("h", "long", || std::thread::sleep(Duration::from_millis(5))).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module(&engine, text)).unwrap();
+        for name in ["fill", "copy", "host"] {
+            ends(&mut store, instance, name);
+        }
+    }
+
     fn endless_calls_end(config) {
         let engine = Engine::new(&config);
         let text = r#"(module (func $a (export "run") (return_call $b)) (func $b (return_call $a)))"#;

@@ -1,9 +1,10 @@
 //! Libcalls: one instruction for all operators that the runtime executes.
 
+use wasmr_core::trap::TrapCode;
 use wasmr_runtime::builtins::BuiltinFn;
 use wasmr_runtime::vm::Status;
 
-use super::dispatch::{Machine, handlers};
+use super::dispatch::{Machine, handlers, is_interrupted};
 use super::exception::leave_with;
 
 /// Returns the first slot of the operands of a `builtin` instruction.
@@ -28,6 +29,13 @@ handlers! {
         let status = entry(m.inst, m.word(3), operands(&m));
         if status != Status::OK {
             m.acc = status.0 as u64;
+            return m.enter(builtin_ended);
+        }
+        // The guest chose the size of a fill or a copy and thus the duration: thousands of them may be before a budget interrupt.
+        let store = (*m.inst).store;
+        if is_interrupted(store) {
+            (*store).trap_code = TrapCode::Interrupted;
+            m.acc = Status::TRAP.0 as u64;
             return m.enter(builtin_ended);
         }
         m.reload_memory();
