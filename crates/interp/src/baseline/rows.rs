@@ -275,10 +275,12 @@ impl Row {
             };
         };
         let text = instr.text();
-        let (places, has_result) = places(&text);
-        let has = |kind| instr.fields().iter().any(|field| field.kind == kind);
+        let parts: Vec<Part<'_>> = parts(&text).collect();
+        let (places, has_result) = places(&text, &parts);
+        let fields = || parts.iter().filter_map(|part| part.field());
+        let has = |kind| fields().any(|field| field.kind == kind);
         Row {
-            length: Some(instr.length()),
+            length: Some(Length::with_fields(fields())),
             emitter: emitter(instr).filter(|_| places.is_some()),
             places: places.unwrap_or_default(),
             has_result,
@@ -306,13 +308,13 @@ impl Row {
     }
 }
 
-/// Returns the places that a text names, and true if the first one is a result. `None` if there are too many.
-fn places(text: &str) -> (Option<[Option<Place>; PLACES]>, bool) {
+/// Returns the places that a text with these parts names, and true if the first one is a result. `None` if there are too many.
+fn places(text: &str, parts: &[Part<'_>]) -> (Option<[Option<Place>; PLACES]>, bool) {
     let mut places = [None; PLACES];
     let mut count = 0;
     let left = text.split_once(" = ").map(|(left, _)| left);
     let has_result = left.is_some_and(|left| ["acc", "facc", "{d}"].contains(&left));
-    for part in parts(text) {
+    for &part in parts {
         let mut add = |place| {
             let Some(free) = places.get_mut(count) else { return false };
             *free = Some(place);
@@ -338,7 +340,7 @@ fn places(text: &str) -> (Option<[Option<Place>; PLACES]>, bool) {
 
 /// Returns the emitter of an instruction; `None` if the instruction is left to its handler.
 pub(crate) fn emitter(instr: Instr) -> Option<Emitter> {
-    let wanted = !instr.text().contains(" unless ");
+    let wanted = !instr.template().contains(" unless ");
     match instr.row() {
         (Name::Operator(op), index) => operator(op, index, wanted),
         (Name::Own(family), index) => own(family, index, wanted),

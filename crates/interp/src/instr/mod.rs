@@ -10,7 +10,7 @@
 //!
 //! - the handler that the translator asks for: [`handler`];
 //! - printing: [`Instr::text`], which [`listing`](crate::listing) fills in;
-//! - fields and length: [`Instr::fields`], [`Instr::length`], so that [`boundaries`] can step through code;
+//! - fields and length: [`parts`], [`Instr::length`], so that [`boundaries`] can step through code;
 //! - the way back from a handler's address: [`with_handler`].
 //!
 //! # Why are lengths not noted as code is emitted?
@@ -22,11 +22,13 @@
 //! instructions. All of them do the same with the same fields and have the same length (a test compares). [`with_handler`]
 //! returns all, and a listing picks the text that names most of the instruction's operators.
 
+mod by_address;
 mod family;
 pub(crate) mod field;
 pub(crate) mod locations;
 mod operators;
 mod own;
+mod template;
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -34,6 +36,7 @@ use std::sync::OnceLock;
 use wasmr_core::op::Op;
 
 use crate::execute::dispatch::{Handler, handler_word};
+use by_address::ByAddress;
 #[cfg(wasmr_baseline)]
 pub(crate) use family::Family;
 pub(crate) use family::handler;
@@ -45,6 +48,7 @@ pub(crate) use operators::{
     VectorLoadIndexed, VectorStore, VectorStoreChecked, VectorTernary, VectorTest, VectorUnary,
 };
 pub(crate) use own::*;
+use template::substitute;
 
 /// An instruction of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,19 @@ pub(crate) struct Length {
 }
 
 impl Length {
+    /// Returns the length of an instruction that has these fields.
+    pub(crate) fn with_fields(fields: impl Iterator<Item = Field>) -> Length {
+        // Word 1 is there even if nothing is in it.
+        let (mut last, mut has_table) = (1, false);
+        for field in fields {
+            match field.kind {
+                Kind::Table => has_table = true,
+                _ => last = last.max(field.last_word()),
+            }
+        }
+        Length { words: last as u8 + 1, has_table }
+    }
+
     /// Returns the number of words of an instruction at the start of `code`.
     pub(crate) fn of(self, code: &[u64]) -> usize {
         let entries = |word1: u64| (word1 >> 32) as usize + 1;
@@ -95,6 +112,13 @@ pub(crate) enum Part<'t> {
     Words(&'t str),
     /// The value of a field.
     Field(Field),
+}
+
+impl Part<'_> {
+    /// Returns the field, if the part is one.
+    pub(crate) fn field(self) -> Option<Field> {
+        if let Part::Field(field) = self { Some(field) } else { None }
+    }
 }
 
 /// Returns the parts of a text.
@@ -131,45 +155,43 @@ impl Instr {
         (row, self.index as usize)
     }
 
-    /// Returns the text of the instruction's effect, with its fields in braces.
-    pub(crate) fn text(self) -> Cow<'static, str> {
+    /// Returns the text of the row, in which `$` and a name stand for what the operator or the family determines.
+    pub(crate) fn template(self) -> &'static str {
         let index = self.index as usize;
         match self.table {
-            Table::Operators(op) => operators::text(op, index).into(),
-            Table::Own(number) => {
-                let family = &own::own_families()[number as usize];
-                let text = family.texts[index];
-                if text.contains('$') { text.replace("$op", family.mnemonic).into() } else { text.into() }
-            }
+            Table::Operators(op) => operators::template(op, index),
+            Table::Own(number) => own::own_families()[number as usize].texts[index],
         }
     }
 
-    /// Returns the instruction's fields, in the order of its text.
-    pub(crate) fn fields(self) -> Vec<Field> {
-        let field = |part: Part<'_>| if let Part::Field(field) = part { Some(field) } else { None };
-        parts(&self.text()).filter_map(field).collect()
+    /// Returns the text of the instruction's effect, with its fields in braces.
+    pub(crate) fn text(self) -> Cow<'static, str> {
+        let template = self.template();
+        if !template.contains('$') {
+            return template.into();
+        }
+        match self.table {
+            Table::Operators(op) => operators::text(op, template),
+            Table::Own(number) => substitute(template, &[("op", own::own_families()[number as usize].mnemonic)]),
+        }
+        .into()
     }
 
     /// Returns the instruction's length.
     pub(crate) fn length(self) -> Length {
-        let fields = self.fields();
-        let has_table = fields.iter().any(|field| field.kind == Kind::Table);
-        let last = fields.iter().filter(|field| field.kind != Kind::Table).map(|field| field.last_word()).max();
-        // Word 1 is there even if nothing is in it.
-        Length { words: last.unwrap_or(1).max(1) as u8 + 1, has_table }
+        Length::with_fields(parts(&self.text()).filter_map(Part::field))
     }
 }
 
 /// Returns the instructions that `word` is the handler word of; none if it is not the address of a handler.
 pub(crate) fn with_handler(word: u64) -> impl Iterator<Item = Instr> {
-    static BY_ADDRESS: OnceLock<Vec<(u64, Instr)>> = OnceLock::new();
+    static BY_ADDRESS: OnceLock<ByAddress<Instr>> = OnceLock::new();
     let all = BY_ADDRESS.get_or_init(|| {
-        let mut all: Vec<_> = Instr::all().map(|(handler, instr)| (handler_word(handler), instr)).collect();
-        all.sort_by_key(|(address, _)| *address);
+        let mut all = ByAddress::with_capacity(Instr::all().count());
+        Instr::all().for_each(|(handler, instr)| all.insert(handler_word(handler), instr));
         all
     });
-    let first = all.partition_point(|(address, _)| *address < word);
-    all[first..].iter().take_while(move |(address, _)| *address == word).map(|(_, instr)| *instr)
+    all.get(word)
 }
 
 /// Returns the number of words of the instruction at the start of `code`; `None` if its handler word is not the address of a

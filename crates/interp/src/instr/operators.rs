@@ -15,6 +15,7 @@ use super::family::Family;
 use super::locations::{
     Dst, Form, In, Is64, IsSlot, Locations, Ordered, ShiftCount, StoreValue, TernaryForm, Variable, VectorForm, Wanted,
 };
+use super::template::substitute;
 use crate::execute::dispatch::Handler;
 use crate::execute::fused::{count_and_branch, count_and_branch_slot, load_displaced, load_indexed};
 use crate::execute::memory::{load, load_checked, store_acc, store_checked, store_imm, store_slot};
@@ -433,8 +434,13 @@ pub(crate) fn row(op: Op) -> &'static [Handler] {
     op.visit(RowOf)
 }
 
-/// Returns the text of an operator's instruction.
-pub(super) fn text(op: Op, index: usize) -> String {
+/// Returns the template of an operator's instruction.
+pub(super) fn template(op: Op, index: usize) -> &'static str {
+    texts(op.shape())[index]
+}
+
+/// Returns the text of an operator's instruction that has this template.
+pub(super) fn text(op: Op, template: &str) -> String {
     let info = op.info();
     // Loads have no operand but the address.
     let first = info.operands.first().copied().unwrap_or(ValType::I32);
@@ -447,11 +453,13 @@ pub(super) fn text(op: Op, index: usize) -> String {
         ValType::V128 => ("{w2.bits}, {w3.bits}", "{w2.bits}"),
         _ => ("{imm}", "{w2}"),
     };
-    texts(info.shape)[index]
-        .replace("$op", info.name)
-        .replace("$imm", imm)
-        .replace("$wide", wide)
-        .replace("$x", accumulator(first))
-        .replace("$s", accumulator(last))
-        .replace("$r", info.result.map_or("", accumulator))
+    let values = [
+        ("op", info.name),
+        ("imm", imm),
+        ("wide", wide),
+        ("x", accumulator(first)),
+        ("s", accumulator(last)),
+        ("r", info.result.map_or("", accumulator)),
+    ];
+    substitute(template, &values)
 }
