@@ -31,6 +31,8 @@ pub(crate) struct Compiler<T: Task> {
     may_be_idle: AtomicBool,
     /// Number of questions for the time since `began`.
     questions: AtomicU32,
+    /// Bytes of the bodies of all functions and loops that were to be compiled so far.
+    requested: AtomicU64,
     outage: Mutex<Outage>,
     /// True if `outage` has a reason.
     is_out: AtomicBool,
@@ -81,6 +83,7 @@ impl<T: Task> Compiler<T> {
             delay_is_over: AtomicBool::new(false),
             may_be_idle: AtomicBool::new(false),
             questions: AtomicU32::new(0),
+            requested: AtomicU64::new(0),
             outage: Mutex::default(),
             is_out: AtomicBool::new(false),
             counts: Counts::default(),
@@ -100,15 +103,16 @@ impl<T: Task> Compiler<T> {
         *self.processors.get_or_init(processors)
     }
 
-    /// Returns true if it is time to compile a function or loop that `samples` samples found. `body_bytes` is the size of the
-    /// function's body.
-    pub(crate) fn pays(&self, samples: u32, body_bytes: usize, gain: Gain) -> bool {
+    /// Returns true if it is time to compile a function or loop that `samples` of all samples found. `body_bytes` is the size of
+    /// the function's body.
+    pub(crate) fn pays(&self, samples: u32, all: u32, body_bytes: usize) -> bool {
+        let gain = Gain::of(samples, all);
         let is_enough = |load| samples >= self.tuning.samples_for(body_bytes, gain, load);
         // The questions that take least time come first.
         is_enough(CompileLoad::Idle)
             && self.is_delay_over()
             && if self.processors() == 1 {
-                is_enough(CompileLoad::OneProcessor)
+                self.tuning.pays_on_one_processor(samples, all, body_bytes, self.requested.load(Ordering::Relaxed))
             } else {
                 // A giant would keep the thread from all that comes to be hot meanwhile.
                 is_enough(CompileLoad::Busy) || body_bytes < GIANT && self.is_idle()
@@ -141,6 +145,11 @@ impl<T: Task> Compiler<T> {
     pub(crate) fn would_pay(&self, samples: u32, all: u32, body_bytes: usize) -> bool {
         let load = if self.processors() == 1 { CompileLoad::OneProcessor } else { CompileLoad::Busy };
         samples >= self.tuning.samples_for(body_bytes, Gain::of(samples, all), load)
+    }
+
+    /// Notes that a function or loop whose body has so many bytes will be submitted.
+    pub(crate) fn note_request(&self, body_bytes: usize) {
+        self.requested.fetch_add(body_bytes as u64, Ordering::Relaxed);
     }
 
     /// Submits a compilation. If there is no thread for it, an outage begins.
@@ -261,6 +270,17 @@ mod tests {
         assert_eq!([(); QUESTIONS_FOR_CLOCK as usize].map(|()| ask(time)), [false, false, false, true]);
         assert!(ask(time), "it is known now");
         assert!(compiler.has_run_for(Duration::ZERO, &AtomicBool::new(false)));
+    }
+
+    #[test]
+    fn earlier_requests_count_on_one_processor() {
+        let compiler: Compiler<CompileTask> = Compiler::new(&Config::default());
+        compiler.processors.set(1).unwrap();
+        compiler.delay_is_over.store(true, Ordering::Relaxed);
+        let bytes = compiler.tuning().bytes_per_sample as usize * 10;
+        assert!(compiler.pays(1000, 1000, bytes));
+        compiler.note_request(100 * bytes);
+        assert!(!compiler.pays(1000, 1000, bytes) && compiler.pays(1000, 200_000, 1));
     }
 
     #[test]

@@ -297,6 +297,7 @@ impl ModuleTiers {
             drop(state);
             self.note_requested(work, true);
             let task = self.task(work, requested);
+            self.compiler.note_request(size);
             self.compiler.submit(Waiting { task, size, is_loop: work.at_loop.is_some(), least_worth });
             state = self.lock();
         }
@@ -471,9 +472,8 @@ impl ModuleTiers {
             Decision::Refused => return None,
             Decision::Requested => {}
             Decision::Undecided(samples) => {
-                let gain = Gain::of(samples, self.all_samples());
                 if !self.is_loaded(work)
-                    && (!self.compiler.pays(samples, size, gain)
+                    && (!self.compiler.pays(samples, self.all_samples(), size)
                         || self.compiler.is_paused()
                         || self.next_call_is_near(index, guarded)
                         || self.comes_with_function(func, samples))
@@ -557,8 +557,7 @@ impl Executable for ModuleTiers {
             return;
         }
         let samples = self.samples_that_count(index, guarded, samples, by_interpreter);
-        let gain = Gain::of(samples, self.all_samples());
-        if self.compiler.pays(samples, self.body_size(index), gain)
+        if self.compiler.pays(samples, self.all_samples(), self.body_size(index))
             && !(by_interpreter && self.stays_interpreted_for_interpreter(index, guarded))
         {
             self.compile_function(func, samples);

@@ -21,6 +21,8 @@
 //! full ([`IDLE_FACTOR`]).
 //! While anything is compiled or waits, the full number is necessary, and what pays most comes first.
 //!
+//! On one processor, compiling stops the program, and more is necessary ([`pays_on_one_processor`](Tuning::pays_on_one_processor)).
+//!
 //! The first bytes to compile cost more than others: a thread starts, and the pages of the compiler are touched for the first time.
 //! Nothing is therefore compiled in the first [`tier_up_delay`](Tuning::tier_up_delay).
 
@@ -155,6 +157,17 @@ const LEAST_GAIN: u32 = 64;
 /// sample are best for programs of 10 to 50 ms, and 108 for a compiler that runs for 2 s.
 const IDLE_FACTOR: u32 = 4;
 
+/// Factor on the samples on one processor: the program stops for the whole time of a compilation, not for half of it.
+const ONE_PROCESSOR_FACTOR: u32 = 2;
+
+/// Factor on top of [`ONE_PROCESSOR_FACTOR`], but for callees that are compiled before their callers. Baseline code has half of the
+/// gain already. docs/rationale.md has the figures.
+const ONE_PROCESSOR_RESERVE: u32 = 4;
+
+/// Part of the time so far that all compilations may take on one processor, one in so many: when code with the full gain is next, and
+/// when other code is.
+const ONE_PROCESSOR_SHARES: (u64, u64) = (16, 32);
+
 /// Time after the first sample before [`IDLE_FACTOR`] applies. The processor time that it costs is small beside that of a program
 /// that has run for so long.
 #[cfg(feature = "jit")]
@@ -282,8 +295,27 @@ impl Tuning {
         let idle = if load == CompileLoad::Idle && gain == Gain::FULL { IDLE_FACTOR } else { 1 };
         let bytes = (body_bytes as u64).saturating_mul(u64::from(gain.0));
         let by_size = bytes / u64::from(self.bytes_per_sample.saturating_mul(idle).max(1));
-        let factor = if load == CompileLoad::OneProcessor { 2 } else { 1 };
+        let factor = if load == CompileLoad::OneProcessor { ONE_PROCESSOR_FACTOR } else { 1 };
         u32::try_from(by_size).unwrap_or(u32::MAX).max(self.tier_up_after).saturating_mul(factor)
+    }
+
+    /// Returns true if it is time to compile a function or loop on the only processor, which `samples` of all samples found. The bodies
+    /// of what is to be compiled already have `requested_bytes`.
+    ///
+    /// The gain is full from twice the part that suffices elsewhere. Compiling takes two samples' time for every
+    /// [`bytes_per_sample`](Tuning::bytes_per_sample) bytes, and altogether no more than a share of the time of all samples: in a program
+    /// of many functions, each of which pays by itself, the sum may not.
+    pub fn pays_on_one_processor(&self, samples: u32, all: u32, body_bytes: usize, requested_bytes: u64) -> bool {
+        if self.is_synchronous() {
+            return true;
+        }
+        let gain = Gain::of(samples, all.saturating_mul(2));
+        let share = if gain == Gain::FULL { ONE_PROCESSOR_SHARES.0 } else { ONE_PROCESSOR_SHARES.1 };
+        let bytes = requested_bytes.saturating_add(body_bytes as u64);
+        let compile_time = bytes.saturating_mul(2) / u64::from(self.bytes_per_sample.max(1));
+        let necessary = self.samples_for(body_bytes, gain, CompileLoad::OneProcessor);
+        samples >= necessary.saturating_mul(ONE_PROCESSOR_RESERVE)
+            && u64::from(all) >= compile_time.saturating_mul(share)
     }
 
     /// Returns the time after the first budget interrupt in which nothing is compiled.
@@ -329,6 +361,21 @@ mod tests {
         assert_eq!(samples([5, 72, 3600], Gain::FULL, OneProcessor), [4, 4, 200]);
         assert_eq!([Idle, Busy, OneProcessor].map(|load| samples([5, 24, 3600], Gain(3), load)[2]), [300, 300, 600]);
         assert_eq!(tuning.samples_for(usize::MAX, Gain::LEAST, OneProcessor), u32::MAX);
+    }
+
+    #[test]
+    fn one_processor_compiles_what_takes_a_small_part_of_the_time() {
+        let tuning = Tuning { tier_up_after: 2, bytes_per_sample: 27, ..Tuning::default() };
+        // Compiling takes as long as 20 samples, which is a sixteenth of 320.
+        let pays = |samples, all, requested| tuning.pays_on_one_processor(samples, all, 270, requested);
+        assert_eq!([319, 320].map(|all| pays(90, all, 0)), [false, true]);
+        // With a quarter of the gain, four times 80 samples are necessary.
+        assert_eq!([319, 320].map(|samples| pays(samples, 2560, 0)), [false, true]);
+        // A program of many functions: each one has enough samples, all of them together take too long.
+        assert_eq!([2000, 5000].map(|requested| pays(800, 3000, requested)), [true, false]);
+        assert_eq!([100, 700].map(|requested| pays(400, 2000, requested)), [true, false]);
+        let synchronous = Tuning { tier_up_after: 0, ..tuning };
+        assert!(synchronous.pays_on_one_processor(1, 1000, 1 << 20, 1 << 30));
     }
 
     #[test]
