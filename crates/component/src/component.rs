@@ -1,0 +1,282 @@
+//! [`Component`]: the result of decoding, and all that instantiation needs.
+//!
+//! Nothing here is a name to look up at run time, except the names of the host's items and of imported core modules.
+
+use std::sync::Arc;
+
+use wasmr_core::types::{ExternType, FuncType as CoreType};
+use wasmr_module::{ExternKind, Module};
+
+use crate::index::{
+    BuiltinId, CoreInstanceId, FuncTypeId, ImportPathId, InstanceId, LiftId, LoweringId, ModuleId, OptionsId,
+    ResourceId, TypeId,
+};
+use crate::types::Types;
+
+/// A decoded and validated component.
+#[derive(Debug)]
+pub struct Component {
+    /// Name in messages.
+    pub name: Box<str>,
+    /// Value and function types.
+    pub types: Types,
+    /// The component's imports, in order.
+    pub imports: Vec<Import>,
+    /// The items of the host that the component uses, each once.
+    pub import_paths: Vec<ImportPath>,
+    /// The core modules that are in the binary.
+    pub modules: Vec<Arc<Module>>,
+    /// What instantiation does, in order.
+    pub steps: Vec<Step>,
+    /// Number of component instances.
+    pub instances: u32,
+    /// The resource types.
+    pub resources: Vec<ResourceDef>,
+    /// Canonical options of lifted and lowered functions.
+    pub options: Vec<Options>,
+    /// The functions made by `canon lift`.
+    pub lifts: Vec<Lift>,
+    /// The functions made by `canon lower`.
+    pub lowerings: Vec<Lowering>,
+    /// The other canonical functions.
+    pub builtins: Vec<Builtin>,
+    /// The component's exports.
+    pub exports: Exports,
+}
+
+/// An import of a component.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// Its name, such as `wasi:cli/stdout@0.2.0`.
+    pub name: Box<str>,
+    /// What it must be.
+    pub item: ImportItem,
+}
+
+/// The type of an item of the host.
+#[derive(Clone, Debug)]
+pub enum ImportItem {
+    /// A function.
+    Func(FuncTypeId),
+    /// An instance.
+    Instance(InstanceType),
+    /// A core module: the types of its imports by module and name, and of its exports by name.
+    Module {
+        /// Types of the imports that an instantiation may provide.
+        imports: Vec<(Box<str>, Box<str>, ExternType)>,
+        /// Types of the exports that are used.
+        exports: Vec<(Box<str>, ExternType)>,
+    },
+    /// A resource type.
+    Resource(ResourceId),
+    /// A value type, which must be this one.
+    Type(TypeId),
+    /// A function type, an instance type or another type that names nothing at run time.
+    OtherType,
+}
+
+/// The type of an instance: its exports.
+#[derive(Clone, Debug, Default)]
+pub struct InstanceType {
+    /// Names and types of the exports, in order.
+    pub exports: Vec<(Box<str>, ImportItem)>,
+}
+
+/// A path to an item of the host: an import, and names of exports within it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ImportPath {
+    /// Index in [`Component::imports`].
+    pub import: u32,
+    /// Names of exports, each within the instance before it.
+    pub names: Box<[Box<str>]>,
+}
+
+/// A step of instantiation.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Instantiates a core module: the next [`CoreInstanceId`].
+    Instantiate {
+        /// The module.
+        module: ModuleDef,
+        /// The module's imports. For a module in the binary, they are in the order of [`Module::imports`].
+        args: CoreArgs,
+        /// The component instance that it is part of.
+        instance: InstanceId,
+    },
+    /// Looks up the objects of canonical options, which exist from now on.
+    Options(OptionsId),
+    /// Creates a resource type, whose destructor exists from now on.
+    Resource(ResourceId),
+}
+
+/// The objects for the imports of a core module.
+#[derive(Clone, Debug)]
+pub enum CoreArgs {
+    /// In the order of the imports.
+    InOrder(Box<[CoreDef]>),
+    /// By name, for a module of the host, whose order of imports is unknown before instantiation.
+    ByName(Box<[NamedArg]>),
+}
+
+/// An object for an import of a core module, by the import's name.
+#[derive(Clone, Debug)]
+pub struct NamedArg {
+    /// First part of the import's name.
+    pub module: Box<str>,
+    /// Second part of the import's name.
+    pub name: Box<str>,
+    /// The object.
+    pub def: CoreDef,
+}
+
+/// A core module to instantiate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleDef {
+    /// A module in the binary.
+    Own(ModuleId),
+    /// A module of the host.
+    Import(ImportPathId),
+}
+
+/// A core function, memory, table, global or tag.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum CoreDef {
+    /// An export of a core instance.
+    Export(CoreInstanceId, CoreItem),
+    /// A lowered component function.
+    Lowering(LoweringId),
+    /// A canonical builtin.
+    Builtin(BuiltinId),
+}
+
+/// An export of a core instance.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum CoreItem {
+    /// By kind and index, in an instance of a module in the binary.
+    Index(ExternKind, u32),
+    /// By name, in an instance of a module of the host.
+    Name(Box<str>),
+}
+
+/// A resource type.
+#[derive(Clone, Debug)]
+pub enum ResourceDef {
+    /// A resource type of the host or of another component.
+    Import(ImportPathId),
+    /// A resource type that the component defines.
+    Defined(DefinedResource),
+}
+
+/// A resource type that the component defines.
+#[derive(Clone, Debug)]
+pub struct DefinedResource {
+    /// The component instance whose functions implement it.
+    pub instance: InstanceId,
+    /// The destructor, a core function of type `(func (param i32))`.
+    pub dtor: Option<CoreDef>,
+}
+
+/// The encoding of strings in a linear memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StringEncoding {
+    /// `utf8`.
+    Utf8,
+    /// `utf16`.
+    Utf16,
+    /// `latin1+utf16`: Latin-1, or UTF-16 if the length has its highest bit set.
+    CompactUtf16,
+}
+
+/// [Canonical options](https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#canonical-abi-options).
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The component instance that the core functions belong to.
+    pub instance: InstanceId,
+    /// The encoding of strings.
+    pub encoding: StringEncoding,
+    /// The memory.
+    pub memory: Option<CoreDef>,
+    /// The allocator.
+    pub realloc: Option<CoreDef>,
+    /// The function that is called after the results of a lifted function were read.
+    pub post_return: Option<CoreDef>,
+    /// True for the `async` option.
+    pub is_async: bool,
+    /// The callback of an asynchronously lifted function.
+    pub callback: Option<CoreDef>,
+}
+
+/// The type of a core function.
+pub type CoreFuncType = Arc<CoreType>;
+
+/// A core function that is called as a component function.
+#[derive(Clone, Debug)]
+pub struct Lift {
+    /// The core function.
+    pub func: CoreDef,
+    /// The type of the component function.
+    pub ty: FuncTypeId,
+    /// The options.
+    pub options: OptionsId,
+    /// Name in messages: that of the first export of the function, if it has one.
+    pub name: Option<Box<str>>,
+}
+
+/// A component function that is called as a core function.
+#[derive(Clone, Debug)]
+pub struct Lowering {
+    /// The component function.
+    pub func: FuncDef,
+    /// Its type, from the view of the caller.
+    pub ty: FuncTypeId,
+    /// The options.
+    pub options: OptionsId,
+    /// The type of the core function.
+    pub core_type: CoreFuncType,
+}
+
+/// A component function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FuncDef {
+    /// A function of the host or of another component.
+    Import(ImportPathId),
+    /// A lifted core function.
+    Lift(LiftId),
+}
+
+/// A canonical function that is neither a lift nor a lower.
+#[derive(Clone, Debug)]
+pub enum Builtin {
+    /// `resource.new`, in a component instance.
+    ResourceNew(ResourceId, InstanceId),
+    /// `resource.rep`, in a component instance.
+    ResourceRep(ResourceId, InstanceId),
+    /// `resource.drop`, in a component instance.
+    ResourceDrop(ResourceId, InstanceId),
+    /// A function that this version cannot execute, with its name in the specification. A call fails.
+    Unsupported(&'static str, CoreFuncType),
+}
+
+/// The exports of a component or an instance, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Exports {
+    /// Names and items.
+    pub items: Vec<(Box<str>, ExportItem)>,
+}
+
+/// An export.
+#[derive(Clone, Debug)]
+pub enum ExportItem {
+    /// A function and its type.
+    Func(FuncDef, FuncTypeId),
+    /// An instance.
+    Instance(Exports),
+    /// A core module.
+    Module(ModuleDef),
+    /// A resource type.
+    Resource(ResourceId),
+    /// A value type.
+    Type(TypeId),
+    /// A type or component that cannot be used at run time.
+    Other,
+}

@@ -1,0 +1,28 @@
+//! Decodes [components](https://component-model.bytecodealliance.org): takes the bytes of a component, gives an immutable
+//! [`Component`].
+//!
+//! Nested components vanish: their instantiations are executed symbolically at load. The result is one list of [`Step`]s, which
+//! instantiation executes in order, and in which every core import is resolved to a [`CoreDef`].
+//!
+//! - `types`: the value and function types of the component model, interned.
+//! - `shape`: the layout of each value type in linear memory and in core values.
+//! - `component`: the result.
+
+#![forbid(unsafe_code)]
+
+mod component;
+mod index;
+mod shape;
+mod types;
+
+pub use component::{
+    Builtin, Component, CoreArgs, CoreDef, CoreFuncType, CoreItem, DefinedResource, ExportItem, Exports, FuncDef,
+    Import, ImportItem, ImportPath, InstanceType, Lift, Lowering, ModuleDef, NamedArg, Options, ResourceDef, Step,
+    StringEncoding,
+};
+pub use index::{
+    BuiltinId, CoreInstanceId, FuncTypeId, ImportPathId, InstanceId, LiftId, LoweringId, ModuleId, OptionsId,
+    ResourceId, TypeId,
+};
+pub use shape::{FlatType, FuncShape, Layout, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Shape};
+pub use types::{Case, Field, FuncType, TypeDef, TypeTooLarge, Types};
