@@ -28,8 +28,8 @@ pub struct Component {
     pub modules: Vec<Arc<Module>>,
     /// What instantiation does, in order.
     pub steps: Vec<Step>,
-    /// Number of component instances.
-    pub instances: u32,
+    /// The component instances: the parent of each, which is `None` for the component itself.
+    pub instances: Vec<Option<InstanceId>>,
     /// The resource types.
     pub resources: Vec<ResourceDef>,
     /// Canonical options of lifted and lowered functions.
