@@ -23,7 +23,8 @@
 //! | `fifo` | the wait for the other end of a FIFO |
 //! | `listing` | directory entries with stable cookies |
 //! | `random` | random bytes: a generator seeded by the host, or the embedder's source |
-//! | `calls` | one short function a call, by family |
+//! | `host` | operations on descriptors and paths, whatever version of WASI asks |
+//! | `calls` | one short function a call of Preview 1, by family: decodes its arguments |
 //! | `shared` | one context for all threads of a guest |
 //! | `transfer` | bytes of regular files, moved while other threads make calls |
 //! | `threads` | `wasi.thread-spawn`, and the end of a guest with threads |
@@ -66,6 +67,7 @@ mod errno;
 mod exit;
 mod fd_table;
 mod fifo;
+mod host;
 mod inherit;
 mod layout;
 mod link;

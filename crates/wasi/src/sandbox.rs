@@ -47,12 +47,23 @@ pub(crate) fn guest_path<'m>(mem: &'m GuestMemory<'_>, ptr: Pointer, len: u32) -
         return Err(Errno::Nametoolong.into());
     }
     let path = mem.slice(ptr, len)?;
-    if path.contains(&0) {
-        Err(Errno::Inval.into())
+    check_path(&path)?;
+    Ok(path)
+}
+
+/// Checks a path that a guest passed.
+///
+/// # Errors
+/// `INVAL` for NUL, `NOENT` for an empty path, `NAMETOOLONG` for more than [`MAX_PATH`] bytes.
+pub(crate) fn check_path(path: &[u8]) -> Result<(), Errno> {
+    if path.len() > MAX_PATH as usize {
+        Err(Errno::Nametoolong)
+    } else if path.contains(&0) {
+        Err(Errno::Inval)
     } else if path.is_empty() {
-        Err(Errno::Noent.into())
+        Err(Errno::Noent)
     } else {
-        Ok(path)
+        Ok(())
     }
 }
 

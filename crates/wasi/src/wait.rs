@@ -90,6 +90,11 @@ impl Waits {
         self.interrupt.is_some() || self.deferral.is_some()
     }
 
+    /// Returns true if a call may leave its transfer to the caller.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.may_leave
+    }
+
     /// Ends the call with a transfer for its caller, if that is to make it and the file is a regular one.
     ///
     /// # Errors

@@ -2,40 +2,11 @@
 //!
 //! [clocks]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#clockid
 
-use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
-
-use crate::abi::timestamp;
 use crate::ctx::WasiCtx;
-use crate::errno::Errno;
 use crate::exit::Fail;
+use crate::host::clock;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
-
-/// Returns the host's clock for a WASI clock id: realtime, monotonic, CPU time of the process, CPU time of the thread.
-pub(crate) fn host_clock(id: u32) -> Result<ClockId, Errno> {
-    match id {
-        0 => Ok(ClockId::Realtime),
-        1 => Ok(ClockId::Monotonic),
-        2 => Ok(ClockId::ProcessCPUTime),
-        3 => Ok(ClockId::ThreadCPUTime),
-        _ => Err(Errno::Inval),
-    }
-}
-
-/// Returns a host time in nanoseconds.
-pub(crate) fn nanoseconds(time: Timespec) -> u64 {
-    timestamp(time.tv_sec, time.tv_nsec as u64)
-}
-
-/// Returns a clock's resolution in nanoseconds. The first call for a clock gets it from `ask` and keeps it in `known`.
-///
-/// # Errors
-/// `INVAL` for an unknown clock.
-fn resolution(known: &mut [Option<u64>; 4], id: u32, ask: impl FnOnce(ClockId) -> Timespec) -> Result<u64, Errno> {
-    let clock = host_clock(id)?;
-    let known = known.get_mut(id as usize).ok_or(Errno::Inval)?;
-    Ok(*known.get_or_insert_with(|| nanoseconds(ask(clock))))
-}
 
 /// [`clock_res_get`]: writes the clock's resolution in nanoseconds.
 ///
@@ -47,9 +18,9 @@ pub(crate) fn clock_res_get(
     ctx: &mut WasiCtx,
     mem: &mut GuestMemory<'_>,
     id: u32,
-    resolution_at: Pointer,
+    resolution: Pointer,
 ) -> Result<(), Fail> {
-    Ok(mem.write_u64(resolution_at, resolution(&mut ctx.resolutions, id, clock_getres)?)?)
+    Ok(mem.write_u64(resolution, clock::resolution(ctx, id)?)?)
 }
 
 /// [`clock_time_get`]: writes the time in nanoseconds, with the host's full precision.
@@ -65,27 +36,5 @@ pub(crate) fn clock_time_get(
     _precision: u64,
     time: Pointer,
 ) -> Result<(), Fail> {
-    Ok(mem.write_u64(time, nanoseconds(clock_gettime(host_clock(id)?)))?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_clock_is_asked_for_its_own_resolution_once() {
-        let mut known = [None; 4];
-        let mut asked = Vec::new();
-        for _ in 0..3 {
-            let all = [0, 1, 2, 3].map(|id| {
-                resolution(&mut known, id, |clock| {
-                    asked.push(clock);
-                    Timespec { tv_sec: 0, tv_nsec: 100 + asked.len() as i64 }
-                })
-            });
-            assert_eq!(all, [101, 102, 103, 104].map(Ok));
-            assert_eq!(resolution(&mut known, 4, clock_getres), Err(Errno::Inval));
-        }
-        assert_eq!(asked, [0, 1, 2, 3].map(|id| host_clock(id).unwrap()));
-    }
+    Ok(mem.write_u64(time, clock::now(id)?)?)
 }

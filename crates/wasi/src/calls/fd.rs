@@ -3,40 +3,16 @@
 //! Each call takes the descriptor first. It fails with `BADF` for a descriptor that is not open, and for a directory if the
 //! operation makes sense only for files.
 
-use std::num::NonZeroU64;
-
-use rustix::fs::{
-    Advice, AtFlags, FallocateFlags, Mode, OFlags, SeekFrom, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fadvise,
-    fallocate, ftruncate, futimens, openat, utimensat,
-};
-use rustix::io::retry_on_intr;
+use rustix::fs::{Advice, SeekFrom, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
 use crate::abi::{Fdstat, fdflags, flags, prestat_dir};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
-use crate::fd_table::{Descriptor, HostFile, Object, sync_host};
+use crate::host::file;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 use crate::rights;
-use crate::transfer::What;
-use crate::virtual_dir::VirtualDir;
-
-/// Returns the file of `fd` for an operation that needs a position and the rights `wanted`.
-///
-/// # Errors
-/// `BADF` for a directory, `SPIPE` for a stream, `NOTCAPABLE` for a revoked right.
-fn host_file(ctx: &WasiCtx, fd: u32, wanted: u64) -> Result<(&HostFile, &Descriptor), Errno> {
-    let descriptor = ctx.fds.get(fd)?;
-    let file = match &descriptor.object {
-        Object::Host(file) => file,
-        Object::Directory(_) | Object::Virtual(_) => return Err(Errno::Badf),
-        Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Spipe),
-    };
-    file.seekable()?;
-    descriptor.require(wanted)?;
-    Ok((file, descriptor))
-}
 
 /// [`fd_advise`]: tells the host how the guest will access a range of the file. A `len` of 0 means up to the end, as in
 /// [`posix_fadvise`].
@@ -54,7 +30,7 @@ pub(crate) fn fd_advise(
     len: u64,
     advice: u32,
 ) -> Result<(), Errno> {
-    let (file, _) = host_file(ctx, fd, rights::FD_ADVISE)?;
+    file::host_file(ctx, fd, rights::FD_ADVISE)?;
     let advice = match advice {
         0 => Advice::Normal,
         1 => Advice::Sequential,
@@ -64,10 +40,7 @@ pub(crate) fn fd_advise(
         5 => Advice::NoReuse,
         _ => return Err(Errno::Inval),
     };
-    if offset > i64::MAX as u64 || len > i64::MAX as u64 {
-        return Err(Errno::Inval);
-    }
-    Ok(fadvise(&file.fd, offset, NonZeroU64::new(len), advice)?)
+    file::advise(ctx, fd, offset, len, advice)
 }
 
 /// [`fd_allocate`]: reserves space for a range and extends the file to the end of that range if it is shorter, as
@@ -85,17 +58,7 @@ pub(crate) fn fd_allocate(
     offset: u64,
     len: u64,
 ) -> Result<(), Errno> {
-    let (file, _) = host_file(ctx, fd, rights::FD_ALLOCATE)?;
-    file.writable()?;
-    if len == 0 {
-        return Err(Errno::Inval);
-    }
-    match offset.checked_add(len) {
-        Some(end) if end <= i64::MAX as u64 => {
-            Ok(retry_on_intr(|| fallocate(&file.fd, FallocateFlags::empty(), offset, len))?)
-        }
-        _ => Err(Errno::Fbig),
-    }
+    file::allocate(ctx, fd, offset, len)
 }
 
 /// [`fd_close`]: frees the number and closes the host's descriptor.
@@ -109,31 +72,14 @@ pub(crate) fn fd_close(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -
 ///
 /// [`fd_datasync`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_datasync
 pub(crate) fn fd_datasync(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -> Result<(), Fail> {
-    sync(ctx, fd, true)
+    file::sync(ctx, fd, true)
 }
 
 /// [`fd_sync`]: waits until data and metadata are on the device. Works for directories too.
 ///
 /// [`fd_sync`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_sync
 pub(crate) fn fd_sync(ctx: &mut WasiCtx, _mem: &mut GuestMemory<'_>, fd: u32) -> Result<(), Fail> {
-    sync(ctx, fd, false)
-}
-
-fn sync(ctx: &WasiCtx, fd: u32, data_only: bool) -> Result<(), Fail> {
-    let descriptor = ctx.fds.get(fd)?;
-    descriptor.require(if data_only { rights::FD_DATASYNC } else { rights::FD_SYNC })?;
-    match &descriptor.object {
-        Object::Host(file) => {
-            ctx.waits.leave(file, What::Sync { data_only })?;
-            Ok(sync_host(&file.fd, data_only)?)
-        }
-        Object::Directory(directory) => {
-            let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            Ok(sync_host(openat(&directory.file, ".", how, Mode::empty())?, data_only)?)
-        }
-        Object::Virtual(_) => Ok(()),
-        Object::Input(_) | Object::Output(_) | Object::Discard => Err(Errno::Inval.into()),
-    }
+    file::sync(ctx, fd, false)
 }
 
 /// [`fd_fdstat_get`]: writes the descriptor's kind, flags and rights.
@@ -202,9 +148,7 @@ pub(crate) fn fd_filestat_get<const SIZE: usize>(
     fd: u32,
     stat: Pointer,
 ) -> Result<(), Fail> {
-    let descriptor = ctx.fds.get(fd)?;
-    descriptor.require(rights::FD_FILESTAT_GET)?;
-    Ok(descriptor.object.stat()?.write::<SIZE>(mem, stat)?)
+    Ok(file::stat(ctx, fd)?.write::<SIZE>(mem, stat)?)
 }
 
 /// [`fd_filestat_set_size`]: truncates the file, or extends it with zeros.
@@ -219,18 +163,7 @@ pub(crate) fn fd_filestat_set_size(
     fd: u32,
     size: u64,
 ) -> Result<(), Errno> {
-    let descriptor = ctx.fds.get(fd)?;
-    let file = match &descriptor.object {
-        Object::Host(file) => file,
-        Object::Directory(_) | Object::Virtual(_) => return Err(Errno::Badf),
-        Object::Input(_) | Object::Output(_) | Object::Discard => return Err(Errno::Inval),
-    };
-    descriptor.require(rights::FD_FILESTAT_SET_SIZE)?;
-    file.writable()?;
-    if size > i64::MAX as u64 {
-        return Err(Errno::Inval);
-    }
-    Ok(retry_on_intr(|| ftruncate(&file.fd, size))?)
+    file::set_size(ctx, fd, size)
 }
 
 /// Decodes `fstflags` and two times.
@@ -263,21 +196,9 @@ pub(crate) fn fd_filestat_set_times(
     mtim: u64,
     fst_flags: u32,
 ) -> Result<(), Errno> {
-    let descriptor = ctx.fds.get(fd)?;
-    descriptor.require(rights::FD_FILESTAT_SET_TIMES)?;
+    ctx.fds.get(fd)?.require(rights::FD_FILESTAT_SET_TIMES)?;
     let times = timestamps(atim, mtim, fst_flags)?;
-    match &descriptor.object {
-        Object::Directory(directory) => {
-            let directory = directory.writable()?;
-            Ok(utimensat(&directory.file, ".", &times, AtFlags::empty())?)
-        }
-        Object::Virtual(_) => Err(Errno::Rofs),
-        Object::Host(file) => {
-            file.writable()?;
-            Ok(futimens(&file.fd, &times)?)
-        }
-        Object::Input(_) | Object::Output(_) | Object::Discard => Err(Errno::Inval),
-    }
+    file::set_times(ctx, fd, &times)
 }
 
 /// [`fd_prestat_get`]: writes the length of a granted directory's guest path.
@@ -292,7 +213,7 @@ pub(crate) fn fd_prestat_get(
     fd: u32,
     prestat: Pointer,
 ) -> Result<(), Fail> {
-    Ok(mem.write(prestat, &prestat_dir(preopen(ctx, fd)?.len() as u32))?)
+    Ok(mem.write(prestat, &prestat_dir(file::preopen(ctx, fd)?.len() as u32))?)
 }
 
 /// [`fd_prestat_dir_name`]: writes a granted directory's guest path.
@@ -308,20 +229,11 @@ pub(crate) fn fd_prestat_dir_name(
     path: Pointer,
     path_len: u32,
 ) -> Result<(), Fail> {
-    let name = preopen(ctx, fd)?;
+    let name = file::preopen(ctx, fd)?;
     if name.len() > path_len as usize {
         return Err(Errno::Nametoolong.into());
     }
     Ok(mem.write(path, name.as_bytes())?)
-}
-
-/// Returns the guest path of a granted directory; `BADF` for any other descriptor.
-fn preopen(ctx: &WasiCtx, fd: u32) -> Result<&str, Errno> {
-    match &ctx.fds.get(fd)?.object {
-        Object::Directory(directory) => directory.preopen.as_deref().ok_or(Errno::Badf),
-        Object::Virtual(VirtualDir { preopen: true, .. }) => Ok("/"),
-        _ => Err(Errno::Badf),
-    }
 }
 
 /// [`fd_renumber`]: moves a descriptor to the number of another, which it closes.
@@ -355,30 +267,12 @@ pub(crate) fn fd_seek(
         2 => SeekFrom::End(offset),
         _ => return Err(Errno::Inval.into()),
     };
-    seek(ctx, mem, fd, target, new_offset)
+    Ok(mem.write_u64(new_offset, file::seek(ctx, fd, target)?)?)
 }
 
 /// [`fd_tell`]: writes the position.
 ///
 /// [`fd_tell`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#fd_tell
 pub(crate) fn fd_tell(ctx: &mut WasiCtx, mem: &mut GuestMemory<'_>, fd: u32, offset: Pointer) -> Result<(), Fail> {
-    seek(ctx, mem, fd, SeekFrom::Current(0), offset)
-}
-
-/// Moves the position and writes it.
-///
-/// # Errors
-/// `NOTCAPABLE` if `FD_SEEK` was revoked. A call that does not move the position fails only if `FD_TELL` was revoked too.
-pub(crate) fn seek(
-    ctx: &mut WasiCtx,
-    mem: &mut GuestMemory<'_>,
-    fd: u32,
-    target: SeekFrom,
-    result: Pointer,
-) -> Result<(), Fail> {
-    let (file, descriptor) = host_file(ctx, fd, 0)?;
-    if target != SeekFrom::Current(0) || descriptor.require(rights::FD_TELL).is_err() {
-        descriptor.require(rights::FD_SEEK)?;
-    }
-    Ok(mem.write_u64(result, rustix::fs::seek(&file.fd, target)?)?)
+    Ok(mem.write_u64(offset, file::seek(ctx, fd, SeekFrom::Current(0))?)?)
 }

@@ -18,12 +18,12 @@ use rustix::io::ioctl_fionread;
 use rustix::time::{ClockId, clock_gettime};
 use wasmr_core::limits::MAX_SUBSCRIPTIONS;
 
-use super::clock::nanoseconds;
 use crate::abi::{Event, Subscription, Wanted, eventtype};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{FdTable, HostFile, Kind, Object};
+use crate::host::clock::nanoseconds;
 use crate::layout;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;

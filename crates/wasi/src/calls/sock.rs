@@ -13,12 +13,12 @@ use rustix::net::{
     recvmsg, sendmsg, shutdown,
 };
 
-use super::fd_io::wait_mode;
 use crate::abi::{fdflags, flags};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::{Exit, Fail};
 use crate::fd_table::{Descriptor, HostFd, HostFile, Kind, Object};
+use crate::host::io::wait_mode;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 use crate::rights;

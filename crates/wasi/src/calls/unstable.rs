@@ -6,11 +6,12 @@
 
 use rustix::fs::SeekFrom;
 
-use super::{fd, poll};
+use super::poll;
 use crate::abi::Subscription;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
+use crate::host::file;
 use crate::layout;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
@@ -31,7 +32,7 @@ pub(crate) fn fd_seek(
         2 => SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::Inval)?),
         _ => return Err(Errno::Inval.into()),
     };
-    fd::seek(ctx, mem, fd, target, new_offset)
+    Ok(mem.write_u64(new_offset, file::seek(ctx, fd, target)?)?)
 }
 
 /// `poll_oneoff` with subscriptions of 56 bytes.
