@@ -65,6 +65,8 @@ trap_codes! {
     HeapFull = "garbage-collected heap is full";
     /// A pointer passed to a host function that lacks the required alignment.
     MisalignedPointer = "misaligned pointer";
+    /// A violation of the component model's canonical ABI, such as a bad handle or pointer. The details of the trap are its text.
+    CanonicalAbi = "violation of the canonical ABI";
     /// No fuel left of the amount that the embedder supplied.
     OutOfFuel = "all fuel consumed";
     /// A request of the embedder to stop the guest.

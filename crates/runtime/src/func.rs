@@ -225,6 +225,28 @@ impl Func {
         Ok(())
     }
 
+    /// Calls the function with parameters in `slots[0..]`. At return its results are in `slots[0..]`.
+    ///
+    /// # Errors
+    /// As [`call`](Func::call).
+    ///
+    /// # Panics
+    /// If the function is of another store, or `slots` is shorter than its argument area. A panic of a host function continues here.
+    ///
+    /// # Safety
+    /// The slots have parameters of the function's types, in the form of [`wasmr_core::value`]: an `i32` or `f32` is zero-extended, a
+    /// reference is null or of this store.
+    #[doc(hidden)]
+    #[inline]
+    pub unsafe fn call_slots(self, mut store: impl AsContextMut, slots: &mut [u64]) -> Result<(), Stop> {
+        let mut context = store.as_context_mut();
+        let count = self.0.get(context.inner_mut()).arg_slots as usize;
+        assert!(slots.len() >= count, "a function with {count} argument slots was called with {}", slots.len());
+        // SAFETY: `get` found the function to be of this store, whose context is exclusive. `slots` has room for parameters and
+        // results, and has parameters as the caller promises.
+        unsafe { call_slots(context.root(), self.as_ptr(), slots.as_mut_ptr()) }
+    }
+
     /// Checks the function's type once, for calls with Rust types.
     ///
     /// # Errors

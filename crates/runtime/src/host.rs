@@ -34,7 +34,7 @@ use crate::vm::{Status, VmFunc, VmHostFunc, VmInstance, VmStore};
 /// A [`Caller`] without the type of the store's data.
 #[derive(Clone, Copy)]
 pub(crate) struct RawCaller {
-    store: NonNull<StoreInner>,
+    pub(crate) store: NonNull<StoreInner>,
     instance: *mut VmInstance,
 }
 
@@ -205,17 +205,36 @@ fn not_of_its_type(index: usize, mismatch: TypeMismatch) -> Stop {
 /// # Safety
 /// As [`ArrayCall`](crate::vm::ArrayCall) requires, for a function made by [`HostFuncDef::instantiate`].
 unsafe extern "C" fn host_entry(store: *mut VmStore, func: *mut VmFunc, slots: *mut u64) -> Status {
-    // SAFETY: the caller promises a host function, whose `data` is its `HostFunc` and lives as long as the store, and room for
-    // `arg_slots` at `slots`. No reference to the store is kept across the closure, which reaches it by its address.
+    // SAFETY: the caller promises a host function, whose `data` is its `HostFunc` and lives as long as the store. The rest is as
+    // `run_host` requires.
+    unsafe {
+        let host = (*func).data.cast::<HostFunc>();
+        let def: &HostFuncDef = &(*host).def;
+        run_host(store, func, slots, (*host).importer, |caller, slots| (def.call)(caller, slots))
+    }
+}
+
+/// Runs the closure of a host function. `importer` is the instance that imports it, or null.
+///
+/// # Safety
+/// As [`ArrayCall`](crate::vm::ArrayCall) requires, for a host function.
+#[inline(always)]
+pub(crate) unsafe fn run_host(
+    store: *mut VmStore,
+    func: *mut VmFunc,
+    slots: *mut u64,
+    importer: *mut VmInstance,
+    call: impl FnOnce(RawCaller, &mut [u64]) -> Result<(), Stop>,
+) -> Status {
+    // SAFETY: the caller promises a live store, and room for `arg_slots` at `slots`. No reference to the store is kept across the
+    // closure, which reaches it by its address.
     unsafe {
         let inner = NonNull::new_unchecked((*store).store);
-        let host = (*func).data.cast::<HostFunc>();
         let said = ptr::replace(&raw mut (*store).caller, ptr::null_mut());
-        let instance = if said.is_null() { (*host).importer } else { said };
+        let instance = if said.is_null() { importer } else { said };
         let slots = slots_of(slots, (*func).arg_slots as usize);
         let scope = (*inner.as_ptr()).heap.open_scope();
-        let def: &HostFuncDef = &(*host).def;
-        let run = || match (def.call)(RawCaller { store: inner, instance }, slots) {
+        let run = || match call(RawCaller { store: inner, instance }, slots) {
             Ok(()) => Status::OK,
             Err(stop) => (*inner.as_ptr()).end_run(stop),
         };

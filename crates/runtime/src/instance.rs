@@ -377,6 +377,25 @@ impl Instance {
         self.0.get(store.as_context().inner()).module()
     }
 
+    /// Returns the object at an index of an index space of the module.
+    ///
+    /// # Panics
+    /// If the module has no such object.
+    #[doc(hidden)]
+    pub fn object(&self, store: impl AsContext, kind: ExternKind, index: u32) -> Extern {
+        let object = self.0.get(store.as_context().inner());
+        let module = object.module();
+        let count = match kind {
+            ExternKind::Func => module.imported_func_count() as usize + module.defined_func_count() as usize,
+            ExternKind::Table => module.tables().len(),
+            ExternKind::Memory => module.memories().len(),
+            ExternKind::Global => module.globals().len(),
+            ExternKind::Tag => module.tags().len(),
+        };
+        assert!((index as usize) < count, "the module has no {kind:?} {index}");
+        object.exported(&Export { name: "".into(), kind, index })
+    }
+
     /// Returns the export of that name.
     pub fn get_export(&self, store: impl AsContext, name: &str) -> Option<Extern> {
         self.0.get(store.as_context().inner()).export(name)

@@ -11,7 +11,8 @@
 //! - [`vm`] has every layout that code reads and writes, [`vm_gc`] those of the heap, and [`frame`] that of the value stack. [`tier`], [`running`]
 //!   and [`walk`] are the interface to the tiers. [`builtins`] are the slow paths that tiers share. [`sys`] is the
 //!   operating system.
-//! - `host` and `typed` are host functions. `value` has the embedder's typed values.
+//! - `host` and `typed` are host functions, `host_slab` many of one closure. `extension` is what the component layer needs of a
+//!   store. `value` has the embedder's typed values.
 //! - `trap` describes the end of a run, `backtrace` and [`symbol`] show it, and `host_error` has the errors of the host.
 //!   [`limits`] bounds the resources of a run, and `interrupt` ends it from another thread.
 //!
@@ -28,6 +29,7 @@ mod const_eval;
 mod context;
 mod exception;
 pub mod exit;
+mod extension;
 mod externs;
 pub mod frame;
 mod func;
@@ -36,6 +38,7 @@ mod global;
 mod handle;
 mod host;
 mod host_error;
+mod host_slab;
 mod initialize;
 mod instance;
 mod instantiate;
@@ -70,11 +73,13 @@ pub mod walk;
 pub use array_ref::{ArrayRef, ArrayRefPre};
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use exception::{ExceptionError, ExnRef};
+pub use extension::{MemoryPair, Parts};
 pub use externs::Extern;
 pub use func::{CallError, Func, end_run};
 pub use global::{Global, GlobalError};
 pub use host::{Caller, CallerMemory};
 pub use host_error::{HostError, HostFailure};
+pub use host_slab::{HostSlab, SlabFuncType};
 pub use initialize::{InitializerError, initializer};
 pub use instance::{ExportError, Instance};
 pub use instantiate::{ImportFailure, InstantiateError, LinkError, LoadedModule};

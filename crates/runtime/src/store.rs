@@ -30,6 +30,7 @@ use crate::gc::GcHeap;
 use crate::handle::{Handle, Pinned, StoreId};
 use crate::host::HostFunc;
 use crate::host_error::stop_from;
+use crate::host_slab::SlabObject;
 use crate::instance::InstanceObject;
 use crate::interrupt::InterruptHandle;
 use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
@@ -152,9 +153,12 @@ pub struct StoreInner {
     /// Memory of [`VmStore::payload`].
     pub(crate) payload: Vec<u64>,
     host_funcs: Vec<Pinned<HostFunc>>,
+    pub(crate) slabs: Vec<Pinned<SlabObject>>,
     pub(crate) instances: Vec<Pinned<InstanceObject>>,
     /// Code that functions of the store lead to and that belongs to no instance.
     code: Vec<Arc<dyn Any + Send + Sync>>,
+    /// State of a layer above this crate; `None` until it is first used.
+    pub(crate) extension: Option<Box<dyn Any + Send + Sync>>,
     /// The embedder's data, a boxed `T`.
     data: NonNull<()>,
 }
@@ -218,8 +222,10 @@ impl<T> Store<T> {
             tags: Vec::new(),
             payload: Vec::new(),
             host_funcs: Vec::new(),
+            slabs: Vec::new(),
             instances: Vec::new(),
             code: Vec::new(),
+            extension: None,
             data: NonNull::from(Box::leak(Box::new(data))).cast(),
         })));
         // SAFETY: the allocation is new, and no one else has its address yet.

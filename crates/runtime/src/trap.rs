@@ -144,9 +144,11 @@ impl Trap {
         Trap { detail: Some(detail.into()), ..self }
     }
 
-    /// Returns the phrase of the code, followed by a colon and the details if there are any.
+    /// Returns the phrase of the code, followed by a colon and the details if there are any. For
+    /// [`CanonicalAbi`](TrapCode::CanonicalAbi) the details alone are the message.
     pub fn message(&self) -> String {
         match &self.detail {
+            Some(detail) if self.code == TrapCode::CanonicalAbi => detail.to_string(),
             Some(detail) => format!("{}: {detail}", self.code),
             None => self.code.to_string(),
         }

@@ -5,6 +5,7 @@ mod calls;
 mod exceptions;
 mod fake;
 mod instantiation;
+mod layers;
 mod linking;
 mod memories;
 mod shared_memories;
