@@ -4,6 +4,9 @@
 //! `sections`. Function bodies go to `validate`. The result is the module's declarations. `outline` has the section loop for a
 //! binary that was validated earlier.
 //!
+//! For a module within a component, [`Module::nested`](crate::Module::nested) calls [`decode_sections`] with the validator of the
+//! component, which learns the types of the module's imports and exports.
+//!
 //! # Order
 //! The reported error is always the one at the lowest byte offset. Function bodies are therefore validated at the end of the code
 //! section. If that happened after the data section, an invalid data segment would hide an invalid body.
@@ -41,16 +44,23 @@ pub(crate) fn decode(
         return Err(ModuleError::new(Fault::OverLimit, message, None));
     }
     refuse_component(binary)?;
+    let mut validator = Validator::new_with_features(features.to_wasmparser());
+    decode_sections(bytes, features, registry, &mut validator, Some(threads))
+}
+
+/// Decodes a module of at most 4 GiB with the validator of its component, or with one of its own. Up to `threads` threads validate
+/// function bodies; `None` if they were validated earlier.
+pub(crate) fn decode_sections(
+    bytes: &ModuleBytes,
+    features: &Features,
+    registry: &Arc<TypeRegistry>,
+    validator: &mut Validator,
+    threads: Option<usize>,
+) -> Result<Declarations, ModuleError> {
+    let binary = bytes.as_ref();
     let mut parser = Parser::new(0);
     parser.set_features(features.to_wasmparser());
-    let mut decoder = Decoder {
-        bytes,
-        features,
-        threads,
-        validator: Validator::new_with_features(features.to_wasmparser()),
-        decls: Declarations::default(),
-        resources: None,
-    };
+    let mut decoder = Decoder { bytes, features, threads, validator, decls: Declarations::default(), resources: None };
     let mut rest = binary;
     loop {
         let (consumed, payload) = match parser.parse(rest, true) {
@@ -108,8 +118,9 @@ fn refuse_component(binary: &[u8]) -> Result<(), ModuleError> {
 struct Decoder<'a> {
     bytes: &'a ModuleBytes,
     features: &'a Features,
-    threads: usize,
-    validator: Validator,
+    /// Most threads for the validation of bodies; `None` if they were validated earlier.
+    threads: Option<usize>,
+    validator: &'a mut Validator,
     decls: Declarations,
     /// Context for the validation of bodies; `None` except while the bodies of a code section await validation.
     resources: Option<ValidatorResources>,
@@ -118,10 +129,13 @@ struct Decoder<'a> {
 impl Decoder<'_> {
     /// Validates a section. [`Decoder::body`] handles function bodies.
     fn validate(&mut self, payload: &Payload<'_>) -> Result<(), ModuleError> {
-        let validator = &mut self.validator;
+        let validator = &mut *self.validator;
         match payload {
+            Payload::Version { encoding: Encoding::Component, range, .. } => {
+                let message = "expected a version header for a module";
+                Err(ModuleError::new(Fault::Malformed, message, Some(range.start)))
+            }
             Payload::Version { num, encoding, range } => {
-                debug_assert_eq!(*encoding, Encoding::Module, "components were refused");
                 validator.version(*num, *encoding, range).map_err(ModuleError::malformed)
             }
             Payload::TypeSection(reader) => {
@@ -170,13 +184,14 @@ impl Decoder<'_> {
     /// Validates the bodies that await validation, if there are any.
     fn validate_bodies(&mut self) -> Result<(), ModuleError> {
         let Some(resources) = self.resources.take() else { return Ok(()) };
+        let Some(threads) = self.threads else { return Ok(()) };
         let work = validate::Bodies {
             binary: self.bytes.as_ref(),
             decls: &self.decls,
             resources: &resources,
             features: self.features.to_wasmparser(),
         };
-        work.validate(self.threads).map_err(|(func_index, error)| {
+        work.validate(threads).map_err(|(func_index, error)| {
             let names = Names::read(self.bytes, self.decls.funcs.len() as u32, self.decls.tags.len() as u32);
             error.in_func(func_index, names.func_name(func_index).or_else(|| self.decls.exported_name(func_index)))
         })

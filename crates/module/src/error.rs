@@ -55,8 +55,8 @@ struct Report {
 const MAX_QUOTE: usize = 600;
 
 impl ModuleError {
-    /// Creates an error with wasmr's own message, not wasmparser's.
-    pub(crate) fn new(fault: Fault, message: impl Into<String>, offset: Option<u64>) -> ModuleError {
+    /// Creates an error with wasmr's own message, not wasmparser's. Crate `component` uses it too.
+    pub fn new(fault: Fault, message: impl Into<String>, offset: Option<u64>) -> ModuleError {
         ModuleError(Box::new(Report {
             fault,
             message: message.into(),
@@ -74,8 +74,9 @@ impl ModuleError {
         ModuleError::new(Fault::OverLimit, message, None).in_module(module)
     }
 
-    /// Converts an error of wasmparser. The fault is `fault`, unless the error is due to a feature or a limit.
-    pub(crate) fn from_parser(error: &wasmparser::Error, fault: Fault) -> ModuleError {
+    /// Converts an error of wasmparser. The fault is `fault`, unless the error is due to a feature or a limit. Crate `component` uses
+    /// it too.
+    pub fn from_parser(error: &wasmparser::Error, fault: Fault) -> ModuleError {
         let text = error.message();
         let missing = features::missing(error);
         let fault = if missing.is_some() || error.missing_wasm_feature().is_some() {

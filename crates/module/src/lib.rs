@@ -86,4 +86,4 @@ pub use text::with_text_place;
 pub use text_hints::hint_at;
 #[cfg(feature = "wat")]
 pub use text_place::with_text_place;
-pub use types::BlockSig;
+pub use types::{BlockSig, core_extern_type, core_func_type};

@@ -101,6 +101,26 @@ impl Module {
         Ok(Module::with_declarations(decls, bytes, name, features, types))
     }
 
+    /// Decodes and validates a module within a component, whose validator `validator` is: it was told of the module's section, and
+    /// knows the module's type afterwards. `bytes` are those of the module alone, and offsets count from their beginning.
+    ///
+    /// Up to `threads` threads validate function bodies. With `None`, the caller vouches that the same bodies were validated
+    /// earlier, as for [`Module::from_outline`]; the rest is validated all the same.
+    ///
+    /// # Errors
+    /// The fault at the lowest byte offset. The validator cannot be used after one.
+    pub fn nested(
+        bytes: ModuleBytes,
+        name: &str,
+        features: &Features,
+        types: &Arc<TypeRegistry>,
+        validator: &mut wasmparser::Validator,
+        threads: Option<usize>,
+    ) -> Result<Arc<Module>, ModuleError> {
+        let decls = decode::decode_sections(&bytes, features, types, validator, threads)?;
+        Ok(Arc::new(Module::with_declarations(decls, bytes, name, features, types)))
+    }
+
     /// Decodes a binary without validation, by the [outline](Module::outline) of a module with the same bytes and features.
     ///
     /// The caller vouches that the outline is of such a module, because compiled and interpreted code rely on validation: it

@@ -119,8 +119,8 @@ impl Span {
 pub struct CustomSections<'a>(SectionMap<'a>);
 
 impl<'a> CustomSections<'a> {
-    /// Creates an iterator over a binary that begins with the 8-byte header of a module.
-    pub(crate) fn new(bytes: &'a [u8]) -> CustomSections<'a> {
+    /// Creates an iterator over a binary that begins with the 8-byte header of a module or component.
+    pub fn new(bytes: &'a [u8]) -> CustomSections<'a> {
         CustomSections(SectionMap::new(bytes))
     }
 }

@@ -13,8 +13,8 @@ use wasmparser::{AbstractHeapType, CompositeInnerType, UnpackedIndex};
 use wasmr_core::layout::Layout;
 use wasmr_core::registry::{RecGroup, TypeRegistry, Types};
 use wasmr_core::types::{
-    CompositeType, DEFAULT_PAGE_SIZE_LOG2, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType,
-    StorageType, SubType, TableType, TypeId, ValType,
+    CompositeType, DEFAULT_PAGE_SIZE_LOG2, ExternType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType,
+    RefType, StorageType, SubType, TableType, TypeId, ValType,
 };
 
 use crate::error::{Fault, ModuleError};
@@ -166,16 +166,21 @@ impl TypeTable {
     }
 
     pub(crate) fn global_type(&self, ty: wasmparser::GlobalType) -> Known<GlobalType> {
-        Ok(GlobalType { content: self.val_type(ty.content_type)?, mutable: ty.mutable })
+        global_type(ty, &|index| self.id(index))
     }
 
     pub(crate) fn table_type(&self, ty: wasmparser::TableType) -> Known<TableType> {
-        Ok(TableType {
-            limits: Limits { min: ty.initial, max: ty.maximum },
-            is64: ty.table64,
-            element: self.ref_type(ty.element_type)?,
-        })
+        table_type(ty, &|index| self.id(index))
     }
+}
+
+fn global_type(ty: wasmparser::GlobalType, id: Ids<'_>) -> Known<GlobalType> {
+    Ok(GlobalType { content: val_type(ty.content_type, id)?, mutable: ty.mutable })
+}
+
+fn table_type(ty: wasmparser::TableType, id: Ids<'_>) -> Known<TableType> {
+    let limits = Limits { min: ty.initial, max: ty.maximum };
+    Ok(TableType { limits, is64: ty.table64, element: ref_type(ty.element_type, id)? })
 }
 
 /// Converts a memory type.
@@ -184,6 +189,32 @@ pub(crate) fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
     let page_size_log2 = ty.page_size_log2.map_or(DEFAULT_PAGE_SIZE_LOG2, |log2| log2 as u8);
     let limits = Limits { min: ty.initial, max: ty.maximum };
     MemoryType { limits, is64: ty.memory64, shared: ty.shared, page_size_log2 }
+}
+
+/// Converts the type of a core function of a component; `None` if it names a type by index.
+pub fn core_func_type(ty: &wasmparser::FuncType) -> Option<FuncType> {
+    let convert = |types: &[wasmparser::ValType]| -> Option<Box<[ValType]>> {
+        types.iter().map(|&ty| val_type(ty, &|_| Err(UnknownType)).ok()).collect()
+    };
+    Some(FuncType::new(convert(ty.params())?, convert(ty.results())?))
+}
+
+/// Converts the type of an import or export of a core module that is an import of a component; `None` if it names a type by index.
+/// `func` is the function type of a function or tag, which is interned in `kept`.
+pub fn core_extern_type(
+    ty: &wasmparser::types::EntityType,
+    func: Option<&wasmparser::FuncType>,
+    kept: &mut Types,
+) -> Option<ExternType> {
+    use wasmparser::types::EntityType;
+    let unknown: Ids<'_> = &|_| Err(UnknownType);
+    Some(match ty {
+        EntityType::Func(_) | EntityType::FuncExact(_) => ExternType::Func(kept.intern_func(core_func_type(func?)?)),
+        EntityType::Tag(_) => ExternType::Tag(kept.intern_func(core_func_type(func?)?)),
+        EntityType::Table(ty) => ExternType::Table(table_type(*ty, unknown).ok()?),
+        EntityType::Memory(ty) => ExternType::Memory(memory_type(*ty)),
+        EntityType::Global(ty) => ExternType::Global(global_type(*ty, unknown).ok()?),
+    })
 }
 
 /// Returns the canonical id for a type index.
