@@ -18,7 +18,7 @@ use scan::{code_of, files, has_word, read, root, sources, split};
 const MAX_LINES: usize = 600;
 
 /// Crates that must not contain `unsafe` at all.
-const SAFE_CRATES: &[&str] = &["module", "wasi"];
+const SAFE_CRATES: &[&str] = &["component", "module", "wasi"];
 
 /// The files that contain `unsafe`. No other file may, and a file without any must leave the list. A name that ends in `/`
 /// stands for all files of a directory.
@@ -133,6 +133,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("crates/core", &[]),
     ("crates/cache", &["blake3", "memmap2", "rustix", "thiserror"]),
     ("crates/module", &["wasmr-core", "wasmparser", "thiserror", "wast", "wat"]),
+    ("crates/component", &["wasmr-core", "wasmr-module", "wasmparser", "thiserror"]),
     // anyhow, because host functions may return its errors.
     (
         "crates/runtime",
@@ -174,7 +175,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Files that may name `wasmparser` in code.
-const WASMPARSER_PLACES: &[&str] = &["crates/module/", "crates/interp/src/translate/", "crates/jit/src/translate/"];
+const WASMPARSER_PLACES: &[&str] =
+    &["crates/component/", "crates/module/", "crates/interp/src/translate/", "crates/jit/src/translate/"];
 
 /// Least versions of packages in the lock file: name, version, reason.
 const LEAST_VERSIONS: &[(&str, [u64; 3], &str)] = &[

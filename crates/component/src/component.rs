@@ -4,9 +4,13 @@
 
 use std::sync::Arc;
 
+use wasmr_core::registry::{self, TypeRegistry};
 use wasmr_core::types::{ExternType, FuncType as CoreType};
-use wasmr_module::{ExternKind, Module};
+use wasmr_module::{ExternKind, Features, Module, ModuleBytes};
 
+use crate::decode::{self, Decoding};
+use crate::error::ComponentError;
+use crate::flatten;
 use crate::index::{
     BuiltinId, CoreInstanceId, FuncTypeId, ImportPathId, InstanceId, LiftId, LoweringId, ModuleId, OptionsId,
     ResourceId, TypeId,
@@ -26,7 +30,7 @@ pub struct Component {
     pub import_paths: Vec<ImportPath>,
     /// The core modules that are in the binary.
     pub modules: Vec<Arc<Module>>,
-    /// What instantiation does, in order.
+    /// The steps of instantiation, in order.
     pub steps: Vec<Step>,
     /// The component instances: the parent of each, which is `None` for the component itself.
     pub instances: Vec<Option<InstanceId>>,
@@ -42,14 +46,63 @@ pub struct Component {
     pub builtins: Vec<Builtin>,
     /// The component's exports.
     pub exports: Exports,
+    /// Owner of the types of core functions in [`ImportItem::Module`].
+    pub(crate) core_types: Option<registry::Types>,
+}
+
+impl Component {
+    /// Decodes and validates a component. Up to `threads` threads, including the calling one, validate function bodies.
+    ///
+    /// `name` is the component's name in messages, usually the file's base name. Types of core functions are interned in `types`.
+    ///
+    /// With `None` for `threads`, the caller vouches that the same binary was validated earlier, as for
+    /// [`Module::from_outline`]. Function bodies are then not validated; all else is.
+    ///
+    /// # Errors
+    /// The first fault in the order of the sections.
+    pub fn new(
+        bytes: &ModuleBytes,
+        name: &str,
+        features: &Features,
+        types: &Arc<TypeRegistry>,
+        threads: Option<usize>,
+    ) -> Result<Component, ComponentError> {
+        let decoded = decode::decode(&Decoding { bytes, name, features, registry: types, threads })?;
+        flatten::flatten(decoded, name, types).map_err(|error| ComponentError::new(&error, name))
+    }
+
+    /// Returns true if bytes have the header of a component, of whatever version. A module has the same first four bytes.
+    pub fn is_component(bytes: &[u8]) -> bool {
+        decode::is_component(bytes)
+    }
+
+    /// Returns a component with its core modules, to be filled.
+    pub(crate) fn empty(name: &str, modules: Vec<Arc<Module>>) -> Component {
+        Component {
+            name: name.into(),
+            types: Types::new(),
+            imports: Vec::new(),
+            import_paths: Vec::new(),
+            modules,
+            steps: Vec::new(),
+            instances: Vec::new(),
+            resources: Vec::new(),
+            options: Vec::new(),
+            lifts: Vec::new(),
+            lowerings: Vec::new(),
+            builtins: Vec::new(),
+            exports: Exports::default(),
+            core_types: None,
+        }
+    }
 }
 
 /// An import of a component.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// Its name, such as `wasi:cli/stdout@0.2.0`.
+    /// Name, such as `wasi:cli/stdout@0.2.0`.
     pub name: Box<str>,
-    /// What it must be.
+    /// Type that the item must have.
     pub item: ImportItem,
 }
 
@@ -188,7 +241,7 @@ pub enum StringEncoding {
 }
 
 /// [Canonical options](https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#canonical-abi-options).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Options {
     /// The component instance that the core functions belong to.
     pub instance: InstanceId,
@@ -227,7 +280,7 @@ pub struct Lift {
 pub struct Lowering {
     /// The component function.
     pub func: FuncDef,
-    /// Its type, from the view of the caller.
+    /// Type of the function, from the view of the caller.
     pub ty: FuncTypeId,
     /// The options.
     pub options: OptionsId,

@@ -4,6 +4,7 @@
 //! Nested components vanish: their instantiations are executed symbolically at load. The result is one list of [`Step`]s, which
 //! instantiation executes in order, and in which every core import is resolved to a [`CoreDef`].
 //!
+//! - `decode`: the section loop; `flatten`: the symbolic execution; `error`: [`ComponentError`], the reason for a refusal.
 //! - `types`: the value and function types of the component model, interned.
 //! - `shape`: the layout of each value type in linear memory and in core values.
 //! - `component`: the result.
@@ -11,6 +12,9 @@
 #![forbid(unsafe_code)]
 
 mod component;
+mod decode;
+mod error;
+mod flatten;
 mod index;
 mod shape;
 mod types;
@@ -20,6 +24,7 @@ pub use component::{
     Import, ImportItem, ImportPath, InstanceType, Lift, Lowering, ModuleDef, NamedArg, Options, ResourceDef, Step,
     StringEncoding,
 };
+pub use error::ComponentError;
 pub use index::{
     BuiltinId, CoreInstanceId, FuncTypeId, ImportPathId, InstanceId, LiftId, LoweringId, ModuleId, OptionsId,
     ResourceId, TypeId,

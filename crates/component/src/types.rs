@@ -77,16 +77,16 @@ pub enum TypeDef {
 /// A field of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field {
-    /// Its name.
+    /// Name.
     pub name: Box<str>,
-    /// Its type.
+    /// Type.
     pub ty: TypeId,
 }
 
 /// A case of a variant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Case {
-    /// Its name.
+    /// Name.
     pub name: Box<str>,
     /// Type of its payload, if it has one.
     pub ty: Option<TypeId>,

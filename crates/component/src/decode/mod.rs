@@ -1,0 +1,262 @@
+//! The section loop: one pass over the binary that validates each section and keeps its definitions.
+//!
+//! Takes the bytes of a component, gives its core modules, wasmparser's types, and a [`ComponentDecl`] for the component and for
+//! each nested one, for `flatten` to execute. wasmparser's validator sees each section first; the files of this folder, one for
+//! each kind of section, therefore rely on indices and kinds. Core modules go to crate `module`, which validates their function
+//! bodies on several threads.
+//!
+//! Nested components are kept on a stack of [`Level`]s, not on the native stack.
+
+mod aliases;
+mod canon;
+mod decls;
+mod externs;
+mod instances;
+mod names;
+mod types;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use wasmparser::types::Types;
+use wasmparser::{Chunk, Encoding, FromReader, Parser, Payload, SectionLimited, Validator, WasmFeatures};
+use wasmr_core::count::Count;
+use wasmr_core::registry::TypeRegistry;
+use wasmr_module::{Fault, Features, Module, ModuleBytes, ModuleError};
+
+pub(crate) use decls::{ComponentDecl, DeclId, Def, Operand};
+
+use crate::error::{ComponentError, from_parser};
+use crate::index::ModuleId;
+
+type Done = Result<(), ModuleError>;
+
+/// Deepest nesting of components, the outermost included. Tools nest two or three deep.
+const MAX_NESTING: usize = 100;
+
+/// The conditions of decoding.
+pub(crate) struct Decoding<'a> {
+    pub bytes: &'a ModuleBytes,
+    pub name: &'a str,
+    pub features: &'a Features,
+    pub registry: &'a Arc<TypeRegistry>,
+    /// Most threads for the validation of function bodies; `None` if they were validated earlier.
+    pub threads: Option<usize>,
+}
+
+/// A decoded component.
+pub(crate) struct Decoded<'a> {
+    /// The component, which is the last, and the components nested in it.
+    pub decls: Vec<ComponentDecl<'a>>,
+    pub modules: Vec<Arc<Module>>,
+    pub types: Types,
+}
+
+/// Returns the features of wasmparser with which components are validated.
+fn component_features(features: &Features) -> WasmFeatures {
+    features
+        .to_wasmparser()
+        .union(WasmFeatures::COMPONENT_MODEL)
+        .union(WasmFeatures::CM_ASYNC)
+        .union(WasmFeatures::CM_MAP)
+        .union(WasmFeatures::CM_IMPLEMENTS)
+        .union(WasmFeatures::CM_FIXED_LENGTH_LISTS)
+}
+
+/// Returns true if bytes have the header of a component, of whatever version. A module has the same first four bytes.
+pub(crate) fn is_component(binary: &[u8]) -> bool {
+    binary.len() >= 8 && binary.starts_with(b"\0asm") && binary[6..8] == [1, 0]
+}
+
+/// Number of items in each index space of a component.
+#[derive(Debug, Default)]
+struct Counts {
+    core_funcs: u32,
+    modules: u32,
+    funcs: u32,
+    types: u32,
+    instances: u32,
+    components: u32,
+}
+
+/// A component that is being decoded.
+struct Level<'a> {
+    parser: Parser,
+    rest: &'a [u8],
+    counts: Counts,
+    module_names: HashMap<u32, &'a str>,
+    decl: ComponentDecl<'a>,
+}
+
+impl<'a> Level<'a> {
+    fn new(parser: Parser, binary: &'a [u8]) -> Level<'a> {
+        let module_names = names::core_modules(binary);
+        Level { parser, rest: binary, counts: Counts::default(), module_names, decl: ComponentDecl::default() }
+    }
+
+    fn push(&mut self, def: Def<'a>) {
+        self.decl.defs.push(def);
+    }
+}
+
+/// Decodes and validates a component.
+pub(crate) fn decode<'a>(decoding: &Decoding<'a>) -> Result<Decoded<'a>, ComponentError> {
+    let binary = decoding.bytes.as_ref();
+    let outer = |error: ModuleError| ComponentError::new(&error, decoding.name);
+    if binary.len() > u32::MAX as usize {
+        let message = format!("it has {} bytes, but the limit is {}", binary.len(), u32::MAX);
+        return Err(outer(ModuleError::new(Fault::OverLimit, message, None)));
+    }
+    let features = component_features(decoding.features);
+    let mut parser = Parser::new(0);
+    parser.set_features(features);
+    let mut validator = Validator::new_with_features(features);
+    let mut levels = vec![Level::new(parser, binary)];
+    let (mut decls, mut modules) = (Vec::new(), Vec::new());
+    loop {
+        let depth = levels.len();
+        let level = levels.last_mut().expect("the outermost component is left when it ends");
+        let (consumed, payload) = match level.parser.parse(level.rest, true) {
+            Ok(Chunk::Parsed { consumed, payload }) => (consumed, payload),
+            Ok(Chunk::NeedMoreData(_)) => unreachable!("the parser was told that there is no more"),
+            Err(error) => return Err(outer(from_parser(&error, Fault::Malformed))),
+        };
+        level.rest = &level.rest[consumed..];
+        match payload {
+            Payload::ModuleSection { unchecked_range, .. } => {
+                let (range, _) = nested(level, unchecked_range).map_err(outer)?;
+                validator.module_section(&(range.start as u64..range.end as u64)).map_err(invalid).map_err(outer)?;
+                // Lossless: the validator limits the number of modules.
+                let (id, index) = (ModuleId(modules.len() as u32), level.counts.modules);
+                let module_name = level.module_names.get(&index).copied();
+                let name = match module_name {
+                    Some(module_name) => format!("{}:{module_name}", decoding.name),
+                    None => format!("{}:{}", decoding.name, id.0),
+                };
+                let bytes = decoding.bytes.slice(range.clone());
+                let Decoding { features, registry, threads, .. } = *decoding;
+                let module = Module::nested(bytes, &name, features, registry, &mut validator, threads)
+                    .map_err(|error| outer(error).in_module(index, module_name, range.start as u64))?;
+                modules.push(module);
+                level.counts.modules += 1;
+                level.push(Def::Module(id));
+            }
+            Payload::ComponentSection { parser, unchecked_range, .. } => {
+                let offset = unchecked_range.start;
+                let (range, bytes) = nested(level, unchecked_range).map_err(outer)?;
+                if depth == MAX_NESTING {
+                    let message = format!("its components are nested more than {MAX_NESTING} deep");
+                    return Err(outer(ModuleError::new(Fault::OverLimit, message, Some(offset))));
+                }
+                validator.component_section(&(range.start as u64..range.end as u64)).map_err(invalid).map_err(outer)?;
+                levels.push(Level::new(parser, bytes));
+            }
+            Payload::End(offset) => {
+                let types = validator.end(offset).map_err(invalid).map_err(outer)?;
+                let id = DeclId(decls.len());
+                decls.extend(levels.pop().map(|level| level.decl));
+                let Some(parent) = levels.last_mut() else { return Ok(Decoded { decls, modules, types }) };
+                parent.counts.components += 1;
+                parent.push(Def::Component(id));
+            }
+            payload => section(level, &mut validator, payload).map_err(outer)?,
+        }
+    }
+}
+
+/// Returns the range of a nested module or component in the binary, and its bytes, after which the level goes on.
+fn nested<'a>(level: &mut Level<'a>, range: Range<u64>) -> Result<(Range<usize>, &'a [u8]), ModuleError> {
+    let Range { start, end } = range;
+    // Lossless: the binary is smaller than 4 GiB.
+    let size = (end - start) as usize;
+    let Some((bytes, rest)) = level.rest.split_at_checked(size) else {
+        let missing = Count(size - level.rest.len(), "byte");
+        let message =
+            format!("unexpected end-of-file: a module or component goes on {missing} beyond the end of the file");
+        return Err(ModuleError::new(Fault::Malformed, message, Some(start)));
+    };
+    level.rest = rest;
+    Ok((start as usize..start as usize + size, bytes))
+}
+
+/// Validates a section that is no module and no component, and keeps its definitions.
+fn section<'a>(level: &mut Level<'a>, validator: &mut Validator, payload: Payload<'a>) -> Done {
+    match payload {
+        Payload::Version { num, encoding, range } => {
+            if encoding == Encoding::Module {
+                let message = "expected a version header for a component";
+                return Err(ModuleError::new(Fault::Malformed, message, Some(range.start)));
+            }
+            validator.version(num, encoding, &range).map_err(|error| from_parser(&error, Fault::Malformed))
+        }
+        Payload::CoreTypeSection(reader) => checked(&reader, |reader| validator.core_type_section(reader)),
+        Payload::InstanceSection(reader) => {
+            checked(&reader, |reader| validator.instance_section(reader))?;
+            instances::core(level, reader, types_of(validator))
+        }
+        Payload::ComponentInstanceSection(reader) => {
+            checked(&reader, |reader| validator.component_instance_section(reader))?;
+            instances::component(level, reader, types_of(validator))
+        }
+        Payload::ComponentAliasSection(reader) => {
+            checked(&reader, |reader| validator.component_alias_section(reader))?;
+            aliases::section(level, reader)
+        }
+        Payload::ComponentTypeSection(reader) => {
+            checked(&reader, |reader| validator.component_type_section(reader))?;
+            types::section(level, reader, types_of(validator))
+        }
+        Payload::ComponentCanonicalSection(reader) => {
+            checked(&reader, |reader| validator.component_canonical_section(reader))?;
+            canon::section(level, reader, types_of(validator))
+        }
+        Payload::ComponentStartSection { start, range } => {
+            validator.component_start_section(&start, &range).map_err(invalid)?;
+            let message = "it has a start function, which wasmr does not support in components";
+            Err(ModuleError::new(Fault::Unsupported, message, Some(range.start)))
+        }
+        Payload::ComponentImportSection(reader) => {
+            checked(&reader, |reader| validator.component_import_section(reader))?;
+            externs::imports(level, reader, types_of(validator))
+        }
+        Payload::ComponentExportSection(reader) => {
+            checked(&reader, |reader| validator.component_export_section(reader))?;
+            externs::exports(level, reader, types_of(validator))
+        }
+        Payload::CustomSection(_) => Ok(()),
+        other => validator.payload(&other).map(drop).map_err(|error| from_parser(&error, Fault::Malformed)),
+    }
+}
+
+/// Returns the types of the component that is being validated.
+fn types_of(validator: &Validator) -> wasmparser::types::TypesRef<'_> {
+    validator.types(0).expect("a component is being validated")
+}
+
+/// Validates a section of items. On failure it distinguishes malformed from invalid. Crate `module` does the same.
+fn checked<'a, T: FromReader<'a>>(
+    reader: &SectionLimited<'a, T>,
+    validate: impl FnOnce(&SectionLimited<'a, T>) -> wasmparser::Result<()>,
+) -> Done {
+    let range = reader.range();
+    let size = range.end - range.start;
+    if u64::from(reader.count()) > size {
+        let message = format!("section of {} declares {}", Count(size, "byte"), Count(reader.count(), "item"));
+        return Err(ModuleError::new(Fault::Malformed, message, Some(range.start)));
+    }
+    validate(reader).map_err(|error| {
+        let decoded = reader.clone().into_iter().find_map(Result::err);
+        let malformed = decoded.is_some_and(|first| first.offset() <= error.offset());
+        from_parser(&error, if malformed { Fault::Malformed } else { Fault::Invalid })
+    })
+}
+
+fn invalid(error: wasmparser::Error) -> ModuleError {
+    from_parser(&error, Fault::Invalid)
+}
+
+/// Converts an error of reading an item that was validated.
+fn malformed(error: wasmparser::Error) -> ModuleError {
+    from_parser(&error, Fault::Malformed)
+}

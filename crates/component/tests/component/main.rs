@@ -1,0 +1,3 @@
+//! Tests of the component crate through its public interface.
+mod common;
+mod flatten;
