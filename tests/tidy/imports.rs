@@ -91,6 +91,23 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "crates/interp/src/translate/stack.rs",
         ],
     ),
+    (
+        "the context of WASI 0.2 holds its objects, and the functions of each interface, which take the context, define some",
+        &[
+            "crates/wasi/src/p2/clocks.rs",
+            "crates/wasi/src/p2/filesystem/descriptor.rs",
+            "crates/wasi/src/p2/filesystem/listing.rs",
+            "crates/wasi/src/p2/filesystem/mod.rs",
+            "crates/wasi/src/p2/filesystem/types.rs",
+            "crates/wasi/src/p2/input.rs",
+            "crates/wasi/src/p2/io.rs",
+            "crates/wasi/src/p2/mod.rs",
+            "crates/wasi/src/p2/output.rs",
+            "crates/wasi/src/p2/poll.rs",
+            "crates/wasi/src/p2/table.rs",
+            "crates/wasi/src/p2/terminal.rs",
+        ],
+    ),
 ];
 
 /// A path in code, absolute within its crate, and the name under which it is re-exported, if it is (`*` for a glob).

@@ -16,22 +16,38 @@ use crate::pointer::{MemoryFault, Pointer};
 
 /// `filetype`: the kind of object that a descriptor or a path refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Filetype {
-    /// Any other kind, such as a pipe.
-    Unknown = 0,
+    /// Any other kind.
+    Unknown,
+    /// A pipe or FIFO, which Preview 1 has no number for.
+    Fifo,
     /// A block device.
-    BlockDevice = 1,
+    BlockDevice,
     /// A character device, such as a terminal.
-    CharacterDevice = 2,
+    CharacterDevice,
     /// A directory.
-    Directory = 3,
+    Directory,
     /// A regular file.
-    RegularFile = 4,
+    RegularFile,
     /// A stream socket.
-    SocketStream = 6,
+    SocketStream,
     /// A symbolic link.
-    SymbolicLink = 7,
+    SymbolicLink,
+}
+
+impl Filetype {
+    /// Returns the number in Preview 1.
+    fn number(self) -> u8 {
+        match self {
+            Filetype::Unknown | Filetype::Fifo => 0,
+            Filetype::BlockDevice => 1,
+            Filetype::CharacterDevice => 2,
+            Filetype::Directory => 3,
+            Filetype::RegularFile => 4,
+            Filetype::SocketStream => 6,
+            Filetype::SymbolicLink => 7,
+        }
+    }
 }
 
 impl From<FileType> for Filetype {
@@ -43,7 +59,8 @@ impl From<FileType> for Filetype {
             FileType::Socket => Filetype::SocketStream,
             FileType::CharacterDevice => Filetype::CharacterDevice,
             FileType::BlockDevice => Filetype::BlockDevice,
-            FileType::Fifo | FileType::Unknown => Filetype::Unknown,
+            FileType::Fifo => Filetype::Fifo,
+            FileType::Unknown => Filetype::Unknown,
         }
     }
 }
@@ -108,7 +125,7 @@ impl Fdstat {
     /// Writes the structure at `ptr`.
     pub(crate) fn write(&self, mem: &mut GuestMemory<'_>, ptr: Pointer) -> Result<(), MemoryFault> {
         let mut bytes = [0; 24];
-        bytes[0] = self.filetype as u8;
+        bytes[0] = self.filetype.number();
         bytes[2..4].copy_from_slice(&self.flags.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.rights_base.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.rights_inheriting.to_le_bytes());
@@ -165,7 +182,7 @@ impl Filestat {
         let mut bytes = [0; SIZE];
         bytes[0..8].copy_from_slice(&self.dev.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.ino.to_le_bytes());
-        bytes[16] = self.filetype as u8;
+        bytes[16] = self.filetype.number();
         if SIZE == layout::FILESTAT.size as usize {
             bytes[24..32].copy_from_slice(&self.nlink.to_le_bytes());
         } else {
@@ -192,7 +209,7 @@ pub(crate) fn dirent(next: u64, ino: u64, name_len: u32, filetype: Filetype) -> 
     bytes[0..8].copy_from_slice(&next.to_le_bytes());
     bytes[8..16].copy_from_slice(&ino.to_le_bytes());
     bytes[16..20].copy_from_slice(&name_len.to_le_bytes());
-    bytes[20] = filetype as u8;
+    bytes[20] = filetype.number();
     bytes
 }
 

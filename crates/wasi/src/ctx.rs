@@ -65,6 +65,12 @@ pub(crate) struct Strings {
 }
 
 impl Strings {
+    /// Returns the strings, without their terminators.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let ends = self.starts.iter().skip(1).map(|start| *start as usize).chain([self.bytes.len()]);
+        self.starts.iter().zip(ends).map(|(start, end)| &self.bytes[*start as usize..end - 1])
+    }
+
     fn push(&mut self, parts: &[&[u8]]) {
         self.starts.push(self.bytes.len() as u32);
         for part in parts {

@@ -436,6 +436,11 @@ impl FdTable {
         Ok(descriptor)
     }
 
+    /// Returns a number above those of all descriptors.
+    pub(crate) fn end(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
     /// Returns all open descriptors in the order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Descriptor> {
         self.entries.iter().filter_map(|entry| match entry {

@@ -16,6 +16,7 @@
 //! | [`rights`] | the operations that a descriptor permits |
 //! | `exit` | the outcomes of a call: success, error number, end of the guest |
 //! | `wait` | the one place where a call sleeps, and the interruption of that sleep |
+//! | `interest` | the wait for the first of several conditions |
 //! | `fd_table` | descriptor numbers to host objects with rights |
 //! | `sandbox` | paths to files, never outside their directory |
 //! | `namespace` | absolute paths to granted directories |
@@ -25,6 +26,7 @@
 //! | `random` | random bytes: a generator seeded by the host, or the embedder's source |
 //! | `host` | operations on descriptors and paths, whatever version of WASI asks |
 //! | `calls` | one short function a call of Preview 1, by family: decodes its arguments |
+//! | [`p2`] | the host of WASI 0.2, for components |
 //! | `shared` | one context for all threads of a guest |
 //! | `transfer` | bytes of regular files, moved while other threads make calls |
 //! | `threads` | `wasi.thread-spawn`, and the end of a guest with threads |
@@ -69,11 +71,13 @@ mod fd_table;
 mod fifo;
 mod host;
 mod inherit;
+mod interest;
 mod layout;
 mod link;
 mod listing;
 mod memory;
 mod namespace;
+pub mod p2;
 mod pointer;
 mod random;
 pub mod rights;

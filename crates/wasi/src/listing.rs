@@ -84,6 +84,17 @@ impl Listing {
         self.entries.push(Entry { ino, filetype, name_end: self.names.len() });
     }
 
+    /// Returns the name and type of an entry, by its index; `None` behind the last.
+    pub(crate) fn entry(&self, index: usize) -> Option<(&[u8], Filetype)> {
+        let entry = self.entries.get(index)?;
+        Some((&self.names[self.name_start(index)..entry.name_end], entry.filetype))
+    }
+
+    /// Returns the offset in `names` at which an entry's name begins.
+    fn name_start(&self, index: usize) -> usize {
+        if index == 0 { 0 } else { self.entries[index - 1].name_end }
+    }
+
     /// Returns the size in host memory, in bytes, approximately.
     pub(crate) fn size(&self) -> usize {
         self.names.capacity() + self.entries.capacity() * size_of::<Entry>()
@@ -95,8 +106,7 @@ impl Listing {
         let mut bytes = Vec::new();
         let first = usize::try_from(cookie).unwrap_or(usize::MAX).min(self.entries.len());
         for (index, entry) in self.entries.iter().enumerate().skip(first) {
-            let name_start = if index == 0 { 0 } else { self.entries[index - 1].name_end };
-            let name = &self.names[name_start..entry.name_end];
+            let name = &self.names[self.name_start(index)..entry.name_end];
             let head = dirent(index as u64 + 1, entry.ino, name.len() as u32, entry.filetype);
             for part in [&head[..], name] {
                 let taken = part.len().min(size - bytes.len());

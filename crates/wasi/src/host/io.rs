@@ -27,7 +27,7 @@ use crate::wait::{WaitMode, Waits};
 /// therefore cut to this size.
 ///
 /// [`pipe(7)`]: https://man7.org/linux/man-pages/man7/pipe.7.html
-const READY_PIPE: usize = 4096;
+pub(crate) const READY_PIPE: usize = 4096;
 
 /// Patience of a transfer that cannot proceed at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +132,19 @@ pub(crate) fn write(ctx: &mut WasiCtx, fd: u32, patience: Patience, buffers: &[I
         }
         Object::Directory(_) | Object::Virtual(_) | Object::Input(_) => return Err(Errno::Badf.into()),
     };
+    spend(ctx, output_limited, written);
+    Ok(written)
+}
+
+/// Writes at the end of a file, wherever the position is.
+///
+/// # Errors
+/// As for [`write`].
+pub(crate) fn append(ctx: &mut WasiCtx, fd: u32, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    let file = positioned(ctx, fd, rights::FD_WRITE, 0)?;
+    let output_limited = ctx.fds.get(fd)?.output_limited;
+    let buffers = clip(buffers, allowance(ctx, output_limited, buffers)?);
+    let written = retry_on_intr(|| file.write(true, &buffers))?;
     spend(ctx, output_limited, written);
     Ok(written)
 }

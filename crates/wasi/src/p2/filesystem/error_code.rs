@@ -1,0 +1,76 @@
+//! [`ErrorCode`]: the errors of `wasi:filesystem`, and the one table from the host's errors to them.
+
+use crate::errno::Errno;
+
+/// Declares [`ErrorCode`]: one row per code, `Variant "name in WIT" [Errno, …]`, in the order of the interface.
+macro_rules! error_codes {
+    ($($name:ident $text:literal [$($errno:ident),+];)*) => {
+        /// An `error-code`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum ErrorCode {
+            $(#[doc = concat!("`", $text, "`.")] $name,)*
+        }
+
+        impl ErrorCode {
+            /// All codes in the order of the interface.
+            pub const ALL: &'static [ErrorCode] = &[$(ErrorCode::$name,)*];
+
+            /// Returns the name in WIT.
+            pub const fn name(self) -> &'static str {
+                match self { $(ErrorCode::$name => $text,)* }
+            }
+        }
+
+        impl From<Errno> for ErrorCode {
+            /// Returns the guest's code for a host error: `io` if the interface has none.
+            fn from(errno: Errno) -> ErrorCode {
+                match errno {
+                    $($(Errno::$errno)|+ => ErrorCode::$name,)*
+                    _ => ErrorCode::Io,
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    Access              "access"                [Acces];
+    WouldBlock          "would-block"           [Again];
+    Already             "already"               [Already];
+    BadDescriptor       "bad-descriptor"        [Badf];
+    Busy                "busy"                  [Busy];
+    Deadlock            "deadlock"              [Deadlk];
+    Quota               "quota"                 [Dquot];
+    Exist               "exist"                 [Exist];
+    FileTooLarge        "file-too-large"        [Fbig];
+    IllegalByteSequence "illegal-byte-sequence" [Ilseq];
+    InProgress          "in-progress"           [Inprogress];
+    Interrupted         "interrupted"           [Intr];
+    Invalid             "invalid"               [Inval];
+    Io                  "io"                    [Io];
+    IsDirectory         "is-directory"          [Isdir];
+    Loop                "loop"                  [Loop];
+    TooManyLinks        "too-many-links"        [Mlink];
+    MessageSize         "message-size"          [Msgsize];
+    NameTooLong         "name-too-long"         [Nametoolong];
+    NoDevice            "no-device"             [Nodev];
+    NoEntry             "no-entry"              [Noent];
+    NoLock              "no-lock"               [Nolck];
+    // Too many descriptors have no code of their own.
+    InsufficientMemory  "insufficient-memory"   [Nomem, Nobufs, Mfile, Nfile];
+    InsufficientSpace   "insufficient-space"    [Nospc];
+    NotDirectory        "not-directory"         [Notdir];
+    NotEmpty            "not-empty"             [Notempty];
+    NotRecoverable      "not-recoverable"       [Notrecoverable];
+    Unsupported         "unsupported"           [Notsup, Nosys];
+    NoTty               "no-tty"                [Notty];
+    NoSuchDevice        "no-such-device"        [Nxio];
+    Overflow            "overflow"              [Overflow];
+    NotPermitted        "not-permitted"         [Perm, Notcapable];
+    Pipe                "pipe"                  [Pipe];
+    ReadOnly            "read-only"             [Rofs];
+    InvalidSeek         "invalid-seek"          [Spipe];
+    TextFileBusy        "text-file-busy"        [Txtbsy];
+    CrossDevice         "cross-device"          [Xdev];
+}
