@@ -133,7 +133,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("crates/core", &[]),
     ("crates/cache", &["blake3", "memmap2", "rustix", "thiserror"]),
     ("crates/module", &["wasmr-core", "wasmparser", "thiserror", "wast", "wat"]),
-    ("crates/component", &["wasmr-core", "wasmr-module", "wasmparser", "thiserror"]),
+    ("crates/component", &["wasmr-core", "wasmr-module", "wasmparser", "semver", "thiserror"]),
     // anyhow, because host functions may return its errors.
     (
         "crates/runtime",

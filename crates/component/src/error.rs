@@ -31,12 +31,9 @@ struct Report {
 }
 
 /// Names of the features of the component model, for messages. None can be switched on.
-const FEATURES: [(WasmFeatures, &str); 11] = [
+const FEATURES: [(WasmFeatures, &str); 8] = [
     (WasmFeatures::CM_VALUES, "values"),
     (WasmFeatures::CM_NESTED_NAMES, "nested names"),
-    (WasmFeatures::CM_ASYNC_STACKFUL, "stackful asynchronous functions"),
-    (WasmFeatures::CM_MORE_ASYNC_BUILTINS, "more asynchronous builtins"),
-    (WasmFeatures::CM_THREADING, "threads"),
     (WasmFeatures::CM_ERROR_CONTEXT, "error contexts"),
     (WasmFeatures::CM_FIXED_LENGTH_LISTS, "lists of fixed length"),
     (WasmFeatures::CM_GC, "garbage collected representations"),

@@ -8,6 +8,7 @@
 //! - `types`: the value and function types of the component model, interned.
 //! - `shape`: the layout of each value type in linear memory and in core values.
 //! - `component`: the result.
+//! - `names`: versions of interfaces, and functions of resources.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ mod decode;
 mod error;
 mod flatten;
 mod index;
+mod names;
 mod shape;
 mod types;
 
@@ -29,5 +31,6 @@ pub use index::{
     BuiltinId, CoreInstanceId, FuncTypeId, ImportPathId, InstanceId, LiftId, LoweringId, ModuleId, OptionsId,
     ResourceId, TypeId,
 };
+pub use names::{FuncName, InterfaceName, NameMap};
 pub use shape::{FlatType, FuncShape, Layout, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Shape};
 pub use types::{Case, Field, FuncType, TypeDef, TypeTooLarge, Types};

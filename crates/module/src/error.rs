@@ -86,9 +86,7 @@ impl ModuleError {
         } else {
             fault
         };
-        // Context lines, if any, precede the message, which is the last line.
-        let sentence = text.lines().last().unwrap_or(text).trim().trim_end_matches('.');
-        let mut message = quoted(sentence);
+        let mut message = quoted(&sentence(text));
         match missing {
             Some(feature) => message.push_str(&format!("; the feature {} is off", feature.name())),
             None if error.missing_wasm_feature().is_some() => message.push_str("; wasmr does not support that"),
@@ -211,6 +209,24 @@ impl fmt::Debug for ModuleError {
 
 impl std::error::Error for ModuleError {}
 
+/// Returns a message of wasmparser as one sentence. Lines of context precede the message, which may itself have a line for what was
+/// found.
+fn sentence(text: &str) -> String {
+    let mut sentence = String::new();
+    for line in text.lines() {
+        let separator = match line.trim_start() {
+            _ if sentence.is_empty() => "",
+            found if found.starts_with("found") => ", ",
+            _ => ": ",
+        };
+        sentence.push_str(separator);
+        let words: Vec<&str> = line.split_whitespace().collect();
+        sentence.push_str(&words.join(" "));
+    }
+    sentence.truncate(sentence.trim_end_matches('.').len());
+    sentence
+}
+
 /// Returns true if a message of wasmparser reports an implementation limit.
 fn is_limit(message: &str) -> bool {
     const MARKS: [&str; 8] = [
@@ -249,6 +265,13 @@ mod tests {
         assert_eq!(error.to_string(), "invalid module `a.wasm`: type mismatch (in function 12 `foo`, at offset 0x2a)");
         let error = ModuleError::new(Fault::OverLimit, "too big", None).in_module("b.wasm");
         assert_eq!(error.to_string(), "module `b.wasm` is over a limit: too big");
+    }
+
+    #[test]
+    fn a_message_with_context_is_one_sentence() {
+        assert_eq!(sentence("type mismatch."), "type mismatch");
+        let text = "type mismatch in export `f`\nexpected: (func)\nfound:    (func (param i32))";
+        assert_eq!(sentence(text), "type mismatch in export `f`: expected: (func), found: (func (param i32))");
     }
 
     #[test]

@@ -53,12 +53,16 @@ pub(crate) struct Decoded<'a> {
     pub types: Types,
 }
 
-/// Returns the features of wasmparser with which components are validated.
+/// Returns the features of wasmparser with which components are validated. Asynchronous functions are admitted, although their
+/// builtins cannot be executed: programs may contain some that they do not call.
 fn component_features(features: &Features) -> WasmFeatures {
     features
         .to_wasmparser()
         .union(WasmFeatures::COMPONENT_MODEL)
         .union(WasmFeatures::CM_ASYNC)
+        .union(WasmFeatures::CM_ASYNC_STACKFUL)
+        .union(WasmFeatures::CM_MORE_ASYNC_BUILTINS)
+        .union(WasmFeatures::CM_THREADING)
         .union(WasmFeatures::CM_MAP)
         .union(WasmFeatures::CM_IMPLEMENTS)
         .union(WasmFeatures::CM_FIXED_LENGTH_LISTS)
@@ -107,6 +111,10 @@ pub(crate) fn decode<'a>(decoding: &Decoding<'a>) -> Result<Decoded<'a>, Compone
     if binary.len() > u32::MAX as usize {
         let message = format!("it has {} bytes, but the limit is {}", binary.len(), u32::MAX);
         return Err(outer(ModuleError::new(Fault::OverLimit, message, None)));
+    }
+    if binary.starts_with(b"\0asm\x01\0\0\0") {
+        let message = "this is a core module, not a component";
+        return Err(outer(ModuleError::new(Fault::Unsupported, message, Some(4))));
     }
     let features = component_features(decoding.features);
     let mut parser = Parser::new(0);
