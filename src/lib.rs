@@ -293,6 +293,19 @@ pub mod wasi {
     };
 }
 
+/// Components: programs and libraries whose imports and exports have rich types.
+#[cfg(feature = "component")]
+pub mod component {
+    pub use wasmr_canon::{
+        Budget, ComponentLinkError, ComponentPre, ComponentType, ExportError, Func, FuncTypeError, ImportFailure,
+        Instance, InstantiateError, Lift, LiftParams, LiftPayload, LiftReturn, Linker, LinkerInstance, List,
+        LoadedComponent, Lower, LowerParams, LowerPayload, LowerReturn, NameTaken, Payload, Resource, ResourceAny,
+        ResourceType, TypedFunc, Val, ValueError,
+    };
+    pub use wasmr_component::ComponentError;
+    pub use wasmr_engine::Component;
+}
+
 /// The cache of an engine: [`Config::cache`].
 pub mod cache {
     pub use wasmr_cache::{Cache, DEFAULT_MAX_BYTES, FileState, Info, Removed, Unusable};

@@ -1,15 +1,17 @@
 //! Runs script tests (`.wast`), the format of the official test suite.
 //!
 //! In: an [`Engine`] and a script's text. Out: a [`Report`] with the number of directives that passed, and the failures with their
-//! positions. No directive is skipped: directives that wasmr does not support (components) fail.
+//! positions. No directive is skipped: directives that wasmr does not support fail.
 //!
 //! - [`script`](self) keeps the state that directives share: one store, the named and the registered instances.
-//! - `expect` compares results with the expected ones.
+//! - `expect` compares results with the expected ones; `component` has the components of a script.
 //! - `spectest` is the host module that scripts import from.
 //! - `threads` starts and joins the threads of `(thread …)`.
 //!
 //! Each script has a store of its own, and so has each of its threads.
 
+#[cfg(feature = "component")]
+mod component;
 mod expect;
 mod report;
 mod script;

@@ -3,9 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::thread::Scope;
 
+#[cfg(feature = "component")]
+use wast::Wat;
 use wast::token::Id;
 use wast::{QuoteWat, WastDirective, WastExecute, WastInvoke, WastRet};
 
+#[cfg(feature = "component")]
+use super::component::{self, Components, is_component};
 use super::report::Report;
 use super::threads::{SharedModule, Threads};
 use super::{expect, spectest};
@@ -59,6 +63,8 @@ struct Script<'scope, 'env> {
     /// The definition that `module instance` without a name refers to.
     last_definition: Option<Module>,
     definitions: HashMap<String, Module>,
+    #[cfg(feature = "component")]
+    components: Components,
 }
 
 /// Reason why a module is refused.
@@ -79,13 +85,19 @@ impl From<Refusal> for String {
 }
 
 /// The end of a call or an instantiation.
-enum Outcome {
+pub(super) enum Outcome {
     /// Return with these results.
     Values(Vec<Val>),
+    /// Return of a component's function.
+    #[cfg(feature = "component")]
+    Component(Option<crate::component::Val>),
     /// A trap, an exception, an exit or an error of the host.
     Stopped(Stop),
     /// The module could not be linked.
     Unlinkable(LinkError),
+    /// The component could not be linked.
+    #[cfg(feature = "component")]
+    ComponentUnlinkable(String),
 }
 
 impl<'scope, 'env> Script<'scope, 'env> {
@@ -114,6 +126,8 @@ impl<'scope, 'env> Script<'scope, 'env> {
             registered: HashSet::from(["spectest".to_string()]),
             last_definition: None,
             definitions: HashMap::new(),
+            #[cfg(feature = "component")]
+            components: Components::new(),
         })
     }
 
@@ -136,6 +150,11 @@ impl<'scope, 'env> Script<'scope, 'env> {
     /// # Errors
     /// The expectation that does not hold, with the actual outcome.
     fn run(&mut self, directive: WastDirective<'env>, report: &mut Report) -> Result<(), String> {
+        #[cfg(feature = "component")]
+        let directive = match self.run_component(directive)? {
+            Some(directive) => directive,
+            None => return Ok(()),
+        };
         match directive {
             WastDirective::Module(mut module) => {
                 let name = name_of(module.name());
@@ -172,6 +191,8 @@ impl<'scope, 'env> Script<'scope, 'env> {
             }
             WastDirective::Invoke(call) => match self.invoke(call)? {
                 Outcome::Values(_) => Ok(()),
+                #[cfg(feature = "component")]
+                Outcome::Component(_) => Ok(()),
                 other => Err(format!("expected a return, but {}", describe(&other))),
             },
             WastDirective::AssertReturn { exec, results, .. } => self.assert_return(exec, &results),
@@ -230,9 +251,73 @@ impl<'scope, 'env> Script<'scope, 'env> {
         }
     }
 
+    /// Executes a directive about a component; returns it if it is about something else.
+    #[cfg(feature = "component")]
+    fn run_component(&mut self, directive: WastDirective<'env>) -> Result<Option<WastDirective<'env>>, String> {
+        let engine = self.environment.engine;
+        match directive {
+            WastDirective::Module(mut module) if is_component(&module) => {
+                let name = name_of(module.name());
+                (self.current, self.components.current) = (None, None);
+                let component = Components::load(engine, &mut module)?;
+                self.components.define(name.clone(), component.clone());
+                self.instantiate_component(name, &component)?;
+            }
+            WastDirective::ModuleDefinition(mut definition) if is_component(&definition) => {
+                let name = name_of(definition.name());
+                let component = Components::load(engine, &mut definition)?;
+                self.components.define(name, component);
+            }
+            WastDirective::ModuleInstance { instance, module, .. } if self.components.definition(module).is_some() => {
+                let component = self.components.definition(module).cloned().ok_or("there is no such definition")?;
+                self.instantiate_component(name_of(instance), &component)?;
+            }
+            WastDirective::AssertInvalid { module: mut component, message, .. }
+            | WastDirective::AssertMalformed { module: mut component, message, .. }
+                if is_component(&component) =>
+            {
+                if Components::load(engine, &mut component).is_ok() {
+                    return Err(format!("expected a component that is refused, `{message}`, but it is accepted"));
+                }
+            }
+            WastDirective::AssertUnlinkable { module: component @ Wat::Component(_), message, .. } => {
+                let component = Components::load(engine, &mut QuoteWat::Wat(component))?;
+                match self.components.instantiate(&mut self.store, &component)? {
+                    Err(Outcome::ComponentUnlinkable(_)) => {}
+                    Err(other) => return Err(format!("expected a link error, `{message}`, but {}", describe(&other))),
+                    Ok(_) => return Err(format!("expected a link error, `{message}`, but the component links")),
+                }
+            }
+            other => {
+                match other {
+                    WastDirective::Module(_) => self.components.current = None,
+                    WastDirective::ModuleDefinition(_) => self.components.forget_last(),
+                    _ => {}
+                }
+                return Ok(Some(other));
+            }
+        }
+        Ok(None)
+    }
+
+    #[cfg(feature = "component")]
+    fn instantiate_component(
+        &mut self,
+        name: Option<String>,
+        component: &crate::component::Component,
+    ) -> Result<(), String> {
+        let made = self.components.instantiate(&mut self.store, component)?;
+        let instance = made.map_err(|outcome| format!("cannot instantiate the component: {}", describe(&outcome)))?;
+        self.current = None;
+        self.components.adopt(name, instance);
+        Ok(())
+    }
+
     fn assert_return(&mut self, exec: WastExecute, expected: &[WastRet]) -> Result<(), String> {
         match self.execute(exec)? {
             Outcome::Values(values) => expect::results(&mut self.store, &values, expected),
+            #[cfg(feature = "component")]
+            Outcome::Component(result) => component::results(result.as_ref(), expected),
             other => Err(format!("expected a return, but {}", describe(&other))),
         }
     }
@@ -308,6 +393,14 @@ impl<'scope, 'env> Script<'scope, 'env> {
     fn execute(&mut self, exec: WastExecute) -> Result<Outcome, String> {
         match exec {
             WastExecute::Invoke(call) => self.invoke(call),
+            #[cfg(feature = "component")]
+            WastExecute::Wat(component @ Wat::Component(_)) => {
+                let component = Components::load(self.environment.engine, &mut QuoteWat::Wat(component))?;
+                Ok(match self.components.instantiate(&mut self.store, &component)? {
+                    Ok(_) => Outcome::Component(None),
+                    Err(outcome) => outcome,
+                })
+            }
             WastExecute::Wat(module) => Ok(match self.instantiate(&mut QuoteWat::Wat(module))? {
                 Ok(_) => Outcome::Values(Vec::new()),
                 Err(outcome) => outcome,
@@ -320,6 +413,10 @@ impl<'scope, 'env> Script<'scope, 'env> {
     }
 
     fn invoke(&mut self, call: WastInvoke) -> Result<Outcome, String> {
+        #[cfg(feature = "component")]
+        if let Some(instance) = self.components.instance(call.module).cloned() {
+            return Components::invoke(&mut self.store, &instance, call.name, &call.args);
+        }
         let Extern::Func(func) = self.export(call.module, call.name)? else {
             return Err(format!("the export `{}` is not a function", call.name));
         };
@@ -342,6 +439,10 @@ fn name_of(id: Option<Id>) -> Option<String> {
 /// Returns true if a call ended by the trap that a directive names. The text in a script may be longer (`undefined element 7`) or
 /// shorter than the trap's message.
 fn is_trap(stop: &Stop, message: &str) -> bool {
+    #[cfg(feature = "component")]
+    if component::is_trap(stop, message) {
+        return true;
+    }
     let Some(code) = stop.trap_code() else { return false };
     let phrase = code.message();
     !message.is_empty() && (message.starts_with(phrase) || phrase.starts_with(message))
@@ -366,11 +467,15 @@ fn describe(outcome: &Outcome) -> String {
             format!("it returned {}", values.iter().map(expect::describe).collect::<Vec<_>>().join(", "))
         }
         Outcome::Stopped(stop) => match stop.kind() {
-            StopKind::Trap(trap) => format!("it trapped: {}", trap.code),
+            StopKind::Trap(trap) => format!("it trapped: {}", trap.message()),
             StopKind::Throw(_) => "it threw an exception".to_string(),
             StopKind::Exit(code) => format!("it ended with status {code}"),
             StopKind::Host(failure) => format!("it failed: {}", failure.error()),
         },
         Outcome::Unlinkable(error) => format!("it does not link: {error}"),
+        #[cfg(feature = "component")]
+        Outcome::Component(result) => format!("it returned {result:?}"),
+        #[cfg(feature = "component")]
+        Outcome::ComponentUnlinkable(error) => format!("it does not link: {error}"),
     }
 }

@@ -24,6 +24,8 @@ const SAFE_CRATES: &[&str] = &["component", "module", "wasi"];
 /// stands for all files of a directory.
 const UNSAFE_FILES: &[&str] = &[
     "crates/cache/src/map.rs",
+    "crates/canon/src/call.rs",
+    "crates/canon/src/instantiate.rs",
     "crates/core/src/ops/ordered.rs",
     "crates/engine/src/precompiled.rs",
     "crates/engine/src/warm_start.rs",
@@ -139,6 +141,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "crates/runtime",
         &["wasmr-core", "wasmr-module", "thiserror", "anyhow", "libc", "cpp_demangle", "rustc-demangle"],
     ),
+    ("crates/canon", &["wasmr-core", "wasmr-module", "wasmr-component", "wasmr-runtime", "thiserror"]),
     ("crates/interp", &["wasmr-core", "wasmr-module", "wasmr-runtime", "wasmparser", "thiserror", "iced-x86"]),
     (
         "crates/jit",
@@ -157,7 +160,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "crates/engine",
-        &["wasmr-cache", "wasmr-core", "wasmr-module", "wasmr-runtime", "wasmr-interp", "wasmr-jit", "thiserror"],
+        &[
+            "wasmr-cache",
+            "wasmr-canon",
+            "wasmr-component",
+            "wasmr-core",
+            "wasmr-module",
+            "wasmr-runtime",
+            "wasmr-interp",
+            "wasmr-jit",
+            "thiserror",
+        ],
     ),
     (
         "crates/wasi",

@@ -306,8 +306,8 @@ pub enum Builtin {
     ResourceRep(ResourceId, InstanceId),
     /// `resource.drop`, in a component instance.
     ResourceDrop(ResourceId, InstanceId),
-    /// A function that this version cannot execute, with its name in the specification. A call fails.
-    Unsupported(&'static str, CoreFuncType),
+    /// A function that this version cannot execute, with its name in the specification, in a component instance. A call fails.
+    Unsupported(&'static str, CoreFuncType, InstanceId),
 }
 
 /// The exports of a component or an instance, in order.

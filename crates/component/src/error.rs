@@ -64,7 +64,7 @@ pub(crate) fn fault(fault: Fault, message: impl Into<String>) -> ModuleError {
 
 impl ComponentError {
     /// Converts an error that occurred in the component itself, outside of its core modules.
-    pub(crate) fn new(error: &ModuleError, component: &str) -> ComponentError {
+    pub fn new(error: &ModuleError, component: &str) -> ComponentError {
         let func = error.func_index().map(|index| (index, error.func_name().map(str::to_owned)));
         ComponentError(Box::new(Report {
             fault: error.fault(),

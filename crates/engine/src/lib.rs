@@ -3,7 +3,7 @@
 //!
 //! - [`Config`] changes behaviour, [`Tuning`] only speed. [`Features`](wasmr_module::Features) decides which modules are valid.
 //! - `modes` is the table of modes.
-//! - [`Engine`] is shared by everything of one embedding; [`Module`] is a module made ready to run.
+//! - [`Engine`] is shared by everything of one embedding; [`Module`] is a module made ready to run, `component` a component.
 //! - `tier` presents all tiers to stores as one. `module_tiers` owns the code of a module and decides what is compiled when;
 //!   `loops` has the profiles of its loops, `crossings` keeps calls between tiers rare, with the functions of `small_leaf`, and
 //!   `func_states` has a byte for each function. `compile_task` is one compilation.
@@ -25,6 +25,8 @@ mod compile_queue;
 mod compile_task;
 #[cfg(feature = "jit")]
 mod compiler;
+#[cfg(feature = "component")]
+mod component;
 mod config;
 #[cfg(feature = "jit")]
 mod crossings;
@@ -62,6 +64,8 @@ mod work;
 mod workers;
 
 pub use cache_key::Mismatch;
+#[cfg(feature = "component")]
+pub use component::Component;
 pub use config::Config;
 pub use engine::Engine;
 pub use modes::Mode;

@@ -129,6 +129,13 @@ impl Module {
         Module { loaded, knowledge }
     }
 
+    /// Makes a module of one that was decoded and validated with the engine's features, without a place in the cache.
+    #[cfg(feature = "component")]
+    pub(crate) fn from_decoded(engine: &Engine, module: Arc<wasmr_module::Module>) -> Module {
+        let Code { executable, knowledge } = engine.code(module.clone(), None, None);
+        Module::from_parts(LoadedModule { module, code: executable }, knowledge)
+    }
+
     pub(crate) fn knowledge(&self) -> &Knowledge {
         &self.knowledge
     }

@@ -34,7 +34,7 @@ impl<'a> Flattener<'a> {
             Def::ResourceNew(id) => Builtin::ResourceNew(self.frame(at).resource(id)?, instance),
             Def::ResourceRep(id) => Builtin::ResourceRep(self.frame(at).resource(id)?, instance),
             Def::ResourceDrop(id) => Builtin::ResourceDrop(self.frame(at).resource(id)?, instance),
-            Def::Unsupported(name, ref core_type) => Builtin::Unsupported(name, core_type.clone()),
+            Def::Unsupported(name, ref core_type) => Builtin::Unsupported(name, core_type.clone(), instance),
             _ => unreachable!("`execute` passes only canonical functions"),
         };
         let id = BuiltinId(self.component.builtins.len() as u32);

@@ -1,0 +1,291 @@
+//! Finds a definition for each item of the host that a component uses, and reports all for which there is none that fits.
+
+use std::fmt;
+
+use wasmr_component::{Component, ImportItem, InstanceType, ResourceDef};
+use wasmr_core::subtype::extern_matches;
+use wasmr_core::types::ExternType;
+use wasmr_runtime::LoadedModule;
+use wasmr_runtime::symbol::printable;
+
+use crate::linker::{Definition, Names};
+use crate::loaded::LoadedComponent;
+use crate::pre::{Provided, path_text};
+use crate::resource::ResourceType;
+use crate::type_text;
+use crate::typed::Interface;
+
+/// The items of the host that a component uses and for which no definition fits.
+#[derive(Clone, Debug)]
+pub struct ComponentLinkError {
+    /// Name of the component in messages.
+    pub importer: String,
+    /// One failure per item, in the order of their first use.
+    pub failures: Vec<ImportFailure>,
+    /// Number of items without a fitting definition that `failures` does not have.
+    pub more: usize,
+}
+
+/// An item of the host for which no definition fits.
+#[derive(Clone, Debug)]
+pub struct ImportFailure {
+    /// The import, such as `wasi:io/streams@0.2.9`.
+    pub import: String,
+    /// Names within the imported instance, such as `[method]input-stream.read`; empty for the import itself.
+    pub names: Vec<String>,
+    /// Type that the component requires, in WIT syntax.
+    pub expected: String,
+    /// Type of the definition, in WIT syntax; `None` if there is none.
+    pub found: Option<String>,
+    /// The first difference between the types.
+    pub difference: Option<String>,
+    /// A name that is defined and may have been meant.
+    pub nearest: Option<String>,
+}
+
+impl ComponentLinkError {
+    /// Number of items that an error describes: enough to recognise the toolchain, and few enough to read.
+    pub const MAX_FAILURES: usize = 20;
+}
+
+impl fmt::Display for ComponentLinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "component `{}` cannot be linked:", printable(&self.importer))?;
+        for failure in &self.failures {
+            write!(f, "\n  {failure}")?;
+        }
+        if self.more > 0 {
+            write!(f, "\n  and {} more", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ComponentLinkError {}
+
+impl fmt::Display for ImportFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.found.is_some() { "incompatible import type for" } else { "unknown import" };
+        write!(f, "{kind} `{}`", printable(&self.import))?;
+        for name in &self.names {
+            write!(f, " `{}`", printable(name))?;
+        }
+        let expected = printable(&self.expected);
+        match &self.found {
+            None => write!(f, ": {expected}")?,
+            Some(found) => write!(f, ": expected {expected}, found {}", printable(found))?,
+        }
+        if let Some(difference) = &self.difference {
+            write!(f, " ({})", printable(difference))?;
+        }
+        match &self.nearest {
+            Some(nearest) => write!(f, "; `{}` is defined", printable(nearest)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns the definitions for the items of the host that a component uses, in the order of [`Component::import_paths`].
+pub(crate) fn match_imports<T: 'static>(
+    loaded: &LoadedComponent,
+    names: &Names<T>,
+    traps_unknown: bool,
+) -> Result<Box<[Provided<T>]>, ComponentLinkError> {
+    let component = &*loaded.component;
+    let found: Vec<Option<&Definition<T>>> =
+        (0..component.import_paths.len()).map(|index| find(component, names, index)).collect();
+    let resource = |def: &ResourceDef| match def {
+        ResourceDef::Import(path) => match found[path.index()] {
+            Some(Definition::Resource(ty, _)) => Some(*ty),
+            _ => None,
+        },
+        ResourceDef::Defined(_) => None,
+    };
+    let resources: Box<[Option<ResourceType>]> = component.resources.iter().map(resource).collect();
+    let interface = Interface { types: &component.types, resources: &resources };
+    let mut error = ComponentLinkError { importer: component.name.to_string(), failures: Vec::new(), more: 0 };
+    let mut provided = Vec::with_capacity(found.len());
+    for (index, definition) in found.into_iter().enumerate() {
+        let item = item_of(component, index);
+        let matched = match (item, definition) {
+            (Some(item), Some(definition)) => match_item(loaded, &interface, item, definition),
+            (_, None) if traps_unknown => Ok(match item {
+                // Each such resource type is another one.
+                Some(ImportItem::Resource(_)) => {
+                    let number = u32::MAX - index as u32;
+                    Provided::Resource(ResourceType::host_dynamic(number), None)
+                }
+                _ => Provided::Unknown,
+            }),
+            _ => Err(None),
+        };
+        match matched {
+            Ok(matched) => provided.push(matched),
+            Err(_) if error.failures.len() == ComponentLinkError::MAX_FAILURES => error.more += 1,
+            Err(difference) => error.failures.push(describe(component, names, index, definition, difference)),
+        }
+    }
+    if error.failures.is_empty() { Ok(provided.into()) } else { Err(error) }
+}
+
+/// Returns the type that the item at a path must have.
+fn item_of(component: &Component, index: usize) -> Option<&ImportItem> {
+    let path = &component.import_paths[index];
+    let mut item = &component.imports.get(path.import as usize)?.item;
+    for name in &path.names {
+        let ImportItem::Instance(InstanceType { exports }) = item else { return None };
+        item = &exports.iter().find(|(export, _)| export == name)?.1;
+    }
+    Some(item)
+}
+
+/// Returns the definition of the item at a path.
+fn find<'n, T>(component: &Component, names: &'n Names<T>, index: usize) -> Option<&'n Definition<T>> {
+    let path = &component.import_paths[index];
+    let mut found = lookup(names, &component.imports.get(path.import as usize)?.name)?;
+    for name in &path.names {
+        let Definition::Instance(names) = found else { return None };
+        found = lookup(names, name)?;
+    }
+    Some(found)
+}
+
+/// Returns the definition of a name: of exactly this one, or else of the interface in the highest compatible version.
+fn lookup<'n, T>(names: &'n Names<T>, name: &str) -> Option<&'n Definition<T>> {
+    names.get(name)
+}
+
+/// Checks that a definition is of the type of an item. An error describes the difference.
+fn match_item<T: 'static>(
+    loaded: &LoadedComponent,
+    interface: &Interface<'_>,
+    item: &ImportItem,
+    definition: &Definition<T>,
+) -> Result<Provided<T>, Option<String>> {
+    match (item, definition) {
+        (ImportItem::Func(ty), Definition::Func(func)) => {
+            if let Some(signature) = &func.signature {
+                (signature.check)(interface, interface.types.func(*ty)).map_err(Some)?;
+            }
+            Ok(Provided::Func(func.clone()))
+        }
+        (ImportItem::Resource(_), Definition::Resource(ty, dtor)) => Ok(Provided::Resource(*ty, dtor.clone())),
+        (ImportItem::Module { imports, exports }, Definition::Module(module)) => {
+            match_module(loaded, module, imports, exports).map_err(Some)?;
+            Ok(Provided::Module(module.clone()))
+        }
+        _ => Err(None),
+    }
+}
+
+/// Checks that a core module has the exports that a component uses, and needs no import that the component does not provide.
+fn match_module(
+    loaded: &LoadedComponent,
+    module: &LoadedModule,
+    imports: &[(Box<str>, Box<str>, ExternType)],
+    exports: &[(Box<str>, ExternType)],
+) -> Result<(), String> {
+    let registry = &loaded.registry;
+    if !std::sync::Arc::ptr_eq(module.module.registry(), registry) {
+        return Err("the module was loaded for another engine".to_owned());
+    }
+    for (name, ty) in exports {
+        let found = module.module.export(name).map(|export| module.module.export_type(export));
+        match found {
+            Some(found) if extern_matches(registry, &found, ty) => {}
+            Some(_) => return Err(format!("its export `{name}` is of another type")),
+            None => return Err(format!("it has no export `{name}`")),
+        }
+    }
+    for import in module.module.imports() {
+        let given = imports.iter().find(|(module, name, _)| *module == import.module && *name == import.name);
+        match given {
+            Some((_, _, given)) if extern_matches(registry, given, &import.ty) => {}
+            _ => return Err(format!("it imports `{}` `{}`, which it does not get", import.module, import.name)),
+        }
+    }
+    Ok(())
+}
+
+fn describe<T: 'static>(
+    component: &Component,
+    names: &Names<T>,
+    index: usize,
+    definition: Option<&Definition<T>>,
+    difference: Option<String>,
+) -> ImportFailure {
+    let path = &component.import_paths[index];
+    let import = component.imports[path.import as usize].name.to_string();
+    let expected = match item_of(component, index) {
+        Some(ImportItem::Func(ty)) => type_text::func_text(&component.types, *ty),
+        Some(ImportItem::Instance(_)) => "instance".to_owned(),
+        Some(ImportItem::Module { .. }) => "core module".to_owned(),
+        Some(ImportItem::Resource(_)) => "resource".to_owned(),
+        Some(ImportItem::Type(_) | ImportItem::OtherType) => "type".to_owned(),
+        None => path_text(component, index),
+    };
+    let found = definition.map(|definition| match definition {
+        Definition::Func(func) => func.signature.map_or_else(|| "function".to_owned(), |signature| (signature.text)()),
+        other => other.kind().to_owned(),
+    });
+    let names_within = path.names.iter().map(|name| name.to_string()).collect();
+    let nearest = if definition.is_none() { nearest(component, names, index) } else { None };
+    ImportFailure { import, names: names_within, expected, found, difference, nearest }
+}
+
+/// Returns the part of a name without its version.
+fn without_version(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(base, _)| base)
+}
+
+/// Returns a defined name that may have been meant: the same interface in another version, or a name that differs in a few letters.
+fn nearest<T>(component: &Component, names: &Names<T>, index: usize) -> Option<String> {
+    let path = &component.import_paths[index];
+    let mut scope = names;
+    let mut wanted = &component.imports[path.import as usize].name;
+    for name in &path.names {
+        match lookup(scope, wanted) {
+            Some(Definition::Instance(names)) => scope = names,
+            _ => break,
+        }
+        wanted = name;
+    }
+    let distance = |name: &str| {
+        let (base, other) = (without_version(name), without_version(wanted));
+        if base == other { 0 } else { 1 + edits(base, other) }
+    };
+    let best = scope.keys().map(|name| (distance(name), name)).min()?;
+    (best.0 <= 1 + wanted.len() / 6).then(|| best.1.to_string())
+}
+
+/// Returns the number of letters to insert, delete or replace to make one name of another. Long names count as different.
+fn edits(a: &str, b: &str) -> usize {
+    const LONGEST: usize = 80;
+    if a.len().max(b.len()) > LONGEST {
+        return LONGEST;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_counted() {
+        assert_eq!(edits("read", "read"), 0);
+        assert_eq!(edits("read", "reed"), 1);
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("blocking-read", "blocking-write"), 4);
+    }
+}

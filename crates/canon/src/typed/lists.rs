@@ -1,0 +1,265 @@
+//! Parameter lists and results of functions.
+
+use wasmr_component::{FuncType, FuncTypeId, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, TypeId, Types};
+
+use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx, checked_range};
+use crate::error::{AbiError, Result};
+use crate::typed::{Abi, Check, ComponentType, Interface, Lift, Lower, check_params};
+
+/// An error, and the index of the parameter with it.
+type ParamError = (AbiError, Option<usize>);
+
+/// The Rust types of a host function's parameters: a tuple.
+pub trait LiftParams: Sized {
+    #[doc(hidden)]
+    fn check(interface: &Interface<'_>, func: &FuncType) -> std::result::Result<(), String>;
+    #[doc(hidden)]
+    fn wit() -> String;
+    /// # Errors
+    /// The fault of a value, and the index of its parameter.
+    #[doc(hidden)]
+    fn lift_params(cx: &mut LiftCx<'_>, slots: &[u64]) -> std::result::Result<Self, (AbiError, Option<usize>)>;
+}
+
+/// The Rust types of the arguments of a call: a tuple.
+pub trait LowerParams {
+    #[doc(hidden)]
+    fn check(interface: &Interface<'_>, func: &FuncType) -> std::result::Result<(), String>;
+    #[doc(hidden)]
+    fn wit() -> String;
+    /// # Errors
+    /// The fault of a value, and the index of its parameter.
+    #[doc(hidden)]
+    fn lower_params(
+        &self,
+        cx: &mut LowerCx<'_>,
+        slots: &mut [u64],
+    ) -> std::result::Result<(), (AbiError, Option<usize>)>;
+}
+
+/// The Rust type of a host function's result: a [`Lower`] type, or `()` for none.
+pub trait LowerReturn {
+    #[doc(hidden)]
+    fn check(interface: &Interface<'_>, ty: Option<TypeId>) -> std::result::Result<(), String>;
+    #[doc(hidden)]
+    fn wit() -> Option<String>;
+    #[doc(hidden)]
+    fn lower_return(&self, cx: &mut LowerCx<'_>, slots: &mut [u64], out: usize) -> Result<()>;
+}
+
+/// The Rust type of the result of a call: a [`Lift`] type, or `()` for none.
+pub trait LiftReturn: Sized {
+    #[doc(hidden)]
+    fn check(interface: &Interface<'_>, ty: Option<TypeId>) -> std::result::Result<(), String>;
+    #[doc(hidden)]
+    fn wit() -> Option<String>;
+    #[doc(hidden)]
+    fn lift_return(cx: &mut LiftCx<'_>, slots: &[u64]) -> Result<Self>;
+}
+
+/// Compares a host function's type with a component's.
+pub(crate) fn check_func<P: LiftParams, R: LowerReturn>(interface: &Interface<'_>, func: &FuncType) -> Check {
+    P::check(interface, func)?;
+    R::check(interface, func.result)
+}
+
+/// Returns a host function's type in WIT syntax.
+pub(crate) fn func_text<P: LiftParams, R: LowerReturn>() -> String {
+    signature_text(P::wit(), R::wit())
+}
+
+pub(crate) fn signature_text(params: String, result: Option<String>) -> String {
+    match result {
+        Some(result) => format!("func({params}) -> {result}"),
+        None => format!("func({params})"),
+    }
+}
+
+/// Returns the type of a parameter, for a Rust type that needs it.
+#[inline]
+fn param_type<P: ComponentType>(types: &Types, func: FuncTypeId, index: usize) -> TypeId {
+    if P::ABI.needs_type { types.func(func).params[index].ty } else { TypeId(0) }
+}
+
+/// Returns the type of the result, for a Rust type that needs it.
+#[inline]
+fn result_type<R: ComponentType>(types: &Types, func: FuncTypeId) -> TypeId {
+    if R::ABI.needs_type { types.func(func).result.unwrap_or(TypeId(0)) } else { TypeId(0) }
+}
+
+impl LowerReturn for () {
+    fn check(_: &Interface<'_>, ty: Option<TypeId>) -> Check {
+        if ty.is_none() { Ok(()) } else { Err("expected no result".to_owned()) }
+    }
+
+    fn wit() -> Option<String> {
+        None
+    }
+
+    fn lower_return(&self, _: &mut LowerCx<'_>, _: &mut [u64], _: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl LiftReturn for () {
+    fn check(_: &Interface<'_>, ty: Option<TypeId>) -> Check {
+        if ty.is_none() { Ok(()) } else { Err("expected no result".to_owned()) }
+    }
+
+    fn wit() -> Option<String> {
+        None
+    }
+
+    fn lift_return(_: &mut LiftCx<'_>, _: &[u64]) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Compares the type of a result.
+fn check_result<R: ComponentType>(interface: &Interface<'_>, ty: Option<TypeId>) -> Check {
+    match ty {
+        Some(ty) => R::check(interface, ty).map_err(|text| format!("result: {text}")),
+        None => Err(format!("expected the result `{}`, found none", R::wit())),
+    }
+}
+
+impl<R: Lower> LowerReturn for R {
+    fn check(interface: &Interface<'_>, ty: Option<TypeId>) -> Check {
+        check_result::<R>(interface, ty)
+    }
+
+    fn wit() -> Option<String> {
+        Some(<R as ComponentType>::wit())
+    }
+
+    #[inline]
+    fn lower_return(&self, cx: &mut LowerCx<'_>, slots: &mut [u64], out: usize) -> Result<()> {
+        let ty = result_type::<R>(cx.types, cx.ty);
+        if R::ABI.flat <= MAX_FLAT_RESULTS {
+            return self.lower_flat(cx, ty, &mut FlatOut::new(slots));
+        }
+        let at = cx.out_place(slots[out] as u32, R::ABI.size, R::ABI.align)?;
+        self.store(cx, ty, at)
+    }
+}
+
+impl<R: Lift> LiftReturn for R {
+    fn check(interface: &Interface<'_>, ty: Option<TypeId>) -> Check {
+        check_result::<R>(interface, ty)
+    }
+
+    fn wit() -> Option<String> {
+        Some(<R as ComponentType>::wit())
+    }
+
+    #[inline]
+    fn lift_return(cx: &mut LiftCx<'_>, slots: &[u64]) -> Result<R> {
+        let ty = result_type::<R>(cx.types, cx.ty);
+        if R::ABI.flat <= MAX_FLAT_RESULTS {
+            return R::lift_flat(cx, ty, &mut FlatIn::new(slots));
+        }
+        let range = checked_range(cx.memory.len(), slots[0] as u32, R::ABI.size.into(), R::ABI.align, "result")?;
+        R::load(cx, ty, range.start)
+    }
+}
+
+/// Implements the traits for tuples.
+macro_rules! params {
+    ($(($($name:ident $index:tt)*))*) => {$(
+        #[allow(unused_variables, unused_mut, unused_assignments, clippy::unused_unit, clippy::let_unit_value, non_snake_case)]
+        impl<$($name: Lift),*> LiftParams for ($($name,)*) {
+            fn check(interface: &Interface<'_>, func: &FuncType) -> Check {
+                check_params(func, <[usize]>::len(&[$($index),*]))?;
+                $(
+                    $name::check(interface, func.params[$index].ty)
+                        .map_err(|text| format!("parameter `{}`: {text}", func.params[$index].name))?;
+                )*
+                Ok(())
+            }
+
+            fn wit() -> String {
+                <[String]>::join(&[$($name::wit()),*], ", ")
+            }
+
+            #[inline]
+            fn lift_params(cx: &mut LiftCx<'_>, slots: &[u64]) -> std::result::Result<Self, ParamError> {
+                let abi = const { Abi::empty()$(.then($name::ABI))*.end() };
+                let (types, func) = (cx.types, cx.ty);
+                if abi.flat <= MAX_FLAT_PARAMS {
+                    let mut src = FlatIn::new(slots);
+                    return Ok(($(
+                        $name::lift_flat(cx, param_type::<$name>(types, func, $index), &mut src)
+                            .map_err(|error| (error, Some($index)))?,
+                    )*));
+                }
+                let range = checked_range(cx.memory.len(), slots[0] as u32, abi.size.into(), abi.align, "argument");
+                let start = range.map_err(|error| (error, None))?.start;
+                let abi = Abi::empty();
+                $(
+                    let place = start + abi.offset($name::ABI) as usize;
+                    let value = $name::load(cx, param_type::<$name>(types, func, $index), place);
+                    let abi = abi.then($name::ABI);
+                    let $name = value.map_err(|error| (error, Some($index)))?;
+                )*
+                Ok(($($name,)*))
+            }
+        }
+
+        #[allow(unused_variables, unused_mut, unused_assignments, clippy::unused_unit, clippy::let_unit_value)]
+        impl<$($name: Lower),*> LowerParams for ($($name,)*) {
+            fn check(interface: &Interface<'_>, func: &FuncType) -> Check {
+                check_params(func, <[usize]>::len(&[$($index),*]))?;
+                $(
+                    $name::check(interface, func.params[$index].ty)
+                        .map_err(|text| format!("parameter `{}`: {text}", func.params[$index].name))?;
+                )*
+                Ok(())
+            }
+
+            fn wit() -> String {
+                <[String]>::join(&[$($name::wit()),*], ", ")
+            }
+
+            #[inline]
+            fn lower_params(&self, cx: &mut LowerCx<'_>, slots: &mut [u64]) -> std::result::Result<(), ParamError> {
+                let abi = const { Abi::empty()$(.then($name::ABI))*.end() };
+                let (types, func) = (cx.types, cx.ty);
+                if abi.flat <= MAX_FLAT_PARAMS {
+                    let mut dst = FlatOut::new(slots);
+                    $(
+                        self.$index.lower_flat(cx, param_type::<$name>(types, func, $index), &mut dst)
+                            .map_err(|error| (error, Some($index)))?;
+                    )*
+                    return Ok(());
+                }
+                let ptr = cx.allocate(abi.align, abi.size.into()).map_err(|error| (error, None))?;
+                slots[0] = ptr.into();
+                let start = ptr as usize;
+                let abi = Abi::empty();
+                $(
+                    let place = start + abi.offset($name::ABI) as usize;
+                    self.$index.store(cx, param_type::<$name>(types, func, $index), place)
+                        .map_err(|error| (error, Some($index)))?;
+                    let abi = abi.then($name::ABI);
+                )*
+                Ok(())
+            }
+        }
+    )*};
+}
+
+params! {
+    ()
+    (A 0)
+    (A 0 B 1)
+    (A 0 B 1 C 2)
+    (A 0 B 1 C 2 D 3)
+    (A 0 B 1 C 2 D 3 E 4)
+    (A 0 B 1 C 2 D 3 E 4 F 5)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11)
+}
