@@ -27,6 +27,7 @@
 //! | feature | contents |
 //! |---|---|
 //! | `jit` | the compiler |
+//! | `component` | components, in the module `component` |
 //! | `wat` | modules in the text format |
 //! | `wast` | script tests, in the module `wast` |
 //! | `cli` | the command line |
@@ -294,13 +295,116 @@ pub mod wasi {
 }
 
 /// Components: programs and libraries whose imports and exports have rich types.
+///
+/// A [`Component`](component::Component) is loaded, linked and called as a module is, by types of the same names. Parameters and results
+/// are Rust types ([`ComponentType`](component::ComponentType) lists them), or [`Val`](component::Val)s where types are known only at run
+/// time.
+///
+/// ```
+/// use wasmr::component::{Component, Linker};
+/// use wasmr::{Engine, Stop, Store, StoreContextMut};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::default();
+/// let component = Component::new(&engine, r#"(component
+///     (import "log" (func $log (param "text" string)))
+///     (core module $Memory (memory (export "memory") 1) (data (i32.const 8) "hello"))
+///     (core instance $memory (instantiate $Memory))
+///     (core func $log' (canon lower (func $log) (memory (core memory $memory "memory"))))
+///     (core module $Main
+///         (import "host" "log" (func $log (param i32 i32)))
+///         (func (export "run") (param i32) (result i32)
+///             (call $log (i32.const 8) (i32.const 5))
+///             (i32.mul (local.get 0) (i32.const 2))))
+///     (core instance $main (instantiate $Main (with "host" (instance (export "log" (func $log'))))))
+///     (func (export "run") (param "n" u32) (result u32) (canon lift (core func $main "run"))))"#)?;
+///
+/// let mut linker = Linker::<Vec<String>>::new();
+/// let log = |mut store: StoreContextMut<'_, Vec<String>>, (text,): (String,)| -> Result<(), Stop> {
+///     store.data_mut().push(text);
+///     Ok(())
+/// };
+/// linker.root().func_wrap("log", log)?;
+///
+/// let mut store = Store::new(&engine, Vec::new());
+/// let instance = linker.instantiate(&mut store, &component)?;
+/// let run = instance.get_typed_func::<(u32,), u32>(&mut store, "run")?;
+/// assert_eq!(run.call(&mut store, (21,))?, 42);
+/// assert_eq!(store.data(), &["hello"]);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Resources of the host
+/// A component refers to an object of the host by a handle. The host chooses a number for each object, commonly an index in its own
+/// table, and learns when the last owner drops it.
+///
+/// ```
+/// use wasmr::component::{Component, Linker, Resource, ResourceType};
+/// use wasmr::{Engine, Stop, Store, StoreContextMut};
+///
+/// /// The host's counters, by number.
+/// #[derive(Default)]
+/// struct Counters(Vec<Option<u32>>);
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut linker = Linker::<Counters>::new();
+/// let mut host = linker.instance("host")?;
+/// let drop_counter = |mut store: StoreContextMut<'_, Counters>, rep: u32| -> Result<(), Stop> {
+///     store.data_mut().0[rep as usize] = None;
+///     Ok(())
+/// };
+/// host.resource("counter", ResourceType::host::<Counters>(), drop_counter)?;
+/// host.func_wrap("[constructor]counter", |mut store: StoreContextMut<'_, Counters>, ()| -> Result<_, Stop> {
+///     let counters = &mut store.data_mut().0;
+///     counters.push(Some(0));
+///     Ok(Resource::<Counters>::new_own(counters.len() as u32 - 1))
+/// })?;
+/// host.func_wrap(
+///     "[method]counter.next",
+///     |mut store: StoreContextMut<'_, Counters>, (counter,): (Resource<Counters>,)| -> Result<u32, String> {
+///         let count = store.data_mut().0[counter.rep() as usize].as_mut().ok_or("the counter is gone")?;
+///         *count += 1;
+///         Ok(*count)
+///     },
+/// )?;
+///
+/// let engine = Engine::default();
+/// let component = Component::new(&engine, r#"(component
+///     (import "host" (instance $host
+///         (export "counter" (type $counter (sub resource)))
+///         (export "[constructor]counter" (func (result (own $counter))))
+///         (export "[method]counter.next" (func (param "self" (borrow $counter)) (result u32)))))
+///     (alias export $host "counter" (type $counter))
+///     (core func $new (canon lower (func $host "[constructor]counter")))
+///     (core func $next (canon lower (func $host "[method]counter.next")))
+///     (core func $drop (canon resource.drop $counter))
+///     (core module $Main
+///         (import "counter" "new" (func $new (result i32)))
+///         (import "counter" "next" (func $next (param i32) (result i32)))
+///         (import "counter" "drop" (func $drop (param i32)))
+///         (func (export "run") (result i32) (local $counter i32)
+///             (local.set $counter (call $new))
+///             (drop (call $next (local.get $counter)))
+///             (call $next (local.get $counter))
+///             (call $drop (local.get $counter))))
+///     (core instance $main (instantiate $Main (with "counter" (instance
+///         (export "new" (func $new)) (export "next" (func $next)) (export "drop" (func $drop))))))
+///     (func (export "run") (result u32) (canon lift (core func $main "run"))))"#)?;
+/// let mut store = Store::new(&engine, Counters::default());
+/// let instance = linker.instantiate(&mut store, &component)?;
+/// assert_eq!(instance.get_typed_func::<(), u32>(&mut store, "run")?.call(&mut store, ())?, 2);
+/// assert_eq!(store.data().0, [None]);
+/// # Ok(())
+/// # }
+/// ```
 #[cfg(feature = "component")]
 pub mod component {
     pub use wasmr_canon::{
-        Budget, ComponentLinkError, ComponentPre, ComponentType, ExportError, Func, FuncTypeError, ImportFailure,
-        Instance, InstantiateError, Lift, LiftParams, LiftPayload, LiftReturn, Linker, LinkerInstance, List,
-        LoadedComponent, Lower, LowerParams, LowerPayload, LowerReturn, NameTaken, Payload, Resource, ResourceAny,
-        ResourceType, TypedFunc, Val, ValueError,
+        Budget, ComponentLinkError, ComponentPre, ComponentType, ExportError, Func, FuncTypeError, GuestBytes,
+        ImportFailure, Instance, InstantiateError, Lift, LiftParams, LiftPayload, LiftReturn, Linker, LinkerInstance,
+        List, LoadedComponent, Lower, LowerParams, LowerPayload, LowerReturn, NameTaken, Payload, Resource,
+        ResourceAny, ResourceType, TypedFunc, Val, ValueError,
     };
     pub use wasmr_component::ComponentError;
     pub use wasmr_engine::Component;

@@ -50,7 +50,7 @@ pub use matching::{ComponentLinkError, ImportFailure};
 pub use pre::{ComponentPre, InstantiateError};
 pub use resource::{Resource, ResourceAny, ResourceType};
 pub use typed::{
-    Abi, ComponentType, Interface, Lift, LiftParams, LiftPayload, LiftReturn, Lower, LowerParams, LowerPayload,
-    LowerReturn, Payload,
+    Abi, ComponentType, GuestBytes, Interface, Lift, LiftParams, LiftPayload, LiftReturn, Lower, LowerParams,
+    LowerPayload, LowerReturn, Payload,
 };
 pub use value::{List, Val};

@@ -1,8 +1,8 @@
 //! [`Linker`]: the host's definitions for imports of components, by name.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use wasmr_component::NameMap;
 use wasmr_runtime::{AsContextMut, HostError, LoadedModule, Stop, StoreContextMut};
 
 use crate::host_func::HostFunc;
@@ -46,7 +46,7 @@ impl<T> Definition<T> {
 }
 
 /// Definitions by name.
-pub(crate) type Names<T> = HashMap<Box<str>, Definition<T>>;
+pub(crate) type Names<T> = NameMap<Definition<T>>;
 
 /// The error of a second definition of a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,14 +76,14 @@ impl<T: 'static> Clone for Linker<T> {
 
 impl<T: 'static> std::fmt::Debug for Linker<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Linker").field("names", &self.names.keys()).finish_non_exhaustive()
+        f.debug_set().entries(self.names.iter().map(|(name, _)| name)).finish()
     }
 }
 
 impl<T: 'static> Linker<T> {
     /// Creates a linker without definitions.
     pub fn new() -> Linker<T> {
-        Linker { names: HashMap::new(), traps_unknown: false }
+        Linker { names: NameMap::new(), traps_unknown: false }
     }
 
     /// Returns the names that components import directly.
@@ -134,7 +134,7 @@ pub struct LinkerInstance<'a, T: 'static> {
 
 impl<T: 'static> std::fmt::Debug for LinkerInstance<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LinkerInstance").field("names", &self.names.keys()).finish_non_exhaustive()
+        f.debug_set().entries(self.names.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -199,17 +199,20 @@ impl<'a, T: 'static> LinkerInstance<'a, T> {
     }
 
     fn into_instance(self, name: &str) -> Result<LinkerInstance<'a, T>, NameTaken> {
-        match self.names.entry(name.into()).or_insert_with(|| Definition::Instance(HashMap::new())) {
-            Definition::Instance(names) => Ok(LinkerInstance { names }),
+        if self.names.get_exact_mut(name).is_none() {
+            self.names.insert(name, Definition::Instance(NameMap::new()));
+        }
+        match self.names.get_exact_mut(name) {
+            Some(Definition::Instance(names)) => Ok(LinkerInstance { names }),
             _ => Err(NameTaken { name: name.to_owned() }),
         }
     }
 
     fn define(&mut self, name: &str, definition: Definition<T>) -> Result<&mut Self, NameTaken> {
-        if self.names.contains_key(name) {
+        if self.names.get_exact_mut(name).is_some() {
             return Err(NameTaken { name: name.to_owned() });
         }
-        self.names.insert(name.into(), definition);
+        self.names.insert(name, definition);
         Ok(self)
     }
 }

@@ -130,7 +130,7 @@ impl Between<'_> {
         let mut args = [0; MAX_SLOTS];
 
         let lower = LowerCx { types, ty, store: store.as_context_mut(), options: to, scope };
-        let mut cx = TransferCx { from: self.from, lower, budget: Budget(Budget::DEFAULT) };
+        let mut cx = TransferCx { from: self.from, lower, budget: Budget(Budget::TRANSFER) };
         let passed = if shape.flat_params.is_some() {
             let (mut src, mut dst) = (FlatIn::new(slots), FlatOut::new(&mut args));
             let mut all = func.params.iter().enumerate();
@@ -156,7 +156,7 @@ impl Between<'_> {
         }
         if let Some(result) = func.result {
             let lower = LowerCx { types, ty, store: store.as_context_mut(), options: self.from, scope };
-            let mut cx = TransferCx { from: to, lower, budget: Budget(Budget::DEFAULT) };
+            let mut cx = TransferCx { from: to, lower, budget: Budget(Budget::TRANSFER) };
             let passed = if shape.flat_result.is_some() {
                 cx.flat(result, &mut FlatIn::new(&args), &mut FlatOut::new(slots))
             } else {
@@ -186,9 +186,9 @@ pub(crate) fn post_return(
 ) -> Result<(), Stop> {
     let Some(func) = options.post_return else { return Ok(()) };
     store.extension::<State>().instance(options.instance).may_leave = false;
-    call_core(store, func, slots)?;
+    let called = call_core(store, func, slots);
     store.extension::<State>().instance(options.instance).may_leave = true;
-    Ok(())
+    called
 }
 
 impl State {

@@ -1,5 +1,6 @@
 //! Finds a definition for each item of the host that a component uses, and reports all for which there is none that fits.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use wasmr_component::{Component, ImportItem, InstanceType, ResourceDef};
@@ -103,10 +104,11 @@ pub(crate) fn match_imports<T: 'static>(
     };
     let resources: Box<[Option<ResourceType>]> = component.resources.iter().map(resource).collect();
     let interface = Interface { types: &component.types, resources: &resources };
+    let mut items = Items { component, indexed: HashMap::new() };
     let mut error = ComponentLinkError { importer: component.name.to_string(), failures: Vec::new(), more: 0 };
     let mut provided = Vec::with_capacity(found.len());
     for (index, definition) in found.into_iter().enumerate() {
-        let item = item_of(component, index);
+        let item = items.get(index);
         let matched = match (item, definition) {
             (Some(item), Some(definition)) => match_item(loaded, &interface, item, definition),
             (_, None) if traps_unknown => Ok(match item {
@@ -122,37 +124,42 @@ pub(crate) fn match_imports<T: 'static>(
         match matched {
             Ok(matched) => provided.push(matched),
             Err(_) if error.failures.len() == ComponentLinkError::MAX_FAILURES => error.more += 1,
-            Err(difference) => error.failures.push(describe(component, names, index, definition, difference)),
+            Err(difference) => error.failures.push(describe(component, item, names, index, definition, difference)),
         }
     }
     if error.failures.is_empty() { Ok(provided.into()) } else { Err(error) }
 }
 
-/// Returns the type that the item at a path must have.
-fn item_of(component: &Component, index: usize) -> Option<&ImportItem> {
-    let path = &component.import_paths[index];
-    let mut item = &component.imports.get(path.import as usize)?.item;
-    for name in &path.names {
-        let ImportItem::Instance(InstanceType { exports }) = item else { return None };
-        item = &exports.iter().find(|(export, _)| export == name)?.1;
+/// The types of the items of the host, by path. Names of an instance are indexed when the first of them is looked up.
+struct Items<'a> {
+    component: &'a Component,
+    /// The exports of instance types, by the address of the type.
+    indexed: HashMap<*const InstanceType, HashMap<&'a str, &'a ImportItem>>,
+}
+
+impl<'a> Items<'a> {
+    /// Returns the type that the item at a path must have.
+    fn get(&mut self, index: usize) -> Option<&'a ImportItem> {
+        let path = &self.component.import_paths[index];
+        let mut item = &self.component.imports.get(path.import as usize)?.item;
+        for name in &path.names {
+            let ImportItem::Instance(ty) = item else { return None };
+            let index = || ty.exports.iter().map(|(name, item)| (&**name, item)).collect();
+            item = self.indexed.entry(ty).or_insert_with(index).get(&**name).copied()?;
+        }
+        Some(item)
     }
-    Some(item)
 }
 
 /// Returns the definition of the item at a path.
 fn find<'n, T>(component: &Component, names: &'n Names<T>, index: usize) -> Option<&'n Definition<T>> {
     let path = &component.import_paths[index];
-    let mut found = lookup(names, &component.imports.get(path.import as usize)?.name)?;
+    let mut found = names.get(&component.imports.get(path.import as usize)?.name)?;
     for name in &path.names {
         let Definition::Instance(names) = found else { return None };
-        found = lookup(names, name)?;
+        found = names.get(name)?;
     }
     Some(found)
-}
-
-/// Returns the definition of a name: of exactly this one, or else of the interface in the highest compatible version.
-fn lookup<'n, T>(names: &'n Names<T>, name: &str) -> Option<&'n Definition<T>> {
-    names.get(name)
 }
 
 /// Checks that a definition is of the type of an item. An error describes the difference.
@@ -209,6 +216,7 @@ fn match_module(
 
 fn describe<T: 'static>(
     component: &Component,
+    item: Option<&ImportItem>,
     names: &Names<T>,
     index: usize,
     definition: Option<&Definition<T>>,
@@ -216,7 +224,7 @@ fn describe<T: 'static>(
 ) -> ImportFailure {
     let path = &component.import_paths[index];
     let import = component.imports[path.import as usize].name.to_string();
-    let expected = match item_of(component, index) {
+    let expected = match item {
         Some(ImportItem::Func(ty)) => type_text::func_text(&component.types, *ty),
         Some(ImportItem::Instance(_)) => "instance".to_owned(),
         Some(ImportItem::Module { .. }) => "core module".to_owned(),
@@ -233,29 +241,23 @@ fn describe<T: 'static>(
     ImportFailure { import, names: names_within, expected, found, difference, nearest }
 }
 
-/// Returns the part of a name without its version.
-fn without_version(name: &str) -> &str {
-    name.split_once('@').map_or(name, |(base, _)| base)
-}
-
 /// Returns a defined name that may have been meant: the same interface in another version, or a name that differs in a few letters.
 fn nearest<T>(component: &Component, names: &Names<T>, index: usize) -> Option<String> {
     let path = &component.import_paths[index];
     let mut scope = names;
     let mut wanted = &component.imports[path.import as usize].name;
     for name in &path.names {
-        match lookup(scope, wanted) {
+        match scope.get(wanted) {
             Some(Definition::Instance(names)) => scope = names,
             _ => break,
         }
         wanted = name;
     }
-    let distance = |name: &str| {
-        let (base, other) = (without_version(name), without_version(wanted));
-        if base == other { 0 } else { 1 + edits(base, other) }
-    };
-    let best = scope.keys().map(|name| (distance(name), name)).min()?;
-    (best.0 <= 1 + wanted.len() / 6).then(|| best.1.to_string())
+    if let Some(other) = scope.other_version(wanted) {
+        return Some(other.to_owned());
+    }
+    let (distance, best) = scope.iter().map(|(name, _)| (edits(name, wanted), name)).min()?;
+    (distance <= 1 + wanted.len() / 6).then(|| best.to_owned())
 }
 
 /// Returns the number of letters to insert, delete or replace to make one name of another. Long names count as different.

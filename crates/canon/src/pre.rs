@@ -1,5 +1,6 @@
 //! [`ComponentPre`]: a component whose imports have definitions, and whatever else does not depend on a store.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ pub(crate) struct LiftFacts {
     /// The instances that a call by the host gets into.
     pub(crate) entered: Box<[InstanceId]>,
     pub(crate) lends: bool,
-    /// Name of the option that makes a call impossible.
+    /// True if an option makes a call impossible.
     pub(crate) unsupported: bool,
 }
 
@@ -120,9 +121,13 @@ impl<T: 'static> ComponentPre<T> {
             SlabFuncType { id: types.intern_func(ty), arg_slots }
         });
         let slab = slab.collect();
+        let mut borrows = Borrows { types: &component.types, known: HashMap::new() };
+        let lifts = component.lifts.iter().map(|lift| lift_facts(component, &mut borrows, lift)).collect();
+        let lowerings = 0..component.lowerings.len();
+        let lowerings = lowerings.map(|index| lowering_facts(component, &mut borrows, index)).collect();
         let linked = Linked {
-            lifts: component.lifts.iter().map(|lift| lift_facts(component, lift)).collect(),
-            lowerings: (0..component.lowerings.len()).map(|index| lowering_facts(component, index)).collect(),
+            lifts,
+            lowerings,
             component: component.clone(),
             modules: loaded.modules.clone(),
             slab,
@@ -161,16 +166,16 @@ fn ancestors(component: &Component, instance: InstanceId) -> impl Iterator<Item 
     std::iter::successors(Some(instance), |id| component.instances.get(id.index()).copied().flatten())
 }
 
-fn lift_facts(component: &Component, lift: &wasmr_component::Lift) -> LiftFacts {
+fn lift_facts(component: &Component, borrows: &mut Borrows<'_>, lift: &wasmr_component::Lift) -> LiftFacts {
     let options = &component.options[lift.options.index()];
     LiftFacts {
         entered: ancestors(component, options.instance).collect(),
-        lends: lends(&component.types, lift.ty),
+        lends: borrows.of_func(lift.ty),
         unsupported: options.is_async,
     }
 }
 
-fn lowering_facts(component: &Component, index: usize) -> LoweringFacts {
+fn lowering_facts(component: &Component, borrows: &mut Borrows<'_>, index: usize) -> LoweringFacts {
     let lowering = &component.lowerings[index];
     let options = &component.options[lowering.options.index()];
     let (entered, name, is_async) = match lowering.func {
@@ -183,7 +188,7 @@ fn lowering_facts(component: &Component, index: usize) -> LoweringFacts {
         }
         FuncDef::Import(path) => (Box::default(), path_text(component, path.index()).into(), false),
     };
-    let lends = lends(&component.types, lowering.ty);
+    let lends = borrows.of_func(lowering.ty);
     LoweringFacts { entered, lends, unsupported: options.is_async || is_async, name }
 }
 
@@ -198,15 +203,30 @@ pub(crate) fn path_text(component: &Component, index: usize) -> String {
     text
 }
 
-/// Returns true if a function has parameters with borrows.
-pub(crate) fn lends(types: &Types, func: FuncTypeId) -> bool {
-    types.func(func).params.iter().any(|param| has_borrow(types, param.ty))
+/// Knowledge of the types that contain borrows, each looked at once.
+struct Borrows<'a> {
+    types: &'a Types,
+    known: HashMap<TypeId, bool>,
 }
 
-fn has_borrow(types: &Types, ty: TypeId) -> bool {
-    if !types.shape(ty).has_handles {
-        return false;
+impl Borrows<'_> {
+    /// Returns true if a function has parameters with borrows.
+    fn of_func(&mut self, func: FuncTypeId) -> bool {
+        let types = self.types;
+        types.func(func).params.iter().any(|param| self.of_type(param.ty))
     }
-    let def = types.def(ty);
-    matches!(def, TypeDef::Borrow(_)) || def.components().any(|part| has_borrow(types, part))
+
+    fn of_type(&mut self, ty: TypeId) -> bool {
+        let types = self.types;
+        if !types.shape(ty).has_handles {
+            return false;
+        }
+        if let Some(&known) = self.known.get(&ty) {
+            return known;
+        }
+        let def = types.def(ty);
+        let found = matches!(def, TypeDef::Borrow(_)) || def.components().any(|part| self.of_type(part));
+        self.known.insert(ty, found);
+        found
+    }
 }

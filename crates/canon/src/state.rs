@@ -6,6 +6,7 @@
 //! - `is_entered` is true while a call from outside is active. Who may enter meanwhile is decided in [`State::enter`] alone.
 //! - `failure` is set by the first call that ended early. The instance may be in any state, so it is never entered again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,6 +28,8 @@ pub(crate) struct State {
     pub(crate) live: Vec<Live>,
     pub(crate) instances: Vec<InstanceState>,
     pub(crate) resources: Vec<ResourceInfo>,
+    /// The resource types that the host implements.
+    host_resources: HashMap<ResourceType, ResourceKey>,
     /// The embedder's handles.
     pub(crate) host: HandleTable,
     /// The calls that lend handles and have not returned, the outermost first.
@@ -165,16 +168,15 @@ impl State {
 
     /// Adds a resource type, unless it is a type of the host that the store knows.
     pub(crate) fn add_resource(&mut self, info: ResourceInfo) -> ResourceKey {
-        let known = self.find_resource(info.ty);
-        known.unwrap_or_else(|| {
-            self.resources.push(info);
-            ResourceKey((self.resources.len() - 1) as u32)
-        })
-    }
-
-    pub(crate) fn find_resource(&self, ty: ResourceType) -> Option<ResourceKey> {
-        let position = self.resources.iter().position(|known| known.ty == ty)?;
-        Some(ResourceKey(position as u32))
+        let key = ResourceKey(self.resources.len() as u32);
+        if info.implementer.is_none() {
+            if let Some(&known) = self.host_resources.get(&info.ty) {
+                return known;
+            }
+            self.host_resources.insert(info.ty, key);
+        }
+        self.resources.push(info);
+        key
     }
 
     /// Returns the handle table of an instance, or the embedder's.

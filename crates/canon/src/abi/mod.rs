@@ -22,6 +22,8 @@ pub(crate) mod load;
 pub(crate) mod scalar;
 mod store;
 pub(crate) mod string;
+#[cfg(test)]
+mod tests;
 pub(crate) mod transfer;
 
 use std::ops::Range;
@@ -46,6 +48,13 @@ impl Budget {
     /// Bytes for the values of one call, by default.
     pub const DEFAULT: usize = 128 << 20;
 
+    /// Bytes and elements that one call between guests may pass. A guest can refer to the same bytes any number of times, and nothing
+    /// interrupts the copy.
+    pub(crate) const TRANSFER: usize = 1 << 30;
+
+    /// Cost of an element that is passed on its own, beside its bytes.
+    pub(crate) const ELEMENT: usize = 8;
+
     /// Takes `bytes`.
     #[inline]
     pub(crate) fn take(&mut self, bytes: usize) -> Result<()> {
@@ -54,7 +63,7 @@ impl Budget {
                 self.0 = left;
                 Ok(())
             }
-            None => Err(AbiError::trap("the values of this call take more of the host's memory than it allows")),
+            None => Err(AbiError::trap("the values of this call are larger than the host allows")),
         }
     }
 }
@@ -277,8 +286,9 @@ impl LowerCx<'_> {
         let mut slots = [u64::from(old), old_size, u64::from(align), u64::from(size32)];
         let instance = self.options.instance;
         self.state().instance(instance).may_leave = false;
-        crate::call::call_core(&mut self.store, realloc, &mut slots)?;
+        let called = crate::call::call_core(&mut self.store, realloc, &mut slots);
         self.state().instance(instance).may_leave = true;
+        called?;
         let ptr = slots[0] as u32;
         if !ptr.is_multiple_of(align) {
             return Err(AbiError::trap(format!(

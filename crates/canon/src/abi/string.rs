@@ -148,6 +148,7 @@ fn write_utf16(place: &mut [u8], text: &str) -> usize {
 pub(crate) fn transfer(cx: &mut TransferCx<'_>, ptr: u32, len: u32) -> Result<(u32, u32)> {
     let source = locate(cx.source().len(), cx.from.encoding, ptr, len)?;
     let count = source.count;
+    cx.budget.take(source.range.len())?;
     let same = match (source.units, cx.lower.options.encoding) {
         (Units::Utf8, StringEncoding::Utf8) => Some(1),
         (Units::Utf16, StringEncoding::Utf16 | StringEncoding::CompactUtf16)

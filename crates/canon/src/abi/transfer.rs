@@ -19,7 +19,7 @@ pub(crate) struct TransferCx<'a> {
     pub(crate) from: LiveOptions,
     /// The side that gets them.
     pub(crate) lower: LowerCx<'a>,
-    /// Bytes for strings whose encoding changes.
+    /// Bytes and elements that may still be passed.
     pub(crate) budget: Budget,
 }
 
@@ -162,9 +162,11 @@ impl TransferCx<'_> {
         };
         let bytes = layout.bytes(len.into())?;
         let range = checked_range(self.source().len(), ptr, bytes, layout.align, "list")?;
+        self.budget.take(range.len())?;
         let to = self.lower.allocate(layout.align, bytes)?;
         match def {
             TypeDef::Map(key, value) => {
+                self.budget.take((len as usize).saturating_mul(Budget::ELEMENT))?;
                 for index in 0..len as usize {
                     let offset = index * layout.size as usize;
                     let (from, to) = (range.start + offset, to as usize + offset);
@@ -187,6 +189,7 @@ impl TransferCx<'_> {
             self.copy(from..from + len * size, to);
             return Ok(());
         }
+        self.budget.take(len.saturating_mul(Budget::ELEMENT))?;
         for index in 0..len {
             let passed = self.memory(element, from + index * size, to + index * size);
             passed.map_err(|e| e.within(format_args!("[{index}]")))?;

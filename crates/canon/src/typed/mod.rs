@@ -4,11 +4,12 @@
 //! sizes, offsets and numbers of core values are constants of the Rust types.
 //!
 //! - `numbers`: numbers, `bool`, `char`.
-//! - `sequences`: strings and lists.
+//! - `sequences`: strings and lists; `lent`: bytes that stay in the guest's memory.
 //! - `compound`: options, tuples, references, resources; `result`: results.
 //! - `lists`: parameter lists and results of functions.
 
 mod compound;
+mod lent;
 mod lists;
 mod numbers;
 mod result;
@@ -21,6 +22,7 @@ use crate::error::Result;
 use crate::resource::ResourceType;
 use crate::type_text::type_text;
 
+pub use lent::GuestBytes;
 pub use lists::{LiftParams, LiftReturn, LowerParams, LowerReturn};
 pub(crate) use lists::{check_func, func_text};
 pub use result::{LiftPayload, LowerPayload, Payload};
@@ -129,6 +131,7 @@ impl Interface<'_> {
 /// | `bool`, `char`, `i8` to `u64`, `f32`, `f64` | the type of that name |
 /// | `String`, `&str` | `string` |
 /// | `Vec<T>`, `&[T]` | `list<T>` |
+/// | [`GuestBytes`] | `list<u8>` that stays in the guest's memory |
 /// | `Option<T>`, `Result<T, E>` | `option<T>`, `result<T, E>`; `()` stands for no value |
 /// | tuples | `tuple<…>` |
 /// | [`Resource<R>`](crate::Resource), [`ResourceAny`](crate::ResourceAny) | `own<R>` or `borrow<R>` |
