@@ -115,3 +115,38 @@ fn functions_are_compiled_into_the_cache_once() {
     assert_eq!(second, (0, 1, first.2));
     assert_eq!(run(&dir.config(), &[]).functions, 0);
 }
+
+/// A component with two core modules, of which the second depends on the numbers of its types.
+#[cfg(feature = "component")]
+#[test]
+fn the_modules_of_a_component_are_validated_and_compiled_once() {
+    let text = format!(
+        "(component
+            (core module $library (type (func (param f64 f64) (result f64))) (func (export \"g\")))
+            (core {}
+            (core instance (instantiate $program)))",
+        &PROGRAM[1..]
+    );
+    let dir = Directory::new();
+    let run = || {
+        let engine = Engine::new(&dir.config());
+        let component = wasmr::component::Component::from_bytes(&engine, text.clone().into_bytes(), "c.wat").unwrap();
+        let names: Vec<&str> = component.modules().iter().map(Module::name).collect();
+        assert_eq!(names, ["c.wat:library", "c.wat:program"]);
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &component.modules()[1], &[]).unwrap();
+        let func = instance.get_typed_func::<i32, i32>(&store, "f").unwrap();
+        assert_eq!(func.call(&mut store, 21).unwrap(), 42);
+        let cached: Vec<Option<bool>> = component.modules().iter().map(Module::was_cached).collect();
+        assert_eq!(component.was_cached(), Some(cached.contains(&Some(true))));
+        drop((component, store));
+        (cached, engine.report())
+    };
+    let (cached, first) = run();
+    assert_eq!(cached, [Some(false), Some(false)]);
+    assert!(first.functions > 0 && first.loaded == 0, "{first:?}");
+    let (cached, second) = run();
+    // The first module is small, and has no code.
+    assert_eq!(cached, [Some(false), Some(true)]);
+    assert_eq!((second.functions, second.loaded), (0, first.functions));
+}

@@ -51,12 +51,12 @@ pub struct Component {
 }
 
 impl Component {
-    /// Decodes and validates a component. Up to `threads` threads, including the calling one, validate function bodies.
+    /// Decodes and validates a component. `name` is its name in messages, usually the file's base name. Types of core functions are
+    /// interned in `types`.
     ///
-    /// `name` is the component's name in messages, usually the file's base name. Types of core functions are interned in `types`.
-    ///
-    /// With `None` for `threads`, the caller vouches that the same binary was validated earlier, as for
-    /// [`Module::from_outline`]. Function bodies are then not validated; all else is.
+    /// `bodies` is called for each core module in order, and returns the number of threads that may validate its function bodies.
+    /// With `None`, the caller vouches that the same module was validated earlier, as for [`Module::from_outline`]. Its function
+    /// bodies are then not validated; all else is.
     ///
     /// # Errors
     /// The first fault in the order of the sections.
@@ -65,9 +65,9 @@ impl Component {
         name: &str,
         features: &Features,
         types: &Arc<TypeRegistry>,
-        threads: Option<usize>,
+        bodies: &mut dyn FnMut(usize) -> Option<usize>,
     ) -> Result<Component, ComponentError> {
-        let decoded = decode::decode(&Decoding { bytes, name, features, registry: types, threads })?;
+        let decoded = decode::decode(&Decoding { bytes, name, features, registry: types }, bodies)?;
         flatten::flatten(decoded, name, types).map_err(|error| ComponentError::new(&error, name))
     }
 

@@ -63,7 +63,7 @@ pub(crate) fn fault(fault: Fault, message: impl Into<String>) -> ModuleError {
 }
 
 impl ComponentError {
-    /// Converts an error that occurred in the component itself, outside of its core modules.
+    /// Converts an error that occurred in the component itself, outside of its core modules. `component` is the name in messages.
     pub fn new(error: &ModuleError, component: &str) -> ComponentError {
         let func = error.func_index().map(|index| (index, error.func_name().map(str::to_owned)));
         ComponentError(Box::new(Report {

@@ -41,6 +41,14 @@ impl CacheKey {
         self
     }
 
+    /// Returns the key for a module of a component.
+    #[cfg(feature = "component")]
+    pub(crate) fn of_module(mut self, index: usize) -> CacheKey {
+        // Writing to a string does not fail.
+        let _ = write!(self.0, "\nmodule {index}");
+        self
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use wasmr_cache::{Container, FileState};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_interp::{CodeOptions, InterpTier, ModuleCode};
+#[cfg(feature = "component")]
+use wasmr_module::ModuleBytes;
 use wasmr_runtime::StoreConfig;
 use wasmr_runtime::limits::MemoryStrategy;
 use wasmr_runtime::tier::{Executable, Tier};
@@ -15,6 +17,8 @@ use crate::compiler::Compiler;
 use crate::config::Config;
 use crate::knowledge::Knowledge;
 use crate::modes::Mode;
+#[cfg(feature = "component")]
+use crate::module_cache::ComponentCache;
 use crate::module_cache::ModuleCache;
 #[cfg(feature = "jit")]
 use crate::module_tiers::{CompileTask, ModuleTiers};
@@ -109,6 +113,15 @@ impl Engine {
         let cache = config.cache.clone()?;
         let key = CacheKey::new(config)?.after_types(self.types().len());
         Some(ModuleCache::find(cache, key, binary, file))
+    }
+
+    /// Looks for a component in the cache; `None` if there is no cache, or no key for its entries.
+    #[cfg(feature = "component")]
+    pub(crate) fn find_component(&self, bytes: &ModuleBytes, file: Option<&FileState>) -> Option<ComponentCache> {
+        let config = self.config();
+        let cache = config.cache.clone()?;
+        let key = CacheKey::new(config)?.after_types(self.types().len());
+        Some(ComponentCache::new(cache, key, bytes, file))
     }
 
     /// Creates the code of a module. `entry` has what earlier processes learnt of it, and `cached` is its place in the cache.

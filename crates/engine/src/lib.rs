@@ -3,7 +3,7 @@
 //!
 //! - [`Config`] changes behaviour, [`Tuning`] only speed. [`Features`](wasmr_module::Features) decides which modules are valid.
 //! - `modes` is the table of modes.
-//! - [`Engine`] is shared by everything of one embedding; [`Module`] is a module made ready to run, `component` a component.
+//! - [`Engine`] is shared by everything of one embedding; [`Module`] is a module made ready to run.
 //! - `tier` presents all tiers to stores as one. `module_tiers` owns the code of a module and decides what is compiled when;
 //!   `loops` has the profiles of its loops, `crossings` keeps calls between tiers rare, with the functions of `small_leaf`, and
 //!   `func_states` has a byte for each function. `compile_task` is one compilation.
@@ -11,10 +11,12 @@
 //!   `pause` the time until the next try after a refusal by the host. `report` has counts and events of compilations.
 //! - `knowledge` is the part of a module that outlives the process: `module_cache` finds and stores it, by the `cache_key`.
 //!   `saved_profile` is a part of it, `earlier_runs` is what was found, and `warm_start` begins with it.
+//! - [`Component`] is a component made ready to run, with a [`Module`] for each core module.
 //! - `precompile` and `precompiled` make and load modules that were compiled ahead of time.
 //! - [`explore`] shows a function in all its forms.
 //!
-//! No other crate names the tiers. Without the feature `jit` there is only the interpreter.
+//! No other crate names the tiers. Without the feature `jit` there is only the interpreter, without `component` there are only core
+//! modules.
 #![deny(unsafe_code)]
 #![warn(unreachable_pub)]
 

@@ -73,6 +73,10 @@ pub enum LoadError {
     /// The bytes are not a module that wasmr can run.
     #[error(transparent)]
     Module(#[from] ModuleError),
+    /// The bytes are not a component that wasmr can run.
+    #[cfg(feature = "component")]
+    #[error(transparent)]
+    Component(#[from] wasmr_component::ComponentError),
 }
 
 impl Module {
@@ -129,31 +133,13 @@ impl Module {
         Module { loaded, knowledge }
     }
 
-    /// Makes a module of one that was decoded and validated with the engine's features, without a place in the cache.
-    #[cfg(feature = "component")]
-    pub(crate) fn from_decoded(engine: &Engine, module: Arc<wasmr_module::Module>) -> Module {
-        let Code { executable, knowledge } = engine.code(module.clone(), None, None);
-        Module::from_parts(LoadedModule { module, code: executable }, knowledge)
-    }
-
     pub(crate) fn knowledge(&self) -> &Knowledge {
         &self.knowledge
     }
 
     /// Reads a file and makes a module of it.
     pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module, LoadError> {
-        let path = path.as_ref();
-        let shown = path.display().to_string();
-        let limit = engine.max_module_size();
-        let (bytes, state) = File::open(path)
-            .and_then(|file| {
-                let state = FileState::of(&file)?;
-                let expected = file.metadata()?.len();
-                Ok((read_capped(file, limit, expected)?, state))
-            })
-            .map_err(|source| LoadError::Read { path: shown.clone(), source })?;
-        let bytes = bytes.ok_or(LoadError::TooLarge { path: shown, limit })?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let (bytes, state, name) = read_file(engine, path.as_ref())?;
         Ok(Module::from_file_bytes(engine, bytes, &name, Some(&state))?)
     }
 
@@ -181,6 +167,21 @@ impl Module {
     pub fn store_in_cache(&self) -> std::io::Result<bool> {
         self.knowledge.store()
     }
+}
+
+/// Reads a file of at most the size that the engine allows. Returns its bytes, its state before, and its name.
+pub(crate) fn read_file(engine: &Engine, path: &Path) -> Result<(Vec<u8>, FileState, String), LoadError> {
+    let shown = path.display().to_string();
+    let limit = engine.max_module_size();
+    let (bytes, state) = File::open(path)
+        .and_then(|file| {
+            let state = FileState::of(&file)?;
+            let expected = file.metadata()?.len();
+            Ok((read_capped(file, limit, expected)?, state))
+        })
+        .map_err(|source| LoadError::Read { path: shown.clone(), source })?;
+    let bytes = bytes.ok_or(LoadError::TooLarge { path: shown, limit })?;
+    Ok((bytes, state, path.file_name().unwrap_or_default().to_string_lossy().into_owned()))
 }
 
 /// Decodes a binary that an earlier process validated; `None` if the cache has no entry.

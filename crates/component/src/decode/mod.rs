@@ -41,8 +41,6 @@ pub(crate) struct Decoding<'a> {
     pub name: &'a str,
     pub features: &'a Features,
     pub registry: &'a Arc<TypeRegistry>,
-    /// Most threads for the validation of function bodies; `None` if they were validated earlier.
-    pub threads: Option<usize>,
 }
 
 /// A decoded component.
@@ -104,8 +102,12 @@ impl<'a> Level<'a> {
     }
 }
 
-/// Decodes and validates a component.
-pub(crate) fn decode<'a>(decoding: &Decoding<'a>) -> Result<Decoded<'a>, ComponentError> {
+/// Decodes and validates a component. `bodies` returns for each core module the number of threads for the validation of its function
+/// bodies, or `None` if they were validated earlier.
+pub(crate) fn decode<'a>(
+    decoding: &Decoding<'a>,
+    bodies: &mut dyn FnMut(usize) -> Option<usize>,
+) -> Result<Decoded<'a>, ComponentError> {
     let binary = decoding.bytes.as_ref();
     let outer = |error: ModuleError| ComponentError::new(&error, decoding.name);
     if binary.len() > u32::MAX as usize {
@@ -143,7 +145,8 @@ pub(crate) fn decode<'a>(decoding: &Decoding<'a>) -> Result<Decoded<'a>, Compone
                     None => format!("{}:{}", decoding.name, id.0),
                 };
                 let bytes = decoding.bytes.slice(range.clone());
-                let Decoding { features, registry, threads, .. } = *decoding;
+                let Decoding { features, registry, .. } = *decoding;
+                let threads = bodies(modules.len());
                 let module = Module::nested(bytes, &name, features, registry, &mut validator, threads)
                     .map_err(|error| outer(error).in_module(index, module_name, range.start as u64))?;
                 modules.push(module);

@@ -8,7 +8,7 @@ use wasmr_module::{Features, ModuleBytes};
 
 /// Decodes a component.
 pub fn load(bytes: impl Into<ModuleBytes>) -> Result<Component, ComponentError> {
-    Component::new(&bytes.into(), "test", &Features::default(), &Arc::new(TypeRegistry::new()), Some(1))
+    Component::new(&bytes.into(), "test", &Features::default(), &Arc::new(TypeRegistry::new()), &mut |_| Some(1))
 }
 
 /// Returns the component of a valid text.
