@@ -304,17 +304,17 @@ impl Descriptor {
 
     /// Returns a listening socket that the embedder grants.
     pub(crate) fn listener(fd: OwnedFd) -> Self {
-        let file = HostFile {
-            fd: HostFd::Owned(fd),
-            kind: Kind::Listener,
-            filetype: Filetype::SocketStream,
-            read_only: false,
-        };
-        let object = Object::Host(file.into());
+        Descriptor::endpoint(fd, Kind::Listener, Filetype::SocketStream)
+    }
+
+    /// Returns a socket of the guest, or another descriptor that has no position.
+    pub(crate) fn endpoint(fd: OwnedFd, kind: Kind, filetype: Filetype) -> Self {
+        let file = HostFile { fd: HostFd::Owned(fd), kind, filetype, read_only: false };
+        let is_listener = kind == Kind::Listener;
         Descriptor {
-            object,
-            rights_base: rights::LISTENER,
-            rights_inheriting: rights::SOCKET,
+            rights_base: file.applicable_rights(),
+            rights_inheriting: if is_listener { rights::SOCKET } else { 0 },
+            object: Object::Host(file.into()),
             revoked: Revoked::default(),
             flags: 0,
             output_limited: false,

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `table` | the list of calls: names, parameters, implementing functions |
 //! | `ctx` | the grants of a guest, none by default, and their builder |
+//! | `network` | grants of the network, and refusals; `address_rule`: addresses and ports of a grant |
 //! | `inherit` | grants taken over from this process, only on the embedder's request |
 //! | `stdio` | sources and destinations of the standard streams |
 //! | `memory` | checked access to guest memory, in place |
@@ -63,6 +64,7 @@
 compile_error!("wasmr-wasi is written and tested for Linux only");
 
 mod abi;
+mod address_rule;
 mod calls;
 mod ctx;
 mod errno;
@@ -77,6 +79,7 @@ mod link;
 mod listing;
 mod memory;
 mod namespace;
+mod network;
 pub mod p2;
 mod pointer;
 mod random;
@@ -90,12 +93,14 @@ mod transfer;
 mod virtual_dir;
 mod wait;
 
+pub use address_rule::{AddressRule, AddressRuleError};
 pub use ctx::{BuildError, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
 pub use exit::Exit;
 pub use layout::Layout;
 pub use link::{MissingMemory, add_imports_to_linker, add_imports_to_linker_with, add_to_linker, add_to_linker_with};
 pub use memory::GuestMemory;
+pub use network::{Protocol, Refusal};
 pub use pointer::{MemoryFault, Pointer};
 pub use shared::{SharedWasiCtx, WasiAccess};
 pub use stdio::{OutputBuffer, Stdin, Stdout};

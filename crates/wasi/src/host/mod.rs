@@ -9,3 +9,4 @@ pub(crate) mod file;
 pub(crate) mod io;
 pub(crate) mod open;
 pub(crate) mod path;
+pub(crate) mod socket;

@@ -1,4 +1,4 @@
-//! [`InputStream`]: bytes from a standard stream or a file.
+//! [`InputStream`]: bytes from a standard stream, a file or a connection.
 //!
 //! In: a [`Source`]. Out: bytes that are there, or the reason why there will be none.
 //!
@@ -59,13 +59,15 @@ pub(crate) enum Source {
     Fd(u32),
     /// A file that is read at the stream's offset.
     File { fd: u32, offset: u64 },
+    /// A connection.
+    Socket(u32),
 }
 
 impl Source {
     /// Reads without waiting. Returns 0 at the end.
     fn read(&mut self, ctx: &mut WasiCtx, mut buffer: &mut [u8]) -> Result<usize, Fail> {
         match self {
-            Source::Fd(fd) => io::read(ctx, *fd, Patience::None, &mut buffer),
+            Source::Fd(fd) | Source::Socket(fd) => io::read(ctx, *fd, Patience::None, &mut buffer),
             Source::File { fd, offset } => {
                 let read = io::read_at(ctx, *fd, *offset, &mut buffer)?;
                 *offset += read as u64;
@@ -76,7 +78,7 @@ impl Source {
 
     fn interest<'c>(&self, ctx: &'c WasiCtx) -> Interest<'c> {
         match self {
-            Source::Fd(fd) => fd_interest(ctx, *fd, PollFlags::IN),
+            Source::Fd(fd) | Source::Socket(fd) => fd_interest(ctx, *fd, PollFlags::IN),
             Source::File { .. } => Interest::Ready,
         }
     }
@@ -84,6 +86,7 @@ impl Source {
     fn origin(&self) -> Origin {
         match self {
             Source::Fd(_) | Source::File { .. } => Origin::File,
+            Source::Socket(_) => Origin::Network,
         }
     }
 }
@@ -107,6 +110,16 @@ pub struct InputStream {
 impl InputStream {
     pub(crate) fn new(source: Source) -> InputStream {
         InputStream { source, is_closed: false }
+    }
+
+    /// Returns true if the bytes come from this socket.
+    pub(crate) fn is_of_socket(&self, fd: u32) -> bool {
+        matches!(self.source, Source::Socket(number) if number == fd)
+    }
+
+    /// Ends the stream: what has not been read is lost.
+    pub(crate) fn close(&mut self) {
+        self.is_closed = true;
     }
 
     /// Returns a stream of standard input, which is closed if the embedder left that closed.

@@ -14,6 +14,7 @@
 //! | [`cli`], [`terminal`] | `wasi:cli` |
 //! | [`clocks`], [`random`] | `wasi:clocks`, `wasi:random` |
 //! | [`filesystem`] | `wasi:filesystem` |
+//! | [`sockets`] | `wasi:sockets` |
 //!
 //! # Failures
 //! A function of an interface can fail in two ways. Results of the interface (`result<_, stream-error>`) are values that the
@@ -28,6 +29,7 @@ pub mod io;
 pub mod output;
 pub mod poll;
 pub mod random;
+pub mod sockets;
 pub mod streams;
 pub mod table;
 pub mod terminal;
@@ -77,6 +79,7 @@ impl P2Ctx {
                 Object::Descriptor(descriptor) => descriptor.close(&mut self.wasi),
                 Object::OutputStream(mut stream) => stream.leave(&mut self.wasi),
                 Object::DirectoryEntryStream(stream) => self.listings -= stream.size(),
+                Object::TcpSocket(socket) => socket.close(&mut self.wasi),
                 _ => {}
             }
         }

@@ -1,4 +1,4 @@
-//! [`OutputStream`]: bytes to a standard stream or a file.
+//! [`OutputStream`]: bytes to a standard stream, a file or a connection.
 //!
 //! In: bytes of the guest, lent for the call. Out: the same bytes at the [`Sink`]. Bytes go to the host in the call that writes
 //! them; nothing is collected. Only if the host accepts a part, the rest is *pending*: `check-write` permits nothing until it is
@@ -13,6 +13,7 @@
 use std::io::IoSlice;
 
 use rustix::event::PollFlags;
+use rustix::net::Shutdown;
 
 use super::input::{Broken, fd_interest};
 use super::io::{IoError, Origin};
@@ -22,6 +23,7 @@ use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{Kind, Object};
 use crate::host::io::{self, Patience, READY_PIPE};
+use crate::host::socket;
 use crate::interest::{Interest, wait_any, wait_for};
 use crate::rights;
 
@@ -43,6 +45,8 @@ pub(crate) enum Sink {
     File { fd: u32, offset: u64 },
     /// A file whose end each write extends.
     Append { fd: u32 },
+    /// A connection.
+    Socket(u32),
 }
 
 impl Sink {
@@ -50,7 +54,7 @@ impl Sink {
     fn write(&mut self, ctx: &mut WasiCtx, bytes: &[u8]) -> Result<usize, Fail> {
         let buffers = [IoSlice::new(bytes)];
         match self {
-            Sink::Fd(fd) => io::write(ctx, *fd, Patience::None, &buffers),
+            Sink::Fd(fd) | Sink::Socket(fd) => io::write(ctx, *fd, Patience::None, &buffers),
             Sink::File { fd, offset } => {
                 let written = io::write_at(ctx, *fd, *offset, &buffers)?;
                 *offset += written as u64;
@@ -71,12 +75,16 @@ impl Sink {
                 _ => Ok(MAX_PERMIT),
             },
             Sink::File { .. } | Sink::Append { .. } => Ok(MAX_PERMIT),
+            Sink::Socket(fd) => {
+                let is_ready = !wait_any(&ctx.waits, &[self.interest(ctx)], false)?.is_empty();
+                Ok(if is_ready { socket::ready_room(ctx, *fd)?.min(MAX_PERMIT) } else { 0 })
+            }
         }
     }
 
     fn interest<'c>(&self, ctx: &'c WasiCtx) -> Interest<'c> {
         match self {
-            Sink::Fd(fd) => fd_interest(ctx, *fd, PollFlags::OUT),
+            Sink::Fd(fd) | Sink::Socket(fd) => fd_interest(ctx, *fd, PollFlags::OUT),
             Sink::File { .. } | Sink::Append { .. } => Interest::Ready,
         }
     }
@@ -84,6 +92,7 @@ impl Sink {
     fn origin(&self) -> Origin {
         match self {
             Sink::Fd(_) | Sink::File { .. } | Sink::Append { .. } => Origin::File,
+            Sink::Socket(_) => Origin::Network,
         }
     }
 }
@@ -94,6 +103,8 @@ enum State {
     Open,
     /// An operation failed that had no caller to tell: the next one does.
     Failed(IoError),
+    /// The guest ended sending, and the host has not accepted all bytes yet.
+    Ending,
     Closed,
 }
 
@@ -128,6 +139,10 @@ impl OutputStream {
                 Ok(())
             }
             State::Failed(error) => Err(Broken::Failed(error)),
+            State::Ending => {
+                self.state = State::Ending;
+                Err(Broken::Closed)
+            }
             State::Closed => Err(Broken::Closed),
         }
     }
@@ -153,7 +168,27 @@ impl OutputStream {
                 Err(fail) => return Err(self.broken(fail)),
             }
         }
+        if let (State::Ending, Sink::Socket(fd)) = (&self.state, &self.sink) {
+            socket::end(ctx, *fd, Shutdown::Write);
+            self.state = State::Closed;
+        }
         Ok(true)
+    }
+
+    /// Returns true if the bytes go to this socket.
+    pub(crate) fn is_of_socket(&self, fd: u32) -> bool {
+        matches!(self.sink, Sink::Socket(number) if number == fd)
+    }
+
+    /// Ends sending on a connection, as soon as the host has accepted all bytes.
+    pub(crate) fn end(&mut self, ctx: &mut WasiCtx) -> Result<(), End> {
+        if let State::Open = self.state {
+            self.state = State::Ending;
+        }
+        match self.drain(ctx) {
+            Err(Broken::End(end)) => Err(end),
+            _ => Ok(()),
+        }
     }
 
     /// Writes what the host accepts of `bytes`. Returns the rest.
@@ -264,7 +299,7 @@ impl OutputStream {
     /// Returns the interest in room for bytes, or in an error.
     pub(crate) fn interest<'c>(&self, ctx: &'c WasiCtx) -> Interest<'c> {
         match self.state {
-            State::Open => self.sink.interest(ctx),
+            State::Open | State::Ending => self.sink.interest(ctx),
             State::Failed(_) | State::Closed => Interest::Ready,
         }
     }
@@ -272,7 +307,7 @@ impl OutputStream {
     /// Writes pending bytes when the host is ready for them. Returns true if `check-write` now permits something or reports an
     /// error.
     pub(crate) fn proceed(&mut self, ctx: &mut WasiCtx) -> Result<bool, End> {
-        if self.pending.is_empty() || !matches!(self.state, State::Open) {
+        if self.pending.is_empty() || !matches!(self.state, State::Open | State::Ending) {
             return Ok(true);
         }
         match self.drain(ctx) {
@@ -290,6 +325,9 @@ impl OutputStream {
     pub(crate) fn leave(&mut self, ctx: &mut WasiCtx) {
         // The interface has no place for an error here.
         let _ = self.drain(ctx);
+        if let (State::Ending, Sink::Socket(fd)) = (&self.state, &self.sink) {
+            socket::end(ctx, *fd, Shutdown::Write);
+        }
     }
 }
 

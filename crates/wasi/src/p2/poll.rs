@@ -38,6 +38,7 @@ fn interest_of<'a>(object: &'a Object, ctx: &'a crate::WasiCtx) -> Interest<'a> 
     match object {
         Object::InputStream(stream) => stream.interest(ctx),
         Object::OutputStream(stream) => stream.interest(ctx),
+        Object::TcpSocket(socket) => socket.interest(ctx),
         _ => Interest::Ready,
     }
 }

@@ -24,6 +24,7 @@ use super::input::InputStream;
 use super::io::IoError;
 use super::output::OutputStream;
 use super::poll::Pollable;
+use super::sockets::{Network, TcpSocket};
 use super::terminal::{TerminalInput, TerminalOutput};
 
 /// Largest number of objects that a guest holds at a time. A guest that opens more has a leak.
@@ -124,6 +125,8 @@ objects! {
     TerminalOutput       "terminal-output";
     Descriptor           "descriptor";
     DirectoryEntryStream "directory-entry-stream";
+    Network              "network";
+    TcpSocket            "tcp-socket";
 }
 
 /// Representation of an object that the guest, or the function at work, owns.

@@ -3,6 +3,7 @@
 mod files;
 mod paths;
 mod poll;
+mod sockets;
 mod streams;
 
 use std::path::Path;
