@@ -260,6 +260,12 @@ impl WasiCtxBuilder {
         self
     }
 
+    /// Grants a component to look up the addresses of host names, as this process does.
+    pub fn allow_dns(&mut self) -> &mut Self {
+        self.network.lookup = true;
+        self
+    }
+
     /// Permits or forbids a component TCP sockets, whatever addresses are granted. Default: permitted.
     pub fn allow_tcp(&mut self, allow: bool) -> &mut Self {
         self.network.tcp = allow;

@@ -309,12 +309,16 @@ impl Descriptor {
 
     /// Returns a socket of the guest, or another descriptor that has no position.
     pub(crate) fn endpoint(fd: OwnedFd, kind: Kind, filetype: Filetype) -> Self {
-        let file = HostFile { fd: HostFd::Owned(fd), kind, filetype, read_only: false };
-        let is_listener = kind == Kind::Listener;
+        Descriptor::shared(HostFile { fd: HostFd::Owned(fd), kind, filetype, read_only: false }.into())
+    }
+
+    /// Returns a descriptor of a host file that others may use too.
+    pub(crate) fn shared(file: Arc<HostFile>) -> Self {
+        let is_listener = file.kind == Kind::Listener;
         Descriptor {
             rights_base: file.applicable_rights(),
             rights_inheriting: if is_listener { rights::SOCKET } else { 0 },
-            object: Object::Host(file.into()),
+            object: Object::Host(file),
             revoked: Revoked::default(),
             flags: 0,
             output_limited: false,

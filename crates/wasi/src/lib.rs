@@ -8,6 +8,7 @@
 //! | `table` | the list of calls: names, parameters, implementing functions |
 //! | `ctx` | the grants of a guest, none by default, and their builder |
 //! | `network` | grants of the network, and refusals; `address_rule`: addresses and ports of a grant |
+//! | `resolver` | lookups of host names beside the guest |
 //! | `inherit` | grants taken over from this process, only on the embedder's request |
 //! | `stdio` | sources and destinations of the standard streams |
 //! | `memory` | checked access to guest memory, in place |
@@ -83,6 +84,7 @@ mod network;
 pub mod p2;
 mod pointer;
 mod random;
+mod resolver;
 pub mod rights;
 mod sandbox;
 mod shared;

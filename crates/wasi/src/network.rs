@@ -10,6 +10,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::address_rule::AddressRule;
+use crate::resolver::Resolver;
 
 /// Largest number of refusals that the context keeps, each different.
 const MAX_REFUSALS: usize = 16;
@@ -72,14 +73,26 @@ pub(crate) enum Binding {
 pub(crate) struct NetworkGrants {
     pub connect: Vec<AddressRule>,
     pub listen: Vec<AddressRule>,
+    /// True if names may be looked up.
+    pub lookup: bool,
     pub tcp: bool,
     pub udp: bool,
+    /// Lookups of names.
+    pub resolver: Resolver,
     refusals: Vec<Refusal>,
 }
 
 impl Default for NetworkGrants {
     fn default() -> NetworkGrants {
-        NetworkGrants { connect: Vec::new(), listen: Vec::new(), tcp: true, udp: true, refusals: Vec::new() }
+        NetworkGrants {
+            connect: Vec::new(),
+            listen: Vec::new(),
+            lookup: false,
+            tcp: true,
+            udp: true,
+            resolver: Resolver::default(),
+            refusals: Vec::new(),
+        }
     }
 }
 
@@ -137,6 +150,14 @@ impl NetworkGrants {
         }
         permitted
     }
+
+    /// Asks for permission to look up a name.
+    pub(crate) fn may_look_up(&mut self, name: &str) -> bool {
+        if !self.lookup {
+            self.refuse(Refusal::Lookup(name.to_owned()));
+        }
+        self.lookup
+    }
 }
 
 #[cfg(test)]
@@ -153,7 +174,7 @@ mod tests {
         assert!(network.may_open(Protocol::Tcp) && network.may_open(Protocol::Udp));
         assert!(!network.may_connect(Protocol::Tcp, at("127.0.0.1:1")));
         assert_eq!(network.may_bind(Protocol::Udp, at("[::1]:0")), None);
-        network.refuse(Refusal::Lookup("a\nb".to_owned()));
+        assert!(!network.may_look_up("a\nb"));
         let texts: Vec<String> = network.refusals().iter().map(Refusal::to_string).collect();
         assert_eq!(
             texts,

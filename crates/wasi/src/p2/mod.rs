@@ -80,6 +80,8 @@ impl P2Ctx {
                 Object::OutputStream(mut stream) => stream.leave(&mut self.wasi),
                 Object::DirectoryEntryStream(stream) => self.listings -= stream.size(),
                 Object::TcpSocket(socket) => socket.close(&mut self.wasi),
+                Object::UdpSocket(socket) => socket.close(&mut self.wasi),
+                Object::ResolveAddressStream(stream) => stream.close(&mut self.wasi),
                 _ => {}
             }
         }
@@ -113,6 +115,17 @@ pub enum Misuse {
         len: u64,
         /// Largest number of bytes.
         limit: u64,
+    },
+    /// New streams of a UDP socket whose old ones have not been dropped.
+    #[error("stream: datagram streams of an earlier call have not been dropped")]
+    StreamsInUse,
+    /// More datagrams than `check-send` permitted.
+    #[error("send: {len} datagrams, but check-send permitted {permitted}")]
+    UnpermittedSend {
+        /// Number of datagrams to send.
+        len: usize,
+        /// Number of datagrams permitted.
+        permitted: usize,
     },
     /// A resource was used wrongly.
     #[error(transparent)]

@@ -39,6 +39,9 @@ fn interest_of<'a>(object: &'a Object, ctx: &'a crate::WasiCtx) -> Interest<'a> 
         Object::InputStream(stream) => stream.interest(ctx),
         Object::OutputStream(stream) => stream.interest(ctx),
         Object::TcpSocket(socket) => socket.interest(ctx),
+        Object::IncomingDatagramStream(stream) => stream.interest(ctx),
+        Object::OutgoingDatagramStream(stream) => stream.interest(ctx),
+        Object::ResolveAddressStream(stream) => stream.interest(),
         _ => Interest::Ready,
     }
 }

@@ -24,7 +24,9 @@ use super::input::InputStream;
 use super::io::IoError;
 use super::output::OutputStream;
 use super::poll::Pollable;
-use super::sockets::{Network, TcpSocket};
+use super::sockets::{
+    IncomingDatagramStream, Network, OutgoingDatagramStream, ResolveAddressStream, TcpSocket, UdpSocket,
+};
 use super::terminal::{TerminalInput, TerminalOutput};
 
 /// Largest number of objects that a guest holds at a time. A guest that opens more has a leak.
@@ -117,16 +119,20 @@ macro_rules! objects {
 }
 
 objects! {
-    IoError              "error";
-    Pollable             "pollable";
-    InputStream          "input-stream";
-    OutputStream         "output-stream";
-    TerminalInput        "terminal-input";
-    TerminalOutput       "terminal-output";
-    Descriptor           "descriptor";
-    DirectoryEntryStream "directory-entry-stream";
-    Network              "network";
-    TcpSocket            "tcp-socket";
+    IoError                "error";
+    Pollable               "pollable";
+    InputStream            "input-stream";
+    OutputStream           "output-stream";
+    TerminalInput          "terminal-input";
+    TerminalOutput         "terminal-output";
+    Descriptor             "descriptor";
+    DirectoryEntryStream   "directory-entry-stream";
+    Network                "network";
+    TcpSocket              "tcp-socket";
+    UdpSocket              "udp-socket";
+    IncomingDatagramStream "incoming-datagram-stream";
+    OutgoingDatagramStream "outgoing-datagram-stream";
+    ResolveAddressStream   "resolve-address-stream";
 }
 
 /// Representation of an object that the guest, or the function at work, owns.
@@ -322,6 +328,12 @@ impl Table {
         let entry = self.slots[self.index::<T>(object.rep)?].entry.as_ref();
         let Some((parent, _)) = entry.and_then(|entry| entry.parent) else { return Ok(None) };
         Ok(self.slots[parent as usize].entry.as_mut().map(|entry| &mut entry.object))
+    }
+
+    /// Returns true if children with [`Bond::Keep`] are left.
+    pub(crate) fn is_kept<T: Kind>(&self, object: Borrow<T>) -> Result<bool, TableError> {
+        let entry = self.slots[self.index::<T>(object.rep)?].entry.as_ref();
+        Ok(entry.is_some_and(|entry| entry.keeping > 0))
     }
 
     /// Drops an object. Returns the objects that go with it: itself, unless a child keeps it, then parents that it alone kept.

@@ -1,4 +1,4 @@
-//! `wasi:sockets`: TCP.
+//! `wasi:sockets`: TCP, UDP and lookups of names.
 //!
 //! In: addresses and bytes of the guest. Out: host sockets, each of which is a number in the descriptor table and counts towards
 //! `max_fds`. The grants of the context ([`crate::network`]) decide at `bind`, `connect` and `send`; an address without a grant is
@@ -9,17 +9,23 @@
 //! | [`address`] | addresses of the interface, and checks of them |
 //! | [`error_code`] | the table from host errors to `error-code` |
 //! | [`options`] | options that sockets of both protocols have |
+//! | [`udp`] | UDP sockets and their datagram streams |
+//! | [`ip_name_lookup`] | addresses of a host name |
 //! | [`tcp`] | the states of a TCP socket; [`tcp_options`]: its options |
 
 pub mod address;
 pub mod error_code;
+pub mod ip_name_lookup;
 mod options;
 pub mod tcp;
 pub mod tcp_options;
+pub mod udp;
 
 pub use address::{IpAddress, IpAddressFamily, IpSocketAddress};
 pub use error_code::ErrorCode;
+pub use ip_name_lookup::ResolveAddressStream;
 pub use tcp::TcpSocket;
+pub use udp::{IncomingDatagramStream, OutgoingDatagramStream, UdpSocket};
 
 use rustix::net::{SocketFlags, SocketType, socket_with, sockopt};
 

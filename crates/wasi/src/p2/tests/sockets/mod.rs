@@ -1,7 +1,13 @@
 //! `wasi:sockets` over the loopback interface.
 
+mod names;
 mod tcp_states;
 mod tcp_streams;
+mod udp;
+
+use std::time::{Duration, Instant};
+
+use wasmr_runtime::InterruptHandle;
 
 use super::built;
 use crate::ctx::WasiCtx;
@@ -90,4 +96,22 @@ fn pair(ctx: &mut P2Ctx, network: Borrow<Network>, address: &str) -> (End, End) 
     let client = connect(ctx, network, address);
     let server = accept(ctx, listener);
     (client, server)
+}
+
+/// A call that waits.
+type Wait<'a> = Box<dyn FnMut(&mut P2Ctx) -> Result<(), crate::p2::End> + 'a>;
+
+/// Checks that an interrupt ends a wait soon. `wait` is called `name` in messages.
+fn interrupted(ctx: &mut P2Ctx, name: &str, mut wait: impl FnMut(&mut P2Ctx) -> Result<(), crate::p2::End>) {
+    let handle = InterruptHandle::new();
+    ctx.wasi.set_interrupt_handle(Some(handle.clone()));
+    let interrupter = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        handle.interrupt();
+        Instant::now()
+    });
+    assert_eq!(wait(ctx), Err(crate::p2::End::Interrupted), "{name}");
+    let ended = Instant::now();
+    let interrupted = interrupter.join().unwrap();
+    assert!(ended.saturating_duration_since(interrupted) < Duration::from_millis(100), "{name}");
 }

@@ -2,18 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
-
-use wasmr_runtime::InterruptHandle;
 
 use super::{End as Conn, connect, connected, listener, new_tcp, pair};
 use crate::errno::Errno;
+use crate::p2::P2Ctx;
 use crate::p2::io::{Origin, to_debug_string};
 use crate::p2::poll::{block, poll, ready};
 use crate::p2::sockets::tcp::{self, ShutdownType};
 use crate::p2::sockets::{IpAddressFamily, tcp_options};
 use crate::p2::streams::*;
-use crate::p2::{End, P2Ctx};
 
 fn send(ctx: &mut P2Ctx, from: &Conn, bytes: &[u8]) {
     for piece in bytes.chunks(4096) {
@@ -201,8 +198,7 @@ fn an_interrupt_ends_every_wait_for_a_socket() {
     let accepting = tcp::subscribe(&mut ctx, listening).unwrap().borrow();
     let connecting = tcp::subscribe(&mut ctx, waiting).unwrap().borrow();
     let (input, output) = (client.input.borrow(), client.output.borrow());
-    type Wait<'a> = Box<dyn FnMut(&mut P2Ctx) -> Result<(), End> + 'a>;
-    let waits: [(&str, Wait<'_>); 4] = [
+    let waits: [(&str, super::Wait<'_>); 4] = [
         ("accept", Box::new(|ctx| block(ctx, accepting))),
         ("connect", Box::new(|ctx| block(ctx, connecting))),
         ("receive", Box::new(|ctx| blocking_read(ctx, input, 1).map(drop))),
@@ -215,19 +211,7 @@ fn an_interrupt_ends_every_wait_for_a_socket() {
             }),
         ),
     ];
-    for (name, mut wait) in waits {
-        let handle = InterruptHandle::new();
-        ctx.wasi.set_interrupt_handle(Some(handle.clone()));
-        std::thread::scope(|scope| {
-            let interrupter = scope.spawn(|| {
-                std::thread::sleep(Duration::from_millis(50));
-                handle.interrupt();
-                Instant::now()
-            });
-            assert_eq!(wait(&mut ctx), Err(End::Interrupted), "{name}");
-            let ended = Instant::now();
-            let interrupted = interrupter.join().unwrap();
-            assert!(ended.saturating_duration_since(interrupted) < Duration::from_millis(100), "{name}");
-        });
+    for (name, wait) in waits {
+        super::interrupted(&mut ctx, name, wait);
     }
 }
