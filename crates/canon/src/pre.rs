@@ -72,7 +72,7 @@ pub(crate) struct LoweringFacts {
     pub(crate) name: Box<str>,
 }
 
-/// What instantiations of a component share.
+/// The part of a component that its instantiations share.
 pub(crate) struct PreInner<T: 'static> {
     pub(crate) linked: Arc<Linked>,
     /// Definitions for [`Component::import_paths`].

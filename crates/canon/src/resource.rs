@@ -77,9 +77,9 @@ pub struct ResourceAny {
 /// The way in which the embedder got a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// It is owned: the index in the embedder's handle table.
+    /// Owned: the index in the embedder's handle table.
     Owned(u32),
-    /// It was lent: the id of the call's scope.
+    /// Lent: the id of the call's scope.
     Lent(u64),
 }
 

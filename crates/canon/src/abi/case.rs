@@ -9,7 +9,7 @@ use crate::value::Val;
 /// A case of a type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case<'t> {
-    /// Its discriminant.
+    /// Discriminant.
     pub(crate) index: u32,
     pub(crate) name: &'t str,
     /// Type of its payload, if it has one.

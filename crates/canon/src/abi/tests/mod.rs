@@ -344,7 +344,7 @@ fn lists_of_numbers_take_their_own_size() {
     assert_eq!(lifted, Val::from(bytes.into_iter().map(Val::U8).collect::<Vec<Val>>()));
 }
 
-/// What a guest cannot make the host do: read or write out of bounds, panic, allocate by a number that it chose.
+/// A guest can make the host neither read or write out of bounds, nor panic, nor allocate by a number that it chose.
 #[test]
 fn pointers_and_lengths_are_checked_before_use() {
     let mut world = world();
