@@ -10,7 +10,7 @@ use wast::{QuoteWat, WastArg, WastRet, Wat};
 
 use wasmr_core::count::Count;
 
-use super::script::Outcome;
+use super::outcome::Outcome;
 use crate::component::{Component, Instance, InstantiateError, Linker, Val};
 use crate::{Engine, Stop, Store, TrapCode};
 

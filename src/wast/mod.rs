@@ -4,7 +4,8 @@
 //! positions. No directive is skipped: directives that wasmr does not support fail.
 //!
 //! - [`script`](self) keeps the state that directives share: one store, the named and the registered instances.
-//! - `expect` compares results with the expected ones; `component` has the components of a script.
+//! - `outcome` is the end of a call or an instantiation; `expect` compares results with the expected ones; `component` has the
+//!   components of a script.
 //! - `spectest` is the host module that scripts import from.
 //! - `threads` starts and joins the threads of `(thread …)`.
 //!
@@ -13,6 +14,7 @@
 #[cfg(feature = "component")]
 mod component;
 mod expect;
+mod outcome;
 mod report;
 mod script;
 mod spectest;

@@ -10,6 +10,7 @@ use wast::{QuoteWat, WastDirective, WastExecute, WastInvoke, WastRet};
 
 #[cfg(feature = "component")]
 use super::component::{self, Components, is_component};
+use super::outcome::{Outcome, describe};
 use super::report::Report;
 use super::threads::{SharedModule, Threads};
 use super::{expect, spectest};
@@ -82,22 +83,6 @@ impl From<Refusal> for String {
             Refusal::Module(error) => error.to_string(),
         }
     }
-}
-
-/// The end of a call or an instantiation.
-pub(super) enum Outcome {
-    /// Return with these results.
-    Values(Vec<Val>),
-    /// Return of a component's function.
-    #[cfg(feature = "component")]
-    Component(Option<crate::component::Val>),
-    /// A trap, an exception, an exit or an error of the host.
-    Stopped(Stop),
-    /// The module could not be linked.
-    Unlinkable(LinkError),
-    /// The component could not be linked.
-    #[cfg(feature = "component")]
-    ComponentUnlinkable(String),
 }
 
 impl<'scope, 'env> Script<'scope, 'env> {
@@ -458,24 +443,4 @@ fn link_error_matches(error: &LinkError, message: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("expected the link error `{message}`, but got {}", phrases.collect::<Vec<_>>().join(", ")))
-}
-
-fn describe(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Values(values) if values.is_empty() => "it returned nothing".to_string(),
-        Outcome::Values(values) => {
-            format!("it returned {}", values.iter().map(expect::describe).collect::<Vec<_>>().join(", "))
-        }
-        Outcome::Stopped(stop) => match stop.kind() {
-            StopKind::Trap(trap) => format!("it trapped: {}", trap.message()),
-            StopKind::Throw(_) => "it threw an exception".to_string(),
-            StopKind::Exit(code) => format!("it ended with status {code}"),
-            StopKind::Host(failure) => format!("it failed: {}", failure.error()),
-        },
-        Outcome::Unlinkable(error) => format!("it does not link: {error}"),
-        #[cfg(feature = "component")]
-        Outcome::Component(result) => format!("it returned {result:?}"),
-        #[cfg(feature = "component")]
-        Outcome::ComponentUnlinkable(error) => format!("it does not link: {error}"),
-    }
 }
