@@ -32,8 +32,11 @@ mod instantiate;
 mod linker;
 mod loaded;
 mod lower;
+mod macros;
 mod matching;
 mod pre;
+#[doc(hidden)]
+pub mod private;
 mod resource;
 mod state;
 mod type_text;

@@ -112,7 +112,13 @@ pub struct Interface<'a> {
     pub(crate) resources: &'a [Option<ResourceType>],
 }
 
-impl Interface<'_> {
+impl<'a> Interface<'a> {
+    /// Returns the types of a component, whose resource types are known in part.
+    #[doc(hidden)]
+    pub fn new(types: &'a Types, resources: &'a [Option<ResourceType>]) -> Interface<'a> {
+        Interface { types, resources }
+    }
+
     /// Returns a type.
     pub fn def(&self, ty: TypeId) -> &TypeDef {
         self.types.def(ty)

@@ -1,0 +1,166 @@
+//! Functions for the expansions of the macros that define types.
+
+use wasmr_component::TypeDef;
+pub use wasmr_component::TypeId;
+
+use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx, read_bits, scalar};
+use crate::error::{AbiError, Result};
+use crate::typed::{Check, ComponentType, Interface, part};
+
+/// A field or case: its name, and the comparison of its type if it has one.
+pub type Row = (&'static str, Option<fn(&Interface<'_>, TypeId) -> Check>);
+
+/// Returns the type of a field or a payload.
+fn part_of(def: &TypeDef, index: usize) -> Option<TypeId> {
+    match def {
+        TypeDef::Record(fields) => fields.get(index).map(|field| field.ty),
+        TypeDef::Variant(cases) => cases.get(index).and_then(|case| case.ty),
+        _ => None,
+    }
+}
+
+/// Returns the type of a field or a payload, for a Rust type that needs it.
+#[inline]
+pub fn lowered_part<P: ComponentType>(cx: &LowerCx<'_>, ty: TypeId, index: Option<usize>) -> TypeId {
+    part::<P>(cx.types, ty, |def| part_of(def, index?))
+}
+
+/// Returns the type of a field or a payload, for a Rust type that needs it.
+#[inline]
+pub fn lifted_part<P: ComponentType>(cx: &LiftCx<'_>, ty: TypeId, index: Option<usize>) -> TypeId {
+    part::<P>(cx.types, ty, |def| part_of(def, index?))
+}
+
+/// Returns the error with one more step of its path.
+#[cold]
+pub fn within(error: AbiError, name: &str) -> AbiError {
+    error.within(format_args!(".{name}"))
+}
+
+/// Compares the names and types of fields or cases.
+fn check_rows<'t>(
+    interface: &Interface<'_>,
+    ty: TypeId,
+    wit: &str,
+    rows: &[Row],
+    found: impl ExactSizeIterator<Item = (&'t str, Option<TypeId>)>,
+) -> Check {
+    if found.len() != rows.len() {
+        return Err(interface.mismatch(wit, ty));
+    }
+    for ((name, check), (found, part)) in rows.iter().zip(found) {
+        match (check, part) {
+            _ if *name != found => return Err(interface.mismatch(wit, ty)),
+            (Some(check), Some(part)) => check(interface, part).map_err(|why| format!("`{name}` of `{wit}`: {why}"))?,
+            (None, None) => {}
+            _ => return Err(interface.mismatch(wit, ty)),
+        }
+    }
+    Ok(())
+}
+
+/// Compares a record.
+pub fn check_record(interface: &Interface<'_>, ty: TypeId, wit: &str, rows: &[Row]) -> Check {
+    match interface.def(ty) {
+        TypeDef::Record(fields) => {
+            check_rows(interface, ty, wit, rows, fields.iter().map(|field| (&*field.name, Some(field.ty))))
+        }
+        _ => Err(interface.mismatch(wit, ty)),
+    }
+}
+
+/// Compares a variant.
+pub fn check_variant(interface: &Interface<'_>, ty: TypeId, wit: &str, rows: &[Row]) -> Check {
+    match interface.def(ty) {
+        TypeDef::Variant(cases) => {
+            check_rows(interface, ty, wit, rows, cases.iter().map(|case| (&*case.name, case.ty)))
+        }
+        _ => Err(interface.mismatch(wit, ty)),
+    }
+}
+
+/// Compares an enum.
+pub fn check_enum(interface: &Interface<'_>, ty: TypeId, wit: &str, names: &[&str]) -> Check {
+    match interface.def(ty) {
+        TypeDef::Enum(found) if found.iter().map(|name| &**name).eq(names.iter().copied()) => Ok(()),
+        _ => Err(interface.mismatch(wit, ty)),
+    }
+}
+
+/// Compares flags.
+pub fn check_flags(interface: &Interface<'_>, ty: TypeId, wit: &str, names: &[&str]) -> Check {
+    match interface.def(ty) {
+        TypeDef::Flags(found) if found.iter().map(|name| &**name).eq(names.iter().copied()) => Ok(()),
+        _ => Err(interface.mismatch(wit, ty)),
+    }
+}
+
+/// Returns the bytes of `count` flags.
+pub const fn flags_size(count: usize) -> u32 {
+    match count {
+        0..=8 => 1,
+        9..=16 => 2,
+        17..=32 => 4,
+        _ => panic!("there are at most 32 flags"),
+    }
+}
+
+/// Returns the bits of `count` flags.
+pub const fn flags_mask(count: usize) -> u32 {
+    if count >= 32 { u32::MAX } else { (1 << count) - 1 }
+}
+
+/// Appends a core value.
+#[inline]
+pub fn push(dst: &mut FlatOut<'_>, bits: u32) {
+    dst.push(bits.into());
+}
+
+/// Returns the number of core values so far.
+#[inline]
+pub fn position(dst: &FlatOut<'_>) -> usize {
+    dst.position()
+}
+
+/// Fills the places up to `end` with zeros.
+#[inline]
+pub fn pad(dst: &mut FlatOut<'_>, end: usize) {
+    dst.pad(end);
+}
+
+/// Returns the next core value.
+#[inline]
+pub fn next(src: &mut FlatIn<'_>) -> u32 {
+    src.next_u32()
+}
+
+/// Lifts a case of a variant of `flat` core values: `lift` gets the discriminant.
+#[inline]
+pub fn lift_case<'a, R>(
+    src: &mut FlatIn<'a>,
+    flat: usize,
+    lift: impl FnOnce(u32, &mut FlatIn<'a>) -> Result<R>,
+) -> Result<R> {
+    let end = src.position() + flat;
+    let value = lift(src.next_u32(), src)?;
+    src.seek(end);
+    Ok(value)
+}
+
+/// Writes the low `size` bytes of a number.
+#[inline]
+pub fn write(cx: &mut LowerCx<'_>, at: usize, size: u32, bits: u32) {
+    cx.write(at, size, bits.into());
+}
+
+/// Reads a number of `size` bytes.
+#[inline]
+pub fn read(cx: &LiftCx<'_>, at: usize, size: u32) -> u32 {
+    read_bits(cx.memory, at, size) as u32
+}
+
+/// Returns the error of a discriminant that is none.
+#[cold]
+pub fn bad_case(index: u32, cases: usize, wit: &str) -> AbiError {
+    scalar::bad_discriminant(index, cases, wit)
+}
