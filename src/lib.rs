@@ -292,6 +292,10 @@ pub mod wasi {
         WasiAccess, WasiCtx, WasiCtxBuilder, WasiThreads, add_imports_to_linker, add_imports_to_linker_with,
         add_threads_to_linker, add_to_linker, add_to_linker_with, imports_threads,
     };
+
+    /// WASI 0.2, for components.
+    #[cfg(feature = "component")]
+    pub use wasmr_wasi::p2;
 }
 
 /// Components: programs and libraries whose imports and exports have rich types.

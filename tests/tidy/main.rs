@@ -175,6 +175,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "crates/wasi",
         &[
+            "wasmr-canon",
+            "wasmr-component",
             "wasmr-core",
             "wasmr-runtime",
             "cap-std",

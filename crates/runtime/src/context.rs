@@ -7,6 +7,7 @@
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use crate::interrupt::InterruptHandle;
 use crate::store::{StoreConfig, StoreInner};
 
 /// Makes a type invariant in `T`: bound to `T` itself, not to a subtype or supertype of it.
@@ -108,6 +109,12 @@ impl<'a, T> StoreContextMut<'a, T> {
         // SAFETY: the caller of `new` promised data of type `T` that is used through this context alone, which `self`
         // borrows exclusively.
         unsafe { self.inner().data().cast::<T>().as_mut() }
+    }
+
+    /// Returns the handle by which another thread can end the run, for host functions that wait; `None` if only the store has
+    /// it, so that there is nothing to watch.
+    pub fn interrupt_handle(&self) -> Option<&InterruptHandle> {
+        Some(self.inner().interrupt()).filter(|handle| handle.is_shared())
     }
 
     /// Returns the store and the embedder's data for the whole borrow.

@@ -74,6 +74,7 @@ mod fd_table;
 mod fifo;
 mod host;
 mod inherit;
+#[cfg(feature = "component")]
 mod interest;
 mod layout;
 mod link;
@@ -81,6 +82,7 @@ mod listing;
 mod memory;
 mod namespace;
 mod network;
+#[cfg(feature = "component")]
 pub mod p2;
 mod pointer;
 mod random;

@@ -1,5 +1,7 @@
 //! `wasi:clocks`: the monotonic clock and the wall clock. Pollables of times are in [`super::poll`].
 
+use wasmr_canon::record;
+
 use super::{End, Misuse, P2Ctx};
 use crate::host::clock;
 use crate::wait;
@@ -13,13 +15,15 @@ const MONOTONIC: u32 = 1;
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
 
-/// A `datetime`: time since 1970 in seconds and nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Datetime {
-    /// Whole seconds.
-    pub seconds: u64,
-    /// Nanoseconds beyond the seconds, less than 10⁹.
-    pub nanoseconds: u32,
+record! {
+    /// A `datetime`: time since 1970 in seconds and nanoseconds.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Datetime "datetime" {
+        /// Whole seconds.
+        pub seconds "seconds": u64,
+        /// Nanoseconds beyond the seconds, less than 10⁹.
+        pub nanoseconds "nanoseconds": u32,
+    }
 }
 
 impl Datetime {

@@ -24,8 +24,11 @@
 pub mod cli;
 pub mod clocks;
 pub mod filesystem;
+mod handles;
 pub mod input;
+pub mod interfaces;
 pub mod io;
+pub mod link;
 pub mod output;
 pub mod poll;
 pub mod random;

@@ -2,6 +2,8 @@
 //!
 //! A failed operation becomes a `stream-error`: [`StreamError`], whose error is a resource of its own.
 
+use wasmr_canon::variant;
+
 use super::input::{Broken, InputStream};
 use super::io::IoError;
 use super::output::OutputStream;
@@ -9,13 +11,15 @@ use super::poll::{self, Pollable};
 use super::table::{Borrow, Own};
 use super::{End, P2Ctx};
 
-/// A `stream-error`.
-#[derive(Debug, PartialEq)]
-pub enum StreamError {
-    /// The operation failed; the stream is closed from now on.
-    LastOperationFailed(Own<IoError>),
-    /// The stream is closed.
-    Closed,
+variant! {
+    /// A `stream-error`.
+    #[derive(Debug, PartialEq)]
+    pub enum StreamError "stream-error" {
+        /// The operation failed; the stream is closed from now on.
+        LastOperationFailed(Own<IoError>) "last-operation-failed",
+        /// The stream is closed.
+        Closed "closed",
+    }
 }
 
 /// Result of a function over streams.
@@ -65,14 +69,14 @@ pub fn check_write(ctx: &mut P2Ctx, stream: Borrow<OutputStream>) -> StreamResul
 }
 
 /// `[method]output-stream.write`.
-pub fn write(ctx: &mut P2Ctx, stream: Borrow<OutputStream>, contents: &[u8]) -> StreamResult<()> {
-    let outcome = ctx.table.get_mut(stream)?.write(&mut ctx.wasi, contents);
+pub fn write(ctx: &mut P2Ctx, stream: Borrow<OutputStream>, contents: Vec<u8>) -> StreamResult<()> {
+    let outcome = ctx.table.get_mut(stream)?.write(&mut ctx.wasi, &contents);
     report(ctx, outcome)
 }
 
 /// `[method]output-stream.blocking-write-and-flush`.
-pub fn blocking_write_and_flush(ctx: &mut P2Ctx, stream: Borrow<OutputStream>, contents: &[u8]) -> StreamResult<()> {
-    let outcome = ctx.table.get_mut(stream)?.blocking_write(&mut ctx.wasi, "blocking-write-and-flush", contents);
+pub fn blocking_write_and_flush(ctx: &mut P2Ctx, stream: Borrow<OutputStream>, contents: Vec<u8>) -> StreamResult<()> {
+    let outcome = ctx.table.get_mut(stream)?.blocking_write(&mut ctx.wasi, "blocking-write-and-flush", &contents);
     report(ctx, outcome)
 }
 

@@ -21,8 +21,8 @@ fn below<'p>(ctx: &P2Ctx, directory: Borrow<Descriptor>, path: &'p str) -> Resul
 }
 
 /// `[method]descriptor.create-directory-at`.
-pub fn create_directory_at(ctx: &mut P2Ctx, directory: Borrow<Descriptor>, path: &str) -> FileResult<()> {
-    let place = below(ctx, directory, path)?;
+pub fn create_directory_at(ctx: &mut P2Ctx, directory: Borrow<Descriptor>, path: String) -> FileResult<()> {
+    let place = below(ctx, directory, &path)?;
     report(place.and_then(|(fd, path)| path::create_directory(&ctx.wasi, fd, path)))
 }
 
@@ -42,9 +42,9 @@ pub fn stat_at(
     ctx: &mut P2Ctx,
     directory: Borrow<Descriptor>,
     path_flags: PathFlags,
-    path: &str,
+    path: String,
 ) -> FileResult<DescriptorStat> {
-    report(status(ctx, directory, path_flags, path)?.map(DescriptorStat::from))
+    report(status(ctx, directory, path_flags, &path)?.map(DescriptorStat::from))
 }
 
 /// `[method]descriptor.metadata-hash-at`.
@@ -52,9 +52,9 @@ pub fn metadata_hash_at(
     ctx: &mut P2Ctx,
     directory: Borrow<Descriptor>,
     path_flags: PathFlags,
-    path: &str,
+    path: String,
 ) -> FileResult<MetadataHashValue> {
-    report(status(ctx, directory, path_flags, path)?.map(|stat| hash(&stat)))
+    report(status(ctx, directory, path_flags, &path)?.map(|stat| hash(&stat)))
 }
 
 /// `[method]descriptor.set-times-at`.
@@ -62,12 +62,12 @@ pub fn set_times_at(
     ctx: &mut P2Ctx,
     directory: Borrow<Descriptor>,
     path_flags: PathFlags,
-    path: &str,
+    path: String,
     data_access_timestamp: NewTimestamp,
     data_modification_timestamp: NewTimestamp,
 ) -> FileResult<()> {
     let follow = path_flags.contains(PathFlags::SYMLINK_FOLLOW);
-    let place = below(ctx, directory, path)?;
+    let place = below(ctx, directory, &path)?;
     report(place.and_then(|(fd, path)| {
         let times = timestamps(data_access_timestamp, data_modification_timestamp)?;
         path::set_times(&ctx.wasi, fd, path, follow, &times)
@@ -79,11 +79,11 @@ pub fn link_at(
     ctx: &mut P2Ctx,
     directory: Borrow<Descriptor>,
     old_path_flags: PathFlags,
-    old_path: &str,
+    old_path: String,
     new_descriptor: Borrow<Descriptor>,
-    new_path: &str,
+    new_path: String,
 ) -> FileResult<()> {
-    let (old, new) = (below(ctx, directory, old_path)?, below(ctx, new_descriptor, new_path)?);
+    let (old, new) = (below(ctx, directory, &old_path)?, below(ctx, new_descriptor, &new_path)?);
     report(old.and_then(|(old_fd, old_path)| {
         let (new_fd, new_path) = new?;
         // No host call follows a link and stays within a directory.
@@ -99,11 +99,11 @@ pub fn open_at(
     ctx: &mut P2Ctx,
     directory: Borrow<Descriptor>,
     path_flags: PathFlags,
-    path: &str,
+    path: String,
     open_flags: OpenFlags,
     flags: DescriptorFlags,
 ) -> FileResult<Own<Descriptor>> {
-    let place = below(ctx, directory, path)?;
+    let place = below(ctx, directory, &path)?;
     let opened = place.map_err(Fail::from).and_then(|(fd, path)| {
         let synchronised = [
             (DescriptorFlags::FILE_INTEGRITY_SYNC, fdflags::SYNC),
@@ -138,16 +138,16 @@ pub fn open_at(
 }
 
 /// `[method]descriptor.readlink-at`. A target that is not UTF-8 is `illegal-byte-sequence`.
-pub fn readlink_at(ctx: &mut P2Ctx, directory: Borrow<Descriptor>, path: &str) -> FileResult<String> {
-    let place = below(ctx, directory, path)?;
+pub fn readlink_at(ctx: &mut P2Ctx, directory: Borrow<Descriptor>, path: String) -> FileResult<String> {
+    let place = below(ctx, directory, &path)?;
     report(
         place.and_then(|(fd, path)| String::from_utf8(path::read_link(&ctx.wasi, fd, path)?).map_err(|_| Errno::Ilseq)),
     )
 }
 
 /// `[method]descriptor.remove-directory-at`.
-pub fn remove_directory_at(ctx: &mut P2Ctx, directory: Borrow<Descriptor>, path: &str) -> FileResult<()> {
-    let place = below(ctx, directory, path)?;
+pub fn remove_directory_at(ctx: &mut P2Ctx, directory: Borrow<Descriptor>, path: String) -> FileResult<()> {
+    let place = below(ctx, directory, &path)?;
     report(place.and_then(|(fd, path)| path::remove_directory(&ctx.wasi, fd, path)))
 }
 
@@ -155,11 +155,11 @@ pub fn remove_directory_at(ctx: &mut P2Ctx, directory: Borrow<Descriptor>, path:
 pub fn rename_at(
     ctx: &mut P2Ctx,
     directory: Borrow<Descriptor>,
-    old_path: &str,
+    old_path: String,
     new_descriptor: Borrow<Descriptor>,
-    new_path: &str,
+    new_path: String,
 ) -> FileResult<()> {
-    let (old, new) = (below(ctx, directory, old_path)?, below(ctx, new_descriptor, new_path)?);
+    let (old, new) = (below(ctx, directory, &old_path)?, below(ctx, new_descriptor, &new_path)?);
     report(old.and_then(|(old_fd, old_path)| {
         let (new_fd, new_path) = new?;
         path::rename(&ctx.wasi, old_fd, old_path, new_fd, new_path)
@@ -167,8 +167,13 @@ pub fn rename_at(
 }
 
 /// `[method]descriptor.symlink-at`: makes a link at `new_path` with the target `old_path`.
-pub fn symlink_at(ctx: &mut P2Ctx, directory: Borrow<Descriptor>, old_path: &str, new_path: &str) -> FileResult<()> {
-    let place = below(ctx, directory, new_path)?;
+pub fn symlink_at(
+    ctx: &mut P2Ctx,
+    directory: Borrow<Descriptor>,
+    old_path: String,
+    new_path: String,
+) -> FileResult<()> {
+    let place = below(ctx, directory, &new_path)?;
     report(place.and_then(|(fd, new_path)| {
         check_path(old_path.as_bytes())?;
         path::symlink(&ctx.wasi, old_path.as_bytes(), fd, new_path)
@@ -176,7 +181,7 @@ pub fn symlink_at(ctx: &mut P2Ctx, directory: Borrow<Descriptor>, old_path: &str
 }
 
 /// `[method]descriptor.unlink-file-at`.
-pub fn unlink_file_at(ctx: &mut P2Ctx, directory: Borrow<Descriptor>, path: &str) -> FileResult<()> {
-    let place = below(ctx, directory, path)?;
+pub fn unlink_file_at(ctx: &mut P2Ctx, directory: Borrow<Descriptor>, path: String) -> FileResult<()> {
+    let place = below(ctx, directory, &path)?;
     report(place.and_then(|(fd, path)| path::unlink_file(&ctx.wasi, fd, path)))
 }

@@ -1,31 +1,32 @@
 //! Records, enumerations and flags of `wasi:filesystem/types`.
 
 use rustix::fs::{Timespec, UTIME_NOW, UTIME_OMIT};
+use wasmr_canon::{enumeration, flags, record, variant};
 
 use crate::abi::{Filestat, Filetype};
 use crate::errno::Errno;
 use crate::p2::clocks::Datetime;
 
-/// A `descriptor-type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum DescriptorType {
-    /// Any other kind.
-    Unknown,
-    /// A block device.
-    BlockDevice,
-    /// A character device.
-    CharacterDevice,
-    /// A directory.
-    Directory,
-    /// A named pipe.
-    Fifo,
-    /// A symbolic link.
-    SymbolicLink,
-    /// A regular file.
-    RegularFile,
-    /// A socket.
-    Socket,
+enumeration! {
+    /// A `descriptor-type`.
+    pub enum DescriptorType "descriptor-type" {
+        /// Any other kind.
+        Unknown "unknown",
+        /// A block device.
+        BlockDevice "block-device",
+        /// A character device.
+        CharacterDevice "character-device",
+        /// A directory.
+        Directory "directory",
+        /// A named pipe.
+        Fifo "fifo",
+        /// A symbolic link.
+        SymbolicLink "symbolic-link",
+        /// A regular file.
+        RegularFile "regular-file",
+        /// A socket.
+        Socket "socket",
+    }
 }
 
 impl From<Filetype> for DescriptorType {
@@ -43,87 +44,63 @@ impl From<Filetype> for DescriptorType {
     }
 }
 
-/// Declares a set of flags: one row per flag, in the order of the interface.
-macro_rules! flags {
-    ($(#[$doc:meta])* $name:ident { $($(#[$flag_doc:meta])* $flag:ident = $bit:literal;)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $name(pub u8);
-
-        impl $name {
-            $($(#[$flag_doc])* pub const $flag: $name = $name(1 << $bit);)*
-
-            /// Returns true if all flags of `other` are set.
-            pub fn contains(self, other: $name) -> bool {
-                self.0 & other.0 == other.0
-            }
-        }
-
-        impl std::ops::BitOr for $name {
-            type Output = $name;
-
-            fn bitor(self, other: $name) -> $name {
-                $name(self.0 | other.0)
-            }
-        }
-    };
-}
-
 flags! {
     /// `descriptor-flags`.
-    DescriptorFlags {
+    pub struct DescriptorFlags "descriptor-flags" {
         /// Data can be read.
-        READ = 0;
+        READ "read",
         /// Data can be written.
-        WRITE = 1;
+        WRITE "write",
         /// Writes wait until data and metadata are on the device.
-        FILE_INTEGRITY_SYNC = 2;
+        FILE_INTEGRITY_SYNC "file-integrity-sync",
         /// Writes wait until the data is on the device.
-        DATA_INTEGRITY_SYNC = 3;
+        DATA_INTEGRITY_SYNC "data-integrity-sync",
         /// Reads wait for pending writes as writes do.
-        REQUESTED_WRITE_SYNC = 4;
+        REQUESTED_WRITE_SYNC "requested-write-sync",
         /// The directory's contents can be changed.
-        MUTATE_DIRECTORY = 5;
+        MUTATE_DIRECTORY "mutate-directory",
     }
 }
 
 flags! {
     /// `path-flags`.
-    PathFlags {
+    pub struct PathFlags "path-flags" {
         /// A symbolic link at the end of the path is followed.
-        SYMLINK_FOLLOW = 0;
+        SYMLINK_FOLLOW "symlink-follow",
     }
 }
 
 flags! {
     /// `open-flags`.
-    OpenFlags {
+    pub struct OpenFlags "open-flags" {
         /// Create the file if it does not exist.
-        CREATE = 0;
+        CREATE "create",
         /// Fail if the path does not name a directory.
-        DIRECTORY = 1;
+        DIRECTORY "directory",
         /// Fail if the file exists.
-        EXCLUSIVE = 2;
+        EXCLUSIVE "exclusive",
         /// Truncate the file to size 0.
-        TRUNCATE = 3;
+        TRUNCATE "truncate",
     }
 }
 
-/// A `descriptor-stat`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DescriptorStat {
-    /// Type of the file.
-    pub r#type: DescriptorType,
-    /// Number of hard links.
-    pub link_count: u64,
-    /// Size in bytes; for a symbolic link, the length of its target.
-    pub size: u64,
-    /// Time of the last access.
-    pub data_access_timestamp: Option<Datetime>,
-    /// Time of the last change of the data.
-    pub data_modification_timestamp: Option<Datetime>,
-    /// Time of the last change of the status.
-    pub status_change_timestamp: Option<Datetime>,
+record! {
+    /// A `descriptor-stat`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct DescriptorStat "descriptor-stat" {
+        /// Type of the file.
+        pub r#type "type": DescriptorType,
+        /// Number of hard links.
+        pub link_count "link-count": u64,
+        /// Size in bytes; for a symbolic link, the length of its target.
+        pub size "size": u64,
+        /// Time of the last access.
+        pub data_access_timestamp "data-access-timestamp": Option<Datetime>,
+        /// Time of the last change of the data.
+        pub data_modification_timestamp "data-modification-timestamp": Option<Datetime>,
+        /// Time of the last change of the status.
+        pub status_change_timestamp "status-change-timestamp": Option<Datetime>,
+    }
 }
 
 impl From<Filestat> for DescriptorStat {
@@ -139,15 +116,17 @@ impl From<Filestat> for DescriptorStat {
     }
 }
 
-/// A `new-timestamp`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NewTimestamp {
-    /// The time stays.
-    NoChange,
-    /// The time of the host's clock.
-    Now,
-    /// This time.
-    Timestamp(Datetime),
+variant! {
+    /// A `new-timestamp`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum NewTimestamp "new-timestamp" {
+        /// The time stays.
+        NoChange "no-change",
+        /// The time of the host's clock.
+        Now "now",
+        /// This time.
+        Timestamp(Datetime) "timestamp",
+    }
 }
 
 impl NewTimestamp {
@@ -168,38 +147,42 @@ impl NewTimestamp {
     }
 }
 
-/// A `directory-entry`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DirectoryEntry {
-    /// Type of the file.
-    pub r#type: DescriptorType,
-    /// Name in the directory.
-    pub name: String,
+record! {
+    /// A `directory-entry`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct DirectoryEntry "directory-entry" {
+        /// Type of the file.
+        pub r#type "type": DescriptorType,
+        /// Name in the directory.
+        pub name "name": String,
+    }
 }
 
-/// An `advice`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Advice {
-    /// No advice.
-    Normal,
-    /// Access from lower to higher offsets.
-    Sequential,
-    /// Access in any order.
-    Random,
-    /// Access soon.
-    WillNeed,
-    /// No access soon.
-    DontNeed,
-    /// One access.
-    NoReuse,
+enumeration! {
+    /// An `advice`.
+    pub enum Advice "advice" {
+        /// No advice.
+        Normal "normal",
+        /// Access from lower to higher offsets.
+        Sequential "sequential",
+        /// Access in any order.
+        Random "random",
+        /// Access soon.
+        WillNeed "will-need",
+        /// No access soon.
+        DontNeed "dont-need",
+        /// One access.
+        NoReuse "no-reuse",
+    }
 }
 
-/// A `metadata-hash-value`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MetadataHashValue {
-    /// Hash of the file's identity.
-    pub lower: u64,
-    /// Hash of identity, size and time of the last change.
-    pub upper: u64,
+record! {
+    /// A `metadata-hash-value`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct MetadataHashValue "metadata-hash-value" {
+        /// Hash of the file's identity.
+        pub lower "lower": u64,
+        /// Hash of identity, size and time of the last change.
+        pub upper "upper": u64,
+    }
 }

@@ -15,24 +15,24 @@ fn each_stream_has_its_own_offset() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("f"), "0123456789").unwrap();
     let (mut ctx, root) = in_dir(dir.path(), false);
-    let file = open(&mut ctx, root, "f", OpenFlags(0), READ | WRITE).unwrap();
+    let file = open(&mut ctx, root, "f", OpenFlags::empty(), READ | WRITE).unwrap();
     let file = file.borrow();
     let [one, two] = [2, 5].map(|offset| read_via_stream(&mut ctx, file, offset).unwrap().unwrap().borrow());
     assert_eq!(streams::read(&mut ctx, one, 2).unwrap(), Ok(b"23".to_vec()));
     assert_eq!(streams::read(&mut ctx, two, 2).unwrap(), Ok(b"56".to_vec()));
     assert_eq!(streams::skip(&mut ctx, one, 1).unwrap(), Ok(1));
     let writer = write_via_stream(&mut ctx, file, 5).unwrap().unwrap().borrow();
-    assert_eq!(streams::blocking_write_and_flush(&mut ctx, writer, b"xy").unwrap(), Ok(()));
+    assert_eq!(streams::blocking_write_and_flush(&mut ctx, writer, b"xy".to_vec()).unwrap(), Ok(()));
     assert_eq!(streams::blocking_read(&mut ctx, one, 99).unwrap(), Ok(b"xy789".to_vec()));
     assert_eq!(streams::read(&mut ctx, one, 1).unwrap(), Err(StreamError::Closed));
     let appender = append_via_stream(&mut ctx, file).unwrap().unwrap().borrow();
-    assert_eq!(streams::blocking_write_and_flush(&mut ctx, appender, b"!").unwrap(), Ok(()));
+    assert_eq!(streams::blocking_write_and_flush(&mut ctx, appender, b"!".to_vec()).unwrap(), Ok(()));
     assert_eq!(streams::blocking_write_zeroes_and_flush(&mut ctx, writer, 2).unwrap(), Ok(()));
     assert_eq!(fs::read(dir.path().join("f")).unwrap(), b"01234xy\0\x009!");
     assert_eq!(read(&mut ctx, file, 3, 9).unwrap(), Ok((b"9!".to_vec(), false)));
     assert_eq!(read(&mut ctx, file, 3, 11).unwrap(), Ok((vec![], true)));
     assert_eq!(read(&mut ctx, file, 0, 0).unwrap(), Ok((vec![], false)));
-    assert_eq!(write(&mut ctx, file, b"abc", 1).unwrap(), Ok(3));
+    assert_eq!(write(&mut ctx, file, b"abc".to_vec(), 1).unwrap(), Ok(3));
     assert_eq!(read(&mut ctx, file, 4, 0).unwrap(), Ok((b"0abc".to_vec(), false)));
     assert_eq!(read(&mut ctx, file, 4, u64::MAX).unwrap(), Err(ErrorCode::Invalid));
 }
@@ -42,7 +42,7 @@ fn a_stream_keeps_its_file_open_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("f"), "content").unwrap();
     let (mut ctx, root) = in_dir(dir.path(), false);
-    let file = open(&mut ctx, root, "f", OpenFlags(0), READ).unwrap();
+    let file = open(&mut ctx, root, "f", OpenFlags::empty(), READ).unwrap();
     let stream = read_via_stream(&mut ctx, file.borrow(), 0).unwrap().unwrap();
     ctx.drop_resource(file).unwrap();
     assert_eq!(streams::read(&mut ctx, stream.borrow(), 99).unwrap(), Ok(b"content".to_vec()));
@@ -53,7 +53,7 @@ fn a_stream_keeps_its_file_open_and_counted() {
     ctx.drop_resource(Own::<Descriptor>::from_rep(root.rep())).unwrap();
     assert!(ctx.table().is_empty());
     let root = get_directories(&mut ctx).unwrap().remove(0).0.borrow();
-    assert!(open(&mut ctx, root, "f", OpenFlags(0), READ).is_ok());
+    assert!(open(&mut ctx, root, "f", OpenFlags::empty(), READ).is_ok());
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn descriptors_are_limited() {
     let (mut ctx, root) = in_dir(dir.path(), false);
     let mut count = 0;
     let error = loop {
-        match open(&mut ctx, root, "f", OpenFlags(0), READ) {
+        match open(&mut ctx, root, "f", OpenFlags::empty(), READ) {
             Ok(file) => {
                 // Only the stream is left.
                 read_via_stream(&mut ctx, file.borrow(), 0).unwrap().unwrap();
@@ -81,15 +81,15 @@ fn access_is_that_of_the_open() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("f"), "x").unwrap();
     let (mut ctx, root) = in_dir(dir.path(), false);
-    let reader = open(&mut ctx, root, "f", OpenFlags(0), READ).unwrap().borrow();
-    let writer = open(&mut ctx, root, "f", OpenFlags(0), WRITE).unwrap().borrow();
-    let neither = open(&mut ctx, root, "f", OpenFlags(0), DescriptorFlags(0)).unwrap().borrow();
+    let reader = open(&mut ctx, root, "f", OpenFlags::empty(), READ).unwrap().borrow();
+    let writer = open(&mut ctx, root, "f", OpenFlags::empty(), WRITE).unwrap().borrow();
+    let neither = open(&mut ctx, root, "f", OpenFlags::empty(), DescriptorFlags::empty()).unwrap().borrow();
     assert_eq!(get_flags(&mut ctx, reader).unwrap(), Ok(READ));
     assert_eq!(get_flags(&mut ctx, writer).unwrap(), Ok(WRITE));
-    assert_eq!(get_flags(&mut ctx, neither).unwrap(), Ok(DescriptorFlags(0)));
+    assert_eq!(get_flags(&mut ctx, neither).unwrap(), Ok(DescriptorFlags::empty()));
     assert_eq!(get_flags(&mut ctx, root).unwrap(), Ok(READ | DescriptorFlags::MUTATE_DIRECTORY));
     let bad = Err(ErrorCode::BadDescriptor);
-    assert_eq!(write(&mut ctx, reader, b"y", 0).unwrap(), bad);
+    assert_eq!(write(&mut ctx, reader, b"y".to_vec(), 0).unwrap(), bad);
     assert_eq!(read(&mut ctx, writer, 1, 0).unwrap().map(drop), Err(ErrorCode::BadDescriptor));
     assert_eq!(write_via_stream(&mut ctx, reader, 0).unwrap().map(drop), Err(ErrorCode::BadDescriptor));
     assert_eq!(append_via_stream(&mut ctx, reader).unwrap().map(drop), Err(ErrorCode::BadDescriptor));
@@ -139,7 +139,7 @@ fn a_hash_is_of_the_identity_and_of_the_contents() {
     fs::write(dir.path().join("g"), "x").unwrap();
     let (mut ctx, root) = in_dir(dir.path(), false);
     let [one, two, other] =
-        ["f", "f", "g"].map(|path| open(&mut ctx, root, path, OpenFlags(0), READ).unwrap().borrow());
+        ["f", "f", "g"].map(|path| open(&mut ctx, root, path, OpenFlags::empty(), READ).unwrap().borrow());
     assert_eq!(is_same_object(&mut ctx, one, two), Ok(true));
     assert_eq!(is_same_object(&mut ctx, one, other), Ok(false));
     let before = metadata_hash(&mut ctx, one).unwrap().unwrap();

@@ -1,6 +1,7 @@
 //! Rules of the interfaces of WASI 0.2, each in a test, on the functions themselves.
 
 mod files;
+mod official_wit;
 mod paths;
 mod poll;
 mod sockets;
@@ -14,7 +15,7 @@ use super::filesystem::{Descriptor, ErrorCode, paths as at};
 use super::table::{Borrow, Own};
 use crate::ctx::{WasiCtx, WasiCtxBuilder};
 
-const NO_FLAGS: PathFlags = PathFlags(0);
+const NO_FLAGS: PathFlags = PathFlags::empty();
 const FOLLOW: PathFlags = PathFlags::SYMLINK_FOLLOW;
 const READ: DescriptorFlags = DescriptorFlags::READ;
 const WRITE: DescriptorFlags = DescriptorFlags::WRITE;
@@ -44,5 +45,5 @@ fn open(
     open_flags: OpenFlags,
     flags: DescriptorFlags,
 ) -> Result<Own<Descriptor>, ErrorCode> {
-    at::open_at(ctx, root, FOLLOW, path, open_flags, flags).unwrap()
+    at::open_at(ctx, root, FOLLOW, path.into(), open_flags, flags).unwrap()
 }

@@ -24,21 +24,21 @@ fn no_path_leaves_the_directory() {
     let (mut ctx, root) = in_dir(&dir, false);
     let absolute = outside.path().join("secret");
     for path in ["../secret", "link", "up/secret", "absolute", absolute.to_str().unwrap(), "x/../../secret"] {
-        let error = open(&mut ctx, root, path, OpenFlags(0), READ).map(drop).unwrap_err();
+        let error = open(&mut ctx, root, path, OpenFlags::empty(), READ).map(drop).unwrap_err();
         assert!(matches!(error, NotPermitted | NoEntry), "{path}: {error:?}");
-        let error = stat_at(&mut ctx, root, FOLLOW, path).unwrap().unwrap_err();
+        let error = stat_at(&mut ctx, root, FOLLOW, path.into()).unwrap().unwrap_err();
         assert!(matches!(error, NotPermitted | NoEntry), "{path}: {error:?}");
     }
-    assert_eq!(rename_at(&mut ctx, root, "../secret", root, "mine").unwrap(), Err(NotPermitted));
-    assert_eq!(link_at(&mut ctx, root, NO_FLAGS, "../secret", root, "mine").unwrap(), Err(NotPermitted));
-    assert_eq!(unlink_file_at(&mut ctx, root, "up/secret").unwrap(), Err(NotPermitted));
-    assert_eq!(symlink_at(&mut ctx, root, "/etc/passwd", "mine").unwrap(), Err(NotPermitted));
-    assert_eq!(readlink_at(&mut ctx, root, "absolute").unwrap(), Err(NotPermitted));
-    assert_eq!(readlink_at(&mut ctx, root, "link").unwrap().as_deref(), Ok("../secret"));
+    assert_eq!(rename_at(&mut ctx, root, "../secret".into(), root, "mine".into()).unwrap(), Err(NotPermitted));
+    assert_eq!(link_at(&mut ctx, root, NO_FLAGS, "../secret".into(), root, "mine".into()).unwrap(), Err(NotPermitted));
+    assert_eq!(unlink_file_at(&mut ctx, root, "up/secret".into()).unwrap(), Err(NotPermitted));
+    assert_eq!(symlink_at(&mut ctx, root, "/etc/passwd".into(), "mine".into()).unwrap(), Err(NotPermitted));
+    assert_eq!(readlink_at(&mut ctx, root, "absolute".into()).unwrap(), Err(NotPermitted));
+    assert_eq!(readlink_at(&mut ctx, root, "link".into()).unwrap().as_deref(), Ok("../secret"));
     for (path, code) in
         [("", NoEntry), ("a\0b", Invalid), (&*"x".repeat(5000), NameTooLong), ("n/".repeat(99).as_str(), NoEntry)]
     {
-        assert_eq!(stat_at(&mut ctx, root, FOLLOW, path).unwrap().map(drop), Err(code), "{path}");
+        assert_eq!(stat_at(&mut ctx, root, FOLLOW, path.into()).unwrap().map(drop), Err(code), "{path}");
     }
     assert_eq!(fs::read(absolute).unwrap(), b"s");
 }
@@ -47,36 +47,36 @@ fn no_path_leaves_the_directory() {
 fn files_and_directories_come_and_go() {
     let dir = tempfile::tempdir().unwrap();
     let (mut ctx, root) = in_dir(dir.path(), false);
-    assert_eq!(create_directory_at(&mut ctx, root, "d/").unwrap(), Ok(()));
-    assert_eq!(create_directory_at(&mut ctx, root, "d").unwrap(), Err(Exist));
+    assert_eq!(create_directory_at(&mut ctx, root, "d/".into()).unwrap(), Ok(()));
+    assert_eq!(create_directory_at(&mut ctx, root, "d".into()).unwrap(), Err(Exist));
     let file = open(&mut ctx, root, "d/f", OpenFlags::CREATE | OpenFlags::EXCLUSIVE, WRITE).unwrap();
     assert_eq!(open(&mut ctx, root, "d/f", OpenFlags::CREATE | OpenFlags::EXCLUSIVE, WRITE).map(drop), Err(Exist));
     assert_eq!(open(&mut ctx, root, "d/f", OpenFlags::DIRECTORY, READ).map(drop), Err(NotDirectory));
-    assert_eq!(open(&mut ctx, root, "d/f/", OpenFlags(0), READ).map(drop), Err(NotDirectory));
-    assert_eq!(open(&mut ctx, root, "d", OpenFlags(0), WRITE).map(drop), Err(IsDirectory));
-    assert_eq!(link_at(&mut ctx, root, NO_FLAGS, "d/f", root, "g").unwrap(), Ok(()));
-    assert_eq!(link_at(&mut ctx, root, FOLLOW, "d/f", root, "h").unwrap(), Err(Invalid));
-    assert_eq!(stat_at(&mut ctx, root, NO_FLAGS, "g").unwrap().map(|stat| stat.link_count), Ok(2));
-    assert_eq!(symlink_at(&mut ctx, root, "d/f", "s").unwrap(), Ok(()));
+    assert_eq!(open(&mut ctx, root, "d/f/", OpenFlags::empty(), READ).map(drop), Err(NotDirectory));
+    assert_eq!(open(&mut ctx, root, "d", OpenFlags::empty(), WRITE).map(drop), Err(IsDirectory));
+    assert_eq!(link_at(&mut ctx, root, NO_FLAGS, "d/f".into(), root, "g".into()).unwrap(), Ok(()));
+    assert_eq!(link_at(&mut ctx, root, FOLLOW, "d/f".into(), root, "h".into()).unwrap(), Err(Invalid));
+    assert_eq!(stat_at(&mut ctx, root, NO_FLAGS, "g".into()).unwrap().map(|stat| stat.link_count), Ok(2));
+    assert_eq!(symlink_at(&mut ctx, root, "d/f".into(), "s".into()).unwrap(), Ok(()));
     let kinds = [(NO_FLAGS, DescriptorType::SymbolicLink), (FOLLOW, DescriptorType::RegularFile)];
     for (flags, kind) in kinds {
-        assert_eq!(stat_at(&mut ctx, root, flags, "s").unwrap().map(|stat| stat.r#type), Ok(kind));
+        assert_eq!(stat_at(&mut ctx, root, flags, "s".into()).unwrap().map(|stat| stat.r#type), Ok(kind));
     }
     let hash = metadata_hash(&mut ctx, file.borrow()).unwrap();
-    assert_eq!(metadata_hash_at(&mut ctx, root, FOLLOW, "s").unwrap(), hash);
-    assert_eq!(open_at(&mut ctx, root, NO_FLAGS, "s", OpenFlags(0), READ).unwrap().map(drop), Err(Loop));
+    assert_eq!(metadata_hash_at(&mut ctx, root, FOLLOW, "s".into()).unwrap(), hash);
+    assert_eq!(open_at(&mut ctx, root, NO_FLAGS, "s".into(), OpenFlags::empty(), READ).unwrap().map(drop), Err(Loop));
     let now = NewTimestamp::Now;
-    assert_eq!(set_times_at(&mut ctx, root, FOLLOW, "s", now, now).unwrap(), Ok(()));
-    assert_eq!(remove_directory_at(&mut ctx, root, "d").unwrap(), Err(NotEmpty));
-    assert_eq!(unlink_file_at(&mut ctx, root, "d").unwrap(), Err(IsDirectory));
-    assert_eq!(unlink_file_at(&mut ctx, root, "g/").unwrap(), Err(NotDirectory));
-    assert_eq!(rename_at(&mut ctx, root, "g", root, "d/f").unwrap(), Ok(()));
-    assert_eq!(unlink_file_at(&mut ctx, root, "d/f").unwrap(), Ok(()));
-    assert_eq!(unlink_file_at(&mut ctx, root, "g").unwrap(), Ok(()), "two names of one file are not renamed");
-    assert_eq!(remove_directory_at(&mut ctx, root, "d/").unwrap(), Ok(()));
-    assert_eq!(open(&mut ctx, root, "f", OpenFlags(0), READ).map(drop), Err(NoEntry));
+    assert_eq!(set_times_at(&mut ctx, root, FOLLOW, "s".into(), now, now).unwrap(), Ok(()));
+    assert_eq!(remove_directory_at(&mut ctx, root, "d".into()).unwrap(), Err(NotEmpty));
+    assert_eq!(unlink_file_at(&mut ctx, root, "d".into()).unwrap(), Err(IsDirectory));
+    assert_eq!(unlink_file_at(&mut ctx, root, "g/".into()).unwrap(), Err(NotDirectory));
+    assert_eq!(rename_at(&mut ctx, root, "g".into(), root, "d/f".into()).unwrap(), Ok(()));
+    assert_eq!(unlink_file_at(&mut ctx, root, "d/f".into()).unwrap(), Ok(()));
+    assert_eq!(unlink_file_at(&mut ctx, root, "g".into()).unwrap(), Ok(()), "two names of one file are not renamed");
+    assert_eq!(remove_directory_at(&mut ctx, root, "d/".into()).unwrap(), Ok(()));
+    assert_eq!(open(&mut ctx, root, "f", OpenFlags::empty(), READ).map(drop), Err(NoEntry));
     // A path below a file that is no directory.
-    assert_eq!(stat_at(&mut ctx, file.borrow(), FOLLOW, "x").unwrap().map(drop), Err(NotDirectory));
+    assert_eq!(stat_at(&mut ctx, file.borrow(), FOLLOW, "x".into()).unwrap().map(drop), Err(NotDirectory));
 }
 
 #[test]
@@ -94,28 +94,28 @@ fn nothing_changes_below_a_read_only_grant() {
     let [ro, rw, top] = [0, 1, 2].map(|at| all[at].0.borrow());
     let now = NewTimestamp::Now;
     let results = [
-        create_directory_at(&mut ctx, ro, "new").unwrap(),
-        remove_directory_at(&mut ctx, ro, "d").unwrap(),
-        unlink_file_at(&mut ctx, ro, "f").unwrap(),
-        symlink_at(&mut ctx, ro, "f", "s").unwrap(),
-        rename_at(&mut ctx, ro, "f", ro, "g").unwrap(),
+        create_directory_at(&mut ctx, ro, "new".into()).unwrap(),
+        remove_directory_at(&mut ctx, ro, "d".into()).unwrap(),
+        unlink_file_at(&mut ctx, ro, "f".into()).unwrap(),
+        symlink_at(&mut ctx, ro, "f".into(), "s".into()).unwrap(),
+        rename_at(&mut ctx, ro, "f".into(), ro, "g".into()).unwrap(),
         // Across grants, in both directions: neither side may change.
-        rename_at(&mut ctx, ro, "f", rw, "f").unwrap(),
-        rename_at(&mut ctx, rw, "w", ro, "w").unwrap(),
-        link_at(&mut ctx, ro, NO_FLAGS, "f", rw, "f").unwrap(),
-        link_at(&mut ctx, rw, NO_FLAGS, "w", ro, "w").unwrap(),
-        set_times_at(&mut ctx, ro, FOLLOW, "f", now, now).unwrap(),
+        rename_at(&mut ctx, ro, "f".into(), rw, "f".into()).unwrap(),
+        rename_at(&mut ctx, rw, "w".into(), ro, "w".into()).unwrap(),
+        link_at(&mut ctx, ro, NO_FLAGS, "f".into(), rw, "f".into()).unwrap(),
+        link_at(&mut ctx, rw, NO_FLAGS, "w".into(), ro, "w".into()).unwrap(),
+        set_times_at(&mut ctx, ro, FOLLOW, "f".into(), now, now).unwrap(),
         open(&mut ctx, ro, "f", OpenFlags::TRUNCATE, READ).map(drop),
-        open(&mut ctx, ro, "f", OpenFlags::TRUNCATE, DescriptorFlags(0)).map(drop),
-        open(&mut ctx, ro, "f", OpenFlags(0), WRITE).map(drop),
+        open(&mut ctx, ro, "f", OpenFlags::TRUNCATE, DescriptorFlags::empty()).map(drop),
+        open(&mut ctx, ro, "f", OpenFlags::empty(), WRITE).map(drop),
         open(&mut ctx, ro, "new", OpenFlags::CREATE, READ).map(drop),
-        open(&mut ctx, top, "ro/f", OpenFlags(0), WRITE).map(drop),
-        unlink_file_at(&mut ctx, top, "ro/f").unwrap(),
+        open(&mut ctx, top, "ro/f", OpenFlags::empty(), WRITE).map(drop),
+        unlink_file_at(&mut ctx, top, "ro/f".into()).unwrap(),
     ];
     assert_eq!(results, [Err(ReadOnly); 16]);
     let directory = open(&mut ctx, ro, "d", OpenFlags::DIRECTORY, READ).unwrap().borrow();
-    assert_eq!(create_directory_at(&mut ctx, directory, "new").unwrap(), Err(ReadOnly));
-    let file = open(&mut ctx, ro, "f", OpenFlags(0), READ).unwrap().borrow();
+    assert_eq!(create_directory_at(&mut ctx, directory, "new".into()).unwrap(), Err(ReadOnly));
+    let file = open(&mut ctx, ro, "f", OpenFlags::empty(), READ).unwrap().borrow();
     let times = crate::p2::filesystem::descriptor::set_times(&mut ctx, file, now, now);
     assert_eq!(times.unwrap(), Err(ReadOnly));
     assert_eq!(fs::read(read_only.path().join("f")).unwrap(), b"content");

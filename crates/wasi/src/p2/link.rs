@@ -1,0 +1,124 @@
+//! Defines the interfaces of [`interfaces`](super::interfaces) in a linker of components.
+//!
+//! In: a linker, a component, and a function from a store's data to its [`P2Ctx`]. Out: host functions. Each takes its arguments
+//! as Rust values, lends the context to the function, and converts an [`End`] to a [`Stop`].
+//!
+//! # Versions
+//! All interfaces are those of version [`VERSION`]. A component may import any version of the same track, 0.2.x, even several at once:
+//! [`add_imports_to_linker`] defines what it asks for under the names that it uses. A function that does not exist in its
+//! version is reported as missing.
+
+use wasmr_canon::{LiftParams, Linker, LinkerInstance, LowerReturn, NameTaken, ResourceType};
+use wasmr_component::{Component, InterfaceName};
+use wasmr_core::trap::TrapCode;
+use wasmr_runtime::{Stop, StoreContextMut, Trap};
+
+use super::interfaces::{Function, Row, VERSION, Visitor, visit};
+use super::table::{Kind, Own};
+use super::{End, P2Ctx};
+
+/// Defines all interfaces.
+///
+/// # Errors
+/// [`NameTaken`] if the linker has one of them already.
+pub fn add_to_linker<T: 'static>(
+    linker: &mut Linker<T>,
+    ctx: impl Fn(&mut T) -> &mut P2Ctx + Copy + Send + Sync + 'static,
+) -> Result<(), NameTaken> {
+    define(linker, None, ctx)
+}
+
+/// Defines the interfaces that a component imports.
+///
+/// # Errors
+/// [`NameTaken`] if the linker has one of them already.
+pub fn add_imports_to_linker<T: 'static>(
+    linker: &mut Linker<T>,
+    component: &Component,
+    ctx: impl Fn(&mut T) -> &mut P2Ctx + Copy + Send + Sync + 'static,
+) -> Result<(), NameTaken> {
+    define(linker, Some(component), ctx)
+}
+
+/// Returns the name of an interface without its version.
+pub fn without_version(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(name, _)| name)
+}
+
+fn define<T: 'static, C>(linker: &mut Linker<T>, importer: Option<&Component>, ctx: C) -> Result<(), NameTaken>
+where
+    C: Fn(&mut T) -> &mut P2Ctx + Copy + Send + Sync + 'static,
+{
+    let mut definer = Definer { linker, importer, ctx, names: Vec::new(), outcome: Ok(()) };
+    visit(&mut definer);
+    definer.outcome
+}
+
+/// Visitor that defines the rows.
+struct Definer<'a, T: 'static, C> {
+    linker: &'a mut Linker<T>,
+    /// The component whose imports are defined; `None` for all interfaces.
+    importer: Option<&'a Component>,
+    ctx: C,
+    /// Names of the current interface, with versions.
+    names: Vec<String>,
+    outcome: Result<(), NameTaken>,
+}
+
+impl<T: 'static, C> Definer<'_, T, C> {
+    /// Defines an item under all names of the current interface.
+    fn define(&mut self, define: impl Fn(&mut LinkerInstance<'_, T>) -> Result<(), NameTaken>) {
+        for name in &self.names {
+            if self.outcome.is_ok() {
+                self.outcome = self.linker.instance(name).and_then(|mut names| define(&mut names));
+            }
+        }
+    }
+}
+
+impl<T: 'static, C> Visitor for Definer<'_, T, C>
+where
+    C: Fn(&mut T) -> &mut P2Ctx + Copy + Send + Sync + 'static,
+{
+    fn interface(&mut self, name: &'static str) -> bool {
+        let own = format!("{name}@{VERSION}");
+        let track = |name: &str| InterfaceName::parse(name).and_then(|name| name.track());
+        let imports = self.importer.map(|component| component.imports.iter().map(|import| &*import.name));
+        self.names = match imports {
+            Some(imports) => imports
+                .filter(|import| without_version(import) == name && track(import) == track(&own))
+                .map(str::to_owned)
+                .collect(),
+            None => vec![own],
+        };
+        self.outcome.is_ok() && !self.names.is_empty()
+    }
+
+    fn resource<R: Kind + 'static>(&mut self) {
+        let ctx = self.ctx;
+        let dtor = move |mut store: StoreContextMut<'_, T>, rep| {
+            ctx(store.data_mut()).drop_resource(Own::<R>::from_rep(rep)).map_err(stop)
+        };
+        self.define(|names| names.resource(R::NAME, ResourceType::host::<R>(), dtor).map(drop));
+    }
+
+    fn function<P: LiftParams + 'static, R: LowerReturn + 'static>(&mut self, row: Row, function: impl Function<P, R>) {
+        let ctx = self.ctx;
+        let call = move |mut store: StoreContextMut<'_, T>, params: P| {
+            let interrupt = store.interrupt_handle().cloned();
+            let ctx = ctx(store.data_mut());
+            ctx.wasi.set_interrupt_handle(interrupt);
+            function.call(ctx, params).map_err(stop)
+        };
+        self.define(|names| names.func_wrap(row.name, call).map(drop));
+    }
+}
+
+/// Converts the end of the guest.
+fn stop(end: End) -> Stop {
+    match end {
+        End::Exit(code) => Stop::exit(code),
+        End::Interrupted => Stop::trap(TrapCode::Interrupted),
+        End::Misuse(misuse) => Trap::new(TrapCode::CanonicalAbi).with_detail(misuse.to_string()).into(),
+    }
+}
